@@ -1,0 +1,48 @@
+import { SquallError } from './errors.ts';
+
+const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
+  us: 0.001,
+  µs: 0.001,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  min: 60_000,
+  h: 3_600_000,
+};
+const RATE_UNITS_PER_SECOND: Readonly<Record<string, number>> = { s: 1, m: 1 / 60, min: 1 / 60, h: 1 / 3600 };
+
+/**
+ * Parses `10s`, `1.5 s`, `800 ms`, `2m`, `1h` to milliseconds, never negative.
+ * @throws SquallError `BAD_DURATION` that names `field`
+ */
+export function parseDurationMs(text: string, field: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*$/.exec(text);
+  const unitMs = match && DURATION_UNITS_MS[match[2]!];
+  if (!match || !unitMs) throw badQuantity('BAD_DURATION', field, 'a duration such as "10s", "250ms" or "2m"', text);
+  return Number(match[1]) * unitMs;
+}
+
+/**
+ * Parses `20/s`, `1000/min` to arrivals per second, never negative.
+ * @throws SquallError `BAD_RATE` that names `field`
+ */
+export function parseRatePerSecond(text: string, field: string): number {
+  const match = /^\s*(\d+(?:\.\d+)?)\s*\/\s*([a-z]+)\s*$/.exec(text);
+  const perSecond = match && RATE_UNITS_PER_SECOND[match[2]!];
+  if (!match || !perSecond)
+    throw badQuantity('BAD_RATE', field, 'a rate of 0 or more such as "20/s" or "1000/min"', text);
+  return Number(match[1]) * perSecond;
+}
+
+function badQuantity(code: string, field: string, expected: string, found: string): SquallError {
+  return new SquallError('scenario', code, `Expected \`${field}\` to be ${expected}, got ${JSON.stringify(found)}`, {
+    next: `Correct \`${field}\` in the scenario.`,
+  });
+}
+
+/** `1234.5` → `1.23 s`, `0.8` → `0.8 ms`: a duration for people, three significant digits. */
+export function formatMs(durationMs: number): string {
+  if (!Number.isFinite(durationMs)) return '∞';
+  const [value, unit] = Math.abs(durationMs) >= 1000 ? [durationMs / 1000, 's'] : [durationMs, 'ms'];
+  return `${Number(value.toPrecision(3))} ${unit}`;
+}
