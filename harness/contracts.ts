@@ -1,0 +1,150 @@
+import type { Clock } from './clock.ts';
+import type { FaultPlan, LoadPlan } from './plan.ts';
+
+/** Life of a replica, as its platform sees it. `starting` covers the cold start; `failed` is final. */
+export type ReplicaState = 'starting' | 'ready' | 'exited' | 'stopped' | 'failed';
+
+/** One instance of a service. Every call is idempotent. */
+export interface Replica {
+  /** For example `inference-2`. */
+  readonly name: string;
+  /** For example `inference`. */
+  readonly service: string;
+  /** Its own address, around any link: `http://127.0.0.1:41234`. */
+  readonly url: string;
+  /** Process id while one runs. */
+  readonly pid: number | undefined;
+  readonly state: ReplicaState;
+  /** Ends it at once, as a crash would (SIGKILL to its process group); resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Keeps the supervisor from restarting it until {@link release}. */
+  hold(): void;
+  /** Gives it back to the supervisor and starts it now if nothing runs, even where restarting is switched off. */
+  release(): Promise<void>;
+  /**
+   * Resolves once it answers ready.
+   * @throws the signal's reason on abort
+   */
+  ready(signal: AbortSignal): Promise<void>;
+}
+
+/** A breakable hop, named `from→to`, for example `gateway→inference-2`: a proxy of the Toxiproxy at `proxyApiUrl`. */
+export interface Link {
+  readonly name: string;
+  /** Where the service that uses the link connects to, `host:port`. */
+  readonly listen: string;
+  /** What stands behind it, `host:port`. */
+  readonly upstream: string;
+}
+
+/** A stack that is up and ready. Disposing takes all of it down, bounded in time. */
+export interface RunningStack extends AsyncDisposable {
+  /** Base URLs that clients use, each across its own link; a client spreads over them. */
+  readonly entries: readonly string[];
+  /** The `Authorization` header value that clients send; empty for none. */
+  readonly authorization: string;
+  readonly proxyApiUrl: string;
+  readonly links: readonly Link[];
+  readonly replicas: readonly Replica[];
+  /** Versions of the real parts that were used, by name. */
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** What a platform tells while it works; it becomes events of the history. */
+export interface StackObserver {
+  replica(change: { replica: string; service: string; state: ReplicaState; detail?: string }): void;
+}
+
+/** Brings stacks up. `Topology` is the stack room's own description of services and links. */
+export interface Platform<Topology> {
+  readonly kind: string;
+  /**
+   * Resolves when every service is ready; on failure or abort everything that was started is gone before it rejects.
+   * @throws SquallError of kind `environment` or `stack`
+   */
+  up(topology: Topology, options: UpOptions): Promise<RunningStack>;
+}
+
+/** How {@link Platform.up} is called. */
+export interface UpOptions {
+  readonly runId: string;
+  /** The run directory, absolute; logs go here, one `<replica>.log` each. */
+  readonly directory: string;
+  readonly observer: StackObserver;
+  readonly signal: AbortSignal;
+  readonly clock: Clock;
+}
+
+/** Something that was seen at an instant, on the clock the observer was given. */
+export interface Observation {
+  readonly atMs: number;
+  /** One sentence with figures, for the report. */
+  readonly evidence: string;
+}
+
+/**
+ * One fault, bound to its target and ready to be driven: inject → bites → heal → healed. `heal` is idempotent and may come
+ * at any time, also after a failed `inject`. Every call is bounded by its signal.
+ *
+ * `bites` and `healed` look until they see it and then resolve; they never decide that it will not come. The caller's signal
+ * does, and then the run is invalid: a fault that never bit proves nothing.
+ */
+export interface Fault {
+  inject(signal: AbortSignal): Promise<void>;
+  /** `atMs` is the first instant at which the fault was seen to act. */
+  bites(signal: AbortSignal): Promise<Observation>;
+  heal(signal: AbortSignal): Promise<void>;
+  healed(signal: AbortSignal): Promise<Observation>;
+}
+
+/** Binds a planned fault to the running stack. */
+export type FaultFactory = (plan: FaultPlan, stack: RunningStack, clock: Clock) => Fault;
+
+/** What the generator is told. */
+export interface LoadJob {
+  readonly plan: LoadPlan;
+  readonly seed: number;
+  /** Instant of time zero on the machine's monotonic clock ({@link Clock.nowMs}), in the future. */
+  readonly zeroMs: number;
+  readonly targets: readonly string[];
+  readonly authorization: string;
+  /** Where to append request records, one JSON object a line. */
+  readonly journalPath: string;
+  readonly logPath: string;
+}
+
+/** A snapshot for the progress line and for the question whether the stack is steady. */
+export interface LoadProgress {
+  readonly sent: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly dropped: number;
+  readonly inFlight: number;
+  /** Over the last second or so; null without samples. */
+  readonly recentP99TtftMs: number | null;
+  readonly recentPerSecond: number;
+  /** The same counts, warm-up arrivals alone. */
+  readonly warmUp: { readonly completed: number; readonly failed: number };
+}
+
+/** What the generator says of itself at the end. */
+export interface LoadSummary {
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  readonly peakRssBytes: number;
+}
+
+/** Load under way, in a process of its own. Disposing ends that process. */
+export interface RunningLoad extends AsyncDisposable {
+  progress(): LoadProgress;
+  /** Settles when the last request has ended. @throws SquallError when the generator dies */
+  readonly done: Promise<LoadSummary>;
+  /** Sends nothing more and cuts what is in flight (recorded as `interrupted`); `done` then settles soon. */
+  stop(): void;
+}
+
+/** Drives a {@link LoadPlan}. */
+export interface LoadEngine {
+  readonly name: string;
+  start(job: LoadJob, signal: AbortSignal): Promise<RunningLoad>;
+}

@@ -1,0 +1,105 @@
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import type { Clock } from './clock.ts';
+import type { LoadSummary, ReplicaState } from './contracts.ts';
+import type { RunPlan } from './plan.ts';
+
+/** The phases of a run, in order. */
+export type Phase = 'up' | 'warm-up' | 'drive' | 'heal' | 'recover' | 'drain' | 'down' | 'done';
+
+/** What is known of the place where a run happened. */
+export interface Surroundings {
+  readonly id: string;
+  /** ISO-8601, wall clock, for people only. */
+  readonly startedAt: string;
+  readonly machine: Readonly<Record<string, string | number>>;
+  readonly versions: Readonly<Record<string, string>>;
+}
+
+/** What happened, without its time. */
+export type RunEvent =
+  | { readonly type: 'plan'; readonly plan: RunPlan; readonly surroundings: Surroundings }
+  | { readonly type: 'phase'; readonly phase: Phase }
+  /** Time zero lies `inMs` after this event. */
+  | { readonly type: 'zero'; readonly inMs: number }
+  | { readonly type: 'versions'; readonly versions: Readonly<Record<string, string>> }
+  | {
+      readonly type: 'replica';
+      readonly replica: string;
+      readonly service: string;
+      readonly state: ReplicaState;
+      readonly detail?: string;
+    }
+  | {
+      readonly type: 'fault';
+      readonly id: string;
+      readonly step: 'injected' | 'bit' | 'never-bit' | 'heal' | 'healed' | 'not-healed' | 'failed';
+      readonly evidence: string;
+      /** When it was seen, on the same scale as the event's own time, where that is earlier. */
+      readonly seenMs?: number;
+    }
+  | { readonly type: 'load'; readonly summary: LoadSummary }
+  /** Something that makes the run's numbers meaningless; the verdict is then `invalid`. */
+  | { readonly type: 'invalid'; readonly guard: string; readonly reason: string }
+  | { readonly type: 'interrupted'; readonly by: string }
+  | { readonly type: 'crashed'; readonly reason: string };
+
+/** An event with its time in ms on the run's time line: zero is when driving starts, earlier is negative. */
+export type TimedEvent = RunEvent & { readonly atMs: number };
+
+/** The append-only record of a run. Every other file and every number is a fold over it and the request records. */
+export interface History extends Disposable {
+  /** Writes the event to disk before it returns, so a killed run leaves a readable prefix. */
+  append(event: RunEvent): void;
+  /** Calls `listener` with every later event. */
+  listen(listener: (event: RunEvent) => void): void;
+  /** Now, on the same scale as the events in the file: ms since the history was opened. */
+  nowMs(): number;
+}
+
+/**
+ * Opens a new history file, which must not exist.
+ * In the file `atMs` counts from this moment; {@link readHistory} moves the origin to time zero.
+ */
+export function openHistory(path: string, clock: Clock): History {
+  const file = openSync(path, 'wx');
+  const openedMs = clock.nowMs();
+  const listeners: ((event: RunEvent) => void)[] = [];
+  const nowMs = () => Number((clock.nowMs() - openedMs).toFixed(3));
+  return {
+    append(event) {
+      writeSync(file, `${JSON.stringify({ atMs: nowMs(), ...event })}\n`);
+      for (const listener of listeners) listener(event);
+    },
+    listen: listener => void listeners.push(listener),
+    nowMs,
+    [Symbol.dispose]: () => closeSync(file),
+  };
+}
+
+/**
+ * Reads a history, with times moved to the run's time line. A last line that was cut off by a kill is left out.
+ * A run that never came to drive keeps its opening as origin.
+ */
+export function readHistory(path: string): TimedEvent[] {
+  const events: TimedEvent[] = [];
+  const lines = readFileSync(path, 'utf8').split('\n');
+  for (const [index, line] of lines.entries()) {
+    if (line === '') continue;
+    try {
+      events.push(JSON.parse(line));
+    } catch (error) {
+      if (index !== lines.length - 1) throw error;
+    }
+  }
+  const zero = events.find(event => event.type === 'zero');
+  const originMs = zero ? zero.atMs + zero.inMs : 0;
+  return events.map(event => ({
+    ...event,
+    atMs: round(event.atMs - originMs),
+    ...(event.type === 'fault' && event.seenMs !== undefined ? { seenMs: round(event.seenMs - originMs) } : {}),
+  }));
+}
+
+function round(ms: number): number {
+  return Number(ms.toFixed(3));
+}

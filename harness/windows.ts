@@ -1,0 +1,93 @@
+import type { TimedEvent } from './history.ts';
+import { driveEndMs, type FaultPlan, type RunPlan } from './plan.ts';
+import type { RequestRecord } from './requests.ts';
+
+/** What became of a planned fault; times in ms on the run's time line, null for what did not happen. */
+export interface FaultOutcome {
+  readonly plan: FaultPlan;
+  readonly injectedAtMs: number | null;
+  /** When it was first seen to act. */
+  readonly bitAtMs: number | null;
+  readonly healedAtMs: number | null;
+  /** What was seen, injection first, as sentences. */
+  readonly evidence: readonly string[];
+}
+
+/** Folds a history to the outcome of each planned fault, in the plan's order. */
+export function faultOutcomes(plan: RunPlan, events: readonly TimedEvent[]): FaultOutcome[] {
+  return plan.faults.map(fault => {
+    const steps = events.filter(event => event.type === 'fault').filter(event => event.id === fault.id);
+    const at = (step: (typeof steps)[number]['step']) => {
+      const event = steps.find(s => s.step === step);
+      return event ? (event.seenMs ?? event.atMs) : null;
+    };
+    return {
+      plan: fault,
+      injectedAtMs: at('injected'),
+      bitAtMs: at('bit'),
+      healedAtMs: at('healed'),
+      evidence: steps.map(step => step.evidence).filter(text => text !== ''),
+    };
+  });
+}
+
+/** A named interval [fromMs, toMs) of a run. */
+export interface Window {
+  readonly name: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Every window name that a plan can produce; an SLO on another one can never be judged. */
+export function windowNames(plan: Pick<RunPlan, 'load' | 'faults'>): string[] {
+  const stages = plan.load.segments.filter(segment => segment.fromMs >= 0).map(segment => `load:${segment.name}`);
+  const faults = plan.faults.flatMap(fault => [`fault:${fault.id}`, `recovery:${fault.id}`]);
+  return ['baseline', 'whole', ...new Set(stages), ...faults];
+}
+
+/**
+ * The windows of a run, as far as it came:
+ *
+ * ```
+ * 0          bit           healed      next bit / end of load
+ * ├─baseline─┼──fault:id───┼──recovery:id──┤
+ * ├──────────────────whole─────────────────┤
+ * ```
+ *
+ * `fault:id` goes from observed onset to observed heal (or the end). A fault that was never seen to act has no window.
+ */
+export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[] {
+  const stoppedMs = events.find(event => event.type === 'interrupted' || event.type === 'crashed')?.atMs;
+  const endMs = Math.max(0, Math.min(driveEndMs(plan), stoppedMs ?? Number.POSITIVE_INFINITY));
+  const faults = faultOutcomes(plan, events);
+  const onsets = faults.map(fault => fault.bitAtMs).filter(ms => ms !== null);
+  const windows: Window[] = [
+    { name: 'baseline', fromMs: 0, toMs: Math.min(endMs, ...onsets) },
+    ...plan.load.segments
+      .filter(segment => segment.fromMs >= 0)
+      .map(segment => ({ name: `load:${segment.name}`, fromMs: segment.fromMs, toMs: Math.min(endMs, segment.toMs) })),
+  ];
+  for (const { plan: fault, bitAtMs, healedAtMs } of faults) {
+    if (bitAtMs === null) continue;
+    windows.push({ name: `fault:${fault.id}`, fromMs: bitAtMs, toMs: Math.min(endMs, healedAtMs ?? endMs) });
+    if (healedAtMs === null) continue;
+    const next = Math.min(endMs, ...onsets.filter(onset => onset > healedAtMs));
+    windows.push({ name: `recovery:${fault.id}`, fromMs: healedAtMs, toMs: next });
+  }
+  windows.push({ name: 'whole', fromMs: 0, toMs: endMs });
+  return windows.filter(window => window.toMs > window.fromMs);
+}
+
+/**
+ * The requests of a window. A request belongs where its scheduled arrival lies, with one exception: what is in flight when a
+ * fault begins to act lives through the fault, so it belongs to `fault:<id>` and not to `baseline`.
+ */
+export function requestsIn(window: Window, records: readonly RequestRecord[]): RequestRecord[] {
+  const { fromMs, toMs, name } = window;
+  return records.filter(({ scheduledMs, endMs }) => {
+    if (scheduledMs >= toMs || endMs < fromMs) return false;
+    if (name.startsWith('fault:')) return scheduledMs >= 0;
+    if (name === 'baseline') return scheduledMs >= fromMs && endMs < toMs;
+    return scheduledMs >= fromMs;
+  });
+}
