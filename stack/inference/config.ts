@@ -1,0 +1,101 @@
+import { z } from 'zod';
+import { SquallError } from '../../harness/errors.ts';
+import { type ProfileName, profiles } from './profiles.ts';
+
+const profileNames = Object.keys(profiles) as [ProfileName, ...ProfileName[]];
+const count = z.number().int().min(1);
+
+/** The JSON text of the environment variable `INFERENCE_CONFIG`. Unknown keys are errors. */
+export const inferenceConfigSchema = z.strictObject({
+  /** Replica name: in logs and as the `Hostname` of the GPU metrics. */
+  name: z.string().min(1).default('inference-1'),
+  profile: z.enum(profileNames).default('qwen3-8b-fp8-h100'),
+  /** Served model name. @default the profile's */
+  model: z.string().min(1).optional(),
+  /** Divides the time to load the model; never the time of a step. */
+  timeScale: z.number().positive().default(1),
+  /** Sequences in one step at most (`max_num_seqs`). */
+  maxBatch: count.default(256),
+  /**
+   * Tokens computed in one step at most (`max_num_batched_tokens`). 8,192 is vLLM's default on an H100 and, of the
+   * budgets tried, the one under which the profile's published times to first token come out (2,048 is off nearly twice
+   * as far, by root mean square of the logarithms).
+   */
+  maxBatchedTokens: count.default(8192),
+  kvBlockTokens: count.default(16),
+  /** @default the profile's */
+  kvCapacityTokens: count.optional(),
+  /** Longest prompt plus answer. @default the profile's, or what the KV cache holds if that is less */
+  maxModelLen: count.optional(),
+  /** Any integer; decides the words of the answers. */
+  seed: z.number().int().default(1),
+});
+
+/** The configuration with every default filled in. */
+export type InferenceConfig = { readonly [K in keyof Parsed]-?: NonNullable<Parsed[K]> };
+
+type Parsed = z.output<typeof inferenceConfigSchema>;
+
+/**
+ * Reads `INFERENCE_CONFIG`.
+ * @param text JSON; undefined or empty means all defaults
+ * @throws SquallError `BAD_INFERENCE_CONFIG`
+ */
+export function parseInferenceConfig(text: string | undefined): InferenceConfig {
+  const parsed = inferenceConfigSchema.safeParse(parseJson(text || '{}'));
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(issue => `${issue.path.join('.') || 'top level'}: ${issue.message}`);
+    throw badConfig(`INFERENCE_CONFIG is not valid: ${issues.join('; ')}`);
+  }
+  const { maxBatch, maxBatchedTokens } = parsed.data;
+  if (maxBatchedTokens < maxBatch)
+    throw badConfig(`Expected \`maxBatchedTokens\` to be at least \`maxBatch\` ${maxBatch}, got ${maxBatchedTokens}`);
+  const profile = profiles[parsed.data.profile];
+  const kvCapacityTokens = parsed.data.kvCapacityTokens ?? profile.kvCapacityTokens;
+  const wholeBlocks = Math.floor(kvCapacityTokens / parsed.data.kvBlockTokens) * parsed.data.kvBlockTokens;
+  const maxModelLen = parsed.data.maxModelLen ?? Math.min(profile.maxModelLen, wholeBlocks);
+  if (wholeBlocks < Math.max(1, maxModelLen))
+    throw badConfig(
+      `Expected \`kvCapacityTokens\` to hold one request of \`maxModelLen\` ${maxModelLen} tokens, got ${kvCapacityTokens} ` +
+        `(${wholeBlocks} in whole blocks of ${parsed.data.kvBlockTokens})`,
+    );
+  return { ...parsed.data, model: parsed.data.model ?? profile.model, kvCapacityTokens, maxModelLen };
+}
+
+/** An address to listen on. `port` 0 lets the system choose. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Reads `LISTEN`, for example `127.0.0.1:8000` or `[::1]:8000`.
+ * @throws SquallError `BAD_LISTEN`
+ */
+export function parseListen(text: string | undefined): ListenAddress {
+  const match = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text ?? '');
+  const port = Number(match?.[2]);
+  if (!match || port > 65_535)
+    throw new SquallError(
+      'option',
+      'BAD_LISTEN',
+      `Expected LISTEN to be HOST:PORT, got ${JSON.stringify(text ?? '')}`,
+      {
+        next: 'Set LISTEN, for example to 127.0.0.1:8000.',
+      },
+    );
+  return { host: match[1]!, port };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw badConfig('INFERENCE_CONFIG is not JSON', cause);
+  }
+}
+
+function badConfig(message: string, cause?: unknown): SquallError {
+  const known = Object.keys(inferenceConfigSchema.shape).join(', ');
+  return new SquallError('option', 'BAD_INFERENCE_CONFIG', message, { next: `Known keys: ${known}.`, cause });
+}

@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto';
+import { Counter, Gauge, Registry } from 'prom-client';
+import type { InferenceConfig } from './config.ts';
+import type { Engine } from './engine.ts';
+import type { Gpu } from './gpu.ts';
+import { profiles } from './profiles.ts';
+
+/** What the GPU metrics are read from. */
+export interface GpuMetricsSource {
+  readonly config: InferenceConfig;
+  readonly engine: Engine;
+  readonly gpu: Gpu;
+  /** How much of the weights is in GPU memory, 0–1. */
+  readonly loadedShare: () => number;
+  readonly nowMs: () => number;
+}
+
+const LABELS = ['gpu', 'UUID', 'device', 'modelName', 'Hostname'] as const;
+
+/**
+ * A registry with the metrics of NVIDIA's dcgm-exporter for one board. Memory in use is weights + runtime + the KV blocks
+ * that are held; a real vLLM reserves the whole KV pool at its start, so that its reading hardly moves.
+ */
+export function gpuMetrics(source: GpuMetricsSource): Registry {
+  const { config, gpu, nowMs } = source;
+  const registry = new Registry();
+  const profile = profiles[config.profile];
+  const uuid = createHash('sha256').update(config.name).digest('hex');
+  registry.setDefaultLabels({
+    gpu: '0',
+    UUID: `GPU-${uuid.slice(0, 8)}-${uuid.slice(8, 12)}-${uuid.slice(12, 16)}-${uuid.slice(16, 20)}-${uuid.slice(20, 32)}`,
+    device: 'nvidia0',
+    modelName: profile.gpuName,
+    Hostname: config.name,
+  } satisfies Record<(typeof LABELS)[number], string>);
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name: `DCGM_FI_${name}`,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  const usedMiB = () => usedBytes(source) / 2 ** 20;
+  const sensors = () => gpu.read(nowMs());
+  gauge('DEV_GPU_UTIL', 'GPU utilization (in %)', () => Math.round(sensors().busyShare * 100));
+  gauge('DEV_MEM_COPY_UTIL', 'Memory utilization (in %)', () => Math.round(sensors().memoryShare * 100));
+  gauge('DEV_FB_USED', 'Framebuffer memory used (in MiB)', () => Math.round(usedMiB()));
+  gauge('DEV_FB_FREE', 'Framebuffer memory free (in MiB)', () =>
+    Math.max(0, Math.round(profile.gpuMemoryBytes / 2 ** 20 - usedMiB())),
+  );
+  gauge('DEV_GPU_TEMP', 'GPU temperature (in C)', () => Math.round(sensors().celsius));
+  gauge('DEV_POWER_USAGE', 'Power draw (in W)', () => sensors().watts);
+  gauge('DEV_SM_CLOCK', 'SM clock frequency (in MHz)', () => sensors().smClockMHz);
+  gauge('DEV_XID_ERRORS', 'Value of the last XID error encountered', () => 0);
+  gauge('PROF_GR_ENGINE_ACTIVE', 'Ratio of time the graphics engine is active', () => sensors().busyShare);
+  gauge('PROF_DRAM_ACTIVE', 'Ratio of cycles the device memory interface is active', () => sensors().memoryShare);
+  let reported = 0;
+  new Counter({
+    name: 'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION',
+    help: 'Total energy consumption since boot (in mJ)',
+    registers: [registry],
+    collect() {
+      const { energyMillijoules } = sensors();
+      this.inc(energyMillijoules - reported);
+      reported = energyMillijoules;
+    },
+  });
+  return registry;
+}
+
+function usedBytes({ config, engine, loadedShare }: GpuMetricsSource): number {
+  const { weightsBytes, runtimeBytes, kvBytesPerToken } = profiles[config.profile];
+  const kvTokens = engine.kv.usedBlocks * engine.kv.blockTokens;
+  return runtimeBytes + weightsBytes * loadedShare() + kvTokens * kvBytesPerToken;
+}

@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { pino } from 'pino';
+import { systemClock } from '../../harness/clock.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import { seededRandom } from '../../harness/random.ts';
+import { parseInferenceConfig, parseListen } from './config.ts';
+import { inferenceServer } from './server.ts';
+import { InferenceService } from './service.ts';
+
+/*
+ * The GPU-inference simulator as a program.
+ *
+ *   LISTEN=127.0.0.1:8000 INFERENCE_CONFIG='{"name":"inference-1","timeScale":20}' node stack/inference/main.ts
+ *
+ * Logs are JSON lines on stdout. Exits 0 after SIGTERM or SIGINT, 1 with a message on stderr when it cannot start.
+ */
+
+/** How long running requests may go on after SIGTERM. */
+const DRAIN_MS = 2000;
+/** How often connections that have become idle are looked for while draining. */
+const IDLE_CHECK_MS = 20;
+/** Connections that the kernel completes ahead of `accept`; Node's default of 511 drops bursts of streams. */
+const BACKLOG = 4096;
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`${messageOf(error)}\n${error instanceof SquallError && error.next ? `${error.next}\n` : ''}`);
+  process.exit(1);
+}
+
+async function main(): Promise<void> {
+  const address = parseListen(process.env.LISTEN);
+  const config = parseInferenceConfig(process.env.INFERENCE_CONFIG);
+  const log = pino(
+    { base: { name: config.name }, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: 1, sync: true }),
+  );
+  const stop = new AbortController();
+  const drain = new AbortController();
+  // Before the port is open: whoever reads "listening" may send a signal at once.
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => drain.abort());
+  const service = new InferenceService(config, systemClock);
+  const server = inferenceServer({
+    config,
+    service,
+    clock: systemClock,
+    random: seededRandom(config.seed),
+    log: line => log.info(line, 'request'),
+    draining: () => drain.signal.aborted,
+  });
+  await listen(server, address);
+  log.info({ address: server.address(), config }, 'listening');
+  const running = service.run(stop.signal, () => log.info('ready'));
+  if (!drain.signal.aborted) await Promise.race([once(drain.signal, 'abort'), running]);
+  log.info({ active: service.activeCount }, 'draining');
+  await close(server);
+  stop.abort();
+  await running;
+  log.info('stopped');
+}
+
+async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  try {
+    server.listen({ host, port, backlog: BACKLOG });
+    await once(server, 'listening');
+  } catch (cause) {
+    throw new SquallError('environment', 'CANNOT_LISTEN', `Cannot listen on ${host}:${port}: ${messageOf(cause)}`, {
+      next: 'Free the port or set LISTEN to another one.',
+      cause,
+    });
+  }
+}
+
+/** Stops accepting, lets running requests finish for {@link DRAIN_MS}, then cuts the rest off. */
+async function close(server: Server): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
+  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+  await closed;
+  clearInterval(idle);
+  clearTimeout(cut);
+}
