@@ -48,6 +48,8 @@ export interface RunningStack extends AsyncDisposable {
   readonly replicas: readonly Replica[];
   /** Versions of the real parts that were used, by name. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Has the process group of `pid` ended too if the harness dies without taking the stack down. */
+  protect(pid: number): void;
 }
 
 /** What a platform tells while it works; it becomes events of the history. */
@@ -136,6 +138,8 @@ export interface LoadSummary {
 
 /** Load under way, in a process of its own. Disposing ends that process. */
 export interface RunningLoad extends AsyncDisposable {
+  /** Leader of the generator's own process group. */
+  readonly pid: number;
   progress(): LoadProgress;
   /** Settles when the last request has ended. @throws SquallError when the generator dies */
   readonly done: Promise<LoadSummary>;

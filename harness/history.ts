@@ -4,7 +4,7 @@ import type { LoadSummary, ReplicaState } from './contracts.ts';
 import type { RunPlan } from './plan.ts';
 
 /** The phases of a run, in order. */
-export type Phase = 'up' | 'warm-up' | 'drive' | 'heal' | 'recover' | 'drain' | 'down' | 'done';
+export type Phase = 'up' | 'warm-up' | 'drive' | 'recover' | 'drain' | 'down' | 'done';
 
 /** What is known of the place where a run happened. */
 export interface Surroundings {

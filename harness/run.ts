@@ -1,0 +1,168 @@
+import type { Clock } from './clock.ts';
+import type {
+  FaultFactory,
+  LoadEngine,
+  LoadProgress,
+  Platform,
+  RunningLoad,
+  RunningStack,
+  StackObserver,
+} from './contracts.ts';
+import { messageOf } from './errors.ts';
+import type { History, Surroundings } from './history.ts';
+import { driveFault, type NemesisLimits, withLimit } from './nemesis.ts';
+import { driveEndMs, type RunPlan, warmUpMs } from './plan.ts';
+
+/** Everything a run is made of. */
+export interface RunParts<Topology> {
+  readonly plan: RunPlan;
+  readonly surroundings: Surroundings;
+  readonly topology: Topology;
+  readonly platform: Platform<Topology>;
+  readonly engine: LoadEngine;
+  readonly createFault: FaultFactory;
+  readonly history: History;
+  /** The run directory, absolute. */
+  readonly directory: string;
+  readonly clock: Clock;
+  /** Aborting it interrupts the run: heal, stop, tear down, in that order. The reason's message names who asked. */
+  readonly signal: AbortSignal;
+  readonly onLoad?: (load: RunningLoad) => void;
+  readonly limits?: Partial<NemesisLimits>;
+}
+
+/** Between the order to start the load and its first arrival: time for the generator's process to come up. */
+const LOAD_LEAD_MS = 1000;
+/** Longest wait for requests in flight after the last arrival; then they are cut and recorded as interrupted. */
+const DRAIN_LIMIT_MS = 30_000;
+/** Longest wait for a generator that was told to stop. */
+const STOP_LIMIT_MS = 5000;
+const NEVER = new AbortController().signal;
+/** Largest share of warm-up requests that may fail in a stack that is called steady. */
+const STEADY_FAILED_RATIO = 0.05;
+
+/**
+ * Carries a plan out and writes what happens to the history:
+ *
+ * ```
+ * up ─ warm-up ─ steady? ─ drive ─ recover ─ drain ─ down ─ done
+ * ```
+ *
+ * When it settles, every fault has been healed and everything that was started is gone. An interruption is an event, not an
+ * error.
+ * @throws what the platform or the load engine throws when they cannot work; the history then has a `crashed` event
+ */
+export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
+  const { history, signal, plan, surroundings, directory, clock } = parts;
+  history.append({ type: 'plan', plan, surroundings });
+  const finished = new AbortController();
+  const noteInterruption = () => history.append({ type: 'interrupted', by: messageOf(signal.reason) });
+  signal.addEventListener('abort', noteInterruption, { once: true, signal: finished.signal });
+  try {
+    signal.throwIfAborted();
+    history.append({ type: 'phase', phase: 'up' });
+    const observer: StackObserver = { replica: change => history.append({ type: 'replica', ...change }) };
+    await using stack = await parts.platform.up(parts.topology, {
+      runId: surroundings.id,
+      directory,
+      observer,
+      signal,
+      clock,
+    });
+    history.append({ type: 'versions', versions: stack.versions });
+    await driveStack(parts, stack);
+    history.append({ type: 'phase', phase: 'down' });
+  } catch (error) {
+    if (!signal.aborted) {
+      history.append({ type: 'crashed', reason: messageOf(error) });
+      throw error;
+    }
+  } finally {
+    finished.abort();
+    history.append({ type: 'phase', phase: 'done' });
+  }
+}
+
+async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningStack): Promise<void> {
+  const { plan, history, clock } = parts;
+  history.append({ type: 'phase', phase: 'warm-up' });
+  const zeroMs = clock.nowMs() + LOAD_LEAD_MS + warmUpMs(plan);
+  history.append({ type: 'zero', inMs: LOAD_LEAD_MS + warmUpMs(plan) });
+  await using load = await startLoad(parts, stack, zeroMs);
+  const died = new AbortController();
+  load.done.catch(error => died.abort(error));
+  const signal = AbortSignal.any([parts.signal, died.signal]);
+  try {
+    await clock.sleep(zeroMs - clock.nowMs(), signal);
+    if (requireSteady(load.progress(), history)) await drive(parts, stack, zeroMs, signal);
+    else load.stop();
+    history.append({ type: 'phase', phase: 'drain' });
+    await drained(load, signal, clock);
+  } finally {
+    load.stop();
+    const summary = await withLimit(STOP_LIMIT_MS, NEVER, () => load.done, clock).catch(() => null);
+    if (summary) history.append({ type: 'load', summary });
+  }
+}
+
+async function startLoad<Topology>(
+  { plan, engine, directory, signal, onLoad }: RunParts<Topology>,
+  stack: RunningStack,
+  zeroMs: number,
+): Promise<RunningLoad> {
+  const load = await engine.start(
+    {
+      plan: plan.load,
+      seed: plan.seed,
+      zeroMs,
+      targets: stack.entries,
+      authorization: stack.authorization,
+      journalPath: `${directory}/requests.ndjson`,
+      logPath: `${directory}/load.log`,
+    },
+    signal,
+  );
+  stack.protect(load.pid);
+  onLoad?.(load);
+  return load;
+}
+
+/** Lets every fault live and waits for the end of the offered load; both also end with the signal, faults healed. */
+async function drive<Topology>(
+  parts: RunParts<Topology>,
+  stack: RunningStack,
+  zeroMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { plan, history, clock, limits = {} } = parts;
+  history.append({ type: 'phase', phase: 'drive' });
+  const context = { clock, history, zeroMs, endMs: driveEndMs(plan), limits };
+  const faults = plan.faults.map(fault => driveFault(fault, parts.createFault(fault, stack, clock), context, signal));
+  const ended = clock.sleep(zeroMs + driveEndMs(plan) - clock.nowMs(), signal).then(
+    () => history.append({ type: 'phase', phase: 'recover' }),
+    () => {},
+  );
+  await Promise.all([ended, ...faults]);
+  signal.throwIfAborted();
+}
+
+/** Waits for the requests in flight after the last arrival; after the limit they are cut. */
+async function drained(load: RunningLoad, signal: AbortSignal, clock: Clock): Promise<void> {
+  try {
+    await withLimit(DRAIN_LIMIT_MS, signal, () => load.done, clock);
+  } catch {
+    signal.throwIfAborted();
+  }
+}
+
+/** @returns whether the stack served its warm-up; if not, the run is marked invalid */
+function requireSteady({ warmUp }: LoadProgress, history: History): boolean {
+  const ended = warmUp.completed + warmUp.failed;
+  if (ended > 0 && warmUp.failed / ended <= STEADY_FAILED_RATIO) return true;
+  const reason =
+    ended === 0
+      ? 'no warm-up request had been answered when driving was to start'
+      : `${warmUp.failed} of ${ended} warm-up requests failed, at most ${STEADY_FAILED_RATIO * 100} % may`;
+  history.append({ type: 'invalid', guard: 'steady-state', reason });
+  return false;
+}

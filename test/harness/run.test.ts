@@ -1,0 +1,260 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../harness/clock.ts';
+import type { Fault, LoadEngine, LoadJob, Platform, RunningStack } from '../../harness/contracts.ts';
+import { openHistory, readHistory, type TimedEvent } from '../../harness/history.ts';
+import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
+import { type RunParts, run } from '../../harness/run.ts';
+
+/** 400 ms of load after 100 ms of warm-up, so that a whole run takes two seconds. */
+const DRIVE_MS = 400;
+
+function planOf(faults: readonly FaultPlan[]): RunPlan {
+  const segment = (name: string, fromMs: number, toMs: number) => ({
+    name,
+    fromMs,
+    toMs,
+    fromPerSecond: 10,
+    toPerSecond: 10,
+  });
+  return {
+    scenario: 'fake',
+    why: '',
+    judges: [],
+    platform: 'process',
+    seed: 1,
+    timeScale: 1,
+    load: {
+      engine: 'fake',
+      arrivals: 'constant',
+      segments: [segment('warm-up', -100, 0), segment('1', 0, DRIVE_MS)],
+      workload: { name: 'w', model: 'm', promptTokens: [1, 1], outputTokens: [1, 1] },
+      maxInFlight: 1,
+      connectTimeoutMs: 1,
+      idleTimeoutMs: 1,
+    },
+    faults,
+    slos: [],
+    stack: {},
+    arrivals: { count: 0, sha256: '' },
+    replay: '',
+  };
+}
+
+/** Everything that the fakes were asked to do, in order. */
+type Journal = string[];
+
+function fakePlatform(journal: Journal, failure?: Error): Platform<null> {
+  return {
+    kind: 'fake',
+    async up() {
+      if (failure) throw failure;
+      journal.push('up');
+      return {
+        entries: ['http://127.0.0.1:1'],
+        authorization: '',
+        proxyApiUrl: '',
+        links: [],
+        replicas: [],
+        versions: {},
+        protect: pid => journal.push(`protect ${pid}`),
+        [Symbol.asyncDispose]: async () => void journal.push('down'),
+      } satisfies RunningStack;
+    },
+  };
+}
+
+interface FakeLoadOptions {
+  readonly warmUp?: { completed: number; failed: number };
+  readonly dies?: Error;
+}
+
+function fakeLoad(journal: Journal, { warmUp = { completed: 9, failed: 0 }, dies }: FakeLoadOptions = {}): LoadEngine {
+  return {
+    name: 'fake',
+    async start(job: LoadJob) {
+      const summary = { cpuMs: 1, wallMs: 2, peakRssBytes: 3 };
+      const { promise: done, resolve, reject } = Promise.withResolvers<typeof summary>();
+      setTimeout(
+        () => (dies ? reject(dies) : resolve(summary)),
+        job.zeroMs - systemClock.nowMs() + (dies ? 50 : DRIVE_MS),
+      );
+      return {
+        pid: 77,
+        done,
+        progress: () => ({
+          sent: 0,
+          completed: 0,
+          failed: 0,
+          dropped: 0,
+          inFlight: 0,
+          recentP99TtftMs: null,
+          recentPerSecond: 0,
+          warmUp,
+        }),
+        stop() {
+          journal.push('load stopped');
+          resolve(summary);
+        },
+        [Symbol.asyncDispose]: async () => {},
+      };
+    },
+  };
+}
+
+function fakeFault(journal: Journal, change: Partial<Fault> = {}): Fault {
+  const step = (name: string) => async () => {
+    journal.push(name);
+    return { atMs: systemClock.nowMs(), evidence: name };
+  };
+  return {
+    inject: async () => void journal.push('inject'),
+    bites: step('bites'),
+    heal: async () => void journal.push('heal'),
+    healed: step('healed'),
+    ...change,
+  };
+}
+
+const FAULT: FaultPlan = { id: 'f', kind: 'fake', target: 't', atMs: 50, forMs: 150, parameters: {} };
+const forever: Fault['bites'] = signal => systemClock.sleep(60_000, signal) as Promise<never>;
+
+describe('a run', () => {
+  let directory: string;
+  let journal: Journal;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'squall-run-'));
+    journal = [];
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  async function drive(
+    change: Partial<RunParts<null>>,
+    faults = [FAULT],
+    fault = fakeFault(journal),
+  ): Promise<TimedEvent[]> {
+    const path = join(directory, 'events.ndjson');
+    using history = openHistory(path, systemClock);
+    await run({
+      plan: planOf(faults),
+      surroundings: { id: 'r', startedAt: '', machine: {}, versions: {} },
+      topology: null,
+      platform: fakePlatform(journal),
+      engine: fakeLoad(journal),
+      createFault: () => fault,
+      history,
+      directory,
+      clock: systemClock,
+      signal: new AbortController().signal,
+      limits: { callMs: 200, biteMs: 100, healMs: 200 },
+      ...change,
+    });
+    return readHistory(path);
+  }
+  const steps = (events: readonly TimedEvent[]) => events.filter(e => e.type === 'fault').map(e => e.step);
+
+  it('injects, sees the bite, heals and sees the heal, then takes everything down', async () => {
+    const events = await drive({});
+    expect(journal).toEqual(['up', 'protect 77', 'inject', 'bites', 'heal', 'healed', 'load stopped', 'down']);
+    expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'healed']);
+    expect(events.filter(e => e.type === 'phase').map(e => e.phase)).toEqual([
+      'up',
+      'warm-up',
+      'drive',
+      'recover',
+      'drain',
+      'down',
+      'done',
+    ]);
+    const injected = events.find(e => e.type === 'fault' && e.step === 'injected')!;
+    expect(injected.atMs).toBeGreaterThanOrEqual(FAULT.atMs - 1);
+    const heal = events.find(e => e.type === 'fault' && e.step === 'heal')!;
+    expect(heal.atMs).toBeGreaterThanOrEqual(FAULT.atMs + FAULT.forMs! - 1);
+  });
+
+  it('records a fault that never bites, and heals it all the same', async () => {
+    const events = await drive({}, [FAULT], fakeFault(journal, { bites: forever }));
+    expect(steps(events)).toEqual(['injected', 'never-bit', 'heal', 'healed']);
+  });
+
+  it('heals a fault whose injection throws', async () => {
+    const inject = async () => {
+      throw new Error('no such proxy');
+    };
+    const events = await drive({}, [FAULT], fakeFault(journal, { inject }));
+    expect(events.filter(e => e.type === 'fault').map(e => [e.step, e.evidence])).toEqual([
+      ['failed', 'no such proxy'],
+      ['heal', ''],
+      ['healed', 'healed'],
+    ]);
+  });
+
+  it('bounds a step that does not listen to its signal', async () => {
+    const deaf = () => new Promise<never>(() => {});
+    const events = await drive({}, [FAULT], fakeFault(journal, { heal: deaf }));
+    expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'not-healed']);
+    expect(journal.at(-1)).toBe('down');
+  });
+
+  it('waits for a stack that heals itself, and heals it at the end if it does not', async () => {
+    const itself = { ...FAULT, forMs: null };
+    expect(steps(await drive({}, [itself]))).toEqual(['injected', 'bit', 'healed']);
+    expect(journal).not.toContain('heal');
+    rmSync(join(directory, 'events.ndjson'));
+    let forced = false;
+    const helpless = fakeFault(journal, {
+      heal: async () => {
+        forced = true;
+      },
+      healed: signal => (forced ? Promise.resolve({ atMs: systemClock.nowMs(), evidence: 'forced' }) : forever(signal)),
+    });
+    const events = await drive({}, [itself], helpless);
+    expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'healed']);
+    expect(events.find(e => e.type === 'fault' && e.step === 'heal')!.atMs).toBeGreaterThanOrEqual(DRIVE_MS - 1);
+  });
+
+  it('heals before it takes the stack down when it is interrupted in a fault', async () => {
+    const interrupt = new AbortController();
+    const bites = async () => {
+      setTimeout(() => interrupt.abort(new Error('SIGINT')), 10);
+      return { atMs: systemClock.nowMs(), evidence: 'bites' };
+    };
+    const long = { ...FAULT, forMs: 100_000 };
+    const events = await drive({ signal: interrupt.signal }, [long], fakeFault(journal, { bites }));
+    expect(journal).toEqual(['up', 'protect 77', 'inject', 'heal', 'healed', 'load stopped', 'down']);
+    expect(events.find(e => e.type === 'interrupted')).toMatchObject({ by: 'SIGINT' });
+    expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'healed']);
+  });
+
+  it.each([
+    ['most of the warm-up fails', { completed: 1, failed: 9 }],
+    ['nothing answers the warm-up', { completed: 0, failed: 0 }],
+  ])('is invalid and injects nothing when %s', async (_name, warmUp) => {
+    const events = await drive({ engine: fakeLoad(journal, { warmUp }) });
+    expect(events.find(e => e.type === 'invalid')).toMatchObject({ guard: 'steady-state' });
+    expect(journal).not.toContain('inject');
+    expect(journal.at(-1)).toBe('down');
+  });
+
+  it('heals, takes the stack down and rejects when the generator dies', async () => {
+    const long = { ...FAULT, atMs: 0, forMs: 300 };
+    const failing = drive({ engine: fakeLoad(journal, { dies: new Error('generator died') }) }, [long]);
+    await expect(failing).rejects.toThrow('generator died');
+    expect(journal).toEqual(['up', 'protect 77', 'inject', 'bites', 'heal', 'healed', 'load stopped', 'down']);
+    const events = readHistory(join(directory, 'events.ndjson'));
+    expect(events.find(e => e.type === 'crashed')).toMatchObject({ reason: 'generator died' });
+  });
+
+  it('records why a stack did not come up', async () => {
+    const failing = drive({ platform: fakePlatform(journal, new Error('port 80 is taken')) });
+    await expect(failing).rejects.toThrow('port 80 is taken');
+    expect(readHistory(join(directory, 'events.ndjson')).map(e => e.type)).toEqual([
+      'plan',
+      'phase',
+      'crashed',
+      'phase',
+    ]);
+  });
+});
