@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { replicaFault } from './fault.ts';
+
+/** Does nothing, and says so: the start of a new fault, and the broken fault that tests show to the run. */
+export const fault = replicaFault({
+  kind: 'noop',
+  summary: 'Changes nothing, so it is never seen to bite and makes its run invalid.',
+  parameters: z.object({}),
+  selfHealing: true,
+  create: (_parameters, replica, { clock }) => ({
+    inject: async () => {},
+    // A real fault returns as soon as it sees its effect. This one has none to see.
+    bites: signal => clock.sleep(2 ** 31 - 1, signal) as Promise<never>,
+    heal: async () => {},
+    healed: async () => ({ atMs: clock.nowMs(), evidence: `${replica.name} was never touched` }),
+  }),
+});

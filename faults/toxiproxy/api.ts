@@ -1,0 +1,170 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { messageOf } from '../../harness/errors.ts';
+import { statusOf } from './api-error.ts';
+import { asObject, type Body, parseBody, readField } from './body.ts';
+import type { ProxyCollection } from './proxy-collection.ts';
+
+/** What `GET /version` of the embedded server says: the API that it speaks, and that it is not Toxiproxy itself. */
+export const EMBEDDED_VERSION = '2.12.0-embedded';
+
+const MOST_BODY_BYTES = 1024 * 1024;
+
+interface Answer {
+  readonly status: number;
+  /** Sent as JSON; absent for no body. */
+  readonly json?: unknown;
+}
+
+/** One call: the names in its path, its body's text, and the proxies. */
+interface Call {
+  readonly proxyName: string;
+  readonly toxicName: string;
+  readonly text: string;
+  readonly proxies: ProxyCollection;
+}
+
+type Handler = (call: Call) => Answer | Promise<Answer>;
+
+const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
+  '/version': { GET: () => ok({ version: EMBEDDED_VERSION }) },
+  '/reset': { POST: async ({ proxies }) => proxies.reset().then(noContent) },
+  '/populate': { POST: populate },
+  '/proxies': {
+    GET: ({ proxies }) => ok(Object.fromEntries(proxies.all().map(proxy => [proxy.name, proxy.toJson()]))),
+    POST: async call => ({ status: 201, json: (await call.proxies.create(bodyOf(call))).toJson() }),
+  },
+  '/proxies/{proxy}': {
+    GET: call => ok(proxyOf(call).toJson()),
+    POST: updateProxy,
+    PATCH: updateProxy,
+    DELETE: async ({ proxies, proxyName }) => proxies.remove(proxyName).then(noContent),
+  },
+  '/proxies/{proxy}/toxics': {
+    GET: call => ok(proxyOf(call).listToxics()),
+    POST: call => ok(proxyOf(call).addToxic(bodyOf(call))),
+  },
+  '/proxies/{proxy}/toxics/{toxic}': {
+    GET: call => ok(proxyOf(call).getToxic(call.toxicName)),
+    POST: updateToxic,
+    PATCH: updateToxic,
+    DELETE: call => {
+      proxyOf(call).removeToxic(call.toxicName);
+      return noContent();
+    },
+  },
+};
+
+/**
+ * Toxiproxy 2.12's HTTP API over `proxies`: same paths, status codes, JSON and error bodies. Not implemented: `/metrics`.
+ * Calls are carried out one after the other, in the order of their arrival.
+ */
+export function createApi(proxies: ProxyCollection): Server {
+  let last: Promise<unknown> = Promise.resolve();
+  return createServer((request, response) => {
+    void readText(request).then(
+      text => {
+        last = last.then(() => answer(request, response, text, proxies)).catch(() => response.destroy());
+      },
+      () => response.destroy(),
+    );
+  });
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, text: string, proxies: ProxyCollection) {
+  const { pattern, proxyName, toxicName } = matchPath(request.url ?? '/');
+  const handlers = ROUTES[pattern];
+  if (!handlers) return sendText(response, 404, '404 page not found\n');
+  const handler = handlers[request.method ?? 'GET'];
+  if (!handler) return response.writeHead(405).end();
+  if (request.headers['user-agent']?.startsWith('Mozilla/')) {
+    return sendText(response, 403, 'User agent not allowed\n');
+  }
+  try {
+    const { status, json } = await handler({ proxyName, toxicName, text, proxies });
+    if (json === undefined) return response.writeHead(status).end();
+    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
+  } catch (error) {
+    // Toxiproxy's errors are JSON under a text content type, and end with a newline.
+    sendText(response, statusOf(error), `${JSON.stringify(errorBody(error))}\n`);
+  }
+}
+
+/** Names arrive percent-encoded; as in Toxiproxy a name cannot contain a slash, encoded or not. */
+function matchPath(url: string): { pattern: string; proxyName: string; toxicName: string } {
+  const [path = ''] = url.split('?');
+  const [, root, proxyName, leaf, toxicName, ...rest] = decodePath(path).split('/');
+  const parts = [
+    root,
+    proxyName === undefined ? undefined : '{proxy}',
+    leaf,
+    toxicName === undefined ? undefined : '{toxic}',
+  ];
+  const isUnnamed = proxyName === '' || toxicName === '' || rest.length > 0;
+  const pattern = isUnnamed ? '' : parts.flatMap(part => (part === undefined ? [] : [`/${part}`])).join('');
+  return { pattern, proxyName: proxyName ?? '', toxicName: toxicName ?? '' };
+}
+
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return '';
+  }
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.byteLength;
+    if (bytes > MOST_BODY_BYTES) throw new Error('body too large');
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
+}
+
+async function populate({ proxies, text }: Call): Promise<Answer> {
+  const { proxies: populated, error } = await proxies.populate(text);
+  if (error === undefined) return { status: 201, json: { proxies: populated } };
+  return { status: statusOf(error), json: { ...errorBody(error), proxies: populated } };
+}
+
+async function updateProxy(call: Call): Promise<Answer> {
+  const proxy = proxyOf(call);
+  const { listen, upstream, enabled } = proxy.toJson();
+  const body = bodyOf(call);
+  await proxy.update(
+    readField(body, 'listen', listen),
+    readField(body, 'upstream', upstream),
+    readField(body, 'enabled', enabled),
+  );
+  return ok(proxy.toJson());
+}
+
+function updateToxic(call: Call): Answer {
+  return ok(proxyOf(call).updateToxic(call.toxicName, bodyOf(call)));
+}
+
+function proxyOf({ proxies, proxyName }: Call) {
+  return proxies.get(proxyName);
+}
+
+function bodyOf({ text }: Call): Body {
+  return asObject(parseBody(text), 'body');
+}
+
+function ok(json: unknown): Answer {
+  return { status: 200, json };
+}
+
+function noContent(): Answer {
+  return { status: 204 };
+}
+
+function errorBody(error: unknown): { error: string; status: number } {
+  return { error: messageOf(error), status: statusOf(error) };
+}
+
+function sendText(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text);
+}

@@ -1,0 +1,155 @@
+import { connect, type Socket } from 'node:net';
+import type { Clock } from '../../harness/clock.ts';
+import type { Random } from '../../harness/random.ts';
+import { parseAddress } from './address.ts';
+import { Pipe } from './pipe.ts';
+import { type Direction, directionOf, type ToxicJson } from './toxics/toxic.ts';
+
+/** An upstream that neither accepts nor refuses is given up after this long. */
+const CONNECT_LIMIT_MS = 30_000;
+/** A peer that does not take the last bytes is cut off after this long. */
+const CLOSE_LIMIT_MS = 5_000;
+
+/** What a connection needs beside its client's socket. */
+export interface ConnectionOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** `host:port` to dial. */
+  readonly upstream: string;
+  readonly toxics: readonly ToxicJson[];
+  /** Called once, when both sockets are closed. */
+  readonly onClosed: () => void;
+}
+
+/**
+ * A client, the upstream dialled for it, and one pipe each way.
+ *
+ * ```
+ *           ┌── upstream pipe ──►┐
+ *  client ──┤                    ├── server
+ *           └◄─ downstream pipe ─┘
+ * ```
+ *
+ * Half-close is kept: the end of one direction ends that direction only. (Toxiproxy 2.12 closes both.) A socket that
+ * breaks lets what it sent arrive, then closes the other one with FIN. An upstream that refuses closes the client.
+ */
+export class Connection {
+  readonly #client: Socket;
+  readonly #server: Socket;
+  readonly #pipes: Readonly<Record<Direction, Pipe>>;
+  #broken = false;
+
+  constructor(client: Socket, { clock, random, upstream, toxics, onClosed }: ConnectionOptions) {
+    const server = dial(upstream);
+    this.#client = client;
+    this.#server = server;
+    const openPipe = (direction: Direction, source: Socket, destination: Socket) =>
+      new Pipe(source, destination, selectDirection(toxics, direction), {
+        clock,
+        random: random.stream(direction),
+        finished: () => (this.#broken ? closeSoon(destination) : destination.end()),
+        close: () => this.#close(),
+        reset: () => this.#reset(),
+      });
+    this.#pipes = {
+      upstream: openPipe('upstream', client, server),
+      downstream: openPipe('downstream', server, client),
+    };
+    let open = 2;
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true);
+      socket.on('error', () => {});
+      socket.once('close', broke => {
+        if (broke) this.#breakOff(socket);
+        open -= 1;
+        if (open === 0) this.#closed(onClosed);
+      });
+    }
+    server.once('connect', () => this.#start());
+  }
+
+  /** Puts the toxic on the direction that it names. */
+  add(toxic: ToxicJson): void {
+    this.#pipeOf(toxic).add(toxic);
+  }
+
+  /** Takes over a toxic's new settings. */
+  update(toxic: ToxicJson): void {
+    this.#pipeOf(toxic).update(toxic);
+  }
+
+  /** Takes the toxic off. */
+  remove(toxic: ToxicJson): void {
+    this.#pipeOf(toxic).remove(toxic.name);
+  }
+
+  /** Closes both sockets at once; what is unsent is lost. */
+  destroy(): void {
+    this.#stopPipes();
+    this.#client.destroy();
+    this.#server.destroy();
+  }
+
+  #start(): void {
+    this.#server.setTimeout(0);
+    this.#pipes.upstream.start();
+    this.#pipes.downstream.start();
+  }
+
+  #pipeOf(toxic: ToxicJson): Pipe {
+    return this.#pipes[directionOf(toxic.stream)!];
+  }
+
+  #close(): void {
+    this.#stopPipes();
+    closeSoon(this.#client);
+    closeSoon(this.#server);
+  }
+
+  #reset(): void {
+    this.#stopPipes();
+    this.#client.resetAndDestroy();
+    this.#server.resetAndDestroy();
+  }
+
+  /** `socket` failed: nobody reads what goes to it, but what came from it still goes on. */
+  #breakOff(socket: Socket): void {
+    this.#broken = true;
+    const { upstream, downstream } = this.#pipes;
+    const [from, to, other] =
+      socket === this.#client ? [upstream, downstream, this.#server] : [downstream, upstream, this.#client];
+    to.stop();
+    from.end();
+    if (from.isFinished) closeSoon(other);
+  }
+
+  #stopPipes(): void {
+    this.#pipes.upstream.stop();
+    this.#pipes.downstream.stop();
+  }
+
+  #closed(onClosed: () => void): void {
+    this.#stopPipes();
+    onClosed();
+  }
+}
+
+/** The toxics that sit on `direction`, in order. */
+export function selectDirection(toxics: readonly ToxicJson[], direction: Direction): ToxicJson[] {
+  return toxics.filter(toxic => directionOf(toxic.stream) === direction);
+}
+
+function dial(upstream: string): Socket {
+  const { host, port } = parseAddress(upstream);
+  const socket = connect({ host: host === '' ? '127.0.0.1' : host, port, allowHalfOpen: true });
+  socket.setTimeout(CONNECT_LIMIT_MS, () => socket.destroy(new Error('connect timed out')));
+  return socket;
+}
+
+function closeSoon(socket: Socket): void {
+  if (socket.destroyed) return;
+  socket.destroySoon();
+  if (socket.destroyed) return;
+  const limit = setTimeout(() => socket.destroy(), CLOSE_LIMIT_MS).unref();
+  socket.once('close', () => clearTimeout(limit));
+}

@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import { delimiter, extname, join } from 'node:path';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+
+const BINARY = 'toxiproxy-server';
+const VERSION_LIMIT_MS = 3_000;
+
+/** How to start a fault proxy. `SQUALL_TOXIPROXY` as a source means that the person named the binary. */
+export interface FoundToxiproxy {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly source: 'PATH' | '.tools/bin' | 'embedded' | 'SQUALL_TOXIPROXY';
+  /** What the binary says of itself (`git` when built from its module); absent for the embedded one. */
+  readonly version?: string;
+}
+
+/** Where the API should listen and, for tests, where to look. */
+export interface FindToxiproxyOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Its `PATH` and `SQUALL_TOXIPROXY` are read. @default process.env */
+  readonly env?: NodeJS.ProcessEnv;
+  /** @default `.tools/bin` of this checkout */
+  readonly toolsDirectory?: string;
+}
+
+/**
+ * The fault proxy to start: `toxiproxy-server` on PATH, else in `.tools/bin`, else the embedded one. The environment
+ * variable `SQUALL_TOXIPROXY` decides instead: `embedded`, or the path of a binary. A file of that name that does not
+ * answer `-version` as Toxiproxy does is passed over.
+ * @throws SquallError `TOXIPROXY_NOT_FOUND` when `SQUALL_TOXIPROXY` names something else than a Toxiproxy server
+ */
+export async function findToxiproxy(options: FindToxiproxyOptions, signal?: AbortSignal): Promise<FoundToxiproxy> {
+  const { host, port, env = process.env, toolsDirectory = join(import.meta.dirname, '../../.tools/bin') } = options;
+  const flags = ['-host', host, '-port', String(port)];
+  const wanted = env.SQUALL_TOXIPROXY;
+  if (wanted && wanted !== 'embedded') {
+    const version = await readVersion(wanted, signal).catch(cause => {
+      throw notFound(wanted, cause);
+    });
+    return { command: wanted, args: flags, source: 'SQUALL_TOXIPROXY', version };
+  }
+  const places = wanted === 'embedded' ? [] : candidates(env.PATH ?? '', toolsDirectory);
+  for (const { command, source } of places) {
+    const version = await readVersion(command, signal).catch(() => undefined);
+    signal?.throwIfAborted();
+    if (version !== undefined) return { command, args: flags, source, version };
+  }
+  const program = join(import.meta.dirname, `server-main${extname(import.meta.filename)}`);
+  return { command: process.execPath, args: [program, ...flags], source: 'embedded' };
+}
+
+function candidates(path: string, toolsDirectory: string) {
+  const onPath = path.split(delimiter).filter(directory => directory !== '');
+  return [
+    ...onPath.map(directory => ({ command: join(directory, BINARY), source: 'PATH' as const })),
+    { command: join(toolsDirectory, BINARY), source: '.tools/bin' as const },
+  ];
+}
+
+async function readVersion(command: string, signal?: AbortSignal): Promise<string> {
+  await access(command, constants.X_OK);
+  const output = await new Promise<string>((resolve, reject) => {
+    const limits = { timeout: VERSION_LIMIT_MS, ...(signal ? { signal } : {}) };
+    execFile(command, ['-version'], limits, (error, stdout) => (error ? reject(error) : resolve(stdout)));
+  });
+  const version = /^toxiproxy-server version (\S+)/.exec(output)?.[1];
+  if (version === undefined) throw new Error(`expected "toxiproxy-server version …", got ${JSON.stringify(output)}`);
+  return version;
+}
+
+function notFound(wanted: string, cause: unknown): SquallError {
+  const message = `Expected SQUALL_TOXIPROXY to be "embedded" or a Toxiproxy server, got ${wanted}: ${messageOf(cause)}`;
+  return new SquallError('environment', 'TOXIPROXY_NOT_FOUND', message, {
+    cause,
+    next: 'Correct SQUALL_TOXIPROXY, or unset it to use whatever is installed.',
+  });
+}

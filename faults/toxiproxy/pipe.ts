@@ -1,0 +1,144 @@
+import type { Socket } from 'node:net';
+import type { Clock } from '../../harness/clock.ts';
+import type { Random } from '../../harness/random.ts';
+import { findToxicKind } from './toxics/registry.ts';
+import type { ToxicContext, ToxicJson, ToxicStage } from './toxics/toxic.ts';
+
+/** What a pipe needs beside its two sockets. */
+export interface PipeOptions {
+  readonly clock: Clock;
+  /** Decides toxicity and jitter of this pipe alone. */
+  readonly random: Random;
+  /** Everything up to the source's end was written to the destination. */
+  readonly finished: () => void;
+  /** Closes the whole connection after what was already written. */
+  readonly close: () => void;
+  /** Resets the whole connection. */
+  readonly reset: () => void;
+}
+
+interface Entry {
+  readonly name: string;
+  stage: ToxicStage;
+}
+
+/**
+ * One direction of one connection: bytes go from `source` through the toxics to `destination`. Memory is bounded: the
+ * source pauses while any stage is full or the destination has not taken what was written, so a slow reader slows the
+ * writer. The end of the source ends the destination and nothing else.
+ */
+export class Pipe {
+  readonly #source: Socket;
+  readonly #destination: Socket;
+  readonly #options: PipeOptions;
+  #entries: Entry[] = [];
+  #finished = false;
+
+  constructor(source: Socket, destination: Socket, toxics: readonly ToxicJson[], options: PipeOptions) {
+    this.#source = source;
+    this.#destination = destination;
+    this.#options = options;
+    for (const toxic of toxics) this.add(toxic);
+  }
+
+  /** Whether the end was passed on, or the pipe was stopped. */
+  get isFinished(): boolean {
+    return this.#finished;
+  }
+
+  /** Starts to read. Call it once both sockets are connected. */
+  start(): void {
+    this.#source.on('data', chunk => {
+      this.#enter(0, chunk);
+      this.#settleFlow();
+    });
+    this.#source.on('end', () => this.end());
+    this.#destination.on('drain', () => this.#settleFlow());
+  }
+
+  /** Nothing more comes from the source: what the stages hold still goes through, then `finished` is called. */
+  end(): void {
+    if (!this.#finished) this.#endAt(0);
+  }
+
+  /** Puts a toxic behind those already there; this connection may be spared, by the toxic's toxicity. */
+  add(toxic: ToxicJson): void {
+    if (this.#finished || !this.#isHit(toxic)) return;
+    const entry = { name: toxic.name } as Entry;
+    entry.stage = this.#startStage(toxic, entry);
+    this.#entries.push(entry);
+  }
+
+  /** Restarts a toxic with new settings, rolling its toxicity again. */
+  update(toxic: ToxicJson): void {
+    const index = this.#entries.findIndex(entry => entry.name === toxic.name);
+    const entry = this.#entries[index];
+    if (!entry) {
+      this.add(toxic);
+      return;
+    }
+    entry.stage.stop('updated');
+    if (this.#finished) return;
+    if (this.#isHit(toxic)) entry.stage = this.#startStage(toxic, entry);
+    else this.#entries.splice(index, 1);
+    this.#settleFlow();
+  }
+
+  /** Takes a toxic off; what it held goes on at once. */
+  remove(name: string): void {
+    const entry = this.#entries.find(entry => entry.name === name);
+    if (!entry) return;
+    entry.stage.stop('removed');
+    this.#entries = this.#entries.filter(other => other !== entry);
+    this.#settleFlow();
+  }
+
+  /** The connection is gone: no stage and no timer stays. */
+  stop(): void {
+    this.#finished = true;
+    for (const { stage } of this.#entries.splice(0)) stage.stop('closed');
+  }
+
+  #isHit(toxic: ToxicJson): boolean {
+    return this.#options.random.next() < toxic.toxicity;
+  }
+
+  #startStage(toxic: ToxicJson, entry: Entry): ToxicStage {
+    const { clock, random, close, reset } = this.#options;
+    const context: ToxicContext = {
+      clock,
+      random: random.stream(toxic.name),
+      push: chunk => {
+        this.#enter(this.#entries.indexOf(entry) + 1, chunk);
+        this.#settleFlow();
+      },
+      end: () => this.#endAt(this.#entries.indexOf(entry) + 1),
+      close,
+      reset,
+    };
+    return findToxicKind(toxic.type)!.start(toxic.attributes, context);
+  }
+
+  #enter(index: number, chunk: Uint8Array): void {
+    const entry = this.#entries[index];
+    if (entry) entry.stage.push(chunk);
+    else if (this.#destination.writable) this.#destination.write(chunk);
+  }
+
+  #endAt(index: number): void {
+    const entry = this.#entries[index];
+    if (entry) {
+      entry.stage.end();
+    } else {
+      this.stop();
+      this.#options.finished();
+    }
+  }
+
+  #settleFlow(): void {
+    const mustWait = this.#destination.writableNeedDrain || this.#entries.some(({ stage }) => stage.isFull());
+    if (mustWait === this.#source.isPaused()) return;
+    if (mustWait) this.#source.pause();
+    else this.#source.resume();
+  }
+}

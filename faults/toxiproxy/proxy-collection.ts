@@ -1,0 +1,115 @@
+import type { Clock } from '../../harness/clock.ts';
+import type { Random } from '../../harness/random.ts';
+import { ApiError } from './api-error.ts';
+import { asObject, type Body, parseBody, readField } from './body.ts';
+import { FaultProxy, type ProxyJson } from './proxy.ts';
+
+/** What came of a populate call: the proxies up to the first failure, and that failure. */
+export interface Populated {
+  readonly proxies: readonly ProxyJson[] | null;
+  readonly error?: unknown;
+}
+
+/** All proxies by name. Calls must not overlap. */
+export class ProxyCollection {
+  readonly #proxies = new Map<string, FaultProxy>();
+  readonly #clock: Clock;
+  readonly #random: Random;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  all(): FaultProxy[] {
+    return [...this.#proxies.values()];
+  }
+
+  /** @throws ApiError 404 */
+  get(name: string): FaultProxy {
+    const proxy = this.#proxies.get(name);
+    if (!proxy) throw new ApiError(404, 'proxy not found');
+    return proxy;
+  }
+
+  /** @throws ApiError 400, 409, or an Error when its address cannot be had; then nothing has changed */
+  async create(body: Body): Promise<FaultProxy> {
+    const { name, upstream, listen, enabled } = readProxy(body, '');
+    if (this.#proxies.has(name)) throw new ApiError(409, 'proxy already exists');
+    const proxy = this.#build(name, listen, upstream);
+    if (enabled) await proxy.start();
+    this.#proxies.set(name, proxy);
+    return proxy;
+  }
+
+  /** Stops and forgets the proxy. @throws ApiError 404 */
+  async remove(name: string): Promise<void> {
+    const proxy = this.get(name);
+    await proxy.stop();
+    this.#proxies.delete(name);
+  }
+
+  /** Starts every proxy and removes every toxic. */
+  async reset(): Promise<void> {
+    for (const proxy of this.all()) {
+      await proxy.start();
+      proxy.removeToxics();
+    }
+  }
+
+  /** Creates each proxy of a JSON array, or replaces the one of that name unless it has these addresses already. */
+  async populate(text: string): Promise<Populated> {
+    const proxies: ProxyJson[] = [];
+    try {
+      for (const entry of readPopulation(text)) proxies.push((await this.#addOrReplace(entry)).toJson());
+      return { proxies };
+    } catch (error) {
+      return { proxies: error instanceof ApiError ? null : proxies, error };
+    }
+  }
+
+  /** Stops every proxy. */
+  async close(): Promise<void> {
+    await Promise.all(this.all().map(proxy => proxy.stop()));
+  }
+
+  async #addOrReplace({ name, listen, upstream, enabled }: ProxyBody): Promise<FaultProxy> {
+    const present = this.#proxies.get(name);
+    if (present && !(await present.differs(listen, upstream))) return present;
+    await present?.stop();
+    const proxy = this.#build(name, listen, upstream);
+    if (enabled) await proxy.start();
+    this.#proxies.set(name, proxy);
+    return proxy;
+  }
+
+  #build(name: string, listen: string, upstream: string): FaultProxy {
+    return new FaultProxy({ name, listen, upstream, clock: this.#clock, random: this.#random });
+  }
+}
+
+interface ProxyBody {
+  readonly name: string;
+  readonly listen: string;
+  readonly upstream: string;
+  readonly enabled: boolean;
+}
+
+/** The whole list is checked before the first proxy is touched. */
+function readPopulation(text: string): ProxyBody[] {
+  const list = parseBody(text);
+  if (!Array.isArray(list)) {
+    throw new ApiError(400, `bad request body: json: cannot unmarshal ${typeof list} into a list of proxies`);
+  }
+  return list.map((entry, index) => readProxy(asObject(entry, 'proxy'), ` at proxy ${index + 1}`));
+}
+
+function readProxy(body: Body, where: string): ProxyBody {
+  const name = readField(body, 'name', '');
+  const upstream = readField(body, 'upstream', '');
+  const listen = readField(body, 'listen', '');
+  const enabled = readField(body, 'enabled', true);
+  if (name === '') throw new ApiError(400, `missing required field: name${where}`);
+  if (upstream === '') throw new ApiError(400, `missing required field: upstream${where}`);
+  return { name, upstream, listen, enabled };
+}

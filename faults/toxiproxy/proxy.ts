@@ -1,0 +1,186 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../../harness/clock.ts';
+import type { Random } from '../../harness/random.ts';
+import { formatAddress, resolveAddress } from './address.ts';
+import { ApiError } from './api-error.ts';
+import { asObject, type Body, readField, readInteger } from './body.ts';
+import { Connection, selectDirection } from './connection.ts';
+import { findToxicKind } from './toxics/registry.ts';
+import { directionOf, type ToxicAttributes, type ToxicJson, type ToxicKind } from './toxics/toxic.ts';
+
+/** The kernel's accept queue; the machine's `somaxconn` may lower it. */
+const BACKLOG = 4096;
+
+/** A proxy as the API shows it. */
+export interface ProxyJson {
+  readonly name: string;
+  /** `host:port`; the actual port once it listens. */
+  readonly listen: string;
+  readonly upstream: string;
+  readonly enabled: boolean;
+  readonly toxics: readonly ToxicJson[];
+}
+
+/** What a proxy is made of; `clock` and `random` are the server's. */
+export interface ProxyOptions {
+  readonly name: string;
+  readonly listen: string;
+  readonly upstream: string;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** A listener, the connections that came through it, and the toxics that they share. Calls must not overlap. */
+export class FaultProxy {
+  readonly name: string;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #connections = new Set<Connection>();
+  #listen: string;
+  #upstream: string;
+  #server: Server | undefined;
+  #toxics: readonly ToxicJson[] = [];
+  #accepted = 0;
+
+  constructor({ name, listen, upstream, clock, random }: ProxyOptions) {
+    this.name = name;
+    this.#listen = listen;
+    this.#upstream = upstream;
+    this.#clock = clock;
+    this.#random = random.stream(name);
+  }
+
+  /** The proxy and its toxics, those of the upstream direction first, as Toxiproxy orders them. */
+  toJson(): ProxyJson {
+    const { name } = this;
+    return {
+      name,
+      listen: this.#listen,
+      upstream: this.#upstream,
+      enabled: this.#server !== undefined,
+      toxics: this.listToxics(),
+    };
+  }
+
+  /** Listens; nothing happens when it already does. @throws Error in Go's words when the address cannot be had */
+  async start(): Promise<void> {
+    if (this.#server) return;
+    const server = createServer({ allowHalfOpen: true }, client => this.#accept(client));
+    this.#listen = await listenOn(server, this.#listen);
+    server.on('error', () => {});
+    this.#server = server;
+  }
+
+  /** Closes the listener and every connection. */
+  async stop(): Promise<void> {
+    const server = this.#server;
+    if (!server) return;
+    this.#server = undefined;
+    const closed = new Promise<void>(resolve => server.close(() => resolve()));
+    for (const connection of this.#connections) connection.destroy();
+    await closed;
+  }
+
+  /** Takes over new addresses (which drops every connection) and whether it is enabled. */
+  async update(listen: string, upstream: string, enabled: boolean): Promise<void> {
+    if (await this.differs(listen, upstream)) {
+      await this.stop();
+      this.#listen = listen;
+      this.#upstream = upstream;
+    }
+    if (enabled) await this.start();
+    else await this.stop();
+  }
+
+  /** Whether these addresses are other than the present ones. @throws Error when `listen` is no address */
+  async differs(listen: string, upstream: string): Promise<boolean> {
+    return formatAddress(await resolveAddress(listen)) !== this.#listen || upstream !== this.#upstream;
+  }
+
+  listToxics(): ToxicJson[] {
+    return [...selectDirection(this.#toxics, 'upstream'), ...selectDirection(this.#toxics, 'downstream')];
+  }
+
+  /** @throws ApiError 404 */
+  getToxic(name: string): ToxicJson {
+    const toxic = this.#toxics.find(toxic => toxic.name === name);
+    if (!toxic) throw new ApiError(404, 'toxic not found');
+    return toxic;
+  }
+
+  /** Adds a toxic to every present and future connection. @throws ApiError 400 or 409, with nothing changed */
+  addToxic(body: Body): ToxicJson {
+    const stream = readField(body, 'stream', 'downstream');
+    const type = readField(body, 'type', '');
+    const toxicity = readField(body, 'toxicity', 1);
+    const name = readField(body, 'name', '') || `${type}_${stream}`;
+    if (!directionOf(stream)) throw new ApiError(400, 'stream was invalid, can be either upstream or downstream');
+    const kind = findToxicKind(type);
+    if (!kind) throw new ApiError(400, 'invalid toxic type');
+    if (this.#toxics.some(toxic => toxic.name === name)) throw new ApiError(409, 'toxic already exists');
+    const toxic = { attributes: readAttributes(body, kind, {}), name, type, stream, toxicity };
+    this.#toxics = [...this.#toxics, toxic];
+    for (const connection of this.#connections) connection.add(toxic);
+    return toxic;
+  }
+
+  /** Changes attributes and toxicity; name, type and stream stay. @throws ApiError 400 or 404, with nothing changed */
+  updateToxic(name: string, body: Body): ToxicJson {
+    const before = this.getToxic(name);
+    const attributes = readAttributes(body, findToxicKind(before.type)!, before.attributes);
+    const toxic = { ...before, attributes, toxicity: readField(body, 'toxicity', before.toxicity) };
+    this.#toxics = this.#toxics.map(other => (other === before ? toxic : other));
+    for (const connection of this.#connections) connection.update(toxic);
+    return toxic;
+  }
+
+  /** @throws ApiError 404 */
+  removeToxic(name: string): void {
+    const toxic = this.getToxic(name);
+    this.#toxics = this.#toxics.filter(other => other !== toxic);
+    for (const connection of this.#connections) connection.remove(toxic);
+  }
+
+  /** Removes every toxic. */
+  removeToxics(): void {
+    for (const toxic of this.#toxics) this.removeToxic(toxic.name);
+  }
+
+  #accept(client: Socket): void {
+    this.#accepted += 1;
+    try {
+      const connection = new Connection(client, {
+        clock: this.#clock,
+        random: this.#random.stream(String(this.#accepted)),
+        upstream: this.#upstream,
+        toxics: this.#toxics,
+        onClosed: () => this.#connections.delete(connection),
+      });
+      this.#connections.add(connection);
+    } catch {
+      client.destroy();
+    }
+  }
+}
+
+function readAttributes(body: Body, kind: ToxicKind, before: ToxicAttributes): ToxicAttributes {
+  const given = asObject(body.attributes, 'attributes');
+  return Object.fromEntries(kind.attributes.map(name => [name, readInteger(given, name, before[name] ?? 0)]));
+}
+
+/** Listens on `listen` and says where, with the port that the kernel chose for port 0. */
+async function listenOn(server: Server, listen: string): Promise<string> {
+  const address = await resolveAddress(listen).catch((error: Error) => {
+    throw new Error(`listen tcp: ${error.message}`);
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const why = error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
+      reject(new Error(`listen tcp ${formatAddress(address)}: bind: ${why}`));
+    });
+    const host = address.host === '' ? {} : { host: address.host };
+    server.listen({ port: address.port, backlog: BACKLOG, ...host }, resolve);
+  });
+  const { address: host, port } = server.address() as AddressInfo;
+  return formatAddress({ host, port });
+}

@@ -1,0 +1,120 @@
+import { SquallError } from '../../harness/errors.ts';
+import type { Direction, ToxicAttributes, ToxicJson } from './toxics/toxic.ts';
+
+/** What every toxic has beside its kind's own settings. */
+interface ToxicBase {
+  /** Unique within its proxy. @default `<kind>_<stream>`, as Toxiproxy itself names it */
+  readonly name?: string;
+  /** `upstream`: client → server; `downstream`: server → client. @default 'downstream' */
+  readonly stream?: Direction;
+  /**
+   * Share of connections that are affected, 0–1, rolled once per connection and direction, not per request: with
+   * keep-alive 0.1 means a tenth of the connections. @default 1
+   */
+  readonly toxicity?: number;
+}
+
+/** Delays each chunk by `latencyMs` ± `jitterMs`, uniformly, order kept. Whole numbers; `jitterMs` is 0…`latencyMs`. */
+export interface LatencyToxic extends ToxicBase {
+  readonly kind: 'latency';
+  readonly latencyMs: number;
+  /** @default 0 */
+  readonly jitterMs?: number;
+}
+
+/** Lets `rateKBps` through (1 KB = 1,000 bytes), a whole number ≥ 0; 0 stalls. */
+export interface BandwidthToxic extends ToxicBase {
+  readonly kind: 'bandwidth';
+  readonly rateKBps: number;
+}
+
+/** Swallows everything, closes after `timeoutMs` without a chunk; 0 is a black hole. Removing it closes connections. */
+export interface TimeoutToxic extends ToxicBase {
+  readonly kind: 'timeout';
+  readonly timeoutMs: number;
+}
+
+/** Resets the connection (TCP RST) `timeoutMs` after its first chunk in this direction; 0 is at once. */
+export interface ResetPeerToxic extends ToxicBase {
+  readonly kind: 'reset_peer';
+  readonly timeoutMs: number;
+}
+
+/** A toxic to put on a proxy, by kind. "Down" is no toxic: disable the proxy. */
+export type Toxic = LatencyToxic | BandwidthToxic | TimeoutToxic | ResetPeerToxic;
+
+/** A toxic as it sits on a proxy: nothing is left to a default. */
+export type ActiveToxic = Toxic & Required<ToxicBase>;
+
+/** Our setting's name for each of Toxiproxy's attributes, with its default; the units are the same. */
+const SETTINGS = {
+  latency: { latency: ['latencyMs', undefined], jitter: ['jitterMs', 0] },
+  bandwidth: { rate: ['rateKBps', undefined] },
+  timeout: { timeout: ['timeoutMs', undefined] },
+  reset_peer: { timeout: ['timeoutMs', undefined] },
+} as const satisfies Record<Toxic['kind'], Record<string, readonly [string, number | undefined]>>;
+
+/**
+ * Translates to Toxiproxy's JSON, with every default filled in.
+ * @throws SquallError `BAD_TOXIC` for a value out of its range, before anything is sent
+ */
+export function toWire(toxic: Toxic): ToxicJson {
+  const { kind, stream = 'downstream', toxicity = 1 } = toxic;
+  const name = toxic.name ?? `${kind}_${stream}`;
+  const settings = settingsOf(kind);
+  if (!settings) throw badToxic('kind', `one of ${Object.keys(SETTINGS).join(', ')}`, kind);
+  if (stream !== 'upstream' && stream !== 'downstream') throw badToxic('stream', 'upstream or downstream', stream);
+  if (!(toxicity >= 0 && toxicity <= 1)) throw badToxic('toxicity', '0…1', toxicity);
+  const given = toxic as unknown as Record<string, unknown>;
+  const attributes: Record<string, number> = {};
+  for (const [attribute, [setting, fallback]] of Object.entries(settings)) {
+    const value = given[setting] ?? fallback;
+    if (!Number.isSafeInteger(value) || (value as number) < 0) throw badToxic(setting, 'a whole number ≥ 0', value);
+    attributes[attribute] = value as number;
+  }
+  const { latency, jitter = 0 } = attributes;
+  if (latency !== undefined && jitter > latency) throw badToxic('jitterMs', `0…\`latencyMs\` (${latency})`, jitter);
+  return { name, type: kind, stream, toxicity, attributes };
+}
+
+/** Translates back, or undefined for a kind that is not known here. */
+export function fromWire({ name, type, stream, toxicity, attributes }: ToxicJson): ActiveToxic | undefined {
+  const settings = settingsOf(type);
+  if (!settings) return undefined;
+  const values = Object.entries(settings).map(([attribute, [setting]]) => [setting, attributes[attribute] ?? 0]);
+  return { kind: type, name, stream, toxicity, ...Object.fromEntries(values) } as ActiveToxic;
+}
+
+/** What differs between what was sent and what the server says, or undefined. It keeps toxicity as a 32-bit float. */
+export function describeDifference(sent: ToxicJson, found: ToxicJson): string | undefined {
+  const isSame =
+    sent.name === found.name &&
+    sent.type === found.type &&
+    sent.stream === found.stream &&
+    Math.abs(sent.toxicity - found.toxicity) < 1e-6 &&
+    sameAttributes(sent.attributes, found.attributes);
+  return isSame ? undefined : `Expected ${show(sent)}, found ${show(found)}`;
+}
+
+function settingsOf(type: string): Record<string, readonly [string, number | undefined]> | undefined {
+  return Object.hasOwn(SETTINGS, type) ? SETTINGS[type as Toxic['kind']] : undefined;
+}
+
+function sameAttributes(sent: ToxicAttributes, found: ToxicAttributes): boolean {
+  return Object.entries(sent).every(([name, value]) => found[name] === value);
+}
+
+function show({ name, type, stream, toxicity, attributes }: ToxicJson): string {
+  return `toxic ${name} ${JSON.stringify({ type, stream, toxicity, attributes })}`;
+}
+
+function badToxic(field: string, expected: string, found: unknown): SquallError {
+  return new SquallError(
+    'fault',
+    'BAD_TOXIC',
+    `Expected \`${field}\` to be ${expected}, got ${found} (${typeof found})`,
+    {
+      next: `Correct \`${field}\` of the fault.`,
+    },
+  );
+}

@@ -1,0 +1,42 @@
+import { DelayLine } from './delay-line.ts';
+import type { ToxicKind } from './toxic.ts';
+
+/** A slow link hands on small pieces: at most this much of its rate at once, as in Toxiproxy. */
+const PIECE_MS = 100;
+/** A timer may be late by this much without the rate suffering: the next piece starts where the last one should have ended. */
+const LATENESS_MS = 5;
+const LEAST_BUFFER_BYTES = 64 * 1024;
+const MOST_BUFFER_BYTES = 4 * 1024 * 1024;
+const BUFFER_MS = 10;
+
+/**
+ * Lets `rate` KB/s through (1 KB = 1,000 bytes, so a rate is bytes per ms), each piece after the time that it takes on
+ * the line. A rate of 0 or less holds everything until the toxic is removed.
+ */
+export const bandwidth: ToxicKind = {
+  type: 'bandwidth',
+  attributes: ['rate'],
+  start: (attributes, context) => {
+    const bytesPerMs = Math.max(0, attributes.rate ?? 0);
+    const maxBytes = Math.min(MOST_BUFFER_BYTES, Math.max(LEAST_BUFFER_BYTES, bytesPerMs * BUFFER_MS));
+    const line = new DelayLine(context, { maxBytes, maxChunks: Number.POSITIVE_INFINITY });
+    let freeMs = 0;
+    const push = (chunk: Uint8Array) => {
+      if (bytesPerMs === 0) return line.add(chunk, Number.POSITIVE_INFINITY);
+      const nowMs = context.clock.nowMs();
+      if (freeMs < nowMs - LATENESS_MS) freeMs = nowMs;
+      const pieceBytes = bytesPerMs * PIECE_MS;
+      for (let from = 0; from < chunk.byteLength; from += pieceBytes) {
+        const piece = chunk.subarray(from, from + pieceBytes);
+        freeMs += piece.byteLength / bytesPerMs;
+        line.add(piece, freeMs);
+      }
+    };
+    return {
+      push,
+      end: () => line.end(),
+      isFull: () => line.isFull(),
+      stop: reason => (reason === 'closed' ? line.clear() : line.flush()),
+    };
+  },
+};

@@ -1,0 +1,110 @@
+import type { ToxicContext } from './toxic.ts';
+
+const LONGEST_SLEEP_MS = 1e9;
+
+/** Bounds of a {@link DelayLine}; whichever is reached first makes it full. */
+export interface DelayLineLimits {
+  readonly maxBytes: number;
+  readonly maxChunks: number;
+}
+
+interface Held {
+  readonly chunk: Uint8Array;
+  readonly dueMs: number;
+}
+
+/**
+ * A queue whose chunks leave in order, none before its due time. However long the queue, one timer waits: for its head.
+ *
+ * ```
+ * add(c, due 30) ─► [ c₁ due 10 │ c₂ due 20 │ c 30 ] ─► push
+ *                     ▲ the only timer
+ * ```
+ */
+export class DelayLine {
+  readonly #context: Pick<ToxicContext, 'clock' | 'push' | 'end'>;
+  readonly #limits: DelayLineLimits;
+  readonly #stopped = new AbortController();
+  #held: Held[] = [];
+  #heldBytes = 0;
+  #ending = false;
+  #pumping = false;
+
+  constructor(context: Pick<ToxicContext, 'clock' | 'push' | 'end'>, limits: DelayLineLimits) {
+    this.#context = context;
+    this.#limits = limits;
+  }
+
+  /** Takes a chunk that leaves at `dueMs` of the clock (Infinity: only by {@link flush}), or later behind its elders. */
+  add(chunk: Uint8Array, dueMs: number): void {
+    this.#held.push({ chunk, dueMs });
+    this.#heldBytes += chunk.byteLength;
+    this.#startPump();
+  }
+
+  /** The end leaves right behind the last chunk. */
+  end(): void {
+    this.#ending = true;
+    this.#startPump();
+  }
+
+  isFull(): boolean {
+    return this.#heldBytes >= this.#limits.maxBytes || this.#held.length >= this.#limits.maxChunks;
+  }
+
+  /** Hands on everything now, in order, and stops. */
+  flush(): void {
+    this.#stopped.abort();
+    while (this.#held.length > 0) this.#pushHead();
+    this.#passEnd();
+  }
+
+  /** Forgets everything and stops. */
+  clear(): void {
+    this.#stopped.abort();
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#ending = false;
+  }
+
+  #startPump(): void {
+    if (!this.#pumping && !this.#stopped.signal.aborted) void this.#pump();
+  }
+
+  async #pump(): Promise<void> {
+    this.#pumping = true;
+    while (this.#held.length > 0) {
+      const waitMs = this.#held[0]!.dueMs - this.#context.clock.nowMs();
+      if (waitMs > 0) {
+        const wokeUp = await this.#sleep(waitMs);
+        if (!wokeUp) return;
+      } else {
+        this.#pushHead();
+      }
+    }
+    this.#pumping = false;
+    this.#passEnd();
+  }
+
+  /** False when the line was stopped meanwhile. */
+  async #sleep(durationMs: number): Promise<boolean> {
+    try {
+      await this.#context.clock.sleep(Math.min(Math.ceil(durationMs), LONGEST_SLEEP_MS), this.#stopped.signal);
+    } catch {
+      return false;
+    }
+    return !this.#stopped.signal.aborted;
+  }
+
+  #pushHead(): void {
+    const { chunk } = this.#held.shift()!;
+    this.#heldBytes -= chunk.byteLength;
+    this.#context.push(chunk);
+  }
+
+  #passEnd(): void {
+    if (!this.#ending) return;
+    this.#ending = false;
+    this.#context.end();
+  }
+}

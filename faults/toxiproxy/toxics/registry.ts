@@ -1,0 +1,15 @@
+import { bandwidth } from './bandwidth.ts';
+import { latency } from './latency.ts';
+import { noop } from './noop.ts';
+import { resetPeer } from './reset-peer.ts';
+import { timeout } from './timeout.ts';
+import type { ToxicKind } from './toxic.ts';
+
+const KINDS: ReadonlyMap<string, ToxicKind> = new Map(
+  [noop, latency, bandwidth, timeout, resetPeer].map(kind => [kind.type, kind]),
+);
+
+/** The kind of that wire name, or undefined for one that is not known here. */
+export function findToxicKind(type: string): ToxicKind | undefined {
+  return KINDS.get(type);
+}

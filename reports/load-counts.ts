@@ -1,0 +1,29 @@
+import type { TimedEvent } from '../harness/history.ts';
+import { isFailure, type RequestRecord } from '../harness/requests.ts';
+import { rounded } from './rounding.ts';
+import type { RunDocument } from './run-document.ts';
+import { valueSamples } from './samples.ts';
+
+/**
+ * Counts the load, warm-up left out. `offered` is every arrival that came due, also the dropped ones; interrupted requests are
+ * in `sent` alone. `lateMsP99` is how far sending lagged behind the schedule, which is the generator's own doing.
+ */
+export function loadCounts(
+  engine: string,
+  records: readonly RequestRecord[],
+  events: readonly TimedEvent[],
+): RunDocument['load'] {
+  const driven = records.filter(record => record.scheduledMs >= 0);
+  const late = driven.filter(record => record.sentMs !== null).map(record => record.sentMs! - record.scheduledMs);
+  const usage = events.find(event => event.type === 'load')?.summary;
+  return {
+    engine,
+    offered: driven.length,
+    sent: late.length,
+    completed: driven.filter(record => record.outcome === 'ok').length,
+    failed: driven.filter(isFailure).length,
+    dropped: driven.filter(record => record.outcome === 'dropped').length,
+    lateMsP99: rounded(valueSamples(late).at(0.99)),
+    cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
+  };
+}

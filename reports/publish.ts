@@ -1,0 +1,38 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { readHistory } from '../harness/history.ts';
+import { renderHtml } from './html/render-html.ts';
+import { judge } from './judge.ts';
+import { renderJunit } from './junit.ts';
+import { renderMarkdown } from './markdown.ts';
+import { readRequests } from './requests-file.ts';
+import type { RenderInput } from './run-document.ts';
+
+/** The files of a run directory, relative to it; `artifacts` of `run.json`. */
+export const ARTIFACTS = {
+  html: 'report.html',
+  junit: 'junit.xml',
+  markdown: 'summary.md',
+  events: 'events.ndjson',
+  requests: 'requests.parquet',
+} as const;
+
+/**
+ * Judges a stored run from its history alone. The same directory always gives the same result.
+ * @throws Error when the directory has no readable history
+ */
+export async function judgeDirectory(directory: string): Promise<RenderInput> {
+  const events = readHistory(join(directory, ARTIFACTS.events));
+  return judge({ events, records: await readRequests(directory), artifacts: ARTIFACTS });
+}
+
+/** Writes `run.json`, `report.html`, `junit.xml` and `summary.md` into a run directory: the same input, the same bytes. */
+export function publish(directory: string, input: RenderInput): void {
+  const files = {
+    'run.json': `${JSON.stringify(input.document, null, 2)}\n`,
+    [ARTIFACTS.html]: renderHtml(input),
+    [ARTIFACTS.junit]: renderJunit(input),
+    [ARTIFACTS.markdown]: renderMarkdown(input),
+  };
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+}

@@ -1,0 +1,115 @@
+import { createReadStream, existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { asyncBufferFromFile, parquetReadObjects, type SchemaElement } from 'hyparquet';
+import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
+import { SquallError } from '../harness/errors.ts';
+import type { RequestRecord } from '../harness/requests.ts';
+
+/** Name of the journal that the generator appends to, in the order in which requests end. */
+export const JOURNAL_FILE = 'requests.ndjson';
+/** Name of the sealed file, in scheduled order. */
+export const REQUESTS_FILE = 'requests.parquet';
+
+/**
+ * Columns of the sealed file: the fields of {@link RequestRecord} under their own names, units last. `gaps` is a list; the
+ * `…Ms` columns are doubles, so that reading gives back exactly what was written.
+ */
+const COLUMNS: Readonly<Record<keyof RequestRecord, Partial<SchemaElement>>> = {
+  index: { type: 'INT32' },
+  scheduledMs: { type: 'DOUBLE' },
+  sentMs: { type: 'DOUBLE', repetition_type: 'OPTIONAL' },
+  firstTokenMs: { type: 'DOUBLE', repetition_type: 'OPTIONAL' },
+  endMs: { type: 'DOUBLE' },
+  outcome: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
+  status: { type: 'INT32' },
+  promptTokens: { type: 'INT32' },
+  outputTokens: { type: 'INT32' },
+  stage: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
+  upstream: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
+  gaps: { converted_type: 'LIST', num_children: 1 },
+};
+const NAMES = Object.keys(COLUMNS) as (keyof RequestRecord)[];
+const LIST: readonly SchemaElement[] = [
+  { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+  { name: 'element', type: 'INT32', repetition_type: 'REQUIRED' },
+];
+const SCHEMA: SchemaElement[] = [
+  { name: 'requests', num_children: NAMES.length },
+  ...NAMES.flatMap(name => [
+    { name, repetition_type: 'REQUIRED', ...COLUMNS[name] } as SchemaElement,
+    ...(name === 'gaps' ? LIST : []),
+  ]),
+];
+const NOTES = [
+  { key: 'squall.time', value: 'ms on the run time line; 0 is when driving starts, warm-up is negative' },
+  { key: 'squall.gaps', value: 'pairs of bucket and count; bucket b > 0 is about 0.01 * 1.02^(b - 0.5) ms' },
+];
+
+/**
+ * Turns the journal of a run directory into the sealed columnar file and deletes the journal. Does nothing where there is no
+ * journal. The file appears under its name only when it is whole, so a kill in between loses nothing. The records are held
+ * in memory once, to put them in order; the file is written one row group at a time.
+ *
+ * @returns how many records there are in the journal
+ * @throws SquallError `BAD_JOURNAL` when a line other than a cut last one cannot be read
+ */
+export async function sealRequests(directory: string, signal?: AbortSignal): Promise<number> {
+  const journal = join(directory, JOURNAL_FILE);
+  if (!existsSync(journal)) return 0;
+  const records = await readJournal(journal, signal);
+  const target = join(directory, REQUESTS_FILE);
+  const rows = records as unknown as Record<string, unknown>[];
+  await parquetWriteRows({
+    writer: fileWriter(`${target}.part`),
+    rows,
+    columns: NAMES.map(name => ({ name })),
+    schema: SCHEMA,
+    rowGroupSize: 50_000,
+    kvMetadata: NOTES,
+    createdBy: 'squall',
+  });
+  await rename(`${target}.part`, target);
+  await rm(journal);
+  return records.length;
+}
+
+/**
+ * The request records of a run directory in scheduled order: from the sealed file, or from the journal of a run that was
+ * killed before it could seal; none where the run never came to send.
+ * @throws SquallError `BAD_JOURNAL`
+ */
+export async function readRequests(directory: string, signal?: AbortSignal): Promise<RequestRecord[]> {
+  const sealed = join(directory, REQUESTS_FILE);
+  if (existsSync(sealed)) {
+    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(sealed), columns: [...NAMES] });
+    signal?.throwIfAborted();
+    return rows as unknown as RequestRecord[];
+  }
+  const journal = join(directory, JOURNAL_FILE);
+  return existsSync(journal) ? readJournal(journal, signal) : [];
+}
+
+/** Reads a journal line by line; a last line that was cut off by a kill is left out. */
+async function readJournal(path: string, signal?: AbortSignal): Promise<RequestRecord[]> {
+  const records: RequestRecord[] = [];
+  let bad: { readonly line: number; readonly cause: unknown } | undefined;
+  let line = 0;
+  for await (const text of createInterface({ input: createReadStream(path, { ...(signal ? { signal } : {}) }) })) {
+    line += 1;
+    if (text === '') continue;
+    if (bad) break;
+    try {
+      records.push(JSON.parse(text));
+    } catch (cause) {
+      bad = { line, cause };
+    }
+  }
+  if (bad && bad.line !== line)
+    throw new SquallError('environment', 'BAD_JOURNAL', `Line ${bad.line} of ${path} is not a request record`, {
+      next: 'Restore the file, or judge without it by moving it away.',
+      cause: bad.cause,
+    });
+  return records.sort((a, b) => a.index - b.index);
+}

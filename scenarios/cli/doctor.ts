@@ -1,0 +1,88 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { promisify, styleText } from 'node:util';
+import type { Command } from 'commander';
+import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
+import { EXIT } from './exit.ts';
+import { printJson } from './run.ts';
+
+/** One part that Squall can use, as found on this machine. */
+interface Finding {
+  readonly part: string;
+  readonly state: 'found' | 'embedded' | 'missing';
+  readonly version: string;
+  /** What it is for, and what to do if it is missing. */
+  readonly advice: string;
+}
+
+const PROBE_LIMIT_MS = 5000;
+
+/** `squall doctor`: what is installed, what is missing, what to do. Exits 4 when something that every run needs is missing. */
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('tell what is installed on this machine, what is missing and what to do about it')
+    .option('--json', 'print one JSON document on stdout', false)
+    .action(async ({ json }: { json: boolean }) => {
+      const findings = await Promise.all([node(), toxiproxy(), chromium()]);
+      if (json) printJson(findings);
+      else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
+      process.exitCode = findings[0]!.state === 'missing' ? EXIT.environment : EXIT.pass;
+    });
+}
+
+async function node(): Promise<Finding> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const enough = major > 22 || (major === 22 && minor >= 19);
+  return {
+    part: 'Node.js',
+    state: enough ? 'found' : 'missing',
+    version: process.versions.node,
+    advice: enough
+      ? 'Runs everything.'
+      : 'Node 22.19 or newer is needed; `npm install` in the checkout brings one along.',
+  };
+}
+
+async function toxiproxy(): Promise<Finding> {
+  const { source, version } = await findToxiproxy({ host: '127.0.0.1', port: 0 });
+  return source === 'embedded'
+    ? {
+        part: 'Toxiproxy',
+        state: 'embedded',
+        version: version ?? '',
+        advice: 'Links use the embedded proxy. To use the real one, put toxiproxy-server on PATH or into .tools/bin.',
+      }
+    : { part: 'Toxiproxy', state: 'found', version: version ?? '', advice: `From ${source}. Links use it.` };
+}
+
+async function chromium(): Promise<Finding> {
+  const path = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map(folder => join(folder, 'chromium'))
+    .find(existsSync);
+  if (!path)
+    return {
+      part: 'Chromium',
+      state: 'missing',
+      version: '',
+      advice: "Only the report's own tests need it; they are skipped without.",
+    };
+  const { stdout } = await promisify(execFile)(path, ['--version'], { timeout: PROBE_LIMIT_MS }).catch(() => ({
+    stdout: '',
+  }));
+  return {
+    part: 'Chromium',
+    state: 'found',
+    version: /[\d.]+/.exec(stdout)?.[0] ?? '',
+    advice: "The report's own tests use it.",
+  };
+}
+
+function line({ part, state, version, advice }: Finding): string {
+  const sign = { found: styleText('green', '✓'), embedded: styleText('cyan', '●'), missing: styleText('yellow', '–') }[
+    state
+  ];
+  return `${sign} ${part.padEnd(10)} ${(version || state).padEnd(16)} ${advice}`;
+}

@@ -1,0 +1,39 @@
+import { styleText } from 'node:util';
+import type { Command } from 'commander';
+import { faultPackages } from '../../faults/catalog.ts';
+import { catalogNames, findScenario } from '../find.ts';
+import { scenarioJsonSchema, validateScenario } from '../validate.ts';
+import { printJson } from './run.ts';
+
+/** `squall list` and `squall schema`: what there is to run, and how to write one's own. */
+export function addList(program: Command): void {
+  program
+    .command('list')
+    .description('list the scenarios of the catalogue, with why each exists, and the kinds of faults')
+    .option('--json', 'print one JSON document on stdout', false)
+    .action(async ({ json }: { json: boolean }) => {
+      const scenarios = await Promise.all(
+        catalogNames().map(async name => validateScenario((await findScenario(name)).raw, name)),
+      );
+      const faults = faultPackages
+        .filter(fault => fault.kind !== 'noop')
+        .map(({ kind, on, summary }) => ({ kind, on, summary }));
+      if (json)
+        return printJson({
+          scenarios: scenarios.map(({ name, why, judges, slos, proof }) => ({ name, why, judges, slos, proof })),
+          faults,
+        });
+      process.stdout.write(`${styleText('bold', 'Scenarios')}\n`);
+      for (const { name, why, slos, proof } of scenarios)
+        process.stdout.write(
+          `  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${slos.length} SLOs, ${proof.length} proofs`)}\n`,
+        );
+      process.stdout.write(`\n${styleText('bold', 'Faults')}\n`);
+      for (const { kind, on, summary } of faults)
+        process.stdout.write(`  ${styleText('cyan', kind)} on a ${on}  ${summary}\n`);
+    });
+  program
+    .command('schema')
+    .description('print the JSON Schema of scenario files')
+    .action(() => printJson(scenarioJsonSchema()));
+}

@@ -1,0 +1,49 @@
+import { Command, CommanderError } from 'commander';
+import packageJson from '../../package.json' with { type: 'json' };
+import { addDoctor } from './doctor.ts';
+import { EXIT, errorText, exitCodeOf } from './exit.ts';
+import { addList } from './list.ts';
+import { addProve } from './prove.ts';
+import { addRun } from './run.ts';
+import { addStored } from './stored.ts';
+
+const interrupt = new AbortController();
+
+for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(name, () => {
+    // The watchdog cleans up after whoever does not want to wait.
+    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+    interrupt.abort(new Error(name));
+  });
+
+const program = new Command('squall')
+  .description('Chaos-engineering and load-testing harness for self-hosted LLM services.')
+  .version(packageJson.version)
+  .showHelpAfterError('(squall --help and squall <command> --help tell more)')
+  .exitOverride()
+  .addHelpText(
+    'after',
+    `
+Exit codes: 0 pass · 1 an SLO failed · 2 inconclusive or invalid · 3 usage · 4 environment or harness failure · 130 interrupted
+
+Start with: squall run node-loss`,
+  );
+
+addRun(program, interrupt.signal);
+addProve(program, interrupt.signal);
+addList(program);
+addStored(program);
+addDoctor(program);
+for (const command of program.commands)
+  command.exitOverride().showHelpAfterError('(squall <command> --help tells more)');
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? EXIT.pass : EXIT.usage;
+  } else {
+    process.stderr.write(`${errorText(error)}\n`);
+    process.exitCode = interrupt.signal.aborted ? EXIT.interrupted : exitCodeOf(error);
+  }
+}

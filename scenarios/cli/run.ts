@@ -1,0 +1,82 @@
+import { styleText } from 'node:util';
+import type { Command } from 'commander';
+import { renderTerminal } from '../../reports/terminal.ts';
+import type { CompiledScenario } from '../compile.ts';
+import { runSession, type Session } from '../session.ts';
+import { worstExit } from './exit.ts';
+import { loadScenario, type RunOptions, withRunOptions } from './options.ts';
+import { startProgress } from './progress.ts';
+
+/** `squall run <scenario…>`: runs, judges, reports. */
+export function addRun(program: Command, signal: AbortSignal): void {
+  withRunOptions(program.command('run'))
+    .description('run scenarios: bring the stack up, drive load, inject faults, judge the SLOs, write the report')
+    .argument('<scenario...>', 'name from `squall list`, or a .yaml, .json or .ts file')
+    .option('--dry-run', 'show what would happen, and start nothing', false)
+    .action(async (names: string[], options: RunOptions & { dryRun: boolean }) => {
+      const scenarios = await Promise.all(names.map(name => loadScenario(name, options)));
+      if (options.dryRun)
+        return printPlans(
+          scenarios.map(s => s.compiled),
+          options.json,
+        );
+      const sessions: Session[] = [];
+      for (const { compiled } of scenarios) {
+        if (sessions.length > 0) signal.throwIfAborted();
+        sessions.push(await runWithProgress(compiled, options, signal));
+      }
+      const documents = sessions.map(session => session.result.document);
+      if (options.json) printJson(documents.length === 1 ? documents[0] : documents);
+      process.exitCode = worstExit(documents.map(document => document.exitCode));
+    });
+}
+
+/** Runs one compiled scenario with progress and its summary, both on stderr when stdout carries JSON. */
+export async function runWithProgress(
+  compiled: CompiledScenario,
+  { out, json, quiet }: RunOptions,
+  signal: AbortSignal,
+): Promise<Session> {
+  const stream = json ? process.stderr : process.stdout;
+  const live = Boolean(stream.isTTY) && !process.env.CI;
+  let session: Session;
+  {
+    using progress = quiet ? undefined : startProgress({ stream, plan: compiled.plan, live });
+    session = await runSession(compiled, { out, signal, ...(progress ? { observer: progress } : {}) });
+  }
+  if (!json) process.stdout.write(`\n${renderTerminal(session.result)}\n${where(session)}\n`);
+  return session;
+}
+
+/** Writes a document to stdout, as the only thing there. */
+export function printJson(document: unknown): void {
+  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
+}
+
+function where({ directory, result }: Session): string {
+  return `${styleText('bold', 'report')}  ${directory}/${result.document.artifacts.html}`;
+}
+
+function printPlans(compiled: readonly CompiledScenario[], json: boolean): void {
+  const plans = compiled.map(({ plan }) => plan);
+  if (json) printJson(plans.length === 1 ? plans[0] : plans);
+  for (const plan of json ? [] : plans) {
+    process.stdout.write(`${styleText('bold', plan.scenario)}  seed ${plan.seed}, ${plan.platform}\n`);
+    process.stdout.write(
+      `  ${plan.arrivals.count} arrivals (${plan.load.arrivals}), sha256 ${plan.arrivals.sha256.slice(0, 16)}…\n`,
+    );
+    for (const s of plan.load.segments)
+      process.stdout.write(
+        `  ${seconds(s.fromMs)} – ${seconds(s.toMs)}  load  ${s.name}: ${s.fromPerSecond} → ${s.toPerSecond} /s\n`,
+      );
+    for (const f of plan.faults)
+      process.stdout.write(
+        `  ${seconds(f.atMs)} – ${f.forMs === null ? '    healed by the stack' : seconds(f.atMs + f.forMs)}  fault ${f.id}: ${f.kind} on ${f.target} ${JSON.stringify(f.parameters)}\n`,
+      );
+    for (const slo of plan.slos) process.stdout.write(`  SLO   ${slo.name}: ${slo.objective} in ${slo.window}\n`);
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`.padStart(8);
+}

@@ -1,0 +1,60 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { createInterface } from 'node:readline';
+import type { RequestRecord } from '../../harness/requests.ts';
+
+const FLUSH_MS = 100;
+const FLUSH_CHARACTERS = 256 * 1024;
+
+/** Request records on their way to a file, one JSON object a line, in the order in which the requests ended. */
+export interface Journal {
+  /** Buffers the record; it is handed to the file system within 100 ms. */
+  append(record: RequestRecord): void;
+  /** Resolves when every record is in the file. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a journal for appending. Writes are asynchronous, because a slow disk must not delay the requests that are timed.
+ * @param onError called when the file cannot be written, once; records after that are lost
+ */
+export function openJournal(path: string, onError: (error: Error) => void): Journal {
+  const file = createWriteStream(path, { flags: 'a' });
+  file.once('error', onError);
+  let buffer = '';
+  const flush = () => {
+    if (buffer === '') return;
+    file.write(buffer);
+    buffer = '';
+  };
+  const timer = setInterval(flush, FLUSH_MS);
+  return {
+    append(record) {
+      buffer += `${JSON.stringify(record)}\n`;
+      if (buffer.length > FLUSH_CHARACTERS) flush();
+    },
+    close() {
+      clearInterval(timer);
+      flush();
+      return new Promise(resolve => file.end(resolve));
+    },
+  };
+}
+
+/** The records of a journal, in file order. A last line that was cut off by a kill is left out. */
+export async function* readJournal(path: string): AsyncGenerator<RequestRecord> {
+  let previous: string | undefined;
+  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
+    if (previous !== undefined) yield JSON.parse(previous);
+    previous = line;
+  }
+  const last = parseOrUndefined(previous ?? '');
+  if (last) yield last;
+}
+
+function parseOrUndefined(line: string): RequestRecord | undefined {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * The worker process of the `stream` engine. It is told its job over IPC, drives it, and ends by itself: when the load is
+ * done, on SIGTERM, and when the process that started it goes away.
+ */
+import { once } from 'node:events';
+import { systemClock } from '../../../harness/clock.ts';
+import type { LoadJob, LoadSummary } from '../../../harness/contracts.ts';
+import { openJournal } from '../journal.ts';
+import { Drive } from './drive.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { type Pacer, startPacer } from './pacer.ts';
+
+const PROGRESS_MS = 250;
+/** Longest time between losing the parent and the end, in ms; enough to write down what is known. */
+const FAREWELL_MS = 1000;
+
+const stopped = new AbortController();
+process.on('disconnect', leave);
+process.on('SIGTERM', leave);
+process.on('message', (message: ToWorker) => {
+  if (message.type === 'job') drive(message.job).catch(fail);
+  else stopped.abort();
+});
+
+async function drive(job: LoadJob): Promise<void> {
+  const journal = openJournal(job.journalPath, fail);
+  const log = (line: string) => void process.stderr.write(`${line}\n`);
+  const pacer = async (onDue: () => void): Promise<Pacer> => {
+    const started = await startPacer(onDue);
+    tell({ type: 'ready' });
+    return started;
+  };
+  const load = new Drive(job, { clock: systemClock, journal, pacer, log });
+  const summarise = measure(job);
+  const timer = setInterval(() => tell({ type: 'progress', progress: load.progress() }), PROGRESS_MS);
+  stopped.signal.addEventListener('abort', () => load.stop());
+  if (stopped.signal.aborted) load.stop();
+  await load.run();
+  clearInterval(timer);
+  await journal.close();
+  if (load.resent > 0) log(`sent again after a stale keep-alive connection: ${load.resent}`);
+  tell({ type: 'done', progress: load.progress(), summary: summarise() });
+  if (process.connected) await once(process, 'disconnect');
+  process.exit(0);
+}
+
+/** Counts from the first instant of the schedule, so that waiting for it does not make the generator look idle. */
+function measure(job: LoadJob): () => LoadSummary {
+  const beginMs = job.zeroMs + (job.plan.segments[0]?.fromMs ?? 0);
+  let startMs = systemClock.nowMs();
+  let startCpu = process.cpuUsage();
+  setTimeout(
+    () => {
+      startMs = systemClock.nowMs();
+      startCpu = process.cpuUsage();
+    },
+    Math.max(0, beginMs - startMs),
+  ).unref();
+  return () => {
+    const { user, system } = process.cpuUsage(startCpu);
+    return {
+      cpuMs: (user + system) / 1000,
+      wallMs: systemClock.nowMs() - startMs,
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
+    };
+  };
+}
+
+function tell(message: FromWorker): void {
+  if (process.connected) process.send!(message, undefined, undefined, () => {});
+}
+
+function leave(): void {
+  stopped.abort();
+  setTimeout(() => process.exit(0), FAREWELL_MS).unref();
+}
+
+function fail(error: unknown): void {
+  console.error(error);
+  process.exit(1);
+}

@@ -1,0 +1,219 @@
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../../../harness/clock.ts';
+import { gapBucket, type Outcome, type RequestRecord } from '../../../harness/requests.ts';
+import { type AnswerEvent, type AnswerReader, answerReader } from './answer.ts';
+import type { Connection, Connections } from './connections.ts';
+import { outcomeOfError, type RequestPhase } from './failure.ts';
+
+/**
+ * A used keep-alive connection that ends this soon (ms) after a request was written to it, before any answer, was being
+ * closed by the server when the request set out. Long enough for a round trip between neighbours, far shorter than the time
+ * that a request spends in a service, so a service that dies with requests in hand cannot hide behind it.
+ */
+export const STALE_WINDOW_MS = 10;
+
+/** What is still read of a body after its outcome is known, so that the connection can serve again. */
+const TAIL_MS = 1000;
+const TAIL_BYTES = 64 * 1024;
+
+/** What a request is: where in the schedule, and the bytes to send. */
+export interface RequestTask {
+  readonly index: number;
+  readonly scheduledMs: number;
+  readonly stage: string;
+  readonly promptTokens: number;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** What a request needs and whom it tells. */
+export interface RequestContext {
+  readonly clock: Clock;
+  /** Time zero of the run on `clock`. */
+  readonly zeroMs: number;
+  readonly idleTimeoutMs: number;
+  /** Told once, when the first token is in. */
+  firstToken(latencyMs: number): void;
+  /** Called exactly once a request. `cause` explains a failure of the transport. */
+  settled(request: StreamRequest, record: RequestRecord, cause: Error | undefined): void;
+}
+
+/**
+ * One streamed chat completion, from sending to its outcome.
+ *
+ * ```
+ * connecting ──► waiting ──► answering ──► outcome ──► tail (rest of the body, bounded)
+ *     └─ once more on a fresh connection ◄──┘ stale keep-alive connection
+ * ```
+ *
+ * A request that meets a stale keep-alive connection is sent once more, on a fresh one, as browsers and Go's client do
+ * (Chromium `HttpNetworkTransaction::ShouldResendRequest`, Go `errServerClosedIdle`): the service never saw it. Its latency
+ * still counts from the schedule. Everything else is reported as it happened and never repeated.
+ */
+export class StreamRequest implements Dispatcher.DispatchHandler {
+  readonly task: RequestTask;
+  resent = false;
+
+  readonly #context: RequestContext;
+  readonly #connections: Connections;
+  #connection: Connection;
+  #timer: NodeJS.Timeout | undefined;
+  #phase: RequestPhase = 'connecting';
+  #settled = false;
+  #reader: AnswerReader | undefined;
+  #tailBytes = 0;
+
+  readonly #sentMs: number;
+  #writtenMs = 0;
+  #chunkMs = 0;
+  #lastTokenMs = 0;
+  #firstTokenMs: number | null = null;
+  #status = 0;
+  #upstream = '';
+  #outputTokens = 0;
+  readonly #gaps = new Map<number, number>();
+
+  constructor(task: RequestTask, connections: Connections, context: RequestContext) {
+    this.task = task;
+    this.#connections = connections;
+    this.#context = context;
+    this.#sentMs = this.#now();
+    this.#connection = connections.take();
+  }
+
+  /** Sends it now. */
+  send(): void {
+    const { path, headers, body } = this.task;
+    this.#connection.client.dispatch({ path, method: 'POST', headers, body }, this);
+  }
+
+  /** Ends it with this outcome, unless it has one, and closes its connection. */
+  cut(outcome: Outcome): void {
+    this.#settle(outcome);
+    this.#close();
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    if (this.#settled) {
+      controller.abort(new Error('no longer wanted'));
+      return;
+    }
+    this.#phase = 'waiting';
+    this.#writtenMs = this.#now();
+    this.#timer = setTimeout(() => this.cut('idle-timeout'), this.#context.idleTimeoutMs);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: Readonly<Record<string, string | string[] | undefined>>,
+  ): void {
+    if (this.#settled || status < 200) return;
+    this.#phase = 'answering';
+    this.#timer?.refresh();
+    this.#status = status;
+    this.#upstream = String(headers['x-squall-upstream'] ?? '');
+    const type = String(headers['content-type'] ?? 'text/event-stream');
+    if (status >= 300) this.#settle('http-status');
+    else if (!type.startsWith('text/event-stream')) this.#settle('malformed');
+    else this.#reader = answerReader(event => this.#onEvent(event));
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled) {
+      this.#tailBytes += chunk.length;
+      if (this.#tailBytes > TAIL_BYTES) this.#close();
+      return;
+    }
+    this.#timer?.refresh();
+    this.#chunkMs = this.#now();
+    this.#reader?.feed(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#settle('truncated');
+    clearTimeout(this.#timer);
+    this.#connections.giveBack(this.#connection);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    if (!this.#settled && this.#isStale()) {
+      this.#sendAgain();
+      return;
+    }
+    this.#settle(outcomeOfError(error, this.#phase), error);
+    this.#close();
+  }
+
+  #onEvent(event: AnswerEvent): void {
+    if (this.#settled || event === 'empty') return;
+    if (event === 'token') this.#onToken(this.#chunkMs);
+    else if (event === 'done') this.#settle('ok');
+    else if (event === 'error') this.#settle('truncated');
+    else this.cut('malformed');
+  }
+
+  #onToken(atMs: number): void {
+    this.#outputTokens += 1;
+    if (this.#firstTokenMs === null) {
+      this.#firstTokenMs = atMs;
+      this.#context.firstToken(atMs - this.task.scheduledMs);
+    } else {
+      const bucket = gapBucket(atMs - this.#lastTokenMs);
+      this.#gaps.set(bucket, (this.#gaps.get(bucket) ?? 0) + 1);
+    }
+    this.#lastTokenMs = atMs;
+  }
+
+  #isStale(): boolean {
+    const { answers } = this.#connection;
+    return !this.resent && this.#phase === 'waiting' && answers > 0 && this.#now() - this.#writtenMs <= STALE_WINDOW_MS;
+  }
+
+  #sendAgain(): void {
+    this.resent = true;
+    this.#phase = 'connecting';
+    this.#close();
+    this.#connection = this.#connections.take(true);
+    // undici is still taking the failed request off its books.
+    setImmediate(() => (this.#settled ? this.#connections.discard(this.#connection) : this.send()));
+  }
+
+  #settle(outcome: Outcome, cause?: Error): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#close(), TAIL_MS);
+    const { index, scheduledMs, stage, promptTokens } = this.task;
+    const record: RequestRecord = {
+      index,
+      scheduledMs: round(scheduledMs),
+      sentMs: outcome === 'dropped' ? null : round(this.#sentMs),
+      firstTokenMs: this.#firstTokenMs === null ? null : round(this.#firstTokenMs),
+      endMs: round(this.#now()),
+      outcome,
+      status: this.#status,
+      promptTokens,
+      outputTokens: this.#outputTokens,
+      stage,
+      upstream: this.#upstream,
+      gaps: [...this.#gaps].flat(),
+    };
+    this.#context.settled(this, record, cause);
+  }
+
+  #close(): void {
+    clearTimeout(this.#timer);
+    this.#connections.discard(this.#connection);
+  }
+
+  #now(): number {
+    return this.#context.clock.nowMs() - this.#context.zeroMs;
+  }
+}
+
+/** Microseconds are more than the measurement holds, and keep the journal small. */
+export function round(ms: number): number {
+  return Number(ms.toFixed(3));
+}

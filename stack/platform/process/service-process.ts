@@ -1,0 +1,94 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import type { Clock } from '../../../harness/clock.ts';
+import { messageOf } from '../../../harness/errors.ts';
+import { openLog } from './log-file.ts';
+import { isGroupAlive, signalGroup } from './process-group.ts';
+import type { Guard } from './watchdog.ts';
+
+/** How to start a process. */
+export interface ProcessPlan {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  /** Working directory. */
+  readonly directory: string;
+  readonly logPath: string;
+}
+
+/** One process with its descendants, from its start to its end. */
+export interface ServiceProcess {
+  /** Also its process group; undefined when it could not be started. */
+  readonly pid: number | undefined;
+  /** Where its part of the log begins, in bytes. */
+  readonly logFromByte: number;
+  /** Resolves with how it ended, such as `exit code 3` or `SIGKILL`, once nobody of its group is left. Never rejects. */
+  readonly gone: Promise<string>;
+  /** To the whole group; nothing happens when it is gone. */
+  signal(signal: NodeJS.Signals): void;
+}
+
+const REMAINDER_POLL_MS = 10;
+const REMAINDER_LIMIT_MS = 2000;
+
+/**
+ * Starts a process as the leader of a group of its own, so that a terminal's Ctrl-C does not reach it, and one signal reaches
+ * all of its descendants. When the leader ends, what it leaves behind is killed.
+ */
+export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): ServiceProcess {
+  let child: ChildProcess;
+  let logFromByte = 0;
+  try {
+    const log = openLog(plan.logPath);
+    logFromByte = log.fromByte;
+    try {
+      child = spawn(plan.command, plan.args, {
+        cwd: plan.directory,
+        detached: true,
+        env: plan.environment,
+        stdio: ['ignore', log.descriptor, log.descriptor],
+      });
+    } finally {
+      log.close();
+    }
+  } catch (error) {
+    return { pid: undefined, logFromByte, gone: Promise.resolve(messageOf(error)), signal: () => {} };
+  }
+  const { pid } = child;
+  if (pid !== undefined) guard.register({ kind: 'process-group', pgid: pid });
+  let isGone = false;
+  const gone = ended(child).then(async how => {
+    if (pid !== undefined) {
+      await killRemainder(pid, clock);
+      guard.forget({ kind: 'process-group', pgid: pid });
+    }
+    isGone = true;
+    return how;
+  });
+  return {
+    pid,
+    logFromByte,
+    gone,
+    signal(signal) {
+      if (pid !== undefined && !isGone) signalGroup(pid, signal);
+    },
+  };
+}
+
+async function ended(child: ChildProcess): Promise<string> {
+  try {
+    const [code, signal] = await once(child, 'exit');
+    return signal ?? `exit code ${code}`;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
+
+/** Kills what is left of a group whose leader has ended. */
+async function killRemainder(pgid: number, clock: Clock): Promise<void> {
+  const deadlineMs = clock.nowMs() + REMAINDER_LIMIT_MS;
+  while (isGroupAlive(pgid) && clock.nowMs() < deadlineMs) {
+    signalGroup(pgid, 'SIGKILL');
+    await clock.sleep(REMAINDER_POLL_MS);
+  }
+}

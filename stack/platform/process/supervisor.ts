@@ -1,0 +1,234 @@
+import type { Clock } from '../../../harness/clock.ts';
+import type { Replica, ReplicaState, StackObserver } from '../../../harness/contracts.ts';
+import { SquallError } from '../../../harness/errors.ts';
+import { formatMs } from '../../../harness/quantity.ts';
+import type { RestartPolicy } from '../../topology.ts';
+import { lastLines } from './log-file.ts';
+import { answersReady } from './readiness.ts';
+import { decideRestart, type ExitRecord, NO_EXITS } from './restart-policy.ts';
+import { type ProcessPlan, type ServiceProcess, startProcess } from './service-process.ts';
+import type { Guard } from './watchdog.ts';
+
+/** One replica to be kept running. */
+export interface SupervisedPlan extends ProcessPlan {
+  readonly name: string;
+  readonly service: string;
+  /** Its base URL. */
+  readonly url: string;
+  readonly readyPath: string;
+  readonly restart: RestartPolicy;
+}
+
+/** What a supervisor needs from its platform. */
+export interface SupervisorParts {
+  readonly guard: Guard;
+  readonly observer: StackObserver;
+  readonly clock: Clock;
+}
+
+const READY_POLL_MS = 60;
+const STATE_POLL_MS = 20;
+const LOG_LINES = 15;
+/** Time for a killed group to be gone, after which stopping no longer waits. */
+const KILL_LIMIT_MS = 500;
+
+/**
+ * Keeps one replica running, always at the same address:
+ *
+ * ```
+ *            spawn          ready path answers
+ * stopped ─▶ starting ───────────────────────▶ ready
+ *               ▲  └────────── exit ────────┐    │ exit
+ *               │   after the backoff       ▼    ▼
+ *               └───────────────────────── exited ──▶ failed (never ready, several times in a row)
+ * ```
+ *
+ * A process that hangs without ending is left alone: to find out that it hangs is the gateway's part. An exit before
+ * the first ready is not restarted: {@link start} reports it.
+ */
+export class Supervisor implements Replica {
+  readonly name: string;
+  readonly service: string;
+  readonly url: string;
+  readonly #plan: SupervisedPlan;
+  readonly #parts: SupervisorParts;
+  #state: ReplicaState = 'stopped';
+  #process: ServiceProcess | undefined;
+  /** Settles when the current process is gone and the state says so. */
+  #over: Promise<void> = Promise.resolve();
+  #ended = { how: '', logFromByte: 0 };
+  #readyAtMs: number | undefined;
+  #record: ExitRecord = NO_EXITS;
+  #pendingRestart: AbortController | undefined;
+  #wasEverReady = false;
+  #isHeld = false;
+  #isBeingKilled = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(plan: SupervisedPlan, parts: SupervisorParts) {
+    this.name = plan.name;
+    this.service = plan.service;
+    this.url = plan.url;
+    this.#plan = plan;
+    this.#parts = parts;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  get state(): ReplicaState {
+    return this.#state;
+  }
+
+  /**
+   * Starts it for the first time and resolves when it is ready.
+   * @throws SquallError `SERVICE_DIED` or `SERVICE_NOT_READY`, with the last lines of its log; the signal's reason on abort
+   */
+  async start(limitMs: number, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const deadlineMs = this.#parts.clock.nowMs() + limitMs;
+    this.#spawn();
+    while (this.#state !== 'ready') {
+      if (this.#state !== 'starting') throw this.#trouble('SERVICE_DIED', `ended during its start: ${this.#ended.how}`);
+      if (this.#parts.clock.nowMs() >= deadlineMs)
+        throw this.#trouble('SERVICE_NOT_READY', `was not ready within ${formatMs(limitMs)}`);
+      await this.#parts.clock.sleep(STATE_POLL_MS, signal);
+    }
+  }
+
+  async kill(): Promise<void> {
+    if (this.#process) {
+      this.#isBeingKilled = true;
+      this.#process.signal('SIGKILL');
+    }
+    await this.#over;
+  }
+
+  hold(): void {
+    this.#isHeld = true;
+    this.#pendingRestart?.abort();
+  }
+
+  async release(): Promise<void> {
+    this.#isHeld = false;
+    if (this.#isBeingKilled) await this.#over;
+    this.#startNow();
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#state === 'failed' || this.#state === 'stopped')
+        throw this.#trouble('SERVICE_DIED', `will not come back, it has ${this.#state}: ${this.#ended.how}`);
+      if (this.#state === 'ready' && (await this.#answers(signal))) return;
+      await this.#parts.clock.sleep(READY_POLL_MS, signal);
+    }
+  }
+
+  /** Ends it for good: SIGTERM, and SIGKILL after `graceMs`. Idempotent; bounded by `graceMs` and half a second. */
+  stop(graceMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs);
+    return this.#stopped;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#pendingRestart?.abort();
+    const process = this.#process;
+    if (process) {
+      // A process that is paused gets no SIGTERM until it continues.
+      for (const signal of ['SIGTERM', 'SIGCONT'] as const) process.signal(signal);
+      await this.#goneWithin(graceMs);
+      process.signal('SIGKILL');
+      await this.#goneWithin(KILL_LIMIT_MS);
+    }
+    if (this.#state !== 'stopped') this.#enter('stopped', this.#ended.how);
+  }
+
+  async #goneWithin(limitMs: number): Promise<void> {
+    const done = new AbortController();
+    const limit = this.#parts.clock.sleep(limitMs, done.signal).catch(() => {});
+    await Promise.race([this.#over, limit]);
+    done.abort();
+  }
+
+  #startNow(): void {
+    this.#pendingRestart?.abort();
+    if (this.#stopped || this.#process || this.#isHeld || this.#state === 'failed') return;
+    this.#spawn();
+  }
+
+  #spawn(): void {
+    this.#readyAtMs = undefined;
+    const process = startProcess(this.#plan, this.#parts.guard, this.#parts.clock);
+    this.#process = process;
+    this.#enter('starting', process.pid === undefined ? undefined : `process ${process.pid}`);
+    const life = new AbortController();
+    void this.#watchReadiness(life.signal);
+    this.#over = process.gone.then(how => {
+      life.abort();
+      this.#process = undefined;
+      this.#isBeingKilled = false;
+      this.#ended = { how, logFromByte: process.logFromByte };
+      this.#exited(how);
+    });
+  }
+
+  /** From the start of a process until it is ready or gone. */
+  async #watchReadiness(signal: AbortSignal): Promise<void> {
+    const startMs = this.#parts.clock.nowMs();
+    try {
+      while (!(await this.#answers(signal))) await this.#parts.clock.sleep(READY_POLL_MS, signal);
+    } catch {
+      return;
+    }
+    this.#readyAtMs = this.#parts.clock.nowMs();
+    this.#wasEverReady = true;
+    this.#enter('ready', `after ${formatMs(this.#readyAtMs - startMs)}`);
+  }
+
+  #answers(signal: AbortSignal): Promise<boolean> {
+    return answersReady(this.#plan.url + this.#plan.readyPath, signal);
+  }
+
+  #exited(how: string): void {
+    if (this.#stopped) return;
+    if (!this.#wasEverReady) {
+      this.#enter('exited', how);
+      return;
+    }
+    const nowMs = this.#parts.clock.nowMs();
+    const { decision, record } = decideRestart(this.#plan.restart, this.#record, this.#readyAtMs, nowMs);
+    this.#record = record;
+    if (this.#isHeld) this.#enter('exited', `${how}; held down`);
+    else if (decision.kind === 'stay-down') this.#enter('exited', `${how}; restarting is off`);
+    else if (decision.kind === 'give-up')
+      this.#enter('failed', `${how}; given up after ${decision.exits} exits without being ready`);
+    else {
+      this.#enter('exited', `${how}; starts again in ${formatMs(decision.afterMs)}`);
+      this.#startAfter(decision.afterMs);
+    }
+  }
+
+  #startAfter(durationMs: number): void {
+    const pending = new AbortController();
+    this.#pendingRestart = pending;
+    this.#parts.clock.sleep(durationMs, pending.signal).then(
+      () => this.#startNow(),
+      () => {},
+    );
+  }
+
+  #enter(state: ReplicaState, detail?: string): void {
+    this.#state = state;
+    const change = { replica: this.name, service: this.service, state };
+    this.#parts.observer.replica(detail ? { ...change, detail } : change);
+  }
+
+  #trouble(code: string, what: string): SquallError {
+    const fromByte = this.#process?.logFromByte ?? this.#ended.logFromByte;
+    const lines = lastLines(this.#plan.logPath, fromByte, LOG_LINES);
+    const said = lines.length === 0 ? 'It wrote nothing.' : `Its last lines:\n${lines.map(l => `  ${l}`).join('\n')}`;
+    return new SquallError('stack', code, `${this.name} ${what}. ${said}`, { next: `Read ${this.#plan.logPath}.` });
+  }
+}

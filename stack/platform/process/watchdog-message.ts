@@ -1,0 +1,20 @@
+/** Something that must not outlive the harness. More kinds may come, such as containers by label. */
+export type Resource = { readonly kind: 'process-group'; readonly pgid: number };
+
+/** What the harness tells its watchdog, one JSON object a line. After `goodbye` nothing is cleaned up any more. */
+export type WatchdogMessage =
+  | { readonly type: 'guard'; readonly resource: Resource }
+  | { readonly type: 'forget'; readonly resource: Resource }
+  | { readonly type: 'goodbye' };
+
+/** What the watchdog writes on stdout once it watches. */
+export const WATCHING = 'watching';
+
+/** The message of a line; undefined for one that was cut off when its writer was killed. */
+export function parseMessage(line: string): WatchdogMessage | undefined {
+  try {
+    return JSON.parse(line) as WatchdogMessage;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { RunDocument } from '../../reports/run-document.ts';
+import {
+  answers,
+  eventually,
+  listeningPorts,
+  onlyRun,
+  processesOf,
+  SMALL,
+  squall,
+  start,
+  temporaryFolder,
+} from './squall.ts';
+
+const REPORTS = ['run.json', 'report.html', 'junit.xml', 'summary.md'];
+const hashes = (directory: string) =>
+  REPORTS.map(name =>
+    createHash('sha256')
+      .update(readFileSync(join(directory, name)))
+      .digest('hex'),
+  );
+
+describe('a run', () => {
+  it('passes, leaves its artifacts, and is judged and rendered again to the same', async () => {
+    using out = temporaryFolder();
+    const { code, stdout, stderr } = await squall(['run', SMALL, '--out', out.path, '--json']);
+    const run = onlyRun(out.path);
+    const document = JSON.parse(stdout) as RunDocument;
+    expect({ code, verdict: document.verdict, reasons: document.reasons, stderr }).toMatchObject({
+      code: 0,
+      verdict: 'pass',
+    });
+    expect(document).toEqual(run.document());
+    expect(stderr).toMatch(/slow bit/);
+
+    for (const file of Object.values(document.artifacts))
+      expect(existsSync(join(run.directory, file)), file).toBe(true);
+    // 40/s over 14 s; the warm-up is not counted.
+    expect(document.load.offered).toBeGreaterThan(480);
+    expect(document.load.offered).toBeLessThan(640);
+    expect(document.load.sent + document.load.dropped).toBe(document.load.offered);
+    expect(document.load.completed + document.load.failed).toBe(document.load.sent);
+    for (const fault of document.faults)
+      expect(fault).toMatchObject({ healVerified: true, bitAtMs: expect.any(Number) });
+    const windows = Object.fromEntries(document.windows.map(window => [window.name, window]));
+    // Half of the requests cross the slowed link: its 300 ± 20 ms show in the upper quantiles, and not in the baseline.
+    expect(windows['fault:slow']!.ttftMs.p90).toBeGreaterThan(280);
+    expect(windows.baseline!.ttftMs.p50).toBeLessThan(280);
+    expect(processesOf(document.id)).toEqual([]);
+
+    const before = hashes(run.directory);
+    const recheck = await squall(['recheck', run.directory, '--json']);
+    expect(recheck.code).toBe(0);
+    expect(JSON.parse(recheck.stdout)).toEqual(document);
+    const report = await squall(['report', run.directory]);
+    expect(report.code).toBe(0);
+    expect(hashes(run.directory)).toEqual(before);
+  });
+
+  it('fails with exit 1 when an SLO does not hold', async () => {
+    using out = temporaryFolder();
+    const objective = 'slos.the slow link shows.objective=p90(ttft) <= 100 ms';
+    const { code, stdout } = await squall(['run', SMALL, '--out', out.path, '--json', '--set', objective]);
+    const document = JSON.parse(stdout) as RunDocument;
+    expect({ code, verdict: document.verdict }).toEqual({ code: 1, verdict: 'fail' });
+    expect(document.slos.filter(slo => slo.verdict === 'fail').map(slo => slo.name)).toEqual(['the slow link shows']);
+  });
+
+  it('is invalid with exit 2 when a fault never bites', async () => {
+    using out = temporaryFolder();
+    const noop = 'faults.kill={id: kill, kind: noop, on: inference-2, at: 7s}';
+    const { code, stdout } = await squall(['run', SMALL, '--out', out.path, '--json', '--set', noop]);
+    const document = JSON.parse(stdout) as RunDocument;
+    expect({ code, verdict: document.verdict }).toEqual({ code: 2, verdict: 'invalid' });
+    expect(document.reasons.join()).toMatch(/kill/);
+  });
+
+  it('heals, takes everything down and reports what it saw when interrupted in the middle of a fault', async () => {
+    using out = temporaryFolder();
+    const run = start(['run', SMALL, '--out', out.path]);
+    await run.seen(/slow bit/);
+    const id = onlyRun(out.path).directory.split('/').at(-1)!;
+    const pids = processesOf(id);
+    const ports = listeningPorts(pids);
+    expect(pids.length, 'gateway, two replicas, proxy, load').toBeGreaterThanOrEqual(5);
+    expect(await answers(ports[0]!)).toBe(true);
+
+    run.child.kill('SIGINT');
+    const { code, stdout } = await run.finished;
+    expect(code, stdout).toBe(130);
+    const document = onlyRun(out.path).document();
+    expect(document).toMatchObject({ exitCode: 130, interrupted: true });
+    expect(document.verdict).not.toBe('pass');
+    expect(document.faults[0]).toMatchObject({ id: 'slow', healVerified: true });
+    expect(document.load.sent).toBeGreaterThan(40);
+    expect(readFileSync(join(onlyRun(out.path).directory, 'report.html'), 'utf8')).toMatch(/interrupted/i);
+    expect(processesOf(id)).toEqual([]);
+    expect(await Promise.all(ports.map(answers))).not.toContain(true);
+  });
+
+  it('leaves no process and no port behind when it is killed in the middle of a fault', async () => {
+    using out = temporaryFolder();
+    const run = start(['run', SMALL, '--out', out.path]);
+    await run.seen(/slow bit/);
+    const { directory } = onlyRun(out.path);
+    const id = directory.split('/').at(-1)!;
+    const pids = processesOf(id);
+    const ports = listeningPorts(pids);
+    expect(pids.length).toBeGreaterThanOrEqual(5);
+    run.child.kill('SIGKILL');
+    await run.finished;
+    expect(await eventually(() => processesOf(id).length === 0, 10_000), `left: ${processesOf(id)}`).toBe(true);
+    // The toxic lived in the proxy, which is gone with its ports.
+    expect(await Promise.all(ports.map(answers))).not.toContain(true);
+    const recheck = await squall(['recheck', directory]);
+    expect(recheck.code, 'what was seen until then can still be read').toBe(2);
+  });
+
+  it('plans the same for the same seed, byte for byte, and something else for another', async () => {
+    const plan = (seed: string) => squall(['run', 'node-loss', '--dry-run', '--json', '--seed', seed]);
+    const [one, again, other] = await Promise.all([plan('7'), plan('7'), plan('8')]);
+    expect(one.code).toBe(0);
+    expect(one.stdout).toBe(again.stdout);
+    expect(JSON.parse(one.stdout).arrivals.sha256).not.toBe(JSON.parse(other.stdout).arrivals.sha256);
+    expect(JSON.parse(one.stdout).faults).toMatchObject([
+      { id: 'slow-link', atMs: 14_000, forMs: 8000 },
+      { id: 'kill' },
+    ]);
+  });
+});

@@ -1,0 +1,174 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectToxiproxy, type ToxiproxyClient } from '../../../faults/toxiproxy/client.ts';
+import type { Toxic } from '../../../faults/toxiproxy/toxic.ts';
+import { clientOf } from './peers.ts';
+import { freePort, type RunningServer, SERVERS, startServer } from './servers.ts';
+
+describe.each(SERVERS)('client of the $title server', row => {
+  let server: RunningServer;
+  let client: ToxiproxyClient;
+  beforeAll(async () => {
+    if (row.isMissing) return;
+    server = await startServer(row);
+    client = clientOf(server.apiUrl);
+  }, 15_000);
+  afterAll(() => server?.stop());
+  const it_ = it.skipIf(row.isMissing);
+
+  it_('creates a proxy under a name that needs encoding and says where it listens', async () => {
+    const name = 'gateway→inference 1?#%&';
+    const proxy = await client.createProxy({ name, listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
+    expect(proxy).toMatchObject({ name, upstream: '127.0.0.1:1', enabled: true });
+    expect(proxy.listen).toMatch(/^127\.0\.0\.1:[1-9]\d+$/);
+    await client.setEnabled(name, false);
+    expect((await client.getProxy(name)).enabled).toBe(false);
+    await client.addToxic(name, { kind: 'bandwidth', rateKBps: 5, name: 'slow→link #1' });
+    await client.removeToxic(name, 'slow→link #1');
+    await client.deleteProxy(name);
+    await expect(client.getProxy(name)).rejects.toMatchObject({ code: 'TOXIPROXY_REFUSED' });
+  });
+
+  it_('puts on every kind and reads it back with its defaults', async () => {
+    await client.createProxy({ name: 'kinds', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
+    const toxics: Toxic[] = [
+      { kind: 'latency', latencyMs: 100 },
+      { kind: 'bandwidth', rateKBps: 0, toxicity: 0.1 },
+      { kind: 'timeout', timeoutMs: 7 },
+      { kind: 'reset_peer', timeoutMs: 0, name: 'rst' },
+    ];
+    for (const toxic of toxics) await client.addToxic('kinds', toxic);
+    const shared = { stream: 'downstream', toxicity: 1 };
+    expect(await client.listToxics('kinds')).toMatchObject([
+      { ...shared, kind: 'latency', name: 'latency_downstream', latencyMs: 100, jitterMs: 0 },
+      { ...shared, kind: 'bandwidth', name: 'bandwidth_downstream', rateKBps: 0, toxicity: 0.1 },
+      { ...shared, kind: 'timeout', name: 'timeout_downstream', timeoutMs: 7 },
+      { ...shared, kind: 'reset_peer', name: 'rst', timeoutMs: 0 },
+    ]);
+    await client.reset();
+    expect(await client.listToxics('kinds')).toEqual([]);
+  });
+
+  it_('heals what is already gone', async () => {
+    await client.removeToxic('never', 'was');
+    await client.deleteProxy('never');
+  });
+
+  it_("repeats the server's own words when it refuses", async () => {
+    await client.createProxy({ name: 'twice', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
+    const again = client.createProxy({ name: 'twice', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
+    await expect(again).rejects.toMatchObject({
+      code: 'TOXIPROXY_REFUSED',
+      message: expect.stringContaining('{"error":"proxy already exists","status":409}'),
+    });
+  });
+});
+
+describe('client of a broken server', () => {
+  const latency = { kind: 'latency', latencyMs: 100, jitterMs: 10 } as const;
+  const ofProxy = { name: 'p', listen: '127.0.0.1:5', upstream: 'x:1', enabled: true, toxics: [] };
+  const ofToxic = { name: 'latency_downstream', type: 'latency', stream: 'downstream', toxicity: 1 };
+
+  it('gives up on one that hangs, and says on what', async () => {
+    await using broken = await startBroken(() => undefined);
+    const startMs = performance.now();
+    const hanging = connectToxiproxy({ apiUrl: broken.apiUrl, timeoutMs: 150 }).addToxic('p', latency);
+    await expect(hanging).rejects.toMatchObject({
+      kind: 'fault',
+      code: 'TOXIPROXY_TIMEOUT',
+      message: expect.stringMatching(/add toxic latency to p.*within 150 ms/),
+    });
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(149);
+    expect(performance.now() - startMs).toBeLessThan(1500);
+  });
+
+  it("stops when its caller aborts, with the caller's reason", async () => {
+    await using broken = await startBroken(() => undefined);
+    const controller = new AbortController();
+    const version = connectToxiproxy(broken).version(controller.signal);
+    controller.abort(new Error('run ended'));
+    await expect(version).rejects.toThrow('run ended');
+  });
+
+  it.each<[string, (client: ToxiproxyClient) => Promise<unknown>, (request: IncomingMessage) => unknown]>([
+    [
+      'a toxic with another latency',
+      c => c.addToxic('p', latency),
+      () => ({ ...ofToxic, attributes: { latency: 99, jitter: 10 } }),
+    ],
+    [
+      'a toxic with another toxicity',
+      c => c.addToxic('p', latency),
+      () => ({ ...ofToxic, toxicity: 0.5, attributes: { latency: 100, jitter: 10 } }),
+    ],
+    ['a toxic that stays', c => c.removeToxic('p', 'latency_downstream'), () => ({ ...ofToxic, attributes: {} })],
+    ['a proxy that stays', c => c.deleteProxy('p'), () => ofProxy],
+    ['a proxy that stays enabled', c => c.setEnabled('p', false), () => ofProxy],
+    ['a proxy to elsewhere', c => c.createProxy({ name: 'p', listen: '127.0.0.1:0', upstream: 'y:1' }), () => ofProxy],
+    ['a toxic after a reset', c => c.reset(), () => ({ p: { ...ofProxy, toxics: [{ ...ofToxic, attributes: {} }] } })],
+  ])('does not believe %s', async (_lie, act, answer) => {
+    await using broken = await startBroken(answer);
+    await expect(act(connectToxiproxy(broken))).rejects.toMatchObject({
+      kind: 'fault',
+      code: 'TOXIPROXY_MISMATCH',
+      message: expect.stringMatching(/Expected .*found /i),
+    });
+  });
+
+  it("says when the answer is not Toxiproxy's", async () => {
+    await using broken = await startBroken(() => ({ hello: 'world' }));
+    await expect(connectToxiproxy(broken).getProxy('p')).rejects.toMatchObject({ code: 'TOXIPROXY_ANSWER' });
+  });
+
+  it('says when nothing listens', async () => {
+    const client = connectToxiproxy({ apiUrl: `http://127.0.0.1:${await freePort()}` });
+    await expect(client.version()).rejects.toMatchObject({ code: 'TOXIPROXY_UNREACHABLE' });
+  });
+
+  it.each<[Toxic, string]>([
+    [{ kind: 'latency', latencyMs: 10, jitterMs: 11 }, 'jitterMs'],
+    [{ kind: 'latency', latencyMs: 1.5 }, 'latencyMs'],
+    [{ kind: 'latency', latencyMs: -1 }, 'latencyMs'],
+    [{ kind: 'bandwidth', rateKBps: -1 }, 'rateKBps'],
+    [{ kind: 'timeout', timeoutMs: Number.NaN }, 'timeoutMs'],
+    [{ kind: 'timeout', timeoutMs: 1, toxicity: 1.1 }, 'toxicity'],
+    [{ kind: 'timeout', timeoutMs: 1, stream: 'sideways' as 'upstream' }, 'stream'],
+    [{ kind: 'slicer' } as unknown as Toxic, 'kind'],
+  ])('sends nothing for %j', async (toxic, field) => {
+    let calls = 0;
+    await using broken = await startBroken(() => {
+      calls += 1;
+      return {};
+    });
+    await expect(connectToxiproxy(broken).addToxic('p', toxic)).rejects.toMatchObject({
+      code: 'BAD_TOXIC',
+      message: expect.stringContaining(`\`${field}\``),
+    });
+    expect(calls).toBe(0);
+  });
+
+  it.each(['', 'a/b', '..'])('refuses the proxy name "%s"', async name => {
+    const client = connectToxiproxy({ apiUrl: 'http://127.0.0.1:1' });
+    await expect(client.getProxy(name)).rejects.toMatchObject({ code: 'BAD_PROXY' });
+  });
+});
+
+/** An API that says 200 and `answer(request)` to everything, or nothing at all for undefined. */
+async function startBroken(answer: (request: IncomingMessage) => unknown) {
+  const server: Server = createServer((request, response) => {
+    const json = answer(request);
+    if (json !== undefined) response.end(JSON.stringify(json));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    apiUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findToxiproxy } from '../../../faults/toxiproxy/find.ts';
+
+/** The two servers that every parity test runs against, and why one of them is skipped. */
+export const SERVERS = await Promise.all(
+  (['embedded', 'real'] as const).map(async kind => {
+    const env = kind === 'embedded' ? { SQUALL_TOXIPROXY: 'embedded' } : { PATH: process.env.PATH };
+    const found = await findToxiproxy({ host: '127.0.0.1', port: 0, env });
+    const isMissing = kind === 'real' && found.source === 'embedded';
+    const title = isMissing ? 'real (skipped: no toxiproxy-server on PATH or in .tools/bin)' : kind;
+    return { kind, env, isMissing, title };
+  }),
+);
+
+/** One row of {@link SERVERS}. */
+export type ServerRow = (typeof SERVERS)[number];
+
+/** A running fault proxy and its API. */
+export interface RunningServer extends AsyncDisposable {
+  readonly apiUrl: string;
+  readonly pid: number;
+  /** Sends SIGTERM and resolves to the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts a fault proxy on a free port and waits until its API answers, 10 s at most. */
+export async function startServer({ env }: Pick<ServerRow, 'env'>): Promise<RunningServer> {
+  const port = await freePort();
+  const { command, args } = await findToxiproxy({ host: '127.0.0.1', port, env });
+  const child = spawn(command, args, { stdio: 'ignore', env: { ...process.env, LOG_LEVEL: 'fatal' } });
+  const exited = once(child, 'exit');
+  const apiUrl = `http://127.0.0.1:${port}`;
+  const stop = async () => {
+    child.kill('SIGTERM');
+    return (await exited)[0] as number | null;
+  };
+  for (let tries = 0; tries < 200; tries += 1) {
+    if (
+      await fetch(`${apiUrl}/version`).then(
+        r => r.ok,
+        () => false,
+      )
+    ) {
+      return { apiUrl, pid: child.pid!, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+    }
+    await sleep(50);
+  }
+  await stop();
+  throw new Error(`${command} did not answer on ${apiUrl}`);
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
