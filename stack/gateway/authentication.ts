@@ -1,0 +1,29 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import { ApiError } from './api-error.ts';
+
+/** Throws unless the `authorization` header carries an accepted key. */
+export type Authenticate = (authorization: string | undefined) => void;
+
+/**
+ * Checks `Authorization: Bearer KEY` against SHA-256 hashes, so that the configuration holds no key. Every hash is compared,
+ * each in constant time: how long a refusal takes says nothing about how close a guess was.
+ * @param apiKeyHashes 64 hex digits each; empty: everyone may pass
+ * @throws ApiError 401, from the returned function
+ */
+export function createAuthenticate(apiKeyHashes: readonly string[]): Authenticate {
+  const accepted = apiKeyHashes.map(hex => Buffer.from(hex, 'hex'));
+  if (accepted.length === 0) return () => {};
+  return authorization => {
+    const key = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+    if (key === undefined)
+      throw unauthorized('missing_api_key', 'Expected an API key: Authorization: Bearer YOUR_KEY.');
+    const digest = hash('sha256', key, 'buffer');
+    let known = false;
+    for (const candidate of accepted) known = timingSafeEqual(candidate, digest) || known;
+    if (!known) throw unauthorized('invalid_api_key', 'The API key is not accepted.');
+  };
+}
+
+function unauthorized(code: string, message: string): ApiError {
+  return new ApiError(401, code, message, null, ['www-authenticate', 'Bearer']);
+}

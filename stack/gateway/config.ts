@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import { SquallError } from '../../harness/errors.ts';
+
+const durationMs = z.number().min(0).max(86_400_000);
+const positiveMs = z.number().positive().max(86_400_000);
+const ratio = z.number().min(0).max(1);
+
+/** One inference replica. `name` is what people see (header, metrics, logs); `url` may carry a path prefix. */
+const upstreamSchema = z.strictObject({
+  name: z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters'),
+  url: z.url({ protocol: /^https?$/ }),
+});
+
+/** Active checks: `GET path` every `intervalMs` ± 10 %; 2xx within `timeoutMs` is a pass. */
+const healthChecksSchema = z.strictObject({
+  path: z.string().startsWith('/').default('/readyz'),
+  intervalMs: positiveMs.default(1000),
+  timeoutMs: positiveMs.default(500),
+  unhealthyAfter: z.int().min(1).default(2),
+  healthyAfter: z.int().min(1).default(1),
+});
+
+/** Passive outlier ejection; see `ejection.ts` for what each number does. */
+const ejectionSchema = z.strictObject({
+  consecutiveFailures: z.int().min(1).default(3),
+  baseMs: positiveMs.default(2000),
+  maxMs: positiveMs.default(30_000),
+  maxEjectedRatio: ratio.default(0.5),
+  forgetMs: positiveMs.default(10_000),
+});
+
+/**
+ * Retries before the first byte. The defaults suit interactive use; the profile "1 s, doubling, at most 3" is
+ * `{ max: 3, baseMs: 1000, maxMs: 4000 }`.
+ */
+const retriesSchema = z.strictObject({
+  max: z.int().min(0).max(10).default(3),
+  baseMs: durationMs.default(50),
+  maxMs: durationMs.default(1000),
+  jitter: z.enum(['full', 'equal', 'none']).default('full'),
+  budgetRatio: ratio.default(0.2),
+  budgetMinPerSecond: z.number().min(0).default(3),
+});
+
+/**
+ * Every wait of a request has a bound. `firstByteMs` is for streamed answers; an answer in one piece has its whole
+ * generation before its first byte, hence `unstreamedFirstByteMs`. `clientIdleMs`: how long a client may read nothing
+ * while bytes wait for it. `totalMs` can be lowered by a request's `x-request-timeout-ms`, never raised.
+ */
+const timeoutsSchema = z.strictObject({
+  connectMs: positiveMs.default(1000),
+  firstByteMs: positiveMs.default(10_000),
+  unstreamedFirstByteMs: positiveMs.default(60_000),
+  idleMs: positiveMs.default(10_000),
+  clientIdleMs: positiveMs.default(30_000),
+  totalMs: positiveMs.default(300_000),
+});
+
+const off = z.literal('off');
+
+/** Everything a deployer may set; only `upstreams` is required. Unknown keys are errors. */
+export const gatewayConfigSchema = z.strictObject({
+  name: z.string().min(1).default('gateway'),
+  /** Model ids that are served and listed; empty: any id is passed on, none is listed. */
+  models: z.array(z.string().min(1)).default([]),
+  upstreams: z.array(upstreamSchema).refine(list => new Set(list.map(u => u.name)).size === list.length, {
+    message: 'must have unique names',
+  }),
+  /** SHA-256 of each accepted API key, in hex; empty: no authentication. */
+  apiKeyHashes: z.array(z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be a SHA-256 in hex')).default([]),
+  balancer: z.enum(['least-connections', 'round-robin']).default('least-connections'),
+  healthChecks: z.union([off, healthChecksSchema]).prefault({}),
+  ejection: z.union([off, ejectionSchema]).prefault({}),
+  retries: z
+    .union([off.transform(() => 0), z.int().min(0).max(10), retriesSchema])
+    .prefault({})
+    .transform(retries => (typeof retries === 'number' ? retriesSchema.parse({ max: retries }) : retries)),
+  timeouts: timeoutsSchema.prefault({}),
+  /** How long running requests may take to finish after SIGTERM. */
+  drainMs: durationMs.default(5000),
+  maxBodyBytes: z.int().min(1).default(1_048_576),
+  /** Sockets per upstream; beyond it requests wait, for at most `timeouts.connectMs`. */
+  maxConnectionsPerUpstream: z.int().min(1).default(4096),
+});
+
+/** A validated configuration with every default filled in. */
+export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
+/** What a deployer writes. */
+export type GatewayConfigInput = z.input<typeof gatewayConfigSchema>;
+
+/**
+ * Parses the JSON text of a configuration.
+ * @throws SquallError `BAD_GATEWAY_CONFIG` that names the first offending key
+ */
+export function parseGatewayConfig(text: string | undefined): GatewayConfig {
+  let input: unknown;
+  try {
+    input = JSON.parse(text ?? '');
+  } catch (cause) {
+    throw badConfig('Expected `GATEWAY_CONFIG` to be a JSON object', cause);
+  }
+  const parsed = gatewayConfigSchema.safeParse(input);
+  if (!parsed.success) throw badConfig(`GATEWAY_CONFIG: ${describeIssue(parsed.error.issues)}`);
+  return parsed.data;
+}
+
+/** Where to listen. Port 0 lets the system choose; the `listening` log line tells which. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/**
+ * Parses `127.0.0.1:8080` or `[::1]:8080`.
+ * @throws SquallError `BAD_LISTEN`
+ */
+export function parseListen(text: string | undefined): ListenAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text ?? '');
+  const port = Number(match?.[3]);
+  if (!match || port > 65_535) {
+    throw new SquallError('option', 'BAD_LISTEN', `Expected \`LISTEN\` to be HOST:PORT, got ${JSON.stringify(text)}`, {
+      next: 'Set LISTEN, for example LISTEN=127.0.0.1:8080.',
+    });
+  }
+  return { host: (match[1] ?? match[2])!, port };
+}
+
+function badConfig(message: string, cause?: unknown): SquallError {
+  return new SquallError('option', 'BAD_GATEWAY_CONFIG', message, { next: 'Correct GATEWAY_CONFIG.', cause });
+}
+
+type Issue = z.core.$ZodIssue;
+
+/** One sentence for the first issue. Of a union's branches, the one that looked inside the value explains best. */
+function describeIssue(issues: readonly Issue[], prefix: readonly PropertyKey[] = []): string {
+  const issue = issues[0]!;
+  const path = [...prefix, ...issue.path];
+  if (issue.code === 'invalid_union') {
+    const inner = issue.errors.find(branch => branch.some(i => i.path.length > 0 || i.code === 'unrecognized_keys'));
+    if (inner) return describeIssue(inner as readonly Issue[], path);
+  }
+  if (issue.code === 'unrecognized_keys') return `unknown key \`${[...path, issue.keys[0]].join('.')}\``;
+  return `\`${path.join('.')}\`: ${issue.message}`;
+}

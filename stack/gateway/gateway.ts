@@ -1,0 +1,162 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import type { Clock } from '../../harness/clock.ts';
+import type { Random } from '../../harness/random.ts';
+import { logRequest, statusOf } from './access-log.ts';
+import { ApiError, errorBody, sendJson } from './api-error.ts';
+import { createBalancer } from './balancer.ts';
+import type { GatewayConfig } from './config.ts';
+import { Deadlines } from './deadlines.ts';
+import { Exchange, type Lifecycle } from './exchange.ts';
+import type { ForwardContext } from './forward.ts';
+import { checkForever } from './health-checker.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { RetryBudget } from './retry-budget.ts';
+import { createRoutes, type Route, stagesFor } from './routes.ts';
+import { joinTrace } from './trace-context.ts';
+import type { TransportFactory } from './transport.ts';
+import { type Upstream, UpstreamSet } from './upstreams.ts';
+
+/** Everything a gateway gets from its surroundings; it opens no socket and reads no clock of its own. */
+export interface GatewayOptions {
+  readonly config: GatewayConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly transport: TransportFactory;
+  readonly log: Logger;
+}
+
+/**
+ * The gateway, apart from its listening socket.
+ *
+ * ```
+ *  request ─► route ─► authenticate ─► deadline ─► body ─► validate ─► forward ─► log, metrics
+ *                └──────────── an ApiError from any stage is the answer ──────────────┘
+ * ```
+ */
+export class Gateway implements AsyncDisposable {
+  readonly metrics = new GatewayMetrics();
+  readonly upstreams: UpstreamSet;
+  readonly #options: GatewayOptions;
+  readonly #lifecycle: Lifecycle = { draining: false };
+  readonly #stop = new AbortController();
+  readonly #deadlines: Deadlines;
+  readonly #routes: ReadonlyMap<string, Route>;
+  readonly #ids: Random;
+
+  constructor(options: GatewayOptions) {
+    const { config, clock, random, transport, log } = options;
+    this.#options = options;
+    this.#ids = random.stream('trace');
+    this.#deadlines = new Deadlines(clock);
+    const upstreams = config.upstreams.map(({ name, url }) => ({ name, transport: transport(url) }));
+    const balancer = createBalancer(config.balancer, random.stream('balancer'));
+    const activeChecks = config.healthChecks !== 'off';
+    this.upstreams = new UpstreamSet({
+      upstreams,
+      balancer,
+      ejection: config.ejection,
+      activeChecks,
+      random: random.stream('ejection'),
+    });
+    const budget = new RetryBudget(config.retries);
+    const nowMs = () => clock.nowMs();
+    this.metrics.observe({ upstreams: this.upstreams, nowMs, budgetRemaining: () => budget.remaining(nowMs()) });
+    const toForward: ForwardContext = {
+      clock,
+      random: random.stream('backoff'),
+      retries: config.retries,
+      budget,
+      upstreams: this.upstreams,
+      metrics: this.metrics,
+      deadlines: this.#deadlines,
+      timeouts: config.timeouts,
+      firstByte: exchange => this.#firstByte(exchange),
+      ejected: upstream => {
+        this.metrics.ejections.labels(upstream.name).inc();
+        log.warn({ upstream: upstream.name, timesEjected: upstream.outlier.timesEjected }, 'upstream ejected');
+      },
+    };
+    const { upstreams: replicas, metrics } = this;
+    this.#routes = createRoutes({ config, lifecycle: this.#lifecycle, upstreams: replicas, metrics, toForward });
+  }
+
+  /** Starts the active health checks; they end when the gateway is disposed of. */
+  start(): void {
+    const { config, clock, random, log } = this.#options;
+    if (config.healthChecks === 'off') return;
+    const checked = (upstream: Upstream, passed: boolean, changed: boolean) => {
+      this.metrics.healthChecks.labels(upstream.name, passed ? 'pass' : 'fail').inc();
+      if (changed) log.info({ upstream: upstream.name, health: upstream.health.health }, 'upstream health');
+    };
+    for (const upstream of this.upstreams.all) {
+      const context = {
+        options: config.healthChecks,
+        clock,
+        random: random.stream(`health/${upstream.name}`),
+        deadlines: this.#deadlines,
+        checked,
+      };
+      void checkForever(upstream, context, this.#stop.signal);
+    }
+  }
+
+  /** Turns unready; every answer from now on asks its client to close the connection. */
+  drain(): void {
+    this.#lifecycle.draining = true;
+  }
+
+  /** Stops the checks and cancels whatever still runs. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await Promise.all(this.upstreams.all.map(upstream => upstream.transport.close()));
+  }
+
+  /** Handles one HTTP request to its end. Never rejects. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const url = request.url ?? '/';
+    const query = url.indexOf('?');
+    const path = query < 0 ? url : url.slice(0, query);
+    const route = this.#routes.get(path);
+    const trace = joinTrace(request.headers.traceparent as string | undefined, this.#ids);
+    const receivedMs = this.#options.clock.nowMs();
+    const exchange = new Exchange(request, response, route ? path : 'other', trace, receivedMs, this.#lifecycle);
+    this.metrics.inFlight.inc();
+    try {
+      for (const stage of stagesFor(route, request.method)) {
+        const pending = stage(exchange);
+        if (pending) await pending;
+      }
+    } catch (thrown) {
+      this.#answerError(exchange, thrown);
+    }
+    this.metrics.inFlight.dec();
+    this.#finish(exchange, route?.quiet === true);
+  }
+
+  #finish(exchange: Exchange, quiet: boolean): void {
+    if (exchange.streamed && exchange.firstByteMs !== undefined) this.metrics.streamsActive.dec();
+    if (quiet) return;
+    const durationMs = this.#options.clock.nowMs() - exchange.receivedMs;
+    this.metrics.finished(exchange.route, statusOf(exchange), durationMs);
+    logRequest(this.#options.log, exchange, durationMs);
+  }
+
+  #firstByte(exchange: Exchange): void {
+    exchange.firstByteMs = this.#options.clock.nowMs() - exchange.receivedMs;
+    this.metrics.firstByte(exchange, exchange.firstByteMs);
+    if (exchange.streamed) this.metrics.streamsActive.inc();
+  }
+
+  #answerError(exchange: Exchange, thrown: unknown): void {
+    const known = thrown instanceof ApiError;
+    if (!known) this.#options.log.error({ err: thrown }, 'unexpected');
+    const error = known ? thrown : new ApiError(500, 'internal_error', 'The gateway made a mistake.');
+    if (exchange.outcome === 'answered') exchange.outcome = known ? 'rejected' : 'failed';
+    exchange.reason ??= error.code;
+    // A client that leaves while it sends its body shows as a broken request first, as a closed response later.
+    if (exchange.clientGone || exchange.request.socket.destroyed) exchange.outcome = 'cancelled';
+    else if (exchange.response.headersSent) exchange.response.destroy();
+    else sendJson(exchange.response, error.status, errorBody(error), [...exchange.headers(), ...error.headers]);
+  }
+}

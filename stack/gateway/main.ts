@@ -1,0 +1,79 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import pino from 'pino';
+import { collectDefaultMetrics } from 'prom-client';
+import { systemClock } from '../../harness/clock.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import { seededRandom } from '../../harness/random.ts';
+import { type ListenAddress, parseGatewayConfig, parseListen } from './config.ts';
+import { Gateway } from './gateway.ts';
+import { createGatewayServer, drainServer } from './server.ts';
+import { undiciTransport } from './undici-transport.ts';
+
+/**
+ * The gateway as a program.
+ *
+ * Environment: `LISTEN=127.0.0.1:8080`, `GATEWAY_CONFIG='{"upstreams":[{"name":"a","url":"http://127.0.0.1:8000"}]}'`.
+ * Logs JSON lines to stdout, the first one is `listening`. SIGTERM or SIGINT drains and exits 0; a bad setting or a taken port is one
+ * line on stderr and exit 1.
+ */
+async function main(): Promise<void> {
+  const config = parseGatewayConfig(process.env.GATEWAY_CONFIG);
+  const listen = parseListen(process.env.LISTEN);
+  // Written behind the request's back, joined while the previous write is under way; a stuck reader costs lines, not memory.
+  const destination = pino.destination({ fd: 1, sync: false, maxLength: 16_777_216 });
+  const log = pino({ base: { service: config.name } }, destination);
+  const { connectMs } = config.timeouts;
+  const gateway = new Gateway({
+    config,
+    clock: systemClock,
+    random: seededRandom(randomInt(2 ** 32)),
+    transport: url => undiciTransport(url, { connectMs, maxConnections: config.maxConnectionsPerUpstream }),
+    log,
+  });
+  collectDefaultMetrics({ register: gateway.metrics.registry });
+  const server = createGatewayServer(gateway);
+  const stopped = stopSignal();
+  await listening(server.listen(listen.port, listen.host), listen);
+  const { address, port } = server.address() as AddressInfo;
+  log.info({ address, port, upstreams: config.upstreams.map(upstream => upstream.name) }, 'listening');
+  gateway.start();
+
+  const signal = await stopped;
+  log.info({ signal, drainMs: config.drainMs }, 'draining');
+  gateway.drain();
+  const clean = await drainServer(server, config.drainMs, systemClock);
+  await gateway[Symbol.asyncDispose]();
+  log.info({ clean }, 'stopped');
+  // In order and complete, unless nobody reads stdout any more.
+  const written = once(destination, 'close');
+  destination.end();
+  await Promise.race([written, systemClock.sleep(1000)]);
+  process.exit(0);
+}
+
+function stopSignal(): Promise<NodeJS.Signals> {
+  return new Promise(resolve => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
+  });
+}
+
+async function listening(server: ReturnType<typeof createGatewayServer>, { host, port }: ListenAddress): Promise<void> {
+  try {
+    await once(server, 'listening');
+  } catch (cause) {
+    const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    const reason = taken ? 'another program listens there' : messageOf(cause);
+    throw new SquallError('environment', 'CANNOT_LISTEN', `Cannot listen on ${host}:${port}: ${reason}.`, {
+      next: 'Stop that program or choose another LISTEN.',
+      cause,
+    });
+  }
+}
+
+main().catch((error: unknown) => {
+  const next = error instanceof SquallError && error.next ? ` ${error.next}` : '';
+  process.stderr.write(`gateway: ${messageOf(error)}${next}\n`);
+  process.exit(1);
+});

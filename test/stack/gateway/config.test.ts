@@ -1,0 +1,58 @@
+import { describe, expect, test } from 'vitest';
+import { type GatewayConfigInput, parseGatewayConfig, parseListen } from '../../../stack/gateway/config.ts';
+
+const upstreams = [{ name: 'a', url: 'http://127.0.0.1:8000' }];
+const parse = (input: object) => parseGatewayConfig(JSON.stringify(input));
+
+test('needs nothing but upstreams', () => {
+  const config = parse({ upstreams } satisfies GatewayConfigInput);
+  expect(config).toMatchObject({
+    balancer: 'least-connections',
+    healthChecks: { path: '/readyz', intervalMs: 1000, timeoutMs: 500 },
+    ejection: { consecutiveFailures: 3, baseMs: 2000, maxEjectedRatio: 0.5 },
+    retries: { max: 3, budgetRatio: 0.2 },
+    timeouts: { connectMs: 1000, firstByteMs: 10_000, idleMs: 10_000 },
+    maxBodyBytes: 1_048_576,
+  });
+});
+
+test.each([
+  ['off', 0],
+  [0, 0],
+  [2, 2],
+  [{ max: 1, baseMs: 1000 }, 1],
+])('retries %j means at most %i', (retries, max) => {
+  expect(parse({ upstreams, retries }).retries.max).toBe(max);
+});
+
+describe('a mistake is named', () => {
+  test.each([
+    [{ upstreams, balancr: 1 }, 'unknown key `balancr`'],
+    [{ upstreams, timeouts: { conectMs: 1 } }, 'unknown key `timeouts.conectMs`'],
+    [{ upstreams, ejection: { base: 1 } }, 'unknown key `ejection.base`'],
+    [{ upstreams, retries: { max: 1, budget: 1 } }, 'unknown key `retries.budget`'],
+    [{ upstreams, healthChecks: { timeoutMs: -1 } }, '`healthChecks.timeoutMs`'],
+    [{ upstreams: [{ name: 'a', url: 'ftp://x' }] }, '`upstreams.0.url`'],
+    [{ upstreams: [...upstreams, ...upstreams] }, 'unique names'],
+    [{ upstreams, apiKeyHashes: ['secret'] }, 'SHA-256'],
+    [{}, '`upstreams`'],
+  ])('%j', (input, message) => {
+    expect(() => parse(input)).toThrow(message);
+  });
+
+  test.each(['', 'nonsense', undefined])('text %j', text => {
+    expect(() => parseGatewayConfig(text)).toThrow('GATEWAY_CONFIG');
+  });
+});
+
+test.each([
+  ['127.0.0.1:8080', { host: '127.0.0.1', port: 8080 }],
+  ['[::1]:0', { host: '::1', port: 0 }],
+  ['localhost:65535', { host: 'localhost', port: 65_535 }],
+])('LISTEN %s', (text, address) => {
+  expect(parseListen(text)).toEqual(address);
+});
+
+test.each([undefined, '', '8080', 'host:', 'host:99999', '::1:80'])('LISTEN %j is refused', text => {
+  expect(() => parseListen(text)).toThrow('HOST:PORT');
+});
