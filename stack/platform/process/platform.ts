@@ -37,6 +37,7 @@ export interface ProcessPlatformOptions {
  * down:  the others ─▶ replicas that use no link ─▶ fault proxy ─▶ leftovers ─▶ goodbye to the watchdog
  * ```
  *
+ * A run id must be unique on the machine: it is the mark by which leftovers are found and killed.
  * Everything listens on the loopback interface. Services are told the addresses of links alone; readiness is asked
  * directly, so that a broken link does not look like a broken service.
  */

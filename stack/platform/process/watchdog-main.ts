@@ -27,7 +27,8 @@ lines.on('line', line => {
   if (message?.type === 'forget') groups.delete(message.resource.pgid);
   if (message?.type === 'guard') {
     const { pgid } = message.resource;
-    groups.set(pgid, { pgid, leaderStartTime: startTimeOf(pgid) });
+    // 0 and 1 would address this very group, or everyone.
+    if (Number.isInteger(pgid) && pgid > 1) groups.set(pgid, { pgid, leaderStartTime: startTimeOf(pgid) });
   }
 });
 lines.once('close', () => void cleanUp());

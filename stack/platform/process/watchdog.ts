@@ -57,7 +57,7 @@ export async function startWatchdog({ runId, directory, signal, onLost }: Watchd
   try {
     await untilWatching(child, signal);
   } catch (error) {
-    child.kill('SIGKILL');
+    await leave(child, () => child.kill('SIGKILL'));
     throw error;
   }
   // None of it may keep a harness alive that has nothing else to do.
@@ -101,7 +101,7 @@ async function untilWatching(child: ChildProcess, signal: AbortSignal): Promise<
 }
 
 async function leave(child: ChildProcess, sayGoodbye: () => void): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
   child.ref();
   const gone = once(child, 'exit');
   sayGoodbye();
