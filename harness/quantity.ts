@@ -17,7 +17,7 @@ const RATE_UNITS_PER_SECOND: Readonly<Record<string, number>> = { s: 1, m: 1 / 6
  */
 export function parseDurationMs(text: string, field: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*$/.exec(text);
-  const unitMs = match && DURATION_UNITS_MS[match[2]!];
+  const unitMs = match && Object.hasOwn(DURATION_UNITS_MS, match[2]!) && DURATION_UNITS_MS[match[2]!];
   if (!match || !unitMs) throw badQuantity('BAD_DURATION', field, 'a duration such as "10s", "250ms" or "2m"', text);
   return Number(match[1]) * unitMs;
 }
@@ -28,7 +28,7 @@ export function parseDurationMs(text: string, field: string): number {
  */
 export function parseRatePerSecond(text: string, field: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*\/\s*([a-z]+)\s*$/.exec(text);
-  const perSecond = match && RATE_UNITS_PER_SECOND[match[2]!];
+  const perSecond = match && Object.hasOwn(RATE_UNITS_PER_SECOND, match[2]!) && RATE_UNITS_PER_SECOND[match[2]!];
   if (!match || !perSecond)
     throw badQuantity('BAD_RATE', field, 'a rate of 0 or more such as "20/s" or "1000/min"', text);
   return Number(match[1]) * perSecond;

@@ -1,6 +1,5 @@
 import { closest } from 'fastest-levenshtein';
-import { messageOf, SquallError } from '../harness/errors.ts';
-import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
+import { ObjectiveSource } from './objective-source.ts';
 
 /** A latency of a request: time to first token, gaps between tokens, or the whole answer. */
 export type LatencyMetric = 'ttft' | 'itl' | 'latency';
@@ -66,7 +65,6 @@ const MEASURES = [
   'throughput',
   'recovery',
 ];
-const EXAMPLES = '"p99(ttft) <= 800 ms", "errors <= 1%", "throughput >= 20/s" or "recovery(kill) <= 10 s"';
 
 /**
  * Parses the objective of an SLO: `measure`, or `measure(argument)`, then a comparison, then a quantity with its unit.
@@ -75,69 +73,89 @@ const EXAMPLES = '"p99(ttft) <= 800 ms", "errors <= 1%", "throughput >= 20/s" or
  * @throws SquallError `BAD_OBJECTIVE` that says what was found where and what was expected there
  */
 export function parseObjective(text: string, field: string): Objective {
-  const source = new Source(text, field);
-  const name = source.take(/[A-Za-z][\w.]*/y, 'a measure');
-  const measureAt = source.lastAt;
-  const argument = source.peek('(')
-    ? source
-        .take(/\(\s*[^()]*\)/y, 'an argument and ")"')
-        .slice(1, -1)
-        .trim()
-    : null;
-  const argumentAt = source.lastAt;
-  const comparison = source.take(/<=|>=|<|>/y, 'one of <=, <, >= or >') as Comparison;
-  const comparisonAt = source.lastAt;
-  const want = (up: boolean) => {
-    if (up !== comparison.startsWith('>'))
-      throw source.error(
-        comparisonAt,
-        comparison,
-        `${up ? '>= or >' : '<= or <'}, which bounds ${name} from its good side`,
-      );
-  };
-  const metric = () =>
-    oneOf(source, argumentAt, argument, METRICS, `a latency in parentheses after ${name}`) as LatencyMetric;
-  const plain = () => {
-    if (argument !== null) throw source.error(argumentAt, `(${argument})`, `no argument after ${name}`);
-  };
-
-  const percentile = /^p(\d+(?:\.\d+)?)$/.exec(name)?.[1];
-  if (percentile !== undefined) {
-    if (!(Number(percentile) > 0 && Number(percentile) < 100))
-      throw source.error(measureAt, name, 'a percentile between p0 and p100, both excluded (the largest value is max)');
-    const head = { kind: 'quantile', percentile: Number(percentile), metric: metric() } as const;
-    want(false);
-    return { ...head, comparison, limit: source.duration(), unit: 'ms' };
+  const statement = readStatement(new ObjectiveSource(text, field));
+  const { source, name, argument, argumentAt, comparison } = statement;
+  const percentile = percentileOf(statement);
+  if (percentile !== null) {
+    const metric = metricOf(statement);
+    return { kind: 'quantile', percentile, metric, comparison: below(statement), limit: source.duration(), unit: 'ms' };
   }
   switch (name) {
     case 'max': {
-      const head = { kind: 'maximum', metric: metric() } as const;
-      want(false);
-      return { ...head, comparison, limit: source.duration(), unit: 'ms' };
+      const metric = metricOf(statement);
+      return { kind: 'maximum', metric, comparison: below(statement), limit: source.duration(), unit: 'ms' };
     }
-    case 'errors':
-    case 'availability':
-    case 'dropped': {
-      const outcome = name === 'errors' && argument !== null ? failureKind(source, argumentAt, argument) : null;
-      if (name !== 'errors') plain();
-      want(name === 'availability');
+    case 'errors': {
+      const outcome = argument === null ? null : failureKind(source, argumentAt, argument);
+      below(statement);
       return { kind: 'ratio', measure: name, outcome, comparison, limit: source.percent(), unit: '%' };
     }
+    case 'availability':
+    case 'dropped':
+      plain(statement);
+      if (name === 'dropped') below(statement);
+      else above(statement);
+      return { kind: 'ratio', measure: name, outcome: null, comparison, limit: source.percent(), unit: '%' };
     case 'throughput':
-      plain();
-      want(true);
-      return { kind: 'throughput', comparison, limit: source.rate(), unit: '/s' };
+      plain(statement);
+      return { kind: 'throughput', comparison: above(statement), limit: source.rate(), unit: '/s' };
     case 'recovery':
       if (!argument) throw source.error(argumentAt, argument ?? '', 'the id of a fault in parentheses after recovery');
-      want(false);
+      below(statement);
       return { kind: 'recovery', fault: argument, comparison, limit: source.duration(), unit: 'ms' };
-    default:
-      throw source.error(
-        measureAt,
-        name,
-        `a measure: ${MEASURES.join(', ')}; the nearest is ${closest(name, MEASURES)}`,
-      );
+    default: {
+      const known = `a measure: ${MEASURES.join(', ')}; the nearest is ${closest(name, MEASURES)}`;
+      throw source.error(statement.nameAt, name, known);
+    }
   }
+}
+
+/** `name(argument) comparison`, with where each part began; the source then stands before the quantity. */
+interface Statement {
+  readonly source: ObjectiveSource;
+  readonly name: string;
+  readonly nameAt: number;
+  readonly argument: string | null;
+  readonly argumentAt: number;
+  readonly comparison: Comparison;
+  readonly comparisonAt: number;
+}
+
+function readStatement(source: ObjectiveSource): Statement {
+  const name = source.take(/[A-Za-z][\w.]*/y, 'a measure');
+  const nameAt = source.lastAt;
+  const inParentheses = source.peek('(') ? source.take(/\([^()]*\)/y, 'an argument and ")"') : null;
+  const argumentAt = source.lastAt;
+  const comparison = source.take(/<=|>=|<|>/y, 'one of <=, <, >= or >') as Comparison;
+  const argument = inParentheses === null ? null : inParentheses.slice(1, -1).trim();
+  return { source, name, nameAt, argument, argumentAt, comparison, comparisonAt: source.lastAt };
+}
+
+/** @returns null where the measure is no percentile */
+function percentileOf({ source, name, nameAt }: Statement): number | null {
+  const digits = /^p(\d+(?:\.\d+)?)$/.exec(name)?.[1];
+  if (digits === undefined) return null;
+  if (Number(digits) > 0 && Number(digits) < 100) return Number(digits);
+  throw source.error(nameAt, name, 'a percentile between p0 and p100, both excluded (the largest value is max)');
+}
+
+function metricOf({ source, name, argument, argumentAt }: Statement): LatencyMetric {
+  return oneOf(source, argumentAt, argument, METRICS, `a latency in parentheses after ${name}`) as LatencyMetric;
+}
+
+function plain({ source, name, argument, argumentAt }: Statement): void {
+  if (argument !== null) throw source.error(argumentAt, `(${argument})`, `no argument after ${name}`);
+}
+
+/** An upper limit is the only one that says anything about a latency or an error; see also {@link above}. */
+function below({ source, name, comparison, comparisonAt }: Statement): Comparison {
+  if (comparison.startsWith('<')) return comparison;
+  throw source.error(comparisonAt, comparison, `<= or <, which bounds ${name} from its bad side`);
+}
+
+function above({ source, name, comparison, comparisonAt }: Statement): Comparison {
+  if (comparison.startsWith('>')) return comparison;
+  throw source.error(comparisonAt, comparison, `>= or >, which bounds ${name} from its bad side`);
 }
 
 /** The objective as text that {@link parseObjective} reads back to the same. */
@@ -160,85 +178,19 @@ function headOf(objective: Objective): string {
   }
 }
 
-function failureKind(source: Source, at: number, found: string): string {
+function failureKind(source: ObjectiveSource, at: number, found: string): string {
   if (/^http-[1-5]\d\d$/.test(found)) return found;
   return oneOf(source, at, found, FAILURES, 'a way to fail, or http-<status>,');
 }
 
-function oneOf(source: Source, at: number, found: string | null, known: readonly string[], what: string): string {
+function oneOf(
+  source: ObjectiveSource,
+  at: number,
+  found: string | null,
+  known: readonly string[],
+  what: string,
+): string {
   if (found !== null && known.includes(found)) return found;
   const nearest = found ? `; the nearest is ${closest(found, known)}` : '';
   throw source.error(at, found ?? '', `${what}: ${known.join(', ')}${nearest}`);
-}
-
-/** The text with a reading position. */
-class Source {
-  readonly #text: string;
-  readonly #field: string;
-  #at = 0;
-  /** Where the last token began. */
-  lastAt = 0;
-
-  constructor(text: string, field: string) {
-    this.#text = text;
-    this.#field = field;
-  }
-
-  peek(token: string): boolean {
-    this.#skip();
-    this.lastAt = this.#at;
-    return this.#text.startsWith(token, this.#at);
-  }
-
-  take(pattern: RegExp, expected: string): string {
-    this.#skip();
-    this.lastAt = this.#at;
-    pattern.lastIndex = this.#at;
-    const match = pattern.exec(this.#text);
-    if (!match) throw this.error(this.#at, this.#text.slice(this.#at), expected);
-    this.#at = pattern.lastIndex;
-    return match[0];
-  }
-
-  duration(): number {
-    return this.#quantity('a duration such as "800 ms" or "10 s"', text => parseDurationMs(text, this.#field));
-  }
-
-  rate(): number {
-    return this.#quantity('a rate such as "20/s"', text => parseRatePerSecond(text, this.#field));
-  }
-
-  percent(): number {
-    return this.#quantity('a percentage from 0% to 100%, such as "0.5%"', text => {
-      const number = /^(\d+(?:\.\d+)?)\s*%$/.exec(text)?.[1];
-      if (number === undefined || Number(number) > 100) throw new RangeError('not a percentage');
-      return Number(number);
-    });
-  }
-
-  error(at: number, found: string, expected: string, cause?: unknown): SquallError {
-    const where = found.trim() === '' ? 'nothing' : JSON.stringify(found.trim());
-    return new SquallError(
-      'scenario',
-      'BAD_OBJECTIVE',
-      `Expected \`${this.#field}\` to be an objective, got ${JSON.stringify(this.#text)}: found ${where} at character ${at + 1}, expected ${expected}`,
-      {
-        next: `Write \`${this.#field}\` like ${EXAMPLES}.`,
-        ...(cause === undefined ? {} : { cause: messageOf(cause) }),
-      },
-    );
-  }
-
-  #quantity(expected: string, parse: (text: string) => number): number {
-    const rest = this.take(/.*/suy, expected).trim();
-    try {
-      return parse(rest);
-    } catch (cause) {
-      throw this.error(this.lastAt, rest, expected, cause);
-    }
-  }
-
-  #skip(): void {
-    while (/\s/.test(this.#text[this.#at] ?? '')) this.#at += 1;
-  }
 }

@@ -1,8 +1,9 @@
-/** Rounds to a number of decimals, so that documents stay short; null stays null. Verdicts are taken before rounding. */
-export function rounded(value: number, decimals?: number): number;
-export function rounded(value: number | null, decimals?: number): number | null;
-export function rounded(value: number | null, decimals = 3): number | null {
-  return value === null ? null : Number(value.toFixed(decimals));
+/**
+ * Rounds to a number of decimals, so that documents stay short; null stays null. Verdicts are taken before rounding.
+ * @param decimals 0…100. @default 3
+ */
+export function rounded<Value extends number | null>(value: Value, decimals = 3): number | Extract<Value, null> {
+  return value === null ? (null as Extract<Value, null>) : Number(value.toFixed(decimals));
 }
 
 /** A share as a percentage for people: three significant digits, `0.0312` → `3.12%`. */

@@ -1,0 +1,96 @@
+import type { RenderInput, RunDocument } from '../run-document.ts';
+import { quantity, quantityOr, share } from './format.ts';
+import { type Content, type Html, html } from './html.ts';
+
+type Fact = readonly [name: string, value: Content, meaning?: Content];
+
+/** Whether the figures can be trusted: what the load generator and the guards say of themselves. */
+export function trustSection({ document, events }: RenderInput): Html {
+  const { load } = document;
+  const objections = events.filter(event => event.kind === 'invalid');
+  return html`${
+    objections.length > 0
+      ? html`<p>A guard objected, so the figures of this run prove nothing:</p><ul class="bad">${objections.map(({ text }) => html`<li>${text}</li>`)}</ul>`
+      : html`<p>${document.verdict === 'invalid' ? 'The run is invalid; the reasons stand at the top.' : 'No guard objected to this run.'}</p>`
+  }${facts([
+    ['Load engine', load.engine],
+    [
+      'Lateness, P99',
+      quantityOr(load.lateMsP99, 'ms', 'nothing was sent'),
+      'how far behind its schedule a request was sent; latencies include it',
+    ],
+    [
+      'CPU of the generator',
+      cores(load.cpuCores),
+      'near or above one core, the generator itself becomes the bottleneck',
+    ],
+    [
+      'Dropped arrivals',
+      `${quantity(load.dropped, '')}${load.offered > 0 ? ` (${share(load.dropped, load.offered)})` : ''}`,
+      'never sent, because too many requests were in flight',
+    ],
+    [
+      'Offered, sent, completed, failed',
+      [load.offered, load.sent, load.completed, load.failed].map(count => quantity(count, '')).join(', '),
+    ],
+  ])}`;
+}
+
+function cores(value: number | null): Content {
+  return quantityOr(value, value === 1 ? 'core' : 'cores', 'the generator never reported');
+}
+
+/** Where the run happened, how its time was scaled, how to repeat it, and what lies beside it. */
+export function runSection({ document, plan }: RenderInput): Html {
+  const { load } = plan;
+  return html`<h3 id="replay">Repeat it</h3>
+<div class="command"><code id="replay-command">${document.replay}</code><button type="button" class="scripted" id="copy" hidden>Copy</button></div>
+<p class="hint">${timeScaleNote(document.timeScale)}</p>
+${artifacts(document)}
+<div class="columns"><div><h3>Run</h3>${facts([
+    ['Id', document.id],
+    ['Started', started(document.startedAt)],
+    ['Platform', document.platform],
+    ['Seed', String(document.seed)],
+    ['Exit code', String(document.exitCode)],
+    ['Load', `${load.engine}, ${load.arrivals} arrivals, ${quantity(plan.arrivals.count, '')} planned`],
+    ['Workload', `${load.workload.name} on ${load.workload.model}`],
+    ['Arrivals, SHA-256', html`<code>${plan.arrivals.sha256}</code>`],
+  ])}</div><div><h3>Machine</h3>${facts(Object.entries(document.machine).map(([name, value]) => [name, machineValue(name, value)]))}</div>
+<div><h3>Versions</h3>${facts(Object.entries(document.versions))}</div></div>`;
+}
+
+function machineValue(name: string, value: string | number): string {
+  if (typeof value === 'string') return value;
+  return quantity(value, /bytes$/i.test(name) ? 'B' : /ms$/i.test(name) ? 'ms' : '');
+}
+
+/** What scaled time means, with an example; durations in the report are as measured. */
+export function timeScaleNote(timeScale: number): string {
+  if (timeScale === 1) return 'Time was not scaled: durations are as in life.';
+  const lived = 6000 * timeScale;
+  return `Long durations of the stack, such as a model’s load time, are divided by ${quantity(timeScale, '')}: 6 s here stands for ${quantity(lived, 'ms').replaceAll('\u00a0', ' ')} in life. Figures in this report are as measured.`;
+}
+
+function facts(entries: readonly Fact[]): Html {
+  if (entries.length === 0) return html`<p class="empty">Nothing was recorded.</p>`;
+  return html`<dl class="facts">${entries.map(([name, value, meaning]) => html`<div><dt>${name}</dt><dd>${value}${meaning && html` <small>${meaning}</small>`}</dd></div>`)}</dl>`;
+}
+
+function started(startedAt: string): string {
+  const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?Z$/.exec(startedAt);
+  return match ? `${match[1]} ${match[2]} UTC` : startedAt;
+}
+
+function artifacts({ artifacts }: RunDocument): Content {
+  const entries = Object.entries(artifacts).filter(([name]) => name !== 'html');
+  if (entries.length === 0) return null;
+  return html`<h3>Beside this file</h3><ul class="plain links">${entries.map(([name, path]) => html`<li>${link(path)} <small>${name}</small></li>`)}</ul>`;
+}
+
+/** Links only to what lies in the run's own directory; a scheme, a root or a way upwards stays text. */
+function link(path: string): Content {
+  const inside = /^[^/\\:?#\s][^\\:?#]*$/.test(path) && !path.split('/').includes('..');
+  const address = path.toWellFormed().split('/').map(encodeURIComponent).join('/');
+  return inside ? html`<a href="./${address}">${path}</a>` : path;
+}

@@ -1,0 +1,132 @@
+import type { RenderInput, TimelineSeries } from '../run-document.ts';
+import { type Chart, type ChartLimit, type ChartSeries, drawChart, type TimeAxis } from './chart.ts';
+import { linearScale, scaleFor } from './chart-scale.ts';
+import { faultBands } from './fault-bands.ts';
+import { quantity } from './format.ts';
+import { type Content, type Html, html } from './html.ts';
+import { readObjective } from './read-objective.ts';
+import { thinTimeline } from './thin-timeline.ts';
+import { timelineTable } from './timeline-table.ts';
+
+/** The charts over one time axis, and under them the same figures as a table, which is also what the crosshair reads. */
+export function timelineSection(input: RenderInput): Html {
+  const timeline = thinTimeline(input.timeline);
+  const slots = timeline.offered.length;
+  if (slots === 0) return html`<p class="empty">No request was due in this run, so there is nothing to draw.</p>`;
+  const drivenMs = slots * timeline.slotMs;
+  const lastMs = Math.max(...input.document.faults.flatMap(fault => [fault.bitAtMs ?? 0, fault.healedAtMs ?? 0]), 0);
+  const endMs = Math.max(drivenMs, lastMs);
+  const axis: TimeAxis = { slotMs: timeline.slotMs, endMs, bands: faultBands(input.document.faults, endMs) };
+  const limits = ttftLimits(input);
+  const charts = [ttftChart(timeline, limits), rateChart(timeline), replicaChart(timeline)].filter(c => c !== null);
+  const joined = timeline.slotMs > input.timeline.slotMs;
+  return html`<p class="hint">Time runs from the start of driving. Shaded: a fault was seen to act; dashed line: it was injected.
+Each point covers ${quantity(timeline.slotMs, 'ms')}${joined ? ': the worst latency, the mean rate and the fewest replicas in it' : ''}.
+<span class="scripted" hidden>Point at a chart, or focus it and use the arrow keys, for the figures of an instant.</span></p>
+${charts.map(chart => figure(chart, axis, limits))}
+${timelineTable(timeline, axis)}`;
+}
+
+function figure(chart: Chart, axis: TimeAxis, limits: readonly ChartLimit[]): Html {
+  const hidden = chart.id === 'ttft' ? limits.filter(limit => !chart.limits.includes(limit)) : [];
+  return html`<figure id="chart-${chart.id}">
+<figcaption><h3>${chart.title} <small>${chart.note}</small></h3>
+<ul class="legend">${chart.series.map(series => html`<li data-column="${series.column}">${sample(series)}<span>${series.name}</span></li>`)}${chart.limits.map(limit => html`<li>${limitSample()}<span>${limit.label}</span></li>`)}${hidden.map(limit => html`<li><span>${limit.label} (above this chart)</span></li>`)}</ul></figcaption>
+<div class="plot" data-end="${axis.endMs}" data-slot="${axis.slotMs}" data-label="${chart.title}">${drawChart(chart, axis)}</div>
+</figure>`;
+}
+
+function sample(series: ChartSeries): Html {
+  const shape =
+    series.kind === 'bar'
+      ? html`<rect class="bar look-${series.look}" x="7" y="1" width="14" height="12"/>`
+      : html`<path class="series look-${series.look}" d="M0 7H28"/>`;
+  return html`<svg class="sample" viewBox="0 0 28 14" width="28" height="14" aria-hidden="true">${shape}</svg>`;
+}
+
+function limitSample(): Content {
+  return html`<svg class="sample" viewBox="0 0 28 14" width="28" height="14" aria-hidden="true"><path class="limit" d="M0 7H28"/></svg>`;
+}
+
+function ttftChart(timeline: TimelineSeries, limits: readonly ChartLimit[]): Chart {
+  const series: ChartSeries[] = [
+    { name: 'P50', kind: 'line', look: 7, values: timeline.ttftP50Ms, column: 1 },
+    { name: 'P90', kind: 'line', look: 2, values: timeline.ttftP90Ms, column: 2 },
+    { name: 'P99', kind: 'line', look: 3, values: timeline.ttftP99Ms, column: 3 },
+  ];
+  const values = series.flatMap(({ values }) => values).filter(value => value !== null);
+  const largest = Math.max(0, ...values);
+  const shown = limits.filter(limit => limit.value <= 4 * largest);
+  const scale = scaleFor([...values, ...shown.map(limit => limit.value)]);
+  return {
+    id: 'ttft',
+    title: 'Time to first token',
+    note: scale.kind === 'log' ? 'from the scheduled arrival, logarithmic' : 'from the scheduled arrival',
+    label: `Time to first token over the run, at most ${quantity(largest, 'ms')}`,
+    scale,
+    series,
+    limits: shown,
+    format: value => quantity(value, 'ms'),
+  };
+}
+
+function rateChart(timeline: TimelineSeries): Chart {
+  const most = Math.max(0, ...timeline.offered, ...timeline.completed, ...sums(timeline.failed, timeline.dropped));
+  return {
+    id: 'rate',
+    title: 'Requests',
+    note: 'per second, by scheduled arrival',
+    label: `Offered, completed, failed and dropped requests a second, at most ${quantity(most, '/s')}`,
+    scale: linearScale(most),
+    series: [
+      { name: 'offered', kind: 'step', look: 4, values: timeline.offered, column: 6 },
+      { name: 'failed', kind: 'bar', look: 5, values: timeline.failed, column: 8 },
+      { name: 'dropped', kind: 'bar', look: 6, values: timeline.dropped, column: 9 },
+      { name: 'completed', kind: 'step', look: 1, values: timeline.completed, column: 7 },
+    ],
+    limits: [],
+    format: value => quantity(value, '/s'),
+  };
+}
+
+const FIRST_SERVICE_COLUMN = 10;
+const LOOKS = [1, 2, 3, 7];
+
+function replicaChart(timeline: TimelineSeries): Chart | null {
+  const services = Object.entries(timeline.ready);
+  if (services.length === 0) return null;
+  const most = Math.max(1, ...services.flatMap(([, counts]) => counts));
+  return {
+    id: 'replicas',
+    title: 'Ready replicas',
+    note: 'by service',
+    label: `Ready replicas over the run, at most ${most}`,
+    scale: linearScale(most, true),
+    series: services.map(([service, counts], index) => ({
+      name: service,
+      kind: 'step',
+      look: LOOKS[index % LOOKS.length]!,
+      values: counts,
+      column: FIRST_SERVICE_COLUMN + index,
+    })),
+    limits: [],
+    format: value => quantity(value, ''),
+  };
+}
+
+/** The SLOs on a quantile or the maximum of the time to first token, each over the window it is asserted on. */
+function ttftLimits({ document }: RenderInput): ChartLimit[] {
+  return document.slos.flatMap(slo => {
+    const objective = readObjective(slo.objective);
+    const window = document.windows.find(({ name }) => name === slo.window);
+    if (!window || (objective?.kind !== 'quantile' && objective?.kind !== 'maximum')) return [];
+    if (objective.metric !== 'ttft') return [];
+    const value = objective.limit;
+    const label = `${objective.kind === 'maximum' ? 'max' : `P${objective.percentile}`} objective ${quantity(value, 'ms')}, ${slo.window}`;
+    return [{ label, value, fromMs: window.fromMs, toMs: window.toMs }];
+  });
+}
+
+function sums(left: readonly number[], right: readonly number[]): number[] {
+  return left.map((value, index) => value + (right[index] ?? 0));
+}

@@ -1,0 +1,32 @@
+import type { TimelineSeries } from '../run-document.ts';
+import type { TimeAxis } from './chart.ts';
+import { instant, quantity } from './format.ts';
+import { type Html, html } from './html.ts';
+import { scrollTable } from './table.ts';
+
+/** The figures behind the charts, a row a slot: for readers without the pictures, and for the crosshair. */
+export function timelineTable(timeline: TimelineSeries, axis: TimeAxis): Html {
+  const services = Object.keys(timeline.ready);
+  const head = html`<tr><th scope="col" rowspan="2">From</th><th scope="colgroup" colspan="3">Time to first token</th><th scope="colgroup" colspan="2">Latency</th><th scope="colgroup" colspan="4">Requests per second</th>${services.length > 0 && html`<th scope="colgroup" colspan="${services.length}">Ready</th>`}<th scope="col" rowspan="2">Faults acting</th></tr>
+<tr>${['P50', 'P90', 'P99', 'P50', 'P99', 'offered', 'completed', 'failed', 'dropped', ...services].map(name => html`<th scope="col">${name}</th>`)}</tr>`;
+  const rows = timeline.offered.map((_, index) => row(timeline, axis, index));
+  const table = scrollTable({ id: 'figures', caption: 'Figures behind the charts', head, rows });
+  return html`<details class="figures"><summary>The same as figures</summary>${table}</details>`;
+}
+
+function row(timeline: TimelineSeries, axis: TimeAxis, index: number): Html {
+  const latencies = [
+    timeline.ttftP50Ms,
+    timeline.ttftP90Ms,
+    timeline.ttftP99Ms,
+    timeline.latencyP50Ms,
+    timeline.latencyP99Ms,
+  ].map(series => series[index] ?? null);
+  const rates = [timeline.offered, timeline.completed, timeline.failed, timeline.dropped].map(s => s[index] ?? 0);
+  const ready = Object.values(timeline.ready).map(series => series[index] ?? null);
+  const fromMs = index * timeline.slotMs;
+  const acting = axis.bands.filter(
+    band => band.fromMs !== null && band.fromMs < fromMs + timeline.slotMs && (band.toMs ?? 0) > fromMs,
+  );
+  return html`<tr><th scope="row">${instant(fromMs)}</th>${latencies.map(value => (value === null ? html`<td title="no sample">–</td>` : html`<td>${quantity(value, 'ms')}</td>`))}${rates.map(rate => html`<td>${quantity(rate, '/s')}</td>`)}${ready.map(count => html`<td>${count === null ? '–' : quantity(count, '')}</td>`)}<td class="words">${acting.map(band => band.label).join(', ')}</td></tr>`;
+}

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import { FakeClock, systemClock } from '../../harness/clock.ts';
+
+test('sleepers wake in the order in which they are due, each at its own instant', async () => {
+  const clock = new FakeClock(1000);
+  const woken: [string, number][] = [];
+  const sleeper = async (name: string, ms: number) => {
+    await clock.sleep(ms);
+    woken.push([name, clock.nowMs()]);
+  };
+  const all = [sleeper('late', 300), sleeper('soon', 100), sleeper('now', -5)];
+  await clock.advance(250);
+  expect(woken).toEqual([
+    ['now', 1000],
+    ['soon', 1100],
+  ]);
+  expect(clock.nowMs()).toBe(1250);
+  await clock.advance(50);
+  await Promise.all(all);
+  expect(woken.at(-1)).toEqual(['late', 1300]);
+});
+
+test('a sleeper that sleeps again wakes within the same advance', async () => {
+  const clock = new FakeClock();
+  const ticks: number[] = [];
+  const ticking = (async () => {
+    for (let i = 0; i < 5; i += 1) {
+      await clock.sleep(10);
+      ticks.push(clock.nowMs());
+    }
+  })();
+  await clock.advance(100);
+  await ticking;
+  expect(ticks).toEqual([10, 20, 30, 40, 50]);
+});
+
+test.each([
+  ['fake', new FakeClock()],
+  ['system', systemClock],
+])('the %s clock ends a sleep with the reason of its signal', async (_, clock) => {
+  const abort = new AbortController();
+  const reason = new Error('enough');
+  const slept = clock.sleep(60_000, abort.signal);
+  abort.abort(reason);
+  await expect(slept).rejects.toBe(reason);
+  await expect(clock.sleep(1, abort.signal)).rejects.toBe(reason);
+});
+
+test('the system clock sleeps at least as long as asked', async () => {
+  // Timers of Node may fire up to 1 ms early against the monotonic clock.
+  const start = systemClock.nowMs();
+  await systemClock.sleep(20);
+  expect(systemClock.nowMs() - start).toBeGreaterThanOrEqual(19);
+});

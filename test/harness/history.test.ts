@@ -1,0 +1,82 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FakeClock } from '../../harness/clock.ts';
+import { openHistory, type RunEvent, readHistory } from '../../harness/history.ts';
+
+let directory: string;
+let path: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'squall-history-'));
+  path = join(directory, 'events.ndjson');
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const up: RunEvent = { type: 'phase', phase: 'up' };
+const bit = (seenMs: number): RunEvent => ({ type: 'fault', id: 'kill', step: 'bit', evidence: 'gone', seenMs });
+
+test('events come back on the run time line: zero is where driving starts', async () => {
+  const clock = new FakeClock(5_000_000.25);
+  {
+    using history = openHistory(path, clock);
+    history.append(up);
+    await clock.advance(100);
+    history.append({ type: 'zero', inMs: 400 });
+    await clock.advance(1400.5);
+    expect(history.nowMs()).toBe(1500.5);
+    history.append(bit(1200));
+  }
+  expect(readHistory(path)).toEqual([
+    { atMs: -500, ...up },
+    { atMs: -400, type: 'zero', inMs: 400 },
+    { atMs: 1000.5, ...bit(700) },
+  ]);
+});
+
+test('a run that never came to drive keeps its opening as origin', async () => {
+  const clock = new FakeClock(77);
+  using history = openHistory(path, clock);
+  await clock.advance(30);
+  history.append({ type: 'crashed', reason: 'port taken' });
+  expect(readHistory(path)).toEqual([{ atMs: 30, type: 'crashed', reason: 'port taken' }]);
+});
+
+test('an event is on disk before append returns, then listeners hear it', () => {
+  using history = openHistory(path, new FakeClock());
+  const heard: string[] = [];
+  history.listen(event => heard.push(`${event.type} ${readFileSync(path, 'utf8').split('\n').length - 1}`));
+  history.append(up);
+  history.append({ type: 'interrupted', by: 'SIGINT' });
+  expect(heard).toEqual(['phase 1', 'interrupted 2']);
+});
+
+test('a killed run leaves a readable prefix, whichever byte was the last', () => {
+  {
+    using history = openHistory(path, new FakeClock());
+    history.append(up);
+    history.append({ type: 'interrupted', by: 'SIGINT' });
+  }
+  const size = readFileSync(path).length;
+  const first = readFileSync(path, 'utf8').indexOf('\n');
+  for (let length = size; length >= 0; length -= 1) {
+    truncateSync(path, length);
+    // A line whose every byte but the newline arrived is whole.
+    const whole = length >= size - 1 ? 2 : length >= first ? 1 : 0;
+    expect(readHistory(path)).toHaveLength(whole);
+  }
+});
+
+test('a line that is bad in the middle is not passed over in silence', () => {
+  {
+    using history = openHistory(path, new FakeClock());
+    history.append(up);
+  }
+  appendFileSync(path, 'nonsense\n');
+  expect(() => readHistory(path)).toThrow();
+});
+
+test('a history is never overwritten', () => {
+  openHistory(path, new FakeClock())[Symbol.dispose]();
+  expect(() => openHistory(path, new FakeClock())).toThrow(/EEXIST/);
+});

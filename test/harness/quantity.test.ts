@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { formatMs, parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
+
+test.each([
+  ['10s', 10_000],
+  ['1.5 s', 1500],
+  ['800 ms', 800],
+  ['2m', 120_000],
+  ['2min', 120_000],
+  ['1h', 3_600_000],
+  ['250us', 0.25],
+  ['250µs', 0.25],
+  [' 0s ', 0],
+])('"%s" is %f ms', (text, ms) => {
+  expect(parseDurationMs(text, 'for')).toBeCloseTo(ms, 10);
+});
+
+test.each(['', '10', 's', '-1s', '1e3s', '1 s 2', '10sec', '1,5s', 'toString', '1constructor', 'NaNs', '.5s'])(
+  '"%s" is no duration, and the message names the field and shows what was found',
+  text => {
+    expect(() => parseDurationMs(text, 'faults[0].for')).toThrow(
+      expect.objectContaining({
+        kind: 'scenario',
+        code: 'BAD_DURATION',
+        message: expect.stringMatching(/^Expected `faults\[0\]\.for` to be a duration .*, got ".*"$/),
+      }),
+    );
+  },
+);
+
+test.each([
+  ['20/s', 20],
+  ['0/s', 0],
+  ['1000/min', 1000 / 60],
+  ['60 / m', 1],
+  ['7200/h', 2],
+  ['0.5/s', 0.5],
+])('"%s" is %f/s', (text, perSecond) => {
+  expect(parseRatePerSecond(text, 'to')).toBeCloseTo(perSecond, 10);
+});
+
+test.each(['', '20', '20/ms', '-1/s', '/s', '20/s/s', '20/constructor'])('"%s" is no rate', text => {
+  expect(() => parseRatePerSecond(text, 'to')).toThrow(expect.objectContaining({ code: 'BAD_RATE' }));
+});
+
+test.each([
+  [0, '0 ms'],
+  [0.8, '0.8 ms'],
+  [412.34, '412 ms'],
+  [1234.5, '1.23 s'],
+  [-2500, '-2.5 s'],
+  [Number.POSITIVE_INFINITY, '∞'],
+])('%f ms reads %s', (ms, text) => {
+  expect(formatMs(ms)).toBe(text);
+});

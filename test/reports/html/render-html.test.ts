@@ -1,0 +1,50 @@
+import { Script } from 'node:vm';
+import { describe, expect, it } from 'vitest';
+import { renderHtml } from '../../../reports/html/render-html.ts';
+import { HOSTILE, hostileRun } from './extreme-runs.ts';
+import { passingRun } from './fixture.ts';
+import { failingRun, interruptedRun, VARIANTS } from './variants.ts';
+
+// What a CI artifact viewer still opens at once, and a mail still carries.
+const MOST_BYTES = 1.5e6;
+
+describe('renderHtml', () => {
+  it.each(Object.keys(VARIANTS))('stays under 1.5 MB and gives the same bytes twice: %s', name => {
+    const first = renderHtml(VARIANTS[name]!());
+    expect(Buffer.byteLength(first)).toBeLessThan(MOST_BYTES);
+    expect(renderHtml(VARIANTS[name]!())).toBe(first);
+  });
+
+  it.each(Object.keys(VARIANTS))('never writes a value that is none: %s', name => {
+    const page = renderHtml(VARIANTS[name]!()).replace(/<script>.*?<\/script>/s, '');
+    expect(page).not.toMatch(/\b(undefined|NaN|null|Infinity)\b|\[object/);
+  });
+
+  it('says the verdict in words, with the sentence that tells why', () => {
+    expect(renderHtml(passingRun())).toContain('All 3 objectives held while 2 faults were seen to act.');
+    expect(renderHtml(failingRun())).toContain('<title>Fail: node-loss – Squall</title>');
+    expect(renderHtml(interruptedRun())).toContain('The run was stopped after 24.9\u00a0s');
+  });
+
+  it('explains scaled time with an example', () => {
+    expect(renderHtml(passingRun())).toContain('divided by 20: 6 s here stands for 2 min in life');
+  });
+
+  // One script and one style stand in the page: those of the report itself, which its policy names by hash.
+  it('lets no text of a run become markup', () => {
+    const page = renderHtml(hostileRun());
+    expect(page).not.toContain(HOSTILE);
+    expect(page.match(/<script/g)).toHaveLength(1);
+    expect(page).not.toMatch(/<img|href="(?!#|\.\/|data:,)/);
+    expect(page).toContain('&lt;script&gt;document.title=&#39;broken&#39;&lt;/script&gt;');
+  });
+
+  it('carries a script that parses and a policy that admits only it', () => {
+    const page = renderHtml(passingRun());
+    const script = /<script>(.*?)<\/script>/s.exec(page)?.[1] ?? '';
+    expect(() => new Script(script)).not.toThrow();
+    const policy = /Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1] ?? '';
+    expect(policy).toContain('default-src &#39;none&#39;');
+    expect(policy).not.toMatch(/unsafe|https?:|\*/);
+  });
+});

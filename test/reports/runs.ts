@@ -1,0 +1,121 @@
+import type { RunEvent, TimedEvent } from '../../harness/history.ts';
+import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
+import { gapBucket, type Outcome, type RequestRecord } from '../../harness/requests.ts';
+
+/** A plan of 60 s at a steady rate, warmed up for 2 s, without faults; `changes` replace parts of it. */
+export function planOf(changes: Partial<RunPlan> = {}): RunPlan {
+  return {
+    scenario: 'example',
+    why: 'To have something to judge.',
+    judges: [],
+    platform: 'process',
+    seed: 1,
+    timeScale: 1,
+    load: {
+      engine: 'stream',
+      arrivals: 'constant',
+      segments: [
+        { name: 'warm-up', fromMs: -2000, toMs: 0, fromPerSecond: 10, toPerSecond: 10 },
+        { name: 'steady', fromMs: 0, toMs: 60_000, fromPerSecond: 10, toPerSecond: 10 },
+      ],
+      workload: { name: 'chat', model: 'm', promptTokens: [1, 2], outputTokens: [1, 2] },
+      maxInFlight: 100,
+      connectTimeoutMs: 1000,
+      idleTimeoutMs: 1000,
+    },
+    faults: [],
+    slos: [{ name: 'errors stay rare', window: 'whole', objective: 'errors <= 1%' }],
+    stack: {},
+    arrivals: { count: 0, sha256: '' },
+    replay: 'npx squall run example --seed 1',
+    ...changes,
+  };
+}
+
+/** A fault at 20 s for 10 s. */
+export const KILL: FaultPlan = {
+  id: 'kill',
+  kind: 'kill',
+  target: 'inference-1',
+  atMs: 20_000,
+  forMs: 10_000,
+  parameters: {},
+};
+
+/** A history around a plan: opening, phases, `events`, end. */
+export function historyOf(plan: RunPlan, ...events: readonly TimedEvent[]): TimedEvent[] {
+  const surroundings = {
+    id: 'run-1',
+    startedAt: '2026-01-02T03:04:05.678Z',
+    machine: { cores: 2 },
+    versions: { node: '24' },
+  };
+  const open: TimedEvent[] = [
+    { atMs: -5000, type: 'plan', plan, surroundings },
+    { atMs: -3000, type: 'zero', inMs: 3000 },
+    { atMs: 0, type: 'phase', phase: 'drive' },
+  ];
+  const close: TimedEvent[] = [
+    { atMs: 60_000, type: 'phase', phase: 'drain' },
+    { atMs: 61_000, type: 'phase', phase: 'done' },
+  ];
+  return [...open, ...events, ...close];
+}
+
+/** The life of {@link KILL} with the given onset and heal; null leaves the step out. */
+export function killed(bitAtMs: number | null = 20_100, healedAtMs: number | null = 30_000): TimedEvent[] {
+  const step = (name: Extract<RunEvent, { type: 'fault' }>['step'], atMs: number): TimedEvent => ({
+    atMs,
+    type: 'fault',
+    id: 'kill',
+    step: name,
+    evidence: `${name} seen.`,
+  });
+  return [
+    step('injected', 20_000),
+    ...(bitAtMs === null ? [step('never-bit', 25_000)] : [step('bit', bitAtMs)]),
+    ...(healedAtMs === null ? [step('not-healed', 50_000)] : [step('healed', healedAtMs)]),
+  ];
+}
+
+/** One request; by default it completes with its first token after 100 ms and its end after 500 ms. */
+export function requestOf(index: number, scheduledMs: number, changes: RequestChanges = {}): RequestRecord {
+  const {
+    outcome = 'ok',
+    ttftMs = outcome === 'ok' ? 100 : null,
+    latencyMs = 500,
+    gapsMs = [10, 20],
+    status,
+  } = changes;
+  return {
+    index,
+    scheduledMs,
+    sentMs: outcome === 'dropped' ? null : scheduledMs + (changes.lateMs ?? 0),
+    firstTokenMs: ttftMs === null ? null : scheduledMs + ttftMs,
+    endMs: scheduledMs + latencyMs,
+    outcome,
+    status: status ?? (outcome === 'ok' ? 200 : 0),
+    promptTokens: 1,
+    outputTokens: 2,
+    stage: scheduledMs < 0 ? 'warm-up' : 'steady',
+    upstream: '',
+    gaps: outcome === 'ok' ? gapsMs.flatMap(ms => [gapBucket(ms), 1]) : [],
+  };
+}
+
+/** What a test wants otherwise in {@link requestOf}. */
+export interface RequestChanges {
+  readonly outcome?: Outcome;
+  readonly ttftMs?: number | null;
+  readonly latencyMs?: number;
+  readonly gapsMs?: readonly number[];
+  readonly status?: number;
+  readonly lateMs?: number;
+}
+
+/** Evenly spaced arrivals, 10/s from −2 s to 60 s; `change` decides what becomes of each by its time. */
+export function steadyLoad(
+  change: (scheduledMs: number, index: number) => RequestChanges = () => ({}),
+): RequestRecord[] {
+  return Array.from({ length: 620 }, (_, i) => requestOf(i, i * 100 - 2000, change(i * 100 - 2000, i)));
+}

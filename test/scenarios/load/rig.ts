@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../../../harness/clock.ts';
+import type { LoadJob, LoadProgress, LoadSummary } from '../../../harness/contracts.ts';
+import type { LoadPlan } from '../../../harness/plan.ts';
+import type { RequestRecord } from '../../../harness/requests.ts';
+import { readJournal } from '../../../scenarios/load/journal.ts';
+import { type RunningStreamLoad, streamEngine } from '../../../scenarios/load/stream.ts';
+import { workloads } from '../../../scenarios/load/workloads.ts';
+
+/** A fixture program that runs until it is disposed. */
+export interface Fixture extends AsyncDisposable {
+  /** The first line it said; for a server its base URL. */
+  readonly said: string;
+  readonly pid: number;
+  kill(): void;
+}
+
+/** Starts a program of `fixtures/` as a process of its own, and waits for its first line. */
+export async function startFixture(name: string, ...args: string[]): Promise<Fixture> {
+  const path = fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
+  const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(child, 'exit');
+  const [said] = await once(createInterface({ input: child.stdout }), 'line');
+  return {
+    said,
+    pid: child.pid!,
+    kill: () => void child.kill('SIGKILL'),
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+/** A job in a temporary folder, which goes when it is disposed. */
+export interface Rig extends Disposable {
+  readonly job: LoadJob;
+  records(): Promise<RequestRecord[]>;
+}
+
+/** What tests vary; the rest is 100 arrivals a second, evenly, for a second, that start in 400 ms. */
+export interface RigOptions extends Partial<Omit<LoadPlan, 'segments' | 'engine' | 'workload'>> {
+  readonly targets: readonly string[];
+  readonly perSecond?: number;
+  readonly forMs?: number;
+  readonly warmUpMs?: number;
+  readonly seed?: number;
+}
+
+/** Prepares a load; start it with {@link startLoad} or {@link runLoad}. */
+export function rig(options: RigOptions): Rig {
+  const { targets, perSecond = 100, forMs = 1000, warmUpMs = 0, seed = 1, ...plan } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'squall-load-'));
+  const rate = { fromPerSecond: perSecond, toPerSecond: perSecond };
+  const job: LoadJob = {
+    plan: {
+      engine: 'stream',
+      arrivals: 'constant',
+      segments: [
+        ...(warmUpMs > 0 ? [{ name: 'warm-up', fromMs: -warmUpMs, toMs: 0, ...rate }] : []),
+        { name: 'steady', fromMs: 0, toMs: forMs, ...rate },
+      ],
+      workload: { ...workloads['chat-short'], model: 'm' },
+      maxInFlight: 2000,
+      connectTimeoutMs: 500,
+      idleTimeoutMs: 5000,
+      ...plan,
+    },
+    seed,
+    zeroMs: systemClock.nowMs() + 400 + warmUpMs,
+    targets,
+    authorization: 'Bearer test',
+    journalPath: join(folder, 'requests.ndjson'),
+    logPath: join(folder, 'load.log'),
+  };
+  return {
+    job,
+    async records() {
+      const records: RequestRecord[] = [];
+      for await (const record of readJournal(job.journalPath)) records.push(record);
+      return records;
+    },
+    [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+/** Starts the generator. */
+export function startLoad(job: LoadJob, signal = new AbortController().signal): Promise<RunningStreamLoad> {
+  return streamEngine.start(job, signal);
+}
+
+/** Runs a load to its end. */
+export async function runLoad(
+  options: RigOptions,
+): Promise<{ job: LoadJob; records: RequestRecord[]; summary: LoadSummary; progress: LoadProgress }> {
+  using prepared = rig(options);
+  await using load = await startLoad(prepared.job);
+  const summary = await load.done;
+  return { job: prepared.job, records: await prepared.records(), summary, progress: load.progress() };
+}
+
+/** How many records ended in each way. */
+export function outcomesOf(records: readonly RequestRecord[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { outcome } of records) counts[outcome] = (counts[outcome] ?? 0) + 1;
+  return counts;
+}
+
+/** Nearest-rank quantile. */
+export function quantile(values: readonly number[], q: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * q) - 1]!;
+}
