@@ -104,6 +104,8 @@ export type FaultFactory = (plan: FaultPlan, stack: RunningStack, clock: Clock) 
 
 /** What the generator is told. */
 export interface LoadJob {
+  /** Marks the generator's process, so that leftovers of a run can be told from others. */
+  readonly runId: string;
   readonly plan: LoadPlan;
   readonly seed: number;
   /** Instant of time zero on the machine's monotonic clock ({@link Clock.nowMs}), in the future. */

@@ -36,6 +36,8 @@ export interface Window {
   readonly name: string;
   readonly fromMs: number;
   readonly toMs: number;
+  /** Whether it ends because a fault begins to act: what is then in flight lives through that fault and is not part of it. */
+  readonly endsInFault?: boolean;
 }
 
 /** Every window name that a plan can produce; an SLO on another one can never be judged. */
@@ -61,8 +63,12 @@ export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[
   const endMs = Math.max(0, Math.min(driveEndMs(plan), stoppedMs ?? Number.POSITIVE_INFINITY));
   const faults = faultOutcomes(plan, events);
   const onsets = faults.map(fault => fault.bitAtMs).filter(ms => ms !== null);
+  const untilOnset = (name: string, fromMs: number): Window => {
+    const onsetMs = Math.min(...onsets.filter(onset => onset > fromMs));
+    return { name, fromMs, toMs: Math.min(endMs, onsetMs), endsInFault: onsetMs < endMs };
+  };
   const windows: Window[] = [
-    { name: 'baseline', fromMs: 0, toMs: Math.min(endMs, ...onsets) },
+    untilOnset('baseline', 0),
     ...plan.load.segments
       .filter(segment => segment.fromMs >= 0)
       .map(segment => ({ name: `load:${segment.name}`, fromMs: segment.fromMs, toMs: Math.min(endMs, segment.toMs) })),
@@ -70,9 +76,7 @@ export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[
   for (const { plan: fault, bitAtMs, healedAtMs } of faults) {
     if (bitAtMs === null) continue;
     windows.push({ name: `fault:${fault.id}`, fromMs: bitAtMs, toMs: Math.min(endMs, healedAtMs ?? endMs) });
-    if (healedAtMs === null) continue;
-    const next = Math.min(endMs, ...onsets.filter(onset => onset > healedAtMs));
-    windows.push({ name: `recovery:${fault.id}`, fromMs: healedAtMs, toMs: next });
+    if (healedAtMs !== null) windows.push(untilOnset(`recovery:${fault.id}`, healedAtMs));
   }
   windows.push({ name: 'whole', fromMs: 0, toMs: endMs });
   return windows.filter(window => window.toMs > window.fromMs);
@@ -80,14 +84,13 @@ export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[
 
 /**
  * The requests of a window. A request belongs where its scheduled arrival lies, with one exception: what is in flight when a
- * fault begins to act lives through the fault, so it belongs to `fault:<id>` and not to `baseline`.
+ * fault begins to act lives through the fault, so it belongs to `fault:<id>` and not to the `baseline` or `recovery` before it.
  */
 export function requestsIn(window: Window, records: readonly RequestRecord[]): RequestRecord[] {
-  const { fromMs, toMs, name } = window;
+  const { fromMs, toMs, name, endsInFault } = window;
   return records.filter(({ scheduledMs, endMs }) => {
     if (scheduledMs >= toMs || endMs < fromMs) return false;
     if (name.startsWith('fault:')) return scheduledMs >= 0;
-    if (name === 'baseline') return scheduledMs >= fromMs && endMs < toMs;
-    return scheduledMs >= fromMs;
+    return scheduledMs >= fromMs && (!endsInFault || endMs < toMs);
   });
 }

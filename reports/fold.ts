@@ -26,7 +26,7 @@ export function faultResult(fault: FaultOutcome): FaultResult {
     parameters: fault.plan.parameters,
     injectedAtMs: rounded(fault.injectedAtMs),
     bitAtMs: rounded(fault.bitAtMs),
-    evidence: fault.evidence.join(' '),
+    evidence: fault.evidence.join('; '),
     healedAtMs: rounded(fault.healedAtMs),
     healVerified: fault.healedAtMs !== null,
   };

@@ -7,7 +7,7 @@ import type { RenderInput, RunDocument, Verdict, WindowResult } from './run-docu
 export interface TerminalOptions {
   /** Whether escape sequences may be used; the caller knows its stream. @default false */
   readonly colour?: boolean;
-  /** Longest line in characters, at least 20. @default 80 */
+  /** Longest line in characters, at least 20: tables are cut there, sentences wrapped. @default unbounded */
   readonly columns?: number;
 }
 
@@ -23,7 +23,7 @@ const STYLES: Readonly<Record<Verdict, Style>> = {
 /** The summary that ends a run on a terminal. No line but the replay command is longer than `columns`; nothing in it can move the cursor. */
 export function renderTerminal(
   { document }: RenderInput,
-  { colour = false, columns = 80 }: TerminalOptions = {},
+  { colour = false, columns = Number.POSITIVE_INFINITY }: TerminalOptions = {},
 ): string {
   const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
   const cut = (text: string) => shorten(oneLine(text), Math.max(20, columns));
@@ -33,11 +33,11 @@ export function renderTerminal(
   );
   const lines = [
     paint(['bold', STYLES[verdict]].flat() as Style, title),
-    ...document.reasons.map(reason => cut(`  ${reason}`)),
+    ...document.reasons.flatMap(reason => wrap(oneLine(reason), Math.max(20, columns), '  ')),
     '',
     ...sloLines(document, paint, cut),
     '',
-    ...document.windows.map(window => cut(`  ${windowLine(window)}`)),
+    ...windowLines(document.windows).map(line => cut(`  ${line}`)),
     '',
     ...document.faults.map(fault => {
       const act = fault.bitAtMs === null ? 'never seen to act' : `acted at ${formatMs(fault.bitAtMs)}`;
@@ -59,10 +59,37 @@ function sloLines(document: RunDocument, paint: Paint, cut: (text: string) => st
   });
 }
 
-function windowLine(window: WindowResult): string {
-  const p99 = window.ttftMs.p99 === null ? '–' : formatMs(window.ttftMs.p99);
-  const errors = formatErrors(window);
-  return `${window.name}: ${window.requests} requests, ${window.failed} failed, TTFT p99 ${p99}${errors ? ` (${errors})` : ''}`;
+function windowLines(windows: readonly WindowResult[]): string[] {
+  const head = ['window', 'requests', 'failed', 'TTFT p50', 'TTFT p99', ''];
+  const rows = windows.map(window => [
+    window.name,
+    String(window.requests),
+    String(window.failed),
+    formatValue(window.ttftMs.p50, 'ms'),
+    formatValue(window.ttftMs.p99, 'ms'),
+    formatErrors(window),
+  ]);
+  const table = rows.length > 0 ? [head, ...rows] : [];
+  const widths = head.map((_, column) => Math.max(...table.map(row => row[column]!.length)));
+  return table.map(row =>
+    row
+      .map((cell, column) =>
+        column === 0 || column === 5 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+      )
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** Breaks a sentence at spaces into indented lines of at most `columns` characters; a longer word is cut. */
+function wrap(text: string, columns: number, indent: string): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(/ +/)) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= columns) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(shorten(`${indent}${lines.length > 0 ? '  ' : ''}${word}`, columns));
+  }
+  return lines;
 }
 
 /** At most `length` characters; a cut is marked with an ellipsis. */

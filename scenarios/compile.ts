@@ -109,10 +109,7 @@ function compileLoad({ load, stack }: ResolvedScenario): LoadPlan {
     fromPerSecond: warmPerSecond,
     toPerSecond: warmPerSecond,
   };
-  const shape =
-    typeof load.workload === 'string'
-      ? workloads[load.workload as keyof typeof workloads]
-      : load.workload;
+  const shape = typeof load.workload === 'string' ? workloads[load.workload as keyof typeof workloads] : load.workload;
   return {
     engine: load.engine,
     arrivals: load.arrivals,

@@ -31,7 +31,7 @@ export function judgeProof(proof: { without: string; breaks: string }, run: RunD
     return result('unusable', `The run without ${without} cannot be judged: ${run.reasons.join('; ')}`);
   const named = run.slos.find(slo => slo.name === breaks);
   const others = run.slos.filter(slo => slo.name !== breaks && slo.verdict === 'fail').map(slo => `"${slo.name}"`);
-  const measured = named?.reason ?? 'it was not judged';
+  const measured = (named?.reason ?? 'it was not judged').replace(/\.$/, '');
   if (named?.verdict === 'pass')
     return result(
       'proves-nothing',
@@ -44,5 +44,5 @@ export function judgeProof(proof: { without: string; breaks: string }, run: RunD
       'breaks-more',
       `Without ${without}, "${breaks}" fails as it should, but so does ${others.join(', ')}.`,
     );
-  return result('holds', `Without ${without} exactly "${breaks}" fails (${measured}).`);
+  return result('holds', `Without ${without} exactly "${breaks}" fails. ${measured}.`);
 }

@@ -14,15 +14,15 @@ export default scenario({
   load: {
     stages: [
       { name: 'ramp', to: '40/s', for: '5s' },
-      { name: 'cruise', at: '40/s', for: '13s' },
-      { name: 'climb', to: '55/s', for: '4s' },
-      { name: 'peak', at: '55/s', for: '24s' },
+      { name: 'cruise', at: '40/s', for: '12s' },
+      { name: 'climb', to: '55/s', for: '3s' },
+      { name: 'peak', at: '55/s', for: '22s' },
     ],
     workload: 'chat-short',
   },
   faults: [
-    { id: 'slow-link', kind: 'latency', on: 'gateway→inference-1', at: '13s', for: '7s', latencyMs: 200, jitterMs: 50 },
-    { id: 'kill', kind: 'kill', on: 'inference-2', at: '24s' },
+    { id: 'slow-link', kind: 'latency', on: 'gateway→inference-1', at: '12s', for: '7s', latencyMs: 200, jitterMs: 50 },
+    { id: 'kill', kind: 'kill', on: 'inference-2', at: '21s' },
   ],
   slos: [
     { name: 'first token comes quickly', window: 'baseline', objective: 'p99(ttft) <= 400 ms' },

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
+import type { RenderInput } from '../../reports/run-document.ts';
 import { renderTerminal } from '../../reports/terminal.ts';
 import type { CompiledScenario } from '../compile.ts';
 import { runSession, type Session } from '../session.ts';
@@ -44,8 +45,15 @@ export async function runWithProgress(
     using progress = quiet ? undefined : startProgress({ stream, plan: compiled.plan, live });
     session = await runSession(compiled, { out, signal, ...(progress ? { observer: progress } : {}) });
   }
-  if (!json) process.stdout.write(`\n${renderTerminal(session.result)}\n${where(session)}\n`);
+  if (!json) process.stdout.write(`\n${terminalSummary(session.result)}\n${where(session)}\n`);
   return session;
+}
+
+/** The summary of a run, as wide and as colourful as stdout allows. */
+export function terminalSummary(result: RenderInput): string {
+  const { isTTY, columns } = process.stdout;
+  const colour = process.stdout.hasColors?.() ?? false;
+  return renderTerminal(result, { colour, ...(isTTY ? { columns } : {}) });
 }
 
 /** Writes a document to stdout, as the only thing there. */

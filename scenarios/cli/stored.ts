@@ -3,9 +3,8 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { SquallError } from '../../harness/errors.ts';
 import { judgeDirectory, publish } from '../../reports/publish.ts';
-import { renderTerminal } from '../../reports/terminal.ts';
 import { DEFAULT_OUT, findRunDirectory } from './options.ts';
-import { printJson } from './run.ts';
+import { printJson, terminalSummary } from './run.ts';
 
 /** `squall report <run>` and `squall recheck <run>`: stored runs, without running again. */
 export function addStored(program: Command): void {
@@ -27,7 +26,7 @@ export function addStored(program: Command): void {
     .action(async (run: string, { json }: { json: boolean }) => {
       const result = await judgeDirectory(requireRun(run));
       if (json) printJson(result.document);
-      else process.stdout.write(`${renderTerminal(result)}\n`);
+      else process.stdout.write(`${terminalSummary(result)}\n`);
       process.exitCode = result.document.exitCode;
     });
 }

@@ -11,11 +11,6 @@ const WORKER = fileURLToPath(new URL('./stream/main.ts', import.meta.url));
 const GRACE_MS = 2000;
 const LAST_WORDS = 8;
 
-/** A running `stream` load, with the process to be watched over: it leads a process group of its own. */
-export interface RunningStreamLoad extends RunningLoad {
-  readonly pid: number;
-}
-
 /**
  * The streaming client: open-loop arrivals, server-sent events, every token timed from the schedule. It runs in a process of
  * its own, so that nothing the harness does delays a measurement.
@@ -30,7 +25,7 @@ export interface RunningStreamLoad extends RunningLoad {
  */
 export const streamEngine = {
   name: 'stream',
-  async start(job: LoadJob, signal: AbortSignal): Promise<RunningStreamLoad> {
+  async start(job: LoadJob, signal: AbortSignal): Promise<RunningLoad> {
     signal.throwIfAborted();
     if (job.targets.length === 0)
       throw new SquallError('stack', 'NO_TARGETS', 'Expected `targets` to hold a URL, got none');
@@ -60,7 +55,8 @@ interface Worker {
 function startWorker(job: LoadJob): Worker {
   const log = openSync(job.logPath, 'a');
   const logStart = statSync(job.logPath).size;
-  const child = spawn(process.execPath, [WORKER], { detached: true, stdio: ['ignore', log, log, 'ipc'] });
+  const env = { ...process.env, SQUALL_RUN: job.runId };
+  const child = spawn(process.execPath, [WORKER], { detached: true, env, stdio: ['ignore', log, log, 'ipc'] });
   closeSync(log);
   const ready = Promise.withResolvers<void>();
   const done = Promise.withResolvers<LoadSummary>();

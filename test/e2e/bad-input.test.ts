@@ -114,7 +114,10 @@ describe('bad input', () => {
   it('a service that dies during start shows its last words', async () => {
     using out = temporaryFolder();
     const proxy = join(out.path, 'dying-proxy');
-    writeFileSync(proxy, '#!/bin/sh\n[ "$1" = -version ] && echo "toxiproxy-server version 9" && exit\necho "no proxies today" >&2\nexit 7\n');
+    writeFileSync(
+      proxy,
+      '#!/bin/sh\n[ "$1" = -version ] && echo "toxiproxy-server version 9" && exit\necho "no proxies today" >&2\nexit 7\n',
+    );
     chmodSync(proxy, 0o755);
     const { code, stderr } = await squall(['run', SMALL, '--out', join(out.path, 'runs')], { SQUALL_TOXIPROXY: proxy });
     expect(code, stderr).toBe(4);

@@ -84,3 +84,19 @@ test.each([
   const names = windows.filter(window => requestsIn(window, [record]).length > 0).map(window => window.name);
   expect(names.sort()).toEqual([...expected].sort());
 });
+
+test('what is in flight when a second fault begins to act belongs to it, and not to the recovery from the first', () => {
+  const two = planOf({ faults: [KILL, { ...KILL, id: 'again', atMs: 40_000 }] });
+  const bit: TimedEvent = { atMs: 40_200, type: 'fault', id: 'again', step: 'bit', evidence: '' };
+  const windows = windowsOf(two, historyOf(two, ...killed(), bit));
+  const record = requestOf(0, 40_000, { latencyMs: 500 });
+  const names = windows.filter(window => requestsIn(window, [record]).length > 0).map(window => window.name);
+  expect(names).toEqual(['load:steady', 'fault:again', 'whole']);
+});
+
+test('without a fault the baseline holds what the end of the load leaves in flight', () => {
+  const calm = planOf({ faults: [] });
+  const [baseline] = windowsOf(calm, historyOf(calm));
+  expect(baseline).toMatchObject({ name: 'baseline', toMs: 60_000 });
+  expect(requestsIn(baseline!, [requestOf(0, 59_900, { latencyMs: 500 })])).toHaveLength(1);
+});

@@ -8,8 +8,14 @@ const armed = new Int32Array(workerData, 8, 1);
 for (let seen = 0; ; ) {
   Atomics.wait(armed, 0, seen);
   seen = Atomics.load(armed, 0);
-  const waitMs = due[0]! - systemClock.nowMs();
-  // Being armed anew ends the sleep early; the loop then takes the new instant.
-  if (waitMs > 0 && Atomics.wait(armed, 0, seen, waitMs) !== 'timed-out') continue;
-  parentPort!.postMessage(0);
+  // Only the counter says whether it was armed anew. That the sleep was woken does not: the call that armed this very instant
+  // may notify after it was seen, and taking that for a new instant would lose this one.
+  while (Atomics.load(armed, 0) === seen) {
+    const waitMs = due[0]! - systemClock.nowMs();
+    if (waitMs <= 0) {
+      parentPort!.postMessage(0);
+      break;
+    }
+    Atomics.wait(armed, 0, seen, waitMs);
+  }
 }

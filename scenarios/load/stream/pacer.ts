@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 
 /** Wakes its owner at an instant. One instant is armed at a time. */
@@ -22,7 +23,8 @@ export async function startPacer(onDue: () => void): Promise<Pacer> {
   const due = new Float64Array(shared, 0, 1);
   const armed = new Int32Array(shared, 8, 1);
   const thread = new Worker(new URL('./pacer-thread.ts', import.meta.url), { workerData: shared });
-  await new Promise((resolve, reject) => thread.once('online', resolve).once('error', reject));
+  // Without a listener for errors, one in the thread ends this process: better no load than one that stands still.
+  await once(thread, 'online');
   thread.on('message', onDue);
   return {
     arm(dueMs) {

@@ -119,7 +119,8 @@ class ProcessStack {
         service: PROXY,
         command: found.command,
         args: found.args,
-        environment: serviceEnvironment(runId, {}),
+        // Toxiproxy otherwise logs every connection.
+        environment: serviceEnvironment(runId, { LOG_LEVEL: 'warn' }),
         directory,
         logPath: join(directory, `${PROXY}.log`),
         url,

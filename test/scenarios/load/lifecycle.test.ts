@@ -25,8 +25,8 @@ describe('a running load', () => {
     await until(() => load.progress().sent > 180, 6000);
     const { recentP99TtftMs, recentPerSecond, completed, inFlight, failed } = load.progress();
     expect(recentP99TtftMs).toBeGreaterThan(50);
-    expect(recentPerSecond).toBeGreaterThan(50);
-    expect(recentPerSecond).toBeLessThan(150);
+    expect(recentPerSecond).toBeGreaterThan(20);
+    expect(recentPerSecond).toBeLessThan(200);
     expect(completed).toBeGreaterThan(100);
     expect(inFlight).toBeGreaterThan(0);
     expect(failed).toBe(0);
@@ -72,7 +72,7 @@ describe('a running load', () => {
     const pid = Number(parent.said);
     expect(isAlive(pid)).toBe(true);
     parent.kill();
-    await until(() => !isAlive(pid), 3000);
+    await until(() => !isAlive(pid), 8000);
   });
 });
 

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../harness/clock.ts';
-import type { LoadJob, LoadProgress, LoadSummary } from '../../../harness/contracts.ts';
+import type { LoadJob, LoadProgress, LoadSummary, RunningLoad } from '../../../harness/contracts.ts';
 import type { LoadPlan } from '../../../harness/plan.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { readJournal } from '../../../scenarios/load/journal.ts';
-import { type RunningStreamLoad, streamEngine } from '../../../scenarios/load/stream.ts';
+import { streamEngine } from '../../../scenarios/load/stream.ts';
 import { workloads } from '../../../scenarios/load/workloads.ts';
 
 /** A fixture program that runs until it is disposed. */
@@ -72,6 +72,7 @@ export function rig(options: RigOptions): Rig {
       idleTimeoutMs: 5000,
       ...plan,
     },
+    runId: 'load-test',
     seed,
     zeroMs: systemClock.nowMs() + 400 + warmUpMs,
     targets,
@@ -91,7 +92,7 @@ export function rig(options: RigOptions): Rig {
 }
 
 /** Starts the generator. */
-export function startLoad(job: LoadJob, signal = new AbortController().signal): Promise<RunningStreamLoad> {
+export function startLoad(job: LoadJob, signal = new AbortController().signal): Promise<RunningLoad> {
   return streamEngine.start(job, signal);
 }
 

@@ -32,6 +32,17 @@ describe('a supervised replica', () => {
     expect(started!.atMs - exited!.atMs).toBeGreaterThanOrEqual(299);
   });
 
+  it('takes along what a process leaves behind that crashes alone', { timeout: LIMIT }, async () => {
+    using run = testRun();
+    await using stack = await platform.up(fixtureTopology({ 'a-1': { fixture: 'forks-a-grandchild' } }), run.options);
+    const replica = stack.replicas[0]!;
+    const group = replica.pid!;
+    // Only the leader gets the signal; its child in the group would live on, and with it the group.
+    process.kill(group, 'SIGKILL');
+    expect(await eventually(() => replica.state === 'exited')).toBe(true);
+    expect(aliveOf('', [group])).toEqual([]);
+  });
+
   it('stays away while it is held, and comes back when it is released', { timeout: LIMIT }, async () => {
     using run = testRun();
     const restart = { initialMs: 10, factor: 1, maxMs: 10 };
