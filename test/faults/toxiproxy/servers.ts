@@ -3,15 +3,15 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findToxiproxy } from '../../../faults/toxiproxy/find.ts';
+import { missing } from '../../require.ts';
 
 /** The two servers that every parity test runs against, and why one of them is skipped. */
 export const SERVERS = await Promise.all(
   (['embedded', 'real'] as const).map(async kind => {
     const env = kind === 'embedded' ? { SQUALL_TOXIPROXY: 'embedded' } : { PATH: process.env.PATH };
     const found = await findToxiproxy({ host: '127.0.0.1', port: 0, env });
-    const isMissing = kind === 'real' && found.source === 'embedded';
-    const title = isMissing ? 'real (skipped: no toxiproxy-server on PATH or in .tools/bin)' : kind;
-    return { kind, env, isMissing, title };
+    const reason = missing('toxiproxy', kind === 'embedded' || found.source !== 'embedded');
+    return { kind, env, isMissing: reason !== false, title: reason ? `${kind} (${reason})` : kind };
   }),
 );
 

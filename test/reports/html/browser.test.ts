@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renderHtml } from '../../../reports/html/render-html.ts';
+import { missing } from '../../require.ts';
 import { badLabels, badTables, breakPage, contrasts, focused, interactive, overflow } from './probes.js';
 import { VARIANTS } from './variants.ts';
 
@@ -14,9 +15,10 @@ const ARGS =
 const NAMES = Object.keys(VARIANTS);
 const found = existsSync(CHROMIUM);
 
-const title = found ? 'the report in a browser' : `the report in a browser: skipped, because there is no ${CHROMIUM}`;
+const reason = missing('chromium', found);
+const title = `the report in a browser${reason ? ` (${reason})` : ''}`;
 
-describe.skipIf(!found)(title, { timeout: 30_000 }, () => {
+describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
   let browser: Browser;
   let directory: string;
 
