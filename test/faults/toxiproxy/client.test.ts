@@ -1,22 +1,17 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToxiproxy, type ToxiproxyClient } from '../../../faults/toxiproxy/client.ts';
 import type { Toxic } from '../../../faults/toxiproxy/toxic.ts';
-import { clientOf } from './peers.ts';
+import { clientOf, dial, startUpstream } from './peers.ts';
 import { freePort, type RunningServer, SERVERS, startServer } from './servers.ts';
 
-/** A TCP server that sends 200 bytes every 5 ms to whoever connects. */
-async function startTalker(): Promise<AsyncDisposable & { readonly address: string }> {
-  const server = createTcpServer(socket => {
-    const timer = setInterval(() => socket.write('x'.repeat(200)), 5);
-    socket.on('close', () => clearInterval(timer)).on('error', () => {});
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  return { address: `127.0.0.1:${port}`, [Symbol.asyncDispose]: async () => void server.close() };
+/** Sends 200 bytes every 5 ms for as long as somebody listens. */
+function talk(socket: Socket): void {
+  const timer = setInterval(() => socket.write('x'.repeat(200)), 5);
+  socket.on('close', () => clearInterval(timer));
 }
 
 describe.each(SERVERS)('client of the $title server', row => {
@@ -70,12 +65,11 @@ describe.each(SERVERS)('client of the $title server', row => {
 
   // Removing a toxic while the connections it acts on are being closed hangs the real server 2.12 for good, every time.
   it_('heals while connections are being closed, and keeps address and other toxics', async () => {
-    await using talker = await startTalker();
+    await using talker = await startUpstream(talk);
     const impatient = connectToxiproxy({ apiUrl: server.apiUrl, timeoutMs: 700 });
     const proxy = { name: 'closing', listen: '127.0.0.1:0', upstream: talker.address };
     const { listen } = await impatient.createProxy(proxy);
-    const [host, port] = listen.split(':');
-    const sockets = Array.from({ length: 10 }, () => connect(Number(port), host!).on('error', () => {}));
+    const sockets = await Promise.all(Array.from({ length: 10 }, () => dial(listen)));
     for (const socket of sockets) socket.resume();
     await sleep(100);
     await impatient.addToxic('closing', { kind: 'latency', latencyMs: 300, jitterMs: 20 });
