@@ -108,8 +108,6 @@ export interface LoadJob {
   readonly runId: string;
   readonly plan: LoadPlan;
   readonly seed: number;
-  /** Instant of time zero on the machine's monotonic clock ({@link Clock.nowMs}), in the future. */
-  readonly zeroMs: number;
   readonly targets: readonly string[];
   readonly authorization: string;
   /** Where to append request records, one JSON object a line. */
@@ -142,6 +140,8 @@ export interface LoadSummary {
 export interface RunningLoad extends AsyncDisposable {
   /** Leader of the generator's own process group. */
   readonly pid: number;
+  /** Instant of time zero on the machine's monotonic clock ({@link Clock.nowMs}). */
+  readonly zeroMs: number;
   progress(): LoadProgress;
   /** Settles when the last request has ended. @throws SquallError when the generator dies */
   readonly done: Promise<LoadSummary>;
@@ -152,5 +152,10 @@ export interface RunningLoad extends AsyncDisposable {
 /** Drives a {@link LoadPlan}. */
 export interface LoadEngine {
   readonly name: string;
-  start(job: LoadJob, signal: AbortSignal): Promise<RunningLoad>;
+  /**
+   * Resolves once the generator is ready to send.
+   * @param chooseZero asked once, at that moment, for the instant of time zero: a generator that is slow to come up is then not
+   * late from its first arrival on
+   */
+  start(job: LoadJob, chooseZero: () => number, signal: AbortSignal): Promise<RunningLoad>;
 }

@@ -31,8 +31,8 @@ export interface RunParts<Topology> {
   readonly limits?: Partial<NemesisLimits>;
 }
 
-/** Between the order to start the load and its first arrival: time for the generator's process to come up. */
-const LOAD_LEAD_MS = 1000;
+/** Between the moment the generator is ready and its first arrival. */
+const LOAD_LEAD_MS = 500;
 /** Longest wait for requests in flight after the last arrival; then they are cut and recorded as interrupted. */
 const DRAIN_LIMIT_MS = 30_000;
 /** Longest wait for a generator that was told to stop. */
@@ -84,11 +84,11 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
 }
 
 async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningStack): Promise<void> {
-  const { plan, history, clock } = parts;
+  const { history, clock } = parts;
   history.append({ type: 'phase', phase: 'warm-up' });
-  const zeroMs = clock.nowMs() + LOAD_LEAD_MS + warmUpMs(plan);
-  history.append({ type: 'zero', inMs: LOAD_LEAD_MS + warmUpMs(plan) });
-  await using load = await startLoad(parts, stack, zeroMs);
+  await using load = await startLoad(parts, stack);
+  const { zeroMs } = load;
+  history.append({ type: 'zero', inMs: zeroMs - clock.nowMs() });
   const died = new AbortController();
   load.done.catch(error => died.abort(error));
   const signal = AbortSignal.any([parts.signal, died.signal]);
@@ -106,21 +106,20 @@ async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningSta
 }
 
 async function startLoad<Topology>(
-  { plan, surroundings, engine, directory, onLoad }: RunParts<Topology>,
+  { plan, surroundings, engine, directory, clock, onLoad }: RunParts<Topology>,
   stack: RunningStack,
-  zeroMs: number,
 ): Promise<RunningLoad> {
   const load = await engine.start(
     {
       runId: surroundings.id,
       plan: plan.load,
       seed: plan.seed,
-      zeroMs,
       targets: stack.entries,
       authorization: stack.authorization,
       journalPath: `${directory}/requests.ndjson`,
       logPath: `${directory}/load.log`,
     },
+    () => clock.nowMs() + LOAD_LEAD_MS + warmUpMs(plan),
     // Not the run's own signal: an interrupted run heals first and stops its load then, for a fault proxy whose connections are
     // all cut while a toxic is being removed may hang (Toxiproxy 2.12 does).
     NEVER,

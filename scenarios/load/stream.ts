@@ -20,12 +20,12 @@ const LAST_WORDS = 8;
  *         ◄──progress──    │ journal, log
  * ```
  *
- * `start` resolves when the worker is ready to send; `zeroMs` plus the first segment's start should lie after that. On abort
- * the load stops as with `stop()`.
+ * Time zero is chosen when the worker is ready for its job; it still starts a thread then, so the first arrival should lie some
+ * 300 ms later. On abort the load stops as with `stop()`.
  */
 export const streamEngine = {
   name: 'stream',
-  async start(job: LoadJob, signal: AbortSignal): Promise<RunningLoad> {
+  async start(job: LoadJob, chooseZero: () => number, signal: AbortSignal): Promise<RunningLoad> {
     signal.throwIfAborted();
     if (job.targets.length === 0)
       throw new SquallError('stack', 'NO_TARGETS', 'Expected `targets` to hold a URL, got none');
@@ -33,10 +33,12 @@ export const streamEngine = {
     const stop = () => tell(worker.process, { type: 'stop' });
     signal.addEventListener('abort', stop);
     worker.done.catch(() => {}).finally(() => signal.removeEventListener('abort', stop));
-    tell(worker.process, { type: 'job', job });
     await Promise.race([worker.ready, worker.done]);
+    const zeroMs = chooseZero();
+    tell(worker.process, { type: 'job', job: { ...job, zeroMs } });
     return {
       pid: worker.process.pid!,
+      zeroMs,
       progress: worker.progress,
       done: worker.done,
       stop,

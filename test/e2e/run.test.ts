@@ -29,10 +29,8 @@ describe('a run', () => {
     const { code, stdout, stderr } = await squall(['run', SMALL, '--out', out.path, '--json']);
     const run = onlyRun(out.path);
     const document = JSON.parse(stdout) as RunDocument;
-    expect({ code, verdict: document.verdict, reasons: document.reasons, stderr }).toMatchObject({
-      code: 0,
-      verdict: 'pass',
-    });
+    expect(document.verdict, document.reasons.join('\n')).toBe('pass');
+    expect(code).toBe(0);
     expect(document).toEqual(run.document());
     expect(stderr).toMatch(/slow bit/);
 

@@ -74,15 +74,14 @@ interface FakeLoadOptions {
 function fakeLoad(journal: Journal, { warmUp = { completed: 9, failed: 0 }, dies }: FakeLoadOptions = {}): LoadEngine {
   return {
     name: 'fake',
-    async start(job: LoadJob) {
+    async start(_job: LoadJob, chooseZero: () => number) {
+      const zeroMs = chooseZero();
       const summary = { cpuMs: 1, wallMs: 2, peakRssBytes: 3 };
       const { promise: done, resolve, reject } = Promise.withResolvers<typeof summary>();
-      setTimeout(
-        () => (dies ? reject(dies) : resolve(summary)),
-        job.zeroMs - systemClock.nowMs() + (dies ? 50 : DRIVE_MS),
-      );
+      setTimeout(() => (dies ? reject(dies) : resolve(summary)), zeroMs - systemClock.nowMs() + (dies ? 50 : DRIVE_MS));
       return {
         pid: 77,
+        zeroMs,
         done,
         progress: () => ({
           sent: 0,

@@ -1,11 +1,12 @@
 import { segmentAt } from '../../../harness/arrivals.ts';
 import type { Clock } from '../../../harness/clock.ts';
-import type { LoadJob, LoadProgress } from '../../../harness/contracts.ts';
+import type { LoadProgress } from '../../../harness/contracts.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import type { Journal } from '../journal.ts';
 import { promptOf } from '../prompt.ts';
 import { scheduleOf } from '../schedule.ts';
 import { type Connections, openConnections } from './connections.ts';
+import type { TimedJob } from './messages.ts';
 import type { Pacer } from './pacer.ts';
 import { type RequestContext, type RequestTask, round, StreamRequest } from './request.ts';
 import { tally } from './tally.ts';
@@ -36,7 +37,7 @@ const MOST_SORTS = 100;
 export class Drive {
   /** Requests that met a stale keep-alive connection and were sent once more. */
   resent = 0;
-  readonly #job: LoadJob;
+  readonly #job: TimedJob;
   readonly #options: DriveOptions;
   readonly #targets: readonly Target[];
   readonly #schedule: Generator<number>;
@@ -48,7 +49,7 @@ export class Drive {
   #next: IteratorResult<number>;
   #index = 0;
 
-  constructor(job: LoadJob, options: DriveOptions) {
+  constructor(job: TimedJob, options: DriveOptions) {
     this.#job = job;
     this.#options = options;
     this.#targets = job.targets.map(url => openTarget(url, job.plan.connectTimeoutMs));
@@ -137,7 +138,7 @@ function openTarget(url: string, connectTimeoutMs: number): Target {
   };
 }
 
-function taskOf(job: LoadJob, index: number, scheduledMs: number, path: string): RequestTask {
+function taskOf(job: TimedJob, index: number, scheduledMs: number, path: string): RequestTask {
   const { workload, segments } = job.plan;
   const prompt = promptOf(workload, job.seed, index);
   return {

@@ -4,11 +4,11 @@
  */
 import { once } from 'node:events';
 import { systemClock } from '../../../harness/clock.ts';
-import type { LoadJob, LoadSummary } from '../../../harness/contracts.ts';
+import type { LoadSummary } from '../../../harness/contracts.ts';
 import { openJournal } from '../journal.ts';
 import { Drive } from './drive.ts';
-import type { FromWorker, ToWorker } from './messages.ts';
-import { type Pacer, startPacer } from './pacer.ts';
+import type { FromWorker, TimedJob, ToWorker } from './messages.ts';
+import { startPacer } from './pacer.ts';
 
 const PROGRESS_MS = 250;
 /** Longest time between losing the parent and the end, in ms; enough to write down what is known. */
@@ -22,15 +22,12 @@ process.on('message', (message: ToWorker) => {
   else stopped.abort();
 });
 
-async function drive(job: LoadJob): Promise<void> {
+tell({ type: 'ready' });
+
+async function drive(job: TimedJob): Promise<void> {
   const journal = openJournal(job.journalPath, fail);
   const log = (line: string) => void process.stderr.write(`${line}\n`);
-  const pacer = async (onDue: () => void): Promise<Pacer> => {
-    const started = await startPacer(onDue);
-    tell({ type: 'ready' });
-    return started;
-  };
-  const load = new Drive(job, { clock: systemClock, journal, pacer, log });
+  const load = new Drive(job, { clock: systemClock, journal, pacer: startPacer, log });
   const summarise = measure(job);
   const timer = setInterval(() => tell({ type: 'progress', progress: load.progress() }), PROGRESS_MS);
   stopped.signal.addEventListener('abort', () => load.stop());
@@ -45,7 +42,7 @@ async function drive(job: LoadJob): Promise<void> {
 }
 
 /** Counts from the first instant of the schedule, so that waiting for it does not make the generator look idle. */
-function measure(job: LoadJob): () => LoadSummary {
+function measure(job: TimedJob): () => LoadSummary {
   const beginMs = job.zeroMs + (job.plan.segments[0]?.fromMs ?? 0);
   let startMs = systemClock.nowMs();
   let startCpu = process.cpuUsage();

@@ -1,9 +1,12 @@
 import type { LoadJob, LoadProgress, LoadSummary } from '../../../harness/contracts.ts';
 
-/** What the engine tells its worker process. */
-export type ToWorker = { readonly type: 'job'; readonly job: LoadJob } | { readonly type: 'stop' };
+/** A job with its time zero, in ms of the machine's monotonic clock. */
+export type TimedJob = LoadJob & { readonly zeroMs: number };
 
-/** What the worker tells the engine; `ready` once, when arrivals will be sent on time, `done` once, last. */
+/** What the engine tells its worker process. */
+export type ToWorker = { readonly type: 'job'; readonly job: TimedJob } | { readonly type: 'stop' };
+
+/** What the worker tells the engine; `ready` once, when it waits for its job, `done` once, last. */
 export type FromWorker =
   | { readonly type: 'ready' }
   | { readonly type: 'progress'; readonly progress: LoadProgress }

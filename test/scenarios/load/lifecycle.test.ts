@@ -37,7 +37,7 @@ describe('a running load', () => {
     await using server = await startFixture('answers-badly.ts');
     using prepared = rig({ forMs: 60_000, targets: [`${server.said}/never-answers`] });
     const abort = new AbortController();
-    await using load = await startLoad(prepared.job, abort.signal);
+    await using load = await startLoad(prepared.job, { signal: abort.signal });
     await until(() => load.progress().inFlight > 10, 6000);
     if (how === 'stop') load.stop();
     else abort.abort();

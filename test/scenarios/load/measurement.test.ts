@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { systemClock } from '../../../harness/clock.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { timeToFirstTokenMs } from '../../../harness/requests.ts';
 import { outcomesOf, quantile, rig, runLoad, startFixture, startLoad } from './rig.ts';
@@ -22,7 +21,7 @@ function firstTokenLatencies(records: readonly RequestRecord[]): number[] {
 /** `worst` is the largest difference of P50, P90 and P99 as a share of what is allowed (1 % or 1 ms). */
 async function compareWithServer(): Promise<{ worst: number; isQuiet: boolean }> {
   await using server = await startFixture('streams-lognormal.ts', '80', '0.6');
-  const { job, records } = await runLoad({ perSecond: 200, forMs: 10_000, targets: [server.said] });
+  const { zeroMs, records } = await runLoad({ perSecond: 200, forMs: 10_000, targets: [server.said] });
   const truth = await truthOf(server.said);
   expect(outcomesOf(records)).toEqual({ ok: 2000 });
   expect(truth).toHaveLength(2000);
@@ -30,10 +29,10 @@ async function compareWithServer(): Promise<{ worst: number; isQuiet: boolean }>
   const byIndex = new Map(truth.map(entry => [entry.index, entry]));
   for (const record of records) {
     // Whatever the noise: no token may seem to arrive before the server wrote it.
-    expect(record.firstTokenMs!).toBeGreaterThan(byIndex.get(record.index)!.writtenMs - job.zeroMs - 0.001);
+    expect(record.firstTokenMs!).toBeGreaterThan(byIndex.get(record.index)!.writtenMs - zeroMs - 0.001);
   }
   const measured = firstTokenLatencies(records);
-  const served = records.map(r => byIndex.get(r.index)!.writtenMs - job.zeroMs - r.scheduledMs);
+  const served = records.map(r => byIndex.get(r.index)!.writtenMs - zeroMs - r.scheduledMs);
   const shares = [0.5, 0.9, 0.99].map(q => {
     const expected = quantile(served, q);
     return Math.abs(quantile(measured, q) - expected) / Math.max(1, expected * 0.01);
@@ -60,9 +59,8 @@ describe('the measurement', () => {
   it('shows a stall of 2 s as latencies that fall from 2 s to 0', { timeout: 60_000 }, async () => {
     await using server = await startFixture('streams-lognormal.ts', '10', '0');
     using prepared = rig({ perSecond: 200, forMs: 6000, targets: [server.said] });
-    const { job } = prepared;
-    await fetch(`${server.said}/stall-at/${job.zeroMs + 2000}`);
-    await using load = await startLoad(job);
+    await using load = await startLoad(prepared.job);
+    await fetch(`${server.said}/stall-at/${load.zeroMs + 2000}`);
     await load.done;
     const records = await prepared.records();
     expect(outcomesOf(records)).toEqual({ ok: 1200 });
@@ -80,7 +78,7 @@ describe('the measurement', () => {
     await using server = await startFixture('answers-badly.ts');
     // Time zero lies 300 ms back: the first arrivals can only be sent late, and must say so in both figures.
     using prepared = rig({ targets: [`${server.said}/healthy`] });
-    await using load = await startLoad({ ...prepared.job, zeroMs: systemClock.nowMs() - 300 });
+    await using load = await startLoad(prepared.job, { leadMs: -300 });
     await load.done;
     const records = await prepared.records();
     expect(outcomesOf(records)).toEqual({ ok: 100 });

@@ -74,7 +74,6 @@ export function rig(options: RigOptions): Rig {
     },
     runId: 'load-test',
     seed,
-    zeroMs: systemClock.nowMs() + 400 + warmUpMs,
     targets,
     authorization: 'Bearer test',
     journalPath: join(folder, 'requests.ndjson'),
@@ -91,19 +90,28 @@ export function rig(options: RigOptions): Rig {
   };
 }
 
+/** How a load is started. */
+export interface StartOptions {
+  readonly signal?: AbortSignal;
+  /** From the moment the generator is ready to the first arrival; negative for a generator that is late. @default 400 */
+  readonly leadMs?: number;
+}
+
 /** Starts the generator. */
-export function startLoad(job: LoadJob, signal = new AbortController().signal): Promise<RunningLoad> {
-  return streamEngine.start(job, signal);
+export function startLoad(job: LoadJob, options: StartOptions = {}): Promise<RunningLoad> {
+  const { signal = new AbortController().signal, leadMs = 400 } = options;
+  const warmUpMs = -(job.plan.segments[0]?.fromMs ?? 0);
+  return streamEngine.start(job, () => systemClock.nowMs() + leadMs + warmUpMs, signal);
 }
 
 /** Runs a load to its end. */
 export async function runLoad(
   options: RigOptions,
-): Promise<{ job: LoadJob; records: RequestRecord[]; summary: LoadSummary; progress: LoadProgress }> {
+): Promise<{ zeroMs: number; records: RequestRecord[]; summary: LoadSummary; progress: LoadProgress }> {
   using prepared = rig(options);
   await using load = await startLoad(prepared.job);
   const summary = await load.done;
-  return { job: prepared.job, records: await prepared.records(), summary, progress: load.progress() };
+  return { zeroMs: load.zeroMs, records: await prepared.records(), summary, progress: load.progress() };
 }
 
 /** How many records ended in each way. */
