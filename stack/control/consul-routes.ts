@@ -26,7 +26,7 @@ const MAX_WAIT_MS = 600_000;
 
 /**
  * The subset of Consul's HTTP API (v1) that registration and discovery need. One process is agent, server and leader in one;
- * access control lists, namespaces, data centres, sessions, the key-value store and Connect are not implemented.
+ * it is not listed as a service itself, and access control lists, namespaces, data centres, sessions, the key-value store and Connect are not implemented.
  */
 export function consulRoutes(context: ConsulContext): Route[] {
   const { registry, node } = context;

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Clock } from '../../harness/clock.ts';
 import { route } from './consul-routes.ts';
 import { type Exchange, type Route, readJson, sendJson } from './exchange.ts';
@@ -106,12 +107,13 @@ async function watch({ scales, watchers }: ScaleContext, exchange: Exchange, nam
   existing(scales, name);
   response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
   while (!over.aborted) {
+    // Only the latest state is told, so a reader that lags costs no memory beyond its socket's.
+    if (response.writableNeedDrain) await once(response, 'drain', { signal: over }).catch(() => {});
     const scale = existing(scales, name);
-    if (scale.resourceVersion !== sent) {
+    if (scale.resourceVersion !== sent && !over.aborted) {
       const type = sent === undefined ? 'ADDED' : 'MODIFIED';
       sent = scale.resourceVersion;
-      // Only the latest state is told, so a reader that lags costs no memory beyond its socket's.
-      if (!response.writableNeedDrain) response.write(`${JSON.stringify({ type, object: scaleJson(scale) })}\n`);
+      response.write(`${JSON.stringify({ type, object: scaleJson(scale) })}\n`);
     }
     const seen = sent;
     await watchers.until(() => existing(scales, name).resourceVersion !== seen, limitS * 1000, over);

@@ -190,9 +190,11 @@ export class Fleet implements AsyncDisposable {
     if (config.healthChecks === 'off') return;
     const { upstream } = member;
     const checked = (_: Upstream, passed: boolean, changed: boolean) => {
+      // The last check of one that was removed dies with its connections, which says nothing.
+      if (member.checks.signal.aborted) return;
       metrics.healthChecks.labels(upstream.name, passed ? 'pass' : 'fail').inc();
       if (changed) log.info({ upstream: upstream.name, health: upstream.health.health }, 'upstream health');
-      if (member.named || upstream.health.health !== 'unhealthy' || member.checks.signal.aborted) return;
+      if (member.named || upstream.health.health !== 'unhealthy') return;
       this.#dismiss(upstream.name);
       this.#changed('removed', member);
     };

@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { FakeClock } from '../../../harness/clock.ts';
 import { parseControlConfig } from '../../../stack/control/config.ts';
 import { readServiceDefinition } from '../../../stack/control/definition.ts';
 import { formatGoDuration, parseGoDurationMs } from '../../../stack/control/go-duration.ts';
 import { jsonPatch, mergePatch } from '../../../stack/control/patch.ts';
 import { Scales } from '../../../stack/control/scale.ts';
+import { Watchers } from '../../../stack/control/watchers.ts';
 
 test.each([
   ['10s', 10_000],
@@ -100,6 +102,27 @@ test('of two writers that read the same version the second loses', () => {
   expect(scales.get('a')!.replicas).toBe(4);
   expect(scales.ask('a', 10)).toEqual({ kind: 'out-of-bounds', min: 1, max: 9 });
   expect(scales.ask('b', 1).kind).toBe('unknown');
+});
+
+test('too many who wait are answered at once, the others at their time or at the change', async () => {
+  const clock = new FakeClock();
+  const watchers = new Watchers(clock, 2);
+  const over: number[] = [];
+  let isThere = false;
+  const never = new AbortController().signal;
+  for (const [index, waitMs] of [1000, 5000, 9000].entries())
+    void watchers.until(() => isThere, waitMs, never).then(() => over.push(index));
+  await clock.advance(0);
+  expect([over, watchers.size]).toEqual([[2], 2]);
+  await clock.advance(1000);
+  expect(over).toEqual([2, 0]);
+  watchers.notify();
+  await clock.advance(0);
+  expect(over, 'nothing has changed').toEqual([2, 0]);
+  isThere = true;
+  watchers.notify();
+  await clock.advance(0);
+  expect([over, watchers.size]).toEqual([[2, 0, 1], 0]);
 });
 
 test.each([
