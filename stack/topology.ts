@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { extname, join } from 'node:path';
 import { z } from 'zod';
+import type { ControlConfigInput } from './control/config.ts';
 import { type GatewayConfigInput, gatewayConfigSchema } from './gateway/config.ts';
-import { inferenceConfigSchema, parseInferenceConfig } from './inference/config.ts';
+import { type InferenceConfigInput, inferenceConfigSchema, parseInferenceConfig } from './inference/config.ts';
 import { profiles } from './inference/profiles.ts';
 
 /**
@@ -35,10 +36,26 @@ const inferenceOptions = inferenceConfigSchema
     restart: restartSchema.prefault({}).describe('what the supervisor does when a replica exits'),
   });
 
+/** Discovery by a control service: replicas register there, gateways ask it who is there. `off`: gateways are told at their start. */
+const controlSchema = z.union([
+  z.literal('off'),
+  z.strictObject({
+    ttlMs: z
+      .number()
+      .min(100)
+      .max(3_600_000)
+      .default(3000)
+      .describe('unheard of for this long, a replica counts as dead'),
+    waitMs: z.number().min(100).max(600_000).default(5000).describe('longest wait of one query for changes'),
+    keepLastGood: z.boolean().default(true).describe('gateways keep their upstreams while discovery fails'),
+  }),
+]);
+
 /** The `stack` section of a scenario. Unknown keys are errors. */
 export const stackOptionsSchema = z.strictObject({
   gateway: gatewayOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
+  control: controlSchema.default('off'),
 });
 
 /** Stack options with every default filled in. */
@@ -48,7 +65,7 @@ export type StackOptions = z.output<typeof stackOptionsSchema>;
 export interface Addresses {
   /** Where it listens. */
   readonly listen: string;
-  /** Where each link that it uses listens, by the link's name. */
+  /** Where each link that it uses or advertises listens, by the link's name. */
   readonly links: Readonly<Record<string, string>>;
 }
 
@@ -65,8 +82,10 @@ export interface ReplicaPlan {
   readonly livePath: string;
   /** How long it takes by design until it is ready, in ms, scaled. */
   readonly coldStartMs: number;
-  /** Names of the links that it uses. Replicas that use none start first. */
+  /** Names of the links that it uses. It starts after those who stand behind them. */
   readonly uses: readonly string[];
+  /** Names of links that lead to it, whose addresses it is told so that it can tell others. */
+  readonly advertises?: readonly string[];
   readonly restart: RestartPolicy;
   /** Its configuration: variables beside those every process gets. */
   environment(addresses: Addresses): Readonly<Record<string, string>>;
@@ -90,7 +109,10 @@ export interface LinkPlan {
  * ```
  * client ─▶ client→gateway-1 ─▶ gateway-1 ─┬▶ gateway→inference-1 ─▶ inference-1
  *        ─▶ client→gateway-2 ─▶ gateway-2 ─┴▶ gateway→inference-2 ─▶ inference-2
+ *                                  └ who is there? ▶ gateway→control ─▶ control ◀─ inference→control ◀ I am here ┘
  * ```
+ *
+ * The lower line is there with `control` alone. Replicas then register the addresses of their links, not their own.
  */
 export interface Topology {
   readonly replicas: readonly ReplicaPlan[];
@@ -111,8 +133,9 @@ const GATEWAY_DRAIN_MS = 2000;
  * @throws SquallError `BAD_INFERENCE_CONFIG` when the options contradict each other
  */
 export function topologyOf(options: StackOptions, timeScale: number, seed: number, apiKey = newApiKey()): Topology {
+  const control = options.control === 'off' ? [] : [controlReplica(options)];
   const inference = numbered('inference', options.inference.replicas).map(name =>
-    inferenceReplica(name, options.inference, timeScale, seed),
+    inferenceReplica(name, options, timeScale, seed),
   );
   const hops = inference.map(replica => ({ name: `gateway→${replica.name}`, to: replica.name }));
   const gateways = numbered('gateway', options.gateway.replicas).map(name =>
@@ -124,9 +147,12 @@ export function topologyOf(options: StackOptions, timeScale: number, seed: numbe
     port: index === 0 ? options.gateway.port : 0,
     isEntry: true,
   }));
+  const discovery = control.flatMap(({ name: to }) =>
+    [TO_CONTROL.gateway, TO_CONTROL.inference].map(name => ({ name, to })),
+  );
   return {
-    replicas: [...inference, ...gateways],
-    links: [...entries, ...hops.map(hop => ({ ...hop, port: 0, isEntry: false }))],
+    replicas: [...control, ...inference, ...gateways],
+    links: [...entries, ...[...hops, ...discovery].map(hop => ({ ...hop, port: 0, isEntry: false }))],
     authorization: `Bearer ${apiKey}`,
   };
 }
@@ -141,11 +167,36 @@ export function replicaNames(topology: Topology): string[] {
   return topology.replicas.map(replica => replica.name);
 }
 
-function inferenceReplica(name: string, options: StackOptions['inference'], timeScale: number, seed: number) {
-  const { replicas: _replicas, restart, ...engine } = options;
+const TO_CONTROL = { gateway: 'gateway→control', inference: 'inference→control' } as const;
+
+function controlReplica({ inference }: StackOptions) {
+  const config: ControlConfigInput = {
+    deployments: [{ name: 'inference', replicas: inference.replicas, min: 1, max: 64 }],
+  };
+  return {
+    name: 'control',
+    service: 'control',
+    program: program('control'),
+    readyPath: '/readyz',
+    livePath: '/healthz',
+    coldStartMs: 0,
+    uses: [],
+    restart: restartSchema.parse({}),
+    environment: ({ listen }: Addresses) => ({ LISTEN: listen, CONTROL_CONFIG: JSON.stringify(config) }),
+  } satisfies ReplicaPlan;
+}
+
+function inferenceReplica(name: string, { inference, control }: StackOptions, timeScale: number, seed: number) {
+  const { replicas: _replicas, restart, ...engine } = inference;
+  const entrance = `gateway→${name}`;
   // Served under the profile's name, so that requests name the same model whatever stands behind it.
-  const config = JSON.stringify({ ...engine, name, model: engine.profile, timeScale, seed });
-  parseInferenceConfig(config);
+  const config: InferenceConfigInput = { ...engine, name, model: engine.profile, timeScale, seed };
+  parseInferenceConfig(JSON.stringify(config));
+  const registration = (links: Addresses['links']): Pick<InferenceConfigInput, 'registration'> => {
+    if (control === 'off') return {};
+    const url = `http://${links[TO_CONTROL.inference]}`;
+    return { registration: { url, advertise: links[entrance]!, ttlMs: control.ttlMs } };
+  };
   return {
     name,
     service: 'inference',
@@ -153,15 +204,19 @@ function inferenceReplica(name: string, options: StackOptions['inference'], time
     readyPath: '/readyz',
     livePath: '/healthz',
     coldStartMs: profiles[engine.profile].modelLoadMs / timeScale,
-    uses: [],
+    uses: control === 'off' ? [] : [TO_CONTROL.inference],
+    advertises: control === 'off' ? [] : [entrance],
     restart,
-    environment: ({ listen }: Addresses) => ({ LISTEN: listen, INFERENCE_CONFIG: config }),
+    environment: ({ listen, links }: Addresses) => ({
+      LISTEN: listen,
+      INFERENCE_CONFIG: JSON.stringify({ ...config, ...registration(links) }),
+    }),
   } satisfies ReplicaPlan;
 }
 
 function gatewayReplica(
   name: string,
-  { gateway, inference }: StackOptions,
+  { gateway, inference, control }: StackOptions,
   hops: readonly { readonly name: string; readonly to: string }[],
   apiKeyHash: string,
 ) {
@@ -170,7 +225,16 @@ function gatewayReplica(
     ...behaviour,
     name,
     models: [inference.profile],
-    upstreams: hops.map(hop => ({ name: hop.to, url: `http://${links[hop.name]}` })),
+    ...(control === 'off'
+      ? { upstreams: hops.map(hop => ({ name: hop.to, url: `http://${links[hop.name]}` })) }
+      : {
+          upstreams: [],
+          discovery: {
+            url: `http://${links[TO_CONTROL.gateway]}`,
+            waitMs: control.waitMs,
+            keepLastGood: control.keepLastGood,
+          },
+        }),
     apiKeyHashes: [apiKeyHash],
     drainMs: GATEWAY_DRAIN_MS,
   });
@@ -181,7 +245,8 @@ function gatewayReplica(
     readyPath: '/readyz',
     livePath: '/healthz',
     coldStartMs: 0,
-    uses: hops.map(hop => hop.name),
+    // With discovery it is not told of the hops, but it still comes after those behind them.
+    uses: [...hops.map(hop => hop.name), ...(control === 'off' ? [] : [TO_CONTROL.gateway])],
     restart: restartSchema.parse({}),
     environment: ({ listen, links }: Addresses) => ({
       LISTEN: listen,

@@ -56,6 +56,20 @@ const timeoutsSchema = z.strictObject({
   totalMs: positiveMs.default(300_000),
 });
 
+/**
+ * Upstreams from a Consul-compatible agent at `url`: those of `service` that pass their checks there. `upstreams` are then only
+ * the first guess, and may be empty. `waitMs` bounds one blocking query, `minIntervalMs` is the least time between two, `backoff`
+ * the waits after failures. Without `keepLastGood` the agent is believed whatever it says, and its silence means nobody.
+ */
+const discoverySchema = z.strictObject({
+  url: z.url({ protocol: /^https?$/ }),
+  service: z.string().min(1).default('inference'),
+  waitMs: positiveMs.max(600_000).default(10_000),
+  minIntervalMs: durationMs.default(100),
+  keepLastGood: z.boolean().default(true),
+  backoff: z.strictObject({ baseMs: positiveMs.default(200), maxMs: positiveMs.default(5000) }).prefault({}),
+});
+
 const off = z.literal('off');
 
 /** Everything a deployer may set; only `upstreams` is required. Unknown keys are errors. */
@@ -66,6 +80,7 @@ export const gatewayConfigSchema = z.strictObject({
   upstreams: z.array(upstreamSchema).refine(list => new Set(list.map(u => u.name)).size === list.length, {
     message: 'must have unique names',
   }),
+  discovery: z.union([off, discoverySchema]).default('off'),
   /** SHA-256 of each accepted API key, in hex; empty: no authentication. */
   apiKeyHashes: z.array(z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be a SHA-256 in hex')).default([]),
   balancer: z.enum(['least-connections', 'round-robin']).default('least-connections'),

@@ -2,20 +2,20 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Clock } from '../../harness/clock.ts';
 import type { Random } from '../../harness/random.ts';
+import type { ControlClient } from '../control/client.ts';
 import { logRequest, statusOf } from './access-log.ts';
 import { ApiError, errorBody, sendJson } from './api-error.ts';
-import { createBalancer } from './balancer.ts';
 import type { GatewayConfig } from './config.ts';
 import { Deadlines } from './deadlines.ts';
 import { Exchange, type Lifecycle } from './exchange.ts';
+import { Fleet } from './fleet.ts';
 import type { ForwardContext } from './forward.ts';
-import { checkForever } from './health-checker.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { createRoutes, type Route, stagesFor } from './routes.ts';
 import { joinTrace } from './trace-context.ts';
 import type { TransportFactory } from './transport.ts';
-import { type Upstream, UpstreamSet } from './upstreams.ts';
+import type { UpstreamSet } from './upstreams.ts';
 
 /** Everything a gateway gets from its surroundings; it opens no socket and reads no clock of its own. */
 export interface GatewayOptions {
@@ -23,6 +23,8 @@ export interface GatewayOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly transport: TransportFactory;
+  /** Connects to the agent at a URL; needed where `config.discovery` is on. */
+  readonly control?: (url: string) => Pick<ControlClient, 'instances'>;
   readonly log: Logger;
 }
 
@@ -38,27 +40,19 @@ export class Gateway implements AsyncDisposable {
   readonly metrics = new GatewayMetrics();
   readonly upstreams: UpstreamSet;
   readonly #options: GatewayOptions;
+  readonly #fleet: Fleet;
   readonly #lifecycle: Lifecycle = { draining: false };
-  readonly #stop = new AbortController();
   readonly #deadlines: Deadlines;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #ids: Random;
 
   constructor(options: GatewayOptions) {
-    const { config, clock, random, transport, log } = options;
+    const { config, clock, random, log } = options;
     this.#options = options;
     this.#ids = random.stream('trace');
     this.#deadlines = new Deadlines(clock);
-    const upstreams = config.upstreams.map(({ name, url }) => ({ name, transport: transport(url) }));
-    const balancer = createBalancer(config.balancer, random.stream('balancer'));
-    const activeChecks = config.healthChecks !== 'off';
-    this.upstreams = new UpstreamSet({
-      upstreams,
-      balancer,
-      ejection: config.ejection,
-      activeChecks,
-      random: random.stream('ejection'),
-    });
+    this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines });
+    this.upstreams = this.#fleet.upstreams;
     const budget = new RetryBudget(config.retries);
     const nowMs = () => clock.nowMs();
     this.metrics.observe({ upstreams: this.upstreams, nowMs, budgetRemaining: () => budget.remaining(nowMs()) });
@@ -81,24 +75,9 @@ export class Gateway implements AsyncDisposable {
     this.#routes = createRoutes({ config, lifecycle: this.#lifecycle, upstreams: replicas, metrics, toForward });
   }
 
-  /** Starts the active health checks; they end when the gateway is disposed of. */
+  /** Starts the active health checks and discovery; they end when the gateway is disposed of. */
   start(): void {
-    const { config, clock, random, log } = this.#options;
-    if (config.healthChecks === 'off') return;
-    const checked = (upstream: Upstream, passed: boolean, changed: boolean) => {
-      this.metrics.healthChecks.labels(upstream.name, passed ? 'pass' : 'fail').inc();
-      if (changed) log.info({ upstream: upstream.name, health: upstream.health.health }, 'upstream health');
-    };
-    for (const upstream of this.upstreams.all) {
-      const context = {
-        options: config.healthChecks,
-        clock,
-        random: random.stream(`health/${upstream.name}`),
-        deadlines: this.#deadlines,
-        checked,
-      };
-      void checkForever(upstream, context, this.#stop.signal);
-    }
+    this.#fleet.start();
   }
 
   /** Turns unready; every answer from now on asks its client to close the connection. */
@@ -108,8 +87,7 @@ export class Gateway implements AsyncDisposable {
 
   /** Stops the checks and cancels whatever still runs. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stop.abort();
-    await Promise.all(this.upstreams.all.map(upstream => upstream.transport.close()));
+    await this.#fleet[Symbol.asyncDispose]();
   }
 
   /** Handles one HTTP request to its end. Never rejects. */

@@ -6,6 +6,7 @@ import { collectDefaultMetrics } from 'prom-client';
 import { systemClock } from '../../harness/clock.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { seededRandom } from '../../harness/random.ts';
+import { connectControl } from '../control/client.ts';
 import { type ListenAddress, parseGatewayConfig, parseListen } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { createGatewayServer, drainServer } from './server.ts';
@@ -30,6 +31,7 @@ async function main(): Promise<void> {
     clock: systemClock,
     random: seededRandom(randomInt(2 ** 32)),
     transport: url => undiciTransport(url, { connectMs, maxConnections: config.maxConnectionsPerUpstream }),
+    control: connectControl,
     log,
   });
   collectDefaultMetrics({ register: gateway.metrics.registry });

@@ -29,6 +29,12 @@ export class GatewayMetrics {
   readonly inFlight: Gauge;
   readonly streamsActive: Gauge;
   readonly healthChecks: Counter<'upstream' | 'result'>;
+  /** `ok`; `empty`: answered with nobody, and not believed; `error`. */
+  readonly discoveryQueries: Counter<'result'>;
+  /** 1 while the list of upstreams is an old one, because discovery does not answer or names nobody. */
+  readonly discoveryStale: Gauge;
+  /** `added`, `removed`, `moved`; `kept`: no longer named, but sound. */
+  readonly upstreamChanges: Counter<'change'>;
   readonly #requests: (route: string, status: string) => Counter.Internal;
   readonly #durations: (route: string) => Histogram.Internal<'route'>;
   readonly #firstBytes: (route: string, stream: string) => Histogram.Internal<'route' | 'stream'>;
@@ -47,6 +53,13 @@ export class GatewayMetrics {
     this.inFlight = gauge('requests_in_flight', 'Requests being handled');
     this.streamsActive = gauge('streams_active', 'Streamed answers that have begun and not ended');
     this.healthChecks = counter('health_checks_total', 'Active health checks', 'upstream', 'result');
+
+    this.discoveryQueries = counter('discovery_queries_total', 'Queries for upstreams by result', 'result');
+    this.discoveryStale = gauge(
+      'discovery_stale',
+      '1 while the last good list of upstreams is kept for want of a newer one',
+    );
+    this.upstreamChanges = counter('upstream_changes_total', 'Changes that discovery made to the upstreams', 'change');
 
     const requests = counter('requests_total', 'Requests by route and response status', 'route', 'status');
     const attempts = counter('upstream_requests_total', 'Attempts by upstream and outcome', 'upstream', 'outcome');
@@ -87,6 +100,7 @@ export class GatewayMetrics {
       labelNames: ['upstream'],
       registers,
       collect() {
+        this.reset();
         for (const upstream of upstreams.all) this.set({ upstream: upstream.name }, upstream.inFlight);
       },
     });
@@ -96,6 +110,7 @@ export class GatewayMetrics {
       labelNames: ['upstream', 'state'],
       registers,
       collect() {
+        this.reset();
         for (const upstream of upstreams.all) {
           const current = stateOf(upstream, nowMs());
           for (const state of STATES) this.set({ upstream: upstream.name, state }, state === current ? 1 : 0);

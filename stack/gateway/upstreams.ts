@@ -7,7 +7,7 @@ import type { Transport } from './transport.ts';
 /** One replica as this gateway sees it. */
 export interface Upstream {
   readonly name: string;
-  /** Its place in the configuration. */
+  /** The later it came, the higher; in the beginning its place in the configuration. */
   readonly order: number;
   readonly transport: Transport;
   readonly outlier: OutlierRecord;
@@ -41,17 +41,33 @@ export interface UpstreamSetOptions {
  * are not: a replica that says it is not ready would refuse the work anyway, and an early 503 is kinder than a slow one.
  */
 export class UpstreamSet {
-  readonly all: readonly Upstream[];
   readonly #options: UpstreamSetOptions;
-  readonly #outliers: readonly OutlierRecord[];
+  #all: readonly Upstream[] = [];
+  #outliers: readonly OutlierRecord[] = [];
+  #came = 0;
 
   constructor(options: UpstreamSetOptions) {
     this.#options = options;
-    const health: HealthRecord = options.activeChecks ? unknownHealth : { health: 'healthy', contradictions: 0 };
-    this.all = options.upstreams.map(({ name, transport }, order) => {
-      return { name, order, transport, outlier: newOutlierRecord(), health, inFlight: 0 };
-    });
-    this.#outliers = this.all.map(upstream => upstream.outlier);
+    for (const { name, transport } of options.upstreams) this.add(name, transport);
+  }
+
+  /** Everybody who is there now, sorted by `order`. Never changed in place. */
+  get all(): readonly Upstream[] {
+    return this.#all;
+  }
+
+  /** Adds an upstream, which gets traffic from its first passed check on. */
+  add(name: string, transport: Transport): Upstream {
+    const health: HealthRecord = this.#options.activeChecks ? unknownHealth : { health: 'healthy', contradictions: 0 };
+    const upstream = { name, order: this.#came, transport, outlier: newOutlierRecord(), health, inFlight: 0 };
+    this.#came += 1;
+    this.#keep([...this.#all, upstream]);
+    return upstream;
+  }
+
+  /** Gives `upstream` no further requests. Those that it has go on; its transport is left open for them. */
+  remove(upstream: Upstream): void {
+    this.#keep(this.#all.filter(other => other !== upstream));
   }
 
   /** Chooses an upstream, one that is not in `tried` if possible; undefined when none is healthy. */
@@ -74,6 +90,11 @@ export class UpstreamSet {
   /** Whether {@link pick} would find one. */
   hasUsable(): boolean {
     return this.all.some(upstream => upstream.health.health === 'healthy');
+  }
+
+  #keep(upstreams: readonly Upstream[]): void {
+    this.#all = upstreams;
+    this.#outliers = upstreams.map(({ outlier }) => outlier);
   }
 }
 

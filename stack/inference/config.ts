@@ -5,6 +5,16 @@ import { type ProfileName, profiles } from './profiles.ts';
 const profileNames = Object.keys(profiles) as [ProfileName, ...ProfileName[]];
 const count = z.number().int().min(1);
 
+/** Registers with a Consul-compatible agent once the model is loaded, under the address by which others are to reach it. */
+const registrationSchema = z.strictObject({
+  /** The agent's. */
+  url: z.url({ protocol: /^https?$/ }),
+  advertise: z.string().regex(/^.+:\d{1,5}$/, 'must be HOST:PORT'),
+  /** It counts as dead when it is not heard of for this long. */
+  ttlMs: z.number().min(100).max(3_600_000).default(3000),
+  service: z.string().min(1).default('inference'),
+});
+
 /** The JSON text of the environment variable `INFERENCE_CONFIG`. Unknown keys are errors. */
 export const inferenceConfigSchema = z.strictObject({
   /** Replica name: in logs and as the `Hostname` of the GPU metrics. */
@@ -29,10 +39,14 @@ export const inferenceConfigSchema = z.strictObject({
   maxModelLen: count.optional(),
   /** Any integer; decides the words of the answers. */
   seed: z.number().int().default(1),
+  registration: z.union([z.literal('off'), registrationSchema]).default('off'),
 });
 
 /** The configuration with every default filled in. */
 export type InferenceConfig = { readonly [K in keyof Parsed]-?: NonNullable<Parsed[K]> };
+
+/** What a deployer writes. */
+export type InferenceConfigInput = z.input<typeof inferenceConfigSchema>;
 
 type Parsed = z.output<typeof inferenceConfigSchema>;
 
@@ -44,7 +58,7 @@ type Parsed = z.output<typeof inferenceConfigSchema>;
 export function parseInferenceConfig(text: string | undefined): InferenceConfig {
   const parsed = inferenceConfigSchema.safeParse(parseJson(text || '{}'));
   if (!parsed.success) {
-    const issues = parsed.error.issues.map(issue => `${issue.path.join('.') || 'top level'}: ${issue.message}`);
+    const issues = parsed.error.issues.map(issue => describeIssue(issue));
     throw badConfig(`INFERENCE_CONFIG is not valid: ${issues.join('; ')}`);
   }
   const { maxBatch, maxBatchedTokens } = parsed.data;
@@ -93,6 +107,14 @@ function parseJson(text: string): unknown {
   } catch (cause) {
     throw badConfig('INFERENCE_CONFIG is not JSON', cause);
   }
+}
+
+/** Of a union's branches, the one that looked inside the value explains best. */
+function describeIssue(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[] = []): string {
+  const path = [...prefix, ...issue.path];
+  const inside = issue.code === 'invalid_union' ? issue.errors.map(branch => branch[0]!) : [];
+  const best = inside.find(inner => inner.path.length > 0 || inner.code === 'unrecognized_keys');
+  return best ? describeIssue(best, path) : `${path.join('.') || 'top level'}: ${issue.message}`;
 }
 
 function badConfig(message: string, cause?: unknown): SquallError {

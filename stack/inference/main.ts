@@ -4,7 +4,9 @@ import { pino } from 'pino';
 import { systemClock } from '../../harness/clock.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { seededRandom } from '../../harness/random.ts';
-import { parseInferenceConfig, parseListen } from './config.ts';
+import { connectControl } from '../control/client.ts';
+import { type InferenceConfig, parseInferenceConfig, parseListen } from './config.ts';
+import { keepRegistered, type RegistrationContext } from './registration.ts';
 import { inferenceServer } from './server.ts';
 import { InferenceService } from './service.ts';
 
@@ -52,13 +54,24 @@ async function main(): Promise<void> {
   });
   await listen(server, address);
   log.info({ address: server.address(), config }, 'listening');
-  const running = service.run(stop.signal, () => log.info('ready'));
+  let registered: Promise<void> | undefined;
+  const running = service.run(stop.signal, () => {
+    log.info('ready');
+    registered = register(config, (message, detail) => log.info(detail, message), drain.signal);
+  });
   if (!drain.signal.aborted) await Promise.race([once(drain.signal, 'abort'), running]);
   log.info({ active: service.activeCount }, 'draining');
-  await close(server);
+  await Promise.all([close(server), registered]);
   stop.abort();
   await running;
   log.info('stopped');
+}
+
+async function register({ name, registration }: InferenceConfig, log: RegistrationContext['log'], signal: AbortSignal) {
+  if (registration === 'off') return;
+  const { url, advertise, ttlMs, service } = registration;
+  const context = { registration: { id: name, service, address: advertise, ttlMs }, client: connectControl(url) };
+  await keepRegistered({ ...context, clock: systemClock, log }, signal);
 }
 
 async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {

@@ -9,6 +9,7 @@ import type {
   UpOptions,
 } from '../../../harness/contracts.ts';
 import type { ReplicaPlan, Topology } from '../../topology.ts';
+import { startTiers } from '../tiers.ts';
 import { type AddressBook, reserveAddresses } from './addresses.ts';
 import type { FaultProxy, ProxyApi } from './fault-proxy.ts';
 import { LOOPBACK } from './ports.ts';
@@ -33,8 +34,8 @@ export interface ProcessPlatformOptions {
  * Runs a stack as child processes of this machine, every hop across a proxy of one Toxiproxy server:
  *
  * ```
- * up:    watchdog ─▶ fault proxy ─▶ replicas that use no link ─▶ links ─▶ the others ─▶ ready
- * down:  the others ─▶ replicas that use no link ─▶ fault proxy ─▶ leftovers ─▶ goodbye to the watchdog
+ * up:    watchdog ─▶ fault proxy ─▶ replicas that use no link ─▶ links ─▶ who uses those ─▶ … ─▶ ready
+ * down:  the last of them ─▶ all others ─▶ fault proxy ─▶ leftovers ─▶ goodbye to the watchdog
  * ```
  *
  * A run id must be unique on the machine: it is the mark by which leftovers are found and killed.
@@ -57,6 +58,7 @@ class ProcessStack {
   readonly #starting = new AbortController();
   readonly #signal: AbortSignal;
   readonly #replicas: Supervisor[] = [];
+  #tiers: ReplicaPlan[][] = [];
   #addresses: AddressBook | undefined;
   #watchdog: Watchdog | undefined;
   #proxy: Supervisor | undefined;
@@ -89,10 +91,11 @@ class ProcessStack {
       this.#report('watchdog', 'exited', `${how}; nothing cleans up if the harness is killed`);
     this.#watchdog = await startWatchdog({ runId, directory, signal, onLost });
     const { api, proxyApiUrl, version } = await this.#startProxy(proxy, addresses);
-    const [independent, dependent] = this.#tiers();
+    this.#tiers = startTiers(this.#topology);
+    const [independent = [], ...dependent] = this.#tiers;
     await this.#startAll(independent, addresses);
     const links = await this.#makeLinks(api, addresses);
-    await this.#startAll(dependent, addresses);
+    for (const tier of dependent) await this.#startAll(tier, addresses);
     await addresses.free();
     const entries = this.#topology.links.filter(link => link.isEntry);
     const byName = new Map(this.#replicas.map(replica => [replica.name, replica]));
@@ -137,19 +140,14 @@ class ProcessStack {
     return { api, proxyApiUrl: url, version: `${version} (${found.source})` };
   }
 
-  /** Replicas that use no link, then those that do. */
-  #tiers(): [ReplicaPlan[], ReplicaPlan[]] {
-    const { replicas } = this.#topology;
-    return [replicas.filter(({ uses }) => uses.length === 0), replicas.filter(({ uses }) => uses.length > 0)];
-  }
-
   async #startAll(plans: readonly ReplicaPlan[], addresses: AddressBook): Promise<void> {
     await Promise.all(plans.map(plan => this.#startReplica(plan, addresses)));
   }
 
   async #startReplica(plan: ReplicaPlan, addresses: AddressBook): Promise<void> {
     const { runId, directory, observer } = this.#options;
-    const links = Object.fromEntries(plan.uses.map(name => [name, addresses.of(name)]));
+    const told = [...plan.uses, ...(plan.advertises ?? [])];
+    const links = Object.fromEntries(told.map(name => [name, addresses.of(name)]));
     const listen = addresses.of(plan.name);
     const supervisor = this.#supervise(
       {
@@ -192,9 +190,10 @@ class ProcessStack {
   }
 
   async #stopAll(): Promise<void> {
-    const [independent, dependent] = this.#tiers().map(tier => tier.map(({ name }) => name));
-    for (const tier of [dependent!, independent!]) {
-      const supervisors = this.#replicas.filter(({ name }) => tier.includes(name));
+    // Who takes requests first; then all the others at once, since nothing reaches them any more.
+    const last = this.#tiers.at(-1)?.map(({ name }) => name) ?? [];
+    for (const isLast of [true, false]) {
+      const supervisors = this.#replicas.filter(({ name }) => last.includes(name) === isLast);
       await Promise.all(supervisors.map(supervisor => supervisor.stop(GRACE_MS)));
     }
     await this.#proxy?.stop(PROXY_GRACE_MS);

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parseControlConfig } from '../../../stack/control/config.ts';
 import { parseGatewayConfig } from '../../../stack/gateway/config.ts';
 import { parseInferenceConfig } from '../../../stack/inference/config.ts';
-import { linkNames, replicaNames, stackOptionsSchema, topologyOf } from '../../../stack/topology.ts';
+import { startTiers } from '../../../stack/platform/tiers.ts';
+import { linkNames, type ReplicaPlan, replicaNames, stackOptionsSchema, topologyOf } from '../../../stack/topology.ts';
 
 const topologyFor = (options: unknown, timeScale = 20, apiKey?: string) =>
   topologyOf(stackOptionsSchema.parse(options), timeScale, 7, apiKey);
@@ -88,6 +90,7 @@ describe('topologyOf', () => {
     [{ inference: { profile: 'gpt-7' } }, 'inference.profile'],
     [{ inference: { replicas: 1.5 } }, 'inference.replicas'],
     [{ inference: { restart: 'on' } }, 'inference.restart'],
+    [{ control: { ttl: 1 } }, 'control'],
     [{ inferense: {} }, 'inferense'],
   ])('names the field that is wrong in %j', (options, field) => {
     const issues = stackOptionsSchema.safeParse(options).error?.issues ?? [];
@@ -97,5 +100,51 @@ describe('topologyOf', () => {
 
   it('finds options that contradict each other before anything starts', () => {
     expect(() => topologyFor({ inference: { kvCapacityTokens: 1 } })).toThrow(/kvCapacityTokens/);
+  });
+
+  describe('with a control service', () => {
+    const topology = topologyFor({ control: {}, inference: { replicas: 2 } }, 20, 'sk-test');
+    const everywhere = {
+      listen: '127.0.0.1:1000',
+      links: Object.fromEntries(linkNames(topology).map((name, index) => [name, `127.0.0.1:${2000 + index}`])),
+    };
+    const environmentOf = (name: string) =>
+      topology.replicas.find(replica => replica.name === name)!.environment(everywhere);
+
+    it('adds it, and a link to it for each kind of client', () => {
+      expect(replicaNames(topology)).toEqual(['control', 'inference-1', 'inference-2', 'gateway-1']);
+      expect(linkNames(topology).slice(-2)).toEqual(['gateway→control', 'inference→control']);
+      expect(parseControlConfig(environmentOf('control').CONTROL_CONFIG).deployments).toMatchObject([
+        { name: 'inference', replicas: 2 },
+      ]);
+    });
+
+    it('has replicas register the address of their link, and gateways ask instead of being told', () => {
+      const { registration } = parseInferenceConfig(environmentOf('inference-2').INFERENCE_CONFIG);
+      expect(registration).toMatchObject({
+        url: `http://${everywhere.links['inference→control']}`,
+        advertise: everywhere.links['gateway→inference-2'],
+        ttlMs: 3000,
+      });
+      const { discovery, upstreams } = parseGatewayConfig(environmentOf('gateway-1').GATEWAY_CONFIG);
+      expect(upstreams).toEqual([]);
+      expect(discovery).toMatchObject({ url: `http://${everywhere.links['gateway→control']}`, keepLastGood: true });
+    });
+
+    it('starts it first, then the replicas, then the gateways', () => {
+      const tiers = startTiers(topology).map(tier => tier.map(({ name }) => name));
+      expect(tiers).toEqual([['control'], ['inference-1', 'inference-2'], ['gateway-1']]);
+      expect(startTiers(topologyFor({})).map(tier => tier.length)).toEqual([3, 1]);
+    });
+
+    it('finds replicas that wait for each other', () => {
+      const [one, two] = topology.replicas as [ReplicaPlan, ReplicaPlan];
+      const links = [one, two].map(({ name }) => ({ name: `→${name}`, to: name, port: 0, isEntry: false }));
+      const replicas = [
+        { ...one, uses: [`→${two.name}`] },
+        { ...two, uses: [`→${one.name}`] },
+      ];
+      expect(() => startTiers({ ...topology, replicas, links })).toThrow('control, inference-1');
+    });
   });
 });

@@ -1,0 +1,34 @@
+import { scenario } from '../scenario.ts';
+
+/** The service registry dies under load, stays away past every registration's life, and comes back without its memory. */
+export default scenario({
+  name: 'discovery-loss',
+  why: 'The registry that tells gateways who is there dies under load, and comes back knowing nobody. Users must not notice: who was well before is well without it.',
+  judges: ['A2.10', 'A2.9', 'B5'],
+  stack: {
+    gateway: { replicas: 2 },
+    inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100' },
+    control: { ttlMs: 2000, waitMs: 2000 },
+    timeScale: 60,
+  },
+  load: {
+    stages: [{ name: 'steady', at: '60/s', for: '24s' }],
+    workload: 'chat-short',
+  },
+  faults: [
+    { id: 'slow-registry', kind: 'latency', on: 'gateway→control', at: '4s', for: '4s', latencyMs: 500 },
+    { id: 'kill', kind: 'kill', on: 'control', at: '10s', for: '6s' },
+  ],
+  slos: [
+    { name: 'first token comes quickly', window: 'baseline', objective: 'p95(ttft) <= 800 ms' },
+    { name: 'a slow registry slows nobody', window: 'fault:slow-registry', objective: 'errors <= 2%' },
+    { name: 'nobody notices', window: 'fault:kill', objective: 'errors <= 1%' },
+  ],
+  proof: [
+    {
+      without: 'the last good list',
+      set: { 'stack.control.keepLastGood': false },
+      breaks: 'nobody notices',
+    },
+  ],
+});

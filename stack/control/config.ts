@@ -1,0 +1,65 @@
+import { z } from 'zod';
+import { SquallError } from '../../harness/errors.ts';
+
+const dnsLabel = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be a DNS label');
+const count = z.int().min(0).max(10_000);
+
+/** A deployment whose size can be asked for. `min` and `max` bound what is accepted. */
+const deploymentSchema = z.strictObject({
+  name: dnsLabel,
+  replicas: count,
+  min: count.default(0),
+  max: count.default(10_000),
+  /** Label selector of its replicas, as `status.selector` tells it. @default `app=<name>` */
+  selector: z.string().min(1).optional(),
+});
+
+/** The JSON text of the environment variable `CONTROL_CONFIG`. Unknown keys are errors. */
+export const controlConfigSchema = z.strictObject({
+  /** Name in logs, and of the node that every service is registered on. */
+  name: dnsLabel.default('control'),
+  datacenter: dnsLabel.default('dc1'),
+  /** Shortest `DeregisterCriticalServiceAfter` that is honoured, as in Consul: a minute. */
+  minDeregisterMs: z.number().min(0).max(86_400_000).default(60_000),
+  /** Blocking queries that may wait at once; beyond it they are answered at once, as if their time were up. */
+  maxWaiting: z.int().min(1).default(4096),
+  deployments: z
+    .array(deploymentSchema)
+    .refine(list => new Set(list.map(({ name }) => name)).size === list.length, { message: 'must have unique names' })
+    .default([]),
+});
+
+/** The configuration with every default filled in. */
+export type ControlConfig = z.output<typeof controlConfigSchema>;
+/** What a deployer writes. */
+export type ControlConfigInput = z.input<typeof controlConfigSchema>;
+
+/**
+ * Reads `CONTROL_CONFIG`.
+ * @param text JSON; undefined or empty means all defaults
+ * @throws SquallError `BAD_CONTROL_CONFIG`
+ */
+export function parseControlConfig(text: string | undefined): ControlConfig {
+  const parsed = controlConfigSchema.safeParse(parseJson(text || '{}'));
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map(issue => `${issue.path.join('.') || 'top level'}: ${issue.message}`);
+    throw badConfig(`CONTROL_CONFIG is not valid: ${issues.join('; ')}`);
+  }
+  for (const { name, replicas, min, max } of parsed.data.deployments)
+    if (replicas < min || replicas > max)
+      throw badConfig(`Expected \`replicas\` of ${name} to be ${min} to ${max}, got ${replicas}`);
+  return parsed.data;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw badConfig('CONTROL_CONFIG is not JSON', cause);
+  }
+}
+
+function badConfig(message: string, cause?: unknown): SquallError {
+  const known = Object.keys(controlConfigSchema.shape).join(', ');
+  return new SquallError('option', 'BAD_CONTROL_CONFIG', message, { next: `Known keys: ${known}.`, cause });
+}

@@ -1,0 +1,162 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../../harness/clock.ts';
+import { messageOf } from '../../harness/errors.ts';
+import type { Random } from '../../harness/random.ts';
+import type { NodeInfo } from './catalog-json.ts';
+import type { ControlConfig } from './config.ts';
+import { consulRoutes, route } from './consul-routes.ts';
+import { type Exchange, type Route, sendJson, sendText } from './exchange.ts';
+import { HttpChecker, type Probe } from './http-checker.ts';
+import { HttpError } from './http-error.ts';
+import { ControlMetrics } from './metrics.ts';
+import { Registry } from './registry.ts';
+import { Scales } from './scale.ts';
+import { StatusError, scaleRoutes } from './scale-routes.ts';
+import { Watchers } from './watchers.ts';
+
+/** Everything the control service gets from its surroundings. */
+export interface ControlOptions {
+  readonly config: ControlConfig;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly newUid: () => string;
+  /** The node's address, which services without one are at. */
+  readonly address: string;
+  readonly probe: Probe;
+  readonly log: (line: Readonly<Record<string, unknown>>, message: string) => void;
+}
+
+/** How often time acts on the registry: a TTL is noticed to have run out that late at most. */
+const TICK_MS = 50;
+
+/** The control service, apart from its listening socket: Consul's registry and Kubernetes' Scale. It keeps nothing on disk. */
+export class Control implements Disposable {
+  readonly metrics: ControlMetrics;
+  readonly #options: ControlOptions;
+  readonly #registry: Registry;
+  readonly #watchers: Watchers;
+  readonly #checker: HttpChecker;
+  readonly #routes: readonly Route[];
+  readonly #stop = new AbortController();
+  #draining = false;
+
+  constructor(options: ControlOptions) {
+    const { config, clock, random, newUid, address, probe } = options;
+    this.#options = options;
+    // Wall-clock milliseconds, so that no index or version of an earlier life comes again.
+    const first = clock.date().getTime();
+    const registry = new Registry(Math.max(1, first));
+    const scales = new Scales(config.deployments, clock.date(), newUid, Math.max(1, first));
+    this.#registry = registry;
+    this.#watchers = new Watchers(clock, config.maxWaiting);
+    const watchers = this.#watchers;
+    const node: NodeInfo = {
+      id: newUid(),
+      name: config.name,
+      address,
+      datacenter: config.datacenter,
+      index: registry.index(),
+    };
+    const changed = () => {
+      this.#checker.follow();
+      watchers.notify();
+    };
+    this.#checker = new HttpChecker({ registry, clock, random: random.stream('checks'), probe, changed });
+    this.metrics = new ControlMetrics({ registry, scales, watchers });
+    const { minDeregisterMs } = config;
+    this.#routes = [
+      ...consulRoutes({ registry, watchers, node, clock, random: random.stream('wait'), minDeregisterMs, changed }),
+      ...scaleRoutes({ scales, watchers, clock, changed }),
+      ...this.#probes(),
+    ];
+  }
+
+  /** Lets time act until it is disposed of. */
+  async run(): Promise<void> {
+    const { clock, log } = this.#options;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      await clock.sleep(TICK_MS, signal).catch(() => {});
+      const events = this.#registry.tick(clock.nowMs());
+      for (const { kind, ...subject } of events) {
+        this.metrics[kind].inc();
+        log(subject, kind === 'expired' ? 'TTL expired' : 'deregistered after being critical');
+      }
+      if (events.length > 0) {
+        this.#checker.follow();
+        this.#watchers.notify();
+      }
+    }
+  }
+
+  /** Turns unready and answers everybody who waits. */
+  drain(): void {
+    this.#draining = true;
+    this.#stop.abort();
+  }
+
+  [Symbol.dispose](): void {
+    this.#stop.abort();
+    this.#checker.stop();
+  }
+
+  /** Handles one HTTP request to its end. Never rejects. */
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const receivedMs = this.#options.clock.nowMs();
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const signal = AbortSignal.any([gone.signal, this.#stop.signal]);
+    let name = 'other';
+    try {
+      const url = new URL(request.url ?? '/', 'http://control');
+      const found = this.#routes.find(({ pattern }) => pattern.test(url.pathname));
+      name = found?.name ?? name;
+      await this.#serve(found, url.pathname, { request, response, query: url.searchParams, signal });
+    } catch (error) {
+      this.#answerError(response, error);
+    }
+    this.metrics.requests.inc({ route: name, status: String(response.statusCode) });
+    this.metrics.durations.observe({ route: name }, (this.#options.clock.nowMs() - receivedMs) / 1000);
+  }
+
+  async #serve(found: Route | undefined, path: string, exchange: Exchange): Promise<void> {
+    if (!found) throw new HttpError(404, 'Not found');
+    const method = exchange.request.method ?? 'GET';
+    const handler = found.methods[method === 'HEAD' ? 'GET' : method];
+    const allowed = Object.keys(found.methods).join();
+    if (!handler) throw new HttpError(405, `method ${method} not allowed`, { allow: allowed });
+    await handler(exchange, decode(found.pattern.exec(path)?.[1] ?? ''));
+  }
+
+  #answerError(response: ServerResponse, error: unknown): void {
+    if (error instanceof StatusError) sendJson({ response }, error.status, error.toJson());
+    else if (error instanceof HttpError) sendText({ response }, error.status, error.message, error.headers);
+    else if (!response.destroyed) {
+      this.#options.log({ error: messageOf(error) }, 'unexpected');
+      if (response.headersSent) response.destroy();
+      else sendText({ response }, 500, 'internal error');
+    }
+  }
+
+  #probes(): Route[] {
+    const { registry } = this.metrics;
+    return [
+      route('/healthz', { GET: exchange => sendText(exchange, 200, 'ok\n') }),
+      route('/readyz', {
+        GET: exchange => sendText(exchange, this.#draining ? 503 : 200, this.#draining ? 'draining\n' : 'ready\n'),
+      }),
+      route('/metrics', {
+        GET: async exchange =>
+          sendText(exchange, 200, await registry.metrics(), { 'content-type': registry.contentType }),
+      }),
+    ];
+  }
+}
+
+function decode(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new HttpError(400, 'The path is not encoded properly');
+  }
+}

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
+import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
+import { systemClock } from '../../harness/clock.ts';
+import type { Replica, RunningStack } from '../../harness/contracts.ts';
+import { processPlatform } from '../../stack/platform/process/platform.ts';
+import { stackOptionsSchema, topologyOf } from '../../stack/topology.ts';
+import { eventually, temporaryFolder } from './squall.ts';
+
+const body = JSON.stringify({
+  model: 'qwen3-8b-fp8-h100',
+  messages: [{ role: 'user', content: 'Tell me about squalls.' }],
+  max_tokens: 2,
+});
+
+describe('the whole stack with discovery', () => {
+  const folder = temporaryFolder();
+  const observed: string[] = [];
+  let stack: RunningStack;
+  const replica = (name: string): Replica => stack.replicas.find(other => other.name === name)!;
+  const links = (prefix: string) => stack.links.filter(({ name }) => name.startsWith(prefix));
+  const instances = async (query = '?passing'): Promise<string[]> => {
+    const response = await fetch(`${replica('control').url}/v1/health/service/inference${query}`);
+    const entries = (await response.json()) as { Service: { Address: string; Port: number } }[];
+    return entries.map(({ Service: { Address, Port } }) => `${Address}:${Port}`).sort();
+  };
+  /** Sends requests one after the other for a while; tells how many failed and who answered. */
+  const chatFor = async (durationMs: number) => {
+    const seen = { failed: 0, by: new Set<string | null>() };
+    const endMs = performance.now() + durationMs;
+    while (performance.now() < endMs) {
+      const headers = { 'content-type': 'application/json', authorization: stack.authorization };
+      const response = await fetch(`${stack.entries[0]}/v1/chat/completions`, { method: 'POST', headers, body });
+      await response.text();
+      if (response.status !== 200) seen.failed += 1;
+      seen.by.add(response.headers.get('x-squall-upstream'));
+    }
+    return { failed: seen.failed, by: [...seen.by].sort() };
+  };
+  const gatewayMetric = async (name: string) => {
+    const text = await (await fetch(`${replica('gateway-1').url}/metrics`)).text();
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+  };
+
+  beforeAll(async () => {
+    const options = stackOptionsSchema.parse({
+      inference: { replicas: 2 },
+      control: { ttlMs: 1000, waitMs: 1000 },
+      gateway: { healthChecks: { intervalMs: 100 } },
+    });
+    stack = await processPlatform({ find: findToxiproxy, connect: connectToxiproxy }).up(topologyOf(options, 200, 1), {
+      runId: `discovery-test-${process.pid}`,
+      directory: folder.path,
+      observer: { replica: ({ replica, state }) => observed.push(`${replica} ${state}`) },
+      signal: AbortSignal.timeout(30_000),
+      clock: systemClock,
+    });
+  });
+  afterAll(async () => {
+    await stack[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  it('starts control first and the gateway last, and hands out the addresses of links alone', async () => {
+    expect(observed.indexOf('control ready')).toBeLessThan(observed.indexOf('inference-1 starting'));
+    expect(observed.indexOf('inference-2 ready')).toBeLessThan(observed.indexOf('gateway-1 starting'));
+    const breakable = links('gateway→inference').map(({ listen }) => listen);
+    expect(await instances()).toEqual(breakable.sort());
+    const both = async () => (await chatFor(300)).by.length === 2;
+    expect(await eventually(both, 5000)).toBe(true);
+  });
+
+  it('serves everybody while the links to control are down, and everything heals with them', async () => {
+    const api = connectToxiproxy({ apiUrl: stack.proxyApiUrl });
+    const names = ['gateway→control', 'inference→control'];
+    for (const name of names) await api.setEnabled(name, false);
+    // Three TTLs: every registration runs out, and the gateway cannot ask.
+    const { failed, by } = await chatFor(3000);
+    expect(await instances(), 'the outage bit').toEqual([]);
+    expect(await gatewayMetric('gateway_discovery_stale')).toBe(1);
+    expect([failed, by]).toEqual([0, ['inference-1', 'inference-2']]);
+    for (const name of names) await api.setEnabled(name, true);
+    expect(await eventually(async () => (await instances()).length === 2, 5000)).toBe(true);
+    expect(await eventually(async () => (await gatewayMetric('gateway_discovery_stale')) === 0, 8000)).toBe(true);
+  });
+
+  it('serves everybody while control is killed and restarted without its memory', async () => {
+    replica('control').hold();
+    await replica('control').kill();
+    const during = await chatFor(1500);
+    expect(during.failed).toBe(0);
+    await replica('control').release();
+    expect(await eventually(async () => (await instances().catch(() => [])).length === 2, 8000)).toBe(true);
+    const { failed, by } = await chatFor(500);
+    expect([failed, by]).toEqual([0, ['inference-1', 'inference-2']]);
+  });
+
+  it('drops a replica that dies, and takes it back', async () => {
+    replica('inference-1').hold();
+    await replica('inference-1').kill();
+    expect(await eventually(async () => (await instances()).length === 1, 5000)).toBe(true);
+    expect(await eventually(async () => (await chatFor(300)).by.join() === 'inference-2', 5000)).toBe(true);
+    await replica('inference-1').release();
+    expect(await eventually(async () => (await chatFor(300)).by.length === 2, 10_000)).toBe(true);
+  });
+});

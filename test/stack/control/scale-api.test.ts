@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type ControlProcess, send, startControl } from './fixtures/control-process.ts';
+
+const PATH = '/apis/apps/v1/namespaces/default/deployments/inference';
+const MERGE = 'application/merge-patch+json';
+const JSON_PATCH = 'application/json-patch+json';
+let control: ControlProcess;
+const call = (method: string, body?: unknown, type?: string, path = `${PATH}/scale`) =>
+  send(control.url + path, method, body, type);
+
+beforeAll(async () => {
+  control = await startControl({ deployments: [{ name: 'inference', replicas: 3, min: 1, max: 20 }] });
+});
+afterAll(() => control.kill());
+
+test('a scale is read in Kubernetes’ shape', async () => {
+  const { status, json } = await call('GET');
+  expect(status).toBe(200);
+  expect(json).toMatchObject({
+    ...{ kind: 'Scale', apiVersion: 'autoscaling/v1', spec: { replicas: 3 } },
+    metadata: { name: 'inference', namespace: 'default', resourceVersion: expect.stringMatching(/^\d+$/) },
+    status: { replicas: 0, selector: 'app=inference' },
+  });
+});
+
+test('of two autoscalers that read the same version one gets a conflict', async () => {
+  const { json: read } = await call('GET');
+  const asking = (replicas: number) => call('PUT', { ...read, spec: { replicas } });
+  const answers = await Promise.all([asking(4), asking(5)]);
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
+  const lost = answers.find(({ status }) => status === 409)!.json;
+  expect(lost).toMatchObject({ kind: 'Status', reason: 'Conflict', code: 409 });
+  const { json: after } = await call('GET');
+  expect(after.metadata.resourceVersion).not.toBe(read.metadata.resourceVersion);
+  expect([4, 5]).toContain(after.spec.replicas);
+});
+
+test('patches ask for a size, as kubectl scale does', async () => {
+  expect((await call('PATCH', { spec: { replicas: 7 } }, MERGE)).json.spec.replicas).toBe(7);
+  const operations = [
+    { op: 'test', path: '/spec/replicas', value: 7 },
+    { op: 'replace', path: '/spec/replicas', value: 8 },
+  ];
+  expect((await call('PATCH', operations, JSON_PATCH)).json.spec.replicas).toBe(8);
+  const again = await call('PATCH', operations, JSON_PATCH);
+  expect([again.status, again.json.reason], 'the test no longer holds').toEqual([422, 'Invalid']);
+  const stale = { metadata: { resourceVersion: '1' }, spec: { replicas: 9 } };
+  expect((await call('PATCH', stale, MERGE)).status).toBe(409);
+  expect((await call('GET')).json.spec.replicas).toBe(8);
+});
+
+test.each([
+  ['PUT', { spec: { replicas: 21 } }, undefined, 422, 'must be 1 to 20'],
+  ['PUT', { spec: { replicas: 0 } }, undefined, 422, 'must be 1 to 20'],
+  ['PUT', { spec: { replicas: 1.5 } }, undefined, 422, 'integer'],
+  ['PUT', { metadata: { name: 'other' }, spec: { replicas: 3 } }, undefined, 400, 'does not match'],
+  ['PATCH', { spec: { replicas: 3 } }, 'application/json', 415, 'unknown format'],
+])('%s %j as %s is refused', async (method, body, type, status, message) => {
+  const answer = await call(method, body, type);
+  expect([answer.status, answer.json.message]).toEqual([status, expect.stringContaining(message)]);
+});
+
+test('a deployment that is not there is 404', async () => {
+  const { status, json } = await call('GET', undefined, undefined, `${PATH.replace('inference', 'nothing')}/scale`);
+  expect([status, json.reason]).toEqual([404, 'NotFound']);
+});
+
+describe('the platform', () => {
+  test('watches what is wanted and reports what there is', async () => {
+    const leave = new AbortController();
+    const response = await fetch(`${control.url}${PATH}/scale?watch=1`, { signal: leave.signal });
+    const lines = readLines(response);
+    const first = await lines.next();
+    expect(first.value).toMatchObject({ type: 'ADDED', object: { kind: 'Scale' } });
+    await call('PATCH', { spec: { replicas: 10 } }, MERGE);
+    expect((await lines.next()).value).toMatchObject({ type: 'MODIFIED', object: { spec: { replicas: 10 } } });
+    const status = { status: { replicas: 9, readyReplicas: 6 } };
+    expect((await call('PATCH', status, MERGE, `${PATH}/status`)).status).toBe(200);
+    const told = (await lines.next()).value;
+    expect(told).toMatchObject({ type: 'MODIFIED', object: { spec: { replicas: 10 }, status: { replicas: 9 } } });
+    leave.abort();
+    const metrics = (await call('GET', undefined, undefined, '/metrics')).text;
+    expect(metrics).toContain('control_deployment_replicas{deployment="inference",kind="ready"} 6');
+  });
+
+  test('resumes a watch from the version it knows, and its end is bounded', async () => {
+    const { resourceVersion } = (await call('GET')).json.metadata;
+    const startMs = performance.now();
+    const url = `${control.url}${PATH}/scale?watch=true&timeoutSeconds=0.3&resourceVersion=${resourceVersion}`;
+    expect(await (await fetch(url)).text()).toBe('');
+    expect(performance.now() - startMs).toBeGreaterThan(290);
+    expect(performance.now() - startMs).toBeLessThan(3000);
+  });
+});
+
+async function* readLines(response: Response) {
+  let text = '';
+  for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n')) {
+      yield JSON.parse(text.slice(0, end));
+      text = text.slice(end + 1);
+    }
+  }
+}
