@@ -131,6 +131,11 @@ export function topologyOf(options: StackOptions, timeScale: number, seed: numbe
   };
 }
 
+/** The order in which replicas start: those that use no link, then those that do. They end the other way round. */
+export function tiersOf({ replicas }: Topology): readonly [readonly ReplicaPlan[], readonly ReplicaPlan[]] {
+  return [replicas.filter(({ uses }) => uses.length === 0), replicas.filter(({ uses }) => uses.length > 0)];
+}
+
 /** Every link that a fault can name. */
 export function linkNames(topology: Topology): string[] {
   return topology.links.map(link => link.name);

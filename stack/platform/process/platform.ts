@@ -8,14 +8,17 @@ import type {
   StackObserver,
   UpOptions,
 } from '../../../harness/contracts.ts';
-import type { ReplicaPlan, Topology } from '../../topology.ts';
+import { type ReplicaPlan, type RestartPolicy, type Topology, tiersOf } from '../../topology.ts';
+import type { FaultProxy, ProxyApi } from '../fault-proxy.ts';
+import { LOOPBACK } from '../ports.ts';
+import { answersReady } from '../readiness.ts';
+import { Supervisor } from '../supervisor.ts';
+import { reap } from '../watchdog/reap.ts';
+import { startWatchdog, type Watchdog } from '../watchdog/watchdog.ts';
 import { type AddressBook, reserveAddresses } from './addresses.ts';
-import type { FaultProxy, ProxyApi } from './fault-proxy.ts';
-import { LOOPBACK } from './ports.ts';
+import { probeOver } from './probe.ts';
 import { serviceEnvironment } from './process-environment.ts';
-import { reap } from './reap.ts';
-import { Supervisor } from './supervisor.ts';
-import { startWatchdog, type Watchdog } from './watchdog.ts';
+import { startProcess } from './service-process.ts';
 
 /** From SIGTERM to SIGKILL. With the proxy's and half a second for each kill, the whole takes 8 s at most. */
 const GRACE_MS = 2250;
@@ -47,6 +50,17 @@ export function processPlatform(proxy: FaultProxy, options: ProcessPlatformOptio
     kind: 'process',
     up: (topology, upOptions) => new ProcessStack(topology, upOptions, readyLimitMs).up(proxy),
   };
+}
+
+interface PlanOfProcess {
+  readonly name: string;
+  readonly service: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  readonly url: string;
+  readonly readyPath: string;
+  readonly restart: RestartPolicy;
 }
 
 class ProcessStack {
@@ -89,7 +103,7 @@ class ProcessStack {
       this.#report('watchdog', 'exited', `${how}; nothing cleans up if the harness is killed`);
     this.#watchdog = await startWatchdog({ runId, directory, signal, onLost });
     const { api, proxyApiUrl, version } = await this.#startProxy(proxy, addresses);
-    const [independent, dependent] = this.#tiers();
+    const [independent, dependent] = tiersOf(this.#topology);
     await this.#startAll(independent, addresses);
     const links = await this.#makeLinks(api, addresses);
     await this.#startAll(dependent, addresses);
@@ -103,13 +117,14 @@ class ProcessStack {
       links,
       replicas: this.#topology.replicas.map(({ name }) => byName.get(name)!),
       versions: { node: process.version, toxiproxy: version },
+      probe: (target, path, signal) => probeOver(target, path, this.#options.clock, signal),
       protect: pid => this.#watchdog?.register({ kind: 'process-group', pgid: pid }),
       [Symbol.asyncDispose]: () => this.#takeDown(),
     };
   }
 
   async #startProxy(proxy: FaultProxy, addresses: AddressBook) {
-    const { runId, directory } = this.#options;
+    const { runId } = this.#options;
     const port = await addresses.claim(PROXY);
     const url = `http://${LOOPBACK}:${port}`;
     const found = await proxy.find({ host: LOOPBACK, port }, this.#signal);
@@ -121,8 +136,6 @@ class ProcessStack {
         args: found.args,
         // Toxiproxy otherwise logs every connection.
         environment: serviceEnvironment(runId, { LOG_LEVEL: 'warn' }),
-        directory,
-        logPath: join(directory, `${PROXY}.log`),
         url,
         readyPath: '/version',
         // Another one would not know the links.
@@ -137,18 +150,12 @@ class ProcessStack {
     return { api, proxyApiUrl: url, version: `${version} (${found.source})` };
   }
 
-  /** Replicas that use no link, then those that do. */
-  #tiers(): [ReplicaPlan[], ReplicaPlan[]] {
-    const { replicas } = this.#topology;
-    return [replicas.filter(({ uses }) => uses.length === 0), replicas.filter(({ uses }) => uses.length > 0)];
-  }
-
   async #startAll(plans: readonly ReplicaPlan[], addresses: AddressBook): Promise<void> {
     await Promise.all(plans.map(plan => this.#startReplica(plan, addresses)));
   }
 
   async #startReplica(plan: ReplicaPlan, addresses: AddressBook): Promise<void> {
-    const { runId, directory, observer } = this.#options;
+    const { runId, observer } = this.#options;
     const links = Object.fromEntries(plan.uses.map(name => [name, addresses.of(name)]));
     const listen = addresses.of(plan.name);
     const supervisor = this.#supervise(
@@ -158,8 +165,6 @@ class ProcessStack {
         command: process.execPath,
         args: [plan.program],
         environment: serviceEnvironment(runId, plan.environment({ listen, links })),
-        directory,
-        logPath: join(directory, `${plan.name}.log`),
         url: `http://${listen}`,
         readyPath: plan.readyPath,
         restart: plan.restart,
@@ -182,8 +187,22 @@ class ProcessStack {
     );
   }
 
-  #supervise(plan: ConstructorParameters<typeof Supervisor>[0], observer: StackObserver): Supervisor {
-    return new Supervisor(plan, { guard: this.#watchdog!, observer, clock: this.#options.clock });
+  #supervise(plan: PlanOfProcess, observer: StackObserver): Supervisor {
+    const { directory, clock } = this.#options;
+    const logPath = join(directory, `${plan.name}.log`);
+    const { name, service, url, restart } = plan;
+    return new Supervisor(
+      {
+        name,
+        service,
+        url,
+        logPath,
+        restart,
+        start: () => startProcess({ ...plan, directory, logPath }, this.#watchdog!, clock),
+        isReady: signal => answersReady(url + plan.readyPath, signal),
+      },
+      { observer, clock },
+    );
   }
 
   #takeDown(): Promise<void> {
@@ -192,7 +211,7 @@ class ProcessStack {
   }
 
   async #stopAll(): Promise<void> {
-    const [independent, dependent] = this.#tiers().map(tier => tier.map(({ name }) => name));
+    const [independent, dependent] = tiersOf(this.#topology).map(tier => tier.map(({ name }) => name));
     for (const tier of [dependent!, independent!]) {
       const supervisors = this.#replicas.filter(({ name }) => tier.includes(name));
       await Promise.all(supervisors.map(supervisor => supervisor.stop(GRACE_MS)));
