@@ -72,6 +72,8 @@ export class StackContainer extends GenericContainer {
       // As much swap as memory means none beyond it: at its limit a container is killed instead of getting slow.
       ...(memoryMiB === undefined ? {} : { Memory: memoryMiB * MIB, MemorySwap: memoryMiB * MIB }),
     });
+    // Readiness is asked for by the prober; a program started every few seconds would only take from what is measured.
+    this.createOpts.Healthcheck = { Test: ['NONE'] };
     if (typeof networks === 'string') return;
     const [first] = networks;
     const ports = Object.entries(published).map(([inside, port]) => [`${inside}/tcp`, port] as const);

@@ -20,6 +20,12 @@ export interface Limits {
   readonly memoryMiB: number;
 }
 
+/**
+ * Makes errors part of the output: the engine reads two outputs in no certain order, and a log whose last words come first
+ * misleads. The shell gives way to the program, so that signals reach it.
+ */
+const ONE_OUTPUT = ['sh', '-c', 'exec "$0" "$@" 2>&1'] as const;
+
 /** For what is not under test. */
 const UNLIMITED = { cpus: undefined, memoryMiB: undefined };
 
@@ -78,7 +84,7 @@ export function proberContainer({ runId, images }: StackPlan): ContainerPlan {
     name: fullName(runId, PROBER),
     labels: labelsOf(runId),
     image: images.service,
-    command: ['node', PROBER_PROGRAM.target],
+    command: [...ONE_OUTPUT, 'node', PROBER_PROGRAM.target],
     environment: {},
     networks: fullName(runId, PROXY),
     published: {},
@@ -94,7 +100,7 @@ export function replicaContainer(stack: StackPlan, plan: ReplicaPlan): Container
     name: fullName(runId, plan.name),
     labels: labelsOf(runId),
     image: images.service,
-    command: ['node', programInImage(plan.program)],
+    command: [...ONE_OUTPUT, 'node', programInImage(plan.program)],
     environment: environmentOf(plan, layout),
     networks: [{ name: fullName(runId, plan.service), aliases: [plan.name] }],
     published: {},
