@@ -61,7 +61,7 @@ export async function removeLabelled(options: RemoveOptions): Promise<Removed> {
         tookMs: nowMs - startMs,
       };
     }
-    if (isClean) await clock.sleep(POLL_MS);
+    await clock.sleep(POLL_MS);
   }
 }
 
