@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config';
 // other, so that they do not disturb each other on a small machine.
 const slow = [
   'test/e2e/**/*.test.ts',
+  'test/docker/**/*.test.ts',
   'test/scenarios/load/**/*.test.ts',
   'test/stack/**/*.test.ts',
   'test/faults/**/*.test.ts',

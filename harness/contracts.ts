@@ -10,10 +10,12 @@ export interface Replica {
   readonly name: string;
   /** For example `inference`. */
   readonly service: string;
-  /** Its own address, around any link: `http://127.0.0.1:41234`. */
+  /** Its own address, around any link, as the services of the stack see it: `http://127.0.0.1:41234`. */
   readonly url: string;
   /** Process id while one runs. */
   readonly pid: number | undefined;
+  /** What runs now, in words that no other start of it shares: `process 4711`, `container 3f2ac1d20b1e (process 4711)`. */
+  readonly instance: string | undefined;
   readonly state: ReplicaState;
   /** Ends it at once, as a crash would (SIGKILL to its process group); resolves when it is gone. */
   kill(): Promise<void>;
@@ -37,6 +39,12 @@ export interface Link {
   readonly upstream: string;
 }
 
+/** One request on a connection of its own: when it was sent, and its time to first byte in ms. */
+export interface Probe {
+  readonly sentMs: number;
+  readonly ttfbMs: number;
+}
+
 /** A stack that is up and ready. Disposing takes all of it down, bounded in time. */
 export interface RunningStack extends AsyncDisposable {
   /** Base URLs that clients use, each across its own link; a client spreads over them. */
@@ -48,6 +56,12 @@ export interface RunningStack extends AsyncDisposable {
   readonly replicas: readonly Replica[];
   /** Versions of the real parts that were used, by name. */
   readonly versions: Readonly<Record<string, string>>;
+  /**
+   * Sends `GET path` to a link or straight to a replica, on a connection of its own, from where the stack's services stand. Any
+   * HTTP status counts as an answer.
+   * @throws when nothing answers: refused, reset, or the signal's reason on abort
+   */
+  probe(target: Link | Replica, path: string, signal: AbortSignal): Promise<Probe>;
   /** Has the process group of `pid` ended too if the harness dies without taking the stack down. */
   protect(pid: number): void;
 }

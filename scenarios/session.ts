@@ -6,14 +6,16 @@ import { createFault } from '../faults/catalog.ts';
 import { connectToxiproxy } from '../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../faults/toxiproxy/find.ts';
 import { type Clock, systemClock } from '../harness/clock.ts';
-import type { RunningLoad } from '../harness/contracts.ts';
+import type { Platform, RunningLoad } from '../harness/contracts.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import { type History, openHistory, type Surroundings } from '../harness/history.ts';
+import type { PlatformKind } from '../harness/plan.ts';
 import { run } from '../harness/run.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { sealRequests } from '../reports/requests-file.ts';
 import type { RenderInput } from '../reports/run-document.ts';
 import { processPlatform } from '../stack/platform/process/platform.ts';
+import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
 import { streamEngine } from './load/stream.ts';
 
@@ -51,7 +53,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   const parts = {
     ...compiled,
     surroundings,
-    platform: processPlatform({ find: findToxiproxy, connect: connectToxiproxy }),
+    platform: await platformOf(compiled.plan.platform),
     engine: streamEngine,
     createFault,
     directory,
@@ -71,6 +73,13 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   publish(directory, result);
   if (crash) throw crash;
   return { directory, result };
+}
+
+/** Loaded when it is wanted: testcontainers is most of what Squall would load otherwise. */
+async function platformOf(kind: PlatformKind): Promise<Platform<Topology>> {
+  if (kind === 'process') return processPlatform({ find: findToxiproxy, connect: connectToxiproxy });
+  const { dockerPlatform } = await import('../stack/platform/docker/platform.ts');
+  return dockerPlatform({ connect: connectToxiproxy });
 }
 
 function describeSurroundings(scenario: string, clock: Clock): Surroundings {

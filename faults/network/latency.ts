@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import type { Probe } from '../../harness/contracts.ts';
 import { linkFault } from '../fault.ts';
-import { median, type Probe, probes } from '../probe.ts';
+import { median, probes } from '../probe.ts';
 import { connectToxiproxy } from '../toxiproxy/client.ts';
 
 const PROBES = 3;
@@ -40,7 +41,7 @@ export const fault = linkFault({
     const probeUntil = async (accept: (seen: readonly Probe[]) => boolean, signal: AbortSignal) => {
       for (;;) {
         signal.throwIfAborted();
-        const seen = await probes(PROBES, link.listen, PROBE_PATH, clock, signal).catch(() => []);
+        const seen = await probes(PROBES, stack, link, PROBE_PATH, signal).catch(() => []);
         if (seen.length > 0 && accept(seen))
           return { atMs: seen[0]!.sentMs, seenMs: seen.map(s => Math.round(s.ttfbMs)) };
         await clock.sleep(50, signal);
@@ -48,7 +49,7 @@ export const fault = linkFault({
     };
     return {
       async inject(signal) {
-        beforeMs = median((await probes(PROBES, link.listen, PROBE_PATH, clock, signal)).map(p => p.ttfbMs));
+        beforeMs = median((await probes(PROBES, stack, link, PROBE_PATH, signal)).map(p => p.ttfbMs));
         await toxiproxy.addToxic(link.name, { kind: 'latency', name: toxic, stream, latencyMs, jitterMs }, signal);
       },
       async bites(signal) {

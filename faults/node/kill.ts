@@ -1,26 +1,24 @@
 import { z } from 'zod';
 import { replicaFault } from '../fault.ts';
-import { probe } from '../probe.ts';
 
 /**
  * Ends a replica at once, as a crash or a lost node does. Without `for` its supervisor brings it back through its cold start;
  * with `for` it stays away that long.
  *
- * It bites when its process is gone, and has healed when the replica answers ready from
- * another process.
+ * It bites when the instance that ran is gone, and has healed when the replica answers ready as another one.
  */
 export const fault = replicaFault({
   kind: 'kill',
   summary: 'Kills a replica (SIGKILL); it comes back through restart and cold start.',
   parameters: z.object({}),
   selfHealing: true,
-  create(_parameters, replica, { clock, forMs }) {
-    const address = new URL(replica.url).host;
-    let killedPid: number | undefined;
+  create(_parameters, replica, { stack, clock, forMs }) {
+    const { host } = new URL(replica.url);
+    let killed: string | undefined;
     let killedMs = 0;
     return {
       async inject() {
-        killedPid = replica.pid;
+        killed = replica.instance;
         if (forMs !== null) replica.hold();
         await replica.kill();
         killedMs = clock.nowMs();
@@ -28,15 +26,15 @@ export const fault = replicaFault({
       async bites(signal) {
         for (;;) {
           signal.throwIfAborted();
-          const answered = await probe(address, '/healthz', clock, signal).then(
+          const answered = await stack.probe(replica, '/healthz', signal).then(
             () => true,
             () => false,
           );
           signal.throwIfAborted();
-          if (killedPid !== undefined && replica.pid !== killedPid)
+          if (killed !== undefined && replica.instance !== killed)
             return {
               atMs: killedMs,
-              evidence: `process ${killedPid} is gone, ${address} ${answered ? 'is answered by its successor' : 'refuses connections'}`,
+              evidence: `${killed} is gone, ${host} ${answered ? 'is answered by its successor' : 'does not answer'}`,
             };
           await clock.sleep(50, signal);
         }
@@ -47,7 +45,7 @@ export const fault = replicaFault({
         const tookS = ((clock.nowMs() - killedMs) / 1000).toFixed(1);
         return {
           atMs: clock.nowMs(),
-          evidence: `${replica.name} is ready as process ${replica.pid}, ${tookS} s after the kill`,
+          evidence: `${replica.name} is ready as ${replica.instance}, ${tookS} s after the kill`,
         };
       },
     };

@@ -4,6 +4,9 @@ import { delimiter, join } from 'node:path';
 import { promisify, styleText } from 'node:util';
 import type { Command } from 'commander';
 import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import { engineSocket, findEngine, imageId } from '../../stack/platform/docker/engine.ts';
+import { IMAGES } from '../../stack/platform/docker/plans.ts';
 import { EXIT } from './exit.ts';
 import { printJson } from './run.ts';
 
@@ -25,7 +28,7 @@ export function addDoctor(program: Command): void {
     .description('tell what is installed on this machine, what is missing and what to do about it')
     .option('--json', 'print one JSON document on stdout', false)
     .action(async ({ json }: { json: boolean }) => {
-      const findings = await Promise.all([node(), toxiproxy(), chromium()]);
+      const findings = await Promise.all([node(), toxiproxy(), docker(), chromium()]);
       if (json) printJson(findings);
       else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
       process.exitCode = findings[0]!.state === 'missing' ? EXIT.environment : EXIT.pass;
@@ -55,6 +58,27 @@ async function toxiproxy(): Promise<Finding> {
         advice: 'Links use the embedded proxy. To use the real one, put toxiproxy-server on PATH or into .tools/bin.',
       }
     : { part: 'Toxiproxy', state: 'found', version: version ?? '', advice: `From ${source}. Links use it.` };
+}
+
+/** The engine with its images; each is needed for `--platform docker` alone. */
+async function docker(): Promise<Finding> {
+  const part = 'Docker';
+  try {
+    const engine = await findEngine(engineSocket(), AbortSignal.timeout(PROBE_LIMIT_MS));
+    const ids = await Promise.all(Object.values(IMAGES).map(image => imageId(engine, image)));
+    const lacking = Object.values(IMAGES).filter((_, index) => ids[index] === undefined);
+    return lacking.length === 0
+      ? { part, state: 'found', version: engine.version, advice: '`--platform docker` runs the stack as containers.' }
+      : {
+          part,
+          state: 'missing',
+          version: '',
+          advice: `The engine lacks ${lacking.join(' and ')}: run \`npm run images\`.`,
+        };
+  } catch (error) {
+    const next = error instanceof SquallError ? ` ${error.next}` : '';
+    return { part, state: 'missing', version: '', advice: `${messageOf(error)}.${next}` };
+  }
 }
 
 async function chromium(): Promise<Finding> {

@@ -28,7 +28,9 @@ const DEFAULT_SEED = 42;
 /** Adds the options of {@link RunOptions} to a command. */
 export function withRunOptions(command: Command): Command {
   return command
-    .addOption(new Option('--platform <kind>', 'where the stack runs').choices(['process']).default('process'))
+    .addOption(
+      new Option('--platform <kind>', 'where the stack runs').choices(['process', 'docker']).default('process'),
+    )
     .addOption(
       new Option('--seed <n>', 'decides arrivals, prompts and jitter').argParser(parseSeed).default(DEFAULT_SEED),
     )

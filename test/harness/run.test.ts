@@ -59,6 +59,7 @@ function fakePlatform(journal: Journal, failure?: Error): Platform<null> {
         links: [],
         replicas: [],
         versions: {},
+        probe: async () => ({ sentMs: 0, ttfbMs: 1 }),
         protect: pid => journal.push(`protect ${pid}`),
         [Symbol.asyncDispose]: async () => void journal.push('down'),
       } satisfies RunningStack;

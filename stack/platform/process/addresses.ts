@@ -1,5 +1,5 @@
 import type { Topology } from '../../topology.ts';
-import { LOOPBACK, type ReservedPort, reserveFixedPort, reservePort } from './ports.ts';
+import { LOOPBACK, type ReservedPort, reserveFixedPort, reservePort } from '../ports.ts';
 
 /** Who listens where, decided before anything starts. */
 export interface AddressBook {

@@ -8,15 +8,18 @@ import type {
   StackObserver,
   UpOptions,
 } from '../../../harness/contracts.ts';
-import type { ReplicaPlan, Topology } from '../../topology.ts';
+import type { ReplicaPlan, RestartPolicy, Topology } from '../../topology.ts';
+import type { FaultProxy, ProxyApi } from '../fault-proxy.ts';
+import { LOOPBACK } from '../ports.ts';
+import { answersReady } from '../readiness.ts';
+import { Supervisor } from '../supervisor.ts';
 import { startTiers } from '../tiers.ts';
+import { reap } from '../watchdog/reap.ts';
+import { startWatchdog, type Watchdog } from '../watchdog/watchdog.ts';
 import { type AddressBook, reserveAddresses } from './addresses.ts';
-import type { FaultProxy, ProxyApi } from './fault-proxy.ts';
-import { LOOPBACK } from './ports.ts';
+import { probeOver } from './probe.ts';
 import { serviceEnvironment } from './process-environment.ts';
-import { reap } from './reap.ts';
-import { Supervisor } from './supervisor.ts';
-import { startWatchdog, type Watchdog } from './watchdog.ts';
+import { startProcess } from './service-process.ts';
 
 /** From SIGTERM to SIGKILL. With the proxy's and half a second for each kill, the whole takes 8 s at most. */
 const GRACE_MS = 2250;
@@ -48,6 +51,17 @@ export function processPlatform(proxy: FaultProxy, options: ProcessPlatformOptio
     kind: 'process',
     up: (topology, upOptions) => new ProcessStack(topology, upOptions, readyLimitMs).up(proxy),
   };
+}
+
+interface PlanOfProcess {
+  readonly name: string;
+  readonly service: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly environment: NodeJS.ProcessEnv;
+  readonly url: string;
+  readonly readyPath: string;
+  readonly restart: RestartPolicy;
 }
 
 class ProcessStack {
@@ -106,13 +120,14 @@ class ProcessStack {
       links,
       replicas: this.#topology.replicas.map(({ name }) => byName.get(name)!),
       versions: { node: process.version, toxiproxy: version },
+      probe: (target, path, signal) => probeOver(target, path, this.#options.clock, signal),
       protect: pid => this.#watchdog?.register({ kind: 'process-group', pgid: pid }),
       [Symbol.asyncDispose]: () => this.#takeDown(),
     };
   }
 
   async #startProxy(proxy: FaultProxy, addresses: AddressBook) {
-    const { runId, directory } = this.#options;
+    const { runId } = this.#options;
     const port = await addresses.claim(PROXY);
     const url = `http://${LOOPBACK}:${port}`;
     const found = await proxy.find({ host: LOOPBACK, port }, this.#signal);
@@ -124,8 +139,6 @@ class ProcessStack {
         args: found.args,
         // Toxiproxy otherwise logs every connection.
         environment: serviceEnvironment(runId, { LOG_LEVEL: 'warn' }),
-        directory,
-        logPath: join(directory, `${PROXY}.log`),
         url,
         readyPath: '/version',
         // Another one would not know the links.
@@ -145,7 +158,7 @@ class ProcessStack {
   }
 
   async #startReplica(plan: ReplicaPlan, addresses: AddressBook): Promise<void> {
-    const { runId, directory, observer } = this.#options;
+    const { runId, observer } = this.#options;
     const told = [...plan.uses, ...(plan.advertises ?? [])];
     const links = Object.fromEntries(told.map(name => [name, addresses.of(name)]));
     const listen = addresses.of(plan.name);
@@ -156,8 +169,6 @@ class ProcessStack {
         command: process.execPath,
         args: [plan.program],
         environment: serviceEnvironment(runId, plan.environment({ listen, links })),
-        directory,
-        logPath: join(directory, `${plan.name}.log`),
         url: `http://${listen}`,
         readyPath: plan.readyPath,
         restart: plan.restart,
@@ -180,8 +191,22 @@ class ProcessStack {
     );
   }
 
-  #supervise(plan: ConstructorParameters<typeof Supervisor>[0], observer: StackObserver): Supervisor {
-    return new Supervisor(plan, { guard: this.#watchdog!, observer, clock: this.#options.clock });
+  #supervise(plan: PlanOfProcess, observer: StackObserver): Supervisor {
+    const { directory, clock } = this.#options;
+    const logPath = join(directory, `${plan.name}.log`);
+    const { name, service, url, restart } = plan;
+    return new Supervisor(
+      {
+        name,
+        service,
+        url,
+        logPath,
+        restart,
+        start: () => startProcess({ ...plan, directory, logPath }, this.#watchdog!, clock),
+        isReady: signal => answersReady(url + plan.readyPath, signal),
+      },
+      { observer, clock },
+    );
   }
 
   #takeDown(): Promise<void> {

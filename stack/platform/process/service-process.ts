@@ -2,9 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Clock } from '../../../harness/clock.ts';
 import { messageOf } from '../../../harness/errors.ts';
-import { openLog } from './log-file.ts';
+import type { Instance } from '../instance.ts';
+import { openLog } from '../log-file.ts';
+import type { Guard } from '../watchdog/watchdog.ts';
 import { isGroupAlive, signalGroup } from './process-group.ts';
-import type { Guard } from './watchdog.ts';
 
 /** How to start a process. */
 export interface ProcessPlan {
@@ -16,18 +17,6 @@ export interface ProcessPlan {
   readonly logPath: string;
 }
 
-/** One process with its descendants, from its start to its end. */
-export interface ServiceProcess {
-  /** Also its process group; undefined when it could not be started. */
-  readonly pid: number | undefined;
-  /** Where its part of the log begins, in bytes. */
-  readonly logFromByte: number;
-  /** Resolves with how it ended, such as `exit code 3` or `SIGKILL`, once nobody of its group is left. Never rejects. */
-  readonly gone: Promise<string>;
-  /** To the whole group; nothing happens when it is gone. */
-  signal(signal: NodeJS.Signals): void;
-}
-
 const REMAINDER_POLL_MS = 10;
 const REMAINDER_LIMIT_MS = 2000;
 
@@ -35,7 +24,7 @@ const REMAINDER_LIMIT_MS = 2000;
  * Starts a process as the leader of a group of its own, so that a terminal's Ctrl-C does not reach it, and one signal reaches
  * all of its descendants. When the leader ends, what it leaves behind is killed.
  */
-export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): ServiceProcess {
+export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): Instance {
   let child: ChildProcess;
   let logFromByte = 0;
   try {
@@ -52,7 +41,7 @@ export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): Ser
       log.close();
     }
   } catch (error) {
-    return { pid: undefined, logFromByte, gone: Promise.resolve(messageOf(error)), signal: () => {} };
+    return { pid: undefined, label: undefined, logFromByte, gone: Promise.resolve(messageOf(error)), signal: () => {} };
   }
   const { pid } = child;
   if (pid !== undefined) guard.register({ kind: 'process-group', pgid: pid });
@@ -67,6 +56,7 @@ export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): Ser
   });
   return {
     pid,
+    label: pid === undefined ? undefined : `process ${pid}`,
     logFromByte,
     gone,
     signal(signal) {

@@ -6,7 +6,7 @@ import {
   NO_EXITS,
   type RestartDecision,
   STABLE_MS,
-} from '../../../stack/platform/process/restart-policy.ts';
+} from '../../../stack/platform/restart-policy.ts';
 
 const policy = { initialMs: 200, factor: 2, maxMs: 1000 };
 

@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { SquallError } from '../../../harness/errors.ts';
+import { SquallError } from '../../harness/errors.ts';
 
 /** The address on which everything listens. */
 export const LOOPBACK = '127.0.0.1';

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { extname, join } from 'node:path';
 import { SquallError } from '../../../harness/errors.ts';
-import { openLog } from './log-file.ts';
-import { processEnvironment } from './process-environment.ts';
+import { openLog } from '../log-file.ts';
+import { processEnvironment } from '../process/process-environment.ts';
 import { type Resource, WATCHING, type WatchdogMessage } from './watchdog-message.ts';
 
 const START_LIMIT_MS = 20_000;
@@ -11,7 +11,7 @@ const GOODBYE_LIMIT_MS = 1000;
 
 /** What a watchdog guards, as those see it who start processes. */
 export interface Guard {
-  /** To be called right after the spawn. */
+  /** To be called right after a spawn; before anything is made that carries a label. */
   register(resource: Resource): void;
   /** To be called when it is gone, so that its number may be used again. */
   forget(resource: Resource): void;

@@ -1,5 +1,8 @@
-/** Something that must not outlive the harness. More kinds may come, such as containers by label. */
-export type Resource = { readonly kind: 'process-group'; readonly pgid: number };
+/** Something that must not outlive the harness. */
+export type Resource =
+  | { readonly kind: 'process-group'; readonly pgid: number }
+  /** Every container, network and volume with `label` (`key=value`) of the engine at `socketPath`; also those made later. */
+  | { readonly kind: 'docker-label'; readonly label: string; readonly socketPath: string };
 
 /** What the harness tells its watchdog, one JSON object a line. After `goodbye` nothing is cleaned up any more. */
 export type WatchdogMessage =

@@ -1,27 +1,32 @@
-import type { Clock } from '../../../harness/clock.ts';
-import type { Replica, ReplicaState, StackObserver } from '../../../harness/contracts.ts';
-import { SquallError } from '../../../harness/errors.ts';
-import { formatMs } from '../../../harness/quantity.ts';
-import type { RestartPolicy } from '../../topology.ts';
+import type { Clock } from '../../harness/clock.ts';
+import type { Replica, ReplicaState, StackObserver } from '../../harness/contracts.ts';
+import { SquallError } from '../../harness/errors.ts';
+import { formatMs } from '../../harness/quantity.ts';
+import type { RestartPolicy } from '../topology.ts';
+import type { Instance } from './instance.ts';
 import { lastLines } from './log-file.ts';
-import { answersReady } from './readiness.ts';
 import { decideRestart, type ExitRecord, NO_EXITS } from './restart-policy.ts';
-import { type ProcessPlan, type ServiceProcess, startProcess } from './service-process.ts';
-import type { Guard } from './watchdog.ts';
 
 /** One replica to be kept running. */
-export interface SupervisedPlan extends ProcessPlan {
+export interface SupervisedPlan {
   readonly name: string;
   readonly service: string;
   /** Its base URL. */
   readonly url: string;
-  readonly readyPath: string;
+  /** Where its instances write. */
+  readonly logPath: string;
   readonly restart: RestartPolicy;
+  /** Starts the next instance, after the one before is gone. What goes wrong is how the instance ends; nothing is thrown. */
+  start(): Instance;
+  /**
+   * Whether it answers ready now; bounded in time.
+   * @throws the signal's reason on abort
+   */
+  isReady(signal: AbortSignal): Promise<boolean>;
 }
 
 /** What a supervisor needs from its platform. */
 export interface SupervisorParts {
-  readonly guard: Guard;
   readonly observer: StackObserver;
   readonly clock: Clock;
 }
@@ -33,7 +38,7 @@ const LOG_LINES = 15;
 const KILL_LIMIT_MS = 500;
 
 /**
- * Keeps one replica running, always at the same address:
+ * Keeps one replica running, always at the same address, whatever an instance of it is made of:
  *
  * ```
  *            spawn          ready path answers
@@ -43,7 +48,7 @@ const KILL_LIMIT_MS = 500;
  *               └───────────────────────── exited ──▶ failed (never ready, several times in a row)
  * ```
  *
- * A process that hangs without ending is left alone: to find out that it hangs is the gateway's part. An exit before
+ * An instance that hangs without ending is left alone: to find out that it hangs is the gateway's part. An exit before
  * the first ready is not restarted: {@link start} reports it.
  */
 export class Supervisor implements Replica {
@@ -53,8 +58,8 @@ export class Supervisor implements Replica {
   readonly #plan: SupervisedPlan;
   readonly #parts: SupervisorParts;
   #state: ReplicaState = 'stopped';
-  #process: ServiceProcess | undefined;
-  /** Settles when the current process is gone and the state says so. */
+  #instance: Instance | undefined;
+  /** Settles when the current instance is gone and the state says so. */
   #over: Promise<void> = Promise.resolve();
   #ended = { how: '', logFromByte: 0 };
   #readyAtMs: number | undefined;
@@ -74,7 +79,11 @@ export class Supervisor implements Replica {
   }
 
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#instance?.pid;
+  }
+
+  get instance(): string | undefined {
+    return this.#instance?.label;
   }
 
   get state(): ReplicaState {
@@ -98,9 +107,9 @@ export class Supervisor implements Replica {
   }
 
   async kill(): Promise<void> {
-    if (this.#process) {
+    if (this.#instance) {
       this.#isBeingKilled = true;
-      this.#process.signal('SIGKILL');
+      this.#instance.signal('SIGKILL');
     }
     await this.#over;
   }
@@ -134,12 +143,12 @@ export class Supervisor implements Replica {
 
   async #stop(graceMs: number): Promise<void> {
     this.#pendingRestart?.abort();
-    const process = this.#process;
-    if (process) {
+    const instance = this.#instance;
+    if (instance) {
       // A process that is paused gets no SIGTERM until it continues.
-      for (const signal of ['SIGTERM', 'SIGCONT'] as const) process.signal(signal);
+      for (const signal of ['SIGTERM', 'SIGCONT'] as const) instance.signal(signal);
       await this.#goneWithin(graceMs);
-      process.signal('SIGKILL');
+      instance.signal('SIGKILL');
       await this.#goneWithin(KILL_LIMIT_MS);
     }
     if (this.#state !== 'stopped') this.#enter('stopped', this.#ended.how);
@@ -154,27 +163,27 @@ export class Supervisor implements Replica {
 
   #startNow(): void {
     this.#pendingRestart?.abort();
-    if (this.#stopped || this.#process || this.#isHeld || this.#state === 'failed') return;
+    if (this.#stopped || this.#instance || this.#isHeld || this.#state === 'failed') return;
     this.#spawn();
   }
 
   #spawn(): void {
     this.#readyAtMs = undefined;
-    const process = startProcess(this.#plan, this.#parts.guard, this.#parts.clock);
-    this.#process = process;
-    this.#enter('starting', process.pid === undefined ? undefined : `process ${process.pid}`);
+    const instance = this.#plan.start();
+    this.#instance = instance;
+    this.#enter('starting', instance.label);
     const life = new AbortController();
     void this.#watchReadiness(life.signal);
-    this.#over = process.gone.then(how => {
+    this.#over = instance.gone.then(how => {
       life.abort();
-      this.#process = undefined;
+      this.#instance = undefined;
       this.#isBeingKilled = false;
-      this.#ended = { how, logFromByte: process.logFromByte };
+      this.#ended = { how, logFromByte: instance.logFromByte };
       this.#exited(how);
     });
   }
 
-  /** From the start of a process until it is ready or gone. */
+  /** From the start of an instance until it is ready or gone. */
   async #watchReadiness(signal: AbortSignal): Promise<void> {
     const startMs = this.#parts.clock.nowMs();
     try {
@@ -188,7 +197,7 @@ export class Supervisor implements Replica {
   }
 
   #answers(signal: AbortSignal): Promise<boolean> {
-    return answersReady(this.#plan.url + this.#plan.readyPath, signal);
+    return this.#plan.isReady(signal);
   }
 
   #exited(how: string): void {
@@ -226,7 +235,7 @@ export class Supervisor implements Replica {
   }
 
   #trouble(code: string, what: string): SquallError {
-    const fromByte = this.#process?.logFromByte ?? this.#ended.logFromByte;
+    const fromByte = this.#instance?.logFromByte ?? this.#ended.logFromByte;
     const lines = lastLines(this.#plan.logPath, fromByte, LOG_LINES);
     const said = lines.length === 0 ? 'It wrote nothing.' : `Its last lines:\n${lines.map(l => `  ${l}`).join('\n')}`;
     return new SquallError('stack', code, `${this.name} ${what}. ${said}`, { next: `Read ${this.#plan.logPath}.` });
