@@ -64,8 +64,10 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
     const { NetworkSettings } = await client.container.getById(`squall-${runId}-a-1`).inspect();
     const addresses = Object.values(NetworkSettings.Networks).map(network => network.IPAddress);
     expect(addresses).toHaveLength(1);
-    const direct = `fetch('http://${addresses[0]}:8000', { signal: AbortSignal.timeout(1500) }).then(r => r.text(), e => 'unreachable').then(console.log)`;
-    const link = `fetch('http://${stack.links[1]!.listen}').then(r => r.text()).then(console.log)`;
+    const ask = (url: string) =>
+      `fetch('${url}', { signal: AbortSignal.timeout(1500) }).then(r => r.text(), e => 'unreachable').then(text => { console.log(text); process.exit(); })`;
+    const direct = ask(`http://${addresses[0]}:8000`);
+    const link = ask(`http://${stack.links[1]!.listen}`);
     expect(await evaluateIn(runId, 'front', direct)).toBe('unreachable');
     expect(await evaluateIn(runId, 'front', link)).toMatch(/^a-1 /);
     // The broken counterpart: the same request arrives once front is in the other's network too.
