@@ -13,6 +13,7 @@ import { run } from '../harness/run.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { sealRequests } from '../reports/requests-file.ts';
 import type { RenderInput } from '../reports/run-document.ts';
+import { scrapeReplicas } from '../stack/observability/scraper.ts';
 import { processPlatform } from '../stack/platform/process/platform.ts';
 import type { CompiledScenario } from './compile.ts';
 import { streamEngine } from './load/stream.ts';
@@ -54,6 +55,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     platform: processPlatform({ find: findToxiproxy, connect: connectToxiproxy }),
     engine: streamEngine,
     createFault,
+    metrics: scrapeReplicas(),
     directory,
     clock,
     signal,
