@@ -32,8 +32,8 @@ export interface GaugeSeries {
 
 /**
  * The readings of a gauge in [fromMs, toMs), for every replica that told it at least once in the whole run. A round in which
- * a replica was not ready is not one of its rounds: a killed replica has no queue; one that is ready and silent has one that
- * nobody saw.
+ * a replica was not ready from the question to the record is not one of its rounds: a killed replica has no queue; one that
+ * is ready and silent has one that nobody saw.
  */
 export function gaugeSeries(gauge: Gauge, events: readonly TimedEvent[], fromMs: number, toMs: number): GaugeSeries[] {
   const rounds = events.filter(event => event.type === 'sample');
@@ -47,18 +47,19 @@ export function gaugeSeries(gauge: Gauge, events: readonly TimedEvent[], fromMs:
       return {
         replica,
         readings: rounds
-          .filter(({ seenMs }) => seenMs >= fromMs && seenMs < toMs && ready(seenMs))
+          .filter(({ seenMs, atMs }) => seenMs >= fromMs && seenMs < toMs && ready(seenMs, atMs))
           .map(round => ({ atMs: round.seenMs, value: value(round.readings[replica]) })),
       };
     });
 }
 
-/** Whether a replica was ready at an instant. One of which nothing is told, as on a platform of the user's own, always is. */
-function readinessOf(replica: string, events: readonly TimedEvent[]): (atMs: number) => boolean {
+/** Whether a replica was ready all the while. One of which nothing is told, as on a platform of the user's own, always is. */
+function readinessOf(replica: string, events: readonly TimedEvent[]): (fromMs: number, toMs: number) => boolean {
   const changes = events.filter(event => event.type === 'replica').filter(event => event.replica === replica);
-  return atMs => {
-    const last = changes.findLast(change => change.atMs <= atMs);
-    return changes.length === 0 || last?.state === 'ready';
+  return (fromMs, toMs) => {
+    const before = changes.findLast(change => change.atMs <= fromMs);
+    const during = changes.some(change => change.atMs > fromMs && change.atMs <= toMs);
+    return changes.length === 0 || (before?.state === 'ready' && !during);
   };
 }
 

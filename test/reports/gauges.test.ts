@@ -102,6 +102,22 @@ test('a replica that is ready and silent keeps a gauge from passing; one that is
   expect(judged('max(queue) <= 10', [...life, ...rounds({ a: healthy, b: silent(10) })]).verdict).toBe('pass');
 });
 
+// The round at 20.5 s is recorded 4 ms later; a replica that exits in between could not have answered. Of ten rounds one may
+// be silent: the one at 22.5 s is, and a replica that was ready through 20.5 s has two.
+test('a round in which a replica exits is none of its rounds', () => {
+  const dies: Told = second => (second >= 20 && second < 23 ? null : healthy(second));
+  const window = rounds({ a: healthy, b: dies }, 30).slice(14);
+  const judge = (exitMs: number) => {
+    const life = [state('b', -1000, 'ready'), state('b', exitMs, 'exited'), state('b', 22_000, 'ready')];
+    return judged('max(queue) <= 10', [...life, ...window]);
+  };
+  expect(judge(20_502).verdict).toBe('pass');
+  expect(judge(20_600)).toMatchObject({
+    verdict: 'inconclusive',
+    reason: expect.stringContaining('in 2 of 15 rounds'),
+  });
+});
+
 const leaking =
   (perSecond: number): Told =>
   second => ({ memoryMiB: 100 + second * perSecond + (second % 5) * 0.2 });
