@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { Readings } from './metrics.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 
 /** Life of a replica, as its platform sees it. `starting` covers the cold start; `failed` is final. */
@@ -172,4 +173,22 @@ export interface LoadEngine {
    * late from its first arrival on
    */
   start(job: LoadJob, chooseZero: () => number, signal: AbortSignal): Promise<RunningLoad>;
+}
+
+/** What a {@link MetricsSource} is told. */
+export interface SamplingJob {
+  readonly stack: RunningStack;
+  readonly clock: Clock;
+  /** Time zero of the run on the clock: rounds of samples lie half-way between whole seconds from it. */
+  readonly zeroMs: number;
+  /** Takes a round: when its readings were asked for, on the clock, and what each replica told; who told nothing is missing. */
+  record(takenAtMs: number, readings: Readonly<Record<string, Readings>>): void;
+}
+
+/**
+ * Samples the metrics of a stack while a run lasts. It must never disturb the run: `start` does not wait and nothing here
+ * throws; what cannot be read is missing. Disposing ends it, bounded in time, after its last `record`.
+ */
+export interface MetricsSource {
+  start(job: SamplingJob): AsyncDisposable;
 }

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import type { Clock } from './clock.ts';
 import type { LoadSummary, ReplicaState } from './contracts.ts';
+import type { Readings } from './metrics.ts';
 import type { RunPlan } from './plan.ts';
 
 /** The phases of a run, in order. */
@@ -37,6 +38,8 @@ export type RunEvent =
       /** When it was seen, on the same scale as the event's own time, where that is earlier. */
       readonly seenMs?: number;
     }
+  /** One round of metric samples: asked for at `seenMs`, on the same scale as the event's own time; by replica. */
+  | { readonly type: 'sample'; readonly seenMs: number; readonly readings: Readonly<Record<string, Readings>> }
   | { readonly type: 'load'; readonly summary: LoadSummary }
   /** Something that makes the run's numbers meaningless; the verdict is then `invalid`. */
   | { readonly type: 'invalid'; readonly guard: string; readonly reason: string }
@@ -96,7 +99,7 @@ export function readHistory(path: string): TimedEvent[] {
   return events.map(event => ({
     ...event,
     atMs: round(event.atMs - originMs),
-    ...(event.type === 'fault' && event.seenMs !== undefined ? { seenMs: round(event.seenMs - originMs) } : {}),
+    ...('seenMs' in event && event.seenMs !== undefined ? { seenMs: round(event.seenMs - originMs) } : {}),
   }));
 }
 

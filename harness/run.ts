@@ -3,9 +3,11 @@ import type {
   FaultFactory,
   LoadEngine,
   LoadProgress,
+  MetricsSource,
   Platform,
   RunningLoad,
   RunningStack,
+  SamplingJob,
   StackObserver,
 } from './contracts.ts';
 import { messageOf } from './errors.ts';
@@ -21,6 +23,8 @@ export interface RunParts<Topology> {
   readonly platform: Platform<Topology>;
   readonly engine: LoadEngine;
   readonly createFault: FaultFactory;
+  /** Samples the stack's metrics from the warm-up to the end of the drain. @default nothing is sampled */
+  readonly metrics?: MetricsSource;
   readonly history: History;
   /** The run directory, absolute. */
   readonly directory: string;
@@ -89,6 +93,7 @@ async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningSta
   await using load = await startLoad(parts, stack);
   const { zeroMs } = load;
   history.append({ type: 'zero', inMs: zeroMs - clock.nowMs() });
+  await using _sampling = parts.metrics?.start({ stack, clock, zeroMs, record: recorder(history, clock) });
   const died = new AbortController();
   load.done.catch(error => died.abort(error));
   const signal = AbortSignal.any([parts.signal, died.signal]);
@@ -127,6 +132,13 @@ async function startLoad<Topology>(
   stack.protect(load.pid);
   onLoad?.(load);
   return load;
+}
+
+/** Writes rounds of metric samples to the history, on its own time scale. */
+function recorder(history: History, clock: Clock): SamplingJob['record'] {
+  const scale = history.nowMs() - clock.nowMs();
+  return (takenAtMs, readings) =>
+    history.append({ type: 'sample', seenMs: Number((takenAtMs + scale).toFixed(3)), readings });
 }
 
 /** Lets every fault live and waits for the end of the offered load; both also end with the signal, faults healed. */

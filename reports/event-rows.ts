@@ -3,9 +3,12 @@ import { formatMs } from '../harness/quantity.ts';
 import { rounded } from './rounding.ts';
 import type { EventRow } from './run-document.ts';
 
-/** The history as lines for people, ordered by when things were seen. */
+type TellingEvent = Exclude<TimedEvent, { readonly type: 'sample' }>;
+
+/** The history as lines for people, ordered by when things were seen. Metric samples are no lines: charts show them. */
 export function eventRows(events: readonly TimedEvent[]): EventRow[] {
   return events
+    .filter((event): event is TellingEvent => event.type !== 'sample')
     .map(event => ({
       atMs: rounded(event.type === 'fault' ? (event.seenMs ?? event.atMs) : event.atMs),
       kind: event.type,
@@ -14,7 +17,7 @@ export function eventRows(events: readonly TimedEvent[]): EventRow[] {
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-function textOf(event: TimedEvent): string {
+function textOf(event: TellingEvent): string {
   switch (event.type) {
     case 'plan':
       return `${event.plan.scenario} on ${event.plan.platform}, seed ${event.plan.seed}`;

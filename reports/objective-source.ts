@@ -53,6 +53,14 @@ export class ObjectiveSource {
     });
   }
 
+  /** The rest, as a count of 0 or more. */
+  count(): number {
+    return this.#quantity('a count such as "10"', text => {
+      if (!/^\d+(?:\.\d+)?$/.test(text)) throw new RangeError('not a count');
+      return Number(text);
+    });
+  }
+
   /** The error for a part that began at `at` (from 0). */
   error(at: number, found: string, expected: string, cause?: unknown): SquallError {
     const where = found.trim() === '' ? 'nothing' : JSON.stringify(found.trim());

@@ -1,4 +1,5 @@
 import { closest } from 'fastest-levenshtein';
+import { GAUGES, type Gauge } from './gauges.ts';
 import { ObjectiveSource } from './objective-source.ts';
 
 /** A latency of a request: time to first token, gaps between tokens, or the whole answer. */
@@ -47,10 +48,31 @@ export interface RecoveryObjective extends Limit<'ms'> {
   readonly fault: string;
 }
 
+/** `max(queue) <= 10`, `max(gpu-memory) <= 90%`: the largest reading of any replica; see `checks/gauge.ts`. */
+export interface GaugeObjective extends Limit<'' | '%'> {
+  readonly kind: 'gauge';
+  readonly gauge: Gauge;
+}
+
+/** `growth(memory) <= 10%`: from the first to the last quarter of the window; see `checks/growth.ts`. */
+export interface GrowthObjective extends Limit<'%'> {
+  readonly kind: 'growth';
+  readonly gauge: 'memory';
+}
+
 /** What an SLO asks for, parsed. */
-export type Objective = QuantileObjective | MaximumObjective | RatioObjective | ThroughputObjective | RecoveryObjective;
+export type Objective =
+  | QuantileObjective
+  | MaximumObjective
+  | RatioObjective
+  | ThroughputObjective
+  | RecoveryObjective
+  | GaugeObjective
+  | GrowthObjective;
 
 const METRICS: readonly LatencyMetric[] = ['ttft', 'itl', 'latency'];
+/** What `max` takes; a process's memory has no natural limit, its growth has. */
+const MAXIMA = [...METRICS, ...Object.keys(GAUGES).filter(gauge => gauge !== 'memory')];
 const FAILURES = ['refused', 'reset', 'connect-timeout', 'idle-timeout', 'http-status', 'truncated', 'malformed'];
 const MEASURES = [
   'p50',
@@ -64,6 +86,7 @@ const MEASURES = [
   'dropped',
   'throughput',
   'recovery',
+  'growth',
 ];
 
 /**
@@ -81,10 +104,11 @@ export function parseObjective(text: string, field: string): Objective {
     return { kind: 'quantile', percentile, metric, comparison: below(statement), limit: source.duration(), unit: 'ms' };
   }
   switch (name) {
-    case 'max': {
-      const metric = metricOf(statement);
-      return { kind: 'maximum', metric, comparison: below(statement), limit: source.duration(), unit: 'ms' };
-    }
+    case 'max':
+      return maximumOf(statement);
+    case 'growth':
+      oneOf(source, argumentAt, argument, ['memory'], 'what grows in parentheses after growth');
+      return { kind: 'growth', gauge: 'memory', comparison: below(statement), limit: source.percent(), unit: '%' };
     case 'errors': {
       const outcome = argument === null ? null : failureKind(source, argumentAt, argument);
       below(statement);
@@ -143,6 +167,17 @@ function metricOf({ source, name, argument, argumentAt }: Statement): LatencyMet
   return oneOf(source, argumentAt, argument, METRICS, `a latency in parentheses after ${name}`) as LatencyMetric;
 }
 
+function maximumOf(statement: Statement): MaximumObjective | GaugeObjective {
+  const { source, argument, argumentAt } = statement;
+  const what = oneOf(source, argumentAt, argument, MAXIMA, 'a latency or a gauge in parentheses after max');
+  const comparison = below(statement);
+  if (METRICS.includes(what as LatencyMetric))
+    return { kind: 'maximum', metric: what as LatencyMetric, comparison, limit: source.duration(), unit: 'ms' };
+  const gauge = what as Gauge;
+  const unit = GAUGES[gauge].unit === '%' ? '%' : '';
+  return { kind: 'gauge', gauge, comparison, limit: unit === '%' ? source.percent() : source.count(), unit };
+}
+
 function plain({ source, name, argument, argumentAt }: Statement): void {
   if (argument !== null) throw source.error(argumentAt, `(${argument})`, `no argument after ${name}`);
 }
@@ -175,6 +210,10 @@ function headOf(objective: Objective): string {
       return 'throughput';
     case 'recovery':
       return `recovery(${objective.fault})`;
+    case 'gauge':
+      return `max(${objective.gauge})`;
+    case 'growth':
+      return `growth(${objective.gauge})`;
   }
 }
 

@@ -136,4 +136,18 @@ export interface TimelineSeries {
   readonly dropped: readonly number[];
   /** Ready replicas at the end of the slot, by service. */
   readonly ready: Readonly<Record<string, readonly number[]>>;
+  /** What was sampled of the replicas' metrics; absent where nothing was. */
+  readonly metrics?: MetricSeries;
+}
+
+/** Gauges of the inference engines in each slot, the largest sample of it; null where none told it. */
+export interface MetricSeries {
+  /** Requests waiting, on the replica with most of them and on all together; and those in a batch, on all. */
+  readonly waitingMost: readonly (number | null)[];
+  readonly waiting: readonly (number | null)[];
+  readonly running: readonly (number | null)[];
+  /** In percent, of the replica with the most. */
+  readonly gpuPercent: readonly (number | null)[];
+  readonly kvCachePercent: readonly (number | null)[];
+  readonly gpuMemoryPercent: readonly (number | null)[];
 }

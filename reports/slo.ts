@@ -2,6 +2,8 @@ import { messageOf } from '../harness/errors.ts';
 import type { SloPlan } from '../harness/plan.ts';
 import { requestsIn, type Window } from '../harness/windows.ts';
 import type { Check, Evidence, Finding, RunFacts } from './check.ts';
+import { checkGauge } from './checks/gauge.ts';
+import { checkGrowth } from './checks/growth.ts';
 import { checkMaximum } from './checks/maximum.ts';
 import { checkQuantile } from './checks/quantile.ts';
 import { checkRatio } from './checks/ratio.ts';
@@ -23,6 +25,8 @@ export const CHECKS: Checks = {
   ratio: checkRatio,
   throughput: checkThroughput,
   recovery: checkRecovery,
+  gauge: checkGauge,
+  growth: checkGrowth,
 };
 
 /**

@@ -1,5 +1,6 @@
 import type { TimedEvent } from '../harness/history.ts';
 import { isFailure, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../harness/requests.ts';
+import { metricSeries } from './metric-series.ts';
 import { rounded } from './rounding.ts';
 import type { TimelineSeries } from './run-document.ts';
 import { valueSamples } from './samples.ts';
@@ -28,6 +29,7 @@ export function timelineOf(
   const perSecond = (counted: (record: RequestRecord) => boolean) =>
     slots.map(slot => rounded((slot.filter(counted).length * 1000) / slotMs));
   const [ttftP50Ms, ttftP90Ms, ttftP99Ms] = quantiles(timeToFirstTokenMs, [0.5, 0.9, 0.99]);
+  const metrics = metricSeries(events, count, slotMs);
   const [latencyP50Ms, latencyP99Ms] = quantiles(latencyMs, [0.5, 0.99]);
   return {
     slotMs,
@@ -41,6 +43,7 @@ export function timelineOf(
     failed: perSecond(isFailure),
     dropped: perSecond(record => record.outcome === 'dropped'),
     ready: readyReplicas(events, count, slotMs),
+    ...(metrics ? { metrics } : {}),
   };
 }
 

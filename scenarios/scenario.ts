@@ -72,7 +72,9 @@ const anyFault = z.discriminatedUnion('kind', faults as unknown as [(typeof faul
 const slo = z.strictObject({
   name: z.string().min(1),
   window: z.string().default('whole').describe('baseline, whole, load:<stage>, fault:<id> or recovery:<id>'),
-  objective: z.string().describe('for example "p99(ttft) <= 800 ms", "errors <= 1%", "recovery(kill) <= 10 s"'),
+  objective: z
+    .string()
+    .describe('for example "p99(ttft) <= 800 ms", "errors <= 1%", "recovery(kill) <= 10 s", "max(queue) <= 10"'),
 });
 
 const proof = z.strictObject({

@@ -5,7 +5,8 @@ const MOST_SLOTS = 600;
 
 /**
  * Joins neighbouring slots until at most 600 remain, so that the report of a long soak stays small. Nothing bad is averaged
- * away: a joined slot keeps the worst latency and the fewest ready replicas; rates become means.
+ * away: a joined slot keeps the worst latency, the fewest ready replicas and the fullest
+ * queue; rates become means.
  */
 export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
   const factor = Math.ceil(timeline.offered.length / MOST_SLOTS);
@@ -18,6 +19,7 @@ export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
     const seen = group.filter(value => value !== null);
     return seen.length === 0 ? null : Math.max(...seen);
   };
+  const { metrics } = timeline;
   const mean = (group: readonly number[]) => group.reduce((sum, value) => sum + value, 0) / group.length;
   return {
     slotMs: timeline.slotMs * factor,
@@ -33,5 +35,15 @@ export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
     ready: Object.fromEntries(
       Object.entries(timeline.ready).map(([service, counts]) => [service, join(counts, group => Math.min(...group))]),
     ),
+    ...(metrics && {
+      metrics: {
+        waitingMost: join(metrics.waitingMost, worst),
+        waiting: join(metrics.waiting, worst),
+        running: join(metrics.running, worst),
+        gpuPercent: join(metrics.gpuPercent, worst),
+        kvCachePercent: join(metrics.kvCachePercent, worst),
+        gpuMemoryPercent: join(metrics.gpuMemoryPercent, worst),
+      },
+    }),
   };
 }

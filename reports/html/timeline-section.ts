@@ -1,12 +1,13 @@
 import type { RenderInput, TimelineSeries } from '../run-document.ts';
 import { type Chart, type ChartLimit, type ChartSeries, drawChart, type TimeAxis } from './chart.ts';
+import { type ChartLimits, chartLimits } from './chart-limits.ts';
 import { linearScale, scaleFor } from './chart-scale.ts';
 import { faultBands } from './fault-bands.ts';
 import { quantity } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
-import { readObjective } from './read-objective.ts';
+import { metricCharts } from './metric-charts.ts';
 import { thinTimeline } from './thin-timeline.ts';
-import { timelineTable } from './timeline-table.ts';
+import { FIRST_SERVICE_COLUMN, timelineTable } from './timeline-table.ts';
 
 /** The charts over one time axis, and under them the same figures as a table, which is also what the crosshair reads. */
 export function timelineSection(input: RenderInput): Html {
@@ -17,18 +18,24 @@ export function timelineSection(input: RenderInput): Html {
   const lastMs = Math.max(...input.document.faults.flatMap(fault => [fault.bitAtMs ?? 0, fault.healedAtMs ?? 0]), 0);
   const endMs = Math.max(drivenMs, lastMs);
   const axis: TimeAxis = { slotMs: timeline.slotMs, endMs, bands: faultBands(input.document.faults, endMs) };
-  const limits = ttftLimits(input);
-  const charts = [ttftChart(timeline, limits), rateChart(timeline), replicaChart(timeline)].filter(c => c !== null);
+  const limits = chartLimits(input);
+  const charts = [
+    ttftChart(timeline, limits.ttft),
+    rateChart(timeline),
+    ...metricCharts(timeline, limits),
+    replicaChart(timeline),
+  ].filter(chart => chart !== null);
   const joined = timeline.slotMs > input.timeline.slotMs;
   return html`<p class="hint">Time runs from the start of driving. Shaded: a fault was seen to act; dashed line: it was injected.
-Each point covers ${quantity(timeline.slotMs, 'ms')}${joined ? ': the worst latency, the mean rate and the fewest replicas in it' : ''}.
+Each point covers ${quantity(timeline.slotMs, 'ms')}${joined ? ': the worst latency, the mean rate, the fullest queue and the fewest replicas in it' : ''}.
 <span class="scripted" hidden>Point at a chart, or focus it and use the arrow keys, for the figures of an instant.</span></p>
 ${charts.map(chart => figure(chart, axis, limits))}
 ${timelineTable(timeline, axis)}`;
 }
 
-function figure(chart: Chart, axis: TimeAxis, limits: readonly ChartLimit[]): Html {
-  const hidden = chart.id === 'ttft' ? limits.filter(limit => !chart.limits.includes(limit)) : [];
+function figure(chart: Chart, axis: TimeAxis, limits: ChartLimits): Html {
+  const own = chart.id === 'ttft' ? limits.ttft : chart.id === 'queue' ? limits.queue : [];
+  const hidden = own.filter(limit => !chart.limits.includes(limit));
   return html`<figure id="chart-${chart.id}">
 <figcaption><h3>${chart.title} <small>${chart.note}</small></h3>
 <ul class="legend">${chart.series.map(series => html`<li data-column="${series.column}">${sample(series)}<span>${series.name}</span></li>`)}${chart.limits.map(limit => html`<li>${limitSample()}<span>${limit.label}</span></li>`)}${hidden.map(limit => html`<li><span>${limit.label} (above this chart)</span></li>`)}</ul></figcaption>
@@ -89,7 +96,6 @@ function rateChart(timeline: TimelineSeries): Chart {
   };
 }
 
-const FIRST_SERVICE_COLUMN = 10;
 const LOOKS = [1, 2, 3, 7];
 
 function replicaChart(timeline: TimelineSeries): Chart | null {
@@ -112,19 +118,6 @@ function replicaChart(timeline: TimelineSeries): Chart | null {
     limits: [],
     format: value => quantity(value, ''),
   };
-}
-
-/** The SLOs on a quantile or the maximum of the time to first token, each over the window it is asserted on. */
-function ttftLimits({ document }: RenderInput): ChartLimit[] {
-  return document.slos.flatMap(slo => {
-    const objective = readObjective(slo.objective);
-    const window = document.windows.find(({ name }) => name === slo.window);
-    if (!window || (objective?.kind !== 'quantile' && objective?.kind !== 'maximum')) return [];
-    if (objective.metric !== 'ttft') return [];
-    const value = objective.limit;
-    const label = `${objective.kind === 'maximum' ? 'max' : `P${objective.percentile}`} objective ${quantity(value, 'ms')}, ${slo.window}`;
-    return [{ label, value, fromMs: window.fromMs, toMs: window.toMs }];
-  });
 }
 
 function sums(left: readonly number[], right: readonly number[]): number[] {

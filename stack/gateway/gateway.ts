@@ -99,7 +99,9 @@ export class Gateway implements AsyncDisposable {
     const trace = joinTrace(request.headers.traceparent as string | undefined, this.#ids);
     const receivedMs = this.#options.clock.nowMs();
     const exchange = new Exchange(request, response, route ? path : 'other', trace, receivedMs, this.#lifecycle);
-    this.metrics.inFlight.inc();
+    // A scrape would otherwise always find itself.
+    const quiet = route?.quiet === true;
+    if (!quiet) this.metrics.inFlight.inc();
     try {
       for (const stage of stagesFor(route, request.method)) {
         const pending = stage(exchange);
@@ -108,8 +110,8 @@ export class Gateway implements AsyncDisposable {
     } catch (thrown) {
       this.#answerError(exchange, thrown);
     }
-    this.metrics.inFlight.dec();
-    this.#finish(exchange, route?.quiet === true);
+    if (!quiet) this.metrics.inFlight.dec();
+    this.#finish(exchange, quiet);
   }
 
   #finish(exchange: Exchange, quiet: boolean): void {

@@ -26,10 +26,11 @@ const REQUEST_TOKENS = [1, 2, 5]
   .flatMap(n => [1, 10, 100, 1000, 10_000].map(decade => n * decade))
   .sort((a, b) => a - b);
 
-/** The metrics of one engine under vLLM's V1 names, and of its GPU under DCGM's. */
+/** The metrics of one engine under vLLM's V1 names, of its GPU under DCGM's, and the memory of its process. */
 export class Metrics {
   readonly #engine = new Registry();
   readonly #gpu: Registry;
+  readonly #process = new Registry();
   readonly #vllm: ReturnType<typeof vllmMetrics>;
 
   /**
@@ -40,13 +41,22 @@ export class Metrics {
     this.#engine.setDefaultLabels({ model_name: config.model, engine: '0' });
     this.#vllm = vllmMetrics(this.#engine, engine, config.maxModelLen);
     this.#gpu = gpuMetrics({ config, engine, gpu, loadedShare, nowMs });
+    new Gauge({
+      name: 'process_resident_memory_bytes',
+      help: 'Resident memory of the simulator itself, not of the GPU',
+      registers: [this.#process],
+      collect() {
+        this.set(process.memoryUsage.rss());
+      },
+    });
   }
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
   /** All metrics in the Prometheus text format. */
   async text(): Promise<string> {
-    return `${await this.#engine.metrics()}\n${await this.#gpu.metrics()}`;
+    const texts = await Promise.all([this.#engine, this.#gpu, this.#process].map(registry => registry.metrics()));
+    return texts.join('\n');
   }
 
   stepStarted(step: Step): void {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readHistory } from '../../harness/history.ts';
 import type { RunDocument } from '../../reports/run-document.ts';
 import {
   answers,
@@ -49,6 +50,16 @@ describe('a run', () => {
     expect(windows.baseline!.ttftMs.p50).toBeLessThan(280);
     expect(processesOf(document.id)).toEqual([]);
 
+    // Two rounds before time zero and eleven after it; a busy machine loses some, but none is made up.
+    const samples = readHistory(join(run.directory, 'events.ndjson')).filter(event => event.type === 'sample');
+    const rounds = samples.filter(({ seenMs }) => seenMs >= 0 && seenMs < 11_000).length;
+    expect(rounds).toBeGreaterThanOrEqual(5);
+    expect(rounds).toBeLessThanOrEqual(12);
+    expect(samples[0]!.seenMs).toBeLessThan(0);
+    const names = new Set(samples.flatMap(({ readings }) => Object.keys(readings)));
+    expect([...names].sort()).toEqual(['gateway-1', 'inference-1', 'inference-2']);
+    expect(readFileSync(join(run.directory, 'report.html'), 'utf8')).toContain('id="chart-queue"');
+
     const before = hashes(run.directory);
     const recheck = await squall(['recheck', run.directory, '--json']);
     expect(recheck.code).toBe(0);
@@ -61,10 +72,15 @@ describe('a run', () => {
   it('fails with exit 1 when an SLO does not hold', async () => {
     using out = temporaryFolder();
     const objective = 'slos.the slow link shows.objective=p90(ttft) <= 100 ms';
-    const { code, stdout } = await squall(['run', SMALL, '--out', out.path, '--json', '--set', objective]);
+    // Judged on what the engines told: their weights alone take more of the memory than that.
+    const gauge = 'slos.errors stay rare.objective=max(gpu-memory) <= 1%';
+    const set = ['--set', objective, '--set', gauge];
+    const { code, stdout } = await squall(['run', SMALL, '--out', out.path, '--json', ...set]);
     const document = JSON.parse(stdout) as RunDocument;
     expect({ code, verdict: document.verdict }).toEqual({ code: 1, verdict: 'fail' });
-    expect(document.slos.filter(slo => slo.verdict === 'fail').map(slo => slo.name)).toEqual(['the slow link shows']);
+    const failed = document.slos.filter(slo => slo.verdict === 'fail');
+    expect(failed.map(slo => slo.name)).toEqual(['errors stay rare', 'the slow link shows']);
+    expect(failed[0]).toMatchObject({ unit: '%', reason: expect.stringMatching(/The largest of \d+ readings/) });
   });
 
   it('is invalid with exit 2 when a fault never bites', async () => {

@@ -34,6 +34,16 @@ test('events come back on the run time line: zero is where driving starts', asyn
   ]);
 });
 
+test('samples are told by when they were asked for, on the run time line', async () => {
+  const clock = new FakeClock(100);
+  const sample = (seenMs: number): RunEvent => ({ type: 'sample', seenMs, readings: { 'inference-1': { queue: 3 } } });
+  using history = openHistory(path, clock);
+  history.append({ type: 'zero', inMs: 400 });
+  await clock.advance(905);
+  history.append(sample(900));
+  expect(readHistory(path)[1]).toEqual({ atMs: 505, ...sample(500) });
+});
+
 test('a run that never came to drive keeps its opening as origin', async () => {
   const clock = new FakeClock(77);
   using history = openHistory(path, clock);

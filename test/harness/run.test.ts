@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
-import type { Fault, LoadEngine, LoadJob, Platform, RunningStack } from '../../harness/contracts.ts';
+import type { Fault, LoadEngine, LoadJob, MetricsSource, Platform, RunningStack } from '../../harness/contracts.ts';
 import { openHistory, readHistory, type TimedEvent } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { type RunParts, run } from '../../harness/run.ts';
@@ -115,6 +115,23 @@ function fakeFault(journal: Journal, change: Partial<Fault> = {}): Fault {
     heal: async () => void journal.push('heal'),
     healed: step('healed'),
     ...change,
+  };
+}
+
+/** Records a round at once, and one as the last thing it does. */
+function fakeMetrics(journal: Journal): MetricsSource {
+  return {
+    start({ stack, clock, record, zeroMs }) {
+      journal.push(`sampling ${stack.entries}`);
+      const round = (atMs: number) => record(atMs, { 'inference-1': { queue: Math.round(zeroMs - atMs) } });
+      round(clock.nowMs());
+      return {
+        async [Symbol.asyncDispose]() {
+          round(zeroMs + 5);
+          journal.push('sampling ended');
+        },
+      };
+    },
   };
 }
 
@@ -245,6 +262,27 @@ describe('a run', () => {
     expect(journal).toEqual(['up', 'protect 77', 'inject', 'bites', 'heal', 'healed', 'load stopped', 'down']);
     const events = readHistory(join(directory, 'events.ndjson'));
     expect(events.find(e => e.type === 'crashed')).toMatchObject({ reason: 'generator died' });
+  });
+
+  it('samples metrics from before the warm-up until after the load, while the stack is up, on its own time scale', async () => {
+    const events = await drive({ metrics: fakeMetrics(journal) });
+    expect(journal.slice(0, 3)).toEqual(['up', 'protect 77', 'sampling http://127.0.0.1:1']);
+    expect(journal.slice(-3)).toEqual(['load stopped', 'sampling ended', 'down']);
+    const samples = events.filter(e => e.type === 'sample');
+    expect(samples).toHaveLength(2);
+    // The first was taken 1100 ms before time zero, as its reading tells; the last says 5 ms after, whenever it was written.
+    for (const { seenMs, readings } of samples)
+      expect(Math.abs(seenMs + readings['inference-1']!.queue!)).toBeLessThan(2);
+    expect(samples[1]!.seenMs).toBeCloseTo(5, 0);
+    expect(samples[1]!.atMs).toBeGreaterThanOrEqual(DRIVE_MS - 1);
+  });
+
+  it.each([
+    ['the generator dies', { engine: () => fakeLoad([], { dies: new Error('generator died') }) }],
+    ['the warm-up fails', { engine: () => fakeLoad([], { warmUp: { completed: 0, failed: 9 } }) }],
+  ])('ends sampling before the stack goes down when %s', async (_name, { engine }) => {
+    await drive({ metrics: fakeMetrics(journal), engine: engine() }).catch(() => {});
+    expect(journal.slice(-2)).toEqual(['sampling ended', 'down']);
   });
 
   it('records why a stack did not come up', async () => {

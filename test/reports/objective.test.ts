@@ -36,6 +36,9 @@ test.each<[string, Objective]>([
     'recovery(node-1.kill) <= 10 s',
     { kind: 'recovery', fault: 'node-1.kill', comparison: '<=', limit: 10_000, unit: 'ms' },
   ],
+  ['max(queue) <= 10', { kind: 'gauge', gauge: 'queue', comparison: '<=', limit: 10, unit: '' }],
+  ['max( gpu-memory ) < 90 %', { kind: 'gauge', gauge: 'gpu-memory', comparison: '<', limit: 90, unit: '%' }],
+  ['growth(memory) <= 10%', { kind: 'growth', gauge: 'memory', comparison: '<=', limit: 10, unit: '%' }],
 ])('reads %s', (text, expected) => {
   expect(parseObjective(text, 'slos[0].objective')).toEqual(expected);
 });
@@ -67,6 +70,16 @@ test.each([
   ['throughput >= -1/s', 'expected a rate'],
   ['recovery <= 10 s', 'the id of a fault in parentheses'],
   ['recovery() <= 10 s', 'the id of a fault in parentheses'],
+  ['max(queu) <= 10', 'the nearest is queue'],
+  ['max(queue) <= 10%', 'found "10%" at character 15, expected a count such as "10"'],
+  ['max(queue) <= 10 ms', 'expected a count'],
+  ['max(queue) <= -1', 'expected a count'],
+  ['max(queue) >= 10', 'expected <= or <'],
+  ['max(gpu-memory) <= 90', 'expected a percentage'],
+  ['max(memory) <= 90', 'expected a latency or a gauge in parentheses after max: ttft'],
+  ['p99(queue) <= 10', 'expected a latency in parentheses after p99'],
+  ['growth(queue) <= 10%', 'what grows in parentheses after growth: memory'],
+  ['growth <= 10%', 'what grows in parentheses after growth'],
 ])('refuses "%s" and says why', (text, message) => {
   let thrown: unknown;
   try {
@@ -93,6 +106,9 @@ test('what is written is read back the same, whatever the objective', () => {
       { kind: 'ratio', measure: 'errors', outcome: random.pick([null, 'reset', 'http-429']), ...down, unit: '%' },
       { kind: 'ratio', measure: 'availability', outcome: null, ...up, unit: '%' },
       { kind: 'throughput', ...up, unit: '/s' },
+      { kind: 'gauge', gauge: random.pick(['queue', 'running', 'in-flight']), ...down, unit: '' },
+      { kind: 'gauge', gauge: random.pick(['kv-cache', 'gpu', 'gpu-memory']), ...down, unit: '%' },
+      { kind: 'growth', gauge: 'memory', ...down, unit: '%' },
       { kind: 'recovery', fault: random.pick(['kill', 'slow link', 'ä→b']), ...down, unit: 'ms' },
     ]);
     expect(parseObjective(formatObjective(objective), 'x')).toEqual(objective);

@@ -128,6 +128,25 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     expect(await tip.isVisible()).toBe(false);
   });
 
+  it('draws sampled metrics on the same axis, with the same crosshair and their columns of the table', async () => {
+    await using report = await open('measured', 390);
+    const plot = report.page.locator('#chart-queue .plot');
+    await report.page.keyboard.press('Tab');
+    await plot.focus();
+    await report.page.keyboard.press('Home');
+    for (let press = 0; press < 27; press += 1) await report.page.keyboard.press('ArrowRight');
+    // At 27 s: 2 + (27·5 mod 7) wait on the fullest replica, 3 + (27·9 mod 12) on all.
+    const words = await plot.getAttribute('aria-valuetext');
+    expect(words).toMatch(/^27\.0\ss: running, all \d+, waiting, all 6, waiting, fullest replica 4; acting: kill$/);
+    expect(await report.page.locator('.crosshair:visible').count()).toBe(5);
+    const engines = report.page.locator('#chart-engines .plot');
+    expect(await engines.getAttribute('aria-valuetext')).toMatch(/GPU busy [\d.]+\s%, KV cache [\d.]+\s%, GPU memory/);
+    const legend = await report.page.locator('#chart-queue .legend').textContent();
+    expect(legend).toContain('fullest objective 10, fault:kill');
+    expect(legend).toContain('fullest objective 500, whole (above this chart)');
+    expect(await report.page.locator('#chart-engines .legend').textContent()).toContain('gpu-memory objective 90');
+  });
+
   it('tells the figures of an instant to the pointer', async () => {
     await using report = await open('failing', 1440);
     await report.page.locator('#chart-rate .plot').hover({ position: { x: 700, y: 100 } });

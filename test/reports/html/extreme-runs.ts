@@ -1,5 +1,6 @@
 import type { RenderInput } from '../../../reports/run-document.ts';
 import { changed, passingRun } from './fixture.ts';
+import { measuredRun } from './measured-run.ts';
 
 /** A text that would break out of text, of an attribute, of a comment and of a script. */
 export const HOSTILE = `<script>document.title='broken'</script>"'><img src=x onerror="document.title='broken'">&amp;-->`;
@@ -30,7 +31,7 @@ export function hostileRun(): RenderInput {
 
 /** Ten hours, every second of it, and more events than a page should hold. */
 export function longRun(): RenderInput {
-  const run = passingRun();
+  const run = measuredRun();
   const seconds = 36_000;
   const repeat = <T>(values: readonly T[]) =>
     Array.from({ length: seconds }, (_, second) => values[second % values.length]!);
@@ -56,6 +57,14 @@ export function longRun(): RenderInput {
         failed: repeat(timeline.failed),
         dropped: repeat(timeline.dropped),
         ready: { gateway: repeat(timeline.ready.gateway!), inference: repeat(timeline.ready.inference!) },
+        metrics: {
+          waitingMost: repeat(timeline.metrics!.waitingMost),
+          waiting: repeat(timeline.metrics!.waiting),
+          running: repeat(timeline.metrics!.running),
+          gpuPercent: repeat(timeline.metrics!.gpuPercent),
+          kvCachePercent: repeat(timeline.metrics!.kvCachePercent),
+          gpuMemoryPercent: repeat(timeline.metrics!.gpuMemoryPercent),
+        },
       },
     },
   );

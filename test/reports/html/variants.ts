@@ -1,6 +1,7 @@
 import type { RenderInput, TimelineSeries } from '../../../reports/run-document.ts';
 import { hostileRun, longRun } from './extreme-runs.ts';
 import { changed, passingRun } from './fixture.ts';
+import { measuredRun } from './measured-run.ts';
 
 const NO_SAMPLES: TimelineSeries = {
   slotMs: 1000,
@@ -271,6 +272,7 @@ export function invalidRun(): RenderInput {
 /** Every variant by name. */
 export const VARIANTS: Readonly<Record<string, () => RenderInput>> = {
   passing: passingRun,
+  measured: measuredRun,
   failing: failingRun,
   interrupted: interruptedRun,
   aborted: abortedRun,

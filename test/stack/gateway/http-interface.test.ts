@@ -135,5 +135,5 @@ test('requests and attempts are counted', async () => {
   await (await chat(gateway, { headers: { authorization } })).text();
   expect(await metric(gateway, 'gateway_requests_total', labels)).toBe(before + 1);
   expect(await metric(gateway, 'gateway_upstream_requests_total', 'upstream="one",outcome="2xx"')).toBe(before + 1);
-  expect(await metric(gateway, 'gateway_requests_in_flight')).toBe(1);
+  expect(await metric(gateway, 'gateway_requests_in_flight')).toBe(0);
 });

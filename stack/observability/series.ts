@@ -1,0 +1,46 @@
+import type { Metric, Readings } from '../../harness/metrics.ts';
+
+/** How a reading is made from the series of one name. */
+interface KeptSeries {
+  readonly metric: Metric;
+  /** What several series of one replica become: engines, GPUs, upstreams, reasons. */
+  readonly fold: 'sum' | 'max';
+  /** Multiplies the exposed value. */
+  readonly factor?: number;
+  readonly decimals?: number;
+}
+
+/** The series that are kept, by their names: vLLM V1's, those of NVIDIA's dcgm-exporter, the gateway's, and every process's. */
+export const KEPT_SERIES: Readonly<Record<string, KeptSeries>> = {
+  'vllm:num_requests_waiting': { metric: 'queue', fold: 'sum' },
+  'vllm:num_requests_running': { metric: 'running', fold: 'sum' },
+  'vllm:kv_cache_usage_perc': { metric: 'kvRatio', fold: 'max', decimals: 4 },
+  'vllm:num_preemptions_total': { metric: 'preemptions', fold: 'sum' },
+  DCGM_FI_DEV_GPU_UTIL: { metric: 'gpuPercent', fold: 'max', decimals: 1 },
+  DCGM_FI_DEV_FB_USED: { metric: 'gpuUsedMiB', fold: 'sum' },
+  DCGM_FI_DEV_FB_FREE: { metric: 'gpuFreeMiB', fold: 'sum' },
+  gateway_requests_in_flight: { metric: 'inFlight', fold: 'sum' },
+  gateway_retries_total: { metric: 'retries', fold: 'sum' },
+  gateway_ejections_total: { metric: 'ejections', fold: 'sum' },
+  process_resident_memory_bytes: { metric: 'memoryMiB', fold: 'max', factor: 2 ** -20, decimals: 2 },
+};
+
+/** Whether a series is kept. */
+export function isKept(name: string): boolean {
+  return Object.hasOwn(KEPT_SERIES, name);
+}
+
+/** Folds the kept series of one replica at one instant to its readings; what was not told is missing. */
+export function readingsOf(samples: Iterable<{ readonly name: string; readonly value: number }>): Readings {
+  const readings: { -readonly [M in Metric]?: number } = {};
+  for (const { name, value } of samples) {
+    const series = isKept(name) ? KEPT_SERIES[name] : undefined;
+    if (!series) continue;
+    const { metric, fold, factor = 1, decimals = 3 } = series;
+    const before = readings[metric];
+    const now = value * factor;
+    const folded = before === undefined ? now : fold === 'sum' ? before + now : Math.max(before, now);
+    readings[metric] = Number(folded.toFixed(decimals));
+  }
+  return readings;
+}

@@ -1,0 +1,57 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { expect, test } from 'vitest';
+import { parseExposition } from '../../../stack/observability/exposition.ts';
+import { readingsOf } from '../../../stack/observability/series.ts';
+
+const all = () => true;
+
+test.each([
+  ['up 1', 1],
+  ['up{} 1', 1],
+  ['up{a="b"} 2.5e3 1700000000000', 2500],
+  ['up{a="}",b="\\"} 9",c="\\\\"} 3', 3],
+  ['up{a="1",} 4\r', 4],
+  ['up\t-5', -5],
+  ['up_total{a="b"} 6 # {trace_id="x"} 0.1', 6],
+])('%s is read', (line, value) => {
+  expect(parseExposition(`# HELP up text 99\n# TYPE up gauge\n\n${line}\n`, all).map(s => s.value)).toEqual([value]);
+});
+
+test.each(['up NaN', 'up +Inf', 'up', 'up{', 'up{a="b} 1', '{a="b"} 1', '# up 1', ' up 1'])(
+  '%j yields no sample and no error',
+  line => expect(parseExposition(line, all)).toEqual([]),
+);
+
+// prom-client writes the format; what it writes is read back to the same values, hostile labels included.
+test('reads what prom-client writes', async () => {
+  const registry = new Registry();
+  const registers = [registry];
+  const gauge = new Gauge({ name: 'g', help: 'a\nb', labelNames: ['l'], registers });
+  const labels = ['plain', 'a"b', 'a\\b', 'a\nb', '} 7', 'ä{', ','];
+  for (const [index, l] of labels.entries()) gauge.set({ l }, index + 0.5);
+  new Counter({ name: 'c_total', help: 'c', registers }).inc(1e21);
+  new Histogram({ name: 'h', help: 'h', buckets: [1, 2], registers }).observe(1.5);
+  const read = parseExposition(await registry.metrics(), all);
+  expect(read.filter(({ name }) => name === 'g').map(({ value }) => value)).toEqual(labels.map((_, i) => i + 0.5));
+  expect(read.find(({ name }) => name === 'c_total')?.value).toBe(1e21);
+  expect(read.filter(({ name }) => name === 'h_bucket').map(({ value }) => value)).toEqual([0, 1, 1]);
+});
+
+test('reads only what is wanted', () => {
+  const text = 'a 1\nab 2\na_b 3\na{x="y"} 4\n';
+  expect(parseExposition(text, name => name === 'a').map(({ value }) => value)).toEqual([1, 4]);
+});
+
+test('readings are sums or maxima over engines, GPUs and reasons, in declared units', () => {
+  const samples = [
+    { name: 'vllm:num_requests_waiting', value: 3 },
+    { name: 'vllm:num_requests_waiting', value: 4 },
+    { name: 'vllm:kv_cache_usage_perc', value: 0.25 },
+    { name: 'vllm:kv_cache_usage_perc', value: 0.123456 },
+    { name: 'gateway_retries_total', value: 0 },
+    { name: 'process_resident_memory_bytes', value: 100 * 2 ** 20 },
+    { name: 'nodejs_heap_size_total_bytes', value: 5 },
+    { name: 'toString', value: 5 },
+  ];
+  expect(readingsOf(samples)).toEqual({ queue: 7, kvRatio: 0.25, retries: 0, memoryMiB: 100 });
+});

@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../harness/clock.ts';
+import type { Readings } from '../../../harness/metrics.ts';
+import { prometheusOptionsSchema } from '../../../stack/observability/options.ts';
+import { renderPrometheus } from '../../../stack/observability/prometheus.ts';
+import { readSamples } from '../../../stack/observability/query-range.ts';
+import { scrapeReplicas } from '../../../stack/observability/scraper.ts';
+import { chat, type GatewayProcess, startGateway } from '../gateway/fixtures/gateway-process.ts';
+import { type Replica, startReplica, until } from '../inference/replica.ts';
+import { replicaAt, stackOf } from './replicas.ts';
+import { noPrometheus, startPrometheus, temporaryFolder, writeAll } from './tools.ts';
+
+const NEVER = new AbortController().signal;
+/** A minute of life is a second here: an alert that must last a minute needs five evaluations of 200 ms. */
+const TIME_SCALE = 60;
+const options = prometheusOptionsSchema.parse({ scrapeEveryMs: 200 });
+const hostOf = ({ url }: { url: string }) => url.slice('http://'.length);
+
+describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''}`, () => {
+  let gateway: GatewayProcess;
+  let busy: Replica;
+  let calm: Replica;
+  let prometheus: Awaited<ReturnType<typeof startPrometheus>>;
+  const folder = temporaryFolder();
+  const load = new AbortController();
+
+  beforeAll(async () => {
+    // One sequence at a time: whatever comes beside it waits.
+    busy = await startReplica({ name: 'inference-1', model: 'tiny', maxBatch: 1, timeScale: 1000 });
+    calm = await startReplica({ name: 'inference-2', model: 'calm', timeScale: 1000 });
+    gateway = await startGateway({
+      name: 'gateway-1',
+      upstreams: [{ name: 'inference-1', url: busy.url }],
+      retries: 'off',
+      timeouts: { unstreamedFirstByteMs: 60_000, firstByteMs: 60_000 },
+    });
+    const targets = [
+      { name: 'gateway-1', service: 'gateway', address: hostOf(gateway) },
+      { name: 'inference-1', service: 'inference', address: hostOf(busy) },
+      { name: 'inference-2', service: 'inference', address: hostOf(calm) },
+    ];
+    writeAll(folder.path, { ...renderPrometheus(options, targets, TIME_SCALE) });
+    prometheus = await startPrometheus(options, folder.path);
+  }, 60_000);
+
+  afterAll(async () => {
+    load.abort();
+    await prometheus?.[Symbol.asyncDispose]();
+    await gateway?.[Symbol.asyncDispose]();
+    await busy?.[Symbol.asyncDispose]();
+    await calm?.[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  async function ask<Data>(path: string): Promise<Data> {
+    const answer = (await (await fetch(`${prometheus.url}/api/v1/${path}`)).json()) as { data: Data };
+    return answer.data;
+  }
+
+  /** The series of an instant query, as `labels → value`. */
+  async function query(expression: string): Promise<{ metric: Record<string, string>; value: number }[]> {
+    type Result = { result: { metric: Record<string, string>; value: [number, string] }[] };
+    const { result } = await ask<Result>(`query?query=${encodeURIComponent(expression)}`);
+    return result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
+  }
+
+  type Alert = { labels: Record<string, string>; state: string };
+  const alerts = async () => (await ask<{ alerts: Alert[] }>('alerts')).alerts;
+  const stateOf = async (name: string) =>
+    (await alerts()).filter(({ labels }) => labels.alertname === name).map(({ state }) => state);
+
+  /** One request at a time until the load ends; answers of 200 tokens at some 5 ms each. */
+  async function client(): Promise<void> {
+    while (!load.signal.aborted)
+      await chat(gateway, { stream: true, signal: load.signal })
+        .then(response => response.text())
+        .catch(() => {});
+  }
+
+  it('finds every target up, and records the rules', async () => {
+    await until(async () => (await query('up == 1')).length === 3, 10_000);
+    const { activeTargets } = await ask<{ activeTargets: { health: string; labels: Record<string, string> }[] }>(
+      'targets',
+    );
+    expect(activeTargets.map(({ labels }) => `${labels.job}/${labels.replica}`).sort()).toEqual([
+      'gateway/gateway-1',
+      'inference/inference-1',
+      'inference/inference-2',
+    ]);
+    const recorded = [
+      'model:vllm_requests_waiting:sum',
+      'job:gateway_requests:rate',
+      'job:gateway_errors:ratio',
+      'job:gateway_time_to_first_byte_seconds:p99',
+      'model:vllm_time_to_first_token_seconds:p99',
+      'gpu:memory_used:ratio',
+    ];
+    // A counter that is born with its first request shows no increase before its second.
+    const nothing = async (name: string) => {
+      await (await chat(gateway, { stream: true })).text();
+      return (await query(`${name} >= 0`)).length === 0;
+    };
+    for (const name of recorded)
+      await until(async () => !(await nothing(name)), 10_000).catch(() => {
+        throw new Error(`${name} was never recorded`);
+      });
+    expect((await query('gpu:memory_used:ratio')).every(({ value }) => value > 0 && value < 0.9)).toBe(true);
+    const { groups } = await ask<{ groups: { rules: { name: string; health: string }[] }[] }>('rules');
+    const rules = groups.flatMap(group => group.rules);
+    expect(rules).toHaveLength(17);
+    expect(rules.filter(({ health }) => health === 'err')).toEqual([]);
+    expect(await alerts()).toEqual([]);
+  });
+
+  // 15 clients, one place: 14 wait, more than 10, and fewer than 500. The calm engine does the same work less and is no alert.
+  it('sees an alert pend, fire and end with its cause, on the engine that has it alone', async () => {
+    const clients = Array.from({ length: 15 }, client);
+    await until(async () => (await stateOf('QueueLong')).includes('firing'), 15_000);
+    const firing = (await alerts()).filter(({ labels }) => labels.alertname?.startsWith('Queue'));
+    expect(firing.map(({ labels }) => [labels.alertname, labels.model_name, labels.severity])).toEqual([
+      ['QueueLong', 'tiny', 'warning'],
+    ]);
+    load.abort();
+    await Promise.all(clients);
+    await until(async () => (await stateOf('QueueLong')).length === 0, 10_000);
+    // What Prometheus stored of it: first it was pending, for the second that a minute is here.
+    type Stored = { result: { metric: Record<string, string>; values: [number, string][] }[] };
+    const { result } = await ask<Stored>(`query?query=${encodeURIComponent('ALERTS{alertname="QueueLong"}[5m]')}`);
+    const firstOf = (state: string) => result.find(({ metric }) => metric.alertstate === state)!.values[0]![0];
+    expect(firstOf('firing') - firstOf('pending')).toBeGreaterThanOrEqual(0.999);
+  });
+
+  // The same processes, asked by both: what Prometheus stored at an instant is what they told within a scrape of it.
+  it('tells the same samples as the scraper, on the time line of the run', async () => {
+    const zeroMs = systemClock.nowMs();
+    const zeroEpochMs = Date.now();
+    const rounds: { atMs: number; readings: Readonly<Record<string, Readings>> }[] = [];
+    const replicas = [
+      replicaAt('gateway-1', gateway.url),
+      replicaAt('inference-1', busy.url),
+      replicaAt('inference-2', calm.url),
+    ];
+    const record = (atMs: number, readings: Readonly<Record<string, Readings>>) => {
+      rounds.push({ atMs: atMs - zeroMs, readings });
+    };
+    {
+      const source = scrapeReplicas({ everyMs: 250 });
+      await using _sampling = source.start({ stack: stackOf(...replicas), clock: systemClock, zeroMs, record });
+      await systemClock.sleep(1800);
+    }
+    const step = { zeroEpochMs, fromMs: 125, toMs: 1625, stepMs: 250, signal: NEVER };
+    const read = await readSamples({ url: prometheus.url, ...step });
+    expect(read.map(({ seenMs }) => seenMs)).toEqual([125, 375, 625, 875, 1125, 1375, 1625]);
+    const keys = (readings: Readonly<Record<string, Readings>>) =>
+      Object.entries(readings).map(([name, told]) => [name, Object.keys(told).sort()]);
+    const last = rounds.at(-1)!.readings;
+    expect(keys(read.at(-1)!.readings)).toEqual(keys(last).sort());
+    // Idle now, so that what is told stands still, but for memory and the sensors.
+    for (const name of ['inference-1', 'inference-2']) {
+      const { queue, running, preemptions, gpuUsedMiB, gpuFreeMiB } = last[name]!;
+      expect(read.at(-1)!.readings[name]).toMatchObject({ queue, running, preemptions, gpuUsedMiB, gpuFreeMiB });
+      expect(read.at(-1)!.readings[name]!.memoryMiB! / last[name]!.memoryMiB!).toBeCloseTo(1, 0);
+    }
+    // Looked at from the time of the load: the queue that fired the alert is there.
+    const before = await readSamples({ url: prometheus.url, ...step, fromMs: -15_000, toMs: 0 });
+    expect(Math.max(...before.map(({ readings }) => readings['inference-1']?.queue ?? 0))).toBe(14);
+    expect(Math.max(...before.map(({ readings }) => readings['inference-2']?.queue ?? 0))).toBe(0);
+  });
+
+  it('tells of a target that died, and its samples are missing from then on', async () => {
+    const zeroEpochMs = Date.now();
+    await calm[Symbol.asyncDispose]();
+    await until(async () => (await stateOf('TargetDown')).includes('firing'), 15_000);
+    const down = (await alerts()).filter(({ labels }) => labels.alertname === 'TargetDown');
+    expect(down.map(({ labels }) => labels.replica)).toEqual(['inference-2']);
+    const nowMs = Date.now() - zeroEpochMs;
+    const times = { zeroEpochMs, fromMs: nowMs - 500, toMs: nowMs, stepMs: 250, signal: NEVER };
+    const rounds = await readSamples({ url: prometheus.url, ...times });
+    for (const { readings } of rounds) expect(Object.keys(readings)).toEqual(['gateway-1', 'inference-1']);
+  });
+});

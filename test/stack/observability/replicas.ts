@@ -1,0 +1,37 @@
+import { createServer, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Replica, ReplicaState, RunningStack } from '../../../harness/contracts.ts';
+
+/** A web server on a free port; disposing closes it with all its connections. */
+export async function serve(listener: RequestListener): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer(listener);
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise(resolve => server.close(resolve));
+    },
+  };
+}
+
+/** A replica that is only an address. */
+export function replicaAt(name: string, url: string, state: ReplicaState = 'ready'): Replica {
+  const nothing = async () => {};
+  const service = name.replace(/-\d+$/, '');
+  return { name, service, url, pid: undefined, state, kill: nothing, hold() {}, release: nothing, ready: nothing };
+}
+
+/** A stack that is only its replicas. */
+export function stackOf(...replicas: Replica[]): RunningStack {
+  return {
+    entries: [],
+    authorization: '',
+    proxyApiUrl: '',
+    links: [],
+    replicas,
+    versions: {},
+    protect() {},
+    async [Symbol.asyncDispose]() {},
+  };
+}

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { systemClock } from '../../../harness/clock.ts';
+import type { Replica } from '../../../harness/contracts.ts';
+import type { Readings } from '../../../harness/metrics.ts';
+import { type ScraperOptions, scrapeReplicas } from '../../../stack/observability/scraper.ts';
+import { replicaAt, serve, stackOf } from './replicas.ts';
+
+interface Round {
+  readonly takenAtMs: number;
+  readonly readings: Readonly<Record<string, Readings>>;
+}
+
+/** Samples for `forMs`, then stops; tells the rounds and how long stopping took. */
+async function sampled(replicas: Replica[], forMs: number, options: ScraperOptions = {}) {
+  const rounds: Round[] = [];
+  const zeroMs = systemClock.nowMs();
+  const record = (takenAtMs: number, readings: Round['readings']) => rounds.push({ takenAtMs, readings });
+  const source = scrapeReplicas({ everyMs: 100, ...options });
+  const sampling = source.start({ stack: stackOf(...replicas), clock: systemClock, zeroMs, record });
+  await sleep(forMs);
+  const stoppedAt = performance.now();
+  await sampling[Symbol.asyncDispose]();
+  return { rounds, zeroMs, stopMs: performance.now() - stoppedAt };
+}
+
+const queue = (waiting: number) => `vllm:num_requests_waiting{engine="0"} ${waiting}\nother 1\n`;
+
+test('samples every replica at once, in the middle of the slots of the time line', async () => {
+  let asked = 0;
+  await using one = await serve((_, response) => {
+    asked += 1;
+    response.end(queue(asked));
+  });
+  await using two = await serve((_, response) => void response.end(queue(7)));
+  const { rounds, zeroMs } = await sampled(
+    [replicaAt('inference-1', one.url), replicaAt('inference-2', two.url)],
+    1040,
+  );
+  // Rounds at 50, 150, … 950 ms are ten; a busy machine may lose some.
+  expect(rounds.length).toBeGreaterThanOrEqual(5);
+  expect(rounds.length).toBeLessThanOrEqual(10);
+  for (const [index, { readings }] of rounds.entries())
+    expect(readings).toEqual({ 'inference-1': { queue: index + 1 }, 'inference-2': { queue: 7 } });
+  // A timer may fire a millisecond early; being late has no bound, but the median of ten says whether the phase is right.
+  const phases = rounds.map(({ takenAtMs }) => (takenAtMs - zeroMs) % 100).sort((a, b) => a - b);
+  expect(phases[Math.floor(phases.length / 2)]).toBeGreaterThanOrEqual(48);
+  expect(phases[Math.floor(phases.length / 2)]).toBeLessThan(90);
+});
+
+test('what hangs, refuses, errs, floods or tells nothing is missing, and costs the others nothing', async () => {
+  await using good = await serve((_, response) => void response.end(queue(1)));
+  await using hangs = await serve(() => {});
+  await using stalls = await serve((_, response) => void response.write(queue(1)));
+  await using errs = await serve((_, response) => void response.writeHead(500).end(queue(1)));
+  await using floods = await serve((_, response) => void response.end(queue(1) + '#'.repeat(3 << 20)));
+  await using mute = await serve((_, response) => void response.end('<html>hello 1</html>'));
+  const others = { hangs, stalls, errs, floods, mute, refuses: { url: 'http://127.0.0.1:9' } };
+  const replicas = Object.entries(others).map(([name, { url }]) => replicaAt(name, url));
+  const { rounds, stopMs } = await sampled([replicaAt('good', good.url), ...replicas], 650);
+  expect(rounds.length).toBeGreaterThanOrEqual(2);
+  for (const { readings } of rounds) expect(readings).toEqual({ good: { queue: 1 } });
+  expect(stopMs).toBeLessThan(500);
+});
+
+test('stops in the middle of a round that hangs, and records nothing afterwards', async () => {
+  await using hangs = await serve(() => {});
+  const { rounds, stopMs } = await sampled([replicaAt('hangs', hangs.url)], 300, { limitMs: 60_000 });
+  expect(stopMs).toBeLessThan(1000);
+  const before = rounds.length;
+  await sleep(250);
+  expect(rounds.length).toBe(before);
+});
+
+test('asks only what runs, speaks HTTP and has metrics', async () => {
+  const asked: string[] = [];
+  await using server = await serve((request, response) => {
+    asked.push(request.url!);
+    response.end(queue(1));
+  });
+  const redis = replicaAt('redis-1', server.url.replace('http:', 'redis:'));
+  const replicas = [
+    replicaAt('gone-1', server.url, 'exited'),
+    redis,
+    replicaAt('edge-1', server.url),
+    replicaAt('own-1', server.url),
+  ];
+  const { rounds } = await sampled(replicas, 250, { paths: { edge: null, own: '/stats' } });
+  expect(new Set(asked)).toEqual(new Set(['/stats']));
+  expect(rounds[0]!.readings).toEqual({ 'own-1': { queue: 1 } });
+});
+
+test('a record that throws ends the sampling, not the run', async () => {
+  await using good = await serve((_, response) => void response.end(queue(1)));
+  let calls = 0;
+  const record = () => {
+    calls += 1;
+    throw new Error('disk full');
+  };
+  const stack = stackOf(replicaAt('good', good.url));
+  const job = { stack, clock: systemClock, zeroMs: systemClock.nowMs(), record };
+  await using _sampling = scrapeReplicas({ everyMs: 50 }).start(job);
+  await sleep(250);
+  expect(calls).toBe(1);
+});
