@@ -59,6 +59,18 @@ describe.skipIf(reason)(`firewall ${reason || ''}`, () => {
     expect(statuses).toEqual(bodies('').map(([path]) => `${path} 200`));
   });
 
+  it('would block most of these prompts on some route if it did not know them', async () => {
+    // The rules mistake even Japanese, Arabic and Russian for attacks.
+    await using untuned = await startEdge({ waf: 'modsecurity', streaming: { paths: [] } }, [upstream.address]);
+    for (const name of ['SQL', 'HTML', 'shell', 'Java', 'Japanese', 'Arabic', 'Russian']) {
+      const answers = await Promise.all(bodies(PROMPTS[name]!).map(([path, body]) => post(untuned.url + path, body)));
+      expect(
+        answers.map(({ status }) => status),
+        name,
+      ).toContain(403);
+    }
+  });
+
   it('lets a long conversation through', async () => {
     const turn = (index: number) => ({
       role: index % 2 ? 'assistant' : 'user',
