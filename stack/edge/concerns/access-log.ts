@@ -1,0 +1,38 @@
+import type { Concern } from './concern.ts';
+
+/** Where the access log is written, below the prefix: one JSON object a line. */
+export const ACCESS_LOG = 'logs/access.ndjson';
+
+const FIELDS: Readonly<Record<string, string>> = {
+  // Quoted all of them: nginx writes "-" or a list where a number is missing or an upstream was retried.
+  time: '$msec',
+  request_id: '$edge_request_id',
+  traceparent: '$http_traceparent',
+  client: '$remote_addr',
+  method: '$request_method',
+  // Without the query string, where some clients put keys.
+  path: '$uri',
+  protocol: '$server_protocol',
+  status: '$status',
+  bytes_sent: '$bytes_sent',
+  seconds: '$request_time',
+  upstream: '$upstream_addr',
+  upstream_status: '$upstream_status',
+  upstream_header_seconds: '$upstream_header_time',
+  upstream_seconds: '$upstream_response_time',
+  cache: '$upstream_cache_status',
+  rate_limit: '$limit_req_status',
+  connection_limit: '$limit_conn_status',
+  tls_protocol: '$ssl_protocol',
+  tls_cipher: '$ssl_cipher',
+  tls_group: '$ssl_curve',
+};
+
+/** One JSON object a request; every value is text, `""` where there is none. Never holds keys, bodies or query strings. */
+export function accessLog(): Concern {
+  const format = Object.entries(FIELDS).map(([name, value]) => `"${name}":"${value}"`);
+  return {
+    name: 'access-log',
+    http: [`log_format requests escape=json '{${format.join(',')}}';`, `access_log ${ACCESS_LOG} requests;`],
+  };
+}

@@ -1,0 +1,27 @@
+import type { Concern, EdgePlan } from './concern.ts';
+
+/** Rate limit and connection cap, each per client address. What is beyond is answered 429 at once, never queued. */
+export function limits({ options: { rateLimit, maxConnectionsPerAddress: cap, maxBodyBytes } }: EdgePlan): Concern {
+  return {
+    name: 'limits',
+    http: [
+      ...(rateLimit === 'off'
+        ? []
+        : [
+            `limit_req_zone $binary_remote_addr zone=requests:10m rate=${rateLimit.perSecond}r/s;`,
+            'limit_req_status 429;',
+          ]),
+      ...(cap === 'off' ? [] : ['limit_conn_zone $binary_remote_addr zone=connections:10m;', 'limit_conn_status 429;']),
+    ],
+    server: [
+      `client_max_body_size ${maxBodyBytes};`,
+      // nodelay: a queue in front of a model server only adds to the time to first token.
+      ...(rateLimit === 'off' ? [] : [limitRequests(rateLimit.burst)]),
+      ...(cap === 'off' ? [] : [`limit_conn connections ${cap};`]),
+    ],
+  };
+}
+
+function limitRequests(burst: number): string {
+  return burst === 0 ? 'limit_req zone=requests;' : `limit_req zone=requests burst=${burst} nodelay;`;
+}

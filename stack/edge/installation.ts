@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { access } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { EdgeCapabilities, ModSecurityPaths } from './concerns/concern.ts';
+
+const VERSION_LIMIT_MS = 3000;
+/** Not on the PATH of everybody. */
+const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
+/** Where Debian's modsecurity-crs puts it. */
+const CORE_RULE_SET = { setup: '/etc/modsecurity/crs/crs-setup.conf', rules: '/usr/share/modsecurity-crs/rules' };
+
+/** An nginx on this machine. */
+export interface EdgeInstallation {
+  readonly command: string;
+  /** For example `1.22.1`. */
+  readonly version: string;
+  /** The TLS library that it runs with, for example `3.0.19`; empty when it has none. */
+  readonly openssl: string;
+  readonly capabilities: EdgeCapabilities;
+}
+
+/**
+ * The nginx to start: what `SQUALL_NGINX` names, else the first one on PATH or in a system folder. Undefined when there is none.
+ * @param environment its `PATH` and `SQUALL_NGINX` are read
+ */
+export async function findNginx(
+  environment: NodeJS.ProcessEnv = process.env,
+  signal?: AbortSignal,
+): Promise<EdgeInstallation | undefined> {
+  const folders = [...(environment.PATH ?? '').split(delimiter).filter(Boolean), ...SYSTEM_FOLDERS];
+  const candidates = environment.SQUALL_NGINX
+    ? [environment.SQUALL_NGINX]
+    : folders.map(folder => join(folder, 'nginx'));
+  for (const command of candidates) {
+    const description = await describe(command, signal).catch(() => undefined);
+    signal?.throwIfAborted();
+    if (description === undefined) continue;
+    const facts = readDescription(description);
+    const modsecurity = await findModSecurity(facts.modulesFolder);
+    return {
+      command,
+      version: facts.version,
+      openssl: facts.openssl,
+      capabilities: { postQuantum: facts.postQuantum, modsecurity },
+    };
+  }
+  return undefined;
+}
+
+/** What `nginx -V` tells. X25519MLKEM768 came with OpenSSL 3.5; other TLS libraries are not believed to have it. */
+export function readDescription(text: string) {
+  const openssl = /running with OpenSSL (\S+)/.exec(text)?.[1] ?? /built with OpenSSL (\S+)/.exec(text)?.[1] ?? '';
+  const [major = 0, minor = 0] = openssl.split('.').map(Number);
+  return {
+    version: /nginx version: \S+?\/(\S+)/.exec(text)?.[1] ?? '',
+    openssl,
+    postQuantum: major > 3 || (major === 3 && minor >= 5),
+    modulesFolder: /--modules-path=(\S+)/.exec(text)?.[1],
+  };
+}
+
+async function describe(command: string, signal: AbortSignal | undefined): Promise<string> {
+  const { stderr } = await promisify(execFile)(command, ['-V'], {
+    timeout: VERSION_LIMIT_MS,
+    ...(signal && { signal }),
+  });
+  if (!stderr.includes('nginx version:')) throw new Error(`${command} is not nginx`);
+  return stderr;
+}
+
+async function findModSecurity(modulesFolder: string | undefined): Promise<ModSecurityPaths | undefined> {
+  if (modulesFolder === undefined) return undefined;
+  const paths = { module: join(modulesFolder, 'ngx_http_modsecurity_module.so'), ...CORE_RULE_SET };
+  const areThere = await Promise.all(
+    Object.values(paths).map(path =>
+      access(path).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return areThere.every(Boolean) ? paths : undefined;
+}

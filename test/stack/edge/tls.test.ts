@@ -1,0 +1,157 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../harness/clock.ts';
+import { makeAuthority } from '../../../stack/edge/certificates.ts';
+import { shakeHands } from '../../../stack/edge/handshake.ts';
+import { hotReload, placeCertificate } from '../../../stack/edge/reload.ts';
+import { ask } from './fixtures/ask.ts';
+import { authority, CERTIFICATE, nginx, noNginx, type RunningEdge, startEdge, until } from './fixtures/running-edge.ts';
+import { startUpstream } from './fixtures/upstream.ts';
+
+const lookAt = (edge: RunningEdge) => ({
+  host: '127.0.0.1',
+  port: edge.httpsPort,
+  authority: authority.certificate,
+});
+
+describe.skipIf(noNginx)(`TLS ${noNginx || ''}`, () => {
+  it('terminates TLS 1.3, and records what the handshake agreed on', async () => {
+    await using upstream = await startUpstream();
+    await using edge = await startEdge({ tls: {} }, [upstream.address]);
+    const hybrid = 'X25519MLKEM768:X25519';
+    const handshake = await shakeHands({ ...lookAt(edge), groups: hybrid });
+    expect(handshake.protocol).toBe('TLSv1.3');
+    expect((await ask(`https://127.0.0.1:${edge.httpsPort}/`)).status).toBe(200);
+    const [line] = await edge.log(1);
+    expect(line).toMatchObject({ tls_protocol: 'TLSv1.3', tls_cipher: handshake.cipher });
+    // A hybrid group where the library has it, and X25519 where it does not: no client is turned away for it.
+    expect(line!.tls_group).toBe(nginx!.capabilities.postQuantum ? 'X25519MLKEM768' : 'X25519');
+    if (!nginx!.capabilities.postQuantum) expect(handshake.keyExchange).toBe('X25519');
+    expect(upstream.seen[0]!.headers['x-forwarded-proto']).toBe('https');
+  });
+
+  it.each([
+    { minVersion: 'TLSv1.3', outcome: 'refused' },
+    { minVersion: 'TLSv1.2', outcome: 'TLSv1.2' },
+  ] as const)('with $minVersion as the oldest, a TLS 1.2 client gets: $outcome', async ({ minVersion, outcome }) => {
+    await using edge = await startEdge({ tls: { minVersion } }, ['127.0.0.1:9']);
+    const seen = await shakeHands({ ...lookAt(edge), maxVersion: 'TLSv1.2' }).then(
+      handshake => handshake.protocol,
+      error => (error.code === 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' ? 'refused' : error),
+    );
+    expect(seen).toBe(outcome);
+  });
+
+  it('redirects plain HTTP, keeping method, path and query, or serves it when told so', async () => {
+    await using upstream = await startUpstream();
+    await using edge = await startEdge({ tls: {} }, [upstream.address]);
+    const answer = await ask(`${edge.url}/v1/models?a=b`, { method: 'POST', body: '{}' });
+    expect(answer.status).toBe(308);
+    expect(answer.headers.location).toBe(`https://127.0.0.1:${edge.httpsPort}/v1/models?a=b`);
+    expect(upstream.seen).toHaveLength(0);
+    await using open = await startEdge({ tls: { redirect: false } }, [upstream.address]);
+    expect((await ask(open.url)).status).toBe(200);
+  });
+
+  it('is refused by clients when its certificate has expired or has another name', async () => {
+    await using edge = await startEdge({ tls: {} }, ['127.0.0.1:9']);
+    const past = { from: new Date(Date.now() - 7_200_000), to: new Date(Date.now() - 3_600_000) };
+    const faults = [
+      { pair: await authority.issue({ names: ['127.0.0.1'], ...past }), code: 'CERT_HAS_EXPIRED' },
+      { pair: await authority.issue({ names: ['other.test'] }), code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+      {
+        pair: await (await makeAuthority(new Date())).issue({ names: ['127.0.0.1'] }),
+        code: 'CERT_SIGNATURE_FAILURE',
+      },
+    ];
+    for (const { pair, code } of faults) {
+      await placeCertificate(edge.prefix, CERTIFICATE, pair);
+      process.kill(edge.pid, 'SIGHUP');
+      const codeSeen = () =>
+        shakeHands(lookAt(edge)).then(
+          () => 'none',
+          error => error.code,
+        );
+      await until(async () => (await codeSeen()) === code);
+    }
+  });
+});
+
+describe.skipIf(noNginx)(`certificate hot reload ${noNginx || ''}`, () => {
+  it('shows the new certificate to new connections and drops no request', async () => {
+    await using upstream = await startUpstream((request, response) => {
+      response.write('first');
+      // One stream spans the reload.
+      if (request.url === '/long') setTimeout(() => response.end('last'), 2000);
+      else response.end();
+    });
+    await using edge = await startEdge({ tls: {} }, [upstream.address]);
+    const url = `https://127.0.0.1:${edge.httpsPort}`;
+    const before = await shakeHands(lookAt(edge));
+    const long = ask(`${url}/long`);
+    await until(() => upstream.seen.length === 1);
+
+    let isOver = false;
+    const outcomes = { ok: 0, failed: [] as unknown[] };
+    const client = async () => {
+      while (!isOver) {
+        await ask(url).then(
+          ({ status, body }) => {
+            if (status === 200 && body === 'first') outcomes.ok += 1;
+            else outcomes.failed.push(body);
+          },
+          error => outcomes.failed.push(error),
+        );
+      }
+    };
+    const clients = [client(), client(), client(), client()];
+    const pair = await authority.issue({ names: ['127.0.0.1'] });
+    const reload = { prefix: edge.prefix, path: CERTIFICATE, pair, look: lookAt(edge), clock: systemClock };
+    const after = await hotReload(reload, AbortSignal.timeout(10_000));
+    const okAtReload = outcomes.ok;
+    await until(() => outcomes.ok > okAtReload + 10);
+    isOver = true;
+    await Promise.all(clients);
+    expect(after.fingerprint).not.toBe(before.fingerprint);
+    expect(outcomes.failed).toEqual([]);
+    expect(okAtReload).toBeGreaterThan(10);
+    expect((await long).body).toBe('firstlast');
+  });
+
+  it('is noticed when it did not happen', async () => {
+    await using edge = await startEdge({ tls: {} }, ['127.0.0.1:9']);
+    const pair = await authority.issue({ names: ['127.0.0.1'] });
+    // Placed where nginx does not look.
+    const path = 'certificates/other.pem';
+    const reload = { prefix: edge.prefix, path, pair, look: lookAt(edge), clock: systemClock, limitMs: 1000 };
+    await expect(hotReload(reload, AbortSignal.timeout(20_000))).rejects.toThrow(/still see/);
+  });
+
+  it('does not touch a working certificate when the new one is not whole', async () => {
+    await using edge = await startEdge({ tls: {} }, ['127.0.0.1:9']);
+    const path = join(edge.prefix, CERTIFICATE);
+    const before = readFileSync(path, 'utf8');
+    const [one, two] = await Promise.all([authority.issue({ names: ['a'] }), authority.issue({ names: ['a'] })]);
+    const mixed = { certificate: one.certificate, key: two.key };
+    await expect(placeCertificate(edge.prefix, CERTIFICATE, mixed)).rejects.toMatchObject({ code: 'BAD_CERTIFICATE' });
+    expect(readFileSync(path, 'utf8')).toBe(before);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  it('says so when nothing runs', async () => {
+    await using edge = await startEdge({ tls: {} }, ['127.0.0.1:9']);
+    const { prefix } = edge;
+    process.kill(edge.pid, 'SIGQUIT');
+    await until(() => {
+      try {
+        return process.kill(edge.pid, 0) && false;
+      } catch {
+        return true;
+      }
+    });
+    const pair = await authority.issue({ names: ['127.0.0.1'] });
+    const reload = { prefix, path: CERTIFICATE, pair, look: lookAt(edge), clock: systemClock };
+    await expect(hotReload(reload, AbortSignal.timeout(5000))).rejects.toMatchObject({ code: 'NO_EDGE' });
+  });
+});
