@@ -1,4 +1,4 @@
-import { $ } from 'zx';
+import { $, which } from 'zx';
 import { SquallError } from '../../harness/errors.ts';
 
 /** Longest wait for a question to the engine, in ms. */
@@ -20,6 +20,8 @@ export async function askDocker(
   signal?: AbortSignal,
   limitMs = QUESTION_LIMIT_MS,
 ): Promise<DockerOutput> {
+  if (!(await which('docker', { nothrow: true })))
+    return { ok: false, stdout: '', stderr: 'docker: command not found' };
   const { exitCode, stdout, stderr, signal: killedBy } = await run(args, limitMs, signal);
   signal?.throwIfAborted();
   const late = killedBy ? `no answer within ${limitMs / 1000} s` : '';
@@ -63,7 +65,7 @@ export async function requireEngine(signal?: AbortSignal): Promise<string> {
 /** What it means that the engine could not be asked. */
 export function engineTrouble(stderr: string): SquallError {
   const last = stderr.split('\n').at(-1) ?? '';
-  if (/ENOENT|command not found|not found in/i.test(stderr))
+  if (/command not found/i.test(stderr))
     return trouble(
       'DOCKER_COMMAND_MISSING',
       'There is no `docker` command on PATH.',

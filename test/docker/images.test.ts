@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { askDocker } from '../../stack/images/docker-cli.ts';
+import { askDocker, workDocker } from '../../stack/images/docker-cli.ts';
 import { IMAGE_NAMES, IMAGE_UID } from '../../stack/images/image-names.ts';
 import { missing } from '../require.ts';
 
@@ -160,6 +163,16 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
       'cd /app; ls . node_modules; type -t npm || true',
     );
     expect(listed).not.toMatch(/test|vitest|typescript|npm|\bfile\b/);
+  });
+
+  it('shows why a build failed', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'squall-build-'));
+    await writeFile(join(folder, 'Dockerfile'), `FROM ${IMAGE_NAMES.redis}\nRUN echo the reason >&2 && exit 7\n`);
+    await expect(workDocker('Building it', ['build', '--force-rm', folder])).rejects.toMatchObject({
+      code: 'IMAGE_BUILD_FAILED',
+      message: expect.stringMatching(/^Building it failed:\n.*the reason/s),
+    });
+    await rm(folder, { recursive: true, force: true });
   });
 
   // The counterpart: a look that could not fail would say nothing.

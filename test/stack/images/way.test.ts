@@ -36,7 +36,6 @@ describe('the way to the images', () => {
 
 describe('what went wrong with the engine', () => {
   it.each([
-    ['spawn docker ENOENT', 'DOCKER_COMMAND_MISSING'],
     ['bash: line 1: docker: command not found', 'DOCKER_COMMAND_MISSING'],
     ['permission denied while trying to connect to the Docker daemon socket', 'ENGINE_NOT_PERMITTED'],
     ['Cannot connect to the Docker daemon at unix:///var/run/docker.sock.', 'ENGINE_NOT_RUNNING'],
