@@ -47,6 +47,12 @@ const ROWS: readonly Row[] = [
     proof: [http(8080, '/healthz'), /200 OK/],
   },
   {
+    title: 'control',
+    image: IMAGE_NAMES.service,
+    command: ['node', '/app/stack/control/main.ts'],
+    proof: [http(8080, '/healthz'), /200 OK/],
+  },
+  {
     title: 'embedded fault proxy',
     image: IMAGE_NAMES.service,
     flags: ['-e', 'HEALTH_PORT=8474', '-e', 'HEALTH_PATH=/version'],
