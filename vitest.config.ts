@@ -8,6 +8,7 @@ const slow = [
   'test/scenarios/load/**/*.test.ts',
   'test/stack/**/*.test.ts',
   'test/faults/**/*.test.ts',
+  'test/docker/**/*.test.ts',
 ];
 
 export default defineConfig({
