@@ -57,7 +57,8 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     platform: await platformOf(compiled.plan.platform),
     engine: streamEngine,
     createFault,
-    metrics: scrapeReplicas(),
+    // A container's own address means nothing outside its network.
+    ...(compiled.plan.platform === 'process' ? { metrics: scrapeReplicas() } : {}),
     directory,
     clock,
     signal,

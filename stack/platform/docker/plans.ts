@@ -1,3 +1,4 @@
+import { IMAGE_NAMES } from '../../images/image-names.ts';
 import type { ReplicaPlan, Topology } from '../../topology.ts';
 import type { ContainerPlan } from './container.ts';
 import { environmentOf, type Layout, PROXY, PROXY_API_PORT, programInImage } from './layout.ts';
@@ -8,7 +9,7 @@ import type { PublishedPorts } from './published-ports.ts';
 export const RUN_LABEL = 'squall.run';
 
 /** The images that stacks are made of, by tag; `npm run images` builds them. */
-export const IMAGES = { service: 'squall/service', toxiproxy: 'squall/toxiproxy' } as const;
+export const IMAGES = { service: IMAGE_NAMES.service, toxiproxy: IMAGE_NAMES.toxiproxy } as const;
 
 /** Tags of the two images. */
 export type Images = Readonly<Record<keyof typeof IMAGES, string>>;

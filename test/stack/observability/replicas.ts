@@ -19,7 +19,18 @@ export async function serve(listener: RequestListener): Promise<AsyncDisposable 
 export function replicaAt(name: string, url: string, state: ReplicaState = 'ready'): Replica {
   const nothing = async () => {};
   const service = name.replace(/-\d+$/, '');
-  return { name, service, url, pid: undefined, state, kill: nothing, hold() {}, release: nothing, ready: nothing };
+  return {
+    name,
+    service,
+    url,
+    pid: undefined,
+    instance: undefined,
+    state,
+    kill: nothing,
+    hold() {},
+    release: nothing,
+    ready: nothing,
+  };
 }
 
 /** A stack that is only its replicas. */
@@ -31,6 +42,7 @@ export function stackOf(...replicas: Replica[]): RunningStack {
     links: [],
     replicas,
     versions: {},
+    probe: async () => ({ sentMs: 0, ttfbMs: 0 }),
     protect() {},
     async [Symbol.asyncDispose]() {},
   };
