@@ -49,8 +49,7 @@ export interface Session {
  */
 export async function runSession(compiled: CompiledScenario, options: SessionOptions): Promise<Session> {
   const { signal, observer = {}, clock = systemClock } = options;
-  const surroundings = describeSurroundings(compiled.plan.scenario, clock);
-  const directory = makeDirectory(options.out, surroundings.id);
+  const { surroundings, directory } = openRunDirectory(compiled.plan.scenario, options.out, clock);
   const parts = {
     ...compiled,
     surroundings,
@@ -78,8 +77,21 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   return { directory, result };
 }
 
-/** Loaded when it is wanted: testcontainers is most of what Squall would load otherwise. */
-async function platformOf(kind: PlatformKind): Promise<Platform<Topology>> {
+/**
+ * Makes a fresh run directory below `out`.
+ * @throws SquallError `OUTPUT_NOT_WRITABLE`
+ */
+export function openRunDirectory(
+  scenario: string,
+  out: string,
+  clock: Clock,
+): { readonly surroundings: Surroundings; readonly directory: string } {
+  const surroundings = describeSurroundings(scenario, clock);
+  return { surroundings, directory: makeDirectory(out, surroundings.id) };
+}
+
+/** The platform of a kind, loaded when it is wanted: testcontainers is most of what Squall would load otherwise. */
+export async function platformOf(kind: PlatformKind): Promise<Platform<Topology>> {
   if (kind === 'process') return processPlatform({ find: findToxiproxy, connect: connectToxiproxy });
   const { dockerPlatform } = await import('../stack/platform/docker/platform.ts');
   return dockerPlatform({ connect: connectToxiproxy });

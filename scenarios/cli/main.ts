@@ -6,6 +6,7 @@ import { addList } from './list.ts';
 import { addProve } from './prove.ts';
 import { addRun } from './run.ts';
 import { addStored } from './stored.ts';
+import { addUp } from './up.ts';
 
 const interrupt = new AbortController();
 
@@ -33,6 +34,7 @@ addRun(program, interrupt.signal);
 addProve(program, interrupt.signal);
 addList(program);
 addStored(program);
+addUp(program, interrupt.signal);
 addDoctor(program);
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError('(squall <command> --help tells more)');

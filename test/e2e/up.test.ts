@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { answers, eventually, processesOf, SMALL, start, temporaryFolder } from './squall.ts';
+
+describe('squall up', () => {
+  it('keeps a stack that can be used by hand, and takes it down on Ctrl-C', async () => {
+    using out = temporaryFolder();
+    const up = start(['up', SMALL, '--out', out.path, '--json']);
+    await up.seen(/"logs":[\s\S]*\n}/);
+    const json = up.output();
+    const stack = JSON.parse(json.slice(json.indexOf('\n{') + 1, json.lastIndexOf('}') + 1));
+    expect(stack.replicas.map((replica: { name: string }) => replica.name).sort()).toEqual([
+      'gateway-1',
+      'inference-1',
+      'inference-2',
+    ]);
+    const body = JSON.stringify({
+      model: 'qwen3-8b-fp8-h100',
+      messages: [{ role: 'user', content: 'Hello' }],
+      max_tokens: 4,
+    });
+    const headers = { authorization: stack.authorization, 'content-type': 'application/json' };
+    const answer = await fetch(`${stack.entries[0]}/v1/chat/completions`, { method: 'POST', headers, body });
+    expect(answer.status).toBe(200);
+    const port = Number(new URL(stack.entries[0]).port);
+    const id = stack.logs.split('/').at(-1);
+    expect(processesOf(id).length).toBeGreaterThanOrEqual(4);
+
+    up.child.kill('SIGINT');
+    expect((await up.finished).code).toBe(0);
+    expect(processesOf(id)).toEqual([]);
+    expect(await eventually(async () => !(await answers(port)), 2000)).toBe(true);
+  });
+});
