@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { baseHash, basesAtHand, baseTag, ensureBases } from './bases.ts';
 import { contentHash, contextOf, writeContext } from './build-context.ts';
 import { debootstrapTrouble } from './debian-root.ts';
-import { DEFINITIONS, OFFICIAL } from './definitions.ts';
+import { DEFINITIONS, OFFICIAL, PART_VERSIONS } from './definitions.ts';
 import { askDocker, requireEngine, workDocker } from './docker-cli.ts';
 import { IMAGE_NAMES, type ImageName } from './image-names.ts';
 import { binaryTrouble, partImage } from './parts.ts';
@@ -77,7 +77,7 @@ async function decide(forced: Way | undefined, signal: AbortSignal | undefined):
 }
 
 function hashOf(name: ImageName): string {
-  const versions = DEFINITIONS[name].parts.map(part => OFFICIAL[part]);
+  const versions = DEFINITIONS[name].parts.map(part => PART_VERSIONS[part]);
   return contentHash([baseHash(name), ...versions], contextOf(name));
 }
 

@@ -8,7 +8,7 @@ import type { ImageName } from './image-names.ts';
  * debian     debian:…-slim                           debootstrap
  * base       debian + packages                       debian + packages      (base/Dockerfile)
  * node       node:…                                  the npm package `node`
- * toxiproxy  its official image                      .tools/bin/toxiproxy-server
+ * toxiproxy  .tools/bin/toxiproxy-server            the same
  * image      base + binaries + files                 the same               (<image>/Dockerfile)
  * ```
  *
@@ -32,8 +32,10 @@ export const SUITE = 'bookworm';
 export const OFFICIAL = {
   debian: 'debian:bookworm-20250520-slim',
   node: 'node:24.21.0-bookworm-slim',
-  toxiproxy: 'ghcr.io/shopify/toxiproxy:2.12.0',
 } as const;
+
+/** What tells one part from the next of its kind; Toxiproxy's is the version that `npm run tools` builds. */
+export const PART_VERSIONS: Readonly<Record<Part, string>> = { node: OFFICIAL.node, toxiproxy: 'v2.12.0' };
 
 /** The images, by short name. */
 export const DEFINITIONS: Readonly<Record<ImageName, ImageDefinition>> = {

@@ -3,6 +3,7 @@ import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { $ } from 'zx';
+import { SquallError } from '../../harness/errors.ts';
 import { contentHash, ROOT } from './build-context.ts';
 import { OFFICIAL, type Part } from './definitions.ts';
 import { askDocker, workDocker } from './docker-cli.ts';
@@ -26,10 +27,18 @@ export function binaryTrouble(): string | undefined {
   return absent.length === 0 ? undefined : `${absent.map(({ file }) => file).join(' and ')} missing`;
 }
 
-/** An image that holds `part` where its official image does: that one, or one made of this machine's binary. @returns its tag */
+/**
+ * An image that holds `part`: the official one, or one made of this machine's binary, as Toxiproxy always is.
+ * @returns its tag
+ * @throws SquallError `BINARY_MISSING`
+ */
 export async function partImage(part: Part, way: Way, signal?: AbortSignal): Promise<string> {
-  if (way === 'registry') return OFFICIAL[part];
+  if (way === 'registry' && part === 'node') return OFFICIAL.node;
   const { file, target } = LOCAL[part];
+  if (!existsSync(join(ROOT, file)))
+    throw new SquallError('environment', 'BINARY_MISSING', `Expected ${file} to go into an image, found none`, {
+      next: 'Run `npm install` and `npm run tools`.',
+    });
   const source = realpathSync(join(ROOT, file));
   const tag = `squall/${part}-binary:${contentHash([part], [{ target, mode: 0o755, content: readFileSync(source) }])}`;
   if ((await askDocker(['image', 'inspect', '--format', '{{.Id}}', tag], signal)).ok) return tag;

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type ContextEntry, contentHash, contextOf, ROOT } from '../../../stack/images/build-context.ts';
-import { DEFINITIONS, OFFICIAL } from '../../../stack/images/definitions.ts';
+import { DEFINITIONS, OFFICIAL, PART_VERSIONS } from '../../../stack/images/definitions.ts';
 import { IMAGE_NAMES, IMAGE_UID, type ImageName } from '../../../stack/images/image-names.ts';
 import { installedPackages, needsOf } from '../../../stack/images/service-files.ts';
 
@@ -87,6 +87,8 @@ describe('definitions', () => {
     const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
     expect(OFFICIAL.node).toContain(`:${dependencies.node}-`);
     for (const image of Object.values(OFFICIAL)) expect(image).toMatch(/:[\w.-]*\d+[\w.-]*$/);
+    const tools = readFileSync(join(ROOT, '.ci/tools.ts'), 'utf8');
+    expect(tools).toContain(`version: '${PART_VERSIONS.toxiproxy}'`);
   });
 
   it.each(names)('%s drops its rights, says when it is well and stops on a signal', name => {
