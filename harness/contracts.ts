@@ -10,7 +10,7 @@ export interface Replica {
   readonly name: string;
   /** For example `inference`. */
   readonly service: string;
-  /** Its own address, around any link: `http://127.0.0.1:41234`. */
+  /** Its own address, around any link, with its {@link Protocol} as the scheme: `http://127.0.0.1:41234`. */
   readonly url: string;
   /** Process id while one runs. */
   readonly pid: number | undefined;
@@ -28,6 +28,9 @@ export interface Replica {
   ready(signal: AbortSignal): Promise<void>;
 }
 
+/** What is spoken across a link. */
+export type Protocol = 'http' | 'redis';
+
 /** A breakable hop, named `from→to`, for example `gateway→inference-2`: a proxy of the Toxiproxy at `proxyApiUrl`. */
 export interface Link {
   readonly name: string;
@@ -35,6 +38,7 @@ export interface Link {
   readonly listen: string;
   /** What stands behind it, `host:port`. */
   readonly upstream: string;
+  readonly protocol: Protocol;
 }
 
 /** A stack that is up and ready. Disposing takes all of it down, bounded in time. */

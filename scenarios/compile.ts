@@ -6,7 +6,8 @@ import { driveEndMs } from '../harness/plan.ts';
 import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
 import { parseObjective } from '../reports/objective.ts';
-import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
+import { findTool, type ToolName } from '../stack/tools.ts';
+import { linkNames, replicaNames, settleOptions, type Topology, topologyOf } from '../stack/topology.ts';
 import { scheduleOf } from './load/schedule.ts';
 import { workloads } from './load/workloads.ts';
 import type { ResolvedScenario } from './scenario.ts';
@@ -17,6 +18,8 @@ export interface CompileOptions {
   readonly seed: number;
   readonly platform: PlatformKind;
   readonly replay: string;
+  /** Whether the platform has a tool, which decides what `auto` means. @default looks on this machine */
+  readonly hasTool?: (tool: ToolName) => boolean;
 }
 
 /** A scenario that is ready to run. */
@@ -32,9 +35,10 @@ export interface CompiledScenario {
  */
 export function compileScenario(
   scenario: ResolvedScenario,
-  { seed, platform, replay }: CompileOptions,
+  { seed, platform, replay, hasTool = tool => findTool(tool) !== undefined }: CompileOptions,
 ): CompiledScenario {
-  const { timeScale, ...stack } = scenario.stack;
+  const { timeScale, ...written } = scenario.stack;
+  const stack = settleOptions(written, hasTool);
   const topology = topologyOf(stack, timeScale, seed);
   const load = compileLoad(scenario);
   const faults = scenario.faults.map((fault, index) => compileFault(fault, index, topology));

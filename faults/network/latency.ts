@@ -4,7 +4,6 @@ import { median, type Probe, probes } from '../probe.ts';
 import { connectToxiproxy } from '../toxiproxy/client.ts';
 
 const PROBES = 3;
-const PROBE_PATH = '/healthz';
 /** How much slower than its share of the fault a probe may be before something else must be slowing it. */
 const SLACK_MS = 250;
 
@@ -40,7 +39,7 @@ export const fault = linkFault({
     const probeUntil = async (accept: (seen: readonly Probe[]) => boolean, signal: AbortSignal) => {
       for (;;) {
         signal.throwIfAborted();
-        const seen = await probes(PROBES, link.listen, PROBE_PATH, clock, signal).catch(() => []);
+        const seen = await probes(PROBES, link.protocol, link.listen, clock, signal).catch(() => []);
         if (seen.length > 0 && accept(seen))
           return { atMs: seen[0]!.sentMs, seenMs: seen.map(s => Math.round(s.ttfbMs)) };
         await clock.sleep(50, signal);
@@ -48,7 +47,7 @@ export const fault = linkFault({
     };
     return {
       async inject(signal) {
-        beforeMs = median((await probes(PROBES, link.listen, PROBE_PATH, clock, signal)).map(p => p.ttfbMs));
+        beforeMs = median((await probes(PROBES, link.protocol, link.listen, clock, signal)).map(p => p.ttfbMs));
         await toxiproxy.addToxic(link.name, { kind: 'latency', name: toxic, stream, latencyMs, jitterMs }, signal);
       },
       async bites(signal) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Protocol } from '../../harness/contracts.ts';
 import { replicaFault } from '../fault.ts';
 import { probe } from '../probe.ts';
 
@@ -15,7 +16,8 @@ export const fault = replicaFault({
   parameters: z.object({}),
   selfHealing: true,
   create(_parameters, replica, { clock, forMs }) {
-    const address = new URL(replica.url).host;
+    const { host: address, protocol: scheme } = new URL(replica.url);
+    const protocol = scheme.slice(0, -1) as Protocol;
     let killedPid: number | undefined;
     let killedMs = 0;
     return {
@@ -28,7 +30,7 @@ export const fault = replicaFault({
       async bites(signal) {
         for (;;) {
           signal.throwIfAborted();
-          const answered = await probe(address, '/healthz', clock, signal).then(
+          const answered = await probe(protocol, address, clock, signal).then(
             () => true,
             () => false,
           );

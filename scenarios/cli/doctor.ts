@@ -4,6 +4,7 @@ import { delimiter, join } from 'node:path';
 import { promisify, styleText } from 'node:util';
 import type { Command } from 'commander';
 import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
+import { adviceOn, findTool, type ToolName, toolVersion } from '../../stack/tools.ts';
 import { EXIT } from './exit.ts';
 import { printJson } from './run.ts';
 
@@ -25,7 +26,7 @@ export function addDoctor(program: Command): void {
     .description('tell what is installed on this machine, what is missing and what to do about it')
     .option('--json', 'print one JSON document on stdout', false)
     .action(async ({ json }: { json: boolean }) => {
-      const findings = await Promise.all([node(), toxiproxy(), chromium()]);
+      const findings = await Promise.all([node(), toxiproxy(), redis(), chromium()]);
       if (json) printJson(findings);
       else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
       process.exitCode = findings[0]!.state === 'missing' ? EXIT.environment : EXIT.pass;
@@ -55,6 +56,17 @@ async function toxiproxy(): Promise<Finding> {
         advice: 'Links use the embedded proxy. To use the real one, put toxiproxy-server on PATH or into .tools/bin.',
       }
     : { part: 'Toxiproxy', state: 'found', version: version ?? '', advice: `From ${source}. Links use it.` };
+}
+
+async function redis(): Promise<Finding> {
+  const tool: ToolName = 'redis-server';
+  const found = findTool(tool);
+  if (!found) {
+    const advice = `Scenarios with shared limits need it. ${adviceOn(tool)}`;
+    return { part: 'Redis', state: 'missing', version: '', advice };
+  }
+  const version = await toolVersion(tool, found);
+  return { part: 'Redis', state: 'found', version, advice: `From ${found.source}. Gateways share their limits in it.` };
 }
 
 async function chromium(): Promise<Finding> {

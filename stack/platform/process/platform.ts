@@ -10,6 +10,7 @@ import type {
 } from '../../../harness/contracts.ts';
 import type { ReplicaPlan, Topology } from '../../topology.ts';
 import { type AddressBook, reserveAddresses } from './addresses.ts';
+import { commandOf, toolVersions, writePrivateFiles } from './executable.ts';
 import type { FaultProxy, ProxyApi } from './fault-proxy.ts';
 import { LOOPBACK } from './ports.ts';
 import { serviceEnvironment } from './process-environment.ts';
@@ -82,6 +83,7 @@ class ProcessStack {
   async #bringUp(proxy: FaultProxy): Promise<RunningStack> {
     const { runId, directory, signal } = this.#options;
     signal.throwIfAborted();
+    const tools = await toolVersions(this.#topology, signal);
     await mkdir(directory, { recursive: true });
     const addresses = await reserveAddresses(this.#topology, PROXY);
     this.#addresses = addresses;
@@ -102,7 +104,7 @@ class ProcessStack {
       proxyApiUrl,
       links,
       replicas: this.#topology.replicas.map(({ name }) => byName.get(name)!),
-      versions: { node: process.version, toxiproxy: version },
+      versions: { node: process.version, toxiproxy: version, ...tools },
       protect: pid => this.#watchdog?.register({ kind: 'process-group', pgid: pid }),
       [Symbol.asyncDispose]: () => this.#takeDown(),
     };
@@ -123,8 +125,9 @@ class ProcessStack {
         environment: serviceEnvironment(runId, { LOG_LEVEL: 'warn' }),
         directory,
         logPath: join(directory, `${PROXY}.log`),
+        listen: `${LOOPBACK}:${port}`,
         url,
-        readyPath: '/version',
+        ready: { kind: 'http', path: '/version' },
         // Another one would not know the links.
         restart: 'off',
       },
@@ -151,17 +154,21 @@ class ProcessStack {
     const { runId, directory, observer } = this.#options;
     const links = Object.fromEntries(plan.uses.map(name => [name, addresses.of(name)]));
     const listen = addresses.of(plan.name);
+    const told = { listen, links, directory: join(directory, plan.name) };
+    await writePrivateFiles(told.directory, plan.files?.(told));
+    const { command, args } = commandOf(plan.run, told);
     const supervisor = this.#supervise(
       {
         name: plan.name,
         service: plan.service,
-        command: process.execPath,
-        args: [plan.program],
-        environment: serviceEnvironment(runId, plan.environment({ listen, links })),
+        command,
+        args,
+        environment: serviceEnvironment(runId, plan.environment(told)),
         directory,
         logPath: join(directory, `${plan.name}.log`),
-        url: `http://${listen}`,
-        readyPath: plan.readyPath,
+        listen,
+        url: `${plan.protocol}://${listen}`,
+        ready: plan.ready,
         restart: plan.restart,
       },
       observer,
@@ -177,7 +184,8 @@ class ProcessStack {
         await addresses.claim(name);
         const upstream = addresses.of(to);
         const { listen } = await api.createProxy({ name, listen: addresses.of(name), upstream }, this.#signal);
-        return { name, listen, upstream };
+        const { protocol } = this.#topology.replicas.find(replica => replica.name === to)!;
+        return { name, listen, upstream, protocol };
       }),
     );
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../../../harness/clock.ts';
 import type { Replica, ReplicaState, StackObserver } from '../../../harness/contracts.ts';
 import { SquallError } from '../../../harness/errors.ts';
 import { formatMs } from '../../../harness/quantity.ts';
-import type { RestartPolicy } from '../../topology.ts';
+import type { ReadyProbe, RestartPolicy } from '../../topology.ts';
 import { lastLines } from './log-file.ts';
 import { answersReady } from './readiness.ts';
 import { decideRestart, type ExitRecord, NO_EXITS } from './restart-policy.ts';
@@ -13,9 +13,11 @@ import type { Guard } from './watchdog.ts';
 export interface SupervisedPlan extends ProcessPlan {
   readonly name: string;
   readonly service: string;
+  /** Where it listens, `host:port`. */
+  readonly listen: string;
   /** Its base URL. */
   readonly url: string;
-  readonly readyPath: string;
+  readonly ready: ReadyProbe;
   readonly restart: RestartPolicy;
 }
 
@@ -36,7 +38,7 @@ const KILL_LIMIT_MS = 500;
  * Keeps one replica running, always at the same address:
  *
  * ```
- *            spawn          ready path answers
+ *            spawn          ready probe passes
  * stopped ─▶ starting ───────────────────────▶ ready
  *               ▲  └────────── exit ────────┐    │ exit
  *               │   after the backoff       ▼    ▼
@@ -188,7 +190,7 @@ export class Supervisor implements Replica {
   }
 
   #answers(signal: AbortSignal): Promise<boolean> {
-    return answersReady(this.#plan.url + this.#plan.readyPath, signal);
+    return answersReady(this.#plan.listen, this.#plan.ready, signal);
   }
 
   #exited(how: string): void {

@@ -24,9 +24,9 @@ export function fixtureTopology(services: Readonly<Record<string, FixtureService
   const replica = (name: string, { fixture, restart = 'off', environment = {} }: FixtureService, uses: string[]) => ({
     name,
     service: name.split('-')[0]!,
-    program: join(import.meta.dirname, 'fixtures', `${fixture}.ts`),
-    readyPath: '/readyz',
-    livePath: '/healthz',
+    run: { kind: 'node' as const, program: join(import.meta.dirname, 'fixtures', `${fixture}.ts`) },
+    protocol: 'http' as const,
+    ready: { kind: 'http' as const, path: '/readyz' },
     coldStartMs: 0,
     uses,
     restart,

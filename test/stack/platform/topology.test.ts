@@ -3,12 +3,13 @@ import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseGatewayConfig } from '../../../stack/gateway/config.ts';
 import { parseInferenceConfig } from '../../../stack/inference/config.ts';
-import { linkNames, replicaNames, stackOptionsSchema, topologyOf } from '../../../stack/topology.ts';
+import { linkNames, replicaNames, settleOptions, stackOptionsSchema, topologyOf } from '../../../stack/topology.ts';
 
 const topologyFor = (options: unknown, timeScale = 20, apiKey?: string) =>
   topologyOf(stackOptionsSchema.parse(options), timeScale, 7, apiKey);
 const addresses = {
   listen: '127.0.0.1:1000',
+  directory: '/nowhere',
   links: Object.fromEntries([1, 2, 3].map(n => [`gateway→inference-${n}`, `127.0.0.1:200${n}`])),
 };
 
@@ -22,7 +23,7 @@ describe('topologyOf', () => {
       'gateway→inference-2',
       'gateway→inference-3',
     ]);
-    for (const { program } of topology.replicas) expect(existsSync(program)).toBe(true);
+    for (const { run } of topology.replicas) expect(run.kind === 'node' && existsSync(run.program)).toBe(true);
   });
 
   it('gives each gateway an entry of its own and lets them share the links to the replicas', () => {
@@ -65,6 +66,49 @@ describe('topologyOf', () => {
     expect(replica.restart).toEqual({ initialMs: 200, factor: 2, maxMs: 10_000 });
   });
 
+  it('puts Redis behind a link that all gateways share, and tells them the link and the password of the run', () => {
+    const limits = { perKey: { perMinute: 60 }, redisTimeoutMs: 30 };
+    const options = { gateway: { replicas: 2, limits }, inference: { replicas: 1 }, redis: { maxMemoryMb: 64 } };
+    const topology = topologyFor(options, 20, 'sk-test');
+    expect(linkNames(topology).slice(2)).toEqual(['gateway→inference-1', 'gateway→redis']);
+    const redis = topology.replicas.find(({ name }) => name === 'redis-1')!;
+    expect(redis.run).toMatchObject({ kind: 'tool', tool: 'redis-server' });
+    if (redis.ready.kind !== 'redis') throw new Error('expected a Redis probe');
+    expect(redis.files!(addresses)['redis.conf']).toContain('maxmemory 64mb');
+    const links = { ...addresses.links, 'gateway→redis': '127.0.0.1:2009' };
+    const gateway = topology.replicas.at(-1)!;
+    expect(gateway.uses).toEqual(['gateway→inference-1', 'gateway→redis']);
+    const config = parseGatewayConfig(gateway.environment({ ...addresses, links }).GATEWAY_CONFIG);
+    expect(config.limits).toMatchObject({
+      redis: { url: `redis://squall:${redis.ready.password}@127.0.0.1:2009`, timeoutMs: 30 },
+      replicas: 2,
+      perKey: { perMinute: 60 },
+      global: { perSecond: 200 },
+      onOutage: 'local',
+    });
+  });
+
+  it('leaves limits off by default, and to each gateway where there is no Redis', () => {
+    const limitsOf = (options: object) =>
+      parseGatewayConfig(topologyFor(options).replicas.at(-1)!.environment(addresses).GATEWAY_CONFIG).limits;
+    expect(limitsOf({})).toBe('off');
+    expect(limitsOf({ redis: {} })).toBe('off');
+    const alone = limitsOf({ gateway: { replicas: 4, limits: {} } });
+    expect(alone).toMatchObject({ replicas: 4, perKey: { perMinute: 1000 }, global: { perSecond: 200 } });
+    expect(alone).not.toHaveProperty('redis');
+  });
+
+  it.each([
+    ['auto', true, ['redis-1']],
+    ['auto', false, []],
+    ['off', true, []],
+    [{}, false, ['redis-1']],
+  ])('redis %j where redis-server is there: %j', (redis, isThere, names) => {
+    const options = settleOptions(stackOptionsSchema.parse({ redis }), () => isThere);
+    const topology = topologyOf(options, 20, 7);
+    expect(replicaNames(topology).filter(name => name.startsWith('redis'))).toEqual(names);
+  });
+
   it('is the same for the same options, seed and key', () => {
     const describe = () => {
       const { replicas, ...rest } = topologyFor({}, 20, 'sk-test');
@@ -88,6 +132,9 @@ describe('topologyOf', () => {
     [{ inference: { profile: 'gpt-7' } }, 'inference.profile'],
     [{ inference: { replicas: 1.5 } }, 'inference.replicas'],
     [{ inference: { restart: 'on' } }, 'inference.restart'],
+    [{ redis: 'on' }, 'redis'],
+    [{ redis: { maxMemory: 1 } }, 'redis'],
+    [{ gateway: { limits: { redis: { url: 'redis://a' } } } }, 'gateway.limits'],
     [{ inferense: {} }, 'inferense'],
   ])('names the field that is wrong in %j', (options, field) => {
     const issues = stackOptionsSchema.safeParse(options).error?.issues ?? [];
