@@ -10,6 +10,10 @@ import { Deadlines } from './deadlines.ts';
 import { Exchange, type Lifecycle } from './exchange.ts';
 import type { ForwardContext } from './forward.ts';
 import { checkForever } from './health-checker.ts';
+import type { LimitsConfig } from './limits/config.ts';
+import { LimitMetrics } from './limits/limit-metrics.ts';
+import { Limiter } from './limits/limiter.ts';
+import type { SharedBuckets } from './limits/shared-buckets.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { createRoutes, type Route, stagesFor } from './routes.ts';
@@ -24,14 +28,16 @@ export interface GatewayOptions {
   readonly random: Random;
   readonly transport: TransportFactory;
   readonly log: Logger;
+  /** Where gateways share their limits, if the configuration says so. */
+  readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
 }
 
 /**
  * The gateway, apart from its listening socket.
  *
  * ```
- *  request ─► route ─► authenticate ─► deadline ─► body ─► validate ─► forward ─► log, metrics
- *                └──────────── an ApiError from any stage is the answer ──────────────┘
+ *  request ─► route ─► authenticate ─► limits ─► deadline ─► body ─► validate ─► forward ─► log, metrics
+ *                └──────────────── an ApiError from any stage is the answer ────────────────────┘
  * ```
  */
 export class Gateway implements AsyncDisposable {
@@ -43,6 +49,7 @@ export class Gateway implements AsyncDisposable {
   readonly #deadlines: Deadlines;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #ids: Random;
+  readonly #limiter: Limiter | undefined;
 
   constructor(options: GatewayOptions) {
     const { config, clock, random, transport, log } = options;
@@ -77,12 +84,22 @@ export class Gateway implements AsyncDisposable {
         log.warn({ upstream: upstream.name, timesEjected: upstream.outlier.timesEjected }, 'upstream ejected');
       },
     };
+    this.#limiter = this.#createLimiter(options);
     const { upstreams: replicas, metrics } = this;
-    this.#routes = createRoutes({ config, lifecycle: this.#lifecycle, upstreams: replicas, metrics, toForward });
+    const limiter = this.#limiter;
+    this.#routes = createRoutes({
+      config,
+      lifecycle: this.#lifecycle,
+      upstreams: replicas,
+      metrics,
+      limiter,
+      toForward,
+    });
   }
 
-  /** Starts the active health checks; they end when the gateway is disposed of. */
+  /** Starts the active health checks and connects to the shared limits; both end when the gateway is disposed of. */
   start(): void {
+    this.#limiter?.start();
     const { config, clock, random, log } = this.#options;
     if (config.healthChecks === 'off') return;
     const checked = (upstream: Upstream, passed: boolean, changed: boolean) => {
@@ -109,6 +126,7 @@ export class Gateway implements AsyncDisposable {
   /** Stops the checks and cancels whatever still runs. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#limiter?.[Symbol.dispose]();
     await Promise.all(this.upstreams.all.map(upstream => upstream.transport.close()));
   }
 
@@ -132,6 +150,13 @@ export class Gateway implements AsyncDisposable {
     }
     this.metrics.inFlight.dec();
     this.#finish(exchange, route?.quiet === true);
+  }
+
+  #createLimiter({ config: { limits }, clock, log, sharedBuckets }: GatewayOptions): Limiter | undefined {
+    if (limits === 'off') return undefined;
+    const shared = limits.redis && sharedBuckets?.(limits.redis);
+    const metrics = new LimitMetrics(this.metrics.registry);
+    return new Limiter({ config: limits, clock, deadlines: this.#deadlines, metrics, log, shared });
   }
 
   #finish(exchange: Exchange, quiet: boolean): void {

@@ -8,6 +8,7 @@ import { messageOf, SquallError } from '../../harness/errors.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { type ListenAddress, parseGatewayConfig, parseListen } from './config.ts';
 import { Gateway } from './gateway.ts';
+import { redisBuckets } from './limits/redis-buckets.ts';
 import { createGatewayServer, drainServer } from './server.ts';
 import { undiciTransport } from './undici-transport.ts';
 
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
     random: seededRandom(randomInt(2 ** 32)),
     transport: url => undiciTransport(url, { connectMs, maxConnections: config.maxConnectionsPerUpstream }),
     log,
+    sharedBuckets: redisBuckets,
   });
   collectDefaultMetrics({ register: gateway.metrics.registry });
   const server = createGatewayServer(gateway);
