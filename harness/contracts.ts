@@ -11,6 +11,8 @@ export interface Replica {
   readonly name: string;
   /** For example `inference`. */
   readonly service: string;
+  /** The zone it stands in, for example `zone-a`: what shares power and network. */
+  readonly zone: string;
   /** Its own address, around any link, as the services of the stack see it: `http://127.0.0.1:41234`. */
   readonly url: string;
   /** Process id while one runs. */
@@ -38,6 +40,10 @@ export interface Link {
   readonly listen: string;
   /** What stands behind it, `host:port`. */
   readonly upstream: string;
+  /** The zone of those who use it; undefined when users of several zones, or from outside the stack, do. */
+  readonly fromZone: string | undefined;
+  /** Name of the replica behind it. */
+  readonly to: string;
 }
 
 /** One request on a connection of its own: when it was sent, and its time to first byte in ms. */

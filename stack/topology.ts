@@ -74,6 +74,8 @@ export interface ReplicaPlan {
   /** For example `inference-2`. */
   readonly name: string;
   readonly service: string;
+  /** The zone it stands in, for example `zone-a`. */
+  readonly zone: string;
   /** The Node program, absolute. */
   readonly program: string;
   /** Answers 2xx once it can serve. */
@@ -101,6 +103,8 @@ export interface LinkPlan {
   readonly port: number;
   /** Whether clients enter here. */
   readonly isEntry: boolean;
+  /** The zone of those who use it, if they all are in one. */
+  readonly fromZone?: string;
 }
 
 /**
@@ -167,6 +171,7 @@ export function replicaNames(topology: Topology): string[] {
   return topology.replicas.map(replica => replica.name);
 }
 
+const FIRST_ZONE = 'zone-a';
 const TO_CONTROL = { gateway: 'gateway→control', inference: 'inference→control' } as const;
 
 function controlReplica({ inference }: StackOptions) {
@@ -176,6 +181,7 @@ function controlReplica({ inference }: StackOptions) {
   return {
     name: 'control',
     service: 'control',
+    zone: FIRST_ZONE,
     program: program('control'),
     readyPath: '/readyz',
     livePath: '/healthz',
@@ -200,6 +206,7 @@ function inferenceReplica(name: string, { inference, control }: StackOptions, ti
   return {
     name,
     service: 'inference',
+    zone: FIRST_ZONE,
     program: program('inference'),
     readyPath: '/readyz',
     livePath: '/healthz',
@@ -241,6 +248,7 @@ function gatewayReplica(
   return {
     name,
     service: 'gateway',
+    zone: FIRST_ZONE,
     program: program('gateway'),
     readyPath: '/readyz',
     livePath: '/healthz',

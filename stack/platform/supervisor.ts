@@ -11,6 +11,7 @@ import { decideRestart, type ExitRecord, NO_EXITS } from './restart-policy.ts';
 export interface SupervisedPlan {
   readonly name: string;
   readonly service: string;
+  readonly zone: string;
   /** Its base URL. */
   readonly url: string;
   /** Where its instances write. */
@@ -54,6 +55,7 @@ const KILL_LIMIT_MS = 500;
 export class Supervisor implements Replica {
   readonly name: string;
   readonly service: string;
+  readonly zone: string;
   readonly url: string;
   readonly #plan: SupervisedPlan;
   readonly #parts: SupervisorParts;
@@ -73,6 +75,7 @@ export class Supervisor implements Replica {
   constructor(plan: SupervisedPlan, parts: SupervisorParts) {
     this.name = plan.name;
     this.service = plan.service;
+    this.zone = plan.zone;
     this.url = plan.url;
     this.#plan = plan;
     this.#parts = parts;

@@ -80,6 +80,7 @@ export function dockerPlatform(
 interface Part {
   readonly name: string;
   readonly service: string;
+  readonly zone: string;
   readonly url: string;
   readonly restart: RestartPolicy;
   readonly isReady: (signal: AbortSignal) => Promise<boolean>;
@@ -194,7 +195,7 @@ class DockerStack {
   /** Starts a part that is not under test: never restarted, and only its death is news. */
   async #startHelper(name: string, plan: ContainerPlan, isReady: Part['isReady']): Promise<void> {
     const { observer } = this.#options;
-    const part = { name, service: name, url: this.#ports!.url(name), restart: 'off' as const, isReady };
+    const part = { name, service: name, zone: '', url: this.#ports!.url(name), restart: 'off' as const, isReady };
     const helper = this.#supervise(part, plan, {
       replica: change => (change.state === 'exited' ? observer.replica(change) : undefined),
     });
@@ -203,10 +204,10 @@ class DockerStack {
   }
 
   async #startReplica(plan: ReplicaPlan, stack: StackPlan): Promise<void> {
-    const { name, service, restart, readyPath, coldStartMs } = plan;
+    const { name, service, zone, restart, readyPath, coldStartMs } = plan;
     const url = `http://${this.#layout.replicaAddress(name)}`;
     const isReady: Part['isReady'] = signal => seesReady(this.#ports!.url(PROBER), url + readyPath, signal);
-    const part = { name, service, url, restart, isReady };
+    const part = { name, service, zone, url, restart, isReady };
     const replica = this.#supervise(part, replicaContainer(stack, plan), this.#options.observer);
     this.#replicas.push(replica);
     await replica.start(this.#readyLimitMs + coldStartMs, this.#signal);
@@ -222,12 +223,12 @@ class DockerStack {
 
   async #makeLinks(api: ProxyApi): Promise<Link[]> {
     return Promise.all(
-      this.#topology.links.map(async ({ name, to, isEntry }) => {
+      this.#topology.links.map(async ({ name, to, fromZone, isEntry }) => {
         const upstream = this.#layout.replicaAddress(to);
         const listen = `0.0.0.0:${this.#layout.linkPort(name)}`;
         await api.createProxy({ name, listen, upstream }, this.#signal);
         const seenAt = isEntry ? `${LOOPBACK}:${this.#ports!.of(name)}` : this.#layout.linkAddress(name);
-        return { name, listen: seenAt, upstream };
+        return { name, listen: seenAt, upstream, fromZone, to };
       }),
     );
   }

@@ -56,6 +56,7 @@ export function processPlatform(proxy: FaultProxy, options: ProcessPlatformOptio
 interface PlanOfProcess {
   readonly name: string;
   readonly service: string;
+  readonly zone: string;
   readonly command: string;
   readonly args: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
@@ -135,6 +136,7 @@ class ProcessStack {
       {
         name: PROXY,
         service: PROXY,
+        zone: '',
         command: found.command,
         args: found.args,
         // Toxiproxy otherwise logs every connection.
@@ -166,6 +168,7 @@ class ProcessStack {
       {
         name: plan.name,
         service: plan.service,
+        zone: plan.zone,
         command: process.execPath,
         args: [plan.program],
         environment: serviceEnvironment(runId, plan.environment({ listen, links })),
@@ -182,11 +185,11 @@ class ProcessStack {
 
   async #makeLinks(api: ProxyApi, addresses: AddressBook): Promise<Link[]> {
     return Promise.all(
-      this.#topology.links.map(async ({ name, to }) => {
+      this.#topology.links.map(async ({ name, to, fromZone }) => {
         await addresses.claim(name);
         const upstream = addresses.of(to);
         const { listen } = await api.createProxy({ name, listen: addresses.of(name), upstream }, this.#signal);
-        return { name, listen, upstream };
+        return { name, listen, upstream, fromZone, to };
       }),
     );
   }
@@ -194,11 +197,12 @@ class ProcessStack {
   #supervise(plan: PlanOfProcess, observer: StackObserver): Supervisor {
     const { directory, clock } = this.#options;
     const logPath = join(directory, `${plan.name}.log`);
-    const { name, service, url, restart } = plan;
+    const { name, service, zone, url, restart } = plan;
     return new Supervisor(
       {
         name,
         service,
+        zone,
         url,
         logPath,
         restart,

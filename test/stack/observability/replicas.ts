@@ -22,6 +22,7 @@ export function replicaAt(name: string, url: string, state: ReplicaState = 'read
   return {
     name,
     service,
+    zone: 'zone-a',
     url,
     pid: undefined,
     instance: undefined,

@@ -24,6 +24,7 @@ export function fixtureTopology(services: Readonly<Record<string, FixtureService
   const replica = (name: string, { fixture, restart = 'off', environment = {} }: FixtureService, uses: string[]) => ({
     name,
     service: name.split('-')[0]!,
+    zone: 'zone-a',
     program: join(import.meta.dirname, 'fixtures', `${fixture}.ts`),
     readyPath: '/readyz',
     livePath: '/healthz',
