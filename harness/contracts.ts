@@ -13,8 +13,10 @@ export interface Replica {
   readonly service: string;
   /** The zone it stands in, for example `zone-a`: what shares power and network. */
   readonly zone: string;
-  /** Its own address, around any link, as the services of the stack see it: `http://127.0.0.1:41234`. */
+  /** Its own address, around any link, as the services of the stack see it, with its {@link Protocol} as the scheme: `http://127.0.0.1:41234`. */
   readonly url: string;
+  /** Where it tells its metrics in Prometheus' format; undefined where it tells none. */
+  readonly metricsPath: string | undefined;
   /** Process id while one runs. */
   readonly pid: number | undefined;
   /** What runs now, in words that no other start of it shares: `process 4711`, `container 3f2ac1d20b1e (process 4711)`. */
@@ -33,6 +35,9 @@ export interface Replica {
   ready(signal: AbortSignal): Promise<void>;
 }
 
+/** What is spoken across a link. */
+export type Protocol = 'http' | 'redis';
+
 /** A breakable hop, named `from→to`, for example `gateway→inference-2`: a proxy of the Toxiproxy at `proxyApiUrl`. */
 export interface Link {
   readonly name: string;
@@ -40,6 +45,7 @@ export interface Link {
   readonly listen: string;
   /** What stands behind it, `host:port`. */
   readonly upstream: string;
+  readonly protocol: Protocol;
   /** The zone of those who use it; undefined when users of several zones, or from outside the stack, do. */
   readonly fromZone: string | undefined;
   /** Name of the replica behind it. */
@@ -52,10 +58,25 @@ export interface Probe {
   readonly ttfbMs: number;
 }
 
+/** The TLS certificate at the entries of a stack, which can be replaced while it serves. */
+export interface EntryCertificate {
+  /** PEM of the authority that clients have to trust. */
+  readonly authority: string;
+  /**
+   * Replaces it, without closing a connection, and resolves with the SHA-256 of the new one.
+   * @param validity in the past for an expired one. @default from now on for a day
+   */
+  replace(validity?: { readonly from: Date; readonly to: Date }): Promise<string>;
+  /** Shakes hands as a client would that trusts the authority, and tells the SHA-256 of what it met. @throws what the client would get */
+  look(signal: AbortSignal): Promise<string>;
+}
+
 /** A stack that is up and ready. Disposing takes all of it down, bounded in time. */
 export interface RunningStack extends AsyncDisposable {
   /** Base URLs that clients use, each across its own link; a client spreads over them. */
   readonly entries: readonly string[];
+  /** The certificate that clients meet there; undefined where they enter in the clear. */
+  readonly entryCertificate: EntryCertificate | undefined;
   /** The `Authorization` header value that clients send; empty for none. */
   readonly authorization: string;
   readonly proxyApiUrl: string;
@@ -64,8 +85,8 @@ export interface RunningStack extends AsyncDisposable {
   /** Versions of the real parts that were used, by name. */
   readonly versions: Readonly<Record<string, string>>;
   /**
-   * Sends `GET path` to a link or straight to a replica, on a connection of its own, from where the stack's services stand. Any
-   * HTTP status counts as an answer.
+   * Asks a link or straight a replica something harmless, on a connection of its own, from where the stack's services stand: `GET path`,
+   * or `PING` where Redis is spoken. Any answer counts, also an error.
    * @throws when nothing answers: refused, reset, or the signal's reason on abort
    */
   probe(target: Link | Replica, path: string, signal: AbortSignal): Promise<Probe>;
@@ -130,6 +151,8 @@ export interface LoadJob {
   readonly plan: LoadPlan;
   readonly seed: number;
   readonly targets: readonly string[];
+  /** PEM of the authority that vouches for `https` targets; undefined for those that everybody trusts. */
+  readonly authority: string | undefined;
   readonly authorization: string;
   /** Where to append request records, one JSON object a line. */
   readonly journalPath: string;

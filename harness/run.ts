@@ -120,6 +120,7 @@ async function startLoad<Topology>(
       plan: plan.load,
       seed: plan.seed,
       targets: stack.entries,
+      authority: stack.entryCertificate?.authority,
       authorization: stack.authorization,
       journalPath: `${directory}/requests.ndjson`,
       logPath: `${directory}/load.log`,

@@ -6,6 +6,8 @@ import { driveEndMs } from '../harness/plan.ts';
 import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
 import { parseObjective } from '../reports/objective.ts';
+import { settleOptions } from '../stack/options.ts';
+import { findTool, type ToolName } from '../stack/tools.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
 import { scheduleOf } from './load/schedule.ts';
 import { workloads } from './load/workloads.ts';
@@ -17,6 +19,8 @@ export interface CompileOptions {
   readonly seed: number;
   readonly platform: PlatformKind;
   readonly replay: string;
+  /** Whether the platform has a tool, which decides what `auto` means. @default with containers it has all, else what is found on this machine */
+  readonly hasTool?: (tool: ToolName) => boolean;
 }
 
 /** A scenario that is ready to run. */
@@ -32,9 +36,10 @@ export interface CompiledScenario {
  */
 export function compileScenario(
   scenario: ResolvedScenario,
-  { seed, platform, replay }: CompileOptions,
+  { seed, platform, replay, hasTool = toolsOn(platform) }: CompileOptions,
 ): CompiledScenario {
-  const { timeScale, ...stack } = scenario.stack;
+  const { timeScale, ...written } = scenario.stack;
+  const stack = settleOptions(written, hasTool);
   const topology = topologyOf(stack, timeScale, seed);
   const load = compileLoad(scenario);
   const faults = scenario.faults.map((fault, index) => compileFault(fault, index, topology));
@@ -76,6 +81,11 @@ export function compileScenario(
     replay,
   };
   return { plan, topology };
+}
+
+/** Containers have every tool in their images, processes what is found on this machine. */
+function toolsOn(platform: PlatformKind): (tool: ToolName) => boolean {
+  return tool => platform === 'docker' || findTool(tool) !== undefined;
 }
 
 function compileLoad({ load, stack }: ResolvedScenario): LoadPlan {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { faultPackages } from '../faults/catalog.ts';
-import { stackOptionsSchema } from '../stack/topology.ts';
+import { stackOptionsSchema } from '../stack/options.ts';
 import { workloads } from './load/workloads.ts';
 
 const duration = z.string().describe('a duration such as "10s", "250ms" or "2m"');

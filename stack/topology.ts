@@ -1,73 +1,43 @@
-import { createHash, randomBytes } from 'node:crypto';
-import { extname, join } from 'node:path';
-import { z } from 'zod';
-import type { ControlConfigInput } from './control/config.ts';
-import { type GatewayConfigInput, gatewayConfigSchema } from './gateway/config.ts';
-import { type InferenceConfigInput, inferenceConfigSchema, parseInferenceConfig } from './inference/config.ts';
-import { profiles } from './inference/profiles.ts';
+import { createHash, createHmac, randomBytes } from 'node:crypto';
+import type { Protocol } from '../harness/contracts.ts';
+import { controlReplica } from './control/replica.ts';
+import { makeAuthority } from './edge/certificates.ts';
+import { type EntryAuthority, edgeReplica } from './edge/replica.ts';
+import { gatewayReplica } from './gateway/replica.ts';
+import { inferenceReplica } from './inference/replica.ts';
+import { numbered, zonesNamed } from './naming.ts';
+import { prometheusReplica } from './observability/replica.ts';
+import type { RestartPolicy, SettledOptions } from './options.ts';
+import { redisReplica } from './redis/replica.ts';
+import type { ToolName } from './tools.ts';
 
-/**
- * How a supervisor brings a replica back after an exit: it waits `initialMs`, then `factor` times as long at each further
- * exit, at most `maxMs`. Once a replica has served for a while the wait starts over. `off`: it stays down.
- */
-const restartSchema = z.union([
-  z.literal('off'),
-  z.strictObject({
-    initialMs: z.number().min(0).max(3_600_000).default(200),
-    factor: z.number().min(1).max(10).default(2),
-    maxMs: z.number().min(0).max(3_600_000).default(10_000),
-  }),
-]);
-
-/** A validated restart policy. */
-export type RestartPolicy = z.output<typeof restartSchema>;
-
-const gatewayOptions = gatewayConfigSchema
-  .pick({ balancer: true, healthChecks: true, ejection: true, retries: true, timeouts: true })
-  .extend({
-    replicas: z.int().min(1).max(16).default(1),
-    port: z.int().min(0).max(65_535).default(0).describe("the first gateway's port for clients; 0 takes a free one"),
-  });
-
-const inferenceOptions = inferenceConfigSchema
-  .pick({ profile: true, maxBatch: true, maxBatchedTokens: true, kvCapacityTokens: true })
-  .extend({
-    replicas: z.int().min(1).max(64).default(3),
-    restart: restartSchema.prefault({}).describe('what the supervisor does when a replica exits'),
-  });
-
-/** Discovery by a control service: replicas register there, gateways ask it who is there. `off`: gateways are told at their start. */
-const controlSchema = z.union([
-  z.literal('off'),
-  z.strictObject({
-    ttlMs: z
-      .number()
-      .min(100)
-      .max(3_600_000)
-      .default(3000)
-      .describe('unheard of for this long, a replica counts as dead'),
-    waitMs: z.number().min(100).max(600_000).default(5000).describe('longest wait of one query for changes'),
-    keepLastGood: z.boolean().default(true).describe('gateways keep their upstreams while discovery fails'),
-  }),
-]);
-
-/** The `stack` section of a scenario. Unknown keys are errors. */
-export const stackOptionsSchema = z.strictObject({
-  gateway: gatewayOptions.prefault({}),
-  inference: inferenceOptions.prefault({}),
-  control: controlSchema.default('off'),
-});
-
-/** Stack options with every default filled in. */
-export type StackOptions = z.output<typeof stackOptionsSchema>;
-
-/** The addresses, all `host:port`, that a replica is told when it starts. */
+/** The addresses, all `host:port`, that a replica is told when it starts, and its directory. */
 export interface Addresses {
   /** Where it listens. */
   readonly listen: string;
+  /** Where its further listeners listen, by their names. */
+  readonly listeners: Readonly<Record<string, string>>;
   /** Where each link that it uses or advertises listens, by the link's name. */
   readonly links: Readonly<Record<string, string>>;
+  /** Where its own files lie, absolute. */
+  readonly directory: string;
+  /** Whether it runs in one of our images, where tools are known, or with the tools of this machine. */
+  readonly isInImage: boolean;
 }
+
+/** What a replica runs: a program of ours under Node, or a tool that is found on the machine or in its image. */
+export type ReplicaExecutable =
+  | {
+      readonly kind: 'node';
+      /** Absolute. */
+      readonly program: string;
+    }
+  | { readonly kind: 'tool'; readonly tool: ToolName; args(addresses: Addresses): readonly string[] };
+
+/** How one sees that a replica can serve: 2xx at a path, of a further listener where one is named, or `PONG` from a Redis. */
+export type ReadyProbe =
+  | { readonly kind: 'http'; readonly path: string; readonly listener?: string }
+  | { readonly kind: 'redis'; readonly username: string; readonly password: string };
 
 /** One replica to be started. */
 export interface ReplicaPlan {
@@ -76,12 +46,15 @@ export interface ReplicaPlan {
   readonly service: string;
   /** The zone it stands in, for example `zone-a`. */
   readonly zone: string;
-  /** The Node program, absolute. */
-  readonly program: string;
-  /** Answers 2xx once it can serve. */
-  readonly readyPath: string;
-  /** Answers 2xx while its process works, also before it can serve. */
-  readonly livePath: string;
+  readonly run: ReplicaExecutable;
+  /** What it speaks where it listens. */
+  readonly protocol: Protocol;
+  /** Passes once it can serve. */
+  readonly ready: ReadyProbe;
+  /** Names of listeners that it has beside the first. @default none */
+  readonly listeners?: readonly string[];
+  /** Where it tells its metrics in Prometheus' format; absent where it tells none. */
+  readonly metricsPath?: string;
   /** How long it takes by design until it is ready, in ms, scaled. */
   readonly coldStartMs: number;
   /** Names of the links that it uses. It starts after those who stand behind them. */
@@ -89,11 +62,15 @@ export interface ReplicaPlan {
   /** Names of links that lead to it, whose addresses it is told so that it can tell others. */
   readonly advertises?: readonly string[];
   readonly restart: RestartPolicy;
+  /** Whether it waits to be started by somebody who wants more replicas. @default false */
+  readonly isStandby?: boolean;
   /** Its configuration: variables beside those every process gets. */
   environment(addresses: Addresses): Readonly<Record<string, string>>;
+  /** Files to be in its directory before it starts, by relative path; private, for they may hold secrets. A path that ends in `/` is a folder. */
+  files?(addresses: Addresses): Promise<Readonly<Record<string, string>>>;
 }
 
-/** One breakable hop to be made. Replicas of the service it starts from share it. */
+/** One breakable hop to be made. Replicas of the service it starts from share it, those of one zone where zones matter. */
 export interface LinkPlan {
   /** `from→to`, for example `gateway→inference-2`. */
   readonly name: string;
@@ -101,8 +78,8 @@ export interface LinkPlan {
   readonly to: string;
   /** Where to listen; 0 takes a free port. */
   readonly port: number;
-  /** Whether clients enter here. */
-  readonly isEntry: boolean;
+  /** Who stands at its near end: clients, services of the stack, or the people and programs that look after the stack. */
+  readonly usedBy: 'clients' | 'services' | 'operators';
   /** The zone of those who use it, if they all are in one. */
   readonly fromZone?: string;
 }
@@ -111,22 +88,35 @@ export interface LinkPlan {
  * Services and the links between them, before any address is known:
  *
  * ```
- * client ─▶ client→gateway-1 ─▶ gateway-1 ─┬▶ gateway→inference-1 ─▶ inference-1
- *        ─▶ client→gateway-2 ─▶ gateway-2 ─┴▶ gateway→inference-2 ─▶ inference-2
- *                                  └ who is there? ▶ gateway→control ─▶ control ◀─ inference→control ◀ I am here ┘
+ * client ─▶ edge ─┬▶ gateway-1 ─┬▶ inference-1 ─┐
+ *                 └▶ gateway-2 ─┼▶ inference-2 ─┼─▶ control      each ─▶ is a link
+ *                     │    │    └▶ …            │      ▲
+ *                   redis  └─────── who is there? ─────┘         prometheus ─▶ every service
  * ```
  *
- * The lower line is there with `control` alone. Replicas then register the addresses of their links, not their own.
+ * Edge, Redis, Prometheus and control are there where the options have them; without an edge each gateway has an entry of its
+ * own. With control, replicas register the addresses of their links, not their own.
  */
 export interface Topology {
   readonly replicas: readonly ReplicaPlan[];
   readonly links: readonly LinkPlan[];
   /** What clients send as `Authorization`. */
   readonly authorization: string;
+  /** Who vouches for the edge where clients enter over TLS; made when first asked for. */
+  readonly entryAuthority?: EntryAuthority;
 }
 
-/** How long a gateway may finish running requests after SIGTERM, in ms; less than a platform waits before SIGKILL. */
-const GATEWAY_DRAIN_MS = 2000;
+/** What the plans of single services are made from. */
+export interface TopologyParts {
+  readonly options: SettledOptions;
+  readonly timeScale: number;
+  readonly seed: number;
+  /** SHA-256 of what clients present, in hex. */
+  readonly apiKeyHash: string;
+  /** Of the account of Redis that services use. */
+  readonly redisPassword: string;
+  readonly zones: readonly string[];
+}
 
 /**
  * The reference stack for `options`.
@@ -136,28 +126,34 @@ const GATEWAY_DRAIN_MS = 2000;
  * @param apiKey what clients must present; the gateway is told only its SHA-256. @default a new random key
  * @throws SquallError `BAD_INFERENCE_CONFIG` when the options contradict each other
  */
-export function topologyOf(options: StackOptions, timeScale: number, seed: number, apiKey = newApiKey()): Topology {
-  const control = options.control === 'off' ? [] : [controlReplica(options)];
-  const inference = numbered('inference', options.inference.replicas).map(name =>
-    inferenceReplica(name, options, timeScale, seed),
-  );
-  const hops = inference.map(replica => ({ name: `gateway→${replica.name}`, to: replica.name }));
-  const gateways = numbered('gateway', options.gateway.replicas).map(name =>
-    gatewayReplica(name, options, hops, createHash('sha256').update(apiKey).digest('hex')),
-  );
-  const entries = gateways.map(({ name }, index) => ({
-    name: `client→${name}`,
-    to: name,
-    port: index === 0 ? options.gateway.port : 0,
-    isEntry: true,
-  }));
-  const discovery = control.flatMap(({ name: to }) =>
-    [TO_CONTROL.gateway, TO_CONTROL.inference].map(name => ({ name, to })),
-  );
+export function topologyOf(options: SettledOptions, timeScale: number, seed: number, apiKey = newApiKey()): Topology {
+  const parts: TopologyParts = {
+    options,
+    timeScale,
+    seed,
+    apiKeyHash: createHash('sha256').update(apiKey).digest('hex'),
+    redisPassword: createHmac('sha256', apiKey).update('redis').digest('hex'),
+    zones: zonesNamed(options.zones),
+  };
+  const { gateway, inference, edge, redis, prometheus, control } = options;
+  const hasTls = edge !== 'off' && edge.tls !== 'off';
+  const entryAuthority = hasTls ? lazily(() => makeAuthority(new Date())) : undefined;
+  const scraped = [
+    ...(control === 'off' ? [] : [controlReplica(parts)]),
+    ...numbered('inference', inference.maxReplicas ?? inference.replicas).map(name => inferenceReplica(name, parts)),
+    ...numbered('gateway', gateway.replicas).map(name => gatewayReplica(name, parts)),
+  ];
+  const replicas: ReplicaPlan[] = [
+    ...(redis === 'off' ? [] : [redisReplica(redis, parts)]),
+    ...scraped,
+    ...(edge === 'off' ? [] : [edgeReplica(edge, parts, entryAuthority)]),
+    ...(prometheus === 'off' ? [] : [prometheusReplica(prometheus, parts, scraped)]),
+  ];
   return {
-    replicas: [...control, ...inference, ...gateways],
-    links: [...entries, ...[...hops, ...discovery].map(hop => ({ ...hop, port: 0, isEntry: false }))],
+    replicas,
+    links: [...entryLinks(parts), ...serviceLinks(replicas), ...operatorLinks(replicas)],
     authorization: `Bearer ${apiKey}`,
+    ...(entryAuthority ? { entryAuthority } : {}),
   };
 }
 
@@ -171,105 +167,35 @@ export function replicaNames(topology: Topology): string[] {
   return topology.replicas.map(replica => replica.name);
 }
 
-const FIRST_ZONE = 'zone-a';
-const TO_CONTROL = { gateway: 'gateway→control', inference: 'inference→control' } as const;
-
-function controlReplica({ inference }: StackOptions) {
-  const config: ControlConfigInput = {
-    deployments: [{ name: 'inference', replicas: inference.replicas, min: 1, max: 64 }],
-  };
-  return {
-    name: 'control',
-    service: 'control',
-    zone: FIRST_ZONE,
-    program: program('control'),
-    readyPath: '/readyz',
-    livePath: '/healthz',
-    coldStartMs: 0,
-    uses: [],
-    restart: restartSchema.parse({}),
-    environment: ({ listen }: Addresses) => ({ LISTEN: listen, CONTROL_CONFIG: JSON.stringify(config) }),
-  } satisfies ReplicaPlan;
+function entryLinks({ options: { edge, gateway } }: TopologyParts): LinkPlan[] {
+  const entry = (to: string, port: number): LinkPlan => ({ name: `client→${to}`, to, port, usedBy: 'clients' });
+  if (edge !== 'off') return [entry('edge', edge.port)];
+  return numbered('gateway', gateway.replicas).map((name, index) => entry(name, index === 0 ? gateway.port : 0));
 }
 
-function inferenceReplica(name: string, { inference, control }: StackOptions, timeScale: number, seed: number) {
-  const { replicas: _replicas, restart, ...engine } = inference;
-  const entrance = `gateway→${name}`;
-  // Served under the profile's name, so that requests name the same model whatever stands behind it.
-  const config: InferenceConfigInput = { ...engine, name, model: engine.profile, timeScale, seed };
-  parseInferenceConfig(JSON.stringify(config));
-  const registration = (links: Addresses['links']): Pick<InferenceConfigInput, 'registration'> => {
-    if (control === 'off') return {};
-    const url = `http://${links[TO_CONTROL.inference]}`;
-    return { registration: { url, advertise: links[entrance]!, ttlMs: control.ttlMs } };
-  };
-  return {
-    name,
-    service: 'inference',
-    zone: FIRST_ZONE,
-    program: program('inference'),
-    readyPath: '/readyz',
-    livePath: '/healthz',
-    coldStartMs: profiles[engine.profile].modelLoadMs / timeScale,
-    uses: control === 'off' ? [] : [TO_CONTROL.inference],
-    advertises: control === 'off' ? [] : [entrance],
-    restart,
-    environment: ({ listen, links }: Addresses) => ({
-      LISTEN: listen,
-      INFERENCE_CONFIG: JSON.stringify({ ...config, ...registration(links) }),
-    }),
-  } satisfies ReplicaPlan;
-}
-
-function gatewayReplica(
-  name: string,
-  { gateway, inference, control }: StackOptions,
-  hops: readonly { readonly name: string; readonly to: string }[],
-  apiKeyHash: string,
-) {
-  const { replicas: _replicas, port: _port, ...behaviour } = gateway;
-  const configOf = (links: Addresses['links']): GatewayConfigInput => ({
-    ...behaviour,
-    name,
-    models: [inference.profile],
-    ...(control === 'off'
-      ? { upstreams: hops.map(hop => ({ name: hop.to, url: `http://${links[hop.name]}` })) }
-      : {
-          upstreams: [],
-          discovery: {
-            url: `http://${links[TO_CONTROL.gateway]}`,
-            waitMs: control.waitMs,
-            keepLastGood: control.keepLastGood,
-          },
-        }),
-    apiKeyHashes: [apiKeyHash],
-    drainMs: GATEWAY_DRAIN_MS,
+/** Whatever replicas use and advertise, each link once. */
+function serviceLinks(replicas: readonly ReplicaPlan[]): LinkPlan[] {
+  const names = new Set(replicas.flatMap(({ uses, advertises = [] }) => [...advertises, ...uses]));
+  return [...names].map(name => {
+    const [from = '', to = ''] = name.split('→');
+    const fromZone = from.split('@')[1];
+    return { name, to, port: 0, usedBy: 'services', ...(fromZone === undefined ? {} : { fromZone }) };
   });
-  return {
-    name,
-    service: 'gateway',
-    zone: FIRST_ZONE,
-    program: program('gateway'),
-    readyPath: '/readyz',
-    livePath: '/healthz',
-    coldStartMs: 0,
-    // With discovery it is not told of the hops, but it still comes after those behind them.
-    uses: [...hops.map(hop => hop.name), ...(control === 'off' ? [] : [TO_CONTROL.gateway])],
-    restart: restartSchema.parse({}),
-    environment: ({ listen, links }: Addresses) => ({
-      LISTEN: listen,
-      GATEWAY_CONFIG: JSON.stringify(configOf(links)),
-    }),
-  } satisfies ReplicaPlan;
 }
 
-/** TypeScript in a checkout, JavaScript in a published package. */
-function program(service: string): string {
-  return join(import.meta.dirname, service, `main${extname(import.meta.filename)}`);
+/** What people and the harness ask for beside the services' own traffic. */
+function operatorLinks(replicas: readonly ReplicaPlan[]): LinkPlan[] {
+  return replicas
+    .filter(({ name }) => ['control', 'redis', 'prometheus'].includes(name))
+    .map(({ name }) => ({ name: `operator→${name}`, to: name, port: 0, usedBy: 'operators' }));
 }
 
-function numbered(service: string, count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `${service}-${index + 1}`);
+function lazily<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 function newApiKey(): string {

@@ -5,8 +5,9 @@ import { promisify, styleText } from 'node:util';
 import type { Command } from 'commander';
 import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import { IMAGE_NAMES } from '../../stack/images/image-names.ts';
 import { engineSocket, findEngine, imageId } from '../../stack/platform/docker/engine.ts';
-import { IMAGES } from '../../stack/platform/docker/plans.ts';
+import { adviceOn, findTool, type ToolName, toolVersion } from '../../stack/tools.ts';
 import { EXIT } from './exit.ts';
 import { printJson } from './run.ts';
 
@@ -28,7 +29,7 @@ export function addDoctor(program: Command): void {
     .description('tell what is installed on this machine, what is missing and what to do about it')
     .option('--json', 'print one JSON document on stdout', false)
     .action(async ({ json }: { json: boolean }) => {
-      const findings = await Promise.all([node(), toxiproxy(), docker(), chromium()]);
+      const findings = await Promise.all([node(), toxiproxy(), ...TOOLS.map(tool), docker(), chromium()]);
       if (json) printJson(findings);
       else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
       process.exitCode = findings[0]!.state === 'missing' ? EXIT.environment : EXIT.pass;
@@ -60,13 +61,25 @@ async function toxiproxy(): Promise<Finding> {
     : { part: 'Toxiproxy', state: 'found', version: version ?? '', advice: `From ${source}. Links use it.` };
 }
 
+const TOOLS: readonly { readonly part: string; readonly name: ToolName; readonly use: string }[] = [
+  { part: 'nginx', name: 'nginx', use: 'The edge in front of the gateways.' },
+  { part: 'Redis', name: 'redis-server', use: 'Gateways share their rate limits in it.' },
+  { part: 'Prometheus', name: 'prometheus', use: 'Scrapes the stack; without it Squall does.' },
+];
+
+async function tool({ part, name, use }: (typeof TOOLS)[number]): Promise<Finding> {
+  const found = findTool(name);
+  if (!found) return { part, state: 'missing', version: '', advice: `${use} ${adviceOn(name)}` };
+  return { part, state: 'found', version: await toolVersion(name, found), advice: `${use} From ${found.source}.` };
+}
+
 /** The engine with its images; each is needed for `--platform docker` alone. */
 async function docker(): Promise<Finding> {
   const part = 'Docker';
   try {
     const engine = await findEngine(engineSocket(), AbortSignal.timeout(PROBE_LIMIT_MS));
-    const ids = await Promise.all(Object.values(IMAGES).map(image => imageId(engine, image)));
-    const lacking = Object.values(IMAGES).filter((_, index) => ids[index] === undefined);
+    const ids = await Promise.all(Object.values(IMAGE_NAMES).map(image => imageId(engine, image)));
+    const lacking = Object.values(IMAGE_NAMES).filter((_, index) => ids[index] === undefined);
     return lacking.length === 0
       ? { part, state: 'found', version: engine.version, advice: '`--platform docker` runs the stack as containers.' }
       : {

@@ -20,6 +20,8 @@ export interface InstancesQuery {
   readonly index: number;
   /** Longest wait for another index. */
   readonly waitMs: number;
+  /** Where the asker stands: instances with an address for that zone are handed out under it. */
+  readonly zone?: string | undefined;
 }
 
 /** What an instance says of itself. */
@@ -28,6 +30,8 @@ export interface Registration {
   readonly service: string;
   /** `host:port` under which others reach it. */
   readonly address: string;
+  /** Other addresses for those who ask from a zone, by zone. */
+  readonly addressByZone?: Readonly<Record<string, string>>;
   readonly ttlMs: number;
 }
 
@@ -55,7 +59,7 @@ export function connectControl(url: string): ControlClient {
     throw new Error(`PUT ${path} was answered with ${response.status}: ${text.slice(0, 200)}`);
   };
   return {
-    async instances({ service, index, waitMs }, signal) {
+    async instances({ service, index, waitMs, zone }, signal) {
       const wait = formatGoDuration(Math.ceil(waitMs));
       const path = `/v1/health/service/${encodeURIComponent(service)}?passing&index=${index}&wait=${wait}`;
       // The agent adds up to a sixteenth of the wait.
@@ -64,15 +68,16 @@ export function connectControl(url: string): ControlClient {
         await response.body?.cancel();
         throw new Error(`GET ${path} was answered with ${response.status}`);
       }
-      return { index: readIndex(response), instances: readInstances(await response.json()) };
+      return { index: readIndex(response), instances: readInstances(await response.json(), zone) };
     },
-    async register({ id, service, address, ttlMs }, signal) {
-      const colon = address.lastIndexOf(':');
+    async register({ id, service, address, addressByZone = {}, ttlMs }, signal) {
       await put('/v1/agent/service/register', signal, {
         ID: id,
         Name: service,
-        Address: address.slice(0, colon),
-        Port: Number(address.slice(colon + 1)),
+        ...hostAndPort(address),
+        TaggedAddresses: Object.fromEntries(
+          Object.entries(addressByZone).map(([zone, tagged]) => [zone, hostAndPort(tagged)]),
+        ),
         Check: {
           CheckID: `service:${id}`,
           TTL: formatGoDuration(ttlMs),
@@ -102,15 +107,27 @@ function readIndex(response: Response): number {
 
 interface HealthEntry {
   readonly Node?: { readonly Address?: unknown };
-  readonly Service?: { readonly ID?: unknown; readonly Address?: unknown; readonly Port?: unknown };
+  readonly Service?: {
+    readonly ID?: unknown;
+    readonly Address?: unknown;
+    readonly Port?: unknown;
+    readonly TaggedAddresses?: Readonly<Record<string, { readonly Address?: unknown; readonly Port?: unknown }>>;
+  };
 }
 
-function readInstances(document: unknown): Instance[] {
+function hostAndPort(address: string): { readonly Address: string; readonly Port: number } {
+  const colon = address.lastIndexOf(':');
+  return { Address: address.slice(0, colon), Port: Number(address.slice(colon + 1)) };
+}
+
+function readInstances(document: unknown, zone: string | undefined): Instance[] {
   if (!Array.isArray(document)) throw new Error('The answer is no list of instances');
   return (document as HealthEntry[]).map(({ Node: node, Service: service }) => {
-    const host = service?.Address || node?.Address;
-    if (typeof service?.ID !== 'string' || typeof host !== 'string' || !Number.isInteger(service.Port))
+    const tagged = zone === undefined ? undefined : service?.TaggedAddresses?.[zone];
+    const host = tagged?.Address || service?.Address || node?.Address;
+    const port = tagged?.Address ? tagged.Port : service?.Port;
+    if (typeof service?.ID !== 'string' || typeof host !== 'string' || !Number.isInteger(port))
       throw new Error('The answer has an instance without id, address or port');
-    return { id: service.ID, address: `${host}:${service.Port}` };
+    return { id: service.ID, address: `${host}:${port}` };
   });
 }

@@ -21,6 +21,12 @@ export interface CheckDefinition {
   readonly deregisterAfterMs: number | undefined;
 }
 
+/** An address under a tag. */
+export interface TaggedAddress {
+  readonly address: string;
+  readonly port: number;
+}
+
 /** One instance of a service, as it was registered. */
 export interface ServiceDefinition {
   readonly id: string;
@@ -28,6 +34,8 @@ export interface ServiceDefinition {
   /** Empty: the node's address. */
   readonly address: string;
   readonly port: number;
+  /** Further addresses by what they are for, beside Consul's own `lan` and `wan`. */
+  readonly taggedAddresses: Readonly<Record<string, TaggedAddress>>;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
   readonly checks: readonly CheckDefinition[];
@@ -64,6 +72,7 @@ export function readServiceDefinition(body: unknown, minDeregisterMs: number): S
     name,
     address: text(fields, 'address'),
     port: port as number,
+    taggedAddresses: taggedAddresses(fields),
     tags: tags(fields),
     meta: meta(fields),
     checks,
@@ -136,6 +145,18 @@ function tags(fields: Fields): readonly string[] {
   const value = list(fields, 'tags');
   if (!value.every(tag => typeof tag === 'string')) throw bad('Tags must be strings');
   return value;
+}
+
+function taggedAddresses(fields: Fields): Readonly<Record<string, TaggedAddress>> {
+  const tagged = fields.taggedaddresses ?? {};
+  if (typeof tagged !== 'object' || Array.isArray(tagged)) throw bad('TaggedAddresses must map tags to addresses');
+  const entries = Object.entries(tagged as object).map(([tag, value]) => {
+    const { address, port } = foldKeys(value, `TaggedAddresses.${tag}`);
+    if (typeof address !== 'string' || !Number.isInteger(port))
+      throw bad(`TaggedAddresses.${tag} needs Address and Port`);
+    return [tag, { address, port: port as number }] as const;
+  });
+  return Object.fromEntries(entries);
 }
 
 function meta(fields: Fields): Readonly<Record<string, string>> {

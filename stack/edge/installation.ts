@@ -8,7 +8,10 @@ const VERSION_LIMIT_MS = 3000;
 /** Not on the PATH of everybody. */
 const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
 /** Where Debian's modsecurity-crs puts it. */
-const CORE_RULE_SET = { setup: '/etc/modsecurity/crs/crs-setup.conf', rules: '/usr/share/modsecurity-crs/rules' };
+export const CORE_RULE_SET = {
+  setup: '/etc/modsecurity/crs/crs-setup.conf',
+  rules: '/usr/share/modsecurity-crs/rules',
+};
 
 /** An nginx on this machine. */
 export interface EdgeInstallation {

@@ -18,7 +18,12 @@ export interface EdgeCommand {
 
 /** The command that serves from `prefix`, an absolute path. */
 export function edgeCommand({ command }: Pick<EdgeInstallation, 'command'>, prefix: string): EdgeCommand {
-  return { command, args: ['-p', prefix, '-c', 'nginx.conf', '-e', EDGE_PATHS.errorLog], directory: prefix };
+  return { command, args: edgeArguments(prefix), directory: prefix };
+}
+
+/** The arguments of nginx for `prefix`, which has to be the working directory too. */
+export function edgeArguments(prefix: string): readonly string[] {
+  return ['-p', prefix, '-c', 'nginx.conf', '-e', EDGE_PATHS.errorLog];
 }
 
 /** Writes what `renderEdge` rendered below `prefix`, and makes the folders that nginx writes to. */

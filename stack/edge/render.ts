@@ -47,6 +47,8 @@ export const EDGE_PATHS = { pid: 'temp/nginx.pid', errorLog: 'logs/error.log', a
 export interface RenderOptions {
   /** @default neither post-quantum key exchange nor ModSecurity */
   readonly capabilities?: EdgeCapabilities;
+  /** Into files below the prefix, or to the output of the process, as containers do. @default files */
+  readonly logsTo?: 'files' | 'output';
   /** Whom root's workers run as; meaningless, and left out, for everybody else. */
   readonly workerUser?: string;
 }
@@ -65,7 +67,7 @@ export interface RenderOptions {
 export function renderEdge(
   options: EdgeOptionsInput,
   addresses: EdgeAddresses,
-  { capabilities = { postQuantum: false, modsecurity: undefined }, workerUser }: RenderOptions = {},
+  { capabilities = { postQuantum: false, modsecurity: undefined }, logsTo = 'files', workerUser }: RenderOptions = {},
 ): Readonly<Record<string, string>> {
   if (workerUser !== undefined && !/^[a-z_][a-z0-9_-]{0,31}$/.test(workerUser)) {
     throw badEdge('Expected `workerUser` to be the name of a user');
@@ -74,6 +76,7 @@ export function renderEdge(
     options: parseEdge(edgeOptionsSchema, options),
     addresses: parseEdge(edgeAddressesSchema, addresses),
     capabilities,
+    logsTo,
   };
   const concerns = CONCERNS.map(concern => concern(plan));
   const files = concerns.flatMap(concern => [
@@ -95,7 +98,7 @@ function mainFile(plan: EdgePlan, concerns: readonly Concern[], workerUser: stri
     `worker_processes ${workers};`,
     `worker_shutdown_timeout ${drainMs}ms;`,
     `pid ${EDGE_PATHS.pid};`,
-    `error_log ${EDGE_PATHS.errorLog} notice;`,
+    `error_log ${plan.logsTo === 'files' ? EDGE_PATHS.errorLog : 'stderr'} notice;`,
     'events {',
     `  worker_connections ${connectionsPerWorker};`,
     '}',

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 /** `type` of an OpenAI error object, as far as a gateway produces it. */
-export type ApiErrorType = 'invalid_request_error' | 'server_error';
+export type ApiErrorType = 'invalid_request_error' | 'requests' | 'server_error';
 
 /** An answer that ends a request early. `code` is stable; `param` names the offending field or is null. */
 export class ApiError extends Error {
@@ -16,7 +16,7 @@ export class ApiError extends Error {
   constructor(status: number, code: string, message: string, param: string | null = null, headers: string[] = []) {
     super(message);
     this.status = status;
-    this.type = status >= 500 ? 'server_error' : 'invalid_request_error';
+    this.type = status >= 500 ? 'server_error' : status === 429 ? 'requests' : 'invalid_request_error';
     this.code = code;
     this.param = param;
     this.headers = headers;

@@ -1,8 +1,8 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { ApiError } from './api-error.ts';
 
-/** Throws unless the `authorization` header carries an accepted key. */
-export type Authenticate = (authorization: string | undefined) => void;
+/** Throws unless the `authorization` header carries an accepted key. Returns who it is: the key's SHA-256 in hex, or `anyone`. */
+export type Authenticate = (authorization: string | undefined) => string;
 
 /**
  * Checks `Authorization: Bearer KEY` against SHA-256 hashes, so that the configuration holds no key. Every hash is compared,
@@ -12,7 +12,7 @@ export type Authenticate = (authorization: string | undefined) => void;
  */
 export function createAuthenticate(apiKeyHashes: readonly string[]): Authenticate {
   const accepted = apiKeyHashes.map(hex => Buffer.from(hex, 'hex'));
-  if (accepted.length === 0) return () => {};
+  if (accepted.length === 0) return () => 'anyone';
   return authorization => {
     const key = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
     if (key === undefined)
@@ -21,6 +21,7 @@ export function createAuthenticate(apiKeyHashes: readonly string[]): Authenticat
     let known = false;
     for (const candidate of accepted) known = timingSafeEqual(candidate, digest) || known;
     if (!known) throw unauthorized('invalid_api_key', 'The API key is not accepted.');
+    return digest.toString('hex');
   };
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SquallError } from '../../harness/errors.ts';
+import { limitsSchema } from './limits/config.ts';
 
 const durationMs = z.number().min(0).max(86_400_000);
 const positiveMs = z.number().positive().max(86_400_000);
@@ -64,6 +65,8 @@ const timeoutsSchema = z.strictObject({
 const discoverySchema = z.strictObject({
   url: z.url({ protocol: /^https?$/ }),
   service: z.string().min(1).default('inference'),
+  /** Where this gateway stands: replicas with an address for that zone are reached there. */
+  zone: z.string().min(1).optional(),
   waitMs: positiveMs.max(600_000).default(10_000),
   minIntervalMs: durationMs.default(100),
   keepLastGood: z.boolean().default(true),
@@ -91,6 +94,7 @@ export const gatewayConfigSchema = z.strictObject({
     .prefault({})
     .transform(retries => (typeof retries === 'number' ? retriesSchema.parse({ max: retries }) : retries)),
   timeouts: timeoutsSchema.prefault({}),
+  limits: z.union([off, limitsSchema]).default('off'),
   /** How long running requests may take to finish after SIGTERM. */
   drainMs: durationMs.default(5000),
   maxBodyBytes: z.int().min(1).default(1_048_576),

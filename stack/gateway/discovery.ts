@@ -27,14 +27,14 @@ export interface DiscoveryContext {
  */
 export async function followCatalog(context: DiscoveryContext, signal: AbortSignal): Promise<void> {
   const { options, clock, random, client, told, failed } = context;
-  const { service, waitMs, minIntervalMs, backoff } = options;
+  const { service, zone, waitMs, minIntervalMs, backoff } = options;
   let index = 0;
   let failures = 0;
   while (!signal.aborted) {
     const askedMs = clock.nowMs();
     let pauseMs: number;
     try {
-      const answer = await client.instances({ service, index, waitMs }, signal);
+      const answer = await client.instances({ service, zone, index, waitMs }, signal);
       if (signal.aborted) return;
       index = nextIndex(index, answer.index);
       failures = 0;

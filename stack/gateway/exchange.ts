@@ -28,6 +28,10 @@ export class Exchange {
   deadlineMs = Number.POSITIVE_INFINITY;
   /** True when the client asked for less time than the gateway would give. */
   deadlineLowered = false;
+  /** Who asks: the SHA-256 of the API key in hex, or `anyone`. */
+  caller = 'anyone';
+  /** Headers that tell the limits, names and values in turn. */
+  limits: readonly string[] = [];
   body: Buffer = Buffer.alloc(0);
   /** The client asked for server-sent events. */
   streamed = false;
@@ -75,6 +79,7 @@ export class Exchange {
   headers(): string[] {
     const headers = ['x-request-id', this.requestId];
     if (this.#lifecycle.draining) headers.push('connection', 'close');
+    if (this.limits.length > 0) headers.push(...this.limits);
     if (this.attempts > 0) headers.push('x-squall-upstream', this.upstream, 'x-squall-attempts', `${this.attempts}`);
     return headers;
   }

@@ -10,6 +10,10 @@ import { Deadlines } from './deadlines.ts';
 import { Exchange, type Lifecycle } from './exchange.ts';
 import { Fleet } from './fleet.ts';
 import type { ForwardContext } from './forward.ts';
+import type { LimitsConfig } from './limits/config.ts';
+import { LimitMetrics } from './limits/limit-metrics.ts';
+import { Limiter } from './limits/limiter.ts';
+import type { SharedBuckets } from './limits/shared-buckets.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { createRoutes, type Route, stagesFor } from './routes.ts';
@@ -26,14 +30,16 @@ export interface GatewayOptions {
   /** Connects to the agent at a URL; needed where `config.discovery` is on. */
   readonly control?: (url: string) => Pick<ControlClient, 'instances'>;
   readonly log: Logger;
+  /** Where gateways share their limits, if the configuration says so. */
+  readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
 }
 
 /**
  * The gateway, apart from its listening socket.
  *
  * ```
- *  request ─► route ─► authenticate ─► deadline ─► body ─► validate ─► forward ─► log, metrics
- *                └──────────── an ApiError from any stage is the answer ──────────────┘
+ *  request ─► route ─► authenticate ─► limits ─► deadline ─► body ─► validate ─► forward ─► log, metrics
+ *                └──────────────── an ApiError from any stage is the answer ────────────────────┘
  * ```
  */
 export class Gateway implements AsyncDisposable {
@@ -45,6 +51,7 @@ export class Gateway implements AsyncDisposable {
   readonly #deadlines: Deadlines;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #ids: Random;
+  readonly #limiter: Limiter | undefined;
 
   constructor(options: GatewayOptions) {
     const { config, clock, random, log } = options;
@@ -71,12 +78,22 @@ export class Gateway implements AsyncDisposable {
         log.warn({ upstream: upstream.name, timesEjected: upstream.outlier.timesEjected }, 'upstream ejected');
       },
     };
+    this.#limiter = this.#createLimiter(options);
     const { upstreams: replicas, metrics } = this;
-    this.#routes = createRoutes({ config, lifecycle: this.#lifecycle, upstreams: replicas, metrics, toForward });
+    const limiter = this.#limiter;
+    this.#routes = createRoutes({
+      config,
+      lifecycle: this.#lifecycle,
+      upstreams: replicas,
+      metrics,
+      limiter,
+      toForward,
+    });
   }
 
-  /** Starts the active health checks and discovery; they end when the gateway is disposed of. */
+  /** Starts the active health checks, discovery and the shared limits; they end when the gateway is disposed of. */
   start(): void {
+    this.#limiter?.start();
     this.#fleet.start();
   }
 
@@ -87,6 +104,7 @@ export class Gateway implements AsyncDisposable {
 
   /** Stops the checks and cancels whatever still runs. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#limiter?.[Symbol.dispose]();
     await this.#fleet[Symbol.asyncDispose]();
   }
 
@@ -112,6 +130,13 @@ export class Gateway implements AsyncDisposable {
     }
     if (!quiet) this.metrics.inFlight.dec();
     this.#finish(exchange, quiet);
+  }
+
+  #createLimiter({ config: { limits }, clock, log, sharedBuckets }: GatewayOptions): Limiter | undefined {
+    if (limits === 'off') return undefined;
+    const shared = limits.redis && sharedBuckets?.(limits.redis);
+    const metrics = new LimitMetrics(this.metrics.registry);
+    return new Limiter({ config: limits, clock, deadlines: this.#deadlines, metrics, log, shared });
   }
 
   #finish(exchange: Exchange, quiet: boolean): void {

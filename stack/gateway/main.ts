@@ -9,6 +9,7 @@ import { seededRandom } from '../../harness/random.ts';
 import { connectControl } from '../control/client.ts';
 import { type ListenAddress, parseGatewayConfig, parseListen } from './config.ts';
 import { Gateway } from './gateway.ts';
+import { redisBuckets } from './limits/redis-buckets.ts';
 import { createGatewayServer, drainServer } from './server.ts';
 import { undiciTransport } from './undici-transport.ts';
 
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
     transport: url => undiciTransport(url, { connectMs, maxConnections: config.maxConnectionsPerUpstream }),
     control: connectControl,
     log,
+    sharedBuckets: redisBuckets,
   });
   collectDefaultMetrics({ register: gateway.metrics.registry });
   const server = createGatewayServer(gateway);

@@ -58,6 +58,8 @@ export function relayedHeaders(
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined || NOT_RELAYED.has(name)) continue;
+    // The client asks this gateway, so this gateway's limits are the ones to tell.
+    if (exchange.limits.length > 0 && name.startsWith('ratelimit-')) continue;
     if (typeof value === 'string') relayed.push(name, value);
     else for (const one of value) relayed.push(name, one);
   }

@@ -4,6 +4,8 @@ import { parseCompletionRequest } from './completion-request.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Exchange, Lifecycle } from './exchange.ts';
 import { type ForwardContext, forward } from './forward.ts';
+import { limitStage } from './limits/limit-stage.ts';
+import type { Limiter } from './limits/limiter.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { readBody } from './request-body.ts';
 import { requestTimeoutMs, TIMEOUT_HEADER } from './request-deadline.ts';
@@ -27,17 +29,21 @@ export interface RouteContext {
   readonly lifecycle: Lifecycle;
   readonly upstreams: UpstreamSet;
   readonly metrics: GatewayMetrics;
+  /** Absent: no limits. */
+  readonly limiter: Limiter | undefined;
   readonly toForward: ForwardContext;
 }
 
 /** Every path of the gateway with its pipeline. */
 export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> {
-  const { config, metrics } = context;
+  const { config, metrics, limiter } = context;
   const authenticate = authentication(config);
+  const limited = limiter ? [limitStage(limiter)] : [];
   const completion = (promptField: 'messages' | 'prompt'): Route => ({
     method: 'POST',
     stages: [
       authenticate,
+      ...limited,
       deadline(config),
       body(config),
       validation(config, promptField),
@@ -69,7 +75,9 @@ export function stagesFor(route: Route | undefined, method: string | undefined):
 
 function authentication({ apiKeyHashes }: GatewayConfig): Stage {
   const check = createAuthenticate(apiKeyHashes);
-  return ({ request }) => check(request.headers.authorization);
+  return exchange => {
+    exchange.caller = check(exchange.request.headers.authorization);
+  };
 }
 
 function deadline({ timeouts: { totalMs } }: GatewayConfig): Stage {

@@ -10,6 +10,8 @@ const registrationSchema = z.strictObject({
   /** The agent's. */
   url: z.url({ protocol: /^https?$/ }),
   advertise: z.string().regex(/^.+:\d{1,5}$/, 'must be HOST:PORT'),
+  /** Other addresses for those who ask from a zone, by zone. */
+  advertiseByZone: z.record(z.string(), z.string().regex(/^.+:\d{1,5}$/, 'must be HOST:PORT')).default({}),
   /** It counts as dead when it is not heard of for this long. */
   ttlMs: z.number().min(100).max(3_600_000).default(3000),
   service: z.string().min(1).default('inference'),

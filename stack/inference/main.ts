@@ -69,8 +69,8 @@ async function main(): Promise<void> {
 
 async function register({ name, registration }: InferenceConfig, log: RegistrationContext['log'], signal: AbortSignal) {
   if (registration === 'off') return;
-  const { url, advertise, ttlMs, service } = registration;
-  const context = { registration: { id: name, service, address: advertise, ttlMs }, client: connectControl(url) };
+  const { url, advertise: address, advertiseByZone: addressByZone, ttlMs, service } = registration;
+  const context = { registration: { id: name, service, address, addressByZone, ttlMs }, client: connectControl(url) };
   await keepRegistered({ ...context, clock: systemClock, log }, signal);
 }
 

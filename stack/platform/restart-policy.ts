@@ -1,4 +1,4 @@
-import type { RestartPolicy } from '../topology.ts';
+import type { RestartPolicy } from '../options.ts';
 
 /** A replica that was ready this long is healthy: the next wait is `initialMs` again. Kubernetes takes ten minutes. */
 export const STABLE_MS = 10_000;

@@ -2,7 +2,7 @@ import type { Clock } from '../../harness/clock.ts';
 import type { Replica, ReplicaState, StackObserver } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { formatMs } from '../../harness/quantity.ts';
-import type { RestartPolicy } from '../topology.ts';
+import type { RestartPolicy } from '../options.ts';
 import type { Instance } from './instance.ts';
 import { lastLines } from './log-file.ts';
 import { decideRestart, type ExitRecord, NO_EXITS } from './restart-policy.ts';
@@ -14,6 +14,8 @@ export interface SupervisedPlan {
   readonly zone: string;
   /** Its base URL. */
   readonly url: string;
+  /** Where it tells its metrics; undefined where it tells none. */
+  readonly metricsPath?: string | undefined;
   /** Where its instances write. */
   readonly logPath: string;
   readonly restart: RestartPolicy;
@@ -57,6 +59,7 @@ export class Supervisor implements Replica {
   readonly service: string;
   readonly zone: string;
   readonly url: string;
+  readonly metricsPath: string | undefined;
   readonly #plan: SupervisedPlan;
   readonly #parts: SupervisorParts;
   #state: ReplicaState = 'stopped';
@@ -77,6 +80,7 @@ export class Supervisor implements Replica {
     this.service = plan.service;
     this.zone = plan.zone;
     this.url = plan.url;
+    this.metricsPath = plan.metricsPath;
     this.#plan = plan;
     this.#parts = parts;
   }

@@ -1,16 +1,17 @@
 import { join } from 'node:path';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
+import { IMAGE_NAMES } from '../../stack/images/image-names.ts';
 import { type Engine, engineSocket, findEngine, imageId } from '../../stack/platform/docker/engine.ts';
-import { IMAGES, type Limits } from '../../stack/platform/docker/plans.ts';
+import type { Limits } from '../../stack/platform/docker/plans.ts';
 import { dockerPlatform } from '../../stack/platform/docker/platform.ts';
 import { listLabelled } from '../../stack/platform/docker/remove-labelled.ts';
 import { missing } from '../require.ts';
 
-/** The engine with both images, or undefined. */
+/** The engine with all images, or undefined. */
 export const engine: Engine | undefined = await findEngine(engineSocket())
   .then(async found => {
-    const ids = await Promise.all(Object.values(IMAGES).map(image => imageId(found, image)));
+    const ids = await Promise.all(Object.values(IMAGE_NAMES).map(image => imageId(found, image)));
     return ids.includes(undefined) ? undefined : found;
   })
   .catch(() => undefined);

@@ -7,8 +7,9 @@ import { getContainerRuntimeClient } from 'testcontainers';
 import { describe, expect, it } from 'vitest';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
 import { dockerPlatform } from '../../stack/platform/docker/platform.ts';
-import { stackOptionsSchema, topologyOf } from '../../stack/topology.ts';
+import { topologyOf } from '../../stack/topology.ts';
 import { eventually, fixtureTopology, openPorts, testRun } from '../stack/platform/fixture-stack.ts';
+import { settled } from '../stack/settled.ts';
 import { evaluateIn, fixturePlatform, leftOf, noDocker } from './docker-stack.ts';
 
 const MODEL = 'qwen3-8b-fp8-h100';
@@ -18,7 +19,7 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
   it('streams a chat across its links, publishes the loopback alone, and leaves nothing', async () => {
     using run = testRun();
     const { runId, directory, clock } = run.options;
-    const options = stackOptionsSchema.parse({ gateway: { replicas: 2 }, inference: { replicas: 1 } });
+    const options = settled({ gateway: { replicas: 2 }, inference: { replicas: 1 } });
     const stack = await dockerPlatform({ connect: connectToxiproxy }).up(topologyOf(options, 500, 1), run.options);
     const ports = [...stack.entries, stack.proxyApiUrl].map(url => Number(new URL(url).port));
     try {

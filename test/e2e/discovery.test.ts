@@ -4,7 +4,8 @@ import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../harness/clock.ts';
 import type { Replica, RunningStack } from '../../harness/contracts.ts';
 import { processPlatform } from '../../stack/platform/process/platform.ts';
-import { stackOptionsSchema, topologyOf } from '../../stack/topology.ts';
+import { topologyOf } from '../../stack/topology.ts';
+import { settled } from '../stack/settled.ts';
 import { eventually, temporaryFolder } from './squall.ts';
 
 const body = JSON.stringify({
@@ -43,7 +44,7 @@ describe('the whole stack with discovery', () => {
   };
 
   beforeAll(async () => {
-    const options = stackOptionsSchema.parse({
+    const options = settled({
       inference: { replicas: 2 },
       control: { ttlMs: 1000, waitMs: 1000 },
       gateway: { healthChecks: { intervalMs: 100 } },

@@ -5,7 +5,8 @@ import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../harness/clock.ts';
 import type { RunningStack } from '../../harness/contracts.ts';
 import { processPlatform } from '../../stack/platform/process/platform.ts';
-import { stackOptionsSchema, topologyOf } from '../../stack/topology.ts';
+import { topologyOf } from '../../stack/topology.ts';
+import { settled } from '../stack/settled.ts';
 import { eventually, temporaryFolder } from './squall.ts';
 
 const MODEL = 'qwen3-8b-fp8-h100';
@@ -17,7 +18,7 @@ describe('the whole stack: client → link → gateway → link → inference', 
   let client: OpenAI;
 
   beforeAll(async () => {
-    const options = stackOptionsSchema.parse({ inference: { replicas: 1 } });
+    const options = settled({ inference: { replicas: 1 } });
     stack = await processPlatform({ find: findToxiproxy, connect: connectToxiproxy }).up(topologyOf(options, 500, 1), {
       runId: `stack-test-${process.pid}`,
       directory: folder.path,

@@ -53,6 +53,7 @@ function fakePlatform(journal: Journal, failure?: Error): Platform<null> {
       if (failure) throw failure;
       journal.push('up');
       return {
+        entryCertificate: undefined,
         entries: ['http://127.0.0.1:1'],
         authorization: '',
         proxyApiUrl: '',

@@ -28,6 +28,8 @@ export interface Connections {
 export interface ConnectionsOptions {
   /** `http://host:port` or `https://host:port`. */
   readonly origin: string;
+  /** PEM of the authority to trust. @default those that Node trusts */
+  readonly authority?: string | undefined;
   /** Longest wait for TCP, and TLS where used, to be established; > 0. */
   readonly connectTimeoutMs: number;
 }
@@ -36,9 +38,9 @@ export interface ConnectionsOptions {
  * Connections over HTTP/1.1, without pipelining, one stream each, as the OpenAI client libraries use them. How many there
  * are is bounded by the caller, who bounds the requests in flight.
  */
-export function openConnections({ origin, connectTimeoutMs }: ConnectionsOptions): Connections {
+export function openConnections({ origin, authority, connectTimeoutMs }: ConnectionsOptions): Connections {
   const idle: Connection[] = [];
-  const connect = boundedConnector(connectTimeoutMs);
+  const connect = boundedConnector(connectTimeoutMs, authority);
   const open = (): Connection => {
     const client = new Client(origin, {
       connect,
@@ -68,8 +70,8 @@ export function openConnections({ origin, connectTimeoutMs }: ConnectionsOptions
 }
 
 /** undici's connector with a timeout that is exact; undici's own ticks twice a second. */
-function boundedConnector(timeoutMs: number): buildConnector.connector {
-  const connect = buildConnector({ allowH2: false, timeout: 0 });
+function boundedConnector(timeoutMs: number, authority: string | undefined): buildConnector.connector {
+  const connect = buildConnector({ allowH2: false, timeout: 0, ...(authority === undefined ? {} : { ca: authority }) });
   return (options, callback) => {
     const socket: unknown = connect(options, (...result: Parameters<typeof callback>) => {
       clearTimeout(timer);

@@ -52,7 +52,7 @@ export class Drive {
   constructor(job: TimedJob, options: DriveOptions) {
     this.#job = job;
     this.#options = options;
-    this.#targets = job.targets.map(url => openTarget(url, job.plan.connectTimeoutMs));
+    this.#targets = job.targets.map(url => openTarget(url, job.authority, job.plan.connectTimeoutMs));
     this.#schedule = scheduleOf(job.plan, job.seed);
     this.#next = this.#schedule.next();
     const { clock } = options;
@@ -130,11 +130,11 @@ export class Drive {
   }
 }
 
-function openTarget(url: string, connectTimeoutMs: number): Target {
+function openTarget(url: string, authority: string | undefined, connectTimeoutMs: number): Target {
   const { origin, pathname } = new URL(url);
   return {
     path: `${pathname.replace(/\/$/, '')}/v1/chat/completions`,
-    connections: openConnections({ origin, connectTimeoutMs }),
+    connections: openConnections({ origin, authority, connectTimeoutMs }),
   };
 }
 

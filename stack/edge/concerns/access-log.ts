@@ -1,4 +1,4 @@
-import type { Concern } from './concern.ts';
+import type { Concern, EdgePlan } from './concern.ts';
 
 /** Where the access log is written, below the prefix: one JSON object a line. */
 export const ACCESS_LOG = 'logs/access.ndjson';
@@ -29,10 +29,13 @@ const FIELDS: Readonly<Record<string, string>> = {
 };
 
 /** One JSON object a request; every value is text, `""` where there is none. Never holds keys, bodies or query strings. */
-export function accessLog(): Concern {
+export function accessLog({ logsTo }: EdgePlan): Concern {
   const format = Object.entries(FIELDS).map(([name, value]) => `"${name}":"${value}"`);
   return {
     name: 'access-log',
-    http: [`log_format requests escape=json '{${format.join(',')}}';`, `access_log ${ACCESS_LOG} requests;`],
+    http: [
+      `log_format requests escape=json '{${format.join(',')}}';`,
+      `access_log ${logsTo === 'files' ? ACCESS_LOG : '/dev/stdout'} requests;`,
+    ],
   };
 }

@@ -22,6 +22,7 @@ export interface EdgePlan {
   readonly options: EdgeOptions;
   readonly addresses: EdgeAddresses;
   readonly capabilities: EdgeCapabilities;
+  readonly logsTo: 'files' | 'output';
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { GenericContainer, getContainerRuntimeClient, type WaitStrategy } from 'testcontainers';
 
 /** One more network for a container to be in, under its own names. */
@@ -14,6 +15,8 @@ export interface ContainerPlan {
   readonly name: string;
   /** A local image; nothing is pulled. */
   readonly image: string;
+  /** The working directory; undefined for the image's. */
+  readonly directory?: string;
   /** The program on the image's PATH, and what it is given. */
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
@@ -25,6 +28,8 @@ export interface ContainerPlan {
   /** In CPUs, with fractions; undefined for no limit. */
   readonly cpus: number | undefined;
   readonly memoryMiB: number | undefined;
+  /** Files of its own to be unpacked at `/` before it starts. */
+  archive?(): Readable;
   /** Files and folders to put into it, absolute on both sides. */
   readonly copies: readonly { readonly source: string; readonly target: string; readonly isDirectory: boolean }[];
 }
@@ -66,13 +71,14 @@ export class StackContainer extends GenericContainer {
   }
 
   protected override async beforeContainerCreated(): Promise<void> {
-    const { networks, published, cpus, memoryMiB } = this.#plan;
+    const { networks, published, cpus, memoryMiB, directory } = this.#plan;
     Object.assign(this.hostConfig, {
       ...(cpus === undefined ? {} : { NanoCpus: Math.round(cpus * CPU) }),
       // As much swap as memory means none beyond it: at its limit a container is killed instead of getting slow.
       ...(memoryMiB === undefined ? {} : { Memory: memoryMiB * MIB, MemorySwap: memoryMiB * MIB }),
     });
     // Readiness is asked for by the prober; a program started every few seconds would only take from what is measured.
+    if (directory !== undefined) this.createOpts.WorkingDir = directory;
     this.createOpts.Healthcheck = { Test: ['NONE'] };
     if (typeof networks === 'string') return;
     const [first] = networks;
@@ -90,7 +96,8 @@ export class StackContainer extends GenericContainer {
   protected override async containerCreated(id: string): Promise<void> {
     const client = await getContainerRuntimeClient();
     const container = client.container.getById(id);
-    const { networks } = this.#plan;
+    const { networks, archive } = this.#plan;
+    if (archive) await client.container.putArchive(container, archive(), '/');
     for (const { name, aliases } of typeof networks === 'string' ? [] : networks.slice(1))
       await client.container.connectToNetwork(container, client.network.getById(name), [...aliases]);
     await this.#onCreated(id);

@@ -1,14 +1,15 @@
 import { extname, join, relative, resolve, sep } from 'node:path';
 import { SquallError } from '../../../harness/errors.ts';
-import type { ReplicaPlan, Topology } from '../../topology.ts';
+import type { Addresses, ReplicaPlan, Topology } from '../../topology.ts';
+import { type Directory, linksOf } from '../addresses.ts';
 
 /** The network from which ports are published; no service is in it. */
-export const EDGE_NETWORK = 'edge';
+export const ENTRY_NETWORK = 'entry';
 /** The name by which services know the fault proxy. */
 export const PROXY = 'toxiproxy';
 /** The port of the fault proxy's API, inside. */
 export const PROXY_API_PORT = 8474;
-/** The port on which every service listens, inside. */
+/** The port on which every service listens, inside; further listeners have those that follow. */
 export const SERVICE_PORT = 8000;
 
 const FIRST_LINK_PORT = 20_001;
@@ -17,24 +18,20 @@ const IMAGE_HOME = '/app';
 const HOME = resolve(import.meta.dirname, '../../..');
 
 /**
- * Who is in which network and who listens where, all inside containers. Every service has a network of its own, without a way
- * out, and the fault proxy is in all of them; so the only way from one service to another leads across a link:
+ * Who is in which network and who listens where, all inside containers. Every zone is a network without a way out, and the fault
+ * proxy is in all of them. So the only way between zones leads across a link, and within a zone nobody is told any other:
  *
  * ```
- *   127.0.0.1 ──▶ edge ──▶ ┌───────────┐ ◀── gateway ──▶ gateway-1, gateway-2
- *                          │ toxiproxy │
- *                          └───────────┘ ◀── inference ──▶ inference-1 …
+ *   127.0.0.1 ──▶ entry ──▶ ┌───────────┐ ◀── zone-a ──▶ gateway-1, inference-1 …
+ *                           │ toxiproxy │
+ *                           └───────────┘ ◀── zone-b ──▶ gateway-2, inference-2 …
  * ```
  */
-export interface Layout {
-  /** {@link EDGE_NETWORK} and one for each service, by short name. */
+export interface Layout extends Directory {
+  /** {@link ENTRY_NETWORK} and one for each zone, by short name. */
   readonly networks: readonly string[];
   /** Port of a link in the fault proxy's container. */
   linkPort(link: string): number;
-  /** Where the services that use a link connect to, `host:port`. */
-  linkAddress(link: string): string;
-  /** A replica's own address, `host:port`. */
-  replicaAddress(replica: string): string;
 }
 
 /** The layout of a topology; pure. */
@@ -42,22 +39,30 @@ export function layoutOf(topology: Topology): Layout {
   const ports = new Map(topology.links.map(({ name }, index) => [name, FIRST_LINK_PORT + index]));
   const linkPort = (link: string) => ports.get(link)!;
   return {
-    networks: [EDGE_NETWORK, ...new Set(topology.replicas.map(({ service }) => service))],
+    networks: [ENTRY_NETWORK, ...new Set(topology.replicas.map(({ zone }) => zone))],
     linkPort,
-    linkAddress: link => `${PROXY}:${linkPort(link)}`,
-    replicaAddress: replica => `${replica}:${SERVICE_PORT}`,
+    link: link => `${PROXY}:${linkPort(link)}`,
+    replica: (name, listener) => `${name}:${portOf(topology, name, listener)}`,
   };
 }
 
-/**
- * The variables of a replica inside its container.
- * @param layout the one of its topology
- */
-export function environmentOf(plan: ReplicaPlan, layout: Layout): Readonly<Record<string, string>> {
-  const links = Object.fromEntries(
-    [...plan.uses, ...(plan.advertises ?? [])].map(name => [name, layout.linkAddress(name)]),
-  );
-  return plan.environment({ listen: `0.0.0.0:${SERVICE_PORT}`, links });
+/** What a replica is told, inside its container. */
+export function addressesOf(plan: ReplicaPlan, layout: Layout): Addresses {
+  const at = (listener?: string) => `0.0.0.0:${layout.replica(plan.name, listener).split(':')[1]}`;
+  return {
+    listen: at(),
+    listeners: Object.fromEntries((plan.listeners ?? []).map(name => [name, at(name)])),
+    links: linksOf(plan, layout),
+    directory: `/squall/${plan.name}`,
+    isInImage: true,
+  };
+}
+
+/** Further listeners have the ports after the first, in their order. */
+function portOf(topology: Topology, replica: string, listener: string | undefined): number {
+  if (listener === undefined) return SERVICE_PORT;
+  const { listeners = [] } = topology.replicas.find(({ name }) => name === replica)!;
+  return SERVICE_PORT + 1 + listeners.indexOf(listener);
 }
 
 /**

@@ -1,10 +1,10 @@
 import { getContainerRuntimeClient } from 'testcontainers';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
-import { EDGE_NETWORK } from './layout.ts';
+import { ENTRY_NETWORK } from './layout.ts';
 import { fullName, labelsOf } from './plans.ts';
 
 /**
- * Makes the networks of a stack. All but the edge are internal: nothing in them gets out, and nothing gets in but through the fault
+ * Makes the networks of a stack. All but the entry are internal: nothing in them gets out, and nothing gets in but through the fault
  * proxy, which is in every one.
  *
  * @throws SquallError `NO_DOCKER_NETWORK`
@@ -18,7 +18,7 @@ export async function makeNetworks(runId: string, names: readonly string[]): Pro
           Name: fullName(runId, name),
           Driver: 'bridge',
           CheckDuplicate: true,
-          Internal: name !== EDGE_NETWORK,
+          Internal: name !== ENTRY_NETWORK,
           Labels: labelsOf(runId),
         }),
       ),

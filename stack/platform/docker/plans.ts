@@ -1,18 +1,30 @@
-import { IMAGE_NAMES } from '../../images/image-names.ts';
-import type { ReplicaPlan, Topology } from '../../topology.ts';
+import type { ImageName } from '../../images/image-names.ts';
+import type { ToolName } from '../../tools.ts';
+import type { Addresses, ReplicaExecutable, ReplicaPlan, Topology } from '../../topology.ts';
+import { archiveOf } from './archive.ts';
 import type { ContainerPlan } from './container.ts';
-import { environmentOf, type Layout, PROXY, PROXY_API_PORT, programInImage } from './layout.ts';
+import { addressesOf, type Layout, PROXY, PROXY_API_PORT, programInImage } from './layout.ts';
 import { PROBER, PROBER_PORT, PROBER_PROGRAM } from './prober.ts';
 import type { PublishedPorts } from './published-ports.ts';
 
 /** Label of everything that belongs to a run; its value is the run's id. */
 export const RUN_LABEL = 'squall.run';
 
-/** The images that stacks are made of, by tag; `npm run images` builds them. */
-export const IMAGES = { service: IMAGE_NAMES.service, toxiproxy: IMAGE_NAMES.toxiproxy } as const;
+/** Tags of the images that stacks are made of; `npm run images` builds them. */
+export type Images = Readonly<Record<ImageName, string>>;
 
-/** Tags of the two images. */
-export type Images = Readonly<Record<keyof typeof IMAGES, string>>;
+/** The image that has a tool. */
+const IMAGE_OF: Readonly<Record<ToolName, ImageName>> = {
+  nginx: 'nginx',
+  'redis-server': 'redis',
+  prometheus: 'prometheus',
+};
+
+/** Tags of the images that a topology needs, the services' and the fault proxy's first. */
+export function imagesOf({ replicas }: Topology, images: Images): string[] {
+  const tools = replicas.flatMap(({ run }) => (run.kind === 'tool' ? [images[IMAGE_OF[run.tool]]] : []));
+  return [...new Set([images.service, images.toxiproxy, ...tools])];
+}
 
 /** What a container may use. */
 export interface Limits {
@@ -57,9 +69,9 @@ export function labelsOf(runId: string): Record<string, string> {
   return { [RUN_LABEL]: runId };
 }
 
-/** The fault proxy: in every network, with the ports by which clients enter, its own API and the prober's published. */
+/** The fault proxy: in every network, with the ports of links that start outside the stack, its own API and the prober's published. */
 export function proxyContainer({ runId, layout, ports, images }: StackPlan, topology: Topology): ContainerPlan {
-  const entries = topology.links.filter(link => link.isEntry);
+  const outside = topology.links.filter(link => link.usedBy !== 'services');
   return {
     ...UNLIMITED,
     name: fullName(runId, PROXY),
@@ -70,7 +82,7 @@ export function proxyContainer({ runId, layout, ports, images }: StackPlan, topo
     environment: { LOG_LEVEL: 'warn' },
     networks: layout.networks.map(network => ({ name: fullName(runId, network), aliases: [PROXY] })),
     published: {
-      ...Object.fromEntries(entries.map(({ name }) => [layout.linkPort(name), ports.of(name)])),
+      ...Object.fromEntries(outside.map(({ name }) => [layout.linkPort(name), ports.of(name)])),
       [PROXY_API_PORT]: ports.of(PROXY),
       [PROBER_PORT]: ports.of(PROBER),
     },
@@ -93,20 +105,32 @@ export function proberContainer({ runId, images }: StackPlan): ContainerPlan {
   };
 }
 
-/** A replica: in its service's network alone, and with limits. */
-export function replicaContainer(stack: StackPlan, plan: ReplicaPlan): ContainerPlan {
+/** A replica: in its zone's network alone, and with limits. @param files what {@link ReplicaPlan.files} told */
+export function replicaContainer(
+  stack: StackPlan,
+  plan: ReplicaPlan,
+  files: Readonly<Record<string, string>> | undefined,
+): ContainerPlan {
   const { runId, layout, images, limits, copies } = stack;
   const { cpus, memoryMiB } = limits[plan.service] ?? DEFAULT_LIMITS;
+  const addresses = addressesOf(plan, layout);
+  const { image, command } = executableOf(plan.run, addresses, images);
   return {
     name: fullName(runId, plan.name),
     labels: labelsOf(runId),
-    image: images.service,
-    command: [...ONE_OUTPUT, 'node', programInImage(plan.program)],
-    environment: environmentOf(plan, layout),
-    networks: [{ name: fullName(runId, plan.service), aliases: [plan.name] }],
+    image,
+    command: [...ONE_OUTPUT, ...command],
+    environment: plan.environment(addresses),
+    networks: [{ name: fullName(runId, plan.zone), aliases: [plan.name] }],
     published: {},
     cpus: Math.min(cpus, stack.cpus),
     memoryMiB,
-    copies: copies.map(copy => ({ ...copy, isDirectory: true })),
+    copies: plan.run.kind === 'node' ? copies.map(copy => ({ ...copy, isDirectory: true })) : [],
+    ...(files ? { directory: addresses.directory, archive: () => archiveOf(addresses.directory, files) } : {}),
   };
+}
+
+function executableOf(run: ReplicaExecutable, addresses: Addresses, images: Images) {
+  if (run.kind === 'node') return { image: images.service, command: ['node', programInImage(run.program)] };
+  return { image: images[IMAGE_OF[run.tool]], command: [run.tool, ...run.args(addresses)] };
 }

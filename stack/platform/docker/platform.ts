@@ -9,7 +9,11 @@ import type {
   StackObserver,
   UpOptions,
 } from '../../../harness/contracts.ts';
-import type { ReplicaPlan, RestartPolicy, Topology } from '../../topology.ts';
+import { IMAGE_NAMES } from '../../images/image-names.ts';
+import type { RestartPolicy } from '../../options.ts';
+import type { ReplicaPlan, Topology } from '../../topology.ts';
+import { readyUrlOf } from '../addresses.ts';
+import { entryCertificate } from '../entry-certificate.ts';
 import type { FaultProxy, ProxyApi } from '../fault-proxy.ts';
 import { LOOPBACK } from '../ports.ts';
 import { answersReady } from '../readiness.ts';
@@ -18,12 +22,13 @@ import { startTiers } from '../tiers.ts';
 import { startWatchdog, type Watchdog } from '../watchdog/watchdog.ts';
 import type { ContainerPlan } from './container.ts';
 import { RestartableContainer } from './container-instance.ts';
+import { edgeAccess } from './edge-access.ts';
 import { type Engine, engineSocket, findEngine } from './engine.ts';
-import { type Layout, layoutOf, PROXY } from './layout.ts';
+import { addressesOf, type Layout, layoutOf, PROXY } from './layout.ts';
 import { makeNetworks } from './networks.ts';
 import {
-  IMAGES,
   type Images,
+  imagesOf,
   type Limits,
   proberContainer,
   proxyContainer,
@@ -47,8 +52,8 @@ const BEGUN_LIMIT_MS = 2000;
 export interface DockerPlatformOptions {
   /** Longest wait for a service to be ready, beside its cold start, in ms. @default 60000 */
   readonly readyLimitMs?: number;
-  /** Tags. @default squall/service and squall/toxiproxy */
-  readonly images?: Images;
+  /** Tags of other images. @default those of `npm run images` */
+  readonly images?: Partial<Images>;
   /** By service. @default 1 CPU and 512 MiB for each replica */
   readonly limits?: Readonly<Record<string, Limits>>;
   /** Folders to put into the containers of all services, beside what the image holds. @default none */
@@ -63,8 +68,8 @@ export interface DockerPlatformOptions {
  * down:  the last to start ─▶ the others ─▶ everything with the run's label ─▶ goodbye to the watchdog
  * ```
  *
- * Published, on the loopback interface alone, are the links by which clients enter, the fault proxy's API and the prober, a small
- * program inside the networks that asks for readiness and times links on behalf of the harness.
+ * Published, on the loopback interface alone, are the links that start outside the stack, the fault proxy's API and the prober, a
+ * small program inside the networks that asks for readiness and times links on behalf of the harness.
  */
 export function dockerPlatform(
   proxy: Pick<FaultProxy, 'connect'>,
@@ -82,6 +87,7 @@ interface Part {
   readonly service: string;
   readonly zone: string;
   readonly url: string;
+  readonly metricsPath?: string | undefined;
   readonly restart: RestartPolicy;
   readonly isReady: (signal: AbortSignal) => Promise<boolean>;
 }
@@ -109,7 +115,7 @@ class DockerStack {
     this.#topology = topology;
     this.#options = options;
     this.#settings = settings;
-    this.#images = settings.images ?? IMAGES;
+    this.#images = { ...IMAGE_NAMES, ...settings.images };
     this.#readyLimitMs = settings.readyLimitMs ?? 60_000;
     this.#layout = layoutOf(topology);
     this.#label = `${RUN_LABEL}=${options.runId}`;
@@ -131,7 +137,7 @@ class DockerStack {
     signal.throwIfAborted();
     await mkdir(directory, { recursive: true });
     const engine = await findEngine(engineSocket(), signal);
-    const imageIds = await checkImages(engine, this.#images, signal);
+    const imageIds = await checkImages(engine, imagesOf(this.#topology, this.#images), signal);
     await prepareTestcontainers(engine);
     this.#ports = await reservePublished(this.#topology, [PROXY, PROBER]);
     const onLost = (how: string) => this.#report('watchdog', `${how}; nothing cleans up if the harness is killed`);
@@ -142,9 +148,13 @@ class DockerStack {
     await this.#ports.free();
     const api = proxy.connect({ apiUrl: this.#ports.url(PROXY) });
     const links = await this.#startAll(this.#planOf(engine, this.#ports), api);
+    const outside = this.#topology.links.filter(({ usedBy }) => usedBy === 'clients');
+    const entries = outside.map(({ name }) => `${LOOPBACK}:${this.#ports!.of(name)}`);
+    const certificate = await entryCertificate(this.#topology, edgeAccess(runId, this.#topology, entries[0]!));
     const byName = new Map(this.#replicas.map(replica => [replica.name, replica]));
     return {
-      entries: this.#topology.links.filter(link => link.isEntry).map(({ name }) => this.#ports!.url(name)),
+      entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
+      entryCertificate: certificate,
       authorization: this.#topology.authorization,
       proxyApiUrl: this.#ports.url(PROXY),
       links,
@@ -186,7 +196,7 @@ class DockerStack {
   }
 
   async #probe(target: Link | Replica, path: string, signal: AbortSignal): Promise<Probe> {
-    const base = 'listen' in target ? `http://${this.#layout.linkAddress(target.name)}` : target.url;
+    const base = 'listen' in target ? `${target.protocol}://${this.#layout.link(target.name)}` : target.url;
     const sentMs = this.#options.clock.nowMs();
     const { ttfbMs } = await lookAt(this.#ports!.url(PROBER), base + path, signal);
     return { sentMs, ttfbMs };
@@ -204,11 +214,13 @@ class DockerStack {
   }
 
   async #startReplica(plan: ReplicaPlan, stack: StackPlan): Promise<void> {
-    const { name, service, zone, restart, readyPath, coldStartMs } = plan;
-    const url = `http://${this.#layout.replicaAddress(name)}`;
-    const isReady: Part['isReady'] = signal => seesReady(this.#ports!.url(PROBER), url + readyPath, signal);
-    const part = { name, service, zone, url, restart, isReady };
-    const replica = this.#supervise(part, replicaContainer(stack, plan), this.#options.observer);
+    const { name, service, zone, restart, metricsPath, coldStartMs } = plan;
+    const url = `${plan.protocol}://${this.#layout.replica(name)}`;
+    const readyUrl = readyUrlOf(plan, this.#layout);
+    const isReady: Part['isReady'] = signal => seesReady(this.#ports!.url(PROBER), readyUrl, signal);
+    const part = { name, service, zone, url, restart, metricsPath, isReady };
+    const files = await plan.files?.(addressesOf(plan, this.#layout));
+    const replica = this.#supervise(part, replicaContainer(stack, plan, files), this.#options.observer);
     this.#replicas.push(replica);
     await replica.start(this.#readyLimitMs + coldStartMs, this.#signal);
   }
@@ -223,12 +235,14 @@ class DockerStack {
 
   async #makeLinks(api: ProxyApi): Promise<Link[]> {
     return Promise.all(
-      this.#topology.links.map(async ({ name, to, fromZone, isEntry }) => {
-        const upstream = this.#layout.replicaAddress(to);
+      this.#topology.links.map(async ({ name, to, fromZone, usedBy }) => {
+        const upstream = this.#layout.replica(to);
+        const { protocol } = this.#topology.replicas.find(replica => replica.name === to)!;
         const listen = `0.0.0.0:${this.#layout.linkPort(name)}`;
         await api.createProxy({ name, listen, upstream }, this.#signal);
-        const seenAt = isEntry ? `${LOOPBACK}:${this.#ports!.of(name)}` : this.#layout.linkAddress(name);
-        return { name, listen: seenAt, upstream, fromZone, to };
+        const isInside = usedBy === 'services';
+        const seenAt = isInside ? this.#layout.link(name) : `${LOOPBACK}:${this.#ports!.of(name)}`;
+        return { name, listen: seenAt, upstream, protocol, fromZone, to };
       }),
     );
   }

@@ -1,22 +1,21 @@
 import { SquallError } from '../../../harness/errors.ts';
 import { type Engine, imageId } from './engine.ts';
-import type { Images } from './plans.ts';
 
 /** The reaper of the testcontainers version that is pinned in package.json. */
 const RYUK_IMAGE = 'testcontainers/ryuk:0.14.0';
 
 /**
- * Checks that all images are there, so that nothing is pulled.
+ * Checks that images are there, by tag, so that nothing is pulled.
  * @returns their ids, by tag
  * @throws SquallError `IMAGE_MISSING`
  */
 export async function checkImages(
   engine: Engine,
-  images: Images,
+  images: readonly string[],
   signal?: AbortSignal,
 ): Promise<Record<string, string>> {
   const ids: Record<string, string> = {};
-  for (const image of new Set(Object.values(images))) {
+  for (const image of images) {
     const id = await imageId(engine, image, signal);
     if (id === undefined)
       throw new SquallError('environment', 'IMAGE_MISSING', `The Docker engine has no image ${image}`, {

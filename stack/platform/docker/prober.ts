@@ -26,7 +26,7 @@ export interface Seen {
 }
 
 /**
- * Has the prober at `proberUrl` send `GET url` on a fresh connection. Any HTTP status counts as an answer.
+ * Has the prober at `proberUrl` ask `url` on a fresh connection, in HTTP or Redis' protocol. Any answer counts.
  * @throws Error when nothing answers there; the signal's reason on abort
  */
 export async function lookAt(proberUrl: string, url: string, signal: AbortSignal): Promise<Seen> {
@@ -47,7 +47,7 @@ export async function lookAt(proberUrl: string, url: string, signal: AbortSignal
   return JSON.parse(text) as Seen;
 }
 
-/** Whether `url` answers 2xx to the prober within a second. @throws the signal's reason on abort */
+/** Whether `url` answers the prober within a second that it is ready: 2xx, or `PONG` from a Redis. @throws the signal's reason on abort */
 export async function seesReady(proberUrl: string, url: string, signal: AbortSignal): Promise<boolean> {
   signal.throwIfAborted();
   const limited = AbortSignal.any([signal, AbortSignal.timeout(READY_LIMIT_MS)]);

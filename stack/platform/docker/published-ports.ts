@@ -3,7 +3,7 @@ import { LOOPBACK, type ReservedPort, reserveFixedPort, reservePort } from '../p
 
 /** Ports of the loopback interface that a stack publishes. */
 export interface PublishedPorts {
-  /** By the name of an entry link or a helper. */
+  /** By the name of a link or a helper. */
   of(name: string): number;
   /** `http://127.0.0.1:port`. */
   url(name: string): string;
@@ -12,7 +12,7 @@ export interface PublishedPorts {
 }
 
 /**
- * Reserves a port for each link by which clients enter and for each helper. Links between services need none.
+ * Reserves a port for each link that starts outside the stack, and for each helper. Links between services need none.
  * @throws SquallError `PORT_TAKEN`, `PORT_FORBIDDEN`, `NO_FREE_PORT`; nothing is reserved then
  */
 export async function reservePublished(topology: Topology, helpers: readonly string[]): Promise<PublishedPorts> {
@@ -21,8 +21,9 @@ export async function reservePublished(topology: Topology, helpers: readonly str
     await Promise.all([...ports.values()].map(reserved => reserved.free()));
   };
   try {
-    for (const { name, port, isEntry } of topology.links)
-      if (isEntry) ports.set(name, port === 0 ? await reservePort() : await reserveFixedPort(port, `the link ${name}`));
+    for (const { name, port, usedBy } of topology.links)
+      if (usedBy !== 'services')
+        ports.set(name, port === 0 ? await reservePort() : await reserveFixedPort(port, `the link ${name}`));
     for (const name of helpers) ports.set(name, await reservePort());
   } catch (error) {
     await free();

@@ -3,12 +3,17 @@ import { LOOPBACK, type ReservedPort, reserveFixedPort, reservePort } from '../p
 
 /** Who listens where, decided before anything starts. */
 export interface AddressBook {
-  /** `host:port` of a replica, a link or the fault proxy, by name. */
+  /** `host:port` of a replica, a further listener of one ({@link listenerName}), a link or the fault proxy, by name. */
   of(name: string): string;
   /** Frees its port for the process that is about to listen there, and tells it. */
   claim(name: string): Promise<number>;
   /** Frees what nobody claimed. Idempotent. */
   free(): Promise<void>;
+}
+
+/** How the book names a further listener of a replica. */
+export function listenerName(replica: string, listener: string): string {
+  return `${replica}/${listener}`;
 }
 
 /**
@@ -24,7 +29,11 @@ export async function reserveAddresses(topology: Topology, proxyName: string): P
   try {
     for (const { name, port } of topology.links)
       if (port !== 0) ports.set(name, await reserveFixedPort(port, `the link ${name}`));
-    const names = [proxyName, ...topology.replicas.map(({ name }) => name), ...topology.links.map(({ name }) => name)];
+    const listeners = topology.replicas.flatMap(({ name, listeners = [] }) => [
+      name,
+      ...listeners.map(listener => listenerName(name, listener)),
+    ]);
+    const names = [proxyName, ...listeners, ...topology.links.map(({ name }) => name)];
     for (const name of names) if (!ports.has(name)) ports.set(name, await reservePort());
   } catch (error) {
     await free();

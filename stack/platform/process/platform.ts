@@ -8,7 +8,10 @@ import type {
   StackObserver,
   UpOptions,
 } from '../../../harness/contracts.ts';
-import type { ReplicaPlan, RestartPolicy, Topology } from '../../topology.ts';
+import type { RestartPolicy } from '../../options.ts';
+import type { Addresses, ReplicaPlan, Topology } from '../../topology.ts';
+import { type Directory, linksOf, readyUrlOf } from '../addresses.ts';
+import { entryCertificate } from '../entry-certificate.ts';
 import type { FaultProxy, ProxyApi } from '../fault-proxy.ts';
 import { LOOPBACK } from '../ports.ts';
 import { answersReady } from '../readiness.ts';
@@ -16,9 +19,11 @@ import { Supervisor } from '../supervisor.ts';
 import { startTiers } from '../tiers.ts';
 import { reap } from '../watchdog/reap.ts';
 import { startWatchdog, type Watchdog } from '../watchdog/watchdog.ts';
-import { type AddressBook, reserveAddresses } from './addresses.ts';
+import { type AddressBook, listenerName, reserveAddresses } from './addresses.ts';
+import { commandOf, toolVersions, writePrivateFiles } from './executable.ts';
 import { probeOver } from './probe.ts';
 import { serviceEnvironment } from './process-environment.ts';
+import { signalProcess } from './process-group.ts';
 import { startProcess } from './service-process.ts';
 
 /** From SIGTERM to SIGKILL. With the proxy's and half a second for each kill, the whole takes 8 s at most. */
@@ -60,8 +65,11 @@ interface PlanOfProcess {
   readonly command: string;
   readonly args: readonly string[];
   readonly environment: NodeJS.ProcessEnv;
+  /** Working directory. */
+  readonly directory: string;
   readonly url: string;
-  readonly readyPath: string;
+  readonly readyUrl: string;
+  readonly metricsPath?: string | undefined;
   readonly restart: RestartPolicy;
 }
 
@@ -100,6 +108,7 @@ class ProcessStack {
     const { runId, directory, signal } = this.#options;
     signal.throwIfAborted();
     await mkdir(directory, { recursive: true });
+    const tools = await toolVersions(this.#topology, signal);
     const addresses = await reserveAddresses(this.#topology, PROXY);
     this.#addresses = addresses;
     const onLost = (how: string) =>
@@ -112,15 +121,19 @@ class ProcessStack {
     const links = await this.#makeLinks(api, addresses);
     for (const tier of dependent) await this.#startAll(tier, addresses);
     await addresses.free();
-    const entries = this.#topology.links.filter(link => link.isEntry);
+    const entries = this.#topology.links
+      .filter(link => link.usedBy === 'clients')
+      .map(({ name }) => addresses.of(name));
+    const certificate = await this.#entryCertificate(entries[0]!);
     const byName = new Map(this.#replicas.map(replica => [replica.name, replica]));
     return {
-      entries: entries.map(({ name }) => `http://${links.find(link => link.name === name)!.listen}`),
+      entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
+      entryCertificate: certificate,
       authorization: this.#topology.authorization,
       proxyApiUrl,
       links,
       replicas: this.#topology.replicas.map(({ name }) => byName.get(name)!),
-      versions: { node: process.version, toxiproxy: version },
+      versions: { node: process.version, toxiproxy: version, ...tools },
       probe: (target, path, signal) => probeOver(target, path, this.#options.clock, signal),
       protect: pid => this.#watchdog?.register({ kind: 'process-group', pgid: pid }),
       [Symbol.asyncDispose]: () => this.#takeDown(),
@@ -141,8 +154,9 @@ class ProcessStack {
         args: found.args,
         // Toxiproxy otherwise logs every connection.
         environment: serviceEnvironment(runId, { LOG_LEVEL: 'warn' }),
+        directory: this.#options.directory,
         url,
-        readyPath: '/version',
+        readyUrl: `${url}/version`,
         // Another one would not know the links.
         restart: 'off',
       },
@@ -161,25 +175,36 @@ class ProcessStack {
 
   async #startReplica(plan: ReplicaPlan, addresses: AddressBook): Promise<void> {
     const { runId, observer } = this.#options;
-    const told = [...plan.uses, ...(plan.advertises ?? [])];
-    const links = Object.fromEntries(told.map(name => [name, addresses.of(name)]));
-    const listen = addresses.of(plan.name);
+    const where: Directory = {
+      replica: (name, listener) => addresses.of(listener === undefined ? name : listenerName(name, listener)),
+      link: name => addresses.of(name),
+    };
+    const told: Addresses = {
+      listen: where.replica(plan.name),
+      listeners: Object.fromEntries((plan.listeners ?? []).map(name => [name, where.replica(plan.name, name)])),
+      links: linksOf(plan, where),
+      directory: this.#directoryOf(plan.name),
+      isInImage: false,
+    };
+    if (plan.files) await writePrivateFiles(told.directory, await plan.files(told));
     const supervisor = this.#supervise(
       {
         name: plan.name,
         service: plan.service,
         zone: plan.zone,
-        command: process.execPath,
-        args: [plan.program],
-        environment: serviceEnvironment(runId, plan.environment({ listen, links })),
-        url: `http://${listen}`,
-        readyPath: plan.readyPath,
+        ...commandOf(plan.run, told),
+        environment: serviceEnvironment(runId, plan.environment(told)),
+        directory: plan.files ? told.directory : this.#options.directory,
+        url: `${plan.protocol}://${told.listen}`,
+        readyUrl: readyUrlOf(plan, where),
+        metricsPath: plan.metricsPath,
         restart: plan.restart,
       },
       observer,
     );
     this.#replicas.push(supervisor);
-    await addresses.claim(plan.name);
+    for (const name of [plan.name, ...(plan.listeners ?? []).map(name => listenerName(plan.name, name))])
+      await addresses.claim(name);
     await supervisor.start(this.#readyLimitMs + plan.coldStartMs, this.#signal);
   }
 
@@ -188,8 +213,9 @@ class ProcessStack {
       this.#topology.links.map(async ({ name, to, fromZone }) => {
         await addresses.claim(name);
         const upstream = addresses.of(to);
+        const { protocol } = this.#topology.replicas.find(replica => replica.name === to)!;
         const { listen } = await api.createProxy({ name, listen: addresses.of(name), upstream }, this.#signal);
-        return { name, listen, upstream, fromZone, to };
+        return { name, listen, upstream, protocol, fromZone, to };
       }),
     );
   }
@@ -197,20 +223,36 @@ class ProcessStack {
   #supervise(plan: PlanOfProcess, observer: StackObserver): Supervisor {
     const { directory, clock } = this.#options;
     const logPath = join(directory, `${plan.name}.log`);
-    const { name, service, zone, url, restart } = plan;
+    const { name, service, zone, url, metricsPath, restart } = plan;
     return new Supervisor(
       {
         name,
         service,
         zone,
         url,
+        metricsPath,
         logPath,
         restart,
-        start: () => startProcess({ ...plan, directory, logPath }, this.#watchdog!, clock),
-        isReady: signal => answersReady(url + plan.readyPath, signal),
+        start: () => startProcess({ ...plan, logPath }, this.#watchdog!, clock),
+        isReady: signal => answersReady(plan.readyUrl, signal),
       },
       { observer, clock },
     );
+  }
+
+  #directoryOf(replica: string): string {
+    return join(this.#options.directory, replica);
+  }
+
+  #entryCertificate(entry: string) {
+    return entryCertificate(this.#topology, {
+      entry,
+      write: (path, text) => writePrivateFiles(this.#directoryOf('edge'), { [path]: text }),
+      reload: async () => {
+        const pid = this.#replicas.find(({ name }) => name === 'edge')?.pid;
+        if (pid !== undefined) signalProcess(pid, 'SIGHUP');
+      },
+    });
   }
 
   #takeDown(): Promise<void> {

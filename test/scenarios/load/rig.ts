@@ -75,6 +75,7 @@ export function rig(options: RigOptions): Rig {
     runId: 'load-test',
     seed,
     targets,
+    authority: undefined,
     authorization: 'Bearer test',
     journalPath: join(folder, 'requests.ndjson'),
     logPath: join(folder, 'load.log'),

@@ -33,7 +33,15 @@ describe('a registration', () => {
 
   test('has Consul’s defaults, and keys in any case', () => {
     const { id, checks, ...rest } = read({ name: 'web', PORT: 80, Check: { ttl: '10s' } });
-    expect({ id, ...rest }).toEqual({ id: 'web', name: 'web', port: 80, address: '', tags: [], meta: {} });
+    expect({ id, ...rest }).toEqual({
+      id: 'web',
+      name: 'web',
+      port: 80,
+      address: '',
+      taggedAddresses: {},
+      tags: [],
+      meta: {},
+    });
     expect(checks).toMatchObject([
       { id: 'service:web', name: "Service 'web' check", method: { kind: 'ttl', ttlMs: 10_000 } },
     ]);

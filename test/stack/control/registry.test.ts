@@ -12,7 +12,7 @@ const ttlCheck = (over: Partial<CheckDefinition> = {}): CheckDefinition => ({
   ...over,
 });
 const service = (over: Partial<ServiceDefinition> = {}): ServiceDefinition => ({
-  ...{ id: 'a', name: 'inference', address: '127.0.0.1', port: 1, tags: [], meta: {} },
+  ...{ id: 'a', name: 'inference', address: '127.0.0.1', port: 1, taggedAddresses: {}, tags: [], meta: {} },
   checks: [ttlCheck()],
   ...over,
 });

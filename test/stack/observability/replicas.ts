@@ -23,6 +23,7 @@ export function replicaAt(name: string, url: string, state: ReplicaState = 'read
     name,
     service,
     zone: 'zone-a',
+    metricsPath: '/metrics',
     url,
     pid: undefined,
     instance: undefined,
@@ -38,6 +39,7 @@ export function replicaAt(name: string, url: string, state: ReplicaState = 'read
 export function stackOf(...replicas: Replica[]): RunningStack {
   return {
     entries: [],
+    entryCertificate: undefined,
     authorization: '',
     proxyApiUrl: '',
     links: [],

@@ -6,9 +6,10 @@ import { connectToxiproxy } from '../../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { ReplicaState, RunningStack, UpOptions } from '../../../harness/contracts.ts';
+import type { RestartPolicy } from '../../../stack/options.ts';
 import { processPlatform } from '../../../stack/platform/process/platform.ts';
 import { isGroupAlive, processesOfRun } from '../../../stack/platform/process/process-group.ts';
-import type { RestartPolicy, Topology } from '../../../stack/topology.ts';
+import type { Addresses, ReplicaPlan, Topology } from '../../../stack/topology.ts';
 
 /** A service of a fixture stack. */
 export interface FixtureService {
@@ -21,17 +22,21 @@ export interface FixtureService {
 /** `front` enters through `client→front` and uses a link `front→NAME` to each of the `services`. */
 export function fixtureTopology(services: Readonly<Record<string, FixtureService>>, port = 0): Topology {
   const names = Object.keys(services);
-  const replica = (name: string, { fixture, restart = 'off', environment = {} }: FixtureService, uses: string[]) => ({
+  const replica = (
+    name: string,
+    { fixture, restart = 'off', environment = {} }: FixtureService,
+    uses: string[],
+  ): ReplicaPlan => ({
     name,
     service: name.split('-')[0]!,
     zone: 'zone-a',
-    program: join(import.meta.dirname, 'fixtures', `${fixture}.ts`),
-    readyPath: '/readyz',
-    livePath: '/healthz',
+    run: { kind: 'node', program: join(import.meta.dirname, 'fixtures', `${fixture}.ts`) },
+    protocol: 'http',
+    ready: { kind: 'http', path: '/readyz' },
     coldStartMs: 0,
     uses,
     restart,
-    environment: ({ listen, links }: { listen: string; links: Readonly<Record<string, string>> }) => ({
+    environment: ({ listen, links }: Addresses) => ({
       ...environment,
       NAME: name,
       LISTEN: listen,
@@ -48,8 +53,8 @@ export function fixtureTopology(services: Readonly<Record<string, FixtureService
       ),
     ],
     links: [
-      { name: 'client→front', to: 'front', port, isEntry: true },
-      ...names.map(name => ({ name: `front→${name}`, to: name, port: 0, isEntry: false })),
+      { name: 'client→front', to: 'front', port, usedBy: 'clients' },
+      ...names.map(name => ({ name: `front→${name}`, to: name, port: 0, usedBy: 'services' as const })),
     ],
     authorization: '',
   };

@@ -1,33 +1,35 @@
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { IMAGE_NAMES } from '../../../../stack/images/image-names.ts';
 import { howItEnded } from '../../../../stack/platform/docker/container-instance.ts';
 import { layoutOf, programInImage } from '../../../../stack/platform/docker/layout.ts';
-import { IMAGES, proberContainer, proxyContainer, replicaContainer } from '../../../../stack/platform/docker/plans.ts';
-import { stackOptionsSchema, topologyOf } from '../../../../stack/topology.ts';
+import { proberContainer, proxyContainer, replicaContainer } from '../../../../stack/platform/docker/plans.ts';
+import { topologyOf } from '../../../../stack/topology.ts';
+import { settled } from '../../settled.ts';
 
-const topology = topologyOf(stackOptionsSchema.parse({ gateway: { replicas: 2 } }), 20, 1);
+const topology = topologyOf(settled({ zones: 2, gateway: { replicas: 2 } }), 20, 1);
 const layout = layoutOf(topology);
 const numbers = new Map(
   ['client→gateway-1', 'client→gateway-2', 'toxiproxy', 'prober'].map((name, i) => [name, 1000 + i]),
 );
 const ports = { of: (name: string) => numbers.get(name)!, url: () => '', free: async () => {} };
 const limits = { gateway: { cpus: 8, memoryMiB: 64 } };
-const stack = { runId: 'r', layout, images: IMAGES, ports, limits, cpus: 2, copies: [] };
-const container = (name: string) => replicaContainer(stack, topology.replicas.find(r => r.name === name)!);
+const stack = { runId: 'r', layout, images: IMAGE_NAMES, ports, limits, cpus: 2, copies: [] };
+const container = (name: string) => replicaContainer(stack, topology.replicas.find(r => r.name === name)!, undefined);
 
 describe('the layout of a stack of containers', () => {
-  it('has no network in common between services, and the fault proxy in each', () => {
-    expect(container('gateway-1').networks).toEqual([{ name: 'squall-r-gateway', aliases: ['gateway-1'] }]);
-    expect(container('inference-2').networks).toEqual([{ name: 'squall-r-inference', aliases: ['inference-2'] }]);
+  it('has no network in common between zones, and the fault proxy in each', () => {
+    expect(container('gateway-1').networks).toEqual([{ name: 'squall-r-zone-a', aliases: ['gateway-1'] }]);
+    expect(container('inference-2').networks).toEqual([{ name: 'squall-r-zone-b', aliases: ['inference-2'] }]);
     const proxied = proxyContainer(stack, topology).networks as readonly { name: string }[];
-    expect(proxied.map(({ name }) => name)).toEqual(['squall-r-edge', 'squall-r-inference', 'squall-r-gateway']);
+    expect(proxied.map(({ name }) => name)).toEqual(['squall-r-entry', 'squall-r-zone-a', 'squall-r-zone-b']);
     expect(proberContainer(stack).networks).toBe('squall-r-toxiproxy');
   });
 
   it('publishes entries, the API and the prober, and no other link or service', () => {
     const { published } = proxyContainer(stack, topology);
     expect(Object.values(published).sort()).toEqual([1000, 1001, 1002, 1003]);
-    const inner = topology.links.filter(link => !link.isEntry).map(link => layout.linkPort(link.name));
+    const inner = topology.links.filter(link => link.usedBy === 'services').map(link => layout.linkPort(link.name));
     expect(inner.filter(port => port in published)).toEqual([]);
     expect(container('inference-1').published).toEqual({});
   });

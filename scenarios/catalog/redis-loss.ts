@@ -1,0 +1,45 @@
+import { scenario } from '../scenario.ts';
+
+/** The store of the shared rate limits is slow, then gone, then back; nobody may notice. Needs redis-server. */
+export default scenario({
+  name: 'redis-loss',
+  why: 'Rate limits are shared in Redis, which turns slow, then dies and comes back, under load. A service must not fail or wait because the part that counts its requests does: each gateway goes on with its share of the limits.',
+  judges: ['A2.2', 'A5.1', 'A6.1'],
+  stack: {
+    // Each gateway's share is 50/s for the one key of the load, of which it gets 20/s.
+    gateway: { replicas: 2, limits: { perKey: { perMinute: 6000 }, global: { perSecond: 200 } } },
+    inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100' },
+    redis: {},
+    timeScale: 60,
+  },
+  load: {
+    stages: [
+      { name: 'ramp', to: '40/s', for: '3s' },
+      { name: 'hold', at: '40/s', for: '33s' },
+    ],
+    workload: { name: 'chat-brief', promptTokens: [32, 128], outputTokens: [8, 16] },
+  },
+  faults: [
+    { id: 'slow', kind: 'latency', on: 'gateway→redis', at: '10s', for: '6s', latencyMs: 800, jitterMs: 50 },
+    { id: 'gone', kind: 'kill', on: 'redis', at: '20s', for: '6s' },
+  ],
+  slos: [
+    { name: 'quick before', window: 'baseline', objective: 'p95(ttft) <= 250 ms' },
+    { name: 'nobody waits for a slow Redis', window: 'fault:slow', objective: 'p95(ttft) <= 350 ms' },
+    { name: 'nobody waits for a dead Redis', window: 'fault:gone', objective: 'p95(ttft) <= 350 ms' },
+    { name: 'nobody is turned away', objective: 'errors <= 0.5%' },
+    { name: 'back to normal', objective: 'recovery(gone) <= 9 s' },
+  ],
+  proof: [
+    {
+      without: 'local limits in an outage',
+      set: { 'stack.gateway.limits.onOutage': 'fail' },
+      breaks: 'nobody is turned away',
+    },
+    {
+      without: 'a bound on the wait for Redis',
+      set: { 'stack.gateway.limits.redisTimeoutMs': 5000 },
+      breaks: 'nobody waits for a slow Redis',
+    },
+  ],
+});

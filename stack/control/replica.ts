@@ -1,0 +1,28 @@
+import { linkName, programOf, zoneOf } from '../naming.ts';
+import { DEFAULT_RESTART } from '../options.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import type { ControlConfigInput } from './config.ts';
+
+/** The link on which the replicas of a service in `zone` reach control. */
+export function controlLink(service: string, zone: string, { zones }: TopologyParts): string {
+  return linkName(service, zone, 'control', zones);
+}
+
+/** The one control service of a stack, which knows who is there and how many are wanted. */
+export function controlReplica({ options: { inference }, zones }: TopologyParts): ReplicaPlan {
+  const { replicas, maxReplicas = replicas } = inference;
+  const config: ControlConfigInput = { deployments: [{ name: 'inference', replicas, min: 1, max: maxReplicas }] };
+  return {
+    name: 'control',
+    service: 'control',
+    zone: zoneOf('control', zones),
+    run: { kind: 'node', program: programOf('control') },
+    protocol: 'http',
+    ready: { kind: 'http', path: '/readyz' },
+    metricsPath: '/metrics',
+    coldStartMs: 0,
+    uses: [],
+    restart: DEFAULT_RESTART,
+    environment: ({ listen }: Addresses) => ({ LISTEN: listen, CONTROL_CONFIG: JSON.stringify(config) }),
+  };
+}

@@ -1,0 +1,51 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { LimitScope } from './bucket.ts';
+
+const ANSWER_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
+
+/** Who judged a request: the buckets in Redis, or the gateway's own. */
+export type LimitSource = 'redis' | 'local';
+
+/** Why Redis did not judge: no answer in time, an error, or it was known to be away. */
+export type FallbackReason = 'timeout' | 'error' | 'away';
+
+/** The metrics of rate limits, named `gateway_limits_…`. */
+export class LimitMetrics {
+  /** Requests that passed. */
+  readonly allowed: Readonly<Record<LimitSource, Counter.Internal>>;
+  readonly limited: Counter<'scope' | 'source'>;
+  readonly fallbacks: Readonly<Record<FallbackReason, Counter.Internal>>;
+  readonly redisUp: Gauge;
+  readonly redisSeconds: Histogram;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
+      new Counter({ name: `gateway_limits_${name}`, help, labelNames, registers });
+    const allowed = counter('allowed_total', 'Requests within their limits, by who judged', 'source');
+    this.allowed = { redis: allowed.labels('redis'), local: allowed.labels('local') };
+    this.limited = counter('limited_total', 'Requests over a limit, by its scope and by who judged', 'scope', 'source');
+    const fallbacks = counter('fallbacks_total', 'Requests that Redis did not judge, by why', 'reason');
+    this.fallbacks = {
+      timeout: fallbacks.labels('timeout'),
+      error: fallbacks.labels('error'),
+      away: fallbacks.labels('away'),
+    };
+    this.redisUp = new Gauge({
+      name: 'gateway_limits_redis_up',
+      help: '1 while limits are shared in Redis',
+      registers,
+    });
+    this.redisSeconds = new Histogram({
+      name: 'gateway_limits_redis_seconds',
+      help: 'How long requests waited for Redis to judge them, answered or not',
+      buckets: ANSWER_SECONDS,
+      registers,
+    });
+  }
+
+  /** Counts a request over its limit. */
+  refused(scope: LimitScope, source: LimitSource): void {
+    this.limited.labels(scope, source).inc();
+  }
+}

@@ -1,0 +1,74 @@
+import { controlLink } from '../control/replica.ts';
+import { entrancesOf } from '../inference/replica.ts';
+import { linkName, numbered, programOf, zoneOf } from '../naming.ts';
+import { DEFAULT_RESTART } from '../options.ts';
+import { REDIS_USER } from '../redis/render-redis-config.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import type { GatewayConfigInput } from './config.ts';
+
+/** How long a gateway may finish running requests after SIGTERM, in ms; less than a platform waits before SIGKILL. */
+const DRAIN_MS = 2000;
+
+/** One gateway. */
+export function gatewayReplica(name: string, parts: TopologyParts): ReplicaPlan {
+  const { options, apiKeyHash, zones } = parts;
+  const { control, inference } = options;
+  const { replicas: _replicas, port: _port, limits: _limits, ...behaviour } = options.gateway;
+  const zone = zoneOf(name, zones);
+  // Those that wait to be started can be found by discovery alone.
+  const hops = numbered('inference', inference.replicas).map(to => ({
+    to,
+    link: entrancesOf(to, parts).get(zone)!,
+  }));
+  const toControl = controlLink('gateway', zone, parts);
+  const toRedis = linkName('gateway', zone, 'redis', zones);
+  const configOf = (links: Addresses['links']): GatewayConfigInput => ({
+    ...behaviour,
+    name,
+    models: [inference.profile],
+    ...(control === 'off'
+      ? { upstreams: hops.map(({ to, link }) => ({ name: to, url: `http://${links[link]}` })) }
+      : {
+          upstreams: [],
+          discovery: {
+            url: `http://${links[toControl]}`,
+            ...(zones.length > 1 ? { zone } : {}),
+            waitMs: control.waitMs,
+            keepLastGood: control.keepLastGood,
+          },
+        }),
+    apiKeyHashes: [apiKeyHash],
+    drainMs: DRAIN_MS,
+    limits: limitsOf(parts, links[toRedis]),
+  });
+  return {
+    name,
+    service: 'gateway',
+    zone,
+    run: { kind: 'node', program: programOf('gateway') },
+    protocol: 'http',
+    ready: { kind: 'http', path: '/readyz' },
+    metricsPath: '/metrics',
+    coldStartMs: 0,
+    // With discovery it is not told of the hops, but it still comes after those behind them.
+    uses: [
+      ...hops.map(({ link }) => link),
+      ...(control === 'off' ? [] : [toControl]),
+      ...(options.redis === 'off' ? [] : [toRedis]),
+    ],
+    restart: DEFAULT_RESTART,
+    environment: ({ listen, links }: Addresses) => ({
+      LISTEN: listen,
+      GATEWAY_CONFIG: JSON.stringify(configOf(links)),
+    }),
+  };
+}
+
+/** @param redis address of the link to Redis; undefined without one */
+function limitsOf({ options, redisPassword }: TopologyParts, redis: string | undefined): GatewayConfigInput['limits'] {
+  const { limits, replicas } = options.gateway;
+  if (limits === 'off') return 'off';
+  const { redisTimeoutMs: timeoutMs, ...rest } = limits;
+  if (redis === undefined) return { ...rest, replicas };
+  return { ...rest, replicas, redis: { url: `redis://${REDIS_USER}:${redisPassword}@${redis}`, timeoutMs } };
+}

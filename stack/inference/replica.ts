@@ -1,0 +1,57 @@
+import { controlLink } from '../control/replica.ts';
+import { linkName, numbered, programOf, zoneOf } from '../naming.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import { type InferenceConfigInput, parseInferenceConfig } from './config.ts';
+import { profiles } from './profiles.ts';
+
+/** The links on which gateways reach an inference replica, by the zone of the gateways. */
+export function entrancesOf(replica: string, { options: { gateway }, zones }: TopologyParts): Map<string, string> {
+  const used = numbered('gateway', gateway.replicas).map(name => zoneOf(name, zones));
+  return new Map(used.map(zone => [zone, linkName('gateway', zone, replica, zones)]));
+}
+
+/**
+ * One inference replica.
+ * @throws SquallError `BAD_INFERENCE_CONFIG`
+ */
+export function inferenceReplica(name: string, parts: TopologyParts): ReplicaPlan {
+  const { options, timeScale, seed, zones } = parts;
+  const { control } = options;
+  const { replicas, maxReplicas: _most, restart, ...engine } = options.inference;
+  const zone = zoneOf(name, zones);
+  const entrances = entrancesOf(name, parts);
+  const toControl = controlLink('inference', zone, parts);
+  // Served under the profile's name, so that requests name the same model whatever stands behind it.
+  const config: InferenceConfigInput = { ...engine, name, model: engine.profile, timeScale, seed };
+  parseInferenceConfig(JSON.stringify(config));
+  const registration = (links: Addresses['links']): Pick<InferenceConfigInput, 'registration'> => {
+    if (control === 'off') return {};
+    const advertised = [...entrances].map(([from, link]) => [from, links[link]!] as const);
+    return {
+      registration: {
+        url: `http://${links[toControl]}`,
+        advertise: advertised[0]![1],
+        ...(zones.length > 1 ? { advertiseByZone: Object.fromEntries(advertised) } : {}),
+        ttlMs: control.ttlMs,
+      },
+    };
+  };
+  return {
+    name,
+    service: 'inference',
+    zone,
+    run: { kind: 'node', program: programOf('inference') },
+    protocol: 'http',
+    ready: { kind: 'http', path: '/readyz' },
+    metricsPath: '/metrics',
+    coldStartMs: profiles[engine.profile].modelLoadMs / timeScale,
+    uses: control === 'off' ? [] : [toControl],
+    advertises: control === 'off' ? [] : [...entrances.values()],
+    restart,
+    ...(numbered('inference', replicas).includes(name) ? {} : { isStandby: true }),
+    environment: ({ listen, links }: Addresses) => ({
+      LISTEN: listen,
+      INFERENCE_CONFIG: JSON.stringify({ ...config, ...registration(links) }),
+    }),
+  };
+}

@@ -1,0 +1,26 @@
+import { join } from 'node:path';
+import { zoneOf } from '../naming.ts';
+import type { RestartPolicy } from '../options.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import type { RedisOptions } from './options.ts';
+import { REDIS_USER, renderRedisConfig } from './render-redis-config.ts';
+
+/** The one Redis of a stack. Its data lie beside its configuration, so that what was persisted is there again after a restart. */
+export function redisReplica(
+  { restart, ...options }: RedisOptions & { readonly restart: RestartPolicy },
+  { redisPassword: password, zones }: TopologyParts,
+): ReplicaPlan {
+  return {
+    name: 'redis',
+    service: 'redis',
+    zone: zoneOf('redis', zones),
+    run: { kind: 'tool', tool: 'redis-server', args: ({ directory }: Addresses) => [join(directory, 'redis.conf')] },
+    protocol: 'redis',
+    ready: { kind: 'redis', username: REDIS_USER, password },
+    coldStartMs: 0,
+    uses: [],
+    restart,
+    environment: () => ({}),
+    files: async ({ listen, directory }) => renderRedisConfig(options, { listen, directory, password }),
+  };
+}

@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { redisOptionsSchema } from '../../../stack/redis/options.ts';
+import { renderRedisConfig } from '../../../stack/redis/render-redis-config.ts';
+
+const place = { listen: '127.0.0.1:6380', directory: '/runs/a "b"/redis-1', password: 'secret-of-this-run' };
+const render = (options: object = {}) => renderRedisConfig(redisOptionsSchema.parse(options), place);
+
+describe('the configuration of Redis', () => {
+  it('has 256 MB, evicts the least recently used, and keeps an append-only file by default', () => {
+    const lines = render()['redis.conf'].split('\n');
+    for (const line of [
+      'bind 127.0.0.1',
+      'port 6380',
+      'protected-mode yes',
+      'maxmemory 256mb',
+      'maxmemory-policy allkeys-lru',
+      'appendonly yes',
+      'save ""',
+      'dir "/runs/a \\"b\\"/redis-1"',
+    ])
+      expect(lines).toContain(line);
+  });
+
+  it('keeps nothing on disk where persistence is off', () => {
+    expect(render({ persistence: 'off' })['redis.conf']).toContain('appendonly no\n');
+  });
+
+  it('switches the default account off, and never writes the password', () => {
+    const files = render();
+    expect(files['users.acl']).toMatch(/^user default reset off$/m);
+    expect(JSON.stringify(files)).not.toContain(place.password);
+  });
+
+  it.each([{ maxMemory: 1 }, { maxMemoryMb: 0 }, { eviction: 'random' }])('refuses %j', options => {
+    expect(redisOptionsSchema.safeParse(options).success).toBe(false);
+  });
+});
