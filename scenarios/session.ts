@@ -14,7 +14,7 @@ import { run } from '../harness/run.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { sealRequests } from '../reports/requests-file.ts';
 import type { RenderInput } from '../reports/run-document.ts';
-import { scrapeReplicas } from '../stack/observability/scraper.ts';
+import { sampleStack } from '../stack/observability/sampler.ts';
 import { processPlatform } from '../stack/platform/process/platform.ts';
 import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
@@ -56,8 +56,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     platform: await platformOf(compiled.plan.platform),
     engine: streamEngine,
     createFault,
-    // A container's own address means nothing outside its network.
-    ...(compiled.plan.platform === 'process' ? { metrics: scrapeReplicas() } : {}),
+    metrics: sampleStack(),
     directory,
     clock,
     signal,

@@ -13,8 +13,6 @@ export interface ScraperOptions {
   readonly limitMs?: number;
   /** A longer answer is not read. @default 1 MiB */
   readonly maxBytes?: number;
-  /** Where a service tells its metrics; null where it tells none. @default '/metrics' for every service that speaks HTTP */
-  readonly paths?: Readonly<Record<string, string | null>>;
 }
 
 /**
@@ -30,12 +28,12 @@ export interface ScraperOptions {
  * A replica that does not answer in time, or not with 200, is missing in the round; one that does not run is not asked.
  */
 export function scrapeReplicas(options: ScraperOptions = {}): MetricsSource {
-  const { everyMs = SAMPLE_EVERY_MS, limitMs = 0.8 * everyMs, maxBytes = 2 ** 20, paths = {} } = options;
+  const { everyMs = SAMPLE_EVERY_MS, limitMs = 0.8 * everyMs, maxBytes = 2 ** 20 } = options;
   return {
     start(job) {
       const stopping = new AbortController();
       const agent = new Agent({ connections: 1, pipelining: 1, keepAliveTimeout: 10 * everyMs });
-      const ask = (replica: Replica) => scrape(replica, { agent, paths, limitMs, maxBytes, signal: stopping.signal });
+      const ask = (replica: Replica) => scrape(replica, { agent, limitMs, maxBytes, signal: stopping.signal });
       // It ends when it is stopped, or when a round cannot be recorded; neither is this source's to report.
       const rounds = sampleRounds(job, everyMs, ask, stopping.signal).catch(() => {});
       return {
@@ -69,17 +67,17 @@ function untilNextRoundMs({ zeroMs }: SamplingJob, everyMs: number, clock: Clock
   return (Math.floor(sinceMs / everyMs + 5e-3) + 1) * everyMs - sinceMs;
 }
 
-interface ScrapeContext extends Required<Pick<ScraperOptions, 'paths' | 'limitMs' | 'maxBytes'>> {
+interface ScrapeContext extends Required<Pick<ScraperOptions, 'limitMs' | 'maxBytes'>> {
   readonly agent: Agent;
   readonly signal: AbortSignal;
 }
 
 /** @returns null where there is nothing to read */
 async function scrape(replica: Replica, context: ScrapeContext): Promise<Readings | null> {
-  const { agent, paths, limitMs, maxBytes, signal } = context;
-  const path = Object.hasOwn(paths, replica.service) ? paths[replica.service]! : '/metrics';
+  const { agent, limitMs, maxBytes, signal } = context;
+  const { metricsPath: path } = replica;
   const runs = replica.state === 'ready' || replica.state === 'starting';
-  if (path === null || !runs || !replica.url.startsWith('http:')) return null;
+  if (path === undefined || !runs || !replica.url.startsWith('http:')) return null;
   try {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
     const answer = await agent.request({ origin: replica.url, path, method: 'GET', signal: limited });

@@ -82,10 +82,10 @@ test('asks only what runs, speaks HTTP and has metrics', async () => {
   const replicas = [
     replicaAt('gone-1', server.url, 'exited'),
     redis,
-    replicaAt('edge-1', server.url),
-    replicaAt('own-1', server.url),
+    { ...replicaAt('edge-1', server.url), metricsPath: undefined },
+    { ...replicaAt('own-1', server.url), metricsPath: '/stats' },
   ];
-  const { rounds } = await sampled(replicas, 250, { paths: { edge: null, own: '/stats' } });
+  const { rounds } = await sampled(replicas, 250);
   expect(new Set(asked)).toEqual(new Set(['/stats']));
   expect(rounds[0]!.readings).toEqual({ 'own-1': { queue: 1 } });
 });

@@ -1,0 +1,70 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { systemClock } from '../../../harness/clock.ts';
+import type { Link } from '../../../harness/contracts.ts';
+import { sampleStack } from '../../../stack/observability/sampler.ts';
+import { serve, stackOf } from './replicas.ts';
+
+const linkAt = (listen: string): Link => ({
+  name: 'operator→prometheus',
+  listen,
+  upstream: '127.0.0.1:1',
+  protocol: 'http',
+  fromZone: undefined,
+  to: 'prometheus',
+});
+
+/** Answers a range query with its own step as the length of every queue. */
+const queueOf = (form: URLSearchParams) => {
+  const [start, end, step] = ['start', 'end', 'step'].map(key => Number(form.get(key))) as [number, number, number];
+  const values = Array.from({ length: Math.round((end - start) / step) + 1 }, (_, i) => [start + i * step, '3']);
+  const metric = { __name__: 'vllm:num_requests_waiting', replica: 'inference-1' };
+  return JSON.stringify({ status: 'success', data: { resultType: 'matrix', result: [{ metric, values }] } });
+};
+
+test('reads every round out of Prometheus once and in order, also those during which it did not answer', async () => {
+  let calls = 0;
+  await using server = await serve(async (request, response) => {
+    calls += 1;
+    // The first two answers fail: what they would have brought comes with the third.
+    if (calls <= 2) return void response.writeHead(503).end();
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    response.end(queueOf(new URLSearchParams(Buffer.concat(chunks).toString())));
+  });
+  const stack = { ...stackOf(), links: [linkAt(new URL(server.url).host)] };
+  const zeroMs = systemClock.nowMs();
+  const rounds: { atMs: number; readings: object }[] = [];
+  const sampling = sampleStack().start({
+    stack,
+    clock: systemClock,
+    zeroMs,
+    record: (atMs, readings) => rounds.push({ atMs: Math.round(atMs - zeroMs), readings }),
+  });
+  await sleep(4800);
+  await sampling[Symbol.asyncDispose]();
+  const seconds = Math.floor((systemClock.nowMs() - zeroMs - 500) / 1000) + 1;
+  expect(rounds.map(({ atMs }) => atMs)).toEqual(Array.from({ length: seconds }, (_, i) => 500 + 1000 * i));
+  for (const { readings } of rounds) expect(readings).toEqual({ 'inference-1': { queue: 3 } });
+  const before = rounds.length;
+  await sleep(1200);
+  expect(rounds.length).toBe(before);
+});
+
+test('a Prometheus that never answers costs nothing but its rounds', async () => {
+  await using server = await serve(() => {});
+  const stack = { ...stackOf(), links: [linkAt(new URL(server.url).host)] };
+  const rounds: number[] = [];
+  const startMs = systemClock.nowMs();
+  const sampling = sampleStack().start({
+    stack,
+    clock: systemClock,
+    zeroMs: startMs,
+    record: atMs => void rounds.push(atMs),
+  });
+  await sleep(2600);
+  await sampling[Symbol.asyncDispose]();
+  expect(rounds).toEqual([]);
+  // Two answers of two seconds each may be waited for: one under way, and the last.
+  expect(systemClock.nowMs() - startMs).toBeLessThan(8000);
+});
