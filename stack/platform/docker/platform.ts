@@ -218,7 +218,11 @@ class DockerStack {
     const logPath = join(directory, `${part.name}.log`);
     const container = new RestartableContainer(plan, logPath, clock);
     this.#containers.push(container);
-    return new Supervisor({ ...part, logPath, start: () => container.start() }, { observer, clock });
+    const { control } = container;
+    return new Supervisor(
+      { ...part, logPath, container: control, start: () => container.start() },
+      { observer, clock },
+    );
   }
 
   async #makeLinks(api: ProxyApi): Promise<Link[]> {
