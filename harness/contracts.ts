@@ -2,8 +2,35 @@ import type { Clock } from './clock.ts';
 import type { Readings } from './metrics.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 
-/** Life of a replica, as its platform sees it. `starting` covers the cold start; `failed` is final. */
+/**
+ * Life of a replica, as its platform sees it. `starting` covers the cold start, `stopped` is away on purpose, `failed` was given
+ * up. A replica that is paused or cut off stays what it was: to find out that it does not answer is the gateway's part.
+ */
 export type ReplicaState = 'starting' | 'ready' | 'exited' | 'stopped' | 'failed';
+
+/** How an instance of a replica ended. */
+export interface ReplicaExit {
+  /** On the clock of its platform. */
+  readonly atMs: number;
+  /** Such as `exit code 3`, `SIGKILL` or `OOM, killed at its limit of 64 MiB (SIGKILL)`. */
+  readonly how: string;
+  /** Whether its platform says that it was killed for its use of memory; a platform that cannot tell says false. */
+  readonly isOutOfMemory: boolean;
+}
+
+/** What can be done to a replica that is a container and to no other. Every call is idempotent and outlives a restart. */
+export interface ReplicaContainer {
+  /**
+   * Lets it use so much memory and no more; null restores the limit it began with. Whoever uses more already is killed for it
+   * (OOM), as the kernel would do; whoever does not is killed when it comes to need more.
+   * @returns the limit that is wanted from now on, in MiB; undefined for none
+   */
+  limitMemory(mebibytes: number | null): Promise<number | undefined>;
+  /** Takes it out of all its networks, while it runs on. */
+  disconnect(): Promise<void>;
+  /** Puts it back into them, under the same names. */
+  reconnect(): Promise<void>;
+}
 
 /** One instance of a service. Every call is idempotent. */
 export interface Replica {
@@ -22,12 +49,32 @@ export interface Replica {
   /** What runs now, in words that no other start of it shares: `process 4711`, `container 3f2ac1d20b1e (process 4711)`. */
   readonly instance: string | undefined;
   readonly state: ReplicaState;
+  /** How the instance before this one ended, or the last one when none runs; undefined as long as none has. */
+  readonly lastExit: ReplicaExit | undefined;
+  /** Undefined where replicas are no containers. */
+  readonly container?: ReplicaContainer | undefined;
   /** Ends it at once, as a crash would (SIGKILL to its process group); resolves when it is gone. */
   kill(): Promise<void>;
-  /** Keeps the supervisor from restarting it until {@link release}. */
-  hold(): void;
-  /** Gives it back to the supervisor and starts it now if nothing runs, even where restarting is switched off. */
-  release(): Promise<void>;
+  /**
+   * Ends it gracefully (SIGTERM, after a grace of 2.5 s SIGKILL); resolves when it is gone. Who holds it first has it stay away,
+   * `stopped`, until {@link release}; else its supervisor brings it back.
+   */
+  terminate(): Promise<void>;
+  /** Freezes all its processes (SIGSTOP to its process group, or the container's freezer). Ending it thaws them. */
+  pause(): Promise<void>;
+  /** Lets a paused instance go on. */
+  resume(): Promise<void>;
+  /**
+   * Keeps the supervisor from starting it until {@link release}.
+   * @param holder whoever holds it releases it: a replica starts when nobody holds it any more, so that the end of a fault does
+   * not start what was scaled away. @default the one who scales, who also holds a replica that is created in standby
+   */
+  hold(holder?: string): void;
+  /**
+   * Gives it back to the supervisor and, unless somebody else holds it, starts it now if nothing runs, even where restarting is
+   * switched off, it was given up, or it was never started.
+   */
+  release(holder?: string): Promise<void>;
   /**
    * Resolves once it answers ready.
    * @throws the signal's reason on abort

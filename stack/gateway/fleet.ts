@@ -7,7 +7,7 @@ import { createBalancer } from './balancer.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Deadlines } from './deadlines.ts';
 import { followCatalog } from './discovery.ts';
-import { checkForever } from './health-checker.ts';
+import { checkForever, checkOnce } from './health-checker.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import type { TransportFactory } from './transport.ts';
 import { diffUpstreams, type NamedUrl } from './upstream-diff.ts';
@@ -46,6 +46,9 @@ const IDLE_POLL_MS = 100;
  *  named       │ traffic          │ no traffic
  *  not named   │ traffic          │ removed
  * ```
+ *
+ * Who is not named any more is checked at once, and one failure is enough then: a replica that leaves is told by both, and gets
+ * nothing more long before it closes its connections. Else checks take their thresholds.
  *
  * So a registry that has lost its memory, or to which the replicas cannot get through, costs nobody a request, and an entry that
  * flaps there changes nothing here. A list of nobody is not believed at all. Where active checks are off, who is not named goes at once.
@@ -125,7 +128,7 @@ export class Fleet implements AsyncDisposable {
       this.#changed('moved', this.#admit(upstream));
     }
     for (const name of told) this.#members.get(name)!.named = true;
-    for (const name of missing) this.#unnamed(name, this.#members.get(name)!);
+    for (const name of missing) this.#unnamed(this.#members.get(name)!);
   }
 
   get #keeps(): boolean {
@@ -142,16 +145,17 @@ export class Fleet implements AsyncDisposable {
     this.#options.log.warn({ reason, kept }, 'discovery gives no list, the last good one is kept');
   }
 
-  #unnamed(name: string, member: Member): void {
+  #unnamed(member: Member): void {
     const { config } = this.#options;
     const { health } = member.upstream.health;
     if (config.healthChecks === 'off' || health === 'unhealthy' || !this.#keeps) {
-      this.#dismiss(name);
-      this.#changed('removed', member);
+      this.#remove(member);
       return;
     }
-    if (member.named) this.#changed('kept', member);
+    if (!member.named) return;
+    this.#changed('kept', member);
     member.named = false;
+    void this.#checkUnnamed(member);
   }
 
   #changed(change: 'added' | 'moved' | 'removed' | 'kept', { upstream, url }: Member): void {
@@ -165,6 +169,19 @@ export class Fleet implements AsyncDisposable {
     this.#members.set(name, member);
     if (this.#started) this.#check(member);
     return member;
+  }
+
+  async #checkUnnamed(member: Member): Promise<void> {
+    const { config, clock, deadlines } = this.#options;
+    if (config.healthChecks === 'off') return;
+    const { transport } = member.upstream;
+    const passed = await checkOnce(transport, { options: config.healthChecks, clock, deadlines });
+    if (!passed && !member.named && !member.checks.signal.aborted) this.#remove(member);
+  }
+
+  #remove(member: Member): void {
+    this.#dismiss(member.upstream.name);
+    this.#changed('removed', member);
   }
 
   #dismiss(name: string): void {
@@ -194,9 +211,7 @@ export class Fleet implements AsyncDisposable {
       if (member.checks.signal.aborted) return;
       metrics.healthChecks.labels(upstream.name, passed ? 'pass' : 'fail').inc();
       if (changed) log.info({ upstream: upstream.name, health: upstream.health.health }, 'upstream health');
-      if (member.named || upstream.health.health !== 'unhealthy') return;
-      this.#dismiss(upstream.name);
-      this.#changed('removed', member);
+      if (!member.named && !passed) this.#remove(member);
     };
     const context = {
       options: config.healthChecks,

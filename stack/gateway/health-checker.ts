@@ -27,7 +27,7 @@ export async function checkForever(
 ): Promise<void> {
   const { options, clock, random } = context;
   while (!signal.aborted) {
-    const passed = await check(upstream.transport, context);
+    const passed = await checkOnce(upstream.transport, context);
     const before = upstream.health.health;
     upstream.health = afterCheck(upstream.health, passed, options);
     context.checked(upstream, passed, before !== upstream.health.health);
@@ -35,8 +35,11 @@ export async function checkForever(
   }
 }
 
-/** One check: true for a 2xx that is complete within the timeout. */
-function check(transport: Transport, { options, clock, deadlines }: HealthCheckerContext): Promise<boolean> {
+/** One check now: true for a 2xx that is complete within the timeout. */
+export function checkOnce(
+  transport: Transport,
+  { options, clock, deadlines }: Pick<HealthCheckerContext, 'options' | 'clock' | 'deadlines'>,
+): Promise<boolean> {
   return new Promise(resolve => {
     let status = 0;
     const finish = (passed: boolean) => {

@@ -18,8 +18,13 @@ import { InferenceService } from './service.ts';
  * Logs are JSON lines on stdout. Exits 0 after SIGTERM or SIGINT, 1 with a message on stderr when it cannot start.
  */
 
-/** How long running requests may go on after SIGTERM. */
-const DRAIN_MS = 2000;
+/**
+ * How long a replica that others know of goes on serving after it has withdrawn its registration: who was just told of it must hear
+ * that it leaves before its connections close, or a request meets a connection that nobody answers any more.
+ */
+const LAME_DUCK_MS = 300;
+/** How long running requests may go on after that. */
+const DRAIN_MS = 1700;
 /** How often connections that have become idle are looked for while draining. */
 const IDLE_CHECK_MS = 20;
 /** Connections that the kernel completes ahead of `accept`; Node's default of 511 drops bursts of streams. */
@@ -40,9 +45,10 @@ async function main(): Promise<void> {
     pino.destination({ dest: 1, sync: true }),
   );
   const stop = new AbortController();
+  const leave = new AbortController();
   const drain = new AbortController();
   // Before the port is open: whoever reads "listening" may send a signal at once.
-  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => drain.abort());
+  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => leave.abort());
   const service = new InferenceService(config, systemClock);
   const server = inferenceServer({
     config,
@@ -50,6 +56,7 @@ async function main(): Promise<void> {
     clock: systemClock,
     random: seededRandom(config.seed),
     log: line => log.info(line, 'request'),
+    leaving: () => leave.signal.aborted,
     draining: () => drain.signal.aborted,
   });
   await listen(server, address);
@@ -57,11 +64,16 @@ async function main(): Promise<void> {
   let registered: Promise<void> | undefined;
   const running = service.run(stop.signal, () => {
     log.info('ready');
-    registered = register(config, (message, detail) => log.info(detail, message), drain.signal);
+    registered = register(config, (message, detail) => log.info(detail, message), leave.signal);
   });
-  if (!drain.signal.aborted) await Promise.race([once(drain.signal, 'abort'), running]);
+  if (!leave.signal.aborted) await Promise.race([once(leave.signal, 'abort'), running]);
   log.info({ active: service.activeCount }, 'draining');
-  await Promise.all([close(server), registered]);
+  if (registered) {
+    await registered;
+    await systemClock.sleep(LAME_DUCK_MS);
+  }
+  drain.abort();
+  await close(server);
   stop.abort();
   await running;
   log.info('stopped');

@@ -27,26 +27,29 @@ export interface ServerParts {
   readonly random: Random;
   /** One line per completion request. */
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
-  /** True once the process has been asked to stop: nothing new is accepted. */
+  /** True once the process has been asked to stop: it says that it is not ready, and asks clients to close their connections. */
+  readonly leaving: () => boolean;
+  /** True once nothing new is accepted. */
   readonly draining: () => boolean;
 }
 
 /** The HTTP face of a replica: OpenAI's API, vLLM's `/health` and `/metrics`, Kubernetes' `/healthz` and `/readyz`. */
 export function inferenceServer(parts: ServerParts): Server {
   return createServer((request, response) => {
+    if (parts.leaving()) response.setHeader('connection', 'close');
     route(parts, request, response).catch(error => sendError(response, error));
   });
 }
 
 async function route(parts: ServerParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0]!;
-  const { service, config, draining } = parts;
+  const { service, config, leaving } = parts;
   if (path === '/v1/chat/completions' || path === '/v1/completions') {
     only('POST', request);
     return complete(parts, path === '/v1/completions' ? 'text' : 'chat', request, response);
   }
   only('GET', request);
-  const mayServe = service.ready && !draining();
+  const mayServe = service.ready && !leaving();
   if (path === '/healthz') return sendText(response, 200, 'ok\n');
   if (path === '/health') return sendText(response, service.ready ? 200 : 503, '');
   if (path === '/readyz') return sendText(response, mayServe ? 200 : 503, mayServe ? 'ready\n' : 'not ready\n');

@@ -1,3 +1,13 @@
+import type { Clock } from '../../harness/clock.ts';
+
+/** How an instance ended. */
+export interface Ending {
+  /** Such as `exit code 3` or `SIGKILL`. */
+  readonly how: string;
+  /** Whether it was killed for its use of memory, where the platform tells. */
+  readonly isOutOfMemory: boolean;
+}
+
 /** One life of a replica, from its start to its end: a process with its descendants, or one start of a container. */
 export interface Instance {
   /** Process id; undefined when it could not be started, and while that is not known yet. */
@@ -6,8 +16,37 @@ export interface Instance {
   readonly label: string | undefined;
   /** Where its part of the log begins, in bytes. */
   readonly logFromByte: number;
-  /** Resolves with how it ended, such as `exit code 3` or `SIGKILL`, once nothing of it is left. Never rejects. */
-  readonly gone: Promise<string>;
+  /** Resolves once nothing of it is left. Never rejects. */
+  readonly gone: Promise<Ending>;
   /** To all of its processes; nothing happens when it is gone. */
   signal(signal: NodeJS.Signals): void;
+  /** Freezes all of its processes; nothing happens when it is gone. */
+  pause(): Promise<void>;
+  /** Lets them go on; nothing happens when they do, or when it is gone. */
+  resume(): Promise<void>;
+}
+
+/** Time for what was killed to be gone, after which ending no longer waits. */
+const KILL_LIMIT_MS = 500;
+
+/** Ends an instance: SIGTERM, and SIGKILL after `graceMs`. Resolves when it is gone, or half a second after the SIGKILL. */
+export async function endWithin(instance: Instance, graceMs: number, clock: Clock): Promise<void> {
+  instance.signal('SIGTERM');
+  // One that is paused gets no SIGTERM until it continues.
+  instance.resume().catch(() => {});
+  if (await isGoneWithin(instance, graceMs, clock)) return;
+  instance.signal('SIGKILL');
+  await isGoneWithin(instance, KILL_LIMIT_MS, clock);
+}
+
+async function isGoneWithin(instance: Instance, limitMs: number, clock: Clock): Promise<boolean> {
+  const done = new AbortController();
+  const gone = instance.gone.then(() => true);
+  const limit = clock.sleep(limitMs, done.signal).then(
+    () => false,
+    () => false,
+  );
+  const isGone = await Promise.race([gone, limit]);
+  done.abort();
+  return isGone;
 }

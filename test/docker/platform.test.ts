@@ -57,7 +57,7 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
       expect(readFileSync(join(directory, `${name}.log`), 'utf8')).not.toBe('');
   });
 
-  it('lets nobody around the fault proxy, which a container in two networks shows', async () => {
+  it('lets nobody around the fault proxy into another zone, which a container in two networks shows', async () => {
     using run = testRun();
     const { runId } = run.options;
     await using stack = await fixturePlatform().up(fixtureTopology(ready), run.options);
@@ -72,7 +72,7 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
     expect(await evaluateIn(runId, 'front', direct)).toBe('unreachable');
     expect(await evaluateIn(runId, 'front', link)).toMatch(/^a-1 /);
     // The broken counterpart: the same request arrives once front is in the other's network too.
-    const network = client.network.getById(`squall-${runId}-a`);
+    const network = client.network.getById(`squall-${runId}-zone-a`);
     await network.connect({ Container: `squall-${runId}-front` });
     expect(await evaluateIn(runId, 'front', direct)).toMatch(/^a-1 /);
   });

@@ -17,6 +17,7 @@ import { entryCertificate } from '../entry-certificate.ts';
 import type { FaultProxy, ProxyApi } from '../fault-proxy.ts';
 import { LOOPBACK } from '../ports.ts';
 import { answersReady } from '../readiness.ts';
+import { followScale } from '../scaling.ts';
 import { Supervisor } from '../supervisor.ts';
 import { startTiers } from '../tiers.ts';
 import { startWatchdog, type Watchdog } from '../watchdog/watchdog.ts';
@@ -89,6 +90,7 @@ interface Part {
   readonly url: string;
   readonly metricsPath?: string | undefined;
   readonly restart: RestartPolicy;
+  readonly isStandby?: boolean;
   readonly isReady: (signal: AbortSignal) => Promise<boolean>;
 }
 
@@ -109,6 +111,7 @@ class DockerStack {
   #engine: Engine | undefined;
   #ports: PublishedPorts | undefined;
   #watchdog: Watchdog | undefined;
+  #scaling: AsyncDisposable | undefined;
   #down: Promise<void> | undefined;
 
   constructor(topology: Topology, options: UpOptions, settings: DockerPlatformOptions) {
@@ -152,13 +155,15 @@ class DockerStack {
     const entries = outside.map(({ name }) => `${LOOPBACK}:${this.#ports!.of(name)}`);
     const certificate = await entryCertificate(this.#topology, edgeAccess(runId, this.#topology, entries[0]!));
     const byName = new Map(this.#replicas.map(replica => [replica.name, replica]));
+    const replicas = this.#topology.replicas.map(({ name }) => byName.get(name)!);
+    this.#scaling = followScale({ links, replicas, clock: this.#options.clock });
     return {
       entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
       entryCertificate: certificate,
       authorization: this.#topology.authorization,
       proxyApiUrl: this.#ports.url(PROXY),
       links,
-      replicas: this.#topology.replicas.map(({ name }) => byName.get(name)!),
+      replicas,
       versions: { docker: engine.version, toxiproxy: `${await api.version(signal)} (container)`, ...imageIds },
       probe: (target, path, probeSignal) => this.#probe(target, path, probeSignal),
       protect: pid => this.#watchdog?.register({ kind: 'process-group', pgid: pid }),
@@ -214,15 +219,15 @@ class DockerStack {
   }
 
   async #startReplica(plan: ReplicaPlan, stack: StackPlan): Promise<void> {
-    const { name, service, zone, restart, metricsPath, coldStartMs } = plan;
+    const { name, service, zone, restart, metricsPath, coldStartMs, isStandby = false } = plan;
     const url = `${plan.protocol}://${this.#layout.replica(name)}`;
     const readyUrl = readyUrlOf(plan, this.#layout);
     const isReady: Part['isReady'] = signal => seesReady(this.#ports!.url(PROBER), readyUrl, signal);
-    const part = { name, service, zone, url, restart, metricsPath, isReady };
+    const part = { name, service, zone, url, restart, isStandby, metricsPath, isReady };
     const files = await plan.files?.(addressesOf(plan, this.#layout));
     const replica = this.#supervise(part, replicaContainer(stack, plan, files), this.#options.observer);
     this.#replicas.push(replica);
-    await replica.start(this.#readyLimitMs + coldStartMs, this.#signal);
+    if (!isStandby) await replica.start(this.#readyLimitMs + coldStartMs, this.#signal);
   }
 
   #supervise(part: Part, plan: ContainerPlan, observer: StackObserver): Supervisor {
@@ -230,7 +235,11 @@ class DockerStack {
     const logPath = join(directory, `${part.name}.log`);
     const container = new RestartableContainer(plan, logPath, clock);
     this.#containers.push(container);
-    return new Supervisor({ ...part, logPath, start: () => container.start() }, { observer, clock });
+    const { control } = container;
+    return new Supervisor(
+      { ...part, logPath, container: control, start: () => container.start() },
+      { observer, clock },
+    );
   }
 
   async #makeLinks(api: ProxyApi): Promise<Link[]> {
@@ -253,6 +262,7 @@ class DockerStack {
   }
 
   async #stopAll(): Promise<void> {
+    await this.#scaling?.[Symbol.asyncDispose]();
     // Who takes requests first; then all the others at once, since nothing reaches them any more.
     const tiers = startTiers(this.#topology);
     const last = tiers.at(-1) ?? [];

@@ -15,6 +15,7 @@ import { entryCertificate } from '../entry-certificate.ts';
 import type { FaultProxy, ProxyApi } from '../fault-proxy.ts';
 import { LOOPBACK } from '../ports.ts';
 import { answersReady } from '../readiness.ts';
+import { followScale } from '../scaling.ts';
 import { Supervisor } from '../supervisor.ts';
 import { startTiers } from '../tiers.ts';
 import { reap } from '../watchdog/reap.ts';
@@ -71,6 +72,7 @@ interface PlanOfProcess {
   readonly readyUrl: string;
   readonly metricsPath?: string | undefined;
   readonly restart: RestartPolicy;
+  readonly isStandby?: boolean | undefined;
 }
 
 class ProcessStack {
@@ -85,6 +87,7 @@ class ProcessStack {
   #addresses: AddressBook | undefined;
   #watchdog: Watchdog | undefined;
   #proxy: Supervisor | undefined;
+  #scaling: AsyncDisposable | undefined;
   #down: Promise<void> | undefined;
 
   constructor(topology: Topology, options: UpOptions, readyLimitMs: number) {
@@ -126,13 +129,15 @@ class ProcessStack {
       .map(({ name }) => addresses.of(name));
     const certificate = await this.#entryCertificate(entries[0]!);
     const byName = new Map(this.#replicas.map(replica => [replica.name, replica]));
+    const replicas = this.#topology.replicas.map(({ name }) => byName.get(name)!);
+    this.#scaling = followScale({ links, replicas, clock: this.#options.clock });
     return {
       entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
       entryCertificate: certificate,
       authorization: this.#topology.authorization,
       proxyApiUrl,
       links,
-      replicas: this.#topology.replicas.map(({ name }) => byName.get(name)!),
+      replicas,
       versions: { node: process.version, toxiproxy: version, ...tools },
       probe: (target, path, signal) => probeOver(target, path, this.#options.clock, signal),
       protect: pid => this.#watchdog?.register({ kind: 'process-group', pgid: pid }),
@@ -199,13 +204,14 @@ class ProcessStack {
         readyUrl: readyUrlOf(plan, where),
         metricsPath: plan.metricsPath,
         restart: plan.restart,
+        isStandby: plan.isStandby,
       },
       observer,
     );
     this.#replicas.push(supervisor);
     for (const name of [plan.name, ...(plan.listeners ?? []).map(name => listenerName(plan.name, name))])
       await addresses.claim(name);
-    await supervisor.start(this.#readyLimitMs + plan.coldStartMs, this.#signal);
+    if (!plan.isStandby) await supervisor.start(this.#readyLimitMs + plan.coldStartMs, this.#signal);
   }
 
   async #makeLinks(api: ProxyApi, addresses: AddressBook): Promise<Link[]> {
@@ -223,7 +229,7 @@ class ProcessStack {
   #supervise(plan: PlanOfProcess, observer: StackObserver): Supervisor {
     const { directory, clock } = this.#options;
     const logPath = join(directory, `${plan.name}.log`);
-    const { name, service, zone, url, metricsPath, restart } = plan;
+    const { name, service, zone, url, metricsPath, restart, isStandby = false } = plan;
     return new Supervisor(
       {
         name,
@@ -233,6 +239,7 @@ class ProcessStack {
         metricsPath,
         logPath,
         restart,
+        isStandby,
         start: () => startProcess({ ...plan, logPath }, this.#watchdog!, clock),
         isReady: signal => answersReady(plan.readyUrl, signal),
       },
@@ -261,6 +268,7 @@ class ProcessStack {
   }
 
   async #stopAll(): Promise<void> {
+    await this.#scaling?.[Symbol.asyncDispose]();
     // Who takes requests first; then all the others at once, since nothing reaches them any more.
     const last = this.#tiers.at(-1)?.map(({ name }) => name) ?? [];
     for (const isLast of [true, false]) {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Clock } from '../../../harness/clock.ts';
 import { messageOf } from '../../../harness/errors.ts';
-import type { Instance } from '../instance.ts';
+import type { Ending, Instance } from '../instance.ts';
 import { openLog } from '../log-file.ts';
 import type { Guard } from '../watchdog/watchdog.ts';
 import { isGroupAlive, signalGroup } from './process-group.ts';
@@ -41,28 +41,43 @@ export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): Ins
       log.close();
     }
   } catch (error) {
-    return { pid: undefined, label: undefined, logFromByte, gone: Promise.resolve(messageOf(error)), signal: () => {} };
+    return neverStarted(messageOf(error), logFromByte);
   }
   const { pid } = child;
   if (pid !== undefined) guard.register({ kind: 'process-group', pgid: pid });
   let isGone = false;
+  const signal = (name: NodeJS.Signals) => {
+    if (pid !== undefined && !isGone) signalGroup(pid, name);
+  };
   const gone = ended(child).then(async how => {
     if (pid !== undefined) {
       await killRemainder(pid, clock);
       guard.forget({ kind: 'process-group', pgid: pid });
     }
     isGone = true;
-    return how;
+    return ending(how);
   });
   return {
     pid,
     label: pid === undefined ? undefined : `process ${pid}`,
     logFromByte,
     gone,
-    signal(signal) {
-      if (pid !== undefined && !isGone) signalGroup(pid, signal);
-    },
+    signal,
+    // A process that is stopped can still be killed; it gets any other signal when it continues.
+    pause: async () => signal('SIGSTOP'),
+    resume: async () => signal('SIGCONT'),
   };
+}
+
+function neverStarted(why: string, logFromByte: number): Instance {
+  const nothing = async () => {};
+  const gone = Promise.resolve(ending(why));
+  return { pid: undefined, label: undefined, logFromByte, gone, signal: () => {}, pause: nothing, resume: nothing };
+}
+
+/** A process is told only that it was killed, not what for. */
+function ending(how: string): Ending {
+  return { how, isOutOfMemory: false };
 }
 
 async function ended(child: ChildProcess): Promise<string> {

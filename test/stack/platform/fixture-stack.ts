@@ -29,7 +29,7 @@ export function fixtureTopology(services: Readonly<Record<string, FixtureService
   ): ReplicaPlan => ({
     name,
     service: name.split('-')[0]!,
-    zone: 'zone-a',
+    zone: name === 'front' ? 'zone-b' : 'zone-a',
     run: { kind: 'node', program: join(import.meta.dirname, 'fixtures', `${fixture}.ts`) },
     protocol: 'http',
     ready: { kind: 'http', path: '/readyz' },

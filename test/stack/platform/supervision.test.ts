@@ -88,6 +88,65 @@ describe('a supervised replica', () => {
     expect(states(run, 'a-1').filter(state => state === 'ready')).toHaveLength(3);
   });
 
+  it('answers nothing while it is paused, and is still the same afterwards', { timeout: LIMIT }, async () => {
+    using run = testRun();
+    await using stack = await platform.up(fixtureTopology({ 'a-1': { fixture: 'forks-a-grandchild' } }), run.options);
+    const replica = stack.replicas[0]!;
+    const before = replica.instance;
+    const answers = () => fetch(replica.url, { signal: AbortSignal.timeout(500) }).then(r => r.status);
+    expect(await answers()).toBe(200);
+    await replica.pause();
+    await expect(answers()).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(replica.state).toBe('ready');
+    await replica.resume();
+    expect(await answers()).toBe(200);
+    expect(replica.instance).toBe(before);
+  });
+
+  it('ends though it is paused, however it is ended', { timeout: LIMIT }, async () => {
+    using run = testRun();
+    const topology = fixtureTopology({
+      'a-1': { fixture: 'ready-at-once' },
+      'a-2': { fixture: 'ready-at-once' },
+      'a-3': { fixture: 'forks-a-grandchild' },
+    });
+    const stack = await platform.up(topology, run.options);
+    await using _stack = stack;
+    const [killed, terminated, stopped] = stack.replicas;
+    const pids = stack.replicas.map(({ pid }) => pid!);
+    await Promise.all([killed!.pause(), terminated!.pause(), stopped!.pause()]);
+    await Promise.all([killed!.kill(), terminated!.terminate()]);
+    expect(killed!.lastExit?.how).toBe('SIGKILL');
+    // It was still able to hear that it should end: not SIGKILL.
+    expect(terminated!.lastExit?.how).toBe('SIGTERM');
+    await stack[Symbol.asyncDispose]();
+    expect(stopped!.lastExit?.how).toBe('SIGTERM');
+    expect(aliveOf(run.options.runId, pids)).toEqual([]);
+  });
+
+  it('ends gracefully while it is held, and comes back when it is released', { timeout: LIMIT }, async () => {
+    using run = testRun();
+    const restart = { initialMs: 10, factor: 1, maxMs: 10 };
+    await using stack = await platform.up(
+      fixtureTopology({ 'a-1': { fixture: 'ready-at-once', restart }, 'a-2': { fixture: 'ignores-sigterm', restart } }),
+      run.options,
+    );
+    const [polite, stubborn] = stack.replicas;
+    polite!.hold();
+    stubborn!.hold();
+    const startMs = run.options.clock.nowMs();
+    await Promise.all([polite!.terminate(), stubborn!.terminate()]);
+    // The grace is 2.5 s; a timer may be a millisecond early.
+    expect(stubborn!.lastExit!.atMs - startMs).toBeGreaterThanOrEqual(2499);
+    expect(polite!.lastExit!.atMs - startMs).toBeLessThan(2000);
+    expect([polite!.lastExit!.how, stubborn!.lastExit!.how]).toEqual(['SIGTERM', 'SIGKILL']);
+    expect([polite!.state, stubborn!.state]).toEqual(['stopped', 'stopped']);
+    await polite!.release();
+    await polite!.ready(soon());
+    expect(states(run, 'a-1')).toEqual(['starting', 'ready', 'stopped', 'starting', 'ready']);
+    expect(stubborn!.state).toBe('stopped');
+  });
+
   it('is given up when it no longer gets ready', { timeout: LIMIT }, async () => {
     using run = testRun();
     const restart = { initialMs: 1, factor: 1, maxMs: 1 };
