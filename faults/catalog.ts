@@ -3,7 +3,7 @@ import type { FaultFactory } from '../harness/contracts.ts';
 import { SquallError } from '../harness/errors.ts';
 import type { FaultPackage } from './fault.ts';
 
-const ROOMS = ['.', 'network', 'node'];
+const ROOMS = ['.', 'dependency', 'network', 'node'];
 const NOT_PACKAGES = new Set(['catalog.ts', 'fault.ts', 'probe.ts']);
 
 /** Every fault kind there is: one for each file in the rooms below `faults/` that exports a `fault`, by kind. */
@@ -26,8 +26,8 @@ async function loadPackages(): Promise<FaultPackage[]> {
       .sort()
       .map(name => new URL(`./${room}/${name}`, import.meta.url).href),
   );
-  const modules = await Promise.all(files.map(file => import(file) as Promise<{ fault: FaultPackage }>));
-  return modules.map(module => module.fault);
+  const modules = await Promise.all(files.map(file => import(file) as Promise<{ fault?: FaultPackage }>));
+  return modules.flatMap(module => module.fault ?? []);
 }
 
 function named<T extends { readonly name: string }>(things: readonly T[], name: string): T {

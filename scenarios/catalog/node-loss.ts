@@ -6,9 +6,14 @@ export default scenario({
   why: 'An inference node dies under load and comes back through a cold start of minutes. Users must keep their first token, see hardly any error, and the service must be back to normal soon.',
   judges: ['A2.4', 'A2.5', 'A2.9', 'A3.4', 'A6.1', 'B5', 'B6', 'C10'],
   stack: {
-    gateway: { replicas: 2 },
+    // Limits far above the load: they are counted, in Redis where there is one, and refuse nobody.
+    gateway: { replicas: 2, limits: { perKey: { perMinute: 60_000 }, global: { perSecond: 1000 } } },
     // 18 sequences make some 46 requests a second of a replica: two carry the peak, one does not.
     inference: { replicas: 3, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },
+    control: {},
+    edge: 'auto',
+    redis: 'auto',
+    prometheus: 'auto',
     timeScale: 12,
   },
   load: {

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { linkFault } from '../fault.ts';
+import { entryCertificateOf, seeOnly } from './entry-certificate.ts';
+
+/**
+ * Replaces the certificate at the entry of the stack by another good one while clients are served, as is due every few weeks. It
+ * bites when new connections meet the new one, and has healed when they meet no other for 300 ms.
+ */
+export const fault = linkFault({
+  kind: 'certificate-renewal',
+  summary: 'Replaces the TLS certificate at the entry by a new one, without a restart.',
+  parameters: z.object({}),
+  selfHealing: true,
+  create(_parameters, _link, { stack, clock }) {
+    let before = '';
+    let renewed = '';
+    return {
+      async inject(signal) {
+        const certificate = entryCertificateOf(stack);
+        before = await certificate.look(signal);
+        renewed = await certificate.replace();
+      },
+      async bites(signal) {
+        await seeOnly(renewed, 0, { stack, clock, signal });
+        return { atMs: clock.nowMs(), evidence: `new connections meet ${short(renewed)} instead of ${short(before)}` };
+      },
+      async heal() {},
+      async healed(signal) {
+        await seeOnly(renewed, SETTLED_MS, { stack, clock, signal });
+        return { atMs: clock.nowMs(), evidence: `and no other than ${short(renewed)} for ${SETTLED_MS} ms` };
+      },
+    };
+  },
+});
+
+/** Old workers of nginx accept a little longer; only an unbroken row of new certificates shows that they have stopped. */
+const SETTLED_MS = 300;
+
+function short(fingerprint: string): string {
+  return fingerprint.slice(0, 11);
+}

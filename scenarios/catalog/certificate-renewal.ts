@@ -1,0 +1,37 @@
+import { scenario } from '../scenario.ts';
+
+/** The certificate of the edge is replaced under load, twice. Needs nginx. */
+export default scenario({
+  name: 'certificate-renewal',
+  why: 'Certificates are renewed every few weeks, while users are being served. Nobody may lose a request to that, and nobody may be served with the old one for long.',
+  judges: ['A1.1', 'B8', 'C17'],
+  stack: {
+    gateway: { replicas: 2 },
+    inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100' },
+    edge: { tls: {} },
+    timeScale: 60,
+  },
+  load: {
+    stages: [
+      { name: 'ramp', to: '40/s', for: '3s' },
+      { name: 'hold', at: '40/s', for: '17s' },
+    ],
+    workload: { name: 'chat-brief', promptTokens: [32, 128], outputTokens: [8, 16] },
+  },
+  faults: [
+    { id: 'first', kind: 'certificate-renewal', on: 'client→edge', at: '7s' },
+    { id: 'second', kind: 'certificate-renewal', on: 'client→edge', at: '13s' },
+  ],
+  slos: [
+    { name: 'nobody is turned away', objective: 'errors <= 0.5%' },
+    { name: 'quick all the time', objective: 'p95(ttft) <= 350 ms' },
+  ],
+  proof: [
+    {
+      without: 'a certificate that is valid',
+      // Long enough for connections to age out: those that are open do not notice.
+      set: { 'faults.second.kind': 'certificate-expiry', 'faults.second.for': '6s' },
+      breaks: 'nobody is turned away',
+    },
+  ],
+});
