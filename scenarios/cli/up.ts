@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
@@ -30,18 +32,28 @@ export function addUp(program: Command, signal: AbortSignal): void {
         signal,
         clock: systemClock,
       });
-      if (options.json) printJson(addresses(stack, directory));
-      else say(`\n${guide(stack, plan, directory)}`);
+      const authority = placeAuthority(stack, directory);
+      if (options.json) printJson(addresses(stack, authority, directory));
+      else say(`\n${guide(stack, plan, authority, directory)}`);
       // The stack runs until somebody interrupts it; that is how this command ends, and no failure.
       await untilAborted(signal);
       say('taking everything down');
     });
 }
 
-function addresses(stack: RunningStack, directory: string): object {
+/** Puts what clients have to trust beside the logs, where they enter over TLS. @returns its path */
+function placeAuthority({ entryCertificate }: RunningStack, directory: string): string | undefined {
+  if (!entryCertificate) return undefined;
+  const path = join(directory, 'authority.pem');
+  writeFileSync(path, entryCertificate.authority);
+  return path;
+}
+
+function addresses(stack: RunningStack, authority: string | undefined, directory: string): object {
   const { entries, authorization, proxyApiUrl, links, replicas } = stack;
   return {
     entries,
+    authority,
     authorization,
     proxyApiUrl,
     links,
@@ -50,7 +62,7 @@ function addresses(stack: RunningStack, directory: string): object {
   };
 }
 
-function guide(stack: RunningStack, plan: RunPlan, directory: string): string {
+function guide(stack: RunningStack, plan: RunPlan, authority: string | undefined, directory: string): string {
   const entry = stack.entries[0] ?? '';
   const body = JSON.stringify({
     model: plan.load.workload.model,
@@ -61,23 +73,37 @@ function guide(stack: RunningStack, plan: RunPlan, directory: string): string {
   const link = stack.links.find(({ name }) => name.includes('→inference')) ?? stack.links[0];
   const proxy = `${stack.proxyApiUrl}/proxies/${encodeURIComponent(link?.name ?? '')}/toxics`;
   const toxic = JSON.stringify({ name: 'slow', type: 'latency', attributes: { latency: 500, jitter: 100 } });
+  const trust = authority === undefined ? '' : ` --cacert ${authority}`;
   const title = (text: string) => styleText('bold', text);
   return [
     title('clients'),
     ...stack.entries.map(url => `  ${url}/v1`),
     title('replicas'),
-    ...stack.replicas.map(({ name, url }) => `  ${name.padEnd(14)} ${url}`),
+    ...stack.replicas.map(
+      ({ name, url, state }) => `  ${name.padEnd(14)} ${url}${state === 'stopped' ? '  (waits to be asked for)' : ''}`,
+    ),
     `${title('links')}  (Toxiproxy API at ${stack.proxyApiUrl})`,
     ...stack.links.map(({ name, listen, upstream }) => `  ${name.padEnd(24)} ${listen} → ${upstream}`),
     title('a streamed chat'),
-    `  curl -N ${entry}/v1/chat/completions -H 'Authorization: ${stack.authorization}' -H 'Content-Type: application/json' -d '${body}'`,
+    `  curl -N${trust} ${entry}/v1/chat/completions -H 'Authorization: ${stack.authorization}' -H 'Content-Type: application/json' -d '${body}'`,
     title(`slow ${link?.name} down, and heal it`),
     `  curl -X POST ${proxy} -d '${toxic}'`,
     `  curl -X DELETE ${proxy}/slow`,
+    ...scaling(stack).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     `${title('logs')}  ${directory}`,
     '',
     'Ctrl-C takes everything down.',
   ].join('\n');
+}
+
+/** How to ask for more replicas, where there is somebody to ask. */
+function scaling({ links, replicas }: RunningStack): string[] {
+  const control = links.find(({ name }) => name === 'operator→control');
+  const waiting = replicas.some(({ state }) => state === 'stopped');
+  if (!control || !waiting) return [];
+  const url = `http://${control.listen}/apis/apps/v1/namespaces/default/deployments/inference/scale`;
+  const body = JSON.stringify({ spec: { replicas: replicas.filter(({ service }) => service === 'inference').length } });
+  return ['more replicas', `curl -X PATCH ${url} -H 'Content-Type: application/merge-patch+json' -d '${body}'`];
 }
 
 function untilAborted(signal: AbortSignal): Promise<void> {
