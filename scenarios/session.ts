@@ -1,14 +1,10 @@
-import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { createFault } from '../faults/catalog.ts';
 import { connectToxiproxy } from '../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../faults/toxiproxy/find.ts';
 import { type Clock, systemClock } from '../harness/clock.ts';
 import type { Platform, RunningLoad } from '../harness/contracts.ts';
-import { messageOf, SquallError } from '../harness/errors.ts';
-import { type History, openHistory, type Surroundings } from '../harness/history.ts';
+import { type History, openHistory } from '../harness/history.ts';
 import type { PlatformKind } from '../harness/plan.ts';
 import { run } from '../harness/run.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
@@ -19,6 +15,7 @@ import { processPlatform } from '../stack/platform/process/platform.ts';
 import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
 import { streamEngine } from './load/stream.ts';
+import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
 
 /** What a session tells while it runs. */
 export interface SessionObserver {
@@ -69,24 +66,15 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
       crash = error;
     });
   }
-  await sealRequests(directory);
-  const result = await judgeDirectory(directory);
-  publish(directory, result);
-  if (crash) throw crash;
-  return { directory, result };
-}
-
-/**
- * Makes a fresh run directory below `out`.
- * @throws SquallError `OUTPUT_NOT_WRITABLE`
- */
-export function openRunDirectory(
-  scenario: string,
-  out: string,
-  clock: Clock,
-): { readonly surroundings: Surroundings; readonly directory: string } {
-  const surroundings = describeSurroundings(scenario, clock);
-  return { surroundings, directory: makeDirectory(out, surroundings.id) };
+  try {
+    await sealRequests(directory);
+    const result = await judgeDirectory(directory);
+    publish(directory, result);
+    if (crash) throw crash;
+    return { directory, result };
+  } catch (error) {
+    throw isDiskFull(error) ? diskFull(options.out, error) : error;
+  }
 }
 
 /** The platform of a kind, loaded when it is wanted: testcontainers is most of what Squall would load otherwise. */
@@ -94,41 +82,4 @@ export async function platformOf(kind: PlatformKind): Promise<Platform<Topology>
   if (kind === 'process') return processPlatform({ find: findToxiproxy, connect: connectToxiproxy });
   const { dockerPlatform } = await import('../stack/platform/docker/platform.ts');
   return dockerPlatform({ connect: connectToxiproxy });
-}
-
-function describeSurroundings(scenario: string, clock: Clock): Surroundings {
-  const startedAt = clock.date().toISOString();
-  const stamp = startedAt.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
-  const cores = cpus();
-  return {
-    id: `${scenario}-${stamp}-${randomBytes(2).toString('hex')}`,
-    startedAt,
-    machine: {
-      platform: `${process.platform} ${process.arch}`,
-      kernel: release(),
-      cpu: cores[0]?.model ?? 'unknown',
-      cores: cores.length,
-      memoryGiB: Number((totalmem() / 2 ** 30).toFixed(1)),
-    },
-    versions: { node: process.versions.node },
-  };
-}
-
-function makeDirectory(out: string, id: string): string {
-  const directory = join(out, id);
-  try {
-    mkdirSync(directory, { recursive: true });
-    accessSync(directory, constants.W_OK);
-    return directory;
-  } catch (error) {
-    throw new SquallError(
-      'environment',
-      'OUTPUT_NOT_WRITABLE',
-      `Expected to write below ${out}, but: ${messageOf(error)}`,
-      {
-        cause: error,
-        next: `Make ${dirname(directory)} writable, or choose another folder with --out.`,
-      },
-    );
-  }
 }

@@ -5,7 +5,8 @@ import type { Command } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
 import type { RunningStack } from '../../harness/contracts.ts';
 import type { RunPlan } from '../../harness/plan.ts';
-import { openRunDirectory, platformOf } from '../session.ts';
+import { openRunDirectory } from '../run-directory.ts';
+import { platformOf } from '../session.ts';
 import { loadScenario, type RunOptions, withRunOptions } from './options.ts';
 import { printJson } from './run.ts';
 

@@ -1,0 +1,81 @@
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, mkdirSync, rmdirSync, statfsSync } from 'node:fs';
+import { cpus, release, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Clock } from '../harness/clock.ts';
+import { messageOf, SquallError } from '../harness/errors.ts';
+import type { Surroundings } from '../harness/history.ts';
+
+/** Less than this may not hold a run's history, requests and logs; a minute of the main scenario takes a few MiB. */
+const LEAST_FREE_BYTES = 64 * 2 ** 20;
+
+/**
+ * Makes a fresh run directory below `out`.
+ * @throws SquallError `OUTPUT_NOT_WRITABLE`, `DISK_FULL`
+ */
+export function openRunDirectory(
+  scenario: string,
+  out: string,
+  clock: Clock,
+): { readonly surroundings: Surroundings; readonly directory: string } {
+  const surroundings = describeSurroundings(scenario, clock);
+  return { surroundings, directory: makeDirectory(out, surroundings.id) };
+}
+
+/** Whether something failed because there was no space left to write to. */
+export function isDiskFull(error: unknown): boolean {
+  for (let at = error; at instanceof Error; at = at.cause)
+    if (['ENOSPC', 'EDQUOT'].includes((at as NodeJS.ErrnoException).code ?? '')) return true;
+  return /ENOSPC|no space left on device/i.test(messageOf(error));
+}
+
+/** The error for a disk that is full, or too full to begin. */
+export function diskFull(where: string, cause: unknown): SquallError {
+  return new SquallError('environment', 'DISK_FULL', `There is no space left to write to below ${where}`, {
+    cause,
+    next: 'Free some space (runs keep what they measured, see reports/runs), or choose another disk with --out.',
+  });
+}
+
+function describeSurroundings(scenario: string, clock: Clock): Surroundings {
+  const startedAt = clock.date().toISOString();
+  const stamp = startedAt.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
+  const cores = cpus();
+  return {
+    id: `${scenario}-${stamp}-${randomBytes(2).toString('hex')}`,
+    startedAt,
+    machine: {
+      platform: `${process.platform} ${process.arch}`,
+      kernel: release(),
+      cpu: cores[0]?.model ?? 'unknown',
+      cores: cores.length,
+      memoryGiB: Number((totalmem() / 2 ** 30).toFixed(1)),
+    },
+    versions: { node: process.versions.node },
+  };
+}
+
+function makeDirectory(out: string, id: string): string {
+  const directory = join(out, id);
+  try {
+    mkdirSync(directory, { recursive: true });
+    accessSync(directory, constants.W_OK);
+  } catch (error) {
+    if (isDiskFull(error)) throw diskFull(out, error);
+    throw new SquallError(
+      'environment',
+      'OUTPUT_NOT_WRITABLE',
+      `Expected to write below ${out}, but: ${messageOf(error)}`,
+      {
+        cause: error,
+        next: `Make ${dirname(directory)} writable, or choose another folder with --out.`,
+      },
+    );
+  }
+  const { bavail, bsize } = statfsSync(directory);
+  if (bavail * bsize < LEAST_FREE_BYTES) {
+    rmdirSync(directory);
+    throw diskFull(out, undefined);
+  }
+  return directory;
+}
