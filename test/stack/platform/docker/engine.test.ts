@@ -62,6 +62,20 @@ describe('finding a Docker engine', () => {
     });
   });
 
+  it.skipIf(process.geteuid?.() !== 0)('an engine that an unprivileged user really may not use', async () => {
+    using folder = temporaryFolder();
+    using engine = await fakeEngine(folder.path, { '/info': { ServerVersion: '99', NCPU: 2 } });
+    expect(await findEngine(engine.socketPath)).toMatchObject({ version: '99' });
+    const NOBODY = 65_534;
+    process.seteuid!(NOBODY);
+    try {
+      const error = await findEngine(engine.socketPath).catch(e => e);
+      expect(error).toMatchObject({ kind: 'environment', code: 'DOCKER_FORBIDDEN' });
+    } finally {
+      process.seteuid!(0);
+    }
+  });
+
   it('takes DOCKER_HOST before the usual places', () => {
     expect(engineSocket({ DOCKER_HOST: 'unix:///run/user/1000/docker.sock' })).toBe('/run/user/1000/docker.sock');
   });
