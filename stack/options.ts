@@ -29,7 +29,16 @@ export const DEFAULT_RESTART: RestartPolicy = restartSchema.parse({});
 const clientPort = z.int().min(0).max(65_535).default(0);
 
 const gatewayOptions = gatewayConfigSchema
-  .pick({ balancer: true, healthChecks: true, ejection: true, retries: true, timeouts: true })
+  .pick({
+    balancer: true,
+    healthChecks: true,
+    ejection: true,
+    retries: true,
+    timeouts: true,
+    connections: true,
+    maxBodyBytes: true,
+    maxJsonDepth: true,
+  })
   .extend({
     limits: z
       .union([

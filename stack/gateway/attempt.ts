@@ -10,7 +10,7 @@ import type { Upstream } from './upstreams.ts';
 
 /**
  * Why an attempt did not deliver. `status`: the upstream answered 502 or 503 · `reset`: the connection broke ·
- * `deadline`: the time of the whole request is up · `client-idle`: the client stopped reading.
+ * `deadline`: the time of the whole request is up.
  */
 export type Failure =
   | 'connect'
@@ -19,7 +19,6 @@ export type Failure =
   | 'first-byte-timeout'
   | 'idle-timeout'
   | 'deadline'
-  | 'client-idle'
   | 'status';
 
 /** An upstream's 502 or 503, kept back until it is clear that no other attempt follows. */
@@ -149,7 +148,6 @@ class Attempt implements UpstreamHandler, Watched {
 
   expire(): void {
     if (this.#context.clock.nowMs() >= this.#exchange.deadlineMs) this.#fail('deadline');
-    else if (this.#clientSlow) this.#fail('client-idle');
     else if (this.#phase === 'connecting') this.#fail('connect-timeout');
     else this.#fail(this.#phase === 'waiting' ? 'first-byte-timeout' : 'idle-timeout');
   }
@@ -167,12 +165,15 @@ class Attempt implements UpstreamHandler, Watched {
     else this.#fail('status');
   }
 
-  /** The client reads slower than the upstream writes: stop reading, so that memory stays bounded. */
+  /**
+   * The client reads slower than the upstream writes: stop reading, so that memory stays bounded. A client that takes nothing
+   * at all is cut off with its connection (`connections.sendMs`).
+   */
   #waitForClient(): void {
     if (this.#clientSlow) return;
     this.#clientSlow = true;
     this.#call?.pause();
-    this.dueMs = this.#dueIn(this.#context.timeouts.clientIdleMs);
+    this.dueMs = this.#exchange.deadlineMs;
     this.#exchange.response.once('drain', () => {
       if (this.#phase === 'settled') return;
       this.#clientSlow = false;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SquallError } from '../../harness/errors.ts';
+import { connectionLimitsSchema } from './connections/limits.ts';
 import { limitsSchema } from './limits/config.ts';
 
 const durationMs = z.number().min(0).max(86_400_000);
@@ -45,15 +46,14 @@ const retriesSchema = z.strictObject({
 
 /**
  * Every wait of a request has a bound. `firstByteMs` is for streamed answers; an answer in one piece has its whole
- * generation before its first byte, hence `unstreamedFirstByteMs`. `clientIdleMs`: how long a client may read nothing
- * while bytes wait for it. `totalMs` can be lowered by a request's `x-request-timeout-ms`, never raised.
+ * generation before its first byte, hence `unstreamedFirstByteMs`. How long clients may take is in `connections`.
+ * `totalMs` can be lowered by a request's `x-request-timeout-ms`, never raised.
  */
 const timeoutsSchema = z.strictObject({
   connectMs: positiveMs.default(1000),
   firstByteMs: positiveMs.default(10_000),
   unstreamedFirstByteMs: positiveMs.default(60_000),
   idleMs: positiveMs.default(10_000),
-  clientIdleMs: positiveMs.default(30_000),
   totalMs: positiveMs.default(300_000),
 });
 
@@ -95,9 +95,12 @@ export const gatewayConfigSchema = z.strictObject({
     .transform(retries => (typeof retries === 'number' ? retriesSchema.parse({ max: retries }) : retries)),
   timeouts: timeoutsSchema.prefault({}),
   limits: z.union([off, limitsSchema]).default('off'),
+  connections: connectionLimitsSchema.prefault({}),
   /** How long running requests may take to finish after SIGTERM. */
   drainMs: durationMs.default(5000),
-  maxBodyBytes: z.int().min(1).default(1_048_576),
+  maxBodyBytes: z.union([off, z.int().min(1)]).default(1_048_576),
+  /** Arrays and objects in each other; parsers behind the gateway may be recursive. */
+  maxJsonDepth: z.union([off, z.int().min(1)]).default(64),
   /** Sockets per upstream; beyond it requests wait, for at most `timeouts.connectMs`. */
   maxConnectionsPerUpstream: z.int().min(1).default(4096),
 });

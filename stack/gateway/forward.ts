@@ -31,7 +31,6 @@ const FAILURES: Readonly<Record<Failure, readonly [status: number, code: string,
   'first-byte-timeout': [504, 'upstream_timeout', 'The upstream did not begin to answer in time.'],
   'idle-timeout': [504, 'upstream_idle_timeout', 'The upstream stopped in the middle of its answer.'],
   deadline: [504, 'deadline_exceeded', 'The time allowed for the request is up.'],
-  'client-idle': [504, 'client_idle_timeout', 'The client stopped reading the answer.'],
   status: [502, 'upstream_error', 'The upstream reported that it is unavailable.'],
 };
 
@@ -65,7 +64,6 @@ function judge(upstream: Upstream, exchange: Exchange, result: AttemptResult, co
   metrics.attempted(upstream.name, result);
   if (result.kind === 'cancelled') return;
   const failure = result.kind === 'failed' ? result.failure : undefined;
-  if (failure === 'client-idle') return;
   // A short deadline of the client's own, or one that ends a healthy stream, is no fault of the upstream.
   if (failure === 'deadline' && (exchange.deadlineLowered || exchange.firstByteMs !== undefined)) return;
   const success = result.kind === 'answered' && result.status < 500;

@@ -6,6 +6,8 @@ import type { ControlClient } from '../control/client.ts';
 import { logRequest, statusOf } from './access-log.ts';
 import { ApiError, errorBody, sendJson } from './api-error.ts';
 import type { GatewayConfig } from './config.ts';
+import { Connections } from './connections/connections.ts';
+import { bound } from './connections/limits.ts';
 import { Deadlines } from './deadlines.ts';
 import { Exchange, type Lifecycle } from './exchange.ts';
 import { Fleet } from './fleet.ts';
@@ -15,6 +17,7 @@ import { LimitMetrics } from './limits/limit-metrics.ts';
 import { Limiter } from './limits/limiter.ts';
 import type { SharedBuckets } from './limits/shared-buckets.ts';
 import { GatewayMetrics } from './metrics.ts';
+import { type BodyContext, lingerOver } from './request-body.ts';
 import { RetryBudget } from './retry-budget.ts';
 import { createRoutes, type Route, stagesFor } from './routes.ts';
 import { joinTrace } from './trace-context.ts';
@@ -45,10 +48,12 @@ export interface GatewayOptions {
 export class Gateway implements AsyncDisposable {
   readonly metrics = new GatewayMetrics();
   readonly upstreams: UpstreamSet;
+  readonly connections: Connections;
   readonly #options: GatewayOptions;
   readonly #fleet: Fleet;
   readonly #lifecycle: Lifecycle = { draining: false };
   readonly #deadlines: Deadlines;
+  readonly #toRead: BodyContext;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #ids: Random;
   readonly #limiter: Limiter | undefined;
@@ -58,11 +63,19 @@ export class Gateway implements AsyncDisposable {
     this.#options = options;
     this.#ids = random.stream('trace');
     this.#deadlines = new Deadlines(clock);
+    this.connections = new Connections(config.connections, { clock, log, counter: this.metrics.evictions });
+    const { connections } = this;
+    this.#toRead = { clock, deadlines: this.#deadlines, connections, maxBytes: bound(config.maxBodyBytes) };
     this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines });
     this.upstreams = this.#fleet.upstreams;
     const budget = new RetryBudget(config.retries);
     const nowMs = () => clock.nowMs();
-    this.metrics.observe({ upstreams: this.upstreams, nowMs, budgetRemaining: () => budget.remaining(nowMs()) });
+    this.metrics.observe({
+      upstreams: this.upstreams,
+      nowMs,
+      budgetRemaining: () => budget.remaining(nowMs()),
+      connections: () => connections.census(),
+    });
     const toForward: ForwardContext = {
       clock,
       random: random.stream('backoff'),
@@ -81,6 +94,7 @@ export class Gateway implements AsyncDisposable {
     this.#limiter = this.#createLimiter(options);
     const { upstreams: replicas, metrics } = this;
     const limiter = this.#limiter;
+    const toRead = this.#toRead;
     this.#routes = createRoutes({
       config,
       lifecycle: this.#lifecycle,
@@ -88,6 +102,7 @@ export class Gateway implements AsyncDisposable {
       metrics,
       limiter,
       toForward,
+      toRead,
     });
   }
 
@@ -108,8 +123,8 @@ export class Gateway implements AsyncDisposable {
     await this.#fleet[Symbol.asyncDispose]();
   }
 
-  /** Handles one HTTP request to its end. Never rejects. */
-  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Handles one HTTP request to its end; with `refusal`, that is the answer. Never rejects. */
+  async handle(request: IncomingMessage, response: ServerResponse, refusal?: ApiError): Promise<void> {
     const url = request.url ?? '/';
     const query = url.indexOf('?');
     const path = query < 0 ? url : url.slice(0, query);
@@ -121,6 +136,7 @@ export class Gateway implements AsyncDisposable {
     const quiet = route?.quiet === true;
     if (!quiet) this.metrics.inFlight.inc();
     try {
+      if (refusal) throw refusal;
       for (const stage of stagesFor(route, request.method)) {
         const pending = stage(exchange);
         if (pending) await pending;
@@ -129,6 +145,7 @@ export class Gateway implements AsyncDisposable {
       this.#answerError(exchange, thrown);
     }
     if (!quiet) this.metrics.inFlight.dec();
+    if (!request.complete) lingerOver(request, this.#toRead);
     this.#finish(exchange, quiet);
   }
 
@@ -142,6 +159,9 @@ export class Gateway implements AsyncDisposable {
   #finish(exchange: Exchange, quiet: boolean): void {
     if (exchange.streamed && exchange.firstByteMs !== undefined) this.metrics.streamsActive.dec();
     if (quiet) return;
+    if (exchange.outcome === 'cancelled') {
+      exchange.reason = this.connections.evictionOf(exchange.request.socket) ?? exchange.reason;
+    }
     const durationMs = this.#options.clock.nowMs() - exchange.receivedMs;
     this.metrics.finished(exchange.route, statusOf(exchange), durationMs);
     logRequest(this.#options.log, exchange, durationMs);

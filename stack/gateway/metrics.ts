@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { AttemptResult } from './attempt.ts';
+import type { ConnectionState } from './connections/connections.ts';
 import type { Exchange } from './exchange.ts';
 import { stateOf, type UpstreamSet, type UpstreamState } from './upstreams.ts';
 
@@ -13,6 +14,7 @@ export interface MetricSources {
   readonly nowMs: () => number;
   /** Retries that the budget would allow now. */
   readonly budgetRemaining: () => number;
+  readonly connections: () => Readonly<Record<ConnectionState, number>>;
 }
 
 /**
@@ -35,6 +37,8 @@ export class GatewayMetrics {
   readonly discoveryStale: Gauge;
   /** `added`, `removed`, `moved`; `kept`: no longer named, but sound. */
   readonly upstreamChanges: Counter<'change'>;
+  /** Connections closed on their clients, by what those did; see `connections/evictions.ts`. */
+  readonly evictions: Counter<'reason'>;
   readonly #requests: (route: string, status: string) => Counter.Internal;
   readonly #durations: (route: string) => Histogram.Internal<'route'>;
   readonly #firstBytes: (route: string, stream: string) => Histogram.Internal<'route' | 'stream'>;
@@ -61,6 +65,11 @@ export class GatewayMetrics {
     );
     this.upstreamChanges = counter('upstream_changes_total', 'Changes that discovery made to the upstreams', 'change');
 
+    this.evictions = counter(
+      'connections_evicted_total',
+      'Connections that were closed on their clients, by what those did',
+      'reason',
+    );
     const requests = counter('requests_total', 'Requests by route and response status', 'route', 'status');
     const attempts = counter('upstream_requests_total', 'Attempts by upstream and outcome', 'upstream', 'outcome');
     const durations = new Histogram({
@@ -84,8 +93,17 @@ export class GatewayMetrics {
   }
 
   /** Adds the gauges that are computed when somebody asks. */
-  observe({ upstreams, nowMs, budgetRemaining }: MetricSources): void {
+  observe({ upstreams, nowMs, budgetRemaining, connections }: MetricSources): void {
     const registers = [this.registry];
+    new Gauge({
+      name: 'gateway_connections',
+      help: 'Open connections of clients by what they are doing',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const [state, count] of Object.entries(connections())) this.set({ state }, count);
+      },
+    });
     new Gauge({
       name: 'gateway_retry_budget_remaining',
       help: 'Retries that the budget would allow now',

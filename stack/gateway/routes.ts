@@ -2,12 +2,14 @@ import { ApiError, sendJson } from './api-error.ts';
 import { createAuthenticate } from './authentication.ts';
 import { parseCompletionRequest } from './completion-request.ts';
 import type { GatewayConfig } from './config.ts';
+import { bound } from './connections/limits.ts';
 import type { Exchange, Lifecycle } from './exchange.ts';
 import { type ForwardContext, forward } from './forward.ts';
+import { isDeeperThan } from './json-depth.ts';
 import { limitStage } from './limits/limit-stage.ts';
 import type { Limiter } from './limits/limiter.ts';
 import type { GatewayMetrics } from './metrics.ts';
-import { readBody } from './request-body.ts';
+import { type BodyContext, readBody } from './request-body.ts';
 import { requestTimeoutMs, TIMEOUT_HEADER } from './request-deadline.ts';
 import type { UpstreamSet } from './upstreams.ts';
 
@@ -32,6 +34,7 @@ export interface RouteContext {
   /** Absent: no limits. */
   readonly limiter: Limiter | undefined;
   readonly toForward: ForwardContext;
+  readonly toRead: BodyContext;
 }
 
 /** Every path of the gateway with its pipeline. */
@@ -45,7 +48,7 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
       authenticate,
       ...limited,
       deadline(config),
-      body(config),
+      body(context),
       validation(config, promptField),
       exchange => forward(exchange, context.toForward),
     ],
@@ -88,9 +91,14 @@ function deadline({ timeouts: { totalMs } }: GatewayConfig): Stage {
   };
 }
 
-function body({ maxBodyBytes }: GatewayConfig): Stage {
+function body({ config: { maxJsonDepth }, toRead }: RouteContext): Stage {
+  const most = bound(maxJsonDepth);
   return async exchange => {
-    exchange.body = await readBody(exchange.request, maxBodyBytes);
+    const json = await readBody(exchange.request, toRead);
+    if (isDeeperThan(json, most)) {
+      throw new ApiError(400, 'json_too_deep', `The request body is nested more than ${most} deep.`);
+    }
+    exchange.body = json;
   };
 }
 

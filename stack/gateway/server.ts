@@ -1,54 +1,73 @@
 import { createServer, type Server } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../harness/clock.ts';
-import { errorBody } from './api-error.ts';
+import type { Connections } from './connections/connections.ts';
+import { rawAnswer } from './connections/last-words.ts';
+import { type ConnectionLimits, checkIntervalMs } from './connections/limits.ts';
 import type { Gateway } from './gateway.ts';
+
+/** What Node takes for no limit on the size of headers; 0 would be its default. */
+const NO_HEADER_LIMIT = 2 ** 30;
 
 /**
  * An HTTP server in front of `gateway`, not yet listening. A stream of any kind can be handed to it with
  * `emit('connection', stream)`, which is how it runs without a network.
  *
- * Timeouts: headers within 10 s, the whole request within 60 s, checked every second. Idle connections live 75 s, longer than
- * the 60 s of nginx's upstream pool, so that the proxy closes first and never writes into a connection that is going away.
- * There is no bound on slow readers here: `timeouts.clientIdleMs` has that part.
+ * Deadlines for headers and for idle connections are Node's, with the gateway's numbers; a server of Node's looks at the former
+ * every 30 s unless told otherwise. Everything else that bounds a client is in `connections/` and `request-body.ts`.
  */
 export function createGatewayServer(gateway: Gateway): Server {
-  const server = createServer(
-    {
-      headersTimeout: 10_000,
-      requestTimeout: 60_000,
-      connectionsCheckingInterval: 1000,
-      keepAliveTimeout: 75_000,
-      maxHeaderSize: 16_384,
-      noDelay: true,
-    },
-    (request, response) => void gateway.handle(request, response),
-  );
-  server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerBadRequest(error, socket));
+  const { connections } = gateway;
+  const server = createServer(serverOptions(connections.limits), (request, response) => {
+    const refusal = connections.admit(request, response);
+    if (refusal !== 'ignored') void gateway.handle(request, response, refusal);
+  });
+  const { maxHeaders } = connections.limits;
+  // Node drops what is beyond without a word; one more than allowed lets the gateway say that there are too many.
+  server.maxHeadersCount = maxHeaders === 'off' ? 0 : maxHeaders + 1;
+  server.on('connection', socket => connections.accept(socket));
+  server.on('timeout', socket => connections.evict(socket, 'idle'));
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerBadRequest(error, socket, connections));
   return server;
 }
 
+function serverOptions(limits: ConnectionLimits) {
+  const { headersMs, keepAliveMs, maxHeaderBytes } = limits;
+  const intervalMs = checkIntervalMs(limits);
+  return {
+    headersTimeout: headersMs === 'off' ? 0 : headersMs,
+    requestTimeout: 0,
+    connectionsCheckingInterval: intervalMs,
+    keepAliveTimeout: keepAliveMs === 'off' ? 0 : keepAliveMs,
+    // A client that keeps to the announced time may still be on its way when that is over.
+    keepAliveTimeoutBuffer: intervalMs,
+    maxHeaderSize: maxHeaderBytes === 'off' ? NO_HEADER_LIMIT : maxHeaderBytes,
+    noDelay: true,
+  };
+}
+
 /**
- * What Node's parser refuses never becomes a request; it gets an error in the same form, unless something was written to
- * the connection before: then an answer might be under way, and text in the middle of it would be worse than a cut.
+ * What Node's parser refuses never becomes a request; it gets an error in the same form, unless an answer is under way on
+ * the connection: text in the middle of it would be worse than a cut.
  */
-function answerBadRequest(error: NodeJS.ErrnoException, socket: Duplex): void {
-  if (!socket.writable || error.code === 'ECONNRESET' || (socket as Socket).bytesWritten > 0) {
+function answerBadRequest(error: NodeJS.ErrnoException, socket: Duplex, connections: Connections): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
     socket.destroy();
     return;
   }
-  const [status, code] =
-    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-      ? ['408 Request Timeout', 'request_timeout']
-      : error.code === 'HPE_HEADER_OVERFLOW'
-        ? ['431 Request Header Fields Too Large', 'headers_too_large']
-        : ['400 Bad Request', 'bad_request'];
-  const body = errorBody({ message: status.slice(4), type: 'invalid_request_error', param: null, code });
-  const length = Buffer.byteLength(body);
-  socket.end(
-    `HTTP/1.1 ${status}\r\ncontent-type: application/json\r\ncontent-length: ${length}\r\nconnection: close\r\n\r\n${body}`,
-  );
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const large = error.code === 'HPE_HEADER_OVERFLOW';
+  if (late || large) connections.note(socket, late ? 'slow-headers' : 'large-headers');
+  if (connections.isAnswering(socket)) {
+    socket.destroy();
+    return;
+  }
+  const [status, code] = late
+    ? (['408 Request Timeout', 'request_timeout'] as const)
+    : large
+      ? (['431 Request Header Fields Too Large', 'headers_too_large'] as const)
+      : (['400 Bad Request', 'bad_request'] as const);
+  connections.closeWith(socket, rawAnswer(status, code, status.slice(4)));
 }
 
 /**

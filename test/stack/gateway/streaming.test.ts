@@ -89,10 +89,10 @@ test('a client that reads nothing does not make the gateway hold the answer', as
     more();
   });
   const upstreams = [{ name: 'one', url: upstream.url }];
-  await using gateway = await startGateway({ ...quiet, upstreams, timeouts: { clientIdleMs: 600 } });
+  await using gateway = await startGateway({ ...quiet, upstreams, connections: { sendMs: 600 } });
   const call = openStream(gateway.url);
   call.on('response', response => response.pause());
-  expect(await until(() => gateway.log.some(line => line.reason === 'client-idle'), 5000)).toBeLessThan(5000);
+  expect(await until(() => gateway.log.some(line => line.reason === 'slow-reader'), 5000)).toBeLessThan(5000);
   expect(written).toBeLessThan(512);
   expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(1000);
   call.destroy();

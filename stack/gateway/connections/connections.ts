@@ -1,0 +1,208 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../../harness/clock.ts';
+import { ApiError } from '../api-error.ts';
+import { addressKey, forwardedAddress, type Networks, networksOf, plainAddress } from './addresses.ts';
+import { type EvictionReason, Evictions, type EvictionsOptions } from './evictions.ts';
+import { LastWords, rawAnswer } from './last-words.ts';
+import { bound, type ConnectionLimits, checkIntervalMs } from './limits.ts';
+
+/** What a connection is doing: nothing asked yet · a request is being read or answered · between two requests. */
+export type ConnectionState = 'new' | 'active' | 'idle';
+
+interface Connection {
+  readonly socket: Duplex;
+  /** What it counts as under the cap per address; undefined when it does not. */
+  readonly key: string | undefined;
+  /** Requests that are not answered to their end. */
+  requests: number;
+  /** The answer to the latest request. */
+  response: ServerResponse | undefined;
+  /** Bytes that the client's side had taken when progress was last seen, and when that was. */
+  takenBytes: number;
+  progressMs: number | undefined;
+}
+
+/**
+ * The clients' connections: how many there are, of whom, and whether they move. Every `checkIntervalMs` one pass looks for
+ * those that do not take their bytes; a connection with nothing to take, such as a stream between two tokens, is left alone.
+ * Deadlines for headers and for idle connections are Node's own (see `server.ts`), those for bodies in `request-body.ts`.
+ */
+export class Connections {
+  readonly limits: ConnectionLimits;
+  readonly #evictions: Evictions;
+  readonly #lastWords: LastWords;
+  readonly #clock: Clock;
+  readonly #open = new Map<Duplex, Connection>();
+  /** Connections, or requests under way behind trusted proxies, by address. */
+  readonly #counts = new Map<string, number>();
+  readonly #exempt: Networks;
+  readonly #trusted: Networks;
+  #watching = false;
+
+  constructor(limits: ConnectionLimits, options: EvictionsOptions) {
+    this.limits = limits;
+    this.#clock = options.clock;
+    this.#evictions = new Evictions(options);
+    this.#lastWords = new LastWords(options.clock);
+    this.#exempt = networksOf(limits.exempt);
+    this.#trusted = networksOf(limits.trustedProxies);
+  }
+
+  /** Takes a new connection in, or refuses it. */
+  accept(socket: Duplex): void {
+    const address = plainAddress((socket as Socket).remoteAddress);
+    const key = address === undefined || this.#trusted.has(address) ? undefined : this.#keyOf(address);
+    const over = this.#overCap(key);
+    if (over) {
+      this.#evictions.note(socket, over, address);
+      this.#refuse(socket, over);
+      return;
+    }
+    const connection = { socket, key, requests: 0, response: undefined, takenBytes: 0, progressMs: undefined };
+    this.#open.set(socket, connection);
+    this.#count(key, 1);
+    socket.once('close', () => {
+      this.#open.delete(socket);
+      this.#count(key, -1);
+    });
+    if (!this.#watching && this.limits.sendMs !== 'off') void this.#watch(this.limits.sendMs);
+  }
+
+  /**
+   * Looks at a request before anything is done for it.
+   * @returns an error to answer with, `ignored` when its connection is on its way out, undefined when all is well
+   */
+  admit(request: IncomingMessage, response: ServerResponse): ApiError | 'ignored' | undefined {
+    const connection = this.#open.get(request.socket);
+    if (!connection || this.evictionOf(request.socket)) return 'ignored';
+    connection.requests += 1;
+    connection.response = response;
+    response.once('close', () => {
+      connection.requests -= 1;
+    });
+    if (connection.requests > bound(this.limits.maxPipelined)) {
+      this.evict(request.socket, 'pipelining');
+      return 'ignored';
+    }
+    if (request.rawHeaders.length > 2 * bound(this.limits.maxHeaders)) {
+      this.#evictions.note(request.socket, 'many-headers', request.socket.remoteAddress);
+      const message = `The request has more than ${this.limits.maxHeaders} header fields.`;
+      return new ApiError(431, 'too_many_headers', message, null, ['connection', 'close']);
+    }
+    return this.limits.trustedProxies.length === 0 ? undefined : this.#admitForwarded(request, response);
+  }
+
+  /** Whether an answer is under way, so that other text on the connection would be worse than a cut. */
+  isAnswering(socket: Duplex): boolean {
+    const { requests = 0, response } = this.#open.get(socket) ?? {};
+    return requests > 1 || (requests === 1 && response?.headersSent === true);
+  }
+
+  /** Notes that the connection ends because of its client; closing it is up to the caller. */
+  note(socket: Duplex, reason: EvictionReason): void {
+    this.#evictions.note(socket, reason, (socket as Socket).remoteAddress);
+  }
+
+  /** Cuts a connection; whatever runs for it is cancelled. */
+  evict(socket: Duplex, reason: EvictionReason): void {
+    this.note(socket, reason);
+    socket.destroy();
+  }
+
+  /** Answers a connection that has no request to answer, and closes it. */
+  closeWith(socket: Duplex, answer: string): void {
+    this.#lastWords.say(socket, answer);
+  }
+
+  /** Why a connection was evicted; undefined when it was not. */
+  evictionOf(socket: Duplex): EvictionReason | undefined {
+    return this.#evictions.reasonOf(socket);
+  }
+
+  /** How many connections are in each state. */
+  census(): Record<ConnectionState, number> {
+    const census = { new: 0, active: 0, idle: 0 };
+    for (const { requests, response } of this.#open.values()) {
+      census[requests > 0 ? 'active' : response ? 'idle' : 'new'] += 1;
+    }
+    return census;
+  }
+
+  #refuse(socket: Duplex, over: 'full' | 'address'): void {
+    const { whenFull, retryAfterSeconds } = this.limits;
+    socket.on('error', () => {});
+    if (whenFull === 'close') {
+      socket.destroy();
+      return;
+    }
+    const [status, message] =
+      over === 'full'
+        ? ['503 Service Unavailable', 'The gateway has as many connections as it can take.']
+        : ['429 Too Many Requests', 'Too many connections from one address.'];
+    this.closeWith(socket, rawAnswer(status, 'too_many_connections', message, `retry-after: ${retryAfterSeconds}\r\n`));
+  }
+
+  #admitForwarded(request: IncomingMessage, response: ServerResponse): ApiError | undefined {
+    const proxy = plainAddress(request.socket.remoteAddress);
+    if (proxy === undefined || !this.#trusted.has(proxy)) return undefined;
+    const address = forwardedAddress(request.headers[this.limits.clientAddressHeader], this.#trusted);
+    const key = address === undefined ? undefined : this.#keyOf(address);
+    if (key === undefined) return undefined;
+    if ((this.#counts.get(key) ?? 0) >= bound(this.limits.maxPerAddress)) {
+      const retryAfter = ['retry-after', String(this.limits.retryAfterSeconds)];
+      return new ApiError(429, 'too_many_connections', 'Too many requests of one client at once.', null, retryAfter);
+    }
+    this.#count(key, 1);
+    response.once('close', () => this.#count(key, -1));
+    return undefined;
+  }
+
+  #keyOf(address: string): string | undefined {
+    return this.#exempt.has(address) ? undefined : addressKey(address);
+  }
+
+  #overCap(key: string | undefined): 'full' | 'address' | undefined {
+    if (this.#open.size >= bound(this.limits.maxConnections)) return 'full';
+    return key !== undefined && (this.#counts.get(key) ?? 0) >= bound(this.limits.maxPerAddress)
+      ? 'address'
+      : undefined;
+  }
+
+  #count(key: string | undefined, change: 1 | -1): void {
+    if (key === undefined) return;
+    const count = (this.#counts.get(key) ?? 0) + change;
+    if (count > 0) this.#counts.set(key, count);
+    else this.#counts.delete(key);
+  }
+
+  async #watch(sendMs: number): Promise<void> {
+    this.#watching = true;
+    while (this.#open.size > 0) {
+      await this.#clock.sleep(checkIntervalMs(this.limits));
+      const nowMs = this.#clock.nowMs();
+      for (const connection of this.#open.values()) {
+        if (isStuck(connection, nowMs, sendMs)) this.evict(connection.socket, 'slow-reader');
+      }
+    }
+    this.#watching = false;
+  }
+}
+
+/** Whether bytes wait for the client and none was taken for `sendMs`. Remembers the progress it sees. */
+function isStuck(connection: Connection, nowMs: number, sendMs: number): boolean {
+  const { socket } = connection;
+  if (socket.writableLength === 0) {
+    connection.progressMs = undefined;
+    return false;
+  }
+  // Handed to the socket, less what waits in it: what the kernel has accepted.
+  const takenBytes = ((socket as Socket).bytesWritten ?? 0) - socket.writableLength;
+  if (connection.progressMs === undefined || takenBytes !== connection.takenBytes) {
+    connection.takenBytes = takenBytes;
+    connection.progressMs = nowMs;
+    return false;
+  }
+  return nowMs - connection.progressMs >= sendMs;
+}
