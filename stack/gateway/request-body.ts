@@ -76,8 +76,13 @@ export function lingerOver(request: IncomingMessage, { clock, deadlines, connect
   const allowedMs = Math.min(bound(bodyMs), minBodyBytesPerSecond === 'off' ? Number.POSITIVE_INFINITY : bodyGraceMs);
   const watched = { dueMs: clock.nowMs() + allowedMs, expire: () => connections.evict(socket, 'slow-body') };
   deadlines.add(watched);
-  const over = () => deadlines.remove(watched);
-  request.once('end', over).once('close', over);
+  // Node tells an answered request nothing of its connection's end.
+  const over = () => {
+    deadlines.remove(watched);
+    socket.off('close', over);
+  };
+  request.once('end', over);
+  socket.once('close', over);
 }
 
 /**

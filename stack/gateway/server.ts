@@ -22,9 +22,8 @@ export function createGatewayServer(gateway: Gateway): Server {
     const refusal = connections.admit(request, response);
     if (refusal !== 'ignored') void gateway.handle(request, response, refusal);
   });
-  const { maxHeaders } = connections.limits;
-  // Node drops what is beyond without a word; one more than allowed lets the gateway say that there are too many.
-  server.maxHeadersCount = maxHeaders === 'off' ? 0 : maxHeaders + 1;
+  // Node would drop what is beyond its count, or call it too large; `admit` counts and says so.
+  server.maxHeadersCount = 0;
   server.on('connection', socket => connections.accept(socket));
   server.on('timeout', socket => connections.evict(socket, 'idle'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerBadRequest(error, socket, connections));
@@ -35,10 +34,10 @@ function serverOptions(limits: ConnectionLimits) {
   const { headersMs, keepAliveMs, maxHeaderBytes } = limits;
   const intervalMs = checkIntervalMs(limits);
   return {
-    headersTimeout: headersMs === 'off' ? 0 : headersMs,
+    headersTimeout: headersMs === 'off' ? 0 : Math.ceil(headersMs),
     requestTimeout: 0,
     connectionsCheckingInterval: intervalMs,
-    keepAliveTimeout: keepAliveMs === 'off' ? 0 : keepAliveMs,
+    keepAliveTimeout: keepAliveMs === 'off' ? 0 : Math.ceil(keepAliveMs),
     // A client that keeps to the announced time may still be on its way when that is over.
     keepAliveTimeoutBuffer: intervalMs,
     maxHeaderSize: maxHeaderBytes === 'off' ? NO_HEADER_LIMIT : maxHeaderBytes,

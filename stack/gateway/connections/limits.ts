@@ -87,6 +87,7 @@ export function bound(limit: number | 'off'): number {
  * How often connections are looked at: an eighth of the shortest deadline that is found by looking, 25 ms to 1 s. Whoever is
  * evicted is so at most two of these after the deadline.
  */
-export function checkIntervalMs({ headersMs, sendMs }: ConnectionLimits): number {
-  return Math.ceil(Math.min(1000, Math.max(25, Math.min(bound(headersMs), bound(sendMs)) / 8)));
+export function checkIntervalMs({ headersMs, sendMs, keepAliveMs }: ConnectionLimits): number {
+  const shortestMs = Math.min(bound(headersMs), bound(sendMs), bound(keepAliveMs));
+  return Math.ceil(Math.min(1000, Math.max(25, shortestMs / 8)));
 }
