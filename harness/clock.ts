@@ -10,7 +10,7 @@ export interface Clock {
    * (CLOCK_MONOTONIC on Linux), so values of two processes on one machine can be compared.
    */
   nowMs(): number;
-  /** Wall-clock time, for people only; never subtract two of them. */
+  /** Wall-clock time, for people only; never subtract two of them but to find that it was set. */
   date(): Date;
   /**
    * Resolves after `durationMs` (≤ 0: at the next turn).

@@ -225,6 +225,8 @@ export interface LoadSummary {
   readonly cpuMs: number;
   readonly wallMs: number;
   readonly peakRssBytes: number;
+  /** How many cores it can use at most, 1 for a single thread; absent for generators that do not know. */
+  readonly cores?: number;
 }
 
 /** Load under way, in a process of its own. Disposing ends that process. */

@@ -19,7 +19,8 @@ export interface Surroundings {
 /** What happened, without its time. */
 export type RunEvent =
   | { readonly type: 'plan'; readonly plan: RunPlan; readonly surroundings: Surroundings }
-  | { readonly type: 'phase'; readonly phase: Phase }
+  /** `wallMs`, which the history notes itself, is the wall clock in ms since 1970: where the two clocks part, one was stopped or set. */
+  | { readonly type: 'phase'; readonly phase: Phase; readonly wallMs?: number }
   /** Time zero lies `inMs` after this event. */
   | { readonly type: 'zero'; readonly inMs: number }
   | { readonly type: 'versions'; readonly versions: Readonly<Record<string, string>> }
@@ -70,7 +71,8 @@ export function openHistory(path: string, clock: Clock): History {
   const nowMs = () => Number((clock.nowMs() - openedMs).toFixed(3));
   return {
     append(event) {
-      writeSync(file, `${JSON.stringify({ atMs: nowMs(), ...event })}\n`);
+      const noted = event.type === 'phase' ? { ...event, wallMs: clock.date().getTime() } : event;
+      writeSync(file, `${JSON.stringify({ atMs: nowMs(), ...noted })}\n`);
       for (const listener of listeners) listener(event);
     },
     listen: listener => void listeners.push(listener),

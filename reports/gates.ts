@@ -1,5 +1,6 @@
 import type { TimedEvent } from '../harness/history.ts';
 import { formatMs } from '../harness/quantity.ts';
+import type { RequestRecord } from '../harness/requests.ts';
 import type { RunFacts } from './check.ts';
 import { formatShare } from './rounding.ts';
 import type { RunDocument } from './run-document.ts';
@@ -14,6 +15,22 @@ export type Gate = (run: RunFacts, load: RunDocument['load']) => readonly string
 export const MAX_LATE_P99_MS = 100;
 /** Above this share of arrivals that were dropped, what was left out is more than any P99 can bear. */
 export const MAX_DROPPED_RATIO = 0.01;
+
+/**
+ * Above this share of the cores that the generator can use, over the whole time it drove, it measured itself. An event that
+ * finds a busy thread waits ρ / 2(1 − ρ) times what one takes (M/D/1): 2 times at 80 %, 2.8 at 85 %, 9.5 at 95 %; and the busiest
+ * second lies above the average.
+ */
+export const MAX_GENERATOR_LOAD = 0.85;
+/** Below this share of a stage's arrivals that left in its time, the stage's rate was not the one it names. */
+export const MIN_SENT_RATIO = 0.95;
+/** In a stage with fewer arrivals one more or less is beyond {@link MIN_SENT_RATIO} by itself. */
+const MIN_STAGE_ARRIVALS = 20;
+/** Fewer requests than this say nothing: were all of them good, 10 % could still fail (rule of three, 95 %). */
+export const MIN_MEASURED = 30;
+/** How far wall clock and monotonic clock may part between two phases: a second, and the 500 ppm by which NTP may slew. */
+export const MAX_CLOCK_JUMP_MS = 1000;
+const MAX_SLEW_RATIO = 500e-6;
 
 /** What the run itself found to spoil it while it went, such as no steady state. */
 export const declaredInvalid: Gate = ({ events }) =>
@@ -71,6 +88,57 @@ export const nothingMissing: Gate = ({ plan, records, events }) =>
     ? [`${plan.arrivals.count - records.length} of ${plan.arrivals.count} arrivals left no record.`]
     : [];
 
+/** The generator had time to spare. Silent where it did not say how many cores it can use. */
+export const generatorAtEase: Gate = ({ events }, { cpuCores }) => {
+  const cores = events.find(event => event.type === 'load')?.summary.cores;
+  if (cores === undefined || cpuCores === null || cpuCores <= MAX_GENERATOR_LOAD * cores) return [];
+  const [used, allowed] = [formatShare(cpuCores, cores), formatShare(MAX_GENERATOR_LOAD, 1)];
+  const most = cores === 1 ? 'the one core' : `the ${cores} cores`;
+  return [`The generator used ${used} of ${most} that it can use, allowed are ${allowed}.`];
+};
+
+/** In each stage, the load was as high as the plan says: its arrivals left within it. */
+export const ratesReached: Gate = ({ plan, records }) => {
+  const endsMs = new Map(plan.load.segments.map(({ name, toMs }) => [name, toMs]));
+  const inTime = ({ stage, sentMs }: RequestRecord) =>
+    sentMs !== null && sentMs <= (endsMs.get(stage) ?? Number.POSITIVE_INFINITY) + MAX_LATE_P99_MS;
+  const stages = Map.groupBy(
+    records.filter(record => record.scheduledMs >= 0),
+    record => record.stage,
+  );
+  return [...stages].flatMap(([stage, arrivals]) => {
+    const sent = arrivals.filter(inTime).length;
+    if (arrivals.length < MIN_STAGE_ARRIVALS || sent >= MIN_SENT_RATIO * arrivals.length) return [];
+    const share = formatShare(sent, arrivals.length);
+    return [
+      `In the stage ${stage} ${sent} of ${arrivals.length} arrivals (${share}) were sent in its time, at least ${formatShare(MIN_SENT_RATIO, 1)} must be.`,
+    ];
+  });
+};
+
+/** While it was measured, the machine was not suspended and nobody set its clock. Silent where no wall clock was noted. */
+export const clockSteady: Gate = ({ events }) => {
+  const phases = events.filter(event => event.type === 'phase');
+  return phases.flatMap(({ phase, atMs, wallMs }, index) => {
+    const next = phases[index + 1];
+    const measured = phase !== 'up' && phase !== 'down' && phase !== 'done';
+    if (!measured || wallMs === undefined || next?.wallMs === undefined) return [];
+    const tookMs = next.atMs - atMs;
+    const jumpMs = next.wallMs - wallMs - tookMs;
+    if (Math.abs(jumpMs) <= MAX_CLOCK_JUMP_MS + MAX_SLEW_RATIO * tookMs) return [];
+    const [direction, by] = [jumpMs > 0 ? 'forward' : 'back', formatMs(Math.abs(jumpMs))];
+    return [
+      `The clock jumped ${direction} by ${by} between the phases ${phase} and ${next.phase}: the machine was suspended, or somebody set its time.`,
+    ];
+  });
+};
+
+/** There is enough to judge at all, unless the run was stopped early; each SLO may ask for more. */
+export const enoughMeasured: Gate = ({ events }, { completed, failed }) =>
+  !stoppedEarly(events) && completed + failed < MIN_MEASURED
+    ? [`Only ${completed + failed} requests were measured, at least ${MIN_MEASURED} must be.`]
+    : [];
+
 /** All gates, in the order in which their reasons are given. */
 export const GATES: readonly Gate[] = [
   declaredInvalid,
@@ -80,6 +148,10 @@ export const GATES: readonly Gate[] = [
   generatorPunctual,
   fewDropped,
   nothingMissing,
+  generatorAtEase,
+  ratesReached,
+  clockSteady,
+  enoughMeasured,
 ];
 
 /** Every run that is not killed writes this as its last phase, also one that crashed. */

@@ -28,7 +28,7 @@ test('events come back on the run time line: zero is where driving starts', asyn
     history.append(bit(1200));
   }
   expect(readHistory(path)).toEqual([
-    { atMs: -500, ...up },
+    { atMs: -500, ...up, wallMs: 5_000_000 },
     { atMs: -400, type: 'zero', inMs: 400 },
     { atMs: 1000.5, ...bit(700) },
   ]);

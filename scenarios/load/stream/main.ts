@@ -41,26 +41,39 @@ async function drive(job: TimedJob): Promise<void> {
   process.exit(0);
 }
 
-/** Counts from the first instant of the schedule, so that waiting for it does not make the generator look idle. */
+/**
+ * Counts from the first instant of the schedule to its last, so that waiting for it, and for the last answers, does not make the
+ * generator look idle.
+ */
 function measure(job: TimedJob): () => LoadSummary {
-  const beginMs = job.zeroMs + (job.plan.segments[0]?.fromMs ?? 0);
-  let startMs = systemClock.nowMs();
-  let startCpu = process.cpuUsage();
-  setTimeout(
-    () => {
-      startMs = systemClock.nowMs();
-      startCpu = process.cpuUsage();
-    },
-    Math.max(0, beginMs - startMs),
-  ).unref();
+  const { segments } = job.plan;
+  let start = usage();
+  let end: ReturnType<typeof usage> | undefined;
+  at(job.zeroMs + (segments[0]?.fromMs ?? 0), () => {
+    start = usage();
+  });
+  at(job.zeroMs + (segments.at(-1)?.toMs ?? 0), () => {
+    end = usage();
+  });
   return () => {
-    const { user, system } = process.cpuUsage(startCpu);
+    const last = end ?? usage();
     return {
-      cpuMs: (user + system) / 1000,
-      wallMs: systemClock.nowMs() - startMs,
+      cpuMs: last.cpuMs - start.cpuMs,
+      wallMs: last.nowMs - start.nowMs,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
+      // Everything happens on the main thread; the pacer's sleeps.
+      cores: 1,
     };
   };
+}
+
+function usage() {
+  const { user, system } = process.cpuUsage();
+  return { nowMs: systemClock.nowMs(), cpuMs: (user + system) / 1000 };
+}
+
+function at(dueMs: number, act: () => void): void {
+  setTimeout(act, Math.max(0, dueMs - systemClock.nowMs())).unref();
 }
 
 function tell(message: FromWorker): void {
