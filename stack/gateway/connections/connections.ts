@@ -15,10 +15,8 @@ interface Connection {
   readonly socket: Duplex;
   /** What it counts as under the cap per address; undefined when it does not. */
   readonly key: string | undefined;
-  /** Requests that are not answered to their end. */
-  requests: number;
-  /** The answer to the latest request. */
-  response: ServerResponse | undefined;
+  /** The answers to the latest requests, in order; those that are over are only dropped when the next request comes. */
+  responses: ServerResponse[];
   /** Bytes that the client's side had taken when progress was last seen, and when that was. */
   takenBytes: number;
   progressMs: number | undefined;
@@ -60,7 +58,7 @@ export class Connections {
       this.#refuse(socket, over);
       return;
     }
-    const connection = { socket, key, requests: 0, response: undefined, takenBytes: 0, progressMs: undefined };
+    const connection = { socket, key, responses: [], takenBytes: 0, progressMs: undefined };
     this.#open.set(socket, connection);
     this.#count(key, 1);
     socket.once('close', () => {
@@ -77,12 +75,9 @@ export class Connections {
   admit(request: IncomingMessage, response: ServerResponse): ApiError | 'ignored' | undefined {
     const connection = this.#open.get(request.socket);
     if (!connection || this.evictionOf(request.socket)) return 'ignored';
-    connection.requests += 1;
-    connection.response = response;
-    response.once('close', () => {
-      connection.requests -= 1;
-    });
-    if (connection.requests > bound(this.limits.maxPipelined)) {
+    connection.responses = underWay(connection);
+    connection.responses.push(response);
+    if (connection.responses.length > bound(this.limits.maxPipelined)) {
       this.evict(request.socket, 'pipelining');
       return 'ignored';
     }
@@ -96,8 +91,9 @@ export class Connections {
 
   /** Whether an answer is under way, so that other text on the connection would be worse than a cut. */
   isAnswering(socket: Duplex): boolean {
-    const { requests = 0, response } = this.#open.get(socket) ?? {};
-    return requests > 1 || (requests === 1 && response?.headersSent === true);
+    const connection = this.#open.get(socket);
+    const [first, second] = connection ? underWay(connection) : [];
+    return second !== undefined || first?.headersSent === true;
   }
 
   /** Notes that the connection ends because of its client; closing it is up to the caller. */
@@ -124,8 +120,8 @@ export class Connections {
   /** How many connections are in each state. */
   census(): Record<ConnectionState, number> {
     const census = { new: 0, active: 0, idle: 0 };
-    for (const { requests, response } of this.#open.values()) {
-      census[requests > 0 ? 'active' : response ? 'idle' : 'new'] += 1;
+    for (const connection of this.#open.values()) {
+      census[underWay(connection).length > 0 ? 'active' : connection.responses.length > 0 ? 'idle' : 'new'] += 1;
     }
     return census;
   }
@@ -205,4 +201,9 @@ function isStuck(connection: Connection, nowMs: number, sendMs: number): boolean
     return false;
   }
   return nowMs - connection.progressMs >= sendMs;
+}
+
+/** The answers that are not whole yet, as far as the kernel has taken them. */
+function underWay({ responses }: Connection): ServerResponse[] {
+  return responses.filter(response => !response.writableFinished && !response.destroyed);
 }

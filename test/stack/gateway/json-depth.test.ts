@@ -11,7 +11,20 @@ function depthOf(value: Json): number {
 
 test('agrees with the parsed value, whatever its strings hold', () => {
   const random = seededRandom(7).stream('json');
-  const texts = ['[[[', '"', '\\', '\\"', '}]', 'plain', '{"a":[', '\\\\"[{', '{é}'];
+  const texts = [
+    '[[[',
+    '"',
+    '\\',
+    '\\"',
+    '}]',
+    'plain',
+    '{"a":[',
+    '\\\\"[{',
+    '{é}',
+    `${'['.repeat(29)}\\"\\\\`,
+    '\\'.repeat(40),
+    `${'x'.repeat(31)}"[`,
+  ];
   const text = () => texts[Math.floor(random.next() * texts.length)]!;
   const draw = (budget: number): Json => {
     const kind = random.next();

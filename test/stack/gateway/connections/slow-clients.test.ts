@@ -2,13 +2,13 @@ import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../../harness/clock.ts';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
-import { chat, metric, startGateway, until } from '../fixtures/gateway-process.ts';
+import { chat, type GatewayProcess, metric, startGateway, until } from '../fixtures/gateway-process.ts';
 import { chatText, type RawClient, rawClient } from '../fixtures/raw-client.ts';
 import { answers, type Behaviour, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
 
 const quiet = { healthChecks: 'off' } as const;
 /** Scheduling of three processes on a busy machine. */
-const SLACK_MS = 500;
+const SLACK_MS = 1000;
 const LIMIT_MS = 600;
 /** Long enough for every eviction below to have happened twice. */
 const BEAR_MS = 2 * LIMIT_MS + SLACK_MS;
@@ -132,38 +132,59 @@ test('a client that stops reading loses its connection and its upstream, and onl
   expect(line).toMatchObject({ outcome: 'cancelled', reason: 'slow-reader' });
 });
 
-test('whoever moves is left alone: a slow line, a slow reader, a long silence between tokens', async () => {
-  const strict = { headersMs: 500, bodyGraceMs: 300, minBodyBytesPerSecond: 1000, sendMs: 500, keepAliveMs: 500 };
+test('a crowd of slow clients keeps others out for no longer than the deadline, without it for good', async () => {
+  const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
+  const caps = { maxConnections: 100 } as const;
+  await using strict = await startGateway({ ...quiet, upstreams, connections: { ...caps, headersMs: LIMIT_MS } });
+  await using lenient = await startGateway({ ...quiet, upstreams, connections: { ...caps, headersMs: 'off' } });
+  using crowd = new DisposableStack();
+  const served = async (gateway: GatewayProcess) => {
+    using client = rawClient(gateway, 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
+    await until(() => client.received() !== '');
+    return client.received().startsWith('HTTP/1.1 200');
+  };
+  for (const gateway of [strict, lenient]) {
+    for (let i = 0; i < 100; i += 1) crowd.use(rawClient(gateway, 'GET / HTTP/1.1\r\nx: '));
+  }
+  expect(await until(async () => !(await served(lenient)))).toBeLessThan(3000);
+  expect(await until(() => served(strict))).toBeLessThan(LIMIT_MS + 75 + SLACK_MS);
+  expect(await served(lenient)).toBe(false);
+});
+
+test('a slow line that is fast enough, and a silent stream, outlive every deadline', async () => {
+  const strict = { headersMs: 500, bodyGraceMs: 300, minBodyBytesPerSecond: 500, sendMs: 500, keepAliveMs: 500 };
   await using upstream = await startUpstream(answers());
   const upstreams = [{ name: 'one', url: upstream.url }];
   await using gateway = await startGateway({ ...quiet, upstreams, connections: strict });
 
-  // 4000 bytes at 2000 a second: twice the minimum, and ten times the deadline for headers.
+  // 4000 bytes at 2000 a second: four times the minimum, and four times the deadline for headers.
   using writer = rawClient(gateway);
-  const text = chatText({ content: 'x'.repeat(4000) });
-  await writer.drip(text, 200, 100);
-  expect(await until(() => writer.received().includes('hello'))).toBeLessThan(1000);
+  await writer.drip(chatText({ content: 'x'.repeat(4000) }), 200, 100);
+  expect(await until(() => writer.received().includes('hello'))).toBeLessThan(3000);
 
-  // Silences of three times the deadline for readers.
+  // Silences of three times the deadlines for readers and idle connections.
   upstream.behaviour = streams(['a', 'b', 'c'], 1500);
-  const silent = chat(gateway, { stream: true }).then(response => response.text());
-  // 26 MB, at most 64 KiB each 5 ms: 2 s and more. On a loopback the kernel tells of progress in steps of up to 2 MB.
-  upstream.behaviour = floods;
+  expect(await (await chat(gateway, { stream: true })).text()).toContain('[DONE]');
+  expect(gateway.log.filter(line => line.msg === 'connections evicted')).toEqual([]);
+});
+
+test('a slow reader that makes progress gets all of its answer, however long that takes', async () => {
+  await using upstream = await startUpstream(floods);
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  await using gateway = await startGateway({ ...quiet, upstreams, connections: { sendMs: 2000 } });
+  // At most 64 KiB each 13 ms are 5 MB a second: 5 s for 26 MB. The kernel tells of progress in steps of up to 2 MB, each 0.4 s,
+  // or five times that if the machine is busy with other things.
   using reader = rawClient(gateway, chatText({ stream: true }), { deaf: true });
-  let taken = 0;
+  let takenBytes = 0;
   let last = '';
   const startMs = systemClock.nowMs();
-  while (!last.includes('[DONE]') && systemClock.nowMs() - startMs < 20_000) {
-    await systemClock.sleep(5);
+  while (!last.includes('[DONE]') && !reader.socket.readableEnded && !reader.socket.destroyed) {
+    await systemClock.sleep(13);
     const chunk = reader.socket.read() as Buffer | null;
-    if (!chunk) continue;
-    taken += chunk.length;
-    last = chunk.subarray(-100).toString();
+    takenBytes += chunk?.length ?? 0;
+    if (chunk) last = chunk.subarray(-100).toString();
   }
-  const tookMs = systemClock.nowMs() - startMs;
   expect(last).toContain('[DONE]');
-  expect(taken).toBeGreaterThan(26_000_000);
-  expect(tookMs).toBeGreaterThan(2 * strict.sendMs);
-  expect(await silent).toContain('[DONE]');
-  expect(await metric(gateway, 'gateway_connections_evicted_total', 'reason="slow-reader"')).toBe(0);
+  expect(takenBytes).toBeGreaterThan(26_000_000);
+  expect(systemClock.nowMs() - startMs).toBeGreaterThan(2 * 2000);
 });
