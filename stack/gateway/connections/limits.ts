@@ -55,7 +55,7 @@ const NOT_PUBLIC = [
  * Over a cap, the default is to say so (503, or 429 for an address, with Retry-After) since a client can act on that; `close`
  * costs less. Not implemented: a minimum rate for reading clients, since a kernel hides the progress of small reads.
  */
-export const connectionLimitsSchema = z.strictObject({
+const limitsSchema = z.strictObject({
   headersMs: deadline(10_000),
   bodyMs: deadline(120_000),
   bodyGraceMs: durationMs.default(5000),
@@ -74,6 +74,22 @@ export const connectionLimitsSchema = z.strictObject({
   maxHeaderBytes: most(16_384),
   maxPipelined: most(8),
 });
+
+const NO_LIMITS = limitsSchema.parse({
+  headersMs: 'off',
+  bodyMs: 'off',
+  minBodyBytesPerSecond: 'off',
+  sendMs: 'off',
+  keepAliveMs: 'off',
+  maxConnections: 'off',
+  maxPerAddress: 'off',
+  maxHeaders: 'off',
+  maxHeaderBytes: 'off',
+  maxPipelined: 'off',
+});
+
+/** The limits of {@link limitsSchema}, or `off` for every one of them. */
+export const connectionLimitsSchema = z.union([off.transform(() => NO_LIMITS), limitsSchema]);
 
 /** Validated limits; what is `off` stays so, for they are passed on as JSON. */
 export type ConnectionLimits = z.output<typeof connectionLimitsSchema>;

@@ -25,11 +25,26 @@ test.each([
   expect(parse({ upstreams, retries }).retries.max).toBe(max);
 });
 
+test('limits on connections are there unless they are taken away, one by one or all; parsed again they are the same', () => {
+  expect(parse({ upstreams }).connections).toMatchObject({ headersMs: 10_000, sendMs: 30_000, maxConnections: 16_384 });
+  expect(parse({ upstreams, connections: { sendMs: 'off' } }).connections).toMatchObject({
+    headersMs: 10_000,
+    sendMs: 'off',
+  });
+  const { connections } = parse({ upstreams, connections: 'off' });
+  const limits = Object.entries(connections).filter(([name]) => /^(max|min|headersMs|bodyMs|sendMs|keep)/.test(name));
+  expect(limits).toHaveLength(10);
+  expect(new Set(limits.map(([, limit]) => limit))).toEqual(new Set(['off']));
+  expect(parse({ upstreams, connections }).connections).toEqual(connections);
+});
+
 describe('a mistake is named', () => {
   test.each([
     [{ upstreams, balancr: 1 }, 'unknown key `balancr`'],
     [{ upstreams, timeouts: { conectMs: 1 } }, 'unknown key `timeouts.conectMs`'],
     [{ upstreams, ejection: { base: 1 } }, 'unknown key `ejection.base`'],
+    [{ upstreams, connections: { headerMs: 1 } }, 'unknown key `connections.headerMs`'],
+    [{ upstreams, connections: { exempt: ['proxy'] } }, '`connections.exempt.0`: must be an IP address'],
     [{ upstreams, retries: { max: 1, budget: 1 } }, 'unknown key `retries.budget`'],
     [{ upstreams, healthChecks: { timeoutMs: -1 } }, '`healthChecks.timeoutMs`'],
     [{ upstreams: [{ name: 'a', url: 'ftp://x' }] }, '`upstreams.0.url`'],
