@@ -124,6 +124,11 @@ export interface RunningStack extends AsyncDisposable {
   readonly entries: readonly string[];
   /** The certificate that clients meet there; undefined where they enter in the clear. */
   readonly entryCertificate: EntryCertificate | undefined;
+  /**
+   * What clients believe they talk to, such as `https://llm.test`, where that is not the entry itself: it decides the `Host` header
+   * and the TLS name, while the connection goes to the entry.
+   */
+  readonly origin?: string;
   /** The `Authorization` header value that clients send; empty for none. */
   readonly authorization: string;
   readonly proxyApiUrl: string;
@@ -200,6 +205,8 @@ export interface LoadJob {
   readonly targets: readonly string[];
   /** PEM of the authority that vouches for `https` targets; undefined for those that everybody trusts. */
   readonly authority: string | undefined;
+  /** See {@link RunningStack.origin}. */
+  readonly origin?: string;
   readonly authorization: string;
   /** Where to append request records, one JSON object a line. */
   readonly journalPath: string;

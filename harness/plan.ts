@@ -56,6 +56,8 @@ export interface RunPlan {
   /** Requirement rows that the scenario judges. */
   readonly judges: readonly string[];
   readonly platform: PlatformKind;
+  /** Base URL of the server that Squall did not start; with platform `external` alone. */
+  readonly target?: string;
   readonly seed: number;
   /** Divides the long durations of the stack's profiles, such as a model's load time. */
   readonly timeScale: number;

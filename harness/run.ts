@@ -121,6 +121,7 @@ async function startLoad<Topology>(
       seed: plan.seed,
       targets: stack.entries,
       authority: stack.entryCertificate?.authority,
+      ...(stack.origin === undefined ? {} : { origin: stack.origin }),
       authorization: stack.authorization,
       journalPath: `${directory}/requests.ndjson`,
       logPath: `${directory}/load.log`,

@@ -53,6 +53,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     id: surroundings.id,
     scenario: plan.scenario,
     platform: plan.platform,
+    ...(plan.target === undefined ? {} : { target: plan.target }),
     seed: plan.seed,
     timeScale: plan.timeScale,
     verdict,

@@ -51,9 +51,9 @@ function faultRow(fault: FaultResult): string[] {
   return [fault.id, fault.kind, fault.target, ...times, fault.evidence];
 }
 
-function footer({ id, seed, platform, startedAt, durationMs, replay }: RunDocument): string {
+function footer({ id, seed, platform, target, startedAt, durationMs, replay }: RunDocument): string {
   const fence = '`'.repeat(3);
-  const about = `Run ${text(id)} on ${platform}, seed ${seed}, started ${startedAt}, took ${formatMs(durationMs)}. Replay:`;
+  const about = `Run ${text(id)} on ${platform}${target === undefined ? '' : ` (${text(target)})`}, seed ${seed}, started ${startedAt}, took ${formatMs(durationMs)}. Replay:`;
   return `${about}\n\n${fence}sh\n${oneLine(replay)}\n${fence}`;
 }
 

@@ -73,6 +73,8 @@ export interface RunDocument {
   readonly id: string;
   readonly scenario: string;
   readonly platform: string;
+  /** Base URL of the server that was tested, where Squall did not start it. */
+  readonly target?: string;
   readonly seed: number;
   readonly timeScale: number;
   readonly verdict: Verdict;

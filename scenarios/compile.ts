@@ -7,8 +7,10 @@ import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
 import { parseObjective } from '../reports/objective.ts';
 import { settleOptions } from '../stack/options.ts';
+import { externalTopology } from '../stack/platform/external/platform.ts';
 import { findTool, type ToolName } from '../stack/tools.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
+import { type External, faultsOnTarget, requireOutsideObjectives } from './external.ts';
 import { scheduleOf } from './load/schedule.ts';
 import { workloads } from './load/workloads.ts';
 import type { ResolvedScenario } from './scenario.ts';
@@ -18,6 +20,8 @@ import { didYouMean } from './validate.ts';
 export interface CompileOptions {
   readonly seed: number;
   readonly platform: PlatformKind;
+  /** The server to test instead of a stack; with platform `external` alone. */
+  readonly external?: External;
   readonly replay: string;
   /** Whether the platform has a tool, which decides what `auto` means. @default with containers it has all, else what is found on this machine */
   readonly hasTool?: (tool: ToolName) => boolean;
@@ -27,6 +31,7 @@ export interface CompileOptions {
 export interface CompiledScenario {
   readonly plan: RunPlan;
   readonly topology: Topology;
+  readonly external?: External;
 }
 
 /**
@@ -36,13 +41,14 @@ export interface CompiledScenario {
  */
 export function compileScenario(
   scenario: ResolvedScenario,
-  { seed, platform, replay, hasTool = toolsOn(platform) }: CompileOptions,
+  { seed, platform, external, replay, hasTool = toolsOn(platform) }: CompileOptions,
 ): CompiledScenario {
-  const { timeScale, ...written } = scenario.stack;
-  const stack = settleOptions(written, hasTool);
-  const topology = topologyOf(stack, timeScale, seed);
+  const { topology, timeScale, stack } = external ? around(external) : ownStack(scenario, seed, hasTool);
+  if (external) requireOutsideObjectives(scenario.slos);
   const load = compileLoad(scenario);
-  const faults = scenario.faults.map((fault, index) => compileFault(fault, index, topology));
+  const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
+    compileFault(fault, index, topology),
+  );
   const ids = faults.map(fault => fault.id);
   requireUnique(ids, 'faults', 'id');
   for (const [index, fault] of faults.entries())
@@ -71,6 +77,7 @@ export function compileScenario(
     why: scenario.why,
     judges: scenario.judges,
     platform,
+    ...(external ? { target: external.url } : {}),
     seed,
     timeScale,
     load,
@@ -80,7 +87,23 @@ export function compileScenario(
     arrivals: { count: times.length, sha256: hashArrivals(times) },
     replay,
   };
-  return { plan, topology };
+  return { plan, topology, ...(external ? { external } : {}) };
+}
+
+type WhatIsTested = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' | 'stack'>;
+
+function ownStack(
+  { stack: { timeScale, ...written } }: ResolvedScenario,
+  seed: number,
+  hasTool: (tool: ToolName) => boolean,
+): WhatIsTested {
+  const stack = settleOptions(written, hasTool);
+  return { topology: topologyOf(stack, timeScale, seed), timeScale, stack };
+}
+
+/** Nothing is known of a target, and nothing of it is scaled. */
+function around({ authorization }: External): WhatIsTested {
+  return { topology: externalTopology(authorization), timeScale: 1, stack: {} };
 }
 
 /** Containers have every tool in their images, processes what is found on this machine. */
@@ -124,7 +147,7 @@ function compileLoad({ load, stack }: ResolvedScenario): LoadPlan {
     engine: load.engine,
     arrivals: load.arrivals,
     segments: [warmUp, ...stages],
-    workload: { ...shape, model: stack.inference.profile },
+    workload: { ...shape, model: load.model ?? stack.inference.profile },
     maxInFlight: load.maxInFlight,
     connectTimeoutMs: parseDurationMs(load.connectTimeout, 'load.connectTimeout'),
     idleTimeoutMs: parseDurationMs(load.idleTimeout, 'load.idleTimeout'),

@@ -29,6 +29,7 @@ const load = z.strictObject({
       z.strictObject({ name: z.string().default('custom'), promptTokens: range, outputTokens: range }),
     ])
     .default('chat-short'),
+  model: z.string().min(1).optional().describe('model that requests ask for; by default the one that the stack serves'),
   maxInFlight: z.int().min(1).max(10_000).default(1000).describe('an arrival beyond it is dropped, and recorded so'),
   connectTimeout: duration.default('2s'),
   idleTimeout: duration.default('15s').describe('longest wait for the next byte'),

@@ -11,6 +11,8 @@ import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { sealRequests } from '../reports/requests-file.ts';
 import type { RenderInput } from '../reports/run-document.ts';
 import { sampleStack } from '../stack/observability/sampler.ts';
+import { externalPlatform } from '../stack/platform/external/platform.ts';
+import type { ExternalTarget } from '../stack/platform/external/reach.ts';
 import { processPlatform } from '../stack/platform/process/platform.ts';
 import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
@@ -50,10 +52,11 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   const parts = {
     ...compiled,
     surroundings,
-    platform: await platformOf(compiled.plan.platform),
+    platform: await platformOf(compiled.plan.platform, compiled.external),
     engine: streamEngine,
     createFault,
-    metrics: sampleStack(),
+    // Of a target nothing is known but what clients see.
+    ...(compiled.external ? {} : { metrics: sampleStack() }),
     directory,
     clock,
     signal,
@@ -77,9 +80,14 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   }
 }
 
-/** The platform of a kind, loaded when it is wanted: testcontainers is most of what Squall would load otherwise. */
-export async function platformOf(kind: PlatformKind): Promise<Platform<Topology>> {
-  if (kind === 'process') return processPlatform({ find: findToxiproxy, connect: connectToxiproxy });
+/**
+ * The platform of a kind, loaded when it is wanted: testcontainers is most of what Squall would load otherwise.
+ * @param target the server to test, where that is not a stack of ours
+ */
+export async function platformOf(kind: PlatformKind, target?: ExternalTarget): Promise<Platform<Topology>> {
+  const proxy = { find: findToxiproxy, connect: connectToxiproxy };
+  if (target) return externalPlatform(proxy, target);
+  if (kind === 'process') return processPlatform(proxy);
   const { dockerPlatform } = await import('../stack/platform/docker/platform.ts');
   return dockerPlatform({ connect: connectToxiproxy });
 }

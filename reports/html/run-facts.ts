@@ -51,6 +51,7 @@ ${artifacts(document)}
     ['Id', document.id],
     ['Started', started(document.startedAt)],
     ['Platform', document.platform],
+    ...(document.target === undefined ? [] : [['Target', document.target] as const]),
     ['Seed', String(document.seed)],
     ['Exit code', String(document.exitCode)],
     ['Load', `${load.engine}, ${load.arrivals} arrivals, ${quantity(plan.arrivals.count, '')} planned`],

@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { SquallError } from '../../harness/errors.ts';
 import type { PlatformKind } from '../../harness/plan.ts';
 import { type CompiledScenario, compileScenario } from '../compile.ts';
+import { type External, requireStackUntouched } from '../external.ts';
 import { findScenario } from '../find.ts';
 import { override, parseOverrides } from '../override.ts';
 import type { ResolvedScenario } from '../scenario.ts';
+import { checkTarget } from '../target.ts';
 import { validateScenario } from '../validate.ts';
 
 /** Options that every command which runs scenarios takes. */
@@ -18,18 +21,29 @@ export interface RunOptions {
   readonly set: readonly string[];
 }
 
+/** Options of commands that can test a server of the person's own. */
+export interface TargetOptions {
+  readonly target?: string;
+  readonly authorization?: string;
+  readonly iOwnThisTarget?: boolean;
+}
+
 /** The checkout this file lies in; for an installed package the folder the person works in. */
 const HOME = import.meta.dirname.includes('node_modules') ? process.cwd() : resolve(import.meta.dirname, '../..');
 
 /** Where runs are kept unless told otherwise. */
 export const DEFAULT_OUT = join(HOME, 'reports', 'runs');
 const DEFAULT_SEED = 42;
+/** Where a token is looked for that is not given as an option; other processes can read a command line. */
+const AUTHORIZATION_VARIABLE = 'SQUALL_TARGET_AUTHORIZATION';
 
 /** Adds the options of {@link RunOptions} to a command. */
 export function withRunOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--platform <kind>', 'where the stack runs').choices(['process', 'docker']).default('process'),
+      new Option('--platform <kind>', 'where the stack runs')
+        .choices(['process', 'docker', 'external'])
+        .default('process'),
     )
     .addOption(
       new Option('--seed <n>', 'decides arrivals, prompts and jitter').argParser(parseSeed).default(DEFAULT_SEED),
@@ -45,26 +59,84 @@ export function withRunOptions(command: Command): Command {
     .option('--quiet', 'no progress', false);
 }
 
+/** Adds the options of {@link TargetOptions} to a command. */
+export function withTargetOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--target <url>', 'test this OpenAI-compatible server instead of a stack of Squall’s own').implies({
+        platform: 'external',
+      }),
+    )
+    .option(
+      '--authorization <token>',
+      `bearer token for the target, or a whole Authorization header; better given as ${AUTHORIZATION_VARIABLE}`,
+    )
+    .option('--i-own-this-target', 'the target may be elsewhere than on this machine: it is mine to break');
+}
+
 /**
- * Finds, changes, validates and compiles a scenario.
+ * Finds, changes, validates and compiles a scenario, and checks its target where there is one.
  * @param changes further overrides, such as a proof's
  */
 export async function loadScenario(
   nameOrPath: string,
-  options: RunOptions,
+  options: RunOptions & TargetOptions,
+  signal: AbortSignal,
   changes: Readonly<Record<string, unknown>> = {},
 ): Promise<{ scenario: ResolvedScenario; compiled: CompiledScenario }> {
+  const external = await externalOf(options, signal);
   const found = await findScenario(nameOrPath);
   const overrides = { ...parseOverrides(options.set), ...changes };
+  if (external) requireStackUntouched(Object.keys(overrides));
   const scenario = validateScenario(override(found.raw, overrides), found.source);
   const replay = replayCommand(nameOrPath, options, changes);
-  return { scenario, compiled: compileScenario(scenario, { ...options, replay }) };
+  const { seed, platform } = options;
+  const compiled = compileScenario(scenario, { seed, platform, ...(external ? { external } : {}), replay });
+  return { scenario, compiled };
 }
 
-function replayCommand(nameOrPath: string, options: RunOptions, changes: Readonly<Record<string, unknown>>): string {
+/** The target of the options, checked; undefined without one. @throws SquallError of kind `option` or `environment` */
+async function externalOf(options: RunOptions & TargetOptions, signal: AbortSignal): Promise<External | undefined> {
+  const { target, platform, authorization, iOwnThisTarget = false } = options;
+  if ((target === undefined) !== (platform !== 'external'))
+    throw new SquallError(
+      'option',
+      'PLATFORM_AND_TARGET',
+      `Expected --target and --platform external together, got ${target === undefined ? 'no --target' : `--platform ${platform}`}`,
+      { next: 'Give `squall run` a --target URL and leave --platform out, or leave both out.' },
+    );
+  if (target === undefined && (authorization !== undefined || iOwnThisTarget))
+    throw new SquallError('option', 'NO_TARGET', 'Expected a --target beside --authorization and --i-own-this-target', {
+      next: 'Add --target URL, or leave the others out: the keys of a stack of Squall’s own are made for each run.',
+    });
+  if (target === undefined) return undefined;
+  const checked = await checkTarget(target, { iOwnThisTarget, signal });
+  return { ...checked, authorization: authorizationHeader(authorization ?? process.env[AUTHORIZATION_VARIABLE] ?? '') };
+}
+
+/** A token becomes `Bearer <token>`; what names its scheme stays. The text is a secret, so no message quotes it. */
+function authorizationHeader(text: string): string {
+  const trimmed = text.trim();
+  if (!/^[\x20-\x7e]*$/.test(trimmed))
+    throw new SquallError(
+      'option',
+      'BAD_AUTHORIZATION',
+      'Expected the authorization to be printable ASCII on one line',
+    );
+  return trimmed === '' || trimmed.includes(' ') ? trimmed : `Bearer ${trimmed}`;
+}
+
+/** The command that repeats a run. Never with the authorization, which ends up in reports then. */
+function replayCommand(
+  nameOrPath: string,
+  options: RunOptions & TargetOptions,
+  changes: Readonly<Record<string, unknown>>,
+): string {
   const sets = [...options.set, ...Object.entries(changes).map(([path, value]) => `${path}=${JSON.stringify(value)}`)];
   const words = ['npx', 'squall', 'run', nameOrPath, '--seed', String(options.seed)];
-  if (options.platform !== 'process') words.push('--platform', options.platform);
+  if (options.target !== undefined) words.push('--target', options.target);
+  else if (options.platform !== 'process') words.push('--platform', options.platform);
+  if (options.iOwnThisTarget) words.push('--i-own-this-target');
   for (const set of sets) words.push('--set', set);
   return words.map(quoted).join(' ');
 }

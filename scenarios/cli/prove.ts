@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { SquallError } from '../../harness/errors.ts';
 import { judgeProof, type ProofResult } from '../proof.ts';
 import { EXIT, worstExit } from './exit.ts';
-import { loadScenario, type RunOptions, withRunOptions } from './options.ts';
+import { loadScenario, type RunOptions, type TargetOptions, withRunOptions, withTargetOptions } from './options.ts';
 import { printJson, runWithProgress } from './run.ts';
 
 const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
@@ -15,7 +15,7 @@ const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
 
 /** `squall prove <scenario…>`: shows that each SLO with a proof fails when the defence it rests on is taken away. */
 export function addProve(program: Command, signal: AbortSignal): void {
-  withRunOptions(program.command('prove'))
+  withTargetOptions(withRunOptions(program.command('prove')))
     .description(
       'show that the SLOs of a scenario could have failed: run it whole, then without each defence its proofs name',
     )
@@ -24,7 +24,7 @@ export function addProve(program: Command, signal: AbortSignal): void {
       'after',
       '\nExit codes: 0 every proof makes exactly its named SLO fail · 1 one proves nothing or breaks more · 2 the whole run does not pass, or a run cannot be judged',
     )
-    .action(async (names: string[], options: RunOptions) => {
+    .action(async (names: string[], options: RunOptions & TargetOptions) => {
       const results: { scenario: string; proofs: ProofResult[] }[] = [];
       const codes: number[] = [];
       for (const name of names) {
@@ -39,10 +39,10 @@ export function addProve(program: Command, signal: AbortSignal): void {
 
 async function prove(
   name: string,
-  options: RunOptions,
+  options: RunOptions & TargetOptions,
   signal: AbortSignal,
 ): Promise<{ results: ProofResult[]; exitCode: number }> {
-  const { scenario, compiled } = await loadScenario(name, options);
+  const { scenario, compiled } = await loadScenario(name, options, signal);
   if (scenario.proof.length === 0)
     throw new SquallError(
       'scenario',
@@ -54,7 +54,7 @@ async function prove(
     );
   // Compile every variant before the first one runs, so that a slip in the last is not found after minutes.
   const variants = await Promise.all(
-    scenario.proof.map(async proof => ({ proof, variant: await loadScenario(name, options, proof.set) })),
+    scenario.proof.map(async proof => ({ proof, variant: await loadScenario(name, options, signal, proof.set) })),
   );
   const say = (text: string) => void (options.json ? process.stderr : process.stdout).write(`${text}\n`);
   const whole = await runWithProgress(compiled, options, signal);

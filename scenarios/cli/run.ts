@@ -5,17 +5,17 @@ import { renderTerminal } from '../../reports/terminal.ts';
 import type { CompiledScenario } from '../compile.ts';
 import { runSession, type Session } from '../session.ts';
 import { worstExit } from './exit.ts';
-import { loadScenario, type RunOptions, withRunOptions } from './options.ts';
+import { loadScenario, type RunOptions, type TargetOptions, withRunOptions, withTargetOptions } from './options.ts';
 import { startProgress } from './progress.ts';
 
 /** `squall run <scenario…>`: runs, judges, reports. */
 export function addRun(program: Command, signal: AbortSignal): void {
-  withRunOptions(program.command('run'))
+  withTargetOptions(withRunOptions(program.command('run')))
     .description('run scenarios: bring the stack up, drive load, inject faults, judge the SLOs, write the report')
     .argument('<scenario...>', 'name from `squall list`, or a .yaml, .json or .ts file')
     .option('--dry-run', 'show what would happen, and start nothing', false)
-    .action(async (names: string[], options: RunOptions & { dryRun: boolean }) => {
-      const scenarios = await Promise.all(names.map(name => loadScenario(name, options)));
+    .action(async (names: string[], options: RunOptions & TargetOptions & { dryRun: boolean }) => {
+      const scenarios = await Promise.all(names.map(name => loadScenario(name, options, signal)));
       if (options.dryRun)
         return printPlans(
           scenarios.map(s => s.compiled),

@@ -16,7 +16,7 @@ export function addUp(program: Command, signal: AbortSignal): void {
     .description("bring a scenario's stack up and keep it running, without load or faults, until Ctrl-C")
     .argument('<scenario>', 'name from `squall list`, or a .yaml, .json or .ts file')
     .action(async (name: string, options: RunOptions) => {
-      const { compiled } = await loadScenario(name, options);
+      const { compiled } = await loadScenario(name, options, signal);
       const { plan, topology } = compiled;
       const say = (text: string) =>
         void (options.json || options.quiet ? process.stderr : process.stdout).write(`${text}\n`);

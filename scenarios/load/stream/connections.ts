@@ -1,4 +1,5 @@
 import { buildConnector, Client } from 'undici';
+import { tlsNameOf } from '../../../stack/platform/external/tls-name.ts';
 import { CONNECT_TIMEOUT } from './failure.ts';
 
 /**
@@ -30,6 +31,8 @@ export interface ConnectionsOptions {
   readonly origin: string;
   /** PEM of the authority to trust. @default those that Node trusts */
   readonly authority?: string | undefined;
+  /** Where to connect to instead, `host:port`; `Host` and TLS name remain those of `origin`. */
+  readonly via?: string;
   /** Longest wait for TCP, and TLS where used, to be established; > 0. */
   readonly connectTimeoutMs: number;
 }
@@ -38,9 +41,10 @@ export interface ConnectionsOptions {
  * Connections over HTTP/1.1, without pipelining, one stream each, as the OpenAI client libraries use them. How many there
  * are is bounded by the caller, who bounds the requests in flight.
  */
-export function openConnections({ origin, authority, connectTimeoutMs }: ConnectionsOptions): Connections {
+export function openConnections({ origin, via, authority, connectTimeoutMs }: ConnectionsOptions): Connections {
   const idle: Connection[] = [];
-  const connect = boundedConnector(connectTimeoutMs, authority);
+  const around = via === undefined ? undefined : detour(origin, via);
+  const connect = boundedConnector(connectTimeoutMs, authority, around);
   const open = (): Connection => {
     const client = new Client(origin, {
       connect,
@@ -69,11 +73,25 @@ export function openConnections({ origin, authority, connectTimeoutMs }: Connect
   };
 }
 
+interface Detour {
+  readonly tls: ReturnType<typeof tlsNameOf>;
+  readonly hostname: string;
+  readonly port: string;
+}
+
+/** How to connect to `via` and still ask for `origin`. */
+function detour(origin: string, via: string): Detour {
+  const { hostname, port } = new URL(`http://${via}`);
+  return { tls: tlsNameOf(new URL(origin).hostname), hostname, port };
+}
+
 /** undici's connector with a timeout that is exact; undici's own ticks twice a second. */
-function boundedConnector(timeoutMs: number, authority: string | undefined): buildConnector.connector {
-  const connect = buildConnector({ allowH2: false, timeout: 0, ...(authority === undefined ? {} : { ca: authority }) });
+function boundedConnector(timeoutMs: number, authority?: string, around?: Detour): buildConnector.connector {
+  const ca = authority === undefined ? {} : { ca: authority };
+  const connect = buildConnector({ allowH2: false, timeout: 0, ...ca, ...around?.tls });
   return (options, callback) => {
-    const socket: unknown = connect(options, (...result: Parameters<typeof callback>) => {
+    const to = around ? { ...options, hostname: around.hostname, port: around.port } : options;
+    const socket: unknown = connect(to, (...result: Parameters<typeof callback>) => {
       clearTimeout(timer);
       callback(...result);
     });

@@ -52,7 +52,7 @@ export class Drive {
   constructor(job: TimedJob, options: DriveOptions) {
     this.#job = job;
     this.#options = options;
-    this.#targets = job.targets.map(url => openTarget(url, job.authority, job.plan.connectTimeoutMs));
+    this.#targets = job.targets.map(url => openTarget(url, job));
     this.#schedule = scheduleOf(job.plan, job.seed);
     this.#next = this.#schedule.next();
     const { clock } = options;
@@ -130,11 +130,12 @@ export class Drive {
   }
 }
 
-function openTarget(url: string, authority: string | undefined, connectTimeoutMs: number): Target {
-  const { origin, pathname } = new URL(url);
+function openTarget(url: string, { origin: believed, authority, plan: { connectTimeoutMs } }: TimedJob): Target {
+  const { origin, host, pathname } = new URL(url);
+  const where = believed === undefined ? { origin } : { origin: believed, via: host };
   return {
     path: `${pathname.replace(/\/$/, '')}/v1/chat/completions`,
-    connections: openConnections({ origin, authority, connectTimeoutMs }),
+    connections: openConnections({ ...where, authority, connectTimeoutMs }),
   };
 }
 

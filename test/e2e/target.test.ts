@@ -1,0 +1,156 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import type { RunDocument } from '../../reports/run-document.ts';
+import { makeAuthority } from '../../stack/edge/certificates.ts';
+import { startFixture } from '../scenarios/load/rig.ts';
+import { answers, eventually, listeningPorts, onlyRun, processesOf, squall, start, temporaryFolder } from './squall.ts';
+
+const SCENARIO = join(import.meta.dirname, 'fixtures/target.yaml');
+const SECRET = 'sk-very-secret';
+const startServer = (options: object = {}) =>
+  startFixture('../../../e2e/fixtures/openai-server.ts', JSON.stringify(options));
+const run = (out: string, target: string, ...more: string[]) => [
+  'run',
+  SCENARIO,
+  '--out',
+  out,
+  '--target',
+  target,
+  ...more,
+];
+
+/** What the fixture tells of the requests it got. */
+interface Seen {
+  readonly indexes: readonly number[];
+  readonly hosts: readonly string[];
+  readonly models: readonly string[];
+  readonly paths: readonly string[];
+}
+
+/** Every file of a run in one string, for what must be in none of them. */
+const everything = (directory: string) =>
+  readdirSync(directory)
+    .map(file => readFileSync(join(directory, file), 'latin1'))
+    .join('\n');
+
+describe('a run against a server that Squall did not start', () => {
+  it('passes, with a link fault that bites, and names the target but not the token', async () => {
+    using out = temporaryFolder();
+    await using server = await startServer({ authorization: `Bearer ${SECRET}` });
+    const { code, stdout, stderr } = await squall(run(out.path, `${server.said}/v1`, '--json'), {
+      SQUALL_TARGET_AUTHORIZATION: SECRET,
+    });
+    const document = JSON.parse(stdout) as RunDocument;
+    expect(document.verdict, document.reasons.join('\n')).toBe('pass');
+    expect(code).toBe(0);
+    expect(document).toMatchObject({ platform: 'external', target: server.said });
+    expect(document.replay).toContain(`--target ${server.said}/v1`);
+    expect(document.versions).toHaveProperty('toxiproxy');
+    const windows = Object.fromEntries(document.windows.map(window => [window.name, window]));
+    // 300 ± 20 ms on top of 20 ms, in one direction, for whoever crosses the link, which is everybody.
+    expect(windows['fault:slow']!.ttftMs.p50).toBeGreaterThan(280);
+    expect(windows['fault:slow']!.ttftMs.p50).toBeLessThan(600);
+    expect(windows.baseline!.ttftMs.p50).toBeLessThan(250);
+    expect(document.faults).toMatchObject([{ id: 'slow', target: 'client→target', healVerified: true }]);
+
+    const { hosts, models, paths, indexes } = (await (await fetch(`${server.said}/seen`)).json()) as Seen;
+    // The server is asked for by its own name, not by the address of the link.
+    expect({ hosts, models, paths }).toEqual({
+      hosts: [new URL(server.said).host],
+      models: ['tiny'],
+      paths: ['/v1/chat/completions'],
+    });
+    expect(indexes.length).toBe(document.load.sent + 80);
+    const { directory } = onlyRun(out.path);
+    for (const text of [everything(directory), stdout, stderr]) expect(text).not.toContain(SECRET);
+    expect(processesOf(document.id)).toEqual([]);
+  });
+
+  it('speaks TLS to a server by its own name, through the link', async () => {
+    using out = temporaryFolder();
+    const authority = await makeAuthority(new Date());
+    const { certificate: cert, key } = await authority.issue({ names: ['localhost'] });
+    await using server = await startServer({ cert, key });
+    const target = server.said.replace('127.0.0.1', 'localhost');
+    const ca = join(out.path, 'ca.pem');
+    writeFileSync(ca, authority.certificate);
+
+    const stranger = await squall(run(join(out.path, 'a'), target));
+    expect(stranger.code, stranger.stderr).toBe(4);
+    expect(stranger.stderr).toMatch(/certificate[\s\S]*NODE_EXTRA_CA_CERTS/);
+    // Right authority, wrong name.
+    const misnamed = await squall(run(join(out.path, 'b'), server.said), { NODE_EXTRA_CA_CERTS: ca });
+    expect(misnamed.code, misnamed.stderr).toBe(4);
+    expect(misnamed.stderr).toMatch(/certificate/);
+
+    const runs = join(out.path, 'c');
+    const { code, stdout } = await squall(run(runs, target, '--json'), { NODE_EXTRA_CA_CERTS: ca });
+    const document = JSON.parse(stdout) as RunDocument;
+    expect(code, document.reasons.join('\n')).toBe(0);
+    expect(document.faults).toMatchObject([{ healVerified: true, bitAtMs: expect.any(Number) }]);
+    expect(document.windows.find(({ name }) => name === 'fault:slow')!.ttftMs.p50).toBeGreaterThan(280);
+  });
+
+  it('fails with exit 1 when an SLO does not hold, and is invalid when the server lets nobody in', async () => {
+    using out = temporaryFolder();
+    await using server = await startServer({ authorization: `Bearer ${SECRET}` });
+    const tight = ['--set', 'slos.0={name: quick throughout, objective: p99(ttft) <= 100 ms}'];
+    const failed = await squall(run(out.path, server.said, '--authorization', `Bearer ${SECRET}`, ...tight));
+    expect(failed.code, failed.stdout).toBe(1);
+    const refused = await squall(run(out.path, server.said, '--authorization', 'wrong'));
+    expect(refused.code, refused.stdout).toBe(2);
+    expect(refused.stdout).toMatch(/warm-up requests failed/);
+  });
+
+  it('leaves the server alone, and nothing of its own, when it is killed in the middle of a fault', async () => {
+    using out = temporaryFolder();
+    await using server = await startServer();
+    const started = start(run(out.path, server.said));
+    await started.seen(/slow bit/);
+    const { directory } = onlyRun(out.path);
+    const id = directory.split('/').at(-1)!;
+    const pids = processesOf(id);
+    expect(pids.length, 'proxy and load').toBeGreaterThanOrEqual(2);
+    const ports = listeningPorts(pids);
+    started.child.kill('SIGKILL');
+    await started.finished;
+    expect(await eventually(() => processesOf(id).length === 0, 10_000), `left: ${processesOf(id)}`).toBe(true);
+    expect(await Promise.all(ports.map(answers))).not.toContain(true);
+    expect((await fetch(`${server.said}/seen`)).status).toBe(200);
+  });
+});
+
+/** What a person gives, the exit code, and what the message must name. */
+const TABLE: readonly [string, string[], number, RegExp[]][] = [
+  ['nobody there', ['--target', 'http://127.0.0.1:9'], 4, [/127\.0\.0\.1:9/, /refused/, /Start your server/]],
+  ['a name of nobody', ['--target', 'http://llm.invalid'], 4, [/llm\.invalid/, /→ /]],
+  ['somebody else', ['--target', 'http://192.0.2.1'], 3, [/192\.0\.2\.1/, /--i-own-this-target/]],
+  ['no URL', ['--target', '127.0.0.1:80'], 3, [/"127\.0\.0\.1:80"/, /http:\/\//]],
+  ['platform without target', ['--platform', 'external'], 3, [/--target/]],
+  [
+    'target on another platform',
+    ['--platform', 'docker', '--target', 'http://127.0.0.1:9'],
+    3,
+    [/docker/, /--platform/],
+  ],
+  ['token without target', ['--authorization', SECRET], 3, [/--target/]],
+  ['a token that is none', ['--target', 'http://127.0.0.1:9', '--authorization', 'a\nb'], 3, [/ASCII/]],
+  [
+    'a change of the stack',
+    ['--target', 'http://127.0.0.1:9', '--set', 'stack.gateway.retries=0'],
+    3,
+    [/stack\.gateway\.retries/, /load\.model/],
+  ],
+];
+
+describe('a target that cannot be', () => {
+  it.concurrent.each(TABLE)('%s', async (_, args, code, patterns) => {
+    using out = temporaryFolder();
+    const finished = await squall(['run', SCENARIO, '--out', out.path, ...args]);
+    expect(finished.code, finished.stderr).toBe(code);
+    for (const pattern of patterns) expect(finished.stderr).toMatch(pattern);
+    expect(finished.stderr).not.toMatch(/\n\s+at /);
+    expect(finished.stderr).not.toContain(SECRET);
+  });
+});
