@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Readings } from './metrics.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
+import type { Share } from './segment.ts';
 
 /**
  * Life of a replica, as its platform sees it. `starting` covers the cold start, `stopped` is away on purpose, `failed` was given
@@ -202,13 +203,15 @@ export interface LoadJob {
   readonly runId: string;
   readonly plan: LoadPlan;
   readonly seed: number;
+  /** Which of the arrivals it drives. @default all */
+  readonly share?: Share;
   readonly targets: readonly string[];
   /** PEM of the authority that vouches for `https` targets; undefined for those that everybody trusts. */
   readonly authority: string | undefined;
   /** See {@link RunningStack.origin}. */
   readonly origin?: string;
   readonly authorization: string;
-  /** Where to append request records, one JSON object a line. */
+  /** Where to append request records, one JSON object a line; `requests.ndjson`, further workers write `requests.2.ndjson` … */
   readonly journalPath: string;
   readonly logPath: string;
 }
@@ -240,6 +243,8 @@ export interface LoadSummary {
 export interface RunningLoad extends AsyncDisposable {
   /** Leader of the generator's own process group. */
   readonly pid: number;
+  /** Leaders of further groups, where the generator has several. */
+  readonly morePids?: readonly number[];
   /** Instant of time zero on the machine's monotonic clock ({@link Clock.nowMs}). */
   readonly zeroMs: number;
   progress(): LoadProgress;

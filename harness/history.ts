@@ -16,13 +16,25 @@ export interface Surroundings {
   readonly versions: Readonly<Record<string, string>>;
 }
 
+/** One run that a merged history was made of. */
+export interface MergedSegment {
+  readonly index: number;
+  /** Id of the run. */
+  readonly run: string;
+  /** Its time zero by its machine's wall clock, ISO-8601; null where it never came to one. */
+  readonly zeroAt: string | null;
+  readonly requests: number;
+}
+
 /** What happened, without its time. */
 export type RunEvent =
   | { readonly type: 'plan'; readonly plan: RunPlan; readonly surroundings: Surroundings }
   /** `wallMs`, which the history notes itself, is the wall clock in ms since 1970: where the two clocks part, one was stopped or set. */
   | { readonly type: 'phase'; readonly phase: Phase; readonly wallMs?: number }
-  /** Time zero lies `inMs` after this event. */
-  | { readonly type: 'zero'; readonly inMs: number }
+  /** Time zero lies `inMs` after this event; `at` is when by the wall clock, ISO-8601. */
+  | { readonly type: 'zero'; readonly inMs: number; readonly at?: string }
+  /** This history was merged from those of runs that shared a load, each aligned by its own time zero. */
+  | { readonly type: 'merged'; readonly segments: readonly MergedSegment[] }
   | { readonly type: 'versions'; readonly versions: Readonly<Record<string, string>> }
   | {
       readonly type: 'replica';

@@ -18,7 +18,9 @@ export interface LoadPlan {
   /** Contiguous; the warm-up is the part before 0 ms. */
   readonly segments: readonly RateSegment[];
   readonly workload: Workload;
-  /** An arrival that finds this many requests in flight is dropped, and recorded so. */
+  /** How many processes of this machine generate it, each a share of the arrivals. @default 1 */
+  readonly workers?: number;
+  /** An arrival that finds this many requests in flight is dropped, and recorded so. Who shares the load shares the bound. */
   readonly maxInFlight: number;
   readonly connectTimeoutMs: number;
   /** Longest wait for the next byte. */
@@ -46,6 +48,21 @@ export interface SloPlan {
   readonly objective: string;
 }
 
+/** How many arrivals, and the hash of their times (`hashArrivals` of `arrivals.ts`). */
+export interface ArrivalCount {
+  readonly count: number;
+  readonly sha256: string;
+}
+
+/** One of several runs that share a load: the arrivals whose index leaves `index − 1` when divided by `of`. */
+export interface SegmentPlan {
+  /** From 1. */
+  readonly index: number;
+  readonly of: number;
+  /** The whole schedule. */
+  readonly whole: ArrivalCount;
+}
+
 /**
  * Everything that was decided before a run starts; plain JSON. It is the first event of the history, so a stored run can be
  * judged without the scenario file, and it is what `run --dry-run --json` prints. Times are ms after driving starts.
@@ -66,7 +83,9 @@ export interface RunPlan {
   readonly slos: readonly SloPlan[];
   /** The stack's options as the scenario resolved them. */
   readonly stack: Readonly<Record<string, unknown>>;
-  readonly arrivals: { readonly count: number; readonly sha256: string };
+  readonly arrivals: ArrivalCount;
+  /** Which part of a load that several runs share this one drives; `arrivals` are then its own. */
+  readonly segment?: SegmentPlan;
   /** The exact command that repeats this run. */
   readonly replay: string;
 }

@@ -10,10 +10,12 @@ import type {
   SamplingJob,
   StackObserver,
 } from './contracts.ts';
-import { messageOf } from './errors.ts';
+import { messageOf, SquallError } from './errors.ts';
 import type { History, Surroundings } from './history.ts';
 import { driveFault, type NemesisLimits, withLimit } from './nemesis.ts';
 import { driveEndMs, type RunPlan, warmUpMs } from './plan.ts';
+import { formatMs } from './quantity.ts';
+import { injects, shareOfSegment } from './segment.ts';
 
 /** Everything a run is made of. */
 export interface RunParts<Topology> {
@@ -32,6 +34,8 @@ export interface RunParts<Topology> {
   /** Aborting it interrupts the run: heal, stop, tear down, in that order. The reason's message names who asked. */
   readonly signal: AbortSignal;
   readonly onLoad?: (load: RunningLoad) => void;
+  /** When time zero shall be by the wall clock, so that runs on several machines drive together. @default as soon as possible */
+  readonly zeroAt?: Date;
   readonly limits?: Partial<NemesisLimits>;
 }
 
@@ -92,7 +96,8 @@ async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningSta
   history.append({ type: 'phase', phase: 'warm-up' });
   await using load = await startLoad(parts, stack);
   const { zeroMs } = load;
-  history.append({ type: 'zero', inMs: zeroMs - clock.nowMs() });
+  const inMs = zeroMs - clock.nowMs();
+  history.append({ type: 'zero', inMs, at: new Date(clock.date().getTime() + inMs).toISOString() });
   await using _sampling = parts.metrics?.start({ stack, clock, zeroMs, record: recorder(history, clock) });
   const died = new AbortController();
   load.done.catch(error => died.abort(error));
@@ -110,15 +115,14 @@ async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningSta
   }
 }
 
-async function startLoad<Topology>(
-  { plan, surroundings, engine, directory, clock, onLoad }: RunParts<Topology>,
-  stack: RunningStack,
-): Promise<RunningLoad> {
+async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack): Promise<RunningLoad> {
+  const { plan, surroundings, engine, directory, onLoad } = parts;
   const load = await engine.start(
     {
       runId: surroundings.id,
       plan: plan.load,
       seed: plan.seed,
+      ...(plan.segment ? { share: shareOfSegment(plan.segment) } : {}),
       targets: stack.entries,
       authority: stack.entryCertificate?.authority,
       ...(stack.origin === undefined ? {} : { origin: stack.origin }),
@@ -126,14 +130,29 @@ async function startLoad<Topology>(
       journalPath: `${directory}/requests.ndjson`,
       logPath: `${directory}/load.log`,
     },
-    () => clock.nowMs() + LOAD_LEAD_MS + warmUpMs(plan),
+    () => chooseZero(parts),
     // Not the run's own signal: an interrupted run heals first and stops its load then, for a fault proxy whose connections are
     // all cut while a toxic is being removed may hang (Toxiproxy 2.12 does).
     NEVER,
   );
-  stack.protect(load.pid);
+  for (const pid of [load.pid, ...(load.morePids ?? [])]) stack.protect(pid);
   onLoad?.(load);
   return load;
+}
+
+/** Time zero on the clock: as soon as the warm-up allows, or when the person asked for it. */
+function chooseZero<Topology>({ plan, clock, zeroAt }: RunParts<Topology>): number {
+  const nowMs = clock.nowMs();
+  const soonestMs = nowMs + LOAD_LEAD_MS + warmUpMs(plan);
+  if (zeroAt === undefined) return soonestMs;
+  const zeroMs = nowMs + (zeroAt.getTime() - clock.date().getTime());
+  if (zeroMs >= soonestMs) return zeroMs;
+  throw new SquallError(
+    'environment',
+    'ZERO_TOO_EARLY',
+    `Expected to be ready for time zero at ${zeroAt.toISOString()}, but the first warm-up request would have been due ${formatMs(soonestMs - zeroMs)} ago`,
+    { next: 'Choose a later --zero-at, so that there is time to start everything and to warm up.' },
+  );
 }
 
 /** Writes rounds of metric samples to the history, on its own time scale. */
@@ -153,7 +172,8 @@ async function drive<Topology>(
   const { plan, history, clock, limits = {} } = parts;
   history.append({ type: 'phase', phase: 'drive' });
   const context = { clock, history, zeroMs, endMs: driveEndMs(plan), limits };
-  const faults = plan.faults.map(fault => driveFault(fault, parts.createFault(fault, stack, clock), context, signal));
+  const own = plan.faults.filter(fault => injects(plan, fault));
+  const faults = own.map(fault => driveFault(fault, parts.createFault(fault, stack, clock), context, signal));
   const ended = clock.sleep(zeroMs + driveEndMs(plan) - clock.nowMs(), signal).then(
     () => history.append({ type: 'phase', phase: 'recover' }),
     () => {},

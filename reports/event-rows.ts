@@ -25,6 +25,8 @@ function textOf(event: TellingEvent): string {
       return event.phase;
     case 'zero':
       return `time zero in ${formatMs(event.inMs)}`;
+    case 'merged':
+      return `merged of ${event.segments.map(({ index, run }) => `segment ${index} (${run})`).join(', ')}`;
     case 'versions':
       return Object.entries(event.versions)
         .map(([name, version]) => `${name} ${version}`)

@@ -1,6 +1,7 @@
 import type { TimedEvent } from '../harness/history.ts';
 import { formatMs } from '../harness/quantity.ts';
 import type { RequestRecord } from '../harness/requests.ts';
+import { injects } from '../harness/segment.ts';
 import type { RunFacts } from './check.ts';
 import { formatShare } from './rounding.ts';
 import type { RunDocument } from './run-document.ts';
@@ -45,9 +46,10 @@ export const cutShort: Gate = ({ events }) => {
 };
 
 /** A fault that could not be injected or was never seen to act proves nothing; one that never came due is no matter. */
-export const faultsBit: Gate = ({ faults, events }) => {
+export const faultsBit: Gate = ({ plan: whole, faults, events }) => {
   const ended = stoppedEarly(events);
-  return faults.flatMap(({ plan, bitAtMs, injectedAtMs }) => {
+  const own = faults.filter(fault => injects(whole, fault.plan));
+  return own.flatMap(({ plan, bitAtMs, injectedAtMs }) => {
     const steps = events.filter(event => event.type === 'fault').filter(event => event.id === plan.id);
     const told = steps.find(step => step.step === 'failed' || step.step === 'never-bit');
     const evidence = told?.evidence ? `: ${told.evidence}` : '';

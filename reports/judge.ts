@@ -1,12 +1,13 @@
 import { SquallError } from '../harness/errors.ts';
 import type { TimedEvent } from '../harness/history.ts';
-import { driveEndMs } from '../harness/plan.ts';
+import { driveEndMs, type RunPlan } from '../harness/plan.ts';
 import type { RequestRecord } from '../harness/requests.ts';
 import type { RunFacts } from './check.ts';
 import { eventRows } from './event-rows.ts';
 import { factsOf, faultResult } from './fold.ts';
 import { GATES } from './gates.ts';
 import { loadCounts } from './load-counts.ts';
+import { spreadMs } from './merge.ts';
 import { rounded } from './rounding.ts';
 import type { RenderInput, RunDocument, SloResult, Verdict } from './run-document.ts';
 import { judgeSlo } from './slo.ts';
@@ -29,7 +30,7 @@ export interface JudgeInput {
  *
  * ```
  * any gate shut, or an SLO invalid → invalid
- * interrupted                      → inconclusive      an SLO failed → fail
+ * interrupted, or a segment alone  → inconclusive      an SLO failed → fail
  * no SLO, or one undecided         → inconclusive      otherwise     → pass
  * ```
  *
@@ -47,13 +48,15 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
   const shut = GATES.flatMap(gate => gate(run, load));
   const slos = plan.slos.map(slo => judgeSlo(slo, run));
   const interruption = events.find(event => event.type === 'interrupted');
-  const verdict = verdictOfRun(shut, slos, interruption !== undefined);
+  const verdict = verdictOfRun(shut, slos, interruption !== undefined || plan.segment !== undefined);
+  const merged = events.find(event => event.type === 'merged');
   const document: RunDocument = {
     schema: 1,
     id: surroundings.id,
     scenario: plan.scenario,
     platform: plan.platform,
     ...(plan.target === undefined ? {} : { target: plan.target }),
+    ...(merged ? { segments: merged.segments, spreadMs: spreadMs(merged.segments) } : {}),
     seed: plan.seed,
     timeScale: plan.timeScale,
     verdict,
@@ -61,6 +64,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     exitCode: exitCodeOf(verdict, events),
     reasons: [
       ...shut,
+      ...segmentReason(plan),
       ...(interruption ? [`The run was interrupted by ${interruption.by}.`] : []),
       ...sloReasons(slos),
     ],
@@ -86,12 +90,19 @@ export function exitCodeOf(verdict: Verdict, events: readonly TimedEvent[]): Run
   return verdict === 'pass' ? 0 : verdict === 'fail' ? 1 : 2;
 }
 
-function verdictOfRun(shut: readonly string[], slos: readonly SloResult[], interrupted: boolean): Verdict {
+function verdictOfRun(shut: readonly string[], slos: readonly SloResult[], isPart: boolean): Verdict {
   const some = (verdict: Verdict) => slos.some(slo => slo.verdict === verdict);
   if (shut.length > 0 || some('invalid')) return 'invalid';
-  if (interrupted) return 'inconclusive';
+  if (isPart) return 'inconclusive';
   if (some('fail')) return 'fail';
   return slos.length === 0 || some('inconclusive') ? 'inconclusive' : 'pass';
+}
+
+/** What one segment found says nothing: another may have found the opposite. */
+function segmentReason({ segment }: RunPlan): string[] {
+  if (!segment) return [];
+  const { index, of } = segment;
+  return [`This is segment ${index} of ${of} of the load: \`squall merge\` judges all of them together.`];
 }
 
 function sloReasons(slos: readonly SloResult[]): string[] {

@@ -1,4 +1,4 @@
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -7,8 +7,9 @@ import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
 import { SquallError } from '../harness/errors.ts';
 import type { RequestRecord } from '../harness/requests.ts';
 
-/** Name of the journal that the generator appends to, in the order in which requests end. */
+/** Name of the journal that the generator appends to, in the order in which requests end; its further workers' are `requests.2.ndjson` … */
 export const JOURNAL_FILE = 'requests.ndjson';
+const JOURNALS = /^requests(\.\d+)?\.ndjson$/;
 /** Name of the sealed file, in scheduled order. */
 export const REQUESTS_FILE = 'requests.parquet';
 
@@ -48,17 +49,24 @@ const NOTES = [
 ];
 
 /**
- * Turns the journal of a run directory into the sealed columnar file and deletes the journal. Does nothing where there is no
+ * Turns the journals of a run directory into the sealed columnar file and deletes them. Does nothing where there is no
  * journal. The file appears under its name only when it is whole, so a kill in between loses nothing. The records are held
  * in memory once, to put them in order; the file is written one row group at a time.
  *
- * @returns how many records there are in the journal
+ * @returns how many records there are
  * @throws SquallError `BAD_JOURNAL` when a line other than a cut last one cannot be read
  */
 export async function sealRequests(directory: string, signal?: AbortSignal): Promise<number> {
-  const journal = join(directory, JOURNAL_FILE);
-  if (!existsSync(journal)) return 0;
-  const records = await readJournal(journal, signal);
+  const journals = journalsOf(directory);
+  if (journals.length === 0) return 0;
+  const records = await readJournals(journals, signal);
+  await writeRequests(directory, records);
+  await Promise.all(journals.map(journal => rm(journal)));
+  return records.length;
+}
+
+/** Writes the sealed file of a run directory. The records must be in scheduled order. */
+export async function writeRequests(directory: string, records: readonly RequestRecord[]): Promise<void> {
   const target = join(directory, REQUESTS_FILE);
   const rows = records as unknown as Record<string, unknown>[];
   await parquetWriteRows({
@@ -71,8 +79,6 @@ export async function sealRequests(directory: string, signal?: AbortSignal): Pro
     createdBy: 'squall',
   });
   await rename(`${target}.part`, target);
-  await rm(journal);
-  return records.length;
 }
 
 /**
@@ -87,8 +93,19 @@ export async function readRequests(directory: string, signal?: AbortSignal): Pro
     signal?.throwIfAborted();
     return rows as unknown as RequestRecord[];
   }
-  const journal = join(directory, JOURNAL_FILE);
-  return existsSync(journal) ? readJournal(journal, signal) : [];
+  return readJournals(journalsOf(directory), signal);
+}
+
+function journalsOf(directory: string): string[] {
+  const names = readdirSync(directory).filter(name => JOURNALS.test(name));
+  return names.sort().map(name => join(directory, name));
+}
+
+/** The records of all journals together, in scheduled order. */
+async function readJournals(journals: readonly string[], signal?: AbortSignal): Promise<RequestRecord[]> {
+  const records: RequestRecord[] = [];
+  for (const journal of journals) for (const record of await readJournal(journal, signal)) records.push(record);
+  return records.sort((a, b) => a.index - b.index);
 }
 
 /** Reads a journal line by line; a last line that was cut off by a kill is left out. */
@@ -111,5 +128,5 @@ async function readJournal(path: string, signal?: AbortSignal): Promise<RequestR
       next: 'Restore the file, or judge without it by moving it away.',
       cause: bad.cause,
     });
-  return records.sort((a, b) => a.index - b.index);
+  return records;
 }

@@ -1,3 +1,4 @@
+import type { MergedSegment } from '../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../harness/plan.ts';
 
 /** Verdict of one SLO or of a whole run. */
@@ -75,6 +76,10 @@ export interface RunDocument {
   readonly platform: string;
   /** Base URL of the server that was tested, where Squall did not start it. */
   readonly target?: string;
+  /** The runs that it was merged from, where several shared the load. */
+  readonly segments?: readonly MergedSegment[];
+  /** How far their time zeros lie apart by their wall clocks; null where one never came to it. */
+  readonly spreadMs?: number | null;
   readonly seed: number;
   readonly timeScale: number;
   readonly verdict: Verdict;

@@ -4,6 +4,7 @@ import { SquallError } from '../harness/errors.ts';
 import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
 import { driveEndMs } from '../harness/plan.ts';
 import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
+import { arrivalsOf, shareOfSegment } from '../harness/segment.ts';
 import { windowNames } from '../harness/windows.ts';
 import { parseObjective } from '../reports/objective.ts';
 import { settleOptions } from '../stack/options.ts';
@@ -22,6 +23,10 @@ export interface CompileOptions {
   readonly platform: PlatformKind;
   /** The server to test instead of a stack; with platform `external` alone. */
   readonly external?: External;
+  /** Processes that generate the load. @default 1 */
+  readonly workers?: number;
+  /** Which part of the load this run drives, where several share it; `index` from 1. @default all of it */
+  readonly segment?: { readonly index: number; readonly of: number };
   readonly replay: string;
   /** Whether the platform has a tool, which decides what `auto` means. @default with containers it has all, else what is found on this machine */
   readonly hasTool?: (tool: ToolName) => boolean;
@@ -39,13 +44,11 @@ export interface CompiledScenario {
  * The same scenario and options give the same plan, to the byte.
  * @throws SquallError that names the field
  */
-export function compileScenario(
-  scenario: ResolvedScenario,
-  { seed, platform, external, replay, hasTool = toolsOn(platform) }: CompileOptions,
-): CompiledScenario {
+export function compileScenario(scenario: ResolvedScenario, options: CompileOptions): CompiledScenario {
+  const { seed, platform, external, replay, hasTool = toolsOn(platform) } = options;
   const { topology, timeScale, stack } = external ? around(external) : ownStack(scenario, seed, hasTool);
   if (external) requireOutsideObjectives(scenario.slos);
-  const load = compileLoad(scenario);
+  const load = { ...compileLoad(scenario), ...sharedAmong(scenario, options) };
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
     compileFault(fault, index, topology),
   );
@@ -71,7 +74,6 @@ export function compileScenario(
       `proof[${index}].breaks`,
       'the name of an SLO of this scenario',
     );
-  const times = [...scheduleOf(load, seed)];
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,
@@ -84,10 +86,25 @@ export function compileScenario(
     faults,
     slos: scenario.slos,
     stack,
-    arrivals: { count: times.length, sha256: hashArrivals(times) },
+    ...arrivalsIn([...scheduleOf(load, seed)], options.segment),
     replay,
   };
   return { plan, topology, ...(external ? { external } : {}) };
+}
+
+function arrivalsIn(times: number[], segment: CompileOptions['segment']): Pick<RunPlan, 'arrivals' | 'segment'> {
+  const count = (some: readonly number[]) => ({ count: some.length, sha256: hashArrivals(some) });
+  if (!segment) return { arrivals: count(times) };
+  const own = [...arrivalsOf(times, shareOfSegment(segment))].map(({ atMs }) => atMs);
+  return { arrivals: count(own), segment: { ...segment, whole: count(times) } };
+}
+
+/** How many processes generate the load; each needs a part of the bound on requests in flight. */
+function sharedAmong({ load }: ResolvedScenario, { workers = 1, segment }: CompileOptions): { workers?: number } {
+  const sharers = workers * (segment?.of ?? 1);
+  if (load.maxInFlight < sharers)
+    throw bad('load.maxInFlight', `at least ${sharers}, one for each worker of each segment`, load.maxInFlight);
+  return workers === 1 ? {} : { workers };
 }
 
 type WhatIsTested = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' | 'stack'>;

@@ -30,6 +30,8 @@ export interface SessionOptions {
   /** Folder of run directories. */
   readonly out: string;
   readonly signal: AbortSignal;
+  /** When driving is to start, by the wall clock. @default as soon as possible */
+  readonly zeroAt?: Date;
   readonly observer?: Partial<SessionObserver>;
   /** @default systemClock */
   readonly clock?: Clock;
@@ -47,13 +49,14 @@ export interface Session {
  * @throws SquallError
  */
 export async function runSession(compiled: CompiledScenario, options: SessionOptions): Promise<Session> {
-  const { signal, observer = {}, clock = systemClock } = options;
+  const { signal, observer = {}, clock = systemClock, zeroAt } = options;
   const { surroundings, directory } = openRunDirectory(compiled.plan.scenario, options.out, clock);
   const parts = {
     ...compiled,
     surroundings,
     platform: await platformOf(compiled.plan.platform, compiled.external),
     engine: streamEngine,
+    ...(zeroAt ? { zeroAt } : {}),
     createFault,
     // Of a target nothing is known but what clients see.
     ...(compiled.external ? {} : { metrics: sampleStack() }),

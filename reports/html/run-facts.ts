@@ -5,8 +5,9 @@ import { type Content, type Html, html } from './html.ts';
 type Fact = readonly [name: string, value: Content, meaning?: Content];
 
 /** Whether the figures can be trusted: what the load generator and the guards say of themselves. */
-export function trustSection({ document, events }: RenderInput): Html {
+export function trustSection({ document, plan, events }: RenderInput): Html {
   const { load } = document;
+  const isAlone = !document.segments && (plan.load.workers ?? 1) === 1;
   const objections = events.filter(event => event.kind === 'invalid');
   return html`${
     objections.length > 0
@@ -22,7 +23,7 @@ export function trustSection({ document, events }: RenderInput): Html {
     [
       'CPU of the generator',
       cores(load.cpuCores),
-      'near or above one core, the generator itself becomes the bottleneck',
+      `near or above ${isAlone ? 'one core' : 'one core for each of its processes'}, the generator itself becomes the bottleneck`,
     ],
     [
       'Dropped arrivals',
@@ -52,6 +53,7 @@ ${artifacts(document)}
     ['Started', started(document.startedAt)],
     ['Platform', document.platform],
     ...(document.target === undefined ? [] : [['Target', document.target] as const]),
+    ...segmentFacts(document),
     ['Seed', String(document.seed)],
     ['Exit code', String(document.exitCode)],
     ['Load', `${load.engine}, ${load.arrivals} arrivals, ${quantity(plan.arrivals.count, '')} planned`],
@@ -59,6 +61,23 @@ ${artifacts(document)}
     ['Arrivals, SHA-256', html`<code>${plan.arrivals.sha256}</code>`],
   ])}</div><div><h3>Machine</h3>${facts(Object.entries(document.machine).map(([name, value]) => [name, machineValue(name, value)]))}</div>
 <div><h3>Versions</h3>${facts(Object.entries(document.versions))}</div></div>`;
+}
+
+/** What a merged run was made of, and how well its parts met. */
+function segmentFacts({ segments, spreadMs }: RunDocument): Fact[] {
+  if (!segments) return [];
+  return [
+    [
+      'Merged of',
+      segments.map(({ index, run, requests }) => `${index}: ${run} (${quantity(requests, '')} requests)`).join(', '),
+      'segments of one load, laid over one another at their time zeros',
+    ],
+    [
+      'Time zeros apart',
+      quantityOr(spreadMs ?? null, 'ms', 'not known'),
+      'by the wall clocks of their machines, which may differ themselves',
+    ],
+  ];
 }
 
 function machineValue(name: string, value: string | number): string {

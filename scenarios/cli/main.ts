@@ -3,6 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { addDoctor } from './doctor.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 import { addList } from './list.ts';
+import { addMerge } from './merge.ts';
 import { addProve } from './prove.ts';
 import { addRun } from './run.ts';
 import { addStored } from './stored.ts';
@@ -34,6 +35,7 @@ addRun(program, interrupt.signal);
 addProve(program, interrupt.signal);
 addList(program);
 addStored(program);
+addMerge(program, interrupt.signal);
 addUp(program, interrupt.signal);
 addDoctor(program);
 for (const command of program.commands)

@@ -28,6 +28,13 @@ export interface TargetOptions {
   readonly iOwnThisTarget?: boolean;
 }
 
+/** Options of commands that can share a load among processes and machines. */
+export interface ShareOptions {
+  readonly workers?: number;
+  readonly segment?: { readonly index: number; readonly of: number };
+  readonly zeroAt?: Date;
+}
+
 /** The checkout this file lies in; for an installed package the folder the person works in. */
 const HOME = import.meta.dirname.includes('node_modules') ? process.cwd() : resolve(import.meta.dirname, '../..');
 
@@ -37,9 +44,16 @@ const DEFAULT_SEED = 42;
 /** Where a token is looked for that is not given as an option; other processes can read a command line. */
 const AUTHORIZATION_VARIABLE = 'SQUALL_TARGET_AUTHORIZATION';
 
+/** Adds `--out` to a command. */
+export function withOut(command: Command): Command {
+  return command.addOption(
+    new Option('--out <folder>', 'folder of run directories').default(DEFAULT_OUT, 'reports/runs'),
+  );
+}
+
 /** Adds the options of {@link RunOptions} to a command. */
 export function withRunOptions(command: Command): Command {
-  return command
+  return withOut(command)
     .addOption(
       new Option('--platform <kind>', 'where the stack runs')
         .choices(['process', 'docker', 'external'])
@@ -48,7 +62,6 @@ export function withRunOptions(command: Command): Command {
     .addOption(
       new Option('--seed <n>', 'decides arrivals, prompts and jitter').argParser(parseSeed).default(DEFAULT_SEED),
     )
-    .addOption(new Option('--out <folder>', 'folder of run directories').default(DEFAULT_OUT, 'reports/runs'))
     .option(
       '--set <path=value>',
       'change a value of the scenario, e.g. stack.inference.replicas=2 (repeatable)',
@@ -74,13 +87,40 @@ export function withTargetOptions(command: Command): Command {
     .option('--i-own-this-target', 'the target may be elsewhere than on this machine: it is mine to break');
 }
 
+/** Adds `--workers`, for one machine. */
+export function withWorkers(command: Command): Command {
+  return command.addOption(
+    new Option('--workers <n>', 'processes that generate the load, for more than one core can do').argParser(
+      parseWorkers,
+    ),
+  );
+}
+
+/** Adds `--segment` and `--zero-at`, for several machines. */
+export function withSegment(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--segment <i/n>', 'drive the i-th of n shares of the load; squall merge judges all').argParser(
+        parseSegment,
+      ),
+    )
+    .addOption(
+      new Option(
+        '--zero-at <time>',
+        'when driving starts, e.g. 2030-01-31T12:00:00Z, so that segments drive together',
+      ).argParser(parseInstant),
+    );
+}
+
+type LoadOptions = RunOptions & TargetOptions & ShareOptions;
+
 /**
  * Finds, changes, validates and compiles a scenario, and checks its target where there is one.
  * @param changes further overrides, such as a proof's
  */
 export async function loadScenario(
   nameOrPath: string,
-  options: RunOptions & TargetOptions,
+  options: LoadOptions,
   signal: AbortSignal,
   changes: Readonly<Record<string, unknown>> = {},
 ): Promise<{ scenario: ResolvedScenario; compiled: CompiledScenario }> {
@@ -90,8 +130,16 @@ export async function loadScenario(
   if (external) requireStackUntouched(Object.keys(overrides));
   const scenario = validateScenario(override(found.raw, overrides), found.source);
   const replay = replayCommand(nameOrPath, options, changes);
-  const { seed, platform } = options;
-  const compiled = compileScenario(scenario, { seed, platform, ...(external ? { external } : {}), replay });
+  const { seed, platform, workers, segment } = options;
+  if (segment && !external) throw segmentWithoutTarget();
+  const compiled = compileScenario(scenario, {
+    seed,
+    platform,
+    replay,
+    ...(external ? { external } : {}),
+    ...(workers === undefined ? {} : { workers }),
+    ...(segment ? { segment } : {}),
+  });
   return { scenario, compiled };
 }
 
@@ -127,16 +175,14 @@ function authorizationHeader(text: string): string {
 }
 
 /** The command that repeats a run. Never with the authorization, which ends up in reports then. */
-function replayCommand(
-  nameOrPath: string,
-  options: RunOptions & TargetOptions,
-  changes: Readonly<Record<string, unknown>>,
-): string {
+function replayCommand(nameOrPath: string, options: LoadOptions, changes: Readonly<Record<string, unknown>>): string {
   const sets = [...options.set, ...Object.entries(changes).map(([path, value]) => `${path}=${JSON.stringify(value)}`)];
   const words = ['npx', 'squall', 'run', nameOrPath, '--seed', String(options.seed)];
   if (options.target !== undefined) words.push('--target', options.target);
   else if (options.platform !== 'process') words.push('--platform', options.platform);
   if (options.iOwnThisTarget) words.push('--i-own-this-target');
+  if (options.workers !== undefined && options.workers > 1) words.push('--workers', String(options.workers));
+  if (options.segment) words.push('--segment', `${options.segment.index}/${options.segment.of}`);
   for (const set of sets) words.push('--set', set);
   return words.map(quoted).join(' ');
 }
@@ -149,6 +195,35 @@ function parseSeed(text: string): number {
   if (!/^\d+$/.test(text) || Number(text) > 0xffffffff)
     throw new InvalidArgumentError('Expected a whole number from 0 to 4294967295.');
   return Number(text);
+}
+
+const MOST_WORKERS = 64;
+const MOST_SEGMENTS = 1000;
+
+function parseWorkers(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MOST_WORKERS)
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MOST_WORKERS}.`);
+  return Number(text);
+}
+
+function parseSegment(text: string): { index: number; of: number } {
+  const [, index = 0, of = 0] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
+  if (index < 1 || index > of || of > MOST_SEGMENTS)
+    throw new InvalidArgumentError(`Expected i/n with i from 1 to n and n up to ${MOST_SEGMENTS}, such as 2/3.`);
+  return { index, of };
+}
+
+function parseInstant(text: string): Date {
+  const date = new Date(text);
+  if (Number.isNaN(date.getTime()) || !/(Z|[+-]\d\d:?\d\d)$/i.test(text))
+    throw new InvalidArgumentError('Expected a date and time with its zone, such as 2030-01-31T12:00:00Z.');
+  return date;
+}
+
+function segmentWithoutTarget(): SquallError {
+  return new SquallError('option', 'SEGMENT_WITHOUT_TARGET', 'Expected --segment beside a --target, got none', {
+    next: 'Segments meet at one server, so give its URL; a stack of Squall’s own is one machine’s, where --workers adds cores.',
+  });
 }
 
 function collect(value: string, before: string[]): string[] {

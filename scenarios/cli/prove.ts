@@ -3,7 +3,15 @@ import type { Command } from 'commander';
 import { SquallError } from '../../harness/errors.ts';
 import { judgeProof, type ProofResult } from '../proof.ts';
 import { EXIT, worstExit } from './exit.ts';
-import { loadScenario, type RunOptions, type TargetOptions, withRunOptions, withTargetOptions } from './options.ts';
+import {
+  loadScenario,
+  type RunOptions,
+  type ShareOptions,
+  type TargetOptions,
+  withRunOptions,
+  withTargetOptions,
+  withWorkers,
+} from './options.ts';
 import { printJson, runWithProgress } from './run.ts';
 
 const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
@@ -15,7 +23,7 @@ const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
 
 /** `squall prove <scenario…>`: shows that each SLO with a proof fails when the defence it rests on is taken away. */
 export function addProve(program: Command, signal: AbortSignal): void {
-  withTargetOptions(withRunOptions(program.command('prove')))
+  withWorkers(withTargetOptions(withRunOptions(program.command('prove'))))
     .description(
       'show that the SLOs of a scenario could have failed: run it whole, then without each defence its proofs name',
     )
@@ -24,7 +32,7 @@ export function addProve(program: Command, signal: AbortSignal): void {
       'after',
       '\nExit codes: 0 every proof makes exactly its named SLO fail · 1 one proves nothing or breaks more · 2 the whole run does not pass, or a run cannot be judged',
     )
-    .action(async (names: string[], options: RunOptions & TargetOptions) => {
+    .action(async (names: string[], options: RunOptions & TargetOptions & ShareOptions) => {
       const results: { scenario: string; proofs: ProofResult[] }[] = [];
       const codes: number[] = [];
       for (const name of names) {
@@ -39,7 +47,7 @@ export function addProve(program: Command, signal: AbortSignal): void {
 
 async function prove(
   name: string,
-  options: RunOptions & TargetOptions,
+  options: RunOptions & TargetOptions & ShareOptions,
   signal: AbortSignal,
 ): Promise<{ results: ProofResult[]; exitCode: number }> {
   const { scenario, compiled } = await loadScenario(name, options, signal);

@@ -5,16 +5,25 @@ import { renderTerminal } from '../../reports/terminal.ts';
 import type { CompiledScenario } from '../compile.ts';
 import { runSession, type Session } from '../session.ts';
 import { worstExit } from './exit.ts';
-import { loadScenario, type RunOptions, type TargetOptions, withRunOptions, withTargetOptions } from './options.ts';
+import {
+  loadScenario,
+  type RunOptions,
+  type ShareOptions,
+  type TargetOptions,
+  withRunOptions,
+  withSegment,
+  withTargetOptions,
+  withWorkers,
+} from './options.ts';
 import { startProgress } from './progress.ts';
 
 /** `squall run <scenario…>`: runs, judges, reports. */
 export function addRun(program: Command, signal: AbortSignal): void {
-  withTargetOptions(withRunOptions(program.command('run')))
+  withSegment(withWorkers(withTargetOptions(withRunOptions(program.command('run')))))
     .description('run scenarios: bring the stack up, drive load, inject faults, judge the SLOs, write the report')
     .argument('<scenario...>', 'name from `squall list`, or a .yaml, .json or .ts file')
     .option('--dry-run', 'show what would happen, and start nothing', false)
-    .action(async (names: string[], options: RunOptions & TargetOptions & { dryRun: boolean }) => {
+    .action(async (names: string[], options: RunOptions & TargetOptions & ShareOptions & { dryRun: boolean }) => {
       const scenarios = await Promise.all(names.map(name => loadScenario(name, options, signal)));
       if (options.dryRun)
         return printPlans(
@@ -35,7 +44,7 @@ export function addRun(program: Command, signal: AbortSignal): void {
 /** Runs one compiled scenario with progress and its summary, both on stderr when stdout carries JSON. */
 export async function runWithProgress(
   compiled: CompiledScenario,
-  { out, json, quiet }: RunOptions,
+  { out, json, quiet, zeroAt }: RunOptions & ShareOptions,
   signal: AbortSignal,
 ): Promise<Session> {
   const stream = json ? process.stderr : process.stdout;
@@ -43,7 +52,12 @@ export async function runWithProgress(
   let session: Session;
   {
     using progress = quiet ? undefined : startProgress({ stream, plan: compiled.plan, live });
-    session = await runSession(compiled, { out, signal, ...(progress ? { observer: progress } : {}) });
+    session = await runSession(compiled, {
+      out,
+      signal,
+      ...(zeroAt ? { zeroAt } : {}),
+      ...(progress ? { observer: progress } : {}),
+    });
   }
   if (!json) process.stdout.write(`\n${terminalSummary(session.result)}\n${where(session)}\n`);
   return session;
@@ -71,7 +85,7 @@ function printPlans(compiled: readonly CompiledScenario[], json: boolean): void 
   for (const plan of json ? [] : plans) {
     process.stdout.write(`${styleText('bold', plan.scenario)}  seed ${plan.seed}, ${plan.platform}\n`);
     process.stdout.write(
-      `  ${plan.arrivals.count} arrivals (${plan.load.arrivals}), sha256 ${plan.arrivals.sha256.slice(0, 16)}…\n`,
+      `  ${plan.arrivals.count} arrivals (${plan.load.arrivals}${plan.segment ? `, segment ${plan.segment.index} of ${plan.segment.of}` : ''}), sha256 ${plan.arrivals.sha256.slice(0, 16)}…\n`,
     );
     for (const s of plan.load.segments)
       process.stdout.write(

@@ -31,7 +31,12 @@ export function addStored(program: Command): void {
     });
 }
 
-function requireRun(run: string): string {
+/**
+ * The directory of a stored run.
+ * @param run its path, its id, or "last"
+ * @throws SquallError `UNKNOWN_RUN`
+ */
+export function requireRun(run: string): string {
   const directory = findRunDirectory(run, storedRuns);
   if (directory) return directory;
   const newest = storedRuns(DEFAULT_OUT).slice(-3).join(', ');

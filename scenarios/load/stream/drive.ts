@@ -2,6 +2,7 @@ import { segmentAt } from '../../../harness/arrivals.ts';
 import type { Clock } from '../../../harness/clock.ts';
 import type { LoadProgress } from '../../../harness/contracts.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
+import { type Arrival, arrivalsOf, partOf, WHOLE } from '../../../harness/segment.ts';
 import type { Journal } from '../journal.ts';
 import { promptOf } from '../prompt.ts';
 import { scheduleOf } from '../schedule.ts';
@@ -31,7 +32,7 @@ const MOST_SORTS = 100;
 
 /**
  * A load under way in this process. It sends each scheduled arrival at its instant, whatever is still in flight (an open
- * loop), to the targets in turn. What finds `maxInFlight` requests in flight is recorded as dropped. What is late, because
+ * loop), to the targets in turn. Of a schedule that is shared it sends its share. What finds `maxInFlight` (its part of it) requests in flight is recorded as dropped. What is late, because
  * this process was, is sent at once and its lateness recorded as `sentMs − scheduledMs`.
  */
 export class Drive {
@@ -40,20 +41,22 @@ export class Drive {
   readonly #job: TimedJob;
   readonly #options: DriveOptions;
   readonly #targets: readonly Target[];
-  readonly #schedule: Generator<number>;
+  readonly #schedule: Generator<Arrival>;
+  readonly #mostInFlight: number;
   readonly #context: RequestContext;
   readonly #active = new Set<StreamRequest>();
   readonly #tally = tally();
   readonly #sorts = new Set<string>();
   readonly #done = Promise.withResolvers<void>();
-  #next: IteratorResult<number>;
-  #index = 0;
+  #next: IteratorResult<Arrival>;
 
   constructor(job: TimedJob, options: DriveOptions) {
     this.#job = job;
     this.#options = options;
     this.#targets = job.targets.map(url => openTarget(url, job));
-    this.#schedule = scheduleOf(job.plan, job.seed);
+    const share = job.share ?? WHOLE;
+    this.#mostInFlight = partOf(job.plan.maxInFlight, share);
+    this.#schedule = arrivalsOf(scheduleOf(job.plan, job.seed), share);
     this.#next = this.#schedule.next();
     const { clock } = options;
     this.#context = {
@@ -85,20 +88,19 @@ export class Drive {
 
   #startDue(pacer: Pacer): void {
     const { zeroMs } = this.#job;
-    while (!this.#next.done && zeroMs + this.#next.value <= this.#options.clock.nowMs()) {
-      const scheduledMs = this.#next.value;
+    while (!this.#next.done && zeroMs + this.#next.value.atMs <= this.#options.clock.nowMs()) {
+      const arrival = this.#next.value;
       this.#next = this.#schedule.next();
-      this.#start(scheduledMs);
+      this.#start(arrival);
     }
     if (this.#next.done) this.#finish();
-    else pacer.arm(zeroMs + this.#next.value);
+    else pacer.arm(zeroMs + this.#next.value.atMs);
   }
 
-  #start(scheduledMs: number): void {
-    const { path, connections } = this.#targets[this.#index % this.#targets.length]!;
-    const task = taskOf(this.#job, this.#index, scheduledMs, path);
-    this.#index += 1;
-    if (this.#active.size >= this.#job.plan.maxInFlight) {
+  #start({ index, atMs }: Arrival): void {
+    const { path, connections } = this.#targets[index % this.#targets.length]!;
+    const task = taskOf(this.#job, index, atMs, path);
+    if (this.#active.size >= this.#mostInFlight) {
       const nowMs = this.#options.clock.nowMs();
       this.#record(droppedRecord(task, nowMs - this.#job.zeroMs));
       return;

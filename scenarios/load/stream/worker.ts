@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { LoadJob, LoadProgress, LoadSummary } from '../../../harness/contracts.ts';
+import { SquallError } from '../../../harness/errors.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { NOTHING_YET } from './sum.ts';
+
+const WORKER = fileURLToPath(new URL('./main.ts', import.meta.url));
+/** How long the worker may take to leave by itself, in ms, before it is killed. */
+const GRACE_MS = 2000;
+const LAST_WORDS = 8;
+
+/** One process of the generator, the leader of a group of its own. */
+export interface Worker {
+  readonly process: ChildProcess;
+  readonly ready: Promise<void>;
+  readonly done: Promise<LoadSummary>;
+  readonly progress: () => LoadProgress;
+}
+
+/** Starts a worker, which waits for its job. */
+export function startWorker(job: LoadJob): Worker {
+  const log = openSync(job.logPath, 'a');
+  const logStart = statSync(job.logPath).size;
+  const env = { ...process.env, SQUALL_RUN: job.runId };
+  const child = spawn(process.execPath, [WORKER], { detached: true, env, stdio: ['ignore', log, log, 'ipc'] });
+  closeSync(log);
+  const ready = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<LoadSummary>();
+  // Whoever does not await `done` must not bring the harness down.
+  done.promise.catch(() => {});
+  let progress = NOTHING_YET;
+  let summary: LoadSummary | undefined;
+
+  child.on('message', (message: FromWorker) => {
+    if (message.type === 'ready') return ready.resolve();
+    progress = message.progress;
+    if (message.type !== 'done') return;
+    summary = message.summary;
+    child.disconnect();
+  });
+  child.once('error', error => done.reject(died(job, logStart, error.message)));
+  child.once('exit', (code, signal) => {
+    if (summary) done.resolve(summary);
+    else done.reject(died(job, logStart, signal ? `killed by ${signal}` : `exit code ${code}`));
+  });
+  return { process: child, ready: ready.promise, done: done.promise, progress: () => progress };
+}
+
+function died(job: LoadJob, logStart: number, how: string): SquallError {
+  const words = readFileSync(job.logPath)
+    .subarray(logStart)
+    .toString()
+    .trim()
+    .split('\n')
+    .slice(-LAST_WORDS)
+    .join('\n');
+  return new SquallError('stack', 'LOAD_ENGINE_DIED', `The load generator died (${how}). Its last words:\n${words}`, {
+    next: `Read ${job.logPath}; the requests up to then are in ${job.journalPath}.`,
+  });
+}
+
+/** A worker that has just gone cannot be told anything; `done` says so. */
+export function tell({ process: child }: Worker, message: ToWorker): void {
+  if (child.connected) child.send(message, () => {});
+}
+
+/** Ends the worker: asks, waits, kills its group. Idempotent. */
+export async function end({ process: child }: Worker): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => killGroup(child.pid!), GRACE_MS);
+  await gone;
+  clearTimeout(timer);
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Already gone.
+  }
+}
