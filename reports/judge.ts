@@ -48,7 +48,10 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
   const shut = GATES.flatMap(gate => gate(run, load));
   const slos = plan.slos.map(slo => judgeSlo(slo, run));
   const interruption = events.find(event => event.type === 'interrupted');
-  const verdict = verdictOfRun(shut, slos, interruption !== undefined || plan.segment !== undefined);
+  const verdict = verdictOfRun(shut, slos, {
+    isInterrupted: interruption !== undefined,
+    isSegment: plan.segment !== undefined,
+  });
   const merged = events.find(event => event.type === 'merged');
   const document: RunDocument = {
     schema: 1,
@@ -90,10 +93,17 @@ export function exitCodeOf(verdict: Verdict, events: readonly TimedEvent[]): Run
   return verdict === 'pass' ? 0 : verdict === 'fail' ? 1 : 2;
 }
 
-function verdictOfRun(shut: readonly string[], slos: readonly SloResult[], isPart: boolean): Verdict {
+function verdictOfRun(
+  shut: readonly string[],
+  slos: readonly SloResult[],
+  { isInterrupted, isSegment }: { readonly isInterrupted: boolean; readonly isSegment: boolean },
+): Verdict {
   const some = (verdict: Verdict) => slos.some(slo => slo.verdict === verdict);
-  if (shut.length > 0 || some('invalid')) return 'invalid';
-  if (isPart) return 'inconclusive';
+  if (shut.length > 0) return 'invalid';
+  // An SLO on a fault that another segment injects is nothing that this one could judge.
+  if (isSegment) return 'inconclusive';
+  if (some('invalid')) return 'invalid';
+  if (isInterrupted) return 'inconclusive';
   if (some('fail')) return 'fail';
   return slos.length === 0 || some('inconclusive') ? 'inconclusive' : 'pass';
 }

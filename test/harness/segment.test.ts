@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest';
+import { arrivalTimes, type RateSegment } from '../../harness/arrivals.ts';
+import { seededRandom } from '../../harness/random.ts';
+import {
+  type Arrival,
+  arrivalsOf,
+  dealt,
+  injects,
+  partOf,
+  type Share,
+  shareOfSegment,
+  WHOLE,
+} from '../../harness/segment.ts';
+
+const SEGMENTS: RateSegment[] = [
+  { name: 'warm-up', fromMs: -1000, toMs: 0, fromPerSecond: 5, toPerSecond: 5 },
+  { name: 'ramp', fromMs: 0, toMs: 5000, fromPerSecond: 5, toPerSecond: 120 },
+  { name: 'hold', fromMs: 5000, toMs: 8000, fromPerSecond: 120, toPerSecond: 120 },
+];
+const schedule = (seed: number) => [...arrivalTimes(SEGMENTS, 'poisson', seededRandom(seed))];
+const inOrder = (arrivals: readonly Arrival[]) => arrivals.toSorted((a, b) => a.index - b.index);
+
+/** Every share of `of` segments with `workers` workers each. */
+function sharesOf(of: number, workers: number): Share[] {
+  return Array.from({ length: of }, (_, index) =>
+    Array.from({ length: workers }, (_, nth) => dealt(shareOfSegment({ index: index + 1, of }), nth, workers)),
+  ).flat();
+}
+
+const CASES = [1, 2, 3, 5, 8].flatMap(of =>
+  [1, 2, 3].flatMap(workers => [1, 7, 42].map(seed => [of, workers, seed] as const)),
+);
+
+describe('the shares of a schedule', () => {
+  it.each(CASES)(
+    'of %i segments with %i workers, seed %i, are together the whole schedule, each arrival once',
+    (of, workers, seed) => {
+      const times = schedule(seed);
+      const union = sharesOf(of, workers).flatMap(share => [...arrivalsOf(times, share)]);
+      expect(inOrder(union)).toEqual(times.map((atMs, index) => ({ index, atMs })));
+    },
+  );
+
+  it('would not be, were one of them wrong', () => {
+    const times = schedule(1);
+    const [first, ...others] = sharesOf(3, 1);
+    for (const wrong of [
+      { ...first!, first: 1 },
+      { ...first!, step: 4 },
+    ]) {
+      const union = [wrong, ...others].flatMap(share => [...arrivalsOf(times, share)]);
+      expect(inOrder(union)).not.toEqual(times.map((atMs, index) => ({ index, atMs })));
+    }
+  });
+
+  it('thin every stretch alike, to within one arrival', () => {
+    const times = schedule(3);
+    for (const [fromMs, toMs] of [
+      [-1000, 0],
+      [0, 500],
+      [1234, 4321],
+      [5000, 8000],
+    ] as const) {
+      const counts = sharesOf(4, 1).map(
+        share => [...arrivalsOf(times, share)].filter(({ atMs }) => fromMs <= atMs && atMs < toMs).length,
+      );
+      expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+    }
+  });
+
+  it('are taken as they come: a schedule without an end costs nothing', () => {
+    const endless = (function* () {
+      for (let atMs = 0; ; atMs += 1) yield atMs;
+    })();
+    expect(arrivalsOf(endless, { first: 2, step: 5 }).next().value).toEqual({ index: 2, atMs: 2 });
+  });
+
+  it.each([
+    [1000, 3, 2],
+    [7, 7, 1],
+    [10, 4, 1],
+    [5, 1, 1],
+  ])('keep a bound of %i together, %i segments with %i workers', (total, of, workers) => {
+    const parts = sharesOf(of, workers).map(share => partOf(total, share));
+    expect(parts.reduce((a, b) => a + b)).toBe(total);
+    expect(Math.min(...parts)).toBeGreaterThanOrEqual(1);
+    expect(partOf(total, WHOLE)).toBe(total);
+  });
+});
+
+describe('a fault of a shared plan', () => {
+  const segment = (index: number) => ({ segment: { index, of: 3, whole: { count: 1, sha256: '' } } });
+
+  it('is injected by every segment on its own link, and by the first alone where all share what breaks', () => {
+    const [link, replica] = [{ target: 'client→target' }, { target: 'inference-1' }];
+    expect([1, 2, 3].map(index => injects(segment(index), link))).toEqual([true, true, true]);
+    expect([1, 2, 3].map(index => injects(segment(index), replica))).toEqual([true, false, false]);
+    expect(injects({}, replica)).toBe(true);
+  });
+});
