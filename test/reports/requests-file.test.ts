@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -43,6 +43,20 @@ test('what was journalled comes back exactly, in scheduled order', async () => {
   expect(await readRequests(directory)).toEqual(records);
   expect(await sealRequests(directory)).toBe(3000);
   expect(existsSync(join(directory, JOURNAL_FILE))).toBe(false);
+  expect(await readRequests(directory)).toEqual(records);
+});
+
+test('the journals of several workers are sealed as one, a cut line of any left out', async () => {
+  const records = oddRecords(300);
+  const own = (worker: number) => records.filter(({ index }) => index % 3 === worker);
+  journal(own(0), '{"index":');
+  for (const worker of [1, 2]) {
+    const text = own(worker).map(record => `${JSON.stringify(record)}\n`);
+    writeFileSync(join(directory, `requests.${worker + 1}.ndjson`), `${text.join('')}{"ind`);
+  }
+  expect(await readRequests(directory)).toEqual(records);
+  expect(await sealRequests(directory)).toBe(300);
+  expect(readdirSync(directory)).toEqual([REQUESTS_FILE]);
   expect(await readRequests(directory)).toEqual(records);
 });
 
