@@ -199,6 +199,7 @@ function parseSeed(text: string): number {
 
 const MOST_WORKERS = 64;
 const MOST_SEGMENTS = 1000;
+const LONGEST_WAIT_MS = 86_400_000;
 
 function parseWorkers(text: string): number {
   if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MOST_WORKERS)
@@ -217,6 +218,8 @@ function parseInstant(text: string): Date {
   const date = new Date(text);
   if (Number.isNaN(date.getTime()) || !/(Z|[+-]\d\d:?\d\d)$/i.test(text))
     throw new InvalidArgumentError('Expected a date and time with its zone, such as 2030-01-31T12:00:00Z.');
+  if (date.getTime() > Date.now() + LONGEST_WAIT_MS)
+    throw new InvalidArgumentError('Expected a time within a day from now.');
   return date;
 }
 

@@ -126,6 +126,7 @@ const TABLE: readonly [string, string[], number, RegExp[]][] = [
     3,
     [/load\.maxInFlight/, /at least 4/],
   ],
+  ['a time too far away', ['--zero-at', '2999-01-31T12:00:00Z'], 3, [/within a day/]],
   ['a time without a zone', ['--zero-at', '2030-01-31T12:00:00'], 3, [/zone/]],
 ];
 

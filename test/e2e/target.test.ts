@@ -103,6 +103,18 @@ describe('a run against a server that Squall did not start', () => {
     expect(refused.stdout).toMatch(/warm-up requests failed/);
   });
 
+  it('shows that an SLO could have failed, by what changes around the server', async () => {
+    using out = temporaryFolder();
+    await using server = await startServer();
+    const prove = ['prove', SCENARIO, '--target', server.said, '--out', out.path, '--json'];
+    const shown = await squall(prove);
+    expect(JSON.parse(shown.stdout).proofs, shown.stderr).toMatchObject([{ outcome: 'holds' }]);
+    expect(shown.code).toBe(0);
+    const inside = await squall([...prove, '--set', 'proof.0.set={stack.gateway.retries: 0}']);
+    expect(inside.code, inside.stderr).toBe(3);
+    expect(inside.stderr).toMatch(/stack\.gateway\.retries[\s\S]*proof/);
+  });
+
   it('leaves the server alone, and nothing of its own, when it is killed in the middle of a fault', async () => {
     using out = temporaryFolder();
     await using server = await startServer();
