@@ -107,10 +107,10 @@ describe('a load that is shared', () => {
     const document = JSON.parse(stdout) as RunDocument;
     expect(document.verdict, document.reasons.join('\n')).toBe('pass');
     expect(code).toBe(0);
-    expect(document.load.completed).toBe(480);
+    expect(document.load.completed).toBe(240);
     expect(document.replay).toContain('--workers 2');
     const indexes = (await readRequests(onlyRun(out.path).directory)).map(({ index }) => index);
-    expect(indexes).toEqual([...Array(560).keys()]);
+    expect(indexes).toEqual([...Array(280).keys()]);
   });
 });
 
