@@ -8,7 +8,7 @@ import { mergeRuns } from '../../reports/merge.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../../reports/publish.ts';
 import { readRequests, writeRequests } from '../../reports/requests-file.ts';
 import { type Part, requireComplete } from '../../reports/segments.ts';
-import { openRunDirectory } from '../session.ts';
+import { openRunDirectory } from '../run-directory.ts';
 import { withOut } from './options.ts';
 import { printJson, terminalSummary } from './run.ts';
 import { requireRun } from './stored.ts';
