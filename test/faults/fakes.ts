@@ -10,6 +10,7 @@ export class FakeReplica implements Replica {
   readonly service: string;
   readonly zone: string;
   readonly url: string;
+  readonly metricsPath = undefined;
   readonly container: ReplicaContainer;
   readonly holders = new Set<string>();
   mood: Mood = 'answers';
@@ -93,6 +94,7 @@ export class FakeReplica implements Replica {
 export function fakeStack(clock: Clock, replicas: readonly FakeReplica[], links: readonly Link[] = []): RunningStack {
   return {
     entries: [],
+    entryCertificate: undefined,
     authorization: '',
     proxyApiUrl: '',
     links,

@@ -17,7 +17,7 @@ function zoned(): Topology {
   const { replicas, links, authorization } = fixtureTopology({ 'a-1': service, 'b-1': service });
   return {
     replicas: replicas.map(replica => ({ ...replica, zone: replica.name === 'b-1' ? 'zone-b' : 'zone-a' })),
-    links: links.map(link => (link.isEntry ? link : { ...link, fromZone: 'zone-a' })),
+    links: links.map(link => (link.usedBy === 'clients' ? link : { ...link, fromZone: 'zone-a' })),
     authorization,
   };
 }
