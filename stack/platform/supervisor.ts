@@ -22,7 +22,7 @@ export interface SupervisedPlan {
   /** What its container can be made to do, where it is one. */
   readonly container?: ReplicaContainer;
   /** Whether it stays `stopped` until its first {@link Replica.release}, as one does that is there to be scaled up to. @default false */
-  readonly isStandby?: boolean;
+  readonly isStandby?: boolean | undefined;
   /** Starts the next instance, after the one before is gone. What goes wrong is how the instance ends; nothing is thrown. */
   start(): Instance;
   /**
