@@ -189,7 +189,8 @@ export class Supervisor implements Replica {
   async #stop(graceMs: number): Promise<void> {
     this.#pendingRestart?.abort();
     await this.#end(graceMs);
-    if (this.#state !== 'stopped') this.#enter('stopped', this.#how);
+    // Of one that is not yet seen to be gone it is not known how it ends, only how the one before it did.
+    if (this.#state !== 'stopped') this.#enter('stopped', this.#instance ? undefined : this.#how);
   }
 
   async #end(graceMs: number): Promise<void> {

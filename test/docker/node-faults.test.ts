@@ -77,8 +77,11 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
   it('memory: the kernel kills what uses more, again after each restart, until the limit is restored', async () => {
     using run = testRun();
     const { runId } = run.options;
+    const pipes = () => process.getActiveResourcesInfo().filter(name => name === 'PipeWrap').length;
+    const pipesBefore = pipes();
     const holds = { fixture: 'holds-memory', restart, environment: { HELD_MIB: '128' } };
-    await using stack = await fixturePlatform().up(fixtureTopology({ 'a-1': holds }), run.options);
+    const stack = await fixturePlatform().up(fixtureTopology({ 'a-1': holds }), run.options);
+    await using _stack = stack;
     const replica = stack.replicas[0]!;
     // The counterpart: with 400 MiB it has enough, so nothing bites.
     const harmless = faultOn(stack, 'memory', 'a-1', { limitMiB: 400 });
@@ -100,6 +103,9 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     await fault.heal(soon());
     expect((await fault.healed(soon(20_000))).evidence).toMatch(/^a-1 is ready as container .* with 512 MiB, /);
     expect((await inspect(runId, 'a-1')).HostConfig.Memory).toBe(512 * 2 ** 20);
+    // No question to the engine stays open, for as long as one does the harness cannot end.
+    await stack[Symbol.asyncDispose]();
+    await expect.poll(pipes, { timeout: 5000 }).toBeLessThanOrEqual(pipesBefore);
   });
 
   it('disconnect: the container runs on out of reach, and is found again under its name', async () => {
