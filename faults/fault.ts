@@ -1,6 +1,8 @@
 import type { z } from 'zod';
 import type { Clock } from '../harness/clock.ts';
 import type { Fault, Link, Replica, RunningStack } from '../harness/contracts.ts';
+import type { PlatformKind } from '../harness/plan.ts';
+import type { Boundary, Zone } from './zones.ts';
 
 /** What every fault is handed beside its own parameters. */
 export interface FaultContext {
@@ -19,6 +21,8 @@ interface PackageOf<Target, Parameters extends z.ZodObject> {
   readonly parameters: Parameters;
   /** Whether the stack is expected to heal it by itself, so that `for` may be left out. */
   readonly selfHealing: boolean;
+  /** Where it can be done, if not everywhere; a scenario is told before anything starts. @default every platform */
+  readonly platforms?: readonly PlatformKind[];
   create(parameters: z.output<Parameters>, target: Target, context: FaultContext): Fault;
 }
 
@@ -33,11 +37,22 @@ export interface ReplicaFaultPackage<Parameters extends z.ZodObject = z.ZodObjec
   readonly on: 'replica';
 }
 
+/** A fault that is injected on all of a zone. */
+export interface ZoneFaultPackage<Parameters extends z.ZodObject = z.ZodObject> extends PackageOf<Zone, Parameters> {
+  readonly on: 'zone';
+}
+
+/** A fault that is injected on what lies between two zones, or around one. */
+export interface BoundaryFaultPackage<Parameters extends z.ZodObject = z.ZodObject>
+  extends PackageOf<Boundary, Parameters> {
+  readonly on: 'boundary';
+}
+
 /**
  * A kind of fault, complete in one file below `faults/`, which exports it as `fault` and is found by being there:
  * inject → see that it bites → heal → see that it healed. Start a new one as a copy of `noop.ts`.
  */
-export type FaultPackage = LinkFaultPackage | ReplicaFaultPackage;
+export type FaultPackage = LinkFaultPackage | ReplicaFaultPackage | ZoneFaultPackage | BoundaryFaultPackage;
 
 /** Types a link fault's parameters from its schema. */
 export function linkFault<Parameters extends z.ZodObject>(
@@ -51,4 +66,18 @@ export function replicaFault<Parameters extends z.ZodObject>(
   fault: Omit<ReplicaFaultPackage<Parameters>, 'on'>,
 ): FaultPackage {
   return { ...fault, on: 'replica' } as unknown as FaultPackage;
+}
+
+/** Types a zone fault's parameters from its schema. */
+export function zoneFault<Parameters extends z.ZodObject>(
+  fault: Omit<ZoneFaultPackage<Parameters>, 'on'>,
+): FaultPackage {
+  return { ...fault, on: 'zone' } as unknown as FaultPackage;
+}
+
+/** Types a boundary fault's parameters from its schema. */
+export function boundaryFault<Parameters extends z.ZodObject>(
+  fault: Omit<BoundaryFaultPackage<Parameters>, 'on'>,
+): FaultPackage {
+  return { ...fault, on: 'boundary' } as unknown as FaultPackage;
 }

@@ -31,7 +31,7 @@ export interface LoadPlan {
 export interface FaultPlan {
   readonly id: string;
   readonly kind: string;
-  /** Name of a link or of a replica. */
+  /** Name of a link, a replica or a zone, or two zones with `|` between them. */
   readonly target: string;
   readonly atMs: number;
   /** How long it lasts; null when the stack is expected to heal by itself. */

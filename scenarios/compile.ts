@@ -1,4 +1,6 @@
 import { faultPackages } from '../faults/catalog.ts';
+import type { FaultPackage } from '../faults/fault.ts';
+import { boundaryName, boundaryNames, zoneNames } from '../faults/zones.ts';
 import { hashArrivals, type RateSegment } from '../harness/arrivals.ts';
 import { SquallError } from '../harness/errors.ts';
 import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
@@ -50,7 +52,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   if (external) requireOutsideObjectives(scenario.slos);
   const load = { ...compileLoad(scenario), ...sharedAmong(scenario, options) };
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
-    compileFault(fault, index, topology),
+    compileFault(fault, index, topology, platform),
   );
   const ids = faults.map(fault => fault.id);
   requireUnique(ids, 'faults', 'id');
@@ -171,9 +173,15 @@ function compileLoad({ load, stack }: ResolvedScenario): LoadPlan {
   };
 }
 
-function compileFault(fault: ResolvedScenario['faults'][number], index: number, topology: Topology): FaultPlan {
+function compileFault(
+  fault: ResolvedScenario['faults'][number],
+  index: number,
+  topology: Topology,
+  platform: PlatformKind,
+): FaultPlan {
   const { id, kind, on, at, for: duration, ...parameters } = fault;
   const found = faultPackages.find(candidate => candidate.kind === kind)!;
+  requirePlatform(found, platform, `faults[${index}].kind`);
   const checked = found.parameters.safeParse(parameters);
   const issue = checked.error?.issues[0];
   if (issue) {
@@ -184,9 +192,8 @@ function compileFault(fault: ResolvedScenario['faults'][number], index: number, 
       parameters[key as keyof typeof parameters],
     );
   }
-  const target = on.replaceAll(/\s*->\s*/g, '→');
-  const known = found.on === 'link' ? linkNames(topology) : replicaNames(topology);
-  requireKnown(target, known, `faults[${index}].on`, `a ${found.on} of this stack`);
+  const target = found.on === 'boundary' ? boundaryName(on) : on.replaceAll(/\s*->\s*/g, '→');
+  requireKnown(target, TARGETS[found.on](topology), `faults[${index}].on`, `a ${found.on} of this stack`);
   return {
     id: id ?? kind,
     kind,
@@ -195,6 +202,25 @@ function compileFault(fault: ResolvedScenario['faults'][number], index: number, 
     forMs: duration === undefined ? null : parseDurationMs(duration, `faults[${index}].for`),
     parameters: checked.data as Record<string, unknown>,
   };
+}
+
+/** What a fault can name, by what it is injected on. */
+const TARGETS: Readonly<Record<FaultPackage['on'], (topology: Topology) => string[]>> = {
+  link: linkNames,
+  replica: replicaNames,
+  zone: zoneNames,
+  boundary: boundaryNames,
+};
+
+function requirePlatform({ kind, platforms }: FaultPackage, platform: PlatformKind, field: string): void {
+  if (!platforms || platforms.includes(platform)) return;
+  const possible = faultPackages
+    .filter(other => other.kind !== 'noop' && (other.platforms ?? [platform]).includes(platform))
+    .map(other => other.kind);
+  const message = `Expected \`${field}\` to be a fault that the platform ${platform} can do (${possible.join(', ')}), got "${kind}", which only ${platforms.join(' and ')} can`;
+  throw new SquallError('scenario', 'FAULT_NEEDS_PLATFORM', message, {
+    next: `Run it with \`--platform ${platforms[0]}\`, or choose another fault.`,
+  });
 }
 
 function checkSlo(slo: ResolvedScenario['slos'][number], index: number, windows: string[], faultIds: string[]): void {

@@ -45,6 +45,12 @@ interface FaultInput {
   readonly [parameter: string]: unknown;
 }
 
+const TARGETS: Readonly<Record<(typeof faultPackages)[number]['on'], string>> = {
+  link: 'a link such as "gateway→inference-1" (-> is fine too)',
+  replica: 'a replica such as "inference-2"',
+  zone: 'a zone such as "zone-a"',
+  boundary: 'two zones such as "zone-a|zone-b", or one for what is between it and all others',
+};
 const faults = faultPackages.map(fault =>
   z.strictObject({
     id: z
@@ -53,13 +59,7 @@ const faults = faultPackages.map(fault =>
       .optional()
       .describe('names the windows fault:<id> and recovery:<id>; by default the kind'),
     kind: z.literal(fault.kind).describe(fault.summary),
-    on: z
-      .string()
-      .describe(
-        fault.on === 'link'
-          ? 'a link such as "gateway→inference-1" (-> is fine too)'
-          : 'a replica such as "inference-2"',
-      ),
+    on: z.string().describe(TARGETS[fault.on]),
     at: duration.describe('after driving starts'),
     for: fault.selfHealing ? duration.optional() : duration,
     ...fault.parameters.shape,

@@ -16,6 +16,8 @@ export const fault = linkFault({
   summary: 'Has the TLS certificate at the entry expire.',
   parameters: z.object({}),
   selfHealing: false,
+  // A server that Squall did not start keeps its own certificate.
+  platforms: ['process', 'docker'],
   create(_parameters, _link, { stack, clock }) {
     let good: string | undefined;
     return {

@@ -11,6 +11,8 @@ export const fault = linkFault({
   summary: 'Replaces the TLS certificate at the entry by a new one, without a restart.',
   parameters: z.object({}),
   selfHealing: true,
+  // A server that Squall did not start keeps its own certificate.
+  platforms: ['process', 'docker'],
   create(_parameters, _link, { stack, clock }) {
     let before = '';
     let renewed = '';

@@ -19,7 +19,7 @@ export const fault = replicaFault({
     return {
       async inject() {
         killed = replica.instance;
-        if (forMs !== null) replica.hold();
+        if (forMs !== null) replica.hold('kill');
         await replica.kill();
         killedMs = clock.nowMs();
       },
@@ -39,7 +39,7 @@ export const fault = replicaFault({
           await clock.sleep(50, signal);
         }
       },
-      heal: () => replica.release(),
+      heal: () => replica.release('kill'),
       async healed(signal) {
         await replica.ready(signal);
         const tookS = ((clock.nowMs() - killedMs) / 1000).toFixed(1);

@@ -68,6 +68,12 @@ export interface ToxiproxyClient {
    * across it.
    */
   removeToxic(proxyName: string, toxicName: string, signal?: AbortSignal): Promise<void>;
+  /**
+   * Takes toxics away that end their connections anyhow when they go, as `timeout` and `reset_peer` do: makes the proxy anew with
+   * its other toxics, which cannot hang as {@link removeToxic} can. Nothing happens when it has none of them. One that is missing, or
+   * hangs and does not tell what it has, is made as `proxy` says.
+   */
+  removeByRenewal(proxy: ProxyState, toxicNames: readonly string[], signal?: AbortSignal): Promise<void>;
   /** The toxics of the kinds known here; others are left out. */
   listToxics(proxyName: string, signal?: AbortSignal): Promise<ActiveToxic[]>;
   /** Enables every proxy and removes every toxic. */
@@ -97,10 +103,17 @@ export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions)
       try {
         await begin(`remove toxic ${toxicName} from ${proxyName}`, signal).removeToxic(proxyName, toxicName);
       } catch (error) {
-        if (!before || !(error instanceof SquallError) || error.code !== 'TOXIPROXY_TIMEOUT') throw error;
+        ignoreHang(error);
+        if (!before) throw error;
         const kept = { ...before, toxics: before.toxics.filter(({ name }) => name !== toxicName) };
         await begin(`make proxy ${proxyName} anew`, signal).recreate(kept);
       }
+    },
+    removeByRenewal: async (proxy, toxicNames, signal) => {
+      const found = await begin(`read proxy ${proxy.name}`, signal).snapshot(proxy.name).catch(ignoreHang);
+      const kept = (found?.toxics ?? []).filter(({ name }) => !toxicNames.includes(name));
+      if (found && kept.length === found.toxics.length) return;
+      await begin(`make proxy ${proxy.name} anew`, signal).recreate({ ...(found ?? proxy), toxics: kept });
     },
     listToxics: async (proxyName, signal) => begin(`list the toxics of ${proxyName}`, signal).listToxics(proxyName),
     reset: async signal => begin('reset all proxies', signal).reset(),
@@ -235,6 +248,11 @@ async function ignoreMissing<T>(answer: Promise<T>): Promise<T | undefined> {
     if (error instanceof RefusedError && error.status === 404) return undefined;
     throw error;
   }
+}
+
+/** @throws the error, unless it says that the server did not answer in time */
+function ignoreHang(error: unknown): undefined {
+  if (!(error instanceof SquallError) || error.code !== 'TOXIPROXY_TIMEOUT') throw error;
 }
 
 function checkNewProxy(name: string, listen: string): void {

@@ -17,7 +17,7 @@ export function addList(program: Command): void {
       );
       const faults = faultPackages
         .filter(fault => fault.kind !== 'noop')
-        .map(({ kind, on, summary }) => ({ kind, on, summary }));
+        .map(({ kind, on, summary, platforms }) => ({ kind, on, summary, ...(platforms ? { platforms } : {}) }));
       if (json)
         return printJson({
           scenarios: scenarios.map(({ name, why, judges, slos, proof }) => ({ name, why, judges, slos, proof })),
@@ -29,8 +29,10 @@ export function addList(program: Command): void {
           `  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${slos.length} SLOs, ${proof.length} proofs`)}\n`,
         );
       process.stdout.write(`\n${styleText('bold', 'Faults')}\n`);
-      for (const { kind, on, summary } of faults)
-        process.stdout.write(`  ${styleText('cyan', kind)} on a ${on}  ${summary}\n`);
+      for (const { kind, on, summary, platforms } of faults) {
+        const where = platforms ? `  (${platforms.join(', ')} only)` : '';
+        process.stdout.write(`  ${styleText('cyan', kind)} on a ${on}  ${summary}${styleText('dim', where)}\n`);
+      }
     });
   program
     .command('schema')

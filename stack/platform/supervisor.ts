@@ -22,7 +22,7 @@ export interface SupervisedPlan {
   /** What its container can be made to do, where it is one. */
   readonly container?: ReplicaContainer;
   /** Whether it stays `stopped` until its first {@link Replica.release}, as one does that is there to be scaled up to. @default false */
-  readonly isStandby?: boolean;
+  readonly isStandby?: boolean | undefined;
   /** Starts the next instance, after the one before is gone. What goes wrong is how the instance ends; nothing is thrown. */
   start(): Instance;
   /**
@@ -189,7 +189,8 @@ export class Supervisor implements Replica {
   async #stop(graceMs: number): Promise<void> {
     this.#pendingRestart?.abort();
     await this.#end(graceMs);
-    if (this.#state !== 'stopped') this.#enter('stopped', this.#how);
+    // Of one that is not yet seen to be gone it is not known how it ends, only how the one before it did.
+    if (this.#state !== 'stopped') this.#enter('stopped', this.#instance ? undefined : this.#how);
   }
 
   async #end(graceMs: number): Promise<void> {

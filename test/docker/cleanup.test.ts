@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { eventually, testRun } from '../stack/platform/fixture-stack.ts';
 import { leftOf, noDocker } from './docker-stack.ts';
 
@@ -13,7 +13,9 @@ const LIMIT_MS = 15_000;
 
 function holdStack({ options: { runId, directory } }: ReturnType<typeof testRun>): ChildProcess {
   const env = { ...process.env, TESTCONTAINERS_RYUK_DISABLED: 'true' };
-  return spawn(process.execPath, [PROGRAM, runId, directory], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const harness = spawn(process.execPath, [PROGRAM, runId, directory], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  onTestFinished(() => void harness.kill('SIGKILL'));
+  return harness;
 }
 
 describe.skipIf(Boolean(noDocker))(`a harness that is killed ${noDocker || ''}`, () => {
@@ -22,7 +24,7 @@ describe.skipIf(Boolean(noDocker))(`a harness that is killed ${noDocker || ''}`,
     const { runId, directory } = run.options;
     const harness = holdStack(run);
     await once(createInterface({ input: harness.stdout! }), 'line');
-    // The counterpart: proxy, prober, two replicas, and the networks edge, a and front.
+    // The counterpart: proxy, prober, two replicas (one of them frozen), and the networks edge, a and front.
     expect(await leftOf(runId)).toHaveLength(4 + 3);
     harness.kill('SIGKILL');
     expect(await eventually(async () => (await leftOf(runId)).length === 0, LIMIT_MS)).toBe(true);

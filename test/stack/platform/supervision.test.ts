@@ -147,6 +147,25 @@ describe('a supervised replica', () => {
     expect(stubborn!.state).toBe('stopped');
   });
 
+  it('is not started with its stack when it stands by, but when it is released', { timeout: LIMIT }, async () => {
+    using run = testRun();
+    const topology = fixtureTopology({ 'a-1': { fixture: 'ready-at-once' }, 'a-2': { fixture: 'ready-at-once' } });
+    const replicas = topology.replicas.map(plan => (plan.name === 'a-2' ? { ...plan, isStandby: true } : plan));
+    const stack = await platform.up({ ...topology, replicas }, run.options);
+    await using _stack = stack;
+    const [, spare] = stack.replicas;
+    expect([spare!.state, spare!.pid]).toEqual(['stopped', undefined]);
+    expect(states(run, 'a-2')).toEqual([]);
+    await spare!.release();
+    await spare!.ready(soon());
+    expect((await fetch(`http://${stack.links[2]!.listen}`)).status).toBe(200);
+    spare!.hold();
+    await spare!.terminate();
+    await stack[Symbol.asyncDispose]();
+    expect(states(run, 'a-2')).toEqual(['starting', 'ready', 'stopped']);
+    expect(aliveOf(run.options.runId)).toEqual([]);
+  });
+
   it('is given up when it no longer gets ready', { timeout: LIMIT }, async () => {
     using run = testRun();
     const restart = { initialMs: 1, factor: 1, maxMs: 1 };

@@ -1,0 +1,141 @@
+import { getContainerRuntimeClient } from 'testcontainers';
+import { describe, expect, it } from 'vitest';
+import { createFault } from '../../faults/catalog.ts';
+import { systemClock } from '../../harness/clock.ts';
+import type { RunningStack } from '../../harness/contracts.ts';
+import { fixtureTopology, testRun } from '../stack/platform/fixture-stack.ts';
+import { fixturePlatform, leftOf, noDocker } from './docker-stack.ts';
+
+const soon = (limitMs = 15_000) => AbortSignal.timeout(limitMs);
+const restart = { initialMs: 300, factor: 2, maxMs: 1000 };
+const faultOn = (stack: RunningStack, kind: string, target: string, parameters = {}) =>
+  createFault({ id: kind, kind, target, atMs: 0, forMs: 10_000, parameters }, stack, systemClock);
+
+async function inspect(runId: string, name: string) {
+  const client = await getContainerRuntimeClient();
+  return client.container.getById(`squall-${runId}-${name}`).inspect();
+}
+
+describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker || ''}`, () => {
+  it('pause: the container is frozen, goes on as the same, and ends though it is frozen', async () => {
+    using run = testRun();
+    const { runId } = run.options;
+    const stack = await fixturePlatform().up(
+      fixtureTopology({ 'a-1': { fixture: 'ready-at-once', restart }, 'a-2': { fixture: 'ready-at-once' } }),
+      run.options,
+    );
+    await using _stack = stack;
+    const [replica, other] = stack.replicas;
+    const before = replica!.instance;
+    const fault = faultOn(stack, 'pause', 'a-1');
+    await fault.inject(soon());
+    // 1000 ms is the floor of a probe that is left alone; it must not have been noticed otherwise.
+    expect((await fault.bites(soon())).evidence).toMatch(
+      / is still there and left a probe unanswered for 1[0-4]\d\d ms$/,
+    );
+    expect((await inspect(runId, 'a-1')).State).toMatchObject({ Running: true, Paused: true });
+    expect(replica!.state).toBe('ready');
+    await fault.heal(soon());
+    await fault.heal(soon());
+    expect((await fault.healed(soon())).evidence).toContain(`${before} answers again`);
+    // Killed while it is frozen, it comes back by itself and is frozen no more.
+    await fault.inject(soon());
+    await fault.inject(soon());
+    await replica!.kill();
+    expect(replica!.lastExit).toMatchObject({ how: 'SIGKILL', isOutOfMemory: false });
+    await replica!.ready(soon());
+    await replica!.pause();
+    await other!.pause();
+    const startMs = systemClock.nowMs();
+    await stack[Symbol.asyncDispose]();
+    expect(systemClock.nowMs() - startMs).toBeLessThan(10_000);
+    expect(await leftOf(runId)).toEqual([]);
+  });
+
+  it('stop and zone-loss: containers end, stay away, and come back when they are healed', async () => {
+    using run = testRun();
+    const service = { fixture: 'ready-at-once', restart };
+    const topology = fixtureTopology({ 'a-1': service, 'b-1': service, 'b-2': service });
+    const replicas = topology.replicas.map(plan => ({ ...plan, zone: plan.service === 'b' ? 'zone-b' : 'zone-a' }));
+    await using stack = await fixturePlatform().up({ ...topology, replicas }, run.options);
+    const stop = faultOn(stack, 'stop', 'a-1');
+    await stop.inject(soon());
+    expect((await stop.bites(soon())).evidence).toMatch(
+      / ended with SIG\w+ \d+ ms after SIGTERM, a-1:8000 does not answer$/,
+    );
+    const loss = faultOn(stack, 'zone-loss', 'zone-b');
+    await loss.inject(soon());
+    expect((await loss.bites(soon())).evidence).toBe(
+      'all of zone-b is gone: b-1, b-2 do not answer, front elsewhere do',
+    );
+    expect(stack.replicas.map(({ state }) => state)).toEqual(['stopped', 'exited', 'exited', 'ready']);
+    await Promise.all([stop.heal(soon()), loss.heal(soon())]);
+    expect((await loss.healed(soon())).evidence).toMatch(/^b-1, b-2 are ready/);
+    expect((await stop.healed(soon())).evidence).toMatch(/^a-1 is ready as container/);
+  });
+
+  it('memory: the kernel kills what uses more, again after each restart, until the limit is restored', async () => {
+    using run = testRun();
+    const { runId } = run.options;
+    const pipes = () => process.getActiveResourcesInfo().filter(name => name === 'PipeWrap').length;
+    const pipesBefore = pipes();
+    const holds = { fixture: 'holds-memory', restart, environment: { HELD_MIB: '128' } };
+    const stack = await fixturePlatform().up(fixtureTopology({ 'a-1': holds }), run.options);
+    await using _stack = stack;
+    const replica = stack.replicas[0]!;
+    // The counterpart: with 400 MiB it has enough, so nothing bites.
+    const harmless = faultOn(stack, 'memory', 'a-1', { limitMiB: 400 });
+    await harmless.inject(soon());
+    await expect(harmless.bites(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
+    await harmless.heal(soon());
+    const before = replica.instance;
+    const fault = faultOn(stack, 'memory', 'a-1', { limitMiB: 96 });
+    await fault.inject(soon());
+    const { evidence } = await fault.bites(soon());
+    const [, limit] =
+      /may use 96 MiB; ended with OOM, killed at its limit of (\d+) MiB \(SIGKILL\)$/.exec(evidence) ?? [];
+    expect(evidence.startsWith(before!)).toBe(true);
+    // Where the kernel (cgroup v1) refuses less than is used, it was killed at what it used; 512 MiB it no longer had.
+    expect(Number(limit)).toBeGreaterThanOrEqual(96);
+    expect(Number(limit)).toBeLessThan(300);
+    // The next one has 96 MiB from its start, which its 128 MiB do not fit into.
+    await expect.poll(() => replica.lastExit?.how, { timeout: 10_000 }).toContain('its limit of 96 MiB');
+    await fault.heal(soon());
+    expect((await fault.healed(soon(20_000))).evidence).toMatch(/^a-1 is ready as container .* with 512 MiB, /);
+    expect((await inspect(runId, 'a-1')).HostConfig.Memory).toBe(512 * 2 ** 20);
+    // No question to the engine stays open, for as long as one does the harness cannot end.
+    await stack[Symbol.asyncDispose]();
+    await expect.poll(pipes, { timeout: 5000 }).toBeLessThanOrEqual(pipesBefore);
+  });
+
+  it('disconnect: the container runs on out of reach, and is found again under its name', async () => {
+    using run = testRun();
+    const { runId } = run.options;
+    await using stack = await fixturePlatform().up(
+      fixtureTopology({ 'a-1': { fixture: 'ready-at-once', restart } }),
+      run.options,
+    );
+    const link = stack.links[1]!;
+    const replica = stack.replicas[0]!;
+    const before = replica.instance;
+    const fault = faultOn(stack, 'disconnect', 'a-1');
+    await fault.inject(soon());
+    expect((await fault.bites(soon())).evidence).toMatch(
+      /^container \w+ \(process \d+\) runs, and nothing answered for 1[5-9]\d\d ms$/,
+    );
+    const cutOff = await inspect(runId, 'a-1');
+    expect([cutOff.State.Running, cutOff.NetworkSettings.Networks]).toEqual([true, {}]);
+    await expect(stack.probe(link, '/', soon(3000))).rejects.toThrow();
+    await fault.heal(soon());
+    await fault.heal(soon());
+    expect((await fault.healed(soon())).evidence).toContain(`${before} answers again`);
+    expect((await stack.probe(link, '/', soon())).ttfbMs).toBeLessThan(2000);
+    // Out of reach it stays when it is started anew meanwhile.
+    await fault.inject(soon());
+    await replica.kill();
+    await expect.poll(() => replica.instance, { timeout: 10_000 }).toBeDefined();
+    expect((await inspect(runId, 'a-1')).NetworkSettings.Networks).toEqual({});
+    await fault.heal(soon());
+    await fault.healed(soon());
+  });
+});
