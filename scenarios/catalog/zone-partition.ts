@@ -1,0 +1,38 @@
+import { scenario } from '../scenario.ts';
+
+/** Two zones that cannot reach each other for ten seconds, while clients reach both. */
+export default scenario({
+  name: 'zone-partition',
+  why: 'The network between two zones drops everything for ten seconds. Half of the replicas are out of reach for each gateway, and connections to them hang instead of failing. Every request must be answered or clearly refused; none may hang past its deadline.',
+  judges: ['A2.6', 'A2.9', 'A2.10', 'A6.3', 'B5', 'B8'],
+  stack: {
+    zones: 2,
+    gateway: { replicas: 2, timeouts: { connectMs: 500, firstByteMs: 1500, idleMs: 1500 } },
+    inference: { replicas: 4, profile: 'qwen3-8b-fp8-h100' },
+    control: {},
+    timeScale: 60,
+  },
+  load: {
+    stages: [
+      { name: 'ramp', to: '40/s', for: '3s' },
+      { name: 'hold', at: '40/s', for: '27s' },
+    ],
+    workload: 'chat-short',
+    idleTimeout: '6s',
+  },
+  faults: [{ id: 'partition', kind: 'zone-partition', on: 'zone-a|zone-b', at: '8s', for: '10s' }],
+  slos: [
+    { name: 'quick before', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
+    { name: 'nobody is left hanging', objective: 'errors(idle-timeout) <= 0.5%' },
+    { name: 'nearly everybody is served', objective: 'errors <= 10%' },
+    { name: 'bearable while it lasts', window: 'fault:partition', objective: 'p90(ttft) <= 4 s' },
+    { name: 'back to normal', objective: 'recovery(partition) <= 15 s' },
+  ],
+  proof: [
+    {
+      without: 'bounds on how long a gateway waits for a replica',
+      set: { 'stack.gateway.timeouts.firstByteMs': 60_000, 'stack.gateway.timeouts.idleMs': 60_000 },
+      breaks: 'nobody is left hanging',
+    },
+  ],
+});
