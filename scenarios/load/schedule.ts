@@ -1,4 +1,4 @@
-import { arrivalTimes } from '../../harness/arrivals.ts';
+import { arrivalTimes, type OpenProcess } from '../../harness/arrivals.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
 
@@ -7,5 +7,5 @@ import { seededRandom } from '../../harness/random.ts';
  * day of load costs no memory. The generator and a dry run both call this, so what was announced is what is sent.
  */
 export function scheduleOf(plan: Pick<LoadPlan, 'segments' | 'arrivals'>, seed: number): Generator<number> {
-  return arrivalTimes(plan.segments, plan.arrivals, seededRandom(seed).stream('arrivals'));
+  return arrivalTimes(plan.segments, plan.arrivals as OpenProcess, seededRandom(seed).stream('arrivals'));
 }
