@@ -1,13 +1,8 @@
-import { isFailure, type RequestRecord } from '../harness/requests.ts';
+import { errorKind, isFailure, type RequestRecord } from '../harness/requests.ts';
 import { requestsIn, type Window } from '../harness/windows.ts';
 import { rounded } from './rounding.ts';
 import type { WindowResult } from './run-document.ts';
 import { quantilesOf, samplesOf } from './samples.ts';
-
-/** How a failure is named in counts and in `errors(…)`: its outcome, for an HTTP failure `http-<status>`. */
-export function errorKind(record: RequestRecord): string {
-  return record.outcome === 'http-status' ? `http-${record.status}` : record.outcome;
-}
 
 /** Folds one window: its counts, its errors by kind in alphabetical order, its quantiles. */
 export function windowResult(window: Window, records: readonly RequestRecord[]): WindowResult {

@@ -1,16 +1,16 @@
 import { faultPackages } from '../faults/catalog.ts';
-import { hashArrivals, type RateSegment } from '../harness/arrivals.ts';
-import { SquallError } from '../harness/errors.ts';
-import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
+import { digestArrivals } from '../harness/arrivals.ts';
+import type { FaultPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
 import { driveEndMs } from '../harness/plan.ts';
-import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
+import { parseDurationMs } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
 import { parseObjective } from '../reports/objective.ts';
 import { settleOptions } from '../stack/options.ts';
 import { findTool, type ToolName } from '../stack/tools.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
-import { scheduleOf } from './load/schedule.ts';
-import { workloads } from './load/workloads.ts';
+import { badScenario as bad } from './bad-scenario.ts';
+import { compileLoad } from './load/compile-load.ts';
+import { isClosed, scheduleOf } from './load/schedule.ts';
 import type { ResolvedScenario } from './scenario.ts';
 import { didYouMean } from './validate.ts';
 
@@ -21,6 +21,8 @@ export interface CompileOptions {
   readonly replay: string;
   /** Whether the platform has a tool, which decides what `auto` means. @default with containers it has all, else what is found on this machine */
   readonly hasTool?: (tool: ToolName) => boolean;
+  /** Where relative paths of the scenario begin. @default the current folder */
+  readonly folder?: string;
 }
 
 /** A scenario that is ready to run. */
@@ -36,12 +38,13 @@ export interface CompiledScenario {
  */
 export function compileScenario(
   scenario: ResolvedScenario,
-  { seed, platform, replay, hasTool = toolsOn(platform) }: CompileOptions,
+  { seed, platform, replay, hasTool = toolsOn(platform), folder = process.cwd() }: CompileOptions,
 ): CompiledScenario {
   const { timeScale, ...written } = scenario.stack;
   const stack = settleOptions(written, hasTool);
   const topology = topologyOf(stack, timeScale, seed);
-  const load = compileLoad(scenario);
+  const { engine, ...loadOptions } = scenario.load;
+  const load = compileLoad(loadOptions, { engine, model: stack.inference.profile, folder });
   const faults = scenario.faults.map((fault, index) => compileFault(fault, index, topology));
   const ids = faults.map(fault => fault.id);
   requireUnique(ids, 'faults', 'id');
@@ -57,7 +60,11 @@ export function compileScenario(
     'slos',
     'name',
   );
-  for (const [index, slo] of scenario.slos.entries()) checkSlo(slo, index, windowNames({ load, faults }), ids);
+  const classes = load.clients?.classes.map(({ name }) => name) ?? [];
+  for (const [index, slo] of scenario.slos.entries()) {
+    checkSlo(slo, index, windowNames({ load, faults }), ids);
+    if (slo.class !== undefined) requireKnown(slo.class, classes, `slos[${index}].class`, 'a class of load.clients');
+  }
   for (const [index, proof] of scenario.proof.entries())
     requireKnown(
       proof.breaks,
@@ -65,7 +72,6 @@ export function compileScenario(
       `proof[${index}].breaks`,
       'the name of an SLO of this scenario',
     );
-  const times = [...scheduleOf(load, seed)];
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,
@@ -75,10 +81,10 @@ export function compileScenario(
     timeScale,
     load,
     faults,
-    slos: scenario.slos,
+    slos: scenario.slos as RunPlan['slos'],
     stack,
-    arrivals: { count: times.length, sha256: hashArrivals(times) },
-    replay,
+    arrivals: isClosed(load.arrivals) ? null : digestArrivals(scheduleOf(load, seed)),
+    replay: load.trace ? pinned(replay, load.trace.sha256) : replay,
   };
   return { plan, topology };
 }
@@ -88,47 +94,9 @@ function toolsOn(platform: PlatformKind): (tool: ToolName) => boolean {
   return tool => platform === 'docker' || findTool(tool) !== undefined;
 }
 
-function compileLoad({ load, stack }: ResolvedScenario): LoadPlan {
-  const stages: RateSegment[] = [];
-  for (const [index, stage] of load.stages.entries()) {
-    const field = `load.stages[${index}]`;
-    const durationMs = parseDurationMs(stage.for, `${field}.for`);
-    if (durationMs === 0) throw bad(`${field}.for`, 'a duration greater than 0', stage.for);
-    const before = stages.at(-1);
-    const toPerSecond = parseRatePerSecond(stage.to ?? stage.at!, `${field}.${stage.to ? 'to' : 'at'}`);
-    const fromMs = before?.toMs ?? 0;
-    const fromPerSecond = stage.to === undefined ? toPerSecond : (before?.toPerSecond ?? 0);
-    stages.push({
-      name: stage.name ?? String(index + 1),
-      fromMs,
-      toMs: fromMs + durationMs,
-      fromPerSecond,
-      toPerSecond,
-    });
-  }
-  if (stages.every(stage => stage.fromPerSecond === 0 && stage.toPerSecond === 0))
-    throw bad('load.stages', 'at least one stage with a rate above 0', load.stages);
-  const warmUpMs = parseDurationMs(load.warmUp, 'load.warmUp');
-  if (warmUpMs === 0)
-    throw bad('load.warmUp', 'a duration greater than 0, for no steady state can be seen without one', load.warmUp);
-  const warmPerSecond = Math.max(stages[0]!.fromPerSecond, stages[0]!.toPerSecond / 2, 1);
-  const warmUp = {
-    name: 'warm-up',
-    fromMs: -warmUpMs,
-    toMs: 0,
-    fromPerSecond: warmPerSecond,
-    toPerSecond: warmPerSecond,
-  };
-  const shape = typeof load.workload === 'string' ? workloads[load.workload as keyof typeof workloads] : load.workload;
-  return {
-    engine: load.engine,
-    arrivals: load.arrivals,
-    segments: [warmUp, ...stages],
-    workload: { ...shape, model: stack.inference.profile },
-    maxInFlight: load.maxInFlight,
-    connectTimeoutMs: parseDurationMs(load.connectTimeout, 'load.connectTimeout'),
-    idleTimeoutMs: parseDurationMs(load.idleTimeout, 'load.idleTimeout'),
-  };
+/** The command that repeats a run refuses another trace than the one of this run. */
+function pinned(replay: string, sha256: string): string {
+  return replay.includes('load.trace.sha256=') ? replay : `${replay} --set load.trace.sha256=${sha256}`;
 }
 
 function compileFault(fault: ResolvedScenario['faults'][number], index: number, topology: Topology): FaultPlan {
@@ -173,15 +141,4 @@ function requireKnown(found: string, known: readonly string[], field: string, wh
 function requireUnique(names: readonly string[], list: string, key: string): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw bad(list, `every \`${key}\` only once`, twice);
-}
-
-function bad(field: string, expected: string, found: unknown, hint = ''): SquallError {
-  return new SquallError(
-    'scenario',
-    'BAD_SCENARIO',
-    `Expected \`${field}\` to be ${expected}, got ${JSON.stringify(found)}${hint}`,
-    {
-      next: `Correct \`${field}\` in the scenario.`,
-    },
-  );
 }

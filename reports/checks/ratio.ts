@@ -1,8 +1,7 @@
-import { isFailure, type RequestRecord } from '../../harness/requests.ts';
+import { errorKind, isFailure, type RequestRecord } from '../../harness/requests.ts';
 import { type Check, explain, verdictOf } from '../check.ts';
 import type { RatioObjective } from '../objective.ts';
 import { ratioBounds } from '../statistics.ts';
-import { errorKind } from '../window-results.ts';
 
 /**
  * Ratios in percent with exact binomial bounds.

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { PlatformKind } from '../../harness/plan.ts';
 import { type CompiledScenario, compileScenario } from '../compile.ts';
-import { findScenario } from '../find.ts';
+import { catalogNames, findScenario } from '../find.ts';
 import { override, parseOverrides } from '../override.ts';
 import type { ResolvedScenario } from '../scenario.ts';
 import { validateScenario } from '../validate.ts';
@@ -58,7 +58,8 @@ export async function loadScenario(
   const overrides = { ...parseOverrides(options.set), ...changes };
   const scenario = validateScenario(override(found.raw, overrides), found.source);
   const replay = replayCommand(nameOrPath, options, changes);
-  return { scenario, compiled: compileScenario(scenario, { ...options, replay }) };
+  const folder = catalogNames().includes(nameOrPath) ? HOME : dirname(resolve(nameOrPath));
+  return { scenario, compiled: compileScenario(scenario, { ...options, replay, folder }) };
 }
 
 function replayCommand(nameOrPath: string, options: RunOptions, changes: Readonly<Record<string, unknown>>): string {

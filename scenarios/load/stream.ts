@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { LoadEngine, LoadJob, LoadProgress, LoadSummary, RunningLoad } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import type { FromWorker, ToWorker } from './stream/messages.ts';
+import { requireSameTrace } from './trace/trace.ts';
 
 const WORKER = fileURLToPath(new URL('./stream/main.ts', import.meta.url));
 /** How long the worker may take to leave by itself, in ms, before it is killed. */
@@ -29,6 +30,8 @@ export const streamEngine = {
     signal.throwIfAborted();
     if (job.targets.length === 0)
       throw new SquallError('stack', 'NO_TARGETS', 'Expected `targets` to hold a URL, got none');
+    const { trace } = job.plan;
+    if (trace) requireSameTrace(trace.file, trace.sha256);
     const worker = startWorker(job);
     const stop = () => tell(worker.process, { type: 'stop' });
     signal.addEventListener('abort', stop);
