@@ -150,6 +150,8 @@ export interface SloPlan {
   readonly window: string;
   /** In the objective language of `reports/objective.ts`, for example `p99(ttft) <= 800 ms`. */
   readonly objective: string;
+  /** Only requests of this class of users count; absent: all. */
+  readonly class?: string;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { errorKind, isFailure, type RequestRecord } from '../harness/requests.ts';
 import { requestsIn, type Window } from '../harness/windows.ts';
+import { sideCounts } from './load-counts.ts';
 import { rounded } from './rounding.ts';
 import type { WindowResult } from './run-document.ts';
 import { quantilesOf, samplesOf } from './samples.ts';
@@ -17,6 +18,7 @@ export function windowResult(window: Window, records: readonly RequestRecord[]):
     requests: requests.length,
     failed: failures.length,
     dropped: requests.filter(request => request.outcome === 'dropped').length,
+    ...sideCounts(requests),
     errors: Object.fromEntries([...errors].sort(([a], [b]) => (a < b ? -1 : 1))),
     latencyMs: quantilesOf(samplesOf('latency', requests)),
     ttftMs: quantilesOf(samplesOf('ttft', requests)),

@@ -35,7 +35,32 @@ export function trustSection({ document, events }: RenderInput): Html {
       'Offered, sent, completed, failed',
       [load.offered, load.sent, load.completed, load.failed].map(count => quantity(count, '')).join(', '),
     ],
+    ...sideFacts(load),
   ])}`;
+}
+
+function sideFacts({ attempts, abandoned, sent }: RunDocument['load']): Fact[] {
+  const perRequest = attempts === undefined || sent === 0 ? '' : ` (${quantity(attempts / sent, '')} a request)`;
+  return [
+    ...(attempts === undefined
+      ? []
+      : [
+          [
+            'Attempts',
+            `${quantity(attempts, '')}${perRequest}`,
+            'clients tried again; a request is counted once',
+          ] as const,
+        ]),
+    ...(abandoned === undefined
+      ? []
+      : [
+          [
+            'Abandoned',
+            quantity(abandoned, ''),
+            'their client had waited enough; neither completed nor failed',
+          ] as const,
+        ]),
+  ];
 }
 
 function cores(value: number | null): Content {
