@@ -217,14 +217,13 @@ function maximumOf(statement: Statement): MaximumObjective | GaugeObjective {
 /** `2 s`, or `ttft 500 ms, latency 2 s`; without a name it is the whole answer's. */
 function deadlinesOf({ source, argument, argumentAt }: Statement): GoodputObjective['deadlines'] {
   return (argument ?? '').split(',').map(part => {
-    const [, metric = 'latency', text] = /^\s*(?:(ttft|latency)\s+)?(\d.*)$/.exec(part) ?? [];
-    if (text === undefined)
-      throw source.error(
-        argumentAt,
-        part,
-        'deadlines in parentheses after goodput, such as (ttft 500 ms, latency 4 s)',
-      );
-    return { metric: metric as 'ttft' | 'latency', limitMs: parseDurationMs(text, 'the deadline of goodput') };
+    const [, metric = 'latency', text = ''] = /^\s*(?:(ttft|latency)\s+)?(\d.*)$/.exec(part) ?? [];
+    try {
+      return { metric: metric as 'ttft' | 'latency', limitMs: parseDurationMs(text, 'goodput') };
+    } catch (cause) {
+      const expected = 'deadlines in parentheses after goodput, such as (ttft 500 ms, latency 4 s)';
+      throw source.error(argumentAt, part, expected, cause);
+    }
   });
 }
 

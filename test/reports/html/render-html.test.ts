@@ -26,6 +26,25 @@ describe('renderHtml', () => {
     expect(renderHtml(interruptedRun())).toContain('The run was stopped after 24.9\u00a0s');
   });
 
+  it('draws attempts beside requests, and counts them, where clients retry', () => {
+    const run = passingRun();
+    expect(renderHtml(run)).not.toMatch(/attempts/i);
+    const attempts = run.timeline.offered.map((rate, second) => (second === 20 ? 4 * rate : rate));
+    const load = { ...run.document.load, attempts: 2600 };
+    const page = renderHtml({
+      ...run,
+      document: { ...run.document, load },
+      timeline: { ...run.timeline, attempts },
+    });
+    const column = Number(/<li data-column="(\d+)">(?:(?!<li).)*<span>attempts<\/span>/s.exec(page)?.[1]);
+    const figures = page.slice(page.indexOf('<details class="figures">'));
+    const row = [...figures.matchAll(/<tr><th scope="row">.*?<\/tr>/gs)][20]![0];
+    const cells = [...row.matchAll(/<t[dh][^>]*>(.*?)<\/t[dh]>/gs)].map(([, text]) => text);
+    expect(cells[column]).toContain(String(Number((4 * run.timeline.offered[20]!).toPrecision(3))));
+    expect(page).toContain('and attempts at them, a second');
+    expect(page).toContain('2,600');
+  });
+
   it('explains scaled time with an example', () => {
     expect(renderHtml(passingRun())).toContain('divided by 20: 6 s here stands for 2 min in life');
   });
