@@ -20,12 +20,10 @@ export interface UsersOptions {
  */
 export class Users {
   readonly #options: UsersOptions;
-  readonly #endMs: number;
   readonly #randoms = new Map<number, Random>();
 
   constructor(options: UsersOptions) {
     this.#options = options;
-    this.#endMs = options.segments.at(-1)?.toMs ?? 0;
   }
 
   /** When each user sends first, from user 1 on; those who never come are left out. */
@@ -43,12 +41,16 @@ export class Users {
     return thereMs === dueMs ? dueMs : this.#comesMs(user, dueMs);
   }
 
+  /** Who has gone again before the think is over sends nothing until it comes the next time. */
   #comesMs(user: number, fromMs: number): number | null {
-    const comesMs = presentFromMs(this.#options.segments, user, fromMs);
-    if (comesMs === null) return null;
-    const random = this.#random(user);
-    const dueMs = comesMs + random.next() * draw(this.#options.thinkTimeMs, random);
-    return dueMs < this.#endMs ? dueMs : null;
+    const { segments, thinkTimeMs } = this.#options;
+    for (let comesMs = presentFromMs(segments, user, fromMs); comesMs !== null; ) {
+      const random = this.#random(user);
+      const dueMs = comesMs + random.next() * draw(thinkTimeMs, random);
+      comesMs = presentFromMs(segments, user, dueMs);
+      if (comesMs === dueMs) return dueMs;
+    }
+    return null;
   }
 
   /** One stream a user, so that how long one thinks depends on no other's answers. */
