@@ -38,6 +38,7 @@ export class ClientRequest {
   #last: RequestRecord | undefined;
   #firstSentMs: number | null = null;
   #timer: NodeJS.Timeout | undefined;
+  #isCut = false;
   #settled = false;
 
   constructor(task: RequestTask, options: ClientRequestOptions) {
@@ -59,6 +60,7 @@ export class ClientRequest {
   /** Ends it with this outcome, unless it has one; an attempt under way is cut. */
   cut(outcome: Outcome): void {
     if (this.#settled) return;
+    this.#isCut = true;
     if (this.#attempt) this.#attempt.cut(outcome);
     else this.#settle({ ...this.#last!, outcome, endMs: round(this.#nowMs()) }, undefined);
   }
@@ -88,7 +90,8 @@ export class ClientRequest {
     }
     const { retry, at, context } = this.#options;
     const nowMs = context.clock.nowMs();
-    const waitMs = retry?.waitMs(ended, this.#outcomes.length, attempt.retryAfterMs, nowMs) ?? null;
+    const tried = this.#outcomes.length;
+    const waitMs = this.#isCut || !retry ? null : retry.waitMs(ended, tried, attempt.retryAfterMs, nowMs);
     if (waitMs === null) this.#settle(ended, cause);
     else at(this.#nowMs() + waitMs, () => this.#settled || this.#sendAttempt());
   }

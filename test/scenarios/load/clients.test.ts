@@ -117,6 +117,16 @@ describe('impatient clients', () => {
   });
 });
 
+describe('clients that try again and are impatient', () => {
+  it.each(['apart', 'failed'] as const)('do not try again when they have left, counted %s', async counts => {
+    await using server = await serve(() => {});
+    const patience = { afterMs: { kind: 'fixed', value: 200 }, until: 'end', counts } as const;
+    const { records } = await runLoad({ ...few, targets: [server.url], clients: { ...ALIKE, retry: NAIVE, patience } });
+    expect(outcomesOf(records)).toEqual({ [counts === 'failed' ? 'client-timeout' : 'abandoned']: 20 });
+    expect(server.asked).toHaveLength(20);
+  });
+});
+
 describe('classes of users', () => {
   it('come by their weights, with key, priority and requests of their own, and are told apart', async () => {
     await using server = await serve((_, response) => stream(response));
