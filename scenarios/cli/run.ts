@@ -88,7 +88,8 @@ function printPlans(compiled: readonly CompiledScenario[], json: boolean): void 
 }
 
 function loadOf({ fromPerSecond, toPerSecond, fromUsers, toUsers }: RateSegment): string {
-  return toUsers === undefined ? `${fromPerSecond} → ${toPerSecond} /s` : `${fromUsers} → ${toUsers} users`;
+  if (toUsers !== undefined) return `${fromUsers} → ${toUsers} users`;
+  return `${Number(fromPerSecond.toFixed(3))} → ${Number(toPerSecond.toFixed(3))} /s`;
 }
 
 function seconds(ms: number): string {
