@@ -85,7 +85,7 @@ function rateChart(timeline: TimelineSeries): Chart {
   return {
     id: 'rate',
     title: 'Requests',
-    note: 'per second, by scheduled arrival',
+    note: `per second, by scheduled arrival${column === undefined ? '' : '; attempts by when they were sent'}`,
     label: `Offered, completed, failed and dropped requests${column === undefined ? '' : ', and attempts at them,'} a second, at most ${quantity(most, '/s')}`,
     scale: linearScale(most),
     series: [
