@@ -90,7 +90,7 @@ describe('impatient clients', () => {
     // Upper bound: the machine is busy. Without patience the idle timeout of 5 s would have ended them.
     for (const { endMs, scheduledMs } of records) {
       expect(endMs - scheduledMs).toBeGreaterThanOrEqual(248);
-      expect(endMs - scheduledMs).toBeLessThan(1500);
+      expect(endMs - scheduledMs).toBeLessThan(4000);
     }
     expect(closed.length).toBe(20);
   });
@@ -201,13 +201,13 @@ describe('sessions', () => {
     await using server = await serve((_, response) => setTimeout(() => stream(response), 30));
     const sessions = { turns: { kind: 'fixed', value: 3 }, thinkTimeMs: [50, 80] } as const;
     const workload = { ...workloads['chat-short'], model: 'm', sessions };
-    const { records } = await runLoad({ perSecond: 20, forMs: 1000, targets: [server.url], workload });
+    const { records } = await runLoad({ perSecond: 10, forMs: 2000, targets: [server.url], workload });
     expect(Object.keys(outcomesOf(records))).toEqual(['ok']);
     const all = Map.groupBy(records, ({ session }) => session);
     expect([...all.keys()].toSorted((a, b) => a! - b!)).toEqual([...Array(20).keys()]);
     const whole = [...all.values()].filter(turns => turns.length === 3);
     // The last sessions run into the end of the load; what would be due after it is not sent.
-    expect(whole.length).toBeGreaterThan(12);
+    expect(whole.length).toBeGreaterThan(10);
     for (const turns of whole) {
       const ordered = turns.toSorted((a, b) => a.turn! - b.turn!);
       for (const [before, after] of [ordered.slice(0, 2), ordered.slice(1)]) {
@@ -259,8 +259,10 @@ describe('plain HTTP', () => {
     });
     for (const record of records) {
       expect(record).toMatchObject({ promptTokens: 0, outputTokens: 0, gaps: [], status: 200 });
-      expect(record.endMs - record.firstTokenMs!).toBeGreaterThan(80);
+      expect(record.endMs).toBeGreaterThanOrEqual(record.firstTokenMs!);
     }
+    // 120 ms lie between the two; a client that gets no core may see both at once, but not every time.
+    expect(Math.max(...records.map(({ endMs, firstTokenMs }) => endMs - firstTokenMs!))).toBeGreaterThan(80);
   });
 
   it.each<[string, string, number, Partial<HttpWorkload['expect']>]>([
