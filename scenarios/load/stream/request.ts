@@ -1,8 +1,9 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../../harness/clock.ts';
 import { gapBucket, type Outcome, type RequestRecord } from '../../../harness/requests.ts';
-import { type AnswerEvent, type AnswerReader, answerReader } from './answer.ts';
+import { type AnswerReader, answerReader } from './answer.ts';
 import type { Connection, Connections } from './connections.ts';
+import type { AnswerEvent } from './event.ts';
 import { outcomeOfError, type RequestPhase } from './failure.ts';
 
 /**

@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import type { LoadEngine, LoadJob, LoadProgress, LoadSummary, RunningLoad } from '../../harness/contracts.ts';
+import { SquallError } from '../../harness/errors.ts';
+import type { FromWorker, Settings, ToWorker } from './messages.ts';
+
+/** How long the worker may take to leave by itself, in ms, before it is killed. */
+const GRACE_MS = 2000;
+/** Longest wait for a worker that gets ready; a tool with thousands of virtual users takes seconds. */
+const READY_LIMIT_MS = 60_000;
+const LAST_WORDS = 8;
+
+/** A program that generates load, told its job over IPC. */
+export interface WorkerProgram {
+  readonly name: string;
+  /** Path of its main file. */
+  readonly path: string;
+  /**
+   * Looks for what the program needs, such as a tool, before the process is started.
+   * @throws SquallError when it is missing
+   */
+  readonly prepare?: (job: LoadJob, signal: AbortSignal) => Promise<Settings>;
+}
+
+/**
+ * A load engine whose work is done by a process of its own, so that nothing the harness does delays a measurement.
+ *
+ * ```
+ * harness ──prepare, job, stop──► worker ──HTTP──► targets
+ *         ◄──ready, progress────    │ journal, log
+ * ```
+ *
+ * Time zero is chosen when the worker is ready for its job. On abort the load stops as with `stop()`.
+ */
+export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine {
+  return {
+    name,
+    async start(job: LoadJob, chooseZero: () => number, signal: AbortSignal): Promise<RunningLoad> {
+      signal.throwIfAborted();
+      if (job.targets.length === 0)
+        throw new SquallError('stack', 'NO_TARGETS', 'Expected `targets` to hold a URL, got none');
+      const settings = (await prepare?.(job, signal)) ?? {};
+      const worker = startWorker(path, job);
+      const stop = () => tell(worker.process, { type: 'stop' });
+      signal.addEventListener('abort', stop);
+      worker.done.catch(() => {}).finally(() => signal.removeEventListener('abort', stop));
+      tell(worker.process, { type: 'prepare', job, settings });
+      await isReady(worker, name);
+      const zeroMs = chooseZero();
+      tell(worker.process, { type: 'job', job: { ...job, zeroMs } });
+      return {
+        pid: worker.process.pid!,
+        zeroMs,
+        progress: worker.progress,
+        done: worker.done,
+        stop,
+        [Symbol.asyncDispose]: () => end(worker.process),
+      };
+    },
+  };
+}
+
+interface Worker {
+  readonly process: ChildProcess;
+  readonly ready: Promise<void>;
+  readonly done: Promise<LoadSummary>;
+  readonly progress: () => LoadProgress;
+}
+
+function startWorker(path: string, job: LoadJob): Worker {
+  const log = openSync(job.logPath, 'a');
+  const logStart = statSync(job.logPath).size;
+  const env = { ...process.env, SQUALL_RUN: job.runId };
+  const child = spawn(process.execPath, [path], { detached: true, env, stdio: ['ignore', log, log, 'ipc'] });
+  closeSync(log);
+  const ready = Promise.withResolvers<void>();
+  const done = Promise.withResolvers<LoadSummary>();
+  // Whoever does not await `done` must not bring the harness down.
+  done.promise.catch(() => {});
+  let progress = NOTHING_YET;
+  let summary: LoadSummary | undefined;
+  let failure: SquallError | undefined;
+
+  child.on('message', (message: FromWorker) => {
+    if (message.type === 'ready') return ready.resolve();
+    if (message.type === 'failed') {
+      const { kind, code, message: text, next } = message.failure;
+      failure = new SquallError(kind, code, text, { next });
+      child.disconnect();
+      return;
+    }
+    progress = message.progress;
+    if (message.type !== 'done') return;
+    summary = message.summary;
+    child.disconnect();
+  });
+  child.once('error', error => done.reject(died(job, logStart, error.message)));
+  child.once('exit', (code, signal) => {
+    // A tool that the worker started is in its group, and must not outlive it.
+    killGroup(child.pid!);
+    if (summary) done.resolve(summary);
+    else done.reject(failure ?? died(job, logStart, signal ? `killed by ${signal}` : `exit code ${code}`));
+  });
+  return { process: child, ready: ready.promise, done: done.promise, progress: () => progress };
+}
+
+/** Waits for `ready`; a worker that ends first, or takes too long, is gone when this rejects. */
+async function isReady(worker: Worker, name: string): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const message = `The load engine ${name} was not ready to send within ${READY_LIMIT_MS / 1000} s`;
+    const next = 'Look into load.log of the run, or lower `load.maxInFlight`.';
+    late.reject(new SquallError('environment', 'LOAD_ENGINE_NOT_READY', message, { next }));
+  }, READY_LIMIT_MS);
+  try {
+    await Promise.race([worker.ready, worker.done, late.promise]);
+  } catch (error) {
+    await end(worker.process);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const NOTHING_YET: LoadProgress = {
+  sent: 0,
+  completed: 0,
+  failed: 0,
+  dropped: 0,
+  inFlight: 0,
+  recentP99TtftMs: null,
+  recentPerSecond: 0,
+  warmUp: { completed: 0, failed: 0 },
+};
+
+function died(job: LoadJob, logStart: number, how: string): SquallError {
+  const words = readFileSync(job.logPath)
+    .subarray(logStart)
+    .toString()
+    .trim()
+    .split('\n')
+    .slice(-LAST_WORDS)
+    .join('\n');
+  return new SquallError('stack', 'LOAD_ENGINE_DIED', `The load generator died (${how}). Its last words:\n${words}`, {
+    next: `Read ${job.logPath}; the requests up to then are in ${job.journalPath}.`,
+  });
+}
+
+/** A worker that has just gone cannot be told anything; `done` says so. */
+function tell(child: ChildProcess, message: ToWorker): void {
+  if (child.connected) child.send(message, () => {});
+}
+
+/** Ends the worker: asks, waits, kills its group. Idempotent. */
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  const gone = once(child, 'exit');
+  child.kill('SIGTERM');
+  const timer = setTimeout(() => killGroup(child.pid!), GRACE_MS);
+  await gone;
+  clearTimeout(timer);
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Already gone.
+  }
+}
