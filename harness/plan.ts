@@ -18,6 +18,8 @@ export interface LoadPlan {
   /** Contiguous; the warm-up is the part before 0 ms. */
   readonly segments: readonly RateSegment[];
   readonly workload: Workload;
+  /** Of a closed loop: so many connections, each sending as soon as it has its answer; rates are then 0. */
+  readonly connections?: number;
   /** An arrival that finds this many requests in flight is dropped, and recorded so. */
   readonly maxInFlight: number;
   readonly connectTimeoutMs: number;

@@ -9,7 +9,8 @@ import { parseObjective } from '../reports/objective.ts';
 import { settleOptions } from '../stack/options.ts';
 import { findTool, type ToolName } from '../stack/tools.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
-import { scheduleOf } from './load/schedule.ts';
+import { chooseEngine, type EngineName, isClosedLoop, refusalsOf } from './load/engines.ts';
+import { announcedTimes } from './load/schedule.ts';
 import { workloads } from './load/workloads.ts';
 import type { ResolvedScenario } from './scenario.ts';
 import { didYouMean } from './validate.ts';
@@ -41,7 +42,7 @@ export function compileScenario(
   const { timeScale, ...written } = scenario.stack;
   const stack = settleOptions(written, hasTool);
   const topology = topologyOf(stack, timeScale, seed);
-  const load = compileLoad(scenario);
+  const load = settleEngine(compileLoad(scenario), scenario.slos);
   const faults = scenario.faults.map((fault, index) => compileFault(fault, index, topology));
   const ids = faults.map(fault => fault.id);
   requireUnique(ids, 'faults', 'id');
@@ -65,7 +66,7 @@ export function compileScenario(
       `proof[${index}].breaks`,
       'the name of an SLO of this scenario',
     );
-  const times = [...scheduleOf(load, seed)];
+  const times = [...announcedTimes(load, seed)];
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,
@@ -88,14 +89,33 @@ function toolsOn(platform: PlatformKind): (tool: ToolName) => boolean {
   return tool => platform === 'docker' || findTool(tool) !== undefined;
 }
 
+/** Decides what `auto` means, and refuses what the engine cannot do. */
+function settleEngine(load: LoadPlan, slos: ResolvedScenario['slos']): LoadPlan {
+  const engine = load.engine === 'auto' ? chooseEngine(load, slos) : (load.engine as EngineName);
+  const [refusal] = refusalsOf(engine, load, slos);
+  if (refusal) throw bad(refusal.field, refusal.expected, refusal.found);
+  return { ...load, engine };
+}
+
+/** The rate that a stage goes to, as it was written; null in a closed loop, which has none. */
+function rateOf({ to, at }: { to?: string | undefined; at?: string | undefined }, field: string, isClosed: boolean) {
+  const rate = to ?? at ?? null;
+  if (isClosed && rate !== null)
+    throw bad(`${field}.${to ? 'to' : 'at'}`, 'left out, for connections in a closed loop decide the rate', rate);
+  if (!isClosed && rate === null) throw bad(field, 'a ramp with `to` or a step with `at`', { to, at });
+  return rate;
+}
+
 function compileLoad({ load, stack }: ResolvedScenario): LoadPlan {
+  const isClosed = isClosedLoop(load.engine);
   const stages: RateSegment[] = [];
   for (const [index, stage] of load.stages.entries()) {
     const field = `load.stages[${index}]`;
     const durationMs = parseDurationMs(stage.for, `${field}.for`);
     if (durationMs === 0) throw bad(`${field}.for`, 'a duration greater than 0', stage.for);
     const before = stages.at(-1);
-    const toPerSecond = parseRatePerSecond(stage.to ?? stage.at!, `${field}.${stage.to ? 'to' : 'at'}`);
+    const rate = rateOf(stage, field, isClosed);
+    const toPerSecond = rate === null ? 0 : parseRatePerSecond(rate, `${field}.${stage.to ? 'to' : 'at'}`);
     const fromMs = before?.toMs ?? 0;
     const fromPerSecond = stage.to === undefined ? toPerSecond : (before?.toPerSecond ?? 0);
     stages.push({
@@ -106,12 +126,12 @@ function compileLoad({ load, stack }: ResolvedScenario): LoadPlan {
       toPerSecond,
     });
   }
-  if (stages.every(stage => stage.fromPerSecond === 0 && stage.toPerSecond === 0))
+  if (!isClosed && stages.every(stage => stage.fromPerSecond === 0 && stage.toPerSecond === 0))
     throw bad('load.stages', 'at least one stage with a rate above 0', load.stages);
   const warmUpMs = parseDurationMs(load.warmUp, 'load.warmUp');
   if (warmUpMs === 0)
     throw bad('load.warmUp', 'a duration greater than 0, for no steady state can be seen without one', load.warmUp);
-  const warmPerSecond = Math.max(stages[0]!.fromPerSecond, stages[0]!.toPerSecond / 2, 1);
+  const warmPerSecond = isClosed ? 0 : Math.max(stages[0]!.fromPerSecond, stages[0]!.toPerSecond / 2, 1);
   const warmUp = {
     name: 'warm-up',
     fromMs: -warmUpMs,
@@ -125,6 +145,7 @@ function compileLoad({ load, stack }: ResolvedScenario): LoadPlan {
     arrivals: load.arrivals,
     segments: [warmUp, ...stages],
     workload: { ...shape, model: stack.inference.profile },
+    ...(load.connections === undefined ? {} : { connections: load.connections }),
     maxInFlight: load.maxInFlight,
     connectTimeoutMs: parseDurationMs(load.connectTimeout, 'load.connectTimeout'),
     idleTimeoutMs: parseDurationMs(load.idleTimeout, 'load.idleTimeout'),

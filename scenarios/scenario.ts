@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { faultPackages } from '../faults/catalog.ts';
 import { stackOptionsSchema } from '../stack/options.ts';
+import { ENGINE_NAMES } from './load/engines.ts';
 import { workloads } from './load/workloads.ts';
 
 const duration = z.string().describe('a duration such as "10s", "250ms" or "2m"');
@@ -14,12 +15,13 @@ const stage = z
     at: rate.optional().describe('step to this rate and hold it'),
     for: duration,
   })
-  .refine(({ to, at }) => (to === undefined) !== (at === undefined), {
+  .refine(({ to, at }) => to === undefined || at === undefined, {
     message: 'expected either `to` (ramp) or `at` (step and hold), and not both',
   });
 
 const load = z.strictObject({
-  engine: z.enum(['stream']).default('stream').describe('who generates the load'),
+  engine: z.enum(ENGINE_NAMES).default('stream').describe('who generates the load'),
+  connections: z.int().min(1).max(1000).optional().describe('of the closed loop of engine autocannon'),
   arrivals: z.enum(['constant', 'poisson']).default('poisson'),
   warmUp: duration.default('3s').describe("load before time zero, at the first stage's rate; not measured"),
   stages: z.array(stage).min(1),

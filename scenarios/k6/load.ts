@@ -13,7 +13,7 @@ import type { Options } from 'k6/options';
 import { chatBody } from '../load/chat-body.ts';
 import { type Answer, formatLine } from '../load/k6/lines.ts';
 import { k6Ramp } from '../load/k6/stages.ts';
-import { readAnswer } from './answer.ts';
+import { readWholeAnswer } from '../load/whole-answer.ts';
 import type { ScriptPlan } from './plan.ts';
 
 const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
@@ -85,7 +85,9 @@ export function teardown(): void {
 function answerOf(response: RefinedResponse<'text'>): Answer {
   const { status, error, timings } = response;
   const isWhole = status >= 200 && status < 300;
-  const { body, outputTokens } = isWhole ? readAnswer(response) : ({ body: '', outputTokens: 0 } as const);
+  const { body, outputTokens } = isWhole
+    ? readWholeAnswer(response.headers['Content-Type'], response.body ?? '')
+    : ({ body: '', outputTokens: 0 } as const);
   return {
     status,
     errorCode: response.error_code,

@@ -9,7 +9,7 @@ import type { FromWorker, Settings, ToWorker } from './messages.ts';
 const GRACE_MS = 2000;
 /** Longest wait for a worker that gets ready; a tool with thousands of virtual users takes seconds. */
 const READY_LIMIT_MS = 60_000;
-const LAST_WORDS = 8;
+const LAST_WORDS = 12;
 
 /** A program that generates load, told its job over IPC. */
 export interface WorkerProgram {

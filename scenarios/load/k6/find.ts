@@ -1,8 +1,10 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { SquallError } from '../../../harness/errors.ts';
 
+const TOOLS_DIRECTORY = join(import.meta.dirname, '../../../.tools/bin');
 const VERSION_LIMIT_MS = 5000;
 /** The first version whose executors, flags and TypeScript the scripts were written for. */
 const OLDEST_MAJOR = 2;
@@ -29,13 +31,18 @@ export interface FindK6Options {
  * @returns undefined where there is none
  */
 export async function findK6(options: FindK6Options = {}, signal?: AbortSignal): Promise<FoundK6 | undefined> {
-  const { env = process.env, toolsDirectory = join(import.meta.dirname, '../../../.tools/bin') } = options;
+  const { env = process.env, toolsDirectory = TOOLS_DIRECTORY } = options;
   for (const { command, source } of candidates(env, toolsDirectory)) {
     const version = await readVersion(command, signal).catch(() => undefined);
     signal?.throwIfAborted();
     if (version !== undefined && Number(version.split('.')[0]) >= OLDEST_MAJOR) return { command, source, version };
   }
   return undefined;
+}
+
+/** Whether there is a program of that name; whether it is k6, and new enough, shows when it is used. */
+export function hasK6({ env = process.env, toolsDirectory = TOOLS_DIRECTORY }: FindK6Options = {}): boolean {
+  return candidates(env, toolsDirectory).some(({ command }) => existsSync(command));
 }
 
 /**

@@ -50,9 +50,9 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
     end: meter.read,
   });
   const plan = scriptPlan(job.plan, job.seed, job.targets);
-  const { authorization } = job;
+  const { authorization, authority } = job;
   const onLine = (line: Parameters<Recorder['take']>[0]) => recorder?.take(line);
-  const k6 = startK6({ command, script, plan, authorization, controlUrl: control.url, onLine });
+  const k6 = startK6({ command, script, plan, authorization, authority, controlUrl: control.url, onLine });
   pid = k6.pid;
   const runMs = () => systemClock.nowMs() - zeroMs;
   const advancing = setInterval(() => recorder?.advance(runMs()), ADVANCE_MS);

@@ -30,6 +30,8 @@ export interface K6Options {
   readonly script: string;
   readonly plan: ScriptPlan;
   readonly authorization: string;
+  /** PEM of the authority that vouches for `https` targets; undefined for those that everybody trusts. */
+  readonly authority: string | undefined;
   readonly controlUrl: string;
   readonly onLine: (line: ScriptLine) => void;
 }
@@ -55,18 +57,23 @@ export interface K6Process {
  * Starts k6 with a script. Nothing of the person's own k6 settings reaches it, nor does a proxy from the environment, and it may
  * not fetch extensions. The plan lies in a temporary folder while it runs.
  */
-export function startK6({ command, script, plan, authorization, controlUrl, onLine }: K6Options): K6Process {
+export function startK6(options: K6Options): K6Process {
+  const { command, script, plan, authorization, authority, controlUrl, onLine } = options;
   const folder = mkdtempSync(join(tmpdir(), 'squall-k6-'));
   const planPath = join(folder, 'plan.json');
   const configPath = join(folder, 'config.json');
   writeFileSync(planPath, JSON.stringify(plan), { mode: 0o600 });
   writeFileSync(configPath, '{}');
+  const authorityPath = join(folder, 'authority.pem');
+  if (authority) writeFileSync(authorityPath, authority);
   const env = {
     ...cleanEnvironment(process.env),
     K6_AUTO_EXTENSION_RESOLUTION: 'false',
     SQUALL_PLAN: planPath,
     SQUALL_AUTHORIZATION: authorization,
     SQUALL_CONTROL: controlUrl,
+    // Go trusts what lies there instead of the system's own.
+    ...(authority ? { SSL_CERT_FILE: authorityPath } : {}),
   };
   const child = spawn(command, ['run', '--config', configPath, ...FLAGS, script], {
     env,
