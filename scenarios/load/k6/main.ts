@@ -60,13 +60,18 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
     () => recorder && tell({ type: 'progress', progress: recorder.progress(runMs()) }),
     PROGRESS_MS,
   );
-  if (stopped.signal.aborted) k6.stop();
-  else stopped.signal.addEventListener('abort', () => k6.stop());
+  let stoppedMs: number | undefined;
+  const stop = () => {
+    stoppedMs = runMs();
+    k6.stop();
+  };
+  if (stopped.signal.aborted) stop();
+  else stopped.signal.addEventListener('abort', stop);
 
   const exit = await k6.ended;
   clearInterval(advancing);
   clearInterval(telling);
-  recorder?.finish(runMs());
+  recorder?.finish(runMs(), stoppedMs);
   await journal.close();
   if (exit.code !== 0 && !stopped.signal.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastWords));
   const wallStepMs = wallOffsetMs() - wallAtStart;

@@ -66,9 +66,15 @@ export class Recorder {
     for (const tick of this.#matcher.take(runMs - this.#options.offsetMs)) this.#matched(tick);
   }
 
-  /** Writes down the rest: what is due and was never sent is dropped, what has no end is interrupted. */
-  finish(runMs: number): void {
-    for (const tick of this.#matcher.finish(runMs - this.#options.offsetMs)) this.#matched(tick);
+  /**
+   * Writes down the rest: what is due and was never sent is dropped, what has no end is interrupted.
+   * @param stoppedMs when k6 was told to stop. What came due just before may have met a k6 that was leaving already, so it
+   * counts as dropped only if every virtual user was busy. @default it was not told
+   */
+  finish(runMs: number, stoppedMs?: number): void {
+    const isFull = this.#inFlight >= this.#options.plan.maxInFlight;
+    const lastMs = stoppedMs === undefined ? runMs : isFull ? stoppedMs : Number.NEGATIVE_INFINITY;
+    for (const tick of this.#matcher.finish(lastMs - this.#options.offsetMs)) this.#matched(tick);
     for (const iteration of this.#open.values()) {
       if (!iteration.tick) continue;
       this.#inFlight -= 1;
