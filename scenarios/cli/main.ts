@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addDoctor } from './doctor.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
+import { addK6Operator } from './k6-operator.ts';
 import { addList } from './list.ts';
 import { addProve } from './prove.ts';
 import { addRun } from './run.ts';
@@ -35,6 +36,7 @@ addProve(program, interrupt.signal);
 addList(program);
 addStored(program);
 addUp(program, interrupt.signal);
+addK6Operator(program);
 addDoctor(program);
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError('(squall <command> --help tells more)');
