@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gapOfBucketMs } from '../../harness/requests.ts';
 import { usageOf } from '../../scenarios/load/usage.ts';
-import { rig, startFixture, startLoad } from '../scenarios/load/rig.ts';
+import { outcomesOf, rig, startFixture, startLoad } from '../scenarios/load/rig.ts';
 
 const TOKENS = 200;
 const GAP_MS = 50;
@@ -14,7 +14,8 @@ export interface StreamsResult {
   readonly mostInFlight: number;
   readonly tokensPerSecond: number;
   readonly completed: number;
-  readonly failed: number;
+  /** How the others ended. */
+  readonly others: string;
   /** Cores that the client used. */
   readonly cpuCores: number;
   /** Inter-token latency against the server's own gaps, as relative errors. */
@@ -41,6 +42,7 @@ export async function tokenStreams(concurrent: number, seconds: number): Promise
     forMs: lastsMs + seconds * 1000,
     maxInFlight: 10_000,
     idleTimeoutMs: 15_000,
+    connectTimeoutMs: 5000,
   });
   await using load = await startLoad(prepared.job);
   const memory: number[] = [];
@@ -70,7 +72,7 @@ export async function tokenStreams(concurrent: number, seconds: number): Promise
     mostInFlight,
     tokensPerSecond: tokens / (summary.wallMs / 1000),
     completed: records.filter(({ outcome }) => outcome === 'ok').length,
-    failed: records.filter(({ outcome }) => outcome !== 'ok').length,
+    others: JSON.stringify({ ...outcomesOf(records), ok: undefined }),
     cpuCores: summary.cpuMs / summary.wallMs,
     itlP50Error: quantileOf(gaps, 0.5) / quantileOf(served, 0.5) - 1,
     itlP99Error: quantileOf(gaps, 0.99) / quantileOf(served, 0.99) - 1,

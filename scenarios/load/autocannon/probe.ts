@@ -116,7 +116,10 @@ export class Probe {
   /** autocannon is about to send. What was on the connection before and has no answer was lost with the connection. */
   #begin(connection: Connection): void {
     if (connection.request) this.#lose(connection, connection.request);
-    if (this.#isEnding) return this.#close(connection);
+    if (this.#isEnding) {
+      this.#close(connection);
+      return;
+    }
     const { plan, seed, authorization } = this.#job;
     const index = this.#sent;
     this.#sent += 1;
