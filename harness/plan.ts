@@ -124,6 +124,8 @@ export interface LoadPlan {
   readonly trace?: TracePlan;
   /** Absent: they send once, wait as long as the idle timeout lets them, and are all alike. */
   readonly clients?: ClientsPlan;
+  /** Of a closed loop by connections: so many, each sending as soon as it has its answer; rates are then 0. */
+  readonly connections?: number;
   /** How many processes of this machine generate it, each a share of the arrivals. @default 1 */
   readonly workers?: number;
   /** An arrival that finds this many requests in flight is dropped, and recorded so. Who shares the load shares the bound. */

@@ -2,7 +2,7 @@ import { faultPackages } from '../faults/catalog.ts';
 import type { FaultPackage } from '../faults/fault.ts';
 import { boundaryName, boundaryNames, zoneNames } from '../faults/zones.ts';
 import { SquallError } from '../harness/errors.ts';
-import type { FaultPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
+import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
 import { driveEndMs } from '../harness/plan.ts';
 import { parseDurationMs } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
@@ -14,6 +14,7 @@ import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/top
 import { badScenario as bad } from './bad-scenario.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './external.ts';
 import { compileLoad } from './load/compile-load.ts';
+import { chooseEngine, type EngineName, refusalsOf } from './load/engines.ts';
 import { scheduledIn, sharedAmong } from './load/share.ts';
 import type { ResolvedScenario } from './scenario.ts';
 import { didYouMean } from './validate.ts';
@@ -52,8 +53,8 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const { topology, timeScale, stack } = external ? around(external) : ownStack(scenario, seed, hasTool);
   if (external) requireOutsideObjectives(scenario.slos);
   const { engine, ...loadOptions } = scenario.load;
-  const whole = compileLoad(loadOptions, { engine, model: scenario.stack.inference.profile, folder });
-  const load = { ...whole, ...sharedAmong(whole, options) };
+  const asked = compileLoad(loadOptions, { engine, model: scenario.stack.inference.profile, folder });
+  const load = settleEngine(asked, scenario.slos as RunPlan['slos'], options);
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
     compileFault(fault, index, topology, platform),
   );
@@ -120,6 +121,17 @@ function around({ authorization }: External): WhatIsTested {
 /** Containers have every tool in their images, processes what is found on this machine. */
 function toolsOn(platform: PlatformKind): (tool: ToolName) => boolean {
   return tool => platform === 'docker' || findTool(tool) !== undefined;
+}
+
+/** Decides what `auto` means, refuses what the engine cannot do, and notes who shares the load. */
+function settleEngine(load: LoadPlan, slos: RunPlan['slos'], { external, ...options }: CompileOptions): LoadPlan {
+  const around = { isShared: (options.workers ?? 1) > 1 || options.segment !== undefined, isExternal: !!external };
+  const engine = load.engine === 'auto' ? chooseEngine(load, slos, around) : (load.engine as EngineName);
+  const [refusal] = refusalsOf(engine, load, slos, around);
+  if (refusal) throw bad(refusal.field, refusal.expected, refusal.found);
+  // Connections send back to back, whatever arrivals are when nobody says.
+  const arrivals = load.connections === undefined ? load.arrivals : ({ kind: 'closed', thinkTimeMs: [0, 0] } as const);
+  return { ...load, engine, arrivals, ...sharedAmong(load, options) };
 }
 
 /** The command that repeats a run refuses another trace than the one of this run. */

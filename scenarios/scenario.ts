@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { faultPackages } from '../faults/catalog.ts';
 import { stackOptionsSchema } from '../stack/options.ts';
+import { ENGINE_NAMES } from './load/engines.ts';
 import { duration } from './load/quantities-schema.ts';
 import { loadShape } from './load/schema.ts';
 
 const load = z.strictObject({
-  engine: z.enum(['stream']).default('stream').describe('who generates the load'),
+  engine: z.enum(ENGINE_NAMES).default('stream').describe('who generates the load'),
   ...loadShape,
 });
 

@@ -16,7 +16,8 @@ import type { ExternalTarget } from '../stack/platform/external/reach.ts';
 import { processPlatform } from '../stack/platform/process/platform.ts';
 import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
-import { streamEngine } from './load/stream.ts';
+import { type EngineName, engines } from './load/engines.ts';
+import { requireK6 } from './load/k6/find.ts';
 import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
 
 /** What a session tells while it runs. */
@@ -50,12 +51,14 @@ export interface Session {
  */
 export async function runSession(compiled: CompiledScenario, options: SessionOptions): Promise<Session> {
   const { signal, observer = {}, clock = systemClock, zeroAt } = options;
+  // Before a stack is brought up for nothing.
+  if (compiled.plan.load.engine === 'k6') await requireK6({}, signal);
   const { surroundings, directory } = openRunDirectory(compiled.plan.scenario, options.out, clock);
   const parts = {
     ...compiled,
     surroundings,
     platform: await platformOf(compiled.plan.platform, compiled.external),
-    engine: streamEngine,
+    engine: engines[compiled.plan.load.engine as EngineName],
     ...(zeroAt ? { zeroAt } : {}),
     createFault,
     // Of a target nothing is known but what clients see.

@@ -8,6 +8,7 @@ import { messageOf, SquallError } from '../../harness/errors.ts';
 import { IMAGE_NAMES } from '../../stack/images/image-names.ts';
 import { engineSocket, findEngine, imageId } from '../../stack/platform/docker/engine.ts';
 import { adviceOn, findTool, type ToolName, toolVersion } from '../../stack/tools.ts';
+import { findK6 } from '../load/k6/find.ts';
 import { EXIT } from './exit.ts';
 import { printJson } from './run.ts';
 
@@ -29,7 +30,7 @@ export function addDoctor(program: Command): void {
     .description('tell what is installed on this machine, what is missing and what to do about it')
     .option('--json', 'print one JSON document on stdout', false)
     .action(async ({ json }: { json: boolean }) => {
-      const findings = await Promise.all([node(), toxiproxy(), ...TOOLS.map(tool), docker(), chromium()]);
+      const findings = await Promise.all([node(), toxiproxy(), ...TOOLS.map(tool), k6(), docker(), chromium()]);
       if (json) printJson(findings);
       else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
       process.exitCode = findings[0]!.state === 'missing' ? EXIT.environment : EXIT.pass;
@@ -71,6 +72,14 @@ async function tool({ part, name, use }: (typeof TOOLS)[number]): Promise<Findin
   const found = findTool(name);
   if (!found) return { part, state: 'missing', version: '', advice: `${use} ${adviceOn(name)}` };
   return { part, state: 'found', version: await toolVersion(name, found), advice: `${use} From ${found.source}.` };
+}
+
+async function k6(): Promise<Finding> {
+  const found = await findK6();
+  const use = 'Drives load with `load.engine: k6`.';
+  if (!found)
+    return { part: 'k6', state: 'missing', version: '', advice: `${use} \`npm run tools\` builds it (needs Go).` };
+  return { part: 'k6', state: 'found', version: found.version, advice: `${use} From ${found.source}.` };
 }
 
 /** The engine with its images; each is needed for `--platform docker` alone. */

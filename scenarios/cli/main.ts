@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addDoctor } from './doctor.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
+import { addK6Operator } from './k6-operator.ts';
 import { addList } from './list.ts';
 import { addMerge } from './merge.ts';
 import { addProve } from './prove.ts';
@@ -37,6 +38,7 @@ addList(program);
 addStored(program);
 addMerge(program, interrupt.signal);
 addUp(program, interrupt.signal);
+addK6Operator(program, interrupt.signal);
 addDoctor(program);
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError('(squall <command> --help tells more)');

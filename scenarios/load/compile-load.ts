@@ -4,16 +4,17 @@ import type { LoadPlan } from '../../harness/plan.ts';
 import { parseDurationMs } from '../../harness/quantity.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { compileClients } from './compile-clients.ts';
-import { compileStages } from './compile-stages.ts';
+import { compileStages, type Loop } from './compile-stages.ts';
 import { type CompiledTrace, compileTrace } from './compile-trace.ts';
 import { compileWorkload } from './compile-workload.ts';
+import { type EngineChoice, needsConnections } from './engines.ts';
 import { rangeMs } from './range.ts';
 import { isClosed, isReplay } from './schedule.ts';
 import type { ResolvedLoad } from './schema.ts';
 
 /** What a load stands in. */
 export interface CompileLoad {
-  readonly engine: string;
+  readonly engine: EngineChoice;
   /** What requests ask for where the scenario does not say. */
   readonly model: string;
   /** Where relative paths begin. */
@@ -26,28 +27,26 @@ export interface CompileLoad {
  */
 export function compileLoad(load: ResolvedLoad, { engine, model, folder }: CompileLoad): LoadPlan {
   const arrivals = compileArrivals(load.arrivals);
+  const loop: Loop = needsConnections(engine) ? 'connections' : isClosed(arrivals) ? 'users' : 'rates';
   const trace = load.trace && compileTrace(load.trace, folder);
-  const stages = isReplay(arrivals)
-    ? replayStages(load, trace)
-    : compileStages(requireStages(load), isClosed(arrivals));
+  const stages = isReplay(arrivals) ? replayStages(load, trace) : compileStages(requireStages(load), loop);
   const context = { model: load.model ?? model, hasTrace: trace !== undefined, isReplay: isReplay(arrivals) };
   const workload = compileWorkload(load.workload, context);
   const clients = load.clients && compileClients(load.clients, workload, context);
   const most = mostUsers(stages);
   if (most > load.maxInFlight) throw badScenario('load.maxInFlight', `at least the ${most} users`, load.maxInFlight);
-  const plan: LoadPlan = {
+  return {
     engine,
     arrivals,
-    segments: [warmUpOf(load, stages, isClosed(arrivals)), ...stages],
+    segments: [warmUpOf(load, stages, loop), ...stages],
     workload,
     ...(trace && { trace: trace.plan }),
     ...(clients && { clients }),
+    ...(load.connections !== undefined && { connections: load.connections }),
     maxInFlight: load.maxInFlight,
     connectTimeoutMs: parseDurationMs(load.connectTimeout, 'load.connectTimeout'),
     idleTimeoutMs: parseDurationMs(load.idleTimeout, 'load.idleTimeout'),
   };
-  if (engine !== 'stream') requireSimple(plan, engine);
-  return plan;
 }
 
 function compileArrivals(arrivals: ResolvedLoad['arrivals']): ArrivalProcess {
@@ -70,7 +69,7 @@ function replayStages(load: ResolvedLoad, trace: CompiledTrace | undefined): Rat
   return [{ name: 'trace', fromMs: 0, toMs: trace.forMs, fromPerSecond: perSecond, toPerSecond: perSecond }];
 }
 
-function warmUpOf(load: ResolvedLoad, [first]: readonly RateSegment[], closed: boolean): RateSegment {
+function warmUpOf(load: ResolvedLoad, [first]: readonly RateSegment[], loop: Loop): RateSegment {
   const forMs = parseDurationMs(load.warmUp, 'load.warmUp');
   if (forMs === 0)
     throw badScenario(
@@ -80,22 +79,13 @@ function warmUpOf(load: ResolvedLoad, [first]: readonly RateSegment[], closed: b
     );
   const { fromPerSecond, toPerSecond, fromUsers = 0, toUsers = 0 } = first!;
   const users = Math.max(fromUsers, Math.ceil(toUsers / 2), 1);
-  const perSecond = closed ? 0 : Math.max(fromPerSecond, toPerSecond / 2, 1);
+  const perSecond = loop !== 'rates' ? 0 : Math.max(fromPerSecond, toPerSecond / 2, 1);
   return {
     name: 'warm-up',
     fromMs: -forMs,
     toMs: 0,
     fromPerSecond: perSecond,
     toPerSecond: perSecond,
-    ...(closed && { fromUsers: users, toUsers: users }),
+    ...(loop === 'users' && { fromUsers: users, toUsers: users }),
   };
-}
-
-/** Other engines drive rates; what needs our own client is refused rather than left out in silence. */
-function requireSimple({ arrivals, workload, clients }: LoadPlan, engine: string): void {
-  const refuse = (field: string, found: unknown) =>
-    badScenario(field, `left to the engine \`stream\`, for \`${engine}\` cannot do it`, found);
-  if (typeof arrivals !== 'string') throw refuse('load.arrivals', arrivals);
-  if (clients) throw refuse('load.clients', clients);
-  if (workload.kind !== 'http' && workload.sessions) throw refuse('load.workload.sessions', workload.sessions);
 }

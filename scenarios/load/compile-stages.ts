@@ -3,10 +3,13 @@ import { spikeSegments } from '../../harness/arrivals/spike.ts';
 import type { RateSegment } from '../../harness/arrivals.ts';
 import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
 import { badScenario } from '../bad-scenario.ts';
-import type { ResolvedStage } from './schema.ts';
+import { type ResolvedStage, SHAPE_NAMES, SHAPES } from './schema.ts';
 
 /** A curve of more periods than this in one stage would make a plan too large to read. */
 const MOST_PERIODS = 1000;
+
+/** What stages say: rates, users of a closed loop, or, of one by connections, nothing. */
+export type Loop = 'rates' | 'users' | 'connections';
 
 /** What a stage leaves to the next. */
 interface Level {
@@ -16,35 +19,50 @@ interface Level {
 }
 
 /**
- * The stages of an open loop (rates) or a closed one (users) as contiguous segments from 0 ms on.
+ * The stages of an open loop (rates) or a closed one (users, connections) as contiguous segments from 0 ms on.
  * @throws SquallError that names the field
  */
-export function compileStages(stages: readonly ResolvedStage[], closed: boolean): RateSegment[] {
+export function compileStages(stages: readonly ResolvedStage[], loop: Loop): RateSegment[] {
   const segments: RateSegment[] = [];
   let level: Level = { toMs: 0, perSecond: 0, users: 0 };
   for (const [index, stage] of stages.entries()) {
     const field = `load.stages[${index}]`;
     const forMs = parseDurationMs(stage.for, `${field}.for`);
     if (forMs === 0) throw badScenario(`${field}.for`, 'a duration greater than 0', stage.for);
-    const counted = stage.users !== undefined || stage.toUsers !== undefined;
-    if (counted !== closed)
-      throw badScenario(
-        field,
-        closed
-          ? 'given in `users` or `toUsers`, for arrivals are closed'
-          : 'given as a rate, for `users` make a closed loop',
-        stage,
-        closed ? '' : '; did you mean `load.arrivals: closed`?',
-      );
+    requireShape(stage, field, loop);
     const own = { stage, field, name: stage.name ?? String(index + 1), forMs };
-    segments.push(...(closed ? [crowd(own, level)] : rateStage(own, level)));
+    segments.push(...(loop === 'rates' ? rateStage(own, level) : [crowd(own, level)]));
     const { toMs, toPerSecond, toUsers = 0 } = segments.at(-1)!;
     // After a spike the rate is what it was before, also where it falls at once.
     level = { toMs, perSecond: stage.spike === undefined ? toPerSecond : level.perSecond, users: toUsers };
   }
-  if (segments.every(s => !s.fromPerSecond && !s.toPerSecond && !s.fromUsers && !s.toUsers))
-    throw badScenario('load.stages', `at least one stage with ${closed ? 'users' : 'a rate above 0'}`, stages);
+  if (loop !== 'connections' && segments.every(s => !s.fromPerSecond && !s.toPerSecond && !s.fromUsers && !s.toUsers))
+    throw badScenario(
+      'load.stages',
+      `at least one stage with ${loop === 'users' ? 'users' : 'a rate above 0'}`,
+      stages,
+    );
   return segments;
+}
+
+function requireShape(stage: ResolvedStage, field: string, loop: Loop): void {
+  const shape = SHAPES.find(key => stage[key] !== undefined);
+  if (loop === 'connections') {
+    if (shape === undefined) return;
+    const expected = 'left out, for connections in a closed loop decide the rate';
+    throw badScenario(`${field}.${shape}`, expected, stage[shape]);
+  }
+  if (shape === undefined) throw badScenario(field, `given by one of ${SHAPE_NAMES}`, stage);
+  const counted = shape === 'users' || shape === 'toUsers';
+  if (counted && loop === 'rates')
+    throw badScenario(
+      field,
+      'given as a rate, for `users` make a closed loop',
+      stage,
+      '; did you mean `load.arrivals: closed`?',
+    );
+  if (!counted && loop === 'users')
+    throw badScenario(field, 'given in `users` or `toUsers`, for arrivals are closed', stage);
 }
 
 interface OwnStage {
@@ -55,9 +73,10 @@ interface OwnStage {
 }
 
 function crowd({ stage, name, forMs }: OwnStage, before: Level): RateSegment {
-  const toUsers = stage.users ?? stage.toUsers ?? 0;
-  const fromUsers = stage.users ?? before.users;
+  const toUsers = stage.users ?? stage.toUsers;
   const span = { fromMs: before.toMs, toMs: before.toMs + forMs };
+  if (toUsers === undefined) return { name, ...span, fromPerSecond: 0, toPerSecond: 0 };
+  const fromUsers = stage.users ?? before.users;
   return { name, ...span, fromPerSecond: 0, toPerSecond: 0, fromUsers, toUsers };
 }
 

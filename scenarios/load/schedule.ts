@@ -1,6 +1,7 @@
 import { type ArrivalProcess, arrivalTimes } from '../../harness/arrivals.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
+import { k6Ramp, k6Ticks } from './k6/stages.ts';
 import { replayTrace } from './trace/trace.ts';
 
 /** A request that is due at an instant, whatever became of others. */
@@ -45,4 +46,14 @@ export function isClosed(process: ArrivalProcess): process is Extract<ArrivalPro
 /** Whether a trace makes the load. */
 export function isReplay(process: ArrivalProcess): process is Extract<ArrivalProcess, { readonly kind: 'trace' }> {
   return typeof process === 'object' && process.kind === 'trace';
+}
+
+/** What a dry run announces: the schedule of the plan's own engine. A closed loop has none. */
+export function announcedTimes(plan: LoadPlan, seed: number): Generator<number> {
+  const [first] = plan.segments;
+  return plan.engine === 'k6' ? shifted(k6Ticks(k6Ramp(plan.segments)), first?.fromMs ?? 0) : scheduleOf(plan, seed);
+}
+
+function* shifted(times: Iterable<number>, byMs: number): Generator<number> {
+  for (const time of times) yield time + byMs;
 }

@@ -17,7 +17,10 @@ const sinusoid = z
   })
   .describe('a curve like that of a day, in straight pieces of a sixtieth of its period');
 
-const SHAPES = ['at', 'to', 'spike', 'sinusoid', 'users', 'toUsers'] as const;
+/** What a stage can be, by its key; without any it is one of connections, which have no rate. */
+export const SHAPES = ['at', 'to', 'spike', 'sinusoid', 'users', 'toUsers'] as const;
+/** The keys of {@link SHAPES} for a message. */
+export const SHAPE_NAMES: string = SHAPES.map(key => `\`${key}\``).join(', ');
 
 const stage = z
   .strictObject({
@@ -32,8 +35,8 @@ const stage = z
     toUsers: z.int().min(0).optional().describe('in a closed loop: from the users before to so many, one by one'),
     for: duration,
   })
-  .refine(shape => SHAPES.filter(key => shape[key] !== undefined).length === 1, {
-    message: `expected one of ${SHAPES.map(key => `\`${key}\``).join(', ')}, and only one`,
+  .refine(shape => SHAPES.filter(key => shape[key] !== undefined).length <= 1, {
+    message: `expected one of ${SHAPE_NAMES}, and only one`,
   })
   .refine(({ spike, rise, fall }) => spike !== undefined || (rise === undefined && fall === undefined), {
     message: 'expected `rise` and `fall` with a `spike` only',
@@ -85,6 +88,7 @@ export const loadShape = {
   workload: workloadSchema.optional().describe('by default chat-short, or the lengths of the trace that is replayed'),
   clients: clientsSchema.optional().describe('how clients behave beyond sending one request'),
   model: z.string().min(1).optional().describe('model that requests ask for; by default the one that the stack serves'),
+  connections: z.int().min(1).max(1000).optional().describe('of the closed loop of engine autocannon'),
   maxInFlight: z.int().min(1).max(10_000).default(1000).describe('an arrival beyond it is dropped, and recorded so'),
   connectTimeout: duration.default('2s'),
   idleTimeout: duration.default('15s').describe('longest wait for the next byte'),

@@ -2,7 +2,7 @@ import { digestArrivals } from '../../harness/arrivals.ts';
 import type { ChatWorkload, LoadPlan, RunPlan, Workload } from '../../harness/plan.ts';
 import { arrivalsOf, shareOfSegment } from '../../harness/segment.ts';
 import { badScenario } from '../bad-scenario.ts';
-import { isClosed, scheduled, scheduleOf } from './schedule.ts';
+import { announcedTimes, isClosed, scheduled } from './schedule.ts';
 
 /** Among how many a load is shared: processes of this machine, and runs. */
 export interface Sharers {
@@ -43,7 +43,7 @@ export function scheduledIn(
   seed: number,
   segment: Sharers['segment'],
 ): Pick<RunPlan, 'arrivals' | 'segment'> {
-  const whole = isClosed(load.arrivals) ? null : digestArrivals(scheduleOf(load, seed));
+  const whole = isClosed(load.arrivals) ? null : digestArrivals(announcedTimes(load, seed));
   if (!segment || !whole) return { arrivals: whole };
   return { arrivals: digestArrivals(timesOf(load, seed, segment)), segment: { ...segment, whole } };
 }

@@ -1,5 +1,6 @@
 import type { HttpExpectation } from '../../../harness/plan.ts';
-import type { AnswerEvent, AnswerReader } from './answer.ts';
+import type { AnswerReader } from './answer.ts';
+import type { AnswerEvent } from './event.ts';
 
 /** Whether a status is what was expected. */
 export function isExpectedStatus({ status }: Pick<HttpExpectation, 'status'>, found: number): boolean {

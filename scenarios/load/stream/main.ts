@@ -6,8 +6,8 @@ import { once } from 'node:events';
 import { systemClock } from '../../../harness/clock.ts';
 import type { LoadSummary } from '../../../harness/contracts.ts';
 import { openJournal } from '../journal.ts';
+import type { FromWorker, TimedJob, ToWorker } from '../messages.ts';
 import { Drive } from './drive.ts';
-import type { FromWorker, TimedJob, ToWorker } from './messages.ts';
 import { startPacer } from './pacer.ts';
 
 const PROGRESS_MS = 250;
@@ -19,7 +19,7 @@ process.on('disconnect', leave);
 process.on('SIGTERM', leave);
 process.on('message', (message: ToWorker) => {
   if (message.type === 'job') drive(message.job).catch(fail);
-  else stopped.abort();
+  if (message.type === 'stop') stopped.abort();
 });
 
 tell({ type: 'ready' });

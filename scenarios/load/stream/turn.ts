@@ -2,10 +2,11 @@ import { segmentAt } from '../../../harness/arrivals.ts';
 import { draw } from '../../../harness/distribution.ts';
 import type { ChatWorkload, HttpWorkload, UserClass, Workload } from '../../../harness/plan.ts';
 import { seededRandom } from '../../../harness/random.ts';
-import { conversationOf, promptOf, turnsOf } from '../prompt.ts';
+import { completionBody } from '../chat-body.ts';
+import type { TimedJob } from '../messages.ts';
+import { conversationOf, type Message, type Prompt, promptOf, turnsOf } from '../prompt.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { Patience } from './client-request.ts';
-import type { TimedJob } from './messages.ts';
 import type { RequestTask } from './request.ts';
 
 /** One request that is due: which user's, and which turn of which session. */
@@ -117,14 +118,14 @@ function chatRequest(
     method: 'POST',
     path: '/v1/chat/completions',
     headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
-    body: JSON.stringify({ model: workload.model, messages, max_tokens: outputTokens, stream: true }),
+    body: completionBody(workload, messages, outputTokens),
     expect: null,
     promptTokens,
   };
 }
 
-function single({ text, promptTokens, outputTokens }: ReturnType<typeof promptOf>) {
-  return { messages: [{ role: 'user', content: text }], promptTokens, outputTokens };
+function single({ text, promptTokens, outputTokens }: Prompt): Prompt & { messages: Message[] } {
+  return { text, messages: [{ role: 'user', content: text }], promptTokens, outputTokens };
 }
 
 /** The scenario's own headers win, whatever their case. */

@@ -43,7 +43,7 @@ describe('a load that cannot be', () => {
       { stages: [{ at: '1/s', spike: '2/s', for: '1s' }] },
       /load\.stages\[0\].*expected one of `at`, `to`, `spike`/,
     ],
-    ['no shape', { stages: [{ for: '1s' }] }, /expected one of `at`/],
+    ['no shape', { stages: [{ for: '1s' }] }, /`load\.stages\[0\]`.*one of `at`/],
     [
       'a rise without a spike',
       { stages: [{ at: '1/s', rise: '1s', for: '1s' }] },

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../../../harness/clock.ts';
-import type { LoadJob, LoadProgress, LoadSummary, RunningLoad } from '../../../harness/contracts.ts';
+import type { LoadEngine, LoadJob, LoadProgress, LoadSummary, RunningLoad } from '../../../harness/contracts.ts';
 import type { LoadPlan } from '../../../harness/plan.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { readJournal } from '../../../scenarios/load/journal.ts';
@@ -94,23 +94,26 @@ export function rig(options: RigOptions): Rig {
 /** How a load is started. */
 export interface StartOptions {
   readonly signal?: AbortSignal;
+  /** @default the streaming client */
+  readonly engine?: LoadEngine;
   /** From the moment the generator is ready to the first arrival; negative for a generator that is late. @default 400 */
   readonly leadMs?: number;
 }
 
 /** Starts the generator. */
 export function startLoad(job: LoadJob, options: StartOptions = {}): Promise<RunningLoad> {
-  const { signal = new AbortController().signal, leadMs = 400 } = options;
+  const { signal = new AbortController().signal, leadMs = 400, engine = streamEngine } = options;
   const warmUpMs = -(job.plan.segments[0]?.fromMs ?? 0);
-  return streamEngine.start(job, () => systemClock.nowMs() + leadMs + warmUpMs, signal);
+  return engine.start(job, () => systemClock.nowMs() + leadMs + warmUpMs, signal);
 }
 
 /** Runs a load to its end. */
 export async function runLoad(
   options: RigOptions,
+  start: StartOptions = {},
 ): Promise<{ zeroMs: number; records: RequestRecord[]; summary: LoadSummary; progress: LoadProgress }> {
   using prepared = rig(options);
-  await using load = await startLoad(prepared.job);
+  await using load = await startLoad(prepared.job, start);
   const summary = await load.done;
   return { zeroMs: load.zeroMs, records: await prepared.records(), summary, progress: load.progress() };
 }

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import type { LoadJob } from '../../../harness/contracts.ts';
 import { readRequests } from '../../../reports/requests-file.ts';
 import { scheduleOf } from '../../../scenarios/load/schedule.ts';
-import { sumProgress } from '../../../scenarios/load/stream/sum.ts';
 import { streamEngine } from '../../../scenarios/load/stream.ts';
+import { sumProgress } from '../../../scenarios/load/sum.ts';
 import { processesOf } from '../../e2e/squall.ts';
 import { outcomesOf, rig, startFixture, startLoad } from './rig.ts';
 

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type AnswerEvent,
-  answerReader,
-  classifyEvent,
-  MAX_EVENT_CHARACTERS,
-} from '../../../../scenarios/load/stream/answer.ts';
+import { answerReader, MAX_EVENT_CHARACTERS } from '../../../../scenarios/load/stream/answer.ts';
+import { type AnswerEvent, classifyEvent } from '../../../../scenarios/load/stream/event.ts';
 
 function read(...chunks: Buffer[]): AnswerEvent[] {
   const events: AnswerEvent[] = [];

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { AnswerEvent } from '../../../../scenarios/load/stream/answer.ts';
+import type { AnswerEvent } from '../../../../scenarios/load/stream/event.ts';
 import { httpAnswerReader, isExpectedStatus } from '../../../../scenarios/load/stream/http-answer.ts';
 
 function read(bodyContains: string | null, maxBytes: number, chunks: readonly Buffer[]): AnswerEvent[] {

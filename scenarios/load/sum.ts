@@ -1,4 +1,4 @@
-import type { LoadProgress, LoadSummary } from '../../../harness/contracts.ts';
+import type { LoadProgress, LoadSummary } from '../../harness/contracts.ts';
 
 /** The progress of a worker that has not sent anything. */
 export const NOTHING_YET: LoadProgress = {

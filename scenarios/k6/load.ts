@@ -1,0 +1,100 @@
+/**
+ * The script that k6 runs for Squall. It takes everything from the plan in the file `SQUALL_PLAN`, and the `Authorization` header
+ * from the variable `SQUALL_AUTHORIZATION`.
+ *
+ * With `SQUALL_CONTROL`, the URL of a collector on this machine, k6's clock is compared with the collector's, and it begins when
+ * the collector says so. Without, as in a cluster, it begins at once.
+ *
+ * Every request is told in two lines on the log (`lines.ts`). Nothing rests on k6's own metrics.
+ */
+import exec from 'k6/execution';
+import http, { type RefinedResponse } from 'k6/http';
+import type { Options } from 'k6/options';
+import { chatBody } from '../load/chat-body.ts';
+import { type Answer, formatLine } from '../load/k6/lines.ts';
+import { k6Ramp } from '../load/k6/stages.ts';
+import { readWholeAnswer } from '../load/whole-answer.ts';
+import type { ScriptPlan } from './plan.ts';
+
+const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
+const control = __ENV.SQUALL_CONTROL;
+const { startRate, stages } = k6Ramp(plan.segments);
+const headers = {
+  'content-type': 'application/json',
+  accept: 'text/event-stream',
+  ...(__ENV.SQUALL_AUTHORIZATION ? { authorization: __ENV.SQUALL_AUTHORIZATION } : {}),
+};
+const COMPARISONS = 8;
+
+/** An open loop: a virtual user for every request that may be in flight, none of them started late. */
+export const options: Options = {
+  scenarios: {
+    load: {
+      executor: 'ramping-arrival-rate',
+      startRate,
+      timeUnit: '1h',
+      stages: stages.map(({ target, durationMs }) => ({ target, duration: `${durationMs}ms` })),
+      preAllocatedVUs: plan.maxInFlight,
+      maxVUs: plan.maxInFlight,
+      gracefulStop: `${plan.timeoutMs + 10_000}ms`,
+    },
+  },
+  setupTimeout: '10m',
+  teardownTimeout: '10s',
+  maxRedirects: 0,
+  userAgent: 'squall',
+};
+
+/** Compares clocks, then waits until the collector lets it begin. */
+export function setup(): void {
+  if (!control) return;
+  let nearest = { roundTripMs: Number.POSITIVE_INFINITY, offsetMs: 0 };
+  for (let i = 0; i < COMPARISONS; i += 1) {
+    const beforeMs = exec.instance.currentTestRunDuration;
+    const theirs = Number(http.get(`${control}/clock`).body);
+    const afterMs = exec.instance.currentTestRunDuration;
+    const roundTripMs = afterMs - beforeMs;
+    if (roundTripMs < nearest.roundTripMs) nearest = { roundTripMs, offsetMs: theirs - (beforeMs + afterMs) / 2 };
+  }
+  http.post(`${control}/begin`, JSON.stringify(nearest), { timeout: '10m' });
+}
+
+/** One iteration is one request. */
+export default function sendOne(): void {
+  try {
+    const iteration = exec.scenario.iterationInTest;
+    const { body, promptTokens } = chatBody(plan.workload, plan.seed, iteration);
+    const url = `${plan.targets[iteration % plan.targets.length]}/v1/chat/completions`;
+    const atMs = exec.instance.currentTestRunDuration;
+    console.log(formatLine({ type: 'start', iteration, atMs, promptTokens }));
+    const id = `squall-${plan.seed}-${iteration}`;
+    const response = http.post(url, body, { headers: { ...headers, 'x-request-id': id }, timeout: plan.timeoutMs });
+    const endMs = exec.instance.currentTestRunDuration;
+    console.log(formatLine({ type: 'end', iteration, atMs: endMs, ...answerOf(response) }));
+  } catch (error) {
+    // Otherwise k6 logs it, counts the iteration as done and goes on.
+    exec.test.abort(String(error));
+  }
+}
+
+/** Says goodbye while what k6 used can still be read. */
+export function teardown(): void {
+  if (control) http.post(`${control}/end`);
+}
+
+function answerOf(response: RefinedResponse<'text'>): Answer {
+  const { status, error, timings } = response;
+  const isWhole = status >= 200 && status < 300;
+  const { body, outputTokens } = isWhole
+    ? readWholeAnswer(response.headers['Content-Type'], response.body ?? '')
+    : ({ body: '', outputTokens: 0 } as const);
+  return {
+    status,
+    errorCode: response.error_code,
+    error,
+    isSent: timings.sending > 0 || timings.waiting > 0,
+    body,
+    outputTokens,
+    upstream: response.headers['X-Squall-Upstream'] ?? '',
+  };
+}

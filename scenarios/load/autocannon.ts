@@ -1,0 +1,14 @@
+import { fileURLToPath } from 'node:url';
+import { workerEngine } from './worker-engine.ts';
+
+/** Longest probe, in ms. */
+export const LONGEST_PROBE_MS = 60_000;
+
+/**
+ * Short saturation probes by autocannon: a closed loop over `connections`, in a process of its own. See `autocannon/probe.ts` for
+ * what its latencies do not mean. It trusts any certificate.
+ */
+export const autocannonEngine = workerEngine({
+  name: 'autocannon',
+  path: fileURLToPath(new URL('./autocannon/main.ts', import.meta.url)),
+});

@@ -1,0 +1,179 @@
+import { processName } from '../../harness/arrivals.ts';
+import type { LoadEngine } from '../../harness/contracts.ts';
+import type { LoadPlan, SloPlan, Workload } from '../../harness/plan.ts';
+import { parseObjective } from '../../reports/objective.ts';
+import { autocannonEngine, LONGEST_PROBE_MS } from './autocannon.ts';
+import { hasK6 } from './k6/find.ts';
+import { k6Engine } from './k6.ts';
+import { streamEngine } from './stream.ts';
+
+/** The engines, by the name that a scenario gives them. */
+export const engines: Readonly<Record<EngineName, LoadEngine>> = {
+  stream: streamEngine,
+  k6: k6Engine(),
+  autocannon: autocannonEngine,
+};
+
+/** Name of an engine. */
+export type EngineName = 'stream' | 'k6' | 'autocannon';
+
+/** What a scenario can say of its engine; `auto` is settled when it is compiled. */
+export const ENGINE_NAMES = ['stream', 'k6', 'autocannon', 'auto'] as const;
+
+/** One of {@link ENGINE_NAMES}. */
+export type EngineChoice = (typeof ENGINE_NAMES)[number];
+
+/** What an engine can do; a scenario that asks for more is refused with the name of the field. */
+interface Capabilities {
+  readonly arrivals: readonly string[];
+  readonly workloads: readonly string[];
+  /** Latencies that it measures; `max(ttft)` without any would never be more than inconclusive. */
+  readonly latencies: readonly string[];
+  /** What its stages are for: arrivals (or users) of the plan, or connections that send as fast as they are answered. */
+  readonly loop: 'arrivals' | 'connections';
+  /** Clients that retry, leave, or are of several classes. */
+  readonly clients: boolean;
+  readonly sessions: boolean;
+  /** Lengths and times of a recorded trace. */
+  readonly trace: boolean;
+  /** Whether workers and segments can have a share of its load. */
+  readonly shares: boolean;
+  /** Whether it can drive a target that is known by another name than where it listens, behind the fault proxy. */
+  readonly targets: boolean;
+  readonly longestMs: number;
+}
+
+/** What an engine of somebody else's makes can do at least. */
+const SIMPLE = { clients: false, sessions: false, trace: false, shares: false, targets: false } as const;
+
+const CAN: Readonly<Record<EngineName, Capabilities>> = {
+  stream: {
+    arrivals: ['constant', 'poisson', 'gamma', 'trace', 'closed'],
+    workloads: ['chat', 'http'],
+    latencies: ['ttft', 'itl', 'latency'],
+    loop: 'arrivals',
+    clients: true,
+    sessions: true,
+    trace: true,
+    shares: true,
+    targets: true,
+    longestMs: Number.POSITIVE_INFINITY,
+  },
+  k6: {
+    ...SIMPLE,
+    arrivals: ['constant'],
+    workloads: ['chat'],
+    latencies: ['latency'],
+    loop: 'arrivals',
+    longestMs: Number.POSITIVE_INFINITY,
+  },
+  autocannon: {
+    ...SIMPLE,
+    // Those that a scenario has when it says nothing; connections wait for none.
+    arrivals: ['constant', 'poisson'],
+    workloads: ['chat'],
+    latencies: ['latency'],
+    loop: 'connections',
+    longestMs: LONGEST_PROBE_MS,
+  },
+};
+
+/** Where k6's cost for a request begins to matter more than one clock for everything, in arrivals a second. */
+const HIGH_RATE_PER_SECOND = 500;
+
+/** A part of a scenario that its engine cannot carry out. */
+export interface Refusal {
+  readonly field: string;
+  readonly expected: string;
+  readonly found: unknown;
+}
+
+/** What surrounds a load, as far as engines differ in it. */
+export interface Around {
+  /** Whether workers or segments share it. */
+  readonly isShared: boolean;
+  /** Whether it goes to a server that Squall did not start. */
+  readonly isExternal: boolean;
+}
+
+const ALONE: Around = { isShared: false, isExternal: false };
+
+/**
+ * What a plan asks of an engine that it cannot do; empty when it can do everything.
+ *
+ * | engine | loop | arrivals | measures |
+ * |---|---|---|---|
+ * | stream | open, or users | all | first token, gaps, latency |
+ * | k6 | open | constant | latency |
+ * | autocannon | connections, at most 60 s | as fast as answers come | latency, not from a schedule |
+ */
+export function refusalsOf(
+  engine: EngineName,
+  load: LoadPlan,
+  slos: readonly SloPlan[],
+  { isShared, isExternal }: Around = ALONE,
+): Refusal[] {
+  const can = CAN[engine];
+  const refusals: Refusal[] = [];
+  const require = (met: boolean, field: string, expected: string, found: unknown) => {
+    if (!met) refusals.push({ field, expected: `${expected} with the engine ${engine}`, found });
+  };
+  const { clients, trace, workload, connections } = load;
+  const durationMs = load.segments.at(-1)?.toMs ?? 0;
+  const kinds = `of kind ${can.workloads.join(' or ')}`;
+  const mostSeconds = can.longestMs / 1000;
+  const sessions = workload.kind === 'http' ? undefined : workload.sessions;
+  const arrivals = processName(load.arrivals);
+  require(can.arrivals.includes(arrivals), 'load.arrivals', can.arrivals.join(' or '), arrivals);
+  require(can.workloads.includes(kindOf(workload)), 'load.workload', kinds, kindOf(workload));
+  require(can.sessions || !sessions, 'load.workload.sessions', 'left out', sessions);
+  require(durationMs <= can.longestMs, 'load.stages', `at most ${mostSeconds} s long`, `${durationMs / 1000} s`);
+  require(can.clients || !clients, 'load.clients', 'left out', clients);
+  require(can.trace || !trace, 'load.trace', 'left out', trace);
+  require(can.shares ||
+    !isShared, 'load.engine', '`stream` for --workers and --segment, which are not to be had', engine);
+  require(can.targets || !isExternal, 'load.engine', '`stream` for --target, which is not to be had', engine);
+  if (can.loop === 'connections')
+    require(connections !== undefined, 'load.connections', 'a number of connections', connections);
+  else require(connections === undefined, 'load.connections', 'left out', connections);
+  for (const [index, { objective }] of slos.entries()) {
+    const field = `slos[${index}].objective`;
+    const known = latenciesOf(objective, field).every(metric => can.latencies.includes(metric));
+    require(known, field, `on ${can.latencies.join(', ')}`, objective);
+  }
+  return refusals;
+}
+
+/** Whether an engine's stages have no rates, but are for connections in a closed loop. */
+export function needsConnections(engine: EngineChoice): boolean {
+  return engine !== 'auto' && CAN[engine].loop === 'connections';
+}
+
+/**
+ * What `engine: auto` means for a plan: `stream` for token streams, and for plain HTTP up to 500 arrivals a second or where k6
+ * is not found or cannot do what is asked; else `k6`.
+ * @param k6 whether there is one
+ */
+export function chooseEngine(
+  load: LoadPlan,
+  slos: readonly SloPlan[],
+  around: Around = ALONE,
+  k6: () => boolean = hasK6,
+): EngineName {
+  const mostPerSecond = Math.max(...load.segments.map(s => Math.max(s.fromPerSecond, s.toPerSecond)));
+  const isPlain = kindOf(load.workload) !== 'chat';
+  const isFast = mostPerSecond > HIGH_RATE_PER_SECOND;
+  const wantsK6 = isPlain && isFast && refusalsOf('k6', load, slos, around).length === 0;
+  return wantsK6 && k6() ? 'k6' : 'stream';
+}
+
+function kindOf({ kind = 'chat' }: Workload): string {
+  return kind;
+}
+
+/** The latencies that an objective is about. */
+function latenciesOf(objective: string, field: string): readonly string[] {
+  const parsed = parseObjective(objective, field);
+  if (parsed.kind === 'goodput') return parsed.deadlines.map(({ metric }) => metric);
+  return parsed.kind === 'quantile' || parsed.kind === 'maximum' ? [parsed.metric] : [];
+}

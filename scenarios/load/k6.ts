@@ -1,0 +1,32 @@
+import { fileURLToPath } from 'node:url';
+import type { LoadEngine } from '../../harness/contracts.ts';
+import { type FindK6Options, requireK6 } from './k6/find.ts';
+import { workerEngine } from './worker-engine.ts';
+
+/** For tests: another script, other places to look for k6. */
+export interface K6EngineOptions {
+  /** Absolute path. @default the checkout's own `scenarios/k6/load.ts` */
+  readonly script?: string;
+  readonly find?: FindK6Options;
+}
+
+/**
+ * Load by the real k6, with a process beside it that collects what each request came to.
+ *
+ * ```
+ * harness ──► collector ──starts──► k6 (its executor, its virtual users) ──HTTP──► targets
+ *                │  ◄──two lines a request──┘
+ *                └──► journal
+ * ```
+ *
+ * Arrivals are k6's own, evenly spaced; a tick that finds every virtual user busy is dropped, and recorded so. Not implemented,
+ * because k6 cannot: arrivals at random, timing of tokens, a limit on the gap between two bytes, and one on connecting.
+ */
+export function k6Engine(options: K6EngineOptions = {}): LoadEngine {
+  const { script = fileURLToPath(new URL('../k6/load.ts', import.meta.url)), find = {} } = options;
+  return workerEngine({
+    name: 'k6',
+    path: fileURLToPath(new URL('./k6/main.ts', import.meta.url)),
+    prepare: async (_job, signal) => ({ script, command: (await requireK6(find, signal)).command }),
+  });
+}

@@ -1,0 +1,53 @@
+/**
+ * What the k6 script tells its collector, one line on k6's standard output each. Instants are ms since k6 began its test.
+ *
+ * - `start`: an iteration is about to send
+ * - `end`: its answer is in, or will never be
+ */
+export type ScriptLine =
+  | { readonly type: 'start'; readonly iteration: number; readonly atMs: number; readonly promptTokens: number }
+  | ({ readonly type: 'end'; readonly iteration: number; readonly atMs: number } & Answer);
+
+/** What k6 knows of an answer. */
+export interface Answer {
+  /** HTTP status, 0 without a whole answer. */
+  readonly status: number;
+  /** k6's own error code, 0 without one. */
+  readonly errorCode: number;
+  readonly error: string;
+  /** Whether a byte of the request was sent. */
+  readonly isSent: boolean;
+  /** What the body of a 2xx answer was worth; `''` where nobody read it. */
+  readonly body: 'ok' | 'truncated' | 'malformed' | '';
+  readonly outputTokens: number;
+  readonly upstream: string;
+}
+
+/** Begins every line of ours; anything else is k6's own. */
+const MARK = '\u0001squall ';
+
+/** A line for `console.log`. Positions instead of names: there are two lines a request. */
+export function formatLine(line: ScriptLine): string {
+  if (line.type === 'start') return `${MARK}${JSON.stringify([line.iteration, line.atMs, line.promptTokens])}`;
+  const { iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream } = line;
+  return `${MARK}${JSON.stringify([iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream])}`;
+}
+
+/** Reads what {@link formatLine} wrote; undefined for any other line. */
+export function parseLine(text: string): ScriptLine | undefined {
+  if (!text.startsWith(MARK)) return undefined;
+  const fields = parsed(text.slice(MARK.length));
+  if (!Array.isArray(fields)) return undefined;
+  const [iteration, atMs] = fields;
+  if (fields.length === 3) return { type: 'start', iteration, atMs, promptTokens: fields[2] };
+  const [, , status, errorCode, error, isSent, body, outputTokens, upstream] = fields;
+  return { type: 'end', iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream };
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { ScriptPlan } from '../../k6/plan.ts';
+import { parseLine, type ScriptLine } from './lines.ts';
+
+/** How long k6 may take to leave when it is told to, in ms. */
+const GRACE_MS = 2000;
+/** k6 logs a line for every failed request; the journal says more about them. */
+const MOST_LOG_LINES = 200;
+const LAST_WORDS = 8;
+
+const FLAGS = [
+  '--quiet',
+  '--no-color',
+  '--no-usage-report',
+  '--no-thresholds',
+  // A summary keeps every sample in memory until the end.
+  '--summary-mode=disabled',
+  '--log-output=stdout',
+  '--log-format=raw',
+];
+
+/** What {@link startK6} is told. */
+export interface K6Options {
+  readonly command: string;
+  readonly script: string;
+  readonly plan: ScriptPlan;
+  readonly authorization: string;
+  /** PEM of the authority that vouches for `https` targets; undefined for those that everybody trusts. */
+  readonly authority: string | undefined;
+  readonly controlUrl: string;
+  readonly onLine: (line: ScriptLine) => void;
+}
+
+/** How k6 ended. */
+export interface K6Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Its last lines that were not the script's. */
+  readonly lastWords: readonly string[];
+}
+
+/** A k6 that runs. */
+export interface K6Process {
+  readonly pid: number;
+  /** Settles when it is gone and every line it wrote has been taken. @throws when it could not be started */
+  readonly ended: Promise<K6Exit>;
+  /** Has it leave, requests in flight or not; within 2 s it is gone. */
+  stop(): void;
+}
+
+/**
+ * Starts k6 with a script. Nothing of the person's own k6 settings reaches it, nor does a proxy from the environment, and it may
+ * not fetch extensions. The plan lies in a temporary folder while it runs.
+ */
+export function startK6(options: K6Options): K6Process {
+  const { command, script, plan, authorization, authority, controlUrl, onLine } = options;
+  const folder = mkdtempSync(join(tmpdir(), 'squall-k6-'));
+  const planPath = join(folder, 'plan.json');
+  const configPath = join(folder, 'config.json');
+  writeFileSync(planPath, JSON.stringify(plan), { mode: 0o600 });
+  writeFileSync(configPath, '{}');
+  const authorityPath = join(folder, 'authority.pem');
+  if (authority) writeFileSync(authorityPath, authority);
+  const env = {
+    ...cleanEnvironment(process.env),
+    K6_AUTO_EXTENSION_RESOLUTION: 'false',
+    SQUALL_PLAN: planPath,
+    SQUALL_AUTHORIZATION: authorization,
+    SQUALL_CONTROL: controlUrl,
+    // Go trusts what lies there instead of the system's own.
+    ...(authority ? { SSL_CERT_FILE: authorityPath } : {}),
+  };
+  const child = spawn(command, ['run', '--config', configPath, ...FLAGS, script], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const lastWords: string[] = [];
+  const ended = watch(child, lastWords, onLine).finally(() => rmSync(folder, { recursive: true, force: true }));
+  return {
+    pid: child.pid ?? 0,
+    ended,
+    stop: () => {
+      child.kill('SIGINT');
+      setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
+    },
+  };
+}
+
+async function watch(child: ChildProcess, lastWords: string[], onLine: (line: ScriptLine) => void): Promise<K6Exit> {
+  let logged = 0;
+  createInterface({ input: child.stdout! }).on('line', text => {
+    const line = parseLine(text);
+    if (line) return onLine(line);
+    if (lastWords.push(text) > LAST_WORDS) lastWords.shift();
+    logged += 1;
+    if (logged <= MOST_LOG_LINES) process.stderr.write(`k6: ${text}\n`);
+    if (logged === MOST_LOG_LINES) process.stderr.write('k6: (no more of its lines are kept)\n');
+  });
+  const [code, signal] = await once(child, 'close');
+  return { code, signal, lastWords };
+}
+
+function cleanEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^K6_|_proxy$/i.test(name)));
+}

@@ -1,0 +1,142 @@
+import { segmentAt } from '../../../harness/arrivals.ts';
+import type { LoadProgress } from '../../../harness/contracts.ts';
+import type { LoadPlan } from '../../../harness/plan.ts';
+import type { RequestRecord } from '../../../harness/requests.ts';
+import type { Journal } from '../journal.ts';
+import { tally } from '../stream/tally.ts';
+import type { ScriptLine } from './lines.ts';
+import { ScheduleMatcher, type Tick } from './matcher.ts';
+import { outcomeOfAnswer } from './outcome.ts';
+import { k6Ramp, k6Ticks } from './stages.ts';
+
+/** How {@link Recorder} places what k6 tells. */
+export interface RecorderOptions {
+  readonly plan: LoadPlan;
+  readonly journal: Pick<Journal, 'append'>;
+  /** Of k6's clock on the run's time line: what k6 calls t happened at t + `offsetMs`. */
+  readonly offsetMs: number;
+}
+
+interface Iteration {
+  readonly startMs: number;
+  readonly promptTokens: number;
+  tick?: Tick;
+  end?: Extract<ScriptLine, { type: 'end' }>;
+}
+
+/**
+ * Turns the lines of a k6 script into request records of the same meaning as the streaming client's, in memory bounded by the
+ * requests in flight and those of the last second.
+ *
+ * - `scheduledMs` is the instant at which k6's executor had the iteration due, computed from its stages and matched by
+ *   {@link ScheduleMatcher}, on an origin that no iteration contradicts (about 0.1 ms after k6's own).
+ * - `sentMs` is when the script called `http.post`, `endMs` when that returned with the whole body.
+ * - `firstTokenMs` is null: k6 shows a body only when it is whole, and a first byte is no token. `gaps` are empty.
+ */
+export class Recorder {
+  readonly #options: RecorderOptions;
+  readonly #matcher: ScheduleMatcher;
+  readonly #open = new Map<number, Iteration>();
+  readonly #tally = tally();
+  #inFlight = 0;
+  #requests = 0;
+
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#matcher = new ScheduleMatcher(k6Ticks(k6Ramp(options.plan.segments)));
+  }
+
+  /** Takes a line of the script. */
+  take(line: ScriptLine): void {
+    if (line.type === 'start') {
+      const { iteration, atMs, promptTokens } = line;
+      this.#open.set(iteration, { startMs: atMs, promptTokens });
+      this.#matcher.started(iteration, atMs);
+      this.#inFlight += 1;
+      this.#requests += 1;
+      return;
+    }
+    const iteration = this.#open.get(line.iteration);
+    if (!iteration) return;
+    iteration.end = line;
+    this.#inFlight -= 1;
+    this.#settle(line.iteration, iteration);
+  }
+
+  /** Writes down what is known by now. Call it some twenty times a second. @param runMs now, on the run's time line */
+  advance(runMs: number): void {
+    for (const tick of this.#matcher.take(runMs - this.#options.offsetMs)) this.#matched(tick);
+  }
+
+  /**
+   * Writes down the rest: what is due and was never sent is dropped, what has no end is interrupted.
+   * @param stoppedMs when k6 was told to stop. What came due just before may have met a k6 that was leaving already, so it
+   * counts as dropped only if every virtual user was busy. @default it was not told
+   */
+  finish(runMs: number, stoppedMs?: number): void {
+    const isFull = this.#inFlight >= this.#options.plan.maxInFlight;
+    const lastMs = stoppedMs === undefined ? runMs : isFull ? stoppedMs : Number.NEGATIVE_INFINITY;
+    for (const tick of this.#matcher.finish(lastMs - this.#options.offsetMs)) this.#matched(tick);
+    for (const iteration of this.#open.values()) {
+      if (!iteration.tick) continue;
+      this.#inFlight -= 1;
+      this.#write(iteration, { endMs: runMs, outcome: 'interrupted' });
+    }
+    this.#open.clear();
+  }
+
+  /** How many requests there were, the dropped ones included. */
+  get requests(): number {
+    return this.#requests;
+  }
+
+  /** @param nowMs of any one clock */
+  progress(nowMs: number): LoadProgress {
+    return this.#tally.progress(nowMs, this.#inFlight);
+  }
+
+  #matched(tick: Tick): void {
+    if (tick.iteration === null) {
+      this.#drop(tick);
+      return;
+    }
+    const iteration = this.#open.get(tick.iteration)!;
+    iteration.tick = tick;
+    this.#settle(tick.iteration, iteration);
+  }
+
+  #settle(key: number, iteration: Iteration): void {
+    const { tick, end } = iteration;
+    if (!tick || !end) return;
+    this.#open.delete(key);
+    this.#write(iteration, { endMs: end.atMs + this.#options.offsetMs, outcome: outcomeOfAnswer(end) });
+  }
+
+  #write({ tick, startMs, promptTokens, end }: Iteration, known: Pick<RequestRecord, 'endMs' | 'outcome'>): void {
+    const sentMs = known.outcome === 'dropped' ? null : rounded(startMs + this.#options.offsetMs);
+    const { status = 0, outputTokens = 0, upstream = '' } = end ?? {};
+    this.#append({ ...this.#placed(tick!), sentMs, promptTokens, status, outputTokens, upstream, ...known });
+  }
+
+  #drop(tick: Tick): void {
+    this.#requests += 1;
+    const place = this.#placed(tick);
+    const nothing = { sentMs: null, promptTokens: 0, status: 0, outputTokens: 0, upstream: '' };
+    this.#append({ ...place, ...nothing, endMs: place.scheduledMs, outcome: 'dropped' });
+  }
+
+  #placed({ index, atMs }: Tick): Pick<RequestRecord, 'index' | 'scheduledMs' | 'stage'> {
+    const scheduledMs = rounded(atMs + this.#options.offsetMs);
+    return { index, scheduledMs, stage: segmentAt(this.#options.plan.segments, scheduledMs)?.name ?? '' };
+  }
+
+  #append(record: Omit<RequestRecord, 'firstTokenMs' | 'gaps'>): void {
+    const whole = { ...record, endMs: rounded(record.endMs), firstTokenMs: null, gaps: [] };
+    this.#options.journal.append(whole);
+    this.#tally.settled(whole, record.endMs);
+  }
+}
+
+function rounded(ms: number): number {
+  return Number(ms.toFixed(3));
+}

@@ -1,0 +1,92 @@
+/**
+ * Benchmarks, by hand: `npm run bench -- load [--rate 1000] [--seconds 20] [--streams 5000] [--stream-seconds 60]`.
+ * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
+ * the figures of a busy machine are worth what they say.
+ */
+import { availableParallelism, cpus, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
+import { findK6 } from '../../scenarios/load/k6/find.ts';
+import { type ShortRequests, shortRequests } from './short-requests.ts';
+import { tokenStreams } from './token-streams.ts';
+import { onPath, type Row, versionOf } from './tools.ts';
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rate: { type: 'string', default: '1000' },
+    seconds: { type: 'string', default: '20' },
+    connections: { type: 'string', default: '64' },
+    streams: { type: 'string', default: '5000' },
+    'stream-seconds': { type: 'string', default: '60' },
+  },
+});
+if (positionals[0] !== 'load') {
+  console.error(
+    'Usage: npm run bench -- load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n]',
+  );
+  process.exit(3);
+}
+
+const options: ShortRequests = {
+  perSecond: Number(values.rate),
+  seconds: Number(values.seconds),
+  connections: Number(values.connections),
+  medianMs: 20,
+  sigma: 0.5,
+};
+console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average ${loads()}`);
+console.log(`versions: ${(await versions()).join(' · ')}`);
+if (options.seconds > 0) {
+  console.log(
+    `\nShort chats: ${options.perSecond}/s (open) or ${options.connections} connections (closed), ${options.seconds} s each, server lognormal, median ${options.medianMs} ms, sigma ${options.sigma}`,
+  );
+  const rows: Row[] = [];
+  for await (const row of shortRequests(options)) {
+    rows.push(row);
+    console.error(`${row.tool}: ${row.achievedPerSecond.toFixed(0)}/s`);
+  }
+  console.table(Object.fromEntries(rows.map(row => [row.tool, shown(row)])));
+  const [stream, bare] = ['stream', 'k6 alone'].map(name => rows.find(({ tool }) => tool === name));
+  if (stream && bare)
+    console.log(
+      `stream sends ${(bare.cpuMsPer1000 / stream.cpuMsPer1000).toFixed(2)} × the requests of k6 alone per CPU second`,
+    );
+}
+const streams = Number(values.streams);
+if (streams > 0) {
+  console.log(`\nToken streams: ${streams} at once, 20 tokens/s each, held for ${values['stream-seconds']} s`);
+  console.table(await tokenStreams(streams, Number(values['stream-seconds'])));
+}
+console.log(`load average ${loads()}`);
+
+function loads(): string {
+  return loadavg()
+    .map(load => load.toFixed(1))
+    .join(' ');
+}
+
+async function versions(): Promise<string[]> {
+  const [k6, wrk, oha] = [await findK6(), onPath('wrk'), onPath('oha')];
+  return [
+    `node ${process.versions.node}`,
+    ...(k6 ? [`k6 ${k6.version}`] : []),
+    'autocannon 9.0.0',
+    ...(wrk ? [(await versionOf(wrk, '-v')).slice(0, 30)] : []),
+    ...(oha ? [await versionOf(oha, '--version')] : []),
+  ];
+}
+
+function shown(row: Row): Record<string, string | number> {
+  const number = (value: number | null, digits: number) => (value === null ? '–' : Number(value.toFixed(digits)));
+  const percent = (value: number | null) => (value === null ? '–' : `${(value * 100).toFixed(1)} %`);
+  return {
+    loop: row.loop,
+    'offered /s': number(row.offeredPerSecond, 0),
+    'achieved /s': number(row.achievedPerSecond, 0),
+    'CPU ms / 1000': number(row.cpuMsPer1000, 0),
+    'late P99 ms': number(row.lateMsP99, 2),
+    'P50 error': percent(row.p50Error),
+    'P99 error': percent(row.p99Error),
+    'peak MiB': number(row.peakMiB, 0),
+  };
+}

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import { compileScenario } from '../../../scenarios/compile.ts';
+import { chooseEngine } from '../../../scenarios/load/engines.ts';
+import { validateScenario } from '../../../scenarios/validate.ts';
+
+const STAGES = [{ at: '10/s', for: '5s' }];
+const HTTP = { kind: 'http', path: '/health' };
+const TALK = { preset: 'chat-short', sessions: { turns: 3 } };
+const PROBE = { engine: 'autocannon', connections: 5, stages: [{ for: '5s' }] };
+const SLO = { name: 'answers come', objective: 'p99(latency) <= 1 s' };
+
+function compile(load: object, slos: object[] = [SLO]) {
+  const raw = { name: 'a', why: 'b', stack: {}, load: { stages: STAGES, ...load }, slos };
+  return compileScenario(validateScenario(raw, 'a.yaml'), { seed: 1, platform: 'process', replay: '' }).plan;
+}
+
+describe('the choice of an engine', () => {
+  it.each([
+    ['k6 with random arrivals', { engine: 'k6' }, 'load.arrivals'],
+    ['connections without a closed loop', { connections: 5 }, 'load.connections'],
+    ['autocannon without connections', { engine: 'autocannon', stages: [{ for: '5s' }] }, 'load.connections'],
+    ['autocannon with a rate', { engine: 'autocannon', connections: 5 }, 'load.stages[0].at'],
+    ['a stage without a rate', { stages: [{ for: '5s' }] }, 'load.stages[0]'],
+    ['k6 with bursts', { engine: 'k6', arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
+    ['k6 with users', { engine: 'k6', arrivals: 'closed', stages: [{ users: 3, for: '5s' }] }, 'load.arrivals'],
+    ['k6 with retries', { engine: 'k6', arrivals: 'constant', clients: { retry: 'naive' } }, 'load.clients'],
+    ['k6 with plain HTTP', { engine: 'k6', arrivals: 'constant', workload: HTTP }, 'load.workload'],
+    ['k6 with conversations', { engine: 'k6', arrivals: 'constant', workload: TALK }, 'load.workload.sessions'],
+    ['autocannon with bursts', { ...PROBE, arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
+    ['autocannon with users', { ...PROBE, stages: [{ users: 3, for: '5s' }] }, 'load.stages[0].users'],
+    ['a long probe', { engine: 'autocannon', connections: 5, stages: [{ for: '61s' }] }, 'load.stages'],
+  ])('refuses %s and names the field', (_, load, field) => {
+    expect(() => compile(load)).toThrow(`\`${field}\``);
+  });
+
+  it('refuses objectives on what an engine does not see', () => {
+    const slos = [SLO, { name: 'first tokens', objective: 'p99(ttft) <= 1 s' }];
+    expect(() => compile({ engine: 'k6', arrivals: 'constant' }, slos)).toThrow('`slos[1].objective`');
+    expect(compile({ engine: 'stream' }, slos).load.engine).toBe('stream');
+    const goodput = [{ name: 'in time', objective: 'goodput(ttft 1 s, latency 4 s) >= 95%' }];
+    expect(() => compile({ engine: 'k6', arrivals: 'constant' }, goodput)).toThrow('`slos[0].objective`');
+  });
+
+  it('shares only what the engine can deal out', () => {
+    const raw = { name: 'a', why: 'b', load: { engine: 'k6', arrivals: 'constant', stages: STAGES }, slos: [SLO] };
+    const scenario = validateScenario(raw, 'a.yaml');
+    const options = { seed: 1, platform: 'process', replay: '' } as const;
+    expect(() => compileScenario(scenario, { ...options, workers: 2 })).toThrow('`load.engine`');
+    expect(() => compileScenario(scenario, { ...options, segment: { index: 1, of: 2 } })).toThrow('`load.engine`');
+    expect(compileScenario(scenario, { ...options, workers: 1 }).plan.load.engine).toBe('k6');
+  });
+
+  it('announces the arrivals that k6 itself makes', () => {
+    const { arrivals, load } = compile({ engine: 'k6', arrivals: 'constant', warmUp: '1s' });
+    expect(load.engine).toBe('k6');
+    expect(arrivals!.count).toBe(60);
+    expect(arrivals!.sha256).not.toBe(compile({ arrivals: 'constant', warmUp: '1s' }).arrivals!.sha256);
+  });
+
+  it('has a closed loop in the plan as it was written', () => {
+    const { load, arrivals } = compile({ engine: 'autocannon', connections: 32, stages: [{ for: '5s' }] });
+    expect(load).toMatchObject({ engine: 'autocannon', connections: 32 });
+    expect(load.arrivals).toMatchObject({ kind: 'closed' });
+    expect(arrivals).toBeNull();
+  });
+
+  it('takes the streaming client for token streams, k6 or not, at any rate', () => {
+    expect(compile({ engine: 'auto' }).load.engine).toBe('stream');
+    const { load } = compile({ engine: 'stream', arrivals: 'constant', stages: [{ at: '2000/s', for: '5s' }] });
+    expect(chooseEngine(load, [], undefined, () => true)).toBe('stream');
+  });
+});

@@ -1,0 +1,136 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { RequestRecord } from '../../../../harness/requests.ts';
+import { findK6 } from '../../../../scenarios/load/k6/find.ts';
+import { k6Engine } from '../../../../scenarios/load/k6.ts';
+import { missing } from '../../../require.ts';
+import { outcomesOf, quantile, rig, runLoad, startFixture, startLoad } from '../rig.ts';
+
+const reason = missing('k6', (await findK6()) !== undefined);
+const engine = k6Engine();
+
+function scriptOf(name: string): string {
+  return fileURLToPath(new URL(`../fixtures/k6/${name}`, import.meta.url));
+}
+
+interface Truth {
+  readonly index: number;
+  readonly arrivedMs: number;
+  readonly writtenMs: number;
+}
+
+async function truthOf(url: string): Promise<Truth[]> {
+  return (await (await fetch(`${url}/truth`)).json()) as Truth[];
+}
+
+describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
+  // The server notes on the machine's monotonic clock when each request came in and when it wrote the first token; the rest follows
+  // 5 ms later. Sent before it arrived and ended after it was written are floors that no noise can break.
+  it('counts and times the same requests as the server', { timeout: 60_000 }, async () => {
+    await using server = await startFixture('streams-lognormal.ts', '80', '0.6');
+    const options = { perSecond: 100, forMs: 4000, warmUpMs: 1000, maxInFlight: 200, targets: [server.said] };
+    const { zeroMs, records, progress, summary } = await runLoad(options, { engine });
+    const truth = new Map((await truthOf(server.said)).map(entry => [entry.index, entry]));
+    expect(outcomesOf(records)).toEqual({ ok: 500 });
+    expect(truth.size).toBe(500);
+    expect(progress).toMatchObject({ sent: 500, completed: 500, failed: 0, dropped: 0, inFlight: 0 });
+
+    const ordered = records.toSorted((a, b) => a.index - b.index);
+    expect(ordered.map(({ index }) => index)).toEqual([...Array(500).keys()]);
+    expect(ordered.filter(({ stage }) => stage === 'warm-up').length).toBeGreaterThan(90);
+    for (const record of ordered) {
+      const { arrivedMs, writtenMs } = truth.get(record.index)!;
+      expect(record.sentMs!).toBeGreaterThanOrEqual(record.scheduledMs);
+      expect(record.sentMs! + zeroMs).toBeLessThan(arrivedMs + 1);
+      expect(record.endMs + zeroMs).toBeGreaterThan(writtenMs + 4);
+      expect(record).toMatchObject({ outputTokens: 4, upstream: 'fixture-1', status: 200, firstTokenMs: null });
+    }
+    const measured = ordered.map(({ endMs }) => endMs);
+    const served = ordered.map(({ index }) => truth.get(index)!.writtenMs - zeroMs + 5);
+    const errors = measured.map((endMs, index) => endMs - served[index]!);
+    expect(quantile(errors, 0.5)).toBeLessThan(10);
+    expect(summary.cpuMs).toBeGreaterThan(50);
+    expect(summary.wallMs).toBeGreaterThan(4900);
+    expect(summary.peakRssBytes).toBeGreaterThan(60e6);
+  });
+
+  // 10 in flight for 1 s each: of 50 arrivals a second 10 are sent and 40 dropped.
+  it('drops and records what finds every virtual user busy', { timeout: 30_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    const targets = [`${server.said}/answers-slowly`];
+    const { records } = await runLoad({ perSecond: 50, forMs: 2800, maxInFlight: 10, targets }, { engine });
+    const { ok = 0, dropped = 0 } = outcomesOf(records);
+    expect(ok + dropped).toBe(140);
+    expect(ok).toBeGreaterThanOrEqual(20);
+    expect(ok).toBeLessThanOrEqual(31);
+    expect(records.filter(({ outcome }) => outcome === 'dropped').every(({ sentMs }) => sentMs === null)).toBe(true);
+    expect(new Set(records.map(({ index }) => index)).size).toBe(140);
+  });
+
+  it.each([
+    ['healthy', 'ok', 200],
+    ['resets-before-answer', 'reset', 0],
+    ['closes-before-answer', 'reset', 0],
+    ['never-answers', 'idle-timeout', 0],
+    ['answers-503', 'http-status', 503],
+    ['redirects', 'http-status', 302],
+    ['ends-without-done', 'truncated', 200],
+    ['sends-error-event', 'truncated', 200],
+    ['sends-broken-json', 'malformed', 200],
+    ['sends-html', 'malformed', 200],
+    ['speaks-no-http', 'malformed', 0],
+  ] as const)('calls %s %s, as the streaming client does', { timeout: 30_000 }, async (path, outcome, status) => {
+    await using server = await startFixture('answers-badly.ts');
+    const options = { perSecond: 20, forMs: 300, maxInFlight: 20, idleTimeoutMs: 700 };
+    const { records } = await runLoad({ ...options, targets: [`${server.said}/${path}`] }, { engine });
+    expect(outcomesOf(records)).toEqual({ [outcome]: 6 });
+    expect(records.every((record: RequestRecord) => record.status === status)).toBe(true);
+  });
+
+  it.each([
+    ['nobody listens', 'http://127.0.0.1:9'],
+    ['the name does not resolve', 'http://nowhere.invalid'],
+  ])('records refusals when %s', { timeout: 30_000 }, async (_, target) => {
+    const { records } = await runLoad({ perSecond: 20, forMs: 500, maxInFlight: 20, targets: [target] }, { engine });
+    expect(outcomesOf(records)).toEqual({ refused: 10 });
+  });
+
+  it('records what it cuts when it is stopped', { timeout: 30_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    using prepared = rig({ perSecond: 20, forMs: 60_000, maxInFlight: 100, targets: [`${server.said}/never-answers`] });
+    await using load = await startLoad(prepared.job, { engine });
+    for (const endMs = Date.now() + 9000; load.progress().inFlight < 5 && Date.now() < endMs; )
+      await new Promise(resolve => setTimeout(resolve, 50));
+    load.stop();
+    await load.done;
+    const records = await prepared.records();
+    expect(Object.keys(outcomesOf(records))).toEqual(['interrupted']);
+    expect(records.length).toBeGreaterThanOrEqual(5);
+  });
+
+  it.each([
+    ['throws-at-start.ts', 'K6_SCRIPT_FAILED', 'no such plan'],
+    ['aborts.ts', 'K6_SCRIPT_FAILED', 'nothing to do'],
+    ['wants-nonsense.ts', 'K6_BAD_CONFIG', 'stage'],
+  ])('says what is wrong with a script that %s', { timeout: 30_000 }, async (name, code, words) => {
+    const options = { perSecond: 20, forMs: 500, maxInFlight: 5, targets: ['http://127.0.0.1:9'] };
+    const failing = runLoad(options, { engine: k6Engine({ script: scriptOf(name) }) });
+    await expect(failing).rejects.toMatchObject({ code, message: expect.stringContaining(words) });
+    await expect(failing).rejects.toMatchObject({ kind: 'environment', next: expect.stringMatching(/./) });
+  });
+});
+
+describe('without k6', () => {
+  it('says so, and what to do', async () => {
+    const find = { env: { PATH: '' }, toolsDirectory: '/nonexistent' };
+    await expect(runLoad({ targets: ['http://127.0.0.1:9'] }, { engine: k6Engine({ find }) })).rejects.toMatchObject({
+      kind: 'environment',
+      code: 'K6_NOT_FOUND',
+      next: expect.stringContaining('npm run tools'),
+    });
+  });
+
+  it('passes over a program that only has its name', async () => {
+    expect(await findK6({ env: { PATH: '', SQUALL_K6: process.execPath } })).toBeUndefined();
+  });
+});
