@@ -2,6 +2,7 @@ import { segmentAt } from '../../../harness/arrivals.ts';
 import { draw } from '../../../harness/distribution.ts';
 import type { ChatWorkload, HttpWorkload, UserClass, Workload } from '../../../harness/plan.ts';
 import { seededRandom } from '../../../harness/random.ts';
+import { keyOf } from '../api-key.ts';
 import { conversationOf, promptOf, turnsOf } from '../prompt.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { Patience } from './client-request.ts';
@@ -134,9 +135,4 @@ function plainRequest(workload: HttpWorkload, ours: Record<string, string>): Byt
   const kept = Object.entries(ours).filter(([name]) => !theirs.has(name));
   const headers = { ...Object.fromEntries(kept), ...workload.headers };
   return { method, path, headers, body: body === '' ? null : body, expect, promptTokens: 0 };
-}
-
-/** A key that the plan only names is read here, so that it stands in no file of the run. */
-function keyOf(key: string): string {
-  return key.startsWith('env:') ? (process.env[key.slice(4)] ?? '') : key;
 }
