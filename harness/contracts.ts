@@ -237,6 +237,8 @@ export interface LoadSummary {
   readonly peakRssBytes: number;
   /** How many cores it can use at most, 1 for a single thread; absent for generators that do not know. */
   readonly cores?: number;
+  /** How many requests it began, warm-up included; absent for generators that do not tell. */
+  readonly requests?: number;
 }
 
 /** Load under way, in a process of its own. Disposing ends that process. */

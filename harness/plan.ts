@@ -1,14 +1,116 @@
 import type { ArrivalProcess, RateSegment } from './arrivals.ts';
+import type { Distribution } from './distribution.ts';
 
 /** Where the stack runs. */
 export type PlatformKind = 'process' | 'docker' | 'external';
 
-/** What the requests look like. Lengths are in tokens, uniform between the bounds, both included. */
-export interface Workload {
+/** How long a prompt or an answer is, in tokens: drawn, or as in the plan's {@link TracePlan}. */
+export type Lengths = Distribution | { readonly kind: 'trace' };
+
+/** Streamed chat completions. */
+export interface ChatWorkload {
+  readonly kind?: 'chat';
   readonly name: string;
   readonly model: string;
-  readonly promptTokens: readonly [number, number];
-  readonly outputTokens: readonly [number, number];
+  /** Both at least 1. */
+  readonly promptTokens: Lengths;
+  readonly outputTokens: Lengths;
+  /** So large a share (0–1) of the prompts begins with one of `variants` texts of `tokens` tokens, or as much of it as fits. */
+  readonly sharedPrefix?: { readonly share: number; readonly tokens: number; readonly variants: number };
+  /** So large a share (0–1) of the requests is one of `distinct` requests, to the byte. */
+  readonly duplicates?: { readonly share: number; readonly distinct: number };
+  /** Conversations of several turns: each turn carries those before it, and follows the answer to the last after a think time. */
+  readonly sessions?: { readonly turns: Distribution; readonly thinkTimeMs: readonly [number, number] };
+}
+
+/** One plain HTTP request, always the same: there is no token stream, its first byte takes the place of the first token. */
+export interface HttpWorkload {
+  readonly kind: 'http';
+  readonly name: string;
+  /** Empty: there is none. */
+  readonly model: string;
+  readonly method: string;
+  /** Begins with a slash; follows the path of the target's URL. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Empty for none. */
+  readonly body: string;
+  readonly expect: HttpExpectation;
+}
+
+/** What an answer must be to count as `ok`. */
+export interface HttpExpectation {
+  /** Statuses that are right; empty: every 2xx. */
+  readonly status: readonly number[];
+  /** Text that the body must hold; null: any body will do. */
+  readonly bodyContains: string | null;
+  /** Longest body. */
+  readonly maxBytes: number;
+}
+
+/** What the requests look like. */
+export type Workload = ChatWorkload | HttpWorkload;
+
+/** A recorded trace: when requests came, and how long they and their answers were. */
+export interface TracePlan {
+  /** Absolute. */
+  readonly file: string;
+  /** Of the whole file: a replay of another content is refused. */
+  readonly sha256: string;
+  /** Names of the columns or keys. */
+  readonly columns: { readonly time: string; readonly promptTokens: string; readonly outputTokens: string };
+  /** Unit of times that are plain numbers. */
+  readonly timeUnit: 'ms' | 's';
+  /** The cut, in the trace's own time from its first row on; `toMs` exclusive. */
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Divides the trace's time: 2 replays it twice as fast. */
+  readonly speed: number;
+}
+
+/** When clients try again; see `scenarios/load/stream/retry.ts`. */
+export interface RetryPlan {
+  /** Retries after the first attempt. */
+  readonly most: number;
+  /** Before the first retry; each further one doubles it, up to `maxMs`. 0 is at once. */
+  readonly baseMs: number;
+  readonly maxMs: number;
+  readonly jitter: 'full' | 'equal' | 'none';
+  /** Whether they wait at least as long as `Retry-After` says. */
+  readonly retryAfter: boolean;
+  /** Retries per request that all clients together allow themselves; null: without a bound. */
+  readonly budgetRatio: number | null;
+}
+
+/** When a client disconnects because it has waited enough. */
+export interface PatiencePlan {
+  /** From the scheduled arrival, over all attempts, in ms. */
+  readonly afterMs: Distribution;
+  /** What it waits for: once a first token is there, `first-token` is patient for ever. */
+  readonly until: 'first-token' | 'end';
+  /** `apart`: the outcome is `abandoned`, neither completed nor failed; `failed`: it is `client-timeout`, a failure. */
+  readonly counts: 'apart' | 'failed';
+}
+
+/** A kind of users. */
+export interface UserClass {
+  readonly name: string;
+  /** Its share of the requests is its weight over that of all classes. */
+  readonly weight: number;
+  /** API key, instead of the stack's; `env:NAME` is read from the environment and stands in no file. */
+  readonly key?: string;
+  /** Sent as `x-priority`, 0 the most urgent. */
+  readonly priority?: number;
+  readonly workload: Workload;
+  readonly patience?: PatiencePlan;
+}
+
+/** How clients behave beyond sending one request. */
+export interface ClientsPlan {
+  readonly retry: RetryPlan | null;
+  readonly patience: PatiencePlan | null;
+  /** Empty: all users are alike. */
+  readonly classes: readonly UserClass[];
 }
 
 /** The load of a run, completely: with the seed it decides every arrival and every prompt. */
@@ -18,6 +120,10 @@ export interface LoadPlan {
   /** Contiguous; the warm-up is the part before 0 ms. */
   readonly segments: readonly RateSegment[];
   readonly workload: Workload;
+  /** What is replayed, or what lengths are taken from. */
+  readonly trace?: TracePlan;
+  /** Absent: they send once, wait as long as the idle timeout lets them, and are all alike. */
+  readonly clients?: ClientsPlan;
   /** How many processes of this machine generate it, each a share of the arrivals. @default 1 */
   readonly workers?: number;
   /** An arrival that finds this many requests in flight is dropped, and recorded so. Who shares the load shares the bound. */
@@ -46,6 +152,8 @@ export interface SloPlan {
   readonly window: string;
   /** In the objective language of `reports/objective.ts`, for example `p99(ttft) <= 800 ms`. */
   readonly objective: string;
+  /** Only requests of this class of users count; absent: all. */
+  readonly class?: string;
 }
 
 /** How many arrivals, and the hash of their times (`hashArrivals` of `arrivals.ts`). */
@@ -83,7 +191,11 @@ export interface RunPlan {
   readonly slos: readonly SloPlan[];
   /** The stack's options as the scenario resolved them. */
   readonly stack: Readonly<Record<string, unknown>>;
-  readonly arrivals: ArrivalCount;
+  /**
+   * What was scheduled beforehand: with sessions of several turns their first turns. Null in a closed loop, where each
+   * instant depends on the answers: nothing can be promised of it but that every request that was begun leaves a record.
+   */
+  readonly arrivals: ArrivalCount | null;
   /** Which part of a load that several runs share this one drives; `arrivals` are then its own. */
   readonly segment?: SegmentPlan;
   /** The exact command that repeats this run. */

@@ -8,6 +8,8 @@
  * - `http-status`: an answer outside 2xx; `status` says which
  * - `truncated`: the stream ended, or carried an error event, before `[DONE]`
  * - `malformed`: an event that is not what the protocol says
+ * - `client-timeout`: the client disconnected because it had waited enough, where the scenario counts that as a failure
+ * - `abandoned`: the same, where it does not: neither completed nor failed, for how it would have ended is unknown
  * - `interrupted`: the run was stopped while the request was in flight; counts neither as completed nor as failed
  */
 export type Outcome =
@@ -20,18 +22,21 @@ export type Outcome =
   | 'http-status'
   | 'truncated'
   | 'malformed'
+  | 'client-timeout'
+  | 'abandoned'
   | 'interrupted';
 
 /**
- * What became of one scheduled arrival. Times are milliseconds on the run's time line, whose zero is the instant at which
+ * What became of one request, over all attempts at it. In an open loop its scheduled arrival was decided beforehand; in a closed
+ * one, and for the later turns of a session, it is the instant at which its user meant to send it. Times are milliseconds on the run's time line, whose zero is the instant at which
  * driving starts; warm-up arrivals are negative. Latencies are counted from `scheduledMs`, never from `sentMs`, so a late
  * generator or a stalled server cannot hide (no coordinated omission).
  */
 export interface RequestRecord {
-  /** Position in the arrival schedule, from 0, warm-up included. */
+  /** Position in the order in which requests came due, from 0, warm-up included. */
   readonly index: number;
   readonly scheduledMs: number;
-  /** When it was really sent; null for a dropped one. */
+  /** When it was really sent for the first time; null for a dropped one. */
   readonly sentMs: number | null;
   /** When the first token arrived; null if none did. */
   readonly firstTokenMs: number | null;
@@ -49,11 +54,34 @@ export interface RequestRecord {
   readonly upstream: string;
   /** Gaps between successive tokens, as a sparse histogram: pairs of {@link gapBucket} index and count. */
   readonly gaps: readonly number[];
+  /** How often it was sent; absent where clients do not retry, and then 1, or 0 for a dropped one. */
+  readonly attempts?: number;
+  /** Of a request that was sent more than once: when each attempt was sent and when it ended, in pairs. */
+  readonly attemptsMs?: readonly number[];
+  /** How each of these ended, as {@link errorKind} names it, separated by spaces. */
+  readonly attemptOutcomes?: string;
+  /** Class of its user; absent where there are none. */
+  readonly class?: string;
+  /** Session and turn, both from 0; absent where requests stand alone. */
+  readonly session?: number;
+  readonly turn?: number;
 }
 
-/** Whether the request was sent and did not get its whole answer. Dropped and interrupted ones are counted apart. */
-export function isFailure(record: RequestRecord): boolean {
-  return record.outcome !== 'ok' && record.outcome !== 'dropped' && record.outcome !== 'interrupted';
+const NO_FAILURES: readonly Outcome[] = ['ok', 'dropped', 'abandoned', 'interrupted'];
+
+/** Whether the request was sent and did not get its whole answer. Dropped, abandoned and interrupted ones are counted apart. */
+export function isFailure({ outcome }: Pick<RequestRecord, 'outcome'>): boolean {
+  return !NO_FAILURES.includes(outcome);
+}
+
+/** How a failure is named in counts and in `errors(…)`: its outcome, for an HTTP failure `http-<status>`. */
+export function errorKind({ outcome, status }: Pick<RequestRecord, 'outcome' | 'status'>): string {
+  return outcome === 'http-status' ? `http-${status}` : outcome;
+}
+
+/** How often the request was sent; a connection that had gone stale unseen is not counted twice. */
+export function attemptsOf({ attempts, sentMs }: RequestRecord): number {
+  return attempts ?? (sentMs === null ? 0 : 1);
 }
 
 /** Time to first token in ms from the scheduled arrival; null without a token. */

@@ -11,13 +11,6 @@ export interface Share {
 /** The share of somebody who is alone. */
 export const WHOLE: Share = { first: 0, step: 1 };
 
-/** One scheduled arrival. */
-export interface Arrival {
-  /** Position in the whole schedule, from 0. */
-  readonly index: number;
-  readonly atMs: number;
-}
-
 /** The share of segment `index` (from 1) of `of`. */
 export function shareOfSegment({ index, of }: { readonly index: number; readonly of: number }): Share {
   return { first: index - 1, step: of };
@@ -40,11 +33,14 @@ export function dealt({ first, step }: Share, nth: number, count: number): Share
   return { first: first + step * nth, step: step * count };
 }
 
-/** The arrivals of a share, in order. */
-export function* arrivalsOf(times: Iterable<number>, { first, step }: Share): Generator<Arrival> {
+/** The arrivals of a share, in order, each with its `index` in the whole schedule, from 0. */
+export function* arrivalsOf<Arrival extends { readonly atMs: number }>(
+  schedule: Iterable<Arrival>,
+  { first, step }: Share,
+): Generator<Arrival & { readonly index: number }> {
   let index = 0;
-  for (const atMs of times) {
-    if (index % step === first) yield { index, atMs };
+  for (const arrival of schedule) {
+    if (index % step === first) yield { ...arrival, index };
     index += 1;
   }
 }

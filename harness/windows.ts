@@ -1,3 +1,4 @@
+import { stagesOf } from './arrivals.ts';
 import type { TimedEvent } from './history.ts';
 import { driveEndMs, type FaultPlan, type RunPlan } from './plan.ts';
 import type { RequestRecord } from './requests.ts';
@@ -42,7 +43,7 @@ export interface Window {
 
 /** Every window name that a plan can produce; an SLO on another one can never be judged. */
 export function windowNames(plan: Pick<RunPlan, 'load' | 'faults'>): string[] {
-  const stages = plan.load.segments.filter(segment => segment.fromMs >= 0).map(segment => `load:${segment.name}`);
+  const stages = stagesOf(plan.load.segments.filter(({ fromMs }) => fromMs >= 0)).map(stage => `load:${stage.name}`);
   const faults = plan.faults.flatMap(fault => [`fault:${fault.id}`, `recovery:${fault.id}`]);
   return ['baseline', 'whole', ...new Set(stages), ...faults];
 }
@@ -69,9 +70,11 @@ export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[
   };
   const windows: Window[] = [
     untilOnset('baseline', 0),
-    ...plan.load.segments
-      .filter(segment => segment.fromMs >= 0)
-      .map(segment => ({ name: `load:${segment.name}`, fromMs: segment.fromMs, toMs: Math.min(endMs, segment.toMs) })),
+    ...stagesOf(plan.load.segments.filter(({ fromMs }) => fromMs >= 0)).map(stage => ({
+      name: `load:${stage.name}`,
+      fromMs: stage.fromMs,
+      toMs: Math.min(endMs, stage.toMs),
+    })),
   ];
   for (const { plan: fault, bitAtMs, healedAtMs } of faults) {
     if (bitAtMs === null) continue;

@@ -1,5 +1,5 @@
 import { formatMs } from '../harness/quantity.ts';
-import type { SloResult, Verdict, WindowResult } from './run-document.ts';
+import type { RunDocument, SloResult, Verdict, WindowResult } from './run-document.ts';
 
 /** A value with its unit for people, three significant digits: `412 ms`, `0.98 %`, `19.8/s`; a dash where there is none. */
 export function formatValue(value: number | null, unit: string): string {
@@ -18,6 +18,15 @@ export function formatInterval({ confidence: { lower, upper }, measured, unit }:
 export function formatErrors({ errors }: WindowResult): string {
   const kinds = Object.entries(errors).sort(([, a], [, b]) => b - a);
   return kinds.map(([kind, count]) => `${kind} ${count}`).join(', ');
+}
+
+/** `, 12 abandoned, 640 attempts`: what only some runs have; empty for others. */
+export function formatSideCounts({ abandoned, attempts }: RunDocument['load']): string {
+  const given = [
+    abandoned === undefined ? '' : `, ${abandoned} abandoned`,
+    attempts === undefined ? '' : `, ${attempts} attempts`,
+  ];
+  return given.join('');
 }
 
 /** A sign for each verdict that is legible without colour. */

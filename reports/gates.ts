@@ -84,11 +84,21 @@ export const fewDropped: Gate = (_run, { dropped, offered }) =>
       ]
     : [];
 
-/** Every arrival of the plan left a record, unless the run was stopped early. */
-export const nothingMissing: Gate = ({ plan, records, events }) =>
-  !stoppedEarly(events) && records.length < plan.arrivals.count
-    ? [`${plan.arrivals.count - records.length} of ${plan.arrivals.count} arrivals left no record.`]
-    : [];
+/**
+ * Every request left a record, unless the run was stopped early: every arrival of the plan, where there is one; and everything
+ * that the generator says it began, which is all that can be asked of a closed loop and of later turns of a session.
+ */
+export const nothingMissing: Gate = ({ plan, records, events }) => {
+  if (stoppedEarly(events)) return [];
+  const planned = plan.arrivals?.count ?? 0;
+  const arrived = records.filter(record => !record.turn).length;
+  if (arrived < planned) return [`${planned - arrived} of ${planned} arrivals left no record.`];
+  const begun = events.find(event => event.type === 'load')?.summary.requests ?? 0;
+  // Even a generator that could not say how many there were has numbered them without gaps.
+  const numbered = plan.arrivals ? 0 : records.reduce((most, { index }) => Math.max(most, index + 1), 0);
+  const counted = Math.max(begun, numbered);
+  return records.length < counted ? [`${counted - records.length} of ${counted} requests left no record.`] : [];
+};
 
 /** The generator had time to spare. Silent where it did not say how many cores it can use. */
 export const generatorAtEase: Gate = ({ events }, { cpuCores }) => {

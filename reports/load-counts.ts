@@ -1,5 +1,5 @@
 import type { TimedEvent } from '../harness/history.ts';
-import { isFailure, type RequestRecord } from '../harness/requests.ts';
+import { attemptsOf, isFailure, type RequestRecord } from '../harness/requests.ts';
 import { rounded } from './rounding.ts';
 import type { RunDocument } from './run-document.ts';
 import { valueSamples } from './samples.ts';
@@ -23,7 +23,21 @@ export function loadCounts(
     completed: driven.filter(record => record.outcome === 'ok').length,
     failed: driven.filter(isFailure).length,
     dropped: driven.filter(record => record.outcome === 'dropped').length,
+    ...sideCounts(driven),
     lateMsP99: rounded(valueSamples(late).at(0.99)),
     cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
+  };
+}
+
+/** What only some runs have: abandoned requests, and attempts where clients retry. */
+export function sideCounts(records: readonly RequestRecord[]): {
+  readonly abandoned?: number;
+  readonly attempts?: number;
+} {
+  const abandoned = records.filter(record => record.outcome === 'abandoned').length;
+  const retried = records.some(record => record.attempts !== undefined);
+  return {
+    ...(abandoned > 0 && { abandoned }),
+    ...(retried && { attempts: records.reduce((sum, record) => sum + attemptsOf(record), 0) }),
   };
 }

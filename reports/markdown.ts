@@ -1,5 +1,5 @@
 import { formatMs } from '../harness/quantity.ts';
-import { formatErrors, formatInterval, formatValue, MARKS, oneLine } from './cells.ts';
+import { formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
 import type { FaultResult, RenderInput, RunDocument, SloResult, WindowResult } from './run-document.ts';
 
 /** `summary.md`: the verdict and why, SLOs with their intervals, windows, faults, and how to repeat the run. */
@@ -24,7 +24,7 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Fault', 'Kind', 'Target', 'Injected', 'Bit', 'Healed', 'Evidence'],
       document.faults.map(faultRow),
     ),
-    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped; sent at most ${time(load.lateMsP99)} late at P99.`,
+    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatSideCounts(load)}; sent at most ${time(load.lateMsP99)} late at P99.`,
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;

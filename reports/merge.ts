@@ -139,7 +139,9 @@ function loadEvent(parts: readonly Part[], atMs: number): TimedEvent[] {
   const sum = (of: (summary: LoadSummary) => number) =>
     summaries.reduce((total, { summary }) => total + of(summary), 0);
   const knowCores = summaries.every(({ summary }) => summary.cores !== undefined);
+  const knowRequests = summaries.every(({ summary }) => summary.requests !== undefined);
   const summary = {
+    ...(knowRequests ? { requests: sum(({ requests = 0 }) => requests) } : {}),
     ...(knowCores ? { cores: sum(({ cores = 0 }) => cores) } : {}),
     cpuMs: sum(({ cpuMs }) => cpuMs),
     wallMs: Math.max(...summaries.map(({ summary: { wallMs } }) => wallMs)),

@@ -61,6 +61,11 @@ export class ObjectiveSource {
     });
   }
 
+  /** Whether the whole text ends so. */
+  endsWith(text: string): boolean {
+    return this.#text.trimEnd().endsWith(text);
+  }
+
   /** The error for a part that began at `at` (from 0). */
   error(at: number, found: string, expected: string, cause?: unknown): SquallError {
     const where = found.trim() === '' ? 'nothing' : JSON.stringify(found.trim());

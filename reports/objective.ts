@@ -1,4 +1,5 @@
 import { closest } from 'fastest-levenshtein';
+import { parseDurationMs } from '../harness/quantity.ts';
 import { GAUGES, type Gauge } from './gauges.ts';
 import { ObjectiveSource } from './objective-source.ts';
 
@@ -28,10 +29,10 @@ export interface MaximumObjective extends Limit<'ms'> {
   readonly metric: LatencyMetric;
 }
 
-/** `errors <= 1%`, `errors(http-503) <= 3%`, `availability >= 99.9%`, `dropped <= 0.1%`; see `checks/ratio.ts`. */
+/** `errors <= 1%`, `errors(http-503) <= 3%`, `availability >= 99.9%`, `dropped <= 0.1%`, `abandoned <= 5%`; see `checks/ratio.ts`. */
 export interface RatioObjective extends Limit<'%'> {
   readonly kind: 'ratio';
-  readonly measure: 'errors' | 'availability' | 'dropped';
+  readonly measure: 'errors' | 'availability' | 'dropped' | 'abandoned';
   /** Only failures of this kind count; null for all. */
   readonly outcome: string | null;
 }
@@ -39,6 +40,17 @@ export interface RatioObjective extends Limit<'%'> {
 /** `throughput >= 20/s`: requests completed per second. */
 export interface ThroughputObjective extends Limit<'/s'> {
   readonly kind: 'throughput';
+}
+
+/** `attempts <= 1.5`: attempts per request; see `checks/attempts.ts`. */
+export interface AttemptsObjective extends Limit<''> {
+  readonly kind: 'attempts';
+}
+
+/** `goodput(ttft 500 ms, latency 4 s) >= 95%`, `goodput(2 s) >= 20/s`: answered in time; see `checks/goodput.ts`. */
+export interface GoodputObjective extends Limit<'%' | '/s'> {
+  readonly kind: 'goodput';
+  readonly deadlines: readonly { readonly metric: 'ttft' | 'latency'; readonly limitMs: number }[];
 }
 
 /** `recovery(kill) <= 10 s`: from a fault's onset until users no longer notice it; see `checks/recovery.ts`. */
@@ -66,6 +78,8 @@ export type Objective =
   | MaximumObjective
   | RatioObjective
   | ThroughputObjective
+  | AttemptsObjective
+  | GoodputObjective
   | RecoveryObjective
   | GaugeObjective
   | GrowthObjective;
@@ -73,7 +87,16 @@ export type Objective =
 const METRICS: readonly LatencyMetric[] = ['ttft', 'itl', 'latency'];
 /** What `max` takes; a process's memory has no natural limit, its growth has. */
 const MAXIMA = [...METRICS, ...Object.keys(GAUGES).filter(gauge => gauge !== 'memory')];
-const FAILURES = ['refused', 'reset', 'connect-timeout', 'idle-timeout', 'http-status', 'truncated', 'malformed'];
+const FAILURES = [
+  'refused',
+  'reset',
+  'connect-timeout',
+  'idle-timeout',
+  'http-status',
+  'truncated',
+  'malformed',
+  'client-timeout',
+];
 const MEASURES = [
   'p50',
   'p90',
@@ -84,7 +107,10 @@ const MEASURES = [
   'errors',
   'availability',
   'dropped',
+  'abandoned',
   'throughput',
+  'goodput',
+  'attempts',
   'recovery',
   'growth',
 ];
@@ -116,13 +142,23 @@ export function parseObjective(text: string, field: string): Objective {
     }
     case 'availability':
     case 'dropped':
+    case 'abandoned':
       plain(statement);
-      if (name === 'dropped') below(statement);
-      else above(statement);
+      if (name === 'availability') above(statement);
+      else below(statement);
       return { kind: 'ratio', measure: name, outcome: null, comparison, limit: source.percent(), unit: '%' };
     case 'throughput':
       plain(statement);
       return { kind: 'throughput', comparison: above(statement), limit: source.rate(), unit: '/s' };
+    case 'attempts':
+      plain(statement);
+      return { kind: 'attempts', comparison: below(statement), limit: source.count(), unit: '' };
+    case 'goodput': {
+      const deadlines = deadlinesOf(statement);
+      above(statement);
+      const unit = source.endsWith('%') ? '%' : '/s';
+      return { kind: 'goodput', deadlines, comparison, limit: unit === '%' ? source.percent() : source.rate(), unit };
+    }
     case 'recovery':
       if (!argument) throw source.error(argumentAt, argument ?? '', 'the id of a fault in parentheses after recovery');
       below(statement);
@@ -178,6 +214,19 @@ function maximumOf(statement: Statement): MaximumObjective | GaugeObjective {
   return { kind: 'gauge', gauge, comparison, limit: unit === '%' ? source.percent() : source.count(), unit };
 }
 
+/** `2 s`, or `ttft 500 ms, latency 2 s`; without a name it is the whole answer's. */
+function deadlinesOf({ source, argument, argumentAt }: Statement): GoodputObjective['deadlines'] {
+  return (argument ?? '').split(',').map(part => {
+    const [, metric = 'latency', text = ''] = /^\s*(?:(ttft|latency)\s+)?(\d.*)$/.exec(part) ?? [];
+    try {
+      return { metric: metric as 'ttft' | 'latency', limitMs: parseDurationMs(text, 'goodput') };
+    } catch (cause) {
+      const expected = 'deadlines in parentheses after goodput, such as (ttft 500 ms, latency 4 s)';
+      throw source.error(argumentAt, part, expected, cause);
+    }
+  });
+}
+
 function plain({ source, name, argument, argumentAt }: Statement): void {
   if (argument !== null) throw source.error(argumentAt, `(${argument})`, `no argument after ${name}`);
 }
@@ -207,7 +256,10 @@ function headOf(objective: Objective): string {
     case 'ratio':
       return objective.outcome === null ? objective.measure : `${objective.measure}(${objective.outcome})`;
     case 'throughput':
-      return 'throughput';
+    case 'attempts':
+      return objective.kind;
+    case 'goodput':
+      return `goodput(${objective.deadlines.map(({ metric, limitMs }) => `${metric} ${limitMs} ms`).join(', ')})`;
     case 'recovery':
       return `recovery(${objective.fault})`;
     case 'gauge':

@@ -17,7 +17,7 @@ export const REQUESTS_FILE = 'requests.parquet';
  * Columns of the sealed file: the fields of {@link RequestRecord} under their own names, units last. `gaps` is a list; the
  * `…Ms` columns are doubles, so that reading gives back exactly what was written.
  */
-const COLUMNS: Readonly<Record<keyof RequestRecord, Partial<SchemaElement>>> = {
+const COLUMNS: Readonly<Record<keyof RequestRecord, Column>> = {
   index: { type: 'INT32' },
   scheduledMs: { type: 'DOUBLE' },
   sentMs: { type: 'DOUBLE', repetition_type: 'OPTIONAL' },
@@ -29,22 +29,47 @@ const COLUMNS: Readonly<Record<keyof RequestRecord, Partial<SchemaElement>>> = {
   outputTokens: { type: 'INT32' },
   stage: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
   upstream: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
-  gaps: { converted_type: 'LIST', num_children: 1 },
+  gaps: { listOf: 'INT32' },
+  attempts: { type: 'INT32', isRare: true },
+  attemptsMs: { listOf: 'DOUBLE', isRare: true },
+  attemptOutcomes: { type: 'BYTE_ARRAY', converted_type: 'UTF8', isRare: true },
+  class: { type: 'BYTE_ARRAY', converted_type: 'UTF8', isRare: true },
+  session: { type: 'INT32', isRare: true },
+  turn: { type: 'INT32', isRare: true },
 };
-const NAMES = Object.keys(COLUMNS) as (keyof RequestRecord)[];
-const LIST: readonly SchemaElement[] = [
-  { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
-  { name: 'element', type: 'INT32', repetition_type: 'REQUIRED' },
-];
-const SCHEMA: SchemaElement[] = [
-  { name: 'requests', num_children: NAMES.length },
-  ...NAMES.flatMap(name => [
-    { name, repetition_type: 'REQUIRED', ...COLUMNS[name] } as SchemaElement,
-    ...(name === 'gaps' ? LIST : []),
-  ]),
-];
+
+/** A column, or a list of so-typed elements; a rare one is there only when some record of the run has the field. */
+interface Column extends Partial<SchemaElement> {
+  readonly listOf?: 'INT32' | 'DOUBLE';
+  readonly isRare?: true;
+}
+
+type Name = keyof RequestRecord;
+const NAMES = Object.keys(COLUMNS) as Name[];
+
+const RARE = NAMES.filter(name => COLUMNS[name].isRare);
+
+function schemaOf(names: readonly Name[]): SchemaElement[] {
+  return [{ name: 'requests', num_children: names.length }, ...names.flatMap(elementsOf)];
+}
+
+function elementsOf(name: Name): SchemaElement[] {
+  const { listOf, isRare, ...element } = COLUMNS[name];
+  const repetition_type = isRare ? 'OPTIONAL' : 'REQUIRED';
+  if (!listOf) return [{ name, repetition_type, ...element } as SchemaElement];
+  return [
+    { name, repetition_type, converted_type: 'LIST', num_children: 1 },
+    { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+    { name: 'element', type: listOf, repetition_type: 'REQUIRED' },
+  ];
+}
+
 const NOTES = [
   { key: 'squall.time', value: 'ms on the run time line; 0 is when driving starts, warm-up is negative' },
+  {
+    key: 'squall.attemptsMs',
+    value: 'of requests sent more than once: when each attempt was sent and ended, in pairs',
+  },
   { key: 'squall.gaps', value: 'pairs of bucket and count; bucket b > 0 is about 0.01 * 1.02^(b - 0.5) ms' },
 ];
 
@@ -69,11 +94,12 @@ export async function sealRequests(directory: string, signal?: AbortSignal): Pro
 export async function writeRequests(directory: string, records: readonly RequestRecord[]): Promise<void> {
   const target = join(directory, REQUESTS_FILE);
   const rows = records as unknown as Record<string, unknown>[];
+  const names = NAMES.filter(name => !COLUMNS[name].isRare || records.some(record => record[name] !== undefined));
   await parquetWriteRows({
     writer: fileWriter(`${target}.part`),
     rows,
-    columns: NAMES.map(name => ({ name })),
-    schema: SCHEMA,
+    columns: names.map(name => ({ name })),
+    schema: schemaOf(names),
     rowGroupSize: 50_000,
     kvMetadata: NOTES,
     createdBy: 'squall',
@@ -89,8 +115,10 @@ export async function writeRequests(directory: string, records: readonly Request
 export async function readRequests(directory: string, signal?: AbortSignal): Promise<RequestRecord[]> {
   const sealed = join(directory, REQUESTS_FILE);
   if (existsSync(sealed)) {
-    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(sealed), columns: [...NAMES] });
+    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(sealed) });
     signal?.throwIfAborted();
+    for (const row of rows)
+      for (const name of RARE) if (row[name] === null || row[name] === undefined) delete row[name];
     return rows as unknown as RequestRecord[];
   }
   return readJournals(journalsOf(directory), signal);

@@ -22,6 +22,9 @@ export interface WindowResult {
   readonly requests: number;
   readonly failed: number;
   readonly dropped: number;
+  /** Requests whose client went away, where there were any; attempts, where clients retry. */
+  readonly abandoned?: number;
+  readonly attempts?: number;
   /** Failures by outcome; an HTTP failure counts as `http-<status>`. */
   readonly errors: Readonly<Record<string, number>>;
   readonly latencyMs: Quantiles;
@@ -98,6 +101,9 @@ export interface RunDocument {
     readonly completed: number;
     readonly failed: number;
     readonly dropped: number;
+    /** Requests whose client went away, where there were any; attempts, where clients retry. */
+    readonly abandoned?: number;
+    readonly attempts?: number;
     readonly lateMsP99: number | null;
     /** CPU time of the generator over its wall time, 1 = one core; null if it never reported. */
     readonly cpuCores: number | null;
@@ -141,6 +147,8 @@ export interface TimelineSeries {
   readonly completed: readonly number[];
   readonly failed: readonly number[];
   readonly dropped: readonly number[];
+  /** Attempts sent in the slot, per second; absent where clients do not retry. */
+  readonly attempts?: readonly number[];
   /** Ready replicas at the end of the slot, by service. */
   readonly ready: Readonly<Record<string, readonly number[]>>;
   /** What was sampled of the replicas' metrics; absent where nothing was. */

@@ -26,10 +26,16 @@ export function wholePlan({ segment, load, arrivals, replay, ...plan }: RunPlan)
   };
 }
 
-/** SHA-256 (hex) of {@link wholePlan}: segments belong together exactly when theirs are the same. */
+/**
+ * SHA-256 (hex) of {@link wholePlan}: segments belong together exactly when theirs are the same. Where a machine keeps the trace
+ * does not count, for its content has a hash of its own.
+ */
 export function hashPlan(plan: RunPlan): string {
+  const whole = wholePlan(plan);
+  const { trace } = whole.load;
+  const load = trace ? { ...whole.load, trace: { ...trace, file: '' } } : whole.load;
   return createHash('sha256')
-    .update(JSON.stringify(sorted(wholePlan(plan))))
+    .update(JSON.stringify(sorted({ ...whole, load })))
     .digest('hex');
 }
 

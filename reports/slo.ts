@@ -1,8 +1,11 @@
 import { messageOf } from '../harness/errors.ts';
 import type { SloPlan } from '../harness/plan.ts';
+import type { Outcome } from '../harness/requests.ts';
 import { requestsIn, type Window } from '../harness/windows.ts';
 import type { Check, Evidence, Finding, RunFacts } from './check.ts';
+import { checkAttempts } from './checks/attempts.ts';
 import { checkGauge } from './checks/gauge.ts';
+import { checkGoodput } from './checks/goodput.ts';
 import { checkGrowth } from './checks/growth.ts';
 import { checkMaximum } from './checks/maximum.ts';
 import { checkQuantile } from './checks/quantile.ts';
@@ -24,6 +27,8 @@ export const CHECKS: Checks = {
   maximum: checkMaximum,
   ratio: checkRatio,
   throughput: checkThroughput,
+  attempts: checkAttempts,
+  goodput: checkGoodput,
   recovery: checkRecovery,
   gauge: checkGauge,
   growth: checkGrowth,
@@ -39,14 +44,14 @@ export function judgeSlo(slo: SloPlan, run: RunFacts, checks: Checks = CHECKS): 
   try {
     const objective = parseObjective(slo.objective, `slos.${slo.name}.objective`);
     unit = objective.unit;
-    finding = judged(objective, slo, run, checks);
+    finding = judged(objective, slo, ofClass(run, slo.class), checks);
   } catch (error) {
     finding = undecided('inconclusive', `The check crashed: ${messageOf(error)}`);
   }
   const { measured, lower, upper, samples, verdict, reason } = finding;
   return {
     name: slo.name,
-    window: slo.window,
+    window: slo.class === undefined ? slo.window : `${slo.window}, class ${slo.class}`,
     objective: slo.objective,
     measured: rounded(measured),
     unit,
@@ -55,6 +60,11 @@ export function judgeSlo(slo: SloPlan, run: RunFacts, checks: Checks = CHECKS): 
     verdict,
     reason,
   };
+}
+
+/** The run as the users of one class saw it. */
+function ofClass(run: RunFacts, name: string | undefined): RunFacts {
+  return name === undefined ? run : { ...run, records: run.records.filter(record => record.class === name) };
 }
 
 function judged(objective: Objective, slo: SloPlan, run: RunFacts, checks: Checks): Finding {
@@ -70,16 +80,25 @@ function judged(objective: Objective, slo: SloPlan, run: RunFacts, checks: Check
 }
 
 /**
- * Arrivals that were dropped, and requests that were cut off when the run ended, are in no quantile and no ratio of errors:
- * where they are many, a pass would rest on what was left out.
+ * Arrivals that were dropped, requests whose client went away, and those that were cut off when the run ended, are in no quantile
+ * and no ratio of errors: where they are many, a pass would rest on what was left out.
  */
 function unlessUnknown(finding: Finding, objective: Objective, { requests }: Evidence): Finding {
-  const unknown = requests.filter(({ outcome }) => outcome === 'dropped' || outcome === 'interrupted').length;
+  const left = leftOut(objective);
+  const unknown = requests.filter(({ outcome }) => left.includes(outcome)).length;
   if (finding.verdict !== 'pass' || unknown <= MAX_DROPPED_RATIO * requests.length) return finding;
-  if (objective.kind === 'ratio' && objective.measure === 'dropped') return finding;
   const share = `${unknown} of ${requests.length} requests (${formatShare(unknown, requests.length)})`;
-  const reason = `${finding.reason} But ${share} of the window were dropped unsent or cut at the end, so it is not decided.`;
+  const reason = `${finding.reason} But ${share} of the window were dropped unsent, abandoned, or cut at the end, so it is not decided.`;
   return { ...finding, verdict: 'inconclusive', reason };
+}
+
+/** The outcomes of which an objective takes no notice. Throughput and attempts count what an abandoned request did. */
+function leftOut(objective: Objective): readonly Outcome[] {
+  if (objective.kind === 'ratio' && objective.measure === 'dropped') return [];
+  if (objective.kind === 'goodput') return ['interrupted'];
+  const counted = objective.kind === 'throughput' || objective.kind === 'attempts';
+  if (counted || (objective.kind === 'ratio' && objective.measure === 'abandoned')) return ['dropped', 'interrupted'];
+  return ['dropped', 'abandoned', 'interrupted'];
 }
 
 function missingWindow(name: Window['name'], run: RunFacts): Finding {

@@ -85,6 +85,22 @@ export function batchMeanBounds(counts: readonly number[]): Interval {
   return { lower: Math.max(0, mean - half), upper: mean + half };
 }
 
+/**
+ * Bounds of Σsum/Σcount over parts of a window, one-sided at 95 % each: the ratio estimator's variance from its residuals
+ * (Cochran, Sampling Techniques, §6.4), with Student's t of one degree of freedom less than there are parts. Whole numbers that
+ * are all alike have no spread; the unit of one half that {@link batchMeanBounds} grants each count is granted here, too.
+ * @param parts {@link BATCHES} of them, with a positive count in all
+ */
+export function ratioEstimate(
+  parts: readonly { readonly sum: number; readonly count: number }[],
+): Interval & { readonly ratio: number } {
+  const total = parts.reduce((all, { count }) => all + count, 0);
+  const ratio = parts.reduce((all, { sum }) => all + sum, 0) / total;
+  const squares = parts.reduce((all, { sum, count }) => all + (sum - ratio * count) ** 2, 0) / (parts.length - 1);
+  const half = (T_95_9 * Math.sqrt(parts.length * Math.max(squares, 0.25))) / total;
+  return { ratio, lower: ratio - half, upper: ratio + half };
+}
+
 /** P(B ≤ k) for B binomial(n, p), by I₁₋ₚ(n−k, k+1) (DLMF 8.17.5); O(√n), good to 1e-8 at n = 1e6. */
 export function binomialCdf(k: number, n: number, p: number): number {
   if (k < 0) return 0;

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { formatMs } from '../harness/quantity.ts';
-import { formatErrors, formatInterval, formatValue, MARKS, oneLine } from './cells.ts';
+import { formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
 import type { RenderInput, RunDocument, Verdict, WindowResult } from './run-document.ts';
 
 /** How {@link renderTerminal} draws. */
@@ -44,7 +44,9 @@ export function renderTerminal(
       const heal = fault.healedAtMs === null ? 'not seen to heal' : `healed at ${formatMs(fault.healedAtMs)}`;
       return cut(`  fault ${fault.id} (${fault.kind} on ${fault.target}): ${act}, ${heal}`);
     }),
-    cut(`  load ${load.offered} offered, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped`),
+    cut(
+      `  load ${load.offered} offered, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatSideCounts(load)}`,
+    ),
     // The one line that is never cut: it is there to be copied.
     paint('dim', `  replay: ${oneLine(document.replay)}`),
   ];

@@ -42,9 +42,23 @@ export function timelineOf(
     completed: perSecond(record => record.outcome === 'ok'),
     failed: perSecond(isFailure),
     dropped: perSecond(record => record.outcome === 'dropped'),
+    ...(records.some(({ attempts }) => attempts !== undefined) && { attempts: attemptSeries(records, count, slotMs) }),
     ready: readyReplicas(events, count, slotMs),
     ...(metrics ? { metrics } : {}),
   };
+}
+
+/** Attempts per second by when they were sent, unlike requests: a storm shows where it raged. */
+function attemptSeries(records: readonly RequestRecord[], count: number, slotMs: number): number[] {
+  const slots = new Array<number>(count).fill(0);
+  for (const { attempts, attemptsMs, sentMs } of records) {
+    const times = (attempts ?? 0) > 1 ? (attemptsMs ?? []).filter((_, i) => i % 2 === 0) : [sentMs];
+    for (const time of times) {
+      const slot = Math.floor((time ?? -1) / slotMs);
+      if (slot >= 0 && slot < count) slots[slot]! += 1;
+    }
+  }
+  return slots.map(sent => rounded((sent * 1000) / slotMs));
 }
 
 /** Ready replicas at the end of each slot, by service in alphabetical order. */

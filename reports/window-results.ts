@@ -1,13 +1,9 @@
-import { isFailure, type RequestRecord } from '../harness/requests.ts';
+import { errorKind, isFailure, type RequestRecord } from '../harness/requests.ts';
 import { requestsIn, type Window } from '../harness/windows.ts';
+import { sideCounts } from './load-counts.ts';
 import { rounded } from './rounding.ts';
 import type { WindowResult } from './run-document.ts';
 import { quantilesOf, samplesOf } from './samples.ts';
-
-/** How a failure is named in counts and in `errors(…)`: its outcome, for an HTTP failure `http-<status>`. */
-export function errorKind(record: RequestRecord): string {
-  return record.outcome === 'http-status' ? `http-${record.status}` : record.outcome;
-}
 
 /** Folds one window: its counts, its errors by kind in alphabetical order, its quantiles. */
 export function windowResult(window: Window, records: readonly RequestRecord[]): WindowResult {
@@ -22,6 +18,7 @@ export function windowResult(window: Window, records: readonly RequestRecord[]):
     requests: requests.length,
     failed: failures.length,
     dropped: requests.filter(request => request.outcome === 'dropped').length,
+    ...sideCounts(requests),
     errors: Object.fromEntries([...errors].sort(([a], [b]) => (a < b ? -1 : 1))),
     latencyMs: quantilesOf(samplesOf('latency', requests)),
     ttftMs: quantilesOf(samplesOf('ttft', requests)),

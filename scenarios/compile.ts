@@ -1,21 +1,21 @@
 import { faultPackages } from '../faults/catalog.ts';
 import type { FaultPackage } from '../faults/fault.ts';
 import { boundaryName, boundaryNames, zoneNames } from '../faults/zones.ts';
-import { hashArrivals, type RateSegment } from '../harness/arrivals.ts';
 import { SquallError } from '../harness/errors.ts';
-import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
+import type { FaultPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
 import { driveEndMs } from '../harness/plan.ts';
-import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
-import { arrivalsOf, shareOfSegment } from '../harness/segment.ts';
+import { parseDurationMs } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
 import { parseObjective } from '../reports/objective.ts';
 import { settleOptions } from '../stack/options.ts';
 import { externalTopology } from '../stack/platform/external/platform.ts';
 import { findTool, type ToolName } from '../stack/tools.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
+import { badScenario as bad } from './bad-scenario.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './external.ts';
-import { scheduleOf } from './load/schedule.ts';
-import { workloads } from './load/workloads.ts';
+import { keyOf } from './load/api-key.ts';
+import { compileLoad } from './load/compile-load.ts';
+import { scheduledIn, sharedAmong } from './load/share.ts';
 import type { ResolvedScenario } from './scenario.ts';
 import { didYouMean } from './validate.ts';
 
@@ -32,6 +32,8 @@ export interface CompileOptions {
   readonly replay: string;
   /** Whether the platform has a tool, which decides what `auto` means. @default with containers it has all, else what is found on this machine */
   readonly hasTool?: (tool: ToolName) => boolean;
+  /** Where relative paths of the scenario begin. @default the current folder */
+  readonly folder?: string;
 }
 
 /** A scenario that is ready to run. */
@@ -47,10 +49,12 @@ export interface CompiledScenario {
  * @throws SquallError that names the field
  */
 export function compileScenario(scenario: ResolvedScenario, options: CompileOptions): CompiledScenario {
-  const { seed, platform, external, replay, hasTool = toolsOn(platform) } = options;
+  const { seed, platform, external, replay, hasTool = toolsOn(platform), folder = process.cwd() } = options;
   const { topology, timeScale, stack } = external ? around(external) : ownStack(scenario, seed, hasTool);
   if (external) requireOutsideObjectives(scenario.slos);
-  const load = { ...compileLoad(scenario), ...sharedAmong(scenario, options) };
+  const { engine, ...loadOptions } = scenario.load;
+  const whole = compileLoad(loadOptions, { engine, model: scenario.stack.inference.profile, folder });
+  const load = { ...whole, ...sharedAmong(whole, options) };
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
     compileFault(fault, index, topology, platform),
   );
@@ -68,7 +72,11 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     'slos',
     'name',
   );
-  for (const [index, slo] of scenario.slos.entries()) checkSlo(slo, index, windowNames({ load, faults }), ids);
+  const classes = load.clients?.classes.map(({ name }) => name) ?? [];
+  for (const [index, slo] of scenario.slos.entries()) {
+    checkSlo(slo, index, windowNames({ load, faults }), ids);
+    if (slo.class !== undefined) requireKnown(slo.class, classes, `slos[${index}].class`, 'a class of load.clients');
+  }
   for (const [index, proof] of scenario.proof.entries())
     requireKnown(
       proof.breaks,
@@ -86,38 +94,25 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     timeScale,
     load,
     faults,
-    slos: scenario.slos,
+    slos: scenario.slos as RunPlan['slos'],
     stack,
-    ...arrivalsIn([...scheduleOf(load, seed)], options.segment),
-    replay,
+    ...scheduledIn(load, seed, options.segment),
+    replay: load.trace ? pinned(replay, load.trace.sha256) : replay,
   };
   return { plan, topology, ...(external ? { external } : {}) };
-}
-
-function arrivalsIn(times: number[], segment: CompileOptions['segment']): Pick<RunPlan, 'arrivals' | 'segment'> {
-  const count = (some: readonly number[]) => ({ count: some.length, sha256: hashArrivals(some) });
-  if (!segment) return { arrivals: count(times) };
-  const own = [...arrivalsOf(times, shareOfSegment(segment))].map(({ atMs }) => atMs);
-  return { arrivals: count(own), segment: { ...segment, whole: count(times) } };
-}
-
-/** How many processes generate the load; each needs a part of the bound on requests in flight. */
-function sharedAmong({ load }: ResolvedScenario, { workers = 1, segment }: CompileOptions): { workers?: number } {
-  const sharers = workers * (segment?.of ?? 1);
-  if (load.maxInFlight < sharers)
-    throw bad('load.maxInFlight', `at least ${sharers}, one for each worker of each segment`, load.maxInFlight);
-  return workers === 1 ? {} : { workers };
 }
 
 type WhatIsTested = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' | 'stack'>;
 
 function ownStack(
-  { stack: { timeScale, ...written } }: ResolvedScenario,
+  { load, stack: { timeScale, ...written } }: ResolvedScenario,
   seed: number,
   hasTool: (tool: ToolName) => boolean,
 ): WhatIsTested {
   const stack = settleOptions(written, hasTool);
-  return { topology: topologyOf(stack, timeScale, seed), timeScale, stack };
+  // Whatever key a class of clients has, our own gateways know it as a customer of its own.
+  const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [keyOf(key)]));
+  return { topology: topologyOf(stack, timeScale, seed, undefined, keys), timeScale, stack };
 }
 
 /** Nothing is known of a target, and nothing of it is scaled. */
@@ -130,47 +125,9 @@ function toolsOn(platform: PlatformKind): (tool: ToolName) => boolean {
   return tool => platform === 'docker' || findTool(tool) !== undefined;
 }
 
-function compileLoad({ load, stack }: ResolvedScenario): LoadPlan {
-  const stages: RateSegment[] = [];
-  for (const [index, stage] of load.stages.entries()) {
-    const field = `load.stages[${index}]`;
-    const durationMs = parseDurationMs(stage.for, `${field}.for`);
-    if (durationMs === 0) throw bad(`${field}.for`, 'a duration greater than 0', stage.for);
-    const before = stages.at(-1);
-    const toPerSecond = parseRatePerSecond(stage.to ?? stage.at!, `${field}.${stage.to ? 'to' : 'at'}`);
-    const fromMs = before?.toMs ?? 0;
-    const fromPerSecond = stage.to === undefined ? toPerSecond : (before?.toPerSecond ?? 0);
-    stages.push({
-      name: stage.name ?? String(index + 1),
-      fromMs,
-      toMs: fromMs + durationMs,
-      fromPerSecond,
-      toPerSecond,
-    });
-  }
-  if (stages.every(stage => stage.fromPerSecond === 0 && stage.toPerSecond === 0))
-    throw bad('load.stages', 'at least one stage with a rate above 0', load.stages);
-  const warmUpMs = parseDurationMs(load.warmUp, 'load.warmUp');
-  if (warmUpMs === 0)
-    throw bad('load.warmUp', 'a duration greater than 0, for no steady state can be seen without one', load.warmUp);
-  const warmPerSecond = Math.max(stages[0]!.fromPerSecond, stages[0]!.toPerSecond / 2, 1);
-  const warmUp = {
-    name: 'warm-up',
-    fromMs: -warmUpMs,
-    toMs: 0,
-    fromPerSecond: warmPerSecond,
-    toPerSecond: warmPerSecond,
-  };
-  const shape = typeof load.workload === 'string' ? workloads[load.workload as keyof typeof workloads] : load.workload;
-  return {
-    engine: load.engine,
-    arrivals: load.arrivals,
-    segments: [warmUp, ...stages],
-    workload: { ...shape, model: load.model ?? stack.inference.profile },
-    maxInFlight: load.maxInFlight,
-    connectTimeoutMs: parseDurationMs(load.connectTimeout, 'load.connectTimeout'),
-    idleTimeoutMs: parseDurationMs(load.idleTimeout, 'load.idleTimeout'),
-  };
+/** The command that repeats a run refuses another trace than the one of this run. */
+function pinned(replay: string, sha256: string): string {
+  return replay.includes('load.trace.sha256=') ? replay : `${replay} --set load.trace.sha256=${sha256}`;
 }
 
 function compileFault(
@@ -239,15 +196,4 @@ function requireKnown(found: string, known: readonly string[], field: string, wh
 function requireUnique(names: readonly string[], list: string, key: string): void {
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) throw bad(list, `every \`${key}\` only once`, twice);
-}
-
-function bad(field: string, expected: string, found: unknown, hint = ''): SquallError {
-  return new SquallError(
-    'scenario',
-    'BAD_SCENARIO',
-    `Expected \`${field}\` to be ${expected}, got ${JSON.stringify(found)}${hint}`,
-    {
-      next: `Correct \`${field}\` in the scenario.`,
-    },
-  );
 }

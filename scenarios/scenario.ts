@@ -1,38 +1,12 @@
 import { z } from 'zod';
 import { faultPackages } from '../faults/catalog.ts';
 import { stackOptionsSchema } from '../stack/options.ts';
-import { workloads } from './load/workloads.ts';
-
-const duration = z.string().describe('a duration such as "10s", "250ms" or "2m"');
-const rate = z.string().describe('a rate such as "20/s" or "1000/min"');
-const range = z.tuple([z.int().min(1), z.int().min(1)]).describe('tokens, [least, most]');
-
-const stage = z
-  .strictObject({
-    name: z.string().optional().describe('names the window load:<name>; by default the position, from 1'),
-    to: rate.optional().describe('ramp linearly from the rate before to this one'),
-    at: rate.optional().describe('step to this rate and hold it'),
-    for: duration,
-  })
-  .refine(({ to, at }) => (to === undefined) !== (at === undefined), {
-    message: 'expected either `to` (ramp) or `at` (step and hold), and not both',
-  });
+import { duration } from './load/quantities-schema.ts';
+import { loadShape } from './load/schema.ts';
 
 const load = z.strictObject({
   engine: z.enum(['stream']).default('stream').describe('who generates the load'),
-  arrivals: z.enum(['constant', 'poisson']).default('poisson'),
-  warmUp: duration.default('3s').describe("load before time zero, at the first stage's rate; not measured"),
-  stages: z.array(stage).min(1),
-  workload: z
-    .union([
-      z.enum(Object.keys(workloads) as [string, ...string[]]),
-      z.strictObject({ name: z.string().default('custom'), promptTokens: range, outputTokens: range }),
-    ])
-    .default('chat-short'),
-  model: z.string().min(1).optional().describe('model that requests ask for; by default the one that the stack serves'),
-  maxInFlight: z.int().min(1).max(10_000).default(1000).describe('an arrival beyond it is dropped, and recorded so'),
-  connectTimeout: duration.default('2s'),
-  idleTimeout: duration.default('15s').describe('longest wait for the next byte'),
+  ...loadShape,
 });
 
 /** A fault as a person writes it: the common keys, and those of its kind, which the kind's own schema checks. */
@@ -76,6 +50,7 @@ const slo = z.strictObject({
   objective: z
     .string()
     .describe('for example "p99(ttft) <= 800 ms", "errors <= 1%", "recovery(kill) <= 10 s", "max(queue) <= 10"'),
+  class: z.string().optional().describe('only users of this class of load.clients.classes'),
 });
 
 const proof = z.strictObject({

@@ -1,8 +1,7 @@
-import { isFailure, type RequestRecord } from '../../harness/requests.ts';
+import { errorKind, isFailure, type RequestRecord } from '../../harness/requests.ts';
 import { type Check, explain, verdictOf } from '../check.ts';
 import type { RatioObjective } from '../objective.ts';
 import { ratioBounds } from '../statistics.ts';
-import { errorKind } from '../window-results.ts';
 
 /**
  * Ratios in percent with exact binomial bounds.
@@ -13,12 +12,13 @@ import { errorKind } from '../window-results.ts';
  * | `errors(kind)` | those that failed that way (`http-status`: any status) | the same |
  * | `availability` | requests that got their whole answer | the same |
  * | `dropped` | arrivals that were never sent | all arrivals |
+ * | `abandoned` | requests whose client had waited enough, and that do not count as failed | these, and those that ended by themselves |
  *
  * A dropped arrival is no error: the generator had reached its own bound, so what the service would have done with it is
  * unknown. It is judged apart by `dropped`, and where many are dropped nothing else passes (see `gates.ts`).
  */
 export const checkRatio: Check<RatioObjective> = (objective, { requests }) => {
-  const base = requests.filter(r => objective.measure === 'dropped' || r.outcome === 'ok' || isFailure(r));
+  const base = requests.filter(r => objective.measure === 'dropped' || isEnded(objective, r));
   const hits = base.filter(request => counts(objective, request)).length;
   if (base.length === 0) {
     const none = { measured: null, lower: null, upper: null, samples: 0 };
@@ -37,8 +37,12 @@ export const checkRatio: Check<RatioObjective> = (objective, { requests }) => {
   };
 };
 
+function isEnded({ measure }: RatioObjective, request: RequestRecord): boolean {
+  return request.outcome === 'ok' || isFailure(request) || (measure === 'abandoned' && request.outcome === 'abandoned');
+}
+
 function counts({ measure, outcome }: RatioObjective, request: RequestRecord): boolean {
-  if (measure === 'dropped') return request.outcome === 'dropped';
+  if (measure === 'dropped' || measure === 'abandoned') return request.outcome === measure;
   if (measure === 'availability') return request.outcome === 'ok';
   return isFailure(request) && (outcome === null || outcome === request.outcome || outcome === errorKind(request));
 }

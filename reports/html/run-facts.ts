@@ -1,3 +1,5 @@
+import { processName } from '../../harness/arrivals.ts';
+import type { RunPlan } from '../../harness/plan.ts';
 import type { RenderInput, RunDocument } from '../run-document.ts';
 import { quantity, quantityOr, share } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
@@ -34,7 +36,32 @@ export function trustSection({ document, plan, events }: RenderInput): Html {
       'Offered, sent, completed, failed',
       [load.offered, load.sent, load.completed, load.failed].map(count => quantity(count, '')).join(', '),
     ],
+    ...sideFacts(load),
   ])}`;
+}
+
+function sideFacts({ attempts, abandoned, sent }: RunDocument['load']): Fact[] {
+  const perRequest = attempts === undefined || sent === 0 ? '' : ` (${quantity(attempts / sent, '')} a request)`;
+  return [
+    ...(attempts === undefined
+      ? []
+      : [
+          [
+            'Attempts',
+            `${quantity(attempts, '')}${perRequest}`,
+            'clients tried again; a request is counted once',
+          ] as const,
+        ]),
+    ...(abandoned === undefined
+      ? []
+      : [
+          [
+            'Abandoned',
+            quantity(abandoned, ''),
+            'their client had waited enough; neither completed nor failed',
+          ] as const,
+        ]),
+  ];
 }
 
 function cores(value: number | null): Content {
@@ -56,9 +83,10 @@ ${artifacts(document)}
     ...segmentFacts(document),
     ['Seed', String(document.seed)],
     ['Exit code', String(document.exitCode)],
-    ['Load', `${load.engine}, ${load.arrivals} arrivals, ${quantity(plan.arrivals.count, '')} planned`],
-    ['Workload', `${load.workload.name} on ${load.workload.model}`],
-    ['Arrivals, SHA-256', html`<code>${plan.arrivals.sha256}</code>`],
+    ['Load', `${load.engine}, ${processName(load.arrivals)} arrivals, ${planned(plan)}`],
+    ['Workload', load.workload.model === '' ? load.workload.name : `${load.workload.name} on ${load.workload.model}`],
+    ...(plan.arrivals ? [['Arrivals, SHA-256', html`<code>${plan.arrivals.sha256}</code>`] as const] : []),
+    ...(load.trace ? [['Trace, SHA-256', html`<code>${load.trace.sha256}</code>`] as const] : []),
   ])}</div><div><h3>Machine</h3>${facts(Object.entries(document.machine).map(([name, value]) => [name, machineValue(name, value)]))}</div>
 <div><h3>Versions</h3>${facts(Object.entries(document.versions))}</div></div>`;
 }
@@ -78,6 +106,12 @@ function segmentFacts({ segments, spreadMs }: RunDocument): Fact[] {
       'by the wall clocks of their machines, which may differ themselves',
     ],
   ];
+}
+
+function planned({ arrivals }: RunPlan): string {
+  return arrivals
+    ? `${quantity(arrivals.count, '')} planned`
+    : 'which nobody can plan: a user sends when it has its answer';
 }
 
 function machineValue(name: string, value: string | number): string {

@@ -32,6 +32,7 @@ export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
     completed: join(timeline.completed, mean),
     failed: join(timeline.failed, mean),
     dropped: join(timeline.dropped, mean),
+    ...(timeline.attempts && { attempts: join(timeline.attempts, mean) }),
     ready: Object.fromEntries(
       Object.entries(timeline.ready).map(([service, counts]) => [service, join(counts, group => Math.min(...group))]),
     ),

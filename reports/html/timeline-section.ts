@@ -7,7 +7,7 @@ import { quantity } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
 import { metricCharts } from './metric-charts.ts';
 import { thinTimeline } from './thin-timeline.ts';
-import { FIRST_SERVICE_COLUMN, timelineTable } from './timeline-table.ts';
+import { attemptsColumn, FIRST_SERVICE_COLUMN, timelineTable } from './timeline-table.ts';
 
 /** The charts over one time axis, and under them the same figures as a table, which is also what the crosshair reads. */
 export function timelineSection(input: RenderInput): Html {
@@ -78,18 +78,22 @@ function ttftChart(timeline: TimelineSeries, limits: readonly ChartLimit[]): Cha
 }
 
 function rateChart(timeline: TimelineSeries): Chart {
-  const most = Math.max(0, ...timeline.offered, ...timeline.completed, ...sums(timeline.failed, timeline.dropped));
+  const { attempts = [] } = timeline;
+  const bad = sums(timeline.failed, timeline.dropped);
+  const most = Math.max(0, ...timeline.offered, ...timeline.completed, ...bad, ...attempts);
+  const column = attemptsColumn(timeline);
   return {
     id: 'rate',
     title: 'Requests',
-    note: 'per second, by scheduled arrival',
-    label: `Offered, completed, failed and dropped requests a second, at most ${quantity(most, '/s')}`,
+    note: `per second, by scheduled arrival${column === undefined ? '' : '; attempts by when they were sent'}`,
+    label: `Offered, completed, failed and dropped requests${column === undefined ? '' : ', and attempts at them,'} a second, at most ${quantity(most, '/s')}`,
     scale: linearScale(most),
     series: [
       { name: 'offered', kind: 'step', look: 4, values: timeline.offered, column: 6 },
       { name: 'failed', kind: 'bar', look: 5, values: timeline.failed, column: 8 },
       { name: 'dropped', kind: 'bar', look: 6, values: timeline.dropped, column: 9 },
       { name: 'completed', kind: 'step', look: 1, values: timeline.completed, column: 7 },
+      ...(column === undefined ? [] : [{ name: 'attempts', kind: 'line', look: 3, values: attempts, column } as const]),
     ],
     limits: [],
     format: value => quantity(value, '/s'),

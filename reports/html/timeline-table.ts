@@ -21,6 +21,12 @@ export function metricColumns({ metrics, ready }: TimelineSeries): MetricColumn[
   ].map((column, index) => ({ ...column, column: first + index }));
 }
 
+/** Column of the attempts; undefined where clients do not retry. */
+export function attemptsColumn(timeline: TimelineSeries): number | undefined {
+  if (!timeline.attempts) return undefined;
+  return FIRST_SERVICE_COLUMN + Object.keys(timeline.ready).length + metricColumns(timeline).length;
+}
+
 /** One metric in the table of figures. */
 export interface MetricColumn {
   readonly name: string;
@@ -33,7 +39,7 @@ export interface MetricColumn {
 export function timelineTable(timeline: TimelineSeries, axis: TimeAxis): Html {
   const services = Object.keys(timeline.ready);
   const metrics = metricColumns(timeline);
-  const head = html`<tr><th scope="col" rowspan="2">From</th><th scope="colgroup" colspan="3">Time to first token</th><th scope="colgroup" colspan="2">Latency</th><th scope="colgroup" colspan="4">Requests per second</th>${services.length > 0 && html`<th scope="colgroup" colspan="${services.length}">Ready</th>`}${metrics.length > 0 && html`<th scope="colgroup" colspan="3">Requests in the engines</th><th scope="colgroup" colspan="3">Fullest replica</th>`}<th scope="col" rowspan="2">Faults acting</th></tr>
+  const head = html`<tr><th scope="col" rowspan="2">From</th><th scope="colgroup" colspan="3">Time to first token</th><th scope="colgroup" colspan="2">Latency</th><th scope="colgroup" colspan="4">Requests per second</th>${services.length > 0 && html`<th scope="colgroup" colspan="${services.length}">Ready</th>`}${metrics.length > 0 && html`<th scope="colgroup" colspan="3">Requests in the engines</th><th scope="colgroup" colspan="3">Fullest replica</th>`}${timeline.attempts && html`<th scope="col" rowspan="2">Attempts</th>`}<th scope="col" rowspan="2">Faults acting</th></tr>
 <tr>${['P50', 'P90', 'P99', 'P50', 'P99', 'offered', 'completed', 'failed', 'dropped', ...services, ...metrics.map(({ name }) => name)].map(name => html`<th scope="col">${name}</th>`)}</tr>`;
   const rows = timeline.offered.map((_, index) => row(timeline, axis, index));
   const table = scrollTable({ id: 'figures', caption: 'Figures behind the charts', head, rows });
@@ -55,5 +61,5 @@ function row(timeline: TimelineSeries, axis: TimeAxis, index: number): Html {
   const acting = axis.bands.filter(
     band => band.fromMs !== null && band.fromMs < fromMs + timeline.slotMs && (band.toMs ?? 0) > fromMs,
   );
-  return html`<tr><th scope="row">${instant(fromMs)}</th>${latencies.map(value => (value === null ? html`<td title="no sample">–</td>` : html`<td>${quantity(value, 'ms')}</td>`))}${rates.map(rate => html`<td>${quantity(rate, '/s')}</td>`)}${ready.map(count => html`<td>${count === null ? '–' : quantity(count, '')}</td>`)}${metrics.map(({ value, unit }) => (value === null ? html`<td title="no sample">–</td>` : html`<td>${quantity(value, unit)}</td>`))}<td class="words">${acting.map(band => band.label).join(', ')}</td></tr>`;
+  return html`<tr><th scope="row">${instant(fromMs)}</th>${latencies.map(value => (value === null ? html`<td title="no sample">–</td>` : html`<td>${quantity(value, 'ms')}</td>`))}${rates.map(rate => html`<td>${quantity(rate, '/s')}</td>`)}${ready.map(count => html`<td>${count === null ? '–' : quantity(count, '')}</td>`)}${metrics.map(({ value, unit }) => (value === null ? html`<td title="no sample">–</td>` : html`<td>${quantity(value, unit)}</td>`))}${timeline.attempts && html`<td>${quantity(timeline.attempts[index] ?? 0, '/s')}</td>`}<td class="words">${acting.map(band => band.label).join(', ')}</td></tr>`;
 }

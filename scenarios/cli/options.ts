@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SquallError } from '../../harness/errors.ts';
 import type { PlatformKind } from '../../harness/plan.ts';
 import { type CompiledScenario, compileScenario } from '../compile.ts';
 import { type External, requireStackUntouched } from '../external.ts';
-import { findScenario } from '../find.ts';
+import { catalogNames, findScenario } from '../find.ts';
 import { override, parseOverrides } from '../override.ts';
 import type { ResolvedScenario } from '../scenario.ts';
 import { checkTarget } from '../target.ts';
@@ -130,12 +130,14 @@ export async function loadScenario(
   if (external) requireStackUntouched(Object.keys(overrides));
   const scenario = validateScenario(override(found.raw, overrides), found.source);
   const replay = replayCommand(nameOrPath, options, changes);
+  const folder = catalogNames().includes(nameOrPath) ? HOME : dirname(resolve(nameOrPath));
   const { seed, platform, workers, segment } = options;
   if (segment && !external) throw segmentWithoutTarget();
   const compiled = compileScenario(scenario, {
     seed,
     platform,
     replay,
+    folder,
     ...(external ? { external } : {}),
     ...(workers === undefined ? {} : { workers }),
     ...(segment ? { segment } : {}),

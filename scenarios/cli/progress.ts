@@ -44,7 +44,7 @@ export function startProgress({ stream, plan, live }: ProgressTarget): Progress 
       stream.write(
         styleText(
           'dim',
-          `seed ${plan.seed} · ${plan.arrivals.count} arrivals over ${driveEndMs(plan) / 1000} s · ${plan.platform}${plan.target ? ` ${plan.target}` : ''}${plan.segment ? ` · segment ${plan.segment.index} of ${plan.segment.of}` : ''}\n`,
+          `seed ${plan.seed} · ${plan.arrivals ? `${plan.arrivals.count} arrivals` : 'a closed loop'} over ${driveEndMs(plan) / 1000} s · ${plan.platform}${plan.target ? ` ${plan.target}` : ''}${plan.segment ? ` · segment ${plan.segment.index} of ${plan.segment.of}` : ''}\n`,
         ),
       );
       history.listen(event => {

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
+import { processName, type RateSegment, stagesOf } from '../../harness/arrivals.ts';
 import type { RenderInput } from '../../reports/run-document.ts';
 import { renderTerminal } from '../../reports/terminal.ts';
 import type { CompiledScenario } from '../compile.ts';
@@ -84,19 +85,25 @@ function printPlans(compiled: readonly CompiledScenario[], json: boolean): void 
   if (json) printJson(plans.length === 1 ? plans[0] : plans);
   for (const plan of json ? [] : plans) {
     process.stdout.write(`${styleText('bold', plan.scenario)}  seed ${plan.seed}, ${plan.platform}\n`);
+    const { arrivals, load } = plan;
     process.stdout.write(
-      `  ${plan.arrivals.count} arrivals (${plan.load.arrivals}${plan.segment ? `, segment ${plan.segment.index} of ${plan.segment.of}` : ''}), sha256 ${plan.arrivals.sha256.slice(0, 16)}…\n`,
+      arrivals
+        ? `  ${arrivals.count} arrivals (${processName(load.arrivals)}${plan.segment ? `, segment ${plan.segment.index} of ${plan.segment.of}` : ''}), sha256 ${arrivals.sha256.slice(0, 16)}…\n`
+        : '  arrivals of a closed loop: each depends on the answers before it\n',
     );
-    for (const s of plan.load.segments)
-      process.stdout.write(
-        `  ${seconds(s.fromMs)} – ${seconds(s.toMs)}  load  ${s.name}: ${s.fromPerSecond} → ${s.toPerSecond} /s\n`,
-      );
+    for (const s of stagesOf(load.segments))
+      process.stdout.write(`  ${seconds(s.fromMs)} – ${seconds(s.toMs)}  load  ${s.name}: ${loadOf(s)}\n`);
     for (const f of plan.faults)
       process.stdout.write(
         `  ${seconds(f.atMs)} – ${f.forMs === null ? '    healed by the stack' : seconds(f.atMs + f.forMs)}  fault ${f.id}: ${f.kind} on ${f.target} ${JSON.stringify(f.parameters)}\n`,
       );
     for (const slo of plan.slos) process.stdout.write(`  SLO   ${slo.name}: ${slo.objective} in ${slo.window}\n`);
   }
+}
+
+function loadOf({ fromPerSecond, toPerSecond, fromUsers, toUsers }: RateSegment): string {
+  if (toUsers !== undefined) return `${fromUsers} → ${toUsers} users`;
+  return `${Number(fromPerSecond.toFixed(3))} → ${Number(toPerSecond.toFixed(3))} /s`;
 }
 
 function seconds(ms: number): string {

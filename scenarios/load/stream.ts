@@ -3,6 +3,7 @@ import { SquallError } from '../../harness/errors.ts';
 import { dealt, WHOLE } from '../../harness/segment.ts';
 import { sumProgress, sumSummaries } from './stream/sum.ts';
 import { end, startWorker, tell } from './stream/worker.ts';
+import { requireSameTrace } from './trace/trace.ts';
 
 /**
  * The streaming client: open-loop arrivals, server-sent events, every token timed from the schedule. It runs in processes of
@@ -25,6 +26,8 @@ export const streamEngine = {
     signal.throwIfAborted();
     if (job.targets.length === 0)
       throw new SquallError('stack', 'NO_TARGETS', 'Expected `targets` to hold a URL, got none');
+    const { trace } = job.plan;
+    if (trace) requireSameTrace(trace.file, trace.sha256);
     const jobs = sharedOut(job);
     const workers = jobs.map(startWorker);
     const endAll = async () => void (await Promise.all(workers.map(end)));

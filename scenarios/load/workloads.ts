@@ -1,7 +1,7 @@
-import type { Workload } from '../../harness/plan.ts';
+import type { ChatWorkload } from '../../harness/plan.ts';
 
 /** A workload without the model, which the stack decides. */
-export type WorkloadPreset = Omit<Workload, 'model'>;
+export type WorkloadPreset = Omit<ChatWorkload, 'model'>;
 
 /** The workloads that a scenario can name. Token counts are uniform between the bounds, both included. */
 export const workloads = {

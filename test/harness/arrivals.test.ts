@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import {
   arrivalTimes,
+  digestArrivals,
   expectedArrivals,
   hashArrivals,
   type RateSegment,
@@ -83,6 +85,20 @@ test('the same seed gives the same schedule, another seed another', () => {
   expect(hashArrivals(times('poisson', 7))).not.toBe(hashArrivals(times('poisson', 8)));
   expect(hashArrivals(times('constant', 7))).toBe(hashArrivals(times('constant', 8)));
   expect(hashArrivals([])).toMatch(/^e3b0c442/);
+  // A stored plan must be driven again as it was.
+  expect(hashArrivals(times('constant', 7))).toMatch(/^3308d7c53a4e13d9/);
+  expect(hashArrivals(times('poisson', 7))).toMatch(/^0d3ec6a13d5e6c63/);
+});
+
+test('a schedule is hashed as it comes, whatever its length', () => {
+  // 4,096 times are hashed at once: around that length the whole and its parts must agree.
+  for (const count of [0, 1, 4095, 4096, 4097, 10_000]) {
+    const all = Array.from({ length: count }, (_, i) => i * 1.5);
+    const expected = createHash('sha256')
+      .update(Buffer.from(Float64Array.from(all).buffer))
+      .digest('hex');
+    expect(digestArrivals(all.values())).toEqual({ count, sha256: expected });
+  }
 });
 
 test.each([

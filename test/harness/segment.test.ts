@@ -1,24 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { arrivalTimes, type RateSegment } from '../../harness/arrivals.ts';
 import { seededRandom } from '../../harness/random.ts';
-import {
-  type Arrival,
-  arrivalsOf,
-  dealt,
-  injects,
-  partOf,
-  type Share,
-  shareOfSegment,
-  WHOLE,
-} from '../../harness/segment.ts';
+import { arrivalsOf, dealt, injects, partOf, type Share, shareOfSegment, WHOLE } from '../../harness/segment.ts';
 
 const SEGMENTS: RateSegment[] = [
   { name: 'warm-up', fromMs: -1000, toMs: 0, fromPerSecond: 5, toPerSecond: 5 },
   { name: 'ramp', fromMs: 0, toMs: 5000, fromPerSecond: 5, toPerSecond: 120 },
   { name: 'hold', fromMs: 5000, toMs: 8000, fromPerSecond: 120, toPerSecond: 120 },
 ];
-const schedule = (seed: number) => [...arrivalTimes(SEGMENTS, 'poisson', seededRandom(seed))];
-const inOrder = (arrivals: readonly Arrival[]) => arrivals.toSorted((a, b) => a.index - b.index);
+const schedule = (seed: number) => [...arrivalTimes(SEGMENTS, 'poisson', seededRandom(seed))].map(atMs => ({ atMs }));
+const inOrder = (arrivals: readonly { readonly index: number }[]) => arrivals.toSorted((a, b) => a.index - b.index);
 
 /** Every share of `of` segments with `workers` workers each. */
 function sharesOf(of: number, workers: number): Share[] {
@@ -37,7 +28,7 @@ describe('the shares of a schedule', () => {
     (of, workers, seed) => {
       const times = schedule(seed);
       const union = sharesOf(of, workers).flatMap(share => [...arrivalsOf(times, share)]);
-      expect(inOrder(union)).toEqual(times.map((atMs, index) => ({ index, atMs })));
+      expect(inOrder(union)).toEqual(times.map((arrival, index) => ({ ...arrival, index })));
     },
   );
 
@@ -49,7 +40,7 @@ describe('the shares of a schedule', () => {
       { ...first!, step: 4 },
     ]) {
       const union = [wrong, ...others].flatMap(share => [...arrivalsOf(times, share)]);
-      expect(inOrder(union)).not.toEqual(times.map((atMs, index) => ({ index, atMs })));
+      expect(inOrder(union)).not.toEqual(times.map((arrival, index) => ({ ...arrival, index })));
     }
   });
 
@@ -70,7 +61,7 @@ describe('the shares of a schedule', () => {
 
   it('are taken as they come: a schedule without an end costs nothing', () => {
     const endless = (function* () {
-      for (let atMs = 0; ; atMs += 1) yield atMs;
+      for (let atMs = 0; ; atMs += 1) yield { atMs };
     })();
     expect(arrivalsOf(endless, { first: 2, step: 5 }).next().value).toEqual({ index: 2, atMs: 2 });
   });

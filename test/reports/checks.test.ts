@@ -29,6 +29,9 @@ const slow = steadyLoad(() => ({ ttftMs: 900, latencyMs: 3000, gapsMs: [60, 70] 
 const failing = steadyLoad((_, i) => (i % 10 === 0 ? { outcome: 'http-status', status: 503 } : {}));
 const truncating = steadyLoad((_, i) => (i % 10 === 0 ? { outcome: 'truncated', ttftMs: 100 } : {}));
 const dropping = steadyLoad((_, i) => (i % 10 === 0 ? { outcome: 'dropped' } : {}));
+const abandoning = steadyLoad((_, i) => (i % 10 === 0 ? { outcome: 'abandoned' } : {}));
+// A storm: from 20 s to 40 s every request is tried four times.
+const storming = steadyLoad(ms => ({ attempts: ms >= 20_000 && ms < 40_000 ? 4 : 1 }));
 test.each([
   ['p99(ttft) <= 800 ms', slow],
   ['p95(itl) <= 50 ms', slow],
@@ -41,6 +44,15 @@ test.each([
   ['availability >= 95%', failing],
   ['dropped <= 1%', dropping],
   ['throughput >= 9.6/s', failing],
+  ['abandoned <= 3%', abandoning],
+  ['attempts <= 1.1', storming],
+  ['goodput(1 s) >= 95%', failing],
+  ['goodput(1 s) >= 95%', slow],
+  ['goodput(1 s) >= 95%', abandoning],
+  ['goodput(1 s) >= 95%', dropping],
+  ['goodput(ttft 200 ms) >= 95%', slow],
+  ['goodput(ttft 200 ms, latency 1 s) >= 9.6/s', slow],
+  ['goodput(1 s) >= 9.6/s', failing],
 ])('%s passes on a healthy target and fails on the broken one', (objective, broken) => {
   expect(judged(objective)).toMatchObject({ verdict: 'pass' });
   expect(judged(objective, { records: broken })).toMatchObject({ verdict: 'fail' });
@@ -82,6 +94,10 @@ test.each([
   ['availability >= 0%'],
   ['dropped <= 100%'],
   ['throughput >= 0/s'],
+  ['abandoned <= 100%'],
+  ['attempts <= 100'],
+  ['goodput(1 h) >= 0%'],
+  ['goodput(1 h) >= 0/s'],
 ])('%s does not pass on an empty window', objective => {
   expect(judged(objective, { records: [] })).toMatchObject({ verdict: 'inconclusive', measured: null, samples: 0 });
 });
@@ -102,6 +118,59 @@ test.each(['dropped', 'interrupted'] as const)(
     expect(judged('p95(ttft) <= 800 ms', { records: some(100) }).verdict).toBe('pass');
   },
 );
+
+test('what was abandoned is no error, and where it is much, latencies and errors decide nothing', () => {
+  // 10 % waited enough and left: the slow ones, of whom nobody knows how slow they would have been.
+  expect(judged('abandoned <= 20%', { records: abandoning })).toMatchObject({
+    verdict: 'pass',
+    measured: 10,
+    samples: 600,
+  });
+  expect(judged('throughput >= 8/s', { records: abandoning })).toMatchObject({ verdict: 'pass' });
+  for (const objective of ['errors <= 1%', 'p95(ttft) <= 800 ms', 'availability >= 99%']) {
+    const found = judged(objective, { records: abandoning });
+    expect(found).toMatchObject({
+      verdict: 'inconclusive',
+      reason: expect.stringContaining('60 of 600 requests (10%)'),
+    });
+  }
+  const counted = steadyLoad((_, i) => (i % 10 === 0 ? { outcome: 'client-timeout' } : {}));
+  expect(judged('errors <= 1%', { records: counted })).toMatchObject({ verdict: 'fail', measured: 10 });
+  expect(judged('errors(client-timeout) <= 1%', { records: counted })).toMatchObject({ verdict: 'fail' });
+});
+
+test('attempts are counted over requests that were sent, whatever became of them', () => {
+  // Of every three requests one is tried once, one three times in vain, one is dropped: 4 attempts for 2 requests.
+  const records = steadyLoad((_, i) => {
+    if (i % 3 === 0) return { attempts: 1 };
+    return i % 3 === 1 ? { attempts: 3, outcome: 'reset' } : { attempts: 0, outcome: 'dropped' };
+  });
+  expect(judged('attempts <= 1', { records })).toMatchObject({ measured: 2, samples: 400, verdict: 'fail' });
+  expect(judged('attempts <= 1.5')).toMatchObject({ measured: 1, samples: 600, verdict: 'pass' });
+  expect(judged('attempts <= 9', { records: records.slice(20, 32) })).toMatchObject({ verdict: 'inconclusive' });
+  expect(judged('attempts <= 2', { window: 'load:steady', records: storming }).confidence).toMatchObject({
+    lower: expect.closeTo(1.33, 0),
+    upper: expect.closeTo(2.9, 0),
+  });
+});
+
+test('goodput leaves out nothing but what the end of the run cut off', () => {
+  const kinds = ['dropped', 'interrupted', 'reset', 'abandoned'] as const;
+  const records = steadyLoad((_, i) => (i % 10 < 4 ? { outcome: kinds[i % 10]! } : {}));
+  expect(judged('goodput(1 s) >= 50%', { records })).toMatchObject({ measured: 66.667, samples: 540, unit: '%' });
+  expect(judged('goodput(1 s) >= 5/s', { records })).toMatchObject({ measured: 6, unit: '/s' });
+});
+
+test('an SLO of a class is about its users alone', () => {
+  const records = steadyLoad((_, i) => (i % 4 === 0 ? { class: 'batch', outcome: 'reset' } : { class: 'vip' }));
+  const run = factsOf(planOf(), historyOf(planOf()), records);
+  const ask = (name: string, objective: string) =>
+    judgeSlo({ name: 'slo', window: 'whole', objective, class: name }, run);
+  expect(ask('vip', 'errors <= 1%')).toMatchObject({ verdict: 'pass', samples: 450, window: 'whole, class vip' });
+  expect(ask('batch', 'errors <= 1%')).toMatchObject({ verdict: 'fail', samples: 150 });
+  expect(ask('vip', 'throughput >= 7/s')).toMatchObject({ verdict: 'pass', measured: 7.5 });
+  expect(ask('nobody', 'errors <= 1%')).toMatchObject({ verdict: 'inconclusive', samples: 0 });
+});
 
 test('throughput counts answers that ended inside the window, whenever they were asked for', () => {
   // 10/s for 60 s, each answered after 500 ms: what was asked in the last half second is out, warm-up answers are in.

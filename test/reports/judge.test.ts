@@ -15,10 +15,18 @@ interface Case {
   readonly plan?: Partial<RunPlan>;
   readonly events?: readonly TimedEvent[];
   readonly load?: (scheduledMs: number, index: number) => RequestChanges;
+  /** Index of a record that is lost. */
+  readonly without?: number;
 }
 
-function documentOf({ plan, events = [], load }: Case) {
-  return judge({ events: historyOf(planOf({ slos: [EASY], ...plan }), ...events), records: steadyLoad(load) }).document;
+function documentOf({ plan, events = [], load, without }: Case) {
+  const records = steadyLoad(load).filter(({ index }) => index !== without);
+  return judge({ events: historyOf(planOf({ slos: [EASY], ...plan }), ...events), records }).document;
+}
+
+/** What a generator says at its end that has begun so many requests. */
+function loadEvent(requests: number): TimedEvent {
+  return { atMs: 60_000, type: 'load', summary: { cpuMs: 1, wallMs: 10, peakRssBytes: 1, requests } };
 }
 
 const INVALID: TimedEvent = { atMs: 0, type: 'invalid', guard: 'steady-state', reason: 'no answers' };
@@ -72,6 +80,28 @@ test.each<[string, Case, string, number, string]>([
     'invalid',
     2,
     '80 of 700 arrivals left no record',
+  ],
+  [
+    'requests missing of a closed loop',
+    { plan: { arrivals: null }, without: 300 },
+    'invalid',
+    2,
+    '1 of 620 requests left no record',
+  ],
+  ['a closed loop with all its requests', { plan: { arrivals: null } }, 'pass', 0, ''],
+  [
+    'requests missing that the generator had begun',
+    { events: [loadEvent(640)] },
+    'invalid',
+    2,
+    '20 of 640 requests left no record',
+  ],
+  [
+    'later turns in the place of arrivals',
+    { plan: { arrivals: { count: 620, sha256: '' } }, load: (_, i) => (i % 2 === 1 ? { turn: 1 } : {}) },
+    'invalid',
+    2,
+    '310 of 620 arrivals left no record',
   ],
   ['interrupted, though all hold', { events: [INTERRUPTED] }, 'inconclusive', 130, 'interrupted by SIGINT'],
   ['interrupted, though one fails', { events: [INTERRUPTED], plan: { slos: [BROKEN] } }, 'inconclusive', 130, 'SIGINT'],
@@ -147,6 +177,24 @@ test('errors are counted by kind, HTTP failures by status', () => {
   const load = (ms: number): RequestChanges =>
     ms === 100 ? { outcome: 'http-status', status: 503 } : ms === 200 || ms === 300 ? { outcome: 'reset' } : {};
   expect(documentOf({ load }).windows.at(-1)).toMatchObject({ failed: 3, errors: { 'http-503': 1, reset: 2 } });
+});
+
+test('where clients retry, attempts are counted as attempts and requests stay requests', () => {
+  // One request a second is sent three times: at once, after 300 ms, and in the next second.
+  const load = (ms: number): RequestChanges =>
+    ms % 1000 === 0
+      ? { attempts: 3, attemptsMs: [ms, ms + 10, ms + 300, ms + 310, ms + 1300, ms + 1310] }
+      : { attempts: 1 };
+  const { document, timeline } = judge({ events: historyOf(planOf()), records: steadyLoad(load) });
+  expect(document.load).toMatchObject({ offered: 600, sent: 600, completed: 600, attempts: 720 });
+  expect(document.windows.at(-1)).toMatchObject({ requests: 600, attempts: 720 });
+  expect(timeline.offered.slice(0, 3)).toEqual([10, 10, 10]);
+  // The last retry of the warm-up's last second falls into the first.
+  expect(timeline.attempts!.slice(0, 3)).toEqual([12, 12, 12]);
+  const plain = judge({ events: historyOf(planOf()), records: steadyLoad() });
+  expect(plain.timeline.attempts).toBeUndefined();
+  expect(plain.document.load).not.toHaveProperty('attempts');
+  expect(plain.document.load).not.toHaveProperty('abandoned');
 });
 
 test('the timeline holds one slot a second, by scheduled arrival', () => {

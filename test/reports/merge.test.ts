@@ -60,7 +60,7 @@ function life(id: string, atMs: number, forMs: number, { bitMs = 100, healedMs =
 const summary = (cpuMs: number): TimedEvent => ({
   atMs: 60_500,
   type: 'load',
-  summary: { cpuMs, wallMs: 62_000, peakRssBytes: 1e8 },
+  summary: { cpuMs, wallMs: 62_000, peakRssBytes: 1e8, requests: 50 },
 });
 
 interface Changes {
@@ -73,10 +73,10 @@ interface Changes {
 
 /** Segment `index` of `of` of the whole run above. */
 function part(index: number, of: number, changes: Changes = {}): Part {
-  const segment = { index, of, whole: WHOLE_PLAN.arrivals };
+  const segment = { index, of, whole: WHOLE_PLAN.arrivals! };
   const own = [
     ...arrivalsOf(
-      RECORDS.map(({ scheduledMs }) => scheduledMs),
+      RECORDS.map(({ scheduledMs }) => ({ atMs: scheduledMs })),
       shareOfSegment(segment),
     ),
   ];
@@ -138,6 +138,9 @@ describe('the union of all segments', () => {
     expect(document.faults[0]!.evidence).toContain('segment 1: bit seen; segment 2: bit seen; segment 3: bit seen');
     expect(document.faults[1]!.evidence).not.toContain('segment 2');
     expect(document.load.cpuCores).toBeCloseTo(6000 / 62_000, 3);
+    expect(mergeRuns(requireComplete(all(3)), surroundings).events).toContainEqual(
+      expect.objectContaining({ type: 'load', summary: expect.objectContaining({ requests: 150 }) }),
+    );
   });
 
   it('is judged by no segment alone', () => {
@@ -252,5 +255,15 @@ describe('what cannot be merged', () => {
       },
     });
     expect(requireComplete([part(1, 2), busy])).toHaveLength(2);
+  });
+
+  it('does not depend on where a machine keeps the trace, but on what is in it', () => {
+    const columns = { time: 't', promptTokens: 'p', outputTokens: 'o' };
+    const trace = { columns, timeUnit: 's', fromMs: 0, toMs: 1000, speed: 1 } as const;
+    const replaying = (index: number, file: string, sha256: string) =>
+      part(index, 2, { plan: { load: { ...WHOLE_PLAN.load, trace: { ...trace, file, sha256 } } } });
+    const first = replaying(1, '/here/azure.csv', 'same');
+    expect(requireComplete([first, replaying(2, '/there/azure.csv', 'same')])).toHaveLength(2);
+    expect(() => requireComplete([first, replaying(2, '/here/azure.csv', 'other')])).toThrow(/differ in load/);
   });
 });

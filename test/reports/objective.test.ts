@@ -38,6 +38,25 @@ test.each<[string, Objective]>([
   ],
   ['max(queue) <= 10', { kind: 'gauge', gauge: 'queue', comparison: '<=', limit: 10, unit: '' }],
   ['max( gpu-memory ) < 90 %', { kind: 'gauge', gauge: 'gpu-memory', comparison: '<', limit: 90, unit: '%' }],
+  ['attempts <= 1.5', { kind: 'attempts', comparison: '<=', limit: 1.5, unit: '' }],
+  ['abandoned <= 5%', { kind: 'ratio', measure: 'abandoned', outcome: null, comparison: '<=', limit: 5, unit: '%' }],
+  [
+    'goodput(2 s) >= 20/s',
+    { kind: 'goodput', deadlines: [{ metric: 'latency', limitMs: 2000 }], comparison: '>=', limit: 20, unit: '/s' },
+  ],
+  [
+    'goodput( ttft 500ms,latency 4 s ) > 95 %',
+    {
+      kind: 'goodput',
+      deadlines: [
+        { metric: 'ttft', limitMs: 500 },
+        { metric: 'latency', limitMs: 4000 },
+      ],
+      comparison: '>',
+      limit: 95,
+      unit: '%',
+    },
+  ],
   ['growth(memory) <= 10%', { kind: 'growth', gauge: 'memory', comparison: '<=', limit: 10, unit: '%' }],
 ])('reads %s', (text, expected) => {
   expect(parseObjective(text, 'slos[0].objective')).toEqual(expected);
@@ -79,6 +98,14 @@ test.each([
   ['max(memory) <= 90', 'expected a latency or a gauge in parentheses after max: ttft'],
   ['p99(queue) <= 10', 'expected a latency in parentheses after p99'],
   ['growth(queue) <= 10%', 'what grows in parentheses after growth: memory'],
+  ['attempts >= 1.5', 'expected <= or <'],
+  ['attempts <= 150%', 'expected a count'],
+  ['abandoned >= 5%', 'expected <= or <'],
+  ['goodput >= 95%', 'expected deadlines in parentheses after goodput'],
+  ['goodput(itl 50 ms) >= 95%', 'found "itl 50 ms" at character 8, expected deadlines'],
+  ['goodput(ttft 5) >= 95%', 'expected deadlines'],
+  ['goodput(2 s) <= 95%', 'expected >= or >'],
+  ['goodput(2 s) >= 95', 'expected a rate'],
   ['growth <= 10%', 'what grows in parentheses after growth'],
 ])('refuses "%s" and says why', (text, message) => {
   let thrown: unknown;
@@ -109,6 +136,8 @@ test('what is written is read back the same, whatever the objective', () => {
       { kind: 'gauge', gauge: random.pick(['queue', 'running', 'in-flight']), ...down, unit: '' },
       { kind: 'gauge', gauge: random.pick(['kv-cache', 'gpu', 'gpu-memory']), ...down, unit: '%' },
       { kind: 'growth', gauge: 'memory', ...down, unit: '%' },
+      { kind: 'attempts', ...down, unit: '' },
+      { kind: 'goodput', deadlines: [{ metric: 'ttft', limitMs: limit() }], ...up, unit: random.pick(['%', '/s']) },
       { kind: 'recovery', fault: random.pick(['kill', 'slow link', 'ä→b']), ...down, unit: 'ms' },
     ]);
     expect(parseObjective(formatObjective(objective), 'x')).toEqual(objective);

@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { seededRandom } from '../../harness/random.ts';
 import type { Outcome, RequestRecord } from '../../harness/requests.ts';
@@ -58,6 +59,29 @@ test('the journals of several workers are sealed as one, a cut line of any left 
   expect(await sealRequests(directory)).toBe(300);
   expect(readdirSync(directory)).toEqual([REQUESTS_FILE]);
   expect(await readRequests(directory)).toEqual(records);
+});
+
+test('what only some runs have comes back where it was, and is no column where it was not', async () => {
+  const plain = oddRecords(40);
+  const records = plain.map(
+    (record, i): RequestRecord => ({
+      ...record,
+      attempts: i % 4,
+      ...(i % 4 > 1 && { attemptsMs: [i + 0.25, i + 1 / 3, i + 2, i + 3], attemptOutcomes: 'http-503 ok' }),
+      ...(i % 3 === 0 && { class: 'vip' }),
+      ...(i % 5 === 0 && { session: i, turn: 0 }),
+    }),
+  );
+  const columns = async () =>
+    (await parquetMetadataAsync(await asyncBufferFromFile(join(directory, REQUESTS_FILE)))).schema.map(e => e.name);
+  journal(records);
+  await sealRequests(directory);
+  expect(await readRequests(directory)).toEqual(records);
+  expect(await columns()).toEqual(expect.arrayContaining(['attempts', 'attemptsMs', 'class', 'session']));
+  journal(plain);
+  await sealRequests(directory);
+  expect(await readRequests(directory)).toEqual(plain);
+  expect(await columns()).not.toContain('attempts');
 });
 
 test('rows of several row groups come back in order', async () => {

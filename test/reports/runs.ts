@@ -100,6 +100,10 @@ export function requestOf(index: number, scheduledMs: number, changes: RequestCh
     stage: scheduledMs < 0 ? 'warm-up' : 'steady',
     upstream: '',
     gaps: outcome === 'ok' ? gapsMs.flatMap(ms => [gapBucket(ms), 1]) : [],
+    ...(changes.attempts !== undefined && { attempts: changes.attempts }),
+    ...(changes.attemptsMs && { attemptsMs: changes.attemptsMs }),
+    ...(changes.class !== undefined && { class: changes.class }),
+    ...(changes.turn !== undefined && { session: 0, turn: changes.turn }),
   };
 }
 
@@ -111,6 +115,10 @@ export interface RequestChanges {
   readonly gapsMs?: readonly number[];
   readonly status?: number;
   readonly lateMs?: number;
+  readonly attempts?: number;
+  readonly attemptsMs?: readonly number[];
+  readonly class?: string;
+  readonly turn?: number;
 }
 
 /** Evenly spaced arrivals, 10/s from −2 s to 60 s; `change` decides what becomes of each by its time. */

@@ -18,6 +18,8 @@ export const MAX_EVENT_CHARACTERS = 1024 * 1024;
 /** Takes the bytes of an answer, cut anywhere, and calls `onEvent` for each event as soon as its last byte is in. */
 export interface AnswerReader {
   feed(bytes: Buffer): void;
+  /** The body came to its end. */
+  end(): void;
 }
 
 /** A reader for one answer: server-sent events as OpenAI-compatible servers send them (any line ending, BOM, comments). */
@@ -38,6 +40,8 @@ export function answerReader(onEvent: (event: AnswerEvent) => void): AnswerReade
     feed(bytes) {
       if (!overflown) parser.feed(decoder.write(bytes));
     },
+    // A stream says itself when it is done.
+    end() {},
   };
 }
 

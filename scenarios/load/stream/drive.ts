@@ -1,16 +1,20 @@
-import { segmentAt } from '../../../harness/arrivals.ts';
 import type { Clock } from '../../../harness/clock.ts';
 import type { LoadProgress } from '../../../harness/contracts.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
-import { type Arrival, arrivalsOf, partOf, WHOLE } from '../../../harness/segment.ts';
+import { arrivalsOf, partOf, type Share, WHOLE } from '../../../harness/segment.ts';
 import type { Journal } from '../journal.ts';
-import { promptOf } from '../prompt.ts';
-import { scheduleOf } from '../schedule.ts';
-import { type Connections, openConnections } from './connections.ts';
+import { type Arrival, isClosed, scheduled } from '../schedule.ts';
+import { readLengths } from '../trace/lengths.ts';
+import { ClientRequest, type ClientRequestOptions } from './client-request.ts';
+import { openConnections } from './connections.ts';
+import { DueQueue } from './due-queue.ts';
 import type { TimedJob } from './messages.ts';
 import type { Pacer } from './pacer.ts';
-import { type RequestContext, type RequestTask, round, StreamRequest } from './request.ts';
+import { type RequestTask, round, type Target } from './request.ts';
+import { RetryPolicy } from './retry.ts';
 import { tally } from './tally.ts';
+import { type Turn, TurnMaker } from './turn.ts';
+import { Users } from './users.ts';
 
 /** What a drive needs beside its job. */
 export interface DriveOptions {
@@ -22,56 +26,74 @@ export interface DriveOptions {
   readonly log: (line: string) => void;
 }
 
-interface Target {
-  readonly path: string;
-  readonly connections: Connections;
-}
+type DealtArrival = Arrival & { readonly index: number };
 
 /** Different failures that are told to the log; beyond that the journal must do. */
 const MOST_SORTS = 100;
 
 /**
- * A load under way in this process. It sends each scheduled arrival at its instant, whatever is still in flight (an open
- * loop), to the targets in turn. Of a schedule that is shared it sends its share. What finds `maxInFlight` (its part of it) requests in flight is recorded as dropped. What is late, because
- * this process was, is sent at once and its lateness recorded as `sentMs − scheduledMs`.
+ * A load under way in this process. It sends each request at its instant, to the targets in turn, whatever is still in flight.
+ * Of a schedule that is shared it sends its share. What finds `maxInFlight` requests in flight (its part of it) is recorded as
+ * dropped. What is late, because this process was, is sent at once and its lateness recorded as `sentMs − scheduledMs`.
+ *
+ * ```
+ * schedule (open loop) ──┐                    ┌─► journal
+ * queue of what answers  ├─ due ─► request ───┤
+ * brought: next turns,   │                    └─► queue
+ * users, retries ────────┘
+ * ```
  */
 export class Drive {
-  /** Requests that met a stale keep-alive connection and were sent once more. */
+  /** Attempts that met a stale keep-alive connection and were sent once more. */
   resent = 0;
   readonly #job: TimedJob;
   readonly #options: DriveOptions;
   readonly #targets: readonly Target[];
-  readonly #schedule: Generator<Arrival>;
+  readonly #schedule: Generator<DealtArrival>;
+  readonly #share: Share;
   readonly #mostInFlight: number;
-  readonly #context: RequestContext;
-  readonly #active = new Set<StreamRequest>();
+  readonly #users: Users | undefined;
+  readonly #turns: TurnMaker;
+  readonly #retry: RetryPolicy | null;
+  readonly #endMs: number;
+  readonly #later = new DueQueue<() => void>();
+  readonly #active = new Set<ClientRequest>();
   readonly #tally = tally();
   readonly #sorts = new Set<string>();
   readonly #done = Promise.withResolvers<void>();
-  #next: IteratorResult<Arrival>;
+  #pacer: Pacer | undefined;
+  #next: IteratorResult<DealtArrival>;
+  #requests = 0;
+  #sessions = 0;
+  #stopped = false;
 
   constructor(job: TimedJob, options: DriveOptions) {
+    const { plan, seed } = job;
     this.#job = job;
     this.#options = options;
     this.#targets = job.targets.map(url => openTarget(url, job));
-    const share = job.share ?? WHOLE;
-    this.#mostInFlight = partOf(job.plan.maxInFlight, share);
-    this.#schedule = arrivalsOf(scheduleOf(job.plan, job.seed), share);
+    this.#share = job.share ?? WHOLE;
+    this.#mostInFlight = partOf(plan.maxInFlight, this.#share);
+    this.#schedule = arrivalsOf(scheduled(plan, seed), this.#share);
     this.#next = this.#schedule.next();
-    const { clock } = options;
-    this.#context = {
-      clock,
-      zeroMs: job.zeroMs,
-      idleTimeoutMs: job.plan.idleTimeoutMs,
-      firstToken: latencyMs => this.#tally.firstToken(latencyMs, clock.nowMs()),
-      settled: (request, record, cause) => this.#onSettled(request, record, cause),
-    };
+    this.#turns = new TurnMaker(job, plan.trace && readLengths(plan.trace));
+    this.#retry = plan.clients?.retry ? new RetryPolicy(plan.clients.retry, seed) : null;
+    this.#endMs = plan.segments.at(-1)?.toMs ?? 0;
+    if (isClosed(plan.arrivals))
+      this.#users = new Users({ segments: plan.segments, thinkTimeMs: plan.arrivals.thinkTimeMs, seed });
+    for (const { user, dueMs } of this.#users?.first() ?? []) this.#startSession(user, dueMs);
+  }
+
+  /** How many requests were begun, the dropped ones included. */
+  get requests(): number {
+    return this.#requests;
   }
 
   /** Resolves when nothing more is due and the last request has its outcome. */
   async run(): Promise<void> {
-    await using pacer = await this.#options.pacer(() => this.#startDue(pacer));
-    this.#startDue(pacer);
+    await using pacer = await this.#options.pacer(() => this.#startDue());
+    this.#pacer = pacer;
+    this.#startDue();
     await this.#done.promise;
   }
 
@@ -81,45 +103,101 @@ export class Drive {
 
   /** Sends nothing more and cuts what is in flight; {@link run} then resolves at once. */
   stop(): void {
+    this.#stopped = true;
     this.#next = { done: true, value: undefined };
+    this.#later.clear();
     for (const request of [...this.#active]) request.cut('interrupted');
     this.#finish();
   }
 
-  #startDue(pacer: Pacer): void {
-    const { zeroMs } = this.#job;
-    while (!this.#next.done && zeroMs + this.#next.value.atMs <= this.#options.clock.nowMs()) {
-      const arrival = this.#next.value;
-      this.#next = this.#schedule.next();
-      this.#start(arrival);
+  #startDue(): void {
+    for (;;) {
+      const laterMs = this.#later.nextMs ?? Number.POSITIVE_INFINITY;
+      const nextMs = this.#next.done ? Number.POSITIVE_INFINITY : this.#next.value.atMs;
+      if (Math.min(laterMs, nextMs) > this.#nowMs()) break;
+      if (laterMs < nextMs) this.#later.take()?.();
+      else this.#startArrival();
     }
-    if (this.#next.done) this.#finish();
-    else pacer.arm(zeroMs + this.#next.value.atMs);
+    this.#arm();
+    this.#finish();
   }
 
-  #start({ index, atMs }: Arrival): void {
-    const { path, connections } = this.#targets[index % this.#targets.length]!;
-    const task = taskOf(this.#job, index, atMs, path);
+  #startArrival(): void {
+    if (this.#next.done) return;
+    const { atMs, index, tokens } = this.#next.value;
+    this.#next = this.#schedule.next();
+    this.#start({ dueMs: atMs, session: index, turn: 0, user: null, tokens });
+  }
+
+  #startSession(user: number, dueMs: number): void {
+    this.#at(dueMs, () => this.#start({ dueMs, session: this.#sessions++, turn: 0, user }));
+  }
+
+  #start(turn: Turn): void {
+    // Nobody shares what follows from answers, so of a share each request is an arrival.
+    const index = this.#share.first + this.#share.step * this.#requests++;
+    const task = this.#turns.task(turn, index);
     if (this.#active.size >= this.#mostInFlight) {
-      const nowMs = this.#options.clock.nowMs();
-      this.#record(droppedRecord(task, nowMs - this.#job.zeroMs));
+      this.#drop(task);
       return;
     }
-    const request = new StreamRequest(task, connections, this.#context);
+    const { clock } = this.#options;
+    const { zeroMs, plan } = this.#job;
+    const firstToken = (latencyMs: number) => this.#tally.firstToken(latencyMs, clock.nowMs());
+    const options: ClientRequestOptions = {
+      context: { clock, zeroMs, idleTimeoutMs: plan.idleTimeoutMs, firstToken },
+      target: attempt => this.#targets[(index + attempt) % this.#targets.length]!,
+      retry: this.#retry,
+      patience: this.#turns.patience(turn),
+      at: (dueMs, action) => this.#at(dueMs, action),
+      settled: (...ended) => this.#onSettled(turn, ...ended),
+    };
+    const request = new ClientRequest(task, options);
     this.#active.add(request);
     request.send();
   }
 
-  #onSettled(request: StreamRequest, record: RequestRecord, cause: Error | undefined): void {
+  #onSettled(turn: Turn, request: ClientRequest, record: RequestRecord, cause: Error | undefined): void {
     this.#active.delete(request);
-    if (request.resent) this.resent += 1;
+    this.resent += request.resent;
     this.#record(record);
     const sort = `${record.outcome}: ${cause?.message ?? `status ${record.status}`}`;
     if (record.outcome !== 'ok' && this.#sorts.size < MOST_SORTS && !this.#sorts.has(sort)) {
       this.#sorts.add(sort);
       this.#options.log(`request ${record.index} at ${record.endMs} ms is the first ${sort}`);
     }
+    if (!this.#stopped) this.#followUp(turn, record);
     this.#finish();
+  }
+
+  /** A user whose request did not complete gives the conversation up; one of a closed loop begins another. */
+  #followUp(turn: Turn, { outcome, endMs }: RequestRecord): void {
+    const following = outcome === 'ok' ? this.#turns.following(turn, endMs) : undefined;
+    if (following) {
+      if (following.dueMs < this.#endMs) this.#at(following.dueMs, () => this.#start(following));
+    } else if (this.#users && turn.user !== null) {
+      const dueMs = this.#users.nextMs(turn.user, endMs);
+      if (dueMs !== null) this.#startSession(turn.user, dueMs);
+    }
+  }
+
+  #drop({ index, scheduledMs, promptTokens, stage, labels }: RequestTask): void {
+    this.#record({
+      index,
+      scheduledMs: round(scheduledMs),
+      sentMs: null,
+      firstTokenMs: null,
+      endMs: round(this.#nowMs()),
+      outcome: 'dropped',
+      status: 0,
+      promptTokens,
+      outputTokens: 0,
+      stage,
+      upstream: '',
+      gaps: [],
+      ...labels,
+      ...(this.#retry && { attempts: 0 }),
+    });
   }
 
   #record(record: RequestRecord): void {
@@ -127,59 +205,30 @@ export class Drive {
     this.#tally.settled(record, this.#options.clock.nowMs());
   }
 
+  #at(dueMs: number, action: () => void): void {
+    if (this.#stopped) return;
+    this.#later.add(dueMs, action);
+    if (this.#later.nextMs === dueMs) this.#arm();
+  }
+
+  #arm(): void {
+    const nextMs = this.#next.done ? Number.POSITIVE_INFINITY : this.#next.value.atMs;
+    const dueMs = Math.min(nextMs, this.#later.nextMs ?? Number.POSITIVE_INFINITY);
+    if (Number.isFinite(dueMs)) this.#pacer?.arm(this.#job.zeroMs + dueMs);
+  }
+
   #finish(): void {
-    if (this.#next.done && this.#active.size === 0) this.#done.resolve();
+    if (this.#next.done && this.#later.nextMs === undefined && this.#active.size === 0) this.#done.resolve();
+  }
+
+  #nowMs(): number {
+    return this.#options.clock.nowMs() - this.#job.zeroMs;
   }
 }
 
 function openTarget(url: string, { origin: believed, authority, plan: { connectTimeoutMs } }: TimedJob): Target {
   const { origin, host, pathname } = new URL(url);
   const where = believed === undefined ? { origin } : { origin: believed, via: host };
-  return {
-    path: `${pathname.replace(/\/$/, '')}/v1/chat/completions`,
-    connections: openConnections({ ...where, authority, connectTimeoutMs }),
-  };
-}
-
-function taskOf(job: TimedJob, index: number, scheduledMs: number, path: string): RequestTask {
-  const { workload, segments } = job.plan;
-  const prompt = promptOf(workload, job.seed, index);
-  return {
-    index,
-    scheduledMs,
-    path,
-    stage: segmentAt(segments, scheduledMs)?.name ?? '',
-    promptTokens: prompt.promptTokens,
-    headers: {
-      'content-type': 'application/json',
-      accept: 'text/event-stream',
-      'user-agent': 'squall',
-      // Finds a request of the journal in the logs of the service.
-      'x-request-id': `squall-${job.seed}-${index}`,
-      ...(job.authorization === '' ? {} : { authorization: job.authorization }),
-    },
-    body: JSON.stringify({
-      model: workload.model,
-      messages: [{ role: 'user', content: prompt.text }],
-      max_tokens: prompt.outputTokens,
-      stream: true,
-    }),
-  };
-}
-
-function droppedRecord(task: RequestTask, nowMs: number): RequestRecord {
-  return {
-    index: task.index,
-    scheduledMs: round(task.scheduledMs),
-    sentMs: null,
-    firstTokenMs: null,
-    endMs: round(nowMs),
-    outcome: 'dropped',
-    status: 0,
-    promptTokens: task.promptTokens,
-    outputTokens: 0,
-    stage: task.stage,
-    upstream: '',
-    gaps: [],
-  };
+  const connections = openConnections({ ...where, authority, connectTimeoutMs });
+  return { prefix: pathname.replace(/\/$/, ''), connections };
 }

@@ -28,7 +28,7 @@ async function drive(job: TimedJob): Promise<void> {
   const journal = openJournal(job.journalPath, fail);
   const log = (line: string) => void process.stderr.write(`${line}\n`);
   const load = new Drive(job, { clock: systemClock, journal, pacer: startPacer, log });
-  const summarise = measure(job);
+  const summarise = measure(job, load);
   const timer = setInterval(() => tell({ type: 'progress', progress: load.progress() }), PROGRESS_MS);
   stopped.signal.addEventListener('abort', () => load.stop());
   if (stopped.signal.aborted) load.stop();
@@ -45,7 +45,7 @@ async function drive(job: TimedJob): Promise<void> {
  * Counts from the first instant of the schedule to its last, so that waiting for it, and for the last answers, does not make the
  * generator look idle.
  */
-function measure(job: TimedJob): () => LoadSummary {
+function measure(job: TimedJob, load: Drive): () => LoadSummary {
   const { segments } = job.plan;
   let start = usage();
   let end: ReturnType<typeof usage> | undefined;
@@ -63,6 +63,7 @@ function measure(job: TimedJob): () => LoadSummary {
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
       // Everything happens on the main thread; the pacer's sleeps.
       cores: 1,
+      requests: load.requests,
     };
   };
 }

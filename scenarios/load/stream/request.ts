@@ -1,9 +1,12 @@
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../../harness/clock.ts';
+import type { HttpExpectation } from '../../../harness/plan.ts';
 import { gapBucket, type Outcome, type RequestRecord } from '../../../harness/requests.ts';
 import { type AnswerEvent, type AnswerReader, answerReader } from './answer.ts';
 import type { Connection, Connections } from './connections.ts';
 import { outcomeOfError, type RequestPhase } from './failure.ts';
+import { httpAnswerReader, isExpectedStatus } from './http-answer.ts';
+import { retryAfterMs } from './retry.ts';
 
 /**
  * A used keep-alive connection that ends this soon (ms) after a request was written to it, before any answer, was being
@@ -22,9 +25,23 @@ export interface RequestTask {
   readonly scheduledMs: number;
   readonly stage: string;
   readonly promptTokens: number;
+  readonly method: string;
+  /** Below the target's own path. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  /** Null for none. */
+  readonly body: string | null;
+  /** What a plain answer must be; null for a streamed chat completion. */
+  readonly expect: HttpExpectation | null;
+  /** Further fields of the record: class, session, turn. */
+  readonly labels: Pick<RequestRecord, 'class' | 'session' | 'turn'>;
+}
+
+/** Where requests go. */
+export interface Target {
+  /** Path of its URL, without a slash at the end. */
+  readonly prefix: string;
+  readonly connections: Connections;
 }
 
 /** What a request needs and whom it tells. */
@@ -35,12 +52,12 @@ export interface RequestContext {
   readonly idleTimeoutMs: number;
   /** Told once, when the first token is in. */
   firstToken(latencyMs: number): void;
-  /** Called exactly once a request. `cause` explains a failure of the transport. */
+  /** Called exactly once an attempt, with its record as if it were the only one. `cause` explains a failure of the transport. */
   settled(request: StreamRequest, record: RequestRecord, cause: Error | undefined): void;
 }
 
 /**
- * One streamed chat completion, from sending to its outcome.
+ * One attempt at a request, a streamed chat completion or a plain one, from sending to its outcome.
  *
  * ```
  * connecting ──► waiting ──► answering ──► outcome ──► tail (rest of the body, bounded)
@@ -54,13 +71,16 @@ export interface RequestContext {
 export class StreamRequest implements Dispatcher.DispatchHandler {
   readonly task: RequestTask;
   resent = false;
+  /** What the server asked to wait before the next attempt; 0 if it did not. */
+  retryAfterMs = 0;
 
   readonly #context: RequestContext;
-  readonly #connections: Connections;
+  readonly #target: Target;
   #connection: Connection;
   #timer: NodeJS.Timeout | undefined;
   #phase: RequestPhase = 'connecting';
   #settled = false;
+  #ended = false;
   #reader: AnswerReader | undefined;
   #tailBytes = 0;
 
@@ -74,18 +94,24 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
   #outputTokens = 0;
   readonly #gaps = new Map<number, number>();
 
-  constructor(task: RequestTask, connections: Connections, context: RequestContext) {
+  constructor(task: RequestTask, target: Target, context: RequestContext) {
     this.task = task;
-    this.#connections = connections;
+    this.#target = target;
     this.#context = context;
     this.#sentMs = this.#now();
-    this.#connection = connections.take();
+    this.#connection = target.connections.take();
   }
 
   /** Sends it now. */
   send(): void {
-    const { path, headers, body } = this.task;
-    this.#connection.client.dispatch({ path, method: 'POST', headers, body }, this);
+    const { path, method, headers, body } = this.task;
+    const options = { path: `${this.#target.prefix}${path}`, method: method as Dispatcher.HttpMethod, headers, body };
+    this.#connection.client.dispatch(options, this);
+  }
+
+  /** Whether the user has seen a beginning of the answer. */
+  get hasBegun(): boolean {
+    return this.#firstTokenMs !== null;
   }
 
   /** Ends it with this outcome, unless it has one, and closes its connection. */
@@ -114,10 +140,16 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
     this.#timer?.refresh();
     this.#status = status;
     this.#upstream = String(headers['x-squall-upstream'] ?? '');
+    this.retryAfterMs = retryAfterMs(headers['retry-after']);
+    const { expect } = this.task;
     const type = String(headers['content-type'] ?? 'text/event-stream');
-    if (status >= 300) this.#settle('http-status');
-    else if (!type.startsWith('text/event-stream')) this.#settle('malformed');
-    else this.#reader = answerReader(event => this.#onEvent(event));
+    const onEvent = (event: AnswerEvent) => this.#onEvent(event);
+    if (expect ? !isExpectedStatus(expect, status) : status >= 300) this.#settle('http-status');
+    else if (expect) {
+      this.#onFirst(this.#now());
+      this.#reader = httpAnswerReader(expect, onEvent);
+    } else if (!type.startsWith('text/event-stream')) this.#settle('malformed');
+    else this.#reader = answerReader(onEvent);
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -132,9 +164,11 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.#ended = true;
+    if (!this.#settled) this.#reader?.end();
     this.#settle('truncated');
     clearTimeout(this.#timer);
-    this.#connections.giveBack(this.#connection);
+    this.#target.connections.giveBack(this.#connection);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -151,19 +185,23 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
     if (event === 'token') this.#onToken(this.#chunkMs);
     else if (event === 'done') this.#settle('ok');
     else if (event === 'error') this.#settle('truncated');
+    else if (this.#ended) this.#settle('malformed');
     else this.cut('malformed');
   }
 
   #onToken(atMs: number): void {
     this.#outputTokens += 1;
-    if (this.#firstTokenMs === null) {
-      this.#firstTokenMs = atMs;
-      this.#context.firstToken(atMs - this.task.scheduledMs);
-    } else {
+    if (this.#firstTokenMs === null) this.#onFirst(atMs);
+    else {
       const bucket = gapBucket(atMs - this.#lastTokenMs);
       this.#gaps.set(bucket, (this.#gaps.get(bucket) ?? 0) + 1);
     }
     this.#lastTokenMs = atMs;
+  }
+
+  #onFirst(atMs: number): void {
+    this.#firstTokenMs = atMs;
+    this.#context.firstToken(atMs - this.task.scheduledMs);
   }
 
   #isStale(): boolean {
@@ -175,9 +213,9 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
     this.resent = true;
     this.#phase = 'connecting';
     this.#close();
-    this.#connection = this.#connections.take(true);
+    this.#connection = this.#target.connections.take(true);
     // undici is still taking the failed request off its books.
-    setImmediate(() => (this.#settled ? this.#connections.discard(this.#connection) : this.send()));
+    setImmediate(() => (this.#settled ? this.#target.connections.discard(this.#connection) : this.send()));
   }
 
   #settle(outcome: Outcome, cause?: Error): void {
@@ -185,7 +223,7 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
     this.#settled = true;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#close(), TAIL_MS);
-    const { index, scheduledMs, stage, promptTokens } = this.task;
+    const { index, scheduledMs, stage, promptTokens, labels } = this.task;
     const record: RequestRecord = {
       index,
       scheduledMs: round(scheduledMs),
@@ -199,13 +237,14 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
       stage,
       upstream: this.#upstream,
       gaps: [...this.#gaps].flat(),
+      ...labels,
     };
     this.#context.settled(this, record, cause);
   }
 
   #close(): void {
     clearTimeout(this.#timer);
-    this.#connections.discard(this.#connection);
+    this.#target.connections.discard(this.#connection);
   }
 
   #now(): number {

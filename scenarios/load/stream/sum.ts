@@ -34,7 +34,9 @@ export function sumProgress(parts: readonly LoadProgress[]): LoadProgress {
 /** What several generators that worked at the same time say of themselves together: CPU and memory add up, time does not. */
 export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
   const cores = parts.map(part => part.cores).filter(count => count !== undefined);
+  const requests = parts.map(part => part.requests).filter(count => count !== undefined);
   return {
+    ...(requests.length === parts.length ? { requests: requests.reduce((total, count) => total + count, 0) } : {}),
     ...(cores.length === parts.length ? { cores: cores.reduce((total, count) => total + count, 0) } : {}),
     cpuMs: parts.reduce((total, part) => total + part.cpuMs, 0),
     wallMs: Math.max(0, ...parts.map(part => part.wallMs)),

@@ -17,7 +17,8 @@ export function tally(): Tally {
   let completed = 0;
   let failed = 0;
   let dropped = 0;
-  let interrupted = 0;
+  /** Interrupted and abandoned ones: sent, and neither completed nor failed. */
+  let open = 0;
   const warmUp = { completed: 0, failed: 0 };
   let firstTokens: { atMs: number; latencyMs: number }[] = [];
   let completions: number[] = [];
@@ -35,14 +36,14 @@ export function tally(): Tally {
         if (isWarmUp) warmUp.failed += 1;
       } else if (record.outcome === 'dropped') {
         dropped += 1;
-      } else interrupted += 1;
+      } else open += 1;
     },
     progress(nowMs, inFlight) {
       firstTokens = firstTokens.filter(({ atMs }) => atMs > nowMs - RECENT_MS);
       completions = completions.filter(atMs => atMs > nowMs - RECENT_MS);
       const sorted = firstTokens.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
       return {
-        sent: completed + failed + interrupted + inFlight,
+        sent: completed + failed + open + inFlight,
         completed,
         failed,
         dropped,

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { renderHtml } from '../../../reports/html/render-html.ts';
 import { HOSTILE, hostileRun } from './extreme-runs.ts';
 import { passingRun } from './fixture.ts';
+import { plainRetriedRun, retriedRun } from './retried-run.ts';
 import { failingRun, interruptedRun, VARIANTS } from './variants.ts';
 
 // What a CI artifact viewer still opens at once, and a mail still carries.
@@ -24,6 +25,22 @@ describe('renderHtml', () => {
     expect(renderHtml(passingRun())).toContain('All 3 objectives held while 2 faults were seen to act.');
     expect(renderHtml(failingRun())).toContain('<title>Fail: node-loss – Squall</title>');
     expect(renderHtml(interruptedRun())).toContain('The run was stopped after 24.9\u00a0s');
+  });
+
+  it.each([
+    ['with sampled metrics', retriedRun],
+    ['without', plainRetriedRun],
+  ])('draws attempts beside requests, and counts them, where clients retry: %s', (_, retried) => {
+    expect(renderHtml(passingRun())).not.toMatch(/attempts/i);
+    const run = retried();
+    const page = renderHtml(run);
+    const column = Number(/<li data-column="(\d+)">(?:(?!<li).)*<span>attempts<\/span>/s.exec(page)?.[1]);
+    const figures = page.slice(page.indexOf('<details class="figures">'));
+    const row = [...figures.matchAll(/<tr><th scope="row">.*?<\/tr>/gs)][25]![0];
+    const cells = [...row.matchAll(/<t[dh][^>]*>(.*?)<\/t[dh]>/gs)].map(([, text]) => text);
+    expect(cells[column]).toContain(String(Number((4 * run.timeline.offered[25]!).toPrecision(3))));
+    expect(page).toContain('and attempts at them, a second');
+    expect(page).toContain('2,600');
   });
 
   it('explains scaled time with an example', () => {

@@ -2,6 +2,7 @@ import type { RenderInput, TimelineSeries } from '../../../reports/run-document.
 import { hostileRun, longRun } from './extreme-runs.ts';
 import { changed, passingRun } from './fixture.ts';
 import { measuredRun } from './measured-run.ts';
+import { retriedRun } from './retried-run.ts';
 
 const NO_SAMPLES: TimelineSeries = {
   slotMs: 1000,
@@ -273,6 +274,7 @@ export function invalidRun(): RenderInput {
 export const VARIANTS: Readonly<Record<string, () => RenderInput>> = {
   passing: passingRun,
   measured: measuredRun,
+  retried: () => retriedRun(),
   failing: failingRun,
   interrupted: interruptedRun,
   aborted: abortedRun,

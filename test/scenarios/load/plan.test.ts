@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { promptOf } from '../../../scenarios/load/prompt.ts';
 import { scheduleOf } from '../../../scenarios/load/schedule.ts';
@@ -30,6 +31,13 @@ describe('the prompts', () => {
     expect(backwards.toReversed()).toEqual(prompts);
     expect(indexes.map(index => promptOf(workloads['chat-short'], 43, index))).not.toEqual(prompts);
     expect(new Set(prompts.map(({ text }) => text)).size).toBe(300);
+  });
+
+  it('of the presets are what they always were: a stored run can be asked again', () => {
+    const hash = createHash('sha256');
+    for (const workload of Object.values(workloads))
+      for (let index = 0; index < 200; index += 1) hash.update(JSON.stringify(promptOf(workload, 42, index)));
+    expect(hash.digest('hex')).toMatch(/^20f3844d59746e23/);
   });
 
   it.each(Object.values(workloads))('of $name keep its bounds, at 4 ASCII characters a token', workload => {

@@ -45,7 +45,7 @@ export interface Rig extends Disposable {
 }
 
 /** What tests vary; the rest is 100 arrivals a second, evenly, for a second, that start in 400 ms. */
-export interface RigOptions extends Partial<Omit<LoadPlan, 'segments' | 'engine' | 'workload'>> {
+export interface RigOptions extends Partial<Omit<LoadPlan, 'engine'>> {
   readonly targets: readonly string[];
   readonly perSecond?: number;
   readonly forMs?: number;

@@ -44,6 +44,7 @@ describe('a load of several workers', () => {
     ).toEqual(['requests.2.ndjson', 'requests.3.ndjson', 'requests.ndjson']);
     expect(load.progress()).toMatchObject({ sent: times.length, completed: times.length, inFlight: 0 });
     expect(load.progress().warmUp.completed).toBe(times.filter(ms => ms < 0).length);
+    expect(summary).toMatchObject({ cores: 3, requests: times.length });
     // No process of Node gets by with 40 MB: all three are counted.
     expect(summary.peakRssBytes).toBeGreaterThan(3 * 40e6);
     expect(summary.wallMs).toBeGreaterThan(1900);

@@ -20,6 +20,13 @@ it('counts every outcome once, and what was sent is what ended or is in flight',
   });
 });
 
+it('counts those who left as sent, and as neither completed nor failed', () => {
+  const counts = tally();
+  counts.settled(record('abandoned'), 0);
+  counts.settled(record('client-timeout'), 0);
+  expect(counts.progress(0, 0)).toMatchObject({ sent: 2, completed: 0, failed: 1, dropped: 0 });
+});
+
 it('looks back one second', () => {
   const counts = tally();
   for (let i = 1; i <= 100; i += 1) counts.firstToken(i, 1000);

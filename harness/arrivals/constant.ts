@@ -1,0 +1,6 @@
+import type { Gaps } from '../arrivals.ts';
+
+/** Arrivals at every whole number of cumulated rate, from 0. */
+export function constantGaps(): Gaps {
+  return { first: () => 0, next: () => 1 };
+}

@@ -1,0 +1,37 @@
+import type { Gaps } from '../arrivals.ts';
+import type { Random } from '../random.ts';
+
+/**
+ * Gamma gaps with mean 1 and the coefficient of variation `cv`: shape 1/cv², scale cv².
+ *
+ * The first gap is what is left of one that began before the load did: a gap chosen in proportion to its length (for a gamma,
+ * one of shape + 1), cut at a uniform point. With it the expected count of every window is the integral of the rate; beginning
+ * with a whole gap would be off by (cv² − 1)/2 arrivals (Cox, Renewal Theory, §4 and §5.3).
+ * @param cv > 0
+ */
+export function gammaGaps(cv: number, random: Random): Gaps {
+  const scale = cv ** 2;
+  const shape = 1 / scale;
+  return {
+    first: () => random.next() * scale * standardGamma(shape + 1, random),
+    next: () => scale * standardGamma(shape, random),
+  };
+}
+
+/**
+ * A gamma variate of scale 1 by Marsaglia and Tsang's squeeze (ACM TOMS 26, 2000); below shape 1 through one of shape + 1,
+ * times U^(1/shape).
+ * @param shape > 0
+ */
+export function standardGamma(shape: number, random: Random): number {
+  if (shape < 1) return standardGamma(shape + 1, random) * random.next() ** (1 / shape);
+  const d = shape - 1 / 3;
+  const c = 1 / Math.sqrt(9 * d);
+  for (;;) {
+    const x = random.normal();
+    const v = (1 + c * x) ** 3;
+    if (v <= 0) continue;
+    const u = 1 - random.next();
+    if (Math.log(u) < 0.5 * x ** 2 + d - d * v + d * Math.log(v)) return d * v;
+  }
+}

@@ -1,0 +1,8 @@
+import type { Gaps } from '../arrivals.ts';
+import type { Random } from '../random.ts';
+
+/** Exponential gaps, which forget how long they have lasted: the first is like every other. */
+export function poissonGaps(random: Random): Gaps {
+  const next = () => random.exponential(1);
+  return { first: next, next };
+}

@@ -1,0 +1,13 @@
+import { SquallError } from '../harness/errors.ts';
+
+/**
+ * The error for a value of a scenario that cannot be.
+ * @param expected what it should be, such as `a duration greater than 0`
+ * @param hint ends the message
+ */
+export function badScenario(field: string, expected: string, found: unknown, hint = ''): SquallError {
+  const shown = found === undefined ? 'nothing' : JSON.stringify(found);
+  return new SquallError('scenario', 'BAD_SCENARIO', `Expected \`${field}\` to be ${expected}, got ${shown}${hint}`, {
+    next: `Correct \`${field}\` in the scenario.`,
+  });
+}

@@ -1,0 +1,93 @@
+import { sinusoidSegments } from '../../harness/arrivals/sinusoid.ts';
+import { spikeSegments } from '../../harness/arrivals/spike.ts';
+import type { RateSegment } from '../../harness/arrivals.ts';
+import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
+import { badScenario } from '../bad-scenario.ts';
+import type { ResolvedStage } from './schema.ts';
+
+/** A curve of more periods than this in one stage would make a plan too large to read. */
+const MOST_PERIODS = 1000;
+
+/** What a stage leaves to the next. */
+interface Level {
+  readonly toMs: number;
+  readonly perSecond: number;
+  readonly users: number;
+}
+
+/**
+ * The stages of an open loop (rates) or a closed one (users) as contiguous segments from 0 ms on.
+ * @throws SquallError that names the field
+ */
+export function compileStages(stages: readonly ResolvedStage[], closed: boolean): RateSegment[] {
+  const segments: RateSegment[] = [];
+  let level: Level = { toMs: 0, perSecond: 0, users: 0 };
+  for (const [index, stage] of stages.entries()) {
+    const field = `load.stages[${index}]`;
+    const forMs = parseDurationMs(stage.for, `${field}.for`);
+    if (forMs === 0) throw badScenario(`${field}.for`, 'a duration greater than 0', stage.for);
+    const counted = stage.users !== undefined || stage.toUsers !== undefined;
+    if (counted !== closed)
+      throw badScenario(
+        field,
+        closed
+          ? 'given in `users` or `toUsers`, for arrivals are closed'
+          : 'given as a rate, for `users` make a closed loop',
+        stage,
+        closed ? '' : '; did you mean `load.arrivals: closed`?',
+      );
+    const own = { stage, field, name: stage.name ?? String(index + 1), forMs };
+    segments.push(...(closed ? [crowd(own, level)] : rateStage(own, level)));
+    const { toMs, toPerSecond, toUsers = 0 } = segments.at(-1)!;
+    // After a spike the rate is what it was before, also where it falls at once.
+    level = { toMs, perSecond: stage.spike === undefined ? toPerSecond : level.perSecond, users: toUsers };
+  }
+  if (segments.every(s => !s.fromPerSecond && !s.toPerSecond && !s.fromUsers && !s.toUsers))
+    throw badScenario('load.stages', `at least one stage with ${closed ? 'users' : 'a rate above 0'}`, stages);
+  return segments;
+}
+
+interface OwnStage {
+  readonly stage: ResolvedStage;
+  readonly field: string;
+  readonly name: string;
+  readonly forMs: number;
+}
+
+function crowd({ stage, name, forMs }: OwnStage, before: Level): RateSegment {
+  const toUsers = stage.users ?? stage.toUsers ?? 0;
+  const fromUsers = stage.users ?? before.users;
+  const span = { fromMs: before.toMs, toMs: before.toMs + forMs };
+  return { name, ...span, fromPerSecond: 0, toPerSecond: 0, fromUsers, toUsers };
+}
+
+function rateStage({ stage, field, name, forMs }: OwnStage, before: Level): RateSegment[] {
+  const fromMs = before.toMs;
+  if (stage.sinusoid) return sinusoidStage({ stage, field, name, forMs }, stage.sinusoid, fromMs);
+  if (stage.spike !== undefined) {
+    const riseMs = parseDurationMs(stage.rise ?? '0s', `${field}.rise`);
+    const fallMs = parseDurationMs(stage.fall ?? '0s', `${field}.fall`);
+    if (riseMs + fallMs > forMs)
+      throw badScenario(`${field}.for`, 'at least as long as `rise` and `fall` together', stage.for);
+    const peakPerSecond = parseRatePerSecond(stage.spike, `${field}.spike`);
+    return spikeSegments(name, fromMs, forMs, { basePerSecond: before.perSecond, peakPerSecond, riseMs, fallMs });
+  }
+  const toPerSecond = parseRatePerSecond(stage.to ?? stage.at!, `${field}.${stage.to ? 'to' : 'at'}`);
+  const fromPerSecond = stage.to === undefined ? toPerSecond : before.perSecond;
+  return [{ name, fromMs, toMs: fromMs + forMs, fromPerSecond, toPerSecond }];
+}
+
+function sinusoidStage(
+  { field, name, forMs }: OwnStage,
+  { mean, amplitude, period, phase }: NonNullable<ResolvedStage['sinusoid']>,
+  fromMs: number,
+): RateSegment[] {
+  const meanPerSecond = parseRatePerSecond(mean, `${field}.sinusoid.mean`);
+  const amplitudePerSecond = parseRatePerSecond(amplitude, `${field}.sinusoid.amplitude`);
+  const periodMs = parseDurationMs(period, `${field}.sinusoid.period`);
+  if (amplitudePerSecond > meanPerSecond)
+    throw badScenario(`${field}.sinusoid.amplitude`, `at most the mean of ${mean}, for no rate is negative`, amplitude);
+  if (periodMs === 0 || forMs / periodMs > MOST_PERIODS)
+    throw badScenario(`${field}.sinusoid.period`, `at least a ${MOST_PERIODS}th of the stage`, period);
+  return sinusoidSegments(name, fromMs, forMs, { meanPerSecond, amplitudePerSecond, periodMs, phase });
+}

@@ -1,0 +1,60 @@
+import { resolve } from 'node:path';
+import type { TracePlan } from '../../harness/plan.ts';
+import { parseDurationMs } from '../../harness/quantity.ts';
+import { badScenario } from '../bad-scenario.ts';
+import type { ResolvedLoad } from './schema.ts';
+import { hashFile, linesOf } from './trace/lines.ts';
+import { readTrace, requireSameTrace } from './trace/trace.ts';
+
+/** A trace that has been read through once. */
+export interface CompiledTrace {
+  readonly plan: TracePlan;
+  /** Rows inside the cut. */
+  readonly rows: number;
+  /** Length of the replay. */
+  readonly forMs: number;
+}
+
+/** Columns of Azure's public LLM inference traces. */
+const AZURE = { time: 'TIMESTAMP', promptTokens: 'ContextTokens', outputTokens: 'GeneratedTokens' };
+/** Keys of Mooncake's traces; their timestamps are milliseconds. */
+const MOONCAKE = { time: 'timestamp', promptTokens: 'input_length', outputTokens: 'output_length' };
+
+/**
+ * Reads a trace through, so that whatever is wrong with it is said before anything starts.
+ * @param folder where relative paths begin
+ * @throws SquallError `BAD_TRACE`, `TRACE_UNREADABLE`, `TRACE_CHANGED`, or `BAD_SCENARIO` that names the field
+ */
+export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: string): CompiledTrace {
+  const file = resolve(folder, trace.file);
+  const sha256 = trace.sha256 ?? hashFile(file);
+  if (trace.sha256 !== undefined) requireSameTrace(file, trace.sha256);
+  const isJson = startsAsJson(file);
+  const columns = { ...(isJson ? MOONCAKE : AZURE), ...defined(trace.columns ?? {}) };
+  const timeUnit = trace.timeUnit ?? (isJson ? 'ms' : 's');
+  const fromMs = parseDurationMs(trace.from, 'load.trace.from');
+  const cutMs = trace.for === undefined ? Number.POSITIVE_INFINITY : parseDurationMs(trace.for, 'load.trace.for');
+  let rows = 0;
+  let lastMs = 0;
+  for (const { atMs } of readTrace(file, { columns, timeUnit })) {
+    if (atMs >= fromMs + cutMs) break;
+    lastMs = atMs;
+    if (atMs >= fromMs) rows += 1;
+  }
+  if (rows === 0)
+    throw badScenario('load.trace', `a trace with a request in its cut (its last one is at ${lastMs / 1000} s)`, trace);
+  // The end is exclusive, and the last row belongs to it.
+  const toMs = trace.for === undefined ? Math.ceil(lastMs + 1) : fromMs + cutMs;
+  const { speed } = trace;
+  const plan: TracePlan = { file, sha256, columns, timeUnit, fromMs, toMs, speed };
+  return { plan, rows, forMs: (toMs - fromMs) / speed };
+}
+
+function startsAsJson(file: string): boolean {
+  for (const line of linesOf(file)) if (line.trim() !== '') return line.trimStart().startsWith('{');
+  return false;
+}
+
+function defined(columns: Readonly<Record<string, string | undefined>>): Partial<TracePlan['columns']> {
+  return Object.fromEntries(Object.entries(columns).filter(([, name]) => name !== undefined));
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+
+/** Text that `parseDurationMs` reads. */
+export const duration = z.string().describe('a duration such as "10s", "250ms" or "2m"');
+
+/** Text that `parseRatePerSecond` reads. */
+export const rate = z.string().describe('a rate such as "20/s" or "1000/min"');
+
+/** How long a user thinks: always so long, or evenly between two bounds. */
+export const thinkTime = z
+  .union([duration, z.tuple([duration, duration])])
+  .describe('a duration, or [least, most] to draw evenly between');
+
+const tokens = z.int().min(1).max(1_000_000);
+const bounds = { least: tokens.default(1), most: tokens.default(131_072) };
+
+/** How long a prompt or an answer is, in tokens. */
+export const lengths = z
+  .union([
+    tokens.describe('always so many'),
+    z
+      .tuple([tokens, tokens])
+      .refine(([least, most]) => least <= most, { message: 'expected [least, most] with least at most most' })
+      .describe('evenly between, [least, most], both included'),
+    z.discriminatedUnion('kind', [
+      z.strictObject({ kind: z.literal('normal'), mean: z.number().min(1), deviation: z.number().min(0), ...bounds }),
+      z.strictObject({ kind: z.literal('lognormal'), median: z.number().min(1), sigma: z.number().min(0), ...bounds }),
+      z.strictObject({ kind: z.literal('empirical'), values: z.array(tokens).min(1).max(100_000) }),
+      z.strictObject({ kind: z.literal('trace').describe('as in `load.trace`') }),
+    ]),
+  ])
+  .describe('tokens');
+
+/** A time to be drawn. */
+export const times = z.union([
+  duration,
+  z.tuple([duration, duration]),
+  z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('normal'), mean: duration, deviation: duration }),
+    z.strictObject({ kind: z.literal('lognormal'), median: duration, sigma: z.number().min(0) }),
+    z.strictObject({ kind: z.literal('empirical'), values: z.array(duration).min(1).max(100_000) }),
+  ]),
+]);

@@ -1,0 +1,194 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunPlan } from '../../../harness/plan.ts';
+import { compileScenario } from '../../../scenarios/compile.ts';
+import { validateScenario } from '../../../scenarios/validate.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'squall-refuse-'));
+  const head = 'TIMESTAMP,ContextTokens,GeneratedTokens';
+  writeFileSync(join(folder, 'azure.csv'), `${head}\n0,1,1\n19.9,1,1\n`);
+  writeFileSync(join(folder, 'broken.csv'), `${head}\n1,2,3\n2,x,3\n`);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const STAGES = [{ at: '20/s', for: '10s' }];
+
+function planOf(load: object, slo: object = {}, seed = 42): RunPlan {
+  const slos = [{ name: 's', objective: 'errors <= 1%', ...slo }];
+  const scenario = validateScenario({ name: 'x', why: 'y', load, slos }, 'x.yaml');
+  return compileScenario(scenario, { seed, platform: 'process', replay: 'npx squall run x.yaml', folder }).plan;
+}
+
+function refusal(load: object, slo?: object): string {
+  try {
+    planOf(load, slo);
+  } catch (error) {
+    expect(error).toMatchObject({ kind: 'scenario', next: expect.any(String) });
+    return (error as Error).message;
+  }
+  throw new Error('it was accepted');
+}
+
+const http = (changes: object) => ({ stages: STAGES, workload: { kind: 'http', path: '/', ...changes } });
+
+describe('a load that cannot be', () => {
+  it.each<[string, object, RegExp]>([
+    ['no stages', {}, /`load\.stages` to be a list of stages, got nothing/],
+    [
+      'two shapes',
+      { stages: [{ at: '1/s', spike: '2/s', for: '1s' }] },
+      /load\.stages\[0\].*expected one of `at`, `to`, `spike`/,
+    ],
+    ['no shape', { stages: [{ for: '1s' }] }, /expected one of `at`/],
+    [
+      'a rise without a spike',
+      { stages: [{ at: '1/s', rise: '1s', for: '1s' }] },
+      /`rise` and `fall` with a `spike` only/,
+    ],
+    [
+      'a spike that has no time',
+      { stages: [{ spike: '9/s', rise: '2s', fall: '2s', for: '3s' }] },
+      /load\.stages\[0\]\.for.*`rise` and `fall` together, got "3s"/,
+    ],
+    [
+      'a negative rate',
+      { stages: [{ sinusoid: { mean: '1/s', amplitude: '2/s', period: '1s' }, for: '9s' }] },
+      /stages\[0\]\.sinusoid\.amplitude.*got "2\/s"/,
+    ],
+    [
+      'too many periods',
+      { stages: [{ sinusoid: { mean: '1/s', amplitude: '1/s', period: '1ms' }, for: '9s' }] },
+      /sinusoid\.period/,
+    ],
+    [
+      'users in an open loop',
+      { stages: [{ users: 5, for: '1s' }] },
+      /load\.stages\[0\].*did you mean `load\.arrivals: closed`\?/,
+    ],
+    ['a rate in a closed loop', { arrivals: 'closed', stages: STAGES }, /load\.stages\[0\].*`users` or `toUsers`/],
+    ['nobody', { arrivals: 'closed', stages: [{ users: 0, for: '1s' }] }, /at least one stage with users/],
+    [
+      'more users than may be in flight',
+      { arrivals: 'closed', maxInFlight: 5, stages: [{ users: 9, for: '1s' }] },
+      /load\.maxInFlight.*the 9 users, got 5/,
+    ],
+    [
+      'a think time that goes back',
+      { arrivals: { kind: 'closed', thinkTime: ['2s', '1s'] }, stages: [{ users: 1, for: '1s' }] },
+      /load\.arrivals\.thinkTime/,
+    ],
+    ['another process', { arrivals: 'possion', stages: STAGES }, /load\.arrivals.*found "possion"/],
+    ['gamma without cv', { arrivals: { kind: 'gamma' }, stages: STAGES }, /load\.arrivals\.cv/],
+    ['a cv of nothing', { arrivals: { kind: 'gamma', cv: 0 }, stages: STAGES }, /load\.arrivals\.cv.*found 0/],
+    [
+      'an unknown key of gamma',
+      { arrivals: { kind: 'gamma', cv: 1, shap: 2 }, stages: STAGES },
+      /unknown key `load\.arrivals\.shap`/,
+    ],
+    ['no trace', { arrivals: 'trace' }, /load\.trace.*given/],
+    [
+      'a trace and stages',
+      { arrivals: 'trace', trace: { file: 'azure.csv' }, stages: STAGES },
+      /load\.stages.*left out/,
+    ],
+    ['a trace that is not there', { arrivals: 'trace', trace: { file: 'none.csv' } }, /load\.trace\.file.*ENOENT/],
+    [
+      'a broken trace',
+      { arrivals: 'trace', trace: { file: 'broken.csv' } },
+      /broken\.csv, line 3, column "ContextTokens".*found "x"/,
+    ],
+    [
+      'a cut with nothing in it',
+      { arrivals: 'trace', trace: { file: 'azure.csv', from: '1h' } },
+      /load\.trace.*its last one is at 19\.9 s/,
+    ],
+    [
+      'lengths of no trace',
+      { stages: STAGES, workload: { promptTokens: { kind: 'trace' }, outputTokens: 5 } },
+      /load\.workload\.promptTokens.*no `load\.trace`/,
+    ],
+    [
+      'sessions of a trace',
+      { arrivals: 'trace', trace: { file: 'azure.csv' }, workload: { preset: 'chat-short', sessions: { turns: 2 } } },
+      /load\.workload\.sessions/,
+    ],
+    ['no lengths', { stages: STAGES, workload: { promptTokens: 5 } }, /load\.workload\.outputTokens.*no `preset`/],
+    [
+      'a range that goes back',
+      { stages: STAGES, workload: { promptTokens: [9, 5], outputTokens: 5 } },
+      /load\.workload\.promptTokens.*least at most most/,
+    ],
+    [
+      'an unknown distribution',
+      { stages: STAGES, workload: { promptTokens: { kind: 'pareto' }, outputTokens: 5 } },
+      /load\.workload\.promptTokens\.kind/,
+    ],
+    [
+      'a share above one',
+      { stages: STAGES, workload: { preset: 'chat-short', duplicates: { share: 3 } } },
+      /load\.workload\.duplicates\.share.*found 3/,
+    ],
+    [
+      'an unknown key',
+      { stages: STAGES, workload: { preset: 'chat-short', duplicate: { share: 0.3 } } },
+      /unknown key `load\.workload\.duplicate`.*did you mean "duplicates"/,
+    ],
+    [
+      'an unknown retry',
+      { stages: STAGES, clients: { retry: 'expnential' } },
+      /load\.clients\.retry.*found "expnential"/,
+    ],
+    [
+      'an unknown key of a retry',
+      { stages: STAGES, clients: { retry: { kind: 'naive', base: '1s' } } },
+      /unknown key `load\.clients\.retry\.base`/,
+    ],
+    [
+      'a longest wait below the first',
+      { stages: STAGES, clients: { retry: { kind: 'exponential', longest: '1ms' } } },
+      /load\.clients\.retry\.longest/,
+    ],
+    [
+      'no patience',
+      { stages: STAGES, clients: { patience: { after: 'soon' } } },
+      /load\.clients\.patience\.after.*got "soon"/,
+    ],
+    [
+      'two classes of a name',
+      { stages: STAGES, clients: { classes: [{ name: 'a' }, { name: 'a' }] } },
+      /load\.clients\.classes.*"a"/,
+    ],
+    [
+      'a weight of nothing',
+      { stages: STAGES, clients: { classes: [{ name: 'a', weight: 0 }] } },
+      /load\.clients\.classes\[0\]\.weight/,
+    ],
+    [
+      'a key that is not set',
+      { stages: STAGES, clients: { classes: [{ name: 'a', key: 'env:NO_SUCH_KEY' }] } },
+      /classes\[0\]\.key.*env:NO_SUCH_KEY/,
+    ],
+    ['a path without a slash', http({ path: 'health' }), /load\.workload\.path/],
+    ['no such method', http({ method: 'FETCH' }), /load\.workload\.method/],
+    ['a body of a GET', http({ body: 'x' }), /load\.workload\.body.*GET/],
+    ['no such status', http({ expect: { status: 99 } }), /load\.workload\.expect\.status/],
+    [
+      'an unknown expectation',
+      http({ expect: { bodyContain: 'x' } }),
+      /unknown key `load\.workload\.expect\.bodyContain`.*did you mean "bodyContains"/,
+    ],
+    ['a header that breaks out', http({ headers: { 'x-a': 'b\r\nc: d' } }), /load\.workload\.headers/],
+  ])('names the field: %s', (_, load, message) => {
+    expect(refusal(load)).toMatch(message);
+  });
+
+  it('names the class that an SLO asks for in vain', () => {
+    const load = { stages: STAGES, clients: { classes: [{ name: 'vip' }, { name: 'batch' }] } };
+    expect(planOf(load, { class: 'vip' }).slos[0]).toMatchObject({ class: 'vip' });
+    expect(refusal(load, { class: 'vipp' })).toMatch(/slos\[0\]\.class.*vip, batch.*did you mean "vip"/);
+  });
+});

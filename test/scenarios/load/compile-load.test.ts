@@ -1,0 +1,177 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { expectedArrivals } from '../../../harness/arrivals.ts';
+import type { RunPlan } from '../../../harness/plan.ts';
+import { compileScenario } from '../../../scenarios/compile.ts';
+import { validateScenario } from '../../../scenarios/validate.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'squall-compile-'));
+  const rows = Array.from({ length: 200 }, (_, i) => `${i / 10},${100 + i},${1 + (i % 9)}`);
+  writeFileSync(join(folder, 'azure.csv'), `TIMESTAMP,ContextTokens,GeneratedTokens\n${rows.join('\n')}\n`);
+  const object = (i: number) =>
+    JSON.stringify({ timestamp: 1000 * i, input_length: i, output_length: i, hash_ids: [i] });
+  writeFileSync(join(folder, 'mooncake.jsonl'), Array.from({ length: 30 }, (_, i) => object(i)).join('\n'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const STAGES = [{ at: '20/s', for: '10s' }];
+
+function planOf(load: object, slo: object = {}, seed = 42): RunPlan {
+  const slos = [{ name: 's', objective: 'errors <= 1%', ...slo }];
+  const scenario = validateScenario({ name: 'x', why: 'y', load, slos }, 'x.yaml');
+  return compileScenario(scenario, { seed, platform: 'process', replay: 'npx squall run x.yaml', folder }).plan;
+}
+
+function refusal(load: object, slo?: object): string {
+  try {
+    planOf(load, slo);
+  } catch (error) {
+    expect(error).toMatchObject({ kind: 'scenario', next: expect.any(String) });
+    return (error as Error).message;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('the load of a scenario', () => {
+  it('is as it always was where nothing new is asked for', () => {
+    const plan = planOf({
+      stages: [
+        { name: 'ramp', to: '40/s', for: '5s' },
+        { at: '40/s', for: '12s' },
+      ],
+    });
+    expect(plan.load).toEqual({
+      engine: 'stream',
+      arrivals: 'poisson',
+      segments: [
+        { name: 'warm-up', fromMs: -3000, toMs: 0, fromPerSecond: 20, toPerSecond: 20 },
+        { name: 'ramp', fromMs: 0, toMs: 5000, fromPerSecond: 0, toPerSecond: 40 },
+        { name: '2', fromMs: 5000, toMs: 17_000, fromPerSecond: 40, toPerSecond: 40 },
+      ],
+      workload: {
+        name: 'chat-short',
+        model: plan.load.workload.model,
+        promptTokens: [32, 128],
+        outputTokens: [32, 64],
+      },
+      maxInFlight: 1000,
+      connectTimeoutMs: 2000,
+      idleTimeoutMs: 15_000,
+    });
+    expect(plan.replay).toBe('npx squall run x.yaml');
+  });
+
+  it('shapes stages: after a spike the rate is what it was, a curve is one window', () => {
+    const { load } = planOf({
+      stages: [
+        { name: 'base', at: '10/s', for: '10s' },
+        { name: 'burst', spike: '100/s', rise: '1s', for: '4s' },
+        { name: 'down', to: '0/s', for: '10s' },
+        { name: 'day', sinusoid: { mean: '20/s', amplitude: '20/s', period: '30s', phase: 0.75 }, for: '60s' },
+      ],
+    });
+    const of = (name: string) => load.segments.filter(segment => segment.name === name);
+    expect(of('burst').map(({ fromPerSecond, toPerSecond }) => [fromPerSecond, toPerSecond])).toEqual([
+      [10, 100],
+      [100, 100],
+    ]);
+    expect(of('down')[0]).toMatchObject({ fromPerSecond: 10, fromMs: 14_000 });
+    expect(of('day').reduce((sum, segment) => sum + expectedArrivals(segment), 0)).toBeCloseTo(1200, 6);
+    const judged = planOf(
+      { stages: [{ name: 'day', sinusoid: { mean: '2/s', amplitude: '1/s', period: '1s' }, for: '9s' }] },
+      { window: 'load:day' },
+    );
+    expect(judged.slos[0]!.window).toBe('load:day');
+  });
+
+  it('hashes gamma arrivals, and promises none of a closed loop', () => {
+    const gamma = (cv: number, seed?: number) =>
+      planOf({ arrivals: { kind: 'gamma', cv }, stages: STAGES }, {}, seed).arrivals;
+    expect(gamma(2)).toEqual(gamma(2));
+    expect(gamma(2)!.sha256).not.toBe(gamma(2.1)!.sha256);
+    expect(gamma(2)!.sha256).not.toBe(gamma(2, 43)!.sha256);
+    const closed = planOf({
+      arrivals: 'closed',
+      stages: [
+        { toUsers: 8, for: '5s' },
+        { users: 3, for: '5s' },
+      ],
+    });
+    expect(closed.arrivals).toBeNull();
+    expect(closed.load.arrivals).toEqual({ kind: 'closed', thinkTimeMs: [500, 2000] });
+    expect(closed.load.segments.map(({ fromUsers, toUsers }) => [fromUsers, toUsers])).toEqual([
+      [4, 4],
+      [0, 8],
+      [3, 3],
+    ]);
+  });
+
+  it('replays a trace: its rows at their times, its lengths, its hash, and a replay that insists on it', () => {
+    const plan = planOf({ arrivals: 'trace', trace: { file: 'azure.csv', speed: 2, from: '5s', for: '10s' } });
+    // Rows of 5.0 to 14.9 s at twice the speed; the warm-up comes on top, at the trace's mean rate.
+    const trace = plan.load.segments.at(-1)!;
+    expect(trace).toMatchObject({ name: 'trace', fromMs: 0, toMs: 5000, fromPerSecond: 20 });
+    expect(plan.load.workload).toMatchObject({ promptTokens: { kind: 'trace' }, outputTokens: { kind: 'trace' } });
+    expect(plan.arrivals!.count).toBeGreaterThan(130);
+    expect(plan.arrivals!.count).toBeLessThan(190);
+    expect(plan.replay).toBe(`npx squall run x.yaml --set load.trace.sha256=${plan.load.trace!.sha256}`);
+    const same = { arrivals: 'trace', trace: { file: 'azure.csv', sha256: plan.load.trace!.sha256 } };
+    expect(planOf(same).arrivals!.count).toBeGreaterThanOrEqual(200);
+    expect(refusal({ arrivals: 'trace', trace: { file: 'mooncake.jsonl', sha256: plan.load.trace!.sha256 } })).toMatch(
+      /mooncake\.jsonl to have the SHA-256/,
+    );
+    expect(planOf({ arrivals: 'trace', trace: { file: 'mooncake.jsonl' } }).load.segments.at(-1)!.toMs).toBe(29_001);
+  });
+
+  it('makes classes of the workload and what they change of it', () => {
+    const { load } = planOf({
+      stages: STAGES,
+      workload: { preset: 'chat-long', duplicates: { share: 0.2 }, sharedPrefix: { share: 0.5, tokens: 200 } },
+      clients: {
+        retry: 'budgeted',
+        patience: { after: ['1s', '3s'] },
+        classes: [
+          { name: 'vip', priority: 0 },
+          { name: 'batch', weight: 3, workload: { outputTokens: 9 } },
+        ],
+      },
+    });
+    expect(load.workload).toMatchObject({ promptTokens: [256, 1024], duplicates: { share: 0.2, distinct: 10 } });
+    expect(load.clients).toMatchObject({
+      retry: { most: 3, baseMs: 1000, maxMs: 60_000, jitter: 'full', retryAfter: true, budgetRatio: 0.2 },
+      patience: { afterMs: [1000, 3000], until: 'end', counts: 'apart' },
+    });
+    expect(load.clients!.classes.map(({ workload }) => workload)).toEqual([
+      load.workload,
+      { ...load.workload, outputTokens: { kind: 'fixed', value: 9 } },
+    ]);
+  });
+
+  it.each([
+    ['naive', { most: 3, baseMs: 0, budgetRatio: null, retryAfter: false }],
+    ['exponential', { most: 3, baseMs: 1000, budgetRatio: null, retryAfter: true }],
+    [
+      { kind: 'exponential', base: '200ms', most: 5, jitter: 'equal' },
+      { most: 5, baseMs: 200, jitter: 'equal' },
+    ],
+  ])('knows the retries %j', (retry, expected) => {
+    expect(planOf({ stages: STAGES, clients: { retry } }).load.clients!.retry).toMatchObject(expected);
+  });
+});
+
+it('takes the example of the README', () => {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+  const [, example] = /```yaml\n# busy-day\.yaml\n(.*?)```/s.exec(readme)!;
+  const { plan } = compileScenario(validateScenario(parse(example!), 'README.md'), {
+    seed: 1,
+    platform: 'process',
+    replay: '',
+  });
+  expect(plan.load.clients!.classes.map(({ name }) => name)).toEqual(['vip', 'batch']);
+  expect(plan.arrivals!.count).toBeGreaterThan(1000);
+});

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import { compileScenario } from '../../../scenarios/compile.ts';
+import type { Sharers } from '../../../scenarios/load/share.ts';
+import { validateScenario } from '../../../scenarios/validate.ts';
+
+const STAGES = [{ at: '20/s', for: '10s' }];
+const SESSIONS = { promptTokens: 10, outputTokens: 5, sessions: { turns: [1, 3] } };
+const SLOS = [{ name: 's', objective: 'errors <= 1%' }];
+
+function planOf(load: object, sharers: Sharers) {
+  const scenario = validateScenario({ name: 'x', why: 'y', load, slos: SLOS }, 'x.yaml');
+  return compileScenario(scenario, { seed: 1, platform: 'process', replay: 'npx squall run x.yaml', ...sharers }).plan;
+}
+
+describe.each<[string, Sharers]>([
+  ['several workers', { workers: 2 }],
+  ['segments', { segment: { index: 1, of: 2 } }],
+])('a load for %s', (_, sharers) => {
+  it.each([
+    ['a closed loop', { arrivals: 'closed', stages: [{ users: 4, for: '10s' }] }, /`load\.arrivals`.*open loop/],
+    ['conversations', { stages: STAGES, workload: SESSIONS }, /`load\.workload\.sessions`.*left out/],
+    [
+      'conversations of one class',
+      { stages: STAGES, clients: { classes: [{ name: 'a' }, { name: 'b', workload: SESSIONS }] } },
+      /`load\.clients\.classes\[1\]\.workload\.sessions`/,
+    ],
+    ['a bound that cannot be dealt out', { stages: STAGES, maxInFlight: 1 }, /`load\.maxInFlight`.*at least 2/],
+  ])('is not %s', (_what, load, message) => {
+    expect(() => planOf(load, sharers)).toThrow(message);
+    expect(() => planOf(load, {})).not.toThrow();
+  });
+});
+
+it('announces the arrivals of a segment, and those of the whole', () => {
+  const load = { arrivals: { kind: 'gamma', cv: 2 }, stages: STAGES };
+  const whole = planOf(load, {});
+  const parts = [1, 2, 3].map(index => planOf(load, { segment: { index, of: 3 } }));
+  expect(parts.map(({ segment }) => segment!.whole)).toEqual([whole.arrivals, whole.arrivals, whole.arrivals]);
+  expect(parts.reduce((total, { arrivals }) => total + arrivals!.count, 0)).toBe(whole.arrivals!.count);
+  expect(new Set(parts.map(({ arrivals }) => arrivals!.sha256)).size).toBe(3);
+});
