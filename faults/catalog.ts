@@ -4,7 +4,7 @@ import { SquallError } from '../harness/errors.ts';
 import type { FaultPackage } from './fault.ts';
 import { boundaryOf, zoneOf } from './zones.ts';
 
-const ROOMS = ['.', 'dependency', 'network', 'node'];
+const ROOMS = ['.', 'dependency', 'network', 'node', 'slow-http'];
 const NOT_PACKAGES = new Set(['catalog.ts', 'fault.ts', 'probe.ts', 'zones.ts']);
 
 /** Every fault kind there is: one for each file in the rooms below `faults/` that exports a `fault`, by kind. */

@@ -13,6 +13,7 @@ import { findTool, type ToolName } from '../stack/tools.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
 import { badScenario as bad } from './bad-scenario.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './external.ts';
+import { keyOf } from './load/api-key.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, type EngineName, refusalsOf } from './load/engines.ts';
 import { scheduledIn, sharedAmong } from './load/share.ts';
@@ -105,12 +106,14 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
 type WhatIsTested = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' | 'stack'>;
 
 function ownStack(
-  { stack: { timeScale, ...written } }: ResolvedScenario,
+  { load, stack: { timeScale, ...written } }: ResolvedScenario,
   seed: number,
   hasTool: (tool: ToolName) => boolean,
 ): WhatIsTested {
   const stack = settleOptions(written, hasTool);
-  return { topology: topologyOf(stack, timeScale, seed), timeScale, stack };
+  // Whatever key a class of clients has, our own gateways know it as a customer of its own.
+  const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [keyOf(key)]));
+  return { topology: topologyOf(stack, timeScale, seed, undefined, keys), timeScale, stack };
 }
 
 /** Nothing is known of a target, and nothing of it is scaled. */

@@ -111,8 +111,8 @@ export interface TopologyParts {
   readonly options: SettledOptions;
   readonly timeScale: number;
   readonly seed: number;
-  /** SHA-256 of what clients present, in hex. */
-  readonly apiKeyHash: string;
+  /** SHA-256 of each key that clients may present, in hex. */
+  readonly apiKeyHashes: readonly string[];
   /** Of the account of Redis that services use. */
   readonly redisPassword: string;
   readonly zones: readonly string[];
@@ -124,14 +124,21 @@ export interface TopologyParts {
  * @param timeScale divides the model's load time
  * @param seed decides the words of the answers
  * @param apiKey what clients must present; the gateway is told only its SHA-256. @default a new random key
+ * @param clientKeys further keys that the gateways accept, each a customer of its own
  * @throws SquallError `BAD_INFERENCE_CONFIG` when the options contradict each other
  */
-export function topologyOf(options: SettledOptions, timeScale: number, seed: number, apiKey = newApiKey()): Topology {
+export function topologyOf(
+  options: SettledOptions,
+  timeScale: number,
+  seed: number,
+  apiKey = newApiKey(),
+  clientKeys: readonly string[] = [],
+): Topology {
   const parts: TopologyParts = {
     options,
     timeScale,
     seed,
-    apiKeyHash: createHash('sha256').update(apiKey).digest('hex'),
+    apiKeyHashes: [apiKey, ...clientKeys].map(key => createHash('sha256').update(key).digest('hex')),
     redisPassword: createHmac('sha256', apiKey).update('redis').digest('hex'),
     zones: zonesNamed(options.zones),
   };

@@ -32,7 +32,8 @@ export default scenario({
   slos: [
     { name: 'first token comes quickly', window: 'baseline', objective: 'p99(ttft) <= 400 ms' },
     { name: 'a slow link stays bearable', window: 'fault:slow-link', objective: 'p95(ttft) <= 600 ms' },
-    { name: 'users keep their first token', window: 'fault:kill', objective: 'p99(ttft) <= 800 ms' },
+    // A node that vanishes answers nothing, not even no: whoever was just connecting to it learns that after TCP's first second.
+    { name: 'users keep their first token', window: 'fault:kill', objective: 'p99(ttft) <= 1500 ms' },
     { name: 'errors stay rare', objective: 'errors <= 1%' },
     { name: 'back to normal', objective: 'recovery(kill) <= 18 s' },
   ],

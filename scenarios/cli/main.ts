@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import packageJson from '../../package.json' with { type: 'json' };
+import { addAttack } from './attack.ts';
 import { addDoctor } from './doctor.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 import { addK6Operator } from './k6-operator.ts';
@@ -39,6 +40,7 @@ addStored(program);
 addMerge(program, interrupt.signal);
 addUp(program, interrupt.signal);
 addK6Operator(program, interrupt.signal);
+await addAttack(program, interrupt.signal);
 addDoctor(program);
 for (const command of program.commands)
   command.exitOverride().showHelpAfterError('(squall <command> --help tells more)');

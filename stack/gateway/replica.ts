@@ -11,7 +11,7 @@ const DRAIN_MS = 2000;
 
 /** One gateway. */
 export function gatewayReplica(name: string, parts: TopologyParts): ReplicaPlan {
-  const { options, apiKeyHash, zones } = parts;
+  const { options, apiKeyHashes, zones } = parts;
   const { control, inference } = options;
   const { replicas: _replicas, port: _port, limits: _limits, ...behaviour } = options.gateway;
   const zone = zoneOf(name, zones);
@@ -37,7 +37,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ReplicaPlan 
             keepLastGood: control.keepLastGood,
           },
         }),
-    apiKeyHashes: [apiKeyHash],
+    apiKeyHashes: [...apiKeyHashes],
     drainMs: DRAIN_MS,
     limits: limitsOf(parts, links[toRedis]),
   });

@@ -2,6 +2,7 @@ import { segmentAt } from '../../../harness/arrivals.ts';
 import { draw } from '../../../harness/distribution.ts';
 import type { ChatWorkload, HttpWorkload, UserClass, Workload } from '../../../harness/plan.ts';
 import { seededRandom } from '../../../harness/random.ts';
+import { keyOf } from '../api-key.ts';
 import { completionBody } from '../chat-body.ts';
 import type { TimedJob } from '../messages.ts';
 import { conversationOf, type Message, type Prompt, promptOf, turnsOf } from '../prompt.ts';
@@ -135,9 +136,4 @@ function plainRequest(workload: HttpWorkload, ours: Record<string, string>): Byt
   const kept = Object.entries(ours).filter(([name]) => !theirs.has(name));
   const headers = { ...Object.fromEntries(kept), ...workload.headers };
   return { method, path, headers, body: body === '' ? null : body, expect, promptTokens: 0 };
-}
-
-/** A key that the plan only names is read here, so that it stands in no file of the run. */
-function keyOf(key: string): string {
-  return key.startsWith('env:') ? (process.env[key.slice(4)] ?? '') : key;
 }

@@ -89,9 +89,14 @@ export class Connections {
     return this.limits.trustedProxies.length === 0 ? undefined : this.#admitForwarded(request, response);
   }
 
-  /** Whether an answer is under way, so that other text on the connection would be worse than a cut. */
+  /**
+   * Whether an answer is under way, or was given to a request that is still coming in: other text on the connection would be
+   * taken for a part of it, or for the answer to a second request, and be worse than a cut.
+   */
   isAnswering(socket: Duplex): boolean {
     const connection = this.#open.get(socket);
+    const last = connection?.responses.at(-1);
+    if (last?.headersSent && !last.req.complete) return true;
     const [first, second] = connection ? underWay(connection) : [];
     return second !== undefined || first?.headersSent === true;
   }

@@ -1,0 +1,141 @@
+import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
+import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
+import type { Attack } from '../attack.ts';
+import { type RunningAttack, startAttack } from './attacker.ts';
+import { firstModel } from './model.ts';
+import type { AttackReport, AttackSample } from './tally.ts';
+import { resolveTarget } from './target.ts';
+
+const POLL_MS = 100;
+/** An attack is not looked at before it has had this long. */
+const SETTLE_MS = 500;
+/** The share of what was opened that must be held, ended by the server or answered. */
+const BITE_RATIO = 0.8;
+const PROBE_PATH = '/healthz';
+/** The attacker ends by itself a little after it should have been healed. */
+const SPARE_MS = 10_000;
+const NEVER_HEALED_MS = 600_000;
+
+/**
+ * An attack as a fault on a link by which clients enter, so that the run's own load is the victim and an SLO on `fault:<id>` is the
+ * verdict:
+ *
+ * ```
+ * load ─────┬─▶ client→gateway-1 ─▶ gateway-1
+ * attacker ─┘
+ * ```
+ *
+ * It bites when at least 80 % of the connections that it tried are held, were ended or refused by the server, or answered; it has healed when the
+ * attacker's process is gone, and its connections with it, and the link answers a probe. Between attacker and service stands the
+ * link's proxy: what it holds may have been refused behind it, and every client has the proxy's address.
+ */
+export function attackFault(attack: Attack): FaultPackage {
+  return linkFault({
+    kind: attack.kind,
+    summary: attack.summary,
+    parameters: attack.parameters,
+    selfHealing: false,
+    create(parameters, link, context) {
+      const fault = new AttackFault(attack, parameters, link, context);
+      return {
+        inject: signal => fault.inject(signal),
+        bites: signal => fault.bites(signal),
+        heal: () => fault.heal(),
+        healed: signal => fault.healed(signal),
+      };
+    },
+  });
+}
+
+class AttackFault implements Fault {
+  readonly #attack: Attack;
+  readonly #parameters: Readonly<Record<string, unknown>>;
+  readonly #link: Link;
+  readonly #context: FaultContext;
+  #running: RunningAttack | undefined;
+  #report: AttackReport | undefined;
+
+  constructor(attack: Attack, parameters: Readonly<Record<string, unknown>>, link: Link, context: FaultContext) {
+    this.#attack = attack;
+    this.#parameters = parameters;
+    this.#link = link;
+    this.#context = context;
+  }
+
+  async inject(signal: AbortSignal): Promise<void> {
+    const { stack, forMs } = this.#context;
+    const target = await resolveTarget(entryOf(this.#link, stack));
+    const { authorization } = stack;
+    const model = this.#attack.needsModel ? await firstModel(target, authorization, signal) : '';
+    this.#running = await startAttack(
+      {
+        kind: this.#attack.kind,
+        parameters: this.#parameters,
+        target,
+        request: { host: target.host, authorization, model },
+        forMs: (forMs ?? NEVER_HEALED_MS) + SPARE_MS,
+      },
+      signal,
+    );
+    stack.protect(this.#running.pid);
+  }
+
+  async bites(signal: AbortSignal) {
+    const { clock } = this.#context;
+    for (;;) {
+      const sample = this.#running?.sample();
+      if (sample && hasBitten(sample)) return { atMs: clock.nowMs(), evidence: describe(sample) };
+      await clock.sleep(POLL_MS, signal);
+    }
+  }
+
+  async heal(): Promise<void> {
+    const running = this.#running;
+    if (!running) return;
+    running.stop();
+    const { clock } = this.#context;
+    this.#report ??= await Promise.race([running.done, clock.sleep(2000).then(() => undefined)]).catch(() => undefined);
+    await running[Symbol.asyncDispose]();
+  }
+
+  async healed(signal: AbortSignal) {
+    const { stack, clock } = this.#context;
+    for (;;) {
+      signal.throwIfAborted();
+      const probe = await stack.probe(this.#link, PROBE_PATH, signal).catch(() => undefined);
+      if (probe) {
+        const what = this.#report ? `${describe(this.#report)}${afterwards(this.#report)}; ` : '';
+        return {
+          atMs: probe.sentMs,
+          evidence: `${what}the attacker is gone, and ${this.#link.name} answers in ${Math.round(probe.ttfbMs)} ms`,
+        };
+      }
+      await clock.sleep(POLL_MS, signal);
+    }
+  }
+}
+
+/** Whether an attack is seen to act. */
+export function hasBitten({ atMs, opened, held, refused, turnedAway, evicted, answered }: AttackSample): boolean {
+  return atMs >= SETTLE_MS && opened > 0 && held + refused + turnedAway + evicted + answered >= BITE_RATIO * opened;
+}
+
+/** An attack's figures in one line. */
+export function describe(sample: AttackSample): string {
+  const { opened, held, evicted, turnedAway, refused, answered, atMs } = sample;
+  const counts = { held, evicted, 'turned away': turnedAway, refused, answered };
+  const words = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
+  return `${opened} connections in ${(atMs / 1000).toFixed(1)} s: ${words.join(', ') || 'none answered'}`;
+}
+
+function afterwards({ evictions, lastWords, peakHeld }: AttackReport): string {
+  if (evictions.medianMs === null) return `, at most ${peakHeld} at once`;
+  const said = Object.entries(lastWords).toSorted((a, b) => b[1] - a[1])[0]?.[0];
+  return `, at most ${peakHeld} at once; evicted after a median of ${evictions.medianMs} ms (P95 ${evictions.p95Ms} ms), mostly with ${said}`;
+}
+
+/** Where clients reach a link from outside; other links, where they listen. */
+function entryOf(link: Link, stack: RunningStack): string {
+  const entries = stack.links.filter(({ name }) => name.startsWith('client→'));
+  return stack.entries[entries.indexOf(link)] ?? `http://${link.listen}`;
+}

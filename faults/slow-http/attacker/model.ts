@@ -1,0 +1,49 @@
+import { get } from 'node:http';
+import { SquallError } from '../../../harness/errors.ts';
+import { type AttackTarget, requireOurs } from './target.ts';
+
+const LIMIT_MS = 3000;
+const MOST_BYTES = 1_000_000;
+
+/** How Node's HTTP client reaches a target: by the address that was looked up, never by its name. */
+export function connectionOptions(target: AttackTarget): { host?: string; port?: number; socketPath?: string } {
+  const { socket } = target;
+  if (socket.kind === 'unix') return { socketPath: socket.path };
+  requireOurs(socket.address, target);
+  return { host: socket.address, port: socket.port };
+}
+
+/**
+ * The first model that an OpenAI-compatible target lists.
+ * @throws SquallError `NO_MODEL`
+ */
+export async function firstModel(target: AttackTarget, authorization: string, signal: AbortSignal): Promise<string> {
+  const text = await listing(target, authorization, AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)])).catch(
+    () => '',
+  );
+  signal.throwIfAborted();
+  const id = /"id"\s*:\s*"([^"\\]+)"/.exec(text)?.[1];
+  if (id !== undefined) return id;
+  throw new SquallError('environment', 'NO_MODEL', `${target.url} does not list a model at /v1/models`, {
+    next: 'Name one with --model; if it wants a key, put "Bearer …" into SQUALL_AUTHORIZATION.',
+  });
+}
+
+function listing(target: AttackTarget, authorization: string, signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const headers = { host: target.host, ...(authorization === '' ? {} : { authorization }) };
+    const request = get(
+      { ...connectionOptions(target), path: '/v1/models', headers, agent: false, signal },
+      response => {
+        let text = '';
+        response.on('data', chunk => {
+          text += chunk;
+          if (text.length > MOST_BYTES) request.destroy(new Error('too long'));
+        });
+        response.on('end', () => resolve(text));
+        response.on('error', reject);
+      },
+    );
+    request.on('error', reject);
+  });
+}

@@ -1,0 +1,32 @@
+import { scenario } from '../scenario.ts';
+
+/** The same mean rate as ever, but in bursts: gaps from a gamma distribution with a coefficient of variation of 3. */
+export default scenario({
+  name: 'burst-gamma',
+  why: 'Requests for language models come in bursts, and a service that is sized by its mean rate alone makes users wait in each of them. The first token must come quickly at the same mean rate when arrivals cluster.',
+  judges: ['B3', 'C1'],
+  stack: {
+    gateway: { replicas: 2 },
+    inference: { replicas: 3, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },
+    timeScale: 60,
+  },
+  load: {
+    arrivals: { kind: 'gamma', cv: 3 },
+    stages: [
+      { name: 'ramp', to: '40/s', for: '3s' },
+      { name: 'bursts', at: '40/s', for: '27s' },
+    ],
+    workload: 'chat-short',
+  },
+  slos: [
+    { name: 'first token comes quickly in bursts, too', window: 'load:bursts', objective: 'p95(ttft) <= 400 ms' },
+    { name: 'nobody is turned away', objective: 'errors <= 0.5%' },
+  ],
+  proof: [
+    {
+      without: 'room for bursts above the mean rate',
+      set: { 'stack.inference.replicas': 1 },
+      breaks: 'first token comes quickly in bursts, too',
+    },
+  ],
+});

@@ -1,0 +1,37 @@
+import { scenario } from '../scenario.ts';
+
+/** An outage of three seconds, and clients that try again: with a budget it is over when it is over. */
+export default scenario({
+  name: 'retry-storm',
+  why: 'A model server stands still for three seconds. Clients that try again at once, again and again, keep it busy with requests that nobody waits for any more, long after it is well. With backoff and a budget for retries the service must be good again ten seconds after the outage.',
+  judges: ['A2.5', 'B3', 'C16'],
+  stack: {
+    // Nothing but the clients' own behaviour decides: the gateway neither retries nor ejects, and gives up after a second.
+    gateway: { retries: 0, ejection: 'off', healthChecks: 'off', timeouts: { firstByteMs: 1000 } },
+    inference: { replicas: 1, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },
+    timeScale: 60,
+  },
+  load: {
+    stages: [
+      { name: 'ramp', to: '38/s', for: '3s' },
+      { name: 'before', at: '38/s', for: '5s' },
+      { name: 'outage', at: '38/s', for: '3s' },
+      { name: 'settling', at: '38/s', for: '10s' },
+      { name: 'after', at: '38/s', for: '8s' },
+    ],
+    workload: 'chat-short',
+    clients: { retry: { kind: 'budgeted', budgetRatio: 0.2 } },
+  },
+  faults: [{ id: 'outage', kind: 'pause', on: 'inference-1', at: '8s', for: '3s' }],
+  slos: [
+    { name: 'good before', window: 'baseline', objective: 'goodput(ttft 500 ms, latency 4 s) >= 90%' },
+    { name: 'good ten seconds after', window: 'load:after', objective: 'goodput(ttft 500 ms, latency 4 s) >= 90%' },
+  ],
+  proof: [
+    {
+      without: 'backoff and a budget for retries',
+      set: { 'load.clients.retry': { kind: 'naive', most: 50 } },
+      breaks: 'good ten seconds after',
+    },
+  ],
+});

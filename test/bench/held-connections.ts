@@ -1,0 +1,42 @@
+/**
+ * How much memory an attacker needs to hold many connections: `node test/bench/held-connections.ts [connections] [seconds]`. The server is a
+ * process of its own, for both ends of 10,000 connections are more descriptors than one process may have. Prints one table.
+ */
+import { startAttack } from '../../faults/slow-http/attacker/attacker.ts';
+import { loadAttack } from '../../faults/slow-http/attacker/catalog.ts';
+import { resolveTarget } from '../../faults/slow-http/attacker/target.ts';
+import { startBare } from '../faults/slow-http/targets.ts';
+
+const connections = Number(process.argv[2] ?? 10_000);
+const forMs = 1000 * Number(process.argv[3] ?? 15);
+const NO_LIMITS = { headersTimeout: 0, requestTimeout: 0 };
+
+console.log('kind          | asked | held  | at s | RSS MB | CPU s | exhausted');
+for (const kind of process.argv[4]?.split(',') ?? ['slow-headers', 'slow-body', 'slow-read', 'low-and-slow']) {
+  await using server = await startBare(NO_LIMITS);
+  const target = await resolveTarget(server.url);
+  const { parameters } = await loadAttack(kind);
+  const given = { connections, perSecond: 2000, path: '/', intervalMs: 5000 };
+  await using attack = await startAttack(
+    {
+      kind,
+      parameters: parameters.parse(given),
+      target,
+      request: { host: target.host, authorization: '', model: '' },
+      forMs,
+    },
+    new AbortController().signal,
+  );
+  const { peakHeld, timeline, peakRssBytes, cpuMs, exhausted } = await attack.done;
+  const full = timeline.find(({ held }) => held >= connections)?.atMs;
+  const cells = [
+    kind.padEnd(13),
+    String(connections).padStart(5),
+    String(peakHeld).padStart(5),
+    (full === undefined ? '–' : (full / 1000).toFixed(1)).padStart(4),
+    (peakRssBytes / 1e6).toFixed(0).padStart(6),
+    (cpuMs / 1000).toFixed(1).padStart(5),
+    exhausted,
+  ];
+  console.log(cells.join(' | '));
+}

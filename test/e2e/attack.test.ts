@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import type { AttackDocument } from '../../scenarios/attack/session.ts';
+import { startBare } from '../faults/slow-http/targets.ts';
+import { squall, start } from './squall.ts';
+
+const SHORT = [
+  '--for',
+  '3s',
+  '--baseline',
+  '1s',
+  '--after',
+  '200ms',
+  '--victim-timeout',
+  '1s',
+  '--victim-rate',
+  '60/s',
+];
+const SLOW = ['attack', 'slow-headers', '--connections', '150', '--rate', '150/s', ...SHORT];
+
+describe('squall attack', () => {
+  it('calls a small pool without deadlines down, exits 1, and prints one document alone', async () => {
+    await using server = await startBare({ maxConnections: 100 });
+    const { code, stdout, stderr } = await squall([...SLOW, '--target', server.url, '--json']);
+    const document = JSON.parse(stdout) as AttackDocument;
+    expect([document.verdict, code], stderr).toEqual(['down', 1]);
+    expect(document).toMatchObject({ schema: 1, kind: 'slow-headers', target: server.url });
+    expect(document.attack.peakHeld).toBeGreaterThan(80);
+    expect(document.victim.before.failed).toBe(0);
+    expect(document.victim.during.failed).toBeGreaterThan(document.victim.during.requests / 2);
+    expect(stderr).toMatch(/held/);
+  });
+
+  it('calls the same pool with deadlines defended, and exits 0', async () => {
+    // 150 a second for at most 400 ms are 60 of the pool's 100.
+    await using server = await startBare({
+      maxConnections: 100,
+      headersTimeout: 300,
+      connectionsCheckingInterval: 100,
+    });
+    const { code, stdout, stderr } = await squall([...SLOW, '--target', server.url]);
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).toMatch(/defended {2}0 of \d+ ordinary requests failed/);
+    expect(stdout).toMatch(/evicted after a median of \d+ ms.*408, FIN ×\d+/);
+  });
+
+  it('cannot tell from a handful of requests, and exits 2', async () => {
+    await using server = await startBare({});
+    const few = ['--for', '1s', '--baseline', '1s', '--after', '0s', '--victim-rate', '10/s', '--quiet'];
+    const { code, stdout } = await squall(['attack', 'slow-headers', '--target', server.url, ...few]);
+    expect(code, stdout).toBe(2);
+    expect(stdout).toMatch(/inconclusive/);
+  });
+
+  it('ends within two seconds of Ctrl-C, with 130, and lets go of the target', async () => {
+    await using server = await startBare({ maxConnections: 200 });
+    const attack = start([...SLOW, '--for', '60s', '--connections', '190', '--target', server.url]);
+    await attack.seen(/[1-9]\d+ held/);
+    const askedMs = performance.now();
+    attack.child.kill('SIGINT');
+    const { code } = await attack.finished;
+    expect(performance.now() - askedMs).toBeLessThan(2000);
+    expect(code).toBe(130);
+    expect((await fetch(server.url)).status).toBe(200);
+  });
+
+  it.each([
+    [
+      'another machine',
+      ['slow-body', '--target', 'http://192.0.2.1'],
+      3,
+      /192\.0\.2\.1.*Nothing was sent[\s\S]*--i-own-this-target/,
+    ],
+    ['a name that nobody knows', ['slow-body', '--target', 'http://squall.invalid'], 4, /squall\.invalid/],
+    ['nothing that listens', ['slow-body', '--target', 'http://127.0.0.1:1', '--baseline', '300ms'], 4, /refused/],
+    ['no attack', ['slow-hedders', '--target', 'http://127.0.0.1:1'], 3, /did you mean "slow-headers"/],
+    [
+      'too many connections',
+      ['slow-body', '--target', 'http://127.0.0.1:1', '--connections', '15001'],
+      3,
+      /connections/,
+    ],
+    ['too long', ['slow-body', '--target', 'http://127.0.0.1:1', '--for', '2h'], 3, /--for.*1h/],
+    [
+      'an unknown parameter',
+      ['slow-body', '--target', 'http://127.0.0.1:1', '--set', 'pieceByte=1'],
+      3,
+      /did you mean "pieceBytes"/,
+    ],
+    ['no target', ['slow-body'], 3, /--target/],
+    ['a rate without a unit', ['slow-body', '--target', 'http://127.0.0.1:1', '--rate', '5'], 3, /--rate.*20\/s/],
+  ])('refuses %s', async (_name, args, exit, words) => {
+    const { code, stderr, stdout } = await squall(['attack', ...args]);
+    expect(code, stderr).toBe(exit);
+    expect(stderr).toMatch(words);
+    expect(stdout + stderr, 'a person reads this, not a stack trace').not.toMatch(/\n\s+at /);
+  });
+});

@@ -1,0 +1,132 @@
+import { describe, expect, it } from 'vitest';
+import { startAttack } from '../../../faults/slow-http/attacker/attacker.ts';
+import { loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
+import { resolveTarget } from '../../../faults/slow-http/attacker/target.ts';
+import { startGateway } from '../../stack/gateway/fixtures/gateway-process.ts';
+import { answersWrongly } from './fixtures/answers-wrongly.ts';
+import { attackOn, startBare } from './targets.ts';
+
+async function attackFor(kind: string, url: string, forMs: number, parameters: Record<string, unknown> = {}) {
+  const target = await resolveTarget(url);
+  const attack = await loadAttack(kind);
+  return startAttack(
+    {
+      kind,
+      parameters: attack.parameters.parse(parameters),
+      target,
+      request: { host: target.host, authorization: '', model: 'tiny' },
+      forMs,
+    },
+    new AbortController().signal,
+  );
+}
+
+describe('an attacker', () => {
+  it('ends by itself when its time is over, with a line for each second', async () => {
+    await using server = await startBare({});
+    await using attack = await attackFor('slow-headers', server.url, 2200, { connections: 50, perSecond: 100 });
+    const report = await attack.done;
+    expect(report.atMs).toBeGreaterThanOrEqual(2200);
+    expect(report.atMs).toBeLessThan(4000);
+    expect(report.timeline.map(({ held }) => held).slice(1)).toEqual([50, 50, 50]);
+    expect(() => process.kill(attack.pid, 0)).toThrow('ESRCH');
+  });
+
+  it('ends at once when it is told to, and its connections with it', async () => {
+    await using server = await startBare({ maxConnections: 60 });
+    await using attack = await attackFor('slow-headers', server.url, 60_000, { connections: 50, perSecond: 1000 });
+    await expect.poll(() => attack.sample().held, { timeout: 5000 }).toBe(50);
+    const askedMs = performance.now();
+    attack.stop();
+    expect((await attack.done).held).toBe(50);
+    expect(performance.now() - askedMs).toBeLessThan(2000);
+    expect((await fetch(server.url)).status).toBe(200);
+  });
+
+  it('never has more than its connections, and opens no faster than its rate', async () => {
+    await using server = await startBare({ headersTimeout: 300, connectionsCheckingInterval: 50 });
+    await using attack = await attackFor('slow-headers', server.url, 2000, { connections: 20, perSecond: 40 });
+    const { peakHeld, opened, evictions } = await attack.done;
+    expect(peakHeld).toBeLessThanOrEqual(20);
+    expect(evictions.count).toBeGreaterThan(10);
+    // 40 a second for 2 s, and one at once.
+    expect(opened).toBeLessThanOrEqual(82);
+  });
+
+  it('tells a server that is not there from one that evicts', async () => {
+    await using attack = await attackFor('slow-headers', 'http://127.0.0.1:1', 700, {
+      connections: 20,
+      perSecond: 100,
+    });
+    const { refused, held, evicted, opened } = await attack.done;
+    expect({ held, evicted }).toEqual({ held: 0, evicted: 0 });
+    expect(refused).toBe(opened);
+    expect(refused).toBeGreaterThan(10);
+  });
+
+  it('reaches most of a flood of 10 clients with 600 requests a second each', async () => {
+    await using server = await startBare({});
+    await using attack = await attackFor('connection-flood', server.url, 2000);
+    const { served, opened } = await attack.done;
+    // 12,000 in 2 s are asked for; a floor that a busy machine of two cores keeps.
+    expect(opened).toBeGreaterThan(3000);
+    expect(served).toBeGreaterThan(1500);
+  });
+
+  it('is told by the gateway after 10 s that its headers took too long', async () => {
+    await using gateway = await startGateway({
+      healthChecks: 'off',
+      upstreams: [{ name: 'a', url: 'http://127.0.0.1:1' }],
+    });
+    await using attack = await attackFor('slow-headers', gateway.url, 12_800, { connections: 50, reopen: false });
+    const { evictions, lastWords } = await attack.done;
+    // 10 s and a look every second, ± 20 %.
+    expect(evictions.count).toBe(50);
+    expect(evictions.medianMs).toBeGreaterThan(8000);
+    expect(evictions.medianMs).toBeLessThan(13_200);
+    expect(Object.keys(lastWords).every(words => words.startsWith('408'))).toBe(true);
+  });
+});
+
+describe('malformed requests', () => {
+  const parameters = { perSecond: 40, hangMs: 500 };
+
+  it.each([
+    ['serves', /answered 200/],
+    ['crashes', /answered 500/],
+    ['hangs', /neither answered nor closed/],
+    ['answers-twice', /2 answers to one request/],
+  ] as const)('find out a server that %s', async (how, words) => {
+    await using server = await answersWrongly(how);
+    const { verdict, attack, reason } = await attackOn({ kind: 'malformed', url: server.url, parameters, forMs: 2500 });
+    expect(verdict, reason).toBe('degraded');
+    expect(Object.keys(attack.violations).join('\n')).toMatch(words);
+  });
+
+  it('find nothing wrong with broken messages at Node’s own server', async () => {
+    await using server = await startBare({});
+    const shapes = { ...parameters, shapes: 'http', hangMs: 2000 };
+    const { verdict, attack, reason } = await attackOn({ kind: 'malformed', url: server.url, parameters: shapes });
+    expect(attack.violations).toEqual({});
+    expect(verdict, reason).toBe('defended');
+    // 15 shapes, each several times.
+    expect(attack.opened).toBeGreaterThan(60);
+  });
+
+  it('find nothing wrong with the gateway, broken JSON included', async () => {
+    await using gateway = await startGateway({
+      healthChecks: 'off',
+      upstreams: [{ name: 'a', url: 'http://127.0.0.1:1' }],
+    });
+    const all = { ...parameters, hangMs: 2000 };
+    const url = gateway.url;
+    const { verdict, attack, reason } = await attackOn({
+      kind: 'malformed',
+      url,
+      parameters: all,
+      victimPath: '/healthz',
+    });
+    expect(attack.violations).toEqual({});
+    expect(verdict, reason).toBe('defended');
+  });
+});

@@ -1,0 +1,88 @@
+import { execFile, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { promisify } from 'node:util';
+import { loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
+import { resolveTarget } from '../../../faults/slow-http/attacker/target.ts';
+import { systemClock } from '../../../harness/clock.ts';
+import { type AttackDocument, runAttack } from '../../../scenarios/attack/session.ts';
+import { DEFAULT_THRESHOLDS } from '../../../scenarios/attack/verdict.ts';
+import { missing } from '../../require.ts';
+
+const SERVER = new URL('./fixtures/bare-server.ts', import.meta.url);
+
+/** A target in a process of its own. */
+export interface RunningTarget extends AsyncDisposable {
+  readonly url: string;
+}
+
+/** Starts a bare Node server; its options are those of `http.createServer`, and `maxConnections` and `timeout`. */
+export async function startBare(options: Readonly<Record<string, number>>): Promise<RunningTarget> {
+  const child = fork(SERVER, [JSON.stringify(options)]);
+  const exited = once(child, 'exit');
+  const [port] = (await once(child, 'message')) as [number];
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      child.disconnect();
+      await exited;
+    },
+  };
+}
+
+/** How {@link attackOn} is called. */
+export interface AttackTest {
+  readonly kind: string;
+  readonly url: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly forMs?: number;
+  readonly victimPath?: string;
+  readonly signal?: AbortSignal;
+}
+
+/** A short attack with its victim: 1.5 s before, 4 s during, 0.3 s after, 50 ordinary requests a second. */
+export async function attackOn({
+  kind,
+  url,
+  parameters = {},
+  forMs = 4000,
+  victimPath = '/',
+  signal = new AbortController().signal,
+}: AttackTest): Promise<AttackDocument> {
+  const attack = await loadAttack(kind);
+  const target = await resolveTarget(url);
+  return runAttack(
+    {
+      attack,
+      parameters: attack.parameters.parse(parameters),
+      target,
+      request: { host: target.host, authorization: '', model: 'tiny' },
+      victim: { asks: 'get', path: victimPath, perSecond: 50, timeoutMs: 2000 },
+      baselineMs: 1500,
+      forMs,
+      afterMs: 300,
+      // A busy machine makes ordinary requests wait; a full pool makes them fail.
+      thresholds: { ...DEFAULT_THRESHOLDS, slackMs: 1500, maxErrorRatio: 0.1 },
+    },
+    systemClock,
+    signal,
+  );
+}
+
+/** Why comparisons with slowhttptest are skipped, or false. */
+export const noSlowHttpTest = missing(
+  'slowhttptest',
+  await promisify(execFile)('slowhttptest', ['-h']).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+  ),
+);
+
+/** Whether slowhttptest calls the service available at its end; its exit code says nothing. */
+export async function slowHttpTest(args: readonly string[]): Promise<'YES' | 'NO'> {
+  const { stdout } = await promisify(execFile)('slowhttptest', args, { timeout: 30_000 });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it colours its words
+  const plain = stdout.replace(/\x1b\[[0-9;]*m/g, '');
+  const last = [...plain.matchAll(/service available:\s+(YES|NO)/g)].at(-1)?.[1];
+  if (last === undefined) throw new Error(`slowhttptest said nothing of the service:\n${plain}`);
+  return last as 'YES' | 'NO';
+}
