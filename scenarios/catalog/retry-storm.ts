@@ -20,7 +20,7 @@ export default scenario({
       { name: 'after', at: '38/s', for: '8s' },
     ],
     workload: 'chat-short',
-    clients: { retry: { kind: 'budgeted', budgetRatio: 0.2 } },
+    clients: { retry: { kind: 'budgeted', budgetRatio: 0.1 } },
   },
   faults: [{ id: 'outage', kind: 'pause', on: 'inference-1', at: '8s', for: '3s' }],
   slos: [
