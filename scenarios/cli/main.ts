@@ -20,6 +20,12 @@ for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     interrupt.abort(new Error(name));
   });
 
+// Whoever reads no further, as `head` does, is no error.
+process.stdout.on('error', error => {
+  if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(EXIT.pass);
+  throw error;
+});
+
 const program = new Command('squall')
   .description('Chaos-engineering and load-testing harness for self-hosted LLM services.')
   .version(packageJson.version)
