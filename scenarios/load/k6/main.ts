@@ -61,9 +61,8 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
     () => recorder && tell({ type: 'progress', progress: recorder.progress(runMs()) }),
     PROGRESS_MS,
   );
-  let stoppedMs: number | undefined;
   const stop = () => {
-    stoppedMs = runMs();
+    recorder?.stop(runMs());
     k6.stop();
   };
   if (stopped.signal.aborted) stop();
@@ -72,7 +71,7 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
   const exit = await k6.ended;
   clearInterval(advancing);
   clearInterval(telling);
-  recorder?.finish(runMs(), stoppedMs);
+  recorder?.finish(runMs());
   await journal.close();
   if (exit.code !== 0 && !stopped.signal.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastWords));
   const wallStepMs = wallOffsetMs() - wallAtStart;

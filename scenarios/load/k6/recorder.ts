@@ -40,6 +40,7 @@ export class Recorder {
   readonly #tally = tally();
   #inFlight = 0;
   #requests = 0;
+  #stoppedMs: number | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
@@ -68,12 +69,18 @@ export class Recorder {
     for (const tick of this.#matcher.take(runMs - this.#options.offsetMs)) this.#matched(tick);
   }
 
+  /** From now on what ends without an answer was cut off. To be called when k6 is told to leave. @param runMs now, on the run's time line */
+  stop(runMs: number): void {
+    this.#stoppedMs = runMs;
+  }
+
   /**
    * Writes down the rest: what is due and was never sent is dropped, what has no end is interrupted.
-   * @param stoppedMs when k6 was told to stop. What came due just before may have met a k6 that was leaving already, so it
-   * counts as dropped only if every virtual user was busy. @default it was not told
+   * What came due just before k6 was told to stop may have met a k6 that was leaving already, so it counts as dropped only if every
+   * virtual user was busy.
    */
-  finish(runMs: number, stoppedMs?: number): void {
+  finish(runMs: number): void {
+    const stoppedMs = this.#stoppedMs;
     const isFull = this.#inFlight >= this.#options.plan.maxInFlight;
     const lastMs = stoppedMs === undefined ? runMs : isFull ? stoppedMs : Number.NEGATIVE_INFINITY;
     for (const tick of this.#matcher.finish(lastMs - this.#options.offsetMs)) this.#matched(tick);
@@ -109,7 +116,10 @@ export class Recorder {
     const { tick, end } = iteration;
     if (!tick || !end) return;
     this.#open.delete(key);
-    this.#write(iteration, { endMs: end.atMs + this.#options.offsetMs, outcome: outcomeOfAnswer(end) });
+    const endMs = end.atMs + this.#options.offsetMs;
+    // A k6 that leaves cancels what is in flight, and its script may still come to say so.
+    const isCut = this.#stoppedMs !== undefined && endMs >= this.#stoppedMs && end.status === 0;
+    this.#write(iteration, { endMs, outcome: isCut ? 'interrupted' : outcomeOfAnswer(end) });
   }
 
   #write({ tick, startMs, promptTokens, end }: Iteration, known: Pick<RequestRecord, 'endMs' | 'outcome'>): void {
