@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { linkFault } from '../fault.ts';
-import { entryCertificateOf, seeOnly } from './entry-certificate.ts';
+import { entryCertificateOf, SETTLED_MS, seeOnly } from './entry-certificate.ts';
 
 const HOUR_MS = 3_600_000;
-const SETTLED_MS = 300;
 const POLL_MS = 50;
 
 /**

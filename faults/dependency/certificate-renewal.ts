@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { linkFault } from '../fault.ts';
-import { entryCertificateOf, seeOnly } from './entry-certificate.ts';
+import { entryCertificateOf, SETTLED_MS, seeOnly } from './entry-certificate.ts';
 
 /**
  * Replaces the certificate at the entry of the stack by another good one while clients are served, as is due every few weeks. It
@@ -34,9 +34,6 @@ export const fault = linkFault({
     };
   },
 });
-
-/** Old workers of nginx accept a little longer; only an unbroken row of new certificates shows that they have stopped. */
-const SETTLED_MS = 300;
 
 function short(fingerprint: string): string {
   return fingerprint.slice(0, 11);

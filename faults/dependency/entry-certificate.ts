@@ -3,6 +3,8 @@ import type { EntryCertificate, RunningStack } from '../../harness/contracts.ts'
 import { SquallError } from '../../harness/errors.ts';
 
 const POLL_MS = 30;
+/** Old workers of nginx accept a little longer; only an unbroken row of one certificate for this long shows that they have stopped. */
+export const SETTLED_MS = 300;
 
 /** The certificate that clients of a stack meet. @throws SquallError `NO_TLS_ENTRY` where they enter in the clear */
 export function entryCertificateOf({ entryCertificate }: RunningStack): EntryCertificate {
