@@ -71,7 +71,7 @@ export class Drive {
     const { plan, seed } = job;
     this.#job = job;
     this.#options = options;
-    this.#targets = job.targets.map(url => openTarget(url, job));
+    this.#targets = job.targets.map(url => openTarget(url, job, options.clock));
     this.#share = job.share ?? WHOLE;
     this.#mostInFlight = partOf(plan.maxInFlight, this.#share);
     this.#schedule = arrivalsOf(scheduled(plan, seed), this.#share);
@@ -226,9 +226,14 @@ export class Drive {
   }
 }
 
-function openTarget(url: string, { origin: believed, authority, plan: { connectTimeoutMs } }: TimedJob): Target {
+function openTarget(url: string, job: TimedJob, clock: Clock): Target {
+  const {
+    origin: believed,
+    authority,
+    plan: { connectTimeoutMs },
+  } = job;
   const { origin, host, pathname } = new URL(url);
   const where = believed === undefined ? { origin } : { origin: believed, via: host };
-  const connections = openConnections({ ...where, authority, connectTimeoutMs });
+  const connections = openConnections({ ...where, authority, connectTimeoutMs, nowMs: () => clock.nowMs() });
   return { prefix: pathname.replace(/\/$/, ''), connections };
 }

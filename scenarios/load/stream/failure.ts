@@ -6,7 +6,12 @@ export type RequestPhase = 'connecting' | 'waiting' | 'answering';
 /** Code of the error that the client's own connect timeout raises. */
 export const CONNECT_TIMEOUT = 'SQUALL_CONNECT_TIMEOUT';
 
-const TIMED_OUT = new Set([CONNECT_TIMEOUT, 'ETIMEDOUT', 'UND_ERR_CONNECT_TIMEOUT']);
+/** Code of the error for an answer that is not HTTP. */
+export const NOT_HTTP = 'SQUALL_NOT_HTTP';
+/** Code of the error for an answer that has no end, because the server closed the connection (FIN). */
+export const CONNECTION_ENDED = 'SQUALL_CONNECTION_ENDED';
+
+const TIMED_OUT = new Set([CONNECT_TIMEOUT, 'ETIMEDOUT']);
 const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT']);
 const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
 
@@ -31,9 +36,7 @@ export function outcomeOfError(error: Error, phase: RequestPhase): Outcome {
     if (TIMED_OUT.has(code)) return 'connect-timeout';
     return BROKEN.has(code) ? 'reset' : 'refused';
   }
-  // undici's parser errors carry no code; llhttp calls an end in the middle "Invalid EOF state".
-  const isParserError = error.name === 'HTTPParserError' && !error.message.includes('EOF');
-  if (isParserError || code === 'UND_ERR_HEADERS_OVERFLOW') return 'malformed';
+  if (code === NOT_HTTP) return 'malformed';
   if (phase === 'waiting' || BROKEN.has(code)) return 'reset';
   return 'truncated';
 }

@@ -1,12 +1,13 @@
-import type { Dispatcher } from 'undici';
 import type { Clock } from '../../../harness/clock.ts';
 import type { HttpExpectation } from '../../../harness/plan.ts';
 import { gapBucket, type Outcome, type RequestRecord } from '../../../harness/requests.ts';
 import { type AnswerReader, answerReader } from './answer.ts';
-import type { Connection, Connections } from './connections.ts';
+import type { Connection, Exchange } from './connection.ts';
+import type { Connections } from './connections.ts';
 import type { AnswerEvent } from './event.ts';
 import { outcomeOfError, type RequestPhase } from './failure.ts';
 import { httpAnswerReader, isExpectedStatus } from './http-answer.ts';
+import { requestText } from './request-text.ts';
 import { retryAfterMs } from './retry.ts';
 
 /**
@@ -69,7 +70,7 @@ export interface RequestContext {
  * (Chromium `HttpNetworkTransaction::ShouldResendRequest`, Go `errServerClosedIdle`): the service never saw it. Its latency
  * still counts from the schedule. Everything else is reported as it happened and never repeated.
  */
-export class StreamRequest implements Dispatcher.DispatchHandler {
+export class StreamRequest implements Exchange {
   readonly task: RequestTask;
   resent = false;
   /** What the server asked to wait before the next attempt; 0 if it did not. */
@@ -105,9 +106,9 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
 
   /** Sends it now. */
   send(): void {
-    const { path, method, headers, body } = this.task;
-    const options = { path: `${this.#target.prefix}${path}`, method: method as Dispatcher.HttpMethod, headers, body };
-    this.#connection.client.dispatch(options, this);
+    const { prefix, connections } = this.#target;
+    const { method } = this.task;
+    this.#connection.send(requestText(this.task, prefix, connections.host), method === 'HEAD', this);
   }
 
   /** Whether the user has seen a beginning of the answer. */
@@ -121,50 +122,40 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
     this.#close();
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    if (this.#settled) {
-      controller.abort(new Error('no longer wanted'));
-      return;
-    }
+  onSent(): void {
     this.#phase = 'waiting';
     this.#writtenMs = this.#now();
     this.#timer = setTimeout(() => this.cut('idle-timeout'), this.#context.idleTimeoutMs);
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Readonly<Record<string, string | string[] | undefined>>,
-  ): void {
-    if (this.#settled || status < 200) return;
+  onHead(status: number, header: (name: string) => string | undefined): void {
     this.#phase = 'answering';
     this.#timer?.refresh();
     this.#status = status;
-    this.#upstream = String(headers['x-squall-upstream'] ?? '');
-    this.retryAfterMs = retryAfterMs(headers['retry-after']);
+    this.#upstream = header('x-squall-upstream') ?? '';
+    this.retryAfterMs = retryAfterMs(header('retry-after'));
     const { expect } = this.task;
-    const type = String(headers['content-type'] ?? 'text/event-stream');
     const onEvent = (event: AnswerEvent) => this.#onEvent(event);
     if (expect ? !isExpectedStatus(expect, status) : status >= 300) this.#settle('http-status');
     else if (expect) {
       this.#onFirst(this.#now());
       this.#reader = httpAnswerReader(expect, onEvent);
-    } else if (!type.startsWith('text/event-stream')) this.#settle('malformed');
+    } else if (header('content-type')?.startsWith('text/event-stream') === false) this.#settle('malformed');
     else this.#reader = answerReader(onEvent);
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(bytes: Buffer): void {
     if (this.#settled) {
-      this.#tailBytes += chunk.length;
+      this.#tailBytes += bytes.length;
       if (this.#tailBytes > TAIL_BYTES) this.#close();
       return;
     }
     this.#timer?.refresh();
     this.#chunkMs = this.#now();
-    this.#reader?.feed(chunk);
+    this.#reader?.feed(bytes);
   }
 
-  onResponseEnd(): void {
+  onEnd(): void {
     this.#ended = true;
     if (!this.#settled) this.#reader?.end();
     this.#settle('truncated');
@@ -172,7 +163,7 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
     this.#target.connections.giveBack(this.#connection);
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+  onError(error: Error): void {
     if (!this.#settled && this.#isStale()) {
       this.#sendAgain();
       return;
@@ -215,15 +206,14 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
     this.#phase = 'connecting';
     this.#close();
     this.#connection = this.#target.connections.take(true);
-    // undici is still taking the failed request off its books.
-    setImmediate(() => (this.#settled ? this.#target.connections.discard(this.#connection) : this.send()));
+    this.send();
   }
 
   #settle(outcome: Outcome, cause?: Error): void {
     if (this.#settled) return;
     this.#settled = true;
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#close(), TAIL_MS);
+    if (!this.#ended) this.#timer = setTimeout(() => this.#close(), TAIL_MS);
     const { index, scheduledMs, stage, promptTokens, labels } = this.task;
     const record: RequestRecord = {
       index,
@@ -245,7 +235,7 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
 
   #close(): void {
     clearTimeout(this.#timer);
-    this.#target.connections.discard(this.#connection);
+    this.#connection.destroy();
   }
 
   #now(): number {
@@ -255,5 +245,5 @@ export class StreamRequest implements Dispatcher.DispatchHandler {
 
 /** Microseconds are more than the measurement holds, and keep the journal small. */
 export function round(ms: number): number {
-  return Number(ms.toFixed(3));
+  return Math.round(ms * 1000) / 1000;
 }
