@@ -1,4 +1,3 @@
-import { StringDecoder } from 'node:string_decoder';
 import { createParser } from 'eventsource-parser';
 import { type AnswerEvent, classifyEvent } from './event.ts';
 
@@ -14,7 +13,6 @@ export interface AnswerReader {
 
 /** A reader for one answer: server-sent events as OpenAI-compatible servers send them (any line ending, BOM, comments). */
 export function answerReader(onEvent: (event: AnswerEvent) => void): AnswerReader {
-  const decoder = new StringDecoder('utf8');
   let overflown = false;
   const parser = createParser({
     maxBufferSize: MAX_EVENT_CHARACTERS,
@@ -28,7 +26,8 @@ export function answerReader(onEvent: (event: AnswerEvent) => void): AnswerReade
   });
   return {
     feed(bytes) {
-      if (!overflown) parser.feed(decoder.write(bytes));
+      // Only the framing and which fields are there counts, and those are ASCII; so no character needs to be put together again.
+      if (!overflown) parser.feed(bytes.toString('latin1'));
     },
     // A stream says itself when it is done.
     end() {},

@@ -81,7 +81,7 @@ export class Connection {
 
   #connect(connected: () => void): void {
     const { host, port, tls, connectTimeoutMs } = this.#destination;
-    const callback = (count: number, buffer: Uint8Array) => this.#onBytes((buffer as Buffer).subarray(0, count));
+    const callback = (count: number, buffer: Uint8Array) => this.#onBytes(buffer as Buffer, count);
     const socket = tls
       ? connectTls({ host, port, ALPNProtocols: ['http/1.1'], ...tls })
       : connectTcp({ host, port, noDelay: true, onread: { buffer: RECEIVED, callback } });
@@ -94,7 +94,7 @@ export class Connection {
       clearTimeout(timer);
       connected();
     });
-    if (tls) socket.setNoDelay().on('data', (bytes: Buffer) => this.#onBytes(bytes));
+    if (tls) socket.setNoDelay().on('data', (bytes: Buffer) => this.#onBytes(bytes, bytes.length));
     socket.once('end', () => this.#onClose());
     socket.once('error', error => this.#fail(error));
     socket.once('close', () => {
@@ -104,10 +104,10 @@ export class Connection {
   }
 
   /** What comes without being asked for, or is not HTTP, ends the connection. */
-  #onBytes(bytes: Buffer): true {
+  #onBytes(bytes: Buffer, count: number): true {
     if (!this.#exchange) this.destroy();
     else {
-      const taken = this.#parser.execute(bytes);
+      const taken = this.#parser.execute(bytes, 0, count);
       if (taken instanceof Error) this.#refuse(taken.message);
     }
     return true;

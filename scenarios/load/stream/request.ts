@@ -88,7 +88,7 @@ export class StreamRequest implements Exchange {
 
   readonly #sentMs: number;
   #writtenMs = 0;
-  #chunkMs = 0;
+  #heardMs = 0;
   #lastTokenMs = 0;
   #firstTokenMs: number | null = null;
   #status = 0;
@@ -125,12 +125,13 @@ export class StreamRequest implements Exchange {
   onSent(): void {
     this.#phase = 'waiting';
     this.#writtenMs = this.#now();
-    this.#timer = setTimeout(() => this.cut('idle-timeout'), this.#context.idleTimeoutMs);
+    this.#heardMs = this.#writtenMs;
+    this.#awaitBytes();
   }
 
   onHead(status: number, header: (name: string) => string | undefined): void {
     this.#phase = 'answering';
-    this.#timer?.refresh();
+    this.#heardMs = this.#now();
     this.#status = status;
     this.#upstream = header('x-squall-upstream') ?? '';
     this.retryAfterMs = retryAfterMs(header('retry-after'));
@@ -138,7 +139,7 @@ export class StreamRequest implements Exchange {
     const onEvent = (event: AnswerEvent) => this.#onEvent(event);
     if (expect ? !isExpectedStatus(expect, status) : status >= 300) this.#settle('http-status');
     else if (expect) {
-      this.#onFirst(this.#now());
+      this.#onFirst(this.#heardMs);
       this.#reader = httpAnswerReader(expect, onEvent);
     } else if (header('content-type')?.startsWith('text/event-stream') === false) this.#settle('malformed');
     else this.#reader = answerReader(onEvent);
@@ -150,8 +151,7 @@ export class StreamRequest implements Exchange {
       if (this.#tailBytes > TAIL_BYTES) this.#close();
       return;
     }
-    this.#timer?.refresh();
-    this.#chunkMs = this.#now();
+    this.#heardMs = this.#now();
     this.#reader?.feed(bytes);
   }
 
@@ -172,9 +172,16 @@ export class StreamRequest implements Exchange {
     this.#close();
   }
 
+  /** Looks again when the silence since the last bytes could be too long; a timer set anew by each token would cost more than it. */
+  #awaitBytes(): void {
+    const leftMs = this.#heardMs + this.#context.idleTimeoutMs - this.#now();
+    if (leftMs <= 0) this.cut('idle-timeout');
+    else this.#timer = setTimeout(() => this.#awaitBytes(), leftMs);
+  }
+
   #onEvent(event: AnswerEvent): void {
     if (this.#settled || event === 'empty') return;
-    if (event === 'token') this.#onToken(this.#chunkMs);
+    if (event === 'token') this.#onToken(this.#heardMs);
     else if (event === 'done') this.#settle('ok');
     else if (event === 'error') this.#settle('truncated');
     else if (this.#ended) this.#settle('malformed');
