@@ -38,7 +38,7 @@ console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average 
 console.log(`versions: ${(await versions()).join(' · ')}`);
 if (options.seconds > 0) {
   console.log(
-    `\nShort chats: ${options.perSecond}/s (open) or ${options.connections} connections (closed), ${options.seconds} s each, server lognormal, median ${options.medianMs} ms, sigma ${options.sigma}`,
+    `\nShort requests: ${options.perSecond}/s (open) or ${options.connections} connections (closed), ${options.seconds} s each, server lognormal, median ${options.medianMs} ms, sigma ${options.sigma}`,
   );
   const rows: Row[] = [];
   for await (const row of shortRequests(options)) {

@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LoadEngine } from '../../harness/contracts.ts';
+import type { Workload } from '../../harness/plan.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { autocannonEngine } from '../../scenarios/load/autocannon.ts';
 import { chatBody } from '../../scenarios/load/chat-body.ts';
@@ -12,7 +13,7 @@ import { workloads } from '../../scenarios/load/workloads.ts';
 import { type Fixture, quantile, runLoad, startFixture } from '../scenarios/load/rig.ts';
 import { onPath, type Row, timed, wrkScript } from './tools.ts';
 
-/** What all tools are asked to do: post short chats to a server that takes a lognormal time. */
+/** What all tools are asked to do: post the same short body to a server that takes a lognormal time. */
 export interface ShortRequests {
   readonly perSecond: number;
   readonly seconds: number;
@@ -22,9 +23,24 @@ export interface ShortRequests {
   readonly sigma: number;
 }
 
+const CHAT: Workload = { ...workloads['chat-short'], model: 'm' };
+const BODY = chatBody(CHAT, 1, 0).body;
+const PLAIN: Workload = {
+  kind: 'http',
+  name: 'post',
+  model: '',
+  method: 'POST',
+  path: '/v1/chat/completions',
+  headers: { 'content-type': 'application/json' },
+  body: BODY,
+  expect: { status: [], bodyContains: null, maxBytes: 65_536 },
+};
+
 /** One row for every tool there is, one after the other, each against a server of its own. */
 export async function* shortRequests(options: ShortRequests): AsyncGenerator<Row> {
   yield await engineRow('stream', streamEngine, options);
+  // What it does beside: a prompt of its own for every request, and an answer read token by token.
+  yield await engineRow('stream (chat)', streamEngine, options, CHAT);
   const k6 = await findK6();
   if (k6) yield await engineRow('k6', k6Engine(), options);
   if (k6) yield await bareK6(k6.command, options);
@@ -43,13 +59,13 @@ async function truthOf(server: Fixture): Promise<number[]> {
   return (await (await fetch(`${server.said}/truth`)).json()) as number[];
 }
 
-async function engineRow(tool: string, engine: LoadEngine, options: ShortRequests): Promise<Row> {
+async function engineRow(tool: string, engine: LoadEngine, options: ShortRequests, workload = PLAIN): Promise<Row> {
   const { perSecond, seconds, connections } = options;
   const isClosed = tool === 'autocannon';
   await using server = await startServer(options);
   const plan = { perSecond: isClosed ? 0 : perSecond, maxInFlight: connections * 4, connections };
   const { records, summary } = await runLoad(
-    { ...plan, forMs: seconds * 1000, warmUpMs: 500, targets: [server.said] },
+    { ...plan, forMs: seconds * 1000, warmUpMs: 500, targets: [server.said], workload },
     { engine },
   );
   const ok = records.filter(({ outcome }) => outcome === 'ok');
@@ -77,8 +93,6 @@ function errorsOf(p50Ms: number, p99Ms: number, truth: readonly number[]): Pick<
   const error = (measured: number, q: number) => measured / quantile(truth, q) - 1;
   return { p50Error: error(p50Ms, 0.5), p99Error: error(p99Ms, 0.99) };
 }
-
-const BODY = chatBody({ ...workloads['chat-short'], model: 'm' }, 1, 0).body;
 
 async function bareK6(command: string, options: ShortRequests): Promise<Row> {
   const { perSecond, seconds, connections } = options;

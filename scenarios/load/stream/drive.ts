@@ -77,7 +77,7 @@ export class Drive {
     this.#schedule = arrivalsOf(scheduled(plan, seed), this.#share);
     this.#next = this.#schedule.next();
     this.#turns = new TurnMaker(job, plan.trace && readLengths(plan.trace));
-    this.#retry = plan.clients?.retry ? new RetryPolicy(plan.clients.retry, seed) : null;
+    this.#retry = plan.clients?.retry ? new RetryPolicy(plan.clients.retry, seed, this.#share.step) : null;
     this.#endMs = plan.segments.at(-1)?.toMs ?? 0;
     if (isClosed(plan.arrivals))
       this.#users = new Users({ segments: plan.segments, thinkTimeMs: plan.arrivals.thinkTimeMs, seed });

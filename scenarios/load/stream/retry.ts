@@ -19,19 +19,24 @@ const LEAST_RETRIES_PER_SECOND = 0.1;
  * ```
  *
  * The budget, where there is one, is that of all clients together: the rule and window are those of Finagle's `RetryBudget`.
+ * Processes that share a load keep a budget each, for their own requests, and its floor is shared.
  */
 export class RetryPolicy {
   readonly #plan: RetryPlan;
   readonly #seed: number;
   readonly #budget: RetryBudget | null;
 
-  constructor(plan: RetryPlan, seed: number) {
+  /** @param sharers how many processes send a part of these clients' requests each */
+  constructor(plan: RetryPlan, seed: number, sharers = 1) {
     this.#plan = plan;
     this.#seed = seed;
     this.#budget =
       plan.budgetRatio === null
         ? null
-        : new RetryBudget({ budgetRatio: plan.budgetRatio, budgetMinPerSecond: LEAST_RETRIES_PER_SECOND });
+        : new RetryBudget({
+            budgetRatio: plan.budgetRatio,
+            budgetMinPerSecond: LEAST_RETRIES_PER_SECOND / sharers,
+          });
   }
 
   /** Notes that a request was begun. */

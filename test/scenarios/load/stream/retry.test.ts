@@ -79,4 +79,17 @@ describe('the budget', () => {
     expect(retriesOf(0.2)).toBeLessThan(210);
     expect(retriesOf(null)).toBe(1000);
   });
+
+  it('shares its floor among the processes that share the clients', () => {
+    const retriesOfFew = (sharers: number) => {
+      const limited = new RetryPolicy({ ...PLAN, budgetRatio: 0.05 }, 1, sharers);
+      const waits = [0, 10, 20].map(nowMs => {
+        limited.began(nowMs);
+        return limited.waitMs(ended('reset'), 1, 0, nowMs);
+      });
+      return waits.filter(wait => wait !== null).length;
+    };
+    expect(retriesOfFew(1)).toBe(1);
+    expect(retriesOfFew(4)).toBe(0);
+  });
 });
