@@ -8,9 +8,24 @@ export interface Directory {
   link(name: string): string;
 }
 
-/** What a replica is told of its surroundings, but for where it listens itself. */
-export function linksOf({ uses, advertises = [] }: ReplicaPlan, where: Directory): Addresses['links'] {
-  return Object.fromEntries([...uses, ...advertises].map(name => [name, where.link(name)]));
+/** Where a replica is: its directory, and the address on which it listens, or one of its further listeners. */
+export interface Own extends Pick<Addresses, 'directory' | 'isInImage'> {
+  readonly listenAt: (listener?: string) => string;
+}
+
+/** What a replica is told. */
+export function addressesOf(
+  { uses, advertises = [], listeners = [] }: ReplicaPlan,
+  where: Directory,
+  { listenAt, directory, isInImage }: Own,
+): Addresses {
+  return {
+    listen: listenAt(),
+    listeners: Object.fromEntries(listeners.map(name => [name, listenAt(name)])),
+    links: Object.fromEntries([...uses, ...advertises].map(name => [name, where.link(name)])),
+    directory,
+    isInImage,
+  };
 }
 
 /** Where one asks whether a replica is ready, for `answersReady`. */

@@ -1,3 +1,6 @@
+/** The name of the fault proxy's server, and by which services know it. */
+export const PROXY = 'toxiproxy';
+
 /** A program to be started. */
 export interface FoundProxy {
   readonly command: string;
@@ -11,11 +14,10 @@ export interface FoundProxy {
 /** The API of a running fault proxy, as far as a platform needs it. */
 export interface ProxyApi {
   version(signal?: AbortSignal): Promise<string>;
-  /** Resolves with the address on which the proxy really listens, `host:port`. */
   createProxy(
     proxy: { readonly name: string; readonly listen: string; readonly upstream: string },
     signal?: AbortSignal,
-  ): Promise<{ readonly listen: string }>;
+  ): Promise<unknown>;
 }
 
 /**

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { SquallError } from '../../harness/errors.ts';
+import type { LinkPlan } from '../topology.ts';
 
 /** The address on which everything listens. */
 export const LOOPBACK = '127.0.0.1';
@@ -36,11 +37,8 @@ export async function reservePort(): Promise<ReservedPort> {
   });
 }
 
-/**
- * Reserves a certain port.
- * @throws SquallError `PORT_TAKEN` when it is in use, `PORT_FORBIDDEN` when this user may not listen there
- */
-export async function reserveFixedPort(port: number, purpose: string): Promise<ReservedPort> {
+/** Reserves a certain port. */
+async function reserveFixedPort(port: number, purpose: string): Promise<ReservedPort> {
   try {
     return await listen(port);
   } catch (cause) {
@@ -53,6 +51,40 @@ export async function reserveFixedPort(port: number, purpose: string): Promise<R
       { cause, next: `Free port ${port}, choose another one, or choose 0 for any free port.` },
     );
   }
+}
+
+/** The ports of a stack, by name: of a link, a replica, a helper such as the fault proxy. */
+export interface PortBook {
+  of(name: string): number;
+  /** `127.0.0.1:port`. */
+  address(name: string): string;
+  /** Frees one for the process that is about to listen there. Idempotent. */
+  claim(name: string): Promise<void>;
+  /** Frees all of them. Idempotent. */
+  free(): Promise<void>;
+}
+
+/**
+ * Reserves the ports of `links`, those that a plan names and any others, and one for each of `names`. Links get theirs here and
+ * not from the fault proxy, since a link that is taken down and up again must find its port free.
+ * @throws SquallError `PORT_TAKEN`, `PORT_FORBIDDEN`, `NO_FREE_PORT`; nothing is reserved then
+ */
+export async function reservePorts(links: readonly LinkPlan[], names: readonly string[]): Promise<PortBook> {
+  const ports = new Map<string, ReservedPort>();
+  const free = async () => {
+    await Promise.all([...ports.values()].map(reserved => reserved.free()));
+  };
+  try {
+    for (const { name, port } of links.filter(link => link.port !== 0))
+      ports.set(name, await reserveFixedPort(port, `the link ${name}`));
+    const others = [...names, ...links.filter(link => link.port === 0).map(({ name }) => name)];
+    for (const name of others) ports.set(name, await reservePort());
+  } catch (error) {
+    await free();
+    throw error;
+  }
+  const of = (name: string) => ports.get(name)!.port;
+  return { of, address: name => `${LOOPBACK}:${of(name)}`, claim: name => ports.get(name)!.free(), free };
 }
 
 async function listen(port: number): Promise<ReservedPort> {

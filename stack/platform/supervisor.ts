@@ -3,12 +3,13 @@ import type { Replica, ReplicaContainer, ReplicaExit, ReplicaState, StackObserve
 import { SquallError } from '../../harness/errors.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { RestartPolicy } from '../options.ts';
+import type { Program } from './driver.ts';
 import { endWithin, type Instance } from './instance.ts';
 import { lastLines } from './log-file.ts';
 import { decideRestart, type ExitRecord, NO_EXITS } from './restart-policy.ts';
 
 /** One replica to be kept running. */
-export interface SupervisedPlan {
+export interface SupervisedPlan extends Program {
   readonly name: string;
   readonly service: string;
   readonly zone: string;
@@ -16,15 +17,9 @@ export interface SupervisedPlan {
   readonly url: string;
   /** Where it tells its metrics; undefined where it tells none. */
   readonly metricsPath?: string | undefined;
-  /** Where its instances write. */
-  readonly logPath: string;
   readonly restart: RestartPolicy;
-  /** What its container can be made to do, where it is one. */
-  readonly container?: ReplicaContainer;
   /** Whether it stays `stopped` until its first {@link Replica.release}, as one does that is there to be scaled up to. @default false */
   readonly isStandby?: boolean | undefined;
-  /** Starts the next instance, after the one before is gone. What goes wrong is how the instance ends; nothing is thrown. */
-  start(): Instance;
   /**
    * Whether it answers ready now; bounded in time.
    * @throws the signal's reason on abort

@@ -1,12 +1,11 @@
 import { extname, join, relative, resolve, sep } from 'node:path';
 import { SquallError } from '../../../harness/errors.ts';
 import type { Addresses, ReplicaPlan, Topology } from '../../topology.ts';
-import { type Directory, linksOf } from '../addresses.ts';
+import { addressesOf, type Directory } from '../addresses.ts';
+import { PROXY } from '../fault-proxy.ts';
 
 /** The network from which ports are published; no service is in it. */
 export const ENTRY_NETWORK = 'entry';
-/** The name by which services know the fault proxy. */
-export const PROXY = 'toxiproxy';
 /** The port of the fault proxy's API, inside. */
 export const PROXY_API_PORT = 8474;
 /** The port on which every service listens, inside; further listeners have those that follow. */
@@ -47,15 +46,12 @@ export function layoutOf(topology: Topology): Layout {
 }
 
 /** What a replica is told, inside its container. */
-export function addressesOf(plan: ReplicaPlan, layout: Layout): Addresses {
-  const at = (listener?: string) => `0.0.0.0:${layout.replica(plan.name, listener).split(':')[1]}`;
-  return {
-    listen: at(),
-    listeners: Object.fromEntries((plan.listeners ?? []).map(name => [name, at(name)])),
-    links: linksOf(plan, layout),
+export function addressesInside(plan: ReplicaPlan, layout: Layout): Addresses {
+  return addressesOf(plan, layout, {
+    listenAt: listener => `0.0.0.0:${layout.replica(plan.name, listener).split(':')[1]}`,
     directory: `/squall/${plan.name}`,
     isInImage: true,
-  };
+  });
 }
 
 /** Further listeners have the ports after the first, in their order. */

@@ -1,14 +1,15 @@
 import type { ImageName } from '../../images/image-names.ts';
 import type { ToolName } from '../../tools.ts';
-import type { Addresses, ReplicaExecutable, ReplicaPlan, Topology } from '../../topology.ts';
+import type { Addresses, LinkPlan, ReplicaExecutable, ReplicaPlan, Topology } from '../../topology.ts';
+import { PROXY } from '../fault-proxy.ts';
+import type { PortBook } from '../ports.ts';
 import { archiveOf } from './archive.ts';
 import type { ContainerPlan } from './container.ts';
-import { addressesOf, type Layout, PROXY, PROXY_API_PORT, programInImage } from './layout.ts';
+import { addressesInside, type Layout, PROXY_API_PORT, programInImage } from './layout.ts';
 import { PROBER, PROBER_PORT, PROBER_PROGRAM } from './prober.ts';
-import type { PublishedPorts } from './published-ports.ts';
 
 /** Label of everything that belongs to a run; its value is the run's id. */
-export const RUN_LABEL = 'squall.run';
+const RUN_LABEL = 'squall.run';
 
 /** Tags of the images that stacks are made of; `npm run images` builds them. */
 export type Images = Readonly<Record<ImageName, string>>;
@@ -50,7 +51,8 @@ export interface StackPlan {
   readonly runId: string;
   readonly layout: Layout;
   readonly images: Images;
-  readonly ports: PublishedPorts;
+  /** Those that are published: of links that start outside the stack, and of helpers. */
+  readonly ports: Pick<PortBook, 'of'>;
   /** By service; {@link DEFAULT_LIMITS} for one that is not named. */
   readonly limits: Readonly<Record<string, Limits>>;
   /** CPUs of the engine. */
@@ -64,6 +66,16 @@ export function fullName(runId: string, name: string): string {
   return `squall-${runId}-${name}`;
 }
 
+/** What everything in a run has, as `key=value`. */
+export function labelOf(runId: string): string {
+  return `${RUN_LABEL}=${runId}`;
+}
+
+/** Whether a link starts outside the stack, so that its port is published. */
+export function isPublished({ usedBy }: LinkPlan): boolean {
+  return usedBy !== 'services';
+}
+
 /** The labels of everything in a run. */
 export function labelsOf(runId: string): Record<string, string> {
   return { [RUN_LABEL]: runId };
@@ -71,7 +83,7 @@ export function labelsOf(runId: string): Record<string, string> {
 
 /** The fault proxy: in every network, with the ports of links that start outside the stack, its own API and the prober's published. */
 export function proxyContainer({ runId, layout, ports, images }: StackPlan, topology: Topology): ContainerPlan {
-  const outside = topology.links.filter(link => link.usedBy !== 'services');
+  const outside = topology.links.filter(isPublished);
   return {
     ...UNLIMITED,
     name: fullName(runId, PROXY),
@@ -113,7 +125,7 @@ export function replicaContainer(
 ): ContainerPlan {
   const { runId, layout, images, limits, copies } = stack;
   const { cpus, memoryMiB } = limits[plan.service] ?? DEFAULT_LIMITS;
-  const addresses = addressesOf(plan, layout);
+  const addresses = addressesInside(plan, layout);
   const { image, command } = executableOf(plan.run, addresses, images);
   return {
     name: fullName(runId, plan.name),

@@ -12,7 +12,7 @@ const layout = layoutOf(topology);
 const numbers = new Map(
   ['client→gateway-1', 'client→gateway-2', 'toxiproxy', 'prober'].map((name, i) => [name, 1000 + i]),
 );
-const ports = { of: (name: string) => numbers.get(name)!, url: () => '', free: async () => {} };
+const ports = { of: (name: string) => numbers.get(name)! };
 const limits = { gateway: { cpus: 8, memoryMiB: 64 } };
 const stack = { runId: 'r', layout, images: IMAGE_NAMES, ports, limits, cpus: 2, copies: [] };
 const container = (name: string) => replicaContainer(stack, topology.replicas.find(r => r.name === name)!, undefined);
