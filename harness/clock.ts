@@ -34,6 +34,24 @@ export const systemClock: Clock = {
   },
 };
 
+/** Waits for `promise`, `limitMs` at most. @returns whether it has settled, well or not */
+export async function settlesWithin(promise: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
+  const settled = new AbortController();
+  const limit = clock.sleep(limitMs, settled.signal).then(
+    () => false,
+    () => true,
+  );
+  const isSettled = promise.then(
+    () => true,
+    () => true,
+  );
+  try {
+    return await Promise.race([isSettled, limit]);
+  } finally {
+    settled.abort();
+  }
+}
+
 interface Sleeper {
   readonly dueMs: number;
   readonly wake: () => void;

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
 import type { LoadJob, LoadProgress, LoadSummary } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
+import { endGroup, RUN_VARIABLE, signalGroup } from '../../harness/process-group.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { NOTHING_YET } from './sum.ts';
 
@@ -24,7 +24,7 @@ export interface Worker {
 export function startWorker(path: string, job: LoadJob): Worker {
   const log = openSync(job.logPath, 'a');
   const logStart = statSync(job.logPath).size;
-  const env = { ...process.env, SQUALL_RUN: job.runId };
+  const env = { ...process.env, [RUN_VARIABLE]: job.runId };
   const child = spawn(process.execPath, [path], { detached: true, env, stdio: ['ignore', log, log, 'ipc'] });
   closeSync(log);
   const ready = Promise.withResolvers<void>();
@@ -51,7 +51,7 @@ export function startWorker(path: string, job: LoadJob): Worker {
   child.once('error', error => done.reject(died(job, logStart, error.message)));
   child.once('exit', (code, signal) => {
     // A tool that the worker started is in its group, and must not outlive it.
-    killGroup(child.pid!);
+    signalGroup(child.pid!, 'SIGKILL');
     if (summary) done.resolve(summary);
     else done.reject(failure ?? died(job, logStart, signal ? `killed by ${signal}` : `exit code ${code}`));
   });
@@ -94,20 +94,7 @@ export function tell({ process: child }: Worker, message: ToWorker): void {
   if (child.connected) child.send(message, () => {});
 }
 
-/** Ends the worker: asks, waits, kills its group. Idempotent. */
+/** Ends the worker, and a tool that it started. Idempotent, bounded. */
 export async function end({ process: child }: Worker): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => killGroup(child.pid!), GRACE_MS);
-  await gone;
-  clearTimeout(timer);
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // Already gone.
-  }
+  await endGroup(child, GRACE_MS);
 }

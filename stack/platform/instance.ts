@@ -1,4 +1,5 @@
-import type { Clock } from '../../harness/clock.ts';
+import { type Clock, settlesWithin } from '../../harness/clock.ts';
+import { KILL_LIMIT_MS } from '../../harness/process-group.ts';
 
 /** How an instance ended. */
 export interface Ending {
@@ -26,27 +27,12 @@ export interface Instance {
   resume(): Promise<void>;
 }
 
-/** Time for what was killed to be gone, after which ending no longer waits. */
-const KILL_LIMIT_MS = 500;
-
 /** Ends an instance: SIGTERM, and SIGKILL after `graceMs`. Resolves when it is gone, or half a second after the SIGKILL. */
 export async function endWithin(instance: Instance, graceMs: number, clock: Clock): Promise<void> {
   instance.signal('SIGTERM');
   // One that is paused gets no SIGTERM until it continues.
   instance.resume().catch(() => {});
-  if (await isGoneWithin(instance, graceMs, clock)) return;
+  if (await settlesWithin(instance.gone, graceMs, clock)) return;
   instance.signal('SIGKILL');
-  await isGoneWithin(instance, KILL_LIMIT_MS, clock);
-}
-
-async function isGoneWithin(instance: Instance, limitMs: number, clock: Clock): Promise<boolean> {
-  const done = new AbortController();
-  const gone = instance.gone.then(() => true);
-  const limit = clock.sleep(limitMs, done.signal).then(
-    () => false,
-    () => false,
-  );
-  const isGone = await Promise.race([gone, limit]);
-  done.abort();
-  return isGone;
+  await settlesWithin(instance.gone, KILL_LIMIT_MS, clock);
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { onlyRun, processesOf, squall, temporaryFolder } from './squall.ts';
+import { processesOfRun } from '../../harness/process-group.ts';
+import { onlyRun, squall, temporaryFolder } from './squall.ts';
 
 const SLOW_CLIENTS = join(import.meta.dirname, 'fixtures/slow-clients.yaml');
 
@@ -19,6 +20,6 @@ describe('an attack as a fault', () => {
     // Four seconds at 30 a second, less what the bite took.
     expect(window!.requests).toBeGreaterThan(50);
     expect(slow!.evidence).toMatch(/200 held.*the attacker is gone, and client→gateway-1 answers/);
-    expect(processesOf(document.id)).toEqual([]);
+    expect(processesOfRun(document.id)).toEqual([]);
   });
 });

@@ -3,18 +3,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readHistory } from '../../harness/history.ts';
+import { processesOfRun } from '../../harness/process-group.ts';
 import type { RunDocument } from '../../reports/run-document.ts';
-import {
-  answers,
-  eventually,
-  listeningPorts,
-  onlyRun,
-  processesOf,
-  SMALL,
-  squall,
-  start,
-  temporaryFolder,
-} from './squall.ts';
+import { answers, eventually, listeningPorts, onlyRun, SMALL, squall, start, temporaryFolder } from './squall.ts';
 
 const REPORTS = ['run.json', 'report.html', 'junit.xml', 'summary.md'];
 const hashes = (directory: string) =>
@@ -48,7 +39,7 @@ describe('a run', () => {
     // Half of the requests cross the slowed link: its 300 ± 20 ms show in the upper quantiles, and not in the baseline.
     expect(windows['fault:slow']!.ttftMs.p90).toBeGreaterThan(280);
     expect(windows.baseline!.ttftMs.p50).toBeLessThan(280);
-    expect(processesOf(document.id)).toEqual([]);
+    expect(processesOfRun(document.id)).toEqual([]);
 
     // Two rounds before time zero and eleven after it; a busy machine loses some, but none is made up.
     const samples = readHistory(join(run.directory, 'events.ndjson')).filter(event => event.type === 'sample');
@@ -97,7 +88,7 @@ describe('a run', () => {
     const run = start(['run', SMALL, '--out', out.path]);
     await run.seen(/slow bit/);
     const id = onlyRun(out.path).directory.split('/').at(-1)!;
-    const pids = processesOf(id);
+    const pids = processesOfRun(id);
     const ports = listeningPorts(pids);
     expect(pids.length, 'gateway, two replicas, proxy, load').toBeGreaterThanOrEqual(5);
     expect(await answers(ports[0]!)).toBe(true);
@@ -111,7 +102,7 @@ describe('a run', () => {
     expect(document.faults[0], onlyRun(out.path).events()).toMatchObject({ id: 'slow', healVerified: true });
     expect(document.load.sent).toBeGreaterThan(40);
     expect(readFileSync(join(onlyRun(out.path).directory, 'report.html'), 'utf8')).toMatch(/interrupted/i);
-    expect(processesOf(id)).toEqual([]);
+    expect(processesOfRun(id)).toEqual([]);
     expect(await Promise.all(ports.map(answers))).not.toContain(true);
   });
 
@@ -121,12 +112,12 @@ describe('a run', () => {
     await run.seen(/slow bit/);
     const { directory } = onlyRun(out.path);
     const id = directory.split('/').at(-1)!;
-    const pids = processesOf(id);
+    const pids = processesOfRun(id);
     const ports = listeningPorts(pids);
     expect(pids.length).toBeGreaterThanOrEqual(5);
     run.child.kill('SIGKILL');
     await run.finished;
-    expect(await eventually(() => processesOf(id).length === 0, 10_000), `left: ${processesOf(id)}`).toBe(true);
+    expect(await eventually(() => processesOfRun(id).length === 0, 10_000), `left: ${processesOfRun(id)}`).toBe(true);
     // The toxic lived in the proxy, which is gone with its ports; a process that is ending loses its environment before its sockets.
     const silent = async () => !(await Promise.all(ports.map(answers))).includes(true);
     expect(await eventually(silent, 5000), `still open: ${ports}`).toBe(true);

@@ -81,21 +81,6 @@ export function onlyRun(folder: string): { directory: string; document(): RunDoc
   };
 }
 
-/** Processes that belong to a run, by the mark in their environment. Linux alone keeps one to look at. */
-export function processesOf(runId: string): number[] {
-  const mark = `SQUALL_RUN=${runId}`;
-  return readdirSync('/proc')
-    .filter(name => /^\d+$/.test(name))
-    .filter(pid => {
-      try {
-        return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
-}
-
 /** TCP ports on which those processes listen. */
 export function listeningPorts(pids: readonly number[]): number[] {
   const inodes = new Set(pids.flatMap(socketInodes));

@@ -1,10 +1,11 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { processesOfRun } from '../../harness/process-group.ts';
 import type { RunDocument } from '../../reports/run-document.ts';
 import { makeAuthority } from '../../stack/edge/certificates.ts';
 import { startFixture } from '../scenarios/load/rig.ts';
-import { answers, eventually, listeningPorts, onlyRun, processesOf, squall, start, temporaryFolder } from './squall.ts';
+import { answers, eventually, listeningPorts, onlyRun, squall, start, temporaryFolder } from './squall.ts';
 
 const SCENARIO = join(import.meta.dirname, 'fixtures/target.yaml');
 const SECRET = 'sk-very-secret';
@@ -64,7 +65,7 @@ describe('a run against a server that Squall did not start', () => {
     expect(indexes.length).toBe(document.load.sent + 40);
     const { directory } = onlyRun(out.path);
     for (const text of [everything(directory), stdout, stderr]) expect(text).not.toContain(SECRET);
-    expect(processesOf(document.id)).toEqual([]);
+    expect(processesOfRun(document.id)).toEqual([]);
   });
 
   it('speaks TLS to a server by its own name, through the link', async () => {
@@ -124,12 +125,12 @@ describe('a run against a server that Squall did not start', () => {
     await started.seen(/slow bit/);
     const { directory } = onlyRun(out.path);
     const id = directory.split('/').at(-1)!;
-    const pids = processesOf(id);
+    const pids = processesOfRun(id);
     expect(pids.length, 'proxy and two workers').toBeGreaterThanOrEqual(3);
     const ports = listeningPorts(pids);
     started.child.kill('SIGKILL');
     await started.finished;
-    expect(await eventually(() => processesOf(id).length === 0, 10_000), `left: ${processesOf(id)}`).toBe(true);
+    expect(await eventually(() => processesOfRun(id).length === 0, 10_000), `left: ${processesOfRun(id)}`).toBe(true);
     // A process that is ending loses its environment before its sockets.
     const silent = async () => !(await Promise.all(ports.map(answers))).includes(true);
     expect(await eventually(silent, 5000), `still open: ${ports}`).toBe(true);

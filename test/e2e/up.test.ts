@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { answers, eventually, processesOf, SMALL, start, temporaryFolder } from './squall.ts';
+import { processesOfRun } from '../../harness/process-group.ts';
+import { answers, eventually, SMALL, start, temporaryFolder } from './squall.ts';
 
 describe('squall up', () => {
   it('keeps a stack that can be used by hand, and takes it down on Ctrl-C', async () => {
@@ -23,11 +24,11 @@ describe('squall up', () => {
     expect(answer.status).toBe(200);
     const port = Number(new URL(stack.entries[0]).port);
     const id = stack.logs.split('/').at(-1);
-    expect(processesOf(id).length).toBeGreaterThanOrEqual(4);
+    expect(processesOfRun(id).length).toBeGreaterThanOrEqual(4);
 
     up.child.kill('SIGINT');
     expect((await up.finished).code).toBe(0);
-    expect(processesOf(id)).toEqual([]);
+    expect(processesOfRun(id)).toEqual([]);
     expect(await eventually(async () => !(await answers(port)), 2000)).toBe(true);
   });
 });

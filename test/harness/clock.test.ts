@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { FakeClock, systemClock } from '../../harness/clock.ts';
+import { FakeClock, settlesWithin, systemClock } from '../../harness/clock.ts';
 
 test('sleepers wake in the order in which they are due, each at its own instant', async () => {
   const clock = new FakeClock(1000);
@@ -51,4 +51,15 @@ test('the system clock sleeps at least as long as asked', async () => {
   const start = systemClock.nowMs();
   await systemClock.sleep(20);
   expect(systemClock.nowMs() - start).toBeGreaterThanOrEqual(19);
+});
+
+test('what settles in time is told from what does not, and a failure is no other than a success', async () => {
+  const clock = new FakeClock();
+  const after = (ms: number, outcome: () => void) => settlesWithin(clock.sleep(ms).then(outcome), 100, clock);
+  const fail = () => {
+    throw new Error('it failed');
+  };
+  const seen = Promise.all([after(99, () => {}), after(99, fail), after(101, () => {}), after(101, fail)]);
+  await clock.advance(200);
+  expect(await seen).toEqual([true, true, false, false]);
 });

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { SquallError } from '../../../harness/errors.ts';
+import { endGroup } from '../../../harness/process-group.ts';
 
 /** How long a worker may take to leave by itself, in ms, before it is killed. */
 const GRACE_MS = 500;
@@ -53,7 +53,7 @@ export async function startWorker<To extends object, From extends { readonly typ
     ended,
     tell: message => void (child.connected && child.send(message, () => {})),
     release: () => void (child.connected && child.disconnect()),
-    [Symbol.asyncDispose]: () => end(child),
+    [Symbol.asyncDispose]: () => endGroup(child, GRACE_MS),
   };
   const timer = setTimeout(
     () => ready.reject(died(path, `not ready within ${START_LIMIT_MS} ms`, words)),
@@ -90,21 +90,4 @@ function died(path: string, how: string, words: string): SquallError {
       next: 'If it was killed, look for what is short on this machine: memory, processes, descriptors.',
     },
   );
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-  const gone = once(child, 'exit');
-  child.kill('SIGTERM');
-  const timer = setTimeout(() => killGroup(child.pid!), GRACE_MS);
-  await gone;
-  clearTimeout(timer);
-}
-
-function killGroup(pid: number): void {
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // Already gone.
-  }
 }

@@ -1,7 +1,7 @@
 import { createWriteStream, statSync } from 'node:fs';
 import { finished } from 'node:stream/promises';
 import { getContainerRuntimeClient } from 'testcontainers';
-import type { Clock } from '../../../harness/clock.ts';
+import { type Clock, settlesWithin } from '../../../harness/clock.ts';
 import { messageOf } from '../../../harness/errors.ts';
 import type { Ending, Instance } from '../instance.ts';
 import { type ContainerPlan, StackContainer } from './container.ts';
@@ -123,9 +123,7 @@ export class RestartableContainer {
     try {
       await container.wait();
       const { State, HostConfig } = await container.inspect();
-      const done = new AbortController();
-      await Promise.race([logged, this.#clock.sleep(LOG_LIMIT_MS, done.signal).catch(() => {})]);
-      done.abort();
+      await settlesWithin(logged, LOG_LIMIT_MS, this.#clock);
       const how = howItEnded(State.ExitCode, State.OOMKilled, HostConfig.Memory ?? 0);
       return { how, isOutOfMemory: State.OOMKilled };
     } catch (error) {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Clock } from '../../../harness/clock.ts';
+import { type Clock, settlesWithin } from '../../../harness/clock.ts';
 import type { UpOptions } from '../../../harness/contracts.ts';
 import { IMAGE_NAMES } from '../../images/image-names.ts';
 import type { Topology } from '../../topology.ts';
@@ -127,9 +127,7 @@ async function removeAll(
   clock: Clock,
 ): Promise<string | undefined> {
   const begun = Promise.all(containers.map(container => container.begun));
-  const done = new AbortController();
-  await Promise.race([begun, clock.sleep(BEGUN_LIMIT_MS, done.signal).catch(() => {})]);
-  done.abort();
+  await settlesWithin(begun, BEGUN_LIMIT_MS, clock);
   const label = labelOf(runId);
   const removed = await removeLabelled({ socketPath, label, clock, limitMs: REMOVE_LIMIT_MS });
   return removed.isClean ? undefined : `not everything with the label ${label} could be removed yet`;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { UpOptions } from '../../../harness/contracts.ts';
+import { signalProcess } from '../../../harness/process-group.ts';
 import type { ReplicaPlan, Topology } from '../../topology.ts';
 import { addressesOf, type Directory } from '../addresses.ts';
 import type { Driver, Opened, Program } from '../driver.ts';
@@ -11,7 +12,6 @@ import type { Guard } from '../watchdog/watchdog.ts';
 import { commandOf, toolVersions, writePrivateFiles } from './executable.ts';
 import { probeOver } from './probe.ts';
 import { serviceEnvironment } from './process-environment.ts';
-import { signalProcess } from './process-group.ts';
 import { startProcess } from './service-process.ts';
 
 /** With the proxy's and half a second for each kill, the whole takes 8 s at most. */

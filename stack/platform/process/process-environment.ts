@@ -1,4 +1,4 @@
-import { RUN_VARIABLE } from './process-group.ts';
+import { RUN_VARIABLE } from '../../../harness/process-group.ts';
 
 /** What a program needs from its surroundings to run at all. Nothing else is passed on: a run depends on its plan alone. */
 const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ'];

@@ -2,10 +2,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Clock } from '../../../harness/clock.ts';
 import { messageOf } from '../../../harness/errors.ts';
+import { isGroupAlive, signalGroup } from '../../../harness/process-group.ts';
 import type { Ending, Instance } from '../instance.ts';
 import { openLog } from '../log-file.ts';
 import type { Guard } from '../watchdog/watchdog.ts';
-import { isGroupAlive, signalGroup } from './process-group.ts';
 
 /** How to start a process. */
 export interface ProcessPlan {

@@ -1,5 +1,11 @@
 import type { Clock } from '../../../harness/clock.ts';
-import { isGroupAlive, processesOfRun, signalGroup, signalProcess, startTimeOf } from '../process/process-group.ts';
+import {
+  isGroupAlive,
+  processesOfRun,
+  signalGroup,
+  signalProcess,
+  startTimeOf,
+} from '../../../harness/process-group.ts';
 
 /** A process group with what tells it from a later one of the same number. */
 export interface GuardedGroup {

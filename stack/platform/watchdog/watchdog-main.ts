@@ -8,8 +8,8 @@ import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { systemClock } from '../../../harness/clock.ts';
+import { startTimeOf } from '../../../harness/process-group.ts';
 import { type Removed, removeLabelled } from '../docker/remove-labelled.ts';
-import { startTimeOf } from '../process/process-group.ts';
 import { type GuardedGroup, reap } from './reap.ts';
 import { parseMessage, type Resource, WATCHING } from './watchdog-message.ts';
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { extname, join } from 'node:path';
 import { SquallError } from '../../../harness/errors.ts';
+import { endGroup } from '../../../harness/process-group.ts';
 import { openLog } from '../log-file.ts';
 import { processEnvironment } from '../process/process-environment.ts';
 import { type Resource, WATCHING, type WatchdogMessage } from './watchdog-message.ts';
@@ -57,7 +58,7 @@ export async function startWatchdog({ runId, directory, signal, onLost }: Watchd
   try {
     await untilWatching(child, signal);
   } catch (error) {
-    await leave(child, () => child.kill('SIGKILL'));
+    await endGroup(child, 0, () => child.kill('SIGKILL'));
     throw error;
   }
   // None of it may keep a harness alive that has nothing else to do.
@@ -75,7 +76,11 @@ export async function startWatchdog({ runId, directory, signal, onLost }: Watchd
     register: resource => tell({ type: 'guard', resource }),
     forget: resource => tell({ type: 'forget', resource }),
     goodbye() {
-      farewell ??= leave(child, () => tell({ type: 'goodbye' }));
+      farewell ??= endGroup(child, GOODBYE_LIMIT_MS, () => {
+        // It is waited for.
+        child.ref();
+        tell({ type: 'goodbye' });
+      });
       return farewell;
     },
   };
@@ -98,14 +103,4 @@ async function untilWatching(child: ChildProcess, signal: AbortSignal): Promise<
     failed.catch(() => {});
     child.stdout?.destroy();
   }
-}
-
-async function leave(child: ChildProcess, sayGoodbye: () => void): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  child.ref();
-  const gone = once(child, 'exit');
-  sayGoodbye();
-  const timer = setTimeout(() => child.kill('SIGKILL'), GOODBYE_LIMIT_MS);
-  await gone;
-  clearTimeout(timer);
 }

@@ -3,11 +3,11 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { LoadJob } from '../../../harness/contracts.ts';
+import { processesOfRun } from '../../../harness/process-group.ts';
 import { readRequests } from '../../../reports/requests-file.ts';
 import { scheduleOf } from '../../../scenarios/load/schedule.ts';
 import { streamEngine } from '../../../scenarios/load/stream.ts';
 import { sumProgress } from '../../../scenarios/load/sum.ts';
-import { processesOf } from '../../e2e/squall.ts';
 import { outcomesOf, rig, startFixture, startLoad } from './rig.ts';
 
 function isAlive(pid: number): boolean {
@@ -92,7 +92,7 @@ describe('a load of several workers', () => {
       new AbortController().signal,
     );
     await expect(start).rejects.toThrow('too early');
-    expect(processesOf('zero-refused')).toEqual([]);
+    expect(processesOfRun('zero-refused')).toEqual([]);
   });
 });
 

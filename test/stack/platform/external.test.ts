@@ -8,8 +8,8 @@ import { connectToxiproxy } from '../../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { RunningStack } from '../../../harness/contracts.ts';
+import { processesOfRun } from '../../../harness/process-group.ts';
 import { externalPlatform, externalTopology, TARGET_LINK } from '../../../stack/platform/external/platform.ts';
-import { processesOf } from '../../e2e/squall.ts';
 import { startFixture } from '../../scenarios/load/rig.ts';
 
 let runs = 0;
@@ -74,9 +74,9 @@ describe('a fault proxy in front of a server', () => {
       const slow = await stack.probe(stack.links[0]!, '/healthz', signal);
       expect(slow.ttfbMs).toBeGreaterThanOrEqual(299);
       expect(slow.ttfbMs).toBeLessThan(590);
-      expect(processesOf(here.options.runId).length).toBeGreaterThan(0);
+      expect(processesOfRun(here.options.runId).length).toBeGreaterThan(0);
     }
-    expect(processesOf(here.options.runId)).toEqual([]);
+    expect(processesOfRun(here.options.runId)).toEqual([]);
   });
 
   it('takes the address where somebody is, of those that a name has', async context => {
@@ -96,7 +96,7 @@ describe('a fault proxy in front of a server', () => {
       message: expect.stringContaining('127.0.0.1 port 9'),
       next: expect.any(String),
     });
-    expect(processesOf(here.options.runId)).toEqual([]);
+    expect(processesOfRun(here.options.runId)).toEqual([]);
   });
 
   it('says that somebody is silent, within its limit', async () => {
@@ -124,6 +124,6 @@ describe('a fault proxy in front of a server', () => {
     const started = up(`http://127.0.0.1:${server.port}`, ['127.0.0.1'], here);
     setTimeout(() => leaving.abort(new Error('left')), 100);
     await expect(started).rejects.toThrow('left');
-    expect(processesOf(here.options.runId)).toEqual([]);
+    expect(processesOfRun(here.options.runId)).toEqual([]);
   });
 });

@@ -6,9 +6,9 @@ import { connectToxiproxy } from '../../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { ReplicaState, RunningStack, UpOptions } from '../../../harness/contracts.ts';
+import { isGroupAlive, processesOfRun } from '../../../harness/process-group.ts';
 import type { RestartPolicy } from '../../../stack/options.ts';
 import { processPlatform } from '../../../stack/platform/process/platform.ts';
-import { isGroupAlive, processesOfRun } from '../../../stack/platform/process/process-group.ts';
 import type { Addresses, ReplicaPlan, Topology } from '../../../stack/topology.ts';
 
 /** A service of a fixture stack. */

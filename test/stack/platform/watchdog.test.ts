@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
-import { startTimeOf } from '../../../stack/platform/process/process-group.ts';
+import { startTimeOf } from '../../../harness/process-group.ts';
 import { reap } from '../../../stack/platform/watchdog/reap.ts';
 import { startWatchdog } from '../../../stack/platform/watchdog/watchdog.ts';
 import { aliveOf, eventually, openPorts, testRun } from './fixture-stack.ts';

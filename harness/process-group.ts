@@ -1,10 +1,35 @@
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { platform } from 'node:os';
+import { settlesWithin, systemClock } from './clock.ts';
 
 /** The environment variable that marks every process of a run. */
 export const RUN_VARIABLE = 'SQUALL_RUN';
 
 const HAS_PROC = platform() === 'linux';
+/** Time for what was killed to be gone, in ms, after which ending no longer waits. */
+export const KILL_LIMIT_MS = 500;
+
+/**
+ * Ends a child process that leads a group of its own: asks it, waits, and kills its group. What it leaves behind is killed too.
+ * Idempotent; resolves when it is gone, at the latest half a second after the SIGKILL.
+ * @param graceMs how long it may take to leave by itself, in ms
+ * @param ask how it is told to. @default SIGTERM, to it alone
+ */
+export async function endGroup(
+  child: ChildProcess,
+  graceMs: number,
+  ask: () => void = () => child.kill('SIGTERM'),
+): Promise<void> {
+  const { pid } = child;
+  if (pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, 'exit').finally(() => signalGroup(pid, 'SIGKILL'));
+  ask();
+  if (await settlesWithin(gone, graceMs, systemClock)) return;
+  signalGroup(pid, 'SIGKILL');
+  await settlesWithin(gone, KILL_LIMIT_MS, systemClock);
+}
 
 /**
  * Sends `signal` to every process of a group.
