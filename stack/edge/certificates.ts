@@ -25,6 +25,11 @@ export interface KeyPair {
   readonly key: string;
 }
 
+/** PEM of certificate and key in one file, which nginx reads for both, so that replacing it is one atomic step. */
+export function pemOf({ certificate, key }: KeyPair): string {
+  return `${certificate.trim()}\n${key.trim()}\n`;
+}
+
 /** What a server certificate is for. Give `from` and `to` in the past for an expired one, other names for a wrong one. */
 export interface CertificateRequest {
   /** Host names and IP addresses; the first is the subject. */

@@ -16,10 +16,6 @@ export const CORE_RULE_SET = {
 /** An nginx on this machine. */
 export interface EdgeInstallation {
   readonly command: string;
-  /** For example `1.22.1`. */
-  readonly version: string;
-  /** The TLS library that it runs with, for example `3.0.19`; empty when it has none. */
-  readonly openssl: string;
   readonly capabilities: EdgeCapabilities;
 }
 
@@ -41,12 +37,7 @@ export async function findNginx(
     if (description === undefined) continue;
     const facts = readDescription(description);
     const modsecurity = await findModSecurity(facts.modulesFolder);
-    return {
-      command,
-      version: facts.version,
-      openssl: facts.openssl,
-      capabilities: { postQuantum: facts.postQuantum, modsecurity },
-    };
+    return { command, capabilities: { postQuantum: facts.postQuantum, modsecurity } };
   }
   return undefined;
 }
@@ -56,8 +47,6 @@ export function readDescription(text: string) {
   const openssl = /running with OpenSSL (\S+)/.exec(text)?.[1] ?? /built with OpenSSL (\S+)/.exec(text)?.[1] ?? '';
   const [major = 0, minor = 0] = openssl.split('.').map(Number);
   return {
-    version: /nginx version: \S+?\/(\S+)/.exec(text)?.[1] ?? '',
-    openssl,
     postQuantum: major > 3 || (major === 3 && minor >= 5),
     modulesFolder: /--modules-path=(\S+)/.exec(text)?.[1],
   };

@@ -135,9 +135,6 @@ export const edgeAddressesSchema = z.strictObject({
 /** Where the edge listens and what stands behind it. */
 export type EdgeAddresses = z.output<typeof edgeAddressesSchema>;
 
-/** The strict rate limit: one request a second, five more at once. */
-export const STRICT_RATE_LIMIT = { perSecond: 1, burst: 5 } as const;
-
 /**
  * Parses with a schema of this file.
  * @throws SquallError `BAD_EDGE_OPTIONS` that names the first offending key

@@ -38,10 +38,15 @@ const PLACES = ['main', 'http', 'server', 'proxied', 'streaming', 'ordinary'] as
 type Place = (typeof PLACES)[number];
 
 /** Folders that nginx writes to, below the prefix. It writes nowhere else. */
-export const EDGE_FOLDERS = ['logs', 'temp', 'certificates'] as const;
+const FOLDERS = ['logs', 'temp', 'certificates'] as const;
 
 /** Where the master process's id is, below the prefix, and where nginx writes its log. */
 export const EDGE_PATHS = { pid: 'temp/nginx.pid', errorLog: 'logs/error.log', accessLog: ACCESS_LOG } as const;
+
+/** The arguments of nginx for `prefix`, which has to be the working directory too: ModSecurity takes its paths from there. */
+export function edgeArguments(prefix: string): readonly string[] {
+  return ['-p', prefix, '-c', 'nginx.conf', '-e', EDGE_PATHS.errorLog];
+}
 
 /** What {@link renderEdge} may be told beside options and addresses. */
 export interface RenderOptions {
@@ -54,8 +59,9 @@ export interface RenderOptions {
 }
 
 /**
- * nginx's configuration for `options`: paths below a prefix folder and what belongs there. All paths in it are relative,
- * so that the folder can stand anywhere (but for ModSecurity's own); start nginx inside it, see `edgeCommand`.
+ * nginx's configuration for `options`: paths below a prefix folder and what belongs there; one that ends in `/` is a folder that
+ * nginx writes to. All paths in it are relative, so that the prefix can stand anywhere (but for ModSecurity's own); start nginx
+ * inside it, with {@link edgeArguments}.
  *
  * ```
  * nginx.conf ─┬▶ http/<concern>.conf
@@ -85,7 +91,11 @@ export function renderEdge(
     ),
     ...Object.entries(concern.files ?? {}),
   ]);
-  return { 'nginx.conf': text(mainFile(plan, concerns, workerUser)), ...Object.fromEntries(files) };
+  return {
+    ...Object.fromEntries(FOLDERS.map(folder => [`${folder}/`, ''])),
+    'nginx.conf': text(mainFile(plan, concerns, workerUser)),
+    ...Object.fromEntries(files),
+  };
 }
 
 function mainFile(plan: EdgePlan, concerns: readonly Concern[], workerUser: string | undefined): string[] {

@@ -3,12 +3,10 @@ import { SquallError } from '../../harness/errors.ts';
 import { linkName, numbered, zoneOf } from '../naming.ts';
 import { DEFAULT_RESTART, type SettledOptions } from '../options.ts';
 import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
-import type { CertificateAuthority } from './certificates.ts';
+import { type CertificateAuthority, pemOf } from './certificates.ts';
 import type { EdgeCapabilities } from './concerns/concern.ts';
 import { CORE_RULE_SET, findNginx } from './installation.ts';
-import { edgeArguments } from './prefix.ts';
-import { pemOf } from './reload.ts';
-import { EDGE_FOLDERS, renderEdge } from './render.ts';
+import { edgeArguments, renderEdge } from './render.ts';
 
 /** Who vouches for the edge; made when first asked for. */
 export type EntryAuthority = () => Promise<CertificateAuthority>;
@@ -54,10 +52,9 @@ export function edgeReplica(
         ...(!isInImage && process.getuid?.() === 0 ? { workerUser: userInfo().username } : {}),
       },
     );
-    const folders = Object.fromEntries(EDGE_FOLDERS.map(folder => [`${folder}/`, '']));
-    if (!authority) return { ...folders, ...rendered };
+    if (!authority) return rendered;
     const pair = await (await authority()).issue({ names: ENTRY_NAMES });
-    return { ...folders, ...rendered, [ENTRY_CERTIFICATE]: pemOf(pair) };
+    return { ...rendered, [ENTRY_CERTIFICATE]: pemOf(pair) };
   };
   return {
     name: 'edge',

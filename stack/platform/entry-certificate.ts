@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { EntryCertificate, Replica } from '../../harness/contracts.ts';
+import { pemOf } from '../edge/certificates.ts';
 import { shakeHands } from '../edge/handshake.ts';
-import { pemOf } from '../edge/reload.ts';
 import { ENTRY_CERTIFICATE, ENTRY_NAMES } from '../edge/replica.ts';
 import type { Topology } from '../topology.ts';
 

@@ -1,7 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { makeAuthority } from '../../../stack/edge/certificates.ts';
-import { pemOf } from '../../../stack/edge/reload.ts';
+import { makeAuthority, pemOf } from '../../../stack/edge/certificates.ts';
 
 const now = new Date('2030-01-02T03:04:05Z');
 const DAY_MS = 86_400_000;

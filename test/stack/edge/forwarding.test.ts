@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { parseStatus } from '../../../stack/edge/status.ts';
 import { ask } from './fixtures/ask.ts';
 import { noNginx, startEdge } from './fixtures/running-edge.ts';
 import { startUpstream } from './fixtures/upstream.ts';
@@ -51,12 +50,11 @@ describe.skipIf(noNginx)(`forwarding ${noNginx || ''}`, () => {
     await using upstream = await startUpstream();
     await using edge = await startEdge({}, [upstream.address]);
     await ask(edge.url);
-    const status = parseStatus((await ask(`${edge.statusUrl}/nginx_status`)).body)!;
-    expect(status.requests).toBeGreaterThanOrEqual(2);
-    expect(status.active).toBeGreaterThanOrEqual(1);
+    const { body } = await ask(`${edge.statusUrl}/nginx_status`);
+    expect(Number(/requests\s+\d+ \d+ (\d+)/.exec(body)![1])).toBeGreaterThanOrEqual(2);
+    expect(Number(/Active connections: (\d+)/.exec(body)![1])).toBeGreaterThanOrEqual(1);
     // Clients cannot see it: there the path is the upstream's.
     expect((await ask(`${edge.url}/nginx_status`)).body).toBe('{"ok":true}');
     expect((await ask(edge.statusUrl)).status).toBe(404);
-    expect(parseStatus('something else')).toBeUndefined();
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
-import { STRICT_RATE_LIMIT } from '../../../stack/edge/options.ts';
 import { ask, errorCode } from './fixtures/ask.ts';
 import { noNginx, startEdge, until } from './fixtures/running-edge.ts';
 import { json, startUpstream } from './fixtures/upstream.ts';
@@ -8,7 +7,7 @@ import { json, startUpstream } from './fixtures/upstream.ts';
 describe.skipIf(noNginx)(`rate limit per address ${noNginx || ''}`, () => {
   it('lets 1 + burst through at once, answers 429 with Retry-After beyond, and recovers', async () => {
     await using upstream = await startUpstream();
-    await using edge = await startEdge({ rateLimit: STRICT_RATE_LIMIT }, [upstream.address]);
+    await using edge = await startEdge({ rateLimit: { perSecond: 1, burst: 5 } }, [upstream.address]);
     const answers = await Promise.all(Array.from({ length: 12 }, () => ask(edge.url)));
     // At most one more drips out of the bucket while twelve requests are under way.
     const refused = answers.filter(answer => answer.status === 429);
