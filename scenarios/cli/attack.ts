@@ -9,7 +9,7 @@ import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
 import { type AttackDocument, type AttackPlan, runAttack } from '../attack/session.ts';
-import type { AttackVerdict } from '../attack/verdict.ts';
+import { type AttackVerdict, DEFAULT_THRESHOLDS } from '../attack/verdict.ts';
 import { parseOverrides } from '../override.ts';
 import { didYouMean } from '../validate.ts';
 import { liveLines, summaryLines } from './attack-progress.ts';
@@ -49,6 +49,7 @@ const LINE_EVERY_MS = 2000;
 
 /** `squall attack <kind> --target URL`: one attack on a service of one's own, beside an ordinary client who tells what it did. */
 export async function addAttack(program: Command, signal: AbortSignal): Promise<void> {
+  const { maxErrorRatio, downErrorRatio, maxSlowdown, slackMs } = DEFAULT_THRESHOLDS;
   program
     .command('attack')
     .description('attack a service of your own, and see whether its ordinary clients notice')
@@ -67,10 +68,10 @@ export async function addAttack(program: Command, signal: AbortSignal): Promise<
     .option('--victim-timeout <duration>', 'without an answer after this it has failed', '5s')
     .option('--baseline <duration>', 'how long it is watched before the attack', '4s')
     .option('--after <duration>', 'how long it is watched after it', '2s')
-    .option('--max-errors <percent>', 'more failed ordinary requests than this: degraded', '5%')
-    .option('--down-errors <percent>', 'more than this: down', '50%')
-    .option('--max-slowdown <n>', 'their P99 more than n times what it was: degraded', '3')
-    .option('--slack <duration>', 'but never for less than this much more', '250ms')
+    .option('--max-errors <percent>', 'more failed ordinary requests than this: degraded', `${100 * maxErrorRatio}%`)
+    .option('--down-errors <percent>', 'more than this: down', `${100 * downErrorRatio}%`)
+    .option('--max-slowdown <n>', 'their P99 more than n times what it was: degraded', `${maxSlowdown}`)
+    .option('--slack <duration>', 'but never for less than this much more', `${slackMs}ms`)
     .option('--json', 'print one JSON document on stdout, and nothing else there', false)
     .option('--quiet', 'no progress', false)
     .addHelpText('after', await kindsText())
