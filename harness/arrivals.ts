@@ -117,14 +117,6 @@ export function segmentAt(segments: readonly RateSegment[], atMs: number): RateS
   return segments[low - 1];
 }
 
-/** Offered arrivals per second at an instant; 0 outside all segments. */
-export function rateAt(segments: readonly RateSegment[], atMs: number): number {
-  const segment = segmentAt(segments, atMs);
-  if (!segment || atMs >= segment.toMs) return 0;
-  const share = (atMs - segment.fromMs) / (segment.toMs - segment.fromMs);
-  return segment.fromPerSecond + share * (segment.toPerSecond - segment.fromPerSecond);
-}
-
 /** The stages that segments make up: neighbours of one name are joined, from the rate of the first to that of the last. */
 export function stagesOf(segments: readonly RateSegment[]): RateSegment[] {
   const stages: RateSegment[] = [];

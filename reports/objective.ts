@@ -242,33 +242,6 @@ function above({ source, name, comparison, comparisonAt }: Statement): Compariso
   throw source.error(comparisonAt, comparison, `>= or >, which bounds ${name} from its bad side`);
 }
 
-/** The objective as text that {@link parseObjective} reads back to the same. */
-export function formatObjective(objective: Objective): string {
-  return `${headOf(objective)} ${objective.comparison} ${objective.limit}${objective.unit === 'ms' ? ' ms' : objective.unit}`;
-}
-
-function headOf(objective: Objective): string {
-  switch (objective.kind) {
-    case 'quantile':
-      return `p${objective.percentile}(${objective.metric})`;
-    case 'maximum':
-      return `max(${objective.metric})`;
-    case 'ratio':
-      return objective.outcome === null ? objective.measure : `${objective.measure}(${objective.outcome})`;
-    case 'throughput':
-    case 'attempts':
-      return objective.kind;
-    case 'goodput':
-      return `goodput(${objective.deadlines.map(({ metric, limitMs }) => `${metric} ${limitMs} ms`).join(', ')})`;
-    case 'recovery':
-      return `recovery(${objective.fault})`;
-    case 'gauge':
-      return `max(${objective.gauge})`;
-    case 'growth':
-      return `growth(${objective.gauge})`;
-  }
-}
-
 function failureKind(source: ObjectiveSource, at: number, found: string): string {
   if (/^http-[1-5]\d\d$/.test(found)) return found;
   return oneOf(source, at, found, FAILURES, 'a way to fail, or http-<status>,');

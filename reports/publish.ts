@@ -5,7 +5,7 @@ import { renderHtml } from './html/render-html.ts';
 import { judge } from './judge.ts';
 import { renderJunit } from './junit.ts';
 import { renderMarkdown } from './markdown.ts';
-import { readRequests } from './requests-file.ts';
+import { REQUESTS_FILE, readRequests } from './requests-file.ts';
 import type { RenderInput } from './run-document.ts';
 
 /** The files of a run directory, relative to it; `artifacts` of `run.json`. */
@@ -14,7 +14,7 @@ export const ARTIFACTS = {
   junit: 'junit.xml',
   markdown: 'summary.md',
   events: 'events.ndjson',
-  requests: 'requests.parquet',
+  requests: REQUESTS_FILE,
 } as const;
 
 /**

@@ -7,8 +7,7 @@ import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
 import { SquallError } from '../harness/errors.ts';
 import type { RequestRecord } from '../harness/requests.ts';
 
-/** Name of the journal that the generator appends to, in the order in which requests end; its further workers' are `requests.2.ndjson` … */
-export const JOURNAL_FILE = 'requests.ndjson';
+/** The journals that workers of the generator append to, in the order in which requests end. */
 const JOURNALS = /^requests(\.\d+)?\.ndjson$/;
 /** Name of the sealed file, in scheduled order. */
 export const REQUESTS_FILE = 'requests.parquet';

@@ -6,7 +6,6 @@ import {
   expectedArrivals,
   hashArrivals,
   type RateSegment,
-  rateAt,
   segmentAt,
 } from '../../harness/arrivals.ts';
 import { seededRandom } from '../../harness/random.ts';
@@ -102,15 +101,14 @@ test('a schedule is hashed as it comes, whatever its length', () => {
 });
 
 test.each([
-  [-2001, 0, undefined],
-  [-2000, 5, 'warm-up'],
-  [0, 5, 'ramp'],
-  [5000, 27.5, 'ramp'],
-  [10_000, 50, 'hold'],
-  [31_000, 0, 'pause'],
-  [34_500, 10, 'down'],
-  [37_000, 0, 'down'],
-])('at %i ms the rate is %f/s in segment %s', (atMs, perSecond, name) => {
-  expect(rateAt(RAMP_AND_HOLD, atMs)).toBeCloseTo(perSecond, 10);
+  [-2001, undefined],
+  [-2000, 'warm-up'],
+  [0, 'ramp'],
+  [5000, 'ramp'],
+  [10_000, 'hold'],
+  [31_000, 'pause'],
+  [34_500, 'down'],
+  [37_000, 'down'],
+])('at %i ms the segment is %s', (atMs, name) => {
   expect(segmentAt(RAMP_AND_HOLD, atMs)?.name).toBe(name);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SquallError } from '../../harness/errors.ts';
 import { seededRandom } from '../../harness/random.ts';
-import { formatObjective, type Objective, parseObjective } from '../../reports/objective.ts';
+import { type Objective, parseObjective } from '../../reports/objective.ts';
 
 test.each<[string, Objective]>([
   [
@@ -143,3 +143,30 @@ test('what is written is read back the same, whatever the objective', () => {
     expect(parseObjective(formatObjective(objective), 'x')).toEqual(objective);
   }
 });
+
+/** The objective as a person would write it. */
+function formatObjective(objective: Objective): string {
+  return `${headOf(objective)} ${objective.comparison} ${objective.limit}${objective.unit === 'ms' ? ' ms' : objective.unit}`;
+}
+
+function headOf(objective: Objective): string {
+  switch (objective.kind) {
+    case 'quantile':
+      return `p${objective.percentile}(${objective.metric})`;
+    case 'maximum':
+      return `max(${objective.metric})`;
+    case 'ratio':
+      return objective.outcome === null ? objective.measure : `${objective.measure}(${objective.outcome})`;
+    case 'throughput':
+    case 'attempts':
+      return objective.kind;
+    case 'goodput':
+      return `goodput(${objective.deadlines.map(({ metric, limitMs }) => `${metric} ${limitMs} ms`).join(', ')})`;
+    case 'recovery':
+      return `recovery(${objective.fault})`;
+    case 'gauge':
+      return `max(${objective.gauge})`;
+    case 'growth':
+      return `growth(${objective.gauge})`;
+  }
+}

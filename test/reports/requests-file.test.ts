@@ -5,7 +5,7 @@ import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { seededRandom } from '../../harness/random.ts';
 import type { Outcome, RequestRecord } from '../../harness/requests.ts';
-import { JOURNAL_FILE, REQUESTS_FILE, readRequests, sealRequests } from '../../reports/requests-file.ts';
+import { REQUESTS_FILE, readRequests, sealRequests } from '../../reports/requests-file.ts';
 import { requestOf } from './runs.ts';
 
 let directory: string;
@@ -15,7 +15,10 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 function journal(records: readonly RequestRecord[], tail = ''): void {
-  writeFileSync(join(directory, JOURNAL_FILE), records.map(record => `${JSON.stringify(record)}\n`).join('') + tail);
+  writeFileSync(
+    join(directory, 'requests.ndjson'),
+    records.map(record => `${JSON.stringify(record)}\n`).join('') + tail,
+  );
 }
 
 /** Records with every field at its odd values: nulls, fractions, negative times, empty and long gap lists, non-ASCII text. */
@@ -43,7 +46,7 @@ test('what was journalled comes back exactly, in scheduled order', async () => {
   journal(records.toSorted((a, b) => (a.endMs % 1) - (b.endMs % 1)));
   expect(await readRequests(directory)).toEqual(records);
   expect(await sealRequests(directory)).toBe(3000);
-  expect(existsSync(join(directory, JOURNAL_FILE))).toBe(false);
+  expect(existsSync(join(directory, 'requests.ndjson'))).toBe(false);
   expect(await readRequests(directory)).toEqual(records);
 });
 
@@ -101,12 +104,12 @@ test('a last line that was cut off by a kill is left out', async () => {
 });
 
 test('a bad line in the middle is an error that says where, and loses nothing', async () => {
-  writeFileSync(join(directory, JOURNAL_FILE), `${JSON.stringify(requestOf(0, 0))}\nnonsense\n{}\n`);
+  writeFileSync(join(directory, 'requests.ndjson'), `${JSON.stringify(requestOf(0, 0))}\nnonsense\n{}\n`);
   await expect(sealRequests(directory)).rejects.toMatchObject({
     code: 'BAD_JOURNAL',
     message: expect.stringContaining('Line 2'),
   });
-  expect(existsSync(join(directory, JOURNAL_FILE))).toBe(true);
+  expect(existsSync(join(directory, 'requests.ndjson'))).toBe(true);
   expect(existsSync(join(directory, REQUESTS_FILE))).toBe(false);
 });
 

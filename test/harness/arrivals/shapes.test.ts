@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { mostUsers, presentFromMs } from '../../../harness/arrivals/closed.ts';
 import { sinusoidSegments } from '../../../harness/arrivals/sinusoid.ts';
 import { spikeSegments } from '../../../harness/arrivals/spike.ts';
-import { arrivalTimes, expectedArrivals, type RateSegment, rateAt, stagesOf } from '../../../harness/arrivals.ts';
+import { arrivalTimes, expectedArrivals, type RateSegment, segmentAt, stagesOf } from '../../../harness/arrivals.ts';
 import { seededRandom } from '../../../harness/random.ts';
 
 const sum = (segments: readonly RateSegment[]) => segments.reduce((total, s) => total + expectedArrivals(s), 0);
@@ -109,3 +109,11 @@ test('so many users are there as the segments say, at any time', () => {
     expect(there).toBe(Math.floor(fromUsers! + ((toUsers! - fromUsers!) * (ms - fromMs)) / (toMs - fromMs) + 1e-9));
   }
 });
+
+/** Offered arrivals per second at an instant; 0 outside all segments. */
+function rateAt(segments: readonly RateSegment[], atMs: number): number {
+  const segment = segmentAt(segments, atMs);
+  if (!segment || atMs >= segment.toMs) return 0;
+  const share = (atMs - segment.fromMs) / (segment.toMs - segment.fromMs);
+  return segment.fromPerSecond + share * (segment.toPerSecond - segment.fromPerSecond);
+}
