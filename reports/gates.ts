@@ -13,7 +13,7 @@ import type { RunDocument } from './run-document.ts';
 export type Gate = (run: RunFacts, load: RunDocument['load']) => readonly string[];
 
 /** Sending may lag this far behind the schedule at the 99th percentile; beyond, the generator was the bottleneck. */
-export const MAX_LATE_P99_MS = 100;
+const MAX_LATE_P99_MS = 100;
 /** Above this share of arrivals that were dropped, what was left out is more than any P99 can bear. */
 export const MAX_DROPPED_RATIO = 0.01;
 
@@ -22,19 +22,19 @@ export const MAX_DROPPED_RATIO = 0.01;
  * finds a busy thread waits ρ / 2(1 − ρ) times what one takes (M/D/1): 2 times at 80 %, 2.8 at 85 %, 9.5 at 95 %; and the busiest
  * second lies above the average.
  */
-export const MAX_GENERATOR_LOAD = 0.85;
+const MAX_GENERATOR_LOAD = 0.85;
 /** Below this share of a stage's arrivals that left in its time, the stage's rate was not the one it names. */
-export const MIN_SENT_RATIO = 0.95;
+const MIN_SENT_RATIO = 0.95;
 /** In a stage with fewer arrivals one more or less is beyond {@link MIN_SENT_RATIO} by itself. */
 const MIN_STAGE_ARRIVALS = 20;
 /** Fewer requests than this say nothing: were all of them good, 10 % could still fail (rule of three, 95 %). */
-export const MIN_MEASURED = 30;
+const MIN_MEASURED = 30;
 /** How far wall clock and monotonic clock may part between two phases: a second, and the 500 ppm by which NTP may slew. */
-export const MAX_CLOCK_JUMP_MS = 1000;
+const MAX_CLOCK_JUMP_MS = 1000;
 const MAX_SLEW_RATIO = 500e-6;
 
 /** What the run itself found to spoil it while it went, such as no steady state. */
-export const declaredInvalid: Gate = ({ events }) =>
+const declaredInvalid: Gate = ({ events }) =>
   events.filter(event => event.type === 'invalid').map(event => sentence(`${event.guard}: ${event.reason}`));
 
 /** The harness failed, or was killed before it could say so. */
@@ -46,7 +46,7 @@ export const cutShort: Gate = ({ events }) => {
 };
 
 /** A fault that could not be injected or was never seen to act proves nothing; one that never came due is no matter. */
-export const faultsBit: Gate = ({ plan: whole, faults, events }) => {
+const faultsBit: Gate = ({ plan: whole, faults, events }) => {
   const ended = stoppedEarly(events);
   const own = faults.filter(fault => injects(whole, fault.plan));
   return own.flatMap(({ plan, bitAtMs, injectedAtMs }) => {
@@ -62,7 +62,7 @@ export const faultsBit: Gate = ({ plan: whole, faults, events }) => {
 };
 
 /** Whatever was injected must have been seen to heal: otherwise the next fault, or the next run, meets a broken stack. */
-export const faultsHealed: Gate = ({ faults, events }) =>
+const faultsHealed: Gate = ({ faults, events }) =>
   faults.flatMap(({ plan, injectedAtMs, healedAtMs }) => {
     const steps = events.filter(event => event.type === 'fault').filter(event => event.id === plan.id);
     const told = steps.find(step => step.step === 'not-healed');
@@ -71,13 +71,13 @@ export const faultsHealed: Gate = ({ faults, events }) =>
   });
 
 /** The generator kept to its schedule. */
-export const generatorPunctual: Gate = (_run, { lateMsP99 }) =>
+const generatorPunctual: Gate = (_run, { lateMsP99 }) =>
   lateMsP99 !== null && lateMsP99 > MAX_LATE_P99_MS
     ? [`The generator sent ${formatMs(lateMsP99)} late at P99, allowed are ${formatMs(MAX_LATE_P99_MS)}.`]
     : [];
 
 /** The generator could send what it was asked to. */
-export const fewDropped: Gate = (_run, { dropped, offered }) =>
+const fewDropped: Gate = (_run, { dropped, offered }) =>
   dropped > MAX_DROPPED_RATIO * offered
     ? [
         `${dropped} of ${offered} arrivals (${formatShare(dropped, offered)}) were dropped at the bound on requests in flight, allowed are ${formatShare(MAX_DROPPED_RATIO, 1)}.`,
@@ -88,7 +88,7 @@ export const fewDropped: Gate = (_run, { dropped, offered }) =>
  * Every request left a record, unless the run was stopped early: every arrival of the plan, where there is one; and everything
  * that the generator says it began, which is all that can be asked of a closed loop and of later turns of a session.
  */
-export const nothingMissing: Gate = ({ plan, records, events }) => {
+const nothingMissing: Gate = ({ plan, records, events }) => {
   if (stoppedEarly(events)) return [];
   const planned = plan.arrivals?.count ?? 0;
   const arrived = records.filter(record => !record.turn).length;
@@ -101,7 +101,7 @@ export const nothingMissing: Gate = ({ plan, records, events }) => {
 };
 
 /** The generator had time to spare. Silent where it did not say how many cores it can use. */
-export const generatorAtEase: Gate = ({ events }, { cpuCores }) => {
+const generatorAtEase: Gate = ({ events }, { cpuCores }) => {
   const cores = events.find(event => event.type === 'load')?.summary.cores;
   if (cores === undefined || cpuCores === null || cpuCores <= MAX_GENERATOR_LOAD * cores) return [];
   const [used, allowed] = [formatShare(cpuCores, cores), formatShare(MAX_GENERATOR_LOAD, 1)];
@@ -110,7 +110,7 @@ export const generatorAtEase: Gate = ({ events }, { cpuCores }) => {
 };
 
 /** In each stage, the load was as high as the plan says: its arrivals left within it. */
-export const ratesReached: Gate = ({ plan, records }) => {
+const ratesReached: Gate = ({ plan, records }) => {
   const endsMs = new Map(plan.load.segments.map(({ name, toMs }) => [name, toMs]));
   const inTime = ({ stage, sentMs }: RequestRecord) =>
     sentMs !== null && sentMs <= (endsMs.get(stage) ?? Number.POSITIVE_INFINITY) + MAX_LATE_P99_MS;
@@ -129,7 +129,7 @@ export const ratesReached: Gate = ({ plan, records }) => {
 };
 
 /** While it was measured, the machine was not suspended and nobody set its clock. Silent where no wall clock was noted. */
-export const clockSteady: Gate = ({ events }) => {
+const clockSteady: Gate = ({ events }) => {
   const phases = events.filter(event => event.type === 'phase');
   return phases.flatMap(({ phase, atMs, wallMs }, index) => {
     const next = phases[index + 1];
@@ -146,7 +146,7 @@ export const clockSteady: Gate = ({ events }) => {
 };
 
 /** There is enough to judge at all, unless the run was stopped early; each SLO may ask for more. */
-export const enoughMeasured: Gate = ({ events }, { completed, failed }) =>
+const enoughMeasured: Gate = ({ events }, { completed, failed }) =>
   !stoppedEarly(events) && completed + failed < MIN_MEASURED
     ? [`Only ${completed + failed} requests were measured, at least ${MIN_MEASURED} must be.`]
     : [];

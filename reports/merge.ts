@@ -18,7 +18,7 @@ export interface MergedRun {
  * How far the segments' time zeros may lie apart by their wall clocks. Beyond it the target never had the whole load at once, and
  * what it can bear of thirds, one after the other, says nothing of what it can bear.
  */
-export const MAX_SPREAD_MS = 1000;
+const MAX_SPREAD_MS = 1000;
 
 /**
  * The union of runs that shared a load, as if it had been one run. Each keeps its own time line: they are laid over one another at

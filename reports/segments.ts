@@ -30,7 +30,7 @@ export function wholePlan({ segment, load, arrivals, replay, ...plan }: RunPlan)
  * SHA-256 (hex) of {@link wholePlan}: segments belong together exactly when theirs are the same. Where a machine keeps the trace
  * does not count, for its content has a hash of its own.
  */
-export function hashPlan(plan: RunPlan): string {
+function hashPlan(plan: RunPlan): string {
   const whole = wholePlan(plan);
   const { trace } = whole.load;
   const load = trace ? { ...whole.load, trace: { ...trace, file: '' } } : whole.load;

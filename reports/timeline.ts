@@ -6,7 +6,7 @@ import type { TimelineSeries } from './run-document.ts';
 import { valueSamples } from './samples.ts';
 
 /** Default length of a slot. */
-export const TIMELINE_SLOT_MS = 1000;
+const TIMELINE_SLOT_MS = 1000;
 
 /**
  * Folds a run to series over slots, from 0 to `endMs` (a cut last slot is kept). Everything is counted in the slot in which the

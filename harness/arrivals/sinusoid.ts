@@ -1,7 +1,7 @@
 import type { RateSegment } from '../arrivals.ts';
 
 /** Straight pieces in a period: between them the rate is off by at most 0.14 % of the amplitude (1 − cos(π/60)). */
-export const CHORDS = 60;
+const CHORDS = 60;
 
 /** A rate that swings like a day: mean + amplitude · sin(2π · (t/period + phase)). */
 export interface Sinusoid {

@@ -5,7 +5,7 @@ import type { GaugeObjective } from '../objective.ts';
 /** Rounds of samples that a window needs before its largest reading can pass. */
 export const ROUNDS_LEAST = 5;
 /** Share of the rounds in which a replica was ready and told nothing, above which nothing passes; one round is always allowed. */
-export const SILENT_RATIO = 0.1;
+const SILENT_RATIO = 0.1;
 
 /**
  * The largest reading of a gauge over all replicas. It is an observation, a reading a second, and has no confidence interval:

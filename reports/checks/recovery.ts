@@ -8,13 +8,13 @@ import { samplesOf, valueSamples } from '../samples.ts';
 /** Length of a slot, and with it the resolution of the measured time. */
 export const SLOT_MS = 1000;
 /** A slot is bad above this share of failed requests, … */
-export const BAD_FAILED_RATIO = 0.05;
+const BAD_FAILED_RATIO = 0.05;
 /** … if at least this many failed. */
-export const BAD_FAILED_LEAST = 2;
+const BAD_FAILED_LEAST = 2;
 /** Good slots that must follow before recovery is believed. */
-export const GOOD_SLOTS_AFTER = 3;
+const GOOD_SLOTS_AFTER = 3;
 /** Requests with a first token that the baseline needs before anything is compared with it. */
-export const BASELINE_LEAST = 20;
+const BASELINE_LEAST = 20;
 
 /**
  * How long users notice a fault, from its observed onset. Slots of 1 s, by scheduled arrival:

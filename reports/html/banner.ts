@@ -19,7 +19,7 @@ ${keyFigures(document)}`;
 }
 
 /** One sentence that says why the run stands as it does. */
-export function summaryOf(document: RunDocument): string {
+function summaryOf(document: RunDocument): string {
   const { slos, faults } = document;
   const of = (verdict: string) => slos.filter(slo => slo.verdict === verdict);
   const objectives = (count: number) => `${count} of ${slos.length} objective${slos.length === 1 ? '' : 's'}`;

@@ -19,7 +19,7 @@ const LOG_STEPS = [[1, 2, 5], [1, 3], [1]];
 const MOST_LOG_TICKS = 7;
 
 /** Logarithmic, between round numbers around `min` and `max`, both above zero. */
-export function logScale(min: number, max: number): ValueScale {
+function logScale(min: number, max: number): ValueScale {
   const ticksOf = (steps: readonly number[]) => {
     const all: number[] = [];
     for (let power = Math.floor(Math.log10(min)) - 1; power <= Math.ceil(Math.log10(max)) + 1; power += 1) {

@@ -42,7 +42,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
  * Escapes text for element content and quoted attributes. What HTML cannot carry (control characters, lone surrogates) and
  * what reorders the text around it (bidirectional overrides) becomes U+FFFD.
  */
-export function escapeText(text: string): string {
+function escapeText(text: string): string {
   return text
     .toWellFormed()
     .replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, character => (/[\t\n\r]/.test(character) ? character : '\ufffd'))

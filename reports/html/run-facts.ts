@@ -120,7 +120,7 @@ function machineValue(name: string, value: string | number): string {
 }
 
 /** What scaled time means, with an example; durations in the report are as measured. */
-export function timeScaleNote(timeScale: number): string {
+function timeScaleNote(timeScale: number): string {
   if (timeScale === 1) return 'Time was not scaled: durations are as in life.';
   const lived = 6000 * timeScale;
   return `Long durations of the stack, such as a model’s load time, are divided by ${quantity(timeScale, '')}: 6 s here stands for ${quantity(lived, 'ms').replaceAll('\u00a0', ' ')} in life. Figures in this report are as measured.`;

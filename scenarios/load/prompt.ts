@@ -27,7 +27,7 @@ export interface TraceTokens {
 }
 
 /** Characters a token, by the counting rule of the simulated engine: a message of n characters is `ceil(n / 4)` tokens. */
-export const CHARACTERS_PER_TOKEN = 4;
+const CHARACTERS_PER_TOKEN = 4;
 
 type Shape = Omit<ChatWorkload, 'model'>;
 

@@ -15,7 +15,7 @@ const deploymentSchema = z.strictObject({
 });
 
 /** The JSON text of the environment variable `CONTROL_CONFIG`. Unknown keys are errors. */
-export const controlConfigSchema = z.strictObject({
+const controlConfigSchema = z.strictObject({
   /** Name in logs, and of the node that every service is registered on. */
   name: dnsLabel.default('control'),
   datacenter: dnsLabel.default('dc1'),

@@ -48,7 +48,7 @@ export function scaleRoutes(context: ScaleContext): Route[] {
 }
 
 /** The JSON of a Scale. */
-export function scaleJson(scale: ScaleState) {
+function scaleJson(scale: ScaleState) {
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Exchange } from './exchange.ts';
 
 /** Status that logs and metrics show when the client left before any was sent (nginx's convention). */
-export const CLIENT_CLOSED_REQUEST = 499;
+const CLIENT_CLOSED_REQUEST = 499;
 
 /** The status the client saw, or {@link CLIENT_CLOSED_REQUEST}. */
 export function statusOf(exchange: Exchange): number {

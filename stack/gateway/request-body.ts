@@ -6,7 +6,7 @@ import { bound, type ConnectionLimits } from './connections/limits.ts';
 import type { Deadlines, Watched } from './deadlines.ts';
 
 /** How much of an oversized body is taken in before the connection is destroyed, in multiples of the limit. */
-export const DISCARD_RATIO = 16;
+const DISCARD_RATIO = 16;
 
 /** What reading bodies needs. */
 export interface BodyContext {

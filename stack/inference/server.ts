@@ -10,7 +10,7 @@ import type { InferenceService, Ticket } from './service.ts';
 import { answerWords, countTokens } from './tokens.ts';
 
 /** Answer length of a request that names none. It ends by itself there: `finish_reason` is `stop`, not `length`. */
-export const DEFAULT_OUTPUT_TOKENS = 128;
+const DEFAULT_OUTPUT_TOKENS = 128;
 /** Largest body that is read; more is answered with 413. */
 export const MAX_BODY_BYTES = 1 << 20;
 /** After this many bytes the sender of an over-long body is cut off instead of being listened to the end. */

@@ -19,7 +19,7 @@ export function sampleStack(): MetricsSource {
 }
 
 /** The base URL under which a stack's Prometheus is reached from outside; undefined when it has none. */
-export function prometheusOf({ links }: Pick<RunningStack, 'links'>): string | undefined {
+function prometheusOf({ links }: Pick<RunningStack, 'links'>): string | undefined {
   const link = links.find(({ name }) => name === 'operator→prometheus');
   return link && `http://${link.listen}`;
 }

@@ -3,7 +3,7 @@ import type { Random } from '../../../harness/random.ts';
 import { replayTrace } from './trace.ts';
 
 /** Rows that are kept to draw from: 8 bytes each. A longer trace is drawn from its first million. */
-export const MOST_LENGTHS = 1_000_000;
+const MOST_LENGTHS = 1_000_000;
 
 /** The lengths of a trace's requests, to draw from. They come in pairs: a long prompt keeps the answer that it had. */
 export interface TraceLengths {

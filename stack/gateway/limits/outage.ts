@@ -1,7 +1,7 @@
 /** Failures in a row after which a store counts as away. */
-export const AWAY_AFTER_FAILURES = 3;
+const AWAY_AFTER_FAILURES = 3;
 /** Quick answers in a row after which it counts as back. */
-export const BACK_AFTER_ANSWERS = 2;
+const BACK_AFTER_ANSWERS = 2;
 
 /**
  * Whether a store is worth asking. Pure: it is told what happened and knows no time.

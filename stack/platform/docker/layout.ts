@@ -9,7 +9,7 @@ export const ENTRY_NETWORK = 'entry';
 /** The port of the fault proxy's API, inside. */
 export const PROXY_API_PORT = 8474;
 /** The port on which every service listens, inside; further listeners have those that follow. */
-export const SERVICE_PORT = 8000;
+const SERVICE_PORT = 8000;
 
 const FIRST_LINK_PORT = 20_001;
 /** Where an image holds the checkout. */

@@ -44,7 +44,7 @@ const ONE_OUTPUT = ['sh', '-c', 'exec "$0" "$@" 2>&1'] as const;
 const UNLIMITED = { cpus: undefined, memoryMiB: undefined };
 
 /** What a replica may use unless told otherwise. */
-export const DEFAULT_LIMITS: Limits = { cpus: 1, memoryMiB: 512 };
+const DEFAULT_LIMITS: Limits = { cpus: 1, memoryMiB: 512 };
 
 /** What the containers of one stack have in common. */
 export interface StackPlan {

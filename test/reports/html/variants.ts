@@ -164,7 +164,7 @@ export function interruptedRun(): RenderInput {
 }
 
 /** Aborted while the stack came up: no windows, no objectives, nothing sent. */
-export function abortedRun(): RenderInput {
+function abortedRun(): RenderInput {
   const run = passingRun();
   return changed(
     run,
@@ -185,7 +185,7 @@ export function abortedRun(): RenderInput {
 }
 
 /** Driven, but nothing was ever due. */
-export function emptyRun(): RenderInput {
+function emptyRun(): RenderInput {
   const run = passingRun();
   const none = run.timeline.offered.map(() => null);
   const zero = run.timeline.offered.map(() => 0);
@@ -239,7 +239,7 @@ export function emptyRun(): RenderInput {
 }
 
 /** Many faults at once, one of which never bit, and a guard that objected. */
-export function invalidRun(): RenderInput {
+function invalidRun(): RenderInput {
   const run = passingRun();
   const [slow] = run.document.faults;
   const crowd = Array.from({ length: 9 }, (_, index) => ({
