@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SquallError } from '../../harness/errors.ts';
+import { badConfig, parseConfig } from '../service-config.ts';
 
 const dnsLabel = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be a DNS label');
 const count = z.int().min(0).max(10_000);
@@ -35,31 +35,13 @@ export type ControlConfig = z.output<typeof controlConfigSchema>;
 export type ControlConfigInput = z.input<typeof controlConfigSchema>;
 
 /**
- * Reads `CONTROL_CONFIG`.
- * @param text JSON; undefined or empty means all defaults
+ * Reads `CONTROL_CONFIG`, see {@link parseConfig}.
  * @throws SquallError `BAD_CONTROL_CONFIG`
  */
 export function parseControlConfig(text: string | undefined): ControlConfig {
-  const parsed = controlConfigSchema.safeParse(parseJson(text || '{}'));
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map(issue => `${issue.path.join('.') || 'top level'}: ${issue.message}`);
-    throw badConfig(`CONTROL_CONFIG is not valid: ${issues.join('; ')}`);
-  }
-  for (const { name, replicas, min, max } of parsed.data.deployments)
+  const config = parseConfig('CONTROL_CONFIG', controlConfigSchema, text);
+  for (const { name, replicas, min, max } of config.deployments)
     if (replicas < min || replicas > max)
-      throw badConfig(`Expected \`replicas\` of ${name} to be ${min} to ${max}, got ${replicas}`);
-  return parsed.data;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw badConfig('CONTROL_CONFIG is not JSON', cause);
-  }
-}
-
-function badConfig(message: string, cause?: unknown): SquallError {
-  const known = Object.keys(controlConfigSchema.shape).join(', ');
-  return new SquallError('option', 'BAD_CONTROL_CONFIG', message, { next: `Known keys: ${known}.`, cause });
+      throw badConfig('CONTROL_CONFIG', `Expected \`replicas\` of ${name} to be ${min} to ${max}, got ${replicas}`);
+  return config;
 }

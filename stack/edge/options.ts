@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { SquallError } from '../../harness/errors.ts';
+import { describeIssues } from '../service-config.ts';
 
 // What reaches nginx's configuration as text is narrowed to characters that have no meaning there, so that no option can end a
 // directive, open a block or name a variable.
@@ -137,13 +138,12 @@ export type EdgeAddresses = z.output<typeof edgeAddressesSchema>;
 
 /**
  * Parses with a schema of this file.
- * @throws SquallError `BAD_EDGE_OPTIONS` that names the first offending key
+ * @throws SquallError `BAD_EDGE_OPTIONS` that names every offending key
  */
 export function parseEdge<T>(schema: z.ZodType<T>, input: unknown): T {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  throw badEdge(`\`${path.join('.') || 'edge'}\`: ${message}`);
+  throw badEdge(describeIssues(parsed.error.issues));
 }
 
 /** The error for options that contradict each other or cannot be rendered. */

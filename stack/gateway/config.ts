@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SquallError } from '../../harness/errors.ts';
+import { parseConfig } from '../service-config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
 import { limitsSchema } from './limits/config.ts';
 
@@ -111,56 +111,9 @@ export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
 export type GatewayConfigInput = z.input<typeof gatewayConfigSchema>;
 
 /**
- * Parses the JSON text of a configuration.
- * @throws SquallError `BAD_GATEWAY_CONFIG` that names the first offending key
+ * Reads `GATEWAY_CONFIG`, see {@link parseConfig}.
+ * @throws SquallError `BAD_GATEWAY_CONFIG`
  */
 export function parseGatewayConfig(text: string | undefined): GatewayConfig {
-  let input: unknown;
-  try {
-    input = JSON.parse(text ?? '');
-  } catch (cause) {
-    throw badConfig('Expected `GATEWAY_CONFIG` to be a JSON object', cause);
-  }
-  const parsed = gatewayConfigSchema.safeParse(input);
-  if (!parsed.success) throw badConfig(`GATEWAY_CONFIG: ${describeIssue(parsed.error.issues)}`);
-  return parsed.data;
-}
-
-/** Where to listen. Port 0 lets the system choose; the `listening` log line tells which. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/**
- * Parses `127.0.0.1:8080` or `[::1]:8080`.
- * @throws SquallError `BAD_LISTEN`
- */
-export function parseListen(text: string | undefined): ListenAddress {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text ?? '');
-  const port = Number(match?.[3]);
-  if (!match || port > 65_535) {
-    throw new SquallError('option', 'BAD_LISTEN', `Expected \`LISTEN\` to be HOST:PORT, got ${JSON.stringify(text)}`, {
-      next: 'Set LISTEN, for example LISTEN=127.0.0.1:8080.',
-    });
-  }
-  return { host: (match[1] ?? match[2])!, port };
-}
-
-function badConfig(message: string, cause?: unknown): SquallError {
-  return new SquallError('option', 'BAD_GATEWAY_CONFIG', message, { next: 'Correct GATEWAY_CONFIG.', cause });
-}
-
-type Issue = z.core.$ZodIssue;
-
-/** One sentence for the first issue. Of a union's branches, the one that looked inside the value explains best. */
-function describeIssue(issues: readonly Issue[], prefix: readonly PropertyKey[] = []): string {
-  const issue = issues[0]!;
-  const path = [...prefix, ...issue.path];
-  if (issue.code === 'invalid_union') {
-    const inner = issue.errors.find(branch => branch.some(i => i.path.length > 0 || i.code === 'unrecognized_keys'));
-    if (inner) return describeIssue(inner as readonly Issue[], path);
-  }
-  if (issue.code === 'unrecognized_keys') return `unknown key \`${[...path, issue.keys[0]].join('.')}\``;
-  return `\`${path.join('.')}\`: ${issue.message}`;
+  return parseConfig('GATEWAY_CONFIG', gatewayConfigSchema, text);
 }

@@ -3,14 +3,14 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
-import { systemClock } from '../../harness/clock.ts';
-import { messageOf, SquallError } from '../../harness/errors.ts';
+import { settlesWithin, systemClock } from '../../harness/clock.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { connectControl } from '../control/client.ts';
-import { type ListenAddress, parseGatewayConfig, parseListen } from './config.ts';
+import { drainServer, listen, parseListen, runProgram, stopSignal } from '../service-program.ts';
+import { parseGatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { redisBuckets } from './limits/redis-buckets.ts';
-import { createGatewayServer, drainServer } from './server.ts';
+import { createGatewayServer } from './server.ts';
 import { undiciTransport } from './undici-transport.ts';
 
 /**
@@ -22,7 +22,7 @@ import { undiciTransport } from './undici-transport.ts';
  */
 async function main(): Promise<void> {
   const config = parseGatewayConfig(process.env.GATEWAY_CONFIG);
-  const listen = parseListen(process.env.LISTEN);
+  const listenAt = parseListen(process.env.LISTEN);
   // Written behind the request's back, joined while the previous write is under way; a stuck reader costs lines, not memory.
   const destination = pino.destination({ fd: 1, sync: false, maxLength: 16_777_216 });
   const log = pino({ base: { service: config.name } }, destination);
@@ -39,7 +39,7 @@ async function main(): Promise<void> {
   collectDefaultMetrics({ register: gateway.metrics.registry });
   const server = createGatewayServer(gateway);
   const stopped = stopSignal();
-  await listening(server.listen(listen.port, listen.host), listen);
+  await listen(server, listenAt);
   const { address, port } = server.address() as AddressInfo;
   log.info({ address, port, upstreams: config.upstreams.map(upstream => upstream.name) }, 'listening');
   gateway.start();
@@ -53,31 +53,8 @@ async function main(): Promise<void> {
   // In order and complete, unless nobody reads stdout any more.
   const written = once(destination, 'close');
   destination.end();
-  await Promise.race([written, systemClock.sleep(1000)]);
+  await settlesWithin(written, 1000, systemClock);
   process.exit(0);
 }
 
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise(resolve => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
-  });
-}
-
-async function listening(server: ReturnType<typeof createGatewayServer>, { host, port }: ListenAddress): Promise<void> {
-  try {
-    await once(server, 'listening');
-  } catch (cause) {
-    const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    const reason = taken ? 'another program listens there' : messageOf(cause);
-    throw new SquallError('environment', 'CANNOT_LISTEN', `Cannot listen on ${host}:${port}: ${reason}.`, {
-      next: 'Stop that program or choose another LISTEN.',
-      cause,
-    });
-  }
-}
-
-main().catch((error: unknown) => {
-  const next = error instanceof SquallError && error.next ? ` ${error.next}` : '';
-  process.stderr.write(`gateway: ${messageOf(error)}${next}\n`);
-  process.exit(1);
-});
+await runProgram('gateway', main);

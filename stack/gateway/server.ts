@@ -1,6 +1,5 @@
 import { createServer, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../harness/clock.ts';
 import type { Connections } from './connections/connections.ts';
 import { rawAnswer } from './connections/last-words.ts';
 import { type ConnectionLimits, checkIntervalMs } from './connections/limits.ts';
@@ -67,34 +66,4 @@ function answerBadRequest(error: NodeJS.ErrnoException, socket: Duplex, connecti
       ? (['431 Request Header Fields Too Large', 'headers_too_large'] as const)
       : (['400 Bad Request', 'bad_request'] as const);
   connections.closeWith(socket, rawAnswer(status, code, status.slice(4)));
-}
-
-/**
- * Stops accepting connections, lets running requests finish for up to `drainMs`, then cuts the rest.
- * @returns true when nothing had to be cut
- */
-export async function drainServer(server: Server, drainMs: number, clock: Clock): Promise<boolean> {
-  const closed = new Promise<void>(resolve => server.close(() => resolve()));
-  const finished = new AbortController();
-  const wait = clock.sleep(drainMs, finished.signal).then(
-    () => 'late' as const,
-    () => 'over' as const,
-  );
-  // A connection whose answer began before the drain was not told to close; it turns idle instead.
-  void sweepIdle(server, clock, finished.signal);
-  const result = await Promise.race([closed.then(() => 'done' as const), wait]);
-  finished.abort();
-  if (result === 'done') return true;
-  server.closeAllConnections();
-  await closed;
-  // The requests behind them learn of it in the next turns; let them end as what they are.
-  await clock.sleep(10);
-  return false;
-}
-
-async function sweepIdle(server: Server, clock: Clock, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    server.closeIdleConnections();
-    await clock.sleep(50, signal).catch(() => {});
-  }
 }

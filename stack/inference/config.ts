@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { SquallError } from '../../harness/errors.ts';
+import { badConfig, parseConfig } from '../service-config.ts';
 import { type ProfileName, profiles } from './profiles.ts';
 
+const VARIABLE = 'INFERENCE_CONFIG';
 const profileNames = Object.keys(profiles) as [ProfileName, ...ProfileName[]];
 const count = z.number().int().min(1);
 
@@ -53,73 +54,26 @@ export type InferenceConfigInput = z.input<typeof inferenceConfigSchema>;
 type Parsed = z.output<typeof inferenceConfigSchema>;
 
 /**
- * Reads `INFERENCE_CONFIG`.
- * @param text JSON; undefined or empty means all defaults
+ * Reads `INFERENCE_CONFIG`, see {@link parseConfig}.
  * @throws SquallError `BAD_INFERENCE_CONFIG`
  */
 export function parseInferenceConfig(text: string | undefined): InferenceConfig {
-  const parsed = inferenceConfigSchema.safeParse(parseJson(text || '{}'));
-  if (!parsed.success) {
-    const issues = parsed.error.issues.map(issue => describeIssue(issue));
-    throw badConfig(`INFERENCE_CONFIG is not valid: ${issues.join('; ')}`);
-  }
-  const { maxBatch, maxBatchedTokens } = parsed.data;
+  const config = parseConfig(VARIABLE, inferenceConfigSchema, text);
+  const { maxBatch, maxBatchedTokens } = config;
   if (maxBatchedTokens < maxBatch)
-    throw badConfig(`Expected \`maxBatchedTokens\` to be at least \`maxBatch\` ${maxBatch}, got ${maxBatchedTokens}`);
-  const profile = profiles[parsed.data.profile];
-  const kvCapacityTokens = parsed.data.kvCapacityTokens ?? profile.kvCapacityTokens;
-  const wholeBlocks = Math.floor(kvCapacityTokens / parsed.data.kvBlockTokens) * parsed.data.kvBlockTokens;
-  const maxModelLen = parsed.data.maxModelLen ?? Math.min(profile.maxModelLen, wholeBlocks);
+    throw badConfig(
+      VARIABLE,
+      `Expected \`maxBatchedTokens\` to be at least \`maxBatch\` ${maxBatch}, got ${maxBatchedTokens}`,
+    );
+  const profile = profiles[config.profile];
+  const kvCapacityTokens = config.kvCapacityTokens ?? profile.kvCapacityTokens;
+  const wholeBlocks = Math.floor(kvCapacityTokens / config.kvBlockTokens) * config.kvBlockTokens;
+  const maxModelLen = config.maxModelLen ?? Math.min(profile.maxModelLen, wholeBlocks);
   if (wholeBlocks < Math.max(1, maxModelLen))
     throw badConfig(
+      VARIABLE,
       `Expected \`kvCapacityTokens\` to hold one request of \`maxModelLen\` ${maxModelLen} tokens, got ${kvCapacityTokens} ` +
-        `(${wholeBlocks} in whole blocks of ${parsed.data.kvBlockTokens})`,
+        `(${wholeBlocks} in whole blocks of ${config.kvBlockTokens})`,
     );
-  return { ...parsed.data, model: parsed.data.model ?? profile.model, kvCapacityTokens, maxModelLen };
-}
-
-/** An address to listen on. `port` 0 lets the system choose. */
-export interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
-}
-
-/**
- * Reads `LISTEN`, for example `127.0.0.1:8000` or `[::1]:8000`.
- * @throws SquallError `BAD_LISTEN`
- */
-export function parseListen(text: string | undefined): ListenAddress {
-  const match = /^\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text ?? '');
-  const port = Number(match?.[2]);
-  if (!match || port > 65_535)
-    throw new SquallError(
-      'option',
-      'BAD_LISTEN',
-      `Expected LISTEN to be HOST:PORT, got ${JSON.stringify(text ?? '')}`,
-      {
-        next: 'Set LISTEN, for example to 127.0.0.1:8000.',
-      },
-    );
-  return { host: match[1]!, port };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw badConfig('INFERENCE_CONFIG is not JSON', cause);
-  }
-}
-
-/** Of a union's branches, the one that looked inside the value explains best. */
-function describeIssue(issue: z.core.$ZodIssue, prefix: readonly PropertyKey[] = []): string {
-  const path = [...prefix, ...issue.path];
-  const inside = issue.code === 'invalid_union' ? issue.errors.map(branch => branch[0]!) : [];
-  const best = inside.find(inner => inner.path.length > 0 || inner.code === 'unrecognized_keys');
-  return best ? describeIssue(best, path) : `${path.join('.') || 'top level'}: ${issue.message}`;
-}
-
-function badConfig(message: string, cause?: unknown): SquallError {
-  const known = Object.keys(inferenceConfigSchema.shape).join(', ');
-  return new SquallError('option', 'BAD_INFERENCE_CONFIG', message, { next: `Known keys: ${known}.`, cause });
+  return { ...config, model: config.model ?? profile.model, kvCapacityTokens, maxModelLen };
 }

@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
 import { pino } from 'pino';
 import { systemClock } from '../../harness/clock.ts';
-import { messageOf, SquallError } from '../../harness/errors.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { connectControl } from '../control/client.ts';
-import { type InferenceConfig, parseInferenceConfig, parseListen } from './config.ts';
+import { drainServer, listen, parseListen, runProgram, stopSignal } from '../service-program.ts';
+import { type InferenceConfig, parseInferenceConfig } from './config.ts';
 import { keepRegistered, type RegistrationContext } from './registration.ts';
 import { inferenceServer } from './server.ts';
 import { InferenceService } from './service.ts';
@@ -25,17 +24,10 @@ import { InferenceService } from './service.ts';
 const LAME_DUCK_MS = 300;
 /** How long running requests may go on after that. */
 const DRAIN_MS = 1700;
-/** How often connections that have become idle are looked for while draining. */
-const IDLE_CHECK_MS = 20;
 /** Connections that the kernel completes ahead of `accept`; Node's default of 511 drops bursts of streams. */
 const BACKLOG = 4096;
 
-try {
-  await main();
-} catch (error) {
-  process.stderr.write(`${messageOf(error)}\n${error instanceof SquallError && error.next ? `${error.next}\n` : ''}`);
-  process.exit(1);
-}
+await runProgram('inference', main);
 
 async function main(): Promise<void> {
   const address = parseListen(process.env.LISTEN);
@@ -48,7 +40,7 @@ async function main(): Promise<void> {
   const leave = new AbortController();
   const drain = new AbortController();
   // Before the port is open: whoever reads "listening" may send a signal at once.
-  for (const signal of ['SIGTERM', 'SIGINT']) process.once(signal, () => leave.abort());
+  void stopSignal().then(() => leave.abort());
   const service = new InferenceService(config, systemClock);
   const server = inferenceServer({
     config,
@@ -59,7 +51,7 @@ async function main(): Promise<void> {
     leaving: () => leave.signal.aborted,
     draining: () => drain.signal.aborted,
   });
-  await listen(server, address);
+  await listen(server, address, BACKLOG);
   log.info({ address: server.address(), config }, 'listening');
   let registered: Promise<void> | undefined;
   const running = service.run(stop.signal, () => {
@@ -73,7 +65,7 @@ async function main(): Promise<void> {
     await systemClock.sleep(LAME_DUCK_MS);
   }
   drain.abort();
-  await close(server);
+  await drainServer(server, DRAIN_MS, systemClock);
   stop.abort();
   await running;
   log.info('stopped');
@@ -84,27 +76,4 @@ async function register({ name, registration }: InferenceConfig, log: Registrati
   const { url, advertise: address, advertiseByZone: addressByZone, ttlMs, service } = registration;
   const context = { registration: { id: name, service, address, addressByZone, ttlMs }, client: connectControl(url) };
   await keepRegistered({ ...context, clock: systemClock, log }, signal);
-}
-
-async function listen(server: Server, { host, port }: { host: string; port: number }): Promise<void> {
-  try {
-    server.listen({ host, port, backlog: BACKLOG });
-    await once(server, 'listening');
-  } catch (cause) {
-    throw new SquallError('environment', 'CANNOT_LISTEN', `Cannot listen on ${host}:${port}: ${messageOf(cause)}`, {
-      next: 'Free the port or set LISTEN to another one.',
-      cause,
-    });
-  }
-}
-
-/** Stops accepting, lets running requests finish for {@link DRAIN_MS}, then cuts the rest off. */
-async function close(server: Server): Promise<void> {
-  const closed = once(server, 'close');
-  server.close();
-  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
-  const cut = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
-  await closed;
-  clearInterval(idle);
-  clearTimeout(cut);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type GatewayConfigInput, parseGatewayConfig, parseListen } from '../../../stack/gateway/config.ts';
+import { type GatewayConfigInput, parseGatewayConfig } from '../../../stack/gateway/config.ts';
 
 const upstreams = [{ name: 'a', url: 'http://127.0.0.1:8000' }];
 const parse = (input: object) => parseGatewayConfig(JSON.stringify(input));
@@ -58,16 +58,4 @@ describe('a mistake is named', () => {
   test.each(['', 'nonsense', undefined])('text %j', text => {
     expect(() => parseGatewayConfig(text)).toThrow('GATEWAY_CONFIG');
   });
-});
-
-test.each([
-  ['127.0.0.1:8080', { host: '127.0.0.1', port: 8080 }],
-  ['[::1]:0', { host: '::1', port: 0 }],
-  ['localhost:65535', { host: 'localhost', port: 65_535 }],
-])('LISTEN %s', (text, address) => {
-  expect(parseListen(text)).toEqual(address);
-});
-
-test.each([undefined, '', '8080', 'host:', 'host:99999', '::1:80'])('LISTEN %j is refused', text => {
-  expect(() => parseListen(text)).toThrow('HOST:PORT');
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../harness/clock.ts';
 import { seededRandom } from '../../../harness/random.ts';
 import { type AnswerTarget, MAX_UNREAD_BYTES, streamedAnswer } from '../../../stack/inference/answers.ts';
-import { parseInferenceConfig, parseListen } from '../../../stack/inference/config.ts';
+import { parseInferenceConfig } from '../../../stack/inference/config.ts';
 import type { Step } from '../../../stack/inference/engine.ts';
 import { Gpu } from '../../../stack/inference/gpu.ts';
 import { profiles } from '../../../stack/inference/profiles.ts';
@@ -27,12 +27,6 @@ describe('configuration', () => {
     ['{"kvCapacityTokens":100,"maxModelLen":200}', /kvCapacityTokens/],
   ])('refuses %s', (text, message) => {
     expect(() => parseInferenceConfig(text)).toThrow(message);
-  });
-
-  test('reads addresses and refuses what is none', () => {
-    expect(parseListen('127.0.0.1:80')).toEqual({ host: '127.0.0.1', port: 80 });
-    expect(parseListen('[::1]:80')).toEqual({ host: '::1', port: 80 });
-    for (const text of [undefined, '', '80', 'a:99999']) expect(() => parseListen(text)).toThrow(/HOST:PORT/);
   });
 });
 
