@@ -1,26 +1,19 @@
-import type { Clock } from '../../../harness/clock.ts';
+import { type SweepOptions, type Swept, sweep } from '../watchdog/sweep.ts';
 import { callEngine, EngineError } from './engine.ts';
 
-/** What to remove. */
-export interface RemoveOptions {
+/** What to remove. An engine may still be making what a killed harness asked for, hence `quietMs`. */
+export interface RemoveOptions extends SweepOptions {
   readonly socketPath: string;
   /** `key=value`, matched as a whole. */
   readonly label: string;
-  readonly clock: Clock;
-  /** Gives up after this long, with `isClean` false. */
-  readonly limitMs: number;
-  /** So long nothing must be found: the engine may still be making what a killed harness asked for. @default 0 */
-  readonly quietMs?: number;
 }
 
 /** What {@link removeLabelled} did. */
-export interface Removed {
+export interface Removed extends Swept {
   /** Short ids of the containers that were found. */
   readonly containers: readonly string[];
   readonly networks: readonly string[];
   readonly volumes: readonly string[];
-  readonly isClean: boolean;
-  readonly tookMs: number;
 }
 
 type Kind = 'containers' | 'networks' | 'volumes';
@@ -35,34 +28,20 @@ const ORDER: readonly Kind[] = ['containers', 'networks', 'volumes'];
  * be removed is tried again until the limit. Never rejects.
  */
 export async function removeLabelled(options: RemoveOptions): Promise<Removed> {
-  const { clock, limitMs, quietMs = 0 } = options;
-  const startMs = clock.nowMs();
   const found = { containers: new Set<string>(), networks: new Set<string>(), volumes: new Set<string>() };
-  let lastSeenMs = startMs;
-  for (;;) {
+  const swept = await sweep(options, POLL_MS, async () => {
     let seen = 0;
     for (const kind of ORDER) {
-      const ids = await list(kind, options).catch(() => undefined);
+      const ids = await listLabelled(kind, options.socketPath, options.label).catch(() => undefined);
       // Who cannot be asked may still have something.
       seen += ids?.length ?? 1;
       for (const id of ids ?? []) found[kind].add(id.slice(0, SHORT_ID));
       await Promise.all((ids ?? []).map(id => remove(kind, id, options).catch(() => {})));
     }
-    const nowMs = clock.nowMs();
-    if (seen > 0) lastSeenMs = nowMs;
-    const isClean = seen === 0;
-    if ((isClean && nowMs - lastSeenMs >= quietMs) || nowMs - startMs >= limitMs) {
-      const { containers, networks, volumes } = found;
-      return {
-        containers: [...containers],
-        networks: [...networks],
-        volumes: [...volumes],
-        isClean,
-        tookMs: nowMs - startMs,
-      };
-    }
-    await clock.sleep(POLL_MS);
-  }
+    return seen;
+  });
+  const { containers, networks, volumes } = found;
+  return { containers: [...containers], networks: [...networks], volumes: [...volumes], ...swept };
 }
 
 /** Ids, or names for volumes, that carry the label. @throws Error as {@link callEngine} */
@@ -71,10 +50,6 @@ export async function listLabelled(kind: Kind, socketPath: string, label: string
   const answer = await callEngine(socketPath, `/${kind}${kind === 'containers' ? '/json?all=1&' : '?'}${query}`);
   if (kind === 'volumes') return ((answer as { Volumes: { Name: string }[] | null }).Volumes ?? []).map(v => v.Name);
   return (answer as { Id: string }[]).map(({ Id }) => Id);
-}
-
-function list(kind: Kind, { socketPath, label }: RemoveOptions): Promise<string[]> {
-  return listLabelled(kind, socketPath, label);
 }
 
 async function remove(kind: Kind, id: string, { socketPath }: RemoveOptions): Promise<void> {

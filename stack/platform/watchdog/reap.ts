@@ -1,4 +1,3 @@
-import type { Clock } from '../../../harness/clock.ts';
 import {
   isGroupAlive,
   processesOfRun,
@@ -6,6 +5,7 @@ import {
   signalProcess,
   startTimeOf,
 } from '../../../harness/process-group.ts';
+import { type SweepOptions, type Swept, sweep } from './sweep.ts';
 
 /** A process group with what tells it from a later one of the same number. */
 export interface GuardedGroup {
@@ -14,24 +14,17 @@ export interface GuardedGroup {
   readonly leaderStartTime: string | undefined;
 }
 
-/** Whom to kill. */
-export interface ReapOptions {
+/** Whom to kill. A process between fork and exec still has its parent's environment, hence `quietMs`. */
+export interface ReapOptions extends SweepOptions {
   readonly groups: readonly GuardedGroup[];
   readonly runId: string;
-  readonly clock: Clock;
-  /** Gives up after this long, with `isClean` false. */
-  readonly limitMs: number;
-  /** So long nobody must be found: a process between fork and exec still has its parent's environment. @default 0 */
-  readonly quietMs?: number;
 }
 
 /** What {@link reap} did. */
-export interface Reaped {
+export interface Reaped extends Swept {
   /** Groups and single processes that were found alive. */
   readonly groups: readonly number[];
   readonly processes: readonly number[];
-  readonly isClean: boolean;
-  readonly tookMs: number;
 }
 
 const POLL_MS = 50;
@@ -41,29 +34,22 @@ const POLL_MS = 50;
  * was spawned but not yet registered, and descendants that left their group.
  */
 export async function reap(options: ReapOptions): Promise<Reaped> {
-  const { groups, runId, clock, limitMs, quietMs = 0 } = options;
-  const startMs = clock.nowMs();
-  const foundGroups = new Set<number>();
-  const foundProcesses = new Set<number>();
-  let lastSeenMs = startMs;
-  for (;;) {
-    const aliveGroups = groups.filter(isStillThere);
-    const marked = processesOfRun(runId);
-    for (const { pgid } of aliveGroups) {
-      foundGroups.add(pgid);
+  const groups = new Set<number>();
+  const processes = new Set<number>();
+  const swept = await sweep(options, POLL_MS, () => {
+    const alive = options.groups.filter(isStillThere);
+    const marked = processesOfRun(options.runId);
+    for (const { pgid } of alive) {
+      groups.add(pgid);
       signalGroup(pgid, 'SIGKILL');
     }
     for (const pid of marked) {
-      foundProcesses.add(pid);
+      processes.add(pid);
       signalProcess(pid, 'SIGKILL');
     }
-    const nowMs = clock.nowMs();
-    const isClean = aliveGroups.length === 0 && marked.length === 0;
-    if (!isClean) lastSeenMs = nowMs;
-    if ((isClean && nowMs - lastSeenMs >= quietMs) || nowMs - startMs >= limitMs)
-      return { groups: [...foundGroups], processes: [...foundProcesses], isClean, tookMs: nowMs - startMs };
-    await clock.sleep(POLL_MS);
-  }
+    return alive.length + marked.length;
+  });
+  return { groups: [...groups], processes: [...processes], ...swept };
 }
 
 /** Whether a group lives and is the one that was registered: a leader with another start time is a stranger. */
