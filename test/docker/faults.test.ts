@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createFault } from '../../faults/catalog.ts';
 import { systemClock } from '../../harness/clock.ts';
-import { eventually, fixtureTopology, testRun } from '../stack/platform/fixture-stack.ts';
+import { fixtureTopology, testRun } from '../stack/platform/fixture-stack.ts';
+import { eventually } from '../until.ts';
 import { fixturePlatform, noDocker } from './docker-stack.ts';
 
 const soon = () => AbortSignal.timeout(15_000);

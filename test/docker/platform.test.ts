@@ -8,8 +8,9 @@ import { describe, expect, it } from 'vitest';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
 import { dockerPlatform } from '../../stack/platform/docker/platform.ts';
 import { topologyOf } from '../../stack/topology.ts';
-import { eventually, fixtureTopology, openPorts, testRun } from '../stack/platform/fixture-stack.ts';
+import { fixtureTopology, openPorts, testRun } from '../stack/platform/fixture-stack.ts';
 import { settled } from '../stack/settled.ts';
+import { eventually } from '../until.ts';
 import { evaluateIn, fixturePlatform, leftOf, noDocker } from './docker-stack.ts';
 
 const MODEL = 'qwen3-8b-fp8-h100';

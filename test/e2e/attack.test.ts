@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AttackDocument } from '../../scenarios/attack/session.ts';
 import { startBare } from '../faults/slow-http/targets.ts';
-import { squall, start } from './squall.ts';
+import { expectRefusal, squall, start } from './squall.ts';
 
 const SHORT = [
   '--for',
@@ -89,9 +89,6 @@ describe('squall attack', () => {
     ['no target', ['slow-body'], 3, /--target/],
     ['a rate without a unit', ['slow-body', '--target', 'http://127.0.0.1:1', '--rate', '5'], 3, /--rate.*20\/s/],
   ])('refuses %s', async (_name, args, exit, words) => {
-    const { code, stderr, stdout } = await squall(['attack', ...args]);
-    expect(code, stderr).toBe(exit);
-    expect(stderr).toMatch(words);
-    expect(stdout + stderr, 'a person reads this, not a stack trace').not.toMatch(/\n\s+at /);
+    await expectRefusal(['attack', ...args], exit, [words]);
   });
 });

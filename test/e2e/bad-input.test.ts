@@ -2,7 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { SMALL, squall, temporaryFolder } from './squall.ts';
+import { expectRefusal, SMALL, squall, temporaryFolder } from './squall.ts';
 
 /** What a person does, the exit code, and what the message must name: what was found, what was expected, what to do. */
 const TABLE: readonly [string, string[], number, RegExp[]][] = [
@@ -96,10 +96,7 @@ describe('bad input', () => {
   it.concurrent.each(TABLE)('%s', async (name, args, code, patterns) => {
     using out = temporaryFolder();
     const env = name.startsWith('toxiproxy') ? { SQUALL_TOXIPROXY: '/no-such-binary' } : {};
-    const finished = await squall(args[0] === 'run' ? [...args, '--out', out.path] : args, env);
-    expect(finished.code, finished.stderr).toBe(code);
-    for (const pattern of patterns) expect(finished.stderr).toMatch(pattern);
-    expect(finished.stderr, 'a person reads this, not a stack trace').not.toMatch(/\n\s+at /);
+    await expectRefusal(args[0] === 'run' ? [...args, '--out', out.path] : args, code, patterns, env);
   });
 
   it('a file that is no YAML names the line', async () => {

@@ -6,7 +6,8 @@ import type { Replica, RunningStack } from '../../harness/contracts.ts';
 import { processPlatform } from '../../stack/platform/process/platform.ts';
 import { topologyOf } from '../../stack/topology.ts';
 import { settled } from '../stack/settled.ts';
-import { eventually, temporaryFolder } from './squall.ts';
+import { eventually } from '../until.ts';
+import { temporaryFolder } from './squall.ts';
 
 const body = JSON.stringify({
   model: 'qwen3-8b-fp8-h100',

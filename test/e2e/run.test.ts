@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { readHistory } from '../../harness/history.ts';
 import { processesOfRun } from '../../harness/process-group.ts';
 import type { RunDocument } from '../../reports/run-document.ts';
-import { answers, eventually, listeningPorts, onlyRun, SMALL, squall, start, temporaryFolder } from './squall.ts';
+import { eventually } from '../until.ts';
+import { answers, listeningPorts, onlyRun, SMALL, squall, start, temporaryFolder } from './squall.ts';
 
 const REPORTS = ['run.json', 'report.html', 'junit.xml', 'summary.md'];
 const hashes = (directory: string) =>

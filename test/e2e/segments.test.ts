@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { readRequests } from '../../reports/requests-file.ts';
 import type { RunDocument } from '../../reports/run-document.ts';
 import { startFixture } from '../scenarios/load/rig.ts';
-import { onlyRun, squall, temporaryFolder } from './squall.ts';
+import { expectRefusal, onlyRun, squall, temporaryFolder } from './squall.ts';
 
 const SCENARIO = join(import.meta.dirname, 'fixtures/target.yaml');
 /** Enough for three command lines to come up at once on a busy machine. */
@@ -133,10 +133,7 @@ const TABLE: readonly [string, string[], number, RegExp[]][] = [
 describe('a share that cannot be', () => {
   it.concurrent.each(TABLE)('%s', async (_, args, code, patterns) => {
     using out = temporaryFolder();
-    const finished = await squall(['run', SCENARIO, '--out', out.path, ...args]);
-    expect(finished.code, finished.stderr).toBe(code);
-    for (const pattern of patterns) expect(finished.stderr).toMatch(pattern);
-    expect(finished.stderr).not.toMatch(/\n\s+at /);
+    await expectRefusal(['run', SCENARIO, '--out', out.path, ...args], code, patterns);
   });
 
   it('a time zero that has passed, with nothing left running', async () => {

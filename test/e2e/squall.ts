@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
 import type { RunDocument } from '../../reports/run-document.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -62,6 +63,20 @@ export function squall(args: readonly string[], env?: NodeJS.ProcessEnv): Promis
   return start(args, env).finished;
 }
 
+/** Runs a command that is refused: with this exit code, in words that a person reads, these among them. */
+export async function expectRefusal(
+  args: readonly string[],
+  code: number,
+  patterns: readonly RegExp[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Finished> {
+  const finished = await squall(args, env);
+  expect(finished.code, finished.stderr).toBe(code);
+  for (const pattern of patterns) expect(finished.stderr).toMatch(pattern);
+  expect(finished.stdout + finished.stderr, 'a person reads this, not a stack trace').not.toMatch(/\n\s+at /);
+  return finished;
+}
+
 /** A folder for runs that is removed on disposal. */
 export function temporaryFolder(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), 'squall-test-'));
@@ -113,14 +128,4 @@ export function answers(port: number): Promise<boolean> {
     socket.on('connect', () => resolve(socket.destroy() !== undefined));
     socket.on('error', () => resolve(false));
   });
-}
-
-/** Waits until `check` holds, at most `limitMs`; tells whether it did. */
-export async function eventually(check: () => boolean | Promise<boolean>, limitMs: number): Promise<boolean> {
-  const until = performance.now() + limitMs;
-  while (!(await check())) {
-    if (performance.now() > until) return false;
-    await sleep(50);
-  }
-  return true;
 }

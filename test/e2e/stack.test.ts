@@ -7,7 +7,8 @@ import type { RunningStack } from '../../harness/contracts.ts';
 import { processPlatform } from '../../stack/platform/process/platform.ts';
 import { topologyOf } from '../../stack/topology.ts';
 import { settled } from '../stack/settled.ts';
-import { eventually, temporaryFolder } from './squall.ts';
+import { eventually } from '../until.ts';
+import { temporaryFolder } from './squall.ts';
 
 const MODEL = 'qwen3-8b-fp8-h100';
 const messages = [{ role: 'user' as const, content: 'Tell me about squalls.' }];

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { processesOfRun } from '../../harness/process-group.ts';
-import { answers, eventually, SMALL, start, temporaryFolder } from './squall.ts';
+import { eventually } from '../until.ts';
+import { answers, SMALL, start, temporaryFolder } from './squall.ts';
 
 describe('squall up', () => {
   it('keeps a stack that can be used by hand, and takes it down on Ctrl-C', async () => {

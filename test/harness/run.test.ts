@@ -7,6 +7,7 @@ import type { Fault, LoadEngine, LoadJob, MetricsSource, Platform, RunningStack 
 import { openHistory, readHistory, type TimedEvent } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { type RunParts, run } from '../../harness/run.ts';
+import { NOTHING_YET } from '../../scenarios/load/sum.ts';
 
 /** 400 ms of load after 100 ms of warm-up, so that a whole run takes two seconds. */
 const DRIVE_MS = 400;
@@ -85,16 +86,7 @@ function fakeLoad(journal: Journal, { warmUp = { completed: 9, failed: 0 }, dies
         pid: 77,
         zeroMs,
         done,
-        progress: () => ({
-          sent: 0,
-          completed: 0,
-          failed: 0,
-          dropped: 0,
-          inFlight: 0,
-          recentP99TtftMs: null,
-          recentPerSecond: 0,
-          warmUp,
-        }),
+        progress: () => ({ ...NOTHING_YET, warmUp }),
         stop() {
           journal.push('load stopped');
           resolve(summary);

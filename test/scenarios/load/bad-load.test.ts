@@ -2,9 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunPlan } from '../../../harness/plan.ts';
-import { compileScenario } from '../../../scenarios/compile.ts';
-import { validateScenario } from '../../../scenarios/validate.ts';
+import { planOf, refusal, STAGES } from './load-plans.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -14,24 +12,6 @@ beforeAll(() => {
   writeFileSync(join(folder, 'broken.csv'), `${head}\n1,2,3\n2,x,3\n`);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const STAGES = [{ at: '20/s', for: '10s' }];
-
-function planOf(load: object, slo: object = {}, seed = 42): RunPlan {
-  const slos = [{ name: 's', objective: 'errors <= 1%', ...slo }];
-  const scenario = validateScenario({ name: 'x', why: 'y', load, slos }, 'x.yaml');
-  return compileScenario(scenario, { seed, platform: 'process', replay: 'npx squall run x.yaml', folder }).plan;
-}
-
-function refusal(load: object, slo?: object): string {
-  try {
-    planOf(load, slo);
-  } catch (error) {
-    expect(error).toMatchObject({ kind: 'scenario', next: expect.any(String) });
-    return (error as Error).message;
-  }
-  throw new Error('it was accepted');
-}
 
 const http = (changes: object) => ({ stages: STAGES, workload: { kind: 'http', path: '/', ...changes } });
 
@@ -183,12 +163,12 @@ describe('a load that cannot be', () => {
     ],
     ['a header that breaks out', http({ headers: { 'x-a': 'b\r\nc: d' } }), /load\.workload\.headers/],
   ])('names the field: %s', (_, load, message) => {
-    expect(refusal(load)).toMatch(message);
+    expect(refusal(folder, load)).toMatch(message);
   });
 
   it('names the class that an SLO asks for in vain', () => {
     const load = { stages: STAGES, clients: { classes: [{ name: 'vip' }, { name: 'batch' }] } };
-    expect(planOf(load, { class: 'vip' }).slos[0]).toMatchObject({ class: 'vip' });
-    expect(refusal(load, { class: 'vipp' })).toMatch(/slos\[0\]\.class.*vip, batch.*did you mean "vip"/);
+    expect(planOf(folder, load, { class: 'vip' }).slos[0]).toMatchObject({ class: 'vip' });
+    expect(refusal(folder, load, { class: 'vipp' })).toMatch(/slos\[0\]\.class.*vip, batch.*did you mean "vip"/);
   });
 });

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { expectedArrivals } from '../../../harness/arrivals.ts';
-import type { RunPlan } from '../../../harness/plan.ts';
 import { compileScenario } from '../../../scenarios/compile.ts';
 import { validateScenario } from '../../../scenarios/validate.ts';
+import { planOf, refusal, STAGES } from './load-plans.ts';
 
 let folder: string;
 beforeAll(() => {
@@ -19,27 +19,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const STAGES = [{ at: '20/s', for: '10s' }];
-
-function planOf(load: object, slo: object = {}, seed = 42): RunPlan {
-  const slos = [{ name: 's', objective: 'errors <= 1%', ...slo }];
-  const scenario = validateScenario({ name: 'x', why: 'y', load, slos }, 'x.yaml');
-  return compileScenario(scenario, { seed, platform: 'process', replay: 'npx squall run x.yaml', folder }).plan;
-}
-
-function refusal(load: object, slo?: object): string {
-  try {
-    planOf(load, slo);
-  } catch (error) {
-    expect(error).toMatchObject({ kind: 'scenario', next: expect.any(String) });
-    return (error as Error).message;
-  }
-  throw new Error('it was accepted');
-}
-
 describe('the load of a scenario', () => {
   it('is as it always was where nothing new is asked for', () => {
-    const plan = planOf({
+    const plan = planOf(folder, {
       stages: [
         { name: 'ramp', to: '40/s', for: '5s' },
         { at: '40/s', for: '12s' },
@@ -67,7 +49,7 @@ describe('the load of a scenario', () => {
   });
 
   it('shapes stages: after a spike the rate is what it was, a curve is one window', () => {
-    const { load } = planOf({
+    const { load } = planOf(folder, {
       stages: [
         { name: 'base', at: '10/s', for: '10s' },
         { name: 'burst', spike: '100/s', rise: '1s', for: '4s' },
@@ -83,6 +65,7 @@ describe('the load of a scenario', () => {
     expect(of('down')[0]).toMatchObject({ fromPerSecond: 10, fromMs: 14_000 });
     expect(of('day').reduce((sum, segment) => sum + expectedArrivals(segment), 0)).toBeCloseTo(1200, 6);
     const judged = planOf(
+      folder,
       { stages: [{ name: 'day', sinusoid: { mean: '2/s', amplitude: '1/s', period: '1s' }, for: '9s' }] },
       { window: 'load:day' },
     );
@@ -91,11 +74,11 @@ describe('the load of a scenario', () => {
 
   it('hashes gamma arrivals, and promises none of a closed loop', () => {
     const gamma = (cv: number, seed?: number) =>
-      planOf({ arrivals: { kind: 'gamma', cv }, stages: STAGES }, {}, seed).arrivals;
+      planOf(folder, { arrivals: { kind: 'gamma', cv }, stages: STAGES }, {}, seed).arrivals;
     expect(gamma(2)).toEqual(gamma(2));
     expect(gamma(2)!.sha256).not.toBe(gamma(2.1)!.sha256);
     expect(gamma(2)!.sha256).not.toBe(gamma(2, 43)!.sha256);
-    const closed = planOf({
+    const closed = planOf(folder, {
       arrivals: 'closed',
       stages: [
         { toUsers: 8, for: '5s' },
@@ -112,7 +95,7 @@ describe('the load of a scenario', () => {
   });
 
   it('replays a trace: its rows at their times, its lengths, its hash, and a replay that insists on it', () => {
-    const plan = planOf({ arrivals: 'trace', trace: { file: 'azure.csv', speed: 2, from: '5s', for: '10s' } });
+    const plan = planOf(folder, { arrivals: 'trace', trace: { file: 'azure.csv', speed: 2, from: '5s', for: '10s' } });
     // Rows of 5.0 to 14.9 s at twice the speed; the warm-up comes on top, at the trace's mean rate.
     const trace = plan.load.segments.at(-1)!;
     expect(trace).toMatchObject({ name: 'trace', fromMs: 0, toMs: 5000, fromPerSecond: 20 });
@@ -121,15 +104,17 @@ describe('the load of a scenario', () => {
     expect(plan.arrivals!.count).toBeLessThan(190);
     expect(plan.replay).toBe(`npx squall run x.yaml --set load.trace.sha256=${plan.load.trace!.sha256}`);
     const same = { arrivals: 'trace', trace: { file: 'azure.csv', sha256: plan.load.trace!.sha256 } };
-    expect(planOf(same).arrivals!.count).toBeGreaterThanOrEqual(200);
-    expect(refusal({ arrivals: 'trace', trace: { file: 'mooncake.jsonl', sha256: plan.load.trace!.sha256 } })).toMatch(
-      /mooncake\.jsonl to have the SHA-256/,
+    expect(planOf(folder, same).arrivals!.count).toBeGreaterThanOrEqual(200);
+    expect(
+      refusal(folder, { arrivals: 'trace', trace: { file: 'mooncake.jsonl', sha256: plan.load.trace!.sha256 } }),
+    ).toMatch(/mooncake\.jsonl to have the SHA-256/);
+    expect(planOf(folder, { arrivals: 'trace', trace: { file: 'mooncake.jsonl' } }).load.segments.at(-1)!.toMs).toBe(
+      29_001,
     );
-    expect(planOf({ arrivals: 'trace', trace: { file: 'mooncake.jsonl' } }).load.segments.at(-1)!.toMs).toBe(29_001);
   });
 
   it('makes classes of the workload and what they change of it', () => {
-    const { load } = planOf({
+    const { load } = planOf(folder, {
       stages: STAGES,
       workload: { preset: 'chat-long', duplicates: { share: 0.2 }, sharedPrefix: { share: 0.5, tokens: 200 } },
       clients: {
@@ -160,7 +145,7 @@ describe('the load of a scenario', () => {
       { most: 5, baseMs: 200, jitter: 'equal' },
     ],
   ])('knows the retries %j', (retry, expected) => {
-    expect(planOf({ stages: STAGES, clients: { retry } }).load.clients!.retry).toMatchObject(expected);
+    expect(planOf(folder, { stages: STAGES, clients: { retry } }).load.clients!.retry).toMatchObject(expected);
   });
 });
 

@@ -1,20 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { isGroupAlive } from '../../../harness/process-group.ts';
+import { until } from '../../until.ts';
 import { outcomesOf, rig, startFixture, startLoad } from './rig.ts';
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-async function until(condition: () => boolean, limitMs: number): Promise<void> {
-  for (const endMs = Date.now() + limitMs; Date.now() < endMs; await sleep(20)) if (condition()) return;
-  throw new Error(`not within ${limitMs} ms`);
-}
 
 describe('a running load', () => {
   it('reports progress while it runs', { timeout: 20_000 }, async () => {
@@ -45,7 +32,7 @@ describe('a running load', () => {
     const records = await prepared.records();
     expect(Object.keys(outcomesOf(records))).toEqual(['interrupted']);
     expect(load.progress()).toMatchObject({ sent: records.length, completed: 0, failed: 0, inFlight: 0 });
-    expect(isAlive(load.pid)).toBe(false);
+    expect(isGroupAlive(load.pid)).toBe(false);
   });
 
   it('writes the journal as it goes', { timeout: 20_000 }, async () => {
@@ -61,7 +48,7 @@ describe('a running load', () => {
     using prepared = rig({ forMs: 60_000, targets: [`${server.said}/never-answers`] });
     const load = await startLoad(prepared.job);
     await load[Symbol.asyncDispose]();
-    expect(isAlive(load.pid)).toBe(false);
+    expect(isGroupAlive(load.pid)).toBe(false);
     await load[Symbol.asyncDispose]();
   });
 
@@ -70,9 +57,9 @@ describe('a running load', () => {
     using prepared = rig({ forMs: 60_000, targets: [`${server.said}/never-answers`] });
     await using parent = await startFixture('starts-load.ts', JSON.stringify(prepared.job));
     const pid = Number(parent.said);
-    expect(isAlive(pid)).toBe(true);
+    expect(isGroupAlive(pid)).toBe(true);
     parent.kill();
-    await until(() => !isAlive(pid), 8000);
+    await until(() => !isGroupAlive(pid), 8000);
   });
 });
 

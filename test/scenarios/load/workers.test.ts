@@ -3,21 +3,12 @@ import { dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { LoadJob } from '../../../harness/contracts.ts';
-import { processesOfRun } from '../../../harness/process-group.ts';
+import { isGroupAlive, processesOfRun } from '../../../harness/process-group.ts';
 import { readRequests } from '../../../reports/requests-file.ts';
 import { scheduleOf } from '../../../scenarios/load/schedule.ts';
 import { streamEngine } from '../../../scenarios/load/stream.ts';
 import { sumProgress } from '../../../scenarios/load/sum.ts';
 import { outcomesOf, rig, startFixture, startLoad } from './rig.ts';
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 const withWorkers = (job: LoadJob, workers: number): LoadJob => ({ ...job, plan: { ...job.plan, workers } });
 const folderOf = (job: LoadJob) => dirname(job.journalPath);
@@ -78,7 +69,7 @@ describe('a load of several workers', () => {
     process.kill(load.morePids![0]!, 'SIGKILL');
     await expect(load.done).rejects.toMatchObject({ code: 'LOAD_ENGINE_DIED' });
     await load[Symbol.asyncDispose]();
-    expect([load.pid, ...load.morePids!].map(isAlive)).toEqual([false, false]);
+    expect([load.pid, ...load.morePids!].map(isGroupAlive)).toEqual([false, false]);
   });
 
   it('leaves no worker behind when time zero cannot be had', { timeout: 20_000 }, async () => {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { until } from '../gateway/fixtures/gateway-process.ts';
+import { until } from '../../until.ts';
 import { type ControlProcess, send, startControl } from './fixtures/control-process.ts';
 
 let control: ControlProcess;

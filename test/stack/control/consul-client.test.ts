@@ -1,6 +1,6 @@
 import Consul from 'consul';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { until } from '../gateway/fixtures/gateway-process.ts';
+import { until } from '../../until.ts';
 import { type ControlProcess, startControl } from './fixtures/control-process.ts';
 
 // Consul's own JavaScript client knows nothing of this service: what it can read and do, others can.

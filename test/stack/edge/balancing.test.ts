@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
 import type { EdgeOptionsInput } from '../../../stack/edge/options.ts';
+import { until } from '../../until.ts';
 import { ask, errorCode } from './fixtures/ask.ts';
-import { noNginx, startEdge, until } from './fixtures/running-edge.ts';
+import { noNginx, startEdge } from './fixtures/running-edge.ts';
 import { json, startUpstream } from './fixtures/upstream.ts';
 
 /** How many of `total` requests, one after the other, reached each of three upstreams. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
+import { until } from '../../until.ts';
 import { ask, errorCode } from './fixtures/ask.ts';
-import { noNginx, startEdge, until } from './fixtures/running-edge.ts';
+import { noNginx, startEdge } from './fixtures/running-edge.ts';
 import { json, startUpstream } from './fixtures/upstream.ts';
 
 describe.skipIf(noNginx)(`rate limit per address ${noNginx || ''}`, () => {

@@ -1,16 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { makeAuthority } from '../../../stack/edge/certificates.ts';
 import { shakeHands } from '../../../stack/edge/handshake.ts';
+import { until } from '../../until.ts';
 import { ask } from './fixtures/ask.ts';
-import {
-  authority,
-  nginx,
-  noNginx,
-  placeCertificate,
-  type RunningEdge,
-  startEdge,
-  until,
-} from './fixtures/running-edge.ts';
+import { authority, nginx, noNginx, placeCertificate, type RunningEdge, startEdge } from './fixtures/running-edge.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 
 const lookAt = (edge: RunningEdge) => ({

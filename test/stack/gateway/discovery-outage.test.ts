@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectControl } from '../../../stack/control/client.ts';
 import type { GatewayConfigInput } from '../../../stack/gateway/config.ts';
+import { until } from '../../until.ts';
 import { type ControlProcess, startControl } from '../control/fixtures/control-process.ts';
-import { chat, type GatewayProcess, metric, startGateway, until } from './fixtures/gateway-process.ts';
+import { chat, type GatewayProcess, metric, startGateway } from './fixtures/gateway-process.ts';
 import { answers, type ScriptedUpstream, startUpstream, streams } from './fixtures/scripted-upstream.ts';
 
 const never = new AbortController().signal;

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { chat, type GatewayProcess, metric, startGateway, until } from './fixtures/gateway-process.ts';
+import { until } from '../../until.ts';
+import { chat, type GatewayProcess, metric, startGateway } from './fixtures/gateway-process.ts';
 import { answers, type ScriptedUpstream, startUpstream } from './fixtures/scripted-upstream.ts';
 
 const KEY = 'sk-test';

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { chat, exitOf, startGateway, until } from './fixtures/gateway-process.ts';
+import { until } from '../../until.ts';
+import { chat, exitOf, startGateway } from './fixtures/gateway-process.ts';
 import { startUpstream, streams } from './fixtures/scripted-upstream.ts';
 
 const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { GatewayConfigInput } from '../../../stack/gateway/config.ts';
-import { chat, type GatewayProcess, metric, startGateway, until } from './fixtures/gateway-process.ts';
+import { until } from '../../until.ts';
+import { chat, type GatewayProcess, metric, startGateway } from './fixtures/gateway-process.ts';
 import { answers, fails, type ScriptedUpstream, startUpstream } from './fixtures/scripted-upstream.ts';
 
 test('a black hole swallows most requests without defences, none with ejection and retries', async () => {

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { expect, test } from 'vitest';
-import { chat, metric, startGateway, until } from './fixtures/gateway-process.ts';
+import { until } from '../../until.ts';
+import { chat, metric, startGateway } from './fixtures/gateway-process.ts';
 import { answers, diesAfter, stallsAfter, startUpstream, streams } from './fixtures/scripted-upstream.ts';
 
 const quiet = { healthChecks: 'off' } as const;

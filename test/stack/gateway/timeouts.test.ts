@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { chat, startGateway, until } from './fixtures/gateway-process.ts';
+import { until } from '../../until.ts';
+import { chat, startGateway } from './fixtures/gateway-process.ts';
 import { answers, hangs, startUpstream } from './fixtures/scripted-upstream.ts';
 
 const single = { healthChecks: 'off', retries: 0 } as const;

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { expect, test, vi } from 'vitest';
-import { spawnReplica, startReplica, until } from './replica.ts';
+import { until } from '../../until.ts';
+import { spawnReplica, startReplica } from './replica.ts';
 
 // Starting a process takes a second or two on a busy machine; nothing below waits longer than its own limits.
 vi.setConfig({ testTimeout: 20_000 });

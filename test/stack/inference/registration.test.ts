@@ -3,8 +3,9 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '../../../harness/clock.ts';
 import { parseInferenceConfig } from '../../../stack/inference/config.ts';
 import { keepRegistered } from '../../../stack/inference/registration.ts';
+import { until } from '../../until.ts';
 import { send, startControl } from '../control/fixtures/control-process.ts';
-import { startReplica, until } from './replica.ts';
+import { startReplica } from './replica.ts';
 
 const registration = { id: 'inference-1', service: 'inference', address: '127.0.0.1:9', ttlMs: 3000 };
 

@@ -59,12 +59,3 @@ export function spawnReplica(listen: string, config: string): ChildProcess {
   const env = { ...process.env, LISTEN: listen, INFERENCE_CONFIG: config };
   return spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
-
-/** Polls until `holds`, for at most `limitMs`. */
-export async function until(holds: () => boolean | Promise<boolean>, limitMs = 5000): Promise<void> {
-  const endMs = performance.now() + limitMs;
-  while (!(await holds())) {
-    if (performance.now() > endMs) throw new Error(`Expected to hold within ${limitMs} ms: ${holds}`);
-    await new Promise(resolve => setTimeout(resolve, 10));
-  }
-}

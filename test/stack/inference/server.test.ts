@@ -1,6 +1,7 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { type Replica, startReplica, until } from './replica.ts';
+import { until } from '../../until.ts';
+import { type Replica, startReplica } from './replica.ts';
 
 const messages = [{ role: 'user' as const, content: 'Tell me something, please.' }];
 let replica: Replica;

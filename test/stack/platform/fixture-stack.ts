@@ -121,13 +121,3 @@ export async function openPorts(ports: readonly number[]): Promise<number[]> {
 export function aliveOf(runId: string, pids: readonly number[] = []): number[] {
   return [...new Set([...processesOfRun(runId), ...pids.filter(isGroupAlive)])];
 }
-
-/** Looks until `isTrue` or the limit has passed; tells which. */
-export async function eventually(isTrue: () => boolean | Promise<boolean>, limitMs = 10_000): Promise<boolean> {
-  const deadlineMs = systemClock.nowMs() + limitMs;
-  while (!(await isTrue())) {
-    if (systemClock.nowMs() > deadlineMs) return false;
-    await systemClock.sleep(20);
-  }
-  return true;
-}

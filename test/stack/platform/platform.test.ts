@@ -3,7 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { aliveOf, eventually, fixtureTopology, openPorts, platform, portsOf, testRun } from './fixture-stack.ts';
+import { eventually } from '../../until.ts';
+import { aliveOf, fixtureTopology, openPorts, platform, portsOf, testRun } from './fixture-stack.ts';
 
 const LIMIT = 40_000;
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { aliveOf, eventually, fixtureTopology, platform, testRun } from './fixture-stack.ts';
+import { eventually } from '../../until.ts';
+import { aliveOf, fixtureTopology, platform, testRun } from './fixture-stack.ts';
 
 const LIMIT = 40_000;
 const soon = () => AbortSignal.timeout(15_000);

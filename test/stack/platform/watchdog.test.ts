@@ -8,7 +8,8 @@ import { systemClock } from '../../../harness/clock.ts';
 import { startTimeOf } from '../../../harness/process-group.ts';
 import { reap } from '../../../stack/platform/watchdog/reap.ts';
 import { startWatchdog } from '../../../stack/platform/watchdog/watchdog.ts';
-import { aliveOf, eventually, openPorts, testRun } from './fixture-stack.ts';
+import { eventually } from '../../until.ts';
+import { aliveOf, openPorts, testRun } from './fixture-stack.ts';
 
 const LIMIT = 60_000;
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
-import { chat, type GatewayProcess, startGateway, until } from '../fixtures/gateway-process.ts';
+import { until } from '../../../until.ts';
+import { chat, type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
 import { chatText, rawClient } from '../fixtures/raw-client.ts';
 import { answers, hangs, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
 

@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../../harness/clock.ts';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
-import { chat, type GatewayProcess, metric, startGateway, until } from '../fixtures/gateway-process.ts';
+import { until } from '../../../until.ts';
+import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
 import { chatText, type RawClient, rawClient } from '../fixtures/raw-client.ts';
 import { answers, type Behaviour, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
 
