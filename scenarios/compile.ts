@@ -9,7 +9,7 @@ import { windowNames } from '../harness/windows.ts';
 import { parseObjective } from '../reports/objective.ts';
 import { settleOptions } from '../stack/options.ts';
 import { externalTopology } from '../stack/platform/external/platform.ts';
-import { findTool, type ToolName } from '../stack/tools.ts';
+import { findTool } from '../stack/tools.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
 import { badScenario as bad } from './bad-scenario.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './external.ts';
@@ -31,8 +31,6 @@ export interface CompileOptions {
   /** Which part of the load this run drives, where several share it; `index` from 1. @default all of it */
   readonly segment?: { readonly index: number; readonly of: number };
   readonly replay: string;
-  /** Whether the platform has a tool, which decides what `auto` means. @default with containers it has all, else what is found on this machine */
-  readonly hasTool?: (tool: ToolName) => boolean;
   /** Where relative paths of the scenario begin. @default the current folder */
   readonly folder?: string;
 }
@@ -50,8 +48,8 @@ export interface CompiledScenario {
  * @throws SquallError that names the field
  */
 export function compileScenario(scenario: ResolvedScenario, options: CompileOptions): CompiledScenario {
-  const { seed, platform, external, replay, hasTool = toolsOn(platform), folder = process.cwd() } = options;
-  const { topology, timeScale, stack } = external ? around(external) : ownStack(scenario, seed, hasTool);
+  const { seed, platform, external, replay, folder = process.cwd() } = options;
+  const { topology, timeScale, stack } = external ? around(external) : ownStack(scenario, seed, platform);
   if (external) requireOutsideObjectives(scenario.slos);
   const { engine, ...loadOptions } = scenario.load;
   const asked = compileLoad(loadOptions, { engine, model: scenario.stack.inference.profile, folder });
@@ -108,9 +106,10 @@ type WhatIsTested = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' 
 function ownStack(
   { load, stack: { timeScale, ...written } }: ResolvedScenario,
   seed: number,
-  hasTool: (tool: ToolName) => boolean,
+  platform: PlatformKind,
 ): WhatIsTested {
-  const stack = settleOptions(written, hasTool);
+  // Containers have every tool in their images, processes what is found on this machine.
+  const stack = settleOptions(written, tool => platform === 'docker' || findTool(tool) !== undefined);
   // Whatever key a class of clients has, our own gateways know it as a customer of its own.
   const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [keyOf(key)]));
   return { topology: topologyOf(stack, timeScale, seed, undefined, keys), timeScale, stack };
@@ -119,11 +118,6 @@ function ownStack(
 /** Nothing is known of a target, and nothing of it is scaled. */
 function around({ authorization }: External): WhatIsTested {
   return { topology: externalTopology(authorization), timeScale: 1, stack: {} };
-}
-
-/** Containers have every tool in their images, processes what is found on this machine. */
-function toolsOn(platform: PlatformKind): (tool: ToolName) => boolean {
-  return tool => platform === 'docker' || findTool(tool) !== undefined;
 }
 
 /** Decides what `auto` means, refuses what the engine cannot do, and notes who shares the load. */

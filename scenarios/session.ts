@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createFault } from '../faults/catalog.ts';
 import { connectToxiproxy } from '../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../faults/toxiproxy/find.ts';
-import { type Clock, systemClock } from '../harness/clock.ts';
+import { systemClock } from '../harness/clock.ts';
 import type { Platform, RunningLoad } from '../harness/contracts.ts';
 import { type History, openHistory } from '../harness/history.ts';
 import type { PlatformKind } from '../harness/plan.ts';
@@ -34,8 +34,6 @@ export interface SessionOptions {
   /** When driving is to start, by the wall clock. @default as soon as possible */
   readonly zeroAt?: Date;
   readonly observer?: Partial<SessionObserver>;
-  /** @default systemClock */
-  readonly clock?: Clock;
 }
 
 /** A run that has been judged and published. */
@@ -50,10 +48,10 @@ export interface Session {
  * @throws SquallError
  */
 export async function runSession(compiled: CompiledScenario, options: SessionOptions): Promise<Session> {
-  const { signal, observer = {}, clock = systemClock, zeroAt } = options;
+  const { signal, observer = {}, zeroAt } = options;
   // Before a stack is brought up for nothing.
   if (compiled.plan.load.engine === 'k6') await requireK6({}, signal);
-  const { surroundings, directory } = openRunDirectory(compiled.plan.scenario, options.out, clock);
+  const { surroundings, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
   const parts = {
     ...compiled,
     surroundings,
@@ -64,12 +62,12 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     // Of a target nothing is known but what clients see.
     ...(compiled.external ? {} : { metrics: sampleStack() }),
     directory,
-    clock,
+    clock: systemClock,
     signal,
   };
   let crash: unknown;
   {
-    using history = openHistory(join(directory, ARTIFACTS.events), clock);
+    using history = openHistory(join(directory, ARTIFACTS.events), systemClock);
     observer.history?.(history, directory);
     await run({ ...parts, history, onLoad: load => observer.load?.(load) }).catch(error => {
       crash = error;

@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { connect, type EphemeralKeyInfo } from 'node:tls';
 
+const LIMIT_MS = 2000;
+
 /** What one TLS handshake agreed on. */
 export interface Handshake {
   /** For example `TLSv1.3`. */
@@ -18,14 +20,10 @@ export interface HandshakeOptions {
   readonly port: number;
   /** PEM of the authority to trust. */
   readonly authority: string;
-  /** The name that the certificate must have. @default host */
-  readonly serverName?: string;
   /** Offers this and older versions only. @default what this Node offers */
   readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
   /** Groups to offer, separated by colons. @default what this Node offers */
   readonly groups?: string;
-  /** @default 2000 */
-  readonly limitMs?: number;
 }
 
 /**
@@ -33,15 +31,15 @@ export interface HandshakeOptions {
  * @throws the error of the connection or of the certificate's check, with its `code`, or the signal's reason
  */
 export async function shakeHands(options: HandshakeOptions, signal?: AbortSignal): Promise<Handshake> {
-  const { host, port, authority, serverName = host, maxVersion, groups, limitMs = 2000 } = options;
-  const bound = AbortSignal.any([AbortSignal.timeout(limitMs), ...(signal ? [signal] : [])]);
+  const { host, port, authority, maxVersion, groups } = options;
+  const bound = AbortSignal.any([AbortSignal.timeout(LIMIT_MS), ...(signal ? [signal] : [])]);
   bound.throwIfAborted();
   const socket = connect({
     host,
     port,
     ca: authority,
     // An address is no name of TLS's own extension, but is checked against the certificate all the same.
-    ...(/^[\d.:]+$/.test(serverName) ? {} : { servername: serverName }),
+    ...(/^[\d.:]+$/.test(host) ? {} : { servername: host }),
     ...(maxVersion && { maxVersion }),
     ...(groups && { ecdhCurve: groups }),
   });

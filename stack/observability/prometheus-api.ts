@@ -1,4 +1,5 @@
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import { readText } from './bounded-text.ts';
 
 /** Bounds of one call. */
 export interface CallOptions {
@@ -23,7 +24,7 @@ export async function postForm<Data>(
   try {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
     const response = await fetch(url, { method: 'POST', body: new URLSearchParams(form), signal: limited });
-    text = await readText(response, maxBytes);
+    text = await readText(response.body ?? [], maxBytes);
   } catch (cause) {
     signal.throwIfAborted();
     const why = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
@@ -49,18 +50,6 @@ function parse(url: string, text: string): Answer {
   } catch (cause) {
     throw problem('PROMETHEUS_ANSWER', `Expected JSON from ${url}, got ${JSON.stringify(text.slice(0, 200))}`, cause);
   }
-}
-
-/** @returns null when the body is longer than `maxBytes`; its rest is not read */
-async function readText(response: Response, maxBytes: number): Promise<string | null> {
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
-  for await (const chunk of response.body ?? []) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return null;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
 
 function problem(code: string, message: string, cause?: unknown): SquallError {

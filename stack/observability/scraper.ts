@@ -2,8 +2,12 @@ import { Agent } from 'undici';
 import type { Clock } from '../../harness/clock.ts';
 import type { MetricsSource, Replica, SamplingJob } from '../../harness/contracts.ts';
 import { type Readings, SAMPLE_EVERY_MS } from '../../harness/metrics.ts';
+import { readText } from './bounded-text.ts';
 import { parseExposition } from './exposition.ts';
 import { isKept, readingsOf } from './series.ts';
+
+/** A longer answer is not read. */
+const MOST_BYTES = 2 ** 20;
 
 /** Settings of {@link scrapeReplicas}. */
 export interface ScraperOptions {
@@ -11,8 +15,6 @@ export interface ScraperOptions {
   readonly everyMs?: number;
   /** Longest wait for an answer, to its last byte, in ms; less than `everyMs`, so that rounds never overlap. @default 800 */
   readonly limitMs?: number;
-  /** A longer answer is not read. @default 1 MiB */
-  readonly maxBytes?: number;
 }
 
 /**
@@ -28,12 +30,12 @@ export interface ScraperOptions {
  * A replica that does not answer in time, or not with 200, is missing in the round; one that does not run is not asked.
  */
 export function scrapeReplicas(options: ScraperOptions = {}): MetricsSource {
-  const { everyMs = SAMPLE_EVERY_MS, limitMs = 0.8 * everyMs, maxBytes = 2 ** 20 } = options;
+  const { everyMs = SAMPLE_EVERY_MS, limitMs = 0.8 * everyMs } = options;
   return {
     start(job) {
       const stopping = new AbortController();
       const agent = new Agent({ connections: 1, pipelining: 1, keepAliveTimeout: 10 * everyMs });
-      const ask = (replica: Replica) => scrape(replica, { agent, limitMs, maxBytes, signal: stopping.signal });
+      const ask = (replica: Replica) => scrape(replica, { agent, limitMs, signal: stopping.signal });
       // It ends when it is stopped, or when a round cannot be recorded; neither is this source's to report.
       const rounds = sampleRounds(job, everyMs, ask, stopping.signal).catch(() => {});
       return {
@@ -67,37 +69,25 @@ function untilNextRoundMs({ zeroMs }: SamplingJob, everyMs: number, clock: Clock
   return (Math.floor(sinceMs / everyMs + 5e-3) + 1) * everyMs - sinceMs;
 }
 
-interface ScrapeContext extends Required<Pick<ScraperOptions, 'limitMs' | 'maxBytes'>> {
+interface ScrapeContext extends Required<Pick<ScraperOptions, 'limitMs'>> {
   readonly agent: Agent;
   readonly signal: AbortSignal;
 }
 
 /** @returns null where there is nothing to read */
 async function scrape(replica: Replica, context: ScrapeContext): Promise<Readings | null> {
-  const { agent, limitMs, maxBytes, signal } = context;
+  const { agent, limitMs, signal } = context;
   const { metricsPath: path } = replica;
   const runs = replica.state === 'ready' || replica.state === 'starting';
   if (path === undefined || !runs || !replica.url.startsWith('http:')) return null;
   try {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
     const answer = await agent.request({ origin: replica.url, path, method: 'GET', signal: limited });
-    const text = await readText(answer.body, answer.statusCode === 200 ? maxBytes : 0);
+    const text = await readText(answer.body, answer.statusCode === 200 ? MOST_BYTES : 0);
     if (text === null) return null;
     const readings = readingsOf(parseExposition(text, isKept));
     return Object.keys(readings).length === 0 ? null : readings;
   } catch {
     return null;
   }
-}
-
-/** @returns null for a body of more than `maxBytes`, whose rest is not read */
-async function readText(body: AsyncIterable<Buffer>, maxBytes: number): Promise<string | null> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of body) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) return null;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
