@@ -37,11 +37,11 @@ export interface Graces {
 }
 
 /**
- * What is different from one platform to the next; all else is `platform.ts`, which calls it in this order, and {@link leave} also
- * after whatever failed:
+ * What is different from one platform to the next; the rest is `platform.ts`, which calls it in this order, and `leave` after
+ * whatever failed, too:
  *
  * ```
- * open ─▶ programOf each replica ─▶ listenersOf each link ─▶ …running: isReady, probe, edge… ─▶ leave
+ * open ─▶ programOf each replica ─▶ listenersOf each link ─▶ isReady, probe, edge … ─▶ leave
  * ```
  */
 export interface Driver {
