@@ -27,7 +27,7 @@ export type EngineChoice = (typeof ENGINE_NAMES)[number];
 interface Capabilities {
   readonly arrivals: readonly string[];
   readonly workloads: readonly string[];
-  /** Latencies that it measures; `max(ttft)` without any would never be more than inconclusive. */
+  /** Latencies of chat that it measures; `max(ttft)` without any would never be more than inconclusive. */
   readonly latencies: readonly string[];
   /** What its stages are for: arrivals (or users) of the plan, or connections that send as fast as they are answered. */
   readonly loop: 'arrivals' | 'connections';
@@ -62,7 +62,7 @@ const CAN: Readonly<Record<EngineName, Capabilities>> = {
   k6: {
     ...SIMPLE,
     arrivals: ['constant'],
-    workloads: ['chat'],
+    workloads: ['chat', 'http'],
     latencies: ['latency'],
     loop: 'arrivals',
     longestMs: Number.POSITIVE_INFINITY,
@@ -71,12 +71,15 @@ const CAN: Readonly<Record<EngineName, Capabilities>> = {
     ...SIMPLE,
     // Those that a scenario has when it says nothing; connections wait for none.
     arrivals: ['constant', 'poisson'],
-    workloads: ['chat'],
+    workloads: ['chat', 'http'],
     latencies: ['latency'],
     loop: 'connections',
     longestMs: LONGEST_PROBE_MS,
   },
 };
+
+/** What every engine measures of plain HTTP, which has no tokens: its first byte takes the place of the first one. */
+const PLAIN_LATENCIES = ['ttft', 'latency'];
 
 /** Where k6's cost for a request begins to matter more than one clock for everything, in arrivals a second. */
 const HIGH_RATE_PER_SECOND = 500;
@@ -101,7 +104,7 @@ const ALONE: Around = { isShared: false, isExternal: false };
 /**
  * What a plan asks of an engine that it cannot do; empty when it can do everything.
  *
- * | engine | loop | arrivals | measures |
+ * | engine | loop | arrivals | measures of chat |
  * |---|---|---|---|
  * | stream | open, or users | all | first token, gaps, latency |
  * | k6 | open | constant | latency |
@@ -136,10 +139,12 @@ export function refusalsOf(
   if (can.loop === 'connections')
     require(connections !== undefined, 'load.connections', 'a number of connections', connections);
   else require(connections === undefined, 'load.connections', 'left out', connections);
+  const isPlain = workload.kind === 'http';
+  const latencies = isPlain ? PLAIN_LATENCIES : can.latencies;
   for (const [index, { objective }] of slos.entries()) {
     const field = `slos[${index}].objective`;
-    const known = latenciesOf(objective, field).every(metric => can.latencies.includes(metric));
-    require(known, field, `on ${can.latencies.join(', ')}`, objective);
+    const known = latenciesOf(objective, field).every(metric => latencies.includes(metric));
+    require(known, field, `on ${latencies.join(', ')}${isPlain ? ' of plain HTTP' : ''}`, objective);
   }
   return refusals;
 }

@@ -20,7 +20,8 @@ export interface K6EngineOptions {
  * ```
  *
  * Arrivals are k6's own, evenly spaced; a tick that finds every virtual user busy is dropped, and recorded so. Not implemented,
- * because k6 cannot: arrivals at random, timing of tokens, a limit on the gap between two bytes, and one on connecting.
+ * because k6 cannot: arrivals at random, timing of tokens, a limit on the gap between two bytes, and one on connecting. k6 unpacks
+ * what a server has compressed unasked, and judges the text.
  */
 export function k6Engine(options: K6EngineOptions = {}): LoadEngine {
   const { script = fileURLToPath(new URL('../k6/load.ts', import.meta.url)), find = {} } = options;

@@ -24,7 +24,6 @@ describe('the choice of an engine', () => {
     ['k6 with bursts', { engine: 'k6', arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
     ['k6 with users', { engine: 'k6', arrivals: 'closed', stages: [{ users: 3, for: '5s' }] }, 'load.arrivals'],
     ['k6 with retries', { engine: 'k6', arrivals: 'constant', clients: { retry: 'naive' } }, 'load.clients'],
-    ['k6 with plain HTTP', { engine: 'k6', arrivals: 'constant', workload: HTTP }, 'load.workload'],
     ['k6 with conversations', { engine: 'k6', arrivals: 'constant', workload: TALK }, 'load.workload.sessions'],
     ['autocannon with bursts', { ...PROBE, arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
     ['autocannon with users', { ...PROBE, stages: [{ users: 3, for: '5s' }] }, 'load.stages[0].users'],
@@ -39,6 +38,15 @@ describe('the choice of an engine', () => {
     expect(compile({ engine: 'stream' }, slos).load.engine).toBe('stream');
     const goodput = [{ name: 'in time', objective: 'goodput(ttft 1 s, latency 4 s) >= 95%' }];
     expect(() => compile({ engine: 'k6', arrivals: 'constant' }, goodput)).toThrow('`slos[0].objective`');
+  });
+
+  it('takes objectives on first bytes of plain HTTP from every engine, and none on tokens', () => {
+    const slos = [{ name: 'first bytes', objective: 'p99(ttft) <= 1 s' }];
+    const plain = { workload: HTTP };
+    expect(compile({ ...plain, engine: 'k6', arrivals: 'constant' }, slos).load.workload).toMatchObject(HTTP);
+    expect(compile({ ...plain, ...PROBE }, slos).load.workload).toMatchObject(HTTP);
+    const gaps = [{ name: 'gaps', objective: 'p99(itl) <= 1 s' }];
+    expect(() => compile(plain, gaps)).toThrow(/`slos\[0\].objective`.*ttft, latency.*plain HTTP/);
   });
 
   it('shares only what the engine can deal out', () => {
