@@ -1,5 +1,4 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFile, spawnSync } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { SquallError } from '../../../harness/errors.ts';
@@ -35,14 +34,15 @@ export async function findK6(options: FindK6Options = {}, signal?: AbortSignal):
   for (const { command, source } of candidates(env, toolsDirectory)) {
     const version = await readVersion(command, signal).catch(() => undefined);
     signal?.throwIfAborted();
-    if (version !== undefined && Number(version.split('.')[0]) >= OLDEST_MAJOR) return { command, source, version };
+    if (version !== undefined) return { command, source, version };
   }
   return undefined;
 }
 
-/** Whether there is a program of that name; whether it is k6, and new enough, shows when it is used. */
+/** Whether {@link findK6} finds one, for those who cannot wait for it. */
 export function hasK6({ env = process.env, toolsDirectory = TOOLS_DIRECTORY }: FindK6Options = {}): boolean {
-  return candidates(env, toolsDirectory).some(({ command }) => existsSync(command));
+  const run = (command: string) => spawnSync(command, ['version'], { timeout: VERSION_LIMIT_MS, encoding: 'utf8' });
+  return candidates(env, toolsDirectory).some(({ command }) => versionIn(run(command).stdout ?? '') !== undefined);
 }
 
 /**
@@ -74,5 +74,11 @@ async function readVersion(command: string, signal?: AbortSignal): Promise<strin
     const limits = { timeout: VERSION_LIMIT_MS, ...(signal ? { signal } : {}) };
     execFile(command, ['version'], limits, (error, stdout) => (error ? reject(error) : resolve(stdout)));
   });
-  return /^k6(?:\.exe)? v(\d+\.\d+\.\d+\S*)/.exec(output)?.[1];
+  return versionIn(output);
+}
+
+/** The version that a k6 told; undefined for one that is too old, and for what is no k6. */
+function versionIn(output: string): string | undefined {
+  const version = /^k6(?:\.exe)? v(\d+\.\d+\.\d+\S*)/.exec(output)?.[1];
+  return Number(version?.split('.')[0]) >= OLDEST_MAJOR ? version : undefined;
 }

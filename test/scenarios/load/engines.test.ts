@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compileScenario } from '../../../scenarios/compile.ts';
 import { chooseEngine } from '../../../scenarios/load/engines.ts';
+import { hasK6 } from '../../../scenarios/load/k6/find.ts';
 import { validateScenario } from '../../../scenarios/validate.ts';
 
 const STAGES = [{ at: '10/s', for: '5s' }];
@@ -70,6 +74,28 @@ describe('the choice of an engine', () => {
     expect(load).toMatchObject({ engine: 'autocannon', connections: 32 });
     expect(load.arrivals).toMatchObject({ kind: 'closed' });
     expect(arrivals).toBeNull();
+  });
+
+  it('takes k6 for plain HTTP above 500/s, where there is one that is new enough', () => {
+    const plain = { workload: HTTP, arrivals: 'constant' };
+    const choose = (at: string, env: NodeJS.ProcessEnv) =>
+      chooseEngine(compile({ ...plain, stages: [{ at, for: '5s' }] }).load, [], undefined, () =>
+        hasK6({ env, toolsDirectory: '/nonexistent' }),
+      );
+    const folder = mkdtempSync(join(tmpdir(), 'squall-k6-'));
+    try {
+      const named = (version: string) => {
+        writeFileSync(join(folder, 'k6'), `#!/bin/sh\necho 'k6 ${version}'\n`, { mode: 0o755 });
+        return { PATH: folder };
+      };
+      expect(choose('501/s', named('v2.0.0 (go1.25)'))).toBe('k6');
+      expect(choose('500/s', named('v2.0.0 (go1.25)'))).toBe('stream');
+      expect(choose('501/s', named('v1.9.9'))).toBe('stream');
+      expect(choose('501/s', named('is something else'))).toBe('stream');
+      expect(choose('501/s', { PATH: '' })).toBe('stream');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('takes the streaming client for token streams, k6 or not, at any rate', () => {
