@@ -20,7 +20,8 @@ import type { ScriptPlan } from './plan.ts';
 const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
 const control = __ENV.SQUALL_CONTROL;
 const { startRate, stages } = k6Ramp(plan.segments);
-const requestOf = singleRequests(plan.workload, plan.seed, __ENV.SQUALL_AUTHORIZATION ?? '');
+const authorization = __ENV.SQUALL_AUTHORIZATION ?? '';
+const requestOf = singleRequests(plan.workload, plan.seed, { authorization, host: plan.host });
 const expect = plan.workload.kind === 'http' ? plan.workload.expect : null;
 /** Bytes that nobody looks into need not become text. */
 const responseType = expect?.bodyContains === null ? 'binary' : 'text';
@@ -42,6 +43,7 @@ export const options: Options = {
   setupTimeout: '10m',
   teardownTimeout: '10s',
   maxRedirects: 0,
+  ...(plan.hosts ? { hosts: plan.hosts } : {}),
 };
 
 /** Compares clocks, then waits until the collector lets it begin. */

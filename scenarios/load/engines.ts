@@ -2,6 +2,7 @@ import { processName } from '../../harness/arrivals.ts';
 import type { LoadEngine } from '../../harness/contracts.ts';
 import type { LoadPlan, SloPlan, Workload } from '../../harness/plan.ts';
 import { parseObjective } from '../../reports/objective.ts';
+import { canBeAskedFor } from '../k6/plan.ts';
 import { autocannonEngine, LONGEST_PROBE_MS } from './autocannon.ts';
 import { hasK6 } from './k6/find.ts';
 import { k6Engine } from './k6.ts';
@@ -38,13 +39,13 @@ interface Capabilities {
   readonly trace: boolean;
   /** Whether workers and segments can have a share of its load. */
   readonly shares: boolean;
-  /** Whether it can drive a target that is known by another name than where it listens, behind the fault proxy. */
-  readonly targets: boolean;
+  /** Whether it can drive a target that is known by another name than where it listens, behind the fault proxy; or which. */
+  readonly targets: true | ((target: URL) => boolean);
   readonly longestMs: number;
 }
 
 /** What an engine of somebody else's makes can do at least. */
-const SIMPLE = { clients: false, sessions: false, trace: false, shares: false, targets: false } as const;
+const SIMPLE = { clients: false, sessions: false, trace: false, shares: false, targets: true } as const;
 
 const CAN: Readonly<Record<EngineName, Capabilities>> = {
   stream: {
@@ -65,6 +66,7 @@ const CAN: Readonly<Record<EngineName, Capabilities>> = {
     workloads: ['chat', 'http'],
     latencies: ['latency'],
     loop: 'arrivals',
+    targets: canBeAskedFor,
     longestMs: Number.POSITIVE_INFINITY,
   },
   autocannon: {
@@ -95,11 +97,11 @@ export interface Refusal {
 export interface Around {
   /** Whether workers or segments share it. */
   readonly isShared: boolean;
-  /** Whether it goes to a server that Squall did not start. */
-  readonly isExternal: boolean;
+  /** URL of the server that Squall did not start, where it goes to one. */
+  readonly target: string | undefined;
 }
 
-const ALONE: Around = { isShared: false, isExternal: false };
+const ALONE: Around = { isShared: false, target: undefined };
 
 /**
  * What a plan asks of an engine that it cannot do; empty when it can do everything.
@@ -114,7 +116,7 @@ export function refusalsOf(
   engine: EngineName,
   load: LoadPlan,
   slos: readonly SloPlan[],
-  { isShared, isExternal }: Around = ALONE,
+  { isShared, target }: Around = ALONE,
 ): Refusal[] {
   const can = CAN[engine];
   const refusals: Refusal[] = [];
@@ -135,7 +137,10 @@ export function refusalsOf(
   require(can.trace || !trace, 'load.trace', 'left out', trace);
   require(can.shares ||
     !isShared, 'load.engine', '`stream` for --workers and --segment, which are not to be had', engine);
-  require(can.targets || !isExternal, 'load.engine', '`stream` for --target, which is not to be had', engine);
+  const isReachable = target === undefined || can.targets === true || can.targets(new URL(target));
+  const unnamed =
+    '`stream` for an https --target that is neither a name of DNS nor an IPv4 address, which is not to be had';
+  require(isReachable, 'load.engine', unnamed, engine);
   if (can.loop === 'connections')
     require(connections !== undefined, 'load.connections', 'a number of connections', connections);
   else require(connections === undefined, 'load.connections', 'left out', connections);

@@ -1,7 +1,7 @@
 import type { Workload } from '../../harness/plan.ts';
 import { chatBody } from './chat-body.ts';
 
-/** One request, complete but for `Host`. */
+/** One request; without a header `host` its URL decides that. */
 export interface SingleRequest {
   readonly method: string;
   /** Below the target's own path. */
@@ -15,12 +15,12 @@ export interface SingleRequest {
 /**
  * Makes the requests of engines for which each arrival is one request of its own: to the byte what the streaming client sends. Of a
  * plain workload the scenario's own headers win, whatever their case. Runs in k6 too.
- * @param authorization of the header; empty for none
+ * @param ours what headers say of `Authorization` (empty: nothing) and of the server, where its URL does not name it
  */
 export function singleRequests(
   workload: Workload,
   seed: number,
-  authorization: string,
+  { authorization, host }: { readonly authorization: string; readonly host?: string | undefined },
 ): (index: number) => SingleRequest {
   const isPlain = workload.kind === 'http';
   const theirs = isPlain ? workload.headers : {};
@@ -29,6 +29,7 @@ export function singleRequests(
     ...(isPlain ? {} : { 'content-type': 'application/json', accept: 'text/event-stream' }),
     'user-agent': 'squall',
     ...(authorization === '' ? {} : { authorization }),
+    ...(host === undefined ? {} : { host }),
   };
   const fixed = { ...Object.fromEntries(Object.entries(ours).filter(([name]) => !named.has(name))), ...theirs };
   return index => {

@@ -2,6 +2,7 @@
 declare module 'autocannon' {
   import type { EventEmitter } from 'node:events';
   import type { Socket } from 'node:net';
+  import type { ConnectionOptions } from 'node:tls';
 
   /** Sends as soon as it has its answer; after each loss on a new socket. */
   export interface Client extends EventEmitter {
@@ -47,6 +48,9 @@ declare module 'autocannon' {
     /** s */
     readonly duration: number;
     readonly setupClient: (client: Client) => void;
+    readonly servername: string;
+    /** autocannon adds `rejectUnauthorized: false`. */
+    readonly tlsOptions: ConnectionOptions;
   }
 
   export default function autocannon(options: Options): EventEmitter & { stop(): void };

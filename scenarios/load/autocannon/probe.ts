@@ -4,6 +4,7 @@ import type { Clock } from '../../../harness/clock.ts';
 import type { LoadProgress } from '../../../harness/contracts.ts';
 import type { Workload } from '../../../harness/plan.ts';
 import type { Outcome } from '../../../harness/requests.ts';
+import { tlsNameOf } from '../../../stack/platform/external/tls-name.ts';
 import type { Journal } from '../journal.ts';
 import type { TimedJob } from '../messages.ts';
 import { type SingleRequest, singleRequests } from '../single-request.ts';
@@ -71,18 +72,22 @@ export class Probe {
   constructor(job: TimedJob, options: ProbeOptions) {
     this.#job = job;
     this.#options = options;
-    this.#requestOf = singleRequests(job.plan.workload, job.seed, job.authorization);
+    const host = job.origin === undefined ? undefined : new URL(job.origin).host;
+    this.#requestOf = singleRequests(job.plan.workload, job.seed, { authorization: job.authorization, host });
   }
 
   /** Resolves when the last answer after the end of the plan is in. @throws Error when no connection comes about at all */
   async run(): Promise<void> {
-    const { plan, targets, zeroMs } = this.#job;
+    const { plan, targets, zeroMs, origin, authority } = this.#job;
     const { clock } = this.#options;
     const beginMs = plan.segments[0]?.fromMs ?? 0;
     const endMs = plan.segments.at(-1)?.toMs ?? 0;
     await clock.sleep(zeroMs + beginMs - clock.nowMs());
     if (this.#isEnding) return;
+    const named = origin === undefined ? undefined : tlsNameOf(new URL(origin).hostname);
     autocannon({
+      servername: named?.servername ?? '',
+      tlsOptions: { ...named, ...(authority === undefined ? {} : { ca: authority }) },
       url: targets,
       connections: plan.connections ?? 1,
       pipelining: 1,

@@ -28,7 +28,7 @@ const HEAD_IS_IN = 2;
 
 /**
  * Watches a client of autocannon from its `setupClient`, and mends what it gets wrong: it goes on parsing where a lost connection
- * broke off, overlooks answers that are no HTTP or that end with their connection, waits for the body of an answer to HEAD, sends
+ * broke off, trusts any certificate, overlooks answers that are no HTTP or that end with their connection, waits for the body of an answer to HEAD, sends
  * on connections of which the server has just said that it closes them, has one time limit for connecting and the whole answer, and
  * tells a timeout and a closed connection alike. With this, outcomes mean what the streaming client's mean.
  *
@@ -94,7 +94,9 @@ function adopt(client: Client, socket: Socket, { connectTimeoutMs }: WireOptions
   socket.once('close', () => clearTimeout(timer));
   socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
     clearTimeout(timer);
-    connected();
+    // autocannon itself would go on.
+    if (socket instanceof TLSSocket && !socket.authorized) fail({ code: String(socket.authorizationError) });
+    else connected();
   });
   // autocannon has read by now.
   socket.on('data', () => {

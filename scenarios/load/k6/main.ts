@@ -50,7 +50,7 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
     },
     end: meter.read,
   });
-  const plan = scriptPlan(job.plan, job.seed, job.targets);
+  const plan = scriptPlan(job.plan, job.seed, job.targets, job.origin);
   const { authorization, authority } = job;
   const onLine = (line: Parameters<Recorder['take']>[0]) => recorder?.take(line);
   const k6 = startK6({ command, script, plan, authorization, authority, controlUrl: control.url, onLine });

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { getCACertificates } from 'node:tls';
 import type { ScriptPlan } from '../../k6/plan.ts';
 import { parseLine, type ScriptLine } from './lines.ts';
 
@@ -30,7 +31,7 @@ export interface K6Options {
   readonly script: string;
   readonly plan: ScriptPlan;
   readonly authorization: string;
-  /** PEM of the authority that vouches for `https` targets; undefined for those that everybody trusts. */
+  /** PEM of the authority that vouches for `https` targets; undefined for those that Node trusts here. */
   readonly authority: string | undefined;
   readonly controlUrl: string;
   readonly onLine: (line: ScriptLine) => void;
@@ -65,15 +66,18 @@ export function startK6(options: K6Options): K6Process {
   writeFileSync(planPath, JSON.stringify(plan), { mode: 0o600 });
   writeFileSync(configPath, '{}');
   const authorityPath = join(folder, 'authority.pem');
-  if (authority) writeFileSync(authorityPath, authority);
+  const isTls = plan.targets.some(target => target.startsWith('https:'));
+  if (isTls) writeFileSync(authorityPath, authority ?? getCACertificates('default').join('\n'));
   const env = {
     ...cleanEnvironment(process.env),
     K6_AUTO_EXTENSION_RESOLUTION: 'false',
     SQUALL_PLAN: planPath,
     SQUALL_AUTHORIZATION: authorization,
     SQUALL_CONTROL: controlUrl,
-    // Go trusts what lies there instead of the system's own.
-    ...(authority ? { SSL_CERT_FILE: authorityPath } : {}),
+    // Go trusts what lies there instead of the system's own; macOS has no such thing.
+    ...(isTls ? { SSL_CERT_FILE: authorityPath, SSL_CERT_DIR: folder } : {}),
+    // HTTP/1.1 alone, as the streaming client speaks.
+    GODEBUG: 'http2client=0',
   };
   const child = spawn(command, ['run', '--config', configPath, ...FLAGS, script], {
     env,

@@ -1,21 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { LoadEngine } from '../../../harness/contracts.ts';
 import type { HttpWorkload } from '../../../harness/plan.ts';
 import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
-import { autocannonEngine } from '../../../scenarios/load/autocannon.ts';
-import { findK6 } from '../../../scenarios/load/k6/find.ts';
-import { k6Engine } from '../../../scenarios/load/k6.ts';
-import { streamEngine } from '../../../scenarios/load/stream.ts';
-import { missing } from '../../require.ts';
+import { ENGINES } from './engines.ts';
 import { type Fixture, outcomesOf, runLoad, startFixture } from './rig.ts';
-
-const noK6 = missing('k6', (await findK6()) !== undefined);
-
-const ENGINES: readonly { name: string; engine: LoadEngine; skipped: string | false }[] = [
-  { name: 'stream', engine: streamEngine, skipped: false },
-  { name: 'k6', engine: k6Engine(), skipped: noK6 },
-  { name: 'autocannon', engine: autocannonEngine, skipped: false },
-];
 
 const GET: HttpWorkload = {
   ...{ kind: 'http', name: 'plain', model: '', method: 'GET', path: '/', headers: {}, body: '' },
@@ -66,7 +53,7 @@ describe.each(ENGINES)('plain HTTP by $name', ({ name, engine, skipped }) => {
   /** 40 arrivals in a second, or for 4 s four connections that wait for no schedule. */
   const run = (workload: HttpWorkload, more: object = {}) => {
     const isProbe = name === 'autocannon';
-    const loop = isProbe ? { perSecond: 0, forMs: 4000, connections: 4 } : { perSecond: 40 };
+    const loop = isProbe ? { perSecond: 0, forMs: 4000, connections: 4 } : { perSecond: 40, maxInFlight: 60 };
     return runLoad({ targets: [server.said], workload, idleTimeoutMs: 700, ...loop, ...more }, { engine });
   };
 
