@@ -12,6 +12,7 @@ import type { FromWorker, TimedJob, ToWorker, WorkerFailure } from '../messages.
 import { type Usage, usageOf } from '../usage.ts';
 import { openControl } from './control.ts';
 import { failureOf } from './failure.ts';
+import type { K6Program } from './launch.ts';
 import { startK6 } from './process.ts';
 import { Recorder } from './recorder.ts';
 
@@ -27,13 +28,17 @@ const timed = Promise.withResolvers<TimedJob>();
 process.on('disconnect', leave);
 process.on('SIGTERM', leave);
 process.on('message', (message: ToWorker) => {
-  if (message.type === 'prepare')
-    collect(message.job, message.settings as { command: string; script: string }).catch(die);
+  if (message.type === 'prepare') collect(message.job, message.settings as unknown as Settings).catch(die);
   if (message.type === 'job') timed.resolve(message.job);
   if (message.type === 'stop') stopped.abort();
 });
 
-async function collect(job: LoadJob, { command, script }: { command: string; script: string }): Promise<void> {
+interface Settings {
+  readonly program: K6Program;
+  readonly script: string;
+}
+
+async function collect(job: LoadJob, { program, script }: Settings): Promise<void> {
   const journal = openJournal(job.journalPath, die);
   let recorder: Recorder | undefined;
   let zeroMs = 0;
@@ -42,6 +47,7 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
   const meter = startMeter(() => pid);
   using control = await openControl({
     begin: async clock => {
+      pid = await k6.pid();
       tell({ type: 'ready' });
       ({ zeroMs } = await timed.promise);
       recorder = new Recorder({ plan: job.plan, journal, offsetMs: clock.offsetMs - zeroMs });
@@ -51,10 +57,8 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
     end: meter.read,
   });
   const plan = scriptPlan(job.plan, job.seed, job.targets, job.origin);
-  const { authorization, authority } = job;
   const onLine = (line: Parameters<Recorder['take']>[0]) => recorder?.take(line);
-  const k6 = startK6({ command, script, plan, authorization, authority, controlUrl: control.url, onLine });
-  pid = k6.pid;
+  const k6 = await startK6({ ...job, program, script, plan, controlUrl: control.url, onLine });
   const runMs = () => systemClock.nowMs() - zeroMs;
   const advancing = setInterval(() => recorder?.advance(runMs()), ADVANCE_MS);
   const telling = setInterval(
@@ -73,6 +77,7 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
   clearInterval(telling);
   recorder?.finish(runMs());
   await journal.close();
+  await k6[Symbol.asyncDispose]();
   if (exit.code !== 0 && !stopped.signal.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastWords));
   const wallStepMs = wallOffsetMs() - wallAtStart;
   if (Math.abs(wallStepMs) > CLOCK_STEP_MS) return fail(clockStepped(wallStepMs));
