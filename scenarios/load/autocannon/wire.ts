@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { Client, Head } from 'autocannon';
 import type { Outcome } from '../../../harness/requests.ts';
-import { CONNECT_TIMEOUT, outcomeOfError, type RequestPhase } from '../stream/failure.ts';
+import { CONNECT_TIMEOUT, NOT_HTTP, outcomeOfError, type RequestPhase } from '../stream/failure.ts';
 
 /** What happens on one of autocannon's connections, in the order of a request. */
 export interface WireEvents {
@@ -88,19 +88,18 @@ function tellLoss({ parser }: Client, socket: Socket, phase: RequestPhase, event
 function adopt(client: Client, socket: Socket, { connectTimeoutMs }: WireOptions, connected: () => void): void {
   client.pipelinedRequests.clear();
   client.parser.reinitialize('RESPONSE');
-  const fail = (about: { name?: string; code?: string }) =>
-    socket.destroy(Object.assign(new Error(about.code ?? about.name), about));
-  const timer = setTimeout(() => fail({ code: CONNECT_TIMEOUT }), connectTimeoutMs);
+  const fail = (code: string) => socket.destroy(Object.assign(new Error(code), { code }));
+  const timer = setTimeout(() => fail(CONNECT_TIMEOUT), connectTimeoutMs);
   socket.once('close', () => clearTimeout(timer));
   socket.once(socket instanceof TLSSocket ? 'secureConnect' : 'connect', () => {
     clearTimeout(timer);
     // autocannon itself would go on.
-    if (socket instanceof TLSSocket && !socket.authorized) fail({ code: String(socket.authorizationError) });
+    if (socket instanceof TLSSocket && !socket.authorized) fail(String(socket.authorizationError));
     else connected();
   });
   // autocannon has read by now.
   socket.on('data', () => {
-    if (client.parser.hadError) fail({ name: 'HTTPParserError' });
+    if (client.parser.hadError) fail(NOT_HTTP);
     else client.timeoutTicker.reschedule(client.timeout);
   });
 }
