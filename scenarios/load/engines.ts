@@ -83,7 +83,7 @@ const CAN: Readonly<Record<EngineName, Capabilities>> = {
 /** What every engine measures of plain HTTP, which has no tokens: its first byte takes the place of the first one. */
 const PLAIN_LATENCIES = ['ttft', 'latency'];
 
-/** Up to this rate, in arrivals a second, one busy core is far away; see {@link chooseEngine}. */
+/** Above, in arrivals a second, `auto` prefers k6 for plain HTTP; see {@link chooseEngine} for why. */
 const HIGH_RATE_PER_SECOND = 500;
 
 /** A part of a scenario that its engine cannot carry out. */
@@ -163,10 +163,10 @@ export function needsConnections(engine: EngineChoice): boolean {
  * What `engine: auto` means for a plan: `k6` for plain HTTP above 500 arrivals a second, where there is one on PATH or in
  * `.tools/bin` and it can do all that is asked (constant arrivals above all); else `stream`.
  *
- * k6 is not cheaper: with what reads it, it took two to three times the CPU of `stream` for a request (0.43 against 0.19 ms at
- * 1,500/s on two cores that others used too) and showed 0.7 ms more latency. But its virtual users run on all cores, where one
- * process of `stream` has one, so on a machine with many it is in time at rates at which `stream` needs `--workers`. Who wants the
- * cheaper one says `engine: stream`.
+ * That is for a second opinion by a tool that everybody knows, not for speed: with what reads it, k6 takes three to five times the
+ * CPU of `stream` for a request (0.59 against 0.19 ms at 600/s, 0.40 against 0.09 at 1,500/s, on two cores that others used too),
+ * and shows about 0.6 ms more latency. Its virtual users run on all cores, where a process of `stream` has one, but `--workers` has
+ * more of those for less. Who wants the cheapest says `engine: stream`.
  * @param k6 whether there is one
  */
 export function chooseEngine(
