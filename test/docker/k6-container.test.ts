@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HttpWorkload } from '../../harness/plan.ts';
 import { findK6, requireK6 } from '../../scenarios/load/k6/find.ts';
 import { k6Engine } from '../../scenarios/load/k6.ts';
-import { squall } from '../e2e/squall.ts';
+import { processesOf, squall, start, temporaryFolder } from '../e2e/squall.ts';
 import { outcomesOf, type RigOptions, rig, startFixture, startLoad } from '../scenarios/load/rig.ts';
 import { buildK6Image, noImage } from './k6-image.ts';
 
@@ -108,6 +110,27 @@ describe.skipIf(Boolean(noImage))(`k6 from an image ${noImage || ''}`, () => {
       process.kill(signal === 'SIGKILL' ? -load.pid : load.pid, signal);
       await load.done.catch(() => {});
       await until(() => containersOf(job.runId) === '', 15_000);
+    },
+  );
+
+  it.each(['SIGINT', 'SIGKILL'] as const)(
+    'is gone after %s to the harness of a run',
+    { timeout: 60_000 },
+    async signal => {
+      await using server = await startFixture('answers-plainly.ts');
+      using out = temporaryFolder();
+      const scenario = join(import.meta.dirname, '../e2e/fixtures/plain-http.yaml');
+      const changes = ['load.engine=k6', 'load.stages.0={at: 50/s, for: 60s}', 'load.workload.path=/well'];
+      const set = changes.flatMap(change => ['--set', change]);
+      const args = ['run', scenario, '--target', server.said, '--out', out.path, ...set];
+      const { child, finished } = start(args, { SQUALL_K6_IMAGE: IMAGE });
+      await until(() => readdirSync(out.path).length > 0, 20_000);
+      const [id] = readdirSync(out.path);
+      await until(() => docker('ps', '--quiet', '--filter', `label=squall.run=${id}`) !== '', 20_000);
+      child.kill(signal);
+      await finished;
+      // Nobody is left to take it away after SIGKILL but the watchdogs.
+      await until(() => containersOf(id!) === '' && processesOf(id!).length === 0, 15_000);
     },
   );
 
