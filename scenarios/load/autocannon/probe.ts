@@ -17,8 +17,6 @@ import { watchWire } from './wire.ts';
 
 /** Failures in a row without a single connection, after which there is nothing to probe: autocannon tries again at once. */
 export const MOST_REFUSALS = 2000;
-/** How much longer than the longest silence a probe waits for its last answers, in ms. */
-const FAREWELL_MS = 1000;
 /** What is still read of an answer after its outcome is known, so that its connection can serve again. */
 const TAIL_MS = 1000;
 const TAIL_BYTES = 64 * 1024;
@@ -95,12 +93,8 @@ export class Probe {
       duration: (endMs - beginMs) / 1000 + 3600,
       setupClient: client => this.#attach(client),
     });
-    const leftMs = zeroMs + endMs - clock.nowMs();
-    const timers = [
-      setTimeout(() => this.#end(), leftMs),
-      setTimeout(() => this.stop(), leftMs + plan.idleTimeoutMs + FAREWELL_MS),
-    ];
-    await this.#done.promise.finally(() => timers.forEach(clearTimeout));
+    const timer = setTimeout(() => this.#end(), zeroMs + endMs - clock.nowMs());
+    await this.#done.promise.finally(() => clearTimeout(timer));
   }
 
   /** How many requests were begun. */
