@@ -120,7 +120,7 @@ describe.skipIf(Boolean(noImage))(`k6 from an image ${noImage || ''}`, () => {
       await using server = await startFixture('answers-plainly.ts');
       using out = temporaryFolder();
       const scenario = join(import.meta.dirname, '../e2e/fixtures/plain-http.yaml');
-      const changes = ['load.engine=k6', 'load.stages.0={at: 50/s, for: 60s}', 'load.workload.path=/well'];
+      const changes = ['load.engine=k6', 'load.stages.0={at: 50/s, for: 60s}'];
       const set = changes.flatMap(change => ['--set', change]);
       const args = ['run', scenario, '--target', server.said, '--out', out.path, ...set];
       const { child, finished } = start(args, { SQUALL_K6_IMAGE: IMAGE });

@@ -4,6 +4,7 @@ import type { RunPlan } from '../../harness/plan.ts';
 import type { RunDocument } from '../../reports/run-document.ts';
 import { findK6 } from '../../scenarios/load/k6/find.ts';
 import { missing } from '../require.ts';
+import { startFixture } from '../scenarios/load/rig.ts';
 import { processesOf, squall, temporaryFolder } from './squall.ts';
 
 const SCENARIO = join(import.meta.dirname, 'fixtures/plain-http.yaml');
@@ -12,9 +13,12 @@ const noK6 = missing('k6', (await findK6()) !== undefined);
 /** Runs the scenario for real, and looks at who drove it. */
 async function driven(...more: string[]) {
   using out = temporaryFolder();
-  const { code, stdout, stderr } = await squall(['run', SCENARIO, '--out', out.path, '--json', ...more]);
-  expect(code, `${stdout}\n${stderr}`).toBe(0);
+  await using server = await startFixture('answers-plainly.ts');
+  const args = ['run', SCENARIO, '--target', server.said, '--out', out.path, '--json', ...more];
+  const { code, stdout, stderr } = await squall(args);
+  expect(stdout, stderr).toMatch(/^\{/);
   const document = JSON.parse(stdout) as RunDocument;
+  expect(code, document.reasons.join('\n')).toBe(0);
   expect(processesOf(document.id)).toEqual([]);
   return document;
 }
