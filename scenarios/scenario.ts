@@ -6,7 +6,10 @@ import { duration } from './load/quantities-schema.ts';
 import { loadShape } from './load/schema.ts';
 
 const load = z.strictObject({
-  engine: z.enum(ENGINE_NAMES).default('stream').describe('who generates the load'),
+  engine: z
+    .enum(ENGINE_NAMES)
+    .default('stream')
+    .describe('who generates the load; "auto" is k6 for plain HTTP above 500/s that it can carry out, else stream'),
   ...loadShape,
 });
 

@@ -78,7 +78,12 @@ async function k6(): Promise<Finding> {
   const found = await findK6();
   const use = 'Drives load with `load.engine: k6`.';
   if (!found)
-    return { part: 'k6', state: 'missing', version: '', advice: `${use} \`npm run tools\` builds it (needs Go).` };
+    return {
+      part: 'k6',
+      state: 'missing',
+      version: '',
+      advice: `${use} \`npm run tools\` builds it (needs Go); or \`docker pull grafana/k6\`.`,
+    };
   return { part: 'k6', state: 'found', version: found.version, advice: `${use} From ${found.source}.` };
 }
 

@@ -8,22 +8,23 @@
  * Every request is told in two lines on the log (`lines.ts`). Nothing rests on k6's own metrics.
  */
 import exec from 'k6/execution';
-import http, { type RefinedResponse } from 'k6/http';
+import http, { type Response } from 'k6/http';
 import type { Options } from 'k6/options';
-import { chatBody } from '../load/chat-body.ts';
 import { type Answer, formatLine } from '../load/k6/lines.ts';
 import { k6Ramp } from '../load/k6/stages.ts';
-import { readWholeAnswer } from '../load/whole-answer.ts';
+import { singleRequests } from '../load/single-request.ts';
+import { isExpectedStatus } from '../load/stream/http-answer.ts';
+import { isRightBody, readWholeAnswer } from '../load/whole-answer.ts';
 import type { ScriptPlan } from './plan.ts';
 
 const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
 const control = __ENV.SQUALL_CONTROL;
 const { startRate, stages } = k6Ramp(plan.segments);
-const headers = {
-  'content-type': 'application/json',
-  accept: 'text/event-stream',
-  ...(__ENV.SQUALL_AUTHORIZATION ? { authorization: __ENV.SQUALL_AUTHORIZATION } : {}),
-};
+const authorization = __ENV.SQUALL_AUTHORIZATION ?? '';
+const requestOf = singleRequests(plan.workload, plan.seed, { authorization, host: plan.host });
+const expect = plan.workload.kind === 'http' ? plan.workload.expect : null;
+/** Bytes that nobody looks into need not become text. */
+const responseType = expect?.bodyContains === null ? 'binary' : 'text';
 const COMPARISONS = 8;
 
 /** An open loop: a virtual user for every request that may be in flight, none of them started late. */
@@ -42,7 +43,7 @@ export const options: Options = {
   setupTimeout: '10m',
   teardownTimeout: '10s',
   maxRedirects: 0,
-  userAgent: 'squall',
+  ...(plan.hosts ? { hosts: plan.hosts } : {}),
 };
 
 /** Compares clocks, then waits until the collector lets it begin. */
@@ -63,14 +64,13 @@ export function setup(): void {
 export default function sendOne(): void {
   try {
     const iteration = exec.scenario.iterationInTest;
-    const { body, promptTokens } = chatBody(plan.workload, plan.seed, iteration);
-    const url = `${plan.targets[iteration % plan.targets.length]}/v1/chat/completions`;
+    const { method, path, headers, body, promptTokens } = requestOf(iteration);
+    const url = `${plan.targets[iteration % plan.targets.length]}${path}`;
     const atMs = exec.instance.currentTestRunDuration;
     console.log(formatLine({ type: 'start', iteration, atMs, promptTokens }));
-    const id = `squall-${plan.seed}-${iteration}`;
-    const response = http.post(url, body, { headers: { ...headers, 'x-request-id': id }, timeout: plan.timeoutMs });
+    const response = http.request(method, url, body || null, { headers, timeout: plan.timeoutMs, responseType });
     const endMs = exec.instance.currentTestRunDuration;
-    console.log(formatLine({ type: 'end', iteration, atMs: endMs, ...answerOf(response) }));
+    console.log(formatLine({ type: 'end', iteration, atMs: endMs, ...answerOf(response, endMs) }));
   } catch (error) {
     // Otherwise k6 logs it, counts the iteration as done and goes on.
     exec.test.abort(String(error));
@@ -82,19 +82,27 @@ export function teardown(): void {
   if (control) http.post(`${control}/end`);
 }
 
-function answerOf(response: RefinedResponse<'text'>): Answer {
+function answerOf(response: Response, endMs: number): Answer {
   const { status, error, timings } = response;
-  const isWhole = status >= 200 && status < 300;
-  const { body, outputTokens } = isWhole
-    ? readWholeAnswer(response.headers['Content-Type'], response.body ?? '')
-    : ({ body: '', outputTokens: 0 } as const);
+  const isRight = expect ? status > 0 && isExpectedStatus(expect, status) : status >= 200 && status < 300;
+  const unread = { body: '', outputTokens: 0, firstByteMs: null } as const;
   return {
     status,
     errorCode: response.error_code,
     error,
     isSent: timings.sending > 0 || timings.waiting > 0,
-    body,
-    outputTokens,
     upstream: response.headers['X-Squall-Upstream'] ?? '',
+    ...(isRight ? readingOf(response, endMs) : unread),
+  };
+}
+
+/** What the body says of an answer with the right status. */
+function readingOf(response: Response, endMs: number): Pick<Answer, 'body' | 'outputTokens' | 'firstByteMs'> {
+  const body = (response.body ?? '') as string | ArrayBuffer;
+  if (!expect) return { ...readWholeAnswer(response.headers['Content-Type'], body as string), firstByteMs: null };
+  return {
+    body: isRightBody(expect, body) ? 'ok' : 'malformed',
+    outputTokens: 0,
+    firstByteMs: endMs - response.timings.receiving,
   };
 }

@@ -5,13 +5,35 @@ export interface ScriptPlan extends Pick<LoadPlan, 'segments' | 'workload' | 'ma
   readonly seed: number;
   /** Base URLs, without a slash at the end. */
   readonly targets: readonly string[];
+  /** Says who is asked, where the URLs do not. */
+  readonly host?: string;
+  /** k6's option: where `host:port` of a URL really is. */
+  readonly hosts?: Readonly<Record<string, string>>;
   /** Longest wait for a whole answer, which is the one timeout that k6 has. */
   readonly timeoutMs: number;
 }
 
-/** The part of a plan that is the script's. */
-export function scriptPlan(plan: LoadPlan, seed: number, targets: readonly string[]): ScriptPlan {
+/**
+ * The part of a plan that is the script's.
+ * @param origin what the first target is believed to be, where it is asked for by another name than where it listens
+ */
+export function scriptPlan(plan: LoadPlan, seed: number, targets: readonly string[], origin?: string): ScriptPlan {
   const { segments, workload, maxInFlight, idleTimeoutMs } = plan;
+  return { segments, workload, maxInFlight, seed, timeoutMs: idleTimeoutMs, ...addressed(targets, origin) };
+}
+
+/** Whether k6 can ask for a server by its own name where it listens elsewhere: the keys of `hosts` are names of DNS and IPv4 addresses. */
+export function canBeAskedFor({ protocol, hostname }: URL): boolean {
+  return protocol === 'http:' || /^[a-z\d]([a-z\d-]*[a-z\d])?(\.[a-z\d]([a-z\d-]*[a-z\d])?)*$/.test(hostname);
+}
+
+/** A header suffices, but for TLS: there the URL decides which certificate is right, and `hosts` where the connection goes. */
+function addressed(targets: readonly string[], origin?: string): Pick<ScriptPlan, 'targets' | 'host' | 'hosts'> {
   const bases = targets.map(target => target.replace(/\/$/, ''));
-  return { segments, workload, maxInFlight, seed, targets: bases, timeoutMs: idleTimeoutMs };
+  if (origin === undefined) return { targets: bases };
+  const { protocol, host, hostname, port } = new URL(origin);
+  if (protocol === 'http:') return { targets: bases, host };
+  const { host: link, pathname } = new URL(bases[0]!);
+  const hosts = { [`${hostname}:${port || 443}`]: link };
+  return { targets: [`${protocol}//${host}${pathname.replace(/\/$/, '')}`], hosts };
 }

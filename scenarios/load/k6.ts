@@ -19,14 +19,15 @@ export interface K6EngineOptions {
  *                └──► journal
  * ```
  *
- * Arrivals are k6's own, evenly spaced; a tick that finds every virtual user busy is dropped, and recorded so. Not implemented,
- * because k6 cannot: arrivals at random, timing of tokens, a limit on the gap between two bytes, and one on connecting.
+ * k6 is a program of this machine, or a container (`k6/launch.ts`). Arrivals are k6's own, evenly spaced; a tick that finds every
+ * virtual user busy is dropped, and recorded so. Not implemented, because k6 cannot: arrivals at random, timing of tokens, a limit
+ * on the gap between two bytes, and one on connecting. k6 unpacks what a server has compressed unasked, and judges the text.
  */
 export function k6Engine(options: K6EngineOptions = {}): LoadEngine {
   const { script = fileURLToPath(new URL('../k6/load.ts', import.meta.url)), find = {} } = options;
   return workerEngine({
     name: 'k6',
     path: fileURLToPath(new URL('./k6/main.ts', import.meta.url)),
-    prepare: async (_job, signal) => ({ script, command: (await requireK6(find, signal)).command }),
+    prepare: async (_job, signal) => ({ script, program: await requireK6(find, signal) }),
   });
 }

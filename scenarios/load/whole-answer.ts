@@ -1,3 +1,4 @@
+import type { HttpExpectation } from '../../harness/plan.ts';
 import { classifyEvent } from './stream/event.ts';
 
 /** What the whole body of an answer was worth. */
@@ -37,4 +38,24 @@ function eventsOf(body: string): { data: string; name: string }[] {
     if (event.data !== '') events.push(event);
   }
   return events;
+}
+
+/**
+ * Judges the whole body of a plain answer whose status was right, as `httpAnswerReader` does piece by piece.
+ * @param body as bytes, which suffices where no text is asked for, or as text, exact for what is UTF-8
+ */
+export function isRightBody({ bodyContains, maxBytes }: HttpExpectation, body: string | ArrayBuffer): boolean {
+  if (typeof body !== 'string') return body.byteLength <= maxBytes;
+  return body.includes(bodyContains ?? '') && utf8Length(body, maxBytes) <= maxBytes;
+}
+
+/** Bytes of a text in UTF-8, counted as far as they decide whether there are more than `most`. */
+function utf8Length(text: string, most: number): number {
+  if (text.length > most || text.length * 3 <= most) return text.length;
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
 }

@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { processesOfRun } from '../../harness/process-group.ts';
 import type { RunDocument } from '../../reports/run-document.ts';
+import { findK6 } from '../../scenarios/load/k6/find.ts';
 import { makeAuthority } from '../../stack/edge/certificates.ts';
+import { missing } from '../require.ts';
 import { startFixture } from '../scenarios/load/rig.ts';
 import { eventually } from '../until.ts';
 import { answers, expectRefusal, listeningPorts, onlyRun, squall, start, temporaryFolder } from './squall.ts';
 
 const SCENARIO = join(import.meta.dirname, 'fixtures/target.yaml');
+const noK6 = missing('k6', (await findK6()) !== undefined);
 const SECRET = 'sk-very-secret';
 const startServer = (options: object = {}) =>
   startFixture('../../../e2e/fixtures/openai-server.ts', JSON.stringify(options));
@@ -94,6 +97,36 @@ describe('a run against a server that Squall did not start', () => {
     expect(code, document.reasons.join('\n')).toBe(0);
     expect(document.faults).toMatchObject([{ healVerified: true, bitAtMs: expect.any(Number) }]);
     expect(document.windows.find(({ name }) => name === 'fault:slow')!.ttftMs.p50).toBeGreaterThan(280);
+  });
+
+  // Whole latencies, which every engine sees; 300 ms on top of 25, for whoever crosses the link.
+  const PROBE = ['load.engine=autocannon', 'load.connections=4', 'load.stages.0={for: 8s}'];
+  it.for<[string, string[]]>([
+    ['k6', ['--set', 'load.engine=k6']],
+    ['autocannon', PROBE.flatMap(change => ['--set', change])],
+  ])('is driven by %s as well, over TLS and by its own name', async ([engine, chosen], { skip }) => {
+    if (engine === 'k6' && noK6) skip(noK6);
+    using out = temporaryFolder();
+    const authority = await makeAuthority(new Date());
+    const { certificate: cert, key } = await authority.issue({ names: ['localhost'] });
+    await using server = await startServer({ cert, key, authorization: `Bearer ${SECRET}` });
+    const target = server.said.replace('127.0.0.1', 'localhost');
+    const ca = join(out.path, 'ca.pem');
+    writeFileSync(ca, authority.certificate);
+    const scenario = join(import.meta.dirname, 'fixtures/target-latency.yaml');
+    const { code, stdout, stderr } = await squall(
+      ['run', scenario, '--out', join(out.path, 'runs'), '--target', target, '--json', ...chosen],
+      { NODE_EXTRA_CA_CERTS: ca, SQUALL_TARGET_AUTHORIZATION: SECRET },
+    );
+    expect(stdout, stderr).toMatch(/^\{/);
+    const document = JSON.parse(stdout) as RunDocument;
+    expect(code, `${document.reasons}\n${stderr}`).toBe(0);
+    expect(document.load.engine).toBe(engine);
+    expect(document.faults).toMatchObject([{ healVerified: true, bitAtMs: expect.any(Number) }]);
+    const windows = Object.fromEntries(document.windows.map(window => [window.name, window]));
+    expect(windows['fault:slow']!.latencyMs.p50).toBeGreaterThan(280);
+    expect(windows.baseline!.latencyMs.p50).toBeLessThan(250);
+    expect(processesOf(document.id)).toEqual([]);
   });
 
   it('fails with exit 1 when an SLO does not hold, and is invalid when the server lets nobody in', async () => {

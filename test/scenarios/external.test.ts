@@ -37,6 +37,30 @@ describe('a scenario around a target', () => {
     expect(() => compile(changes)).toThrow(why);
   });
 
+  const driven = (load: object, url: string) => {
+    const raw = { name: 'mine', why: 'x', load: { stages: [{ at: '5/s', for: '5s' }], ...load }, slos: [SLO] };
+    const options = { seed: 1, platform: 'external', external: { ...external, url }, replay: 'x' } as const;
+    return compileScenario(validateScenario(raw, 'mine'), options).plan.load.engine;
+  };
+  const K6 = { engine: 'k6', arrivals: 'constant' };
+  const PROBE = { engine: 'autocannon', connections: 2, stages: [{ for: '5s' }] };
+
+  it.each([
+    ['https://llm.invalid/team', K6],
+    ['https://192.0.2.7', K6],
+    ['http://[2001:db8::1]:8000', K6],
+    ['https://[2001:db8::1]:8000', PROBE],
+  ])('lets %s be driven by %j', (url, load) => {
+    expect(driven(load, url)).toBe(load.engine);
+  });
+
+  it.each(['https://[2001:db8::1]', 'https://my_server'])(
+    'refuses %s with k6, which cannot ask there for a certificate',
+    url => {
+      expect(() => driven(K6, url)).toThrow(/`load.engine`.*`stream` for an https --target/);
+    },
+  );
+
   it('plans nothing of a stack, names the target, and keeps the secret out of the plan', () => {
     const { plan, topology } = compile({
       stack: { timeScale: 60 },

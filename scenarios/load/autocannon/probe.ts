@@ -2,31 +2,44 @@ import autocannon, { type Client } from 'autocannon';
 import { segmentAt } from '../../../harness/arrivals.ts';
 import type { Clock } from '../../../harness/clock.ts';
 import type { LoadProgress } from '../../../harness/contracts.ts';
-import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
-import { chatBody } from '../chat-body.ts';
+import type { Workload } from '../../../harness/plan.ts';
+import type { Outcome } from '../../../harness/requests.ts';
+import { tlsNameOf } from '../../../stack/platform/external/tls-name.ts';
 import type { Journal } from '../journal.ts';
 import type { TimedJob } from '../messages.ts';
-import { outcomeOfError } from '../stream/failure.ts';
+import { type SingleRequest, singleRequests } from '../single-request.ts';
+import { type AnswerReader, answerReader } from '../stream/answer.ts';
+import type { AnswerEvent } from '../stream/event.ts';
+import { httpAnswerReader, isExpectedStatus } from '../stream/http-answer.ts';
+import { round } from '../stream/request.ts';
 import { tally } from '../stream/tally.ts';
-import { readWholeAnswer } from '../whole-answer.ts';
+import { watchWire } from './wire.ts';
 
 /** Failures in a row without a single connection, after which there is nothing to probe: autocannon tries again at once. */
 export const MOST_REFUSALS = 2000;
-/** autocannon's timer may be a little early. */
-const TIMER_SLACK_MS = 20;
+/** What is still read of an answer after its outcome is known, so that its connection can serve again. */
+const TAIL_MS = 1000;
+const TAIL_BYTES = 64 * 1024;
 
 interface Request {
   readonly index: number;
   readonly sentMs: number;
   readonly promptTokens: number;
-  hasHeaders: boolean;
+  status: number;
+  upstream: string;
+  outputTokens: number;
+  firstByteMs: number | null;
+  reader: AnswerReader | undefined;
 }
 
 /** One of autocannon's connections, and the request on it. */
 interface Connection {
   readonly client: Client;
   readonly path: string;
+  /** Undefined once its outcome is known, also while the rest of its answer comes in. */
   request: Request | undefined;
+  tailBytes: number;
+  tail: NodeJS.Timeout | undefined;
 }
 
 /** What a probe needs beside its job. */
@@ -46,8 +59,7 @@ export interface ProbeOptions {
 export class Probe {
   readonly #job: TimedJob;
   readonly #options: ProbeOptions;
-  /** autocannon has one timeout, for the whole answer, in whole seconds. */
-  readonly #timeoutMs: number;
+  readonly #requestOf: (index: number) => SingleRequest;
   readonly #connections: Connection[] = [];
   readonly #tally = tally();
   readonly #done = Promise.withResolvers<void>();
@@ -58,32 +70,31 @@ export class Probe {
   constructor(job: TimedJob, options: ProbeOptions) {
     this.#job = job;
     this.#options = options;
-    this.#timeoutMs = Math.ceil(job.plan.idleTimeoutMs / 1000) * 1000;
+    const host = job.origin === undefined ? undefined : new URL(job.origin).host;
+    this.#requestOf = singleRequests(job.plan.workload, job.seed, { authorization: job.authorization, host });
   }
 
   /** Resolves when the last answer after the end of the plan is in. @throws Error when no connection comes about at all */
   async run(): Promise<void> {
-    const { plan, targets, zeroMs } = this.#job;
+    const { plan, targets, zeroMs, origin, authority } = this.#job;
     const { clock } = this.#options;
     const beginMs = plan.segments[0]?.fromMs ?? 0;
     const endMs = plan.segments.at(-1)?.toMs ?? 0;
     await clock.sleep(zeroMs + beginMs - clock.nowMs());
     if (this.#isEnding) return;
+    const named = origin === undefined ? undefined : tlsNameOf(new URL(origin).hostname);
     autocannon({
+      servername: named?.servername ?? '',
+      tlsOptions: { ...named, ...(authority === undefined ? {} : { ca: authority }) },
       url: targets,
       connections: plan.connections ?? 1,
       pipelining: 1,
       // It looks at the clock once a second; the end is ours.
       duration: (endMs - beginMs) / 1000 + 3600,
-      timeout: this.#timeoutMs / 1000,
       setupClient: client => this.#attach(client),
     });
-    const leftMs = zeroMs + endMs - clock.nowMs();
-    const timers = [
-      setTimeout(() => this.#end(), leftMs),
-      setTimeout(() => this.stop(), leftMs + this.#timeoutMs + 1000),
-    ];
-    await this.#done.promise.finally(() => timers.forEach(clearTimeout));
+    const timer = setTimeout(() => this.#end(), zeroMs + endMs - clock.nowMs());
+    await this.#done.promise.finally(() => clearTimeout(timer));
   }
 
   /** How many requests were begun. */
@@ -107,86 +118,102 @@ export class Probe {
   }
 
   #attach(client: Client): void {
-    const { pathname } = new URL(this.#job.targets[this.#connections.length % this.#job.targets.length]!);
-    const path = `${pathname.replace(/\/$/, '')}/v1/chat/completions`;
-    const connection: Connection = { client, path, request: undefined };
+    const { plan, targets } = this.#job;
+    const { pathname } = new URL(targets[this.#connections.length % targets.length]!);
+    const path = pathname.replace(/\/$/, '');
+    const connection: Connection = { client, path, request: undefined, tailBytes: 0, tail: undefined };
     this.#connections.push(connection);
-    client.on('request', () => this.#begin(connection));
-    client.on('headers', () => {
-      if (connection.request) connection.request.hasHeaders = true;
-    });
-    client.on('connError', error => this.#fail(connection, error));
+    const isHead = plan.workload.kind === 'http' && plan.workload.method === 'HEAD';
+    watchWire(
+      client,
+      { ...plan, isHead },
+      {
+        begin: () => this.#begin(connection),
+        headers: (status, headers) => this.#answering(connection, status, headers),
+        body: bytes => this.#read(connection, bytes),
+        end: () => {
+          connection.request?.reader?.end();
+          this.#settle(connection, 'truncated');
+          if (this.#isEnding) this.#close(connection);
+        },
+        lost: (outcome, error) => this.#lost(connection, outcome, error),
+      },
+    );
   }
 
-  /** autocannon is about to send. What was on the connection before and has no answer was lost with the connection. */
   #begin(connection: Connection): void {
-    if (connection.request) this.#lose(connection, connection.request);
     if (this.#isEnding) {
       this.#close(connection);
       return;
     }
-    const { plan, seed, authorization } = this.#job;
+    clearTimeout(connection.tail);
+    connection.tailBytes = 0;
     const index = this.#sent;
     this.#sent += 1;
-    const { body, promptTokens } = chatBody(plan.workload, seed, index);
-    const headers = {
-      'content-type': 'application/json',
-      accept: 'text/event-stream',
-      'user-agent': 'squall',
-      'x-request-id': `squall-${seed}-${index}`,
-      ...(authorization === '' ? {} : { authorization }),
-    };
-    const onResponse = (status: number, text: string, _: unknown, answered: Record<string, string | string[]>) =>
-      this.#answered(connection, status, text, answered);
-    connection.client.setRequests([{ method: 'POST', path: connection.path, headers, body, onResponse }]);
-    connection.request = { index, sentMs: this.#now(), promptTokens, hasHeaders: false };
+    const { path, promptTokens, headers, ...request } = this.#requestOf(index);
+    // Where a body could be, autocannon does not say that there is none.
+    const length = request.body === '' && /^P/.test(request.method) ? { 'content-length': '0' } : {};
+    connection.client.setRequests([{ ...request, path: connection.path + path, headers: { ...length, ...headers } }]);
+    const nothing = { status: 0, upstream: '', outputTokens: 0, firstByteMs: null, reader: undefined };
+    connection.request = { index, sentMs: this.#now(), promptTokens, ...nothing };
   }
 
-  #answered(
-    connection: Connection,
-    status: number,
-    text: string,
-    raw: Readonly<Record<string, string | string[]>>,
-  ): void {
+  #answering(connection: Connection, status: number, headers: ReadonlyMap<string, string>): void {
+    const { request } = connection;
+    if (!request) return;
     this.#refusals = 0;
-    const headers = new Map(Object.entries(raw).map(([name, value]) => [name.toLowerCase(), String(value)]));
-    const upstream = headers.get('x-squall-upstream') ?? '';
-    const isSuccess = status >= 200 && status < 300;
-    const { body, outputTokens } = readWholeAnswer(headers.get('content-type'), isSuccess ? text : '');
-    this.#settle(connection, isSuccess ? body : 'http-status', { status, upstream, outputTokens });
-    if (this.#isEnding) this.#close(connection);
+    request.status = status;
+    request.upstream = headers.get('x-squall-upstream') ?? '';
+    const { workload } = this.#job.plan;
+    const known = outcomeOfHead(workload, status, headers.get('content-type'));
+    if (known) {
+      this.#settle(connection, known);
+      return;
+    }
+    const onEvent = (event: AnswerEvent) => this.#onEvent(connection, request, event);
+    if (workload.kind === 'http') {
+      request.firstByteMs = this.#now();
+      this.#tally.firstToken(request.firstByteMs - request.sentMs, request.firstByteMs);
+      request.reader = httpAnswerReader(workload.expect, onEvent);
+    } else request.reader = answerReader(onEvent);
   }
 
-  #fail(connection: Connection, error: Error): void {
-    const isConnecting = 'syscall' in error && ['connect', 'getaddrinfo'].includes(String(error.syscall));
-    const phase = isConnecting ? 'connecting' : connection.request?.hasHeaders ? 'answering' : 'waiting';
-    this.#settle(connection, outcomeOfError(error, phase));
+  #read(connection: Connection, bytes: Buffer): void {
+    if (connection.request) connection.request.reader?.feed(bytes);
+    else connection.tailBytes += bytes.length;
+    if (connection.tailBytes > TAIL_BYTES) cut(connection);
+  }
+
+  #onEvent(connection: Connection, request: Request, event: AnswerEvent): void {
+    if (connection.request !== request) return;
+    if (event === 'token') request.outputTokens += 1;
+    else if (event === 'done') this.#settle(connection, 'ok');
+    else if (event === 'error') this.#settle(connection, 'truncated');
+    else if (event === 'malformed') this.#settle(connection, 'malformed');
+  }
+
+  #lost(connection: Connection, outcome: Outcome, error: Error | undefined): void {
+    const isConnecting = error !== undefined && ['refused', 'dropped'].includes(outcome);
+    this.#settle(connection, outcome);
     this.#refusals = isConnecting ? this.#refusals + 1 : 0;
     if (this.#refusals < MOST_REFUSALS) return;
-    this.#done.reject(new Error(`${MOST_REFUSALS} attempts in a row found no connection: ${error.message}`));
+    this.#done.reject(new Error(`${MOST_REFUSALS} attempts in a row found no connection: ${error?.message}`));
     this.stop();
   }
 
-  #lose(connection: Connection, { sentMs, hasHeaders }: Request): void {
-    const waitedMs = this.#now() - sentMs;
-    const isTimeout = waitedMs >= this.#timeoutMs - TIMER_SLACK_MS;
-    this.#settle(connection, isTimeout ? 'idle-timeout' : hasHeaders ? 'truncated' : 'reset');
-  }
-
-  #settle(
-    connection: Connection,
-    outcome: Outcome,
-    answer: Partial<Pick<RequestRecord, 'status' | 'upstream' | 'outputTokens'>> = {},
-  ): void {
+  #settle(connection: Connection, outcome: Outcome): void {
     const { request } = connection;
     if (!request) return;
     connection.request = undefined;
-    const { index, promptTokens } = request;
-    const sentMs = rounded(request.sentMs);
-    const endMs = rounded(this.#now());
-    const stage = segmentAt(this.#job.plan.segments, sentMs)?.name ?? '';
-    const known = { status: 0, upstream: '', outputTokens: 0, ...answer, firstTokenMs: null, gaps: [] };
-    const record = { index, scheduledMs: sentMs, sentMs, endMs, outcome, promptTokens, stage, ...known };
+    connection.tail = setTimeout(() => cut(connection), TAIL_MS);
+    const { index, promptTokens, status, upstream, outputTokens, firstByteMs } = request;
+    const scheduledMs = round(request.sentMs);
+    const sentMs = outcome === 'dropped' ? null : scheduledMs;
+    const firstTokenMs = firstByteMs === null ? null : round(firstByteMs);
+    const endMs = round(this.#now());
+    const stage = segmentAt(this.#job.plan.segments, scheduledMs)?.name ?? '';
+    const place = { index, scheduledMs, sentMs, firstTokenMs, endMs, outcome, promptTokens, stage };
+    const record = { ...place, status, upstream, outputTokens, gaps: [] };
     this.#options.journal.append(record);
     this.#tally.settled(record, endMs);
   }
@@ -197,7 +224,8 @@ export class Probe {
     for (const connection of this.#connections) if (!connection.request) this.#close(connection);
   }
 
-  #close({ client }: Connection): void {
+  #close({ client, tail }: Connection): void {
+    clearTimeout(tail);
     client.destroy();
     if (this.#connections.every(({ request }) => !request)) this.#done.resolve();
   }
@@ -207,6 +235,14 @@ export class Probe {
   }
 }
 
-function rounded(ms: number): number {
-  return Number(ms.toFixed(3));
+/** What an answer comes to whatever its body says; undefined where that decides. */
+function outcomeOfHead(workload: Workload, status: number, type = 'text/event-stream'): Outcome | undefined {
+  if (workload.kind === 'http') return isExpectedStatus(workload.expect, status) ? undefined : 'http-status';
+  if (status < 200 || status >= 300) return 'http-status';
+  return type.startsWith('text/event-stream') ? undefined : 'malformed';
+}
+
+/** autocannon then takes a new socket. */
+function cut({ client }: Connection): void {
+  client.conn.destroy(new Error('no longer wanted'));
 }

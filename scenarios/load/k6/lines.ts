@@ -17,10 +17,12 @@ export interface Answer {
   readonly error: string;
   /** Whether a byte of the request was sent. */
   readonly isSent: boolean;
-  /** What the body of a 2xx answer was worth; `''` where nobody read it. */
+  /** What the body of an answer with the right status was worth; `''` where nobody read it. */
   readonly body: 'ok' | 'truncated' | 'malformed' | '';
   readonly outputTokens: number;
   readonly upstream: string;
+  /** When the first byte of a plain answer with the right status came; null for any other. */
+  readonly firstByteMs: number | null;
 }
 
 /** Begins every line of ours; anything else is k6's own. */
@@ -29,8 +31,9 @@ const MARK = '\u0001squall ';
 /** A line for `console.log`. Positions instead of names: there are two lines a request. */
 export function formatLine(line: ScriptLine): string {
   if (line.type === 'start') return `${MARK}${JSON.stringify([line.iteration, line.atMs, line.promptTokens])}`;
-  const { iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream } = line;
-  return `${MARK}${JSON.stringify([iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream])}`;
+  const { iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs } = line;
+  const answer = [status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs];
+  return `${MARK}${JSON.stringify([iteration, atMs, ...answer])}`;
 }
 
 /** Reads what {@link formatLine} wrote; undefined for any other line. */
@@ -40,8 +43,8 @@ export function parseLine(text: string): ScriptLine | undefined {
   if (!Array.isArray(fields)) return undefined;
   const [iteration, atMs] = fields;
   if (fields.length === 3) return { type: 'start', iteration, atMs, promptTokens: fields[2] };
-  const [, , status, errorCode, error, isSent, body, outputTokens, upstream] = fields;
-  return { type: 'end', iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream };
+  const [, , status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs] = fields;
+  return { type: 'end', iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs };
 }
 
 function parsed(text: string): unknown {

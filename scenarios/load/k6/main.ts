@@ -1,40 +1,40 @@
 /**
- * The collector beside k6. It starts k6, compares clocks, lets it begin, writes down what each request came to, and ends by
- * itself: when the load is done, on SIGTERM, and when the process that started it goes away.
+ * The collector beside k6: it starts k6, compares clocks, lets it begin, and writes down what each request came to.
  */
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { systemClock } from '../../../harness/clock.ts';
 import type { LoadJob, LoadSummary } from '../../../harness/contracts.ts';
 import { scriptPlan } from '../../k6/plan.ts';
 import { openJournal } from '../journal.ts';
-import type { FromWorker, TimedJob, ToWorker, WorkerFailure } from '../messages.ts';
+import type { TimedJob, WorkerFailure } from '../messages.ts';
 import { type Usage, usageOf } from '../usage.ts';
+import { liveAsWorker } from '../worker-life.ts';
 import { openControl } from './control.ts';
 import { failureOf } from './failure.ts';
+import type { K6Program } from './launch.ts';
 import { startK6 } from './process.ts';
 import { Recorder } from './recorder.ts';
 
 const ADVANCE_MS = 50;
-const PROGRESS_MS = 250;
-/** Longest time between losing the parent and the end, in ms; enough to write down what is known. */
-const FAREWELL_MS = 3000;
+const METER_MS = 250;
 /** A wall clock that was set while k6 ran makes its records worthless; k6 shows it in whole ms. */
 const CLOCK_STEP_MS = 20;
 
-const stopped = new AbortController();
 const timed = Promise.withResolvers<TimedJob>();
-process.on('disconnect', leave);
-process.on('SIGTERM', leave);
-process.on('message', (message: ToWorker) => {
-  if (message.type === 'prepare')
-    collect(message.job, message.settings as { command: string; script: string }).catch(die);
-  if (message.type === 'job') timed.resolve(message.job);
-  if (message.type === 'stop') stopped.abort();
+const life = liveAsWorker({
+  prepare: (job, settings) => collect(job, settings as unknown as K6Settings),
+  job: async job => timed.resolve(job),
+  // Long enough for k6 to leave.
+  farewellMs: 3000,
 });
 
-async function collect(job: LoadJob, { command, script }: { command: string; script: string }): Promise<void> {
-  const journal = openJournal(job.journalPath, die);
+interface K6Settings {
+  readonly program: K6Program;
+  readonly script: string;
+}
+
+async function collect(job: LoadJob, { program, script }: K6Settings): Promise<void> {
+  const journal = openJournal(job.journalPath, life.die);
   let recorder: Recorder | undefined;
   let zeroMs = 0;
   let pid = 0;
@@ -42,7 +42,8 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
   const meter = startMeter(() => pid);
   using control = await openControl({
     begin: async clock => {
-      tell({ type: 'ready' });
+      pid = await k6.pid();
+      life.tell({ type: 'ready' });
       ({ zeroMs } = await timed.promise);
       recorder = new Recorder({ plan: job.plan, journal, offsetMs: clock.offsetMs - zeroMs });
       process.stderr.write(`k6's clock was read within ${(clock.roundTripMs / 2).toFixed(3)} ms\n`);
@@ -50,36 +51,32 @@ async function collect(job: LoadJob, { command, script }: { command: string; scr
     },
     end: meter.read,
   });
-  const plan = scriptPlan(job.plan, job.seed, job.targets);
-  const { authorization, authority } = job;
+  const plan = scriptPlan(job.plan, job.seed, job.targets, job.origin);
   const onLine = (line: Parameters<Recorder['take']>[0]) => recorder?.take(line);
-  const k6 = startK6({ command, script, plan, authorization, authority, controlUrl: control.url, onLine });
-  pid = k6.pid;
+  const k6 = await startK6({ ...job, program, script, plan, controlUrl: control.url, onLine });
   const runMs = () => systemClock.nowMs() - zeroMs;
   const advancing = setInterval(() => recorder?.advance(runMs()), ADVANCE_MS);
-  const telling = setInterval(
-    () => recorder && tell({ type: 'progress', progress: recorder.progress(runMs()) }),
-    PROGRESS_MS,
-  );
+  const telling = life.tellProgress(() => recorder?.progress(runMs()));
   const stop = () => {
     recorder?.stop(runMs());
     k6.stop();
   };
-  if (stopped.signal.aborted) stop();
-  else stopped.signal.addEventListener('abort', stop);
+  if (life.stopped.aborted) stop();
+  else life.stopped.addEventListener('abort', stop);
 
   const exit = await k6.ended;
   clearInterval(advancing);
-  clearInterval(telling);
+  telling[Symbol.dispose]();
   recorder?.finish(runMs());
   await journal.close();
-  if (exit.code !== 0 && !stopped.signal.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastWords));
+  await k6[Symbol.asyncDispose]();
+  if (exit.code !== 0 && !life.stopped.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastWords));
   const wallStepMs = wallOffsetMs() - wallAtStart;
   if (Math.abs(wallStepMs) > CLOCK_STEP_MS) return fail(clockStepped(wallStepMs));
   const told = recorder ?? new Recorder({ plan: job.plan, journal, offsetMs: 0 });
   const summary = { ...meter.summary(), requests: told.requests };
-  tell({ type: 'done', progress: told.progress(runMs()), summary });
-  await leaveWithParent();
+  life.tell({ type: 'done', progress: told.progress(runMs()), summary });
+  await life.leave();
 }
 
 /** Of this machine's wall clock, which is k6's too, against its monotonic one. */
@@ -104,7 +101,7 @@ function startMeter(pid: () => number): Meter {
   const read = () => {
     k6 = usageOf(pid()) ?? k6;
   };
-  setInterval(read, PROGRESS_MS).unref();
+  setInterval(read, METER_MS).unref();
   return {
     read,
     reset: () => {
@@ -134,25 +131,6 @@ function clockStepped(stepMs: number): WorkerFailure {
 
 async function fail(failure: WorkerFailure): Promise<void> {
   process.stderr.write(`${failure.message}\n`);
-  tell({ type: 'failed', failure });
-  await leaveWithParent();
-}
-
-async function leaveWithParent(): Promise<never> {
-  if (process.connected) await once(process, 'disconnect');
-  process.exit(0);
-}
-
-function tell(message: FromWorker): void {
-  if (process.connected) process.send!(message, undefined, undefined, () => {});
-}
-
-function leave(): void {
-  stopped.abort();
-  setTimeout(() => process.exit(0), FAREWELL_MS).unref();
-}
-
-function die(error: unknown): void {
-  console.error(error);
-  process.exit(1);
+  life.tell({ type: 'failed', failure });
+  await life.leave();
 }

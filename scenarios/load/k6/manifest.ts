@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { LoadPlan } from '../../../harness/plan.ts';
 import { scriptPlan } from '../../k6/plan.ts';
+import { bundle, ENTRY } from './bundle.ts';
 
 /** What {@link k6OperatorManifest} is told. */
 export interface ManifestOptions {
@@ -21,9 +21,7 @@ export interface ManifestOptions {
   readonly secret: string | undefined;
 }
 
-const ROOT = resolve(import.meta.dirname, '../../..');
-const SCRIPT = join(ROOT, 'scenarios/k6/load.ts');
-const ENTRY = 'load.ts';
+const SCRIPT = join(import.meta.dirname, '../../k6/load.ts');
 
 /**
  * What the k6 operator needs to drive the load of a plan from several pods, as YAML: a ConfigMap with the script, the modules it
@@ -56,29 +54,4 @@ export function k6OperatorManifest(options: ManifestOptions): string {
     },
   };
   return [configMap, testRun].map(document => stringify(document)).join('---\n');
-}
-
-/**
- * A script and the modules it imports, as files of one folder: a ConfigMap has no folders. k6 strips the types itself, so the
- * texts are those of the checkout but for the names in their imports.
- */
-function bundle(entry: string): Record<string, string> {
-  const files: Record<string, string> = {};
-  const nameOf = (path: string) => (path === entry ? ENTRY : relative(ROOT, path).replaceAll('/', '-'));
-  const add = (path: string) => {
-    if (files[nameOf(path)] !== undefined) return;
-    const imported: string[] = [];
-    // Types leave no import behind.
-    const text = readFileSync(path, 'utf8')
-      .replaceAll(/^import type [^;]*;\n/gm, '')
-      .replaceAll(/^(import [^;]*? from )'(\.[^']*)';$/gm, (_, begin: string, target: string) => {
-        const file = resolve(dirname(path), target);
-        imported.push(file);
-        return `${begin}'./${nameOf(file)}';`;
-      });
-    files[nameOf(path)] = text;
-    for (const file of imported) add(file);
-  };
-  add(entry);
-  return files;
 }

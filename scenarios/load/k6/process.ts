@@ -4,7 +4,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { getCACertificates } from 'node:tls';
 import type { ScriptPlan } from '../../k6/plan.ts';
+import { type K6Program, type K6Run, launchContainer, launchProgram } from './launch.ts';
 import { parseLine, type ScriptLine } from './lines.ts';
 
 /** How long k6 may take to leave when it is told to, in ms. */
@@ -25,12 +27,11 @@ const FLAGS = [
 ];
 
 /** What {@link startK6} is told. */
-export interface K6Options {
-  readonly command: string;
-  readonly script: string;
+export interface K6Options extends Omit<K6Run, 'folder'> {
+  readonly program: K6Program;
   readonly plan: ScriptPlan;
   readonly authorization: string;
-  /** PEM of the authority that vouches for `https` targets; undefined for those that everybody trusts. */
+  /** PEM of the authority that vouches for `https` targets; undefined for those that Node trusts here. */
   readonly authority: string | undefined;
   readonly controlUrl: string;
   readonly onLine: (line: ScriptLine) => void;
@@ -44,9 +45,10 @@ export interface K6Exit {
   readonly lastWords: readonly string[];
 }
 
-/** A k6 that runs. */
-export interface K6Process {
-  readonly pid: number;
+/** A k6 that runs. Disposing takes away whatever is left of it, its folder too. */
+export interface K6Process extends AsyncDisposable {
+  /** Its process id; to be asked for while it runs. */
+  pid(): Promise<number>;
   /** Settles when it is gone and every line it wrote has been taken. @throws when it could not be started */
   readonly ended: Promise<K6Exit>;
   /** Has it leave, requests in flight or not; within 2 s it is gone. */
@@ -57,37 +59,51 @@ export interface K6Process {
  * Starts k6 with a script. Nothing of the person's own k6 settings reaches it, nor does a proxy from the environment, and it may
  * not fetch extensions. The plan lies in a temporary folder while it runs.
  */
-export function startK6(options: K6Options): K6Process {
-  const { command, script, plan, authorization, authority, controlUrl, onLine } = options;
+export async function startK6({ program, onLine, ...options }: K6Options): Promise<K6Process> {
   const folder = mkdtempSync(join(tmpdir(), 'squall-k6-'));
-  const planPath = join(folder, 'plan.json');
-  const configPath = join(folder, 'config.json');
-  writeFileSync(planPath, JSON.stringify(plan), { mode: 0o600 });
-  writeFileSync(configPath, '{}');
-  const authorityPath = join(folder, 'authority.pem');
-  if (authority) writeFileSync(authorityPath, authority);
-  const env = {
-    ...cleanEnvironment(process.env),
-    K6_AUTO_EXTENSION_RESOLUTION: 'false',
-    SQUALL_PLAN: planPath,
-    SQUALL_AUTHORIZATION: authorization,
-    SQUALL_CONTROL: controlUrl,
-    // Go trusts what lies there instead of the system's own.
-    ...(authority ? { SSL_CERT_FILE: authorityPath } : {}),
-  };
-  const child = spawn(command, ['run', '--config', configPath, ...FLAGS, script], {
-    env,
+  const run = { ...options, folder };
+  const { image } = program;
+  const launch = image === undefined ? launchProgram(program, run) : await launchContainer({ ...program, image }, run);
+  const variables = writeInputs(folder, launch.folder, options);
+  const k6Args = ['run', '--config', `${launch.folder}/config.json`, ...FLAGS, launch.script];
+  const child = spawn(launch.command, [...launch.args(Object.keys(variables)), ...k6Args], {
+    env: { ...cleanEnvironment(process.env), ...variables },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const lastWords: string[] = [];
-  const ended = watch(child, lastWords, onLine).finally(() => rmSync(folder, { recursive: true, force: true }));
   return {
-    pid: child.pid ?? 0,
-    ended,
+    pid: () => launch.pid(child),
+    ended: watch(child, lastWords, onLine),
+    async [Symbol.asyncDispose]() {
+      launch.kill(child);
+      await launch[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true, force: true });
+    },
     stop: () => {
       child.kill('SIGINT');
-      setTimeout(() => child.kill('SIGKILL'), GRACE_MS).unref();
+      setTimeout(() => launch.kill(child), GRACE_MS).unref();
     },
+  };
+}
+
+type Inputs = Pick<K6Options, 'plan' | 'authorization' | 'authority' | 'controlUrl'>;
+
+/** Writes what k6 reads into a folder that it knows as `seen`. @returns the environment variables that tell it so */
+function writeInputs(folder: string, seen: string, { plan, authorization, authority, controlUrl }: Inputs) {
+  writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan), { mode: 0o600 });
+  writeFileSync(join(folder, 'config.json'), '{}');
+  const isTls = plan.targets.some(target => target.startsWith('https:'));
+  const trusted = authority ?? getCACertificates('default').join('\n');
+  if (isTls) writeFileSync(join(folder, 'authority.pem'), trusted);
+  return {
+    K6_AUTO_EXTENSION_RESOLUTION: 'false',
+    SQUALL_PLAN: `${seen}/plan.json`,
+    SQUALL_AUTHORIZATION: authorization,
+    SQUALL_CONTROL: controlUrl,
+    // Go trusts what lies there instead of the system's own; macOS has no such thing.
+    ...(isTls ? { SSL_CERT_FILE: `${seen}/authority.pem`, SSL_CERT_DIR: seen } : {}),
+    // HTTP/1.1 alone, as the streaming client speaks.
+    GODEBUG: 'http2client=0',
   };
 }
 

@@ -31,7 +31,8 @@ interface Iteration {
  * - `scheduledMs` is the instant at which k6's executor had the iteration due, computed from its stages and matched by
  *   {@link ScheduleMatcher}, on an origin that no iteration contradicts (about 0.1 ms after k6's own).
  * - `sentMs` is when the script called `http.post`, `endMs` when that returned with the whole body.
- * - `firstTokenMs` is null: k6 shows a body only when it is whole, and a first byte is no token. `gaps` are empty.
+ * - `firstTokenMs` of a plain request is its first byte as k6 timed it, else null: k6 shows a body only when it is whole, and a
+ *   first byte is no token. `gaps` are empty.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -123,15 +124,19 @@ export class Recorder {
   }
 
   #write({ tick, startMs, promptTokens, end }: Iteration, known: Pick<RequestRecord, 'endMs' | 'outcome'>): void {
-    const sentMs = known.outcome === 'dropped' ? null : rounded(startMs + this.#options.offsetMs);
-    const { status = 0, outputTokens = 0, upstream = '' } = end ?? {};
-    this.#append({ ...this.#placed(tick!), sentMs, promptTokens, status, outputTokens, upstream, ...known });
+    const { offsetMs } = this.#options;
+    const place = this.#placed(tick!);
+    const sentMs = known.outcome === 'dropped' ? null : rounded(startMs + offsetMs);
+    const { status = 0, outputTokens = 0, upstream = '', firstByteMs = null } = end ?? {};
+    const firstTokenMs = firstByteMs === null ? null : rounded(firstByteMs + offsetMs);
+    if (firstTokenMs !== null) this.#tally.firstToken(firstTokenMs - place.scheduledMs, known.endMs);
+    this.#append({ ...place, sentMs, firstTokenMs, promptTokens, status, outputTokens, upstream, ...known });
   }
 
   #drop(tick: Tick): void {
     this.#requests += 1;
     const place = this.#placed(tick);
-    const nothing = { sentMs: null, promptTokens: 0, status: 0, outputTokens: 0, upstream: '' };
+    const nothing = { sentMs: null, firstTokenMs: null, promptTokens: 0, status: 0, outputTokens: 0, upstream: '' };
     this.#append({ ...place, ...nothing, endMs: place.scheduledMs, outcome: 'dropped' });
   }
 
@@ -140,8 +145,8 @@ export class Recorder {
     return { index, scheduledMs, stage: segmentAt(this.#options.plan.segments, scheduledMs)?.name ?? '' };
   }
 
-  #append(record: Omit<RequestRecord, 'firstTokenMs' | 'gaps'>): void {
-    const whole = { ...record, endMs: rounded(record.endMs), firstTokenMs: null, gaps: [] };
+  #append(record: Omit<RequestRecord, 'gaps'>): void {
+    const whole = { ...record, endMs: rounded(record.endMs), gaps: [] };
     this.#options.journal.append(whole);
     this.#tally.settled(whole, record.endMs);
   }

@@ -1,44 +1,29 @@
-/**
- * The worker process of the `stream` engine. It is told its job over IPC, drives it, and ends by itself: when the load is
- * done, on SIGTERM, and when the process that started it goes away.
- */
-import { once } from 'node:events';
+/** The worker process of the `stream` engine. */
 import { systemClock } from '../../../harness/clock.ts';
 import type { LoadSummary } from '../../../harness/contracts.ts';
 import { openJournal } from '../journal.ts';
-import type { FromWorker, TimedJob, ToWorker } from '../messages.ts';
+import type { TimedJob } from '../messages.ts';
+import { liveAsWorker } from '../worker-life.ts';
 import { Drive } from './drive.ts';
 import { startPacer } from './pacer.ts';
 
-const PROGRESS_MS = 250;
-/** Longest time between losing the parent and the end, in ms; enough to write down what is known. */
-const FAREWELL_MS = 1000;
-
-const stopped = new AbortController();
-process.on('disconnect', leave);
-process.on('SIGTERM', leave);
-process.on('message', (message: ToWorker) => {
-  if (message.type === 'job') drive(message.job).catch(fail);
-  if (message.type === 'stop') stopped.abort();
-});
-
-tell({ type: 'ready' });
+const life = liveAsWorker({ job: drive, farewellMs: 1000 });
+life.tell({ type: 'ready' });
 
 async function drive(job: TimedJob): Promise<void> {
-  const journal = openJournal(job.journalPath, fail);
+  const journal = openJournal(job.journalPath, life.die);
   const log = (line: string) => void process.stderr.write(`${line}\n`);
   const load = new Drive(job, { clock: systemClock, journal, pacer: startPacer, log });
   const summarise = measure(job, load);
-  const timer = setInterval(() => tell({ type: 'progress', progress: load.progress() }), PROGRESS_MS);
-  stopped.signal.addEventListener('abort', () => load.stop());
-  if (stopped.signal.aborted) load.stop();
+  const telling = life.tellProgress(() => load.progress());
+  life.stopped.addEventListener('abort', () => load.stop());
+  if (life.stopped.aborted) load.stop();
   await load.run();
-  clearInterval(timer);
+  telling[Symbol.dispose]();
   await journal.close();
   if (load.resent > 0) log(`sent again after a stale keep-alive connection: ${load.resent}`);
-  tell({ type: 'done', progress: load.progress(), summary: summarise() });
-  if (process.connected) await once(process, 'disconnect');
-  process.exit(0);
+  life.tell({ type: 'done', progress: load.progress(), summary: summarise() });
+  await life.leave();
 }
 
 /**
@@ -75,18 +60,4 @@ function usage() {
 
 function at(dueMs: number, act: () => void): void {
   setTimeout(act, Math.max(0, dueMs - systemClock.nowMs())).unref();
-}
-
-function tell(message: FromWorker): void {
-  if (process.connected) process.send!(message, undefined, undefined, () => {});
-}
-
-function leave(): void {
-  stopped.abort();
-  setTimeout(() => process.exit(0), FAREWELL_MS).unref();
-}
-
-function fail(error: unknown): void {
-  console.error(error);
-  process.exit(1);
 }

@@ -33,6 +33,9 @@ describe('a probe by autocannon', () => {
     ['answers-503', 'http-status'],
     ['sends-html', 'malformed'],
     ['ends-without-done', 'truncated'],
+    ['closes-mid-stream', 'truncated'],
+    ['speaks-no-http', 'malformed'],
+    ['answers-503-for-ever', 'http-status'],
   ])('calls %s %s', { timeout: 30_000 }, async (path, outcome) => {
     await using server = await startFixture('answers-badly.ts');
     const { records } = await runLoad({ ...probe, forMs: 500, targets: [`${server.said}/${path}`] }, { engine });

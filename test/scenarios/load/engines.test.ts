@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { compileScenario } from '../../../scenarios/compile.ts';
 import { chooseEngine } from '../../../scenarios/load/engines.ts';
+import { hasK6 } from '../../../scenarios/load/k6/find.ts';
 import { validateScenario } from '../../../scenarios/validate.ts';
 
 const STAGES = [{ at: '10/s', for: '5s' }];
@@ -24,7 +28,6 @@ describe('the choice of an engine', () => {
     ['k6 with bursts', { engine: 'k6', arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
     ['k6 with users', { engine: 'k6', arrivals: 'closed', stages: [{ users: 3, for: '5s' }] }, 'load.arrivals'],
     ['k6 with retries', { engine: 'k6', arrivals: 'constant', clients: { retry: 'naive' } }, 'load.clients'],
-    ['k6 with plain HTTP', { engine: 'k6', arrivals: 'constant', workload: HTTP }, 'load.workload'],
     ['k6 with conversations', { engine: 'k6', arrivals: 'constant', workload: TALK }, 'load.workload.sessions'],
     ['autocannon with bursts', { ...PROBE, arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
     ['autocannon with users', { ...PROBE, stages: [{ users: 3, for: '5s' }] }, 'load.stages[0].users'],
@@ -39,6 +42,15 @@ describe('the choice of an engine', () => {
     expect(compile({ engine: 'stream' }, slos).load.engine).toBe('stream');
     const goodput = [{ name: 'in time', objective: 'goodput(ttft 1 s, latency 4 s) >= 95%' }];
     expect(() => compile({ engine: 'k6', arrivals: 'constant' }, goodput)).toThrow('`slos[0].objective`');
+  });
+
+  it('takes objectives on first bytes of plain HTTP from every engine, and none on tokens', () => {
+    const slos = [{ name: 'first bytes', objective: 'p99(ttft) <= 1 s' }];
+    const plain = { workload: HTTP };
+    expect(compile({ ...plain, engine: 'k6', arrivals: 'constant' }, slos).load.workload).toMatchObject(HTTP);
+    expect(compile({ ...plain, ...PROBE }, slos).load.workload).toMatchObject(HTTP);
+    const gaps = [{ name: 'gaps', objective: 'p99(itl) <= 1 s' }];
+    expect(() => compile(plain, gaps)).toThrow(/`slos\[0\].objective`.*ttft, latency.*plain HTTP/);
   });
 
   it('shares only what the engine can deal out', () => {
@@ -62,6 +74,28 @@ describe('the choice of an engine', () => {
     expect(load).toMatchObject({ engine: 'autocannon', connections: 32 });
     expect(load.arrivals).toMatchObject({ kind: 'closed' });
     expect(arrivals).toBeNull();
+  });
+
+  it('takes k6 for plain HTTP above 500/s, where there is one that is new enough', () => {
+    const plain = { workload: HTTP, arrivals: 'constant' };
+    const choose = (at: string, env: NodeJS.ProcessEnv) =>
+      chooseEngine(compile({ ...plain, stages: [{ at, for: '5s' }] }).load, [], undefined, () =>
+        hasK6({ env, toolsDirectory: '/nonexistent' }),
+      );
+    const folder = mkdtempSync(join(tmpdir(), 'squall-k6-'));
+    try {
+      const named = (version: string) => {
+        writeFileSync(join(folder, 'k6'), `#!/bin/sh\necho 'k6 ${version}'\n`, { mode: 0o755 });
+        return { PATH: folder };
+      };
+      expect(choose('501/s', named('v2.0.0 (go1.25)'))).toBe('k6');
+      expect(choose('500/s', named('v2.0.0 (go1.25)'))).toBe('stream');
+      expect(choose('501/s', named('v1.9.9'))).toBe('stream');
+      expect(choose('501/s', named('is something else'))).toBe('stream');
+      expect(choose('501/s', { PATH: '' })).toBe('stream');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('takes the streaming client for token streams, k6 or not, at any rate', () => {

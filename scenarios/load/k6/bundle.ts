@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { dirname, relative, resolve } from 'node:path';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+
+/** Name of the script itself among the files of a {@link bundle}. */
+export const ENTRY = 'load.ts';
+
+/**
+ * A script and the modules it imports, as files of one folder, by name: a ConfigMap has no folders, and a container need not see the
+ * checkout. k6 strips the types itself, so the texts are those of the checkout but for the names in their imports.
+ */
+export function bundle(script: string): Record<string, string> {
+  const files: Record<string, string> = {};
+  const nameOf = (path: string) => (path === script ? ENTRY : relative(ROOT, path).replaceAll('/', '-'));
+  const add = (path: string) => {
+    if (files[nameOf(path)] !== undefined) return;
+    const imported: string[] = [];
+    // Types leave no import behind.
+    const text = readFileSync(path, 'utf8')
+      .replaceAll(/^import type [^;]*;\n/gm, '')
+      .replaceAll(/^(import [^;]*? from )'(\.[^']*)';$/gm, (_, begin: string, target: string) => {
+        const file = resolve(dirname(path), target);
+        imported.push(file);
+        return `${begin}'./${nameOf(file)}';`;
+      });
+    files[nameOf(path)] = text;
+    for (const file of imported) add(file);
+  };
+  add(script);
+  return files;
+}

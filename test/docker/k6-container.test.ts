@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { HttpWorkload } from '../../harness/plan.ts';
+import { findK6, requireK6 } from '../../scenarios/load/k6/find.ts';
+import { k6Engine } from '../../scenarios/load/k6.ts';
+import { processesOf, squall, start, temporaryFolder } from '../e2e/squall.ts';
+import { outcomesOf, type RigOptions, rig, startFixture, startLoad } from '../scenarios/load/rig.ts';
+import { buildK6Image, noImage } from './k6-image.ts';
+
+const IMAGE = `squall-test/k6:${process.pid}`;
+const { PATH } = process.env;
+const env = { PATH, SQUALL_K6_IMAGE: IMAGE };
+const engine = k6Engine({ find: { env } });
+
+const WORKLOAD: HttpWorkload = {
+  ...{ kind: 'http', name: 'plain', model: '', method: 'GET', path: '/well', headers: {}, body: '' },
+  expect: { status: [200], bodyContains: 'hits the wall', maxBytes: 100 },
+};
+
+let runs = 0;
+const prepare = (options: RigOptions) => {
+  runs += 1;
+  const prepared = rig({ workload: WORKLOAD, perSecond: 50, maxInFlight: 20, ...options });
+  return { ...prepared, job: { ...prepared.job, runId: `k6-container-${process.pid}-${runs}` } };
+};
+
+const docker = (...args: string[]) => execFileSync('docker', args, { encoding: 'utf8' }).trim();
+const containersOf = (runId: string) => docker('ps', '--all', '--quiet', '--filter', `label=squall.run=${runId}`);
+
+async function until(condition: () => boolean, limitMs: number): Promise<void> {
+  for (const endMs = Date.now() + limitMs; Date.now() < endMs; await sleep(50)) if (condition()) return;
+  throw new Error(`not within ${limitMs} ms`);
+}
+
+describe.skipIf(Boolean(noImage))(`k6 from an image ${noImage || ''}`, () => {
+  let image: Disposable;
+  beforeAll(() => {
+    image = buildK6Image(IMAGE);
+  });
+  afterAll(() => image[Symbol.dispose]());
+
+  it('writes the same records as k6 does, and leaves nothing', { timeout: 60_000 }, async () => {
+    await using server = await startFixture('answers-plainly.ts');
+    const drive = async (chosen: typeof engine) => {
+      const { job, records, ...prepared } = prepare({ forMs: 2000, warmUpMs: 500, targets: [server.said] });
+      try {
+        await using load = await startLoad(job, { engine: chosen });
+        const summary = await load.done;
+        expect(containersOf(job.runId)).toBe('');
+        return { records: (await records()).sort((a, b) => a.index - b.index), summary };
+      } finally {
+        prepared[Symbol.dispose]();
+      }
+    };
+    const inside = await drive(engine);
+    const outside = await drive(k6Engine());
+    expect(outcomesOf(inside.records)).toEqual({ ok: 125 });
+    expect(outcomesOf(outside.records)).toEqual({ ok: 125 });
+    // The same schedule, to the clock's own error; the same shape of a record.
+    for (const [index, record] of inside.records.entries()) {
+      const other = outside.records[index]!;
+      expect(Object.keys(record)).toEqual(Object.keys(other));
+      expect(Math.abs(record.scheduledMs - other.scheduledMs)).toBeLessThan(50);
+      expect(record).toMatchObject({ status: 200, upstream: 'fixture-1', stage: other.stage });
+      expect(record.sentMs!).toBeGreaterThanOrEqual(record.scheduledMs);
+      expect(record.endMs - record.firstTokenMs!).toBeLessThan(1000);
+    }
+    // What k6 itself used, not the docker command.
+    expect(inside.summary.peakRssBytes).toBeGreaterThan(60e6);
+    expect(inside.summary.cpuMs).toBeGreaterThan(20);
+  });
+
+  it('has no privileges, nothing to write to, and is gone when the load is stopped', { timeout: 60_000 }, async () => {
+    await using server = await startFixture('answers-plainly.ts');
+    const workload = { ...WORKLOAD, path: '/never' };
+    using prepared = prepare({ forMs: 60_000, workload, targets: [server.said] });
+    const { job } = prepared;
+    const abort = new AbortController();
+    await using load = await startLoad(job, { engine, signal: abort.signal });
+    await until(() => load.progress().sent > 10, 20_000);
+    const [{ HostConfig, Config, Mounts, Name }] = JSON.parse(docker('inspect', containersOf(job.runId)));
+    expect(Name).toBe(`/squall-${job.runId}-k6`);
+    expect(HostConfig).toMatchObject({
+      ...{ NetworkMode: 'host', ReadonlyRootfs: true, AutoRemove: true, CapDrop: ['ALL'], Privileged: false },
+      ...{ SecurityOpt: ['no-new-privileges'], LogConfig: { Type: 'none' } },
+    });
+    expect(Config.User).toMatch(/^[1-9]\d*:[1-9]\d*$/);
+    expect(Mounts).toMatchObject([{ Destination: '/squall', RW: false }]);
+    abort.abort();
+    await load.done;
+    expect(containersOf(job.runId)).toBe('');
+    const outcomes = outcomesOf(await prepared.records());
+    expect(outcomes.interrupted).toBeGreaterThan(0);
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)(
+    'is gone after %s to whoever reads it',
+    { timeout: 60_000 },
+    async signal => {
+      await using server = await startFixture('answers-plainly.ts');
+      using prepared = prepare({ forMs: 60_000, targets: [server.said] });
+      const { job } = prepared;
+      await using load = await startLoad(job, { engine });
+      await until(() => load.progress().sent > 10, 20_000);
+      expect(containersOf(job.runId)).not.toBe('');
+      // As a harness ends it, and as its watchdog does.
+      process.kill(signal === 'SIGKILL' ? -load.pid : load.pid, signal);
+      await load.done.catch(() => {});
+      await until(() => containersOf(job.runId) === '', 15_000);
+    },
+  );
+
+  it.each(['SIGINT', 'SIGKILL'] as const)(
+    'is gone after %s to the harness of a run',
+    { timeout: 60_000 },
+    async signal => {
+      await using server = await startFixture('answers-plainly.ts');
+      using out = temporaryFolder();
+      const scenario = join(import.meta.dirname, '../e2e/fixtures/plain-http.yaml');
+      const changes = ['load.engine=k6', 'load.stages.0={at: 50/s, for: 60s}'];
+      const set = changes.flatMap(change => ['--set', change]);
+      const args = ['run', scenario, '--target', server.said, '--out', out.path, ...set];
+      const { child, finished } = start(args, { SQUALL_K6_IMAGE: IMAGE });
+      await until(() => readdirSync(out.path).length > 0, 20_000);
+      const [id] = readdirSync(out.path);
+      await until(() => docker('ps', '--quiet', '--filter', `label=squall.run=${id}`) !== '', 20_000);
+      child.kill(signal);
+      await finished;
+      // Nobody is left to take it away after SIGKILL but the watchdogs.
+      await until(() => containersOf(id!) === '' && processesOf(id!).length === 0, 15_000);
+    },
+  );
+
+  it('is what doctor finds', { timeout: 60_000 }, async () => {
+    const { stdout } = await squall(['doctor', '--json'], { SQUALL_K6_IMAGE: IMAGE });
+    const k6 = (JSON.parse(stdout) as { part: string }[]).find(({ part }) => part === 'k6');
+    expect(k6).toMatchObject({ state: 'found', version: expect.stringMatching(/^2\./) });
+    expect(k6).toMatchObject({ advice: expect.stringContaining(`image ${IMAGE}`) });
+  });
+
+  it('is never pulled', { timeout: 60_000 }, async () => {
+    const absent = { find: { env: { PATH, SQUALL_K6_IMAGE: 'squall-test/absent:1' } } };
+    expect(await findK6(absent.find)).toBeUndefined();
+    await expect(requireK6(absent.find)).rejects.toMatchObject({
+      ...{ kind: 'environment', code: 'K6_IMAGE_MISSING' },
+      ...{ message: expect.stringContaining('squall-test/absent:1'), next: expect.stringContaining('docker pull') },
+    });
+    const noCommand = { env: { PATH: '/nonexistent', SQUALL_K6_IMAGE: IMAGE } };
+    await expect(requireK6(noCommand)).rejects.toMatchObject({ code: 'NO_DOCKER_COMMAND' });
+  });
+});

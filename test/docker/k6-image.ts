@@ -1,0 +1,37 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { findK6 } from '../../scenarios/load/k6/find.ts';
+import { engineSocket, findEngine } from '../../stack/platform/docker/engine.ts';
+import { missing } from '../require.ts';
+
+const k6 = await findK6();
+const hasEngine = await findEngine(engineSocket()).then(
+  () => true,
+  () => false,
+);
+
+/** Why there can be no image to test with, or false. */
+export const noImage =
+  missing('docker', hasEngine) ||
+  missing('k6', k6 !== undefined && k6.image === undefined && process.platform === 'linux');
+
+/** An image of nothing but the k6 of this machine and the libraries that it is linked with. Disposing removes it. */
+export function buildK6Image(name: string): Disposable {
+  const folder = mkdtempSync(join(tmpdir(), 'squall-k6-image-'));
+  try {
+    // `ldd` fails for a program that needs none.
+    const linked = execFileSync('sh', ['-c', 'ldd "$0" || true', k6!.command], { encoding: 'utf8' });
+    const libraries = [...linked.matchAll(/(\/\S+) \(0x/g)].map(([, path]) => path!);
+    for (const [from, to] of [[k6!.command, '/usr/bin/k6'], ...libraries.map(path => [path, path])] as const) {
+      mkdirSync(join(folder, 'root', dirname(to!)), { recursive: true });
+      copyFileSync(from!, join(folder, 'root', to!));
+    }
+    writeFileSync(join(folder, 'Dockerfile'), 'FROM scratch\nCOPY root /\n');
+    execFileSync('docker', ['build', '--quiet', '--tag', name, folder], { stdio: 'pipe' });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+  return { [Symbol.dispose]: () => void execFileSync('docker', ['rmi', '--force', name], { stdio: 'pipe' }) };
+}
