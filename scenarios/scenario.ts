@@ -9,7 +9,7 @@ const load = z.strictObject({
   engine: z
     .enum(ENGINE_NAMES)
     .default('stream')
-    .describe('who generates the load; "auto" is k6 for plain HTTP above 500/s that it can carry out, else stream'),
+    .describe('who generates the load; "auto" is k6 for plain HTTP above 5000/s that it can carry out, else stream'),
   ...loadShape,
 });
 

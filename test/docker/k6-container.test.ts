@@ -1,13 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { HttpWorkload } from '../../harness/plan.ts';
+import { processesOfRun } from '../../harness/process-group.ts';
 import { findK6, requireK6 } from '../../scenarios/load/k6/find.ts';
 import { k6Engine } from '../../scenarios/load/k6.ts';
-import { processesOf, squall, start, temporaryFolder } from '../e2e/squall.ts';
+import { squall, start, temporaryFolder } from '../e2e/squall.ts';
 import { outcomesOf, type RigOptions, rig, startFixture, startLoad } from '../scenarios/load/rig.ts';
+import { until } from '../until.ts';
 import { buildK6Image, noImage } from './k6-image.ts';
 
 const IMAGE = `squall-test/k6:${process.pid}`;
@@ -29,11 +30,6 @@ const prepare = (options: RigOptions) => {
 
 const docker = (...args: string[]) => execFileSync('docker', args, { encoding: 'utf8' }).trim();
 const containersOf = (runId: string) => docker('ps', '--all', '--quiet', '--filter', `label=squall.run=${runId}`);
-
-async function until(condition: () => boolean, limitMs: number): Promise<void> {
-  for (const endMs = Date.now() + limitMs; Date.now() < endMs; await sleep(50)) if (condition()) return;
-  throw new Error(`not within ${limitMs} ms`);
-}
 
 describe.skipIf(Boolean(noImage))(`k6 from an image ${noImage || ''}`, () => {
   let image: Disposable;
@@ -130,7 +126,7 @@ describe.skipIf(Boolean(noImage))(`k6 from an image ${noImage || ''}`, () => {
       child.kill(signal);
       await finished;
       // Nobody is left to take it away after SIGKILL but the watchdogs.
-      await until(() => containersOf(id!) === '' && processesOf(id!).length === 0, 15_000);
+      await until(() => containersOf(id!) === '' && processesOfRun(id!).length === 0, 15_000);
     },
   );
 

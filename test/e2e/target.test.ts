@@ -126,7 +126,7 @@ describe('a run against a server that Squall did not start', () => {
     const windows = Object.fromEntries(document.windows.map(window => [window.name, window]));
     expect(windows['fault:slow']!.latencyMs.p50).toBeGreaterThan(280);
     expect(windows.baseline!.latencyMs.p50).toBeLessThan(250);
-    expect(processesOf(document.id)).toEqual([]);
+    expect(processesOfRun(document.id)).toEqual([]);
   });
 
   it('fails with exit 1 when an SLO does not hold, and is invalid when the server lets nobody in', async () => {

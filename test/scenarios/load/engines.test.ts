@@ -76,7 +76,7 @@ describe('the choice of an engine', () => {
     expect(arrivals).toBeNull();
   });
 
-  it('takes k6 for plain HTTP above 500/s, where there is one that is new enough', () => {
+  it('takes k6 for plain HTTP above 5000/s, where there is one that is new enough', () => {
     const plain = { workload: HTTP, arrivals: 'constant' };
     const choose = (at: string, env: NodeJS.ProcessEnv) =>
       chooseEngine(compile({ ...plain, stages: [{ at, for: '5s' }] }).load, [], undefined, () =>
@@ -88,11 +88,11 @@ describe('the choice of an engine', () => {
         writeFileSync(join(folder, 'k6'), `#!/bin/sh\necho 'k6 ${version}'\n`, { mode: 0o755 });
         return { PATH: folder };
       };
-      expect(choose('501/s', named('v2.0.0 (go1.25)'))).toBe('k6');
-      expect(choose('500/s', named('v2.0.0 (go1.25)'))).toBe('stream');
-      expect(choose('501/s', named('v1.9.9'))).toBe('stream');
-      expect(choose('501/s', named('is something else'))).toBe('stream');
-      expect(choose('501/s', { PATH: '' })).toBe('stream');
+      expect(choose('5001/s', named('v2.0.0 (go1.25)'))).toBe('k6');
+      expect(choose('5000/s', named('v2.0.0 (go1.25)'))).toBe('stream');
+      expect(choose('5001/s', named('v1.9.9'))).toBe('stream');
+      expect(choose('5001/s', named('is something else'))).toBe('stream');
+      expect(choose('5001/s', { PATH: '' })).toBe('stream');
     } finally {
       rmSync(folder, { recursive: true });
     }
