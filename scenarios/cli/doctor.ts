@@ -8,7 +8,7 @@ import { messageOf, SquallError } from '../../harness/errors.ts';
 import { IMAGE_NAMES } from '../../stack/images/image-names.ts';
 import { engineSocket, findEngine, imageId } from '../../stack/platform/docker/engine.ts';
 import { adviceOn, findTool, type ToolName, toolVersion } from '../../stack/tools.ts';
-import { findK6 } from '../load/k6/find.ts';
+import { requireK6 } from '../load/k6/find.ts';
 import { EXIT } from './exit.ts';
 import { printJson } from './run.ts';
 
@@ -75,16 +75,14 @@ async function tool({ part, name, use }: (typeof TOOLS)[number]): Promise<Findin
 }
 
 async function k6(): Promise<Finding> {
-  const found = await findK6();
+  const part = 'k6';
   const use = 'Drives load with `load.engine: k6`.';
-  if (!found)
-    return {
-      part: 'k6',
-      state: 'missing',
-      version: '',
-      advice: `${use} \`npm run tools\` builds it (needs Go); or \`docker pull grafana/k6\`.`,
-    };
-  return { part: 'k6', state: 'found', version: found.version, advice: `${use} From ${found.source}.` };
+  try {
+    const { version, source } = await requireK6();
+    return { part, state: 'found', version, advice: `${use} From ${source}.` };
+  } catch (error) {
+    return { part, state: 'missing', version: '', advice: `${use} ${trouble(error)}` };
+  }
 }
 
 /** The engine with its images; each is needed for `--platform docker` alone. */
@@ -103,9 +101,14 @@ async function docker(): Promise<Finding> {
           advice: `The engine lacks ${lacking.join(' and ')}: run \`npm run images\`.`,
         };
   } catch (error) {
-    const next = error instanceof SquallError ? ` ${error.next}` : '';
-    return { part, state: 'missing', version: '', advice: `${messageOf(error)}.${next}` };
+    return { part, state: 'missing', version: '', advice: trouble(error) };
   }
+}
+
+/** What is wrong, and what to do about it. */
+function trouble(error: unknown): string {
+  const next = error instanceof SquallError ? ` ${error.next}` : '';
+  return `${messageOf(error)}.${next}`;
 }
 
 async function chromium(): Promise<Finding> {

@@ -131,10 +131,14 @@ describe.skipIf(Boolean(noImage))(`k6 from an image ${noImage || ''}`, () => {
   );
 
   it('is what doctor finds', { timeout: 60_000 }, async () => {
-    const { stdout } = await squall(['doctor', '--json'], { SQUALL_K6_IMAGE: IMAGE });
-    const k6 = (JSON.parse(stdout) as { part: string }[]).find(({ part }) => part === 'k6');
-    expect(k6).toMatchObject({ state: 'found', version: expect.stringMatching(/^2\./) });
-    expect(k6).toMatchObject({ advice: expect.stringContaining(`image ${IMAGE}`) });
+    const k6 = async (image: string) => {
+      const { stdout } = await squall(['doctor', '--json'], { SQUALL_K6_IMAGE: image });
+      return (JSON.parse(stdout) as { part: string }[]).find(({ part }) => part === 'k6');
+    };
+    const advice = expect.stringContaining(`image ${IMAGE}`);
+    expect(await k6(IMAGE)).toMatchObject({ state: 'found', version: expect.stringMatching(/^2\./), advice });
+    const absent = expect.stringContaining('docker pull squall-test/absent:1');
+    expect(await k6('squall-test/absent:1')).toMatchObject({ state: 'missing', advice: absent });
   });
 
   it('is never pulled', { timeout: 60_000 }, async () => {
