@@ -2,11 +2,11 @@ import { faultPackages } from '../faults/catalog.ts';
 import { SquallError } from '../harness/errors.ts';
 import { parseObjective } from '../reports/objective.ts';
 import { TARGET_LINK } from '../stack/platform/external/platform.ts';
+import type { ExternalTarget } from '../stack/platform/external/reach.ts';
 import type { ResolvedScenario } from './scenario.ts';
-import type { CheckedTarget } from './target.ts';
 
 /** A server that Squall did not start, as the person named it. */
-export interface External extends CheckedTarget {
+export interface External extends ExternalTarget {
   /** What clients send as `Authorization`; empty for none. Never part of a plan. */
   readonly authorization: string;
 }

@@ -14,6 +14,7 @@ import { parseOverrides } from '../override.ts';
 import { didYouMean } from '../validate.ts';
 import { liveLines, summaryLines } from './attack-progress.ts';
 import { EXIT } from './exit.ts';
+import { targetAuthorization } from './options.ts';
 import { printJson } from './run.ts';
 
 interface AttackOptions {
@@ -92,7 +93,7 @@ Kinds:
 ${attacks.map(({ kind, summary }) => `  ${kind.padEnd(width)}  ${summary}`).join('\n')}
 
 An ordinary client asks all the while, from a process of its own: its errors and its P99 during the attack, compared with before,
-are the verdict. Requests that need a key take it from the environment: SQUALL_AUTHORIZATION="Bearer …".
+are the verdict. Requests that need a key take it from the environment: SQUALL_TARGET_AUTHORIZATION=sk-….
 
 Exit codes: 0 defended · 1 degraded or down · 2 inconclusive · 3 usage · 4 the target or this machine · 130 interrupted
 
@@ -108,8 +109,8 @@ async function planOf(kind: string, options: AttackOptions, signal: AbortSignal)
   const parameters = parametersOf(attack, options);
   const forMs = options.for === undefined ? attack.defaultForMs : duration(options.for, '--for');
   if (forMs < 500 || forMs > LIMITS.forMs) throw badOption('--for', 'from 500ms to 1h', options.for ?? '');
-  const target = await resolveTarget(options.target, { isOwned: options.iOwnThisTarget === true });
-  const authorization = process.env.SQUALL_AUTHORIZATION ?? '';
+  const target = await resolveTarget(options.target, { iOwnThisTarget: options.iOwnThisTarget === true, signal });
+  const authorization = targetAuthorization();
   const asksChat = options.victim === 'chat' || (attack.needsModel && parameters.request !== 'get');
   const model = options.model ?? (asksChat ? await firstModel(target, authorization, signal) : '');
   const perSecond = rate(options.victimRate, '--victim-rate');

@@ -161,12 +161,16 @@ async function externalOf(options: RunOptions & TargetOptions, signal: AbortSign
     });
   if (target === undefined) return undefined;
   const checked = await checkTarget(target, { iOwnThisTarget, signal });
-  return { ...checked, authorization: authorizationHeader(authorization ?? process.env[AUTHORIZATION_VARIABLE] ?? '') };
+  return { ...checked, authorization: targetAuthorization(authorization) };
 }
 
-/** A token becomes `Bearer <token>`; what names its scheme stays. The text is a secret, so no message quotes it. */
-function authorizationHeader(text: string): string {
-  const trimmed = text.trim();
+/**
+ * What clients of a target send as `Authorization`, from an option or the environment; empty for none. A token becomes
+ * `Bearer <token>`; what names its scheme stays. It is a secret, so no message quotes it.
+ * @throws SquallError `BAD_AUTHORIZATION`
+ */
+export function targetAuthorization(given = process.env[AUTHORIZATION_VARIABLE] ?? ''): string {
+  const trimmed = given.trim();
   if (!/^[\x20-\x7e]*$/.test(trimmed))
     throw new SquallError(
       'option',

@@ -64,7 +64,7 @@ class AttackFault implements Fault {
 
   async inject(signal: AbortSignal): Promise<void> {
     const { stack, forMs } = this.#context;
-    const target = await resolveTarget(entryOf(this.#link, stack));
+    const target = await resolveTarget(entryOf(this.#link, stack), { signal });
     const { authorization } = stack;
     const model = this.#attack.needsModel ? await firstModel(target, authorization, signal) : '';
     this.#running = await startAttack(

@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net';
+import { requireLocal } from '../../../harness/target.ts';
 import type { Script } from '../attack.ts';
 import { AnswerReader } from './answers.ts';
-import { type AttackTarget, requireOurs } from './target.ts';
+import type { AttackTarget } from './target.ts';
 
 /** What a connection tells its drive. */
 export interface ConnectionEvents {
@@ -36,7 +37,7 @@ export class Connection {
   #answers: AnswerReader | undefined;
   #isOver = false;
 
-  /** @throws SquallError `TARGET_NOT_OURS` before anything is sent */
+  /** @throws SquallError `TARGET_NOT_LOCAL` before anything is sent */
   constructor(
     index: number,
     target: AttackTarget,
@@ -51,7 +52,7 @@ export class Connection {
     const buffer = read === 'all' ? scratch : scratch.subarray(0, read);
     const onread = { buffer, callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes) };
     const { socket: to } = target;
-    if (to.kind === 'tcp') requireOurs(to.address, target);
+    if (to.kind === 'tcp') requireLocal(to.address, target);
     this.#socket =
       to.kind === 'unix'
         ? connect({ path: to.path, onread, allowHalfOpen: true })

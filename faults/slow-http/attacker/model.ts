@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import { SquallError } from '../../../harness/errors.ts';
-import { type AttackTarget, requireOurs } from './target.ts';
+import { requireLocal } from '../../../harness/target.ts';
+import type { AttackTarget } from './target.ts';
 
 const LIMIT_MS = 3000;
 const MOST_BYTES = 1_000_000;
@@ -9,7 +10,7 @@ const MOST_BYTES = 1_000_000;
 export function connectionOptions(target: AttackTarget): { host?: string; port?: number; socketPath?: string } {
   const { socket } = target;
   if (socket.kind === 'unix') return { socketPath: socket.path };
-  requireOurs(socket.address, target);
+  requireLocal(socket.address, target);
   return { host: socket.address, port: socket.port };
 }
 
@@ -25,7 +26,7 @@ export async function firstModel(target: AttackTarget, authorization: string, si
   const id = /"id"\s*:\s*"([^"\\]+)"/.exec(text)?.[1];
   if (id !== undefined) return id;
   throw new SquallError('environment', 'NO_MODEL', `${target.url} does not list a model at /v1/models`, {
-    next: 'Name one with --model; if it wants a key, put "Bearer …" into SQUALL_AUTHORIZATION.',
+    next: 'Name one with --model; if it wants a key, put that into SQUALL_TARGET_AUTHORIZATION.',
   });
 }
 
