@@ -3,8 +3,7 @@
  * to, on SIGTERM, and when the process that started it goes away.
  */
 import { once } from 'node:events';
-import { request as httpRequest } from 'node:http';
-import { connectionOptions } from '../../faults/slow-http/attacker/model.ts';
+import { requestTo } from '../../faults/slow-http/attacker/target.ts';
 import { systemClock } from '../../harness/clock.ts';
 import type { FromVictim, ToVictim, VictimJob, VictimRecord } from './victim.ts';
 
@@ -66,11 +65,9 @@ function send({ target, request, asks, path, timeoutMs }: VictimJob, scheduledMs
       sending.destroy();
       resolve();
     };
-    const sending = httpRequest({
-      ...connectionOptions(target),
+    const sending = requestTo(target, {
       path,
       method: asks === 'get' ? 'GET' : 'POST',
-      agent: false,
       headers: {
         host: request.host,
         'user-agent': 'squall-victim',

@@ -4,10 +4,11 @@ import { createLogUpdate } from 'log-update';
 import { type Attack, LIMITS } from '../../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../../faults/slow-http/attacker/catalog.ts';
 import { firstModel } from '../../faults/slow-http/attacker/model.ts';
-import { resolveTarget } from '../../faults/slow-http/attacker/target.ts';
+import { type AttackTarget, resolveTarget } from '../../faults/slow-http/attacker/target.ts';
 import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
+import { reachableAddress } from '../../stack/platform/external/reach.ts';
 import { type AttackDocument, type AttackPlan, runAttack } from '../attack/session.ts';
 import { type AttackVerdict, DEFAULT_THRESHOLDS } from '../attack/verdict.ts';
 import { parseOverrides } from '../override.ts';
@@ -20,6 +21,7 @@ import { printJson } from './run.ts';
 interface AttackOptions {
   readonly target: string;
   readonly iOwnThisTarget?: boolean;
+  readonly insecure: boolean;
   readonly connections?: string;
   readonly rate?: string;
   readonly path?: string;
@@ -55,8 +57,9 @@ export async function addAttack(program: Command, signal: AbortSignal): Promise<
     .command('attack')
     .description('attack a service of your own, and see whether its ordinary clients notice')
     .argument('<kind>', 'one of the kinds below')
-    .requiredOption('--target <url>', 'http://HOST:PORT or unix:/path/to/socket; this machine alone, unless:')
+    .requiredOption('--target <url>', 'http(s)://HOST:PORT or unix:/path/to/socket; this machine alone, unless:')
     .option('--i-own-this-target', 'allows a target that is not this machine')
+    .option('--insecure', 'the ordinary client takes any certificate, as the attacker always does', false)
     .option('--connections <n>', `connections at most open at a time (at most ${LIMITS.connections})`)
     .option('--rate <n/s>', `connections opened per second (at most ${LIMITS.perSecond}/s)`)
     .option('--path <path>', 'what the attacker asks for')
@@ -93,7 +96,8 @@ Kinds:
 ${attacks.map(({ kind, summary }) => `  ${kind.padEnd(width)}  ${summary}`).join('\n')}
 
 An ordinary client asks all the while, from a process of its own: its errors and its P99 during the attack, compared with before,
-are the verdict. Requests that need a key take it from the environment: SQUALL_TARGET_AUTHORIZATION=sk-….
+are the verdict. Over https the attacker takes any certificate; the ordinary client wants the right one (NODE_EXTRA_CA_CERTS names an authority
+of your own), or --insecure. Requests that need a key take it from the environment: SQUALL_TARGET_AUTHORIZATION=sk-….
 
 Exit codes: 0 defended · 1 degraded or down · 2 inconclusive · 3 usage · 4 the target or this machine · 130 interrupted
 
@@ -109,7 +113,9 @@ async function planOf(kind: string, options: AttackOptions, signal: AbortSignal)
   const parameters = parametersOf(attack, options);
   const forMs = options.for === undefined ? attack.defaultForMs : duration(options.for, '--for');
   if (forMs < 500 || forMs > LIMITS.forMs) throw badOption('--for', 'from 500ms to 1h', options.for ?? '');
-  const target = await resolveTarget(options.target, { iOwnThisTarget: options.iOwnThisTarget === true, signal });
+  const { iOwnThisTarget = false, insecure: isInsecure } = options;
+  const target = await resolveTarget(options.target, { iOwnThisTarget, isInsecure, signal });
+  await requireTrusted(target, signal);
   const authorization = targetAuthorization();
   const asksChat = options.victim === 'chat' || (attack.needsModel && parameters.request !== 'get');
   const model = options.model ?? (asksChat ? await firstModel(target, authorization, signal) : '');
@@ -136,6 +142,16 @@ async function planOf(kind: string, options: AttackOptions, signal: AbortSignal)
       slackMs: duration(options.slack, '--slack'),
     },
   };
+}
+
+/** Nothing else tells an ordinary client that does not trust a target from one that is not served. */
+async function requireTrusted({ url, socket, tls }: AttackTarget, signal: AbortSignal): Promise<void> {
+  if (socket.kind === 'unix' || !tls || tls.isInsecure) return;
+  await reachableAddress({ url, addresses: [socket.address], port: socket.port }, signal).catch(error => {
+    if (error?.code !== 'TARGET_TLS') throw error;
+    const { kind, code, message, next } = error as SquallError;
+    throw new SquallError(kind, code, message, { cause: error, next: `${next} Or let it pass: --insecure.` });
+  });
 }
 
 function parametersOf(attack: Attack, options: AttackOptions): Record<string, unknown> {

@@ -1,19 +1,25 @@
 /**
- * How much memory an attacker needs to hold many connections: `node test/bench/held-connections.ts [connections] [seconds]`. The server is a
- * process of its own, for both ends of 10,000 connections are more descriptors than one process may have. Prints one table.
+ * How much memory an attacker needs to hold many connections: `node test/bench/held-connections.ts [connections] [seconds] [kinds] [--tls]`. The
+ * server is a process of its own, for both ends of 10,000 connections are more descriptors than one process may have. Prints one table.
  */
+import { parseArgs } from 'node:util';
 import { startAttack } from '../../faults/slow-http/attacker/attacker.ts';
 import { loadAttack } from '../../faults/slow-http/attacker/catalog.ts';
 import { resolveTarget } from '../../faults/slow-http/attacker/target.ts';
-import { startBare } from '../faults/slow-http/targets.ts';
+import { startBare, startBareTls } from '../faults/slow-http/targets.ts';
 
-const connections = Number(process.argv[2] ?? 10_000);
-const forMs = 1000 * Number(process.argv[3] ?? 15);
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { tls: { type: 'boolean', default: false } },
+});
+const [count = '10000', seconds = '15', kinds = 'slow-headers,slow-body,slow-read,low-and-slow'] = positionals;
+const connections = Number(count);
+const forMs = 1000 * Number(seconds);
 const NO_LIMITS = { headersTimeout: 0, requestTimeout: 0 };
 
 console.log('kind          | asked | held  | at s | RSS MB | CPU s | exhausted');
-for (const kind of process.argv[4]?.split(',') ?? ['slow-headers', 'slow-body', 'slow-read', 'low-and-slow']) {
-  await using server = await startBare(NO_LIMITS);
+for (const kind of kinds.split(',')) {
+  await using server = await (values.tls ? startBareTls : startBare)(NO_LIMITS);
   const target = await resolveTarget(server.url);
   const { parameters } = await loadAttack(kind);
   const given = { connections, perSecond: 2000, path: '/', intervalMs: 5000 };

@@ -1,25 +1,36 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { processesOfRun } from '../../harness/process-group.ts';
+import { findTool } from '../../stack/tools.ts';
+import { missing } from '../require.ts';
 import { onlyRun, squall, temporaryFolder } from './squall.ts';
 
 const SLOW_CLIENTS = join(import.meta.dirname, 'fixtures/slow-clients.yaml');
 
+const noNginx = missing('nginx', findTool('nginx') !== undefined);
+const BEHIND_TLS = ['stack.edge={ tls: {} }', 'faults.slow.on=client→edge', 'faults.hijack.on=client→edge'];
+
 describe('an attack as a fault', () => {
-  it('bites at an entry with the load for a victim, and is gone when it is healed', async () => {
+  it.each([
+    ['a gateway', 'client→gateway-1', [], false],
+    ['an edge that speaks TLS', 'client→edge', BEHIND_TLS, noNginx],
+  ] as const)('bites at %s, with the load for a victim, and is gone when it is healed', async (_, on, sets, skip) => {
+    if (skip) return;
     using out = temporaryFolder();
-    const { code, stdout, stderr } = await squall(['run', SLOW_CLIENTS, '--out', out.path, '--quiet']);
+    const set = sets.flatMap(value => ['--set', value]);
+    const { code, stdout, stderr } = await squall(['run', SLOW_CLIENTS, '--out', out.path, '--quiet', ...set]);
     expect(code, stdout + stderr).toBe(0);
     const run = onlyRun(out.path);
     const document = run.document();
     const [slow, hijack] = document.faults;
-    expect(slow).toMatchObject({ id: 'slow', kind: 'slow-headers', target: 'client→gateway-1', healVerified: true });
+    expect(slow).toMatchObject({ id: 'slow', kind: 'slow-headers', target: on, healVerified: true });
     expect(slow!.evidence).toMatch(/; \d+ connections in [\d.]+ s: \d+ held/);
     expect(hijack).toMatchObject({ kind: 'hijack-prompt', healVerified: true });
     const window = document.windows.find(({ name }) => name === 'fault:slow');
     // Four seconds at 30 a second, less what the bite took.
     expect(window!.requests).toBeGreaterThan(50);
-    expect(slow!.evidence).toMatch(/200 held.*the attacker is gone, and client→gateway-1 answers/);
+    expect(slow!.evidence).toContain('200 held');
+    expect(slow!.evidence).toContain(`the attacker is gone, and ${on} answers`);
     expect(processesOfRun(document.id)).toEqual([]);
   });
 });

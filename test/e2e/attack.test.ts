@@ -1,7 +1,10 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { AttackDocument } from '../../scenarios/attack/session.ts';
-import { startBare } from '../faults/slow-http/targets.ts';
-import { expectRefusal, squall, start } from './squall.ts';
+import { startBare, startBareTls } from '../faults/slow-http/targets.ts';
+import { authority } from '../stack/edge/fixtures/running-edge.ts';
+import { expectRefusal, squall, start, temporaryFolder } from './squall.ts';
 
 const SHORT = [
   '--for',
@@ -41,6 +44,28 @@ describe('squall attack', () => {
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toMatch(/defended {2}0 of \d+ ordinary requests failed/);
     expect(stdout).toMatch(/evicted after a median of \d+ ms.*408, FIN ×\d+/);
+  });
+
+  it('attacks over TLS, with an ordinary client that trusts whom it should', async () => {
+    using folder = temporaryFolder();
+    const trusted = join(folder.path, 'authority.pem');
+    writeFileSync(trusted, authority.certificate);
+    await using server = await startBareTls({
+      maxConnections: 100,
+      headersTimeout: 300,
+      connectionsCheckingInterval: 100,
+    });
+    const attack = [...SLOW, '--target', server.url];
+    const [refused, told, insecure] = await Promise.all([
+      squall(attack),
+      squall([...attack, '--connections', '40'], { NODE_EXTRA_CA_CERTS: trusted }),
+      squall([...attack, '--connections', '40', '--insecure']),
+    ]);
+    expect([refused.code, refused.stderr]).toEqual([4, expect.stringMatching(/trusted here[\s\S]*--insecure/)]);
+    for (const { code, stdout, stderr } of [told, insecure]) {
+      expect(code, stdout + stderr).toBe(0);
+      expect(stdout).toMatch(/evicted after a median of \d+ ms.*408, FIN ×\d+/);
+    }
   });
 
   it('cannot tell from a handful of requests, and exits 2', async () => {

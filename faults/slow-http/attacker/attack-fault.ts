@@ -64,8 +64,9 @@ class AttackFault implements Fault {
 
   async inject(signal: AbortSignal): Promise<void> {
     const { stack, forMs } = this.#context;
-    const target = await resolveTarget(entryOf(this.#link, stack), { signal });
-    const { authorization } = stack;
+    const { authorization, origin, entryCertificate } = stack;
+    const entry = new URL(entryOf(this.#link, stack)).origin;
+    const target = await resolveTarget(entry, { signal, origin, authority: entryCertificate?.authority });
     const model = this.#attack.needsModel ? await firstModel(target, authorization, signal) : '';
     this.#running = await startAttack(
       {

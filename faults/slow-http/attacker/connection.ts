@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import { requireLocal } from '../../../harness/target.ts';
 import type { Script } from '../attack.ts';
 import { AnswerReader } from './answers.ts';
@@ -8,6 +9,8 @@ import type { AttackTarget } from './target.ts';
 export interface ConnectionEvents {
   nowMs(): number;
   established(connection: Connection): void;
+  /** It can be written to: now, or once the TLS handshake is done. */
+  ready(connection: Connection): void;
   /** After bytes came; answers may have begun or ended. */
   received(connection: Connection): void;
   /** Once, last. */
@@ -19,9 +22,16 @@ export type HowEnded = 'fin' | 'reset' | 'client' | 'never' | 'exhausted';
 
 /** All sockets read into the same memory: nothing of an answer is kept, and 10,000 buffers of 64 KiB are not affordable. */
 const scratch = Buffer.alloc(65_536);
+/** What Node takes of a TLS connection's bytes at once, however few are asked for. */
+const TLS_READ_BYTES = 65_536;
+/** One for all: each would otherwise be some 100 KB. */
+let context: SecureContext | undefined;
 const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM', 'EADDRINUSE']);
 
-/** One connection of an attack: a raw socket that knows its turn. */
+/**
+ * One connection of an attack: a raw socket that knows its turn. Behind TLS it is established when TCP is, as for a server that
+ * speaks in the clear, and its turns begin after the handshake.
+ */
 export class Connection {
   readonly index: number;
   readonly createdMs: number;
@@ -33,7 +43,10 @@ export class Connection {
   servedMs: number | undefined;
   readonly #socket: Socket;
   readonly #events: ConnectionEvents;
-  readonly #readsAll: boolean;
+  readonly #target: AttackTarget;
+  readonly #read: Script['read'];
+  /** Bytes behind TLS that it might have read by now, and has not. */
+  #credit = 0;
   #answers: AnswerReader | undefined;
   #isOver = false;
 
@@ -48,26 +61,32 @@ export class Connection {
     this.index = index;
     this.createdMs = events.nowMs();
     this.#events = events;
-    this.#readsAll = read === 'all';
-    const buffer = read === 'all' ? scratch : scratch.subarray(0, read);
-    const onread = { buffer, callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes) };
-    const { socket: to } = target;
+    this.#target = target;
+    this.#read = read;
+    const { socket: to, tls } = target;
     if (to.kind === 'tcp') requireLocal(to.address, target);
-    this.#socket =
-      to.kind === 'unix'
-        ? connect({ path: to.path, onread, allowHalfOpen: true })
-        : connect({
-            host: to.address,
-            port: to.port,
-            onread,
-            noDelay: true,
-            allowHalfOpen: true,
-            ...(source === undefined ? {} : { localAddress: source }),
-          });
-    if (!this.#readsAll) this.#socket.pause();
+    const options = {
+      ...(to.kind === 'unix' ? { path: to.path } : { host: to.address, port: to.port, noDelay: true }),
+      ...(source === undefined ? {} : { localAddress: source }),
+      allowHalfOpen: true,
+      onread: {
+        buffer: read === 'all' || tls ? scratch : scratch.subarray(0, read),
+        callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes),
+      },
+    };
+    context ??= tls ? createSecureContext() : undefined;
+    this.#socket = tls
+      ? connectTls({ ...options, servername: tls.name, rejectUnauthorized: false, secureContext: context })
+      : connect(options);
+    if (read !== 'all' && !tls) this.#socket.pause();
     this.#socket.on('connect', () => {
       this.establishedMs = events.nowMs();
       events.established(this);
+      if (!tls) events.ready(this);
+    });
+    this.#socket.on('secureConnect', () => {
+      if (read !== 'all') this.#socket.pause();
+      events.ready(this);
     });
     this.#socket.on('end', () => this.#end('fin'));
     this.#socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -98,8 +117,13 @@ export class Connection {
     this.#socket.end();
   }
 
-  /** Lets the next few bytes in. */
+  /** Lets the next few bytes in; behind TLS many more, but as rarely as keeps the rate. */
   readSome(): void {
+    if (this.#target.tls) {
+      this.#credit += Number(this.#read);
+      if (this.#credit < TLS_READ_BYTES) return;
+      this.#credit -= TLS_READ_BYTES;
+    }
     this.#socket.resume();
   }
 
@@ -117,15 +141,17 @@ export class Connection {
     this.#answers ??= new AnswerReader();
     this.#answers.push(Buffer.from(bytes.buffer, bytes.byteOffset, count));
     this.#events.received(this);
-    return this.#readsAll;
+    return this.#read === 'all';
   }
 
   #end(how: HowEnded): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#events.ended(this, how);
-    // A reset costs the target nothing to remember, and leaves no TIME_WAIT here to run out of ports by.
-    if (how === 'client' && this.establishedMs !== undefined) this.#socket.resetAndDestroy();
+    const { socket, tls } = this.#target;
+    // A reset costs the target nothing to remember, and leaves no TIME_WAIT here to run out of ports by. Node has it for bare TCP alone.
+    const canReset = socket.kind === 'tcp' && tls === null && this.establishedMs !== undefined;
+    if (how === 'client' && canReset) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
 }

@@ -127,10 +127,8 @@ export class AttackDrive {
 
   readonly #events = {
     nowMs: () => this.#options.clock.nowMs(),
-    established: (connection: Connection) => {
-      this.#tally.established();
-      this.#turn(connection);
-    },
+    established: () => this.#tally.established(),
+    ready: (connection: Connection) => this.#turn(connection),
     received: (connection: Connection) => this.#received(connection),
     ended: (connection: Connection, how: HowEnded) => this.#ended(connection, how),
   };

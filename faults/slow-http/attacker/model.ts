@@ -1,18 +1,8 @@
-import { get } from 'node:http';
 import { SquallError } from '../../../harness/errors.ts';
-import { requireLocal } from '../../../harness/target.ts';
-import type { AttackTarget } from './target.ts';
+import { type AttackTarget, requestTo } from './target.ts';
 
 const LIMIT_MS = 3000;
 const MOST_BYTES = 1_000_000;
-
-/** How Node's HTTP client reaches a target: by the address that was looked up, never by its name. */
-export function connectionOptions(target: AttackTarget): { host?: string; port?: number; socketPath?: string } {
-  const { socket } = target;
-  if (socket.kind === 'unix') return { socketPath: socket.path };
-  requireLocal(socket.address, target);
-  return { host: socket.address, port: socket.port };
-}
 
 /**
  * The first model that an OpenAI-compatible target lists.
@@ -33,18 +23,17 @@ export async function firstModel(target: AttackTarget, authorization: string, si
 function listing(target: AttackTarget, authorization: string, signal: AbortSignal): Promise<string> {
   return new Promise((resolve, reject) => {
     const headers = { host: target.host, ...(authorization === '' ? {} : { authorization }) };
-    const request = get(
-      { ...connectionOptions(target), path: '/v1/models', headers, agent: false, signal },
-      response => {
-        let text = '';
-        response.on('data', chunk => {
-          text += chunk;
-          if (text.length > MOST_BYTES) request.destroy(new Error('too long'));
-        });
-        response.on('end', () => resolve(text));
-        response.on('error', reject);
-      },
-    );
+    const request = requestTo(target, { path: '/v1/models', headers, signal });
+    request.on('response', response => {
+      let text = '';
+      response.on('data', chunk => {
+        text += chunk;
+        if (text.length > MOST_BYTES) request.destroy(new Error('too long'));
+      });
+      response.on('end', () => resolve(text));
+      response.on('error', reject);
+    });
     request.on('error', reject);
+    request.end();
   });
 }

@@ -1,4 +1,7 @@
-import { badTarget, type LocateOptions, locateTarget } from '../../../harness/target.ts';
+import { type ClientRequest, request as httpRequest, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { isIP } from 'node:net';
+import { badTarget, type LocateOptions, locateTarget, requireLocal } from '../../../harness/target.ts';
 
 /** Where an attack goes: an address that was looked up once and is never looked up again, or a socket in the file system. */
 export interface AttackTarget {
@@ -7,25 +10,63 @@ export interface AttackTarget {
   readonly socket:
     | { readonly kind: 'tcp'; readonly address: string; readonly port: number }
     | { readonly kind: 'unix'; readonly path: string };
+  /** The session that comes before HTTP; null in the clear. */
+  readonly tls: TlsSession | null;
   /** Value of `Host`. */
   readonly host: string;
   /** The person said that a target that is not this machine is theirs. */
   readonly iOwnThisTarget: boolean;
 }
 
+/** What ordinary clients know of a target behind TLS. Attackers take any certificate. */
+export interface TlsSession {
+  /** The server's name (RFC 6066, section 3); empty where it is known by its address. */
+  readonly name: string;
+  /** PEM of the authority to trust. @default those that Node trusts */
+  readonly authority?: string | undefined;
+  /** They take any certificate too. */
+  readonly isInsecure: boolean;
+}
+
+/** Options of {@link resolveTarget}. */
+export interface ResolveOptions extends LocateOptions {
+  /** What is asked for there, such as `https://llm.test`: it decides `Host` and the TLS name. @default the URL itself */
+  readonly origin?: string | undefined;
+  /** See {@link TlsSession.authority}. */
+  readonly authority?: string | undefined;
+  /** See {@link TlsSession.isInsecure}. @default false */
+  readonly isInsecure?: boolean;
+}
+
 /**
- * Looks a target up: `http://host:port` or `unix:/path/to/socket`, where {@link locateTarget} allows it.
+ * Looks a target up: `http://host:port`, `https://host:port` or `unix:/path/to/socket`, where {@link locateTarget} allows it.
  * @throws SquallError `BAD_TARGET`, `TARGET_NOT_LOCAL`, `TARGET_UNRESOLVED`; the signal's reason on abort
  */
-export async function resolveTarget(text: string, options: LocateOptions = {}): Promise<AttackTarget> {
-  const { iOwnThisTarget = false } = options;
+export async function resolveTarget(text: string, options: ResolveOptions = {}): Promise<AttackTarget> {
+  const { iOwnThisTarget = false, origin = text, authority, isInsecure = false } = options;
   if (text.startsWith('unix:/'))
-    return { url: text, socket: { kind: 'unix', path: text.slice(5) }, host: 'localhost', iOwnThisTarget };
+    return { url: text, socket: { kind: 'unix', path: text.slice(5) }, tls: null, host: 'localhost', iOwnThisTarget };
   const { url, addresses, port } = await locateTarget(text, options);
-  if (url.protocol !== 'http:' || url.pathname !== '/')
-    throw badTarget(
-      `http://HOST:PORT or unix:/path, got "${text}"`,
-      'Leave the path to --path. Targets behind TLS are not implemented: attack the plain port behind it.',
-    );
-  return { url: text, socket: { kind: 'tcp', address: addresses[0]!, port }, host: url.host, iOwnThisTarget };
+  if (url.pathname !== '/')
+    throw badTarget(`http://HOST:PORT, https://HOST:PORT or unix:/path, got "${text}"`, 'Leave the path to --path.');
+  const { host, hostname } = new URL(origin);
+  const name = hostname.startsWith('[') || isIP(hostname) ? '' : hostname;
+  const socket = { kind: 'tcp', address: addresses[0]!, port } as const;
+  const tls = url.protocol === 'https:' ? { name, authority, isInsecure } : null;
+  return { url: text, socket, tls, host, iOwnThisTarget };
+}
+
+/**
+ * An ordinary client's request, on a connection of its own to the address that was looked up. Behind TLS it requires the right
+ * certificate, unless the target is {@link TlsSession.isInsecure}.
+ * @throws SquallError `TARGET_NOT_LOCAL` before anything is sent
+ */
+export function requestTo(target: AttackTarget, options: RequestOptions): ClientRequest {
+  const { socket, tls } = target;
+  if (socket.kind === 'unix') return httpRequest({ ...options, agent: false, socketPath: socket.path });
+  requireLocal(socket.address, target);
+  const where = { ...options, agent: false, host: socket.address, port: socket.port };
+  if (tls === null) return httpRequest(where);
+  const { name, authority, isInsecure } = tls;
+  return httpsRequest({ ...where, servername: name, ca: authority, rejectUnauthorized: !isInsecure });
 }

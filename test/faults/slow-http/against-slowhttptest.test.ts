@@ -7,6 +7,7 @@ import { attackOn, noSlowHttpTest, type RunningTarget, slowHttpTest, startBare }
 const MANY = { connections: 200, perSecond: 100, pool: 110 };
 /** Unread answers of 4 MB each are the kernel's memory: a smaller pool, and fewer who want it. */
 const FEW = { connections: 60, perSecond: 20, pool: 36 };
+const SHORT_NGINX = { headerMs: 500, bodyMs: 700, sendMs: 700 };
 const SHORT = { headersTimeout: 500, requestTimeout: 700, connectionsCheckingInterval: 100, timeout: 700 };
 
 const TARGETS: Readonly<
@@ -15,15 +16,17 @@ const TARGETS: Readonly<
   'node, default limits': { start: pool => startBare({ maxConnections: pool }) },
   'node, short limits': { start: pool => startBare({ maxConnections: pool, ...SHORT }) },
   'nginx, no limits': { start: () => nginxWith('off'), skip: noNginx },
-  'nginx, short limits': { start: () => nginxWith({ headerMs: 500, bodyMs: 700, sendMs: 700 }), skip: noNginx },
+  'nginx, short limits': { start: () => nginxWith(SHORT_NGINX), skip: noNginx },
+  'nginx, TLS, no limits': { start: () => nginxWith('off', {}), skip: noNginx },
+  'nginx, TLS, short limits': { start: () => nginxWith(SHORT_NGINX, {}), skip: noNginx },
   gateway: { start: gateway },
 };
 
-async function nginxWith(timeouts: 'off' | { headerMs: number; bodyMs: number; sendMs: number }) {
+async function nginxWith(timeouts: 'off' | typeof SHORT_NGINX, tls: 'off' | Record<string, never> = 'off') {
   const upstream = await startBare({});
-  const edge = await startEdge({ timeouts, connectionsPerWorker: 128 }, [new URL(upstream.url).host]);
+  const edge = await startEdge({ timeouts, tls, connectionsPerWorker: 128 }, [new URL(upstream.url).host]);
   return {
-    url: edge.url,
+    url: tls === 'off' ? edge.url : `https://127.0.0.1:${edge.httpsPort}`,
     async [Symbol.asyncDispose]() {
       await edge[Symbol.asyncDispose]();
       await upstream[Symbol.asyncDispose]();
@@ -65,15 +68,20 @@ const ROWS: readonly Row[] = [
   ['slow-headers', 'node, short limits', 'defended', [500, 100]],
   ['slow-headers', 'nginx, no limits', 'down', null],
   ['slow-headers', 'nginx, short limits', 'defended', [500, 0]],
+  ['slow-headers', 'nginx, TLS, no limits', 'down', null],
+  ['slow-headers', 'nginx, TLS, short limits', 'defended', [500, 200]], // from the end of the handshake
   ['slow-headers', 'gateway', 'defended', null],
   ['slow-body', 'node, default limits', 'down', null],
   ['slow-body', 'node, short limits', 'defended', [700, 100]],
   ['slow-body', 'nginx, short limits', 'defended', [700, 0]],
+  ['slow-body', 'nginx, TLS, no limits', 'down', null],
+  ['slow-body', 'nginx, TLS, short limits', 'defended', [700, 200]],
   ['slow-body', 'gateway', 'defended', null],
   ['slow-read', 'node, default limits', 'down', null],
   ['slow-read', 'node, short limits', 'defended', null], // its FIN waits behind what was not read
   // The gap is counted from the last write, once the buffers on the way are full; the kernel's table is read each 250 ms.
   ['slow-read', 'nginx, short limits', 'defended', [700, 500]],
+  ['slow-read', 'nginx, TLS, short limits', 'defended', [700, 700]],
 ];
 
 describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
@@ -115,7 +123,7 @@ describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
     table.push(
       [
         kind.padEnd(13),
-        name.padEnd(21),
+        name.padEnd(24),
         document.verdict.padEnd(9),
         `slowhttptest: available ${available ?? '?'}`.padEnd(28),
       ]

@@ -1,10 +1,12 @@
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startAttack } from '../../../faults/slow-http/attacker/attacker.ts';
 import { loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
 import { resolveTarget } from '../../../faults/slow-http/attacker/target.ts';
 import { startGateway } from '../../stack/gateway/fixtures/gateway-process.ts';
 import { answersWrongly } from './fixtures/answers-wrongly.ts';
-import { attackOn, startBare } from './targets.ts';
+import { attackOn, startBare, startBareTls } from './targets.ts';
 
 async function attackFor(kind: string, url: string, forMs: number, parameters: Record<string, unknown> = {}) {
   const target = await resolveTarget(url);
@@ -51,6 +53,44 @@ describe('an attacker', () => {
     expect(evictions.count).toBeGreaterThan(10);
     // 40 a second for 2 s, and one at once.
     expect(opened).toBeLessThanOrEqual(82);
+  });
+
+  it('attacks inside TLS, at once with every connection', async () => {
+    const limits = { headersTimeout: 800, connectionsCheckingInterval: 100 };
+    await using server = await startBareTls(limits);
+    await using attack = await attackFor('slow-headers', server.url, 2500, { connections: 50, reopen: false });
+    const { evictions, lastWords, peakHeld } = await attack.done;
+    // Only who parsed the start of a header inside the session says 408. Handshakes take some of the time that counts.
+    expect([peakHeld, lastWords]).toEqual([50, { '408, FIN': 50 }]);
+    expect(evictions.medianMs).toBeGreaterThan(800);
+    expect(evictions.medianMs).toBeLessThan(1700);
+  });
+
+  it.each([
+    [{ readBytes: 5 }, 0],
+    // 64 KiB every 100 ms on 20 connections for 2 s are 25 MB at most; and what Node takes at once may be a little less.
+    [{ readBytes: 65_536, intervalMs: 100 }, 5],
+  ])('reads inside TLS no more than it is told: %j', async (parameters, least) => {
+    await using server = await startBareTls({});
+    await using attack = await attackFor('slow-read', server.url, 2500, {
+      ...parameters,
+      path: '/large',
+      connections: 20,
+      perSecond: 1000,
+      requests: 3,
+    });
+    // Answers of 4 MB: none is ever whole, but only who reads sees that they have begun.
+    const { held, answered, statuses } = await attack.done;
+    expect([held, answered]).toEqual([20, 0]);
+    expect(statuses['200'] ?? 0).toBeGreaterThanOrEqual(least);
+    if (least === 0) expect(statuses).toEqual({});
+  });
+
+  it('lets go of a socket file', async () => {
+    const path = join(tmpdir(), `squall-${process.pid}.sock`);
+    await using server = await startBare({ path });
+    await using attack = await attackFor('long-header', server.url, 1000, { perSecond: 100 });
+    expect((await attack.done).served).toBeGreaterThan(20);
   });
 
   it('tells a server that is not there from one that evicts', async () => {

@@ -24,7 +24,15 @@ describe('the target of an attack', () => {
     expect(target.socket).toEqual({ kind: 'tcp', address: '192.0.2.1', port: 80 });
   });
 
-  it.each(['https://127.0.0.1', 'http://127.0.0.1/path', '127.0.0.1:80', ''])('calls "%s" no target', async url => {
+  it.each([
+    ['https://127.0.0.1:81', {}, '127.0.0.1:81', ''],
+    ['https://[::1]', {}, '[::1]', ''],
+    ['https://127.0.0.1:81', { origin: 'https://llm.invalid' }, 'llm.invalid', 'llm.invalid'],
+  ])('takes %s with %j as %s, in a TLS session with "%s"', async (url, options, host, name) => {
+    expect(await resolveTarget(url, options)).toMatchObject({ host, tls: { name, isInsecure: false } });
+  });
+
+  it.each(['http://127.0.0.1/path', '127.0.0.1:80', ''])('calls "%s" no target', async url => {
     await expect(resolveTarget(url)).rejects.toMatchObject({ kind: 'option', code: 'BAD_TARGET' });
   });
 
@@ -32,11 +40,12 @@ describe('the target of an attack', () => {
     const forged = {
       url: 'http://ours.invalid',
       socket: { kind: 'tcp', address: '192.0.2.1', port: 80 },
+      tls: null,
       host: 'ours.invalid',
       iOwnThisTarget: false,
     } as const;
     const never = () => expect.unreachable();
-    const events = { nowMs: () => 0, established: never, received: never, ended: never };
+    const events = { nowMs: () => 0, established: never, ready: never, received: never, ended: never };
     expect(() => new Connection(0, forged, undefined, 'all', events)).toThrow(/Nothing was sent/);
   });
 });

@@ -7,6 +7,7 @@ import { systemClock } from '../../../harness/clock.ts';
 import { type AttackDocument, runAttack } from '../../../scenarios/attack/session.ts';
 import { DEFAULT_THRESHOLDS } from '../../../scenarios/attack/verdict.ts';
 import { missing } from '../../require.ts';
+import { authority } from '../../stack/edge/fixtures/running-edge.ts';
 
 const SERVER = new URL('./fixtures/bare-server.ts', import.meta.url);
 
@@ -15,18 +16,27 @@ export interface RunningTarget extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Starts a bare Node server; its options are those of `http.createServer`, and `maxConnections` and `timeout`. */
-export async function startBare(options: Readonly<Record<string, number>>): Promise<RunningTarget> {
+/** What a bare server is told: options of `http.createServer` or `https.createServer`, `maxConnections`, `timeout`, and `path` for a socket file. */
+export type BareOptions = Readonly<Record<string, number | string>>;
+
+/** Starts a bare Node server. */
+export async function startBare(options: BareOptions): Promise<RunningTarget> {
   const child = fork(SERVER, [JSON.stringify(options)]);
   const exited = once(child, 'exit');
   const [port] = (await once(child, 'message')) as [number];
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: options.path === undefined ? `http${options.cert ? 's' : ''}://127.0.0.1:${port}` : `unix:${options.path}`,
     async [Symbol.asyncDispose]() {
       child.disconnect();
       await exited;
     },
   };
+}
+
+/** {@link startBare} behind TLS, with a certificate of {@link authority}. */
+export async function startBareTls(options: BareOptions): Promise<RunningTarget> {
+  const { certificate: cert, key } = await authority.issue({ names: ['127.0.0.1', 'ours.invalid'] });
+  return startBare({ ...options, cert, key });
 }
 
 /** How {@link attackOn} is called. */
@@ -49,7 +59,7 @@ export async function attackOn({
   signal = new AbortController().signal,
 }: AttackTest): Promise<AttackDocument> {
   const attack = await loadAttack(kind);
-  const target = await resolveTarget(url);
+  const target = await resolveTarget(url, { authority: authority.certificate });
   return runAttack(
     {
       attack,
