@@ -67,9 +67,14 @@ export interface Attack<Parameters extends z.ZodObject = z.ZodObject> {
   readonly parameters: Parameters;
   /** How long it lasts unless told otherwise, in ms. */
   readonly defaultForMs: number;
-  /** Whether it sends chat requests and so needs the name of a model. */
+  /** Whether it sends chat requests and so needs the name of a model, unless a parameter `request` is `get`. */
   readonly needsModel: boolean;
   script(parameters: z.output<Parameters>, target: RequestTarget): Script;
+}
+
+/** Whether an attack with these parameters needs the name of a model. */
+export function asksModel({ needsModel }: Attack, parameters: Readonly<Record<string, unknown>>): boolean {
+  return needsModel && parameters.request !== 'get';
 }
 
 /** Types an attack's parameters from its schema. */

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { type Command, Option } from 'commander';
 import { createLogUpdate } from 'log-update';
-import { type Attack, LIMITS } from '../../faults/slow-http/attack.ts';
+import { type Attack, asksModel, LIMITS } from '../../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../../faults/slow-http/attacker/catalog.ts';
 import { firstModel } from '../../faults/slow-http/attacker/model.ts';
 import { type AttackTarget, resolveTarget } from '../../faults/slow-http/attacker/target.ts';
@@ -117,7 +117,7 @@ async function planOf(kind: string, options: AttackOptions, signal: AbortSignal)
   const target = await resolveTarget(options.target, { iOwnThisTarget, isInsecure, signal });
   await requireTrusted(target, signal);
   const authorization = targetAuthorization();
-  const asksChat = options.victim === 'chat' || (attack.needsModel && parameters.request !== 'get');
+  const asksChat = options.victim === 'chat' || asksModel(attack, parameters);
   const model = options.model ?? (asksChat ? await firstModel(target, authorization, signal) : '');
   const perSecond = rate(options.victimRate, '--victim-rate');
   if (perSecond > 1000) throw badOption('--victim-rate', 'at most 1000/s', options.victimRate);

@@ -15,6 +15,8 @@ export interface AnswerHead {
   readonly created: number;
   readonly promptTokens: number;
   readonly includeUsage: boolean;
+  /** See `CompletionRequest`; streams have none. */
+  readonly promptLogprobs: number | undefined;
 }
 
 /** Receives the words of an answer as they are generated. */
@@ -64,13 +66,31 @@ export function wholeAnswer(send: (json: string) => void, head: AnswerHead): Ans
       text += word;
     },
     end: (reason, outputTokens) => {
-      const { kind, id, model, created } = head;
+      const { kind, id, model, created, promptLogprobs, promptTokens } = head;
       const said = kind === 'chat' ? { message: { role: 'assistant', content: text } } : { text };
       const choice = { index: 0, ...said, logprobs: null, finish_reason: reason };
       const object = kind === 'chat' ? 'chat.completion' : 'text_completion';
-      send(JSON.stringify({ id, object, created, model, choices: [choice], usage: usageOf(head, outputTokens) }));
+      const rest = JSON.stringify({ choices: [choice], usage: usageOf(head, outputTokens) }).slice(1);
+      const logprobs =
+        promptLogprobs === undefined ? '' : `"prompt_logprobs":${logprobsText(promptLogprobs, promptTokens)},`;
+      send(`${JSON.stringify({ id, object, created, model }).slice(0, -1)},${logprobs}${rest}`);
     },
   };
+}
+
+/**
+ * vLLM's `prompt_logprobs`: for each token but the first what else it could have been, which makes an answer some hundred times as
+ * long as its prompt. There is no model, so they are the same everywhere. Chat has them where vLLM does; so have texts, whose are elsewhere
+ * (in the choice) there.
+ */
+function logprobsText(alternatives: number, promptTokens: number): string {
+  const one = Object.fromEntries(
+    Array.from({ length: alternatives + 1 }, (_, rank) => [
+      String(10_000 + rank),
+      { logprob: -0.859375 - rank, rank: rank + 1, decoded_token: ' word' },
+    ]),
+  );
+  return `[null${`,${JSON.stringify(one)}`.repeat(promptTokens - 1)}]`;
 }
 
 function usageOf({ promptTokens }: AnswerHead, outputTokens: number) {

@@ -37,6 +37,7 @@ const common = {
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
   n: z.literal(1, 'Only one choice per request is served').nullish(),
+  prompt_logprobs: z.number().int().min(0).max(20).nullish(),
 };
 const chatBody = z.looseObject({
   ...common,
@@ -58,6 +59,8 @@ export interface CompletionRequest {
   readonly maxTokens: number | undefined;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** How many alternatives the answer gives for each token of the prompt (vLLM's `prompt_logprobs`); undefined for none at all. */
+  readonly promptLogprobs: number | undefined;
 }
 
 /**
@@ -69,12 +72,15 @@ export function parseCompletion(kind: 'chat' | 'text', body: string, servedModel
   const { prompt, data } = kind === 'chat' ? parseChat(json) : parseText(json);
   if (data.model && data.model !== servedModel)
     throw new ApiError(404, 'NotFoundError', `The model \`${data.model}\` does not exist.`, 'model');
+  if (data.stream && typeof data.prompt_logprobs === 'number')
+    throw badRequest('`prompt_logprobs` are not available when `stream=True`.', 'prompt_logprobs');
   return {
     kind,
     prompt,
     maxTokens: data.max_completion_tokens ?? data.max_tokens ?? undefined,
     stream: data.stream ?? false,
     includeUsage: data.stream_options?.include_usage ?? false,
+    promptLogprobs: data.prompt_logprobs ?? undefined,
   };
 }
 

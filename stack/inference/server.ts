@@ -111,11 +111,11 @@ function start(
   requestId: string,
   response: ServerResponse,
 ): Ticket {
-  const { prompt, maxTokens, stream, includeUsage } = parseCompletion(kind, body, config.model);
+  const { prompt, maxTokens, stream, includeUsage, promptLogprobs } = parseCompletion(kind, body, config.model);
   const promptTokens = countTokens(prompt);
   const id = `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${requestId}`;
   const created = Math.floor(clock.date().getTime() / 1000);
-  const head: AnswerHead = { kind, id, model: config.model, created, promptTokens, includeUsage };
+  const head: AnswerHead = { kind, id, model: config.model, created, promptTokens, includeUsage, promptLogprobs };
   const answer: Answer = stream
     ? streamedAnswer(response, head)
     : wholeAnswer(json => sendJson(response, 200, json), head);

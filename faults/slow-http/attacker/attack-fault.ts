@@ -1,6 +1,6 @@
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
-import type { Attack } from '../attack.ts';
+import { type Attack, asksModel } from '../attack.ts';
 import { type RunningAttack, startAttack } from './attacker.ts';
 import { firstModel } from './model.ts';
 import type { AttackReport, AttackSample } from './tally.ts';
@@ -67,7 +67,7 @@ class AttackFault implements Fault {
     const { authorization, origin, entryCertificate } = stack;
     const entry = new URL(entryOf(this.#link, stack)).origin;
     const target = await resolveTarget(entry, { signal, origin, authority: entryCertificate?.authority });
-    const model = this.#attack.needsModel ? await firstModel(target, authorization, signal) : '';
+    const model = asksModel(this.#attack, this.#parameters) ? await firstModel(target, authorization, signal) : '';
     this.#running = await startAttack(
       {
         kind: this.#attack.kind,

@@ -57,6 +57,9 @@ describe('scripts of attacks', () => {
   it('slow-read asks as often as it is told, once', async () => {
     const text = await sent('slow-read', 5, { requests: 3 });
     expect(text.match(/GET \/ HTTP/g)).toHaveLength(3);
+    const scored = await sent('slow-read', 5, { request: 'prompt-logprobs', promptTokens: 100 });
+    const { prompt_logprobs, messages } = JSON.parse(scored.split('\r\n\r\n')[1]!);
+    expect([prompt_logprobs, messages[0].content.length]).toEqual([20, 400]);
   });
 
   it('long-header and many-headers are as long and as many as asked', async () => {

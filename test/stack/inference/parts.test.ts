@@ -57,7 +57,15 @@ test.each([
 ])('a client with %d bytes unread is dropped: %s', (writableLength, dropped) => {
   const target = { writableLength, destroyed: false, write: () => false, end: () => target, destroy: () => target };
   target.destroy = () => Object.assign(target, { destroyed: true });
-  const head = { kind: 'chat', id: 'x', model: 'm', created: 0, promptTokens: 1, includeUsage: false } as const;
+  const head = {
+    kind: 'chat',
+    id: 'x',
+    model: 'm',
+    created: 0,
+    promptTokens: 1,
+    includeUsage: false,
+    promptLogprobs: undefined,
+  } as const;
   streamedAnswer(target as unknown as AnswerTarget, head).word('hi', 0);
   expect(target.destroyed).toBe(dropped);
 });

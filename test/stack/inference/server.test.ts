@@ -22,6 +22,22 @@ async function events(response: Response): Promise<string[]> {
     .map(event => event.replace(/^data: /, ''));
 }
 
+describe('a whole answer', () => {
+  test('has log probabilities of its prompt when asked: many times as long as the question', async () => {
+    const question = { messages: [{ role: 'user', content: 'x'.repeat(4000) }], max_tokens: 1, prompt_logprobs: 20 };
+    const text = await (await replica.post('/v1/chat/completions', question)).text();
+    const { prompt_logprobs, usage } = JSON.parse(text);
+    // 1,000 tokens and the 7 of the template; nothing precedes the first.
+    expect([prompt_logprobs.length, prompt_logprobs[0], usage.prompt_tokens]).toEqual([1007, null, 1007]);
+    expect(Object.values(prompt_logprobs[1])).toHaveLength(21);
+    expect(text.length).toBeGreaterThan(200 * 4000);
+    const none = await (await replica.post('/v1/chat/completions', { messages, max_tokens: 1 })).json();
+    expect(none).not.toHaveProperty('prompt_logprobs');
+    const streamed = await replica.post('/v1/chat/completions', { ...question, stream: true });
+    expect([streamed.status, await streamed.text()]).toEqual([400, expect.stringContaining('stream=True')]);
+  });
+});
+
 describe('a stream', () => {
   test('is one event per token, then the finish reason, the usage and [DONE]', async () => {
     const body = { messages, max_tokens: 7, stream: true, stream_options: { include_usage: true } };
