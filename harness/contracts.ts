@@ -1,6 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Readings } from './metrics.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
+import type { AttackRequests } from './requests.ts';
 import type { Share } from './segment.ts';
 
 /**
@@ -177,6 +178,8 @@ export interface Observation {
   readonly atMs: number;
   /** One sentence with figures, for the report. */
   readonly evidence: string;
+  /** Of a fault that is itself a client, as attacks are, once it is over. */
+  readonly requests?: AttackRequests | undefined;
 }
 
 /**

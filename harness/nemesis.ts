@@ -59,12 +59,12 @@ export async function driveFault(
     await withLimit(limits.callMs, signal, limited => fault.inject(limited), clock);
     log('injected', `${plan.kind} on ${plan.target}`);
     const bite = await seen(Math.min(limits.biteMs, untilMs(healAtMs)), signal, fault.bites, clock);
-    if (bite) log('bit', bite.evidence, bite.atMs);
+    if (bite) log('bit', bite.evidence, bite);
     else log('never-bit', `${plan.kind} on ${plan.target} showed no effect`);
     if (plan.forMs === null) {
       const recovered = await seen(untilMs(endMs), signal, fault.healed, clock);
       healed = recovered !== null;
-      if (recovered) log('healed', recovered.evidence, recovered.atMs);
+      if (recovered) log('healed', recovered.evidence, recovered);
     } else {
       await clock.sleep(untilMs(healAtMs), signal);
     }
@@ -81,7 +81,7 @@ export async function driveFault(
 type Log = (
   step: 'injected' | 'bit' | 'never-bit' | 'heal' | 'healed' | 'not-healed' | 'failed',
   evidence: string,
-  seenMs?: number,
+  observed?: Observation,
 ) => void;
 
 /** Heals whatever the run's own signal says, for an interrupted run must not leave a fault behind. */
@@ -91,7 +91,7 @@ async function healNow(plan: FaultPlan, fault: Fault, limits: NemesisLimits, log
     log('heal', plan.forMs === null ? `${plan.target} had not come back by itself` : '');
     await withLimit(limits.callMs, never, limited => fault.heal(limited), clock);
     const healed = await seen(limits.healMs, never, fault.healed, clock);
-    if (healed) log('healed', healed.evidence, healed.atMs);
+    if (healed) log('healed', healed.evidence, healed);
     else log('not-healed', `${plan.kind} on ${plan.target} was still there after ${limits.healMs} ms`);
   } catch (error) {
     log('not-healed', messageOf(error));
@@ -99,14 +99,15 @@ async function healNow(plan: FaultPlan, fault: Fault, limits: NemesisLimits, log
 }
 
 function logger(id: string, { history, clock }: NemesisContext): Log {
-  return (step, evidence, seenMs) => {
+  return (step, evidence, observed) => {
     const scale = history.nowMs() - clock.nowMs();
     history.append({
       type: 'fault',
       id,
       step,
       evidence,
-      ...(seenMs === undefined ? {} : { seenMs: Number((seenMs + scale).toFixed(3)) }),
+      ...(observed && { seenMs: Number((observed.atMs + scale).toFixed(3)) }),
+      ...(observed?.requests && { requests: observed.requests }),
     });
   };
 }

@@ -106,3 +106,11 @@ export function gapBucket(gapMs: number): number {
 export function gapOfBucketMs(bucket: number): number {
   return bucket === 0 ? GAP_FLOOR_MS : GAP_FLOOR_MS * Math.exp((bucket - 0.5) * GAP_GROWTH);
 }
+
+/** What became of the requests of an attack. */
+export interface AttackRequests {
+  /** Those that the service answered or ended. */
+  readonly ended: number;
+  /** Those of them that were answered with 4xx, or closed or refused without an answer. */
+  readonly refused: number;
+}

@@ -1,7 +1,7 @@
 import { stagesOf } from './arrivals.ts';
 import type { TimedEvent } from './history.ts';
 import { driveEndMs, type FaultPlan, type RunPlan } from './plan.ts';
-import type { RequestRecord } from './requests.ts';
+import type { AttackRequests, RequestRecord } from './requests.ts';
 
 /** What became of a planned fault; times in ms on the run's time line, null for what did not happen. */
 export interface FaultOutcome {
@@ -12,6 +12,8 @@ export interface FaultOutcome {
   readonly healedAtMs: number | null;
   /** What was seen, injection first, as sentences. */
   readonly evidence: readonly string[];
+  /** Of an attack that is over. */
+  readonly requests?: AttackRequests | undefined;
 }
 
 /** Folds a history to the outcome of each planned fault, in the plan's order. */
@@ -28,6 +30,7 @@ export function faultOutcomes(plan: RunPlan, events: readonly TimedEvent[]): Fau
       bitAtMs: at('bit'),
       healedAtMs: at('healed'),
       evidence: steps.map(step => step.evidence).filter(text => text !== ''),
+      requests: steps.find(({ requests }) => requests)?.requests,
     };
   });
 }

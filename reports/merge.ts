@@ -1,7 +1,7 @@
 import type { LoadSummary } from '../harness/contracts.ts';
 import type { MergedSegment, Surroundings, TimedEvent } from '../harness/history.ts';
 import { formatMs } from '../harness/quantity.ts';
-import type { RequestRecord } from '../harness/requests.ts';
+import type { AttackRequests, RequestRecord } from '../harness/requests.ts';
 import { injects } from '../harness/segment.ts';
 import { faultOutcomes } from '../harness/windows.ts';
 import { type Part, wholePlan } from './segments.ts';
@@ -115,7 +115,8 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
     if (events.length === 0) return [];
     const evidence = events.map(event => event.evidence).filter(text => text !== '');
     const seenMs = pick(...events.map(event => event.seenMs ?? event.atMs));
-    return [{ ...events[0]!, atMs: pick(...events.map(event => event.atMs)), seenMs, evidence: evidence.join('; ') }];
+    const atMs = pick(...events.map(event => event.atMs));
+    return [{ ...events[0]!, atMs, seenMs, evidence: evidence.join('; '), ...attackRequests(events) }];
   };
   const allBit = steps.every(({ outcome }) => outcome.bitAtMs !== null);
   const allHealed = steps.every(({ outcome }) => outcome.injectedAtMs === null || outcome.healedAtMs !== null);
@@ -126,6 +127,13 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
     ...one('heal', Math.min),
     ...(allHealed ? one('healed', Math.max) : told('not-healed')),
   ];
+}
+
+/** Each segment has its own attackers. */
+function attackRequests(events: readonly { readonly requests?: AttackRequests }[]) {
+  const counted = events.flatMap(({ requests }) => requests ?? []);
+  const sum = (of: keyof AttackRequests) => counted.reduce((total, requests) => total + requests[of], 0);
+  return counted.length === 0 ? {} : { requests: { ended: sum('ended'), refused: sum('refused') } };
 }
 
 function sayer(part: Part, evidence: string): string {

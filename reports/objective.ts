@@ -60,6 +60,13 @@ export interface RecoveryObjective extends Limit<'ms'> {
   readonly fault: string;
 }
 
+/** `refused(attack) >= 99%`: the share of an attack's requests that the service refused; see `checks/refused.ts`. */
+export interface RefusedObjective extends Limit<'%'> {
+  readonly kind: 'refused';
+  /** Id of the fault. */
+  readonly fault: string;
+}
+
 /** `max(queue) <= 10`, `max(gpu-memory) <= 90%`: the largest reading of any replica; see `checks/gauge.ts`. */
 export interface GaugeObjective extends Limit<'' | '%'> {
   readonly kind: 'gauge';
@@ -81,6 +88,7 @@ export type Objective =
   | AttemptsObjective
   | GoodputObjective
   | RecoveryObjective
+  | RefusedObjective
   | GaugeObjective
   | GrowthObjective;
 
@@ -97,23 +105,10 @@ const FAILURES = [
   'malformed',
   'client-timeout',
 ];
-const MEASURES = [
-  'p50',
-  'p90',
-  'p95',
-  'p99',
-  'p99.9',
-  'max',
-  'errors',
-  'availability',
-  'dropped',
-  'abandoned',
-  'throughput',
-  'goodput',
-  'attempts',
-  'recovery',
-  'growth',
-];
+const MEASURES = (
+  'p50 p90 p95 p99 p99.9 max errors availability dropped abandoned throughput goodput attempts recovery refused ' +
+  'growth'
+).split(' ');
 
 /**
  * Parses the objective of an SLO: `measure`, or `measure(argument)`, then a comparison, then a quantity with its unit.
@@ -160,9 +155,11 @@ export function parseObjective(text: string, field: string): Objective {
       return { kind: 'goodput', deadlines, comparison, limit: unit === '%' ? source.percent() : source.rate(), unit };
     }
     case 'recovery':
-      if (!argument) throw source.error(argumentAt, argument ?? '', 'the id of a fault in parentheses after recovery');
       below(statement);
-      return { kind: 'recovery', fault: argument, comparison, limit: source.duration(), unit: 'ms' };
+      return { kind: 'recovery', fault: faultOf(statement), comparison, limit: source.duration(), unit: 'ms' };
+    case 'refused':
+      above(statement);
+      return { kind: 'refused', fault: faultOf(statement), comparison, limit: source.percent(), unit: '%' };
     default: {
       const known = `a measure: ${MEASURES.join(', ')}; the nearest is ${closest(name, MEASURES)}`;
       throw source.error(statement.nameAt, name, known);
@@ -225,6 +222,11 @@ function deadlinesOf({ source, argument, argumentAt }: Statement): GoodputObject
       throw source.error(argumentAt, part, expected, cause);
     }
   });
+}
+
+function faultOf({ source, name, argument, argumentAt }: Statement): string {
+  if (argument) return argument;
+  throw source.error(argumentAt, '', `the id of a fault in parentheses after ${name}`);
 }
 
 function plain({ source, name, argument, argumentAt }: Statement): void {

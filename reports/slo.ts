@@ -11,6 +11,7 @@ import { checkMaximum } from './checks/maximum.ts';
 import { checkQuantile } from './checks/quantile.ts';
 import { checkRatio } from './checks/ratio.ts';
 import { checkRecovery } from './checks/recovery.ts';
+import { checkRefused } from './checks/refused.ts';
 import { checkThroughput } from './checks/throughput.ts';
 import { MAX_DROPPED_RATIO } from './gates.ts';
 import { type Objective, parseObjective } from './objective.ts';
@@ -30,6 +31,7 @@ export const CHECKS: Checks = {
   attempts: checkAttempts,
   goodput: checkGoodput,
   recovery: checkRecovery,
+  refused: checkRefused,
   gauge: checkGauge,
   growth: checkGrowth,
 };
@@ -68,8 +70,8 @@ function ofClass(run: RunFacts, name: string | undefined): RunFacts {
 }
 
 function judged(objective: Objective, slo: SloPlan, run: RunFacts, checks: Checks): Finding {
-  // Recovery brings its own time span, from the onset on; its SLO's window says nothing.
-  const name = objective.kind === 'recovery' ? 'whole' : slo.window;
+  // These bring their own time span, from the onset on; their SLO's window says nothing.
+  const name = objective.kind === 'recovery' || objective.kind === 'refused' ? 'whole' : slo.window;
   const window = run.windows.find(candidate => candidate.name === name);
   if (!window) return missingWindow(name, run);
   const requests = requestsIn(window, run.records);

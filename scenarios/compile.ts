@@ -189,8 +189,13 @@ function requirePlatform({ kind, platforms }: FaultPackage, platform: PlatformKi
 function checkSlo(slo: ResolvedScenario['slos'][number], index: number, windows: string[], faultIds: string[]): void {
   const objective = parseObjective(slo.objective, `slos[${index}].objective`);
   requireKnown(slo.window, windows, `slos[${index}].window`, 'a window of this scenario');
-  if (objective.kind === 'recovery')
-    requireKnown(objective.fault, faultIds, `slos[${index}].objective`, 'recovery of a fault of this scenario');
+  if (objective.kind === 'recovery' || objective.kind === 'refused')
+    requireKnown(
+      objective.fault,
+      faultIds,
+      `slos[${index}].objective`,
+      `${objective.kind} of a fault of this scenario`,
+    );
 }
 
 function requireKnown(found: string, known: readonly string[], field: string, what: string): void {

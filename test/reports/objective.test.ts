@@ -36,6 +36,7 @@ test.each<[string, Objective]>([
     'recovery(node-1.kill) <= 10 s',
     { kind: 'recovery', fault: 'node-1.kill', comparison: '<=', limit: 10_000, unit: 'ms' },
   ],
+  ['refused(attack) >= 99%', { kind: 'refused', fault: 'attack', comparison: '>=', limit: 99, unit: '%' }],
   ['max(queue) <= 10', { kind: 'gauge', gauge: 'queue', comparison: '<=', limit: 10, unit: '' }],
   ['max( gpu-memory ) < 90 %', { kind: 'gauge', gauge: 'gpu-memory', comparison: '<', limit: 90, unit: '%' }],
   ['attempts <= 1.5', { kind: 'attempts', comparison: '<=', limit: 1.5, unit: '' }],
@@ -139,6 +140,7 @@ test('what is written is read back the same, whatever the objective', () => {
       { kind: 'attempts', ...down, unit: '' },
       { kind: 'goodput', deadlines: [{ metric: 'ttft', limitMs: limit() }], ...up, unit: random.pick(['%', '/s']) },
       { kind: 'recovery', fault: random.pick(['kill', 'slow link', 'ä→b']), ...down, unit: 'ms' },
+      { kind: 'refused', fault: random.pick(['attack', 'slow link']), ...up, unit: '%' },
     ]);
     expect(parseObjective(formatObjective(objective), 'x')).toEqual(objective);
   }
@@ -163,7 +165,8 @@ function headOf(objective: Objective): string {
     case 'goodput':
       return `goodput(${objective.deadlines.map(({ metric, limitMs }) => `${metric} ${limitMs} ms`).join(', ')})`;
     case 'recovery':
-      return `recovery(${objective.fault})`;
+    case 'refused':
+      return `${objective.kind}(${objective.fault})`;
     case 'gauge':
       return `max(${objective.gauge})`;
     case 'growth':

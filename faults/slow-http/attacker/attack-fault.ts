@@ -1,4 +1,5 @@
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
+import type { AttackRequests } from '../../../harness/requests.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
 import { type Attack, asksModel } from '../attack.ts';
 import { type RunningAttack, startAttack } from './attacker.ts';
@@ -109,6 +110,7 @@ class AttackFault implements Fault {
         return {
           atMs: probe.sentMs,
           evidence: `${what}the attacker is gone, and ${this.#link.name} answers in ${Math.round(probe.ttfbMs)} ms`,
+          requests: this.#report && requestsOf(this.#report),
         };
       }
       await clock.sleep(POLL_MS, signal);
@@ -129,10 +131,22 @@ export function describe(sample: AttackSample): string {
   return `${opened} connections in ${(atMs / 1000).toFixed(1)} s: ${words.join(', ') || 'none answered'}`;
 }
 
-function afterwards({ evictions, lastWords, peakHeld }: AttackReport): string {
-  if (evictions.medianMs === null) return `, at most ${peakHeld} at once`;
+function afterwards({ evictions, lastWords, peakHeld, statuses }: AttackReport): string {
+  const told = Object.entries(statuses).map(([status, count]) => `${count} × ${status}`);
+  if (evictions.medianMs === null) return `${told.map(text => `, ${text}`).join('')}, at most ${peakHeld} at once`;
   const said = Object.entries(lastWords).toSorted((a, b) => b[1] - a[1])[0]?.[0];
   return `, at most ${peakHeld} at once; evicted after a median of ${evictions.medianMs} ms (P95 ${evictions.p95Ms} ms), mostly with ${said}`;
+}
+
+/** What became of an attack's requests; those of connections that were held to the end did not end. */
+function requestsOf({ statuses, lastWords, refused }: AttackReport): AttackRequests {
+  const sum = (counts: Readonly<Record<string, number>>, taken: (key: string) => boolean) =>
+    Object.entries(counts).reduce((total, [key, count]) => total + (taken(key) ? count : 0), 0);
+  const closed = sum(lastWords, words => !/^\d/.test(words)) + refused;
+  return {
+    ended: sum(statuses, () => true) + closed,
+    refused: sum(statuses, status => status.startsWith('4')) + closed,
+  };
 }
 
 /** Where clients reach a link from outside; other links, where they listen. */
