@@ -1,45 +1,10 @@
-import { scenario } from '../scenario.ts';
+import { slowClients } from '../slow-clients.ts';
 
 /** Bodies that drip in against a gateway whose places for connections are few, while users are being served. */
-export default scenario({
+export default slowClients({
   name: 'slow-body',
   why: 'A few hundred requests that announce a body and send it byte by byte take every place that a server has for connections, and look like slow lines. Users who come meanwhile must be served: a body has its deadline, and a least rate.',
-  judges: ['A1.5', 'A2.16', 'B4', 'C6'],
-  stack: {
-    gateway: { connections: { bodyMs: 3000, bodyGraceMs: 600, minBodyBytesPerSecond: 1000, maxConnections: 400 } },
-    inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100' },
-    timeScale: 60,
-  },
-  load: {
-    stages: [
-      { name: 'ramp', to: '20/s', for: '3s' },
-      { name: 'few', at: '20/s', for: '7s' },
-      // More users come during the attack, and need connections of their own.
-      { name: 'many', at: '60/s', for: '16s' },
-    ],
-    workload: 'chat-short',
-  },
-  faults: [
-    {
-      id: 'attack',
-      kind: 'slow-body',
-      on: 'client→gateway-1',
-      at: '7s',
-      for: '14s',
-      connections: 600,
-      perSecond: 300,
-    },
-  ],
-  slos: [
-    { name: 'quick before', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
-    { name: 'users are served all the same', window: 'fault:attack', objective: 'errors <= 3%' },
-    { name: 'and quickly', window: 'fault:attack', objective: 'p95(ttft) <= 800 ms' },
-  ],
-  proof: [
-    {
-      without: 'a deadline and a least rate for bodies',
-      set: { 'stack.gateway.connections.bodyMs': 'off', 'stack.gateway.connections.minBodyBytesPerSecond': 'off' },
-      breaks: 'users are served all the same',
-    },
-  ],
+  connections: { bodyMs: 3000, bodyGraceMs: 600, minBodyBytesPerSecond: 1000, maxConnections: 400 },
+  attack: { kind: 'slow-body', connections: 600, perSecond: 300 },
+  defence: { what: 'a deadline and a least rate for bodies', keys: ['bodyMs', 'minBodyBytesPerSecond'] },
 });

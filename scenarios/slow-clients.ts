@@ -1,0 +1,65 @@
+import type { Scenario } from './scenario.ts';
+
+/** How {@link slowClients} is called. */
+export interface SlowClients {
+  readonly name: string;
+  readonly why: string;
+  /** The gateway's `stack.gateway.connections`: its deadlines, and few places. */
+  readonly connections: Readonly<Record<string, number>>;
+  /** Kind and parameters of the attack. */
+  readonly attack: { readonly kind: string; readonly [parameter: string]: unknown };
+  /** What the places rest on, in words, and the keys of `connections` that the proof switches off. */
+  readonly defence: { readonly what: string; readonly keys: readonly string[] };
+  /** Users before more of them come, and then. @default 20/s, 60/s */
+  readonly users?: readonly [few: string, many: string];
+  /** @default chat-short */
+  readonly workload?: Scenario['load']['workload'];
+  /** When the attack begins, when more users come, when it ends, all in whole seconds. @default [7, 10, 21] */
+  readonly seconds?: readonly [attack: number, many: number, end: number];
+}
+
+/**
+ * A scenario of clients that are slow on purpose, against one gateway whose places for connections are few:
+ *
+ * ```
+ * users    ╱── few ───┬──────── many ──────────   who come during the attack need places of their own
+ * attack         ├────┴──────────────────┤
+ * ```
+ *
+ * With its deadlines the gateway has places for them all the same; without, the proof, the attack holds all there are.
+ */
+export function slowClients(options: SlowClients): Scenario {
+  const { name, why, connections, attack, defence, workload = 'chat-short' } = options;
+  const { users: [few, many] = ['20/s', '60/s'], seconds: [attackAt, manyAt, endAt] = [7, 10, 21] } = options;
+  return {
+    name,
+    why,
+    judges: ['A1.5', 'A2.16', 'B4', 'C6'],
+    stack: {
+      gateway: { connections },
+      inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100' },
+      timeScale: 60,
+    },
+    load: {
+      stages: [
+        { name: 'ramp', to: few, for: '3s' },
+        { name: 'few', at: few, for: `${manyAt - 3}s` },
+        { name: 'many', at: many, for: `${endAt + 5 - manyAt}s` },
+      ],
+      workload,
+    },
+    faults: [{ id: 'attack', on: 'client→gateway-1', at: `${attackAt}s`, for: `${endAt - attackAt}s`, ...attack }],
+    slos: [
+      { name: 'quick before', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
+      { name: 'users are served all the same', window: 'fault:attack', objective: 'errors <= 3%' },
+      { name: 'and quickly', window: 'fault:attack', objective: 'p95(ttft) <= 800 ms' },
+    ],
+    proof: [
+      {
+        without: defence.what,
+        set: Object.fromEntries(defence.keys.map(key => [`stack.gateway.connections.${key}`, 'off'])),
+        breaks: 'users are served all the same',
+      },
+    ],
+  };
+}
