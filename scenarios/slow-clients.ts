@@ -14,6 +14,8 @@ export interface SlowClients {
   readonly users?: readonly [few: string, many: string];
   /** @default chat-short */
   readonly workload?: Scenario['load']['workload'];
+  /** Inference replicas. @default 2 */
+  readonly replicas?: number;
   /** When the attack begins, when more users come, when it ends, all in whole seconds. @default [7, 10, 21] */
   readonly seconds?: readonly [attack: number, many: number, end: number];
 }
@@ -29,7 +31,7 @@ export interface SlowClients {
  * With its deadlines the gateway has places for them all the same; without, the proof, the attack holds all there are.
  */
 export function slowClients(options: SlowClients): Scenario {
-  const { name, why, connections, attack, defence, workload = 'chat-short' } = options;
+  const { name, why, connections, attack, defence, workload = 'chat-short', replicas = 2 } = options;
   const { users: [few, many] = ['20/s', '60/s'], seconds: [attackAt, manyAt, endAt] = [7, 10, 21] } = options;
   return {
     name,
@@ -37,7 +39,7 @@ export function slowClients(options: SlowClients): Scenario {
     judges: ['A1.5', 'A2.16', 'B4', 'C6'],
     stack: {
       gateway: { connections },
-      inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100' },
+      inference: { replicas, profile: 'qwen3-8b-fp8-h100' },
       timeScale: 60,
     },
     load: {
