@@ -1,5 +1,5 @@
 /**
- * Benchmarks, by hand: `npm run bench -- load [--rate 1000] [--seconds 20] [--streams 5000] [--stream-seconds 60]`.
+ * Benchmarks, by hand: `npm run bench -- load [--rate 1000] [--seconds 20] [--streams 5000] [--stream-seconds 60] [--workers 1]`.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -18,11 +18,12 @@ const { positionals, values } = parseArgs({
     connections: { type: 'string', default: '64' },
     streams: { type: 'string', default: '5000' },
     'stream-seconds': { type: 'string', default: '60' },
+    workers: { type: 'string', default: '1' },
   },
 });
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n]',
+    'Usage: npm run bench -- load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }
@@ -54,8 +55,10 @@ if (options.seconds > 0) {
 }
 const streams = Number(values.streams);
 if (streams > 0) {
-  console.log(`\nToken streams: ${streams} at once, 20 tokens/s each, held for ${values['stream-seconds']} s`);
-  console.table(await tokenStreams(streams, Number(values['stream-seconds'])));
+  console.log(
+    `\nToken streams: ${streams} at once, 20 tokens/s each, held for ${values['stream-seconds']} s, ${values.workers} process(es) of the client`,
+  );
+  console.table(await tokenStreams(streams, Number(values['stream-seconds']), Number(values.workers)));
 }
 console.log(`load average ${loads()}`);
 

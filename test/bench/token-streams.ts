@@ -30,10 +30,10 @@ export interface StreamsResult {
 }
 
 /**
- * Holds `concurrent` streams of 20 tokens a second for `seconds`, by the streaming client: answers last 10 s, and a tenth as many
- * as are wanted at once arrive each second.
+ * Holds `concurrent` streams of 20 tokens a second for `seconds`, by the streaming client, in as many processes as there are
+ * `workers`: answers last 10 s, and a tenth as many as are wanted at once arrive each second.
  */
-export async function tokenStreams(concurrent: number, seconds: number): Promise<StreamsResult> {
+export async function tokenStreams(concurrent: number, seconds: number, workers: number): Promise<StreamsResult> {
   const lastsMs = TOKENS * GAP_MS;
   await using server = await startFixture('../../../bench/fixtures/streams-tokens.ts', String(TOKENS));
   using prepared = rig({
@@ -41,6 +41,7 @@ export async function tokenStreams(concurrent: number, seconds: number): Promise
     perSecond: concurrent / (lastsMs / 1000),
     forMs: lastsMs + seconds * 1000,
     maxInFlight: 10_000,
+    workers,
     idleTimeoutMs: 15_000,
     connectTimeoutMs: 5000,
   });
@@ -52,7 +53,8 @@ export async function tokenStreams(concurrent: number, seconds: number): Promise
   while (!(await Promise.race([ended, sleep(SAMPLE_MS, false)]))) {
     mostInFlight = Math.max(mostInFlight, load.progress().inFlight);
     const isFull = Date.now() - startedMs > lastsMs && Date.now() - startedMs < lastsMs + seconds * 1000;
-    if (isFull && usageOf(load.pid)) memory.push(residentMiB(load.pid));
+    const pids = [load.pid, ...(load.morePids ?? [])];
+    if (isFull && pids.every(pid => usageOf(pid))) memory.push(pids.reduce((sum, pid) => sum + residentMiB(pid), 0));
   }
   const summary = await load.done;
   const truth = (await (await fetch(`${server.said}/truth`)).json()) as number[];

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -84,7 +84,9 @@ export function rig(options: RigOptions): Rig {
     job,
     async records() {
       const records: RequestRecord[] = [];
-      for await (const record of readJournal(job.journalPath)) records.push(record);
+      // Each worker keeps a journal of its own.
+      for (const name of readdirSync(folder).filter(name => name.endsWith('.ndjson')))
+        for await (const record of readJournal(join(folder, name))) records.push(record);
       return records;
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),
