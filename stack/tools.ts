@@ -72,7 +72,8 @@ export function toolVersion(tool: ToolName, { command }: FoundTool, signal?: Abo
   });
 }
 
-function isProgram(path: string): boolean {
+/** Whether a path is a file that this process may run. */
+export function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return statSync(path).isFile();

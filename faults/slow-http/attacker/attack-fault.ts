@@ -119,7 +119,7 @@ class AttackFault implements Fault {
 }
 
 /** Whether an attack is seen to act. */
-export function hasBitten({ atMs, opened, held, refused, turnedAway, evicted, answered }: AttackSample): boolean {
+function hasBitten({ atMs, opened, held, refused, turnedAway, evicted, answered }: AttackSample): boolean {
   return atMs >= SETTLE_MS && opened > 0 && held + refused + turnedAway + evicted + answered >= BITE_RATIO * opened;
 }
 

@@ -11,15 +11,12 @@ import { type SingleRequest, singleRequests } from '../single-request.ts';
 import { type AnswerReader, answerReader } from '../stream/answer.ts';
 import type { AnswerEvent } from '../stream/event.ts';
 import { httpAnswerReader, isExpectedStatus } from '../stream/http-answer.ts';
-import { round } from '../stream/request.ts';
+import { round, TAIL_BYTES, TAIL_MS } from '../stream/request.ts';
 import { tally } from '../stream/tally.ts';
 import { watchWire } from './wire.ts';
 
 /** Failures in a row without a single connection, after which there is nothing to probe: autocannon tries again at once. */
 export const MOST_REFUSALS = 2000;
-/** What is still read of an answer after its outcome is known, so that its connection can serve again. */
-const TAIL_MS = 1000;
-const TAIL_BYTES = 64 * 1024;
 
 interface Request {
   readonly index: number;

@@ -1,7 +1,7 @@
-import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
 import { engineSocket, findEngine, imageId } from '../../../stack/platform/docker/engine.ts';
+import { isProgram } from '../../../stack/tools.ts';
 
 const DEFAULT_IMAGE = 'grafana/k6';
 
@@ -59,13 +59,4 @@ export async function requireK6Image(env: NodeJS.ProcessEnv, signal?: AbortSigna
 /** What `docker` is told to reach the engine of this machine, whatever a person's own settings say. @param folder one without any */
 export function dockerArgs(env: NodeJS.ProcessEnv, folder: string): string[] {
   return ['--config', folder, '--host', `unix://${engineSocket(env)}`];
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -5,7 +5,7 @@ import { Connection, type Destination } from './connection.ts';
  * How long an unused connection is kept, in ms. Shorter than the 5 s after which Node's and uvicorn's servers close one, so
  * that a request hardly ever meets a connection that the server is just closing.
  */
-export const KEEP_ALIVE_MS = 4000;
+const KEEP_ALIVE_MS = 4000;
 /** A server that says how long it keeps one is taken at its word but for this, in ms. */
 const KEEP_ALIVE_MARGIN_MS = 1000;
 

@@ -17,9 +17,10 @@ import { retryAfterMs } from './retry.ts';
  */
 export const STALE_WINDOW_MS = 10;
 
-/** What is still read of a body after its outcome is known, so that the connection can serve again. */
-const TAIL_MS = 1000;
-const TAIL_BYTES = 64 * 1024;
+/** How long, and how much, of a body is still read after its outcome is known, so that the connection can serve again. */
+export const TAIL_MS = 1000;
+/** See {@link TAIL_MS}. */
+export const TAIL_BYTES = 64 * 1024;
 
 /** What a request is: where in the schedule, and the bytes to send. */
 export interface RequestTask {
