@@ -4,12 +4,12 @@ import { boundaryName, boundaryNames, zoneNames } from '../faults/zones.ts';
 import { SquallError } from '../harness/errors.ts';
 import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
 import { driveEndMs } from '../harness/plan.ts';
+import { findProgram } from '../harness/programs.ts';
 import { parseDurationMs } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
 import { parseObjective } from '../reports/objective.ts';
 import { settleOptions } from '../stack/options.ts';
 import { externalTopology } from '../stack/platform/external/platform.ts';
-import { findTool } from '../stack/tools.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
 import { badScenario as bad } from './bad-scenario.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './external.ts';
@@ -109,7 +109,7 @@ function ownStack(
   platform: PlatformKind,
 ): WhatIsTested {
   // Containers have every tool in their images, processes what is found on this machine.
-  const stack = settleOptions(written, tool => platform === 'docker' || findTool(tool) !== undefined);
+  const stack = settleOptions(written, tool => platform === 'docker' || findProgram(tool) !== undefined);
   // Whatever key a class of clients has, our own gateways know it as a customer of its own.
   const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [keyOf(key)]));
   return { topology: topologyOf(stack, timeScale, seed, undefined, keys), timeScale, stack };

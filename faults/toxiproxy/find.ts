@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
-import { delimiter, extname, join } from 'node:path';
+import { extname, join } from 'node:path';
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import { type ProgramPlace, type ProgramPlacesOptions, placesOf } from '../../harness/programs.ts';
 
 const BINARY = 'toxiproxy-server';
 const VERSION_LIMIT_MS = 3_000;
@@ -10,19 +11,15 @@ const VERSION_LIMIT_MS = 3_000;
 export interface FoundToxiproxy {
   readonly command: string;
   readonly args: readonly string[];
-  readonly source: 'PATH' | '.tools/bin' | 'embedded' | 'SQUALL_TOXIPROXY';
+  readonly source: ProgramPlace['source'] | 'embedded' | 'SQUALL_TOXIPROXY';
   /** What the binary says of itself (`git` when built from its module); absent for the embedded one. */
   readonly version?: string;
 }
 
-/** Where the API should listen and, for tests, where to look. */
-export interface FindToxiproxyOptions {
+/** Where the API should listen and, for tests, where to look; `SQUALL_TOXIPROXY` of its `env` is read, too. */
+export interface FindToxiproxyOptions extends ProgramPlacesOptions {
   readonly host: string;
   readonly port: number;
-  /** Its `PATH` and `SQUALL_TOXIPROXY` are read. @default process.env */
-  readonly env?: NodeJS.ProcessEnv;
-  /** @default `.tools/bin` of this checkout */
-  readonly toolsDirectory?: string;
 }
 
 /**
@@ -32,7 +29,7 @@ export interface FindToxiproxyOptions {
  * @throws SquallError `TOXIPROXY_NOT_FOUND` when `SQUALL_TOXIPROXY` names something else than a Toxiproxy server
  */
 export async function findToxiproxy(options: FindToxiproxyOptions, signal?: AbortSignal): Promise<FoundToxiproxy> {
-  const { host, port, env = process.env, toolsDirectory = join(import.meta.dirname, '../../.tools/bin') } = options;
+  const { host, port, env = process.env } = options;
   const flags = ['-host', host, '-port', String(port)];
   const wanted = env.SQUALL_TOXIPROXY;
   if (wanted && wanted !== 'embedded') {
@@ -41,7 +38,7 @@ export async function findToxiproxy(options: FindToxiproxyOptions, signal?: Abor
     });
     return { command: wanted, args: flags, source: 'SQUALL_TOXIPROXY', version };
   }
-  const places = wanted === 'embedded' ? [] : candidates(env.PATH ?? '', toolsDirectory);
+  const places = wanted === 'embedded' ? [] : placesOf(BINARY, options);
   for (const { command, source } of places) {
     const version = await readVersion(command, signal).catch(() => undefined);
     signal?.throwIfAborted();
@@ -49,14 +46,6 @@ export async function findToxiproxy(options: FindToxiproxyOptions, signal?: Abor
   }
   const program = join(import.meta.dirname, `server-main${extname(import.meta.filename)}`);
   return { command: process.execPath, args: [program, ...flags], source: 'embedded' };
-}
-
-function candidates(path: string, toolsDirectory: string) {
-  const onPath = path.split(delimiter).filter(directory => directory !== '');
-  return [
-    ...onPath.map(directory => ({ command: join(directory, BINARY), source: 'PATH' as const })),
-    { command: join(toolsDirectory, BINARY), source: '.tools/bin' as const },
-  ];
 }
 
 async function readVersion(command: string, signal?: AbortSignal): Promise<string> {

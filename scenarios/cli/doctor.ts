@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import { promisify, styleText } from 'node:util';
 import type { Command } from 'commander';
 import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import { findProgram } from '../../harness/programs.ts';
 import { IMAGE_NAMES } from '../../stack/images/image-names.ts';
 import { engineSocket, findEngine, imageId } from '../../stack/platform/docker/engine.ts';
-import { adviceOn, findTool, type ToolName, toolVersion } from '../../stack/tools.ts';
+import { adviceOn, type ToolName, toolVersion } from '../../stack/tools.ts';
 import { requireK6 } from '../load/k6/find.ts';
 import { EXIT } from './exit.ts';
 import { printJson } from './run.ts';
@@ -69,7 +68,7 @@ const TOOLS: readonly { readonly part: string; readonly name: ToolName; readonly
 ];
 
 async function tool({ part, name, use }: (typeof TOOLS)[number]): Promise<Finding> {
-  const found = findTool(name);
+  const found = findProgram(name);
   if (!found) return { part, state: 'missing', version: '', advice: `${use} ${adviceOn(name)}` };
   return { part, state: 'found', version: await toolVersion(name, found), advice: `${use} From ${found.source}.` };
 }
@@ -112,18 +111,15 @@ function trouble(error: unknown): string {
 }
 
 async function chromium(): Promise<Finding> {
-  const path = (process.env.PATH ?? '')
-    .split(delimiter)
-    .map(folder => join(folder, 'chromium'))
-    .find(existsSync);
-  if (!path)
+  const found = findProgram('chromium');
+  if (!found)
     return {
       part: 'Chromium',
       state: 'missing',
       version: '',
       advice: "Only the report's own tests need it; they are skipped without.",
     };
-  const { stdout } = await promisify(execFile)(path, ['--version'], { timeout: PROBE_LIMIT_MS }).catch(() => ({
+  const { stdout } = await promisify(execFile)(found.command, ['--version'], { timeout: PROBE_LIMIT_MS }).catch(() => ({
     stdout: '',
   }));
   return {

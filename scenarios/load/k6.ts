@@ -1,13 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import type { LoadEngine } from '../../harness/contracts.ts';
-import { type FindK6Options, requireK6 } from './k6/find.ts';
+import type { ProgramPlacesOptions } from '../../harness/programs.ts';
+import { requireK6 } from './k6/find.ts';
 import { workerEngine } from './worker-engine.ts';
 
 /** For tests: another script, other places to look for k6. */
 export interface K6EngineOptions {
   /** Absolute path. @default the checkout's own `scenarios/k6/load.ts` */
   readonly script?: string;
-  readonly find?: FindK6Options;
+  readonly find?: ProgramPlacesOptions;
 }
 
 /**

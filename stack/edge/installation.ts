@@ -1,12 +1,11 @@
 import { execFile } from 'node:child_process';
 import { access } from 'node:fs/promises';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { placesOf } from '../../harness/programs.ts';
 import type { EdgeCapabilities, ModSecurityPaths } from './concerns/concern.ts';
 
 const VERSION_LIMIT_MS = 3000;
-/** Not on the PATH of everybody. */
-const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
 /** Where Debian's modsecurity-crs puts it. */
 export const CORE_RULE_SET = {
   setup: '/etc/modsecurity/crs/crs-setup.conf',
@@ -20,18 +19,15 @@ export interface EdgeInstallation {
 }
 
 /**
- * The nginx to start: what `SQUALL_NGINX` names, else the first one on PATH or in a system folder. Undefined when there is none.
+ * The nginx to start: what `SQUALL_NGINX` names, else the first one on PATH, in a system folder or in `.tools/bin`. Undefined when there is none.
  * @param environment its `PATH` and `SQUALL_NGINX` are read
  */
 export async function findNginx(
   environment: NodeJS.ProcessEnv = process.env,
   signal?: AbortSignal,
 ): Promise<EdgeInstallation | undefined> {
-  const folders = [...(environment.PATH ?? '').split(delimiter).filter(Boolean), ...SYSTEM_FOLDERS];
-  const candidates = environment.SQUALL_NGINX
-    ? [environment.SQUALL_NGINX]
-    : folders.map(folder => join(folder, 'nginx'));
-  for (const command of candidates) {
+  const named = environment.SQUALL_NGINX;
+  for (const { command } of named ? [{ command: named }] : placesOf('nginx', { env: environment })) {
     const description = await describe(command, signal).catch(() => undefined);
     signal?.throwIfAborted();
     if (description === undefined) continue;

@@ -5,10 +5,11 @@
  */
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
+import { findProgram } from '../../harness/programs.ts';
 import { findK6 } from '../../scenarios/load/k6/find.ts';
 import { type ShortRequests, shortRequests } from './short-requests.ts';
 import { tokenStreams } from './token-streams.ts';
-import { onPath, type Row, versionOf } from './tools.ts';
+import { type Row, versionOf } from './tools.ts';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -69,7 +70,7 @@ function loads(): string {
 }
 
 async function versions(): Promise<string[]> {
-  const [k6, wrk, oha] = [await findK6(), onPath('wrk'), onPath('oha')];
+  const [k6, wrk, oha] = [await findK6(), findProgram('wrk')?.command, findProgram('oha')?.command];
   return [
     `node ${process.versions.node}`,
     ...(k6 ? [`k6 ${k6.version}`] : []),

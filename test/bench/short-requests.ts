@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LoadEngine } from '../../harness/contracts.ts';
 import type { Workload } from '../../harness/plan.ts';
+import { findProgram } from '../../harness/programs.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { autocannonEngine } from '../../scenarios/load/autocannon.ts';
 import { chatBody } from '../../scenarios/load/chat-body.ts';
@@ -11,7 +12,7 @@ import { k6Engine } from '../../scenarios/load/k6.ts';
 import { streamEngine } from '../../scenarios/load/stream.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
 import { type Fixture, quantile, runLoad, startFixture } from '../scenarios/load/rig.ts';
-import { onPath, type Row, timed, wrkScript } from './tools.ts';
+import { type Row, timed, wrkScript } from './tools.ts';
 
 /** What all tools are asked to do: post the same short body to a server that takes a lognormal time. */
 export interface ShortRequests {
@@ -45,9 +46,9 @@ export async function* shortRequests(options: ShortRequests): AsyncGenerator<Row
   if (k6) yield await engineRow('k6', k6Engine(), options);
   if (k6) yield await bareK6(k6.command, options);
   yield await engineRow('autocannon', autocannonEngine, options);
-  const wrk = onPath('wrk');
+  const wrk = findProgram('wrk')?.command;
   if (wrk) yield await wrkRow(wrk, options);
-  const oha = onPath('oha');
+  const oha = findProgram('oha')?.command;
   if (oha) yield await ohaRow(oha, options);
 }
 

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, writeFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 
 /** One line of the comparison; figures that a tool does not tell are null. */
@@ -17,12 +16,6 @@ export interface Row {
   readonly p50Error: number | null;
   readonly p99Error: number | null;
   readonly peakMiB: number | null;
-}
-
-/** A tool on PATH, or in one of these further folders. */
-export function onPath(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), join(import.meta.dirname, '../../.tools/bin')];
-  return folders.map(folder => join(folder, name)).find(existsSync);
 }
 
 /** Runs a command to its end; what it wrote, and the CPU time of it and its children in ms, as bash's `time` tells. */

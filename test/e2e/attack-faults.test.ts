@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { processesOfRun } from '../../harness/process-group.ts';
-import { findTool } from '../../stack/tools.ts';
+import { findProgram } from '../../harness/programs.ts';
 import { missing } from '../require.ts';
 import { onlyRun, squall, temporaryFolder } from './squall.ts';
 
 const SLOW_CLIENTS = join(import.meta.dirname, 'fixtures/slow-clients.yaml');
 
-const noNginx = missing('nginx', findTool('nginx') !== undefined);
+const noNginx = missing('nginx', findProgram('nginx') !== undefined);
 const BEHIND_TLS = ['stack.edge={ tls: {} }', 'faults.slow.on=client→edge', 'faults.hijack.on=client→edge'];
 
 describe('an attack as a fault', () => {

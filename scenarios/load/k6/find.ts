@@ -1,11 +1,11 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { SquallError } from '../../../harness/errors.ts';
+import { type ProgramPlace, type ProgramPlacesOptions, placesOf } from '../../../harness/programs.ts';
 import { dockerArgs, requireK6Image } from './image.ts';
 
-const TOOLS_DIRECTORY = join(import.meta.dirname, '../../../.tools/bin');
 /** Making a container for it takes a second or two on a busy machine. */
 const VERSION_LIMIT_MS = 15_000;
 /** The first version whose executors, flags and TypeScript the scripts were written for. */
@@ -16,28 +16,21 @@ export interface FoundK6 {
   /** k6 itself, or the `docker` that runs it from `image`. */
   readonly command: string;
   readonly image?: string;
-  readonly source: 'PATH' | '.tools/bin' | 'SQUALL_K6' | `image ${string}`;
+  readonly source: ProgramPlace['source'] | 'SQUALL_K6' | `image ${string}`;
   /** Such as `2.2.0`. */
   readonly version: string;
-}
-
-/** Where to look, for tests. */
-export interface FindK6Options {
-  /** Its `PATH`, `SQUALL_K6` and `SQUALL_K6_IMAGE` are read, and what names the Docker engine. @default process.env */
-  readonly env?: NodeJS.ProcessEnv;
-  /** @default `.tools/bin` of this checkout */
-  readonly toolsDirectory?: string;
 }
 
 /**
  * k6 on PATH, else in `.tools/bin`, else in the image `grafana/k6` of this machine's Docker engine. The environment variables
  * `SQUALL_K6` and `SQUALL_K6_IMAGE` name another binary, or another image, which is then preferred to both. What is older than
  * version 2, or does not answer `version` as k6 does, is passed over.
+ * @param options of its `env`, what names the Docker engine is read too
  * @returns undefined where there is none
  */
-export async function findK6(options: FindK6Options = {}, signal?: AbortSignal): Promise<FoundK6 | undefined> {
-  const { env = process.env, toolsDirectory = TOOLS_DIRECTORY } = options;
-  for (const { command, source } of candidates(env, toolsDirectory)) {
+export async function findK6(options: ProgramPlacesOptions = {}, signal?: AbortSignal): Promise<FoundK6 | undefined> {
+  const { env = process.env } = options;
+  for (const { command, source } of candidates(options)) {
     const version = await readVersion(command, ['version'], signal).catch(() => undefined);
     signal?.throwIfAborted();
     if (version !== undefined) return { command, source, version };
@@ -72,16 +65,16 @@ async function inImage(env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<Fo
 }
 
 /** Whether {@link findK6} finds a program, not an image, for those who cannot wait for it. */
-export function hasK6({ env = process.env, toolsDirectory = TOOLS_DIRECTORY }: FindK6Options = {}): boolean {
+export function hasK6(options: ProgramPlacesOptions = {}): boolean {
   const run = (command: string) => spawnSync(command, ['version'], { timeout: VERSION_LIMIT_MS, encoding: 'utf8' });
-  return candidates(env, toolsDirectory).some(({ command }) => versionIn(run(command).stdout ?? '') !== undefined);
+  return candidates(options).some(({ command }) => versionIn(run(command).stdout ?? '') !== undefined);
 }
 
 /**
  * As {@link findK6}, for those who cannot do without.
  * @throws SquallError `K6_NOT_FOUND` of kind `environment`
  */
-export async function requireK6(options: FindK6Options = {}, signal?: AbortSignal): Promise<FoundK6> {
+export async function requireK6(options: ProgramPlacesOptions = {}, signal?: AbortSignal): Promise<FoundK6> {
   const found = await findK6(options, signal);
   if (found) return found;
   const { env = process.env } = options;
@@ -93,14 +86,11 @@ export async function requireK6(options: FindK6Options = {}, signal?: AbortSigna
   });
 }
 
-function candidates(env: NodeJS.ProcessEnv, toolsDirectory: string) {
+function candidates(options: ProgramPlacesOptions) {
+  const { env = process.env } = options;
   if (env.SQUALL_K6) return [{ command: env.SQUALL_K6, source: 'SQUALL_K6' as const }];
   if (env.SQUALL_K6_IMAGE) return [];
-  const onPath = (env.PATH ?? '').split(delimiter).filter(directory => directory !== '');
-  return [
-    ...onPath.map(directory => ({ command: join(directory, 'k6'), source: 'PATH' as const })),
-    { command: join(toolsDirectory, 'k6'), source: '.tools/bin' as const },
-  ];
+  return placesOf('k6', options);
 }
 
 async function readVersion(command: string, args: string[], signal?: AbortSignal): Promise<string | undefined> {

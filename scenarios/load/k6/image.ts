@@ -1,7 +1,6 @@
-import { delimiter, join } from 'node:path';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
+import { findProgram } from '../../../harness/programs.ts';
 import { engineSocket, findEngine, imageId } from '../../../stack/platform/docker/engine.ts';
-import { isProgram } from '../../../stack/tools.ts';
 
 const DEFAULT_IMAGE = 'grafana/k6';
 
@@ -19,10 +18,7 @@ export interface K6Image {
  */
 export async function requireK6Image(env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<K6Image> {
   const image = env.SQUALL_K6_IMAGE || DEFAULT_IMAGE;
-  const docker = (env.PATH ?? '')
-    .split(delimiter)
-    .map(folder => join(folder, 'docker'))
-    .find(isProgram);
+  const docker = findProgram('docker', { env })?.command;
   if (docker === undefined)
     throw new SquallError(
       'environment',

@@ -1,5 +1,6 @@
 import { createParser } from 'eventsource-parser';
 import { type AnswerEvent, classifyEvent } from './event.ts';
+import { TokenShape } from './token-shape.ts';
 
 /** Longest event in characters; what goes on beyond is malformed, so that a server cannot fill the client's memory. */
 export const MAX_EVENT_CHARACTERS = 1024 * 1024;
@@ -18,6 +19,7 @@ export interface AnswerReader {
 export function answerReader(onEvent: (event: AnswerEvent) => void): AnswerReader {
   let overflown = false;
   let isBetweenEvents = true;
+  const shape = new TokenShape();
   const parser = createParser({
     maxBufferSize: MAX_EVENT_CHARACTERS,
     onEvent: message => onEvent(classifyEvent(message.data, message.event)),
@@ -31,12 +33,20 @@ export function answerReader(onEvent: (event: AnswerEvent) => void): AnswerReade
   return {
     feed(bytes) {
       if (overflown) return;
+      if (isBetweenEvents && shape.fits(bytes)) {
+        onEvent('token');
+        return;
+      }
       // Only the framing and which fields are there counts, and those are ASCII; so no character needs to be put together again.
       const text = bytes.toString('latin1');
       const line = isBetweenEvents ? ONE_EVENT.exec(text)?.[1] : undefined;
       isBetweenEvents = text.endsWith('\n\n');
       if (line === undefined) parser.feed(text);
-      else onEvent(classifyEvent(line));
+      else {
+        const event = classifyEvent(line);
+        if (event === 'token') shape.learn(bytes);
+        onEvent(event);
+      }
     },
     // A stream says itself when it is done.
     end() {},

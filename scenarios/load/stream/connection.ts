@@ -1,6 +1,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { HTTPParser, type OnHeadersCompleteParser } from 'http-parser-js';
+import { dataOfWholeChunk } from './chunk.ts';
 import { CONNECT_TIMEOUT, CONNECTION_ENDED, NOT_HTTP } from './failure.ts';
 
 /** What becomes of one request on a connection; each is called in this order, and nothing after `onEnd` or `onError`. */
@@ -29,6 +30,16 @@ const RECEIVED = Buffer.allocUnsafeSlow(64 * 1024);
 const INFORMATIONAL_BELOW = 200;
 
 type Head = Parameters<OnHeadersCompleteParser>[0];
+
+/** What the parser's types leave out. */
+interface ParserState {
+  /** What it reads next. */
+  readonly state: string;
+  /** What it has of a line that has not ended yet. */
+  readonly line: string;
+  /** Length of the chunk, or what is left of the body. */
+  readonly body_bytes: number | null;
+}
 
 /**
  * One connection of HTTP/1.1, made when its first request is sent. It carries one request at a time, without pipelining. No
@@ -107,10 +118,17 @@ export class Connection {
   #onBytes(bytes: Buffer, count: number): true {
     if (!this.#exchange) this.destroy();
     else {
-      const taken = this.#parser.execute(bytes, 0, count);
-      if (taken instanceof Error) this.#refuse(taken.message);
+      const { state, line } = this.#parser as unknown as ParserState;
+      const data = state === 'BODY_CHUNKHEAD' && line === '' ? dataOfWholeChunk(bytes, count) : 0;
+      if (data > 0) this.#exchange.onData(bytes.subarray(data, count - 2));
+      else this.#parse(bytes, count);
     }
     return true;
+  }
+
+  #parse(bytes: Buffer, count: number): void {
+    const taken = this.#parser.execute(bytes, 0, count);
+    if (taken instanceof Error) this.#refuse(taken.message);
   }
 
   #onHead({ statusCode, headers, shouldKeepAlive, upgrade }: Head): number {
@@ -131,7 +149,7 @@ export class Connection {
     const exchange = this.#exchange;
     if (!exchange || this.#status < INFORMATIONAL_BELOW) return;
     // The parser takes a chunk whose length is no number for the last one.
-    if (Number.isNaN((this.#parser as unknown as { body_bytes: number | null }).body_bytes)) {
+    if (Number.isNaN((this.#parser as unknown as ParserState).body_bytes)) {
       this.#refuse('A chunk without a length');
       return;
     }

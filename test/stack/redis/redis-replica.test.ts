@@ -5,13 +5,13 @@ import { describe, expect, it } from 'vitest';
 import { createFault } from '../../../faults/catalog.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { FaultPlan } from '../../../harness/plan.ts';
-import { findTool } from '../../../stack/tools.ts';
+import { findProgram } from '../../../harness/programs.ts';
 import { type Topology, topologyOf } from '../../../stack/topology.ts';
 import { missing } from '../../require.ts';
 import { aliveOf, platform, testRun } from '../platform/fixture-stack.ts';
 import { settled } from '../settled.ts';
 
-const reason = missing('redis', findTool('redis-server') !== undefined);
+const reason = missing('redis', findProgram('redis-server') !== undefined);
 const LIMIT = 40_000;
 
 /** Redis alone, with a link to it. */

@@ -71,4 +71,50 @@ describe('reading an answer', () => {
     const chunk = Buffer.from(`data: ${'x'.repeat(MAX_EVENT_CHARACTERS)}`);
     expect(read(chunk, chunk, chunk)).toEqual(['malformed']);
   });
+
+  const chunk = (json: string) =>
+    `data: {"id":"1","choices":[{"index":0,"delta":{"content":${json}},"finish_reason":null}]}\n\n`;
+
+  it.each<[string, string, AnswerEvent[]]>([
+    ['other text', chunk('"b"'), ['token']],
+    ['text beyond ASCII', chunk('"日本 🌊"'), ['token']],
+    ['escapes', chunk('"\\"\\n"'), ['token']],
+    ['text that ends in an escape', chunk('"b\\\\"'), ['token']],
+    ['no text', chunk('""'), ['empty']],
+    ['null', chunk('null'), ['empty']],
+    ['an end of the text that is escaped', chunk('"b\\"'), ['malformed']],
+    ['a quotation mark too many', chunk('"b"c"'), ['malformed']],
+    ['an escape that JSON does not know', chunk('"\\x"'), ['malformed']],
+    ['a control character', chunk('"\t"'), ['malformed']],
+    ['another field after the text', chunk('"b","error":1'), ['token']],
+    ['the same but for its beginning', chunk('"b"').replace('"1"', '"2"'), ['token']],
+    ['the same but for its end', chunk('"b"').replace('null}]}', 'null}'), ['malformed']],
+    ['two events in one piece', chunk('"b"').repeat(2), ['token', 'token']],
+    ['text over two lines', chunk('"b\ndata: c"'), ['malformed']],
+    ['an event of another name', `event: error\n${chunk('"b"')}`, ['error']],
+  ])('knows after an event like it: %s', (_name, next, expected) => {
+    const like = Buffer.from(chunk('"a"'));
+    for (const learnt of [1, 2, 5])
+      expect(read(...Array(learnt).fill(like), Buffer.from(next))).toEqual([
+        ...Array(learnt).fill('token'),
+        ...expected,
+      ]);
+  });
+
+  it('does not take what goes on with an event for one that is like the one before', () => {
+    const like = Buffer.from(chunk('"a"'));
+    const comment = Buffer.from(': a comment, then ');
+    expect(read(like, comment, like, like)).toEqual(['token', 'token']);
+  });
+
+  it('takes text that other fields hold for what it is', () => {
+    const reasoning = (text: string) => `data: {"choices":[{"delta":{"reasoning":"x","content":"${text}"}}]}\n\n`;
+    const inside = (text: string) =>
+      `data: {"choices":[{"delta":{"role":"assistant"},"logprobs":[{"content":"${text}"}]}]}\n\n`;
+    for (const [make, event] of [
+      [reasoning, 'token'],
+      [inside, 'empty'],
+    ] as const)
+      expect(read(...['a', 'b', '', 'c'].map(text => Buffer.from(make(text))))).toEqual(Array(4).fill(event));
+  });
 });

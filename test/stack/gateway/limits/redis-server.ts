@@ -3,16 +3,17 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findProgram } from '../../../../harness/programs.ts';
 import { writePrivateFiles } from '../../../../stack/platform/process/executable.ts';
 import { answersReady } from '../../../../stack/platform/readiness.ts';
 import { redisOptionsSchema } from '../../../../stack/redis/options.ts';
 import { REDIS_USER, renderRedisConfig } from '../../../../stack/redis/render-redis-config.ts';
-import { findTool, requireTool } from '../../../../stack/tools.ts';
+import { requireTool } from '../../../../stack/tools.ts';
 import { freePort } from '../../../faults/toxiproxy/servers.ts';
 import { missing } from '../../../require.ts';
 
 /** Why the tests with a real Redis are skipped, or false. */
-export const noRedis = missing('redis', findTool('redis-server') !== undefined);
+export const noRedis = missing('redis', findProgram('redis-server') !== undefined);
 
 const PASSWORD = 'secret-of-a-test';
 

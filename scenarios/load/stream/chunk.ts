@@ -1,0 +1,33 @@
+const CR = 0x0d;
+const LF = 0x0a;
+/** Longest length of a chunk that is read here, in hexadecimal digits: no read is longer than 64 KiB. */
+const MOST_DIGITS = 5;
+
+/**
+ * Finds the data of a chunk (RFC 9112, section 7.1) where the first `count` bytes are one chunk, whole and without extensions, and
+ * nothing else. That is what a server that flushes each token sends, and an HTTP parser takes a tenth of a token's cost for it.
+ * @returns where its data begins; they end two bytes before `count`. 0 for any other bytes, the last chunk of a body among them
+ */
+export function dataOfWholeChunk(bytes: Uint8Array, count: number): number {
+  let length = 0;
+  let at = 0;
+  for (; at < MOST_DIGITS; at++) {
+    const digit = hexDigit(bytes[at]!);
+    if (digit === -1) break;
+    length = length * 16 + digit;
+  }
+  const begin = at + 2;
+  const isWhole = length > 0 && count === begin + length + 2;
+  return isWhole && isLineEnd(bytes, at) && isLineEnd(bytes, count - 2) ? begin : 0;
+}
+
+function isLineEnd(bytes: Uint8Array, at: number): boolean {
+  return bytes[at] === CR && bytes[at + 1] === LF;
+}
+
+/** The value of a hexadecimal digit in ASCII; −1 for any other byte. */
+function hexDigit(byte: number): number {
+  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
+  const lower = byte | 0x20;
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1;
+}
