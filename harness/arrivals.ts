@@ -101,7 +101,8 @@ function timeOfArrival(segment: RateSegment, count: number): number {
   const seconds = (segment.toMs - segment.fromMs) / 1000;
   const slope = (segment.toPerSecond - segment.fromPerSecond) / seconds;
   const root = Math.sqrt(Math.max(0, segment.fromPerSecond ** 2 + 2 * slope * count));
-  const t = count === 0 ? 0 : (2 * count) / (segment.fromPerSecond + root);
+  // Rounding may leave a count just below 0 behind a pause.
+  const t = count <= 0 ? 0 : (2 * count) / (segment.fromPerSecond + root);
   return segment.fromMs + Math.min(t, seconds) * 1000;
 }
 

@@ -229,8 +229,8 @@ export interface LoadProgress {
   /** Over the last second or so; null without samples. */
   readonly recentP99TtftMs: number | null;
   readonly recentPerSecond: number;
-  /** The same counts, warm-up arrivals alone. */
-  readonly warmUp: { readonly completed: number; readonly failed: number };
+  /** Of warm-up arrivals alone; failures counted by what `errorKind` calls them. */
+  readonly warmUp: { readonly completed: number; readonly failures: Readonly<Record<string, number>> };
 }
 
 /** What the generator says of itself at the end. */
@@ -240,6 +240,8 @@ export interface LoadSummary {
   readonly peakRssBytes: number;
   /** How many cores it can use at most, 1 for a single thread; absent for generators that do not know. */
   readonly cores?: number;
+  /** The share of its cores that the busiest used, 0 … 1, where several generators say together what they took. */
+  readonly busiest?: number;
   /** How many requests it began, warm-up included; absent for generators that do not tell. */
   readonly requests?: number;
 }

@@ -192,13 +192,15 @@ async function drained(load: RunningLoad, signal: AbortSignal, clock: Clock): Pr
 }
 
 /** @returns whether the stack served its warm-up; if not, the run is marked invalid */
-function requireSteady({ warmUp }: LoadProgress, history: History): boolean {
-  const ended = warmUp.completed + warmUp.failed;
-  if (ended > 0 && warmUp.failed / ended <= STEADY_FAILED_RATIO) return true;
+function requireSteady({ warmUp: { completed, failures } }: LoadProgress, history: History): boolean {
+  const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
+  const ended = completed + failed;
+  if (ended > 0 && failed / ended <= STEADY_FAILED_RATIO) return true;
+  const kinds = Object.entries(failures).map(([kind, count]) => `${kind} ×${count}`);
   const reason =
     ended === 0
-      ? 'no warm-up request had been answered when driving was to start'
-      : `${warmUp.failed} of ${ended} warm-up requests failed, at most ${STEADY_FAILED_RATIO * 100} % may`;
+      ? 'no warm-up request had been answered when driving was to start: give `load.warmUp` more time than an answer takes'
+      : `${failed} of ${ended} warm-up requests failed (${kinds.join(', ')}), at most ${STEADY_FAILED_RATIO * 100} % may`;
   history.append({ type: 'invalid', guard: 'steady-state', reason });
   return false;
 }

@@ -1,9 +1,12 @@
-import type { LoadSummary } from '../harness/contracts.ts';
 import type { MergedSegment, Surroundings, TimedEvent } from '../harness/history.ts';
+import { sumSummaries } from '../harness/load-summary.ts';
 import { formatMs } from '../harness/quantity.ts';
 import type { AttackRequests, RequestRecord } from '../harness/requests.ts';
 import { injects } from '../harness/segment.ts';
 import { faultOutcomes } from '../harness/windows.ts';
+import { factsOf } from './fold.ts';
+import { GENERATOR_GATES } from './gates.ts';
+import { loadCounts } from './load-counts.ts';
 import { type Part, wholePlan } from './segments.ts';
 
 /** A history and its request records. */
@@ -41,6 +44,7 @@ export function mergeRuns(parts: readonly Part[], surroundings: Surroundings): M
   const middle = [
     ...parts[0]!.events.filter(({ type }) => type === 'phase' || type === 'versions'),
     ...parts.flatMap(troubles),
+    ...parts.flatMap(generatorTroubles),
     ...parts.flatMap(loneEvents),
     ...plan.faults.flatMap(({ id }) => faultEvents(id, parts)),
     ...spreadTrouble(segments),
@@ -87,6 +91,19 @@ function troubles(part: Part): TimedEvent[] {
       return [{ ...event, reason: `${named(part)}: ${event.reason}` }];
     return event.type === 'interrupted' ? [{ ...event, by: `${event.by} (${named(part)})` }] : [];
   });
+}
+
+/** Why a generator's own share of the load means nothing; among the others' requests it would not show. */
+function generatorTroubles(part: Part): TimedEvent[] {
+  const { plan, events, records } = part;
+  const load = loadCounts(plan.load.engine, records, events);
+  const run = factsOf(plan, events, records);
+  return GENERATOR_GATES.flatMap(gate => gate(run, load)).map(reason => ({
+    atMs: 0,
+    type: 'invalid',
+    guard: 'generator',
+    reason: `${named(part)}: ${reason}`,
+  }));
 }
 
 /** What is of one machine: its replicas, such as a fault proxy that died, and its samples. */
@@ -144,16 +161,5 @@ function sayer(part: Part, evidence: string): string {
 function loadEvent(parts: readonly Part[], atMs: number): TimedEvent[] {
   const summaries = parts.flatMap(({ events }) => events.filter(event => event.type === 'load'));
   if (summaries.length < parts.length) return [];
-  const sum = (of: (summary: LoadSummary) => number) =>
-    summaries.reduce((total, { summary }) => total + of(summary), 0);
-  const knowCores = summaries.every(({ summary }) => summary.cores !== undefined);
-  const knowRequests = summaries.every(({ summary }) => summary.requests !== undefined);
-  const summary = {
-    ...(knowRequests ? { requests: sum(({ requests = 0 }) => requests) } : {}),
-    ...(knowCores ? { cores: sum(({ cores = 0 }) => cores) } : {}),
-    cpuMs: sum(({ cpuMs }) => cpuMs),
-    wallMs: Math.max(...summaries.map(({ summary: { wallMs } }) => wallMs)),
-    peakRssBytes: sum(({ peakRssBytes }) => peakRssBytes),
-  };
-  return [{ atMs, type: 'load', summary }];
+  return [{ atMs, type: 'load', summary: sumSummaries(summaries.map(({ summary }) => summary)) }];
 }

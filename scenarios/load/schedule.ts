@@ -17,18 +17,18 @@ export type ScheduledLoad = Pick<LoadPlan, 'segments' | 'arrivals' | 'trace'>;
 
 /**
  * The arrivals that a plan and a seed decide, ascending, warm-up included. Lazy: a day of load costs no memory. The generator
- * and a dry run both call this, so what was announced is what is sent. A closed loop has none. A replay warms up with a
- * Poisson process before its rows come, each at its own time.
+ * and a dry run both call this, so what was announced is what is sent. A closed loop has none. The warm-up is evenly spaced,
+ * whatever follows: in a burst's long gap it would warm up nothing, and no steady state could be seen.
  */
 export function* scheduled({ segments, arrivals, trace }: ScheduledLoad, seed: number): Generator<Arrival> {
   const random = seededRandom(seed).stream('arrivals');
   if (isClosed(arrivals)) return;
+  const { warmUp = [], driven = [] } = Object.groupBy(segments, ({ toMs }) => (toMs <= 0 ? 'warmUp' : 'driven'));
+  for (const atMs of arrivalTimes(warmUp, 'constant', random)) yield { atMs };
   if (!isReplay(arrivals)) {
-    for (const atMs of arrivalTimes(segments, arrivals, random)) yield { atMs };
+    for (const atMs of arrivalTimes(driven, arrivals, random)) yield { atMs };
     return;
   }
-  const warmUp = segments.filter(({ toMs }) => toMs <= 0);
-  for (const atMs of arrivalTimes(warmUp, 'poisson', random)) yield { atMs };
   for (const { atMs, promptTokens, outputTokens } of replayTrace(trace!))
     yield { atMs, tokens: [promptTokens, outputTokens] };
 }

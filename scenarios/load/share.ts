@@ -1,4 +1,4 @@
-import { digestArrivals } from '../../harness/arrivals.ts';
+import { digestArrivals, expectedArrivals } from '../../harness/arrivals.ts';
 import type { ChatWorkload, LoadPlan, RunPlan, Workload } from '../../harness/plan.ts';
 import { arrivalsOf, shareOfSegment } from '../../harness/segment.ts';
 import { badScenario } from '../bad-scenario.ts';
@@ -37,12 +37,20 @@ function hasSessions(workload: Workload): workload is ChatWorkload {
   return workload.kind !== 'http' && workload.sessions !== undefined;
 }
 
-/** What a plan announces of its schedule: the arrivals of the run, and of the whole load where it drives a segment. */
+/** A thousand a second for a day. More is a slip of the pen, and would take minutes to go through before the run. */
+const MOST_ARRIVALS = 1e8;
+
+/**
+ * What a plan announces of its schedule: the arrivals of the run, and of the whole load where it drives a segment.
+ * @throws SquallError that names the field, where it is too long to go through
+ */
 export function scheduledIn(
   load: LoadPlan,
   seed: number,
   segment: Sharers['segment'],
 ): Pick<RunPlan, 'arrivals' | 'segment'> {
+  const count = load.segments.reduce((sum, stage) => sum + expectedArrivals(stage), 0);
+  if (count > MOST_ARRIVALS) throw badScenario('load.stages', `at most ${MOST_ARRIVALS} arrivals in all`, count);
   const whole = isClosed(load.arrivals) ? null : digestArrivals(announcedTimes(load, seed));
   if (!segment || !whole) return { arrivals: whole };
   return { arrivals: digestArrivals(timesOf(load, seed, segment)), segment: { ...segment, whole } };

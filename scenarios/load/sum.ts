@@ -1,4 +1,4 @@
-import type { LoadProgress, LoadSummary } from '../../harness/contracts.ts';
+import type { LoadProgress } from '../../harness/contracts.ts';
 
 /** The progress of a worker that has not sent anything. */
 export const NOTHING_YET: LoadProgress = {
@@ -9,7 +9,7 @@ export const NOTHING_YET: LoadProgress = {
   inFlight: 0,
   recentP99TtftMs: null,
   recentPerSecond: 0,
-  warmUp: { completed: 0, failed: 0 },
+  warmUp: { completed: 0, failures: {} },
 };
 
 /**
@@ -27,19 +27,18 @@ export function sumProgress(parts: readonly LoadProgress[]): LoadProgress {
     inFlight: sum(part => part.inFlight),
     recentP99TtftMs: p99s.length === 0 ? null : Math.max(...p99s),
     recentPerSecond: sum(part => part.recentPerSecond),
-    warmUp: { completed: sum(part => part.warmUp.completed), failed: sum(part => part.warmUp.failed) },
+    warmUp: {
+      completed: sum(part => part.warmUp.completed),
+      failures: parts.reduce((total, part) => addCounts(total, part.warmUp.failures), {}),
+    },
   };
 }
 
-/** What several generators that worked at the same time say of themselves together: CPU and memory add up, time does not. */
-export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
-  const cores = parts.map(part => part.cores).filter(count => count !== undefined);
-  const requests = parts.map(part => part.requests).filter(count => count !== undefined);
-  return {
-    ...(requests.length === parts.length ? { requests: requests.reduce((total, count) => total + count, 0) } : {}),
-    ...(cores.length === parts.length ? { cores: cores.reduce((total, count) => total + count, 0) } : {}),
-    cpuMs: parts.reduce((total, part) => total + part.cpuMs, 0),
-    wallMs: Math.max(0, ...parts.map(part => part.wallMs)),
-    peakRssBytes: parts.reduce((total, part) => total + part.peakRssBytes, 0),
-  };
+/** Adds counts by name to others, in place. */
+export function addCounts(
+  total: Record<string, number>,
+  more: Readonly<Record<string, number>>,
+): Record<string, number> {
+  for (const [name, count] of Object.entries(more)) total[name] = (total[name] ?? 0) + count;
+  return total;
 }

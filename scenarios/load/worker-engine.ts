@@ -1,8 +1,9 @@
 import type { LoadEngine, LoadJob, RunningLoad } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
+import { sumSummaries } from '../../harness/load-summary.ts';
 import { dealt, WHOLE } from '../../harness/segment.ts';
 import type { Settings } from './messages.ts';
-import { sumProgress, sumSummaries } from './sum.ts';
+import { sumProgress } from './sum.ts';
 import { end, isReady, startWorker, tell } from './worker.ts';
 
 /** A program that generates load, told its job over IPC. */

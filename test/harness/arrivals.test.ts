@@ -52,6 +52,21 @@ test.each(['constant', 'poisson'] as const)('%s arrivals ascend, stay inside and
   expect(countIn(list, 30_000, 32_000)).toBe(0);
 });
 
+test('arrivals come at an instant of their segment, also where a ramp begins at nothing', () => {
+  const random = seededRandom(9);
+  for (let round = 0; round < 500; round += 1) {
+    const [at, forMs] = [random.next() * 10, random.next() * 9000 + 1];
+    const segments = [
+      { name: 'at', fromMs: 0, toMs: forMs, fromPerSecond: at, toPerSecond: at },
+      { name: 'pause', fromMs: forMs, toMs: forMs + 2000, fromPerSecond: 0, toPerSecond: 0 },
+      { name: 'ramp', fromMs: forMs + 2000, toMs: forMs + 4000, fromPerSecond: 0, toPerSecond: 20 },
+    ];
+    const list = [...arrivalTimes(segments, 'constant', random)];
+    expect(list.filter(ms => !(ms >= 0 && ms < forMs + 4000))).toEqual([]);
+    expect(list).toEqual([...list].sort((a, b) => a - b));
+  }
+});
+
 test('Poisson arrivals: mean and variance of counts over seeds are those of the rate', () => {
   // 400 seeds. The mean of n Poisson counts has sd √(m/n), their variance about m·√(2/n): 4 of each are allowed.
   const seeds = 400;

@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
-import type { Fault, LoadEngine, LoadJob, MetricsSource, Platform, RunningStack } from '../../harness/contracts.ts';
+import type {
+  Fault,
+  LoadEngine,
+  LoadJob,
+  LoadProgress,
+  MetricsSource,
+  Platform,
+  RunningStack,
+} from '../../harness/contracts.ts';
 import { openHistory, readHistory, type TimedEvent } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { type RunParts, run } from '../../harness/run.ts';
@@ -70,11 +78,14 @@ function fakePlatform(journal: Journal, failure?: Error): Platform<null> {
 }
 
 interface FakeLoadOptions {
-  readonly warmUp?: { completed: number; failed: number };
+  readonly warmUp?: LoadProgress['warmUp'];
   readonly dies?: Error;
 }
 
-function fakeLoad(journal: Journal, { warmUp = { completed: 9, failed: 0 }, dies }: FakeLoadOptions = {}): LoadEngine {
+function fakeLoad(
+  journal: Journal,
+  { warmUp = { completed: 9, failures: {} }, dies }: FakeLoadOptions = {},
+): LoadEngine {
   return {
     name: 'fake',
     async start(_job: LoadJob, chooseZero: () => number) {
@@ -239,11 +250,15 @@ describe('a run', () => {
   });
 
   it.each([
-    ['most of the warm-up fails', { completed: 1, failed: 9 }],
-    ['nothing answers the warm-up', { completed: 0, failed: 0 }],
-  ])('is invalid and injects nothing when %s', async (_name, warmUp) => {
+    [
+      'most of the warm-up fails',
+      { completed: 1, failures: { 'http-401': 8, reset: 1 } },
+      '9 of 10 warm-up requests failed (http-401 ×8, reset ×1), at most 5 % may',
+    ],
+    ['nothing answers the warm-up', { completed: 0, failures: {} }, expect.stringMatching(/^no .*`load\.warmUp`/)],
+  ])('is invalid and injects nothing when %s', async (_name, warmUp, reason) => {
     const events = await drive({ engine: fakeLoad(journal, { warmUp }) });
-    expect(events.find(e => e.type === 'invalid')).toMatchObject({ guard: 'steady-state' });
+    expect(events.find(e => e.type === 'invalid')).toMatchObject({ guard: 'steady-state', reason });
     expect(journal).not.toContain('inject');
     expect(journal.at(-1)).toBe('down');
   });
@@ -272,7 +287,10 @@ describe('a run', () => {
 
   it.each([
     ['the generator dies', { engine: () => fakeLoad([], { dies: new Error('generator died') }) }],
-    ['the warm-up fails', { engine: () => fakeLoad([], { warmUp: { completed: 0, failed: 9 } }) }],
+    [
+      'the warm-up fails',
+      { engine: () => fakeLoad([], { warmUp: { completed: 1, failures: { 'http-401': 8, reset: 1 } } }) },
+    ],
   ])('ends sampling before the stack goes down when %s', async (_name, { engine }) => {
     await drive({ metrics: fakeMetrics(journal), engine: engine() }).catch(() => {});
     expect(journal.slice(-2)).toEqual(['sampling ended', 'down']);

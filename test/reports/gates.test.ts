@@ -61,6 +61,28 @@ test('arrivals dropped in one stage leave its rate short, in the warm-up they do
   expect(reasonsOf(dropped(-2000, 0))).toEqual([]);
 });
 
+test('a window that is judged must have been sent in time, however short it is', () => {
+  const windowed = (window: string, late: number) => {
+    const [slo] = planOf().slos;
+    const [warmUp, steady] = planOf().load.segments;
+    const segments = [warmUp!, { ...steady!, toMs: 55_000 }, { ...steady!, name: 'burst', fromMs: 55_000 }];
+    const plan = planOf({ load: { ...planOf().load, segments }, slos: [{ ...slo!, window }] });
+    // Of the burst's 50 arrivals the first are sent late, still within its time: of all 600 that is less than 1 %.
+    const records = steadyLoad((_, i) => (i >= 570 && i < 570 + late ? { lateMs: 400 } : {})).map(record =>
+      record.scheduledMs >= 55_000 ? { ...record, stage: 'burst' } : record,
+    );
+    return judge({ events: historyOf(plan), records }).document;
+  };
+  const late = windowed('load:burst', 3);
+  expect(late).toMatchObject({ verdict: 'invalid', load: { lateMsP99: 0 } });
+  expect(late.reasons[0]).toBe(
+    'In the window load:burst 3 of 50 requests (6%) were sent more than 100 ms late, allowed are 5%.',
+  );
+  // Fifty requests are too few to say more.
+  expect(windowed('load:burst', 2).verdict).toBe('inconclusive');
+  expect(windowed('whole', 3).verdict).toBe('pass');
+});
+
 /** Phases as a machine notes them whose wall clock gains `jumpMs` in the middle of `during`. */
 function phases(jumpMs: number, during: Phase): TimedEvent[] {
   const names: Phase[] = ['up', 'warm-up', 'drive', 'recover', 'drain', 'down'];

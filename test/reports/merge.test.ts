@@ -60,8 +60,14 @@ function life(id: string, atMs: number, forMs: number, { bitMs = 100, healedMs =
 const summary = (cpuMs: number): TimedEvent => ({
   atMs: 60_500,
   type: 'load',
-  summary: { cpuMs, wallMs: 62_000, peakRssBytes: 1e8, requests: 50 },
+  summary: { cpuMs, wallMs: 62_000, peakRssBytes: 1e8, requests: 50, cores: 1 },
 });
+
+/** What a machine's wall clock showed at the phases; it gains `jumpMs` while driving. */
+const clock = (jumpMs: number): TimedEvent[] => [
+  { atMs: 0, type: 'phase', phase: 'drive', wallMs: 1_767_323_045_000 },
+  { atMs: 60_000, type: 'phase', phase: 'recover', wallMs: 1_767_323_105_000 + jumpMs },
+];
 
 interface Changes {
   readonly plan?: Partial<RunPlan>;
@@ -184,6 +190,23 @@ const TROUBLE: readonly [string, Changes, string, RegExp][] = [
     /never seen to heal: segment 2/,
   ],
   ['was killed', { without: event => event.type === 'phase' && event.phase === 'done' }, 'invalid', /was killed/],
+  ['was suspended', { extra: clock(30_000) }, 'invalid', /segment 2: The clock jumped forward by 30 s/],
+  [
+    'could hardly keep up',
+    { extra: [summary(61_000)], without: event => event.type === 'load' && event.summary.cpuMs === 2000 },
+    'invalid',
+    /The busiest generator used 98.4% of the cores/,
+  ],
+  [
+    'sent late, though of all requests that were few',
+    {
+      records: part(2, 3).records.map((record, i) =>
+        i % 50 === 40 ? { ...record, sentMs: record.sentMs! + 5000 } : record,
+      ),
+    },
+    'invalid',
+    /segment 2: The generator sent 5 s late at P99/,
+  ],
   ['lost a record', { records: part(2, 3).records.slice(1) }, 'invalid', /1 of 620 arrivals left no record/],
   ['drove alone, two seconds late', { zeroLateMs: 2000 }, 'invalid', /2 s apart.*--zero-at/],
   [
@@ -266,6 +289,11 @@ describe('what cannot be merged', () => {
       },
     });
     expect(requireComplete([part(1, 2), busy])).toHaveLength(2);
+  });
+
+  it('does not depend on how each was started', () => {
+    const elsewhere = part(2, 2, { plan: { replay: 'npx squall run ../there/example.yaml --seed 1 --segment 2/2' } });
+    expect(requireComplete([part(1, 2), elsewhere])).toHaveLength(2);
   });
 
   it('does not depend on where a machine keeps the trace, but on what is in it', () => {

@@ -1,5 +1,6 @@
 import type { LoadProgress } from '../../../harness/contracts.ts';
-import { isFailure, type RequestRecord } from '../../../harness/requests.ts';
+import { errorKind, isFailure, type RequestRecord } from '../../../harness/requests.ts';
+import { addCounts } from '../sum.ts';
 
 const RECENT_MS = 1000;
 
@@ -19,7 +20,7 @@ export function tally(): Tally {
   let dropped = 0;
   /** Interrupted and abandoned ones: sent, and neither completed nor failed. */
   let open = 0;
-  const warmUp = { completed: 0, failed: 0 };
+  const warmUp = { completed: 0, failures: {} as Record<string, number> };
   let firstTokens: { atMs: number; latencyMs: number }[] = [];
   let completions: number[] = [];
 
@@ -33,7 +34,7 @@ export function tally(): Tally {
         completions.push(atMs);
       } else if (isFailure(record)) {
         failed += 1;
-        if (isWarmUp) warmUp.failed += 1;
+        if (isWarmUp) addCounts(warmUp.failures, { [errorKind(record)]: 1 });
       } else if (record.outcome === 'dropped') {
         dropped += 1;
       } else open += 1;
@@ -50,7 +51,7 @@ export function tally(): Tally {
         inFlight,
         recentP99TtftMs: sorted[Math.ceil(sorted.length * 0.99) - 1] ?? null,
         recentPerSecond: completions.length / (RECENT_MS / 1000),
-        warmUp: { ...warmUp },
+        warmUp: { ...warmUp, failures: { ...warmUp.failures } },
       };
     },
   };

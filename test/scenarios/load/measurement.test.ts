@@ -101,7 +101,7 @@ describe('the open loop', () => {
     expect(outcomesOf(records)).toEqual({ ok: 250 });
     expect(records.filter(({ sentMs }) => sentMs! >= 1000 && sentMs! < 2000).length).toBeGreaterThan(80);
     expect(records.filter(({ index, endMs, sentMs }) => index % 2 === 0 && endMs - sentMs! >= 999)).toHaveLength(125);
-    expect(progress).toMatchObject({ sent: 250, completed: 250, warmUp: { completed: 50, failed: 0 } });
+    expect(progress).toMatchObject({ sent: 250, completed: 250, warmUp: { completed: 50, failures: {} } });
     expect(records.filter(({ stage }) => stage === 'warm-up').every(({ scheduledMs }) => scheduledMs < 0)).toBe(true);
     // From the first arrival to the last; the answers of 1 s that come after it are no work.
     expect(summary.wallMs).toBeGreaterThan(2400);

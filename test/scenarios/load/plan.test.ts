@@ -16,6 +16,14 @@ describe('the schedule', () => {
     expect([...scheduleOf(plan, 42)]).not.toEqual([...scheduleOf(plan, 43)]);
   });
 
+  it('warms up evenly, however bursty the load is: every warm-up has requests', () => {
+    const arrivals = { kind: 'gamma', cv: 10 } as const;
+    for (let seed = 0; seed < 50; seed += 1) {
+      const times = [...scheduleOf({ segments, arrivals }, seed)];
+      expect(times.filter(ms => ms < 0)).toEqual(Array.from({ length: 20 }, (_, i) => 50 * i - 1000));
+    }
+  });
+
   it('is lazy', () => {
     const day = [{ name: 'day', fromMs: 0, toMs: 86_400_000, fromPerSecond: 1e6, toPerSecond: 1e6 }];
     expect(scheduleOf({ segments: day, arrivals: 'constant' }, 1).next().value).toBe(0);

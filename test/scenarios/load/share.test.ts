@@ -39,3 +39,9 @@ it('announces the arrivals of a segment, and those of the whole', () => {
   expect(parts.reduce((total, { arrivals }) => total + arrivals!.count, 0)).toBe(whole.arrivals!.count);
   expect(new Set(parts.map(({ arrivals }) => arrivals!.sha256)).size).toBe(3);
 });
+
+it('is no schedule that nobody could go through before the run', () => {
+  const stages = (perSecond: number) => ({ stages: [{ at: `${perSecond}/s`, for: '10m' }], warmUp: '1s' });
+  expect(() => planOf(stages(50_000_000), {})).toThrow(/`load\.stages`.*at most 100000000 arrivals in all, got 3005/);
+  expect(() => planOf(stages(100), {})).not.toThrow();
+});

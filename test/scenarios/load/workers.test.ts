@@ -97,7 +97,7 @@ describe('the sum of what workers tell', () => {
       inFlight: 5,
       recentP99TtftMs,
       recentPerSecond: 6,
-      warmUp: { completed: 7, failed: 8 },
+      warmUp: { completed: 7, failures: { reset: 8, ...(recentP99TtftMs === 10 ? { 'http-500': 1 } : {}) } },
     });
     expect(sumProgress([part(null), part(10), part(30)])).toEqual({
       sent: 3,
@@ -107,7 +107,7 @@ describe('the sum of what workers tell', () => {
       inFlight: 15,
       recentP99TtftMs: 30,
       recentPerSecond: 18,
-      warmUp: { completed: 21, failed: 24 },
+      warmUp: { completed: 21, failures: { reset: 24, 'http-500': 1 } },
     });
     expect(sumProgress([part(null), part(null)]).recentP99TtftMs).toBeNull();
   });

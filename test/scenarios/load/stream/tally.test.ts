@@ -16,7 +16,7 @@ it('counts every outcome once, and what was sent is what ended or is in flight',
     failed: 3,
     dropped: 1,
     inFlight: 3,
-    warmUp: { completed: 1, failed: 1 },
+    warmUp: { completed: 1, failures: { truncated: 1 } },
   });
 });
 
