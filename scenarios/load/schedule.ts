@@ -18,7 +18,7 @@ export type ScheduledLoad = Pick<LoadPlan, 'segments' | 'arrivals' | 'trace'>;
 /**
  * The arrivals that a plan and a seed decide, ascending, warm-up included. Lazy: a day of load costs no memory. The generator
  * and a dry run both call this, so what was announced is what is sent. A closed loop has none. A replay warms up with a
- * Poisson process before its rows come, each at its own time.
+ * Poisson process before its rows come, each at its own time; the first of them is read before the first arrival is given.
  */
 export function* scheduled({ segments, arrivals, trace }: ScheduledLoad, seed: number): Generator<Arrival> {
   const random = seededRandom(seed).stream('arrivals');
@@ -27,10 +27,15 @@ export function* scheduled({ segments, arrivals, trace }: ScheduledLoad, seed: n
     for (const atMs of arrivalTimes(segments, arrivals, random)) yield { atMs };
     return;
   }
+  using rows = replayTrace(trace!);
+  // The way to the cut may be long, and nothing is due yet.
+  let next = rows.next();
   const warmUp = segments.filter(({ toMs }) => toMs <= 0);
   for (const atMs of arrivalTimes(warmUp, 'poisson', random)) yield { atMs };
-  for (const { atMs, promptTokens, outputTokens } of replayTrace(trace!))
+  for (; !next.done; next = rows.next()) {
+    const { atMs, promptTokens, outputTokens } = next.value;
     yield { atMs, tokens: [promptTokens, outputTokens] };
+  }
 }
 
 /** The times alone of {@link scheduled}, in ms. */
