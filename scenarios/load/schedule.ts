@@ -17,8 +17,9 @@ export type ScheduledLoad = Pick<LoadPlan, 'segments' | 'arrivals' | 'trace'>;
 
 /**
  * The arrivals that a plan and a seed decide, ascending, warm-up included. Lazy: a day of load costs no memory. The generator
- * and a dry run both call this, so what was announced is what is sent. A closed loop has none. A replay warms up with a
- * Poisson process before its rows come, each at its own time; the first of them is read before the first arrival is given.
+ * and a dry run both call this, so what was announced is what is sent. A closed loop has none. A replay warms up evenly,
+ * so that even the shortest trace has a request to warm up with, before its rows come, each at its own time; the first of them is
+ * read before the first arrival is given.
  */
 export function* scheduled({ segments, arrivals, trace }: ScheduledLoad, seed: number): Generator<Arrival> {
   const random = seededRandom(seed).stream('arrivals');
@@ -31,7 +32,7 @@ export function* scheduled({ segments, arrivals, trace }: ScheduledLoad, seed: n
   // The way to the cut may be long, and nothing is due yet.
   let next = rows.next();
   const warmUp = segments.filter(({ toMs }) => toMs <= 0);
-  for (const atMs of arrivalTimes(warmUp, 'poisson', random)) yield { atMs };
+  for (const atMs of arrivalTimes(warmUp, 'constant', random)) yield { atMs };
   for (; !next.done; next = rows.next()) {
     const { atMs, promptTokens, outputTokens } = next.value;
     yield { atMs, tokens: [promptTokens, outputTokens] };
