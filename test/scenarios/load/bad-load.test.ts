@@ -9,6 +9,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'squall-refuse-'));
   const head = 'TIMESTAMP,ContextTokens,GeneratedTokens';
   writeFileSync(join(folder, 'azure.csv'), `${head}\n0,1,1\n19.9,1,1\n`);
+  writeFileSync(join(folder, 'header.csv'), `${head}\n`);
   writeFileSync(join(folder, 'broken.csv'), `${head}\n1,2,3\n2,x,3\n`);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -81,10 +82,11 @@ describe('a load that cannot be', () => {
       { arrivals: 'trace', trace: { file: 'broken.csv' } },
       /broken\.csv, line 3, column "ContextTokens".*found "x"/,
     ],
+    ['an empty trace', { arrivals: 'trace', trace: { file: 'header.csv' } }, /header\.csv: expected rows.*found none/],
     [
       'a cut with nothing in it',
       { arrivals: 'trace', trace: { file: 'azure.csv', from: '1h' } },
-      /load\.trace.*its last one is at 19\.9 s/,
+      /load\.trace.*the last one before its end is at 19\.9 s/,
     ],
     [
       'lengths of no trace',
