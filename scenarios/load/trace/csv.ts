@@ -38,7 +38,7 @@ function rowOf(line: number, header: readonly string[], cells: readonly string[]
 
 function cellsOf(text: string): string[] {
   const cells: string[] = [];
-  for (const [, quoted, plain] of text.matchAll(/(?:^|,)(?:\s*"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))/g))
+  for (const [, quoted, plain] of text.matchAll(/(?<=^|,)(?:\s*"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))/g))
     cells.push(quoted === undefined ? plain!.trim() : quoted.replaceAll('""', '"'));
   return cells;
 }

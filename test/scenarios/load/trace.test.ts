@@ -44,6 +44,14 @@ describe('reading a trace', () => {
     for (const [i, expected] of [0, 52, 60_000].entries()) expect(rows[i]!.atMs).toBeCloseTo(expected, 3);
   });
 
+  it('reads lines that begin or end with an empty cell, as pandas writes an index without a name', () => {
+    const path = file(',TIMESTAMP,ContextTokens,GeneratedTokens,\n0,5,1,2,\n,6,"3",4,""\n');
+    expect([...readTrace(path, AZURE)]).toEqual([
+      { atMs: 0, promptTokens: 1, outputTokens: 2 },
+      { atMs: 1000, promptTokens: 3, outputTokens: 4 },
+    ]);
+  });
+
   it('reads dates with a zone as they mean', () => {
     const path = file(
       'TIMESTAMP,ContextTokens,GeneratedTokens\n2024-05-10 00:00:00.009930+00:00,1,1\n2024-05-10 02:00:01.009930+02:00,1,1\n',
