@@ -1,7 +1,7 @@
 import { mostUsers } from '../../harness/arrivals/closed.ts';
 import type { ArrivalProcess, RateSegment } from '../../harness/arrivals.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
-import { parseDurationMs } from '../../harness/quantity.ts';
+import { LONGEST_WAIT_MS, parseDurationMs } from '../../harness/quantity.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { compileClients } from './compile-clients.ts';
 import { compileStages, type Loop } from './compile-stages.ts';
@@ -35,10 +35,12 @@ export function compileLoad(load: ResolvedLoad, { engine, model, folder }: Compi
   const clients = load.clients && compileClients(load.clients, workload, context);
   const most = mostUsers(stages);
   if (most > load.maxInFlight) throw badScenario('load.maxInFlight', `at least the ${most} users`, load.maxInFlight);
+  const segments = [warmUpOf(load, stages, loop, isReplay(arrivals) ? trace : undefined), ...stages];
+  requireWaitable(segments, isReplay(arrivals) ? 'load.trace' : 'load.stages');
   return {
     engine,
     arrivals,
-    segments: [warmUpOf(load, stages, loop, isReplay(arrivals) ? trace : undefined), ...stages],
+    segments,
     workload,
     ...(trace && { trace: trace.plan }),
     ...(clients && { clients }),
@@ -75,6 +77,14 @@ function replayStages(load: ResolvedLoad, trace: CompiledTrace | undefined): Rat
   if (load.stages) throw badScenario('load.stages', 'left out, for the trace has its own', load.stages);
   const perSecond = meanPerSecond(trace, SHORTEST_MEAN_MS);
   return [{ name: 'trace', fromMs: 0, toMs: trace.forMs, fromPerSecond: perSecond, toPerSecond: perSecond }];
+}
+
+/** Each is short enough by itself, but the run waits for all of them. */
+function requireWaitable(segments: readonly RateSegment[], field: string): void {
+  const lastsMs = segments.at(-1)!.toMs - segments[0]!.fromMs;
+  const [most, lasts] = [LONGEST_WAIT_MS, lastsMs].map(ms => `${ms / 3_600_000}h`);
+  if (lastsMs > LONGEST_WAIT_MS)
+    throw badScenario(field, `at most ${most} long with the warm-up, for a timer can wait no longer`, lasts);
 }
 
 function warmUpOf(

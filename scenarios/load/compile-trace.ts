@@ -32,8 +32,10 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
   const isJson = isJsonLines(file);
   const columns = { ...(isJson ? MOONCAKE : AZURE), ...defined(trace.columns ?? {}) };
   const timeUnit = trace.timeUnit ?? (isJson ? 'ms' : 's');
-  const fromMs = parseDurationMs(trace.from, 'load.trace.from');
-  const cutMs = trace.for === undefined ? Number.POSITIVE_INFINITY : parseDurationMs(trace.for, 'load.trace.for');
+  // A trace may span months: what is waited for is the replay.
+  const spanMs = (text: string, field: string) => parseDurationMs(text, field, Number.POSITIVE_INFINITY);
+  const fromMs = spanMs(trace.from, 'load.trace.from');
+  const cutMs = trace.for === undefined ? Number.POSITIVE_INFINITY : spanMs(trace.for, 'load.trace.for');
   let rows = 0;
   let lastMs = 0;
   for (const { atMs } of readTrace(file, { columns, timeUnit })) {

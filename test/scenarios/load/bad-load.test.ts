@@ -18,6 +18,22 @@ const http = (changes: object) => ({ stages: STAGES, workload: { kind: 'http', p
 
 describe('a load that cannot be', () => {
   it.each<[string, object, RegExp]>([
+    ['a timeout beyond timers', { stages: STAGES, connectTimeout: '600h' }, /`load\.connectTimeout`.*at most 576h/],
+    [
+      'a patience beyond timers',
+      { stages: STAGES, clients: { patience: { after: ['1s', '600h'] } } },
+      /`load\.clients\.patience\.after`.*at most 576h.*"600h"/,
+    ],
+    [
+      'stages that are too long together',
+      { stages: [1, 2].map(users => ({ users, for: '300h' })), arrivals: 'closed', warmUp: '1h' },
+      /`load\.stages`.*at most 576h long.*"601h"/,
+    ],
+    [
+      'a replay that is too long',
+      { arrivals: 'trace', trace: { file: 'azure.csv', for: '600h' }, warmUp: '1h' },
+      /`load\.trace`.*at most 576h long.*"601h"/,
+    ],
     ['no stages', {}, /`load\.stages` to be a list of stages, got nothing/],
     [
       'two shapes',

@@ -126,6 +126,12 @@ describe('the load of a scenario', () => {
     expect(plan.load.segments.at(-1)!.fromPerSecond).toBeCloseTo(perSecond, 6);
   });
 
+  it('cuts months out of a trace that are replayed in hours', () => {
+    const trace = { file: 'months.csv', from: '1000h', for: '1000h', speed: 1000 };
+    writeFileSync(join(folder, trace.file), 'TIMESTAMP,ContextTokens,GeneratedTokens\n0,1,1\n5400000,1,1\n');
+    expect(planOf(folder, { arrivals: 'trace', trace }).load.segments.at(-1)!.toMs).toBe(3_600_000);
+  });
+
   it('makes classes of the workload and what they change of it', () => {
     const { load } = planOf(folder, {
       stages: STAGES,
