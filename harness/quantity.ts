@@ -12,14 +12,24 @@ const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
 const RATE_UNITS_PER_SECOND: Readonly<Record<string, number>> = { s: 1, m: 1 / 60, min: 1 / 60, h: 1 / 3600 };
 
 /**
+ * Longest duration (ms) that is waited for: 24 days. A timer of Node's fires at once when it is set for more than 2³¹ − 1 ms,
+ * which is 20 hours longer; what is waited in addition has room there.
+ */
+export const LONGEST_WAIT_MS = 576 * 3_600_000;
+
+/**
  * Parses `10s`, `1.5 s`, `800 ms`, `2m`, `1h` to milliseconds, never negative.
+ * @param mostMs {@link LONGEST_WAIT_MS} by default; infinite for what no timer is set for
  * @throws SquallError `BAD_DURATION` that names `field`
  */
-export function parseDurationMs(text: string, field: string): number {
+export function parseDurationMs(text: string, field: string, mostMs: number = LONGEST_WAIT_MS): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*$/.exec(text);
   const unitMs = match && Object.hasOwn(DURATION_UNITS_MS, match[2]!) && DURATION_UNITS_MS[match[2]!];
   if (!match || !unitMs) throw badQuantity('BAD_DURATION', field, 'a duration such as "10s", "250ms" or "2m"', text);
-  return Number(match[1]) * unitMs;
+  const durationMs = Number(match[1]) * unitMs;
+  if (durationMs > mostMs)
+    throw badQuantity('BAD_DURATION', field, `at most ${mostMs / 3_600_000}h, for a timer can wait no longer`, text);
+  return durationMs;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { type ArrivalProcess, arrivalTimes } from '../../harness/arrivals.ts';
-import type { LoadPlan } from '../../harness/plan.ts';
+import type { LoadPlan, TracePlan } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { k6Ramp, k6Ticks } from './k6/stages.ts';
 import { replayTrace } from './trace/trace.ts';
@@ -21,15 +21,22 @@ export type ScheduledLoad = Pick<LoadPlan, 'segments' | 'arrivals' | 'trace'>;
  * whatever follows: in a burst's long gap it would warm up nothing, and no steady state could be seen.
  */
 export function* scheduled({ segments, arrivals, trace }: ScheduledLoad, seed: number): Generator<Arrival> {
-  const random = seededRandom(seed).stream('arrivals');
   if (isClosed(arrivals)) return;
+  const random = seededRandom(seed).stream('arrivals');
   const { warmUp = [], driven = [] } = Object.groupBy(segments, ({ toMs }) => (toMs <= 0 ? 'warmUp' : 'driven'));
-  for (const atMs of arrivalTimes(warmUp, 'constant', random)) yield { atMs };
-  if (!isReplay(arrivals)) {
-    for (const atMs of arrivalTimes(driven, arrivals, random)) yield { atMs };
-    return;
-  }
-  for (const { atMs, promptTokens, outputTokens } of replayTrace(trace!))
+  using rest = isReplay(arrivals) ? replayed(trace!) : timed(arrivalTimes(driven, arrivals, random));
+  // The way to a trace's cut may be long, and nothing is due yet.
+  let next = rest.next();
+  yield* timed(arrivalTimes(warmUp, 'constant', random));
+  for (; !next.done; next = rest.next()) yield next.value;
+}
+
+function* timed(times: Iterable<number>): Generator<Arrival> {
+  for (const atMs of times) yield { atMs };
+}
+
+function* replayed(trace: TracePlan): Generator<Arrival> {
+  for (const { atMs, promptTokens, outputTokens } of replayTrace(trace))
     yield { atMs, tokens: [promptTokens, outputTokens] };
 }
 
