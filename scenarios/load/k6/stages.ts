@@ -17,7 +17,8 @@ const TAIL_MS = 200;
 
 /**
  * The segments of a plan as k6's executor takes them: whole rates and whole milliseconds, a jump between segments as a stage of no
- * length. A rate is rounded to 1/3600 a second.
+ * length. A rate is rounded to 1/3600 a second. Of a curve's thousands of short segments the ends are rounded, not the lengths, so
+ * that what one gets too much its neighbour lacks.
  */
 export function k6Ramp(segments: readonly RateSegment[]): K6Ramp {
   const startRate = hourly(segments[0]?.fromPerSecond ?? 0);
@@ -27,7 +28,7 @@ export function k6Ramp(segments: readonly RateSegment[]): K6Ramp {
     const from = hourly(segment.fromPerSecond);
     if (from !== rate) stages.push({ target: from, durationMs: 0 });
     rate = hourly(segment.toPerSecond);
-    stages.push({ target: rate, durationMs: Math.round(segment.toMs - segment.fromMs) });
+    stages.push({ target: rate, durationMs: Math.round(segment.toMs) - Math.round(segment.fromMs) });
   }
   return { startRate, stages };
 }
