@@ -20,6 +20,7 @@ import type { ScriptPlan } from './plan.ts';
 const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
 const control = __ENV.SQUALL_CONTROL;
 const { startRate, stages } = k6Ramp(plan.segments);
+const { first, step } = plan.share;
 const authorization = __ENV.SQUALL_AUTHORIZATION ?? '';
 const requestOf = singleRequests(plan.workload, plan.seed, { authorization, host: plan.host });
 const expect = plan.workload.kind === 'http' ? plan.workload.expect : null;
@@ -27,7 +28,10 @@ const expect = plan.workload.kind === 'http' ? plan.workload.expect : null;
 const responseType = expect?.bodyContains === null ? 'binary' : 'text';
 const COMPARISONS = 8;
 
-/** An open loop: a virtual user for every request that may be in flight, none of them started late. */
+/**
+ * An open loop: a virtual user for every request that may be in flight, none of them started late. A share is one of `step` equal
+ * execution segments; of all that the options say k6 takes that part, and it deals in turn only if virtual users divide evenly.
+ */
 export const options: Options = {
   scenarios: {
     load: {
@@ -35,8 +39,8 @@ export const options: Options = {
       startRate,
       timeUnit: '1h',
       stages: stages.map(({ target, durationMs }) => ({ target, duration: `${durationMs}ms` })),
-      preAllocatedVUs: plan.maxInFlight,
-      maxVUs: plan.maxInFlight,
+      preAllocatedVUs: plan.maxInFlight * step,
+      maxVUs: plan.maxInFlight * step,
       gracefulStop: `${plan.timeoutMs + 10_000}ms`,
     },
   },
@@ -44,7 +48,14 @@ export const options: Options = {
   teardownTimeout: '10s',
   maxRedirects: 0,
   ...(plan.hosts ? { hosts: plan.hosts } : {}),
+  // Of a pod the operator says which.
+  ...(step > 1 ? executionSegment() : {}),
 };
+
+function executionSegment(): Options {
+  const bounds = Array.from({ length: step + 1 }, (_, index) => `${index}/${step}`);
+  return { executionSegment: `${bounds[first]}:${bounds[first + 1]}`, executionSegmentSequence: bounds.join(',') };
+}
 
 /** Compares clocks, then waits until the collector lets it begin. */
 export function setup(): void {

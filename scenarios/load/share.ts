@@ -1,8 +1,8 @@
 import { digestArrivals } from '../../harness/arrivals.ts';
 import type { ChatWorkload, LoadPlan, RunPlan, Workload } from '../../harness/plan.ts';
-import { arrivalsOf, shareOfSegment } from '../../harness/segment.ts';
+import { shareOfSegment } from '../../harness/segment.ts';
 import { badScenario } from '../bad-scenario.ts';
-import { announcedTimes, isClosed, scheduled } from './schedule.ts';
+import { announcedTimes, isClosed } from './schedule.ts';
 
 /** Among how many a load is shared: processes of this machine, and runs. */
 export interface Sharers {
@@ -45,9 +45,6 @@ export function scheduledIn(
 ): Pick<RunPlan, 'arrivals' | 'segment'> {
   const whole = isClosed(load.arrivals) ? null : digestArrivals(announcedTimes(load, seed));
   if (!segment || !whole) return { arrivals: whole };
-  return { arrivals: digestArrivals(timesOf(load, seed, segment)), segment: { ...segment, whole } };
-}
-
-function* timesOf(load: LoadPlan, seed: number, segment: NonNullable<Sharers['segment']>): Generator<number> {
-  for (const { atMs } of arrivalsOf(scheduled(load, seed), shareOfSegment(segment))) yield atMs;
+  const own = digestArrivals(announcedTimes(load, seed, shareOfSegment(segment)));
+  return { arrivals: own, segment: { ...segment, whole } };
 }

@@ -37,7 +37,7 @@ export function k6OperatorManifest(options: ManifestOptions): string {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata,
-    data: { ...bundle(SCRIPT), 'plan.json': JSON.stringify(scriptPlan(plan, seed, targets), null, 2) },
+    data: { ...bundle(SCRIPT), 'plan.json': JSON.stringify(scriptPlan({ plan, seed, targets }), null, 2) },
   };
   const testRun = {
     apiVersion: 'k6.io/v1alpha1',

@@ -2,6 +2,7 @@ import { segmentAt } from '../../../harness/arrivals.ts';
 import type { LoadProgress } from '../../../harness/contracts.ts';
 import type { LoadPlan } from '../../../harness/plan.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
+import { partOf, type Share, WHOLE } from '../../../harness/segment.ts';
 import type { Journal } from '../journal.ts';
 import { tally } from '../stream/tally.ts';
 import type { ScriptLine } from './lines.ts';
@@ -12,6 +13,8 @@ import { k6Ramp, k6Ticks } from './stages.ts';
 /** How {@link Recorder} places what k6 tells. */
 export interface RecorderOptions {
   readonly plan: LoadPlan;
+  /** Of the arrivals, which is k6's execution segment. @default all */
+  readonly share?: Share | undefined;
   readonly journal: Pick<Journal, 'append'>;
   /** Of k6's clock on the run's time line: what k6 calls t happened at t + `offsetMs`. */
   readonly offsetMs: number;
@@ -37,6 +40,7 @@ interface Iteration {
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #matcher: ScheduleMatcher;
+  readonly #mostInFlight: number;
   readonly #open = new Map<number, Iteration>();
   readonly #tally = tally();
   #inFlight = 0;
@@ -45,7 +49,9 @@ export class Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#matcher = new ScheduleMatcher(k6Ticks(k6Ramp(options.plan.segments)));
+    const { plan, share = WHOLE } = options;
+    this.#matcher = new ScheduleMatcher(k6Ticks(k6Ramp(plan.segments), share), share);
+    this.#mostInFlight = partOf(plan.maxInFlight, share);
   }
 
   /** Takes a line of the script. */
@@ -82,7 +88,7 @@ export class Recorder {
    */
   finish(runMs: number): void {
     const stoppedMs = this.#stoppedMs;
-    const isFull = this.#inFlight >= this.#options.plan.maxInFlight;
+    const isFull = this.#inFlight >= this.#mostInFlight;
     const lastMs = stoppedMs === undefined ? runMs : isFull ? stoppedMs : Number.NEGATIVE_INFINITY;
     for (const tick of this.#matcher.finish(lastMs - this.#options.offsetMs)) this.#matched(tick);
     for (const iteration of this.#open.values()) {

@@ -58,8 +58,13 @@ describe('the choice of an engine', () => {
     const scenario = validateScenario(raw, 'a.yaml');
     const options = { seed: 1, platform: 'process', replay: '' } as const;
     expect(() => compileScenario(scenario, { ...options, workers: 2 })).toThrow('`load.engine`');
-    expect(() => compileScenario(scenario, { ...options, segment: { index: 1, of: 2 } })).toThrow('`load.engine`');
+    const probe = validateScenario({ ...raw, load: { ...PROBE } }, 'a.yaml');
+    const segment = { index: 2, of: 3 };
+    expect(() => compileScenario(probe, { ...options, segment })).toThrow('`load.engine`');
     expect(compileScenario(scenario, { ...options, workers: 1 }).plan.load.engine).toBe('k6');
+    // 80 arrivals with the warm-up, of which the second of three has 1, 4, … 79.
+    const { arrivals, segment: own } = compileScenario(scenario, { ...options, segment }).plan;
+    expect([arrivals!.count, own!.whole.count]).toEqual([27, 80]);
   });
 
   it('announces the arrivals that k6 itself makes', () => {
@@ -96,6 +101,13 @@ describe('the choice of an engine', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('takes the streaming client for a segment, whichever machine has k6', () => {
+    const { load } = compile({ workload: HTTP, arrivals: 'constant', stages: [{ at: '6000/s', for: '5s' }] });
+    const around = { hasWorkers: false, isSegment: true, target: undefined };
+    expect(chooseEngine(load, [], around, () => true)).toBe('stream');
+    expect(chooseEngine(load, [], { ...around, isSegment: false }, () => true)).toBe('k6');
   });
 
   it('takes the streaming client for token streams, k6 or not, at any rate', () => {

@@ -67,6 +67,28 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
     expect(new Set(records.map(({ index }) => index)).size).toBe(140);
   });
 
+  // 3 users for 2 segments: the first has 2 of them, the second 1. Left to itself k6 would deal arrivals in the same ratio.
+  it('drops only of its own segment, whose bound is its part', { timeout: 60_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    const options = { perSecond: 20, forMs: 4000, maxInFlight: 3, targets: [`${server.said}/answers-slowly`] };
+    const runs = await Promise.all(
+      [0, 1].map(async first => {
+        using prepared = rig(options);
+        await using load = await startLoad({ ...prepared.job, share: { first, step: 2 } }, { engine });
+        expect((await load.done).requests).toBe(40);
+        return await prepared.records();
+      }),
+    );
+    for (const [first, records] of runs.entries()) {
+      const indexes = records.map(({ index }) => index).sort((a, b) => a - b);
+      expect(indexes).toEqual(Array.from({ length: 40 }, (_, nth) => first + 2 * nth));
+      // A user answers once a second, and sends at the next arrival of its segment.
+      const { ok = 0 } = outcomesOf(records);
+      expect(ok).toBeGreaterThanOrEqual(first === 0 ? 5 : 3);
+      expect(ok).toBeLessThanOrEqual(first === 0 ? 8 : 4);
+    }
+  });
+
   it.each([
     ['healthy', 'ok', 200],
     ['resets-before-answer', 'reset', 0],

@@ -44,6 +44,16 @@ describe('matching iterations to ticks', () => {
     expect(dropped).toEqual([...every10Ms.keys()].filter(isDropped));
   });
 
+  it('numbers ticks and iterations of a share as the whole does', () => {
+    const share = { first: 1, step: 3 };
+    const matcher = new ScheduleMatcher(every10Ms.values(), share);
+    for (const nth of every10Ms.keys())
+      if (nth !== 5) matcher.started(nth < 5 ? 1 + 3 * nth : 3 * nth - 2, (nth + 1) * 10);
+    const found = matcher.finish(5000);
+    expect(found.map(({ index }) => index)).toEqual(every10Ms.map((_, nth) => 1 + 3 * nth));
+    expect(found.slice(4, 7).map(({ iteration }) => iteration)).toEqual([13, null, 16]);
+  });
+
   it('counts every tick once, whatever happens', () => {
     for (let seed = 0; seed < 50; seed += 1) {
       const random = seededRandom(seed);
