@@ -71,7 +71,7 @@ const CAN: Readonly<Record<EngineName, Capabilities>> = {
   },
   k6: {
     ...SIMPLE,
-    arrivals: ['constant'],
+    arrivals: ['constant', 'closed'],
     workloads: ['chat', 'http'],
     latencies: ['latency'],
     loop: 'arrivals',
@@ -122,7 +122,7 @@ const ALONE: Around = { hasWorkers: false, isSegment: false, target: undefined }
  * | engine | loop | arrivals | measures of chat |
  * |---|---|---|---|
  * | stream | open, or users | all | first token, gaps, latency |
- * | k6 | open | constant | latency |
+ * | k6 | open, or users | constant | latency |
  * | autocannon | connections, at most 60 s | as fast as answers come | latency, not from a schedule |
  */
 export function refusalsOf(

@@ -7,6 +7,7 @@ import type { LoadJob, LoadSummary } from '../../../harness/contracts.ts';
 import { scriptPlan } from '../../k6/plan.ts';
 import { openJournal } from '../journal.ts';
 import type { TimedJob, WorkerFailure } from '../messages.ts';
+import { isClosed } from '../schedule.ts';
 import { type Usage, usageOf } from '../usage.ts';
 import { liveAsWorker } from '../worker-life.ts';
 import { openControl } from './control.ts';
@@ -17,6 +18,8 @@ import { Recorder } from './recorder.ts';
 
 const ADVANCE_MS = 50;
 const METER_MS = 250;
+/** Users wait for their own instants, so they may be there before the first of them. */
+const USERS_LEAD_MS = 250;
 /** A wall clock that was set while k6 ran makes its records worthless; k6 shows it in whole ms. */
 const CLOCK_STEP_MS = 20;
 
@@ -47,7 +50,10 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
       ({ zeroMs } = await timed.promise);
       recorder = new Recorder({ ...job, journal, offsetMs: clock.offsetMs - zeroMs });
       process.stderr.write(`k6's clock was read within ${(clock.roundTripMs / 2).toFixed(3)} ms\n`);
-      await systemClock.sleep(zeroMs + (job.plan.segments[0]?.fromMs ?? 0) - systemClock.nowMs()).then(meter.reset);
+      const leadMs = isClosed(job.plan.arrivals) ? USERS_LEAD_MS : 0;
+      const beginMs = zeroMs + (job.plan.segments[0]?.fromMs ?? 0) - leadMs;
+      await systemClock.sleep(beginMs - systemClock.nowMs()).then(meter.reset);
+      return zeroMs - clock.offsetMs;
     },
     end: meter.read,
   });

@@ -32,7 +32,9 @@ interface Iteration {
  * requests in flight and those of the last second.
  *
  * - `scheduledMs` is the instant at which k6's executor had the iteration due, computed from its stages and matched by
- *   {@link ScheduleMatcher}, on an origin that no iteration contradicts (about 0.1 ms after k6's own).
+ *   {@link ScheduleMatcher}, on an origin that no iteration contradicts (about 0.1 ms after k6's own); in a closed loop, when its
+ *   user meant to send. There `index` counts the requests as they were sent, while prompts and request ids are numbered by user:
+ *   virtual users have no counter in common.
  * - `sentMs` is when the script called `http.post`, `endMs` when that returned with the whole body.
  * - `firstTokenMs` of a plain request is its first byte as k6 timed it, else null: k6 shows a body only when it is whole, and a
  *   first byte is no token. `gaps` are empty.
@@ -57,9 +59,10 @@ export class Recorder {
   /** Takes a line of the script. */
   take(line: ScriptLine): void {
     if (line.type === 'start') {
-      const { iteration, atMs, promptTokens } = line;
-      this.#open.set(iteration, { startMs: atMs, promptTokens });
-      this.#matcher.started(iteration, atMs);
+      const { iteration, atMs, promptTokens, dueMs } = line;
+      const tick = dueMs === null ? {} : { tick: { index: this.#requests, atMs: dueMs, iteration } };
+      this.#open.set(iteration, { startMs: atMs, promptTokens, ...tick });
+      if (dueMs === null) this.#matcher.started(iteration, atMs);
       this.#inFlight += 1;
       this.#requests += 1;
       return;

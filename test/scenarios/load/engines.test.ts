@@ -11,6 +11,7 @@ const STAGES = [{ at: '10/s', for: '5s' }];
 const HTTP = { kind: 'http', path: '/health' };
 const TALK = { preset: 'chat-short', sessions: { turns: 3 } };
 const PROBE = { engine: 'autocannon', connections: 5, stages: [{ for: '5s' }] };
+const CROWD = { engine: 'k6', arrivals: 'closed', stages: [{ users: 3, for: '5s' }] };
 const SLO = { name: 'answers come', objective: 'p99(latency) <= 1 s' };
 
 function compile(load: object, slos: object[] = [SLO]) {
@@ -26,7 +27,7 @@ describe('the choice of an engine', () => {
     ['autocannon with a rate', { engine: 'autocannon', connections: 5 }, 'load.stages[0].at'],
     ['a stage without a rate', { stages: [{ for: '5s' }] }, 'load.stages[0]'],
     ['k6 with bursts', { engine: 'k6', arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
-    ['k6 with users', { engine: 'k6', arrivals: 'closed', stages: [{ users: 3, for: '5s' }] }, 'load.arrivals'],
+    ['k6 with more users than may be in flight', { ...CROWD, maxInFlight: 2 }, 'load.maxInFlight'],
     ['k6 with retries', { engine: 'k6', arrivals: 'constant', clients: { retry: 'naive' } }, 'load.clients'],
     ['k6 with conversations', { engine: 'k6', arrivals: 'constant', workload: TALK }, 'load.workload.sessions'],
     ['autocannon with bursts', { ...PROBE, arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
@@ -78,6 +79,12 @@ describe('the choice of an engine', () => {
     const { load, arrivals } = compile({ engine: 'autocannon', connections: 32, stages: [{ for: '5s' }] });
     expect(load).toMatchObject({ engine: 'autocannon', connections: 32 });
     expect(load.arrivals).toMatchObject({ kind: 'closed' });
+    expect(arrivals).toBeNull();
+  });
+
+  it('has the users of k6 in the plan, and no schedule', () => {
+    const { load, arrivals } = compile(CROWD);
+    expect(load).toMatchObject({ engine: 'k6', arrivals: { kind: 'closed', thinkTimeMs: [500, 2000] } });
     expect(arrivals).toBeNull();
   });
 
