@@ -1,6 +1,7 @@
 import { type ArrivalProcess, arrivalTimes } from '../../harness/arrivals.ts';
 import type { LoadPlan, TracePlan } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
+import { arrivalsOf, type Share, WHOLE } from '../../harness/segment.ts';
 import { k6Ramp, k6Ticks } from './k6/stages.ts';
 import { replayTrace } from './trace/trace.ts';
 
@@ -40,9 +41,9 @@ function* replayed(trace: TracePlan): Generator<Arrival> {
     yield { atMs, tokens: [promptTokens, outputTokens] };
 }
 
-/** The times alone of {@link scheduled}, in ms. */
-export function* scheduleOf(plan: ScheduledLoad, seed: number): Generator<number> {
-  for (const { atMs } of scheduled(plan, seed)) yield atMs;
+/** The times alone of a share of {@link scheduled}, in ms. */
+export function* scheduleOf(plan: ScheduledLoad, seed: number, share: Share = WHOLE): Generator<number> {
+  for (const { atMs } of arrivalsOf(scheduled(plan, seed), share)) yield atMs;
 }
 
 /** Whether users who wait for their answers make the load. */
@@ -55,10 +56,10 @@ export function isReplay(process: ArrivalProcess): process is Extract<ArrivalPro
   return typeof process === 'object' && process.kind === 'trace';
 }
 
-/** What a dry run announces: the schedule of the plan's own engine. A closed loop has none. */
-export function announcedTimes(plan: LoadPlan, seed: number): Generator<number> {
-  const [first] = plan.segments;
-  return plan.engine === 'k6' ? shifted(k6Ticks(k6Ramp(plan.segments)), first?.fromMs ?? 0) : scheduleOf(plan, seed);
+/** What a dry run announces: the schedule of the plan's own engine, or a share of it. A closed loop has none. */
+export function announcedTimes(plan: LoadPlan, seed: number, share: Share = WHOLE): Generator<number> {
+  if (plan.engine !== 'k6') return scheduleOf(plan, seed, share);
+  return shifted(k6Ticks(k6Ramp(plan.segments), share), plan.segments[0]?.fromMs ?? 0);
 }
 
 function* shifted(times: Iterable<number>, byMs: number): Generator<number> {
