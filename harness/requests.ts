@@ -109,8 +109,8 @@ export function gapOfBucketMs(bucket: number): number {
 
 /** What became of the requests of an attack. */
 export interface AttackRequests {
-  /** Those that the service answered or ended. */
+  /** Those that the service answered or ended, or left hanging where it had to answer. */
   readonly ended: number;
-  /** Those of them that were answered with 4xx, or closed or refused without an answer. */
+  /** Those of them that were answered with 4xx, or closed or refused without an answer, and with nothing wrong about it. */
   readonly refused: number;
 }

@@ -1,5 +1,4 @@
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
-import type { AttackRequests } from '../../../harness/requests.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
 import { type Attack, asksModel } from '../attack.ts';
 import { type RunningAttack, startAttack } from './attacker.ts';
@@ -12,6 +11,8 @@ const POLL_MS = 100;
 const SETTLE_MS = 500;
 /** The share of what was opened that must be held, ended by the server or answered. */
 const BITE_RATIO = 0.8;
+/** Kinds of violations that the evidence names. */
+const MOST_WRONGS = 3;
 const PROBE_PATH = '/healthz';
 /** The attacker ends by itself a little after it should have been healed. */
 const SPARE_MS = 10_000;
@@ -106,11 +107,13 @@ class AttackFault implements Fault {
       signal.throwIfAborted();
       const probe = await stack.probe(this.#link, PROBE_PATH, signal).catch(() => undefined);
       if (probe) {
-        const what = this.#report ? `${describe(this.#report)}${afterwards(this.#report)}; ` : '';
+        const what = this.#report
+          ? `${describe(this.#report)}${afterwards(this.#report)}${wrongs(this.#report)}; `
+          : '';
         return {
           atMs: probe.sentMs,
           evidence: `${what}the attacker is gone, and ${this.#link.name} answers in ${Math.round(probe.ttfbMs)} ms`,
-          requests: this.#report && requestsOf(this.#report),
+          requests: this.#report?.requests,
         };
       }
       await clock.sleep(POLL_MS, signal);
@@ -138,15 +141,13 @@ function afterwards({ evictions, lastWords, peakHeld, statuses }: AttackReport):
   return `, at most ${peakHeld} at once; evicted after a median of ${evictions.medianMs} ms (P95 ${evictions.p95Ms} ms), mostly with ${said}`;
 }
 
-/** What became of an attack's requests; those of connections that were held to the end did not end. */
-function requestsOf({ statuses, lastWords, refused }: AttackReport): AttackRequests {
-  const sum = (counts: Readonly<Record<string, number>>, taken: (key: string) => boolean) =>
-    Object.entries(counts).reduce((total, [key, count]) => total + (taken(key) ? count : 0), 0);
-  const closed = sum(lastWords, words => !/^\d/.test(words)) + refused;
-  return {
-    ended: sum(statuses, () => true) + closed,
-    refused: sum(statuses, status => status.startsWith('4')) + closed,
-  };
+/** What the service did wrong, most often first. */
+function wrongs({ violations }: AttackReport): string {
+  const kinds = Object.entries(violations).toSorted((a, b) => b[1] - a[1]);
+  if (kinds.length === 0) return '';
+  const shown = kinds.slice(0, MOST_WRONGS).map(([words, count]) => `${count} × ${words}`);
+  const rest = kinds.slice(MOST_WRONGS).reduce((sum, [, count]) => sum + count, 0);
+  return `; wrong: ${[...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')}`;
 }
 
 /** Where clients reach a link from outside; other links, where they listen. */

@@ -1,3 +1,4 @@
+import type { AttackRequests } from '../../../harness/requests.ts';
 import type { HowEnded } from './connection.ts';
 
 /** The connections of an attack at one instant; all but `held`, `connecting` count from its start. */
@@ -42,6 +43,8 @@ export interface AttackReport extends AttackSample {
   readonly statuses: Readonly<Record<string, number>>;
   /** Mistakes of the server's, in words, with how often. */
   readonly violations: Readonly<Record<string, number>>;
+  /** What became of its requests; those of connections that were held to the end did not end. */
+  readonly requests: AttackRequests;
   /** Most connections held at once. */
   readonly peakHeld: number;
   readonly peakRssBytes: number;
@@ -62,6 +65,8 @@ export interface EndedConnection {
   readonly statuses: readonly number[];
   /** Whether it had had all the answers it came for. */
   readonly isServed: boolean;
+  /** What the server did wrong with it, in words; undefined where nothing. */
+  readonly violation: string | undefined;
 }
 
 /** Counts what happens to connections. */
@@ -81,6 +86,7 @@ export class Tally {
   readonly #lastWords: Record<string, number> = {};
   readonly #statuses: Record<string, number> = {};
   readonly #violations: Record<string, number> = {};
+  readonly #requests = { ended: 0, refused: 0 };
   readonly #timeline: AttackSample[] = [];
 
   /** @param resolutionMs how late the end of a connection may be seen */
@@ -95,8 +101,8 @@ export class Tally {
   }
 
   /** A connection is over; it is counted by what ended it. */
-  ended({ how, heldMs, statuses, isServed }: EndedConnection): void {
-    this.said(statuses);
+  ended({ how, heldMs, statuses, isServed, violation }: EndedConnection): void {
+    this.said(statuses, violation, how !== 'client' && how !== 'exhausted');
     if (how === 'exhausted') this.#exhausted += 1;
     if (how === 'never') this.#refused += 1;
     const status = statuses.at(-1);
@@ -112,13 +118,21 @@ export class Tally {
     if (this.#evictedAfterMs.length < MOST_EVICTIONS) this.#evictedAfterMs.push(heldMs);
   }
 
-  /** Statuses that a connection was told, once all of them are known. */
-  said(statuses: readonly number[]): void {
+  /**
+   * Statuses that a connection was told, once all of them are known, and what was wrong with them. A violation is a request that was not
+   * refused, whatever was said: two refusals of one request let the second request through.
+   * @param isClosed whether the server has ended it
+   */
+  said(statuses: readonly number[], violation: string | undefined, isClosed: boolean): void {
     for (const status of statuses) add(this.#statuses, String(status));
-  }
-
-  violation(words: string): void {
-    add(this.#violations, words);
+    if (violation !== undefined) {
+      add(this.#violations, violation);
+      this.#requests.ended += 1;
+      return;
+    }
+    const closed = isClosed && statuses.length === 0 ? 1 : 0;
+    this.#requests.ended += statuses.length + closed;
+    this.#requests.refused += statuses.filter(status => status >= 400 && status < 500).length + closed;
   }
 
   sample(atMs: number): AttackSample {
@@ -155,6 +169,7 @@ export class Tally {
       lastWords: this.#lastWords,
       statuses: this.#statuses,
       violations: this.#violations,
+      requests: this.#requests,
       peakHeld: this.peakHeld,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
       cpuMs: Math.round((user + system) / 1000),
