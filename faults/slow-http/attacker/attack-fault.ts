@@ -9,7 +9,7 @@ import { resolveTarget } from './target.ts';
 const POLL_MS = 100;
 /** An attack is not looked at before it has had this long. */
 const SETTLE_MS = 500;
-/** The share of what was opened that must be held, ended by the server or answered. */
+/** The share of what was opened that must have met the service. */
 const BITE_RATIO = 0.8;
 /** Kinds of violations that the evidence names. */
 const MOST_WRONGS = 3;
@@ -27,7 +27,8 @@ const NEVER_HEALED_MS = 600_000;
  * attacker ─┘
  * ```
  *
- * It bites when at least 80 % of the connections that it tried are held, were ended or refused by the server, or answered; it has healed when the
+ * It bites when at least 80 % of the connections that it tried were established or refused, whatever became of them since; those
+ * that wait for the service to take them, or that this machine had nothing left for, are not among them. It has healed when the
  * attacker's process is gone, and its connections with it, and the link answers a probe. Between attacker and service stands the
  * link's proxy: what it holds may have been refused behind it, and every client has the proxy's address.
  */
@@ -121,9 +122,12 @@ class AttackFault implements Fault {
   }
 }
 
-/** Whether an attack is seen to act. */
-function hasBitten({ atMs, opened, held, refused, turnedAway, evicted, answered }: AttackSample): boolean {
-  return atMs >= SETTLE_MS && opened > 0 && held + refused + turnedAway + evicted + answered >= BITE_RATIO * opened;
+/**
+ * Whether an attack is seen to act. A connection that was answered and then ended is one connection: what a sample counts of answers and
+ * of endings overlaps, so what has not met the service is taken off instead. Pure.
+ */
+export function hasBitten({ atMs, opened, connecting, exhausted }: AttackSample): boolean {
+  return atMs >= SETTLE_MS && opened > 0 && opened - connecting - exhausted >= BITE_RATIO * opened;
 }
 
 /** An attack's figures in one line. */

@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
 import type { LinkFaultPackage } from '../../../faults/fault.ts';
+import { hasBitten } from '../../../faults/slow-http/attacker/attack-fault.ts';
+import { Tally } from '../../../faults/slow-http/attacker/tally.ts';
 import { fault } from '../../../faults/slow-http/malformed.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { Link } from '../../../harness/contracts.ts';
@@ -53,3 +55,25 @@ it('counts all as refused where nothing is wrong', async () => {
   expect(requests!.refused).toBe(requests!.ended);
   expect(evidence).not.toContain('wrong');
 });
+
+// Of 100 connections some were answered and ended, each of them once, while the others wait to be taken.
+it.each([
+  [408, 40, false],
+  [503, 40, false],
+  [408, 79, false],
+  [408, 80, true],
+] as const)(
+  'bites by connections that met the service, each counted once: %i to %i of 100 is %s',
+  (status, count, bites) => {
+    const tally = new Tally(0);
+    tally.opened = 100;
+    tally.connecting = 100;
+    for (let connection = 0; connection < count; connection += 1) {
+      tally.established();
+      tally.held -= 1;
+      tally.answered += 1;
+      tally.ended({ how: 'fin', heldMs: 300, statuses: [status], isServed: false, violation: undefined });
+    }
+    expect(hasBitten(tally.sample(1000))).toBe(bites);
+  },
+);
