@@ -14,23 +14,30 @@ const chunk = Buffer.alloc(65_536);
  * The kernel's table of connections to one port (proc(5), `/proc/net/tcp`), by local address. A connection that was reset is no
  * longer in it, one that the other side ended waits in CLOSE_WAIT. A program that does not read learns of neither.
  *
+ * @param directory where the tables are; without IPv6 in the kernel there is no `tcp6`. @default /proc/net
  * @returns looks a local address and port up, undefined for what is no address; undefined where there is no such table (not Linux)
  */
 export function readConnectionTable(
   remotePort: number,
+  directory = '/proc/net',
 ): ((localAddress: string, localPort: number) => KernelState | undefined) | undefined {
   const states = new Map<string, number>();
   // Many connections share few addresses.
   const known = new Map<string, string | undefined>();
+  const take = (line: string) => {
+    const match = LINE.exec(line);
+    if (!match || Number.parseInt(match[3]!, 16) !== remotePort) return;
+    states.set(`${match[1]} ${Number.parseInt(match[2]!, 16)}`, Number.parseInt(match[4]!, 16));
+  };
   try {
-    for (const file of ['/proc/net/tcp', '/proc/net/tcp6'])
-      readLines(file, line => {
-        const match = LINE.exec(line);
-        if (!match || Number.parseInt(match[3]!, 16) !== remotePort) return;
-        states.set(`${match[1]} ${Number.parseInt(match[2]!, 16)}`, Number.parseInt(match[4]!, 16));
-      });
+    readLines(`${directory}/tcp`, take);
   } catch {
     return undefined;
+  }
+  try {
+    readLines(`${directory}/tcp6`, take);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return undefined;
   }
   return (localAddress, localPort) => {
     if (!known.has(localAddress)) known.set(localAddress, kernelAddress(localAddress));

@@ -1,8 +1,11 @@
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { endianness } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { kernelAddress, readConnectionTable } from '../../../faults/slow-http/attacker/connection-table.ts';
+import { temporaryFolder } from '../../e2e/squall.ts';
 
 describe.skipIf(process.platform !== 'linux')('the kernel’s table of connections', () => {
   // As seen in /proc/net/tcp and tcp6 on a little-endian machine.
@@ -43,5 +46,15 @@ describe.skipIf(process.platform !== 'linux')('the kernel’s table of connectio
     await expect.poll(look).toBe('gone');
     expect(readConnectionTable(port)!('::2', localPort!)).toBe('gone');
     expect(readConnectionTable(port)!('nowhere', localPort!)).toBeUndefined();
+  });
+
+  it('is read where the kernel has no IPv6, and is none where the kernel has no table', () => {
+    using folder = temporaryFolder();
+    expect(readConnectionTable(80, folder.path)).toBeUndefined();
+    // Two connections to port 80; the server has ended the second.
+    const lines = ['   0: 0200007F:9C40 0100007F:0050 01 …', '   1: 0300007F:9C40 0100007F:0050 08 …'];
+    writeFileSync(join(folder.path, 'tcp'), `  sl  local_address rem_address   st …\n${lines.join('\n')}\n`);
+    const look = readConnectionTable(80, folder.path)!;
+    expect([2, 3, 4].map(last => look(`127.0.0.${last}`, 40_000))).toEqual(['open', 'fin', 'gone']);
   });
 });
