@@ -68,6 +68,19 @@ describe('squall attack', () => {
     }
   });
 
+  it.each([
+    ['http', startBare, []],
+    ['https', startBareTls, ['--insecure']],
+  ] as const)('goes over %s to whichever address of a name there is a server at', async (_, startServer, more) => {
+    await using server = await startServer({ host: '::1' });
+    const target = server.url.replace('[::1]', 'two-addresses.invalid');
+    const names = { NODE_OPTIONS: `--import=${new URL('fixtures/two-addresses.ts', import.meta.url)}` };
+    const attack = [...SLOW, '--connections', '40', '--target', target, ...more];
+    const { code, stdout, stderr } = await squall(attack, names);
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).toMatch(/40 connections, at most 40 at once, 0 refused/);
+  });
+
   it('cannot tell from a handful of requests, and exits 2', async () => {
     await using server = await startBare({});
     const few = ['--for', '1s', '--baseline', '1s', '--after', '0s', '--victim-rate', '10/s', '--quiet'];
