@@ -44,6 +44,10 @@ describe('squall attack', () => {
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toMatch(/defended {2}0 of \d+ ordinary requests failed/);
     expect(stdout).toMatch(/evicted after a median of \d+ ms.*408, FIN ×\d+/);
+    // A sample a second for 3 s, and one at the end.
+    expect(stdout).toMatch(
+      / {2}held {6}[▁-█]{3,6} {2}at most \d+, over [\d.]+ s\n {2}closed {4}▁[▁-█]{2,5} {2}\d+, over/,
+    );
   });
 
   it('attacks over TLS, with an ordinary client that trusts whom it should', async () => {

@@ -1,6 +1,8 @@
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
+import type { AttackOutcome } from '../../../harness/requests.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
 import { type Attack, asksModel } from '../attack.ts';
+import { attackPoints } from './attack-points.ts';
 import { type RunningAttack, startAttack } from './attacker.ts';
 import { firstModel } from './model.ts';
 import type { AttackReport, AttackSample } from './tally.ts';
@@ -13,6 +15,8 @@ const SETTLE_MS = 500;
 const BITE_RATIO = 0.8;
 /** Kinds of violations that the evidence names. */
 const MOST_WRONGS = 3;
+/** Points of an attack's course that a history keeps. */
+const MOST_POINTS = 120;
 const PROBE_PATH = '/healthz';
 /** The attacker ends by itself a little after it should have been healed. */
 const SPARE_MS = 10_000;
@@ -114,7 +118,7 @@ class AttackFault implements Fault {
         return {
           atMs: probe.sentMs,
           evidence: `${what}the attacker is gone, and ${this.#link.name} answers in ${Math.round(probe.ttfbMs)} ms`,
-          requests: this.#report?.requests,
+          requests: this.#report && outcomeOf(this.#report),
         };
       }
       await clock.sleep(POLL_MS, signal);
@@ -143,6 +147,10 @@ function afterwards({ evictions, lastWords, peakHeld, statuses }: AttackReport):
   if (evictions.medianMs === null) return `${told.map(text => `, ${text}`).join('')}, at most ${peakHeld} at once`;
   const said = Object.entries(lastWords).toSorted((a, b) => b[1] - a[1])[0]?.[0];
   return `, at most ${peakHeld} at once; evicted after a median of ${evictions.medianMs} ms (P95 ${evictions.p95Ms} ms), mostly with ${said}`;
+}
+
+function outcomeOf({ requests, timeline }: AttackReport): AttackOutcome {
+  return { ...requests, points: attackPoints(timeline, MOST_POINTS) };
 }
 
 /** What the service did wrong, most often first. */

@@ -17,6 +17,8 @@ export interface AttackSample {
   readonly turnedAway: number;
   /** Established for a while, then ended by the server. */
   readonly evicted: number;
+  /** Ended once they had been answered with 4xx, and neither turned away nor evicted; those answered wrongly are left out. */
+  readonly rejected: number;
   /** Answers that came to their end, whatever they said. */
   readonly answered: number;
   /** Those of them below 400. */
@@ -81,6 +83,7 @@ export class Tally {
   #refused = 0;
   #turnedAway = 0;
   #evicted = 0;
+  #rejected = 0;
   #exhausted = 0;
   readonly #evictedAfterMs: number[] = [];
   readonly #lastWords: Record<string, number> = {};
@@ -105,12 +108,15 @@ export class Tally {
     this.said(statuses, violation, how !== 'client' && how !== 'exhausted');
     if (how === 'exhausted') this.#exhausted += 1;
     if (how === 'never') this.#refused += 1;
-    const status = statuses.at(-1);
-    if (BUSY.has(status ?? 0)) this.#turnedAway += 1;
-    if ((how !== 'fin' && how !== 'reset') || isServed) return;
-    add(this.#lastWords, [...(status === undefined ? [] : [status]), how === 'fin' ? 'FIN' : 'RST'].join(', '));
-    if (BUSY.has(status ?? 0)) return;
-    if (status === undefined && heldMs < this.#turnedAwayMs) {
+    const status = statuses.at(-1) ?? 0;
+    if (BUSY.has(status)) this.#turnedAway += 1;
+    if ((how !== 'fin' && how !== 'reset') || isServed) {
+      if (isRefusal(status) && !BUSY.has(status) && violation === undefined) this.#rejected += 1;
+      return;
+    }
+    add(this.#lastWords, [...(status === 0 ? [] : [status]), how === 'fin' ? 'FIN' : 'RST'].join(', '));
+    if (BUSY.has(status)) return;
+    if (status === 0 && heldMs < this.#turnedAwayMs) {
       this.#turnedAway += 1;
       return;
     }
@@ -132,7 +138,7 @@ export class Tally {
     }
     const closed = isClosed && statuses.length === 0 ? 1 : 0;
     this.#requests.ended += statuses.length + closed;
-    this.#requests.refused += statuses.filter(status => status >= 400 && status < 500).length + closed;
+    this.#requests.refused += statuses.filter(isRefusal).length + closed;
   }
 
   sample(atMs: number): AttackSample {
@@ -144,6 +150,7 @@ export class Tally {
       refused: this.#refused,
       turnedAway: this.#turnedAway,
       evicted: this.#evicted,
+      rejected: this.#rejected,
       answered: this.answered,
       served: this.served,
       exhausted: this.#exhausted,
@@ -175,6 +182,10 @@ export class Tally {
       cpuMs: Math.round((user + system) / 1000),
     };
   }
+}
+
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500;
 }
 
 function add(counts: Record<string, number>, key: string): void {
