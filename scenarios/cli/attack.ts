@@ -145,7 +145,10 @@ async function planOf(kind: string, options: AttackOptions, signal: AbortSignal)
   };
 }
 
-/** Nothing else tells an ordinary client that does not trust a target from one that is not served; who takes any certificate asks for none. */
+/**
+ * Where the target is reached. Nothing else tells an ordinary client that does not trust it from one that is not served; who takes
+ * any certificate asks for none.
+ */
 function answeringAddress(where: LocatedTarget, isInsecure: boolean, signal: AbortSignal): Promise<string> {
   const { url, addresses, port } = where;
   const asked = isInsecure ? `tcp://${url.host}` : url.origin;
