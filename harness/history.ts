@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 import type { LoadSummary, ReplicaState } from './contracts.ts';
 import type { Readings } from './metrics.ts';
 import type { RunPlan } from './plan.ts';
-import type { AttackRequests } from './requests.ts';
+import type { AttackOutcome } from './requests.ts';
 
 /** The phases of a run, in order. */
 export type Phase = 'up' | 'warm-up' | 'drive' | 'recover' | 'drain' | 'down' | 'done';
@@ -51,7 +51,7 @@ export type RunEvent =
       readonly evidence: string;
       /** When it was seen, on the same scale as the event's own time, where that is earlier. */
       readonly seenMs?: number;
-      readonly requests?: AttackRequests;
+      readonly requests?: AttackOutcome;
     }
   /** One round of metric samples: asked for at `seenMs`, on the same scale as the event's own time; by replica. */
   | { readonly type: 'sample'; readonly seenMs: number; readonly readings: Readonly<Record<string, Readings>> }

@@ -109,8 +109,28 @@ export function gapOfBucketMs(bucket: number): number {
 
 /** What became of the requests of an attack. */
 export interface AttackRequests {
-  /** Those that the service answered or ended. */
+  /** Those that the service answered or ended, or left hanging where it had to answer. */
   readonly ended: number;
-  /** Those of them that were answered with 4xx, or closed or refused without an answer. */
+  /** Those of them that were answered with 4xx, or closed or refused without an answer, and with nothing wrong about it. */
   readonly refused: number;
+}
+
+/** The connections of an attack at one instant; all but `held` count from its start. */
+export interface AttackPoint {
+  /** Since the attack began, in ms. */
+  readonly atMs: number;
+  /** Established then. */
+  readonly held: number;
+  /** Ended by the service after they had been held for a while. */
+  readonly closed: number;
+  /** Not taken, turned away at once, or answered with 4xx. */
+  readonly refused: number;
+  /** Answers below 400. */
+  readonly served: number;
+}
+
+/** What became of an attack. */
+export interface AttackOutcome extends AttackRequests {
+  /** In the order of time, some hundred at most; absent where nobody noted them. */
+  readonly points?: readonly AttackPoint[];
 }

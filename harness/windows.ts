@@ -1,7 +1,7 @@
 import { stagesOf } from './arrivals.ts';
 import type { TimedEvent } from './history.ts';
 import { driveEndMs, type FaultPlan, type RunPlan } from './plan.ts';
-import type { AttackRequests, RequestRecord } from './requests.ts';
+import type { AttackOutcome, RequestRecord } from './requests.ts';
 
 /** What became of a planned fault; times in ms on the run's time line, null for what did not happen. */
 export interface FaultOutcome {
@@ -13,7 +13,7 @@ export interface FaultOutcome {
   /** What was seen, injection first, as sentences. */
   readonly evidence: readonly string[];
   /** Of an attack that is over. */
-  readonly requests?: AttackRequests | undefined;
+  readonly requests?: AttackOutcome | undefined;
 }
 
 /** Folds a history to the outcome of each planned fault, in the plan's order. */

@@ -29,5 +29,6 @@ export function faultResult(fault: FaultOutcome): FaultResult {
     evidence: fault.evidence.join('; '),
     healedAtMs: rounded(fault.healedAtMs),
     healVerified: fault.healedAtMs !== null,
+    ...(fault.requests?.points && { attack: fault.requests.points }),
   };
 }

@@ -1,5 +1,6 @@
 import type { MergedSegment } from '../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../harness/plan.ts';
+import type { AttackPoint } from '../harness/requests.ts';
 
 /** Verdict of one SLO or of a whole run. */
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'invalid';
@@ -57,6 +58,8 @@ export interface FaultResult {
   readonly evidence: string;
   readonly healedAtMs: number | null;
   readonly healVerified: boolean;
+  /** An attack's course, some hundred points at most; absent for what is none, or was never over. */
+  readonly attack?: readonly AttackPoint[];
 }
 
 /** One scaling reaction, as it went; null for what did not happen. */

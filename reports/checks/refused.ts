@@ -4,7 +4,8 @@ import { ratioBounds } from '../statistics.ts';
 
 /**
  * The share of an attack's requests that were refused: answered with 4xx, or closed or refused without an answer; out of all that
- * came to an end. With exact binomial bounds. The attack counts from its start to its end, ramps included.
+ * came to an end, or hung where they had to be answered. A second answer to one request is no refusal. With exact binomial bounds.
+ * The attack counts from its start to its end, ramps included.
  */
 export const checkRefused: Check<RefusedObjective> = (objective, { run }) => {
   const fault = run.faults.find(({ plan }) => plan.id === objective.fault);

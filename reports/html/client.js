@@ -57,7 +57,7 @@
   /** One crosshair through all charts: the pointer or the arrow keys move it, Escape takes it away. */
   function charts() {
     const rows = [...document.querySelectorAll('#figures tbody tr')];
-    const plots = [...document.querySelectorAll('.plot')].map(element => plotOf(element, rows));
+    const plots = [...document.querySelectorAll('.plot[data-slot]')].map(element => plotOf(element, rows));
     const moveTo = (index, active) => {
       for (const plot of plots) plot.show(index, plot === active);
     };

@@ -1,19 +1,21 @@
 import type { FaultResult } from '../run-document.ts';
+import { attackCharts } from './attack-charts.ts';
 import { instant, quantity } from './format.ts';
 import { type Content, type Html, html, missing } from './html.ts';
 import { cardTable, cell } from './table.ts';
 
 const HEADINGS = ['Fault', 'Target', 'Parameters', 'Injected', 'Bit', 'Healed', 'Evidence'];
 
-/** Every fault: what it was, when it was seen to act and to be gone, and by what that was seen. */
+/** Every fault: what it was, when it was seen to act and to be gone, and by what that was seen; then the course of each attack. */
 export function faultsTable(faults: readonly FaultResult[]): Html {
   if (faults.length === 0) return html`<p class="empty">No fault was planned for this run.</p>`;
-  return cardTable({
+  const table = cardTable({
     id: 'faults-table',
     caption: 'Bit: first seen to act. A fault that never bit makes the run invalid.',
     head: html`<tr role="row">${HEADINGS.map(text => html`<th scope="col" role="columnheader">${text}</th>`)}</tr>`,
     rows: faults.map(row),
   });
+  return html`${table}${faults.map(attackCharts)}`;
 }
 
 function row(fault: FaultResult): Html {

@@ -46,7 +46,8 @@ function figure(chart: Chart, axis: TimeAxis, limits: ChartLimits): Html {
 </figure>`;
 }
 
-function sample(series: ChartSeries): Html {
+/** What a series looks like, for a legend. */
+export function sample(series: ChartSeries): Html {
   const shape =
     series.kind === 'bar'
       ? html`<rect class="bar look-${series.look}" x="7" y="1" width="14" height="12"/>`

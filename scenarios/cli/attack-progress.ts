@@ -1,9 +1,13 @@
 import { styleText } from 'node:util';
+import { attackPoints } from '../../faults/slow-http/attacker/attack-points.ts';
+import type { AttackReport } from '../../faults/slow-http/attacker/tally.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { AttackDocument, AttackProgress } from '../attack/session.ts';
 import { type AttackVerdict, type PhaseFigures, percent } from '../attack/verdict.ts';
 
 const BAR = 30;
+const MOST_LEVELS = 60;
+const LEVELS = '▁▂▃▄▅▆▇█';
 const COLOUR = { defended: 'green', degraded: 'yellow', down: 'red', inconclusive: 'yellow' } as const satisfies Record<
   AttackVerdict,
   string
@@ -44,10 +48,30 @@ export function summaryLines({ verdict, reason, attack, victim }: AttackDocument
   return [
     `${styleText(['bold', COLOUR[verdict]], verdict)}  ${reason}`,
     `  attacker  ${attack.opened} connections, at most ${peakHeld} at once, ${attack.refused} refused, ${attack.turnedAway} turned away, ${evicted}`,
+    ...courseLines(attack),
     ...(Object.keys(statuses).length > 0 ? [`  answers   ${most(statuses)}`] : []),
     ...Object.entries(violations).map(([words, count]) => `  ${styleText('red', 'wrong')}     ${words} ×${count}`),
     ...(['before', 'during', 'after'] as const).map(phase => `  ${phase.padEnd(8)}  ${victimText(victim[phase])}`),
   ];
+}
+
+/**
+ * An attack over time: what was held, and all that was closed, refused and served so far, each line up to its own most.
+ *
+ * ```
+ *   held      ▁▅██████▆  at most 150, over 8 s
+ *   closed    ▁▁▁▁▁▁▂▅█  210, over 8 s
+ * ```
+ */
+function courseLines({ timeline, peakHeld, atMs }: AttackReport): string[] {
+  const points = attackPoints(timeline, MOST_LEVELS);
+  return (['held', 'closed', 'refused', 'served'] as const).flatMap(name => {
+    const values = points.map(point => point[name]);
+    const most = Math.max(0, ...values);
+    if (most === 0) return [];
+    const line = values.map(value => LEVELS[Math.ceil((value / most) * (LEVELS.length - 1))]).join('');
+    return [`  ${name.padEnd(8)}  ${line}  ${name === 'held' ? `at most ${peakHeld}` : most}, over ${formatMs(atMs)}`];
+  });
 }
 
 function victimText({ requests, failed, errorRatio, latencyMs, quantile, p50Ms, outcomes }: PhaseFigures): string {

@@ -4,10 +4,11 @@ import { createLogUpdate } from 'log-update';
 import { type Attack, asksModel, LIMITS } from '../../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../../faults/slow-http/attacker/catalog.ts';
 import { firstModel } from '../../faults/slow-http/attacker/model.ts';
-import { type AttackTarget, resolveTarget } from '../../faults/slow-http/attacker/target.ts';
+import { resolveTarget } from '../../faults/slow-http/attacker/target.ts';
 import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
+import type { LocatedTarget } from '../../harness/target.ts';
 import { reachableAddress } from '../../stack/platform/external/reach.ts';
 import { type AttackDocument, type AttackPlan, runAttack } from '../attack/session.ts';
 import { type AttackVerdict, DEFAULT_THRESHOLDS } from '../attack/verdict.ts';
@@ -114,8 +115,8 @@ async function planOf(kind: string, options: AttackOptions, signal: AbortSignal)
   const forMs = options.for === undefined ? attack.defaultForMs : duration(options.for, '--for');
   if (forMs < 500 || forMs > LIMITS.forMs) throw badOption('--for', 'from 500ms to 1h', options.for ?? '');
   const { iOwnThisTarget = false, insecure: isInsecure } = options;
-  const target = await resolveTarget(options.target, { iOwnThisTarget, isInsecure, signal });
-  await requireTrusted(target, signal);
+  const choose = (where: LocatedTarget) => answeringAddress(where, isInsecure, signal);
+  const target = await resolveTarget(options.target, { iOwnThisTarget, isInsecure, signal, choose });
   const authorization = targetAuthorization();
   const asksChat = options.victim === 'chat' || asksModel(attack, parameters);
   const model = options.model ?? (asksChat ? await firstModel(target, authorization, signal) : '');
@@ -144,10 +145,14 @@ async function planOf(kind: string, options: AttackOptions, signal: AbortSignal)
   };
 }
 
-/** Nothing else tells an ordinary client that does not trust a target from one that is not served. */
-async function requireTrusted({ url, socket, tls }: AttackTarget, signal: AbortSignal): Promise<void> {
-  if (socket.kind === 'unix' || !tls || tls.isInsecure) return;
-  await reachableAddress({ url, addresses: [socket.address], port: socket.port }, signal).catch(error => {
+/**
+ * Where the target is reached. Nothing else tells an ordinary client that does not trust it from one that is not served; who takes
+ * any certificate asks for none.
+ */
+function answeringAddress(where: LocatedTarget, isInsecure: boolean, signal: AbortSignal): Promise<string> {
+  const { url, addresses, port } = where;
+  const asked = isInsecure ? `tcp://${url.host}` : url.origin;
+  return reachableAddress({ url: asked, addresses, port }, signal).catch(error => {
     if (error?.code !== 'TARGET_TLS') throw error;
     const { kind, code, message, next } = error as SquallError;
     throw new SquallError(kind, code, message, { cause: error, next: `${next} Or let it pass: --insecure.` });

@@ -44,6 +44,10 @@ describe('squall attack', () => {
     expect(code, stdout + stderr).toBe(0);
     expect(stdout).toMatch(/defended {2}0 of \d+ ordinary requests failed/);
     expect(stdout).toMatch(/evicted after a median of \d+ ms.*408, FIN ×\d+/);
+    // A sample a second for 3 s, and one at the end.
+    expect(stdout).toMatch(
+      / {2}held {6}[▁-█]{3,6} {2}at most \d+, over [\d.]+ s\n {2}closed {4}▁[▁-█]{2,5} {2}\d+, over/,
+    );
   });
 
   it('attacks over TLS, with an ordinary client that trusts whom it should', async () => {
@@ -66,6 +70,19 @@ describe('squall attack', () => {
       expect(code, stdout + stderr).toBe(0);
       expect(stdout).toMatch(/evicted after a median of \d+ ms.*408, FIN ×\d+/);
     }
+  });
+
+  it.each([
+    ['http', startBare, []],
+    ['https', startBareTls, ['--insecure']],
+  ] as const)('goes over %s to whichever address of a name there is a server at', async (_, startServer, more) => {
+    await using server = await startServer({ host: '::1' });
+    const target = server.url.replace('[::1]', 'two-addresses.invalid');
+    const names = { NODE_OPTIONS: `--import=${new URL('fixtures/two-addresses.ts', import.meta.url)}` };
+    const attack = [...SLOW, '--connections', '40', '--target', target, ...more];
+    const { code, stdout, stderr } = await squall(attack, names);
+    expect(code, stdout + stderr).toBe(0);
+    expect(stdout).toMatch(/40 connections, at most 40 at once, 0 refused/);
   });
 
   it('cannot tell from a handful of requests, and exits 2', async () => {

@@ -228,3 +228,14 @@ test('the same input gives the same bytes, whatever the order of the records', (
     once,
   );
 });
+
+test('the course of an attack goes from its last event into the document', () => {
+  const points = [{ atMs: 0, held: 3, closed: 0, refused: 0, served: 0 }];
+  const events = killed().map(event =>
+    event.type === 'fault' && event.step === 'healed'
+      ? { ...event, requests: { ended: 1, refused: 0, points } }
+      : event,
+  );
+  expect(documentOf({ plan: withFault, events }).faults[0]!.attack).toEqual(points);
+  expect(documentOf({ plan: withFault, events: killed() }).faults[0]).not.toHaveProperty('attack');
+});

@@ -1,7 +1,8 @@
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
-import type { AttackRequests } from '../../../harness/requests.ts';
+import type { AttackOutcome } from '../../../harness/requests.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
 import { type Attack, asksModel } from '../attack.ts';
+import { attackPoints } from './attack-points.ts';
 import { type RunningAttack, startAttack } from './attacker.ts';
 import { firstModel } from './model.ts';
 import type { AttackReport, AttackSample } from './tally.ts';
@@ -10,8 +11,12 @@ import { resolveTarget } from './target.ts';
 const POLL_MS = 100;
 /** An attack is not looked at before it has had this long. */
 const SETTLE_MS = 500;
-/** The share of what was opened that must be held, ended by the server or answered. */
+/** The share of what was opened that must have met the service. */
 const BITE_RATIO = 0.8;
+/** Kinds of violations that the evidence names. */
+const MOST_WRONGS = 3;
+/** Points of an attack's course that a history keeps. */
+const MOST_POINTS = 120;
 const PROBE_PATH = '/healthz';
 /** The attacker ends by itself a little after it should have been healed. */
 const SPARE_MS = 10_000;
@@ -26,7 +31,8 @@ const NEVER_HEALED_MS = 600_000;
  * attacker ─┘
  * ```
  *
- * It bites when at least 80 % of the connections that it tried are held, were ended or refused by the server, or answered; it has healed when the
+ * It bites when at least 80 % of the connections that it tried were established or refused, whatever became of them since; those
+ * that wait for the service to take them, or that this machine had nothing left for, are not among them. It has healed when the
  * attacker's process is gone, and its connections with it, and the link answers a probe. Between attacker and service stands the
  * link's proxy: what it holds may have been refused behind it, and every client has the proxy's address.
  */
@@ -106,11 +112,13 @@ class AttackFault implements Fault {
       signal.throwIfAborted();
       const probe = await stack.probe(this.#link, PROBE_PATH, signal).catch(() => undefined);
       if (probe) {
-        const what = this.#report ? `${describe(this.#report)}${afterwards(this.#report)}; ` : '';
+        const what = this.#report
+          ? `${describe(this.#report)}${afterwards(this.#report)}${wrongs(this.#report)}; `
+          : '';
         return {
           atMs: probe.sentMs,
           evidence: `${what}the attacker is gone, and ${this.#link.name} answers in ${Math.round(probe.ttfbMs)} ms`,
-          requests: this.#report && requestsOf(this.#report),
+          requests: this.#report && outcomeOf(this.#report),
         };
       }
       await clock.sleep(POLL_MS, signal);
@@ -118,9 +126,12 @@ class AttackFault implements Fault {
   }
 }
 
-/** Whether an attack is seen to act. */
-function hasBitten({ atMs, opened, held, refused, turnedAway, evicted, answered }: AttackSample): boolean {
-  return atMs >= SETTLE_MS && opened > 0 && held + refused + turnedAway + evicted + answered >= BITE_RATIO * opened;
+/**
+ * Whether an attack is seen to act. A connection that was answered and then ended is one connection: what a sample counts of answers and
+ * of endings overlaps, so what has not met the service is taken off instead. Pure.
+ */
+export function hasBitten({ atMs, opened, connecting, exhausted }: AttackSample): boolean {
+  return atMs >= SETTLE_MS && opened > 0 && opened - connecting - exhausted >= BITE_RATIO * opened;
 }
 
 /** An attack's figures in one line. */
@@ -138,15 +149,17 @@ function afterwards({ evictions, lastWords, peakHeld, statuses }: AttackReport):
   return `, at most ${peakHeld} at once; evicted after a median of ${evictions.medianMs} ms (P95 ${evictions.p95Ms} ms), mostly with ${said}`;
 }
 
-/** What became of an attack's requests; those of connections that were held to the end did not end. */
-function requestsOf({ statuses, lastWords, refused }: AttackReport): AttackRequests {
-  const sum = (counts: Readonly<Record<string, number>>, taken: (key: string) => boolean) =>
-    Object.entries(counts).reduce((total, [key, count]) => total + (taken(key) ? count : 0), 0);
-  const closed = sum(lastWords, words => !/^\d/.test(words)) + refused;
-  return {
-    ended: sum(statuses, () => true) + closed,
-    refused: sum(statuses, status => status.startsWith('4')) + closed,
-  };
+function outcomeOf({ requests, timeline }: AttackReport): AttackOutcome {
+  return { ...requests, points: attackPoints(timeline, MOST_POINTS) };
+}
+
+/** What the service did wrong, most often first. */
+function wrongs({ violations }: AttackReport): string {
+  const kinds = Object.entries(violations).toSorted((a, b) => b[1] - a[1]);
+  if (kinds.length === 0) return '';
+  const shown = kinds.slice(0, MOST_WRONGS).map(([words, count]) => `${count} × ${words}`);
+  const rest = kinds.slice(MOST_WRONGS).reduce((sum, [, count]) => sum + count, 0);
+  return `; wrong: ${[...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')}`;
 }
 
 /** Where clients reach a link from outside; other links, where they listen. */

@@ -62,6 +62,7 @@ const NOTHING_YET: AttackSample = {
   opened: 0,
   refused: 0,
   turnedAway: 0,
+  rejected: 0,
   evicted: 0,
   answered: 0,
   served: 0,

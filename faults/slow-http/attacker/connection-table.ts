@@ -1,10 +1,12 @@
 import { closeSync, openSync, readSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { endianness } from 'node:os';
 
 /** What the kernel knows of a connection that nobody reads from. */
 export type KernelState = 'open' | 'fin' | 'gone';
 
 const CLOSE_WAIT = 0x08;
-/** "  12: 0200007F:9C40 0100007F:1F90 01 …": local address and port, remote address and port, state; all in hex. */
+/** "  12: 0200007F:9C40 0100007F:1F90 01 …": local address and port, remote address and port, state; all in hex, IPv6 in 32 digits. */
 const LINE = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]{2})/;
 const chunk = Buffer.alloc(65_536);
 
@@ -12,24 +14,36 @@ const chunk = Buffer.alloc(65_536);
  * The kernel's table of connections to one port (proc(5), `/proc/net/tcp`), by local address. A connection that was reset is no
  * longer in it, one that the other side ended waits in CLOSE_WAIT. A program that does not read learns of neither.
  *
- * @returns looks a local address and port up; undefined where there is no such table (not Linux)
+ * @param directory where the tables are; without IPv6 in the kernel there is no `tcp6`. @default /proc/net
+ * @returns looks a local address and port up, undefined for what is no address; undefined where there is no such table (not Linux)
  */
 export function readConnectionTable(
   remotePort: number,
-): ((localAddress: string, localPort: number) => KernelState) | undefined {
-  const states = new Map<number, number>();
+  directory = '/proc/net',
+): ((localAddress: string, localPort: number) => KernelState | undefined) | undefined {
+  const states = new Map<string, number>();
+  // Many connections share few addresses.
+  const known = new Map<string, string | undefined>();
+  const take = (line: string) => {
+    const match = LINE.exec(line);
+    if (!match || Number.parseInt(match[3]!, 16) !== remotePort) return;
+    states.set(`${match[1]} ${Number.parseInt(match[2]!, 16)}`, Number.parseInt(match[4]!, 16));
+  };
   try {
-    for (const file of ['/proc/net/tcp', '/proc/net/tcp6'])
-      readLines(file, line => {
-        const match = LINE.exec(line);
-        if (!match || Number.parseInt(match[3]!, 16) !== remotePort) return;
-        states.set(keyOf(match[1]!, Number.parseInt(match[2]!, 16)), Number.parseInt(match[4]!, 16));
-      });
+    readLines(`${directory}/tcp`, take);
   } catch {
     return undefined;
   }
+  try {
+    readLines(`${directory}/tcp6`, take);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return undefined;
+  }
   return (localAddress, localPort) => {
-    const state = states.get(keyOf(kernelAddress(localAddress), localPort));
+    if (!known.has(localAddress)) known.set(localAddress, kernelAddress(localAddress));
+    const address = known.get(localAddress);
+    if (address === undefined) return undefined;
+    const state = states.get(`${address} ${localPort}`);
     if (state === undefined) return 'gone';
     return state === CLOSE_WAIT ? 'fin' : 'open';
   };
@@ -52,17 +66,29 @@ function readLines(file: string, take: (line: string) => void): void {
   }
 }
 
-/** IPv6 addresses are known by their last 32 bits, for among those of this machine there is `::1` alone. */
-function keyOf(address: string, port: number): number {
-  return Number.parseInt(address.slice(-8), 16) * 65_536 + port;
+/**
+ * An IP address as the kernel prints it: as words of 32 bits, one for IPv4 and four for IPv6, each in the order of this machine's bytes.
+ * @returns undefined for what is no address
+ */
+export function kernelAddress(address: string): string | undefined {
+  const [plain = ''] = address.split('%');
+  const family = isIP(plain);
+  if (family === 0) return undefined;
+  const bytes = family === 4 ? plain.split('.').map(part => Number(part)) : ipv6Bytes(plain);
+  const hex = bytes.map(byte => byte.toString(16).toUpperCase().padStart(2, '0'));
+  if (endianness() === 'BE') return hex.join('');
+  return Array.from({ length: hex.length / 4 }, (_, word) =>
+    hex
+      .slice(4 * word, 4 * word + 4)
+      .reverse()
+      .join(''),
+  ).join('');
 }
 
-/** An IP address as the kernel of a little-endian machine prints it. */
-function kernelAddress(address: string): string {
-  if (address === '::1') return '01000000';
-  return address
-    .split('.')
-    .map(part => Number(part).toString(16).toUpperCase().padStart(2, '0'))
-    .reverse()
-    .join('');
+/** The 16 bytes of a valid IPv6 address; a URL writes an IPv4 tail as groups too. */
+function ipv6Bytes(address: string): number[] {
+  const groupsOf = (text = '') => (text === '' ? [] : text.split(':').map(group => Number.parseInt(group, 16)));
+  const [head, tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::').map(groupsOf);
+  const zeros = Array.from({ length: 8 - head!.length - (tail?.length ?? 0) }, () => 0);
+  return [...head!, ...zeros, ...(tail ?? [])].flatMap(group => [group >> 8, group & 0xff]);
 }

@@ -67,7 +67,12 @@ export class AttackDrive {
     const atMs = this.#elapsedMs();
     if (this.#script.read !== 'all') this.#askKernel();
     this.#tally.note(atMs);
-    for (const { statuses } of this.#open) this.#tally.said(statuses);
+    for (const connection of this.#open) {
+      const { statuses } = connection;
+      // What has not been answered yet might still be; what was answered wrongly is.
+      const violation = statuses.length > 0 ? this.#judge(connection, 'client') : undefined;
+      this.#tally.said(statuses, violation, false);
+    }
     const report = this.#tally.report(atMs);
     for (const connection of [...this.#open]) connection.close();
     return report;
@@ -183,22 +188,24 @@ export class AttackDrive {
 
   #ended(connection: Connection, how: HowEnded): void {
     this.#open.delete(connection);
-    const { establishedMs, statuses, index } = connection;
+    const { establishedMs, statuses } = connection;
     if (establishedMs === undefined) this.#tally.connecting -= 1;
     else this.#tally.held -= 1;
     // What is cut because the attack is over says nothing about the server.
     if (this.#isStopped) return;
-    const { answers, judge } = this.#script;
+    const { answers } = this.#script;
     // A body without a length is complete when its connection ends.
     const isServed = answers !== null && statuses.length >= answers;
     const isEndless = isServed && how === 'fin' && connection.counted < answers;
     if (isEndless) this.#answered(statuses[0]!);
     const heldMs = establishedMs === undefined ? 0 : this.#options.clock.nowMs() - establishedMs;
-    this.#tally.ended({ how, heldMs, statuses, isServed });
-    if (how === 'never' || how === 'exhausted') return;
+    const violation = how === 'never' || how === 'exhausted' ? undefined : this.#judge(connection, how);
+    this.#tally.ended({ how, heldMs, statuses, isServed, violation });
+  }
+
+  #judge({ index, statuses }: Connection, how: HowEnded): string | undefined {
     const by = how !== 'client' ? 'server' : statuses.length > 0 ? 'client' : 'silence';
-    const words = judge?.(index, { statuses, by });
-    if (words !== undefined) this.#tally.violation(words);
+    return this.#script.judge?.(index, { statuses, by });
   }
 
   #answered(status: number): void {

@@ -1,3 +1,4 @@
+import type { AttackRequests } from '../../../harness/requests.ts';
 import type { HowEnded } from './connection.ts';
 
 /** The connections of an attack at one instant; all but `held`, `connecting` count from its start. */
@@ -16,6 +17,8 @@ export interface AttackSample {
   readonly turnedAway: number;
   /** Established for a while, then ended by the server. */
   readonly evicted: number;
+  /** Ended once they had been answered with 4xx, and neither turned away nor evicted; those answered wrongly are left out. */
+  readonly rejected: number;
   /** Answers that came to their end, whatever they said. */
   readonly answered: number;
   /** Those of them below 400. */
@@ -42,6 +45,8 @@ export interface AttackReport extends AttackSample {
   readonly statuses: Readonly<Record<string, number>>;
   /** Mistakes of the server's, in words, with how often. */
   readonly violations: Readonly<Record<string, number>>;
+  /** What became of its requests; those of connections that were held to the end did not end. */
+  readonly requests: AttackRequests;
   /** Most connections held at once. */
   readonly peakHeld: number;
   readonly peakRssBytes: number;
@@ -62,6 +67,8 @@ export interface EndedConnection {
   readonly statuses: readonly number[];
   /** Whether it had had all the answers it came for. */
   readonly isServed: boolean;
+  /** What the server did wrong with it, in words; undefined where nothing. */
+  readonly violation: string | undefined;
 }
 
 /** Counts what happens to connections. */
@@ -76,11 +83,13 @@ export class Tally {
   #refused = 0;
   #turnedAway = 0;
   #evicted = 0;
+  #rejected = 0;
   #exhausted = 0;
   readonly #evictedAfterMs: number[] = [];
   readonly #lastWords: Record<string, number> = {};
   readonly #statuses: Record<string, number> = {};
   readonly #violations: Record<string, number> = {};
+  readonly #requests = { ended: 0, refused: 0 };
   readonly #timeline: AttackSample[] = [];
 
   /** @param resolutionMs how late the end of a connection may be seen */
@@ -95,16 +104,19 @@ export class Tally {
   }
 
   /** A connection is over; it is counted by what ended it. */
-  ended({ how, heldMs, statuses, isServed }: EndedConnection): void {
-    this.said(statuses);
+  ended({ how, heldMs, statuses, isServed, violation }: EndedConnection): void {
+    this.said(statuses, violation, how !== 'client' && how !== 'exhausted');
     if (how === 'exhausted') this.#exhausted += 1;
     if (how === 'never') this.#refused += 1;
-    const status = statuses.at(-1);
-    if (BUSY.has(status ?? 0)) this.#turnedAway += 1;
-    if ((how !== 'fin' && how !== 'reset') || isServed) return;
-    add(this.#lastWords, [...(status === undefined ? [] : [status]), how === 'fin' ? 'FIN' : 'RST'].join(', '));
-    if (BUSY.has(status ?? 0)) return;
-    if (status === undefined && heldMs < this.#turnedAwayMs) {
+    const status = statuses.at(-1) ?? 0;
+    if (BUSY.has(status)) this.#turnedAway += 1;
+    if ((how !== 'fin' && how !== 'reset') || isServed) {
+      if (isRefusal(status) && !BUSY.has(status) && violation === undefined) this.#rejected += 1;
+      return;
+    }
+    add(this.#lastWords, [...(status === 0 ? [] : [status]), how === 'fin' ? 'FIN' : 'RST'].join(', '));
+    if (BUSY.has(status)) return;
+    if (status === 0 && heldMs < this.#turnedAwayMs) {
       this.#turnedAway += 1;
       return;
     }
@@ -112,13 +124,21 @@ export class Tally {
     if (this.#evictedAfterMs.length < MOST_EVICTIONS) this.#evictedAfterMs.push(heldMs);
   }
 
-  /** Statuses that a connection was told, once all of them are known. */
-  said(statuses: readonly number[]): void {
+  /**
+   * Statuses that a connection was told, once all of them are known, and what was wrong with them. A violation is a request that was not
+   * refused, whatever was said: two refusals of one request let the second request through.
+   * @param isClosed whether the server has ended it
+   */
+  said(statuses: readonly number[], violation: string | undefined, isClosed: boolean): void {
     for (const status of statuses) add(this.#statuses, String(status));
-  }
-
-  violation(words: string): void {
-    add(this.#violations, words);
+    if (violation !== undefined) {
+      add(this.#violations, violation);
+      this.#requests.ended += 1;
+      return;
+    }
+    const closed = isClosed && statuses.length === 0 ? 1 : 0;
+    this.#requests.ended += statuses.length + closed;
+    this.#requests.refused += statuses.filter(isRefusal).length + closed;
   }
 
   sample(atMs: number): AttackSample {
@@ -130,6 +150,7 @@ export class Tally {
       refused: this.#refused,
       turnedAway: this.#turnedAway,
       evicted: this.#evicted,
+      rejected: this.#rejected,
       answered: this.answered,
       served: this.served,
       exhausted: this.#exhausted,
@@ -155,11 +176,16 @@ export class Tally {
       lastWords: this.#lastWords,
       statuses: this.#statuses,
       violations: this.#violations,
+      requests: this.#requests,
       peakHeld: this.peakHeld,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
       cpuMs: Math.round((user + system) / 1000),
     };
   }
+}
+
+function isRefusal(status: number): boolean {
+  return status >= 400 && status < 500;
 }
 
 function add(counts: Record<string, number>, key: string): void {

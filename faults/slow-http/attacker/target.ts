@@ -1,7 +1,13 @@
 import { type ClientRequest, request as httpRequest, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { isIP } from 'node:net';
-import { badTarget, type LocateOptions, locateTarget, requireLocal } from '../../../harness/target.ts';
+import {
+  badTarget,
+  type LocatedTarget,
+  type LocateOptions,
+  locateTarget,
+  requireLocal,
+} from '../../../harness/target.ts';
 
 /** Where an attack goes: an address that was looked up once and is never looked up again, or a socket in the file system. */
 export interface AttackTarget {
@@ -36,22 +42,25 @@ export interface ResolveOptions extends LocateOptions {
   readonly authority?: string | undefined;
   /** See {@link TlsSession.isInsecure}. @default false */
   readonly isInsecure?: boolean;
+  /** Which of its addresses, once all of them are allowed. @default the first */
+  readonly choose?: (target: LocatedTarget) => Promise<string>;
 }
 
 /**
  * Looks a target up: `http://host:port`, `https://host:port` or `unix:/path/to/socket`, where {@link locateTarget} allows it.
- * @throws SquallError `BAD_TARGET`, `TARGET_NOT_LOCAL`, `TARGET_UNRESOLVED`; the signal's reason on abort
+ * @throws SquallError `BAD_TARGET`, `TARGET_NOT_LOCAL`, `TARGET_UNRESOLVED`; what `choose` throws; the signal's reason on abort
  */
 export async function resolveTarget(text: string, options: ResolveOptions = {}): Promise<AttackTarget> {
-  const { iOwnThisTarget = false, origin = text, authority, isInsecure = false } = options;
+  const { iOwnThisTarget = false, origin = text, authority, isInsecure = false, choose } = options;
   if (text.startsWith('unix:/'))
     return { url: text, socket: { kind: 'unix', path: text.slice(5) }, tls: null, host: 'localhost', iOwnThisTarget };
-  const { url, addresses, port } = await locateTarget(text, options);
+  const located = await locateTarget(text, options);
+  const { url, addresses, port } = located;
   if (url.pathname !== '/')
     throw badTarget(`http://HOST:PORT, https://HOST:PORT or unix:/path, got "${text}"`, 'Leave the path to --path.');
   const { host, hostname } = new URL(origin);
   const name = hostname.startsWith('[') || isIP(hostname) ? '' : hostname;
-  const socket = { kind: 'tcp', address: addresses[0]!, port } as const;
+  const socket = { kind: 'tcp', address: choose ? await choose(located) : addresses[0]!, port } as const;
   const tls = url.protocol === 'https:' ? { name, authority, isInsecure } : null;
   return { url: text, socket, tls, host, iOwnThisTarget };
 }

@@ -86,6 +86,16 @@ describe('an attacker', () => {
     if (least === 0) expect(statuses).toEqual({});
   });
 
+  it.skipIf(process.platform !== 'linux')('holds what it does not read over IPv6 too', async () => {
+    await using server = await startBare({});
+    const url = server.url.replace('127.0.0.1', '[::ffff:127.0.0.1]');
+    const slow = { path: '/large', connections: 20, perSecond: 1000 };
+    await using attack = await attackFor('slow-read', url, 1500, slow);
+    // A server without deadlines ends nothing.
+    const { held, opened, turnedAway, evicted } = await attack.done;
+    expect({ held, opened, turnedAway, evicted }).toEqual({ held: 20, opened: 20, turnedAway: 0, evicted: 0 });
+  });
+
   it('lets go of a socket file', async () => {
     const path = join(tmpdir(), `squall-${process.pid}.sock`);
     await using server = await startBare({ path });

@@ -16,7 +16,7 @@ export interface RunningTarget extends AsyncDisposable {
   readonly url: string;
 }
 
-/** What a bare server is told: options of `http.createServer` or `https.createServer`, `maxConnections`, `timeout`, and `path` for a socket file. */
+/** What a bare server is told: options of `http.createServer` or `https.createServer`, `maxConnections`, `timeout`, `path` for a socket file, and `host`. */
 export type BareOptions = Readonly<Record<string, number | string>>;
 
 /** Starts a bare Node server. */
@@ -24,8 +24,9 @@ export async function startBare(options: BareOptions): Promise<RunningTarget> {
   const child = fork(SERVER, [JSON.stringify(options)]);
   const exited = once(child, 'exit');
   const [port] = (await once(child, 'message')) as [number];
+  const host = options.host === '::1' ? '[::1]' : '127.0.0.1';
   return {
-    url: options.path === undefined ? `http${options.cert ? 's' : ''}://127.0.0.1:${port}` : `unix:${options.path}`,
+    url: options.path === undefined ? `http${options.cert ? 's' : ''}://${host}:${port}` : `unix:${options.path}`,
     async [Symbol.asyncDispose]() {
       child.disconnect();
       await exited;

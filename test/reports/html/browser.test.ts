@@ -147,6 +147,13 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     expect(await report.page.locator('#chart-engines .legend').textContent()).toContain('gpu-memory objective 90');
   });
 
+  it('leaves the course of an attack, which has a time axis of its own, out of the crosshair', async () => {
+    await using report = await open('attacked', 1440);
+    await report.page.locator('#chart-ttft .plot').hover({ position: { x: 700, y: 100 } });
+    expect(await report.page.locator('#faults .plot > svg:visible').count()).toBe(4);
+    expect(await report.page.locator('.crosshair:visible').count()).toBe(3);
+  });
+
   it('tells the figures of an instant to the pointer', async () => {
     await using report = await open('failing', 1440);
     await report.page.locator('#chart-rate .plot').hover({ position: { x: 700, y: 100 } });

@@ -1,4 +1,5 @@
 import type { RenderInput, TimelineSeries } from '../../../reports/run-document.ts';
+import { attackedRun } from './attacked-run.ts';
 import { hostileRun, longRun } from './extreme-runs.ts';
 import { changed, passingRun } from './fixture.ts';
 import { measuredRun } from './measured-run.ts';
@@ -274,6 +275,7 @@ function invalidRun(): RenderInput {
 export const VARIANTS: Readonly<Record<string, () => RenderInput>> = {
   passing: passingRun,
   measured: measuredRun,
+  attacked: attackedRun,
   retried: () => retriedRun(),
   failing: failingRun,
   interrupted: interruptedRun,
