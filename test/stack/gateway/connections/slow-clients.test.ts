@@ -99,6 +99,25 @@ test.each(ATTACKS)('a client that $name is evicted in time, and only with the li
   expect(await metric(strict, 'gateway_connections', 'state="active"')).toBe(1);
 });
 
+test.each([
+  ['a body of a known length', 'content-length: 1000', 'x'],
+  ['a body in chunks', 'transfer-encoding: chunked', '1\r\nx\r\n'],
+])('an unknown expectation is refused like any request, without %s', async (_, framing, piece) => {
+  const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
+  await using gateway = await startGateway({ ...quiet, upstreams });
+  const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nexpect: x\r\n${framing}\r\n\r\n`;
+  using client = rawClient(gateway, head);
+  void client.drip(piece.repeat(100), piece.length, 50);
+  // At once: 5 s is the shortest deadline that a body has by default.
+  expect(await client.closed(3000)).toBeLessThan(SLACK_MS);
+  expect(client.received()).toMatch(/^HTTP\/1.1 417 .*connection: close\r\n.*"code":"expectation_failed"/s);
+  const labels = 'route="/v1/chat/completions",status="417"';
+  expect(await metric(gateway, 'gateway_requests_total', labels)).toBe(1);
+  const refused = { outcome: 'rejected', reason: 'expectation_failed', status: 417 };
+  expect(await until(() => gateway.log.some(line => line.msg === 'request'))).toBeLessThan(3000);
+  expect(gateway.log).toContainEqual(expect.objectContaining(refused));
+});
+
 test('a second request that is slow to come is told so too', async () => {
   const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
   await using gateway = await startGateway({ ...quiet, upstreams, connections: { headersMs: LIMIT_MS } });
