@@ -28,6 +28,15 @@ interface Attack {
   readonly answer: string;
 }
 
+/** A blank line before a request is no part of it (RFC 9112, 2.2), and not silence either. */
+const blankLines = {
+  // Half of the deadline for silence, half of it for a request that may have begun at the end of that.
+  connections: { keepAliveMs: LIMIT_MS / 2, headersMs: LIMIT_MS / 2, sendMs: 'off' },
+  without: { keepAliveMs: 'off', headersMs: LIMIT_MS / 2, sendMs: 'off' },
+  first: 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n',
+  reason: 'idle',
+  answer: '200',
+} as const;
 const headers = {
   connections: { headersMs: LIMIT_MS },
   without: { headersMs: 'off' },
@@ -79,6 +88,8 @@ const ATTACKS: readonly Attack[] = [
     reason: 'idle',
     answer: '200',
   },
+  { name: 'drips blank lines after an answer', ...blankLines, goOn: client => client.drip('\r\n'.repeat(50), 2, 100) },
+  { name: 'drips half blank lines after it', ...blankLines, goOn: client => client.drip('\r'.repeat(50), 1, 100) },
 ];
 
 test.each(ATTACKS)('a client that $name is evicted in time, and only with the limit', async attack => {
@@ -124,6 +135,19 @@ test('a second request that is slow to come is told so too', async () => {
   using client = rawClient(gateway, 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /healthz HTTP/1.1\r\n');
   expect(await client.closed(5000)).toBeLessThan(LIMIT_MS + 75 + SLACK_MS);
   expect(client.received()).toContain('HTTP/1.1 408');
+});
+
+test('a second request that begins at the last moment has its time for headers, and is evicted once', async () => {
+  const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
+  const connections = { keepAliveMs: LIMIT_MS, headersMs: LIMIT_MS };
+  await using gateway = await startGateway({ ...quiet, upstreams, connections });
+  using client = rawClient(gateway, 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
+  await systemClock.sleep(0.9 * LIMIT_MS);
+  await client.drip('GET / HTTP/1.1\r\nx: yyyyyyyy', 3, 100);
+  expect(await client.closed(5000)).toBeGreaterThan(1.9 * LIMIT_MS - 20);
+  expect(client.received()).toContain('HTTP/1.1 408');
+  expect(await metric(gateway, 'gateway_connections_evicted_total', 'reason="slow-headers"')).toBe(1);
+  expect(await metric(gateway, 'gateway_connections_evicted_total', 'reason="idle"')).toBe(0);
 });
 
 /** Events of 64 KiB as fast as they are taken: 26 MB, more than all the buffers on the way can hold. */
