@@ -4,6 +4,7 @@ import { ApiError } from './api-error.ts';
 import type { Connections } from './connections/connections.ts';
 import { rawAnswer } from './connections/last-words.ts';
 import { type ConnectionLimits, checkIntervalMs } from './connections/limits.ts';
+import { resetConnection } from './connections/reset.ts';
 import type { Gateway } from './gateway.ts';
 
 /** What Node takes for no limit on the size of headers; 0 would be its default. */
@@ -66,7 +67,7 @@ function answerBadRequest(error: NodeJS.ErrnoException, socket: Duplex, connecti
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   if (late || large) connections.note(socket, late ? 'slow-headers' : 'large-headers');
   if (connections.isAnswering(socket)) {
-    socket.destroy();
+    resetConnection(socket);
     return;
   }
   const [status, code] = late

@@ -7,6 +7,7 @@ import { addressKey, forwardedAddress, type Networks, networksOf, plainAddress }
 import { type EvictionReason, Evictions, type EvictionsOptions } from './evictions.ts';
 import { LastWords, rawAnswer } from './last-words.ts';
 import { bound, type ConnectionLimits, checkIntervalMs } from './limits.ts';
+import { resetConnection } from './reset.ts';
 
 /** What a connection is doing: nothing asked yet · a request is being read or answered · between two requests. */
 export type ConnectionState = 'new' | 'active' | 'idle';
@@ -110,10 +111,11 @@ export class Connections {
     this.#evictions.note(socket, reason, (socket as Socket).remoteAddress);
   }
 
-  /** Cuts a connection; whatever runs for it is cancelled. */
+  /** Cuts a connection; whatever runs for it is cancelled. With a reset, unless being idle is all that its client did. */
   evict(socket: Duplex, reason: EvictionReason): void {
     this.note(socket, reason);
-    socket.destroy();
+    if (reason === 'idle') socket.destroy();
+    else resetConnection(socket);
   }
 
   /** Answers a connection that has no request to answer, and closes it. */

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
+import { readConnectionTable } from '../../../../faults/slow-http/attacker/connection-table.ts';
 import { systemClock } from '../../../../harness/clock.ts';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { until } from '../../../until.ts';
@@ -174,6 +176,40 @@ test('a client that stops reading loses its connection and its upstream, and onl
   expect(upstream.openRequests()).toBe(1);
   const line = strict.log.find(candidate => candidate.msg === 'request');
   expect(line).toMatchObject({ outcome: 'cancelled', reason: 'slow-reader' });
+});
+
+/** Fits into the gateway's kernel, not into a client's. */
+const large = answers('x'.repeat(1_000_000));
+test.each<[string, Behaviour, string, string | undefined]>([
+  ['do nothing else', floods, '', 'slow-reader'],
+  ['ask for too much at once', floods, chatText().repeat(9), 'pipelining'],
+  ['send garbage', floods, 'garbage\r\n\r\n', undefined],
+  ['send garbage after an answer', large, 'garbage\r\n\r\n', undefined],
+])('of deaf clients that then %s the kernel keeps nothing', async (_, behaviour, later, reason) => {
+  await using upstream = await startUpstream(behaviour);
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  await using gateway = await startGateway({ ...quiet, upstreams, connections: { sendMs: later ? 'off' : LIMIT_MS } });
+  const port = Number(new URL(gateway.url).port);
+  using clients = new DisposableStack();
+  const deaf = Array.from({ length: 10 }, () =>
+    clients.use(rawClient(gateway, chatText({ stream: true }), { deaf: true })),
+  );
+  expect(await until(() => upstream.received.length === 10)).toBeLessThan(3000);
+  await systemClock.sleep(500); // until all buffers on the way are full
+  for (const { socket } of deaf) socket.write(later);
+  expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(5000);
+  // The gateway's ends: after an ordinary close they would be in FIN_WAIT1, with up to 4 MB each, for as long as nobody reads.
+  const kept = () =>
+    deaf.filter(({ socket }) => readConnectionTable(socket.localPort!)?.('127.0.0.1', port) !== 'gone');
+  // Who can be told why has a second for reading it.
+  expect(await until(() => kept().length === 0)).toBeLessThan(1000 + SLACK_MS);
+  const errors = deaf.map(async ({ socket }) => {
+    const error = once(socket, 'error');
+    socket.resume();
+    return ((await error)[0] as NodeJS.ErrnoException).code;
+  });
+  expect(await Promise.all(errors)).toEqual(deaf.map(() => 'ECONNRESET'));
+  if (reason) expect(await metric(gateway, 'gateway_connections_evicted_total', `reason="${reason}"`)).toBe(10);
 });
 
 test('a crowd of slow clients keeps others out for no longer than the deadline, without it for good', async () => {
