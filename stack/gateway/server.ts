@@ -1,8 +1,10 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { ApiError } from './api-error.ts';
 import type { Connections } from './connections/connections.ts';
 import { rawAnswer } from './connections/last-words.ts';
 import { type ConnectionLimits, checkIntervalMs } from './connections/limits.ts';
+import { resetConnection } from './connections/reset.ts';
 import type { Gateway } from './gateway.ts';
 
 /** What Node takes for no limit on the size of headers; 0 would be its default. */
@@ -17,16 +19,24 @@ const NO_HEADER_LIMIT = 2 ** 30;
  */
 export function createGatewayServer(gateway: Gateway): Server {
   const { connections } = gateway;
-  const server = createServer(serverOptions(connections.limits), (request, response) => {
-    const refusal = connections.admit(request, response);
+  const take = (request: IncomingMessage, response: ServerResponse, error?: ApiError) => {
+    const refusal = connections.admit(request, response) ?? error;
     if (refusal !== 'ignored') void gateway.handle(request, response, refusal);
-  });
+  };
+  const server = createServer(serverOptions(connections.limits), (request, response) => take(request, response));
+  // Anything but `100-continue`. Node would answer by itself, unseen, and wait for the body without a deadline.
+  server.on('checkExpectation', (request, response) => take(request, response, unmetExpectation()));
   // Node would drop what is beyond its count, or call it too large; `admit` counts and says so.
   server.maxHeadersCount = 0;
   server.on('connection', socket => connections.accept(socket));
   server.on('timeout', socket => connections.evict(socket, 'idle'));
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => answerBadRequest(error, socket, connections));
   return server;
+}
+
+function unmetExpectation(): ApiError {
+  const message = 'The only expectation that can be met is 100-continue.';
+  return new ApiError(417, 'expectation_failed', message, null, ['connection', 'close']);
 }
 
 function serverOptions(limits: ConnectionLimits) {
@@ -57,7 +67,7 @@ function answerBadRequest(error: NodeJS.ErrnoException, socket: Duplex, connecti
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   if (late || large) connections.note(socket, late ? 'slow-headers' : 'large-headers');
   if (connections.isAnswering(socket)) {
-    socket.destroy();
+    resetConnection(socket);
     return;
   }
   const [status, code] = late

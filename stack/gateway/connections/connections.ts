@@ -7,6 +7,7 @@ import { addressKey, forwardedAddress, type Networks, networksOf, plainAddress }
 import { type EvictionReason, Evictions, type EvictionsOptions } from './evictions.ts';
 import { LastWords, rawAnswer } from './last-words.ts';
 import { bound, type ConnectionLimits, checkIntervalMs } from './limits.ts';
+import { resetConnection } from './reset.ts';
 
 /** What a connection is doing: nothing asked yet · a request is being read or answered · between two requests. */
 export type ConnectionState = 'new' | 'active' | 'idle';
@@ -17,6 +18,8 @@ interface Connection {
   readonly key: string | undefined;
   /** The answers to the latest requests, in order; those that are over are only dropped when the next request comes. */
   responses: ServerResponse[];
+  /** When it was first seen with nothing under way since its latest request. */
+  idleSinceMs: number | undefined;
   /** Bytes that the client's side had taken when progress was last seen, and when that was. */
   takenBytes: number;
   progressMs: number | undefined;
@@ -25,7 +28,8 @@ interface Connection {
 /**
  * The clients' connections: how many there are, of whom, and whether they move. Every `checkIntervalMs` one pass looks for
  * those that do not take their bytes; a connection with nothing to take, such as a stream between two tokens, is left alone.
- * Deadlines for headers and for idle connections are Node's own (see `server.ts`), those for bodies in `request-body.ts`.
+ * Deadlines for headers and for silence between requests are Node's own (see `server.ts`), those for bodies in `request-body.ts`.
+ * The pass also finds who evades the former two with blank lines, which are neither silence nor the beginning of a request.
  */
 export class Connections {
   readonly limits: ConnectionLimits;
@@ -58,14 +62,14 @@ export class Connections {
       this.#refuse(socket, over);
       return;
     }
-    const connection = { socket, key, responses: [], takenBytes: 0, progressMs: undefined };
+    const connection = { socket, key, responses: [], idleSinceMs: undefined, takenBytes: 0, progressMs: undefined };
     this.#open.set(socket, connection);
     this.#count(key, 1);
     socket.once('close', () => {
       this.#open.delete(socket);
       this.#count(key, -1);
     });
-    if (!this.#watching && this.limits.sendMs !== 'off') void this.#watch(this.limits.sendMs);
+    if (!this.#watching) void this.#watch();
   }
 
   /**
@@ -75,6 +79,7 @@ export class Connections {
   admit(request: IncomingMessage, response: ServerResponse): ApiError | 'ignored' | undefined {
     const connection = this.#open.get(request.socket);
     if (!connection || this.evictionOf(request.socket)) return 'ignored';
+    connection.idleSinceMs = undefined;
     connection.responses = underWay(connection);
     connection.responses.push(response);
     if (connection.responses.length > bound(this.limits.maxPipelined)) {
@@ -106,10 +111,11 @@ export class Connections {
     this.#evictions.note(socket, reason, (socket as Socket).remoteAddress);
   }
 
-  /** Cuts a connection; whatever runs for it is cancelled. */
+  /** Cuts a connection; whatever runs for it is cancelled. With a reset, unless being idle is all that its client did. */
   evict(socket: Duplex, reason: EvictionReason): void {
     this.note(socket, reason);
-    socket.destroy();
+    if (reason === 'idle') socket.destroy();
+    else resetConnection(socket);
   }
 
   /** Answers a connection that has no request to answer, and closes it. */
@@ -178,13 +184,18 @@ export class Connections {
     else this.#counts.delete(key);
   }
 
-  async #watch(sendMs: number): Promise<void> {
+  async #watch(): Promise<void> {
+    const { sendMs, keepAliveMs, headersMs } = this.limits;
+    const intervalMs = checkIntervalMs(this.limits);
+    // By then Node has evicted who is silent, and who began a request at the last moment, each an interval late at most.
+    const idleMs = bound(keepAliveMs) + bound(headersMs) + 2 * intervalMs;
     this.#watching = true;
     while (this.#open.size > 0) {
-      await this.#clock.sleep(checkIntervalMs(this.limits));
+      await this.#clock.sleep(intervalMs);
       const nowMs = this.#clock.nowMs();
       for (const connection of this.#open.values()) {
-        if (isStuck(connection, nowMs, sendMs)) this.evict(connection.socket, 'slow-reader');
+        if (isStuck(connection, nowMs, bound(sendMs))) this.evict(connection.socket, 'slow-reader');
+        else if (isIdle(connection, nowMs, idleMs)) this.evict(connection.socket, 'idle');
       }
     }
     this.#watching = false;
@@ -206,6 +217,15 @@ function isStuck(connection: Connection, nowMs: number, sendMs: number): boolean
     return false;
   }
   return nowMs - connection.progressMs >= sendMs;
+}
+
+/** Whether all was answered, and no request came, for `idleMs`. Remembers since when; `admit` forgets. */
+function isIdle(connection: Connection, nowMs: number, idleMs: number): boolean {
+  const last = connection.responses.at(-1);
+  // A body that still comes has a deadline of its own; a connection that was ended is on its way out.
+  if (!last?.req.complete || underWay(connection).length > 0 || connection.socket.writableEnded) return false;
+  connection.idleSinceMs ??= nowMs;
+  return nowMs - connection.idleSinceMs > idleMs;
 }
 
 /** The answers that are not whole yet, as far as the kernel has taken them. */

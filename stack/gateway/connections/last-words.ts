@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../harness/clock.ts';
 import { errorBody } from '../api-error.ts';
+import { resetConnection } from './reset.ts';
 
 /** Connections that are being told why they end, at once; more are closed without a word. */
 const MOST_TOLD = 256;
@@ -22,7 +23,7 @@ export class LastWords {
 
   say(socket: Duplex, answer: string): void {
     if (this.#told >= MOST_TOLD) {
-      socket.destroy();
+      resetConnection(socket);
       return;
     }
     this.#told += 1;
@@ -33,7 +34,7 @@ export class LastWords {
     });
     socket.end(answer);
     void this.#clock.sleep(TELL_MS, closed.signal).then(
-      () => socket.destroy(),
+      () => resetConnection(socket),
       () => {},
     );
   }

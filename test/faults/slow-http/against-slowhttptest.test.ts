@@ -3,28 +3,56 @@ import { noNginx, startEdge } from '../../stack/edge/fixtures/running-edge.ts';
 import { startGateway } from '../../stack/gateway/fixtures/gateway-process.ts';
 import { attackOn, noSlowHttpTest, type RunningTarget, slowHttpTest, startBare } from './targets.ts';
 
+/** How many attack, and how many connections the target takes; nginx also counts those to its upstream. */
+interface Size {
+  readonly connections: number;
+  readonly perSecond: number;
+  readonly pool: number;
+  readonly nginxPool: number;
+}
 /** 200 connections at 100 a second are more than the pool of 110, or 128; of what a deadline leaves of them there are at most 80. */
-const MANY = { connections: 200, perSecond: 100, pool: 110 };
+const MANY: Size = { connections: 200, perSecond: 100, pool: 110, nginxPool: 128 };
 /** Unread answers of 4 MB each are the kernel's memory: a smaller pool, and fewer who want it. */
-const FEW = { connections: 60, perSecond: 20, pool: 36 };
+const FEW: Size = { connections: 80, perSecond: 20, pool: 36, nginxPool: 40 };
 const SHORT_NGINX = { headerMs: 500, bodyMs: 700, sendMs: 700 };
 const SHORT = { headersTimeout: 500, requestTimeout: 700, connectionsCheckingInterval: 100, timeout: 700 };
+/** Looked at every 63 ms, an eighth of the shortest. */
+const SHORT_GATEWAY = { headersMs: 500, bodyGraceMs: 700, sendMs: 700 };
+const NO_GATEWAY_LIMITS = {
+  headersMs: 'off',
+  bodyMs: 'off',
+  minBodyBytesPerSecond: 'off',
+  sendMs: 'off',
+  keepAliveMs: 'off',
+} as const;
 
-const TARGETS: Readonly<
-  Record<string, { start(pool: number): Promise<RunningTarget>; readonly skip?: string | false }>
-> = {
-  'node, default limits': { start: pool => startBare({ maxConnections: pool }) },
-  'node, short limits': { start: pool => startBare({ maxConnections: pool, ...SHORT }) },
-  'nginx, no limits': { start: () => nginxWith('off'), skip: noNginx },
-  'nginx, short limits': { start: () => nginxWith(SHORT_NGINX), skip: noNginx },
-  'nginx, TLS, no limits': { start: () => nginxWith('off', {}), skip: noNginx },
-  'nginx, TLS, short limits': { start: () => nginxWith(SHORT_NGINX, {}), skip: noNginx },
-  gateway: { start: gateway },
+interface Target {
+  start(size: Size): Promise<RunningTarget>;
+  readonly skip?: string | false;
+  /** Where an answer is that is larger than the buffers on the way. @default /large */
+  readonly largePath?: string;
+  /** What an ordinary client asks for. @default / */
+  readonly victimPath?: string;
+}
+const GATEWAY = { largePath: '/v1/models', victimPath: '/healthz' };
+const TARGETS: Readonly<Record<string, Target>> = {
+  'node, default limits': { start: ({ pool }) => startBare({ maxConnections: pool }) },
+  'node, short limits': { start: ({ pool }) => startBare({ maxConnections: pool, ...SHORT }) },
+  'nginx, no limits': { start: size => nginxWith(size, 'off'), skip: noNginx },
+  'nginx, short limits': { start: size => nginxWith(size, SHORT_NGINX), skip: noNginx },
+  'nginx, TLS, no limits': { start: size => nginxWith(size, 'off', {}), skip: noNginx },
+  'nginx, TLS, short limits': { start: size => nginxWith(size, SHORT_NGINX, {}), skip: noNginx },
+  'gateway, no limits': { start: ({ pool }) => gatewayWith(pool, NO_GATEWAY_LIMITS), ...GATEWAY },
+  'gateway, short limits': { start: ({ pool }) => gatewayWith(pool, SHORT_GATEWAY), ...GATEWAY },
 };
 
-async function nginxWith(timeouts: 'off' | typeof SHORT_NGINX, tls: 'off' | Record<string, never> = 'off') {
+async function nginxWith(
+  { nginxPool }: Size,
+  timeouts: 'off' | typeof SHORT_NGINX,
+  tls: 'off' | Record<string, never> = 'off',
+) {
   const upstream = await startBare({});
-  const edge = await startEdge({ timeouts, tls, connectionsPerWorker: 128 }, [new URL(upstream.url).host]);
+  const edge = await startEdge({ timeouts, tls, connectionsPerWorker: nginxPool }, [new URL(upstream.url).host]);
   return {
     url: tls === 'off' ? edge.url : `https://127.0.0.1:${edge.httpsPort}`,
     async [Symbol.asyncDispose]() {
@@ -34,8 +62,16 @@ async function nginxWith(timeouts: 'off' | typeof SHORT_NGINX, tls: 'off' | Reco
   };
 }
 
-function gateway() {
-  return startGateway({ healthChecks: 'off', retries: 0, upstreams: [{ name: 'one', url: 'http://127.0.0.1:1' }] });
+/** What it answers itself is small, but for a list of a thousand models whose owner has a long name: 4 MB. */
+function gatewayWith(maxConnections: number, limits: typeof SHORT_GATEWAY | typeof NO_GATEWAY_LIMITS) {
+  return startGateway({
+    healthChecks: 'off',
+    upstreams: [{ name: 'one', url: 'http://127.0.0.1:1' }],
+    name: 'x'.repeat(4000),
+    models: Array.from({ length: 1000 }, (_, index) => `${index}`),
+    // A full one closes at once, as the others do: an answer of 503 is no answer to an ordinary client, but one to slowhttptest.
+    connections: { maxConnections, whenFull: 'close', ...limits },
+  });
 }
 
 /** The same attack in both languages; slowhttptest does not open again what it lost. */
@@ -53,7 +89,7 @@ const ATTACKS = {
     size: MANY,
   },
   'slow-read': {
-    path: '/large',
+    path: null,
     options: ['-X', '-n', '1', '-z', '5', '-w', '10', '-y', '20', '-k', '1'],
     own: { intervalMs: 1000, readBytes: 5, requests: 1 },
     size: FEW,
@@ -70,18 +106,25 @@ const ROWS: readonly Row[] = [
   ['slow-headers', 'nginx, short limits', 'defended', [500, 0]],
   ['slow-headers', 'nginx, TLS, no limits', 'down', null],
   ['slow-headers', 'nginx, TLS, short limits', 'defended', [500, 200]], // from the end of the handshake
-  ['slow-headers', 'gateway', 'defended', null],
+  ['slow-headers', 'gateway, no limits', 'down', null],
+  ['slow-headers', 'gateway, short limits', 'defended', [500, 63]],
   ['slow-body', 'node, default limits', 'down', null],
   ['slow-body', 'node, short limits', 'defended', [700, 100]],
+  ['slow-body', 'nginx, no limits', 'down', null],
   ['slow-body', 'nginx, short limits', 'defended', [700, 0]],
   ['slow-body', 'nginx, TLS, no limits', 'down', null],
   ['slow-body', 'nginx, TLS, short limits', 'defended', [700, 200]],
-  ['slow-body', 'gateway', 'defended', null],
+  ['slow-body', 'gateway, no limits', 'down', null],
+  ['slow-body', 'gateway, short limits', 'defended', [700, 20]],
   ['slow-read', 'node, default limits', 'down', null],
   ['slow-read', 'node, short limits', 'defended', null], // its FIN waits behind what was not read
+  ['slow-read', 'nginx, no limits', 'down', null],
   // The gap is counted from the last write, once the buffers on the way are full; the kernel's table is read each 250 ms.
   ['slow-read', 'nginx, short limits', 'defended', [700, 500]],
   ['slow-read', 'nginx, TLS, short limits', 'defended', [700, 700]],
+  ['slow-read', 'gateway, no limits', 'down', null],
+  // Two looks of 63 ms, and one into the kernel's table.
+  ['slow-read', 'gateway, short limits', 'defended', [700, 2 * 63 + 250]],
 ];
 
 describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
@@ -93,15 +136,17 @@ describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
   it.each(ROWS)('%s on %s: %s', async (kind, name, verdict, evicts) => {
     const target = TARGETS[name]!;
     if (target.skip) return;
-    const { path, options, own, size } = ATTACKS[kind];
+    const { options, own, size } = ATTACKS[kind];
+    const path = ATTACKS[kind].path ?? target.largePath ?? '/large';
     const { connections, perSecond } = size;
-    // A full nginx closes those first that have not asked yet, such as after a handshake: somebody must come back for their places.
-    const reopen = name.includes('TLS');
+    // A full nginx closes those first that have not asked yet, such as after a handshake or for want of a processor: somebody
+    // must come back for their places.
+    const reopen = name.startsWith('nginx');
     // Two targets of the same kind, so that neither attacker is in the other's way.
-    await using ours = await target.start(size.pool);
-    await using theirs = await target.start(size.pool);
+    await using ours = await target.start(size);
+    await using theirs = await target.start(size);
     const parameters = { connections, perSecond, reopen, path, ...own };
-    const victimPath = name === 'gateway' ? '/healthz' : '/';
+    const { victimPath = '/' } = target;
     const [document, available] = await Promise.all([
       attackOn({ kind, url: ours.url, parameters, victimPath }),
       noSlowHttpTest
@@ -142,6 +187,8 @@ describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
       expect(attack.evictions.medianMs).toBeGreaterThan(0.8 * deadlineMs);
       expect(attack.evictions.medianMs).toBeLessThan(1.2 * (deadlineMs + resolutionMs));
     }
+    // Here nginx frees a place now and then, and of slowhttptest only the probe comes back for it.
+    if (kind === 'slow-read' && name === 'nginx, no limits') return;
     if (available !== undefined) expect(available).toBe(verdict === 'defended' ? 'YES' : 'NO');
   });
 });

@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import pino from 'pino';
 import { Counter } from 'prom-client';
@@ -72,6 +73,60 @@ test.each<[string, number | 'off', (socket: ScriptedSocket, atMs: number) => voi
   ['there is no limit', 'off', stuck],
 ])('a reader is left alone when %s', async (_, sendMs, step) => {
   expect(await evictedAfter(sendMs, 60_000, step)).toBeUndefined();
+});
+
+interface Step {
+  readonly request: object;
+  readonly response: object;
+  readonly socket: PassThrough;
+  readonly ask: () => void;
+  readonly atMs: number;
+}
+
+/** When a connection was evicted on which a request was answered at once, with `step` every 100 ms after that; undefined when it still is there after 60 s. */
+async function idleUntil(input: Parameters<typeof connectionLimitsSchema.parse>[0], step: (now: Step) => void) {
+  const clock = new FakeClock();
+  const evicted = counter();
+  const limits = connectionLimitsSchema.parse(input);
+  const connections = new Connections(limits, { clock, log: pino({ enabled: false }), counter: evicted });
+  const socket = new PassThrough();
+  const request = { socket, rawHeaders: [], complete: true };
+  const response = { writableFinished: true, destroyed: false, req: request };
+  const ask = () =>
+    void connections.admit(request as unknown as IncomingMessage, response as unknown as ServerResponse);
+  connections.accept(socket);
+  ask();
+  for (let atMs = 0; atMs < 60_000; atMs += 100) {
+    step({ request, response, socket, ask, atMs });
+    await clock.advance(100);
+    if (connections.evictionOf(socket)) return { atMs: atMs + 100, reason: connections.evictionOf(socket) };
+  }
+  return undefined;
+}
+
+/** Looked at every 250 ms. What Node's own deadlines evict is gone 2 × 250 ms after both. */
+const KEPT = { keepAliveMs: 4000, headersMs: 2000, sendMs: 'off' } as const;
+
+test('a connection on which no next request comes is evicted after the time for silence and that for headers', async () => {
+  const evicted = await idleUntil(KEPT, () => {});
+  expect(evicted?.reason).toBe('idle');
+  expect(evicted?.atMs).toBeGreaterThan(4000 + 2000 + 2 * 250);
+  expect(evicted?.atMs).toBeLessThanOrEqual(4000 + 2000 + 5 * 250);
+});
+
+test.each<[string, object, (now: Step) => void]>([
+  ['it asks again in time', KEPT, ({ ask, atMs }) => void (atMs % 3900 === 0 && ask())],
+  ['its answer is under way', KEPT, ({ response }) => void Object.assign(response, { writableFinished: false })],
+  [
+    'it was answered before its body was there',
+    KEPT,
+    ({ request }) => void Object.assign(request, { complete: false }),
+  ],
+  ['it is being told why it ends', KEPT, ({ socket }) => void socket.end()],
+  ['there is no limit for silence', { ...KEPT, keepAliveMs: 'off' }, () => {}],
+  ['there is none for headers', { ...KEPT, headersMs: 'off' }, () => {}],
+])('a kept connection is left alone when %s', async (_, limits, step) => {
+  expect(await idleUntil(limits, step)).toBeUndefined();
 });
 
 test.each([

@@ -1,5 +1,7 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
+import { readConnectionTable } from '../../../../faults/slow-http/attacker/connection-table.ts';
 import { systemClock } from '../../../../harness/clock.ts';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { until } from '../../../until.ts';
@@ -28,6 +30,15 @@ interface Attack {
   readonly answer: string;
 }
 
+/** A blank line before a request is no part of it (RFC 9112, 2.2), and not silence either. */
+const blankLines = {
+  // Half of the deadline for silence, half of it for a request that may have begun at the end of that.
+  connections: { keepAliveMs: LIMIT_MS / 2, headersMs: LIMIT_MS / 2, sendMs: 'off' },
+  without: { keepAliveMs: 'off', headersMs: LIMIT_MS / 2, sendMs: 'off' },
+  first: 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n',
+  reason: 'idle',
+  answer: '200',
+} as const;
 const headers = {
   connections: { headersMs: LIMIT_MS },
   without: { headersMs: 'off' },
@@ -79,6 +90,8 @@ const ATTACKS: readonly Attack[] = [
     reason: 'idle',
     answer: '200',
   },
+  { name: 'drips blank lines after an answer', ...blankLines, goOn: client => client.drip('\r\n'.repeat(50), 2, 100) },
+  { name: 'drips half blank lines after it', ...blankLines, goOn: client => client.drip('\r'.repeat(50), 1, 100) },
 ];
 
 test.each(ATTACKS)('a client that $name is evicted in time, and only with the limit', async attack => {
@@ -99,12 +112,44 @@ test.each(ATTACKS)('a client that $name is evicted in time, and only with the li
   expect(await metric(strict, 'gateway_connections', 'state="active"')).toBe(1);
 });
 
+test.each([
+  ['a body of a known length', 'content-length: 1000', 'x'],
+  ['a body in chunks', 'transfer-encoding: chunked', '1\r\nx\r\n'],
+])('an unknown expectation is refused like any request, without %s', async (_, framing, piece) => {
+  const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
+  await using gateway = await startGateway({ ...quiet, upstreams });
+  const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\nexpect: x\r\n${framing}\r\n\r\n`;
+  using client = rawClient(gateway, head);
+  void client.drip(piece.repeat(100), piece.length, 50);
+  // At once: 5 s is the shortest deadline that a body has by default.
+  expect(await client.closed(3000)).toBeLessThan(SLACK_MS);
+  expect(client.received()).toMatch(/^HTTP\/1.1 417 .*connection: close\r\n.*"code":"expectation_failed"/s);
+  const labels = 'route="/v1/chat/completions",status="417"';
+  expect(await metric(gateway, 'gateway_requests_total', labels)).toBe(1);
+  const refused = { outcome: 'rejected', reason: 'expectation_failed', status: 417 };
+  expect(await until(() => gateway.log.some(line => line.msg === 'request'))).toBeLessThan(3000);
+  expect(gateway.log).toContainEqual(expect.objectContaining(refused));
+});
+
 test('a second request that is slow to come is told so too', async () => {
   const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
   await using gateway = await startGateway({ ...quiet, upstreams, connections: { headersMs: LIMIT_MS } });
   using client = rawClient(gateway, 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /healthz HTTP/1.1\r\n');
   expect(await client.closed(5000)).toBeLessThan(LIMIT_MS + 75 + SLACK_MS);
   expect(client.received()).toContain('HTTP/1.1 408');
+});
+
+test('a second request that begins at the last moment has its time for headers, and is evicted once', async () => {
+  const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
+  const connections = { keepAliveMs: LIMIT_MS, headersMs: LIMIT_MS };
+  await using gateway = await startGateway({ ...quiet, upstreams, connections });
+  using client = rawClient(gateway, 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
+  await systemClock.sleep(0.9 * LIMIT_MS);
+  await client.drip('GET / HTTP/1.1\r\nx: yyyyyyyy', 3, 100);
+  expect(await client.closed(5000)).toBeGreaterThan(1.9 * LIMIT_MS - 20);
+  expect(client.received()).toContain('HTTP/1.1 408');
+  expect(await metric(gateway, 'gateway_connections_evicted_total', 'reason="slow-headers"')).toBe(1);
+  expect(await metric(gateway, 'gateway_connections_evicted_total', 'reason="idle"')).toBe(0);
 });
 
 /** Events of 64 KiB as fast as they are taken: 26 MB, more than all the buffers on the way can hold. */
@@ -131,6 +176,40 @@ test('a client that stops reading loses its connection and its upstream, and onl
   expect(upstream.openRequests()).toBe(1);
   const line = strict.log.find(candidate => candidate.msg === 'request');
   expect(line).toMatchObject({ outcome: 'cancelled', reason: 'slow-reader' });
+});
+
+/** Fits into the gateway's kernel, not into a client's. */
+const large = answers('x'.repeat(1_000_000));
+test.each<[string, Behaviour, string, string | undefined]>([
+  ['do nothing else', floods, '', 'slow-reader'],
+  ['ask for too much at once', floods, chatText().repeat(9), 'pipelining'],
+  ['send garbage', floods, 'garbage\r\n\r\n', undefined],
+  ['send garbage after an answer', large, 'garbage\r\n\r\n', undefined],
+])('of deaf clients that then %s the kernel keeps nothing', async (_, behaviour, later, reason) => {
+  await using upstream = await startUpstream(behaviour);
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  await using gateway = await startGateway({ ...quiet, upstreams, connections: { sendMs: later ? 'off' : LIMIT_MS } });
+  const port = Number(new URL(gateway.url).port);
+  using clients = new DisposableStack();
+  const deaf = Array.from({ length: 10 }, () =>
+    clients.use(rawClient(gateway, chatText({ stream: true }), { deaf: true })),
+  );
+  expect(await until(() => upstream.received.length === 10)).toBeLessThan(3000);
+  await systemClock.sleep(500); // until all buffers on the way are full
+  for (const { socket } of deaf) socket.write(later);
+  expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(5000);
+  // The gateway's ends: after an ordinary close they would be in FIN_WAIT1, with up to 4 MB each, for as long as nobody reads.
+  const kept = () =>
+    deaf.filter(({ socket }) => readConnectionTable(socket.localPort!)?.('127.0.0.1', port) !== 'gone');
+  // Who can be told why has a second for reading it.
+  expect(await until(() => kept().length === 0)).toBeLessThan(1000 + SLACK_MS);
+  const errors = deaf.map(async ({ socket }) => {
+    const error = once(socket, 'error');
+    socket.resume();
+    return ((await error)[0] as NodeJS.ErrnoException).code;
+  });
+  expect(await Promise.all(errors)).toEqual(deaf.map(() => 'ECONNRESET'));
+  if (reason) expect(await metric(gateway, 'gateway_connections_evicted_total', `reason="${reason}"`)).toBe(10);
 });
 
 test('a crowd of slow clients keeps others out for no longer than the deadline, without it for good', async () => {
