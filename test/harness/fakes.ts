@@ -1,0 +1,134 @@
+import { systemClock } from '../../harness/clock.ts';
+import type {
+  Fault,
+  LoadEngine,
+  LoadJob,
+  LoadProgress,
+  MetricsSource,
+  Platform,
+  RunningStack,
+} from '../../harness/contracts.ts';
+import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
+import { NOTHING_YET } from '../../scenarios/load/sum.ts';
+
+/** 400 ms of load after 100 ms of warm-up, so that a whole run takes two seconds. */
+export const DRIVE_MS = 400;
+
+export function planOf(faults: readonly FaultPlan[]): RunPlan {
+  const segment = (name: string, fromMs: number, toMs: number) => ({
+    name,
+    fromMs,
+    toMs,
+    fromPerSecond: 10,
+    toPerSecond: 10,
+  });
+  return {
+    scenario: 'fake',
+    why: '',
+    judges: [],
+    platform: 'process',
+    seed: 1,
+    timeScale: 1,
+    load: {
+      engine: 'fake',
+      arrivals: 'constant',
+      segments: [segment('warm-up', -100, 0), segment('1', 0, DRIVE_MS)],
+      workload: { name: 'w', model: 'm', promptTokens: [1, 1], outputTokens: [1, 1] },
+      maxInFlight: 1,
+      connectTimeoutMs: 1,
+      idleTimeoutMs: 1,
+    },
+    faults,
+    slos: [],
+    stack: {},
+    arrivals: { count: 0, sha256: '' },
+    replay: '',
+  };
+}
+
+/** Everything that the fakes were asked to do, in order. */
+export type Journal = string[];
+
+export function fakePlatform(journal: Journal, failure?: Error): Platform<null> {
+  return {
+    kind: 'fake',
+    async up() {
+      if (failure) throw failure;
+      journal.push('up');
+      return {
+        entryCertificate: undefined,
+        entries: ['http://127.0.0.1:1'],
+        authorization: '',
+        proxyApiUrl: '',
+        links: [],
+        replicas: [],
+        versions: {},
+        probe: async () => ({ sentMs: 0, ttfbMs: 1 }),
+        protect: pid => journal.push(`protect ${pid}`),
+        [Symbol.asyncDispose]: async () => void journal.push('down'),
+      } satisfies RunningStack;
+    },
+  };
+}
+
+interface FakeLoadOptions {
+  readonly warmUp?: LoadProgress['warmUp'];
+  readonly dies?: Error;
+}
+
+export function fakeLoad(
+  journal: Journal,
+  { warmUp = { completed: 9, failures: {} }, dies }: FakeLoadOptions = {},
+): LoadEngine {
+  return {
+    name: 'fake',
+    async start(_job: LoadJob, chooseZero: () => number) {
+      const zeroMs = chooseZero();
+      const summary = { cpuMs: 1, wallMs: 2, peakRssBytes: 3 };
+      const { promise: done, resolve, reject } = Promise.withResolvers<typeof summary>();
+      setTimeout(() => (dies ? reject(dies) : resolve(summary)), zeroMs - systemClock.nowMs() + (dies ? 50 : DRIVE_MS));
+      return {
+        pid: 77,
+        zeroMs,
+        done,
+        progress: () => ({ ...NOTHING_YET, warmUp }),
+        stop() {
+          journal.push('load stopped');
+          resolve(summary);
+        },
+        [Symbol.asyncDispose]: async () => {},
+      };
+    },
+  };
+}
+
+export function fakeFault(journal: Journal, change: Partial<Fault> = {}): Fault {
+  const step = (name: string) => async () => {
+    journal.push(name);
+    return { atMs: systemClock.nowMs(), evidence: name };
+  };
+  return {
+    inject: async () => void journal.push('inject'),
+    bites: step('bites'),
+    heal: async () => void journal.push('heal'),
+    healed: step('healed'),
+    ...change,
+  };
+}
+
+/** Records a round at once, and one as the last thing it does. */
+export function fakeMetrics(journal: Journal): MetricsSource {
+  return {
+    start({ stack, clock, record, zeroMs }) {
+      journal.push(`sampling ${stack.entries}`);
+      const round = (atMs: number) => record(atMs, { 'inference-1': { queue: Math.round(zeroMs - atMs) } });
+      round(clock.nowMs());
+      return {
+        async [Symbol.asyncDispose]() {
+          round(zeroMs + 5);
+          journal.push('sampling ended');
+        },
+      };
+    },
+  };
+}
