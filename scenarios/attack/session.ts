@@ -3,7 +3,7 @@ import { startAttack } from '../../faults/slow-http/attacker/attacker.ts';
 import type { AttackReport, AttackSample } from '../../faults/slow-http/attacker/tally.ts';
 import type { AttackTarget } from '../../faults/slow-http/attacker/target.ts';
 import type { Clock } from '../../harness/clock.ts';
-import { SquallError } from '../../harness/errors.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
 import {
   type AttackVerdict,
   figuresOf,
@@ -49,6 +49,7 @@ export interface AttackDocument {
   readonly target: string;
   readonly verdict: AttackVerdict;
   readonly reason: string;
+  readonly interrupted: boolean;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly thresholds: Thresholds;
   readonly forMs: number;
@@ -69,8 +70,8 @@ const MOST_RAMP = 0.5;
  *           │ before  │      │    during       │  after  │
  * ```
  *
- * When it settles, both processes are gone.
- * @throws SquallError `TARGET_UNREACHABLE`, `WORKER_DIED`; on abort the signal's reason
+ * Whoever interrupts it gets what was seen until then, without a verdict. When it settles, both processes are gone.
+ * @throws SquallError `TARGET_UNREACHABLE`, `WORKER_DIED`; on abort before the attack began the signal's reason
  */
 export async function runAttack(
   plan: AttackPlan,
@@ -97,15 +98,17 @@ export async function runAttack(
   const report = await (async () => {
     await using running = await startAttack({ kind: attack.kind, parameters, target, request, forMs }, signal);
     beginMs = clock.nowMs();
-    await Promise.race([watch('during', forMs, running.sample), running.done]);
+    await untilAborted(Promise.race([watch('during', forMs, running.sample), running.done]), signal);
     running.stop();
     return await running.done;
   })();
   const endMs = clock.nowMs();
-  signal.throwIfAborted();
-  await watch('after', plan.afterMs, () => report);
+  await untilAborted(
+    watch('after', plan.afterMs, () => report),
+    signal,
+  );
   onProgress({ phase: 'settling', atMs: 0, forMs: plan.victim.timeoutMs, attack: report, victim: figuresOf([]) });
-  await finished(victim.finish(), signal);
+  await untilAborted(finished(victim.finish(), signal), signal);
   const { opening } = attack.script(attack.parameters.parse(parameters), request);
   const rampMs = Math.min(forMs * MOST_RAMP, (1000 * Math.min(opening.connections, opening.total)) / opening.perSecond);
   const between = (fromMs: number, toMs: number) =>
@@ -122,13 +125,24 @@ export async function runAttack(
     schema: 1,
     kind: attack.kind,
     target: target.url,
-    ...judge(report, phases.before, phases.during, plan.thresholds),
+    ...(signal.aborted ? interrupted(signal) : judge(report, phases.before, phases.during, plan.thresholds)),
+    interrupted: signal.aborted,
     parameters,
     thresholds: plan.thresholds,
     forMs,
     attack: report,
     victim: phases,
   };
+}
+
+function interrupted(signal: AbortSignal) {
+  return { verdict: 'inconclusive' as const, reason: `interrupted by ${messageOf(signal.reason)}` };
+}
+
+async function untilAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  await work.catch(error => {
+    if (!signal.aborted) throw error;
+  });
 }
 
 /** The victim's verdict, unless the attack itself says more: it was none, or it met mistakes of the server's. */

@@ -85,7 +85,7 @@ export async function addAttack(program: Command, signal: AbortSignal): Promise<
       const document = await attackWithProgress(plan, options, signal);
       if (options.json) printJson(document);
       else process.stdout.write(`${summaryLines(document).join('\n')}\n`);
-      process.exitCode = EXIT_OF[document.verdict];
+      process.exitCode = document.interrupted ? EXIT.interrupted : EXIT_OF[document.verdict];
     });
 }
 

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { messageOf } from '../../harness/errors.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { addAttack } from './attack.ts';
 import { addDoctor } from './doctor.ts';
@@ -57,7 +58,8 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? EXIT.pass : EXIT.usage;
   } else {
-    process.stderr.write(`${errorText(error)}\n`);
-    process.exitCode = interrupt.signal.aborted ? EXIT.interrupted : exitCodeOf(error);
+    const { aborted, reason } = interrupt.signal;
+    process.stderr.write(`${error === reason ? `squall: interrupted by ${messageOf(reason)}` : errorText(error)}\n`);
+    process.exitCode = aborted ? EXIT.interrupted : exitCodeOf(error);
   }
 }

@@ -93,16 +93,26 @@ describe('squall attack', () => {
     expect(stdout).toMatch(/inconclusive/);
   });
 
-  it('ends within two seconds of Ctrl-C, with 130, and lets go of the target', async () => {
+  it('ends within two seconds of Ctrl-C, with 130 and what it saw, and lets go of the target', async () => {
     await using server = await startBare({ maxConnections: 200 });
     const attack = start([...SLOW, '--for', '60s', '--connections', '190', '--target', server.url]);
     await attack.seen(/[1-9]\d+ held/);
     const askedMs = performance.now();
     attack.child.kill('SIGINT');
-    const { code } = await attack.finished;
+    const { code, stdout, stderr } = await attack.finished;
     expect(performance.now() - askedMs).toBeLessThan(2000);
-    expect(code).toBe(130);
+    expect([code, stderr]).toEqual([130, '']);
+    expect(stdout).toMatch(/interrupted by SIGINT\n +attacker +\d+ connections[\s\S]*\n +before +0 of [1-9]/);
     expect((await fetch(server.url)).status).toBe(200);
+  });
+
+  it('says so where Ctrl-C came before the attack', async () => {
+    await using server = await startBare({});
+    const attack = start([...SLOW, '--baseline', '60s', '--target', server.url]);
+    await attack.seen(/victim/);
+    attack.child.kill('SIGINT');
+    const { code, stderr } = await attack.finished;
+    expect([code, stderr]).toEqual([130, 'squall: interrupted by SIGINT\n']);
   });
 
   it.each([
