@@ -53,5 +53,5 @@ export function k6OperatorManifest(options: ManifestOptions): string {
       runner: { image, ...env },
     },
   };
-  return [configMap, testRun].map(document => stringify(document)).join('---\n');
+  return [configMap, testRun].map(document => stringify(document, { blockQuote: 'literal' })).join('---\n');
 }

@@ -22,14 +22,15 @@ interface Document {
   readonly spec: Record<string, unknown>;
 }
 
-function manifest(): [configMap: Document, testRun: Document] {
+function manifestText(): string {
   using prepared = rig({ perSecond: 30, forMs: 2000, warmUpMs: 1000, maxInFlight: 40, targets: ['http://unused'] });
-  const text = k6OperatorManifest({
+  return k6OperatorManifest({
     ...{ name: 'spike', plan: prepared.job.plan, seed: 7, targets: ['http://gateway.default.svc:8000/'] },
     ...{ parallelism: 4, separate: true, image: 'grafana/k6:2.2.0', secret: 'squall' },
   });
-  return documentsOf(text);
 }
+
+const manifest = () => documentsOf(manifestText());
 
 function documentsOf(text: string): [configMap: Document, testRun: Document] {
   return parseAllDocuments(text).map(document => document.toJS()) as [Document, Document];
@@ -46,6 +47,10 @@ describe('the manifest for the k6 operator', () => {
     expect(testRun.spec.script).toEqual({ configMap: { name: 'spike', file: 'load.ts' } });
     expect(Object.keys(configMap.data).every(key => /^[-._a-zA-Z0-9]+$/.test(key))).toBe(true);
     expect(JSON.parse(configMap.data['plan.json']!)).toMatchObject({ seed: 7, maxInFlight: 40 });
+  });
+
+  it('can be read: the script stands there line by line', () => {
+    expect(manifestText()).toContain("\n    import exec from 'k6/execution';\n    import http,");
   });
 
   it('is not what a misspelt or mistyped one would be', () => {
