@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SquallError } from '../../harness/errors.ts';
@@ -39,16 +38,14 @@ export interface ShareOptions {
 const HOME = import.meta.dirname.includes('node_modules') ? process.cwd() : resolve(import.meta.dirname, '../..');
 
 /** Where runs are kept unless told otherwise. */
-export const DEFAULT_OUT = join(HOME, 'reports', 'runs');
+const DEFAULT_OUT = join(HOME, 'reports', 'runs');
 const DEFAULT_SEED = 42;
 /** Where a token is looked for that is not given as an option; other processes can read a command line. */
 const AUTHORIZATION_VARIABLE = 'SQUALL_TARGET_AUTHORIZATION';
 
-/** Adds `--out` to a command. */
+/** Adds `--out` to a command: where runs are made, and where those named by id are looked for. */
 export function withOut(command: Command): Command {
-  return command.addOption(
-    new Option('--out <folder>', 'folder of run directories').default(DEFAULT_OUT, 'reports/runs'),
-  );
+  return command.addOption(new Option('--out <folder>', 'folder of run directories').default(DEFAULT_OUT, DEFAULT_OUT));
 }
 
 /** Adds the options of {@link RunOptions} to a command. */
@@ -189,6 +186,7 @@ function replayCommand(nameOrPath: string, options: LoadOptions, changes: Readon
   if (options.iOwnThisTarget) words.push('--i-own-this-target');
   if (options.workers !== undefined && options.workers > 1) words.push('--workers', String(options.workers));
   if (options.segment) words.push('--segment', `${options.segment.index}/${options.segment.of}`);
+  if (options.out !== DEFAULT_OUT) words.push('--out', options.out);
   for (const set of sets) words.push('--set', set);
   return words.map(quoted).join(' ');
 }
@@ -237,16 +235,4 @@ function segmentWithoutTarget(): SquallError {
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
-}
-
-/**
- * A run directory from what a person typed: a path, a run's id, or `last`.
- * @returns its absolute path, or undefined if there is none
- */
-export function findRunDirectory(run: string, listRuns: (folder: string) => string[]): string | undefined {
-  const named = run === 'last' ? listRuns(DEFAULT_OUT).at(-1) : run;
-  return [named, named && join(DEFAULT_OUT, named)]
-    .filter(path => path !== undefined)
-    .map(path => resolve(path))
-    .find(path => existsSync(join(path, 'events.ndjson')));
 }
