@@ -26,6 +26,8 @@ describe('a run', () => {
     expect(code).toBe(0);
     expect(document).toEqual(run.document());
     expect(stderr).toMatch(/slow bit/);
+    expect(stderr).toMatch(/arrivals over 2 s of warm-up and 13 s/);
+    expect(stderr).toMatch(/up {2}loading the model takes about 1 s, at a stack\.timeScale of 120/);
     expect(document.replay).toContain(`--out ${out.path}`);
 
     for (const file of Object.values(document.artifacts))
