@@ -17,12 +17,21 @@ export const DURATION_WORDS = 'a duration such as "10s", "250ms" or "1m30s" (uni
 export const RATE_WORDS = 'a rate of 0 or more such as "20/s" or "1000/min" (units: /s, /m or /min, /h)';
 
 /**
+ * Longest duration (ms) that is waited for: 24 days. A timer of Node's fires at once when it is set for more than 2³¹ − 1 ms,
+ * which is 20 hours longer; what is waited in addition has room there.
+ */
+export const LONGEST_WAIT_MS = 576 * 3_600_000;
+
+/**
  * Parses `10s`, `1.5 s`, `800 ms`, `2m`, `1h`, `1m30s` to milliseconds, never negative.
+ * @param mostMs {@link LONGEST_WAIT_MS} by default; infinite for what no timer is set for
  * @throws SquallError `BAD_DURATION` that names `field`
  */
-export function parseDurationMs(text: string, field: string): number {
+export function parseDurationMs(text: string, field: string, mostMs: number = LONGEST_WAIT_MS): number {
   const durationMs = sumMs(text);
   if (durationMs === undefined) throw badQuantity('BAD_DURATION', field, DURATION_WORDS, text);
+  if (durationMs > mostMs)
+    throw badQuantity('BAD_DURATION', field, `at most ${mostMs / 3_600_000}h, for a timer can wait no longer`, text);
   return durationMs;
 }
 

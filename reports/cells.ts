@@ -1,3 +1,4 @@
+import type { RunPlan } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
 import type { RunDocument, SloResult, Verdict, WindowResult } from './run-document.ts';
 
@@ -36,4 +37,9 @@ export const MARKS: Readonly<Record<Verdict, string>> = { pass: 'âœ“', fail: 'âœ
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+}
+
+/** What an answer's first sign of life is called: plain HTTP has no tokens. */
+export function firstOf({ load }: Pick<RunPlan, 'load'>): 'token' | 'byte' {
+  return load.workload.kind === 'http' ? 'byte' : 'token';
 }

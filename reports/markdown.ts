@@ -1,10 +1,11 @@
 import { formatMs } from '../harness/quantity.ts';
-import { formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
+import { firstOf, formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
 import type { FaultResult, RenderInput, RunDocument, SloResult, WindowResult } from './run-document.ts';
 
 /** `summary.md`: the verdict and why, SLOs with their intervals, windows, faults, and how to repeat the run. */
 export function renderMarkdown({ document, plan }: RenderInput): string {
   const { verdict, scenario, load } = document;
+  const first = firstOf(plan) === 'token' ? 'TTFT' : 'TTFB';
   const sections = [
     `# ${MARKS[verdict]} ${verdict.toUpperCase()}: ${text(scenario)}`,
     text(plan.why),
@@ -16,7 +17,18 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
     ),
     section(
       'Windows',
-      ['Window', 'From', 'To', 'Requests', 'Failed', 'Dropped', 'TTFT p50', 'TTFT p99', 'Latency p99', 'Errors'],
+      [
+        'Window',
+        'From',
+        'To',
+        'Requests',
+        'Failed',
+        'Dropped',
+        `${first} p50`,
+        `${first} p99`,
+        'Latency p99',
+        'Errors',
+      ],
       document.windows.map(windowRow),
     ),
     section(

@@ -1,6 +1,6 @@
 import { styleText } from 'node:util';
 import { formatMs } from '../harness/quantity.ts';
-import { formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
+import { firstOf, formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
 import type { RenderInput, RunDocument, Verdict, WindowResult } from './run-document.ts';
 
 /** How {@link renderTerminal} draws. */
@@ -22,7 +22,7 @@ const STYLES: Readonly<Record<Verdict, Style>> = {
 
 /** The summary that ends a run on a terminal. No line but the replay command is longer than `columns`; nothing in it can move the cursor. */
 export function renderTerminal(
-  { document }: RenderInput,
+  { document, plan }: RenderInput,
   { colour = false, columns = Number.POSITIVE_INFINITY }: TerminalOptions = {},
 ): string {
   const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
@@ -37,7 +37,7 @@ export function renderTerminal(
     '',
     ...sloLines(document, paint, cut),
     '',
-    ...windowLines(document.windows).map(line => cut(`  ${line}`)),
+    ...windowLines(document.windows, firstOf(plan)).map(line => cut(`  ${line}`)),
     '',
     ...document.faults.map(fault => {
       const act = fault.bitAtMs === null ? 'never seen to act' : `acted at ${formatMs(fault.bitAtMs)}`;
@@ -61,14 +61,16 @@ function sloLines(document: RunDocument, paint: Paint, cut: (text: string) => st
   });
 }
 
-function windowLines(windows: readonly WindowResult[]): string[] {
-  const head = ['window', 'requests', 'failed', 'TTFT p50', 'TTFT p99', ''];
+function windowLines(windows: readonly WindowResult[], first: 'token' | 'byte'): string[] {
+  const name = first === 'token' ? 'TTFT' : 'TTFB';
+  const head = ['window', 'requests', 'failed', `${name} p50`, `${name} p99`, 'latency p99', ''];
   const rows = windows.map(window => [
     window.name,
     String(window.requests),
     String(window.failed),
     formatValue(window.ttftMs.p50, 'ms'),
     formatValue(window.ttftMs.p99, 'ms'),
+    formatValue(window.latencyMs.p99, 'ms'),
     formatErrors(window),
   ]);
   const table = rows.length > 0 ? [head, ...rows] : [];
@@ -76,7 +78,7 @@ function windowLines(windows: readonly WindowResult[]): string[] {
   return table.map(row =>
     row
       .map((cell, column) =>
-        column === 0 || column === 5 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+        column === 0 || column === head.length - 1 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
       )
       .join('  ')
       .trimEnd(),

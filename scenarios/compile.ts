@@ -123,7 +123,8 @@ function around({ authorization }: External): WhatIsTested {
 
 /** Decides what `auto` means, refuses what the engine cannot do, and notes who shares the load. */
 function settleEngine(load: LoadPlan, slos: RunPlan['slos'], { external, ...options }: CompileOptions): LoadPlan {
-  const around = { isShared: (options.workers ?? 1) > 1 || options.segment !== undefined, target: external?.url };
+  const hasWorkers = (options.workers ?? 1) > 1;
+  const around = { hasWorkers, isSegment: options.segment !== undefined, target: external?.url };
   const engine = load.engine === 'auto' ? chooseEngine(load, slos, around) : (load.engine as EngineName);
   const [refusal] = refusalsOf(engine, load, slos, around);
   if (refusal) throw bad(refusal.field, refusal.expected, refusal.found);

@@ -1,3 +1,4 @@
+import { firstOf } from '../cells.ts';
 import type { RenderInput, RunDocument, WindowResult } from '../run-document.ts';
 import { quantity, share } from './format.ts';
 import { type Content, type Html, html, missing } from './html.ts';
@@ -15,7 +16,7 @@ ${document.reasons.length > 0 && html`<ul class="reasons">${document.reasons.map
 </header>
 ${plan.why !== '' && html`<p class="why">${plan.why}</p>`}
 ${plan.judges.length > 0 && html`<p class="hint">Judges ${plan.judges.join(', ')}.</p>`}
-${keyFigures(document)}`;
+${keyFigures(document, firstOf(plan))}`;
 }
 
 /** One sentence that says why the run stands as it does. */
@@ -49,7 +50,7 @@ function summaryOf(document: RunDocument): string {
   }
 }
 
-function keyFigures(document: RunDocument): Html {
+function keyFigures(document: RunDocument, first: string): Html {
   const { load } = document;
   const ended = load.completed + load.failed;
   const figures: [string, Content, Content][] = [
@@ -63,27 +64,27 @@ function keyFigures(document: RunDocument): Html {
       share(load.failed, ended) ?? missing('no request ended'),
       `${quantity(load.failed, '')} of ${quantity(ended, '')} failed`,
     ],
-    ...ttftFigures(document.windows),
+    ...firstFigures(document.windows, first),
     recoveryFigure(document),
     ['Duration', quantity(document.durationMs, 'ms'), 'up to down'],
   ];
   return html`<dl class="key-figures">${figures.map(([name, value, note]) => html`<div><dt>${name}</dt><dd><b>${value}</b> <small>${note}</small></dd></div>`)}</dl>`;
 }
 
-function ttftFigures(windows: readonly WindowResult[]): [string, Content, Content][] {
+function firstFigures(windows: readonly WindowResult[], first: string): [string, Content, Content][] {
   const baseline = windows.find(window => window.name === 'baseline')?.ttftMs.p99 ?? null;
   const faulty = windows.filter(window => window.name.startsWith('fault:') && window.ttftMs.p99 !== null);
   const worst = faulty.sort((a, b) => b.ttftMs.p99! - a.ttftMs.p99!)[0];
   const factor = worst && baseline ? `, ×${Number((worst.ttftMs.p99! / baseline).toPrecision(2))}` : '';
   return [
     [
-      'P99 first token, baseline',
-      baseline === null ? missing('no first token in the baseline window') : quantity(baseline, 'ms'),
+      `P99 first ${first}, baseline`,
+      baseline === null ? missing(`no first ${first} in the baseline window`) : quantity(baseline, 'ms'),
       'before any fault',
     ],
     [
-      'P99 first token, worst fault',
-      worst ? quantity(worst.ttftMs.p99!, 'ms') : missing('no first token in any fault window'),
+      `P99 first ${first}, worst fault`,
+      worst ? quantity(worst.ttftMs.p99!, 'ms') : missing(`no first ${first} in any fault window`),
       worst ? `${worst.name}${factor}` : 'no fault window',
     ],
   ];

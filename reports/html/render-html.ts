@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { firstOf } from '../cells.ts';
 import type { RenderInput } from '../run-document.ts';
 import { banner } from './banner.ts';
 import { eventLog } from './event-log.ts';
@@ -40,7 +41,7 @@ export function renderHtml(input: RenderInput): string {
   const sections: (readonly [id: string, title: string, body: Html])[] = [
     ['objectives', 'Objectives', sloTable(document.slos)],
     ['timeline', 'Timeline', timelineSection(input)],
-    ['windows', 'Windows', windowsTable(document.windows)],
+    ['windows', 'Windows', windowsTable(document.windows, firstOf(input.plan))],
     ['faults', 'Faults', faultsTable(document.faults)],
     ...(document.scaling.length > 0 ? [['scaling', 'Scaling', scalingTable(document.scaling)] as const] : []),
     ['events', 'Events', eventLog(input.events)],

@@ -1,3 +1,4 @@
+import { firstOf } from '../cells.ts';
 import type { RenderInput, TimelineSeries } from '../run-document.ts';
 import { type Chart, type ChartLimit, type ChartSeries, drawChart, type TimeAxis } from './chart.ts';
 import { type ChartLimits, chartLimits } from './chart-limits.ts';
@@ -19,8 +20,10 @@ export function timelineSection(input: RenderInput): Html {
   const endMs = Math.max(drivenMs, lastMs);
   const axis: TimeAxis = { slotMs: timeline.slotMs, endMs, bands: faultBands(input.document.faults, endMs) };
   const limits = chartLimits(input);
+  const first = firstOf(input.plan);
   const charts = [
-    ttftChart(timeline, limits.ttft),
+    firstChart(timeline, limits.ttft, first),
+    latencyChart(timeline, limits.latency, first === 'byte'),
     rateChart(timeline),
     ...metricCharts(timeline, limits),
     replicaChart(timeline),
@@ -30,11 +33,11 @@ export function timelineSection(input: RenderInput): Html {
 Each point covers ${quantity(timeline.slotMs, 'ms')}${joined ? ': the worst latency, the mean rate, the fullest queue and the fewest replicas in it' : ''}.
 <span class="scripted" hidden>Point at a chart, or focus it and use the arrow keys, for the figures of an instant.</span></p>
 ${charts.map(chart => figure(chart, axis, limits))}
-${timelineTable(timeline, axis)}`;
+${timelineTable(timeline, axis, first)}`;
 }
 
 function figure(chart: Chart, axis: TimeAxis, limits: ChartLimits): Html {
-  const own = chart.id === 'ttft' ? limits.ttft : chart.id === 'queue' ? limits.queue : [];
+  const own = chart.id === 'ttft' || chart.id === 'latency' || chart.id === 'queue' ? limits[chart.id] : [];
   const hidden = own.filter(limit => !chart.limits.includes(limit));
   return html`<figure id="chart-${chart.id}">
 <figcaption><h3>${chart.title} <small>${chart.note}</small></h3>
@@ -55,21 +58,40 @@ function limitSample(): Content {
   return html`<svg class="sample" viewBox="0 0 28 14" width="28" height="14" aria-hidden="true"><path class="limit" d="M0 7H28"/></svg>`;
 }
 
-function ttftChart(timeline: TimelineSeries, limits: readonly ChartLimit[]): Chart {
+function firstChart(timeline: TimelineSeries, limits: readonly ChartLimit[], first: string): Chart {
   const series: ChartSeries[] = [
     { name: 'P50', kind: 'line', look: 7, values: timeline.ttftP50Ms, column: 1 },
     { name: 'P90', kind: 'line', look: 2, values: timeline.ttftP90Ms, column: 2 },
     { name: 'P99', kind: 'line', look: 3, values: timeline.ttftP99Ms, column: 3 },
   ];
+  return durationChart('ttft', `Time to first ${first}`, series, limits);
+}
+
+/** Of whole answers, where there is nothing else to judge or an SLO judges it. */
+function latencyChart(timeline: TimelineSeries, limits: readonly ChartLimit[], isPlain: boolean): Chart | null {
+  if (!isPlain && limits.length === 0) return null;
+  const series: ChartSeries[] = [
+    { name: 'P50', kind: 'line', look: 7, values: timeline.latencyP50Ms, column: 4 },
+    { name: 'P99', kind: 'line', look: 3, values: timeline.latencyP99Ms, column: 5 },
+  ];
+  return durationChart('latency', 'Latency', series, limits);
+}
+
+function durationChart(
+  id: string,
+  title: string,
+  series: readonly ChartSeries[],
+  limits: readonly ChartLimit[],
+): Chart {
   const values = series.flatMap(({ values }) => values).filter(value => value !== null);
   const largest = Math.max(0, ...values);
   const shown = limits.filter(limit => limit.value <= 4 * largest);
   const scale = scaleFor([...values, ...shown.map(limit => limit.value)]);
   return {
-    id: 'ttft',
-    title: 'Time to first token',
+    id,
+    title,
     note: scale.kind === 'log' ? 'from the scheduled arrival, logarithmic' : 'from the scheduled arrival',
-    label: `Time to first token over the run, at most ${quantity(largest, 'ms')}`,
+    label: `${title} over the run, at most ${quantity(largest, 'ms')}`,
     scale,
     series,
     limits: shown,
@@ -93,7 +115,7 @@ function rateChart(timeline: TimelineSeries): Chart {
       { name: 'failed', kind: 'bar', look: 5, values: timeline.failed, column: 8 },
       { name: 'dropped', kind: 'bar', look: 6, values: timeline.dropped, column: 9 },
       { name: 'completed', kind: 'step', look: 1, values: timeline.completed, column: 7 },
-      ...(column === undefined ? [] : [{ name: 'attempts', kind: 'line', look: 3, values: attempts, column } as const]),
+      ...(column === undefined ? [] : [{ name: 'attempts', kind: 'step', look: 3, values: attempts, column } as const]),
     ],
     limits: [],
     format: value => quantity(value, '/s'),

@@ -36,10 +36,10 @@ export interface MetricColumn {
 }
 
 /** The figures behind the charts, a row a slot: for readers without the pictures, and for the crosshair. */
-export function timelineTable(timeline: TimelineSeries, axis: TimeAxis): Html {
+export function timelineTable(timeline: TimelineSeries, axis: TimeAxis, first: 'token' | 'byte'): Html {
   const services = Object.keys(timeline.ready);
   const metrics = metricColumns(timeline);
-  const head = html`<tr><th scope="col" rowspan="2">From</th><th scope="colgroup" colspan="3">Time to first token</th><th scope="colgroup" colspan="2">Latency</th><th scope="colgroup" colspan="4">Requests per second</th>${services.length > 0 && html`<th scope="colgroup" colspan="${services.length}">Ready</th>`}${metrics.length > 0 && html`<th scope="colgroup" colspan="3">Requests in the engines</th><th scope="colgroup" colspan="3">Fullest replica</th>`}${timeline.attempts && html`<th scope="col" rowspan="2">Attempts</th>`}<th scope="col" rowspan="2">Faults acting</th></tr>
+  const head = html`<tr><th scope="col" rowspan="2">From</th><th scope="colgroup" colspan="3">Time to first ${first}</th><th scope="colgroup" colspan="2">Latency</th><th scope="colgroup" colspan="4">Requests per second</th>${services.length > 0 && html`<th scope="colgroup" colspan="${services.length}">Ready</th>`}${metrics.length > 0 && html`<th scope="colgroup" colspan="3">Requests in the engines</th><th scope="colgroup" colspan="3">Fullest replica</th>`}${timeline.attempts && html`<th scope="col" rowspan="2">Attempts</th>`}<th scope="col" rowspan="2">Faults acting</th></tr>
 <tr>${['P50', 'P90', 'P99', 'P50', 'P99', 'offered', 'completed', 'failed', 'dropped', ...services, ...metrics.map(({ name }) => name)].map(name => html`<th scope="col">${name}</th>`)}</tr>`;
   const rows = timeline.offered.map((_, index) => row(timeline, axis, index));
   const table = scrollTable({ id: 'figures', caption: 'Figures behind the charts', head, rows });

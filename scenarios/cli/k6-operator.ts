@@ -17,7 +17,7 @@ export function addK6Operator(program: Command, signal: AbortSignal): void {
   withScenarioOptions(program.command('k6-operator'))
     .description("print a TestRun for the k6 operator that drives a scenario's load from many pods of a cluster")
     .argument('<scenario>', 'name from `squall list`, or a .yaml, .json or .ts file; its load must be fit for k6')
-    .requiredOption('--url <url>', 'where clients send to, as pods reach it (repeatable)', collect, [])
+    .requiredOption('--url <url>', 'where clients send to, as pods reach it (repeatable)', collect)
     .option('--parallelism <n>', 'pods that share the load', parseCount, 1)
     .option('--separate', 'each pod on a node of its own', false)
     .option('--image <image>', 'the k6 that pods run', 'grafana/k6:2.2.0')
@@ -44,7 +44,7 @@ function parseCount(text: string): number {
   return Number(text);
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   if (!URL.canParse(value)) throw new InvalidArgumentError('Expected a URL such as http://gateway.default.svc:8000.');
   return [...before, value];
 }

@@ -1,7 +1,7 @@
 import { mostUsers } from '../../harness/arrivals/closed.ts';
 import type { ArrivalProcess, RateSegment } from '../../harness/arrivals.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
-import { parseDurationMs } from '../../harness/quantity.ts';
+import { LONGEST_WAIT_MS, parseDurationMs } from '../../harness/quantity.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { compileClients } from './compile-clients.ts';
 import { compileStages, type Loop } from './compile-stages.ts';
@@ -35,10 +35,12 @@ export function compileLoad(load: ResolvedLoad, { engine, model, folder }: Compi
   const clients = load.clients && compileClients(load.clients, workload, context);
   const most = mostUsers(stages);
   if (most > load.maxInFlight) throw badScenario('load.maxInFlight', `at least the ${most} users`, load.maxInFlight);
+  const segments = [warmUpOf(load, stages, loop, isReplay(arrivals) ? trace : undefined), ...stages];
+  requireWaitable(segments, isReplay(arrivals) ? 'load.trace' : 'load.stages');
   return {
     engine,
     arrivals,
-    segments: [warmUpOf(load, stages, loop), ...stages],
+    segments,
     workload,
     ...(trace && { trace: trace.plan }),
     ...(clients && { clients }),
@@ -61,15 +63,36 @@ function requireStages({ stages }: ResolvedLoad): NonNullable<ResolvedLoad['stag
   return stages;
 }
 
+/** A mean rate of less than this (ms) is none: rows of one instant would have one of thousands a second. */
+const SHORTEST_MEAN_MS = 1000;
+
+/** The mean rate of a replay, over `leastMs` at least. */
+function meanPerSecond({ rows, forMs }: CompiledTrace, leastMs: number): number {
+  return rows / (Math.max(forMs, leastMs) / 1000);
+}
+
 /** The trace decides when each request comes; its stage says how long it lasts, and its mean rate. */
 function replayStages(load: ResolvedLoad, trace: CompiledTrace | undefined): RateSegment[] {
   if (!trace) throw badScenario('load.trace', 'given, for arrivals are those of a trace', load.trace);
   if (load.stages) throw badScenario('load.stages', 'left out, for the trace has its own', load.stages);
-  const perSecond = trace.rows / (trace.forMs / 1000);
+  const perSecond = meanPerSecond(trace, SHORTEST_MEAN_MS);
   return [{ name: 'trace', fromMs: 0, toMs: trace.forMs, fromPerSecond: perSecond, toPerSecond: perSecond }];
 }
 
-function warmUpOf(load: ResolvedLoad, [first]: readonly RateSegment[], loop: Loop): RateSegment {
+/** Each is short enough by itself, but the run waits for all of them. */
+function requireWaitable(segments: readonly RateSegment[], field: string): void {
+  const lastsMs = segments.at(-1)!.toMs - segments[0]!.fromMs;
+  const [most, lasts] = [LONGEST_WAIT_MS, lastsMs].map(ms => `${ms / 3_600_000}h`);
+  if (lastsMs > LONGEST_WAIT_MS)
+    throw badScenario(field, `at most ${most} long with the warm-up, for a timer can wait no longer`, lasts);
+}
+
+function warmUpOf(
+  load: ResolvedLoad,
+  [first]: readonly RateSegment[],
+  loop: Loop,
+  replayed: CompiledTrace | undefined,
+): RateSegment {
   const forMs = parseDurationMs(load.warmUp, 'load.warmUp');
   if (forMs === 0)
     throw badScenario(
@@ -79,7 +102,9 @@ function warmUpOf(load: ResolvedLoad, [first]: readonly RateSegment[], loop: Loo
     );
   const { fromPerSecond, toPerSecond, fromUsers = 0, toUsers = 0 } = first!;
   const users = Math.max(fromUsers, Math.ceil(toUsers / 2), 1);
-  const perSecond = loop !== 'rates' ? 0 : Math.max(fromPerSecond, toPerSecond / 2, 1);
+  // A trace that is shorter than the warm-up gives it as many requests as it has rows, not its rate.
+  const wanted = replayed ? meanPerSecond(replayed, forMs) : Math.max(fromPerSecond, toPerSecond / 2);
+  const perSecond = loop === 'rates' ? Math.max(wanted, 1) : 0;
   return {
     name: 'warm-up',
     fromMs: -forMs,

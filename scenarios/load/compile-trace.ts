@@ -3,8 +3,8 @@ import type { TracePlan } from '../../harness/plan.ts';
 import { parseDurationMs } from '../../harness/quantity.ts';
 import { badScenario } from '../bad-scenario.ts';
 import type { ResolvedLoad } from './schema.ts';
-import { hashFile, linesOf } from './trace/lines.ts';
-import { readTrace, requireSameTrace } from './trace/trace.ts';
+import { hashFile } from './trace/lines.ts';
+import { isJsonLines, readTrace, requireSameTrace } from './trace/trace.ts';
 
 /** A trace that has been read through once. */
 export interface CompiledTrace {
@@ -29,11 +29,13 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
   const file = resolve(folder, trace.file);
   const sha256 = trace.sha256 ?? hashFile(file);
   if (trace.sha256 !== undefined) requireSameTrace(file, trace.sha256);
-  const isJson = startsAsJson(file);
+  const isJson = isJsonLines(file);
   const columns = { ...(isJson ? MOONCAKE : AZURE), ...defined(trace.columns ?? {}) };
   const timeUnit = trace.timeUnit ?? (isJson ? 'ms' : 's');
-  const fromMs = parseDurationMs(trace.from, 'load.trace.from');
-  const cutMs = trace.for === undefined ? Number.POSITIVE_INFINITY : parseDurationMs(trace.for, 'load.trace.for');
+  // A trace may span months: what is waited for is the replay.
+  const spanMs = (text: string, field: string) => parseDurationMs(text, field, Number.POSITIVE_INFINITY);
+  const fromMs = spanMs(trace.from, 'load.trace.from');
+  const cutMs = trace.for === undefined ? Number.POSITIVE_INFINITY : spanMs(trace.for, 'load.trace.for');
   let rows = 0;
   let lastMs = 0;
   for (const { atMs } of readTrace(file, { columns, timeUnit })) {
@@ -42,17 +44,16 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
     if (atMs >= fromMs) rows += 1;
   }
   if (rows === 0)
-    throw badScenario('load.trace', `a trace with a request in its cut (its last one is at ${lastMs / 1000} s)`, trace);
+    throw badScenario(
+      'load.trace',
+      `a trace with a request in its cut (the last one before its end is at ${lastMs / 1000} s)`,
+      trace,
+    );
   // The end is exclusive, and the last row belongs to it.
   const toMs = trace.for === undefined ? Math.ceil(lastMs + 1) : fromMs + cutMs;
   const { speed } = trace;
   const plan: TracePlan = { file, sha256, columns, timeUnit, fromMs, toMs, speed };
   return { plan, rows, forMs: (toMs - fromMs) / speed };
-}
-
-function startsAsJson(file: string): boolean {
-  for (const line of linesOf(file)) if (line.trim() !== '') return line.trimStart().startsWith('{');
-  return false;
 }
 
 function defined(columns: Readonly<Record<string, string | undefined>>): Partial<TracePlan['columns']> {

@@ -37,15 +37,23 @@ interface Capabilities {
   readonly sessions: boolean;
   /** Lengths and times of a recorded trace. */
   readonly trace: boolean;
-  /** Whether workers and segments can have a share of its load. */
-  readonly shares: boolean;
+  /** Who can have a share of its load: processes of one machine, and runs. */
+  readonly workers: boolean;
+  readonly segments: boolean;
   /** Whether it can drive a target that is known by another name than where it listens, behind the fault proxy; or which. */
   readonly targets: true | ((target: URL) => boolean);
   readonly longestMs: number;
 }
 
 /** What an engine of somebody else's makes can do at least. */
-const SIMPLE = { clients: false, sessions: false, trace: false, shares: false, targets: true } as const;
+const SIMPLE = {
+  clients: false,
+  sessions: false,
+  trace: false,
+  workers: false,
+  segments: false,
+  targets: true,
+} as const;
 
 const CAN: Readonly<Record<EngineName, Capabilities>> = {
   stream: {
@@ -56,16 +64,19 @@ const CAN: Readonly<Record<EngineName, Capabilities>> = {
     clients: true,
     sessions: true,
     trace: true,
-    shares: true,
+    workers: true,
+    segments: true,
     targets: true,
     longestMs: Number.POSITIVE_INFINITY,
   },
   k6: {
     ...SIMPLE,
-    arrivals: ['constant'],
+    arrivals: ['constant', 'closed'],
     workloads: ['chat', 'http'],
     latencies: ['latency'],
     loop: 'arrivals',
+    // Its virtual users run on all cores of a machine as it is.
+    segments: true,
     targets: canBeAskedFor,
     longestMs: Number.POSITIVE_INFINITY,
   },
@@ -95,13 +106,15 @@ export interface Refusal {
 
 /** What surrounds a load, as far as engines differ in it. */
 export interface Around {
-  /** Whether workers or segments share it. */
-  readonly isShared: boolean;
+  /** Whether several processes share it. */
+  readonly hasWorkers: boolean;
+  /** Whether it is that of one of several runs. */
+  readonly isSegment: boolean;
   /** URL of the server that Squall did not start, where it goes to one. */
   readonly target: string | undefined;
 }
 
-const ALONE: Around = { isShared: false, target: undefined };
+const ALONE: Around = { hasWorkers: false, isSegment: false, target: undefined };
 
 /**
  * What a plan asks of an engine that it cannot do; empty when it can do everything.
@@ -109,14 +122,14 @@ const ALONE: Around = { isShared: false, target: undefined };
  * | engine | loop | arrivals | measures of chat |
  * |---|---|---|---|
  * | stream | open, or users | all | first token, gaps, latency |
- * | k6 | open | constant | latency |
+ * | k6 | open, or users | constant | latency |
  * | autocannon | connections, at most 60 s | as fast as answers come | latency, not from a schedule |
  */
 export function refusalsOf(
   engine: EngineName,
   load: LoadPlan,
   slos: readonly SloPlan[],
-  { isShared, target }: Around = ALONE,
+  { hasWorkers, isSegment, target }: Around = ALONE,
 ): Refusal[] {
   const can = CAN[engine];
   const refusals: Refusal[] = [];
@@ -135,8 +148,11 @@ export function refusalsOf(
   require(durationMs <= can.longestMs, 'load.stages', `at most ${mostSeconds} s long`, `${durationMs / 1000} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
   require(can.trace || !trace, 'load.trace', 'left out', trace);
-  require(can.shares ||
-    !isShared, 'load.engine', '`stream` for --workers and --segment, which are not to be had', engine);
+  const forWorkers =
+    '`stream` for --workers (each of its processes has one core; k6 takes all), which are not to be had';
+  require(can.workers || !hasWorkers, 'load.engine', forWorkers, engine);
+  const forSegments = '`stream` or `k6` for --segment, which is not to be had';
+  require(can.segments || !isSegment, 'load.engine', forSegments, engine);
   const isReachable = target === undefined || can.targets === true || can.targets(new URL(target));
   const unnamed =
     '`stream` for an https --target that is neither a name of DNS nor an IPv4 address, which is not to be had';
@@ -165,7 +181,8 @@ export function needsConnections(engine: EngineChoice): boolean {
  *
  * Below, k6 would only cost more: with what reads it, three to five times the CPU of `stream` for a request (0.40 against 0.09 ms at
  * 1,500/s, on two cores that others used too), and about 0.6 ms more latency. But its virtual users run on all cores, where a
- * process of `stream` has one; `--workers` have more of those for less, so who shares a load keeps `stream`.
+ * process of `stream` has one; `--workers` have more of those for less, so who shares a load keeps `stream`, whichever k6 the machines
+ * of its segments have.
  * @param k6 whether there is one
  */
 export function chooseEngine(
@@ -177,7 +194,8 @@ export function chooseEngine(
   const mostPerSecond = Math.max(...load.segments.map(s => Math.max(s.fromPerSecond, s.toPerSecond)));
   const isPlain = kindOf(load.workload) !== 'chat';
   const isFast = mostPerSecond > HIGH_RATE_PER_SECOND;
-  const wantsK6 = isPlain && isFast && refusalsOf('k6', load, slos, around).length === 0;
+  const isShared = around.hasWorkers || around.isSegment;
+  const wantsK6 = isPlain && isFast && !isShared && refusalsOf('k6', load, slos, around).length === 0;
   return wantsK6 && k6() ? 'k6' : 'stream';
 }
 

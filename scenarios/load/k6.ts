@@ -21,7 +21,7 @@ export interface K6EngineOptions {
  * ```
  *
  * k6 is a program of this machine, or a container (`k6/launch.ts`). Arrivals are k6's own, evenly spaced; a tick that finds every
- * virtual user busy is dropped, and recorded so. Not implemented, because k6 cannot: arrivals at random, timing of tokens, a limit
+ * virtual user busy is dropped, and recorded so. In a closed loop each virtual user is a user of the plan. Not implemented, because k6 cannot: arrivals at random, timing of tokens, a limit
  * on the gap between two bytes, and one on connecting. k6 unpacks what a server has compressed unasked, and judges the text.
  */
 export function k6Engine(options: K6EngineOptions = {}): LoadEngine {

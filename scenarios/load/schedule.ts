@@ -1,6 +1,7 @@
 import { type ArrivalProcess, arrivalTimes } from '../../harness/arrivals.ts';
-import type { LoadPlan } from '../../harness/plan.ts';
+import type { LoadPlan, TracePlan } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
+import { arrivalsOf, type Share, WHOLE } from '../../harness/segment.ts';
 import { k6Ramp, k6Ticks } from './k6/stages.ts';
 import { replayTrace } from './trace/trace.ts';
 
@@ -21,21 +22,28 @@ export type ScheduledLoad = Pick<LoadPlan, 'segments' | 'arrivals' | 'trace'>;
  * whatever follows: in a burst's long gap it would warm up nothing, and no steady state could be seen.
  */
 export function* scheduled({ segments, arrivals, trace }: ScheduledLoad, seed: number): Generator<Arrival> {
-  const random = seededRandom(seed).stream('arrivals');
   if (isClosed(arrivals)) return;
+  const random = seededRandom(seed).stream('arrivals');
   const { warmUp = [], driven = [] } = Object.groupBy(segments, ({ toMs }) => (toMs <= 0 ? 'warmUp' : 'driven'));
-  for (const atMs of arrivalTimes(warmUp, 'constant', random)) yield { atMs };
-  if (!isReplay(arrivals)) {
-    for (const atMs of arrivalTimes(driven, arrivals, random)) yield { atMs };
-    return;
-  }
-  for (const { atMs, promptTokens, outputTokens } of replayTrace(trace!))
+  using rest = isReplay(arrivals) ? replayed(trace!) : timed(arrivalTimes(driven, arrivals, random));
+  // The way to a trace's cut may be long, and nothing is due yet.
+  let next = rest.next();
+  yield* timed(arrivalTimes(warmUp, 'constant', random));
+  for (; !next.done; next = rest.next()) yield next.value;
+}
+
+function* timed(times: Iterable<number>): Generator<Arrival> {
+  for (const atMs of times) yield { atMs };
+}
+
+function* replayed(trace: TracePlan): Generator<Arrival> {
+  for (const { atMs, promptTokens, outputTokens } of replayTrace(trace))
     yield { atMs, tokens: [promptTokens, outputTokens] };
 }
 
-/** The times alone of {@link scheduled}, in ms. */
-export function* scheduleOf(plan: ScheduledLoad, seed: number): Generator<number> {
-  for (const { atMs } of scheduled(plan, seed)) yield atMs;
+/** The times alone of a share of {@link scheduled}, in ms. */
+export function* scheduleOf(plan: ScheduledLoad, seed: number, share: Share = WHOLE): Generator<number> {
+  for (const { atMs } of arrivalsOf(scheduled(plan, seed), share)) yield atMs;
 }
 
 /** Whether users who wait for their answers make the load. */
@@ -48,10 +56,10 @@ export function isReplay(process: ArrivalProcess): process is Extract<ArrivalPro
   return typeof process === 'object' && process.kind === 'trace';
 }
 
-/** What a dry run announces: the schedule of the plan's own engine. A closed loop has none. */
-export function announcedTimes(plan: LoadPlan, seed: number): Generator<number> {
-  const [first] = plan.segments;
-  return plan.engine === 'k6' ? shifted(k6Ticks(k6Ramp(plan.segments)), first?.fromMs ?? 0) : scheduleOf(plan, seed);
+/** What a dry run announces: the schedule of the plan's own engine, or a share of it. A closed loop has none. */
+export function announcedTimes(plan: LoadPlan, seed: number, share: Share = WHOLE): Generator<number> {
+  if (plan.engine !== 'k6') return scheduleOf(plan, seed, share);
+  return shifted(k6Ticks(k6Ramp(plan.segments), share), plan.segments[0]?.fromMs ?? 0);
 }
 
 function* shifted(times: Iterable<number>, byMs: number): Generator<number> {

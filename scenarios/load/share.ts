@@ -1,8 +1,8 @@
 import { digestArrivals, expectedArrivals } from '../../harness/arrivals.ts';
 import type { ChatWorkload, LoadPlan, RunPlan, Workload } from '../../harness/plan.ts';
-import { arrivalsOf, shareOfSegment } from '../../harness/segment.ts';
+import { shareOfSegment } from '../../harness/segment.ts';
 import { badScenario } from '../bad-scenario.ts';
-import { announcedTimes, isClosed, scheduled } from './schedule.ts';
+import { announcedTimes, isClosed } from './schedule.ts';
 
 /** Among how many a load is shared: processes of this machine, and runs. */
 export interface Sharers {
@@ -53,9 +53,6 @@ export function scheduledIn(
   if (count > MOST_ARRIVALS) throw badScenario('load.stages', `at most ${MOST_ARRIVALS} arrivals in all`, count);
   const whole = isClosed(load.arrivals) ? null : digestArrivals(announcedTimes(load, seed));
   if (!segment || !whole) return { arrivals: whole };
-  return { arrivals: digestArrivals(timesOf(load, seed, segment)), segment: { ...segment, whole } };
-}
-
-function* timesOf(load: LoadPlan, seed: number, segment: NonNullable<Sharers['segment']>): Generator<number> {
-  for (const { atMs } of arrivalsOf(scheduled(load, seed), shareOfSegment(segment))) yield atMs;
+  const own = digestArrivals(announcedTimes(load, seed, shareOfSegment(segment)));
+  return { arrivals: own, segment: { ...segment, whole } };
 }

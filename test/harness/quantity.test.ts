@@ -46,6 +46,18 @@ test.each([
   );
 });
 
+// Node sets a timer to 1 ms where it is asked for more than 2³¹ − 1 ms, which is 596.5 h.
+test('a duration that no timer can wait for is refused, but where none is set for it', () => {
+  expect(parseDurationMs('576h', 'for')).toBeLessThan(2 ** 31 - 1);
+  expect(() => parseDurationMs('576.1h', 'for')).toThrow(
+    expect.objectContaining({
+      code: 'BAD_DURATION',
+      message: expect.stringMatching(/`for` to be at most 576h.*"576.1h"/),
+    }),
+  );
+  expect(parseDurationMs('3000h', 'for', Number.POSITIVE_INFINITY)).toBe(3000 * 3_600_000);
+});
+
 test.each([
   ['20/s', 20],
   ['0/s', 0],

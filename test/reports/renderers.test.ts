@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { TimedEvent } from '../../harness/history.ts';
+import { renderHtml } from '../../reports/html/render-html.ts';
 import { judge } from '../../reports/judge.ts';
 import { escapeXml, renderJunit } from '../../reports/junit.ts';
 import { renderMarkdown } from '../../reports/markdown.ts';
@@ -37,6 +38,38 @@ function elements(xml: string): Record<string, number> {
   expect(open).toEqual([]);
   expect(rest).not.toMatch(/[<]|&(?!amp;|lt;|gt;|quot;|#10;)/);
   return seen;
+}
+
+test('plain HTTP has no tokens: its first sign of life is a byte, wherever it is named, and its latency is drawn', () => {
+  const run = inputOf();
+  const workload = {
+    kind: 'http',
+    name: 'http',
+    model: '',
+    method: 'GET',
+    path: '/',
+    headers: {},
+    body: '',
+    expect: { status: [], bodyContains: null, maxBytes: 1e6 },
+  } as const;
+  const plain = { ...run, plan: { ...run.plan, load: { ...run.plan.load, workload } } };
+  for (const render of [renderTerminal, renderMarkdown, renderHtml]) {
+    const [chat, http] = [render(run), render(plain)];
+    expect(chat).toMatch(/TTFT p50|Time to first token/);
+    expect(http).not.toMatch(/TTFT|[Tt]ime to first token/);
+    expect(http).toMatch(/TTFB p50|Time to first byte/);
+  }
+  expect(renderTerminal(plain)).toMatch(/latency p99/);
+  expect(renderHtml(plain)).toContain('id="chart-latency"');
+  expect(renderHtml(run)).not.toContain('id="chart-latency"');
+  const judged = changedSlo(run, 'p99(latency) <= 900 ms');
+  expect(renderHtml(judged)).toMatch(/id="chart-latency".*P99 objective 900\u00a0ms, whole/s);
+});
+
+/** The run with another objective of its first SLO. */
+function changedSlo(run: RenderInput, objective: string): RenderInput {
+  const [first, ...slos] = run.document.slos;
+  return { ...run, document: { ...run.document, slos: [{ ...first!, objective }, ...slos] } };
 }
 
 test('JUnit: one case a SLO and one for validity; a miss is a failure, an undecided one an error', () => {

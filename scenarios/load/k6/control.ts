@@ -12,8 +12,8 @@ export interface ClockComparison {
 
 /** What the collector answers its script. */
 export interface ControlHandlers {
-  /** The script is ready to begin; it waits until this resolves. */
-  begin(clock: ClockComparison): Promise<void>;
+  /** The script is ready to begin; it waits until this resolves. @returns when time zero is on k6's clock, in ms */
+  begin(clock: ClockComparison): Promise<number>;
   /** The last iteration has ended, and k6 is about to leave. */
   end(): void;
 }
@@ -27,7 +27,7 @@ export interface Control extends Disposable {
 export async function openControl(handlers: ControlHandlers): Promise<Control> {
   const answer = async (request: IncomingMessage): Promise<string> => {
     if (request.url === '/clock') return String(systemClock.nowMs());
-    if (request.url === '/begin') await handlers.begin((await json(request)) as ClockComparison);
+    if (request.url === '/begin') return String(await handlers.begin((await json(request)) as ClockComparison));
     if (request.url === '/end') handlers.end();
     return '';
   };

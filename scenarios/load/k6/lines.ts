@@ -1,11 +1,18 @@
 /**
  * What the k6 script tells its collector, one line on k6's standard output each. Instants are ms since k6 began its test.
  *
- * - `start`: an iteration is about to send
+ * - `start`: an iteration (in a closed loop a request, of which each user makes many in one) is about to send
  * - `end`: its answer is in, or will never be
  */
 export type ScriptLine =
-  | { readonly type: 'start'; readonly iteration: number; readonly atMs: number; readonly promptTokens: number }
+  | {
+      readonly type: 'start';
+      readonly iteration: number;
+      readonly atMs: number;
+      readonly promptTokens: number;
+      /** When the user of a closed loop meant to send; null in an open one, where k6's executor does not say. */
+      readonly dueMs: number | null;
+    }
   | ({ readonly type: 'end'; readonly iteration: number; readonly atMs: number } & Answer);
 
 /** What k6 knows of an answer. */
@@ -30,7 +37,8 @@ const MARK = '\u0001squall ';
 
 /** A line for `console.log`. Positions instead of names: there are two lines a request. */
 export function formatLine(line: ScriptLine): string {
-  if (line.type === 'start') return `${MARK}${JSON.stringify([line.iteration, line.atMs, line.promptTokens])}`;
+  if (line.type === 'start')
+    return `${MARK}${JSON.stringify([line.iteration, line.atMs, line.promptTokens, line.dueMs])}`;
   const { iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs } = line;
   const answer = [status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs];
   return `${MARK}${JSON.stringify([iteration, atMs, ...answer])}`;
@@ -42,7 +50,7 @@ export function parseLine(text: string): ScriptLine | undefined {
   const fields = parsed(text.slice(MARK.length));
   if (!Array.isArray(fields)) return undefined;
   const [iteration, atMs] = fields;
-  if (fields.length === 3) return { type: 'start', iteration, atMs, promptTokens: fields[2] };
+  if (fields.length === 4) return { type: 'start', iteration, atMs, promptTokens: fields[2], dueMs: fields[3] };
   const [, , status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs] = fields;
   return { type: 'end', iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs };
 }

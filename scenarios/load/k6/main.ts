@@ -7,6 +7,7 @@ import type { LoadJob, LoadSummary } from '../../../harness/contracts.ts';
 import { scriptPlan } from '../../k6/plan.ts';
 import { openJournal } from '../journal.ts';
 import type { TimedJob, WorkerFailure } from '../messages.ts';
+import { isClosed } from '../schedule.ts';
 import { type Usage, usageOf } from '../usage.ts';
 import { liveAsWorker } from '../worker-life.ts';
 import { openControl } from './control.ts';
@@ -17,6 +18,8 @@ import { Recorder } from './recorder.ts';
 
 const ADVANCE_MS = 50;
 const METER_MS = 250;
+/** Users wait for their own instants, so they may be there before the first of them. */
+const USERS_LEAD_MS = 250;
 /** A wall clock that was set while k6 ran makes its records worthless; k6 shows it in whole ms. */
 const CLOCK_STEP_MS = 20;
 
@@ -45,13 +48,16 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
       pid = await k6.pid();
       life.tell({ type: 'ready' });
       ({ zeroMs } = await timed.promise);
-      recorder = new Recorder({ plan: job.plan, journal, offsetMs: clock.offsetMs - zeroMs });
+      recorder = new Recorder({ ...job, journal, offsetMs: clock.offsetMs - zeroMs });
       process.stderr.write(`k6's clock was read within ${(clock.roundTripMs / 2).toFixed(3)} ms\n`);
-      await systemClock.sleep(zeroMs + (job.plan.segments[0]?.fromMs ?? 0) - systemClock.nowMs()).then(meter.reset);
+      const leadMs = isClosed(job.plan.arrivals) ? USERS_LEAD_MS : 0;
+      const beginMs = zeroMs + (job.plan.segments[0]?.fromMs ?? 0) - leadMs;
+      await systemClock.sleep(beginMs - systemClock.nowMs()).then(meter.reset);
+      return zeroMs - clock.offsetMs;
     },
     end: meter.read,
   });
-  const plan = scriptPlan(job.plan, job.seed, job.targets, job.origin);
+  const plan = scriptPlan(job);
   const onLine = (line: Parameters<Recorder['take']>[0]) => recorder?.take(line);
   const k6 = await startK6({ ...job, program, script, plan, controlUrl: control.url, onLine });
   const runMs = () => systemClock.nowMs() - zeroMs;
@@ -73,7 +79,7 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   if (exit.code !== 0 && !life.stopped.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastWords));
   const wallStepMs = wallOffsetMs() - wallAtStart;
   if (Math.abs(wallStepMs) > CLOCK_STEP_MS) return fail(clockStepped(wallStepMs));
-  const told = recorder ?? new Recorder({ plan: job.plan, journal, offsetMs: 0 });
+  const told = recorder ?? new Recorder({ ...job, journal, offsetMs: 0 });
   const summary = { ...meter.summary(), requests: told.requests };
   life.tell({ type: 'done', progress: told.progress(runMs()), summary });
   await life.leave();

@@ -25,7 +25,7 @@ const SCRIPT = join(import.meta.dirname, '../../k6/load.ts');
 
 /**
  * What the k6 operator needs to drive the load of a plan from several pods, as YAML: a ConfigMap with the script, the modules it
- * imports and the plan, and the `TestRun` (k6.io/v1alpha1) that runs it. k6 divides the arrivals among the pods; each request is
+ * imports and the plan, and the `TestRun` (k6.io/v1alpha1) that runs it. k6 divides the arrivals, or the users, among the pods; each request is
  * told in two lines of its pod's log, and nobody merges them.
  */
 export function k6OperatorManifest(options: ManifestOptions): string {
@@ -37,7 +37,7 @@ export function k6OperatorManifest(options: ManifestOptions): string {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata,
-    data: { ...bundle(SCRIPT), 'plan.json': JSON.stringify(scriptPlan(plan, seed, targets), null, 2) },
+    data: { ...bundle(SCRIPT), 'plan.json': JSON.stringify(scriptPlan({ plan, seed, targets }), null, 2) },
   };
   const testRun = {
     apiVersion: 'k6.io/v1alpha1',

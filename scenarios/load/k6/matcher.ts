@@ -1,9 +1,11 @@
+import { type Share, WHOLE } from '../../../harness/segment.ts';
+
 /** How long a start that seems late waits for a later one that shows it was no drop, in ms. */
 const HOLD_MS = 1000;
 
 /** What became of one tick of the schedule: iteration `iteration` took it, or (null) nobody did. */
 export interface Tick {
-  /** Position in the schedule, from 0. */
+  /** Position in the whole schedule, from 0. */
   readonly index: number;
   /** When it was due, on the clock of the starts. */
   readonly atMs: number;
@@ -25,20 +27,27 @@ export interface Tick {
  */
 export class ScheduleMatcher {
   readonly #schedule: Iterator<number>;
+  readonly #step: number;
   /** Ticks that came due and belong to nobody yet; the first has index `#firstTick`. */
   #due: number[] = [];
-  #firstTick = 0;
+  #firstTick: number;
   #lastMs = 0;
   #nextTick: IteratorResult<number>;
   /** Starts whose tick is not known, by iteration; the first unknown one is `#next`. */
   readonly #starts = new Map<number, number>();
-  #next = 0;
+  #next: number;
   /** The executor's own zero on the clock of the starts: no iteration can have begun before its tick. */
   #originMs = Number.POSITIVE_INFINITY;
 
-  /** @param schedule ms after the executor's beginning, ascending */
-  constructor(schedule: Iterator<number>) {
+  /**
+   * @param schedule ms after the executor's beginning, ascending
+   * @param share whose ticks and iterations these are: of both the first has its number, and each next is `step` further
+   */
+  constructor(schedule: Iterator<number>, { first, step }: Share = WHOLE) {
     this.#schedule = schedule;
+    this.#step = step;
+    this.#firstTick = first;
+    this.#next = first;
     this.#nextTick = schedule.next();
   }
 
@@ -61,7 +70,7 @@ export class ScheduleMatcher {
 
   #take(olderThanMs: number): Tick[] {
     const known: number[] = [];
-    for (let k = this.#next; this.#starts.has(k); k += 1) known.push(this.#starts.get(k)!);
+    for (let k = this.#next; this.#starts.has(k); k += this.#step) known.push(this.#starts.get(k)!);
     const bounds = this.#bounds(known);
     const ticks: Tick[] = [];
     let dropped = 0;
@@ -122,7 +131,7 @@ export class ScheduleMatcher {
   #assign(): Tick {
     const iteration = this.#next;
     this.#starts.delete(iteration);
-    this.#next += 1;
+    this.#next += this.#step;
     if (this.#due.length === 0) this.#pull();
     return this.#shift(iteration);
   }
@@ -131,7 +140,7 @@ export class ScheduleMatcher {
     // Of two ways to add fractions up one may hold an iteration more, at the last instant: that is then its tick.
     const atMs = (this.#due.shift() ?? this.#lastMs) + this.#originMs;
     const index = this.#firstTick;
-    this.#firstTick += 1;
+    this.#firstTick += this.#step;
     return { index, atMs, iteration };
   }
 }

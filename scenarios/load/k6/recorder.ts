@@ -2,6 +2,7 @@ import { segmentAt } from '../../../harness/arrivals.ts';
 import type { LoadProgress } from '../../../harness/contracts.ts';
 import type { LoadPlan } from '../../../harness/plan.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
+import { partOf, type Share, WHOLE } from '../../../harness/segment.ts';
 import type { Journal } from '../journal.ts';
 import { tally } from '../stream/tally.ts';
 import type { ScriptLine } from './lines.ts';
@@ -12,6 +13,8 @@ import { k6Ramp, k6Ticks } from './stages.ts';
 /** How {@link Recorder} places what k6 tells. */
 export interface RecorderOptions {
   readonly plan: LoadPlan;
+  /** Of the arrivals, which is k6's execution segment. @default all */
+  readonly share?: Share | undefined;
   readonly journal: Pick<Journal, 'append'>;
   /** Of k6's clock on the run's time line: what k6 calls t happened at t + `offsetMs`. */
   readonly offsetMs: number;
@@ -29,7 +32,9 @@ interface Iteration {
  * requests in flight and those of the last second.
  *
  * - `scheduledMs` is the instant at which k6's executor had the iteration due, computed from its stages and matched by
- *   {@link ScheduleMatcher}, on an origin that no iteration contradicts (about 0.1 ms after k6's own).
+ *   {@link ScheduleMatcher}, on an origin that no iteration contradicts (about 0.1 ms after k6's own); in a closed loop, when its
+ *   user meant to send. There `index` counts the requests as they were sent, while prompts and request ids are numbered by user:
+ *   virtual users have no counter in common.
  * - `sentMs` is when the script called `http.post`, `endMs` when that returned with the whole body.
  * - `firstTokenMs` of a plain request is its first byte as k6 timed it, else null: k6 shows a body only when it is whole, and a
  *   first byte is no token. `gaps` are empty.
@@ -37,6 +42,7 @@ interface Iteration {
 export class Recorder {
   readonly #options: RecorderOptions;
   readonly #matcher: ScheduleMatcher;
+  readonly #mostInFlight: number;
   readonly #open = new Map<number, Iteration>();
   readonly #tally = tally();
   #inFlight = 0;
@@ -45,15 +51,18 @@ export class Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#matcher = new ScheduleMatcher(k6Ticks(k6Ramp(options.plan.segments)));
+    const { plan, share = WHOLE } = options;
+    this.#matcher = new ScheduleMatcher(k6Ticks(k6Ramp(plan.segments), share), share);
+    this.#mostInFlight = partOf(plan.maxInFlight, share);
   }
 
   /** Takes a line of the script. */
   take(line: ScriptLine): void {
     if (line.type === 'start') {
-      const { iteration, atMs, promptTokens } = line;
-      this.#open.set(iteration, { startMs: atMs, promptTokens });
-      this.#matcher.started(iteration, atMs);
+      const { iteration, atMs, promptTokens, dueMs } = line;
+      const tick = dueMs === null ? {} : { tick: { index: this.#requests, atMs: dueMs, iteration } };
+      this.#open.set(iteration, { startMs: atMs, promptTokens, ...tick });
+      if (dueMs === null) this.#matcher.started(iteration, atMs);
       this.#inFlight += 1;
       this.#requests += 1;
       return;
@@ -82,7 +91,7 @@ export class Recorder {
    */
   finish(runMs: number): void {
     const stoppedMs = this.#stoppedMs;
-    const isFull = this.#inFlight >= this.#options.plan.maxInFlight;
+    const isFull = this.#inFlight >= this.#mostInFlight;
     const lastMs = stoppedMs === undefined ? runMs : isFull ? stoppedMs : Number.NEGATIVE_INFINITY;
     for (const tick of this.#matcher.finish(lastMs - this.#options.offsetMs)) this.#matched(tick);
     for (const iteration of this.#open.values()) {

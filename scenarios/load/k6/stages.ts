@@ -1,4 +1,5 @@
 import type { RateSegment } from '../../../harness/arrivals.ts';
+import { type Share, WHOLE } from '../../../harness/segment.ts';
 
 /** A stage of k6's ramping-arrival-rate executor; `target` in iterations an hour, the unit in which rates are whole numbers. */
 export interface K6Stage {
@@ -17,7 +18,8 @@ const TAIL_MS = 200;
 
 /**
  * The segments of a plan as k6's executor takes them: whole rates and whole milliseconds, a jump between segments as a stage of no
- * length. A rate is rounded to 1/3600 a second.
+ * length. A rate is rounded to 1/3600 a second. Of a curve's thousands of short segments the ends are rounded, not the lengths, so
+ * that what one gets too much its neighbour lacks.
  */
 export function k6Ramp(segments: readonly RateSegment[]): K6Ramp {
   const startRate = hourly(segments[0]?.fromPerSecond ?? 0);
@@ -27,7 +29,7 @@ export function k6Ramp(segments: readonly RateSegment[]): K6Ramp {
     const from = hourly(segment.fromPerSecond);
     if (from !== rate) stages.push({ target: from, durationMs: 0 });
     rate = hourly(segment.toPerSecond);
-    stages.push({ target: rate, durationMs: Math.round(segment.toMs - segment.fromMs) });
+    stages.push({ target: rate, durationMs: Math.round(segment.toMs) - Math.round(segment.fromMs) });
   }
   return { startRate, stages };
 }
@@ -41,11 +43,12 @@ function hourly(perSecond: number): number {
 /**
  * When k6 starts its iterations, in ms after its executor began: the instants at which the cumulated rate reaches 1, 2, 3, …
  * (`cal` of k6's `lib/executor/ramping_arrival_rate.go`, which begins with 1 where `arrivalTimes` begins with 0).
+ * @param share of the iterations: k6 deals them in turn to equal execution segments (`lib/execution_segment.go`), as {@link Share} does
  */
-export function* k6Ticks({ startRate, stages }: K6Ramp): Generator<number> {
+export function* k6Ticks({ startRate, stages }: K6Ramp, { first, step }: Share = WHOLE): Generator<number> {
   const perMs = (hourlyRate: number) => hourlyRate / 3_600_000;
   let from = perMs(startRate);
-  let count = 1;
+  let count = first + 1;
   let done = 0;
   let end = 0;
   let startMs = 0;
@@ -53,7 +56,7 @@ export function* k6Ticks({ startRate, stages }: K6Ramp): Generator<number> {
     const to = perMs(target);
     end += durationMs * ((from + to) / 2);
     // k6 compares without tolerance, in other units; an iteration due at the last instant of a stage belongs to one of the two.
-    for (; count <= end + 1e-9; count += 1) {
+    for (; count <= end + 1e-9; count += step) {
       const root = Math.sqrt(Math.max(0, from * from + (2 * (count - done) * (to - from)) / durationMs));
       yield startMs + (2 * (count - done)) / (from + root);
     }

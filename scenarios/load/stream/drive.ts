@@ -1,11 +1,10 @@
 import type { Clock } from '../../../harness/clock.ts';
-import type { LoadProgress } from '../../../harness/contracts.ts';
+import type { LoadJob, LoadProgress } from '../../../harness/contracts.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { arrivalsOf, partOf, type Share, WHOLE } from '../../../harness/segment.ts';
 import type { Journal } from '../journal.ts';
-import type { TimedJob } from '../messages.ts';
 import { type Arrival, isClosed, scheduled } from '../schedule.ts';
-import { readLengths } from '../trace/lengths.ts';
+import { lengthsFor } from '../trace/lengths.ts';
 import { ClientRequest, type ClientRequestOptions } from './client-request.ts';
 import { openConnections } from './connections.ts';
 import { DueQueue } from './due-queue.ts';
@@ -32,7 +31,8 @@ type DealtArrival = Arrival & { readonly index: number };
 const MOST_SORTS = 100;
 
 /**
- * A load under way in this process. It sends each request at its instant, to the targets in turn, whatever is still in flight.
+ * A load of this process. Whoever makes it waits until its trace has been read up to the cut, which may lie deep in it, and for
+ * lengths; it is then ready to send. It sends each request at its instant, to the targets in turn, whatever is still in flight.
  * Of a schedule that is shared it sends its share. What finds `maxInFlight` requests in flight (its part of it) is recorded as
  * dropped. What is late, because this process was, is sent at once and its lateness recorded as `sentMs − scheduledMs`.
  *
@@ -46,7 +46,7 @@ const MOST_SORTS = 100;
 export class Drive {
   /** Attempts that met a stale keep-alive connection and were sent once more. */
   resent = 0;
-  readonly #job: TimedJob;
+  readonly #job: LoadJob;
   readonly #options: DriveOptions;
   readonly #targets: readonly Target[];
   readonly #schedule: Generator<DealtArrival>;
@@ -62,12 +62,13 @@ export class Drive {
   readonly #sorts = new Set<string>();
   readonly #done = Promise.withResolvers<void>();
   #pacer: Pacer | undefined;
+  #zeroMs = Number.POSITIVE_INFINITY;
   #next: IteratorResult<DealtArrival>;
   #requests = 0;
   #sessions = 0;
   #stopped = false;
 
-  constructor(job: TimedJob, options: DriveOptions) {
+  constructor(job: LoadJob, options: DriveOptions) {
     const { plan, seed } = job;
     this.#job = job;
     this.#options = options;
@@ -76,7 +77,7 @@ export class Drive {
     this.#mostInFlight = partOf(plan.maxInFlight, this.#share);
     this.#schedule = arrivalsOf(scheduled(plan, seed), this.#share);
     this.#next = this.#schedule.next();
-    this.#turns = new TurnMaker(job, plan.trace && readLengths(plan.trace));
+    this.#turns = new TurnMaker(job, lengthsFor(plan));
     this.#retry = plan.clients?.retry ? new RetryPolicy(plan.clients.retry, seed, this.#share.step) : null;
     this.#endMs = plan.segments.at(-1)?.toMs ?? 0;
     if (isClosed(plan.arrivals))
@@ -89,8 +90,12 @@ export class Drive {
     return this.#requests;
   }
 
-  /** Resolves when nothing more is due and the last request has its outcome. */
-  async run(): Promise<void> {
+  /**
+   * Resolves when nothing more is due and the last request has its outcome. To be called once.
+   * @param zeroMs time zero on the clock
+   */
+  async run(zeroMs: number): Promise<void> {
+    this.#zeroMs = zeroMs;
     await using pacer = await this.#options.pacer(() => this.#startDue());
     this.#pacer = pacer;
     this.#startDue();
@@ -142,10 +147,9 @@ export class Drive {
       return;
     }
     const { clock } = this.#options;
-    const { zeroMs, plan } = this.#job;
     const firstToken = (latencyMs: number) => this.#tally.firstToken(latencyMs, clock.nowMs());
     const options: ClientRequestOptions = {
-      context: { clock, zeroMs, idleTimeoutMs: plan.idleTimeoutMs, firstToken },
+      context: { clock, zeroMs: this.#zeroMs, idleTimeoutMs: this.#job.plan.idleTimeoutMs, firstToken },
       target: attempt => this.#targets[(index + attempt) % this.#targets.length]!,
       retry: this.#retry,
       patience: this.#turns.patience(turn),
@@ -214,7 +218,7 @@ export class Drive {
   #arm(): void {
     const nextMs = this.#next.done ? Number.POSITIVE_INFINITY : this.#next.value.atMs;
     const dueMs = Math.min(nextMs, this.#later.nextMs ?? Number.POSITIVE_INFINITY);
-    if (Number.isFinite(dueMs)) this.#pacer?.arm(this.#job.zeroMs + dueMs);
+    if (Number.isFinite(dueMs)) this.#pacer?.arm(this.#zeroMs + dueMs);
   }
 
   #finish(): void {
@@ -222,11 +226,11 @@ export class Drive {
   }
 
   #nowMs(): number {
-    return this.#options.clock.nowMs() - this.#job.zeroMs;
+    return this.#options.clock.nowMs() - this.#zeroMs;
   }
 }
 
-function openTarget(url: string, job: TimedJob, clock: Clock): Target {
+function openTarget(url: string, job: LoadJob, clock: Clock): Target {
   const {
     origin: believed,
     authority,

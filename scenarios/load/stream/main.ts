@@ -1,24 +1,30 @@
 /** The worker process of the `stream` engine. */
 import { systemClock } from '../../../harness/clock.ts';
-import type { LoadSummary } from '../../../harness/contracts.ts';
-import { openJournal } from '../journal.ts';
+import type { LoadJob, LoadSummary } from '../../../harness/contracts.ts';
+import { type Journal, openJournal } from '../journal.ts';
 import type { TimedJob } from '../messages.ts';
 import { liveAsWorker } from '../worker-life.ts';
 import { Drive } from './drive.ts';
 import { startPacer } from './pacer.ts';
 
-const life = liveAsWorker({ job: drive, farewellMs: 1000 });
-life.tell({ type: 'ready' });
+const log = (line: string) => void process.stderr.write(`${line}\n`);
+const prepared = Promise.withResolvers<{ readonly load: Drive; readonly journal: Journal }>();
+const life = liveAsWorker({ prepare, job: drive, farewellMs: 1000 });
+
+/** Reading a trace may take seconds, and would delay every request that is due: it is done before time zero is chosen. */
+async function prepare(job: LoadJob): Promise<void> {
+  const journal = openJournal(job.journalPath, life.die);
+  prepared.resolve({ journal, load: new Drive(job, { clock: systemClock, journal, pacer: startPacer, log }) });
+  life.tell({ type: 'ready' });
+}
 
 async function drive(job: TimedJob): Promise<void> {
-  const journal = openJournal(job.journalPath, life.die);
-  const log = (line: string) => void process.stderr.write(`${line}\n`);
-  const load = new Drive(job, { clock: systemClock, journal, pacer: startPacer, log });
+  const { load, journal } = await prepared.promise;
   const summarise = measure(job, load);
   const telling = life.tellProgress(() => load.progress());
   life.stopped.addEventListener('abort', () => load.stop());
   if (life.stopped.aborted) load.stop();
-  await load.run();
+  await load.run(job.zeroMs);
   telling[Symbol.dispose]();
   await journal.close();
   if (load.resent > 0) log(`sent again after a stale keep-alive connection: ${load.resent}`);

@@ -1,10 +1,10 @@
 import { segmentAt } from '../../../harness/arrivals.ts';
+import type { LoadJob } from '../../../harness/contracts.ts';
 import { draw } from '../../../harness/distribution.ts';
 import type { ChatWorkload, HttpWorkload, UserClass, Workload } from '../../../harness/plan.ts';
 import { seededRandom } from '../../../harness/random.ts';
 import { keyOf } from '../api-key.ts';
 import { completionBody } from '../chat-body.ts';
-import type { TimedJob } from '../messages.ts';
 import { conversationOf, type Message, type Prompt, promptOf, turnsOf } from '../prompt.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { Patience } from './client-request.ts';
@@ -25,10 +25,10 @@ export interface Turn {
 
 /** Makes requests of turns: all that is random in one is decided by the seed and the turn. */
 export class TurnMaker {
-  readonly #job: TimedJob;
+  readonly #job: LoadJob;
   readonly #lengths: TraceLengths | undefined;
 
-  constructor(job: TimedJob, lengths: TraceLengths | undefined) {
+  constructor(job: LoadJob, lengths: TraceLengths | undefined) {
     this.#job = job;
     this.#lengths = lengths;
   }

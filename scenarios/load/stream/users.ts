@@ -12,7 +12,7 @@ export interface UsersOptions {
 
 /**
  * When the users of a closed loop mean to send: after each answer they think. One who comes sends after a part of a think time,
- * drawn evenly, so that users who come together do not march in step.
+ * drawn evenly, so that users who come together do not march in step. Runs in k6 too.
  *
  * ```
  * comes ─part of a think─► sends ── answer ─think─► sends ── answer ─think─► …
@@ -29,9 +29,14 @@ export class Users {
   /** When each user sends first, from user 1 on; those who never come are left out. */
   *first(): Generator<{ readonly user: number; readonly dueMs: number }> {
     for (let user = 1; user <= mostUsers(this.#options.segments); user += 1) {
-      const dueMs = this.#comesMs(user, this.#options.segments[0]?.fromMs ?? 0);
+      const dueMs = this.firstMs(user);
       if (dueMs !== null) yield { user, dueMs };
     }
+  }
+
+  /** When a user sends first; null when it never comes. */
+  firstMs(user: number): number | null {
+    return this.#comesMs(user, this.#options.segments[0]?.fromMs ?? 0);
   }
 
   /** When a user means to send again after an answer; null when it has gone for good. */

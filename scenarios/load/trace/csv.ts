@@ -3,8 +3,10 @@ import type { RawRow, TraceSource } from './trace.ts';
 /**
  * Rows of comma-separated values under a header line; blank lines are skipped. Cells may stand in double quotes, but hold no
  * line breaks: traces are numbers and dates.
+ * @param columns that the header must have; rows have no other cells
+ * @throws SquallError `BAD_TRACE`
  */
-export function* csvRows(lines: Iterable<string>, source: TraceSource): Generator<RawRow> {
+export function* csvRows(lines: Iterable<string>, columns: readonly string[], source: TraceSource): Generator<RawRow> {
   let header: readonly string[] | undefined;
   let line = 0;
   for (const text of lines) {
@@ -13,6 +15,10 @@ export function* csvRows(lines: Iterable<string>, source: TraceSource): Generato
     const cells = cellsOf(text);
     if (!header) {
       header = cells;
+      const missing = columns.find(column => !cells.includes(column));
+      const found = cells.join(', ').slice(0, 200);
+      if (missing !== undefined)
+        throw source.bad(line, missing, `a column of that name in the header (${found})`, undefined);
       continue;
     }
     yield rowOf(line, header, cells, source);
@@ -23,18 +29,16 @@ function rowOf(line: number, header: readonly string[], cells: readonly string[]
   return {
     line,
     cell(column) {
-      const at = header.indexOf(column);
-      if (at < 0) throw source.bad(1, column, `a column of that name in the header (${header.join(', ')})`, undefined);
       if (cells.length !== header.length)
         throw source.bad(line, column, `${header.length} cells, as the header has`, `${cells.length} cells`);
-      return cells[at];
+      return cells[header.indexOf(column)];
     },
   };
 }
 
 function cellsOf(text: string): string[] {
   const cells: string[] = [];
-  for (const [, quoted, plain] of text.matchAll(/(?:^|,)(?:\s*"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))/g))
+  for (const [, quoted, plain] of text.matchAll(/(?<=^|,)(?:\s*"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))/g))
     cells.push(quoted === undefined ? plain!.trim() : quoted.replaceAll('""', '"'));
   return cells;
 }

@@ -1,4 +1,4 @@
-import type { TracePlan } from '../../../harness/plan.ts';
+import type { Lengths, LoadPlan, TracePlan } from '../../../harness/plan.ts';
 import type { Random } from '../../../harness/random.ts';
 import { replayTrace } from './trace.ts';
 
@@ -9,6 +9,19 @@ const MOST_LENGTHS = 1_000_000;
 export interface TraceLengths {
   /** `[promptTokens, outputTokens]` of one row, each equally likely. */
   pick(random: Random): readonly [number, number];
+}
+
+/** The lengths of a plan's trace; undefined where no request draws from them, for reading them takes its time. */
+export function lengthsFor({
+  trace,
+  workload,
+  clients,
+}: Pick<LoadPlan, 'trace' | 'workload' | 'clients'>): TraceLengths | undefined {
+  const isTraced = (lengths: Lengths) => 'kind' in lengths && lengths.kind === 'trace';
+  const draws = [workload, ...(clients?.classes ?? []).map(own => own.workload)].some(
+    one => one.kind !== 'http' && (isTraced(one.promptTokens) || isTraced(one.outputTokens)),
+  );
+  return trace && draws ? readLengths(trace) : undefined;
 }
 
 /** Reads the lengths of the rows inside the plan's cut. */

@@ -12,8 +12,10 @@ export function* ndjsonRows(lines: Iterable<string>, source: TraceSource): Gener
       line,
       cell(column) {
         if (object === undefined) throw source.bad(at, column, 'a JSON object in the line', text);
-        if (!Object.hasOwn(object, column))
-          throw source.bad(at, column, `a key of that name (${Object.keys(object).join(', ')})`, undefined);
+        if (!Object.hasOwn(object, column)) {
+          const found = Object.keys(object).join(', ').slice(0, 200);
+          throw source.bad(at, column, `a key of that name (${found})`, undefined);
+        }
         return object[column];
       },
     };

@@ -41,7 +41,7 @@ export function* readTrace(path: string, { columns, timeUnit }: TraceShape): Gen
   };
   let originMs: number | undefined;
   let beforeMs = 0;
-  for (const row of rawRows(path, source)) {
+  for (const row of rawRows(path, columns, source)) {
     const timeMs = timeOf(row, columns.time, timeUnit, source);
     originMs ??= timeMs;
     const atMs = timeMs - originMs;
@@ -56,6 +56,7 @@ export function* readTrace(path: string, { columns, timeUnit }: TraceShape): Gen
     const tokens = (column: string) => countOf(row, column, source);
     yield { atMs, promptTokens: tokens(columns.promptTokens), outputTokens: tokens(columns.outputTokens) };
   }
+  if (originMs === undefined) throw badTrace(path, 'rows after the header', 'none');
 }
 
 /**
@@ -89,13 +90,23 @@ export function requireSameTrace(file: string, sha256: string): void {
   );
 }
 
-function rawRows(path: string, source: TraceSource): Generator<RawRow> {
-  const lines = linesOf(path);
-  for (const first of linesOf(path)) {
-    if (first.trim() !== '')
-      return first.trimStart().startsWith('{') ? ndjsonRows(lines, source) : csvRows(lines, source);
+/**
+ * Whether a trace is one JSON object a line; otherwise it is CSV. Its first character tells.
+ * @throws SquallError `BAD_TRACE` where it is neither, `TRACE_UNREADABLE`
+ */
+export function isJsonLines(path: string): boolean {
+  for (const line of linesOf(path)) {
+    const first = line.trimStart()[0];
+    if (first === '[')
+      throw badTrace(path, 'one JSON object a line', 'an array', `Convert it first: jq -c '.[]' ${path}`);
+    if (first !== undefined) return first === '{';
   }
-  throw source.bad(1, 'any', 'a header line or a JSON object', '');
+  throw badTrace(path, 'a header line and rows, or one JSON object a line', 'nothing');
+}
+
+function rawRows(path: string, columns: TraceShape['columns'], source: TraceSource): Generator<RawRow> {
+  const lines = linesOf(path);
+  return isJsonLines(path) ? ndjsonRows(lines, source) : csvRows(lines, Object.values(columns), source);
 }
 
 const DATE = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?$/;
@@ -121,10 +132,18 @@ function countOf(row: RawRow, column: string, source: TraceSource): number {
 
 function bad(path: string, line: number, column: string, expected: string, found: unknown): SquallError {
   const shown = found === undefined ? 'nothing' : JSON.stringify(found).slice(0, 100);
-  return new SquallError(
-    'scenario',
-    'BAD_TRACE',
-    `${path}, line ${line}, column "${column}": expected ${expected}, found ${shown}`,
-    { next: 'Correct the line, or name the right columns under `load.trace.columns`.' },
-  );
+  const where = `${path}, line ${line}, column "${column}"`;
+  return badTrace(where, expected, shown, 'Correct the line, or name the right columns under `load.trace.columns`.');
+}
+
+/** Control characters are shown as `\u001b` and the like: a terminal would obey those that a file holds. */
+function badTrace(
+  where: string,
+  expected: string,
+  found: string,
+  next = 'Name a file that holds recorded requests under `load.trace.file`.',
+): SquallError {
+  const message = `${where}: expected ${expected}, found ${found}`;
+  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return new SquallError('scenario', 'BAD_TRACE', message.replace(/\p{Cc}/gu, escaped), { next });
 }

@@ -9,6 +9,7 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'squall-refuse-'));
   const head = 'TIMESTAMP,ContextTokens,GeneratedTokens';
   writeFileSync(join(folder, 'azure.csv'), `${head}\n0,1,1\n19.9,1,1\n`);
+  writeFileSync(join(folder, 'header.csv'), `${head}\n`);
   writeFileSync(join(folder, 'broken.csv'), `${head}\n1,2,3\n2,x,3\n`);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -17,6 +18,22 @@ const http = (changes: object) => ({ stages: STAGES, workload: { kind: 'http', p
 
 describe('a load that cannot be', () => {
   it.each<[string, object, RegExp]>([
+    ['a timeout beyond timers', { stages: STAGES, connectTimeout: '600h' }, /`load\.connectTimeout`.*at most 576h/],
+    [
+      'a patience beyond timers',
+      { stages: STAGES, clients: { patience: { after: ['1s', '600h'] } } },
+      /`load\.clients\.patience\.after`.*at most 576h.*"600h"/,
+    ],
+    [
+      'stages that are too long together',
+      { stages: [1, 2].map(users => ({ users, for: '300h' })), arrivals: 'closed', warmUp: '1h' },
+      /`load\.stages`.*at most 576h long.*"601h"/,
+    ],
+    [
+      'a replay that is too long',
+      { arrivals: 'trace', trace: { file: 'azure.csv', for: '600h' }, warmUp: '1h' },
+      /`load\.trace`.*at most 576h long.*"601h"/,
+    ],
     ['no stages', {}, /`load\.stages` to be a list of stages, got nothing/],
     [
       'two shapes',
@@ -81,10 +98,11 @@ describe('a load that cannot be', () => {
       { arrivals: 'trace', trace: { file: 'broken.csv' } },
       /broken\.csv, line 3, column "ContextTokens".*found "x"/,
     ],
+    ['an empty trace', { arrivals: 'trace', trace: { file: 'header.csv' } }, /header\.csv: expected rows.*found none/],
     [
       'a cut with nothing in it',
       { arrivals: 'trace', trace: { file: 'azure.csv', from: '1h' } },
-      /load\.trace.*its last one is at 19\.9 s/,
+      /load\.trace.*the last one before its end is at 19\.9 s/,
     ],
     [
       'lengths of no trace',

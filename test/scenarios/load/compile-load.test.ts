@@ -113,6 +113,25 @@ describe('the load of a scenario', () => {
     );
   });
 
+  // Ten rows of one instant last 1 ms: as a rate that would be 10,000/s, and 30,000 requests to warm up with.
+  it.each([
+    ['5,1,1\n'.repeat(10), '3s', 10, 10, 10],
+    ['5,1,1\n', '3s', 3, 1, 1],
+    ['5,1,1\n', '10ms', 1, 1, 1],
+    ['5,1,1\n6,1,1\n6,1,1\n', '6s', 6, 3, 3 / 1.001],
+  ])('warms up for the burst %j in %s with %i requests', (rows, warmUp, requests, count, perSecond) => {
+    writeFileSync(join(folder, 'burst.csv'), `TIMESTAMP,ContextTokens,GeneratedTokens\n${rows}`);
+    const plan = planOf(folder, { arrivals: 'trace', warmUp, trace: { file: 'burst.csv' } });
+    expect(plan.arrivals!.count).toBe(requests + count);
+    expect(plan.load.segments.at(-1)!.fromPerSecond).toBeCloseTo(perSecond, 6);
+  });
+
+  it('cuts months out of a trace that are replayed in hours', () => {
+    const trace = { file: 'months.csv', from: '1000h', for: '1000h', speed: 1000 };
+    writeFileSync(join(folder, trace.file), 'TIMESTAMP,ContextTokens,GeneratedTokens\n0,1,1\n5400000,1,1\n');
+    expect(planOf(folder, { arrivals: 'trace', trace }).load.segments.at(-1)!.toMs).toBe(3_600_000);
+  });
+
   it('makes classes of the workload and what they change of it', () => {
     const { load } = planOf(folder, {
       stages: STAGES,

@@ -11,6 +11,7 @@ const STAGES = [{ at: '10/s', for: '5s' }];
 const HTTP = { kind: 'http', path: '/health' };
 const TALK = { preset: 'chat-short', sessions: { turns: 3 } };
 const PROBE = { engine: 'autocannon', connections: 5, stages: [{ for: '5s' }] };
+const CROWD = { engine: 'k6', arrivals: 'closed', stages: [{ users: 3, for: '5s' }] };
 const SLO = { name: 'answers come', objective: 'p99(latency) <= 1 s' };
 
 function compile(load: object, slos: object[] = [SLO]) {
@@ -26,7 +27,7 @@ describe('the choice of an engine', () => {
     ['autocannon with a rate', { engine: 'autocannon', connections: 5 }, 'load.stages[0].at'],
     ['a stage without a rate', { stages: [{ for: '5s' }] }, 'load.stages[0]'],
     ['k6 with bursts', { engine: 'k6', arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
-    ['k6 with users', { engine: 'k6', arrivals: 'closed', stages: [{ users: 3, for: '5s' }] }, 'load.arrivals'],
+    ['k6 with more users than may be in flight', { ...CROWD, maxInFlight: 2 }, 'load.maxInFlight'],
     ['k6 with retries', { engine: 'k6', arrivals: 'constant', clients: { retry: 'naive' } }, 'load.clients'],
     ['k6 with conversations', { engine: 'k6', arrivals: 'constant', workload: TALK }, 'load.workload.sessions'],
     ['autocannon with bursts', { ...PROBE, arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
@@ -58,8 +59,13 @@ describe('the choice of an engine', () => {
     const scenario = validateScenario(raw, 'a.yaml');
     const options = { seed: 1, platform: 'process', replay: '' } as const;
     expect(() => compileScenario(scenario, { ...options, workers: 2 })).toThrow('`load.engine`');
-    expect(() => compileScenario(scenario, { ...options, segment: { index: 1, of: 2 } })).toThrow('`load.engine`');
+    const probe = validateScenario({ ...raw, load: { ...PROBE } }, 'a.yaml');
+    const segment = { index: 2, of: 3 };
+    expect(() => compileScenario(probe, { ...options, segment })).toThrow('`load.engine`');
     expect(compileScenario(scenario, { ...options, workers: 1 }).plan.load.engine).toBe('k6');
+    // 80 arrivals with the warm-up, of which the second of three has 1, 4, … 79.
+    const { arrivals, segment: own } = compileScenario(scenario, { ...options, segment }).plan;
+    expect([arrivals!.count, own!.whole.count]).toEqual([27, 80]);
   });
 
   it('announces the arrivals that k6 itself makes', () => {
@@ -73,6 +79,12 @@ describe('the choice of an engine', () => {
     const { load, arrivals } = compile({ engine: 'autocannon', connections: 32, stages: [{ for: '5s' }] });
     expect(load).toMatchObject({ engine: 'autocannon', connections: 32 });
     expect(load.arrivals).toMatchObject({ kind: 'closed' });
+    expect(arrivals).toBeNull();
+  });
+
+  it('has the users of k6 in the plan, and no schedule', () => {
+    const { load, arrivals } = compile(CROWD);
+    expect(load).toMatchObject({ engine: 'k6', arrivals: { kind: 'closed', thinkTimeMs: [500, 2000] } });
     expect(arrivals).toBeNull();
   });
 
@@ -96,6 +108,13 @@ describe('the choice of an engine', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('takes the streaming client for a segment, whichever machine has k6', () => {
+    const { load } = compile({ workload: HTTP, arrivals: 'constant', stages: [{ at: '6000/s', for: '5s' }] });
+    const around = { hasWorkers: false, isSegment: true, target: undefined };
+    expect(chooseEngine(load, [], around, () => true)).toBe('stream');
+    expect(chooseEngine(load, [], { ...around, isSegment: false }, () => true)).toBe('k6');
   });
 
   it('takes the streaming client for token streams, k6 or not, at any rate', () => {

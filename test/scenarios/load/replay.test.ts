@@ -1,9 +1,12 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { TracePlan } from '../../../harness/plan.ts';
+import { systemClock } from '../../../harness/clock.ts';
+import type { LoadPlan, TracePlan } from '../../../harness/plan.ts';
 import { scheduled } from '../../../scenarios/load/schedule.ts';
+import { streamEngine } from '../../../scenarios/load/stream.ts';
+import { lengthsFor } from '../../../scenarios/load/trace/lengths.ts';
 import { hashFile } from '../../../scenarios/load/trace/lines.ts';
 import { outcomesOf, type RigOptions, rig, runLoad, startLoad } from './rig.ts';
 import { serve, stream } from './server.ts';
@@ -58,6 +61,42 @@ describe('a replayed trace', () => {
     expect(warm.length).toBeGreaterThan(5);
     for (const { promptTokens } of warm) expect(promptTokens).toBeLessThan(10 + ROWS);
     expect(new Set(warm.map(({ promptTokens }) => promptTokens)).size).toBeGreaterThan(3);
+  });
+
+  // Whatever of the file is not in memory when time zero is chosen is gone then. The cut begins behind the first two blocks of
+  // 64 KiB (19 characters a row), so neither an open file nor its first block would do.
+  it('is read up to its cut, and for its lengths, before time zero is chosen', { timeout: 20_000 }, async () => {
+    await using server = await serve((_, response) => stream(response));
+    const deep = load('deep.csv');
+    const rows = Array.from({ length: 8000 }, (_, i) => `${(i / 100).toFixed(2).padStart(8)},${1000 + i},0007`);
+    writeFileSync(deep.trace!.file, `TIMESTAMP,ContextTokens,GeneratedTokens\n${rows.join('\n')}\n`);
+    const trace = { ...deep.trace!, sha256: hashFile(deep.trace!.file), fromMs: 79_000, toMs: 80_000 };
+    using prepared = rig({ ...deep, trace, targets: [server.url] });
+    const chooseZero = () => {
+      truncateSync(trace.file);
+      return systemClock.nowMs() + 700;
+    };
+    await using running = await streamEngine.start(prepared.job, chooseZero, new AbortController().signal);
+    await running.done;
+    const records = await prepared.records();
+    const replayed = records.filter(({ scheduledMs }) => scheduledMs >= 0).toSorted((a, b) => a.index - b.index);
+    expect(replayed.map(({ promptTokens }) => promptTokens)).toEqual(Array.from({ length: 100 }, (_, i) => 8900 + i));
+    for (const { promptTokens } of records) expect(promptTokens).toBeGreaterThanOrEqual(8900);
+    expect(records.length).toBeGreaterThan(105);
+  });
+
+  it('is read for lengths only where a request draws some', () => {
+    const { trace, workload } = load('gone.csv');
+    rmSync(trace!.file);
+    const fixed = { name: 'fixed', model: 'm', promptTokens: [1, 2], outputTokens: [1, 2] } as const;
+    const withClass = (own: LoadPlan['workload']) => ({
+      retry: null,
+      patience: null,
+      classes: [{ name: 'a', weight: 1, workload: own }],
+    });
+    expect(lengthsFor({ trace: trace!, workload: fixed, clients: withClass(fixed) })).toBeUndefined();
+    expect(() => lengthsFor({ trace: trace!, workload: workload! })).toThrow(/ENOENT/);
+    expect(() => lengthsFor({ trace: trace!, workload: fixed, clients: withClass(workload!) })).toThrow(/ENOENT/);
   });
 
   it('is not begun when the file is another one than was planned', async () => {

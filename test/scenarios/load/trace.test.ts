@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TracePlan } from '../../../harness/plan.ts';
 import { seededRandom } from '../../../harness/random.ts';
@@ -14,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-function file(text: string, name = 'trace'): string {
+function file(text: string | Buffer, name = 'trace'): string {
   const path = join(folder, name);
   writeFileSync(path, text);
   return path;
@@ -41,6 +42,14 @@ describe('reading a trace', () => {
       [110, 27],
     ]);
     for (const [i, expected] of [0, 52, 60_000].entries()) expect(rows[i]!.atMs).toBeCloseTo(expected, 3);
+  });
+
+  it('reads lines that begin or end with an empty cell, as pandas writes an index without a name', () => {
+    const path = file(',TIMESTAMP,ContextTokens,GeneratedTokens,\n0,5,1,2,\n,6,"3",4,""\n');
+    expect([...readTrace(path, AZURE)]).toEqual([
+      { atMs: 0, promptTokens: 1, outputTokens: 2 },
+      { atMs: 1000, promptTokens: 3, outputTokens: 4 },
+    ]);
   });
 
   it('reads dates with a zone as they mean', () => {
@@ -85,7 +94,11 @@ describe('reading a trace', () => {
     ],
     ['another key', '{"timestamp": 1, "output_length": 1}\n', MOONCAKE, /line 1, column "input_length".*found nothing/],
     ['a truth', '{"timestamp": true, "input_length": 1, "output_length": 1}', MOONCAKE, /"timestamp".*found true/],
-    ['nothing', '\n\n', AZURE, /line 1, column "any": expected a header/],
+    ['no such column, and no row', 'TIMESTAMP,in\n', AZURE, /line 1, column "ContextTokens".*\(TIMESTAMP, in\), found/],
+    ['a header alone', head, AZURE, /trace: expected rows after the header, found none/],
+    ['nothing', '\n\n', AZURE, /trace: expected a header line and rows, or one JSON object a line, found nothing/],
+    ['an array', '\n [{"timestamp": 1}]', MOONCAKE, /trace: expected one JSON object a line, found an array/],
+    ['a terminal’s orders', '\x1B[31m,\x9B\n', AZURE, /\(\\u001b\[31m, \\u009b\), found nothing$/],
   ])('names file, line, column, what was expected and what was found: %s', (_, text, shape, message) => {
     const path = file(text);
     const read = () => [...readTrace(path, shape)];
@@ -97,6 +110,21 @@ describe('reading a trace', () => {
     const read = () => [...readTrace(join(folder, 'none'), AZURE)];
     expect(read).toThrow(
       expect.objectContaining({ code: 'TRACE_UNREADABLE', message: expect.stringContaining('ENOENT') }),
+    );
+  });
+
+  it.each<[string, Buffer, RegExp, RegExp]>([
+    ['gzip', gzipSync(`${head}1,2,3\n`), /packed with gzip/, /^Unpack it first: gzip -dc /],
+    ['UTF-16', Buffer.from(`\uFEFF${head}1,2,3\n`, 'utf16le'), /bytes of 0, as UTF-16/, /^Convert it.*iconv/],
+    ['lines that end in CR', Buffer.from(`${head}1,2,3\n`.replaceAll('\n', '\r')), /end in CR alone/, /^Convert.*tr /],
+  ])('says what to do about a file that is no text with lines: %s', (_, bytes, message, next) => {
+    const read = () => [...readTrace(file(bytes), AZURE)];
+    expect(read).toThrow(
+      expect.objectContaining({
+        code: 'TRACE_UNREADABLE',
+        message: expect.stringMatching(message),
+        next: expect.stringMatching(next),
+      }),
     );
   });
 

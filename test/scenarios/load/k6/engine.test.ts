@@ -1,8 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import type { RateSegment } from '../../../../harness/arrivals.ts';
 import type { RequestRecord } from '../../../../harness/requests.ts';
 import { findK6 } from '../../../../scenarios/load/k6/find.ts';
 import { k6Engine } from '../../../../scenarios/load/k6.ts';
+import { singleRequests } from '../../../../scenarios/load/single-request.ts';
+import { Users } from '../../../../scenarios/load/stream/users.ts';
+import { workloads } from '../../../../scenarios/load/workloads.ts';
 import { missing } from '../../../require.ts';
 import { outcomesOf, quantile, rig, runLoad, startFixture, startLoad } from '../rig.ts';
 
@@ -18,6 +22,10 @@ interface Truth {
   readonly arrivedMs: number;
   readonly writtenMs: number;
 }
+
+const crowd = (name: string, fromMs: number, toMs: number, fromUsers: number, toUsers: number): RateSegment => ({
+  ...{ name, fromMs, toMs, fromPerSecond: 0, toPerSecond: 0, fromUsers, toUsers },
+});
 
 async function truthOf(url: string): Promise<Truth[]> {
   return (await (await fetch(`${url}/truth`)).json()) as Truth[];
@@ -67,6 +75,28 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
     expect(new Set(records.map(({ index }) => index)).size).toBe(140);
   });
 
+  // 3 users for 2 segments: the first has 2 of them, the second 1. Left to itself k6 would deal arrivals in the same ratio.
+  it('drops only of its own segment, whose bound is its part', { timeout: 60_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    const options = { perSecond: 20, forMs: 4000, maxInFlight: 3, targets: [`${server.said}/answers-slowly`] };
+    const runs = await Promise.all(
+      [0, 1].map(async first => {
+        using prepared = rig(options);
+        await using load = await startLoad({ ...prepared.job, share: { first, step: 2 } }, { engine });
+        expect((await load.done).requests).toBe(40);
+        return await prepared.records();
+      }),
+    );
+    for (const [first, records] of runs.entries()) {
+      const indexes = records.map(({ index }) => index).sort((a, b) => a - b);
+      expect(indexes).toEqual(Array.from({ length: 40 }, (_, nth) => first + 2 * nth));
+      // A user answers once a second, and sends at the next arrival of its segment.
+      const { ok = 0 } = outcomesOf(records);
+      expect(ok).toBeGreaterThanOrEqual(first === 0 ? 5 : 3);
+      expect(ok).toBeLessThanOrEqual(first === 0 ? 8 : 4);
+    }
+  });
+
   it.each([
     ['healthy', 'ok', 200],
     ['resets-before-answer', 'reset', 0],
@@ -93,6 +123,72 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
   ])('records refusals when %s', { timeout: 30_000 }, async (_, target) => {
     const { records } = await runLoad({ perSecond: 20, forMs: 500, maxInFlight: 20, targets: [target] }, { engine });
     expect(outcomesOf(records)).toEqual({ refused: 10 });
+  });
+
+  // 5 users warm up, up to 30 come over two seconds, 10 of them stay for one more. What they send follows from the seed and the
+  // instants at which they had their answers, as with the streaming client, to a rounding of the records.
+  it('drives the users of a closed loop, who come, think and go', { timeout: 60_000 }, async () => {
+    await using server = await startFixture('streams-lognormal.ts', '20', '0');
+    const segments = [
+      crowd('warm-up', -1000, 0, 5, 5),
+      crowd('ramp', 0, 2000, 0, 30),
+      crowd('stay', 2000, 3000, 10, 10),
+    ];
+    const arrivals = { kind: 'closed', thinkTimeMs: [100, 300] } as const;
+    const options = { segments, arrivals, maxInFlight: 40, targets: [server.said], warmUpMs: 1000, seed: 5 };
+    const { records, summary, progress } = await runLoad(options, { engine });
+    expect(outcomesOf(records)).toEqual({ ok: (await truthOf(server.said)).length });
+    expect(records.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual([...records.keys()]);
+    expect(summary.requests).toBe(records.length);
+    expect(progress).toMatchObject({ completed: records.length, failed: 0, dropped: 0, inFlight: 0 });
+
+    const left = new Set(records);
+    const requestOf = singleRequests({ ...workloads['chat-short'], model: 'm' }, 5, { authorization: '' });
+    const users = new Users({ segments, thinkTimeMs: arrivals.thinkTimeMs, seed: 5 });
+    for (const { user, dueMs } of users.first()) {
+      let beforeMs: number | null = null;
+      let nextMs: number | null = dueMs;
+      for (let index = user - 1; nextMs !== null; index += 30) {
+        const isNext = (record: RequestRecord) =>
+          Math.abs(record.scheduledMs - nextMs!) < 0.0015 && record.promptTokens === requestOf(index).promptTokens;
+        const record = [...left].find(isNext);
+        if (!record) throw new Error(`user ${user} meant to send at ${nextMs} ms, and there is no record of it`);
+        left.delete(record);
+        if (beforeMs !== null) expect(record.scheduledMs - beforeMs).toBeGreaterThanOrEqual(100 - 0.01);
+        expect(record.sentMs!).toBeGreaterThanOrEqual(record.scheduledMs - 0.001);
+        beforeMs = record.scheduledMs >= 2000 ? record.endMs : null;
+        nextMs = users.nextMs(user, record.endMs);
+        if (beforeMs !== null && nextMs !== null) expect(nextMs - beforeMs).toBeLessThanOrEqual(300);
+      }
+    }
+    expect([...left]).toEqual([]);
+
+    for (const { scheduledMs, sentMs, stage } of records) {
+      const now = segments.findLast(({ fromMs }) => fromMs <= scheduledMs)!;
+      expect(stage).toBe(now.name);
+      // Who went may still wait for an answer.
+      const inFlight = records.filter(
+        other => other.stage === stage && other.sentMs! <= sentMs! && other.endMs > sentMs!,
+      );
+      const share = (sentMs! - now.fromMs) / (now.toMs - now.fromMs);
+      expect(inFlight.length).toBeLessThanOrEqual(now.fromUsers! + (now.toUsers! - now.fromUsers!) * share + 1e-6);
+    }
+  });
+
+  // All 20 are in flight or think when it ends; nobody wakes up to send at the last moment.
+  it('cuts users short when it is stopped', { timeout: 30_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    const arrivals = { kind: 'closed', thinkTimeMs: [0, 4000] } as const;
+    const segments = [crowd('crowd', 0, 60_000, 20, 20)];
+    using prepared = rig({ segments, arrivals, targets: [`${server.said}/never-answers`] });
+    await using load = await startLoad(prepared.job, { engine });
+    for (const endMs = Date.now() + 9000; load.progress().inFlight < 5 && Date.now() < endMs; )
+      await new Promise(resolve => setTimeout(resolve, 50));
+    load.stop();
+    const { requests } = await load.done;
+    const records = await prepared.records();
+    expect(outcomesOf(records)).toEqual({ interrupted: requests });
+    for (const { scheduledMs, sentMs } of records) expect(sentMs!).toBeGreaterThanOrEqual(scheduledMs - 0.001);
   });
 
   it('records what it cuts when it is stopped', { timeout: 30_000 }, async () => {

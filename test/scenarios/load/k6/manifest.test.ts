@@ -7,71 +7,10 @@ import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
 import { findK6 } from '../../../../scenarios/load/k6/find.ts';
 import { k6OperatorManifest } from '../../../../scenarios/load/k6/manifest.ts';
+import { expectRefusal, squall } from '../../../e2e/squall.ts';
 import { missing } from '../../../require.ts';
 import { rig } from '../rig.ts';
-
-const env = {
-  type: 'array',
-  items: {
-    type: 'object',
-    properties: {
-      name: { type: 'string' },
-      value: { type: 'string' },
-      valueFrom: {
-        type: 'object',
-        properties: {
-          secretKeyRef: {
-            type: 'object',
-            properties: { name: { type: 'string' }, key: { type: 'string' } },
-            required: ['key'],
-            additionalProperties: false,
-          },
-        },
-        additionalProperties: false,
-      },
-    },
-    required: ['name'],
-    additionalProperties: false,
-  },
-};
-const pod = { type: 'object', properties: { image: { type: 'string' }, env }, additionalProperties: false };
-
-/** The fields of a TestRun that are used, as the operator's CRD (k6.io_testruns, 2026-08) types them; others are unknown here. */
-const TEST_RUN = {
-  type: 'object',
-  properties: {
-    apiVersion: { const: 'k6.io/v1alpha1' },
-    kind: { const: 'TestRun' },
-    metadata: { type: 'object' },
-    spec: {
-      type: 'object',
-      properties: {
-        parallelism: { type: 'integer', minimum: 1, maximum: 2147483647 },
-        separate: { type: 'boolean' },
-        quiet: { type: 'string' },
-        arguments: { type: 'string' },
-        script: {
-          type: 'object',
-          properties: {
-            configMap: {
-              type: 'object',
-              properties: { name: { type: 'string' }, file: { type: 'string' } },
-              required: ['name'],
-              additionalProperties: false,
-            },
-          },
-          additionalProperties: false,
-        },
-        initializer: pod,
-        runner: pod,
-      },
-      required: ['parallelism', 'script'],
-      additionalProperties: false,
-    },
-  },
-  required: ['apiVersion', 'kind', 'metadata', 'spec'],
-  additionalProperties: false,
-};
+import { TEST_RUN } from './test-run-schema.ts';
 
 const k6 = await findK6();
 const reason = missing('k6', k6 !== undefined);
@@ -89,12 +28,16 @@ function manifest(): [configMap: Document, testRun: Document] {
     ...{ name: 'spike', plan: prepared.job.plan, seed: 7, targets: ['http://gateway.default.svc:8000/'] },
     ...{ parallelism: 4, separate: true, image: 'grafana/k6:2.2.0', secret: 'squall' },
   });
+  return documentsOf(text);
+}
+
+function documentsOf(text: string): [configMap: Document, testRun: Document] {
   return parseAllDocuments(text).map(document => document.toJS()) as [Document, Document];
 }
 
-describe('the manifest for the k6 operator', () => {
-  const validate = new Ajv().compile(TEST_RUN);
+const validate = new Ajv({ allowUnionTypes: true }).compile(TEST_RUN);
 
+describe('the manifest for the k6 operator', () => {
   it('is a TestRun as its CRD describes one, and its script is in the ConfigMap', () => {
     const [configMap, testRun] = manifest();
     expect(validate(testRun), JSON.stringify(validate.errors)).toBe(true);
@@ -132,5 +75,26 @@ describe('the manifest for the k6 operator', () => {
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+});
+
+describe('squall k6-operator', () => {
+  const SCENARIO = join(import.meta.dirname, '../../../e2e/fixtures/plain-http.yaml');
+
+  it('prints a valid TestRun, and a ConfigMap with every target', async () => {
+    const urls = ['--url', 'http://a.default.svc:8000', '--url', 'http://b.default.svc:8000'];
+    const pods = ['--parallelism', '3', '--separate', '--secret', 'keys'];
+    const { code, stdout, stderr } = await squall(['k6-operator', SCENARIO, ...urls, ...pods]);
+    expect(code, stderr).toBe(0);
+    const [configMap, testRun] = documentsOf(stdout);
+    expect(validate(testRun), JSON.stringify(validate.errors)).toBe(true);
+    expect(testRun.spec).toMatchObject({ parallelism: 3, separate: true, runner: { env: [{ valueFrom: {} }] } });
+    expect(JSON.parse(configMap.data['plan.json']!).targets).toEqual([urls[1], urls[3]]);
+  });
+
+  // A script without targets would ask for `undefined/well`.
+  it('wants to know where clients send to', async () => {
+    const { stdout } = await expectRefusal(['k6-operator', SCENARIO], 3, [/--url/]);
+    expect(stdout).toBe('');
   });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { sinusoidSegments } from '../../../../harness/arrivals/sinusoid.ts';
+import { arrivalTimes } from '../../../../harness/arrivals.ts';
 import { seededRandom } from '../../../../harness/random.ts';
 import { ScheduleMatcher, type Tick } from '../../../../scenarios/load/k6/matcher.ts';
 import { k6Ramp, k6Ticks } from '../../../../scenarios/load/k6/stages.ts';
@@ -42,6 +44,16 @@ describe('matching iterations to ticks', () => {
     expect(dropped).toEqual([...every10Ms.keys()].filter(isDropped));
   });
 
+  it('numbers ticks and iterations of a share as the whole does', () => {
+    const share = { first: 1, step: 3 };
+    const matcher = new ScheduleMatcher(every10Ms.values(), share);
+    for (const nth of every10Ms.keys())
+      if (nth !== 5) matcher.started(nth < 5 ? 1 + 3 * nth : 3 * nth - 2, (nth + 1) * 10);
+    const found = matcher.finish(5000);
+    expect(found.map(({ index }) => index)).toEqual(every10Ms.map((_, nth) => 1 + 3 * nth));
+    expect(found.slice(4, 7).map(({ iteration }) => iteration)).toEqual([13, null, 16]);
+  });
+
   it('counts every tick once, whatever happens', () => {
     for (let seed = 0; seed < 50; seed += 1) {
       const random = seededRandom(seed);
@@ -70,5 +82,16 @@ describe("k6's schedule", () => {
     expect(ticks[0]).toBeCloseTo(50);
     expect(ticks[20]).toBeCloseTo(1020);
     expect(ticks.every((tick, index) => index === 0 || tick >= ticks[index - 1]!)).toBe(true);
+  });
+
+  // Pieces of 16.7, 8.3 and 5.6 ms: rounded one by one, 60 s of them would last 61.2, 57.6 and 64.9 s. k6 begins with 1 where the
+  // plan begins with 0, so its tick n is the plan's arrival n + 1.
+  it.each([1000, 500, 333])('keeps to a sinusoid whose period is %i ms', periodMs => {
+    const curve = { meanPerSecond: 31, amplitudePerSecond: 25, periodMs, phase: 0 };
+    const segments = sinusoidSegments('s', 0, 60_000, curve);
+    const planned = [...arrivalTimes(segments, 'constant', seededRandom(1))].slice(1);
+    const ticks = [...k6Ticks(k6Ramp(segments))];
+    expect(Math.abs(ticks.length - planned.length - 1)).toBeLessThanOrEqual(1);
+    expect(Math.max(...planned.map((atMs, index) => Math.abs((ticks[index] ?? atMs) - atMs)))).toBeLessThan(2);
   });
 });
