@@ -11,6 +11,11 @@ const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
 };
 const RATE_UNITS_PER_SECOND: Readonly<Record<string, number>> = { s: 1, m: 1 / 60, min: 1 / 60, h: 1 / 3600 };
 
+/** What a duration is, in words that can follow "expected". */
+export const DURATION_WORDS = 'a duration such as "10s", "250ms" or "1m30s" (units: us, ms, s, m or min, h)';
+/** What a rate is, likewise. */
+export const RATE_WORDS = 'a rate of 0 or more such as "20/s" or "1000/min" (units: /s, /m or /min, /h)';
+
 /**
  * Longest duration (ms) that is waited for: 24 days. A timer of Node's fires at once when it is set for more than 2³¹ − 1 ms,
  * which is 20 hours longer; what is waited in addition has room there.
@@ -18,18 +23,29 @@ const RATE_UNITS_PER_SECOND: Readonly<Record<string, number>> = { s: 1, m: 1 / 6
 export const LONGEST_WAIT_MS = 576 * 3_600_000;
 
 /**
- * Parses `10s`, `1.5 s`, `800 ms`, `2m`, `1h` to milliseconds, never negative.
+ * Parses `10s`, `1.5 s`, `800 ms`, `2m`, `1h`, `1m30s` to milliseconds, never negative.
  * @param mostMs {@link LONGEST_WAIT_MS} by default; infinite for what no timer is set for
  * @throws SquallError `BAD_DURATION` that names `field`
  */
 export function parseDurationMs(text: string, field: string, mostMs: number = LONGEST_WAIT_MS): number {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*([a-zµ]+)\s*$/.exec(text);
-  const unitMs = match && Object.hasOwn(DURATION_UNITS_MS, match[2]!) && DURATION_UNITS_MS[match[2]!];
-  if (!match || !unitMs) throw badQuantity('BAD_DURATION', field, 'a duration such as "10s", "250ms" or "2m"', text);
-  const durationMs = Number(match[1]) * unitMs;
+  const durationMs = sumMs(text);
+  if (durationMs === undefined) throw badQuantity('BAD_DURATION', field, DURATION_WORDS, text);
   if (durationMs > mostMs)
     throw badQuantity('BAD_DURATION', field, `at most ${mostMs / 3_600_000}h, for a timer can wait no longer`, text);
   return durationMs;
+}
+
+/** The sum of counts with their units, from the larger to the smaller, each once; undefined for any other text. */
+function sumMs(text: string): number | undefined {
+  if (!/^\s*(?:\d+(?:\.\d+)?\s*[a-zµ]+\s*)+$/.test(text)) return undefined;
+  let [sum, unitBeforeMs] = [0, Number.POSITIVE_INFINITY];
+  for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)\s*([a-zµ]+)/g)) {
+    const unitMs = Object.hasOwn(DURATION_UNITS_MS, unit!) ? DURATION_UNITS_MS[unit!]! : unitBeforeMs;
+    if (unitMs >= unitBeforeMs) return undefined;
+    sum += Number(count) * unitMs;
+    unitBeforeMs = unitMs;
+  }
+  return sum;
 }
 
 /**
@@ -39,8 +55,7 @@ export function parseDurationMs(text: string, field: string, mostMs: number = LO
 export function parseRatePerSecond(text: string, field: string): number {
   const match = /^\s*(\d+(?:\.\d+)?)\s*\/\s*([a-z]+)\s*$/.exec(text);
   const perSecond = match && Object.hasOwn(RATE_UNITS_PER_SECOND, match[2]!) && RATE_UNITS_PER_SECOND[match[2]!];
-  if (!match || !perSecond)
-    throw badQuantity('BAD_RATE', field, 'a rate of 0 or more such as "20/s" or "1000/min"', text);
+  if (!match || !perSecond) throw badQuantity('BAD_RATE', field, RATE_WORDS, text);
   return Number(match[1]) * perSecond;
 }
 

@@ -1,6 +1,6 @@
-import { closest } from 'fastest-levenshtein';
 import { parseDurationMs } from '../harness/quantity.ts';
 import { GAUGES, type Gauge } from './gauges.ts';
+import { nearest } from './nearest.ts';
 import { ObjectiveSource } from './objective-source.ts';
 
 /** A latency of a request: time to first token, gaps between tokens, or the whole answer. */
@@ -161,8 +161,7 @@ export function parseObjective(text: string, field: string): Objective {
       above(statement);
       return { kind: 'refused', fault: faultOf(statement), comparison, limit: source.percent(), unit: '%' };
     default: {
-      const known = `a measure: ${MEASURES.join(', ')}; the nearest is ${closest(name, MEASURES)}`;
-      throw source.error(statement.nameAt, name, known);
+      throw source.error(statement.nameAt, name, `a measure: ${listed(MEASURES, name)}`);
     }
   }
 }
@@ -257,6 +256,10 @@ function oneOf(
   what: string,
 ): string {
   if (found !== null && known.includes(found)) return found;
-  const nearest = found ? `; the nearest is ${closest(found, known)}` : '';
-  throw source.error(at, found ?? '', `${what}: ${known.join(', ')}${nearest}`);
+  throw source.error(at, found ?? '', `${what}: ${listed(known, found ?? '')}`);
+}
+
+function listed(known: readonly string[], found: string): string {
+  const name = nearest(found, known);
+  return `${known.join(', ')}${name === undefined ? '' : `; the nearest is ${name}`}`;
 }

@@ -7,6 +7,7 @@ import { driveEndMs } from '../harness/plan.ts';
 import { findProgram } from '../harness/programs.ts';
 import { parseDurationMs } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
+import { didYouMean } from '../reports/nearest.ts';
 import { parseObjective } from '../reports/objective.ts';
 import { settleOptions } from '../stack/options.ts';
 import { externalTopology } from '../stack/platform/external/platform.ts';
@@ -18,7 +19,7 @@ import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, type EngineName, refusalsOf } from './load/engines.ts';
 import { scheduledIn, sharedAmong } from './load/share.ts';
 import type { ResolvedScenario } from './scenario.ts';
-import { didYouMean } from './validate.ts';
+import { checkShape } from './shape.ts';
 
 /** What the command line adds to a scenario. */
 export interface CompileOptions {
@@ -146,15 +147,10 @@ function compileFault(
   const { id, kind, on, at, for: duration, ...parameters } = fault;
   const found = faultPackages.find(candidate => candidate.kind === kind)!;
   requirePlatform(found, platform, `faults[${index}].kind`);
-  const checked = found.parameters.safeParse(parameters);
-  const issue = checked.error?.issues[0];
-  if (issue) {
-    const key = issue.path.join('.');
-    throw bad(
-      `faults[${index}].${key}`,
-      issue.message.replace(/^expected /, ''),
-      parameters[key as keyof typeof parameters],
-    );
+  const checked = checkShape(found.parameters, parameters);
+  if ('misfits' in checked) {
+    const [misfit] = checked.misfits;
+    throw bad(`faults[${index}].${misfit.field}`, misfit.expected ?? 'left out', misfit.found, misfit.hint);
   }
   const target = found.on === 'boundary' ? boundaryName(on) : on.replaceAll(/\s*->\s*/g, '→');
   requireKnown(target, TARGETS[found.on](topology), `faults[${index}].on`, `a ${found.on} of this stack`);
@@ -164,7 +160,7 @@ function compileFault(
     target,
     atMs: parseDurationMs(at, `faults[${index}].at`),
     forMs: duration === undefined ? null : parseDurationMs(duration, `faults[${index}].for`),
-    parameters: checked.data as Record<string, unknown>,
+    parameters: checked.data,
   };
 }
 

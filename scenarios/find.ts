@@ -3,7 +3,7 @@ import { basename, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseDocument } from 'yaml';
 import { messageOf, SquallError } from '../harness/errors.ts';
-import { didYouMean } from './validate.ts';
+import { didYouMean } from '../reports/nearest.ts';
 
 const CATALOG = new URL('./catalog/', import.meta.url);
 
@@ -28,6 +28,7 @@ export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
   if (catalogNames().includes(nameOrPath)) return importScenario(new URL(`${nameOrPath}.ts`, CATALOG).href, nameOrPath);
   const path = resolve(nameOrPath);
   if (!existsSync(path) || !statSync(path).isFile()) {
+    if (/[/\\]|\.(ya?ml|json|[mc]?[jt]s)$/.test(nameOrPath)) throw noFile(nameOrPath, path);
     const known = catalogNames();
     throw new SquallError(
       'scenario',
@@ -40,19 +41,28 @@ export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
   const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
   const problem = document.errors[0];
   if (problem) throw unreadable(nameOrPath, problem.message, problem);
-  return { source: nameOrPath, raw: document.toJS() };
+  const raw: unknown = document.toJS();
+  if (raw === null) throw unreadable(nameOrPath, 'it is empty');
+  return { source: nameOrPath, raw };
 }
 
 async function importScenario(url: string, source: string): Promise<FoundScenario> {
-  try {
-    const module = (await import(url)) as { default?: unknown };
-    return { source, raw: module.default };
-  } catch (error) {
+  const module: { default?: unknown } = await import(url).catch(error => {
     throw unreadable(source, messageOf(error), error);
-  }
+  });
+  if (module.default === undefined)
+    throw unreadable(source, 'it has no default export; write `export default { name: …, why: …, load: …, slos: … }`');
+  return { source, raw: module.default };
 }
 
-function unreadable(source: string, why: string, cause: unknown): SquallError {
+function noFile(nameOrPath: string, path: string): SquallError {
+  const found = existsSync(path) ? 'found something else' : 'found no such file';
+  return new SquallError('scenario', 'UNKNOWN_SCENARIO', `Expected ${nameOrPath} to be a scenario file, ${found}`, {
+    next: `Correct the path, which leads to ${path}, or run \`squall list\` to see the scenarios that have names.`,
+  });
+}
+
+function unreadable(source: string, why: string, cause?: unknown): SquallError {
   return new SquallError('scenario', 'UNREADABLE_SCENARIO', `Expected ${source} to be a scenario file, but: ${why}`, {
     cause,
     next: 'Correct the file; `squall schema` prints the JSON Schema that editors can check it with.',

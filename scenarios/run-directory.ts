@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, rmdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, rmdirSync, statfsSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Clock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import type { Surroundings } from '../harness/history.ts';
@@ -33,7 +33,7 @@ export function isDiskFull(error: unknown): boolean {
 export function diskFull(where: string, cause: unknown): SquallError {
   return new SquallError('environment', 'DISK_FULL', `There is no space left to write to below ${where}`, {
     cause,
-    next: 'Free some space (runs keep what they measured, see reports/runs), or choose another disk with --out.',
+    next: `Free some space (runs keep what they measured, see ${where}), or choose another disk with --out.`,
   });
 }
 
@@ -55,17 +55,29 @@ function describeSurroundings(scenario: string, clock: Clock): Surroundings {
   };
 }
 
+/** Folder by folder, for Node's own `recursive` never returns where none can be made, as below `/proc`. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  makeFolders(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Others may make the same folder for runs at the same time.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  }
+}
+
 function makeDirectory(out: string, id: string): string {
   const directory = join(out, id);
   try {
-    mkdirSync(directory, { recursive: true });
+    makeFolders(resolve(directory));
     accessSync(directory, constants.W_OK);
   } catch (error) {
     if (isDiskFull(error)) throw diskFull(out, error);
     throw new SquallError(
       'environment',
       'OUTPUT_NOT_WRITABLE',
-      `Expected to write below ${out}, but: ${messageOf(error)}`,
+      `Expected --out to be a folder to write to, got ${out}: ${messageOf(error)}`,
       {
         cause: error,
         next: `Make ${dirname(directory)} writable, or choose another folder with --out.`,

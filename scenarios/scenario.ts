@@ -33,10 +33,13 @@ const faults = faultPackages.map(fault =>
   z.strictObject({
     id: z
       .string()
-      .regex(/^[\w-]+$/)
+      .regex(/^[\w-]+$/, 'expected letters, digits, dashes and underscores')
       .optional()
       .describe('names the windows fault:<id> and recovery:<id>; by default the kind'),
-    kind: z.literal(fault.kind).describe(fault.summary),
+    // The broken fault of tests; nobody is offered it.
+    kind: z
+      .literal(fault.kind)
+      .meta({ description: fault.summary, ...(fault.kind === 'noop' && { deprecated: true }) }),
     on: z.string().describe(TARGETS[fault.on]),
     at: duration.describe('after driving starts'),
     for: fault.selfHealing ? duration.optional() : duration,

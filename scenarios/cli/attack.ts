@@ -9,11 +9,12 @@ import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
 import type { LocatedTarget } from '../../harness/target.ts';
+import { didYouMean } from '../../reports/nearest.ts';
 import { reachableAddress } from '../../stack/platform/external/reach.ts';
 import { type AttackDocument, type AttackPlan, runAttack } from '../attack/session.ts';
 import { type AttackVerdict, DEFAULT_THRESHOLDS } from '../attack/verdict.ts';
 import { parseOverrides } from '../override.ts';
-import { didYouMean } from '../validate.ts';
+import { checkShape, shown } from '../shape.ts';
 import { liveLines, summaryLines } from './attack-progress.ts';
 import { EXIT } from './exit.ts';
 import { targetAuthorization } from './options.ts';
@@ -166,20 +167,14 @@ function parametersOf(attack: Attack, options: AttackOptions): Record<string, un
     ...(options.path === undefined ? {} : { path: options.path }),
     ...parseOverrides(options.set),
   };
-  const parsed = attack.parameters.strict().safeParse(given);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const known = Object.keys(attack.parameters.shape);
-  const next = `${attack.kind} knows: ${known.join(', ')}.`;
-  if (issue.code === 'unrecognized_keys') {
-    const key = issue.keys[0]!;
-    const message = `The attack ${attack.kind} has no parameter \`${key}\`${didYouMean(key, known)}`;
-    throw new SquallError('option', 'BAD_ATTACK', message, { next });
-  }
-  const path = issue.path.join('.');
-  const found = JSON.stringify(given[path as keyof typeof given]);
-  const what = issue.message.replace(/^(Invalid input: |expected )/, '');
-  throw new SquallError('option', 'BAD_ATTACK', `Expected \`${path}\` to be right: ${what}, got ${found}`, { next });
+  const checked = checkShape(attack.parameters.strict(), given);
+  if ('data' in checked) return checked.data;
+  const [{ field, expected, found, hint }] = checked.misfits;
+  const message = expected
+    ? `Expected \`${field}\` to be ${expected}, got ${shown(found)}${hint}`
+    : `The attack ${attack.kind} has no parameter \`${field}\`${hint}`;
+  const next = `${attack.kind} knows: ${Object.keys(attack.parameters.shape).join(', ')}.`;
+  throw new SquallError('option', 'BAD_ATTACK', message, { next });
 }
 
 async function attackWithProgress(

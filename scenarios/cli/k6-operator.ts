@@ -2,9 +2,9 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { SquallError } from '../../harness/errors.ts';
 import { refusalsOf } from '../load/engines.ts';
 import { k6OperatorManifest } from '../load/k6/manifest.ts';
-import { loadScenario, type RunOptions, withRunOptions } from './options.ts';
+import { loadScenario, type ScenarioOptions, withScenarioOptions } from './options.ts';
 
-interface OperatorOptions extends RunOptions {
+interface OperatorOptions extends ScenarioOptions {
   readonly url: readonly string[];
   readonly parallelism: number;
   readonly separate: boolean;
@@ -14,7 +14,7 @@ interface OperatorOptions extends RunOptions {
 
 /** `squall k6-operator <scenario>`: the manifest that drives a scenario's load from a Kubernetes cluster, on stdout. */
 export function addK6Operator(program: Command, signal: AbortSignal): void {
-  withRunOptions(program.command('k6-operator'))
+  withScenarioOptions(program.command('k6-operator'))
     .description("print a TestRun for the k6 operator that drives a scenario's load from many pods of a cluster")
     .argument('<scenario>', 'name from `squall list`, or a .yaml, .json or .ts file; its load must be fit for k6')
     .requiredOption('--url <url>', 'where clients send to, as pods reach it (repeatable)', collect)

@@ -26,7 +26,7 @@ export function addList(program: Command): void {
       process.stdout.write(`${styleText('bold', 'Scenarios')}\n`);
       for (const { name, why, slos, proof } of scenarios)
         process.stdout.write(
-          `  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${slos.length} SLOs, ${proof.length} proofs`)}\n`,
+          `  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${counted(slos.length, 'SLO')}, ${counted(proof.length, 'proof')}`)}\n`,
         );
       process.stdout.write(`\n${styleText('bold', 'Faults')}\n`);
       for (const { kind, on, summary, platforms } of faults) {
@@ -38,4 +38,8 @@ export function addList(program: Command): void {
     .command('schema')
     .description('print the JSON Schema of scenario files')
     .action(() => printJson(scenarioJsonSchema()));
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

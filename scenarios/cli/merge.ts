@@ -20,7 +20,7 @@ export function addMerge(program: Command, signal: AbortSignal): void {
     .argument('<run...>', 'run directories or ids, one for each segment, in any order')
     .option('--json', 'print run.json on stdout, and nothing else there', false)
     .action(async (runs: string[], { out, json }: { out: string; json: boolean }) => {
-      const found = await Promise.all(runs.map(run => readPart(requireRun(run), signal)));
+      const found = await Promise.all(runs.map(run => readPart(requireRun(run, out), signal)));
       const parts = requireComplete(found);
       const first = surroundingsOf(parts[0]!.events);
       const { directory, surroundings } = openRunDirectory(parts[0]!.plan.scenario, out, systemClock);

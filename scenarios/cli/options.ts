@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SquallError } from '../../harness/errors.ts';
-import type { PlatformKind } from '../../harness/plan.ts';
+import { type PlatformKind, warmUpMs } from '../../harness/plan.ts';
+import { formatMs } from '../../harness/quantity.ts';
 import { type CompiledScenario, compileScenario } from '../compile.ts';
 import { type External, requireStackUntouched } from '../external.ts';
 import { catalogNames, findScenario } from '../find.ts';
@@ -11,14 +11,18 @@ import type { ResolvedScenario } from '../scenario.ts';
 import { checkTarget } from '../target.ts';
 import { validateScenario } from '../validate.ts';
 
-/** Options that every command which runs scenarios takes. */
-export interface RunOptions {
-  readonly platform: PlatformKind;
+/** Options of every command that reads a scenario. */
+export interface ScenarioOptions {
   readonly seed: number;
+  readonly set: readonly string[];
+}
+
+/** Options that every command which runs scenarios takes. */
+export interface RunOptions extends ScenarioOptions {
+  readonly platform: PlatformKind;
   readonly out: string;
   readonly json: boolean;
   readonly quiet: boolean;
-  readonly set: readonly string[];
 }
 
 /** Options of commands that can test a server of the person's own. */
@@ -39,26 +43,19 @@ export interface ShareOptions {
 const HOME = import.meta.dirname.includes('node_modules') ? process.cwd() : resolve(import.meta.dirname, '../..');
 
 /** Where runs are kept unless told otherwise. */
-export const DEFAULT_OUT = join(HOME, 'reports', 'runs');
+const DEFAULT_OUT = join(HOME, 'reports', 'runs');
 const DEFAULT_SEED = 42;
 /** Where a token is looked for that is not given as an option; other processes can read a command line. */
 const AUTHORIZATION_VARIABLE = 'SQUALL_TARGET_AUTHORIZATION';
 
-/** Adds `--out` to a command. */
+/** Adds `--out` to a command: where runs are made, and where those named by id are looked for. */
 export function withOut(command: Command): Command {
-  return command.addOption(
-    new Option('--out <folder>', 'folder of run directories').default(DEFAULT_OUT, 'reports/runs'),
-  );
+  return command.addOption(new Option('--out <folder>', 'folder of run directories').default(DEFAULT_OUT, DEFAULT_OUT));
 }
 
-/** Adds the options of {@link RunOptions} to a command. */
-export function withRunOptions(command: Command): Command {
-  return withOut(command)
-    .addOption(
-      new Option('--platform <kind>', 'where the stack runs')
-        .choices(['process', 'docker', 'external'])
-        .default('process'),
-    )
+/** Adds the options of {@link ScenarioOptions} to a command. */
+export function withScenarioOptions(command: Command): Command {
+  return command
     .addOption(
       new Option('--seed <n>', 'decides arrivals, prompts and jitter').argParser(parseSeed).default(DEFAULT_SEED),
     )
@@ -67,6 +64,16 @@ export function withRunOptions(command: Command): Command {
       'change a value of the scenario, e.g. stack.inference.replicas=2 (repeatable)',
       collect,
       [],
+    );
+}
+
+/** Adds the options of {@link RunOptions} to a command. */
+export function withRunOptions(command: Command): Command {
+  return withScenarioOptions(withOut(command))
+    .addOption(
+      new Option('--platform <kind>', 'where the stack runs')
+        .choices(['process', 'docker', 'external'])
+        .default('process'),
     )
     .option('--json', 'print one JSON document on stdout, and nothing else there', false)
     .option('--quiet', 'no progress', false);
@@ -112,10 +119,10 @@ export function withSegment(command: Command): Command {
     );
 }
 
-type LoadOptions = RunOptions & TargetOptions & ShareOptions;
+type LoadOptions = ScenarioOptions & Partial<RunOptions> & TargetOptions & ShareOptions;
 
 /**
- * Finds, changes, validates and compiles a scenario, and checks its target where there is one.
+ * Finds, changes, validates and compiles a scenario, and checks its target and its time zero where there are any.
  * @param changes further overrides, such as a proof's
  */
 export async function loadScenario(
@@ -131,7 +138,7 @@ export async function loadScenario(
   const scenario = validateScenario(override(found.raw, overrides), found.source);
   const replay = replayCommand(nameOrPath, options, changes);
   const folder = catalogNames().includes(nameOrPath) ? HOME : dirname(resolve(nameOrPath));
-  const { seed, platform, workers, segment } = options;
+  const { seed, platform = 'process', workers, segment } = options;
   if (segment && !external) throw segmentWithoutTarget();
   const compiled = compileScenario(scenario, {
     seed,
@@ -142,12 +149,13 @@ export async function loadScenario(
     ...(workers === undefined ? {} : { workers }),
     ...(segment ? { segment } : {}),
   });
+  if (options.zeroAt) requireAhead(options.zeroAt, warmUpMs(compiled.plan));
   return { scenario, compiled };
 }
 
 /** The target of the options, checked; undefined without one. @throws SquallError of kind `option` or `environment` */
-async function externalOf(options: RunOptions & TargetOptions, signal: AbortSignal): Promise<External | undefined> {
-  const { target, platform, authorization, iOwnThisTarget = false } = options;
+async function externalOf(options: LoadOptions, signal: AbortSignal): Promise<External | undefined> {
+  const { target, platform = 'process', authorization, iOwnThisTarget = false } = options;
   if ((target === undefined) !== (platform !== 'external'))
     throw new SquallError(
       'option',
@@ -183,12 +191,14 @@ export function targetAuthorization(given = process.env[AUTHORIZATION_VARIABLE] 
 /** The command that repeats a run. Never with the authorization, which ends up in reports then. */
 function replayCommand(nameOrPath: string, options: LoadOptions, changes: Readonly<Record<string, unknown>>): string {
   const sets = [...options.set, ...Object.entries(changes).map(([path, value]) => `${path}=${JSON.stringify(value)}`)];
+  const { platform = 'process', out = DEFAULT_OUT } = options;
   const words = ['npx', 'squall', 'run', nameOrPath, '--seed', String(options.seed)];
   if (options.target !== undefined) words.push('--target', options.target);
-  else if (options.platform !== 'process') words.push('--platform', options.platform);
+  else if (platform !== 'process') words.push('--platform', platform);
   if (options.iOwnThisTarget) words.push('--i-own-this-target');
   if (options.workers !== undefined && options.workers > 1) words.push('--workers', String(options.workers));
   if (options.segment) words.push('--segment', `${options.segment.index}/${options.segment.of}`);
+  if (out !== DEFAULT_OUT) words.push('--out', out);
   for (const set of sets) words.push('--set', set);
   return words.map(quoted).join(' ');
 }
@@ -229,6 +239,17 @@ function parseInstant(text: string): Date {
   return date;
 }
 
+function requireAhead(zeroAt: Date, warmUpLastsMs: number): void {
+  if (zeroAt.getTime() >= Date.now() + warmUpLastsMs) return;
+  const now = new Date().toISOString();
+  throw new SquallError(
+    'option',
+    'ZERO_TOO_EARLY',
+    `Expected \`--zero-at\` to be more than the ${formatMs(warmUpLastsMs)} of the warm-up from now, ${now}, got ${zeroAt.toISOString()}`,
+    { next: 'Choose a later --zero-at, so that there is time to start everything and to warm up.' },
+  );
+}
+
 function segmentWithoutTarget(): SquallError {
   return new SquallError('option', 'SEGMENT_WITHOUT_TARGET', 'Expected --segment beside a --target, got none', {
     next: 'Segments meet at one server, so give its URL; a stack of Squall’s own is one machine’s, where --workers adds cores.',
@@ -237,16 +258,4 @@ function segmentWithoutTarget(): SquallError {
 
 function collect(value: string, before: string[]): string[] {
   return [...before, value];
-}
-
-/**
- * A run directory from what a person typed: a path, a run's id, or `last`.
- * @returns its absolute path, or undefined if there is none
- */
-export function findRunDirectory(run: string, listRuns: (folder: string) => string[]): string | undefined {
-  const named = run === 'last' ? listRuns(DEFAULT_OUT).at(-1) : run;
-  return [named, named && join(DEFAULT_OUT, named)]
-    .filter(path => path !== undefined)
-    .map(path => resolve(path))
-    .find(path => existsSync(join(path, 'events.ndjson')));
 }

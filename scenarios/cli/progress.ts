@@ -2,8 +2,10 @@ import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import type { RunningLoad } from '../../harness/contracts.ts';
 import type { History, RunEvent } from '../../harness/history.ts';
-import { driveEndMs, type RunPlan } from '../../harness/plan.ts';
+import { driveEndMs, type RunPlan, warmUpMs } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
+import { profiles } from '../../stack/inference/profiles.ts';
+import type { StackOptions } from '../../stack/options.ts';
 import type { SessionObserver } from '../session.ts';
 
 /** Where progress goes. */
@@ -44,12 +46,12 @@ export function startProgress({ stream, plan, live }: ProgressTarget): Progress 
       stream.write(
         styleText(
           'dim',
-          `seed ${plan.seed} · ${plan.arrivals ? `${plan.arrivals.count} arrivals` : 'a closed loop'} over ${driveEndMs(plan) / 1000} s · ${plan.platform}${plan.target ? ` ${plan.target}` : ''}${plan.segment ? ` · segment ${plan.segment.index} of ${plan.segment.of}` : ''}\n`,
+          `seed ${plan.seed} · ${plan.arrivals ? `${plan.arrivals.count} arrivals` : 'a closed loop'} over ${warmUpMs(plan) / 1000} s of warm-up and ${driveEndMs(plan) / 1000} s · ${plan.platform}${plan.target ? ` ${plan.target}` : ''}${plan.segment ? ` · segment ${plan.segment.index} of ${plan.segment.of}` : ''}\n`,
         ),
       );
       history.listen(event => {
         remember(state, event);
-        const line = eventLine(event);
+        const line = eventLine(event, plan);
         if (!line) return;
         update?.clear();
         stream.write(`${styleText('dim', clock(state))} ${line}\n`);
@@ -89,9 +91,10 @@ function clock({ zeroAt }: LiveState): string {
   return text.padStart(7);
 }
 
-function eventLine(event: RunEvent): string | undefined {
+function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
   switch (event.type) {
     case 'phase':
+      if (event.phase === 'up') return `${styleText('cyan', event.phase)}${loadingText(plan)}`;
       return event.phase === 'done' ? undefined : styleText('cyan', event.phase);
     case 'replica':
       return event.state === 'starting' || event.state === 'stopped'
@@ -111,6 +114,14 @@ function eventLine(event: RunEvent): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** How long the longest part of coming up takes, for nothing else is to be seen meanwhile. Of a target nothing is known. */
+function loadingText({ stack, timeScale }: RunPlan): string {
+  const { inference } = stack as Partial<StackOptions>;
+  if (!inference) return '';
+  const loadMs = profiles[inference.profile].modelLoadMs / timeScale;
+  return `  loading the model takes about ${formatMs(loadMs)}, at a stack.timeScale of ${timeScale}`;
 }
 
 function statusLine(state: LiveState): string {

@@ -1,10 +1,10 @@
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
-import { processName, type RateSegment, stagesOf } from '../../harness/arrivals.ts';
 import type { RenderInput } from '../../reports/run-document.ts';
 import { renderTerminal } from '../../reports/terminal.ts';
 import type { CompiledScenario } from '../compile.ts';
 import { runSession, type Session } from '../session.ts';
+import { planLines } from './dry-run.ts';
 import { worstExit } from './exit.ts';
 import {
   loadScenario,
@@ -26,11 +26,12 @@ export function addRun(program: Command, signal: AbortSignal): void {
     .option('--dry-run', 'show what would happen, and start nothing', false)
     .action(async (names: string[], options: RunOptions & TargetOptions & ShareOptions & { dryRun: boolean }) => {
       const scenarios = await Promise.all(names.map(name => loadScenario(name, options, signal)));
-      if (options.dryRun)
-        return printPlans(
-          scenarios.map(s => s.compiled),
-          options.json,
-        );
+      if (options.dryRun) {
+        const plans = scenarios.map(({ compiled }) => compiled.plan);
+        if (options.json) printJson(plans.length === 1 ? plans[0] : plans);
+        else process.stdout.write(`${scenarios.flatMap(planLines).join('\n')}\n`);
+        return;
+      }
       const sessions: Session[] = [];
       for (const { compiled } of scenarios) {
         if (sessions.length > 0) signal.throwIfAborted();
@@ -78,34 +79,4 @@ export function printJson(document: unknown): void {
 
 function where({ directory, result }: Session): string {
   return `${styleText('bold', 'report')}  ${directory}/${result.document.artifacts.html}`;
-}
-
-function printPlans(compiled: readonly CompiledScenario[], json: boolean): void {
-  const plans = compiled.map(({ plan }) => plan);
-  if (json) printJson(plans.length === 1 ? plans[0] : plans);
-  for (const plan of json ? [] : plans) {
-    process.stdout.write(`${styleText('bold', plan.scenario)}  seed ${plan.seed}, ${plan.platform}\n`);
-    const { arrivals, load } = plan;
-    process.stdout.write(
-      arrivals
-        ? `  ${arrivals.count} arrivals (${processName(load.arrivals)}${plan.segment ? `, segment ${plan.segment.index} of ${plan.segment.of}` : ''}), sha256 ${arrivals.sha256.slice(0, 16)}…\n`
-        : '  arrivals of a closed loop: each depends on the answers before it\n',
-    );
-    for (const s of stagesOf(load.segments))
-      process.stdout.write(`  ${seconds(s.fromMs)} – ${seconds(s.toMs)}  load  ${s.name}: ${loadOf(s)}\n`);
-    for (const f of plan.faults)
-      process.stdout.write(
-        `  ${seconds(f.atMs)} – ${f.forMs === null ? '    healed by the stack' : seconds(f.atMs + f.forMs)}  fault ${f.id}: ${f.kind} on ${f.target} ${JSON.stringify(f.parameters)}\n`,
-      );
-    for (const slo of plan.slos) process.stdout.write(`  SLO   ${slo.name}: ${slo.objective} in ${slo.window}\n`);
-  }
-}
-
-function loadOf({ fromPerSecond, toPerSecond, fromUsers, toUsers }: RateSegment): string {
-  if (toUsers !== undefined) return `${fromUsers} → ${toUsers} users`;
-  return `${Number(fromPerSecond.toFixed(3))} → ${Number(toPerSecond.toFixed(3))} /s`;
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`.padStart(8);
 }

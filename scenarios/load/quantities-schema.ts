@@ -1,10 +1,11 @@
 import { z } from 'zod';
+import { DURATION_WORDS, RATE_WORDS } from '../../harness/quantity.ts';
 
 /** Text that `parseDurationMs` reads. */
-export const duration = z.string().describe('a duration such as "10s", "250ms" or "2m"');
+export const duration = z.string().meta({ title: DURATION_WORDS });
 
 /** Text that `parseRatePerSecond` reads. */
-export const rate = z.string().describe('a rate such as "20/s" or "1000/min"');
+export const rate = z.string().meta({ title: RATE_WORDS });
 
 /** How long a user thinks: always so long, or evenly between two bounds. */
 export const thinkTime = z

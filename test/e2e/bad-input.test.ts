@@ -1,8 +1,8 @@
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { expectRefusal, SMALL, squall, temporaryFolder } from './squall.ts';
+import { expectRefusal, SMALL, squall, start, temporaryFolder } from './squall.ts';
 
 /** What a person does, the exit code, and what the message must name: what was found, what was expected, what to do. */
 const TABLE: readonly [string, string[], number, RegExp[]][] = [
@@ -129,6 +129,16 @@ describe('bad input', () => {
     const { code, stderr } = await squall(['run', SMALL, '--out', join(file, 'runs')]);
     expect(code, stderr).toBe(4);
     expect(stderr).toMatch(/--out/);
+  });
+
+  it.skipIf(!existsSync('/proc/self'))('an output folder where no folder can be made', async () => {
+    const command = start(['run', SMALL, '--out', '/proc/nope']);
+    // Whoever spins hears no other signal.
+    const limit = setTimeout(() => command.child.kill('SIGKILL'), 20_000);
+    const { code, stderr } = await command.finished;
+    clearTimeout(limit);
+    expect(code, stderr).toBe(4);
+    expect(stderr).toMatch(/--out.*\/proc\/nope.*ENOENT/);
   });
 
   it('a service that dies during start shows its last words', async () => {

@@ -26,6 +26,9 @@ describe('a run', () => {
     expect(code).toBe(0);
     expect(document).toEqual(run.document());
     expect(stderr).toMatch(/slow bit/);
+    expect(stderr).toMatch(/arrivals over 2 s of warm-up and 13 s/);
+    expect(stderr).toMatch(/up {2}loading the model takes about 1 s, at a stack\.timeScale of 120/);
+    expect(document.replay).toContain(`--out ${out.path}`);
 
     for (const file of Object.values(document.artifacts))
       expect(existsSync(join(run.directory, file)), file).toBe(true);
@@ -53,10 +56,10 @@ describe('a run', () => {
     expect(readFileSync(join(run.directory, 'report.html'), 'utf8')).toContain('id="chart-queue"');
 
     const before = hashes(run.directory);
-    const recheck = await squall(['recheck', run.directory, '--json']);
+    const recheck = await squall(['recheck', 'last', '--out', out.path, '--json']);
     expect(recheck.code).toBe(0);
     expect(JSON.parse(recheck.stdout)).toEqual(document);
-    const report = await squall(['report', run.directory]);
+    const report = await squall(['report', document.id, '--out', out.path]);
     expect(report.code).toBe(0);
     expect(hashes(run.directory)).toEqual(before);
   });

@@ -11,22 +11,40 @@ test.each([
   ['250us', 0.25],
   ['250µs', 0.25],
   [' 0s ', 0],
+  ['1m30s', 90_000],
+  ['2h30m', 9_000_000],
+  ['1h 1min 1.5s 250us', 3_661_500.25],
 ])('"%s" is %f ms', (text, ms) => {
   expect(parseDurationMs(text, 'for')).toBeCloseTo(ms, 10);
 });
 
-test.each(['', '10', 's', '-1s', '1e3s', '1 s 2', '10sec', '1,5s', 'toString', '1constructor', 'NaNs', '.5s'])(
-  '"%s" is no duration, and the message names the field and shows what was found',
-  text => {
-    expect(() => parseDurationMs(text, 'faults[0].for')).toThrow(
-      expect.objectContaining({
-        kind: 'scenario',
-        code: 'BAD_DURATION',
-        message: expect.stringMatching(/^Expected `faults\[0\]\.for` to be a duration .*, got ".*"$/),
-      }),
-    );
-  },
-);
+test.each([
+  '',
+  '10',
+  's',
+  '-1s',
+  '1e3s',
+  '1 s 2',
+  '10sec',
+  '1,5s',
+  'toString',
+  '1constructor',
+  'NaNs',
+  '.5s',
+  '30s1m',
+  '1s1s',
+  '1m30',
+])('"%s" is no duration, and the message names the field and shows what was found', text => {
+  expect(() => parseDurationMs(text, 'faults[0].for')).toThrow(
+    expect.objectContaining({
+      kind: 'scenario',
+      code: 'BAD_DURATION',
+      message: expect.stringMatching(
+        /^Expected `faults\[0\]\.for` to be a duration .*us, ms, s, m or min, h.*, got ".*"$/,
+      ),
+    }),
+  );
+});
 
 // Node sets a timer to 1 ms where it is asked for more than 2³¹ − 1 ms, which is 596.5 h.
 test('a duration that no timer can wait for is refused, but where none is set for it', () => {
@@ -52,7 +70,9 @@ test.each([
 });
 
 test.each(['', '20', '20/ms', '-1/s', '/s', '20/s/s', '20/constructor'])('"%s" is no rate', text => {
-  expect(() => parseRatePerSecond(text, 'to')).toThrow(expect.objectContaining({ code: 'BAD_RATE' }));
+  expect(() => parseRatePerSecond(text, 'to')).toThrow(
+    expect.objectContaining({ code: 'BAD_RATE', message: expect.stringContaining('/s, /m or /min, /h') }),
+  );
 });
 
 test.each([

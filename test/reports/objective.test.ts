@@ -96,7 +96,7 @@ test.each([
   ['max(queue) <= -1', 'expected a count'],
   ['max(queue) >= 10', 'expected <= or <'],
   ['max(gpu-memory) <= 90', 'expected a percentage'],
-  ['max(memory) <= 90', 'expected a latency or a gauge in parentheses after max: ttft'],
+  ['max(memory) <= 90', 'after max: ttft, itl, latency, queue, running, in-flight, kv-cache, gpu, gpu-memory'],
   ['p99(queue) <= 10', 'expected a latency in parentheses after p99'],
   ['growth(queue) <= 10%', 'what grows in parentheses after growth: memory'],
   ['attempts >= 1.5', 'expected <= or <'],

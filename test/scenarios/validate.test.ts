@@ -1,0 +1,120 @@
+import { describe, expect, it } from 'vitest';
+import { override } from '../../scenarios/override.ts';
+import { validateScenario } from '../../scenarios/validate.ts';
+
+const SCENARIO = {
+  name: 'x',
+  why: 'y',
+  load: { stages: [{ at: '20/s', for: '10s' }] },
+  slos: [{ name: 's', objective: 'errors <= 1%' }],
+};
+const LATENCY = { kind: 'latency', on: 'gateway->inference-1', at: '1s', for: '1s', latencyMs: 5 };
+const DURATION = 'expected a duration such as "10s", "250ms" or "1m30s" (units: us, ms, s, m or min, h)';
+
+function refusal(raw: unknown): string {
+  try {
+    validateScenario(raw, 'x.yaml');
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'BAD_SCENARIO', next: expect.stringContaining('squall schema') });
+    return (error as Error).message;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('what does not fit', () => {
+  it.each<[string, unknown, string]>([
+    [
+      'load.stages.0.at',
+      50,
+      '`load.stages[0].at`: expected a rate of 0 or more such as "20/s" or "1000/min" (units: /s, /m or /min, /h), found 50 (number)',
+    ],
+    ['load.stages.0.for', 3, `\`load.stages[0].for\`: ${DURATION}, found 3 (number)`],
+    ['slos', undefined, '`slos`: expected a list that is not empty, found nothing'],
+    ['slos', null, '`slos`: expected a list that is not empty, found null'],
+    ['name', 5, '`name`: expected a string, found 5 (number)'],
+    ['name', 'A B', '`name`: expected lower-case letters, digits and dashes, found "A B" (string)'],
+    [
+      'stack.inference.replicas',
+      'three',
+      '`stack.inference.replicas`: expected a whole number from 1 to 64, found "three" (string)',
+    ],
+    [
+      'stack.inference.replicas',
+      300,
+      '`stack.inference.replicas`: expected a whole number from 1 to 64, found 300 (number)',
+    ],
+    [
+      'stack.timeScale',
+      0,
+      '`stack.timeScale`: expected a number from 1 to 1000 (divides the long durations of the profiles), found 0 (number)',
+    ],
+    [
+      'load.workload',
+      { kind: 'htp' },
+      '`load.workload.kind`: expected one of "chat", "http", found "htp" (string); did you mean "http"?',
+    ],
+    [
+      'load.workload',
+      { promptTokens: 0 },
+      '`load.workload.promptTokens`: expected a whole number from 1 to 1000000 (always so many), found 0 (number)',
+    ],
+    [
+      'load.workload',
+      { promptTokens: [9, 5] },
+      '`load.workload.promptTokens`: expected [least, most] with least at most most, found [9,5] (list)',
+    ],
+    [
+      'load.workload',
+      { kind: 'http', path: '/', headers: { 'a b': 'c' } },
+      '`load.workload.headers.a b`: expected a header name, found "c" (string)',
+    ],
+    [
+      'load.arrivals',
+      'constnat',
+      '`load.arrivals`: expected one of "constant", "poisson", "trace", "closed" or an object whose `kind` is one of "gamma", "closed", found "constnat" (string); did you mean "constant"?',
+    ],
+    [
+      'load.arrivals',
+      { kind: 'closed', thinkTime: 5 },
+      `\`load.arrivals.thinkTime\`: ${DURATION} or a list of 2 (a duration, or [least, most] to draw evenly between), found 5 (number)`,
+    ],
+    ['load.stages', [5], '`load.stages[0]`: expected an object with `for`, found 5 (number)'],
+    ['load.bogus', 1, 'unknown key `load.bogus`. Known: engine, arrivals, warmUp'],
+    ['faults', [{ ...LATENCY, kind: 'latncy' }], 'found "latncy" (string); did you mean "latency"?'],
+    [
+      'faults',
+      [{ ...LATENCY, latency: 5 }],
+      'unknown key `faults[0].latency`; did you mean "latencyMs"? Known: id, kind, on, at, for, latencyMs, jitterMs, stream',
+    ],
+    [
+      'faults',
+      [{ ...LATENCY, id: 'a b' }],
+      '`faults[0].id`: expected letters, digits, dashes and underscores, found "a b" (string)',
+    ],
+  ])('is told in the words of its field: %s', (path, value, message) => {
+    const lines = refusal(override(SCENARIO, { [path]: value })).split('\n  - ');
+    expect(lines).toHaveLength(2);
+    expect(lines[1]).toContain(message);
+  });
+
+  it.each([
+    [[1, 2], '[1,2] (list)'],
+    ['hello', '"hello" (string)'],
+    [undefined, 'nothing'],
+  ])('is told of the whole file: %j', (raw, found) => {
+    expect(refusal(raw)).toBe(
+      `x.yaml is not a scenario:\n  - expected an object with \`name\`, \`why\`, \`load\`, \`slos\`, found ${found}`,
+    );
+  });
+
+  it('lists the parameters of the fault that is meant and of no other, and no kind that is for tests alone', () => {
+    expect(refusal({ ...SCENARIO, faults: [{ ...LATENCY, bogus: 5 }] })).toMatch(/latencyMs, jitterMs, stream$/);
+    const kinds = refusal({ ...SCENARIO, faults: [{}] });
+    expect(kinds).toMatch(/`faults\[0\]\.kind`: expected one of .*"kill".*, found nothing/);
+    expect(kinds).not.toContain('noop');
+  });
+
+  it('is cut where it is long', () => {
+    expect(refusal({ ...SCENARIO, name: ['x'.repeat(500)] }).length).toBeLessThan(250);
+  });
+});
