@@ -38,14 +38,16 @@ export interface SessionOptions {
 
 /** A run that has been judged and published. */
 export interface Session {
+  /** Why it came no further; undefined for a run that did not crash. */
+  readonly crash?: unknown;
   readonly directory: string;
   readonly result: RenderInput;
 }
 
 /**
  * Runs a compiled scenario in a fresh run directory, judges it and publishes its reports. A run that crashed is judged and
- * published as far as it came, then its error is thrown.
- * @throws SquallError
+ * published as far as it came.
+ * @throws SquallError where there is nothing to judge, or nowhere to publish
  */
 export async function runSession(compiled: CompiledScenario, options: SessionOptions): Promise<Session> {
   const { signal, observer = {}, zeroAt } = options;
@@ -77,8 +79,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     await sealRequests(directory);
     const result = await judgeDirectory(directory);
     publish(directory, result);
-    if (crash) throw crash;
-    return { directory, result };
+    return { directory, result, ...(crash ? { crash: isDiskFull(crash) ? diskFull(options.out, crash) : crash } : {}) };
   } catch (error) {
     throw isDiskFull(error) ? diskFull(options.out, error) : error;
   }

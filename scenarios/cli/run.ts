@@ -43,7 +43,10 @@ export function addRun(program: Command, signal: AbortSignal): void {
     });
 }
 
-/** Runs one compiled scenario with progress and its summary, both on stderr when stdout carries JSON. */
+/**
+ * Runs one compiled scenario with progress and its summary, both on stderr when stdout carries JSON.
+ * @throws SquallError also for a run that crashed, once it has said where its report is
+ */
 export async function runWithProgress(
   compiled: CompiledScenario,
   { out, json, quiet, zeroAt }: RunOptions & ShareOptions,
@@ -60,6 +63,10 @@ export async function runWithProgress(
       ...(zeroAt ? { zeroAt } : {}),
       ...(progress ? { observer: progress } : {}),
     });
+  }
+  if (session.crash) {
+    process.stderr.write(`${where(session)}\n`);
+    throw session.crash;
   }
   if (!json) process.stdout.write(`\n${terminalSummary(session.result)}\n${where(session)}\n`);
   return session;

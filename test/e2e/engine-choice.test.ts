@@ -1,3 +1,4 @@
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { RunPlan } from '../../harness/plan.ts';
@@ -32,6 +33,22 @@ describe('the engine that Squall chooses', () => {
     expect(load.offered).toBeGreaterThanOrEqual(220);
     expect(load.offered).toBeLessThanOrEqual(265);
     expect(windows[0]!.ttftMs.p50).toBeGreaterThan(0);
+  });
+
+  it.skipIf(Boolean(noK6))(`says what a k6 that dies said, and where its run lies ${noK6 || ''}`, async () => {
+    using out = temporaryFolder();
+    await using server = await startFixture('answers-plainly.ts');
+    const dying = join(out.path, 'k6');
+    const { command } = (await findK6())!;
+    writeFileSync(
+      dying,
+      `#!/bin/sh\n[ "$1" = version ] && exec ${command} version\necho 'no such thing' >&2\nexit 107\n`,
+    );
+    chmodSync(dying, 0o755);
+    const args = ['run', SCENARIO, '--target', server.said, '--out', join(out.path, 'runs')];
+    const { code, stderr } = await squall(args, { SQUALL_K6: dying });
+    expect([code, stderr]).toEqual([4, expect.stringMatching(/^report .*\/report\.html\n.*107.*\nno such thing\n/)]);
+    expect(existsSync(/^report +(.*)$/m.exec(stderr)![1]!)).toBe(true);
   });
 
   it('is the streaming client up to 5000/s', async () => {

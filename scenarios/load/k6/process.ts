@@ -68,7 +68,7 @@ export async function startK6({ program, onLine, ...options }: K6Options): Promi
   const k6Args = ['run', '--config', `${launch.folder}/config.json`, ...FLAGS, launch.script];
   const child = spawn(launch.command, [...launch.args(Object.keys(variables)), ...k6Args], {
     env: { ...cleanEnvironment(process.env), ...variables },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   const lastWords: string[] = [];
   return {
@@ -109,14 +109,15 @@ function writeInputs(folder: string, seen: string, { plan, authorization, author
 
 async function watch(child: ChildProcess, lastWords: string[], onLine: (line: ScriptLine) => void): Promise<K6Exit> {
   let logged = 0;
-  createInterface({ input: child.stdout! }).on('line', text => {
+  const take = (text: string) => {
     const line = parseLine(text);
     if (line) return onLine(line);
     if (lastWords.push(text) > LAST_WORDS) lastWords.shift();
     logged += 1;
     if (logged <= MOST_LOG_LINES) process.stderr.write(`k6: ${text}\n`);
     if (logged === MOST_LOG_LINES) process.stderr.write('k6: (no more of its lines are kept)\n');
-  });
+  };
+  for (const input of [child.stdout!, child.stderr!]) createInterface({ input }).on('line', take);
   const [code, signal] = await once(child, 'close');
   return { code, signal, lastWords };
 }
