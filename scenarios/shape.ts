@@ -34,7 +34,7 @@ export function checkShape<Schema extends z.ZodType>(schema: Schema, raw: unknow
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
-  const text = JSON.stringify(value);
+  const text = typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value) : String(value);
   const cut = text.length > 120 ? `${text.slice(0, 120)}…` : text;
   return `${cut} (${Array.isArray(value) ? 'list' : typeof value})`;
 }

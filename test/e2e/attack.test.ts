@@ -129,7 +129,7 @@ describe('squall attack', () => {
       'too many connections',
       ['slow-body', '--target', 'http://127.0.0.1:1', '--connections', '15001'],
       3,
-      /connections/,
+      /`connections` to be a whole number from 1 to 15000.*, got 15001/,
     ],
     ['too long', ['slow-body', '--target', 'http://127.0.0.1:1', '--for', '2h'], 3, /--for.*1h/],
     [

@@ -140,4 +140,10 @@ describe('a run', () => {
       { id: 'kill' },
     ]);
   });
+
+  it('is of a scenario in the list, with its SLOs and proofs counted', async () => {
+    const { stdout } = await squall(['list']);
+    expect(stdout).toMatch(/ node-loss {2}.*\n {4}5 SLOs, 3 proofs\n/);
+    expect(stdout).toMatch(/ retry-storm {2}.*\n {4}2 SLOs, 1 proof\n/);
+  });
 });

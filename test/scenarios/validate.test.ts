@@ -114,6 +114,14 @@ describe('what does not fit', () => {
     expect(kinds).not.toContain('noop');
   });
 
+  it.each([
+    [3n, '3 (bigint)'],
+    [Number.NaN, 'NaN (number)'],
+    [Math.abs, 'function abs() { [native code] } (function)'],
+  ])('is shown though no file could hold it: %s', (name, found) => {
+    expect(refusal({ ...SCENARIO, name })).toContain(`\`name\`: expected a string, found ${found}`);
+  });
+
   it('is cut where it is long', () => {
     expect(refusal({ ...SCENARIO, name: ['x'.repeat(500)] }).length).toBeLessThan(250);
   });

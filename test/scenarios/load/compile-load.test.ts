@@ -1,11 +1,8 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
 import { expectedArrivals } from '../../../harness/arrivals.ts';
-import { compileScenario } from '../../../scenarios/compile.ts';
-import { validateScenario } from '../../../scenarios/validate.ts';
 import { planOf, refusal, STAGES } from './load-plans.ts';
 
 let folder: string;
@@ -166,16 +163,4 @@ describe('the load of a scenario', () => {
   ])('knows the retries %j', (retry, expected) => {
     expect(planOf(folder, { stages: STAGES, clients: { retry } }).load.clients!.retry).toMatchObject(expected);
   });
-});
-
-it('takes the example of the README', () => {
-  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
-  const [, example] = /```yaml\n# busy-day\.yaml\n(.*?)```/s.exec(readme)!;
-  const { plan } = compileScenario(validateScenario(parse(example!), 'README.md'), {
-    seed: 1,
-    platform: 'process',
-    replay: '',
-  });
-  expect(plan.load.clients!.classes.map(({ name }) => name)).toEqual(['vip', 'batch']);
-  expect(plan.arrivals!.count).toBeGreaterThan(1000);
 });
