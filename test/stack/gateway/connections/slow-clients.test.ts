@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { readConnectionTable } from '../../../../faults/slow-http/attacker/connection-table.ts';
@@ -194,21 +193,22 @@ test.each<[string, Behaviour, string, string | undefined]>([
   const deaf = Array.from({ length: 10 }, () =>
     clients.use(rawClient(gateway, chatText({ stream: true }), { deaf: true })),
   );
+  const seen = deaf.map(({ socket }) => {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    socket.once('error', (error: NodeJS.ErrnoException) => resolve(error.code)).once('close', () => resolve('closed'));
+    return promise;
+  });
   expect(await until(() => upstream.received.length === 10)).toBeLessThan(3000);
   await systemClock.sleep(500); // until all buffers on the way are full
-  for (const { socket } of deaf) socket.write(later);
+  for (const { socket } of deaf) if (later) socket.write(later);
   expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(5000);
   // The gateway's ends: after an ordinary close they would be in FIN_WAIT1, with up to 4 MB each, for as long as nobody reads.
   const kept = () =>
     deaf.filter(({ socket }) => readConnectionTable(socket.localPort!)?.('127.0.0.1', port) !== 'gone');
   // Who can be told why has a second for reading it.
   expect(await until(() => kept().length === 0)).toBeLessThan(1000 + SLACK_MS);
-  const errors = deaf.map(async ({ socket }) => {
-    const error = once(socket, 'error');
-    socket.resume();
-    return ((await error)[0] as NodeJS.ErrnoException).code;
-  });
-  expect(await Promise.all(errors)).toEqual(deaf.map(() => 'ECONNRESET'));
+  for (const { socket } of deaf) socket.resume();
+  expect(await Promise.all(seen)).toEqual(deaf.map(() => 'ECONNRESET'));
   if (reason) expect(await metric(gateway, 'gateway_connections_evicted_total', `reason="${reason}"`)).toBe(10);
 });
 
