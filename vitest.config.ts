@@ -5,7 +5,8 @@ import { defineConfig } from 'vitest/config';
 const slow = [
   'test/e2e/**/*.test.ts',
   'test/docker/**/*.test.ts',
-  'test/scenarios/load/**/*.test.ts',
+  'test/load/**/*.test.ts',
+  'test/platform/**/*.test.ts',
   'test/stack/**/*.test.ts',
   'test/faults/**/*.test.ts',
   'test/docker/**/*.test.ts',

@@ -1,4 +1,4 @@
-import type { ArrivalProcess, RateSegment } from './arrivals.ts';
+import type { ArrivalProcess, RateSegment } from './arrivals/arrivals.ts';
 import type { Distribution } from './distribution.ts';
 
 /** Where the stack runs. */
@@ -68,7 +68,7 @@ export interface TracePlan {
   readonly speed: number;
 }
 
-/** When clients try again; see `scenarios/load/stream/retry.ts`. */
+/** When clients try again; see `load/stream/retry.ts`. */
 export interface RetryPlan {
   /** Retries after the first attempt. */
   readonly most: number;
@@ -152,7 +152,7 @@ export interface FaultPlan {
 export interface SloPlan {
   readonly name: string;
   readonly window: string;
-  /** In the objective language of `reports/objective.ts`, for example `p99(ttft) <= 800 ms`. */
+  /** In the objective language of `reports/judge/objective.ts`, for example `p99(ttft) <= 800 ms`. */
   readonly objective: string;
   /** Only requests of this class of users count; absent: all. */
   readonly class?: string;

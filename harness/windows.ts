@@ -1,4 +1,4 @@
-import { stagesOf } from './arrivals.ts';
+import { stagesOf } from './arrivals/arrivals.ts';
 import type { TimedEvent } from './history.ts';
 import { driveEndMs, type FaultPlan, type RunPlan } from './plan.ts';
 import type { AttackOutcome, RequestRecord } from './requests.ts';

@@ -1,12 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readHistory } from '../harness/history.ts';
-import { renderHtml } from './html/render-html.ts';
-import { judge } from './judge.ts';
-import { renderJunit } from './junit.ts';
-import { renderMarkdown } from './markdown.ts';
-import { REQUESTS_FILE, readRequests } from './requests-file.ts';
-import type { RenderInput } from './run-document.ts';
+import { judge } from './judge/judge.ts';
+import { renderHtml } from './render/html/render-html.ts';
+import { renderJunit } from './render/junit.ts';
+import { renderMarkdown } from './render/markdown.ts';
+import { REQUESTS_FILE, readRequests } from './store/requests-file.ts';
+import type { RenderInput } from './store/run-document.ts';
 
 /** The files of a run directory, relative to it; `artifacts` of `run.json`. */
 export const ARTIFACTS = {

@@ -1,8 +1,8 @@
 import { faultPackages } from '../faults/catalog.ts';
 import { SquallError } from '../harness/errors.ts';
-import { parseObjective } from '../reports/objective.ts';
-import { TARGET_LINK } from '../stack/platform/external/platform.ts';
-import type { ExternalTarget } from '../stack/platform/external/reach.ts';
+import { TARGET_LINK } from '../platform/external/platform.ts';
+import type { ExternalTarget } from '../platform/external/reach.ts';
+import { parseObjective } from '../reports/judge/objective.ts';
 import type { ResolvedScenario } from './scenario.ts';
 
 /** A server that Squall did not start, as the person named it. */

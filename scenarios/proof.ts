@@ -1,4 +1,4 @@
-import type { RunDocument } from '../reports/run-document.ts';
+import type { RunDocument } from '../reports/store/run-document.ts';
 
 /** What a proof showed. */
 export interface ProofResult {

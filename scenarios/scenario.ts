@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { faultPackages } from '../faults/catalog.ts';
+import { ENGINE_NAMES } from '../load/engines.ts';
 import { stackOptionsSchema } from '../stack/options.ts';
-import { ENGINE_NAMES } from './load/engines.ts';
 import { duration } from './load/quantities-schema.ts';
 import { loadShape } from './load/schema.ts';
 

@@ -7,17 +7,17 @@ import type { Platform, RunningLoad } from '../harness/contracts.ts';
 import { type History, openHistory } from '../harness/history.ts';
 import type { PlatformKind } from '../harness/plan.ts';
 import { run } from '../harness/run.ts';
+import { type EngineName, engines } from '../load/engines.ts';
+import { requireK6 } from '../load/k6/program/find.ts';
+import { externalPlatform } from '../platform/external/platform.ts';
+import type { ExternalTarget } from '../platform/external/reach.ts';
+import { processPlatform } from '../platform/process/platform.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
-import { sealRequests } from '../reports/requests-file.ts';
-import type { RenderInput } from '../reports/run-document.ts';
+import { sealRequests } from '../reports/store/requests-file.ts';
+import type { RenderInput } from '../reports/store/run-document.ts';
 import { sampleStack } from '../stack/observability/sampler.ts';
-import { externalPlatform } from '../stack/platform/external/platform.ts';
-import type { ExternalTarget } from '../stack/platform/external/reach.ts';
-import { processPlatform } from '../stack/platform/process/platform.ts';
 import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
-import { type EngineName, engines } from './load/engines.ts';
-import { requireK6 } from './load/k6/find.ts';
 import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
 
 /** What a session tells while it runs. */
@@ -93,6 +93,6 @@ export async function platformOf(kind: PlatformKind, target?: ExternalTarget): P
   const proxy = { find: findToxiproxy, connect: connectToxiproxy };
   if (target) return externalPlatform(proxy, target);
   if (kind === 'process') return processPlatform(proxy);
-  const { dockerPlatform } = await import('../stack/platform/docker/platform.ts');
+  const { dockerPlatform } = await import('../platform/docker/platform.ts');
   return dockerPlatform({ connect: connectToxiproxy });
 }

@@ -1,5 +1,5 @@
-import { type LocateOptions, locateTarget } from '../harness/target.ts';
-import type { ExternalTarget } from '../stack/platform/external/reach.ts';
+import { type LocateOptions, locateTarget } from '../harness/host/target.ts';
+import type { ExternalTarget } from '../platform/external/reach.ts';
 
 /**
  * The target of a run, once {@link locateTarget} allows it. Its URL loses a trailing slash and `/v1`, which clients add:

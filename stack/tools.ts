@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { SquallError } from '../harness/errors.ts';
-import { findProgram, type ProgramPlace } from '../harness/programs.ts';
+import { findProgram, type ProgramPlace } from '../harness/host/programs.ts';
 
 const VERSION_LIMIT_MS = 3000;
 

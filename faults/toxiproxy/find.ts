@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import { messageOf, SquallError } from '../../harness/errors.ts';
-import { type ProgramPlace, type ProgramPlacesOptions, placesOf } from '../../harness/programs.ts';
+import { type ProgramPlace, type ProgramPlacesOptions, placesOf } from '../../harness/host/programs.ts';
 
 const BINARY = 'toxiproxy-server';
 const VERSION_LIMIT_MS = 3_000;

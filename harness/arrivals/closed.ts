@@ -1,4 +1,4 @@
-import type { RateSegment } from '../arrivals.ts';
+import type { RateSegment } from './arrivals.ts';
 
 /** The most users that are ever there at once. */
 export function mostUsers(segments: readonly RateSegment[]): number {

@@ -1,4 +1,4 @@
-import type { Gaps } from '../arrivals.ts';
+import type { Gaps } from './gaps.ts';
 
 /** Arrivals at every whole number of cumulated rate, from 0. */
 export function constantGaps(): Gaps {

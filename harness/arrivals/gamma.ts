@@ -1,5 +1,5 @@
-import type { Gaps } from '../arrivals.ts';
 import type { Random } from '../random.ts';
+import type { Gaps } from './gaps.ts';
 
 /**
  * Gamma gaps with mean 1 and the coefficient of variation `cv`: shape 1/cv², scale cv².

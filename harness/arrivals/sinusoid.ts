@@ -1,4 +1,4 @@
-import type { RateSegment } from '../arrivals.ts';
+import type { RateSegment } from './arrivals.ts';
 
 /** Straight pieces in a period: between them the rate is off by at most 0.14 % of the amplitude (1 − cos(π/60)). */
 const CHORDS = 60;

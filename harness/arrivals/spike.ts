@@ -1,4 +1,4 @@
-import type { RateSegment } from '../arrivals.ts';
+import type { RateSegment } from './arrivals.ts';
 
 /** A burst over a base rate. */
 export interface Spike {

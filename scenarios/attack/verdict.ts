@@ -1,4 +1,4 @@
-import { nearestRank, quantileRanks, ratioBounds, samplesForUpperBound } from '../../reports/statistics.ts';
+import { nearestRank, quantileRanks, ratioBounds, samplesForUpperBound } from '../../reports/judge/statistics.ts';
 import { isGood, latencyOf, type VictimRecord } from './victim.ts';
 
 /** What an attack showed of its target. */

@@ -1,15 +1,15 @@
+import type { ArrivalProcess, RateSegment } from '../../harness/arrivals/arrivals.ts';
 import { mostUsers } from '../../harness/arrivals/closed.ts';
-import type { ArrivalProcess, RateSegment } from '../../harness/arrivals.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
 import { LONGEST_WAIT_MS, parseDurationMs } from '../../harness/quantity.ts';
+import { type EngineChoice, needsConnections } from '../../load/engines.ts';
+import { isClosed, isReplay } from '../../load/schedule.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { compileClients } from './compile-clients.ts';
 import { compileStages, type Loop } from './compile-stages.ts';
 import { type CompiledTrace, compileTrace } from './compile-trace.ts';
 import { compileWorkload } from './compile-workload.ts';
-import { type EngineChoice, needsConnections } from './engines.ts';
 import { rangeMs } from './range.ts';
-import { isClosed, isReplay } from './schedule.ts';
 import type { ResolvedLoad } from './schema.ts';
 
 /** What a load stands in. */

@@ -1,6 +1,6 @@
+import type { RateSegment } from '../../harness/arrivals/arrivals.ts';
 import { sinusoidSegments } from '../../harness/arrivals/sinusoid.ts';
 import { spikeSegments } from '../../harness/arrivals/spike.ts';
-import type { RateSegment } from '../../harness/arrivals.ts';
 import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { type ResolvedStage, SHAPE_NAMES, SHAPES } from './schema.ts';

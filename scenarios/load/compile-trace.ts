@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import type { TracePlan } from '../../harness/plan.ts';
 import { parseDurationMs } from '../../harness/quantity.ts';
+import { hashFile } from '../../load/trace/lines.ts';
+import { isJsonLines, readTrace, requireSameTrace } from '../../load/trace/trace.ts';
 import { badScenario } from '../bad-scenario.ts';
 import type { ResolvedLoad } from './schema.ts';
-import { hashFile } from './trace/lines.ts';
-import { isJsonLines, readTrace, requireSameTrace } from './trace/trace.ts';
 
 /** A trace that has been read through once. */
 export interface CompiledTrace {

@@ -1,8 +1,8 @@
-import { digestArrivals, expectedArrivals } from '../../harness/arrivals.ts';
+import { digestArrivals, expectedArrivals } from '../../harness/arrivals/arrivals.ts';
 import type { ChatWorkload, LoadPlan, RunPlan, Workload } from '../../harness/plan.ts';
 import { shareOfSegment } from '../../harness/segment.ts';
+import { announcedTimes, isClosed } from '../../load/schedule.ts';
 import { badScenario } from '../bad-scenario.ts';
-import { announcedTimes, isClosed } from './schedule.ts';
 
 /** Among how many a load is shared: processes of this machine, and runs. */
 export interface Sharers {

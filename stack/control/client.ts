@@ -1,4 +1,4 @@
-import { formatGoDuration } from './go-duration.ts';
+import { formatGoDuration } from './consul/go-duration.ts';
 
 /** One instance as discovery hands it out. */
 export interface Instance {

@@ -2,16 +2,16 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
 import type { Random } from '../../harness/random.ts';
-import type { NodeInfo } from './catalog-json.ts';
 import type { ControlConfig } from './config.ts';
-import { consulRoutes, route } from './consul-routes.ts';
+import type { NodeInfo } from './consul/catalog-json.ts';
+import { consulRoutes, route } from './consul/consul-routes.ts';
 import { type Exchange, type Route, sendJson, sendText } from './exchange.ts';
 import { HttpChecker, type Probe } from './http-checker.ts';
 import { HttpError } from './http-error.ts';
 import { ControlMetrics } from './metrics.ts';
 import { Registry } from './registry.ts';
-import { Scales } from './scale.ts';
-import { StatusError, scaleRoutes } from './scale-routes.ts';
+import { Scales } from './scale/scale.ts';
+import { StatusError, scaleRoutes } from './scale/scale-routes.ts';
 import { Watchers } from './watchers.ts';
 
 /** Everything the control service gets from its surroundings. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { Random } from '../../harness/random.ts';
-import type { CheckMethod, CheckStatus } from './definition.ts';
+import type { CheckMethod, CheckStatus } from './consul/definition.ts';
 import type { Registry } from './registry.ts';
 
 /** Asks a URL once; rejects when there is no answer. */

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry as PrometheusRegistry } from 'prom-client';
 import { type Registry, worstStatus } from './registry.ts';
-import type { Scales } from './scale.ts';
+import type { Scales } from './scale/scale.ts';
 import type { Watchers } from './watchers.ts';
 
 /** Where the gauges that are read on demand come from. */

@@ -1,4 +1,4 @@
-import type { CheckDefinition, CheckStatus, ServiceDefinition } from './definition.ts';
+import type { CheckDefinition, CheckStatus, ServiceDefinition } from './consul/definition.ts';
 
 /** One check as it stands. */
 export interface CheckState {

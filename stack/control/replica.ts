@@ -1,6 +1,6 @@
 import { linkName, programOf, zoneOf } from '../naming.ts';
 import { DEFAULT_RESTART } from '../options.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import type { ControlConfigInput } from './config.ts';
 
 /** The link on which the replicas of a service in `zone` reach control. */

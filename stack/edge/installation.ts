@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { placesOf } from '../../harness/programs.ts';
+import { placesOf } from '../../harness/host/programs.ts';
 import type { EdgeCapabilities, ModSecurityPaths } from './concerns/concern.ts';
 
 const VERSION_LIMIT_MS = 3000;

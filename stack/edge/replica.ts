@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import { SquallError } from '../../harness/errors.ts';
 import { linkName, numbered, zoneOf } from '../naming.ts';
 import { DEFAULT_RESTART, type SettledOptions } from '../options.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import { type CertificateAuthority, pemOf } from './certificates.ts';
 import type { EdgeCapabilities } from './concerns/concern.ts';
 import { CORE_RULE_SET, findNginx } from './installation.ts';

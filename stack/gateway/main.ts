@@ -9,9 +9,9 @@ import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, runProgram, stopSignal } from '../service-program.ts';
 import { parseGatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
+import { createGatewayServer } from './http/server.ts';
 import { redisBuckets } from './limits/redis-buckets.ts';
-import { createGatewayServer } from './server.ts';
-import { undiciTransport } from './undici-transport.ts';
+import { undiciTransport } from './upstream/undici-transport.ts';
 
 /**
  * The gateway as a program.

@@ -1,8 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { AttemptResult } from './attempt.ts';
 import type { ConnectionState } from './connections/connections.ts';
-import type { Exchange } from './exchange.ts';
-import { stateOf, type UpstreamSet, type UpstreamState } from './upstreams.ts';
+import type { AttemptResult } from './forward/attempt.ts';
+import type { Exchange } from './http/exchange.ts';
+import { stateOf, type UpstreamSet, type UpstreamState } from './upstream/upstreams.ts';
 
 const STATES: readonly UpstreamState[] = ['usable', 'ejected', 'unhealthy', 'unknown'];
 const TIME_TO_FIRST_BYTE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];

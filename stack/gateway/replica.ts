@@ -3,7 +3,7 @@ import { entrancesOf } from '../inference/replica.ts';
 import { linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import { DEFAULT_RESTART } from '../options.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import type { GatewayConfigInput } from './config.ts';
 
 /** How long a gateway may finish running requests after SIGTERM, in ms; less than a platform waits before SIGKILL. */

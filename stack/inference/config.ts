@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { badConfig, parseConfig } from '../service-config.ts';
-import { type ProfileName, profiles } from './profiles.ts';
+import { type ProfileName, profiles } from './engine/profiles.ts';
 
 const VARIABLE = 'INFERENCE_CONFIG';
 const profileNames = Object.keys(profiles) as [ProfileName, ...ProfileName[]];

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Counter, Gauge, Registry } from 'prom-client';
 import type { InferenceConfig } from './config.ts';
-import type { Engine } from './engine.ts';
-import type { Gpu } from './gpu.ts';
-import { profiles } from './profiles.ts';
+import type { Engine } from './engine/engine.ts';
+import type { Gpu } from './engine/gpu.ts';
+import { profiles } from './engine/profiles.ts';
 
 /** What the GPU metrics are read from. */
 export interface GpuMetricsSource {

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { InferenceConfig } from './config.ts';
-import type { Engine, Step } from './engine.ts';
-import type { Gpu } from './gpu.ts';
+import type { Engine, Step } from './engine/engine.ts';
+import type { Gpu } from './engine/gpu.ts';
 import { gpuMetrics } from './gpu-metrics.ts';
 
 /** What became of one request: all durations in milliseconds, undefined where it did not get so far. */

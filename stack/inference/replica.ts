@@ -1,8 +1,8 @@
 import { controlLink } from '../control/replica.ts';
 import { linkName, numbered, programOf, zoneOf } from '../naming.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import { type InferenceConfigInput, parseInferenceConfig } from './config.ts';
-import { profiles } from './profiles.ts';
+import { profiles } from './engine/profiles.ts';
 
 /** The links on which gateways reach an inference replica, by the zone of the gateways. */
 export function entrancesOf(replica: string, { options: { gateway }, zones }: TopologyParts): Map<string, string> {

@@ -6,8 +6,8 @@ import type { Random } from '../../harness/random.ts';
 import { type Answer, type AnswerHead, streamedAnswer, wholeAnswer } from './answers.ts';
 import { ApiError, badRequest, parseCompletion } from './bodies.ts';
 import type { InferenceConfig } from './config.ts';
+import { answerWords, countTokens } from './engine/tokens.ts';
 import type { InferenceService, Ticket } from './service.ts';
-import { answerWords, countTokens } from './tokens.ts';
 
 /** Answer length of a request that names none. It ends by itself there: `finish_reason` is `stop`, not `length`. */
 const DEFAULT_OUTPUT_TOKENS = 128;

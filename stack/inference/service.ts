@@ -1,10 +1,10 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { InferenceConfig } from './config.ts';
-import { Engine, type Step } from './engine.ts';
-import { EngineLoop } from './engine-loop.ts';
-import { Gpu } from './gpu.ts';
+import { Engine, type Step } from './engine/engine.ts';
+import { EngineLoop } from './engine/engine-loop.ts';
+import { Gpu } from './engine/gpu.ts';
+import { profiles } from './engine/profiles.ts';
 import { Metrics, type RequestTimes } from './metrics.ts';
-import { profiles } from './profiles.ts';
 
 /** A request to the service, and where its tokens go. */
 export interface Job {

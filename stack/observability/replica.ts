@@ -1,6 +1,6 @@
 import { linkName, zoneOf } from '../naming.ts';
 import { DEFAULT_RESTART } from '../options.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import type { PrometheusOptions } from './options.ts';
 import { prometheusArguments, renderPrometheus } from './prometheus.ts';
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { zoneOf } from '../naming.ts';
 import type { RestartPolicy } from '../options.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../topology.ts';
+import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import type { RedisOptions } from './options.ts';
 import { REDIS_USER, renderRedisConfig } from './render-redis-config.ts';
 

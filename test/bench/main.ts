@@ -5,8 +5,8 @@
  */
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
-import { findProgram } from '../../harness/programs.ts';
-import { findK6 } from '../../scenarios/load/k6/find.ts';
+import { findProgram } from '../../harness/host/programs.ts';
+import { findK6 } from '../../load/k6/program/find.ts';
 import { type ShortRequests, shortRequests } from './short-requests.ts';
 import { tokenStreams } from './token-streams.ts';
 import { type Row, versionOf } from './tools.ts';

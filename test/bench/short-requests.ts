@@ -2,16 +2,16 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { LoadEngine } from '../../harness/contracts.ts';
+import { findProgram } from '../../harness/host/programs.ts';
 import type { Workload } from '../../harness/plan.ts';
-import { findProgram } from '../../harness/programs.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
-import { autocannonEngine } from '../../scenarios/load/autocannon.ts';
-import { chatBody } from '../../scenarios/load/chat-body.ts';
-import { findK6 } from '../../scenarios/load/k6/find.ts';
-import { k6Engine } from '../../scenarios/load/k6.ts';
-import { streamEngine } from '../../scenarios/load/stream.ts';
+import { autocannonEngine } from '../../load/autocannon/engine.ts';
+import { k6Engine } from '../../load/k6/engine.ts';
+import { findK6 } from '../../load/k6/program/find.ts';
+import { chatBody } from '../../load/request/chat-body.ts';
+import { streamEngine } from '../../load/stream/engine.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
-import { type Fixture, quantile, runLoad, startFixture } from '../scenarios/load/rig.ts';
+import { type Fixture, quantile, runLoad, startFixture } from '../load/rig.ts';
 import { type Row, timed, wrkScript } from './tools.ts';
 
 /** What all tools are asked to do: post the same short body to a server that takes a lognormal time. */

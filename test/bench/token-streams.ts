@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gapOfBucketMs } from '../../harness/requests.ts';
-import { usageOf } from '../../scenarios/load/usage.ts';
-import { outcomesOf, rig, startFixture, startLoad } from '../scenarios/load/rig.ts';
+import { usageOf } from '../../load/worker/usage.ts';
+import { outcomesOf, rig, startFixture, startLoad } from '../load/rig.ts';
 
 const TOKENS = 200;
 const GAP_MS = 50;

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { testRun } from '../stack/platform/fixture-stack.ts';
+import { testRun } from '../platform/fixture-stack.ts';
 import { eventually } from '../until.ts';
 import { leftOf, noDocker } from './docker-stack.ts';
 

@@ -1,5 +1,5 @@
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
-import { dockerPlatform } from '../../stack/platform/docker/platform.ts';
+import { dockerPlatform } from '../../platform/docker/platform.ts';
 import { completeStack } from '../e2e/complete-stack.ts';
 import { noDocker } from './docker-stack.ts';
 

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
-import { IMAGE_NAMES } from '../../stack/images/image-names.ts';
-import { type Engine, engineSocket, findEngine, imageId } from '../../stack/platform/docker/engine.ts';
-import type { Limits } from '../../stack/platform/docker/plans.ts';
-import { dockerPlatform } from '../../stack/platform/docker/platform.ts';
-import { listLabelled } from '../../stack/platform/docker/remove-labelled.ts';
+import { type Engine, engineSocket, findEngine, imageId } from '../../platform/docker/engine.ts';
+import { IMAGE_NAMES } from '../../platform/docker/images/image-names.ts';
+import type { Limits } from '../../platform/docker/plans.ts';
+import { dockerPlatform } from '../../platform/docker/platform.ts';
+import { listLabelled } from '../../platform/docker/remove-labelled.ts';
 import { missing } from '../require.ts';
 
 /** The engine with all images, or undefined. */
@@ -21,7 +21,7 @@ export const noDocker = missing('docker', engine !== undefined);
 
 /** The docker platform, whose services may also be the fixture programs. */
 export function fixturePlatform(limits: Readonly<Record<string, Limits>> = {}) {
-  const fixtures = 'test/stack/platform/fixtures';
+  const fixtures = 'test/platform/fixtures';
   const copies = [{ source: join(import.meta.dirname, '../..', fixtures), target: `/app/${fixtures}` }];
   return dockerPlatform({ connect: connectToxiproxy }, { copies, limits, readyLimitMs: 20_000 });
 }

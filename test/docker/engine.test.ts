@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { which } from 'zx';
-import { ensureEngine } from '../../stack/images/engine.ts';
+import { ensureEngine } from '../../platform/docker/images/engine.ts';
 
 const canStart =
   process.platform === 'linux' && process.getuid?.() === 0 && (await which('dockerd', { nothrow: true }));

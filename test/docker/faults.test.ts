@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createFault } from '../../faults/catalog.ts';
 import { systemClock } from '../../harness/clock.ts';
-import { fixtureTopology, testRun } from '../stack/platform/fixture-stack.ts';
+import { fixtureTopology, testRun } from '../platform/fixture-stack.ts';
 import { eventually } from '../until.ts';
 import { fixturePlatform, noDocker } from './docker-stack.ts';
 

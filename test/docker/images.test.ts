@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { askDocker, workDocker } from '../../stack/images/docker-cli.ts';
-import { IMAGE_NAMES, IMAGE_UID } from '../../stack/images/image-names.ts';
+import { askDocker, workDocker } from '../../platform/docker/images/docker-cli.ts';
+import { IMAGE_NAMES, IMAGE_UID } from '../../platform/docker/images/image-names.ts';
 import { missing } from '../require.ts';
 
 // Looks at the images that `npm run images` built; it does not build them itself.

@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { processesOfRun } from '../../harness/host/process-group.ts';
 import type { HttpWorkload } from '../../harness/plan.ts';
-import { processesOfRun } from '../../harness/process-group.ts';
-import { findK6, requireK6 } from '../../scenarios/load/k6/find.ts';
-import { k6Engine } from '../../scenarios/load/k6.ts';
+import { k6Engine } from '../../load/k6/engine.ts';
+import { findK6, requireK6 } from '../../load/k6/program/find.ts';
 import { squall, start, temporaryFolder } from '../e2e/squall.ts';
-import { outcomesOf, type RigOptions, rig, startFixture, startLoad } from '../scenarios/load/rig.ts';
+import { outcomesOf, type RigOptions, rig, startFixture, startLoad } from '../load/rig.ts';
 import { until } from '../until.ts';
 import { buildK6Image, noImage } from './k6-image.ts';
 

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { findK6 } from '../../scenarios/load/k6/find.ts';
-import { engineSocket, findEngine } from '../../stack/platform/docker/engine.ts';
+import { findK6 } from '../../load/k6/program/find.ts';
+import { engineSocket, findEngine } from '../../platform/docker/engine.ts';
 import { missing } from '../require.ts';
 
 const k6 = await findK6();

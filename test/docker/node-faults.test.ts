@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createFault } from '../../faults/catalog.ts';
 import { systemClock } from '../../harness/clock.ts';
 import type { RunningStack } from '../../harness/contracts.ts';
-import { fixtureTopology, testRun } from '../stack/platform/fixture-stack.ts';
+import { fixtureTopology, testRun } from '../platform/fixture-stack.ts';
 import { fixturePlatform, leftOf, noDocker } from './docker-stack.ts';
 
 const soon = (limitMs = 15_000) => AbortSignal.timeout(limitMs);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import type { RunDocument } from '../../reports/run-document.ts';
+import type { RunDocument } from '../../reports/store/run-document.ts';
 import { onlyRun, SMALL, squall, temporaryFolder } from '../e2e/squall.ts';
 import { leftOf, noDocker } from './docker-stack.ts';
 

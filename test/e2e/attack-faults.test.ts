@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { processesOfRun } from '../../harness/process-group.ts';
-import { findProgram } from '../../harness/programs.ts';
+import { processesOfRun } from '../../harness/host/process-group.ts';
+import { findProgram } from '../../harness/host/programs.ts';
 import { missing } from '../require.ts';
 import { onlyRun, squall, temporaryFolder } from './squall.ts';
 

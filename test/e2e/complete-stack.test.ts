@@ -1,7 +1,7 @@
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
-import { findProgram } from '../../harness/programs.ts';
-import { processPlatform } from '../../stack/platform/process/platform.ts';
+import { findProgram } from '../../harness/host/programs.ts';
+import { processPlatform } from '../../platform/process/platform.ts';
 import { missing } from '../require.ts';
 import { completeStack } from './complete-stack.ts';
 

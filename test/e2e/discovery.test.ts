@@ -3,7 +3,7 @@ import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../harness/clock.ts';
 import type { Replica, RunningStack } from '../../harness/contracts.ts';
-import { processPlatform } from '../../stack/platform/process/platform.ts';
+import { processPlatform } from '../../platform/process/platform.ts';
 import { topologyOf } from '../../stack/topology.ts';
 import { settled } from '../stack/settled.ts';
 import { eventually } from '../until.ts';

@@ -1,12 +1,12 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { processesOfRun } from '../../harness/host/process-group.ts';
 import type { RunPlan } from '../../harness/plan.ts';
-import { processesOfRun } from '../../harness/process-group.ts';
-import type { RunDocument } from '../../reports/run-document.ts';
-import { findK6 } from '../../scenarios/load/k6/find.ts';
+import { findK6 } from '../../load/k6/program/find.ts';
+import type { RunDocument } from '../../reports/store/run-document.ts';
+import { startFixture } from '../load/rig.ts';
 import { missing } from '../require.ts';
-import { startFixture } from '../scenarios/load/rig.ts';
 import { squall, temporaryFolder } from './squall.ts';
 
 const SCENARIO = join(import.meta.dirname, 'fixtures/plain-http.yaml');

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readRequests } from '../../reports/requests-file.ts';
-import type { RunDocument } from '../../reports/run-document.ts';
-import { findK6 } from '../../scenarios/load/k6/find.ts';
+import { findK6 } from '../../load/k6/program/find.ts';
+import { readRequests } from '../../reports/store/requests-file.ts';
+import type { RunDocument } from '../../reports/store/run-document.ts';
+import { startFixture } from '../load/rig.ts';
 import { missing } from '../require.ts';
-import { startFixture } from '../scenarios/load/rig.ts';
 import { expectRefusal, onlyRun, squall, temporaryFolder } from './squall.ts';
 
 const SCENARIO = join(import.meta.dirname, 'fixtures/plain-http.yaml');

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readHistory } from '../../harness/history.ts';
-import { processesOfRun } from '../../harness/process-group.ts';
-import type { RunDocument } from '../../reports/run-document.ts';
+import { processesOfRun } from '../../harness/host/process-group.ts';
+import type { RunDocument } from '../../reports/store/run-document.ts';
 import { eventually } from '../until.ts';
 import { answers, listeningPorts, onlyRun, SMALL, squall, start, temporaryFolder } from './squall.ts';
 

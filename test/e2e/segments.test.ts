@@ -1,9 +1,9 @@
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readRequests } from '../../reports/requests-file.ts';
-import type { RunDocument } from '../../reports/run-document.ts';
-import { startFixture } from '../scenarios/load/rig.ts';
+import { readRequests } from '../../reports/store/requests-file.ts';
+import type { RunDocument } from '../../reports/store/run-document.ts';
+import { startFixture } from '../load/rig.ts';
 import { expectRefusal, onlyRun, squall, temporaryFolder } from './squall.ts';
 
 const SCENARIO = join(import.meta.dirname, 'fixtures/target.yaml');

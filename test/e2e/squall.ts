@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { RunDocument } from '../../reports/run-document.ts';
+import type { RunDocument } from '../../reports/store/run-document.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -31,7 +31,7 @@ export interface Started {
 
 /** Starts the command line as a person would, from the checkout. */
 export function start(args: readonly string[], env: NodeJS.ProcessEnv = {}): Started {
-  const child = spawn(process.execPath, [join(ROOT, 'scenarios/cli/bin.js'), ...args], {
+  const child = spawn(process.execPath, [join(ROOT, 'cli/bin.js'), ...args], {
     cwd: ROOT,
     env: { ...process.env, NO_COLOR: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { processesOfRun } from '../../harness/process-group.ts';
-import type { RunDocument } from '../../reports/run-document.ts';
-import { findK6 } from '../../scenarios/load/k6/find.ts';
+import { processesOfRun } from '../../harness/host/process-group.ts';
+import { findK6 } from '../../load/k6/program/find.ts';
+import type { RunDocument } from '../../reports/store/run-document.ts';
 import { makeAuthority } from '../../stack/edge/certificates.ts';
+import { startFixture } from '../load/rig.ts';
 import { missing } from '../require.ts';
-import { startFixture } from '../scenarios/load/rig.ts';
 import { eventually } from '../until.ts';
 import { answers, expectRefusal, listeningPorts, onlyRun, squall, start, temporaryFolder } from './squall.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { processesOfRun } from '../../harness/process-group.ts';
+import { processesOfRun } from '../../harness/host/process-group.ts';
 import { eventually } from '../until.ts';
 import { answers, SMALL, start, temporaryFolder } from './squall.ts';
 

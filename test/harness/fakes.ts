@@ -9,7 +9,7 @@ import type {
   RunningStack,
 } from '../../harness/contracts.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
-import { NOTHING_YET } from '../../scenarios/load/sum.ts';
+import { NOTHING_YET } from '../../load/worker/sum.ts';
 
 /** 400 ms of load after 100 ms of warm-up, so that a whole run takes two seconds. */
 export const DRIVE_MS = 400;

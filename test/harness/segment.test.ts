@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { arrivalTimes, type RateSegment } from '../../harness/arrivals.ts';
+import { arrivalTimes, type RateSegment } from '../../harness/arrivals/arrivals.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { arrivalsOf, dealt, injects, partOf, type Share, shareOfSegment, WHOLE } from '../../harness/segment.ts';
 

@@ -3,7 +3,7 @@ import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { arrivalsOf, injects, shareOfSegment } from '../../harness/segment.ts';
-import type { Part } from '../../reports/segments.ts';
+import type { Part } from '../../reports/judge/merge/segments.ts';
 import { historyOf, KILL, planOf, steadyLoad } from './runs.ts';
 
 const SLOW: FaultPlan = {

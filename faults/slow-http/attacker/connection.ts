@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
-import { requireLocal } from '../../../harness/target.ts';
+import { requireLocal } from '../../../harness/host/target.ts';
 import type { Script } from '../attack.ts';
 import { AnswerReader } from './answers.ts';
 import type { AttackTarget } from './target.ts';

@@ -7,7 +7,7 @@ import {
   type LocateOptions,
   locateTarget,
   requireLocal,
-} from '../../../harness/target.ts';
+} from '../../../harness/host/target.ts';
 
 /** Where an attack goes: an address that was looked up once and is never looked up again, or a socket in the file system. */
 export interface AttackTarget {

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { SquallError } from '../../../harness/errors.ts';
-import { endGroup } from '../../../harness/process-group.ts';
+import { endGroup } from '../../../harness/host/process-group.ts';
 
 /** How long a worker may take to leave by itself, in ms, before it is killed. */
 const GRACE_MS = 500;

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../harness/clock.ts';
-import { ApiError } from '../api-error.ts';
+import { ApiError } from '../http/api-error.ts';
 import { addressKey, forwardedAddress, type Networks, networksOf, plainAddress } from './addresses.ts';
 import { type EvictionReason, Evictions, type EvictionsOptions } from './evictions.ts';
 import { LastWords, rawAnswer } from './last-words.ts';

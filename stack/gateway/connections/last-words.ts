@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../harness/clock.ts';
-import { errorBody } from '../api-error.ts';
+import { errorBody } from '../http/api-error.ts';
 import { resetConnection } from './reset.ts';
 
 /** Connections that are being told why they end, at once; more are closed without a word. */

@@ -1,6 +1,6 @@
-import { ApiError } from '../api-error.ts';
-import type { Exchange } from '../exchange.ts';
-import type { Stage } from '../routes.ts';
+import { ApiError } from '../http/api-error.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { Stage } from '../http/stage.ts';
 import type { BucketRule } from './bucket.ts';
 import type { LimitDecision } from './decision.ts';
 import { type Limiter, UNAVAILABLE } from './limiter.ts';

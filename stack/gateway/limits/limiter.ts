@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../harness/clock.ts';
-import type { Deadlines, Watched } from '../deadlines.ts';
+import type { Deadlines, Watched } from '../forward/deadlines.ts';
 import { rulesOf, type ScopedRule, shareOf, type Taken } from './bucket.ts';
 import type { LimitsConfig } from './config.ts';
 import { decide, type LimitDecision } from './decision.ts';

@@ -4,9 +4,9 @@ import { connectToxiproxy } from '../../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { RunningStack } from '../../../harness/contracts.ts';
-import { processPlatform } from '../../../stack/platform/process/platform.ts';
+import { processPlatform } from '../../../platform/process/platform.ts';
 import type { Topology } from '../../../stack/topology.ts';
-import { fixtureTopology, testRun } from '../../stack/platform/fixture-stack.ts';
+import { fixtureTopology, testRun } from '../../platform/fixture-stack.ts';
 import { SERVERS, type ServerRow } from '../toxiproxy/servers.ts';
 
 const soon = (limitMs = 15_000) => AbortSignal.timeout(limitMs);

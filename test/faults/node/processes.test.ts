@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createFault } from '../../../faults/catalog.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { RunningStack } from '../../../harness/contracts.ts';
-import { fixtureTopology, platform, testRun } from '../../stack/platform/fixture-stack.ts';
+import { fixtureTopology, platform, testRun } from '../../platform/fixture-stack.ts';
 
 const LIMIT = 40_000;
 const soon = (limitMs = 15_000) => AbortSignal.timeout(limitMs);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { arrivalTimes, type OpenProcess, type RateSegment } from '../../../harness/arrivals/arrivals.ts';
 import { standardGamma } from '../../../harness/arrivals/gamma.ts';
-import { arrivalTimes, type OpenProcess, type RateSegment } from '../../../harness/arrivals.ts';
 import { seededRandom } from '../../../harness/random.ts';
 
 const STEADY: RateSegment[] = [{ name: 'a', fromMs: 0, toMs: 100_000, fromPerSecond: 50, toPerSecond: 50 }];

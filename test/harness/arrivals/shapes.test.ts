@@ -1,8 +1,14 @@
 import { expect, test } from 'vitest';
+import {
+  arrivalTimes,
+  expectedArrivals,
+  type RateSegment,
+  segmentAt,
+  stagesOf,
+} from '../../../harness/arrivals/arrivals.ts';
 import { mostUsers, presentFromMs } from '../../../harness/arrivals/closed.ts';
 import { sinusoidSegments } from '../../../harness/arrivals/sinusoid.ts';
 import { spikeSegments } from '../../../harness/arrivals/spike.ts';
-import { arrivalTimes, expectedArrivals, type RateSegment, segmentAt, stagesOf } from '../../../harness/arrivals.ts';
 import { seededRandom } from '../../../harness/random.ts';
 
 const sum = (segments: readonly RateSegment[]) => segments.reduce((total, s) => total + expectedArrivals(s), 0);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { planOf, refusal, STAGES } from './load-plans.ts';
+import { planOf, refusal, STAGES } from '../../load/load-plans.ts';
 
 let folder: string;
 beforeAll(() => {

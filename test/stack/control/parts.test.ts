@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../harness/clock.ts';
 import { parseControlConfig } from '../../../stack/control/config.ts';
-import { readServiceDefinition } from '../../../stack/control/definition.ts';
-import { formatGoDuration, parseGoDurationMs } from '../../../stack/control/go-duration.ts';
-import { jsonPatch, mergePatch } from '../../../stack/control/patch.ts';
-import { Scales } from '../../../stack/control/scale.ts';
+import { readServiceDefinition } from '../../../stack/control/consul/definition.ts';
+import { formatGoDuration, parseGoDurationMs } from '../../../stack/control/consul/go-duration.ts';
+import { jsonPatch, mergePatch } from '../../../stack/control/scale/patch.ts';
+import { Scales } from '../../../stack/control/scale/scale.ts';
 import { Watchers } from '../../../stack/control/watchers.ts';
 
 test.each([

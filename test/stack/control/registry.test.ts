@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { CheckDefinition, ServiceDefinition } from '../../../stack/control/definition.ts';
+import type { CheckDefinition, ServiceDefinition } from '../../../stack/control/consul/definition.ts';
 import { Registry, worstStatus } from '../../../stack/control/registry.ts';
 
 const ttlCheck = (over: Partial<CheckDefinition> = {}): CheckDefinition => ({

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { SquallError } from '../../../harness/errors.ts';
+import { writePrivateFiles } from '../../../platform/process/executable.ts';
 import { noop } from '../../../stack/edge/concerns/noop.ts';
 import { findNginx, readDescription } from '../../../stack/edge/installation.ts';
 import { type EdgeOptionsInput, edgeOptionsSchema } from '../../../stack/edge/options.ts';
 import { renderEdge } from '../../../stack/edge/render.ts';
-import { writePrivateFiles } from '../../../stack/platform/process/executable.ts';
 import {
   authority,
   nginx,

@@ -6,8 +6,8 @@ import { FakeClock } from '../../../harness/clock.ts';
 import { seededRandom } from '../../../harness/random.ts';
 import { type GatewayConfigInput, parseGatewayConfig } from '../../../stack/gateway/config.ts';
 import { Gateway } from '../../../stack/gateway/gateway.ts';
-import { createGatewayServer } from '../../../stack/gateway/server.ts';
-import type { TransportFactory, UpstreamHandler } from '../../../stack/gateway/transport.ts';
+import { createGatewayServer } from '../../../stack/gateway/http/server.ts';
+import type { TransportFactory, UpstreamHandler } from '../../../stack/gateway/upstream/transport.ts';
 
 test('a hung upstream costs four attempts and no real time, and every call is cancelled', async () => {
   // 4 × 60 s for an answer in one piece, plus waits of 1, 2 and 4 s: 247 s of virtual time, 20 ms late at most each.

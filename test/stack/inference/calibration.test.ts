@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { profiles, type StepCost, stepWatts } from '../../../stack/inference/profiles.ts';
+import { profiles, type StepCost, stepWatts } from '../../../stack/inference/engine/profiles.ts';
 import { closedLoop } from './closed-loop.ts';
 
 /*

@@ -1,4 +1,4 @@
-import { Engine, type EngineOptions } from '../../../stack/inference/engine.ts';
+import { Engine, type EngineOptions } from '../../../stack/inference/engine/engine.ts';
 
 /** What a closed loop under virtual time measured. */
 export interface ClosedLoopResult {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../../harness/random.ts';
-import { Engine, type EngineOptions } from '../../../stack/inference/engine.ts';
-import { KvCache } from '../../../stack/inference/kv-cache.ts';
-import { profiles } from '../../../stack/inference/profiles.ts';
+import { Engine, type EngineOptions } from '../../../stack/inference/engine/engine.ts';
+import { KvCache } from '../../../stack/inference/engine/kv-cache.ts';
+import { profiles } from '../../../stack/inference/engine/profiles.ts';
 
 const options: EngineOptions = {
   cost: profiles['qwen3-8b-fp8-h100'].step,

@@ -3,11 +3,11 @@ import { FakeClock } from '../../../harness/clock.ts';
 import { seededRandom } from '../../../harness/random.ts';
 import { type AnswerTarget, MAX_UNREAD_BYTES, streamedAnswer } from '../../../stack/inference/answers.ts';
 import { parseInferenceConfig } from '../../../stack/inference/config.ts';
-import type { Step } from '../../../stack/inference/engine.ts';
-import { Gpu } from '../../../stack/inference/gpu.ts';
-import { profiles } from '../../../stack/inference/profiles.ts';
+import type { Step } from '../../../stack/inference/engine/engine.ts';
+import { Gpu } from '../../../stack/inference/engine/gpu.ts';
+import { profiles } from '../../../stack/inference/engine/profiles.ts';
+import { answerWords, countTokens } from '../../../stack/inference/engine/tokens.ts';
 import { InferenceService } from '../../../stack/inference/service.ts';
-import { answerWords, countTokens } from '../../../stack/inference/tokens.ts';
 
 describe('configuration', () => {
   test('fills in the profile', () => {

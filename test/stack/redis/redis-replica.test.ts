@@ -4,11 +4,11 @@ import { Redis } from 'ioredis';
 import { describe, expect, it } from 'vitest';
 import { createFault } from '../../../faults/catalog.ts';
 import { systemClock } from '../../../harness/clock.ts';
+import { findProgram } from '../../../harness/host/programs.ts';
 import type { FaultPlan } from '../../../harness/plan.ts';
-import { findProgram } from '../../../harness/programs.ts';
 import { type Topology, topologyOf } from '../../../stack/topology.ts';
+import { aliveOf, platform, testRun } from '../../platform/fixture-stack.ts';
 import { missing } from '../../require.ts';
-import { aliveOf, platform, testRun } from '../platform/fixture-stack.ts';
 import { settled } from '../settled.ts';
 
 const reason = missing('redis', findProgram('redis-server') !== undefined);

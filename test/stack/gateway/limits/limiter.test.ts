@@ -2,7 +2,7 @@ import pino from 'pino';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
 import { FakeClock } from '../../../../harness/clock.ts';
-import { Deadlines } from '../../../../stack/gateway/deadlines.ts';
+import { Deadlines } from '../../../../stack/gateway/forward/deadlines.ts';
 import type { Taken } from '../../../../stack/gateway/limits/bucket.ts';
 import { type LimitsConfig, limitsSchema } from '../../../../stack/gateway/limits/config.ts';
 import { LimitMetrics } from '../../../../stack/gateway/limits/limit-metrics.ts';

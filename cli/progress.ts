@@ -1,0 +1,151 @@
+import { styleText } from 'node:util';
+import { createLogUpdate } from 'log-update';
+import type { RunningLoad } from '../harness/contracts.ts';
+import type { History, RunEvent } from '../harness/history.ts';
+import { driveEndMs, type RunPlan, warmUpMs } from '../harness/plan.ts';
+import { formatMs } from '../harness/quantity.ts';
+import type { SessionObserver } from '../scenarios/session.ts';
+import { profiles } from '../stack/inference/engine/profiles.ts';
+import type { StackOptions } from '../stack/options.ts';
+
+/** Where progress goes. */
+export interface ProgressTarget {
+  readonly stream: NodeJS.WriteStream;
+  readonly plan: RunPlan;
+  /** A live display; else one line for each event and for every ten seconds of load. */
+  readonly live: boolean;
+}
+
+/** A progress display; disposing clears the live part. */
+export interface Progress extends SessionObserver, Disposable {}
+
+const LIVE_EVERY_MS = 250;
+const LINE_EVERY_MS = 10_000;
+
+/** Shows a run as it goes: the events as they happen and the load's figures in between. */
+export function startProgress({ stream, plan, live }: ProgressTarget): Progress {
+  const update = live ? createLogUpdate(stream) : undefined;
+  const state: LiveState = {
+    plan,
+    phase: 'up',
+    zeroAt: undefined,
+    load: undefined,
+    replicas: new Map(),
+    active: new Map(),
+  };
+  const timer = setInterval(
+    () => {
+      if (update) update(liveText(state));
+      else if (state.load && state.phase === 'drive') stream.write(`${statusLine(state)}\n`);
+    },
+    live ? LIVE_EVERY_MS : LINE_EVERY_MS,
+  );
+  return {
+    history(history: History) {
+      stream.write(`${styleText('bold', plan.scenario)}  ${plan.why}\n`);
+      stream.write(
+        styleText(
+          'dim',
+          `seed ${plan.seed} · ${plan.arrivals ? `${plan.arrivals.count} arrivals` : 'a closed loop'} over ${warmUpMs(plan) / 1000} s of warm-up and ${driveEndMs(plan) / 1000} s · ${plan.platform}${plan.target ? ` ${plan.target}` : ''}${plan.segment ? ` · segment ${plan.segment.index} of ${plan.segment.of}` : ''}\n`,
+        ),
+      );
+      history.listen(event => {
+        remember(state, event);
+        const line = eventLine(event, plan);
+        if (!line) return;
+        update?.clear();
+        stream.write(`${styleText('dim', clock(state))} ${line}\n`);
+      });
+    },
+    load(load: RunningLoad) {
+      state.load = load;
+    },
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      update?.clear();
+      update?.done();
+    },
+  };
+}
+
+interface LiveState {
+  readonly plan: RunPlan;
+  phase: string;
+  /** Time zero, in ms of `performance.now()`. */
+  zeroAt: number | undefined;
+  load: RunningLoad | undefined;
+  readonly replicas: Map<string, string>;
+  readonly active: Map<string, string>;
+}
+
+function remember(state: LiveState, event: RunEvent): void {
+  if (event.type === 'phase') state.phase = event.phase;
+  if (event.type === 'zero') state.zeroAt = performance.now() + event.inMs;
+  if (event.type === 'replica') state.replicas.set(event.replica, event.state);
+  if (event.type === 'fault' && event.step === 'injected') state.active.set(event.id, event.evidence);
+  if (event.type === 'fault' && event.step === 'healed') state.active.delete(event.id);
+}
+
+function clock({ zeroAt }: LiveState): string {
+  const text = zeroAt === undefined ? '' : `${((performance.now() - zeroAt) / 1000).toFixed(1)}s`;
+  return text.padStart(7);
+}
+
+function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
+  switch (event.type) {
+    case 'phase':
+      if (event.phase === 'up') return `${styleText('cyan', event.phase)}${loadingText(plan)}`;
+      return event.phase === 'done' ? undefined : styleText('cyan', event.phase);
+    case 'replica':
+      return event.state === 'starting' || event.state === 'stopped'
+        ? undefined
+        : `${event.replica} ${event.state}${event.detail ? ` (${event.detail})` : ''}`;
+    case 'fault':
+      return `${styleText(event.step === 'healed' ? 'green' : 'yellow', `${event.id} ${event.step}`)}  ${event.evidence}`;
+    case 'invalid':
+      return styleText('red', `invalid: ${event.reason}`);
+    case 'interrupted':
+      return styleText(
+        'red',
+        `interrupted by ${event.by}: healing and taking everything down (again to leave at once)`,
+      );
+    case 'crashed':
+      return styleText('red', `failed: ${event.reason.split('\n')[0]}`);
+    default:
+      return undefined;
+  }
+}
+
+/** How long the longest part of coming up takes, for nothing else is to be seen meanwhile. Of a target nothing is known. */
+function loadingText({ stack, timeScale }: RunPlan): string {
+  const { inference } = stack as Partial<StackOptions>;
+  if (!inference) return '';
+  const loadMs = profiles[inference.profile].modelLoadMs / timeScale;
+  return `  loading the model takes about ${formatMs(loadMs)}, at a stack.timeScale of ${timeScale}`;
+}
+
+function statusLine(state: LiveState): string {
+  const load = state.load?.progress();
+  if (!load) return `${clock(state)} ${state.phase}`;
+  const percent = load.sent === 0 ? 0 : (100 * load.failed) / load.sent;
+  const p99 = load.recentP99TtftMs === null ? '–' : formatMs(load.recentP99TtftMs);
+  const ready = [...state.replicas.values()].filter(s => s === 'ready').length;
+  return [
+    `${clock(state)} ${state.phase}`,
+    `${Math.round(load.recentPerSecond)}/s`,
+    `p99 ttft ${p99}`,
+    `${load.failed} failed (${percent.toFixed(1)} %)`,
+    `${load.inFlight} in flight`,
+    ...(load.dropped > 0 ? [`${load.dropped} dropped`] : []),
+    `replicas ${ready}/${state.replicas.size}`,
+  ].join(' · ');
+}
+
+function liveText(state: LiveState): string {
+  const end = driveEndMs(state.plan);
+  const at = state.zeroAt === undefined ? 0 : Math.min(end, Math.max(0, performance.now() - state.zeroAt));
+  const filled = Math.round((at / end) * 30);
+  const bar = `${'━'.repeat(filled)}${styleText('dim', '─'.repeat(30 - filled))} ${Math.round(end / 1000)} s`;
+  const faults = [...state.active].map(([id, what]) => styleText('yellow', `  ● ${id}: ${what}`));
+  return [`  ${bar}`, `${statusLine(state)}`, ...faults].join('\n');
+}

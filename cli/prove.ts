@@ -1,0 +1,86 @@
+import { styleText } from 'node:util';
+import type { Command } from 'commander';
+import { SquallError } from '../harness/errors.ts';
+import { judgeProof, type ProofResult } from '../scenarios/proof.ts';
+import { EXIT, worstExit } from './exit.ts';
+import {
+  loadScenario,
+  type RunOptions,
+  type ShareOptions,
+  type TargetOptions,
+  withRunOptions,
+  withTargetOptions,
+  withWorkers,
+} from './options.ts';
+import { printJson, runWithProgress } from './run.ts';
+
+const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
+  holds: EXIT.pass,
+  'proves-nothing': EXIT.sloFailed,
+  'breaks-more': EXIT.sloFailed,
+  unusable: EXIT.inconclusive,
+};
+
+/** `squall prove <scenario…>`: shows that each SLO with a proof fails when the defence it rests on is taken away. */
+export function addProve(program: Command, signal: AbortSignal): void {
+  withWorkers(withTargetOptions(withRunOptions(program.command('prove'))))
+    .description(
+      'show that the SLOs of a scenario could have failed: run it whole, then without each defence its proofs name',
+    )
+    .argument('<scenario...>', 'name from `squall list`, or a .yaml, .json or .ts file')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 every proof makes exactly its named SLO fail · 1 one proves nothing or breaks more · 2 the whole run does not pass, or a run cannot be judged',
+    )
+    .action(async (names: string[], options: RunOptions & TargetOptions & ShareOptions) => {
+      const results: { scenario: string; proofs: ProofResult[] }[] = [];
+      const codes: number[] = [];
+      for (const name of names) {
+        const proofs = await prove(name, options, signal);
+        results.push({ scenario: name, proofs: proofs.results });
+        codes.push(proofs.exitCode);
+      }
+      if (options.json) printJson(results.length === 1 ? results[0] : results);
+      process.exitCode = worstExit(codes);
+    });
+}
+
+async function prove(
+  name: string,
+  options: RunOptions & TargetOptions & ShareOptions,
+  signal: AbortSignal,
+): Promise<{ results: ProofResult[]; exitCode: number }> {
+  const { scenario, compiled } = await loadScenario(name, options, signal);
+  if (scenario.proof.length === 0)
+    throw new SquallError(
+      'scenario',
+      'NO_PROOF',
+      `Expected ${name} to have a \`proof\`, found none, so none of its SLOs is shown to mean anything`,
+      {
+        next: 'Name under `proof` the defence that each SLO rests on; see CONTRIBUTING.md.',
+      },
+    );
+  // Compile every variant before the first one runs, so that a slip in the last is not found after minutes.
+  const variants = await Promise.all(
+    scenario.proof.map(async proof => ({ proof, variant: await loadScenario(name, options, signal, proof.set) })),
+  );
+  const say = (text: string) => void (options.json ? process.stderr : process.stdout).write(`${text}\n`);
+  const whole = await runWithProgress(compiled, options, signal);
+  const { document } = whole.result;
+  if (document.verdict !== 'pass') {
+    say(
+      `\nNothing can be proved: with every defence in place the verdict is ${document.verdict}. ${document.reasons.join('; ')}`,
+    );
+    return { results: [], exitCode: document.interrupted ? EXIT.interrupted : EXIT.inconclusive };
+  }
+  const results: ProofResult[] = [];
+  for (const { proof, variant } of variants) {
+    say(`\n${styleText('bold', `without ${proof.without}`)}`);
+    const { result } = await runWithProgress(variant.compiled, options, signal);
+    if (result.document.interrupted) return { results, exitCode: EXIT.interrupted };
+    results.push(judgeProof(proof, result.document));
+  }
+  say(`\n${styleText('bold', `proofs of ${scenario.name}`)}`);
+  for (const { outcome, sentence } of results) say(`  ${outcome === 'holds' ? '✓' : '✗'} ${sentence}`);
+  return { results, exitCode: worstExit(results.map(result => EXIT_OF[result.outcome])) };
+}

@@ -1,0 +1,59 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { SquallError } from '../harness/errors.ts';
+import { judgeDirectory, publish } from '../reports/publish.ts';
+import { withOut } from './options.ts';
+import { printJson, terminalSummary } from './run.ts';
+
+/** `squall report <run>` and `squall recheck <run>`: stored runs, without running again. */
+export function addStored(program: Command): void {
+  withOut(program.command('report'))
+    .description('render the reports of a stored run again, from its history')
+    .argument('<run>', 'run directory, its id, or "last"')
+    .action(async (run: string, { out }: { out: string }) => {
+      const directory = requireRun(run, out);
+      const result = await judgeDirectory(directory);
+      publish(directory, result);
+      process.stdout.write(`${join(directory, result.document.artifacts.html ?? '')}\n`);
+    });
+  withOut(program.command('recheck'))
+    .description('judge a stored run again, from its history; exits as the run would have')
+    .argument('<run>', 'run directory, its id, or "last"')
+    .option('--json', 'print run.json on stdout, and nothing else there', false)
+    .action(async (run: string, { json, out }: { json: boolean; out: string }) => {
+      const result = await judgeDirectory(requireRun(run, out));
+      if (json) printJson(result.document);
+      else process.stdout.write(`${terminalSummary(result)}\n`);
+      process.exitCode = result.document.exitCode;
+    });
+}
+
+/**
+ * The absolute directory of a stored run.
+ * @param run its path, its id, or "last"
+ * @param out the folder in which ids and "last" are looked for
+ * @throws SquallError `UNKNOWN_RUN`
+ */
+export function requireRun(run: string, out: string): string {
+  const stored = storedRuns(out);
+  const candidates = run === 'last' ? stored.slice(-1).map(id => join(out, id)) : [run, join(out, run)];
+  const directory = candidates.find(isRun);
+  if (directory) return resolve(directory);
+  const message = `Expected a run directory, the id of a run in ${resolve(out)} or "last", got "${run}"`;
+  const next =
+    stored.length > 0 ? `The newest runs there are ${stored.slice(-3).join(', ')}.` : 'There is no run there.';
+  throw new SquallError('option', 'UNKNOWN_RUN', message, { next: `${next} \`--out\` names another folder of runs.` });
+}
+
+function isRun(directory: string): boolean {
+  return existsSync(join(directory, 'events.ndjson'));
+}
+
+/** Ids of stored runs, oldest first: an id ends with its start and a random tail. */
+function storedRuns(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter(name => isRun(join(folder, name)))
+    .sort((a, b) => (a.slice(-20) < b.slice(-20) ? -1 : 1));
+}

@@ -1,0 +1,47 @@
+import { accessSync, constants, statSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** Where `npm run tools` puts what it builds. */
+const TOOLS_DIRECTORY = join(import.meta.dirname, '../../.tools/bin');
+/** Not on the PATH of everybody. */
+const SYSTEM_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
+
+/** Where a program may be, or is. */
+export interface ProgramPlace {
+  readonly command: string;
+  readonly source: 'PATH' | '.tools/bin';
+}
+
+/** Where to look, for tests. */
+export interface ProgramPlacesOptions {
+  /** Its `PATH` is read; without one, system folders are left out too. @default process.env */
+  readonly env?: NodeJS.ProcessEnv;
+  /** @default `.tools/bin` of this checkout */
+  readonly toolsDirectory?: string;
+}
+
+/** Where a program of this name may be, whether or not it is: on PATH, in the system's folders for programs, in `.tools/bin`. */
+export function placesOf(name: string, options: ProgramPlacesOptions = {}): ProgramPlace[] {
+  const { env = process.env, toolsDirectory = TOOLS_DIRECTORY } = options;
+  const onPath = (env.PATH ?? '').split(delimiter).filter(folder => folder !== '');
+  const folders = env.PATH ? [...onPath, ...SYSTEM_FOLDERS] : [];
+  return [
+    ...folders.map(folder => ({ command: join(folder, name), source: 'PATH' as const })),
+    { command: join(toolsDirectory, name), source: '.tools/bin' },
+  ];
+}
+
+/** The first of {@link placesOf} that has a program. */
+export function findProgram(name: string, options?: ProgramPlacesOptions): ProgramPlace | undefined {
+  return placesOf(name, options).find(({ command }) => isProgram(command));
+}
+
+/** Whether a path is a file that this process may run. */
+function isProgram(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,57 @@
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { LoadPlan } from '../../harness/plan.ts';
+import { bundle, ENTRY } from './program/bundle.ts';
+import { scriptPlan } from './script/plan.ts';
+
+/** What {@link k6OperatorManifest} is told. */
+export interface ManifestOptions {
+  /** Of the test run and of its ConfigMap; a DNS label. */
+  readonly name: string;
+  readonly plan: LoadPlan;
+  readonly seed: number;
+  /** Base URLs as pods of the cluster reach them. */
+  readonly targets: readonly string[];
+  /** Pods that share the load, ≥ 1. */
+  readonly parallelism: number;
+  /** Whether each pod wants a node of its own. */
+  readonly separate: boolean;
+  readonly image: string;
+  /** Name of a Secret whose key `authorization` holds the header's value; undefined for none. */
+  readonly secret: string | undefined;
+}
+
+const SCRIPT = join(import.meta.dirname, 'script/load.ts');
+
+/**
+ * What the k6 operator needs to drive the load of a plan from several pods, as YAML: a ConfigMap with the script, the modules it
+ * imports and the plan, and the `TestRun` (k6.io/v1alpha1) that runs it. k6 divides the arrivals, or the users, among the pods; each request is
+ * told in two lines of its pod's log, and nobody merges them.
+ */
+export function k6OperatorManifest(options: ManifestOptions): string {
+  const { name, plan, seed, targets, parallelism, separate, image, secret } = options;
+  const valueFrom = { secretKeyRef: { name: secret, key: 'authorization' } };
+  const env = secret === undefined ? {} : { env: [{ name: 'SQUALL_AUTHORIZATION', valueFrom }] };
+  const metadata = { name, labels: { 'app.kubernetes.io/managed-by': 'squall' } };
+  const configMap = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata,
+    data: { ...bundle(SCRIPT), 'plan.json': JSON.stringify(scriptPlan({ plan, seed, targets }), null, 2) },
+  };
+  const testRun = {
+    apiVersion: 'k6.io/v1alpha1',
+    kind: 'TestRun',
+    metadata,
+    spec: {
+      parallelism,
+      separate,
+      quiet: 'true',
+      script: { configMap: { name, file: ENTRY } },
+      arguments: '--no-thresholds --summary-mode=disabled --log-format=raw',
+      initializer: { image, ...env },
+      runner: { image, ...env },
+    },
+  };
+  return [configMap, testRun].map(document => stringify(document, { blockQuote: 'literal' })).join('---\n');
+}

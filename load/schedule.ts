@@ -1,0 +1,67 @@
+import { type ArrivalProcess, arrivalTimes } from '../harness/arrivals/arrivals.ts';
+import type { LoadPlan, TracePlan } from '../harness/plan.ts';
+import { seededRandom } from '../harness/random.ts';
+import { arrivalsOf, type Share, WHOLE } from '../harness/segment.ts';
+import { k6Ramp, k6Ticks } from './k6/stages.ts';
+import { replayTrace } from './trace/trace.ts';
+
+/** A request that is due at an instant, whatever became of others. */
+export interface Arrival {
+  /** On the run's time line; negative in the warm-up. */
+  readonly atMs: number;
+  /** Of a replayed row. */
+  readonly tokens?: readonly [promptTokens: number, outputTokens: number];
+}
+
+/** What {@link scheduled} needs of a plan. */
+export type ScheduledLoad = Pick<LoadPlan, 'segments' | 'arrivals' | 'trace'>;
+
+/**
+ * The arrivals that a plan and a seed decide, ascending, warm-up included. Lazy: a day of load costs no memory. The generator
+ * and a dry run both call this, so what was announced is what is sent. A closed loop has none. The warm-up is evenly spaced,
+ * whatever follows: in a burst's long gap it would warm up nothing, and no steady state could be seen.
+ */
+export function* scheduled({ segments, arrivals, trace }: ScheduledLoad, seed: number): Generator<Arrival> {
+  if (isClosed(arrivals)) return;
+  const random = seededRandom(seed).stream('arrivals');
+  const { warmUp = [], driven = [] } = Object.groupBy(segments, ({ toMs }) => (toMs <= 0 ? 'warmUp' : 'driven'));
+  using rest = isReplay(arrivals) ? replayed(trace!) : timed(arrivalTimes(driven, arrivals, random));
+  // The way to a trace's cut may be long, and nothing is due yet.
+  let next = rest.next();
+  yield* timed(arrivalTimes(warmUp, 'constant', random));
+  for (; !next.done; next = rest.next()) yield next.value;
+}
+
+function* timed(times: Iterable<number>): Generator<Arrival> {
+  for (const atMs of times) yield { atMs };
+}
+
+function* replayed(trace: TracePlan): Generator<Arrival> {
+  for (const { atMs, promptTokens, outputTokens } of replayTrace(trace))
+    yield { atMs, tokens: [promptTokens, outputTokens] };
+}
+
+/** The times alone of a share of {@link scheduled}, in ms. */
+export function* scheduleOf(plan: ScheduledLoad, seed: number, share: Share = WHOLE): Generator<number> {
+  for (const { atMs } of arrivalsOf(scheduled(plan, seed), share)) yield atMs;
+}
+
+/** Whether users who wait for their answers make the load. */
+export function isClosed(process: ArrivalProcess): process is Extract<ArrivalProcess, { readonly kind: 'closed' }> {
+  return typeof process === 'object' && process.kind === 'closed';
+}
+
+/** Whether a trace makes the load. */
+export function isReplay(process: ArrivalProcess): process is Extract<ArrivalProcess, { readonly kind: 'trace' }> {
+  return typeof process === 'object' && process.kind === 'trace';
+}
+
+/** What a dry run announces: the schedule of the plan's own engine, or a share of it. A closed loop has none. */
+export function announcedTimes(plan: LoadPlan, seed: number, share: Share = WHOLE): Generator<number> {
+  if (plan.engine !== 'k6') return scheduleOf(plan, seed, share);
+  return shifted(k6Ticks(k6Ramp(plan.segments), share), plan.segments[0]?.fromMs ?? 0);
+}
+
+function* shifted(times: Iterable<number>, byMs: number): Generator<number> {
+  for (const time of times) yield time + byMs;
+}

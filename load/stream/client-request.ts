@@ -1,0 +1,117 @@
+import type { PatiencePlan } from '../../harness/plan.ts';
+import { errorKind, type Outcome, type RequestRecord } from '../../harness/requests.ts';
+import { type RequestContext, round, StreamRequest, type Target } from './request.ts';
+import type { RequestTask } from './request-task.ts';
+import type { RetryPolicy } from './retry.ts';
+
+/** How long the client of one request waits, and for what. */
+export interface Patience extends Pick<PatiencePlan, 'until' | 'counts'> {
+  readonly afterMs: number;
+}
+
+/** What a request needs beside its task. */
+export interface ClientRequestOptions {
+  readonly context: Omit<RequestContext, 'settled'>;
+  /** Where the attempt of this number (from 0) goes. */
+  target(attempt: number): Target;
+  /** Null for a client that never tries again. */
+  readonly retry: RetryPolicy | null;
+  /** Null for a client that waits for ever. */
+  readonly patience: Patience | null;
+  /** Calls `action` at an instant of the run's time line. */
+  at(dueMs: number, action: () => void): void;
+  /** Called exactly once. */
+  settled(request: ClientRequest, record: RequestRecord, cause: Error | undefined): void;
+}
+
+/**
+ * A request as its user sees it: one or more attempts, one outcome, one record. Its latency counts from the scheduled arrival
+ * through all attempts and the waits between them.
+ */
+export class ClientRequest {
+  /** Attempts that met a stale keep-alive connection and were sent once more. */
+  resent = 0;
+  readonly #task: RequestTask;
+  readonly #options: ClientRequestOptions;
+  readonly #times: number[] = [];
+  readonly #outcomes: string[] = [];
+  #attempt: StreamRequest | undefined;
+  #last: RequestRecord | undefined;
+  #firstSentMs: number | null = null;
+  #timer: NodeJS.Timeout | undefined;
+  #isCut = false;
+  #settled = false;
+
+  constructor(task: RequestTask, options: ClientRequestOptions) {
+    this.#task = task;
+    this.#options = options;
+  }
+
+  /** Sends the first attempt now. */
+  send(): void {
+    const { retry, patience, context } = this.#options;
+    retry?.began(context.clock.nowMs());
+    if (patience) {
+      const leftMs = this.#task.scheduledMs + patience.afterMs - this.#nowMs();
+      this.#timer = setTimeout(() => this.#giveUp(patience), leftMs);
+    }
+    this.#sendAttempt();
+  }
+
+  /** Ends it with this outcome, unless it has one; an attempt under way is cut. */
+  cut(outcome: Outcome): void {
+    if (this.#settled) return;
+    this.#isCut = true;
+    if (this.#attempt) this.#attempt.cut(outcome);
+    else this.#settle({ ...this.#last!, outcome, endMs: round(this.#nowMs()) }, undefined);
+  }
+
+  #giveUp({ until, counts }: Patience): void {
+    if (until === 'first-token' && this.#attempt?.hasBegun) return;
+    this.cut(counts === 'failed' ? 'client-timeout' : 'abandoned');
+  }
+
+  #sendAttempt(): void {
+    const count = this.#outcomes.length;
+    const { headers } = this.#task;
+    const task = count === 0 ? this.#task : { ...this.#task, headers: { ...headers, 'x-retry-count': String(count) } };
+    const context: RequestContext = { ...this.#options.context, settled: (...ended) => this.#onAttempt(...ended) };
+    this.#attempt = new StreamRequest(task, this.#options.target(count), context);
+    this.#attempt.send();
+  }
+
+  #onAttempt(attempt: StreamRequest, ended: RequestRecord, cause: Error | undefined): void {
+    this.#attempt = undefined;
+    this.#last = ended;
+    this.#firstSentMs ??= ended.sentMs;
+    if (attempt.resent) this.resent += 1;
+    if (ended.sentMs !== null) {
+      this.#times.push(ended.sentMs, ended.endMs);
+      this.#outcomes.push(errorKind(ended));
+    }
+    const { retry, at, context } = this.#options;
+    const nowMs = context.clock.nowMs();
+    const tried = this.#outcomes.length;
+    const waitMs = this.#isCut || !retry ? null : retry.waitMs(ended, tried, attempt.retryAfterMs, nowMs);
+    if (waitMs === null) this.#settle(ended, cause);
+    else at(this.#nowMs() + waitMs, () => this.#settled || this.#sendAttempt());
+  }
+
+  #settle(ended: RequestRecord, cause: Error | undefined): void {
+    this.#settled = true;
+    clearTimeout(this.#timer);
+    const attempts = this.#outcomes.length;
+    const record: RequestRecord = {
+      ...ended,
+      sentMs: ended.outcome === 'dropped' ? null : this.#firstSentMs,
+      ...(this.#options.retry && { attempts }),
+      ...(attempts > 1 && { attemptsMs: this.#times, attemptOutcomes: this.#outcomes.join(' ') }),
+    };
+    this.#options.settled(this, record, cause);
+  }
+
+  #nowMs(): number {
+    const { clock, zeroMs } = this.#options.context;
+    return clock.nowMs() - zeroMs;
+  }
+}

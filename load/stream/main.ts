@@ -1,0 +1,69 @@
+/** The worker process of the `stream` engine. */
+import { systemClock } from '../../harness/clock.ts';
+import type { LoadJob, LoadSummary } from '../../harness/contracts.ts';
+import { type Journal, openJournal } from '../worker/journal.ts';
+import type { TimedJob } from '../worker/messages.ts';
+import { liveAsWorker } from '../worker/worker-life.ts';
+import { Drive } from './drive.ts';
+import { startPacer } from './pacer.ts';
+
+const log = (line: string) => void process.stderr.write(`${line}\n`);
+const prepared = Promise.withResolvers<{ readonly load: Drive; readonly journal: Journal }>();
+const life = liveAsWorker({ prepare, job: drive, farewellMs: 1000 });
+
+/** Reading a trace may take seconds, and would delay every request that is due: it is done before time zero is chosen. */
+async function prepare(job: LoadJob): Promise<void> {
+  const journal = openJournal(job.journalPath, life.die);
+  prepared.resolve({ journal, load: new Drive(job, { clock: systemClock, journal, pacer: startPacer, log }) });
+  life.tell({ type: 'ready' });
+}
+
+async function drive(job: TimedJob): Promise<void> {
+  const { load, journal } = await prepared.promise;
+  const summarise = measure(job, load);
+  const telling = life.tellProgress(() => load.progress());
+  life.stopped.addEventListener('abort', () => load.stop());
+  if (life.stopped.aborted) load.stop();
+  await load.run(job.zeroMs);
+  telling[Symbol.dispose]();
+  await journal.close();
+  if (load.resent > 0) log(`sent again after a stale keep-alive connection: ${load.resent}`);
+  life.tell({ type: 'done', progress: load.progress(), summary: summarise() });
+  await life.leave();
+}
+
+/**
+ * Counts from the first instant of the schedule to its last, so that waiting for it, and for the last answers, does not make the
+ * generator look idle.
+ */
+function measure(job: TimedJob, load: Drive): () => LoadSummary {
+  const { segments } = job.plan;
+  let start = usage();
+  let end: ReturnType<typeof usage> | undefined;
+  at(job.zeroMs + (segments[0]?.fromMs ?? 0), () => {
+    start = usage();
+  });
+  at(job.zeroMs + (segments.at(-1)?.toMs ?? 0), () => {
+    end = usage();
+  });
+  return () => {
+    const last = end ?? usage();
+    return {
+      cpuMs: last.cpuMs - start.cpuMs,
+      wallMs: last.nowMs - start.nowMs,
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
+      // Everything happens on the main thread; the pacer's sleeps.
+      cores: 1,
+      requests: load.requests,
+    };
+  };
+}
+
+function usage() {
+  const { user, system } = process.cpuUsage();
+  return { nowMs: systemClock.nowMs(), cpuMs: (user + system) / 1000 };
+}
+
+function at(dueMs: number, act: () => void): void {
+  setTimeout(act, Math.max(0, dueMs - systemClock.nowMs())).unref();
+}

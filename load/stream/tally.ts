@@ -1,0 +1,58 @@
+import type { LoadProgress } from '../../harness/contracts.ts';
+import { errorKind, isFailure, type RequestRecord } from '../../harness/requests.ts';
+import { addCounts } from '../worker/sum.ts';
+
+const RECENT_MS = 1000;
+
+/** Running counts of a load, in constant memory but for the last second or so. Times are on any one clock, in ms. */
+export interface Tally {
+  firstToken(latencyMs: number, atMs: number): void;
+  /** Once a scheduled arrival, whatever became of it. */
+  settled(record: RequestRecord, atMs: number): void;
+  /** `recentPerSecond` counts completed requests. Call it about every 250 ms: it also forgets what is no longer recent. */
+  progress(nowMs: number, inFlight: number): LoadProgress;
+}
+
+/** An empty tally. */
+export function tally(): Tally {
+  let completed = 0;
+  let failed = 0;
+  let dropped = 0;
+  /** Interrupted and abandoned ones: sent, and neither completed nor failed. */
+  let open = 0;
+  const warmUp = { completed: 0, failures: {} as Record<string, number> };
+  let firstTokens: { atMs: number; latencyMs: number }[] = [];
+  let completions: number[] = [];
+
+  return {
+    firstToken: (latencyMs, atMs) => void firstTokens.push({ atMs, latencyMs }),
+    settled(record, atMs) {
+      const isWarmUp = record.scheduledMs < 0;
+      if (record.outcome === 'ok') {
+        completed += 1;
+        if (isWarmUp) warmUp.completed += 1;
+        completions.push(atMs);
+      } else if (isFailure(record)) {
+        failed += 1;
+        if (isWarmUp) addCounts(warmUp.failures, { [errorKind(record)]: 1 });
+      } else if (record.outcome === 'dropped') {
+        dropped += 1;
+      } else open += 1;
+    },
+    progress(nowMs, inFlight) {
+      firstTokens = firstTokens.filter(({ atMs }) => atMs > nowMs - RECENT_MS);
+      completions = completions.filter(atMs => atMs > nowMs - RECENT_MS);
+      const sorted = firstTokens.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
+      return {
+        sent: completed + failed + open + inFlight,
+        completed,
+        failed,
+        dropped,
+        inFlight,
+        recentP99TtftMs: sorted[Math.ceil(sorted.length * 0.99) - 1] ?? null,
+        recentPerSecond: completions.length / (RECENT_MS / 1000),
+        warmUp: { ...warmUp, failures: { ...warmUp.failures } },
+      };
+    },
+  };
+}

@@ -1,0 +1,139 @@
+import { segmentAt } from '../../harness/arrivals/arrivals.ts';
+import type { LoadJob } from '../../harness/contracts.ts';
+import { draw } from '../../harness/distribution.ts';
+import type { ChatWorkload, HttpWorkload, UserClass, Workload } from '../../harness/plan.ts';
+import { seededRandom } from '../../harness/random.ts';
+import { keyOf } from '../request/api-key.ts';
+import { completionBody } from '../request/chat-body.ts';
+import { conversationOf, type Message, type Prompt, promptOf, turnsOf } from '../request/prompt.ts';
+import type { TraceLengths } from '../trace/lengths.ts';
+import type { Patience } from './client-request.ts';
+import type { RequestTask } from './request-task.ts';
+
+/** One request that is due: which user's, and which turn of which session. */
+export interface Turn {
+  readonly dueMs: number;
+  /** Counts the sessions; where requests stand alone, the requests. Decides the prompt and how many turns there are. */
+  readonly session: number;
+  /** From 0. */
+  readonly turn: number;
+  /** User of a closed loop, from 1; null in an open one. */
+  readonly user: number | null;
+  /** Of the row that is replayed. */
+  readonly tokens?: readonly [number, number] | undefined;
+}
+
+/** Makes requests of turns: all that is random in one is decided by the seed and the turn. */
+export class TurnMaker {
+  readonly #job: LoadJob;
+  readonly #lengths: TraceLengths | undefined;
+
+  constructor(job: LoadJob, lengths: TraceLengths | undefined) {
+    this.#job = job;
+    this.#lengths = lengths;
+  }
+
+  /** What to send for a turn. @param index position of the request among all */
+  task(turn: Turn, index: number): RequestTask {
+    const { plan, seed } = this.#job;
+    const userClass = this.#classOf(turn);
+    const workload = userClass?.workload ?? plan.workload;
+    return {
+      index,
+      scheduledMs: turn.dueMs,
+      stage: segmentAt(plan.segments, turn.dueMs)?.name ?? '',
+      labels: {
+        ...(userClass && { class: userClass.name }),
+        ...(this.#hasSessions(workload) && { session: turn.session, turn: turn.turn }),
+      },
+      ...(workload.kind === 'http'
+        ? plainRequest(workload, this.#headers(index, userClass))
+        : chatRequest(workload, seed, turn, this.#headers(index, userClass), this.#lengths)),
+    };
+  }
+
+  /** The turn that follows a completed one, once the user has thought; undefined when the session is over. */
+  following(turn: Turn, endedMs: number): Turn | undefined {
+    const workload = this.#classOf(turn)?.workload ?? this.#job.plan.workload;
+    if (workload.kind === 'http' || !workload.sessions) return undefined;
+    if (turn.turn + 1 >= turnsOf(workload, this.#job.seed, turn.session)) return undefined;
+    const random = seededRandom(this.#job.seed).stream('thinking').stream(`${turn.session}/${turn.turn}`);
+    return { ...turn, turn: turn.turn + 1, dueMs: endedMs + draw(workload.sessions.thinkTimeMs, random) };
+  }
+
+  /** How long the user of a turn waits; null for ever. */
+  patience(turn: Turn): Patience | null {
+    const { plan, seed } = this.#job;
+    const patience = this.#classOf(turn)?.patience ?? plan.clients?.patience;
+    if (!patience) return null;
+    const random = seededRandom(seed).stream('patience').stream(`${turn.session}/${turn.turn}`);
+    return { ...patience, afterMs: Math.max(0, draw(patience.afterMs, random)) };
+  }
+
+  #hasSessions(workload: Workload): boolean {
+    return workload.kind !== 'http' && workload.sessions !== undefined;
+  }
+
+  /** A user of a closed loop stays in its class; in an open one each session is another user's. */
+  #classOf({ user, session }: Turn): UserClass | undefined {
+    const { plan, seed } = this.#job;
+    const classes = plan.clients?.classes ?? [];
+    if (classes.length === 0) return undefined;
+    const total = classes.reduce((sum, { weight }) => sum + weight, 0);
+    const who = user === null ? String(session) : `user-${user}`;
+    let left = seededRandom(seed).stream('classes').stream(who).next() * total;
+    for (const candidate of classes) {
+      left -= candidate.weight;
+      if (left < 0) return candidate;
+    }
+    return classes.at(-1);
+  }
+
+  #headers(index: number, userClass: UserClass | undefined): Record<string, string> {
+    const { seed, authorization } = this.#job;
+    const sent = userClass?.key === undefined ? authorization : `Bearer ${keyOf(userClass.key)}`;
+    return {
+      'user-agent': 'squall',
+      // Finds a request of the journal in the logs of the service.
+      'x-request-id': `squall-${seed}-${index}`,
+      ...(sent === '' ? {} : { authorization: sent }),
+      ...(userClass?.priority === undefined ? {} : { 'x-priority': String(userClass.priority) }),
+    };
+  }
+}
+
+type Bytes = Pick<RequestTask, 'method' | 'path' | 'headers' | 'body' | 'expect' | 'promptTokens'>;
+
+function chatRequest(
+  workload: ChatWorkload,
+  seed: number,
+  { session, turn, tokens }: Turn,
+  headers: Record<string, string>,
+  lengths: TraceLengths | undefined,
+): Bytes {
+  const trace = { tokens, lengths };
+  const { messages, promptTokens, outputTokens } = workload.sessions
+    ? conversationOf(workload, seed, session, turn, trace)
+    : single(promptOf(workload, seed, session, trace));
+  return {
+    method: 'POST',
+    path: '/v1/chat/completions',
+    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
+    body: completionBody(workload, messages, outputTokens),
+    expect: null,
+    promptTokens,
+  };
+}
+
+function single({ text, promptTokens, outputTokens }: Prompt): Prompt & { messages: Message[] } {
+  return { text, messages: [{ role: 'user', content: text }], promptTokens, outputTokens };
+}
+
+/** The scenario's own headers win, whatever their case. */
+function plainRequest(workload: HttpWorkload, ours: Record<string, string>): Bytes {
+  const { method, path, body, expect } = workload;
+  const theirs = new Set(Object.keys(workload.headers).map(name => name.toLowerCase()));
+  const kept = Object.entries(ours).filter(([name]) => !theirs.has(name));
+  const headers = { ...Object.fromEntries(kept), ...workload.headers };
+  return { method, path, headers, body: body === '' ? null : body, expect, promptTokens: 0 };
+}

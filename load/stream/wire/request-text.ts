@@ -1,0 +1,34 @@
+import { validateHeaderValue } from 'node:http';
+import type { RequestTask } from '../request-task.ts';
+
+/**
+ * A request of HTTP/1.1 as it goes over the wire, head and body. What frames it is ours: a length that a scenario states is not sent.
+ * @param prefix path of the target's URL, without a slash at the end
+ * @param host value of `Host` where the scenario gives none
+ * @throws TypeError for a header that would end its line
+ */
+export function requestText(
+  task: Pick<RequestTask, 'method' | 'path' | 'headers' | 'body'>,
+  prefix: string,
+  host: string,
+): string {
+  const { method, path, headers, body } = task;
+  let head = '';
+  let hasHost = false;
+  for (const name in headers) {
+    const lower = name.toLowerCase();
+    if (FRAMING.has(lower)) continue;
+    hasHost ||= lower === 'host';
+    const value = headers[name]!;
+    validateHeaderValue(name, value);
+    head += `${name}: ${value}\r\n`;
+  }
+  if (!hasHost) head = `host: ${host}\r\n${head}`;
+  if (body !== null) head += `content-length: ${Buffer.byteLength(body)}\r\n`;
+  else if (EXPECTS_BODY.has(method)) head += 'content-length: 0\r\n';
+  return `${method} ${prefix}${path} HTTP/1.1\r\n${head}connection: keep-alive\r\n\r\n${body ?? ''}`;
+}
+
+const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection']);
+/** Methods whose requests say so when they have no body (RFC 9110, section 8.6). */
+const EXPECTS_BODY = new Set(['POST', 'PUT', 'PATCH']);

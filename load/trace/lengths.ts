@@ -1,0 +1,48 @@
+import type { Lengths, LoadPlan, TracePlan } from '../../harness/plan.ts';
+import type { Random } from '../../harness/random.ts';
+import { replayTrace } from './trace.ts';
+
+/** Rows that are kept to draw from: 8 bytes each. A longer trace is drawn from its first million. */
+const MOST_LENGTHS = 1_000_000;
+
+/** The lengths of a trace's requests, to draw from. They come in pairs: a long prompt keeps the answer that it had. */
+export interface TraceLengths {
+  /** `[promptTokens, outputTokens]` of one row, each equally likely. */
+  pick(random: Random): readonly [number, number];
+}
+
+/** The lengths of a plan's trace; undefined where no request draws from them, for reading them takes its time. */
+export function lengthsFor({
+  trace,
+  workload,
+  clients,
+}: Pick<LoadPlan, 'trace' | 'workload' | 'clients'>): TraceLengths | undefined {
+  const isTraced = (lengths: Lengths) => 'kind' in lengths && lengths.kind === 'trace';
+  const draws = [workload, ...(clients?.classes ?? []).map(own => own.workload)].some(
+    one => one.kind !== 'http' && (isTraced(one.promptTokens) || isTraced(one.outputTokens)),
+  );
+  return trace && draws ? readLengths(trace) : undefined;
+}
+
+/** Reads the lengths of the rows inside the plan's cut. */
+export function readLengths(plan: TracePlan): TraceLengths {
+  let lengths = new Uint32Array(1024);
+  let used = 0;
+  for (const { promptTokens, outputTokens } of replayTrace(plan)) {
+    if (used === 2 * MOST_LENGTHS) break;
+    if (used === lengths.length) {
+      const larger = new Uint32Array(2 * used);
+      larger.set(lengths);
+      lengths = larger;
+    }
+    lengths[used] = promptTokens;
+    lengths[used + 1] = outputTokens;
+    used += 2;
+  }
+  return {
+    pick(random) {
+      const row = 2 * random.integer(0, used / 2 - 1);
+      return [lengths[row]!, lengths[row + 1]!];
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import { extname, join, relative, resolve, sep } from 'node:path';
+import { SquallError } from '../../harness/errors.ts';
+import type { Addresses, ReplicaPlan } from '../../stack/replica-plan.ts';
+import type { Topology } from '../../stack/topology.ts';
+import { addressesOf, type Directory } from '../addresses.ts';
+import { PROXY } from '../fault-proxy.ts';
+
+/** The network from which ports are published; no service is in it. */
+export const ENTRY_NETWORK = 'entry';
+/** The port of the fault proxy's API, inside. */
+export const PROXY_API_PORT = 8474;
+/** The port on which every service listens, inside; further listeners have those that follow. */
+const SERVICE_PORT = 8000;
+
+const FIRST_LINK_PORT = 20_001;
+/** Where an image holds the checkout. */
+const IMAGE_HOME = '/app';
+const HOME = resolve(import.meta.dirname, '../..');
+
+/**
+ * Who is in which network and who listens where, all inside containers. Every zone is a network without a way out, and the fault
+ * proxy is in all of them. So the only way between zones leads across a link, and within a zone nobody is told any other:
+ *
+ * ```
+ *   127.0.0.1 ──▶ entry ──▶ ┌───────────┐ ◀── zone-a ──▶ gateway-1, inference-1 …
+ *                           │ toxiproxy │
+ *                           └───────────┘ ◀── zone-b ──▶ gateway-2, inference-2 …
+ * ```
+ */
+export interface Layout extends Directory {
+  /** {@link ENTRY_NETWORK} and one for each zone, by short name. */
+  readonly networks: readonly string[];
+  /** Port of a link in the fault proxy's container. */
+  linkPort(link: string): number;
+}
+
+/** The layout of a topology; pure. */
+export function layoutOf(topology: Topology): Layout {
+  const ports = new Map(topology.links.map(({ name }, index) => [name, FIRST_LINK_PORT + index]));
+  const linkPort = (link: string) => ports.get(link)!;
+  return {
+    networks: [ENTRY_NETWORK, ...new Set(topology.replicas.map(({ zone }) => zone))],
+    linkPort,
+    link: link => `${PROXY}:${linkPort(link)}`,
+    replica: (name, listener) => `${name}:${portOf(topology, name, listener)}`,
+  };
+}
+
+/** What a replica is told, inside its container. */
+export function addressesInside(plan: ReplicaPlan, layout: Layout): Addresses {
+  return addressesOf(plan, layout, {
+    listenAt: listener => `0.0.0.0:${layout.replica(plan.name, listener).split(':')[1]}`,
+    directory: `/squall/${plan.name}`,
+    isInImage: true,
+  });
+}
+
+/** Further listeners have the ports after the first, in their order. */
+function portOf(topology: Topology, replica: string, listener: string | undefined): number {
+  if (listener === undefined) return SERVICE_PORT;
+  const { listeners = [] } = topology.replicas.find(({ name }) => name === replica)!;
+  return SERVICE_PORT + 1 + listeners.indexOf(listener);
+}
+
+/**
+ * Where an image holds a program of this checkout: `…/stack/gateway/main.ts` is `/app/stack/gateway/main.ts`.
+ * @throws SquallError `PROGRAM_NOT_IN_IMAGE` for one that lies elsewhere
+ */
+export function programInImage(program: string, home = HOME): string {
+  const path = relative(home, program);
+  if (path !== '' && !path.startsWith('..') && extname(path) !== '') return join(IMAGE_HOME, path).replaceAll(sep, '/');
+  throw new SquallError('stack', 'PROGRAM_NOT_IN_IMAGE', `Expected ${program} to lie below ${home}`, {
+    next: 'Images hold only what belongs to Squall.',
+  });
+}

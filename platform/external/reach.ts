@@ -1,0 +1,78 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import { tlsNameOf } from '../../harness/host/tls-name.ts';
+
+/** A server that Squall did not start. */
+export interface ExternalTarget {
+  /** Base URL, `http` or `https`, possibly with a path in front of `/v1`. */
+  readonly url: string;
+  /** Where its host is: addresses, not names. */
+  readonly addresses: readonly string[];
+  readonly port: number;
+}
+
+const CONNECT_LIMIT_MS = 3000;
+
+/**
+ * The first of the target's addresses where something accepts a connection, over TLS with the right certificate for an `https`
+ * target. A name often stands for `127.0.0.1` and `::1`, with a server on one of them.
+ *
+ * @throws SquallError `TARGET_REFUSED`, `TARGET_UNREACHABLE` or `TARGET_TLS`; the signal's reason on abort
+ */
+export async function reachableAddress(target: ExternalTarget, signal: AbortSignal): Promise<string> {
+  const { url, addresses, port } = target;
+  const failures: unknown[] = [];
+  for (const address of addresses) {
+    const failure = await failureOf(() => connect({ host: address, port }), 'connect', signal);
+    if (failure === undefined) {
+      await requireTls(target, address, signal);
+      return address;
+    }
+    failures.push(failure);
+  }
+  const tried = addresses.map(address => `${address} port ${port}`).join(', ');
+  const cause = failures[0];
+  const isRefused = failures.every(failure => (failure as NodeJS.ErrnoException).code === 'ECONNREFUSED');
+  throw new SquallError(
+    'environment',
+    isRefused ? 'TARGET_REFUSED' : 'TARGET_UNREACHABLE',
+    `Expected a server to answer at ${url} (${tried}), but ${isRefused ? 'the connection was refused' : messageOf(cause)}`,
+    { cause, next: 'Start your server first, or correct the address and port of --target.' },
+  );
+}
+
+async function requireTls({ url, port }: ExternalTarget, address: string, signal: AbortSignal): Promise<void> {
+  const { protocol, hostname } = new URL(url);
+  if (protocol !== 'https:') return;
+  const handshake = () => connectTls({ host: address, port, ...tlsNameOf(hostname) });
+  const cause = await failureOf(handshake, 'secureConnect', signal);
+  if (cause === undefined) return;
+  throw new SquallError(
+    'environment',
+    'TARGET_TLS',
+    `Expected ${url} to complete a TLS handshake with a certificate for ${hostname} that is trusted here, but: ${messageOf(cause)}`,
+    { cause, next: 'If an authority of your own signed it, name its certificate file in NODE_EXTRA_CA_CERTS.' },
+  );
+}
+
+/** Why no connection came about; undefined when one did. @throws the signal's reason on abort */
+async function failureOf(
+  open: () => Socket,
+  established: 'connect' | 'secureConnect',
+  signal: AbortSignal,
+): Promise<unknown> {
+  signal.throwIfAborted();
+  const limit = AbortSignal.timeout(CONNECT_LIMIT_MS);
+  const socket = open();
+  try {
+    await once(socket, established, { signal: AbortSignal.any([signal, limit]) });
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    return limit.aborted ? new Error(`it was silent for ${CONNECT_LIMIT_MS} ms`) : error;
+  } finally {
+    socket.on('error', () => {}).destroy();
+  }
+}

@@ -1,0 +1,180 @@
+import { mkdir } from 'node:fs/promises';
+import type { Link, Platform, ReplicaState, RunningStack, StackObserver, UpOptions } from '../harness/contracts.ts';
+import type { ReplicaPlan } from '../stack/replica-plan.ts';
+import type { LinkPlan, Topology } from '../stack/topology.ts';
+import { readyUrlOf } from './addresses.ts';
+import type { Driver, Helper } from './driver.ts';
+import { entryCertificate } from './entry-certificate.ts';
+import type { FaultProxy, ProxyApi } from './fault-proxy.ts';
+import { followScale } from './scaling.ts';
+import { Supervisor } from './supervisor.ts';
+import { startTiers } from './tiers.ts';
+import { startWatchdog, type Watchdog } from './watchdog/watchdog.ts';
+
+/** What a platform is made of. */
+export interface PlatformParts {
+  readonly kind: string;
+  /** Longest wait for a service to be ready, beside its cold start, in ms. @default 60000 */
+  readonly readyLimitMs?: number | undefined;
+  readonly connect: FaultProxy['connect'];
+  /** Looks for all that is needed, and reserves it. Nothing is started yet, and nothing is reserved when it throws. */
+  prepare(topology: Topology, options: UpOptions): Promise<Driver>;
+}
+
+/**
+ * A platform on a {@link Driver}; every hop of its stacks leads across the one fault proxy.
+ *
+ * ```
+ * up:    prepare ─▶ watchdog ─▶ open ─▶ helpers, replicas that use no link ─▶ links ─▶ who uses those ─▶ … ─▶ ready
+ * down:  the last tier ─▶ all other replicas ─▶ helpers ─▶ leave ─▶ goodbye to the watchdog
+ * ```
+ */
+export function platformOn(parts: PlatformParts): Platform<Topology> {
+  return {
+    kind: parts.kind,
+    async up(topology, options) {
+      const tiers = startTiers(topology);
+      options.signal.throwIfAborted();
+      await mkdir(options.directory, { recursive: true });
+      return new Stack(topology, tiers, options, parts, await parts.prepare(topology, options)).up();
+    },
+  };
+}
+
+class Stack {
+  readonly #topology: Topology;
+  readonly #tiers: readonly ReplicaPlan[][];
+  readonly #options: UpOptions;
+  readonly #parts: PlatformParts;
+  readonly #driver: Driver;
+  /** Aborted with the caller's signal, and when one part of the start fails. */
+  readonly #starting = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #replicas: Supervisor[] = [];
+  readonly #helpers: Supervisor[] = [];
+  #watchdog: Watchdog | undefined;
+  #scaling: AsyncDisposable | undefined;
+  #down: Promise<void> | undefined;
+
+  constructor(topology: Topology, tiers: ReplicaPlan[][], options: UpOptions, parts: PlatformParts, driver: Driver) {
+    this.#topology = topology;
+    this.#tiers = tiers;
+    this.#options = options;
+    this.#parts = parts;
+    this.#driver = driver;
+    this.#signal = AbortSignal.any([options.signal, this.#starting.signal]);
+  }
+
+  async up(): Promise<RunningStack> {
+    try {
+      return await this.#bringUp();
+    } catch (error) {
+      this.#starting.abort(error);
+      await this.#takeDown();
+      throw error;
+    }
+  }
+
+  async #bringUp(): Promise<RunningStack> {
+    const { runId, directory, signal, clock } = this.#options;
+    const onLost = (how: string) =>
+      this.#report('watchdog', 'exited', `${how}; nothing cleans up if the harness is killed`);
+    const watchdog = await startWatchdog({ runId, directory, signal, onLost });
+    this.#watchdog = watchdog;
+    const { helpers, proxy } = await this.#driver.open(watchdog, this.#signal);
+    const api = this.#parts.connect({ apiUrl: proxy.apiUrl });
+    const [independent = [], ...dependent] = this.#tiers;
+    await Promise.all([this.#startHelpers(helpers), this.#startTier(independent, watchdog)]);
+    const links = await Promise.all(this.#topology.links.map(plan => this.#makeLink(plan, api)));
+    for (const tier of dependent) await this.#startTier(tier, watchdog);
+    const version = proxy.version ?? (await api.version(this.#signal));
+    const replicas = this.#topology.replicas.map(plan => this.#replicas.find(({ name }) => name === plan.name)!);
+    const entries = links.flatMap(({ listen }, nth) =>
+      this.#topology.links[nth]!.usedBy === 'clients' ? [listen] : [],
+    );
+    const certificate = await entryCertificate(this.#topology, entries[0]!, replicas, this.#driver.edge);
+    this.#scaling = followScale({ links, replicas, clock });
+    return {
+      entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
+      entryCertificate: certificate,
+      authorization: this.#topology.authorization,
+      proxyApiUrl: proxy.apiUrl,
+      links,
+      replicas,
+      versions: { ...this.#driver.versions, toxiproxy: `${version} (${proxy.source})` },
+      probe: (target, path, probeSignal) => this.#driver.probe(target, path, probeSignal),
+      protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
+      [Symbol.asyncDispose]: () => this.#takeDown(),
+    };
+  }
+
+  async #startHelpers(helpers: readonly Helper[]): Promise<void> {
+    const { observer } = this.#options;
+    const observeDeath: StackObserver = {
+      replica: change => (change.state === 'exited' ? observer.replica(change) : undefined),
+    };
+    for (const helper of helpers) {
+      const plan = { ...helper, service: helper.name, zone: '', restart: 'off' as const };
+      const supervisor = new Supervisor(plan, { observer: observeDeath, clock: this.#options.clock });
+      this.#helpers.push(supervisor);
+      await supervisor.start(this.#readyLimitMs, this.#signal);
+    }
+  }
+
+  async #startTier(plans: readonly ReplicaPlan[], watchdog: Watchdog): Promise<void> {
+    await Promise.all(plans.map(plan => this.#startReplica(plan, watchdog)));
+  }
+
+  async #startReplica(plan: ReplicaPlan, watchdog: Watchdog): Promise<void> {
+    const { name, service, zone, protocol, metricsPath, restart, isStandby, coldStartMs } = plan;
+    const { where } = this.#driver;
+    const url = `${protocol}://${where.replica(name)}`;
+    const readyUrl = readyUrlOf(plan, where);
+    const isReady = (signal: AbortSignal) => this.#driver.isReady(readyUrl, signal);
+    const program = await this.#driver.programOf(plan, watchdog);
+    const supervisor = new Supervisor(
+      { ...program, name, service, zone, url, metricsPath, restart, isStandby, isReady },
+      this.#options,
+    );
+    this.#replicas.push(supervisor);
+    if (!isStandby) await supervisor.start(this.#readyLimitMs + coldStartMs, this.#signal);
+  }
+
+  async #makeLink(plan: LinkPlan, api: ProxyApi): Promise<Link> {
+    const { name, to, fromZone } = plan;
+    const upstream = this.#driver.where.replica(to);
+    const { protocol = 'http' } = this.#topology.replicas.find(replica => replica.name === to) ?? {};
+    const { asked, listen } = await this.#driver.listenersOf(plan);
+    await api.createProxy({ name, listen: asked, upstream }, this.#signal);
+    return { name, listen, upstream, protocol, fromZone, to };
+  }
+
+  get #readyLimitMs(): number {
+    return this.#parts.readyLimitMs ?? 60_000;
+  }
+
+  #takeDown(): Promise<void> {
+    this.#down ??= this.#stopAll();
+    return this.#down;
+  }
+
+  async #stopAll(): Promise<void> {
+    await this.#scaling?.[Symbol.asyncDispose]();
+    const { graceMs } = this.#driver;
+    // Who takes requests first; then all the others at once, since nothing reaches them any more.
+    const last = new Set(this.#tiers.at(-1)?.map(({ name }) => name));
+    const stop = (supervisors: readonly Supervisor[], grace: number) =>
+      Promise.all(supervisors.map(supervisor => supervisor.stop(grace)));
+    const replicas = Map.groupBy(this.#replicas, ({ name }) => last.has(name));
+    await stop(replicas.get(true) ?? [], graceMs.last);
+    await stop(replicas.get(false) ?? [], graceMs.others);
+    await stop(this.#helpers, graceMs.helpers);
+    const left = await this.#driver.leave();
+    if (left === undefined) await this.#watchdog?.goodbye();
+    else this.#report(this.#parts.kind, 'exited', left);
+  }
+
+  #report(name: string, state: ReplicaState, detail: string): void {
+    this.#options.observer.replica({ replica: name, service: name, state, detail });
+  }
+}

@@ -1,0 +1,112 @@
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { SquallError } from '../harness/errors.ts';
+import type { LinkPlan } from '../stack/topology.ts';
+
+/** The address on which everything listens. */
+export const LOOPBACK = '127.0.0.1';
+
+/** Where the range of ports begins that the system hands to outgoing connections, if it does not tell. */
+const DEFAULT_EPHEMERAL_FROM = 32_768;
+const FIRST_PORT = 10_240;
+const ATTEMPTS = 200;
+
+/** A port that nobody else can take until it is freed for the process that it is meant for. */
+export interface ReservedPort {
+  readonly port: number;
+  /** Idempotent. */
+  free(): Promise<void>;
+}
+
+/**
+ * Reserves a free port below the range that the system hands to outgoing connections. Asking for port 0 would give one
+ * inside it, and then, while a killed replica is down, any client's connection could be given the replica's port, and the
+ * replica could not come back.
+ * @throws SquallError `NO_FREE_PORT`
+ */
+export async function reservePort(): Promise<ReservedPort> {
+  const to = ephemeralFrom();
+  for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
+    const reserved = await listen(randomInt(FIRST_PORT, to)).catch(() => undefined);
+    if (reserved) return reserved;
+  }
+  throw new SquallError('environment', 'NO_FREE_PORT', `Found no free port in ${ATTEMPTS} tries below ${to}`, {
+    next: 'End programs that listen on many ports.',
+  });
+}
+
+/** Reserves a certain port. */
+async function reserveFixedPort(port: number, purpose: string): Promise<ReservedPort> {
+  try {
+    return await listen(port);
+  } catch (cause) {
+    const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    const reason = isTaken ? 'another process listens there' : `${(cause as Error).message}`;
+    throw new SquallError(
+      'environment',
+      isTaken ? 'PORT_TAKEN' : 'PORT_FORBIDDEN',
+      `Expected port ${port} of ${LOOPBACK} to be free for ${purpose}, but ${reason}`,
+      { cause, next: `Free port ${port}, choose another one, or choose 0 for any free port.` },
+    );
+  }
+}
+
+/** The ports of a stack, by name: of a link, a replica, a helper such as the fault proxy. */
+export interface PortBook {
+  of(name: string): number;
+  /** `127.0.0.1:port`. */
+  address(name: string): string;
+  /** Frees one for the process that is about to listen there. Idempotent. */
+  claim(name: string): Promise<void>;
+  /** Frees all of them. Idempotent. */
+  free(): Promise<void>;
+}
+
+/**
+ * Reserves the ports of `links`, those that a plan names and any others, and one for each of `names`. Links get theirs here and
+ * not from the fault proxy, since a link that is taken down and up again must find its port free.
+ * @throws SquallError `PORT_TAKEN`, `PORT_FORBIDDEN`, `NO_FREE_PORT`; nothing is reserved then
+ */
+export async function reservePorts(links: readonly LinkPlan[], names: readonly string[]): Promise<PortBook> {
+  const ports = new Map<string, ReservedPort>();
+  const free = async () => {
+    await Promise.all([...ports.values()].map(reserved => reserved.free()));
+  };
+  try {
+    for (const { name, port } of links.filter(link => link.port !== 0))
+      ports.set(name, await reserveFixedPort(port, `the link ${name}`));
+    const others = [...names, ...links.filter(link => link.port === 0).map(({ name }) => name)];
+    for (const name of others) ports.set(name, await reservePort());
+  } catch (error) {
+    await free();
+    throw error;
+  }
+  const of = (name: string) => ports.get(name)!.port;
+  return { of, address: name => `${LOOPBACK}:${of(name)}`, claim: name => ports.get(name)!.free(), free };
+}
+
+async function listen(port: number): Promise<ReservedPort> {
+  const server = createServer(socket => socket.destroy());
+  server.unref();
+  server.listen({ host: LOOPBACK, port, exclusive: true });
+  await once(server, 'listening');
+  let freed: Promise<void> | undefined;
+  return {
+    port,
+    free() {
+      freed ??= new Promise(resolve => server.close(() => resolve()));
+      return freed;
+    },
+  };
+}
+
+function ephemeralFrom(): number {
+  try {
+    const from = Number.parseInt(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'), 10);
+    return from > FIRST_PORT + 1000 ? from : DEFAULT_EPHEMERAL_FROM;
+  } catch {
+    return DEFAULT_EPHEMERAL_FROM;
+  }
+}

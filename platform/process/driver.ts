@@ -1,0 +1,118 @@
+import { join } from 'node:path';
+import type { UpOptions } from '../../harness/contracts.ts';
+import { signalProcess } from '../../harness/host/process-group.ts';
+import type { ReplicaPlan } from '../../stack/replica-plan.ts';
+import type { Topology } from '../../stack/topology.ts';
+import { addressesOf, type Directory } from '../addresses.ts';
+import type { Driver, Opened } from '../driver.ts';
+import { type FaultProxy, PROXY } from '../fault-proxy.ts';
+import type { Program } from '../instance.ts';
+import { LOOPBACK, type PortBook, reservePorts } from '../ports.ts';
+import { answersReady } from '../readiness.ts';
+import { reap } from '../watchdog/reap.ts';
+import type { Guard } from '../watchdog/watchdog.ts';
+import { commandOf, toolVersions, writePrivateFiles } from './executable.ts';
+import { probeOver } from './probe.ts';
+import { serviceEnvironment } from './process-environment.ts';
+import { startProcess } from './service-process.ts';
+
+/** With the proxy's and half a second for each kill, the whole takes 8 s at most. */
+const GRACE_MS = 2250;
+const PROXY_GRACE_MS = 500;
+const SWEEP_LIMIT_MS = 500;
+
+/**
+ * Runs replicas, and the fault proxy, as child processes.
+ * @throws SquallError `TOOL_NOT_FOUND`, and as {@link reservePorts}
+ */
+export async function processDriver(proxy: FaultProxy, topology: Topology, options: UpOptions): Promise<Driver> {
+  const { runId, directory, clock, signal } = options;
+  const tools = await toolVersions(topology, signal);
+  const ports = await reservePorts(topology.links, [PROXY, ...topology.replicas.flatMap(listenersOf)]);
+  const where: Directory = {
+    replica: (name, listener) => ports.address(listenerName(name, listener)),
+    link: name => ports.address(name),
+  };
+  return {
+    versions: { node: process.version, ...tools },
+    where,
+    graceMs: { last: GRACE_MS, others: GRACE_MS, helpers: PROXY_GRACE_MS },
+    edge: {
+      write: (path, text) => writePrivateFiles(join(directory, 'edge'), { [path]: text }),
+      async reload({ pid }) {
+        if (pid !== undefined) signalProcess(pid, 'SIGHUP');
+      },
+    },
+    open: (guard, starting) => openProxy(proxy, ports, options, guard, starting),
+    async programOf(plan, guard) {
+      const program = await programOf(plan, where, options, guard);
+      for (const name of listenersOf(plan)) await ports.claim(name);
+      return program;
+    },
+    async listenersOf({ name }) {
+      await ports.claim(name);
+      return { asked: where.link(name), listen: where.link(name) };
+    },
+    isReady: answersReady,
+    probe: (target, path, asked) => probeOver(target, path, clock, asked),
+    async leave() {
+      await ports.free();
+      // Descendants that left their group are found by the mark of the run.
+      await reap({ groups: [], runId, clock, limitMs: SWEEP_LIMIT_MS });
+      return undefined;
+    },
+  };
+}
+
+async function openProxy(
+  proxy: FaultProxy,
+  ports: PortBook,
+  { runId, directory, clock }: UpOptions,
+  guard: Guard,
+  signal: AbortSignal,
+): Promise<Opened> {
+  await ports.claim(PROXY);
+  const url = `http://${ports.address(PROXY)}`;
+  const { command, args, source, version } = await proxy.find({ host: LOOPBACK, port: ports.of(PROXY) }, signal);
+  // Toxiproxy otherwise logs every connection.
+  const environment = serviceEnvironment(runId, { LOG_LEVEL: 'warn' });
+  const logPath = join(directory, `${PROXY}.log`);
+  const helper = {
+    name: PROXY,
+    url,
+    logPath,
+    start: () => startProcess({ command, args, environment, directory, logPath }, guard, clock),
+    isReady: (asked: AbortSignal) => answersReady(`${url}/version`, asked),
+  };
+  return { helpers: [helper], proxy: { apiUrl: url, source, version } };
+}
+
+async function programOf(
+  plan: ReplicaPlan,
+  where: Directory,
+  { runId, directory: runDirectory, clock }: UpOptions,
+  guard: Guard,
+): Promise<Program> {
+  const told = addressesOf(plan, where, {
+    listenAt: listener => where.replica(plan.name, listener),
+    directory: join(runDirectory, plan.name),
+    isInImage: false,
+  });
+  if (plan.files) await writePrivateFiles(told.directory, await plan.files(told));
+  const start = {
+    ...commandOf(plan.run, told),
+    environment: serviceEnvironment(runId, plan.environment(told)),
+    directory: plan.files ? told.directory : runDirectory,
+    logPath: join(runDirectory, `${plan.name}.log`),
+  };
+  return { logPath: start.logPath, start: () => startProcess(start, guard, clock) };
+}
+
+/** The names of a replica's ports. */
+function listenersOf({ name, listeners = [] }: ReplicaPlan): string[] {
+  return [name, ...listeners.map(listener => listenerName(name, listener))];
+}
+
+function listenerName(replica: string, listener: string | undefined): string {
+  return listener === undefined ? replica : `${replica}/${listener}`;
+}

@@ -1,0 +1,122 @@
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import type { Clock } from '../harness/clock.ts';
+import type { Link, Replica } from '../harness/contracts.ts';
+
+/** The deployment whose replicas can be scaled. */
+const DEPLOYMENT = 'inference';
+const PATH = `/apis/apps/v1/namespaces/default/deployments/${DEPLOYMENT}`;
+const RETRY_MS = 200;
+const REPORT_EVERY_MS = 250;
+const ANSWER_LIMIT_MS = 2000;
+
+/** What {@link followScale} needs. */
+export interface ScalingParts {
+  readonly links: readonly Link[];
+  readonly replicas: readonly Replica[];
+  readonly clock: Clock;
+}
+
+interface Scale {
+  readonly metadata: { readonly uid: string };
+  readonly spec: { readonly replicas: number };
+}
+
+/**
+ * Makes as many inference replicas run as the Scale API of the stack's control service wants, and reports how many there are and
+ * how many are ready. Nothing happens in a stack without control.
+ *
+ * ```
+ * control ── watch: spec.replicas = 4 ──▶ release inference-4        hold and terminate inference-4 ◀── spec.replicas = 3
+ *         ◀── status: 4 there, 3 ready ──                            the last ones go first
+ * ```
+ *
+ * Control keeps nothing on disk: one that comes back as another (its `uid` says so) is told what was wanted before.
+ */
+export function followScale({ links, replicas, clock }: ScalingParts): AsyncDisposable {
+  const link = links.find(({ name }) => name === 'operator→control');
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  if (!link) return { [Symbol.asyncDispose]: async () => {} };
+  const scaler = new Scaler(
+    `http://${link.listen}${PATH}`,
+    replicas.filter(({ service }) => service === DEPLOYMENT),
+  );
+  const repeatedly = async (step: () => Promise<void>, pauseMs: number) => {
+    while (!signal.aborted) {
+      await step().catch(() => {});
+      await clock.sleep(pauseMs, signal).catch(() => {});
+    }
+  };
+  const over = Promise.all([
+    repeatedly(() => scaler.watch(signal), RETRY_MS),
+    repeatedly(() => scaler.report(signal), REPORT_EVERY_MS),
+  ]);
+  return {
+    async [Symbol.asyncDispose]() {
+      stopping.abort();
+      await over;
+    },
+  };
+}
+
+class Scaler {
+  readonly #url: string;
+  readonly #replicas: readonly Replica[];
+  #wanted: number;
+  #uid: string | undefined;
+  #reported = '';
+
+  constructor(url: string, replicas: readonly Replica[]) {
+    this.#url = url;
+    this.#replicas = replicas;
+    this.#wanted = replicas.filter(({ state }) => state !== 'stopped').length;
+  }
+
+  /** Follows one watch to its end. @throws when it breaks */
+  async watch(signal: AbortSignal): Promise<void> {
+    const response = await fetch(`${this.#url}/scale?watch=1`, { signal });
+    if (!response.ok || !response.body) throw new Error(`watch was answered with ${response.status}`);
+    for await (const line of createInterface({ input: Readable.fromWeb(response.body as never) })) {
+      await this.#told((JSON.parse(line) as { object: Scale }).object, signal);
+      if (signal.aborted) return;
+    }
+  }
+
+  /** Tells control how many there are, if that has changed. @throws when it cannot be told */
+  async report(signal: AbortSignal): Promise<void> {
+    const there = this.#replicas.filter(({ state }) => state !== 'stopped');
+    const readyReplicas = there.filter(({ state }) => state === 'ready').length;
+    const status = JSON.stringify({ status: { replicas: there.length, readyReplicas } });
+    if (`${this.#uid}${status}` === this.#reported) return;
+    await this.#patch('/status', status, signal);
+    this.#reported = `${this.#uid}${status}`;
+  }
+
+  async #told({ metadata: { uid }, spec: { replicas } }: Scale, signal: AbortSignal): Promise<void> {
+    const isAnother = this.#uid !== undefined && this.#uid !== uid;
+    this.#uid = uid;
+    if (isAnother && replicas !== this.#wanted) {
+      await this.#patch('/scale', JSON.stringify({ spec: { replicas: this.#wanted } }), signal);
+      return;
+    }
+    const before = this.#wanted;
+    this.#wanted = replicas;
+    for (const replica of this.#replicas.slice(before, replicas)) void replica.release();
+    for (const replica of this.#replicas.slice(replicas, before)) {
+      replica.hold();
+      void replica.terminate();
+    }
+  }
+
+  async #patch(path: string, body: string, signal: AbortSignal): Promise<void> {
+    const response = await fetch(this.#url + path, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/merge-patch+json' },
+      body,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]),
+    });
+    await response.body?.cancel();
+    if (!response.ok) throw new Error(`${path} was answered with ${response.status}`);
+  }
+}

@@ -1,0 +1,33 @@
+import { SquallError } from '../harness/errors.ts';
+import type { ReplicaPlan } from '../stack/replica-plan.ts';
+import type { Topology } from '../stack/topology.ts';
+
+/**
+ * In which order replicas start: each tier uses links to earlier ones only, and is ready before the next one starts. A stack is
+ * taken down the other way round.
+ *
+ * ```
+ * control ─▶ inference-1, inference-2 ─▶ gateway-1
+ * ```
+ *
+ * @throws SquallError `CIRCULAR_TOPOLOGY` when replicas wait for each other
+ */
+export function startTiers({ replicas, links }: Topology): ReplicaPlan[][] {
+  const behind = new Map(links.map(({ name, to }) => [name, to]));
+  const tiers: ReplicaPlan[][] = [];
+  const started = new Set<string>();
+  let waiting = [...replicas];
+  while (waiting.length > 0) {
+    const tier = waiting.filter(({ uses }) => uses.every(link => started.has(behind.get(link) ?? '')));
+    if (tier.length === 0) {
+      const names = waiting.map(({ name }) => name).join(', ');
+      throw new SquallError('stack', 'CIRCULAR_TOPOLOGY', `Expected some of ${names} to need none of the others`, {
+        next: 'Remove a link from the circle.',
+      });
+    }
+    for (const { name } of tier) started.add(name);
+    waiting = waiting.filter(replica => !tier.includes(replica));
+    tiers.push(tier);
+  }
+  return tiers;
+}

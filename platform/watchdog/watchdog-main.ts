@@ -1,0 +1,84 @@
+/**
+ * The program that outlives a killed harness: `node watchdog-main.ts RUN_ID DIRECTORY`, messages on stdin (see
+ * `watchdog-message.ts`). When stdin ends without a goodbye it kills and removes what it guards, notes it in
+ * `DIRECTORY/watchdog.log`, and ends. It runs in a session of its own and ignores a terminal's signals, for Ctrl-C is
+ * the harness's to handle.
+ */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { systemClock } from '../../harness/clock.ts';
+import { startTimeOf } from '../../harness/host/process-group.ts';
+import { type Removed, removeLabelled } from '../docker/remove-labelled.ts';
+import { type GuardedGroup, reap } from './reap.ts';
+import { parseMessage, type Resource, WATCHING } from './watchdog-message.ts';
+
+const REAP_LIMIT_MS = 9_000;
+const QUIET_MS = 200;
+const REMOVE_LIMIT_MS = 14_000;
+/** Longer than an engine takes to finish a container that it had begun to make. */
+const REMOVE_QUIET_MS = 1_500;
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+const [runId = '', directory = '.'] = process.argv.slice(2);
+const groups = new Map<number, GuardedGroup>();
+/** Sockets of engines, by label. */
+const labels = new Map<string, string>();
+
+const lines = createInterface({ input: process.stdin });
+process.stdin.on('error', () => lines.close());
+lines.on('line', line => {
+  const message = parseMessage(line);
+  if (message?.type === 'goodbye') process.exit(0);
+  if (message?.type === 'guard') guard(message.resource);
+  if (message?.type === 'forget') forget(message.resource);
+});
+lines.once('close', () => void cleanUp());
+process.stdout.on('error', () => {});
+process.stdout.write(`${WATCHING}\n`);
+
+function guard(resource: Resource): void {
+  if (resource.kind === 'docker-label') labels.set(resource.label, resource.socketPath);
+  else {
+    const { pgid } = resource;
+    // 0 and 1 would address this very group, or everyone.
+    if (Number.isInteger(pgid) && pgid > 1) groups.set(pgid, { pgid, leaderStartTime: startTimeOf(pgid) });
+  }
+}
+
+function forget(resource: Resource): void {
+  if (resource.kind === 'docker-label') labels.delete(resource.label);
+  else groups.delete(resource.pgid);
+}
+
+async function cleanUp(): Promise<void> {
+  const clock = systemClock;
+  const [reaped, ...removed] = await Promise.all([
+    reap({ groups: [...groups.values()], runId, clock, limitMs: REAP_LIMIT_MS, quietMs: QUIET_MS }),
+    ...[...labels].map(([label, socketPath]) =>
+      removeLabelled({ socketPath, label, clock, limitMs: REMOVE_LIMIT_MS, quietMs: REMOVE_QUIET_MS }),
+    ),
+  ]);
+  const all = [reaped, ...removed];
+  const isClean = all.every(done => done.isClean);
+  const tookMs = Math.max(...all.map(done => done.tookMs));
+  const found = [
+    `Killed groups ${list(reaped.groups)}, processes of this run ${list(reaped.processes)}`,
+    ...removed.map(removal),
+  ].join('. ');
+  const outcome = isClean ? 'all are gone' : 'SOME ARE STILL THERE';
+  const line = `${new Date().toISOString()} The harness ended without taking run ${runId} down. ${found}; ${outcome} after ${Math.round(tookMs)} ms.\n`;
+  try {
+    appendFileSync(join(directory, 'watchdog.log'), line);
+  } finally {
+    process.exit(isClean ? 0 : 1);
+  }
+}
+
+function removal({ containers, networks, volumes }: Removed): string {
+  return `Removed containers ${list(containers)}, networks ${list(networks)}, volumes ${list(volumes)}`;
+}
+
+function list(ids: readonly (number | string)[]): string {
+  return ids.length === 0 ? 'none' : ids.join(' ');
+}

@@ -1,0 +1,79 @@
+import type { TimedEvent } from '../../harness/history.ts';
+import { isFailure, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../harness/requests.ts';
+import { rounded } from '../rounding.ts';
+import type { TimelineSeries } from '../store/run-document.ts';
+import { metricSeries } from './metric-series.ts';
+import { valueSamples } from './samples.ts';
+
+/** Default length of a slot. */
+const TIMELINE_SLOT_MS = 1000;
+
+/**
+ * Folds a run to series over slots, from 0 to `endMs` (a cut last slot is kept). Everything is counted in the slot in which the
+ * request was scheduled, so that a slow second shows its cause where it was, not where its answers trickled in.
+ */
+export function timelineOf(
+  records: readonly RequestRecord[],
+  events: readonly TimedEvent[],
+  endMs: number,
+  slotMs = TIMELINE_SLOT_MS,
+): TimelineSeries {
+  const count = Math.max(0, Math.ceil(endMs / slotMs));
+  const slots = Array.from({ length: count }, (): RequestRecord[] => []);
+  for (const record of records) slots[Math.floor(record.scheduledMs / slotMs)]?.push(record);
+
+  const quantiles = (measure: (record: RequestRecord) => number | null, q: readonly number[]) => {
+    const rows = slots.map(slot => valueSamples(slot.map(measure).filter(value => value !== null)));
+    return q.map(share => rows.map(row => rounded(row.at(share))));
+  };
+  const perSecond = (counted: (record: RequestRecord) => boolean) =>
+    slots.map(slot => rounded((slot.filter(counted).length * 1000) / slotMs));
+  const [ttftP50Ms, ttftP90Ms, ttftP99Ms] = quantiles(timeToFirstTokenMs, [0.5, 0.9, 0.99]);
+  const metrics = metricSeries(events, count, slotMs);
+  const [latencyP50Ms, latencyP99Ms] = quantiles(latencyMs, [0.5, 0.99]);
+  return {
+    slotMs,
+    ttftP50Ms: ttftP50Ms!,
+    ttftP90Ms: ttftP90Ms!,
+    ttftP99Ms: ttftP99Ms!,
+    latencyP50Ms: latencyP50Ms!,
+    latencyP99Ms: latencyP99Ms!,
+    offered: perSecond(() => true),
+    completed: perSecond(record => record.outcome === 'ok'),
+    failed: perSecond(isFailure),
+    dropped: perSecond(record => record.outcome === 'dropped'),
+    ...(records.some(({ attempts }) => attempts !== undefined) && { attempts: attemptSeries(records, count, slotMs) }),
+    ready: readyReplicas(events, count, slotMs),
+    ...(metrics ? { metrics } : {}),
+  };
+}
+
+/** Attempts per second by when they were sent, unlike requests: a storm shows where it raged. */
+function attemptSeries(records: readonly RequestRecord[], count: number, slotMs: number): number[] {
+  const slots = new Array<number>(count).fill(0);
+  for (const { attempts, attemptsMs, sentMs } of records) {
+    const times = (attempts ?? 0) > 1 ? (attemptsMs ?? []).filter((_, i) => i % 2 === 0) : [sentMs];
+    for (const time of times) {
+      const slot = Math.floor((time ?? -1) / slotMs);
+      if (slot >= 0 && slot < count) slots[slot]! += 1;
+    }
+  }
+  return slots.map(sent => rounded((sent * 1000) / slotMs));
+}
+
+/** Ready replicas at the end of each slot, by service in alphabetical order. */
+function readyReplicas(events: readonly TimedEvent[], count: number, slotMs: number): Record<string, number[]> {
+  const changes = events.filter(event => event.type === 'replica');
+  const services = [...new Set(changes.map(change => change.service))].sort();
+  const series = (service: string) => {
+    const own = changes.filter(change => change.service === service);
+    const states = new Map<string, string>();
+    let next = 0;
+    return Array.from({ length: count }, (_, slot) => {
+      for (; next < own.length && own[next]!.atMs < (slot + 1) * slotMs; next += 1)
+        states.set(own[next]!.replica, own[next]!.state);
+      return [...states.values()].filter(state => state === 'ready').length;
+    });
+  };
+  return Object.fromEntries(services.map(service => [service, series(service)]));
+}

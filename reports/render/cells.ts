@@ -1,0 +1,45 @@
+import type { RunPlan } from '../../harness/plan.ts';
+import { formatMs } from '../../harness/quantity.ts';
+import type { RunDocument, SloResult, Verdict, WindowResult } from '../store/run-document.ts';
+
+/** A value with its unit for people, three significant digits: `412 ms`, `0.98 %`, `19.8/s`; a dash where there is none. */
+export function formatValue(value: number | null, unit: string): string {
+  if (value === null) return '–';
+  if (unit === 'ms') return formatMs(value);
+  return `${Number(value.toPrecision(unit === '%' && value > 99 ? 5 : 3))}${unit === '%' ? ' %' : unit}`;
+}
+
+/** The interval of an SLO; `∞` where no finite bound exists, a dash where nothing was measured. */
+export function formatInterval({ confidence: { lower, upper }, measured, unit }: SloResult): string {
+  if (measured === null) return '–';
+  return `${lower === null ? '−∞' : formatValue(lower, unit)} … ${upper === null ? '∞' : formatValue(upper, unit)}`;
+}
+
+/** Failures of a window by kind, most frequent first: `reset 7, http-503 2`; empty for none. */
+export function formatErrors({ errors }: WindowResult): string {
+  const kinds = Object.entries(errors).sort(([, a], [, b]) => b - a);
+  return kinds.map(([kind, count]) => `${kind} ${count}`).join(', ');
+}
+
+/** `, 12 abandoned, 640 attempts`: what only some runs have; empty for others. */
+export function formatSideCounts({ abandoned, attempts }: RunDocument['load']): string {
+  const given = [
+    abandoned === undefined ? '' : `, ${abandoned} abandoned`,
+    attempts === undefined ? '' : `, ${attempts} attempts`,
+  ];
+  return given.join('');
+}
+
+/** A sign for each verdict that is legible without colour. */
+export const MARKS: Readonly<Record<Verdict, string>> = { pass: '✓', fail: '✗', inconclusive: '?', invalid: '!' };
+
+/** Text on one line: control characters, escape sequences included, and line breaks become spaces. */
+export function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+}
+
+/** What an answer's first sign of life is called: plain HTTP has no tokens. */
+export function firstOf({ load }: Pick<RunPlan, 'load'>): 'token' | 'byte' {
+  return load.workload.kind === 'http' ? 'byte' : 'token';
+}

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { RenderInput } from '../../store/run-document.ts';
+import { firstOf } from '../cells.ts';
+import { banner } from './banner.ts';
+import { timelineSection } from './charts/timeline-section.ts';
+import { eventLog } from './event-log.ts';
+import { faultsTable } from './faults-table.ts';
+import { type Content, type Html, html, trusted } from './html.ts';
+import { runSection, trustSection } from './run-facts.ts';
+import { scalingTable } from './scaling-table.ts';
+import { sloTable } from './slo-table.ts';
+import { STANDING_WORDS, standingOf } from './verdict-sign.ts';
+import { windowsTable } from './windows-table.ts';
+
+/** Later parts overrule earlier ones. */
+const STYLE = ['theme', 'page', 'verdict', 'tables', 'charts', 'widths', 'print']
+  .map(part => readFileSync(new URL(`style/${part}.css`, import.meta.url), 'utf8'))
+  .join('\n');
+const SCRIPT = readFileSync(new URL('client.js', import.meta.url), 'utf8');
+
+/** Nothing may be loaded and nothing may run but the style and the script of this file, known by their hashes. */
+const POLICY = [
+  "default-src 'none'",
+  `style-src ${sourceHash(STYLE)}`,
+  `script-src ${sourceHash(SCRIPT)}`,
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+].join('; ');
+
+/**
+ * The report of a run as one HTML file that needs nothing else: no network, no server, and JavaScript only for the crosshair,
+ * the filter of the event log and the copy button. The same input gives the same bytes.
+ *
+ * Charts are drawn here as SVG, once for each of three widths, so that they are there without JavaScript, on paper and in any
+ * reader. Not implemented: zooming; the table of figures and the event file hold the detail.
+ */
+export function renderHtml(input: RenderInput): string {
+  const { document } = input;
+  const sections: (readonly [id: string, title: string, body: Html])[] = [
+    ['objectives', 'Objectives', sloTable(document.slos)],
+    ['timeline', 'Timeline', timelineSection(input)],
+    ['windows', 'Windows', windowsTable(document.windows, firstOf(input.plan))],
+    ['faults', 'Faults', faultsTable(document.faults)],
+    ...(document.scaling.length > 0 ? [['scaling', 'Scaling', scalingTable(document.scaling)] as const] : []),
+    ['events', 'Events', eventLog(input.events)],
+    ['trust', 'Can these numbers be trusted?', trustSection(input)],
+    ['run', 'The run', runSection(input)],
+  ];
+  const page = html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${STANDING_WORDS[standingOf(document)]}: ${document.scenario} – Squall</title>
+<link rel="icon" href="data:,">
+<style>${trusted(STYLE)}</style>
+</head>
+<body>
+<div class="top"><span class="brand">Squall</span><nav aria-label="Sections">${sections.map(([id, title]) => html`<a href="#${id}">${id === 'trust' ? 'Trust' : title}</a>`)}</nav>${themeChoice()}</div>
+<main>
+${banner(input)}
+${sections.map(([id, title, body]) => section(id, title, body))}
+</main>
+<script>${trusted(SCRIPT)}</script>
+</body>
+</html>
+`;
+  return page.markup;
+}
+
+function section(id: string, title: string, body: Content): Html {
+  return html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>
+${body}
+</section>`;
+}
+
+/** Works by style alone; the script only remembers the choice. */
+function themeChoice(): Html {
+  const choices = [
+    ['auto', 'Auto'],
+    ['light', 'Light'],
+    ['dark', 'Dark'],
+  ];
+  return html`<fieldset class="theme"><legend>Theme</legend>${choices.map(([value, word]) => html`<label><input type="radio" name="theme" id="theme-${value}" value="${value}"${value === 'auto' && html` checked`}><span>${word}</span></label>`)}</fieldset>`;
+}
+
+function sourceHash(text: string): string {
+  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+}

@@ -1,0 +1,37 @@
+import type { SloResult } from '../../store/run-document.ts';
+import { intervalBar } from './charts/interval-bar.ts';
+import { quantity, quantityOr } from './format.ts';
+import { type Content, type Html, html } from './html.ts';
+import { cardTable, cell } from './table.ts';
+import { verdictSign } from './verdict-sign.ts';
+
+const HEADINGS = ['Objective', 'Window', 'Measured', 'Against the objective', 'Samples', 'Verdict'];
+
+/** Every objective with what was measured, how sure that is, and what follows from it. */
+export function sloTable(slos: readonly SloResult[]): Html {
+  if (slos.length === 0) return html`<p class="empty">No objective was judged in this run.</p>`;
+  return cardTable({
+    id: 'slo-table',
+    caption:
+      'Upright line: the objective, shaded on its allowed side. Dot: measured. Bar: from lower to upper bound, each holding by itself with the probability given.',
+    head: html`<tr role="row">${HEADINGS.map(text => html`<th scope="col" role="columnheader"${text === 'Samples' && html` class="number"`}>${text}</th>`)}</tr>`,
+    rows: slos.map(row),
+  });
+}
+
+function row(slo: SloResult): Html {
+  return html`<tr role="row"><th scope="row" role="rowheader"><span class="name">${slo.name}</span><code>${slo.objective}</code></th>${[
+    cell('Window', html`<code>${slo.window}</code>`),
+    cell('Measured', html`<b>${quantityOr(slo.measured, slo.unit, slo.reason)}</b>`),
+    cell('Against the objective', [intervalBar(slo), bounds(slo)]),
+    cell('Samples', quantity(slo.samples, ''), 'number'),
+    cell('Verdict', [verdictSign(slo.verdict), html`<span class="reason">${slo.reason}</span>`]),
+  ]}</tr>`;
+}
+
+function bounds({ confidence, unit }: SloResult): Content {
+  const { level, lower, upper } = confidence;
+  if (lower === null && upper === null) return html`<span class="bounds"><small>no interval</small></span>`;
+  const text = (bound: number | null, open: string) => (bound === null ? open : quantity(bound, unit));
+  return html`<span class="bounds">${text(lower, '−∞')} … ${text(upper, '∞')} <small>at ${quantity(level, 'ratio')}</small></span>`;
+}

@@ -1,0 +1,35 @@
+import type { RunDocument, Verdict } from '../../store/run-document.ts';
+import { type Html, html, trusted } from './html.ts';
+
+/** What a reader is told: a verdict, or that the run was stopped before there could be one. */
+export type Standing = Verdict | 'interrupted';
+
+/** The standing of a run. An interrupted run has no verdict of its own to show first. */
+export function standingOf(document: RunDocument): Standing {
+  return document.interrupted ? 'interrupted' : document.verdict;
+}
+
+/** A word a standing, as it is written in the report. */
+export const STANDING_WORDS: Readonly<Record<Standing, string>> = {
+  pass: 'Pass',
+  fail: 'Fail',
+  inconclusive: 'Inconclusive',
+  invalid: 'Invalid',
+  interrupted: 'Interrupted',
+};
+
+/** Outline and mark differ for each, so that the sign is told apart without its colour. */
+const SHAPES: Readonly<Record<Standing, Html>> = {
+  pass: trusted('<circle cx="12" cy="12" r="11"/><path d="M7 12.5l3.5 3.5L17.5 8.5"/>'),
+  fail: trusted('<path class="body" d="M7.5 1h9L23 7.5v9L16.5 23h-9L1 16.5v-9z"/><path d="M8 8l8 8M16 8l-8 8"/>'),
+  inconclusive: trusted(
+    '<path class="body" d="M12 .5L23.5 12 12 23.5 .5 12z"/><path d="M9.3 9.6a2.7 2.7 0 1 1 4 2.4c-.9.5-1.3 1-1.3 2M12 16.8v.2"/>',
+  ),
+  invalid: trusted('<path class="body" d="M12 1.5L23.5 22H.5z"/><path d="M12 9v6M12 18.3v.2"/>'),
+  interrupted: trusted('<rect class="body" x="1" y="1" width="22" height="22" rx="3"/><path d="M9 7.5v9M15 7.5v9"/>'),
+};
+
+/** Sign and word. */
+export function verdictSign(standing: Standing): Html {
+  return html`<span class="sign ${standing}"><svg viewBox="0 0 24 24" aria-hidden="true">${SHAPES[standing]}</svg>${STANDING_WORDS[standing]}</span>`;
+}

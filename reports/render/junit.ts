@@ -1,0 +1,88 @@
+import type { RenderInput, RunDocument, SloResult } from '../store/run-document.ts';
+
+/**
+ * JUnit XML for CI: one test case that says whether the run is valid, then one for each SLO.
+ *
+ * | verdict | element |
+ * |---|---|
+ * | pass | none |
+ * | fail | `<failure>` |
+ * | inconclusive, invalid | `<error>` |
+ *
+ * An undecided SLO is an error and not `<skipped>`, because CI shows skipped cases green, and nothing was shown to hold.
+ */
+export function renderJunit({ document }: RenderInput): string {
+  const cases = [validityCase(document), ...document.slos.map(slo => sloCase(document, slo))];
+  const count = (element: string) => cases.filter(text => text.includes(`<${element} `)).length;
+  const attributes = [
+    attribute('name', `squall.${document.scenario}`),
+    attribute('tests', cases.length),
+    attribute('failures', count('failure')),
+    attribute('errors', count('error')),
+    attribute('skipped', 0),
+    attribute('time', (document.durationMs / 1000).toFixed(3)),
+    attribute('timestamp', document.startedAt.replace(/\.\d+Z$/, '')),
+  ].join('');
+  return [
+    '<?xml version="1.0" encoding="UTF-8"?>',
+    '<testsuites>',
+    `  <testsuite${attributes}>`,
+    '    <properties>',
+    ...properties(document),
+    '    </properties>',
+    ...cases,
+    '  </testsuite>',
+    '</testsuites>',
+    '',
+  ].join('\n');
+}
+
+function properties({ id, seed, platform, verdict, replay }: RunDocument): string[] {
+  return Object.entries({ id, seed, platform, verdict, replay }).map(
+    ([name, value]) => `      <property${attribute('name', name)}${attribute('value', value)}/>`,
+  );
+}
+
+function validityCase(document: RunDocument): string {
+  const spoilt = document.verdict === 'invalid' || document.interrupted;
+  const problem = spoilt
+    ? outcome('error', document.interrupted ? 'interrupted' : 'invalid', document.reasons.join('\n'))
+    : '';
+  return testCase(document, 'the run is valid', problem);
+}
+
+function sloCase(document: RunDocument, slo: SloResult): string {
+  const { lower, upper } = slo.confidence;
+  const told = `${slo.reason}\n${slo.objective} on ${slo.window}: measured ${slo.measured ?? 'nothing'} ${slo.unit}, bounds ${lower ?? '-'} to ${upper ?? '-'}, ${slo.samples} samples`;
+  const problem =
+    slo.verdict === 'pass' ? '' : outcome(slo.verdict === 'fail' ? 'failure' : 'error', slo.verdict, told);
+  return testCase(document, `${slo.name} [${slo.window}: ${slo.objective}]`, problem);
+}
+
+function testCase({ scenario }: RunDocument, name: string, problem: string): string {
+  const head = `    <testcase${attribute('classname', `squall.${scenario}`)}${attribute('name', name)}`;
+  return problem === '' ? `${head}/>` : `${head}>\n${problem}\n    </testcase>`;
+}
+
+function outcome(element: 'failure' | 'error', type: string, text: string): string {
+  const message = text.split('\n')[0] ?? '';
+  return `      <${element}${attribute('type', type)}${attribute('message', message)}>${escapeXml(text)}</${element}>`;
+}
+
+function attribute(name: string, value: string | number): string {
+  return ` ${name}="${escapeXml(String(value)).replaceAll('\n', '&#10;')}"`;
+}
+
+/** Escapes text for XML 1.0 content and attributes; characters that XML cannot hold at all become U+FFFD. */
+export function escapeXml(text: string): string {
+  return (
+    text
+      .toWellFormed()
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 cannot hold them
+      .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
+      .replaceAll('&', '&amp;')
+      .replaceAll('<', '&lt;')
+      .replaceAll('>', '&gt;')
+      .replaceAll('"', '&quot;')
+  );
+}

@@ -1,0 +1,85 @@
+import { formatMs } from '../../harness/quantity.ts';
+import type { FaultResult, RenderInput, RunDocument, SloResult, WindowResult } from '../store/run-document.ts';
+import { firstOf, formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
+
+/** `summary.md`: the verdict and why, SLOs with their intervals, windows, faults, and how to repeat the run. */
+export function renderMarkdown({ document, plan }: RenderInput): string {
+  const { verdict, scenario, load } = document;
+  const first = firstOf(plan) === 'token' ? 'TTFT' : 'TTFB';
+  const sections = [
+    `# ${MARKS[verdict]} ${verdict.toUpperCase()}: ${text(scenario)}`,
+    text(plan.why),
+    document.reasons.map(reason => `- ${text(reason)}`).join('\n'),
+    section(
+      'SLOs',
+      ['', 'SLO', 'Window', 'Objective', 'Measured', '95 % bounds', 'Samples'],
+      document.slos.map(sloRow),
+    ),
+    section(
+      'Windows',
+      [
+        'Window',
+        'From',
+        'To',
+        'Requests',
+        'Failed',
+        'Dropped',
+        `${first} p50`,
+        `${first} p99`,
+        'Latency p99',
+        'Errors',
+      ],
+      document.windows.map(windowRow),
+    ),
+    section(
+      'Faults',
+      ['Fault', 'Kind', 'Target', 'Injected', 'Bit', 'Healed', 'Evidence'],
+      document.faults.map(faultRow),
+    ),
+    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatSideCounts(load)}; sent at most ${time(load.lateMsP99)} late at P99.`,
+    footer(document),
+  ];
+  return `${sections.filter(part => part !== '').join('\n\n')}\n`;
+}
+
+function sloRow(slo: SloResult): string[] {
+  const measured = formatValue(slo.measured, slo.unit);
+  return [MARKS[slo.verdict], slo.name, slo.window, slo.objective, measured, formatInterval(slo), String(slo.samples)];
+}
+
+function windowRow(window: WindowResult): string[] {
+  return [
+    window.name,
+    time(window.fromMs),
+    time(window.toMs),
+    ...[window.requests, window.failed, window.dropped].map(String),
+    ...[window.ttftMs.p50, window.ttftMs.p99, window.latencyMs.p99].map(time),
+    formatErrors(window),
+  ];
+}
+
+function faultRow(fault: FaultResult): string[] {
+  const times = [fault.injectedAtMs, fault.bitAtMs, fault.healedAtMs].map(time);
+  return [fault.id, fault.kind, fault.target, ...times, fault.evidence];
+}
+
+function footer({ id, seed, platform, target, startedAt, durationMs, replay }: RunDocument): string {
+  const fence = '`'.repeat(3);
+  const about = `Run ${text(id)} on ${platform}${target === undefined ? '' : ` (${text(target)})`}, seed ${seed}, started ${startedAt}, took ${formatMs(durationMs)}. Replay:`;
+  return `${about}\n\n${fence}sh\n${oneLine(replay)}\n${fence}`;
+}
+
+function section(title: string, heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  if (rows.length === 0) return '';
+  const line = (cells: readonly string[]) => `| ${cells.map(text).join(' | ')} |`;
+  return [`## ${title}`, '', line(heads), `|${' --- |'.repeat(heads.length)}`, ...rows.map(line)].join('\n');
+}
+
+function time(ms: number | null): string {
+  return ms === null ? '–' : formatMs(ms);
+}
+
+/** Free text inside Markdown: on one line, with nothing that would become a table cell, a tag or an emphasis. */
+function text(value: string): string {
+  return oneLine(value).replaceAll(/[\\|<`*_[\]]/g, '\\$&');
+}

@@ -1,0 +1,167 @@
+import type { Clock } from '../../../harness/clock.ts';
+import type { Random } from '../../../harness/random.ts';
+import { type Exchange, type Handler, type Route, readJson, sendJson, sendText } from '../exchange.ts';
+import { HttpError } from '../http-error.ts';
+import { type Refusal, type Registry, worstStatus } from '../registry.ts';
+import type { Watchers } from '../watchers.ts';
+import { agentService, catalogService, healthService, type NodeInfo } from './catalog-json.ts';
+import { type CheckStatus, readServiceDefinition } from './definition.ts';
+import { parseGoDurationMs } from './go-duration.ts';
+
+/** What the Consul half of the API needs. */
+export interface ConsulContext {
+  readonly registry: Registry;
+  readonly watchers: Watchers;
+  readonly node: NodeInfo;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly minDeregisterMs: number;
+  /** To be called after every change of the registry. */
+  readonly changed: () => void;
+}
+
+/** Consul's bounds of `wait`. */
+const DEFAULT_WAIT_MS = 300_000;
+const MAX_WAIT_MS = 600_000;
+
+/**
+ * The subset of Consul's HTTP API (v1) that registration and discovery need. One process is agent, server and leader in one;
+ * it is not listed as a service itself, and access control lists, namespaces, data centres, sessions, the key-value store and Connect are not implemented.
+ */
+export function consulRoutes(context: ConsulContext): Route[] {
+  const { registry, node } = context;
+  const status =
+    (to: CheckStatus): Handler =>
+    (exchange, checkId) =>
+      heartbeat(context, exchange, checkId, to);
+  return [
+    route('/v1/agent/service/register', { PUT: exchange => register(context, exchange) }),
+    route('/v1/agent/service/deregister/:id', { PUT: (exchange, id) => deregister(context, exchange, id) }),
+    route('/v1/agent/check/pass/:id', { PUT: status('passing') }),
+    route('/v1/agent/check/warn/:id', { PUT: status('warning') }),
+    route('/v1/agent/check/fail/:id', { PUT: status('critical') }),
+    route('/v1/agent/services', {
+      GET: exchange => {
+        const services = registry.services().map(service => [service.definition.id, agentService(service, node)]);
+        sendJson(exchange, 200, Object.fromEntries(services));
+      },
+    }),
+    route('/v1/catalog/services', {
+      GET: exchange =>
+        blocking(
+          context,
+          exchange,
+          () => registry.namesIndex,
+          () => catalog(registry),
+        ),
+    }),
+    route('/v1/catalog/service/:name', {
+      GET: (exchange, name) =>
+        blocking(
+          context,
+          exchange,
+          () => registry.index(name),
+          () => registry.services(name).map(service => catalogService(service, node)),
+        ),
+    }),
+    route('/v1/health/service/:name', { GET: (exchange, name) => health(context, exchange, name) }),
+    route('/v1/status/leader', { GET: exchange => sendJson(exchange, 200, `${node.address}:8300`) }),
+  ];
+}
+
+/** A route from a path in which one `:segment` stands for anything but a slash. */
+export function route(path: string, methods: Route['methods']): Route {
+  return { name: path, pattern: new RegExp(`^${path.replace(/:\w+/, '([^/]+)')}$`), methods };
+}
+
+async function register({ registry, clock, minDeregisterMs, changed }: ConsulContext, exchange: Exchange) {
+  registry.register(readServiceDefinition(await readJson(exchange), minDeregisterMs), clock.nowMs());
+  changed();
+  sendText(exchange, 200, '');
+}
+
+function deregister({ registry, changed }: ConsulContext, exchange: Exchange, id: string): void {
+  refuse(registry.deregister(id), id);
+  changed();
+  sendText(exchange, 200, '');
+}
+
+function heartbeat({ registry, clock, changed }: ConsulContext, exchange: Exchange, id: string, to: CheckStatus): void {
+  refuse(registry.heartbeat(id, to, exchange.query.get('note') ?? '', clock.nowMs()), id);
+  changed();
+  sendText(exchange, 200, '');
+}
+
+/** Consul's own words, and its statuses. */
+function refuse(refusal: Refusal | undefined, id: string): void {
+  const name = JSON.stringify(id);
+  if (refusal === 'unknown-service')
+    throw new HttpError(404, `Unknown service ID ${name}. Ensure that the service ID is passed, not the service name.`);
+  if (refusal === 'unknown-check')
+    throw new HttpError(404, `Unknown check ID ${name}. Ensure that the check ID is passed, not the check name.`);
+  if (refusal === 'no-ttl') throw new HttpError(500, `CheckID ${name} does not have associated TTL`);
+}
+
+function catalog(registry: Registry): Record<string, string[]> {
+  const services: Record<string, string[]> = Object.create(null);
+  for (const { definition } of registry.services())
+    services[definition.name] = [...new Set([...(services[definition.name] ?? []), ...definition.tags])];
+  return services;
+}
+
+function health(context: ConsulContext, exchange: Exchange, name: string): Promise<void> {
+  const { registry, node } = context;
+  const { query } = exchange;
+  const passing = query.has('passing') ? readBoolean(query.get('passing')!, 'passing') : false;
+  const tags = query.getAll('tag');
+  return blocking(
+    context,
+    exchange,
+    () => registry.index(name),
+    () =>
+      registry
+        .services(name)
+        .filter(({ definition }) => tags.every(tag => definition.tags.includes(tag)))
+        .filter(({ checks }) => !passing || worstStatus(checks) === 'passing')
+        .map(service => healthService(service, node)),
+  );
+}
+
+/**
+ * Answers at once, or with `?index=` once the index is another, at the latest after `?wait=` (default 5 min, at most 10) and
+ * a jitter of up to a sixteenth of it, so that waiters do not come back in step.
+ *
+ * An index above the current one is from another life of this service: it is answered at once, where Consul would let it
+ * wait, so that a reader sees the index go back and starts over.
+ */
+async function blocking(context: ConsulContext, exchange: Exchange, index: () => number, answer: () => unknown) {
+  const { watchers, random } = context;
+  const seen = readIndex(exchange.query.get('index'));
+  const waitMs = readWait(exchange.query.get('wait'));
+  if (seen > 0) await watchers.until(() => index() !== seen, waitMs * (1 + random.next() / 16), exchange.signal);
+  sendJson(exchange, 200, answer(), {
+    'x-consul-index': String(index()),
+    'x-consul-knownleader': 'true',
+    'x-consul-lastcontact': '0',
+  });
+}
+
+function readIndex(text: string | null): number {
+  if (text === null || text === '') return 0;
+  if (!/^\d{1,20}$/.test(text)) throw new HttpError(400, 'Invalid index');
+  return Number(text);
+}
+
+function readWait(text: string | null): number {
+  if (text === null || text === '') return DEFAULT_WAIT_MS;
+  const waitMs = parseGoDurationMs(text);
+  if (waitMs === undefined) throw new HttpError(400, 'Invalid wait time');
+  return waitMs === 0 ? DEFAULT_WAIT_MS : Math.min(waitMs, MAX_WAIT_MS);
+}
+
+/** Go's ParseBool; present without a value is true. */
+function readBoolean(text: string, name: string): boolean {
+  if (/^(|1|t|true|T|TRUE|True)$/.test(text)) return true;
+  if (/^(0|f|false|F|FALSE|False)$/.test(text)) return false;
+  throw new HttpError(400, `Invalid value for ?${name}`);
+}

@@ -1,0 +1,216 @@
+import { once } from 'node:events';
+import type { Clock } from '../../../harness/clock.ts';
+import { route } from '../consul/consul-routes.ts';
+import { type Exchange, type Route, readJson, sendJson } from '../exchange.ts';
+import { HttpError } from '../http-error.ts';
+import type { Watchers } from '../watchers.ts';
+import { jsonPatch, mergePatch, PatchError } from './patch.ts';
+import type { ScaleResult, ScaleState, Scales } from './scale.ts';
+
+/** What the Kubernetes half of the API needs. */
+export interface ScaleContext {
+  readonly scales: Scales;
+  readonly watchers: Watchers;
+  readonly clock: Clock;
+  /** To be called after every change of a scale. */
+  readonly changed: () => void;
+}
+
+const BASE = '/apis/apps/v1/namespaces/default/deployments/:name';
+const DEFAULT_WATCH_S = 300;
+const MAX_WATCH_S = 3600;
+
+/**
+ * The `autoscaling/v1` Scale subresource of deployments, as `kubectl scale` and autoscalers use it, in the namespace `default`:
+ *
+ * ```
+ * autoscaler ──PUT or PATCH …/scale──▶ spec.replicas ──GET …/scale?watch=1──▶ platform ──PATCH …/status──▶ status.replicas
+ * ```
+ *
+ * `watch=1` on the subresource is an addition; Kubernetes watches the deployment itself. Deployments can be neither made nor
+ * removed here, and bounds on `spec.replicas`, which Kubernetes leaves to the autoscaler, are enforced with 422.
+ */
+export function scaleRoutes(context: ScaleContext): Route[] {
+  return [
+    route(`${BASE}/scale`, {
+      GET: (exchange, name) =>
+        /^(1|true)$/.test(exchange.query.get('watch') ?? '')
+          ? watch(context, exchange, name)
+          : get(context, exchange, name),
+      PUT: (exchange, name) => change(context, exchange, name, async () => await readJson(exchange)),
+      PATCH: (exchange, name) => change(context, exchange, name, patched(exchange)),
+    }),
+    route(`${BASE}/status`, {
+      PUT: (exchange, name) => report(context, exchange, name, async () => await readJson(exchange)),
+      PATCH: (exchange, name) => report(context, exchange, name, patched(exchange)),
+    }),
+  ];
+}
+
+/** The JSON of a Scale. */
+function scaleJson(scale: ScaleState) {
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: metadata(scale),
+    spec: { replicas: scale.replicas },
+    status: { replicas: scale.observedReplicas, selector: scale.selector },
+  };
+}
+
+/** An error as Kubernetes' API server answers it. */
+export class StatusError extends HttpError {
+  readonly reason: string;
+
+  constructor(status: number, reason: string, message: string) {
+    super(status, message);
+    this.reason = reason;
+  }
+
+  /** The `Status` object. */
+  toJson() {
+    const { reason, message, status: code } = this;
+    return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code };
+  }
+}
+
+type Edit = (before: unknown) => Promise<unknown>;
+
+function get({ scales }: ScaleContext, exchange: Exchange, name: string): void {
+  sendJson(exchange, 200, scaleJson(existing(scales, name)));
+}
+
+async function change(context: ScaleContext, exchange: Exchange, name: string, edit: Edit): Promise<void> {
+  const after = await edit(scaleJson(existing(context.scales, name)));
+  const { replicas, version } = readObject(after, name, 'Scale', ['spec', 'replicas']);
+  const scale = settle(context, name, context.scales.ask(name, replicas, version));
+  sendJson(exchange, 200, scaleJson(scale));
+}
+
+async function report(context: ScaleContext, exchange: Exchange, name: string, edit: Edit): Promise<void> {
+  const after = await edit(deploymentJson(existing(context.scales, name)));
+  const { replicas, version } = readObject(after, name, 'Deployment', ['status', 'replicas']);
+  const ready = (after as { status: { readyReplicas?: unknown } }).status.readyReplicas ?? 0;
+  const readyReplicas = wholeNumber(ready, 'status.readyReplicas', name);
+  const scale = settle(context, name, context.scales.report(name, { replicas, readyReplicas }, version));
+  sendJson(exchange, 200, deploymentJson(scale));
+}
+
+/** Streams one JSON line now and one at every change: `{"type":"ADDED"|"MODIFIED","object":Scale}`. */
+async function watch({ scales, watchers }: ScaleContext, exchange: Exchange, name: string): Promise<void> {
+  const { response, query, signal } = exchange;
+  const wantedS = Number(query.get('timeoutSeconds') ?? DEFAULT_WATCH_S);
+  const limitS = Number.isFinite(wantedS) && wantedS > 0 ? Math.min(wantedS, MAX_WATCH_S) : DEFAULT_WATCH_S;
+  const over = AbortSignal.any([signal, AbortSignal.timeout(limitS * 1000)]);
+  const since = query.get('resourceVersion');
+  let sent = since === null || since === '' || since === '0' ? undefined : Number(since);
+  existing(scales, name);
+  response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
+  while (!over.aborted) {
+    // Only the latest state is told, so a reader that lags costs no memory beyond its socket's.
+    if (response.writableNeedDrain) await once(response, 'drain', { signal: over }).catch(() => {});
+    const scale = existing(scales, name);
+    if (scale.resourceVersion !== sent && !over.aborted) {
+      const type = sent === undefined ? 'ADDED' : 'MODIFIED';
+      sent = scale.resourceVersion;
+      response.write(`${JSON.stringify({ type, object: scaleJson(scale) })}\n`);
+    }
+    const seen = sent;
+    await watchers.until(() => existing(scales, name).resourceVersion !== seen, limitS * 1000, over);
+  }
+  response.end();
+}
+
+function patched(exchange: Exchange): Edit {
+  return async before => {
+    const type = (exchange.request.headers['content-type'] ?? '').split(';', 1)[0]!.trim();
+    const patch = await readJson(exchange);
+    // A Scale has no lists, so that Kubernetes' strategic merge is the plain one.
+    if (type === 'application/merge-patch+json' || type === 'application/strategic-merge-patch+json')
+      return { metadata: {}, ...(mergePatch(withoutVersion(before), patch) as object) };
+    if (type !== 'application/json-patch+json')
+      throw new StatusError(415, 'UnsupportedMediaType', `the body of the request was in an unknown format: ${type}`);
+    try {
+      return withoutVersion(jsonPatch(before, patch), before);
+    } catch (error) {
+      if (!(error instanceof PatchError)) throw error;
+      if (error.kind === 'invalid') throw new StatusError(400, 'BadRequest', error.message);
+      throw new StatusError(
+        422,
+        'Invalid',
+        `the server rejected our request due to an error in our request: ${error.message}`,
+      );
+    }
+  };
+}
+
+/** A patch applies to whatever is there, unless it names a version itself (or, by JSON patch, changes it). */
+function withoutVersion(document: unknown, unless?: unknown): unknown {
+  const { metadata: own, ...rest } = document as { metadata?: { resourceVersion?: unknown } };
+  const { metadata: before } = (unless ?? { metadata: own }) as { metadata?: { resourceVersion?: unknown } };
+  if (own?.resourceVersion !== before?.resourceVersion) return document;
+  const { resourceVersion: _dropped, ...others } = own ?? {};
+  return { ...rest, metadata: others };
+}
+
+function readObject(document: unknown, name: string, kind: string, [part, field]: readonly [string, string]) {
+  const object = (document ?? {}) as Record<string, Record<string, unknown> | undefined>;
+  if (object.kind !== undefined && (object.kind as unknown) !== kind)
+    throw new StatusError(400, 'BadRequest', `expected a ${kind}, got ${JSON.stringify(object.kind)}`);
+  const named = object.metadata?.name;
+  if (named !== undefined && named !== name)
+    throw new StatusError(
+      400,
+      'BadRequest',
+      `the name of the object (${named}) does not match the name on the URL (${name})`,
+    );
+  const version = object.metadata?.resourceVersion;
+  const replicas = wholeNumber(object[part]?.[field] ?? 0, `${part}.${field}`, name);
+  return { replicas, version: version === undefined || version === '' ? undefined : String(version) };
+}
+
+function wholeNumber(value: unknown, field: string, name: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+  throw invalid(
+    name,
+    `${field}: Invalid value: ${JSON.stringify(value)}: must be an integer greater than or equal to 0`,
+  );
+}
+
+function existing(scales: Scales, name: string): ScaleState {
+  const scale = scales.get(name);
+  if (!scale) throw new StatusError(404, 'NotFound', `deployments.apps ${JSON.stringify(name)} not found`);
+  return scale;
+}
+
+function settle({ changed }: ScaleContext, name: string, result: ScaleResult): ScaleState {
+  if (result.kind === 'changed') changed();
+  if (result.kind === 'changed' || result.kind === 'same') return result.scale;
+  if (result.kind === 'out-of-bounds')
+    throw invalid(name, `spec.replicas: Invalid value: must be ${result.min} to ${result.max}`);
+  const why = 'the object has been modified; please apply your changes to the latest version and try again';
+  throw new StatusError(
+    409,
+    'Conflict',
+    `Operation cannot be fulfilled on deployments.apps ${JSON.stringify(name)}: ${why}`,
+  );
+}
+
+function invalid(name: string, why: string): StatusError {
+  return new StatusError(422, 'Invalid', `Deployment.apps ${JSON.stringify(name)} is invalid: ${why}`);
+}
+
+function metadata({ name, uid, resourceVersion, createdAt }: ScaleState) {
+  const creationTimestamp = createdAt.toISOString().replace(/\.\d+Z$/, 'Z');
+  return { name, namespace: 'default', uid, resourceVersion: String(resourceVersion), creationTimestamp };
+}
+
+function deploymentJson(scale: ScaleState) {
+  return {
+    kind: 'Deployment',
+    apiVersion: 'apps/v1',
+    metadata: metadata(scale),
+    spec: { replicas: scale.replicas },
+    status: { replicas: scale.observedReplicas, readyReplicas: scale.readyReplicas },
+  };
+}

@@ -1,0 +1,128 @@
+import type { GatewayConfig } from '../config.ts';
+import { bound } from '../connections/limits.ts';
+import { type ForwardContext, forward } from '../forward/forward.ts';
+import { limitStage } from '../limits/limit-stage.ts';
+import type { Limiter } from '../limits/limiter.ts';
+import type { GatewayMetrics } from '../metrics.ts';
+import type { UpstreamSet } from '../upstream/upstreams.ts';
+import { ApiError, sendJson } from './api-error.ts';
+import { createAuthenticate } from './authentication.ts';
+import { parseCompletionRequest } from './completion-request.ts';
+import type { Exchange, Lifecycle } from './exchange.ts';
+import { isDeeperThan } from './json-depth.ts';
+import { type BodyContext, readBody } from './request-body.ts';
+import { requestTimeoutMs, TIMEOUT_HEADER } from './request-deadline.ts';
+import type { Stage } from './stage.ts';
+
+/** What is served at one path. */
+export interface Route {
+  /** GET includes HEAD. */
+  readonly method: 'GET' | 'POST';
+  readonly stages: readonly Stage[];
+  /** Probes and scrapes are left out of the log and the request metrics. */
+  readonly quiet?: boolean;
+}
+
+/** What the routes need. */
+export interface RouteContext {
+  readonly config: GatewayConfig;
+  readonly lifecycle: Lifecycle;
+  readonly upstreams: UpstreamSet;
+  readonly metrics: GatewayMetrics;
+  /** Absent: no limits. */
+  readonly limiter: Limiter | undefined;
+  readonly toForward: ForwardContext;
+  readonly toRead: BodyContext;
+}
+
+/** Every path of the gateway with its pipeline. */
+export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> {
+  const { config, metrics, limiter } = context;
+  const authenticate = authentication(config);
+  const limited = limiter ? [limitStage(limiter)] : [];
+  const completion = (promptField: 'messages' | 'prompt'): Route => ({
+    method: 'POST',
+    stages: [
+      authenticate,
+      ...limited,
+      deadline(config),
+      body(context),
+      validation(config, promptField),
+      exchange => forward(exchange, context.toForward),
+    ],
+  });
+  const models: Stage = exchange => sendJson(exchange.response, 200, modelList(config), exchange.headers());
+  const live: Stage = exchange => sendJson(exchange.response, 200, '{"status":"live"}', exchange.headers());
+  const probe = (stage: Stage): Route => ({ method: 'GET', quiet: true, stages: [stage] });
+  return new Map([
+    ['/v1/chat/completions', completion('messages')],
+    ['/v1/completions', completion('prompt')],
+    ['/v1/models', { method: 'GET', stages: [authenticate, models] }],
+    ['/healthz', probe(live)],
+    ['/readyz', probe(exchange => answerReady(exchange, context))],
+    ['/metrics', probe(exchange => answerMetrics(exchange, metrics))],
+  ]);
+}
+
+/**
+ * The stages for a request's method.
+ * @throws ApiError 404 without a route, 405 for another method than the route's
+ */
+export function stagesFor(route: Route | undefined, method: string | undefined): readonly Stage[] {
+  if (!route) throw new ApiError(404, 'not_found', 'There is nothing at this path.');
+  if (method === route.method || (method === 'HEAD' && route.method === 'GET')) return route.stages;
+  throw new ApiError(405, 'method_not_allowed', `Use ${route.method} here.`, null, ['allow', route.method]);
+}
+
+function authentication({ apiKeyHashes }: GatewayConfig): Stage {
+  const check = createAuthenticate(apiKeyHashes);
+  return exchange => {
+    exchange.caller = check(exchange.request.headers.authorization);
+  };
+}
+
+function deadline({ timeouts: { totalMs } }: GatewayConfig): Stage {
+  return exchange => {
+    const timeoutMs = requestTimeoutMs(exchange.request.headers[TIMEOUT_HEADER], totalMs);
+    exchange.deadlineMs = exchange.receivedMs + timeoutMs;
+    exchange.deadlineLowered = timeoutMs < totalMs;
+  };
+}
+
+function body({ config: { maxJsonDepth }, toRead }: RouteContext): Stage {
+  const most = bound(maxJsonDepth);
+  return async exchange => {
+    const json = await readBody(exchange.request, toRead);
+    if (isDeeperThan(json, most)) {
+      throw new ApiError(400, 'json_too_deep', `The request body is nested more than ${most} deep.`);
+    }
+    exchange.body = json;
+  };
+}
+
+function validation({ models }: GatewayConfig, promptField: 'messages' | 'prompt'): Stage {
+  const served = new Set(models);
+  return exchange => {
+    exchange.streamed = parseCompletionRequest(exchange.body, promptField, served).stream;
+  };
+}
+
+/** Ready when not draining and at least one upstream would be tried. */
+function answerReady(exchange: Exchange, { lifecycle, upstreams }: RouteContext): void {
+  const noUpstream = upstreams.hasUsable() ? undefined : 'no upstream is healthy';
+  const reason = lifecycle.draining ? 'draining' : noUpstream;
+  const answer = JSON.stringify(reason ? { status: 'unready', reason } : { status: 'ready' });
+  sendJson(exchange.response, reason ? 503 : 200, answer, exchange.headers());
+}
+
+async function answerMetrics(exchange: Exchange, { registry }: GatewayMetrics): Promise<void> {
+  const text = await registry.metrics();
+  exchange.response.writeHead(200, ['content-type', registry.contentType, ...exchange.headers()]);
+  exchange.response.end(text);
+}
+
+/** The answer of `GET /v1/models`; `created` is unknown, hence 0. */
+function modelList({ models, name }: GatewayConfig): string {
+  const data = models.map(id => ({ id, object: 'model', created: 0, owned_by: name }));
+  return JSON.stringify({ object: 'list', data });
+}

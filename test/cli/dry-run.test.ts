@@ -1,0 +1,48 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, it } from 'vitest';
+import { planLines } from '../../cli/dry-run.ts';
+import { compileScenario } from '../../scenarios/compile.ts';
+import { validateScenario } from '../../scenarios/validate.ts';
+
+function linesOf(load: object): string[] {
+  const slos = [{ name: 's', objective: 'errors <= 1%' }];
+  const scenario = validateScenario({ name: 'x', why: 'y', load, slos }, 'x.yaml');
+  const compiled = compileScenario(scenario, { seed: 1, platform: 'process', replay: '' });
+  return planLines({ scenario, compiled }).map(line => stripVTControlCharacters(line));
+}
+
+it('shows what each stage does, where it ends as it began too', () => {
+  const stages = [
+    { to: '20/s', for: '2s' },
+    { at: '20/s', for: '1s' },
+    { name: 'burst', spike: '60/s', rise: '1s', for: '5s' },
+    { spike: '9/s', for: '1s' },
+    { name: 'day', sinusoid: { mean: '20/s', amplitude: '15/s', period: '30s' }, for: '60s' },
+    { to: '5/s', for: '1s' },
+  ];
+  expect(linesOf({ arrivals: 'constant', stages })).toEqual([
+    'x  seed 1, process',
+    // 30 of the warm-up; 20 + 20 + 280 + 9 + 1200 + 12.5.
+    expect.stringMatching(/^ {2}157[12] arrivals, those of the warm-up included \(constant\), sha256 [0-9a-f]{16}…$/),
+    '    -3.0 s –    0.0 s  load  warm-up: 10 /s',
+    '     0.0 s –    2.0 s  load  1: 0 → 20 /s',
+    '     2.0 s –    3.0 s  load  2: 20 /s',
+    '     3.0 s –    8.0 s  load  burst: 20 → 60 → 20 /s',
+    '     8.0 s –    9.0 s  load  4: 20 → 9 → 20 /s',
+    '     9.0 s –   69.0 s  load  day: 20/s ± 15/s, period 30s',
+    '    69.0 s –   70.0 s  load  6: 20 → 5 /s',
+    '  SLO   s: errors <= 1% in whole',
+  ]);
+});
+
+it('shows users and connections of a closed loop', () => {
+  const users = [
+    { users: 5, for: '2s' },
+    { toUsers: 8, for: '2s' },
+  ];
+  expect(linesOf({ arrivals: 'closed', stages: users }).slice(3, 5)).toEqual([
+    '     0.0 s –    2.0 s  load  1: 5 users',
+    '     2.0 s –    4.0 s  load  2: 5 → 8 users',
+  ]);
+  expect(linesOf({ engine: 'autocannon', connections: 5, stages: [{ for: '3s' }] })[3]).toMatch(/1: 5 connections$/);
+});

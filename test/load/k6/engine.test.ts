@@ -1,0 +1,232 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { RateSegment } from '../../../harness/arrivals/arrivals.ts';
+import type { RequestRecord } from '../../../harness/requests.ts';
+import { k6Engine } from '../../../load/k6/engine.ts';
+import { findK6 } from '../../../load/k6/program/find.ts';
+import { singleRequests } from '../../../load/request/single-request.ts';
+import { Users } from '../../../load/stream/users.ts';
+import { workloads } from '../../../scenarios/load/workloads.ts';
+import { missing } from '../../require.ts';
+import { outcomesOf, quantile, rig, runLoad, startFixture, startLoad } from '../rig.ts';
+
+const reason = missing('k6', (await findK6()) !== undefined);
+const engine = k6Engine();
+
+function scriptOf(name: string): string {
+  return fileURLToPath(new URL(`../fixtures/k6/${name}`, import.meta.url));
+}
+
+interface Truth {
+  readonly index: number;
+  readonly arrivedMs: number;
+  readonly writtenMs: number;
+}
+
+const crowd = (name: string, fromMs: number, toMs: number, fromUsers: number, toUsers: number): RateSegment => ({
+  ...{ name, fromMs, toMs, fromPerSecond: 0, toPerSecond: 0, fromUsers, toUsers },
+});
+
+async function truthOf(url: string): Promise<Truth[]> {
+  return (await (await fetch(`${url}/truth`)).json()) as Truth[];
+}
+
+describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
+  // The server notes on the machine's monotonic clock when each request came in and when it wrote the first token; the rest follows
+  // 5 ms later. Sent before it arrived and ended after it was written are floors that no noise can break.
+  it('counts and times the same requests as the server', { timeout: 60_000 }, async () => {
+    await using server = await startFixture('streams-lognormal.ts', '80', '0.6');
+    const options = { perSecond: 100, forMs: 4000, warmUpMs: 1000, maxInFlight: 200, targets: [server.said] };
+    const { zeroMs, records, progress, summary } = await runLoad(options, { engine });
+    const truth = new Map((await truthOf(server.said)).map(entry => [entry.index, entry]));
+    expect(outcomesOf(records)).toEqual({ ok: 500 });
+    expect(truth.size).toBe(500);
+    expect(progress).toMatchObject({ sent: 500, completed: 500, failed: 0, dropped: 0, inFlight: 0 });
+
+    const ordered = records.toSorted((a, b) => a.index - b.index);
+    expect(ordered.map(({ index }) => index)).toEqual([...Array(500).keys()]);
+    expect(ordered.filter(({ stage }) => stage === 'warm-up').length).toBeGreaterThan(90);
+    for (const record of ordered) {
+      const { arrivedMs, writtenMs } = truth.get(record.index)!;
+      expect(record.sentMs!).toBeGreaterThanOrEqual(record.scheduledMs);
+      expect(record.sentMs! + zeroMs).toBeLessThan(arrivedMs + 1);
+      expect(record.endMs + zeroMs).toBeGreaterThan(writtenMs + 4);
+      expect(record).toMatchObject({ outputTokens: 4, upstream: 'fixture-1', status: 200, firstTokenMs: null });
+    }
+    const measured = ordered.map(({ endMs }) => endMs);
+    const served = ordered.map(({ index }) => truth.get(index)!.writtenMs - zeroMs + 5);
+    const errors = measured.map((endMs, index) => endMs - served[index]!);
+    expect(quantile(errors, 0.5)).toBeLessThan(10);
+    expect(summary.cpuMs).toBeGreaterThan(50);
+    expect(summary.wallMs).toBeGreaterThan(4900);
+    expect(summary.peakRssBytes).toBeGreaterThan(60e6);
+  });
+
+  // 10 in flight for 1 s each: of 50 arrivals a second 10 are sent and 40 dropped.
+  it('drops and records what finds every virtual user busy', { timeout: 30_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    const targets = [`${server.said}/answers-slowly`];
+    const { records } = await runLoad({ perSecond: 50, forMs: 2800, maxInFlight: 10, targets }, { engine });
+    const { ok = 0, dropped = 0 } = outcomesOf(records);
+    expect(ok + dropped).toBe(140);
+    expect(ok).toBeGreaterThanOrEqual(20);
+    expect(ok).toBeLessThanOrEqual(31);
+    expect(records.filter(({ outcome }) => outcome === 'dropped').every(({ sentMs }) => sentMs === null)).toBe(true);
+    expect(new Set(records.map(({ index }) => index)).size).toBe(140);
+  });
+
+  // 3 users for 2 segments: the first has 2 of them, the second 1. Left to itself k6 would deal arrivals in the same ratio.
+  it('drops only of its own segment, whose bound is its part', { timeout: 60_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    const options = { perSecond: 20, forMs: 4000, maxInFlight: 3, targets: [`${server.said}/answers-slowly`] };
+    const runs = await Promise.all(
+      [0, 1].map(async first => {
+        using prepared = rig(options);
+        await using load = await startLoad({ ...prepared.job, share: { first, step: 2 } }, { engine });
+        expect((await load.done).requests).toBe(40);
+        return await prepared.records();
+      }),
+    );
+    for (const [first, records] of runs.entries()) {
+      const indexes = records.map(({ index }) => index).sort((a, b) => a - b);
+      expect(indexes).toEqual(Array.from({ length: 40 }, (_, nth) => first + 2 * nth));
+      // A user answers once a second, and sends at the next arrival of its segment.
+      const { ok = 0 } = outcomesOf(records);
+      expect(ok).toBeGreaterThanOrEqual(first === 0 ? 5 : 3);
+      expect(ok).toBeLessThanOrEqual(first === 0 ? 8 : 4);
+    }
+  });
+
+  it.each([
+    ['healthy', 'ok', 200],
+    ['resets-before-answer', 'reset', 0],
+    ['closes-before-answer', 'reset', 0],
+    ['never-answers', 'idle-timeout', 0],
+    ['answers-503', 'http-status', 503],
+    ['redirects', 'http-status', 302],
+    ['ends-without-done', 'truncated', 200],
+    ['sends-error-event', 'truncated', 200],
+    ['sends-broken-json', 'malformed', 200],
+    ['sends-html', 'malformed', 200],
+    ['speaks-no-http', 'malformed', 0],
+  ] as const)('calls %s %s, as the streaming client does', { timeout: 30_000 }, async (path, outcome, status) => {
+    await using server = await startFixture('answers-badly.ts');
+    const options = { perSecond: 20, forMs: 300, maxInFlight: 20, idleTimeoutMs: 700 };
+    const { records } = await runLoad({ ...options, targets: [`${server.said}/${path}`] }, { engine });
+    expect(outcomesOf(records)).toEqual({ [outcome]: 6 });
+    expect(records.every((record: RequestRecord) => record.status === status)).toBe(true);
+  });
+
+  it.each([
+    ['nobody listens', 'http://127.0.0.1:9'],
+    ['the name does not resolve', 'http://nowhere.invalid'],
+  ])('records refusals when %s', { timeout: 30_000 }, async (_, target) => {
+    const { records } = await runLoad({ perSecond: 20, forMs: 500, maxInFlight: 20, targets: [target] }, { engine });
+    expect(outcomesOf(records)).toEqual({ refused: 10 });
+  });
+
+  // 5 users warm up, up to 30 come over two seconds, 10 of them stay for one more. What they send follows from the seed and the
+  // instants at which they had their answers, as with the streaming client, to a rounding of the records.
+  it('drives the users of a closed loop, who come, think and go', { timeout: 60_000 }, async () => {
+    await using server = await startFixture('streams-lognormal.ts', '20', '0');
+    const segments = [
+      crowd('warm-up', -1000, 0, 5, 5),
+      crowd('ramp', 0, 2000, 0, 30),
+      crowd('stay', 2000, 3000, 10, 10),
+    ];
+    const arrivals = { kind: 'closed', thinkTimeMs: [100, 300] } as const;
+    const options = { segments, arrivals, maxInFlight: 40, targets: [server.said], warmUpMs: 1000, seed: 5 };
+    const { records, summary, progress } = await runLoad(options, { engine });
+    expect(outcomesOf(records)).toEqual({ ok: (await truthOf(server.said)).length });
+    expect(records.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual([...records.keys()]);
+    expect(summary.requests).toBe(records.length);
+    expect(progress).toMatchObject({ completed: records.length, failed: 0, dropped: 0, inFlight: 0 });
+
+    const left = new Set(records);
+    const requestOf = singleRequests({ ...workloads['chat-short'], model: 'm' }, 5, { authorization: '' });
+    const users = new Users({ segments, thinkTimeMs: arrivals.thinkTimeMs, seed: 5 });
+    for (const { user, dueMs } of users.first()) {
+      let beforeMs: number | null = null;
+      let nextMs: number | null = dueMs;
+      for (let index = user - 1; nextMs !== null; index += 30) {
+        const isNext = (record: RequestRecord) =>
+          Math.abs(record.scheduledMs - nextMs!) < 0.0015 && record.promptTokens === requestOf(index).promptTokens;
+        const record = [...left].find(isNext);
+        if (!record) throw new Error(`user ${user} meant to send at ${nextMs} ms, and there is no record of it`);
+        left.delete(record);
+        if (beforeMs !== null) expect(record.scheduledMs - beforeMs).toBeGreaterThanOrEqual(100 - 0.01);
+        expect(record.sentMs!).toBeGreaterThanOrEqual(record.scheduledMs - 0.001);
+        beforeMs = record.scheduledMs >= 2000 ? record.endMs : null;
+        nextMs = users.nextMs(user, record.endMs);
+        if (beforeMs !== null && nextMs !== null) expect(nextMs - beforeMs).toBeLessThanOrEqual(300);
+      }
+    }
+    expect([...left]).toEqual([]);
+
+    for (const { scheduledMs, sentMs, stage } of records) {
+      const now = segments.findLast(({ fromMs }) => fromMs <= scheduledMs)!;
+      expect(stage).toBe(now.name);
+      // Who went may still wait for an answer.
+      const inFlight = records.filter(
+        other => other.stage === stage && other.sentMs! <= sentMs! && other.endMs > sentMs!,
+      );
+      const share = (sentMs! - now.fromMs) / (now.toMs - now.fromMs);
+      expect(inFlight.length).toBeLessThanOrEqual(now.fromUsers! + (now.toUsers! - now.fromUsers!) * share + 1e-6);
+    }
+  });
+
+  // All 20 are in flight or think when it ends; nobody wakes up to send at the last moment.
+  it('cuts users short when it is stopped', { timeout: 30_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    const arrivals = { kind: 'closed', thinkTimeMs: [0, 4000] } as const;
+    const segments = [crowd('crowd', 0, 60_000, 20, 20)];
+    using prepared = rig({ segments, arrivals, targets: [`${server.said}/never-answers`] });
+    await using load = await startLoad(prepared.job, { engine });
+    for (const endMs = Date.now() + 9000; load.progress().inFlight < 5 && Date.now() < endMs; )
+      await new Promise(resolve => setTimeout(resolve, 50));
+    load.stop();
+    const { requests } = await load.done;
+    const records = await prepared.records();
+    expect(outcomesOf(records)).toEqual({ interrupted: requests });
+    for (const { scheduledMs, sentMs } of records) expect(sentMs!).toBeGreaterThanOrEqual(scheduledMs - 0.001);
+  });
+
+  it('records what it cuts when it is stopped', { timeout: 30_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    using prepared = rig({ perSecond: 20, forMs: 60_000, maxInFlight: 100, targets: [`${server.said}/never-answers`] });
+    await using load = await startLoad(prepared.job, { engine });
+    for (const endMs = Date.now() + 9000; load.progress().inFlight < 5 && Date.now() < endMs; )
+      await new Promise(resolve => setTimeout(resolve, 50));
+    load.stop();
+    await load.done;
+    const records = await prepared.records();
+    expect(Object.keys(outcomesOf(records))).toEqual(['interrupted']);
+    expect(records.length).toBeGreaterThanOrEqual(5);
+  });
+
+  it.each([
+    ['throws-at-start.ts', 'K6_SCRIPT_FAILED', 'no such plan'],
+    ['aborts.ts', 'K6_SCRIPT_FAILED', 'nothing to do'],
+    ['wants-nonsense.ts', 'K6_BAD_CONFIG', 'stage'],
+  ])('says what is wrong with a script that %s', { timeout: 30_000 }, async (name, code, words) => {
+    const options = { perSecond: 20, forMs: 500, maxInFlight: 5, targets: ['http://127.0.0.1:9'] };
+    const failing = runLoad(options, { engine: k6Engine({ script: scriptOf(name) }) });
+    await expect(failing).rejects.toMatchObject({ code, message: expect.stringContaining(words) });
+    await expect(failing).rejects.toMatchObject({ kind: 'environment', next: expect.stringMatching(/./) });
+  });
+});
+
+describe('without k6', () => {
+  it('says so, and what to do', async () => {
+    const find = { env: { PATH: '' }, toolsDirectory: '/nonexistent' };
+    await expect(runLoad({ targets: ['http://127.0.0.1:9'] }, { engine: k6Engine({ find }) })).rejects.toMatchObject({
+      kind: 'environment',
+      code: 'K6_NOT_FOUND',
+      next: expect.stringContaining('npm run tools'),
+    });
+  });
+
+  it('passes over a program that only has its name', async () => {
+    expect(await findK6({ env: { PATH: '', SQUALL_K6: process.execPath } })).toBeUndefined();
+  });
+});

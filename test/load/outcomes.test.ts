@@ -1,0 +1,115 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Outcome } from '../../harness/requests.ts';
+import { type Fixture, outcomesOf, type RigOptions, runLoad, startFixture } from './rig.ts';
+
+// Each row causes one outcome in every request and no other, and the same load on a healthy path of the same server is all
+// `ok`: the outcome is the server's doing and not the client's.
+const rows: { path: string; outcome: Outcome; status: number; tokens: number; options?: Partial<RigOptions> }[] = [
+  { path: 'resets-before-answer', outcome: 'reset', status: 0, tokens: 0 },
+  { path: 'closes-before-answer', outcome: 'reset', status: 0, tokens: 0 },
+  { path: 'resets-mid-stream', outcome: 'reset', status: 200, tokens: 1 },
+  { path: 'never-answers', outcome: 'idle-timeout', status: 0, tokens: 0, options: { idleTimeoutMs: 800 } },
+  { path: 'falls-silent', outcome: 'idle-timeout', status: 200, tokens: 1, options: { idleTimeoutMs: 800 } },
+  { path: 'answers-503', outcome: 'http-status', status: 503, tokens: 0 },
+  { path: 'answers-503-for-ever', outcome: 'http-status', status: 503, tokens: 0 },
+  { path: 'redirects', outcome: 'http-status', status: 302, tokens: 0 },
+  { path: 'ends-without-done', outcome: 'truncated', status: 200, tokens: 1 },
+  { path: 'closes-mid-stream', outcome: 'truncated', status: 200, tokens: 1 },
+  { path: 'closes-last-stream', outcome: 'truncated', status: 200, tokens: 1 },
+  { path: 'sends-error-event', outcome: 'truncated', status: 200, tokens: 1 },
+  { path: 'sends-error-object', outcome: 'truncated', status: 200, tokens: 1 },
+  { path: 'sends-broken-json', outcome: 'malformed', status: 200, tokens: 0 },
+  { path: 'sends-other-shape', outcome: 'malformed', status: 200, tokens: 0 },
+  { path: 'sends-html', outcome: 'malformed', status: 200, tokens: 0 },
+  { path: 'speaks-no-http', outcome: 'malformed', status: 0, tokens: 0 },
+];
+
+const few = { perSecond: 40, forMs: 250 };
+
+describe('every way in which a request can end', () => {
+  let server: Fixture;
+  beforeAll(async () => {
+    server = await startFixture('answers-badly.ts');
+  });
+  afterAll(() => server[Symbol.asyncDispose]());
+
+  it.each(rows)('$path: $outcome', { timeout: 15_000 }, async ({ path, outcome, status, tokens, options }) => {
+    const bad = await runLoad({ ...few, ...options, targets: [`${server.said}/${path}`] });
+    expect(outcomesOf(bad.records)).toEqual({ [outcome]: 10 });
+    for (const record of bad.records) {
+      expect(record).toMatchObject({ status, outputTokens: tokens });
+      expect(record.firstTokenMs === null).toBe(tokens === 0);
+    }
+    expect(bad.progress).toMatchObject({ sent: 10, completed: 0, failed: 10, inFlight: 0 });
+  });
+
+  it('healthy: ok, with tokens, stage, upstream and gaps', { timeout: 15_000 }, async () => {
+    const { records, progress } = await runLoad({ ...few, idleTimeoutMs: 800, targets: [`${server.said}/healthy`] });
+    expect(outcomesOf(records)).toEqual({ ok: 10 });
+    expect(records[0]).toMatchObject({ status: 200, outputTokens: 2, stage: 'steady', upstream: 'fixture-1' });
+    expect(records[0]!.gaps).toHaveLength(2);
+    expect(progress).toMatchObject({ sent: 10, completed: 10, failed: 0, dropped: 0 });
+  });
+
+  it('refused, where nobody listens', { timeout: 15_000 }, async () => {
+    const gone = await startFixture('answers-badly.ts');
+    const targets = [`${gone.said}/healthy`];
+    expect(outcomesOf((await runLoad({ ...few, targets })).records)).toEqual({ ok: 10 });
+    await gone[Symbol.asyncDispose]();
+    expect(outcomesOf((await runLoad({ ...few, targets })).records)).toEqual({ refused: 10 });
+  });
+
+  it('connect-timeout, where nobody accepts; no earlier and not much later than the limit', {
+    timeout: 15_000,
+  }, async () => {
+    await using silent = await startFixture('never-accepts.ts');
+    const { records } = await runLoad({ ...few, connectTimeoutMs: 300, targets: [silent.said] });
+    expect(outcomesOf(records)).toEqual({ 'connect-timeout': 10 });
+    for (const { endMs, sentMs } of records) {
+      expect(endMs - sentMs!).toBeGreaterThanOrEqual(299);
+      expect(endMs - sentMs!).toBeLessThan(1500);
+    }
+  });
+
+  it('truncated exactly as often as the server truncated: 3 %', { timeout: 20_000 }, async () => {
+    const targets = [`${server.said}/truncates-3-percent`];
+    const { records } = await runLoad({ perSecond: 250, forMs: 4000, targets });
+    const counts = (await (await fetch(`${server.said}/counts`)).json()) as { truncated: number };
+    expect(counts.truncated).toBe(30);
+    expect(outcomesOf(records)).toEqual({ ok: 970, truncated: 30 });
+  });
+});
+
+describe('a keep-alive connection that the server closes', () => {
+  // The server closes as soon as it gets a turn of a core; what comes within 10 ms is a connection that was stale, what comes
+  // later may be a server that had begun to work. On a busy machine both can happen, and each must be told from the other.
+  it('is no failure when it was being closed as the request set out', { timeout: 15_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    const { records } = await runLoad({ perSecond: 20, targets: [`${server.said}/closes-used-connection`] });
+    const counts = (await (await fetch(`${server.said}/counts`)).json()) as { resent: number };
+    expect(counts.resent).toBeGreaterThan(0);
+    const failed = records.filter(({ outcome }) => outcome !== 'ok');
+    for (const record of failed) {
+      expect(record.outcome).toBe('reset');
+      expect(record.endMs - record.sentMs!).toBeGreaterThan(10);
+    }
+    expect(records).toHaveLength(20);
+    expect(failed.length).toBeLessThan(10);
+  });
+
+  it('is a failure when the server had begun to work', { timeout: 15_000 }, async () => {
+    await using server = await startFixture('answers-badly.ts');
+    const { records } = await runLoad({
+      perSecond: 5,
+      forMs: 2000,
+      targets: [`${server.said}/dies-working-on-used-connection`],
+    });
+    // 60 ms of work in 200 ms between arrivals: mostly one connection, which every second request finds used.
+    const { ok = 0, reset = 0, ...others } = outcomesOf(records);
+    expect(others).toEqual({});
+    expect(ok + reset).toBe(10);
+    expect(reset).toBeGreaterThanOrEqual(3);
+    for (const record of records.filter(({ outcome }) => outcome === 'reset'))
+      expect(record.endMs - record.sentMs!).toBeGreaterThan(50);
+  });
+});

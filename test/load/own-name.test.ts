@@ -1,0 +1,70 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { describe, expect, it } from 'vitest';
+import type { HttpWorkload } from '../../harness/plan.ts';
+import { makeAuthority } from '../../stack/edge/certificates.ts';
+import { ENGINES } from './engines.ts';
+import { outcomesOf, rig, startLoad } from './rig.ts';
+
+const WORKLOAD: HttpWorkload = {
+  ...{ kind: 'http', name: 'plain', model: '', method: 'POST', path: '/ask', headers: {}, body: 'x' },
+  expect: { status: [200], bodyContains: 'well', maxBytes: 100 },
+};
+const authority = await makeAuthority(new Date());
+const stranger = await makeAuthority(new Date());
+
+/** A server on 127.0.0.1, and all that its clients call it, once each: the `Host` header, over TLS the server name too. */
+async function startServer(certifiedFor?: string) {
+  const calledBy = new Set<string>();
+  const answer = (request: IncomingMessage, response: ServerResponse) => {
+    const { servername } = request.socket as TLSSocket;
+    calledBy.add(`${request.headers.host}${certifiedFor ? ` ${servername || 'no name'}` : ''} ${request.url}`);
+    response.end('well');
+  };
+  const pair = certifiedFor === undefined ? undefined : await authority.issue({ names: [certifiedFor] });
+  const server = pair ? createTlsServer({ cert: pair.certificate, key: pair.key }, answer) : createServer(answer);
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    at: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calledBy,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await once(server.close(), 'close');
+    },
+  };
+}
+
+// The server stands in for a fault proxy's link: it listens elsewhere than its name says, and the name leads nowhere.
+describe.each(ENGINES)('a target behind another address, by $name', ({ name, engine, skipped }) => {
+  const drive = async (origin: string, at: string, trusted = authority.certificate) => {
+    const loop = name === 'autocannon' ? { perSecond: 0, connections: 2 } : { perSecond: 20, maxInFlight: 20 };
+    const target = `${new URL(origin).protocol}//${at}/team`;
+    using prepared = rig({ forMs: 300, ...loop, workload: WORKLOAD, targets: [target] });
+    await using load = await startLoad({ ...prepared.job, origin, authority: trusted }, { engine });
+    await load.done;
+    return Object.keys(outcomesOf(await prepared.records()));
+  };
+  const TARGETS: [string, string | undefined, string][] = [
+    ['http://llm.invalid:8000', undefined, 'llm.invalid:8000 /team/ask'],
+    ['http://[2001:db8::1]', undefined, '[2001:db8::1] /team/ask'],
+    ['https://llm.invalid', 'llm.invalid', 'llm.invalid llm.invalid /team/ask'],
+    ['https://192.0.2.7:8443', '192.0.2.7', '192.0.2.7:8443 no name /team/ask'],
+  ];
+
+  it.skipIf(Boolean(skipped)).each(TARGETS)(`is called %s ${skipped || ''}`, async (origin, certified, called) => {
+    await using server = await startServer(certified);
+    expect(await drive(origin, server.at)).toEqual(['ok']);
+    expect([...server.calledBy]).toEqual([called]);
+  });
+
+  it.skipIf(Boolean(skipped))(`is refused with another's certificate ${skipped || ''}`, async () => {
+    await using server = await startServer('other.invalid');
+    expect(await drive('https://llm.invalid', server.at)).toEqual(['refused']);
+    expect(await drive('https://other.invalid', server.at, stranger.certificate)).toEqual(['refused']);
+    expect(server.calledBy.size).toBe(0);
+    expect(await drive('https://other.invalid', server.at)).toEqual(['ok']);
+  });
+});

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { SquallError } from '../../../../harness/errors.ts';
+import { buildFailure, engineTrouble } from '../../../../platform/docker/images/docker-cli.ts';
+import { chooseWay, type Way } from '../../../../platform/docker/images/way.ts';
+
+const OPEN = undefined;
+const LATE = 'no answer within 8 s';
+const BARE = 'there is no debootstrap';
+
+describe('the way to the images', () => {
+  it.each<[string | undefined, string | undefined, Way | undefined, Way, string]>([
+    [OPEN, OPEN, undefined, 'registry', 'the registry answers'],
+    [OPEN, BARE, undefined, 'registry', 'the registry answers'],
+    [LATE, OPEN, undefined, 'local', `no registry: ${LATE}`],
+    [OPEN, OPEN, 'local', 'local', 'as asked for'],
+    [LATE, OPEN, 'local', 'local', 'as asked for'],
+    [OPEN, BARE, 'registry', 'registry', 'as asked for'],
+  ])('with registry %s and local %s, asked for %s: %s', (registryTrouble, localTrouble, forced, way, why) => {
+    expect(chooseWay({ registryTrouble, localTrouble }, forced)).toEqual({ way, why });
+  });
+
+  it.each<[string | undefined, string | undefined, Way | undefined]>([
+    [LATE, BARE, undefined],
+    [LATE, OPEN, 'registry'],
+    [OPEN, BARE, 'local'],
+  ])('refuses with registry %s and local %s, asked for %s', (registryTrouble, localTrouble, forced) => {
+    expect(() => chooseWay({ registryTrouble, localTrouble }, forced)).toThrow(
+      expect.objectContaining({
+        code: 'NO_WAY_TO_BUILD',
+        kind: 'environment',
+        next: expect.stringMatching(/debootstrap/),
+      }),
+    );
+  });
+});
+
+describe('what went wrong with the engine', () => {
+  it.each([
+    ['bash: line 1: docker: command not found', 'DOCKER_COMMAND_MISSING'],
+    ['permission denied while trying to connect to the Docker daemon socket', 'ENGINE_NOT_PERMITTED'],
+    ['Cannot connect to the Docker daemon at unix:///var/run/docker.sock.', 'ENGINE_NOT_RUNNING'],
+    ['no answer within 15 s', 'ENGINE_NOT_RUNNING'],
+  ])('%s: %s', (stderr, code) => {
+    const error = engineTrouble(stderr);
+    expect(error).toBeInstanceOf(SquallError);
+    expect(error).toMatchObject({ code, kind: 'environment', next: expect.stringMatching(/\S/) });
+  });
+
+  it('shows the last lines of a build that failed, and no more', () => {
+    const output = Array.from({ length: 40 }, (_, index) => `line ${index}`).join('\n');
+    const error = buildFailure('Building squall/nginx', output);
+    expect(error.code).toBe('IMAGE_BUILD_FAILED');
+    expect(error.message).toMatch(/^Building squall\/nginx failed:/);
+    expect(error.message).toContain('line 39');
+    expect(error.message).not.toContain('line 24\n');
+  });
+
+  it('knows a full disk', () => {
+    expect(buildFailure('Building', 'write /var/lib: no space left on device')).toMatchObject({
+      code: 'IMAGE_DISK_FULL',
+      next: expect.stringMatching(/system df/),
+    });
+  });
+});

@@ -1,0 +1,129 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
+import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
+import { systemClock } from '../../harness/clock.ts';
+import type { RunningStack } from '../../harness/contracts.ts';
+import { processesOfRun } from '../../harness/host/process-group.ts';
+import { externalPlatform, externalTopology, TARGET_LINK } from '../../platform/external/platform.ts';
+import { startFixture } from '../load/rig.ts';
+
+let runs = 0;
+
+/** A run directory and an id, which go when it is disposed. */
+function place(signal = new AbortController().signal) {
+  const directory = mkdtempSync(join(tmpdir(), 'squall-external-'));
+  runs += 1;
+  const runId = `external-${process.pid}-${runs}`;
+  return {
+    options: { runId, directory, signal, clock: systemClock, observer: { replica: () => {} } },
+    [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
+  };
+}
+
+const up = (
+  url: string,
+  addresses: readonly string[],
+  { options }: ReturnType<typeof place>,
+): Promise<RunningStack> => {
+  const proxy = { find: findToxiproxy, connect: connectToxiproxy };
+  const platform = externalPlatform(proxy, { url, addresses, port: Number(new URL(url).port) });
+  return platform.up(externalTopology('Bearer x'), options);
+};
+
+/** A server that tells the `Host` it was asked for; undefined where the host cannot be had. */
+async function serverOn(host: string): Promise<(AsyncDisposable & { port: number }) | undefined> {
+  const server: Server = createServer((request, response) => response.end(`${request.headers.host} ${request.url}`));
+  const listening = await new Promise<boolean>(resolve => {
+    server.once('error', () => resolve(false));
+    server.listen(0, host, () => resolve(true));
+  });
+  if (!listening) return undefined;
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    [Symbol.asyncDispose]: () => new Promise(resolve => server.close(() => resolve()).closeAllConnections()),
+  };
+}
+
+describe('a fault proxy in front of a server', () => {
+  it('is one link, probed under the name of the server, and leaves nothing behind', async () => {
+    await using server = (await serverOn('127.0.0.1'))!;
+    using here = place();
+    const url = `http://llm.invalid:${server.port}/team`;
+    {
+      await using stack = await up(url, ['127.0.0.1'], here);
+      expect(stack.links).toMatchObject([{ name: TARGET_LINK, upstream: `127.0.0.1:${server.port}` }]);
+      expect(stack).toMatchObject({
+        replicas: [],
+        origin: `http://llm.invalid:${server.port}`,
+        authorization: 'Bearer x',
+      });
+      expect(stack.entries).toEqual([`http://${stack.links[0]!.listen}/team`]);
+      expect(await (await fetch(`${stack.entries[0]}/a`)).text()).toContain('/team/a');
+      const signal = AbortSignal.timeout(5000);
+      const before = await stack.probe(stack.links[0]!, '/healthz', signal);
+      expect(before.ttfbMs).toBeLessThan(250);
+      const toxic = { kind: 'latency', name: 'slow', stream: 'downstream', latencyMs: 300, jitterMs: 0 } as const;
+      await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).addToxic(TARGET_LINK, toxic, signal);
+      // One answer, one direction: once the latency, not more.
+      const slow = await stack.probe(stack.links[0]!, '/healthz', signal);
+      expect(slow.ttfbMs).toBeGreaterThanOrEqual(299);
+      expect(slow.ttfbMs).toBeLessThan(590);
+      expect(processesOfRun(here.options.runId).length).toBeGreaterThan(0);
+    }
+    expect(processesOfRun(here.options.runId)).toEqual([]);
+  });
+
+  it('takes the address where somebody is, of those that a name has', async context => {
+    await using server = await serverOn('::1');
+    if (!server) return context.skip('no IPv6 here');
+    using here = place();
+    await using stack = await up(`http://llm.invalid:${server.port}`, ['127.0.0.1', '::1'], here);
+    expect(stack.links[0]!.upstream).toBe(`[::1]:${server.port}`);
+    expect(await (await fetch(stack.entries[0]!)).text()).toContain('/');
+  });
+
+  it('says that nobody is there, before anything is started', async () => {
+    using here = place();
+    await expect(up('http://127.0.0.1:9', ['127.0.0.1'], here)).rejects.toMatchObject({
+      kind: 'environment',
+      code: 'TARGET_REFUSED',
+      message: expect.stringContaining('127.0.0.1 port 9'),
+      next: expect.any(String),
+    });
+    expect(processesOfRun(here.options.runId)).toEqual([]);
+  });
+
+  it('says that somebody is silent, within its limit', async () => {
+    await using silent = await startFixture('never-accepts.ts');
+    using here = place();
+    const began = performance.now();
+    await expect(up(silent.said, ['127.0.0.1'], here)).rejects.toMatchObject({ code: 'TARGET_UNREACHABLE' });
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+
+  it('speaks of TLS where a server has none', async () => {
+    await using server = (await serverOn('127.0.0.1'))!;
+    using here = place();
+    const started = up(`https://127.0.0.1:${server.port}`, ['127.0.0.1'], here);
+    await expect(started).rejects.toMatchObject({
+      code: 'TARGET_TLS',
+      next: expect.stringContaining('NODE_EXTRA_CA_CERTS'),
+    });
+  });
+
+  it('is given up with everything that was started when whoever wants it leaves', async () => {
+    await using server = (await serverOn('127.0.0.1'))!;
+    const leaving = new AbortController();
+    using here = place(leaving.signal);
+    const started = up(`http://127.0.0.1:${server.port}`, ['127.0.0.1'], here);
+    setTimeout(() => leaving.abort(new Error('left')), 100);
+    await expect(started).rejects.toThrow('left');
+    expect(processesOfRun(here.options.runId)).toEqual([]);
+  });
+});

@@ -1,0 +1,140 @@
+import { expect, test } from 'vitest';
+import { seededRandom } from '../../../harness/random.ts';
+import type { Check, Evidence } from '../../../reports/judge/check.ts';
+import { checkQuantile } from '../../../reports/judge/checks/quantile.ts';
+import { checkRatio } from '../../../reports/judge/checks/ratio.ts';
+import { checkThroughput } from '../../../reports/judge/checks/throughput.ts';
+import { factsOf } from '../../../reports/judge/fold.ts';
+import { type Objective, parseObjective } from '../../../reports/judge/objective.ts';
+import { binomialCdf, quantileRanks, ratioBounds } from '../../../reports/judge/statistics.ts';
+import { planOf, type RequestChanges, requestOf } from '../runs.ts';
+
+/*
+ * A verdict may be wrong with at most 5 %: each bound holds with 95 % by itself. The true rates of wrong verdicts follow from
+ * the binomial distribution; they must be at most 5 %, and the shares over windows drawn from a distribution whose true value
+ * is known must agree with them: within 3 standard deviations of a share, √(0.05·0.95/windows).
+ */
+const WINDOWS = 2000;
+const NOISE = 3 * Math.sqrt((0.05 * 0.95) / WINDOWS);
+
+interface Tally {
+  pass: number;
+  fail: number;
+  inconclusive: number;
+}
+
+/** Shares of verdicts over windows whose requests `draw` makes. */
+function tally(windows: number, text: string, draw: (window: number) => RequestChanges[]): Tally {
+  const objective = parseObjective(text, 'objective');
+  const check = { quantile: checkQuantile, ratio: checkRatio }[objective.kind as 'quantile' | 'ratio'] as Check;
+  const shares: Tally = { pass: 0, fail: 0, inconclusive: 0 };
+  for (let i = 0; i < windows; i += 1) {
+    const requests = draw(i).map((changes, index) => requestOf(index, index * 10, changes));
+    shares[verdict(check, objective, requests)] += 1 / windows;
+  }
+  return shares;
+}
+
+const run = factsOf(planOf(), [], []);
+function verdict(check: Check, objective: Objective, requests: Evidence['requests']): keyof Tally {
+  return check(objective, { window: { name: 'whole', fromMs: 0, toMs: 60_000 }, requests, run }).verdict as keyof Tally;
+}
+
+/** Requests with exponential times to first token whose true P95 is `factor` times 800 ms. */
+function latencies(count: number, factor: number) {
+  const meanMs = (800 * factor) / -Math.log(0.05);
+  return (window: number) => {
+    const random = seededRandom(window).stream('ttft');
+    return Array.from({ length: count }, () => ({ ttftMs: random.exponential(meanMs) }));
+  };
+}
+
+/** Requests of which each fails with a probability. */
+function failures(count: number, ratio: number) {
+  return (window: number) => {
+    const random = seededRandom(window).stream('failures');
+    return Array.from({ length: count }, (): RequestChanges => (random.next() < ratio ? { outcome: 'reset' } : {}));
+  };
+}
+
+test('quantiles: a true value just over the objective passes, and one that meets it fails, in at most 5 %', () => {
+  const { lower, upper } = quantileRanks(400, 0.95);
+  const wrongPass = 1 - binomialCdf(upper! - 1, 400, 0.95);
+  const wrongFail = binomialCdf(lower! - 1, 400, 0.95);
+  expect(Math.max(wrongPass, wrongFail)).toBeLessThanOrEqual(0.05);
+  const over = tally(WINDOWS, 'p95(ttft) <= 800 ms', latencies(400, 1.0001));
+  const equal = tally(WINDOWS, 'p95(ttft) <= 800 ms', latencies(400, 1));
+  expect(Math.abs(over.pass - wrongPass)).toBeLessThan(NOISE);
+  expect(Math.abs(equal.fail - wrongFail)).toBeLessThan(NOISE);
+});
+
+test('quantiles: 15 % away from the objective hardly a wrong verdict is left', () => {
+  expect(tally(1000, 'p95(ttft) <= 800 ms', latencies(400, 1.15)).pass).toBeLessThan(0.005);
+  expect(tally(1000, 'p95(ttft) <= 800 ms', latencies(400, 0.85)).fail).toBeLessThan(0.005);
+});
+
+test('quantiles: more samples leave less undecided', () => {
+  const open = [100, 400, 1600].map(n => tally(200, 'p95(ttft) <= 800 ms', latencies(n, 0.8)).inconclusive);
+  expect(open[0]).toBeGreaterThan(open[1]!);
+  expect(open[1]).toBeGreaterThan(open[2]!);
+  expect(open[2]).toBeLessThan(0.05);
+});
+
+test('ratios: a true value just over the objective passes, and one that meets it fails, in at most 5 %', () => {
+  const counts = Array.from({ length: 401 }, (_, k) => k);
+  const mostThatPass = counts.findLast(k => ratioBounds(k, 400).upper <= 0.03)!;
+  const leastThatFails = counts.find(k => ratioBounds(k, 400).lower > 0.03)!;
+  const wrongPass = binomialCdf(mostThatPass, 400, 0.03);
+  const wrongFail = 1 - binomialCdf(leastThatFails - 1, 400, 0.03);
+  expect(Math.max(wrongPass, wrongFail)).toBeLessThanOrEqual(0.05);
+  const over = tally(WINDOWS, 'errors <= 3%', failures(400, 0.03001));
+  const equal = tally(WINDOWS, 'errors <= 3%', failures(400, 0.03));
+  const available = tally(WINDOWS, 'availability >= 97%', failures(400, 0.03001));
+  expect(Math.abs(over.pass - wrongPass)).toBeLessThan(NOISE);
+  expect(Math.abs(equal.fail - wrongFail)).toBeLessThan(NOISE);
+  expect(available.pass).toBe(over.pass);
+});
+
+test('ratios: more samples leave less undecided', () => {
+  const open = [100, 400, 1600].map(n => tally(200, 'errors <= 3%', failures(n, 0.015)).inconclusive);
+  expect(open[0]).toBeGreaterThan(open[1]!);
+  expect(open[1]).toBeGreaterThan(open[2]!);
+});
+
+test('gaps: perfectly correlated gaps within a request do not make a wrong verdict likelier', () => {
+  // Every request has 20 equal gaps, so 100 requests are 100 samples. Taken for 2,000, about a third would be wrong.
+  const draw = (window: number) => {
+    const random = seededRandom(window).stream('gaps');
+    const meanMs = 50.6 / -Math.log(0.05);
+    return Array.from({ length: 100 }, () => ({ gapsMs: new Array<number>(20).fill(random.exponential(meanMs)) }));
+  };
+  // Buckets are 2 % wide; a true P95 of 50.6 ms is at least one half bucket over the limit.
+  expect(tally(500, 'p95(itl) <= 50 ms', draw).pass).toBeLessThanOrEqual(0.05 + NOISE);
+});
+
+test('throughput: Poisson completions under the objective pass in at most 5 %', () => {
+  const objective = parseObjective('throughput >= 10/s', 'objective');
+  let passes = 0;
+  let fails = 0;
+  for (let i = 0; i < 500; i += 1) {
+    for (const [rate, count] of [
+      [9.99, () => (passes += 1)],
+      [10.01, () => (fails += 1)],
+    ] as const) {
+      const random = seededRandom(i).stream('completions');
+      const records = [];
+      for (let ms = random.exponential(1000 / rate); ms < 60_000; ms += random.exponential(1000 / rate))
+        records.push(requestOf(records.length, ms - 500));
+      const window = { name: 'whole', fromMs: 0, toMs: 60_000 };
+      const found = checkThroughput(objective as never, {
+        window,
+        requests: records,
+        run: factsOf(planOf(), [], records),
+      });
+      if (found.verdict === (rate < 10 ? 'pass' : 'fail')) count();
+    }
+  }
+  // Student's t is exact for normal counts and 60 Poisson counts a batch are nearly that: 5 %, with the noise of 500 windows.
+  expect(passes / 500).toBeLessThanOrEqual(0.05 + 2 * NOISE);
+  expect(fails / 500).toBeLessThanOrEqual(0.05 + 2 * NOISE);
+});

@@ -1,0 +1,175 @@
+import { expect, test } from 'vitest';
+import { SquallError } from '../../../harness/errors.ts';
+import { seededRandom } from '../../../harness/random.ts';
+import { type Objective, parseObjective } from '../../../reports/judge/objective.ts';
+
+test.each<[string, Objective]>([
+  [
+    'p99(ttft) <= 800 ms',
+    { kind: 'quantile', percentile: 99, metric: 'ttft', comparison: '<=', limit: 800, unit: 'ms' },
+  ],
+  [
+    'p99.9(latency)<1.5s',
+    { kind: 'quantile', percentile: 99.9, metric: 'latency', comparison: '<', limit: 1500, unit: 'ms' },
+  ],
+  [
+    '  p50 ( itl )  <=  20ms ',
+    { kind: 'quantile', percentile: 50, metric: 'itl', comparison: '<=', limit: 20, unit: 'ms' },
+  ],
+  ['max(ttft) < 2 s', { kind: 'maximum', metric: 'ttft', comparison: '<', limit: 2000, unit: 'ms' }],
+  ['errors <= 1%', { kind: 'ratio', measure: 'errors', outcome: null, comparison: '<=', limit: 1, unit: '%' }],
+  [
+    'errors(truncated) <= 3 %',
+    { kind: 'ratio', measure: 'errors', outcome: 'truncated', comparison: '<=', limit: 3, unit: '%' },
+  ],
+  [
+    'errors(http-503) <= 0%',
+    { kind: 'ratio', measure: 'errors', outcome: 'http-503', comparison: '<=', limit: 0, unit: '%' },
+  ],
+  [
+    'availability >= 99.9%',
+    { kind: 'ratio', measure: 'availability', outcome: null, comparison: '>=', limit: 99.9, unit: '%' },
+  ],
+  ['dropped <= 0.1%', { kind: 'ratio', measure: 'dropped', outcome: null, comparison: '<=', limit: 0.1, unit: '%' }],
+  ['throughput >= 1200/min', { kind: 'throughput', comparison: '>=', limit: 20, unit: '/s' }],
+  [
+    'recovery(node-1.kill) <= 10 s',
+    { kind: 'recovery', fault: 'node-1.kill', comparison: '<=', limit: 10_000, unit: 'ms' },
+  ],
+  ['refused(attack) >= 99%', { kind: 'refused', fault: 'attack', comparison: '>=', limit: 99, unit: '%' }],
+  ['max(queue) <= 10', { kind: 'gauge', gauge: 'queue', comparison: '<=', limit: 10, unit: '' }],
+  ['max( gpu-memory ) < 90 %', { kind: 'gauge', gauge: 'gpu-memory', comparison: '<', limit: 90, unit: '%' }],
+  ['attempts <= 1.5', { kind: 'attempts', comparison: '<=', limit: 1.5, unit: '' }],
+  ['abandoned <= 5%', { kind: 'ratio', measure: 'abandoned', outcome: null, comparison: '<=', limit: 5, unit: '%' }],
+  [
+    'goodput(2 s) >= 20/s',
+    { kind: 'goodput', deadlines: [{ metric: 'latency', limitMs: 2000 }], comparison: '>=', limit: 20, unit: '/s' },
+  ],
+  [
+    'goodput( ttft 500ms,latency 4 s ) > 95 %',
+    {
+      kind: 'goodput',
+      deadlines: [
+        { metric: 'ttft', limitMs: 500 },
+        { metric: 'latency', limitMs: 4000 },
+      ],
+      comparison: '>',
+      limit: 95,
+      unit: '%',
+    },
+  ],
+  ['growth(memory) <= 10%', { kind: 'growth', gauge: 'memory', comparison: '<=', limit: 10, unit: '%' }],
+])('reads %s', (text, expected) => {
+  expect(parseObjective(text, 'slos[0].objective')).toEqual(expected);
+});
+
+test.each([
+  ['', 'found nothing at character 1, expected a measure'],
+  [
+    'p99(tftf) <= 800 ms',
+    'found "tftf" at character 4, expected a latency in parentheses after p99: ttft, itl, latency; the nearest is ttft',
+  ],
+  ['p99 <= 800 ms', 'expected a latency in parentheses after p99'],
+  ['p99(ttft) <= 800', 'found "800" at character 14, expected a duration'],
+  ['p99(ttft) <= 5%', 'expected a duration'],
+  ['p99(ttft) = 800 ms', 'found "= 800 ms" at character 11, expected one of <=, <, >= or >'],
+  ['p99(ttft) >= 800 ms', 'found ">=" at character 11, expected <= or <'],
+  ['p99(ttft', 'expected an argument and ")"'],
+  ['p99(ttft) <= 800 ms or so', 'found "800 ms or so" at character 14'],
+  ['p100(ttft) <= 1 s', 'a percentile between p0 and p100'],
+  ['p0(ttft) <= 1 s', 'a percentile between p0 and p100'],
+  ['error <= 1%', 'the nearest is errors'],
+  ['errors <= 1', 'expected a percentage'],
+  ['errors <= 101%', 'expected a percentage'],
+  ['errors(trunkated) <= 1%', 'the nearest is truncated'],
+  ['errors(dropped) <= 1%', 'expected a way to fail'],
+  ['errors(http-999) <= 1%', 'expected a way to fail'],
+  ['availability <= 99%', 'expected >= or >'],
+  ['availability(ok) >= 99%', 'expected no argument after availability'],
+  ['throughput >= 20', 'expected a rate'],
+  ['throughput >= -1/s', 'expected a rate'],
+  ['recovery <= 10 s', 'the id of a fault in parentheses'],
+  ['recovery() <= 10 s', 'the id of a fault in parentheses'],
+  ['max(queu) <= 10', 'the nearest is queue'],
+  ['max(queue) <= 10%', 'found "10%" at character 15, expected a count such as "10"'],
+  ['max(queue) <= 10 ms', 'expected a count'],
+  ['max(queue) <= -1', 'expected a count'],
+  ['max(queue) >= 10', 'expected <= or <'],
+  ['max(gpu-memory) <= 90', 'expected a percentage'],
+  ['max(memory) <= 90', 'after max: ttft, itl, latency, queue, running, in-flight, kv-cache, gpu, gpu-memory'],
+  ['p99(queue) <= 10', 'expected a latency in parentheses after p99'],
+  ['growth(queue) <= 10%', 'what grows in parentheses after growth: memory'],
+  ['attempts >= 1.5', 'expected <= or <'],
+  ['attempts <= 150%', 'expected a count'],
+  ['abandoned >= 5%', 'expected <= or <'],
+  ['goodput >= 95%', 'expected deadlines in parentheses after goodput'],
+  ['goodput(itl 50 ms) >= 95%', 'found "itl 50 ms" at character 8, expected deadlines'],
+  ['goodput(ttft 5) >= 95%', 'expected deadlines'],
+  ['goodput(2 s) <= 95%', 'expected >= or >'],
+  ['goodput(2 s) >= 95', 'expected a rate'],
+  ['growth <= 10%', 'what grows in parentheses after growth'],
+])('refuses "%s" and says why', (text, message) => {
+  let thrown: unknown;
+  try {
+    parseObjective(text, 'slos[0].objective');
+  } catch (error) {
+    thrown = error;
+  }
+  expect(thrown).toBeInstanceOf(SquallError);
+  expect(thrown).toMatchObject({ kind: 'scenario', code: 'BAD_OBJECTIVE', message: expect.stringContaining(message) });
+  expect((thrown as SquallError).message).toContain('`slos[0].objective`');
+  expect((thrown as SquallError).next).toContain('p99(ttft) <= 800 ms');
+});
+
+test('what is written is read back the same, whatever the objective', () => {
+  const random = seededRandom(3);
+  const limit = () => Number((random.next() * 100).toFixed(random.integer(0, 4)));
+  for (let round = 0; round < 500; round += 1) {
+    const up = { comparison: random.pick(['>=', '>'] as const), limit: limit() };
+    const down = { comparison: random.pick(['<=', '<'] as const), limit: limit() };
+    const metric = random.pick(['ttft', 'itl', 'latency'] as const);
+    const objective = random.pick<Objective>([
+      { kind: 'quantile', percentile: random.pick([0.5, 50, 99, 99.99]), metric, ...down, unit: 'ms' },
+      { kind: 'maximum', metric, ...down, unit: 'ms' },
+      { kind: 'ratio', measure: 'errors', outcome: random.pick([null, 'reset', 'http-429']), ...down, unit: '%' },
+      { kind: 'ratio', measure: 'availability', outcome: null, ...up, unit: '%' },
+      { kind: 'throughput', ...up, unit: '/s' },
+      { kind: 'gauge', gauge: random.pick(['queue', 'running', 'in-flight']), ...down, unit: '' },
+      { kind: 'gauge', gauge: random.pick(['kv-cache', 'gpu', 'gpu-memory']), ...down, unit: '%' },
+      { kind: 'growth', gauge: 'memory', ...down, unit: '%' },
+      { kind: 'attempts', ...down, unit: '' },
+      { kind: 'goodput', deadlines: [{ metric: 'ttft', limitMs: limit() }], ...up, unit: random.pick(['%', '/s']) },
+      { kind: 'recovery', fault: random.pick(['kill', 'slow link', 'ä→b']), ...down, unit: 'ms' },
+      { kind: 'refused', fault: random.pick(['attack', 'slow link']), ...up, unit: '%' },
+    ]);
+    expect(parseObjective(formatObjective(objective), 'x')).toEqual(objective);
+  }
+});
+
+/** The objective as a person would write it. */
+function formatObjective(objective: Objective): string {
+  return `${headOf(objective)} ${objective.comparison} ${objective.limit}${objective.unit === 'ms' ? ' ms' : objective.unit}`;
+}
+
+function headOf(objective: Objective): string {
+  switch (objective.kind) {
+    case 'quantile':
+      return `p${objective.percentile}(${objective.metric})`;
+    case 'maximum':
+      return `max(${objective.metric})`;
+    case 'ratio':
+      return objective.outcome === null ? objective.measure : `${objective.measure}(${objective.outcome})`;
+    case 'throughput':
+    case 'attempts':
+      return objective.kind;
+    case 'goodput':
+      return `goodput(${objective.deadlines.map(({ metric, limitMs }) => `${metric} ${limitMs} ms`).join(', ')})`;
+    case 'recovery':
+    case 'refused':
+      return `${objective.kind}(${objective.fault})`;
+    case 'gauge':
+      return `max(${objective.gauge})`;
+    case 'growth':
+      return `growth(${objective.gauge})`;
+  }
+}

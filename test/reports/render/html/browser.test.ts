@@ -1,0 +1,198 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { renderHtml } from '../../../../reports/render/html/render-html.ts';
+import { missing } from '../../../require.ts';
+import { badLabels, badTables, breakPage, contrasts, focused, interactive, overflow } from './probes.js';
+import { VARIANTS } from './variants.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+const ARGS =
+  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
+const NAMES = Object.keys(VARIANTS);
+const found = existsSync(CHROMIUM);
+
+const reason = missing('chromium', found);
+const title = `the report in a browser${reason ? ` (${reason})` : ''}`;
+
+describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
+  let browser: Browser;
+  let directory: string;
+
+  beforeAll(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'squall-report-'));
+    for (const name of NAMES) writeFileSync(join(directory, `${name}.html`), renderHtml(VARIANTS[name]!()));
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS.split(' ') });
+  }, 60_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  /** Opens a variant and collects everything that it asks for and complains of. */
+  async function open(name: string, width: number, theme: 'light' | 'dark' = 'light', scripted = true) {
+    const page = await browser.newPage({
+      viewport: { width, height: 900 },
+      colorScheme: theme,
+      javaScriptEnabled: scripted,
+    });
+    const address = pathToFileURL(join(directory, `${name}.html`)).href;
+    const trouble: string[] = [];
+    page.on(
+      'request',
+      request => request.url() !== address && trouble.push(`asked for ${request.url().slice(0, 100)}`),
+    );
+    page.on('console', message => trouble.push(`console: ${message.text()}`));
+    page.on('pageerror', error => trouble.push(`error: ${error.message}`));
+    await page.goto(address);
+    return { page, trouble, [Symbol.asyncDispose]: () => page.close() };
+  }
+
+  const openAll = async (page: Page) => {
+    for (const summary of await page.locator('summary').all()) await summary.click();
+  };
+
+  // 390 px is a telephone, 1440 px a laptop; 700 px shows the drawings of middle width.
+  // Text of normal size needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3).
+  it.each(NAMES)('fits every page, is read in both themes, loads nothing and complains of nothing: %s', async name => {
+    await using report = await open(name, 390);
+    const { page } = report;
+    for (const width of [390, 700, 1440]) {
+      await page.setViewportSize({ width, height: 900 });
+      expect(await page.evaluate(overflow), `overflow at ${width} px`).toBeLessThanOrEqual(0);
+      expect(await page.evaluate(badLabels), `labels at ${width} px`).toEqual([]);
+    }
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      const texts = await page.evaluate(contrasts);
+      expect(texts.length).toBeGreaterThan(40);
+      expect(texts.filter(({ ratio }) => ratio < 4.5)).toEqual([]);
+    }
+    expect(await page.evaluate(badTables)).toEqual([]);
+    await openAll(page);
+    for (const width of [1440, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      expect(await page.evaluate(overflow), `overflow at ${width} px, all open`).toBeLessThanOrEqual(0);
+    }
+    expect(report.trouble).toEqual([]);
+    expect(await page.title()).not.toBe('broken');
+  });
+
+  // Each probe above must be able to fail: the same page, broken in five ways.
+  it('would notice a page that is too wide, pale, unlabelled, crowded or curious', async () => {
+    await using report = await open('passing', 1440);
+    const { page } = report;
+    await page.evaluate(breakPage);
+    expect(await page.evaluate(overflow)).toBeGreaterThan(0);
+    expect((await page.evaluate(contrasts)).some(({ ratio }) => ratio < 4.5)).toBe(true);
+    expect(await page.evaluate(badTables)).not.toEqual([]);
+    expect(await page.evaluate(badLabels)).not.toEqual([]);
+    await expect.poll(() => report.trouble).not.toEqual([]);
+  });
+
+  it('leads the Tab key through everything that can be acted on, and shows where it is', async () => {
+    await using report = await open('passing', 1440);
+    await openAll(report.page);
+    await report.page.evaluate('document.activeElement.blur()');
+    const wanted = await report.page.evaluate(interactive);
+    const reached = new Set<string>();
+    for (let press = 0; press < wanted.length + 5; press += 1) {
+      await report.page.keyboard.press('Tab');
+      const { probe, marked } = await report.page.evaluate(focused);
+      if (probe === undefined) continue;
+      reached.add(probe);
+      expect(marked, `focus on element ${probe} cannot be seen`).toBe(true);
+    }
+    expect([...reached].sort()).toEqual([...wanted].sort());
+  });
+
+  it('tells the figures of an instant to the arrow keys', async () => {
+    await using report = await open('passing', 390);
+    const plot = report.page.locator('#chart-ttft .plot');
+    const tip = plot.locator('.tip');
+    expect(await tip.isVisible()).toBe(false);
+    await report.page.keyboard.press('Tab');
+    await plot.focus();
+    await report.page.keyboard.press('End');
+    expect(await tip.textContent()).toMatch(/^44\.0\ss/);
+    for (let press = 0; press < 20; press += 1) await report.page.keyboard.press('ArrowLeft');
+    expect(await tip.textContent()).toContain('acting: kill');
+    expect(await plot.getAttribute('aria-valuetext')).toMatch(/^24\.0\ss: P50 .*; acting: kill$/);
+    expect(await report.page.locator('.crosshair:visible').count()).toBe(3);
+    expect(await report.page.evaluate(overflow)).toBeLessThanOrEqual(0);
+    await report.page.keyboard.press('Escape');
+    expect(await tip.isVisible()).toBe(false);
+  });
+
+  it('draws sampled metrics on the same axis, with the same crosshair and their columns of the table', async () => {
+    await using report = await open('measured', 390);
+    const plot = report.page.locator('#chart-queue .plot');
+    await report.page.keyboard.press('Tab');
+    await plot.focus();
+    await report.page.keyboard.press('Home');
+    for (let press = 0; press < 27; press += 1) await report.page.keyboard.press('ArrowRight');
+    // At 27 s: 2 + (27·5 mod 7) wait on the fullest replica, 3 + (27·9 mod 12) on all.
+    const words = await plot.getAttribute('aria-valuetext');
+    expect(words).toMatch(/^27\.0\ss: running, all \d+, waiting, all 6, waiting, fullest replica 4; acting: kill$/);
+    expect(await report.page.locator('.crosshair:visible').count()).toBe(5);
+    const engines = report.page.locator('#chart-engines .plot');
+    expect(await engines.getAttribute('aria-valuetext')).toMatch(/GPU busy [\d.]+\s%, KV cache [\d.]+\s%, GPU memory/);
+    const legend = await report.page.locator('#chart-queue .legend').textContent();
+    expect(legend).toContain('fullest objective 10, fault:kill');
+    expect(legend).toContain('fullest objective 500, whole (above this chart)');
+    expect(await report.page.locator('#chart-engines .legend').textContent()).toContain('gpu-memory objective 90');
+  });
+
+  it('leaves the course of an attack, which has a time axis of its own, out of the crosshair', async () => {
+    await using report = await open('attacked', 1440);
+    await report.page.locator('#chart-ttft .plot').hover({ position: { x: 700, y: 100 } });
+    expect(await report.page.locator('#faults .plot > svg:visible').count()).toBe(4);
+    expect(await report.page.locator('.crosshair:visible').count()).toBe(3);
+  });
+
+  it('tells the figures of an instant to the pointer', async () => {
+    await using report = await open('failing', 1440);
+    await report.page.locator('#chart-rate .plot').hover({ position: { x: 700, y: 100 } });
+    const tip = report.page.locator('#chart-rate .tip');
+    expect(await tip.textContent()).toMatch(/offered\d+\/sfailed1[456]\/sdropped/);
+    await report.page.mouse.move(5, 5);
+    expect(await tip.isVisible()).toBe(false);
+  });
+
+  it('changes its theme against that of the system', async () => {
+    await using report = await open('passing', 1440, 'light');
+    const background = () => report.page.evaluate('getComputedStyle(document.body).backgroundColor');
+    const light = await background();
+    await report.page.locator('.theme input[value="dark"]').check();
+    expect(await background()).not.toBe(light);
+  });
+
+  it('filters the event log', async () => {
+    await using report = await open('passing', 1440);
+    await openAll(report.page);
+    await report.page.locator('#event-filter').fill('slow-link');
+    expect(await report.page.locator('#event-table tbody tr:visible').count()).toBe(3);
+    expect(await report.page.locator('.filter output').textContent()).toBe('3 of 16');
+  });
+
+  it('copies the replay command', async () => {
+    await using report = await open('passing', 1440);
+    await report.page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await report.page.locator('#copy').click();
+    await expect.poll(() => report.page.locator('#copy').textContent()).toBe('Copied');
+    expect(await report.page.evaluate('navigator.clipboard.readText()')).toBe('npx squall run node-loss --seed 42');
+  });
+
+  it('shows charts, tables and both themes without JavaScript', async () => {
+    await using report = await open('passing', 1440, 'dark', false);
+    expect(await report.page.locator('.plot > svg:visible').count()).toBe(3);
+    expect(await report.page.locator('#copy').isVisible()).toBe(false);
+    await report.page.locator('summary').first().click();
+    expect(await report.page.locator('#figures tbody tr:visible').count()).toBe(45);
+    expect(report.trouble).toEqual([]);
+  });
+});

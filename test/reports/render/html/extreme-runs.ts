@@ -1,0 +1,71 @@
+import type { RenderInput } from '../../../../reports/store/run-document.ts';
+import { changed, passingRun } from './fixture.ts';
+import { measuredRun } from './measured-run.ts';
+
+/** A text that would break out of text, of an attribute, of a comment and of a script. */
+export const HOSTILE = `<script>document.title='broken'</script>"'><img src=x onerror="document.title='broken'">&amp;-->`;
+
+/** Every text of the run is an attack, and very long. */
+export function hostileRun(): RenderInput {
+  const run = passingRun();
+  const poison = (value: unknown, key = ''): unknown => {
+    if (typeof value === 'string')
+      return ['verdict', 'objective'].includes(key) ? value : `${HOSTILE}${'x'.repeat(60)}`;
+    if (Array.isArray(value)) return value.map(item => poison(item));
+    if (value === null || typeof value !== 'object') return value;
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, poison(item, name)]));
+  };
+  const input = poison(run) as RenderInput;
+  const artifacts = {
+    script: `javascript:document.title='broken'`,
+    up: '../../secret',
+    root: '/etc/passwd',
+    host: '//example.com/x',
+  };
+  return changed(
+    input,
+    { artifacts, machine: { [HOSTILE]: HOSTILE } },
+    { timeline: { ...input.timeline, ready: { [HOSTILE]: run.timeline.offered.map(() => 1) } } },
+  );
+}
+
+/** Ten hours, every second of it, and more events than a page should hold. */
+export function longRun(): RenderInput {
+  const run = measuredRun();
+  const seconds = 36_000;
+  const repeat = <T>(values: readonly T[]) =>
+    Array.from({ length: seconds }, (_, second) => values[second % values.length]!);
+  const { timeline } = run;
+  return changed(
+    run,
+    { durationMs: seconds * 1000 },
+    {
+      events: Array.from({ length: 40_000 }, (_, index) => ({
+        atMs: index * 900,
+        kind: 'replica',
+        text: `inference-${index % 7} ready → exited ${'.'.repeat(index % 500)}`,
+      })),
+      timeline: {
+        slotMs: 1000,
+        ttftP50Ms: repeat(timeline.ttftP50Ms),
+        ttftP90Ms: repeat(timeline.ttftP90Ms),
+        ttftP99Ms: repeat(timeline.ttftP99Ms),
+        latencyP50Ms: repeat(timeline.latencyP50Ms),
+        latencyP99Ms: repeat(timeline.latencyP99Ms),
+        offered: repeat(timeline.offered),
+        completed: repeat(timeline.completed),
+        failed: repeat(timeline.failed),
+        dropped: repeat(timeline.dropped),
+        ready: { gateway: repeat(timeline.ready.gateway!), inference: repeat(timeline.ready.inference!) },
+        metrics: {
+          waitingMost: repeat(timeline.metrics!.waitingMost),
+          waiting: repeat(timeline.metrics!.waiting),
+          running: repeat(timeline.metrics!.running),
+          gpuPercent: repeat(timeline.metrics!.gpuPercent),
+          kvCachePercent: repeat(timeline.metrics!.kvCachePercent),
+          gpuMemoryPercent: repeat(timeline.metrics!.gpuMemoryPercent),
+        },
+      },
+    },
+  );
+}

@@ -1,0 +1,200 @@
+import { driveEndMs, type FaultPlan, type RunPlan } from '../../../../harness/plan.ts';
+import type {
+  EventRow,
+  FaultResult,
+  RenderInput,
+  RunDocument,
+  SloResult,
+} from '../../../../reports/store/run-document.ts';
+import { simulate, timelineOf, windowOf } from './simulated-run.ts';
+
+const FAULTS: readonly FaultPlan[] = [
+  {
+    id: 'slow-link',
+    kind: 'latency',
+    target: 'gateway→inference-1',
+    atMs: 12_000,
+    forMs: 8000,
+    parameters: { latencyMs: 200, jitterMs: 50 },
+  },
+  { id: 'kill', kind: 'kill', target: 'inference-2', atMs: 24_000, forMs: null, parameters: {} },
+];
+
+/** The plan of the made-up run: 45 s, a ramp to 40/s and on to 60/s, a slow link and a killed replica. */
+export const plan: RunPlan = {
+  scenario: 'node-loss',
+  why: 'An inference node dies under ramped load while one link is slow. Users must keep their first token within 800 ms, and hardly any request may fail.',
+  judges: ['A2.4', 'A2.9', 'A6.1', 'C10'],
+  platform: 'process',
+  seed: 42,
+  timeScale: 20,
+  load: {
+    engine: 'stream',
+    arrivals: 'poisson',
+    segments: [
+      { name: 'ramp', fromMs: 0, toMs: 10_000, fromPerSecond: 0, toPerSecond: 40 },
+      { name: 'climb', fromMs: 10_000, toMs: 20_000, fromPerSecond: 40, toPerSecond: 60 },
+      { name: 'hold', fromMs: 20_000, toMs: 45_000, fromPerSecond: 60, toPerSecond: 60 },
+    ],
+    workload: { name: 'chat-short', model: 'qwen3-8b-fp8-h100', promptTokens: [64, 512], outputTokens: [24, 96] },
+    maxInFlight: 512,
+    connectTimeoutMs: 2000,
+    idleTimeoutMs: 10_000,
+  },
+  faults: FAULTS,
+  slos: [],
+  stack: { gateway: { replicas: 2 }, inference: { replicas: 3 } },
+  arrivals: { count: 2193, sha256: '8f1c2a7be0d94653b1a0c9d7e6f5443322110fedcba98765432100ffeeddccbb' },
+  replay: 'npx squall run node-loss --seed 42',
+};
+
+const FAULT_RESULTS: readonly FaultResult[] = [
+  {
+    id: 'slow-link',
+    kind: 'latency',
+    target: 'gateway→inference-1',
+    parameters: { latencyMs: 200, jitterMs: 50 },
+    injectedAtMs: 12_004,
+    bitAtMs: 12_231,
+    evidence: 'A probe through the link took 214 ms, at most 12 ms before. After healing it took 1.9 ms.',
+    healedAtMs: 20_118,
+    healVerified: true,
+  },
+  {
+    id: 'kill',
+    kind: 'kill',
+    target: 'inference-2',
+    parameters: {},
+    injectedAtMs: 24_002,
+    bitAtMs: 24_019,
+    evidence: 'Process 41877 is gone and its port refuses connections. It answered ready again as process 42103.',
+    healedAtMs: 31_240,
+    healVerified: true,
+  },
+];
+
+const SLOS: readonly SloResult[] = [
+  {
+    name: 'users keep their first token',
+    window: 'fault:kill',
+    objective: 'p99(ttft) <= 800 ms',
+    measured: 412.3,
+    unit: 'ms',
+    confidence: { level: 0.95, lower: 380.1, upper: 455 },
+    samples: 427,
+    verdict: 'pass',
+    reason: 'The upper bound 455 ms meets the objective.',
+  },
+  {
+    name: 'errors stay rare',
+    window: 'whole',
+    objective: 'errors <= 1%',
+    measured: 0.23,
+    unit: '%',
+    confidence: { level: 0.95, lower: 0.09, upper: 0.48 },
+    samples: 2193,
+    verdict: 'pass',
+    reason: 'The upper bound 0.48 % meets the objective.',
+  },
+  {
+    name: 'back to normal',
+    window: 'recovery:kill',
+    objective: 'recovery(kill) <= 10 s',
+    measured: 1920,
+    unit: 'ms',
+    confidence: { level: 0.95, lower: null, upper: null },
+    samples: 1,
+    verdict: 'pass',
+    reason: 'The first token was back at its baseline 1.92 s after healing.',
+  },
+];
+
+const EVENTS: readonly EventRow[] = [
+  { atMs: -6203.114, kind: 'phase', text: 'up' },
+  { atMs: -4120.5, kind: 'replica', text: 'inference-1 starting → ready' },
+  { atMs: -4098.25, kind: 'replica', text: 'inference-2 starting → ready' },
+  { atMs: -4051, kind: 'replica', text: 'inference-3 starting → ready' },
+  { atMs: -3000, kind: 'phase', text: 'warm-up' },
+  { atMs: 0, kind: 'phase', text: 'drive' },
+  { atMs: 12_004, kind: 'fault', text: 'slow-link injected: latency 200 ms ± 50 ms on gateway→inference-1' },
+  { atMs: 12_231, kind: 'fault', text: 'slow-link bit: a probe through the link took 214 ms, at most 12 ms before' },
+  { atMs: 20_118, kind: 'fault', text: 'slow-link healed: a probe through the link took 1.9 ms' },
+  { atMs: 24_002, kind: 'fault', text: 'kill injected: SIGKILL to the process group of inference-2' },
+  { atMs: 24_019, kind: 'replica', text: 'inference-2 ready → exited (SIGKILL)' },
+  { atMs: 24_020, kind: 'fault', text: 'kill bit: process 41877 is gone and its port refuses connections' },
+  { atMs: 31_240, kind: 'replica', text: 'inference-2 starting → ready' },
+  { atMs: 31_240, kind: 'fault', text: 'kill healed: inference-2 answers ready as process 42103' },
+  { atMs: 45_000, kind: 'phase', text: 'drain' },
+  { atMs: 46_480.331, kind: 'phase', text: 'down' },
+];
+
+/** A realistic run that passes. The same for every call. */
+export function passingRun(): RenderInput {
+  const samples = simulate(plan.load.segments, FAULTS);
+  const failed = samples.filter(({ error }) => error !== null).length;
+  const windows = [
+    ['baseline', 0, 12_231],
+    ['load:ramp', 0, 10_000],
+    ['load:climb', 10_000, 20_000],
+    ['load:hold', 20_000, 45_000],
+    ['fault:slow-link', 12_231, 20_118],
+    ['recovery:slow-link', 20_118, 24_019],
+    ['fault:kill', 24_019, 31_240],
+    ['recovery:kill', 31_240, 45_000],
+    ['whole', 0, 45_000],
+  ] as const;
+  return {
+    plan,
+    timeline: timelineOf(samples, driveEndMs(plan)),
+    events: EVENTS,
+    document: {
+      schema: 1,
+      id: '20260504-102107-node-loss-42',
+      scenario: 'node-loss',
+      platform: 'process',
+      seed: 42,
+      timeScale: 20,
+      verdict: 'pass',
+      interrupted: false,
+      exitCode: 0,
+      reasons: [],
+      replay: plan.replay,
+      startedAt: '2026-05-04T10:21:07.412Z',
+      durationMs: 53_917,
+      machine: { cpu: 'AMD EPYC 7763', cpus: 16, memoryBytes: 67_430_000_000, os: 'linux 6.8.0', hostname: 'runner-7' },
+      versions: { squall: '0.1.0', node: '24.21.0', toxiproxy: 'embedded' },
+      load: {
+        engine: 'stream',
+        offered: samples.length,
+        sent: samples.length,
+        completed: samples.length - failed,
+        failed,
+        dropped: 0,
+        lateMsP99: 0.84,
+        cpuCores: 0.31,
+      },
+      windows: windows.map(([name, fromMs, toMs]) => windowOf(name, fromMs, toMs, samples)),
+      slos: SLOS,
+      faults: FAULT_RESULTS,
+      scaling: [],
+      artifacts: {
+        html: 'report.html',
+        document: 'run.json',
+        junit: 'junit.xml',
+        markdown: 'summary.md',
+        events: 'events.ndjson',
+        requests: 'requests.parquet',
+        log: 'logs/inference-2.log',
+      },
+    },
+  };
+}
+
+/** A run that differs in part of its document and, maybe, in what stands beside it. */
+export function changed(
+  input: RenderInput,
+  document: Partial<RunDocument>,
+  rest: Partial<RenderInput> = {},
+): RenderInput {
+  return { ...input, ...rest, document: { ...input.document, ...document } };
+}

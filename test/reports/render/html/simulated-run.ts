@@ -1,0 +1,88 @@
+import { arrivalTimes, type RateSegment } from '../../../../harness/arrivals/arrivals.ts';
+import type { FaultPlan } from '../../../../harness/plan.ts';
+import { type Random, seededRandom } from '../../../../harness/random.ts';
+import type { Quantiles, TimelineSeries, WindowResult } from '../../../../reports/store/run-document.ts';
+
+/** A request of a made-up run, as far as a report shows it. */
+export interface Sample {
+  readonly atMs: number;
+  readonly ttftMs: number | null;
+  readonly latencyMs: number | null;
+  readonly error: string | null;
+}
+
+/** Requests as a gateway with three replicas would answer them: slower under rate, slower still under faults. */
+export function simulate(segments: readonly RateSegment[], faults: readonly FaultPlan[], seed = 42): Sample[] {
+  const random = seededRandom(seed);
+  const active = (id: string, atMs: number) => {
+    const fault = faults.find(fault => fault.id === id);
+    return fault !== undefined && atMs >= fault.atMs && atMs < fault.atMs + (fault.forMs ?? 7000);
+  };
+  return [...arrivalTimes(segments, 'poisson', random.stream('arrivals'))].map(atMs => {
+    const killed = active('kill', atMs);
+    let ttftMs = 62 + random.exponential(16) + atMs / 3000;
+    if (active('slow-link', atMs) && random.next() < 1 / 3) ttftMs += 200 + 50 * random.normal();
+    if (killed) ttftMs += random.exponential(45) + (random.next() < 0.12 ? 180 + random.exponential(60) : 0);
+    const error = killed && random.next() < 0.013 ? random.pick(['reset', 'reset', 'http-503']) : null;
+    return error === null
+      ? { atMs, ttftMs, latencyMs: ttftMs + generation(random), error }
+      : { atMs, ttftMs: null, latencyMs: null, error };
+  });
+}
+
+function generation(random: Random): number {
+  return random.integer(24, 96) * (7 + random.exponential(0.6));
+}
+
+/** Counts and quantiles of the samples in [fromMs, toMs). */
+export function windowOf(name: string, fromMs: number, toMs: number, samples: readonly Sample[]): WindowResult {
+  const inside = samples.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
+  const errors: Record<string, number> = {};
+  for (const { error } of inside) if (error !== null) errors[error] = (errors[error] ?? 0) + 1;
+  const gaps = inside.length === 0 ? [] : [6.9, 7.1, 7.3, 7.4, 7.6, 8.1, 9.4, 14.2];
+  return {
+    name,
+    fromMs,
+    toMs,
+    requests: inside.length,
+    failed: inside.filter(({ error }) => error !== null).length,
+    dropped: 0,
+    errors,
+    latencyMs: quantiles(inside.map(sample => sample.latencyMs)),
+    ttftMs: quantiles(inside.map(sample => sample.ttftMs)),
+    itlMs: quantiles(gaps),
+  };
+}
+
+/** Nearest-rank quantiles; null for all without a value. */
+export function quantiles(values: readonly (number | null)[]): Quantiles {
+  const sorted = values.filter(value => value !== null).sort((a, b) => a - b);
+  const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? null;
+  return { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: sorted.at(-1) ?? null };
+}
+
+/** The samples second by second, up to `endMs`. */
+export function timelineOf(samples: readonly Sample[], endMs: number): TimelineSeries {
+  const seconds = Array.from({ length: Math.ceil(endMs / 1000) }, (_, second) =>
+    samples.filter(({ atMs }) => atMs >= second * 1000 && atMs < (second + 1) * 1000),
+  );
+  const ttft = seconds.map(inside => quantiles(inside.map(sample => sample.ttftMs)));
+  const latency = seconds.map(inside => quantiles(inside.map(sample => sample.latencyMs)));
+  const count = (keep: (sample: Sample) => boolean) => seconds.map(inside => inside.filter(keep).length);
+  return {
+    slotMs: 1000,
+    ttftP50Ms: ttft.map(({ p50 }) => p50),
+    ttftP90Ms: ttft.map(({ p90 }) => p90),
+    ttftP99Ms: ttft.map(({ p99 }) => p99),
+    latencyP50Ms: latency.map(({ p50 }) => p50),
+    latencyP99Ms: latency.map(({ p99 }) => p99),
+    offered: count(() => true),
+    completed: count(({ error }) => error === null),
+    failed: count(({ error }) => error !== null),
+    dropped: seconds.map(() => 0),
+    ready: {
+      gateway: seconds.map(() => 2),
+      inference: seconds.map((_, second) => (second >= 24 && second < 31 ? 2 : 3)),
+    },
+  };
+}

@@ -1,0 +1,132 @@
+import { expect, test } from 'vitest';
+import type { TimedEvent } from '../../../harness/history.ts';
+import { judge } from '../../../reports/judge/judge.ts';
+import { renderHtml } from '../../../reports/render/html/render-html.ts';
+import { escapeXml, renderJunit } from '../../../reports/render/junit.ts';
+import { renderMarkdown } from '../../../reports/render/markdown.ts';
+import { renderTerminal } from '../../../reports/render/terminal.ts';
+import type { RenderInput } from '../../../reports/store/run-document.ts';
+import { historyOf, KILL, killed, planOf, steadyLoad } from '../runs.ts';
+
+const SLOS = [
+  { name: 'first token', window: 'whole', objective: 'p99(ttft) <= 800 ms' },
+  { name: 'a <nasty> "name" & | more', window: 'fault:kill', objective: 'errors <= 1%' },
+  { name: 'rare', window: 'whole', objective: 'p99.9(ttft) <= 1 s' },
+];
+
+/** A run with one SLO of each verdict: 10 % of requests fail during the fault, and 600 are too few for a P99.9. */
+function inputOf(events: readonly TimedEvent[] = killed()): RenderInput {
+  const plan = planOf({ slos: SLOS, faults: [KILL] });
+  const load = (ms: number, i: number) =>
+    ms >= 20_000 && ms < 30_000 && i % 10 === 0 ? ({ outcome: 'reset' } as const) : {};
+  return judge({ events: historyOf(plan, ...events), records: steadyLoad(load) });
+}
+
+/** Counts elements and checks that every one is closed: enough of an XML reader for well-formedness. */
+function elements(xml: string): Record<string, number> {
+  const open: string[] = [];
+  const seen: Record<string, number> = {};
+  const body = xml.replace(/^<\?xml[^>]*\?>/, '');
+  const rest = body.replaceAll(/<(\/?)([a-z]+)((?: [a-z]+="[^"<]*")*)(\/?)>/g, (_, end, name, _attributes, empty) => {
+    if (end) expect(open.pop()).toBe(name);
+    else {
+      seen[name] = (seen[name] ?? 0) + 1;
+      if (!empty) open.push(name);
+    }
+    return '';
+  });
+  expect(open).toEqual([]);
+  expect(rest).not.toMatch(/[<]|&(?!amp;|lt;|gt;|quot;|#10;)/);
+  return seen;
+}
+
+test('plain HTTP has no tokens: its first sign of life is a byte, wherever it is named, and its latency is drawn', () => {
+  const run = inputOf();
+  const workload = {
+    kind: 'http',
+    name: 'http',
+    model: '',
+    method: 'GET',
+    path: '/',
+    headers: {},
+    body: '',
+    expect: { status: [], bodyContains: null, maxBytes: 1e6 },
+  } as const;
+  const plain = { ...run, plan: { ...run.plan, load: { ...run.plan.load, workload } } };
+  for (const render of [renderTerminal, renderMarkdown, renderHtml]) {
+    const [chat, http] = [render(run), render(plain)];
+    expect(chat).toMatch(/TTFT p50|Time to first token/);
+    expect(http).not.toMatch(/TTFT|[Tt]ime to first token/);
+    expect(http).toMatch(/TTFB p50|Time to first byte/);
+  }
+  expect(renderTerminal(plain)).toMatch(/latency p99/);
+  expect(renderHtml(plain)).toContain('id="chart-latency"');
+  expect(renderHtml(run)).not.toContain('id="chart-latency"');
+  const judged = changedSlo(run, 'p99(latency) <= 900 ms');
+  expect(renderHtml(judged)).toMatch(/id="chart-latency".*P99 objective 900\u00a0ms, whole/s);
+});
+
+/** The run with another objective of its first SLO. */
+function changedSlo(run: RenderInput, objective: string): RenderInput {
+  const [first, ...slos] = run.document.slos;
+  return { ...run, document: { ...run.document, slos: [{ ...first!, objective }, ...slos] } };
+}
+
+test('JUnit: one case a SLO and one for validity; a miss is a failure, an undecided one an error', () => {
+  const xml = renderJunit(inputOf());
+  expect(elements(xml)).toMatchObject({ testsuite: 1, testcase: 4, failure: 1, error: 1, property: 5 });
+  expect(xml).toContain('tests="4" failures="1" errors="1" skipped="0"');
+  expect(xml).toContain('name="a &lt;nasty&gt; &quot;name&quot; &amp; | more [fault:kill: errors &lt;= 1%]"');
+  expect(xml).toMatch(/<error type="inconclusive" message="Too few samples/);
+});
+
+test('JUnit: an invalid run is an error of its own, with every reason', () => {
+  const xml = renderJunit(inputOf(killed(null, null)));
+  expect(xml).toMatch(
+    /name="the run is valid">\n {6}<error type="invalid" message="The fault kill was never seen to act/,
+  );
+  expect(elements(xml).error).toBeGreaterThanOrEqual(2);
+});
+
+test('XML holds no character that XML cannot hold', () => {
+  expect(escapeXml('a\u0000b\u001b[31m<&>"\ud800\tc')).toBe('a\ufffdb\ufffd[31m&lt;&amp;&gt;&quot;\ufffd\tc');
+});
+
+test('Markdown tells verdict, intervals, windows, faults and the replay', () => {
+  const markdown = renderMarkdown(inputOf());
+  expect(markdown).toMatch(/^# ✗ FAIL: example\n/);
+  expect(markdown).toContain('| ✓ | first token | whole | p99(ttft) \\<= 800 ms | 100 ms | 100 ms … 100 ms | 590 |');
+  expect(markdown).toContain('100 ms … ∞');
+  expect(markdown).toContain(
+    '| kill | kill | inference-1 | 20 s | 20.1 s | 30 s | injected seen.; bit seen.; healed seen. |',
+  );
+  expect(markdown).toContain('```sh\nnpx squall run example --seed 1\n```');
+});
+
+test('Markdown tables keep their columns whatever the text holds', () => {
+  const markdown = renderMarkdown(inputOf());
+  for (const table of markdown.split('\n\n').filter(part => part.startsWith('|'))) {
+    const widths = table.split('\n').map(line => line.replaceAll('\\|', '').split('|').length);
+    expect(new Set(widths).size).toBe(1);
+  }
+  expect(markdown).toContain('a \\<nasty> "name" & \\| more');
+});
+
+test('the terminal summary fits its width and is plain without colour', () => {
+  for (const columns of [20, 40, 80, 200]) {
+    const lines = renderTerminal(inputOf(), { columns }).split('\n');
+    for (const line of lines) if (!line.includes('replay:')) expect(line.length).toBeLessThanOrEqual(columns);
+  }
+  const plain = renderTerminal(inputOf());
+  expect(plain).not.toContain('\u001b');
+  expect(plain).toMatch(/^✗ FAIL {2}example/);
+  expect(plain).toContain('  replay: npx squall run example --seed 1\n');
+});
+
+test('the terminal summary colours verdicts, and lets nothing of the run move the cursor', () => {
+  const evil: TimedEvent = { atMs: 1, type: 'invalid', guard: 'guard', reason: 'clear\u001b[2J\nscreen' };
+  expect(renderTerminal(inputOf(), { colour: true })).toContain('\u001b[31m');
+  const text = renderTerminal(inputOf([evil]));
+  expect(text).not.toContain('\u001b');
+  expect(text).toContain('guard: clear [2J screen');
+});

@@ -1,0 +1,130 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { seededRandom } from '../../../harness/random.ts';
+import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
+import { REQUESTS_FILE, readRequests, sealRequests } from '../../../reports/store/requests-file.ts';
+import { requestOf } from '../runs.ts';
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'squall-requests-'));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+function journal(records: readonly RequestRecord[], tail = ''): void {
+  writeFileSync(
+    join(directory, 'requests.ndjson'),
+    records.map(record => `${JSON.stringify(record)}\n`).join('') + tail,
+  );
+}
+
+/** Records with every field at its odd values: nulls, fractions, negative times, empty and long gap lists, non-ASCII text. */
+function oddRecords(count: number): RequestRecord[] {
+  const random = seededRandom(11);
+  const outcomes: Outcome[] = ['ok', 'dropped', 'reset', 'http-status', 'truncated', 'interrupted'];
+  return Array.from({ length: count }, (_, index) => ({
+    index,
+    scheduledMs: (index - 100) * 7.3 + random.next(),
+    sentMs: random.next() < 0.1 ? null : index * 7.3 + random.next() / 3,
+    firstTokenMs: random.next() < 0.3 ? null : index * 7.3 + 0.1 + 0.2,
+    endMs: index * 7.3 + 1 / 3,
+    outcome: random.pick(outcomes),
+    status: random.pick([0, 200, 503]),
+    promptTokens: random.integer(0, 100_000),
+    outputTokens: random.integer(0, 2048),
+    stage: random.pick(['1', 'Spitzenlast', 'ü→ß']),
+    upstream: random.pick(['', 'inference-1']),
+    gaps: Array.from({ length: 2 * random.integer(0, 40) }, () => random.integer(0, 2000)),
+  }));
+}
+
+test('what was journalled comes back exactly, in scheduled order', async () => {
+  const records = oddRecords(3000);
+  journal(records.toSorted((a, b) => (a.endMs % 1) - (b.endMs % 1)));
+  expect(await readRequests(directory)).toEqual(records);
+  expect(await sealRequests(directory)).toBe(3000);
+  expect(existsSync(join(directory, 'requests.ndjson'))).toBe(false);
+  expect(await readRequests(directory)).toEqual(records);
+});
+
+test('the journals of several workers are sealed as one, a cut line of any left out', async () => {
+  const records = oddRecords(300);
+  const own = (worker: number) => records.filter(({ index }) => index % 3 === worker);
+  journal(own(0), '{"index":');
+  for (const worker of [1, 2]) {
+    const text = own(worker).map(record => `${JSON.stringify(record)}\n`);
+    writeFileSync(join(directory, `requests.${worker + 1}.ndjson`), `${text.join('')}{"ind`);
+  }
+  expect(await readRequests(directory)).toEqual(records);
+  expect(await sealRequests(directory)).toBe(300);
+  expect(readdirSync(directory)).toEqual([REQUESTS_FILE]);
+  expect(await readRequests(directory)).toEqual(records);
+});
+
+test('what only some runs have comes back where it was, and is no column where it was not', async () => {
+  const plain = oddRecords(40);
+  const records = plain.map(
+    (record, i): RequestRecord => ({
+      ...record,
+      attempts: i % 4,
+      ...(i % 4 > 1 && { attemptsMs: [i + 0.25, i + 1 / 3, i + 2, i + 3], attemptOutcomes: 'http-503 ok' }),
+      ...(i % 3 === 0 && { class: 'vip' }),
+      ...(i % 5 === 0 && { session: i, turn: 0 }),
+    }),
+  );
+  const columns = async () =>
+    (await parquetMetadataAsync(await asyncBufferFromFile(join(directory, REQUESTS_FILE)))).schema.map(e => e.name);
+  journal(records);
+  await sealRequests(directory);
+  expect(await readRequests(directory)).toEqual(records);
+  expect(await columns()).toEqual(expect.arrayContaining(['attempts', 'attemptsMs', 'class', 'session']));
+  journal(plain);
+  await sealRequests(directory);
+  expect(await readRequests(directory)).toEqual(plain);
+  expect(await columns()).not.toContain('attempts');
+});
+
+test('rows of several row groups come back in order', async () => {
+  journal(Array.from({ length: 50_010 }, (_, i) => requestOf(i, i)));
+  await sealRequests(directory);
+  const records = await readRequests(directory);
+  expect(records).toHaveLength(50_010);
+  expect(records.at(-1)).toEqual(requestOf(50_009, 50_009));
+});
+
+test('a last line that was cut off by a kill is left out', async () => {
+  const records = oddRecords(5);
+  journal(records, '{"index":5,"schedul');
+  expect(await readRequests(directory)).toEqual(records);
+  expect(await sealRequests(directory)).toBe(5);
+  expect(await readRequests(directory)).toEqual(records);
+});
+
+test('a bad line in the middle is an error that says where, and loses nothing', async () => {
+  writeFileSync(join(directory, 'requests.ndjson'), `${JSON.stringify(requestOf(0, 0))}\nnonsense\n{}\n`);
+  await expect(sealRequests(directory)).rejects.toMatchObject({
+    code: 'BAD_JOURNAL',
+    message: expect.stringContaining('Line 2'),
+  });
+  expect(existsSync(join(directory, 'requests.ndjson'))).toBe(true);
+  expect(existsSync(join(directory, REQUESTS_FILE))).toBe(false);
+});
+
+test('a run that sent nothing has no requests', async () => {
+  expect(await sealRequests(directory)).toBe(0);
+  expect(await readRequests(directory)).toEqual([]);
+  journal([]);
+  expect(await sealRequests(directory)).toBe(0);
+  expect(existsSync(join(directory, REQUESTS_FILE))).toBe(true);
+  expect(await readRequests(directory)).toEqual([]);
+});
+
+test('sealing twice changes nothing', async () => {
+  journal(oddRecords(10));
+  await sealRequests(directory);
+  await sealRequests(directory);
+  expect(await readRequests(directory)).toEqual(oddRecords(10));
+});

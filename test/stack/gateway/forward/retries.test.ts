@@ -1,0 +1,113 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
+import {
+  answers,
+  type Behaviour,
+  fails,
+  hangs,
+  hangsAfterHeaders,
+  refusingUrl,
+  resets,
+  type ScriptedUpstream,
+  startUpstream,
+} from '../fixtures/scripted-upstream.ts';
+
+const plain = { healthChecks: 'off', ejection: 'off', balancer: 'round-robin' } as const;
+const quick = { max: 3, baseMs: 5, budgetMinPerSecond: 100 };
+const timeouts = { firstByteMs: 100, unstreamedFirstByteMs: 100 };
+
+let bad: ScriptedUpstream;
+let good: ScriptedUpstream;
+/** Has the bad upstream first in turn, the good one second, and retries. */
+let defended: GatewayProcess;
+/** Has the bad upstream alone and does not retry. */
+let bare: GatewayProcess;
+
+beforeAll(async () => {
+  [bad, good] = await Promise.all([startUpstream(hangs), startUpstream(answers())]);
+  const upstreams = [
+    { name: 'bad', url: bad.url },
+    { name: 'good', url: good.url },
+  ];
+  [defended, bare] = await Promise.all([
+    startGateway({ ...plain, upstreams, timeouts, retries: quick }),
+    startGateway({ ...plain, upstreams: upstreams.slice(0, 1), timeouts, retries: 0 }),
+  ]);
+});
+
+afterAll(async () => {
+  for (const resource of [defended, bare, bad, good]) await resource[Symbol.asyncDispose]();
+});
+
+test.each<[string, Behaviour, number]>([
+  ['resets connections', resets, 502],
+  ['answers 503', fails(503), 503],
+  ['answers 502', fails(502), 502],
+  ['hangs', hangs, 504],
+  ['hangs after its headers', hangsAfterHeaders, 504],
+])('retries hide an upstream that %s; without them the client sees it', async (_name, behaviour, status) => {
+  bad.behaviour = behaviour;
+  const hidden = await chat(defended);
+  expect(summary(hidden)).toEqual([200, 'good', '2']);
+  expect(summary(await chat(bare))).toEqual([status, 'bad', '1']);
+});
+
+test('retries hide an upstream that refuses connections', async () => {
+  const upstreams = [
+    { name: 'bad', url: refusingUrl },
+    { name: 'good', url: good.url },
+  ];
+  await using gateway = await startGateway({ ...plain, upstreams, retries: quick });
+  expect(summary(await chat(gateway))).toEqual([200, 'good', '2']);
+});
+
+test.each([400, 404, 429, 500])('an answer of %i is passed on, not retried', async status => {
+  bad.behaviour = fails(status);
+  const before = bad.received.length;
+  const response = await chat(defended);
+  expect([response.status, await response.text()]).toEqual([status, '{"error":"scripted"}']);
+  expect(bad.received).toHaveLength(before + 1);
+  // Takes the good one's turn, so that the bad one is first again.
+  await chat(defended);
+});
+
+test('in an outage the budget bounds attempts per request', async () => {
+  await using upstream = await startUpstream(fails(503));
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  const retries = { max: 3, baseMs: 1, budgetRatio: 0.2, budgetMinPerSecond: 1 };
+  await using gateway = await startGateway({ ...plain, upstreams, retries });
+  await volley(gateway, 200);
+  // 200 requests allow 40 retries, the minimum of 1/s over the 10 s window 10 more; all within the same 10 s.
+  expect(upstream.received.length).toBeLessThanOrEqual(250);
+  expect(upstream.received.length).toBeGreaterThan(205);
+  expect(await metric(gateway, 'gateway_retries_denied_total')).toBeGreaterThan(0);
+});
+
+test('without a tight budget the same outage multiplies the load by four', async () => {
+  await using upstream = await startUpstream(fails(503));
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  const retries = { max: 3, baseMs: 1, budgetRatio: 1, budgetMinPerSecond: 1000 };
+  await using gateway = await startGateway({ ...plain, upstreams, retries });
+  await volley(gateway, 50);
+  expect(upstream.received).toHaveLength(200);
+});
+
+test('no retry begins that the deadline would not let finish its backoff', async () => {
+  await using upstream = await startUpstream(fails(503));
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  const retries = { max: 3, baseMs: 5000, maxMs: 5000, jitter: 'none' } as const;
+  await using gateway = await startGateway({ ...plain, upstreams, retries });
+  const response = await chat(gateway, { headers: { 'x-request-timeout-ms': '1000' } });
+  expect([response.status, upstream.received.length]).toEqual([503, 1]);
+});
+
+function summary({ status, headers }: Response): unknown[] {
+  return [status, headers.get('x-squall-upstream'), headers.get('x-squall-attempts')];
+}
+
+async function volley(gateway: GatewayProcess, count: number): Promise<void> {
+  for (let sent = 0; sent < count; sent += 10) {
+    const batch = await Promise.all(Array.from({ length: 10 }, () => chat(gateway)));
+    await Promise.all(batch.map(response => response.text()));
+  }
+}

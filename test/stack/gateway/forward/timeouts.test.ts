@@ -1,0 +1,60 @@
+import { expect, test } from 'vitest';
+import { until } from '../../../until.ts';
+import { chat, startGateway } from '../fixtures/gateway-process.ts';
+import { answers, hangs, startUpstream } from '../fixtures/scripted-upstream.ts';
+
+const single = { healthChecks: 'off', retries: 0 } as const;
+
+test.each([
+  ['streamed', true],
+  ['in one piece', false],
+])('a hung upstream is a 504 and loses its socket (%s)', async (_name, stream) => {
+  await using upstream = await startUpstream(hangs);
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  const timeouts = { firstByteMs: 200, unstreamedFirstByteMs: 200 };
+  await using gateway = await startGateway({ ...single, upstreams, timeouts });
+  const startMs = performance.now();
+  const response = await chat(gateway, { stream });
+  // 200 ms is the bound; the client's timer and the gateway's differ by what the request took to arrive.
+  expect(performance.now() - startMs).toBeGreaterThan(180);
+  expect(response.status).toBe(504);
+  expect(await response.json()).toMatchObject({ error: { code: 'upstream_timeout', type: 'server_error' } });
+  expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(1000);
+});
+
+test('an upstream that is only slow is waited for', async () => {
+  await using upstream = await startUpstream(answers('late', 300));
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  await using gateway = await startGateway({ ...single, upstreams, timeouts: { unstreamedFirstByteMs: 5000 } });
+  expect((await chat(gateway)).status).toBe(200);
+});
+
+test('a client’s own deadline is shorter, and the upstream is told what is left', async () => {
+  await using upstream = await startUpstream(hangs);
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  await using gateway = await startGateway({ ...single, upstreams });
+  const response = await chat(gateway, { headers: { 'x-request-timeout-ms': '250' } });
+  expect([response.status, await codeOf(response)]).toEqual([504, 'deadline_exceeded']);
+  const told = Number(upstream.received[0]!.headers['x-request-timeout-ms']);
+  expect(told).toBeGreaterThan(0);
+  expect(told).toBeLessThanOrEqual(250);
+  expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(1000);
+});
+
+test('waiting for a connection is bounded', async () => {
+  // One connection, taken by a request that hangs: the second request can never be sent.
+  await using upstream = await startUpstream(hangs);
+  const upstreams = [{ name: 'one', url: upstream.url }];
+  const timeouts = { connectMs: 200 };
+  await using gateway = await startGateway({ ...single, upstreams, timeouts, maxConnectionsPerUpstream: 1 });
+  const first = chat(gateway, { headers: { 'x-request-timeout-ms': '1500' } });
+  expect(await until(() => upstream.openRequests() === 1)).toBeLessThan(1000);
+  const second = await chat(gateway);
+  expect([second.status, await codeOf(second)]).toEqual([504, 'upstream_connect_timeout']);
+  await first;
+  expect(upstream.received).toHaveLength(1);
+});
+
+async function codeOf(response: Response): Promise<string> {
+  return ((await response.json()) as { error: { code: string } }).error.code;
+}
