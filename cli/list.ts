@@ -20,7 +20,7 @@ export function addList(program: Command): void {
         .map(({ kind, on, summary, platforms }) => ({ kind, on, summary, ...(platforms ? { platforms } : {}) }));
       if (json)
         return printJson({
-          scenarios: scenarios.map(({ name, why, judges, slos, proof }) => ({ name, why, judges, slos, proof })),
+          scenarios: scenarios.map(({ name, why, covers, slos, proof }) => ({ name, why, covers, slos, proof })),
           faults,
         });
       process.stdout.write(`${styleText('bold', 'Scenarios')}\n`);
