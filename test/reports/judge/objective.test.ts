@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest';
 import { SquallError } from '../../../harness/errors.ts';
 import { seededRandom } from '../../../harness/random.ts';
-import { type Objective, parseObjective } from '../../../reports/judge/objective.ts';
+import type { Objective } from '../../../reports/judge/check.ts';
+import { CHECKS, formatObjective, parseObjective } from '../../../reports/judge/objective.ts';
 
-test.each<[string, Objective]>([
+/** An objective with what its kind adds. */
+type Parsed = Objective & Readonly<Record<string, unknown>>;
+
+test.each<[string, Parsed]>([
   [
     'p99(ttft) <= 800 ms',
     { kind: 'quantile', percentile: 99, metric: 'ttft', comparison: '<=', limit: 800, unit: 'ms' },
@@ -60,7 +64,7 @@ test.each<[string, Objective]>([
   ],
   ['growth(memory) <= 10%', { kind: 'growth', gauge: 'memory', comparison: '<=', limit: 10, unit: '%' }],
 ])('reads %s', (text, expected) => {
-  expect(parseObjective(text, 'slos[0].objective')).toEqual(expected);
+  expect(parseObjective(text, 'slos[0].objective').objective).toEqual(expected);
 });
 
 test.each([
@@ -128,7 +132,7 @@ test('what is written is read back the same, whatever the objective', () => {
     const up = { comparison: random.pick(['>=', '>'] as const), limit: limit() };
     const down = { comparison: random.pick(['<=', '<'] as const), limit: limit() };
     const metric = random.pick(['ttft', 'itl', 'latency'] as const);
-    const objective = random.pick<Objective>([
+    const objective = random.pick<Parsed>([
       { kind: 'quantile', percentile: random.pick([0.5, 50, 99, 99.99]), metric, ...down, unit: 'ms' },
       { kind: 'maximum', metric, ...down, unit: 'ms' },
       { kind: 'ratio', measure: 'errors', outcome: random.pick([null, 'reset', 'http-429']), ...down, unit: '%' },
@@ -142,34 +146,7 @@ test('what is written is read back the same, whatever the objective', () => {
       { kind: 'recovery', fault: random.pick(['kill', 'slow link', 'ä→b']), ...down, unit: 'ms' },
       { kind: 'refused', fault: random.pick(['attack', 'slow link']), ...up, unit: '%' },
     ]);
-    expect(parseObjective(formatObjective(objective), 'x')).toEqual(objective);
+    const check = CHECKS.find(({ kind }) => kind === objective.kind)!;
+    expect(parseObjective(formatObjective({ objective, check }), 'x').objective).toEqual(objective);
   }
 });
-
-/** The objective as a person would write it. */
-function formatObjective(objective: Objective): string {
-  return `${headOf(objective)} ${objective.comparison} ${objective.limit}${objective.unit === 'ms' ? ' ms' : objective.unit}`;
-}
-
-function headOf(objective: Objective): string {
-  switch (objective.kind) {
-    case 'quantile':
-      return `p${objective.percentile}(${objective.metric})`;
-    case 'maximum':
-      return `max(${objective.metric})`;
-    case 'ratio':
-      return objective.outcome === null ? objective.measure : `${objective.measure}(${objective.outcome})`;
-    case 'throughput':
-    case 'attempts':
-      return objective.kind;
-    case 'goodput':
-      return `goodput(${objective.deadlines.map(({ metric, limitMs }) => `${metric} ${limitMs} ms`).join(', ')})`;
-    case 'recovery':
-    case 'refused':
-      return `${objective.kind}(${objective.fault})`;
-    case 'gauge':
-      return `max(${objective.gauge})`;
-    case 'growth':
-      return `growth(${objective.gauge})`;
-  }
-}
