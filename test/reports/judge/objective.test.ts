@@ -62,6 +62,32 @@ test.each<[string, Parsed]>([
       unit: '%',
     },
   ],
+  [
+    'slowdown( p99.9(latency) , fault:slow link ) <= 3',
+    {
+      kind: 'slowdown',
+      percentile: 99.9,
+      metric: 'latency',
+      window: 'fault:slow link',
+      comparison: '<=',
+      limit: 3,
+      unit: '',
+      allowed: null,
+    },
+  ],
+  [
+    'slowdown(p50(ttft), load:peak) < 1.5 or 0.25 s',
+    {
+      kind: 'slowdown',
+      percentile: 50,
+      metric: 'ttft',
+      window: 'load:peak',
+      comparison: '<',
+      limit: 1.5,
+      unit: '',
+      allowed: 250,
+    },
+  ],
   ['growth(memory) <= 10%', { kind: 'growth', gauge: 'memory', comparison: '<=', limit: 10, unit: '%' }],
 ])('reads %s', (text, expected) => {
   expect(parseObjective(text, 'slos[0].objective').objective).toEqual(expected);
@@ -111,6 +137,24 @@ test.each([
   ['goodput(ttft 5) >= 95%', 'expected deadlines'],
   ['goodput(2 s) <= 95%', 'expected >= or >'],
   ['goodput(2 s) >= 95', 'expected a rate'],
+  [
+    'slowdown <= 3',
+    'expected a quantile and a window, such as (p99(latency), fault:kill), in parentheses after slowdown',
+  ],
+  [
+    'slowdown(p99(latency)) <= 3',
+    'expected a quantile such as p99(latency) of ttft, itl, latency, a comma and a window',
+  ],
+  ['slowdown(max(latency), fault:x) <= 3', 'expected a quantile such as p99(latency)'],
+  ['slowdown(p100(latency), fault:x) <= 3', 'expected a quantile such as p99(latency)'],
+  ['slowdown(p99(queue), fault:x) <= 3', 'expected a quantile such as p99(latency)'],
+  ['slowdown(p99(latency), baseline) <= 3', 'found "baseline" at character 9, expected a window after the quantile'],
+  ['slowdown(p99(latency), fault:x) >= 3', 'expected <= or <'],
+  ['slowdown(p99(latency), fault:x) <= 3 s', 'found "s" at character 38, expected the end, or an allowance'],
+  ['slowdown(p99(latency), fault:x) <= 3 or', 'found nothing at character 40, expected a duration'],
+  ['slowdown(p99(latency), fault:x) <= 3 or 5', 'found "5" at character 41, expected a duration'],
+  ['slowdown(p99(latency), fault:x <= 3', 'expected an argument and ")"'],
+  ['slowdow(p99(latency), fault:x) <= 3', 'the nearest is slowdown'],
   ['growth <= 10%', 'what grows in parentheses after growth'],
 ])('refuses "%s" and says why', (text, message) => {
   let thrown: unknown;
@@ -144,6 +188,15 @@ test('what is written is read back the same, whatever the objective', () => {
       { kind: 'attempts', ...down, unit: '' },
       { kind: 'goodput', deadlines: [{ metric: 'ttft', limitMs: limit() }], ...up, unit: random.pick(['%', '/s']) },
       { kind: 'recovery', fault: random.pick(['kill', 'slow link', 'ä→b']), ...down, unit: 'ms' },
+      {
+        kind: 'slowdown',
+        percentile: random.pick([50, 99.9]),
+        metric,
+        window: random.pick(['fault:kill', 'load:a b', 'recovery:ä→b']),
+        ...down,
+        unit: '',
+        allowed: random.pick([null, limit()]),
+      },
       { kind: 'refused', fault: random.pick(['attack', 'slow link']), ...up, unit: '%' },
     ]);
     const check = CHECKS.find(({ kind }) => kind === objective.kind)!;
