@@ -88,7 +88,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,
-    judges: scenario.judges,
+    covers: scenario.covers,
     platform,
     ...(external ? { target: external.url } : {}),
     seed,

@@ -15,7 +15,7 @@ export function banner({ document, plan }: RenderInput): Html {
 ${document.reasons.length > 0 && html`<ul class="reasons">${document.reasons.map(reason => html`<li>${reason}</li>`)}</ul>`}
 </header>
 ${plan.why !== '' && html`<p class="why">${plan.why}</p>`}
-${plan.judges.length > 0 && html`<p class="hint">Judges ${plan.judges.join(', ')}.</p>`}
+${plan.covers.length > 0 && html`<p class="hint">Covers ${plan.covers.join(', ')}.</p>`}
 ${keyFigures(document, firstOf(plan))}`;
 }
 
