@@ -100,7 +100,7 @@ function firstFigures(windows: readonly WindowResult[], first: string): [string,
 }
 
 function recoveryFigure({ slos }: RunDocument): [string, Content, Content] {
-  const recoveries = slos.filter(slo => readObjective(slo.objective)?.kind === 'recovery');
+  const recoveries = slos.filter(slo => readObjective(slo.objective)?.objective.kind === 'recovery');
   const slowest = recoveries.filter(slo => slo.measured !== null).sort((a, b) => b.measured! - a.measured!)[0];
   if (slowest) return ['Recovery', quantity(slowest.measured!, slowest.unit), slowest.objective];
   const why = recoveries.length === 0 ? 'no recovery objective' : 'never recovered, or not measured';
