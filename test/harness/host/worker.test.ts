@@ -63,7 +63,10 @@ describe('a worker', { timeout: 30_000 }, () => {
 
   it('is not ready where it cannot be started', async () => {
     const worker = start({ path: '/no/such/program.ts' });
-    await expect(worker.ready).rejects.toMatchObject({ code: 'DIED', message: expect.stringContaining('MODULE_NOT_FOUND') });
+    await expect(worker.ready).rejects.toMatchObject({
+      code: 'DIED',
+      message: expect.stringContaining('MODULE_NOT_FOUND'),
+    });
   });
 
   it('writes to a log, whose new lines alone say how it died', async () => {
