@@ -113,6 +113,22 @@ export interface AttackRequests {
   readonly ended: number;
   /** Those of them that were answered with 4xx, or closed or refused without an answer, and with nothing wrong about it. */
   readonly refused: number;
+  /** Those of them that were answered wrongly, as the attack judges it; absent where it did not count them. */
+  readonly violations?: number;
+  /** Absent where it did not count them. */
+  readonly hold?: AttackHold;
+}
+
+/** How far an attack took hold: its connections, from its start to its end. */
+export interface AttackHold {
+  /** Those that its parameters and its time allow for, without any that it opens again. */
+  readonly planned: number;
+  /** Those that the service, or what stands in front of it, took or refused. */
+  readonly reached: number;
+  /** Those of them that it answered, closed or rejected. */
+  readonly handled: number;
+  /** Those that the attacker's machine had no port, descriptor or memory for. */
+  readonly exhausted: number;
 }
 
 /** The connections of an attack at one instant; all but `held` count from its start. */

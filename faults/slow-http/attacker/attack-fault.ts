@@ -1,7 +1,7 @@
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
 import type { AttackOutcome } from '../../../harness/requests.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
-import { type Attack, asksModel } from '../attack.ts';
+import { type Attack, asksModel, type Opening } from '../attack.ts';
 import { attackPoints } from './attack-points.ts';
 import { type RunningAttack, startAttack } from './attacker.ts';
 import { firstModel } from './model.ts';
@@ -62,6 +62,8 @@ class AttackFault implements Fault {
   readonly #context: FaultContext;
   #running: RunningAttack | undefined;
   #report: AttackReport | undefined;
+  #opening: Opening | undefined;
+  #death: unknown;
 
   constructor(attack: Attack, parameters: Readonly<Record<string, unknown>>, link: Link, context: FaultContext) {
     this.#attack = attack;
@@ -77,12 +79,14 @@ class AttackFault implements Fault {
     const authority = entryCertificate?.authority;
     const target = await resolveTarget(entry, { signal, origin, authority, iOwnThisTarget });
     const model = asksModel(this.#attack, this.#parameters) ? await firstModel(target, authorization, signal) : '';
+    const request = { host: target.host, authorization, model };
+    this.#opening = this.#attack.script(this.#parameters, request).opening;
     this.#running = await startAttack(
       {
         kind: this.#attack.kind,
         parameters: this.#parameters,
         target,
-        request: { host: target.host, authorization, model },
+        request,
         forMs: (forMs ?? NEVER_HEALED_MS) + SPARE_MS,
       },
       signal,
@@ -99,17 +103,29 @@ class AttackFault implements Fault {
     }
   }
 
+  #outcomeOf(report: AttackReport): AttackOutcome {
+    const { opened, connecting, exhausted, handled, requests, timeline, atMs } = report;
+    const planned = this.#opening ? plannedBy(this.#opening, atMs) : 0;
+    const hold = { planned, reached: opened - connecting - exhausted, handled, exhausted };
+    return { ...requests, hold, points: attackPoints(timeline, MOST_POINTS) };
+  }
+
   async heal(): Promise<void> {
     const running = this.#running;
     if (!running) return;
     running.stop();
     const { clock } = this.#context;
-    this.#report ??= await Promise.race([running.done, clock.sleep(2000).then(() => undefined)]).catch(() => undefined);
+    this.#report ??= await Promise.race([running.done, clock.sleep(2000).then(() => undefined)]).catch(error => {
+      this.#death = error;
+      return undefined;
+    });
     await running[Symbol.asyncDispose]();
   }
 
   async healed(signal: AbortSignal) {
     const { stack, clock } = this.#context;
+    // An attacker that died half-way attacked no longer, whatever the service did.
+    if (this.#death) throw this.#death;
     for (;;) {
       signal.throwIfAborted();
       const probe = await stack.probe(this.#link, PROBE_PATH, signal).catch(() => undefined);
@@ -120,12 +136,17 @@ class AttackFault implements Fault {
         return {
           atMs: probe.sentMs,
           evidence: `${what}the attacker is gone, and ${this.#link.name} answers in ${Math.round(probe.ttfbMs)} ms`,
-          requests: this.#report && outcomeOf(this.#report),
+          requests: this.#report && this.#outcomeOf(this.#report),
         };
       }
       await clock.sleep(POLL_MS, signal);
     }
   }
+}
+
+/** How many connections an attack opens in so many ms, before it opens any again. */
+function plannedBy({ connections, perSecond, total }: Opening, atMs: number): number {
+  return Math.max(1, Math.min(connections, total, Math.floor((perSecond * atMs) / 1000)));
 }
 
 /**
@@ -149,10 +170,6 @@ function afterwards({ evictions, lastWords, peakHeld, statuses }: AttackReport):
   if (evictions.medianMs === null) return `${told.map(text => `, ${text}`).join('')}, at most ${peakHeld} at once`;
   const said = Object.entries(lastWords).toSorted((a, b) => b[1] - a[1])[0]?.[0];
   return `, at most ${peakHeld} at once; evicted after a median of ${evictions.medianMs} ms (P95 ${evictions.p95Ms} ms), mostly with ${said}`;
-}
-
-function outcomeOf({ requests, timeline }: AttackReport): AttackOutcome {
-  return { ...requests, points: attackPoints(timeline, MOST_POINTS) };
 }
 
 /** What the service did wrong, most often first. */

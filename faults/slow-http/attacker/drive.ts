@@ -71,7 +71,9 @@ export class AttackDrive {
       const { statuses } = connection;
       // What has not been answered yet might still be; what was answered wrongly is.
       const violation = statuses.length > 0 ? this.#judge(connection, 'client') : undefined;
-      this.#tally.said(statuses, violation, false);
+      // A reader that hardly reads has bytes of an answer for all that the server has noticed.
+      const isAnswered = this.#script.read === 'all' && connection.completeAnswers > 0;
+      this.#tally.said({ statuses, violation, isClosed: false, isAnswered });
     }
     const report = this.#tally.report(atMs);
     for (const connection of [...this.#open]) connection.close();
