@@ -9,7 +9,11 @@ import { onlyRun, squall, temporaryFolder } from './squall.ts';
 const SLOW_CLIENTS = join(import.meta.dirname, 'fixtures/slow-clients.yaml');
 
 const noNginx = missing('nginx', findProgram('nginx') !== undefined);
-const BEHIND_TLS = ['stack.edge={ tls: {}, timeouts: { headerMs: 1000 } }', 'faults.slow.on=client→edge', 'faults.hijack.on=client→edge'];
+const BEHIND_TLS = [
+  'stack.edge={ tls: {}, timeouts: { headerMs: 1000 } }',
+  'faults.slow.on=client→edge',
+  'faults.hijack.on=client→edge',
+];
 
 describe('an attack as a fault', () => {
   it.each([

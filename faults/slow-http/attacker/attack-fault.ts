@@ -2,10 +2,9 @@ import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
 import type { AttackOutcome } from '../../../harness/requests.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
 import { type Attack, asksModel, type Opening } from '../attack.ts';
-import { attackPoints } from './attack-points.ts';
 import { type RunningAttack, startAttack } from './attacker.ts';
 import { firstModel } from './model.ts';
-import type { AttackReport, AttackSample } from './tally.ts';
+import { type AttackReport, type AttackSample, attackPoints } from './tally.ts';
 import { resolveTarget } from './target.ts';
 
 const POLL_MS = 100;
@@ -78,7 +77,9 @@ class AttackFault implements Fault {
     const entry = new URL(entryOf(this.#link, stack)).origin;
     const authority = entryCertificate?.authority;
     const target = await resolveTarget(entry, { signal, origin, authority, iOwnThisTarget });
-    const model = asksModel(this.#attack, this.#parameters) ? await firstModel(target, authorization, signal) : '';
+    const { model: named = '' } = this.#parameters as { model?: string };
+    const isNamed = named !== '' || !asksModel(this.#attack, this.#parameters);
+    const model = isNamed ? named : await firstModel(target, authorization, signal);
     const request = { host: target.host, authorization, model };
     this.#opening = this.#attack.script(this.#parameters, request).opening;
     this.#running = await startAttack(

@@ -1,4 +1,4 @@
-import type { AttackRequests } from '../../../harness/requests.ts';
+import type { AttackPoint, AttackRequests } from '../../../harness/requests.ts';
 import type { HowEnded } from './connection.ts';
 
 /** The connections of an attack at one instant; all but `held`, `connecting` count from its start. */
@@ -197,6 +197,21 @@ export class Tally {
       cpuMs: Math.round((user + system) / 1000),
     };
   }
+}
+
+/**
+ * An attack over time, in at most so many points, for reports. Where samples are joined, the point has the last's counts, and the most
+ * that any of them held. Pure.
+ * @param most at least 2
+ */
+export function attackPoints(timeline: readonly AttackSample[], most: number): AttackPoint[] {
+  const size = Math.ceil(timeline.length / most);
+  return Array.from({ length: Math.ceil(timeline.length / size) }, (_, index) => {
+    const group = timeline.slice(index * size, (index + 1) * size);
+    const { atMs, evicted: closed, refused, turnedAway, rejected, served } = group.at(-1)!;
+    const held = Math.max(...group.map(sample => sample.held));
+    return { atMs, held, closed, refused: refused + turnedAway + rejected, served };
+  });
 }
 
 function isRefusal(status: number): boolean {
