@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { SquallError } from '../harness/errors.ts';
 import { type PlatformKind, warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
+import { parsePin, type Versions } from '../harness/versions.ts';
 import { type CompiledScenario, compileScenario } from '../scenarios/compile.ts';
 import { type External, requireStackUntouched } from '../scenarios/external.ts';
 import { catalogNames, findScenario } from '../scenarios/find.ts';
@@ -37,6 +38,11 @@ export interface ShareOptions {
   readonly workers?: number;
   readonly segment?: { readonly index: number; readonly of: number };
   readonly zeroAt?: Date;
+}
+
+/** Options of a command that repeats runs. */
+export interface ReplayOptions {
+  readonly versions?: Versions;
 }
 
 /** The checkout this file lies in; for an installed package the folder the person works in. */
@@ -122,6 +128,16 @@ export function withSegment(command: Command): Command {
         'when driving starts, e.g. 2030-01-31T12:00:00Z, so that segments drive together',
       ).argParser(parseInstant),
     );
+}
+
+/** Adds `--versions`, which a replay command carries. */
+export function withVersions(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--versions <list>',
+      'refuse to run with other versions than these; the replay command of a run lists its own',
+    ).argParser(parseVersions),
+  );
 }
 
 type LoadOptions = ScenarioOptions & Partial<RunOptions> & TargetOptions & ShareOptions;
@@ -242,6 +258,12 @@ function parseInstant(text: string): Date {
   if (date.getTime() > Date.now() + LONGEST_WAIT_MS)
     throw new InvalidArgumentError('Expected a time within a day from now.');
   return date;
+}
+
+function parseVersions(text: string): Versions {
+  const versions = parsePin(text);
+  if (!versions) throw new InvalidArgumentError('Expected names and versions such as nginx=1.22.1,node=24.21.0.');
+  return versions;
 }
 
 function requireAhead(zeroAt: Date, warmUpLastsMs: number): void {

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import type { Clock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import type { Surroundings } from '../harness/history.ts';
+import packageJson from '../package.json' with { type: 'json' };
 
 /** Less than this may not hold a run's history, requests and logs; a minute of the main scenario takes a few MiB. */
 const LEAST_FREE_BYTES = 64 * 2 ** 20;
@@ -51,7 +52,7 @@ function describeSurroundings(scenario: string, clock: Clock): Surroundings {
       cores: cores.length,
       memoryGiB: Number((totalmem() / 2 ** 30).toFixed(1)),
     },
-    versions: { node: process.versions.node },
+    versions: { squall: packageJson.version, node: process.versions.node },
   };
 }
 

@@ -29,6 +29,8 @@ describe('a run', () => {
     expect(stderr).toMatch(/arrivals over 2 s of warm-up and 13 s/);
     expect(stderr).toMatch(/up {2}loading the model takes about 1 s, at a stack\.timeScale of 120/);
     expect(document.replay).toContain(`--out ${out.path}`);
+    const { squall: version } = document.versions;
+    expect(document.replay).toMatch(new RegExp(` --versions \\S*\\bsquall=${version},toxiproxy=[^,]+$`));
 
     for (const file of Object.values(document.artifacts))
       expect(existsSync(join(run.directory, file)), file).toBe(true);
@@ -143,7 +145,7 @@ describe('a run', () => {
 
   it('is of a scenario in the list, with its SLOs and proofs counted', async () => {
     const { stdout } = await squall(['list']);
-    expect(stdout).toMatch(/ node-loss {2}.*\n {4}5 SLOs, 3 proofs\n/);
-    expect(stdout).toMatch(/ retry-storm {2}.*\n {4}2 SLOs, 1 proof\n/);
+    expect(stdout).toMatch(/ node-loss {2}.*\n {4}5 SLOs, 3 proofs; covers A2\.5 \(Retries\), .*\n/);
+    expect(stdout).toMatch(/ retry-storm {2}.*\n {4}2 SLOs, 1 proof; covers .*\n/);
   });
 });
