@@ -7,6 +7,7 @@ import { PROXY } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
 import { reservePorts } from '../ports.ts';
 import { answersReady } from '../readiness.ts';
+import { filesBelow } from './archive.ts';
 import type { ContainerPlan } from './container.ts';
 import { RestartableContainer } from './container-instance.ts';
 import { edgeAccess } from './edge-access.ts';
@@ -41,8 +42,8 @@ export interface DockerSettings {
   readonly images?: Partial<Images>;
   /** By service. @default 1 CPU and 512 MiB for each replica */
   readonly limits?: Readonly<Record<string, Limits>>;
-  /** Folders to put into the containers of all services, beside what the image holds. @default none */
-  readonly copies?: readonly { readonly source: string; readonly target: string }[];
+  /** Folders of this machine to put into the containers of all services of ours, by where they go. @default none */
+  readonly folders?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -51,7 +52,7 @@ export interface DockerSettings {
  */
 export async function dockerDriver(topology: Topology, options: UpOptions, settings: DockerSettings): Promise<Driver> {
   const { runId, clock, signal } = options;
-  const { limits = {}, copies = [] } = settings;
+  const { limits = {}, folders = {} } = settings;
   const images = { ...IMAGE_NAMES, ...settings.images };
   const engine = await findEngine(engineSocket(), signal);
   const imageIds = await checkImages(engine, imagesOf(topology, images), signal);
@@ -59,7 +60,8 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
   const layout = layoutOf(topology);
   const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER]);
   const proberUrl = `http://${ports.address(PROBER)}`;
-  const stack: StackPlan = { runId, layout, images, ports, limits, cpus: engine.cpus, copies };
+  const volumes = Object.fromEntries(Object.entries(folders).map(([target, source]) => [target, filesBelow(source)]));
+  const stack: StackPlan = { runId, layout, images, ports, limits, cpus: engine.cpus, volumes };
   const containers: RestartableContainer[] = [];
   const program = (name: string, plan: ContainerPlan): Program => {
     const logPath = join(options.directory, `${name}.log`);
@@ -71,7 +73,7 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
     versions: { docker: engine.version, ...imageIds },
     where: layout,
     graceMs: GRACE_MS,
-    edge: edgeAccess(runId, topology, layout),
+    edge: edgeAccess(runId),
     async open(guard) {
       guard.register({ kind: 'docker-label', label: labelOf(runId), socketPath: engine.socketPath });
       await makeNetworks(runId, layout.networks);

@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { get } from 'node:http';
 import { extname, join } from 'node:path';
+import type { Files } from './archive.ts';
+import { HOME } from './layout.ts';
 
 /** The prober's name. */
 export const PROBER = 'prober';
@@ -9,11 +12,13 @@ export const PROBER_PORT = 8080;
 /** Where it sees itself, once it listens. */
 export const PROBER_SELF = `http://127.0.0.1:${PROBER_PORT}/ready`;
 
-/** The prober's program: here, and inside its container. */
-export const PROBER_PROGRAM = {
-  source: join(import.meta.dirname, `prober-main${extname(import.meta.filename)}`),
-  target: `/squall/prober-main${extname(import.meta.filename)}`,
-} as const;
+/** The prober's program, below {@link HOME} and below {@link FILES} in its container. */
+export const PROBER_PROGRAM = `platform/docker/prober-main${extname(import.meta.filename)}`;
+
+/** What the prober's container has of this checkout. */
+export function proberFiles(): Files {
+  return { [PROBER_PROGRAM]: readFileSync(join(HOME, PROBER_PROGRAM)) };
+}
 
 /** Longest wait for one readiness answer, in ms. */
 const READY_LIMIT_MS = 1000;
