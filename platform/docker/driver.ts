@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { type Clock, settlesWithin } from '../../harness/clock.ts';
 import type { UpOptions } from '../../harness/contracts.ts';
 import type { Topology } from '../../stack/topology.ts';
-import type { Driver, Helper } from '../driver.ts';
+import type { Driver } from '../driver.ts';
 import { PROXY } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
 import { reservePorts } from '../ports.ts';
@@ -27,7 +27,7 @@ import {
   type StackPlan,
 } from './plans.ts';
 import { checkImages, prepareTestcontainers } from './prepare.ts';
-import { lookAt, PROBER, PROBER_SELF, seesReady } from './prober.ts';
+import { lookAt, PROBER, PROBER_SELF } from './prober.ts';
 import { removeLabelled } from './remove-labelled.ts';
 
 /** Services that use others drain, the rest have nothing to finish. */
@@ -60,6 +60,10 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
   const layout = layoutOf(topology);
   const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER]);
   const proberUrl = `http://${ports.address(PROBER)}`;
+  const probe: Driver['probe'] = async (url, asked) => {
+    const sentMs = clock.nowMs();
+    return { sentMs, ...(await lookAt(proberUrl, url, asked)) };
+  };
   const volumes = Object.fromEntries(Object.entries(folders).map(([target, source]) => [target, filesBelow(source)]));
   const stack: StackPlan = { runId, layout, images, ports, limits, cpus: engine.cpus, volumes };
   const containers: RestartableContainer[] = [];
@@ -80,7 +84,21 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
       await ports.free();
       const apiUrl = `http://${ports.address(PROXY)}`;
       return {
-        helpers: helpersOf(stack, topology, program, apiUrl, proberUrl),
+        helpers: [
+          {
+            ...program(PROXY, proxyContainer(stack, topology)),
+            name: PROXY,
+            url: apiUrl,
+            isReady: asked => answersReady(`${apiUrl}/version`, asked),
+          },
+          // It sees itself.
+          {
+            ...program(PROBER, proberContainer(stack)),
+            name: PROBER,
+            url: proberUrl,
+            isReady: asked => answersReady(PROBER_SELF, asked, probe),
+          },
+        ],
         proxy: { apiUrl, source: 'container' },
       };
     },
@@ -92,34 +110,12 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
       const listen = isPublished(link) ? ports.address(link.name) : layout.link(link.name);
       return { asked: `0.0.0.0:${layout.linkPort(link.name)}`, listen };
     },
-    isReady: (url, asked) => seesReady(proberUrl, url, asked),
-    async probe(target, path, asked) {
-      const base = 'listen' in target ? `${target.protocol}://${layout.link(target.name)}` : target.url;
-      const sentMs = clock.nowMs();
-      const { ttfbMs } = await lookAt(proberUrl, base + path, asked);
-      return { sentMs, ttfbMs };
-    },
+    probe,
     async leave() {
       await ports.free();
       return removeAll(containers, engine, runId, clock);
     },
   };
-}
-
-function helpersOf(
-  stack: StackPlan,
-  topology: Topology,
-  program: (name: string, plan: ContainerPlan) => Program,
-  apiUrl: string,
-  proberUrl: string,
-): Helper[] {
-  const proxy = program(PROXY, proxyContainer(stack, topology));
-  const prober = program(PROBER, proberContainer(stack));
-  return [
-    { ...proxy, name: PROXY, url: apiUrl, isReady: signal => answersReady(`${apiUrl}/version`, signal) },
-    // It sees itself.
-    { ...prober, name: PROBER, url: proberUrl, isReady: signal => seesReady(proberUrl, PROBER_SELF, signal) },
-  ];
 }
 
 /** Whatever cannot be removed is left to the watchdog, which tries again when the harness has ended. */
