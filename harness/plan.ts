@@ -180,8 +180,8 @@ export interface SegmentPlan {
 export interface RunPlan {
   readonly scenario: string;
   readonly why: string;
-  /** Requirement rows that the scenario judges. */
-  readonly judges: readonly string[];
+  /** Requirements that its SLOs judge, at least in part: an id each, and its text after a space if there is one. */
+  readonly covers: readonly string[];
   readonly platform: PlatformKind;
   /** Base URL of the server that Squall did not start; with platform `external` alone. */
   readonly target?: string;
