@@ -15,9 +15,9 @@ import { type AttackDocument, type AttackPlan, runAttack } from '../scenarios/at
 import { type AttackVerdict, DEFAULT_THRESHOLDS } from '../scenarios/attack/verdict.ts';
 import { parseOverrides } from '../scenarios/override.ts';
 import { checkShape, shown } from '../scenarios/shape.ts';
+import { targetAuthorization } from '../scenarios/target.ts';
 import { liveLines, summaryLines } from './attack-progress.ts';
 import { EXIT } from './exit.ts';
-import { targetAuthorization } from './options.ts';
 import { printJson } from './run.ts';
 
 interface AttackOptions {

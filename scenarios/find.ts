@@ -1,9 +1,12 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, extname, resolve } from 'node:path';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseDocument } from 'yaml';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import { didYouMean } from '../reports/nearest.ts';
+
+/** The checkout this file lies in; for an installed package the folder the person works in. */
+export const HOME = import.meta.dirname.includes('node_modules') ? process.cwd() : resolve(import.meta.dirname, '..');
 
 const CATALOG = new URL('./catalog/', import.meta.url);
 
@@ -11,6 +14,8 @@ const CATALOG = new URL('./catalog/', import.meta.url);
 export interface FoundScenario {
   readonly source: string;
   readonly raw: unknown;
+  /** Where its relative paths begin. */
+  readonly folder: string;
 }
 
 /** Names of the scenarios that come with the project: one for each file in `scenarios/catalog/`. */
@@ -25,7 +30,8 @@ export function catalogNames(): string[] {
  * @throws SquallError `UNKNOWN_SCENARIO` with the nearest name, or `UNREADABLE_SCENARIO`
  */
 export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
-  if (catalogNames().includes(nameOrPath)) return importScenario(new URL(`${nameOrPath}.ts`, CATALOG).href, nameOrPath);
+  if (catalogNames().includes(nameOrPath))
+    return { ...(await importScenario(new URL(`${nameOrPath}.ts`, CATALOG).href, nameOrPath)), folder: HOME };
   const path = resolve(nameOrPath);
   if (!existsSync(path) || !statSync(path).isFile()) {
     if (/[/\\]|\.(ya?ml|json|[mc]?[jt]s)$/.test(nameOrPath)) throw noFile(nameOrPath, path);
@@ -37,16 +43,17 @@ export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
       { next: 'Run `squall list` to see every scenario, or give the path of a .yaml, .json or .ts file.' },
     );
   }
-  if (/\.[mc]?[jt]s$/.test(path)) return importScenario(pathToFileURL(path).href, nameOrPath);
+  if (/\.[mc]?[jt]s$/.test(path))
+    return { ...(await importScenario(pathToFileURL(path).href, nameOrPath)), folder: dirname(path) };
   const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
   const problem = document.errors[0];
   if (problem) throw unreadable(nameOrPath, problem.message, problem);
   const raw: unknown = document.toJS();
   if (raw === null) throw unreadable(nameOrPath, 'it is empty');
-  return { source: nameOrPath, raw };
+  return { source: nameOrPath, raw, folder: dirname(path) };
 }
 
-async function importScenario(url: string, source: string): Promise<FoundScenario> {
+async function importScenario(url: string, source: string): Promise<Omit<FoundScenario, 'folder'>> {
   const module: { default?: unknown } = await import(url).catch(error => {
     throw unreadable(source, messageOf(error), error);
   });
