@@ -43,7 +43,8 @@ export async function externalTarget(
  */
 export async function checkTarget(text: string, options: LocateOptions): Promise<ExternalTarget> {
   const { url, ...where } = await locateTarget(text, options);
-  return { url: url.origin + url.pathname.replace(/\/+$/, '').replace(/\/v1$/, ''), ...where };
+  const base = url.origin + url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
+  return { url: base, iOwnThisTarget: options.iOwnThisTarget ?? false, ...where };
 }
 
 /**
