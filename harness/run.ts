@@ -12,7 +12,7 @@ import type {
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import type { History, Surroundings } from './history.ts';
-import { driveFault, type NemesisLimits, withLimit } from './nemesis.ts';
+import { type NemesisLimits, runFault, withLimit } from './nemesis.ts';
 import { driveEndMs, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
 import { injects, shareOfSegment } from './segment.ts';
@@ -173,7 +173,7 @@ async function drive<Topology>(
   history.append({ type: 'phase', phase: 'drive' });
   const context = { clock, history, zeroMs, endMs: driveEndMs(plan), limits };
   const own = plan.faults.filter(fault => injects(plan, fault));
-  const faults = own.map(fault => driveFault(fault, parts.createFault(fault, stack, clock), context, signal));
+  const faults = own.map(fault => runFault(fault, parts.createFault(fault, stack, clock), context, signal));
   const ended = clock.sleep(zeroMs + driveEndMs(plan) - clock.nowMs(), signal).then(
     () => history.append({ type: 'phase', phase: 'recover' }),
     () => {},

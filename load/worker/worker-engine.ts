@@ -1,7 +1,7 @@
 import type { LoadEngine, LoadJob, RunningLoad } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { sumSummaries } from '../../harness/load-summary.ts';
-import { dealt, WHOLE } from '../../harness/segment.ts';
+import { subdivide, WHOLE } from '../../harness/segment.ts';
 import type { Settings } from './messages.ts';
 import { sumProgress } from './sum.ts';
 import { end, isReady, startWorker, tell } from './worker.ts';
@@ -77,7 +77,7 @@ function sharedOut(job: LoadJob): LoadJob[] {
   const { workers = 1 } = job.plan;
   return Array.from({ length: workers }, (_, nth) => ({
     ...job,
-    share: dealt(job.share ?? WHOLE, nth, workers),
+    share: subdivide(job.share ?? WHOLE, nth, workers),
     journalPath: nth === 0 ? job.journalPath : job.journalPath.replace(/(\.\w+)$/, `.${nth + 1}$1`),
   }));
 }

@@ -1,6 +1,6 @@
 import { formatMs } from '../../harness/quantity.ts';
 import type { FaultResult, RenderInput, RunDocument, SloResult, WindowResult } from '../store/run-document.ts';
-import { firstOf, formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
+import { firstOf, formatErrors, formatInterval, formatOptionalCounts, formatValue, MARKS, oneLine } from './cells.ts';
 
 /** `summary.md`: the verdict and why, SLOs with their intervals, windows, faults, and how to repeat the run. */
 export function renderMarkdown({ document, plan }: RenderInput): string {
@@ -36,7 +36,7 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Fault', 'Kind', 'Target', 'Injected', 'Bit', 'Healed', 'Evidence'],
       document.faults.map(faultRow),
     ),
-    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatSideCounts(load)}; sent at most ${time(load.lateMsP99)} late at P99.`,
+    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; sent at most ${time(load.lateMsP99)} late at P99.`,
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;

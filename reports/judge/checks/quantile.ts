@@ -1,4 +1,4 @@
-import { formatShare } from '../../rounding.ts';
+import { formatPercent } from '../../rounding.ts';
 import { type Check, type Evidence, explain, type Finding, verdictOf } from '../check.ts';
 import type { LatencyMetric, QuantileObjective } from '../objective.ts';
 import { samplesOf, yieldsSample } from '../samples.ts';
@@ -37,5 +37,5 @@ export const checkQuantile: Check<QuantileObjective> = (objective, evidence) => 
 export function withoutSample(metric: LatencyMetric, { requests }: Evidence): string {
   const missing = requests.filter(request => !yieldsSample(metric, request)).length;
   if (missing === 0) return '';
-  return ` ${missing} of ${requests.length} requests (${formatShare(missing, requests.length)}) failed or ended without ${WHAT[metric]} and are not in it.`;
+  return ` ${missing} of ${requests.length} requests (${formatPercent(missing, requests.length)}) failed or ended without ${WHAT[metric]} and are not in it.`;
 }
