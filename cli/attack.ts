@@ -53,11 +53,9 @@ const EXIT_OF: Readonly<Record<AttackVerdict, number>> = {
 const LINE_EVERY_MS = 2000;
 
 /** `squall attack <kind> --target URL`: one attack on a service of one's own, beside an ordinary client who tells what it did. */
-export async function addAttack(program: Command, signal: AbortSignal): Promise<void> {
+export async function defineAttack(command: Command, signal: AbortSignal): Promise<void> {
   const { maxErrorRatio, downErrorRatio, maxSlowdown, slackMs } = DEFAULT_THRESHOLDS;
-  program
-    .command('attack')
-    .description('attack a service of your own, and see whether its ordinary clients notice')
+  command
     .argument('<kind>', 'one of the kinds below')
     .requiredOption('--target <url>', 'http(s)://HOST:PORT or unix:/path/to/socket; this machine alone, unless:')
     .option('--i-own-this-target', 'allows a target that is not this machine')

@@ -11,9 +11,8 @@ import { loadScenario, type RunOptions, withRunOptions } from './options.ts';
 import { printJson } from './run.ts';
 
 /** `squall up <scenario>`: the stack alone, to be used by hand, until Ctrl-C. */
-export function addUp(program: Command, signal: AbortSignal): void {
-  withRunOptions(program.command('up'))
-    .description("bring a scenario's stack up and keep it running, without load or faults, until Ctrl-C")
+export function defineUp(command: Command, signal: AbortSignal): void {
+  withRunOptions(command)
     .argument('<scenario>', 'name from `squall list`, or a .yaml, .json or .ts file')
     .action(async (name: string, options: RunOptions) => {
       const { compiled } = await loadScenario(name, options, signal);

@@ -180,8 +180,8 @@ export interface SegmentPlan {
 export interface RunPlan {
   readonly scenario: string;
   readonly why: string;
-  /** Requirement rows that the scenario judges. */
-  readonly judges: readonly string[];
+  /** Requirements that its SLOs judge: an id each, and its text behind a space. */
+  readonly covers: readonly string[];
   readonly platform: PlatformKind;
   /** Base URL of the server that Squall did not start; with platform `external` alone. */
   readonly target?: string;

@@ -88,7 +88,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,
-    judges: scenario.judges,
+    covers: scenario.covers,
     platform,
     ...(external ? { target: external.url } : {}),
     seed,
@@ -185,15 +185,12 @@ function requirePlatform({ kind, platforms }: FaultPackage, platform: PlatformKi
 }
 
 function checkSlo(slo: ResolvedScenario['slos'][number], index: number, windows: string[], faultIds: string[]): void {
-  const objective = parseObjective(slo.objective, `slos[${index}].objective`);
+  const field = `slos[${index}].objective`;
+  const { objective, check } = parseObjective(slo.objective, field);
   requireKnown(slo.window, windows, `slos[${index}].window`, 'a window of this scenario');
-  if (objective.kind === 'recovery' || objective.kind === 'refused')
-    requireKnown(
-      objective.fault,
-      faultIds,
-      `slos[${index}].objective`,
-      `${objective.kind} of a fault of this scenario`,
-    );
+  const fault = check.fault?.(objective);
+  if (fault !== undefined) requireKnown(fault, faultIds, field, `${check.kind} of a fault of this scenario`);
+  requireKnown(check.window?.(objective) ?? slo.window, windows, field, `${check.kind} in a window of this scenario`);
 }
 
 function requireKnown(found: string, known: readonly string[], field: string, what: string): void {

@@ -12,8 +12,6 @@ export interface External extends ExternalTarget {
 }
 
 const NOT_OURS = 'is not there: with --target Squall starts nothing but the fault proxy in front of your server';
-/** Kinds of objectives that are about what the stack's own services tell of themselves. */
-const NEED_METRICS = ['gauge', 'growth'];
 
 /**
  * A scenario's faults, aimed at the one link that there is in front of a target: whatever was planned on a `client→…` link.
@@ -36,7 +34,7 @@ export function faultsOnTarget(faults: ResolvedScenario['faults']): ResolvedScen
  */
 export function requireOutsideObjectives(slos: ResolvedScenario['slos']): void {
   for (const [index, { objective }] of slos.entries())
-    if (NEED_METRICS.includes(parseObjective(objective, `slos[${index}].objective`).kind))
+    if (parseObjective(objective, `slos[${index}].objective`).check.needsGauges)
       throw new SquallError(
         'scenario',
         'NOT_EXTERNAL',

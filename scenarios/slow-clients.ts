@@ -36,7 +36,7 @@ export function slowClients(options: SlowClients): Scenario {
   return {
     name,
     why,
-    judges: ['A1.5', 'A2.16', 'B4', 'C6'],
+    covers: ['A1.5', 'A2.16', 'B4', 'C6'],
     stack: {
       gateway: { connections },
       inference: { replicas, profile: 'qwen3-8b-fp8-h100' },

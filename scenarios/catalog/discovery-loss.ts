@@ -4,7 +4,7 @@ import { scenario } from '../scenario.ts';
 export default scenario({
   name: 'discovery-loss',
   why: 'The registry that tells gateways who is there dies under load, and comes back knowing nobody. Users must not notice: who was well before is well without it.',
-  judges: ['A2.10', 'A2.9', 'B5'],
+  covers: ['A2.10', 'A2.9', 'B5'],
   stack: {
     gateway: { replicas: 2 },
     inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100' },

@@ -4,7 +4,7 @@ import { scenario } from '../scenario.ts';
 export default scenario({
   name: 'step-5000-rps',
   why: 'The load doubles from one second to the next, and again, up to 5,000 short requests a second. P99 must stay below 650 ms at every step. Scaled to a twentieth: two cores carry the stack, its load and its judge.',
-  judges: ['B3', 'C3'],
+  covers: ['B3', 'C3'],
   stack: {
     gateway: { replicas: 2 },
     inference: { replicas: 4, profile: 'qwen3-8b-fp8-h100' },

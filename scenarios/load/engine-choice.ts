@@ -114,6 +114,5 @@ function kindOf({ kind = 'chat' }: Workload): string {
 /** The latencies that an objective is about. */
 function latenciesOf(objective: string, field: string): readonly string[] {
   const parsed = parseObjective(objective, field);
-  if (parsed.kind === 'goodput') return parsed.deadlines.map(({ metric }) => metric);
-  return parsed.kind === 'quantile' || parsed.kind === 'maximum' ? [parsed.metric] : [];
+  return parsed.check.latencies?.(parsed.objective) ?? [];
 }

@@ -15,7 +15,7 @@ export function banner({ document, plan }: RenderInput): Html {
 ${document.reasons.length > 0 && html`<ul class="reasons">${document.reasons.map(reason => html`<li>${reason}</li>`)}</ul>`}
 </header>
 ${plan.why !== '' && html`<p class="why">${plan.why}</p>`}
-${plan.judges.length > 0 && html`<p class="hint">Judges ${plan.judges.join(', ')}.</p>`}
+${plan.covers.length > 0 && html`<p class="hint">Covers ${plan.covers.join(', ')}.</p>`}
 ${keyFigures(document, firstOf(plan))}`;
 }
 
@@ -91,7 +91,7 @@ function firstFigures(windows: readonly WindowResult[], first: string): [string,
 }
 
 function recoveryFigure({ slos }: RunDocument): [string, Content, Content] {
-  const recoveries = slos.filter(slo => readObjective(slo.objective)?.kind === 'recovery');
+  const recoveries = slos.filter(slo => readObjective(slo.objective)?.objective.kind === 'recovery');
   const slowest = recoveries.filter(slo => slo.measured !== null).sort((a, b) => b.measured! - a.measured!)[0];
   if (slowest) return ['Recovery', quantity(slowest.measured!, slowest.unit), slowest.objective];
   const why = recoveries.length === 0 ? 'no recovery objective' : 'never recovered, or not measured';

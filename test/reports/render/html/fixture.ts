@@ -24,7 +24,7 @@ const FAULTS: readonly FaultPlan[] = [
 export const plan: RunPlan = {
   scenario: 'node-loss',
   why: 'An inference node dies under ramped load while one link is slow. Users must keep their first token within 800 ms, and hardly any request may fail.',
-  judges: ['A2.4', 'A2.9', 'A6.1', 'C10'],
+  covers: ['A2.4', 'A2.9', 'A6.1', 'C10'],
   platform: 'process',
   seed: 42,
   timeScale: 20,
