@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { faultPackages } from '../faults/catalog.ts';
+import { requirementOf } from '../reports/render/cells.ts';
 import { catalogNames, findScenario } from '../scenarios/find.ts';
 import { scenarioJsonSchema, validateScenario } from '../scenarios/validate.ts';
 import { printJson } from './run.ts';
@@ -20,10 +21,11 @@ export function defineList(command: Command): void {
         faults,
       });
     process.stdout.write(`${styleText('bold', 'Scenarios')}\n`);
-    for (const { name, why, slos, proof } of scenarios)
-      process.stdout.write(
-        `  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${counted(slos.length, 'SLO')}, ${counted(proof.length, 'proof')}`)}\n`,
-      );
+    for (const { name, why, covers, slos, proof } of scenarios) {
+      const counts = `${counted(slos.length, 'SLO')}, ${counted(proof.length, 'proof')}; covers ${covers.map(titleOf).join(', ')}`;
+      process.stdout.write(`  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${counts}`)}\n`);
+    }
+    process.stdout.write(styleText('dim', '  What is covered stands in docs/requirements.md.\n'));
     process.stdout.write(`\n${styleText('bold', 'Faults')}\n`);
     for (const { kind, on, summary, platforms } of faults) {
       const where = platforms ? `  (${platforms.join(', ')} only)` : '';
@@ -35,6 +37,12 @@ export function defineList(command: Command): void {
 /** `squall schema`: the shape of a scenario file. */
 export function defineSchema(command: Command): void {
   command.action(() => printJson(scenarioJsonSchema()));
+}
+
+/** The id of a requirement with the first words of its text: `A2.5 (Retries)`. */
+function titleOf(entry: string): string {
+  const { id, text } = requirementOf(entry);
+  return `${id} (${text.split(/[:;.](?: |$)| \(/, 1)[0]})`;
 }
 
 function counted(count: number, what: string): string {

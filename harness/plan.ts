@@ -180,7 +180,7 @@ export interface SegmentPlan {
 export interface RunPlan {
   readonly scenario: string;
   readonly why: string;
-  /** Requirements that its SLOs judge: an id each, and its text behind a space. */
+  /** Requirements that its SLOs judge, at least in part: an id each, and its text after a space if there is one. */
   readonly covers: readonly string[];
   readonly platform: PlatformKind;
   /** Base URL of the server that Squall did not start; with platform `external` alone. */

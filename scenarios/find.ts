@@ -4,6 +4,8 @@ import { pathToFileURL } from 'node:url';
 import { parseDocument } from 'yaml';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import { didYouMean } from '../reports/nearest.ts';
+import { withTexts } from './requirements.ts';
+import type { Scenario } from './scenario.ts';
 
 const CATALOG = new URL('./catalog/', import.meta.url);
 
@@ -25,7 +27,11 @@ export function catalogNames(): string[] {
  * @throws SquallError `UNKNOWN_SCENARIO` with the nearest name, or `UNREADABLE_SCENARIO`
  */
 export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
-  if (catalogNames().includes(nameOrPath)) return importScenario(new URL(`${nameOrPath}.ts`, CATALOG).href, nameOrPath);
+  if (catalogNames().includes(nameOrPath)) {
+    const { raw } = await importScenario(new URL(`${nameOrPath}.ts`, CATALOG).href, nameOrPath);
+    const { covers = [], ...rest } = raw as Scenario;
+    return { source: nameOrPath, raw: { ...rest, covers: withTexts(covers) } };
+  }
   const path = resolve(nameOrPath);
   if (!existsSync(path) || !statSync(path).isFile()) {
     if (/[/\\]|\.(ya?ml|json|[mc]?[jt]s)$/.test(nameOrPath)) throw noFile(nameOrPath, path);

@@ -78,7 +78,7 @@ export const scenarioSchema = z.strictObject({
   covers: z
     .array(z.string())
     .default([])
-    .describe('requirements that its SLOs judge: an id each, and its text behind a space'),
+    .describe('requirements that its SLOs judge, at least in part: an id each, and its text after a space'),
   stack: stackOptionsSchema
     .extend({
       timeScale: z.number().min(1).max(1000).default(1).describe('divides the long durations of the profiles'),

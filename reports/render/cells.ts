@@ -43,3 +43,9 @@ export function oneLine(text: string): string {
 export function firstOf({ load }: Pick<RunPlan, 'load'>): 'token' | 'byte' {
   return load.workload.kind === 'http' ? 'byte' : 'token';
 }
+
+/** An entry of a plan's `covers`: the id of a requirement, and its text, empty where it has none. */
+export function requirementOf(entry: string): { readonly id: string; readonly text: string } {
+  const [id = '', ...words] = entry.trim().split(/\s+/);
+  return { id, text: words.join(' ') };
+}

@@ -114,7 +114,8 @@ export interface RunDocument {
   readonly windows: readonly WindowResult[];
   readonly slos: readonly SloResult[];
   readonly faults: readonly FaultResult[];
-  readonly scaling: readonly ScalingResult[];
+  /** Absent where nothing followed the load: no autoscaler ran. */
+  readonly scaling?: readonly ScalingResult[];
   readonly artifacts: Readonly<Record<string, string>>;
 }
 
