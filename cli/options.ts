@@ -57,7 +57,12 @@ export function withOut(command: Command): Command {
 export function withScenarioOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--seed <n>', 'decides arrivals, prompts and jitter').argParser(parseSeed).default(DEFAULT_SEED),
+      new Option(
+        '--seed <n>',
+        'decides arrivals, prompts and, with the embedded fault proxy, jitter (toxiproxy-server draws its own)',
+      )
+        .argParser(parseSeed)
+        .default(DEFAULT_SEED),
     )
     .option(
       '--set <path=value>',

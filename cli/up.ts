@@ -27,6 +27,7 @@ export function defineUp(command: Command, signal: AbortSignal): void {
       };
       await using stack = await platform.up(topology, {
         runId: surroundings.id,
+        seed: plan.seed,
         directory,
         observer,
         signal,

@@ -166,6 +166,8 @@ export interface Platform<Topology> {
 /** How {@link Platform.up} is called. */
 export interface UpOptions {
   readonly runId: string;
+  /** The run's: it decides what a fault proxy draws, such as jitter, where that can be seeded. */
+  readonly seed: number;
   /** The run directory, absolute; logs go here, one `<replica>.log` each. */
   readonly directory: string;
   readonly observer: StackObserver;

@@ -72,6 +72,7 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
     const observer: StackObserver = { replica: change => history.append({ type: 'replica', ...change }) };
     await using stack = await parts.platform.up(parts.topology, {
       runId: surroundings.id,
+      seed: plan.seed,
       directory,
       observer,
       signal,

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
 import type { Fault } from '../../harness/contracts.ts';
 import { openHistory, readHistory, type TimedEvent } from '../../harness/history.ts';
@@ -45,6 +45,13 @@ describe('a run', () => {
     return readHistory(path);
   }
   const steps = (events: readonly TimedEvent[]) => events.filter(e => e.type === 'fault').map(e => e.step);
+
+  it('hands its seed to the platform, whose fault proxy draws jitter', async () => {
+    const platform = fakePlatform(journal);
+    const up = vi.spyOn(platform, 'up');
+    await drive({ platform, plan: { ...planOf([FAULT]), seed: 1234 } });
+    expect(up.mock.lastCall?.[1].seed).toBe(1234);
+  });
 
   it('injects, sees the bite, heals and sees the heal, then takes everything down', async () => {
     const events = await drive({});

@@ -20,7 +20,7 @@ function place(signal = new AbortController().signal) {
   runs += 1;
   const runId = `external-${process.pid}-${runs}`;
   return {
-    options: { runId, directory, signal, clock: systemClock, observer: { replica: () => {} } },
+    options: { runId, seed: 1, directory, signal, clock: systemClock, observer: { replica: () => {} } },
     [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
   };
 }
