@@ -45,6 +45,7 @@ export function compileLoad(load: ResolvedLoad, { engine, model, folder }: Compi
     ...(trace && { trace: trace.plan }),
     ...(clients && { clients }),
     ...(load.connections !== undefined && { connections: load.connections }),
+    ...(!load.keepAlive && { keepAlive: false }),
     maxInFlight: load.maxInFlight,
     connectTimeoutMs: parseDurationMs(load.connectTimeout, 'load.connectTimeout'),
     idleTimeoutMs: parseDurationMs(load.idleTimeout, 'load.idleTimeout'),
