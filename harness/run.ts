@@ -13,7 +13,7 @@ import type {
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import type { History, Surroundings } from './history.ts';
-import { driveFault, type NemesisLimits, withLimit } from './nemesis.ts';
+import { type NemesisLimits, runFault, withLimit } from './nemesis.ts';
 import { driveEndMs, type FaultPlan, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
 import { injects, shareOfSegment } from './segment.ts';
@@ -178,7 +178,7 @@ async function drive<Topology>(
   const { plan, history, clock, limits = {} } = parts;
   history.append({ type: 'phase', phase: 'drive' });
   const context = { clock, history, zeroMs, endMs: driveEndMs(plan), limits };
-  const driven = faults.map(({ plan, fault }) => driveFault(plan, fault, context, signal));
+  const driven = faults.map(({ plan, fault }) => runFault(plan, fault, context, signal));
   const ended = clock.sleep(zeroMs + driveEndMs(plan) - clock.nowMs(), signal).then(
     () => history.append({ type: 'phase', phase: 'recover' }),
     () => {},
