@@ -1,30 +1,99 @@
+import { availableParallelism, tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-// Three kinds of tests. Unit tests run side by side. Those that measure time or start many processes run one file after the
-// other, so that they do not disturb each other on a small machine.
-const slow = [
-  'test/e2e/**/*.test.ts',
-  'test/docker/**/*.test.ts',
-  'test/load/**/*.test.ts',
-  'test/platform/**/*.test.ts',
-  'test/stack/**/*.test.ts',
-  'test/faults/**/*.test.ts',
-  'test/docker/**/*.test.ts',
+// Programs that tests start find their code compiled, and so do the workers of Vitest.
+process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
+
+// Three kinds of tests, one after the other. `unit` computes: as many files at once as there are cores. `processes` starts
+// programs and mostly waits for them: twice as many. `alone` asserts on times or shares that a neighbour would change: one by one.
+const alone = [
+  'test/load/measurement.test.ts',
+  'test/load/k6/engine.test.ts',
+  'test/load/stream/pacer.test.ts',
+  'test/e2e/segments.test.ts',
+  'test/e2e/k6-segments.test.ts',
+  'test/e2e/retry-storm.test.ts',
+  'test/docker/k6-container.test.ts',
 ];
+const unit = [
+  'test/*.test.ts',
+  'test/cli/{dry-run,stored}.test.ts',
+  'test/harness/*.test.ts',
+  'test/harness/{arrivals,retry}/*.test.ts',
+  'test/harness/host/target.test.ts',
+  'test/reports/*.test.ts',
+  'test/reports/{judge,store}/**/*.test.ts',
+  'test/reports/render/renderers.test.ts',
+  'test/reports/render/html/render-html.test.ts',
+  'test/scenarios/**/*.test.ts',
+  'test/faults/node/packages.test.ts',
+  'test/faults/slow-http/{answers,scripts,target}.test.ts',
+  'test/faults/toxiproxy/toxics/stages.test.ts',
+  'test/load/{engines,journal,plan,trace,workload}.test.ts',
+  'test/load/k6/matcher.test.ts',
+  'test/load/stream/{answer,chunk,due-queue,failure,http-answer,retry,tally,users}.test.ts',
+  'test/platform/{restart-policy,supervisor,topology}.test.ts',
+  'test/platform/docker/{layout,images/*}.test.ts',
+  'test/stack/service-program.test.ts',
+  'test/stack/control/{parts,registry}.test.ts',
+  'test/stack/edge/certificates.test.ts',
+  'test/stack/gateway/{config,virtual-time}.test.ts',
+  'test/stack/gateway/connections/{addresses,connections}.test.ts',
+  'test/stack/gateway/forward/deadlines.test.ts',
+  'test/stack/gateway/http/{authentication,json-depth,trace-context}.test.ts',
+  'test/stack/gateway/limits/limiter.test.ts',
+  'test/stack/gateway/upstream/{balancer,discovery,ejection,health,upstreams}.test.ts',
+  'test/stack/inference/{calibration,engine,parts}.test.ts',
+  'test/stack/observability/exposition.test.ts',
+  'test/stack/redis/render-redis-config.test.ts',
+];
+
+/** In this order: the longest, beside it what needs little of the machine, whole runs, containers. Within each as Vitest would. */
+const ORDER = [/e2e\/prove\./, /^test\/(?!e2e|docker)/, /^test\/e2e\//, /^test\/docker\//];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) =>
+      ORDER.findIndex(pattern => pattern.test(relative(import.meta.dirname, moduleId)));
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+  }
+}
 
 export default defineConfig({
   test: {
     testTimeout: 30_000,
     hookTimeout: 30_000,
+    reporters: ['default', './test/slowest.ts'],
+    sequence: { sequencer: LongestFirst },
     projects: [
-      { extends: true, test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...slow, 'test/bench/**'] } },
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: unit,
+          isolate: false,
+        },
+      },
       {
         extends: true,
         test: {
           name: 'processes',
-          include: slow,
-          fileParallelism: false,
+          include: ['test/**/*.test.ts'],
+          exclude: [...unit, ...alone],
+          maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'alone',
+          include: alone,
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
         },
       },

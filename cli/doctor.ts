@@ -23,17 +23,13 @@ interface Finding {
 const PROBE_LIMIT_MS = 5000;
 
 /** `squall doctor`: what is installed, what is missing, what to do. Exits 4 when something that every run needs is missing. */
-export function addDoctor(program: Command): void {
-  program
-    .command('doctor')
-    .description('tell what is installed on this machine, what is missing and what to do about it')
-    .option('--json', 'print one JSON document on stdout', false)
-    .action(async ({ json }: { json: boolean }) => {
-      const findings = await Promise.all([node(), toxiproxy(), ...TOOLS.map(tool), k6(), docker(), chromium()]);
-      if (json) printJson(findings);
-      else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
-      process.exitCode = findings[0]!.state === 'missing' ? EXIT.environment : EXIT.pass;
-    });
+export function defineDoctor(command: Command): void {
+  command.option('--json', 'print one JSON document on stdout', false).action(async ({ json }: { json: boolean }) => {
+    const findings = await Promise.all([node(), toxiproxy(), ...TOOLS.map(tool), k6(), docker(), chromium()]);
+    if (json) printJson(findings);
+    else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
+    process.exitCode = findings[0]!.state === 'missing' ? EXIT.environment : EXIT.pass;
+  });
 }
 
 async function node(): Promise<Finding> {
@@ -50,7 +46,7 @@ async function node(): Promise<Finding> {
 }
 
 async function toxiproxy(): Promise<Finding> {
-  const { source, version } = await findToxiproxy({ host: '127.0.0.1', port: 0 });
+  const { source, version } = await findToxiproxy({ host: '127.0.0.1', port: 0, seed: 0 });
   return source === 'embedded'
     ? {
         part: 'Toxiproxy',

@@ -13,9 +13,8 @@ interface OperatorOptions extends ScenarioOptions {
 }
 
 /** `squall k6-operator <scenario>`: the manifest that drives a scenario's load from a Kubernetes cluster, on stdout. */
-export function addK6Operator(program: Command, signal: AbortSignal): void {
-  withScenarioOptions(program.command('k6-operator'))
-    .description("print a TestRun for the k6 operator that drives a scenario's load from many pods of a cluster")
+export function defineK6Operator(command: Command, signal: AbortSignal): void {
+  withScenarioOptions(command)
     .argument('<scenario>', 'name from `squall list`, or a .yaml, .json or .ts file; its load must be fit for k6')
     .requiredOption('--url <url>', 'where clients send to, as pods reach it (repeatable)', collect)
     .option('--parallelism <n>', 'pods that share the load', parseCount, 1)

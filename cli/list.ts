@@ -1,43 +1,48 @@
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { faultPackages } from '../faults/catalog.ts';
+import { requirementOf } from '../reports/render/cells.ts';
 import { catalogNames, findScenario } from '../scenarios/find.ts';
 import { scenarioJsonSchema, validateScenario } from '../scenarios/validate.ts';
 import { printJson } from './run.ts';
 
-/** `squall list` and `squall schema`: what there is to run, and how to write one's own. */
-export function addList(program: Command): void {
-  program
-    .command('list')
-    .description('list the scenarios of the catalogue, with why each exists, and the kinds of faults')
-    .option('--json', 'print one JSON document on stdout', false)
-    .action(async ({ json }: { json: boolean }) => {
-      const scenarios = await Promise.all(
-        catalogNames().map(async name => validateScenario((await findScenario(name)).raw, name)),
-      );
-      const faults = faultPackages
-        .filter(fault => fault.kind !== 'noop')
-        .map(({ kind, on, summary, platforms }) => ({ kind, on, summary, ...(platforms ? { platforms } : {}) }));
-      if (json)
-        return printJson({
-          scenarios: scenarios.map(({ name, why, judges, slos, proof }) => ({ name, why, judges, slos, proof })),
-          faults,
-        });
-      process.stdout.write(`${styleText('bold', 'Scenarios')}\n`);
-      for (const { name, why, slos, proof } of scenarios)
-        process.stdout.write(
-          `  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${counted(slos.length, 'SLO')}, ${counted(proof.length, 'proof')}`)}\n`,
-        );
-      process.stdout.write(`\n${styleText('bold', 'Faults')}\n`);
-      for (const { kind, on, summary, platforms } of faults) {
-        const where = platforms ? `  (${platforms.join(', ')} only)` : '';
-        process.stdout.write(`  ${styleText('cyan', kind)} on a ${on}  ${summary}${styleText('dim', where)}\n`);
-      }
-    });
-  program
-    .command('schema')
-    .description('print the JSON Schema of scenario files')
-    .action(() => printJson(scenarioJsonSchema()));
+/** `squall list`: the scenarios and the faults there are. */
+export function defineList(command: Command): void {
+  command.option('--json', 'print one JSON document on stdout', false).action(async ({ json }: { json: boolean }) => {
+    const scenarios = await Promise.all(
+      catalogNames().map(async name => validateScenario((await findScenario(name)).raw, name)),
+    );
+    const faults = faultPackages
+      .filter(fault => fault.kind !== 'noop')
+      .map(({ kind, on, summary, platforms }) => ({ kind, on, summary, ...(platforms ? { platforms } : {}) }));
+    if (json)
+      return printJson({
+        scenarios: scenarios.map(({ name, why, covers, slos, proof }) => ({ name, why, covers, slos, proof })),
+        faults,
+      });
+    process.stdout.write(`${styleText('bold', 'Scenarios')}\n`);
+    for (const { name, why, covers, slos, proof } of scenarios) {
+      const counts = `${counted(slos.length, 'SLO')}, ${counted(proof.length, 'proof')}; covers ${covers.map(titleOf).join(', ')}`;
+      process.stdout.write(`  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${counts}`)}\n`);
+    }
+    process.stdout.write(styleText('dim', '  What is covered stands in docs/requirements.md.\n'));
+    process.stdout.write(`\n${styleText('bold', 'Faults')}\n`);
+    for (const { kind, on, summary, platforms } of faults) {
+      const where = platforms ? `  (${platforms.join(', ')} only)` : '';
+      process.stdout.write(`  ${styleText('cyan', kind)} on a ${on}  ${summary}${styleText('dim', where)}\n`);
+    }
+  });
+}
+
+/** `squall schema`: the shape of a scenario file. */
+export function defineSchema(command: Command): void {
+  command.action(() => printJson(scenarioJsonSchema()));
+}
+
+/** The id of a requirement with the first words of its text: `A2.5 (Retries)`. */
+function titleOf(entry: string): string {
+  const { id, text } = requirementOf(entry);
+  return `${id} (${text.split(/[:;.](?: |$)| \(/, 1)[0]})`;
 }
 
 function counted(count: number, what: string): string {

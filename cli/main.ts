@@ -1,16 +1,75 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../harness/errors.ts';
 import packageJson from '../package.json' with { type: 'json' };
-import { addAttack } from './attack.ts';
-import { addDoctor } from './doctor.ts';
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
-import { addK6Operator } from './k6-operator.ts';
-import { addList } from './list.ts';
-import { addMerge } from './merge.ts';
-import { addProve } from './prove.ts';
-import { addRun } from './run.ts';
-import { addStored } from './stored.ts';
-import { addUp } from './up.ts';
+
+/** A command as `squall --help` lists it. Its module, with all that it needs, is loaded only once the command is called. */
+interface Entry {
+  /** Its name, a space, its usage. */
+  readonly call: string;
+  readonly description: string;
+  /** Resolves to what gives the command its arguments, options and action. */
+  readonly load: () => Promise<(command: Command, signal: AbortSignal) => void | Promise<void>>;
+}
+
+const ENTRIES: readonly Entry[] = [
+  {
+    call: 'run [options] <scenario...>',
+    description: 'run scenarios: bring the stack up, drive load, inject faults, judge the SLOs, write the report',
+    load: async () => (await import('./run.ts')).defineRun,
+  },
+  {
+    call: 'prove [options] <scenario...>',
+    description:
+      'show that the SLOs of a scenario could have failed: run it whole, then without each defence its proofs name',
+    load: async () => (await import('./prove.ts')).defineProve,
+  },
+  {
+    call: 'list [options]',
+    description: 'list the scenarios of the catalogue, with why each exists, and the kinds of faults',
+    load: async () => (await import('./list.ts')).defineList,
+  },
+  {
+    call: 'schema [options]',
+    description: 'print the JSON Schema of scenario files',
+    load: async () => (await import('./list.ts')).defineSchema,
+  },
+  {
+    call: 'report [options] <run>',
+    description: 'render the reports of a stored run again, from its history',
+    load: async () => (await import('./stored.ts')).defineReport,
+  },
+  {
+    call: 'recheck [options] <run>',
+    description: 'judge a stored run again, from its history; exits as the run would have',
+    load: async () => (await import('./stored.ts')).defineRecheck,
+  },
+  {
+    call: 'merge [options] <run...>',
+    description: 'make one run of all the segments of a load (squall run --segment), judge it, write its report',
+    load: async () => (await import('./merge.ts')).defineMerge,
+  },
+  {
+    call: 'up [options] <scenario>',
+    description: "bring a scenario's stack up and keep it running, without load or faults, until Ctrl-C",
+    load: async () => (await import('./up.ts')).defineUp,
+  },
+  {
+    call: 'k6-operator [options] <scenario>',
+    description: "print a TestRun for the k6 operator that drives a scenario's load from many pods of a cluster",
+    load: async () => (await import('./k6-operator.ts')).defineK6Operator,
+  },
+  {
+    call: 'attack [options] <kind>',
+    description: 'attack a service of your own, and see whether its ordinary clients notice',
+    load: async () => (await import('./attack.ts')).defineAttack,
+  },
+  {
+    call: 'doctor [options]',
+    description: 'tell what is installed on this machine, what is missing and what to do about it',
+    load: async () => (await import('./doctor.ts')).defineDoctor,
+  },
+];
 
 const interrupt = new AbortController();
 
@@ -32,6 +91,11 @@ const program = new Command('squall')
   .version(packageJson.version)
   .showHelpAfterError('(squall --help and squall <command> --help tell more)')
   .exitOverride()
+  .configureHelp({ subcommandTerm: command => `${command.name()} ${command.usage()}` })
+  .hook('preSubcommand', async (_, command) => {
+    const define = await ENTRIES.find(({ call }) => call.startsWith(`${command.name()} `))?.load();
+    await define?.(command, interrupt.signal);
+  })
   .addHelpText(
     'after',
     `
@@ -40,17 +104,15 @@ Exit codes: 0 pass · 1 an SLO failed · 2 inconclusive or invalid · 3 usage ·
 Start with: squall run node-loss`,
   );
 
-addRun(program, interrupt.signal);
-addProve(program, interrupt.signal);
-addList(program);
-addStored(program);
-addMerge(program, interrupt.signal);
-addUp(program, interrupt.signal);
-addK6Operator(program, interrupt.signal);
-await addAttack(program, interrupt.signal);
-addDoctor(program);
-for (const command of program.commands)
-  command.exitOverride().showHelpAfterError('(squall <command> --help tells more)');
+for (const { call, description } of ENTRIES) {
+  const [name, usage] = call.split(/ (.*)/) as [string, string];
+  program
+    .command(name)
+    .usage(usage)
+    .description(description)
+    .exitOverride()
+    .showHelpAfterError('(squall <command> --help tells more)');
+}
 
 try {
   await program.parseAsync();

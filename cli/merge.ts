@@ -14,9 +14,8 @@ import { printJson, terminalSummary } from './run.ts';
 import { requireRun } from './stored.ts';
 
 /** `squall merge <runs…>`: the segments of one load become one run, and are judged as such. */
-export function addMerge(program: Command, signal: AbortSignal): void {
-  withOut(program.command('merge'))
-    .description('make one run of all the segments of a load (squall run --segment), judge it, write its report')
+export function defineMerge(command: Command, signal: AbortSignal): void {
+  withOut(command)
     .argument('<run...>', 'run directories or ids, one for each segment, in any order')
     .option('--json', 'print run.json on stdout, and nothing else there', false)
     .action(async (runs: string[], { out, json }: { out: string; json: boolean }) => {

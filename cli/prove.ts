@@ -2,12 +2,12 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { SquallError } from '../harness/errors.ts';
 import { judgeProof, type ProofResult } from '../scenarios/proof.ts';
+import type { TargetOptions } from '../scenarios/target.ts';
 import { EXIT, worstExit } from './exit.ts';
 import {
   loadScenario,
   type RunOptions,
   type ShareOptions,
-  type TargetOptions,
   withRunOptions,
   withTargetOptions,
   withWorkers,
@@ -22,11 +22,8 @@ const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
 };
 
 /** `squall prove <scenario…>`: shows that each SLO with a proof fails when the defence it rests on is taken away. */
-export function addProve(program: Command, signal: AbortSignal): void {
-  withWorkers(withTargetOptions(withRunOptions(program.command('prove'))))
-    .description(
-      'show that the SLOs of a scenario could have failed: run it whole, then without each defence its proofs name',
-    )
+export function defineProve(command: Command, signal: AbortSignal): void {
+  withWorkers(withTargetOptions(withRunOptions(command)))
     .argument('<scenario...>', 'name from `squall list`, or a .yaml, .json or .ts file')
     .addHelpText(
       'after',

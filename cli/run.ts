@@ -4,13 +4,13 @@ import { renderTerminal } from '../reports/render/terminal.ts';
 import type { RenderInput } from '../reports/store/run-document.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
 import { runSession, type Session } from '../scenarios/session.ts';
+import type { TargetOptions } from '../scenarios/target.ts';
 import { planLines } from './dry-run.ts';
 import { worstExit } from './exit.ts';
 import {
   loadScenario,
   type RunOptions,
   type ShareOptions,
-  type TargetOptions,
   withRunOptions,
   withSegment,
   withTargetOptions,
@@ -19,9 +19,8 @@ import {
 import { startProgress } from './progress.ts';
 
 /** `squall run <scenario…>`: runs, judges, reports. */
-export function addRun(program: Command, signal: AbortSignal): void {
-  withSegment(withWorkers(withTargetOptions(withRunOptions(program.command('run')))))
-    .description('run scenarios: bring the stack up, drive load, inject faults, judge the SLOs, write the report')
+export function defineRun(command: Command, signal: AbortSignal): void {
+  withSegment(withWorkers(withTargetOptions(withRunOptions(command))))
     .argument('<scenario...>', 'name from `squall list`, or a .yaml, .json or .ts file')
     .option('--dry-run', 'show what would happen, and start nothing', false)
     .action(async (names: string[], options: RunOptions & TargetOptions & ShareOptions & { dryRun: boolean }) => {

@@ -6,10 +6,9 @@ import { judgeDirectory, publish } from '../reports/publish.ts';
 import { withOut } from './options.ts';
 import { printJson, terminalSummary } from './run.ts';
 
-/** `squall report <run>` and `squall recheck <run>`: stored runs, without running again. */
-export function addStored(program: Command): void {
-  withOut(program.command('report'))
-    .description('render the reports of a stored run again, from its history')
+/** `squall report <run>`: renders a stored run again. */
+export function defineReport(command: Command): void {
+  withOut(command)
     .argument('<run>', 'run directory, its id, or "last"')
     .action(async (run: string, { out }: { out: string }) => {
       const directory = requireRun(run, out);
@@ -17,8 +16,11 @@ export function addStored(program: Command): void {
       publish(directory, result);
       process.stdout.write(`${join(directory, result.document.artifacts.html ?? '')}\n`);
     });
-  withOut(program.command('recheck'))
-    .description('judge a stored run again, from its history; exits as the run would have')
+}
+
+/** `squall recheck <run>`: judges a stored run again. */
+export function defineRecheck(command: Command): void {
+  withOut(command)
     .argument('<run>', 'run directory, its id, or "last"')
     .option('--json', 'print run.json on stdout, and nothing else there', false)
     .action(async (run: string, { json, out }: { json: boolean; out: string }) => {

@@ -11,9 +11,8 @@ import { loadScenario, type RunOptions, withRunOptions } from './options.ts';
 import { printJson } from './run.ts';
 
 /** `squall up <scenario>`: the stack alone, to be used by hand, until Ctrl-C. */
-export function addUp(program: Command, signal: AbortSignal): void {
-  withRunOptions(program.command('up'))
-    .description("bring a scenario's stack up and keep it running, without load or faults, until Ctrl-C")
+export function defineUp(command: Command, signal: AbortSignal): void {
+  withRunOptions(command)
     .argument('<scenario>', 'name from `squall list`, or a .yaml, .json or .ts file')
     .action(async (name: string, options: RunOptions) => {
       const { compiled } = await loadScenario(name, options, signal);
@@ -21,13 +20,14 @@ export function addUp(program: Command, signal: AbortSignal): void {
       const say = (text: string) =>
         void (options.json || options.quiet ? process.stderr : process.stdout).write(`${text}\n`);
       const { directory, surroundings } = openRunDirectory(plan.scenario, options.out, systemClock);
-      const platform = await platformOf(plan.platform);
+      const platform = await platformOf(compiled);
       const observer = {
         replica: ({ replica, state, detail }: { replica: string; state: string; detail?: string }) =>
           say(`${replica} ${state}${detail ? ` (${detail})` : ''}`),
       };
       await using stack = await platform.up(topology, {
         runId: surroundings.id,
+        seed: plan.seed,
         directory,
         observer,
         signal,

@@ -133,6 +133,8 @@ export interface LoadPlan {
   readonly connectTimeoutMs: number;
   /** Longest wait for the next byte. */
   readonly idleTimeoutMs: number;
+  /** False: each request has a connection of its own, as new clients have. @default true */
+  readonly keepAlive?: false;
 }
 
 /** One fault on the time line. */
@@ -180,8 +182,8 @@ export interface SegmentPlan {
 export interface RunPlan {
   readonly scenario: string;
   readonly why: string;
-  /** Requirement rows that the scenario judges. */
-  readonly judges: readonly string[];
+  /** Requirements that its SLOs judge, at least in part: an id each, and its text after a space if there is one. */
+  readonly covers: readonly string[];
   readonly platform: PlatformKind;
   /** Base URL of the server that Squall did not start; with platform `external` alone. */
   readonly target?: string;

@@ -27,11 +27,11 @@ export interface CompileOptions {
   readonly seed: number;
   readonly platform: PlatformKind;
   /** The server to test instead of a stack; with platform `external` alone. */
-  readonly external?: External;
+  readonly external?: External | undefined;
   /** Processes that generate the load. @default 1 */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   /** Which part of the load this run drives, where several share it; `index` from 1. @default all of it */
-  readonly segment?: { readonly index: number; readonly of: number };
+  readonly segment?: { readonly index: number; readonly of: number } | undefined;
   readonly replay: string;
   /** Where relative paths of the scenario begin. @default the current folder */
   readonly folder?: string;
@@ -88,7 +88,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,
-    judges: scenario.judges,
+    covers: scenario.covers,
     platform,
     ...(external ? { target: external.url } : {}),
     seed,
@@ -185,15 +185,12 @@ function requirePlatform({ kind, platforms }: FaultPackage, platform: PlatformKi
 }
 
 function checkSlo(slo: ResolvedScenario['slos'][number], index: number, windows: string[], faultIds: string[]): void {
-  const objective = parseObjective(slo.objective, `slos[${index}].objective`);
+  const field = `slos[${index}].objective`;
+  const { objective, check } = parseObjective(slo.objective, field);
   requireKnown(slo.window, windows, `slos[${index}].window`, 'a window of this scenario');
-  if (objective.kind === 'recovery' || objective.kind === 'refused')
-    requireKnown(
-      objective.fault,
-      faultIds,
-      `slos[${index}].objective`,
-      `${objective.kind} of a fault of this scenario`,
-    );
+  const fault = check.fault?.(objective);
+  if (fault !== undefined) requireKnown(fault, faultIds, field, `${check.kind} of a fault of this scenario`);
+  requireKnown(check.window?.(objective) ?? slo.window, windows, field, `${check.kind} in a window of this scenario`);
 }
 
 function requireKnown(found: string, known: readonly string[], field: string, what: string): void {

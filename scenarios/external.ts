@@ -12,8 +12,6 @@ export interface External extends ExternalTarget {
 }
 
 const NOT_OURS = 'is not there: with --target Squall starts nothing but the fault proxy in front of your server';
-/** Kinds of objectives that are about what the stack's own services tell of themselves. */
-const NEED_METRICS = ['gauge', 'growth'];
 
 /**
  * A scenario's faults, aimed at the one link that there is in front of a target: whatever was planned on a `client→…` link.
@@ -30,13 +28,21 @@ export function faultsOnTarget(faults: ResolvedScenario['faults']): ResolvedScen
   });
 }
 
+/** Whether a fault proxy has to stand in front of a target: where none of the faults acts by one, clients connect straight. */
+export function needsFaultProxy(faults: readonly { readonly kind: string }[]): boolean {
+  return faults.some(({ kind }) => {
+    const found = faultPackages.find(candidate => candidate.kind === kind);
+    return found?.on !== 'link' || found.needsProxy !== false;
+  });
+}
+
 /**
  * Checks that objectives can be judged from outside.
  * @throws SquallError `NOT_EXTERNAL`, naming the field
  */
 export function requireOutsideObjectives(slos: ResolvedScenario['slos']): void {
   for (const [index, { objective }] of slos.entries())
-    if (NEED_METRICS.includes(parseObjective(objective, `slos[${index}].objective`).kind))
+    if (parseObjective(objective, `slos[${index}].objective`).check.needsGauges)
       throw new SquallError(
         'scenario',
         'NOT_EXTERNAL',

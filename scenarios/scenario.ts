@@ -75,7 +75,10 @@ const proof = z.strictObject({
 export const scenarioSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes'),
   why: z.string().min(1).describe('what would go wrong in production if this failed'),
-  judges: z.array(z.string()).default([]).describe('requirement rows that it judges'),
+  covers: z
+    .array(z.string())
+    .default([])
+    .describe('requirements that its SLOs judge, at least in part: an id each, and its text after a space'),
   stack: stackOptionsSchema
     .extend({
       timeScale: z.number().min(1).max(1000).default(1).describe('divides the long durations of the profiles'),

@@ -4,6 +4,8 @@ import type { Scenario } from './scenario.ts';
 export interface SlowClients {
   readonly name: string;
   readonly why: string;
+  /** Requirements beside the gateway's own slow-HTTP defence and the attack. */
+  readonly covers?: readonly string[];
   /** The gateway's `stack.gateway.connections`: its deadlines, and few places. */
   readonly connections: Readonly<Record<string, number>>;
   /** Kind and parameters of the attack. */
@@ -31,12 +33,12 @@ export interface SlowClients {
  * With its deadlines the gateway has places for them all the same; without, the proof, the attack holds all there are.
  */
 export function slowClients(options: SlowClients): Scenario {
-  const { name, why, connections, attack, defence, workload = 'chat-short', replicas = 2 } = options;
+  const { name, why, covers = [], connections, attack, defence, workload = 'chat-short', replicas = 2 } = options;
   const { users: [few, many] = ['20/s', '60/s'], seconds: [attackAt, manyAt, endAt] = [7, 10, 21] } = options;
   return {
     name,
     why,
-    judges: ['A1.5', 'A2.16', 'B4', 'C6'],
+    covers: ['A2.16', 'B4', ...covers],
     stack: {
       gateway: { connections },
       inference: { replicas, profile: 'qwen3-8b-fp8-h100' },

@@ -80,7 +80,6 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     windows: run.windows.map(window => windowResult(window, run.records)),
     slos,
     faults: run.faults.map(faultResult),
-    scaling: [],
     artifacts,
   };
   return { document, plan, timeline: timelineOf(run.records, events, endMs(run)), events: eventRows(events) };

@@ -1,8 +1,12 @@
 import { gapOfBucketMs, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../harness/requests.ts';
-import { rounded } from '../rounding.ts';
+import { formatPercent, rounded } from '../rounding.ts';
 import type { Quantiles } from '../store/run-document.ts';
-import type { LatencyMetric } from './objective.ts';
-import { nearestRank } from './statistics.ts';
+import { nearestRank, quantileRanks } from './statistics.ts';
+
+/** Latencies of a request: time to first token, gaps between tokens, and the whole answer. */
+export const LATENCIES = ['ttft', 'itl', 'latency'] as const;
+/** One of {@link LATENCIES}. */
+export type LatencyMetric = (typeof LATENCIES)[number];
 
 /** An ordered sample of latencies. */
 export interface Samples {
@@ -25,9 +29,54 @@ export function samplesOf(metric: LatencyMetric, requests: readonly RequestRecor
 }
 
 /** Whether a request is in the samples of a metric at all. */
-export function yieldsSample(metric: LatencyMetric, request: RequestRecord): boolean {
+function yieldsSample(metric: LatencyMetric, request: RequestRecord): boolean {
   if (metric === 'itl') return request.gaps.length > 0;
   return (metric === 'ttft' ? timeToFirstTokenMs(request) : latencyMs(request)) !== null;
+}
+
+const SAMPLES: Readonly<Record<LatencyMetric, string>> = {
+  ttft: 'a first token',
+  itl: 'a gap between tokens',
+  latency: 'a whole answer',
+};
+
+/** Says how many of the requests cannot be in the sample; empty for none. */
+export function withoutSample(metric: LatencyMetric, requests: readonly RequestRecord[]): string {
+  const missing = requests.filter(request => !yieldsSample(metric, request)).length;
+  if (missing === 0) return '';
+  return ` ${missing} of ${requests.length} requests (${formatPercent(missing, requests.length)}) failed or ended without ${SAMPLES[metric]} and are not in it.`;
+}
+
+/** The percentile that a name such as `p99.9` is for; null for any other name. */
+export function percentileOf(name: string): number | null {
+  const digits = /^p(\d+(?:\.\d+)?)$/.exec(name)?.[1];
+  return digits === undefined ? null : Number(digits);
+}
+
+/** A quantile and its bounds in ms, each by itself at a level; null where there are too few samples for one. */
+export interface QuantileEstimate {
+  readonly measured: number | null;
+  readonly lower: number | null;
+  readonly upper: number | null;
+  /** Independent ones. */
+  readonly samples: number;
+}
+
+/**
+ * The q-quantile of a metric with its distribution-free bounds. The ranks come from the number of independent samples; for gaps, of
+ * which one request yields many, they are carried over to the pooled gaps as shares (rank u of n is the quantile u/n).
+ */
+export function quantileEstimate(
+  metric: LatencyMetric,
+  requests: readonly RequestRecord[],
+  q: number,
+  level?: number,
+): QuantileEstimate {
+  const samples = samplesOf(metric, requests);
+  const count = samples.independent;
+  const ranks = quantileRanks(count, q, level);
+  const at = (rank: number | null) => (rank === null ? null : samples.at(rank / count));
+  return { measured: samples.at(q), lower: at(ranks.lower), upper: at(ranks.upper), samples: count };
 }
 
 /** Samples of plain values in ms, in any order. */

@@ -22,7 +22,7 @@ export function formatErrors({ errors }: WindowResult): string {
 }
 
 /** `, 12 abandoned, 640 attempts`: what only some runs have; empty for others. */
-export function formatSideCounts({ abandoned, attempts }: RunDocument['load']): string {
+export function formatOptionalCounts({ abandoned, attempts }: RunDocument['load']): string {
   const given = [
     abandoned === undefined ? '' : `, ${abandoned} abandoned`,
     attempts === undefined ? '' : `, ${attempts} attempts`,
@@ -42,4 +42,10 @@ export function oneLine(text: string): string {
 /** What an answer's first sign of life is called: plain HTTP has no tokens. */
 export function firstOf({ load }: Pick<RunPlan, 'load'>): 'token' | 'byte' {
   return load.workload.kind === 'http' ? 'byte' : 'token';
+}
+
+/** An entry of a plan's `covers`: the id of a requirement, and its text, empty where it has none. */
+export function requirementOf(entry: string): { readonly id: string; readonly text: string } {
+  const [id = '', ...words] = entry.trim().split(/\s+/);
+  return { id, text: words.join(' ') };
 }

@@ -1,6 +1,16 @@
+import type { RunPlan } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { FaultResult, RenderInput, RunDocument, SloResult, WindowResult } from '../store/run-document.ts';
-import { firstOf, formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
+import {
+  firstOf,
+  formatErrors,
+  formatInterval,
+  formatOptionalCounts,
+  formatValue,
+  MARKS,
+  oneLine,
+  requirementOf,
+} from './cells.ts';
 
 /** `summary.md`: the verdict and why, SLOs with their intervals, windows, faults, and how to repeat the run. */
 export function renderMarkdown({ document, plan }: RenderInput): string {
@@ -10,6 +20,7 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
     `# ${MARKS[verdict]} ${verdict.toUpperCase()}: ${text(scenario)}`,
     text(plan.why),
     document.reasons.map(reason => `- ${text(reason)}`).join('\n'),
+    coverage(plan),
     section(
       'SLOs',
       ['', 'SLO', 'Window', 'Objective', 'Measured', '95 % bounds', 'Samples'],
@@ -36,10 +47,16 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Fault', 'Kind', 'Target', 'Injected', 'Bit', 'Healed', 'Evidence'],
       document.faults.map(faultRow),
     ),
-    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatSideCounts(load)}; sent at most ${time(load.lateMsP99)} late at P99.`,
+    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; sent at most ${time(load.lateMsP99)} late at P99.`,
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;
+}
+
+function coverage({ covers }: RunPlan): string {
+  if (covers.length === 0) return '';
+  const rows = covers.map(requirementOf).map(({ id, text: words }) => `- **${text(id)}** ${text(words)}`.trimEnd());
+  return `Covers, at least in part:\n\n${rows.join('\n')}`;
 }
 
 function sloRow(slo: SloResult): string[] {

@@ -4,7 +4,7 @@ import { scenario } from '../scenario.ts';
 export default scenario({
   name: 'burst-gamma',
   why: 'Requests for language models come in bursts, and a service that is sized by its mean rate alone makes users wait in each of them. The first token must come quickly at the same mean rate when arrivals cluster.',
-  judges: ['B3', 'C1'],
+  covers: ['B3'],
   stack: {
     gateway: { replicas: 2 },
     inference: { replicas: 3, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },

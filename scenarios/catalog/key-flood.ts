@@ -4,7 +4,7 @@ import { scenario } from '../scenario.ts';
 export default scenario({
   name: 'key-flood',
   why: 'One API key floods the service, by a bug or by intent. Limits per key must make that its own problem: everybody else is served as before.',
-  judges: ['A2.2', 'B4', 'C5'],
+  covers: ['A2.2', 'B4', 'C5'],
   stack: {
     gateway: { replicas: 2, limits: { perKey: { perMinute: 1800, burst: 60 }, global: { perSecond: 1000 } } },
     inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },

@@ -4,7 +4,7 @@ import { scenario } from '../scenario.ts';
 export default scenario({
   name: 'long-header',
   why: 'Over-long headers are memory for each request at every hop behind the edge, and a way into parsers and logs that trust their buffers. The edge must turn them away, all of them, and its users must not notice.',
-  judges: ['A1.4', 'B4'],
+  covers: ['A1.4', 'B4'],
   stack: {
     gateway: { replicas: 2 },
     inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100' },

@@ -4,6 +4,7 @@ import { slowClients } from '../slow-clients.ts';
 export default slowClients({
   name: 'low-and-slow',
   why: 'Ten slow requests a second are below every rate limit, and after some minutes they are the whole pool of connections. Users must be served all the same: deadlines make the pool outlast them.',
+  covers: ['C6'],
   connections: { headersMs: 800, bodyMs: 1500, bodyGraceMs: 600, minBodyBytesPerSecond: 1000, maxConnections: 300 },
   attack: { kind: 'low-and-slow', perSecond: 100, intervalMs: 500 },
   defence: { what: 'deadlines for headers and bodies', keys: ['headersMs', 'bodyMs', 'minBodyBytesPerSecond'] },

@@ -4,7 +4,7 @@ import { scenario } from '../scenario.ts';
 export default scenario({
   name: 'node-loss',
   why: 'An inference node dies under load and comes back through a cold start of minutes. Users must keep their first token, see hardly any error, and the service must be back to normal soon.',
-  judges: ['A2.4', 'A2.5', 'A2.9', 'A3.4', 'A6.1', 'B5', 'B6', 'C10'],
+  covers: ['A2.5', 'A2.9', 'A3.4', 'A6.1', 'B5', 'B6'],
   stack: {
     // Limits far above the load: they are counted, in Redis where there is one, and refuse nobody.
     gateway: { replicas: 2, limits: { perKey: { perMinute: 60_000 }, global: { perSecond: 1000 } } },

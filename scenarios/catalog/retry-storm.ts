@@ -4,7 +4,7 @@ import { scenario } from '../scenario.ts';
 export default scenario({
   name: 'retry-storm',
   why: 'A model server stands still for three seconds. Clients that try again at once, again and again, keep it busy with requests that nobody waits for any more, long after it is well. With backoff and a budget for retries the service must be good again ten seconds after the outage.',
-  judges: ['A2.5', 'B3', 'C16'],
+  covers: ['B3', 'B6', 'C16'],
   stack: {
     // Nothing but the clients' own behaviour decides: the gateway neither retries nor ejects, and gives up after a second.
     gateway: { retries: 0, ejection: 'off', healthChecks: 'off', timeouts: { firstByteMs: 1000 } },

@@ -25,7 +25,7 @@ export function planOf(faults: readonly FaultPlan[]): RunPlan {
   return {
     scenario: 'fake',
     why: '',
-    judges: [],
+    covers: [],
     platform: 'process',
     seed: 1,
     timeScale: 1,

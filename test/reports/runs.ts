@@ -7,7 +7,7 @@ export function planOf(changes: Partial<RunPlan> = {}): RunPlan {
   return {
     scenario: 'example',
     why: 'To have something to judge.',
-    judges: [],
+    covers: [],
     platform: 'process',
     seed: 1,
     timeScale: 1,

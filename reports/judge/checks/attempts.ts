@@ -1,19 +1,31 @@
 import { attemptsOf } from '../../../harness/requests.ts';
-import { type Check, explain, verdictOf } from '../check.ts';
-import type { AttemptsObjective } from '../objective.ts';
+import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { BATCHES, ratioEstimate } from '../statistics.ts';
+
+/** `attempts <= 1.5`: attempts per request. */
+export const check = checkOf({
+  kind: 'attempts',
+  words: ['attempts'],
+  parse(statement) {
+    statement.plain();
+    return statement.atMost('');
+  },
+  format: (_objective, limit) => `attempts ${limit}`,
+  // What an abandoned request did counts.
+  leavesOut: () => ['dropped', 'interrupted'],
+  judge,
+});
 
 /**
  * Attempts per request: what a retry storm multiplies the load by. Every request of the window that was sent counts, whatever
  * became of it, and with it all its attempts, also those after the window's end. The bounds are those of a ratio over ten
  * equal parts of the requests in scheduled order: retries come in waves, so neighbours resemble each other.
  */
-export const checkAttempts: Check<AttemptsObjective> = (objective, { requests }) => {
+function judge(objective: Objective, { requests }: Evidence): Finding {
   const sent = requests.filter(request => request.sentMs !== null);
   if (sent.length < BATCHES) {
-    const none = { measured: null, lower: null, upper: null, samples: sent.length };
     const reason = `${BATCHES} requests are needed and ${sent.length} of the window were sent.`;
-    return { ...none, verdict: 'inconclusive', reason };
+    return undecided('inconclusive', reason, sent.length);
   }
   const parts = Array.from({ length: BATCHES }, () => ({ sum: 0, count: 0 }));
   for (const [index, request] of sent.entries()) {
@@ -32,4 +44,4 @@ export const checkAttempts: Check<AttemptsObjective> = (objective, { requests })
     verdict,
     reason: explain(verdict, `attempts, ${attempts} for ${sent.length} requests,`),
   };
-};
+}

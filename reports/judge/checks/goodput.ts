@@ -1,7 +1,42 @@
+import { parseDurationMs } from '../../../harness/quantity.ts';
 import { latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
-import { type Check, type Evidence, explain, verdictOf } from '../check.ts';
-import type { GoodputObjective } from '../objective.ts';
+import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
+import type { Statement } from '../statement.ts';
 import { BATCHES, batchMeanBounds, ratioBounds } from '../statistics.ts';
+
+interface GoodputObjective extends Objective {
+  readonly deadlines: readonly { readonly metric: 'ttft' | 'latency'; readonly limitMs: number }[];
+}
+
+/** `goodput(ttft 500 ms, latency 4 s) >= 95%`, `goodput(2 s) >= 20/s`: answered in time. */
+export const check = checkOf<GoodputObjective>({
+  kind: 'goodput',
+  words: ['goodput'],
+  parse: statement => ({
+    deadlines: deadlinesOf(statement),
+    ...statement.atLeast(statement.endsWith('%') ? '%' : '/s'),
+  }),
+  format({ deadlines }, limit) {
+    return `goodput(${deadlines.map(({ metric, limitMs }) => `${metric} ${limitMs} ms`).join(', ')}) ${limit}`;
+  },
+  latencies: ({ deadlines }) => deadlines.map(({ metric }) => metric),
+  leavesOut: () => ['interrupted'],
+  judge: (objective, evidence) =>
+    objective.unit === '%' ? share(objective, evidence) : perSecond(objective, evidence),
+});
+
+/** `2 s`, or `ttft 500 ms, latency 2 s`; without a name it is the whole answer's. */
+function deadlinesOf(statement: Statement): GoodputObjective['deadlines'] {
+  return (statement.argument ?? '').split(',').map(part => {
+    const [, metric = 'latency', text = ''] = /^\s*(?:(ttft|latency)\s+)?(\d.*)$/.exec(part) ?? [];
+    try {
+      return { metric: metric as 'ttft' | 'latency', limitMs: parseDurationMs(text, 'goodput') };
+    } catch (cause) {
+      const expected = 'deadlines in parentheses after goodput, such as (ttft 500 ms, latency 4 s)';
+      throw statement.badArgument(part, expected, cause);
+    }
+  });
+}
 
 /**
  * Requests that got their whole answer within all of the deadlines, counted from their scheduled arrival through all attempts.
@@ -13,16 +48,10 @@ import { BATCHES, batchMeanBounds, ratioBounds } from '../statistics.ts';
  *
  * Only what the end of the run cut off is left out of the share, for it might have come in time.
  */
-export const checkGoodput: Check<GoodputObjective> = (objective, evidence) =>
-  objective.unit === '%' ? share(objective, evidence) : perSecond(objective, evidence);
-
-function share(objective: GoodputObjective, { requests }: Evidence): ReturnType<Check> {
+function share(objective: GoodputObjective, { requests }: Evidence): Finding {
   const base = requests.filter(request => request.outcome !== 'interrupted');
   const hits = base.filter(request => isGood(objective, request)).length;
-  if (base.length === 0) {
-    const none = { measured: null, lower: null, upper: null, samples: 0 };
-    return { ...none, verdict: 'inconclusive', reason: 'No request of the window ended by itself.' };
-  }
+  if (base.length === 0) return undecided('inconclusive', 'No request of the window ended by itself.');
   const ratio = ratioBounds(hits, base.length);
   const bounds = { lower: 100 * ratio.lower, upper: 100 * ratio.upper };
   const verdict = verdictOf(objective, bounds);
@@ -30,7 +59,7 @@ function share(objective: GoodputObjective, { requests }: Evidence): ReturnType<
   return { measured: (100 * hits) / base.length, ...bounds, samples: base.length, verdict, reason };
 }
 
-function perSecond(objective: GoodputObjective, { window, run }: Evidence): ReturnType<Check> {
+function perSecond(objective: GoodputObjective, { window, run }: Evidence): Finding {
   const batchMs = (window.toMs - window.fromMs) / BATCHES;
   const counts = new Array<number>(BATCHES).fill(0);
   let samples = 0;

@@ -1,8 +1,21 @@
 import type { TimedEvent } from '../../../harness/history.ts';
-import { type Check, type Finding, verdictOf } from '../check.ts';
+import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { type GaugeSeries, gaugeSeries } from '../gauges.ts';
-import type { GrowthObjective } from '../objective.ts';
 import { LEVEL, nearestRank, quantileRanks } from '../statistics.ts';
+
+interface GrowthObjective extends Objective {
+  readonly gauge: 'memory';
+}
+
+/** `growth(memory) <= 10%`: from the first to the last quarter of the window. */
+export const check = checkOf<GrowthObjective>({
+  kind: 'growth',
+  words: ['growth'],
+  parse: statement => ({ gauge: statement.oneOf(['memory'], 'what grows'), ...statement.atMost('%') }),
+  format: ({ gauge }, limit) => `growth(${gauge}) ${limit}`,
+  needsGauges: true,
+  judge,
+});
 
 /** Readings of one life of a replica below which its growth has no bounds: a quarter of them must bound a median. */
 export const READINGS_LEAST = 24;
@@ -19,10 +32,10 @@ export const READINGS_LEAST = 24;
  * each other, so in short windows they are a little too narrow. Of a replica that restarted, its longest life in the window
  * is judged. The worst replica decides. Memory grows while a process warms up: give the window a start after that.
  */
-export const checkGrowth: Check<GrowthObjective> = (objective, { window, run }) => {
+function judge(objective: GrowthObjective, { window, run }: Evidence): Finding {
   const series = gaugeSeries(objective.gauge, run.events, window.fromMs, window.toMs);
   const lives = series.map(one => ({ replica: one.replica, values: longestLife(one, run.events) }));
-  if (lives.length === 0) return nothing(`No replica told its ${objective.gauge} in the window.`);
+  if (lives.length === 0) return undecided('inconclusive', `No replica told its ${objective.gauge} in the window.`);
   const samples = Math.min(...lives.map(({ values }) => values.length));
   const judged = lives.flatMap(({ replica, values }) => {
     const growth = growthOf(values);
@@ -30,7 +43,8 @@ export const checkGrowth: Check<GrowthObjective> = (objective, { window, run }) 
   });
   const short = lives.find(({ values }) => values.length < READINGS_LEAST);
   const doubt = short && `${short.replica} has ${short.values.length} readings without a restart`;
-  if (judged.length === 0) return nothing(`Too few samples: ${doubt}, ${READINGS_LEAST} are needed.`, samples);
+  if (judged.length === 0)
+    return undecided('inconclusive', `Too few samples: ${doubt}, ${READINGS_LEAST} are needed.`, samples);
   const worst = judged.reduce((a, b) => (b.measured > a.measured ? b : a));
   const most = (bound: 'lower' | 'upper') => Math.max(...judged.map(one => one[bound]));
   const found = { measured: worst.measured, lower: most('lower'), upper: most('upper'), samples };
@@ -39,7 +53,7 @@ export const checkGrowth: Check<GrowthObjective> = (objective, { window, run }) 
   if (verdict === 'pass' && doubt)
     return { ...found, verdict: 'inconclusive', reason: `${told}, but ${doubt} and ${READINGS_LEAST} are needed.` };
   return { ...found, verdict, reason: `${told} (medians of the first and the last quarter).` };
-};
+}
 
 /** The values of the longest stretch in which the replica did not restart. */
 function longestLife({ replica, readings }: GaugeSeries, events: readonly TimedEvent[]): number[] {
@@ -83,8 +97,4 @@ function medianOf(values: readonly number[]): { median: number; lower: number; u
 
 function mebi(value: number): string {
   return `${Number(value.toPrecision(4))} MiB`;
-}
-
-function nothing(reason: string, samples = 0): Finding {
-  return { measured: null, lower: null, upper: null, samples, verdict: 'inconclusive', reason };
 }

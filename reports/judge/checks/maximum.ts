@@ -1,13 +1,27 @@
-import { type Check, verdictOf } from '../check.ts';
-import type { MaximumObjective } from '../objective.ts';
-import { samplesOf } from '../samples.ts';
-import { withoutSample } from './quantile.ts';
+import { checkOf, type Evidence, type Finding, type Objective, verdictOf } from '../check.ts';
+import { LATENCIES, type LatencyMetric, samplesOf, withoutSample } from '../samples.ts';
+
+interface MaximumObjective extends Objective {
+  readonly metric: LatencyMetric;
+}
+
+/** `max(ttft) < 2 s`: the largest value seen. */
+export const check = checkOf<MaximumObjective>({
+  kind: 'maximum',
+  words: ['max'],
+  reads: ({ name, argument }) => name === 'max' && LATENCIES.some(latency => latency === argument),
+  parse: statement => ({ metric: statement.oneOf(LATENCIES, 'a latency'), ...statement.atMost('ms') }),
+  format: ({ metric }, limit) => `max(${metric}) ${limit}`,
+  latencies: ({ metric }) => [metric],
+  line: ({ metric }) => (metric === 'itl' ? undefined : { chart: metric, name: 'max' }),
+  judge,
+});
 
 /**
  * The largest value seen. It is a statement about this window's requests alone, not about the service: a maximum has no
  * confidence interval, and grows with the number of requests. Both bounds are therefore the value itself.
  */
-export const checkMaximum: Check<MaximumObjective> = (objective, evidence) => {
+function judge(objective: MaximumObjective, evidence: Evidence): Finding {
   const samples = samplesOf(objective.metric, evidence.requests);
   const measured = samples.at(1);
   const bounds = { lower: measured, upper: measured };
@@ -21,6 +35,6 @@ export const checkMaximum: Check<MaximumObjective> = (objective, evidence) => {
     ...bounds,
     samples: samples.independent,
     verdict,
-    reason: reason + withoutSample(objective.metric, evidence),
+    reason: reason + withoutSample(objective.metric, evidence.requests),
   };
-};
+}

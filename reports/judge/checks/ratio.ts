@@ -1,7 +1,44 @@
 import { errorKind, isFailure, type RequestRecord } from '../../../harness/requests.ts';
-import { type Check, explain, verdictOf } from '../check.ts';
-import type { RatioObjective } from '../objective.ts';
+import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { ratioBounds } from '../statistics.ts';
+
+const MEASURES = ['errors', 'availability', 'dropped', 'abandoned'] as const;
+const FAILURES = [
+  'refused',
+  'reset',
+  'connect-timeout',
+  'idle-timeout',
+  'http-status',
+  'truncated',
+  'malformed',
+  'client-timeout',
+];
+
+interface RatioObjective extends Objective {
+  readonly measure: (typeof MEASURES)[number];
+  /** Only failures of this kind count; null for all. */
+  readonly outcome: string | null;
+}
+
+/** `errors <= 1%`, `errors(http-503) <= 3%`, `availability >= 99.9%`, `dropped <= 0.1%`, `abandoned <= 5%`. */
+export const check = checkOf<RatioObjective>({
+  kind: 'ratio',
+  words: MEASURES,
+  parse(statement) {
+    const measure = statement.name as RatioObjective['measure'];
+    let outcome = null;
+    if (measure !== 'errors') statement.plain();
+    else if (/^http-[1-5]\d\d$/.test(statement.argument ?? '')) outcome = statement.argument;
+    else if (statement.argument !== null) outcome = statement.oneOf(FAILURES, 'a way to fail, or http-<status>,');
+    return { measure, outcome, ...(measure === 'availability' ? statement.atLeast('%') : statement.atMost('%')) };
+  },
+  format: ({ measure, outcome }, limit) => `${measure}${outcome === null ? '' : `(${outcome})`} ${limit}`,
+  leavesOut({ measure }) {
+    if (measure === 'dropped') return [];
+    return measure === 'abandoned' ? ['dropped', 'interrupted'] : ['dropped', 'abandoned', 'interrupted'];
+  },
+  judge,
+});
 
 /**
  * Ratios in percent with exact binomial bounds.
@@ -17,13 +54,10 @@ import { ratioBounds } from '../statistics.ts';
  * A dropped arrival is no error: the generator had reached its own bound, so what the service would have done with it is
  * unknown. It is judged apart by `dropped`, and where many are dropped nothing else passes (see `gates.ts`).
  */
-export const checkRatio: Check<RatioObjective> = (objective, { requests }) => {
+function judge(objective: RatioObjective, { requests }: Evidence): Finding {
   const base = requests.filter(r => objective.measure === 'dropped' || isEnded(objective, r));
   const hits = base.filter(request => counts(objective, request)).length;
-  if (base.length === 0) {
-    const none = { measured: null, lower: null, upper: null, samples: 0 };
-    return { ...none, verdict: 'inconclusive', reason: 'No request of the window was sent and ended by itself.' };
-  }
+  if (base.length === 0) return undecided('inconclusive', 'No request of the window was sent and ended by itself.');
   const ratio = ratioBounds(hits, base.length);
   const bounds = { lower: 100 * ratio.lower, upper: 100 * ratio.upper };
   const verdict = verdictOf(objective, bounds);
@@ -35,7 +69,7 @@ export const checkRatio: Check<RatioObjective> = (objective, { requests }) => {
     verdict,
     reason: `${explain(verdict, `${objective.measure}, ${counted},`)}`,
   };
-};
+}
 
 function isEnded({ measure }: RatioObjective, request: RequestRecord): boolean {
   return request.outcome === 'ok' || isFailure(request) || (measure === 'abandoned' && request.outcome === 'abandoned');

@@ -1,9 +1,25 @@
 import { formatMs } from '../../../harness/quantity.ts';
 import { isFailure, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
 import { requestsIn } from '../../../harness/windows.ts';
-import { type Check, type Finding, type RunFacts, verdictOf } from '../check.ts';
-import type { RecoveryObjective } from '../objective.ts';
+import { checkOf, type Evidence, type Finding, type Objective, type RunFacts, undecided, verdictOf } from '../check.ts';
 import { samplesOf, valueSamples } from '../samples.ts';
+
+interface RecoveryObjective extends Objective {
+  /** Id of the fault. */
+  readonly fault: string;
+}
+
+/** `recovery(kill) <= 10 s`: from a fault's onset until users no longer notice it. */
+export const check = checkOf<RecoveryObjective>({
+  kind: 'recovery',
+  words: ['recovery'],
+  parse: statement => ({ fault: statement.required('the id of a fault'), ...statement.atMost('ms') }),
+  format: ({ fault }, limit) => `recovery(${fault}) ${limit}`,
+  fault: ({ fault }) => fault,
+  // It brings its own time span.
+  window: () => 'whole',
+  judge,
+});
 
 /** Length of a slot, and with it the resolution of the measured time. */
 export const SLOT_MS = 1000;
@@ -29,14 +45,14 @@ const BASELINE_LEAST = 20;
  * median time to first token exceeds the 99th percentile of the baseline. Slots end where the load ends, or where the next
  * fault begins after this one healed; a cut slot does not count. The bounds are the resolution: measured − 1 s, measured.
  */
-export const checkRecovery: Check<RecoveryObjective> = (objective, { run }) => {
+function judge(objective: RecoveryObjective, { run }: Evidence): Finding {
   const fault = run.faults.find(outcome => outcome.plan.id === objective.fault);
-  if (!fault) return nothing('invalid', `The plan has no fault "${objective.fault}".`);
-  if (fault.bitAtMs === null) return nothing('invalid', `The fault ${objective.fault} was never seen to act.`);
+  if (!fault) return undecided('invalid', `The plan has no fault "${objective.fault}".`);
+  if (fault.bitAtMs === null) return undecided('invalid', `The fault ${objective.fault} was never seen to act.`);
   const onsetMs = fault.bitAtMs;
   const usualMs = baselineTtftMs(run);
   if (usualMs === null)
-    return nothing('inconclusive', `The baseline has fewer than ${BASELINE_LEAST} first tokens to compare with.`);
+    return undecided('inconclusive', `The baseline has fewer than ${BASELINE_LEAST} first tokens to compare with.`);
 
   const slots = slotsFrom(onsetMs, observedToMs(run, objective.fault), run.records, usualMs);
   const observedMs = slots.length * SLOT_MS;
@@ -47,7 +63,7 @@ export const checkRecovery: Check<RecoveryObjective> = (objective, { run }) => {
     const ended = `Not recovered when the observation ended, ${formatMs(observedMs)} after the onset`;
     const why = fault.healedAtMs === null ? 'the fault was never seen to heal' : 'the last slot was still bad';
     const reason = `${ended}: ${why}${late ? '.' : ', but the limit had not passed yet.'}`;
-    return { ...nothing(late ? 'fail' : 'inconclusive', reason), samples };
+    return { ...undecided('inconclusive', reason, samples), ...(late && { verdict: 'fail' }) };
   }
   const measured = Math.max((lastBad + 1) * SLOT_MS, fault.healedAtMs - onsetMs);
   const found = { measured, lower: Math.max(0, measured - SLOT_MS), upper: measured, samples };
@@ -63,7 +79,7 @@ export const checkRecovery: Check<RecoveryObjective> = (objective, { run }) => {
     verdict,
     reason: `Back to normal ${formatMs(measured)} after the onset, to within 1 s (${told}).`,
   };
-};
+}
 
 interface Slot {
   readonly requests: number;
@@ -97,8 +113,4 @@ function baselineTtftMs(run: RunFacts): number | null {
 function observedToMs(run: RunFacts, id: string): number {
   const window = run.windows.find(w => w.name === `recovery:${id}`) ?? run.windows.find(w => w.name === `fault:${id}`);
   return window?.toMs ?? 0;
-}
-
-function nothing(verdict: 'fail' | 'inconclusive' | 'invalid', reason: string): Finding {
-  return { measured: null, lower: null, upper: null, samples: 0, verdict, reason };
 }

@@ -1,13 +1,25 @@
-import { type Check, explain, verdictOf } from '../check.ts';
-import type { ThroughputObjective } from '../objective.ts';
+import { checkOf, type Evidence, explain, type Finding, type Objective, verdictOf } from '../check.ts';
 import { BATCHES, batchMeanBounds } from '../statistics.ts';
+
+/** `throughput >= 20/s`: requests completed per second. */
+export const check = checkOf({
+  kind: 'throughput',
+  words: ['throughput'],
+  parse(statement) {
+    statement.plain();
+    return statement.atLeast('/s');
+  },
+  format: (_objective, limit) => `throughput ${limit}`,
+  leavesOut: () => ['dropped', 'interrupted'],
+  judge,
+});
 
 /**
  * Requests completed per second: those whose answer ended inside the window, whenever they were scheduled, over the window's
  * length. The bounds are those of batch means over ten equal parts; over a ramp they are wide, because there the window has
  * no one throughput. Ask for less than the offered rate: more than is offered can never be completed.
  */
-export const checkThroughput: Check<ThroughputObjective> = (objective, { window, run }) => {
+function judge(objective: Objective, { window, run }: Evidence): Finding {
   const batchMs = (window.toMs - window.fromMs) / BATCHES;
   const counts = new Array<number>(BATCHES).fill(0);
   for (const { outcome, endMs } of run.records) {
@@ -27,4 +39,4 @@ export const checkThroughput: Check<ThroughputObjective> = (objective, { window,
     verdict,
     reason: explain(verdict, `throughput, ${completed} completed in ${Number((batchMs / 100).toPrecision(3))} s,`),
   };
-};
+}

@@ -1,5 +1,6 @@
+import type { RunPlan } from '../../../harness/plan.ts';
 import type { RenderInput, RunDocument, WindowResult } from '../../store/run-document.ts';
-import { firstOf } from '../cells.ts';
+import { firstOf, requirementOf } from '../cells.ts';
 import { quantity, share } from './format.ts';
 import { type Content, type Html, html, missing } from './html.ts';
 import { readObjective } from './read-objective.ts';
@@ -15,8 +16,16 @@ export function banner({ document, plan }: RenderInput): Html {
 ${document.reasons.length > 0 && html`<ul class="reasons">${document.reasons.map(reason => html`<li>${reason}</li>`)}</ul>`}
 </header>
 ${plan.why !== '' && html`<p class="why">${plan.why}</p>`}
-${plan.judges.length > 0 && html`<p class="hint">Judges ${plan.judges.join(', ')}.</p>`}
+${coverage(plan)}
 ${keyFigures(document, firstOf(plan))}`;
+}
+
+function coverage({ covers }: RunPlan): Content {
+  if (covers.length === 0) return null;
+  const rows = covers.map(requirementOf);
+  return html`<details><summary>Covers ${rows.map(({ id }) => id).join(', ')}</summary>
+<p class="hint">What the objectives judge, at least in part.</p>
+<ul class="plain">${rows.map(({ id, text }) => html`<li><b>${id}</b> ${text}</li>`)}</ul></details>`;
 }
 
 /** One sentence that says why the run stands as it does. */
@@ -91,7 +100,7 @@ function firstFigures(windows: readonly WindowResult[], first: string): [string,
 }
 
 function recoveryFigure({ slos }: RunDocument): [string, Content, Content] {
-  const recoveries = slos.filter(slo => readObjective(slo.objective)?.kind === 'recovery');
+  const recoveries = slos.filter(slo => readObjective(slo.objective)?.objective.kind === 'recovery');
   const slowest = recoveries.filter(slo => slo.measured !== null).sort((a, b) => b.measured! - a.measured!)[0];
   if (slowest) return ['Recovery', quantity(slowest.measured!, slowest.unit), slowest.objective];
   const why = recoveries.length === 0 ? 'no recovery objective' : 'never recovered, or not measured';

@@ -1,7 +1,7 @@
-import { type Objective, parseObjective } from '../../judge/objective.ts';
+import { type ParsedObjective, parseObjective } from '../../judge/objective.ts';
 
 /** The objective of a judged SLO, for pictures; null if it cannot be read, and then it is shown as text alone. */
-export function readObjective(text: string): Objective | null {
+export function readObjective(text: string): ParsedObjective | null {
   try {
     return parseObjective(text, 'objective');
   } catch {

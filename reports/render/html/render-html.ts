@@ -43,7 +43,7 @@ export function renderHtml(input: RenderInput): string {
     ['timeline', 'Timeline', timelineSection(input)],
     ['windows', 'Windows', windowsTable(document.windows, firstOf(input.plan))],
     ['faults', 'Faults', faultsTable(document.faults)],
-    ...(document.scaling.length > 0 ? [['scaling', 'Scaling', scalingTable(document.scaling)] as const] : []),
+    ...(document.scaling ? [['scaling', 'Scaling', scalingTable(document.scaling)] as const] : []),
     ['events', 'Events', eventLog(input.events)],
     ['trust', 'Can these numbers be trusted?', trustSection(input)],
     ['run', 'The run', runSection(input)],

@@ -2,9 +2,11 @@ import { expect, test } from 'vitest';
 import type { TimedEvent } from '../../../harness/history.ts';
 import type { RunPlan } from '../../../harness/plan.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
-import { checkNothing } from '../../../reports/judge/checks/noop.ts';
+import type { Check } from '../../../reports/judge/check.ts';
+import { check as noop } from '../../../reports/judge/checks/noop.ts';
 import { factsOf } from '../../../reports/judge/fold.ts';
-import { CHECKS, judgeSlo } from '../../../reports/judge/slo.ts';
+import { CHECKS } from '../../../reports/judge/objective.ts';
+import { judgeSlo } from '../../../reports/judge/slo.ts';
 import type { SloResult } from '../../../reports/store/run-document.ts';
 import { historyOf, KILL, killed, planOf, requestOf, steadyLoad } from '../runs.ts';
 
@@ -14,6 +16,10 @@ interface Case {
   readonly plan?: Partial<RunPlan>;
   readonly events?: readonly TimedEvent[];
 }
+
+/** All checks, with that of errors judging otherwise. */
+const withJudge = (judge: Check['judge']) =>
+  CHECKS.map(check => (check.kind === 'ratio' ? { ...check, judge } : check));
 
 function judged(
   objective: string,
@@ -193,19 +199,16 @@ test('the recovery window of a fault that never healed is inconclusive', () => {
 });
 
 test('a check that crashes is inconclusive', () => {
-  const checks = {
-    ...CHECKS,
-    ratio: () => {
-      throw new Error('divided by zero');
-    },
-  };
+  const checks = withJudge(() => {
+    throw new Error('divided by zero');
+  });
   const found = judgeSlo(planOf().slos[0]!, factsOf(planOf(), [], steadyLoad()), checks);
   expect(found).toMatchObject({ verdict: 'inconclusive', reason: 'The check crashed: divided by zero' });
   expect(judged('nonsense')).toMatchObject({ verdict: 'inconclusive', unit: '' });
 });
 
 test('the check that measures nothing decides nothing', () => {
-  const checks = { ...CHECKS, ratio: checkNothing };
+  const checks = withJudge(noop.judge);
   expect(judgeSlo(planOf().slos[0]!, factsOf(planOf(), [], steadyLoad()), checks).verdict).toBe('inconclusive');
 });
 

@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../../harness/random.ts';
-import type { Check, Evidence } from '../../../reports/judge/check.ts';
-import { checkQuantile } from '../../../reports/judge/checks/quantile.ts';
-import { checkRatio } from '../../../reports/judge/checks/ratio.ts';
-import { checkThroughput } from '../../../reports/judge/checks/throughput.ts';
+import type { Evidence } from '../../../reports/judge/check.ts';
 import { factsOf } from '../../../reports/judge/fold.ts';
-import { type Objective, parseObjective } from '../../../reports/judge/objective.ts';
+import { type ParsedObjective, parseObjective } from '../../../reports/judge/objective.ts';
 import { binomialCdf, quantileRanks, ratioBounds } from '../../../reports/judge/statistics.ts';
 import { planOf, type RequestChanges, requestOf } from '../runs.ts';
 
@@ -26,18 +23,18 @@ interface Tally {
 /** Shares of verdicts over windows whose requests `draw` makes. */
 function tally(windows: number, text: string, draw: (window: number) => RequestChanges[]): Tally {
   const objective = parseObjective(text, 'objective');
-  const check = { quantile: checkQuantile, ratio: checkRatio }[objective.kind as 'quantile' | 'ratio'] as Check;
   const shares: Tally = { pass: 0, fail: 0, inconclusive: 0 };
   for (let i = 0; i < windows; i += 1) {
     const requests = draw(i).map((changes, index) => requestOf(index, index * 10, changes));
-    shares[verdict(check, objective, requests)] += 1 / windows;
+    shares[verdict(objective, requests)] += 1 / windows;
   }
   return shares;
 }
 
 const run = factsOf(planOf(), [], []);
-function verdict(check: Check, objective: Objective, requests: Evidence['requests']): keyof Tally {
-  return check(objective, { window: { name: 'whole', fromMs: 0, toMs: 60_000 }, requests, run }).verdict as keyof Tally;
+function verdict({ objective, check }: ParsedObjective, requests: Evidence['requests']): keyof Tally {
+  return check.judge(objective, { window: { name: 'whole', fromMs: 0, toMs: 60_000 }, requests, run })
+    .verdict as keyof Tally;
 }
 
 /** Requests with exponential times to first token whose true P95 is `factor` times 800 ms. */
@@ -113,7 +110,7 @@ test('gaps: perfectly correlated gaps within a request do not make a wrong verdi
 });
 
 test('throughput: Poisson completions under the objective pass in at most 5 %', () => {
-  const objective = parseObjective('throughput >= 10/s', 'objective');
+  const { objective, check } = parseObjective('throughput >= 10/s', 'objective');
   let passes = 0;
   let fails = 0;
   for (let i = 0; i < 500; i += 1) {
@@ -126,7 +123,7 @@ test('throughput: Poisson completions under the objective pass in at most 5 %', 
       for (let ms = random.exponential(1000 / rate); ms < 60_000; ms += random.exponential(1000 / rate))
         records.push(requestOf(records.length, ms - 500));
       const window = { name: 'whole', fromMs: 0, toMs: 60_000 };
-      const found = checkThroughput(objective as never, {
+      const found = check.judge(objective, {
         window,
         requests: records,
         run: factsOf(planOf(), [], records),

@@ -1,9 +1,13 @@
 import { expect, test } from 'vitest';
 import { SquallError } from '../../../harness/errors.ts';
 import { seededRandom } from '../../../harness/random.ts';
-import { type Objective, parseObjective } from '../../../reports/judge/objective.ts';
+import type { Objective } from '../../../reports/judge/check.ts';
+import { CHECKS, formatObjective, parseObjective } from '../../../reports/judge/objective.ts';
 
-test.each<[string, Objective]>([
+/** An objective with what its kind adds. */
+type Parsed = Objective & Readonly<Record<string, unknown>>;
+
+test.each<[string, Parsed]>([
   [
     'p99(ttft) <= 800 ms',
     { kind: 'quantile', percentile: 99, metric: 'ttft', comparison: '<=', limit: 800, unit: 'ms' },
@@ -58,9 +62,35 @@ test.each<[string, Objective]>([
       unit: '%',
     },
   ],
+  [
+    'slowdown( p99.9(latency) , fault:slow link ) <= 3',
+    {
+      kind: 'slowdown',
+      percentile: 99.9,
+      metric: 'latency',
+      window: 'fault:slow link',
+      comparison: '<=',
+      limit: 3,
+      unit: '',
+      allowed: null,
+    },
+  ],
+  [
+    'slowdown(p50(ttft), load:peak) < 1.5 or 0.25 s',
+    {
+      kind: 'slowdown',
+      percentile: 50,
+      metric: 'ttft',
+      window: 'load:peak',
+      comparison: '<',
+      limit: 1.5,
+      unit: '',
+      allowed: 250,
+    },
+  ],
   ['growth(memory) <= 10%', { kind: 'growth', gauge: 'memory', comparison: '<=', limit: 10, unit: '%' }],
 ])('reads %s', (text, expected) => {
-  expect(parseObjective(text, 'slos[0].objective')).toEqual(expected);
+  expect(parseObjective(text, 'slos[0].objective').objective).toEqual(expected);
 });
 
 test.each([
@@ -107,6 +137,24 @@ test.each([
   ['goodput(ttft 5) >= 95%', 'expected deadlines'],
   ['goodput(2 s) <= 95%', 'expected >= or >'],
   ['goodput(2 s) >= 95', 'expected a rate'],
+  [
+    'slowdown <= 3',
+    'expected a quantile and a window, such as (p99(latency), fault:kill), in parentheses after slowdown',
+  ],
+  [
+    'slowdown(p99(latency)) <= 3',
+    'expected a quantile such as p99(latency) of ttft, itl, latency, a comma and a window',
+  ],
+  ['slowdown(max(latency), fault:x) <= 3', 'expected a quantile such as p99(latency)'],
+  ['slowdown(p100(latency), fault:x) <= 3', 'expected a quantile such as p99(latency)'],
+  ['slowdown(p99(queue), fault:x) <= 3', 'expected a quantile such as p99(latency)'],
+  ['slowdown(p99(latency), baseline) <= 3', 'found "baseline" at character 9, expected a window after the quantile'],
+  ['slowdown(p99(latency), fault:x) >= 3', 'expected <= or <'],
+  ['slowdown(p99(latency), fault:x) <= 3 s', 'found "s" at character 38, expected the end, or an allowance'],
+  ['slowdown(p99(latency), fault:x) <= 3 or', 'found nothing at character 40, expected a duration'],
+  ['slowdown(p99(latency), fault:x) <= 3 or 5', 'found "5" at character 41, expected a duration'],
+  ['slowdown(p99(latency), fault:x <= 3', 'expected an argument and ")"'],
+  ['slowdow(p99(latency), fault:x) <= 3', 'the nearest is slowdown'],
   ['growth <= 10%', 'what grows in parentheses after growth'],
 ])('refuses "%s" and says why', (text, message) => {
   let thrown: unknown;
@@ -128,7 +176,7 @@ test('what is written is read back the same, whatever the objective', () => {
     const up = { comparison: random.pick(['>=', '>'] as const), limit: limit() };
     const down = { comparison: random.pick(['<=', '<'] as const), limit: limit() };
     const metric = random.pick(['ttft', 'itl', 'latency'] as const);
-    const objective = random.pick<Objective>([
+    const objective = random.pick<Parsed>([
       { kind: 'quantile', percentile: random.pick([0.5, 50, 99, 99.99]), metric, ...down, unit: 'ms' },
       { kind: 'maximum', metric, ...down, unit: 'ms' },
       { kind: 'ratio', measure: 'errors', outcome: random.pick([null, 'reset', 'http-429']), ...down, unit: '%' },
@@ -140,36 +188,18 @@ test('what is written is read back the same, whatever the objective', () => {
       { kind: 'attempts', ...down, unit: '' },
       { kind: 'goodput', deadlines: [{ metric: 'ttft', limitMs: limit() }], ...up, unit: random.pick(['%', '/s']) },
       { kind: 'recovery', fault: random.pick(['kill', 'slow link', 'ä→b']), ...down, unit: 'ms' },
+      {
+        kind: 'slowdown',
+        percentile: random.pick([50, 99.9]),
+        metric,
+        window: random.pick(['fault:kill', 'load:a b', 'recovery:ä→b']),
+        ...down,
+        unit: '',
+        allowed: random.pick([null, limit()]),
+      },
       { kind: 'refused', fault: random.pick(['attack', 'slow link']), ...up, unit: '%' },
     ]);
-    expect(parseObjective(formatObjective(objective), 'x')).toEqual(objective);
+    const check = CHECKS.find(({ kind }) => kind === objective.kind)!;
+    expect(parseObjective(formatObjective({ objective, check }), 'x').objective).toEqual(objective);
   }
 });
-
-/** The objective as a person would write it. */
-function formatObjective(objective: Objective): string {
-  return `${headOf(objective)} ${objective.comparison} ${objective.limit}${objective.unit === 'ms' ? ' ms' : objective.unit}`;
-}
-
-function headOf(objective: Objective): string {
-  switch (objective.kind) {
-    case 'quantile':
-      return `p${objective.percentile}(${objective.metric})`;
-    case 'maximum':
-      return `max(${objective.metric})`;
-    case 'ratio':
-      return objective.outcome === null ? objective.measure : `${objective.measure}(${objective.outcome})`;
-    case 'throughput':
-    case 'attempts':
-      return objective.kind;
-    case 'goodput':
-      return `goodput(${objective.deadlines.map(({ metric, limitMs }) => `${metric} ${limitMs} ms`).join(', ')})`;
-    case 'recovery':
-    case 'refused':
-      return `${objective.kind}(${objective.fault})`;
-    case 'gauge':
-      return `max(${objective.gauge})`;
-    case 'growth':
-      return `growth(${objective.gauge})`;
-  }
-}

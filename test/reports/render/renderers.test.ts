@@ -72,6 +72,22 @@ function changedSlo(run: RenderInput, objective: string): RenderInput {
   return { ...run, document: { ...run.document, slos: [{ ...first!, objective }, ...slos] } };
 }
 
+test('what a scenario covers is named by id, with its text where there is one', () => {
+  const run = inputOf();
+  const covering = { ...run, plan: { ...run.plan, covers: ['A2.5 Retries: at most <3>.', 'OWN-7'] } };
+  expect(renderMarkdown(covering)).toContain('\n\n- **A2.5** Retries: at most \\<3>.\n- **OWN-7**\n\n');
+  const page = renderHtml(covering);
+  expect(page).toContain('<summary>Covers A2.5, OWN-7</summary>');
+  expect(page).toContain('<li><b>A2.5</b> Retries: at most &lt;3&gt;.</li><li><b>OWN-7</b> </li>');
+  for (const render of [renderMarkdown, renderHtml]) expect(render(run)).not.toContain('Covers');
+});
+
+test('scaling is told of where something scaled, and is not there otherwise', () => {
+  const run = inputOf();
+  expect(run.document).not.toHaveProperty('scaling');
+  expect(renderHtml(run)).not.toContain('id="scaling"');
+});
+
 test('JUnit: one case a SLO and one for validity; a miss is a failure, an undecided one an error', () => {
   const xml = renderJunit(inputOf());
   expect(elements(xml)).toMatchObject({ testsuite: 1, testcase: 4, failure: 1, error: 1, property: 5 });

@@ -19,7 +19,7 @@ const MIDDLE = HEIGHT / 2;
  */
 export function intervalBar(slo: SloResult): Html | null {
   const { measured, confidence } = slo;
-  const objective = readObjective(slo.objective);
+  const objective = readObjective(slo.objective)?.objective;
   const limit = objective?.limit ?? null;
   const known = [measured, confidence.lower, confidence.upper, limit].filter(value => value !== null);
   if (measured === null || !known.every(Number.isFinite)) return null;

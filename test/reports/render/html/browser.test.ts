@@ -191,7 +191,7 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     await using report = await open('passing', 1440, 'dark', false);
     expect(await report.page.locator('.plot > svg:visible').count()).toBe(3);
     expect(await report.page.locator('#copy').isVisible()).toBe(false);
-    await report.page.locator('summary').first().click();
+    await report.page.locator('details.figures summary').first().click();
     expect(await report.page.locator('#figures tbody tr:visible').count()).toBe(45);
     expect(report.trouble).toEqual([]);
   });

@@ -24,7 +24,11 @@ const FAULTS: readonly FaultPlan[] = [
 export const plan: RunPlan = {
   scenario: 'node-loss',
   why: 'An inference node dies under ramped load while one link is slow. Users must keep their first token within 800 ms, and hardly any request may fail.',
-  judges: ['A2.4', 'A2.9', 'A6.1', 'C10'],
+  covers: [
+    'A2.9 Load balancing over inference replicas',
+    'A6.1 Process level: supervisor restarts with backoff.',
+    'OWN-7',
+  ],
   platform: 'process',
   seed: 42,
   timeScale: 20,
@@ -176,7 +180,6 @@ export function passingRun(): RenderInput {
       windows: windows.map(([name, fromMs, toMs]) => windowOf(name, fromMs, toMs, samples)),
       slos: SLOS,
       faults: FAULT_RESULTS,
-      scaling: [],
       artifacts: {
         html: 'report.html',
         document: 'run.json',

@@ -1,0 +1,126 @@
+import { formatMs } from '../../../harness/quantity.ts';
+import { requestsIn } from '../../../harness/windows.ts';
+import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
+import {
+  LATENCIES,
+  type LatencyMetric,
+  percentileOf,
+  type QuantileEstimate,
+  quantileEstimate,
+  withoutSample,
+} from '../samples.ts';
+import type { Statement } from '../statement.ts';
+import { LEVEL, samplesForUpperBound } from '../statistics.ts';
+
+interface SlowdownObjective extends Objective {
+  /** Between 0 and 100, both excluded. */
+  readonly percentile: number;
+  readonly metric: LatencyMetric;
+  /** The window that is compared with the baseline. */
+  readonly window: string;
+  /** Milliseconds by which it may be slower in any case; null for none. */
+  readonly allowed: number | null;
+}
+
+/** `slowdown(p99(latency), fault:kill) <= 3`, `… <= 3 or 250 ms`: how many times slower a window is than the baseline. */
+export const check = checkOf<SlowdownObjective>({
+  kind: 'slowdown',
+  words: ['slowdown'],
+  parse: statement => ({ ...argumentOf(statement), ...statement.atMostOr('ms') }),
+  format({ percentile, metric, window, allowed }, limit) {
+    return `slowdown(p${percentile}(${metric}), ${window}) ${limit}${allowed === null ? '' : ` or ${allowed} ms`}`;
+  },
+  latencies: ({ metric }) => [metric],
+  window: ({ window }) => window,
+  judge,
+});
+
+function argumentOf(statement: Statement) {
+  const given = statement.required('a quantile and a window, such as (p99(latency), fault:kill),');
+  const [, name = '', metric = '', window = ''] = /^([^(),]*)\(([^()]*)\)\s*,(.*)$/.exec(given) ?? [];
+  const percentile = percentileOf(name.trim());
+  const known = LATENCIES.find(latency => latency === metric.trim());
+  if (percentile === null || percentile <= 0 || percentile >= 100 || !known)
+    throw statement.badArgument(
+      given,
+      `a quantile such as p99(latency) of ${LATENCIES.join(', ')}, a comma and a window`,
+    );
+  if (!/^(fault|load|recovery):/.test(window.trim()))
+    throw statement.badArgument(window, 'a window after the quantile: fault:<id>, load:<stage> or recovery:<id>');
+  return { percentile, metric: known, window: window.trim() };
+}
+
+/** Each of the two quantiles has its bounds at this level, so that both hold at {@link LEVEL} (Bonferroni). */
+const EACH_LEVEL = 1 - (1 - LEVEL) / 2;
+
+/**
+ * The quantile of a window over the same quantile of the baseline, with bounds that assume nothing of either distribution:
+ *
+ * ```
+ * baseline   ├─lower──upper─┤                            lower = lower(window) / upper(baseline)
+ * window                  ├─lower────upper─┤             upper = upper(window) / lower(baseline)
+ * ```
+ *
+ * A bound is wrong only when one of its two ends is, each with 2.5 % at most, so it holds at 95 % (Bonferroni). The intervals of both
+ * quantiles are distribution-free, so that of the ratio is wide rather than wrong. With an allowance the objective is met when
+ * the window is at most so many times, or at most so many milliseconds slower: the difference has its bounds from the same four
+ * ends, and needs no further correction.
+ *
+ * Only requests that yielded a sample count, in both windows; an objective on `errors` judges the others.
+ */
+function judge(objective: SlowdownObjective, { requests, run }: Evidence): Finding {
+  const { percentile, metric, allowed, comparison } = objective;
+  const q = percentile / 100;
+  const baseline = run.windows.find(({ name }) => name === 'baseline');
+  if (!baseline) return undecided('inconclusive', 'There is no baseline to compare with.');
+  const before = quantileEstimate(metric, requestsIn(baseline, run.records), q, EACH_LEVEL);
+  const during = quantileEstimate(metric, requests, q, EACH_LEVEL);
+  const samples = Math.min(before.samples, during.samples);
+  const found = { ...combined(during, before, (a, b) => (b > 0 ? a / b : null)), samples };
+  const byRatio = verdictOf(objective, found);
+  const more = combined(during, before, (a, b) => a - b);
+  const byDifference = allowed === null ? 'fail' : verdictOf({ comparison, limit: allowed }, more);
+  const verdict =
+    [byRatio, byDifference].find(one => one === 'pass') ?? (byRatio === byDifference ? byRatio : 'inconclusive');
+  const reason = `${reasonOf(objective, { before, during, verdict, byRatio })}${withoutSample(metric, requests)}`;
+  return { ...found, verdict, reason };
+}
+
+/** A measure of two quantiles that grows with the first and falls with the second; null where it has no value. */
+function combined(
+  during: QuantileEstimate,
+  before: QuantileEstimate,
+  of: (during: number, before: number) => number | null,
+): Pick<Finding, 'measured' | 'lower' | 'upper'> {
+  const both = (a: number | null, b: number | null) => (a === null || b === null ? null : of(a, b));
+  return {
+    measured: both(during.measured, before.measured),
+    lower: both(during.lower, before.upper),
+    upper: both(during.upper, before.lower),
+  };
+}
+
+interface Judged {
+  readonly before: QuantileEstimate;
+  readonly during: QuantileEstimate;
+  readonly verdict: Finding['verdict'];
+  readonly byRatio: Finding['verdict'];
+}
+
+function reasonOf({ percentile, metric, window, allowed }: SlowdownObjective, judged: Judged): string {
+  const { before, during, verdict, byRatio } = judged;
+  const what = `p${percentile}(${metric})`;
+  const bounds = [before.lower, before.upper, during.lower, during.upper];
+  if (verdict === 'inconclusive' && bounds.includes(null)) {
+    const needed = Math.max(...[percentile, 100 - percentile].map(p => samplesForUpperBound(p / 100, EACH_LEVEL)));
+    return `Too few samples: ${what} has both bounds from ${needed} requests on, ${window} has ${during.samples} and the baseline ${before.samples}.`;
+  }
+  const told = `${what} is ${formatMs(during.measured!)} in ${window} and ${formatMs(before.measured!)} in the baseline: the whole interval of`;
+  const alternative = allowed === null ? '' : ` and that of the difference over ${formatMs(allowed)}`;
+  if (verdict === 'fail') return `${told} their ratio misses the objective${alternative}.`;
+  if (verdict === 'pass' && byRatio === 'pass') return `${told} their ratio meets the objective.`;
+  if (verdict === 'pass') return `${told} their difference is within the ${formatMs(allowed!)} that are allowed.`;
+  const which =
+    allowed === null ? 'The interval of the ratio' : 'One interval at least, of the ratio or of the difference,';
+  return `${which} of ${what} in ${window} to that in the baseline holds the limit; more samples would decide.`;
+}

@@ -1,0 +1,181 @@
+import { SquallError } from '../../harness/errors.ts';
+import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
+import { nearest } from '../nearest.ts';
+
+/** How a measure must lie to its limit. */
+export type Comparison = '<=' | '<' | '>=' | '>';
+
+/** What a limit is given in; empty for a plain number. */
+export type Unit = 'ms' | '%' | '/s' | '';
+
+/** The bound of an objective. */
+export interface Limit<U extends Unit = Unit> {
+  readonly comparison: Comparison;
+  /** In `unit`; `measured` and its bounds are given in the same. */
+  readonly limit: number;
+  readonly unit: U;
+}
+
+const EXAMPLES = '"p99(ttft) <= 800 ms", "errors <= 1%", "throughput >= 20/s" or "recovery(kill) <= 10 s"';
+const NUMBER = /^\d+(?:\.\d+)?$/;
+
+/** What each unit's quantity is in words, and how it is read; a reader throws where it cannot. */
+const QUANTITIES: Readonly<Record<Unit, readonly [expected: string, read: (text: string) => number]>> = {
+  ms: ['a duration such as "800 ms" or "10 s"', text => parseDurationMs(text, 'limit')],
+  '/s': ['a rate such as "20/s"', text => parseRatePerSecond(text, 'limit')],
+  '%': [
+    'a percentage from 0% to 100%, such as "0.5%"',
+    text => numberIn(text.replace(/\s*%$/, ''), text.endsWith('%'), 100),
+  ],
+  '': ['a count such as "10"', text => numberIn(text, true)],
+};
+
+/**
+ * The text of an objective, `name(argument) comparison quantity`, read from left to right. A check reads its objective with it,
+ * in that order; it knows how to say what is wrong where.
+ */
+export class Statement {
+  readonly #text: string;
+  readonly #field: string;
+  #at = 0;
+  /** Where the last token began. */
+  #lastAt = 0;
+  readonly name: string;
+  /** Between the parentheses; null without them. */
+  readonly argument: string | null;
+  readonly #argumentAt: number;
+  readonly #nameAt: number;
+  readonly #comparison: Comparison;
+  readonly #comparisonAt: number;
+
+  /** @throws SquallError `BAD_OBJECTIVE`, as all methods, that says what was found where and what was expected there */
+  constructor(text: string, field: string) {
+    this.#text = text;
+    this.#field = field;
+    this.name = this.#take(/[A-Za-z][\w.]*/y, 'a measure');
+    this.#nameAt = this.#lastAt;
+    const hasArgument = this.#peek('(');
+    this.argument = hasArgument
+      ? this.#take(/\((?:[^()]|\([^()]*\))*\)/y, 'an argument and ")"')
+          .slice(1, -1)
+          .trim()
+      : null;
+    this.#argumentAt = this.#lastAt;
+    this.#comparison = this.#take(/<=|>=|<|>/y, 'one of <=, <, >= or >') as Comparison;
+    this.#comparisonAt = this.#lastAt;
+  }
+
+  /** The argument, which must be one of those known. @param what they are, for the message */
+  oneOf<Known extends string>(known: readonly Known[], what: string): Known {
+    const found = this.argument ?? '';
+    const match = known.find(candidate => candidate === found);
+    if (match !== undefined) return match;
+    throw this.badArgument(found, `${what} in parentheses after ${this.name}: ${listed(known, found)}`);
+  }
+
+  /** The argument, which must be there. @param what it is, for the message */
+  required(what: string): string {
+    if (this.argument) return this.argument;
+    throw this.badArgument('', `${what} in parentheses after ${this.name}`);
+  }
+
+  /** Refuses an argument. */
+  plain(): void {
+    if (this.argument !== null) throw this.badArgument(`(${this.argument})`, `no argument after ${this.name}`);
+  }
+
+  /** The rest: a limit from above, the only one that says anything about a latency or an error; see also {@link atLeast}. */
+  atMost<U extends Unit>(unit: U): Limit<U> {
+    return { comparison: this.#bounding('<'), limit: this.#quantity(unit, /.*/suy), unit };
+  }
+
+  /** The rest: a limit from below. */
+  atLeast<U extends Unit>(unit: U): Limit<U> {
+    return { comparison: this.#bounding('>'), limit: this.#quantity(unit, /.*/suy), unit };
+  }
+
+  /** The rest: a factor from above and, after `or`, what is allowed in any case; null without that. */
+  atMostOr<U extends Unit>(unit: U): Limit<''> & { readonly allowed: number | null } {
+    const comparison = this.#bounding('<');
+    const limit = this.#quantity('', /[\d.]+|.*/suy);
+    const expected = `the end, or an allowance such as "or 250 ${unit}"`;
+    const hasMore = this.#take(/or\b|$/y, expected) !== '';
+    return { comparison, limit, unit: '', allowed: hasMore ? this.#quantity(unit, /.*/suy) : null };
+  }
+
+  /** Whether the whole text ends so. */
+  endsWith(text: string): boolean {
+    return this.#text.trimEnd().endsWith(text);
+  }
+
+  /** The error for the name. */
+  badName(expected: string): SquallError {
+    return this.#error(this.#nameAt, this.name, expected);
+  }
+
+  /** The error for a name that none of the known ones is. */
+  unknownName(known: readonly string[]): SquallError {
+    return this.badName(`a measure: ${listed(known, this.name)}`);
+  }
+
+  /** The error for a part of the argument. */
+  badArgument(found: string, expected: string, cause?: unknown): SquallError {
+    return this.#error(this.#argumentAt, found, expected, cause);
+  }
+
+  #bounding(side: '<' | '>'): Comparison {
+    if (this.#comparison.startsWith(side)) return this.#comparison;
+    const expected = `${side}= or ${side}, which bounds ${this.name} from its bad side`;
+    throw this.#error(this.#comparisonAt, this.#comparison, expected);
+  }
+
+  #quantity(unit: Unit, pattern: RegExp): number {
+    const [expected, read] = QUANTITIES[unit];
+    const found = this.#take(pattern, expected).trim();
+    try {
+      return read(found);
+    } catch (cause) {
+      throw this.#error(this.#lastAt, found, expected, cause);
+    }
+  }
+
+  #peek(token: string): boolean {
+    this.#skip();
+    this.#lastAt = this.#at;
+    return this.#text.startsWith(token, this.#at);
+  }
+
+  #take(pattern: RegExp, expected: string): string {
+    this.#skip();
+    this.#lastAt = this.#at;
+    pattern.lastIndex = this.#at;
+    const match = pattern.exec(this.#text);
+    if (!match) throw this.#error(this.#at, this.#text.slice(this.#at), expected);
+    this.#at = pattern.lastIndex;
+    return match[0];
+  }
+
+  #skip(): void {
+    while (/\s/.test(this.#text[this.#at] ?? '')) this.#at += 1;
+  }
+
+  #error(at: number, found: string, expected: string, cause?: unknown): SquallError {
+    const where = found.trim() === '' ? 'nothing' : JSON.stringify(found.trim());
+    return new SquallError(
+      'scenario',
+      'BAD_OBJECTIVE',
+      `Expected \`${this.#field}\` to be an objective, got ${JSON.stringify(this.#text)}: found ${where} at character ${at + 1}, expected ${expected}`,
+      { next: `Write \`${this.#field}\` like ${EXAMPLES}.`, ...(cause === undefined ? {} : { cause }) },
+    );
+  }
+}
+
+function numberIn(text: string, isWhole: boolean, max = Number.POSITIVE_INFINITY): number {
+  if (isWhole && NUMBER.test(text) && Number(text) <= max) return Number(text);
+  throw new RangeError(`not a number up to ${max}`);
+}
+
+function listed(known: readonly string[], found: string): string {
+  const name = nearest(found, known);
+  return `${known.join(', ')}${name === undefined ? '' : `; the nearest is ${name}`}`;
+}

@@ -1,0 +1,34 @@
+import { scenario } from '../scenario.ts';
+
+/** A load that doubles at each step, up to 250 requests a second: a twentieth of 5,000, for two cores carry the stack, its load and its judge. */
+export default scenario({
+  name: 'step-load',
+  why: 'Scaled 1/20: 250 requests a second here stand for 5,000 in production. The load doubles from one second to the next, and again, up to that rate. P99 must stay below 650 ms at the last step, with hardly an error on the way.',
+  covers: ['B3', 'C3'],
+  stack: {
+    gateway: { replicas: 2 },
+    inference: { replicas: 4, profile: 'qwen3-8b-fp8-h100' },
+    timeScale: 60,
+  },
+  load: {
+    arrivals: 'constant',
+    stages: [
+      { name: 'step-31', at: '31/s', for: '5s' },
+      { name: 'step-62', at: '62/s', for: '5s' },
+      { name: 'step-125', at: '125/s', for: '6s' },
+      { name: 'step-250', at: '250/s', for: '10s' },
+    ],
+    workload: { promptTokens: [8, 16], outputTokens: [1, 2] },
+  },
+  slos: [
+    { name: 'P99 at the last step', window: 'load:step-250', objective: 'p99(latency) <= 650 ms' },
+    { name: 'no errors on the way', objective: 'errors <= 0.5%' },
+  ],
+  proof: [
+    {
+      without: 'replicas enough',
+      set: { 'stack.inference.replicas': 1, 'stack.inference.maxBatch': 3 },
+      breaks: 'P99 at the last step',
+    },
+  ],
+});
