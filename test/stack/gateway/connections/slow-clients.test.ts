@@ -93,7 +93,7 @@ const ATTACKS: readonly Attack[] = [
   { name: 'drips half blank lines after it', ...blankLines, goOn: client => client.drip('\r'.repeat(50), 1, 100) },
 ];
 
-test.each(ATTACKS)('a client that $name is evicted in time, and only with the limit', async attack => {
+test.concurrent.each(ATTACKS)('a client that $name is evicted in time, and only with the limit', async attack => {
   const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
   await using strict = await startGateway({ ...quiet, upstreams, connections: attack.connections });
   await using lenient = await startGateway({ ...quiet, upstreams, connections: attack.without });
