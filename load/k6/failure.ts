@@ -1,4 +1,4 @@
-import type { WorkerFailure } from '../worker/messages.ts';
+import type { WorkerFailure } from '../../harness/host/worker.ts';
 
 /** Exit codes that k6 documents (`errext/exitcodes`), for the ends that a person can do something about. */
 const BY_EXIT_CODE: Readonly<Record<number, { code: string; what: string; next: string }>> = {

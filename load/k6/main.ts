@@ -3,12 +3,13 @@
  */
 import { availableParallelism } from 'node:os';
 import { systemClock } from '../../harness/clock.ts';
-import type { LoadJob, LoadSummary } from '../../harness/contracts.ts';
+import type { LoadJob, LoadProgress, LoadSummary } from '../../harness/contracts.ts';
+import type { WorkerFailure } from '../../harness/host/worker.ts';
 import { isClosed } from '../schedule.ts';
 import { openJournal } from '../worker/journal.ts';
-import type { TimedJob, WorkerFailure } from '../worker/messages.ts';
+import { loadProcess } from '../worker/load-process.ts';
+import type { TimedJob } from '../worker/messages.ts';
 import { type Usage, usageOf } from '../worker/usage.ts';
-import { liveAsWorker } from '../worker/worker-life.ts';
 import { openControl } from './control.ts';
 import { failureOf } from './failure.ts';
 import { startK6 } from './process.ts';
@@ -24,9 +25,11 @@ const USERS_LEAD_MS = 250;
 const CLOCK_STEP_MS = 20;
 
 const timed = Promise.withResolvers<TimedJob>();
-const life = liveAsWorker({
+let progress: () => LoadProgress | undefined = () => undefined;
+const worker = loadProcess({
   prepare: (job, settings) => collect(job, settings as unknown as K6Settings),
   job: async job => timed.resolve(job),
+  progress: () => progress(),
   // Long enough for k6 to leave.
   farewellMs: 3000,
 });
@@ -37,7 +40,7 @@ interface K6Settings {
 }
 
 async function collect(job: LoadJob, { program, script }: K6Settings): Promise<void> {
-  const journal = openJournal(job.journalPath, life.die);
+  const journal = openJournal(job.journalPath, worker.die);
   let recorder: Recorder | undefined;
   let zeroMs = 0;
   let pid = 0;
@@ -46,7 +49,7 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   using control = await openControl({
     begin: async clock => {
       pid = await k6.pid();
-      life.tell({ type: 'ready' });
+      worker.ready();
       ({ zeroMs } = await timed.promise);
       recorder = new Recorder({ ...job, journal, offsetMs: clock.offsetMs - zeroMs });
       process.stderr.write(`k6's clock was read within ${(clock.roundTripMs / 2).toFixed(3)} ms\n`);
@@ -62,27 +65,25 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   const k6 = await startK6({ ...job, program, script, plan, controlUrl: control.url, onLine });
   const runMs = () => systemClock.nowMs() - zeroMs;
   const advancing = setInterval(() => recorder?.advance(runMs()), ADVANCE_MS);
-  const telling = life.tellProgress(() => recorder?.progress(runMs()));
+  progress = () => recorder?.progress(runMs());
   const stop = () => {
     recorder?.stop(runMs());
     k6.stop();
   };
-  if (life.stopped.aborted) stop();
-  else life.stopped.addEventListener('abort', stop);
+  if (worker.stopped.aborted) stop();
+  else worker.stopped.addEventListener('abort', stop);
 
   const exit = await k6.ended;
   clearInterval(advancing);
-  telling[Symbol.dispose]();
   recorder?.finish(runMs());
   await journal.close();
   await k6[Symbol.asyncDispose]();
-  if (exit.code !== 0 && !life.stopped.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastWords));
+  if (exit.code !== 0 && !worker.stopped.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastWords));
   const wallStepMs = wallOffsetMs() - wallAtStart;
   if (Math.abs(wallStepMs) > CLOCK_STEP_MS) return fail(clockStepped(wallStepMs));
   const told = recorder ?? new Recorder({ ...job, journal, offsetMs: 0 });
   const summary = { ...meter.summary(), requests: told.requests };
-  life.tell({ type: 'done', progress: told.progress(runMs()), summary });
-  await life.leave();
+  await worker.finish({ progress: told.progress(runMs()), summary });
 }
 
 /** Of this machine's wall clock, which is k6's too, against its monotonic one. */
@@ -137,6 +138,5 @@ function clockStepped(stepMs: number): WorkerFailure {
 
 async function fail(failure: WorkerFailure): Promise<void> {
   process.stderr.write(`${failure.message}\n`);
-  life.tell({ type: 'failed', failure });
-  await life.leave();
+  await worker.fail(failure);
 }

@@ -2,34 +2,33 @@
 import { systemClock } from '../../harness/clock.ts';
 import type { LoadJob, LoadSummary } from '../../harness/contracts.ts';
 import { type Journal, openJournal } from '../worker/journal.ts';
+import { loadProcess } from '../worker/load-process.ts';
 import type { TimedJob } from '../worker/messages.ts';
-import { liveAsWorker } from '../worker/worker-life.ts';
 import { Drive } from './drive.ts';
 import { startPacer } from './pacer.ts';
 
 const log = (line: string) => void process.stderr.write(`${line}\n`);
 const prepared = Promise.withResolvers<{ readonly load: Drive; readonly journal: Journal }>();
-const life = liveAsWorker({ prepare, job: drive, farewellMs: 1000 });
+let running: Drive | undefined;
+const worker = loadProcess({ prepare, job: drive, progress: () => running?.progress(), farewellMs: 1000 });
 
 /** Reading a trace may take seconds, and would delay every request that is due: it is done before time zero is chosen. */
 async function prepare(job: LoadJob): Promise<void> {
-  const journal = openJournal(job.journalPath, life.die);
+  const journal = openJournal(job.journalPath, worker.die);
   prepared.resolve({ journal, load: new Drive(job, { clock: systemClock, journal, pacer: startPacer, log }) });
-  life.tell({ type: 'ready' });
+  worker.ready();
 }
 
 async function drive(job: TimedJob): Promise<void> {
   const { load, journal } = await prepared.promise;
   const summarise = measure(job, load);
-  const telling = life.tellProgress(() => load.progress());
-  life.stopped.addEventListener('abort', () => load.stop());
-  if (life.stopped.aborted) load.stop();
+  running = load;
+  worker.stopped.addEventListener('abort', () => load.stop());
+  if (worker.stopped.aborted) load.stop();
   await load.run(job.zeroMs);
-  telling[Symbol.dispose]();
   await journal.close();
   if (load.resent > 0) log(`sent again after a stale keep-alive connection: ${load.resent}`);
-  life.tell({ type: 'done', progress: load.progress(), summary: summarise() });
-  await life.leave();
+  await worker.finish({ progress: load.progress(), summary: summarise() });
 }
 
 /**

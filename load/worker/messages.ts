@@ -6,26 +6,13 @@ export type TimedJob = LoadJob & { readonly zeroMs: number };
 /** What a worker may need to know before it is ready, beside its job; plain JSON of the engine's own. */
 export type Settings = Readonly<Record<string, unknown>>;
 
-/** What an engine tells its worker process: `prepare` first, then the `job` in answer to `ready`. */
-export type ToWorker =
+/** The orders of a load worker: `prepare` first, then the `job` once it is ready. */
+export type LoadOrder =
   | { readonly type: 'prepare'; readonly job: LoadJob; readonly settings: Settings }
-  | { readonly type: 'job'; readonly job: TimedJob }
-  | { readonly type: 'stop' };
+  | { readonly type: 'job'; readonly job: TimedJob };
 
-/** An error on its way between processes, with the fields of a SquallError. */
-export interface WorkerFailure {
-  readonly kind: 'environment' | 'stack';
-  readonly code: string;
-  readonly message: string;
-  readonly next: string;
+/** What a load worker says at its end. */
+export interface LoadResult {
+  readonly progress: LoadProgress;
+  readonly summary: LoadSummary;
 }
-
-/**
- * What the worker tells the engine; `ready` once, when it waits for its job, `done` once, last; or `failed`, instead of either,
- * when it knows better than its exit code what is wrong.
- */
-export type FromWorker =
-  | { readonly type: 'ready' }
-  | { readonly type: 'progress'; readonly progress: LoadProgress }
-  | { readonly type: 'failed'; readonly failure: WorkerFailure }
-  | { readonly type: 'done'; readonly progress: LoadProgress; readonly summary: LoadSummary };

@@ -1,10 +1,16 @@
-import type { LoadEngine, LoadJob, RunningLoad } from '../../harness/contracts.ts';
+import type { LoadEngine, LoadJob, LoadProgress, RunningLoad } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
+import { RUN_VARIABLE } from '../../harness/host/process-group.ts';
+import { startWorker, type Worker } from '../../harness/host/worker.ts';
 import { sumSummaries } from '../../harness/load-summary.ts';
-import { dealt, WHOLE } from '../../harness/segment.ts';
-import type { Settings } from './messages.ts';
-import { sumProgress } from './sum.ts';
-import { end, isReady, startWorker, tell } from './worker.ts';
+import { subdivide, WHOLE } from '../../harness/segment.ts';
+import type { LoadOrder, LoadResult, Settings } from './messages.ts';
+import { NOTHING_YET, sumProgress } from './sum.ts';
+
+/** How long a worker may take to leave by itself, in ms, before it is killed. */
+const GRACE_MS = 2000;
+/** Longest wait for a worker that gets ready; a tool with thousands of virtual users takes seconds. */
+const READY_LIMIT_MS = 60_000;
 
 /** A program that generates load, told its job over IPC. */
 export interface WorkerProgram {
@@ -41,20 +47,22 @@ export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine
         throw new SquallError('stack', 'NO_TARGETS', 'Expected `targets` to hold a URL, got none');
       const settings = (await prepare?.(job, signal)) ?? {};
       const jobs = sharedOut(job);
-      const workers = jobs.map(own => startWorker(path, own));
-      const endAll = async () => void (await Promise.all(workers.map(end)));
+      const workers = jobs.map(own => startLoadWorker(name, path, own));
+      const endAll = async () => void (await Promise.all(workers.map(worker => worker[Symbol.asyncDispose]())));
       const stop = () => {
-        for (const worker of workers) tell(worker, { type: 'stop' });
+        for (const worker of workers) worker.stop();
       };
-      const done = Promise.all(workers.map(worker => worker.done)).then(sumSummaries);
+      const done = Promise.all(workers.map(worker => worker.done)).then(results =>
+        sumSummaries(results.map(({ summary }) => summary)),
+      );
       signal.addEventListener('abort', stop);
       done.catch(() => {}).finally(() => signal.removeEventListener('abort', stop));
       try {
-        for (const [nth, worker] of workers.entries()) tell(worker, { type: 'prepare', job: jobs[nth]!, settings });
-        await Promise.all(workers.map(worker => isReady(worker, name)));
+        for (const [nth, worker] of workers.entries()) worker.order({ type: 'prepare', job: jobs[nth]!, settings });
+        await Promise.all(workers.map(worker => worker.ready));
         const zeroMs = chooseZero();
-        for (const [nth, worker] of workers.entries()) tell(worker, { type: 'job', job: { ...jobs[nth]!, zeroMs } });
-        const [pid, ...morePids] = workers.map(worker => worker.process.pid!);
+        for (const [nth, worker] of workers.entries()) worker.order({ type: 'job', job: { ...jobs[nth]!, zeroMs } });
+        const [pid, ...morePids] = workers.map(worker => worker.pid);
         return {
           pid: pid!,
           morePids,
@@ -72,12 +80,49 @@ export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine
   };
 }
 
+/** A worker of a load, and how far it has come. */
+interface LoadWorker extends Worker<LoadOrder, LoadResult> {
+  progress(): LoadProgress;
+}
+
+function startLoadWorker(name: string, path: string, { runId, logPath, journalPath }: LoadJob): LoadWorker {
+  let progress = NOTHING_YET;
+  const seconds = READY_LIMIT_MS / 1000;
+  const worker = startWorker<LoadOrder, LoadProgress, LoadResult>({
+    path,
+    env: { [RUN_VARIABLE]: runId },
+    logPath,
+    readyLimitMs: READY_LIMIT_MS,
+    graceMs: GRACE_MS,
+    onProgress: told => {
+      progress = told;
+    },
+    late: () =>
+      new SquallError(
+        'environment',
+        'LOAD_ENGINE_NOT_READY',
+        `The load engine ${name} was not ready to send within ${seconds} s`,
+        { next: 'Look into load.log of the run, or lower `load.maxInFlight`.' },
+      ),
+    died: (how, output) =>
+      new SquallError('stack', 'LOAD_ENGINE_DIED', `The load generator died (${how}). Its last log lines:\n${output}`, {
+        next: `Read ${logPath}; the requests up to then are in ${journalPath}.`,
+      }),
+  });
+  const done = worker.done.then(result => {
+    progress = result.progress;
+    return result;
+  });
+  done.catch(() => {});
+  return { ...worker, done, progress: () => progress };
+}
+
 /** One job a worker: its share of the arrivals and its journal. */
 function sharedOut(job: LoadJob): LoadJob[] {
   const { workers = 1 } = job.plan;
   return Array.from({ length: workers }, (_, nth) => ({
     ...job,
-    share: dealt(job.share ?? WHOLE, nth, workers),
+    share: subdivide(job.share ?? WHOLE, nth, workers),
     journalPath: nth === 0 ? job.journalPath : job.journalPath.replace(/(\.\w+)$/, `.${nth + 1}$1`),
   }));
 }

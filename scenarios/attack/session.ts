@@ -71,7 +71,7 @@ const MOST_RAMP = 0.5;
  * ```
  *
  * Whoever interrupts it gets what was seen until then, without a verdict. When it settles, both processes are gone.
- * @throws SquallError `TARGET_UNREACHABLE`, `WORKER_DIED`; on abort before the attack began the signal's reason
+ * @throws SquallError `TARGET_UNREACHABLE`, `ATTACKER_DIED`; on abort before the attack began the signal's reason
  */
 export async function runAttack(
   plan: AttackPlan,

@@ -2,34 +2,31 @@
  * The victim's process: ordinary requests at a fixed rate, one connection each. It is told its job over IPC and ends when it is told
  * to, on SIGTERM, and when the process that started it goes away.
  */
-import { once } from 'node:events';
 import { requestTo } from '../../faults/slow-http/attacker/target.ts';
 import { systemClock } from '../../harness/clock.ts';
-import type { FromVictim, ToVictim, VictimJob, VictimRecord } from './victim.ts';
+import { workerProcess } from '../../harness/host/worker-process.ts';
+import type { VictimJob, VictimRecord } from './victim.ts';
 
 const TICK_MS = 2;
 const TELL_MS = 200;
 /** Requests in flight at most; what comes beyond has timed out before it is sent. */
 const MOST_IN_FLIGHT = 5000;
 
-let isStopped = false;
 let batch: VictimRecord[] = [];
 
-process.on('disconnect', () => process.exit(0));
-process.on('SIGTERM', () => process.exit(0));
-process.on('message', (message: ToVictim) => {
-  if (message.type === 'stop') isStopped = true;
-  else ask(message.job).catch(fail);
+const worker = workerProcess<VictimJob, readonly VictimRecord[], readonly VictimRecord[]>({
+  order: ask,
+  progress: taken,
+  progressMs: TELL_MS,
+  farewellMs: 0,
 });
-
-tell({ type: 'ready' });
+worker.ready();
 
 async function ask(job: VictimJob): Promise<void> {
   const gapMs = 1000 / job.perSecond;
   const inFlight = new Set<Promise<void>>();
   let scheduledMs = systemClock.nowMs() + gapMs;
-  const telling = setInterval(flush, TELL_MS);
-  while (!isStopped) {
+  while (!worker.stopped.aborted) {
     for (; scheduledMs <= systemClock.nowMs(); scheduledMs += gapMs) {
       if (inFlight.size >= MOST_IN_FLIGHT) {
         const nowMs = systemClock.nowMs();
@@ -42,11 +39,7 @@ async function ask(job: VictimJob): Promise<void> {
     await systemClock.sleep(TICK_MS);
   }
   await Promise.all(inFlight);
-  clearInterval(telling);
-  flush();
-  tell({ type: 'done' });
-  if (process.connected) await once(process, 'disconnect');
-  process.exit(0);
+  await worker.finish(taken());
 }
 
 function send({ target, request, asks, path, timeoutMs }: VictimJob, scheduledMs: number): Promise<void> {
@@ -86,16 +79,9 @@ function send({ target, request, asks, path, timeoutMs }: VictimJob, scheduledMs
   });
 }
 
-function flush(): void {
-  if (batch.length > 0) tell({ type: 'records', records: batch });
+/** The records since it was last called. */
+function taken(): readonly VictimRecord[] {
+  const records = batch;
   batch = [];
-}
-
-function tell(message: FromVictim): void {
-  if (process.connected) process.send!(message, undefined, undefined, () => {});
-}
-
-function fail(error: unknown): void {
-  console.error(error);
-  process.exit(1);
+  return records;
 }

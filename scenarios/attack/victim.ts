@@ -1,8 +1,12 @@
+import { fileURLToPath } from 'node:url';
 import type { RequestTarget } from '../../faults/slow-http/attack.ts';
+import { died } from '../../faults/slow-http/attacker/attacker.ts';
 import type { AttackTarget } from '../../faults/slow-http/attacker/target.ts';
-import { startWorker } from '../../faults/slow-http/attacker/worker.ts';
+import { startWorker } from '../../harness/host/worker.ts';
 
-const PROGRAM = new URL(import.meta.url.endsWith('.ts') ? './victim-main.ts' : './victim-main.js', import.meta.url);
+const PROGRAM = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? './victim-main.ts' : './victim-main.js', import.meta.url),
+);
 
 /** An ordinary client of the target: what it asks, how often, how long it waits. */
 export interface VictimJob {
@@ -26,39 +30,35 @@ export interface VictimRecord {
   readonly outcome: number | 'timeout' | 'reset' | 'refused';
 }
 
-/** What the victim's process is told. */
-export type ToVictim = { readonly type: 'job'; readonly job: VictimJob } | { readonly type: 'stop' };
-
-/** What it tells; `done` when every request has its outcome. */
-export type FromVictim =
-  | { readonly type: 'ready' }
-  | { readonly type: 'records'; readonly records: readonly VictimRecord[] }
-  | { readonly type: 'done' };
-
 /** The victim at work. Disposing ends its process. */
 export interface RunningVictim extends AsyncDisposable {
   /** All records so far; a batch comes every 200 ms. */
   readonly records: readonly VictimRecord[];
-  /** Asks nothing more, and resolves when the last request has its outcome. @throws SquallError `WORKER_DIED` */
+  /** Asks nothing more, and resolves when the last request has its outcome. @throws SquallError `ATTACKER_DIED` */
   finish(): Promise<void>;
 }
 
 /**
  * Starts the victim in a process of its own, so that neither the attacker nor the harness delays its measurements.
- * @throws SquallError `WORKER_DIED`
+ * @throws SquallError `ATTACKER_DIED`
  */
 export async function startVictim(job: VictimJob): Promise<RunningVictim> {
   const records: VictimRecord[] = [];
-  const worker = await startWorker<ToVictim, FromVictim>(PROGRAM, message => {
-    if (message.type === 'records') records.push(...message.records);
-    if (message.type === 'done') worker.release();
+  const worker = startWorker<VictimJob, readonly VictimRecord[], readonly VictimRecord[]>({
+    path: PROGRAM,
+    readyLimitMs: 10_000,
+    graceMs: 500,
+    onProgress: batch => void records.push(...batch),
+    late: () => died('not ready within 10 s', ''),
+    died,
   });
-  worker.tell({ type: 'job', job });
+  await worker.ready;
+  worker.order(job);
   return {
     records,
-    finish() {
-      worker.tell({ type: 'stop' });
-      return worker.ended;
+    async finish() {
+      worker.stop();
+      records.push(...(await worker.done));
     },
     [Symbol.asyncDispose]: () => worker[Symbol.asyncDispose](),
   };

@@ -60,6 +60,7 @@ export function refusalsOf(
   require(can.sessions || !sessions, 'load.workload.sessions', 'left out', sessions);
   require(durationMs <= can.longestMs, 'load.stages', `at most ${mostSeconds} s long`, `${durationMs / 1000} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
+  require(can.clients || load.keepAlive !== false, 'load.keepAlive', 'left on', load.keepAlive);
   require(can.trace || !trace, 'load.trace', 'left out', trace);
   const forWorkers =
     '`stream` for --workers (each of its processes has one core; k6 takes all), which are not to be had';
