@@ -10,16 +10,16 @@ import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
 import { hostAndPort, reachableAddress } from '../platform/external/reach.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { type AttackOutcome, attackScenario, outcomeOf } from '../scenarios/attack.ts';
-import { type CompiledScenario, compileScenario } from '../scenarios/compile.ts';
+import type { CompiledScenario } from '../scenarios/compile.ts';
 import type { External } from '../scenarios/external.ts';
-import { override, parseOverrides } from '../scenarios/override.ts';
-import { checkTarget } from '../scenarios/target.ts';
-import { validateScenario } from '../scenarios/validate.ts';
+import { loadScenario } from '../scenarios/load-scenario.ts';
+import { parseOverrides } from '../scenarios/override.ts';
+import { externalTarget } from '../scenarios/target.ts';
 import { EXIT } from './exit.ts';
-import { quoted, type RunOptions, targetAuthorization, withOut, withScenarioOptions } from './options.ts';
+import { quoted, type ReplayOptions, type RunOptions, withOut, withScenarioOptions, withVersions } from './options.ts';
 import { printJson, runWithProgress } from './run.ts';
 
-interface AttackOptions extends Omit<RunOptions, 'platform'> {
+interface AttackOptions extends Omit<RunOptions, 'platform'>, ReplayOptions {
   readonly target: string;
   readonly iOwnThisTarget?: boolean;
   readonly insecure: boolean;
@@ -42,7 +42,7 @@ const SHORTEST_MS = 500;
 
 /** `squall attack <kind> --target URL`: one attack on a service of one's own, beside a control client that shows what it did. */
 export async function defineAttack(command: Command, signal: AbortSignal): Promise<void> {
-  withScenarioOptions(withOut(command))
+  withVersions(withScenarioOptions(withOut(command)))
     .argument('<kind>', 'one of the kinds below')
     .requiredOption('--target <url>', 'http(s)://HOST:PORT; this machine alone, unless:')
     .option('--i-own-this-target', 'allows a target that is not this machine')
@@ -97,24 +97,23 @@ async function compileAttack(kind: string, options: AttackOptions, signal: Abort
   const forMs = options.for === undefined ? attack.defaultForMs : parseDurationMs(options.for, '--for');
   if (forMs < SHORTEST_MS || forMs > LIMITS.forMs)
     throw new SquallError('option', 'BAD_OPTION', `Expected \`--for\` to be from 500ms to 1h, got "${options.for}"`);
-  const { iOwnThisTarget = false } = options;
-  const where = await checkTarget(options.target, { iOwnThisTarget, signal });
-  const external = { ...where, authorization: targetAuthorization() };
+  const platform = 'external';
+  const external = (await externalTarget({ ...options, platform }, signal))!;
   if (new URL(external.url).pathname !== '/')
     throw badTarget(`http(s)://HOST:PORT, got "${options.target}"`, 'Leave paths to --path and --control.');
   const changes = changesOf(options);
-  const isChat = control === 'chat';
-  const model = changes['faults.attack.model'] ?? changes['load.model'];
-  const raw = attackScenario({
-    attack,
-    forMs,
-    control,
-    controlRate,
-    model: isChat ? String(model ?? (await listedModel(external, signal))) : '',
-  });
-  const scenario = validateScenario(override(raw, changes), `squall attack ${kind}`);
-  const replay = ['npx', 'squall', ...process.argv.slice(2)].map(quoted).join(' ');
-  return compileScenario(scenario, { seed, platform: 'external', external, replay });
+  const named = changes['faults.attack.model'] ?? changes['load.model'];
+  const model = control === 'chat' ? String(named ?? (await listedModel(external, signal))) : '';
+  const raw = attackScenario({ attack, forMs, control, controlRate, model });
+  const from = { raw, source: `squall attack ${kind}`, folder: process.cwd() };
+  const { compiled } = await loadScenario(from, { seed, platform, external, changes, replay: replayCommand() });
+  return compiled;
+}
+
+/** The command as it was given; the versions that it was to be run with are told anew. */
+function replayCommand(): string {
+  const words = process.argv.slice(2).filter((word, index, all) => ![word, all[index - 1]].includes('--versions'));
+  return ['npx', 'squall', ...words].map(quoted).join(' ');
 }
 
 /** Values by their paths in the scenario; a key of `--set` without a dot is a parameter of the attack. */

@@ -190,7 +190,7 @@ export class Probe {
   }
 
   #lost(connection: Connection, outcome: Outcome, error: Error | undefined): void {
-    const isConnecting = error !== undefined && ['refused', 'dropped'].includes(outcome);
+    const isConnecting = error !== undefined && ['connection-refused', 'dropped'].includes(outcome);
     this.#settle(connection, outcome);
     this.#refusals = isConnecting ? this.#refusals + 1 : 0;
     if (this.#refusals < MOST_REFUSALS) return;

@@ -72,6 +72,19 @@ describe('a run', () => {
     expect(heal.atMs).toBeGreaterThanOrEqual(FAULT.atMs + FAULT.forMs! - 1);
   });
 
+  it('refuses a fault that cannot be made before the load is broken or even started', async () => {
+    const createFault: RunParts<null>['createFault'] = ({ id }) => {
+      if (id === 'bad') throw new Error('no such target');
+      return fakeFault(journal);
+    };
+    const failing = drive({ createFault }, [
+      { ...FAULT, atMs: 0 },
+      { ...FAULT, id: 'bad' },
+    ]);
+    await expect(failing).rejects.toThrow('no such target');
+    expect(journal).toEqual(['up', 'down']);
+  });
+
   it('records a fault that never bites, and heals it all the same', async () => {
     const events = await drive({}, [FAULT], fakeFault(journal, { bites: forever }));
     expect(steps(events)).toEqual(['injected', 'never-bit', 'heal', 'healed']);

@@ -62,8 +62,8 @@ describe.each(ENGINES)('a target behind another address, by $name', ({ name, eng
 
   it.skipIf(Boolean(skipped))(`is refused with another's certificate ${skipped || ''}`, async () => {
     await using server = await startServer('other.invalid');
-    expect(await drive('https://llm.invalid', server.at)).toEqual(['refused']);
-    expect(await drive('https://other.invalid', server.at, stranger.certificate)).toEqual(['refused']);
+    expect(await drive('https://llm.invalid', server.at)).toEqual(['connection-refused']);
+    expect(await drive('https://other.invalid', server.at, stranger.certificate)).toEqual(['connection-refused']);
     expect(server.calledBy.size).toBe(0);
     expect(await drive('https://other.invalid', server.at)).toEqual(['ok']);
   });

@@ -151,7 +151,7 @@ function attackRequests(events: readonly { readonly requests?: AttackRequests }[
   const counted = events.flatMap(({ requests }) => requests ?? []);
   if (counted.length === 0) return {};
   const holds = counted.flatMap(({ hold }) => hold ?? []);
-  const counts = counted.map(({ ended, refused, violations = 0 }) => ({ ended, refused, violations }));
+  const counts = counted.map(({ ended, rejected, violations = 0 }) => ({ ended, rejected, violations }));
   return { requests: { ...summed(counts), ...(holds.length > 0 && { hold: summed(holds) }) } };
 }
 

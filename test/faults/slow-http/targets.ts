@@ -4,11 +4,9 @@ import { promisify } from 'node:util';
 import { loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
 import type { WindowResult } from '../../../reports/store/run-document.ts';
 import { type AttackOutcome, attackScenario, outcomeOf } from '../../../scenarios/attack.ts';
-import { compileScenario } from '../../../scenarios/compile.ts';
-import { override } from '../../../scenarios/override.ts';
+import { loadScenario } from '../../../scenarios/load-scenario.ts';
 import { runSession } from '../../../scenarios/session.ts';
 import { checkTarget } from '../../../scenarios/target.ts';
-import { validateScenario } from '../../../scenarios/validate.ts';
 import { temporaryFolder } from '../../e2e/squall.ts';
 import { missing } from '../../require.ts';
 import { authority } from '../../stack/edge/fixtures/running-edge.ts';
@@ -84,8 +82,8 @@ export async function attackOn(test: AttackTest): Promise<AttackFound> {
     ...Object.fromEntries(Object.entries(parameters).map(([key, value]) => [`faults.attack.${key}`, value])),
   };
   const external = { ...(await checkTarget(url, {})), authorization: '' };
-  const scenario = validateScenario(override(raw, changes), kind);
-  const compiled = compileScenario(scenario, { seed: 1, platform: 'external', external, replay: '' });
+  const from = { raw, source: kind, folder: '.' };
+  const { compiled } = await loadScenario(from, { seed: 1, platform: 'external', external, changes, replay: '' });
   const { signal } = new AbortController();
   const { document } = (await runSession(compiled, { out: out.path, signal })).result;
   const evidence = document.faults[0]!.evidence;
@@ -95,7 +93,7 @@ export async function attackOn(test: AttackTest): Promise<AttackFound> {
     reasons: document.reasons.join('\n'),
     evidence,
     medianMs: median === undefined ? null : Number(median),
-    peakHeld: Math.max(...document.faults[0]!.attack!.map(({ held }) => held)),
+    peakHeld: Math.max(...document.faults[0]!.attack!.map(({ open }) => open)),
     during: document.windows.find(({ name }) => name === 'fault:attack')!,
   };
 }

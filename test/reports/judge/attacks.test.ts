@@ -24,23 +24,23 @@ const VIOLATIONS = 'violations(kill) <= 0';
 
 test.each([
   // All of 1,000: the lower bound is 99.7 %. All of 100: 97 %, which is not enough to tell.
-  [REFUSED, { ended: 1000, refused: 1000 }, 'pass', 100],
-  [REFUSED, { ended: 100, refused: 100 }, 'inconclusive', 100],
-  [REFUSED, { ended: 1000, refused: 900 }, 'fail', 90],
-  [REFUSED, { ended: 0, refused: 0 }, 'inconclusive', null],
+  [REFUSED, { ended: 1000, rejected: 1000 }, 'pass', 100],
+  [REFUSED, { ended: 100, rejected: 100 }, 'inconclusive', 100],
+  [REFUSED, { ended: 1000, rejected: 900 }, 'fail', 90],
+  [REFUSED, { ended: 0, rejected: 0 }, 'inconclusive', null],
   [REFUSED, undefined, 'inconclusive', null],
-  [VIOLATIONS, { ended: 20, refused: 20, violations: 0 }, 'pass', 0],
-  [VIOLATIONS, { ended: 1000, refused: 999, violations: 1 }, 'fail', 1],
-  [VIOLATIONS, { ended: 0, refused: 0, violations: 0 }, 'inconclusive', null],
-  [VIOLATIONS, { ended: 20, refused: 20 }, 'inconclusive', null],
+  [VIOLATIONS, { ended: 20, rejected: 20, violations: 0 }, 'pass', 0],
+  [VIOLATIONS, { ended: 1000, rejected: 999, violations: 1 }, 'fail', 1],
+  [VIOLATIONS, { ended: 0, rejected: 0, violations: 0 }, 'inconclusive', null],
+  [VIOLATIONS, { ended: 20, rejected: 20 }, 'inconclusive', null],
   [VIOLATIONS, undefined, 'inconclusive', null],
 ] as const)('%s of %j is %s', (objective, requests, verdict, measured) => {
   expect(judged(objective, requests)).toMatchObject({ verdict, measured });
 });
 
 test('an attack that was never seen to act proves nothing', () => {
-  expect(judged(REFUSED, { ended: 1000, refused: 1000 }, null).verdict).toBe('invalid');
-  expect(judged(VIOLATIONS, { ended: 20, refused: 20, violations: 0 }, null).verdict).toBe('invalid');
+  expect(judged(REFUSED, { ended: 1000, rejected: 1000 }, null).verdict).toBe('invalid');
+  expect(judged(VIOLATIONS, { ended: 20, rejected: 20, violations: 0 }, null).verdict).toBe('invalid');
 });
 
 /** A run whose clients are well, or not, through an attack of at most 300 connections for 10 s. */
@@ -49,7 +49,7 @@ function runWith(hold: Partial<AttackHold>, { perSecond = 100, isHurt = false } 
   const slos = [{ name: 'errors', window: 'fault:kill', objective: 'errors <= 5%' }];
   const plan = planOf({ faults: [attack], slos });
   const counts = { planned: 300, reached: 300, handled: 300, exhausted: 0, ...hold };
-  const events = historyOf(plan, ...attacked({ ended: 0, refused: 0, hold: counts }));
+  const events = historyOf(plan, ...attacked({ ended: 0, rejected: 0, hold: counts }));
   const records = steadyLoad(ms => (isHurt && ms > 20_100 && ms < 30_000 ? { outcome: 'reset' } : {}));
   const { verdict, exitCode, reasons } = judge({ events, records }).document;
   return { verdict, exitCode, reasons: reasons.join(' ') };

@@ -167,7 +167,7 @@ test('a history without its plan cannot be judged', () => {
 });
 
 test('counts leave the warm-up out', () => {
-  const failedWarmUp = documentOf({ load: ms => (ms < 0 ? { outcome: 'refused' } : {}) });
+  const failedWarmUp = documentOf({ load: ms => (ms < 0 ? { outcome: 'connection-refused' } : {}) });
   expect(failedWarmUp.load).toMatchObject({ offered: 600, sent: 600, completed: 600, failed: 0, lateMsP99: 0 });
   expect(failedWarmUp.windows.map(window => window.name)).toEqual(['baseline', 'load:steady', 'whole']);
   expect(failedWarmUp.windows.at(-1)).toMatchObject({ requests: 600, failed: 0 });
@@ -230,12 +230,20 @@ test('the same input gives the same bytes, whatever the order of the records', (
 });
 
 test('the course of an attack goes from its last event into the document', () => {
-  const points = [{ atMs: 0, held: 3, closed: 0, refused: 0, served: 0 }];
+  const points = [{ atMs: 0, open: 3, closed: 0, rejected: 0, served: 0 }];
   const events = killed().map(event =>
     event.type === 'fault' && event.step === 'healed'
-      ? { ...event, requests: { ended: 1, refused: 0, points } }
+      ? { ...event, requests: { ended: 1, rejected: 0, points } }
       : event,
   );
   expect(documentOf({ plan: withFault, events }).faults[0]!.attack).toEqual(points);
   expect(documentOf({ plan: withFault, events: killed() }).faults[0]).not.toHaveProperty('attack');
+});
+
+test('the command that repeats a run pins the versions of a stack that came up, and nothing before', () => {
+  const versions: TimedEvent = { atMs: -4000, type: 'versions', versions: { node: 'v24.1.0', nginx: '1.22.1 (PATH)' } };
+  expect(documentOf({}).replay).toBe('npx squall run example --seed 1');
+  expect(documentOf({ events: [versions] }).replay).toBe(
+    'npx squall run example --seed 1 --versions nginx=1.22.1,node=24.1.0',
+  );
 });
