@@ -46,7 +46,6 @@ export function attackScenario({ attack, forMs, control, controlRate, model }: A
     load: {
       arrivals: 'constant',
       keepAlive: false,
-      warmUp: '1s',
       stages: [{ name: 'control', at: controlRate, for: `${BEFORE_MS + forMs + AFTER_MS}ms` }],
       idleTimeout: '5s',
       maxInFlight: 5000,

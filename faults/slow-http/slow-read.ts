@@ -15,7 +15,8 @@ import { jsonRequest, requestHead } from './script/request-text.ts';
  *
  * Behind TLS Node takes 64 KiB at a time, so the attacker reads as much more rarely.
  *
- * An end that waits behind bytes that were not read (FIN) is not seen; a reset is, on Linux, in the kernel's table of connections.
+ * An end that waits behind bytes that were not read (FIN) is seen where the server is on this machine; a reset always. Both on Linux,
+ * in the kernel's table of connections.
  */
 export const attack = attackOf({
   kind: 'slow-read',

@@ -66,7 +66,7 @@ describe('squall attack', () => {
     writeFileSync(trusted, authority.certificate);
     await using server = await startBareTls(DEADLINE);
     // A handshake costs a hundred times what a request does.
-    const few = ['--connections', '40', '--control-rate', '20/s'];
+    const few = ['--connections', '40', '--control-rate', '40/s'];
     const attack = [...SLOW, ...few, '--target', server.url, '--out', folder.path];
     const refused = await squall(attack);
     const told = await squall(attack, { NODE_EXTRA_CA_CERTS: trusted });
@@ -86,7 +86,7 @@ describe('squall attack', () => {
     await using server = await startServer({ host: '::1', ...DEADLINE });
     const target = server.url.replace('[::1]', 'two-addresses.invalid');
     const names = { NODE_OPTIONS: `--import=${new URL('fixtures/two-addresses.ts', import.meta.url)}` };
-    const few = ['--connections', '40', '--control-rate', '20/s'];
+    const few = ['--connections', '40', '--control-rate', '40/s'];
     const attack = [...SLOW, ...few, '--target', target, '--out', out.path, ...more];
     const { code, stdout, stderr } = await squall(attack, names);
     expect(code, stdout + stderr).toBe(0);
