@@ -9,7 +9,7 @@ import { badTarget } from '../harness/host/target.ts';
 import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
 import { hostAndPort, reachableAddress } from '../platform/external/reach.ts';
 import { didYouMean } from '../reports/nearest.ts';
-import { type AttackOutcome, attackScenario, outcomeOf } from '../scenarios/attack.ts';
+import { type AttackResult, attackScenario, resultOf } from '../scenarios/attack.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
 import type { External } from '../scenarios/external.ts';
 import { loadScenario } from '../scenarios/load-scenario.ts';
@@ -62,10 +62,10 @@ export async function defineAttack(command: Command, signal: AbortSignal): Promi
       const compiled = await compileAttack(kind, options, signal);
       const session = await runWithProgress(compiled, { ...options, platform: 'external' }, signal);
       const { document } = session.result;
-      const outcome = outcomeOf(document);
-      if (options.json) printJson({ ...document, outcome });
-      else process.stdout.write(`${styleText(['bold', COLOURS[outcome]], outcome)}  ${document.faults[0]?.evidence}\n`);
-      process.exitCode = exitCodeOf(outcome, document.exitCode);
+      const result = resultOf(document);
+      if (options.json) printJson({ ...document, result });
+      else process.stdout.write(`${styleText(['bold', COLOURS[result]], result)}  ${document.faults[0]?.evidence}\n`);
+      process.exitCode = exitCodeOf(result, document.exitCode);
     });
 }
 
@@ -140,6 +140,6 @@ async function listedModel(external: External, signal: AbortSignal): Promise<str
 }
 
 /** A target that never answers again spoils its run, and is down all the same. */
-function exitCodeOf(outcome: AttackOutcome, exitCode: number): number {
-  return outcome === 'down' ? EXIT.sloFailed : exitCode;
+function exitCodeOf(result: AttackResult, exitCode: number): number {
+  return result === 'down' ? EXIT.sloFailed : exitCode;
 }

@@ -19,7 +19,7 @@ export interface AttackOptions {
 }
 
 /** What an attack showed of its target, from the results of its SLOs. */
-export type AttackOutcome = 'defended' | 'degraded' | 'down' | Exclude<Verdict, 'pass' | 'fail'>;
+export type AttackResult = 'defended' | 'degraded' | 'down' | Exclude<Verdict, 'pass' | 'fail'>;
 
 const BEFORE_MS = 4000;
 const AFTER_MS = 2000;
@@ -82,7 +82,7 @@ function percentileFor(controlRate: string, forMs: number): number {
  * What became of the target: `down` when more than half of the control requests failed for certain, also one that never answered
  * again, `degraded` when another SLO failed, `defended` when all hold; otherwise the verdict of the run.
  */
-export function outcomeOf({ verdict, slos, faults }: RunDocument): AttackOutcome {
+export function resultOf({ verdict, slos, faults }: RunDocument): AttackResult {
   if (verdict === 'pass') return 'defended';
   const isGone = faults.some(({ bitAtMs, healVerified }) => bitAtMs !== null && !healVerified);
   const lowerPercent = slos.find(({ name }) => name === ERRORS)?.confidence.lower ?? 0;

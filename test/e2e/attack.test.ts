@@ -25,8 +25,8 @@ describe('squall attack', () => {
     await using server = await startBare({ ...POOL, ...NO_DEADLINE });
     const attack = [...SLOW, '--connections', '150', '--target', server.url, '--out', out.path];
     const { code, stdout, stderr } = await squall([...attack, '--json']);
-    const document = JSON.parse(stdout) as RunDocument & { outcome: string };
-    expect([document.outcome, document.verdict, code], stderr).toEqual(['down', 'fail', 1]);
+    const document = JSON.parse(stdout) as RunDocument & { result: string };
+    expect([document.result, document.verdict, code], stderr).toEqual(['down', 'fail', 1]);
     expect(document).toMatchObject({ schema: 1, scenario: 'attack-slow-headers', target: server.url });
     expect(Math.max(...document.faults[0]!.attack!.map(({ open }) => open))).toBeGreaterThan(80);
     const during = document.windows.find(({ name }) => name === 'fault:attack')!;

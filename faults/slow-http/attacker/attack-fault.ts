@@ -22,7 +22,7 @@ const SPARE_MS = 10_000;
 const NEVER_HEALED_MS = 600_000;
 
 /**
- * An attack as a fault on a link by which clients enter, so that the run's own load is the victim and an SLO on `fault:<id>` is the
+ * An attack as a fault on a link by which clients enter, so that the run's own load is the control client and an SLO on `fault:<id>` is the
  * verdict:
  *
  * ```

@@ -167,9 +167,9 @@ describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
             `${theirs.url}${path}`,
           ]),
     ]);
-    const { outcome, reasons, medianMs, peakHeld, during } = found;
+    const { result, reasons, medianMs, peakHeld, during } = found;
     table.push(
-      [kind.padEnd(13), name.padEnd(24), outcome.padEnd(9), `slowhttptest: available ${available ?? '?'}`.padEnd(28)]
+      [kind.padEnd(13), name.padEnd(24), result.padEnd(9), `slowhttptest: available ${available ?? '?'}`.padEnd(28)]
         .concat(
           `held ${peakHeld}`.padEnd(9),
           `evicted after ${medianMs ?? '–'} ms`,
@@ -177,7 +177,7 @@ describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
         )
         .join(' | '),
     );
-    expect(outcome, reasons).toBe(expected);
+    expect(result, reasons).toBe(expected);
     if (evicts) {
       const [deadlineMs, resolutionMs] = evicts;
       expect(medianMs).toBeGreaterThan(0.8 * deadlineMs);

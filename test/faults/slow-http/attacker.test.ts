@@ -139,22 +139,22 @@ describe('malformed requests', () => {
     ['answers-twice', /2 answers to one request/],
   ] as const)('find out a server that %s', async (how, words) => {
     await using server = await answersWrongly(how);
-    const { outcome, evidence, reasons } = await attackOn({
+    const { result, evidence, reasons } = await attackOn({
       kind: 'malformed',
       url: server.url,
       parameters,
       forMs: 2500,
     });
-    expect(outcome, reasons).toBe('degraded');
+    expect(result, reasons).toBe('degraded');
     expect(evidence).toMatch(words);
   });
 
   it('find nothing wrong with broken messages at Node’s own server', async () => {
     await using server = await startBare({});
     const shapes = { ...parameters, shapes: 'http', hangMs: 2000 };
-    const { outcome, evidence, reasons } = await attackOn({ kind: 'malformed', url: server.url, parameters: shapes });
+    const { result, evidence, reasons } = await attackOn({ kind: 'malformed', url: server.url, parameters: shapes });
     expect(evidence).not.toContain('wrong');
-    expect(outcome, reasons).toBe('defended');
+    expect(result, reasons).toBe('defended');
   });
 
   it('find nothing wrong with the gateway, broken JSON included', async () => {
@@ -164,13 +164,13 @@ describe('malformed requests', () => {
     });
     const all = { ...parameters, hangMs: 2000 };
     const { url } = gateway;
-    const { outcome, evidence, reasons } = await attackOn({
+    const { result, evidence, reasons } = await attackOn({
       kind: 'malformed',
       url,
       parameters: all,
       control: '/healthz',
     });
     expect(evidence).not.toContain('wrong');
-    expect(outcome, reasons).toBe('defended');
+    expect(result, reasons).toBe('defended');
   });
 });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
 import type { WindowResult } from '../../../reports/store/run-document.ts';
-import { type AttackOutcome, attackScenario, outcomeOf } from '../../../scenarios/attack.ts';
+import { type AttackResult, attackScenario, resultOf } from '../../../scenarios/attack.ts';
 import { loadScenario } from '../../../scenarios/load-scenario.ts';
 import { runSession } from '../../../scenarios/session.ts';
 import { checkTarget } from '../../../scenarios/target.ts';
@@ -54,7 +54,7 @@ export interface AttackTest {
 
 /** What {@link attackOn} found, with what the evidence of the attack says in words. */
 export interface AttackFound {
-  readonly outcome: AttackOutcome;
+  readonly result: AttackResult;
   readonly reasons: string;
   readonly evidence: string;
   /** Median time after which connections were evicted, in ms; null where none was. */
@@ -89,7 +89,7 @@ export async function attackOn(test: AttackTest): Promise<AttackFound> {
   const evidence = document.faults[0]!.evidence;
   const median = /evicted after a median of (\d+) ms/.exec(evidence)?.[1];
   return {
-    outcome: outcomeOf(document),
+    result: resultOf(document),
     reasons: document.reasons.join('\n'),
     evidence,
     medianMs: median === undefined ? null : Number(median),
