@@ -9,7 +9,7 @@ import { closedLoop } from './closed-loop.ts';
  * concurrency 16) 1.43; throughput within 21 %. At concurrency 512 the ITL comes out 12 to 16 % too low: not asserted.
  */
 const rows = [
-  // prompt, answer, concurrency, TTFT p95 ms, ITL median ms, output tokens/s
+  // prompt, output, concurrency, TTFT p95 ms, ITL median ms, output tokens/s
   [128, 128, 1, 14.5, 4.62, 213],
   [128, 128, 4, 24.6, 4.72, 797],
   [128, 128, 16, 56.1, 4.86, 3088],
@@ -38,7 +38,7 @@ const limits = {
   kvCapacityTokens: profile.kvCapacityTokens,
 };
 
-/** How far a value is from the published one, as a factor ≥ 1. */
+/** Deviation from the published value, as a factor ≥ 1. */
 const factor = (measured: number, published: number) => Math.max(measured / published, published / measured);
 
 function compare(cost: StepCost) {
@@ -57,7 +57,7 @@ function compare(cost: StepCost) {
 
 const calibrated = compare(profile.step);
 
-test.each(calibrated)('meets the published measurements at $row', ({ row, itl, ttft, throughput }) => {
+test.each(calibrated)('matches the published measurements at $row', ({ row, itl, ttft, throughput }) => {
   expect(itl).toBeLessThan(1.05);
   expect(ttft).toBeLessThan(row === '1024/128 ×16' ? 1.45 : 1.25);
   expect(throughput).toBeLessThan(row === '1024/128 ×16' ? 1.28 : 1.2);
@@ -76,7 +76,7 @@ describe('the comparison', () => {
   });
 });
 
-test('preempts only where the published workload outgrows the KV cache', () => {
+test('preempts only where the published workload exceeds the KV cache', () => {
   // 2,048 + 2,048 tokens × 128 = 524,288 > 430,272; × 64 = 262,144 fits.
   const preempting = calibrated.filter(({ preemptions }) => preemptions > 0).map(({ row }) => row);
   expect(preempting).toEqual(['2048/2048 ×128', '2048/2048 ×256']);

@@ -7,7 +7,7 @@ import { readSamples } from '../../../stack/observability/query-range.ts';
 import { scrapeReplicas } from '../../../stack/observability/scraper.ts';
 import { until } from '../../until.ts';
 import { chat, type GatewayProcess, startGateway } from '../gateway/fixtures/gateway-process.ts';
-import { type Replica, startReplica } from '../inference/replica.ts';
+import { type Replica, startReplica } from '../inference/replica-process.ts';
 import { replicaAt, stackOf } from './replicas.ts';
 import { noPrometheus, startPrometheus, temporaryFolder, writeAll } from './tools.ts';
 
