@@ -80,7 +80,7 @@ test('the process exits with 1 and advice for a port in use or an invalid config
   ]);
   taken.close();
   expect(outcomes.map(({ code }) => code)).toEqual([1, 1, 1]);
-  expect(outcomes[0]!.stderr).toMatch(new RegExp(`Cannot listen on 127.0.0.1:${port}: .*listens there.*LISTEN`));
+  expect(outcomes[0]!.stderr).toMatch(new RegExp(`Cannot listen on 127.0.0.1:${port}: .*LISTEN`));
   expect(outcomes[1]!.stderr).toMatch(/unknown key `maxBach`/);
   expect(outcomes[2]!.stderr).toMatch(/HOST:PORT/);
 });
