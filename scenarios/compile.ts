@@ -5,7 +5,6 @@ import { SquallError } from '../harness/errors.ts';
 import { findProgram } from '../harness/host/programs.ts';
 import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
 import { driveEndMs } from '../harness/plan.ts';
-import { formatDuration } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
 import { keyOf } from '../load/request/api-key.ts';
@@ -64,7 +63,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
       throw bad(
         `faults[${index}].at`,
         `before the load ends at ${driveEndMs({ load } as RunPlan) / 1000}s`,
-        formatDuration(fault.atMs),
+        `${fault.atMs / 1000}s`,
       );
   requireUnique(
     scenario.slos.map(slo => slo.name),
