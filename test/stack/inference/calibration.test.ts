@@ -5,11 +5,11 @@ import { closedLoop } from './closed-loop.ts';
 
 /*
  * Published rows: Qwen3-8B FP8, one H100-80GB, vLLM 0.30.0, closed loop (tgarg01/silybench-data, CC BY 4.0).
- * The engine runs them in virtual time with that server's limits (max_num_seqs 1024, 8,192 tokens a step). What README claims
- * of concurrency 1 to 256 is what is asserted. At concurrency 512 the ITL comes out 12 to 16 % too low: not asserted.
+ * The engine runs them in virtual time with that server's limits (max_num_seqs 1024, 8,192 tokens a step). The
+ * tests assert README's figures for concurrency 1 to 256. At concurrency 512 the ITL comes out 12 to 16 % too low: not asserted.
  */
 const rows = [
-  // prompt, answer, concurrency, TTFT p95 ms, ITL median ms, output tokens/s, watts
+  // prompt, output, concurrency, TTFT p95 ms, ITL median ms, output tokens/s, watts
   [128, 128, 1, 14.5, 4.62, 213, 387],
   [128, 128, 4, 24.6, 4.72, 797, 382],
   [128, 128, 16, 56.1, 4.86, 3088, 397],
@@ -31,7 +31,7 @@ const rows = [
   [2048, 2048, 256, 67_187, 28.3, 4310, 663],
 ] as const;
 
-/** The figures of README, in its own words. */
+/** Figures quoted from README. */
 const [, itlPercent = 0, powerPercent = 0, ttftFactor = 0, worstTtftFactor = 0] = (
   /inter-token latency within ([\d.]+) % and power within ([\d.]+) % .*? within a factor of ([\d.]+) but for one row \(([\d.]+)\)/.exec(
     readFileSync(new URL('../../../README.md', import.meta.url), 'utf8').replaceAll(/\s+/g, ' '),
@@ -47,9 +47,9 @@ const limits = {
   kvCapacityTokens: profile.kvCapacityTokens,
 };
 
-/** How far a value is from the published one, in percent of that. */
+/** Deviation from the published value, in percent of it. */
 const percentOff = (measured: number, published: number) => Math.abs(measured / published - 1) * 100;
-/** How far a value is from the published one, as a factor ≥ 1. */
+/** Deviation from the published value, as a factor ≥ 1. */
 const factor = (measured: number, published: number) => Math.max(measured / published, published / measured);
 
 function compare(cost: StepCost) {
@@ -70,7 +70,7 @@ function compare(cost: StepCost) {
 const calibrated = compare(profile.step);
 
 test.each(calibrated)(
-  'meets the published measurements at $row, as README says',
+  'matches the published measurements at $row within README’s figures',
   ({ row, itl, power, ttft, throughput }) => {
     const isOdd = row === '1024/128 ×16';
     expect(itl).toBeLessThan(itlPercent);
@@ -94,7 +94,7 @@ describe('the comparison', () => {
   });
 });
 
-test('preempts only where the published workload outgrows the KV cache', () => {
+test('preempts only where the published workload exceeds the KV cache', () => {
   // 2,048 + 2,048 tokens × 128 = 524,288 > 430,272; × 64 = 262,144 fits.
   const preempting = calibrated.filter(({ preemptions }) => preemptions > 0).map(({ row }) => row);
   expect(preempting).toEqual(['2048/2048 ×128', '2048/2048 ×256']);
