@@ -1,7 +1,7 @@
 import type { LoadSummary } from './contracts.ts';
 
 /**
- * Combined summary of generators that ran side by side: CPU time and memory add up, wall time does not, and utilization is that of
+ * Combined summary of generators that ran side by side: CPU time and memory add up, wall time does not, and utilisation is that of
  * the busiest, which the others cannot relieve.
  */
 export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
@@ -9,7 +9,7 @@ export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
   const sum = (of: (part: LoadSummary) => number | undefined) =>
     parts.reduce<number | undefined>((total, part) => add(total, of(part)), 0);
   const [requests, cores] = [sum(part => part.requests), sum(part => part.cores)];
-  const busiest = Math.max(...parts.map(part => coreUtilization(part) ?? 0));
+  const busiest = Math.max(...parts.map(part => coreUtilisation(part) ?? 0));
   return {
     ...(requests === undefined ? {} : { requests }),
     ...(cores === undefined ? {} : { cores, busiest }),
@@ -19,8 +19,8 @@ export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
   };
 }
 
-/** Utilization of the cores available to a generator, 0–1; of several the busiest. Undefined if unknown. */
-export function coreUtilization({ busiest, cpuMs, wallMs, cores }: LoadSummary): number | undefined {
+/** Utilisation of the cores available to a generator, 0–1; of several the busiest. Undefined if unknown. */
+export function coreUtilisation({ busiest, cpuMs, wallMs, cores }: LoadSummary): number | undefined {
   if (cores === undefined || wallMs <= 0) return undefined;
   return busiest ?? cpuMs / wallMs / cores;
 }

@@ -10,7 +10,7 @@ export interface Readings {
   readonly running?: number;
   /** Ratio of KV cache blocks in use, 0–1; of the fullest engine. */
   readonly kvRatio?: number;
-  /** GPU utilization, 0–100; of the busiest GPU. */
+  /** GPU utilisation, 0–100; of the busiest GPU. */
   readonly gpuPercent?: number;
   readonly gpuUsedMiB?: number;
   readonly gpuFreeMiB?: number;

@@ -3,6 +3,7 @@ import type { Fault, Observation } from './contracts.ts';
 import { messageOf } from './errors.ts';
 import type { History } from './history.ts';
 import type { FaultPlan } from './plan.ts';
+import { formatMs } from './quantity.ts';
 
 /** Timeouts of a fault's steps, in ms. */
 export interface NemesisLimits {
@@ -58,9 +59,10 @@ export async function runFault(
     injected = true;
     await withLimit(limits.callMs, signal, limited => fault.inject(limited), clock);
     log('injected', `${plan.kind} on ${plan.target}`);
-    const onset = await observe(Math.min(limits.biteMs, untilMs(healAtMs)), signal, fault.bites, clock);
+    const limitMs = Math.max(0, Math.min(limits.biteMs, untilMs(healAtMs)));
+    const onset = await observe(limitMs, signal, fault.bites, clock);
     if (onset) log('bit', onset.evidence, onset);
-    else log('never-bit', `${plan.kind} on ${plan.target} had no observable effect`);
+    else log('never-bit', `nothing observed within ${formatMs(limitMs)}`);
     if (plan.forMs === null) {
       const recovered = await observe(untilMs(endMs), signal, fault.healed, clock);
       healed = recovered !== null;
@@ -92,7 +94,7 @@ async function healNow(plan: FaultPlan, fault: Fault, limits: NemesisLimits, log
     await withLimit(limits.callMs, never, limited => fault.heal(limited), clock);
     const healed = await observe(limits.healMs, never, fault.healed, clock);
     if (healed) log('healed', healed.evidence, healed);
-    else log('not-healed', `${plan.kind} on ${plan.target} was still in effect after ${limits.healMs} ms`);
+    else log('not-healed', `${plan.kind} on ${plan.target} was still in effect after ${formatMs(limits.healMs)}`);
   } catch (error) {
     log('not-healed', messageOf(error));
   }

@@ -14,7 +14,7 @@ function refused(requests: { ended: number; rejected: number } | undefined, bit:
 }
 
 test.each([
-  // All of 1,000: the lower bound is 99.7 %. All of 100: 97 %, which is not enough to tell.
+  // All of 1,000: the lower bound is 99.7 %. All of 100: 97 %, which is not enough to decide.
   [{ ended: 1000, rejected: 1000 }, 'pass', 100],
   [{ ended: 100, rejected: 100 }, 'inconclusive', 100],
   [{ ended: 1000, rejected: 900 }, 'fail', 90],
@@ -24,6 +24,6 @@ test.each([
   expect(refused(requests)).toMatchObject({ verdict, measured, unit: '%' });
 });
 
-test('an attack that was never seen to act proves nothing', () => {
+test('an attack without observable effect is invalid', () => {
   expect(refused({ ended: 1000, rejected: 1000 }, null).verdict).toBe('invalid');
 });
