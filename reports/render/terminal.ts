@@ -58,14 +58,14 @@ export function renderTerminal(
 function sloLines(document: RunDocument, paint: Paint, cut: (text: string) => string): string[] {
   return document.slos.flatMap(slo => {
     const head = cut(`  ${MARKS[slo.verdict]} ${slo.name}`);
-    const value = `${formatValue(slo.measured, slo.unit)} [${formatInterval(slo)}], ${slo.samples} samples`;
+    const value = `${formatValue(slo.measured, slo.unit)} [${formatInterval(slo)}], n = ${slo.samples}`;
     return [paint(STYLES[slo.verdict], head), cut(`      ${slo.window}: ${slo.objective} | ${value}`)];
   });
 }
 
 function windowLines(windows: readonly WindowResult[], first: 'token' | 'byte'): string[] {
   const name = first === 'token' ? 'TTFT' : 'TTFB';
-  const head = ['window', 'requests', 'failed', `${name} p50`, `${name} p99`, 'latency p99', ''];
+  const head = ['window', 'requests', 'failed', `${name} P50`, `${name} P99`, 'latency P99', ''];
   const rows = windows.map(window => [
     window.name,
     String(window.requests),

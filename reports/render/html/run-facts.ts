@@ -25,7 +25,7 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
     [
       'Generator CPU',
       cores(load.cpuCores),
-      `near or above ${isAlone ? 'one core' : 'one core per process'}, the generator itself is the bottleneck`,
+      `a value near ${isAlone ? 'one core' : 'one core per process'} means that the generator is the bottleneck`,
     ],
     [
       'Dropped arrivals',

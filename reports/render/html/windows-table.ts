@@ -30,5 +30,5 @@ function errors({ errors }: WindowResult): Content {
   const kinds = Object.entries(errors).sort(([a, left], [b, right]) => right - left || (a < b ? -1 : 1));
   return kinds.length === 0
     ? 'none'
-    : kinds.map(([kind, count]) => html`<span class="nowrap">${kind} ${quantity(count, '')}</span> `);
+    : kinds.map(([kind, count], i) => html`${i > 0 && ', '}<span class="nowrap">${kind} ${quantity(count, '')}</span>`);
 }

@@ -55,11 +55,11 @@ test('plain HTTP has no tokens: reports show the time to first byte, and draw th
   const plain = { ...run, plan: { ...run.plan, load: { ...run.plan.load, workload } } };
   for (const render of [renderTerminal, renderMarkdown, renderHtml]) {
     const [chat, http] = [render(run), render(plain)];
-    expect(chat).toMatch(/TTFT p50|Time to first token/);
+    expect(chat).toMatch(/TTFT P50|Time to first token/);
     expect(http).not.toMatch(/TTFT|[Tt]ime to first token/);
-    expect(http).toMatch(/TTFB p50|Time to first byte/);
+    expect(http).toMatch(/TTFB P50|Time to first byte/);
   }
-  expect(renderTerminal(plain)).toMatch(/latency p99/);
+  expect(renderTerminal(plain)).toMatch(/latency P99/);
   expect(renderHtml(plain)).toContain('id="chart-latency"');
   expect(renderHtml(run)).not.toContain('id="chart-latency"');
   const judged = changedSlo(run, 'p99(latency) <= 900 ms');
