@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
-import { type Engine, engineSocket, findEngine, imageId } from '../../platform/docker/engine.ts';
+import { type Engine, engineSocket, findEngine, findImage } from '../../platform/docker/engine.ts';
 import { IMAGE_NAMES } from '../../platform/docker/images/image-names.ts';
 import type { Limits } from '../../platform/docker/plans.ts';
 import { dockerPlatform } from '../../platform/docker/platform.ts';
@@ -11,7 +11,7 @@ import { missing } from '../require.ts';
 /** The engine with all images, or undefined. */
 export const engine: Engine | undefined = await findEngine(engineSocket())
   .then(async found => {
-    const ids = await Promise.all(Object.values(IMAGE_NAMES).map(image => imageId(found, image)));
+    const ids = await Promise.all(Object.values(IMAGE_NAMES).map(image => findImage(found, image)));
     return ids.includes(undefined) ? undefined : found;
   })
   .catch(() => undefined);
@@ -22,8 +22,8 @@ export const noDocker = missing('docker', engine !== undefined);
 /** The docker platform, whose services may also be the fixture programs. */
 export function fixturePlatform(limits: Readonly<Record<string, Limits>> = {}) {
   const fixtures = 'test/platform/fixtures';
-  const copies = [{ source: join(import.meta.dirname, '../..', fixtures), target: `/app/${fixtures}` }];
-  return dockerPlatform({ connect: connectToxiproxy }, { copies, limits, readyLimitMs: 20_000 });
+  const folders = { [`/app/${fixtures}`]: join(import.meta.dirname, '../..', fixtures) };
+  return dockerPlatform({ connect: connectToxiproxy }, { folders, limits, readyLimitMs: 20_000 });
 }
 
 /** Everything that an engine holds of a run, such as `containers 3f2a…`. */
