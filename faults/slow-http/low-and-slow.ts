@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { holdingOpening, openingShape } from './attacker/opening.ts';
-import { requestHead } from './attacker/request-text.ts';
+import { holdingOpening, openingShape } from './script/opening.ts';
+import { requestHead } from './script/request-text.ts';
 
 /**
  * A few connections a second, each harmless and held by a byte now and then: after a while they are the whole pool. No rate limit
@@ -20,7 +20,7 @@ export const attack = attackOf({
   needsModel: false,
   parameters: z.object({
     ...openingShape({ connections: 10_000, perSecond: 10, path: '/v1/chat/completions' }),
-    intervalMs: z.number().min(10).max(600_000).default(5000).describe('between two bytes of a connection, in ms'),
+    intervalMs: z.number().min(10).max(600_000).default(5000).describe('between two bytes of a connection'),
     contentLength: z.int().min(2).max(1_000_000_000).default(65_536).describe('bytes announced'),
   }),
   script: (parameters, target) => {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { holdingOpening, holdingShape } from './attacker/opening.ts';
-import { requestHead } from './attacker/request-text.ts';
+import { holdingOpening, holdingShape } from './script/opening.ts';
+import { requestHead } from './script/request-text.ts';
 
 /**
  * Slowloris: a request whose headers never end. Each line arrives in time, so an idle timeout never fires; only a deadline for
@@ -15,7 +15,7 @@ export const attack = attackOf({
   needsModel: false,
   parameters: z.object({
     ...holdingShape({ connections: 500, perSecond: 200, path: '/' }),
-    intervalMs: z.number().min(10).max(600_000).default(1000).describe('between two header lines, in ms'),
+    intervalMs: z.number().min(10).max(600_000).default(1000).describe('between two header lines'),
     lineBytes: z.int().min(6).max(4096).default(24).describe('length of each line'),
   }),
   script: (parameters, target) => {

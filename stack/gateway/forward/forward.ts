@@ -73,7 +73,7 @@ function recordAttempt(upstream: Upstream, exchange: Exchange, result: AttemptRe
 /** Waits for the backoff of the next attempt; false when no further attempt is allowed. */
 async function waitForRetry(exchange: Exchange, result: FailedAttempt, context: ForwardContext): Promise<boolean> {
   const { retries, budget, clock, random, metrics } = context;
-  if (result.failure === 'deadline' || exchange.attempts > retries.max) return false;
+  if (result.failure === 'deadline' || exchange.attempts > retries.maxRetries) return false;
   const waitMs = backoffMs(retries, exchange.attempts, random);
   if (clock.nowMs() + waitMs >= exchange.deadlineMs) return false;
   if (!budget.withdraw(clock.nowMs())) {
@@ -82,14 +82,14 @@ async function waitForRetry(exchange: Exchange, result: FailedAttempt, context: 
   }
   metrics.retries.labels(result.failure).inc();
   const disconnected = new AbortController();
-  exchange.onClientGone = () => disconnected.abort();
-  if (!exchange.clientGone) await clock.sleep(waitMs, disconnected.signal).catch(() => {});
-  exchange.onClientGone = undefined;
-  return !exchange.clientGone;
+  exchange.onClientDisconnect = () => disconnected.abort();
+  if (!exchange.clientDisconnected) await clock.sleep(waitMs, disconnected.signal).catch(() => {});
+  exchange.onClientDisconnect = undefined;
+  return !exchange.clientDisconnected;
 }
 
 function giveUp(exchange: Exchange, { failure, buffered }: FailedAttempt): void {
-  if (exchange.clientGone) {
+  if (exchange.clientDisconnected) {
     markCancelled(exchange);
     return;
   }
@@ -111,7 +111,7 @@ function truncate(exchange: Exchange, { failure }: FailedAttempt, { metrics, dea
 
 function markCancelled(exchange: Exchange): void {
   exchange.outcome = 'cancelled';
-  exchange.reason = 'client-gone';
+  exchange.reason = 'client-disconnected';
 }
 
 function noUpstream(exchange: Exchange): ApiError {
