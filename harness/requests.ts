@@ -67,6 +67,29 @@ export interface RequestRecord {
   readonly turn?: number;
 }
 
+/** What has to be known of a request to record it; the rest is that of one that was never sent. */
+export type RequestFacts = Partial<RequestRecord> &
+  Pick<RequestRecord, 'index' | 'scheduledMs' | 'endMs' | 'outcome' | 'stage'>;
+
+/**
+ * Makes a record. Times are rounded to microseconds, which are more than the measurement holds and keep the journal small; of a
+ * dropped request `sentMs` is null.
+ */
+export function requestRecord({ sentMs = null, firstTokenMs = null, ...facts }: RequestFacts): RequestRecord {
+  return {
+    ...{ status: 0, promptTokens: 0, outputTokens: 0, upstream: '', gaps: [] },
+    ...facts,
+    scheduledMs: rounded(facts.scheduledMs),
+    sentMs: sentMs === null || facts.outcome === 'dropped' ? null : rounded(sentMs),
+    firstTokenMs: firstTokenMs === null ? null : rounded(firstTokenMs),
+    endMs: rounded(facts.endMs),
+  };
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}
+
 const NO_FAILURES: readonly Outcome[] = ['ok', 'dropped', 'abandoned', 'interrupted'];
 
 /** Whether the request was sent and did not get its whole answer. Dropped, abandoned and interrupted ones are counted apart. */

@@ -6,7 +6,8 @@ import { valueSamples } from './samples.ts';
 
 /**
  * Counts the load, warm-up left out. `offered` is every arrival that came due, also the dropped ones; interrupted requests are
- * in `sent` alone. `lateMsP99` is how far sending lagged behind the schedule, which is the generator's own doing.
+ * in `sent` alone. `lateMsP99` is how far sending lagged behind the schedule, which is the generator's own doing; null where it
+ * does not say when requests were due.
  */
 export function loadCounts(
   engine: string,
@@ -24,7 +25,7 @@ export function loadCounts(
     failed: driven.filter(isFailure).length,
     dropped: driven.filter(record => record.outcome === 'dropped').length,
     ...sideCounts(driven),
-    lateMsP99: rounded(valueSamples(late).at(0.99)),
+    lateMsP99: usage?.lateness === 'unknown' ? null : rounded(valueSamples(late).at(0.99)),
     cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
   };
 }
