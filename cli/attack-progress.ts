@@ -56,21 +56,21 @@ export function summaryLines({ verdict, reason, attack, victim }: AttackDocument
 }
 
 /**
- * An attack over time: what was held, and all that was closed, refused and served so far, each line up to its own most.
+ * An attack over time: open connections, and all that were closed, rejected and served so far, each line scaled to its own maximum.
  *
  * ```
- *   held      ▁▅██████▆  at most 150, over 8 s
+ *   open      ▁▅██████▆  at most 150, over 8 s
  *   closed    ▁▁▁▁▁▁▂▅█  210, over 8 s
  * ```
  */
 function courseLines({ timeline, peakHeld, atMs }: AttackReport): string[] {
   const points = attackPoints(timeline, MOST_LEVELS);
-  return (['held', 'closed', 'refused', 'served'] as const).flatMap(name => {
+  return (['open', 'closed', 'rejected', 'served'] as const).flatMap(name => {
     const values = points.map(point => point[name]);
     const most = Math.max(0, ...values);
     if (most === 0) return [];
     const line = values.map(value => LEVELS[Math.ceil((value / most) * (LEVELS.length - 1))]).join('');
-    return [`  ${name.padEnd(8)}  ${line}  ${name === 'held' ? `at most ${peakHeld}` : most}, over ${formatMs(atMs)}`];
+    return [`  ${name.padEnd(8)}  ${line}  ${name === 'open' ? `at most ${peakHeld}` : most}, over ${formatMs(atMs)}`];
   });
 }
 

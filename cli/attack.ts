@@ -15,9 +15,9 @@ import { type AttackDocument, type AttackPlan, runAttack } from '../scenarios/at
 import { type AttackVerdict, DEFAULT_THRESHOLDS } from '../scenarios/attack/verdict.ts';
 import { parseOverrides } from '../scenarios/override.ts';
 import { checkShape, shown } from '../scenarios/shape.ts';
+import { targetAuthorization } from '../scenarios/target.ts';
 import { liveLines, summaryLines } from './attack-progress.ts';
 import { EXIT } from './exit.ts';
-import { targetAuthorization } from './options.ts';
 import { printJson } from './run.ts';
 
 interface AttackOptions {
@@ -151,7 +151,7 @@ async function planOf(kind: string, options: AttackOptions, signal: AbortSignal)
 function answeringAddress(where: LocatedTarget, isInsecure: boolean, signal: AbortSignal): Promise<string> {
   const { url, addresses, port } = where;
   const asked = isInsecure ? `tcp://${url.host}` : url.origin;
-  return reachableAddress({ url: asked, addresses, port }, signal).catch(error => {
+  return reachableAddress({ url: asked, addresses, port, iOwnThisTarget: true }, signal).catch(error => {
     if (error?.code !== 'TARGET_TLS') throw error;
     const { kind, code, message, next } = error as SquallError;
     throw new SquallError(kind, code, message, { cause: error, next: `${next} Or let it pass: --insecure.` });

@@ -46,7 +46,7 @@ async function node(): Promise<Finding> {
 }
 
 async function toxiproxy(): Promise<Finding> {
-  const { source, version } = await findToxiproxy({ host: '127.0.0.1', port: 0 });
+  const { source, version } = await findToxiproxy({ host: '127.0.0.1', port: 0, seed: 0 });
   return source === 'embedded'
     ? {
         part: 'Toxiproxy',

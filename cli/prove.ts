@@ -2,12 +2,12 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { SquallError } from '../harness/errors.ts';
 import { judgeProof, type ProofResult } from '../scenarios/proof.ts';
+import type { TargetOptions } from '../scenarios/target.ts';
 import { EXIT, worstExit } from './exit.ts';
 import {
   loadScenario,
   type RunOptions,
   type ShareOptions,
-  type TargetOptions,
   withRunOptions,
   withTargetOptions,
   withWorkers,

@@ -4,13 +4,13 @@ import { renderTerminal } from '../reports/render/terminal.ts';
 import type { RenderInput } from '../reports/store/run-document.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
 import { runSession, type Session } from '../scenarios/session.ts';
+import type { TargetOptions } from '../scenarios/target.ts';
 import { planLines } from './dry-run.ts';
 import { worstExit } from './exit.ts';
 import {
   loadScenario,
   type RunOptions,
   type ShareOptions,
-  type TargetOptions,
   withRunOptions,
   withSegment,
   withTargetOptions,

@@ -29,6 +29,8 @@ interface PackageOf<Target, Parameters extends z.ZodObject> {
 /** A fault that is injected on a link. */
 export interface LinkFaultPackage<Parameters extends z.ZodObject = z.ZodObject> extends PackageOf<Link, Parameters> {
   readonly on: 'link';
+  /** Whether it acts by the fault proxy of its link. @default true */
+  readonly needsProxy?: boolean;
 }
 
 /** A fault that is injected on one replica of a service. */

@@ -131,8 +131,11 @@ export interface RunningStack extends AsyncDisposable {
    * and the TLS name, while the connection goes to the entry.
    */
   readonly origin?: string;
+  /** The person said that entries elsewhere than on this machine are theirs. @default false */
+  readonly iOwnThisTarget?: boolean;
   /** The `Authorization` header value that clients send; empty for none. */
   readonly authorization: string;
+  /** Empty where nothing stands in between: then {@link Link.listen} is where the service itself listens. */
   readonly proxyApiUrl: string;
   readonly links: readonly Link[];
   readonly replicas: readonly Replica[];
@@ -166,6 +169,8 @@ export interface Platform<Topology> {
 /** How {@link Platform.up} is called. */
 export interface UpOptions {
   readonly runId: string;
+  /** The run's: it decides what a fault proxy draws, such as jitter, where that can be seeded. */
+  readonly seed: number;
   /** The run directory, absolute; logs go here, one `<replica>.log` each. */
   readonly directory: string;
   readonly observer: StackObserver;

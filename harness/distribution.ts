@@ -1,34 +1,33 @@
 import type { Random } from './random.ts';
 
 /**
- * How a number is drawn: token counts, or milliseconds. `least` and `most` bound what a distribution would spread without end;
- * a draw beyond is moved to the bound.
+ * Distribution of token counts or milliseconds. `min` and `max` clamp the draws of an unbounded distribution.
  *
- * - `[least, most]`: uniform
- * - `normal`: with mean and standard deviation
- * - `lognormal`: with median and the standard deviation `sigma` of the logarithm, as prompt lengths mostly are
- * - `empirical`: one of the values, each equally likely; name one twice and it is twice as likely
+ * - `[min, max]`: uniform
+ * - `normal`: by mean and standard deviation
+ * - `lognormal`: by median and the standard deviation `sigma` of the logarithm; typical of prompt lengths
+ * - `empirical`: one of the values, each equally likely; a value listed twice is twice as likely
  */
 export type Distribution =
-  | readonly [least: number, most: number]
+  | readonly [min: number, max: number]
   | { readonly kind: 'fixed'; readonly value: number }
   | {
       readonly kind: 'normal';
       readonly mean: number;
       readonly deviation: number;
-      readonly least: number;
-      readonly most: number;
+      readonly min: number;
+      readonly max: number;
     }
   | {
       readonly kind: 'lognormal';
       readonly median: number;
       readonly sigma: number;
-      readonly least: number;
-      readonly most: number;
+      readonly min: number;
+      readonly max: number;
     }
   | { readonly kind: 'empirical'; readonly values: readonly number[] };
 
-/** A real number. */
+/** Draws a real number. */
 export function draw(distribution: Distribution, random: Random): number {
   if (isRange(distribution)) return distribution[0] + (distribution[1] - distribution[0]) * random.next();
   switch (distribution.kind) {
@@ -37,22 +36,22 @@ export function draw(distribution: Distribution, random: Random): number {
     case 'empirical':
       return random.pick(distribution.values);
     case 'normal':
-      return bounded(distribution, distribution.mean + distribution.deviation * random.normal());
+      return clamp(distribution, distribution.mean + distribution.deviation * random.normal());
     case 'lognormal':
-      return bounded(distribution, distribution.median * Math.exp(distribution.sigma * random.normal()));
+      return clamp(distribution, distribution.median * Math.exp(distribution.sigma * random.normal()));
   }
 }
 
-/** A whole number; uniform ones have both bounds included. */
+/** Draws an integer; a uniform distribution includes both bounds. */
 export function drawCount(distribution: Distribution, random: Random): number {
   return isRange(distribution) ? random.integer(...distribution) : Math.round(draw(distribution, random));
 }
 
-/** `Array.isArray` does not tell readonly tuples apart. */
+/** Narrows to the tuple, which `Array.isArray` does not do for a readonly one. */
 function isRange(distribution: Distribution): distribution is readonly [number, number] {
   return Array.isArray(distribution);
 }
 
-function bounded({ least, most }: { least: number; most: number }, value: number): number {
-  return Math.min(most, Math.max(least, value));
+function clamp({ min, max }: { min: number; max: number }, value: number): number {
+  return Math.min(max, Math.max(min, value));
 }

@@ -9,7 +9,7 @@ export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
   const sum = (of: (part: LoadSummary) => number | undefined) =>
     parts.reduce<number | undefined>((total, part) => add(total, of(part)), 0);
   const [requests, cores] = [sum(part => part.requests), sum(part => part.cores)];
-  const busiest = Math.max(...parts.map(part => coreShare(part) ?? 0));
+  const busiest = Math.max(...parts.map(part => coreUtilization(part) ?? 0));
   return {
     ...(requests === undefined ? {} : { requests }),
     ...(parts.some(({ lateness }) => lateness) ? { lateness: 'unknown' } : {}),
@@ -21,7 +21,7 @@ export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
 }
 
 /** Which share of the cores that it can use a generator used, 0 … 1 and of several the busiest; undefined where nobody knows. */
-export function coreShare({ busiest, cpuMs, wallMs, cores }: LoadSummary): number | undefined {
+export function coreUtilization({ busiest, cpuMs, wallMs, cores }: LoadSummary): number | undefined {
   if (cores === undefined || wallMs <= 0) return undefined;
   return busiest ?? cpuMs / wallMs / cores;
 }

@@ -30,4 +30,4 @@ export interface Readings {
 export type Metric = keyof Readings;
 
 /** Time between two rounds of samples, in ms. */
-export const SAMPLE_EVERY_MS = 1000;
+export const SAMPLE_INTERVAL_MS = 1000;

@@ -40,7 +40,7 @@ const DEFAULTS: NemesisLimits = { callMs: 5000, biteMs: 5000, healMs: 30_000 };
  * Whatever happens, abort included, an injected fault has been healed or tried to be when this resolves. It never rejects:
  * a fault that cannot be driven is an event, and makes the run invalid.
  */
-export async function driveFault(
+export async function runFault(
   plan: FaultPlan,
   fault: Fault,
   context: NemesisContext,

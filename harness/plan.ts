@@ -133,6 +133,8 @@ export interface LoadPlan {
   readonly connectTimeoutMs: number;
   /** Longest wait for the next byte. */
   readonly idleTimeoutMs: number;
+  /** False: each request has a connection of its own, as new clients have. @default true */
+  readonly keepAlive?: false;
 }
 
 /** One fault on the time line. */

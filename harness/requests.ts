@@ -1,21 +1,21 @@
 /**
- * How one request ended, seen from the client.
+ * Outcome of one request, as its client saw it.
  *
- * - `ok`: the whole answer arrived, for a stream up to its `[DONE]`
- * - `dropped`: never sent, because the bound on requests in flight was reached at its arrival
- * - `refused`, `reset`, `connect-timeout`: the connection failed
- * - `idle-timeout`: no byte for longer than the idle limit, before or after the first token
- * - `http-status`: an answer outside 2xx; `status` says which
+ * - `ok`: the whole response arrived; a stream up to its `[DONE]`
+ * - `dropped`: never sent, because the limit on requests in flight was reached at its arrival
+ * - `connection-refused`, `reset`, `connect-timeout`: the connection failed
+ * - `idle-timeout`: no byte for longer than the idle timeout, before or after the first token
+ * - `http-status`: a response outside 2xx; `status` holds the code
  * - `truncated`: the stream ended, or carried an error event, before `[DONE]`
- * - `malformed`: an event that is not what the protocol says
- * - `client-timeout`: the client disconnected because it had waited enough, where the scenario counts that as a failure
- * - `abandoned`: the same, where it does not: neither completed nor failed, for how it would have ended is unknown
- * - `interrupted`: the run was stopped while the request was in flight; counts neither as completed nor as failed
+ * - `malformed`: an event that violates the protocol
+ * - `client-timeout`: the client gave up waiting and disconnected, where the scenario counts that as a failure
+ * - `abandoned`: the same, where the scenario does not; neither completed nor failed, since its outcome is unknown
+ * - `interrupted`: in flight when the run was stopped; neither completed nor failed
  */
 export type Outcome =
   | 'ok'
   | 'dropped'
-  | 'refused'
+  | 'connection-refused'
   | 'reset'
   | 'connect-timeout'
   | 'idle-timeout'
@@ -27,42 +27,42 @@ export type Outcome =
   | 'interrupted';
 
 /**
- * What became of one request, over all attempts at it. In an open loop its scheduled arrival was decided beforehand; in a closed
- * one, and for the later turns of a session, it is the instant at which its user meant to send it. Times are milliseconds on the run's time line, whose zero is the instant at which
- * driving starts; warm-up arrivals are negative. Latencies are counted from `scheduledMs`, never from `sentMs`, so a late
- * generator or a stalled server cannot hide (no coordinated omission).
+ * Record of one request over all its attempts. In an open loop the scheduled arrival is known in advance; in a closed loop, and
+ * for later turns of a session, it is the instant at which the user meant to send. Times are milliseconds on the run's timeline:
+ * 0 is the start of the load phase, warm-up arrivals are negative. Latencies count from `scheduledMs`, never from `sentMs`, so
+ * neither a late generator nor a stalled server can hide (no coordinated omission).
  */
 export interface RequestRecord {
-  /** Position in the order in which requests came due, from 0, warm-up included. */
+  /** Position in the order of scheduled arrivals, from 0, warm-up included. */
   readonly index: number;
   readonly scheduledMs: number;
-  /** When it was really sent for the first time; null for a dropped one. */
+  /** When the first attempt was sent; null for a dropped request. */
   readonly sentMs: number | null;
-  /** When the first token arrived; null if none did. */
+  /** When the first token arrived (plain HTTP: the first byte); null without one. */
   readonly firstTokenMs: number | null;
   /** When the outcome was known. */
   readonly endMs: number;
   readonly outcome: Outcome;
-  /** HTTP status, 0 when no answer began. */
+  /** HTTP status; 0 without a response. */
   readonly status: number;
-  /** Tokens asked for in the prompt and tokens received. */
+  /** Tokens of the prompt, and tokens received. */
   readonly promptTokens: number;
   readonly outputTokens: number;
-  /** Name of the load stage that its arrival belongs to. */
+  /** Load stage of its arrival. */
   readonly stage: string;
-  /** Replica that answered, from `x-squall-upstream`; empty if unknown. */
+  /** Replica that responded, from `x-squall-upstream`; empty if unknown. */
   readonly upstream: string;
-  /** Gaps between successive tokens, as a sparse histogram: pairs of {@link gapBucket} index and count. */
+  /** Sparse histogram of the gaps between successive tokens: pairs of {@link gapBucket} index and count. */
   readonly gaps: readonly number[];
-  /** How often it was sent; absent where clients do not retry, and then 1, or 0 for a dropped one. */
+  /** Number of attempts; absent where clients do not retry, which means 1, or 0 for a dropped request. */
   readonly attempts?: number;
-  /** Of a request that was sent more than once: when each attempt was sent and when it ended, in pairs. */
+  /** Send and end time of each attempt, in pairs; absent for a single attempt. */
   readonly attemptsMs?: readonly number[];
-  /** How each of these ended, as {@link errorKind} names it, separated by spaces. */
+  /** {@link errorKind} of each of these attempts, separated by spaces. */
   readonly attemptOutcomes?: string;
-  /** Class of its user; absent where there are none. */
+  /** Client class of its user; absent without classes. */
   readonly class?: string;
-  /** Session and turn, both from 0; absent where requests stand alone. */
+  /** Session and turn, both from 0; absent without sessions. */
   readonly session?: number;
   readonly turn?: number;
 }
@@ -92,27 +92,27 @@ function rounded(ms: number): number {
 
 const NO_FAILURES: readonly Outcome[] = ['ok', 'dropped', 'abandoned', 'interrupted'];
 
-/** Whether the request was sent and did not get its whole answer. Dropped, abandoned and interrupted ones are counted apart. */
+/** Whether the request was sent and failed. Dropped, abandoned and interrupted requests are counted separately. */
 export function isFailure({ outcome }: Pick<RequestRecord, 'outcome'>): boolean {
   return !NO_FAILURES.includes(outcome);
 }
 
-/** How a failure is named in counts and in `errors(…)`: its outcome, for an HTTP failure `http-<status>`. */
+/** Name of a failure in counts and in `errors(…)`: its outcome, or `http-<status>` for an HTTP error. */
 export function errorKind({ outcome, status }: Pick<RequestRecord, 'outcome' | 'status'>): string {
   return outcome === 'http-status' ? `http-${status}` : outcome;
 }
 
-/** How often the request was sent; a connection that had gone stale unseen is not counted twice. */
+/** Number of attempts; a transparent resend on a stale connection does not count twice. */
 export function attemptsOf({ attempts, sentMs }: RequestRecord): number {
   return attempts ?? (sentMs === null ? 0 : 1);
 }
 
-/** Time to first token in ms from the scheduled arrival; null without a token. */
+/** Time to first token in ms from the scheduled arrival; null without one. */
 export function timeToFirstTokenMs(record: RequestRecord): number | null {
   return record.firstTokenMs === null ? null : record.firstTokenMs - record.scheduledMs;
 }
 
-/** Whole duration of a completed request in ms from the scheduled arrival; null if it did not complete. */
+/** End-to-end latency in ms from the scheduled arrival; null unless the request completed. */
 export function latencyMs(record: RequestRecord): number | null {
   return record.outcome === 'ok' ? record.endMs - record.scheduledMs : null;
 }
@@ -120,40 +120,40 @@ export function latencyMs(record: RequestRecord): number | null {
 const GAP_FLOOR_MS = 0.01;
 const GAP_GROWTH = Math.log(1.02);
 
-/** Bucket of an inter-token gap: geometric, 2 % wide, so that a quantile is within ±1 %; gaps under 10 µs share bucket 0. */
+/** Histogram bucket of an inter-token gap: geometric, 2 % wide, so that a quantile is within ±1 %; bucket 0 holds all gaps up to 10 µs. */
 export function gapBucket(gapMs: number): number {
   return gapMs <= GAP_FLOOR_MS ? 0 : 1 + Math.floor(Math.log(gapMs / GAP_FLOOR_MS) / GAP_GROWTH);
 }
 
-/** The geometric middle of a bucket in ms: the inverse of {@link gapBucket} within ±1 %. */
+/** Geometric midpoint of a bucket in ms: the inverse of {@link gapBucket} within ±1 %. */
 export function gapOfBucketMs(bucket: number): number {
   return bucket === 0 ? GAP_FLOOR_MS : GAP_FLOOR_MS * Math.exp((bucket - 0.5) * GAP_GROWTH);
 }
 
-/** What became of the requests of an attack. */
+/** Outcome counts of an attack's requests. */
 export interface AttackRequests {
-  /** Those that the service answered or ended, or left hanging where it had to answer. */
+  /** Requests that got a response or a closed connection, or hung where a response was due. */
   readonly ended: number;
-  /** Those of them that were answered with 4xx, or closed or refused without an answer, and with nothing wrong about it. */
-  readonly refused: number;
+  /** Of these, requests correctly rejected: with 4xx, or by closing or refusing the connection without a response. */
+  readonly rejected: number;
 }
 
-/** The connections of an attack at one instant; all but `held` count from its start. */
+/** Connections of an attack at one instant; all counts but `open` are cumulative. */
 export interface AttackPoint {
-  /** Since the attack began, in ms. */
+  /** Milliseconds since the start of the attack. */
   readonly atMs: number;
-  /** Established then. */
-  readonly held: number;
-  /** Ended by the service after they had been held for a while. */
+  /** Open at this instant. */
+  readonly open: number;
+  /** Closed by the server after being open for a while. */
   readonly closed: number;
-  /** Not taken, turned away at once, or answered with 4xx. */
-  readonly refused: number;
-  /** Answers below 400. */
+  /** Not established, rejected at once, or answered with 4xx. */
+  readonly rejected: number;
+  /** Responses below 400. */
   readonly served: number;
 }
 
-/** What became of an attack. */
+/** Result of an attack. */
 export interface AttackOutcome extends AttackRequests {
-  /** In the order of time, some hundred at most; absent where nobody noted them. */
+  /** In order of time, 120 at most; absent where the course was not recorded. */
   readonly points?: readonly AttackPoint[];
 }

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type {
+  Fault,
   FaultFactory,
   LoadEngine,
   LoadProgress,
@@ -12,8 +13,8 @@ import type {
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import type { History, Surroundings } from './history.ts';
-import { driveFault, type NemesisLimits, withLimit } from './nemesis.ts';
-import { driveEndMs, type RunPlan, warmUpMs } from './plan.ts';
+import { type NemesisLimits, runFault, withLimit } from './nemesis.ts';
+import { driveEndMs, type FaultPlan, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
 import { injects, shareOfSegment } from './segment.ts';
 
@@ -72,6 +73,7 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
     const observer: StackObserver = { replica: change => history.append({ type: 'replica', ...change }) };
     await using stack = await parts.platform.up(parts.topology, {
       runId: surroundings.id,
+      seed: plan.seed,
       directory,
       observer,
       signal,
@@ -92,7 +94,11 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
 }
 
 async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningStack): Promise<void> {
-  const { history, clock } = parts;
+  const { history, clock, plan } = parts;
+  // All of them before anything is driven: one that cannot be made must not leave others behind in a load that is being broken.
+  const faults = plan.faults
+    .filter(fault => injects(plan, fault))
+    .map(fault => ({ plan: fault, fault: parts.createFault(fault, stack, clock) }));
   history.append({ type: 'phase', phase: 'warm-up' });
   await using load = await startLoad(parts, stack);
   const { zeroMs } = load;
@@ -104,7 +110,7 @@ async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningSta
   const signal = AbortSignal.any([parts.signal, died.signal]);
   try {
     await clock.sleep(zeroMs - clock.nowMs(), signal);
-    if (requireSteady(load.progress(), history)) await drive(parts, stack, zeroMs, signal);
+    if (requireSteady(load.progress(), history)) await drive(parts, faults, zeroMs, signal);
     else load.stop();
     history.append({ type: 'phase', phase: 'drain' });
     await drained(load, signal, clock);
@@ -165,20 +171,19 @@ function recorder(history: History, clock: Clock): SamplingJob['record'] {
 /** Lets every fault live and waits for the end of the offered load; both also end with the signal, faults healed. */
 async function drive<Topology>(
   parts: RunParts<Topology>,
-  stack: RunningStack,
+  faults: readonly { readonly plan: FaultPlan; readonly fault: Fault }[],
   zeroMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   const { plan, history, clock, limits = {} } = parts;
   history.append({ type: 'phase', phase: 'drive' });
   const context = { clock, history, zeroMs, endMs: driveEndMs(plan), limits };
-  const own = plan.faults.filter(fault => injects(plan, fault));
-  const faults = own.map(fault => driveFault(fault, parts.createFault(fault, stack, clock), context, signal));
+  const driven = faults.map(({ plan, fault }) => runFault(plan, fault, context, signal));
   const ended = clock.sleep(zeroMs + driveEndMs(plan) - clock.nowMs(), signal).then(
     () => history.append({ type: 'phase', phase: 'recover' }),
     () => {},
   );
-  await Promise.all([ended, ...faults]);
+  await Promise.all([ended, ...driven]);
   signal.throwIfAborted();
 }
 

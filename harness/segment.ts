@@ -29,7 +29,7 @@ export function shareOfSegment({ index, of }: { readonly index: number; readonly
  * Dealing in turn thins every stretch of the schedule alike, to within one arrival, ramps and bursts included. A single share of
  * a Poisson process is more even than a Poisson process; the union is exactly the schedule again.
  */
-export function dealt({ first, step }: Share, nth: number, count: number): Share {
+export function subdivide({ first, step }: Share, nth: number, count: number): Share {
   return { first: first + step * nth, step: step * count };
 }
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { EntryCertificate, Replica } from '../harness/contracts.ts';
 import { pemOf } from '../stack/edge/certificates.ts';
-import { shakeHands } from '../stack/edge/handshake.ts';
+import { tlsHandshake } from '../stack/edge/handshake.ts';
 import { ENTRY_CERTIFICATE, ENTRY_NAMES } from '../stack/edge/replica.ts';
 import type { Topology } from '../stack/topology.ts';
 
@@ -35,6 +35,6 @@ export async function entryCertificate(
       await access.reload(replicas.find(({ name }) => name === 'edge')!);
       return new X509Certificate(pair.certificate).fingerprint256;
     },
-    look: async signal => (await shakeHands({ ...place, authority: authority.certificate }, signal)).fingerprint,
+    look: async signal => (await tlsHandshake({ ...place, authority: authority.certificate }, signal)).fingerprint,
   };
 }

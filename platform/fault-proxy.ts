@@ -25,7 +25,10 @@ export interface ProxyApi {
  * `{ find: findToxiproxy, connect: connectToxiproxy }`.
  */
 export interface FaultProxy {
-  /** The server to start, so that its API listens on `host:port` and `GET /version` answers. */
-  find(address: { readonly host: string; readonly port: number }, signal?: AbortSignal): Promise<FoundProxy>;
+  /** The server to start, so that its API listens on `host:port` and `GET /version` answers; `seed` decides its draws, if it can be seeded. */
+  find(
+    options: { readonly host: string; readonly port: number; readonly seed: number },
+    signal?: AbortSignal,
+  ): Promise<FoundProxy>;
   connect(options: { readonly apiUrl: string }): ProxyApi;
 }

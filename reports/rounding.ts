@@ -7,6 +7,6 @@ export function rounded<Value extends number | null>(value: Value, decimals = 3)
 }
 
 /** A share as a percentage for people: three significant digits, `0.0312` → `3.12%`. */
-export function formatShare(part: number, whole: number): string {
+export function formatPercent(part: number, whole: number): string {
   return whole === 0 ? '0%' : `${Number(((100 * part) / whole).toPrecision(3))}%`;
 }

@@ -27,11 +27,11 @@ export interface CompileOptions {
   readonly seed: number;
   readonly platform: PlatformKind;
   /** The server to test instead of a stack; with platform `external` alone. */
-  readonly external?: External;
+  readonly external?: External | undefined;
   /** Processes that generate the load. @default 1 */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   /** Which part of the load this run drives, where several share it; `index` from 1. @default all of it */
-  readonly segment?: { readonly index: number; readonly of: number };
+  readonly segment?: { readonly index: number; readonly of: number } | undefined;
   readonly replay: string;
   /** Where relative paths of the scenario begin. @default the current folder */
   readonly folder?: string;

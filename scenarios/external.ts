@@ -28,6 +28,14 @@ export function faultsOnTarget(faults: ResolvedScenario['faults']): ResolvedScen
   });
 }
 
+/** Whether a fault proxy has to stand in front of a target: where none of the faults acts by one, clients connect straight. */
+export function needsFaultProxy(faults: readonly { readonly kind: string }[]): boolean {
+  return faults.some(({ kind }) => {
+    const found = faultPackages.find(candidate => candidate.kind === kind);
+    return found?.on !== 'link' || found.needsProxy !== false;
+  });
+}
+
 /**
  * Checks that objectives can be judged from outside.
  * @throws SquallError `NOT_EXTERNAL`, naming the field

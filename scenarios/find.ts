@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, extname, resolve } from 'node:path';
+import { basename, dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseDocument } from 'yaml';
 import { messageOf, SquallError } from '../harness/errors.ts';
@@ -7,12 +7,17 @@ import { didYouMean } from '../reports/nearest.ts';
 import { withTexts } from './requirements.ts';
 import type { Scenario } from './scenario.ts';
 
+/** The checkout this file lies in; for an installed package the folder the person works in. */
+export const HOME = import.meta.dirname.includes('node_modules') ? process.cwd() : resolve(import.meta.dirname, '..');
+
 const CATALOG = new URL('./catalog/', import.meta.url);
 
 /** A scenario as it was written, not validated yet, and where. */
 export interface FoundScenario {
   readonly source: string;
   readonly raw: unknown;
+  /** Where its relative paths begin. */
+  readonly folder: string;
 }
 
 /** Names of the scenarios that come with the project: one for each file in `scenarios/catalog/`. */
@@ -28,9 +33,9 @@ export function catalogNames(): string[] {
  */
 export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
   if (catalogNames().includes(nameOrPath)) {
-    const { raw } = await importScenario(new URL(`${nameOrPath}.ts`, CATALOG).href, nameOrPath);
+    const raw = await importDefault(new URL(`${nameOrPath}.ts`, CATALOG).href, nameOrPath);
     const { covers = [], ...rest } = raw as Scenario;
-    return { source: nameOrPath, raw: { ...rest, covers: withTexts(covers) } };
+    return { source: nameOrPath, raw: { ...rest, covers: withTexts(covers) }, folder: HOME };
   }
   const path = resolve(nameOrPath);
   if (!existsSync(path) || !statSync(path).isFile()) {
@@ -43,22 +48,24 @@ export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
       { next: 'Run `squall list` to see every scenario, or give the path of a .yaml, .json or .ts file.' },
     );
   }
-  if (/\.[mc]?[jt]s$/.test(path)) return importScenario(pathToFileURL(path).href, nameOrPath);
+  const folder = dirname(path);
+  if (/\.[mc]?[jt]s$/.test(path))
+    return { source: nameOrPath, raw: await importDefault(pathToFileURL(path).href, nameOrPath), folder };
   const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
   const problem = document.errors[0];
   if (problem) throw unreadable(nameOrPath, problem.message, problem);
   const raw: unknown = document.toJS();
   if (raw === null) throw unreadable(nameOrPath, 'it is empty');
-  return { source: nameOrPath, raw };
+  return { source: nameOrPath, raw, folder };
 }
 
-async function importScenario(url: string, source: string): Promise<FoundScenario> {
+async function importDefault(url: string, source: string): Promise<unknown> {
   const module: { default?: unknown } = await import(url).catch(error => {
     throw unreadable(source, messageOf(error), error);
   });
   if (module.default === undefined)
     throw unreadable(source, 'it has no default export; write `export default { name: …, why: …, load: …, slos: … }`');
-  return { source, raw: module.default };
+  return module.default;
 }
 
 function noFile(nameOrPath: string, path: string): SquallError {

@@ -5,12 +5,11 @@ import { findToxiproxy } from '../faults/toxiproxy/find.ts';
 import { systemClock } from '../harness/clock.ts';
 import type { Platform, RunningLoad } from '../harness/contracts.ts';
 import { type History, openHistory } from '../harness/history.ts';
-import type { PlatformKind } from '../harness/plan.ts';
 import { run } from '../harness/run.ts';
 import { type EngineName, engines } from '../load/engines.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
 import { externalPlatform } from '../platform/external/platform.ts';
-import type { ExternalTarget } from '../platform/external/reach.ts';
+import { straightPlatform } from '../platform/external/straight.ts';
 import { processPlatform } from '../platform/process/platform.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { sealRequests } from '../reports/store/requests-file.ts';
@@ -18,6 +17,7 @@ import type { RenderInput } from '../reports/store/run-document.ts';
 import { sampleStack } from '../stack/observability/sampler.ts';
 import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
+import { needsFaultProxy } from './external.ts';
 import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
 
 /** What a session tells while it runs. */
@@ -57,7 +57,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   const parts = {
     ...compiled,
     surroundings,
-    platform: await platformOf(compiled.plan.platform, compiled.external),
+    platform: await platformOf(compiled),
     engine: engines[compiled.plan.load.engine as EngineName],
     ...(zeroAt ? { zeroAt } : {}),
     createFault,
@@ -85,14 +85,11 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   }
 }
 
-/**
- * The platform of a kind, loaded when it is wanted: testcontainers is most of what Squall would load otherwise.
- * @param target the server to test, where that is not a stack of ours
- */
-export async function platformOf(kind: PlatformKind, target?: ExternalTarget): Promise<Platform<Topology>> {
+/** The platform of a scenario, loaded when it is wanted: testcontainers is most of what Squall would load otherwise. */
+export async function platformOf({ plan, external }: CompiledScenario): Promise<Platform<Topology>> {
   const proxy = { find: findToxiproxy, connect: connectToxiproxy };
-  if (target) return externalPlatform(proxy, target);
-  if (kind === 'process') return processPlatform(proxy);
+  if (external) return needsFaultProxy(plan.faults) ? externalPlatform(proxy, external) : straightPlatform(external);
+  if (plan.platform === 'process') return processPlatform(proxy);
   const { dockerPlatform } = await import('../platform/docker/platform.ts');
   return dockerPlatform({ connect: connectToxiproxy });
 }

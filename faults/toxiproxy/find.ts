@@ -16,10 +16,15 @@ export interface FoundToxiproxy {
   readonly version?: string;
 }
 
-/** Where the API should listen and, for tests, where to look; `SQUALL_TOXIPROXY` of its `env` is read, too. */
+/**
+ * Where the API should listen, what decides jitter and toxicity (of the embedded proxy alone: `toxiproxy-server` draws its own, whatever
+ * its `-seed` is) and, for tests, where to look; `SQUALL_TOXIPROXY`
+ * of its `env` is read, too.
+ */
 export interface FindToxiproxyOptions extends ProgramPlacesOptions {
   readonly host: string;
   readonly port: number;
+  readonly seed: number;
 }
 
 /**
@@ -29,7 +34,7 @@ export interface FindToxiproxyOptions extends ProgramPlacesOptions {
  * @throws SquallError `TOXIPROXY_NOT_FOUND` when `SQUALL_TOXIPROXY` names something else than a Toxiproxy server
  */
 export async function findToxiproxy(options: FindToxiproxyOptions, signal?: AbortSignal): Promise<FoundToxiproxy> {
-  const { host, port, env = process.env } = options;
+  const { host, port, seed, env = process.env } = options;
   const flags = ['-host', host, '-port', String(port)];
   const wanted = env.SQUALL_TOXIPROXY;
   if (wanted && wanted !== 'embedded') {
@@ -45,7 +50,7 @@ export async function findToxiproxy(options: FindToxiproxyOptions, signal?: Abor
     if (version !== undefined) return { command, args: flags, source, version };
   }
   const program = join(import.meta.dirname, `server-main${extname(import.meta.filename)}`);
-  return { command: process.execPath, args: [program, ...flags], source: 'embedded' };
+  return { command: process.execPath, args: [program, ...flags, '-seed', String(seed)], source: 'embedded' };
 }
 
 async function readVersion(command: string, signal?: AbortSignal): Promise<string> {

@@ -1,7 +1,7 @@
 import type { RateSegment } from './arrivals.ts';
 
 /** The most users that are ever there at once. */
-export function mostUsers(segments: readonly RateSegment[]): number {
+export function maxUsers(segments: readonly RateSegment[]): number {
   return Math.floor(Math.max(0, ...segments.flatMap(segment => [segment.fromUsers ?? 0, segment.toUsers ?? 0])));
 }
 

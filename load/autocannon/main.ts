@@ -27,8 +27,10 @@ async function drive(job: TimedJob): Promise<void> {
     error => error as unknown,
   );
   await journal.close();
-  if (failure instanceof SquallError) await worker.fail(failure);
-  if (failure) worker.die(failure);
+  if (failure instanceof SquallError) {
+    const { kind, code, message, next = '' } = failure;
+    await worker.fail({ kind, code, message, next });
+  } else if (failure) worker.die(failure);
   const { user, system } = process.cpuUsage(startCpu);
   const { requests } = running;
   await worker.finish({

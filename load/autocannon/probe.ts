@@ -16,7 +16,9 @@ import type { Journal } from '../worker/journal.ts';
 import type { TimedJob } from '../worker/messages.ts';
 
 /** Failures in a row without a single answer begun, after which there is nothing to probe: autocannon tries again at once. */
-const MOST_REFUSALS = 2000;
+const MAX_FAILURES = 2000;
+/** Node's timers count whole milliseconds, and may be early by one. */
+const TIMER_EARLY_MS = 1;
 
 interface Request {
   readonly index: number;
@@ -39,6 +41,8 @@ interface Connection {
   reader: AnswerReader | undefined;
   /** The server said that it closes the connection after the last answer, and autocannon sends on it all the same. */
   isClosing: boolean;
+  /** It closed so, and a new socket was taken; an error may now be that of the socket before. */
+  isDoubtful: boolean;
 }
 
 /** What a probe needs beside its job. */
@@ -58,13 +62,14 @@ export interface ProbeOptions {
  * | happens | recorded |
  * |---|---|
  * | a whole answer | what the streaming client would say of it |
- * | no connection, or one that is reset before the answer | `refused`, `reset`, `dropped` |
+ * | no connection, or one that is reset before the answer | `connection-refused`, `reset`, `dropped` |
  * | a connection that ends before the answer, in silence | `reset` |
  * | no whole answer within `idleTimeoutMs` | `idle-timeout`, also where no connection came about |
  * | an answer that breaks off, or has no end but its connection's | nothing: the probe is over |
+ * | a reset before the first answer after a connection that the server said it would close | nothing: the probe is over |
  *
- * After the last, autocannon goes on to parse the next answer where the one before broke off, so that nothing on that connection can be
- * trusted any more. TLS is refused because it trusts any certificate, HEAD because it waits for a body. It overlooks an answer that is
+ * After an answer that broke off, autocannon goes on to parse the next one where that ended; after an error of a socket that it had
+ * already replaced it has two, and takes answers for those of other requests. Nothing can be trusted then. TLS is refused because it trusts any certificate, HEAD because it waits for a body. It overlooks an answer that is
  * no HTTP, and every one after it: they are `reset` or `idle-timeout`. An informational answer (1xx) it takes for the answer.
  */
 export class Probe {
@@ -75,7 +80,7 @@ export class Probe {
   readonly #tally = tally();
   readonly #done = Promise.withResolvers<void>();
   #sent = 0;
-  #refusals = 0;
+  #failures = 0;
   #isEnding = false;
 
   constructor(job: TimedJob, options: ProbeOptions) {
@@ -140,6 +145,7 @@ export class Probe {
       request: undefined,
       reader: undefined,
       isClosing: false,
+      isDoubtful: false,
     };
     this.#connections.push(connection);
     client.on('headers', head => this.#answering(connection, head));
@@ -152,12 +158,13 @@ export class Probe {
   /** What the connection sends next. */
   #next(connection: Connection): object {
     const { phase, request, isClosing } = connection;
-    connection.isClosing = false;
     if (phase === 'answering') this.#breakOff('An answer had no end but that of its connection, or of the time limit');
     if (phase === 'waiting' && request) {
+      const isTimeout = this.#now() - request.sentMs >= this.#job.plan.idleTimeoutMs - TIMER_EARLY_MS;
+      connection.isClosing = false;
+      connection.isDoubtful = isClosing;
       // Nobody saw what was sent when the server had already said that it closes the connection.
       if (isClosing && !this.#isEnding) return request.message;
-      const isTimeout = this.#now() - request.sentMs >= this.#job.plan.idleTimeoutMs;
       this.#settle(connection, isClosing ? 'interrupted' : isTimeout ? 'idle-timeout' : 'reset');
     }
     if (this.#isEnding) {
@@ -184,14 +191,17 @@ export class Probe {
 
   #answering(connection: Connection, { statusCode, headers, shouldKeepAlive }: Head): void {
     const { request } = connection;
-    this.#refusals = 0;
-    Object.assign(connection, { phase: 'answering', isClosing: !shouldKeepAlive });
+    this.#failures = 0;
+    Object.assign(connection, { phase: 'answering', isClosing: !shouldKeepAlive, isDoubtful: false });
     if (!request) return;
     request.status = statusCode;
-    request.upstream = valueOf(headers, 'x-squall-upstream') ?? '';
+    request.upstream = headerValue(headers, 'x-squall-upstream') ?? '';
     const { workload } = this.#job.plan;
-    const known = outcomeOfHead(workload, statusCode, valueOf(headers, 'content-type'));
-    if (known) return this.#settle(connection, known);
+    const known = outcomeOfHead(workload, statusCode, headerValue(headers, 'content-type'));
+    if (known) {
+      this.#settle(connection, known);
+      return;
+    }
     const onEvent = (event: AnswerEvent) => this.#onEvent(connection, request, event);
     if (workload.kind === 'http') {
       request.firstTokenMs = this.#now();
@@ -216,14 +226,17 @@ export class Probe {
   }
 
   #failed(connection: Connection, error: Error): void {
-    if (connection.phase === 'answering') this.#breakOff(`An answer broke off: ${error.message}`);
+    const outcome = outcomeOfError(error, 'connecting');
+    if (connection.phase === 'answering') this.#breakOff(`An answer broke off (${error.message})`);
+    else if (connection.isDoubtful && outcome === 'reset')
+      this.#breakOff(`A connection failed right after another had ended (${error.message})`);
     if (connection.isClosing) return;
     connection.phase = 'idle';
-    this.#settle(connection, outcomeOfError(error, 'connecting'));
-    this.#refusals += 1;
-    if (this.#refusals < MOST_REFUSALS) return;
+    this.#settle(connection, outcome);
+    this.#failures += 1;
+    if (this.#failures < MAX_FAILURES) return;
     const next = 'Look into the logs of the service: is it listening?';
-    const message = `${MOST_REFUSALS} attempts in a row found no answer: ${error.message}`;
+    const message = `${MAX_FAILURES} attempts in a row found no answer: ${error.message}`;
     this.#done.reject(new SquallError('stack', 'NOTHING_TO_PROBE', message, { next }));
     this.stop();
   }
@@ -271,7 +284,7 @@ function outcomeOfHead(workload: Workload, status: number, type = 'text/event-st
 }
 
 /** Of names and values in turn, names in any case. */
-function valueOf(headers: readonly string[], name: string): string | undefined {
+function headerValue(headers: readonly string[], name: string): string | undefined {
   const at = headers.findIndex((found, position) => position % 2 === 0 && found.toLowerCase() === name);
   return at === -1 ? undefined : headers[at + 1];
 }

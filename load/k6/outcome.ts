@@ -22,9 +22,9 @@ export function outcomeOfAnswer(answer: Answer): Outcome {
   if (status > 0) return body === '' ? 'http-status' : body;
   if (errorCode === DIAL_TIMEOUT) return 'connect-timeout';
   if (errorCode === TIMEOUT) return isSent ? 'idle-timeout' : 'connect-timeout';
-  if (NO_CONNECTION.includes(errorCode)) return 'refused';
+  if (NO_CONNECTION.includes(errorCode)) return 'connection-refused';
   if (BROKEN.has(errorCode)) return 'reset';
   if (error.includes('unexpected EOF')) return 'truncated';
   if (errorCode === BADLY_PACKED || /malformed HTTP|bad status|invalid header/i.test(error)) return 'malformed';
-  return isSent ? 'reset' : 'refused';
+  return isSent ? 'reset' : 'connection-refused';
 }

@@ -222,10 +222,10 @@ function openTarget(url: string, job: LoadJob, clock: Clock): Target {
   const {
     origin: believed,
     authority,
-    plan: { connectTimeoutMs },
+    plan: { connectTimeoutMs, keepAlive },
   } = job;
   const { origin, host, pathname } = new URL(url);
   const where = believed === undefined ? { origin } : { origin: believed, via: host };
-  const connections = openConnections({ ...where, authority, connectTimeoutMs, nowMs: () => clock.nowMs() });
+  const connections = openConnections({ ...where, authority, connectTimeoutMs, keepAlive, nowMs: () => clock.nowMs() });
   return { prefix: pathname.replace(/\/$/, ''), connections };
 }

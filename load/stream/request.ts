@@ -91,7 +91,11 @@ export class StreamRequest implements Exchange {
   send(): void {
     const { prefix, connections } = this.#target;
     const { method } = this.task;
-    this.#connection.send(requestText(this.task, prefix, connections.host), method === 'HEAD', this);
+    this.#connection.send(
+      requestText(this.task, prefix, connections.host, connections.keepAlive),
+      method === 'HEAD',
+      this,
+    );
   }
 
   /** Whether the user has seen a beginning of the answer. */

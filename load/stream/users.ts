@@ -1,5 +1,5 @@
 import type { RateSegment } from '../../harness/arrivals/arrivals.ts';
-import { mostUsers, presentFromMs } from '../../harness/arrivals/closed.ts';
+import { maxUsers, presentFromMs } from '../../harness/arrivals/closed.ts';
 import { draw } from '../../harness/distribution.ts';
 import { type Random, seededRandom } from '../../harness/random.ts';
 
@@ -28,7 +28,7 @@ export class Users {
 
   /** When each user sends first, from user 1 on; those who never come are left out. */
   *first(): Generator<{ readonly user: number; readonly dueMs: number }> {
-    for (let user = 1; user <= mostUsers(this.#options.segments); user += 1) {
+    for (let user = 1; user <= maxUsers(this.#options.segments); user += 1) {
       const dueMs = this.firstMs(user);
       if (dueMs !== null) yield { user, dueMs };
     }

@@ -3,7 +3,7 @@ import { SquallError } from '../../harness/errors.ts';
 import { RUN_VARIABLE } from '../../harness/host/process-group.ts';
 import { startWorker, type Worker } from '../../harness/host/worker.ts';
 import { sumSummaries } from '../../harness/load-summary.ts';
-import { dealt, WHOLE } from '../../harness/segment.ts';
+import { subdivide, WHOLE } from '../../harness/segment.ts';
 import type { LoadOrder, LoadResult, Settings } from './messages.ts';
 import { NOTHING_YET, sumProgress } from './sum.ts';
 
@@ -122,7 +122,7 @@ function sharedOut(job: LoadJob): LoadJob[] {
   const { workers = 1 } = job.plan;
   return Array.from({ length: workers }, (_, nth) => ({
     ...job,
-    share: dealt(job.share ?? WHOLE, nth, workers),
+    share: subdivide(job.share ?? WHOLE, nth, workers),
     journalPath: nth === 0 ? job.journalPath : job.journalPath.replace(/(\.\w+)$/, `.${nth + 1}$1`),
   }));
 }

@@ -4,7 +4,7 @@ import type { FaultProxy } from '../fault-proxy.ts';
 import { platformOn } from '../platform.ts';
 import { processDriver } from '../process/driver.ts';
 import { probeThrough } from './probe.ts';
-import { type ExternalTarget, reachableAddress } from './reach.ts';
+import { type ExternalTarget, hostAndPort, reachableAddress } from './reach.ts';
 
 /** The one link there is: from Squall's clients to the target. */
 export const TARGET_LINK = 'client→target';
@@ -37,8 +37,7 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
     kind: 'external',
     connect: proxy.connect,
     async prepare(topology, options) {
-      const address = await reachableAddress(target, options.signal);
-      const upstream = `${address.includes(':') ? `[${address}]` : address}:${target.port}`;
+      const upstream = hostAndPort(await reachableAddress(target, options.signal), target.port);
       const driver = await processDriver(proxy, topology, options);
       return {
         ...driver,

@@ -11,6 +11,8 @@ export interface ExternalTarget {
   /** Where its host is: addresses, not names. */
   readonly addresses: readonly string[];
   readonly port: number;
+  /** The person said that a target that is not this machine is theirs. */
+  readonly iOwnThisTarget: boolean;
 }
 
 const CONNECT_LIMIT_MS = 3000;
@@ -41,6 +43,11 @@ export async function reachableAddress(target: ExternalTarget, signal: AbortSign
     `Expected a server to answer at ${url} (${tried}), but ${isRefused ? 'the connection was refused' : messageOf(cause)}`,
     { cause, next: 'Start your server first, or correct the address and port of --target.' },
   );
+}
+
+/** `127.0.0.1:80`, `[::1]:80`. */
+export function hostAndPort(address: string, port: number): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
 async function requireTls({ url, port }: ExternalTarget, address: string, signal: AbortSignal): Promise<void> {

@@ -67,13 +67,13 @@ export async function processDriver(proxy: FaultProxy, topology: Topology, optio
 async function openProxy(
   proxy: FaultProxy,
   ports: PortBook,
-  { runId, directory, clock }: UpOptions,
+  { runId, seed, directory, clock }: UpOptions,
   guard: Guard,
   signal: AbortSignal,
 ): Promise<Opened> {
   await ports.claim(PROXY);
   const url = `http://${ports.address(PROXY)}`;
-  const { command, args, source, version } = await proxy.find({ host: LOOPBACK, port: ports.of(PROXY) }, signal);
+  const { command, args, source, version } = await proxy.find({ host: LOOPBACK, port: ports.of(PROXY), seed }, signal);
   // Toxiproxy otherwise logs every connection.
   const environment = serviceEnvironment(runId, { LOG_LEVEL: 'warn' });
   const logPath = join(directory, `${PROXY}.log`);

@@ -1,10 +1,10 @@
 import type { TimedEvent } from '../../harness/history.ts';
-import { coreShare } from '../../harness/load-summary.ts';
+import { coreUtilization } from '../../harness/load-summary.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { injects } from '../../harness/segment.ts';
 import { requestsIn } from '../../harness/windows.ts';
-import { formatShare } from '../rounding.ts';
+import { formatPercent } from '../rounding.ts';
 import type { RunDocument } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
 
@@ -86,7 +86,7 @@ const generatorPunctual: Gate = ({ plan, windows, records }, { lateMsP99 }) => {
     const late = sent.filter(({ sentMs, scheduledMs }) => sentMs! - scheduledMs > MAX_LATE_P99_MS).length;
     if (sent.length < MIN_STAGE_ARRIVALS || late <= MAX_LATE_RATIO * sent.length) return [];
     return [
-      `In the window ${window.name} ${late} of ${sent.length} requests (${formatShare(late, sent.length)}) were sent more than ${allowed} late, allowed are ${formatShare(MAX_LATE_RATIO, 1)}.`,
+      `In the window ${window.name} ${late} of ${sent.length} requests (${formatPercent(late, sent.length)}) were sent more than ${allowed} late, allowed are ${formatPercent(MAX_LATE_RATIO, 1)}.`,
     ];
   });
 };
@@ -95,7 +95,7 @@ const generatorPunctual: Gate = ({ plan, windows, records }, { lateMsP99 }) => {
 const fewDropped: Gate = (_run, { dropped, offered }) =>
   dropped > MAX_DROPPED_RATIO * offered
     ? [
-        `${dropped} of ${offered} arrivals (${formatShare(dropped, offered)}) were dropped at the bound on requests in flight, allowed are ${formatShare(MAX_DROPPED_RATIO, 1)}.`,
+        `${dropped} of ${offered} arrivals (${formatPercent(dropped, offered)}) were dropped at the bound on requests in flight, allowed are ${formatPercent(MAX_DROPPED_RATIO, 1)}.`,
       ]
     : [];
 
@@ -118,13 +118,13 @@ const nothingMissing: Gate = ({ plan, records, events }) => {
 /** The generator had time to spare, of several the busiest. Silent where it did not say how many cores it can use. */
 const generatorAtEase: Gate = ({ events }) => {
   const summary = events.find(event => event.type === 'load')?.summary;
-  const share = summary && coreShare(summary);
+  const share = summary && coreUtilization(summary);
   if (share === undefined || share <= MAX_GENERATOR_LOAD) return [];
   const { cores, busiest } = summary!;
   const who = busiest === undefined ? 'The generator' : 'The busiest generator';
   const most = busiest !== undefined ? 'the cores' : cores === 1 ? 'the one core' : `the ${cores} cores`;
   return [
-    `${who} used ${formatShare(share, 1)} of ${most} that it can use, allowed are ${formatShare(MAX_GENERATOR_LOAD, 1)}.`,
+    `${who} used ${formatPercent(share, 1)} of ${most} that it can use, allowed are ${formatPercent(MAX_GENERATOR_LOAD, 1)}.`,
   ];
 };
 
@@ -140,9 +140,9 @@ const ratesReached: Gate = ({ plan, records }) => {
   return [...stages].flatMap(([stage, arrivals]) => {
     const sent = arrivals.filter(inTime).length;
     if (arrivals.length < MIN_STAGE_ARRIVALS || sent >= MIN_SENT_RATIO * arrivals.length) return [];
-    const share = formatShare(sent, arrivals.length);
+    const share = formatPercent(sent, arrivals.length);
     return [
-      `In the stage ${stage} ${sent} of ${arrivals.length} arrivals (${share}) were sent in its time, at least ${formatShare(MIN_SENT_RATIO, 1)} must be.`,
+      `In the stage ${stage} ${sent} of ${arrivals.length} arrivals (${share}) were sent in its time, at least ${formatPercent(MIN_SENT_RATIO, 1)} must be.`,
     ];
   });
 };

@@ -24,14 +24,14 @@ export function loadCounts(
     completed: driven.filter(record => record.outcome === 'ok').length,
     failed: driven.filter(isFailure).length,
     dropped: driven.filter(record => record.outcome === 'dropped').length,
-    ...sideCounts(driven),
+    ...optionalCounts(driven),
     lateMsP99: usage?.lateness === 'unknown' ? null : rounded(valueSamples(late).at(0.99)),
     cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
   };
 }
 
 /** What only some runs have: abandoned requests, and attempts where clients retry. */
-export function sideCounts(records: readonly RequestRecord[]): {
+export function optionalCounts(records: readonly RequestRecord[]): {
   readonly abandoned?: number;
   readonly attempts?: number;
 } {

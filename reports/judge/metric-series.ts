@@ -20,7 +20,7 @@ export function metricSeries(events: readonly TimedEvent[], count: number, slotM
       return told.length === 0 ? null : rounded(Math.max(...told.map(fold)));
     });
   const metrics: MetricSeries = {
-    waitingMost: series('queue', most),
+    maxWaiting: series('queue', most),
     waiting: series('queue', sum),
     running: series('running', sum),
     gpuPercent: series('gpu', most),

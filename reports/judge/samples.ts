@@ -1,5 +1,5 @@
 import { gapOfBucketMs, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../harness/requests.ts';
-import { formatShare, rounded } from '../rounding.ts';
+import { formatPercent, rounded } from '../rounding.ts';
 import type { Quantiles } from '../store/run-document.ts';
 import { nearestRank, quantileRanks } from './statistics.ts';
 
@@ -44,7 +44,7 @@ const SAMPLES: Readonly<Record<LatencyMetric, string>> = {
 export function withoutSample(metric: LatencyMetric, requests: readonly RequestRecord[]): string {
   const missing = requests.filter(request => !yieldsSample(metric, request)).length;
   if (missing === 0) return '';
-  return ` ${missing} of ${requests.length} requests (${formatShare(missing, requests.length)}) failed or ended without ${SAMPLES[metric]} and are not in it.`;
+  return ` ${missing} of ${requests.length} requests (${formatPercent(missing, requests.length)}) failed or ended without ${SAMPLES[metric]} and are not in it.`;
 }
 
 /** The percentile that a name such as `p99.9` is for; null for any other name. */

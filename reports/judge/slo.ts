@@ -2,7 +2,7 @@ import { messageOf } from '../../harness/errors.ts';
 import type { SloPlan } from '../../harness/plan.ts';
 import type { Outcome } from '../../harness/requests.ts';
 import { requestsIn, type Window } from '../../harness/windows.ts';
-import { formatShare, rounded } from '../rounding.ts';
+import { formatPercent, rounded } from '../rounding.ts';
 import type { SloResult } from '../store/run-document.ts';
 import { type Check, type Evidence, type Finding, type RunFacts, undecided } from './check.ts';
 import { MAX_DROPPED_RATIO } from './gates.ts';
@@ -62,7 +62,7 @@ const LEFT_OUT: readonly Outcome[] = ['dropped', 'abandoned', 'interrupted'];
 function unlessUnknown(finding: Finding, left: readonly Outcome[], requests: Evidence['requests']): Finding {
   const unknown = requests.filter(({ outcome }) => left.includes(outcome)).length;
   if (finding.verdict !== 'pass' || unknown <= MAX_DROPPED_RATIO * requests.length) return finding;
-  const share = `${unknown} of ${requests.length} requests (${formatShare(unknown, requests.length)})`;
+  const share = `${unknown} of ${requests.length} requests (${formatPercent(unknown, requests.length)})`;
   const reason = `${finding.reason} But ${share} of the window were dropped unsent, abandoned, or cut at the end, so it is not decided.`;
   return { ...finding, verdict: 'inconclusive', reason };
 }

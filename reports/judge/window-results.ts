@@ -2,7 +2,7 @@ import { errorKind, isFailure, type RequestRecord } from '../../harness/requests
 import { requestsIn, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { WindowResult } from '../store/run-document.ts';
-import { sideCounts } from './load-counts.ts';
+import { optionalCounts } from './load-counts.ts';
 import { quantilesOf, samplesOf } from './samples.ts';
 
 /** Folds one window: its counts, its errors by kind in alphabetical order, its quantiles. */
@@ -18,7 +18,7 @@ export function windowResult(window: Window, records: readonly RequestRecord[]):
     requests: requests.length,
     failed: failures.length,
     dropped: requests.filter(request => request.outcome === 'dropped').length,
-    ...sideCounts(requests),
+    ...optionalCounts(requests),
     errors: Object.fromEntries([...errors].sort(([a], [b]) => (a < b ? -1 : 1))),
     latencyMs: quantilesOf(samplesOf('latency', requests)),
     ttftMs: quantilesOf(samplesOf('ttft', requests)),

@@ -22,7 +22,7 @@ export function formatErrors({ errors }: WindowResult): string {
 }
 
 /** `, 12 abandoned, 640 attempts`: what only some runs have; empty for others. */
-export function formatSideCounts({ abandoned, attempts }: RunDocument['load']): string {
+export function formatOptionalCounts({ abandoned, attempts }: RunDocument['load']): string {
   const given = [
     abandoned === undefined ? '' : `, ${abandoned} abandoned`,
     attempts === undefined ? '' : `, ${attempts} attempts`,

@@ -5,7 +5,7 @@ import {
   firstOf,
   formatErrors,
   formatInterval,
-  formatSideCounts,
+  formatOptionalCounts,
   formatValue,
   MARKS,
   oneLine,
@@ -47,7 +47,7 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Fault', 'Kind', 'Target', 'Injected', 'Bit', 'Healed', 'Evidence'],
       document.faults.map(faultRow),
     ),
-    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatSideCounts(load)}; sent at most ${time(load.lateMsP99)} late at P99.`,
+    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; ${load.lateMsP99 === null ? 'lateness unknown' : `sent at most ${time(load.lateMsP99)} late at P99`}.`,
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { formatMs } from '../../harness/quantity.ts';
 import type { RenderInput, RunDocument, Verdict, WindowResult } from '../store/run-document.ts';
-import { firstOf, formatErrors, formatInterval, formatSideCounts, formatValue, MARKS, oneLine } from './cells.ts';
+import { firstOf, formatErrors, formatInterval, formatOptionalCounts, formatValue, MARKS, oneLine } from './cells.ts';
 
 /** How {@link renderTerminal} draws. */
 export interface TerminalOptions {
@@ -45,7 +45,7 @@ export function renderTerminal(
       return cut(`  fault ${fault.id} (${fault.kind} on ${fault.target}): ${act}, ${heal}`);
     }),
     cut(
-      `  load ${load.offered} offered, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatSideCounts(load)}`,
+      `  load ${load.offered} offered, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}`,
     ),
     // The one line that is never cut: it is there to be copied.
     paint('dim', `  replay: ${oneLine(document.replay)}`),

@@ -162,7 +162,7 @@ export interface TimelineSeries {
 /** Gauges of the inference engines in each slot, the largest sample of it; null where none told it. */
 export interface MetricSeries {
   /** Requests waiting, on the replica with most of them and on all together; and those in a batch, on all. */
-  readonly waitingMost: readonly (number | null)[];
+  readonly maxWaiting: readonly (number | null)[];
   readonly waiting: readonly (number | null)[];
   readonly running: readonly (number | null)[];
   /** In percent, of the replica with the most. */

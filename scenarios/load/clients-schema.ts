@@ -31,7 +31,7 @@ const retry = z
 
 const patience = z
   .strictObject({
-    after: times.describe('a duration, [least, most], or a distribution: when a client that still waits disconnects'),
+    after: times.describe('a duration, [min, max], or a distribution: when a client that still waits disconnects'),
     until: z.enum(['first-token', 'end']).default('end').describe('what it waits for'),
     counts: z
       .enum(['apart', 'failed'])

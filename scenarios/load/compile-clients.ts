@@ -73,7 +73,7 @@ function timesMs(times: NonNullable<ClientsInput['patience']>['after'], field: s
   const ms = (text: string, at = field) => parseDurationMs(text, at);
   if (typeof times === 'string') return { kind: 'fixed', value: ms(times) };
   if (Array.isArray(times)) return rangeMs(times, field);
-  const bounds = { least: 0, most: LONGEST_MS };
+  const bounds = { min: 0, max: LONGEST_MS };
   switch (times.kind) {
     case 'normal':
       return {

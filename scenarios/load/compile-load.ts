@@ -1,5 +1,5 @@
 import type { ArrivalProcess, RateSegment } from '../../harness/arrivals/arrivals.ts';
-import { mostUsers } from '../../harness/arrivals/closed.ts';
+import { maxUsers } from '../../harness/arrivals/closed.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
 import { LONGEST_WAIT_MS, parseDurationMs } from '../../harness/quantity.ts';
 import { type EngineChoice, needsConnections } from '../../load/engines.ts';
@@ -33,7 +33,7 @@ export function compileLoad(load: ResolvedLoad, { engine, model, folder }: Compi
   const context = { model: load.model ?? model, hasTrace: trace !== undefined, isReplay: isReplay(arrivals) };
   const workload = compileWorkload(load.workload, context);
   const clients = load.clients && compileClients(load.clients, workload, context);
-  const most = mostUsers(stages);
+  const most = maxUsers(stages);
   if (most > load.maxInFlight) throw badScenario('load.maxInFlight', `at least the ${most} users`, load.maxInFlight);
   const segments = [warmUpOf(load, stages, loop, isReplay(arrivals) ? trace : undefined), ...stages];
   requireWaitable(segments, isReplay(arrivals) ? 'load.trace' : 'load.stages');
@@ -45,6 +45,7 @@ export function compileLoad(load: ResolvedLoad, { engine, model, folder }: Compi
     ...(trace && { trace: trace.plan }),
     ...(clients && { clients }),
     ...(load.connections !== undefined && { connections: load.connections }),
+    ...(!load.keepAlive && { keepAlive: false }),
     maxInFlight: load.maxInFlight,
     connectTimeoutMs: parseDurationMs(load.connectTimeout, 'load.connectTimeout'),
     idleTimeoutMs: parseDurationMs(load.idleTimeout, 'load.idleTimeout'),

@@ -77,8 +77,8 @@ function chatWorkload(
 
 function lengthsOf(lengths: NonNullable<ChatInput['promptTokens']>, field: string): Lengths {
   if (typeof lengths === 'number') return { kind: 'fixed', value: lengths };
-  if ('least' in lengths && lengths.least > lengths.most)
-    throw badScenario(`${field}.least`, `at most \`most\` (${lengths.most})`, lengths.least);
+  if ('min' in lengths && lengths.min > lengths.max)
+    throw badScenario(`${field}.min`, `at most \`max\` (${lengths.max})`, lengths.min);
   return lengths;
 }
 

@@ -1,6 +1,6 @@
 import { processName } from '../../harness/arrivals/arrivals.ts';
 import type { LoadPlan, SloPlan, Workload } from '../../harness/plan.ts';
-import { CAN, type EngineName } from '../../load/engines.ts';
+import { CAN, type EngineName, type Unsupported } from '../../load/engines.ts';
 import { hasK6 } from '../../load/k6/program/find.ts';
 import { parseObjective } from '../../reports/judge/objective.ts';
 
@@ -9,13 +9,6 @@ const PLAIN_LATENCIES = ['ttft', 'latency'];
 
 /** Above, in arrivals a second, one process of `stream` comes near the limit of its core (0.08 ms a request, measured). */
 const HIGH_RATE_PER_SECOND = 5000;
-
-/** A part of a scenario that its engine cannot carry out. */
-export interface Refusal {
-  readonly field: string;
-  readonly expected: string;
-  readonly found: unknown;
-}
 
 /** What surrounds a load, as far as engines differ in it. */
 export interface Around {
@@ -43,9 +36,9 @@ export function refusalsOf(
   load: LoadPlan,
   slos: readonly SloPlan[],
   { hasWorkers, isSegment, target }: Around = ALONE,
-): Refusal[] {
+): Unsupported[] {
   const can = CAN[engine];
-  const refusals: Refusal[] = [];
+  const refusals: Unsupported[] = [];
   const require = (met: boolean, field: string, expected: string, found: unknown) => {
     if (!met) refusals.push({ field, expected: `${expected} with the engine ${engine}`, found });
   };
@@ -60,6 +53,7 @@ export function refusalsOf(
   require(can.sessions || !sessions, 'load.workload.sessions', 'left out', sessions);
   require(durationMs <= can.longestMs, 'load.stages', `at most ${mostSeconds} s long`, `${durationMs / 1000} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
+  require(can.clients || load.keepAlive !== false, 'load.keepAlive', 'left on', load.keepAlive);
   require(can.trace || !trace, 'load.trace', 'left out', trace);
   const forWorkers =
     '`stream` for --workers (each of its processes has one core; k6 takes all), which are not to be had';
@@ -67,9 +61,8 @@ export function refusalsOf(
   const forSegments = '`stream` or `k6` for --segment, which is not to be had';
   require(can.segments || !isSegment, 'load.engine', forSegments, engine);
   const isReachable = target === undefined || can.targets === true || can.targets(new URL(target));
-  const unnamed =
-    '`stream` for an https --target that is neither a name of DNS nor an IPv4 address, which is not to be had';
-  require(isReachable, 'load.engine', unnamed, engine);
+  require(isReachable, 'load.engine', '`stream` for this --target, which is not to be had', engine);
+  for (const { field, expected, found } of can.unsupported(load)) require(false, field, expected, found);
   if (can.loop === 'connections')
     require(connections !== undefined, 'load.connections', 'a number of connections', connections);
   else require(connections === undefined, 'load.connections', 'left out', connections);

@@ -10,19 +10,19 @@ export const rate = z.string().meta({ title: RATE_WORDS });
 /** How long a user thinks: always so long, or evenly between two bounds. */
 export const thinkTime = z
   .union([duration, z.tuple([duration, duration])])
-  .describe('a duration, or [least, most] to draw evenly between');
+  .describe('a duration, or [min, max] to draw evenly between');
 
 const tokens = z.int().min(1).max(1_000_000);
-const bounds = { least: tokens.default(1), most: tokens.default(131_072) };
+const bounds = { min: tokens.default(1), max: tokens.default(131_072) };
 
 /** How long a prompt or an answer is, in tokens. */
 export const lengths = z
   .union([
-    tokens.describe('always so many'),
+    tokens.describe('a fixed number'),
     z
       .tuple([tokens, tokens])
-      .refine(([least, most]) => least <= most, { message: 'expected [least, most] with least at most most' })
-      .describe('evenly between, [least, most], both included'),
+      .refine(([min, max]) => min <= max, { message: 'expected [min, max] with min ≤ max' })
+      .describe('[min, max], evenly between, both included'),
     z.discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('normal'), mean: z.number().min(1), deviation: z.number().min(0), ...bounds }),
       z.strictObject({ kind: z.literal('lognormal'), median: z.number().min(1), sigma: z.number().min(0), ...bounds }),

@@ -90,6 +90,7 @@ export const loadShape = {
   model: z.string().min(1).optional().describe('model that requests ask for; by default the one that the stack serves'),
   connections: z.int().min(1).max(1000).optional().describe('of the closed loop of engine autocannon'),
   maxInFlight: z.int().min(1).max(10_000).default(1000).describe('an arrival beyond it is dropped, and recorded so'),
+  keepAlive: z.boolean().default(true).describe('false: a new connection for each request, as new clients open'),
   connectTimeout: duration.default('2s'),
   idleTimeout: duration.default('15s').describe('longest wait for the next byte'),
 };

@@ -6,9 +6,9 @@ import { badScenario } from '../bad-scenario.ts';
 
 /** Among how many a load is shared: processes of this machine, and runs. */
 export interface Sharers {
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   /** `index` from 1. */
-  readonly segment?: { readonly index: number; readonly of: number };
+  readonly segment?: { readonly index: number; readonly of: number } | undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-// The library resolves its parts over decorators' metadata, which has to be there first.
+// Must be first: the library needs decorator metadata when it is loaded.
 import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
@@ -16,21 +16,21 @@ import {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
-/** Clocks of clients may lag behind a little. */
+/** Tolerance for clients whose clocks are slow. */
 const BACKDATE_MS = 60_000;
 
-/** A certificate with its private key, both PEM. */
+/** Certificate and private key, both in PEM. */
 export interface KeyPair {
   readonly certificate: string;
   readonly key: string;
 }
 
-/** PEM of certificate and key in one file, which nginx reads for both, so that replacing it is one atomic step. */
+/** Certificate and key in one PEM file, which nginx reads for both, so that it can be replaced atomically. */
 export function pemOf({ certificate, key }: KeyPair): string {
   return `${certificate.trim()}\n${key.trim()}\n`;
 }
 
-/** What a server certificate is for. Give `from` and `to` in the past for an expired one, other names for a wrong one. */
+/** Names and validity of a server certificate. */
 export interface CertificateRequest {
   /** Host names and IP addresses; the first is the subject. */
   readonly names: readonly string[];
@@ -40,23 +40,23 @@ export interface CertificateRequest {
   readonly to?: Date;
 }
 
-/** A throw-away certificate authority, whose key never leaves this process. */
+/** Ephemeral certificate authority, whose key never leaves this process. */
 export interface CertificateAuthority {
-  /** PEM; what a client has to trust. */
+  /** PEM of the certificate that clients must trust. */
   readonly certificate: string;
   issue(request: CertificateRequest): Promise<KeyPair>;
 }
 
 /**
- * Makes a certificate authority that issues EC P-256 server certificates.
- * @param now the date to count from
- * @param lifetimeMs how long the authority is valid. @default 7 days
+ * Creates an ephemeral certificate authority that issues EC P-256 server certificates.
+ * @param now start of validity of the certificates
+ * @param lifetimeMs validity of the authority before and after `now`. @default 7 days
  */
 export async function makeAuthority(now: Date, lifetimeMs = 7 * DAY_MS): Promise<CertificateAuthority> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, false, ['sign', 'verify']);
   const authority = await X509CertificateGenerator.createSelfSigned({
-    name: [{ CN: ['Squall throw-away CA'] }],
-    // Before whatever it issues, also what has expired.
+    name: [{ CN: ['Squall ephemeral CA'] }],
+    // Earlier than any issued certificate, even an expired one.
     notBefore: new Date(now.getTime() - lifetimeMs),
     notAfter: new Date(now.getTime() + lifetimeMs),
     signingAlgorithm: ALGORITHM,
@@ -80,7 +80,7 @@ async function issue(
 ): Promise<KeyPair> {
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.create({
-    subject: [{ CN: [names[0] ?? 'nobody'] }],
+    subject: [{ CN: [names[0] ?? 'unnamed'] }],
     issuer: authority.subject,
     notBefore: from,
     notAfter: to,

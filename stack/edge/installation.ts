@@ -5,22 +5,23 @@ import { promisify } from 'node:util';
 import { placesOf } from '../../harness/host/programs.ts';
 import type { EdgeCapabilities, ModSecurityPaths } from './concerns/concern.ts';
 
-const VERSION_LIMIT_MS = 3000;
-/** Where Debian's modsecurity-crs puts it. */
+const VERSION_TIMEOUT_MS = 3000;
+/** Paths of the core rule set in Debian's modsecurity-crs. */
 export const CORE_RULE_SET = {
   setup: '/etc/modsecurity/crs/crs-setup.conf',
   rules: '/usr/share/modsecurity-crs/rules',
 };
 
-/** An nginx on this machine. */
+/** Local nginx installation. */
 export interface EdgeInstallation {
   readonly command: string;
   readonly capabilities: EdgeCapabilities;
 }
 
 /**
- * The nginx to start: what `SQUALL_NGINX` names, else the first one on PATH, in a system folder or in `.tools/bin`. Undefined when there is none.
- * @param environment its `PATH` and `SQUALL_NGINX` are read
+ * Finds nginx: the program named by `SQUALL_NGINX`, else the first one on PATH, in a system folder or in `.tools/bin`. Undefined when
+ * there is none.
+ * @param environment provides `PATH` and `SQUALL_NGINX`
  */
 export async function findNginx(
   environment: NodeJS.ProcessEnv = process.env,
@@ -31,15 +32,15 @@ export async function findNginx(
     const description = await describe(command, signal).catch(() => undefined);
     signal?.throwIfAborted();
     if (description === undefined) continue;
-    const facts = readDescription(description);
-    const modsecurity = await findModSecurity(facts.modulesFolder);
-    return { command, capabilities: { postQuantum: facts.postQuantum, modsecurity } };
+    const parsed = parseDescription(description);
+    const modsecurity = await findModSecurity(parsed.modulesFolder);
+    return { command, capabilities: { postQuantum: parsed.postQuantum, modsecurity } };
   }
   return undefined;
 }
 
-/** What `nginx -V` tells. X25519MLKEM768 came with OpenSSL 3.5; other TLS libraries are not believed to have it. */
-export function readDescription(text: string) {
+/** Parses the output of `nginx -V`. X25519MLKEM768 requires OpenSSL 3.5; other TLS libraries are assumed not to support it. */
+export function parseDescription(text: string) {
   const openssl = /running with OpenSSL (\S+)/.exec(text)?.[1] ?? /built with OpenSSL (\S+)/.exec(text)?.[1] ?? '';
   const [major = 0, minor = 0] = openssl.split('.').map(Number);
   return {
@@ -50,7 +51,7 @@ export function readDescription(text: string) {
 
 async function describe(command: string, signal: AbortSignal | undefined): Promise<string> {
   const { stderr } = await promisify(execFile)(command, ['-V'], {
-    timeout: VERSION_LIMIT_MS,
+    timeout: VERSION_TIMEOUT_MS,
     ...(signal && { signal }),
   });
   if (!stderr.includes('nginx version:')) throw new Error(`${command} is not nginx`);
@@ -60,7 +61,7 @@ async function describe(command: string, signal: AbortSignal | undefined): Promi
 async function findModSecurity(modulesFolder: string | undefined): Promise<ModSecurityPaths | undefined> {
   if (modulesFolder === undefined) return undefined;
   const paths = { module: join(modulesFolder, 'ngx_http_modsecurity_module.so'), ...CORE_RULE_SET };
-  const areThere = await Promise.all(
+  const found = await Promise.all(
     Object.values(paths).map(path =>
       access(path).then(
         () => true,
@@ -68,5 +69,5 @@ async function findModSecurity(modulesFolder: string | undefined): Promise<ModSe
       ),
     ),
   );
-  return areThere.every(Boolean) ? paths : undefined;
+  return found.every(Boolean) ? paths : undefined;
 }

@@ -1,3 +1,4 @@
+import { accessControl } from './concerns/access-control.ts';
 import { ACCESS_LOG, accessLog } from './concerns/access-log.ts';
 import { cache } from './concerns/cache.ts';
 import type { Concern, EdgeCapabilities, EdgePlan } from './concerns/concern.ts';
@@ -5,7 +6,6 @@ import { errors } from './concerns/errors.ts';
 import { firewall } from './concerns/firewall.ts';
 import { forwarding } from './concerns/forwarding.ts';
 import { limits } from './concerns/limits.ts';
-import { refusals } from './concerns/refusals.ts';
 import { streaming } from './concerns/streaming.ts';
 import { timeouts } from './concerns/timeouts.ts';
 import { tls } from './concerns/tls.ts';
@@ -19,13 +19,13 @@ import {
   parseEdge,
 } from './options.ts';
 
-/** In the order in which nginx reads them. */
+/** Concerns in the order in which nginx reads them. */
 const CONCERNS: readonly ((plan: EdgePlan) => Concern)[] = [
   forwarding,
   accessLog,
   upstreams,
   tls,
-  refusals,
+  accessControl,
   limits,
   timeouts,
   streaming,
@@ -34,38 +34,38 @@ const CONCERNS: readonly ((plan: EdgePlan) => Concern)[] = [
   errors,
 ];
 
-const PLACES = ['main', 'http', 'server', 'proxied', 'streaming', 'ordinary'] as const;
-type Place = (typeof PLACES)[number];
+const CONTEXTS = ['main', 'http', 'server', 'proxied', 'streaming', 'unstreamed'] as const;
+type Context = (typeof CONTEXTS)[number];
 
-/** Folders that nginx writes to, below the prefix. It writes nowhere else. */
+/** Folders below the prefix that nginx writes to. It writes nowhere else. */
 const FOLDERS = ['logs', 'temp', 'certificates'] as const;
 
-/** Where the master process's id is, below the prefix, and where nginx writes its log. */
+/** Paths of the pid file and logs below the prefix. */
 export const EDGE_PATHS = { pid: 'temp/nginx.pid', errorLog: 'logs/error.log', accessLog: ACCESS_LOG } as const;
 
-/** The arguments of nginx for `prefix`, which has to be the working directory too: ModSecurity takes its paths from there. */
+/** Arguments of nginx for `prefix`, which must also be the working directory: ModSecurity resolves its paths against it. */
 export function edgeArguments(prefix: string): readonly string[] {
   return ['-p', prefix, '-c', 'nginx.conf', '-e', EDGE_PATHS.errorLog];
 }
 
-/** What {@link renderEdge} may be told beside options and addresses. */
+/** Further input of {@link renderEdge}. */
 export interface RenderOptions {
   /** @default neither post-quantum key exchange nor ModSecurity */
   readonly capabilities?: EdgeCapabilities;
-  /** Into files below the prefix, or to the output of the process, as containers do. @default files */
+  /** Destination of logs: files below the prefix, or stdout and stderr as in containers. @default files */
   readonly logsTo?: 'files' | 'output';
-  /** Whom root's workers run as; meaningless, and left out, for everybody else. */
+  /** User of the worker processes. Only valid if nginx is started by root. */
   readonly workerUser?: string;
 }
 
 /**
- * nginx's configuration for `options`: paths below a prefix folder and what belongs there; one that ends in `/` is a folder that
- * nginx writes to. All paths in it are relative, so that the prefix can stand anywhere (but for ModSecurity's own); start nginx
- * inside it, with {@link edgeArguments}.
+ * nginx configuration for `options`: file contents by path below the prefix; a path that ends in `/` is a folder that nginx writes
+ * to. All paths inside are relative (except ModSecurity's), so that the prefix can be anywhere; nginx must be started in it, with
+ * {@link edgeArguments}.
  *
  * ```
  * nginx.conf ─┬▶ http/<concern>.conf
- *             └▶ server/<concern>.conf, and per location proxied/, streaming/ or ordinary/
+ *             └▶ server/<concern>.conf, and per location proxied/, streaming/ or unstreamed/
  * ```
  *
  * @throws SquallError `BAD_EDGE_OPTIONS`, `NO_MODSECURITY`
@@ -76,7 +76,7 @@ export function renderEdge(
   { capabilities = { postQuantum: false, modsecurity: undefined }, logsTo = 'files', workerUser }: RenderOptions = {},
 ): Readonly<Record<string, string>> {
   if (workerUser !== undefined && !/^[a-z_][a-z0-9_-]{0,31}$/.test(workerUser)) {
-    throw badEdge('Expected `workerUser` to be the name of a user');
+    throw badEdge('Expected `workerUser` to be a user name');
   }
   const plan: EdgePlan = {
     options: parseEdge(edgeOptionsSchema, options),
@@ -86,8 +86,10 @@ export function renderEdge(
   };
   const concerns = CONCERNS.map(concern => concern(plan));
   const files = concerns.flatMap(concern => [
-    ...PLACES.flatMap(place =>
-      place !== 'main' && concern[place]?.length ? [[pathOf(place, concern), text(concern[place])] as const] : [],
+    ...CONTEXTS.flatMap(context =>
+      context !== 'main' && concern[context]?.length
+        ? [[pathOf(context, concern), text(concern[context])] as const]
+        : [],
     ),
     ...Object.entries(concern.files ?? {}),
   ]);
@@ -123,17 +125,20 @@ function mainFile(plan: EdgePlan, concerns: readonly Concern[], workerUser: stri
   ];
 }
 
-/** @throws SquallError `BAD_EDGE_OPTIONS` when no listener is left */
+/**
+ * Server blocks of the configuration.
+ * @throws SquallError `BAD_EDGE_OPTIONS` when listeners do not match `tls`
+ */
 function servers({ options: { tls, streaming }, addresses }: EdgePlan, concerns: readonly Concern[]): string[] {
   if (tls === 'off' && (addresses.http === undefined || addresses.https !== undefined)) {
-    throw badEdge('Expected an address for `http`, and none for `https`, where `tls` is off');
+    throw badEdge('Expected an address for `http` and none for `https`, since `tls` is off');
   }
   if (tls !== 'off' && addresses.https === undefined)
     throw badEdge('Expected an address for `https`, since `tls` is on');
   const routes = [
     ...[...new Set(streaming.paths)].flatMap(path => location(`= ${path}`, 'streaming', concerns)),
-    // `/` alone may be a streaming path without hiding this one: `= /` is another location.
-    ...location('/', 'ordinary', concerns),
+    // No conflict with the streaming path `/`, whose location is `= /`.
+    ...location('/', 'unstreamed', concerns),
   ];
   const redirects = tls !== 'off' && tls.redirect;
   const host = (tls !== 'off' && tls.serverName) || '$host';
@@ -172,7 +177,7 @@ function statusServer(listen: string): string[] {
   ];
 }
 
-function location(match: string, kind: 'streaming' | 'ordinary', concerns: readonly Concern[]): string[] {
+function location(match: string, kind: 'streaming' | 'unstreamed', concerns: readonly Concern[]): string[] {
   return [
     `  location ${match} {`,
     ...[...includes('proxied', concerns), ...includes(kind, concerns)].map(line => `  ${line}`),
@@ -180,12 +185,12 @@ function location(match: string, kind: 'streaming' | 'ordinary', concerns: reado
   ];
 }
 
-function includes(place: Place, concerns: readonly Concern[]): string[] {
-  return concerns.filter(concern => concern[place]?.length).map(concern => `  include ${pathOf(place, concern)};`);
+function includes(context: Context, concerns: readonly Concern[]): string[] {
+  return concerns.filter(concern => concern[context]?.length).map(concern => `  include ${pathOf(context, concern)};`);
 }
 
-function pathOf(place: Place, concern: Concern): string {
-  return `${place}/${concern.name}.conf`;
+function pathOf(context: Context, concern: Concern): string {
+  return `${context}/${concern.name}.conf`;
 }
 
 function text(lines: readonly string[]): string {

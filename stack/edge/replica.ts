@@ -8,27 +8,27 @@ import type { EdgeCapabilities } from './concerns/concern.ts';
 import { CORE_RULE_SET, findNginx } from './installation.ts';
 import { edgeArguments, renderEdge } from './render.ts';
 
-/** Who vouches for the edge; made when first asked for. */
+/** Factory of the authority that issues the edge's certificates; creates it on first use. */
 export type EntryAuthority = () => Promise<CertificateAuthority>;
 
-/** Names in the edge's certificates: clients enter on loopback, whatever the platform. */
+/** Names in the edge's certificates: clients connect over loopback on every platform. */
 export const ENTRY_NAMES = ['127.0.0.1', 'localhost'] as const;
 
-/** Where the edge's certificate and key are, in its directory. */
+/** Path of the edge's certificate and key in its directory. */
 export const ENTRY_CERTIFICATE = 'certificates/server.pem';
 
-/** What our image has: Debian's nginx with OpenSSL 3.0, ModSecurity and the core rule set. */
+/** Capabilities of the Docker image: Debian's nginx with OpenSSL 3.0, ModSecurity and the core rule set. */
 const IMAGE_CAPABILITIES: EdgeCapabilities = {
   postQuantum: false,
   modsecurity: { module: '/usr/lib/nginx/modules/ngx_http_modsecurity_module.so', ...CORE_RULE_SET },
 };
 
-/** Clients come in across a link, so it is the link's word that counts for who they are. */
+/** Networks of links. Clients connect through a link, so its `X-Forwarded-For` is trusted. */
 const LINK_NETWORKS = ['127.0.0.0/8', '10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16'];
 
 /**
- * The one nginx of a stack, in front of its gateways.
- * @param authority needed with TLS
+ * Plan of the nginx in front of a stack's gateways.
+ * @param authority required with TLS
  */
 export function edgeReplica(
   { port: _port, ...options }: Exclude<SettledOptions['edge'], 'off'>,
@@ -48,7 +48,7 @@ export function edgeReplica(
       {
         capabilities: isInImage ? IMAGE_CAPABILITIES : await installedCapabilities(),
         logsTo: isInImage ? 'output' : 'files',
-        // Only root can tell its workers to be somebody, and they must be able to reach the files.
+        // Only root can set the workers' user, who must be able to read the files.
         ...(!isInImage && process.getuid?.() === 0 ? { workerUser: userInfo().username } : {}),
       },
     );
@@ -72,11 +72,19 @@ export function edgeReplica(
   };
 }
 
-/** @throws SquallError `TOOL_NOT_FOUND` */
+/**
+ * Capabilities of the installed nginx.
+ * @throws SquallError `TOOL_NOT_FOUND`
+ */
 async function installedCapabilities(): Promise<EdgeCapabilities> {
   const found = await findNginx();
   if (found) return found.capabilities;
-  throw new SquallError('environment', 'TOOL_NOT_FOUND', 'Expected nginx on this machine, and it is gone', {
-    next: 'Install it again.',
-  });
+  throw new SquallError(
+    'environment',
+    'TOOL_NOT_FOUND',
+    'Expected nginx on this machine, but it is no longer installed',
+    {
+      next: 'Reinstall nginx.',
+    },
+  );
 }

@@ -7,13 +7,13 @@ const durationMs = z.number().min(0).max(86_400_000);
 const positiveMs = z.number().positive().max(86_400_000);
 const ratio = z.number().min(0).max(1);
 
-/** One inference replica. `name` is what people see (header, metrics, logs); `url` may carry a path prefix. */
+/** One inference replica. `name` appears in headers, metrics and logs; `url` may have a path prefix. */
 const upstreamSchema = z.strictObject({
   name: z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters'),
   url: z.url({ protocol: /^https?$/ }),
 });
 
-/** Active checks: `GET path` every `intervalMs` ± 10 %; 2xx within `timeoutMs` is a pass. */
+/** Active health checks: `GET path` every `intervalMs` ± 10 %; a 2xx within `timeoutMs` passes. */
 const healthChecksSchema = z.strictObject({
   path: z.string().startsWith('/').default('/readyz'),
   intervalMs: positiveMs.default(1000),
@@ -22,7 +22,7 @@ const healthChecksSchema = z.strictObject({
   healthyAfter: z.int().min(1).default(1),
 });
 
-/** Passive outlier ejection; see `ejection.ts` for what each number does. */
+/** Passive outlier ejection, see `ejection.ts`. */
 const ejectionSchema = z.strictObject({
   consecutiveFailures: z.int().min(1).default(3),
   baseMs: positiveMs.default(2000),
@@ -32,7 +32,7 @@ const ejectionSchema = z.strictObject({
 });
 
 /**
- * Retries before the first byte. The defaults suit interactive use; the profile "1 s, doubling, at most 3" is
+ * Retries before the first byte. The defaults suit interactive use; a slower profile, three retries after 1, 2 and 4 s, is
  * `{ max: 3, baseMs: 1000, maxMs: 4000 }`.
  */
 const retriesSchema = z.strictObject({
@@ -45,9 +45,9 @@ const retriesSchema = z.strictObject({
 });
 
 /**
- * Every wait of a request has a bound. `firstByteMs` is for streamed answers; an answer in one piece has its whole
- * generation before its first byte, hence `unstreamedFirstByteMs`. How long clients may take is in `connections`.
- * `totalMs` can be lowered by a request's `x-request-timeout-ms`, never raised.
+ * Timeouts of a request. `firstByteMs` applies to streamed responses; an unstreamed response is generated in full before its
+ * first byte, hence `unstreamedFirstByteMs`. A request's `x-request-timeout-ms` can lower `totalMs`, never raise it. Timeouts for
+ * clients are in `connections`.
  */
 const timeoutsSchema = z.strictObject({
   connectMs: positiveMs.default(1000),
@@ -58,14 +58,14 @@ const timeoutsSchema = z.strictObject({
 });
 
 /**
- * Upstreams from a Consul-compatible agent at `url`: those of `service` that pass their checks there. `upstreams` are then only
- * the first guess, and may be empty. `waitMs` bounds one blocking query, `minIntervalMs` is the least time between two, `backoff`
- * the waits after failures. Without `keepLastGood` the agent is believed whatever it says, and its silence means nobody.
+ * Discovery of upstreams from a Consul-compatible agent at `url`: the passing instances of `service`. `upstreams` is then only the
+ * initial list and may be empty. `waitMs` bounds one blocking query, `minIntervalMs` is the minimum interval between queries,
+ * `backoff` the delay after failures. Without `keepLastGood`, an empty list or a failed query removes every upstream.
  */
 const discoverySchema = z.strictObject({
   url: z.url({ protocol: /^https?$/ }),
   service: z.string().min(1).default('inference'),
-  /** Where this gateway stands: replicas with an address for that zone are reached there. */
+  /** Zone of this gateway. Replicas with an address for that zone are reached at it. */
   zone: z.string().min(1).optional(),
   waitMs: positiveMs.max(600_000).default(10_000),
   minIntervalMs: durationMs.default(100),
@@ -75,16 +75,16 @@ const discoverySchema = z.strictObject({
 
 const off = z.literal('off');
 
-/** Everything a deployer may set; only `upstreams` is required. Unknown keys are errors. */
+/** Schema of the gateway's configuration. Only `upstreams` is required; unknown keys are errors. */
 export const gatewayConfigSchema = z.strictObject({
   name: z.string().min(1).default('gateway'),
-  /** Model ids that are served and listed; empty: any id is passed on, none is listed. */
+  /** Model ids that are served and listed. Empty: any id is forwarded, none is listed. */
   models: z.array(z.string().min(1)).default([]),
   upstreams: z.array(upstreamSchema).refine(list => new Set(list.map(u => u.name)).size === list.length, {
     message: 'must have unique names',
   }),
   discovery: z.union([off, discoverySchema]).default('off'),
-  /** SHA-256 of each accepted API key, in hex; empty: no authentication. */
+  /** SHA-256 of each accepted API key, in hex. Empty: no authentication. */
   apiKeyHashes: z.array(z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be a SHA-256 in hex')).default([]),
   balancer: z.enum(['least-connections', 'round-robin']).default('least-connections'),
   healthChecks: z.union([off, healthChecksSchema]).prefault({}),
@@ -96,22 +96,22 @@ export const gatewayConfigSchema = z.strictObject({
   timeouts: timeoutsSchema.prefault({}),
   limits: z.union([off, limitsSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
-  /** How long running requests may take to finish after SIGTERM. */
+  /** Maximum time for requests in flight to finish after SIGTERM. */
   drainMs: durationMs.default(5000),
   maxBodyBytes: z.union([off, z.int().min(1)]).default(1_048_576),
-  /** Arrays and objects in each other; parsers behind the gateway may be recursive. */
+  /** Maximum nesting of arrays and objects; parsers behind the gateway may be recursive. */
   maxJsonDepth: z.union([off, z.int().min(1)]).default(64),
-  /** Sockets per upstream; beyond it requests wait, for at most `timeouts.connectMs`. */
+  /** Maximum sockets per upstream. Further requests wait for at most `timeouts.connectMs`. */
   maxConnectionsPerUpstream: z.int().min(1).default(4096),
 });
 
 /** A validated configuration with every default filled in. */
 export type GatewayConfig = z.output<typeof gatewayConfigSchema>;
-/** What a deployer writes. */
+/** Configuration as written, before defaults. */
 export type GatewayConfigInput = z.input<typeof gatewayConfigSchema>;
 
 /**
- * Reads `GATEWAY_CONFIG`, see {@link parseConfig}.
+ * Parses `GATEWAY_CONFIG`, see {@link parseConfig}.
  * @throws SquallError `BAD_GATEWAY_CONFIG`
  */
 export function parseGatewayConfig(text: string | undefined): GatewayConfig {

@@ -12,7 +12,7 @@ import type { ForwardContext } from './forward/forward.ts';
 import { logRequest, statusOf } from './http/access-log.ts';
 import { ApiError, errorBody, sendJson } from './http/api-error.ts';
 import { Exchange, type Lifecycle } from './http/exchange.ts';
-import { type BodyContext, lingerOver } from './http/request-body.ts';
+import { type BodyContext, lingerForBody } from './http/request-body.ts';
 import { createRoutes, type Route, stagesFor } from './http/routes.ts';
 import { joinTrace } from './http/trace-context.ts';
 import type { LimitsConfig } from './limits/config.ts';
@@ -24,25 +24,25 @@ import { Fleet } from './upstream/fleet.ts';
 import type { TransportFactory } from './upstream/transport.ts';
 import type { UpstreamSet } from './upstream/upstreams.ts';
 
-/** Everything a gateway gets from its surroundings; it opens no socket and reads no clock of its own. */
+/** Dependencies of {@link Gateway}, which opens no socket and reads no clock by itself. */
 export interface GatewayOptions {
   readonly config: GatewayConfig;
   readonly clock: Clock;
   readonly random: Random;
   readonly transport: TransportFactory;
-  /** Connects to the agent at a URL; needed where `config.discovery` is on. */
+  /** Connects to the agent at a URL; required when `config.discovery` is on. */
   readonly control?: (url: string) => Pick<ControlClient, 'instances'>;
   readonly log: Logger;
-  /** Where gateways share their limits, if the configuration says so. */
+  /** Opens the rate limit store that gateways share; used when `config.limits.redis` is set. */
   readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
 }
 
 /**
- * The gateway, apart from its listening socket.
+ * Gateway without its listening socket.
  *
  * ```
  *  request ─► route ─► authenticate ─► limits ─► deadline ─► body ─► validate ─► forward ─► log, metrics
- *                └──────────────── an ApiError from any stage is the answer ────────────────────┘
+ *                └──────────────── an ApiError from any stage is the response ──────────────────┘
  * ```
  */
 export class Gateway implements AsyncDisposable {
@@ -53,7 +53,7 @@ export class Gateway implements AsyncDisposable {
   readonly #fleet: Fleet;
   readonly #lifecycle: Lifecycle = { draining: false };
   readonly #deadlines: Deadlines;
-  readonly #toRead: BodyContext;
+  readonly #bodyContext: BodyContext;
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #ids: Random;
   readonly #limiter: Limiter | undefined;
@@ -63,9 +63,9 @@ export class Gateway implements AsyncDisposable {
     this.#options = options;
     this.#ids = random.stream('trace');
     this.#deadlines = new Deadlines(clock);
-    this.connections = new Connections(config.connections, { clock, log, counter: this.metrics.evictions });
+    this.connections = new Connections(config.connections, { clock, log, counter: this.metrics.forcedCloses });
     const { connections } = this;
-    this.#toRead = { clock, deadlines: this.#deadlines, connections, maxBytes: bound(config.maxBodyBytes) };
+    this.#bodyContext = { clock, deadlines: this.#deadlines, connections, maxBytes: bound(config.maxBodyBytes) };
     this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines });
     this.upstreams = this.#fleet.upstreams;
     const budget = new RetryBudget(config.retries);
@@ -74,9 +74,9 @@ export class Gateway implements AsyncDisposable {
       upstreams: this.upstreams,
       nowMs,
       budgetRemaining: () => budget.remaining(nowMs()),
-      connections: () => connections.census(),
+      connections: () => connections.countByState(),
     });
-    const toForward: ForwardContext = {
+    const forwardContext: ForwardContext = {
       clock,
       random: random.stream('backoff'),
       retries: config.retries,
@@ -85,8 +85,8 @@ export class Gateway implements AsyncDisposable {
       metrics: this.metrics,
       deadlines: this.#deadlines,
       timeouts: config.timeouts,
-      firstByte: exchange => this.#firstByte(exchange),
-      ejected: upstream => {
+      onFirstByte: exchange => this.#firstByte(exchange),
+      onEjected: upstream => {
         this.metrics.ejections.labels(upstream.name).inc();
         log.warn({ upstream: upstream.name, timesEjected: upstream.outlier.timesEjected }, 'upstream ejected');
       },
@@ -94,37 +94,37 @@ export class Gateway implements AsyncDisposable {
     this.#limiter = this.#createLimiter(options);
     const { upstreams: replicas, metrics } = this;
     const limiter = this.#limiter;
-    const toRead = this.#toRead;
+    const bodyContext = this.#bodyContext;
     this.#routes = createRoutes({
       config,
       lifecycle: this.#lifecycle,
       upstreams: replicas,
       metrics,
       limiter,
-      toForward,
-      toRead,
+      forwardContext,
+      bodyContext,
     });
   }
 
-  /** Starts the active health checks, discovery and the shared limits; they end when the gateway is disposed of. */
+  /** Starts health checks, discovery and shared limits, which end when the gateway is disposed of. */
   start(): void {
     this.#limiter?.start();
     this.#fleet.start();
   }
 
-  /** Turns unready; every answer from now on asks its client to close the connection. */
+  /** Reports unready, and asks clients to close their connections with every further response. */
   drain(): void {
     this.#lifecycle.draining = true;
   }
 
-  /** Stops the checks and cancels whatever still runs. */
+  /** Stops health checks and discovery and cancels requests in flight. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#limiter?.[Symbol.dispose]();
     await this.#fleet[Symbol.asyncDispose]();
   }
 
-  /** Handles one HTTP request to its end; with `refusal`, that is the answer. Never rejects. */
-  async handle(request: IncomingMessage, response: ServerResponse, refusal?: ApiError): Promise<void> {
+  /** Handles one HTTP request until it is finished. Responds with `rejection` if given. Never rejects. */
+  async handle(request: IncomingMessage, response: ServerResponse, rejection?: ApiError): Promise<void> {
     const url = request.url ?? '/';
     const query = url.indexOf('?');
     const path = query < 0 ? url : url.slice(0, query);
@@ -132,20 +132,19 @@ export class Gateway implements AsyncDisposable {
     const trace = joinTrace(request.headers.traceparent as string | undefined, this.#ids);
     const receivedMs = this.#options.clock.nowMs();
     const exchange = new Exchange(request, response, route ? path : 'other', trace, receivedMs, this.#lifecycle);
-    // A scrape would otherwise always find itself.
     const quiet = route?.quiet === true;
     if (!quiet) this.metrics.inFlight.inc();
     try {
-      if (refusal) throw refusal;
+      if (rejection) throw rejection;
       for (const stage of stagesFor(route, request.method)) {
         const pending = stage(exchange);
         if (pending) await pending;
       }
     } catch (thrown) {
-      this.#answerError(exchange, thrown);
+      this.#respondError(exchange, thrown);
     }
     if (!quiet) this.metrics.inFlight.dec();
-    if (!request.complete) lingerOver(request, this.#toRead);
+    if (!request.complete) lingerForBody(request, this.#bodyContext);
     this.#finish(exchange, quiet);
   }
 
@@ -160,26 +159,26 @@ export class Gateway implements AsyncDisposable {
     if (exchange.streamed && exchange.firstByteMs !== undefined) this.metrics.streamsActive.dec();
     if (quiet) return;
     if (exchange.outcome === 'cancelled') {
-      exchange.reason = this.connections.evictionOf(exchange.request.socket) ?? exchange.reason;
+      exchange.reason = this.connections.closeReasonOf(exchange.request.socket) ?? exchange.reason;
     }
     const durationMs = this.#options.clock.nowMs() - exchange.receivedMs;
-    this.metrics.finished(exchange.route, statusOf(exchange), durationMs);
+    this.metrics.recordRequest(exchange.route, statusOf(exchange), durationMs);
     logRequest(this.#options.log, exchange, durationMs);
   }
 
   #firstByte(exchange: Exchange): void {
     exchange.firstByteMs = this.#options.clock.nowMs() - exchange.receivedMs;
-    this.metrics.firstByte(exchange, exchange.firstByteMs);
+    this.metrics.recordFirstByte(exchange, exchange.firstByteMs);
     if (exchange.streamed) this.metrics.streamsActive.inc();
   }
 
-  #answerError(exchange: Exchange, thrown: unknown): void {
-    const known = thrown instanceof ApiError;
-    if (!known) this.#options.log.error({ err: thrown }, 'unexpected');
-    const error = known ? thrown : new ApiError(500, 'internal_error', 'The gateway made a mistake.');
-    if (exchange.outcome === 'answered') exchange.outcome = known ? 'rejected' : 'failed';
+  #respondError(exchange: Exchange, thrown: unknown): void {
+    const isExpected = thrown instanceof ApiError;
+    if (!isExpected) this.#options.log.error({ err: thrown }, 'unexpected error');
+    const error = isExpected ? thrown : new ApiError(500, 'internal_error', 'Internal gateway error.');
+    if (exchange.outcome === 'completed') exchange.outcome = isExpected ? 'rejected' : 'failed';
     exchange.reason ??= error.code;
-    // A client that leaves while it sends its body shows as a broken request first, as a closed response later.
+    // When a client disconnects in the middle of its body, the request fails before the response is closed.
     if (exchange.clientGone || exchange.request.socket.destroyed) exchange.outcome = 'cancelled';
     else if (exchange.response.headersSent) exchange.response.destroy();
     else sendJson(exchange.response, error.status, errorBody(error), [...exchange.headers(), ...error.headers]);

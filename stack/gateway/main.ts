@@ -14,16 +14,16 @@ import { redisBuckets } from './limits/redis-buckets.ts';
 import { undiciTransport } from './upstream/undici-transport.ts';
 
 /**
- * The gateway as a program.
+ * Gateway program.
  *
  * Environment: `LISTEN=127.0.0.1:8080`, `GATEWAY_CONFIG='{"upstreams":[{"name":"a","url":"http://127.0.0.1:8000"}]}'`.
- * Logs JSON lines to stdout, the first one is `listening`. SIGTERM or SIGINT drains and exits 0; a bad setting or a taken port is one
- * line on stderr and exit 1.
+ * Logs JSON lines to stdout, the first of which is `listening`. SIGTERM or SIGINT drains and exits with 0; an invalid setting or a
+ * port in use prints one line to stderr and exits with 1.
  */
 async function main(): Promise<void> {
   const config = parseGatewayConfig(process.env.GATEWAY_CONFIG);
   const listenAt = parseListen(process.env.LISTEN);
-  // Written behind the request's back, joined while the previous write is under way; a stuck reader costs lines, not memory.
+  // Asynchronous, with lines batched during a write. If the reader is stuck, lines are dropped instead of filling memory.
   const destination = pino.destination({ fd: 1, sync: false, maxLength: 16_777_216 });
   const log = pino({ base: { service: config.name } }, destination);
   const { connectMs } = config.timeouts;
@@ -50,7 +50,7 @@ async function main(): Promise<void> {
   const clean = await drainServer(server, config.drainMs, systemClock);
   await gateway[Symbol.asyncDispose]();
   log.info({ clean }, 'stopped');
-  // In order and complete, unless nobody reads stdout any more.
+  // Flush the log, unless stdout is no longer read.
   const written = once(destination, 'close');
   destination.end();
   await settlesWithin(written, 1000, systemClock);

@@ -8,37 +8,37 @@ const STATES: readonly UpstreamState[] = ['usable', 'ejected', 'unhealthy', 'unk
 const TIME_TO_FIRST_BYTE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const DURATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
-/** Where the gauges that are read on demand come from. */
+/** Sources of the gauges that are computed at scrape time. */
 export interface MetricSources {
   readonly upstreams: UpstreamSet;
   readonly nowMs: () => number;
-  /** Retries that the budget would allow now. */
+  /** Retries currently available in the budget. */
   readonly budgetRemaining: () => number;
   readonly connections: () => Readonly<Record<ConnectionState, number>>;
 }
 
 /**
- * Every metric of the gateway, on a registry of its own (the program adds Node's process metrics to it). Names start with `gateway_`, durations are in seconds. Label values
- * come from bounded sets. The children of a labelled metric are looked up once and kept, since prom-client's own lookup
- * sorts and joins the labels at every call.
+ * Metrics of the gateway on a registry of its own, to which the program adds Node's process metrics. Names start with `gateway_`,
+ * durations are in seconds, label values come from bounded sets. Children of labelled metrics are cached, since prom-client sorts
+ * and joins the labels at every lookup.
  */
 export class GatewayMetrics {
   readonly registry = new Registry();
   readonly retries: Counter<'reason'>;
   readonly retriesDenied: Counter;
   readonly ejections: Counter<'upstream'>;
-  readonly broken: Counter<'reason'>;
+  readonly truncated: Counter<'reason'>;
   readonly inFlight: Gauge;
   readonly streamsActive: Gauge;
   readonly healthChecks: Counter<'upstream' | 'result'>;
-  /** `ok`; `empty`: answered with nobody, and not believed; `error`. */
+  /** Label values: `ok` · `empty`: no instances listed · `error`. */
   readonly discoveryQueries: Counter<'result'>;
-  /** 1 while the list of upstreams is an old one, because discovery does not answer or names nobody. */
+  /** 1 while discovery fails or lists no instances. */
   readonly discoveryStale: Gauge;
-  /** `added`, `removed`, `moved`; `kept`: no longer named, but sound. */
+  /** Label values: `added` · `removed` · `moved` · `kept`: no longer listed but healthy. */
   readonly upstreamChanges: Counter<'change'>;
-  /** Connections closed on their clients, by what those did; see `connections/evictions.ts`. */
-  readonly evictions: Counter<'reason'>;
+  /** Client connections closed by the gateway, see `connections/forced-closes.ts`. */
+  readonly forcedCloses: Counter<'reason'>;
   readonly #requests: (route: string, status: string) => Counter.Internal;
   readonly #durations: (route: string) => Histogram.Internal<'route'>;
   readonly #firstBytes: (route: string, stream: string) => Histogram.Internal<'route' | 'stream'>;
@@ -50,54 +50,51 @@ export class GatewayMetrics {
       new Counter({ name: `gateway_${name}`, help, labelNames, registers });
     const gauge = (name: string, help: string) => new Gauge({ name: `gateway_${name}`, help, registers });
 
-    this.retries = counter('retries_total', 'Attempts beyond the first, by what the one before died of', 'reason');
-    this.retriesDenied = counter('retries_denied_total', 'Retries that the budget refused');
+    this.retries = counter('retries_total', 'Retries by failure of the previous attempt', 'reason');
+    this.retriesDenied = counter('retries_denied_total', 'Retries denied by the budget');
     this.ejections = counter('ejections_total', 'Passive outlier ejections', 'upstream');
-    this.broken = counter('broken_answers_total', 'Answers that broke off after their first byte', 'reason');
-    this.inFlight = gauge('requests_in_flight', 'Requests being handled');
-    this.streamsActive = gauge('streams_active', 'Streamed answers that have begun and not ended');
-    this.healthChecks = counter('health_checks_total', 'Active health checks', 'upstream', 'result');
+    this.truncated = counter('truncated_responses_total', 'Responses that broke off after their first byte', 'reason');
+    this.inFlight = gauge('requests_in_flight', 'Requests in flight');
+    this.streamsActive = gauge('streams_active', 'Streamed responses in progress');
+    this.healthChecks = counter('health_checks_total', 'Active health checks by result', 'upstream', 'result');
 
-    this.discoveryQueries = counter('discovery_queries_total', 'Queries for upstreams by result', 'result');
-    this.discoveryStale = gauge(
-      'discovery_stale',
-      '1 while the last good list of upstreams is kept for want of a newer one',
-    );
-    this.upstreamChanges = counter('upstream_changes_total', 'Changes that discovery made to the upstreams', 'change');
+    this.discoveryQueries = counter('discovery_queries_total', 'Discovery queries by result', 'result');
+    this.discoveryStale = gauge('discovery_stale', '1 while discovery fails or lists no instances');
+    this.upstreamChanges = counter('upstream_changes_total', 'Changes of the upstreams by discovery', 'change');
 
-    this.evictions = counter(
-      'connections_evicted_total',
-      'Connections that were closed on their clients, by what those did',
+    this.forcedCloses = counter(
+      'connections_closed_total',
+      'Client connections closed by the gateway, by reason',
       'reason',
     );
     const requests = counter('requests_total', 'Requests by route and response status', 'route', 'status');
     const attempts = counter('upstream_requests_total', 'Attempts by upstream and outcome', 'upstream', 'outcome');
     const durations = new Histogram({
       name: 'gateway_request_duration_seconds',
-      help: 'From the request line to the last byte handed to the socket',
+      help: 'Time from request line to last byte written to the socket',
       labelNames: ['route'],
       buckets: DURATION_SECONDS,
       registers,
     });
     const firstBytes = new Histogram({
       name: 'gateway_time_to_first_byte_seconds',
-      help: 'From the request line to the first body byte of the upstream',
+      help: 'Time from request line to first body byte of the upstream',
       labelNames: ['route', 'stream'],
       buckets: TIME_TO_FIRST_BYTE_SECONDS,
       registers,
     });
-    this.#requests = remember((route, status) => requests.labels(route, status));
-    this.#attempts = remember((upstream, outcome) => attempts.labels(upstream, outcome));
-    this.#firstBytes = remember((route, stream) => firstBytes.labels(route, stream));
-    this.#durations = remember(route => durations.labels(route));
+    this.#requests = memoize((route, status) => requests.labels(route, status));
+    this.#attempts = memoize((upstream, outcome) => attempts.labels(upstream, outcome));
+    this.#firstBytes = memoize((route, stream) => firstBytes.labels(route, stream));
+    this.#durations = memoize(route => durations.labels(route));
   }
 
-  /** Adds the gauges that are computed when somebody asks. */
+  /** Registers the gauges that are computed at scrape time. */
   observe({ upstreams, nowMs, budgetRemaining, connections }: MetricSources): void {
     const registers = [this.registry];
     new Gauge({
       name: 'gateway_connections',
-      help: 'Open connections of clients by what they are doing',
+      help: 'Open client connections by state',
       labelNames: ['state'],
       registers,
       collect() {
@@ -106,7 +103,7 @@ export class GatewayMetrics {
     });
     new Gauge({
       name: 'gateway_retry_budget_remaining',
-      help: 'Retries that the budget would allow now',
+      help: 'Retries currently available in the budget',
       registers,
       collect() {
         this.set(budgetRemaining());
@@ -114,7 +111,7 @@ export class GatewayMetrics {
     });
     new Gauge({
       name: 'gateway_upstream_in_flight',
-      help: 'Attempts running on each upstream',
+      help: 'Attempts in flight by upstream',
       labelNames: ['upstream'],
       registers,
       collect() {
@@ -124,7 +121,7 @@ export class GatewayMetrics {
     });
     new Gauge({
       name: 'gateway_upstream_state',
-      help: '1 for the state that each upstream is in',
+      help: '1 for the current state of each upstream',
       labelNames: ['upstream', 'state'],
       registers,
       collect() {
@@ -137,20 +134,20 @@ export class GatewayMetrics {
     });
   }
 
-  /** Counts one attempt: the class of its status (`2xx`), what it died of, or `cancelled`. */
-  attempted(upstream: string, result: AttemptResult): void {
+  /** Counts one attempt by outcome: the class of its status (`2xx`), its failure, or `cancelled`. */
+  recordAttempt(upstream: string, result: AttemptResult): void {
     const { kind } = result;
-    const outcome = kind === 'answered' ? statusClass(result.status) : kind === 'failed' ? result.failure : kind;
+    const outcome = kind === 'completed' ? statusClass(result.status) : kind === 'failed' ? result.failure : kind;
     this.#attempts(upstream, outcome).inc();
   }
 
-  /** Records the first body byte of an answer. */
-  firstByte(exchange: Exchange, ttfbMs: number): void {
+  /** Records the time to the first body byte. */
+  recordFirstByte(exchange: Exchange, ttfbMs: number): void {
     this.#firstBytes(exchange.route, exchange.streamed ? 'true' : 'false').observe(ttfbMs / 1000);
   }
 
-  /** Counts a finished request; `status` is 499 when the client left before there was one. */
-  finished(route: string, status: number, durationMs: number): void {
+  /** Counts a finished request. `status` is 499 when the client disconnected before a status was sent. */
+  recordRequest(route: string, status: number, durationMs: number): void {
     this.#requests(route, String(status)).inc();
     this.#durations(route).observe(durationMs / 1000);
   }
@@ -160,8 +157,8 @@ function statusClass(status: number): string {
   return `${Math.floor(status / 100)}xx`;
 }
 
-/** Caches `find` by its arguments, which must come from bounded sets. */
-function remember<A extends string[], T>(find: (...labels: A) => T): (...labels: A) => T {
+/** Memoizes `find`, whose arguments must come from bounded sets. */
+function memoize<A extends string[], T>(find: (...labels: A) => T): (...labels: A) => T {
   const known = new Map<string, T>();
   return (...labels) => {
     const key = labels.join('\n');

@@ -6,16 +6,16 @@ import { REDIS_USER } from '../redis/render-redis-config.ts';
 import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import type { GatewayConfigInput } from './config.ts';
 
-/** How long a gateway may finish running requests after SIGTERM, in ms; less than a platform waits before SIGKILL. */
+/** Drain time after SIGTERM, in ms; shorter than a platform's grace period before SIGKILL. */
 const DRAIN_MS = 2000;
 
-/** One gateway. */
+/** Plan of one gateway replica. */
 export function gatewayReplica(name: string, parts: TopologyParts): ReplicaPlan {
   const { options, apiKeyHashes, zones } = parts;
   const { control, inference } = options;
   const { replicas: _replicas, port: _port, limits: _limits, ...behaviour } = options.gateway;
   const zone = zoneOf(name, zones);
-  // Those that wait to be started can be found by discovery alone.
+  // Replicas that are not started yet are found by discovery only.
   const hops = numbered('inference', inference.replicas).map(to => ({
     to,
     link: entrancesOf(to, parts).get(zone)!,
@@ -50,7 +50,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ReplicaPlan 
     ready: { kind: 'http', path: '/readyz' },
     metricsPath: '/metrics',
     coldStartMs: 0,
-    // With discovery it is not told of the hops, but it still comes after those behind them.
+    // With discovery the hops are not in the configuration, but the gateway still starts after the replicas behind them.
     uses: [
       ...hops.map(({ link }) => link),
       ...(control === 'off' ? [] : [toControl]),
@@ -64,7 +64,10 @@ export function gatewayReplica(name: string, parts: TopologyParts): ReplicaPlan 
   };
 }
 
-/** @param redis address of the link to Redis; undefined without one */
+/**
+ * Rate limits of one gateway.
+ * @param redis address of the link to Redis; undefined without one
+ */
 function limitsOf({ options, redisPassword }: TopologyParts, redis: string | undefined): GatewayConfigInput['limits'] {
   const { limits, replicas } = options.gateway;
   if (limits === 'off') return 'off';

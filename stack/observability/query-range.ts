@@ -1,5 +1,5 @@
 import type { TimedEvent } from '../../harness/history.ts';
-import { type Readings, SAMPLE_EVERY_MS } from '../../harness/metrics.ts';
+import { type Readings, SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import { postForm } from './prometheus-api.ts';
 import { KEPT_SERIES, readingsOf } from './series.ts';
 
@@ -40,7 +40,7 @@ interface Series {
  * @throws SquallError `PROMETHEUS_UNREACHABLE`, `PROMETHEUS_REFUSED` or `PROMETHEUS_ANSWER`; the signal's reason on abort
  */
 export async function readSamples(query: SampleQuery): Promise<SampleEvent[]> {
-  const { url, zeroEpochMs, fromMs, toMs, stepMs = SAMPLE_EVERY_MS, signal, limitMs = 10_000 } = query;
+  const { url, zeroEpochMs, fromMs, toMs, stepMs = SAMPLE_INTERVAL_MS, signal, limitMs = 10_000 } = query;
   const events: SampleEvent[] = [];
   for (let startMs = fromMs; startMs <= toMs; startMs += MOST_POINTS * stepMs) {
     const endMs = Math.min(toMs, startMs + (MOST_POINTS - 1) * stepMs);

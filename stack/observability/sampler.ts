@@ -1,5 +1,5 @@
 import type { MetricsSource, RunningStack, SamplingJob } from '../../harness/contracts.ts';
-import { SAMPLE_EVERY_MS } from '../../harness/metrics.ts';
+import { SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import { readSamples } from './query-range.ts';
 import { scrapeReplicas } from './scraper.ts';
 
@@ -40,16 +40,16 @@ function readPrometheus(job: SamplingJob, url: string): AsyncDisposable {
   const zeroEpochMs = clock.date().getTime() - (clock.nowMs() - zeroMs);
   let fromMs = roundAfter(clock.nowMs() - zeroMs);
   const read = async (lagMs: number) => {
-    const toMs = roundAfter(clock.nowMs() - zeroMs - lagMs) - SAMPLE_EVERY_MS;
+    const toMs = roundAfter(clock.nowMs() - zeroMs - lagMs) - SAMPLE_INTERVAL_MS;
     if (toMs < fromMs) return;
     const signal = new AbortController().signal;
     const rounds = await readSamples({ url, zeroEpochMs, fromMs, toMs, signal, limitMs: ANSWER_LIMIT_MS });
     for (const { seenMs, readings } of rounds) job.record(zeroMs + seenMs, readings);
-    fromMs = toMs + SAMPLE_EVERY_MS;
+    fromMs = toMs + SAMPLE_INTERVAL_MS;
   };
   const reading = (async () => {
     while (!stopping.signal.aborted) {
-      await clock.sleep(SAMPLE_EVERY_MS, stopping.signal).catch(() => {});
+      await clock.sleep(SAMPLE_INTERVAL_MS, stopping.signal).catch(() => {});
       if (!stopping.signal.aborted) await read(LAG_MS).catch(() => {});
     }
   })();
@@ -64,5 +64,5 @@ function readPrometheus(job: SamplingJob, url: string): AsyncDisposable {
 
 /** The first round after an instant, both in ms from time zero: rounds lie half-way between whole seconds. */
 function roundAfter(atMs: number): number {
-  return (Math.floor(atMs / SAMPLE_EVERY_MS - 0.5) + 1.5) * SAMPLE_EVERY_MS;
+  return (Math.floor(atMs / SAMPLE_INTERVAL_MS - 0.5) + 1.5) * SAMPLE_INTERVAL_MS;
 }

@@ -1,7 +1,7 @@
 import { Agent } from 'undici';
 import type { Clock } from '../../harness/clock.ts';
 import type { MetricsSource, Replica, SamplingJob } from '../../harness/contracts.ts';
-import { type Readings, SAMPLE_EVERY_MS } from '../../harness/metrics.ts';
+import { type Readings, SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import { readText } from './bounded-text.ts';
 import { parseExposition } from './exposition.ts';
 import { isKept, readingsOf } from './series.ts';
@@ -30,7 +30,7 @@ export interface ScraperOptions {
  * A replica that does not answer in time, or not with 200, is missing in the round; one that does not run is not asked.
  */
 export function scrapeReplicas(options: ScraperOptions = {}): MetricsSource {
-  const { everyMs = SAMPLE_EVERY_MS, limitMs = 0.8 * everyMs } = options;
+  const { everyMs = SAMPLE_INTERVAL_MS, limitMs = 0.8 * everyMs } = options;
   return {
     start(job) {
       const stopping = new AbortController();

@@ -33,10 +33,10 @@ describe('an attack as a fault', () => {
     expect(slow!.evidence).toContain('200 held');
     expect(slow!.evidence).toContain(`the attacker is gone, and ${on} answers`);
     // A point a second for four seconds, less what it took to start, and one at the end.
-    const held = slow!.attack!.map(point => point.held);
-    expect([held.length, held[0], held.at(-1)]).toEqual([expect.toBeOneOf([4, 5, 6]), 0, 200]);
+    const open = slow!.attack!.map(point => point.open);
+    expect([open.length, open[0], open.at(-1)]).toEqual([expect.toBeOneOf([4, 5, 6]), 0, 200]);
     expect(run.events()).toContain(`"points":${JSON.stringify(slow!.attack)}`);
-    expect(readFileSync(join(run.directory, 'report.html'), 'utf8')).toContain('slow: connections held');
+    expect(readFileSync(join(run.directory, 'report.html'), 'utf8')).toContain('slow: open connections');
     expect(processesOfRun(document.id)).toEqual([]);
   });
 });

@@ -102,6 +102,7 @@ export function completeStack(title: string, platform: () => Promise<Platform<To
       });
       stack = await (await platform()).up(topologyOf(options, 120, 1), {
         runId,
+        seed: 1,
         directory: folder.path,
         observer: { replica: () => {} },
         signal: AbortSignal.timeout(90_000),

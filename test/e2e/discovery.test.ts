@@ -52,6 +52,7 @@ describe('the whole stack with discovery', () => {
     });
     stack = await processPlatform({ find: findToxiproxy, connect: connectToxiproxy }).up(topologyOf(options, 200, 1), {
       runId: `discovery-test-${process.pid}`,
+      seed: 1,
       directory: folder.path,
       observer: { replica: ({ replica, state }) => observed.push(`${replica} ${state}`) },
       signal: AbortSignal.timeout(30_000),

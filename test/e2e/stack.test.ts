@@ -22,6 +22,7 @@ describe('the whole stack: client → link → gateway → link → inference', 
     const options = settled({ inference: { replicas: 1 } });
     stack = await processPlatform({ find: findToxiproxy, connect: connectToxiproxy }).up(topologyOf(options, 500, 1), {
       runId: `stack-test-${process.pid}`,
+      seed: 1,
       directory: folder.path,
       observer: { replica: () => {} },
       signal: AbortSignal.timeout(30_000),

@@ -16,15 +16,15 @@ const deviation = (values: readonly number[]) => {
 
 // 20,000 draws know a mean to 0.7 % of a deviation, and a deviation to 0.5 %: 3 % of a deviation is over four of each.
 test('a normal has its mean and deviation, within its bounds', () => {
-  const values = draws({ kind: 'normal', mean: 200, deviation: 40, least: 1, most: 1000 });
+  const values = draws({ kind: 'normal', mean: 200, deviation: 40, min: 1, max: 1000 });
   expect(Math.abs(mean(values) - 200)).toBeLessThan(0.03 * 40);
   expect(Math.abs(deviation(values) / 40 - 1)).toBeLessThan(0.03);
-  const cut = draws({ kind: 'normal', mean: 200, deviation: 40, least: 190, most: 210 });
+  const cut = draws({ kind: 'normal', mean: 200, deviation: 40, min: 190, max: 210 });
   expect([Math.min(...cut), Math.max(...cut)]).toEqual([190, 210]);
 });
 
 test('a lognormal has its median and its sigma', () => {
-  const values = draws({ kind: 'lognormal', median: 300, sigma: 0.8, least: 1, most: 1e6 });
+  const values = draws({ kind: 'lognormal', median: 300, sigma: 0.8, min: 1, max: 1e6 });
   expect(Math.abs(Math.log(median(values) / 300))).toBeLessThan(0.03);
   expect(Math.abs(deviation(values.map(Math.log)) / 0.8 - 1)).toBeLessThan(0.03);
   // Its mean is not its median: exp(σ²/2) = 1.38 times it.
@@ -46,6 +46,6 @@ test('counts are whole, and a uniform count has both bounds', () => {
   const counts = Array.from({ length: 500 }, () => drawCount([3, 5], random));
   expect(new Set(counts)).toEqual(new Set([3, 4, 5]));
   expect(drawCount({ kind: 'fixed', value: 7 }, random)).toBe(7);
-  const normal = drawCount({ kind: 'normal', mean: 10, deviation: 3, least: 1, most: 99 }, random);
+  const normal = drawCount({ kind: 'normal', mean: 10, deviation: 3, min: 1, max: 99 }, random);
   expect(Number.isInteger(normal)).toBe(true);
 });

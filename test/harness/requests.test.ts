@@ -13,7 +13,7 @@ test.each<[Outcome, boolean]>([
   ['ok', false],
   ['dropped', false],
   ['interrupted', false],
-  ['refused', true],
+  ['connection-refused', true],
   ['reset', true],
   ['connect-timeout', true],
   ['idle-timeout', true],

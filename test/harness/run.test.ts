@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
 import type { Fault } from '../../harness/contracts.ts';
 import { openHistory, readHistory, type TimedEvent } from '../../harness/history.ts';
@@ -46,6 +46,13 @@ describe('a run', () => {
   }
   const steps = (events: readonly TimedEvent[]) => events.filter(e => e.type === 'fault').map(e => e.step);
 
+  it('hands its seed to the platform, whose fault proxy draws jitter', async () => {
+    const platform = fakePlatform(journal);
+    const up = vi.spyOn(platform, 'up');
+    await drive({ platform, plan: { ...planOf([FAULT]), seed: 1234 } });
+    expect(up.mock.lastCall?.[1].seed).toBe(1234);
+  });
+
   it('injects, sees the bite, heals and sees the heal, then takes everything down', async () => {
     const events = await drive({});
     expect(journal).toEqual(['up', 'protect 77', 'inject', 'bites', 'heal', 'healed', 'load stopped', 'down']);
@@ -63,6 +70,19 @@ describe('a run', () => {
     expect(injected.atMs).toBeGreaterThanOrEqual(FAULT.atMs - 1);
     const heal = events.find(e => e.type === 'fault' && e.step === 'heal')!;
     expect(heal.atMs).toBeGreaterThanOrEqual(FAULT.atMs + FAULT.forMs! - 1);
+  });
+
+  it('refuses a fault that cannot be made before the load is broken or even started', async () => {
+    const createFault: RunParts<null>['createFault'] = ({ id }) => {
+      if (id === 'bad') throw new Error('no such target');
+      return fakeFault(journal);
+    };
+    const failing = drive({ createFault }, [
+      { ...FAULT, atMs: 0 },
+      { ...FAULT, id: 'bad' },
+    ]);
+    await expect(failing).rejects.toThrow('no such target');
+    expect(journal).toEqual(['up', 'down']);
   });
 
   it('records a fault that never bites, and heals it all the same', async () => {

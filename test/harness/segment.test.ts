@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { arrivalTimes, type RateSegment } from '../../harness/arrivals/arrivals.ts';
 import { seededRandom } from '../../harness/random.ts';
-import { arrivalsOf, dealt, injects, partOf, type Share, shareOfSegment, WHOLE } from '../../harness/segment.ts';
+import { arrivalsOf, injects, partOf, type Share, shareOfSegment, subdivide, WHOLE } from '../../harness/segment.ts';
 
 const SEGMENTS: RateSegment[] = [
   { name: 'warm-up', fromMs: -1000, toMs: 0, fromPerSecond: 5, toPerSecond: 5 },
@@ -14,7 +14,7 @@ const inOrder = (arrivals: readonly { readonly index: number }[]) => arrivals.to
 /** Every share of `of` segments with `workers` workers each. */
 function sharesOf(of: number, workers: number): Share[] {
   return Array.from({ length: of }, (_, index) =>
-    Array.from({ length: workers }, (_, nth) => dealt(shareOfSegment({ index: index + 1, of }), nth, workers)),
+    Array.from({ length: workers }, (_, nth) => subdivide(shareOfSegment({ index: index + 1, of }), nth, workers)),
   ).flat();
 }
 

@@ -29,9 +29,16 @@ describe('the choice of an engine', () => {
     ['k6 with bursts', { engine: 'k6', arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
     ['k6 with more users than may be in flight', { ...CROWD, maxInFlight: 2 }, 'load.maxInFlight'],
     ['k6 with retries', { engine: 'k6', arrivals: 'constant', clients: { retry: 'naive' } }, 'load.clients'],
+    [
+      'k6 with a connection for each request',
+      { engine: 'k6', arrivals: 'constant', keepAlive: false },
+      'load.keepAlive',
+    ],
     ['k6 with conversations', { engine: 'k6', arrivals: 'constant', workload: TALK }, 'load.workload.sessions'],
     ['autocannon with bursts', { ...PROBE, arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
     ['autocannon with users', { ...PROBE, stages: [{ users: 3, for: '5s' }] }, 'load.stages[0].users'],
+    ['autocannon with HEAD', { ...PROBE, workload: { ...HTTP, method: 'HEAD' } }, 'load.workload.method'],
+    ['autocannon with a short time limit', { ...PROBE, idleTimeout: '0.5s' }, 'load.idleTimeout'],
     ['a long probe', { engine: 'autocannon', connections: 5, stages: [{ for: '61s' }] }, 'load.stages'],
   ])('refuses %s and names the field', (_, load, field) => {
     expect(() => compile(load)).toThrow(`\`${field}\``);

@@ -56,7 +56,7 @@ describe('every way in which a request can end', () => {
     const targets = [`${gone.said}/healthy`];
     expect(outcomesOf((await runLoad({ ...few, targets })).records)).toEqual({ ok: 10 });
     await gone[Symbol.asyncDispose]();
-    expect(outcomesOf((await runLoad({ ...few, targets })).records)).toEqual({ refused: 10 });
+    expect(outcomesOf((await runLoad({ ...few, targets })).records)).toEqual({ 'connection-refused': 10 });
   });
 
   it('connect-timeout, where nobody accepts; no earlier and not much later than the limit', {

@@ -57,7 +57,7 @@ describe('lengths', () => {
   it('follow their distribution', () => {
     const fixed = promptsOf({ promptTokens: { kind: 'fixed', value: 33 } });
     expect(new Set(fixed.map(({ promptTokens }) => promptTokens))).toEqual(new Set([33]));
-    const shape = { kind: 'lognormal', median: 100, sigma: 0.7, least: 1, most: 5000 } as const;
+    const shape = { kind: 'lognormal', median: 100, sigma: 0.7, min: 1, max: 5000 } as const;
     const lognormal = promptsOf({ promptTokens: shape }).map(({ promptTokens }) => promptTokens);
     const median = lognormal.toSorted((a, b) => a - b)[N / 2]!;
     // 4,000 draws know a median to about 2 % of a deviation of the logarithm; 8 % is four times that.

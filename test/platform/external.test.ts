@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { systemClock } from '../../harness/clock.ts';
 import type { RunningStack } from '../../harness/contracts.ts';
 import { processesOfRun } from '../../harness/host/process-group.ts';
 import { externalPlatform, externalTopology, TARGET_LINK } from '../../platform/external/platform.ts';
+import { straightPlatform } from '../../platform/external/straight.ts';
 import { startFixture } from '../load/rig.ts';
 
 let runs = 0;
@@ -20,7 +21,7 @@ function place(signal = new AbortController().signal) {
   runs += 1;
   const runId = `external-${process.pid}-${runs}`;
   return {
-    options: { runId, directory, signal, clock: systemClock, observer: { replica: () => {} } },
+    options: { runId, seed: 1, directory, signal, clock: systemClock, observer: { replica: () => {} } },
     [Symbol.dispose]: () => rmSync(directory, { recursive: true }),
   };
 }
@@ -29,9 +30,11 @@ const up = (
   url: string,
   addresses: readonly string[],
   { options }: ReturnType<typeof place>,
+  hasProxy = true,
 ): Promise<RunningStack> => {
   const proxy = { find: findToxiproxy, connect: connectToxiproxy };
-  const platform = externalPlatform(proxy, { url, addresses, port: Number(new URL(url).port) });
+  const target = { url, addresses, port: Number(new URL(url).port), iOwnThisTarget: false };
+  const platform = hasProxy ? externalPlatform(proxy, target) : straightPlatform(target);
   return platform.up(externalTopology('Bearer x'), options);
 };
 
@@ -86,6 +89,21 @@ describe('a fault proxy in front of a server', () => {
     await using stack = await up(`http://llm.invalid:${server.port}`, ['127.0.0.1', '::1'], here);
     expect(stack.links[0]!.upstream).toBe(`[::1]:${server.port}`);
     expect(await (await fetch(stack.entries[0]!)).text()).toContain('/');
+  });
+
+  it('is not started where no fault needs it: the link is the server itself', async () => {
+    await using server = (await serverOn('127.0.0.1'))!;
+    using here = place();
+    const address = `127.0.0.1:${server.port}`;
+    {
+      await using stack = await up(`http://llm.invalid:${server.port}/team`, ['127.0.0.1'], here, false);
+      expect(stack.links).toMatchObject([{ name: TARGET_LINK, listen: address, upstream: address }]);
+      expect(stack).toMatchObject({ origin: `http://llm.invalid:${server.port}`, entries: [`http://${address}/team`] });
+      const probe = await stack.probe(stack.links[0]!, '/healthz', AbortSignal.timeout(5000));
+      expect(probe.ttfbMs).toBeLessThan(250);
+      expect(readdirSync(here.options.directory)).toEqual(['watchdog.log']);
+    }
+    expect(processesOfRun(here.options.runId)).toEqual([]);
   });
 
   it('says that nobody is there, before anything is started', async () => {

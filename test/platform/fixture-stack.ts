@@ -88,7 +88,7 @@ export function testRun(signal: AbortSignal = new AbortController().signal): Tes
     replica: ({ replica, state, detail = '' }) => seen.push({ replica, state, detail, atMs: systemClock.nowMs() }),
   };
   return {
-    options: { runId: `test-${process.pid}-${runs}`, directory, observer, signal, clock: systemClock },
+    options: { runId: `test-${process.pid}-${runs}`, seed: 1, directory, observer, signal, clock: systemClock },
     seen,
     [Symbol.dispose]: () => rmSync(directory, { recursive: true, force: true }),
   };

@@ -7,6 +7,7 @@ const external = {
   address: '127.0.0.1',
   addresses: ['127.0.0.1'],
   port: 443,
+  iOwnThisTarget: false,
   authorization: 'Bearer sk-secret',
 };
 const SLO = { name: 'a', objective: 'errors <= 1%' };

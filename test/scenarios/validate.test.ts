@@ -56,12 +56,12 @@ describe('what does not fit', () => {
     [
       'load.workload',
       { promptTokens: 0 },
-      '`load.workload.promptTokens`: expected a whole number from 1 to 1000000 (always so many), found 0 (number)',
+      '`load.workload.promptTokens`: expected a whole number from 1 to 1000000 (a fixed number), found 0 (number)',
     ],
     [
       'load.workload',
       { promptTokens: [9, 5] },
-      '`load.workload.promptTokens`: expected [least, most] with least at most most, found [9,5] (list)',
+      '`load.workload.promptTokens`: expected [min, max] with min ≤ max, found [9,5] (list)',
     ],
     [
       'load.workload',
@@ -76,7 +76,7 @@ describe('what does not fit', () => {
     [
       'load.arrivals',
       { kind: 'closed', thinkTime: 5 },
-      `\`load.arrivals.thinkTime\`: ${DURATION} or a list of 2 (a duration, or [least, most] to draw evenly between), found 5 (number)`,
+      `\`load.arrivals.thinkTime\`: ${DURATION} or a list of 2 (a duration, or [min, max] to draw evenly between), found 5 (number)`,
     ],
     ['load.stages', [5], '`load.stages[0]`: expected an object with `for`, found 5 (number)'],
     ['load.bogus', 1, 'unknown key `load.bogus`. Known: engine, arrivals, warmUp'],

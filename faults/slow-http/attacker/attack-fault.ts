@@ -33,8 +33,8 @@ const NEVER_HEALED_MS = 600_000;
  *
  * It bites when at least 80 % of the connections that it tried were established or refused, whatever became of them since; those
  * that wait for the service to take them, or that this machine had nothing left for, are not among them. It has healed when the
- * attacker's process is gone, and its connections with it, and the link answers a probe. Between attacker and service stands the
- * link's proxy: what it holds may have been refused behind it, and every client has the proxy's address.
+ * attacker's process is gone, and its connections with it, and the link answers a probe. Where the link's proxy stands between attacker
+ * and service, what it holds may have been refused behind it, and every client has the proxy's address.
  */
 export function attackFault(attack: Attack): FaultPackage {
   return linkFault({
@@ -42,6 +42,7 @@ export function attackFault(attack: Attack): FaultPackage {
     summary: attack.summary,
     parameters: attack.parameters,
     selfHealing: false,
+    needsProxy: false,
     create(parameters, link, context) {
       const fault = new AttackFault(attack, parameters, link, context);
       return {
@@ -71,9 +72,10 @@ class AttackFault implements Fault {
 
   async inject(signal: AbortSignal): Promise<void> {
     const { stack, forMs } = this.#context;
-    const { authorization, origin, entryCertificate } = stack;
+    const { authorization, origin, entryCertificate, iOwnThisTarget = false } = stack;
     const entry = new URL(entryOf(this.#link, stack)).origin;
-    const target = await resolveTarget(entry, { signal, origin, authority: entryCertificate?.authority });
+    const authority = entryCertificate?.authority;
+    const target = await resolveTarget(entry, { signal, origin, authority, iOwnThisTarget });
     const model = asksModel(this.#attack, this.#parameters) ? await firstModel(target, authorization, signal) : '';
     this.#running = await startAttack(
       {

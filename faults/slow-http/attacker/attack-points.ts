@@ -2,16 +2,16 @@ import type { AttackPoint } from '../../../harness/requests.ts';
 import type { AttackSample } from './tally.ts';
 
 /**
- * An attack over time, in at most so many points, for reports. Where samples are joined, the point has the last's counts, and the most
- * that any of them held. Pure.
- * @param most at least 2
+ * The course of an attack, in at most `maxPoints` points, for reports. A point that joins several samples has the counts of the last,
+ * and the largest number of open connections of any. Pure.
+ * @param maxPoints at least 2
  */
-export function attackPoints(timeline: readonly AttackSample[], most: number): AttackPoint[] {
-  const size = Math.ceil(timeline.length / most);
+export function attackPoints(timeline: readonly AttackSample[], maxPoints: number): AttackPoint[] {
+  const size = Math.ceil(timeline.length / maxPoints);
   return Array.from({ length: Math.ceil(timeline.length / size) }, (_, index) => {
     const group = timeline.slice(index * size, (index + 1) * size);
     const { atMs, evicted: closed, refused, turnedAway, rejected, served } = group.at(-1)!;
-    const held = Math.max(...group.map(sample => sample.held));
-    return { atMs, held, closed, refused: refused + turnedAway + rejected, served };
+    const open = Math.max(...group.map(sample => sample.held));
+    return { atMs, open, closed, rejected: refused + turnedAway + rejected, served };
   });
 }

@@ -89,7 +89,7 @@ export class Tally {
   readonly #lastWords: Record<string, number> = {};
   readonly #statuses: Record<string, number> = {};
   readonly #violations: Record<string, number> = {};
-  readonly #requests = { ended: 0, refused: 0 };
+  readonly #requests = { ended: 0, rejected: 0 };
   readonly #timeline: AttackSample[] = [];
 
   /** @param resolutionMs how late the end of a connection may be seen */
@@ -138,7 +138,7 @@ export class Tally {
     }
     const closed = isClosed && statuses.length === 0 ? 1 : 0;
     this.#requests.ended += statuses.length + closed;
-    this.#requests.refused += statuses.filter(isRefusal).length + closed;
+    this.#requests.rejected += statuses.filter(isRefusal).length + closed;
   }
 
   sample(atMs: number): AttackSample {

@@ -11,7 +11,7 @@ import { sleep } from 'k6';
 import exec from 'k6/execution';
 import http, { type Response } from 'k6/http';
 import type { Options, Scenario } from 'k6/options';
-import { mostUsers } from '../../../harness/arrivals/closed.ts';
+import { maxUsers } from '../../../harness/arrivals/closed.ts';
 import type { ChatWorkload } from '../../../harness/plan.ts';
 import { talkOf } from '../../request/prompt.ts';
 import { buildRequest } from '../../request/request.ts';
@@ -70,7 +70,7 @@ function users(): Scenario {
   return {
     executor: 'per-vu-iterations',
     exec: 'beUser',
-    vus: mostUsers(plan.segments),
+    vus: maxUsers(plan.segments),
     iterations: 1,
     maxDuration: `${Math.ceil(toMs - fromMs) + SPARE_MS}ms`,
   };
@@ -111,7 +111,7 @@ export function beUser({ zeroMs }: Begun): void {
   const crowd = new Users({ ...plan, thinkTimeMs: plan.thinkTimeMs! });
   const user = exec.vu.idInTest;
   let dueMs = crowd.firstMs(user);
-  for (let request = user - 1; dueMs !== null; request += mostUsers(plan.segments)) {
+  for (let request = user - 1; dueMs !== null; request += maxUsers(plan.segments)) {
     sleepUntil(zeroMs + dueMs);
     dueMs = crowd.nextMs(user, send(request, zeroMs + dueMs) - zeroMs);
   }

@@ -13,6 +13,8 @@ const KEEP_ALIVE_MARGIN_MS = 1000;
 export interface Connections {
   /** Value of `Host`. */
   readonly host: string;
+  /** Whether a connection serves more than one request. */
+  readonly keepAlive: boolean;
   /** An idle connection, or a new one if there is none or `fresh` is asked for. It connects when a request is sent. */
   take(fresh?: boolean): Connection;
   /** After a whole answer: ready for the next request, if there can be one. */
@@ -29,6 +31,8 @@ export interface ConnectionsOptions {
   readonly via?: string;
   /** Longest wait for TCP, and TLS where used, to be established; > 0. */
   readonly connectTimeoutMs: number;
+  /** See {@link Connections.keepAlive}. @default true */
+  readonly keepAlive?: boolean | undefined;
   /** Monotonic, in ms. */
   readonly nowMs: () => number;
 }
@@ -43,12 +47,13 @@ interface Idle {
  * are is bounded by the caller, who bounds the requests in flight.
  */
 export function openConnections(options: ConnectionsOptions): Connections {
-  const { nowMs } = options;
+  const { nowMs, keepAlive = true } = options;
   const destination = destinationOf(options);
   const idle: Idle[] = [];
   const usable = ({ connection, untilMs }: Idle) => connection.isReusable && nowMs() < untilMs;
   return {
     host: new URL(options.origin).host,
+    keepAlive,
     take(fresh = false) {
       for (let last = fresh ? undefined : idle.pop(); last; last = idle.pop()) {
         if (usable(last)) return last.connection;
@@ -57,7 +62,7 @@ export function openConnections(options: ConnectionsOptions): Connections {
       return new Connection(destination);
     },
     giveBack(connection) {
-      if (!connection.isReusable) return connection.destroy();
+      if (!keepAlive || !connection.isReusable) return connection.destroy();
       const keptMs = Math.min(KEEP_ALIVE_MS, connection.keepAliveMs - KEEP_ALIVE_MARGIN_MS);
       idle.push({ connection, untilMs: nowMs() + keptMs });
       while (idle[0] && !usable(idle[0])) idle.shift()!.connection.destroy();

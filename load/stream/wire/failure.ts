@@ -23,7 +23,7 @@ const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS'
  * | connecting | no sockets, files or local ports left here | `dropped`: the generator's fault, not the service's |
  * | connecting | timeout | `connect-timeout` |
  * | connecting | reset | `reset` |
- * | connecting | refused, unreachable, unknown host, TLS | `refused` |
+ * | connecting | refused, unreachable, unknown host, TLS | `connection-refused` |
  * | waiting | closed or reset without an answer | `reset` |
  * | answering | connection closed (FIN), so the answer has no end | `truncated` |
  * | answering | connection reset (RST) | `reset` |
@@ -34,7 +34,7 @@ export function outcomeOfError(error: Error, phase: RequestPhase): Outcome {
   if (phase === 'connecting') {
     if (OUT_OF_RESOURCES.has(code)) return 'dropped';
     if (TIMED_OUT.has(code)) return 'connect-timeout';
-    return BROKEN.has(code) ? 'reset' : 'refused';
+    return BROKEN.has(code) ? 'reset' : 'connection-refused';
   }
   if (code === NOT_HTTP) return 'malformed';
   if (phase === 'waiting' || BROKEN.has(code)) return 'reset';

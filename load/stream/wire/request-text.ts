@@ -5,9 +5,15 @@ import type { HttpRequest } from '../../request/request.ts';
  * A request of HTTP/1.1 as it goes over the wire, head and body. What frames it is ours: a length that a scenario states is not sent.
  * @param prefix path of the target's URL, without a slash at the end
  * @param host value of `Host` where the scenario gives none
+ * @param keepAlive whether another request may follow on its connection
  * @throws TypeError for a header that would end its line
  */
-export function requestText(request: Omit<HttpRequest, 'promptTokens'>, prefix: string, host: string): string {
+export function requestText(
+  request: Omit<HttpRequest, 'promptTokens'>,
+  prefix: string,
+  host: string,
+  keepAlive = true,
+): string {
   const { method, path, headers, body } = request;
   let head = '';
   let hasHost = false;
@@ -22,7 +28,7 @@ export function requestText(request: Omit<HttpRequest, 'promptTokens'>, prefix: 
   if (!hasHost) head = `host: ${host}\r\n${head}`;
   if (body !== '') head += `content-length: ${Buffer.byteLength(body)}\r\n`;
   else if (EXPECTS_BODY.has(method)) head += 'content-length: 0\r\n';
-  return `${method} ${prefix}${path} HTTP/1.1\r\n${head}connection: keep-alive\r\n\r\n${body}`;
+  return `${method} ${prefix}${path} HTTP/1.1\r\n${head}connection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n${body}`;
 }
 
 const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection']);

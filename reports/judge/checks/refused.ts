@@ -19,19 +19,19 @@ export const check = checkOf<RefusedObjective>({
 });
 
 /**
- * The share of an attack's requests that were refused: answered with 4xx, or closed or refused without an answer; out of all that
- * came to an end, or hung where they had to be answered. A second answer to one request is no refusal. With exact binomial bounds.
+ * The ratio of an attack's requests that were rejected: answered with 4xx, or closed or refused without a response; out of all that
+ * ended, or hung where a response was due. A second response to one request is no rejection. With exact binomial bounds.
  * The attack counts from its start to its end, ramps included.
  */
 function judge(objective: RefusedObjective, { run }: Evidence): Finding {
   const fault = run.faults.find(({ plan }) => plan.id === objective.fault);
   if (!fault) return undecided('invalid', `The plan has no fault "${objective.fault}".`);
   if (fault.bitAtMs === null) return undecided('invalid', `The fault ${objective.fault} was never seen to act.`);
-  const { ended, refused } = fault.requests ?? { ended: 0, refused: 0 };
+  const { ended, rejected } = fault.requests ?? { ended: 0, rejected: 0 };
   if (ended === 0) return undecided('inconclusive', `The fault ${objective.fault} told of no request that had ended.`);
-  const ratio = ratioBounds(refused, ended);
+  const ratio = ratioBounds(rejected, ended);
   const bounds = { lower: 100 * ratio.lower, upper: 100 * ratio.upper };
   const verdict = verdictOf(objective, bounds);
-  const reason = explain(verdict, `refused, ${refused} of ${ended} requests of the attack,`);
-  return { measured: (100 * refused) / ended, ...bounds, samples: ended, verdict, reason };
+  const reason = explain(verdict, `rejected, ${rejected} of ${ended} requests of the attack,`);
+  return { measured: (100 * rejected) / ended, ...bounds, samples: ended, verdict, reason };
 }

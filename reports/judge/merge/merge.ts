@@ -150,7 +150,7 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
 function attackRequests(events: readonly { readonly requests?: AttackRequests }[]) {
   const counted = events.flatMap(({ requests }) => requests ?? []);
   const sum = (of: keyof AttackRequests) => counted.reduce((total, requests) => total + requests[of], 0);
-  return counted.length === 0 ? {} : { requests: { ended: sum('ended'), refused: sum('refused') } };
+  return counted.length === 0 ? {} : { requests: { ended: sum('ended'), rejected: sum('rejected') } };
 }
 
 function sayer(part: Part, evidence: string): string {

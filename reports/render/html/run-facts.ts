@@ -19,7 +19,7 @@ export function trustSection({ document, plan, events }: RenderInput): Html {
     ['Load engine', load.engine],
     [
       'Lateness, P99',
-      quantityOr(load.lateMsP99, 'ms', 'nothing was sent'),
+      quantityOr(load.lateMsP99, 'ms', load.sent > 0 ? 'the engine does not say' : 'nothing was sent'),
       'how far behind its schedule a request was sent; latencies include it',
     ],
     [

@@ -12,7 +12,7 @@ export function metricColumns({ metrics, ready }: TimelineSeries): MetricColumn[
   if (!metrics) return [];
   const first = FIRST_SERVICE_COLUMN + Object.keys(ready).length;
   return [
-    { name: 'waiting, fullest', values: metrics.waitingMost, unit: '' },
+    { name: 'waiting, fullest', values: metrics.maxWaiting, unit: '' },
     { name: 'waiting, all', values: metrics.waiting, unit: '' },
     { name: 'running, all', values: metrics.running, unit: '' },
     { name: 'GPU busy', values: metrics.gpuPercent, unit: '%' },

@@ -1,16 +1,16 @@
 import type { Concern, EdgePlan } from './concern.ts';
 
-/** Where the access log is written, below the prefix: one JSON object a line. */
+/** Path of the access log below the prefix: one JSON object per line. */
 export const ACCESS_LOG = 'logs/access.ndjson';
 
 const FIELDS: Readonly<Record<string, string>> = {
-  // Quoted all of them: nginx writes "-" or a list where a number is missing or an upstream was retried.
+  // All values are quoted, since nginx writes "-" for a missing number and a list for retried upstreams.
   time: '$msec',
   request_id: '$edge_request_id',
   traceparent: '$http_traceparent',
   client: '$remote_addr',
   method: '$request_method',
-  // Without the query string, where some clients put keys.
+  // Without the query string, which may contain keys.
   path: '$uri',
   protocol: '$server_protocol',
   status: '$status',
@@ -28,7 +28,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   tls_group: '$ssl_curve',
 };
 
-/** One JSON object a request; every value is text, `""` where there is none. Never holds keys, bodies or query strings. */
+/** Access log with one JSON object per request. All values are strings, `""` if absent. Never contains keys, bodies or query strings. */
 export function accessLog({ logsTo }: EdgePlan): Concern {
   const format = Object.entries(FIELDS).map(([name, value]) => `"${name}":"${value}"`);
   return {

@@ -1,23 +1,23 @@
 import type { EdgeAddresses, EdgeOptions } from '../options.ts';
 
-/** What the nginx at hand can do; see `installation.ts`. */
+/** Capabilities of an nginx installation, see `installation.ts`. */
 export interface EdgeCapabilities {
-  /** Whether its TLS library knows X25519MLKEM768 (OpenSSL ≥ 3.5). */
+  /** Whether its TLS library supports X25519MLKEM768 (OpenSSL ≥ 3.5). */
   readonly postQuantum: boolean;
-  /** ModSecurity's module and rules, as absolute paths; undefined when they are not installed. */
+  /** Absolute paths of ModSecurity's module and rules; undefined when not installed. */
   readonly modsecurity: ModSecurityPaths | undefined;
 }
 
-/** Where ModSecurity's parts are. */
+/** Paths of ModSecurity's module and core rule set. */
 export interface ModSecurityPaths {
   readonly module: string;
-  /** The core rule set's `crs-setup.conf`. */
+  /** `crs-setup.conf` of the core rule set. */
   readonly setup: string;
-  /** The folder of the core rule set's rules. */
+  /** Folder of the core rule set's rules. */
   readonly rules: string;
 }
 
-/** All that a concern is rendered from. */
+/** Input from which concerns are rendered. */
 export interface EdgePlan {
   readonly options: EdgeOptions;
   readonly addresses: EdgeAddresses;
@@ -26,30 +26,30 @@ export interface EdgePlan {
 }
 
 /**
- * Lines of configuration, by the place that they belong to:
+ * Configuration lines of one concern, by context:
  *
  * ```
  * main
- * http ─┬─ server        every listener that serves clients
- *       │    ├─ proxied     every location that passes requests on
+ * http ─┬─ server        every server for clients
+ *       │    ├─ proxied     every location that proxies requests
  *       │    ├─ streaming   … of token streams
- *       │    └─ ordinary    … of everything else
+ *       │    └─ unstreamed  … of everything else
  * ```
  */
 export interface Concern {
-  /** Names its files, for example `limits` → `server/limits.conf`. */
+  /** Base name of its files, for example `limits` → `server/limits.conf`. */
   readonly name: string;
   readonly main?: readonly string[];
   readonly http?: readonly string[];
   readonly server?: readonly string[];
   readonly proxied?: readonly string[];
   readonly streaming?: readonly string[];
-  readonly ordinary?: readonly string[];
-  /** Further files, by their path below the prefix. */
+  readonly unstreamed?: readonly string[];
+  /** Additional files by path below the prefix. */
   readonly files?: Readonly<Record<string, string>>;
 }
 
-/** Whole seconds for directives that know no smaller unit, rounded up. */
+/** Duration rounded up to seconds, for directives without a smaller unit. */
 export function wholeSeconds(durationMs: number): string {
   return `${Math.ceil(durationMs / 1000)}s`;
 }

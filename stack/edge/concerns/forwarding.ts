@@ -1,9 +1,9 @@
 import type { Concern, EdgePlan } from './concern.ts';
 
 /**
- * Headers towards the upstreams. `traceparent` goes through as it came (the gateway starts a trace where there is none);
- * `x-request-id` goes through when it is harmless, else nginx makes one. What a client claims in `X-Forwarded-For` is thrown
- * away unless it came over a trusted proxy.
+ * Headers sent to the upstreams. `traceparent` is forwarded as received (the gateway starts a trace if there is none);
+ * `x-request-id` is forwarded if it is well-formed, else nginx generates one. `X-Forwarded-For` is discarded unless the request
+ * came from a trusted proxy.
  */
 export function forwarding({ options }: EdgePlan): Concern {
   const chain = options.trustedProxies.length > 0 ? '$proxy_add_x_forwarded_for' : '$remote_addr';
@@ -18,7 +18,7 @@ export function forwarding({ options }: EdgePlan): Concern {
       ...(options.trustedProxies.length > 0 ? ['real_ip_header X-Forwarded-For;', 'real_ip_recursive on;'] : []),
     ],
     proxied: [
-      '# Empty: the connection to an upstream outlives the request.',
+      '# Empty, so that connections to upstreams are kept alive.',
       'proxy_set_header Connection "";',
       'proxy_set_header Host $http_host;',
       'proxy_set_header X-Forwarded-Proto $scheme;',

@@ -1,7 +1,7 @@
 import type { Concern, EdgePlan } from './concern.ts';
 
-/** Rate limit and connection cap, each per client address. What is beyond is answered 429 at once, never queued. */
-export function limits({ options: { rateLimit, maxConnectionsPerAddress: cap, maxBodyBytes } }: EdgePlan): Concern {
+/** Rate limit and connection limit per client address, and body size limit. Excess requests get 429 at once and are never queued. */
+export function limits({ options: { rateLimit, maxConnectionsPerAddress, maxBodyBytes } }: EdgePlan): Concern {
   return {
     name: 'limits',
     http: [
@@ -11,13 +11,15 @@ export function limits({ options: { rateLimit, maxConnectionsPerAddress: cap, ma
             `limit_req_zone $binary_remote_addr zone=requests:10m rate=${rateLimit.perSecond}r/s;`,
             'limit_req_status 429;',
           ]),
-      ...(cap === 'off' ? [] : ['limit_conn_zone $binary_remote_addr zone=connections:10m;', 'limit_conn_status 429;']),
+      ...(maxConnectionsPerAddress === 'off'
+        ? []
+        : ['limit_conn_zone $binary_remote_addr zone=connections:10m;', 'limit_conn_status 429;']),
     ],
     server: [
       `client_max_body_size ${maxBodyBytes};`,
-      // nodelay: a queue in front of a model server only adds to the time to first token.
+      // nodelay: a queue in front of a model server only increases the time to first token.
       ...(rateLimit === 'off' ? [] : [limitRequests(rateLimit.burst)]),
-      ...(cap === 'off' ? [] : [`limit_conn connections ${cap};`]),
+      ...(maxConnectionsPerAddress === 'off' ? [] : [`limit_conn connections ${maxConnectionsPerAddress};`]),
     ],
   };
 }

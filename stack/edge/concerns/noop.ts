@@ -1,6 +1,6 @@
 import type { Concern } from './concern.ts';
 
-/** Adds nothing: start a new concern as a copy of this one, and name it in `render.ts`. */
+/** Concern without any configuration: the template for a new one, which must be listed in `render.ts`. */
 export function noop(): Concern {
   return { name: 'noop' };
 }

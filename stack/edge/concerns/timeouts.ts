@@ -1,10 +1,10 @@
 import type { Concern, EdgePlan } from './concern.ts';
 
-/** nginx cannot switch its timeouts off; an hour is as good as none in a test. */
+/** Timeout that stands for `off`, which nginx does not support. */
 const NEVER_MS = 3_600_000;
 
 /**
- * Slow-HTTP defence. A whole request is read before an upstream hears of it, so slow senders hold nothing but nginx's memory.
+ * Protection against slow HTTP clients. A request is read in full before it is proxied, so slow clients occupy only nginx's memory.
  */
 export function timeouts({ options }: EdgePlan): Concern {
   const { headerMs, bodyMs, sendMs, idleMs } =
@@ -18,9 +18,9 @@ export function timeouts({ options }: EdgePlan): Concern {
       `client_body_timeout ${bodyMs}ms;`,
       `send_timeout ${sendMs}ms;`,
       `keepalive_timeout ${idleMs}ms;`,
-      '# RST instead of FIN, so that what was not read does not stay in the kernel.',
+      '# RST instead of FIN, so that the kernel does not keep unread data.',
       'reset_timedout_connection on;',
-      '# Room for the longest headers that `refusals` lets through.',
+      '# Large enough for the longest headers that access-control.conf allows.',
       'large_client_header_buffers 4 16k;',
     ],
     proxied: ['proxy_request_buffering on;'],

@@ -1,8 +1,8 @@
 import type { Concern, EdgePlan } from './concern.ts';
 
 /**
- * TLS termination. Where the TLS library knows it, the hybrid X25519MLKEM768 is offered first; older clients, and older
- * libraries such as OpenSSL 3.0, use X25519. What a handshake agreed on is in the access log (`tls_group`).
+ * TLS termination. The hybrid group X25519MLKEM768 is preferred if the TLS library supports it; older clients and libraries, such
+ * as OpenSSL 3.0, use X25519. The access log has the negotiated group (`tls_group`).
  */
 export function tls({ options, capabilities }: EdgePlan): Concern {
   if (options.tls === 'off') return { name: 'tls' };
@@ -15,7 +15,7 @@ export function tls({ options, capabilities }: EdgePlan): Concern {
       `ssl_certificate_key ${key};`,
       `ssl_protocols ${minVersion === 'TLSv1.2' ? 'TLSv1.2 TLSv1.3' : 'TLSv1.3'};`,
       `ssl_ecdh_curve ${(capabilities.postQuantum ? ['X25519MLKEM768', ...groups] : groups).join(':')};`,
-      '# A ticket would skip the handshake that a new certificate is proved by.',
+      '# Session resumption would skip the certificate exchange and hide a new certificate.',
       'ssl_session_tickets off;',
       'ssl_session_cache off;',
     ],

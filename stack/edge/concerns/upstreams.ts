@@ -1,8 +1,16 @@
 import { badEdge } from '../options.ts';
 import { type Concern, type EdgePlan, wholeSeconds } from './concern.ts';
 
-/** Less than the 5 s for which Node's servers keep an idle connection, so that nginx never sends into a closing one. */
+/** Shorter than the 5 s for which Node's servers keep idle connections, so that nginx never uses one that is closing. */
 const KEEP_ALIVE = '4s';
+
+/** nginx directives of the balancing methods that need one. */
+const METHODS = {
+  'least-connections': ['  least_conn;'],
+  'ip-hash': ['  ip_hash;'],
+  weighted: [],
+  'round-robin': [],
+} as const;
 
 /**
  * Balancing, passive failure detection and connections to the upstreams.
@@ -12,15 +20,12 @@ export function upstreams({ options, addresses }: EdgePlan): Concern {
   const { balancing, passiveFailure, keepAliveConnections, timeouts, tries } = options;
   const weights = balancing.kind === 'weighted' ? balancing.weights : [];
   if (weights.length > addresses.upstreams.length) {
-    throw badEdge(
-      `Expected at most ${addresses.upstreams.length} weights, one for each upstream, got ${weights.length}`,
-    );
+    throw badEdge(`Expected at most ${addresses.upstreams.length} weights, one per upstream, got ${weights.length}`);
   }
   const failure =
     passiveFailure === 'off'
       ? 'max_fails=0'
       : `max_fails=${passiveFailure.maxFails} fail_timeout=${wholeSeconds(passiveFailure.failTimeoutMs)}`;
-  const method = balancing.kind === 'least_conn' || balancing.kind === 'ip_hash' ? [`  ${balancing.kind};`] : [];
   const keepAlive =
     keepAliveConnections === 'off'
       ? []
@@ -29,9 +34,9 @@ export function upstreams({ options, addresses }: EdgePlan): Concern {
     name: 'upstreams',
     http: [
       'upstream gateways {',
-      '  # Shared memory: workers agree on who is down, and on the order of turns.',
+      '  # Shared memory: workers share failure counts and the round-robin position.',
       '  zone gateways 256k;',
-      ...method,
+      ...METHODS[balancing.kind],
       ...addresses.upstreams.map((address, index) => `  server ${address} weight=${weights[index] ?? 1} ${failure};`),
       ...keepAlive,
       '}',

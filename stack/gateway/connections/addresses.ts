@@ -1,12 +1,15 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 
-/** A set of addresses, given as addresses and networks. */
+/** Set of IP addresses. */
 export interface Networks {
   has(address: string): boolean;
 }
 
-/** @param networks validated: `10.0.0.0/8`, `::1` */
-export function networksOf(networks: readonly string[]): Networks {
+/**
+ * Set of the addresses in `networks`.
+ * @param networks validated CIDR blocks or single addresses: `10.0.0.0/8`, `::1`
+ */
+export function networkSet(networks: readonly string[]): Networks {
   const list = new BlockList();
   for (const network of networks) {
     const [address = '', prefix] = network.split('/');
@@ -17,8 +20,8 @@ export function networksOf(networks: readonly string[]): Networks {
   return { has: address => list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') };
 }
 
-/** The address itself: an IPv4 one that came mapped into IPv6 is unwrapped, a zone is dropped. Undefined when it is none. */
-export function plainAddress(text: string | undefined): string | undefined {
+/** Normalized IP address: IPv4-mapped IPv6 is unwrapped, a zone id is dropped. Undefined when `text` is not an address. */
+export function normalizeAddress(text: string | undefined): string | undefined {
   const address = text
     ?.trim()
     .replace(/%.*$/, '')
@@ -26,7 +29,7 @@ export function plainAddress(text: string | undefined): string | undefined {
   return address !== undefined && isIP(address) ? address : undefined;
 }
 
-/** What a cap counts by: an IPv4 address, or the /64 of an IPv6 one, within which a client may choose freely. */
+/** Key of the per-address limit: the IPv4 address, or the /64 of an IPv6 address, since one client usually owns a whole /64. */
 export function addressKey(address: string): string {
   if (!isIPv6(address)) return address;
   const [head = '', tail] = address.split('::');
@@ -40,13 +43,13 @@ export function addressKey(address: string): string {
 }
 
 /**
- * Who sent a forwarded request: the rightmost address that is no trusted proxy. What stands left of it, the client may have
- * made up. Undefined when there is none.
+ * Client address of a forwarded request: the rightmost address that is not a trusted proxy; anything to the left of it can be
+ * forged by the client. Undefined when there is none.
  */
 export function forwardedAddress(header: string | string[] | undefined, trusted: Networks): string | undefined {
   const chain = String(header ?? '').split(',');
   for (const text of chain.reverse()) {
-    const address = plainAddress(text);
+    const address = normalizeAddress(text);
     if (address === undefined || !trusted.has(address)) return address;
   }
   return undefined;

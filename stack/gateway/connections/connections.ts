@@ -3,63 +3,63 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../harness/clock.ts';
 import { ApiError } from '../http/api-error.ts';
-import { addressKey, forwardedAddress, type Networks, networksOf, plainAddress } from './addresses.ts';
-import { type EvictionReason, Evictions, type EvictionsOptions } from './evictions.ts';
-import { LastWords, rawAnswer } from './last-words.ts';
+import { addressKey, forwardedAddress, type Networks, networkSet, normalizeAddress } from './addresses.ts';
+import { type CloseReason, ForcedCloses, type ForcedClosesOptions } from './forced-closes.ts';
 import { bound, type ConnectionLimits, checkIntervalMs } from './limits.ts';
+import { LingeringCloses, rawResponse } from './lingering-close.ts';
 import { resetConnection } from './reset.ts';
 
-/** What a connection is doing: nothing asked yet · a request is being read or answered · between two requests. */
+/** State of a connection. `new`: no request yet · `active`: a request is being read or processed · `idle`: between requests. */
 export type ConnectionState = 'new' | 'active' | 'idle';
 
 interface Connection {
   readonly socket: Duplex;
-  /** What it counts as under the cap per address; undefined when it does not. */
+  /** Key of the per-address limit; undefined when the connection is not counted. */
   readonly key: string | undefined;
-  /** The answers to the latest requests, in order; those that are over are only dropped when the next request comes. */
+  /** Responses to the latest requests, in order. Finished ones are dropped when the next request arrives. */
   responses: ServerResponse[];
-  /** When it was first seen with nothing under way since its latest request. */
+  /** When the connection was first seen idle after its latest request. */
   idleSinceMs: number | undefined;
-  /** Bytes that the client's side had taken when progress was last seen, and when that was. */
+  /** Bytes accepted by the kernel when progress was last observed, and the time of that observation. */
   takenBytes: number;
   progressMs: number | undefined;
 }
 
 /**
- * The clients' connections: how many there are, of whom, and whether they move. Every `checkIntervalMs` one pass looks for
- * those that do not take their bytes; a connection with nothing to take, such as a stream between two tokens, is left alone.
- * Deadlines for headers and for silence between requests are Node's own (see `server.ts`), those for bodies in `request-body.ts`.
- * The pass also finds who evades the former two with blank lines, which are neither silence nor the beginning of a request.
+ * Open client connections: counts, per-address counts, and detection of stalled clients. One pass every `checkIntervalMs` closes
+ * connections whose clients do not read; a connection with nothing to read, such as a stream between two tokens, is left alone.
+ * Node enforces the header and keep-alive deadlines (see `server.ts`), `request-body.ts` those for bodies. The pass also closes
+ * connections that evade Node's deadlines by sending blank lines, which count neither as silence nor as the start of a request.
  */
 export class Connections {
   readonly limits: ConnectionLimits;
-  readonly #evictions: Evictions;
-  readonly #lastWords: LastWords;
+  readonly #forcedCloses: ForcedCloses;
+  readonly #lingeringCloses: LingeringCloses;
   readonly #clock: Clock;
   readonly #open = new Map<Duplex, Connection>();
-  /** Connections, or requests under way behind trusted proxies, by address. */
+  /** Open connections, or requests in flight behind trusted proxies, by address key. */
   readonly #counts = new Map<string, number>();
   readonly #exempt: Networks;
   readonly #trusted: Networks;
   #watching = false;
 
-  constructor(limits: ConnectionLimits, options: EvictionsOptions) {
+  constructor(limits: ConnectionLimits, options: ForcedClosesOptions) {
     this.limits = limits;
     this.#clock = options.clock;
-    this.#evictions = new Evictions(options);
-    this.#lastWords = new LastWords(options.clock);
-    this.#exempt = networksOf(limits.exempt);
-    this.#trusted = networksOf(limits.trustedProxies);
+    this.#forcedCloses = new ForcedCloses(options);
+    this.#lingeringCloses = new LingeringCloses(options.clock);
+    this.#exempt = networkSet(limits.exempt);
+    this.#trusted = networkSet(limits.trustedProxies);
   }
 
-  /** Takes a new connection in, or refuses it. */
+  /** Registers a new connection, or rejects it when a limit is reached. */
   accept(socket: Duplex): void {
-    const address = plainAddress((socket as Socket).remoteAddress);
+    const address = normalizeAddress((socket as Socket).remoteAddress);
     const key = address === undefined || this.#trusted.has(address) ? undefined : this.#keyOf(address);
-    const over = this.#overCap(key);
-    if (over) {
-      this.#evictions.note(socket, over, address);
-      this.#refuse(socket, over);
+    const exceeded = this.#exceededLimit(key);
+    if (exceeded) {
+      this.#forcedCloses.record(socket, exceeded, address);
+      this.#reject(socket, exceeded);
       return;
     }
     const connection = { socket, key, responses: [], idleSinceMs: undefined, takenBytes: 0, progressMs: undefined };
@@ -73,71 +73,71 @@ export class Connections {
   }
 
   /**
-   * Looks at a request before anything is done for it.
-   * @returns an error to answer with, `ignored` when its connection is on its way out, undefined when all is well
+   * Checks a request before it is handled.
+   * @returns an error to respond with, `ignored` when its connection is being closed, undefined when the request is admitted
    */
   admit(request: IncomingMessage, response: ServerResponse): ApiError | 'ignored' | undefined {
     const connection = this.#open.get(request.socket);
-    if (!connection || this.evictionOf(request.socket)) return 'ignored';
+    if (!connection || this.closeReasonOf(request.socket)) return 'ignored';
     connection.idleSinceMs = undefined;
-    connection.responses = underWay(connection);
+    connection.responses = unfinished(connection);
     connection.responses.push(response);
     if (connection.responses.length > bound(this.limits.maxPipelined)) {
-      this.evict(request.socket, 'pipelining');
+      this.close(request.socket, 'pipelining');
       return 'ignored';
     }
     if (request.rawHeaders.length > 2 * bound(this.limits.maxHeaders)) {
-      this.#evictions.note(request.socket, 'many-headers', request.socket.remoteAddress);
-      const message = `The request has more than ${this.limits.maxHeaders} header fields.`;
+      this.#forcedCloses.record(request.socket, 'many-headers', request.socket.remoteAddress);
+      const message = `The request exceeds the limit of ${this.limits.maxHeaders} header fields.`;
       return new ApiError(431, 'too_many_headers', message, null, ['connection', 'close']);
     }
     return this.limits.trustedProxies.length === 0 ? undefined : this.#admitForwarded(request, response);
   }
 
   /**
-   * Whether an answer is under way, or was given to a request that is still coming in: other text on the connection would be
-   * taken for a part of it, or for the answer to a second request, and be worse than a cut.
+   * Whether a response is being sent, or has been sent to a request whose body is still arriving. Any other text on the
+   * connection would then be read as part of that response or as the response to another request.
    */
-  isAnswering(socket: Duplex): boolean {
+  isResponding(socket: Duplex): boolean {
     const connection = this.#open.get(socket);
     const last = connection?.responses.at(-1);
     if (last?.headersSent && !last.req.complete) return true;
-    const [first, second] = connection ? underWay(connection) : [];
+    const [first, second] = connection ? unfinished(connection) : [];
     return second !== undefined || first?.headersSent === true;
   }
 
-  /** Notes that the connection ends because of its client; closing it is up to the caller. */
-  note(socket: Duplex, reason: EvictionReason): void {
-    this.#evictions.note(socket, reason, (socket as Socket).remoteAddress);
+  /** Records why the gateway closes a connection. The caller closes it. */
+  recordClose(socket: Duplex, reason: CloseReason): void {
+    this.#forcedCloses.record(socket, reason, (socket as Socket).remoteAddress);
   }
 
-  /** Cuts a connection; whatever runs for it is cancelled. With a reset, unless being idle is all that its client did. */
-  evict(socket: Duplex, reason: EvictionReason): void {
-    this.note(socket, reason);
+  /** Closes a connection and cancels its requests: an idle one with a FIN, any other with a reset. */
+  close(socket: Duplex, reason: CloseReason): void {
+    this.recordClose(socket, reason);
     if (reason === 'idle') socket.destroy();
     else resetConnection(socket);
   }
 
-  /** Answers a connection that has no request to answer, and closes it. */
-  closeWith(socket: Duplex, answer: string): void {
-    this.#lastWords.say(socket, answer);
+  /** Sends a raw response on a connection without a pending request, then closes it. */
+  respondAndClose(socket: Duplex, response: string): void {
+    this.#lingeringCloses.respond(socket, response);
   }
 
-  /** Why a connection was evicted; undefined when it was not. */
-  evictionOf(socket: Duplex): EvictionReason | undefined {
-    return this.#evictions.reasonOf(socket);
+  /** Why the gateway closed a connection; undefined when it did not. */
+  closeReasonOf(socket: Duplex): CloseReason | undefined {
+    return this.#forcedCloses.reasonOf(socket);
   }
 
-  /** How many connections are in each state. */
-  census(): Record<ConnectionState, number> {
-    const census = { new: 0, active: 0, idle: 0 };
+  /** Number of connections in each state. */
+  countByState(): Record<ConnectionState, number> {
+    const counts = { new: 0, active: 0, idle: 0 };
     for (const connection of this.#open.values()) {
-      census[underWay(connection).length > 0 ? 'active' : connection.responses.length > 0 ? 'idle' : 'new'] += 1;
+      counts[unfinished(connection).length > 0 ? 'active' : connection.responses.length > 0 ? 'idle' : 'new'] += 1;
     }
-    return census;
+    return counts;
   }
 
-  #refuse(socket: Duplex, over: 'full' | 'address'): void {
+  #reject(socket: Duplex, exceeded: 'full' | 'address'): void {
     const { whenFull, retryAfterSeconds } = this.limits;
     socket.on('error', () => {});
     if (whenFull === 'close') {
@@ -145,21 +145,30 @@ export class Connections {
       return;
     }
     const [status, message] =
-      over === 'full'
-        ? ['503 Service Unavailable', 'The gateway has as many connections as it can take.']
-        : ['429 Too Many Requests', 'Too many connections from one address.'];
-    this.closeWith(socket, rawAnswer(status, 'too_many_connections', message, `retry-after: ${retryAfterSeconds}\r\n`));
+      exceeded === 'full'
+        ? ['503 Service Unavailable', 'The gateway has reached its connection limit.']
+        : ['429 Too Many Requests', 'Too many connections from this address.'];
+    this.respondAndClose(
+      socket,
+      rawResponse(status, 'too_many_connections', message, `retry-after: ${retryAfterSeconds}\r\n`),
+    );
   }
 
   #admitForwarded(request: IncomingMessage, response: ServerResponse): ApiError | undefined {
-    const proxy = plainAddress(request.socket.remoteAddress);
+    const proxy = normalizeAddress(request.socket.remoteAddress);
     if (proxy === undefined || !this.#trusted.has(proxy)) return undefined;
     const address = forwardedAddress(request.headers[this.limits.clientAddressHeader], this.#trusted);
     const key = address === undefined ? undefined : this.#keyOf(address);
     if (key === undefined) return undefined;
     if ((this.#counts.get(key) ?? 0) >= bound(this.limits.maxPerAddress)) {
       const retryAfter = ['retry-after', String(this.limits.retryAfterSeconds)];
-      return new ApiError(429, 'too_many_connections', 'Too many requests of one client at once.', null, retryAfter);
+      return new ApiError(
+        429,
+        'too_many_connections',
+        'Too many concurrent requests from this client.',
+        null,
+        retryAfter,
+      );
     }
     this.#count(key, 1);
     response.once('close', () => this.#count(key, -1));
@@ -170,7 +179,7 @@ export class Connections {
     return this.#exempt.has(address) ? undefined : addressKey(address);
   }
 
-  #overCap(key: string | undefined): 'full' | 'address' | undefined {
+  #exceededLimit(key: string | undefined): 'full' | 'address' | undefined {
     if (this.#open.size >= bound(this.limits.maxConnections)) return 'full';
     return key !== undefined && (this.#counts.get(key) ?? 0) >= bound(this.limits.maxPerAddress)
       ? 'address'
@@ -187,29 +196,29 @@ export class Connections {
   async #watch(): Promise<void> {
     const { sendMs, keepAliveMs, headersMs } = this.limits;
     const intervalMs = checkIntervalMs(this.limits);
-    // By then Node has evicted who is silent, and who began a request at the last moment, each an interval late at most.
+    // Node has closed silent connections and late requests by then, each at most one interval late.
     const idleMs = bound(keepAliveMs) + bound(headersMs) + 2 * intervalMs;
     this.#watching = true;
     while (this.#open.size > 0) {
       await this.#clock.sleep(intervalMs);
       const nowMs = this.#clock.nowMs();
       for (const connection of this.#open.values()) {
-        if (isStuck(connection, nowMs, bound(sendMs))) this.evict(connection.socket, 'slow-reader');
-        else if (isIdle(connection, nowMs, idleMs)) this.evict(connection.socket, 'idle');
+        if (isStuck(connection, nowMs, bound(sendMs))) this.close(connection.socket, 'slow-reader');
+        else if (isIdle(connection, nowMs, idleMs)) this.close(connection.socket, 'idle');
       }
     }
     this.#watching = false;
   }
 }
 
-/** Whether bytes wait for the client and none was taken for `sendMs`. Remembers the progress it sees. */
+/** Whether bytes have been waiting for the client without progress for `sendMs`. Updates the recorded progress. */
 function isStuck(connection: Connection, nowMs: number, sendMs: number): boolean {
   const { socket } = connection;
   if (socket.writableLength === 0) {
     connection.progressMs = undefined;
     return false;
   }
-  // Handed to the socket, less what waits in it: what the kernel has accepted.
+  // Bytes written minus bytes still queued in the socket: what the kernel has accepted.
   const takenBytes = ((socket as Socket).bytesWritten ?? 0) - socket.writableLength;
   if (connection.progressMs === undefined || takenBytes !== connection.takenBytes) {
     connection.takenBytes = takenBytes;
@@ -219,16 +228,16 @@ function isStuck(connection: Connection, nowMs: number, sendMs: number): boolean
   return nowMs - connection.progressMs >= sendMs;
 }
 
-/** Whether all was answered, and no request came, for `idleMs`. Remembers since when; `admit` forgets. */
+/** Whether the connection has had no request in flight for `idleMs`. Records when that began; `admit` resets it. */
 function isIdle(connection: Connection, nowMs: number, idleMs: number): boolean {
   const last = connection.responses.at(-1);
-  // A body that still comes has a deadline of its own; a connection that was ended is on its way out.
-  if (!last?.req.complete || underWay(connection).length > 0 || connection.socket.writableEnded) return false;
+  // A body that is still arriving has its own deadline, and an ended connection is already closing.
+  if (!last?.req.complete || unfinished(connection).length > 0 || connection.socket.writableEnded) return false;
   connection.idleSinceMs ??= nowMs;
   return nowMs - connection.idleSinceMs > idleMs;
 }
 
-/** The answers that are not whole yet, as far as the kernel has taken them. */
-function underWay({ responses }: Connection): ServerResponse[] {
+/** Responses that the kernel has not fully accepted yet. */
+function unfinished({ responses }: Connection): ServerResponse[] {
   return responses.filter(response => !response.writableFinished && !response.destroyed);
 }

@@ -7,10 +7,10 @@ const count = z
   .int()
   .min(1)
   .max(2 ** 31 - 1);
-const deadline = (byDefaultMs: number) => z.union([off, durationMs]).default(byDefaultMs);
-const most = (byDefault: number) => z.union([off, count]).default(byDefault);
+const deadline = (defaultMs: number) => z.union([off, durationMs]).default(defaultMs);
+const maximum = (defaultCount: number) => z.union([off, count]).default(defaultCount);
 
-/** `10.0.0.0/8`, `fd00::/8`, or one address. */
+/** CIDR block (`10.0.0.0/8`, `fd00::/8`) or a single address. */
 const network = z.string().refine(
   text => {
     const [address = '', prefix] = text.split('/');
@@ -20,7 +20,7 @@ const network = z.string().refine(
   { message: 'must be an IP address or a network such as 10.0.0.0/8' },
 );
 
-/** Addresses behind which many clients may stand, or none from outside: loopback, link-local, private (RFC 6890). */
+/** Non-public networks, where one address may be a proxy for many clients: loopback, link-local, private (RFC 6890). */
 const NOT_PUBLIC = [
   '127.0.0.0/8',
   '10.0.0.0/8',
@@ -33,46 +33,46 @@ const NOT_PUBLIC = [
 ];
 
 /**
- * What a client may do to a connection before it is cut off: the defence against slow and hoarding clients, which an edge
- * in front may have too, but need not. Each limit can be `off` by itself.
+ * Limits on client connections: protection against slow clients and connection hoarding, whether or not an edge proxy adds its
+ * own. Each limit can be set to `off`.
  *
  * ```
- *  accept ──headersMs──► request line, headers ──bodyMs──► body ──► answer ──keepAliveMs──► next request
- *    │                        │                    │                  └ its bytes not taken for sendMs
+ *  accept ──headersMs──► request line, headers ──bodyMs──► body ──► response ──keepAliveMs──► next request
+ *    │                        │                    │                  └ not read for sendMs
  *    │                        │                    └ after bodyGraceMs slower than minBodyBytesPerSecond
  *    │                        └ maxHeaderBytes, maxHeaders, maxPipelined
  *    └ maxConnections, maxPerAddress
  * ```
  *
- * The minimum rate is the one of Apache's mod_reqtimeout: the body's deadline starts at `bodyGraceMs` and every byte moves it
- * on, so a slow line that is steady enough is never cut before `bodyMs`.
+ * The minimum rate works as in Apache's mod_reqtimeout: the body's deadline starts at `bodyGraceMs` and every byte extends it,
+ * so a slow but steady client is never cut off before `bodyMs`.
  *
- * `maxPerAddress` counts the connections of one IPv4 address or one IPv6 /64, which is what one customer gets. `exempt`
- * addresses are not counted: a proxy or a load balancer has all its clients' connections on one address, and it is near.
- * The address is the socket's. Only where `trustedProxies` name it, the rightmost address in the header
- * `clientAddressHeader` that is none of them is the client's, and then the requests under way are what is counted.
+ * `maxPerAddress` counts the connections of one IPv4 address or one IPv6 /64, the usual size of a customer's network. `exempt`
+ * addresses are not counted, since a nearby proxy or load balancer carries many clients on one address. The address is the
+ * socket's. If that is one of `trustedProxies`, the client is the rightmost address in the header `clientAddressHeader` that is
+ * not a trusted proxy, and its requests in flight are counted instead.
  *
- * Over a cap, the default is to say so (503, or 429 for an address, with Retry-After) since a client can act on that; `close`
- * costs less. Not implemented: a minimum rate for reading clients, since a kernel hides the progress of small reads.
+ * When a connection limit is reached, `whenFull: respond` sends 503 (429 for `maxPerAddress`) with Retry-After, which a client can
+ * act on; `close` costs less. Not implemented: a minimum read rate, since the kernel hides the progress of small reads.
  */
 const limitsSchema = z.strictObject({
   headersMs: deadline(10_000),
   bodyMs: deadline(120_000),
   bodyGraceMs: durationMs.default(5000),
-  minBodyBytesPerSecond: most(500),
+  minBodyBytesPerSecond: maximum(500),
   sendMs: deadline(30_000),
-  /** Longer than the 60 s of nginx's upstream pool, so that the proxy closes first and never writes into a closing connection. */
+  /** Longer than the 60 s of nginx's upstream pool, so that nginx closes first and never writes to a closing connection. */
   keepAliveMs: deadline(75_000),
-  maxConnections: most(16_384),
-  maxPerAddress: most(256),
+  maxConnections: maximum(16_384),
+  maxPerAddress: maximum(256),
   exempt: z.array(network).default(NOT_PUBLIC),
   trustedProxies: z.array(network).default([]),
   clientAddressHeader: z.string().toLowerCase().default('x-forwarded-for'),
-  whenFull: z.enum(['answer', 'close']).default('answer'),
+  whenFull: z.enum(['respond', 'close']).default('respond'),
   retryAfterSeconds: z.int().min(0).max(86_400).default(1),
-  maxHeaders: most(100),
-  maxHeaderBytes: most(16_384),
-  maxPipelined: most(8),
+  maxHeaders: maximum(100),
+  maxHeaderBytes: maximum(16_384),
+  maxPipelined: maximum(8),
 });
 
 const NO_LIMITS = limitsSchema.parse({
@@ -88,20 +88,20 @@ const NO_LIMITS = limitsSchema.parse({
   maxPipelined: 'off',
 });
 
-/** The limits of {@link limitsSchema}, or `off` for every one of them. */
+/** Limits as in {@link limitsSchema}, or `off` to disable them all. */
 export const connectionLimitsSchema = z.union([off.transform(() => NO_LIMITS), limitsSchema]);
 
-/** Validated limits; what is `off` stays so, for they are passed on as JSON. */
+/** Validated limits. `off` is kept, so that the limits survive a round trip through JSON. */
 export type ConnectionLimits = z.output<typeof connectionLimitsSchema>;
 
-/** The number of a limit; `off` is infinite. */
+/** Numeric value of a limit; `off` is infinite. */
 export function bound(limit: number | 'off'): number {
   return limit === 'off' ? Number.POSITIVE_INFINITY : limit;
 }
 
 /**
- * How often connections are looked at: an eighth of the shortest deadline that is found by looking, 25 ms to 1 s. Whoever is
- * evicted is so at most two of these after the deadline.
+ * Interval between checks of the connections: an eighth of the shortest polled deadline, 25 ms to 1 s. A connection is closed at
+ * most two intervals after its deadline.
  */
 export function checkIntervalMs({ headersMs, sendMs, keepAliveMs }: ConnectionLimits): number {
   const shortestMs = Math.min(bound(headersMs), bound(sendMs), bound(keepAliveMs));

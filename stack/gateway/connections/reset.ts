@@ -2,12 +2,12 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 
 /**
- * Closes a connection with a reset, so that the kernel forgets it at once along with all that its client has not taken. After an
- * ordinary close a FIN waits behind that, up to 4 MB a connection (`tcp_wmem`), for as long as the client likes; nginx has
- * `reset_timedout_connection` for the same. What is not TCP itself, such as TLS or a socket file, is closed in the ordinary way.
+ * Closes a connection with a TCP reset, so that the kernel frees it along with all unread data at once. After an ordinary close
+ * the FIN waits behind that data, up to 4 MB a connection (`tcp_wmem`), until the client reads it; nginx has
+ * `reset_timedout_connection` for the same reason. TLS and Unix sockets are closed the ordinary way.
  */
 export function resetConnection(socket: Duplex): void {
-  // While a FIN is being handed to the kernel Node can neither reset a socket nor, after trying, close it.
+  // While a FIN is being passed to the kernel, Node cannot reset the socket, nor close it after a failed reset.
   const isEnding = socket.writableEnded && !socket.writableFinished && socket.writableLength === 0;
   try {
     if (!isEnding) (socket as Socket).resetAndDestroy();

@@ -9,8 +9,8 @@ import type { Deadlines, Watched } from './deadlines.ts';
 import { Relay } from './relay.ts';
 
 /**
- * Why an attempt did not deliver. `status`: the upstream answered 502 or 503 · `reset`: the connection broke ·
- * `deadline`: the time of the whole request is up.
+ * Why an attempt failed. `status`: the upstream responded with 502 or 503 · `reset`: the connection broke ·
+ * `deadline`: the deadline of the whole request passed.
  */
 export type Failure =
   | 'connect'
@@ -21,45 +21,50 @@ export type Failure =
   | 'deadline'
   | 'status';
 
-/** An upstream's 502 or 503, kept back until it is clear that no other attempt follows. */
-export interface HeldAnswer {
+/** An upstream's 502 or 503 response, buffered until it is certain that no further attempt follows. */
+export interface BufferedResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
 }
 
-/** How an attempt ended. `committed`: the client has seen bytes of it, so there can be no other attempt. */
+/** How an attempt ended. `committed`: the client has received bytes of the response, so no further attempt is possible. */
 export type AttemptResult =
-  | { readonly kind: 'answered'; readonly status: number }
+  | { readonly kind: 'completed'; readonly status: number }
   | { readonly kind: 'cancelled' }
-  | { readonly kind: 'failed'; readonly failure: Failure; readonly committed: boolean; readonly held?: HeldAnswer };
+  | {
+      readonly kind: 'failed';
+      readonly failure: Failure;
+      readonly committed: boolean;
+      readonly buffered?: BufferedResponse;
+    };
 
-/** What an attempt needs from its surroundings. */
+/** Dependencies of {@link attempt}. */
 export interface AttemptContext {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly timeouts: GatewayConfig['timeouts'];
-  /** Told when the first byte goes to the client. */
-  readonly firstByte: (exchange: Exchange) => void;
+  /** Called when the first byte is sent to the client. */
+  readonly onFirstByte: (exchange: Exchange) => void;
 }
 
-/** Sends the exchange's request to `upstream` and passes the answer on as it comes. Never rejects. */
+/** Sends the exchange's request to `upstream` and relays the response as it arrives. Never rejects. */
 export function attempt(exchange: Exchange, upstream: Upstream, context: AttemptContext): Promise<AttemptResult> {
   return new Promise(resolve => new Attempt(exchange, upstream, context, resolve).start());
 }
 
-const HELD_BYTES = 65_536;
+const MAX_BUFFERED_BYTES = 65_536;
 
 /**
- * The life of one attempt. Every phase has a bound, and `deadlineMs` bounds them all:
+ * State machine of one attempt. Every phase has a timeout, and `deadlineMs` bounds them all:
  *
  * ```
  *  start ──connectMs──► connected ──firstByteMs──► first body byte ──idleMs──► next byte … end
- *                                     (nothing sent to the client yet: another attempt is possible)
+ *                                     (nothing sent to the client yet: a retry is possible)
  * ```
  *
- * Response headers wait for the first body byte: servers send them before the model has produced anything, and an
- * upstream that hangs right after them can still be replaced.
+ * Response headers are held back until the first body byte: servers send them before the model has produced anything, and a
+ * request to an upstream that hangs right after them can still be retried.
  */
 class Attempt implements UpstreamHandler, Watched {
   dueMs: number;
@@ -71,10 +76,10 @@ class Attempt implements UpstreamHandler, Watched {
   #call: UpstreamCall | undefined;
   #phase: 'connecting' | 'waiting' | 'relaying' | 'settled' = 'connecting';
   #status = 0;
-  #headers: HeldAnswer['headers'] = {};
-  #held: Buffer[] | undefined;
-  #heldBytes = 0;
-  #clientSlow = false;
+  #headers: BufferedResponse['headers'] = {};
+  #buffered: Buffer[] | undefined;
+  #bufferedBytes = 0;
+  #isPaused = false;
 
   constructor(
     exchange: Exchange,
@@ -106,23 +111,23 @@ class Attempt implements UpstreamHandler, Watched {
     else this.#call = call;
   }
 
-  connected(): void {
+  onConnected(): void {
     if (this.#phase !== 'connecting') return;
     this.#phase = 'waiting';
     const { firstByteMs, unstreamedFirstByteMs } = this.#context.timeouts;
     this.dueMs = this.#dueIn(this.#exchange.streamed ? firstByteMs : unstreamedFirstByteMs);
   }
 
-  answered(status: number, headers: HeldAnswer['headers']): void {
+  onResponse(status: number, headers: BufferedResponse['headers']): void {
     this.#status = status;
     this.#headers = headers;
-    if (status === 502 || status === 503) this.#held = [];
+    if (status === 502 || status === 503) this.#buffered = [];
   }
 
-  data(chunk: Buffer): void {
+  onData(chunk: Buffer): void {
     if (this.#phase === 'settled') return;
-    if (this.#held) {
-      this.#hold(this.#held, chunk);
+    if (this.#buffered) {
+      this.#buffer(this.#buffered, chunk);
       return;
     }
     this.#begin();
@@ -130,19 +135,19 @@ class Attempt implements UpstreamHandler, Watched {
     if (!this.#relay.write(chunk)) this.#waitForClient();
   }
 
-  ended(): void {
+  onEnd(): void {
     if (this.#phase === 'settled') return;
-    if (this.#held) {
-      const held = { status: this.#status, headers: this.#headers, body: Buffer.concat(this.#held) };
-      this.#settle({ kind: 'failed', failure: 'status', committed: false, held });
+    if (this.#buffered) {
+      const buffered = { status: this.#status, headers: this.#headers, body: Buffer.concat(this.#buffered) };
+      this.#settle({ kind: 'failed', failure: 'status', committed: false, buffered });
     } else {
       this.#begin();
       this.#relay.end();
-      this.#settle({ kind: 'answered', status: this.#status });
+      this.#settle({ kind: 'completed', status: this.#status });
     }
   }
 
-  failed(_error: Error): void {
+  onError(_error: Error): void {
     this.#fail(this.#phase === 'connecting' ? 'connect' : 'reset');
   }
 
@@ -156,27 +161,27 @@ class Attempt implements UpstreamHandler, Watched {
     if (this.#phase === 'relaying') return;
     this.#phase = 'relaying';
     this.#relay.begin(this.#status, this.#headers);
-    this.#context.firstByte(this.#exchange);
+    this.#context.onFirstByte(this.#exchange);
   }
 
-  #hold(held: Buffer[], chunk: Buffer): void {
-    this.#heldBytes += chunk.length;
-    if (this.#heldBytes <= HELD_BYTES) held.push(chunk);
+  #buffer(buffered: Buffer[], chunk: Buffer): void {
+    this.#bufferedBytes += chunk.length;
+    if (this.#bufferedBytes <= MAX_BUFFERED_BYTES) buffered.push(chunk);
     else this.#fail('status');
   }
 
   /**
-   * The client reads slower than the upstream writes: stop reading, so that memory stays bounded. A client that takes nothing
-   * at all is cut off with its connection (`connections.sendMs`).
+   * Stops reading from the upstream until the client has caught up, so that memory stays bounded. A client that reads nothing at
+   * all loses its connection after `connections.sendMs`.
    */
   #waitForClient(): void {
-    if (this.#clientSlow) return;
-    this.#clientSlow = true;
+    if (this.#isPaused) return;
+    this.#isPaused = true;
     this.#call?.pause();
     this.dueMs = this.#exchange.deadlineMs;
     this.#exchange.response.once('drain', () => {
       if (this.#phase === 'settled') return;
-      this.#clientSlow = false;
+      this.#isPaused = false;
       this.dueMs = this.#dueIn(this.#context.timeouts.idleMs);
       this.#call?.resume();
     });
@@ -192,7 +197,7 @@ class Attempt implements UpstreamHandler, Watched {
     this.#upstream.inFlight -= 1;
     this.#exchange.onClientGone = undefined;
     this.#context.deadlines.remove(this);
-    if (result.kind !== 'answered') this.#call?.cancel();
+    if (result.kind !== 'completed') this.#call?.cancel();
     this.#resolve(result);
   }
 
@@ -201,7 +206,7 @@ class Attempt implements UpstreamHandler, Watched {
   }
 }
 
-/** The client's key stays here; what goes on is the content type, the trace, the id and the time that is left. */
+/** Headers for the upstream: content type, trace, request id and remaining time, but not the client's API key. */
 function forwardedHeaders(exchange: Exchange, nowMs: number): string[] {
   const { accept, tracestate } = exchange.request.headers;
   const headers = ['content-type', 'application/json', 'accept', accept ?? '*/*'];

@@ -1,19 +1,19 @@
 import type { Clock } from '../../../harness/clock.ts';
 
-/** Something that must end by `dueMs` (monotonic). `dueMs` may be moved at any time without telling anyone. */
+/** Something that must end by `dueMs` (monotonic). `dueMs` may change at any time without notice. */
 export interface Watched {
   dueMs: number;
-  /** Called once, after it was taken off the watch. */
+  /** Called once, after it was removed from the watched set. */
   expire(): void;
 }
 
-/** How late `expire` may come, at most, on a machine that keeps up. */
+/** Maximum delay of `expire` on a machine that keeps up, in ms. */
 export const DEADLINE_RESOLUTION_MS = 20;
 
 /**
- * All deadlines of the gateway on one timer. A timer for each would be set and cleared at every token; here a token costs
- * one assignment, and every 20 ms one pass over what is running (10,000 streams: well under a millisecond).
- * It stands still while nothing is watched.
+ * Deadlines of the gateway, all on one timer. Individual timers would be set and cleared at every token; here a token costs one
+ * assignment, and every 20 ms one pass checks all running requests (10,000 streams: well under a millisecond). The timer stops
+ * while nothing is watched.
  */
 export class Deadlines {
   readonly #clock: Clock;
@@ -24,13 +24,13 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** Starts watching; the same object can be added again after it expired. */
+  /** Starts watching. The same object can be added again after it expired. */
   add(watched: Watched): void {
     this.#watched.add(watched);
     if (!this.#running) void this.#run();
   }
 
-  /** Stops watching; harmless when it was not watched. */
+  /** Stops watching. Idempotent. */
   remove(watched: Watched): void {
     this.#watched.delete(watched);
   }

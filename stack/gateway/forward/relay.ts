@@ -2,7 +2,7 @@ import { errorBody } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { Deadlines } from './deadlines.ts';
 
-/** Headers that belong to one connection (RFC 9110, 7.6.1), and those that the gateway sets itself. */
+/** Headers that are not relayed: hop-by-hop headers (RFC 9110, 7.6.1) and those that the gateway sets. */
 const NOT_RELAYED = new Set([
   'connection',
   'keep-alive',
@@ -17,7 +17,7 @@ const NOT_RELAYED = new Set([
   'x-squall-attempts',
 ]);
 
-/** Passes an upstream's answer to the client: every chunk at once, nothing parsed, nothing kept. */
+/** Relays an upstream's response to the client chunk by chunk, without parsing or buffering. */
 export class Relay {
   readonly #exchange: Exchange;
   #length = -1;
@@ -27,18 +27,18 @@ export class Relay {
     this.#exchange = exchange;
   }
 
-  /** Writes status and headers; they leave with the first chunk. */
+  /** Writes status and headers, which are sent with the first chunk. */
   begin(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
     this.#exchange.eventStream = isEventStream(headers['content-type']);
     this.#exchange.response.writeHead(status, relayedHeaders(this.#exchange, headers));
     this.#length = Number(headers['content-length'] ?? -1);
   }
 
-  /** Returns false when the client must be waited for (`drain`). */
+  /** Writes a chunk; false when the caller must wait for `drain`. */
   write(chunk: Buffer): boolean {
     const { response } = this.#exchange;
     if (chunk.length !== this.#length) return response.write(chunk);
-    // The whole answer in one chunk: headers, body and end leave in one system call.
+    // The whole response in one chunk: headers, body and end are sent in one system call.
     this.#ended = true;
     response.end(chunk);
     return true;
@@ -49,7 +49,7 @@ export class Relay {
   }
 }
 
-/** The upstream's end-to-end headers and the gateway's own, names and values in turn. */
+/** The upstream's end-to-end headers and the gateway's own: alternating names and values. */
 export function relayedHeaders(
   exchange: Exchange,
   headers: Readonly<Record<string, string | string[] | undefined>>,
@@ -58,31 +58,37 @@ export function relayedHeaders(
   for (const name in headers) {
     const value = headers[name];
     if (value === undefined || NOT_RELAYED.has(name)) continue;
-    // The client asks this gateway, so this gateway's limits are the ones to tell.
-    if (exchange.limits.length > 0 && name.startsWith('ratelimit-')) continue;
+    // The gateway's own rate limits replace those of the upstream.
+    if (exchange.rateLimitHeaders.length > 0 && name.startsWith('ratelimit-')) continue;
     if (typeof value === 'string') relayed.push(name, value);
     else for (const one of value) relayed.push(name, one);
   }
-  // nginx buffers proxied answers unless it is told not to.
+  // nginx buffers proxied responses by default.
   if (isEventStream(headers['content-type'])) relayed.push('x-accel-buffering', 'no');
   return relayed;
 }
 
-const LAST_WORDS_MS = 1000;
+const ERROR_EVENT_TIMEOUT_MS = 1000;
 
 /**
- * Ends an answer that broke off after its first byte, so that nobody can take it for complete: an event stream gets an
- * error event (no `[DONE]`), then the connection is destroyed before the answer's proper end.
+ * Aborts a response after its first byte, so that it cannot be mistaken for a complete one: an event stream ends with an error
+ * event instead of `[DONE]`, then the connection is destroyed before the end of the body.
  *
- * The leading blank line closes an event that was cut in two.
+ * The leading blank line terminates an event that was cut off.
  */
-export function breakOff(exchange: Exchange, code: string, message: string, deadlines: Deadlines, nowMs: number): void {
+export function abortResponse(
+  exchange: Exchange,
+  code: string,
+  message: string,
+  deadlines: Deadlines,
+  nowMs: number,
+): void {
   const { response } = exchange;
   if (!exchange.eventStream || response.writableNeedDrain) {
     response.destroy();
     return;
   }
-  const watched = { dueMs: nowMs + LAST_WORDS_MS, expire: () => void response.destroy() };
+  const watched = { dueMs: nowMs + ERROR_EVENT_TIMEOUT_MS, expire: () => void response.destroy() };
   deadlines.add(watched);
   response.on('close', () => deadlines.remove(watched));
   const error = errorBody({ message, type: 'server_error', param: null, code });

@@ -1,16 +1,16 @@
 import type { ServerResponse } from 'node:http';
 
-/** `type` of an OpenAI error object, as far as a gateway produces it. */
+/** `type` of an OpenAI error object: the values that the gateway produces. */
 export type ApiErrorType = 'invalid_request_error' | 'requests' | 'server_error';
 
-/** An answer that ends a request early. `code` is stable; `param` names the offending field or is null. */
+/** Error response that ends a request early. `code` is stable; `param` names the offending field or is null. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
   readonly type: ApiErrorType;
   readonly code: string;
   readonly param: string | null;
-  /** Extra response headers, names and values in turn. */
+  /** Additional response headers: alternating names and values. */
   readonly headers: readonly string[];
 
   constructor(status: number, code: string, message: string, param: string | null = null, headers: string[] = []) {
@@ -23,13 +23,13 @@ export class ApiError extends Error {
   }
 }
 
-/** The JSON text of an error, as OpenAI's API writes it: `{"error":{message,type,param,code}}`. */
+/** JSON text of an error in the format of OpenAI's API: `{"error":{message,type,param,code}}`. */
 export function errorBody(error: Pick<ApiError, 'message' | 'type' | 'param' | 'code'>): string {
   const { message, type, param, code } = error;
   return JSON.stringify({ error: { message, type, param, code } });
 }
 
-/** Answers with JSON text. `headers`: names and values in turn. */
+/** Sends JSON text as the response. `headers`: alternating names and values. */
 export function sendJson(response: ServerResponse, status: number, body: string, headers: readonly string[]): void {
   const length = String(Buffer.byteLength(body));
   response.writeHead(status, ['content-type', 'application/json', 'content-length', length, ...headers]);

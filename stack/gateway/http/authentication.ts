@@ -1,18 +1,18 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { ApiError } from './api-error.ts';
 
-/** Throws unless the `authorization` header carries an accepted key. Returns who it is: the key's SHA-256 in hex, or `anyone`. */
+/** Identifies the caller by the `authorization` header: the key's SHA-256 in hex, or `anonymous`. Throws unless the key is accepted. */
 export type Authenticate = (authorization: string | undefined) => string;
 
 /**
- * Checks `Authorization: Bearer KEY` against SHA-256 hashes, so that the configuration holds no key. Every hash is compared,
- * each in constant time: how long a refusal takes says nothing about how close a guess was.
- * @param apiKeyHashes 64 hex digits each; empty: everyone may pass
+ * Checks `Authorization: Bearer KEY` against SHA-256 hashes, so that the configuration holds no key. All hashes are compared in
+ * constant time, so the time of a rejection reveals nothing about the key.
+ * @param apiKeyHashes 64 hex digits each; empty: authentication is off
  * @throws ApiError 401, from the returned function
  */
 export function createAuthenticate(apiKeyHashes: readonly string[]): Authenticate {
   const accepted = apiKeyHashes.map(hex => Buffer.from(hex, 'hex'));
-  if (accepted.length === 0) return () => 'anyone';
+  if (accepted.length === 0) return () => 'anonymous';
   return authorization => {
     const key = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
     if (key === undefined)

@@ -1,15 +1,15 @@
 import { ApiError } from './api-error.ts';
 
-/** What the gateway must know about a completion request; everything else is between client and model. */
+/** Fields of a completion request that the gateway uses. */
 export interface CompletionRequest {
   readonly model: string;
-  /** The answer is to come as server-sent events. */
+  /** Whether the client requested server-sent events. */
   readonly stream: boolean;
 }
 
 /**
- * Checks the little that a gateway can: JSON, an object, a served model, the prompt's place filled. The body itself is
- * forwarded as the bytes that came in.
+ * Validates a completion request: a JSON object with a served model and a non-empty prompt. The body itself is forwarded
+ * unchanged.
  * @param promptField `messages` (a non-empty array) or `prompt` (a string or a non-empty array)
  * @param models served ids; empty: any
  * @throws ApiError 400, or 404 for an unknown model
@@ -20,12 +20,12 @@ export function parseCompletionRequest(
   models: ReadonlySet<string>,
 ): CompletionRequest {
   const { model, stream, [promptField]: prompt } = parseObject(body);
-  if (typeof model !== 'string' || model === '') throw invalid('model', 'Expected `model` to be the id of a model.');
+  if (typeof model !== 'string' || model === '') throw invalid('model', 'Expected `model` to be a model id.');
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
     throw invalid('stream', 'Expected `stream` to be true or false.');
   }
-  const filled = Array.isArray(prompt) ? prompt.length > 0 : promptField === 'prompt' && typeof prompt === 'string';
-  if (!filled) throw invalid(promptField, `Expected \`${promptField}\` to be there and not empty.`);
+  const hasPrompt = Array.isArray(prompt) ? prompt.length > 0 : promptField === 'prompt' && typeof prompt === 'string';
+  if (!hasPrompt) throw invalid(promptField, `Expected \`${promptField}\` to be present and not empty.`);
   if (models.size > 0 && !models.has(model)) {
     throw new ApiError(404, 'model_not_found', `The model ${JSON.stringify(model)} is not served here.`, 'model');
   }

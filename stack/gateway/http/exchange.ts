@@ -2,54 +2,54 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TraceContext } from './trace-context.ts';
 
 /**
- * How a request ended, for logs and metrics. `answered`: an upstream's answer was passed on whole, whatever its status ·
- * `rejected`: refused by the gateway · `failed`: no upstream answered · `broken`: the answer broke off after its first byte ·
- * `cancelled`: the client left.
+ * How a request ended, for logs and metrics. `completed`: an upstream's response was relayed in full, whatever its status ·
+ * `rejected`: rejected by the gateway · `failed`: no upstream delivered a response · `truncated`: the response broke off after its
+ * first byte · `cancelled`: the client disconnected.
  */
-export type Outcome = 'answered' | 'rejected' | 'failed' | 'broken' | 'cancelled';
+export type Outcome = 'completed' | 'rejected' | 'failed' | 'truncated' | 'cancelled';
 
-/** Whether the program is on its way out; then every answer asks its client to close the connection. */
+/** Lifecycle of the program. While `draining`, every response asks the client to close its connection. */
 export interface Lifecycle {
   draining: boolean;
 }
 
-/** One request on its way through the pipeline. Each stage fills in its part; `access-log.ts` reads all of it. */
+/** One request and its response on the way through the pipeline. Each stage fills in its part; `access-log.ts` reads them all. */
 export class Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** The route's path, or `other`: a bounded set, fit for a metric label. */
+  /** Path of the route, or `other`: a bounded set, suitable as a metric label. */
   readonly route: string;
   readonly trace: TraceContext;
   readonly requestId: string;
   readonly receivedMs: number;
   readonly #lifecycle: Lifecycle;
 
-  /** When the whole request must be over, monotonic. */
+  /** Deadline of the whole request, in monotonic ms. */
   deadlineMs = Number.POSITIVE_INFINITY;
-  /** True when the client asked for less time than the gateway would give. */
+  /** Whether the client requested a shorter deadline than the gateway's own. */
   deadlineLowered = false;
-  /** Who asks: the SHA-256 of the API key in hex, or `anyone`. */
-  caller = 'anyone';
-  /** Headers that tell the limits, names and values in turn. */
-  limits: readonly string[] = [];
+  /** Identity of the caller: the SHA-256 of its API key in hex, or `anonymous`. */
+  caller = 'anonymous';
+  /** Rate limit headers: alternating names and values. */
+  rateLimitHeaders: readonly string[] = [];
   body: Buffer = Buffer.alloc(0);
-  /** The client asked for server-sent events. */
+  /** Whether the client requested server-sent events. */
   streamed = false;
 
-  /** The answer being relayed is an event stream. */
+  /** Whether the response being relayed is an event stream. */
   eventStream = false;
 
-  /** Attempts started. */
+  /** Number of attempts started. */
   attempts = 0;
-  /** The upstream of the latest attempt. */
+  /** Upstream of the latest attempt. */
   upstream = '';
   firstByteMs: number | undefined;
-  outcome: Outcome = 'answered';
-  /** Why it did not go well, in a word. */
+  outcome: Outcome = 'completed';
+  /** Short reason for an outcome other than `completed`. */
   reason: string | undefined;
-  /** The client's connection closed before the answer was complete. */
+  /** Whether the client disconnected before the response was complete. */
   clientGone = false;
-  /** Set by whichever stage must act at once when the client leaves. */
+  /** Called when the client disconnects; set by the stage that must react. */
   onClientGone: (() => void) | undefined;
 
   constructor(
@@ -75,17 +75,17 @@ export class Exchange {
     });
   }
 
-  /** Headers that every answer carries, names and values in turn. */
+  /** Headers of every response: alternating names and values. */
   headers(): string[] {
     const headers = ['x-request-id', this.requestId];
     if (this.#lifecycle.draining) headers.push('connection', 'close');
-    if (this.limits.length > 0) headers.push(...this.limits);
+    if (this.rateLimitHeaders.length > 0) headers.push(...this.rateLimitHeaders);
     if (this.attempts > 0) headers.push('x-squall-upstream', this.upstream, 'x-squall-attempts', `${this.attempts}`);
     return headers;
   }
 }
 
-/** A caller's own id is kept when it is short and harmless in a log line. */
+/** The caller's request id if it is short and safe to log. */
 function acceptedId(header: string | string[] | undefined): string | undefined {
   return typeof header === 'string' && /^[\w.:/+=-]{1,128}$/.test(header) ? header : undefined;
 }

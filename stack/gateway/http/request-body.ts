@@ -5,10 +5,10 @@ import { bound, type ConnectionLimits } from '../connections/limits.ts';
 import type { Deadlines, Watched } from '../forward/deadlines.ts';
 import { ApiError } from './api-error.ts';
 
-/** How much of an oversized body is taken in before the connection is destroyed, in multiples of the limit. */
+/** How much of an oversized body is read and discarded before the connection is destroyed, as a multiple of the limit. */
 const DISCARD_RATIO = 16;
 
-/** What reading bodies needs. */
+/** Dependencies of {@link readBody}. */
 export interface BodyContext {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -17,104 +17,103 @@ export interface BodyContext {
 }
 
 /**
- * Reads a request's body once, holding at most `maxBytes`, within the deadlines of the connection's limits.
+ * Reads a request's body within the connection's deadlines, buffering at most `maxBytes`.
  *
- * An oversized body is refused as soon as that is certain. What is still to come is read and thrown away, so that the
- * client sees the answer instead of a reset; but not more than {@link DISCARD_RATIO} times the limit.
- * @throws ApiError 413 when it is larger, 408 when it comes too slowly, 400 when the client broke off
+ * An oversized body is rejected as early as possible. The rest is read and discarded, up to {@link DISCARD_RATIO} times the limit,
+ * so that the client sees the response instead of a reset.
+ * @throws ApiError 413 when the body is too large, 408 when it is too slow, 400 when it is incomplete
  */
 export function readBody(request: IncomingMessage, context: BodyContext): Promise<Buffer> {
   const { maxBytes, deadlines, connections } = context;
   return new Promise((resolve, reject) => {
-    const announced = Number(request.headers['content-length'] ?? 0);
+    const declaredBytes = Number(request.headers['content-length'] ?? 0);
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const pace = new Pace(context, reason => {
-      connections.note(request.socket, reason);
-      const message = 'The request body did not come fast enough.';
+    const deadline = new BodyDeadline(context, reason => {
+      connections.recordClose(request.socket, reason);
+      const message = 'The request body arrived too slowly.';
       reject(new ApiError(408, 'request_timeout', message, null, ['connection', 'close']));
     });
-    const refuse = () => {
+    const rejectTooLarge = () => {
       chunks.length = 0;
       request.resume();
-      deadlines.remove(pace);
-      reject(new ApiError(413, 'body_too_large', `The request body is larger than ${maxBytes} bytes.`));
+      deadlines.remove(deadline);
+      reject(new ApiError(413, 'body_too_large', `The request body exceeds the limit of ${maxBytes} bytes.`));
     };
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      pace.received(bytes);
+      deadline.received(bytes);
       if (bytes <= maxBytes) chunks.push(chunk);
       else if (bytes > maxBytes * DISCARD_RATIO) request.destroy();
-      else refuse();
+      else rejectTooLarge();
     });
     request.on('end', () => {
-      deadlines.remove(pace);
+      deadlines.remove(deadline);
       resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
     });
-    const broken = () => {
-      deadlines.remove(pace);
-      reject(new ApiError(400, 'body_incomplete', 'The request body broke off.'));
+    const incomplete = () => {
+      deadlines.remove(deadline);
+      reject(new ApiError(400, 'body_incomplete', 'The request body is incomplete.'));
     };
-    request.on('error', broken);
+    request.on('error', incomplete);
     request.on('close', () => {
-      if (!request.complete) broken();
+      if (!request.complete) incomplete();
     });
-    deadlines.add(pace);
-    if (announced > maxBytes) refuse();
+    deadlines.add(deadline);
+    if (declaredBytes > maxBytes) rejectTooLarge();
   });
 }
 
 /**
- * Gives a client that was answered before its body was complete, for example with 401, a while to send the rest: closing at once
- * would reset the connection under the answer. Then it is evicted.
+ * Closes the connection of a client whose request was answered before its body was complete (a 401, for example), after a grace
+ * period for sending the rest. Closing at once would reset the connection and discard the response.
  */
-export function lingerOver(request: IncomingMessage, { clock, deadlines, connections }: BodyContext): void {
+export function lingerForBody(request: IncomingMessage, { clock, deadlines, connections }: BodyContext): void {
   const { headers, socket } = request;
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
   const { bodyMs, minBodyBytesPerSecond, bodyGraceMs } = connections.limits;
   if (!hasBody || request.complete || socket.destroyed) return;
   const allowedMs = Math.min(bound(bodyMs), minBodyBytesPerSecond === 'off' ? Number.POSITIVE_INFINITY : bodyGraceMs);
-  const watched = { dueMs: clock.nowMs() + allowedMs, expire: () => connections.evict(socket, 'slow-body') };
+  const watched = { dueMs: clock.nowMs() + allowedMs, expire: () => connections.close(socket, 'slow-body') };
   deadlines.add(watched);
-  // Node tells an answered request nothing of its connection's end.
-  const over = () => {
+  // Once a response is sent, Node does not notify the request of the connection's close.
+  const done = () => {
     deadlines.remove(watched);
-    socket.off('close', over);
+    socket.off('close', done);
   };
-  request.once('end', over);
-  socket.once('close', over);
+  request.once('end', done);
+  socket.once('close', done);
 }
 
 /**
- * The deadline of one body, which moves on with every byte:
+ * Deadline of one body, extended by every byte:
  *
  * ```
  * due = start + min(bodyMs, bodyGraceMs + bytes / minBodyBytesPerSecond)
  * ```
  */
-class Pace implements Watched {
+class BodyDeadline implements Watched {
   dueMs = 0;
   readonly #limits: ConnectionLimits;
   readonly #startMs: number;
-  readonly #latestMs: number;
-  readonly #late: (reason: 'slow-body' | 'body-rate') => void;
+  readonly #maxMs: number;
+  readonly #onExpiry: (reason: 'slow-body' | 'body-rate') => void;
 
-  constructor({ clock, connections }: BodyContext, late: (reason: 'slow-body' | 'body-rate') => void) {
+  constructor({ clock, connections }: BodyContext, onExpiry: (reason: 'slow-body' | 'body-rate') => void) {
     this.#limits = connections.limits;
     this.#startMs = clock.nowMs();
-    this.#latestMs = this.#startMs + bound(this.#limits.bodyMs);
-    this.#late = late;
+    this.#maxMs = this.#startMs + bound(this.#limits.bodyMs);
+    this.#onExpiry = onExpiry;
     this.received(0);
   }
 
   received(bytes: number): void {
     const { bodyGraceMs, minBodyBytesPerSecond: perSecond } = this.#limits;
-    // Divided by an infinite rate nothing would be allowed; without a minimum everything is.
-    const paceMs = perSecond === 'off' ? Number.POSITIVE_INFINITY : bodyGraceMs + (1000 * bytes) / perSecond;
-    this.dueMs = Math.min(this.#latestMs, this.#startMs + paceMs);
+    const allowedMs = perSecond === 'off' ? Number.POSITIVE_INFINITY : bodyGraceMs + (1000 * bytes) / perSecond;
+    this.dueMs = Math.min(this.#maxMs, this.#startMs + allowedMs);
   }
 
   expire(): void {
-    this.#late(this.dueMs === this.#latestMs ? 'slow-body' : 'body-rate');
+    this.#onExpiry(this.dueMs === this.#maxMs ? 'slow-body' : 'body-rate');
   }
 }

@@ -14,28 +14,28 @@ import { type BodyContext, readBody } from './request-body.ts';
 import { requestTimeoutMs, TIMEOUT_HEADER } from './request-deadline.ts';
 import type { Stage } from './stage.ts';
 
-/** What is served at one path. */
+/** Method and pipeline of one path. */
 export interface Route {
   /** GET includes HEAD. */
   readonly method: 'GET' | 'POST';
   readonly stages: readonly Stage[];
-  /** Probes and scrapes are left out of the log and the request metrics. */
+  /** Whether to leave requests out of the log and the request metrics, as for probes and scrapes. */
   readonly quiet?: boolean;
 }
 
-/** What the routes need. */
+/** Dependencies of {@link createRoutes}. */
 export interface RouteContext {
   readonly config: GatewayConfig;
   readonly lifecycle: Lifecycle;
   readonly upstreams: UpstreamSet;
   readonly metrics: GatewayMetrics;
-  /** Absent: no limits. */
+  /** Undefined when rate limits are off. */
   readonly limiter: Limiter | undefined;
-  readonly toForward: ForwardContext;
-  readonly toRead: BodyContext;
+  readonly forwardContext: ForwardContext;
+  readonly bodyContext: BodyContext;
 }
 
-/** Every path of the gateway with its pipeline. */
+/** Routes of the gateway by path. */
 export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> {
   const { config, metrics, limiter } = context;
   const authenticate = authentication(config);
@@ -48,7 +48,7 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
       deadline(config),
       body(context),
       validation(config, promptField),
-      exchange => forward(exchange, context.toForward),
+      exchange => forward(exchange, context.forwardContext),
     ],
   });
   const models: Stage = exchange => sendJson(exchange.response, 200, modelList(config), exchange.headers());
@@ -59,19 +59,22 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
     ['/v1/completions', completion('prompt')],
     ['/v1/models', { method: 'GET', stages: [authenticate, models] }],
     ['/healthz', probe(live)],
-    ['/readyz', probe(exchange => answerReady(exchange, context))],
-    ['/metrics', probe(exchange => answerMetrics(exchange, metrics))],
+    ['/readyz', probe(exchange => sendReadiness(exchange, context))],
+    ['/metrics', probe(exchange => sendMetrics(exchange, metrics))],
   ]);
 }
 
 /**
- * The stages for a request's method.
- * @throws ApiError 404 without a route, 405 for another method than the route's
+ * Stages of `route` for a request with `method`.
+ * @throws ApiError 404 without a route, 405 for a method that the route does not accept
  */
 export function stagesFor(route: Route | undefined, method: string | undefined): readonly Stage[] {
-  if (!route) throw new ApiError(404, 'not_found', 'There is nothing at this path.');
+  if (!route) throw new ApiError(404, 'not_found', 'No such path.');
   if (method === route.method || (method === 'HEAD' && route.method === 'GET')) return route.stages;
-  throw new ApiError(405, 'method_not_allowed', `Use ${route.method} here.`, null, ['allow', route.method]);
+  throw new ApiError(405, 'method_not_allowed', `This path accepts only ${route.method}.`, null, [
+    'allow',
+    route.method,
+  ]);
 }
 
 function authentication({ apiKeyHashes }: GatewayConfig): Stage {
@@ -89,12 +92,12 @@ function deadline({ timeouts: { totalMs } }: GatewayConfig): Stage {
   };
 }
 
-function body({ config: { maxJsonDepth }, toRead }: RouteContext): Stage {
-  const most = bound(maxJsonDepth);
+function body({ config: { maxJsonDepth }, bodyContext }: RouteContext): Stage {
+  const maxDepth = bound(maxJsonDepth);
   return async exchange => {
-    const json = await readBody(exchange.request, toRead);
-    if (isDeeperThan(json, most)) {
-      throw new ApiError(400, 'json_too_deep', `The request body is nested more than ${most} deep.`);
+    const json = await readBody(exchange.request, bodyContext);
+    if (isDeeperThan(json, maxDepth)) {
+      throw new ApiError(400, 'json_too_deep', `The request body exceeds the nesting limit of ${maxDepth}.`);
     }
     exchange.body = json;
   };
@@ -107,21 +110,21 @@ function validation({ models }: GatewayConfig, promptField: 'messages' | 'prompt
   };
 }
 
-/** Ready when not draining and at least one upstream would be tried. */
-function answerReady(exchange: Exchange, { lifecycle, upstreams }: RouteContext): void {
+/** Readiness: not draining, and at least one upstream is usable. */
+function sendReadiness(exchange: Exchange, { lifecycle, upstreams }: RouteContext): void {
   const noUpstream = upstreams.hasUsable() ? undefined : 'no upstream is healthy';
   const reason = lifecycle.draining ? 'draining' : noUpstream;
-  const answer = JSON.stringify(reason ? { status: 'unready', reason } : { status: 'ready' });
-  sendJson(exchange.response, reason ? 503 : 200, answer, exchange.headers());
+  const body = JSON.stringify(reason ? { status: 'unready', reason } : { status: 'ready' });
+  sendJson(exchange.response, reason ? 503 : 200, body, exchange.headers());
 }
 
-async function answerMetrics(exchange: Exchange, { registry }: GatewayMetrics): Promise<void> {
+async function sendMetrics(exchange: Exchange, { registry }: GatewayMetrics): Promise<void> {
   const text = await registry.metrics();
   exchange.response.writeHead(200, ['content-type', registry.contentType, ...exchange.headers()]);
   exchange.response.end(text);
 }
 
-/** The answer of `GET /v1/models`; `created` is unknown, hence 0. */
+/** Response body of `GET /v1/models`; `created` is unknown, hence 0. */
 function modelList({ models, name }: GatewayConfig): string {
   const data = models.map(id => ({ id, object: 'model', created: 0, owned_by: name }));
   return JSON.stringify({ object: 'list', data });

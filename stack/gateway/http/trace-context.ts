@@ -1,20 +1,20 @@
 import type { Random } from '../../../harness/random.ts';
 
-/** Where a request belongs in a trace (W3C Trace Context, level 1). */
+/** Trace context of a request (W3C Trace Context, level 1). */
 export interface TraceContext {
-  /** 32 hex digits, shared by all services that handle the request. */
+  /** Trace id, 32 hex digits, shared by all services that handle the request. */
   readonly traceId: string;
-  /** 16 hex digits: this gateway's span. */
+  /** Span of this gateway, 16 hex digits. */
   readonly spanId: string;
-  /** 16 hex digits of the caller's span, when it sent one. */
+  /** Span of the caller, 16 hex digits; undefined when it sent none. */
   readonly parentSpanId: string | undefined;
-  /** 2 hex digits; 01 is sampled. */
+  /** Trace flags, 2 hex digits; 01: sampled. */
   readonly flags: string;
 }
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-|$)/;
 
-/** Joins the caller's trace, or starts one when `traceparent` is missing or malformed. */
+/** Continues the caller's trace, or starts one when `traceparent` is missing or malformed. */
 export function joinTrace(traceparent: string | undefined, random: Random): TraceContext {
   const match = traceparent === undefined ? null : TRACEPARENT.exec(traceparent);
   const valid = match && !traceparent!.startsWith('ff') && !/^0+$/.test(match[1]!) && !/^0+$/.test(match[2]!);
@@ -24,7 +24,7 @@ export function joinTrace(traceparent: string | undefined, random: Random): Trac
   return { traceId: match[1]!, spanId: hexDigits(random, 2), parentSpanId: match[2]!, flags: match[3]! };
 }
 
-/** The header that makes the next service a child of this gateway's span. */
+/** Value of the `traceparent` header for the next service, whose parent is this gateway's span. */
 export function traceparentOf(trace: TraceContext): string {
   return `00-${trace.traceId}-${trace.spanId}-${trace.flags}`;
 }

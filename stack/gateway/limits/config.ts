@@ -3,19 +3,20 @@ import { z } from 'zod';
 const off = z.literal('off');
 const burst = z.int().min(1).max(1_000_000).optional();
 
-/** How long a request may wait for Redis, in ms. */
+/** Timeout of a request's rate limit check in Redis, in ms. */
 export const redisTimeoutSchema = z.number().min(5).max(60_000).default(50);
 
 /**
- * How often callers may ask, as token buckets. Over any time t at most rate × t + burst requests pass.
+ * Rate limits as token buckets: in any time t at most rate × t + burst requests pass.
  *
- * - `perKey`: each API key; without API keys all callers share one bucket. `burst` defaults to 6 s worth (100 of 1000/min).
- * - `global`: all callers together. `burst` defaults to 1 s worth.
- * - `redis`: where gateways share their buckets. Without it, and while it is away, each enforces its share: rate and burst
- *   divided by `replicas`.
- * - `redis.timeoutMs`: how long a request may wait for Redis before it is judged locally.
- * - `onOutage`: what happens while Redis is away. `local`: the share, no request fails. `fail`: 503, for limits that must never be
- *   exceeded (fail closed).
+ * - `perKey`: limit of each API key; without API keys all callers share one bucket. `burst` defaults to 6 s of the rate (100 of
+ *   1000/min).
+ * - `global`: limit of all callers together. `burst` defaults to 1 s of the rate.
+ * - `redis`: store of buckets shared by gateways. Without it, or while it is down, each gateway enforces rate and burst divided by
+ *   `replicas`.
+ * - `redis.timeoutMs`: how long a request may wait for Redis before the local buckets decide.
+ * - `onOutage`: behaviour while Redis is down. `local`: local buckets decide, no request fails. `fail`: 503, for limits that must
+ *   never be exceeded (fail closed).
  */
 export const limitsSchema = z.strictObject({
   redis: z
@@ -33,5 +34,5 @@ export const limitsSchema = z.strictObject({
   onOutage: z.enum(['local', 'fail']).default('local'),
 });
 
-/** Limits with every default filled in. */
+/** Rate limits with every default filled in. */
 export type LimitsConfig = z.output<typeof limitsSchema>;

@@ -1,34 +1,38 @@
-import { type LimitScope, type ScopedRule, type Taken, waitMs } from './bucket.ts';
+import { type LimitScope, type ScopedRule, type TakeResult, waitMs } from './bucket.ts';
 
-/** What a request is told about its limits. */
+/** Rate limit decision for one request. */
 export interface LimitDecision {
   readonly allowed: boolean;
-  /** The limit that refused it, or that is nearest to refusing. */
+  /** Scope of the limit that rejected the request, or that is closest to it. */
   readonly scope: LimitScope;
-  /** Requests allowed in `periodMs`, for all gateways together. */
+  /** Requests per `periodMs`, over all gateways. */
   readonly limit: number;
   readonly periodMs: number;
-  /** Requests that would pass now. */
+  /** Requests that would still pass now. */
   readonly remaining: number;
-  /** Until the next request may pass, if it was refused; else until the bucket is full again. */
+  /** Time until the next request may pass if this one was rejected, else until the bucket is full. */
   readonly resetMs: number;
 }
 
 /**
- * Turns what buckets said into what a client is told. Of several limits the one that matters is told: when refused the one with the
- * longest wait, else the one with the fewest requests left.
- * @param rules those that were applied
- * @param told those that the client knows, in the same order
+ * Decision derived from bucket levels. It reports the most restrictive limit: for a rejected request the one with the longest
+ * wait, else the one with the fewest requests remaining.
+ * @param rules applied rules
+ * @param advertised rules as advertised to clients, in the same order
  */
-export function decide({ allowed, levels }: Taken, rules: readonly ScopedRule[], told = rules): LimitDecision {
+export function decide(
+  { allowed, levels }: TakeResult,
+  rules: readonly ScopedRule[],
+  advertised = rules,
+): LimitDecision {
   const views = rules.map((rule, index) => {
     const level = levels[index]!;
-    const { limit, periodMs } = told[index]!;
+    const { limit, periodMs } = advertised[index]!;
     const resetMs = waitMs(rule, level, allowed ? rule.burst : 1);
     return { allowed, scope: rule.scope, limit, periodMs, remaining: Math.floor(level / rule.periodMs), resetMs };
   });
-  return views.reduce((most, view) => {
-    const matters = allowed ? view.remaining < most.remaining : view.resetMs > most.resetMs;
-    return matters ? view : most;
+  return views.reduce((tightest, view) => {
+    const isTighter = allowed ? view.remaining < tightest.remaining : view.resetMs > tightest.resetMs;
+    return isTighter ? view : tightest;
   });
 }

@@ -1,17 +1,17 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { LimitScope } from './bucket.ts';
 
-const ANSWER_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
+const CHECK_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
 
-/** Who judged a request: the buckets in Redis, or the gateway's own. */
+/** Buckets that decided on a request: those in Redis or the gateway's own. */
 export type LimitSource = 'redis' | 'local';
 
-/** Why Redis did not judge: no answer in time, an error, or it was known to be away. */
-export type FallbackReason = 'timeout' | 'error' | 'away';
+/** Why Redis did not decide: no reply in time, an error, or already known to be down. */
+export type FallbackReason = 'timeout' | 'error' | 'down';
 
-/** The metrics of rate limits, named `gateway_limits_…`. */
+/** Metrics of rate limits, named `gateway_limits_…`. */
 export class LimitMetrics {
-  /** Requests that passed. */
+  /** Requests within their limits. */
   readonly allowed: Readonly<Record<LimitSource, Counter.Internal>>;
   readonly limited: Counter<'scope' | 'source'>;
   readonly fallbacks: Readonly<Record<FallbackReason, Counter.Internal>>;
@@ -22,30 +22,30 @@ export class LimitMetrics {
     const registers = [registry];
     const counter = <L extends string>(name: string, help: string, ...labelNames: L[]) =>
       new Counter({ name: `gateway_limits_${name}`, help, labelNames, registers });
-    const allowed = counter('allowed_total', 'Requests within their limits, by who judged', 'source');
+    const allowed = counter('allowed_total', 'Requests within their limits by deciding buckets', 'source');
     this.allowed = { redis: allowed.labels('redis'), local: allowed.labels('local') };
-    this.limited = counter('limited_total', 'Requests over a limit, by its scope and by who judged', 'scope', 'source');
-    const fallbacks = counter('fallbacks_total', 'Requests that Redis did not judge, by why', 'reason');
+    this.limited = counter('limited_total', 'Requests over a limit by scope and deciding buckets', 'scope', 'source');
+    const fallbacks = counter('fallbacks_total', 'Requests that Redis did not decide, by reason', 'reason');
     this.fallbacks = {
       timeout: fallbacks.labels('timeout'),
       error: fallbacks.labels('error'),
-      away: fallbacks.labels('away'),
+      down: fallbacks.labels('down'),
     };
     this.redisUp = new Gauge({
       name: 'gateway_limits_redis_up',
-      help: '1 while limits are shared in Redis',
+      help: '1 while rate limits are shared in Redis',
       registers,
     });
     this.redisSeconds = new Histogram({
       name: 'gateway_limits_redis_seconds',
-      help: 'How long requests waited for Redis to judge them, answered or not',
-      buckets: ANSWER_SECONDS,
+      help: 'Duration of rate limit checks in Redis, including failed ones',
+      buckets: CHECK_SECONDS,
       registers,
     });
   }
 
   /** Counts a request over its limit. */
-  refused(scope: LimitScope, source: LimitSource): void {
+  countRejected(scope: LimitScope, source: LimitSource): void {
     this.limited.labels(scope, source).inc();
   }
 }

@@ -1,179 +1,183 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../harness/clock.ts';
 import type { Deadlines, Watched } from '../forward/deadlines.ts';
-import { rulesOf, type ScopedRule, shareOf, type Taken } from './bucket.ts';
+import { perReplica, rulesOf, type ScopedRule, type TakeResult } from './bucket.ts';
 import type { LimitsConfig } from './config.ts';
 import { decide, type LimitDecision } from './decision.ts';
 import type { FallbackReason, LimitMetrics } from './limit-metrics.ts';
 import { LocalBuckets } from './local-buckets.ts';
-import { Outage } from './outage.ts';
+import { OutageDetector } from './outage-detector.ts';
 import type { SharedBuckets } from './shared-buckets.ts';
 
-/** Between two probes of a store that is away. */
+/** Interval between probes of a store that is down. */
 const PROBE_INTERVAL_MS = 100;
-/** A probe without an answer after this long means that the connection is dead. */
-const PROBE_LIMIT_MS = 1000;
+/** Timeout of a probe, after which the connection is considered dead. */
+const PROBE_TIMEOUT_MS = 1000;
 const PROBE_NAMES = ['probe'];
 const PROBE_RULES = [{ limit: 1000, periodMs: 1000, burst: 1000 }];
 
-/** What a {@link Limiter} needs. */
-export interface LimiterParts {
+/** Dependencies of {@link Limiter}. */
+export interface LimiterOptions {
   readonly config: LimitsConfig;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly metrics: LimitMetrics;
   readonly log: Logger;
-  /** Absent: each gateway judges its share by itself. */
+  /** Store shared by gateways. Undefined: only local buckets. */
   readonly shared?: SharedBuckets | undefined;
 }
 
-/** No judgement: the store is away, and the configuration says to refuse then. */
+/** No decision: the store is down and limits fail closed. */
 export const UNAVAILABLE = 'unavailable';
 
 /**
- * Judges requests by their limits: in the shared store while it answers, else by this gateway's share.
+ * Rate limiter that decides in the shared store while it is up, else with local buckets.
  *
  * ```
- * request ─▶ store known to be away? ── yes ──▶ own share, at once
- *               │ no                               ▲
- *               └▶ ask it, 50 ms at most ── no ────┘      meanwhile probes find out when it is back
+ * request ─▶ store down? ── yes ──────────────────▶ local buckets
+ *               │ no                                   ▲
+ *               └▶ take in store ── error, timeout ────┘      probes detect when the store is back up
  * ```
  *
- * The share's buckets run along while the store judges, so that an outage hands out no second burst.
+ * Local buckets are kept up to date while the store decides, so that an outage does not grant a second burst.
  */
 export class Limiter implements Disposable {
-  /** What the client is told about; empty: there is nothing to judge. */
+  /** Rules as advertised to clients; empty: no limits. */
   readonly rules: readonly ScopedRule[];
-  readonly #share: readonly ScopedRule[];
+  readonly #localRules: readonly ScopedRule[];
   readonly #local = new LocalBuckets();
-  readonly #outage = new Outage();
+  readonly #detector = new OutageDetector();
   readonly #stop = new AbortController();
-  readonly #parts: LimiterParts;
+  readonly #options: LimiterOptions;
   readonly #timeoutMs: number;
 
-  constructor(parts: LimiterParts) {
-    const { config } = parts;
-    this.#parts = parts;
+  constructor(options: LimiterOptions) {
+    const { config } = options;
+    this.#options = options;
     this.rules = rulesOf(config);
-    this.#share = this.rules.map(rule => shareOf(rule, config.replicas));
+    this.#localRules = this.rules.map(rule => perReplica(rule, config.replicas));
     this.#timeoutMs = config.redis?.timeoutMs ?? 0;
   }
 
   /** Connects to the shared store, if there is one. */
   start(): void {
-    const { shared, metrics } = this.#parts;
+    const { shared, metrics } = this.#options;
     if (!shared) return;
     metrics.redisUp.set(0);
     shared.open(() => {
-      if (this.#outage.lost()) this.#wentAway('connection lost');
+      if (this.#detector.recordDisconnect()) this.#markDown('connection lost');
     });
-    void this.#untilBack(shared);
+    void this.#probeUntilUp(shared);
   }
 
-  /** Ends the connection; from now on the share decides. */
+  /** Closes the connection to the store. */
   [Symbol.dispose](): void {
     this.#stop.abort();
-    this.#parts.shared?.close();
+    this.#options.shared?.close();
   }
 
-  /** Judges one request of the caller `key`. Never rejects; without a store, or while it is away, it answers at once. */
+  /** Decides on one request of the caller `key`. Never rejects; synchronous without a store or while it is down. */
   take(key: string): LimitDecision | typeof UNAVAILABLE | Promise<LimitDecision | typeof UNAVAILABLE> {
-    const { shared } = this.#parts;
+    const { shared } = this.#options;
     const names = this.rules.map(({ scope }) => (scope === 'key' ? `key:${key}` : scope));
-    const own = this.#local.take(names, this.#share, this.#parts.clock.nowMs());
-    if (!shared) return this.#judgedLocally(own);
-    if (this.#outage.isAway) return this.#fellBack(own, 'away');
-    return this.#ask(shared, names, own);
+    const local = this.#local.take(names, this.#localRules, this.#options.clock.nowMs());
+    if (!shared) return this.#decideLocally(local);
+    if (this.#detector.isDown) return this.#fallBack(local, 'down');
+    return this.#takeShared(shared, names, local);
   }
 
-  #ask(shared: SharedBuckets, names: readonly string[], own: Taken): Promise<LimitDecision | typeof UNAVAILABLE> {
-    const { clock, deadlines, metrics } = this.#parts;
+  #takeShared(
+    shared: SharedBuckets,
+    names: readonly string[],
+    local: TakeResult,
+  ): Promise<LimitDecision | typeof UNAVAILABLE> {
+    const { clock, deadlines, metrics } = this.#options;
     const sentMs = clock.nowMs();
     return new Promise(resolve => {
-      let open = true;
-      const close = () => {
-        open = false;
+      let pending = true;
+      const settle = () => {
+        pending = false;
         deadlines.remove(watched);
         metrics.redisSeconds.observe((clock.nowMs() - sentMs) / 1000);
       };
       const fail = (reason: FallbackReason) => {
-        if (!open) return;
-        close();
-        if (this.#outage.failed()) this.#wentAway(reason);
-        resolve(this.#fellBack(own, reason));
+        if (!pending) return;
+        settle();
+        if (this.#detector.recordFailure()) this.#markDown(reason);
+        resolve(this.#fallBack(local, reason));
       };
       const watched: Watched = {
         dueMs: sentMs + this.#timeoutMs,
-        // After a pause of this process the answer may have come and only not been read yet: let it be read first.
+        // After a pause of this process a reply may be waiting in the socket: let it be read first.
         expire: () => setImmediate(() => fail('timeout')),
       };
       deadlines.add(watched);
       shared.take(names, this.rules).then(
         taken => {
-          if (!open) return;
-          close();
-          this.#outage.succeeded();
-          resolve(this.#counted(decide(taken, this.rules), 'redis'));
+          if (!pending) return;
+          settle();
+          this.#detector.recordSuccess();
+          resolve(this.#count(decide(taken, this.rules), 'redis'));
         },
         () => fail('error'),
       );
     });
   }
 
-  #fellBack(own: Taken, reason: FallbackReason): LimitDecision | typeof UNAVAILABLE {
-    this.#parts.metrics.fallbacks[reason].inc();
-    return this.#parts.config.onOutage === 'fail' ? UNAVAILABLE : this.#judgedLocally(own);
+  #fallBack(local: TakeResult, reason: FallbackReason): LimitDecision | typeof UNAVAILABLE {
+    this.#options.metrics.fallbacks[reason].inc();
+    return this.#options.config.onOutage === 'fail' ? UNAVAILABLE : this.#decideLocally(local);
   }
 
-  #judgedLocally(own: Taken): LimitDecision {
-    return this.#counted(decide(own, this.#share, this.rules), 'local');
+  #decideLocally(local: TakeResult): LimitDecision {
+    return this.#count(decide(local, this.#localRules, this.rules), 'local');
   }
 
-  #counted(decision: LimitDecision, source: 'redis' | 'local'): LimitDecision {
-    const { metrics } = this.#parts;
+  #count(decision: LimitDecision, source: 'redis' | 'local'): LimitDecision {
+    const { metrics } = this.#options;
     if (decision.allowed) metrics.allowed[source].inc();
-    else metrics.refused(decision.scope, source);
+    else metrics.countRejected(decision.scope, source);
     return decision;
   }
 
-  #wentAway(why: string): void {
-    const { log, metrics, shared, config } = this.#parts;
+  #markDown(reason: string): void {
+    const { log, metrics, shared, config } = this.#options;
     if (this.#stop.signal.aborted || !shared) return;
-    log.warn({ why, onOutage: config.onOutage }, 'shared limits away');
+    log.warn({ reason, onOutage: config.onOutage }, 'shared rate limits down');
     metrics.redisUp.set(0);
-    void this.#untilBack(shared);
+    void this.#probeUntilUp(shared);
   }
 
-  /** Probes the store with the very step that requests need, until it is back. */
-  async #untilBack(shared: SharedBuckets): Promise<void> {
-    const { clock, metrics, log } = this.#parts;
+  /** Probes the store with the same operation as requests until it is up. */
+  async #probeUntilUp(shared: SharedBuckets): Promise<void> {
+    const { clock, metrics, log } = this.#options;
     const { signal } = this.#stop;
     for (;;) {
       await clock.sleep(PROBE_INTERVAL_MS, signal).catch(() => {});
       if (signal.aborted) return;
       const probed = await this.#probe(shared);
-      if (probed === 'silent') shared.reconnect();
-      if (this.#outage.probed(probed === 'quick')) break;
+      if (probed === 'timeout') shared.reconnect();
+      if (this.#detector.recordProbe(probed === 'fast')) break;
     }
-    log.info('shared limits back');
+    log.info('shared rate limits up');
     metrics.redisUp.set(1);
   }
 
-  /** `silent`: no answer within the limit, the connection must be dead. */
-  #probe(shared: SharedBuckets): Promise<'quick' | 'slow' | 'failed' | 'silent'> {
-    const { clock, deadlines } = this.#parts;
+  /** Probes the store once. `timeout`: no reply within {@link PROBE_TIMEOUT_MS}. */
+  #probe(shared: SharedBuckets): Promise<'fast' | 'slow' | 'failed' | 'timeout'> {
+    const { clock, deadlines } = this.#options;
     const sentMs = clock.nowMs();
     return new Promise(resolve => {
-      const watched: Watched = { dueMs: sentMs + PROBE_LIMIT_MS, expire: () => resolve('silent') };
+      const watched: Watched = { dueMs: sentMs + PROBE_TIMEOUT_MS, expire: () => resolve('timeout') };
       deadlines.add(watched);
-      const settle = (answered: boolean) => {
+      const onReply = (succeeded: boolean) => {
         deadlines.remove(watched);
-        if (!answered) resolve('failed');
-        else resolve(clock.nowMs() - sentMs <= this.#timeoutMs ? 'quick' : 'slow');
+        if (!succeeded) resolve('failed');
+        else resolve(clock.nowMs() - sentMs <= this.#timeoutMs ? 'fast' : 'slow');
       };
       shared.take(PROBE_NAMES, PROBE_RULES).then(
-        () => settle(true),
-        () => settle(false),
+        () => onReply(true),
+        () => onReply(false),
       );
     });
   }

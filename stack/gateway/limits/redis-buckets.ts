@@ -1,5 +1,5 @@
 import { Redis, type Result } from 'ioredis';
-import type { BucketRule, Taken } from './bucket.ts';
+import type { BucketRule, TakeResult } from './bucket.ts';
 import type { LimitsConfig } from './config.ts';
 import type { SharedBuckets } from './shared-buckets.ts';
 import { scriptArguments, takeScript } from './take-script.ts';
@@ -10,13 +10,13 @@ declare module 'ioredis' {
   }
 }
 
-const CONNECT_LIMIT_MS = 500;
-const RECONNECT_MS = 100;
+const CONNECT_TIMEOUT_MS = 500;
+const RECONNECT_DELAY_MS = 100;
 
 /**
- * Buckets in Redis. Nothing is ever queued for later or sent twice: a command without a connection fails at once, and one whose
- * connection breaks fails then. Requests that arrive while a write is under way leave together in the next one, which halves what
- * Redis costs this process; the price is up to two round trips instead of one.
+ * Buckets in Redis. Commands are never queued or resent: without a connection, or when it breaks, a command fails at once. Requests
+ * that arrive during a write are pipelined into the next one, which halves the CPU cost of Redis in this process at the price of up
+ * to two round trips instead of one.
  */
 export function redisBuckets({ url, keyPrefix }: NonNullable<LimitsConfig['redis']>): SharedBuckets {
   const redis = new Redis(url, {
@@ -25,19 +25,19 @@ export function redisBuckets({ url, keyPrefix }: NonNullable<LimitsConfig['redis
     maxRetriesPerRequest: 0,
     autoResendUnfulfilledCommands: false,
     enableAutoPipelining: true,
-    connectTimeout: CONNECT_LIMIT_MS,
-    retryStrategy: () => RECONNECT_MS,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    retryStrategy: () => RECONNECT_DELAY_MS,
     keyPrefix,
     scripts: { takeTokens: { lua: takeScript() } },
   });
-  // Without a listener ioredis prints every failed attempt to connect. What matters is seen by `take`.
+  // Without a listener ioredis prints every failed connection attempt. Failures are reported by `take`.
   redis.on('error', () => {});
   return {
-    open(lost) {
-      redis.on('close', lost);
+    open(onDisconnect) {
+      redis.on('close', onDisconnect);
       redis.connect().catch(() => {});
     },
-    async take(names: readonly string[], rules: readonly BucketRule[]): Promise<Taken> {
+    async take(names: readonly string[], rules: readonly BucketRule[]): Promise<TakeResult> {
       const [allowed, ...levels] = await redis.takeTokens(names.length, ...names, ...scriptArguments(rules));
       return { allowed: allowed === 1, levels };
     },

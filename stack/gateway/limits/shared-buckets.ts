@@ -1,15 +1,15 @@
-import type { BucketRule, Taken } from './bucket.ts';
+import type { BucketRule, TakeResult } from './bucket.ts';
 
-/** Buckets that several gateways share. None of its calls waits for a connection: without one they reject at once. */
+/** Buckets shared by several gateways. Calls never wait for a connection; without one they reject at once. */
 export interface SharedBuckets {
-  /** Starts connecting, and keeps at it until {@link close}. `lost` is called whenever an established connection is gone. */
-  open(lost: () => void): void;
+  /** Connects, and reconnects until {@link close}. `onDisconnect` is called whenever an established connection closes. */
+  open(onDisconnect: () => void): void;
   /**
-   * One atomic {@link take} on the store's own clock. May take for ever: the caller bounds its wait.
-   * @param names of the buckets, in the order of the rules
+   * One atomic {@link take} on the store's own clock, without a timeout.
+   * @param names bucket names, in the order of the rules
    */
-  take(names: readonly string[], rules: readonly BucketRule[]): Promise<Taken>;
-  /** Gives a connection up that does not answer, and makes another. */
+  take(names: readonly string[], rules: readonly BucketRule[]): Promise<TakeResult>;
+  /** Replaces a connection that does not respond. */
   reconnect(): void;
   close(): void;
 }

@@ -5,12 +5,12 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)`;
 
 /**
- * `take` of `bucket.ts` as one atomic step in Redis, on the server's own clock, so that gateways whose clocks differ agree.
- * `KEYS`: one bucket each; `ARGV`: limit, periodMs and burst for each. Returns allowed (1 or 0), then the parts left in each.
+ * Lua script of `take` in `bucket.ts`, one atomic step in Redis. It uses the server's clock, so that gateways need no synchronized
+ * clocks. `KEYS`: one bucket each; `ARGV`: limit, periodMs and burst of each. Returns allowed (1 or 0), then the units left in each.
  *
- * A bucket is the string "level atMs". It expires a second after it would be full. Numbers are doubles in Lua as in
- * JavaScript, and every value stays a whole number below 2^53; `%.0f` writes it without loss, where Lua's own `tostring` would round.
- * Not for Redis Cluster: the keys of one call lie in different slots.
+ * A bucket is the string "level atMs", which expires a second after the bucket would be full. Numbers are doubles in Lua as in
+ * JavaScript, and all values are integers below 2^53; `%.0f` prints them exactly, where Lua's `tostring` would round.
+ * Not for Redis Cluster: the keys of one call are in different slots.
  * @param clock Lua that sets `now`, for tests
  */
 export function takeScript(clock: string = SERVER_CLOCK): string {
@@ -39,7 +39,7 @@ end
 return result`;
 }
 
-/** The script's arguments for rules, in their order. */
+/** `ARGV` of the script for `rules`, in their order. */
 export function scriptArguments(rules: readonly BucketRule[]): number[] {
   return rules.flatMap(({ limit, periodMs, burst }) => [limit, periodMs, burst]);
 }

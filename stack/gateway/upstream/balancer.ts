@@ -1,26 +1,26 @@
 import type { Random } from '../../../harness/random.ts';
 
-/** What a balancer knows about an upstream. */
+/** Upstream as seen by a balancer. */
 export interface Candidate {
-  /** Attempts that are running on it now, from this gateway. */
+  /** Attempts in flight from this gateway. */
   readonly inFlight: number;
-  /** Its place among all upstreams; candidates come sorted by it. */
+  /** Position among all upstreams; candidates are sorted by it. */
   readonly order: number;
 }
 
-/** Chooses one of `candidates`, which is never empty. Keeps no reference to them. */
+/** Chooses one of `candidates`, which is never empty, without keeping a reference to them. */
 export type Balancer = <T extends Candidate>(candidates: readonly T[]) => T;
 
-/** A balancer by its configured name. */
+/** Balancer of the configured kind. */
 export function createBalancer(kind: 'least-connections' | 'round-robin', random: Random): Balancer {
   return kind === 'round-robin' ? roundRobin() : leastConnections(random);
 }
 
 /**
- * The candidate with the fewest running attempts; ties go to a random one, so that several gateways do not march in step.
+ * Balancer that picks the candidate with the fewest attempts in flight, at random among ties, so that gateways do not synchronize.
  *
- * An upstream that fails at once never has anything running and would attract everything (a black hole). This function
- * does not defend against that: outlier ejection takes such an upstream out, and retries go elsewhere meanwhile.
+ * An upstream that fails at once has nothing in flight and attracts all traffic (a black hole). Outlier ejection removes such an
+ * upstream; until then, retries go elsewhere.
  */
 export function leastConnections(random: Random): Balancer {
   return candidates => {
@@ -36,8 +36,8 @@ export function leastConnections(random: Random): Balancer {
 }
 
 /**
- * Each in turn: whoever follows the last one chosen in `order`, or the first. Going by order and not by a counter keeps the
- * shares equal while candidates come and go, for example because a retry leaves out the one that just failed.
+ * Balancer that picks candidates in turn: the next one in `order` after the last pick, or the first. Order instead of a counter
+ * keeps the distribution even while candidates come and go, such as when a retry excludes the one that just failed.
  */
 export function roundRobin(): Balancer {
   let last = Number.NEGATIVE_INFINITY;

@@ -5,46 +5,45 @@ import type { ControlClient } from '../../control/client.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { NamedUrl } from './upstream-diff.ts';
 
-/** Settings of discovery that is switched on. */
+/** Settings of enabled discovery. */
 export type DiscoveryOptions = Exclude<GatewayConfig['discovery'], 'off'>;
 
-/** What {@link followCatalog} needs. */
+/** Dependencies of {@link followCatalog}. */
 export interface DiscoveryContext {
   readonly options: DiscoveryOptions;
   readonly clock: Clock;
   readonly random: Random;
   readonly client: Pick<ControlClient, 'instances'>;
-  /** Told of every answer: the passing instances, sorted by name. */
-  readonly told: (instances: readonly NamedUrl[]) => void;
-  /** Told of every query that failed; `failures`: how many in a row. */
-  readonly failed: (error: unknown, failures: number) => void;
+  /** Called after every successful query with the passing instances, sorted by name. */
+  readonly onUpdate: (instances: readonly NamedUrl[]) => void;
+  /** Called after every failed query; `failures`: number of consecutive failures. */
+  readonly onFailure: (error: unknown, failures: number) => void;
 }
 
 /**
- * Asks who is there, again and again, until `signal` aborts. Never throws. Each query waits for a change at the other end, so that
- * news arrive at once; at least `minIntervalMs` lies between two of them, however fast the other end answers.
- * A failure leaves things as they are: no news is no reason to forget anybody.
+ * Watches the instances of a service with blocking queries until `signal` aborts. Never throws. A query returns as soon as there is
+ * a change; queries start at least `minIntervalMs` apart, however fast the agent responds. A failed query reports no update.
  */
 export async function followCatalog(context: DiscoveryContext, signal: AbortSignal): Promise<void> {
-  const { options, clock, random, client, told, failed } = context;
+  const { options, clock, random, client, onUpdate, onFailure } = context;
   const { service, zone, waitMs, minIntervalMs, backoff } = options;
   let index = 0;
   let failures = 0;
   while (!signal.aborted) {
-    const askedMs = clock.nowMs();
+    const queriedMs = clock.nowMs();
     let pauseMs: number;
     try {
-      const answer = await client.instances({ service, zone, index, waitMs }, signal);
+      const response = await client.instances({ service, zone, index, waitMs }, signal);
       if (signal.aborted) return;
-      index = nextIndex(index, answer.index);
+      index = nextIndex(index, response.index);
       failures = 0;
-      told(asUpstreams(answer.instances));
-      pauseMs = askedMs + minIntervalMs - clock.nowMs();
+      onUpdate(upstreamsOf(response.instances));
+      pauseMs = queriedMs + minIntervalMs - clock.nowMs();
     } catch (error) {
       if (signal.aborted) return;
       failures += 1;
-      failed(error, failures);
-      // The other end may have come back as another one: ask it for everything.
+      onFailure(error, failures);
+      // The agent may have restarted with another index: query everything.
       index = 0;
       pauseMs = Math.max(minIntervalMs, backoffMs({ ...backoff, jitter: 'equal' }, Math.min(failures, 20), random));
     }
@@ -53,14 +52,14 @@ export async function followCatalog(context: DiscoveryContext, signal: AbortSign
 }
 
 /**
- * The index to ask with next. One that went back, or is not positive, starts over at 0, which is answered at once (Consul's rules
- * for clients, docs: api-docs/features/blocking#implementation-details).
+ * Index of the next blocking query. After an index that decreased or is not positive it restarts at 0, which does not block
+ * (Consul's rules for clients, docs: api-docs/features/blocking#implementation-details).
  */
-export function nextIndex(before: number, answered: number): number {
-  return answered < before || answered < 1 ? 0 : answered;
+export function nextIndex(previous: number, received: number): number {
+  return received < previous || received < 1 ? 0 : received;
 }
 
-function asUpstreams(instances: readonly { readonly id: string; readonly address: string }[]): NamedUrl[] {
+function upstreamsOf(instances: readonly { readonly id: string; readonly address: string }[]): NamedUrl[] {
   return instances
     .map(({ id, address }) => ({ name: id, url: `http://${address}` }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));

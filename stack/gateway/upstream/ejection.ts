@@ -1,29 +1,29 @@
 import type { Random } from '../../../harness/random.ts';
 
-/** Numbers of passive outlier ejection. Ratios 0–1, durations in milliseconds. */
+/** Settings of passive outlier ejection. Ratios 0–1, durations in milliseconds. */
 export interface EjectionOptions {
-  /** Failures in a row that eject an upstream. */
+  /** Consecutive failures that eject an upstream. */
   readonly consecutiveFailures: number;
-  /** Length of the first ejection; the n-th in a row lasts n times as long. */
+  /** Duration of the first ejection; the n-th in a row lasts n times as long. */
   readonly baseMs: number;
-  /** Longest ejection. */
+  /** Maximum duration of an ejection. */
   readonly maxMs: number;
-  /** Share of upstreams that may be out at once (rounded down, but at least one of several). */
+  /** Maximum ratio of upstreams ejected at once (rounded down, but at least one of several). */
   readonly maxEjectedRatio: number;
-  /** Time in service after which one earlier ejection is forgotten. */
+  /** Time in rotation after which one earlier ejection is forgotten. */
   readonly forgetMs: number;
 }
 
-/** What is remembered about one upstream. Create it with {@link newOutlierRecord}, change it with {@link recordOutcome}. */
+/** Ejection state of one upstream. Created by {@link newOutlierRecord}, changed by {@link recordOutcome}. */
 export interface OutlierRecord {
   consecutiveFailures: number;
-  /** How many ejections in a row, the multiplier of the next one. */
+  /** Number of ejections in a row; multiplies the duration of the next one. */
   timesEjected: number;
   /** End of the latest ejection, or −∞. */
   ejectedUntilMs: number;
 }
 
-/** The record of an upstream that has never failed. */
+/** Record of an upstream that has never failed. */
 export function newOutlierRecord(): OutlierRecord {
   return { consecutiveFailures: 0, timesEjected: 0, ejectedUntilMs: Number.NEGATIVE_INFINITY };
 }
@@ -34,17 +34,17 @@ export function isEjected(record: OutlierRecord, nowMs: number): boolean {
 }
 
 /**
- * Feeds one real outcome; returns true when it ejects the upstream.
+ * Records the outcome of one attempt; returns whether it ejects the upstream.
  *
  * The scheme is Envoy's "consecutive 5xx" outlier detection (docs: intro/arch_overview/upstream/outlier): ejection time =
- * base × times ejected, up to a maximum, with up to 10 % of jitter so that several gateways do not return in step.
- * One difference: an upstream that comes back is on probation, a single failure ejects it again until it succeeds once.
+ * base × times ejected, up to a maximum, plus up to 10 % of jitter so that gateways do not synchronize. One difference: a
+ * returning upstream is on probation, where a single failure ejects it again until it has succeeded once.
  *
  * ```
  *  F F F ──ejected base── F ──ejected 2·base── S … in service for forgetMs: one ejection forgotten
  * ```
  *
- * Outcomes of attempts that started before an ejection and end during it are ignored.
+ * Outcomes during an ejection are ignored; their attempts started before it.
  * @param all records of every upstream, this one included
  */
 export function recordOutcome(
@@ -63,10 +63,10 @@ export function recordOutcome(
   record.consecutiveFailures += 1;
   if (record.consecutiveFailures < options.consecutiveFailures || !mayEject(options, all, nowMs)) return false;
   forgetEarlierEjections(options, record, nowMs);
-  const longest = Math.ceil(options.maxMs / options.baseMs);
-  record.timesEjected = Math.min(record.timesEjected + 1, longest);
-  const lengthMs = Math.min(options.maxMs, options.baseMs * record.timesEjected);
-  record.ejectedUntilMs = nowMs + lengthMs * (1 + 0.1 * random.next());
+  const maxTimes = Math.ceil(options.maxMs / options.baseMs);
+  record.timesEjected = Math.min(record.timesEjected + 1, maxTimes);
+  const durationMs = Math.min(options.maxMs, options.baseMs * record.timesEjected);
+  record.ejectedUntilMs = nowMs + durationMs * (1 + 0.1 * random.next());
   record.consecutiveFailures = options.consecutiveFailures - 1;
   return true;
 }

@@ -13,7 +13,7 @@ import type { TransportFactory } from './transport.ts';
 import { diffUpstreams, type NamedUrl } from './upstream-diff.ts';
 import { type Upstream, UpstreamSet } from './upstreams.ts';
 
-/** What {@link Fleet} needs. */
+/** Dependencies of {@link Fleet}. */
 export interface FleetOptions {
   readonly config: GatewayConfig;
   readonly clock: Clock;
@@ -29,36 +29,37 @@ interface Member {
   readonly url: string;
   readonly upstream: Upstream;
   readonly checks: AbortController;
-  /** Whether discovery names it, as far as is known. */
-  named: boolean;
+  /** Whether the latest list from discovery contains it. */
+  isListed: boolean;
 }
 
-/** How often a removed upstream is looked at whether its last request has ended. */
+/** Interval between checks whether a removed upstream has finished its requests. */
 const IDLE_POLL_MS = 100;
 
 /**
- * The upstreams over time: who comes and goes as discovery tells, each with its connections and its active checks.
+ * Upstreams as they are added and removed by discovery, each with its connections and active health checks.
  *
- * Discovery is believed as Envoy believes it (docs: intro/arch_overview/upstream/service_discovery#on-eventually-consistent-service-discovery):
+ * Discovery is treated as eventually consistent, as in Envoy
+ * (docs: intro/arch_overview/upstream/service_discovery#on-eventually-consistent-service-discovery):
  *
  * ```
- *              │ own check passes │ own check fails
- *  named       │ traffic          │ no traffic
- *  not named   │ traffic          │ removed
+ *               │ check passes │ check fails
+ *  listed       │ traffic      │ no traffic
+ *  not listed   │ traffic      │ removed
  * ```
  *
- * Who is not named any more is checked at once, and one failure is enough then: a replica that leaves is told by both, and gets
- * nothing more long before it closes its connections. Else checks take their thresholds.
+ * An upstream that is no longer listed is checked at once and removed after one failure instead of the usual threshold, so that a
+ * replica that shuts down gets no more requests long before it closes its connections.
  *
- * So a registry that has lost its memory, or to which the replicas cannot get through, costs nobody a request, and an entry that
- * flaps there changes nothing here. A list of nobody is not believed at all. Where active checks are off, who is not named goes at once.
+ * A registry that lost its state, or that replicas cannot reach, therefore fails no request, and a flapping entry changes nothing.
+ * An empty list is ignored. Without active checks, an upstream that is not listed is removed at once.
  */
 export class Fleet implements AsyncDisposable {
   readonly upstreams: UpstreamSet;
   readonly #options: FleetOptions;
   readonly #members = new Map<string, Member>();
-  /** Removed, with requests that still run. */
-  readonly #leaving = new Set<Upstream>();
+  /** Removed upstreams with requests still in flight. */
+  readonly #draining = new Set<Upstream>();
   readonly #stop = new AbortController();
   #started = false;
   #isStale = false;
@@ -73,10 +74,10 @@ export class Fleet implements AsyncDisposable {
       activeChecks: config.healthChecks !== 'off',
       random: random.stream('ejection'),
     });
-    for (const upstream of config.upstreams) this.#admit(upstream);
+    for (const upstream of config.upstreams) this.#add(upstream);
   }
 
-  /** Starts checks and discovery; they end when this is disposed of. */
+  /** Starts health checks and discovery, which end when the fleet is disposed of. */
   start(): void {
     this.#started = true;
     for (const member of this.#members.values()) this.#check(member);
@@ -88,11 +89,11 @@ export class Fleet implements AsyncDisposable {
       clock,
       random: random.stream('discovery'),
       client: control(config.discovery.url),
-      told: (instances: readonly NamedUrl[]) => this.#told(instances),
-      failed: (error: unknown, failures: number) => {
+      onUpdate: (instances: readonly NamedUrl[]) => this.#update(instances),
+      onFailure: (error: unknown, failures: number) => {
         metrics.discoveryQueries.inc({ result: 'error' });
-        if (failures === 1) this.#stale(messageOf(error));
-        if (!this.#keeps) this.#follow([]);
+        if (failures === 1) this.#markStale(messageOf(error));
+        if (!this.#keepsLastGood) this.#apply([]);
       },
     };
     void followCatalog(context, this.#stop.signal);
@@ -100,91 +101,94 @@ export class Fleet implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    const all = [...this.upstreams.all, ...this.#leaving];
+    const all = [...this.upstreams.all, ...this.#draining];
     await Promise.all(all.map(upstream => upstream.transport.close()));
   }
 
-  #told(instances: readonly NamedUrl[]): void {
+  #update(instances: readonly NamedUrl[]): void {
     const { metrics, log } = this.#options;
     if (instances.length === 0) {
       metrics.discoveryQueries.inc({ result: 'empty' });
-      this.#stale('it names nobody');
-      if (!this.#keeps) this.#follow([]);
+      this.#markStale('no instances listed');
+      if (!this.#keepsLastGood) this.#apply([]);
       return;
     }
     metrics.discoveryQueries.inc({ result: 'ok' });
-    if (this.#isStale) log.info({ instances: instances.length }, 'discovery is back');
+    if (this.#isStale) log.info({ instances: instances.length }, 'discovery recovered');
     this.#isStale = false;
     metrics.discoveryStale.set(0);
-    this.#follow(instances);
+    this.#apply(instances);
   }
 
-  #follow(instances: readonly NamedUrl[]): void {
+  #apply(instances: readonly NamedUrl[]): void {
     const current = [...this.#members].map(([name, { url }]) => ({ name, url }));
-    const { added, moved, told, missing } = diffUpstreams(current, instances);
-    for (const upstream of added) this.#changed('added', this.#admit(upstream));
+    const { added, moved, unchanged, missing } = diffUpstreams(current, instances);
+    for (const upstream of added) this.#recordChange('added', this.#add(upstream));
     for (const upstream of moved) {
-      this.#dismiss(upstream.name);
-      this.#changed('moved', this.#admit(upstream));
+      this.#detach(upstream.name);
+      this.#recordChange('moved', this.#add(upstream));
     }
-    for (const name of told) this.#members.get(name)!.named = true;
-    for (const name of missing) this.#unnamed(this.#members.get(name)!);
+    for (const name of unchanged) this.#members.get(name)!.isListed = true;
+    for (const name of missing) this.#unlist(this.#members.get(name)!);
   }
 
-  get #keeps(): boolean {
+  get #keepsLastGood(): boolean {
     const { discovery } = this.#options.config;
     return discovery === 'off' || discovery.keepLastGood;
   }
 
-  /** Says once that the list is an old one. */
-  #stale(reason: string): void {
+  /** Logs once that the list of upstreams is stale. */
+  #markStale(reason: string): void {
     if (this.#isStale) return;
     this.#isStale = true;
     this.#options.metrics.discoveryStale.set(1);
-    const kept = this.#keeps ? this.#members.size : 0;
-    this.#options.log.warn({ reason, kept }, 'discovery gives no list, the last good one is kept');
+    const kept = this.#keepsLastGood ? this.#members.size : 0;
+    this.#options.log.warn(
+      { reason, kept },
+      this.#keepsLastGood ? 'discovery stale, keeping last good upstreams' : 'discovery stale, removing all upstreams',
+    );
   }
 
-  #unnamed(member: Member): void {
+  #unlist(member: Member): void {
     const { config } = this.#options;
     const { health } = member.upstream.health;
-    if (config.healthChecks === 'off' || health === 'unhealthy' || !this.#keeps) {
+    if (config.healthChecks === 'off' || health === 'unhealthy' || !this.#keepsLastGood) {
       this.#remove(member);
       return;
     }
-    if (!member.named) return;
-    this.#changed('kept', member);
-    member.named = false;
-    void this.#checkUnnamed(member);
+    if (!member.isListed) return;
+    this.#recordChange('kept', member);
+    member.isListed = false;
+    void this.#checkUnlisted(member);
   }
 
-  #changed(change: 'added' | 'moved' | 'removed' | 'kept', { upstream, url }: Member): void {
+  #recordChange(change: 'added' | 'moved' | 'removed' | 'kept', { upstream, url }: Member): void {
     this.#options.metrics.upstreamChanges.inc({ change });
-    this.#options.log.info({ upstream: upstream.name, url, change }, 'upstream changed by discovery');
+    this.#options.log.info({ upstream: upstream.name, url, change }, 'upstream changed');
   }
 
-  #admit({ name, url }: NamedUrl): Member {
+  #add({ name, url }: NamedUrl): Member {
     const upstream = this.upstreams.add(name, this.#options.transport(url));
-    const member = { url, upstream, checks: new AbortController(), named: true };
+    const member = { url, upstream, checks: new AbortController(), isListed: true };
     this.#members.set(name, member);
     if (this.#started) this.#check(member);
     return member;
   }
 
-  async #checkUnnamed(member: Member): Promise<void> {
+  async #checkUnlisted(member: Member): Promise<void> {
     const { config, clock, deadlines } = this.#options;
     if (config.healthChecks === 'off') return;
     const { transport } = member.upstream;
     const passed = await checkOnce(transport, { options: config.healthChecks, clock, deadlines });
-    if (!passed && !member.named && !member.checks.signal.aborted) this.#remove(member);
+    if (!passed && !member.isListed && !member.checks.signal.aborted) this.#remove(member);
   }
 
   #remove(member: Member): void {
-    this.#dismiss(member.upstream.name);
-    this.#changed('removed', member);
+    this.#detach(member.upstream.name);
+    this.#recordChange('removed', member);
   }
 
-  #dismiss(name: string): void {
+  #detach(name: string): void {
     const { upstream, checks } = this.#members.get(name)!;
     checks.abort();
     this.#members.delete(name);
@@ -192,13 +196,13 @@ export class Fleet implements AsyncDisposable {
     void this.#closeWhenIdle(upstream);
   }
 
-  /** Every request has its deadline, so this ends. */
+  /** Closes the connections once the last request has finished; bounded, since every request has a deadline. */
   async #closeWhenIdle(upstream: Upstream): Promise<void> {
-    this.#leaving.add(upstream);
+    this.#draining.add(upstream);
     const { signal } = this.#stop;
     while (upstream.inFlight > 0 && !signal.aborted)
       await this.#options.clock.sleep(IDLE_POLL_MS, signal).catch(() => {});
-    this.#leaving.delete(upstream);
+    this.#draining.delete(upstream);
     await upstream.transport.close();
   }
 
@@ -206,19 +210,19 @@ export class Fleet implements AsyncDisposable {
     const { config, clock, random, deadlines, metrics, log } = this.#options;
     if (config.healthChecks === 'off') return;
     const { upstream } = member;
-    const checked = (_: Upstream, passed: boolean, changed: boolean) => {
-      // The last check of one that was removed dies with its connections, which says nothing.
+    const onResult = (_: Upstream, passed: boolean, changed: boolean) => {
+      // The last check of a removed upstream fails with its connections.
       if (member.checks.signal.aborted) return;
       metrics.healthChecks.labels(upstream.name, passed ? 'pass' : 'fail').inc();
-      if (changed) log.info({ upstream: upstream.name, health: upstream.health.health }, 'upstream health');
-      if (!member.named && !passed) this.#remove(member);
+      if (changed) log.info({ upstream: upstream.name, health: upstream.health.health }, 'upstream health changed');
+      if (!member.isListed && !passed) this.#remove(member);
     };
     const context = {
       options: config.healthChecks,
       clock,
       random: random.stream(`health/${upstream.name}`),
       deadlines,
-      checked,
+      onResult,
     };
     void checkForever(upstream, context, AbortSignal.any([this.#stop.signal, member.checks.signal]));
   }

@@ -6,20 +6,20 @@ import { afterCheck } from './health.ts';
 import type { Transport } from './transport.ts';
 import type { Upstream } from './upstreams.ts';
 
-/** Settings of active checks that are switched on. */
+/** Settings of enabled health checks. */
 export type HealthCheckOptions = Exclude<GatewayConfig['healthChecks'], 'off'>;
 
-/** What {@link checkForever} needs. */
+/** Dependencies of {@link checkForever}. */
 export interface HealthCheckerContext {
   readonly options: HealthCheckOptions;
   readonly clock: Clock;
   readonly random: Random;
   readonly deadlines: Deadlines;
-  /** Told of every result, after the upstream's record was updated. */
-  readonly checked: (upstream: Upstream, passed: boolean, changed: boolean) => void;
+  /** Called with every result, after the upstream's record was updated. */
+  readonly onResult: (upstream: Upstream, passed: boolean, changed: boolean) => void;
 }
 
-/** Checks one upstream until `signal` aborts, through the same transport as its traffic. Never throws. */
+/** Checks one upstream until `signal` aborts, over the same transport as its traffic. Never throws. */
 export async function checkForever(
   upstream: Upstream,
   context: HealthCheckerContext,
@@ -30,12 +30,12 @@ export async function checkForever(
     const passed = await checkOnce(upstream.transport, context);
     const before = upstream.health.health;
     upstream.health = afterCheck(upstream.health, passed, options);
-    context.checked(upstream, passed, before !== upstream.health.health);
+    context.onResult(upstream, passed, before !== upstream.health.health);
     await clock.sleep(options.intervalMs * (0.9 + 0.2 * random.next()), signal).catch(() => {});
   }
 }
 
-/** One check now: true for a 2xx that is complete within the timeout. */
+/** Runs one check: true for a 2xx that is complete within the timeout. */
 export function checkOnce(
   transport: Transport,
   { options, clock, deadlines }: Pick<HealthCheckerContext, 'options' | 'clock' | 'deadlines'>,
@@ -57,13 +57,13 @@ export function checkOnce(
     const call = transport.send(
       { method: 'GET', path: options.path, headers: ['accept', '*/*'] },
       {
-        connected: () => {},
-        answered: code => {
+        onConnected: () => {},
+        onResponse: code => {
           status = code;
         },
-        data: () => {},
-        ended: () => finish(status >= 200 && status < 300),
-        failed: () => finish(false),
+        onData: () => {},
+        onEnd: () => finish(status >= 200 && status < 300),
+        onError: () => finish(false),
       },
     );
   });

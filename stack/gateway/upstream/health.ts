@@ -1,27 +1,27 @@
-/** How many results in a row change the opinion about an upstream. */
+/** Consecutive results that change the health of an upstream. */
 export interface HealthThresholds {
   readonly unhealthyAfter: number;
   readonly healthyAfter: number;
 }
 
-/** `unknown` until the first check is back; such an upstream gets no traffic. */
+/** Health of an upstream: `unknown` until the first check completes. Only a `healthy` one gets traffic. */
 export type Health = 'unknown' | 'healthy' | 'unhealthy';
 
-/** The opinion and the run of checks that contradict it. */
+/** Health and the number of checks that contradict it. */
 export interface HealthRecord {
   readonly health: Health;
-  /** Results in a row that speak against `health`. */
+  /** Consecutive results that contradict `health`. */
   readonly contradictions: number;
 }
 
-/** The record before any check. */
+/** Record before the first check. */
 export const unknownHealth: HealthRecord = { health: 'unknown', contradictions: 0 };
 
-/** The record after one more check. The very first check decides alone. */
+/** Record after one more check. The first check alone determines the health. */
 export function afterCheck(record: HealthRecord, passed: boolean, thresholds: HealthThresholds): HealthRecord {
-  const seen: Health = passed ? 'healthy' : 'unhealthy';
-  if (record.health === 'unknown' || record.health === seen) return { health: seen, contradictions: 0 };
+  const observed: Health = passed ? 'healthy' : 'unhealthy';
+  if (record.health === 'unknown' || record.health === observed) return { health: observed, contradictions: 0 };
   const contradictions = record.contradictions + 1;
   const needed = passed ? thresholds.healthyAfter : thresholds.unhealthyAfter;
-  return contradictions >= needed ? { health: seen, contradictions: 0 } : { ...record, contradictions };
+  return contradictions >= needed ? { health: observed, contradictions: 0 } : { ...record, contradictions };
 }

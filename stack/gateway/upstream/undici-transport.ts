@@ -3,15 +3,15 @@ import type { Transport, UpstreamCall, UpstreamHandler, UpstreamRequest } from '
 
 /** Settings of {@link undiciTransport}. */
 export interface UndiciTransportOptions {
-  /** Bound on connecting a socket. */
+  /** Timeout for connecting a socket. */
   readonly connectMs: number;
-  /** Most sockets at once. */
+  /** Maximum number of sockets. */
   readonly maxConnections: number;
 }
 
 /**
- * A pool of keep-alive HTTP/1.1 connections, one request at a time on each. It has no timeouts of its own except for
- * connecting: the gateway's deadlines cancel.
+ * Transport over a pool of keep-alive HTTP/1.1 connections, one request at a time on each. Its only timeout is for connecting; the
+ * gateway cancels requests at their deadlines.
  */
 export function undiciTransport(url: string, options: UndiciTransportOptions): Transport {
   const { origin, pathname } = new URL(url);
@@ -38,7 +38,7 @@ function dispatchOptions(request: UpstreamRequest, prefix: string): Dispatcher.D
   return { method, path: prefix + path, headers, body: body ?? null };
 }
 
-/** Speaks undici's handler interface directly: no stream object, promise or timer for each request. */
+/** Uses undici's handler interface directly, without a stream, promise or timer per request. */
 class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
   readonly #handler: UpstreamHandler;
   #controller: Dispatcher.DispatchController | undefined;
@@ -63,24 +63,24 @@ class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    // Cancelled while it waited for a connection: undici has no handle on it before this moment.
+    // Cancelled while waiting for a connection, when undici had no controller yet.
     if (this.#cancelled) controller.abort(new Error('cancelled by the gateway'));
-    else this.#handler.connected();
+    else this.#handler.onConnected();
   }
 
   onResponseStart(_controller: unknown, status: number, headers: Record<string, string | string[] | undefined>): void {
-    if (status >= 200) this.#handler.answered(status, headers);
+    if (status >= 200) this.#handler.onResponse(status, headers);
   }
 
   onResponseData(_controller: unknown, chunk: Buffer): void {
-    this.#handler.data(chunk);
+    this.#handler.onData(chunk);
   }
 
   onResponseEnd(): void {
-    this.#handler.ended();
+    this.#handler.onEnd();
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    this.#handler.failed(error);
+    this.#handler.onError(error);
   }
 }

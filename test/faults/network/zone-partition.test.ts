@@ -23,7 +23,7 @@ function zoned(): Topology {
 }
 
 function platformOver({ env }: ServerRow) {
-  const find = (address: { host: string; port: number }, signal?: AbortSignal) =>
+  const find = (address: { host: string; port: number; seed: number }, signal?: AbortSignal) =>
     findToxiproxy({ ...address, env }, signal);
   return processPlatform({ find, connect: connectToxiproxy }, { readyLimitMs: 15_000 });
 }

@@ -45,14 +45,14 @@ it('counts what hangs and what is answered twice as not refused, and says so', a
   const { requests, evidence } = await attackAt(server.url, { perSecond: 60, hangMs: 300 });
   // One of three is refused as it should be.
   expect(requests!.ended).toBeGreaterThan(80);
-  expect(requests!.refused / requests!.ended).toBeGreaterThan(0.25);
-  expect(requests!.refused / requests!.ended).toBeLessThan(0.45);
+  expect(requests!.rejected / requests!.ended).toBeGreaterThan(0.25);
+  expect(requests!.rejected / requests!.ended).toBeLessThan(0.45);
   const { points = [] } = requests as AttackOutcome;
   expect(points.map(({ atMs }) => Math.floor(atMs / 1000))).toEqual(expect.arrayContaining([0, 1, 2]));
-  expect(points[0]).toMatchObject({ closed: 0, refused: 0, served: 0 });
+  expect(points[0]).toMatchObject({ closed: 0, rejected: 0, served: 0 });
   // What is not over yet, or was still listened to at the end, is in no point.
-  expect(points.at(-1)!.refused / requests!.refused).toBeGreaterThan(0.5);
-  expect(points.at(-1)!.refused / requests!.refused).toBeLessThanOrEqual(1);
+  expect(points.at(-1)!.rejected / requests!.rejected).toBeGreaterThan(0.5);
+  expect(points.at(-1)!.rejected / requests!.rejected).toBeLessThanOrEqual(1);
   expect(evidence).toMatch(/; wrong: \d+ × .*(neither answered nor closed|2 answers to one request).* and \d+ more; /);
 });
 
@@ -60,7 +60,7 @@ it('counts all as refused where nothing is wrong', async () => {
   await using server = await answersWrongly('refuses');
   const { requests, evidence } = await attackAt(server.url, { perSecond: 60, hangMs: 2000 });
   expect(requests!.ended).toBeGreaterThan(80);
-  expect(requests!.refused).toBe(requests!.ended);
+  expect(requests!.rejected).toBe(requests!.ended);
   expect(evidence).not.toContain('wrong');
 });
 
@@ -113,8 +113,8 @@ it.each([
   const points = attackPoints(timeline, 120);
   expect(points).toHaveLength(count);
   const { held, evicted, turnedAway, rejected } = timeline.at(-1)!;
-  expect(points.at(-1)).toMatchObject({ atMs: 1000 * seconds, closed: evicted, refused: turnedAway + rejected });
-  expect(points.at(-1)!.held).toBeGreaterThanOrEqual(held);
+  expect(points.at(-1)).toMatchObject({ atMs: 1000 * seconds, closed: evicted, rejected: turnedAway + rejected });
+  expect(points.at(-1)!.open).toBeGreaterThanOrEqual(held);
   expect(turnedAway + rejected).toBeGreaterThan(evicted);
 });
 
@@ -125,7 +125,7 @@ it('has no course of what never began, and keeps the most that was held between 
     tally.held = held;
     return tally.sample(1000 * second);
   });
-  expect(attackPoints(timeline, 2).map(({ atMs, held }) => [atMs, held])).toEqual([
+  expect(attackPoints(timeline, 2).map(({ atMs, open }) => [atMs, open])).toEqual([
     [1000, 9],
     [3000, 5],
   ]);

@@ -29,7 +29,7 @@ describe('findToxiproxy', () => {
     return path;
   }
   const find = (env: NodeJS.ProcessEnv, tools = 'nowhere') =>
-    findToxiproxy({ host: '127.0.0.1', port: 8474, env, toolsDirectory: join(directory, tools) });
+    findToxiproxy({ host: '127.0.0.1', port: 8474, seed: 7, env, toolsDirectory: join(directory, tools) });
 
   it('takes the one on PATH, passing over a file that is not Toxiproxy', async () => {
     const found = await find({ PATH: `${join(directory, 'bad')}:${join(directory, 'good')}` }, 'good');
@@ -43,7 +43,7 @@ describe('findToxiproxy', () => {
   it('falls back on the embedded one', async () => {
     const { command, args, source } = await find({ PATH: '' });
     expect([command, source]).toEqual([process.execPath, 'embedded']);
-    expect(args.slice(1)).toEqual(FLAGS);
+    expect(args.slice(1)).toEqual([...FLAGS, '-seed', '7']);
   });
 
   it('obeys SQUALL_TOXIPROXY', async () => {
@@ -60,7 +60,12 @@ describe('findToxiproxy', () => {
 
 describe('the embedded program', () => {
   const run = async (...flags: string[]) => {
-    const { command, args } = await findToxiproxy({ host: '', port: 0, env: { SQUALL_TOXIPROXY: 'embedded' } });
+    const { command, args } = await findToxiproxy({
+      host: '',
+      port: 0,
+      seed: 1,
+      env: { SQUALL_TOXIPROXY: 'embedded' },
+    });
     return spawnSync(command, [args[0]!, ...flags], { encoding: 'utf8', timeout: 10_000 });
   };
 

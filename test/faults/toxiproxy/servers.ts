@@ -9,7 +9,7 @@ import { missing } from '../../require.ts';
 export const SERVERS = await Promise.all(
   (['embedded', 'real'] as const).map(async kind => {
     const env = kind === 'embedded' ? { SQUALL_TOXIPROXY: 'embedded' } : { PATH: process.env.PATH };
-    const found = await findToxiproxy({ host: '127.0.0.1', port: 0, env });
+    const found = await findToxiproxy({ host: '127.0.0.1', port: 0, seed: 1, env });
     const reason = missing('toxiproxy', kind === 'embedded' || found.source !== 'embedded');
     return { kind, env, isMissing: reason !== false, title: reason ? `${kind} (${reason})` : kind };
   }),
@@ -27,9 +27,9 @@ export interface RunningServer extends AsyncDisposable {
 }
 
 /** Starts a fault proxy on a free port and waits until its API answers, 10 s at most. */
-export async function startServer({ env }: Pick<ServerRow, 'env'>): Promise<RunningServer> {
+export async function startServer({ env }: Pick<ServerRow, 'env'>, seed = 1): Promise<RunningServer> {
   const port = await freePort();
-  const { command, args } = await findToxiproxy({ host: '127.0.0.1', port, env });
+  const { command, args } = await findToxiproxy({ host: '127.0.0.1', port, seed, env });
   const child = spawn(command, args, { stdio: 'ignore', env: { ...process.env, LOG_LEVEL: 'fatal' } });
   const exited = once(child, 'exit');
   const apiUrl = `http://127.0.0.1:${port}`;

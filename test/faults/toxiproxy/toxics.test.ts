@@ -194,3 +194,31 @@ describe.each(SERVERS)('toxics of the $title server', row => {
     expect(await roundTripMs(await open(proxy))).toBeLessThan(SLACK_MS);
   });
 });
+
+describe('the seed of the embedded server', () => {
+  const embedded = SERVERS.find(({ kind }) => kind === 'embedded')!;
+
+  /** How long the n-th connection of a proxy waits for its answer under 300 ± 300 ms, for each of eight. */
+  async function delays(seed: number): Promise<number[]> {
+    await using server = await startServer(embedded, seed);
+    await using upstream = await startUpstream(echo);
+    const client = clientOf(server.apiUrl);
+    const proxy = await client.createProxy({ name: 'seeded', listen: '127.0.0.1:0', upstream: upstream.address });
+    await client.addToxic('seeded', { kind: 'latency', stream: 'downstream', latencyMs: 300, jitterMs: 300 });
+    const sockets: Socket[] = [];
+    for (let nth = 0; nth < 8; nth += 1) sockets.push(await dial(proxy.listen));
+    const waited = await Promise.all(sockets.map(socket => roundTripMs(socket)));
+    for (const socket of sockets) socket.destroy();
+    return waited;
+  }
+
+  // Two independent draws from 0 to 600 ms lie 176 ms apart at the median; the same draw, as far as the machine is late.
+  it('decides jitter, connection by connection', async () => {
+    const [once, again, otherwise] = [await delays(7), await delays(7), await delays(8)];
+    const apart = (other: readonly number[]) =>
+      other.map((ms, nth) => Math.abs(ms - once[nth]!)).sort((a, b) => a - b)[4]!;
+    expect(apart(again)).toBeLessThan(50);
+    expect(apart(otherwise)).toBeGreaterThan(50);
+    expect(Math.max(...once) - Math.min(...once)).toBeGreaterThan(100);
+  });
+});

@@ -6,7 +6,7 @@ import {
   segmentAt,
   stagesOf,
 } from '../../../harness/arrivals/arrivals.ts';
-import { mostUsers, presentFromMs } from '../../../harness/arrivals/closed.ts';
+import { maxUsers, presentFromMs } from '../../../harness/arrivals/closed.ts';
 import { sinusoidSegments } from '../../../harness/arrivals/sinusoid.ts';
 import { spikeSegments } from '../../../harness/arrivals/spike.ts';
 import { seededRandom } from '../../../harness/random.ts';
@@ -108,7 +108,7 @@ test.each([
 });
 
 test('so many users are there as the segments say, at any time', () => {
-  expect(mostUsers(CROWD)).toBe(11);
+  expect(maxUsers(CROWD)).toBe(11);
   for (let ms = -1000; ms < 30_000; ms += 333) {
     const there = Array.from({ length: 11 }, (_, i) => presentFromMs(CROWD, i + 1, ms)).filter(at => at === ms).length;
     const { fromUsers, toUsers, fromMs, toMs } = CROWD.findLast(segment => segment.fromMs <= ms)!;

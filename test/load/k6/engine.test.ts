@@ -122,7 +122,7 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
     ['the name does not resolve', 'http://nowhere.invalid'],
   ])('records refusals when %s', { timeout: 30_000 }, async (_, target) => {
     const { records } = await runLoad({ perSecond: 20, forMs: 500, maxInFlight: 20, targets: [target] }, { engine });
-    expect(outcomesOf(records)).toEqual({ refused: 10 });
+    expect(outcomesOf(records)).toEqual({ 'connection-refused': 10 });
   });
 
   // 5 users warm up, up to 30 come over two seconds, 10 of them stay for one more. What they send follows from the seed and the

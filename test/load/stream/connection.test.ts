@@ -183,6 +183,20 @@ it('keeps a connection shorter than the server says that it does', async () => {
   expect(first.isReusable).toBe(false);
 });
 
+it('opens a connection for each request where none is kept', async () => {
+  await using server = await scripted(async socket => {
+    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+  });
+  const origin = `http://127.0.0.1:${server.port}`;
+  const connections = openConnections({ origin, connectTimeoutMs: 1000, nowMs: () => 0, keepAlive: false });
+  const first = connections.take();
+  await ask(first);
+  connections.giveBack(first);
+  expect(first.isReusable).toBe(false);
+  expect(connections.take()).not.toBe(first);
+  expect(requestText(REQUEST, '', 'here', connections.keepAlive)).toContain('connection: close');
+});
+
 it('writes a request as the scenario says it, and its framing itself', () => {
   const task = {
     method: 'POST',

@@ -5,9 +5,9 @@ import { CONNECTION_ENDED, NOT_HTTP, outcomeOfError, type RequestPhase } from '.
 const coded = (code: string) => Object.assign(new Error(code), { code });
 
 it.each<[RequestPhase, Error, Outcome]>([
-  ['connecting', coded('ECONNREFUSED'), 'refused'],
-  ['connecting', coded('EHOSTUNREACH'), 'refused'],
-  ['connecting', coded('ENOTFOUND'), 'refused'],
+  ['connecting', coded('ECONNREFUSED'), 'connection-refused'],
+  ['connecting', coded('EHOSTUNREACH'), 'connection-refused'],
+  ['connecting', coded('ENOTFOUND'), 'connection-refused'],
   ['connecting', coded('ECONNRESET'), 'reset'],
   ['connecting', coded('ETIMEDOUT'), 'connect-timeout'],
   // The generator ran out of what it needs to send; that must never be blamed on the service.

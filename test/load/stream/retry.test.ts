@@ -10,7 +10,7 @@ const policy = (changes: Partial<RetryPlan> = {}) => new RetryPolicy({ ...PLAN, 
 
 describe('what is tried again', () => {
   it.each<[Outcome, number, number | null, boolean]>([
-    ['refused', 0, null, true],
+    ['connection-refused', 0, null, true],
     ['reset', 0, null, true],
     ['connect-timeout', 0, null, true],
     ['idle-timeout', 0, null, true],

@@ -163,7 +163,7 @@ test('the timeline has the gauges of the engines where there are samples, and no
   });
   const { metrics } = timelineOf([], events, 5000);
   expect(metrics).toMatchObject({
-    waitingMost: [9, 9, 9, 5, 9],
+    maxWaiting: [9, 9, 9, 5, 9],
     waiting: [14, 14, 14, 5, 14],
     running: [18, 18, 18, 9, 18],
     kvCachePercent: [50, 50, 50, 25, 50],

@@ -167,7 +167,7 @@ test('a history without its plan cannot be judged', () => {
 });
 
 test('counts leave the warm-up out', () => {
-  const failedWarmUp = documentOf({ load: ms => (ms < 0 ? { outcome: 'refused' } : {}) });
+  const failedWarmUp = documentOf({ load: ms => (ms < 0 ? { outcome: 'connection-refused' } : {}) });
   expect(failedWarmUp.load).toMatchObject({ offered: 600, sent: 600, completed: 600, failed: 0, lateMsP99: 0 });
   expect(failedWarmUp.windows.map(window => window.name)).toEqual(['baseline', 'load:steady', 'whole']);
   expect(failedWarmUp.windows.at(-1)).toMatchObject({ requests: 600, failed: 0 });
@@ -230,10 +230,10 @@ test('the same input gives the same bytes, whatever the order of the records', (
 });
 
 test('the course of an attack goes from its last event into the document', () => {
-  const points = [{ atMs: 0, held: 3, closed: 0, refused: 0, served: 0 }];
+  const points = [{ atMs: 0, open: 3, closed: 0, rejected: 0, served: 0 }];
   const events = killed().map(event =>
     event.type === 'fault' && event.step === 'healed'
-      ? { ...event, requests: { ended: 1, refused: 0, points } }
+      ? { ...event, requests: { ended: 1, rejected: 0, points } }
       : event,
   );
   expect(documentOf({ plan: withFault, events }).faults[0]!.attack).toEqual(points);

@@ -118,7 +118,7 @@ describe('a load that cannot be', () => {
     [
       'a range that goes back',
       { stages: STAGES, workload: { promptTokens: [9, 5], outputTokens: 5 } },
-      /load\.workload\.promptTokens.*least at most most/,
+      /load\.workload\.promptTokens.*min ≤ max/,
     ],
     [
       'an unknown distribution',

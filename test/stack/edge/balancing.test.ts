@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
 import type { EdgeOptionsInput } from '../../../stack/edge/options.ts';
 import { until } from '../../until.ts';
-import { ask, errorCode } from './fixtures/ask.ts';
+import { errorCode, send } from './fixtures/http-client.ts';
 import { noNginx, startEdge } from './fixtures/running-edge.ts';
 import { json, startUpstream } from './fixtures/upstream.ts';
 
-/** How many of `total` requests, one after the other, reached each of three upstreams. */
-async function spread(options: EdgeOptionsInput, total: number): Promise<number[]> {
+/** Number of `total` consecutive requests that reached each of three upstreams. */
+async function distribution(options: EdgeOptionsInput, total: number): Promise<number[]> {
   await using first = await startUpstream();
   await using second = await startUpstream();
   await using third = await startUpstream();
@@ -16,97 +16,97 @@ async function spread(options: EdgeOptionsInput, total: number): Promise<number[
     options,
     all.map(upstream => upstream.address),
   );
-  for (let sent = 0; sent < total; sent += 1) expect((await ask(edge.url)).status).toBe(200);
-  return all.map(upstream => upstream.seen.length);
+  for (let sent = 0; sent < total; sent += 1) expect((await send(edge.url)).status).toBe(200);
+  return all.map(upstream => upstream.received.length);
 }
 
 describe.skipIf(noNginx)(`balancing ${noNginx || ''}`, () => {
-  it('spreads by the weights 5/3/2', async () => {
-    // Smooth weighted round robin is exact over each 10 turns.
-    const counts = await spread({ balancing: { kind: 'weighted', weights: [5, 3, 2] } }, 100);
+  it('distributes by the weights 5/3/2', async () => {
+    // Smooth weighted round robin is exact over every 10 requests.
+    const counts = await distribution({ balancing: { kind: 'weighted', weights: [5, 3, 2] } }, 100);
     expect(counts).toEqual([50, 30, 20]);
   });
 
-  it('spreads evenly without weights', async () => {
-    const counts = await spread({}, 90);
+  it('distributes evenly without weights', async () => {
+    const counts = await distribution({}, 90);
     expect(counts).toEqual([30, 30, 30]);
   });
 
-  it('keeps a client with its upstream by address', async () => {
-    const counts = await spread({ balancing: { kind: 'ip_hash' } }, 30);
+  it('sends a client to the same upstream by its address', async () => {
+    const counts = await distribution({ balancing: { kind: 'ip-hash' } }, 30);
     expect([...counts].sort()).toEqual([0, 0, 30]);
   });
 
-  // One upstream holds two requests for as long as the test likes. Taking turns, half of what comes now goes there too.
+  // One upstream is busy with a request until released. Round robin still sends it every other request.
   it.each([
-    { kind: 'least_conn', toBusy: 0 },
+    { kind: 'least-connections', toBusy: 0 },
     { kind: 'round-robin', toBusy: 5 },
-  ] as const)('sends $toBusy of 10 requests to the busy one with $kind', async ({ kind, toBusy }) => {
-    const held: (() => void)[] = [];
+  ] as const)('sends $toBusy of 10 requests to the busy upstream with $kind', async ({ kind, toBusy }) => {
+    const pending: (() => void)[] = [];
     await using busy = await startUpstream((request, response) =>
-      request.url === '/hold' ? void held.push(() => json(response, 200, {})) : json(response, 200, {}),
+      request.url === '/hold' ? void pending.push(() => json(response, 200, {})) : json(response, 200, {}),
     );
     await using idle = await startUpstream((request, response) =>
-      request.url === '/hold' ? void held.push(() => json(response, 200, {})) : json(response, 200, {}),
+      request.url === '/hold' ? void pending.push(() => json(response, 200, {})) : json(response, 200, {}),
     );
     await using edge = await startEdge({ balancing: { kind } }, [busy.address, idle.address]);
-    const first = ask(`${edge.url}/hold`);
-    await until(() => held.length === 1);
-    for (let sent = 0; sent < 10; sent += 1) await ask(`${edge.url}/now`);
-    const [holder] = busy.seen.some(request => request.url === '/hold') ? [busy] : [idle];
-    expect(holder!.seen.filter(request => request.url === '/now')).toHaveLength(toBusy);
-    held[0]!();
+    const first = send(`${edge.url}/hold`);
+    await until(() => pending.length === 1);
+    for (let sent = 0; sent < 10; sent += 1) await send(`${edge.url}/now`);
+    const [holder] = busy.received.some(request => request.url === '/hold') ? [busy] : [idle];
+    expect(holder!.received.filter(request => request.url === '/now')).toHaveLength(toBusy);
+    pending[0]!();
     expect((await first).status).toBe(200);
   });
 });
 
 describe.skipIf(noNginx)(`passive failure detection ${noNginx || ''}`, () => {
-  /** An upstream that breaks every connection as soon as a request came. */
+  /** Starts an upstream that closes every connection on its first request. */
   const breaks = () => startUpstream(request => request.socket.destroy());
 
-  it('takes an upstream out after three failures and tries it again after the time', async () => {
+  it('takes an upstream out of rotation after three failures and retries it after `failTimeoutMs`', async () => {
     await using broken = await breaks();
-    await using sound = await startUpstream();
+    await using healthy = await startUpstream();
     const options = { passiveFailure: { maxFails: 3, failTimeoutMs: 2000 } };
-    await using edge = await startEdge(options, [broken.address, sound.address]);
-    for (let sent = 0; sent < 20; sent += 1) expect((await ask(edge.url)).status).toBe(200);
-    expect(broken.seen).toHaveLength(3);
-    expect(sound.seen).toHaveLength(20);
+    await using edge = await startEdge(options, [broken.address, healthy.address]);
+    for (let sent = 0; sent < 20; sent += 1) expect((await send(edge.url)).status).toBe(200);
+    expect(broken.received).toHaveLength(3);
+    expect(healthy.received).toHaveLength(20);
     // nginx counts in whole seconds: 2 s is over after 3 s at the latest.
     await systemClock.sleep(3100);
-    for (let sent = 0; sent < 4; sent += 1) await ask(edge.url);
-    expect(broken.seen.length).toBeGreaterThan(3);
+    for (let sent = 0; sent < 4; sent += 1) await send(edge.url);
+    expect(broken.received.length).toBeGreaterThan(3);
   });
 
-  it('goes on asking a broken upstream when switched off', async () => {
+  it('keeps sending to a broken upstream when off', async () => {
     await using broken = await breaks();
-    await using sound = await startUpstream();
-    await using edge = await startEdge({ passiveFailure: 'off' }, [broken.address, sound.address]);
-    for (let sent = 0; sent < 20; sent += 1) await ask(edge.url);
-    expect(broken.seen.length).toBeGreaterThanOrEqual(9);
+    await using healthy = await startUpstream();
+    await using edge = await startEdge({ passiveFailure: 'off' }, [broken.address, healthy.address]);
+    for (let sent = 0; sent < 20; sent += 1) await send(edge.url);
+    expect(broken.received.length).toBeGreaterThanOrEqual(9);
   });
 
-  it('does not count an answer, even a 503, and passes it on untouched', async () => {
+  it('does not count an error status as a failure, and relays it unchanged', async () => {
     await using busy = await startUpstream((_, response) => json(response, 503, { error: 'mine' }));
     await using other = await startUpstream((_, response) => json(response, 503, { error: 'mine' }));
     await using edge = await startEdge({}, [busy.address, other.address]);
-    for (let sent = 0; sent < 10; sent += 1) expect((await ask(edge.url)).body).toBe('{"error":"mine"}');
-    expect(busy.seen).toHaveLength(5);
+    for (let sent = 0; sent < 10; sent += 1) expect((await send(edge.url)).body).toBe('{"error":"mine"}');
+    expect(busy.received).toHaveLength(5);
   });
 
-  it('answers 502 in JSON when nobody is left', async () => {
+  it('responds with 502 in JSON when every upstream fails', async () => {
     await using first = await breaks();
     await using second = await breaks();
     await using edge = await startEdge({}, [first.address, second.address]);
-    const answer = await ask(edge.url);
-    expect([answer.status, errorCode(answer), answer.headers['retry-after']]).toEqual([502, 'bad_gateway', '1']);
+    const response = await send(edge.url);
+    expect([response.status, errorCode(response), response.headers['retry-after']]).toEqual([502, 'bad_gateway', '1']);
   });
 
-  it('does not send a POST twice', async () => {
+  it('does not retry a POST', async () => {
     await using first = await breaks();
     await using second = await breaks();
     await using edge = await startEdge({}, [first.address, second.address]);
-    expect((await ask(edge.url, { method: 'POST', body: '{}' })).status).toBe(502);
-    expect(first.seen.length + second.seen.length).toBe(1);
+    expect((await send(edge.url, { method: 'POST', body: '{}' })).status).toBe(502);
+    expect(first.received.length + second.received.length).toBe(1);
   });
 });

@@ -1,76 +1,76 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
-import { ask } from './fixtures/ask.ts';
+import { send } from './fixtures/http-client.ts';
 import { noNginx, startEdge } from './fixtures/running-edge.ts';
 import { json, startUpstream } from './fixtures/upstream.ts';
 
-/** Says who asked, and how many have; 404 below /missing. */
+/** Starts an upstream that responds with the caller's key and the number of requests; 404 at /missing. */
 function counting() {
-  let asked = 0;
+  let count = 0;
   return startUpstream((request, response) => {
-    asked += 1;
+    count += 1;
     const headers = request.url === '/private' ? { 'cache-control': 'no-store' } : {};
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     const status = request.url === '/missing' ? 404 : 200;
-    json(response, status, { asked, by: request.headers.authorization ?? request.headers['x-api-key'] ?? 'nobody' });
+    json(response, status, { count, by: request.headers.authorization ?? request.headers['x-api-key'] ?? 'anonymous' });
   });
 }
 
 describe.skipIf(noNginx)(`micro-cache ${noNginx || ''}`, () => {
-  it('answers a repeated GET by itself, and only while switched on', async () => {
+  it('serves a repeated GET from the cache, and only when on', async () => {
     await using upstream = await counting();
     await using caches = await startEdge({ cache: {} }, [upstream.address]);
     await using passes = await startEdge({}, [upstream.address]);
-    const first = await ask(`${caches.url}/a`);
-    const second = await ask(`${caches.url}/a`);
+    const first = await send(`${caches.url}/a`);
+    const second = await send(`${caches.url}/a`);
     expect([first.headers['x-cache-status'], second.headers['x-cache-status']]).toEqual(['MISS', 'HIT']);
     expect(second.body).toBe(first.body);
-    expect((await ask(`${caches.url}/a?b`)).body).not.toBe(first.body);
-    expect((await ask(`${passes.url}/a`)).body).not.toBe((await ask(`${passes.url}/a`)).body);
+    expect((await send(`${caches.url}/a?b`)).body).not.toBe(first.body);
+    expect((await send(`${passes.url}/a`)).body).not.toBe((await send(`${passes.url}/a`)).body);
   });
 
-  it('forgets a 404 sooner than a 200', async () => {
+  it('expires a 404 sooner than a 200', async () => {
     await using upstream = await counting();
     await using edge = await startEdge({ cache: { okMs: 600_000, notFoundMs: 1000 } }, [upstream.address]);
-    const statuses = async (path: string) => {
-      const seen = [];
+    const statusesOf = async (path: string) => {
+      const statuses = [];
       for (const waitMs of [0, 0, 2100]) {
         await systemClock.sleep(waitMs);
-        seen.push((await ask(edge.url + path)).headers['x-cache-status']);
+        statuses.push((await send(edge.url + path)).headers['x-cache-status']);
       }
-      return seen;
+      return statuses;
     };
-    const [found, missing] = await Promise.all([statuses('/found'), statuses('/missing')]);
+    const [found, missing] = await Promise.all([statusesOf('/found'), statusesOf('/missing')]);
     expect(found).toEqual(['MISS', 'HIT', 'HIT']);
     expect(missing).toEqual(['MISS', 'HIT', 'EXPIRED']);
   });
 
-  it('never answers a POST', async () => {
+  it('never caches a POST', async () => {
     await using upstream = await counting();
     await using edge = await startEdge({ cache: {} }, [upstream.address]);
-    await ask(`${edge.url}/a`);
+    await send(`${edge.url}/a`);
     const bodies = [];
     for (let sent = 0; sent < 2; sent += 1)
-      bodies.push((await ask(`${edge.url}/a`, { method: 'POST', body: '{}' })).body);
+      bodies.push((await send(`${edge.url}/a`, { method: 'POST', body: '{}' })).body);
     expect(new Set(bodies).size).toBe(2);
-    expect(upstream.seen).toHaveLength(3);
+    expect(upstream.received).toHaveLength(3);
   });
 
-  it.each(['authorization', 'x-api-key'])('never serves one %s the answer of another', async header => {
+  it.each(['authorization', 'x-api-key'])('never serves the response of one %s to another', async header => {
     await using upstream = await counting();
     await using edge = await startEdge({ cache: {} }, [upstream.address]);
     const by = async (key?: string) => {
-      const answer = await ask(`${edge.url}/a`, { headers: key === undefined ? {} : { [header]: key } });
-      return [JSON.parse(answer.body).by, answer.headers['x-cache-status']];
+      const response = await send(`${edge.url}/a`, { headers: key === undefined ? {} : { [header]: key } });
+      return [JSON.parse(response.body).by, response.headers['x-cache-status']];
     };
     expect(await by('Bearer a')).toEqual(['Bearer a', 'MISS']);
     expect(await by('Bearer b')).toEqual(['Bearer b', 'MISS']);
-    expect(await by()).toEqual(['nobody', 'MISS']);
+    expect(await by()).toEqual(['anonymous', 'MISS']);
     expect(await by('Bearer a')).toEqual(['Bearer a', 'HIT']);
-    expect(await by()).toEqual(['nobody', 'HIT']);
+    expect(await by()).toEqual(['anonymous', 'HIT']);
   });
 
-  it('stores nothing that came with a key when told so, nor with a cookie, nor against the will of the upstream', async () => {
+  it('does not cache responses with a key if so configured, with a cookie, or with no-store', async () => {
     await using upstream = await counting();
     await using edge = await startEdge({ cache: { authenticated: 'never' } }, [upstream.address]);
     for (const [path, headers] of [
@@ -79,7 +79,7 @@ describe.skipIf(noNginx)(`micro-cache ${noNginx || ''}`, () => {
       ['/a', { cookie: 'session=a' }],
       ['/private', {}],
     ] as const) {
-      const bodies = [await ask(edge.url + path, { headers }), await ask(edge.url + path, { headers })];
+      const bodies = [await send(edge.url + path, { headers }), await send(edge.url + path, { headers })];
       expect(new Set(bodies.map(({ body }) => body)).size).toBe(2);
     }
   });

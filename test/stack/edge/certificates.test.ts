@@ -5,8 +5,8 @@ import { makeAuthority, pemOf } from '../../../stack/edge/certificates.ts';
 const now = new Date('2030-01-02T03:04:05Z');
 const DAY_MS = 86_400_000;
 
-describe('throw-away certificates', () => {
-  it('are issued by an authority, for names and addresses, for a day', async () => {
+describe('certificates of an ephemeral CA', () => {
+  it('are valid for their names and addresses for a day', async () => {
     const authority = await makeAuthority(now);
     const { certificate, key } = await authority.issue({ names: ['edge.test', '127.0.0.1', '::1'] });
     const [issued, issuer] = [new X509Certificate(certificate), new X509Certificate(authority.certificate)];
@@ -21,14 +21,14 @@ describe('throw-away certificates', () => {
     expect(pemOf({ certificate, key }).match(/BEGIN [A-Z ]+/g)).toEqual(['BEGIN CERTIFICATE', 'BEGIN PRIVATE KEY']);
   });
 
-  it('do not vouch for those of another authority', async () => {
+  it('are not valid for another CA', async () => {
     const [one, other] = await Promise.all([makeAuthority(now), makeAuthority(now)]);
     const issued = new X509Certificate((await one.issue({ names: ['edge.test'] })).certificate);
     expect(issued.verify(new X509Certificate(one.certificate).publicKey)).toBe(true);
     expect(issued.verify(new X509Certificate(other.certificate).publicKey)).toBe(false);
   });
 
-  it('can be made expired, while their authority is not', async () => {
+  it('can be expired while their CA is not', async () => {
     const authority = await makeAuthority(now);
     const [from, to] = [new Date(now.getTime() - 2 * DAY_MS), new Date(now.getTime() - DAY_MS)];
     const issued = new X509Certificate((await authority.issue({ names: ['edge.test'], from, to })).certificate);

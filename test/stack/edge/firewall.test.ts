@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Answer, ask, errorCode, post } from './fixtures/ask.ts';
+import { errorCode, type HttpResponse, post, send } from './fixtures/http-client.ts';
 import { PROBES, PROMPTS } from './fixtures/prompts.ts';
 import { noModSecurity, noNginx, type RunningEdge, startEdge } from './fixtures/running-edge.ts';
 import { startUpstream, type Upstream } from './fixtures/upstream.ts';
@@ -7,7 +7,7 @@ import { startUpstream, type Upstream } from './fixtures/upstream.ts';
 const reason = noNginx || noModSecurity;
 const MODEL = 'qwen3-8b';
 
-/** Bodies of each route that carry `text` where people write freely. */
+/** Requests of each route with `text` in their free-text fields. */
 const bodies = (text: string): readonly (readonly [path: string, body: object])[] => [
   ['/v1/chat/completions', { model: MODEL, messages: [{ role: 'user', content: text }], stream: true, max_tokens: 64 }],
   ['/v1/chat/completions', { model: MODEL, messages: [{ role: 'user', content: [{ type: 'text', text }] }] }],
@@ -52,26 +52,26 @@ describe.skipIf(reason)(`firewall ${reason || ''}`, () => {
     await upstream[Symbol.asyncDispose]();
   });
 
-  it.each(Object.keys(PROMPTS))('lets an ordinary prompt through on every completion route: %s', async name => {
+  it.each(Object.keys(PROMPTS))('allows an ordinary prompt on every completion route: %s', async name => {
     const statuses = await Promise.all(
       bodies(PROMPTS[name]!).map(async ([path, body]) => `${path} ${(await post(guarded.url + path, body)).status}`),
     );
     expect(statuses).toEqual(bodies('').map(([path]) => `${path} 200`));
   });
 
-  it('would block most of these prompts on some route if it did not know them', async () => {
-    // The rules mistake even Japanese, Arabic and Russian for attacks.
+  it('blocks most of these prompts on some route without its exclusions', async () => {
+    // The rules even mistake Japanese, Arabic and Russian for attacks.
     await using untuned = await startEdge({ waf: 'modsecurity', streaming: { paths: [] } }, [upstream.address]);
     for (const name of ['SQL', 'HTML', 'shell', 'Java', 'Japanese', 'Arabic', 'Russian']) {
-      const answers = await Promise.all(bodies(PROMPTS[name]!).map(([path, body]) => post(untuned.url + path, body)));
+      const responses = await Promise.all(bodies(PROMPTS[name]!).map(([path, body]) => post(untuned.url + path, body)));
       expect(
-        answers.map(({ status }) => status),
+        responses.map(({ status }) => status),
         name,
       ).toContain(403);
     }
   });
 
-  it('lets a long conversation through', async () => {
+  it('allows a long conversation', async () => {
     const turn = (index: number) => ({
       role: index % 2 ? 'assistant' : 'user',
       content: `Turn ${index}: ${PROMPTS.SQL}`,
@@ -80,15 +80,15 @@ describe.skipIf(reason)(`firewall ${reason || ''}`, () => {
     expect((await post(`${guarded.url}/v1/chat/completions`, { model: MODEL, messages })).status).toBe(200);
   });
 
-  it('lets plain requests of the API through', async () => {
+  it('allows other requests of the API', async () => {
     for (const path of ['/v1/models', '/readyz', '/v1/models/qwen3-8b-fp8-h100?verbose=true', '/metrics']) {
-      expect((await ask(guarded.url + path, { headers: { authorization: 'Bearer sk-0123abcd' } })).status).toBe(200);
+      expect((await send(guarded.url + path, { headers: { authorization: 'Bearer sk-0123abcd' } })).status).toBe(200);
     }
     expect((await post(`${guarded.url}/v1/embeddings`, { model: MODEL, input: 'Hello there' })).status).toBe(200);
   });
 
-  const places: Readonly<Record<string, (url: string, probe: string) => Promise<Answer>>> = {
-    'query string': (url, probe) => ask(`${url}/v1/models?id=${encodeURIComponent(probe)}`),
+  const places: Readonly<Record<string, (url: string, probe: string) => Promise<HttpResponse>>> = {
+    'query string': (url, probe) => send(`${url}/v1/models?id=${encodeURIComponent(probe)}`),
     'query string of a completion': (url, probe) =>
       post(`${url}/v1/chat/completions?id=${encodeURIComponent(probe)}`, {
         messages: [{ role: 'user', content: 'Hi' }],
@@ -99,26 +99,26 @@ describe.skipIf(reason)(`firewall ${reason || ''}`, () => {
       post(`${url}/v1/chat/completions`, { model: probe, messages: [{ role: 'user', content: 'Hi' }] }),
     'role of a message': (url, probe) =>
       post(`${url}/v1/chat/completions`, { model: MODEL, messages: [{ role: probe, content: 'Hi' }] }),
-    'member whose name begins like a free one': (url, probe) =>
+    'member whose name starts like a free-text one': (url, probe) =>
       post(`${url}/v1/completions`, { model: MODEL, prompt: 'Hi', prompt_cache: probe }),
     'JSON of another route': (url, probe) => post(`${url}/v1/files`, { prompt: probe, messages: [{ content: probe }] }),
     'form of another route': (url, probe) =>
-      ask(`${url}/v1/files`, {
+      send(`${url}/v1/files`, {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded' },
         body: new URLSearchParams({ id: probe }).toString(),
       }),
-    'query string that borrows a free name': (url, probe) =>
+    'query string with the name of a free-text member': (url, probe) =>
       post(`${url}/v1/completions?json.prompt=${encodeURIComponent(probe)}`, { prompt: 'Hi' }),
-    'member of a body that calls itself plain text': (url, probe) =>
-      ask(`${url}/v1/completions`, {
+    'member of a body declared as plain text': (url, probe) =>
+      send(`${url}/v1/completions`, {
         method: 'POST',
         headers: { 'content-type': 'text/plain' },
         body: JSON.stringify({ model: probe, prompt: 'Hi' }),
       }),
   };
 
-  it.each(Object.keys(places))('blocks probes in the %s, which pass without it', async place => {
+  it.each(Object.keys(places))('blocks probes in the %s, which pass without the firewall', async place => {
     for (const { name, text } of PROBES) {
       const blocked = await places[place]!(guarded.url, text);
       expect(`${name}: ${blocked.status}`).toBe(`${name}: 403`);
@@ -128,19 +128,19 @@ describe.skipIf(reason)(`firewall ${reason || ''}`, () => {
   });
 
   it('blocks a known scanner by its User-Agent', async () => {
-    expect((await ask(guarded.url, { headers: { 'user-agent': 'sqlmap/1.7' } })).status).toBe(403);
-    expect((await ask(guarded.url, { headers: { 'user-agent': 'OpenAI/NodeJS 7.55.0' } })).status).toBe(200);
+    expect((await send(guarded.url, { headers: { 'user-agent': 'sqlmap/1.7' } })).status).toBe(403);
+    expect((await send(guarded.url, { headers: { 'user-agent': 'OpenAI/NodeJS 7.55.0' } })).status).toBe(200);
   });
 
-  it('takes no form for a completion, whatever names it borrows', async () => {
+  it('rejects a form as a completion request, whatever its field names', async () => {
     const headers = { 'content-type': 'application/x-www-form-urlencoded' };
-    const answer = await ask(`${guarded.url}/v1/completions`, { method: 'POST', headers, body: 'json.prompt=1;ls' });
-    expect([answer.status, errorCode(answer)]).toEqual([400, 'bad_request']);
+    const response = await send(`${guarded.url}/v1/completions`, { method: 'POST', headers, body: 'json.prompt=1;ls' });
+    expect([response.status, errorCode(response)]).toEqual([400, 'bad_request']);
   });
 
-  it('answers in JSON what is not JSON, and what is too long', async () => {
+  it('rejects invalid JSON and oversized bodies with JSON errors', async () => {
     const headers = { 'content-type': 'application/json' };
-    const broken = await ask(`${guarded.url}/v1/chat/completions`, { method: 'POST', headers, body: '{"messages":' });
+    const broken = await send(`${guarded.url}/v1/chat/completions`, { method: 'POST', headers, body: '{"messages":' });
     expect([broken.status, errorCode(broken)]).toEqual([400, 'bad_request']);
     const long = await post(`${guarded.url}/v1/completions`, { prompt: 'x'.repeat(4_000_001) });
     expect([long.status, errorCode(long)]).toEqual([413, 'request_too_large']);

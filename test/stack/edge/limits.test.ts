@@ -1,50 +1,50 @@
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
 import { until } from '../../until.ts';
-import { ask, errorCode } from './fixtures/ask.ts';
+import { errorCode, send } from './fixtures/http-client.ts';
 import { noNginx, startEdge } from './fixtures/running-edge.ts';
 import { json, startUpstream } from './fixtures/upstream.ts';
 
 describe.skipIf(noNginx)(`rate limit per address ${noNginx || ''}`, () => {
-  it('lets 1 + burst through at once, answers 429 with Retry-After beyond, and recovers', async () => {
+  it('admits 1 + burst at once, rejects the rest with 429 and Retry-After, and recovers', async () => {
     await using upstream = await startUpstream();
     await using edge = await startEdge({ rateLimit: { perSecond: 1, burst: 5 } }, [upstream.address]);
-    const answers = await Promise.all(Array.from({ length: 12 }, () => ask(edge.url)));
-    // At most one more drips out of the bucket while twelve requests are under way.
-    const refused = answers.filter(answer => answer.status === 429);
-    expect(answers.length - refused.length).toBeGreaterThanOrEqual(6);
-    expect(answers.length - refused.length).toBeLessThanOrEqual(7);
-    expect(refused.map(errorCode)).toEqual(refused.map(() => 'rate_limit_exceeded'));
-    expect(refused.map(answer => answer.headers['retry-after'])).toEqual(refused.map(() => '1'));
-    // Somebody else has a bucket of their own.
-    expect((await ask(edge.url, { from: '127.0.0.2' })).status).toBe(200);
+    const responses = await Promise.all(Array.from({ length: 12 }, () => send(edge.url)));
+    // At most one more is admitted while the twelve requests are in flight.
+    const rejected = responses.filter(response => response.status === 429);
+    expect(responses.length - rejected.length).toBeGreaterThanOrEqual(6);
+    expect(responses.length - rejected.length).toBeLessThanOrEqual(7);
+    expect(rejected.map(errorCode)).toEqual(rejected.map(() => 'rate_limit_exceeded'));
+    expect(rejected.map(response => response.headers['retry-after'])).toEqual(rejected.map(() => '1'));
+    // Another address has its own bucket.
+    expect((await send(edge.url, { from: '127.0.0.2' })).status).toBe(200);
     await systemClock.sleep(1100);
-    expect((await ask(edge.url)).status).toBe(200);
+    expect((await send(edge.url)).status).toBe(200);
   });
 
   it.each([
     { name: '100/s with burst 200', rateLimit: {} },
     { name: 'no limit', rateLimit: 'off' },
-  ] as const)('refuses nobody below the burst: $name', async ({ rateLimit }) => {
+  ] as const)('rejects nothing below the burst: $name', async ({ rateLimit }) => {
     await using upstream = await startUpstream();
     await using edge = await startEdge({ rateLimit }, [upstream.address]);
-    const answers = await Promise.all(Array.from({ length: 150 }, () => ask(edge.url)));
-    expect(answers.filter(answer => answer.status !== 200)).toEqual([]);
+    const responses = await Promise.all(Array.from({ length: 150 }, () => send(edge.url)));
+    expect(responses.filter(response => response.status !== 200)).toEqual([]);
   });
 
-  it('goes by the address that a trusted proxy names, and by no other', async () => {
+  it('uses the forwarded address only from a trusted proxy', async () => {
     await using upstream = await startUpstream();
     const rateLimit = { perSecond: 1, burst: 0 };
-    await using believes = await startEdge({ rateLimit, trustedProxies: ['127.0.0.1/32'] }, [upstream.address]);
-    await using doubts = await startEdge({ rateLimit }, [upstream.address]);
+    await using trusting = await startEdge({ rateLimit, trustedProxies: ['127.0.0.1/32'] }, [upstream.address]);
+    await using untrusting = await startEdge({ rateLimit }, [upstream.address]);
     const both = async (url: string) => {
-      const first = await ask(url, { headers: { 'x-forwarded-for': '192.0.2.1' } });
-      const second = await ask(url, { headers: { 'x-forwarded-for': '192.0.2.2' } });
+      const first = await send(url, { headers: { 'x-forwarded-for': '192.0.2.1' } });
+      const second = await send(url, { headers: { 'x-forwarded-for': '192.0.2.2' } });
       return [first.status, second.status];
     };
-    expect(await both(believes.url)).toEqual([200, 200]);
-    expect(await both(doubts.url)).toEqual([200, 429]);
-    expect(upstream.seen.map(request => request.headers['x-forwarded-for'])).toEqual([
+    expect(await both(trusting.url)).toEqual([200, 200]);
+    expect(await both(untrusting.url)).toEqual([200, 429]);
+    expect(upstream.received.map(request => request.headers['x-forwarded-for'])).toEqual([
       '192.0.2.1, 192.0.2.1',
       '192.0.2.2, 192.0.2.2',
       '127.0.0.1',
@@ -52,33 +52,33 @@ describe.skipIf(noNginx)(`rate limit per address ${noNginx || ''}`, () => {
   });
 });
 
-describe.skipIf(noNginx)(`connection cap per address ${noNginx || ''}`, () => {
+describe.skipIf(noNginx)(`connection limit per address ${noNginx || ''}`, () => {
   it.each([
-    { cap: 3, refused: 2 },
-    { cap: 'off', refused: 0 },
-  ] as const)('with $cap allowed, refuses $refused of 5 requests at a time', async ({ cap, refused }) => {
-    const held: (() => void)[] = [];
-    await using upstream = await startUpstream((_, response) => void held.push(() => json(response, 200, {})));
-    await using edge = await startEdge({ maxConnectionsPerAddress: cap }, [upstream.address]);
-    const answers = Array.from({ length: 5 }, () => ask(edge.url));
-    const rejected = answers.map(answer => answer.then(({ status }) => status === 429));
-    await until(() => held.length === 5 - refused);
-    if (refused > 0) await Promise.race(rejected.map(async r => (await r) || new Promise(() => {})));
-    for (const release of held) release();
-    const all = await Promise.all(answers);
+    { limit: 3, excess: 2 },
+    { limit: 'off', excess: 0 },
+  ] as const)('with the limit $limit rejects $excess of 5 concurrent requests', async ({ limit, excess }) => {
+    const pending: (() => void)[] = [];
+    await using upstream = await startUpstream((_, response) => void pending.push(() => json(response, 200, {})));
+    await using edge = await startEdge({ maxConnectionsPerAddress: limit }, [upstream.address]);
+    const responses = Array.from({ length: 5 }, () => send(edge.url));
+    const rejected = responses.map(response => response.then(({ status }) => status === 429));
+    await until(() => pending.length === 5 - excess);
+    if (excess > 0) await Promise.race(rejected.map(async r => (await r) || new Promise(() => {})));
+    for (const release of pending) release();
+    const all = await Promise.all(responses);
     expect(all.filter(({ status }) => status === 429).map(errorCode)).toEqual(
-      Array.from({ length: refused }, () => 'too_many_connections'),
+      Array.from({ length: excess }, () => 'too_many_connections'),
     );
   });
 });
 
 describe.skipIf(noNginx)(`body limit ${noNginx || ''}`, () => {
-  it('answers 413 in JSON to a longer body alone', async () => {
+  it('rejects only a larger body, with 413 in JSON', async () => {
     await using upstream = await startUpstream();
     await using edge = await startEdge({ maxBodyBytes: 1000 }, [upstream.address]);
-    const send = (bytes: number) => ask(edge.url, { method: 'POST', body: 'x'.repeat(bytes) });
-    expect((await send(1000)).status).toBe(200);
-    const refused = await send(1001);
-    expect([refused.status, errorCode(refused)]).toEqual([413, 'request_too_large']);
+    const post = (bytes: number) => send(edge.url, { method: 'POST', body: 'x'.repeat(bytes) });
+    expect((await post(1000)).status).toBe(200);
+    const rejected = await post(1001);
+    expect([rejected.status, errorCode(rejected)]).toEqual([413, 'request_too_large']);
   });
 });

@@ -1,57 +1,57 @@
 import { describe, expect, it } from 'vitest';
 import { makeAuthority } from '../../../stack/edge/certificates.ts';
-import { shakeHands } from '../../../stack/edge/handshake.ts';
+import { tlsHandshake } from '../../../stack/edge/handshake.ts';
 import { until } from '../../until.ts';
-import { ask } from './fixtures/ask.ts';
+import { send } from './fixtures/http-client.ts';
 import { authority, nginx, noNginx, placeCertificate, type RunningEdge, startEdge } from './fixtures/running-edge.ts';
 import { startUpstream } from './fixtures/upstream.ts';
 
-const lookAt = (edge: RunningEdge) => ({
+const serverOf = (edge: RunningEdge) => ({
   host: '127.0.0.1',
   port: edge.httpsPort,
   authority: authority.certificate,
 });
 
 describe.skipIf(noNginx)(`TLS ${noNginx || ''}`, () => {
-  it('terminates TLS 1.3, and records what the handshake agreed on', async () => {
+  it('terminates TLS 1.3 and logs the negotiated parameters', async () => {
     await using upstream = await startUpstream();
     await using edge = await startEdge({ tls: {} }, [upstream.address]);
     const hybrid = 'X25519MLKEM768:X25519';
-    const handshake = await shakeHands({ ...lookAt(edge), groups: hybrid });
+    const handshake = await tlsHandshake({ ...serverOf(edge), groups: hybrid });
     expect(handshake.protocol).toBe('TLSv1.3');
-    expect((await ask(`https://127.0.0.1:${edge.httpsPort}/`)).status).toBe(200);
+    expect((await send(`https://127.0.0.1:${edge.httpsPort}/`)).status).toBe(200);
     const [line] = await edge.log(1);
     expect(line).toMatchObject({ tls_protocol: 'TLSv1.3', tls_cipher: handshake.cipher });
-    // A hybrid group where the library has it, and X25519 where it does not: no client is turned away for it.
+    // The hybrid group if the library supports it, else X25519.
     expect(line!.tls_group).toBe(nginx!.capabilities.postQuantum ? 'X25519MLKEM768' : 'X25519');
     if (!nginx!.capabilities.postQuantum) expect(handshake.keyExchange).toBe('X25519');
-    expect(upstream.seen[0]!.headers['x-forwarded-proto']).toBe('https');
+    expect(upstream.received[0]!.headers['x-forwarded-proto']).toBe('https');
   });
 
   it.each([
-    { minVersion: 'TLSv1.3', outcome: 'refused' },
+    { minVersion: 'TLSv1.3', outcome: 'rejected' },
     { minVersion: 'TLSv1.2', outcome: 'TLSv1.2' },
-  ] as const)('with $minVersion as the oldest, a TLS 1.2 client gets: $outcome', async ({ minVersion, outcome }) => {
+  ] as const)('with the minimum $minVersion, a TLS 1.2 client gets: $outcome', async ({ minVersion, outcome }) => {
     await using edge = await startEdge({ tls: { minVersion } }, ['127.0.0.1:9']);
-    const seen = await shakeHands({ ...lookAt(edge), maxVersion: 'TLSv1.2' }).then(
+    const actual = await tlsHandshake({ ...serverOf(edge), maxVersion: 'TLSv1.2' }).then(
       handshake => handshake.protocol,
-      error => (error.code === 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' ? 'refused' : error),
+      error => (error.code === 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' ? 'rejected' : error),
     );
-    expect(seen).toBe(outcome);
+    expect(actual).toBe(outcome);
   });
 
-  it('redirects plain HTTP, keeping method, path and query, or serves it when told so', async () => {
+  it('redirects plain HTTP with method, path and query, or serves it if so configured', async () => {
     await using upstream = await startUpstream();
     await using edge = await startEdge({ tls: {} }, [upstream.address]);
-    const answer = await ask(`${edge.url}/v1/models?a=b`, { method: 'POST', body: '{}' });
-    expect(answer.status).toBe(308);
-    expect(answer.headers.location).toBe(`https://127.0.0.1:${edge.httpsPort}/v1/models?a=b`);
-    expect(upstream.seen).toHaveLength(0);
+    const response = await send(`${edge.url}/v1/models?a=b`, { method: 'POST', body: '{}' });
+    expect(response.status).toBe(308);
+    expect(response.headers.location).toBe(`https://127.0.0.1:${edge.httpsPort}/v1/models?a=b`);
+    expect(upstream.received).toHaveLength(0);
     await using open = await startEdge({ tls: { redirect: false } }, [upstream.address]);
-    expect((await ask(open.url)).status).toBe(200);
+    expect((await send(open.url)).status).toBe(200);
   });
 
-  it('is refused by clients when its certificate has expired or has another name', async () => {
+  it('is rejected by clients when its certificate is expired, has another name or another CA', async () => {
     await using edge = await startEdge({ tls: {} }, ['127.0.0.1:9']);
     const past = { from: new Date(Date.now() - 7_200_000), to: new Date(Date.now() - 3_600_000) };
     const faults = [
@@ -65,18 +65,18 @@ describe.skipIf(noNginx)(`TLS ${noNginx || ''}`, () => {
     for (const { pair, code } of faults) {
       await placeCertificate(edge.prefix, pair);
       process.kill(edge.pid, 'SIGHUP');
-      const codeSeen = () =>
-        shakeHands(lookAt(edge)).then(
+      const actualCode = () =>
+        tlsHandshake(serverOf(edge)).then(
           () => 'none',
           error => error.code,
         );
-      await until(async () => (await codeSeen()) === code);
+      await until(async () => (await actualCode()) === code);
     }
   });
 });
 
 describe.skipIf(noNginx)(`certificate hot reload ${noNginx || ''}`, () => {
-  it('shows the new certificate to new connections and drops no request', async () => {
+  it('presents the new certificate to new connections and drops no request', async () => {
     await using upstream = await startUpstream((request, response) => {
       response.write('first');
       // One stream spans the reload.
@@ -85,15 +85,15 @@ describe.skipIf(noNginx)(`certificate hot reload ${noNginx || ''}`, () => {
     });
     await using edge = await startEdge({ tls: {} }, [upstream.address]);
     const url = `https://127.0.0.1:${edge.httpsPort}`;
-    const before = await shakeHands(lookAt(edge));
-    const long = ask(`${url}/long`);
-    await until(() => upstream.seen.length === 1);
+    const before = await tlsHandshake(serverOf(edge));
+    const long = send(`${url}/long`);
+    await until(() => upstream.received.length === 1);
 
     let isOver = false;
     const outcomes = { ok: 0, failed: [] as unknown[] };
     const client = async () => {
       while (!isOver) {
-        await ask(url).then(
+        await send(url).then(
           ({ status, body }) => {
             if (status === 200 && body === 'first') outcomes.ok += 1;
             else outcomes.failed.push(body);
@@ -105,7 +105,7 @@ describe.skipIf(noNginx)(`certificate hot reload ${noNginx || ''}`, () => {
     const clients = [client(), client(), client(), client()];
     await placeCertificate(edge.prefix, await authority.issue({ names: ['127.0.0.1'] }));
     process.kill(edge.pid, 'SIGHUP');
-    await until(async () => (await shakeHands(lookAt(edge))).fingerprint !== before.fingerprint);
+    await until(async () => (await tlsHandshake(serverOf(edge))).fingerprint !== before.fingerprint);
     const okAtReload = outcomes.ok;
     await until(() => outcomes.ok > okAtReload + 10);
     isOver = true;

@@ -4,7 +4,7 @@ import { type GatewayConfigInput, parseGatewayConfig } from '../../../stack/gate
 const upstreams = [{ name: 'a', url: 'http://127.0.0.1:8000' }];
 const parse = (input: object) => parseGatewayConfig(JSON.stringify(input));
 
-test('needs nothing but upstreams', () => {
+test('only upstreams are required', () => {
   const config = parse({ upstreams } satisfies GatewayConfigInput);
   expect(config).toMatchObject({
     balancer: 'least-connections',
@@ -25,7 +25,7 @@ test.each([
   expect(parse({ upstreams, retries }).retries.max).toBe(max);
 });
 
-test('limits on connections are there unless they are taken away, one by one or all; parsed again they are the same', () => {
+test('connection limits apply unless turned off, one by one or all, and survive a second parse', () => {
   expect(parse({ upstreams }).connections).toMatchObject({ headersMs: 10_000, sendMs: 30_000, maxConnections: 16_384 });
   expect(parse({ upstreams, connections: { sendMs: 'off' } }).connections).toMatchObject({
     headersMs: 10_000,
@@ -38,7 +38,7 @@ test('limits on connections are there unless they are taken away, one by one or 
   expect(parse({ upstreams, connections }).connections).toEqual(connections);
 });
 
-describe('a mistake is named', () => {
+describe('an error names the setting', () => {
   test.each([
     [{ upstreams, balancr: 1 }, 'unknown key `balancr`'],
     [{ upstreams, timeouts: { conectMs: 1 } }, 'unknown key `timeouts.conectMs`'],

@@ -6,7 +6,7 @@ import { answers, diesAfter, startUpstream, streams } from './fixtures/scripted-
 
 const messages = [{ role: 'user', content: 'hi' }] as const satisfies OpenAI.ChatCompletionMessageParam[];
 
-test('the official client talks to the gateway, and notices what goes wrong', async () => {
+test('the official OpenAI client works against the gateway and reports its errors', async () => {
   await using upstream = await startUpstream(answers('hello'));
   await using gateway = await startGateway({
     models: ['tiny'],
@@ -33,7 +33,7 @@ test('the official client talks to the gateway, and notices what goes wrong', as
   await expect(streamed()).rejects.toMatchObject({ code: 'upstream_reset' });
 
   expect((await client.models.list()).data.map(model => model.id)).toEqual(['tiny']);
-  const stranger = new OpenAI({ ...settings, apiKey: 'bad' });
-  await expect(stranger.models.list()).rejects.toBeInstanceOf(AuthenticationError);
+  const unauthorized = new OpenAI({ ...settings, apiKey: 'bad' });
+  await expect(unauthorized.models.list()).rejects.toBeInstanceOf(AuthenticationError);
   await expect(client.chat.completions.create({ model: 'big', messages })).rejects.toBeInstanceOf(APIError);
 });

@@ -5,7 +5,7 @@ import { startUpstream, streams } from './fixtures/scripted-upstream.ts';
 
 const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
 
-test('a taken port is one clear line and exit 1', async () => {
+test('a port in use prints one line and exits with 1', async () => {
   await using first = await startGateway({ upstreams, healthChecks: 'off' });
   const { port } = new URL(first.url);
   const { code, stderr } = await exitOf({ LISTEN: `127.0.0.1:${port}`, GATEWAY_CONFIG: JSON.stringify({ upstreams }) });
@@ -15,12 +15,12 @@ test('a taken port is one clear line and exit 1', async () => {
   );
 });
 
-test('an unknown setting is one line that names it and exit 1', async () => {
+test('an unknown setting prints one line that names it and exits with 1', async () => {
   const { code, stderr } = await exitOf({ LISTEN: '127.0.0.1:0', GATEWAY_CONFIG: '{"upstreams":[],"retrys":1}' });
   expect([code, stderr]).toEqual([1, 'gateway: GATEWAY_CONFIG: unknown key `retrys` Correct GATEWAY_CONFIG.\n']);
 });
 
-test('SIGTERM lets a running stream finish, accepts nobody else, then exits 0', async () => {
+test('SIGTERM lets an open stream finish, accepts no new connection, then exits with 0', async () => {
   await using upstream = await startUpstream(streams(['a', 'b', 'c', 'd', 'e', 'f'], 100));
   await using gateway = await startGateway({ upstreams: [{ name: 'one', url: upstream.url }], healthChecks: 'off' });
   expect(gateway.log[0]).toMatchObject({ msg: 'listening' });
@@ -33,7 +33,7 @@ test('SIGTERM lets a running stream finish, accepts nobody else, then exits 0', 
   expect(gateway.log.at(-1)).toMatchObject({ msg: 'stopped', clean: true });
 });
 
-test('a stream that outlasts the drain is cut, and its upstream let go', async () => {
+test('a stream that exceeds the drain time is cut off, and its upstream request is cancelled', async () => {
   await using upstream = await startUpstream(streams(Array(100).fill('x'), 100));
   const upstreams = [{ name: 'one', url: upstream.url }];
   await using gateway = await startGateway({ upstreams, healthChecks: 'off', drainMs: 200 });

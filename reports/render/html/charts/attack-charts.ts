@@ -8,36 +8,37 @@ import { linearScale } from './chart-scale.ts';
 import { sample } from './timeline-section.ts';
 
 const SECOND_MS = 1000;
-const COUNTS = ['held', 'closed', 'refused', 'served'] as const;
-const LOOKS = { held: 1, closed: 2, refused: 3, served: 7 } as const;
+const COUNTS = ['open', 'closed', 'rejected', 'served'] as const;
+const LABELS = { open: 'open', closed: 'closed by server', rejected: 'rejected', served: 'served' } as const;
+const LOOKS = { open: 1, closed: 2, rejected: 3, served: 7 } as const;
 
 /**
- * The course of an attack on a time axis of its own: what it held, and what had become of the others by then. Under the charts stand the
- * same figures. Nothing for a fault that is no attack.
+ * Charts of an attack on a time axis of its own: open connections, and the cumulative outcome of all others, followed by the same
+ * figures as a table. Null for a fault that is not an attack.
  */
 export function attackCharts({ id, attack = [], injectedAtMs }: FaultResult, index: number): Content {
   const last = attack.at(-1);
   if (!last) return null;
-  const since = injectedAtMs === null ? 'since its start' : `since its start at ${instant(injectedAtMs)}`;
+  const since = injectedAtMs === null ? 'from its start' : `from its start at ${instant(injectedAtMs)}`;
   const axis = axisOf(attack);
   const charts = [
-    chartOf(attack, axis, ['held'], { title: `${id}: connections held`, note: since }),
-    chartOf(attack, axis, ['closed', 'refused', 'served'], {
-      title: `${id}: closed, refused and served`,
-      note: `all of them ${since}`,
+    chartOf(attack, axis, ['open'], { title: `${id}: open connections`, note: since }),
+    chartOf(attack, axis, ['closed', 'rejected', 'served'], {
+      title: `${id}: closed by server, rejected and served`,
+      note: `cumulative ${since}`,
     }),
   ];
-  const head = html`<tr>${['After', ...COUNTS].map(name => html`<th scope="col">${name}</th>`)}</tr>`;
+  const head = html`<tr>${['After', ...COUNTS.map(name => LABELS[name])].map(name => html`<th scope="col">${name}</th>`)}</tr>`;
   const rows = attack.map(
     point =>
       html`<tr><th scope="row">${instant(point.atMs)}</th>${COUNTS.map(name => html`<td>${quantity(point[name], '')}</td>`)}</tr>`,
   );
-  const caption = html`${id}: connections held, and all that were closed, refused and served by then`;
+  const caption = html`${id}: open connections, and the cumulative number of closed, rejected and served ones`;
   const table = scrollTable({ id: `attack-${index}`, caption, head, rows });
-  return html`${charts.map(chart => figure(chart, axis))}<details class="figures"><summary>The same as figures</summary>${table}</details>`;
+  return html`${charts.map(chart => figure(chart, axis))}<details class="figures"><summary>Show as a table</summary>${table}</details>`;
 }
 
-/** Points lie a whole number of seconds apart, but for the last, which takes its slot from the one before. */
+/** Points are a whole number of seconds apart, except the last, which replaces the point before it in the same slot. */
 function axisOf(attack: readonly AttackPoint[]): TimeAxis {
   const endMs = Math.max(SECOND_MS, attack.at(-1)!.atMs);
   const gaps = Math.max(1, attack.length - 1);
@@ -54,7 +55,7 @@ function chartOf(
   const series = names.map((name): ChartSeries => {
     const values = Array.from({ length: slots }, (): number | null => null);
     for (const point of attack) values[Math.floor(point.atMs / slotMs)] = point[name];
-    return { name, kind: 'step', look: LOOKS[name], values, column: COUNTS.indexOf(name) + 1 };
+    return { name: LABELS[name], kind: 'step', look: LOOKS[name], values, column: COUNTS.indexOf(name) + 1 };
   });
   const most = Math.max(...names.flatMap(name => attack.map(point => point[name])));
   return {
@@ -65,7 +66,7 @@ function chartOf(
     scale: linearScale(most, true),
     series,
     limits: [],
-    // A flood serves millions, for whose zeros a narrow page has no room.
+    // A flood makes millions of requests; a narrow page has no room for all the digits.
     format: value => (value < 1e6 ? quantity(value, '') : quantity(value / 1e6, 'M')),
   };
 }

@@ -38,7 +38,7 @@ export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
     ),
     ...(metrics && {
       metrics: {
-        waitingMost: join(metrics.waitingMost, worst),
+        maxWaiting: join(metrics.maxWaiting, worst),
         waiting: join(metrics.waiting, worst),
         running: join(metrics.running, worst),
         gpuPercent: join(metrics.gpuPercent, worst),

@@ -16,14 +16,14 @@ const alone = judge({
 
 describe('the union of all segments', () => {
   it('counts the requests of all attackers', () => {
-    const refusing = (part: Part, refused: number): Part => ({
+    const rejecting = (part: Part, rejected: number): Part => ({
       ...part,
       events: part.events.map(event =>
-        isStep('healed')(event) ? ({ ...event, requests: { ended: 10, refused } } as TimedEvent) : event,
+        isStep('healed')(event) ? ({ ...event, requests: { ended: 10, rejected } } as TimedEvent) : event,
       ),
     });
-    const { events } = mergeRuns(requireComplete(all(3).map(refusing)), surroundings);
-    expect(events.find(isStep('healed'))).toMatchObject({ requests: { ended: 30, refused: 0 + 1 + 2 } });
+    const { events } = mergeRuns(requireComplete(all(3).map(rejecting)), surroundings);
+    expect(events.find(isStep('healed'))).toMatchObject({ requests: { ended: 30, rejected: 0 + 1 + 2 } });
   });
 
   it.each([1, 2, 3, 7])('of %i is judged to exactly what one run of the same records is', of => {

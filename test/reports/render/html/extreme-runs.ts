@@ -58,7 +58,7 @@ export function longRun(): RenderInput {
         dropped: repeat(timeline.dropped),
         ready: { gateway: repeat(timeline.ready.gateway!), inference: repeat(timeline.ready.inference!) },
         metrics: {
-          waitingMost: repeat(timeline.metrics!.waitingMost),
+          maxWaiting: repeat(timeline.metrics!.maxWaiting),
           waiting: repeat(timeline.metrics!.waiting),
           running: repeat(timeline.metrics!.running),
           gpuPercent: repeat(timeline.metrics!.gpuPercent),

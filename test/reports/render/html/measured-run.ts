@@ -9,7 +9,7 @@ export function measuredRun(): RenderInput {
     seconds.map((rate, second) => (second === 17 ? null : Math.round(of(second, rate) * 100) / 100));
   const gone = (second: number) => second >= 24 && second < 31;
   const metrics: MetricSeries = {
-    waitingMost: series(second => (gone(second) ? 2 + ((second * 5) % 7) : second % 5 === 0 ? 1 : 0)),
+    maxWaiting: series(second => (gone(second) ? 2 + ((second * 5) % 7) : second % 5 === 0 ? 1 : 0)),
     waiting: series(second => (gone(second) ? 3 + ((second * 9) % 12) : second % 5 === 0 ? 2 : 0)),
     running: series((second, rate) => Math.round(rate * 0.6 + (second % 4))),
     gpuPercent: series((second, rate) => Math.min(100, rate * 1.9 + (gone(second) ? 25 : 0))),

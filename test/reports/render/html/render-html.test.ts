@@ -44,18 +44,18 @@ describe('renderHtml', () => {
     expect(page).toContain('2,600');
   });
 
-  it('draws the course of each attack, and tells it in figures', () => {
+  it('draws the course of each attack and shows it as a table', () => {
     expect(renderHtml(passingRun())).not.toContain('served');
     const page = renderHtml(attackedRun());
-    expect(page).toContain('slow-headers: connections held <small>since its start at 12.0\u00a0s</small>');
-    expect(page).toContain('aria-label="flood: closed, refused and served, at most 2,064,055"');
+    expect(page).toContain('slow-headers: open connections <small>from its start at 12.0\u00a0s</small>');
+    expect(page).toContain('aria-label="flood: closed by server, rejected and served, at most 2,064,055"');
     const rows = (index: number) =>
       /<tbody>.*?<\/tbody>/s.exec(page.slice(page.indexOf(`id="attack-${index}"`)))![0].match(/<tr>.*?<\/tr>/g)!;
     expect([rows(0).length, rows(1).length]).toEqual([17, 120]);
     expect(rows(0)[9]).toBe('<tr><th scope="row">9.0\u00a0s</th><td>12</td><td>468</td><td>0</td><td>0</td></tr>');
-    // What was held for 8 s, lost in the ninth and regained: the drawn staircase goes down and up again.
-    const held = /slow-headers: connections held, at most 480".*?class="series look-1" d="([^"]*)"/s.exec(page)![1]!;
-    const heights = [...held.matchAll(/V([\d.]+)/g)].map(([, y]) => Number(y));
+    // Connections opened over 8 s, lost in the ninth and regained: the staircase goes down and up again.
+    const open = /slow-headers: open connections, at most 480".*?class="series look-1" d="([^"]*)"/s.exec(page)![1]!;
+    const heights = [...open.matchAll(/V([\d.]+)/g)].map(([, y]) => Number(y));
     expect(heights.slice(-2)[0]).toBeGreaterThan(heights.slice(-3)[0]!);
     expect(heights.slice(-1)[0]).toBe(heights.slice(-3)[0]);
   });

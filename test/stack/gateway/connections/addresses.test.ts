@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import {
   addressKey,
   forwardedAddress,
-  networksOf,
-  plainAddress,
+  networkSet,
+  normalizeAddress,
 } from '../../../../stack/gateway/connections/addresses.ts';
 import { connectionLimitsSchema } from '../../../../stack/gateway/connections/limits.ts';
 
@@ -15,8 +15,8 @@ test.each([
   ['unknown', undefined],
   ['192.0.2.7:443', undefined],
   [undefined, undefined],
-])('the plain address of %s is %s', (text, address) => {
-  expect(plainAddress(text)).toBe(address);
+])('%s is normalized to %s', (text, address) => {
+  expect(normalizeAddress(text)).toBe(address);
 });
 
 test.each([
@@ -27,11 +27,11 @@ test.each([
   ['::1', '::2', true],
   ['1::', '1:0:0:0:7::', true],
   ['192.0.2.7', '192.0.2.8', false],
-])('%s and %s count as one: %s', (one, other, same) => {
+])('%s and %s share one key: %s', (one, other, same) => {
   expect(addressKey(one) === addressKey(other)).toBe(same);
 });
 
-const trusted = networksOf(['10.0.0.0/8', 'fd00::/8', '192.0.2.1']);
+const trusted = networkSet(['10.0.0.0/8', 'fd00::/8', '192.0.2.1']);
 test.each([
   ['203.0.113.9', '203.0.113.9'],
   ['6.6.6.6, 203.0.113.9, 10.1.2.3', '203.0.113.9'],
@@ -44,6 +44,9 @@ test.each([
   expect(forwardedAddress(header, trusted)).toBe(address);
 });
 
-test.each(['10.0.0.0/33', 'fd00::/129', 'proxy.example', '10.0.0', '10.0.0.0/', '/8'])('%j is no network', network => {
-  expect(connectionLimitsSchema.safeParse({ exempt: [network] }).success).toBe(false);
-});
+test.each(['10.0.0.0/33', 'fd00::/129', 'proxy.example', '10.0.0', '10.0.0.0/', '/8'])(
+  '%j is not a network',
+  network => {
+    expect(connectionLimitsSchema.safeParse({ exempt: [network] }).success).toBe(false);
+  },
+);

@@ -10,8 +10,8 @@ const quiet: GatewayConfigInput = { healthChecks: 'off', upstreams: [{ name: 'on
 const GET = 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n';
 const status = (text: string) => Number(text.slice(9, 12));
 
-/** Opens connections one after the other, each of which asks for something; tells what each was answered. */
-async function answered(connections: Limits, addresses: readonly string[]): Promise<(number | 'closed')[]> {
+/** Opens connections one after the other, sends a request on each, and returns the status of each response. */
+async function statusesOf(connections: Limits, addresses: readonly string[]): Promise<(number | 'closed')[]> {
   await using gateway = await startGateway({ ...quiet, connections });
   using clients = new DisposableStack();
   const statuses: (number | 'closed')[] = [];
@@ -28,22 +28,22 @@ async function answered(connections: Limits, addresses: readonly string[]): Prom
 const here = (count: number) => new Array<string>(count).fill('127.0.0.1');
 
 test.each<[string, Limits, readonly string[], (number | 'closed')[]]>([
-  ['in all', { maxConnections: 2 }, here(4), [200, 200, 503, 503]],
-  ['in all, without a word', { maxConnections: 2, whenFull: 'close' }, here(3), [200, 200, 'closed']],
-  ['in all, off', { maxConnections: 'off' }, here(4), [200, 200, 200, 200]],
+  ['total', { maxConnections: 2 }, here(4), [200, 200, 503, 503]],
+  ['total, closed without a response', { maxConnections: 2, whenFull: 'close' }, here(3), [200, 200, 'closed']],
+  ['total, off', { maxConnections: 'off' }, here(4), [200, 200, 200, 200]],
   [
-    'of an address',
+    'per address',
     { maxPerAddress: 2, exempt: [] },
     [...here(3), '127.0.0.2', '127.0.0.2', '127.0.0.2'],
     [200, 200, 429, 200, 200, 429],
   ],
-  ['of an address, off', { maxPerAddress: 'off', exempt: [] }, here(4), [200, 200, 200, 200]],
-  ['of a near address, which may be a proxy', { maxPerAddress: 2 }, here(4), [200, 200, 200, 200]],
-])('a cap on connections: %s', async (_, connections, addresses, statuses) => {
-  expect(await answered(connections, addresses)).toEqual(statuses);
+  ['per address, off', { maxPerAddress: 'off', exempt: [] }, here(4), [200, 200, 200, 200]],
+  ['per address, exempt as a private address', { maxPerAddress: 2 }, here(4), [200, 200, 200, 200]],
+])('a limit on connections: %s', async (_, connections, addresses, statuses) => {
+  expect(await statusesOf(connections, addresses)).toEqual(statuses);
 });
 
-test('over the cap a client is told when to come back, loses nothing of others, and gets in when one has left', async () => {
+test('over the limit a client is told when to retry, others are unaffected, and it is accepted once one disconnects', async () => {
   await using gateway = await startGateway({ ...quiet, connections: { maxConnections: 1, retryAfterSeconds: 3 } });
   using first = rawClient(gateway, GET);
   expect(await until(() => first.received() !== '')).toBeLessThan(3000);
@@ -55,20 +55,20 @@ test('over the cap a client is told when to come back, loses nothing of others, 
   first.socket.destroy();
   const gone = async () => (await fetch(`${gateway.url}/healthz`).catch(() => undefined))?.status === 200;
   expect(await until(gone)).toBeLessThan(3000);
-  expect(gateway.log).toContainEqual(expect.objectContaining({ msg: 'connections evicted', reason: 'full', count: 1 }));
+  expect(gateway.log).toContainEqual(expect.objectContaining({ msg: 'connections closed', reason: 'full', count: 1 }));
 });
 
-test('refused clients who do not leave are bounded, too', async () => {
+test('rejected clients that do not disconnect are bounded as well', async () => {
   await using gateway = await startGateway({ ...quiet, connections: { maxConnections: 1 } });
   using _first = rawClient(gateway, GET);
   using clients = new DisposableStack();
   const others = Array.from({ length: 400 }, () => clients.use(rawClient(gateway, '', { deaf: true })));
-  const told = async () => Promise.all(others.map(client => client.closed(1)));
-  await until(() => gateway.log.some(line => line.msg === 'connections evicted'));
-  // Those that were told something are cut after a second.
+  const closedAll = async () => Promise.all(others.map(client => client.closed(1)));
+  await until(() => gateway.log.some(line => line.msg === 'connections closed'));
+  // Clients that were sent a response are reset after a second.
   await new Promise(resolve => setTimeout(resolve, 1500));
   for (const { socket } of others) socket.resume();
-  expect(await until(async () => (await told()).every(closed => closed !== undefined))).toBeLessThan(3000);
+  expect(await until(async () => (await closedAll()).every(closed => closed !== undefined))).toBeLessThan(3000);
 });
 
 describe('behind a trusted proxy', () => {
@@ -82,17 +82,17 @@ describe('behind a trusted proxy', () => {
   };
   const one = ['203.0.113.7', '1.1.1.1, 203.0.113.7', '2.2.2.2,203.0.113.7'];
 
-  test('the client is who the proxy says, whatever else is claimed', async () => {
+  test('the client is the address that the proxy reports, whatever the client claims', async () => {
     const limits = { maxPerAddress: 2, trustedProxies: ['127.0.0.1'] };
     expect((await inFlight(limits, [...one, '203.0.113.8'])).sort()).toEqual([429, 504, 504, 504]);
   });
 
-  test('nobody is believed unless it is configured', async () => {
+  test('forwarded addresses are ignored unless the proxy is trusted', async () => {
     expect(await inFlight({ maxPerAddress: 2 }, one)).toEqual([504, 504, 504]);
   });
 });
 
-describe('what a request may be', () => {
+describe('limits on a request', () => {
   const many = chatText({ headers: 'x: y\r\n'.repeat(150) });
   const large = chatText({ headers: `x: ${'y'.repeat(40_000)}\r\n` });
   const huge = chatText({ content: 'x'.repeat(2_000_000) });
@@ -102,23 +102,23 @@ describe('what a request may be', () => {
     ['large headers', large, '431 headers_too_large', {}, { connections: { maxHeaderBytes: 'off' } }],
     ['a huge body', huge, '413 body_too_large', {}, { maxBodyBytes: 'off' }],
     ['a deep body', deep, '400 json_too_deep', { maxJsonDepth: 5 }, { maxJsonDepth: 'off' }],
-  ])('%s: refused with the limit alone', async (_, text, refusal, limits, without) => {
+  ])('%s: rejected only with the limit', async (_, text, rejection, limits, without) => {
     await using upstream = await startUpstream(answers());
     const upstreams = [{ name: 'one', url: upstream.url }];
     await using strict = await startGateway({ ...quiet, upstreams, ...limits });
     await using lenient = await startGateway({ ...quiet, upstreams, ...without });
-    const answer = async (gateway: GatewayProcess, request: string) => {
+    const outcomeOf = async (gateway: GatewayProcess, request: string) => {
       using client = rawClient(gateway, request);
       await until(() => client.received().includes('}'));
       const code = /"code":"(\w+)"/.exec(client.received())?.[1];
       return `${client.received().slice(9, 12)} ${code ?? ''}`;
     };
-    expect(await answer(strict, text)).toBe(refusal);
-    expect(await answer(lenient, text)).toBe('200 ');
-    expect(await answer(strict, chatText())).toBe('200 ');
+    expect(await outcomeOf(strict, text)).toBe(rejection);
+    expect(await outcomeOf(lenient, text)).toBe('200 ');
+    expect(await outcomeOf(strict, chatText())).toBe('200 ');
   });
 
-  test('requests sent ahead: beyond the limit all are cut with their work, up to it all are answered', async () => {
+  test('pipelined requests: up to the limit all are served, beyond it all are cancelled', async () => {
     await using upstream = await startUpstream(hangs);
     const upstreams = [{ name: 'one', url: upstream.url }];
     await using strict = await startGateway({ ...quiet, upstreams });

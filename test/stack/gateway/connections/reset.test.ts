@@ -12,14 +12,14 @@ import { authority } from '../../edge/fixtures/running-edge.ts';
 interface Sides {
   readonly server: Server;
   readonly dial: (address: AddressInfo) => Socket;
-  /** What each side says once it can be used. @default the word for TCP */
+  /** Events that mark each side as ready. @default those of TCP */
   readonly ready?: readonly [server: string, client: string];
   readonly path?: string;
 }
 
 const tcp = (): Sides => ({ server: createServer(), dial: ({ port }) => connect(port, '127.0.0.1') });
 
-/** How a client sees its connection end, to which its server did `act`: the code of an error, or `fin`. Both ends are closed by then. */
+/** How the client observes the end of its connection after `act` on the server side: an error code or `fin`. Both ends are closed by then. */
 async function seenAfter(
   act: (socket: Socket) => void,
   { server, dial, ready: [taken, made] = ['connection', 'connect'], path }: Sides,
@@ -43,7 +43,7 @@ test('a TCP connection is reset', async () => {
   expect(await seenAfter(resetConnection, tcp())).toBe('ECONNRESET');
 });
 
-test('a connection that ends at that moment is closed', async () => {
+test('a connection that is just ending is closed', async () => {
   const endAndReset = (socket: Socket) => {
     socket.end();
     process.nextTick(resetConnection, socket);
@@ -51,7 +51,7 @@ test('a connection that ends at that moment is closed', async () => {
   expect(await seenAfter(endAndReset, tcp())).toBe('fin');
 });
 
-test('a connection on a socket file is closed', async () => {
+test('a connection on a Unix socket is closed', async () => {
   await using folder = await mkdtempDisposable(join(tmpdir(), 'squall-'));
   const path = join(folder.path, 'socket');
   expect(await seenAfter(resetConnection, { server: createServer(), dial: () => connect(path), path })).toBe('fin');
@@ -65,7 +65,7 @@ test('a TLS session is closed', async () => {
   expect(await seenAfter(resetConnection, { server, dial, ready })).toBe('fin');
 });
 
-test('a stream in memory is closed', () => {
+test('an in-memory stream is closed', () => {
   const stream = new PassThrough();
   resetConnection(stream);
   expect(stream.destroyed).toBe(true);

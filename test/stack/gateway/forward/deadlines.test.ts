@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '../../../../harness/clock.ts';
 import { DEADLINE_RESOLUTION_MS, Deadlines } from '../../../../stack/gateway/forward/deadlines.ts';
 
-test('expires each once, at its time or at most one tick later', async () => {
+test('expires each deadline once, at most one tick late', async () => {
   const clock = new FakeClock();
   const deadlines = new Deadlines(clock);
   const expired: [number, number][] = [];
@@ -15,7 +15,7 @@ test('expires each once, at its time or at most one tick later', async () => {
   }
 });
 
-test('a deadline can be moved or taken off, and watching starts again after a pause', async () => {
+test('a deadline can be moved or removed, and the timer restarts after a pause', async () => {
   const clock = new FakeClock();
   const deadlines = new Deadlines(clock);
   const expired: string[] = [];

@@ -6,10 +6,10 @@ import {
   fails,
   hangs,
   hangsAfterHeaders,
-  refusingUrl,
   resets,
   type ScriptedUpstream,
   startUpstream,
+  unreachableUrl,
 } from '../fixtures/scripted-upstream.ts';
 
 const plain = { healthChecks: 'off', ejection: 'off', balancer: 'round-robin' } as const;
@@ -18,9 +18,9 @@ const timeouts = { firstByteMs: 100, unstreamedFirstByteMs: 100 };
 
 let bad: ScriptedUpstream;
 let good: ScriptedUpstream;
-/** Has the bad upstream first in turn, the good one second, and retries. */
-let defended: GatewayProcess;
-/** Has the bad upstream alone and does not retry. */
+/** Gateway with the bad upstream first in turn, the good one second, and retries. */
+let retrying: GatewayProcess;
+/** Gateway with the bad upstream only and no retries. */
 let bare: GatewayProcess;
 
 beforeAll(async () => {
@@ -29,49 +29,49 @@ beforeAll(async () => {
     { name: 'bad', url: bad.url },
     { name: 'good', url: good.url },
   ];
-  [defended, bare] = await Promise.all([
+  [retrying, bare] = await Promise.all([
     startGateway({ ...plain, upstreams, timeouts, retries: quick }),
     startGateway({ ...plain, upstreams: upstreams.slice(0, 1), timeouts, retries: 0 }),
   ]);
 });
 
 afterAll(async () => {
-  for (const resource of [defended, bare, bad, good]) await resource[Symbol.asyncDispose]();
+  for (const resource of [retrying, bare, bad, good]) await resource[Symbol.asyncDispose]();
 });
 
 test.each<[string, Behaviour, number]>([
   ['resets connections', resets, 502],
-  ['answers 503', fails(503), 503],
-  ['answers 502', fails(502), 502],
+  ['responds with 503', fails(503), 503],
+  ['responds with 502', fails(502), 502],
   ['hangs', hangs, 504],
   ['hangs after its headers', hangsAfterHeaders, 504],
-])('retries hide an upstream that %s; without them the client sees it', async (_name, behaviour, status) => {
+])('retries hide an upstream that %s; without them the client sees the error', async (_name, behaviour, status) => {
   bad.behaviour = behaviour;
-  const hidden = await chat(defended);
+  const hidden = await chat(retrying);
   expect(summary(hidden)).toEqual([200, 'good', '2']);
   expect(summary(await chat(bare))).toEqual([status, 'bad', '1']);
 });
 
-test('retries hide an upstream that refuses connections', async () => {
+test('retries hide an upstream that does not accept connections', async () => {
   const upstreams = [
-    { name: 'bad', url: refusingUrl },
+    { name: 'bad', url: unreachableUrl },
     { name: 'good', url: good.url },
   ];
   await using gateway = await startGateway({ ...plain, upstreams, retries: quick });
   expect(summary(await chat(gateway))).toEqual([200, 'good', '2']);
 });
 
-test.each([400, 404, 429, 500])('an answer of %i is passed on, not retried', async status => {
+test.each([400, 404, 429, 500])('a response with %i is relayed, not retried', async status => {
   bad.behaviour = fails(status);
   const before = bad.received.length;
-  const response = await chat(defended);
+  const response = await chat(retrying);
   expect([response.status, await response.text()]).toEqual([status, '{"error":"scripted"}']);
   expect(bad.received).toHaveLength(before + 1);
-  // Takes the good one's turn, so that the bad one is first again.
-  await chat(defended);
+  // Uses up the good upstream's turn, so that the bad one is next again.
+  await chat(retrying);
 });
 
-test('in an outage the budget bounds attempts per request', async () => {
+test('during an outage the retry budget bounds attempts per request', async () => {
   await using upstream = await startUpstream(fails(503));
   const upstreams = [{ name: 'one', url: upstream.url }];
   const retries = { max: 3, baseMs: 1, budgetRatio: 0.2, budgetMinPerSecond: 1 };
@@ -83,7 +83,7 @@ test('in an outage the budget bounds attempts per request', async () => {
   expect(await metric(gateway, 'gateway_retries_denied_total')).toBeGreaterThan(0);
 });
 
-test('without a tight budget the same outage multiplies the load by four', async () => {
+test('with a loose retry budget the same outage quadruples the load', async () => {
   await using upstream = await startUpstream(fails(503));
   const upstreams = [{ name: 'one', url: upstream.url }];
   const retries = { max: 3, baseMs: 1, budgetRatio: 1, budgetMinPerSecond: 1000 };
@@ -92,7 +92,7 @@ test('without a tight budget the same outage multiplies the load by four', async
   expect(upstream.received).toHaveLength(200);
 });
 
-test('no retry begins that the deadline would not let finish its backoff', async () => {
+test('no retry starts whose backoff would exceed the deadline', async () => {
   await using upstream = await startUpstream(fails(503));
   const upstreams = [{ name: 'one', url: upstream.url }];
   const retries = { max: 3, baseMs: 5000, maxMs: 5000, jitter: 'none' } as const;

@@ -24,12 +24,12 @@ test('the first token arrives before the upstream has finished', async () => {
   expect(response.headers.get('x-squall-attempts')).toBe('1');
 });
 
-test('a stream whose upstream dies ends with an error event and no proper end', async () => {
+test('a stream whose upstream dies ends with an error event and an incomplete body', async () => {
   await using upstream = await startUpstream(diesAfter(['a', 'b'], 10));
-  await using sound = await startUpstream(answers());
+  await using healthy = await startUpstream(answers());
   const upstreams = [
     { name: 'one', url: upstream.url },
-    { name: 'two', url: sound.url },
+    { name: 'two', url: healthy.url },
   ];
   await using gateway = await startGateway({ ...quiet, balancer: 'round-robin', upstreams });
   const { text, complete } = await readRaw(gateway.url);
@@ -37,12 +37,12 @@ test('a stream whose upstream dies ends with an error event and no proper end', 
   expect(text.trimEnd().split('\n').at(-1)).toContain('"code":"upstream_reset"');
   expect(text).not.toContain('[DONE]');
   expect(complete).toBe(false);
-  // Bytes were out: nobody else may be asked.
-  expect([upstream.received.length, sound.received.length]).toEqual([1, 0]);
-  expect(await metric(gateway, 'gateway_broken_answers_total', 'reason="reset"')).toBe(1);
+  // Bytes were sent, so no retry is allowed.
+  expect([upstream.received.length, healthy.received.length]).toEqual([1, 0]);
+  expect(await metric(gateway, 'gateway_truncated_responses_total', 'reason="reset"')).toBe(1);
 });
 
-test('a stream whose upstream lives ends properly', async () => {
+test('a stream whose upstream finishes is complete', async () => {
   await using upstream = await startUpstream(streams(['a', 'b'], 10));
   await using gateway = await startGateway({ ...quiet, upstreams: [{ name: 'one', url: upstream.url }] });
   const { text, complete } = await readRaw(gateway.url);
@@ -60,7 +60,7 @@ test('an upstream that stalls between tokens is cut off', async () => {
   expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(1000);
 });
 
-test('a client that leaves takes the upstream’s request with it', async () => {
+test('a client that disconnects cancels its upstream request', async () => {
   // The stream would run for 10 s; it must be gone long before.
   await using upstream = await startUpstream(streams(Array(100).fill('x'), 100));
   await using gateway = await startGateway({ ...quiet, upstreams: [{ name: 'one', url: upstream.url }] });
@@ -74,8 +74,8 @@ test('a client that leaves takes the upstream’s request with it', async () => 
   expect(await metric(gateway, 'gateway_streams_active')).toBe(0);
 });
 
-test('a client that reads nothing does not make the gateway hold the answer', async () => {
-  // 64 MiB are more than all socket buffers on the way: without backpressure the gateway would take them all in.
+test('a client that reads nothing does not make the gateway buffer the response', async () => {
+  // 64 MiB exceed all socket buffers on the way: without backpressure the gateway would read everything.
   const piece = 'x'.repeat(65_536);
   let written = 0;
   await using upstream = await startUpstream(response => {
@@ -106,7 +106,7 @@ function openStream(url: string) {
   return call;
 }
 
-/** Reads a stream to whatever end it comes to. */
+/** Reads a stream until it ends or breaks. */
 function readRaw(url: string): Promise<{ text: string; complete: boolean }> {
   return new Promise(resolve => {
     openStream(url).on('response', response => {

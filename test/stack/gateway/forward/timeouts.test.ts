@@ -7,8 +7,8 @@ const single = { healthChecks: 'off', retries: 0 } as const;
 
 test.each([
   ['streamed', true],
-  ['in one piece', false],
-])('a hung upstream is a 504 and loses its socket (%s)', async (_name, stream) => {
+  ['unstreamed', false],
+])('a hung upstream yields 504 and its socket is closed (%s)', async (_name, stream) => {
   await using upstream = await startUpstream(hangs);
   const upstreams = [{ name: 'one', url: upstream.url }];
   const timeouts = { firstByteMs: 200, unstreamedFirstByteMs: 200 };
@@ -22,27 +22,27 @@ test.each([
   expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(1000);
 });
 
-test('an upstream that is only slow is waited for', async () => {
+test('a slow upstream within its timeout succeeds', async () => {
   await using upstream = await startUpstream(answers('late', 300));
   const upstreams = [{ name: 'one', url: upstream.url }];
   await using gateway = await startGateway({ ...single, upstreams, timeouts: { unstreamedFirstByteMs: 5000 } });
   expect((await chat(gateway)).status).toBe(200);
 });
 
-test('a client’s own deadline is shorter, and the upstream is told what is left', async () => {
+test('a client’s shorter deadline applies, and the upstream receives the remaining time', async () => {
   await using upstream = await startUpstream(hangs);
   const upstreams = [{ name: 'one', url: upstream.url }];
   await using gateway = await startGateway({ ...single, upstreams });
   const response = await chat(gateway, { headers: { 'x-request-timeout-ms': '250' } });
   expect([response.status, await codeOf(response)]).toEqual([504, 'deadline_exceeded']);
-  const told = Number(upstream.received[0]!.headers['x-request-timeout-ms']);
-  expect(told).toBeGreaterThan(0);
-  expect(told).toBeLessThanOrEqual(250);
+  const remainingMs = Number(upstream.received[0]!.headers['x-request-timeout-ms']);
+  expect(remainingMs).toBeGreaterThan(0);
+  expect(remainingMs).toBeLessThanOrEqual(250);
   expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(1000);
 });
 
-test('waiting for a connection is bounded', async () => {
-  // One connection, taken by a request that hangs: the second request can never be sent.
+test('waiting for a free connection times out', async () => {
+  // The only connection is in use by a request that hangs, so the second request can never be sent.
   await using upstream = await startUpstream(hangs);
   const upstreams = [{ name: 'one', url: upstream.url }];
   const timeouts = { connectMs: 200 };

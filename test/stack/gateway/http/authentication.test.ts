@@ -20,10 +20,10 @@ test.each([
   else expect(attempt).not.toThrow();
 });
 
-test('the hash itself is not a key', () => {
+test('the hash of a key is not accepted as a key', () => {
   expect(() => authenticate(`Bearer ${hash('sha256', 'key-one')}`)).toThrow();
 });
 
-test('without keys everyone may pass', () => {
+test('without keys every request is accepted', () => {
   expect(() => createAuthenticate([])(undefined)).not.toThrow();
 });

@@ -87,20 +87,20 @@ describe('errors', () => {
       },
     });
     const init = { method: 'POST', body, headers: { authorization }, duplex: 'half' } as RequestInit;
-    // The body never ends, so the answer must come before it does.
+    // The body never ends, so the response must be sent before it is complete.
     expect((await fetch(`${gateway.url}/v1/completions`, init)).status).toBe(413);
   });
 
-  test('something that is not HTTP', async () => {
+  test('input that is not HTTP', async () => {
     const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
     socket.write('nonsense\r\n\r\n');
-    const answer = await new Promise<string>(resolve => socket.once('data', data => resolve(String(data))));
-    expect(answer).toContain('400 Bad Request');
-    expect(answer).toContain('"code":"bad_request"');
+    const response = await new Promise<string>(resolve => socket.once('data', data => resolve(String(data))));
+    expect(response).toContain('400 Bad Request');
+    expect(response).toContain('"code":"bad_request"');
   });
 });
 
-test('probes, models and metrics', async () => {
+test('serves probes and models', async () => {
   const get = async (path: string) => (await fetch(gateway.url + path, { headers: { authorization } })).json();
   expect(await get('/healthz')).toEqual({ status: 'live' });
   expect(await get('/readyz')).toEqual({ status: 'ready' });
@@ -108,7 +108,7 @@ test('probes, models and metrics', async () => {
   expect(await get('/v1/models')).toEqual({ object: 'list', data: [model] });
 });
 
-test('the body goes on as the same bytes, the key stays, the trace goes on as a child', async () => {
+test('the body is forwarded unchanged, the key is withheld, and the trace continues in a child span', async () => {
   const body = `{ "model":"tiny",  "messages":${hi}, "nonstandard": 1.50 }`;
   const headers = {
     authorization,
@@ -126,7 +126,7 @@ test('the body goes on as the same bytes, the key stays, the trace goes on as a 
   expect(received.headers.traceparent).toMatch(new RegExp(`^00-${TRACE}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`));
   const line = () => gateway.log.find(candidate => candidate.requestId === 'mine');
   expect(await until(() => line() !== undefined)).toBeLessThan(3000);
-  expect(line()).toMatchObject({ traceId: TRACE, status: 200, attempts: 1, upstream: 'one', outcome: 'answered' });
+  expect(line()).toMatchObject({ traceId: TRACE, status: 200, attempts: 1, upstream: 'one', outcome: 'completed' });
   expect(JSON.stringify(gateway.log)).not.toContain(KEY);
 });
 

@@ -9,7 +9,7 @@ function depthOf(value: Json): number {
   return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
-test('agrees with the parsed value, whatever its strings hold', () => {
+test('agrees with the parsed value, whatever its strings contain', () => {
   const random = seededRandom(7).stream('json');
   const texts = [
     '[[[',
@@ -40,7 +40,7 @@ test('agrees with the parsed value, whatever its strings hold', () => {
   }
 });
 
-test('text that breaks off, and the deepest a megabyte holds, cost nothing much', () => {
+test('handles truncated text and a megabyte of nested arrays', () => {
   expect(isDeeperThan(Buffer.from('{"a":"[[[['), 1)).toBe(false);
   expect(isDeeperThan(Buffer.from('['.repeat(1_000_000)), 64)).toBe(true);
 });

@@ -12,26 +12,26 @@ import { requireTool } from '../../../../stack/tools.ts';
 import { freePort } from '../../../faults/toxiproxy/servers.ts';
 import { missing } from '../../../require.ts';
 
-/** Why the tests with a real Redis are skipped, or false. */
+/** Reason to skip tests with a real Redis, or false. */
 export const noRedis = missing('redis', findProgram('redis-server') !== undefined);
 
 const PASSWORD = 'secret-of-a-test';
 
-/** A real Redis, configured as the stack's. Disposing ends it and removes its files. */
+/** Real Redis, configured like the stack's. Disposing stops it and removes its files. */
 export interface RedisServer extends AsyncDisposable {
   /** `host:port`. */
   readonly address: string;
-  /** URL with the account, for another address that leads to it. */
+  /** URL with credentials, for another address of the same server. */
   urlAt(address: string): string;
-  /** SIGKILL; resolves when it is gone. */
+  /** Sends SIGKILL; resolves when the process has exited. */
   kill(): Promise<void>;
-  /** SIGSTOP: connections stay, nothing answers. Ends with `SIGCONT`. */
+  /** `SIGSTOP`: connections stay open without replies, until `SIGCONT`. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
-  /** Starts it again at the same address; resolves when it is ready. */
+  /** Restarts the server at the same address; resolves when it is ready. */
   restart(): Promise<void>;
 }
 
-/** Starts a Redis of its own for one test. */
+/** Starts a Redis for one test. */
 export async function startRedis(): Promise<RedisServer> {
   const { command } = requireTool('redis-server');
   const directory = mkdtempSync(join(tmpdir(), 'squall-redis-'));

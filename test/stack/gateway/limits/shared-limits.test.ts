@@ -9,14 +9,14 @@ import { until } from '../../../until.ts';
 import { type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
 import { answers, startUpstream } from '../fixtures/scripted-upstream.ts';
 import { noRedis, startRedis } from './redis-server.ts';
-import { askHealth, between, chatAs, count, quantileMs, steadyLoad } from './steady-load.ts';
+import { between, chatAs, count, probeHealth, quantileMs, steadyLoad } from './steady-load.ts';
 
 type Limits = Exclude<NonNullable<GatewayConfigInput['limits']>, 'off'>;
 
 const perKey = { perMinute: 1200, burst: 10 };
 const RATE = 20;
 
-/** Two gateways in front of one upstream; ready when their limits are shared, if they are to be. */
+/** Starts two gateways in front of one upstream; with Redis, resolves once their limits are shared. */
 async function twoGateways(limits: Limits) {
   const stack = new AsyncDisposableStack();
   const upstream = stack.use(await startUpstream(answers()));
@@ -33,14 +33,14 @@ async function twoGateways(limits: Limits) {
 
 const up = (gateway: GatewayProcess) => metric(gateway, 'gateway_limits_redis_up');
 
-/** Waits until every gateway judges with Redis; tells how long that took in ms. */
+/** Waits until every gateway uses Redis. Returns how long that took, in ms. */
 async function shared(gateways: readonly GatewayProcess[]): Promise<number> {
   const tookMs = await until(async () => (await Promise.all(gateways.map(up))).every(value => value === 1), 5000);
   expect(tookMs).toBeLessThan(5000);
   return tookMs;
 }
 
-/** The share of what one limit allows that passes when 60/s come for 2 s over both gateways: 20/s and a burst of 10. */
+/** Ratio of passed to allowed requests for 60/s over both gateways in 2 s; the limit is 20/s with a burst of 10. */
 async function passedRatio(limits: Limits): Promise<number> {
   await using two = await twoGateways(limits);
   const startMs = systemClock.nowMs();
@@ -50,45 +50,45 @@ async function passedRatio(limits: Limits): Promise<number> {
   return passed / (10 + (RATE * (systemClock.nowMs() - startMs)) / 1000);
 }
 
-/** How many requests of all gateways asked Redis so far, answered or not. */
-async function asked(gateways: readonly GatewayProcess[]): Promise<number> {
+/** Number of rate limit checks in Redis by all gateways so far. */
+async function redisChecks(gateways: readonly GatewayProcess[]): Promise<number> {
   const counts = await Promise.all(gateways.map(gateway => metric(gateway, 'gateway_limits_redis_seconds_count')));
   return counts.reduce((sum, value) => sum + value, 0);
 }
 
-describe.skipIf(Boolean(noRedis))(`limits of two gateways${noRedis ? ` (${noRedis})` : ''}`, () => {
-  test('hold for both together when they share them, and only then', async () => {
+describe.skipIf(Boolean(noRedis))(`rate limits of two gateways${noRedis ? ` (${noRedis})` : ''}`, () => {
+  test('hold across both when shared, and only then', async () => {
     await using redis = await startRedis();
-    // A bucket never lets more pass than it allows, whatever the machine does; a pause longer than its burst costs some.
+    // A bucket never passes more than it allows; a pause of the machine longer than its burst can cost some.
     const sharing = await passedRatio({ redis: { url: redis.urlAt(redis.address) } });
     expect(sharing).toBeLessThan(1.05);
     expect(sharing).toBeGreaterThan(0.7);
-    // Each by itself with its share: the same sum.
-    const shares = await passedRatio({});
-    expect(shares).toBeLessThan(1.05);
-    expect(shares).toBeGreaterThan(0.7);
-    // The counterpart: each by itself with the whole limit lets twice as many pass.
+    // Each with half of the limit: the same sum.
+    const divided = await passedRatio({});
+    expect(divided).toBeLessThan(1.05);
+    expect(divided).toBeGreaterThan(0.7);
+    // Counter-check: each with the whole limit passes twice as many.
     expect(await passedRatio({ replicas: 1 })).toBeGreaterThan(1.4);
   });
 
-  test('Redis killed under load: no request fails or waits, limits keep holding, sharing comes back', async () => {
+  test('Redis killed under load: no request fails or is delayed, limits hold, and sharing resumes', async () => {
     await using redis = await startRedis();
     await using two = await twoGateways({ redis: { url: redis.urlAt(redis.address) } });
     const { gateways } = two;
     const greedy = steadyLoad(gateways, 60, chatAs('greedy'));
     const polite = steadyLoad(gateways, 10, chatAs('polite'));
-    const unlimited = steadyLoad(gateways, 30, askHealth);
+    const unlimited = steadyLoad(gateways, 30, probeHealth);
     await sleep(2000);
-    const askedBefore = await asked(gateways);
+    const checksBefore = await redisChecks(gateways);
     const killedMs = systemClock.nowMs();
     await redis.kill();
     await sleep(2000);
-    const askedDuring = (await asked(gateways)) - askedBefore;
+    const checksDuring = (await redisChecks(gateways)) - checksBefore;
     expect(await Promise.all(gateways.map(up))).toEqual([0, 0]);
     const restartedMs = systemClock.nowMs();
     await redis.restart();
     await shared(gateways);
-    // A probe each 100 ms, two must be answered; a reconnect each 100 ms.
+    // Probes and reconnects every 100 ms; two probes must succeed.
     expect(systemClock.nowMs() - restartedMs).toBeLessThan(2000);
     const backMs = systemClock.nowMs();
     await sleep(1500);
@@ -99,12 +99,12 @@ describe.skipIf(Boolean(noRedis))(`limits of two gateways${noRedis ? ` (${noRedi
     const before = between([...all, ...fine], 0, killedMs);
     const during = between([...all, ...fine], killedMs, restartedMs);
     expect(during.length).toBeGreaterThan(100);
-    // Those in flight at the kill may wait for an answer, 70 ms at most; the other 130 of 140 are not even sent to Redis.
-    expect(askedDuring).toBeLessThan(0.2 * during.length);
+    // Requests in flight at the kill wait for at most 70 ms; the other 130 of 140 are not sent to Redis at all.
+    expect(checksDuring).toBeLessThan(0.2 * during.length);
     const machineMs = quantileMs(between(control, killedMs, restartedMs), 1);
     expect(quantileMs(during, 0.99)).toBeLessThan(Math.max(quantileMs(before, 0.99), machineMs) + 100);
-    // Without Redis each gateway lets its 10/s pass. Their own buckets ran along, so there is no second burst of 10; after the
-    // restart Redis has forgotten, and there is one.
+    // Without Redis each gateway passes its 10/s. Local buckets were kept up to date, so there is no second burst of 10; after its
+    // restart Redis is empty, so there is one.
     const passedDuring = count(between(all, killedMs, restartedMs), 200);
     const duringS = (restartedMs - killedMs) / 1000;
     expect(passedDuring).toBeGreaterThan(0.6 * RATE * duringS);
@@ -112,16 +112,16 @@ describe.skipIf(Boolean(noRedis))(`limits of two gateways${noRedis ? ` (${noRedi
     const afterS = (systemClock.nowMs() - backMs) / 1000;
     expect(count(between(all, backMs, Number.POSITIVE_INFINITY), 200)).toBeLessThan(1.3 * RATE * afterS + 14);
     for (const gateway of gateways) {
-      expect(await metric(gateway, 'gateway_limits_fallbacks_total', 'reason="away"')).toBeGreaterThan(20);
+      expect(await metric(gateway, 'gateway_limits_fallbacks_total', 'reason="down"')).toBeGreaterThan(20);
       expect(await metric(gateway, 'gateway_limits_limited_total', 'scope="key",source="local"')).toBeGreaterThan(10);
       expect(gateway.log.map(({ msg }) => msg)).toEqual(
-        expect.arrayContaining(['shared limits away', 'shared limits back']),
+        expect.arrayContaining(['shared rate limits down', 'shared rate limits up']),
       );
       expect(JSON.stringify(gateway.log)).not.toContain('secret-of-a-test');
     }
   });
 
-  test('limits that fail closed refuse with 503 while Redis is away', async () => {
+  test('limits that fail closed reject with 503 while Redis is down', async () => {
     await using redis = await startRedis();
     await using two = await twoGateways({ redis: { url: redis.urlAt(redis.address) }, onOutage: 'fail' });
     await redis.kill();
@@ -133,63 +133,66 @@ describe.skipIf(Boolean(noRedis))(`limits of two gateways${noRedis ? ` (${noRedi
     expect(new Set((await load.stop()).map(({ status }) => status))).toEqual(new Set([503]));
   });
 
-  test.each(['slow', 'hung'])('Redis %s: nobody waits for it, and it is used again when it is quick', async how => {
-    await using redis = await startRedis();
-    await using proxies = await startServer({ env: { SQUALL_TOXIPROXY: 'embedded' } });
-    const toxiproxy = connectToxiproxy({ apiUrl: proxies.apiUrl });
-    const { listen } = await toxiproxy.createProxy({
-      name: 'redis',
-      listen: `127.0.0.1:${await freePort()}`,
-      upstream: redis.address,
-    });
-    const begin = async () => {
-      if (how === 'hung') redis.signal('SIGSTOP');
-      else
-        await toxiproxy.addToxic('redis', {
-          kind: 'latency',
-          name: 'slow',
-          stream: 'downstream',
-          latencyMs: 500,
-          jitterMs: 0,
-        });
-    };
-    const end = async () => {
-      if (how === 'hung') redis.signal('SIGCONT');
-      else await toxiproxy.removeToxic('redis', 'slow');
-    };
-    const url = redis.urlAt(listen);
-    const wide = { perMinute: 60_000, burst: 1000 };
-    {
-      await using two = await twoGateways({ redis: { url }, perKey: wide });
-      const load = steadyLoad(two.gateways, 80, chatAs('polite'));
-      const unlimited = steadyLoad(two.gateways, 30, askHealth);
-      await sleep(700);
-      const askedBefore = await asked(two.gateways);
-      const fromMs = systemClock.nowMs();
+  test.each(['slow', 'hung'])(
+    'Redis %s: requests do not wait for it, and it is used again once it is fast',
+    async how => {
+      await using redis = await startRedis();
+      await using proxies = await startServer({ env: { SQUALL_TOXIPROXY: 'embedded' } });
+      const toxiproxy = connectToxiproxy({ apiUrl: proxies.apiUrl });
+      const { listen } = await toxiproxy.createProxy({
+        name: 'redis',
+        listen: `127.0.0.1:${await freePort()}`,
+        upstream: redis.address,
+      });
+      const begin = async () => {
+        if (how === 'hung') redis.signal('SIGSTOP');
+        else
+          await toxiproxy.addToxic('redis', {
+            kind: 'latency',
+            name: 'slow',
+            stream: 'downstream',
+            latencyMs: 500,
+            jitterMs: 0,
+          });
+      };
+      const end = async () => {
+        if (how === 'hung') redis.signal('SIGCONT');
+        else await toxiproxy.removeToxic('redis', 'slow');
+      };
+      const url = redis.urlAt(listen);
+      const wide = { perMinute: 60_000, burst: 1000 };
+      {
+        await using two = await twoGateways({ redis: { url }, perKey: wide });
+        const load = steadyLoad(two.gateways, 80, chatAs('polite'));
+        const unlimited = steadyLoad(two.gateways, 30, probeHealth);
+        await sleep(700);
+        const checksBefore = await redisChecks(two.gateways);
+        const fromMs = systemClock.nowMs();
+        await begin();
+        await sleep(2500);
+        const toMs = systemClock.nowMs();
+        const checksDuring = (await redisChecks(two.gateways)) - checksBefore;
+        expect(await Promise.all(two.gateways.map(up))).toEqual([0, 0]);
+        await end();
+        await shared(two.gateways);
+        const sent = await load.stop();
+        expect(new Set(sent.map(({ status }) => status))).toEqual(new Set([200]));
+        const during = between(sent, fromMs, toMs);
+        // The first three of each gateway wait 50 to 70 ms, and so do those that arrive meanwhile: about ten of 200. The rest skip Redis.
+        expect(checksDuring).toBeLessThan(0.25 * during.length);
+        const machineMs = quantileMs(between(await unlimited.stop(), fromMs, toMs), 1);
+        expect(quantileMs(during, 1)).toBeLessThan(machineMs + 300);
+        for (const gateway of two.gateways)
+          expect(await metric(gateway, 'gateway_limits_fallbacks_total', 'reason="timeout"')).toBeGreaterThanOrEqual(3);
+      }
+      // Counter-check: a gateway with a long timeout passes the delay on.
+      await using patient = await twoGateways({ redis: { url, timeoutMs: 60_000 }, perKey: wide });
       await begin();
-      await sleep(2500);
-      const toMs = systemClock.nowMs();
-      const askedDuring = (await asked(two.gateways)) - askedBefore;
-      expect(await Promise.all(two.gateways.map(up))).toEqual([0, 0]);
+      const load = steadyLoad(patient.gateways, 20, chatAs('polite'));
+      await sleep(600);
       await end();
-      await shared(two.gateways);
-      const sent = await load.stop();
-      expect(new Set(sent.map(({ status }) => status))).toEqual(new Set([200]));
-      const during = between(sent, fromMs, toMs);
-      // The first three of each gateway wait 50 to 70 ms, with whatever came meanwhile: some ten of 200. The rest does not ask.
-      expect(askedDuring).toBeLessThan(0.25 * during.length);
-      const machineMs = quantileMs(between(await unlimited.stop(), fromMs, toMs), 1);
-      expect(quantileMs(during, 1)).toBeLessThan(machineMs + 300);
-      for (const gateway of two.gateways)
-        expect(await metric(gateway, 'gateway_limits_fallbacks_total', 'reason="timeout"')).toBeGreaterThanOrEqual(3);
-    }
-    // The counterpart: a gateway that waits as long as it takes hands the delay on.
-    await using patient = await twoGateways({ redis: { url, timeoutMs: 60_000 }, perKey: wide });
-    await begin();
-    const load = steadyLoad(patient.gateways, 20, chatAs('polite'));
-    await sleep(600);
-    await end();
-    // The first ones waited for an answer until the end of it, 600 ms, or of the 500 ms.
-    expect(Math.max(...(await load.stop()).map(({ tookMs }) => tookMs))).toBeGreaterThan(450);
-  });
+      // The first requests waited until the fault ended after 600 ms, or for the latency of 500 ms.
+      expect(Math.max(...(await load.stop()).map(({ tookMs }) => tookMs))).toBeGreaterThan(450);
+    },
+  );
 });

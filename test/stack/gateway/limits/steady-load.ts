@@ -1,23 +1,23 @@
 import { systemClock } from '../../../../harness/clock.ts';
 import { chat } from '../fixtures/gateway-process.ts';
 
-/** One request of a test's load. Times are ms on the machine's clock. */
+/** One request of the load. Times are in ms on the machine's clock. */
 export interface Sent {
   readonly atMs: number;
   readonly tookMs: number;
-  /** 0 when there was no answer at all. */
+  /** 0 without a response. */
   readonly status: number;
 }
 
-/** A load under way. */
+/** Running load. */
 export interface SteadyLoad {
-  /** Stops sending; resolves when every answer is there. */
+  /** Stops sending; resolves once every response has arrived. */
   stop(): Promise<readonly Sent[]>;
-  /** Answered so far. */
+  /** Completed requests so far. */
   readonly sent: readonly Sent[];
 }
 
-/** Sends one request to a gateway; resolves with its answer. */
+/** Sends one request to a gateway. */
 type Send = (gateway: { readonly url: string }) => Promise<Response>;
 
 /** Sends chat requests with an API key. */
@@ -26,13 +26,17 @@ export function chatAs(key: string): Send {
 }
 
 /**
- * A request that no limit is asked for. Sent beside the others to the same processes, it tells what a busy machine does to
- * latencies from what the limits do.
+ * Sends a request that is not rate limited. Sent alongside the others to the same processes, it separates the effect of a busy
+ * machine on latencies from that of the limits.
  */
-export const askHealth: Send = gateway => fetch(`${gateway.url}/healthz`);
+export const probeHealth: Send = gateway => fetch(`${gateway.url}/healthz`);
 
-/** Sends `perSecond` requests a second over the gateways in turn, whether or not earlier ones were answered. */
-export function steadyLoad(gateways: readonly { readonly url: string }[], perSecond: number, ask: Send): SteadyLoad {
+/** Sends `perSecond` requests a second to the gateways in turn, an open loop. */
+export function steadyLoad(
+  gateways: readonly { readonly url: string }[],
+  perSecond: number,
+  request: Send,
+): SteadyLoad {
   const sent: Sent[] = [];
   const startMs = systemClock.nowMs();
   const pending: Promise<void>[] = [];
@@ -42,7 +46,7 @@ export function steadyLoad(gateways: readonly { readonly url: string }[], perSec
   }, 5);
   const send = async (index: number) => {
     const atMs = systemClock.nowMs();
-    const status = await ask(gateways[index % gateways.length]!).then(
+    const status = await request(gateways[index % gateways.length]!).then(
       async response => {
         await response.text();
         return response.status;
@@ -61,17 +65,17 @@ export function steadyLoad(gateways: readonly { readonly url: string }[], perSec
   };
 }
 
-/** Requests that were sent from `fromMs` to `toMs`. */
+/** Requests sent between `fromMs` and `toMs`. */
 export function between(sent: readonly Sent[], fromMs: number, toMs: number): readonly Sent[] {
   return sent.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
 }
 
-/** How many had this status. */
+/** Number of requests with this status. */
 export function count(sent: readonly Sent[], status: number): number {
   return sent.filter(request => request.status === status).length;
 }
 
-/** The value below which the share `ratio` of the latencies lies. */
+/** Quantile of the latencies; `ratio` 0–1. */
 export function quantileMs(sent: readonly Sent[], ratio: number): number {
   const sorted = sent.map(({ tookMs }) => tookMs).toSorted((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * ratio))] ?? Number.NaN;

@@ -5,7 +5,7 @@ import { createBalancer, leastConnections, roundRobin } from '../../../../stack/
 const replicas = (...inFlight: number[]) => inFlight.map((running, order) => ({ order, inFlight: running }));
 
 describe('least connections', () => {
-  test('picks the one with the fewest running attempts, wherever it stands', () => {
+  test('picks the upstream with the fewest attempts in flight, whatever its position', () => {
     const random = seededRandom(1);
     const pick = leastConnections(random);
     for (let round = 0; round < 500; round += 1) {
@@ -22,10 +22,10 @@ describe('least connections', () => {
     for (const count of counts) expect(Math.abs(count - 1000)).toBeLessThan(150);
   });
 
-  test('alone, it is a black hole: an upstream that fails at once gets nearly everything', () => {
-    // The sound one holds each request for 10 turns, the failing one for none.
+  test('without ejection, an upstream that fails at once is a black hole and gets nearly all requests', () => {
+    // The healthy upstream takes 10 turns for each request, the failing one none.
     const pick = leastConnections(seededRandom(3));
-    const [failing, sound] = [
+    const [failing, healthy] = [
       { order: 0, inFlight: 0 },
       { order: 1, inFlight: 0 },
     ];
@@ -34,11 +34,11 @@ describe('least connections', () => {
     for (let turn = 0; turn < 1000; turn += 1) {
       while (releases[0] !== undefined && releases[0] <= turn) {
         releases.shift();
-        sound.inFlight -= 1;
+        healthy.inFlight -= 1;
       }
-      if (pick([failing, sound]) === failing) toFailing += 1;
+      if (pick([failing, healthy]) === failing) toFailing += 1;
       else {
-        sound.inFlight += 1;
+        healthy.inFlight += 1;
         releases.push(turn + 10);
       }
     }
@@ -46,21 +46,21 @@ describe('least connections', () => {
   });
 });
 
-test('round robin gives equal shares, whatever runs where', () => {
+test('round robin distributes evenly, whatever is in flight', () => {
   const pick = roundRobin();
   const candidates = replicas(9, 0, 4);
   expect(Array.from({ length: 6 }, () => pick(candidates).order)).toEqual([0, 1, 2, 0, 1, 2]);
 });
 
-test('round robin stays fair when retries leave out the one that failed', () => {
-  // Each time it is the first one's turn it fails, and the retry goes on without it: the others take turns at that.
+test('round robin stays even when retries exclude the upstream that failed', () => {
+  // The first upstream fails whenever it is picked, and the retry excludes it: the others serve in turn.
   const pick = createBalancer('round-robin', seededRandom(1));
   const candidates = replicas(0, 0, 0);
   const served = [0, 0, 0];
   for (let i = 0; i < 300; i += 1) {
     const first = pick(candidates);
-    const answering = first.order === 0 ? pick(candidates.slice(1)) : first;
-    served[answering.order]! += 1;
+    const serving = first.order === 0 ? pick(candidates.slice(1)) : first;
+    served[serving.order]! += 1;
   }
   expect(served).toEqual([0, 150, 150]);
 });

@@ -10,7 +10,7 @@ const at = (...entries: string[]) => entries.map(entry => ({ name: entry[0]!, ur
 const names = (list: readonly { name: string }[]) => list.map(({ name }) => name).join('');
 
 test.each([
-  // there, told, added, moved, told as they are, missing
+  // current, listed, added, moved, unchanged, missing
   ['', 'a1 b1', 'ab', '', '', ''],
   ['a1 b1', 'a1 b1', '', '', 'ab', ''],
   ['a1 b1', 'b1 c1', 'c', '', 'b', 'a'],
@@ -18,13 +18,13 @@ test.each([
   ['a1 b1', '', '', '', '', 'ab'],
   ['a1', 'a1 a2', '', 'a', '', ''],
   ['', '', '', '', '', ''],
-])('from [%s] to [%s]: +%s ~%s =%s -%s', (current, told, added, moved, same, missing) => {
+])('from [%s] to [%s]: +%s ~%s =%s -%s', (current, listed, added, moved, unchanged, missing) => {
   const list = (text: string) => at(...text.split(' ').filter(Boolean));
-  const diff = diffUpstreams(list(current), list(told));
-  expect([names(diff.added), names(diff.moved), diff.told.join(''), diff.missing.join('')]).toEqual([
+  const diff = diffUpstreams(list(current), list(listed));
+  expect([names(diff.added), names(diff.moved), diff.unchanged.join(''), diff.missing.join('')]).toEqual([
     added,
     moved,
-    same,
+    unchanged,
     missing,
   ]);
 });
@@ -35,25 +35,25 @@ test.each([
   [7, 7, 7],
   [7, 6, 0],
   [7, 0, 0],
-])('after index %i an answer with %i leads to %i', (before, answered, next) => {
-  expect(nextIndex(before, answered)).toBe(next);
+])('after index %i a response with index %i continues at %i', (previous, received, next) => {
+  expect(nextIndex(previous, received)).toBe(next);
 });
 
 const options = gatewayConfigSchema.shape.discovery.parse({
   ...{ url: 'http://x', minIntervalMs: 100, backoff: { baseMs: 200, maxMs: 1000 } },
 }) as DiscoveryOptions;
 
-/** Runs discovery for `forMs` of virtual time over an agent that answers as scripted, and tells when it was asked with what. */
-async function follow(forMs: number, answer: (call: number) => Instances | Error) {
+/** Runs discovery for `forMs` of virtual time against a scripted agent. Returns its queries, the updates and the failures. */
+async function follow(forMs: number, respond: (call: number) => Instances | Error) {
   const clock = new FakeClock();
-  const asked: { atMs: number; index: number }[] = [];
-  const told: string[] = [];
+  const queries: { atMs: number; index: number }[] = [];
+  const updates: string[] = [];
   const failures: number[] = [];
   const stop = new AbortController();
   const client = {
     async instances({ index }: { index: number }) {
-      asked.push({ atMs: clock.nowMs(), index });
-      const result = answer(asked.length - 1);
+      queries.push({ atMs: clock.nowMs(), index });
+      const result = respond(queries.length - 1);
       if (result instanceof Error) throw result;
       return result;
     },
@@ -61,25 +61,25 @@ async function follow(forMs: number, answer: (call: number) => Instances | Error
   const ended = followCatalog(
     {
       ...{ options, clock, random: seededRandom(1), client },
-      told: instances => told.push(names(instances)),
-      failed: (_, count) => failures.push(count),
+      onUpdate: instances => updates.push(names(instances)),
+      onFailure: (_, count) => failures.push(count),
     },
     stop.signal,
   );
   await clock.advance(forMs);
   stop.abort();
   await ended;
-  return { asked, told, failures };
+  return { queries, updates, failures };
 }
 
-test('an agent that never blocks is asked ten times a second, not in a tight loop', async () => {
-  const { asked } = await follow(10_000, () => ({ index: 0, instances: [] }));
-  expect(asked.length).toBeGreaterThan(95);
-  expect(asked.length).toBeLessThanOrEqual(101);
+test('an agent that never blocks is queried ten times a second instead of in a tight loop', async () => {
+  const { queries } = await follow(10_000, () => ({ index: 0, instances: [] }));
+  expect(queries.length).toBeGreaterThan(95);
+  expect(queries.length).toBeLessThanOrEqual(101);
 });
 
-test('a dead agent is asked ever more seldom, up to the bound, and is asked for everything again', async () => {
-  const { asked, told, failures } = await follow(60_000, call =>
+test('failed queries back off up to the maximum and restart at index 0', async () => {
+  const { queries, updates, failures } = await follow(60_000, call =>
     call === 0
       ? {
           index: 5,
@@ -90,12 +90,12 @@ test('a dead agent is asked ever more seldom, up to the bound, and is asked for 
         }
       : new Error('gone'),
   );
-  expect(told, 'failures tell nothing').toEqual(['ab']);
-  expect(asked.slice(0, 3).map(({ index }) => index)).toEqual([0, 5, 0]);
+  expect(updates, 'failures report no update').toEqual(['ab']);
+  expect(queries.slice(0, 3).map(({ index }) => index)).toEqual([0, 5, 0]);
   // Equal jitter: between half and the whole of 1000 ms, so 60 to 120 times a minute and a few more at the start.
   expect(failures.length).toBeGreaterThan(60);
   expect(failures.length).toBeLessThan(130);
-  const gaps = asked.slice(1).map(({ atMs }, index) => atMs - asked[index]!.atMs);
+  const gaps = queries.slice(1).map(({ atMs }, index) => atMs - queries[index]!.atMs);
   expect(Math.max(...gaps)).toBeLessThanOrEqual(1000);
   expect(Math.min(...gaps)).toBeGreaterThanOrEqual(100);
 });

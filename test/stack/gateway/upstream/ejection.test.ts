@@ -38,22 +38,22 @@ describe('consecutive failures', () => {
   });
 });
 
-test('grows with each ejection up to the maximum, with at most 10 % on top', () => {
+test('an ejection lasts longer each time up to the maximum, plus at most 10 % jitter', () => {
   const { records, feed } = fleet(2);
   const record = records[0]!;
   let nowMs = 0;
   feed(record, 'FF', nowMs);
   for (const expectedMs of [1000, 2000, 3000, 3000]) {
     expect(feed(record, 'F', nowMs)).toEqual([true]);
-    const lengthMs = record.ejectedUntilMs - nowMs;
-    expect(lengthMs).toBeGreaterThanOrEqual(expectedMs);
-    expect(lengthMs).toBeLessThanOrEqual(expectedMs * 1.1);
+    const durationMs = record.ejectedUntilMs - nowMs;
+    expect(durationMs).toBeGreaterThanOrEqual(expectedMs);
+    expect(durationMs).toBeLessThanOrEqual(expectedMs * 1.1);
     nowMs = record.ejectedUntilMs;
     expect(isEjected(record, nowMs)).toBe(false);
   }
 });
 
-test('comes back on probation: one failure ejects again, one success ends the probation', () => {
+test('an upstream returns on probation: one failure ejects it again, one success ends the probation', () => {
   const { records, feed } = fleet(4);
   const [first, second] = records as [OutlierRecord, OutlierRecord];
   feed(first, 'FFF', 0);
@@ -62,7 +62,7 @@ test('comes back on probation: one failure ejects again, one success ends the pr
   expect(feed(second, 'SFF', 1500)).toEqual([false, false, false]);
 });
 
-test('forgets earlier ejections after quiet time', () => {
+test('earlier ejections are forgotten after time in rotation', () => {
   const { records, feed } = fleet(2);
   const record = records[0]!;
   feed(record, 'FFF', 0);
@@ -72,7 +72,7 @@ test('forgets earlier ejections after quiet time', () => {
   expect(record.timesEjected).toBe(1);
 });
 
-test('ignores what ends while it is out', () => {
+test('outcomes during an ejection are ignored', () => {
   const { records, feed } = fleet(2);
   feed(records[0]!, 'FFF', 0);
   const untilMs = records[0]!.ejectedUntilMs;
@@ -87,7 +87,7 @@ test.each([
   [3, 0.1, 1],
   [4, 0.5, 2],
   [4, 1, 4],
-])('of %i upstreams at ratio %f at most %i are out', (size, maxEjectedRatio, out) => {
+])('of %i upstreams at ratio %f at most %i are ejected', (size, maxEjectedRatio, out) => {
   const { records, feed } = fleet(size, { ...options, maxEjectedRatio });
   for (const record of records) feed(record, 'FFFFFF', 0);
   expect(records.filter(record => isEjected(record, 1))).toHaveLength(out);

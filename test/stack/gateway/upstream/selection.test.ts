@@ -4,22 +4,22 @@ import { until } from '../../../until.ts';
 import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
 import { answers, fails, type ScriptedUpstream, startUpstream } from '../fixtures/scripted-upstream.ts';
 
-test('a black hole swallows most requests without defences, none with ejection and retries', async () => {
-  // The sound upstream needs 40 ms, the failing one nothing: least connections prefers whoever fails.
+test('a black hole fails most requests without ejection and retries, none with them', async () => {
+  // The healthy upstream takes 40 ms, the failing one fails at once: least connections prefers the failing one.
   await using failing = await startUpstream(fails(503));
-  await using sound = await startUpstream(answers('ok', 40));
-  const upstreams = named(failing, sound);
+  await using healthy = await startUpstream(answers('ok', 40));
+  const upstreams = named(failing, healthy);
   const bare = await failures({ upstreams, healthChecks: 'off', ejection: 'off', retries: 0 });
   expect(bare).toBeGreaterThan(0.5);
-  const defended = await failures({ upstreams, healthChecks: 'off', retries: { baseMs: 5 } });
-  expect(defended).toBe(0);
+  const guarded = await failures({ upstreams, healthChecks: 'off', retries: { baseMs: 5 } });
+  expect(guarded).toBe(0);
 });
 
-test('an ejected upstream gets nothing, and comes back', async () => {
+test('an ejected upstream gets no traffic and returns later', async () => {
   await using failing = await startUpstream(fails(500));
-  await using sound = await startUpstream(answers());
+  await using healthy = await startUpstream(answers());
   const ejection = { consecutiveFailures: 3, baseMs: 600 };
-  const upstreams = named(failing, sound);
+  const upstreams = named(failing, healthy);
   await using gateway = await startGateway({ upstreams, balancer: 'round-robin', healthChecks: 'off', ejection });
   for (let i = 0; i < 6; i += 1) await (await chat(gateway)).text();
   expect(failing.received).toHaveLength(3);
@@ -35,11 +35,11 @@ test('an ejected upstream gets nothing, and comes back', async () => {
   expect(await until(served)).toBeLessThan(3000);
 });
 
-test('health checks take a dead upstream out and bring it back', async () => {
+test('health checks take a dead upstream out of rotation and bring it back', async () => {
   await using dying = await startUpstream(answers());
-  await using sound = await startUpstream(answers());
+  await using healthy = await startUpstream(answers());
   const healthChecks = { intervalMs: 50, unhealthyAfter: 2 };
-  const upstreams = named(dying, sound);
+  const upstreams = named(dying, healthy);
   await using gateway = await startGateway({ upstreams, balancer: 'round-robin', healthChecks });
   const state = (name: string) => metric(gateway, 'gateway_upstream_state', `upstream="u0",state="${name}"`);
   expect(await until(async () => (await state('usable')) === 1)).toBeLessThan(3000);
@@ -52,16 +52,16 @@ test('health checks take a dead upstream out and bring it back', async () => {
   expect(await until(async () => (await state('usable')) === 1)).toBeLessThan(3000);
 });
 
-test('with nobody healthy it is unready and refuses at once; with somebody it is ready', async () => {
+test('without a healthy upstream the gateway is unready and rejects at once; with one it is ready', async () => {
   await using upstream = await startUpstream(answers());
   upstream.ready = false;
   const healthChecks = { intervalMs: 50 };
   await using gateway = await startGateway({ upstreams: named(upstream), healthChecks });
   const readiness = async () => (await fetch(`${gateway.url}/readyz`)).status;
   expect(await readiness()).toBe(503);
-  const refused = await chat(gateway);
-  expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
-  expect(await refused.json()).toMatchObject({ error: { code: 'no_upstream' } });
+  const rejected = await chat(gateway);
+  expect([rejected.status, rejected.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await rejected.json()).toMatchObject({ error: { code: 'no_upstream' } });
   expect(upstream.received).toHaveLength(0);
   upstream.ready = true;
   expect(await until(async () => (await readiness()) === 200)).toBeLessThan(3000);
@@ -72,7 +72,7 @@ function named(...upstreams: ScriptedUpstream[]): GatewayConfigInput['upstreams'
   return upstreams.map(({ url }, index) => ({ name: `u${index}`, url }));
 }
 
-/** Share of 100 requests, ten at a time, that did not get a 200. */
+/** Ratio of 100 requests, ten at a time, that did not get a 200. */
 async function failures(config: GatewayConfigInput): Promise<number> {
   await using gateway: GatewayProcess = await startGateway(config);
   let failed = 0;

@@ -10,7 +10,7 @@ const transport: Transport = {
 };
 const ejection = { consecutiveFailures: 1, baseMs: 1000, maxMs: 1000, maxEjectedRatio: 1, forgetMs: 1000 };
 
-/** One letter an upstream: (u)sable, (e)jected until 1000 ms or later, (f)ailing its health checks, (n)ever checked. */
+/** One letter per upstream: (u)sable, (e)jected until at least 1000 ms, (f)ailing its health checks, (n)ever checked. */
 function build(states: string): UpstreamSet {
   const upstreams = [...states].map((state, index) => ({ name: `${state}${index}`, transport }));
   const random = seededRandom(1);
@@ -24,7 +24,7 @@ function build(states: string): UpstreamSet {
 }
 
 test.each([
-  // states, tried, chosen in turn: three picks
+  // states, already tried, three consecutive picks
   ['uuu', '', 'u0 u1 u2'],
   ['ueu', '', 'u0 u2 u0'],
   ['ufn', '', 'u0 u0 u0'],
@@ -35,7 +35,7 @@ test.each([
   ['ef', '', 'e0 e0 e0'],
   ['fn', '', 'none none none'],
   ['', '', 'none none none'],
-])('of %j without [%s] it picks %s', (states, tried, expected) => {
+])('from %j with [%s] already tried it picks %s', (states, tried, expected) => {
   const set = build(states);
   const excluded = set.all.filter(upstream => tried.split(' ').includes(upstream.name));
   const picks = [1, 2, 3].map(() => set.pick(500, excluded)?.name ?? 'none');
@@ -43,7 +43,7 @@ test.each([
   expect(set.hasUsable()).toBe(expected !== 'none none none');
 });
 
-test('states are told as they are', () => {
+test('reports the state of each upstream', () => {
   const states = build('uefn').all.map(upstream => stateOf(upstream, 500));
   expect(states).toEqual(['usable', 'ejected', 'unhealthy', 'unknown']);
   expect(build('e').all.map(upstream => stateOf(upstream, 2000))).toEqual(['usable']);

@@ -5,7 +5,7 @@ import { type BucketRule, type BucketState, take } from '../../../../stack/gatew
 import { scriptArguments, takeScript } from '../../../../stack/gateway/limits/take-script.ts';
 import { noRedis, startRedis } from './redis-server.ts';
 
-/** `take` of bucket.ts with memory, for several names. */
+/** `take` of bucket.ts with stored states, for several names. */
 function inTypeScript(takeFrom: typeof take) {
   const states = new Map<string, BucketState>();
   return (names: string[], rules: BucketRule[], nowMs: number) => {
@@ -18,7 +18,7 @@ function inTypeScript(takeFrom: typeof take) {
 const below = (random: Random, limit: number) => Math.floor(random.next() * limit);
 const oneOf = <T>(random: Random, values: readonly T[]): T => values[below(random, values.length)]!;
 
-/** Rules, then calls at times that mostly go on, sometimes stand still, sometimes go back, over 1 to 3 buckets. */
+/** Random rules and calls over 1 to 3 buckets, at times that mostly advance, sometimes stand still, sometimes go back. */
 function sequence(random: Random) {
   const names = ['a', 'b', 'c'].slice(0, 1 + below(random, 3));
   const rules = names.map(() => ({
@@ -36,19 +36,19 @@ function sequence(random: Random) {
   return { names, rules, calls };
 }
 
-// Whole numbers below 2^53 on both sides: every call must give the same answer to the last part of a token, not nearly the same.
+// Integers below 2^53 on both sides: the results of every call must be identical, not just close.
 test.skipIf(Boolean(noRedis))(
-  `the bucket in Redis is the bucket in TypeScript, over random sequences${noRedis ? ` (${noRedis})` : ''}`,
+  `the bucket in Redis agrees with the one in TypeScript over random sequences${noRedis ? ` (${noRedis})` : ''}`,
   async () => {
     await using server = await startRedis();
     const redis = new Redis(server.urlAt(server.address));
     const script = takeScript('local now = tonumber(ARGV[3 * #KEYS + 1])');
     const random = seededRandom(1);
-    const seen = { allowed: 0, refused: 0, differsWhenBroken: 0 };
-    // The counterpart: a bucket that rounds its level to whole tokens must be found out.
-    const rounding: typeof take = (rules, states, nowMs, remember) =>
+    const seen = { allowed: 0, rejected: 0, differsWhenBroken: 0 };
+    // Counter-check: a bucket that rounds its level to whole tokens must be detected.
+    const rounding: typeof take = (rules, states, nowMs, save) =>
       take(rules, states, nowMs, (i, { level, atMs }) =>
-        remember(i, { level: Math.floor(level / rules[i]!.periodMs) * rules[i]!.periodMs, atMs }),
+        save(i, { level: Math.floor(level / rules[i]!.periodMs) * rules[i]!.periodMs, atMs }),
       );
     for (let round = 0; round < 60; round += 1) {
       const { names, rules, calls } = sequence(random.stream(`round ${round}`));
@@ -66,25 +66,25 @@ test.skipIf(Boolean(noRedis))(
       );
       const taken = calls.map(({ count, nowMs }) => pure(names.slice(0, count), rules.slice(0, count), nowMs));
       expect(replies).toEqual(taken);
-      for (const [allowed] of taken) seen[allowed === 1 ? 'allowed' : 'refused'] += 1;
+      for (const [allowed] of taken) seen[allowed === 1 ? 'allowed' : 'rejected'] += 1;
       const brokenTaken = calls.map(({ count, nowMs }) => broken(names.slice(0, count), rules.slice(0, count), nowMs));
       if (JSON.stringify(brokenTaken) !== JSON.stringify(taken)) seen.differsWhenBroken += 1;
     }
     expect(seen.allowed).toBeGreaterThan(500);
-    expect(seen.refused).toBeGreaterThan(500);
+    expect(seen.rejected).toBeGreaterThan(500);
     expect(seen.differsWhenBroken).toBeGreaterThan(10);
     redis.disconnect();
   },
 );
 
-test.skipIf(Boolean(noRedis))('on the server clock a bucket refills, and an idle one vanishes', async () => {
+test.skipIf(Boolean(noRedis))('on the server clock a bucket refills, and an idle one expires', async () => {
   await using server = await startRedis();
   const redis = new Redis(server.urlAt(server.address));
   const call = (...rule: number[]) => redis.eval(takeScript(), 1, 'bucket', ...rule);
-  // 10 a second, two at once: the third at the same instant is refused, after 100 ms one is there again.
-  const answers = await Promise.all([call(10, 1000, 2), call(10, 1000, 2), call(10, 1000, 2)]);
-  expect(answers.map(answer => (answer as number[])[0])).toEqual([1, 1, 0]);
-  // Full again after 200 ms, forgotten a second later.
+  // 10 a second with a burst of two: the third at the same instant is rejected, after 100 ms one passes again.
+  const taken = await Promise.all([call(10, 1000, 2), call(10, 1000, 2), call(10, 1000, 2)]);
+  expect(taken.map(reply => (reply as number[])[0])).toEqual([1, 1, 0]);
+  // Full again after 200 ms, expired a second later.
   expect(await redis.pttl('bucket')).toBeGreaterThan(1000);
   expect(await redis.pttl('bucket')).toBeLessThanOrEqual(1200);
   await new Promise(resolve => setTimeout(resolve, 130));

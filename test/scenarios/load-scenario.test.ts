@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { loadScenario } from '../../scenarios/load-scenario.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
+
+const OPTIONS = { seed: 1, platform: 'process', replay: 'npx squall run it' } as const;
+
+test('a scenario that was never in a file goes the same way as one of the catalogue', async () => {
+  const raw: Scenario = {
+    name: 'made-up',
+    why: 'Written by a program.',
+    load: { stages: [{ at: '5/s', for: '2s' }] },
+    slos: [{ name: 'errors stay rare', objective: 'errors <= 1%' }],
+  };
+  const found = { source: 'a program', raw, folder: '/' };
+  const { compiled } = await loadScenario(found, { ...OPTIONS, changes: { 'load.stages.0.for': '7s' } });
+  expect(compiled.plan).toMatchObject({ scenario: 'made-up', seed: 1, replay: 'npx squall run it' });
+  expect(compiled.plan.load.segments.at(-1)).toMatchObject({ fromPerSecond: 5, toMs: 7000 });
+  expect((await loadScenario('node-loss', OPTIONS)).compiled.plan.scenario).toBe('node-loss');
+});
+
+test('what is wrong with it is told by where it comes from and by the field', async () => {
+  const found = { source: 'a program', raw: { name: 'x', lode: 1 }, folder: '/' };
+  await expect(loadScenario(found, OPTIONS)).rejects.toMatchObject({
+    message: expect.stringMatching(/a program(.|\n)*`lode`/),
+  });
+  await expect(loadScenario('node-loss', { ...OPTIONS, segment: { index: 1, of: 2 } })).rejects.toMatchObject({
+    code: 'SEGMENT_WITHOUT_TARGET',
+  });
+  await expect(loadScenario('node-loss', { ...OPTIONS, zeroAt: new Date(0) })).rejects.toMatchObject({
+    code: 'ZERO_TOO_EARLY',
+  });
+});
