@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { PlatformKind } from '../harness/plan.ts';
+import { parsePin, type Versions } from '../harness/versions.ts';
 import { HOME } from '../scenarios/find.ts';
 import { type LoadedScenario, loadScenario as load } from '../scenarios/load-scenario.ts';
 import { parseOverrides } from '../scenarios/override.ts';
@@ -25,6 +26,11 @@ export interface ShareOptions {
   readonly workers?: number;
   readonly segment?: { readonly index: number; readonly of: number };
   readonly zeroAt?: Date;
+}
+
+/** Options of a command that repeats runs. */
+export interface ReplayOptions {
+  readonly versions?: Versions;
 }
 
 /** Where runs are kept unless told otherwise. */
@@ -106,6 +112,16 @@ export function withSegment(command: Command): Command {
     );
 }
 
+/** Adds `--versions`, which a replay command carries. */
+export function withVersions(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--versions <list>',
+      'refuse to run with other versions than these; the replay command of a run lists its own',
+    ).argParser(parseVersions),
+  );
+}
+
 /**
  * Loads a scenario the way the options say, and checks its target where there is one.
  * @param changes further overrides, such as a proof's
@@ -182,6 +198,12 @@ function parseInstant(text: string): Date {
   if (date.getTime() > Date.now() + LONGEST_WAIT_MS)
     throw new InvalidArgumentError('Expected a time within a day from now.');
   return date;
+}
+
+function parseVersions(text: string): Versions {
+  const versions = parsePin(text);
+  if (!versions) throw new InvalidArgumentError('Expected names and versions such as nginx=1.22.1,node=24.21.0.');
+  return versions;
 }
 
 function collect(value: string, before: string[]): string[] {

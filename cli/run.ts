@@ -9,37 +9,44 @@ import { planLines } from './dry-run.ts';
 import { worstExit } from './exit.ts';
 import {
   loadScenario,
+  type ReplayOptions,
   type RunOptions,
   type ShareOptions,
   withRunOptions,
   withSegment,
   withTargetOptions,
+  withVersions,
   withWorkers,
 } from './options.ts';
 import { startProgress } from './progress.ts';
 
 /** `squall run <scenario…>`: runs, judges, reports. */
 export function defineRun(command: Command, signal: AbortSignal): void {
-  withSegment(withWorkers(withTargetOptions(withRunOptions(command))))
+  withVersions(withSegment(withWorkers(withTargetOptions(withRunOptions(command)))))
     .argument('<scenario...>', 'name from `squall list`, or a .yaml, .json or .ts file')
     .option('--dry-run', 'show what would happen, and start nothing', false)
-    .action(async (names: string[], options: RunOptions & TargetOptions & ShareOptions & { dryRun: boolean }) => {
-      const scenarios = await Promise.all(names.map(name => loadScenario(name, options, signal)));
-      if (options.dryRun) {
-        const plans = scenarios.map(({ compiled }) => compiled.plan);
-        if (options.json) printJson(plans.length === 1 ? plans[0] : plans);
-        else process.stdout.write(`${scenarios.flatMap(planLines).join('\n')}\n`);
-        return;
-      }
-      const sessions: Session[] = [];
-      for (const { compiled } of scenarios) {
-        if (sessions.length > 0) signal.throwIfAborted();
-        sessions.push(await runWithProgress(compiled, options, signal));
-      }
-      const documents = sessions.map(session => session.result.document);
-      if (options.json) printJson(documents.length === 1 ? documents[0] : documents);
-      process.exitCode = worstExit(documents.map(document => document.exitCode));
-    });
+    .action(
+      async (
+        names: string[],
+        options: RunOptions & TargetOptions & ShareOptions & ReplayOptions & { dryRun: boolean },
+      ) => {
+        const scenarios = await Promise.all(names.map(name => loadScenario(name, options, signal)));
+        if (options.dryRun) {
+          const plans = scenarios.map(({ compiled }) => compiled.plan);
+          if (options.json) printJson(plans.length === 1 ? plans[0] : plans);
+          else process.stdout.write(`${scenarios.flatMap(planLines).join('\n')}\n`);
+          return;
+        }
+        const sessions: Session[] = [];
+        for (const { compiled } of scenarios) {
+          if (sessions.length > 0) signal.throwIfAborted();
+          sessions.push(await runWithProgress(compiled, options, signal));
+        }
+        const documents = sessions.map(session => session.result.document);
+        if (options.json) printJson(documents.length === 1 ? documents[0] : documents);
+        process.exitCode = worstExit(documents.map(document => document.exitCode));
+      },
+    );
 }
 
 /**
@@ -48,7 +55,7 @@ export function defineRun(command: Command, signal: AbortSignal): void {
  */
 export async function runWithProgress(
   compiled: CompiledScenario,
-  { out, json, quiet, zeroAt }: RunOptions & ShareOptions,
+  { out, json, quiet, zeroAt, versions }: RunOptions & ShareOptions & ReplayOptions,
   signal: AbortSignal,
 ): Promise<Session> {
   const stream = json ? process.stderr : process.stdout;
@@ -60,6 +67,7 @@ export async function runWithProgress(
       out,
       signal,
       ...(zeroAt ? { zeroAt } : {}),
+      ...(versions ? { requiredVersions: versions } : {}),
       ...(progress ? { observer: progress } : {}),
     });
   }

@@ -17,6 +17,7 @@ import { type NemesisLimits, runFault, withLimit } from './nemesis.ts';
 import { driveEndMs, type FaultPlan, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
 import { injects, shareOfSegment } from './segment.ts';
+import { requireVersions, type Versions } from './versions.ts';
 
 /** Everything a run is made of. */
 export interface RunParts<Topology> {
@@ -37,6 +38,8 @@ export interface RunParts<Topology> {
   readonly onLoad?: (load: RunningLoad) => void;
   /** When time zero shall be by the wall clock, so that runs on several machines drive together. @default as soon as possible */
   readonly zeroAt?: Date;
+  /** Refused where the machine has others; see {@link requireVersions}. @default any */
+  readonly requiredVersions?: Versions;
   readonly limits?: Partial<NemesisLimits>;
 }
 
@@ -80,6 +83,7 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
       clock,
     });
     history.append({ type: 'versions', versions: stack.versions });
+    requireVersions(parts.requiredVersions ?? {}, { ...surroundings.versions, ...stack.versions });
     await driveStack(parts, stack);
     history.append({ type: 'phase', phase: 'down' });
   } catch (error) {

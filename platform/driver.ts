@@ -1,4 +1,4 @@
-import type { Link, Probe, Replica } from '../harness/contracts.ts';
+import type { FirstByte } from '../harness/host/probe.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
 import type { LinkPlan } from '../stack/topology.ts';
 import type { Directory } from './addresses.ts';
@@ -32,7 +32,7 @@ export interface Graces {
  * whatever failed, too:
  *
  * ```
- * open ─▶ programOf each replica ─▶ listenersOf each link ─▶ isReady, probe, edge … ─▶ leave
+ * open ─▶ programOf each replica ─▶ listenersOf each link ─▶ probe, edge … ─▶ leave
  * ```
  */
 export interface Driver {
@@ -47,10 +47,8 @@ export interface Driver {
   programOf(plan: ReplicaPlan, guard: Guard): Promise<Program>;
   /** Where the fault proxy is to listen for a link, and where those who use the link connect to; both `host:port`. */
   listenersOf(link: LinkPlan): Promise<{ readonly asked: string; readonly listen: string }>;
-  /** Whether `url` answers ready now, for {@link SupervisedPlan.isReady}. */
-  isReady(url: string, signal: AbortSignal): Promise<boolean>;
-  /** See `RunningStack.probe`. */
-  probe(target: Link | Replica, path: string, signal: AbortSignal): Promise<Probe>;
+  /** Sends a probe from where the services stand. @throws when nothing answers, or the signal's reason on abort */
+  probe(url: string, signal: AbortSignal): Promise<FirstByte>;
   /**
    * Frees and removes what programs leave behind when all have been ended. Idempotent, bounded.
    * @returns what is still there, in words, for the watchdog to remove; undefined for nothing

@@ -6,6 +6,7 @@ import { readyUrlOf } from './addresses.ts';
 import type { Driver, Helper } from './driver.ts';
 import { entryCertificate } from './entry-certificate.ts';
 import type { FaultProxy, ProxyApi } from './fault-proxy.ts';
+import { answersReady } from './readiness.ts';
 import { followScale } from './scaling.ts';
 import { Supervisor } from './supervisor.ts';
 import { startTiers } from './tiers.ts';
@@ -102,7 +103,10 @@ class Stack {
       links,
       replicas,
       versions: { ...this.#driver.versions, toxiproxy: `${version} (${proxy.source})` },
-      probe: (target, path, probeSignal) => this.#driver.probe(target, path, probeSignal),
+      probe: (target, path, probeSignal) => {
+        const base = 'listen' in target ? `${target.protocol}://${this.#driver.where.link(target.name)}` : target.url;
+        return this.#driver.probe(base + path, probeSignal);
+      },
       protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
       [Symbol.asyncDispose]: () => this.#takeDown(),
     };
@@ -130,7 +134,7 @@ class Stack {
     const { where } = this.#driver;
     const url = `${protocol}://${where.replica(name)}`;
     const readyUrl = readyUrlOf(plan, where);
-    const isReady = (signal: AbortSignal) => this.#driver.isReady(readyUrl, signal);
+    const isReady = (signal: AbortSignal) => answersReady(readyUrl, signal, this.#driver.probe);
     const program = await this.#driver.programOf(plan, watchdog);
     const supervisor = new Supervisor(
       { ...program, name, service, zone, url, metricsPath, restart, isStandby, isReady },

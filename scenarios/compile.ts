@@ -98,7 +98,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     slos: scenario.slos as RunPlan['slos'],
     stack,
     ...scheduledIn(load, seed, options.segment),
-    replay: load.trace ? pinned(replay, load.trace.sha256) : replay,
+    replay: pinned(replay, { ...settledPins(scenario, load, stack), ...tracePin(load) }),
   };
   return { plan, topology, ...(external ? { external } : {}) };
 }
@@ -134,9 +134,30 @@ function settleEngine(load: LoadPlan, slos: RunPlan['slos'], { external, ...opti
   return { ...load, engine, arrivals, ...sharedAmong(load, options) };
 }
 
-/** The command that repeats a run refuses another trace than the one of this run. */
-function pinned(replay: string, sha256: string): string {
-  return replay.includes('load.trace.sha256=') ? replay : `${replay} --set load.trace.sha256=${sha256}`;
+/** The command that repeats a run sets what was decided here, so that it does not depend on what another machine finds. */
+function pinned(replay: string, pins: Readonly<Record<string, string>>): string {
+  const missing = Object.entries(pins).map(
+    ([path, value]) => `--set ${/^\w+$/.test(value) ? `${path}=${value}` : `'${path}=${value}'`}`,
+  );
+  return [replay, ...missing.filter(pin => !replay.includes(pin))].join(' ');
+}
+
+/** What `auto` came to: the load's engine, and each part with its defaults, or not there. */
+function settledPins(
+  { load: { engine }, stack: written }: ResolvedScenario,
+  settled: LoadPlan,
+  stack: RunPlan['stack'],
+): Record<string, string> {
+  const parts = (['edge', 'redis', 'prometheus'] as const).filter(part => written[part] === 'auto' && part in stack);
+  return {
+    ...(engine === 'auto' ? { 'load.engine': settled.engine } : {}),
+    ...Object.fromEntries(parts.map(part => [`stack.${part}`, stack[part] === 'off' ? 'off' : '{}'])),
+  };
+}
+
+/** Another trace is refused. */
+function tracePin({ trace }: LoadPlan): Record<string, string> {
+  return trace ? { 'load.trace.sha256': trace.sha256 } : {};
 }
 
 function compileFault(

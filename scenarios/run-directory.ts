@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync, mkdirSync, rmdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, statfsSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Clock } from '../harness/clock.ts';
@@ -51,8 +51,12 @@ function describeSurroundings(scenario: string, clock: Clock): Surroundings {
       cores: cores.length,
       memoryGiB: Number((totalmem() / 2 ** 30).toFixed(1)),
     },
-    versions: { node: process.versions.node },
+    versions: { squall: squallVersion(), node: process.versions.node },
   };
+}
+
+function squallVersion(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
 }
 
 /** Folder by folder, for Node's own `recursive` never returns where none can be made, as below `/proc`. */

@@ -6,6 +6,7 @@ import { systemClock } from '../harness/clock.ts';
 import type { Platform, RunningLoad } from '../harness/contracts.ts';
 import { type History, openHistory } from '../harness/history.ts';
 import { run } from '../harness/run.ts';
+import type { Versions } from '../harness/versions.ts';
 import { type EngineName, engines } from '../load/engines.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
 import { externalPlatform } from '../platform/external/platform.ts';
@@ -33,6 +34,8 @@ export interface SessionOptions {
   readonly signal: AbortSignal;
   /** When driving is to start, by the wall clock. @default as soon as possible */
   readonly zeroAt?: Date;
+  /** Refused where the machine has others. @default any */
+  readonly requiredVersions?: Versions;
   readonly observer?: Partial<SessionObserver>;
 }
 
@@ -50,16 +53,18 @@ export interface Session {
  * @throws SquallError where there is nothing to judge, or nowhere to publish
  */
 export async function runSession(compiled: CompiledScenario, options: SessionOptions): Promise<Session> {
-  const { signal, observer = {}, zeroAt } = options;
+  const { signal, observer = {}, zeroAt, requiredVersions } = options;
   // Before a stack is brought up for nothing.
-  if (compiled.plan.load.engine === 'k6') await requireK6({}, signal);
+  const k6 = compiled.plan.load.engine === 'k6' ? await requireK6({}, signal) : undefined;
   const { surroundings, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
+  const versions = { ...surroundings.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
   const parts = {
     ...compiled,
-    surroundings,
+    surroundings: { ...surroundings, versions },
     platform: await platformOf(compiled),
     engine: engines[compiled.plan.load.engine as EngineName],
     ...(zeroAt ? { zeroAt } : {}),
+    ...(requiredVersions ? { requiredVersions } : {}),
     createFault,
     // Of a target nothing is known but what clients see.
     ...(compiled.external ? {} : { metrics: sampleStack() }),

@@ -2,73 +2,73 @@ import type { Protocol } from '../harness/contracts.ts';
 import type { RestartPolicy, SettledOptions } from './options.ts';
 import type { ToolName } from './tools.ts';
 
-/** The addresses, all `host:port`, that a replica is told when it starts, and its directory. */
+/** Addresses (`host:port`) and directory passed to a replica at its start. */
 export interface Addresses {
-  /** Where it listens. */
+  /** Listen address. */
   readonly listen: string;
-  /** Where its further listeners listen, by their names. */
+  /** Addresses of additional listeners, by name. */
   readonly listeners: Readonly<Record<string, string>>;
-  /** Where each link that it uses or advertises listens, by the link's name. */
+  /** Addresses of the links that the replica uses or advertises, by name. */
   readonly links: Readonly<Record<string, string>>;
-  /** Where its own files lie, absolute. */
+  /** Absolute path of the replica's directory. */
   readonly directory: string;
-  /** Whether it runs in one of our images, where tools are known, or with the tools of this machine. */
+  /** Whether the replica runs in a Docker image, with known tools, instead of with those of this machine. */
   readonly isInImage: boolean;
 }
 
-/** What a replica runs: a program of ours under Node, or a tool that is found on the machine or in its image. */
+/** Executable of a replica: one of this project's programs, run by Node, or a tool on the machine or in the image. */
 export type ReplicaExecutable =
   | {
       readonly kind: 'node';
-      /** Absolute. */
+      /** Absolute path. */
       readonly program: string;
     }
   | { readonly kind: 'tool'; readonly tool: ToolName; args(addresses: Addresses): readonly string[] };
 
-/** How one sees that a replica can serve: 2xx at a path, of a further listener where one is named, or `PONG` from a Redis. */
+/** Readiness probe: 2xx at a path, of an additional listener if one is named, or `PONG` from Redis. */
 export type ReadyProbe =
   | { readonly kind: 'http'; readonly path: string; readonly listener?: string }
   | { readonly kind: 'redis'; readonly username: string; readonly password: string };
 
-/** One replica to be started. */
+/** Plan of one replica. */
 export interface ReplicaPlan {
   /** For example `inference-2`. */
   readonly name: string;
   readonly service: string;
-  /** The zone it stands in, for example `zone-a`. */
+  /** For example `zone-a`. */
   readonly zone: string;
   readonly run: ReplicaExecutable;
-  /** What it speaks where it listens. */
+  /** Protocol of the listen address. */
   readonly protocol: Protocol;
-  /** Passes once it can serve. */
+  /** Passes once the replica can serve. */
   readonly ready: ReadyProbe;
-  /** Names of listeners that it has beside the first. @default none */
+  /** Names of additional listeners. @default none */
   readonly listeners?: readonly string[];
-  /** Where it tells its metrics in Prometheus' format; absent where it tells none. */
+  /** Path of metrics in Prometheus' format; absent without metrics. */
   readonly metricsPath?: string;
-  /** How long it takes by design until it is ready, in ms, scaled. */
+  /** Expected time until ready, in ms, after scaling. */
   readonly coldStartMs: number;
-  /** Names of the links that it uses. It starts after those who stand behind them. */
+  /** Names of the links that the replica uses. It starts after the replicas behind them. */
   readonly uses: readonly string[];
-  /** Names of links that lead to it, whose addresses it is told so that it can tell others. */
+  /** Names of inbound links whose addresses the replica advertises. */
   readonly advertises?: readonly string[];
   readonly restart: RestartPolicy;
-  /** Whether it waits to be started by somebody who wants more replicas. @default false */
+  /** Whether the replica is only started when scaling up. @default false */
   readonly isStandby?: boolean;
-  /** Its configuration: variables beside those every process gets. */
+  /** Configuration as environment variables, in addition to those of every process. */
   environment(addresses: Addresses): Readonly<Record<string, string>>;
-  /** Files to be in its directory before it starts, by relative path; private, for they may hold secrets. A path that ends in `/` is a folder. */
+  /** Files to create in the directory before the start, by relative path; private, since they may contain secrets. A path that ends in `/` is a folder. */
   files?(addresses: Addresses): Promise<Readonly<Record<string, string>>>;
 }
 
-/** What the plans of single services are made from. */
+/** Input for the plans of all services. */
 export interface TopologyParts {
   readonly options: SettledOptions;
   readonly timeScale: number;
   readonly seed: number;
-  /** SHA-256 of each key that clients may present, in hex. */
+  /** SHA-256 of each accepted API key, in hex. */
   readonly apiKeyHashes: readonly string[];
-  /** Of the account of Redis that services use. */
+  /** Password of the services' Redis user. */
   readonly redisPassword: string;
   readonly zones: readonly string[];
 }

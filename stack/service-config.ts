@@ -2,10 +2,10 @@ import type { z } from 'zod';
 import { SquallError } from '../harness/errors.ts';
 
 /**
- * Reads the configuration of a service from an environment variable.
- * @param variable its name
- * @param text JSON; undefined or empty means all defaults
- * @throws SquallError `BAD_` and the variable's name, whose message names every offending key
+ * Parses the configuration of a service from an environment variable.
+ * @param variable name of the environment variable
+ * @param text JSON; undefined or empty: all defaults
+ * @throws SquallError `BAD_` + variable name, naming every invalid key
  */
 export function parseConfig<Schema extends z.ZodObject>(
   variable: string,
@@ -23,14 +23,14 @@ export function parseConfig<Schema extends z.ZodObject>(
   return parsed.data;
 }
 
-/** The error for a configuration that cannot be. */
+/** Error for an invalid configuration. */
 export function badConfig(variable: string, message: string, cause?: unknown): SquallError {
   return new SquallError('option', `BAD_${variable}`, message, { next: `Correct ${variable}.`, cause });
 }
 
 type Issue = z.core.$ZodIssue;
 
-/** What is wrong, by key. Of a union's branches, the one that looked inside the value explains best. */
+/** Describes issues by key. For a union, the branch that inspected the value's keys gives the best explanation. */
 export function describeIssues(issues: readonly Issue[], prefix: readonly PropertyKey[] = []): string {
   return issues.map(issue => describeIssue(issue, [...prefix, ...issue.path])).join('; ');
 }

@@ -3,16 +3,16 @@ import type { Server } from 'node:http';
 import { type Clock, settlesWithin } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 
-/** How often connections that have become idle are looked for while draining. */
+/** Interval between sweeps of idle connections while draining. */
 const IDLE_CHECK_MS = 20;
 
-/** Where to listen. Port 0 lets the system choose; the `listening` log line tells which. */
+/** Listen address. With port 0 the system picks a free port, reported in the log line `listening`. */
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }
 
-/** Runs a service of ours as a program: what it cannot start for is one line on stderr, and exit code 1. */
+/** Runs the main function of a service. A startup error prints one line to stderr and exits with 1. */
 export async function runProgram(name: string, main: () => Promise<void>): Promise<void> {
   try {
     await main();
@@ -23,7 +23,7 @@ export async function runProgram(name: string, main: () => Promise<void>): Promi
   }
 }
 
-/** Resolves with the first SIGTERM or SIGINT; to be called before anybody can know the process. */
+/** Resolves with the first SIGTERM or SIGINT. Must be called before the process announces itself. */
 export function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise(resolve => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
@@ -46,8 +46,8 @@ export function parseListen(text: string | undefined): ListenAddress {
 }
 
 /**
- * Resolves when the server listens.
- * @param backlog connections that the kernel completes ahead of `accept`. @default Node's 511
+ * Starts listening; resolves once the server listens.
+ * @param backlog maximum number of connections waiting for `accept`. @default Node's 511
  * @throws SquallError `CANNOT_LISTEN`
  */
 export async function listen(server: Server, { host, port }: ListenAddress, backlog?: number): Promise<void> {
@@ -55,8 +55,8 @@ export async function listen(server: Server, { host, port }: ListenAddress, back
     server.listen({ host, port, backlog });
     await once(server, 'listening');
   } catch (cause) {
-    const taken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    const reason = taken ? 'another program listens there' : messageOf(cause);
+    const isInUse = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
+    const reason = isInUse ? 'the address is in use by another program' : messageOf(cause);
     throw new SquallError('environment', 'CANNOT_LISTEN', `Cannot listen on ${host}:${port}: ${reason}.`, {
       next: 'Stop that program or choose another LISTEN.',
       cause,
@@ -65,25 +65,25 @@ export async function listen(server: Server, { host, port }: ListenAddress, back
 }
 
 /**
- * Stops accepting connections, lets running requests finish for up to `drainMs`, then cuts the rest.
- * @returns true when nothing had to be cut
+ * Stops accepting connections, lets requests in flight finish for up to `drainMs`, then closes the remaining connections.
+ * @returns whether all requests finished in time
  */
 export async function drainServer(server: Server, drainMs: number, clock: Clock): Promise<boolean> {
   const closed = new Promise<void>(resolve => server.close(() => resolve()));
   const finished = new AbortController();
-  // A connection whose answer began before the drain was not told to close; it turns idle instead.
-  void sweepIdle(server, clock, finished.signal);
+  // Connections whose responses began before the drain have no `connection: close` and become idle.
+  void closeIdle(server, clock, finished.signal);
   const isDone = await settlesWithin(closed, drainMs, clock);
   finished.abort();
   if (isDone) return true;
   server.closeAllConnections();
   await closed;
-  // The requests behind them learn of it in the next turns; let them end as what they are.
+  // Let the requests of the closed connections finish and be logged.
   await clock.sleep(10);
   return false;
 }
 
-async function sweepIdle(server: Server, clock: Clock, signal: AbortSignal): Promise<void> {
+async function closeIdle(server: Server, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     server.closeIdleConnections();
     await clock.sleep(IDLE_CHECK_MS, signal).catch(() => {});

@@ -10,49 +10,49 @@ import type { SettledOptions } from './options.ts';
 import { redisReplica } from './redis/replica.ts';
 import type { ReplicaPlan, TopologyParts } from './replica-plan.ts';
 
-/** One breakable hop to be made. Replicas of the service it starts from share it, those of one zone where zones matter. */
+/** Plan of one link. It is shared by the replicas of the source service, per zone if there are several. */
 export interface LinkPlan {
   /** `from→to`, for example `gateway→inference-2`. */
   readonly name: string;
-  /** The replica behind it. */
+  /** Replica behind the link. */
   readonly to: string;
-  /** Where to listen; 0 takes a free port. */
+  /** Listen port; 0 takes a free one. */
   readonly port: number;
-  /** Who stands at its near end: clients, services of the stack, or the people and programs that look after the stack. */
+  /** Users of the link: clients, services of the stack, or operators (people and tools that manage the stack). */
   readonly usedBy: 'clients' | 'services' | 'operators';
-  /** The zone of those who use it, if they all are in one. */
+  /** Zone of its users, if they are all in one zone. */
   readonly fromZone?: string;
 }
 
 /**
- * Services and the links between them, before any address is known:
+ * Topology of a stack: services and the links between them, before addresses are assigned:
  *
  * ```
  * client ─▶ edge ─┬▶ gateway-1 ─┬▶ inference-1 ─┐
  *                 └▶ gateway-2 ─┼▶ inference-2 ─┼─▶ control      each ─▶ is a link
  *                     │    │    └▶ …            │      ▲
- *                   redis  └─────── who is there? ─────┘         prometheus ─▶ every service
+ *                   redis  └──────── discovery ────────┘         prometheus ─▶ every service
  * ```
  *
- * Edge, Redis, Prometheus and control are there where the options have them; without an edge each gateway has an entry of its
- * own. With control, replicas register the addresses of their links, not their own.
+ * Edge, Redis, Prometheus and control are optional. Without an edge each gateway has its own entry link. With control, replicas
+ * register the addresses of their links instead of their own.
  */
 export interface Topology {
   readonly replicas: readonly ReplicaPlan[];
   readonly links: readonly LinkPlan[];
-  /** What clients send as `Authorization`. */
+  /** Clients' `Authorization` header. */
   readonly authorization: string;
-  /** Who vouches for the edge where clients enter over TLS; made when first asked for. */
+  /** Authority of the edge's certificate, if clients connect over TLS; created on first use. */
   readonly entryAuthority?: EntryAuthority;
 }
 
 /**
- * The reference stack for `options`.
+ * Builds the topology of the reference stack for `options`.
  *
  * @param timeScale divides the model's load time
- * @param seed decides the words of the answers
- * @param apiKey what clients must present; the gateway is told only its SHA-256. @default a new random key
- * @param clientKeys further keys that the gateways accept, each a customer of its own
+ * @param seed determines the generated words
+ * @param apiKey API key of clients, of which the gateway receives only the SHA-256. @default a new random key
+ * @param clientKeys additional accepted API keys, one per customer
  * @throws SquallError `BAD_INFERENCE_CONFIG` when the options contradict each other
  */
 export function topologyOf(
@@ -92,12 +92,12 @@ export function topologyOf(
   };
 }
 
-/** Every link that a fault can name. */
+/** Names of all links, as used in faults. */
 export function linkNames(topology: Topology): string[] {
   return topology.links.map(link => link.name);
 }
 
-/** Every replica that a fault can name. */
+/** Names of all replicas, as used in faults. */
 export function replicaNames(topology: Topology): string[] {
   return topology.replicas.map(replica => replica.name);
 }
@@ -108,7 +108,7 @@ function entryLinks({ options: { edge, gateway } }: TopologyParts): LinkPlan[] {
   return numbered('gateway', gateway.replicas).map((name, index) => entry(name, index === 0 ? gateway.port : 0));
 }
 
-/** Whatever replicas use and advertise, each link once. */
+/** Links that replicas use or advertise, without duplicates. */
 function serviceLinks(replicas: readonly ReplicaPlan[]): LinkPlan[] {
   const names = new Set(replicas.flatMap(({ uses, advertises = [] }) => [...advertises, ...uses]));
   return [...names].map(name => {
@@ -118,7 +118,7 @@ function serviceLinks(replicas: readonly ReplicaPlan[]): LinkPlan[] {
   });
 }
 
-/** What people and the harness ask for beside the services' own traffic. */
+/** Links for people and the harness, separate from the services' traffic. */
 function operatorLinks(replicas: readonly ReplicaPlan[]): LinkPlan[] {
   return replicas
     .filter(({ name }) => ['control', 'redis', 'prometheus'].includes(name))

@@ -1,26 +1,35 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pack } from 'tar-stream';
 import { IMAGE_UID } from './images/image-names.ts';
 
-/**
- * A replica's files as an archive to be unpacked at `/` of its container: its directory and all below belongs to the user of the
- * images, who may write there, and is closed to everybody else.
- * @param directory absolute
- * @param files by path below it; one that ends in `/` is a folder
- */
-export function archiveOf(directory: string, files: Readonly<Record<string, string>>): Readable {
+/** Files by relative path; a path that ends in `/` is a folder. */
+export type Files = Readonly<Record<string, string | Buffer>>;
+
+/** Files as an archive: they and their folders belong to the user of the images, who may write to them, and are closed to everybody else. */
+export function archiveOf(files: Files): Readable {
   const archive = pack();
   const owner = { uid: IMAGE_UID, gid: IMAGE_UID };
-  const folders = new Set([
-    directory,
-    ...Object.keys(files).flatMap(path => foldersOf(path).map(folder => `${directory}/${folder}`)),
-  ]);
-  for (const folder of folders)
-    archive.entry({ name: `${folder.slice(1)}/`, type: 'directory', mode: 0o700, ...owner });
-  for (const [path, text] of Object.entries(files))
-    if (!path.endsWith('/')) archive.entry({ name: `${directory}/${path}`.slice(1), mode: 0o600, ...owner }, text);
+  for (const folder of new Set(Object.keys(files).flatMap(foldersOf)))
+    archive.entry({ name: `${folder}/`, type: 'directory', mode: 0o700, ...owner });
+  for (const [name, content] of Object.entries(files))
+    if (!name.endsWith('/')) archive.entry({ name, mode: 0o600, ...owner }, content);
   archive.finalize();
   return Readable.from(archive);
+}
+
+/** All files below a folder of this machine. */
+export function filesBelow(folder: string): Files {
+  const found = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile());
+  const paths = found.map(({ parentPath, name }) => join(parentPath, name));
+  return Object.fromEntries(paths.map(path => [path.slice(folder.length + 1), readFileSync(path)]));
+}
+
+/** The same files below `folder`, which is there even if it has none. */
+export function below(folder: string, files: Files): Files {
+  const moved = Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]);
+  return { [`${folder}/`]: '', ...Object.fromEntries(moved) };
 }
 
 /** `a/b/c` → `a`, `a/b`; `a/b/` → `a`, `a/b`. */

@@ -1,5 +1,5 @@
-import type { Readable } from 'node:stream';
 import { GenericContainer, getContainerRuntimeClient, type WaitStrategy } from 'testcontainers';
+import { archiveOf, type Files } from './archive.ts';
 
 /** One more network for a container to be in, under its own names. */
 export interface ContainerNetwork {
@@ -28,15 +28,18 @@ export interface ContainerPlan {
   /** In CPUs, with fractions; undefined for no limit. */
   readonly cpus: number | undefined;
   readonly memoryMiB: number | undefined;
-  /** Files of its own to be unpacked at `/` before it starts. */
-  archive?(): Readable;
-  /** Files and folders to put into it, absolute on both sides. */
-  readonly copies: readonly { readonly source: string; readonly target: string; readonly isDirectory: boolean }[];
+  /**
+   * Files of its own, by the absolute folder below which they lie. Each folder is a volume, which the program may write to and which goes
+   * with the container; beside them and `/tmp` its file system is read-only.
+   */
+  readonly volumes: Readonly<Record<string, Files>>;
 }
 
 const LOOPBACK = '127.0.0.1';
 const MIB = 2 ** 20;
 const CPU = 1e9;
+/** Scratch space in memory, which counts as the container's own. */
+const SCRATCH = { '/tmp': 'rw,noexec,nosuid,nodev,size=64m' };
 
 /** Readiness is the supervisor's to find out: testcontainers would remove a container that dies before anyone has read why. */
 const DO_NOT_WAIT: WaitStrategy = {
@@ -48,7 +51,8 @@ const DO_NOT_WAIT: WaitStrategy = {
 
 /**
  * A container as a platform needs it: in several networks and no other (testcontainers would put one with aliases into the
- * default network too, where everyone reaches everyone), published on the loopback interface alone, and without privileges. Names
+ * default network too, where everyone reaches everyone), published on the loopback interface alone, without privileges, and
+ * with a read-only root. Names
  * that the engine does not know are asked for at 127.0.0.1, inside, and nowhere else; see `prober-main.ts`.
  */
 export class StackContainer extends GenericContainer {
@@ -62,17 +66,16 @@ export class StackContainer extends GenericContainer {
     this.#onCreated = onCreated;
     this.withName(plan.name).withLabels(plan.labels).withEnvironment(plan.environment).withWaitStrategy(DO_NOT_WAIT);
     this.withNetworkMode(typeof plan.networks === 'string' ? `container:${plan.networks}` : plan.networks[0]!.name);
-    this.withDroppedCapabilities('ALL').withSecurityOpt('no-new-privileges');
+    this.withDroppedCapabilities('ALL').withSecurityOpt('no-new-privileges').withTmpFs(SCRATCH);
     const [program, ...flags] = plan.command;
     this.withEntrypoint([program]).withCommand(flags);
-    for (const { source, target, isDirectory } of plan.copies)
-      if (isDirectory) this.withCopyDirectoriesToContainer([{ source, target }]);
-      else this.withCopyFilesToContainer([{ source, target }]);
   }
 
   protected override async beforeContainerCreated(): Promise<void> {
-    const { networks, published, cpus, memoryMiB, directory } = this.#plan;
+    const { networks, published, cpus, memoryMiB, directory, labels, volumes } = this.#plan;
     Object.assign(this.hostConfig, {
+      ReadonlyRootfs: true,
+      Mounts: Object.keys(volumes).map(Target => ({ Type: 'volume', Target, VolumeOptions: { Labels: labels } })),
       ...(cpus === undefined ? {} : { NanoCpus: Math.round(cpus * CPU) }),
       // As much swap as memory means none beyond it: at its limit a container is killed instead of getting slow.
       ...(memoryMiB === undefined ? {} : { Memory: memoryMiB * MIB, MemorySwap: memoryMiB * MIB }),
@@ -96,8 +99,9 @@ export class StackContainer extends GenericContainer {
   protected override async containerCreated(id: string): Promise<void> {
     const client = await getContainerRuntimeClient();
     const container = client.container.getById(id);
-    const { networks, archive } = this.#plan;
-    if (archive) await client.container.putArchive(container, archive(), '/');
+    const { networks, volumes } = this.#plan;
+    for (const [folder, files] of Object.entries(volumes))
+      await client.container.putArchive(container, archiveOf(files), folder);
     for (const { name, aliases } of typeof networks === 'string' ? [] : networks.slice(1))
       await client.container.connectToNetwork(container, client.network.getById(name), [...aliases]);
     await this.#onCreated(id);

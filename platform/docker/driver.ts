@@ -2,11 +2,12 @@ import { join } from 'node:path';
 import { type Clock, settlesWithin } from '../../harness/clock.ts';
 import type { UpOptions } from '../../harness/contracts.ts';
 import type { Topology } from '../../stack/topology.ts';
-import type { Driver, Helper } from '../driver.ts';
+import type { Driver } from '../driver.ts';
 import { PROXY } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
 import { reservePorts } from '../ports.ts';
 import { answersReady } from '../readiness.ts';
+import { filesBelow } from './archive.ts';
 import type { ContainerPlan } from './container.ts';
 import { RestartableContainer } from './container-instance.ts';
 import { edgeAccess } from './edge-access.ts';
@@ -26,7 +27,7 @@ import {
   type StackPlan,
 } from './plans.ts';
 import { checkImages, prepareTestcontainers } from './prepare.ts';
-import { lookAt, PROBER, PROBER_SELF, seesReady } from './prober.ts';
+import { lookAt, PROBER, PROBER_SELF } from './prober.ts';
 import { removeLabelled } from './remove-labelled.ts';
 
 /** Services that use others drain, the rest have nothing to finish. */
@@ -41,8 +42,8 @@ export interface DockerSettings {
   readonly images?: Partial<Images>;
   /** By service. @default 1 CPU and 512 MiB for each replica */
   readonly limits?: Readonly<Record<string, Limits>>;
-  /** Folders to put into the containers of all services, beside what the image holds. @default none */
-  readonly copies?: readonly { readonly source: string; readonly target: string }[];
+  /** Folders of this machine to put into the containers of all services of ours, by where they go. @default none */
+  readonly folders?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -51,7 +52,7 @@ export interface DockerSettings {
  */
 export async function dockerDriver(topology: Topology, options: UpOptions, settings: DockerSettings): Promise<Driver> {
   const { runId, clock, signal } = options;
-  const { limits = {}, copies = [] } = settings;
+  const { limits = {}, folders = {} } = settings;
   const images = { ...IMAGE_NAMES, ...settings.images };
   const engine = await findEngine(engineSocket(), signal);
   const imageIds = await checkImages(engine, imagesOf(topology, images), signal);
@@ -59,7 +60,12 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
   const layout = layoutOf(topology);
   const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER]);
   const proberUrl = `http://${ports.address(PROBER)}`;
-  const stack: StackPlan = { runId, layout, images, ports, limits, cpus: engine.cpus, copies };
+  const probe: Driver['probe'] = async (url, asked) => {
+    const sentMs = clock.nowMs();
+    return { sentMs, ...(await lookAt(proberUrl, url, asked)) };
+  };
+  const volumes = Object.fromEntries(Object.entries(folders).map(([target, source]) => [target, filesBelow(source)]));
+  const stack: StackPlan = { runId, layout, images, ports, limits, cpus: engine.cpus, volumes };
   const containers: RestartableContainer[] = [];
   const program = (name: string, plan: ContainerPlan): Program => {
     const logPath = join(options.directory, `${name}.log`);
@@ -71,14 +77,28 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
     versions: { docker: engine.version, ...imageIds },
     where: layout,
     graceMs: GRACE_MS,
-    edge: edgeAccess(runId, topology, layout),
+    edge: edgeAccess(runId),
     async open(guard) {
       guard.register({ kind: 'docker-label', label: labelOf(runId), socketPath: engine.socketPath });
       await makeNetworks(runId, layout.networks);
       await ports.free();
       const apiUrl = `http://${ports.address(PROXY)}`;
       return {
-        helpers: helpersOf(stack, topology, program, apiUrl, proberUrl),
+        helpers: [
+          {
+            ...program(PROXY, proxyContainer(stack, topology)),
+            name: PROXY,
+            url: apiUrl,
+            isReady: asked => answersReady(`${apiUrl}/version`, asked),
+          },
+          // It sees itself.
+          {
+            ...program(PROBER, proberContainer(stack)),
+            name: PROBER,
+            url: proberUrl,
+            isReady: asked => answersReady(PROBER_SELF, asked, probe),
+          },
+        ],
         proxy: { apiUrl, source: 'container' },
       };
     },
@@ -90,34 +110,12 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
       const listen = isPublished(link) ? ports.address(link.name) : layout.link(link.name);
       return { asked: `0.0.0.0:${layout.linkPort(link.name)}`, listen };
     },
-    isReady: (url, asked) => seesReady(proberUrl, url, asked),
-    async probe(target, path, asked) {
-      const base = 'listen' in target ? `${target.protocol}://${layout.link(target.name)}` : target.url;
-      const sentMs = clock.nowMs();
-      const { ttfbMs } = await lookAt(proberUrl, base + path, asked);
-      return { sentMs, ttfbMs };
-    },
+    probe,
     async leave() {
       await ports.free();
       return removeAll(containers, engine, runId, clock);
     },
   };
-}
-
-function helpersOf(
-  stack: StackPlan,
-  topology: Topology,
-  program: (name: string, plan: ContainerPlan) => Program,
-  apiUrl: string,
-  proberUrl: string,
-): Helper[] {
-  const proxy = program(PROXY, proxyContainer(stack, topology));
-  const prober = program(PROBER, proberContainer(stack));
-  return [
-    { ...proxy, name: PROXY, url: apiUrl, isReady: signal => answersReady(`${apiUrl}/version`, signal) },
-    // It sees itself.
-    { ...prober, name: PROBER, url: proberUrl, isReady: signal => seesReady(proberUrl, PROBER_SELF, signal) },
-  ];
 }
 
 /** Whatever cannot be removed is left to the watchdog, which tries again when the harness has ended. */

@@ -1,22 +1,22 @@
 import { getContainerRuntimeClient } from 'testcontainers';
-import type { Topology } from '../../stack/topology.ts';
 import type { EdgeAccess } from '../entry-certificate.ts';
-import { archiveOf } from './archive.ts';
-import { addressesInside, type Layout } from './layout.ts';
+import { archiveOf, below } from './archive.ts';
+import { FILES } from './layout.ts';
 import { fullName } from './plans.ts';
 
+/** The edge's name. */
+const EDGE = 'edge';
+
 /** What can be done to the edge's container. */
-export function edgeAccess(runId: string, topology: Topology, layout: Layout): EdgeAccess {
+export function edgeAccess(runId: string): EdgeAccess {
   const container = async () => {
     const client = await getContainerRuntimeClient();
-    return { client, edge: client.container.getById(fullName(runId, 'edge')) };
+    return { client, edge: client.container.getById(fullName(runId, EDGE)) };
   };
   return {
     async write(path, text) {
-      const plan = topology.replicas.find(({ name }) => name === 'edge')!;
-      const { directory } = addressesInside(plan, layout);
       const { client, edge } = await container();
-      await client.container.putArchive(edge, archiveOf(directory, { [path]: text }), '/');
+      await client.container.putArchive(edge, archiveOf(below(EDGE, { [path]: text })), FILES);
     },
     async reload() {
       const { edge } = await container();

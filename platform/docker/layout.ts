@@ -9,13 +9,16 @@ import { PROXY } from '../fault-proxy.ts';
 export const ENTRY_NETWORK = 'entry';
 /** The port of the fault proxy's API, inside. */
 export const PROXY_API_PORT = 8474;
+/** Where containers have files that are put into them; a replica's directory is below it. */
+export const FILES = '/squall';
 /** The port on which every service listens, inside; further listeners have those that follow. */
 const SERVICE_PORT = 8000;
 
 const FIRST_LINK_PORT = 20_001;
 /** Where an image holds the checkout. */
 const IMAGE_HOME = '/app';
-const HOME = resolve(import.meta.dirname, '../..');
+/** The checkout. */
+export const HOME = resolve(import.meta.dirname, '../..');
 
 /**
  * Who is in which network and who listens where, all inside containers. Every zone is a network without a way out, and the fault
@@ -50,7 +53,7 @@ export function layoutOf(topology: Topology): Layout {
 export function addressesInside(plan: ReplicaPlan, layout: Layout): Addresses {
   return addressesOf(plan, layout, {
     listenAt: listener => `0.0.0.0:${layout.replica(plan.name, listener).split(':')[1]}`,
-    directory: `/squall/${plan.name}`,
+    directory: `${FILES}/${plan.name}`,
     isInImage: true,
   });
 }

@@ -3,11 +3,11 @@ import type { ToolName } from '../../stack/tools.ts';
 import type { LinkPlan, Topology } from '../../stack/topology.ts';
 import { PROXY } from '../fault-proxy.ts';
 import type { PortBook } from '../ports.ts';
-import { archiveOf } from './archive.ts';
+import { below, type Files } from './archive.ts';
 import type { ContainerPlan } from './container.ts';
 import type { ImageName } from './images/image-names.ts';
-import { addressesInside, type Layout, PROXY_API_PORT, programInImage } from './layout.ts';
-import { PROBER, PROBER_PORT, PROBER_PROGRAM } from './prober.ts';
+import { addressesInside, FILES, type Layout, PROXY_API_PORT, programInImage } from './layout.ts';
+import { PROBER, PROBER_PORT, PROBER_PROGRAM, proberFiles } from './prober.ts';
 
 /** Label of everything that belongs to a run; its value is the run's id. */
 const RUN_LABEL = 'squall.run';
@@ -58,8 +58,8 @@ export interface StackPlan {
   readonly limits: Readonly<Record<string, Limits>>;
   /** CPUs of the engine. */
   readonly cpus: number;
-  /** Folders to put into every replica's container. */
-  readonly copies: readonly { readonly source: string; readonly target: string }[];
+  /** Files to put into the containers of all services of ours, by the absolute folder below which they go. */
+  readonly volumes: Readonly<Record<string, Files>>;
 }
 
 /** The full name of a container or network, unique on the engine as long as run ids are. */
@@ -99,7 +99,7 @@ export function proxyContainer({ runId, layout, ports, images }: StackPlan, topo
       [PROXY_API_PORT]: ports.of(PROXY),
       [PROBER_PORT]: ports.of(PROBER),
     },
-    copies: [],
+    volumes: {},
   };
 }
 
@@ -110,21 +110,17 @@ export function proberContainer({ runId, images }: StackPlan): ContainerPlan {
     name: fullName(runId, PROBER),
     labels: labelsOf(runId),
     image: images.service,
-    command: [...ONE_OUTPUT, 'node', PROBER_PROGRAM.target],
+    command: [...ONE_OUTPUT, 'node', `${FILES}/${PROBER_PROGRAM}`],
     environment: {},
     networks: fullName(runId, PROXY),
     published: {},
-    copies: [{ ...PROBER_PROGRAM, isDirectory: false }],
+    volumes: { [FILES]: proberFiles() },
   };
 }
 
 /** A replica: in its zone's network alone, and with limits. @param files what {@link ReplicaPlan.files} told */
-export function replicaContainer(
-  stack: StackPlan,
-  plan: ReplicaPlan,
-  files: Readonly<Record<string, string>> | undefined,
-): ContainerPlan {
-  const { runId, layout, images, limits, copies } = stack;
+export function replicaContainer(stack: StackPlan, plan: ReplicaPlan, files: Files | undefined): ContainerPlan {
+  const { runId, layout, images, limits } = stack;
   const { cpus, memoryMiB } = limits[plan.service] ?? DEFAULT_LIMITS;
   const addresses = addressesInside(plan, layout);
   const { image, command } = executableOf(plan.run, addresses, images);
@@ -138,8 +134,11 @@ export function replicaContainer(
     published: {},
     cpus: Math.min(cpus, stack.cpus),
     memoryMiB,
-    copies: plan.run.kind === 'node' ? copies.map(copy => ({ ...copy, isDirectory: true })) : [],
-    ...(files ? { directory: addresses.directory, archive: () => archiveOf(addresses.directory, files) } : {}),
+    volumes: {
+      ...(plan.run.kind === 'node' ? stack.volumes : {}),
+      ...(files ? { [FILES]: below(plan.name, files) } : {}),
+    },
+    ...(files ? { directory: addresses.directory } : {}),
   };
 }
 

@@ -1,9 +1,9 @@
 import type { Platform } from '../../harness/contracts.ts';
+import { probe } from '../../harness/host/probe.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { FaultProxy } from '../fault-proxy.ts';
 import { platformOn } from '../platform.ts';
 import { processDriver } from '../process/driver.ts';
-import { probeThrough } from './probe.ts';
 import { type ExternalTarget, hostAndPort, reachableAddress } from './reach.ts';
 
 /** The one link there is: from Squall's clients to the target. */
@@ -42,8 +42,10 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
       return {
         ...driver,
         where: { ...driver.where, replica: () => upstream },
-        probe: (asked, path, signal) =>
-          probeThrough('listen' in asked ? asked.listen : upstream, target.url, path, options.clock, signal),
+        async probe(url, signal) {
+          const { host, pathname } = new URL(url);
+          return probe(origin + prefix + pathname, { via: host, clock: options.clock, signal });
+        },
       };
     },
   });

@@ -1,8 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import type { Platform } from '../../harness/contracts.ts';
+import { probe } from '../../harness/host/probe.ts';
 import type { Topology } from '../../stack/topology.ts';
 import { startWatchdog } from '../watchdog/watchdog.ts';
-import { probeThrough } from './probe.ts';
 import { type ExternalTarget, hostAndPort, reachableAddress } from './reach.ts';
 
 /**
@@ -16,6 +16,7 @@ import { type ExternalTarget, hostAndPort, reachableAddress } from './reach.ts';
  */
 export function straightPlatform(target: ExternalTarget): Platform<Topology> {
   const { protocol, origin, pathname } = new URL(target.url);
+  const prefix = pathname.replace(/\/$/, '');
   return {
     kind: 'external',
     async up({ links, authorization }, { runId, directory, observer, signal, clock }) {
@@ -31,7 +32,7 @@ export function straightPlatform(target: ExternalTarget): Platform<Topology> {
       const watchdog = await startWatchdog({ runId, directory, signal, onLost });
       const only = { listen, upstream: listen, protocol: 'http', fromZone: undefined } as const;
       return {
-        entries: [`${protocol}//${listen}${pathname.replace(/\/$/, '')}`],
+        entries: [`${protocol}//${listen}${prefix}`],
         entryCertificate: undefined,
         origin,
         iOwnThisTarget: target.iOwnThisTarget,
@@ -40,7 +41,7 @@ export function straightPlatform(target: ExternalTarget): Platform<Topology> {
         links: links.map(({ name, to }) => ({ name, to, ...only })),
         replicas: [],
         versions: {},
-        probe: (_link, path, asked) => probeThrough(listen, target.url, path, clock, asked),
+        probe: (_link, path, asked) => probe(origin + prefix + path, { via: listen, clock, signal: asked }),
         protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
         [Symbol.asyncDispose]: () => watchdog.goodbye(),
       };

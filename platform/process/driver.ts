@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { UpOptions } from '../../harness/contracts.ts';
+import { probe } from '../../harness/host/probe.ts';
 import { signalProcess } from '../../harness/host/process-group.ts';
 import type { ReplicaPlan } from '../../stack/replica-plan.ts';
 import type { Topology } from '../../stack/topology.ts';
@@ -12,7 +13,6 @@ import { answersReady } from '../readiness.ts';
 import { reap } from '../watchdog/reap.ts';
 import type { Guard } from '../watchdog/watchdog.ts';
 import { commandOf, toolVersions, writePrivateFiles } from './executable.ts';
-import { probeOver } from './probe.ts';
 import { serviceEnvironment } from './process-environment.ts';
 import { startProcess } from './service-process.ts';
 
@@ -53,8 +53,7 @@ export async function processDriver(proxy: FaultProxy, topology: Topology, optio
       await ports.claim(name);
       return { asked: where.link(name), listen: where.link(name) };
     },
-    isReady: answersReady,
-    probe: (target, path, asked) => probeOver(target, path, clock, asked),
+    probe: (url, asked) => probe(url, { clock, signal: asked }),
     async leave() {
       await ports.free();
       // Descendants that left their group are found by the mark of the run.

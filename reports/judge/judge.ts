@@ -2,6 +2,7 @@ import { SquallError } from '../../harness/errors.ts';
 import type { TimedEvent } from '../../harness/history.ts';
 import { driveEndMs, type RunPlan } from '../../harness/plan.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
+import { pinOf, type Versions } from '../../harness/versions.ts';
 import { rounded } from '../rounding.ts';
 import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
@@ -53,6 +54,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     isSegment: plan.segment !== undefined,
   });
   const merged = events.find(event => event.type === 'merged');
+  const versions = versionsOf(surroundings.versions, events);
   const document: RunDocument = {
     schema: 1,
     id: surroundings.id,
@@ -71,11 +73,11 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
       ...(interruption ? [`The run was interrupted by ${interruption.by}.`] : []),
       ...sloReasons(slos),
     ],
-    replay: plan.replay,
+    replay: replayOf(plan, versions, events),
     startedAt: surroundings.startedAt,
     durationMs: rounded((events.at(-1)?.atMs ?? 0) - (events[0]?.atMs ?? 0)),
     machine: surroundings.machine,
-    versions: versionsOf(surroundings.versions, events),
+    versions,
     load,
     windows: run.windows.map(window => windowResult(window, run.records)),
     slos,
@@ -121,8 +123,13 @@ function sloReasons(slos: readonly SloResult[]): string[] {
   return open.map(slo => `${slo.name}: ${slo.reason}`);
 }
 
-function versionsOf(early: Readonly<Record<string, string>>, events: readonly TimedEvent[]): Record<string, string> {
+function versionsOf(early: Versions, events: readonly TimedEvent[]): Versions {
   return Object.assign({}, early, ...events.filter(event => event.type === 'versions').map(event => event.versions));
+}
+
+/** The plan's command, with the versions of a run whose stack came up. */
+function replayOf({ replay }: RunPlan, versions: Versions, events: readonly TimedEvent[]): string {
+  return events.some(({ type }) => type === 'versions') ? `${replay} --versions ${pinOf(versions)}` : replay;
 }
 
 function endMs(run: RunFacts): number {

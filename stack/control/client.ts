@@ -1,72 +1,78 @@
 import { formatGoDuration } from './consul/go-duration.ts';
 
-/** One instance as discovery hands it out. */
+/** Instance of a service as returned by discovery. */
 export interface Instance {
   readonly id: string;
   /** `host:port` */
   readonly address: string;
 }
 
-/** The instances of a service that pass all of their checks, as of an index. */
+/** Instances of a service whose checks all pass, as of an index. */
 export interface Instances {
   readonly index: number;
   readonly instances: readonly Instance[];
 }
 
-/** Which instances are asked for. */
+/** Query for instances. */
 export interface InstancesQuery {
   readonly service: string;
-  /** The index last seen: the answer waits for another one. 0: answer at once. */
+  /** Last known index: the query blocks until it changes. 0: does not block. */
   readonly index: number;
-  /** Longest wait for another index. */
+  /** Maximum time to block. */
   readonly waitMs: number;
-  /** Where the asker stands: instances with an address for that zone are handed out under it. */
+  /** Zone of the caller. Instances with an address for that zone are returned with it. */
   readonly zone?: string | undefined;
 }
 
-/** What an instance says of itself. */
+/** Registration of an instance. */
 export interface Registration {
   readonly id: string;
   readonly service: string;
-  /** `host:port` under which others reach it. */
+  /** `host:port` at which clients reach it. */
   readonly address: string;
-  /** Other addresses for those who ask from a zone, by zone. */
+  /** Addresses for clients in specific zones, by zone. */
   readonly addressByZone?: Readonly<Record<string, string>>;
   readonly ttlMs: number;
 }
 
-/** The parts of Consul's API that services of this stack use. Every call rejects when it fails, and on abort. */
+/** Client of the parts of Consul's API that this stack uses. Calls reject on failure and on abort. */
 export interface ControlClient {
   instances(query: InstancesQuery, signal: AbortSignal): Promise<Instances>;
-  /** Registers as passing. */
+  /** Registers an instance with the status passing. */
   register(registration: Registration, signal: AbortSignal): Promise<void>;
-  /** Resolves with false when nobody knows the registration (any more). */
+  /** Sends a heartbeat; resolves with false if the registration is unknown. */
   heartbeat(id: string, signal: AbortSignal): Promise<boolean>;
   deregister(id: string, signal: AbortSignal): Promise<void>;
 }
 
-/** How long an answer may take, beside the wait that was asked for. */
-const ANSWER_LIMIT_MS = 2000;
+/** Timeout of a response, in addition to the time that a query may block. */
+const RESPONSE_TIMEOUT_MS = 2000;
 
-/** A client of the agent at `url`. The real Consul will do as well. */
+/** Client of the agent at `url`, either this control service or a real Consul. */
 export function connectControl(url: string): ControlClient {
   const base = url.replace(/\/+$/, '');
   const put = async (path: string, signal: AbortSignal, body?: unknown): Promise<Response> => {
     const init = body === undefined ? {} : { body: JSON.stringify(body) };
-    const response = await fetch(base + path, { method: 'PUT', signal: limited(signal, ANSWER_LIMIT_MS), ...init });
+    const response = await fetch(base + path, {
+      method: 'PUT',
+      signal: withTimeout(signal, RESPONSE_TIMEOUT_MS),
+      ...init,
+    });
     const text = await response.text();
     if (response.ok || response.status === 404) return response;
-    throw new Error(`PUT ${path} was answered with ${response.status}: ${text.slice(0, 200)}`);
+    throw new Error(`PUT ${path}: status ${response.status}: ${text.slice(0, 200)}`);
   };
   return {
     async instances({ service, index, waitMs, zone }, signal) {
       const wait = formatGoDuration(Math.ceil(waitMs));
       const path = `/v1/health/service/${encodeURIComponent(service)}?passing&index=${index}&wait=${wait}`;
-      // The agent adds up to a sixteenth of the wait.
-      const response = await fetch(base + path, { signal: limited(signal, waitMs * (17 / 16) + ANSWER_LIMIT_MS) });
+      // The agent adds jitter of up to a sixteenth of the wait.
+      const response = await fetch(base + path, {
+        signal: withTimeout(signal, waitMs * (17 / 16) + RESPONSE_TIMEOUT_MS),
+      });
       if (!response.ok) {
         await response.body?.cancel();
-        throw new Error(`GET ${path} was answered with ${response.status}`);
+        throw new Error(`GET ${path}: status ${response.status}`);
       }
       return { index: readIndex(response), instances: readInstances(await response.json(), zone) };
     },
@@ -95,13 +101,13 @@ export function connectControl(url: string): ControlClient {
   };
 }
 
-function limited(signal: AbortSignal, limitMs: number): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(limitMs))]);
+function withTimeout(signal: AbortSignal, timeoutMs: number): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]);
 }
 
 function readIndex(response: Response): number {
   const index = Number(response.headers.get('x-consul-index'));
-  if (!Number.isSafeInteger(index)) throw new Error('The answer carries no X-Consul-Index');
+  if (!Number.isSafeInteger(index)) throw new Error('The response has no valid X-Consul-Index');
   return index;
 }
 
@@ -121,13 +127,13 @@ function hostAndPort(address: string): { readonly Address: string; readonly Port
 }
 
 function readInstances(document: unknown, zone: string | undefined): Instance[] {
-  if (!Array.isArray(document)) throw new Error('The answer is no list of instances');
+  if (!Array.isArray(document)) throw new Error('The response is not a list of instances');
   return (document as HealthEntry[]).map(({ Node: node, Service: service }) => {
     const tagged = zone === undefined ? undefined : service?.TaggedAddresses?.[zone];
     const host = tagged?.Address || service?.Address || node?.Address;
     const port = tagged?.Address ? tagged.Port : service?.Port;
     if (typeof service?.ID !== 'string' || typeof host !== 'string' || !Number.isInteger(port))
-      throw new Error('The answer has an instance without id, address or port');
+      throw new Error('The response has an instance without id, address or port');
     return { id: service.ID, address: `${host}:${port}` };
   });
 }

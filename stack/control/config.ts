@@ -4,24 +4,24 @@ import { badConfig, parseConfig } from '../service-config.ts';
 const dnsLabel = z.string().regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be a DNS label');
 const count = z.int().min(0).max(10_000);
 
-/** A deployment whose size can be asked for. `min` and `max` bound what is accepted. */
+/** Scalable deployment. `min` and `max` bound the accepted number of replicas. */
 const deploymentSchema = z.strictObject({
   name: dnsLabel,
   replicas: count,
   min: count.default(0),
   max: count.default(10_000),
-  /** Label selector of its replicas, as `status.selector` tells it. @default `app=<name>` */
+  /** Label selector of its replicas, reported as `status.selector`. @default `app=<name>` */
   selector: z.string().min(1).optional(),
 });
 
-/** The JSON text of the environment variable `CONTROL_CONFIG`. Unknown keys are errors. */
+/** Schema of the JSON in the environment variable `CONTROL_CONFIG`. Unknown keys are errors. */
 const controlConfigSchema = z.strictObject({
-  /** Name in logs, and of the node that every service is registered on. */
+  /** Name in logs, and of the node on which all services are registered. */
   name: dnsLabel.default('control'),
   datacenter: dnsLabel.default('dc1'),
-  /** Shortest `DeregisterCriticalServiceAfter` that is honoured, as in Consul: a minute. */
+  /** Minimum of `DeregisterCriticalServiceAfter`; a minute, as in Consul. */
   minDeregisterMs: z.number().min(0).max(86_400_000).default(60_000),
-  /** Blocking queries that may wait at once; beyond it they are answered at once, as if their time were up. */
+  /** Maximum number of blocked queries; further ones return at once, as after a timeout. */
   maxWaiting: z.int().min(1).default(4096),
   deployments: z
     .array(deploymentSchema)
@@ -29,13 +29,13 @@ const controlConfigSchema = z.strictObject({
     .default([]),
 });
 
-/** The configuration with every default filled in. */
+/** Configuration with every default filled in. */
 export type ControlConfig = z.output<typeof controlConfigSchema>;
-/** What a deployer writes. */
+/** Configuration as written, before defaults. */
 export type ControlConfigInput = z.input<typeof controlConfigSchema>;
 
 /**
- * Reads `CONTROL_CONFIG`, see {@link parseConfig}.
+ * Parses `CONTROL_CONFIG`, see {@link parseConfig}.
  * @throws SquallError `BAD_CONTROL_CONFIG`
  */
 export function parseControlConfig(text: string | undefined): ControlConfig {

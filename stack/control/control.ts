@@ -14,22 +14,22 @@ import { Scales } from './scale/scale.ts';
 import { StatusError, scaleRoutes } from './scale/scale-routes.ts';
 import { Watchers } from './watchers.ts';
 
-/** Everything the control service gets from its surroundings. */
+/** Dependencies of {@link Control}. */
 export interface ControlOptions {
   readonly config: ControlConfig;
   readonly clock: Clock;
   readonly random: Random;
   readonly newUid: () => string;
-  /** The node's address, which services without one are at. */
+  /** Address of the node, used for services without one. */
   readonly address: string;
   readonly probe: Probe;
   readonly log: (line: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
-/** How often time acts on the registry: a TTL is noticed to have run out that late at most. */
+/** Interval between ticks of the registry, the maximum delay until an expired TTL is detected. */
 const TICK_MS = 50;
 
-/** The control service, apart from its listening socket: Consul's registry and Kubernetes' Scale. It keeps nothing on disk. */
+/** Control service without its listening socket: Consul's registry and Kubernetes' Scale, kept only in memory. */
 export class Control implements Disposable {
   readonly metrics: ControlMetrics;
   readonly #options: ControlOptions;
@@ -43,7 +43,7 @@ export class Control implements Disposable {
   constructor(options: ControlOptions) {
     const { config, clock, random, newUid, address, probe } = options;
     this.#options = options;
-    // Wall-clock milliseconds, so that no index or version of an earlier life comes again.
+    // Wall-clock milliseconds, so that no index or version is reused after a restart.
     const first = clock.date().getTime();
     const registry = new Registry(Math.max(1, first));
     const scales = new Scales(config.deployments, clock.date(), newUid, Math.max(1, first));
@@ -57,21 +57,21 @@ export class Control implements Disposable {
       datacenter: config.datacenter,
       index: registry.index(),
     };
-    const changed = () => {
-      this.#checker.follow();
+    const onChange = () => {
+      this.#checker.sync();
       watchers.notify();
     };
-    this.#checker = new HttpChecker({ registry, clock, random: random.stream('checks'), probe, changed });
+    this.#checker = new HttpChecker({ registry, clock, random: random.stream('checks'), probe, onChange });
     this.metrics = new ControlMetrics({ registry, scales, watchers });
     const { minDeregisterMs } = config;
     this.#routes = [
-      ...consulRoutes({ registry, watchers, node, clock, random: random.stream('wait'), minDeregisterMs, changed }),
-      ...scaleRoutes({ scales, watchers, clock, changed }),
+      ...consulRoutes({ registry, watchers, node, clock, random: random.stream('wait'), minDeregisterMs, onChange }),
+      ...scaleRoutes({ scales, watchers, clock, onChange }),
       ...this.#probes(),
     ];
   }
 
-  /** Lets time act until it is disposed of. */
+  /** Applies timeouts until disposed of. */
   async run(): Promise<void> {
     const { clock, log } = this.#options;
     const { signal } = this.#stop;
@@ -80,16 +80,16 @@ export class Control implements Disposable {
       const events = this.#registry.tick(clock.nowMs());
       for (const { kind, ...subject } of events) {
         this.metrics[kind].inc();
-        log(subject, kind === 'expired' ? 'TTL expired' : 'deregistered after being critical');
+        log(subject, kind === 'expired' ? 'TTL expired' : 'critical service deregistered');
       }
       if (events.length > 0) {
-        this.#checker.follow();
+        this.#checker.sync();
         this.#watchers.notify();
       }
     }
   }
 
-  /** Turns unready and answers everybody who waits. */
+  /** Reports unready and ends all blocked queries. */
   drain(): void {
     this.#draining = true;
     this.#stop.abort();
@@ -100,12 +100,12 @@ export class Control implements Disposable {
     this.#checker.stop();
   }
 
-  /** Handles one HTTP request to its end. Never rejects. */
+  /** Handles one HTTP request until it is finished. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const receivedMs = this.#options.clock.nowMs();
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, this.#stop.signal]);
+    const disconnected = new AbortController();
+    response.once('close', () => disconnected.abort());
+    const signal = AbortSignal.any([disconnected.signal, this.#stop.signal]);
     let name = 'other';
     try {
       const url = new URL(request.url ?? '/', 'http://control');
@@ -113,7 +113,7 @@ export class Control implements Disposable {
       name = found?.name ?? name;
       await this.#serve(found, url.pathname, { request, response, query: url.searchParams, signal });
     } catch (error) {
-      this.#answerError(response, error);
+      this.#respondError(response, error);
     }
     this.metrics.requests.inc({ route: name, status: String(response.statusCode) });
     this.metrics.durations.observe({ route: name }, (this.#options.clock.nowMs() - receivedMs) / 1000);
@@ -128,11 +128,11 @@ export class Control implements Disposable {
     await handler(exchange, decode(found.pattern.exec(path)?.[1] ?? ''));
   }
 
-  #answerError(response: ServerResponse, error: unknown): void {
+  #respondError(response: ServerResponse, error: unknown): void {
     if (error instanceof StatusError) sendJson({ response }, error.status, error.toJson());
     else if (error instanceof HttpError) sendText({ response }, error.status, error.message, error.headers);
     else if (!response.destroyed) {
-      this.#options.log({ error: messageOf(error) }, 'unexpected');
+      this.#options.log({ error: messageOf(error) }, 'unexpected error');
       if (response.headersSent) response.destroy();
       else sendText({ response }, 500, 'internal error');
     }
@@ -157,6 +157,6 @@ function decode(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
-    throw new HttpError(400, 'The path is not encoded properly');
+    throw new HttpError(400, 'Invalid percent-encoding in the path');
   }
 }

@@ -1,24 +1,24 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HttpError } from './http-error.ts';
 
-/** Largest body that is read, in bytes. */
+/** Maximum size of a request body, in bytes. */
 const MAX_BODY_BYTES = 1 << 20;
 
-/** One request on its way to its answer. */
+/** One request and its response. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
-  /** Aborts when the client leaves, and when the service stops. */
+  /** Aborts when the client disconnects and when the service stops. */
   readonly signal: AbortSignal;
 }
 
-/** Serves one path; `parameter` is what its pattern caught. */
+/** Handler of one path; `parameter` is the segment captured by its pattern. */
 export type Handler = (exchange: Exchange, parameter: string) => Promise<void> | void;
 
-/** One path and its methods. The pattern may catch one parameter. */
+/** Path and its methods. The pattern may capture one parameter. */
 export interface Route {
-  /** For metrics. */
+  /** Label in metrics. */
   readonly name: string;
   readonly pattern: RegExp;
   readonly methods: Readonly<Record<string, Handler>>;
@@ -26,7 +26,7 @@ export interface Route {
 
 /**
  * Reads a request's JSON body.
- * @throws HttpError 400 for what is no JSON, 413 for what is too large
+ * @throws HttpError 400 for invalid JSON, 413 for an oversized body
  */
 export async function readJson({ request }: Exchange): Promise<unknown> {
   const chunks: Buffer[] = [];
@@ -39,11 +39,11 @@ export async function readJson({ request }: Exchange): Promise<unknown> {
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8'));
   } catch {
-    throw new HttpError(400, 'Request decode failed: the body is no JSON');
+    throw new HttpError(400, 'Request decode failed: the body is not JSON');
   }
 }
 
-/** Answers with a JSON document. */
+/** Sends a JSON document. */
 export function sendJson(
   { response }: Pick<Exchange, 'response'>,
   status: number,
@@ -53,7 +53,7 @@ export function sendJson(
   send(response, status, 'application/json', JSON.stringify(document), headers);
 }
 
-/** Answers with text; an empty one has no content type, as Consul's agent does it. */
+/** Sends text. An empty text has no content type, as in Consul's agent. */
 export function sendText(
   { response }: Pick<Exchange, 'response'>,
   status: number,

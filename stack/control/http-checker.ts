@@ -3,19 +3,19 @@ import type { Random } from '../../harness/random.ts';
 import type { CheckMethod, CheckStatus } from './consul/definition.ts';
 import type { Registry } from './registry.ts';
 
-/** Asks a URL once; rejects when there is no answer. */
+/** Sends one GET and resolves with the status; rejects without a response. */
 export type Probe = (url: string, timeoutMs: number, signal: AbortSignal) => Promise<number>;
 
-/** What {@link HttpChecker} needs. */
+/** Dependencies of {@link HttpChecker}. */
 export interface HttpCheckerContext {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly random: Random;
   readonly probe: Probe;
-  readonly changed: () => void;
+  readonly onChange: () => void;
 }
 
-/** Carries out the HTTP checks of a registry, each on its own interval, the first after a random part of it. */
+/** Runs the HTTP checks of a registry, each at its own interval, starting after a random fraction of it. */
 export class HttpChecker {
   readonly #context: HttpCheckerContext;
   readonly #running = new Map<string, { readonly key: string; readonly stop: AbortController }>();
@@ -24,8 +24,8 @@ export class HttpChecker {
     this.#context = context;
   }
 
-  /** Starts what is new and stops what is gone; to be called after every change of the registry. */
-  follow(): void {
+  /** Starts new checks and stops removed ones. Must be called after every change of the registry. */
+  sync(): void {
     const wanted = new Map<string, Extract<CheckMethod, { kind: 'http' }>>();
     for (const { checks } of this.#context.registry.services())
       for (const { definition } of checks)
@@ -43,14 +43,14 @@ export class HttpChecker {
     }
   }
 
-  /** Stops all. */
+  /** Stops all checks. */
   stop(): void {
     for (const { stop } of this.#running.values()) stop.abort();
     this.#running.clear();
   }
 
   async #checkForever(id: string, method: Extract<CheckMethod, { kind: 'http' }>, signal: AbortSignal): Promise<void> {
-    const { clock, random, probe, registry, changed } = this.#context;
+    const { clock, random, probe, registry, onChange } = this.#context;
     let waitMs = method.intervalMs * random.next();
     while (!signal.aborted) {
       await clock.sleep(waitMs, signal).catch(() => {});
@@ -62,12 +62,12 @@ export class HttpChecker {
       }));
       if (signal.aborted) return;
       registry.observe(id, status, output, clock.nowMs());
-      changed();
+      onChange();
     }
   }
 }
 
-/** Consul's rule: 2xx passes, 429 warns, anything else is critical. */
+/** Consul's rule: 2xx is passing, 429 is warning, anything else is critical. */
 function resultOf(code: number): { status: CheckStatus; output: string } {
   const output = `HTTP GET: ${code}`;
   if (code >= 200 && code < 300) return { status: 'passing', output };

@@ -1,8 +1,8 @@
-/** An answer that is an error, in plain text as Consul's agent writes it. */
+/** Error response in plain text, as in Consul's agent. */
 export class HttpError extends Error {
   override readonly name = 'HttpError';
   readonly status: number;
-  /** Names in lower case. */
+  /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
 
   constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {

@@ -10,15 +10,15 @@ import { parseControlConfig } from './config.ts';
 import { Control } from './control.ts';
 
 /*
- * The control service as a program: service discovery with Consul's HTTP API, and the size of deployments with Kubernetes'.
+ * Control service program: service discovery over Consul's HTTP API, and scaling of deployments over Kubernetes'.
  *
  *   LISTEN=127.0.0.1:8500 CONTROL_CONFIG='{"deployments":[{"name":"inference","replicas":3}]}' node stack/control/main.ts
  *
- * Logs are JSON lines on stdout, the first one is `listening`. Exits 0 after SIGTERM or SIGINT, 1 with a message on stderr when
- * it cannot start.
+ * Logs JSON lines to stdout, the first of which is `listening`. Exits with 0 after SIGTERM or SIGINT, with 1 and a message on stderr
+ * if it cannot start.
  */
 
-/** How long answers may take after SIGTERM. */
+/** Maximum time for requests in flight to finish after SIGTERM. */
 const DRAIN_MS = 1000;
 
 await runProgram('control', main);
@@ -55,10 +55,10 @@ async function main(): Promise<void> {
   process.exit(0);
 }
 
-/** One GET on a connection of its own; the body is not read. */
+/** Sends one GET on a new connection, without reading the body. */
 async function probe(url: string, timeoutMs: number, signal: AbortSignal): Promise<number> {
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-  const response = await fetch(url, { signal: limited, headers: { connection: 'close' } });
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+  const response = await fetch(url, { signal: limit, headers: { connection: 'close' } });
   await response.body?.cancel();
   return response.status;
 }

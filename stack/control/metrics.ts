@@ -3,14 +3,14 @@ import { type Registry, worstStatus } from './registry.ts';
 import type { Scales } from './scale/scale.ts';
 import type { Watchers } from './watchers.ts';
 
-/** Where the gauges that are read on demand come from. */
+/** Sources of the gauges that are computed at scrape time. */
 export interface MetricSources {
   readonly registry: Registry;
   readonly scales: Scales;
   readonly watchers: Watchers;
 }
 
-/** The control service's metrics, on a registry of its own. Blocking queries count into durations with their wait. */
+/** Metrics of the control service. Durations of blocking queries include the time they were blocked. */
 export class ControlMetrics {
   readonly registry = new PrometheusRegistry();
   readonly requests: Counter<'route' | 'status'>;
@@ -24,13 +24,13 @@ export class ControlMetrics {
     this.requests = new Counter({ name: 'control_requests_total', help: 'Requests', labelNames: labels, registers });
     this.durations = new Histogram({
       name: 'control_request_duration_seconds',
-      help: 'From the request line to the end of the answer',
+      help: 'Time from request line to end of response',
       labelNames: ['route'],
       buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 60, 300],
       registers,
     });
-    this.expired = new Counter({ name: 'control_ttl_expired_total', help: 'TTL checks that ran out', registers });
-    this.reaped = new Counter({ name: 'control_reaped_total', help: 'Services deregistered as critical', registers });
+    this.expired = new Counter({ name: 'control_ttl_expired_total', help: 'Expired TTL checks', registers });
+    this.reaped = new Counter({ name: 'control_reaped_total', help: 'Critical services deregistered', registers });
     new Gauge({
       name: 'control_services',
       help: 'Registered instances by service and worst status of their checks',
@@ -44,7 +44,7 @@ export class ControlMetrics {
     });
     new Gauge({
       name: 'control_blocked_queries',
-      help: 'Queries and watches that wait for a change',
+      help: 'Blocked queries and watches',
       registers,
       collect() {
         this.set(watchers.size);
@@ -52,12 +52,12 @@ export class ControlMetrics {
     });
     new Gauge({
       name: 'control_deployment_replicas',
-      help: 'Replicas of each deployment: wanted, there, ready',
+      help: 'Replicas of each deployment: desired, observed, ready',
       labelNames: ['deployment', 'kind'],
       registers,
       collect() {
         for (const { name, replicas, observedReplicas, readyReplicas } of scales.all()) {
-          this.set({ deployment: name, kind: 'wanted' }, replicas);
+          this.set({ deployment: name, kind: 'desired' }, replicas);
           this.set({ deployment: name, kind: 'observed' }, observedReplicas);
           this.set({ deployment: name, kind: 'ready' }, readyReplicas);
         }

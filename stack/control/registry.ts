@@ -1,20 +1,20 @@
 import type { CheckDefinition, CheckStatus, ServiceDefinition } from './consul/definition.ts';
 
-/** One check as it stands. */
+/** Current state of a check. */
 export interface CheckState {
   readonly definition: CheckDefinition;
   readonly status: CheckStatus;
-  /** What the latest result said. */
+  /** Output of the latest result. */
   readonly output: string;
   readonly createIndex: number;
   readonly modifyIndex: number;
-  /** Since when it has been critical without a break; undefined while it is not. */
+  /** Start of the current critical period; undefined while not critical. */
   readonly criticalSinceMs: number | undefined;
-  /** When a TTL check runs out; undefined for others. */
+  /** Expiry of a TTL check; undefined for others. */
   readonly expiresAtMs: number | undefined;
 }
 
-/** One registered instance with its checks. */
+/** Registered instance and its checks. */
 export interface ServiceState {
   readonly definition: ServiceDefinition;
   readonly createIndex: number;
@@ -22,24 +22,24 @@ export interface ServiceState {
   readonly checks: readonly CheckState[];
 }
 
-/** What {@link Registry.tick} did, for the log. */
+/** Change made by {@link Registry.tick}, for the log. */
 export type RegistryEvent =
   | { readonly kind: 'expired'; readonly serviceId: string; readonly checkId: string }
   | { readonly kind: 'reaped'; readonly serviceId: string; readonly checkId: string };
 
-/** Why a change was refused. */
-export type Refusal = 'unknown-service' | 'unknown-check' | 'no-ttl';
+/** Why a change failed. */
+export type RegistryError = 'unknown-service' | 'unknown-check' | 'no-ttl';
 
 /**
- * Who is there and who is well: the core of a Consul agent and catalogue in one, without sockets, timers or a clock.
+ * Registry of instances and their health: the core of a Consul agent and catalog, without sockets, timers or a clock.
  *
  * ```
- * register ─▶ critical ──pass──▶ passing ──TTL runs out──▶ critical ──deregisterAfter──▶ gone
- *                          ▲────────── pass ──────────────────┘            deregister ──▶ gone
+ * register ─▶ critical ──pass──▶ passing ──TTL expires──▶ critical ──deregisterAfter──▶ removed
+ *                          ▲────────── pass ─────────────────┘            deregister ──▶ removed
  * ```
  *
- * Every change that a reader could see raises the index, and only such a change: a heartbeat that repeats the status does not,
- * or every blocking query would return at every heartbeat. Each service name has an index of its own.
+ * Exactly the visible changes increase the index. A heartbeat that repeats the status does not, or every heartbeat would end all
+ * blocking queries. Each service name has its own index.
  */
 export class Registry {
   readonly #services = new Map<string, ServiceState>();
@@ -48,7 +48,7 @@ export class Registry {
   #index: number;
   #namesIndex: number;
 
-  /** @param firstIndex where indexes begin; larger than any of an earlier life, if possible, so that none is mistaken */
+  /** @param firstIndex initial index; should exceed all indexes from before a restart */
   constructor(firstIndex = 1) {
     this.#firstIndex = firstIndex;
     this.#index = firstIndex;
@@ -68,8 +68,9 @@ export class Registry {
         nowMs,
       ),
     );
-    const settled = known !== undefined && same && checks.every((check, i) => check.status === known.checks[i]!.status);
-    const index = settled ? known.modifyIndex : this.#raise(definition.name, true);
+    const unchanged =
+      known !== undefined && same && checks.every((check, i) => check.status === known.checks[i]!.status);
+    const index = unchanged ? known.modifyIndex : this.#incrementIndex(definition.name, true);
     this.#services.set(definition.id, {
       definition,
       createIndex: known?.createIndex ?? index,
@@ -78,16 +79,17 @@ export class Registry {
     });
   }
 
-  deregister(id: string): Refusal | undefined {
+  /** Removes an instance. */
+  deregister(id: string): RegistryError | undefined {
     const service = this.#services.get(id);
     if (!service) return 'unknown-service';
     this.#services.delete(id);
-    this.#raise(service.definition.name, true);
+    this.#incrementIndex(service.definition.name, true);
     return undefined;
   }
 
-  /** A heartbeat. Only TTL checks take one. */
-  heartbeat(checkId: string, status: CheckStatus, output: string, nowMs: number): Refusal | undefined {
+  /** Records a heartbeat of a TTL check. */
+  heartbeat(checkId: string, status: CheckStatus, output: string, nowMs: number): RegistryError | undefined {
     const found = this.#findCheck(checkId);
     if (!found) return 'unknown-check';
     const { method } = found.check.definition;
@@ -96,13 +98,13 @@ export class Registry {
     return undefined;
   }
 
-  /** The result of a check that somebody else carried out. Results of checks that are gone are ignored. */
+  /** Records the result of a check run elsewhere. Results of removed checks are ignored. */
   observe(checkId: string, status: CheckStatus, output: string, nowMs: number): void {
     const found = this.#findCheck(checkId);
     if (found) this.#setCheck(found.service, found.check, status, output, nowMs, undefined);
   }
 
-  /** Lets time act: TTLs run out, services that have been critical for too long go. To be called often. */
+  /** Applies timeouts: expires TTLs and deregisters services that have been critical for too long. Must be called often. */
   tick(nowMs: number): RegistryEvent[] {
     const events: RegistryEvent[] = [];
     for (const { definition } of [...this.#services.values()])
@@ -127,19 +129,19 @@ export class Registry {
     return events;
   }
 
-  /** All instances, by id; of one service if `name` is given. Sorted by id. */
+  /** Instances sorted by id, of one service if `name` is given. */
   services(name?: string): ServiceState[] {
     return [...this.#services.values()]
       .filter(service => name === undefined || service.definition.name === name)
       .sort((a, b) => (a.definition.id < b.definition.id ? -1 : 1));
   }
 
-  /** The index of a service's instances and their checks; without a name that of everything. */
+  /** Index of a service's instances and checks; without a name the overall index. */
   index(name?: string): number {
     return name === undefined ? this.#index : (this.#indexes.get(name) ?? this.#firstIndex);
   }
 
-  /** The index of who is registered, whatever the checks say. */
+  /** Index of registrations, regardless of checks. */
   get namesIndex(): number {
     return this.#namesIndex;
   }
@@ -161,14 +163,14 @@ export class Registry {
     expiresAtMs: number | undefined,
   ): void {
     const changed = status !== check.status;
-    const modifyIndex = changed ? this.#raise(service.definition.name, false) : check.modifyIndex;
+    const modifyIndex = changed ? this.#incrementIndex(service.definition.name, false) : check.modifyIndex;
     const criticalSinceMs = status === 'critical' ? (check.criticalSinceMs ?? nowMs) : undefined;
     const next = { ...check, status, output, expiresAtMs, criticalSinceMs, modifyIndex };
     const checks = service.checks.map(other => (other === check ? next : other));
     this.#services.set(service.definition.id, { ...service, checks });
   }
 
-  #raise(name: string, membership: boolean): number {
+  #incrementIndex(name: string, membership: boolean): number {
     this.#index += 1;
     this.#indexes.set(name, this.#index);
     if (membership) this.#namesIndex = this.#index;
@@ -176,7 +178,7 @@ export class Registry {
   }
 }
 
-/** The worst status among an instance's checks; an instance without any passes. */
+/** Worst status among an instance's checks; passing without checks. */
 export function worstStatus(checks: readonly Pick<CheckState, 'status'>[]): CheckStatus {
   const statuses = checks.map(({ status }) => status);
   if (statuses.includes('critical')) return 'critical';
@@ -193,7 +195,7 @@ function newCheck(definition: CheckDefinition, before: CheckState | undefined, n
     createIndex: before?.createIndex ?? 0,
     modifyIndex: before?.modifyIndex ?? 0,
     criticalSinceMs: status === 'critical' ? (before?.criticalSinceMs ?? nowMs) : undefined,
-    // A check that has run out stays so until its next heartbeat; a fresh one gets its whole time.
+    // A registration restarts the TTL.
     expiresAtMs: ttlMs === undefined ? undefined : nowMs + ttlMs,
   };
 }

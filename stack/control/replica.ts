@@ -3,12 +3,12 @@ import { DEFAULT_RESTART } from '../options.ts';
 import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import type { ControlConfigInput } from './config.ts';
 
-/** The link on which the replicas of a service in `zone` reach control. */
+/** Link over which the replicas of a service in `zone` reach the control service. */
 export function controlLink(service: string, zone: string, { zones }: TopologyParts): string {
   return linkName(service, zone, 'control', zones);
 }
 
-/** The one control service of a stack, which knows who is there and how many are wanted. */
+/** Plan of a stack's control service: service registry and desired number of replicas. */
 export function controlReplica({ options: { inference }, zones }: TopologyParts): ReplicaPlan {
   const { replicas, maxReplicas = replicas } = inference;
   const config: ControlConfigInput = { deployments: [{ name: 'inference', replicas, min: 1, max: maxReplicas }] };

@@ -1,39 +1,38 @@
 import type { Clock } from '../../harness/clock.ts';
 
-/** Everybody who waits for something to change. */
+/** Queries that are blocked until something changes. */
 export class Watchers {
   readonly #clock: Clock;
   readonly #limit: number;
   readonly #waiting = new Set<() => void>();
 
-  /** @param limit most who may wait at once */
+  /** @param limit maximum number of blocked queries */
   constructor(clock: Clock, limit: number) {
     this.#clock = clock;
     this.#limit = limit;
   }
 
-  /** How many wait now. */
+  /** Number of blocked queries. */
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** Lets everybody look whether it was what they wait for. */
+  /** Makes all blocked queries re-evaluate their conditions. */
   notify(): void {
-    for (const look of [...this.#waiting]) look();
+    for (const evaluate of [...this.#waiting]) evaluate();
   }
 
   /**
-   * Resolves once `isOver`, at the latest after `durationMs` or when `signal` aborts, and at once when too many wait
-   * already. Never rejects.
+   * Resolves once `condition` holds, after `durationMs`, when `signal` aborts, or at once if the limit is reached. Never rejects.
    */
-  async until(isOver: () => boolean, durationMs: number, signal: AbortSignal): Promise<void> {
-    if (isOver() || signal.aborted || this.#waiting.size >= this.#limit) return;
+  async until(condition: () => boolean, durationMs: number, signal: AbortSignal): Promise<void> {
+    if (condition() || signal.aborted || this.#waiting.size >= this.#limit) return;
     const done = new AbortController();
-    const look = () => {
-      if (isOver()) done.abort();
+    const evaluate = () => {
+      if (condition()) done.abort();
     };
-    this.#waiting.add(look);
+    this.#waiting.add(evaluate);
     await this.#clock.sleep(durationMs, AbortSignal.any([signal, done.signal])).catch(() => {});
-    this.#waiting.delete(look);
+    this.#waiting.delete(evaluate);
   }
 }

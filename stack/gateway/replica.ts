@@ -1,5 +1,5 @@
 import { controlLink } from '../control/replica.ts';
-import { entrancesOf } from '../inference/replica.ts';
+import { inboundLinks } from '../inference/replica.ts';
 import { linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import { DEFAULT_RESTART } from '../options.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
@@ -18,7 +18,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ReplicaPlan 
   // Replicas that are not started yet are found by discovery only.
   const hops = numbered('inference', inference.replicas).map(to => ({
     to,
-    link: entrancesOf(to, parts).get(zone)!,
+    link: inboundLinks(to, parts).get(zone)!,
   }));
   const toControl = controlLink('gateway', zone, parts);
   const toRedis = linkName('gateway', zone, 'redis', zones);

@@ -5,21 +5,21 @@ import type { Engine } from './engine/engine.ts';
 import type { Gpu } from './engine/gpu.ts';
 import { profiles } from './engine/profiles.ts';
 
-/** What the GPU metrics are read from. */
+/** Sources of the GPU metrics. */
 export interface GpuMetricsSource {
   readonly config: InferenceConfig;
   readonly engine: Engine;
   readonly gpu: Gpu;
-  /** How much of the weights is in GPU memory, 0–1. */
-  readonly loadedShare: () => number;
+  /** Fraction of the weights loaded into GPU memory, 0–1. */
+  readonly loadedRatio: () => number;
   readonly nowMs: () => number;
 }
 
 const LABELS = ['gpu', 'UUID', 'device', 'modelName', 'Hostname'] as const;
 
 /**
- * A registry with the metrics of NVIDIA's dcgm-exporter for one board. Memory in use is weights + runtime + the KV blocks
- * that are held; a real vLLM reserves the whole KV pool at its start, so that its reading hardly moves.
+ * Registry with the metrics of NVIDIA's dcgm-exporter for one board. Memory in use is weights + runtime + allocated KV blocks,
+ * whereas a real vLLM reserves the whole KV pool at startup, so its reading is nearly constant.
  */
 export function gpuMetrics(source: GpuMetricsSource): Registry {
   const { config, gpu, nowMs } = source;
@@ -44,8 +44,8 @@ export function gpuMetrics(source: GpuMetricsSource): Registry {
     });
   const usedMiB = () => usedBytes(source) / 2 ** 20;
   const sensors = () => gpu.read(nowMs());
-  gauge('DEV_GPU_UTIL', 'GPU utilization (in %)', () => Math.round(sensors().busyShare * 100));
-  gauge('DEV_MEM_COPY_UTIL', 'Memory utilization (in %)', () => Math.round(sensors().memoryShare * 100));
+  gauge('DEV_GPU_UTIL', 'GPU utilization (in %)', () => Math.round(sensors().busyRatio * 100));
+  gauge('DEV_MEM_COPY_UTIL', 'Memory utilization (in %)', () => Math.round(sensors().memoryRatio * 100));
   gauge('DEV_FB_USED', 'Framebuffer memory used (in MiB)', () => Math.round(usedMiB()));
   gauge('DEV_FB_FREE', 'Framebuffer memory free (in MiB)', () =>
     Math.max(0, Math.round(profile.gpuMemoryBytes / 2 ** 20 - usedMiB())),
@@ -54,8 +54,8 @@ export function gpuMetrics(source: GpuMetricsSource): Registry {
   gauge('DEV_POWER_USAGE', 'Power draw (in W)', () => sensors().watts);
   gauge('DEV_SM_CLOCK', 'SM clock frequency (in MHz)', () => sensors().smClockMHz);
   gauge('DEV_XID_ERRORS', 'Value of the last XID error encountered', () => 0);
-  gauge('PROF_GR_ENGINE_ACTIVE', 'Ratio of time the graphics engine is active', () => sensors().busyShare);
-  gauge('PROF_DRAM_ACTIVE', 'Ratio of cycles the device memory interface is active', () => sensors().memoryShare);
+  gauge('PROF_GR_ENGINE_ACTIVE', 'Ratio of time the graphics engine is active', () => sensors().busyRatio);
+  gauge('PROF_DRAM_ACTIVE', 'Ratio of cycles the device memory interface is active', () => sensors().memoryRatio);
   let reported = 0;
   new Counter({
     name: 'DCGM_FI_DEV_TOTAL_ENERGY_CONSUMPTION',
@@ -70,8 +70,8 @@ export function gpuMetrics(source: GpuMetricsSource): Registry {
   return registry;
 }
 
-function usedBytes({ config, engine, loadedShare }: GpuMetricsSource): number {
+function usedBytes({ config, engine, loadedRatio }: GpuMetricsSource): number {
   const { weightsBytes, runtimeBytes, kvBytesPerToken } = profiles[config.profile];
   const kvTokens = engine.kv.usedBlocks * engine.kv.blockTokens;
-  return runtimeBytes + weightsBytes * loadedShare() + kvTokens * kvBytesPerToken;
+  return runtimeBytes + weightsBytes * loadedRatio() + kvTokens * kvBytesPerToken;
 }

@@ -10,21 +10,21 @@ import { inferenceServer } from './server.ts';
 import { InferenceService } from './service.ts';
 
 /*
- * The GPU-inference simulator as a program.
+ * GPU inference simulator program.
  *
  *   LISTEN=127.0.0.1:8000 INFERENCE_CONFIG='{"name":"inference-1","timeScale":20}' node stack/inference/main.ts
  *
- * Logs are JSON lines on stdout. Exits 0 after SIGTERM or SIGINT, 1 with a message on stderr when it cannot start.
+ * Logs JSON lines to stdout. Exits with 0 after SIGTERM or SIGINT, with 1 and a message on stderr if it cannot start.
  */
 
 /**
- * How long a replica that others know of goes on serving after it has withdrawn its registration: who was just told of it must hear
- * that it leaves before its connections close, or a request meets a connection that nobody answers any more.
+ * How long a deregistered replica keeps serving. Gateways must learn of the deregistration before its connections close, or
+ * requests fail on closing connections.
  */
 const LAME_DUCK_MS = 300;
-/** How long running requests may go on after that. */
+/** Maximum time for requests in flight to finish after that. */
 const DRAIN_MS = 1700;
-/** Connections that the kernel completes ahead of `accept`; Node's default of 511 drops bursts of streams. */
+/** Listen backlog; Node's default of 511 drops bursts of streams. */
 const BACKLOG = 4096;
 
 await runProgram('inference', main);
@@ -37,10 +37,10 @@ async function main(): Promise<void> {
     pino.destination({ dest: 1, sync: true }),
   );
   const stop = new AbortController();
-  const leave = new AbortController();
+  const shutdown = new AbortController();
   const drain = new AbortController();
-  // Before the port is open: whoever reads "listening" may send a signal at once.
-  void stopSignal().then(() => leave.abort());
+  // Before listening, since a signal may arrive as soon as "listening" is logged.
+  void stopSignal().then(() => shutdown.abort());
   const service = new InferenceService(config, systemClock);
   const server = inferenceServer({
     config,
@@ -48,17 +48,17 @@ async function main(): Promise<void> {
     clock: systemClock,
     random: seededRandom(config.seed),
     log: line => log.info(line, 'request'),
-    leaving: () => leave.signal.aborted,
-    draining: () => drain.signal.aborted,
+    isShuttingDown: () => shutdown.signal.aborted,
+    isDraining: () => drain.signal.aborted,
   });
   await listen(server, address, BACKLOG);
   log.info({ address: server.address(), config }, 'listening');
   let registered: Promise<void> | undefined;
   const running = service.run(stop.signal, () => {
     log.info('ready');
-    registered = register(config, (message, detail) => log.info(detail, message), leave.signal);
+    registered = register(config, (message, detail) => log.info(detail, message), shutdown.signal);
   });
-  if (!leave.signal.aborted) await Promise.race([once(leave.signal, 'abort'), running]);
+  if (!shutdown.signal.aborted) await Promise.race([once(shutdown.signal, 'abort'), running]);
   log.info({ active: service.activeCount }, 'draining');
   if (registered) {
     await registered;

@@ -4,7 +4,7 @@ import type { Engine, Step } from './engine/engine.ts';
 import type { Gpu } from './engine/gpu.ts';
 import { gpuMetrics } from './gpu-metrics.ts';
 
-/** What became of one request: all durations in milliseconds, undefined where it did not get so far. */
+/** Outcome and timings of one request; durations are undefined for phases that it did not reach. */
 export interface RequestTimes {
   readonly promptTokens: number;
   readonly outputTokens: number;
@@ -15,7 +15,7 @@ export interface RequestTimes {
   readonly endToEndMs: number;
 }
 
-/** Bucket bounds in seconds as vLLM V1 defines them (`vllm/v1/metrics/loggers.py`). */
+/** Bucket bounds in seconds, as in vLLM V1 (`vllm/v1/metrics/loggers.py`). */
 const TTFT_SECONDS = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160, 640, 2560,
 ];
@@ -26,7 +26,7 @@ const REQUEST_TOKENS = [1, 2, 5]
   .flatMap(n => [1, 10, 100, 1000, 10_000].map(decade => n * decade))
   .sort((a, b) => a - b);
 
-/** The metrics of one engine under vLLM's V1 names, of its GPU under DCGM's, and the memory of its process. */
+/** Metrics of one engine with vLLM V1's names, of its GPU with DCGM's, and the memory of the process. */
 export class Metrics {
   readonly #engine = new Registry();
   readonly #gpu: Registry;
@@ -34,16 +34,16 @@ export class Metrics {
   readonly #vllm: ReturnType<typeof vllmMetrics>;
 
   /**
-   * @param loadedShare how much of the weights is in GPU memory, 0–1
-   * @param nowMs the time of the readings
+   * @param loadedRatio fraction of the weights loaded into GPU memory, 0–1
+   * @param nowMs current time of the clock
    */
-  constructor(config: InferenceConfig, engine: Engine, gpu: Gpu, loadedShare: () => number, nowMs: () => number) {
+  constructor(config: InferenceConfig, engine: Engine, gpu: Gpu, loadedRatio: () => number, nowMs: () => number) {
     this.#engine.setDefaultLabels({ model_name: config.model, engine: '0' });
     this.#vllm = vllmMetrics(this.#engine, engine, config.maxModelLen);
-    this.#gpu = gpuMetrics({ config, engine, gpu, loadedShare, nowMs });
+    this.#gpu = gpuMetrics({ config, engine, gpu, loadedRatio, nowMs });
     new Gauge({
       name: 'process_resident_memory_bytes',
-      help: 'Resident memory of the simulator itself, not of the GPU',
+      help: 'Resident memory of the simulator process, not of the GPU',
       registers: [this.#process],
       collect() {
         this.set(process.memoryUsage.rss());
@@ -59,26 +59,26 @@ export class Metrics {
     return texts.join('\n');
   }
 
-  stepStarted(step: Step): void {
+  recordStep(step: Step): void {
     const { preemptions, iterationTokens } = this.#vllm;
     preemptions.inc(step.preempted.length);
     iterationTokens.observe(step.prefillTokens + step.decodeTokens);
   }
 
-  /** The prompt counts once, here, however often it was recomputed. */
-  firstToken(ttftMs: number, promptTokens: number): void {
+  /** Records the first token. The prompt is counted only here, however often it was recomputed. */
+  recordFirstToken(ttftMs: number, promptTokens: number): void {
     this.#vllm.promptTokens.inc(promptTokens);
     this.#vllm.generationTokens.inc();
     this.#vllm.ttft.observe(ttftMs / 1000);
   }
 
-  nextToken(gapMs: number): void {
+  recordToken(gapMs: number): void {
     this.#vllm.generationTokens.inc();
     this.#vllm.interToken.observe(gapMs / 1000);
   }
 
-  /** A request ended, or was cancelled. */
-  ended(times: RequestTimes): void {
+  /** Records a request that ended or was cancelled. */
+  recordRequest(times: RequestTimes): void {
     const vllm = this.#vllm;
     vllm.success.inc({ finished_reason: times.finishedReason });
     const { queueMs, ttftMs, decodeMs, outputTokens } = times;
@@ -112,9 +112,9 @@ function vllmMetrics(registry: Registry, engine: Engine, maxModelLen: number) {
     new Histogram({ name: `vllm:${name}`, help, buckets, registers });
   gauge('num_requests_running', 'Requests in the batch', () => engine.running);
   gauge('num_requests_waiting', 'Requests waiting for a slot or for KV cache', () => engine.waiting);
-  gauge('kv_cache_usage_perc', 'KV cache blocks in use, 0-1', () => engine.kv.usedShare);
-  counter('prefix_cache_queries_total', 'Prompt tokens looked up in the prefix cache (there is none: 0)');
-  counter('prefix_cache_hits_total', 'Prompt tokens found in the prefix cache (there is none: 0)');
+  gauge('kv_cache_usage_perc', 'KV cache blocks in use, 0-1', () => engine.kv.usedRatio);
+  counter('prefix_cache_queries_total', 'Prompt tokens looked up in the prefix cache (not simulated: 0)');
+  counter('prefix_cache_hits_total', 'Prompt tokens found in the prefix cache (not simulated: 0)');
   const success = new Counter({
     name: 'vllm:request_success_total',
     help: 'Requests that ended, by reason',
@@ -125,19 +125,23 @@ function vllmMetrics(registry: Registry, engine: Engine, maxModelLen: number) {
   const seconds = (name: string, help: string) => histogram(`request_${name}_time_seconds`, help, REQUEST_SECONDS);
   return {
     preemptions: counter('num_preemptions_total', 'Preemptions'),
-    promptTokens: counter('prompt_tokens_total', 'Prompt tokens of requests that got their first token'),
+    promptTokens: counter('prompt_tokens_total', 'Prompt tokens of requests with a first token'),
     generationTokens: counter('generation_tokens_total', 'Tokens generated'),
     success,
     ttft: histogram('time_to_first_token_seconds', 'Arrival to first token', TTFT_SECONDS),
-    interToken: histogram('inter_token_latency_seconds', 'Gap between two tokens', TOKEN_SECONDS),
-    timePerOutputToken: histogram('request_time_per_output_token_seconds', 'Mean gap of a request', TOKEN_SECONDS),
+    interToken: histogram('inter_token_latency_seconds', 'Time between two tokens', TOKEN_SECONDS),
+    timePerOutputToken: histogram(
+      'request_time_per_output_token_seconds',
+      'Mean time between tokens of a request',
+      TOKEN_SECONDS,
+    ),
     endToEnd: histogram('e2e_request_latency_seconds', 'Arrival to last token', REQUEST_SECONDS),
     queue: seconds('queue', 'Arrival to first scheduling'),
     inference: seconds('inference', 'First scheduling to last token'),
     prefill: seconds('prefill', 'First scheduling to first token'),
     decode: seconds('decode', 'First to last token'),
     requestPrompt: histogram('request_prompt_tokens', 'Prompt length', lengths),
-    requestGeneration: histogram('request_generation_tokens', 'Answer length', lengths),
+    requestGeneration: histogram('request_generation_tokens', 'Output length', lengths),
     iterationTokens: histogram('iteration_tokens_total', 'Tokens computed in a step', STEP_TOKENS),
   };
 }

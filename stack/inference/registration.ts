@@ -2,7 +2,7 @@ import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
 import type { ControlClient, Registration } from '../control/client.ts';
 
-/** What {@link keepRegistered} needs. */
+/** Dependencies of {@link keepRegistered}. */
 export interface RegistrationContext {
   readonly registration: Registration;
   readonly client: Pick<ControlClient, 'register' | 'heartbeat' | 'deregister'>;
@@ -10,39 +10,39 @@ export interface RegistrationContext {
   readonly log: (message: string, detail: Readonly<Record<string, unknown>>) => void;
 }
 
-/** Heartbeats in one TTL: two may get lost. */
+/** Heartbeats per TTL, of which two may be lost. */
 const HEARTBEATS_PER_TTL = 3;
-/** How long a goodbye may take; who does not say it is dropped when its TTL runs out. */
-const GOODBYE_LIMIT_MS = 500;
+/** Timeout of the deregistration; if it fails, the registration expires with its TTL. */
+const DEREGISTER_TIMEOUT_MS = 500;
 
 /**
- * Registers, keeps the registration alive with heartbeats, and withdraws it when `signal` aborts. Never throws.
+ * Registers, keeps the registration alive with heartbeats, and deregisters when `signal` aborts. Never throws.
  *
  * ```
  * register ─▶ heartbeat every ttl/3 ─▶ … ─▶ deregister
- *    ▲              │ unknown: the agent has forgotten us
- *    └──────────────┘      a failure: the same again after ttl/3, for as long as it takes
+ *    ▲              │ registration unknown to the agent
+ *    └──────────────┘      on failure: retried every ttl/3
  * ```
  */
 export async function keepRegistered(context: RegistrationContext, signal: AbortSignal): Promise<void> {
   const { registration, client, clock, log } = context;
-  let isKnown = false;
-  let isTroubled = false;
+  let isRegistered = false;
+  let isFailing = false;
   while (!signal.aborted) {
     try {
-      if (isKnown) isKnown = await client.heartbeat(registration.id, signal);
-      if (!isKnown) {
+      if (isRegistered) isRegistered = await client.heartbeat(registration.id, signal);
+      if (!isRegistered) {
         await client.register(registration, signal);
-        isKnown = true;
+        isRegistered = true;
         log('registered', { service: registration.service, address: registration.address });
       }
-      isTroubled = false;
+      isFailing = false;
     } catch (error) {
-      if (!isTroubled && !signal.aborted) log('registration is not kept alive', { reason: messageOf(error) });
-      isTroubled = true;
+      if (!isFailing && !signal.aborted) log('registration failed', { reason: messageOf(error) });
+      isFailing = true;
     }
     await clock.sleep(registration.ttlMs / HEARTBEATS_PER_TTL, signal).catch(() => {});
   }
-  // Also when it is not known to be registered: the answer to a registration may have got lost.
-  await client.deregister(registration.id, AbortSignal.timeout(GOODBYE_LIMIT_MS)).catch(() => {});
+  // Even if no registration is confirmed: its response may have been lost.
+  await client.deregister(registration.id, AbortSignal.timeout(DEREGISTER_TIMEOUT_MS)).catch(() => {});
 }

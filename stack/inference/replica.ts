@@ -4,29 +4,29 @@ import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import { type InferenceConfigInput, parseInferenceConfig } from './config.ts';
 import { profiles } from './engine/profiles.ts';
 
-/** The links on which gateways reach an inference replica, by the zone of the gateways. */
-export function entrancesOf(replica: string, { options: { gateway }, zones }: TopologyParts): Map<string, string> {
+/** Links over which gateways reach an inference replica, by zone of the gateways. */
+export function inboundLinks(replica: string, { options: { gateway }, zones }: TopologyParts): Map<string, string> {
   const used = numbered('gateway', gateway.replicas).map(name => zoneOf(name, zones));
   return new Map(used.map(zone => [zone, linkName('gateway', zone, replica, zones)]));
 }
 
 /**
- * One inference replica.
+ * Plan of one inference replica.
  * @throws SquallError `BAD_INFERENCE_CONFIG`
  */
 export function inferenceReplica(name: string, parts: TopologyParts): ReplicaPlan {
   const { options, timeScale, seed, zones } = parts;
   const { control } = options;
-  const { replicas, maxReplicas: _most, restart, ...engine } = options.inference;
+  const { replicas, maxReplicas: _maxReplicas, restart, ...engine } = options.inference;
   const zone = zoneOf(name, zones);
-  const entrances = entrancesOf(name, parts);
+  const inbound = inboundLinks(name, parts);
   const toControl = controlLink('inference', zone, parts);
-  // Served under the profile's name, so that requests name the same model whatever stands behind it.
+  // Served under the profile's name, so that requests use the same model name in every stack.
   const config: InferenceConfigInput = { ...engine, name, model: engine.profile, timeScale, seed };
   parseInferenceConfig(JSON.stringify(config));
   const registration = (links: Addresses['links']): Pick<InferenceConfigInput, 'registration'> => {
     if (control === 'off') return {};
-    const advertised = [...entrances].map(([from, link]) => [from, links[link]!] as const);
+    const advertised = [...inbound].map(([from, link]) => [from, links[link]!] as const);
     return {
       registration: {
         url: `http://${links[toControl]}`,
@@ -46,7 +46,7 @@ export function inferenceReplica(name: string, parts: TopologyParts): ReplicaPla
     metricsPath: '/metrics',
     coldStartMs: profiles[engine.profile].modelLoadMs / timeScale,
     uses: control === 'off' ? [] : [toControl],
-    advertises: control === 'off' ? [] : [...entrances.values()],
+    advertises: control === 'off' ? [] : [...inbound.values()],
     restart,
     ...(numbered('inference', replicas).includes(name) ? {} : { isStandby: true }),
     environment: ({ listen, links }: Addresses) => ({

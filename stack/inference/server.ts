@@ -3,142 +3,142 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
 import type { Random } from '../../harness/random.ts';
-import { type Answer, type AnswerHead, streamedAnswer, wholeAnswer } from './answers.ts';
-import { ApiError, badRequest, parseCompletion } from './bodies.ts';
+import { ApiError, badRequest, parseCompletion } from './completion-request.ts';
 import type { InferenceConfig } from './config.ts';
-import { answerWords, countTokens } from './engine/tokens.ts';
-import type { InferenceService, Ticket } from './service.ts';
+import { countTokens, outputWords } from './engine/tokens.ts';
+import { type ResponseHead, type ResponseWriter, streamedResponse, unstreamedResponse } from './responses.ts';
+import type { InferenceService, RequestHandle } from './service.ts';
 
-/** Answer length of a request that names none. It ends by itself there: `finish_reason` is `stop`, not `length`. */
+/** Output length of a request without a limit, which ends with `finish_reason` `stop` instead of `length`. */
 const DEFAULT_OUTPUT_TOKENS = 128;
-/** Largest body that is read; more is answered with 413. */
+/** Maximum size of a request body; larger ones are rejected with 413. */
 export const MAX_BODY_BYTES = 1 << 20;
-/** After this many bytes the sender of an over-long body is cut off instead of being listened to the end. */
+/** Maximum bytes of an oversized body that are read and discarded before the connection is closed. */
 const MAX_DISCARDED_BYTES = 8 << 20;
 
-/** Logged as the status of a request whose client left before an answer began (nginx's number for it). */
-const CLIENT_GONE = 499;
+/** Logged status of a request whose client disconnected before the response began (nginx's convention). */
+const CLIENT_CLOSED_REQUEST = 499;
 
-/** What the HTTP side needs. */
-export interface ServerParts {
+/** Dependencies of {@link inferenceServer}. */
+export interface ServerOptions {
   readonly config: InferenceConfig;
   readonly service: InferenceService;
   readonly clock: Clock;
   readonly random: Random;
-  /** One line per completion request. */
+  /** Logs one line per completion request. */
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
-  /** True once the process has been asked to stop: it says that it is not ready, and asks clients to close their connections. */
-  readonly leaving: () => boolean;
-  /** True once nothing new is accepted. */
-  readonly draining: () => boolean;
+  /** Whether shutdown has begun: the server reports not ready and asks clients to close their connections. */
+  readonly isShuttingDown: () => boolean;
+  /** Whether new requests are rejected. */
+  readonly isDraining: () => boolean;
 }
 
-/** The HTTP face of a replica: OpenAI's API, vLLM's `/health` and `/metrics`, Kubernetes' `/healthz` and `/readyz`. */
-export function inferenceServer(parts: ServerParts): Server {
+/** HTTP server of a replica: OpenAI's API, vLLM's `/health` and `/metrics`, Kubernetes' `/healthz` and `/readyz`. */
+export function inferenceServer(options: ServerOptions): Server {
   return createServer((request, response) => {
-    if (parts.leaving()) response.setHeader('connection', 'close');
-    route(parts, request, response).catch(error => sendError(response, error));
+    if (options.isShuttingDown()) response.setHeader('connection', 'close');
+    route(options, request, response).catch(error => sendError(response, error));
   });
 }
 
-async function route(parts: ServerParts, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function route(options: ServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0]!;
-  const { service, config, leaving } = parts;
+  const { service, config, isShuttingDown } = options;
   if (path === '/v1/chat/completions' || path === '/v1/completions') {
-    only('POST', request);
-    return complete(parts, path === '/v1/completions' ? 'text' : 'chat', request, response);
+    requireMethod('POST', request);
+    return complete(options, path === '/v1/completions' ? 'text' : 'chat', request, response);
   }
-  only('GET', request);
-  const mayServe = service.ready && !leaving();
+  requireMethod('GET', request);
+  const mayServe = service.ready && !isShuttingDown();
   if (path === '/healthz') return sendText(response, 200, 'ok\n');
   if (path === '/health') return sendText(response, service.ready ? 200 : 503, '');
   if (path === '/readyz') return sendText(response, mayServe ? 200 : 503, mayServe ? 'ready\n' : 'not ready\n');
   if (path === '/metrics') return sendText(response, 200, await service.metrics.text(), service.metrics.contentType);
   if (path === '/v1/models') return sendJson(response, 200, JSON.stringify(modelList(config)));
-  throw new ApiError(404, 'NotFoundError', `There is nothing at ${path}.`);
+  throw new ApiError(404, 'NotFoundError', `The path ${path} does not exist.`);
 }
 
-function only(method: string, request: IncomingMessage): void {
+function requireMethod(method: string, request: IncomingMessage): void {
   if (request.method === method) return;
   throw new ApiError(405, 'MethodNotAllowedError', `Expected ${method}, got ${request.method}.`);
 }
 
-/** One completion: everything between its arrival and its log line. */
+/** Handles one completion request, up to its log line. */
 async function complete(
-  parts: ServerParts,
+  options: ServerOptions,
   kind: 'chat' | 'text',
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const arrivedMs = parts.clock.nowMs();
+  const arrivedMs = options.clock.nowMs();
   const requestId = request.headers['x-request-id']?.toString() ?? randomUUID();
   response.setHeader('x-request-id', requestId);
-  let ticket: Ticket | undefined;
+  let handle: RequestHandle | undefined;
   response.once('close', () => {
-    ticket?.cancel();
-    const { finishedReason, ...times } = ticket?.times() ?? { finishedReason: undefined };
+    handle?.cancel();
+    const { finishedReason, ...times } = handle?.times() ?? { finishedReason: undefined };
     const { traceparent } = request.headers;
-    const durationMs = parts.clock.nowMs() - arrivedMs;
-    parts.log({
+    const durationMs = options.clock.nowMs() - arrivedMs;
+    options.log({
       requestId,
       traceparent,
       kind,
-      status: response.headersSent ? response.statusCode : CLIENT_GONE,
+      status: response.headersSent ? response.statusCode : CLIENT_CLOSED_REQUEST,
       ...times,
       durationMs,
       finishReason: finishedReason,
     });
   });
   try {
-    refuseUnlessServing(parts);
+    rejectUnlessServing(options);
     const body = await readBody(request);
-    refuseUnlessServing(parts);
-    if (!response.destroyed) ticket = start(parts, kind, body, requestId, response);
+    rejectUnlessServing(options);
+    if (!response.destroyed) handle = start(options, kind, body, requestId, response);
   } catch (error) {
     sendError(response, error);
   }
 }
 
-function refuseUnlessServing({ service, draining }: ServerParts): void {
-  if (!service.ready) throw new ApiError(503, 'ServiceUnavailableError', 'The model is still being loaded.');
-  if (draining()) throw new ApiError(503, 'ServiceUnavailableError', 'The server is shutting down.');
+function rejectUnlessServing({ service, isDraining }: ServerOptions): void {
+  if (!service.ready) throw new ApiError(503, 'ServiceUnavailableError', 'The model is still loading.');
+  if (isDraining()) throw new ApiError(503, 'ServiceUnavailableError', 'The server is shutting down.');
 }
 
 function start(
-  { config, service, random, clock }: ServerParts,
+  { config, service, random, clock }: ServerOptions,
   kind: 'chat' | 'text',
   body: string,
   requestId: string,
   response: ServerResponse,
-): Ticket {
+): RequestHandle {
   const { prompt, maxTokens, stream, includeUsage, promptLogprobs } = parseCompletion(kind, body, config.model);
   const promptTokens = countTokens(prompt);
   const id = `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${requestId}`;
   const created = Math.floor(clock.date().getTime() / 1000);
-  const head: AnswerHead = { kind, id, model: config.model, created, promptTokens, includeUsage, promptLogprobs };
-  const answer: Answer = stream
-    ? streamedAnswer(response, head)
-    : wholeAnswer(json => sendJson(response, 200, json), head);
-  const wordAt = answerWords(random, prompt);
+  const head: ResponseHead = { kind, id, model: config.model, created, promptTokens, includeUsage, promptLogprobs };
+  const writer: ResponseWriter = stream
+    ? streamedResponse(response, head)
+    : unstreamedResponse(json => sendJson(response, 200, json), head);
+  const wordAt = outputWords(random, prompt);
   const finishReason = maxTokens === undefined ? 'stop' : 'length';
-  const acceptance = service.submit({
+  const result = service.submit({
     promptTokens,
     maxTokens: maxTokens ?? DEFAULT_OUTPUT_TOKENS,
     finishReason,
     onToken: (index, last) => {
-      answer.word(wordAt(index), index);
-      if (last) answer.end(finishReason, index + 1);
+      writer.word(wordAt(index), index);
+      if (last) writer.end(finishReason, index + 1);
     },
   });
-  if (acceptance.kind === 'rejected') throw badRequest(acceptance.reason, 'max_tokens');
+  if (result.kind === 'rejected') throw badRequest(result.reason, 'max_tokens');
   if (stream) {
     response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
     response.flushHeaders();
   }
-  return acceptance.ticket;
+  return result.handle;
 }
 
-/** Reads the body whole. One that is too long is heard out, unread, so that its sender gets to see the 413. */
+/** Reads a request body. An oversized one is read to its end and discarded, so that the client sees the 413. */
 async function readBody(request: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
@@ -149,7 +149,11 @@ async function readBody(request: IncomingMessage): Promise<string> {
     if (bytes > MAX_DISCARDED_BYTES) break;
   }
   if (bytes > MAX_BODY_BYTES)
-    throw new ApiError(413, 'RequestEntityTooLargeError', `The body is longer than ${MAX_BODY_BYTES} bytes.`);
+    throw new ApiError(
+      413,
+      'RequestEntityTooLargeError',
+      `The request body exceeds the limit of ${MAX_BODY_BYTES} bytes.`,
+    );
   return Buffer.concat(chunks).toString('utf8');
 }
 

@@ -6,31 +6,31 @@ import { Gpu } from './engine/gpu.ts';
 import { profiles } from './engine/profiles.ts';
 import { Metrics, type RequestTimes } from './metrics.ts';
 
-/** A request to the service, and where its tokens go. */
-export interface Job {
+/** Request to the service. */
+export interface InferenceRequest {
   readonly promptTokens: number;
   readonly maxTokens: number;
-  /** How the answer ends: cut at the length asked for, or by itself. */
+  /** How the output ends: at the requested length, or by itself. */
   readonly finishReason: 'stop' | 'length';
-  /** Called when the token exists; must not throw. */
+  /** Called for every token; must not throw. */
   readonly onToken: (index: number, last: boolean) => void;
 }
 
-/** A request in the engine. */
-export interface Ticket {
-  /** Frees its slot and KV at once; nothing happens when it has ended. */
+/** Handle of a submitted request. */
+export interface RequestHandle {
+  /** Cancels the request and frees its slot and KV at once. No effect once it has ended. */
   cancel(): void;
-  /** How it went so far. */
+  /** Outcome and timings so far. */
   times(): RequestTimes;
 }
 
-/** Whether a job was accepted. */
-export type Acceptance =
-  | { readonly kind: 'accepted'; readonly ticket: Ticket }
+/** Result of {@link InferenceService.submit}. */
+export type SubmitResult =
+  | { readonly kind: 'accepted'; readonly handle: RequestHandle }
   | { readonly kind: 'rejected'; readonly reason: string };
 
 interface Active {
-  readonly job: Job;
+  readonly request: InferenceRequest;
   readonly arrivedMs: number;
   admittedMs?: number;
   firstTokenMs?: number;
@@ -40,7 +40,7 @@ interface Active {
   done: boolean;
 }
 
-/** One replica: an engine, its time, its GPU and its metrics. Knows nothing of HTTP. */
+/** Inference service of one replica: engine, loop, GPU and metrics, independent of HTTP. */
 export class InferenceService {
   readonly metrics: Metrics;
   readonly #config: InferenceConfig;
@@ -60,14 +60,14 @@ export class InferenceService {
     this.#engine = new Engine({ ...config, cost: profiles[config.profile].step });
     this.#gpu = new Gpu(profiles[config.profile], this.#startedMs);
     this.#loop = new EngineLoop(this.#engine, clock, {
-      started: step => this.#stepStarted(step),
-      ended: step => this.#stepEnded(step),
+      onStepStart: step => this.#onStepStart(step),
+      onStepEnd: step => this.#onStepEnd(step),
     });
     this.metrics = new Metrics(
       config,
       this.#engine,
       this.#gpu,
-      () => this.#loadedShare(),
+      () => this.#loadedRatio(),
       () => clock.nowMs(),
     );
   }
@@ -77,7 +77,7 @@ export class InferenceService {
     return this.#ready;
   }
 
-  /** Requests that wait or run. */
+  /** Number of waiting and running requests. */
   get activeCount(): number {
     return this.#active.size;
   }
@@ -95,17 +95,17 @@ export class InferenceService {
     await this.#loop.run(signal);
   }
 
-  submit(job: Job): Acceptance {
+  submit(request: InferenceRequest): SubmitResult {
     const id = String(this.#submitted);
     this.#submitted += 1;
-    const submission = this.#engine.submit({ id, promptTokens: job.promptTokens, maxTokens: job.maxTokens });
+    const submission = this.#engine.submit({ id, promptTokens: request.promptTokens, maxTokens: request.maxTokens });
     if (submission.kind === 'rejected') return submission;
-    const active: Active = { job, arrivedMs: this.#clock.nowMs(), outputTokens: 0, done: false };
+    const active: Active = { request, arrivedMs: this.#clock.nowMs(), outputTokens: 0, done: false };
     this.#active.set(id, active);
     this.#loop.wake();
     return {
       kind: 'accepted',
-      ticket: { cancel: () => this.#cancel(id), times: () => this.#times(active) },
+      handle: { cancel: () => this.#cancel(id), times: () => this.#times(active) },
     };
   }
 
@@ -116,43 +116,52 @@ export class InferenceService {
     this.#end(id, active);
   }
 
-  #stepStarted(step: Step): void {
-    this.#gpu.started(step);
-    this.metrics.stepStarted(step);
+  #onStepStart(step: Step): void {
+    this.#gpu.startStep(step);
+    this.metrics.recordStep(step);
     for (const id of step.admitted) {
       const active = this.#active.get(id);
       if (active) active.admittedMs ??= Math.max(active.arrivedMs, step.startMs);
     }
   }
 
-  #stepEnded(step: Step): void {
+  #onStepEnd(step: Step): void {
     const nowMs = this.#clock.nowMs();
     for (const { id, index, last } of step.tokens) {
       const active = this.#active.get(id);
       if (!active) continue;
       if (active.lastTokenMs === undefined) {
         active.firstTokenMs = nowMs;
-        this.metrics.firstToken(nowMs - active.arrivedMs, active.job.promptTokens);
-      } else this.metrics.nextToken(nowMs - active.lastTokenMs);
+        this.metrics.recordFirstToken(nowMs - active.arrivedMs, active.request.promptTokens);
+      } else this.metrics.recordToken(nowMs - active.lastTokenMs);
       active.lastTokenMs = nowMs;
       active.outputTokens = index + 1;
       active.done = last;
       if (last) this.#end(id, active);
-      active.job.onToken(index, last);
+      active.request.onToken(index, last);
     }
   }
 
   #end(id: string, active: Active): void {
     this.#active.delete(id);
     active.endedMs = this.#clock.nowMs();
-    this.metrics.ended(this.#times(active));
+    this.metrics.recordRequest(this.#times(active));
   }
 
-  #times({ job, arrivedMs, admittedMs, firstTokenMs, lastTokenMs, endedMs, outputTokens, done }: Active): RequestTimes {
+  #times({
+    request,
+    arrivedMs,
+    admittedMs,
+    firstTokenMs,
+    lastTokenMs,
+    endedMs,
+    outputTokens,
+    done,
+  }: Active): RequestTimes {
     return {
-      promptTokens: job.promptTokens,
+      promptTokens: request.promptTokens,
       outputTokens,
-      finishedReason: done ? job.finishReason : 'abort',
+      finishedReason: done ? request.finishReason : 'abort',
       queueMs: admittedMs === undefined ? undefined : admittedMs - arrivedMs,
       ttftMs: firstTokenMs === undefined ? undefined : firstTokenMs - arrivedMs,
       decodeMs: lastTokenMs === undefined ? undefined : lastTokenMs - firstTokenMs!,
@@ -164,7 +173,7 @@ export class InferenceService {
     return profiles[this.#config.profile].modelLoadMs / this.#config.timeScale;
   }
 
-  #loadedShare(): number {
+  #loadedRatio(): number {
     return this.#ready ? 1 : Math.min(1, (this.#clock.nowMs() - this.#startedMs) / this.#loadMs());
   }
 }

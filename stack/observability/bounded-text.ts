@@ -1,4 +1,4 @@
-/** The text of a body; null for one of more than `maxBytes`, whose rest is not read. @throws what reading throws */
+/** Text of a body; null if it exceeds `maxBytes`, in which case the rest is not read. Rejects when reading fails. */
 export async function readText(
   body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   maxBytes: number,

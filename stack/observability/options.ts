@@ -3,14 +3,12 @@ import { z } from 'zod';
 const durationMs = z.number().min(100).max(86_400_000);
 
 /**
- * The `stack.prometheus` section of a scenario. Durations of alerts are those of life; a scenario's `timeScale` divides them.
- * Thresholds are those that self-hosted LLM services are commonly run with; each alert can be moved and none left out, for an
- * alert that nobody wants to see is a threshold that nobody reaches.
+ * Schema of the `stack.prometheus` section of a scenario. Durations of alerts are real durations, which a scenario's `timeScale`
+ * divides. Default thresholds are common ones of self-hosted LLM services. No alert can be removed; to silence one, raise its
+ * threshold.
  */
 export const prometheusOptionsSchema = z.strictObject({
-  scrapeEveryMs: durationMs
-    .default(1000)
-    .describe('between two scrapes of a target, and between two evaluations; not scaled'),
+  scrapeEveryMs: durationMs.default(1000).describe('interval of scrapes and rule evaluations; not scaled'),
   retentionMs: durationMs.default(86_400_000).describe('how long samples are kept; not scaled'),
   alerts: z
     .strictObject({
@@ -18,14 +16,21 @@ export const prometheusOptionsSchema = z.strictObject({
         .number()
         .positive()
         .default(1500)
-        .describe('P99 time to the first byte of streamed answers at the gateway'),
-      p99ForMs: durationMs.default(300_000).describe('how long P99 must lie above it'),
-      errorPercent: z.number().positive().max(100).default(5).describe('share of answers with status 5xx'),
-      errorOverMs: durationMs.default(300_000).describe('the window over which that share is taken'),
+        .describe('threshold of P99 time to first byte of streamed responses at the gateway'),
+      p99ForMs: durationMs.default(300_000).describe('how long P99 must exceed the threshold'),
+      errorPercent: z
+        .number()
+        .positive()
+        .max(100)
+        .default(5)
+        .describe('threshold of responses with status 5xx, in percent'),
+      errorOverMs: durationMs.default(300_000).describe('window of the error ratio'),
       gpuMemoryPercent: z.number().positive().max(100).default(90),
-      queueWarning: z.number().min(0).default(10).describe('requests waiting in all engines of a model'),
+      queueWarning: z.number().min(0).default(10).describe('threshold of requests waiting in all engines of a model'),
       queueCritical: z.number().min(0).default(500),
-      sustainedMs: durationMs.default(60_000).describe('how long GPU memory, a queue or a silent target must last'),
+      sustainedMs: durationMs
+        .default(60_000)
+        .describe('how long high GPU memory, a long queue or failed scrapes must last'),
     })
     .prefault({}),
 });

@@ -1,60 +1,60 @@
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { readText } from './bounded-text.ts';
 
-/** Bounds of one call. */
+/** Limits of one call. */
 export interface CallOptions {
   readonly signal: AbortSignal;
-  /** Longest wait for the whole answer, in ms. */
-  readonly limitMs: number;
-  /** A longer answer is an error. @default 64 MiB */
+  /** Timeout of the complete response, in ms. */
+  readonly timeoutMs: number;
+  /** Maximum size of the response. @default 64 MiB */
   readonly maxBytes?: number;
 }
 
 /**
- * One call of Prometheus' HTTP API, bounded in time and size, to the `data` of its answer.
- * @throws SquallError `PROMETHEUS_UNREACHABLE` (no whole answer in time), `PROMETHEUS_REFUSED` (an error in its own words),
- * `PROMETHEUS_ANSWER` (anything else than its JSON, or too much of it); the signal's reason on abort
+ * Calls Prometheus' HTTP API and returns the `data` of the response.
+ * @throws SquallError `PROMETHEUS_UNREACHABLE` (no complete response in time), `PROMETHEUS_ERROR` (an error by Prometheus),
+ * `PROMETHEUS_RESPONSE` (not the API's JSON, or too large); the signal's reason on abort
  */
 export async function postForm<Data>(
   url: string,
   form: Readonly<Record<string, string>>,
-  { signal, limitMs, maxBytes = 64 * 2 ** 20 }: CallOptions,
+  { signal, timeoutMs, maxBytes = 64 * 2 ** 20 }: CallOptions,
 ): Promise<Data> {
   let text: string | null;
   try {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
-    const response = await fetch(url, { method: 'POST', body: new URLSearchParams(form), signal: limited });
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const response = await fetch(url, { method: 'POST', body: new URLSearchParams(form), signal: limit });
     text = await readText(response.body ?? [], maxBytes);
   } catch (cause) {
     signal.throwIfAborted();
-    const why = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
-    throw problem('PROMETHEUS_UNREACHABLE', `Expected ${url} to answer within ${limitMs} ms: ${why}`, cause);
+    const reason = cause instanceof Error && cause.cause ? messageOf(cause.cause) : messageOf(cause);
+    throw problem('PROMETHEUS_UNREACHABLE', `Expected a response from ${url} within ${timeoutMs} ms: ${reason}`, cause);
   }
-  if (text === null) throw problem('PROMETHEUS_ANSWER', `Expected at most ${maxBytes} bytes from ${url}, got more`);
-  const answer = parse(url, text);
-  if (answer.status === 'success' && answer.data !== undefined) return answer.data as Data;
-  throw problem('PROMETHEUS_REFUSED', `${url} refused: ${answer.error ?? text.slice(0, 200)}`);
+  if (text === null) throw problem('PROMETHEUS_RESPONSE', `Expected at most ${maxBytes} bytes from ${url}, got more`);
+  const reply = parse(url, text);
+  if (reply.status === 'success' && reply.data !== undefined) return reply.data as Data;
+  throw problem('PROMETHEUS_ERROR', `${url} returned an error: ${reply.error ?? text.slice(0, 200)}`);
 }
 
-interface Answer {
+interface Reply {
   readonly status?: string;
   readonly error?: string;
   readonly data?: unknown;
 }
 
-function parse(url: string, text: string): Answer {
+function parse(url: string, text: string): Reply {
   try {
-    const answer: unknown = JSON.parse(text);
-    if (typeof answer === 'object' && answer !== null) return answer;
+    const reply: unknown = JSON.parse(text);
+    if (typeof reply === 'object' && reply !== null) return reply;
     throw new TypeError('not an object');
   } catch (cause) {
-    throw problem('PROMETHEUS_ANSWER', `Expected JSON from ${url}, got ${JSON.stringify(text.slice(0, 200))}`, cause);
+    throw problem('PROMETHEUS_RESPONSE', `Expected JSON from ${url}, got ${JSON.stringify(text.slice(0, 200))}`, cause);
   }
 }
 
 function problem(code: string, message: string, cause?: unknown): SquallError {
   return new SquallError('environment', code, message, {
-    next: 'Check that this is the address of a Prometheus that runs.',
+    next: 'Check that Prometheus is running at this address.',
     ...(cause === undefined ? {} : { cause }),
   });
 }

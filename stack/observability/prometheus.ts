@@ -2,19 +2,19 @@ import { stringify } from 'yaml';
 import type { PrometheusOptions } from './options.ts';
 import { alertRules, type RuleGroup, recordingRules, ruleTimes } from './rules.ts';
 
-/** One program that Prometheus asks for its metrics. */
+/** Scrape target of Prometheus. */
 export interface ScrapeTarget {
-  /** For example `inference-2`; the label `replica`. */
+  /** Label `replica`, for example `inference-2`. */
   readonly name: string;
-  /** For example `inference`; the label `job`. */
+  /** Label `job`, for example `inference`. */
   readonly service: string;
-  /** `host:port` as Prometheus reaches it. */
+  /** `host:port` at which Prometheus reaches it. */
   readonly address: string;
   /** @default '/metrics' */
   readonly path?: string;
 }
 
-/** Files of a configuration by their names, relative to one directory. */
+/** Configuration files by name, relative to one directory. */
 export interface PrometheusFiles {
   readonly 'prometheus.yml': string;
   readonly 'recording.yml': string;
@@ -22,10 +22,10 @@ export interface PrometheusFiles {
 }
 
 /**
- * A Prometheus configuration that scrapes `targets` directly, with its rules. Pure: the same input gives the same bytes.
- * Prometheus scrapes itself too, if it is one of the targets. No Alertmanager: alerts are read from Prometheus' own API.
+ * Renders a Prometheus configuration that scrapes `targets`, with rules. Pure and deterministic. There is no Alertmanager; alerts are
+ * read from Prometheus' API.
  *
- * @param timeScale divides how long alerts wait and the windows that they look over
+ * @param timeScale divides the durations and windows of alerts
  */
 export function renderPrometheus(
   options: PrometheusOptions,
@@ -33,10 +33,10 @@ export function renderPrometheus(
   timeScale = 1,
 ): PrometheusFiles {
   const times = ruleTimes(options, timeScale);
-  const every = `${options.scrapeEveryMs}ms`;
+  const interval = `${options.scrapeEveryMs}ms`;
   const services = [...new Set(targets.map(target => target.service))];
   const config = {
-    global: { scrape_interval: every, scrape_timeout: every, evaluation_interval: every },
+    global: { scrape_interval: interval, scrape_timeout: interval, evaluation_interval: interval },
     rule_files: ['recording.yml', 'alerts.yml'],
     scrape_configs: services.map(service => ({
       job_name: service,
@@ -50,16 +50,16 @@ export function renderPrometheus(
   };
 }
 
-/** Where one Prometheus keeps its things and listens. */
-export interface PrometheusPlace {
-  /** Holds the files of {@link renderPrometheus}; its data goes to `data` below. */
+/** Directory and listen address of Prometheus. */
+export interface PrometheusLocation {
+  /** Directory with the files of {@link renderPrometheus}; data is stored in its subdirectory `data`. */
   readonly directory: string;
   /** `host:port`. */
   readonly listen: string;
 }
 
-/** The arguments of the `prometheus` program. It answers `/-/ready` once it serves and `/-/healthy` while it lives. */
-export function prometheusArguments(options: PrometheusOptions, { directory, listen }: PrometheusPlace): string[] {
+/** Arguments of the `prometheus` program, whose probes are `/-/ready` and `/-/healthy`. */
+export function prometheusArguments(options: PrometheusOptions, { directory, listen }: PrometheusLocation): string[] {
   return [
     `--config.file=${directory}/prometheus.yml`,
     `--storage.tsdb.path=${directory}/data`,
@@ -70,7 +70,7 @@ export function prometheusArguments(options: PrometheusOptions, { directory, lis
   ];
 }
 
-/** A target with its own path carries it in the label that Prometheus takes it from. */
+/** Static configuration of one target, with its path in the label `__metrics_path__`. */
 function staticConfig({ name, address, path }: ScrapeTarget) {
   return { targets: [address], labels: { replica: name, ...(path ? { __metrics_path__: path } : {}) } };
 }

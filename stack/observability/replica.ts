@@ -5,8 +5,8 @@ import type { PrometheusOptions } from './options.ts';
 import { prometheusArguments, renderPrometheus } from './prometheus.ts';
 
 /**
- * The one Prometheus of a stack. It scrapes across links of its own, so that its sight can be broken like anything else.
- * @param scraped whoever tells metrics
+ * Plan of a stack's Prometheus. It scrapes over links of its own, so that monitoring can be broken like anything else.
+ * @param scraped replicas with metrics
  */
 export function prometheusReplica(
   options: PrometheusOptions,

@@ -1,18 +1,18 @@
 import type { PrometheusOptions } from './options.ts';
 
-/** One group of a rules file, as Prometheus reads it. */
+/** Group of a Prometheus rules file. */
 export interface RuleGroup {
   readonly name: string;
   readonly rules: readonly (RecordingRule | AlertRule)[];
 }
 
-/** Computes a new series at every evaluation. */
+/** Rule that computes a new series at every evaluation. */
 export interface RecordingRule {
   readonly record: string;
   readonly expr: string;
 }
 
-/** Fires once its expression has yielded something for `for`. */
+/** Rule that fires once its expression has had a result for the duration `for`. */
 export interface AlertRule {
   readonly alert: string;
   readonly expr: string;
@@ -21,30 +21,30 @@ export interface AlertRule {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** Durations of one stack, scaled and in ms. */
+/** Scaled durations of one stack, in ms. */
 export interface RuleTimes {
-  /** Over which rates and quantiles are taken. */
+  /** Window of rates and quantiles. */
   readonly rateMs: number;
   readonly errorMs: number;
   readonly p99ForMs: number;
   readonly sustainedMs: number;
 }
 
-/** In life, rates are taken over a minute. */
+/** Window of rates before scaling. */
 const RATE_MS = 60_000;
-/** Scrapes that a rate needs so that one lost scrape does not leave it without a value. */
-const SCRAPES_OF_A_RATE = 4;
+/** Minimum scrapes in a window, so that a rate has a value despite a lost scrape. */
+const MIN_SCRAPES_PER_RATE = 4;
 
 /**
- * The durations after division by `timeScale`. A rate is never taken over less than four scrapes, or it would have no value;
- * where that holds a window up, it is longer than the scale asks for.
+ * Durations divided by `timeScale`. Windows of rates are at least four scrapes long, even if scaling would make them shorter, since
+ * rates would otherwise have no value.
  */
 export function ruleTimes({ alerts, scrapeEveryMs }: PrometheusOptions, timeScale: number): RuleTimes {
   const scaled = (ms: number) => Math.round(ms / timeScale);
-  const leastMs = SCRAPES_OF_A_RATE * scrapeEveryMs;
+  const minMs = MIN_SCRAPES_PER_RATE * scrapeEveryMs;
   return {
-    rateMs: Math.max(leastMs, scaled(RATE_MS)),
-    errorMs: Math.max(leastMs, scaled(alerts.errorOverMs)),
+    rateMs: Math.max(minMs, scaled(RATE_MS)),
+    errorMs: Math.max(minMs, scaled(alerts.errorOverMs)),
     p99ForMs: scaled(alerts.p99ForMs),
     sustainedMs: scaled(alerts.sustainedMs),
   };
@@ -60,7 +60,7 @@ export function recordingRules(times: RuleTimes): RuleGroup {
     rules: [
       { record: 'job:gateway_requests:rate', expr: `sum by (job) (rate(gateway_requests_total${over}))` },
       { record: 'job:gateway_errors:ratio', expr: errorRatio(times.errorMs) },
-      // The first byte of a streamed answer is its first token; of one in one piece it is the whole generation.
+      // The first byte of a streamed response is its first token; unstreamed ones are generated in full before it.
       {
         record: 'job:gateway_time_to_first_byte_seconds:p99',
         expr: p99('gateway_time_to_first_byte_seconds', 'job', '{stream="true"}'),
@@ -83,7 +83,7 @@ export function recordingRules(times: RuleTimes): RuleGroup {
   };
 }
 
-/** What must wake somebody up; every expression reads a recorded series, so a dashboard shows just what was judged. */
+/** Alerts. Expressions use recorded series, so that dashboards show the evaluated values. */
 export function alertRules({ alerts }: PrometheusOptions, times: RuleTimes): RuleGroup {
   const { p99LatencyMs, errorPercent, gpuMemoryPercent, queueWarning, queueCritical } = alerts;
   const alert = (name: string, severity: string, expr: string, forMs: number, summary: string): AlertRule => ({
@@ -99,7 +99,7 @@ export function alertRules({ alerts }: PrometheusOptions, times: RuleTimes): Rul
       severity,
       `model:vllm_requests_waiting:sum > ${limit}`,
       times.sustainedMs,
-      `{{ $value }} requests wait for {{ $labels.model_name }}, more than ${limit}`,
+      `{{ $value }} requests are waiting for {{ $labels.model_name }}, more than ${limit}`,
     );
   return {
     name: 'squall-alerts',
@@ -111,13 +111,13 @@ export function alertRules({ alerts }: PrometheusOptions, times: RuleTimes): Rul
         times.p99ForMs,
         `P99 time to first byte is {{ $value | humanizeDuration }}, more than ${p99LatencyMs} ms`,
       ),
-      // Its window is the five minutes of the alert, so it needs no waiting of its own.
+      // Without `for`, since the window of the ratio is the alert's duration.
       alert(
         'HighErrorRate',
         'critical',
         `job:gateway_errors:ratio > ${errorPercent / 100}`,
         0,
-        `{{ $value | humanizePercentage }} of answers are errors, more than ${errorPercent} %`,
+        `{{ $value | humanizePercentage }} of responses are errors, more than ${errorPercent} %`,
       ),
       alert(
         'GpuMemoryHigh',
@@ -128,18 +128,12 @@ export function alertRules({ alerts }: PrometheusOptions, times: RuleTimes): Rul
       ),
       queue('QueueLong', 'warning', queueWarning),
       queue('QueueCritical', 'critical', queueCritical),
-      alert(
-        'TargetDown',
-        'critical',
-        'up == 0',
-        times.sustainedMs,
-        '{{ $labels.replica }} does not answer its scrapes',
-      ),
+      alert('TargetDown', 'critical', 'up == 0', times.sustainedMs, 'Scrapes of {{ $labels.replica }} fail'),
     ],
   };
 }
 
-/** A job without any error has no such series: it counts as 0. One without a request has no ratio at all. */
+/** Error ratio by job: 0 for a job without errors, no value for one without requests. */
 function errorRatio(overMs: number): string {
   const rate = (selector: string) => `sum by (job) (rate(gateway_requests_total${selector}[${overMs}ms]))`;
   return `(${rate('{status=~"5.."}')} or 0 * ${rate('')}) / (${rate('')} > 0)`;

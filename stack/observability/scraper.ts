@@ -6,38 +6,38 @@ import { readText } from './bounded-text.ts';
 import { parseExposition } from './exposition.ts';
 import { isKept, readingsOf } from './series.ts';
 
-/** A longer answer is not read. */
-const MOST_BYTES = 2 ** 20;
+/** Maximum size of a response. */
+const MAX_BYTES = 2 ** 20;
 
 /** Settings of {@link scrapeReplicas}. */
 export interface ScraperOptions {
-  /** Between two rounds, in ms. @default 1000 */
+  /** Interval between rounds, in ms. @default 1000 */
   readonly everyMs?: number;
-  /** Longest wait for an answer, to its last byte, in ms; less than `everyMs`, so that rounds never overlap. @default 800 */
-  readonly limitMs?: number;
+  /** Timeout of a complete response, in ms; less than `everyMs`, so that rounds never overlap. @default 800 */
+  readonly timeoutMs?: number;
 }
 
 /**
- * Asks every replica for its metrics once a second, all at the same time, directly and around any link: a link that is
- * being broken must not make the service behind it look silent.
+ * Metrics source that scrapes all replicas once a second, concurrently and directly instead of over links, so that a broken link
+ * does not hide the metrics of the service behind it.
  *
  * ```
- * zero     0.5 s            1.5 s            2.5 s
- * ├─────────┼────────────────┼────────────────┼───   a round each, in the middle of the report's slots of a second
- *           ├ asked ┤ record                  ├ asked ┤…       a round that comes too late is left out
+ * start    0.5 s            1.5 s            2.5 s
+ * ├─────────┼────────────────┼────────────────┼───   rounds, in the middle of the report's one-second slots
+ *           ├ scrape ┤ record                 ├ scrape ┤…      late rounds are skipped
  * ```
  *
- * A replica that does not answer in time, or not with 200, is missing in the round; one that does not run is not asked.
+ * A replica without a 200 in time is missing in the round; one that is not running is not scraped.
  */
 export function scrapeReplicas(options: ScraperOptions = {}): MetricsSource {
-  const { everyMs = SAMPLE_INTERVAL_MS, limitMs = 0.8 * everyMs } = options;
+  const { everyMs = SAMPLE_INTERVAL_MS, timeoutMs = 0.8 * everyMs } = options;
   return {
     start(job) {
       const stopping = new AbortController();
       const agent = new Agent({ connections: 1, pipelining: 1, keepAliveTimeout: 10 * everyMs });
-      const ask = (replica: Replica) => scrape(replica, { agent, limitMs, signal: stopping.signal });
-      // It ends when it is stopped, or when a round cannot be recorded; neither is this source's to report.
-      const rounds = sampleRounds(job, everyMs, ask, stopping.signal).catch(() => {});
+      const scrapeOne = (replica: Replica) => scrape(replica, { agent, timeoutMs, signal: stopping.signal });
+      // Rejects when stopped or when recording fails, neither of which is reported here.
+      const rounds = sampleRounds(job, everyMs, scrapeOne, stopping.signal).catch(() => {});
       return {
         async [Symbol.asyncDispose]() {
           stopping.abort();
@@ -49,41 +49,41 @@ export function scrapeReplicas(options: ScraperOptions = {}): MetricsSource {
   };
 }
 
-type Ask = (replica: Replica) => Promise<Readings | null>;
+type Scrape = (replica: Replica) => Promise<Readings | null>;
 
-async function sampleRounds(job: SamplingJob, everyMs: number, ask: Ask, signal: AbortSignal): Promise<void> {
+async function sampleRounds(job: SamplingJob, everyMs: number, scrapeOne: Scrape, signal: AbortSignal): Promise<void> {
   for (;;) {
     await job.clock.sleep(untilNextRoundMs(job, everyMs, job.clock), signal);
     const takenAtMs = job.clock.nowMs();
-    const answers = await Promise.all(
-      job.stack.replicas.map(async replica => [replica.name, await ask(replica)] as const),
+    const scraped = await Promise.all(
+      job.stack.replicas.map(async replica => [replica.name, await scrapeOne(replica)] as const),
     );
     signal.throwIfAborted();
-    job.record(takenAtMs, Object.fromEntries(answers.filter(([, readings]) => readings !== null)) as never);
+    job.record(takenAtMs, Object.fromEntries(scraped.filter(([, readings]) => readings !== null)) as never);
   }
 }
 
-/** Rounds lie half-way between multiples of `everyMs` from time zero. */
+/** Time until the next round. Rounds are half-way between multiples of `everyMs` from the start. */
 function untilNextRoundMs({ zeroMs }: SamplingJob, everyMs: number, clock: Clock): number {
   const sinceMs = clock.nowMs() - zeroMs - everyMs / 2;
   return (Math.floor(sinceMs / everyMs + 5e-3) + 1) * everyMs - sinceMs;
 }
 
-interface ScrapeContext extends Required<Pick<ScraperOptions, 'limitMs'>> {
+interface ScrapeContext extends Required<Pick<ScraperOptions, 'timeoutMs'>> {
   readonly agent: Agent;
   readonly signal: AbortSignal;
 }
 
-/** @returns null where there is nothing to read */
+/** Scrapes one replica; null without readings. */
 async function scrape(replica: Replica, context: ScrapeContext): Promise<Readings | null> {
-  const { agent, limitMs, signal } = context;
+  const { agent, timeoutMs, signal } = context;
   const { metricsPath: path } = replica;
   const runs = replica.state === 'ready' || replica.state === 'starting';
   if (path === undefined || !runs || !replica.url.startsWith('http:')) return null;
   try {
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(limitMs)]);
-    const answer = await agent.request({ origin: replica.url, path, method: 'GET', signal: limited });
-    const text = await readText(answer.body, answer.statusCode === 200 ? MOST_BYTES : 0);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const response = await agent.request({ origin: replica.url, path, method: 'GET', signal: limit });
+    const text = await readText(response.body, response.statusCode === 200 ? MAX_BYTES : 0);
     if (text === null) return null;
     const readings = readingsOf(parseExposition(text, isKept));
     return Object.keys(readings).length === 0 ? null : readings;

@@ -1,16 +1,16 @@
 import type { Metric, Readings } from '../../harness/metrics.ts';
 
-/** How a reading is made from the series of one name. */
+/** Conversion of the series of one name into a reading. */
 interface KeptSeries {
   readonly metric: Metric;
-  /** What several series of one replica become: engines, GPUs, upstreams, reasons. */
+  /** Aggregation over several series of one replica, such as engines, GPUs, upstreams or reasons. */
   readonly fold: 'sum' | 'max';
   /** Multiplies the exposed value. */
   readonly factor?: number;
   readonly decimals?: number;
 }
 
-/** The series that are kept, by their names: vLLM V1's, those of NVIDIA's dcgm-exporter, the gateway's, and every process's. */
+/** Series that are kept, by name: those of vLLM V1, NVIDIA's dcgm-exporter, the gateway and processes. */
 export const KEPT_SERIES: Readonly<Record<string, KeptSeries>> = {
   'vllm:num_requests_waiting': { metric: 'queue', fold: 'sum' },
   'vllm:num_requests_running': { metric: 'running', fold: 'sum' },
@@ -30,7 +30,7 @@ export function isKept(name: string): boolean {
   return Object.hasOwn(KEPT_SERIES, name);
 }
 
-/** Folds the kept series of one replica at one instant to its readings; what was not told is missing. */
+/** Readings of one replica from its samples at one instant. Metrics without a sample are absent. */
 export function readingsOf(samples: Iterable<{ readonly name: string; readonly value: number }>): Readings {
   const readings: { -readonly [M in Metric]?: number } = {};
   for (const { name, value } of samples) {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * The Redis of a stack. `append-only` writes every change to a log that is flushed once a second, so that a crash loses one second
- * at most; `off` keeps everything in memory alone. Beyond `maxMemoryMb` the least recently used keys go first.
+ * Options of a stack's Redis. `append-only` writes changes to a log that is flushed once a second, so that a crash loses at most one
+ * second; `off` keeps data only in memory. Beyond `maxMemoryMb`, `allkeys-lru` evicts the least recently used keys.
  */
 export const redisOptionsSchema = z.strictObject({
   maxMemoryMb: z.int().min(1).max(1_048_576).default(256),

@@ -1,27 +1,27 @@
 import { createHash } from 'node:crypto';
 import type { RedisOptions } from './options.ts';
 
-/** The account that services of the stack use. */
+/** Redis user of the stack's services. */
 export const REDIS_USER = 'squall';
 
-/** Where a Redis listens and keeps its files, and who may use it. */
-export interface RedisPlace {
+/** Listen address, directory and password of a Redis. */
+export interface RedisLocation {
   /** `host:port`. */
   readonly listen: string;
-  /** Absolute; configuration and data lie in it. */
+  /** Absolute path of the directory for configuration and data. */
   readonly directory: string;
-  /** Of {@link REDIS_USER}, printable ASCII. Only its SHA-256 is written. */
+  /** Password of {@link REDIS_USER}, printable ASCII. Only its SHA-256 is written. */
   readonly password: string;
 }
 
 /**
- * The configuration files of one Redis server, by name; it is started with the path of `redis.conf`.
+ * Renders the configuration files of a Redis server, by name; it must be started with the path of `redis.conf`.
  *
- * Bound to the given address alone, protected mode on. The default account is off, so nothing works without the password; the
- * stack's account may do everything but administer the server. Snapshots are off in both persistence profiles: they fork, and a fork under
- * memory pressure is a fault that nobody asked for. Not done: TLS, replication, cluster.
+ * The server binds only to the given address, in protected mode. The default user is off, so the password is always required; the
+ * stack's user may run all but administrative commands. Snapshots are always off, since their forks would be an unintended fault
+ * under memory pressure. Not implemented: TLS, replication, cluster.
  */
-export function renderRedisConfig(options: RedisOptions, { listen, directory, password }: RedisPlace) {
+export function renderRedisConfig(options: RedisOptions, { listen, directory, password }: RedisLocation) {
   const [host = '', port = ''] = splitAddress(listen);
   const lines = [
     `bind ${host}`,
@@ -53,7 +53,7 @@ function splitAddress(address: string): [string, string] {
   return [address.slice(0, at).replaceAll(/[[\]]/g, ''), address.slice(at + 1)];
 }
 
-/** As redis.conf quotes: in double quotes with backslash escapes. */
+/** Quoted as in redis.conf: in double quotes with backslash escapes. */
 function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`;
 }

@@ -5,7 +5,7 @@ import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
 import type { RedisOptions } from './options.ts';
 import { REDIS_USER, renderRedisConfig } from './render-redis-config.ts';
 
-/** The one Redis of a stack. Its data lie beside its configuration, so that what was persisted is there again after a restart. */
+/** Plan of a stack's Redis. Data and configuration share a directory, so that persisted data survives a restart. */
 export function redisReplica(
   { restart, ...options }: RedisOptions & { readonly restart: RestartPolicy },
   { redisPassword: password, zones }: TopologyParts,

@@ -25,8 +25,9 @@ describe.skipIf(Boolean(noDocker))(`a harness that is killed ${noDocker || ''}`,
     const { runId, directory } = run.options;
     const harness = holdStack(run);
     await once(createInterface({ input: harness.stdout! }), 'line');
-    // The counterpart: proxy, prober, two replicas (one of them frozen), and the networks edge, a and front.
-    expect(await leftOf(runId)).toHaveLength(4 + 3);
+    // The counterpart: proxy, prober, two replicas (one of them frozen), the networks edge, a and front, and
+    // a volume of files for each but the proxy.
+    expect(await leftOf(runId)).toHaveLength(4 + 3 + 3);
     harness.kill('SIGKILL');
     expect(await eventually(async () => (await leftOf(runId)).length === 0, LIMIT_MS)).toBe(true);
     const log = () => readFileSync(join(directory, 'watchdog.log'), 'utf8');

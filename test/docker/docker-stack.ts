@@ -22,8 +22,8 @@ export const noDocker = missing('docker', engine !== undefined);
 /** The docker platform, whose services may also be the fixture programs. */
 export function fixturePlatform(limits: Readonly<Record<string, Limits>> = {}) {
   const fixtures = 'test/platform/fixtures';
-  const copies = [{ source: join(import.meta.dirname, '../..', fixtures), target: `/app/${fixtures}` }];
-  return dockerPlatform({ connect: connectToxiproxy }, { copies, limits, readyLimitMs: 20_000 });
+  const folders = { [`/app/${fixtures}`]: join(import.meta.dirname, '../..', fixtures) };
+  return dockerPlatform({ connect: connectToxiproxy }, { folders, limits, readyLimitMs: 20_000 });
 }
 
 /** Everything that an engine holds of a run, such as `containers 3f2a…`. */

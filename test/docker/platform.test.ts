@@ -58,6 +58,24 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
       expect(readFileSync(join(directory, `${name}.log`), 'utf8')).not.toBe('');
   });
 
+  it('can write to scratch space and to files of its own alone, every part of it', async () => {
+    using run = testRun();
+    const { runId } = run.options;
+    const options = settled({ inference: { replicas: 1 }, edge: {}, redis: {}, prometheus: {} });
+    const topology = topologyOf(options, 500, 1);
+    await using _stack = await dockerPlatform({ connect: connectToxiproxy }).up(topology, run.options);
+    const client = await getContainerRuntimeClient();
+    for (const { name } of [...topology.replicas, { name: 'toxiproxy' }, { name: 'prober' }]) {
+      const container = client.container.getById(`squall-${runId}-${name}`);
+      expect([name, (await container.inspect()).HostConfig.ReadonlyRootfs]).toEqual([name, true]);
+      const write = (path: string) => client.container.exec(container, ['sh', '-c', `echo x > ${path}/written`]);
+      // A user without rights gets another answer where the file system is not read-only: "Permission denied".
+      for (const path of ['', '/etc', '/var/lib', '/app'])
+        expect((await write(path)).output, `${name} ${path}`).toMatch(/Read-only file system|Directory nonexistent/);
+      expect(await write('/tmp'), name).toMatchObject({ exitCode: 0 });
+    }
+  }, 60_000);
+
   it('lets nobody around the fault proxy into another zone, which a container in two networks shows', async () => {
     using run = testRun();
     const { runId } = run.options;
@@ -85,7 +103,8 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
     const [one, other] = await Promise.all([up(oneRun), up(otherRun)]);
     await using _other = other;
     const before = await leftOf(otherRun.options.runId);
-    expect(before).toHaveLength(4 + 3);
+    // Containers, networks, and what the prober and the two replicas have of their own.
+    expect(before).toHaveLength(4 + 3 + 3);
     await one[Symbol.asyncDispose]();
     expect(await leftOf(oneRun.options.runId)).toEqual([]);
     expect(await leftOf(otherRun.options.runId)).toEqual(before);

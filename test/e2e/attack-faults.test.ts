@@ -12,31 +12,34 @@ const noNginx = missing('nginx', findProgram('nginx') !== undefined);
 const BEHIND_TLS = ['stack.edge={ tls: {} }', 'faults.slow.on=client→edge', 'faults.hijack.on=client→edge'];
 
 describe('an attack as a fault', () => {
-  it.each([
+  it.for<[string, string, readonly string[], string | false]>([
     ['a gateway', 'client→gateway-1', [], false],
     ['an edge that speaks TLS', 'client→edge', BEHIND_TLS, noNginx],
-  ] as const)('bites at %s, with the load for a victim, and is gone when it is healed', async (_, on, sets, skip) => {
-    if (skip) return;
-    using out = temporaryFolder();
-    const set = sets.flatMap(value => ['--set', value]);
-    const { code, stdout, stderr } = await squall(['run', SLOW_CLIENTS, '--out', out.path, '--quiet', ...set]);
-    expect(code, stdout + stderr).toBe(0);
-    const run = onlyRun(out.path);
-    const document = run.document();
-    const [slow, hijack] = document.faults;
-    expect(slow).toMatchObject({ id: 'slow', kind: 'slow-headers', target: on, healVerified: true });
-    expect(slow!.evidence).toMatch(/; \d+ connections in [\d.]+ s: \d+ held/);
-    expect(hijack).toMatchObject({ kind: 'hijack-prompt', healVerified: true });
-    const window = document.windows.find(({ name }) => name === 'fault:slow');
-    // Four seconds at 30 a second, less what the bite took.
-    expect(window!.requests).toBeGreaterThan(50);
-    expect(slow!.evidence).toContain('200 held');
-    expect(slow!.evidence).toContain(`the attacker is gone, and ${on} answers`);
-    // A point a second for four seconds, less what it took to start, and one at the end.
-    const open = slow!.attack!.map(point => point.open);
-    expect([open.length, open[0], open.at(-1)]).toEqual([expect.toBeOneOf([4, 5, 6]), 0, 200]);
-    expect(run.events()).toContain(`"points":${JSON.stringify(slow!.attack)}`);
-    expect(readFileSync(join(run.directory, 'report.html'), 'utf8')).toContain('slow: open connections');
-    expect(processesOfRun(document.id)).toEqual([]);
-  });
+  ])(
+    'bites at %s, with the load for a victim, and is gone when it is healed',
+    async ([, on, sets, reason], { skip }) => {
+      if (reason) skip(reason);
+      using out = temporaryFolder();
+      const set = sets.flatMap(value => ['--set', value]);
+      const { code, stdout, stderr } = await squall(['run', SLOW_CLIENTS, '--out', out.path, '--quiet', ...set]);
+      expect(code, stdout + stderr).toBe(0);
+      const run = onlyRun(out.path);
+      const document = run.document();
+      const [slow, hijack] = document.faults;
+      expect(slow).toMatchObject({ id: 'slow', kind: 'slow-headers', target: on, healVerified: true });
+      expect(slow!.evidence).toMatch(/; \d+ connections in [\d.]+ s: \d+ held/);
+      expect(hijack).toMatchObject({ kind: 'hijack-prompt', healVerified: true });
+      const window = document.windows.find(({ name }) => name === 'fault:slow');
+      // Four seconds at 30 a second, less what the bite took.
+      expect(window!.requests).toBeGreaterThan(50);
+      expect(slow!.evidence).toContain('200 held');
+      expect(slow!.evidence).toContain(`the attacker is gone, and ${on} answers`);
+      // A point a second for four seconds, less what it took to start, and one at the end.
+      const open = slow!.attack!.map(point => point.open);
+      expect([open.length, open[0], open.at(-1)]).toEqual([expect.toBeOneOf([4, 5, 6]), 0, 200]);
+      expect(run.events()).toContain(`"points":${JSON.stringify(slow!.attack)}`);
+      expect(readFileSync(join(run.directory, 'report.html'), 'utf8')).toContain('slow: open connections');
+      expect(processesOfRun(document.id)).toEqual([]);
+    },
+  );
 });

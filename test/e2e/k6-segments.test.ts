@@ -10,7 +10,7 @@ import { expectRefusal, onlyRun, squall, temporaryFolder } from './squall.ts';
 const SCENARIO = join(import.meta.dirname, 'fixtures/plain-http.yaml');
 const K6 = ['run', SCENARIO, '--set', 'load.engine=k6', '--set', 'load.stages=[{at: 100/s, for: 3s}]'];
 /** Enough for two command lines, each with its k6, to come up at once on a busy machine. */
-const LEAD_MS = 15_000;
+const LEAD_MS = 10_000;
 const noK6 = missing('k6', (await findK6()) !== undefined);
 
 /** The numbers of all requests that the server had, in order. */

@@ -8,6 +8,8 @@ import type { RunDocument } from '../../reports/store/run-document.ts';
 import { eventually } from '../until.ts';
 import { answers, listeningPorts, onlyRun, SMALL, squall, start, temporaryFolder } from './squall.ts';
 
+/** Long enough for both faults, not for what comes after them. */
+const SHORT = 'load.stages.0={at: 40/s, for: 8s}';
 const REPORTS = ['run.json', 'report.html', 'junit.xml', 'summary.md'];
 const hashes = (directory: string) =>
   REPORTS.map(name =>
@@ -29,6 +31,8 @@ describe('a run', () => {
     expect(stderr).toMatch(/arrivals over 2 s of warm-up and 13 s/);
     expect(stderr).toMatch(/up {2}loading the model takes about 1 s, at a stack\.timeScale of 120/);
     expect(document.replay).toContain(`--out ${out.path}`);
+    const { squall: version } = document.versions;
+    expect(document.replay).toMatch(new RegExp(` --versions \\S*\\bsquall=${version},toxiproxy=[^,]+$`));
 
     for (const file of Object.values(document.artifacts))
       expect(existsSync(join(run.directory, file)), file).toBe(true);
@@ -64,12 +68,12 @@ describe('a run', () => {
     expect(hashes(run.directory)).toEqual(before);
   });
 
-  it('fails with exit 1 when an SLO does not hold', async () => {
+  it.concurrent('fails with exit 1 when an SLO does not hold', async () => {
     using out = temporaryFolder();
     const objective = 'slos.the slow link shows.objective=p90(ttft) <= 100 ms';
     // Judged on what the engines told: their weights alone take more of the memory than that.
     const gauge = 'slos.errors stay rare.objective=max(gpu-memory) <= 1%';
-    const set = ['--set', objective, '--set', gauge];
+    const set = ['--set', objective, '--set', gauge, '--set', SHORT];
     const { code, stdout } = await squall(['run', SMALL, '--out', out.path, '--json', ...set]);
     const document = JSON.parse(stdout) as RunDocument;
     expect({ code, verdict: document.verdict }).toEqual({ code: 1, verdict: 'fail' });
@@ -78,16 +82,17 @@ describe('a run', () => {
     expect(failed[0]).toMatchObject({ unit: '%', reason: expect.stringMatching(/The largest of \d+ readings/) });
   });
 
-  it('is invalid with exit 2 when a fault never bites', async () => {
+  it.concurrent('is invalid with exit 2 when a fault never bites', async () => {
     using out = temporaryFolder();
     const noop = 'faults.kill={id: kill, kind: noop, on: inference-2, at: 5s}';
-    const { code, stdout } = await squall(['run', SMALL, '--out', out.path, '--json', '--set', noop]);
+    const set = ['--set', noop, '--set', SHORT];
+    const { code, stdout } = await squall(['run', SMALL, '--out', out.path, '--json', ...set]);
     const document = JSON.parse(stdout) as RunDocument;
     expect({ code, verdict: document.verdict }).toEqual({ code: 2, verdict: 'invalid' });
     expect(document.reasons.join()).toMatch(/kill/);
   });
 
-  it('heals, takes everything down and reports what it saw when interrupted in the middle of a fault', async () => {
+  it.concurrent('heals, takes everything down and reports what it saw when interrupted in the middle of a fault', async () => {
     using out = temporaryFolder();
     const run = start(['run', SMALL, '--out', out.path]);
     await run.seen(/slow bit/);
@@ -110,7 +115,7 @@ describe('a run', () => {
     expect(await Promise.all(ports.map(answers))).not.toContain(true);
   });
 
-  it('leaves no process and no port behind when it is killed in the middle of a fault', async () => {
+  it.concurrent('leaves no process and no port behind when it is killed in the middle of a fault', async () => {
     using out = temporaryFolder();
     const run = start(['run', SMALL, '--out', out.path]);
     await run.seen(/slow bit/);
@@ -143,7 +148,7 @@ describe('a run', () => {
 
   it('is of a scenario in the list, with its SLOs and proofs counted', async () => {
     const { stdout } = await squall(['list']);
-    expect(stdout).toMatch(/ node-loss {2}.*\n {4}5 SLOs, 3 proofs\n/);
-    expect(stdout).toMatch(/ retry-storm {2}.*\n {4}2 SLOs, 1 proof\n/);
+    expect(stdout).toMatch(/ node-loss {2}.*\n {4}5 SLOs, 3 proofs; covers A2/);
+    expect(stdout).toMatch(/ retry-storm {2}.*\n {4}2 SLOs, 1 proof; covers B3/);
   });
 });

@@ -8,7 +8,7 @@ import { expectRefusal, onlyRun, squall, temporaryFolder } from './squall.ts';
 
 const SCENARIO = join(import.meta.dirname, 'fixtures/target.yaml');
 /** Enough for three command lines to come up at once on a busy machine. */
-const LEAD_MS = 15_000;
+const LEAD_MS = 10_000;
 const SEGMENTS = [1, 2, 3];
 
 describe('a load that is shared', () => {

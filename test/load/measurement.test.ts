@@ -49,9 +49,14 @@ describe('the measurement', () => {
   it('agrees with the server within 1 % or 1 ms at P50, P90 and P99', { timeout: 60_000 }, async context => {
     const attempts: { worst: number; isQuiet: boolean }[] = [];
     while (attempts.length < 3 && !attempts.some(({ worst }) => worst < 1)) attempts.push(await compareWithServer());
+    const tried = attempts.map(
+      ({ worst, isQuiet }) => `${(100 * worst).toFixed(0)} % of what is allowed, ${isQuiet ? 'quiet' : 'busy'}`,
+    );
+    const tries = `${attempts.length} of at most 3 tries: ${tried.join('; ')}`;
+    console.info(tries);
     const decisive = attempts.filter(({ worst, isQuiet }) => isQuiet || worst < 1);
-    if (decisive.length === 0) context.skip(`the machine was too busy: ${JSON.stringify(attempts)}`);
-    expect(Math.min(...decisive.map(({ worst }) => worst))).toBeLessThan(1);
+    if (decisive.length === 0) context.skip(`the machine was too busy, ${tries}`);
+    expect(Math.min(...decisive.map(({ worst }) => worst)), tries).toBeLessThan(1);
   });
 
   // 200 arrivals a second into a stall of 2 s: the one at its beginning waits 2 s, the one at its end 0, so half of the 400

@@ -5,10 +5,10 @@ test.each([
   ['127.0.0.1:8080', { host: '127.0.0.1', port: 8080 }],
   ['[::1]:0', { host: '::1', port: 0 }],
   ['localhost:65535', { host: 'localhost', port: 65_535 }],
-])('LISTEN %s', (text, address) => {
+])('LISTEN %s is parsed', (text, address) => {
   expect(parseListen(text)).toEqual(address);
 });
 
-test.each([undefined, '', '8080', 'host:', 'host:99999', '::1:80'])('LISTEN %j is refused', text => {
+test.each([undefined, '', '8080', 'host:', 'host:99999', '::1:80'])('LISTEN %j is rejected', text => {
   expect(() => parseListen(text)).toThrow('HOST:PORT');
 });

@@ -1,20 +1,20 @@
 import type { CheckState, ServiceState } from '../registry.ts';
 import { timingOf } from './definition.ts';
 
-/** The one node that every service is on. */
+/** Node on which all services are registered. */
 export interface NodeInfo {
-  /** A UUID. */
+  /** UUID. */
   readonly id: string;
   readonly name: string;
   readonly address: string;
   readonly datacenter: string;
-  /** The index at which it came. */
+  /** Index of its registration. */
   readonly index: number;
 }
 
 const WEIGHTS = { Passing: 1, Warning: 1 } as const;
 
-/** An entry of `GET /v1/agent/services`. */
+/** Entry of `GET /v1/agent/services`. */
 export function agentService({ definition }: ServiceState, { datacenter }: NodeInfo) {
   return {
     ...identity(definition),
@@ -28,7 +28,7 @@ export function agentService({ definition }: ServiceState, { datacenter }: NodeI
   };
 }
 
-/** An entry of `GET /v1/catalog/service/:name`. */
+/** Entry of `GET /v1/catalog/service/:name`. */
 export function catalogService({ definition, createIndex, modifyIndex }: ServiceState, node: NodeInfo) {
   return {
     ...nodeIdentity(node),
@@ -48,7 +48,7 @@ export function catalogService({ definition, createIndex, modifyIndex }: Service
   };
 }
 
-/** An entry of `GET /v1/health/service/:name`: the instance, its node, and the checks of both. */
+/** Entry of `GET /v1/health/service/:name`: instance, node, and the checks of both. */
 export function healthService(service: ServiceState, node: NodeInfo) {
   const { definition, createIndex, modifyIndex, checks } = service;
   return {
@@ -89,7 +89,7 @@ function serviceCheck(check: CheckState, { definition: service }: ServiceState, 
   };
 }
 
-/** Consul lists the node's own check first. This node is the program that answers, so it is alive. */
+/** Check of the node, which Consul lists first. The node is this process, so it passes. */
 function nodeCheck({ name, index }: NodeInfo) {
   return {
     Node: name,

@@ -2,13 +2,13 @@ import type { Clock } from '../../../harness/clock.ts';
 import type { Random } from '../../../harness/random.ts';
 import { type Exchange, type Handler, type Route, readJson, sendJson, sendText } from '../exchange.ts';
 import { HttpError } from '../http-error.ts';
-import { type Refusal, type Registry, worstStatus } from '../registry.ts';
+import { type Registry, type RegistryError, worstStatus } from '../registry.ts';
 import type { Watchers } from '../watchers.ts';
 import { agentService, catalogService, healthService, type NodeInfo } from './catalog-json.ts';
 import { type CheckStatus, readServiceDefinition } from './definition.ts';
 import { parseGoDurationMs } from './go-duration.ts';
 
-/** What the Consul half of the API needs. */
+/** Dependencies of {@link consulRoutes}. */
 export interface ConsulContext {
   readonly registry: Registry;
   readonly watchers: Watchers;
@@ -16,17 +16,18 @@ export interface ConsulContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly minDeregisterMs: number;
-  /** To be called after every change of the registry. */
-  readonly changed: () => void;
+  /** Called after every change of the registry. */
+  readonly onChange: () => void;
 }
 
-/** Consul's bounds of `wait`. */
+/** Default and maximum of `wait`, as in Consul. */
 const DEFAULT_WAIT_MS = 300_000;
 const MAX_WAIT_MS = 600_000;
 
 /**
- * The subset of Consul's HTTP API (v1) that registration and discovery need. One process is agent, server and leader in one;
- * it is not listed as a service itself, and access control lists, namespaces, data centres, sessions, the key-value store and Connect are not implemented.
+ * Routes of the subset of Consul's HTTP API (v1) for registration and discovery. One process is agent, server and leader, and is
+ * not itself listed as a service. Not implemented: access control lists, namespaces, datacenters, sessions, the key-value store
+ * and Connect.
  */
 export function consulRoutes(context: ConsulContext): Route[] {
   const { registry, node } = context;
@@ -69,37 +70,42 @@ export function consulRoutes(context: ConsulContext): Route[] {
   ];
 }
 
-/** A route from a path in which one `:segment` stands for anything but a slash. */
+/** Route of a path in which one `:segment` matches anything but a slash. */
 export function route(path: string, methods: Route['methods']): Route {
   return { name: path, pattern: new RegExp(`^${path.replace(/:\w+/, '([^/]+)')}$`), methods };
 }
 
-async function register({ registry, clock, minDeregisterMs, changed }: ConsulContext, exchange: Exchange) {
+async function register({ registry, clock, minDeregisterMs, onChange }: ConsulContext, exchange: Exchange) {
   registry.register(readServiceDefinition(await readJson(exchange), minDeregisterMs), clock.nowMs());
-  changed();
+  onChange();
   sendText(exchange, 200, '');
 }
 
-function deregister({ registry, changed }: ConsulContext, exchange: Exchange, id: string): void {
-  refuse(registry.deregister(id), id);
-  changed();
+function deregister({ registry, onChange }: ConsulContext, exchange: Exchange, id: string): void {
+  throwIfFailed(registry.deregister(id), id);
+  onChange();
   sendText(exchange, 200, '');
 }
 
-function heartbeat({ registry, clock, changed }: ConsulContext, exchange: Exchange, id: string, to: CheckStatus): void {
-  refuse(registry.heartbeat(id, to, exchange.query.get('note') ?? '', clock.nowMs()), id);
-  changed();
+function heartbeat(
+  { registry, clock, onChange }: ConsulContext,
+  exchange: Exchange,
+  id: string,
+  to: CheckStatus,
+): void {
+  throwIfFailed(registry.heartbeat(id, to, exchange.query.get('note') ?? '', clock.nowMs()), id);
+  onChange();
   sendText(exchange, 200, '');
 }
 
-/** Consul's own words, and its statuses. */
-function refuse(refusal: Refusal | undefined, id: string): void {
+/** Throws `error` with the status and message of Consul. */
+function throwIfFailed(error: RegistryError | undefined, id: string): void {
   const name = JSON.stringify(id);
-  if (refusal === 'unknown-service')
+  if (error === 'unknown-service')
     throw new HttpError(404, `Unknown service ID ${name}. Ensure that the service ID is passed, not the service name.`);
-  if (refusal === 'unknown-check')
+  if (error === 'unknown-check')
     throw new HttpError(404, `Unknown check ID ${name}. Ensure that the check ID is passed, not the check name.`);
-  if (refusal === 'no-ttl') throw new HttpError(500, `CheckID ${name} does not have associated TTL`);
+  if (error === 'no-ttl') throw new HttpError(500, `CheckID ${name} does not have associated TTL`);
 }
 
 function catalog(registry: Registry): Record<string, string[]> {
@@ -128,18 +134,18 @@ function health(context: ConsulContext, exchange: Exchange, name: string): Promi
 }
 
 /**
- * Answers at once, or with `?index=` once the index is another, at the latest after `?wait=` (default 5 min, at most 10) and
- * a jitter of up to a sixteenth of it, so that waiters do not come back in step.
+ * Handles a blocking query: with `?index=` it responds once the index differs, at the latest after `?wait=` (default 5 min, maximum
+ * 10 min) plus a jitter of up to a sixteenth, so that clients do not synchronize; otherwise at once.
  *
- * An index above the current one is from another life of this service: it is answered at once, where Consul would let it
- * wait, so that a reader sees the index go back and starts over.
+ * An index above the current one stems from before a restart. It is answered at once, where Consul would block, so that the client
+ * sees the index decrease and starts over.
  */
-async function blocking(context: ConsulContext, exchange: Exchange, index: () => number, answer: () => unknown) {
+async function blocking(context: ConsulContext, exchange: Exchange, index: () => number, document: () => unknown) {
   const { watchers, random } = context;
-  const seen = readIndex(exchange.query.get('index'));
+  const known = readIndex(exchange.query.get('index'));
   const waitMs = readWait(exchange.query.get('wait'));
-  if (seen > 0) await watchers.until(() => index() !== seen, waitMs * (1 + random.next() / 16), exchange.signal);
-  sendJson(exchange, 200, answer(), {
+  if (known > 0) await watchers.until(() => index() !== known, waitMs * (1 + random.next() / 16), exchange.signal);
+  sendJson(exchange, 200, document(), {
     'x-consul-index': String(index()),
     'x-consul-knownleader': 'true',
     'x-consul-lastcontact': '0',
@@ -159,7 +165,7 @@ function readWait(text: string | null): number {
   return waitMs === 0 ? DEFAULT_WAIT_MS : Math.min(waitMs, MAX_WAIT_MS);
 }
 
-/** Go's ParseBool; present without a value is true. */
+/** Boolean as parsed by Go's ParseBool; an empty value is true. */
 function readBoolean(text: string, name: string): boolean {
   if (/^(|1|t|true|T|TRUE|True)$/.test(text)) return true;
   if (/^(0|f|false|F|FALSE|False)$/.test(text)) return false;

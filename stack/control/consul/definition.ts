@@ -1,40 +1,40 @@
 import { HttpError } from '../http-error.ts';
 import { formatGoDuration, parseGoDurationMs } from './go-duration.ts';
 
-/** Consul's states of a check. */
+/** Status of a check, as in Consul. */
 export type CheckStatus = 'passing' | 'warning' | 'critical';
 
-/** How a check finds out. `http`: 2xx passes, 429 warns, anything else and silence is critical. */
+/** Method of a check. `http`: 2xx is passing, 429 is warning, anything else and a timeout is critical. */
 export type CheckMethod =
   | { readonly kind: 'ttl'; readonly ttlMs: number }
   | { readonly kind: 'http'; readonly url: string; readonly intervalMs: number; readonly timeoutMs: number };
 
-/** One health check of a service, as it was registered. */
+/** Registered health check of a service. */
 export interface CheckDefinition {
   readonly id: string;
   readonly name: string;
   readonly notes: string;
   readonly method: CheckMethod;
-  /** The status to begin with; undefined: critical, or what it was before. */
+  /** Initial status. Undefined: the previous status, or critical. */
   readonly status: CheckStatus | undefined;
-  /** How long it may be critical until its service is deregistered; undefined: for ever. */
+  /** Time in critical after which the service is deregistered; undefined: never. */
   readonly deregisterAfterMs: number | undefined;
 }
 
-/** An address under a tag. */
+/** Tagged address. */
 export interface TaggedAddress {
   readonly address: string;
   readonly port: number;
 }
 
-/** One instance of a service, as it was registered. */
+/** Registered instance of a service. */
 export interface ServiceDefinition {
   readonly id: string;
   readonly name: string;
   /** Empty: the node's address. */
   readonly address: string;
   readonly port: number;
-  /** Further addresses by what they are for, beside Consul's own `lan` and `wan`. */
+  /** Additional addresses by tag, besides Consul's `lan` and `wan`. */
   readonly taggedAddresses: Readonly<Record<string, TaggedAddress>>;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
@@ -43,11 +43,11 @@ export interface ServiceDefinition {
 
 const STATUSES: readonly string[] = ['passing', 'warning', 'critical'];
 const DEFAULT_TIMEOUT_MS = 10_000;
-const MAX_NAME = 512;
+const MAX_NAME_LENGTH = 512;
 
 /**
- * Reads the body of `PUT /v1/agent/service/register`. Keys may be in any case, as Go reads JSON, and unknown ones are
- * ignored, as Consul does. Checks by script, TCP, gRPC, Docker and alias are deliberately not implemented.
+ * Parses the body of `PUT /v1/agent/service/register`. As in Consul, keys are case-insensitive and unknown ones are ignored.
+ * Not implemented: script, TCP, gRPC, Docker and alias checks.
  * @param minDeregisterMs lower bound of `DeregisterCriticalServiceAfter`
  * @throws HttpError 400
  */
@@ -56,7 +56,8 @@ export function readServiceDefinition(body: unknown, minDeregisterMs: number): S
   const name = text(fields, 'name');
   if (name === '') throw new HttpError(400, 'Missing service name');
   const id = text(fields, 'id') || name;
-  if (name.length > MAX_NAME || id.length > MAX_NAME) throw bad(`Name and ID have at most ${MAX_NAME} characters`);
+  if (name.length > MAX_NAME_LENGTH || id.length > MAX_NAME_LENGTH)
+    throw bad(`Name and ID must have at most ${MAX_NAME_LENGTH} characters`);
   const port = fields.port ?? 0;
   if (!Number.isInteger(port) || (port as number) < 0 || (port as number) > 65_535)
     throw bad('Port must be 0 to 65535');
@@ -108,7 +109,7 @@ function readMethod(fields: Fields): CheckMethod {
   return { kind: 'http', url, intervalMs, timeoutMs: duration(fields, 'timeout') || DEFAULT_TIMEOUT_MS };
 }
 
-/** What Consul puts as `Interval` and `Timeout` of a check's JSON. */
+/** `Interval` and `Timeout` in the JSON of a check. */
 export function timingOf(method: CheckMethod): { readonly Interval: string; readonly Timeout: string } {
   if (method.kind === 'ttl') return { Interval: '', Timeout: '' };
   return { Interval: formatGoDuration(method.intervalMs), Timeout: formatGoDuration(method.timeoutMs) };
@@ -167,6 +168,6 @@ function meta(fields: Fields): Readonly<Record<string, string>> {
   return value as Record<string, string>;
 }
 
-function bad(why: string): HttpError {
-  return new HttpError(400, `Request decode failed: ${why}`);
+function bad(reason: string): HttpError {
+  return new HttpError(400, `Request decode failed: ${reason}`);
 }

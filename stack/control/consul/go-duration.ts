@@ -9,8 +9,8 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 };
 
 /**
- * Milliseconds of a duration as Go writes it (`10s`, `1m30s`, `1.5s`, `250ms`; package time, ParseDuration), or of a
- * number of nanoseconds. Undefined for anything else, negative durations among it.
+ * Milliseconds of a Go duration (`10s`, `1m30s`, `1.5s`, `250ms`; package time, ParseDuration) or of a number of nanoseconds.
+ * Undefined for anything else, including negative durations.
  */
 export function parseGoDurationMs(value: unknown): number | undefined {
   if (typeof value === 'number') return value >= 0 && Number.isFinite(value) ? value / 1e6 : undefined;
@@ -22,7 +22,7 @@ export function parseGoDurationMs(value: unknown): number | undefined {
   return totalMs;
 }
 
-/** The way Go prints it: `0s`, `250ms`, `10s`, `1m30s`, `1h0m0s`. */
+/** Formats a duration as Go does: `0s`, `250ms`, `10s`, `1m30s`, `1h0m0s`. */
 export function formatGoDuration(durationMs: number): string {
   if (durationMs === 0) return '0s';
   if (durationMs < 1000) return `${durationMs}ms`;

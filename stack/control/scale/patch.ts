@@ -1,4 +1,4 @@
-/** One step of a JSON Patch (RFC 6902). `move` and `copy` are deliberately not implemented. */
+/** Operation of a JSON Patch (RFC 6902). Not implemented: `move` and `copy`. */
 interface Operation {
   readonly op: 'add' | 'replace' | 'remove' | 'test';
   readonly path: string;
@@ -7,7 +7,7 @@ interface Operation {
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** Why a patch could not be applied. `invalid`: it makes no sense; `failed`: a `test` did not hold or a path is not there. */
+/** Error of a patch. `invalid`: the patch is malformed; `failed`: a `test` failed or a path does not exist. */
 export class PatchError extends Error {
   override readonly name = 'PatchError';
   readonly kind: 'invalid' | 'failed';
@@ -18,7 +18,7 @@ export class PatchError extends Error {
   }
 }
 
-/** `document` after a JSON Merge Patch (RFC 7396): objects merge, null removes, anything else replaces. */
+/** Applies a JSON Merge Patch (RFC 7396): objects are merged, null removes, anything else replaces. */
 export function mergePatch(document: unknown, patch: unknown): unknown {
   if (!isObject(patch)) return patch;
   const result: Record<string, unknown> = isObject(document) ? { ...document } : {};
@@ -30,11 +30,11 @@ export function mergePatch(document: unknown, patch: unknown): unknown {
 }
 
 /**
- * `document` after a JSON Patch of objects; array indexes are not supported, since no document here has an array.
+ * Applies a JSON Patch. Array indexes are not supported, since no document here has an array.
  * @throws PatchError
  */
 export function jsonPatch(document: unknown, patch: unknown): unknown {
-  if (!Array.isArray(patch)) throw new PatchError('invalid', 'a JSON patch is a list of operations');
+  if (!Array.isArray(patch)) throw new PatchError('invalid', 'Expected a JSON patch to be a list of operations');
   return patch.reduce<unknown>((result, operation) => apply(result, readOperation(operation)), document);
 }
 
@@ -56,11 +56,10 @@ function apply(document: unknown, { op, path, value }: Operation): unknown {
     const key = keys[depth]!;
     const last = depth === keys.length - 1;
     if (!isObject(at) || (!Object.hasOwn(at, key) && !(last && op === 'add')))
-      throw new PatchError('failed', `there is nothing at ${path}`);
+      throw new PatchError('failed', `no value at ${path}`);
     if (!last) return { ...at, [key]: change(at[key], depth + 1) };
     if (op === 'test') {
-      if (JSON.stringify(at[key]) !== JSON.stringify(value))
-        throw new PatchError('failed', `the test of ${path} failed`);
+      if (JSON.stringify(at[key]) !== JSON.stringify(value)) throw new PatchError('failed', `test of ${path} failed`);
       return at;
     }
     const { [key]: _before, ...rest } = at;

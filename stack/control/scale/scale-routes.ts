@@ -7,13 +7,13 @@ import type { Watchers } from '../watchers.ts';
 import { jsonPatch, mergePatch, PatchError } from './patch.ts';
 import type { ScaleResult, ScaleState, Scales } from './scale.ts';
 
-/** What the Kubernetes half of the API needs. */
+/** Dependencies of {@link scaleRoutes}. */
 export interface ScaleContext {
   readonly scales: Scales;
   readonly watchers: Watchers;
   readonly clock: Clock;
-  /** To be called after every change of a scale. */
-  readonly changed: () => void;
+  /** Called after every change of a scale. */
+  readonly onChange: () => void;
 }
 
 const BASE = '/apis/apps/v1/namespaces/default/deployments/:name';
@@ -21,14 +21,15 @@ const DEFAULT_WATCH_S = 300;
 const MAX_WATCH_S = 3600;
 
 /**
- * The `autoscaling/v1` Scale subresource of deployments, as `kubectl scale` and autoscalers use it, in the namespace `default`:
+ * Routes of the `autoscaling/v1` Scale subresource of deployments in the namespace `default`, as used by `kubectl scale` and
+ * autoscalers:
  *
  * ```
  * autoscaler ──PUT or PATCH …/scale──▶ spec.replicas ──GET …/scale?watch=1──▶ platform ──PATCH …/status──▶ status.replicas
  * ```
  *
- * `watch=1` on the subresource is an addition; Kubernetes watches the deployment itself. Deployments can be neither made nor
- * removed here, and bounds on `spec.replicas`, which Kubernetes leaves to the autoscaler, are enforced with 422.
+ * `watch=1` on the subresource is an extension; Kubernetes watches the deployment instead. Deployments cannot be created or deleted.
+ * Bounds on `spec.replicas`, which Kubernetes leaves to the autoscaler, are enforced with 422.
  */
 export function scaleRoutes(context: ScaleContext): Route[] {
   return [
@@ -47,7 +48,7 @@ export function scaleRoutes(context: ScaleContext): Route[] {
   ];
 }
 
-/** The JSON of a Scale. */
+/** JSON of a Scale. */
 function scaleJson(scale: ScaleState) {
   return {
     kind: 'Scale',
@@ -58,7 +59,7 @@ function scaleJson(scale: ScaleState) {
   };
 }
 
-/** An error as Kubernetes' API server answers it. */
+/** Error response in the format of Kubernetes' API server. */
 export class StatusError extends HttpError {
   readonly reason: string;
 
@@ -67,7 +68,7 @@ export class StatusError extends HttpError {
     this.reason = reason;
   }
 
-  /** The `Status` object. */
+  /** `Status` object. */
   toJson() {
     const { reason, message, status: code } = this;
     return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason, code };
@@ -83,7 +84,7 @@ function get({ scales }: ScaleContext, exchange: Exchange, name: string): void {
 async function change(context: ScaleContext, exchange: Exchange, name: string, edit: Edit): Promise<void> {
   const after = await edit(scaleJson(existing(context.scales, name)));
   const { replicas, version } = readObject(after, name, 'Scale', ['spec', 'replicas']);
-  const scale = settle(context, name, context.scales.ask(name, replicas, version));
+  const scale = settle(context, name, context.scales.setReplicas(name, replicas, version));
   sendJson(exchange, 200, scaleJson(scale));
 }
 
@@ -91,32 +92,32 @@ async function report(context: ScaleContext, exchange: Exchange, name: string, e
   const after = await edit(deploymentJson(existing(context.scales, name)));
   const { replicas, version } = readObject(after, name, 'Deployment', ['status', 'replicas']);
   const ready = (after as { status: { readyReplicas?: unknown } }).status.readyReplicas ?? 0;
-  const readyReplicas = wholeNumber(ready, 'status.readyReplicas', name);
+  const readyReplicas = nonNegativeInteger(ready, 'status.readyReplicas', name);
   const scale = settle(context, name, context.scales.report(name, { replicas, readyReplicas }, version));
   sendJson(exchange, 200, deploymentJson(scale));
 }
 
-/** Streams one JSON line now and one at every change: `{"type":"ADDED"|"MODIFIED","object":Scale}`. */
+/** Streams a JSON line at once and one per change: `{"type":"ADDED"|"MODIFIED","object":Scale}`. */
 async function watch({ scales, watchers }: ScaleContext, exchange: Exchange, name: string): Promise<void> {
   const { response, query, signal } = exchange;
-  const wantedS = Number(query.get('timeoutSeconds') ?? DEFAULT_WATCH_S);
-  const limitS = Number.isFinite(wantedS) && wantedS > 0 ? Math.min(wantedS, MAX_WATCH_S) : DEFAULT_WATCH_S;
-  const over = AbortSignal.any([signal, AbortSignal.timeout(limitS * 1000)]);
+  const requestedS = Number(query.get('timeoutSeconds') ?? DEFAULT_WATCH_S);
+  const limitS = Number.isFinite(requestedS) && requestedS > 0 ? Math.min(requestedS, MAX_WATCH_S) : DEFAULT_WATCH_S;
+  const ended = AbortSignal.any([signal, AbortSignal.timeout(limitS * 1000)]);
   const since = query.get('resourceVersion');
   let sent = since === null || since === '' || since === '0' ? undefined : Number(since);
   existing(scales, name);
   response.writeHead(200, { 'content-type': 'application/json' }).flushHeaders();
-  while (!over.aborted) {
-    // Only the latest state is told, so a reader that lags costs no memory beyond its socket's.
-    if (response.writableNeedDrain) await once(response, 'drain', { signal: over }).catch(() => {});
+  while (!ended.aborted) {
+    // Only the latest state is sent, so a slow client needs no memory beyond its socket buffers.
+    if (response.writableNeedDrain) await once(response, 'drain', { signal: ended }).catch(() => {});
     const scale = existing(scales, name);
-    if (scale.resourceVersion !== sent && !over.aborted) {
+    if (scale.resourceVersion !== sent && !ended.aborted) {
       const type = sent === undefined ? 'ADDED' : 'MODIFIED';
       sent = scale.resourceVersion;
       response.write(`${JSON.stringify({ type, object: scaleJson(scale) })}\n`);
     }
-    const seen = sent;
-    await watchers.until(() => existing(scales, name).resourceVersion !== seen, limitS * 1000, over);
+    const known = sent;
+    await watchers.until(() => existing(scales, name).resourceVersion !== known, limitS * 1000, ended);
   }
   response.end();
 }
@@ -125,7 +126,7 @@ function patched(exchange: Exchange): Edit {
   return async before => {
     const type = (exchange.request.headers['content-type'] ?? '').split(';', 1)[0]!.trim();
     const patch = await readJson(exchange);
-    // A Scale has no lists, so that Kubernetes' strategic merge is the plain one.
+    // Without lists, Kubernetes' strategic merge patch equals a JSON merge patch.
     if (type === 'application/merge-patch+json' || type === 'application/strategic-merge-patch+json')
       return { metadata: {}, ...(mergePatch(withoutVersion(before), patch) as object) };
     if (type !== 'application/json-patch+json')
@@ -144,7 +145,7 @@ function patched(exchange: Exchange): Edit {
   };
 }
 
-/** A patch applies to whatever is there, unless it names a version itself (or, by JSON patch, changes it). */
+/** Drops the version, so that a patch applies to any version unless it sets one itself (or changes it by JSON patch). */
 function withoutVersion(document: unknown, unless?: unknown): unknown {
   const { metadata: own, ...rest } = document as { metadata?: { resourceVersion?: unknown } };
   const { metadata: before } = (unless ?? { metadata: own }) as { metadata?: { resourceVersion?: unknown } };
@@ -165,11 +166,11 @@ function readObject(document: unknown, name: string, kind: string, [part, field]
       `the name of the object (${named}) does not match the name on the URL (${name})`,
     );
   const version = object.metadata?.resourceVersion;
-  const replicas = wholeNumber(object[part]?.[field] ?? 0, `${part}.${field}`, name);
+  const replicas = nonNegativeInteger(object[part]?.[field] ?? 0, `${part}.${field}`, name);
   return { replicas, version: version === undefined || version === '' ? undefined : String(version) };
 }
 
-function wholeNumber(value: unknown, field: string, name: string): number {
+function nonNegativeInteger(value: unknown, field: string, name: string): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
   throw invalid(
     name,
@@ -183,21 +184,21 @@ function existing(scales: Scales, name: string): ScaleState {
   return scale;
 }
 
-function settle({ changed }: ScaleContext, name: string, result: ScaleResult): ScaleState {
-  if (result.kind === 'changed') changed();
+function settle({ onChange }: ScaleContext, name: string, result: ScaleResult): ScaleState {
+  if (result.kind === 'changed') onChange();
   if (result.kind === 'changed' || result.kind === 'same') return result.scale;
   if (result.kind === 'out-of-bounds')
     throw invalid(name, `spec.replicas: Invalid value: must be ${result.min} to ${result.max}`);
-  const why = 'the object has been modified; please apply your changes to the latest version and try again';
+  const reason = 'the object has been modified; please apply your changes to the latest version and try again';
   throw new StatusError(
     409,
     'Conflict',
-    `Operation cannot be fulfilled on deployments.apps ${JSON.stringify(name)}: ${why}`,
+    `Operation cannot be fulfilled on deployments.apps ${JSON.stringify(name)}: ${reason}`,
   );
 }
 
-function invalid(name: string, why: string): StatusError {
-  return new StatusError(422, 'Invalid', `Deployment.apps ${JSON.stringify(name)} is invalid: ${why}`);
+function invalid(name: string, reason: string): StatusError {
+  return new StatusError(422, 'Invalid', `Deployment.apps ${JSON.stringify(name)} is invalid: ${reason}`);
 }
 
 function metadata({ name, uid, resourceVersion, createdAt }: ScaleState) {

@@ -1,6 +1,6 @@
 import type { ControlConfig } from '../config.ts';
 
-/** The size of one deployment: what is wanted and what there is. */
+/** Desired and observed size of one deployment. */
 export interface ScaleState {
   readonly name: string;
   readonly uid: string;
@@ -9,12 +9,12 @@ export interface ScaleState {
   readonly selector: string;
   readonly min: number;
   readonly max: number;
-  /** Wanted. */
+  /** Desired number of replicas. */
   readonly replicas: number;
-  /** There are, as the platform reported last. */
+  /** Number of replicas as last reported by the platform. */
   readonly observedReplicas: number;
   readonly readyReplicas: number;
-  /** Changes with every change. */
+  /** Increases with every change. */
   readonly resourceVersion: number;
 }
 
@@ -25,14 +25,14 @@ export type ScaleResult =
   | { readonly kind: 'out-of-bounds'; readonly min: number; readonly max: number };
 
 /**
- * The deployments whose size can be asked for. Writers may name the `resourceVersion` that they have read, and lose against
- * whoever was faster (optimistic concurrency, as in Kubernetes' API conventions).
+ * Scalable deployments. Writers may pass the `resourceVersion` that they have read; the write fails if it is outdated (optimistic
+ * concurrency, as in Kubernetes' API conventions).
  */
 export class Scales {
   readonly #scales = new Map<string, ScaleState>();
   #version: number;
 
-  /** @param firstVersion larger than any of an earlier life, if possible */
+  /** @param firstVersion initial version; should exceed all versions from before a restart */
   constructor(deployments: ControlConfig['deployments'], createdAt: Date, newUid: () => string, firstVersion = 1) {
     this.#version = firstVersion;
     for (const { name, replicas, min, max, selector = `app=${name}` } of deployments)
@@ -53,15 +53,15 @@ export class Scales {
     return [...this.#scales.values()];
   }
 
-  /** Asks for `replicas`. @param ifVersion the version that the writer has read; undefined: whatever it is */
-  ask(name: string, replicas: number, ifVersion?: string): ScaleResult {
+  /** Sets the desired number of replicas. @param ifVersion version that the writer has read; undefined: any */
+  setReplicas(name: string, replicas: number, ifVersion?: string): ScaleResult {
     const scale = this.#scales.get(name);
     if (scale && (replicas < scale.min || replicas > scale.max))
       return { kind: 'out-of-bounds', min: scale.min, max: scale.max };
     return this.#change(name, { replicas }, ifVersion);
   }
 
-  /** Notes what the platform found. */
+  /** Records the numbers observed by the platform. */
   report(name: string, observed: { replicas: number; readyReplicas: number }, ifVersion?: string): ScaleResult {
     const { replicas: observedReplicas, readyReplicas } = observed;
     return this.#change(name, { observedReplicas, readyReplicas }, ifVersion);

@@ -1,21 +1,21 @@
 import type { Clock } from '../../../harness/clock.ts';
 import type { Engine, Step } from './engine.ts';
 
-/** How far the engine may lag behind its own timetable before the lag is forgotten instead of made up, in milliseconds. */
+/** Maximum lag behind schedule that is caught up, in ms. Beyond it, the schedule restarts from the current time. */
 const MAX_LAG_MS = 100;
 
-/** Receives each step: when it starts, and when its tokens exist. */
+/** Callbacks at the start of a step and at its end, when its tokens are available. */
 export interface StepListener {
-  started(step: Step): void;
-  ended(step: Step): void;
+  onStepStart(step: Step): void;
+  onStepEnd(step: Step): void;
 }
 
 /**
- * Gives an engine its time. There is one wait for the whole engine, whatever the number of requests, and each step is due
- * at the due time of the one before plus its duration: a timer that fires late delays a token, not the ones after it.
+ * Runs an engine in time. There is one timer, however many requests there are. Each step is due at the previous due time plus its
+ * duration, so a timer that fires late delays one token but not the following ones.
  *
  * ```
- * due:    0────4.6────9.2────13.8        fired: 0─────5.1───9.3────14.0        lag over 100 ms: start afresh from now
+ * due:    0────4.6────9.2────13.8        fired: 0─────5.1───9.3────14.0        lag over 100 ms: restart from now
  * ```
  */
 export class EngineLoop {
@@ -30,12 +30,12 @@ export class EngineLoop {
     this.#listener = listener;
   }
 
-  /** To be called after a submission: an idle engine starts its next step. */
+  /** Starts the next step of an idle engine. Must be called after each submission. */
   wake(): void {
     this.#wake();
   }
 
-  /** Runs until `signal` aborts; does not throw then. */
+  /** Runs until `signal` aborts, which does not throw. */
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
     let dueMs = this.#clock.nowMs();
@@ -48,17 +48,17 @@ export class EngineLoop {
         dueMs = this.#clock.nowMs();
         continue;
       }
-      this.#listener.started(step);
+      this.#listener.onStepStart(step);
       dueMs += step.durationMs;
-      if (!(await this.#reach(dueMs, signal))) return;
-      this.#listener.ended(step);
+      if (!(await this.#waitUntil(dueMs, signal))) return;
+      this.#listener.onStepEnd(step);
       const nowMs = this.#clock.nowMs();
       if (nowMs - dueMs > MAX_LAG_MS) dueMs = nowMs;
     }
   }
 
-  /** Timers may fire a fraction of a millisecond early, hence the loop. */
-  async #reach(dueMs: number, signal: AbortSignal): Promise<boolean> {
+  /** Waits until `dueMs`; false on abort. Loops because timers may fire a fraction of a millisecond early. */
+  async #waitUntil(dueMs: number, signal: AbortSignal): Promise<boolean> {
     try {
       do await this.#clock.sleep(dueMs - this.#clock.nowMs(), signal);
       while (this.#clock.nowMs() < dueMs);

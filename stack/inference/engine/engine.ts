@@ -1,45 +1,45 @@
 import { KvCache } from './kv-cache.ts';
 import { type StepCost, stepMs } from './profiles.ts';
 
-/** What the engine is told about a request: lengths only, never text. */
+/** Request to the engine: only its lengths, no text. */
 export interface EngineRequest {
   readonly id: string;
-  /** ≥ 1. */
+  /** Length of the prompt, ≥ 1. */
   readonly promptTokens: number;
-  /** ≥ 1; the answer is exactly this long. */
+  /** Exact length of the output, ≥ 1. */
   readonly maxTokens: number;
 }
 
-/** Limits of one engine; see `config.ts` for their defaults. */
+/** Options of one engine; see `config.ts` for defaults. */
 export interface EngineOptions {
   readonly cost: StepCost;
-  /** Sequences in one step at most (vLLM's `max_num_seqs`). */
+  /** Maximum sequences per step (vLLM's `max_num_seqs`). */
   readonly maxBatch: number;
-  /** Tokens computed in one step at most (vLLM's `max_num_batched_tokens`): decodes first, prompt chunks with the rest. */
+  /** Maximum tokens per step (vLLM's `max_num_batched_tokens`): first decodes, then prompt chunks. */
   readonly maxBatchedTokens: number;
   readonly maxModelLen: number;
   readonly kvBlockTokens: number;
-  /** Must hold a sequence of `maxModelLen` tokens. */
+  /** At least `maxModelLen`. */
   readonly kvCapacityTokens: number;
 }
 
-/** Whether a request was queued. A rejected one could never be served, whatever finishes before it. */
+/** Result of {@link Engine.submit}. A rejected request exceeds the engine's limits and could never be served. */
 export type Submission = { readonly kind: 'queued' } | { readonly kind: 'rejected'; readonly reason: string };
 
 /** One generated token. */
 export interface TokenEvent {
   readonly id: string;
-  /** 0 for the first token of the answer. */
+  /** 0 for the first output token. */
   readonly index: number;
   readonly last: boolean;
 }
 
-/** What one step did. Its tokens exist at `startMs + durationMs`. */
+/** One step of the engine. Its tokens are available at `startMs + durationMs`. */
 export interface Step {
   readonly startMs: number;
   readonly durationMs: number;
   readonly tokens: readonly TokenEvent[];
-  /** Ids that left the waiting queue in this step, resumed ones included. */
+  /** Ids of requests that left the waiting queue in this step, including resumed ones. */
   readonly admitted: readonly string[];
   readonly preempted: readonly string[];
   readonly sequences: number;
@@ -51,7 +51,7 @@ export interface Step {
 
 interface Sequence extends EngineRequest {
   generated: number;
-  /** Tokens whose keys and values are in the cache. */
+  /** Tokens whose keys and values are cached. */
   computed: number;
 }
 
@@ -63,16 +63,16 @@ interface Plan {
 }
 
 /**
- * The scheduler of a vLLM V1 engine without the GPU: continuous batching, chunked prefill, first come first served,
- * preemption by recompute. No clock, timer or I/O: whoever owns time calls {@link Engine.step} at the end of the step before.
+ * Scheduler of a vLLM V1 engine without the GPU: continuous batching, chunked prefill, first come first served, preemption by
+ * recompute. No clock, timer or I/O: the caller invokes {@link Engine.step} at the end of the previous step.
  *
  * ```
- * submit → waiting ──(slot + KV for the whole context)──► running ──(last token)──► gone
+ * submit → waiting ──(slot + KV for the whole context)──► running ──(last token)──► removed
  *             ▲                                             │
- *             └──── head of the queue, KV dropped ◄─────────┘ no block left: the latest arrival gives way
+ *             └──── head of the queue, KV freed ◄───────────┘ no block left: the latest arrival is preempted
  * ```
  *
- * The waiting queue has no limit, as in vLLM: bounding it is the gateway's work. Not simulated: prefix cache, priorities.
+ * The waiting queue is unbounded, as in vLLM; the gateway must limit load. Not simulated: prefix cache, priorities.
  */
 export class Engine {
   readonly #options: EngineOptions;
@@ -95,11 +95,11 @@ export class Engine {
     return this.#running.length;
   }
 
-  get kv(): Pick<KvCache, 'usedBlocks' | 'totalBlocks' | 'usedShare' | 'blockTokens'> {
+  get kv(): Pick<KvCache, 'usedBlocks' | 'totalBlocks' | 'usedRatio' | 'blockTokens'> {
     return this.#kv;
   }
 
-  /** Appends a request to the waiting queue. Its `id` must not be in the engine already. */
+  /** Appends a request, whose `id` must be unique in the engine, to the waiting queue. */
   submit(request: EngineRequest): Submission {
     const { maxModelLen } = this.#options;
     const totalTokens = request.promptTokens + request.maxTokens;
@@ -112,20 +112,20 @@ export class Engine {
     return { kind: 'queued' };
   }
 
-  /** Frees the request's slot and KV blocks at once. False when it is not (or no longer) in the engine. */
+  /** Removes a request and frees its slot and KV blocks at once. False when it is not in the engine. */
   cancel(id: string): boolean {
     const sequence = this.#sequences.get(id);
     if (!sequence) return false;
     this.#running = this.#running.filter(other => other !== sequence);
     this.#waiting = this.#waiting.filter(other => other !== sequence);
     this.#finished = this.#finished.filter(other => other !== sequence);
-    this.#forget(sequence);
+    this.#release(sequence);
     return true;
   }
 
   /**
-   * Ends the step before (a finished sequence holds its slot and KV until its last step is over) and starts the next one.
-   * @returns undefined when there is nothing to do
+   * Ends the previous step, releasing slots and KV of finished sequences, and starts the next one.
+   * @returns undefined when idle
    */
   step(nowMs: number): Step | undefined {
     this.#retire();
@@ -137,18 +137,18 @@ export class Engine {
 
   #retire(): void {
     if (this.#finished.length === 0) return;
-    const gone = new Set(this.#finished);
-    this.#running = this.#running.filter(sequence => !gone.has(sequence));
-    for (const sequence of gone) this.#forget(sequence);
+    const finished = new Set(this.#finished);
+    this.#running = this.#running.filter(sequence => !finished.has(sequence));
+    for (const sequence of finished) this.#release(sequence);
     this.#finished = [];
   }
 
-  #forget(sequence: Sequence): void {
+  #release(sequence: Sequence): void {
     this.#sequences.delete(sequence.id);
     this.#kv.release(sequence.id);
   }
 
-  /** Running sequences come first, oldest first, so a decode is never starved by somebody's long prompt. */
+  /** Schedules running sequences first, oldest first, so that a long prompt never starves decodes. */
   #continueRunning(plan: Plan): void {
     for (let i = 0; i < this.#running.length && plan.budget > 0; i += 1) {
       const sequence = this.#running[i]!;
@@ -159,20 +159,20 @@ export class Engine {
     }
   }
 
-  /** Evicts from the tail, where the latest arrivals are. False when `sequence` itself had to go. */
+  /** Preempts the latest arrivals until `tokens` fit. False when `sequence` itself was preempted. */
   #makeRoom(sequence: Sequence, tokens: number, plan: Plan): boolean {
     while (!this.#kv.reserve(sequence.id, tokens)) {
-      const victim = this.#running.pop()!;
-      this.#kv.release(victim.id);
-      victim.computed = 0;
-      this.#waiting.unshift(victim);
-      plan.preempted.push(victim.id);
-      if (victim === sequence) return false;
+      const preempted = this.#running.pop()!;
+      this.#kv.release(preempted.id);
+      preempted.computed = 0;
+      this.#waiting.unshift(preempted);
+      plan.preempted.push(preempted.id);
+      if (preempted === sequence) return false;
     }
     return true;
   }
 
-  /** Admits in order of arrival. A sequence gets the blocks of its whole context at once, or it waits and so do all behind it. */
+  /** Admits sequences in order of arrival. A sequence whose whole context does not fit blocks all later ones. */
   #admitWaiting(plan: Plan): void {
     while (plan.budget > 0 && this.#running.length < this.#options.maxBatch) {
       const sequence = this.#waiting[0];
@@ -205,7 +205,7 @@ export class Engine {
   }
 }
 
-/** Tokens that must be in the cache before the next one can be generated. */
+/** Number of tokens that must be cached to generate the next one. */
 function contextOf(sequence: Sequence): number {
   return sequence.promptTokens + sequence.generated;
 }

@@ -1,35 +1,35 @@
 import type { Step } from './engine.ts';
 import { type Profile, stepWatts } from './profiles.ts';
 
-/** Over how long utilisation and power are averaged, as a time constant: what a reader that samples once a second sees. */
-const READING_MS = 1000;
+/** Time constant over which utilization and power are averaged, matching a reader that samples once a second. */
+const AVERAGING_MS = 1000;
 
-/** What the board's sensors say. */
+/** Sensor readings of the board. */
 export interface GpuReading {
-  /** Share of time a step was running, 0–1, averaged over about a second. */
-  readonly busyShare: number;
-  /** Share of time the memory bus was moving weights and KV, 0–1, averaged likewise. */
-  readonly memoryShare: number;
+  /** Fraction of time a step was running, 0–1, averaged over about a second. */
+  readonly busyRatio: number;
+  /** Fraction of time the memory bus was busy with weights and KV, 0–1, averaged likewise. */
+  readonly memoryRatio: number;
   readonly watts: number;
   readonly celsius: number;
   readonly smClockMHz: number;
-  /** Since the start, in millijoules. */
+  /** Total since start. */
   readonly energyMillijoules: number;
 }
 
 /**
- * The board under the engine: turns the steps that ran into utilisation, power, heat and energy. Every quantity follows
- * its present level by a first-order filter, `value → level` with `1 − exp(−Δt/τ)`, so a reading does not depend on who
- * else reads. Takes time as an argument and keeps none of its own.
+ * Model of the GPU board: derives utilization, power, temperature and energy from the executed steps. Every quantity follows its
+ * current level through a first-order filter, `value → level` with `1 − exp(−Δt/τ)`, so a reading does not depend on other
+ * readings. Reads no clock.
  *
- * Not simulated: throttling when hot, Xid errors, sharing the board (MPS, MIG).
+ * Not simulated: thermal throttling, Xid errors, sharing of the board (MPS, MIG).
  */
 export class Gpu {
   readonly #profile: Profile;
   #atMs: number;
-  #step: { endMs: number; watts: number; memoryShare: number } | undefined;
-  #busyShare = 0;
-  #memoryShare = 0;
+  #step: { endMs: number; watts: number; memoryRatio: number } | undefined;
+  #busyRatio = 0;
+  #memoryRatio = 0;
   #watts: number;
   #celsius: number;
   #energyMillijoules = 0;
@@ -41,48 +41,48 @@ export class Gpu {
     this.#celsius = this.#steadyCelsius(this.#watts);
   }
 
-  /** A step starts; the one before it is over. */
-  started(step: Step): void {
+  /** Starts a step, which ends the previous one. */
+  startStep(step: Step): void {
     this.#advance(step.startMs);
     const { baseMs, perKvTokenMs } = this.#profile.step;
     this.#step = {
       endMs: step.startMs + step.durationMs,
       watts: stepWatts(this.#profile, step.durationMs),
-      memoryShare: Math.min(1, (baseMs + perKvTokenMs * step.kvTokens) / step.durationMs),
+      memoryRatio: Math.min(1, (baseMs + perKvTokenMs * step.kvTokens) / step.durationMs),
     };
   }
 
-  /** The sensors at `nowMs`, which must not go backwards. */
+  /** Sensor readings at `nowMs`, which must not decrease. */
   read(nowMs: number): GpuReading {
     this.#advance(nowMs);
     const { idleClockMHz, busyClockMHz } = this.#profile.power;
     return {
-      busyShare: this.#busyShare,
-      memoryShare: this.#memoryShare,
+      busyRatio: this.#busyRatio,
+      memoryRatio: this.#memoryRatio,
       watts: this.#watts,
       celsius: this.#celsius,
-      smClockMHz: this.#busyShare > 0.01 ? busyClockMHz : idleClockMHz,
+      smClockMHz: this.#busyRatio > 0.01 ? busyClockMHz : idleClockMHz,
       energyMillijoules: this.#energyMillijoules,
     };
   }
 
   #advance(nowMs: number): void {
     if (this.#step) {
-      this.#spend(Math.min(nowMs, this.#step.endMs), 1, this.#step.memoryShare, this.#step.watts);
+      this.#integrate(Math.min(nowMs, this.#step.endMs), 1, this.#step.memoryRatio, this.#step.watts);
       if (nowMs < this.#step.endMs) return;
       this.#step = undefined;
     }
-    this.#spend(nowMs, 0, 0, this.#profile.power.idleWatts);
+    this.#integrate(nowMs, 0, 0, this.#profile.power.idleWatts);
   }
 
-  #spend(untilMs: number, busy: number, memory: number, watts: number): void {
+  #integrate(untilMs: number, busy: number, memory: number, watts: number): void {
     const elapsedMs = untilMs - this.#atMs;
     if (elapsedMs <= 0) return;
-    const reading = 1 - Math.exp(-elapsedMs / READING_MS);
+    const averaging = 1 - Math.exp(-elapsedMs / AVERAGING_MS);
     const thermal = 1 - Math.exp(-elapsedMs / this.#profile.power.thermalMs);
-    this.#busyShare += (busy - this.#busyShare) * reading;
-    this.#memoryShare += (memory - this.#memoryShare) * reading;
-    this.#watts += (watts - this.#watts) * reading;
+    this.#busyRatio += (busy - this.#busyRatio) * averaging;
+    this.#memoryRatio += (memory - this.#memoryRatio) * averaging;
+    this.#watts += (watts - this.#watts) * averaging;
     this.#celsius += (this.#steadyCelsius(watts) - this.#celsius) * thermal;
     this.#energyMillijoules += watts * elapsedMs;
     this.#atMs = untilMs;

@@ -1,6 +1,6 @@
 /**
- * Accounting of the block KV cache ("paged attention"): who holds how many blocks. Contents are not simulated, so there
- * is no prefix sharing; a sequence's blocks are only counted.
+ * Block accounting of the paged KV cache ("paged attention"): number of blocks per sequence. Contents, and with them prefix
+ * sharing, are not simulated.
  *
  * ```
  * capacity 4 blocks of 16 tokens      a: 20 tokens → 2 blocks      b: 16 tokens → 1 block      1 free
@@ -10,9 +10,9 @@ export class KvCache {
   readonly blockTokens: number;
   readonly totalBlocks: number;
   #usedBlocks = 0;
-  readonly #held = new Map<string, number>();
+  readonly #blocks = new Map<string, number>();
 
-  /** @param capacityTokens rounded down to whole blocks */
+  /** @param capacityTokens rounded down to full blocks */
   constructor(capacityTokens: number, blockTokens: number) {
     this.blockTokens = blockTokens;
     this.totalBlocks = Math.floor(capacityTokens / blockTokens);
@@ -22,30 +22,30 @@ export class KvCache {
     return this.#usedBlocks;
   }
 
-  /** Blocks in use, 0–1. */
-  get usedShare(): number {
+  /** Fraction of blocks in use, 0–1. */
+  get usedRatio(): number {
     return this.totalBlocks === 0 ? 0 : this.#usedBlocks / this.totalBlocks;
   }
 
-  /** Blocks that `tokens` tokens take. */
+  /** Number of blocks for `tokens` tokens. */
   blocksFor(tokens: number): number {
     return Math.ceil(tokens / this.blockTokens);
   }
 
-  /** Makes room for `tokens` tokens of `id` in all, what it holds included. False, and nothing changed, if too few blocks are free. */
+  /** Allocates blocks so that `id` has room for `tokens` in total. False, without any change, if too few blocks are free. */
   reserve(id: string, tokens: number): boolean {
-    const held = this.#held.get(id) ?? 0;
-    const more = this.blocksFor(tokens) - held;
+    const allocated = this.#blocks.get(id) ?? 0;
+    const more = this.blocksFor(tokens) - allocated;
     if (more <= 0) return true;
     if (this.#usedBlocks + more > this.totalBlocks) return false;
     this.#usedBlocks += more;
-    this.#held.set(id, held + more);
+    this.#blocks.set(id, allocated + more);
     return true;
   }
 
-  /** Frees all that `id` holds; nothing happens when that is nothing. */
+  /** Frees all blocks of `id`, if any. */
   release(id: string): void {
-    this.#usedBlocks -= this.#held.get(id) ?? 0;
-    this.#held.delete(id);
+    this.#usedBlocks -= this.#blocks.get(id) ?? 0;
+    this.#blocks.delete(id);
   }
 }

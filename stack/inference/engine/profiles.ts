@@ -1,27 +1,27 @@
 /**
- * What one GPU with one model can do. The numbers are fitted to published closed-loop measurements of vLLM 0.30.0 on
- * one H100-80GB (tgarg01/silybench-data, CC BY 4.0); `test/stack/inference/calibration.test.ts` replays them.
+ * Performance profile of one model on one GPU, fitted to published closed-loop measurements of vLLM 0.30.0 on one H100-80GB
+ * (tgarg01/silybench-data, CC BY 4.0), which `test/stack/inference/calibration.test.ts` replays.
  *
- * Not modelled: attention's quadratic share of a prefill (the data ends at 2,048 prompt tokens), speculative decoding,
- * tensor parallelism.
+ * Not modelled: the quadratic cost of attention in prefill (the data ends at 2,048 prompt tokens), speculative decoding, tensor
+ * parallelism.
  */
 export interface Profile {
-  /** Model name that the server reports when the configuration names none. */
+  /** Default name of the served model. */
   readonly model: string;
-  /** As DCGM writes it in its `modelName` label. */
+  /** GPU name in DCGM's label `modelName`. */
   readonly gpuName: string;
   readonly gpuMemoryBytes: number;
   /** Weights in GPU memory. FP8 halves the linear layers; embeddings and the output head stay BF16. */
   readonly weightsBytes: number;
-  /** CUDA context, graphs and activations: what is taken besides weights and KV cache. */
+  /** CUDA context, graphs and activations: memory besides weights and KV cache. */
   readonly runtimeBytes: number;
   /** Keys and values of one token over all layers. Qwen3-8B: 36 layers × 8 KV heads × 128 × 2 (K, V) × 2 bytes. */
   readonly kvBytesPerToken: number;
-  /** Tokens that the KV cache holds at vLLM's default memory share of 0.9. */
+  /** Capacity of the KV cache at vLLM's default `gpu_memory_utilization` of 0.9. */
   readonly kvCapacityTokens: number;
-  /** Longest prompt plus answer, in tokens. */
+  /** Maximum length of prompt plus output, in tokens. */
   readonly maxModelLen: number;
-  /** From process start until the first request can be served, in real life (before `timeScale`). */
+  /** Time from process start until the model can serve, before division by `timeScale`. */
   readonly modelLoadMs: number;
   readonly step: StepCost;
   readonly power: PowerModel;
@@ -31,41 +31,40 @@ export interface Profile {
  * Duration of one engine step, in milliseconds:
  *
  * ```
- * base + perSequence·sequences + perKvToken·KV tokens read + perPrefillToken·prompt tokens (+ prefill, when there are any)
+ * base + perSequence·sequences + perKvToken·KV tokens read + perPrefillToken·prompt tokens (+ prefill if there are any)
  * ```
  *
- * The first three are the published rows' inter-token latency. The prefill terms are fitted here to their time to first token.
+ * The first three terms are the published inter-token latency. The prefill terms are fitted to the published time to first token.
  */
 export interface StepCost {
   readonly baseMs: number;
   readonly perSequenceMs: number;
   readonly perKvTokenMs: number;
   readonly perPrefillTokenMs: number;
-  /** Once per step that computes prompt tokens: such a step cannot replay the decode CUDA graph. */
+  /** Fixed cost of a step with prompt tokens, which cannot replay the decode CUDA graph. */
   readonly prefillMs: number;
 }
 
-/** What a step has to compute. */
+/** Work of one step. */
 export interface StepWork {
   /** Sequences in the step, decoding or in prefill. */
   readonly sequences: number;
-  /** KV tokens that the decoding sequences read. */
+  /** KV tokens read by the decoding sequences. */
   readonly kvTokens: number;
-  /** Prompt tokens computed, recomputation after a preemption included. */
+  /** Prompt tokens computed, including recomputation after a preemption. */
   readonly prefillTokens: number;
 }
 
 /**
- * Board power and heat. Power while a step runs is `busyWatts` for a step that only streams the weights and grows
- * linearly with the share of the step spent beyond that, up to `peakWatts` at `peakAtShare`. Against the published
- * rows: within 10 %.
+ * Power and temperature of the board. The power of a step is `busyWatts` if it only streams the weights, and grows linearly with the
+ * fraction of the step beyond that, up to `peakWatts` at `peakAtRatio`.
  */
 export interface PowerModel {
   readonly idleWatts: number;
   readonly busyWatts: number;
   readonly peakWatts: number;
-  /** Share (0–1) of a step beyond `baseMs` at which the board reaches `peakWatts`. */
-  readonly peakAtShare: number;
+  /** Fraction (0–1) of a step beyond `baseMs` at which the board reaches `peakWatts`. */
+  readonly peakAtRatio: number;
   readonly ambientCelsius: number;
   readonly celsiusPerWatt: number;
   /** Time constant of the first-order thermal model. */
@@ -78,7 +77,7 @@ const h100Power: PowerModel = {
   idleWatts: 115,
   busyWatts: 385,
   peakWatts: 662,
-  peakAtShare: 0.68,
+  peakAtRatio: 0.68,
   ambientCelsius: 30,
   celsiusPerWatt: 0.055,
   thermalMs: 30_000,
@@ -96,7 +95,7 @@ const qwen3On8bH100 = {
   power: h100Power,
 };
 
-/** The profiles by name: model, precision, GPU. */
+/** Profiles by name: model, precision, GPU. */
 export const profiles = {
   'qwen3-8b-fp8-h100': {
     ...qwen3On8bH100,
@@ -114,7 +113,7 @@ export const profiles = {
   },
 } as const satisfies Record<string, Profile>;
 
-/** A key of {@link profiles}. */
+/** Key of {@link profiles}. */
 export type ProfileName = keyof typeof profiles;
 
 /** Duration of a step in milliseconds; see {@link StepCost} for the formula. */
@@ -125,7 +124,7 @@ export function stepMs(cost: StepCost, work: StepWork): number {
 
 /** Board power in watts during a step that lasts `durationMs`; see {@link PowerModel}. */
 export function stepWatts(profile: Profile, durationMs: number): number {
-  const { busyWatts, peakWatts, peakAtShare } = profile.power;
+  const { busyWatts, peakWatts, peakAtRatio } = profile.power;
   const beyondWeights = Math.max(0, 1 - profile.step.baseMs / durationMs);
-  return busyWatts + (peakWatts - busyWatts) * Math.min(1, beyondWeights / peakAtShare);
+  return busyWatts + (peakWatts - busyWatts) * Math.min(1, beyondWeights / peakAtRatio);
 }

@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import type { Random } from '../../../harness/random.ts';
-import type { ChatMessage } from '../bodies.ts';
+import type { ChatMessage } from '../completion-request.ts';
 
 /** Tokens of a chat template around one message (`<|im_start|>role\n … <|im_end|>\n`). */
 const TOKENS_PER_MESSAGE = 4;
-/** Tokens that open the answer (`<|im_start|>assistant\n`). */
-const TOKENS_TO_OPEN = 3;
+/** Tokens that start the output (`<|im_start|>assistant\n`). */
+const TOKENS_OF_GENERATION_PROMPT = 3;
 
 /**
- * Length of a prompt in tokens. There is no tokenizer: four characters (UTF-16 units) count as one token, rounded up for
- * each message, plus 4 a message and 3 for the answer's opening. A bare text (no chat) is `ceil(characters / 4)`, at least 1;
- * a list of token ids is as long as it is.
+ * Length of a prompt in tokens, estimated without a tokenizer: a chat has one token per four characters (UTF-16 units), rounded up
+ * per message, plus 4 per message and 3 for the generation prompt. A text has `ceil(characters / 4)`, at least 1; a list of token
+ * ids has its length.
  */
 export function countTokens(prompt: string | readonly number[] | readonly ChatMessage[]): number {
   if (typeof prompt === 'string') return Math.max(1, Math.ceil(prompt.length / 4));
@@ -23,22 +23,22 @@ export function countTokens(prompt: string | readonly number[] | readonly ChatMe
       tokens += Math.ceil(textOf(part).length / 4) + TOKENS_PER_MESSAGE;
     }
   }
-  return chat ? tokens + TOKENS_TO_OPEN : Math.max(1, tokens);
+  return chat ? tokens + TOKENS_OF_GENERATION_PROMPT : Math.max(1, tokens);
 }
 
-/** The text of a message; parts that are not text (images) count as nothing. */
+/** Text of a message; other parts (images) are ignored. */
 export function textOf({ content }: ChatMessage): string {
   if (typeof content === 'string') return content;
   return (content ?? []).map(part => part.text ?? '').join('');
 }
 
 /**
- * The answer to a prompt, one word per token: the same for the same seed and prompt. Words are plain ASCII letters with
- * a leading space (but the first), so they can stand in JSON as they are.
+ * Output for a prompt, one word per token, determined by seed and prompt. Words consist of ASCII letters with a leading space
+ * (except the first), so they need no escaping in JSON.
  */
-export function answerWords(random: Random, prompt: unknown): (index: number) => string {
-  const stream = random.stream(createHash('sha256').update(JSON.stringify(prompt)).digest('base64'));
-  return index => (index === 0 ? stream.pick(WORDS) : ` ${stream.pick(WORDS)}`);
+export function outputWords(random: Random, prompt: unknown): (index: number) => string {
+  const words = random.stream(createHash('sha256').update(JSON.stringify(prompt)).digest('base64'));
+  return index => (index === 0 ? words.pick(WORDS) : ` ${words.pick(WORDS)}`);
 }
 
 const WORDS = (

@@ -239,3 +239,11 @@ test('the course of an attack goes from its last event into the document', () =>
   expect(documentOf({ plan: withFault, events }).faults[0]!.attack).toEqual(points);
   expect(documentOf({ plan: withFault, events: killed() }).faults[0]).not.toHaveProperty('attack');
 });
+
+test('the command that repeats a run pins the versions of a stack that came up, and nothing before', () => {
+  const versions: TimedEvent = { atMs: -4000, type: 'versions', versions: { node: 'v24.1.0', nginx: '1.22.1 (PATH)' } };
+  expect(documentOf({}).replay).toBe('npx squall run example --seed 1');
+  expect(documentOf({ events: [versions] }).replay).toBe(
+    'npx squall run example --seed 1 --versions nginx=1.22.1,node=24.1.0',
+  );
+});

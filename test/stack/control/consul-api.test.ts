@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => control.kill());
 
-test('an instance registers, is told in Consul’s shapes, and deregisters', async () => {
+test('an instance registers, is listed in Consul’s formats, and deregisters', async () => {
   const body = { ID: 'web-1', Name: 'web', Address: '10.0.0.1', Port: 80, Tags: ['v1'], Meta: { zone: 'a' } };
   const registered = await register({ ...body, Check: { TTL: '30s', Notes: 'n' } });
   expect([registered.status, registered.text]).toEqual([200, '']);
@@ -55,33 +55,33 @@ test('an instance registers, is told in Consul’s shapes, and deregisters', asy
 });
 
 test.each([
-  ['PUT', '/v1/agent/service/deregister/nobody', undefined, 404, 'Unknown service ID "nobody"'],
-  ['PUT', '/v1/agent/check/pass/nobody', undefined, 404, 'Unknown check ID "nobody"'],
+  ['PUT', '/v1/agent/service/deregister/unknown', undefined, 404, 'Unknown service ID "unknown"'],
+  ['PUT', '/v1/agent/check/pass/unknown', undefined, 404, 'Unknown check ID "unknown"'],
   ['PUT', '/v1/agent/service/register', {}, 400, 'Missing service name'],
   ['PUT', '/v1/agent/service/register', 'no object', 400, 'Request decode failed'],
   ['GET', '/v1/agent/service/register', undefined, 405, 'method GET not allowed'],
   ['GET', '/v1/health/service/web?passing=maybe', undefined, 400, 'Invalid value for ?passing'],
   ['GET', '/v1/health/service/web?index=-1', undefined, 400, 'Invalid index'],
   ['GET', '/v1/health/service/web?index=1&wait=long', undefined, 400, 'Invalid wait'],
-  ['GET', '/v1/health/service/%E0%A4%A', undefined, 400, 'not encoded'],
+  ['GET', '/v1/health/service/%E0%A4%A', undefined, 400, 'percent-encoding'],
   ['GET', '/v2', undefined, 404, 'Not found'],
-])('%s %s is refused as by Consul', async (method, path, body, status, text) => {
-  const answer = await call(method, path, body);
-  expect([answer.status, answer.text]).toEqual([status, expect.stringContaining(text)]);
+])('%s %s fails as in Consul', async (method, path, body, status, text) => {
+  const response = await call(method, path, body);
+  expect([response.status, response.text]).toEqual([status, expect.stringContaining(text)]);
 });
 
-test('a dead instance turns critical by its TTL, then leaves by itself', async () => {
+test('a dead instance becomes critical after its TTL, then is deregistered', async () => {
   const check = { TTL: '200ms', Status: 'passing', DeregisterCriticalServiceAfter: '300ms' };
-  await register({ Name: 'mortal', Port: 1, Check: check });
-  expect(await passing('mortal')).toEqual(['mortal']);
-  expect(await until(async () => (await passing('mortal')).length === 0)).toBeLessThan(1500);
-  expect((await call('GET', '/v1/health/service/mortal')).json[0].Checks[1].Output).toContain('TTL expired');
-  expect(await until(async () => (await call('GET', '/v1/health/service/mortal')).json.length === 0)).toBeLessThan(
+  await register({ Name: 'expiring', Port: 1, Check: check });
+  expect(await passing('expiring')).toEqual(['expiring']);
+  expect(await until(async () => (await passing('expiring')).length === 0)).toBeLessThan(1500);
+  expect((await call('GET', '/v1/health/service/expiring')).json[0].Checks[1].Output).toContain('TTL expired');
+  expect(await until(async () => (await call('GET', '/v1/health/service/expiring')).json.length === 0)).toBeLessThan(
     1500,
   );
 });
 
-test('an HTTP check follows what it checks: 2xx passes, 429 warns, the rest and silence are critical', async () => {
+test('an HTTP check is passing for 2xx, warning for 429, critical for other statuses and timeouts', async () => {
   let code = 200;
   const server = createServer((_, response) => {
     if (code > 0) response.writeHead(code).end();
@@ -100,8 +100,8 @@ test('an HTTP check follows what it checks: 2xx passes, 429 warns, the rest and 
     code = next;
     expect(await until(async () => (await status()) === expected), `${next}`).toBeLessThan(2000);
   }
-  const refused = await call('PUT', '/v1/agent/check/pass/service:checked');
-  expect([refused.status, refused.text]).toEqual([500, 'CheckID "service:checked" does not have associated TTL']);
+  const rejected = await call('PUT', '/v1/agent/check/pass/service:checked');
+  expect([rejected.status, rejected.text]).toEqual([500, 'CheckID "service:checked" does not have associated TTL']);
   await call('PUT', '/v1/agent/service/deregister/checked');
   server.closeAllConnections();
   await new Promise(resolve => server.close(resolve));
@@ -114,29 +114,29 @@ describe('a blocking query', () => {
     return { index: Number(headers.get('x-consul-index')), json, tookMs: performance.now() - startMs };
   };
 
-  test('waits until something changes', async () => {
+  test('blocks until something changes', async () => {
     await register({ Name: 'watched', Port: 1, Check: { TTL: '30s' } });
     const { index } = await query('watched', '');
     const waiting = query('watched', `index=${index}&wait=20s`);
     await new Promise(resolve => setTimeout(resolve, 300));
     await call('PUT', '/v1/agent/check/pass/service:watched');
-    const answer = await waiting;
+    const response = await waiting;
     // Not before the change at 300 ms, and not at the end of the wait.
-    expect(answer.tookMs).toBeGreaterThan(290);
-    expect(answer.tookMs).toBeLessThan(5000);
-    expect(answer.index).toBeGreaterThan(index);
-    expect(answer.json[0].Checks[1].Status).toBe('passing');
+    expect(response.tookMs).toBeGreaterThan(290);
+    expect(response.tookMs).toBeLessThan(5000);
+    expect(response.index).toBeGreaterThan(index);
+    expect(response.json[0].Checks[1].Status).toBe('passing');
   });
 
-  test('comes back with the same index when nothing changes, after the wait and at most a sixteenth more', async () => {
+  test('returns the same index after the wait plus at most a sixteenth when nothing changes', async () => {
     const { index } = await query('watched', '');
-    const answer = await query('watched', `index=${index}&wait=320ms`);
-    expect(answer.index).toBe(index);
-    expect(answer.tookMs).toBeGreaterThan(310);
-    expect(answer.tookMs).toBeLessThan(1500);
+    const response = await query('watched', `index=${index}&wait=320ms`);
+    expect(response.index).toBe(index);
+    expect(response.tookMs).toBeGreaterThan(310);
+    expect(response.tookMs).toBeLessThan(1500);
   });
 
-  test('is not woken by other services or by heartbeats that say nothing new', async () => {
+  test('is not woken by other services or by heartbeats that repeat the status', async () => {
     const { index } = await query('watched', '');
     const waiting = query('watched', `index=${index}&wait=500ms`);
     await register({ Name: 'other', Port: 1 });
@@ -144,14 +144,14 @@ describe('a blocking query', () => {
     expect((await waiting).tookMs).toBeGreaterThan(480);
   });
 
-  test('with an index of another life is answered at once', async () => {
+  test('returns at once for an index from before a restart', async () => {
     const { index } = await query('watched', '');
-    const answer = await query('watched', `index=${index + 1000}&wait=20s`);
-    expect(answer.tookMs).toBeLessThan(5000);
-    expect(answer.index).toBe(index);
+    const response = await query('watched', `index=${index + 1000}&wait=20s`);
+    expect(response.tookMs).toBeLessThan(5000);
+    expect(response.index).toBe(index);
   });
 
-  test('does not keep the program from ending', async () => {
+  test('does not prevent the program from exiting', async () => {
     await using other = await startControl();
     const waiting = fetch(`${other.url}/v1/health/service/x?index=1&wait=60s`).catch(() => {});
     await new Promise(resolve => setTimeout(resolve, 100));
@@ -162,7 +162,7 @@ describe('a blocking query', () => {
   });
 });
 
-test('it tells of its own health and counts', async () => {
+test('exposes probes and metrics', async () => {
   expect((await call('GET', '/healthz')).status).toBe(200);
   expect((await call('GET', '/readyz')).status).toBe(200);
   const metrics = (await call('GET', '/metrics')).text;

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../until.ts';
 import { type ControlProcess, startControl } from './fixtures/control-process.ts';
 
-// Consul's own JavaScript client knows nothing of this service: what it can read and do, others can.
+// An independent Consul client shows that the API is compatible.
 let control: ControlProcess;
 let consul: Consul;
 const names = async (passing: boolean) => {
@@ -40,21 +40,21 @@ test('the client registers, passes, fails and deregisters', async () => {
   await consul.agent.service.deregister('gpu-1');
   expect(await names(false)).toEqual([]);
   expect(await consul.status.leader()).toMatch(/:8300$/);
-  await expect(consul.agent.check.pass('nobody')).rejects.toMatchObject({ statusCode: 404 });
-  await expect(consul.agent.service.deregister('nobody')).rejects.toMatchObject({ statusCode: 404 });
+  await expect(consul.agent.check.pass('unknown')).rejects.toMatchObject({ statusCode: 404 });
+  await expect(consul.agent.service.deregister('unknown')).rejects.toMatchObject({ statusCode: 404 });
 });
 
-test('the client’s watch sees an instance come, go, and come back after the service has been restarted', async () => {
+test('the client’s watch reports instances as they are added, removed, and added again after a restart', async () => {
   const options = { service: 'seen', passing: true, wait: '5s' } as unknown as Record<string, string>;
   const watch = consul.watch({ method: consul.health.service, options, backoffFactor: 20 });
-  let seen: string[] | undefined;
+  let latest: string[] | undefined;
   let changes = 0;
   watch.on('change', (entries: { Service: { ID: string } }[]) => {
-    seen = entries.map(entry => entry.Service.ID);
+    latest = entries.map(entry => entry.Service.ID);
     changes += 1;
   });
   watch.on('error', () => {});
-  const sees = (...expected: string[]) => until(() => JSON.stringify(seen) === JSON.stringify(expected), 4000);
+  const sees = (...expected: string[]) => until(() => JSON.stringify(latest) === JSON.stringify(expected), 4000);
   const register = (id: string) =>
     consul.agent.service.register({
       id,

@@ -24,14 +24,14 @@ test.each([
   expect(parseGoDurationMs(text)).toBe(ms);
 });
 
-test.each([0, 250, 1000, 1500, 90_000, 3_600_000, 5_425_000])('%d ms survive being written the way Go does', ms => {
+test.each([0, 250, 1000, 1500, 90_000, 3_600_000, 5_425_000])('%d ms survive formatting and parsing', ms => {
   expect(parseGoDurationMs(formatGoDuration(ms))).toBe(ms);
 });
 
 describe('a registration', () => {
   const read = (body: unknown) => readServiceDefinition(body, 60_000);
 
-  test('has Consul’s defaults, and keys in any case', () => {
+  test('has Consul’s defaults and case-insensitive keys', () => {
     const { id, checks, ...rest } = read({ name: 'web', PORT: 80, Check: { ttl: '10s' } });
     expect({ id, ...rest }).toEqual({
       id: 'web',
@@ -47,7 +47,7 @@ describe('a registration', () => {
     ]);
   });
 
-  test('numbers several checks, and honours no reaping within less than the minimum', () => {
+  test('numbers several checks and enforces the minimum of DeregisterCriticalServiceAfter', () => {
     const http = { HTTP: 'http://127.0.0.1/x', Interval: '5s' };
     const { checks } = read({ Name: 'web', Checks: [{ TTL: '1s', DeregisterCriticalServiceAfter: '10s' }, http] });
     expect(checks.map(check => check.id)).toEqual(['service:web:1', 'service:web:2']);
@@ -68,7 +68,7 @@ describe('a registration', () => {
     [{ Name: 'a', Check: { TTL: '1s', Status: 'great' } }, 'status'],
     [{ Name: 'a', Tags: [1] }, 'Tags'],
     [{ Name: 'a', Meta: { a: 1 } }, 'Meta'],
-  ])('%j is refused', (body, message) => {
+  ])('%j is rejected', (body, message) => {
     expect(() => read(body)).toThrow(message);
   });
 });
@@ -92,45 +92,45 @@ describe('patches', () => {
   });
 
   test.each([
-    [[{ op: 'test', path: '/spec/replicas', value: 9 }], 'the test of'],
-    [[{ op: 'replace', path: '/spec/size', value: 9 }], 'nothing at'],
+    [[{ op: 'test', path: '/spec/replicas', value: 9 }], 'test of'],
+    [[{ op: 'replace', path: '/spec/size', value: 9 }], 'no value at'],
     [[{ op: 'move', from: '/a', path: '/b' }], '`op`'],
     [[{ op: 'add', path: 'spec' }], '`path`'],
     [{ spec: {} }, 'list of operations'],
-  ])('%j is refused', (patch, message) => {
+  ])('%j is rejected', (patch, message) => {
     expect(() => jsonPatch(scale, patch)).toThrow(message);
   });
 });
 
-test('of two writers that read the same version the second loses', () => {
+test('the second of two writers with the same version gets a conflict', () => {
   const scales = new Scales([{ name: 'a', replicas: 3, min: 1, max: 9 }], new Date(0), () => 'u');
   const { resourceVersion } = scales.get('a')!;
-  expect(scales.ask('a', 4, String(resourceVersion)).kind).toBe('changed');
-  expect(scales.ask('a', 5, String(resourceVersion)).kind).toBe('conflict');
+  expect(scales.setReplicas('a', 4, String(resourceVersion)).kind).toBe('changed');
+  expect(scales.setReplicas('a', 5, String(resourceVersion)).kind).toBe('conflict');
   expect(scales.get('a')!.replicas).toBe(4);
-  expect(scales.ask('a', 10)).toEqual({ kind: 'out-of-bounds', min: 1, max: 9 });
-  expect(scales.ask('b', 1).kind).toBe('unknown');
+  expect(scales.setReplicas('a', 10)).toEqual({ kind: 'out-of-bounds', min: 1, max: 9 });
+  expect(scales.setReplicas('b', 1).kind).toBe('unknown');
 });
 
-test('too many who wait are answered at once, the others at their time or at the change', async () => {
+test('queries beyond the limit return at once, others after their wait or on a change', async () => {
   const clock = new FakeClock();
   const watchers = new Watchers(clock, 2);
-  const over: number[] = [];
-  let isThere = false;
+  const returned: number[] = [];
+  let condition = false;
   const never = new AbortController().signal;
   for (const [index, waitMs] of [1000, 5000, 9000].entries())
-    void watchers.until(() => isThere, waitMs, never).then(() => over.push(index));
+    void watchers.until(() => condition, waitMs, never).then(() => returned.push(index));
   await clock.advance(0);
-  expect([over, watchers.size]).toEqual([[2], 2]);
+  expect([returned, watchers.size]).toEqual([[2], 2]);
   await clock.advance(1000);
-  expect(over).toEqual([2, 0]);
+  expect(returned).toEqual([2, 0]);
   watchers.notify();
   await clock.advance(0);
-  expect(over, 'nothing has changed').toEqual([2, 0]);
-  isThere = true;
+  expect(returned, 'nothing has changed').toEqual([2, 0]);
+  condition = true;
   watchers.notify();
   await clock.advance(0);
-  expect([over, watchers.size]).toEqual([[2, 0, 1], 0]);
+  expect([returned, watchers.size]).toEqual([[2, 0, 1], 0]);
 });
 
 test.each([
@@ -139,6 +139,6 @@ test.each([
   ['{"deployments":[{"name":"a","replicas":1},{"name":"a","replicas":1}]}', 'unique'],
   ['{"deployments":[{"name":"a","replicas":5,"max":3}]}', '0 to 3'],
   ['{"deployments":[{"name":"A b","replicas":5}]}', 'DNS label'],
-])('the configuration %s is refused', (text, message) => {
+])('the configuration %s is rejected', (text, message) => {
   expect(() => parseControlConfig(text)).toThrow(message);
 });

@@ -18,7 +18,7 @@ const service = (over: Partial<ServiceDefinition> = {}): ServiceDefinition => ({
 });
 const statusOf = (registry: Registry) => registry.services('inference').map(({ checks }) => worstStatus(checks));
 
-test('an instance is critical until its first heartbeat, and again when its TTL has run out', () => {
+test('an instance is critical until its first heartbeat, and again once its TTL expires', () => {
   const registry = new Registry();
   registry.register(service(), 0);
   expect(statusOf(registry)).toEqual(['critical']);
@@ -28,10 +28,10 @@ test('an instance is critical until its first heartbeat, and again when its TTL 
   expect(registry.tick(1500)).toEqual([{ kind: 'expired', serviceId: 'a', checkId: 'service:a' }]);
   expect(statusOf(registry)).toEqual(['critical']);
   expect(registry.services()[0]!.checks[0]!.output).toBe('TTL expired (last output before timeout follows): fine');
-  expect(registry.tick(9999), 'it runs out once').toEqual([]);
+  expect(registry.tick(9999), 'it expires once').toEqual([]);
 });
 
-test('heartbeats keep it passing for as long as they come', () => {
+test('heartbeats keep an instance passing', () => {
   const registry = new Registry();
   registry.register(service(), 0);
   for (let atMs = 0; atMs < 20_000; atMs += 900) {
@@ -41,7 +41,7 @@ test('heartbeats keep it passing for as long as they come', () => {
   expect(statusOf(registry)).toEqual(['passing']);
 });
 
-test('one that stays critical leaves by itself, one that recovers in time does not', () => {
+test('an instance that stays critical is deregistered, one that recovers in time is not', () => {
   const registry = new Registry();
   registry.register(service({ checks: [ttlCheck({ deregisterAfterMs: 5000 })] }), 0);
   registry.tick(4000);
@@ -55,7 +55,7 @@ test('one that stays critical leaves by itself, one that recovers in time does n
 describe('the index of a service', () => {
   const steps: [string, (registry: Registry) => void, boolean][] = [
     ['a heartbeat that changes the status', r => r.heartbeat('service:a', 'warning', '', 100), true],
-    ['a heartbeat that repeats the status', r => r.heartbeat('service:a', 'passing', 'other words', 100), false],
+    ['a heartbeat that repeats the status', r => r.heartbeat('service:a', 'passing', 'other output', 100), false],
     [
       'the same registration again',
       r => r.register(service({ checks: [ttlCheck({ status: 'passing' })] }), 100),
@@ -64,20 +64,20 @@ describe('the index of a service', () => {
     ['another address', r => r.register(service({ port: 2, checks: [ttlCheck({ status: 'passing' })] }), 100), true],
     ['a second instance', r => r.register(service({ id: 'b', checks: [] }), 100), true],
     ['a deregistration', r => r.deregister('a'), true],
-    ['a TTL that runs out', r => r.tick(1000), true],
+    ['a TTL that expires', r => r.tick(1000), true],
     ['another service', r => r.register(service({ id: 'x', name: 'gateway', checks: [] }), 100), false],
     ['nothing', r => r.tick(500), false],
   ];
-  test.each(steps)('%s: raised?', (_, step, raises) => {
+  test.each(steps)('after %s', (_, step, increases) => {
     const registry = new Registry(41);
     registry.register(service({ checks: [ttlCheck({ status: 'passing' })] }), 0);
     const before = registry.index('inference');
     expect(before).toBe(42);
     step(registry);
-    expect(registry.index('inference') > before).toBe(raises);
+    expect(registry.index('inference') > before).toBe(increases);
   });
 
-  test('survives its last instance, or a reader would wait for ever for the news', () => {
+  test('survives its last instance, so that blocked queries return', () => {
     const registry = new Registry();
     registry.register(service(), 0);
     const before = registry.index('inference');
@@ -86,7 +86,7 @@ describe('the index of a service', () => {
   });
 });
 
-test('registering again keeps the status, unless it names one', () => {
+test('registering again keeps the status unless it sets one', () => {
   const registry = new Registry();
   registry.register(service(), 0);
   registry.heartbeat('service:a', 'passing', '', 0);
@@ -100,14 +100,14 @@ test.each([
   [(r: Registry) => r.deregister('zzz'), 'unknown-service'],
   [(r: Registry) => r.heartbeat('zzz', 'passing', '', 0), 'unknown-check'],
   [(r: Registry) => r.heartbeat('web', 'passing', '', 0), 'no-ttl'],
-])('refuses %s with %s', (step, refusal) => {
+])('%s fails with %s', (step, error) => {
   const registry = new Registry();
   const method = { kind: 'http', url: 'http://x', intervalMs: 1, timeoutMs: 1 } as const;
   registry.register(service({ checks: [ttlCheck({ id: 'web', method })] }), 0);
-  expect(step(registry)).toBe(refusal);
+  expect(step(registry)).toBe(error);
 });
 
-test('of several checks the worst counts', () => {
+test('the worst of several checks determines the status', () => {
   const of = (...statuses: ('passing' | 'warning' | 'critical')[]) => worstStatus(statuses.map(status => ({ status })));
   expect([of(), of('passing'), of('passing', 'warning'), of('critical', 'warning')]).toEqual([
     'passing',

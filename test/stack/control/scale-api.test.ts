@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => control.kill());
 
-test('a scale is read in Kubernetes’ shape', async () => {
+test('a scale is returned in Kubernetes’ format', async () => {
   const { status, json } = await call('GET');
   expect(status).toBe(200);
   expect(json).toMatchObject({
@@ -23,19 +23,19 @@ test('a scale is read in Kubernetes’ shape', async () => {
   });
 });
 
-test('of two autoscalers that read the same version one gets a conflict', async () => {
+test('one of two autoscalers with the same version gets a conflict', async () => {
   const { json: read } = await call('GET');
-  const asking = (replicas: number) => call('PUT', { ...read, spec: { replicas } });
-  const answers = await Promise.all([asking(4), asking(5)]);
-  expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
-  const lost = answers.find(({ status }) => status === 409)!.json;
-  expect(lost).toMatchObject({ kind: 'Status', reason: 'Conflict', code: 409 });
+  const put = (replicas: number) => call('PUT', { ...read, spec: { replicas } });
+  const responses = await Promise.all([put(4), put(5)]);
+  expect(responses.map(({ status }) => status).sort()).toEqual([200, 409]);
+  const conflict = responses.find(({ status }) => status === 409)!.json;
+  expect(conflict).toMatchObject({ kind: 'Status', reason: 'Conflict', code: 409 });
   const { json: after } = await call('GET');
   expect(after.metadata.resourceVersion).not.toBe(read.metadata.resourceVersion);
   expect([4, 5]).toContain(after.spec.replicas);
 });
 
-test('patches ask for a size, as kubectl scale does', async () => {
+test('patches set the replicas, as kubectl scale does', async () => {
   expect((await call('PATCH', { spec: { replicas: 7 } }, MERGE)).json.spec.replicas).toBe(7);
   const operations = [
     { op: 'test', path: '/spec/replicas', value: 7 },
@@ -43,7 +43,7 @@ test('patches ask for a size, as kubectl scale does', async () => {
   ];
   expect((await call('PATCH', operations, JSON_PATCH)).json.spec.replicas).toBe(8);
   const again = await call('PATCH', operations, JSON_PATCH);
-  expect([again.status, again.json.reason], 'the test no longer holds').toEqual([422, 'Invalid']);
+  expect([again.status, again.json.reason], 'the test operation fails now').toEqual([422, 'Invalid']);
   const stale = { metadata: { resourceVersion: '1' }, spec: { replicas: 9 } };
   expect((await call('PATCH', stale, MERGE)).status).toBe(409);
   expect((await call('GET')).json.spec.replicas).toBe(8);
@@ -55,20 +55,20 @@ test.each([
   ['PUT', { spec: { replicas: 1.5 } }, undefined, 422, 'integer'],
   ['PUT', { metadata: { name: 'other' }, spec: { replicas: 3 } }, undefined, 400, 'does not match'],
   ['PATCH', { spec: { replicas: 3 } }, 'application/json', 415, 'unknown format'],
-])('%s %j as %s is refused', async (method, body, type, status, message) => {
-  const answer = await call(method, body, type);
-  expect([answer.status, answer.json.message]).toEqual([status, expect.stringContaining(message)]);
+])('%s %j as %s is rejected', async (method, body, type, status, message) => {
+  const response = await call(method, body, type);
+  expect([response.status, response.json.message]).toEqual([status, expect.stringContaining(message)]);
 });
 
-test('a deployment that is not there is 404', async () => {
+test('an unknown deployment is 404', async () => {
   const { status, json } = await call('GET', undefined, undefined, `${PATH.replace('inference', 'nothing')}/scale`);
   expect([status, json.reason]).toEqual([404, 'NotFound']);
 });
 
 describe('the platform', () => {
-  test('watches what is wanted and reports what there is', async () => {
-    const leave = new AbortController();
-    const response = await fetch(`${control.url}${PATH}/scale?watch=1`, { signal: leave.signal });
+  test('watches the desired replicas and reports the observed ones', async () => {
+    const disconnect = new AbortController();
+    const response = await fetch(`${control.url}${PATH}/scale?watch=1`, { signal: disconnect.signal });
     const lines = readLines(response);
     const first = await lines.next();
     expect(first.value).toMatchObject({ type: 'ADDED', object: { kind: 'Scale' } });
@@ -76,14 +76,14 @@ describe('the platform', () => {
     expect((await lines.next()).value).toMatchObject({ type: 'MODIFIED', object: { spec: { replicas: 10 } } });
     const status = { status: { replicas: 9, readyReplicas: 6 } };
     expect((await call('PATCH', status, MERGE, `${PATH}/status`)).status).toBe(200);
-    const told = (await lines.next()).value;
-    expect(told).toMatchObject({ type: 'MODIFIED', object: { spec: { replicas: 10 }, status: { replicas: 9 } } });
-    leave.abort();
+    const modified = (await lines.next()).value;
+    expect(modified).toMatchObject({ type: 'MODIFIED', object: { spec: { replicas: 10 }, status: { replicas: 9 } } });
+    disconnect.abort();
     const metrics = (await call('GET', undefined, undefined, '/metrics')).text;
     expect(metrics).toContain('control_deployment_replicas{deployment="inference",kind="ready"} 6');
   });
 
-  test('resumes a watch from the version it knows, and its end is bounded', async () => {
+  test('resumes a watch from a known version, for a bounded time', async () => {
     const { resourceVersion } = (await call('GET')).json.metadata;
     const startMs = performance.now();
     const url = `${control.url}${PATH}/scale?watch=true&timeoutSeconds=0.3&resourceVersion=${resourceVersion}`;

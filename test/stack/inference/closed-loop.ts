@@ -1,6 +1,6 @@
 import { Engine, type EngineOptions } from '../../../stack/inference/engine/engine.ts';
 
-/** What a closed loop under virtual time measured. */
+/** Measurements of a closed loop in virtual time. */
 export interface ClosedLoopResult {
   readonly ttftP95Ms: number;
   readonly itlP50Ms: number;
@@ -8,13 +8,13 @@ export interface ClosedLoopResult {
   readonly preemptions: number;
 }
 
-/** `concurrency` users who each send their next request the moment the last one ended, `rounds` times on average. */
+/** Runs a closed loop of `concurrency` users, each sending the next request when the last one ends, `rounds` times on average. */
 export function closedLoop(
   options: EngineOptions,
   load: { promptTokens: number; maxTokens: number; concurrency: number; rounds: number },
 ): ClosedLoopResult {
   const engine = new Engine(options);
-  const bornMs = new Map<string, number>();
+  const sentMs = new Map<string, number>();
   const lastMs = new Map<string, number>();
   const ttfts: number[] = [];
   const gaps: number[] = [];
@@ -22,7 +22,7 @@ export function closedLoop(
   const send = () => {
     const id = String(sent);
     sent += 1;
-    bornMs.set(id, nowMs);
+    sentMs.set(id, nowMs);
     engine.submit({ id, promptTokens: load.promptTokens, maxTokens: load.maxTokens });
   };
   for (let i = 0; i < load.concurrency; i += 1) send();
@@ -32,7 +32,7 @@ export function closedLoop(
     tokens += step.tokens.length;
     preemptions += step.preempted.length;
     for (const { id, index, last } of step.tokens) {
-      if (index === 0) ttfts.push(nowMs - bornMs.get(id)!);
+      if (index === 0) ttfts.push(nowMs - sentMs.get(id)!);
       else gaps.push(nowMs - lastMs.get(id)!);
       lastMs.set(id, nowMs);
       if (!last) continue;

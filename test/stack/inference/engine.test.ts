@@ -13,8 +13,8 @@ const options: EngineOptions = {
   kvCapacityTokens: 1024,
 };
 
-/** Submits random requests, cancels some, steps until idle. Returns what broke a rule, and what completed. */
-function drive(seed: number, kv?: KvCache, cancelShare = 0) {
+/** Submits random requests, cancels some, and steps until idle. Returns violated invariants and the number of preemptions. */
+function drive(seed: number, kv?: KvCache, cancelRatio = 0) {
   const random = seededRandom(seed);
   const engine = new Engine(options, kv);
   const wanted = new Map<string, number>();
@@ -29,8 +29,8 @@ function drive(seed: number, kv?: KvCache, cancelShare = 0) {
       const request = { id, promptTokens: random.integer(1, 200), maxTokens: random.integer(1, 120) };
       if (engine.submit(request).kind === 'queued') wanted.set(id, request.maxTokens);
     }
-    if (random.next() < cancelShare) {
-      const id = random.pick([...wanted.keys(), 'nobody']);
+    if (random.next() < cancelRatio) {
+      const id = random.pick([...wanted.keys(), 'unknown']);
       if (engine.cancel(id)) wanted.delete(id);
     }
     const step = engine.step(nowMs);
@@ -42,7 +42,7 @@ function drive(seed: number, kv?: KvCache, cancelShare = 0) {
     for (const { id, index, last } of step?.tokens ?? []) {
       if (index !== (got.get(id) ?? 0)) violations.add('token order');
       got.set(id, index + 1);
-      if (wanted.has(id) && last !== (index + 1 === wanted.get(id))) violations.add('answer length');
+      if (wanted.has(id) && last !== (index + 1 === wanted.get(id))) violations.add('output length');
     }
     steps += 1;
     if (steps > 50_000) violations.add('progress');
@@ -57,23 +57,23 @@ function drive(seed: number, kv?: KvCache, cancelShare = 0) {
 describe('over random workloads', () => {
   const seeds = Array.from({ length: 60 }, (_, seed) => seed);
 
-  test('no limit is ever exceeded and every request completes, preempted or not', () => {
+  test('no limit is exceeded, and every request completes, preempted or not', () => {
     const runs = seeds.map(seed => drive(seed));
     expect(runs.flatMap(run => run.violations)).toEqual([]);
-    // The property would be empty if the cache never ran out.
+    // The property would be vacuous if the cache never ran out.
     expect(runs.reduce((sum, run) => sum + run.preemptions, 0)).toBeGreaterThan(60);
   });
 
-  test('cancellations at any moment leave nothing behind and disturb nobody else', () => {
+  test('cancellations at any time leak nothing and do not affect other requests', () => {
     expect(seeds.flatMap(seed => drive(seed, undefined, 0.1).violations)).toEqual([]);
   });
 
-  test('the same check catches a cache that overbooks', () => {
+  test('the same check catches a cache that overallocates', () => {
     const violations = seeds.flatMap(seed => drive(seed, new KvCache(options.kvCapacityTokens * 2, 16)).violations);
     expect(violations).toContain('KV capacity');
   });
 
-  test('the same check catches a cache that forgets to free', () => {
+  test('the same check catches a cache that leaks blocks', () => {
     class Leaky extends KvCache {
       override release(id: string): void {
         if (id !== 'r0') super.release(id);
@@ -94,7 +94,7 @@ describe('batching', () => {
     expect(step).toMatchObject({ admitted: ['b'], decodeTokens: 1, prefillTokens: 10, sequences: 2 });
   });
 
-  test('what does not fit into the batch waits in order of arrival', () => {
+  test('requests beyond the batch size wait in order of arrival', () => {
     const engine = new Engine({ ...options, maxBatch: 2 });
     for (const id of ['a', 'b', 'c', 'd']) engine.submit({ id, promptTokens: 1, maxTokens: id === 'b' ? 3 : 1 });
     expect(engine.step(0)!.admitted).toEqual(['a', 'b']);
@@ -120,7 +120,7 @@ describe('batching', () => {
 });
 
 describe('chunked prefill', () => {
-  test('a long prompt is cut into steps of the token budget and never stops a running decode', () => {
+  test('a long prompt is split by the token budget and never blocks a running decode', () => {
     const engine = new Engine(options);
     engine.submit({ id: 'short', promptTokens: 4, maxTokens: 20 });
     engine.step(0);
@@ -134,8 +134,8 @@ describe('chunked prefill', () => {
 });
 
 describe('preemption', () => {
-  test('evicts the latest arrival, which is recomputed first and still gets its whole answer', () => {
-    // 6 blocks of 16: both prompts take 3; the first to need a fourth evicts the later one.
+  test('preempts the latest arrival, which is recomputed first and still completes', () => {
+    // 6 blocks of 16: both prompts take 3; the first to need a fourth preempts the later one.
     const engine = new Engine({ ...options, maxModelLen: 96, kvCapacityTokens: 96, maxBatchedTokens: 256 });
     engine.submit({ id: 'old', promptTokens: 48, maxTokens: 20 });
     engine.submit({ id: 'young', promptTokens: 48, maxTokens: 20 });
@@ -171,13 +171,13 @@ describe('cancellation', () => {
   });
 });
 
-test('rejects what could never fit, and takes what just fits', () => {
+test('rejects requests that could never fit and accepts those that just fit', () => {
   const engine = new Engine(options);
   expect(engine.submit({ id: 'a', promptTokens: 500, maxTokens: 13 })).toMatchObject({ kind: 'rejected' });
   expect(engine.submit({ id: 'b', promptTokens: 500, maxTokens: 12 })).toEqual({ kind: 'queued' });
   expect(engine.waiting).toBe(1);
 });
 
-test('has nothing to do when empty', () => {
+test('does nothing when idle', () => {
   expect(new Engine(options).step(0)).toBeUndefined();
 });

@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../../../harness/clock.ts';
 import { seededRandom } from '../../../harness/random.ts';
-import { type AnswerTarget, MAX_UNREAD_BYTES, streamedAnswer } from '../../../stack/inference/answers.ts';
 import { parseInferenceConfig } from '../../../stack/inference/config.ts';
 import type { Step } from '../../../stack/inference/engine/engine.ts';
 import { Gpu } from '../../../stack/inference/engine/gpu.ts';
 import { profiles } from '../../../stack/inference/engine/profiles.ts';
-import { answerWords, countTokens } from '../../../stack/inference/engine/tokens.ts';
+import { countTokens, outputWords } from '../../../stack/inference/engine/tokens.ts';
+import { MAX_UNREAD_BYTES, type ResponseTarget, streamedResponse } from '../../../stack/inference/responses.ts';
 import { InferenceService } from '../../../stack/inference/service.ts';
 
 describe('configuration', () => {
-  test('fills in the profile', () => {
+  test('takes defaults from the profile', () => {
     const config = parseInferenceConfig('{"profile":"qwen3-8b-bf16-h100"}');
     expect(config).toMatchObject({ model: 'Qwen/Qwen3-8B', kvCapacityTokens: 377_024, maxBatch: 256, timeScale: 1 });
     expect(parseInferenceConfig('{"kvCapacityTokens":1000}').maxModelLen).toBe(992);
@@ -25,13 +25,13 @@ describe('configuration', () => {
     ['{"timeScale":-1}', /timeScale/],
     ['{"maxBatch":64,"maxBatchedTokens":63}', /maxBatchedTokens/],
     ['{"kvCapacityTokens":100,"maxModelLen":200}', /kvCapacityTokens/],
-  ])('refuses %s', (text, message) => {
+  ])('rejects %s', (text, message) => {
     expect(() => parseInferenceConfig(text)).toThrow(message);
   });
 });
 
 describe('tokens', () => {
-  test('are counted by the documented rule', () => {
+  test('are counted as documented', () => {
     expect(countTokens('12345')).toBe(2);
     expect(countTokens('')).toBe(1);
     expect(countTokens([5, 6, 7])).toBe(3);
@@ -39,22 +39,22 @@ describe('tokens', () => {
     expect(countTokens([{ role: 'user', content: [{ type: 'text', text: '1234' }] }])).toBe(1 + 4 + 3);
   });
 
-  test('of an answer depend on seed and prompt alone', () => {
-    const answer = (seed: number, prompt: string) => {
-      const wordAt = answerWords(seededRandom(seed), prompt);
+  test('of an output depend only on seed and prompt', () => {
+    const output = (seed: number, prompt: string) => {
+      const wordAt = outputWords(seededRandom(seed), prompt);
       return Array.from({ length: 20 }, (_, i) => wordAt(i)).join('');
     };
-    expect(answer(1, 'a')).toBe(answer(1, 'a'));
-    expect(answer(1, 'a')).not.toBe(answer(2, 'a'));
-    expect(answer(1, 'a')).not.toBe(answer(1, 'b'));
-    expect(answer(1, 'a')).toMatch(/^[a-z]+( [a-z]+){19}$/);
+    expect(output(1, 'a')).toBe(output(1, 'a'));
+    expect(output(1, 'a')).not.toBe(output(2, 'a'));
+    expect(output(1, 'a')).not.toBe(output(1, 'b'));
+    expect(output(1, 'a')).toMatch(/^[a-z]+( [a-z]+){19}$/);
   });
 });
 
 test.each([
   [MAX_UNREAD_BYTES, false],
   [MAX_UNREAD_BYTES + 1, true],
-])('a client with %d bytes unread is dropped: %s', (writableLength, dropped) => {
+])('a client with %d bytes unread is disconnected: %s', (writableLength, disconnected) => {
   const target = { writableLength, destroyed: false, write: () => false, end: () => target, destroy: () => target };
   target.destroy = () => Object.assign(target, { destroyed: true });
   const head = {
@@ -66,45 +66,45 @@ test.each([
     includeUsage: false,
     promptLogprobs: undefined,
   } as const;
-  streamedAnswer(target as unknown as AnswerTarget, head).word('hi', 0);
-  expect(target.destroyed).toBe(dropped);
+  streamedResponse(target as unknown as ResponseTarget, head).word('hi', 0);
+  expect(target.destroyed).toBe(disconnected);
 });
 
-describe('the GPU', () => {
+describe('the GPU model', () => {
   const profile = profiles['qwen3-8b-fp8-h100'];
   const step = (startMs: number, durationMs: number) => ({ startMs, durationMs, kvTokens: 0 }) as Step;
 
-  test('idles cool and draws its idle power', () => {
-    const { watts, celsius, busyShare, energyMillijoules } = new Gpu(profile, 0).read(10_000);
-    expect([watts, busyShare, energyMillijoules]).toEqual([115, 0, 1_150_000]);
+  test('is cool and draws its idle power when idle', () => {
+    const { watts, celsius, busyRatio, energyMillijoules } = new Gpu(profile, 0).read(10_000);
+    expect([watts, busyRatio, energyMillijoules]).toEqual([115, 0, 1_150_000]);
     expect(celsius).toBeCloseTo(30 + 0.055 * 115);
   });
 
-  test('reads half busy when every second step is missing, whoever else reads', () => {
-    const [gpu, watched] = [new Gpu(profile, 0), new Gpu(profile, 0)];
+  test('reads half busy when every other step is missing, regardless of other readings', () => {
+    const [gpu, polled] = [new Gpu(profile, 0), new Gpu(profile, 0)];
     for (let atMs = 0; atMs < 8000; atMs += 20) {
-      gpu.started(step(atMs, 10));
-      watched.started(step(atMs, 10));
-      watched.read(atMs + 5);
+      gpu.startStep(step(atMs, 10));
+      polled.startStep(step(atMs, 10));
+      polled.read(atMs + 5);
     }
-    expect(gpu.read(8000).busyShare).toBeGreaterThan(0.45);
-    expect(gpu.read(8000).busyShare).toBeLessThan(0.55);
-    expect(watched.read(8000).busyShare).toBeCloseTo(gpu.read(8000).busyShare, 6);
-    expect(watched.read(8000).energyMillijoules).toBeCloseTo(gpu.read(8000).energyMillijoules, 3);
+    expect(gpu.read(8000).busyRatio).toBeGreaterThan(0.45);
+    expect(gpu.read(8000).busyRatio).toBeLessThan(0.55);
+    expect(polled.read(8000).busyRatio).toBeCloseTo(gpu.read(8000).busyRatio, 6);
+    expect(polled.read(8000).energyMillijoules).toBeCloseTo(gpu.read(8000).energyMillijoules, 3);
   });
 
   test('heats up under load and cools down after it', () => {
     const gpu = new Gpu(profile, 0);
     const coolCelsius = gpu.read(0).celsius;
-    for (let atMs = 0; atMs < 60_000; atMs += 20) gpu.started(step(atMs, 20));
+    for (let atMs = 0; atMs < 60_000; atMs += 20) gpu.startStep(step(atMs, 20));
     const hotCelsius = gpu.read(60_000).celsius;
     expect(hotCelsius).toBeGreaterThan(coolCelsius + 20);
     expect(gpu.read(300_000).celsius).toBeLessThan(coolCelsius + 1);
   });
 });
 
-describe('a service under virtual time', () => {
-  test('loads for modelLoadMs / timeScale, then each token is due at the sum of the step times', async () => {
+describe('a service in virtual time', () => {
+  test('loads for modelLoadMs / timeScale, then emits each token at the sum of the step durations', async () => {
     const clock = new FakeClock();
     const service = new InferenceService(parseInferenceConfig('{"timeScale":20}'), clock);
     const stop = new AbortController();
@@ -131,7 +131,7 @@ describe('a service under virtual time', () => {
     await running;
   });
 
-  test('a cancelled request gets no further token and its memory is free', async () => {
+  test('a cancelled request gets no further token and its memory is freed', async () => {
     const clock = new FakeClock();
     const service = new InferenceService(parseInferenceConfig('{"timeScale":1e9}'), clock);
     const stop = new AbortController();
@@ -146,7 +146,7 @@ describe('a service under virtual time', () => {
     const before = tokens;
     expect(before).toBeGreaterThan(5);
     expect(await service.metrics.text()).toMatch(/kv_cache_usage_perc\{.*\} 0\.0/);
-    if (accepted.kind === 'accepted') accepted.ticket.cancel();
+    if (accepted.kind === 'accepted') accepted.handle.cancel();
     expect(await service.metrics.text()).toMatch(/kv_cache_usage_perc\{.*\} 0\n/);
     await clock.advance(100);
     expect(tokens).toBe(before);

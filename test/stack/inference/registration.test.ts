@@ -5,24 +5,24 @@ import { parseInferenceConfig } from '../../../stack/inference/config.ts';
 import { keepRegistered } from '../../../stack/inference/registration.ts';
 import { until } from '../../until.ts';
 import { send, startControl } from '../control/fixtures/control-process.ts';
-import { startReplica } from './replica.ts';
+import { startReplica } from './replica-process.ts';
 
 const registration = { id: 'inference-1', service: 'inference', address: '127.0.0.1:9', ttlMs: 3000 };
 
-/** Keeps a registration for 60 s of virtual time at an agent that is away and forgets as told; tells the calls it got. */
-async function keep(state: (atMs: number) => 'away' | 'forgot' | 'there') {
+/** Keeps a registration for 60 s of virtual time against an agent with scripted states. Returns its calls and log messages. */
+async function keep(state: (atMs: number) => 'down' | 'unregistered' | 'up') {
   const clock = new FakeClock();
   const calls: [atMs: number, call: string][] = [];
   const logged: string[] = [];
   const call = async (name: string) => {
     calls.push([clock.nowMs(), name]);
-    if (state(clock.nowMs()) === 'away') throw new Error('connection refused');
+    if (state(clock.nowMs()) === 'down') throw new Error('connection refused');
   };
   const client = {
     register: () => call('register'),
     heartbeat: async () => {
       await call('heartbeat');
-      return state(clock.nowMs()) === 'there';
+      return state(clock.nowMs()) === 'up';
     },
     deregister: () => call('deregister'),
   };
@@ -34,8 +34,8 @@ async function keep(state: (atMs: number) => 'away' | 'forgot' | 'there') {
   return { calls, logged, count: (name: string) => calls.filter(([, other]) => other === name).length };
 }
 
-test('registers once, beats three times in a TTL, and takes its leave', async () => {
-  const { calls, count } = await keep(() => 'there');
+test('registers once, sends three heartbeats per TTL, and deregisters', async () => {
+  const { calls, count } = await keep(() => 'up');
   expect([count('register'), count('heartbeat'), count('deregister')]).toEqual([1, 60, 1]);
   expect(calls.slice(0, 2)).toEqual([
     [0, 'register'],
@@ -43,14 +43,14 @@ test('registers once, beats three times in a TTL, and takes its leave', async ()
   ]);
 });
 
-test('goes on trying while the agent is away, says so once, and registers when it is back', async () => {
-  const { calls, logged } = await keep(atMs => (atMs < 10_500 ? 'away' : 'there'));
+test('keeps retrying while the agent is down, logs that once, and registers once it is up', async () => {
+  const { calls, logged } = await keep(atMs => (atMs < 10_500 ? 'down' : 'up'));
   expect(calls.filter(([atMs]) => atMs < 10_500).every(([, name]) => name === 'register')).toBe(true);
-  expect(logged).toEqual(['registration is not kept alive', 'registered']);
+  expect(logged).toEqual(['registration failed', 'registered']);
 });
 
-test('registers again with an agent that has forgotten it', async () => {
-  const { calls } = await keep(atMs => (atMs === 5000 ? 'forgot' : 'there'));
+test('registers again with an agent that lost its registration', async () => {
+  const { calls } = await keep(atMs => (atMs === 5000 ? 'unregistered' : 'up'));
   expect(calls.filter(([, name]) => name === 'register').map(([atMs]) => atMs)).toEqual([0, 5000]);
 });
 
@@ -59,16 +59,16 @@ test.each([
   [{ url: 'ftp://x', advertise: 'a:1' }, 'url'],
   [{ url: 'http://x', advertise: 'a' }, 'HOST:PORT'],
   [{ url: 'http://x', advertise: 'a:1', ttl: 1 }, 'ttl'],
-])('the registration %j is refused', (value, message) => {
+])('the registration %j is rejected', (value, message) => {
   expect(() => parseInferenceConfig(JSON.stringify({ registration: value }))).toThrow(message);
 });
 
-test('a replica registers the address it is told once it is ready, comes back to a restarted agent, and leaves on SIGTERM', async () => {
+test('a replica registers its advertised address once ready, again with a restarted agent, and deregisters on SIGTERM', async () => {
   await using first = await startControl();
   const advertise = '127.0.0.1:4711';
   const config = { name: 'r-1', timeScale: 100, registration: { url: first.url, advertise, ttlMs: 600 } };
   await using replica = await startReplica(config, false);
-  const told = async () => {
+  const registered = async () => {
     const { json } = await send(`${first.url}/v1/health/service/inference?passing`, 'GET');
     return json.map(({ Service: { ID, Address, Port } }: Record<'Service', Record<string, unknown>>) => [
       ID,
@@ -76,16 +76,16 @@ test('a replica registers the address it is told once it is ready, comes back to
       Port,
     ]);
   };
-  expect(await told(), 'the model is not loaded yet').toEqual([]);
-  await until(async () => (await told()).length === 1);
+  expect(await registered(), 'the model is not loaded yet').toEqual([]);
+  await until(async () => (await registered()).length === 1);
   expect(replica.log.some(({ msg }) => msg === 'ready')).toBe(true);
-  expect(await told()).toEqual([['r-1', '127.0.0.1', 4711]]);
+  expect(await registered()).toEqual([['r-1', '127.0.0.1', 4711]]);
   // Longer than a TTL: heartbeats keep it.
   await new Promise(resolve => setTimeout(resolve, 900));
-  expect(await told()).toHaveLength(1);
+  expect(await registered()).toHaveLength(1);
   await first.kill();
   await using _second = await startControl({}, first.port);
-  await until(async () => (await told()).length === 1);
+  await until(async () => (await registered()).length === 1);
   const exited = once(replica.child, 'exit');
   replica.child.kill('SIGTERM');
   expect((await exited)[0]).toBe(0);

@@ -1,7 +1,7 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { until } from '../../until.ts';
-import { type Replica, startReplica } from './replica.ts';
+import { type Replica, startReplica } from './replica-process.ts';
 
 const messages = [{ role: 'user' as const, content: 'Tell me something, please.' }];
 let replica: Replica;
@@ -22,10 +22,10 @@ async function events(response: Response): Promise<string[]> {
     .map(event => event.replace(/^data: /, ''));
 }
 
-describe('a whole answer', () => {
-  test('has log probabilities of its prompt when asked: many times as long as the question', async () => {
-    const question = { messages: [{ role: 'user', content: 'x'.repeat(4000) }], max_tokens: 1, prompt_logprobs: 20 };
-    const text = await (await replica.post('/v1/chat/completions', question)).text();
+describe('an unstreamed response', () => {
+  test('includes log probabilities of its prompt on request, many times as long as the prompt', async () => {
+    const request = { messages: [{ role: 'user', content: 'x'.repeat(4000) }], max_tokens: 1, prompt_logprobs: 20 };
+    const text = await (await replica.post('/v1/chat/completions', request)).text();
     const { prompt_logprobs, usage } = JSON.parse(text);
     // 1,000 tokens and the 7 of the template; nothing precedes the first.
     expect([prompt_logprobs.length, prompt_logprobs[0], usage.prompt_tokens]).toEqual([1007, null, 1007]);
@@ -33,7 +33,7 @@ describe('a whole answer', () => {
     expect(text.length).toBeGreaterThan(200 * 4000);
     const none = await (await replica.post('/v1/chat/completions', { messages, max_tokens: 1 })).json();
     expect(none).not.toHaveProperty('prompt_logprobs');
-    const streamed = await replica.post('/v1/chat/completions', { ...question, stream: true });
+    const streamed = await replica.post('/v1/chat/completions', { ...request, stream: true });
     expect([streamed.status, await streamed.text()]).toEqual([400, expect.stringContaining('stream=True')]);
   });
 });
@@ -61,7 +61,7 @@ describe('a stream', () => {
     expect(new Set(chunks.map(chunk => chunk.id)).size).toBe(1);
   });
 
-  test('of the text endpoint carries text, and no usage unless asked for', async () => {
+  test('of the text endpoint contains text, and usage only on request', async () => {
     const all = await events(await replica.post('/v1/completions', { prompt: 'Once', max_tokens: 3, stream: true }));
     expect(all.pop()).toBe('[DONE]');
     const chunks = all.map(event => JSON.parse(event));
@@ -69,18 +69,18 @@ describe('a stream', () => {
     expect(chunks.some(chunk => chunk.usage)).toBe(false);
   });
 
-  test('says what the whole answer says, and the same again', async () => {
+  test('has the same text as the unstreamed response, every time', async () => {
     const whole = await replica.post('/v1/chat/completions', { messages, max_tokens: 9 });
     const { choices } = (await whole.json()) as { choices: { message: { content: string } }[] };
-    const said = choices[0]!.message.content;
+    const expected = choices[0]!.message.content;
     for (let i = 0; i < 2; i += 1) {
       const all = await events(await replica.post('/v1/chat/completions', { messages, max_tokens: 9, stream: true }));
       const words = all.slice(0, -2).map(event => JSON.parse(event).choices[0].delta.content);
-      expect(words.join('')).toBe(said);
+      expect(words.join('')).toBe(expected);
     }
   });
 
-  test('arrives token by token, not at the end', async () => {
+  test('arrives token by token', async () => {
     // 100 tokens at ≥ 4.59 ms are ≥ 459 ms; the first must be there well before half of that has passed since it.
     const response = await replica.post('/v1/chat/completions', { messages, max_tokens: 100, stream: true });
     let firstMs = 0;
@@ -89,7 +89,7 @@ describe('a stream', () => {
   });
 });
 
-test('the official client can use it', async () => {
+test('works with the official OpenAI client', async () => {
   const client = new OpenAI({ baseURL: `${replica.url}/v1`, apiKey: 'none' });
   const models = await client.models.list();
   const model = models.data[0]!.id;
@@ -111,7 +111,7 @@ test.each([
   ['no JSON', '/v1/chat/completions', '{"messages":', 400, 'BadRequestError'],
   ['no messages', '/v1/chat/completions', {}, 400, 'BadRequestError'],
   ['empty messages', '/v1/chat/completions', { messages: [] }, 400, 'BadRequestError'],
-  ['a message that is none', '/v1/chat/completions', { messages: [1] }, 400, 'BadRequestError'],
+  ['an invalid message', '/v1/chat/completions', { messages: [1] }, 400, 'BadRequestError'],
   ['no prompt', '/v1/completions', { messages }, 400, 'BadRequestError'],
   ['no tokens', '/v1/chat/completions', { messages, max_tokens: 0 }, 400, 'BadRequestError'],
   ['two choices', '/v1/chat/completions', { messages, n: 2 }, 400, 'BadRequestError'],
@@ -127,25 +127,25 @@ test.each([
   expect(error).toHaveProperty('param');
 });
 
-test('a client that leaves frees its slot and its KV, and is logged as aborted', async () => {
-  const leave = new AbortController();
+test('a client that disconnects frees its slot and KV, and is logged as aborted', async () => {
+  const disconnect = new AbortController();
   const headers = { 'x-request-id': 'leaves-early' };
   const body = { messages: [{ role: 'user', content: 'x'.repeat(8000) }], max_tokens: 20_000, stream: true };
-  const response = await replica.post('/v1/chat/completions', body, { signal: leave.signal, headers });
+  const response = await replica.post('/v1/chat/completions', body, { signal: disconnect.signal, headers });
   const reader = response.body!.getReader();
   await reader.read();
   // It holds 2,007 tokens of 32,000 and would run for 20,000 × 4.6 ms = 92 s.
   expect(await replica.metric('vllm:kv_cache_usage_perc')).toBeGreaterThan(0.05);
   expect(await replica.metric('vllm:num_requests_running')).toBe(1);
   const abortsBefore = await replica.metric('vllm:request_success_total', 'abort');
-  leave.abort();
+  disconnect.abort();
   await until(async () => (await replica.metric('vllm:kv_cache_usage_perc')) === 0);
   expect(await replica.metric('vllm:num_requests_running')).toBe(0);
   expect(await replica.metric('vllm:request_success_total', 'abort')).toBe(abortsBefore + 1);
   await until(() => replica.log.some(line => line.requestId === 'leaves-early' && line.finishReason === 'abort'));
 });
 
-test('each completion leaves one log line with what it was and how long it took', async () => {
+test('each completion logs one line with its lengths and durations', async () => {
   const headers = { 'x-request-id': 'once', traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' };
   const response = await replica.post('/v1/chat/completions', { messages, max_tokens: 4 }, { headers });
   expect(response.headers.get('x-request-id')).toBe('once');
@@ -167,18 +167,18 @@ describe('metrics', () => {
     ...['request_time_per_output_token_seconds_count', 'e2e_request_latency_seconds_count'],
     ...['queue', 'inference', 'prefill', 'decode'].map(part => `request_${part}_time_seconds_count`),
     ...['request_prompt_tokens_count', 'request_generation_tokens_count', 'iteration_tokens_total_count'],
-  ])('vllm:%s is there', async name => {
+  ])('vllm:%s is exposed', async name => {
     expect(await replica.metric(`vllm:${name}`, 'model_name="Qwen/Qwen3-8B-FP8",engine="0"')).toBeGreaterThanOrEqual(0);
   });
 
   test.each([
     ...['GPU_UTIL', 'MEM_COPY_UTIL', 'FB_USED', 'FB_FREE', 'GPU_TEMP', 'POWER_USAGE', 'SM_CLOCK', 'XID_ERRORS'],
     'TOTAL_ENERGY_CONSUMPTION',
-  ])('DCGM_FI_DEV_%s is there', async name => {
+  ])('DCGM_FI_DEV_%s is exposed', async name => {
     expect(await replica.metric(`DCGM_FI_DEV_${name}`, 'Hostname="inference-7"')).toBeGreaterThanOrEqual(0);
   });
 
-  test('count what was generated, neither more nor less', async () => {
+  test('count generated tokens exactly', async () => {
     const names = [
       'vllm:generation_tokens_total',
       'vllm:time_to_first_token_seconds_count',
@@ -193,7 +193,7 @@ describe('metrics', () => {
     expect(after.map((value, i) => value - before[i]!)).toEqual([18, 3, 15]);
   });
 
-  test('show a busy GPU drawing more than an idle one', async () => {
+  test('show higher utilization and power under load', async () => {
     await (await replica.post('/v1/chat/completions', { messages, max_tokens: 100 })).text();
     expect(await replica.metric('DCGM_FI_DEV_GPU_UTIL')).toBeGreaterThan(5);
     expect(await replica.metric('DCGM_FI_DEV_POWER_USAGE')).toBeGreaterThan(120);

@@ -13,7 +13,7 @@ test.each([
   ['up{a="1",} 4\r', 4],
   ['up\t-5', -5],
   ['up_total{a="b"} 6 # {trace_id="x"} 0.1', 6],
-])('%s is read', (line, value) => {
+])('%s is parsed', (line, value) => {
   expect(parseExposition(`# HELP up text 99\n# TYPE up gauge\n\n${line}\n`, all).map(s => s.value)).toEqual([value]);
 });
 
@@ -22,8 +22,8 @@ test.each(['up NaN', 'up +Inf', 'up', 'up{', 'up{a="b} 1', '{a="b"} 1', '# up 1'
   line => expect(parseExposition(line, all)).toEqual([]),
 );
 
-// prom-client writes the format; what it writes is read back to the same values, hostile labels included.
-test('reads what prom-client writes', async () => {
+// Round trip through prom-client's output, including hostile labels.
+test('parses the output of prom-client', async () => {
   const registry = new Registry();
   const registers = [registry];
   const gauge = new Gauge({ name: 'g', help: 'a\nb', labelNames: ['l'], registers });
@@ -37,12 +37,12 @@ test('reads what prom-client writes', async () => {
   expect(read.filter(({ name }) => name === 'h_bucket').map(({ value }) => value)).toEqual([0, 1, 1]);
 });
 
-test('reads only what is wanted', () => {
+test('parses only wanted names', () => {
   const text = 'a 1\nab 2\na_b 3\na{x="y"} 4\n';
   expect(parseExposition(text, name => name === 'a').map(({ value }) => value)).toEqual([1, 4]);
 });
 
-test('readings are sums or maxima over engines, GPUs and reasons, in declared units', () => {
+test('readings are sums or maxima over engines, GPUs and reasons, in the documented units', () => {
   const samples = [
     { name: 'vllm:num_requests_waiting', value: 3 },
     { name: 'vllm:num_requests_waiting', value: 4 },

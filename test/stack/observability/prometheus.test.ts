@@ -7,12 +7,12 @@ import { readSamples } from '../../../stack/observability/query-range.ts';
 import { scrapeReplicas } from '../../../stack/observability/scraper.ts';
 import { until } from '../../until.ts';
 import { chat, type GatewayProcess, startGateway } from '../gateway/fixtures/gateway-process.ts';
-import { type Replica, startReplica } from '../inference/replica.ts';
+import { type Replica, startReplica } from '../inference/replica-process.ts';
 import { replicaAt, stackOf } from './replicas.ts';
 import { noPrometheus, startPrometheus, temporaryFolder, writeAll } from './tools.ts';
 
 const NEVER = new AbortController().signal;
-/** A minute of life is a second here: an alert that must last a minute needs five evaluations of 200 ms. */
+/** A minute is scaled to a second: an alert with a duration of a minute needs five evaluations of 200 ms. */
 const TIME_SCALE = 60;
 const options = prometheusOptionsSchema.parse({ scrapeEveryMs: 200 });
 const hostOf = ({ url }: { url: string }) => url.slice('http://'.length);
@@ -26,7 +26,7 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
   const load = new AbortController();
 
   beforeAll(async () => {
-    // One sequence at a time: whatever comes beside it waits.
+    // One sequence at a time; all other requests wait.
     busy = await startReplica({ name: 'inference-1', model: 'tiny', maxBatch: 1, timeScale: 1000 });
     calm = await startReplica({ name: 'inference-2', model: 'calm', timeScale: 1000 });
     gateway = await startGateway({
@@ -53,24 +53,24 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
     folder[Symbol.dispose]();
   });
 
-  async function ask<Data>(path: string): Promise<Data> {
-    const answer = (await (await fetch(`${prometheus.url}/api/v1/${path}`)).json()) as { data: Data };
-    return answer.data;
+  async function get<Data>(path: string): Promise<Data> {
+    const response = (await (await fetch(`${prometheus.url}/api/v1/${path}`)).json()) as { data: Data };
+    return response.data;
   }
 
-  /** The series of an instant query, as `labels → value`. */
+  /** Labels and values of an instant query. */
   async function query(expression: string): Promise<{ metric: Record<string, string>; value: number }[]> {
     type Result = { result: { metric: Record<string, string>; value: [number, string] }[] };
-    const { result } = await ask<Result>(`query?query=${encodeURIComponent(expression)}`);
+    const { result } = await get<Result>(`query?query=${encodeURIComponent(expression)}`);
     return result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
   }
 
   type Alert = { labels: Record<string, string>; state: string };
-  const alerts = async () => (await ask<{ alerts: Alert[] }>('alerts')).alerts;
+  const alerts = async () => (await get<{ alerts: Alert[] }>('alerts')).alerts;
   const stateOf = async (name: string) =>
     (await alerts()).filter(({ labels }) => labels.alertname === name).map(({ state }) => state);
 
-  /** One request at a time until the load ends; answers of 200 tokens at some 5 ms each. */
+  /** Sends one request at a time until the load ends. */
   async function client(): Promise<void> {
     while (!load.signal.aborted)
       await chat(gateway, { stream: true, signal: load.signal })
@@ -78,9 +78,9 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
         .catch(() => {});
   }
 
-  it('finds every target up, and records the rules', async () => {
+  it('scrapes every target and evaluates the recording rules', async () => {
     await until(async () => (await query('up == 1')).length === 3, 10_000);
-    const { activeTargets } = await ask<{ activeTargets: { health: string; labels: Record<string, string> }[] }>(
+    const { activeTargets } = await get<{ activeTargets: { health: string; labels: Record<string, string> }[] }>(
       'targets',
     );
     expect(activeTargets.map(({ labels }) => `${labels.job}/${labels.replica}`).sort()).toEqual([
@@ -96,25 +96,25 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       'model:vllm_time_to_first_token_seconds:p99',
       'gpu:memory_used:ratio',
     ];
-    // A counter that is born with its first request shows no increase before its second.
-    const nothing = async (name: string) => {
+    // A counter that starts with its first request has no increase before the second.
+    const isMissing = async (name: string) => {
       await (await chat(gateway, { stream: true })).text();
       return (await query(`${name} >= 0`)).length === 0;
     };
     for (const name of recorded)
-      await until(async () => !(await nothing(name)), 10_000).catch(() => {
+      await until(async () => !(await isMissing(name)), 10_000).catch(() => {
         throw new Error(`${name} was never recorded`);
       });
     expect((await query('gpu:memory_used:ratio')).every(({ value }) => value > 0 && value < 0.9)).toBe(true);
-    const { groups } = await ask<{ groups: { rules: { name: string; health: string }[] }[] }>('rules');
+    const { groups } = await get<{ groups: { rules: { name: string; health: string }[] }[] }>('rules');
     const rules = groups.flatMap(group => group.rules);
     expect(rules).toHaveLength(17);
     expect(rules.filter(({ health }) => health === 'err')).toEqual([]);
     expect(await alerts()).toEqual([]);
   });
 
-  // 15 clients, one place: 14 wait, more than 10, and fewer than 500. The calm engine does the same work less and is no alert.
-  it('sees an alert pend, fire and end with its cause, on the engine that has it alone', async () => {
+  // 15 clients and one slot: 14 wait, more than 10 and fewer than 500. The calm engine has no queue and no alert.
+  it('an alert is pending, fires and resolves with its cause, only for the affected engine', async () => {
     const clients = Array.from({ length: 15 }, client);
     await until(async () => (await stateOf('QueueLong')).includes('firing'), 15_000);
     const firing = (await alerts()).filter(({ labels }) => labels.alertname?.startsWith('Queue'));
@@ -124,17 +124,17 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
     load.abort();
     await Promise.all(clients);
     await until(async () => (await stateOf('QueueLong')).length === 0, 10_000);
-    // What Prometheus stored of it: first it was pending, for the second that a minute is here.
+    // Stored by Prometheus: pending for the second to which a minute is scaled.
     type Stored = { result: { metric: Record<string, string>; values: [number, string][] }[] };
-    const { result } = await ask<Stored>(`query?query=${encodeURIComponent('ALERTS{alertname="QueueLong"}[5m]')}`);
+    const { result } = await get<Stored>(`query?query=${encodeURIComponent('ALERTS{alertname="QueueLong"}[5m]')}`);
     const firstOf = (state: string) => result.find(({ metric }) => metric.alertstate === state)!.values[0]![0];
     expect(firstOf('firing') - firstOf('pending')).toBeGreaterThanOrEqual(0.999);
   });
 
-  // The same processes, asked by both: what Prometheus stored at an instant is what they told within a scrape of it.
-  it('tells the same samples as the scraper, on the time line of the run', async () => {
+  // Both scrape the same processes: values stored by Prometheus at an instant are at most one scrape old.
+  it('yields the same samples as the scraper, on the timeline of the run', async () => {
     const zeroMs = systemClock.nowMs();
-    const zeroEpochMs = Date.now();
+    const startEpochMs = Date.now();
     const rounds: { atMs: number; readings: Readonly<Record<string, Readings>> }[] = [];
     const replicas = [
       replicaAt('gateway-1', gateway.url),
@@ -149,33 +149,33 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       await using _sampling = source.start({ stack: stackOf(...replicas), clock: systemClock, zeroMs, record });
       await systemClock.sleep(1800);
     }
-    const step = { zeroEpochMs, fromMs: 125, toMs: 1625, stepMs: 250, signal: NEVER };
+    const step = { startEpochMs, fromMs: 125, toMs: 1625, stepMs: 250, signal: NEVER };
     const read = await readSamples({ url: prometheus.url, ...step });
     expect(read.map(({ seenMs }) => seenMs)).toEqual([125, 375, 625, 875, 1125, 1375, 1625]);
     const keys = (readings: Readonly<Record<string, Readings>>) =>
-      Object.entries(readings).map(([name, told]) => [name, Object.keys(told).sort()]);
+      Object.entries(readings).map(([name, values]) => [name, Object.keys(values).sort()]);
     const last = rounds.at(-1)!.readings;
     expect(keys(read.at(-1)!.readings)).toEqual(keys(last).sort());
-    // Idle now, so that what is told stands still, but for memory and the sensors.
+    // Idle, so that values are constant except for memory and sensors.
     for (const name of ['inference-1', 'inference-2']) {
       const { queue, running, preemptions, gpuUsedMiB, gpuFreeMiB } = last[name]!;
       expect(read.at(-1)!.readings[name]).toMatchObject({ queue, running, preemptions, gpuUsedMiB, gpuFreeMiB });
       expect(read.at(-1)!.readings[name]!.memoryMiB! / last[name]!.memoryMiB!).toBeCloseTo(1, 0);
     }
-    // Looked at from the time of the load: the queue that fired the alert is there.
+    // During the load: the queue that fired the alert.
     const before = await readSamples({ url: prometheus.url, ...step, fromMs: -15_000, toMs: 0 });
     expect(Math.max(...before.map(({ readings }) => readings['inference-1']?.queue ?? 0))).toBe(14);
     expect(Math.max(...before.map(({ readings }) => readings['inference-2']?.queue ?? 0))).toBe(0);
   });
 
-  it('tells of a target that died, and its samples are missing from then on', async () => {
-    const zeroEpochMs = Date.now();
+  it('alerts on a dead target, whose samples are missing from then on', async () => {
+    const startEpochMs = Date.now();
     await calm[Symbol.asyncDispose]();
     await until(async () => (await stateOf('TargetDown')).includes('firing'), 15_000);
     const down = (await alerts()).filter(({ labels }) => labels.alertname === 'TargetDown');
     expect(down.map(({ labels }) => labels.replica)).toEqual(['inference-2']);
-    const nowMs = Date.now() - zeroEpochMs;
-    const times = { zeroEpochMs, fromMs: nowMs - 500, toMs: nowMs, stepMs: 250, signal: NEVER };
+    const nowMs = Date.now() - startEpochMs;
+    const times = { startEpochMs, fromMs: nowMs - 500, toMs: nowMs, stepMs: 250, signal: NEVER };
     const rounds = await readSamples({ url: prometheus.url, ...times });
     for (const { readings } of rounds) expect(Object.keys(readings)).toEqual(['gateway-1', 'inference-1']);
   });

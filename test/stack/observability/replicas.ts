@@ -2,7 +2,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Replica, ReplicaState, RunningStack } from '../../../harness/contracts.ts';
 
-/** A web server on a free port; disposing closes it with all its connections. */
+/** Starts a web server on a free port. Disposing closes it with all its connections. */
 export async function serve(listener: RequestListener): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer(listener);
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
@@ -15,7 +15,7 @@ export async function serve(listener: RequestListener): Promise<AsyncDisposable 
   };
 }
 
-/** A replica that is only an address. */
+/** Fake replica with only an address. */
 export function replicaAt(name: string, url: string, state: ReplicaState = 'ready'): Replica {
   const nothing = async () => {};
   const service = name.replace(/-\d+$/, '');
@@ -39,7 +39,7 @@ export function replicaAt(name: string, url: string, state: ReplicaState = 'read
   };
 }
 
-/** A stack that is only its replicas. */
+/** Fake stack with only replicas. */
 export function stackOf(...replicas: Replica[]): RunningStack {
   return {
     entries: [],

@@ -13,12 +13,12 @@ const TARGETS = [
   { name: 'edge-1', service: 'edge', address: '127.0.0.1:80', path: '/stats' },
 ];
 
-test('long durations are divided by the time scale; a rate keeps four scrapes', () => {
+test('durations are divided by the time scale, but windows keep four scrapes', () => {
   expect(ruleTimes(options, 1)).toEqual({ rateMs: 60_000, errorMs: 300_000, p99ForMs: 300_000, sustainedMs: 60_000 });
   expect(ruleTimes(options, 60)).toEqual({ rateMs: 4000, errorMs: 5000, p99ForMs: 5000, sustainedMs: 1000 });
 });
 
-test('every target is scraped under its own name, whatever the order', () => {
+test('every target is scraped with its own name', () => {
   const config = renderPrometheus(options, TARGETS)['prometheus.yml'];
   for (const { name, address } of TARGETS)
     expect(config).toMatch(new RegExp(`${address}\\s+labels:\\s+replica: ${name}`));
@@ -27,11 +27,11 @@ test('every target is scraped under its own name, whatever the order', () => {
 });
 
 test.each([{ scrapeEvryMs: 1 }, { scrapeEveryMs: 1 }, { alerts: { errorPercent: 101 } }, { alerts: { queue: 3 } }])(
-  'refuses %j',
+  'rejects %j',
   input => expect(prometheusOptionsSchema.safeParse(input).success).toBe(false),
 );
 
-/** Series of ten minutes at a sample a second, as promtool writes them, and the alerts that must be firing at instants. */
+/** Ten minutes of series at one sample a second, in promtool's notation, and the expected firing alerts. */
 interface Case {
   readonly series: Readonly<Record<string, string>>;
   /** Firing alerts, by time. */
@@ -52,7 +52,7 @@ const memory = (used: number) => ({
   'DCGM_FI_DEV_FB_FREE{job="inference",replica="inference-1",gpu="0"}': `${1000 - used}x600`,
 });
 
-// Each alert fires on its own condition after its own time and not before; its healthy counterpart, just inside, never does.
+// Each alert fires on its condition after its duration and not before; a counterpart just within the threshold never fires.
 const CASES: Readonly<Record<string, Case>> = {
   // 10 of 100 requests a second take between 1 and 2.5 s: P99 = 1 + 1.5 × 0.9 = 2.35 s.
   'slow for five minutes': {
@@ -72,11 +72,11 @@ const CASES: Readonly<Record<string, Case>> = {
     },
     firing: { '4m': [], '6m': [], '10m': [] },
   },
-  'one answer in ten an error': {
+  'one response in ten an error': {
     series: { ...requests('200', '0+90x600'), ...requests('503', '0+10x600') },
     firing: { '10s': ['HighErrorRate'], '10m': ['HighErrorRate'] },
   },
-  'one answer in thirty an error': {
+  'one response in thirty an error': {
     series: { ...requests('200', '0+29x600'), ...requests('503', '0+1x600') },
     firing: { '10s': [], '10m': [] },
   },
@@ -107,7 +107,7 @@ const CASES: Readonly<Record<string, Case>> = {
     firing: { '1m10s': ['QueueCritical', 'QueueLong'] },
   },
   'five hundred waiting': { series: waiting('inference-1', '500x600'), firing: { '10m': ['QueueLong'] } },
-  'a silent target': {
+  'a target with failing scrapes': {
     series: {
       'up{job="inference",replica="inference-1"}': '1x10 0x590',
       'up{job="gateway",replica="gateway-1"}': '1x600',
@@ -117,7 +117,7 @@ const CASES: Readonly<Record<string, Case>> = {
 };
 
 describe.skipIf(Boolean(noPrometheus))(`rules under the real promtool ${noPrometheus || ''}`, () => {
-  it('are a configuration that Prometheus accepts', async () => {
+  it('form a configuration that Prometheus accepts', async () => {
     using folder = temporaryFolder();
     for (const timeScale of [1, 12, 1000]) {
       writeAll(folder.path, renderPrometheus(options, TARGETS, timeScale));
@@ -128,7 +128,7 @@ describe.skipIf(Boolean(noPrometheus))(`rules under the real promtool ${noPromet
     }
   });
 
-  it('would be refused if one did not parse', async () => {
+  it('would be rejected if one did not parse', async () => {
     using folder = temporaryFolder();
     const files = renderPrometheus(options, TARGETS);
     writeAll(folder.path, { ...files, 'alerts.yml': files['alerts.yml'].replace('> 1.5', '> > 1.5') });
@@ -154,13 +154,13 @@ describe.skipIf(Boolean(noPrometheus))(`rules under the real promtool ${noPromet
     return await promtool('test', 'rules', `${folder.path}/test.yml`);
   }
 
-  it.each(Object.keys(CASES))('fire and rest as they must: %s', async name => {
+  it.each(Object.keys(CASES))('fire exactly when expected: %s', async name => {
     const { code, output } = await tested(CASES[name]!);
     expect(code, output).toBe(0);
   });
 
   // Divided by 60: five minutes are 5 s, one is 1 s, and a rate needs 4 s.
-  it('wait less where time is scaled, by the same factor', async () => {
+  it('scale their durations', async () => {
     const { series } = CASES['slow for five minutes']!;
     const slow = await tested({ series, firing: { '4s': [], '12s': ['HighP99Latency'] } }, 60);
     expect(slow.code, slow.output).toBe(0);
@@ -169,14 +169,14 @@ describe.skipIf(Boolean(noPrometheus))(`rules under the real promtool ${noPromet
     expect((await tested(long, 1)).output).toContain('FAILED');
   });
 
-  it('would be found to rest where they must fire, and to fire where they must rest', async () => {
+  it('fail these tests when an alert is missing or unexpected', async () => {
     const { series } = CASES['hundreds waiting']!;
     const wrong = [{ '1m10s': [] }, { '1m10s': ['QueueLong'] }, { '30s': ['QueueLong', 'QueueCritical'] }];
     for (const firing of wrong)
       expect((await tested({ series, firing })).output).toMatch(/FAILED[\s\S]*exp:[\s\S]*got:/);
   });
 
-  it('say in words what is wrong', async () => {
+  it('have a summary with values', async () => {
     using folder = temporaryFolder();
     writeAll(folder.path, renderPrometheus(options, TARGETS));
     const test = {

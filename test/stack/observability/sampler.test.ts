@@ -14,7 +14,7 @@ const linkAt = (listen: string): Link => ({
   to: 'prometheus',
 });
 
-/** Answers a range query with its own step as the length of every queue. */
+/** Response to a range query with a queue of 3 at every step. */
 const queueOf = (form: URLSearchParams) => {
   const [start, end, step] = ['start', 'end', 'step'].map(key => Number(form.get(key))) as [number, number, number];
   const values = Array.from({ length: Math.round((end - start) / step) + 1 }, (_, i) => [start + i * step, '3']);
@@ -22,11 +22,11 @@ const queueOf = (form: URLSearchParams) => {
   return JSON.stringify({ status: 'success', data: { resultType: 'matrix', result: [{ metric, values }] } });
 };
 
-test('reads every round out of Prometheus once and in order, also those during which it did not answer', async () => {
+test('reads every round from Prometheus once and in order, including those while it did not respond', async () => {
   let calls = 0;
   await using server = await serve(async (request, response) => {
     calls += 1;
-    // The first two answers fail: what they would have brought comes with the third.
+    // The first two queries fail; the third returns their rounds as well.
     if (calls <= 2) return void response.writeHead(503).end();
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -51,7 +51,7 @@ test('reads every round out of Prometheus once and in order, also those during w
   expect(rounds.length).toBe(before);
 });
 
-test('a Prometheus that never answers costs nothing but its rounds', async () => {
+test('an unresponsive Prometheus only loses its rounds', async () => {
   await using server = await serve(() => {});
   const stack = { ...stackOf(), links: [linkAt(new URL(server.url).host)] };
   const rounds: number[] = [];
@@ -65,6 +65,6 @@ test('a Prometheus that never answers costs nothing but its rounds', async () =>
   await sleep(2600);
   await sampling[Symbol.asyncDispose]();
   expect(rounds).toEqual([]);
-  // Two answers of two seconds each may be waited for: one under way, and the last.
+  // At most two query timeouts of two seconds each: the pending query and the last one.
   expect(systemClock.nowMs() - startMs).toBeLessThan(8000);
 });

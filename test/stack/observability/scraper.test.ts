@@ -11,7 +11,7 @@ interface Round {
   readonly readings: Readonly<Record<string, Readings>>;
 }
 
-/** Samples for `forMs`, then stops; tells the rounds and how long stopping took. */
+/** Samples for `forMs`, then stops. Returns the rounds and how long stopping took. */
 async function sampled(replicas: Replica[], forMs: number, options: ScraperOptions = {}) {
   const rounds: Round[] = [];
   const zeroMs = systemClock.nowMs();
@@ -26,11 +26,11 @@ async function sampled(replicas: Replica[], forMs: number, options: ScraperOptio
 
 const queue = (waiting: number) => `vllm:num_requests_waiting{engine="0"} ${waiting}\nother 1\n`;
 
-test('samples every replica at once, in the middle of the slots of the time line', async () => {
-  let asked = 0;
+test('scrapes all replicas concurrently, in the middle of the timeline’s slots', async () => {
+  let count = 0;
   await using one = await serve((_, response) => {
-    asked += 1;
-    response.end(queue(asked));
+    count += 1;
+    response.end(queue(count));
   });
   await using two = await serve((_, response) => void response.end(queue(7)));
   const { rounds, zeroMs } = await sampled(
@@ -42,20 +42,20 @@ test('samples every replica at once, in the middle of the slots of the time line
   expect(rounds.length).toBeLessThanOrEqual(10);
   for (const [index, { readings }] of rounds.entries())
     expect(readings).toEqual({ 'inference-1': { queue: index + 1 }, 'inference-2': { queue: 7 } });
-  // A timer may fire a millisecond early; being late has no bound, but the median of ten says whether the phase is right.
+  // A timer may fire a millisecond early or arbitrarily late, but the median shows whether the phase is right.
   const phases = rounds.map(({ takenAtMs }) => (takenAtMs - zeroMs) % 100).sort((a, b) => a - b);
   expect(phases[Math.floor(phases.length / 2)]).toBeGreaterThanOrEqual(48);
   expect(phases[Math.floor(phases.length / 2)]).toBeLessThan(90);
 });
 
-test('what hangs, refuses, errs, floods or tells nothing is missing, and costs the others nothing', async () => {
+test('replicas that hang, are unreachable, fail, flood or have no metrics are missing without affecting others', async () => {
   await using good = await serve((_, response) => void response.end(queue(1)));
   await using hangs = await serve(() => {});
   await using stalls = await serve((_, response) => void response.write(queue(1)));
   await using errs = await serve((_, response) => void response.writeHead(500).end(queue(1)));
   await using floods = await serve((_, response) => void response.end(queue(1) + '#'.repeat(3 << 20)));
-  await using mute = await serve((_, response) => void response.end('<html>hello 1</html>'));
-  const others = { hangs, stalls, errs, floods, mute, refuses: { url: 'http://127.0.0.1:9' } };
+  await using empty = await serve((_, response) => void response.end('<html>hello 1</html>'));
+  const others = { hangs, stalls, errs, floods, empty, unreachable: { url: 'http://127.0.0.1:9' } };
   const replicas = Object.entries(others).map(([name, { url }]) => replicaAt(name, url));
   const { rounds, stopMs } = await sampled([replicaAt('good', good.url), ...replicas], 650);
   expect(rounds.length).toBeGreaterThanOrEqual(2);
@@ -65,17 +65,17 @@ test('what hangs, refuses, errs, floods or tells nothing is missing, and costs t
 
 test('stops in the middle of a round that hangs, and records nothing afterwards', async () => {
   await using hangs = await serve(() => {});
-  const { rounds, stopMs } = await sampled([replicaAt('hangs', hangs.url)], 300, { limitMs: 60_000 });
+  const { rounds, stopMs } = await sampled([replicaAt('hangs', hangs.url)], 300, { timeoutMs: 60_000 });
   expect(stopMs).toBeLessThan(1000);
   const before = rounds.length;
   await sleep(250);
   expect(rounds.length).toBe(before);
 });
 
-test('asks only what runs, speaks HTTP and has metrics', async () => {
-  const asked: string[] = [];
+test('scrapes only running replicas with HTTP metrics', async () => {
+  const paths: string[] = [];
   await using server = await serve((request, response) => {
-    asked.push(request.url!);
+    paths.push(request.url!);
     response.end(queue(1));
   });
   const redis = replicaAt('redis-1', server.url.replace('http:', 'redis:'));
@@ -86,11 +86,11 @@ test('asks only what runs, speaks HTTP and has metrics', async () => {
     { ...replicaAt('own-1', server.url), metricsPath: '/stats' },
   ];
   const { rounds } = await sampled(replicas, 250);
-  expect(new Set(asked)).toEqual(new Set(['/stats']));
+  expect(new Set(paths)).toEqual(new Set(['/stats']));
   expect(rounds[0]!.readings).toEqual({ 'own-1': { queue: 1 } });
 });
 
-test('a record that throws ends the sampling, not the run', async () => {
+test('a failure to record ends the sampling but not the run', async () => {
   await using good = await serve((_, response) => void response.end(queue(1)));
   let calls = 0;
   const record = () => {

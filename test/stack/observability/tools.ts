@@ -8,7 +8,7 @@ import type { PrometheusOptions } from '../../../stack/observability/options.ts'
 import { type PrometheusFiles, prometheusArguments } from '../../../stack/observability/prometheus.ts';
 import { missing } from '../../require.ts';
 
-/** Why the real Prometheus cannot be tried here, or false. */
+/** Reason to skip tests with a real Prometheus, or false. */
 export const noPrometheus = missing('prometheus', ['prometheus', 'promtool'].every(isOnPath));
 
 function isOnPath(program: string): boolean {
@@ -22,7 +22,7 @@ function isOnPath(program: string): boolean {
   });
 }
 
-/** A folder that is removed on disposal. */
+/** Temporary folder, removed on disposal. */
 export function temporaryFolder(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), 'squall-prometheus-'));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
@@ -33,7 +33,7 @@ export function writeAll(directory: string, files: Readonly<Record<string, strin
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
 }
 
-/** Runs the real promtool; tells its exit code and everything that it wrote. */
+/** Runs the real promtool; resolves with its exit code and output. */
 export function promtool(...args: readonly string[]): Promise<{ code: number; output: string }> {
   return new Promise(resolve => {
     const child = execFile('promtool', [...args], { timeout: 60_000 }, (_, stdout, stderr) =>
@@ -42,7 +42,7 @@ export function promtool(...args: readonly string[]): Promise<{ code: number; ou
   });
 }
 
-/** A free TCP port of the loopback interface. */
+/** Free TCP port on loopback. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -52,7 +52,7 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** The real Prometheus with the files of a folder, until it is ready; disposing ends it. */
+/** Starts a real Prometheus with the files of a folder; resolves once it is ready. Disposing stops it. */
 export async function startPrometheus(options: PrometheusOptions, directory: string) {
   const listen = `127.0.0.1:${await freePort()}`;
   const url = `http://${listen}`;

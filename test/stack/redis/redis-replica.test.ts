@@ -14,7 +14,7 @@ import { settled } from '../settled.ts';
 const reason = missing('redis', findProgram('redis-server') !== undefined);
 const LIMIT = 40_000;
 
-/** Redis alone, with a link to it. */
+/** Topology of only Redis and its links. */
 function redisOnly(redis: object = {}): { topology: Topology; password: string } {
   const whole = topologyOf(settled({ redis }), 500, 1, 'sk-test');
   const replicas = whole.replicas.filter(({ service }) => service === 'redis');
@@ -41,7 +41,7 @@ const plan = (kind: string, target: string, forMs: number | null, parameters = {
 });
 
 describe.skipIf(Boolean(reason))(`Redis as a part of the stack${reason ? ` (${reason})` : ''}`, () => {
-  it('runs with its limits, lets nobody in without the password, and is gone afterwards', {
+  it('runs with its limits, requires the password, and is stopped with the stack', {
     timeout: LIMIT,
   }, async () => {
     using run = testRun();
@@ -58,9 +58,9 @@ describe.skipIf(Boolean(reason))(`Redis as a part of the stack${reason ? ` (${re
       ['wrong', 'squall'],
       ['', 'default'],
     ] as const) {
-      const stranger = client(listen, password, username);
-      await expect(stranger.get('a')).rejects.toThrow();
-      stranger.disconnect();
+      const unauthorized = client(listen, password, username);
+      await expect(unauthorized.get('a')).rejects.toThrow();
+      unauthorized.disconnect();
     }
     redis.disconnect();
 
@@ -75,11 +75,11 @@ describe.skipIf(Boolean(reason))(`Redis as a part of the stack${reason ? ` (${re
   });
 
   it.each([
-    // A flush a second: what was written 1.5 s before the kill is there again.
+    // Flushed once a second, so a write 1.5 s before the kill survives.
     ['append-only', '1'],
     ['off', null],
   ])(
-    'killed, held down and restarted with persistence %s it answers %j',
+    'returns with persistence %s the value %j after a kill and restart',
     { timeout: LIMIT },
     async (persistence, kept) => {
       using run = testRun();
@@ -100,13 +100,13 @@ describe.skipIf(Boolean(reason))(`Redis as a part of the stack${reason ? ` (${re
     },
   );
 
-  it('is slowed by latency on its link, seen by a probe that speaks its protocol', { timeout: LIMIT }, async () => {
+  it('is slowed by latency on its link, as measured by a Redis probe', { timeout: LIMIT }, async () => {
     using run = testRun();
     await using stack = await platform.up(redisOnly().topology, run.options);
     const fault = createFault(plan('latency', 'gateway→redis', 1000, { latencyMs: 300 }), stack, systemClock);
     await fault.inject(run.options.signal);
     const { evidence } = await fault.bites(AbortSignal.timeout(10_000));
-    // 300 ms in one direction once: three probes at or above it, and not at twice it.
+    // 300 ms in one direction: three probes take at least that, and not twice as long.
     const [, ...tookMs] = /took (\d+), (\d+), (\d+) ms/.exec(evidence)!.map(Number);
     for (const ms of tookMs) expect(ms).toBeGreaterThanOrEqual(299);
     expect(Math.min(...tookMs)).toBeLessThan(600);
@@ -114,7 +114,7 @@ describe.skipIf(Boolean(reason))(`Redis as a part of the stack${reason ? ` (${re
     await fault.healed(AbortSignal.timeout(10_000));
   });
 
-  it('refuses, before anything starts, where redis-server is missing', { timeout: LIMIT }, async () => {
+  it('fails before anything is started if redis-server is missing', { timeout: LIMIT }, async () => {
     using run = testRun();
     const { PATH } = process.env;
     process.env.PATH = '';

@@ -6,7 +6,7 @@ const place = { listen: '127.0.0.1:6380', directory: '/runs/a "b"/redis-1', pass
 const render = (options: object = {}) => renderRedisConfig(redisOptionsSchema.parse(options), place);
 
 describe('the configuration of Redis', () => {
-  it('has 256 MB, evicts the least recently used, and keeps an append-only file by default', () => {
+  it('has 256 MB, LRU eviction and an append-only file by default', () => {
     const lines = render()['redis.conf'].split('\n');
     for (const line of [
       'bind 127.0.0.1',
@@ -21,17 +21,17 @@ describe('the configuration of Redis', () => {
       expect(lines).toContain(line);
   });
 
-  it('keeps nothing on disk where persistence is off', () => {
+  it('writes no data to disk with persistence off', () => {
     expect(render({ persistence: 'off' })['redis.conf']).toContain('appendonly no\n');
   });
 
-  it('switches the default account off, and never writes the password', () => {
+  it('disables the default user and never contains the password', () => {
     const files = render();
     expect(files['users.acl']).toMatch(/^user default reset off$/m);
     expect(JSON.stringify(files)).not.toContain(place.password);
   });
 
-  it.each([{ maxMemory: 1 }, { maxMemoryMb: 0 }, { eviction: 'random' }])('refuses %j', options => {
+  it.each([{ maxMemory: 1 }, { maxMemoryMb: 0 }, { eviction: 'random' }])('rejects %j', options => {
     expect(redisOptionsSchema.safeParse(options).success).toBe(false);
   });
 });

@@ -101,23 +101,26 @@ const ATTACKS: readonly Attack[] = [
   },
 ];
 
-test.each(ATTACKS)('a client that $name loses its connection in time, and only with the limit', async attack => {
-  const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
-  await using strict = await startGateway({ ...quiet, upstreams, connections: attack.connections });
-  await using lenient = await startGateway({ ...quiet, upstreams, connections: attack.without });
-  using cutOff = rawClient(strict, attack.first);
-  using tolerated = rawClient(lenient, attack.first);
-  void Promise.all([attack.proceed?.(cutOff), attack.proceed?.(tolerated)]);
-  const [openMs, toleratedMs] = await Promise.all([cutOff.closed(5000), tolerated.closed(OBSERVE_MS)]);
-  // Deadlines are checked every 75 ms (an eighth of 600 ms) or every 20 ms.
-  expect(openMs).toBeGreaterThan(LIMIT_MS - 20);
-  expect(openMs).toBeLessThan(LIMIT_MS + 75 + SLACK_MS);
-  expect(toleratedMs).toBeUndefined();
-  expect(cutOff.received()).toMatch(new RegExp(`^HTTP/1.1 ${attack.response} `));
-  expect(tolerated.received()).not.toContain('HTTP/1.1 408');
-  expect(await metric(strict, 'gateway_connections_closed_total', `reason="${attack.reason}"`)).toBe(1);
-  expect(await metric(strict, 'gateway_connections', 'state="active"')).toBe(1);
-});
+test.concurrent.each(ATTACKS)(
+  'a client that $name loses its connection in time, and only with the limit',
+  async attack => {
+    const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
+    await using strict = await startGateway({ ...quiet, upstreams, connections: attack.connections });
+    await using lenient = await startGateway({ ...quiet, upstreams, connections: attack.without });
+    using cutOff = rawClient(strict, attack.first);
+    using tolerated = rawClient(lenient, attack.first);
+    void Promise.all([attack.proceed?.(cutOff), attack.proceed?.(tolerated)]);
+    const [openMs, toleratedMs] = await Promise.all([cutOff.closed(5000), tolerated.closed(OBSERVE_MS)]);
+    // Deadlines are checked every 75 ms (an eighth of 600 ms) or every 20 ms.
+    expect(openMs).toBeGreaterThan(LIMIT_MS - 20);
+    expect(openMs).toBeLessThan(LIMIT_MS + 75 + SLACK_MS);
+    expect(toleratedMs).toBeUndefined();
+    expect(cutOff.received()).toMatch(new RegExp(`^HTTP/1.1 ${attack.response} `));
+    expect(tolerated.received()).not.toContain('HTTP/1.1 408');
+    expect(await metric(strict, 'gateway_connections_closed_total', `reason="${attack.reason}"`)).toBe(1);
+    expect(await metric(strict, 'gateway_connections', 'state="active"')).toBe(1);
+  },
+);
 
 test.each([
   ['a body of a known length', 'content-length: 1000', 'x'],

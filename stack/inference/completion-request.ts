@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** A request that is answered with an error. `status` is the HTTP status, `type` vLLM's name for it. */
+/** Error response. `status` is the HTTP status, `type` vLLM's name for the error. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly status: number;
@@ -14,13 +14,13 @@ export class ApiError extends Error {
     this.param = param;
   }
 
-  /** The body as OpenAI and vLLM write it. */
+  /** Response body in the format of OpenAI and vLLM. */
   toJson(): string {
     return JSON.stringify({ error: { message: this.message, type: this.type, param: this.param, code: this.status } });
   }
 }
 
-/** A 400 as vLLM names it. */
+/** Error with status 400 and vLLM's type. */
 export function badRequest(message: string, param: string | null = null): ApiError {
   return new ApiError(400, 'BadRequestError', message, param);
 }
@@ -29,14 +29,14 @@ const part = z.looseObject({ type: z.string(), text: z.string().optional() });
 const message = z.looseObject({ role: z.string().min(1), content: z.union([z.string(), z.array(part)]).nullish() });
 const tokenLimit = z.number().int().min(1).nullish();
 
-/** What both endpoints share. Sampling options are accepted and have no effect: an answer depends on prompt and seed. */
+/** Fields of both endpoints. Sampling options are accepted without effect: the output depends only on prompt and seed. */
 const common = {
   model: z.string().nullish(),
   max_tokens: tokenLimit,
   max_completion_tokens: tokenLimit,
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-  n: z.literal(1, 'Only one choice per request is served').nullish(),
+  n: z.literal(1, 'Only one choice per request is supported').nullish(),
   prompt_logprobs: z.number().int().min(0).max(20).nullish(),
 };
 const chatBody = z.looseObject({
@@ -48,24 +48,24 @@ const textBody = z.looseObject({
   prompt: z.union([z.string(), z.tuple([z.string()]), z.array(z.number().int()).min(1)]),
 });
 
-/** One message of a chat request. */
+/** Message of a chat request. */
 export type ChatMessage = z.output<typeof message>;
 
-/** A completion request, whichever endpoint it came by. */
+/** Completion request of either endpoint. */
 export interface CompletionRequest {
   readonly kind: 'chat' | 'text';
   readonly prompt: string | readonly number[] | readonly ChatMessage[];
-  /** Undefined: the request names none and gets an answer of the default length. */
+  /** Undefined: not specified, the default length applies. */
   readonly maxTokens: number | undefined;
   readonly stream: boolean;
   readonly includeUsage: boolean;
-  /** How many alternatives the answer gives for each token of the prompt (vLLM's `prompt_logprobs`); undefined for none at all. */
+  /** Number of alternatives per prompt token (vLLM's `prompt_logprobs`); undefined for none. */
   readonly promptLogprobs: number | undefined;
 }
 
 /**
- * Validates a body.
- * @throws ApiError 400 (not JSON, wrong shape) or 404 (another model)
+ * Parses and validates a request body.
+ * @throws ApiError 400 (invalid JSON or fields) or 404 (model not served)
  */
 export function parseCompletion(kind: 'chat' | 'text', body: string, servedModel: string): CompletionRequest {
   const json = parseJson(body);

@@ -1,13 +1,13 @@
 import type { ServerResponse } from 'node:http';
 
-/** Bytes that may wait for a client that does not read; over this its request is cancelled. */
+/** Maximum bytes buffered for a client that does not read. Beyond it, the request is cancelled. */
 export const MAX_UNREAD_BYTES = 1 << 20;
 
-/** Why an answer ended: at the length asked for, or by itself. */
+/** Why a completion ended: at the requested length, or by itself. */
 export type FinishReason = 'length' | 'stop';
 
-/** What an answer is labelled with. */
-export interface AnswerHead {
+/** Metadata of a completion response. */
+export interface ResponseHead {
   readonly kind: 'chat' | 'text';
   readonly id: string;
   readonly model: string;
@@ -15,24 +15,24 @@ export interface AnswerHead {
   readonly created: number;
   readonly promptTokens: number;
   readonly includeUsage: boolean;
-  /** See `CompletionRequest`; streams have none. */
+  /** See `CompletionRequest`. Not available in streams. */
   readonly promptLogprobs: number | undefined;
 }
 
-/** Receives the words of an answer as they are generated. */
-export interface Answer {
+/** Receives the words of a completion as they are generated. */
+export interface ResponseWriter {
   word(word: string, index: number): void;
   end(reason: FinishReason, outputTokens: number): void;
 }
 
-/** The part of a response that an answer writes to. */
-export type AnswerTarget = Pick<ServerResponse, 'write' | 'end' | 'destroy' | 'destroyed' | 'writableLength'>;
+/** Members of a server response that writers use. */
+export type ResponseTarget = Pick<ServerResponse, 'write' | 'end' | 'destroy' | 'destroyed' | 'writableLength'>;
 
 /**
- * An answer as server-sent events, one write per token. What is the same in every event is serialised once, here.
- * A client that leaves more than {@link MAX_UNREAD_BYTES} unread is dropped.
+ * Writes a completion as server-sent events, one per token. The constant parts of events are serialized once. A client with more
+ * than {@link MAX_UNREAD_BYTES} unread is disconnected.
  */
-export function streamedAnswer(target: AnswerTarget, head: AnswerHead): Answer {
+export function streamedResponse(target: ResponseTarget, head: ResponseHead): ResponseWriter {
   const { kind, id, model, created } = head;
   const object = kind === 'chat' ? 'chat.completion.chunk' : 'text_completion';
   const label = JSON.stringify({ id, object, created, model }).slice(0, -1);
@@ -42,7 +42,7 @@ export function streamedAnswer(target: AnswerTarget, head: AnswerHead): Answer {
       ? [`${open}"delta":{"role":"assistant","content":"`, `${open}"delta":{"content":"`, '"},']
       : [`${open}"text":"`, `${open}"text":"`, '",'];
   const suffix = `${close}"logprobs":null,"finish_reason":null}]}\n\n`;
-  const nothing = kind === 'chat' ? '"delta":{},' : '"text":"",';
+  const empty = kind === 'chat' ? '"delta":{},' : '"text":"",';
   return {
     word: (word, index) => {
       if (target.destroyed) return;
@@ -51,15 +51,15 @@ export function streamedAnswer(target: AnswerTarget, head: AnswerHead): Answer {
     },
     end: (reason, outputTokens) => {
       if (target.destroyed) return;
-      const final = `${open}${nothing}"logprobs":null,"finish_reason":"${reason}"}]}\n\n`;
+      const final = `${open}${empty}"logprobs":null,"finish_reason":"${reason}"}]}\n\n`;
       const usage = `data: ${label},"choices":[],"usage":${JSON.stringify(usageOf(head, outputTokens))}}\n\n`;
       target.end(`${final}${head.includeUsage ? usage : ''}data: [DONE]\n\n`);
     },
   };
 }
 
-/** An answer as one JSON document. `send` receives it once it is complete. */
-export function wholeAnswer(send: (json: string) => void, head: AnswerHead): Answer {
+/** Builds a completion as one JSON document, which is passed to `send` once complete. */
+export function unstreamedResponse(send: (json: string) => void, head: ResponseHead): ResponseWriter {
   let text = '';
   return {
     word: word => {
@@ -67,8 +67,8 @@ export function wholeAnswer(send: (json: string) => void, head: AnswerHead): Ans
     },
     end: (reason, outputTokens) => {
       const { kind, id, model, created, promptLogprobs, promptTokens } = head;
-      const said = kind === 'chat' ? { message: { role: 'assistant', content: text } } : { text };
-      const choice = { index: 0, ...said, logprobs: null, finish_reason: reason };
+      const content = kind === 'chat' ? { message: { role: 'assistant', content: text } } : { text };
+      const choice = { index: 0, ...content, logprobs: null, finish_reason: reason };
       const object = kind === 'chat' ? 'chat.completion' : 'text_completion';
       const rest = JSON.stringify({ choices: [choice], usage: usageOf(head, outputTokens) }).slice(1);
       const logprobs =
@@ -79,9 +79,8 @@ export function wholeAnswer(send: (json: string) => void, head: AnswerHead): Ans
 }
 
 /**
- * vLLM's `prompt_logprobs`: for each token but the first what else it could have been, which makes an answer some hundred times as
- * long as its prompt. There is no model, so they are the same everywhere. Chat has them where vLLM does; so have texts, whose are elsewhere
- * (in the choice) there.
+ * vLLM's `prompt_logprobs`: alternatives for each token but the first, which make a response about a hundred times as long as its
+ * prompt. Without a model they are constant. In text completions vLLM puts them into the choice instead of the top level.
  */
 function logprobsText(alternatives: number, promptTokens: number): string {
   const one = Object.fromEntries(
@@ -93,6 +92,6 @@ function logprobsText(alternatives: number, promptTokens: number): string {
   return `[null${`,${JSON.stringify(one)}`.repeat(promptTokens - 1)}]`;
 }
 
-function usageOf({ promptTokens }: AnswerHead, outputTokens: number) {
+function usageOf({ promptTokens }: ResponseHead, outputTokens: number) {
   return { prompt_tokens: promptTokens, completion_tokens: outputTokens, total_tokens: promptTokens + outputTokens };
 }

@@ -5,11 +5,11 @@ import { fileURLToPath } from 'node:url';
 
 const main = fileURLToPath(new URL('../../../stack/inference/main.ts', import.meta.url));
 
-/** The simulator as a child process on a free port. Killed when disposed of. */
+/** Simulator in a child process on a free port. Disposing kills it. */
 export class Replica implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly url: string;
-  /** Its log so far, one object per line. */
+  /** Log lines so far. */
   readonly log: readonly Record<string, unknown>[];
 
   constructor(child: ChildProcess, url: string, log: readonly Record<string, unknown>[]) {
@@ -23,7 +23,7 @@ export class Replica implements AsyncDisposable {
     return fetch(this.url + path, { method: 'POST', body: text, ...init });
   }
 
-  /** The value of a metric that has one series, or of the series whose labels contain `label`. */
+  /** Value of the metric's only series, or of the series whose labels contain `label`. */
   async metric(name: string, label = ''): Promise<number> {
     const text = await (await fetch(`${this.url}/metrics`)).text();
     const line = text.split('\n').find(other => other.startsWith(`${name}{`) && other.includes(label));
@@ -37,7 +37,7 @@ export class Replica implements AsyncDisposable {
   }
 }
 
-/** Starts a replica and waits until it listens, and unless told otherwise until its model is loaded. */
+/** Starts a replica; resolves once its model is loaded, or with `awaitReady: false` once it listens. */
 export async function startReplica(config: Record<string, unknown>, awaitReady = true): Promise<Replica> {
   const child = spawnReplica('127.0.0.1:0', JSON.stringify(config));
   const log: Record<string, unknown>[] = [];
@@ -54,7 +54,7 @@ export async function startReplica(config: Record<string, unknown>, awaitReady =
   return new Replica(child, `http://127.0.0.1:${port}`, log);
 }
 
-/** The bare process, for those that are not expected to start. */
+/** Spawns the process without waiting, for tests in which it fails to start. */
 export function spawnReplica(listen: string, config: string): ChildProcess {
   const env = { ...process.env, LISTEN: listen, INFERENCE_CONFIG: config };
   return spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });

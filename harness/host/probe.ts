@@ -1,0 +1,80 @@
+import { get as getHttp } from 'node:http';
+import { get as getHttps } from 'node:https';
+import { connect } from 'node:net';
+import { urlToHttpOptions } from 'node:url';
+import type { Clock } from '../clock.ts';
+import type { Probe } from '../contracts.ts';
+import { tlsNameOf } from './tls-name.ts';
+
+/** The first byte of whatever came back. */
+export interface FirstByte extends Probe {
+  /** Whether it begins a 2xx response, or `PONG`. */
+  readonly isReady: boolean;
+}
+
+/** How to send a probe. */
+export interface ProbeOptions {
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly signal: AbortSignal;
+  /** `host:port` to connect to, as a client of `url` would: same `Host`, same TLS name. @default those of `url` */
+  readonly via?: string;
+}
+
+/**
+ * Asks `url` something harmless on a connection of its own, so that neither keep-alive nor another fault's old connection answers for
+ * it: `GET`, or `PING` for `redis:`, after `AUTH` where the URL has a password. Any answer counts. Over TLS the time counts from the end
+ * of the handshake, whose round trips would otherwise multiply what a link adds to one.
+ * @throws when nothing answers: refused, reset, closed, or the signal's reason on abort
+ */
+export async function probe(url: string, options: ProbeOptions): Promise<FirstByte> {
+  const { signal } = options;
+  signal.throwIfAborted();
+  try {
+    return await (url.startsWith('redis:') ? ping : get)(new URL(url), options);
+  } catch (error) {
+    signal.throwIfAborted();
+    throw error;
+  }
+}
+
+function get(url: URL, { clock, signal, via }: ProbeOptions): Promise<FirstByte> {
+  const isTls = url.protocol === 'https:';
+  const { hostname, port } = urlToHttpOptions(via === undefined ? url : new URL(`http://${via}`));
+  const place = { hostname, port, headers: { host: url.host }, ...(isTls ? tlsNameOf(url.hostname) : {}) };
+  let sentMs = clock.nowMs();
+  return new Promise((resolve, reject) => {
+    const request = (isTls ? getHttps : getHttp)(url, { ...place, agent: false, signal }, response => {
+      response.on('error', () => {}).resume();
+      const { statusCode = 0 } = response;
+      resolve({ isReady: statusCode >= 200 && statusCode < 300, sentMs, ttfbMs: clock.nowMs() - sentMs });
+    });
+    request.on('error', reject).once('socket', socket =>
+      socket.once('secureConnect', () => {
+        sentMs = clock.nowMs();
+      }),
+    );
+  });
+}
+
+/** Both questions at once: Redis answers in order, one line each. While it loads its data, `PING` is answered with an error. */
+function ping(url: URL, { clock, signal }: ProbeOptions): Promise<FirstByte> {
+  const { hostname: host, port } = urlToHttpOptions(url);
+  const login = url.password && `AUTH ${url.username} ${url.password}\r\n`;
+  const wanted = `${login && '+OK\r\n'}+PONG\r\n`;
+  const sentMs = clock.nowMs();
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: host!, port: Number(port), signal });
+    let said = '';
+    let ttfbMs: number | undefined;
+    socket.on('connect', () => socket.write(`${login}PING\r\n`));
+    socket.on('data', chunk => {
+      ttfbMs ??= clock.nowMs() - sentMs;
+      said += chunk.toString('latin1');
+      if (said.length < wanted.length && wanted.startsWith(said)) return;
+      resolve({ isReady: said === wanted, sentMs, ttfbMs });
+      socket.destroy();
+    });
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error(`${url.host} closed the connection without an answer`)));
+  });
+}
