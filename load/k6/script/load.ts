@@ -39,6 +39,8 @@ export const options: Options = {
   setupTimeout: '10m',
   teardownTimeout: '10s',
   maxRedirects: 0,
+  // Nobody reads them here.
+  ...(control ? { systemTags: [] } : {}),
   ...(plan.hosts ? { hosts: plan.hosts } : {}),
   // Of a pod the operator says which.
   ...(step > 1 ? executionSegment() : {}),
