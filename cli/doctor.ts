@@ -5,7 +5,7 @@ import { findToxiproxy } from '../faults/toxiproxy/find.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import { findProgram } from '../harness/host/programs.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
-import { engineSocket, findEngine, imageId } from '../platform/docker/engine.ts';
+import { engineSocket, findEngine, findImage } from '../platform/docker/engine.ts';
 import { IMAGE_NAMES } from '../platform/docker/images/image-names.ts';
 import { adviceOn, type ToolName, toolVersion } from '../stack/tools.ts';
 import { EXIT } from './exit.ts';
@@ -85,8 +85,8 @@ async function docker(): Promise<Finding> {
   const part = 'Docker';
   try {
     const engine = await findEngine(engineSocket(), AbortSignal.timeout(PROBE_LIMIT_MS));
-    const ids = await Promise.all(Object.values(IMAGE_NAMES).map(image => imageId(engine, image)));
-    const lacking = Object.values(IMAGE_NAMES).filter((_, index) => ids[index] === undefined);
+    const images = await Promise.all(Object.values(IMAGE_NAMES).map(image => findImage(engine, image)));
+    const lacking = Object.values(IMAGE_NAMES).filter((_, index) => images[index] === undefined);
     return lacking.length === 0
       ? { part, state: 'found', version: engine.version, advice: '`--platform docker` runs the stack as containers.' }
       : {

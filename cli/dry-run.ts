@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { processName, type RateSegment, stagesOf } from '../harness/arrivals/arrivals.ts';
 import type { RunPlan } from '../harness/plan.ts';
+import { formatDuration } from '../harness/quantity.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
 import type { ResolvedStage } from '../scenarios/load/schema.ts';
 import type { ResolvedScenario } from '../scenarios/scenario.ts';
@@ -53,7 +54,7 @@ function shapeText(
   own: readonly RateSegment[],
   before: number,
 ): string {
-  if (sinusoid) return `${sinusoid.mean} ± ${sinusoid.amplitude}, period ${sinusoid.period}`;
+  if (sinusoid) return `${sinusoid.mean}/s ± ${sinusoid.amplitude}/s, period ${formatDuration(sinusoid.period)}`;
   if (toUsers !== undefined) return `${steps(fromUsers, toUsers)} users`;
   if (spike === undefined) return `${steps(fromPerSecond, toPerSecond)} /s`;
   return `${steps(before, Math.max(...own.map(segment => segment.toPerSecond)), before)} /s`;

@@ -14,7 +14,7 @@ export const faultPackages: readonly FaultPackage[] = await loadPackages();
 export const createFault: FaultFactory = (plan, stack, clock) => {
   const found = faultPackages.find(candidate => candidate.kind === plan.kind);
   if (!found) throw new SquallError('fault', 'UNKNOWN_FAULT', `No fault is called "${plan.kind}"`);
-  const parameters = found.parameters.parse(plan.parameters);
+  const { parameters } = plan;
   const context = { stack, clock, forMs: plan.forMs };
   if (found.on === 'link') return found.create(parameters, named(stack.links, plan.target), context);
   if (found.on === 'zone') return found.create(parameters, zoneOf(plan.target, stack), context);

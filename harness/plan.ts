@@ -71,10 +71,10 @@ export interface TracePlan {
 /** When clients try again; see `load/stream/retry.ts`. */
 export interface RetryPlan {
   /** Retries after the first attempt. */
-  readonly most: number;
-  /** Before the first retry; each further one doubles it, up to `maxMs`. 0 is at once. */
-  readonly baseMs: number;
-  readonly maxMs: number;
+  readonly maxRetries: number;
+  /** Before the first retry; each further one doubles it, up to `maxDelayMs`. 0 is at once. */
+  readonly baseDelayMs: number;
+  readonly maxDelayMs: number;
   readonly jitter: 'full' | 'equal' | 'none';
   /** Whether they wait at least as long as `Retry-After` says. */
   readonly retryAfter: boolean;

@@ -28,15 +28,15 @@ export const LONGEST_WAIT_MS = 576 * 3_600_000;
  * @throws SquallError `BAD_DURATION` that names `field`
  */
 export function parseDurationMs(text: string, field: string, mostMs: number = LONGEST_WAIT_MS): number {
-  const durationMs = sumMs(text);
-  if (durationMs === undefined) throw badQuantity('BAD_DURATION', field, DURATION_WORDS, text);
-  if (durationMs > mostMs)
+  const sumMs = durationMs(text);
+  if (sumMs === undefined) throw badQuantity('BAD_DURATION', field, DURATION_WORDS, text);
+  if (sumMs > mostMs)
     throw badQuantity('BAD_DURATION', field, `at most ${mostMs / 3_600_000}h, for a timer can wait no longer`, text);
-  return durationMs;
+  return sumMs;
 }
 
-/** The sum of counts with their units, from the larger to the smaller, each once; undefined for any other text. */
-function sumMs(text: string): number | undefined {
+/** Milliseconds of `10s`, `1.5 s` or `1m30s`: counts with units from the larger to the smaller, each once; undefined for any other text. */
+export function durationMs(text: string): number | undefined {
   if (!/^\s*(?:\d+(?:\.\d+)?\s*[a-zµ]+\s*)+$/.test(text)) return undefined;
   let [sum, unitBeforeMs] = [0, Number.POSITIVE_INFINITY];
   for (const [, count, unit] of text.matchAll(/(\d+(?:\.\d+)?)\s*([a-zµ]+)/g)) {
@@ -53,16 +53,33 @@ function sumMs(text: string): number | undefined {
  * @throws SquallError `BAD_RATE` that names `field`
  */
 export function parseRatePerSecond(text: string, field: string): number {
-  const match = /^\s*(\d+(?:\.\d+)?)\s*\/\s*([a-z]+)\s*$/.exec(text);
-  const perSecond = match && Object.hasOwn(RATE_UNITS_PER_SECOND, match[2]!) && RATE_UNITS_PER_SECOND[match[2]!];
-  if (!match || !perSecond) throw badQuantity('BAD_RATE', field, RATE_WORDS, text);
-  return Number(match[1]) * perSecond;
+  const perSecond = ratePerSecond(text);
+  if (perSecond === undefined) throw badQuantity('BAD_RATE', field, RATE_WORDS, text);
+  return perSecond;
+}
+
+/** Rate per second of `20/s` or `1000/min`; undefined for any other text. */
+export function ratePerSecond(text: string): number | undefined {
+  const [, count, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*\/\s*([a-z]+)\s*$/.exec(text) ?? [];
+  return Object.hasOwn(RATE_UNITS_PER_SECOND, unit) ? Number(count) * RATE_UNITS_PER_SECOND[unit]! : undefined;
 }
 
 function badQuantity(code: string, field: string, expected: string, found: string): SquallError {
   return new SquallError('scenario', code, `Expected \`${field}\` to be ${expected}, got ${JSON.stringify(found)}`, {
     next: `Correct \`${field}\` in the scenario.`,
   });
+}
+
+/** `90000` → `90s`, `86400000` → `24h`: a duration as {@link durationMs} reads it, exactly. */
+export function formatDuration(ms: number): string {
+  const [unit, unitMs] = (
+    [
+      ['h', 3_600_000],
+      ['m', 60_000],
+      ['s', 1000],
+    ] as const
+  ).find(([, of]) => ms >= of && ms % of === 0) ?? ['ms', 1];
+  return `${ms / unitMs}${unit}`;
 }
 
 /** `1234.5` → `1.23 s`, `0.8` → `0.8 ms`: a duration for people, three significant digits. */

@@ -5,12 +5,10 @@ import { SquallError } from '../harness/errors.ts';
 import { findProgram } from '../harness/host/programs.ts';
 import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
 import { driveEndMs } from '../harness/plan.ts';
-import { parseDurationMs } from '../harness/quantity.ts';
 import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
 import { keyOf } from '../load/request/api-key.ts';
 import { externalTopology } from '../platform/external/platform.ts';
-import { parseObjective } from '../reports/judge/objective.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { settleOptions } from '../stack/options.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
@@ -20,7 +18,6 @@ import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, refusalsOf } from './load/engine-choice.ts';
 import { scheduledIn, sharedAmong } from './load/share.ts';
 import type { ResolvedScenario } from './scenario.ts';
-import { checkShape } from './shape.ts';
 
 /** What the command line adds to a scenario. */
 export interface CompileOptions {
@@ -55,7 +52,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   if (external) requireOutsideObjectives(scenario.slos);
   const { engine, ...loadOptions } = scenario.load;
   const asked = compileLoad(loadOptions, { engine, model: scenario.stack.inference.profile, folder });
-  const load = settleEngine(asked, scenario.slos as RunPlan['slos'], options);
+  const load = settleEngine(asked, scenario.slos, options);
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
     compileFault(fault, index, topology, platform),
   );
@@ -66,7 +63,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
       throw bad(
         `faults[${index}].at`,
         `before the load ends at ${driveEndMs({ load } as RunPlan) / 1000}s`,
-        scenario.faults[index]!.at,
+        `${fault.atMs / 1000}s`,
       );
   requireUnique(
     scenario.slos.map(slo => slo.name),
@@ -95,7 +92,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     timeScale,
     load,
     faults,
-    slos: scenario.slos as RunPlan['slos'],
+    slos: scenario.slos.map(({ objective, ...slo }) => ({ ...slo, objective: objective.text })) as RunPlan['slos'],
     stack,
     ...scheduledIn(load, seed, options.segment),
     replay: pinned(replay, { ...settledPins(scenario, load, stack), ...tracePin(load) }),
@@ -123,7 +120,11 @@ function around({ authorization }: External): WhatIsTested {
 }
 
 /** Decides what `auto` means, refuses what the engine cannot do, and notes who shares the load. */
-function settleEngine(load: LoadPlan, slos: RunPlan['slos'], { external, ...options }: CompileOptions): LoadPlan {
+function settleEngine(
+  load: LoadPlan,
+  slos: ResolvedScenario['slos'],
+  { external, ...options }: CompileOptions,
+): LoadPlan {
   const hasWorkers = (options.workers ?? 1) > 1;
   const around = { hasWorkers, isSegment: options.segment !== undefined, target: external?.url };
   const engine = load.engine === 'auto' ? chooseEngine(load, slos, around) : (load.engine as EngineName);
@@ -166,24 +167,12 @@ function compileFault(
   topology: Topology,
   platform: PlatformKind,
 ): FaultPlan {
-  const { id, kind, on, at, for: duration, ...parameters } = fault;
+  const { id, kind, on, at: atMs, for: forMs = null, ...parameters } = fault;
   const found = faultPackages.find(candidate => candidate.kind === kind)!;
   requirePlatform(found, platform, `faults[${index}].kind`);
-  const checked = checkShape(found.parameters, parameters);
-  if ('misfits' in checked) {
-    const [misfit] = checked.misfits;
-    throw bad(`faults[${index}].${misfit.field}`, misfit.expected ?? 'left out', misfit.found, misfit.hint);
-  }
   const target = found.on === 'boundary' ? boundaryName(on) : on.replaceAll(/\s*->\s*/g, '→');
   requireKnown(target, TARGETS[found.on](topology), `faults[${index}].on`, `a ${found.on} of this stack`);
-  return {
-    id: id ?? kind,
-    kind,
-    target,
-    atMs: parseDurationMs(at, `faults[${index}].at`),
-    forMs: duration === undefined ? null : parseDurationMs(duration, `faults[${index}].for`),
-    parameters: checked.data,
-  };
+  return { id: id ?? kind, kind, target, atMs, forMs, parameters };
 }
 
 /** What a fault can name, by what it is injected on. */
@@ -207,7 +196,7 @@ function requirePlatform({ kind, platforms }: FaultPackage, platform: PlatformKi
 
 function checkSlo(slo: ResolvedScenario['slos'][number], index: number, windows: string[], faultIds: string[]): void {
   const field = `slos[${index}].objective`;
-  const { objective, check } = parseObjective(slo.objective, field);
+  const { objective, check } = slo.objective;
   requireKnown(slo.window, windows, `slos[${index}].window`, 'a window of this scenario');
   const fault = check.fault?.(objective);
   if (fault !== undefined) requireKnown(fault, faultIds, field, `${check.kind} of a fault of this scenario`);

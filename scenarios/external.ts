@@ -2,7 +2,6 @@ import { faultPackages } from '../faults/catalog.ts';
 import { SquallError } from '../harness/errors.ts';
 import { TARGET_LINK } from '../platform/external/platform.ts';
 import type { ExternalTarget } from '../platform/external/reach.ts';
-import { parseObjective } from '../reports/judge/objective.ts';
 import type { ResolvedScenario } from './scenario.ts';
 
 /** A server that Squall did not start, as the person named it. */
@@ -42,11 +41,11 @@ export function needsFaultProxy(faults: readonly { readonly kind: string }[]): b
  */
 export function requireOutsideObjectives(slos: ResolvedScenario['slos']): void {
   for (const [index, { objective }] of slos.entries())
-    if (parseObjective(objective, `slos[${index}].objective`).check.needsGauges)
+    if (objective.check.needsGauges)
       throw new SquallError(
         'scenario',
         'NOT_EXTERNAL',
-        `\`slos[${index}].objective\`: "${objective}" is about gauges of the stack's replicas, which are not sampled with --target`,
+        `\`slos[${index}].objective\`: "${objective.text}" is about gauges of the stack's replicas, which are not sampled with --target`,
         {
           next: 'Judge what clients see instead (ttft, itl, latency, errors, throughput, recovery), or leave --target out.',
         },

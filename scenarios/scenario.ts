@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { faultPackages } from '../faults/catalog.ts';
 import { ENGINE_NAMES } from '../load/engines.ts';
+import { parseObjective } from '../reports/judge/objective.ts';
+import { BadObjective, OBJECTIVE_WORDS } from '../reports/judge/statement.ts';
 import { stackOptionsSchema } from '../stack/options.ts';
-import { duration } from './load/quantities-schema.ts';
+import { duration, inDurations } from './durations.ts';
 import { loadShape } from './load/schema.ts';
 
 const load = z.strictObject({
@@ -13,13 +15,13 @@ const load = z.strictObject({
   ...loadShape,
 });
 
-/** A fault as a person writes it: the common keys, and those of its kind, which the kind's own schema checks. */
-interface FaultInput {
+/** The keys that faults have in common; those of a kind come from the kind's own schema. */
+interface FaultOf<Time> {
   readonly id?: string | undefined;
   readonly kind: string;
   readonly on: string;
-  readonly at: string;
-  readonly for?: string | undefined;
+  readonly at: Time;
+  readonly for?: Time | undefined;
   readonly [parameter: string]: unknown;
 }
 
@@ -29,8 +31,9 @@ const TARGETS: Readonly<Record<(typeof faultPackages)[number]['on'], string>> = 
   zone: 'a zone such as "zone-a"',
   boundary: 'two zones such as "zone-a|zone-b", or one for what is between it and all others',
 };
-const faults = faultPackages.map(fault =>
-  z.strictObject({
+const faults = faultPackages.map(fault => {
+  const { shape, def } = fault.parameters;
+  const whole = z.strictObject({
     id: z
       .string()
       .regex(/^[\w-]+$/, 'expected letters, digits, dashes and underscores')
@@ -41,22 +44,35 @@ const faults = faultPackages.map(fault =>
       .literal(fault.kind)
       .meta({ description: fault.summary, ...(fault.kind === 'noop' && { deprecated: true }) }),
     on: z.string().describe(TARGETS[fault.on]),
-    at: duration.describe('after driving starts'),
-    for: fault.selfHealing ? duration.optional() : duration,
-    ...fault.parameters.shape,
-  }),
-);
-const anyFault = z.discriminatedUnion('kind', faults as unknown as [(typeof faults)[number]]) as unknown as z.ZodType<
-  FaultInput,
-  FaultInput
+    at: duration().describe('after driving starts'),
+    for: fault.selfHealing ? duration().optional() : duration(),
+    ...shape,
+  });
+  return inDurations(whole.check(...((def.checks ?? []) as z.core.$ZodCheck<unknown>[])));
+});
+const anyFault = z.discriminatedUnion('kind', faults as unknown as [z.ZodObject]) as unknown as z.ZodType<
+  FaultOf<number>,
+  FaultOf<string>
 >;
+
+/** Read here, once; whoever needs to know more of it finds it parsed. */
+const objective = z
+  .string()
+  .meta({ title: OBJECTIVE_WORDS })
+  .transform((text, context) => {
+    try {
+      return parseObjective(text);
+    } catch (error) {
+      if (!(error instanceof BadObjective)) throw error;
+      context.addIssue({ code: 'custom', message: `expected ${OBJECTIVE_WORDS} (${error.detail})` });
+      return z.NEVER;
+    }
+  });
 
 const slo = z.strictObject({
   name: z.string().min(1),
   window: z.string().default('whole').describe('baseline, whole, load:<stage>, fault:<id> or recovery:<id>'),
-  objective: z
-    .string()
-    .describe('for example "p99(ttft) <= 800 ms", "errors <= 1%", "recovery(kill) <= 10 s", "max(queue) <= 10"'),
+  objective,
   class: z.string().optional().describe('only users of this class of load.clients.classes'),
 });
 
@@ -79,11 +95,11 @@ export const scenarioSchema = z.strictObject({
     .array(z.string())
     .default([])
     .describe('requirements that its SLOs judge, at least in part: an id each, and its text after a space'),
-  stack: stackOptionsSchema
-    .extend({
+  stack: inDurations(
+    stackOptionsSchema.extend({
       timeScale: z.number().min(1).max(1000).default(1).describe('divides the long durations of the profiles'),
-    })
-    .prefault({}),
+    }),
+  ).prefault({}),
   load,
   faults: z.array(anyFault).default([]),
   slos: z.array(slo).min(1),

@@ -1,5 +1,7 @@
 import type { Scenario } from './scenario.ts';
 
+type Stack = NonNullable<Scenario['stack']>;
+
 /** How {@link slowClients} is called. */
 export interface SlowClients {
   readonly name: string;
@@ -7,7 +9,7 @@ export interface SlowClients {
   /** Requirements beside the gateway's own slow-HTTP defence and the attack. */
   readonly covers?: readonly string[];
   /** The gateway's `stack.gateway.connections`: its deadlines, and few places. */
-  readonly connections: Readonly<Record<string, number>>;
+  readonly connections: NonNullable<NonNullable<Stack['gateway']>['connections']>;
   /** Kind and parameters of the attack. */
   readonly attack: { readonly kind: string; readonly [parameter: string]: unknown };
   /** What the places rest on, in words, and the keys of `connections` that the proof switches off. */

@@ -30,8 +30,9 @@ export const fault = linkFault({
       stream: z.enum(['downstream', 'upstream']).default('downstream'),
     })
     .refine(({ latencyMs, jitterMs }) => jitterMs <= latencyMs, {
-      path: ['jitterMs'],
-      message: 'expected at most `latencyMs`, for a delay cannot be negative',
+      // As a scenario file names them.
+      path: ['jitter'],
+      message: 'expected at most `latency`, for a delay cannot be negative',
     }),
   selfHealing: false,
   create({ latencyMs, jitterMs, stream }, link, { stack, clock }) {

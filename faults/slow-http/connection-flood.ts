@@ -19,7 +19,7 @@ export const attack = attackOf({
     path,
     clients: z.int().min(1).max(LIMITS.sources).default(10).describe('clients, each with a source address of its own'),
     requestsPerClient: z.int().min(1).max(LIMITS.perSecond).default(3000).describe('requests of each within withinMs'),
-    withinMs: z.number().min(100).max(600_000).default(5000).describe('in ms; afterwards it goes on at this rate'),
+    withinMs: z.number().min(100).max(600_000).default(5000).describe('afterwards it goes on at this rate'),
     connections: z.int().min(1).max(LIMITS.connections).default(10_000).describe('connections at most open at a time'),
     request: z.enum(['get', 'chat']).default('get').describe('what is asked: GET path, or a short chat completion'),
   }),

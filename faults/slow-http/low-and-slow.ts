@@ -20,7 +20,7 @@ export const attack = attackOf({
   needsModel: false,
   parameters: z.object({
     ...openingShape({ connections: 10_000, perSecond: 10, path: '/v1/chat/completions' }),
-    intervalMs: z.number().min(10).max(600_000).default(5000).describe('between two bytes of a connection, in ms'),
+    intervalMs: z.number().min(10).max(600_000).default(5000).describe('between two bytes of a connection'),
     contentLength: z.int().min(2).max(1_000_000_000).default(65_536).describe('bytes announced'),
   }),
   script: (parameters, target) => {

@@ -16,7 +16,7 @@ export const attack = attackOf({
   parameters: z.object({
     ...holdingShape({ connections: 50, perSecond: 50, path: '/' }),
     batch: z.int().min(2).max(10_000).default(100).describe('requests of each batch'),
-    intervalMs: z.number().min(10).max(600_000).default(500).describe('between two batches of a connection, in ms'),
+    intervalMs: z.number().min(10).max(600_000).default(500).describe('between two batches of a connection'),
   }),
   script: (parameters, target) => {
     const request = `${requestHead(target, 'GET', parameters.path)}\r\n`.repeat(parameters.batch);

@@ -15,7 +15,7 @@ export const attack = attackOf({
   needsModel: false,
   parameters: z.object({
     ...holdingShape({ connections: 500, perSecond: 200, path: '/v1/chat/completions' }),
-    intervalMs: z.number().min(10).max(600_000).default(1000).describe('between two pieces, in ms'),
+    intervalMs: z.number().min(10).max(600_000).default(1000).describe('between two pieces'),
     contentLength: z.int().min(2).max(1_000_000_000).default(4096).describe('bytes announced'),
     pieceBytes: z.int().min(1).max(65_536).default(8).describe('bytes of each piece'),
   }),

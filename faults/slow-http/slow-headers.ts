@@ -15,7 +15,7 @@ export const attack = attackOf({
   needsModel: false,
   parameters: z.object({
     ...holdingShape({ connections: 500, perSecond: 200, path: '/' }),
-    intervalMs: z.number().min(10).max(600_000).default(1000).describe('between two header lines, in ms'),
+    intervalMs: z.number().min(10).max(600_000).default(1000).describe('between two header lines'),
     lineBytes: z.int().min(6).max(4096).default(24).describe('length of each line'),
   }),
   script: (parameters, target) => {

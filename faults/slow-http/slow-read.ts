@@ -24,7 +24,7 @@ export const attack = attackOf({
   needsModel: true,
   parameters: z.object({
     ...holdingShape({ connections: 500, perSecond: 200, path: '/' }),
-    intervalMs: z.number().min(10).max(600_000).default(1000).describe('between two reads, in ms'),
+    intervalMs: z.number().min(10).max(600_000).default(1000).describe('between two reads'),
     readBytes: z.int().min(1).max(65_536).default(5).describe('bytes of each read'),
     request: z
       .enum(['get', 'prompt-logprobs'])

@@ -15,10 +15,11 @@ export interface K6Ramp {
 const MS_PER_HOUR = 3_600_000;
 
 /**
- * Offered after the plan: k6 may otherwise end before it starts an iteration that is due at the very end, or lose it to a rounding.
- * It holds 0.298 iterations, so that no sum of usual rates and durations lies on the verge of one more.
+ * Offered after the plan: k6 counts a stage's time from before it has its users ready, and would end before it starts what is due at
+ * the very end, or lose that to a rounding. It ends with its last iteration, so the tail takes no time. It holds 0.299 iterations, so
+ * that no sum of usual rates and durations lies on the verge of one more.
  */
-const TAIL = { perHour: 5399, durationMs: 199 };
+const TAIL = { perHour: 215, durationMs: 4999 };
 
 /**
  * The segments of a plan as k6's executor takes them: whole rates and whole milliseconds, a jump between segments as a stage of no

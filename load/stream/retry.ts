@@ -50,8 +50,8 @@ export class RetryPolicy {
    * @param retryAfterMs what the server asked for, 0 if it did not
    */
   waitMs(ended: RequestRecord, attempt: number, retryAfterMs: number, nowMs: number): number | null {
-    const { most, retryAfter } = this.#plan;
-    if (attempt > most || !mayEndOtherwise(ended)) return null;
+    const { maxRetries, retryAfter } = this.#plan;
+    if (attempt > maxRetries || !mayEndOtherwise(ended)) return null;
     if (this.#budget && !this.#budget.withdraw(nowMs)) return null;
     const random = seededRandom(this.#seed).stream('retries').stream(`${ended.index}/${attempt}`);
     const askedMs = retryAfter ? Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) : 0;

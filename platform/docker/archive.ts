@@ -7,14 +7,24 @@ import { IMAGE_UID } from './images/image-names.ts';
 /** Files by relative path; a path that ends in `/` is a folder. */
 export type Files = Readonly<Record<string, string | Buffer>>;
 
-/** Files as an archive: they and their folders belong to the user of the images, who may write to them, and are closed to everybody else. */
-export function archiveOf(files: Files): Readable {
+/** Whose the files of an archive are, and who may read them. */
+export interface Ownership {
+  readonly uid: number;
+  readonly folderMode: number;
+  modeOf(path: string): number;
+}
+
+/** Of the user of the images, who may write there, and closed to everybody else. */
+const PRIVATE: Ownership = { uid: IMAGE_UID, folderMode: 0o700, modeOf: () => 0o600 };
+
+/** Files and the folders that they need as an archive. */
+export function archiveOf(files: Files, { uid, folderMode, modeOf }: Ownership = PRIVATE): Readable {
   const archive = pack();
-  const owner = { uid: IMAGE_UID, gid: IMAGE_UID };
+  const owner = { uid, gid: uid };
   for (const folder of new Set(Object.keys(files).flatMap(foldersOf)))
-    archive.entry({ name: `${folder}/`, type: 'directory', mode: 0o700, ...owner });
+    archive.entry({ name: `${folder}/`, type: 'directory', mode: folderMode, ...owner });
   for (const [name, content] of Object.entries(files))
-    if (!name.endsWith('/')) archive.entry({ name, mode: 0o600, ...owner }, content);
+    if (!name.endsWith('/')) archive.entry({ name, mode: modeOf(name), ...owner }, content);
   archive.finalize();
   return Readable.from(archive);
 }

@@ -11,7 +11,7 @@ import { filesBelow } from './archive.ts';
 import type { ContainerPlan } from './container.ts';
 import { RestartableContainer } from './container-instance.ts';
 import { edgeAccess } from './edge-access.ts';
-import { type Engine, engineSocket, findEngine } from './engine.ts';
+import { type Engine, engineSocket, findEngine, requireImages } from './engine.ts';
 import { IMAGE_NAMES } from './images/image-names.ts';
 import { addressesInside, layoutOf } from './layout.ts';
 import { makeNetworks } from './networks.ts';
@@ -26,7 +26,7 @@ import {
   replicaContainer,
   type StackPlan,
 } from './plans.ts';
-import { checkImages, prepareTestcontainers } from './prepare.ts';
+import { prepareTestcontainers } from './prepare.ts';
 import { lookAt, PROBER, PROBER_SELF } from './prober.ts';
 import { removeLabelled } from './remove-labelled.ts';
 
@@ -48,14 +48,14 @@ export interface DockerSettings {
 
 /**
  * Runs replicas, the fault proxy and the prober as containers.
- * @throws SquallError `NO_DOCKER_ENGINE` and as {@link findEngine}, {@link checkImages} and {@link reservePorts}
+ * @throws SquallError `NO_DOCKER_ENGINE` and as {@link findEngine}, {@link requireImages} and {@link reservePorts}
  */
 export async function dockerDriver(topology: Topology, options: UpOptions, settings: DockerSettings): Promise<Driver> {
   const { runId, clock, signal } = options;
   const { limits = {}, folders = {} } = settings;
   const images = { ...IMAGE_NAMES, ...settings.images };
   const engine = await findEngine(engineSocket(), signal);
-  const imageIds = await checkImages(engine, imagesOf(topology, images), signal);
+  const imageIds = await requireImages(engine, imagesOf(topology, images), 'Run `npm run images`.', signal);
   await prepareTestcontainers(engine);
   const layout = layoutOf(topology);
   const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER]);

@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
-import { request } from 'node:http';
+import { Agent } from 'node:http';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import type Dockerode from 'dockerode';
 import { SquallError } from '../../harness/errors.ts';
 
-/** Longest wait for one answer of the engine, in ms. Removing a container takes about one second. */
-const ANSWER_LIMIT_MS = 10_000;
-const HTTP_OK_BELOW = 400;
+/** Longest silence of the engine in answer to a question, in ms. Removing a container takes about one second. */
+const QUESTION_LIMIT_MS = 10_000;
 
 /** A Docker engine that answers. */
 export interface Engine {
@@ -16,17 +16,8 @@ export interface Engine {
   readonly version: string;
   /** CPUs that it may give to containers. */
   readonly cpus: number;
-}
-
-interface EngineInfo {
-  readonly ServerVersion: string;
-  readonly NCPU: number;
-}
-
-/** Bounds of one call. */
-export interface EngineCall {
-  readonly method?: 'GET' | 'DELETE';
-  readonly signal?: AbortSignal;
+  /** For questions, which it must answer within 10 s. */
+  readonly api: Dockerode;
 }
 
 /**
@@ -54,13 +45,30 @@ export function engineSocket(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
+ * The API of an engine, as testcontainers speaks it; each call has a connection of its own. Nothing is sent yet.
+ * @param silenceMs an answer that pauses for longer fails; 0 for no limit
+ */
+export async function engineApi(socketPath: string, silenceMs = QUESTION_LIMIT_MS): Promise<Dockerode> {
+  // Half a second to load, which only those pay who use an engine.
+  const { default: Docker } = await import('dockerode');
+  const options = { socketPath, timeout: silenceMs, agent: new Agent() };
+  return new Docker(options);
+}
+
+/** What the API's types lack. */
+type Informant = Dockerode & {
+  info(options: { abortSignal: AbortSignal | undefined }): Promise<{ ServerVersion: string; NCPU: number }>;
+};
+
+/**
  * Asks an engine who it is.
  * @throws SquallError `NO_DOCKER_ENGINE`, `DOCKER_FORBIDDEN`, `DOCKER_FAILED`; the signal's reason on abort
  */
 export async function findEngine(socketPath: string, signal?: AbortSignal): Promise<Engine> {
+  const api = await engineApi(socketPath);
   try {
-    const info = (await callEngine(socketPath, '/info', signal ? { signal } : {})) as EngineInfo;
-    return { socketPath, version: info.ServerVersion, cpus: info.NCPU };
+    const info = await (api as Informant).info({ abortSignal: signal });
+    return { socketPath, version: info.ServerVersion, cpus: info.NCPU, api };
   } catch (cause) {
     signal?.throwIfAborted();
     throw engineTrouble(socketPath, cause as NodeJS.ErrnoException);
@@ -69,73 +77,61 @@ export async function findEngine(socketPath: string, signal?: AbortSignal): Prom
 
 /** What a failed call to the engine means to the person. */
 export function engineTrouble(socketPath: string, cause: NodeJS.ErrnoException): SquallError {
-  if (cause.code === 'EACCES' || cause.code === 'EPERM')
-    return new SquallError(
-      'environment',
-      'DOCKER_FORBIDDEN',
-      `This user may not use the Docker engine at ${socketPath}`,
-      {
-        cause,
-        next: 'Add the user to the group that owns the socket (`usermod -aG docker NAME`, then log in again), or use a rootless engine.',
-      },
-    );
-  const isMissing = cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED' || cause.code === 'ENOTSOCK';
-  return new SquallError(
-    'environment',
-    isMissing ? 'NO_DOCKER_ENGINE' : 'DOCKER_FAILED',
-    isMissing
-      ? `No Docker engine answers at ${socketPath}`
-      : `The Docker engine at ${socketPath} failed: ${cause.message}`,
-    { cause, next: 'Start the Docker engine, or leave `--platform docker` away to run the stack as processes.' },
-  );
+  const [code, message, next] =
+    cause.code === 'EACCES' || cause.code === 'EPERM'
+      ? [
+          'DOCKER_FORBIDDEN',
+          `This user may not use the Docker engine at ${socketPath}`,
+          'Add the user to the group that owns the socket (`usermod -aG docker NAME`, then log in again), or use a rootless engine.',
+        ]
+      : cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED' || cause.code === 'ENOTSOCK'
+        ? [
+            'NO_DOCKER_ENGINE',
+            `No Docker engine answers at ${socketPath}`,
+            'Start the Docker engine, or leave `--platform docker` away to run the stack as processes.',
+          ]
+        : [
+            'DOCKER_FAILED',
+            `The Docker engine at ${socketPath} failed: ${cause.message}`,
+            'Look into the log of the Docker engine.',
+          ];
+  return new SquallError('environment', code!, message!, { cause, next: next! });
 }
 
 /**
- * The id of a local image, `sha256:…`; undefined when there is none by that name. Nothing is pulled.
- * @throws Error as {@link callEngine}
+ * A local image; undefined when there is none by that name. Nothing is pulled.
+ * @throws SquallError as {@link findEngine}
  */
-export async function imageId(engine: Engine, name: string, signal?: AbortSignal): Promise<string | undefined> {
-  const found = await callEngine(engine.socketPath, `/images/${name}/json`, signal ? { signal } : {}).catch(error => {
-    if ((error as EngineError).status === 404) return undefined;
-    throw error;
-  });
-  return (found as { Id: string } | undefined)?.Id;
+export async function findImage({ api, socketPath }: Pick<Engine, 'api' | 'socketPath'>, name: string) {
+  return api
+    .getImage(name)
+    .inspect()
+    .catch(cause => {
+      if (cause.statusCode === 404) return undefined;
+      throw engineTrouble(socketPath, cause);
+    });
 }
 
-/** The engine said no. */
-export class EngineError extends Error {
-  readonly status: number;
-
-  constructor(status: number, message: string) {
-    super(message);
-    this.status = status;
+/**
+ * The ids of local images, `sha256:…`, by name.
+ * @param howToGet one that is missing, as the reader's next step
+ * @throws SquallError `IMAGE_MISSING`, and as {@link findEngine}; the signal's reason on abort
+ */
+export async function requireImages(
+  engine: Engine,
+  names: readonly string[],
+  howToGet: string,
+  signal?: AbortSignal,
+): Promise<Record<string, string>> {
+  const ids: Record<string, string> = {};
+  for (const name of names) {
+    const image = await findImage(engine, name);
+    signal?.throwIfAborted();
+    if (image === undefined)
+      throw new SquallError('environment', 'IMAGE_MISSING', `The Docker engine has no image ${name}`, {
+        next: howToGet,
+      });
+    ids[name] = image.Id;
   }
-}
-
-/**
- * One request to the engine's HTTP API, on Node alone, so that a watchdog can make it without loading anything.
- * @returns the JSON of its answer, undefined for none
- * @throws EngineError when it refuses; an Error with a `code` when it cannot be reached; the signal's reason on abort
- */
-export async function callEngine(socketPath: string, path: string, call: EngineCall = {}): Promise<unknown> {
-  const { method = 'GET', signal } = call;
-  const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
-  const limited = signal ? AbortSignal.any([signal, limit]) : limit;
-  const { status, text } = await new Promise<{ status: number; text: string }>((resolve, reject) => {
-    request({ socketPath, path, method, agent: false, signal: limited }, response => {
-      let body = '';
-      response
-        .setEncoding('utf8')
-        .on('data', chunk => {
-          body += chunk;
-        })
-        .on('end', () => resolve({ status: response.statusCode ?? 0, text: body }))
-        .on('error', reject);
-    })
-      .on('error', reject)
-      .end();
-  });
-  const json = text === '' ? undefined : JSON.parse(text);
-  if (status >= HTTP_OK_BELOW) throw new EngineError(status, json?.message ?? `status ${status}`);
-  return json;
+  return ids;
 }

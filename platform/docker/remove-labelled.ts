@@ -1,5 +1,6 @@
+import { request } from 'node:http';
+import { text as consume } from 'node:stream/consumers';
 import { type SweepOptions, type Swept, sweep } from '../watchdog/sweep.ts';
-import { callEngine, EngineError } from './engine.ts';
 
 /** What to remove. An engine may still be making what a killed harness asked for, hence `quietMs`. */
 export interface RemoveOptions extends SweepOptions {
@@ -18,6 +19,8 @@ export interface Removed extends Swept {
 
 type Kind = 'containers' | 'networks' | 'volumes';
 
+/** Longest wait for one answer of the engine, in ms. Removing a container takes about one second. */
+const ANSWER_LIMIT_MS = 10_000;
 const POLL_MS = 100;
 const SHORT_ID = 12;
 /** A network or volume that is in use cannot be removed, so containers go first. */
@@ -44,20 +47,31 @@ export async function removeLabelled(options: RemoveOptions): Promise<Removed> {
   return { containers: [...containers], networks: [...networks], volumes: [...volumes], ...swept };
 }
 
-/** Ids, or names for volumes, that carry the label. @throws Error as {@link callEngine} */
+/** Ids, or names for volumes, that carry the label. @throws Error when the engine does not answer, or refuses */
 export async function listLabelled(kind: Kind, socketPath: string, label: string): Promise<string[]> {
   const query = `filters=${encodeURIComponent(JSON.stringify({ label: [label] }))}`;
-  const answer = await callEngine(socketPath, `/${kind}${kind === 'containers' ? '/json?all=1&' : '?'}${query}`);
-  if (kind === 'volumes') return ((answer as { Volumes: { Name: string }[] | null }).Volumes ?? []).map(v => v.Name);
-  return (answer as { Id: string }[]).map(({ Id }) => Id);
+  const path = `/${kind}${kind === 'containers' ? '/json?all=1&' : '?'}${query}`;
+  const { status, text } = await callEngine(socketPath, 'GET', path);
+  if (status !== 200) throw new Error(`The Docker engine answered ${status}: ${text}`);
+  const found = JSON.parse(text);
+  if (kind === 'volumes') return ((found as { Volumes: { Name: string }[] | null }).Volumes ?? []).map(v => v.Name);
+  return (found as { Id: string }[]).map(({ Id }) => Id);
 }
 
+/** Any status will do. 404: gone already; 409: being removed by somebody else. */
 async function remove(kind: Kind, id: string, { socketPath }: RemoveOptions): Promise<void> {
   const query = { containers: '?force=1&v=1', networks: '', volumes: '?force=1' }[kind];
-  try {
-    await callEngine(socketPath, `/${kind}/${encodeURIComponent(id)}${query}`, { method: 'DELETE' });
-  } catch (error) {
-    // 404: gone already; 409: being removed by somebody else.
-    if (!(error instanceof EngineError)) throw error;
-  }
+  await callEngine(socketPath, 'DELETE', `/${kind}/${encodeURIComponent(id)}${query}`);
+}
+
+/** One request to the engine, on Node alone: a watchdog starts with every run, and loads no library that it hardly ever needs. */
+function callEngine(socketPath: string, method: 'GET' | 'DELETE', path: string) {
+  return new Promise<{ status: number; text: string }>((resolve, reject) => {
+    const signal = AbortSignal.timeout(ANSWER_LIMIT_MS);
+    request({ socketPath, path, method, agent: false, signal }, response => {
+      consume(response).then(text => resolve({ status: response.statusCode ?? 0, text }), reject);
+    })
+      .on('error', reject)
+      .end();
+  });
 }

@@ -7,25 +7,25 @@ export const CHECKS: readonly Check[] = await loadChecks();
 
 /** What an SLO asks for, with the check that judges it. */
 export interface ParsedObjective<O extends Objective = Objective> {
+  /** As it was written. */
+  readonly text: string;
   readonly objective: O;
   readonly check: Check<O>;
 }
 
 /**
  * Parses the objective of an SLO: `measure`, or `measure(argument)`, then a comparison, then a quantity with its unit.
- *
- * @param field name of the setting, for the message
- * @throws SquallError `BAD_OBJECTIVE` that says what was found where and what was expected there
+ * @throws BadObjective that says what was found where and what was expected there
  */
-export function parseObjective(text: string, field: string, checks: readonly Check[] = CHECKS): ParsedObjective {
-  const statement = new Statement(text, field);
+export function parseObjective(text: string, checks: readonly Check[] = CHECKS): ParsedObjective {
+  const statement = new Statement(text);
   const check = checks.find(({ words, reads = ({ name }: Statement) => words.includes(name) }) => reads(statement));
   if (!check) throw statement.unknownName([...new Set(checks.flatMap(({ words }) => words))]);
-  return { objective: { kind: check.kind, ...check.parse(statement) }, check };
+  return { text, objective: { kind: check.kind, ...check.parse(statement) }, check };
 }
 
 /** The objective as a person would write it; reading that gives the same again. */
-export function formatObjective({ objective, check }: ParsedObjective): string {
+export function formatObjective({ objective, check }: Omit<ParsedObjective, 'text'>): string {
   const { comparison, limit, unit } = objective;
   return check.format(objective, `${comparison} ${limit}${unit === 'ms' ? ' ms' : unit}`);
 }

@@ -18,7 +18,7 @@ export function judgeSlo(slo: SloPlan, run: RunFacts, checks: readonly Check[] =
   let finding: Finding;
   let window = slo.window;
   try {
-    const parsed = parseObjective(slo.objective, `slos.${slo.name}.objective`, checks);
+    const parsed = parseObjective(slo.objective, checks);
     unit = parsed.objective.unit;
     window = parsed.check.window?.(parsed.objective) ?? window;
     finding = judged(parsed, window, ofClass(run, slo.class));

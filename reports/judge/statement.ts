@@ -1,5 +1,5 @@
 import { SquallError } from '../../harness/errors.ts';
-import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
+import { durationMs, ratePerSecond } from '../../harness/quantity.ts';
 import { nearest } from '../nearest.ts';
 
 /** How a measure must lie to its limit. */
@@ -16,19 +16,33 @@ export interface Limit<U extends Unit = Unit> {
   readonly unit: U;
 }
 
-const EXAMPLES = '"p99(ttft) <= 800 ms", "errors <= 1%", "throughput >= 20/s" or "recovery(kill) <= 10 s"';
+/** What an objective is, in words that can follow "expected". */
+export const OBJECTIVE_WORDS =
+  'an objective such as "p99(ttft) <= 800 ms", "errors <= 1%", "throughput >= 20/s" or "recovery(kill) <= 10 s"';
 const NUMBER = /^\d+(?:\.\d+)?$/;
 
-/** What each unit's quantity is in words, and how it is read; a reader throws where it cannot. */
-const QUANTITIES: Readonly<Record<Unit, readonly [expected: string, read: (text: string) => number]>> = {
-  ms: ['a duration such as "800 ms" or "10 s"', text => parseDurationMs(text, 'limit')],
-  '/s': ['a rate such as "20/s"', text => parseRatePerSecond(text, 'limit')],
+/** What each unit's quantity is in words, and how it is read; undefined for any other text. */
+const QUANTITIES: Readonly<Record<Unit, readonly [expected: string, read: (text: string) => number | undefined]>> = {
+  ms: ['a duration such as "800 ms" or "10 s"', durationMs],
+  '/s': ['a rate such as "20/s"', ratePerSecond],
   '%': [
     'a percentage from 0% to 100%, such as "0.5%"',
-    text => numberIn(text.replace(/\s*%$/, ''), text.endsWith('%'), 100),
+    text => (text.endsWith('%') ? numberIn(text.slice(0, -1), 100) : undefined),
   ],
-  '': ['a count such as "10"', text => numberIn(text, true)],
+  '': ['a count such as "10"', numberIn],
 };
+
+/** A text that is no objective. */
+export class BadObjective extends SquallError {
+  /** What was found where, and what was expected there. */
+  readonly detail: string;
+
+  constructor(text: string, detail: string) {
+    const message = `Expected ${OBJECTIVE_WORDS}, got ${JSON.stringify(text)}: ${detail}`;
+    super('scenario', 'BAD_OBJECTIVE', message, { next: 'Correct the objective in the scenario.' });
+    this.detail = detail;
+  }
+}
 
 /**
  * The text of an objective, `name(argument) comparison quantity`, read from left to right. A check reads its objective with it,
@@ -36,7 +50,6 @@ const QUANTITIES: Readonly<Record<Unit, readonly [expected: string, read: (text:
  */
 export class Statement {
   readonly #text: string;
-  readonly #field: string;
   #at = 0;
   /** Where the last token began. */
   #lastAt = 0;
@@ -48,10 +61,9 @@ export class Statement {
   readonly #comparison: Comparison;
   readonly #comparisonAt: number;
 
-  /** @throws SquallError `BAD_OBJECTIVE`, as all methods, that says what was found where and what was expected there */
-  constructor(text: string, field: string) {
+  /** @throws BadObjective, as all methods do, that says what was found where and what was expected there */
+  constructor(text: string) {
     this.#text = text;
-    this.#field = field;
     this.name = this.#take(/[A-Za-z][\w.]*/y, 'a measure');
     this.#nameAt = this.#lastAt;
     const hasArgument = this.#peek('(');
@@ -109,18 +121,18 @@ export class Statement {
   }
 
   /** The error for the name. */
-  badName(expected: string): SquallError {
+  badName(expected: string): BadObjective {
     return this.#error(this.#nameAt, this.name, expected);
   }
 
   /** The error for a name that none of the known ones is. */
-  unknownName(known: readonly string[]): SquallError {
+  unknownName(known: readonly string[]): BadObjective {
     return this.badName(`a measure: ${listed(known, this.name)}`);
   }
 
   /** The error for a part of the argument. */
-  badArgument(found: string, expected: string, cause?: unknown): SquallError {
-    return this.#error(this.#argumentAt, found, expected, cause);
+  badArgument(found: string, expected: string): BadObjective {
+    return this.#error(this.#argumentAt, found, expected);
   }
 
   #bounding(side: '<' | '>'): Comparison {
@@ -132,11 +144,9 @@ export class Statement {
   #quantity(unit: Unit, pattern: RegExp): number {
     const [expected, read] = QUANTITIES[unit];
     const found = this.#take(pattern, expected).trim();
-    try {
-      return read(found);
-    } catch (cause) {
-      throw this.#error(this.#lastAt, found, expected, cause);
-    }
+    const quantity = read(found);
+    if (quantity === undefined) throw this.#error(this.#lastAt, found, expected);
+    return quantity;
   }
 
   #peek(token: string): boolean {
@@ -159,20 +169,14 @@ export class Statement {
     while (/\s/.test(this.#text[this.#at] ?? '')) this.#at += 1;
   }
 
-  #error(at: number, found: string, expected: string, cause?: unknown): SquallError {
+  #error(at: number, found: string, expected: string): BadObjective {
     const where = found.trim() === '' ? 'nothing' : JSON.stringify(found.trim());
-    return new SquallError(
-      'scenario',
-      'BAD_OBJECTIVE',
-      `Expected \`${this.#field}\` to be an objective, got ${JSON.stringify(this.#text)}: found ${where} at character ${at + 1}, expected ${expected}`,
-      { next: `Write \`${this.#field}\` like ${EXAMPLES}.`, ...(cause === undefined ? {} : { cause }) },
-    );
+    return new BadObjective(this.#text, `found ${where} at character ${at + 1}, expected ${expected}`);
   }
 }
 
-function numberIn(text: string, isWhole: boolean, max = Number.POSITIVE_INFINITY): number {
-  if (isWhole && NUMBER.test(text) && Number(text) <= max) return Number(text);
-  throw new RangeError(`not a number up to ${max}`);
+function numberIn(text: string, max = Number.POSITIVE_INFINITY): number | undefined {
+  return NUMBER.test(text.trim()) && Number(text) <= max ? Number(text) : undefined;
 }
 
 function listed(known: readonly string[], found: string): string {

@@ -8,7 +8,7 @@ export default scenario({
   stack: {
     gateway: { replicas: 2 },
     inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100' },
-    control: { ttlMs: 2000, waitMs: 2000 },
+    control: { ttl: '2s', wait: '2s' },
     timeScale: 60,
   },
   load: {
@@ -16,7 +16,7 @@ export default scenario({
     workload: 'chat-short',
   },
   faults: [
-    { id: 'slow-registry', kind: 'latency', on: 'gateway→control', at: '4s', for: '4s', latencyMs: 500 },
+    { id: 'slow-registry', kind: 'latency', on: 'gateway→control', at: '4s', for: '4s', latency: '500ms' },
     { id: 'kill', kind: 'kill', on: 'control', at: '10s', for: '6s' },
   ],
   slos: [

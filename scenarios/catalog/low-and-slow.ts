@@ -5,7 +5,7 @@ export default slowClients({
   name: 'low-and-slow',
   why: 'Ten slow requests a second are below every rate limit, and after some minutes they are the whole pool of connections. Users must be served all the same: deadlines make the pool outlast them.',
   covers: ['C6'],
-  connections: { headersMs: 800, bodyMs: 1500, bodyGraceMs: 600, minBodyBytesPerSecond: 1000, maxConnections: 300 },
-  attack: { kind: 'low-and-slow', perSecond: 100, intervalMs: 500 },
-  defence: { what: 'deadlines for headers and bodies', keys: ['headersMs', 'bodyMs', 'minBodyBytesPerSecond'] },
+  connections: { headers: '800ms', body: '1.5s', bodyGrace: '600ms', minBodyBytesPerSecond: 1000, maxConnections: 300 },
+  attack: { kind: 'low-and-slow', perSecond: 100, interval: '500ms' },
+  defence: { what: 'deadlines for headers and bodies', keys: ['headers', 'body', 'minBodyBytesPerSecond'] },
 });

@@ -26,7 +26,15 @@ export default scenario({
     workload: 'chat-short',
   },
   faults: [
-    { id: 'slow-link', kind: 'latency', on: 'gateway→inference-1', at: '12s', for: '7s', latencyMs: 200, jitterMs: 50 },
+    {
+      id: 'slow-link',
+      kind: 'latency',
+      on: 'gateway→inference-1',
+      at: '12s',
+      for: '7s',
+      latency: '200ms',
+      jitter: '50ms',
+    },
     { id: 'kill', kind: 'kill', on: 'inference-2', at: '21s' },
   ],
   slos: [

@@ -20,7 +20,7 @@ export default scenario({
     workload: { name: 'chat-brief', promptTokens: [32, 128], outputTokens: [8, 16] },
   },
   faults: [
-    { id: 'slow', kind: 'latency', on: 'gateway→redis', at: '10s', for: '6s', latencyMs: 800, jitterMs: 50 },
+    { id: 'slow', kind: 'latency', on: 'gateway→redis', at: '10s', for: '6s', latency: '800ms', jitter: '50ms' },
     { id: 'gone', kind: 'kill', on: 'redis', at: '20s', for: '6s' },
   ],
   slos: [
@@ -38,7 +38,7 @@ export default scenario({
     },
     {
       without: 'a bound on the wait for Redis',
-      set: { 'stack.gateway.limits.redisTimeoutMs': 5000 },
+      set: { 'stack.gateway.limits.redisTimeout': '5s' },
       breaks: 'nobody waits for a slow Redis',
     },
   ],

@@ -7,7 +7,7 @@ export default scenario({
   covers: ['B3', 'B6', 'C16'],
   stack: {
     // Nothing but the clients' own behaviour decides: the gateway neither retries nor ejects, and gives up after a second.
-    gateway: { retries: 0, ejection: 'off', healthChecks: 'off', timeouts: { firstByteMs: 1000 } },
+    gateway: { retries: 0, ejection: 'off', healthChecks: 'off', timeouts: { firstByte: '1s' } },
     inference: { replicas: 1, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },
     timeScale: 60,
   },
@@ -31,7 +31,7 @@ export default scenario({
   proof: [
     {
       without: 'backoff and a budget for retries',
-      set: { 'load.clients.retry': { kind: 'naive', most: 50 } },
+      set: { 'load.clients.retry': { kind: 'naive', maxRetries: 50 } },
       breaks: 'good ten seconds after',
     },
   ],

@@ -4,7 +4,7 @@ import { slowClients } from '../slow-clients.ts';
 export default slowClients({
   name: 'slow-body',
   why: 'A few hundred requests that announce a body and send it byte by byte take every place that a server has for connections, and look like slow lines. Users who come meanwhile must be served: a body has its deadline, and a least rate.',
-  connections: { bodyMs: 3000, bodyGraceMs: 600, minBodyBytesPerSecond: 1000, maxConnections: 400 },
+  connections: { body: '3s', bodyGrace: '600ms', minBodyBytesPerSecond: 1000, maxConnections: 400 },
   attack: { kind: 'slow-body', connections: 600, perSecond: 300 },
-  defence: { what: 'a deadline and a least rate for bodies', keys: ['bodyMs', 'minBodyBytesPerSecond'] },
+  defence: { what: 'a deadline and a least rate for bodies', keys: ['body', 'minBodyBytesPerSecond'] },
 });

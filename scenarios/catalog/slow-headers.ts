@@ -4,7 +4,7 @@ import { slowClients } from '../slow-clients.ts';
 export default slowClients({
   name: 'slow-headers',
   why: 'A few hundred connections whose request headers never end take every place that a server has for connections, at next to no cost. Users who come meanwhile must be served: whoever does not finish its headers has to leave.',
-  connections: { headersMs: 800, maxConnections: 400 },
+  connections: { headers: '800ms', maxConnections: 400 },
   attack: { kind: 'slow-headers', connections: 600, perSecond: 300 },
-  defence: { what: 'a deadline for headers', keys: ['headersMs'] },
+  defence: { what: 'a deadline for headers', keys: ['headers'] },
 });

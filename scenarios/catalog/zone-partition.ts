@@ -7,7 +7,7 @@ export default scenario({
   covers: ['B5'],
   stack: {
     zones: 2,
-    gateway: { replicas: 2, timeouts: { connectMs: 500, firstByteMs: 1500, idleMs: 1500 } },
+    gateway: { replicas: 2, timeouts: { connect: '500ms', firstByte: '1.5s', idle: '1.5s' } },
     inference: { replicas: 4, profile: 'qwen3-8b-fp8-h100' },
     control: {},
     timeScale: 60,
@@ -31,7 +31,7 @@ export default scenario({
   proof: [
     {
       without: 'bounds on how long a gateway waits for a replica',
-      set: { 'stack.gateway.timeouts.firstByteMs': 60_000, 'stack.gateway.timeouts.idleMs': 60_000 },
+      set: { 'stack.gateway.timeouts.firstByte': '1m', 'stack.gateway.timeouts.idle': '1m' },
       breaks: 'nobody is left hanging',
     },
   ],

@@ -1,33 +1,50 @@
 import { z } from 'zod';
-import { duration, times } from './quantities-schema.ts';
+import type { RetryPlan } from '../../harness/plan.ts';
+import { duration } from '../durations.ts';
+import { times } from './quantities-schema.ts';
 import { chatShape } from './workload-schema.ts';
 
-const retries = z.int().min(1).max(100).default(3).describe('retries after the first attempt');
+const maxRetries = z.int().min(1).max(100).default(3).describe('retries after the first attempt');
 const backoff = {
-  most: retries,
-  base: duration.default('1s').describe('before the first retry; each further one doubles it'),
-  longest: duration.default('60s').describe('bound of every wait'),
+  maxRetries,
+  baseDelay: duration().prefault('1s').describe('before the first retry; each further one doubles it'),
+  maxDelay: duration().prefault('60s').describe('bound of every wait'),
   jitter: z
     .enum(['full', 'equal', 'none'])
     .default('full')
     .describe('drawn from [0, wait), [wait/2, wait), or not at all'),
   retryAfter: z.boolean().default(true).describe('wait at least as long as Retry-After says, up to a minute'),
 };
+const ordered = (of: { readonly baseDelay: number; readonly maxDelay: number }) => of.baseDelay <= of.maxDelay;
+const DELAY = { path: ['maxDelay'], message: 'expected at least `baseDelay`' };
 
-const retry = z
-  .union([
-    z.enum(['none', 'naive', 'exponential', 'budgeted']),
-    z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('naive').describe('at once'), most: retries }),
-      z.strictObject({ kind: z.literal('exponential'), ...backoff }),
-      z.strictObject({
+const policy = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('naive').describe('at once'), maxRetries }),
+    z.strictObject({ kind: z.literal('exponential'), ...backoff }).refine(ordered, DELAY),
+    z
+      .strictObject({
         kind: z.literal('budgeted').describe('exponential, and together no more than a share of the requests'),
         ...backoff,
         budgetRatio: z.number().min(0).max(1).default(0.2).describe('retries per request, over the last 10 s'),
-      }),
-    ]),
+      })
+      .refine(ordered, DELAY),
   ])
-  .default('none');
+  .transform((own): RetryPlan => {
+    const plan = { maxRetries: own.maxRetries, budgetRatio: own.kind === 'budgeted' ? own.budgetRatio : null };
+    if (own.kind === 'naive') return { ...plan, baseDelayMs: 0, maxDelayMs: 0, jitter: 'none', retryAfter: false };
+    const { baseDelay, maxDelay, jitter, retryAfter } = own;
+    return { ...plan, baseDelayMs: baseDelay, maxDelayMs: maxDelay, jitter, retryAfter };
+  });
+
+const retry = z
+  .union([
+    z
+      .enum(['none', 'naive', 'exponential', 'budgeted'])
+      .transform(kind => (kind === 'none' ? null : policy.parse({ kind }))),
+    policy,
+  ])
+  .prefault('none');
 
 const patience = z
   .strictObject({
@@ -38,6 +55,7 @@ const patience = z
       .default('apart')
       .describe('apart: the outcome is abandoned, neither completed nor failed; failed: client-timeout, a failure'),
   })
+  .transform(({ after: afterMs, ...own }) => ({ afterMs, ...own }))
   .describe('clients that disconnect when they have waited enough');
 
 const userClass = z.strictObject({

@@ -1,7 +1,7 @@
 import type { ArrivalProcess, RateSegment } from '../../harness/arrivals/arrivals.ts';
 import { maxUsers } from '../../harness/arrivals/closed.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
-import { LONGEST_WAIT_MS, parseDurationMs } from '../../harness/quantity.ts';
+import { LONGEST_WAIT_MS } from '../../harness/quantity.ts';
 import { type EngineChoice, needsConnections } from '../../load/engines.ts';
 import { isClosed, isReplay } from '../../load/schedule.ts';
 import { badScenario } from '../bad-scenario.ts';
@@ -9,7 +9,6 @@ import { compileClients } from './compile-clients.ts';
 import { compileStages, type Loop } from './compile-stages.ts';
 import { type CompiledTrace, compileTrace } from './compile-trace.ts';
 import { compileWorkload } from './compile-workload.ts';
-import { rangeMs } from './range.ts';
 import type { ResolvedLoad } from './schema.ts';
 
 /** What a load stands in. */
@@ -47,8 +46,8 @@ export function compileLoad(load: ResolvedLoad, { engine, model, folder }: Compi
     ...(load.connections !== undefined && { connections: load.connections }),
     ...(!load.keepAlive && { keepAlive: false }),
     maxInFlight: load.maxInFlight,
-    connectTimeoutMs: parseDurationMs(load.connectTimeout, 'load.connectTimeout'),
-    idleTimeoutMs: parseDurationMs(load.idleTimeout, 'load.idleTimeout'),
+    connectTimeoutMs: load.connectTimeout,
+    idleTimeoutMs: load.idleTimeout,
   };
 }
 
@@ -56,7 +55,7 @@ function compileArrivals(arrivals: ResolvedLoad['arrivals']): ArrivalProcess {
   if (arrivals === 'trace') return { kind: 'trace' };
   if (arrivals === 'closed') return { kind: 'closed', thinkTimeMs: [500, 2000] };
   if (typeof arrivals === 'string' || arrivals.kind === 'gamma') return arrivals;
-  return { kind: 'closed', thinkTimeMs: rangeMs(arrivals.thinkTime, 'load.arrivals.thinkTime') };
+  return { kind: 'closed', thinkTimeMs: arrivals.thinkTime };
 }
 
 function requireStages({ stages }: ResolvedLoad): NonNullable<ResolvedLoad['stages']> {
@@ -89,18 +88,11 @@ function requireWaitable(segments: readonly RateSegment[], field: string): void 
 }
 
 function warmUpOf(
-  load: ResolvedLoad,
+  { warmUp: forMs }: ResolvedLoad,
   [first]: readonly RateSegment[],
   loop: Loop,
   replayed: CompiledTrace | undefined,
 ): RateSegment {
-  const forMs = parseDurationMs(load.warmUp, 'load.warmUp');
-  if (forMs === 0)
-    throw badScenario(
-      'load.warmUp',
-      'a duration greater than 0, for no steady state can be seen without one',
-      load.warmUp,
-    );
   const { fromPerSecond, toPerSecond, fromUsers = 0, toUsers = 0 } = first!;
   const users = Math.max(fromUsers, Math.ceil(toUsers / 2), 1);
   // A trace that is shorter than the warm-up gives it as many requests as it has rows, not its rate.

@@ -1,7 +1,7 @@
 import type { RateSegment } from '../../harness/arrivals/arrivals.ts';
 import { sinusoidSegments } from '../../harness/arrivals/sinusoid.ts';
 import { spikeSegments } from '../../harness/arrivals/spike.ts';
-import { parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
+import { formatDuration } from '../../harness/quantity.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { type ResolvedStage, SHAPE_NAMES, SHAPES } from './schema.ts';
 
@@ -27,10 +27,8 @@ export function compileStages(stages: readonly ResolvedStage[], loop: Loop): Rat
   let level: Level = { toMs: 0, perSecond: 0, users: 0 };
   for (const [index, stage] of stages.entries()) {
     const field = `load.stages[${index}]`;
-    const forMs = parseDurationMs(stage.for, `${field}.for`);
-    if (forMs === 0) throw badScenario(`${field}.for`, 'a duration greater than 0', stage.for);
     requireShape(stage, field, loop);
-    const own = { stage, field, name: stage.name ?? String(index + 1), forMs };
+    const own = { stage, field, name: stage.name ?? String(index + 1), forMs: stage.for };
     segments.push(...(loop === 'rates' ? rateStage(own, level) : [crowd(own, level)]));
     const { toMs, toPerSecond, toUsers = 0 } = segments.at(-1)!;
     // After a spike the rate is what it was before, also where it falls at once.
@@ -84,29 +82,29 @@ function rateStage({ stage, field, name, forMs }: OwnStage, before: Level): Rate
   const fromMs = before.toMs;
   if (stage.sinusoid) return sinusoidStage({ stage, field, name, forMs }, stage.sinusoid, fromMs);
   if (stage.spike !== undefined) {
-    const riseMs = parseDurationMs(stage.rise ?? '0s', `${field}.rise`);
-    const fallMs = parseDurationMs(stage.fall ?? '0s', `${field}.fall`);
-    if (riseMs + fallMs > forMs)
-      throw badScenario(`${field}.for`, 'at least as long as `rise` and `fall` together', stage.for);
-    const peakPerSecond = parseRatePerSecond(stage.spike, `${field}.spike`);
+    const { spike: peakPerSecond, rise: riseMs = 0, fall: fallMs = 0 } = stage;
     return spikeSegments(name, fromMs, forMs, { basePerSecond: before.perSecond, peakPerSecond, riseMs, fallMs });
   }
-  const toPerSecond = parseRatePerSecond(stage.to ?? stage.at!, `${field}.${stage.to ? 'to' : 'at'}`);
+  const toPerSecond = stage.to ?? stage.at!;
   const fromPerSecond = stage.to === undefined ? toPerSecond : before.perSecond;
   return [{ name, fromMs, toMs: fromMs + forMs, fromPerSecond, toPerSecond }];
 }
 
 function sinusoidStage(
   { field, name, forMs }: OwnStage,
-  { mean, amplitude, period, phase }: NonNullable<ResolvedStage['sinusoid']>,
+  {
+    mean: meanPerSecond,
+    amplitude: amplitudePerSecond,
+    period: periodMs,
+    phase,
+  }: NonNullable<ResolvedStage['sinusoid']>,
   fromMs: number,
 ): RateSegment[] {
-  const meanPerSecond = parseRatePerSecond(mean, `${field}.sinusoid.mean`);
-  const amplitudePerSecond = parseRatePerSecond(amplitude, `${field}.sinusoid.amplitude`);
-  const periodMs = parseDurationMs(period, `${field}.sinusoid.period`);
-  if (amplitudePerSecond > meanPerSecond)
-    throw badScenario(`${field}.sinusoid.amplitude`, `at most the mean of ${mean}, for no rate is negative`, amplitude);
-  if (periodMs === 0 || forMs / periodMs > MOST_PERIODS)
-    throw badScenario(`${field}.sinusoid.period`, `at least a ${MOST_PERIODS}th of the stage`, period);
+  if (forMs / periodMs > MOST_PERIODS)
+    throw badScenario(
+      `${field}.sinusoid.period`,
+      `at least a ${MOST_PERIODS}th of the stage`,
+      formatDuration(periodMs),
+    );
   return sinusoidSegments(name, fromMs, forMs, { meanPerSecond, amplitudePerSecond, periodMs, phase });
 }

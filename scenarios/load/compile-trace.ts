@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import type { TracePlan } from '../../harness/plan.ts';
-import { parseDurationMs } from '../../harness/quantity.ts';
 import { hashFile } from '../../load/trace/lines.ts';
 import { isJsonLines, readTrace, requireSameTrace } from '../../load/trace/trace.ts';
 import { badScenario } from '../bad-scenario.ts';
@@ -32,10 +31,7 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
   const isJson = isJsonLines(file);
   const columns = { ...(isJson ? MOONCAKE : AZURE), ...defined(trace.columns ?? {}) };
   const timeUnit = trace.timeUnit ?? (isJson ? 'ms' : 's');
-  // A trace may span months: what is waited for is the replay.
-  const spanMs = (text: string, field: string) => parseDurationMs(text, field, Number.POSITIVE_INFINITY);
-  const fromMs = spanMs(trace.from, 'load.trace.from');
-  const cutMs = trace.for === undefined ? Number.POSITIVE_INFINITY : spanMs(trace.for, 'load.trace.for');
+  const { speed, from: fromMs, for: cutMs = Number.POSITIVE_INFINITY } = trace;
   let rows = 0;
   let lastMs = 0;
   for (const { atMs } of readTrace(file, { columns, timeUnit })) {
@@ -51,7 +47,6 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
     );
   // The end is exclusive, and the last row belongs to it.
   const toMs = trace.for === undefined ? Math.ceil(lastMs + 1) : fromMs + cutMs;
-  const { speed } = trace;
   const plan: TracePlan = { file, sha256, columns, timeUnit, fromMs, toMs, speed };
   return { plan, rows, forMs: (toMs - fromMs) / speed };
 }

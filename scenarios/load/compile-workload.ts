@@ -1,7 +1,5 @@
-import type { Distribution } from '../../harness/distribution.ts';
 import type { ChatWorkload, HttpWorkload, Lengths, Workload } from '../../harness/plan.ts';
 import { badScenario } from '../bad-scenario.ts';
-import { rangeMs } from './range.ts';
 import type { ChatInput, HttpInput, WorkloadInput } from './workload-schema.ts';
 import { type WorkloadName, type WorkloadPreset, workloads } from './workloads.ts';
 
@@ -50,7 +48,7 @@ function chatWorkload(
   const { preset, promptTokens, outputTokens, sharedPrefix, duplicates, sessions } = own;
   const from: Partial<ChatWorkload> = { ...base, ...(preset === undefined ? {} : presetOf(preset)) };
   const lengths = (key: 'promptTokens' | 'outputTokens', given: ChatInput['promptTokens']): Lengths => {
-    const found = given === undefined ? from[key] : lengthsOf(given, `${field}.${key}`);
+    const found = given ?? from[key];
     if (!found) throw badScenario(`${field}.${key}`, 'given, for there is no `preset`', given);
     if ('kind' in found && found.kind === 'trace' && !context.hasTrace)
       throw badScenario(`${field}.${key}`, 'of another kind, for there is no `load.trace`', given);
@@ -66,26 +64,8 @@ function chatWorkload(
     outputTokens: lengths('outputTokens', outputTokens),
     ...(sharedPrefix && { sharedPrefix }),
     ...(duplicates && { duplicates }),
-    ...(sessions && {
-      sessions: {
-        turns: turnsOf(sessions.turns, `${field}.sessions.turns`),
-        thinkTimeMs: rangeMs(sessions.thinkTime, `${field}.sessions.thinkTime`),
-      },
-    }),
+    ...(sessions && { sessions }),
   };
-}
-
-function lengthsOf(lengths: NonNullable<ChatInput['promptTokens']>, field: string): Lengths {
-  if (typeof lengths === 'number') return { kind: 'fixed', value: lengths };
-  if ('min' in lengths && lengths.min > lengths.max)
-    throw badScenario(`${field}.min`, `at most \`max\` (${lengths.max})`, lengths.min);
-  return lengths;
-}
-
-function turnsOf(turns: NonNullable<ChatInput['promptTokens']>, field: string): Distribution {
-  const found = lengthsOf(turns, field);
-  if ('kind' in found && found.kind === 'trace') throw badScenario(field, 'a number or a distribution', turns);
-  return found;
 }
 
 function httpWorkload({ name, method, path, headers, body, expect }: HttpInput): HttpWorkload {

@@ -1,8 +1,8 @@
 import { processName } from '../../harness/arrivals/arrivals.ts';
-import type { LoadPlan, SloPlan, Workload } from '../../harness/plan.ts';
+import type { LoadPlan, Workload } from '../../harness/plan.ts';
 import { CAN, type EngineName, type Unsupported } from '../../load/engines.ts';
 import { hasK6 } from '../../load/k6/program/find.ts';
-import { parseObjective } from '../../reports/judge/objective.ts';
+import type { ParsedObjective } from '../../reports/judge/objective.ts';
 
 /** What every engine measures of plain HTTP, which has no tokens: its first byte takes the place of the first one. */
 const PLAIN_LATENCIES = ['ttft', 'latency'];
@@ -20,6 +20,8 @@ export interface Around {
   readonly target: string | undefined;
 }
 
+type Slos = readonly { readonly objective: ParsedObjective }[];
+
 const ALONE: Around = { hasWorkers: false, isSegment: false, target: undefined };
 
 /**
@@ -34,7 +36,7 @@ const ALONE: Around = { hasWorkers: false, isSegment: false, target: undefined }
 export function refusalsOf(
   engine: EngineName,
   load: LoadPlan,
-  slos: readonly SloPlan[],
+  slos: Slos,
   { hasWorkers, isSegment, target }: Around = ALONE,
 ): Unsupported[] {
   const can = CAN[engine];
@@ -69,9 +71,9 @@ export function refusalsOf(
   const isPlain = workload.kind === 'http';
   const latencies = isPlain ? PLAIN_LATENCIES : can.latencies;
   for (const [index, { objective }] of slos.entries()) {
-    const field = `slos[${index}].objective`;
-    const known = latenciesOf(objective, field).every(metric => latencies.includes(metric));
-    require(known, field, `on ${latencies.join(', ')}${isPlain ? ' of plain HTTP' : ''}`, objective);
+    const known = (objective.check.latencies?.(objective.objective) ?? []).every(metric => latencies.includes(metric));
+    const expected = `on ${latencies.join(', ')}${isPlain ? ' of plain HTTP' : ''}`;
+    require(known, `slos[${index}].objective`, expected, objective.text);
   }
   return refusals;
 }
@@ -88,7 +90,7 @@ export function refusalsOf(
  */
 export function chooseEngine(
   load: LoadPlan,
-  slos: readonly SloPlan[],
+  slos: Slos,
   around: Around = ALONE,
   k6: () => boolean = hasK6,
 ): EngineName {
@@ -102,10 +104,4 @@ export function chooseEngine(
 
 function kindOf({ kind = 'chat' }: Workload): string {
   return kind;
-}
-
-/** The latencies that an objective is about. */
-function latenciesOf(objective: string, field: string): readonly string[] {
-  const parsed = parseObjective(objective, field);
-  return parsed.check.latencies?.(parsed.objective) ?? [];
 }

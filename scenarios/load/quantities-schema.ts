@@ -1,44 +1,76 @@
 import { z } from 'zod';
-import { DURATION_WORDS, RATE_WORDS } from '../../harness/quantity.ts';
+import { RATE_WORDS, ratePerSecond } from '../../harness/quantity.ts';
+import { duration } from '../durations.ts';
 
-/** Text that `parseDurationMs` reads. */
-export const duration = z.string().meta({ title: DURATION_WORDS });
+/** A rate as people write it, such as `20/s`; a number per second in code. */
+export const rate = z
+  .string()
+  .meta({ title: RATE_WORDS })
+  .transform((text, context) => {
+    const perSecond = ratePerSecond(text);
+    if (perSecond !== undefined) return perSecond;
+    context.addIssue({ code: 'custom', message: '' });
+    return z.NEVER;
+  });
 
-/** Text that `parseRatePerSecond` reads. */
-export const rate = z.string().meta({ title: RATE_WORDS });
+const ORDERED = { message: 'expected [min, max] with min ≤ max' };
+const range = z.tuple([duration(), duration()]).refine(([min, max]) => min <= max, ORDERED);
 
-/** How long a user thinks: always so long, or evenly between two bounds. */
+/** How long a user thinks, in ms: a fixed time, or evenly between two bounds. */
 export const thinkTime = z
-  .union([duration, z.tuple([duration, duration])])
+  .union([duration().transform(ms => [ms, ms] as const), range])
   .describe('a duration, or [min, max] to draw evenly between');
 
 const tokens = z.int().min(1).max(1_000_000);
+const fixed = <Value>(value: Value) => ({ kind: 'fixed', value }) as const;
 const bounds = { min: tokens.default(1), max: tokens.default(131_072) };
+const ordered = (of: { readonly min: number; readonly max: number }) => of.min <= of.max;
+const MIN = { path: ['min'], message: 'expected at most `max`' };
+const drawn = [
+  tokens.describe('a fixed number').transform(fixed),
+  z
+    .tuple([tokens, tokens])
+    .refine(([min, max]) => min <= max, ORDERED)
+    .describe('[min, max], evenly between, both included'),
+] as const;
+const distributions = [
+  z
+    .strictObject({ kind: z.literal('normal'), mean: z.number().min(1), deviation: z.number().min(0), ...bounds })
+    .refine(ordered, MIN),
+  z
+    .strictObject({ kind: z.literal('lognormal'), median: z.number().min(1), sigma: z.number().min(0), ...bounds })
+    .refine(ordered, MIN),
+  z.strictObject({ kind: z.literal('empirical'), values: z.array(tokens).min(1).max(100_000) }),
+] as const;
 
 /** How long a prompt or an answer is, in tokens. */
 export const lengths = z
   .union([
-    tokens.describe('a fixed number'),
-    z
-      .tuple([tokens, tokens])
-      .refine(([min, max]) => min <= max, { message: 'expected [min, max] with min ≤ max' })
-      .describe('[min, max], evenly between, both included'),
+    ...drawn,
     z.discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('normal'), mean: z.number().min(1), deviation: z.number().min(0), ...bounds }),
-      z.strictObject({ kind: z.literal('lognormal'), median: z.number().min(1), sigma: z.number().min(0), ...bounds }),
-      z.strictObject({ kind: z.literal('empirical'), values: z.array(tokens).min(1).max(100_000) }),
+      ...distributions,
       z.strictObject({ kind: z.literal('trace').describe('as in `load.trace`') }),
     ]),
   ])
   .describe('tokens');
 
-/** A time to be drawn. */
+/** How many turns a conversation has. */
+export const turns = z.union([...drawn, z.discriminatedUnion('kind', distributions)]);
+
+/** Nobody waits for longer; bounds what a distribution would spread without end. */
+const WAITED = { min: 0, max: 3_600_000 } as const;
+
+/** A time to be drawn, in ms. */
 export const times = z.union([
-  duration,
-  z.tuple([duration, duration]),
+  duration().transform(fixed),
+  range,
   z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('normal'), mean: duration, deviation: duration }),
-    z.strictObject({ kind: z.literal('lognormal'), median: duration, sigma: z.number().min(0) }),
-    z.strictObject({ kind: z.literal('empirical'), values: z.array(duration).min(1).max(100_000) }),
+    z
+      .strictObject({ kind: z.literal('normal'), mean: duration(), deviation: duration() })
+      .transform(own => ({ ...own, ...WAITED })),
+    z
+      .strictObject({ kind: z.literal('lognormal'), median: duration(), sigma: z.number().min(0) })
+      .transform(own => ({ ...own, ...WAITED })),
+    z.strictObject({ kind: z.literal('empirical'), values: z.array(duration()).min(1).max(100_000) }),
   ]),
 ]);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { lengths, thinkTime } from './quantities-schema.ts';
+import { lengths, thinkTime, turns } from './quantities-schema.ts';
 import { workloads } from './workloads.ts';
 
 const share = z.number().min(0).max(1);
@@ -29,9 +29,10 @@ export const chatShape = {
     .describe('requests that are equal to the byte'),
   sessions: z
     .strictObject({
-      turns: lengths.describe('questions of one conversation'),
-      thinkTime: thinkTime.default(['0.5s', '2s']).describe('between an answer and the next question'),
+      turns: turns.describe('questions of one conversation'),
+      thinkTime: thinkTime.prefault(['0.5s', '2s']).describe('between an answer and the next question'),
     })
+    .transform(own => ({ turns: own.turns, thinkTimeMs: own.thinkTime }))
     .optional()
     .describe('conversations: each turn carries those before it; arrivals are then those of conversations'),
 };

@@ -33,12 +33,12 @@ const ejectionSchema = z.strictObject({
 
 /**
  * Retries before the first byte. The defaults suit interactive use; a slower profile, three retries after 1, 2 and 4 s, is
- * `{ max: 3, baseMs: 1000, maxMs: 4000 }`.
+ * `{ maxRetries: 3, baseDelayMs: 1000, maxDelayMs: 4000 }`.
  */
 const retriesSchema = z.strictObject({
-  max: z.int().min(0).max(10).default(3),
-  baseMs: durationMs.default(50),
-  maxMs: durationMs.default(1000),
+  maxRetries: z.int().min(0).max(10).default(3),
+  baseDelayMs: durationMs.default(50),
+  maxDelayMs: durationMs.default(1000),
   jitter: z.enum(['full', 'equal', 'none']).default('full'),
   budgetRatio: ratio.default(0.2),
   budgetMinPerSecond: z.number().min(0).default(3),
@@ -70,7 +70,7 @@ const discoverySchema = z.strictObject({
   waitMs: positiveMs.max(600_000).default(10_000),
   minIntervalMs: durationMs.default(100),
   keepLastGood: z.boolean().default(true),
-  backoff: z.strictObject({ baseMs: positiveMs.default(200), maxMs: positiveMs.default(5000) }).prefault({}),
+  backoff: z.strictObject({ baseDelayMs: positiveMs.default(200), maxDelayMs: positiveMs.default(5000) }).prefault({}),
 });
 
 const off = z.literal('off');
@@ -92,7 +92,7 @@ export const gatewayConfigSchema = z.strictObject({
   retries: z
     .union([off.transform(() => 0), z.int().min(0).max(10), retriesSchema])
     .prefault({})
-    .transform(retries => (typeof retries === 'number' ? retriesSchema.parse({ max: retries }) : retries)),
+    .transform(retries => (typeof retries === 'number' ? retriesSchema.parse({ maxRetries: retries }) : retries)),
   timeouts: timeoutsSchema.prefault({}),
   limits: z.union([off, limitsSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
-import { type Engine, engineSocket, findEngine, imageId } from '../../platform/docker/engine.ts';
+import { type Engine, engineSocket, findEngine, findImage } from '../../platform/docker/engine.ts';
 import { IMAGE_NAMES } from '../../platform/docker/images/image-names.ts';
 import type { Limits } from '../../platform/docker/plans.ts';
 import { dockerPlatform } from '../../platform/docker/platform.ts';
@@ -11,7 +11,7 @@ import { missing } from '../require.ts';
 /** The engine with all images, or undefined. */
 export const engine: Engine | undefined = await findEngine(engineSocket())
   .then(async found => {
-    const ids = await Promise.all(Object.values(IMAGE_NAMES).map(image => imageId(found, image)));
+    const ids = await Promise.all(Object.values(IMAGE_NAMES).map(image => findImage(found, image)));
     return ids.includes(undefined) ? undefined : found;
   })
   .catch(() => undefined);

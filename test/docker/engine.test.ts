@@ -15,10 +15,10 @@ const reason = canStart ? '' : '(skipped: it takes root and dockerd on Linux)';
  * engine would otherwise take over, or with `--bridge=none` remove, the bridge of the first.
  */
 function secondEngine(folder: string, ...more: readonly string[]) {
-  const host = `unix://${folder}/docker.sock`;
+  const socketPath = join(folder, 'docker.sock');
   const own = ['data-root', 'exec-root', 'pidfile'].flatMap(flag => [`--${flag}`, join(folder, flag)]);
-  const dockerd = ['dockerd', '--host', host, ...own, '--bridge=none', '--iptables=false', ...more];
-  return { host, command: ['unshare', '--net', ...dockerd] as const, logFile: join(folder, 'log') };
+  const dockerd = ['dockerd', '--host', `unix://${socketPath}`, ...own, '--bridge=none', '--iptables=false', ...more];
+  return { socketPath, command: ['unshare', '--net', ...dockerd] as const, logFile: join(folder, 'log') };
 }
 
 describe.skipIf(!canStart)(`the engine ${reason}`, () => {

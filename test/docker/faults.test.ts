@@ -55,7 +55,7 @@ describe.skipIf(Boolean(noDocker))(`faults on containers ${noDocker || ''}`, () 
       fixtureTopology({ 'a-1': { fixture: 'ready-at-once' } }),
       run.options,
     );
-    const parameters = { latencyMs: 200, jitterMs: 20 };
+    const parameters = { latencyMs: 200, jitterMs: 20, stream: 'downstream' };
     const fault = createFault({ ...plan, kind: 'latency', target: 'front→a-1', parameters }, stack, systemClock);
     await fault.inject(soon());
     // 200 ± 20 ms: at least 180 on each of three.

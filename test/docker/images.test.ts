@@ -1,16 +1,19 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { askDocker, workDocker } from '../../platform/docker/images/docker-cli.ts';
+import { buildFrom } from '../../platform/docker/images/build.ts';
 import { IMAGE_NAMES, IMAGE_UID } from '../../platform/docker/images/image-names.ts';
-import { missing } from '../require.ts';
+import { engine, noDocker as reason } from './docker-stack.ts';
 
 // Looks at the images that `npm run images` built; it does not build them itself.
-const answers = await askDocker(['image', 'inspect', ...Object.values(IMAGE_NAMES)]);
-const reason = missing('docker', answers.ok);
+/** By the command line, as a person would: it does not throw. */
+const askDocker = (args: readonly string[]) =>
+  new Promise<{ ok: boolean; stdout: string; stderr: string }>(resolve =>
+    execFile('docker', args, { timeout: 60_000 }, (error, stdout, stderr) =>
+      resolve({ ok: error === null, stdout: stdout.trim(), stderr: stderr.trim() }),
+    ),
+  );
 
 /** Docker's first look comes 5 s after the start, and it waits 3 s for each; a busy machine may need a second one. */
 const HEALTHY_LIMIT_MS = 30_000;
@@ -83,7 +86,7 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
   const nameOf = ({ title }: Row) => `squall-images-${run}-${title.replaceAll(' ', '-')}`;
 
   const docker = async (...args: string[]): Promise<string> => {
-    const { ok, stdout, stderr } = await askDocker(args, undefined, 60_000);
+    const { ok, stdout, stderr } = await askDocker(args);
     if (!ok) throw new Error(`docker ${args.join(' ')}: ${stderr}`);
     return stdout;
   };
@@ -115,7 +118,7 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
     return 'starting';
   };
 
-  const remove = (name: string) => askDocker(['rm', '-f', '-v', name], undefined, 60_000);
+  const remove = (name: string) => askDocker(['rm', '-f', '-v', name]);
 
   beforeAll(async () => {
     for (const row of ROWS) await start(nameOf(row), row);
@@ -172,13 +175,12 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
   });
 
   it('shows why a build failed', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'squall-build-'));
-    await writeFile(join(folder, 'Dockerfile'), `FROM ${IMAGE_NAMES.redis}\nRUN echo the reason >&2 && exit 7\n`);
-    await expect(workDocker('Building it', ['build', '--force-rm', folder])).rejects.toMatchObject({
+    const text = `FROM ${IMAGE_NAMES.redis}\nRUN echo the reason >&2 && exit 7\n`;
+    const context = [{ target: 'Dockerfile', mode: 0o644, content: Buffer.from(text) }];
+    await expect(buildFrom(context, { t: 'squall/never' }, engine!)).rejects.toMatchObject({
       code: 'IMAGE_BUILD_FAILED',
-      message: expect.stringMatching(/^Building it failed:\n.*the reason/s),
+      message: expect.stringMatching(/^Building squall\/never failed:\n.*the reason/s),
     });
-    await rm(folder, { recursive: true, force: true });
   });
 
   // The counterpart: a look that could not fail would say nothing.

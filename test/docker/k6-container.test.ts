@@ -145,7 +145,7 @@ describe.skipIf(Boolean(noImage))(`k6 from an image ${noImage || ''}`, () => {
     const absent = { find: { env: { PATH, SQUALL_K6_IMAGE: 'squall-test/absent:1' } } };
     expect(await findK6(absent.find)).toBeUndefined();
     await expect(requireK6(absent.find)).rejects.toMatchObject({
-      ...{ kind: 'environment', code: 'K6_IMAGE_MISSING' },
+      ...{ kind: 'environment', code: 'IMAGE_MISSING' },
       ...{ message: expect.stringContaining('squall-test/absent:1'), next: expect.stringContaining('docker pull') },
     });
     const noCommand = { env: { PATH: '/nonexistent', SQUALL_K6_IMAGE: IMAGE } };

@@ -21,9 +21,9 @@ const TABLE: readonly [string, string[], number, RegExp[]][] = [
   ['unknown key at the top', ['run', SMALL, '--set', 'slo=[]'], 3, [/`slo`/, /did you mean "slos"/]],
   [
     'unknown key of a fault',
-    ['run', SMALL, '--set', 'faults.slow.latency=2'],
+    ['run', SMALL, '--set', 'faults.slow.latencyMs=2'],
     3,
-    [/latency/, /did you mean "latencyMs"/],
+    [/latencyMs/, /did you mean "latency"/],
   ],
   ['unknown kind of fault', ['run', SMALL, '--set', 'faults.slow.kind=latencey'], 3, [/latencey/, /latency/]],
   [
@@ -81,7 +81,7 @@ const TABLE: readonly [string, string[], number, RegExp[]][] = [
   ],
   ['fault after the end', ['run', SMALL, '--set', 'faults.kill.at=60s'], 3, [/faults\[1\]\.at/, /60s/]],
   ['negative rate', ['run', SMALL, '--set', 'load.stages.0.at=-5/s'], 3, [/load\.stages\[0\]\.at/, /-5\/s/]],
-  ['jitter above latency', ['run', SMALL, '--set', 'faults.slow.jitterMs=400'], 3, [/jitterMs/, /400/]],
+  ['jitter above latency', ['run', SMALL, '--set', 'faults.slow.jitter=400ms'], 3, [/jitter/, /400ms/]],
   [
     'proof of no SLO',
     ['run', SMALL, '--set', 'proof.0.breaks=errors stay rar'],

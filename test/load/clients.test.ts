@@ -6,7 +6,14 @@ import { outcomesOf, runLoad, startFixture } from './rig.ts';
 import { type Asked, serve, stream } from './server.ts';
 
 const ALIKE: ClientsPlan = { retry: null, patience: null, classes: [] };
-const NAIVE: RetryPlan = { most: 3, baseMs: 0, maxMs: 0, jitter: 'none', retryAfter: false, budgetRatio: null };
+const NAIVE: RetryPlan = {
+  maxRetries: 3,
+  baseDelayMs: 0,
+  maxDelayMs: 0,
+  jitter: 'none',
+  retryAfter: false,
+  budgetRatio: null,
+};
 const indexOf = ({ headers }: Asked) => Number(String(headers['x-request-id']).split('-').at(-1));
 const few = { perSecond: 40, forMs: 500 };
 
@@ -20,7 +27,7 @@ describe('clients that try again', () => {
       if (index % 3 === 0 && tries.get(index)! < 3) response.writeHead(503).end();
       else stream(response);
     });
-    const retry = { ...NAIVE, baseMs: 60, maxMs: 1000 };
+    const retry = { ...NAIVE, baseDelayMs: 60, maxDelayMs: 1000 };
     const { records, progress, summary } = await runLoad({
       ...few,
       targets: [server.url],
@@ -107,7 +114,7 @@ describe('impatient clients', () => {
 
   it('run out of patience over all their attempts', async () => {
     await using server = await serve((_, response) => void response.writeHead(503).end());
-    const retry = { ...NAIVE, most: 100, baseMs: 40, maxMs: 40 };
+    const retry = { ...NAIVE, maxRetries: 100, baseDelayMs: 40, maxDelayMs: 40 };
     const { records } = await runLoad({ ...few, targets: [server.url], clients: { ...ALIKE, retry, patience } });
     expect(outcomesOf(records)).toEqual({ abandoned: 20 });
     expect(Math.min(...records.map(({ attempts }) => attempts!))).toBeGreaterThan(1);

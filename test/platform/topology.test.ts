@@ -55,7 +55,12 @@ describe('topologyOf', () => {
     const { LISTEN, GATEWAY_CONFIG } = topology.replicas.at(-1)!.environment(addresses);
     expect(LISTEN).toBe('127.0.0.1:1000');
     const config = parseGatewayConfig(GATEWAY_CONFIG);
-    expect(config).toMatchObject({ name: 'gateway-1', balancer: 'round-robin', ejection: 'off', retries: { max: 0 } });
+    expect(config).toMatchObject({
+      name: 'gateway-1',
+      balancer: 'round-robin',
+      ejection: 'off',
+      retries: { maxRetries: 0 },
+    });
     expect(config.upstreams).toEqual([1, 2, 3].map(n => ({ name: `inference-${n}`, url: `http://127.0.0.1:200${n}` })));
     expect(config.apiKeyHashes).toEqual([createHash('sha256').update('sk-test').digest('hex')]);
     expect(GATEWAY_CONFIG).not.toContain('sk-test');

@@ -16,7 +16,7 @@ const compile = (changes: object) => {
   const options = { seed: 1, platform: 'external', external, replay: 'x' } as const;
   return compileScenario(validateScenario(raw, 'mine'), options);
 };
-const slow = (on: string) => ({ faults: [{ kind: 'latency', on, at: '1s', for: '1s', latencyMs: 100 }] });
+const slow = (on: string) => ({ faults: [{ kind: 'latency', on, at: '1s', for: '1s', latency: '100ms' }] });
 
 describe('a scenario around a target', () => {
   it.each(['client→target', 'client→gateway-1', 'client->gateway-2', 'client -> anything'])(

@@ -1,18 +1,21 @@
-import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { faultPackages } from '../../faults/catalog.ts';
+import { ENGINE_NAMES } from '../../load/engines.ts';
+import { CHECKS } from '../../reports/judge/objective.ts';
 import { compileScenario } from '../../scenarios/compile.ts';
 import { findScenario } from '../../scenarios/find.ts';
 import { validateScenario } from '../../scenarios/validate.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 /** The scenarios of the README, each a block that begins with the name of its file. */
-const EXAMPLES = [
-  ...readFileSync(join(ROOT, 'README.md'), 'utf8').matchAll(
-    /```(?:yaml|ts)\n(?:#|\/\/) ([\w-]+\.(?:yaml|ts)).*?\n(.*?)```/gs,
-  ),
-].map(([, file, text]) => ({ file: file!, text: text! }));
+const EXAMPLES = [...README.matchAll(/```(?:yaml|ts)\n(?:#|\/\/) ([\w-]+\.(?:yaml|ts)).*?\n(.*?)```/gs)].map(
+  ([, file, text]) => ({ file: file!, text: text! }),
+);
 
 it('finds all of them', () => {
   expect(EXAMPLES.map(({ file }) => file)).toEqual([
@@ -38,3 +41,37 @@ it.each(EXAMPLES)(
     expect(plan.timeScale).toBeGreaterThanOrEqual(30);
   },
 );
+
+describe('what README lists', () => {
+  /** The rows of the table under a heading: the words in backticks of each first cell. */
+  const firstCells = (heading: string) =>
+    [
+      ...README.slice(README.indexOf(`\n## ${heading}\n`))
+        .split('\n## ')[1]!
+        .matchAll(/^\| (`[^|]*) \|/gm),
+    ].flatMap(([, cell]) => [...cell!.matchAll(/`([\w-]+)`/g)].map(([, word]) => word));
+
+  it('are the commands there are', () => {
+    const { stdout } = spawnSync(process.execPath, [join(ROOT, 'cli/bin.js'), '--help'], { encoding: 'utf8' });
+    const commands = [...stdout.matchAll(/^ {2}([a-z][\w-]+) (?=[[<])/gm)].map(([, name]) => name!);
+    const listed = [...README.matchAll(/^npx squall ([a-z][\w-]+).* {2,}\S/gm)].map(([, name]) => name!);
+    expect(new Set(listed)).toEqual(new Set(commands.filter(name => name !== 'help')));
+  });
+
+  it('are the kinds of faults there are, beside the attacks', () => {
+    const kinds = faultPackages
+      .map(({ kind }) => kind)
+      .filter(kind => kind !== 'noop' && !existsSync(join(ROOT, `faults/slow-http/${kind}.ts`)));
+    expect(firstCells('Faults').sort()).toEqual(kinds.sort());
+  });
+
+  it('are the engines there are', () => {
+    expect(firstCells('Who generates the load').sort()).toEqual([...ENGINE_NAMES].sort());
+  });
+
+  it('are the kinds of objectives there are', () => {
+    const listed = /^Objectives are .*?\n(?=`covers|Durations)/ms.exec(README)![0];
+    const words = CHECKS.flatMap(check => check.words).filter(word => !/^p\d/.test(word));
+    expect(words.filter(word => !new RegExp(`\\b${word}`).test(listed))).toEqual([]);
+  });
+});

@@ -8,7 +8,7 @@ const SCENARIO = {
   load: { stages: [{ at: '20/s', for: '10s' }] },
   slos: [{ name: 's', objective: 'errors <= 1%' }],
 };
-const LATENCY = { kind: 'latency', on: 'gateway->inference-1', at: '1s', for: '1s', latencyMs: 5 };
+const LATENCY = { kind: 'latency', on: 'gateway->inference-1', at: '1s', for: '1s', latency: '5ms' };
 const DURATION = 'expected a duration such as "10s", "250ms" or "1m30s" (units: us, ms, s, m or min, h)';
 
 function refusal(raw: unknown): string {
@@ -80,11 +80,37 @@ describe('what does not fit', () => {
     ],
     ['load.stages', [5], '`load.stages[0]`: expected an object with `for`, found 5 (number)'],
     ['load.bogus', 1, 'unknown key `load.bogus`. Known: engine, arrivals, warmUp'],
+    ['faults', [{ ...LATENCY, latency: 5 }], `\`faults[0].latency\`: ${DURATION} from 1ms to 1m, found 5 (number)`],
+    [
+      'faults',
+      [{ ...LATENCY, latency: '2m' }],
+      '`faults[0].latency`: expected a duration from 1ms to 1m, found "2m" (string)',
+    ],
+    [
+      'faults',
+      [{ ...LATENCY, jitter: '6ms' }],
+      '`faults[0].jitter`: expected at most `latency`, for a delay cannot be negative, found "6ms" (string)',
+    ],
+    [
+      'stack.gateway.timeouts',
+      { firstByteMs: 5 },
+      'unknown key `stack.gateway.timeouts.firstByteMs`; did you mean "firstByte"?',
+    ],
+    [
+      'stack.gateway.connections.headers',
+      'of',
+      '`stack.gateway.connections.headers`: expected "off" or a duration such as',
+    ],
+    [
+      'slos.0.objective',
+      'p99(tftf) <= 1 s',
+      'or "recovery(kill) <= 10 s" (found "tftf" at character 4, expected a latency in parentheses after p99: ttft, itl, latency; the nearest is ttft), found "p99(tftf) <= 1 s" (string)',
+    ],
     ['faults', [{ ...LATENCY, kind: 'latncy' }], 'found "latncy" (string); did you mean "latency"?'],
     [
       'faults',
-      [{ ...LATENCY, latency: 5 }],
-      'unknown key `faults[0].latency`; did you mean "latencyMs"? Known: id, kind, on, at, for, latencyMs, jitterMs, stream',
+      [{ ...LATENCY, jitterMs: 5 }],
+      'unknown key `faults[0].jitterMs`; did you mean "jitter"? Known: id, kind, on, at, for, latency, jitter, stream',
     ],
     [
       'faults',
@@ -108,7 +134,7 @@ describe('what does not fit', () => {
   });
 
   it('lists the parameters of the fault that is meant and of no other, and no kind that is for tests alone', () => {
-    expect(refusal({ ...SCENARIO, faults: [{ ...LATENCY, bogus: 5 }] })).toMatch(/latencyMs, jitterMs, stream$/);
+    expect(refusal({ ...SCENARIO, faults: [{ ...LATENCY, bogus: 5 }] })).toMatch(/latency, jitter, stream$/);
     const kinds = refusal({ ...SCENARIO, faults: [{}] });
     expect(kinds).toMatch(/`faults\[0\]\.kind`: expected one of .*"kill".*, found nothing/);
     expect(kinds).not.toContain('noop');

@@ -1,6 +1,6 @@
-import { messageOf, SquallError } from '../../../harness/errors.ts';
+import { SquallError } from '../../../harness/errors.ts';
 import { findProgram } from '../../../harness/host/programs.ts';
-import { engineSocket, findEngine, imageId } from '../../../platform/docker/engine.ts';
+import { engineSocket, findEngine, requireImages } from '../../../platform/docker/engine.ts';
 
 const DEFAULT_IMAGE = 'grafana/k6';
 
@@ -14,7 +14,7 @@ export interface K6Image {
 /**
  * The image from which k6 runs where there is no program of that name, on this machine's Docker engine: the one that the
  * environment variable `SQUALL_K6_IMAGE` names, else `grafana/k6`. Nothing is pulled.
- * @throws SquallError `K6_IMAGE_MISSING`, `NO_DOCKER_COMMAND`, or why the engine does not answer; the signal's reason on abort
+ * @throws SquallError `IMAGE_MISSING`, `NO_DOCKER_COMMAND`, or why the engine does not answer; the signal's reason on abort
  */
 export async function requireK6Image(env: NodeJS.ProcessEnv, signal?: AbortSignal): Promise<K6Image> {
   const image = env.SQUALL_K6_IMAGE || DEFAULT_IMAGE;
@@ -29,27 +29,9 @@ export async function requireK6Image(env: NodeJS.ProcessEnv, signal?: AbortSigna
       },
     );
   const engine = await findEngine(engineSocket(env), signal);
-  const id = await imageId(engine, image, signal).catch(cause => {
-    signal?.throwIfAborted();
-    throw new SquallError(
-      'environment',
-      'DOCKER_FAILED',
-      `The Docker engine could not look for ${image}: ${messageOf(cause)}`,
-      {
-        cause,
-        next: 'Correct SQUALL_K6_IMAGE.',
-      },
-    );
-  });
-  if (id !== undefined) return { image, docker };
-  throw new SquallError(
-    'environment',
-    'K6_IMAGE_MISSING',
-    `The Docker engine has no image ${image}, and nothing is pulled unasked`,
-    {
-      next: `Run \`docker pull ${image}\`, or name another image that has k6 in SQUALL_K6_IMAGE.`,
-    },
-  );
+  const howToGet = `Run \`docker pull ${image}\`, or name another image that has k6 in SQUALL_K6_IMAGE.`;
+  await requireImages(engine, [image], howToGet, signal);
+  return { image, docker };
 }
 
 /** What `docker` is told to reach the engine of this machine, whatever a person's own settings say. @param folder one without any */

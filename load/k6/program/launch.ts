@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { chownSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { callEngine, engineSocket } from '../../../platform/docker/engine.ts';
+import { engineApi, engineSocket } from '../../../platform/docker/engine.ts';
 import { fullName, labelsOf } from '../../../platform/docker/plans.ts';
 import { startWatchdog } from '../../../platform/watchdog/watchdog.ts';
 import { bundle, ENTRY } from './bundle.ts';
@@ -82,7 +82,8 @@ export async function launchContainer(
   const labels = Object.entries({ ...labelsOf(runId), [REAPED_BY]: runId }).map(
     ([key, value]) => `--label=${key}=${value}`,
   );
-  const remove = () => callEngine(socketPath, `/containers/${name}?force=1`, { method: 'DELETE' }).catch(() => {});
+  const container = (await engineApi(socketPath)).getContainer(name);
+  const remove = () => container.remove({ force: true }).catch(() => {});
   return {
     command,
     args(names) {
@@ -99,10 +100,7 @@ export async function launchContainer(
     },
     folder: INSIDE,
     script: `${INSIDE}/${ENTRY}`,
-    pid: async () => {
-      const found = (await callEngine(socketPath, `/containers/${name}/json`)) as { State: { Pid: number } };
-      return found.State.Pid;
-    },
+    pid: async () => (await container.inspect()).State.Pid,
     kill: () => void remove(),
     async [Symbol.asyncDispose]() {
       await remove();

@@ -1,13 +1,15 @@
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { createWriteStream, existsSync } from 'node:fs';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { contentHash, contextOf, writeContext } from './build-context.ts';
+import { pipeline } from 'node:stream/promises';
+import type Dockerode from 'dockerode';
+import { type Engine, engineApi } from '../engine.ts';
+import { contentHash, contextOf, packContext } from './build-context.ts';
 import { CACHE, debianRoot } from './debian-root.ts';
 import { DEFINITIONS, OFFICIAL, SUITE } from './definitions.ts';
-import { askDocker, workDocker } from './docker-cli.ts';
 import type { ImageName } from './image-names.ts';
 import type { Way } from './way.ts';
+import { work } from './work.ts';
 
 /** What decides the base of `name`, whichever way it is made. Images with the same packages share one. */
 export function baseHash(name: ImageName): string {
@@ -20,59 +22,66 @@ export function baseTag(name: ImageName, way: Way): string {
 }
 
 /** Whether every base is on the engine or in the cache, so that nothing need be downloaded for them. */
-export async function basesAtHand(way: Way, signal?: AbortSignal): Promise<boolean> {
-  return existsSync(cacheFile(way)) || (await absentBases(way, signal)).length === 0;
+export async function basesAtHand(way: Way, engine: Engine): Promise<boolean> {
+  return existsSync(cacheFile(way)) || (await absentBases(way, engine)).length === 0;
 }
 
 /**
  * Brings every base onto the engine: out of the cache, else made and then kept there, as packages are what takes long.
  * @throws SquallError `IMAGE_BUILD_FAILED` or `IMAGE_DISK_FULL`
  */
-export async function ensureBases(way: Way, progress: (line: string) => void, signal?: AbortSignal): Promise<void> {
-  if ((await absentBases(way, signal)).length === 0) return;
+export async function ensureBases(
+  way: Way,
+  engine: Engine,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<void> {
+  if ((await absentBases(way, engine)).length === 0) return;
   if (existsSync(cacheFile(way))) {
     progress('bases: loading them from the cache');
-    await workDocker('Loading the bases', ['load', '-q', '-i', cacheFile(way)], signal);
+    await work(
+      'Loading the bases',
+      engine,
+      (api, abortSignal) => api.loadImage(cacheFile(way), { abortSignal }),
+      signal,
+    );
   }
-  const absent = await absentBases(way, signal);
+  const absent = await absentBases(way, engine);
   if (absent.length === 0) return;
-  const debian = way === 'registry' ? OFFICIAL.debian : await debianRoot(progress, signal);
-  const folder = await mkdtemp(join(tmpdir(), 'squall-base-'));
-  try {
-    writeContext(contextOf('base'), folder);
-    for (const name of absent) {
-      progress(`base of ${name}: installing ${packagesOf(name)}`);
-      const settings = ['--build-arg', `DEBIAN=${debian}`, '--build-arg', `PACKAGES=${packagesOf(name)}`];
-      await workDocker(
-        `Installing ${packagesOf(name)}`,
-        ['build', '-t', baseTag(name, way), ...settings, folder],
-        signal,
-      );
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  const debian = way === 'registry' ? OFFICIAL.debian : await debianRoot(engine, progress, signal);
+  for (const name of absent) {
+    progress(`base of ${name}: installing ${packagesOf(name)}`);
+    const settings = { t: baseTag(name, way), buildargs: { DEBIAN: debian, PACKAGES: packagesOf(name) } };
+    await work(
+      `Installing ${packagesOf(name)}`,
+      engine,
+      (api, abortSignal) => api.buildImage(packContext(contextOf('base')), { ...settings, abortSignal }),
+      signal,
+    );
   }
-  await keep(way, signal);
+  await keep(way, engine, signal);
 }
 
 /** One image's name for each base that the engine lacks. */
-async function absentBases(way: Way, signal: AbortSignal | undefined): Promise<ImageName[]> {
+async function absentBases(way: Way, { api }: Engine): Promise<ImageName[]> {
   const byTag = new Map(names().map(name => [baseTag(name, way), name]));
-  const there = await askDocker(['images', '--format', '{{.Repository}}:{{.Tag}}', 'squall/base'], signal);
-  for (const tag of there.stdout.split('\n')) byTag.delete(tag);
+  const found = await api.listImages({ filters: { reference: ['squall/base'] } });
+  for (const tag of found.flatMap(({ RepoTags }) => RepoTags ?? [])) byTag.delete(tag);
   return [...byTag.values()];
 }
 
+/** What the API's types lack. */
+type Saver = Dockerode & { getImages(options: { names: string[] }): Promise<NodeJS.ReadableStream> };
+
 /** Writes all bases into one file, in which they share Debian, and drops files of earlier bases. */
-async function keep(way: Way, signal: AbortSignal | undefined): Promise<void> {
+async function keep(way: Way, { socketPath }: Engine, signal: AbortSignal | undefined): Promise<void> {
   await mkdir(CACHE, { recursive: true });
   const part = `${cacheFile(way)}.${process.pid}`;
   try {
-    await workDocker(
-      'Keeping the bases',
-      ['save', '-o', part, ...new Set(names().map(name => baseTag(name, way)))],
-      signal,
-    );
+    const tags = [...new Set(names().map(name => baseTag(name, way)))];
+    const api = (await engineApi(socketPath, 0)) as Saver;
+    const saved = await api.getImages({ names: tags });
+    await pipeline(saved, createWriteStream(part), { ...(signal && { signal }) });
     await rename(part, cacheFile(way));
   } finally {
     await rm(part, { force: true });

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, globSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { archiveOf, below, filesBelow } from '../archive.ts';
+import { HOME } from '../layout.ts';
 import type { ImageName } from './image-names.ts';
 import { installedPackages, type LockFile, needsOf } from './service-files.ts';
-
-/** The checkout. */
-export const ROOT = join(import.meta.dirname, '../../..');
 
 /** One file or folder of a build context. */
 export interface ContextEntry {
@@ -35,7 +35,7 @@ export function contentHash(inputs: readonly string[], entries: readonly Context
 }
 
 /** The context of an image: what is in its folder here, the health check, and for the services their programs and packages. */
-export function contextOf(name: ImageName | 'base', root = ROOT): ContextEntry[] {
+export function contextOf(name: ImageName | 'base', root = HOME): ContextEntry[] {
   const folder = join(root, 'platform/docker/images', name);
   const own = readdirSync(folder).map(file => entry(file, readFileSync(join(folder, file))));
   const health = entry('http-ok', readFileSync(join(root, 'platform/docker/images/http-ok')), 0o755);
@@ -43,14 +43,14 @@ export function contextOf(name: ImageName | 'base', root = ROOT): ContextEntry[]
   return [...own, ...shared, ...(name === 'service' ? serviceEntries(root) : [])];
 }
 
-/** Writes a context into `directory`. */
-export function writeContext(entries: readonly ContextEntry[], directory: string): void {
-  for (const { target, mode, content } of entries) {
-    const path = join(directory, target);
-    mkdirSync(dirname(path), { recursive: true });
-    if ('folder' in content) cpSync(content.folder, path, { recursive: true });
-    else writeFileSync(path, content, { mode });
-  }
+/** A context as the engine takes it. */
+export function packContext(entries: readonly ContextEntry[]): Readable {
+  const modes = new Map(entries.map(({ target, mode }) => [target, mode]));
+  const files = entries.map(({ target, content }) =>
+    'folder' in content ? below(target, filesBelow(content.folder)) : { [target]: content },
+  );
+  const everyone = { uid: 0, folderMode: 0o755, modeOf: (path: string) => modes.get(path) ?? 0o644 };
+  return archiveOf(Object.assign({}, ...files), everyone);
 }
 
 /** Programs of the service image: each service's `main.ts`, and the embedded fault proxy. */

@@ -6,8 +6,8 @@
 import { parseArgs } from 'node:util';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
 import { buildImages } from './build.ts';
-import { buildFailure } from './docker-cli.ts';
 import type { Way } from './way.ts';
+import { buildFailure } from './work.ts';
 
 function readFlags(args: readonly string[]): { readonly way?: Way; readonly json: boolean } {
   const usage = (message: string) =>

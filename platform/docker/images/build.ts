@@ -1,14 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { settlesWithin, systemClock } from '../../../harness/clock.ts';
+import { messageOf } from '../../../harness/errors.ts';
+import { type Engine, engineSocket, findEngine, findImage } from '../engine.ts';
 import { baseHash, basesAtHand, baseTag, ensureBases } from './bases.ts';
-import { contentHash, contextOf, writeContext } from './build-context.ts';
+import { type ContextEntry, contentHash, contextOf, packContext } from './build-context.ts';
 import { debootstrapTrouble } from './debian-root.ts';
 import { DEFINITIONS, OFFICIAL, PART_VERSIONS } from './definitions.ts';
-import { askDocker, requireEngine, workDocker } from './docker-cli.ts';
 import { IMAGE_NAMES, type ImageName } from './image-names.ts';
 import { binaryTrouble, partImage } from './parts.ts';
 import { type Choice, chooseWay, type Way } from './way.ts';
+import { work } from './work.ts';
 
 /** Label with the hash of what an image is made of, and with the way it was made. */
 export const LABELS = { content: 'squall.content', way: 'squall.way' } as const;
@@ -41,39 +41,50 @@ export interface BuildOptions {
  * @throws SquallError when there is no engine, no way to build, or a build fails
  */
 export async function buildImages({ way: forced, progress, signal }: BuildOptions): Promise<BuiltImage[]> {
-  await requireEngine(signal);
+  const engine = await findEngine(engineSocket(), signal);
   const names = Object.keys(IMAGE_NAMES) as ImageName[];
   let choice: Choice | undefined;
   const built: BuiltImage[] = [];
   for (const name of names) {
+    signal?.throwIfAborted();
     const hash = hashOf(name);
-    const there = await inspect(name, hash, signal);
+    const there = await inspect(name, hash, engine);
     if (there && (forced === undefined || there.way === forced)) {
-      await tagLatest(name, hash, signal);
+      await tagLatest(name, hash, engine);
       built.push(there);
       continue;
     }
     if (!choice) {
-      choice = await decide(forced, signal);
+      choice = await decide(forced, engine);
       progress(`building the ${choice.way} way: ${choice.why}`);
-      await ensureBases(choice.way, progress, signal);
+      await ensureBases(choice.way, engine, progress, signal);
     }
-    await build(name, hash, choice.way, signal);
-    await tagLatest(name, hash, signal);
-    const made = await inspect(name, hash, signal);
+    await build(name, hash, choice.way, engine, signal);
+    await tagLatest(name, hash, engine);
+    const made = await inspect(name, hash, engine);
     built.push({ ...made!, isNew: true });
     progress(`${IMAGE_NAMES[name]}:${hash} built, ${Math.round(made!.sizeBytes / 1e6)} MB`);
   }
   return built;
 }
 
-async function decide(forced: Way | undefined, signal: AbortSignal | undefined): Promise<Choice> {
-  const probe =
-    forced === 'local' ? undefined : await askDocker(['manifest', 'inspect', OFFICIAL.debian], signal, PROBE_LIMIT_MS);
+async function decide(forced: Way | undefined, engine: Engine): Promise<Choice> {
   const localTrouble =
-    binaryTrouble() ?? ((await basesAtHand('local', signal)) ? undefined : await debootstrapTrouble());
-  const registryTrouble = probe?.ok ? undefined : (probe?.stderr.split('\n').at(-1) ?? 'not asked');
-  return chooseWay({ registryTrouble, localTrouble }, forced);
+    binaryTrouble() ?? ((await basesAtHand('local', engine)) ? undefined : await debootstrapTrouble());
+  return chooseWay(
+    { registryTrouble: forced === 'local' ? 'not asked' : await registryTrouble(engine), localTrouble },
+    forced,
+  );
+}
+
+/** Why the engine gets nothing from its registry; undefined when it does. */
+async function registryTrouble({ api }: Engine): Promise<string | undefined> {
+  const asked = api.getImage(OFFICIAL.debian).distribution();
+  if (!(await settlesWithin(asked, PROBE_LIMIT_MS, systemClock))) return `no answer within ${PROBE_LIMIT_MS / 1000} s`;
+  return asked.then(
+    () => undefined,
+    error => error.json?.message ?? messageOf(error),
+  );
 }
 
 function hashOf(name: ImageName): string {
@@ -81,43 +92,53 @@ function hashOf(name: ImageName): string {
   return contentHash([baseHash(name), ...versions], contextOf(name));
 }
 
-async function build(name: ImageName, hash: string, way: Way, signal: AbortSignal | undefined): Promise<void> {
-  const settings = [`BASE=${baseTag(name, way)}`];
-  for (const part of DEFINITIONS[name].parts)
-    settings.push(`${part.toUpperCase()}=${await partImage(part, way, signal)}`);
-  const folder = await mkdtemp(join(tmpdir(), 'squall-image-'));
-  try {
-    writeContext(contextOf(name), folder);
-    const labels = [`${LABELS.content}=${hash}`, `${LABELS.way}=${way}`].flatMap(label => ['--label', label]);
-    const flags = [...labels, ...settings.flatMap(setting => ['--build-arg', setting])];
-    await workDocker(
-      `Building ${IMAGE_NAMES[name]}`,
-      ['build', '-t', `${IMAGE_NAMES[name]}:${hash}`, ...flags, folder],
-      signal,
-    );
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-async function inspect(
+async function build(
   name: ImageName,
   hash: string,
+  way: Way,
+  engine: Engine,
   signal: AbortSignal | undefined,
-): Promise<BuiltImage | undefined> {
-  const { ok, stdout } = await askDocker(['image', 'inspect', `${IMAGE_NAMES[name]}:${hash}`], signal);
-  if (!ok) return undefined;
-  const [image] = JSON.parse(stdout) as [
-    { Id: string; Size: number; Config: { Labels: Record<string, string> | null } },
-  ];
-  const labels = image.Config.Labels ?? {};
+): Promise<void> {
+  const buildargs: Record<string, string> = { BASE: baseTag(name, way) };
+  for (const part of DEFINITIONS[name].parts)
+    buildargs[part.toUpperCase()] = await partImage(part, way, engine, signal);
+  const settings = {
+    t: `${IMAGE_NAMES[name]}:${hash}`,
+    labels: { [LABELS.content]: hash, [LABELS.way]: way },
+    buildargs,
+  };
+  await buildFrom(contextOf(name), settings, engine, signal);
+}
+
+/** @throws SquallError `IMAGE_DISK_FULL` or `IMAGE_BUILD_FAILED` */
+export async function buildFrom(
+  context: readonly ContextEntry[],
+  settings: {
+    readonly t: string;
+    readonly labels?: Record<string, string>;
+    readonly buildargs?: Record<string, string>;
+  },
+  engine: Engine,
+  signal?: AbortSignal,
+): Promise<void> {
+  await work(
+    `Building ${settings.t}`,
+    engine,
+    // An intermediate container that failed goes too.
+    (api, abortSignal) => api.buildImage(packContext(context), { ...settings, forcerm: true, abortSignal }),
+    signal,
+  );
+}
+
+async function inspect(name: ImageName, hash: string, engine: Engine): Promise<BuiltImage | undefined> {
+  const image = await findImage(engine, `${IMAGE_NAMES[name]}:${hash}`);
+  const labels = image?.Config.Labels ?? {};
   // A tag alone proves nothing: anyone can set one.
-  if (labels[LABELS.content] !== hash) return undefined;
+  if (!image || labels[LABELS.content] !== hash) return undefined;
   const way = labels[LABELS.way] === 'registry' ? 'registry' : 'local';
   return { name: IMAGE_NAMES[name], id: image.Id, sizeBytes: image.Size, hash, way, isNew: false };
 }
 
-async function tagLatest(name: ImageName, hash: string, signal: AbortSignal | undefined): Promise<void> {
-  const { [name]: tag } = IMAGE_NAMES;
-  await workDocker(`Tagging ${tag}`, ['tag', `${tag}:${hash}`, `${tag}:latest`], signal);
+async function tagLatest(name: ImageName, hash: string, { api }: Engine): Promise<void> {
+  await api.getImage(`${IMAGE_NAMES[name]}:${hash}`).tag({ repo: IMAGE_NAMES[name], tag: 'latest' });
 }

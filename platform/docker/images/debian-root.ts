@@ -3,8 +3,9 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $, which } from 'zx';
+import { type Engine, findImage } from '../engine.ts';
 import { SUITE } from './definitions.ts';
-import { askDocker, buildFailure, workDocker } from './docker-cli.ts';
+import { buildFailure, work } from './work.ts';
 
 /** Where what is slow to make is kept between checkouts, for good: `$XDG_CACHE_HOME/squall/images`. */
 export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'squall/images');
@@ -25,11 +26,20 @@ export async function debootstrapTrouble(): Promise<string | undefined> {
  * @returns its tag
  * @throws SquallError `IMAGE_BUILD_FAILED` or `IMAGE_DISK_FULL`
  */
-export async function debianRoot(progress: (line: string) => void, signal?: AbortSignal): Promise<string> {
+export async function debianRoot(
+  engine: Engine,
+  progress: (line: string) => void,
+  signal?: AbortSignal,
+): Promise<string> {
   const tag = `squall/debian:${SUITE}`;
-  if ((await askDocker(['image', 'inspect', '--format', '{{.Id}}', tag], signal)).ok) return tag;
+  if (await findImage(engine, tag)) return tag;
   if (!existsSync(rootFile())) await bootstrap(progress, signal);
-  await workDocker('Importing Debian', ['import', rootFile(), tag], signal);
+  await work(
+    'Importing Debian',
+    engine,
+    (api, abortSignal) => api.importImage(rootFile(), { repo: 'squall/debian', tag: SUITE, abortSignal }),
+    signal,
+  );
   return tag;
 }
 

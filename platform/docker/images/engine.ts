@@ -5,15 +5,14 @@ import { join } from 'node:path';
 import { which } from 'zx';
 import { systemClock } from '../../../harness/clock.ts';
 import { SquallError } from '../../../harness/errors.ts';
-import { askDocker, engineTrouble } from './docker-cli.ts';
+import { type Engine, engineSocket, findEngine } from '../engine.ts';
 
 const START_LIMIT_MS = 30_000;
 const POLL_MS = 250;
 const SHOWN_LINES = 10;
 
-/** An engine that answers. */
-export interface Engine {
-  readonly version: string;
+/** An engine that answers, and who started it. */
+export interface FoundEngine extends Pick<Engine, 'version'> {
   /** Process id of the one that was started, undefined when one was running already. */
   readonly startedPid: number | undefined;
   readonly logFile: string | undefined;
@@ -21,8 +20,8 @@ export interface Engine {
 
 /** Options of {@link ensureEngine}. */
 export interface EngineOptions {
-  /** Address of the engine. @default what the `docker` command uses */
-  readonly host?: string;
+  /** @default as {@link engineSocket} */
+  readonly socketPath?: string;
   /** What to start, with its flags. @default dockerd alone */
   readonly command?: readonly [string, ...string[]];
   /** @default squall-dockerd.log in the folder for temporary files */
@@ -33,15 +32,19 @@ export interface EngineOptions {
 /**
  * The Docker engine of this machine, started where none answers: `dockerd` in the background, in a session of its own, so
  * that it outlives this process; its log is a file. Whoever starts one ends it by SIGTERM to its process id.
- * @throws SquallError `ENGINE_NOT_PERMITTED` when one runs that may not be used, `ENGINE_NOT_STARTED` with the end of its
+ * @throws SquallError as {@link findEngine} when one runs that may not be used, `ENGINE_NOT_STARTED` with the end of its
  * log when it does not answer within 30 s
  */
-export async function ensureEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { host, command = ['dockerd'], logFile = join(tmpdir(), 'squall-dockerd.log'), signal } = options;
-  const first = await askVersion(host, signal);
-  if (first.ok) return { version: first.stdout, startedPid: undefined, logFile: undefined };
-  const trouble = engineTrouble(first.stderr);
-  if (trouble.code !== 'ENGINE_NOT_RUNNING') throw trouble;
+export async function ensureEngine(options: EngineOptions = {}): Promise<FoundEngine> {
+  const {
+    socketPath = engineSocket(),
+    command = ['dockerd'],
+    logFile = join(tmpdir(), 'squall-dockerd.log'),
+    signal,
+  } = options;
+  const first = await lookFor(socketPath, signal);
+  if (typeof first === 'string') return { version: first, startedPid: undefined, logFile: undefined };
+  if (first.code !== 'NO_DOCKER_ENGINE') throw first;
   await refuseWhereHopeless();
   const log = openSync(logFile, 'w');
   const [program, ...flags] = command;
@@ -57,8 +60,8 @@ export async function ensureEngine(options: EngineOptions = {}): Promise<Engine>
   child.unref();
   for (const limit = systemClock.nowMs() + START_LIMIT_MS; systemClock.nowMs() < limit && !ended; ) {
     await systemClock.sleep(POLL_MS, signal);
-    const { ok, stdout } = await askVersion(host, signal);
-    if (ok) return { version: stdout, startedPid: child.pid, logFile };
+    const found = await lookFor(socketPath, signal);
+    if (typeof found === 'string') return { version: found, startedPid: child.pid, logFile };
   }
   if (child.pid !== undefined && !ended) process.kill(child.pid, 'SIGTERM');
   const lines = readFileSync(logFile, 'utf8').trim().split('\n').slice(-SHOWN_LINES);
@@ -73,8 +76,15 @@ async function refuseWhereHopeless(): Promise<void> {
     if (!(await which(command, { nothrow: true }))) throw notStarted(`there is no ${command} on PATH`);
 }
 
-function askVersion(host: string | undefined, signal: AbortSignal | undefined) {
-  return askDocker([...(host ? ['--host', host] : []), 'version', '--format', '{{.Server.Version}}'], signal, 5_000);
+/** The engine's version, or why there is none. */
+async function lookFor(socketPath: string, signal: AbortSignal | undefined): Promise<string | SquallError> {
+  return findEngine(socketPath, signal).then(
+    ({ version }) => version,
+    error => {
+      signal?.throwIfAborted();
+      return error as SquallError;
+    },
+  );
 }
 
 function notStarted(why: string): SquallError {

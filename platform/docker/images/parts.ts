@@ -1,13 +1,12 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { $ } from 'zx';
+import { join } from 'node:path';
 import { SquallError } from '../../../harness/errors.ts';
-import { contentHash, ROOT } from './build-context.ts';
+import { type Engine, findImage } from '../engine.ts';
+import { HOME } from '../layout.ts';
+import { contentHash, packContext } from './build-context.ts';
 import { OFFICIAL, type Part } from './definitions.ts';
-import { askDocker, workDocker } from './docker-cli.ts';
 import type { Way } from './way.ts';
+import { work } from './work.ts';
 
 interface LocalBinary {
   /** Relative to the checkout. */
@@ -23,7 +22,7 @@ const LOCAL: Readonly<Record<Part, LocalBinary>> = {
 
 /** What the local way lacks of its binaries, or undefined when it lacks nothing. */
 export function binaryTrouble(): string | undefined {
-  const absent = Object.values(LOCAL).filter(({ file }) => !existsSync(join(ROOT, file)));
+  const absent = Object.values(LOCAL).filter(({ file }) => !existsSync(join(HOME, file)));
   return absent.length === 0 ? undefined : `${absent.map(({ file }) => file).join(' and ')} missing`;
 }
 
@@ -32,25 +31,21 @@ export function binaryTrouble(): string | undefined {
  * @returns its tag
  * @throws SquallError `BINARY_MISSING`
  */
-export async function partImage(part: Part, way: Way, signal?: AbortSignal): Promise<string> {
+export async function partImage(part: Part, way: Way, engine: Engine, signal?: AbortSignal): Promise<string> {
   if (way === 'registry' && part === 'node') return OFFICIAL.node;
   const { file, target } = LOCAL[part];
-  if (!existsSync(join(ROOT, file)))
+  if (!existsSync(join(HOME, file)))
     throw new SquallError('environment', 'BINARY_MISSING', `Expected ${file} to go into an image, found none`, {
       next: 'Run `npm install` and `npm run tools`.',
     });
-  const source = realpathSync(join(ROOT, file));
-  const tag = `squall/${part}-binary:${contentHash([part], [{ target, mode: 0o755, content: readFileSync(source) }])}`;
-  if ((await askDocker(['image', 'inspect', '--format', '{{.Id}}', tag], signal)).ok) return tag;
-  const folder = await mkdtemp(join(tmpdir(), 'squall-part-'));
-  try {
-    const path = join(folder, 'root', target);
-    await mkdir(dirname(path), { recursive: true });
-    await copyFile(source, path);
-    await $({ quiet: true })`chmod 755 ${path} && tar -C ${join(folder, 'root')} -cf ${join(folder, 'part.tar')} .`;
-    await workDocker(`Importing ${part}`, ['import', join(folder, 'part.tar'), tag], signal);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-  return tag;
+  const entries = [{ target, mode: 0o755, content: readFileSync(realpathSync(join(HOME, file))) }];
+  const [repo, tag] = [`squall/${part}-binary`, contentHash([part], entries)];
+  if (!(await findImage(engine, `${repo}:${tag}`)))
+    await work(
+      `Importing ${part}`,
+      engine,
+      (api, abortSignal) => api.importImage(packContext(entries), { repo, tag, abortSignal }),
+      signal,
+    );
+  return `${repo}:${tag}`;
 }

@@ -1,4 +1,4 @@
-import { parseDurationMs } from '../../../harness/quantity.ts';
+import { durationMs } from '../../../harness/quantity.ts';
 import { latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
 import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import type { Statement } from '../statement.ts';
@@ -29,12 +29,9 @@ export const check = checkOf<GoodputObjective>({
 function deadlinesOf(statement: Statement): GoodputObjective['deadlines'] {
   return (statement.argument ?? '').split(',').map(part => {
     const [, metric = 'latency', text = ''] = /^\s*(?:(ttft|latency)\s+)?(\d.*)$/.exec(part) ?? [];
-    try {
-      return { metric: metric as 'ttft' | 'latency', limitMs: parseDurationMs(text, 'goodput') };
-    } catch (cause) {
-      const expected = 'deadlines in parentheses after goodput, such as (ttft 500 ms, latency 4 s)';
-      throw statement.badArgument(part, expected, cause);
-    }
+    const limitMs = durationMs(text);
+    if (limitMs !== undefined) return { metric: metric as 'ttft' | 'latency', limitMs };
+    throw statement.badArgument(part, 'deadlines in parentheses after goodput, such as (ttft 500 ms, latency 4 s)');
   });
 }
 

@@ -73,7 +73,7 @@ function recordAttempt(upstream: Upstream, exchange: Exchange, result: AttemptRe
 /** Waits for the backoff of the next attempt; false when no further attempt is allowed. */
 async function waitForRetry(exchange: Exchange, result: FailedAttempt, context: ForwardContext): Promise<boolean> {
   const { retries, budget, clock, random, metrics } = context;
-  if (result.failure === 'deadline' || exchange.attempts > retries.max) return false;
+  if (result.failure === 'deadline' || exchange.attempts > retries.maxRetries) return false;
   const waitMs = backoffMs(retries, exchange.attempts, random);
   if (clock.nowMs() + waitMs >= exchange.deadlineMs) return false;
   if (!budget.withdraw(clock.nowMs())) {

@@ -41,8 +41,11 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
     run?.[Symbol.dispose]();
   });
   const it_ = it.skipIf(row.isMissing);
-  const partition = (target = 'zone-b | zone-a', parameters = {}, forMs = 10_000) =>
-    createFault({ id: 'p', kind: 'zone-partition', target, atMs: 0, forMs, parameters }, stack, systemClock);
+  const partition = (
+    target = 'zone-b | zone-a',
+    parameters: Readonly<Record<string, unknown>> = { mode: 'drop' },
+    forMs = 10_000,
+  ) => createFault({ id: 'p', kind: 'zone-partition', target, atMs: 0, forMs, parameters }, stack, systemClock);
   const toxicsLeft = async () => {
     const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl });
     return (await Promise.all(stack.links.map(({ name }) => toxiproxy.listToxics(name)))).flat();
@@ -85,7 +88,14 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
 
   it_('heals while many connections are being closed, and leaves other faults alone', async () => {
     const latency = createFault(
-      { id: 'l', kind: 'latency', target: 'front→b-1', atMs: 0, forMs: 1, parameters: { latencyMs: 1 } },
+      {
+        id: 'l',
+        kind: 'latency',
+        target: 'front→b-1',
+        atMs: 0,
+        forMs: 1,
+        parameters: { latencyMs: 1, jitterMs: 0, stream: 'downstream' },
+      },
       stack,
       systemClock,
     );

@@ -3,7 +3,14 @@ import type { RetryPlan } from '../../../harness/plan.ts';
 import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
 import { RetryPolicy, retryAfterMs } from '../../../load/stream/retry.ts';
 
-const PLAN: RetryPlan = { most: 3, baseMs: 1000, maxMs: 60_000, jitter: 'none', retryAfter: true, budgetRatio: null };
+const PLAN: RetryPlan = {
+  maxRetries: 3,
+  baseDelayMs: 1000,
+  maxDelayMs: 60_000,
+  jitter: 'none',
+  retryAfter: true,
+  budgetRatio: null,
+};
 const ended = (outcome: Outcome, status = 0, firstTokenMs: number | null = null, index = 0) =>
   ({ index, outcome, status, firstTokenMs }) as RequestRecord;
 const policy = (changes: Partial<RetryPlan> = {}) => new RetryPolicy({ ...PLAN, ...changes }, 1);
@@ -38,7 +45,7 @@ describe('the wait', () => {
   it('doubles, and ends after the most retries', () => {
     const waits = [1, 2, 3, 4].map(attempt => policy().waitMs(ended('reset'), attempt, 0, 0));
     expect(waits).toEqual([1000, 2000, 4000, null]);
-    expect(policy({ baseMs: 0, maxMs: 0, most: 1 }).waitMs(ended('reset'), 1, 0, 0)).toBe(0);
+    expect(policy({ baseDelayMs: 0, maxDelayMs: 0, maxRetries: 1 }).waitMs(ended('reset'), 1, 0, 0)).toBe(0);
   });
 
   it('with full jitter is uniform below its ceiling, and the same for the same request', () => {

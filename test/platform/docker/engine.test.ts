@@ -48,14 +48,14 @@ describe('finding a Docker engine', () => {
     await expectRefusal([...NODE_LOSS, '--out', join(out.path, 'runs')], 4, patterns, env);
   });
 
-  it('an engine that this user may not use', () => {
-    const cause = Object.assign(new Error('connect EACCES'), { code: 'EACCES' });
-    const error = engineTrouble('/var/run/docker.sock', cause);
-    expect(error).toMatchObject({
-      kind: 'environment',
-      code: 'DOCKER_FORBIDDEN',
-      next: expect.stringContaining('usermod'),
-    });
+  it.each([
+    ['ENOENT', 'NO_DOCKER_ENGINE', 'Start'],
+    ['ECONNREFUSED', 'NO_DOCKER_ENGINE', 'Start'],
+    ['EACCES', 'DOCKER_FORBIDDEN', 'usermod'],
+    ['ECONNRESET', 'DOCKER_FAILED', 'log'],
+  ])('%s: %s', (cause, code, next) => {
+    const error = engineTrouble('/var/run/docker.sock', Object.assign(new Error(cause), { code: cause }));
+    expect(error).toMatchObject({ kind: 'environment', code, next: expect.stringContaining(next) });
   });
 
   it.skipIf(process.geteuid?.() !== 0)('an engine that an unprivileged user really may not use', async () => {

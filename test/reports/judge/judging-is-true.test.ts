@@ -22,7 +22,7 @@ interface Tally {
 
 /** Shares of verdicts over windows whose requests `draw` makes. */
 function tally(windows: number, text: string, draw: (window: number) => RequestChanges[]): Tally {
-  const objective = parseObjective(text, 'objective');
+  const objective = parseObjective(text);
   const shares: Tally = { pass: 0, fail: 0, inconclusive: 0 };
   for (let i = 0; i < windows; i += 1) {
     const requests = draw(i).map((changes, index) => requestOf(index, index * 10, changes));
@@ -110,7 +110,7 @@ test('gaps: perfectly correlated gaps within a request do not make a wrong verdi
 });
 
 test('throughput: Poisson completions under the objective pass in at most 5 %', () => {
-  const { objective, check } = parseObjective('throughput >= 10/s', 'objective');
+  const { objective, check } = parseObjective('throughput >= 10/s');
   let passes = 0;
   let fails = 0;
   for (let i = 0; i < 500; i += 1) {

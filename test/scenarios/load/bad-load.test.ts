@@ -22,7 +22,7 @@ describe('a load that cannot be', () => {
     [
       'a patience beyond timers',
       { stages: STAGES, clients: { patience: { after: ['1s', '600h'] } } },
-      /`load\.clients\.patience\.after`.*at most 576h.*"600h"/,
+      /`load\.clients\.patience\.after\[1\]`.*at most 576h.*"600h"/,
     ],
     [
       'stages that are too long together',
@@ -49,12 +49,12 @@ describe('a load that cannot be', () => {
     [
       'a spike that has no time',
       { stages: [{ spike: '9/s', rise: '2s', fall: '2s', for: '3s' }] },
-      /load\.stages\[0\]\.for.*`rise` and `fall` together, got "3s"/,
+      /load\.stages\[0\]\.for.*`rise` and `fall` together, found "3s"/,
     ],
     [
       'a negative rate',
       { stages: [{ sinusoid: { mean: '1/s', amplitude: '2/s', period: '1s' }, for: '9s' }] },
-      /stages\[0\]\.sinusoid\.amplitude.*got "2\/s"/,
+      /stages\[0\]\.sinusoid\.amplitude.*found "2\/s"/,
     ],
     [
       'too many periods',
@@ -142,18 +142,18 @@ describe('a load that cannot be', () => {
     ],
     [
       'an unknown key of a retry',
-      { stages: STAGES, clients: { retry: { kind: 'naive', base: '1s' } } },
-      /unknown key `load\.clients\.retry\.base`/,
+      { stages: STAGES, clients: { retry: { kind: 'naive', baseDelay: '1s' } } },
+      /unknown key `load\.clients\.retry\.baseDelay`/,
     ],
     [
       'a longest wait below the first',
-      { stages: STAGES, clients: { retry: { kind: 'exponential', longest: '1ms' } } },
-      /load\.clients\.retry\.longest/,
+      { stages: STAGES, clients: { retry: { kind: 'exponential', maxDelay: '1ms' } } },
+      /load\.clients\.retry\.maxDelay.*at least `baseDelay`, found "1ms"/,
     ],
     [
       'no patience',
       { stages: STAGES, clients: { patience: { after: 'soon' } } },
-      /load\.clients\.patience\.after.*got "soon"/,
+      /load\.clients\.patience\.after.*found "soon"/,
     ],
     [
       'two classes of a name',

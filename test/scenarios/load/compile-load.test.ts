@@ -144,7 +144,14 @@ describe('the load of a scenario', () => {
     });
     expect(load.workload).toMatchObject({ promptTokens: [256, 1024], duplicates: { share: 0.2, distinct: 10 } });
     expect(load.clients).toMatchObject({
-      retry: { most: 3, baseMs: 1000, maxMs: 60_000, jitter: 'full', retryAfter: true, budgetRatio: 0.2 },
+      retry: {
+        maxRetries: 3,
+        baseDelayMs: 1000,
+        maxDelayMs: 60_000,
+        jitter: 'full',
+        retryAfter: true,
+        budgetRatio: 0.2,
+      },
       patience: { afterMs: [1000, 3000], until: 'end', counts: 'apart' },
     });
     expect(load.clients!.classes.map(({ workload }) => workload)).toEqual([
@@ -154,11 +161,11 @@ describe('the load of a scenario', () => {
   });
 
   it.each([
-    ['naive', { most: 3, baseMs: 0, budgetRatio: null, retryAfter: false }],
-    ['exponential', { most: 3, baseMs: 1000, budgetRatio: null, retryAfter: true }],
+    ['naive', { maxRetries: 3, baseDelayMs: 0, budgetRatio: null, retryAfter: false }],
+    ['exponential', { maxRetries: 3, baseDelayMs: 1000, budgetRatio: null, retryAfter: true }],
     [
-      { kind: 'exponential', base: '200ms', most: 5, jitter: 'equal' },
-      { most: 5, baseMs: 200, jitter: 'equal' },
+      { kind: 'exponential', baseDelay: '200ms', maxRetries: 5, jitter: 'equal' },
+      { maxRetries: 5, baseDelayMs: 200, jitter: 'equal' },
     ],
   ])('knows the retries %j', (retry, expected) => {
     expect(planOf(folder, { stages: STAGES, clients: { retry } }).load.clients!.retry).toMatchObject(expected);

@@ -10,7 +10,7 @@ test('only upstreams are required', () => {
     balancer: 'least-connections',
     healthChecks: { path: '/readyz', intervalMs: 1000, timeoutMs: 500 },
     ejection: { consecutiveFailures: 3, baseMs: 2000, maxEjectedRatio: 0.5 },
-    retries: { max: 3, budgetRatio: 0.2 },
+    retries: { maxRetries: 3, budgetRatio: 0.2 },
     timeouts: { connectMs: 1000, firstByteMs: 10_000, idleMs: 10_000 },
     maxBodyBytes: 1_048_576,
   });
@@ -20,9 +20,9 @@ test.each([
   ['off', 0],
   [0, 0],
   [2, 2],
-  [{ max: 1, baseMs: 1000 }, 1],
+  [{ maxRetries: 1, baseDelayMs: 1000 }, 1],
 ])('retries %j means at most %i', (retries, max) => {
-  expect(parse({ upstreams, retries }).retries.max).toBe(max);
+  expect(parse({ upstreams, retries }).retries.maxRetries).toBe(max);
 });
 
 test('connection limits apply unless turned off, one by one or all, and survive a second parse', () => {
@@ -45,7 +45,7 @@ describe('an error names the setting', () => {
     [{ upstreams, ejection: { base: 1 } }, 'unknown key `ejection.base`'],
     [{ upstreams, connections: { headerMs: 1 } }, 'unknown key `connections.headerMs`'],
     [{ upstreams, connections: { exempt: ['proxy'] } }, '`connections.exempt.0`: must be an IP address'],
-    [{ upstreams, retries: { max: 1, budget: 1 } }, 'unknown key `retries.budget`'],
+    [{ upstreams, retries: { maxRetries: 1, budget: 1 } }, 'unknown key `retries.budget`'],
     [{ upstreams, healthChecks: { timeoutMs: -1 } }, '`healthChecks.timeoutMs`'],
     [{ upstreams: [{ name: 'a', url: 'ftp://x' }] }, '`upstreams.0.url`'],
     [{ upstreams: [...upstreams, ...upstreams] }, 'unique names'],

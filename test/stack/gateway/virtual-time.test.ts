@@ -20,7 +20,7 @@ test('a hung upstream takes four attempts in virtual time, and every call is can
     },
     close: async () => {},
   });
-  const retries = { max: 3, baseMs: 1000, maxMs: 4000, jitter: 'none' } as const;
+  const retries = { maxRetries: 3, baseDelayMs: 1000, maxDelayMs: 4000, jitter: 'none' } as const;
   const response = await sendOver({ retries }, transport, clock, 250_000);
   expect(response).toContain('504 Gateway Timeout');
   expect(response).toContain('x-squall-attempts: 4');

@@ -1,10 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type ContextEntry, contentHash, contextOf, ROOT } from '../../../../platform/docker/images/build-context.ts';
+import { type ContextEntry, contentHash, contextOf } from '../../../../platform/docker/images/build-context.ts';
 import { DEFINITIONS, OFFICIAL, PART_VERSIONS } from '../../../../platform/docker/images/definitions.ts';
 import { IMAGE_NAMES, IMAGE_UID, type ImageName } from '../../../../platform/docker/images/image-names.ts';
 import { installedPackages, needsOf } from '../../../../platform/docker/images/service-files.ts';
+import { HOME } from '../../../../platform/docker/layout.ts';
 
 const file = (target: string, text: string, mode = 0o644): ContextEntry => ({
   target,
@@ -73,9 +74,7 @@ describe('what services need', () => {
     expect(targets).toContain('app/stack/inference/main.ts');
     expect(targets).toContain('app/faults/toxiproxy/server-main.ts');
     expect(targets).toContain('app/node_modules/pino');
-    expect(targets.filter(target => /app\/(test|scenarios|reports|stack\/(platform|images))\//.test(target))).toEqual(
-      [],
-    );
+    expect(targets.filter(target => /app\/(test|scenarios|reports|load|platform|cli)\//.test(target))).toEqual([]);
     expect(targets.filter(target => /typescript|vitest|biome|node_modules\/node$/.test(target))).toEqual([]);
   });
 });
@@ -84,15 +83,15 @@ describe('definitions', () => {
   const names = Object.keys(IMAGE_NAMES) as ImageName[];
 
   it('pin official images to exact versions, Node to the one of the checkout', () => {
-    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+    const { dependencies } = JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8'));
     expect(OFFICIAL.node).toContain(`:${dependencies.node}-`);
     for (const image of Object.values(OFFICIAL)) expect(image).toMatch(/:[\w.-]*\d+[\w.-]*$/);
-    const tools = readFileSync(join(ROOT, '.ci/tools.ts'), 'utf8');
+    const tools = readFileSync(join(HOME, '.ci/tools.ts'), 'utf8');
     expect(tools).toContain(`version: '${PART_VERSIONS.toxiproxy}'`);
   });
 
   it.each(names)('%s drops its rights, says when it is well and stops on a signal', name => {
-    const text = readFileSync(join(ROOT, 'platform/docker/images', name, 'Dockerfile'), 'utf8');
+    const text = readFileSync(join(HOME, 'platform/docker/images', name, 'Dockerfile'), 'utf8');
     expect(text).toContain(`\nUSER ${IMAGE_UID}:${IMAGE_UID}\n`);
     expect(text).toMatch(/\nHEALTHCHECK .* CMD \["/);
     expect(text).toMatch(/\nSTOPSIGNAL SIG/);

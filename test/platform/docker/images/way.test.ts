@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { SquallError } from '../../../../harness/errors.ts';
-import { buildFailure, engineTrouble } from '../../../../platform/docker/images/docker-cli.ts';
 import { chooseWay, type Way } from '../../../../platform/docker/images/way.ts';
+import { buildFailure } from '../../../../platform/docker/images/work.ts';
 
 const OPEN = undefined;
 const LATE = 'no answer within 8 s';
@@ -34,19 +33,8 @@ describe('the way to the images', () => {
   });
 });
 
-describe('what went wrong with the engine', () => {
-  it.each([
-    ['bash: line 1: docker: command not found', 'DOCKER_COMMAND_MISSING'],
-    ['permission denied while trying to connect to the Docker daemon socket', 'ENGINE_NOT_PERMITTED'],
-    ['Cannot connect to the Docker daemon at unix:///var/run/docker.sock.', 'ENGINE_NOT_RUNNING'],
-    ['no answer within 15 s', 'ENGINE_NOT_RUNNING'],
-  ])('%s: %s', (stderr, code) => {
-    const error = engineTrouble(stderr);
-    expect(error).toBeInstanceOf(SquallError);
-    expect(error).toMatchObject({ code, kind: 'environment', next: expect.stringMatching(/\S/) });
-  });
-
-  it('shows the last lines of a build that failed, and no more', () => {
+describe('a build that failed', () => {
+  it('shows its last lines, and no more', () => {
     const output = Array.from({ length: 40 }, (_, index) => `line ${index}`).join('\n');
     const error = buildFailure('Building squall/nginx', output);
     expect(error.code).toBe('IMAGE_BUILD_FAILED');

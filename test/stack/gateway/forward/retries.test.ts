@@ -13,7 +13,7 @@ import {
 } from '../fixtures/scripted-upstream.ts';
 
 const plain = { healthChecks: 'off', ejection: 'off', balancer: 'round-robin' } as const;
-const quick = { max: 3, baseMs: 5, budgetMinPerSecond: 100 };
+const quick = { maxRetries: 3, baseDelayMs: 5, budgetMinPerSecond: 100 };
 const timeouts = { firstByteMs: 100, unstreamedFirstByteMs: 100 };
 
 let bad: ScriptedUpstream;
@@ -74,7 +74,7 @@ test.each([400, 404, 429, 500])('a response with %i is relayed, not retried', as
 test('during an outage the retry budget bounds attempts per request', async () => {
   await using upstream = await startUpstream(fails(503));
   const upstreams = [{ name: 'one', url: upstream.url }];
-  const retries = { max: 3, baseMs: 1, budgetRatio: 0.2, budgetMinPerSecond: 1 };
+  const retries = { maxRetries: 3, baseDelayMs: 1, budgetRatio: 0.2, budgetMinPerSecond: 1 };
   await using gateway = await startGateway({ ...plain, upstreams, retries });
   await volley(gateway, 200);
   // 200 requests allow 40 retries, the minimum of 1/s over the 10 s window 10 more; all within the same 10 s.
@@ -86,7 +86,7 @@ test('during an outage the retry budget bounds attempts per request', async () =
 test('with a loose retry budget the same outage quadruples the load', async () => {
   await using upstream = await startUpstream(fails(503));
   const upstreams = [{ name: 'one', url: upstream.url }];
-  const retries = { max: 3, baseMs: 1, budgetRatio: 1, budgetMinPerSecond: 1000 };
+  const retries = { maxRetries: 3, baseDelayMs: 1, budgetRatio: 1, budgetMinPerSecond: 1000 };
   await using gateway = await startGateway({ ...plain, upstreams, retries });
   await volley(gateway, 50);
   expect(upstream.received).toHaveLength(200);
@@ -95,7 +95,7 @@ test('with a loose retry budget the same outage quadruples the load', async () =
 test('no retry starts whose backoff would exceed the deadline', async () => {
   await using upstream = await startUpstream(fails(503));
   const upstreams = [{ name: 'one', url: upstream.url }];
-  const retries = { max: 3, baseMs: 5000, maxMs: 5000, jitter: 'none' } as const;
+  const retries = { maxRetries: 3, baseDelayMs: 5000, maxDelayMs: 5000, jitter: 'none' } as const;
   await using gateway = await startGateway({ ...plain, upstreams, retries });
   const response = await chat(gateway, { headers: { 'x-request-timeout-ms': '1000' } });
   expect([response.status, upstream.received.length]).toEqual([503, 1]);

@@ -17,7 +17,7 @@ afterEach(() => control.kill());
 const register = (id: string, { url }: ScriptedUpstream, ttlMs = 60_000) =>
   connectControl(control.url).register({ id, service: 'inference', address: new URL(url).host, ttlMs }, never);
 const discovering = (discovery: object = {}): Promise<GatewayProcess> => {
-  const config = { url: control.url, waitMs: 2000, minIntervalMs: 10, backoff: { baseMs: 50 }, ...discovery };
+  const config = { url: control.url, waitMs: 2000, minIntervalMs: 10, backoff: { baseDelayMs: 50 }, ...discovery };
   const healthChecks = { intervalMs: 50, unhealthyAfter: 2 };
   return startGateway({
     upstreams: [],

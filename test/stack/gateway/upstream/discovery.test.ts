@@ -40,7 +40,7 @@ test.each([
 });
 
 const options = gatewayConfigSchema.shape.discovery.parse({
-  ...{ url: 'http://x', minIntervalMs: 100, backoff: { baseMs: 200, maxMs: 1000 } },
+  ...{ url: 'http://x', minIntervalMs: 100, backoff: { baseDelayMs: 200, maxDelayMs: 1000 } },
 }) as DiscoveryOptions;
 
 /** Runs discovery for `forMs` of virtual time against a scripted agent. Returns its queries, the updates and the failures. */

@@ -11,7 +11,7 @@ test('a black hole fails most requests without ejection and retries, none with t
   const upstreams = named(failing, healthy);
   const bare = await failures({ upstreams, healthChecks: 'off', ejection: 'off', retries: 0 });
   expect(bare).toBeGreaterThan(0.5);
-  const guarded = await failures({ upstreams, healthChecks: 'off', retries: { baseMs: 5 } });
+  const guarded = await failures({ upstreams, healthChecks: 'off', retries: { baseDelayMs: 5 } });
   expect(guarded).toBe(0);
 });
 

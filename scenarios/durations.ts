@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { DURATION_WORDS, durationMs, formatDuration, LONGEST_WAIT_MS } from '../harness/quantity.ts';
+import type { JsonSchema } from './json-schema.ts';
+
+/**
+ * A duration as people write it, such as `400ms`; milliseconds in code.
+ * @param bounds of the milliseconds. @default any that a timer can wait for
+ */
+export function duration(bounds: z.ZodType = z.number().max(LONGEST_WAIT_MS)) {
+  const range = rangeWords(bounds);
+  return z
+    .string()
+    .meta({ title: `${DURATION_WORDS}${range}` })
+    .transform((text, context) => {
+      const ms = durationMs(text);
+      if (ms !== undefined && bounds.safeParse(ms).success) return ms;
+      // Without a message of its own it is told in the words of the title, and of what else could stand there.
+      context.addIssue({
+        code: 'custom',
+        message: ms === undefined ? '' : `expected a duration${range || TIMER_RANGE}`,
+      });
+      return z.NEVER;
+    });
+}
+
+const TIMER_RANGE = ` of at most ${formatDuration(LONGEST_WAIT_MS)}, for a timer can wait no longer`;
+
+function rangeWords(bounds: z.ZodType): string {
+  const { minimum, maximum, exclusiveMinimum } = z.toJSONSchema(bounds) as JsonSchema;
+  if (maximum === undefined || maximum === LONGEST_WAIT_MS) return '';
+  const most = formatDuration(maximum);
+  if (exclusiveMinimum !== undefined) return ` above ${formatDuration(exclusiveMinimum)}, at most ${most}`;
+  return ` from ${formatDuration(minimum ?? 0)} to ${most}`;
+}
+
+/** What people write for a value: durations without `Ms` in the key, see {@link inDurations}. */
+export type Written<Value> = Value extends readonly unknown[]
+  ? Value
+  : Value extends object
+    ? {
+        [Key in keyof Value as Key extends `${infer Name}Ms` ? Name : Key]: Key extends `${string}Ms`
+          ? Exclude<Value[Key], number> | (number extends Extract<Value[Key], number> ? string : never)
+          : Written<Value[Key]>;
+      }
+    : Value;
+
+/**
+ * The schema of what people write, for the schema of what code uses: a number of milliseconds whose key ends in `Ms` is a duration
+ * under the key without it, so that `{ latency: 400ms }` becomes `{ latencyMs: 400 }`. Bounds, defaults and refinements stay.
+ */
+export function inDurations<Schema extends z.ZodType>(
+  schema: Schema,
+): z.ZodType<z.output<Schema>, Written<z.input<Schema>>> {
+  return written(schema, false) as z.ZodType<z.output<Schema>, Written<z.input<Schema>>>;
+}
+
+/** As much of what a zod schema is made of as has others inside. */
+interface Definition {
+  readonly type: string;
+  readonly shape: Readonly<Record<string, z.ZodType>>;
+  readonly options: readonly z.ZodType[];
+  readonly innerType: z.ZodType;
+  readonly defaultValue: unknown;
+  readonly in: z.ZodType;
+  readonly checks?: readonly z.core.$ZodCheck[];
+}
+
+/** @param isMs whether a number is one of milliseconds */
+function written(schema: z.ZodType, isMs: boolean): z.ZodType {
+  const definition = schema.def as unknown as Definition;
+  switch (definition.type) {
+    case 'number':
+      return isMs ? describedAs(schema, duration(schema)) : schema;
+    case 'object':
+      return writtenObject(schema, definition);
+    case 'union':
+      return copy(schema, { options: definition.options.map(option => written(option, isMs)) });
+    case 'default': {
+      const inner = written(definition.innerType, isMs);
+      const { defaultValue } = definition;
+      // A duration's default is told as people write it.
+      if (isMs && typeof defaultValue === 'number')
+        return describedAs(schema, inner.prefault(formatDuration(defaultValue)));
+      return copy(schema, { innerType: inner });
+    }
+    case 'prefault':
+    case 'optional':
+      return copy(schema, { innerType: written(definition.innerType, isMs) });
+    case 'pipe':
+      return copy(schema, { in: written(definition.in, isMs) });
+    default:
+      return schema;
+  }
+}
+
+function writtenObject(schema: z.ZodType, { shape, checks = [] }: Definition): z.ZodType {
+  const names = new Map(Object.keys(shape).map(key => [key.replace(/Ms$/, ''), key]));
+  const inner = Object.entries(shape).map(([key, child]) => [
+    key.replace(/Ms$/, ''),
+    written(child, key.endsWith('Ms')),
+  ]);
+  if (names.size < inner.length)
+    throw new RangeError(`Two of ${Object.keys(shape).join(', ')} have one name in a file`);
+  // What is checked of the whole is checked of the milliseconds.
+  const object = copy(schema, { shape: Object.fromEntries(inner), checks: [] });
+  const inMs = (value: unknown) =>
+    Object.fromEntries(Object.entries(value as object).map(([name, part]) => [names.get(name) ?? name, part]));
+  return object.transform(inMs).check(...(checks as z.core.$ZodCheck<unknown>[]));
+}
+
+function copy(schema: z.ZodType, changes: Partial<Definition>): z.ZodType {
+  return describedAs(schema, schema.clone({ ...schema.def, ...changes } as typeof schema.def));
+}
+
+function describedAs(from: z.ZodType, to: z.ZodType): z.ZodType {
+  const meta = from.meta();
+  return meta ? to.meta({ ...to.meta(), ...meta }) : to;
+}
