@@ -61,7 +61,7 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     call: 'attack [options] <kind>',
-    description: 'attack a service of your own, and see whether its ordinary clients notice',
+    description: 'attack a service of your own, and see whether its clients notice',
     load: async () => (await import('./attack.ts')).defineAttack,
   },
   {

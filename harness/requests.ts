@@ -136,6 +136,22 @@ export interface AttackRequests {
   readonly ended: number;
   /** Of these, requests correctly rejected: with 4xx, or by closing or refusing the connection without a response. */
   readonly rejected: number;
+  /** Of the ended ones, requests answered wrongly, by the attack's own rules; absent where they were not counted. */
+  readonly violations?: number;
+  /** Absent where it was not counted. */
+  readonly hold?: AttackHold;
+}
+
+/** How far an attack took hold: its connections, from its start to its end. */
+export interface AttackHold {
+  /** Connections that its parameters and its duration allow for, without any that it opens again. */
+  readonly planned: number;
+  /** Connections that the service, or what stands in front of it, accepted or refused. */
+  readonly reached: number;
+  /** Of these, connections that it answered, closed or rejected. */
+  readonly handled: number;
+  /** Connections for which the attacker's machine had no port, descriptor or memory. */
+  readonly exhausted: number;
 }
 
 /** Connections of an attack at one instant; all counts but `open` are cumulative. */

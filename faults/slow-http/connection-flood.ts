@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { attackOf, LIMITS } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { openingShape } from './attacker/opening.ts';
-import { jsonRequest, requestHead } from './attacker/request-text.ts';
+import { modelShape, openingShape } from './script/opening.ts';
+import { jsonRequest, requestHead } from './script/request-text.ts';
 
 const { path } = openingShape({ connections: 1, perSecond: 1, path: '/' });
 
@@ -21,6 +21,7 @@ export const attack = attackOf({
     requestsPerClient: z.int().min(1).max(LIMITS.perSecond).default(3000).describe('requests of each within withinMs'),
     withinMs: z.number().min(100).max(600_000).default(5000).describe('afterwards it goes on at this rate'),
     connections: z.int().min(1).max(LIMITS.connections).default(10_000).describe('connections at most open at a time'),
+    ...modelShape(),
     request: z.enum(['get', 'chat']).default('get').describe('what is asked: GET path, or a short chat completion'),
   }),
   script: (parameters, target) => {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { askingOpening, openingShape } from './attacker/opening.ts';
-import { jsonRequest } from './attacker/request-text.ts';
+import { askingOpening, modelShape, openingShape } from './script/opening.ts';
+import { jsonRequest } from './script/request-text.ts';
 
 /** Prompts after published resource-exhaustion prompts: harmless words, endless answers. */
 const PROMPTS = [
@@ -23,6 +23,7 @@ export const attack = attackOf({
   needsModel: true,
   parameters: z.object({
     ...openingShape({ connections: 200, perSecond: 10, path: '/v1/chat/completions' }),
+    ...modelShape(),
     maxTokens: z.int().min(1).max(10_000_000).default(32_768).describe('max_tokens that is asked for'),
     stream: z.boolean().default(true).describe('asks for a token stream'),
     inject: z.boolean().default(false).describe('leaves max_tokens out, so that the prompt alone does it'),

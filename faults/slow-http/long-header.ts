@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { askingOpening, openingShape } from './attacker/opening.ts';
-import { refusedWith, statusShape } from './attacker/refusal.ts';
-import { requestHead } from './attacker/request-text.ts';
+import { askingOpening, openingShape } from './script/opening.ts';
+import { refusedWith, statusShape } from './script/refusal.ts';
+import { requestHead } from './script/request-text.ts';
 
 /** Requests with a `User-Agent` that is too long: memory for each, and a way into parsers that trust their buffers. */
 export const attack = attackOf({

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { holdingOpening, openingShape } from './attacker/opening.ts';
-import { requestHead } from './attacker/request-text.ts';
+import { holdingOpening, openingShape } from './script/opening.ts';
+import { requestHead } from './script/request-text.ts';
 
 /**
  * A few connections a second, each harmless and held by a byte now and then: after a while they are the whole pool. No rate limit

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { judgeShape, malformedShapes } from './attacker/malformed-shapes.ts';
-import { askingOpening, openingShape } from './attacker/opening.ts';
+import { judgeShape, malformedShapes } from './script/malformed-shapes.ts';
+import { askingOpening, openingShape } from './script/opening.ts';
 
 /**
- * Requests that no honest client sends, the shapes of `attacker/malformed-shapes.ts` in turn. A server refuses each with a 4xx or closes
+ * Requests that no honest client sends, the shapes of `script/malformed-shapes.ts` in turn. A server refuses each with a 4xx or closes
  * the connection. It never answers 5xx, never leaves it hanging, and never answers one request twice: the second answer would be that
  * of a request smuggled past whoever stands in front.
  */

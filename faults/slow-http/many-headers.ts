@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { askingOpening, openingShape } from './attacker/opening.ts';
-import { refusedWith, statusShape } from './attacker/refusal.ts';
-import { requestHead } from './attacker/request-text.ts';
+import { askingOpening, openingShape } from './script/opening.ts';
+import { refusedWith, statusShape } from './script/refusal.ts';
+import { requestHead } from './script/request-text.ts';
 
 /** Requests with thousands of small headers: each is an entry in a table, and names that collide make slow ones. */
 export const attack = attackOf({

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { holdingOpening, holdingShape } from './attacker/opening.ts';
-import { requestHead } from './attacker/request-text.ts';
+import { holdingOpening, holdingShape } from './script/opening.ts';
+import { requestHead } from './script/request-text.ts';
 
 /**
  * Sends whole batches of requests on each connection without waiting for answers: work queues up behind one connection, past any

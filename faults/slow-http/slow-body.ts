@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { holdingOpening, holdingShape } from './attacker/opening.ts';
-import { requestHead } from './attacker/request-text.ts';
+import { holdingOpening, holdingShape } from './script/opening.ts';
+import { requestHead } from './script/request-text.ts';
 
 /**
  * R-U-Dead-Yet: announces a body and drips it. The last byte is never sent. Bounds on the gap between two reads, such as nginx's

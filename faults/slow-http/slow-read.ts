@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { attackOf, type RequestTarget } from './attack.ts';
 import { attackFault } from './attacker/attack-fault.ts';
-import { holdingOpening, holdingShape } from './attacker/opening.ts';
-import { jsonRequest, requestHead } from './attacker/request-text.ts';
+import { holdingOpening, holdingShape, modelShape } from './script/opening.ts';
+import { jsonRequest, requestHead } from './script/request-text.ts';
 
 /**
  * Asks properly and reads hardly anything, so that the answer stays in the server's buffers and its connection stays busy.
@@ -15,7 +15,8 @@ import { jsonRequest, requestHead } from './attacker/request-text.ts';
  *
  * Behind TLS Node takes 64 KiB at a time, so the attacker reads as much more rarely.
  *
- * An end that waits behind bytes that were not read (FIN) is not seen; a reset is, on Linux, in the kernel's table of connections.
+ * An end that waits behind bytes that were not read (FIN) is seen where the server is on this machine; a reset always. Both on Linux,
+ * in the kernel's table of connections.
  */
 export const attack = attackOf({
   kind: 'slow-read',
@@ -30,6 +31,7 @@ export const attack = attackOf({
       .enum(['get', 'prompt-logprobs'])
       .default('get')
       .describe('what is asked: GET path, or a chat completion whose answer has the log probabilities of its prompt'),
+    ...modelShape(),
     promptTokens: z.int().min(1).max(200_000).default(8192).describe('length of that prompt'),
     requests: z.int().min(1).max(1000).default(1).describe('requests sent at once on each connection'),
   }),

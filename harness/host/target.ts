@@ -80,6 +80,11 @@ function parseTarget(text: string): URL {
       'a URL without a user and password',
       'Give the credential in the environment variable SQUALL_TARGET_AUTHORIZATION.',
     );
+  if (text.startsWith('unix:'))
+    throw badTarget(
+      `an http or https URL, got "${text}", and no client of Squall speaks over a socket file`,
+      'Lead a port there: socat TCP-LISTEN:8080,bind=127.0.0.1,fork UNIX-CONNECT:/path/to/socket',
+    );
   if (!url || !/^https?:$/.test(url.protocol)) throw badTarget(`an http or https URL, got "${text}"`);
   if (url.search !== '' || url.hash !== '') throw badTarget(`a URL without a query and fragment, got "${text}"`);
   return url;

@@ -60,7 +60,10 @@ async function requireTls({ url, port }: ExternalTarget, address: string, signal
     'environment',
     'TARGET_TLS',
     `Expected ${url} to complete a TLS handshake with a certificate for ${hostname} that is trusted here, but: ${messageOf(cause)}`,
-    { cause, next: 'If an authority of your own signed it, name its certificate file in NODE_EXTRA_CA_CERTS.' },
+    {
+      cause,
+      next: 'If an authority of your own signed it, name its certificate file in NODE_EXTRA_CA_CERTS; `squall attack --insecure` takes any certificate.',
+    },
   );
 }
 

@@ -13,6 +13,7 @@ import { loadCounts } from './load-counts.ts';
 import { spreadMs } from './merge/merge.ts';
 import { judgeSlo } from './slo.ts';
 import { timelineOf } from './timeline.ts';
+import { weakAttacks } from './weak-attacks.ts';
 import { windowResult } from './window-results.ts';
 
 /** A finished run, as it lies on disk. */
@@ -33,6 +34,7 @@ export interface JudgeInput {
  * any gate shut, or an SLO invalid → invalid
  * interrupted, or a segment alone  → inconclusive      an SLO failed → fail
  * no SLO, or one undecided         → inconclusive      otherwise     → pass
+ * or an attack that was too weak
  * ```
  *
  * @throws SquallError `NO_PLAN` when the history was cut before its first event was whole
@@ -49,10 +51,12 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
   const shut = GATES.flatMap(gate => gate(run, load));
   const slos = plan.slos.map(slo => judgeSlo(slo, run));
   const interruption = events.find(event => event.type === 'interrupted');
-  const verdict = verdictOfRun(shut, slos, {
+  const judged = verdictOfRun(shut, slos, {
     isInterrupted: interruption !== undefined,
     isSegment: plan.segment !== undefined,
   });
+  const weak = judged === 'pass' ? weakAttacks(run) : [];
+  const verdict = weak.length > 0 ? 'inconclusive' : judged;
   const merged = events.find(event => event.type === 'merged');
   const versions = versionsOf(surroundings.versions, events);
   const document: RunDocument = {
@@ -71,6 +75,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
       ...shut,
       ...segmentReason(plan),
       ...(interruption ? [`The run was interrupted by ${interruption.by}.`] : []),
+      ...weak,
       ...sloReasons(slos),
     ],
     replay: replayOf(plan, versions, events),

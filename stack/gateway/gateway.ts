@@ -179,7 +179,7 @@ export class Gateway implements AsyncDisposable {
     if (exchange.outcome === 'completed') exchange.outcome = isExpected ? 'rejected' : 'failed';
     exchange.reason ??= error.code;
     // When a client disconnects in the middle of its body, the request fails before the response is closed.
-    if (exchange.clientGone || exchange.request.socket.destroyed) exchange.outcome = 'cancelled';
+    if (exchange.clientDisconnected || exchange.request.socket.destroyed) exchange.outcome = 'cancelled';
     else if (exchange.response.headersSent) exchange.response.destroy();
     else sendJson(exchange.response, error.status, errorBody(error), [...exchange.headers(), ...error.headers]);
   }

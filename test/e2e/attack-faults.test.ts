@@ -9,7 +9,11 @@ import { onlyRun, squall, temporaryFolder } from './squall.ts';
 const SLOW_CLIENTS = join(import.meta.dirname, 'fixtures/slow-clients.yaml');
 
 const noNginx = missing('nginx', findProgram('nginx') !== undefined);
-const BEHIND_TLS = ['stack.edge={ tls: {} }', 'faults.slow.on=client→edge', 'faults.hijack.on=client→edge'];
+const BEHIND_TLS = [
+  'stack.edge={ tls: {}, timeouts: { headerMs: 1000 } }',
+  'faults.slow.on=client→edge',
+  'faults.hijack.on=client→edge',
+];
 
 describe('an attack as a fault', () => {
   it.for<[string, string, readonly string[], string | false]>([
@@ -32,11 +36,12 @@ describe('an attack as a fault', () => {
       const window = document.windows.find(({ name }) => name === 'fault:slow');
       // Four seconds at 30 a second, less what the bite took.
       expect(window!.requests).toBeGreaterThan(50);
-      expect(slow!.evidence).toContain('200 held');
+      expect(slow!.evidence).toMatch(/at most (1[5-9]\d|200) at once; evicted after a median of \d+ ms/);
       expect(slow!.evidence).toContain(`the attacker is gone, and ${on} answers`);
       // A point a second for four seconds, less what it took to start, and one at the end.
       const open = slow!.attack!.map(point => point.open);
-      expect([open.length, open[0], open.at(-1)]).toEqual([expect.toBeOneOf([4, 5, 6]), 0, 200]);
+      expect([open.length, open[0]]).toEqual([expect.toBeOneOf([4, 5, 6]), 0]);
+      expect(Math.max(...open)).toBeGreaterThan(100);
       expect(run.events()).toContain(`"points":${JSON.stringify(slow!.attack)}`);
       expect(readFileSync(join(run.directory, 'report.html'), 'utf8')).toContain('slow: open connections');
       expect(processesOfRun(document.id)).toEqual([]);

@@ -1,11 +1,10 @@
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
 import type { AttackOutcome } from '../../../harness/requests.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
-import { type Attack, asksModel } from '../attack.ts';
-import { attackPoints } from './attack-points.ts';
+import { type Attack, asksModel, type Opening } from '../attack.ts';
 import { type RunningAttack, startAttack } from './attacker.ts';
 import { firstModel } from './model.ts';
-import type { AttackReport, AttackSample } from './tally.ts';
+import { type AttackReport, type AttackSample, attackPoints } from './tally.ts';
 import { resolveTarget } from './target.ts';
 
 const POLL_MS = 100;
@@ -23,7 +22,7 @@ const SPARE_MS = 10_000;
 const NEVER_HEALED_MS = 600_000;
 
 /**
- * An attack as a fault on a link by which clients enter, so that the run's own load is the victim and an SLO on `fault:<id>` is the
+ * An attack as a fault on a link by which clients enter, so that the run's own load is the control client and an SLO on `fault:<id>` is the
  * verdict:
  *
  * ```
@@ -62,6 +61,8 @@ class AttackFault implements Fault {
   readonly #context: FaultContext;
   #running: RunningAttack | undefined;
   #report: AttackReport | undefined;
+  #opening: Opening | undefined;
+  #death: unknown;
 
   constructor(attack: Attack, parameters: Readonly<Record<string, unknown>>, link: Link, context: FaultContext) {
     this.#attack = attack;
@@ -76,13 +77,17 @@ class AttackFault implements Fault {
     const entry = new URL(entryOf(this.#link, stack)).origin;
     const authority = entryCertificate?.authority;
     const target = await resolveTarget(entry, { signal, origin, authority, iOwnThisTarget });
-    const model = asksModel(this.#attack, this.#parameters) ? await firstModel(target, authorization, signal) : '';
+    const { model: named = '' } = this.#parameters as { model?: string };
+    const isNamed = named !== '' || !asksModel(this.#attack, this.#parameters);
+    const model = isNamed ? named : await firstModel(target, authorization, signal);
+    const request = { host: target.host, authorization, model };
+    this.#opening = this.#attack.script(this.#parameters, request).opening;
     this.#running = await startAttack(
       {
         kind: this.#attack.kind,
         parameters: this.#parameters,
         target,
-        request: { host: target.host, authorization, model },
+        request,
         forMs: (forMs ?? NEVER_HEALED_MS) + SPARE_MS,
       },
       signal,
@@ -99,17 +104,29 @@ class AttackFault implements Fault {
     }
   }
 
+  #outcomeOf(report: AttackReport): AttackOutcome {
+    const { opened, connecting, exhausted, handled, requests, timeline, atMs } = report;
+    const planned = this.#opening ? plannedBy(this.#opening, atMs) : 0;
+    const hold = { planned, reached: opened - connecting - exhausted, handled, exhausted };
+    return { ...requests, hold, points: attackPoints(timeline, MOST_POINTS) };
+  }
+
   async heal(): Promise<void> {
     const running = this.#running;
     if (!running) return;
     running.stop();
     const { clock } = this.#context;
-    this.#report ??= await Promise.race([running.done, clock.sleep(2000).then(() => undefined)]).catch(() => undefined);
+    this.#report ??= await Promise.race([running.done, clock.sleep(2000).then(() => undefined)]).catch(error => {
+      this.#death = error;
+      return undefined;
+    });
     await running[Symbol.asyncDispose]();
   }
 
   async healed(signal: AbortSignal) {
     const { stack, clock } = this.#context;
+    // An attacker that died half-way attacked no longer, whatever the service did.
+    if (this.#death) throw this.#death;
     for (;;) {
       signal.throwIfAborted();
       const probe = await stack.probe(this.#link, PROBE_PATH, signal).catch(() => undefined);
@@ -120,12 +137,17 @@ class AttackFault implements Fault {
         return {
           atMs: probe.sentMs,
           evidence: `${what}the attacker is gone, and ${this.#link.name} answers in ${Math.round(probe.ttfbMs)} ms`,
-          requests: this.#report && outcomeOf(this.#report),
+          requests: this.#report && this.#outcomeOf(this.#report),
         };
       }
       await clock.sleep(POLL_MS, signal);
     }
   }
+}
+
+/** How many connections an attack opens in so many ms, before it opens any again. */
+function plannedBy({ connections, perSecond, total }: Opening, atMs: number): number {
+  return Math.max(1, Math.min(connections, total, Math.floor((perSecond * atMs) / 1000)));
 }
 
 /**
@@ -149,10 +171,6 @@ function afterwards({ evictions, lastWords, peakHeld, statuses }: AttackReport):
   if (evictions.medianMs === null) return `${told.map(text => `, ${text}`).join('')}, at most ${peakHeld} at once`;
   const said = Object.entries(lastWords).toSorted((a, b) => b[1] - a[1])[0]?.[0];
   return `, at most ${peakHeld} at once; evicted after a median of ${evictions.medianMs} ms (P95 ${evictions.p95Ms} ms), mostly with ${said}`;
-}
-
-function outcomeOf({ requests, timeline }: AttackReport): AttackOutcome {
-  return { ...requests, points: attackPoints(timeline, MOST_POINTS) };
 }
 
 /** What the service did wrong, most often first. */

@@ -55,7 +55,7 @@ export async function startAttack(job: AttackJob, signal: AbortSignal): Promise<
   return { ...worker, sample: () => sample, done };
 }
 
-/** The error of an attacker, or its victim, that ended without a report. */
+/** The error of an attacker that ended without a report. */
 export function died(how: string, output: string): SquallError {
   return new SquallError(
     'fault',

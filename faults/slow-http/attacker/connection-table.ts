@@ -6,13 +6,18 @@ import { endianness } from 'node:os';
 export type KernelState = 'open' | 'fin' | 'gone';
 
 const CLOSE_WAIT = 0x08;
+/** States of the end that closed first: FIN_WAIT1, FIN_WAIT2, CLOSING. */
+const CLOSED_FIRST = new Set([0x04, 0x05, 0x0b]);
+/** How the kernel prints what precedes an IPv4 address that is mapped into IPv6. */
+const MAPPED = endianness() === 'LE' ? '0000000000000000FFFF0000' : '00000000000000000000FFFF';
 /** "  12: 0200007F:9C40 0100007F:1F90 01 …": local address and port, remote address and port, state; all in hex, IPv6 in 32 digits. */
-const LINE = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) [0-9A-F]+:([0-9A-F]{4}) ([0-9A-F]{2})/;
+const LINE = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2})/;
 const chunk = Buffer.alloc(65_536);
 
 /**
  * The kernel's table of connections to one port (proc(5), `/proc/net/tcp`), by local address. A connection that was reset is no
- * longer in it, one that the other side ended waits in CLOSE_WAIT. A program that does not read learns of neither.
+ * longer in it, one that the other side ended waits in CLOSE_WAIT. A program that does not read learns of neither. Where the other side's FIN
+ * waits behind bytes that were not read, its own end of the connection shows it, if that is on this machine too.
  *
  * @param directory where the tables are; without IPv6 in the kernel there is no `tcp6`. @default /proc/net
  * @returns looks a local address and port up, undefined for what is no address; undefined where there is no such table (not Linux)
@@ -24,10 +29,16 @@ export function readConnectionTable(
   const states = new Map<string, number>();
   // Many connections share few addresses.
   const known = new Map<string, string | undefined>();
+  const closedThere = new Set<string>();
   const take = (line: string) => {
     const match = LINE.exec(line);
-    if (!match || Number.parseInt(match[3]!, 16) !== remotePort) return;
-    states.set(`${match[1]} ${Number.parseInt(match[2]!, 16)}`, Number.parseInt(match[4]!, 16));
+    if (!match) return;
+    const [, local = '', localPort = 0, remote = '', port = 0, state = 0] = match.map((part, at) =>
+      at === 2 || at > 3 ? Number.parseInt(part, 16) : part,
+    );
+    if (port === remotePort) states.set(`${local} ${localPort}`, Number(state));
+    else if (localPort === remotePort && CLOSED_FIRST.has(Number(state)))
+      closedThere.add(`${String(remote).replace(MAPPED, '')} ${port}`);
   };
   try {
     readLines(`${directory}/tcp`, take);
@@ -45,7 +56,7 @@ export function readConnectionTable(
     if (address === undefined) return undefined;
     const state = states.get(`${address} ${localPort}`);
     if (state === undefined) return 'gone';
-    return state === CLOSE_WAIT ? 'fin' : 'open';
+    return state === CLOSE_WAIT || closedThere.has(`${address.replace(MAPPED, '')} ${localPort}`) ? 'fin' : 'open';
   };
 }
 

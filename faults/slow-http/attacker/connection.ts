@@ -63,10 +63,12 @@ export class Connection {
     this.#events = events;
     this.#target = target;
     this.#read = read;
-    const { socket: to, tls } = target;
-    if (to.kind === 'tcp') requireLocal(to.address, target);
+    const { address, port, tls } = target;
+    requireLocal(address, target);
     const options = {
-      ...(to.kind === 'unix' ? { path: to.path } : { host: to.address, port: to.port, noDelay: true }),
+      host: address,
+      port,
+      noDelay: true,
       ...(source === undefined ? {} : { localAddress: source }),
       allowHalfOpen: true,
       onread: {
@@ -148,9 +150,8 @@ export class Connection {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#events.ended(this, how);
-    const { socket, tls } = this.#target;
     // A reset costs the target nothing to remember, and leaves no TIME_WAIT here to run out of ports by. Node has it for bare TCP alone.
-    const canReset = socket.kind === 'tcp' && tls === null && this.establishedMs !== undefined;
+    const canReset = this.#target.tls === null && this.establishedMs !== undefined;
     if (how === 'client' && canReset) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }

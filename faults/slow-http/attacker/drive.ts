@@ -71,7 +71,9 @@ export class AttackDrive {
       const { statuses } = connection;
       // What has not been answered yet might still be; what was answered wrongly is.
       const violation = statuses.length > 0 ? this.#judge(connection, 'client') : undefined;
-      this.#tally.said(statuses, violation, false);
+      // A reader that hardly reads has bytes of an answer for all that the server has noticed.
+      const isAnswered = this.#script.read === 'all' && connection.completeAnswers > 0;
+      this.#tally.said({ statuses, violation, isClosed: false, isAnswered });
     }
     const report = this.#tally.report(atMs);
     for (const connection of [...this.#open]) connection.close();
@@ -175,8 +177,7 @@ export class AttackDrive {
 
   /** Those who do not read learn from the kernel that the server has ended their connection. */
   #askKernel(): void {
-    const { socket } = this.#options.target;
-    const look = socket.kind === 'tcp' ? readConnectionTable(socket.port) : undefined;
+    const look = readConnectionTable(this.#options.target.port);
     if (!look) return;
     for (const connection of this.#open) {
       const local = connection.establishedMs === undefined ? undefined : connection.localAddress();
@@ -223,7 +224,6 @@ function bucketOf(atMs: number): number {
 }
 
 /** 127.0.0.2, 127.0.0.3, … so that the attacker is nobody else; only Linux has all of 127.0.0.0/8 without being asked. */
-function sourceOf({ socket }: AttackTarget, source: number): string | undefined {
-  const isPossible = process.platform === 'linux' && socket.kind === 'tcp' && socket.address.startsWith('127.');
-  return isPossible ? `127.0.0.${2 + source}` : undefined;
+function sourceOf({ address }: AttackTarget, source: number): string | undefined {
+  return process.platform === 'linux' && address.startsWith('127.') ? `127.0.0.${2 + source}` : undefined;
 }

@@ -16,7 +16,7 @@ export async function firstModel(target: AttackTarget, authorization: string, si
   const id = /"id"\s*:\s*"([^"\\]+)"/.exec(text)?.[1];
   if (id !== undefined) return id;
   throw new SquallError('environment', 'NO_MODEL', `${target.url} does not list a model at /v1/models`, {
-    next: 'Name one with --model; if it wants a key, put that into SQUALL_TARGET_AUTHORIZATION.',
+    next: 'Name one as the `model` of the attack; if the target wants a key, put that into SQUALL_TARGET_AUTHORIZATION.',
   });
 }
 

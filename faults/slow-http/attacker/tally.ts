@@ -1,4 +1,4 @@
-import type { AttackRequests } from '../../../harness/requests.ts';
+import type { AttackPoint, AttackRequests } from '../../../harness/requests.ts';
 import type { HowEnded } from './connection.ts';
 
 /** The connections of an attack at one instant; all but `held`, `connecting` count from its start. */
@@ -49,6 +49,8 @@ export interface AttackReport extends AttackSample {
   readonly requests: AttackRequests;
   /** Most connections held at once. */
   readonly peakHeld: number;
+  /** Connections that the server answered, closed or rejected. */
+  readonly handled: number;
   readonly peakRssBytes: number;
   readonly cpuMs: number;
 }
@@ -58,6 +60,7 @@ const TURNED_AWAY_MS = 100;
 const MOST_EVICTIONS = 100_000;
 const MOST_WORDS = 200;
 const BUSY = new Set([429, 503]);
+const BY_SERVER: readonly HowEnded[] = ['fin', 'reset', 'never'];
 
 /** How a connection ended, for {@link Tally.ended}. */
 export interface EndedConnection {
@@ -69,6 +72,14 @@ export interface EndedConnection {
   readonly isServed: boolean;
   /** What the server did wrong with it, in words; undefined where nothing. */
   readonly violation: string | undefined;
+}
+
+/** What a server said on a connection, for {@link Tally.said}. */
+export interface SaidOnConnection extends Pick<EndedConnection, 'statuses' | 'violation'> {
+  /** Whether the server has ended it. */
+  readonly isClosed: boolean;
+  /** Whether it was given a whole answer, other than to a client that hardly reads. */
+  readonly isAnswered: boolean;
 }
 
 /** Counts what happens to connections. */
@@ -85,11 +96,12 @@ export class Tally {
   #evicted = 0;
   #rejected = 0;
   #exhausted = 0;
+  #handled = 0;
   readonly #evictedAfterMs: number[] = [];
   readonly #lastWords: Record<string, number> = {};
   readonly #statuses: Record<string, number> = {};
   readonly #violations: Record<string, number> = {};
-  readonly #requests = { ended: 0, rejected: 0 };
+  readonly #requests = { ended: 0, rejected: 0, violations: 0 };
   readonly #timeline: AttackSample[] = [];
 
   /** @param resolutionMs how late the end of a connection may be seen */
@@ -105,7 +117,8 @@ export class Tally {
 
   /** A connection is over; it is counted by what ended it. */
   ended({ how, heldMs, statuses, isServed, violation }: EndedConnection): void {
-    this.said(statuses, violation, how !== 'client' && how !== 'exhausted');
+    const isClosed = BY_SERVER.includes(how);
+    this.said({ statuses, violation, isClosed, isAnswered: isServed });
     if (how === 'exhausted') this.#exhausted += 1;
     if (how === 'never') this.#refused += 1;
     const status = statuses.at(-1) ?? 0;
@@ -127,12 +140,13 @@ export class Tally {
   /**
    * Statuses that a connection was told, once all of them are known, and what was wrong with them. A violation is a request that was not
    * refused, whatever was said: two refusals of one request let the second request through.
-   * @param isClosed whether the server has ended it
    */
-  said(statuses: readonly number[], violation: string | undefined, isClosed: boolean): void {
+  said({ statuses, violation, isClosed, isAnswered }: SaidOnConnection): void {
+    if (isClosed || isAnswered || statuses.some(status => status >= 400)) this.#handled += 1;
     for (const status of statuses) add(this.#statuses, String(status));
     if (violation !== undefined) {
       add(this.#violations, violation);
+      this.#requests.violations += 1;
       this.#requests.ended += 1;
       return;
     }
@@ -178,10 +192,26 @@ export class Tally {
       violations: this.#violations,
       requests: this.#requests,
       peakHeld: this.peakHeld,
+      handled: this.#handled,
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
       cpuMs: Math.round((user + system) / 1000),
     };
   }
+}
+
+/**
+ * The course of an attack, in at most `maxPoints` points, for reports. A point that joins several samples has the counts of the last,
+ * and the largest number of open connections of any. Pure.
+ * @param maxPoints at least 2
+ */
+export function attackPoints(timeline: readonly AttackSample[], maxPoints: number): AttackPoint[] {
+  const size = Math.ceil(timeline.length / maxPoints);
+  return Array.from({ length: Math.ceil(timeline.length / size) }, (_, index) => {
+    const group = timeline.slice(index * size, (index + 1) * size);
+    const { atMs, evicted: closed, refused, turnedAway, rejected, served } = group.at(-1)!;
+    const open = Math.max(...group.map(sample => sample.held));
+    return { atMs, open, closed, rejected: refused + turnedAway + rejected, served };
+  });
 }
 
 function isRefusal(status: number): boolean {

@@ -51,7 +51,7 @@ function argumentOf(statement: Statement) {
 }
 
 /** Each of the two quantiles has its bounds at this level, so that both hold at {@link LEVEL} (Bonferroni). */
-const EACH_LEVEL = 1 - (1 - LEVEL) / 2;
+export const EACH_LEVEL = 1 - (1 - LEVEL) / 2;
 
 /**
  * The quantile of a window over the same quantile of the baseline, with bounds that assume nothing of either distribution:

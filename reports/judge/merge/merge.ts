@@ -149,8 +149,16 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
 /** Each segment has its own attackers. */
 function attackRequests(events: readonly { readonly requests?: AttackRequests }[]) {
   const counted = events.flatMap(({ requests }) => requests ?? []);
-  const sum = (of: keyof AttackRequests) => counted.reduce((total, requests) => total + requests[of], 0);
-  return counted.length === 0 ? {} : { requests: { ended: sum('ended'), rejected: sum('rejected') } };
+  if (counted.length === 0) return {};
+  const holds = counted.flatMap(({ hold }) => hold ?? []);
+  const counts = counted.map(({ ended, rejected, violations = 0 }) => ({ ended, rejected, violations }));
+  return { requests: { ...summed(counts), ...(holds.length > 0 && { hold: summed(holds) }) } };
+}
+
+/** Of records with the same keys, one with their sums. */
+function summed<Counts extends { readonly [key in keyof Counts]: number }>(records: readonly Counts[]): Counts {
+  const sum = (key: keyof Counts) => records.reduce((total, record) => total + record[key], 0);
+  return Object.fromEntries(Object.keys(records[0]!).map(key => [key, sum(key as keyof Counts)])) as Counts;
 }
 
 function sayer(part: Part, evidence: string): string {

@@ -98,12 +98,12 @@ class Attempt implements UpstreamHandler, Watched {
   start(): void {
     const exchange = this.#exchange;
     this.#upstream.inFlight += 1;
-    if (exchange.clientGone) {
+    if (exchange.clientDisconnected) {
       this.#settle({ kind: 'cancelled' });
       return;
     }
     this.#context.deadlines.add(this);
-    exchange.onClientGone = () => this.#settle({ kind: 'cancelled' });
+    exchange.onClientDisconnect = () => this.#settle({ kind: 'cancelled' });
     const headers = forwardedHeaders(exchange, this.#context.clock.nowMs());
     const path = exchange.route;
     const call = this.#upstream.transport.send({ method: 'POST', path, headers, body: exchange.body }, this);
@@ -195,7 +195,7 @@ class Attempt implements UpstreamHandler, Watched {
     if (this.#phase === 'settled') return;
     this.#phase = 'settled';
     this.#upstream.inFlight -= 1;
-    this.#exchange.onClientGone = undefined;
+    this.#exchange.onClientDisconnect = undefined;
     this.#context.deadlines.remove(this);
     if (result.kind !== 'completed') this.#call?.cancel();
     this.#resolve(result);

@@ -82,14 +82,14 @@ async function waitForRetry(exchange: Exchange, result: FailedAttempt, context: 
   }
   metrics.retries.labels(result.failure).inc();
   const disconnected = new AbortController();
-  exchange.onClientGone = () => disconnected.abort();
-  if (!exchange.clientGone) await clock.sleep(waitMs, disconnected.signal).catch(() => {});
-  exchange.onClientGone = undefined;
-  return !exchange.clientGone;
+  exchange.onClientDisconnect = () => disconnected.abort();
+  if (!exchange.clientDisconnected) await clock.sleep(waitMs, disconnected.signal).catch(() => {});
+  exchange.onClientDisconnect = undefined;
+  return !exchange.clientDisconnected;
 }
 
 function giveUp(exchange: Exchange, { failure, buffered }: FailedAttempt): void {
-  if (exchange.clientGone) {
+  if (exchange.clientDisconnected) {
     markCancelled(exchange);
     return;
   }
@@ -111,7 +111,7 @@ function truncate(exchange: Exchange, { failure }: FailedAttempt, { metrics, dea
 
 function markCancelled(exchange: Exchange): void {
   exchange.outcome = 'cancelled';
-  exchange.reason = 'client-gone';
+  exchange.reason = 'client-disconnected';
 }
 
 function noUpstream(exchange: Exchange): ApiError {

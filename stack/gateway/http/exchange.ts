@@ -48,9 +48,9 @@ export class Exchange {
   /** Short reason for an outcome other than `completed`. */
   reason: string | undefined;
   /** Whether the client disconnected before the response was complete. */
-  clientGone = false;
+  clientDisconnected = false;
   /** Called when the client disconnects; set by the stage that must react. */
-  onClientGone: (() => void) | undefined;
+  onClientDisconnect: (() => void) | undefined;
 
   constructor(
     request: IncomingMessage,
@@ -70,8 +70,8 @@ export class Exchange {
     response.on('error', () => {});
     response.on('close', () => {
       if (response.writableFinished) return;
-      this.clientGone = true;
-      this.onClientGone?.();
+      this.clientDisconnected = true;
+      this.onClientDisconnect?.();
     });
   }
 

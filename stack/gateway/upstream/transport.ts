@@ -15,7 +15,7 @@ export interface UpstreamHandler {
   onResponse(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void;
   onData(chunk: Buffer): void;
   onEnd(): void;
-  /** Also called after a cancel; may come before `connected`. */
+  /** Also called after a cancel; may come before `onConnected`. */
   onError(error: Error): void;
 }
 

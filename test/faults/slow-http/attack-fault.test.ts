@@ -1,8 +1,7 @@
 import { expect, it } from 'vitest';
 import type { LinkFaultPackage } from '../../../faults/fault.ts';
 import { hasBitten } from '../../../faults/slow-http/attacker/attack-fault.ts';
-import { attackPoints } from '../../../faults/slow-http/attacker/attack-points.ts';
-import { Tally } from '../../../faults/slow-http/attacker/tally.ts';
+import { attackPoints, Tally } from '../../../faults/slow-http/attacker/tally.ts';
 import { fault } from '../../../faults/slow-http/malformed.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { Link } from '../../../harness/contracts.ts';

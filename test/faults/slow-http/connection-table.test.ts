@@ -48,6 +48,27 @@ describe.skipIf(process.platform !== 'linux')('the kernel’s table of connectio
     expect(readConnectionTable(port)!('nowhere', localPort!)).toBeUndefined();
   });
 
+  it.each(['127.0.0.1', '::'])(
+    'sees an end that waits behind bytes that were not read, at a server on %s',
+    async listen => {
+      await using server = createServer({ allowHalfOpen: true }).listen(0, listen);
+      await once(server, 'listening');
+      const { port } = server.address() as AddressInfo;
+      const accepted = once(server, 'connection');
+      const client = connect({ host: '127.0.0.1', port });
+      client.pause();
+      const [socket] = await accepted;
+      // More than the buffers of both ends hold, so that the FIN cannot be sent.
+      socket.write(Buffer.alloc(16_000_000));
+      const look = () => readConnectionTable(port)!(client.localAddress!, client.localPort!);
+      await new Promise(resolve => setTimeout(resolve, 100));
+      expect(look()).toBe('open');
+      socket.destroy();
+      await expect.poll(look).toBe('fin');
+      client.destroy();
+    },
+  );
+
   it('is read where the kernel has no IPv6, and is none where the kernel has no table', () => {
     using folder = temporaryFolder();
     expect(readConnectionTable(80, folder.path)).toBeUndefined();

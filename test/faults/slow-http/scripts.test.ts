@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
-import { judgeShape, malformedShapes } from '../../../faults/slow-http/attacker/malformed-shapes.ts';
-import { refusedWith } from '../../../faults/slow-http/attacker/refusal.ts';
+import { judgeShape, malformedShapes } from '../../../faults/slow-http/script/malformed-shapes.ts';
+import { refusedWith } from '../../../faults/slow-http/script/refusal.ts';
 
 const target = { host: '127.0.0.1:1', authorization: '', model: 'm' };
 

@@ -40,6 +40,7 @@ test.each<[string, Parsed]>([
     'recovery(node-1.kill) <= 10 s',
     { kind: 'recovery', fault: 'node-1.kill', comparison: '<=', limit: 10_000, unit: 'ms' },
   ],
+  ['violations(attack) <= 0', { kind: 'violations', fault: 'attack', comparison: '<=', limit: 0, unit: '' }],
   ['refused(attack) >= 99%', { kind: 'refused', fault: 'attack', comparison: '>=', limit: 99, unit: '%' }],
   ['max(queue) <= 10', { kind: 'gauge', gauge: 'queue', comparison: '<=', limit: 10, unit: '' }],
   ['max( gpu-memory ) < 90 %', { kind: 'gauge', gauge: 'gpu-memory', comparison: '<', limit: 90, unit: '%' }],
@@ -197,6 +198,7 @@ test('what is written is read back the same, whatever the objective', () => {
         allowed: random.pick([null, limit()]),
       },
       { kind: 'refused', fault: random.pick(['attack', 'slow link']), ...up, unit: '%' },
+      { kind: 'violations', fault: random.pick(['attack', 'slow link']), ...down, unit: '' },
     ]);
     const check = CHECKS.find(({ kind }) => kind === objective.kind)!;
     expect(parseObjective(formatObjective({ objective, check })).objective).toEqual(objective);

@@ -2,12 +2,12 @@ import { hash } from 'node:crypto';
 import OpenAI, { APIError, AuthenticationError } from 'openai';
 import { expect, test } from 'vitest';
 import { startGateway } from './fixtures/gateway-process.ts';
-import { answers, diesAfter, startUpstream, streams } from './fixtures/scripted-upstream.ts';
+import { diesAfter, responds, startUpstream, streams } from './fixtures/scripted-upstream.ts';
 
 const messages = [{ role: 'user', content: 'hi' }] as const satisfies OpenAI.ChatCompletionMessageParam[];
 
 test('the official OpenAI client works against the gateway and reports its errors', async () => {
-  await using upstream = await startUpstream(answers('hello'));
+  await using upstream = await startUpstream(responds('hello'));
   await using gateway = await startGateway({
     models: ['tiny'],
     upstreams: [{ name: 'one', url: upstream.url }],

@@ -3,7 +3,7 @@ import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { until } from '../../../until.ts';
 import { chat, type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts';
 import { chatText, rawClient } from '../fixtures/raw-client.ts';
-import { answers, hangs, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
+import { hangs, responds, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
 
 type Limits = GatewayConfigInput['connections'];
 const quiet: GatewayConfigInput = { healthChecks: 'off', upstreams: [{ name: 'one', url: 'http://127.0.0.1:1' }] };
@@ -103,7 +103,7 @@ describe('limits on a request', () => {
     ['a huge body', huge, '413 body_too_large', {}, { maxBodyBytes: 'off' }],
     ['a deep body', deep, '400 json_too_deep', { maxJsonDepth: 5 }, { maxJsonDepth: 'off' }],
   ])('%s: rejected only with the limit', async (_, text, rejection, limits, without) => {
-    await using upstream = await startUpstream(answers());
+    await using upstream = await startUpstream(responds());
     const upstreams = [{ name: 'one', url: upstream.url }];
     await using strict = await startGateway({ ...quiet, upstreams, ...limits });
     await using lenient = await startGateway({ ...quiet, upstreams, ...without });
@@ -127,7 +127,7 @@ describe('limits on a request', () => {
     expect(await greedy.closed(3000)).toBeLessThan(3000);
     expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(1000);
     expect(upstream.received.length).toBeLessThanOrEqual(8);
-    using _borne = rawClient(lenient, chatText().repeat(20));
+    using _tolerated = rawClient(lenient, chatText().repeat(20));
     expect(await until(() => upstream.openRequests() === 20)).toBeLessThan(3000);
     upstream.behaviour = streams(['a'], 0);
     using modest = rawClient(strict, chatText({ stream: true }).repeat(8));

@@ -6,7 +6,7 @@ import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { until } from '../../../until.ts';
 import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
 import { chatText, type RawClient, rawClient } from '../fixtures/raw-client.ts';
-import { answers, type Behaviour, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
+import { type Behaviour, responds, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
 
 const quiet = { healthChecks: 'off' } as const;
 /** Scheduling of three processes on a busy machine. */
@@ -189,7 +189,7 @@ test('a client that stops reading loses its connection and its upstream, and onl
 });
 
 /** Fits into the gateway's kernel buffers but not into a client's. */
-const large = answers('x'.repeat(1_000_000));
+const large = responds('x'.repeat(1_000_000));
 test.each<[string, Behaviour, string, string | undefined]>([
   ['do nothing else', floods, '', 'slow-reader'],
   ['pipeline too many requests', floods, chatText().repeat(9), 'pipelining'],
@@ -244,7 +244,7 @@ test('a crowd of slow clients blocks others no longer than the header timeout, f
 
 test('a slow but steady upload and a silent stream exceed no deadline', async () => {
   const strict = { headersMs: 500, bodyGraceMs: 300, minBodyBytesPerSecond: 500, sendMs: 500, keepAliveMs: 500 };
-  await using upstream = await startUpstream(answers());
+  await using upstream = await startUpstream(responds());
   const upstreams = [{ name: 'one', url: upstream.url }];
   await using gateway = await startGateway({ ...quiet, upstreams, connections: strict });
 

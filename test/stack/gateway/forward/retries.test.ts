@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
 import {
-  answers,
   type Behaviour,
   fails,
   hangs,
   hangsAfterHeaders,
   resets,
+  responds,
   type ScriptedUpstream,
   startUpstream,
   unreachableUrl,
@@ -24,7 +24,7 @@ let retrying: GatewayProcess;
 let bare: GatewayProcess;
 
 beforeAll(async () => {
-  [bad, good] = await Promise.all([startUpstream(hangs), startUpstream(answers())]);
+  [bad, good] = await Promise.all([startUpstream(hangs), startUpstream(responds())]);
   const upstreams = [
     { name: 'bad', url: bad.url },
     { name: 'good', url: good.url },

@@ -2,7 +2,7 @@ import { request } from 'node:http';
 import { expect, test } from 'vitest';
 import { until } from '../../../until.ts';
 import { chat, metric, startGateway } from '../fixtures/gateway-process.ts';
-import { answers, diesAfter, stallsAfter, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
+import { diesAfter, responds, stallsAfter, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
 
 const quiet = { healthChecks: 'off' } as const;
 
@@ -26,7 +26,7 @@ test('the first token arrives before the upstream has finished', async () => {
 
 test('a stream whose upstream dies ends with an error event and an incomplete body', async () => {
   await using upstream = await startUpstream(diesAfter(['a', 'b'], 10));
-  await using healthy = await startUpstream(answers());
+  await using healthy = await startUpstream(responds());
   const upstreams = [
     { name: 'one', url: upstream.url },
     { name: 'two', url: healthy.url },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { until } from '../../../until.ts';
 import { chat, startGateway } from '../fixtures/gateway-process.ts';
-import { answers, hangs, startUpstream } from '../fixtures/scripted-upstream.ts';
+import { hangs, responds, startUpstream } from '../fixtures/scripted-upstream.ts';
 
 const single = { healthChecks: 'off', retries: 0 } as const;
 
@@ -23,7 +23,7 @@ test.each([
 });
 
 test('a slow upstream within its timeout succeeds', async () => {
-  await using upstream = await startUpstream(answers('late', 300));
+  await using upstream = await startUpstream(responds('late', 300));
   const upstreams = [{ name: 'one', url: upstream.url }];
   await using gateway = await startGateway({ ...single, upstreams, timeouts: { unstreamedFirstByteMs: 5000 } });
   expect((await chat(gateway)).status).toBe(200);

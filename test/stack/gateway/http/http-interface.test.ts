@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../../until.ts';
 import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
-import { answers, type ScriptedUpstream, startUpstream } from '../fixtures/scripted-upstream.ts';
+import { responds, type ScriptedUpstream, startUpstream } from '../fixtures/scripted-upstream.ts';
 
 const KEY = 'sk-test';
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -11,7 +11,7 @@ let upstream: ScriptedUpstream;
 let gateway: GatewayProcess;
 
 beforeAll(async () => {
-  upstream = await startUpstream(answers());
+  upstream = await startUpstream(responds());
   gateway = await startGateway({
     name: 'front',
     models: ['tiny'],

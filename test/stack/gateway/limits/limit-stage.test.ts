@@ -3,7 +3,7 @@ import OpenAI, { RateLimitError } from 'openai';
 import { expect, test } from 'vitest';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { chat, metric, startGateway } from '../fixtures/gateway-process.ts';
-import { answers, startUpstream } from '../fixtures/scripted-upstream.ts';
+import { responds, startUpstream } from '../fixtures/scripted-upstream.ts';
 
 const messages = [{ role: 'user', content: 'hi' }] as const satisfies OpenAI.ChatCompletionMessageParam[];
 
@@ -14,7 +14,7 @@ async function limitedGateway(limits: GatewayConfigInput['limits']) {
     await startUpstream((response, request) => {
       // The upstream has limits of its own, which are not relevant to the client.
       response.setHeader('ratelimit-remaining', '7777');
-      answers()(response, request);
+      responds()(response, request);
     }),
   );
   const gateway = stack.use(

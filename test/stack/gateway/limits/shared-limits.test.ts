@@ -7,7 +7,7 @@ import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { freePort, startServer } from '../../../faults/toxiproxy/servers.ts';
 import { until } from '../../../until.ts';
 import { type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
-import { answers, startUpstream } from '../fixtures/scripted-upstream.ts';
+import { responds, startUpstream } from '../fixtures/scripted-upstream.ts';
 import { noRedis, startRedis } from './redis-server.ts';
 import { between, chatAs, count, probeHealth, quantileMs, steadyLoad } from './steady-load.ts';
 
@@ -19,7 +19,7 @@ const RATE = 20;
 /** Starts two gateways in front of one upstream; with Redis, resolves once their limits are shared. */
 async function twoGateways(limits: Limits) {
   const stack = new AsyncDisposableStack();
-  const upstream = stack.use(await startUpstream(answers()));
+  const upstream = stack.use(await startUpstream(responds()));
   const config = {
     upstreams: [{ name: 'one', url: upstream.url }],
     apiKeyHashes: [hash('sha256', 'greedy'), hash('sha256', 'polite')],

@@ -4,7 +4,7 @@ import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { until } from '../../../until.ts';
 import { type ControlProcess, startControl } from '../../control/fixtures/control-process.ts';
 import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
-import { answers, type ScriptedUpstream, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
+import { responds, type ScriptedUpstream, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
 
 const never = new AbortController().signal;
 let control: ControlProcess;
@@ -52,7 +52,7 @@ async function load(gateway: GatewayProcess, stop: Promise<unknown>): Promise<{ 
 }
 
 test('a registered replica gets traffic; after it deregisters and shuts down it gets none, and its open stream completes', async () => {
-  await using one = await startUpstream(answers());
+  await using one = await startUpstream(responds());
   await using two = await startUpstream(streams(['a', 'b', 'c', 'd', 'e', 'f'], 150));
   await register('one', one);
   await using gateway = await discovering();
@@ -75,8 +75,8 @@ test('a registered replica gets traffic; after it deregisters and shuts down it 
 
 describe('with the control service killed under load', () => {
   const outage = async (keepLastGood: boolean) => {
-    await using one = await startUpstream(answers());
-    await using two = await startUpstream(answers());
+    await using one = await startUpstream(responds());
+    await using two = await startUpstream(responds());
     await register('one', one);
     await register('two', two);
     await using gateway = await discovering({ keepLastGood });
@@ -113,8 +113,8 @@ describe('with the control service killed under load', () => {
 });
 
 test('a dead replica is removed by its health check, and no request fails meanwhile', async () => {
-  await using healthy = await startUpstream(answers());
-  const dying = await startUpstream(answers());
+  await using healthy = await startUpstream(responds());
+  const dying = await startUpstream(responds());
   await register('healthy', healthy);
   await register('dying', dying, 300);
   const heart = setInterval(() => void connectControl(control.url).heartbeat('dying', never), 80);
@@ -133,8 +133,8 @@ test('a dead replica is removed by its health check, and no request fails meanwh
 });
 
 test('a flapping registry entry changes nothing while its replica is healthy', async () => {
-  await using steady = await startUpstream(answers());
-  await using flapping = await startUpstream(answers());
+  await using steady = await startUpstream(responds());
+  await using flapping = await startUpstream(responds());
   await register('steady', steady);
   await register('flapping', flapping);
   await using gateway = await discovering();

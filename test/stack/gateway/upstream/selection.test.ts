@@ -2,12 +2,12 @@ import { expect, test } from 'vitest';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { until } from '../../../until.ts';
 import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
-import { answers, fails, type ScriptedUpstream, startUpstream } from '../fixtures/scripted-upstream.ts';
+import { fails, responds, type ScriptedUpstream, startUpstream } from '../fixtures/scripted-upstream.ts';
 
 test('a black hole fails most requests without ejection and retries, none with them', async () => {
   // The healthy upstream takes 40 ms, the failing one fails at once: least connections prefers the failing one.
   await using failing = await startUpstream(fails(503));
-  await using healthy = await startUpstream(answers('ok', 40));
+  await using healthy = await startUpstream(responds('ok', 40));
   const upstreams = named(failing, healthy);
   const bare = await failures({ upstreams, healthChecks: 'off', ejection: 'off', retries: 0 });
   expect(bare).toBeGreaterThan(0.5);
@@ -17,7 +17,7 @@ test('a black hole fails most requests without ejection and retries, none with t
 
 test('an ejected upstream gets no traffic and returns later', async () => {
   await using failing = await startUpstream(fails(500));
-  await using healthy = await startUpstream(answers());
+  await using healthy = await startUpstream(responds());
   const ejection = { consecutiveFailures: 3, baseMs: 600 };
   const upstreams = named(failing, healthy);
   await using gateway = await startGateway({ upstreams, balancer: 'round-robin', healthChecks: 'off', ejection });
@@ -27,7 +27,7 @@ test('an ejected upstream gets no traffic and returns later', async () => {
   expect(await metric(gateway, 'gateway_upstream_state', 'upstream="u0",state="ejected"')).toBe(1);
   for (let i = 0; i < 10; i += 1) expect((await chat(gateway)).status).toBe(200);
   expect(failing.received).toHaveLength(3);
-  failing.behaviour = answers();
+  failing.behaviour = responds();
   const served = async () => {
     await (await chat(gateway)).text();
     return failing.received.length > 3;
@@ -36,8 +36,8 @@ test('an ejected upstream gets no traffic and returns later', async () => {
 });
 
 test('health checks take a dead upstream out of rotation and bring it back', async () => {
-  await using dying = await startUpstream(answers());
-  await using healthy = await startUpstream(answers());
+  await using dying = await startUpstream(responds());
+  await using healthy = await startUpstream(responds());
   const healthChecks = { intervalMs: 50, unhealthyAfter: 2 };
   const upstreams = named(dying, healthy);
   await using gateway = await startGateway({ upstreams, balancer: 'round-robin', healthChecks });
@@ -53,7 +53,7 @@ test('health checks take a dead upstream out of rotation and bring it back', asy
 });
 
 test('without a healthy upstream the gateway is unready and rejects at once; with one it is ready', async () => {
-  await using upstream = await startUpstream(answers());
+  await using upstream = await startUpstream(responds());
   upstream.ready = false;
   const healthChecks = { intervalMs: 50 };
   await using gateway = await startGateway({ upstreams: named(upstream), healthChecks });

@@ -32,6 +32,13 @@ export function openingShape({ connections, perSecond, path }: OpeningDefaults) 
   };
 }
 
+/** The key of kinds that ask a language model. */
+export function modelShape() {
+  return {
+    model: z.string().default('').describe('model that is asked for; by default the first that the target lists'),
+  };
+}
+
 /** {@link openingShape} and whether connections that the server ended are opened again. */
 export function holdingShape(defaults: OpeningDefaults) {
   return {

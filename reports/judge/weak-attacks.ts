@@ -1,0 +1,44 @@
+import type { FaultPlan } from '../../harness/plan.ts';
+import { formatMs } from '../../harness/quantity.ts';
+import type { AttackHold } from '../../harness/requests.ts';
+import type { RunFacts } from './check.ts';
+
+/** Below this ratio of the planned connections that reached the service, it was a weaker attack than the planned one. */
+const MIN_REACHED_RATIO = 0.8;
+/** Below this ratio of them that the service answered, closed or rejected, nothing shows that any safeguard acted. */
+const MIN_HANDLED_RATIO = 0.05;
+
+/**
+ * Why attacks were too weak for a pass to mean anything, one sentence an attack: a service that its clients find unharmed may have
+ * withstood an attack, or may not have noticed it.
+ *
+ * ```
+ * planned ─▶ opened ─▶ reached the service ─▶ answered, closed or rejected by it
+ *            at least 80 % of the planned     at least 5 % of those that reached it
+ * ```
+ *
+ * An SLO that fails needs none of this: then the attack was strong enough. Silent about runs whose attacks did not count their
+ * connections.
+ */
+export function weakAttacks({ faults }: RunFacts): string[] {
+  return faults.flatMap(({ plan, requests }) => {
+    const why = requests?.hold && weaknessOf(requests.hold, plan);
+    return why ? [`The attack ${plan.id} was too weak to show that a safeguard acts: ${why}.`] : [];
+  });
+}
+
+function weaknessOf({ planned, reached, handled, exhausted }: AttackHold, plan: FaultPlan): string | undefined {
+  const { connections, perSecond } = plan.parameters;
+  if (reached === 0 || reached < MIN_REACHED_RATIO * planned) {
+    const why = exhausted > 0 ? `, and ${exhausted} found no port or descriptor on this machine` : '';
+    return `${reached} of ${planned} planned connections reached the service${why}. Raise the limits of this machine (ulimit -n), or plan fewer`;
+  }
+  if (handled >= MIN_HANDLED_RATIO * reached) return undefined;
+  // What bounded it: how many may be open at a time, or how fast they are opened.
+  const bound =
+    planned < Number(connections) && perSecond !== undefined
+      ? `the rate of ${perSecond} a second`
+      : `connections (${connections})`;
+  const lasts = plan.forMs === null ? '' : `, or let it last for longer than ${formatMs(plan.forMs)}`;
+  return `the service answered, closed or rejected ${handled} of the ${reached} connections that it was offered, and its clients did not notice. Raise ${bound}${lasts}`;
+}
