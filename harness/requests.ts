@@ -33,7 +33,7 @@ export type Outcome =
  * neither a late generator nor a stalled server can hide (no coordinated omission).
  */
 export interface RequestRecord {
-  /** Position in the order of scheduled arrivals, from 0, warm-up included. */
+  /** Position in the order of scheduled arrivals, from 0, warm-up included; dropped requests of k6, which have none there, come last. */
   readonly index: number;
   readonly scheduledMs: number;
   /** When the first attempt was sent; null for a dropped request. */
