@@ -17,7 +17,13 @@ export function defineList(command: Command): void {
       .map(({ kind, on, summary, platforms }) => ({ kind, on, summary, ...(platforms ? { platforms } : {}) }));
     if (json)
       return printJson({
-        scenarios: scenarios.map(({ name, why, covers, slos, proof }) => ({ name, why, covers, slos, proof })),
+        scenarios: scenarios.map(({ name, why, covers, slos, proof }) => ({
+          name,
+          why,
+          covers,
+          slos: slos.map(({ objective, ...slo }) => ({ ...slo, objective: objective.text })),
+          proof,
+        })),
         faults,
       });
     process.stdout.write(`${styleText('bold', 'Scenarios')}\n`);

@@ -17,7 +17,7 @@ interface PackageOf<Target, Parameters extends z.ZodObject> {
   readonly kind: string;
   /** One sentence for `squall list --faults` and the documentation. */
   readonly summary: string;
-  /** The kind's own keys in a scenario file, with units last in their names. */
+  /** The kind's own keys, checked where the scenario is read; `latencyMs` here is `latency: 400ms` there. */
   readonly parameters: Parameters;
   /** Whether the stack is expected to heal it by itself, so that `for` may be left out. */
   readonly selfHealing: boolean;

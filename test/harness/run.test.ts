@@ -170,8 +170,9 @@ describe('a run', () => {
     expect(samples).toHaveLength(2);
     // The first was taken 1100 ms before time zero, as its reading tells; the last says 5 ms after, whenever it was written.
     for (const { seenMs, readings } of samples)
-      expect(Math.abs(seenMs + readings['inference-1']!.queue!)).toBeLessThan(2);
-    expect(samples[1]!.seenMs).toBeCloseTo(5, 0);
+      expect(Math.abs(seenMs + readings['inference-1']!.queue!)).toBeLessThan(50);
+    // The load starts some moments after it was told when, on a busy machine milliseconds.
+    expect(Math.abs(samples[1]!.seenMs - 5)).toBeLessThan(50);
     expect(samples[1]!.atMs).toBeGreaterThanOrEqual(DRIVE_MS - 1);
   });
 
