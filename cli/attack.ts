@@ -77,7 +77,7 @@ Kinds:
 ${attacks.map(({ kind, summary }) => `  ${kind.padEnd(width)}  ${summary}`).join('\n')}
 
 A control client asks before, during and after the attack; its errors and its latency are judged as SLOs of a run, with a report.
---set changes a parameter of the attack (--set intervalMs=500) or, by its path, the scenario that it is (--set load.idleTimeout=10s,
+--set changes a parameter of the attack (--set interval=500ms) or, by its path, the scenario that it is (--set load.idleTimeout=10s,
 --set "slos.control-errors.objective=errors <= 1%"). Over https the control client wants the right certificate
 (NODE_EXTRA_CA_CERTS names an authority of your own), or --insecure. Requests that need a key take it from the environment:
 SQUALL_TARGET_AUTHORIZATION=sk-….
