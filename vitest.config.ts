@@ -12,6 +12,7 @@ const alone = [
   'test/load/measurement.test.ts',
   'test/load/k6/engine.test.ts',
   'test/load/stream/pacer.test.ts',
+  'test/stack/observability/scraper.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/e2e/retry-storm.test.ts',

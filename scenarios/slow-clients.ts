@@ -56,15 +56,15 @@ export function slowClients(options: SlowClients): Scenario {
     },
     faults: [{ id: 'attack', on: 'client→gateway-1', at: `${attackAt}s`, for: `${endAt - attackAt}s`, ...attack }],
     slos: [
-      { name: 'quick before', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
-      { name: 'users are served all the same', window: 'fault:attack', objective: 'errors <= 3%' },
-      { name: 'and quickly', window: 'fault:attack', objective: 'p95(ttft) <= 800 ms' },
+      { name: 'TTFT before the attack', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
+      { name: 'error rate under attack', window: 'fault:attack', objective: 'errors <= 3%' },
+      { name: 'TTFT under attack', window: 'fault:attack', objective: 'p95(ttft) <= 800 ms' },
     ],
     proof: [
       {
         without: defence.what,
         set: Object.fromEntries(defence.keys.map(key => [`stack.gateway.connections.${key}`, 'off'])),
-        breaks: 'users are served all the same',
+        breaks: 'error rate under attack',
       },
     ],
   };

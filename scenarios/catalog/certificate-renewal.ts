@@ -3,7 +3,7 @@ import { scenario } from '../scenario.ts';
 /** The certificate of the edge is replaced under load, twice. Needs nginx. */
 export default scenario({
   name: 'certificate-renewal',
-  why: 'Certificates are renewed every few weeks, while users are being served. Nobody may lose a request to that, and nobody may be served with the old one for long.',
+  why: 'Certificates are renewed every few weeks, while users are being served. No request may be lost to a renewal, and the old certificate must not be served for long.',
   covers: ['A1.1'],
   stack: {
     gateway: { replicas: 2 },
@@ -23,15 +23,15 @@ export default scenario({
     { id: 'second', kind: 'certificate-renewal', on: 'client→edge', at: '13s' },
   ],
   slos: [
-    { name: 'nobody is turned away', objective: 'errors <= 0.5%' },
-    { name: 'quick all the time', objective: 'p95(ttft) <= 350 ms' },
+    { name: 'error rate', objective: 'errors <= 0.5%' },
+    { name: 'TTFT', objective: 'p95(ttft) <= 350 ms' },
   ],
   proof: [
     {
-      without: 'a certificate that is valid',
+      without: 'a valid certificate',
       // Long enough for connections to age out: those that are open do not notice.
       set: { 'faults.second.kind': 'certificate-expiry', 'faults.second.for': '6s' },
-      breaks: 'nobody is turned away',
+      breaks: 'error rate',
     },
   ],
 });

@@ -3,7 +3,7 @@ import { scenario } from '../scenario.ts';
 /** Requests with a User-Agent of 2,048 bytes at the edge, beside ordinary users. Needs nginx. */
 export default scenario({
   name: 'long-header',
-  why: 'Over-long headers are memory for each request at every hop behind the edge, and a way into parsers and logs that trust their buffers. The edge must turn them away, all of them, and its users must not notice.',
+  why: 'Over-long headers are memory for each request at every hop behind the edge, and a way into parsers and logs that trust their buffers. The edge must reject all of them, and its users must not notice.',
   covers: ['A1.4', 'B4'],
   stack: {
     gateway: { replicas: 2 },
@@ -22,16 +22,16 @@ export default scenario({
     { id: 'attack', kind: 'long-header', on: 'client→edge', at: '8s', for: '10s', path: '/v1/models', perSecond: 100 },
   ],
   slos: [
-    { name: 'quick before', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
-    { name: 'over-long headers stay outside', objective: 'refused(attack) >= 99%' },
-    { name: 'users are served all the same', window: 'fault:attack', objective: 'errors <= 3%' },
-    { name: 'and quickly', window: 'fault:attack', objective: 'p95(ttft) <= 800 ms' },
+    { name: 'TTFT before the attack', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
+    { name: 'over-long headers rejected', objective: 'refused(attack) >= 99%' },
+    { name: 'error rate under attack', window: 'fault:attack', objective: 'errors <= 3%' },
+    { name: 'TTFT under attack', window: 'fault:attack', objective: 'p95(ttft) <= 800 ms' },
   ],
   proof: [
     {
       without: 'a limit for User-Agent',
       set: { 'stack.edge.maxUserAgentBytes': 'off' },
-      breaks: 'over-long headers stay outside',
+      breaks: 'over-long headers rejected',
     },
   ],
 });

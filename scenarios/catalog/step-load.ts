@@ -21,14 +21,14 @@ export default scenario({
     workload: { promptTokens: [8, 16], outputTokens: [1, 2] },
   },
   slos: [
-    { name: 'P99 at the last step', window: 'load:step-250', objective: 'p99(latency) <= 650 ms' },
-    { name: 'no errors on the way', objective: 'errors <= 0.5%' },
+    { name: 'latency at the last step', window: 'load:step-250', objective: 'p99(latency) <= 650 ms' },
+    { name: 'error rate', objective: 'errors <= 0.5%' },
   ],
   proof: [
     {
-      without: 'replicas enough',
+      without: 'enough replicas',
       set: { 'stack.inference.replicas': 1, 'stack.inference.maxBatch': 3 },
-      breaks: 'P99 at the last step',
+      breaks: 'latency at the last step',
     },
   ],
 });

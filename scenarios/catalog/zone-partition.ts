@@ -3,7 +3,7 @@ import { scenario } from '../scenario.ts';
 /** Two zones that cannot reach each other for ten seconds, while clients reach both. */
 export default scenario({
   name: 'zone-partition',
-  why: 'The network between two zones drops everything for ten seconds. Half of the replicas are out of reach for each gateway, and connections to them hang instead of failing. Every request must be answered or clearly refused; none may hang past its deadline.',
+  why: 'The network between two zones drops everything for ten seconds. Half of the replicas are out of reach for each gateway, and connections to them hang instead of failing. Every request must be answered or clearly rejected; none may hang past its deadline.',
   covers: ['B5'],
   stack: {
     zones: 2,
@@ -22,17 +22,17 @@ export default scenario({
   },
   faults: [{ id: 'partition', kind: 'zone-partition', on: 'zone-a|zone-b', at: '8s', for: '10s' }],
   slos: [
-    { name: 'quick before', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
-    { name: 'nobody is left hanging', objective: 'errors(idle-timeout) <= 0.5%' },
-    { name: 'nearly everybody is served', objective: 'errors <= 10%' },
-    { name: 'bearable while it lasts', window: 'fault:partition', objective: 'p90(ttft) <= 4 s' },
-    { name: 'back to normal', objective: 'recovery(partition) <= 15 s' },
+    { name: 'TTFT before any fault', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
+    { name: 'hanging requests', objective: 'errors(idle-timeout) <= 0.5%' },
+    { name: 'error rate', objective: 'errors <= 10%' },
+    { name: 'TTFT during the partition', window: 'fault:partition', objective: 'p90(ttft) <= 4 s' },
+    { name: 'recovery from the partition', objective: 'recovery(partition) <= 15 s' },
   ],
   proof: [
     {
       without: 'bounds on how long a gateway waits for a replica',
       set: { 'stack.gateway.timeouts.firstByte': '1m', 'stack.gateway.timeouts.idle': '1m' },
-      breaks: 'nobody is left hanging',
+      breaks: 'hanging requests',
     },
   ],
 });

@@ -33,15 +33,19 @@ describe('every way in which a request can end', () => {
   });
   afterAll(() => server[Symbol.asyncDispose]());
 
-  it.each(rows)('$path: $outcome', { timeout: 15_000 }, async ({ path, outcome, status, tokens, options }) => {
-    const bad = await runLoad({ ...few, ...options, targets: [`${server.said}/${path}`] });
-    expect(outcomesOf(bad.records)).toEqual({ [outcome]: 10 });
-    for (const record of bad.records) {
-      expect(record).toMatchObject({ status, outputTokens: tokens });
-      expect(record.firstTokenMs === null).toBe(tokens === 0);
-    }
-    expect(bad.progress).toMatchObject({ sent: 10, completed: 0, failed: 10, inFlight: 0 });
-  });
+  it.concurrent.each(rows)(
+    '$path: $outcome',
+    { timeout: 15_000 },
+    async ({ path, outcome, status, tokens, options }) => {
+      const bad = await runLoad({ ...few, ...options, targets: [`${server.said}/${path}`] });
+      expect(outcomesOf(bad.records)).toEqual({ [outcome]: 10 });
+      for (const record of bad.records) {
+        expect(record).toMatchObject({ status, outputTokens: tokens });
+        expect(record.firstTokenMs === null).toBe(tokens === 0);
+      }
+      expect(bad.progress).toMatchObject({ sent: 10, completed: 0, failed: 10, inFlight: 0 });
+    },
+  );
 
   it('healthy: ok, with tokens, stage, upstream and gaps', { timeout: 15_000 }, async () => {
     const { records, progress } = await runLoad({ ...few, idleTimeoutMs: 800, targets: [`${server.said}/healthy`] });

@@ -79,19 +79,19 @@ const ATTACKS = {
   'slow-headers': {
     path: '/',
     options: ['-H', '-i', '1', '-x', '10'],
-    own: { intervalMs: 1000, lineBytes: 24 },
+    own: { interval: '1s', lineBytes: 24 },
     size: MANY,
   },
   'slow-body': {
     path: '/v1/chat/completions',
     options: ['-B', '-i', '1', '-s', '4096', '-x', '8'],
-    own: { intervalMs: 1000, contentLength: 4096, pieceBytes: 8 },
+    own: { interval: '1s', contentLength: 4096, pieceBytes: 8 },
     size: MANY,
   },
   'slow-read': {
     path: null,
     options: ['-X', '-n', '1', '-z', '5', '-w', '10', '-y', '20', '-k', '1'],
-    own: { intervalMs: 1000, readBytes: 5, requests: 1 },
+    own: { interval: '1s', readBytes: 5, requests: 1 },
     size: FEW,
   },
 } as const;

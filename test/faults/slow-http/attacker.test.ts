@@ -130,7 +130,7 @@ describe('an attacker', () => {
 });
 
 describe('malformed requests', () => {
-  const parameters = { perSecond: 40, hangMs: 500 };
+  const parameters = { perSecond: 40, hang: '500ms' };
 
   it.each([
     ['serves', /answered 200/],
@@ -139,19 +139,14 @@ describe('malformed requests', () => {
     ['answers-twice', /2 answers to one request/],
   ] as const)('find out a server that %s', async (how, words) => {
     await using server = await answersWrongly(how);
-    const { result, evidence, reasons } = await attackOn({
-      kind: 'malformed',
-      url: server.url,
-      parameters,
-      forMs: 2500,
-    });
+    const { result, evidence, reasons } = await attackOn({ kind: 'malformed', url: server.url, parameters });
     expect(result, reasons).toBe('degraded');
     expect(evidence).toMatch(words);
   });
 
   it('find nothing wrong with broken messages at Node’s own server', async () => {
     await using server = await startBare({});
-    const shapes = { ...parameters, shapes: 'http', hangMs: 2000 };
+    const shapes = { ...parameters, shapes: 'http', hang: '2s' };
     const { result, evidence, reasons } = await attackOn({ kind: 'malformed', url: server.url, parameters: shapes });
     expect(evidence).not.toContain('wrong');
     expect(result, reasons).toBe('defended');
@@ -162,7 +157,7 @@ describe('malformed requests', () => {
       healthChecks: 'off',
       upstreams: [{ name: 'a', url: 'http://127.0.0.1:1' }],
     });
-    const all = { ...parameters, hangMs: 2000 };
+    const all = { ...parameters, hang: '2s' };
     const { url } = gateway;
     const { result, evidence, reasons } = await attackOn({
       kind: 'malformed',

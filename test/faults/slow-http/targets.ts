@@ -93,7 +93,7 @@ export async function attackOn(test: AttackTest): Promise<AttackFound> {
     reasons: document.reasons.join('\n'),
     evidence,
     medianMs: median === undefined ? null : Number(median),
-    peakHeld: Math.max(...document.faults[0]!.attack!.map(({ open }) => open)),
+    peakHeld: Math.max(0, ...(document.faults[0]!.attack ?? []).map(({ open }) => open)),
     during: document.windows.find(({ name }) => name === 'fault:attack')!,
   };
 }

@@ -103,6 +103,7 @@ describe.skipIf(noNginx)(`certificate hot reload ${noNginx || ''}`, () => {
       }
     };
     const clients = [client(), client(), client(), client()];
+    await until(() => outcomes.ok > 10);
     await placeCertificate(edge.prefix, await authority.issue({ names: ['127.0.0.1'] }));
     process.kill(edge.pid, 'SIGHUP');
     await until(async () => (await tlsHandshake(serverOf(edge))).fingerprint !== before.fingerprint);
@@ -111,7 +112,6 @@ describe.skipIf(noNginx)(`certificate hot reload ${noNginx || ''}`, () => {
     isOver = true;
     await Promise.all(clients);
     expect(outcomes.failed).toEqual([]);
-    expect(okAtReload).toBeGreaterThan(10);
     expect((await long).body).toBe('firstlast');
   });
 });

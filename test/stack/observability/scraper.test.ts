@@ -57,7 +57,7 @@ test('replicas that hang, are unreachable, fail, flood or have no metrics are mi
   await using empty = await serve((_, response) => void response.end('<html>hello 1</html>'));
   const others = { hangs, stalls, errs, floods, empty, unreachable: { url: 'http://127.0.0.1:9' } };
   const replicas = Object.entries(others).map(([name, { url }]) => replicaAt(name, url));
-  const { rounds, stopMs } = await sampled([replicaAt('good', good.url), ...replicas], 650);
+  const { rounds, stopMs } = await sampled([replicaAt('good', good.url), ...replicas], 1600, { everyMs: 500 });
   expect(rounds.length).toBeGreaterThanOrEqual(2);
   for (const { readings } of rounds) expect(readings).toEqual({ good: { queue: 1 } });
   expect(stopMs).toBeLessThan(500);
