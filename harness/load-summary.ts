@@ -12,6 +12,7 @@ export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
   const busiest = Math.max(...parts.map(part => coreUtilisation(part) ?? 0));
   return {
     ...(requests === undefined ? {} : { requests }),
+    ...(parts.some(({ lateness }) => lateness) ? { lateness: 'unknown' } : {}),
     ...(cores === undefined ? {} : { cores, busiest }),
     cpuMs: sum(part => part.cpuMs)!,
     wallMs: Math.max(0, ...parts.map(part => part.wallMs)),

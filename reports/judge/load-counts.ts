@@ -6,7 +6,8 @@ import { valueSamples } from './samples.ts';
 
 /**
  * Counts of the load, without the warm-up. `offered` includes dropped arrivals; interrupted requests count only in `sent`.
- * `lateMsP99` is the delay between scheduled and actual sending, caused by the generator.
+ * `lateMsP99` is the delay between scheduled and actual sending, caused by the generator; null where that does not report when
+ * requests were due.
  */
 export function loadCounts(
   engine: string,
@@ -24,7 +25,7 @@ export function loadCounts(
     failed: measured.filter(isFailure).length,
     dropped: measured.filter(record => record.outcome === 'dropped').length,
     ...optionalCounts(measured),
-    lateMsP99: rounded(valueSamples(late).at(0.99)),
+    lateMsP99: usage?.lateness === 'unknown' ? null : rounded(valueSamples(late).at(0.99)),
     cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
   };
 }

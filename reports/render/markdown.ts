@@ -43,7 +43,7 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Fault', 'Kind', 'Target', 'Injected', 'Took effect', 'Recovered', 'Evidence'],
       document.faults.map(faultRow),
     ),
-    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${time(load.lateMsP99)}.`,
+    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.`,
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;

@@ -19,7 +19,7 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
     ['Load engine', load.engine],
     [
       'P99 send lateness',
-      quantityOr(load.lateMsP99, 'ms', 'nothing was sent'),
+      quantityOr(load.lateMsP99, 'ms', load.sent > 0 ? 'unknown' : 'nothing was sent'),
       'delay between scheduled and actual sending; included in latencies',
     ],
     [

@@ -51,6 +51,28 @@ test('a generator that leaves one stage short makes the run invalid, even if its
   expect(judge({ events: historyOf(plan), records: staged(90) }).document.verdict).toBe('pass');
 });
 
+// Ten arrivals a second were due in each stage; those at the end of the one began in the other, as late as a k6 that stood still.
+test('a generator that does not say when requests were due is found out by what its rate asks for', () => {
+  const [warmUp, steady] = planOf().load.segments;
+  const segments = [warmUp!, { ...steady!, toMs: 50_000 }, { ...steady!, name: 'burst', fromMs: 50_000 }];
+  const plan = planOf({ load: { ...planOf().load, segments } });
+  const summary = { cpuMs: 1, wallMs: 60_000, peakRssBytes: 1, lateness: 'unknown' } as const;
+  const judged = (stoodStillMs: number) => {
+    const records = steadyLoad().map(record => {
+      const sentMs = Math.max(record.scheduledMs, record.scheduledMs >= 46_000 ? 46_000 + stoodStillMs : 0);
+      const stage = sentMs >= 50_000 ? 'burst' : record.stage;
+      return record.scheduledMs < 46_000
+        ? record
+        : { ...record, scheduledMs: sentMs, sentMs, endMs: sentMs + 50, stage };
+    });
+    const events = historyOf(plan, { atMs: 60_500, type: 'load', summary });
+    return judge({ events, records }).document;
+  };
+  expect(judged(4000)).toMatchObject({ verdict: 'invalid', load: { lateMsP99: null, offered: 600 } });
+  expect(judged(4000).reasons[0]).toMatch(/^In stage steady, 460 of 500 arrivals \(92%\)/);
+  expect(judged(0)).toMatchObject({ verdict: 'pass', load: { lateMsP99: null } });
+});
+
 test('arrivals dropped in a stage reduce its rate; those dropped in the warm-up do not matter', () => {
   const dropped = (from: number, to: number) => (ms: number) =>
     ms >= from && ms < to ? ({ outcome: 'dropped' } as const) : {};
