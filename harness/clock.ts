@@ -1,25 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * The only source of time. Everything that waits or measures receives one, so that tests, and one day a whole stack,
- * run under {@link FakeClock}.
+ * The only source of time. Everything that waits or measures is passed a clock, so that tests can run under {@link FakeClock}.
  */
 export interface Clock {
   /**
-   * Milliseconds of a monotonic clock, with fractions. The origin is the machine's, not the process's
-   * (CLOCK_MONOTONIC on Linux), so values of two processes on one machine can be compared.
+   * Monotonic time in ms, with fractions. The origin belongs to the machine, not to the process (CLOCK_MONOTONIC on Linux), so
+   * values from two processes on one machine are comparable.
    */
   nowMs(): number;
-  /** Wall-clock time, for people only; never subtract two of them but to find that it was set. */
+  /** Wall-clock time, for display only; subtract two of them only to detect that the clock was set. */
   date(): Date;
   /**
-   * Resolves after `durationMs` (≤ 0: at the next turn).
+   * Resolves after `durationMs` (≤ 0: in the next turn of the event loop).
    * @throws the signal's reason, as soon as it aborts
    */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** The machine's own clock. */
+/** Clock of the machine. */
 export const systemClock: Clock = {
   nowMs: () => Number(process.hrtime.bigint()) / 1e6,
   date: () => new Date(),
@@ -34,7 +33,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Waits for `promise`, `limitMs` at most. @returns whether it has settled, well or not */
+/** Waits for `promise`, at most `limitMs`. @returns whether it has settled, resolved or rejected */
 export async function settlesWithin(promise: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
   const settled = new AbortController();
   const limit = clock.sleep(limitMs, settled.signal).then(
@@ -57,7 +56,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** A clock that stands still until a test moves it. Sleepers wake in the order in which they are due. */
+/** Clock that stands still until a test advances it. Sleepers wake in order of their due times. */
 export class FakeClock implements Clock {
   #nowMs: number;
   #sleepers: Sleeper[] = [];
@@ -86,7 +85,7 @@ export class FakeClock implements Clock {
     });
   }
 
-  /** Moves time forward by `durationMs`, waking each sleeper at its own instant and letting it run before the next. */
+  /** Advances time by `durationMs`, waking each sleeper at its due time and letting it run before the next. */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs;
     await settle();
@@ -102,7 +101,7 @@ export class FakeClock implements Clock {
   }
 }
 
-/** Lets promise chains that are ready run to their next wait. */
+/** Lets pending promise chains run to their next wait. */
 function settle(): Promise<void> {
   return new Promise(resolve => setImmediate(resolve));
 }

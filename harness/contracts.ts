@@ -249,6 +249,8 @@ export interface LoadSummary {
   readonly busiest?: number;
   /** How many requests it began, warm-up included; absent for generators that do not tell. */
   readonly requests?: number;
+  /** It does not say when its requests were due: `scheduledMs` of its records is when it began to send them. */
+  readonly lateness?: 'unknown';
 }
 
 /** Load under way, in a process of its own. Disposing ends that process. */

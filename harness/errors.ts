@@ -1,21 +1,21 @@
 /**
- * What went wrong, by who can mend it. The kind decides the exit code:
+ * Kind of an error, by where it has to be fixed. It determines the exit code:
  *
- * - `option`, `scenario`: what the person typed or wrote (exit 3)
- * - `environment`: this machine lacks something, a port is taken, a folder is read-only (exit 4)
- * - `stack`, `fault`: a part under test or a fault could not be driven (exit 4)
+ * - `option`, `scenario`: an option or a scenario of the user (exit 3)
+ * - `environment`: something is missing on this machine, a port is taken, a folder is read-only (exit 4)
+ * - `stack`, `fault`: a service under test or a fault does not work (exit 4)
  */
 export type ErrorKind = 'option' | 'scenario' | 'environment' | 'stack' | 'fault';
 
-/** Details of a {@link SquallError} beside its message. */
+/** Details of a {@link SquallError} besides its message. */
 export interface SquallErrorOptions {
-  /** What the reader should do now, as one imperative sentence. */
+  /** Next step for the reader, as one imperative sentence. */
   readonly next?: string;
   readonly cause?: unknown;
 }
 
 /**
- * An error that a person can act on. A failed request is a record and a failed check is a verdict: neither is thrown.
+ * Error that a person can act on. A failed request is a record and a failed check is a verdict; neither is thrown.
  * `code` is stable and upper case, for example `UNKNOWN_SCENARIO`.
  */
 export class SquallError extends Error {
@@ -32,7 +32,7 @@ export class SquallError extends Error {
   }
 }
 
-/** The message of anything that was thrown, for a log line or a `reason`. */
+/** Message of any thrown value, for a log line or a `reason`. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -5,36 +5,36 @@ import type { Readings } from './metrics.ts';
 import type { RunPlan } from './plan.ts';
 import type { AttackOutcome } from './requests.ts';
 
-/** The phases of a run, in order. */
+/** Phase of a run, in order. */
 export type Phase = 'up' | 'warm-up' | 'drive' | 'recover' | 'drain' | 'down' | 'done';
 
-/** What is known of the place where a run happened. */
+/** Environment in which a run took place. */
 export interface Surroundings {
   readonly id: string;
-  /** ISO-8601, wall clock, for people only. */
+  /** Wall clock, ISO 8601, for display only. */
   readonly startedAt: string;
   readonly machine: Readonly<Record<string, string | number>>;
   readonly versions: Readonly<Record<string, string>>;
 }
 
-/** One run that a merged history was made of. */
+/** Run of one segment, as part of a merged history. */
 export interface MergedSegment {
   readonly index: number;
   /** Id of the run. */
   readonly run: string;
-  /** Its time zero by its machine's wall clock, ISO-8601; null where it never came to one. */
+  /** Start of its load phase by its machine's wall clock, ISO 8601; null if it did not get that far. */
   readonly zeroAt: string | null;
   readonly requests: number;
 }
 
-/** What happened, without its time. */
+/** Event of a run, without its time. */
 export type RunEvent =
   | { readonly type: 'plan'; readonly plan: RunPlan; readonly surroundings: Surroundings }
-  /** `wallMs`, which the history notes itself, is the wall clock in ms since 1970: where the two clocks part, one was stopped or set. */
+  /** `wallMs`, added by the history, is the wall clock in ms since 1970. Where it diverges from `atMs`, the machine was suspended or its clock set. */
   | { readonly type: 'phase'; readonly phase: Phase; readonly wallMs?: number }
-  /** Time zero lies `inMs` after this event; `at` is when by the wall clock, ISO-8601. */
+  /** The load phase starts `inMs` after this event; `at` is that instant by the wall clock, ISO 8601. */
   | { readonly type: 'zero'; readonly inMs: number; readonly at?: string }
-  /** This history was merged from those of runs that shared a load, each aligned by its own time zero. */
+  /** The history was merged from runs that shared a load, aligned by the start of their load phases. */
   | { readonly type: 'merged'; readonly segments: readonly MergedSegment[] }
   | { readonly type: 'versions'; readonly versions: Readonly<Record<string, string>> }
   | {
@@ -49,34 +49,34 @@ export type RunEvent =
       readonly id: string;
       readonly step: 'injected' | 'bit' | 'never-bit' | 'heal' | 'healed' | 'not-healed' | 'failed';
       readonly evidence: string;
-      /** When it was seen, on the same scale as the event's own time, where that is earlier. */
+      /** Time of the observation, on the same scale as the event's own time, where it is earlier. */
       readonly seenMs?: number;
       readonly requests?: AttackOutcome;
     }
-  /** One round of metric samples: asked for at `seenMs`, on the same scale as the event's own time; by replica. */
+  /** One round of metric samples by replica, requested at `seenMs` on the same scale as the event's own time. */
   | { readonly type: 'sample'; readonly seenMs: number; readonly readings: Readonly<Record<string, Readings>> }
   | { readonly type: 'load'; readonly summary: LoadSummary }
-  /** Something that makes the run's numbers meaningless; the verdict is then `invalid`. */
+  /** Makes the run's figures meaningless; the verdict is then `invalid`. */
   | { readonly type: 'invalid'; readonly guard: string; readonly reason: string }
   | { readonly type: 'interrupted'; readonly by: string }
   | { readonly type: 'crashed'; readonly reason: string };
 
-/** An event with its time in ms on the run's time line: zero is when driving starts, earlier is negative. */
+/** Event with its time in ms on the run's timeline: 0 is the start of the load phase, earlier times are negative. */
 export type TimedEvent = RunEvent & { readonly atMs: number };
 
-/** The append-only record of a run. Every other file and every number is a fold over it and the request records. */
+/** Append-only record of a run. Every other file and every figure is a fold over it and the request records. */
 export interface History extends Disposable {
-  /** Writes the event to disk before it returns, so a killed run leaves a readable prefix. */
+  /** Writes the event to disk before returning, so that a killed run leaves a readable prefix. */
   append(event: RunEvent): void;
-  /** Calls `listener` with every later event. */
+  /** Calls `listener` with every subsequent event. */
   listen(listener: (event: RunEvent) => void): void;
-  /** Now, on the same scale as the events in the file: ms since the history was opened. */
+  /** Current time on the scale of the file: ms since the history was opened. */
   nowMs(): number;
 }
 
 /**
- * Opens a new history file, which must not exist.
- * In the file `atMs` counts from this moment; {@link readHistory} moves the origin to time zero.
+ * Creates a history file, which must not exist. In the file `atMs` counts from this moment; {@link readHistory} moves the origin to
+ * the start of the load phase.
  */
 export function openHistory(path: string, clock: Clock): History {
   const file = openSync(path, 'wx');
@@ -96,8 +96,8 @@ export function openHistory(path: string, clock: Clock): History {
 }
 
 /**
- * Reads a history, with times moved to the run's time line. A last line that was cut off by a kill is left out.
- * A run that never came to drive keeps its opening as origin.
+ * Reads a history, with times on the run's timeline. A last line truncated by a kill is ignored. For a run that did not reach its
+ * load phase, 0 is the opening of the history.
  */
 export function readHistory(path: string): TimedEvent[] {
   const events: TimedEvent[] = [];

@@ -1,24 +1,24 @@
 /**
- * What is kept of one replica's metrics in one round of samples: a small declared set, so that a history stays small
- * however much its services tell. Each is the sum over the replica's engines, GPUs or label values unless it says otherwise;
- * counters count from the replica's last start, so they fall back when it restarts. What a replica does not tell is missing.
+ * Metrics of one replica in one round of samples: a small fixed set, so that a history stays small however much its services
+ * export. Each is the sum over the replica's engines, GPUs or label values unless stated otherwise. Counters restart with the
+ * replica. A metric that a replica does not export is absent.
  */
 export interface Readings {
-  /** Requests waiting for a place in an engine's batch. */
+  /** Requests waiting for a slot in an engine's batch. */
   readonly queue?: number;
   /** Requests in an engine's batch. */
   readonly running?: number;
-  /** Share of the KV cache blocks in use, 0–1; of the fullest engine. */
+  /** Ratio of KV cache blocks in use, 0–1; of the fullest engine. */
   readonly kvRatio?: number;
-  /** How much of the time a GPU is busy, 0–100; of the busiest. */
+  /** GPU utilisation, 0–100; of the busiest GPU. */
   readonly gpuPercent?: number;
   readonly gpuUsedMiB?: number;
   readonly gpuFreeMiB?: number;
-  /** Counter: requests thrown out of a batch for want of KV cache. */
+  /** Counter: requests preempted for lack of KV cache. */
   readonly preemptions?: number;
-  /** Requests being handled by a gateway. */
+  /** Requests in flight at a gateway. */
   readonly inFlight?: number;
-  /** Counter: attempts beyond a request's first. */
+  /** Counter: retries, which are attempts after the first. */
   readonly retries?: number;
   /** Counter: upstreams ejected as outliers. */
   readonly ejections?: number;
@@ -26,8 +26,8 @@ export interface Readings {
   readonly memoryMiB?: number;
 }
 
-/** The name of one reading. */
+/** Name of a reading. */
 export type Metric = keyof Readings;
 
-/** Time between two rounds of samples, in ms. */
+/** Interval between rounds of samples, in ms. */
 export const SAMPLE_INTERVAL_MS = 1000;

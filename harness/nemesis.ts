@@ -3,24 +3,25 @@ import type { Fault, Observation } from './contracts.ts';
 import { messageOf } from './errors.ts';
 import type { History } from './history.ts';
 import type { FaultPlan } from './plan.ts';
+import { formatMs } from './quantity.ts';
 
-/** Limits of a fault's steps, in ms. */
+/** Timeouts of a fault's steps, in ms. */
 export interface NemesisLimits {
-  /** For the call that injects or heals. @default 5000 */
+  /** Of the calls that inject and heal. @default 5000 */
   readonly callMs: number;
-  /** For a fault to be seen to bite; also bounded by its own duration. @default 5000 */
+  /** Of the check that the fault took effect; also bounded by the fault's duration. @default 5000 */
   readonly biteMs: number;
-  /** For a healed fault to be seen healed. @default 30000 */
+  /** Of the check for recovery. @default 30000 */
   readonly healMs: number;
 }
 
-/** Where and when a fault is driven. */
+/** Context of a fault's execution. */
 export interface NemesisContext {
   readonly clock: Clock;
   readonly history: History;
-  /** Time zero on the clock. */
+  /** Start of the load phase, on the clock. */
   readonly zeroMs: number;
-  /** End of the drive, in ms after time zero: a fault that lasts longer is healed then. */
+  /** End of the load phase, in ms after its start; a longer fault is healed then. */
   readonly endMs: number;
   readonly limits?: Partial<NemesisLimits>;
 }
@@ -29,16 +30,16 @@ const INTERRUPTED_HEAL_MS = 3000;
 const DEFAULTS: NemesisLimits = { callMs: 5000, biteMs: 5000, healMs: 30_000 };
 
 /**
- * Drives one fault through its life and writes each step to the history:
+ * Executes one fault and writes each step to the history:
  *
  * ```
  * at            onset                   at + for
- * ├─ inject ── bites? ────────────────── heal ── healed?
- *               └ never-bit ⇒ run invalid          └ not-healed ⇒ run invalid
+ * ├─ inject ── effective? ────────────── heal ── recovered?
+ *               └ no effect ⇒ run invalid         └ not recovered ⇒ run invalid
  * ```
  *
- * Whatever happens, abort included, an injected fault has been healed or tried to be when this resolves. It never rejects:
- * a fault that cannot be driven is an event, and makes the run invalid.
+ * In any case, also on abort, healing of an injected fault has been attempted by the time this resolves. It never rejects: a fault
+ * that fails is an event, and makes the run invalid.
  */
 export async function runFault(
   plan: FaultPlan,
@@ -58,11 +59,12 @@ export async function runFault(
     injected = true;
     await withLimit(limits.callMs, signal, limited => fault.inject(limited), clock);
     log('injected', `${plan.kind} on ${plan.target}`);
-    const bite = await seen(Math.min(limits.biteMs, untilMs(healAtMs)), signal, fault.bites, clock);
-    if (bite) log('bit', bite.evidence, bite);
-    else log('never-bit', `${plan.kind} on ${plan.target} showed no effect`);
+    const limitMs = Math.max(0, Math.min(limits.biteMs, untilMs(healAtMs)));
+    const onset = await observe(limitMs, signal, fault.bites, clock);
+    if (onset) log('bit', onset.evidence, onset);
+    else log('never-bit', `nothing observed within ${formatMs(limitMs)}`);
     if (plan.forMs === null) {
-      const recovered = await seen(untilMs(endMs), signal, fault.healed, clock);
+      const recovered = await observe(untilMs(endMs), signal, fault.healed, clock);
       healed = recovered !== null;
       if (recovered) log('healed', recovered.evidence, recovered);
     } else {
@@ -72,7 +74,7 @@ export async function runFault(
     if (!signal.aborted) log('failed', messageOf(error));
   }
   if (injected && !healed) {
-    // Who interrupts a run does not want to sit through a cold start of what is taken down next.
+    // An interrupted run does not wait for a cold start of replicas that are about to be stopped.
     const healMs = signal.aborted ? Math.min(limits.healMs, INTERRUPTED_HEAL_MS) : limits.healMs;
     await healNow(plan, fault, { ...limits, healMs }, log, clock);
   }
@@ -84,15 +86,15 @@ type Log = (
   observed?: Observation,
 ) => void;
 
-/** Heals whatever the run's own signal says, for an interrupted run must not leave a fault behind. */
+/** Heals regardless of the run's signal, since an interrupted run must not leave a fault behind. */
 async function healNow(plan: FaultPlan, fault: Fault, limits: NemesisLimits, log: Log, clock: Clock): Promise<void> {
   const never = new AbortController().signal;
   try {
-    log('heal', plan.forMs === null ? `${plan.target} had not come back by itself` : '');
+    log('heal', plan.forMs === null ? `${plan.target} had not recovered by itself` : '');
     await withLimit(limits.callMs, never, limited => fault.heal(limited), clock);
-    const healed = await seen(limits.healMs, never, fault.healed, clock);
+    const healed = await observe(limits.healMs, never, fault.healed, clock);
     if (healed) log('healed', healed.evidence, healed);
-    else log('not-healed', `${plan.kind} on ${plan.target} was still there after ${limits.healMs} ms`);
+    else log('not-healed', `${plan.kind} on ${plan.target} was still in effect after ${formatMs(limits.healMs)}`);
   } catch (error) {
     log('not-healed', messageOf(error));
   }
@@ -112,8 +114,8 @@ function logger(id: string, { history, clock }: NemesisContext): Log {
   };
 }
 
-/** The observation, or null if it did not come within `limitMs`. @throws what the look itself throws, or the outer abort */
-async function seen(
+/** Observation, or null if none was made within `limitMs`. @throws the error of `look`, or the reason of the outer abort */
+async function observe(
   limitMs: number,
   signal: AbortSignal,
   look: (signal: AbortSignal) => Promise<Observation>,
@@ -131,8 +133,8 @@ async function seen(
 }
 
 /**
- * Runs `task` with a signal that aborts after `limitMs` or with `signal`; settles then even if the task does not listen.
- * @throws Error `took longer than …`, or what the task throws, or the outer abort
+ * Runs `task` with a signal that aborts after `limitMs` or with `signal`, and then settles even if the task ignores its signal.
+ * @throws Error `took longer than …`, the error of the task, or the reason of the outer abort
  */
 export async function withLimit<T>(
   limitMs: number,

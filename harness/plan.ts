@@ -160,7 +160,7 @@ export interface SloPlan {
   readonly class?: string;
 }
 
-/** How many arrivals, and the hash of their times (`hashArrivals` of `arrivals.ts`). */
+/** How many arrivals, and the hash of their times (`hashArrivals` of `arrivals.ts`), or of what decides them. */
 export interface ArrivalCount {
   readonly count: number;
   readonly sha256: string;

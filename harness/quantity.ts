@@ -11,31 +11,31 @@ const DURATION_UNITS_MS: Readonly<Record<string, number>> = {
 };
 const RATE_UNITS_PER_SECOND: Readonly<Record<string, number>> = { s: 1, m: 1 / 60, min: 1 / 60, h: 1 / 3600 };
 
-/** What a duration is, in words that can follow "expected". */
+/** Format of a duration, as it follows "expected" in a message. */
 export const DURATION_WORDS = 'a duration such as "10s", "250ms" or "1m30s" (units: us, ms, s, m or min, h)';
-/** What a rate is, likewise. */
+/** Format of a rate, likewise. */
 export const RATE_WORDS = 'a rate of 0 or more such as "20/s" or "1000/min" (units: /s, /m or /min, /h)';
 
 /**
- * Longest duration (ms) that is waited for: 24 days. A timer of Node's fires at once when it is set for more than 2³¹ − 1 ms,
- * which is 20 hours longer; what is waited in addition has room there.
+ * Maximum duration (ms) of a wait: 24 days. A Node.js timer set for more than 2³¹ − 1 ms fires at once; that limit is 20 hours
+ * higher, which leaves room for what a wait adds.
  */
 export const LONGEST_WAIT_MS = 576 * 3_600_000;
 
 /**
  * Parses `10s`, `1.5 s`, `800 ms`, `2m`, `1h`, `1m30s` to milliseconds, never negative.
- * @param mostMs {@link LONGEST_WAIT_MS} by default; infinite for what no timer is set for
+ * @param maxMs infinite where no timer is set. @default {@link LONGEST_WAIT_MS}
  * @throws SquallError `BAD_DURATION` that names `field`
  */
-export function parseDurationMs(text: string, field: string, mostMs: number = LONGEST_WAIT_MS): number {
+export function parseDurationMs(text: string, field: string, maxMs: number = LONGEST_WAIT_MS): number {
   const sumMs = durationMs(text);
   if (sumMs === undefined) throw badQuantity('BAD_DURATION', field, DURATION_WORDS, text);
-  if (sumMs > mostMs)
-    throw badQuantity('BAD_DURATION', field, `at most ${mostMs / 3_600_000}h, for a timer can wait no longer`, text);
+  if (sumMs > maxMs)
+    throw badQuantity('BAD_DURATION', field, `at most ${maxMs / 3_600_000}h, the limit of a timer`, text);
   return sumMs;
 }
 
-/** Milliseconds of `10s`, `1.5 s` or `1m30s`: counts with units from the larger to the smaller, each once; undefined for any other text. */
+/** Milliseconds of `10s`, `1.5 s` or `1m30s`: counts in descending order of units, each at most once; undefined for any other text. */
 export function durationMs(text: string): number | undefined {
   if (!/^\s*(?:\d+(?:\.\d+)?\s*[a-zµ]+\s*)+$/.test(text)) return undefined;
   let [sum, unitBeforeMs] = [0, Number.POSITIVE_INFINITY];
@@ -66,11 +66,11 @@ export function ratePerSecond(text: string): number | undefined {
 
 function badQuantity(code: string, field: string, expected: string, found: string): SquallError {
   return new SquallError('scenario', code, `Expected \`${field}\` to be ${expected}, got ${JSON.stringify(found)}`, {
-    next: `Correct \`${field}\` in the scenario.`,
+    next: `Fix \`${field}\` in the scenario.`,
   });
 }
 
-/** `90000` → `90s`, `86400000` → `24h`: a duration as {@link durationMs} reads it, exactly. */
+/** Formats a duration exactly, as {@link durationMs} parses it: `90000` → `90s`, `86400000` → `24h`. */
 export function formatDuration(ms: number): string {
   const [unit, unitMs] = (
     [
@@ -82,7 +82,7 @@ export function formatDuration(ms: number): string {
   return `${ms / unitMs}${unit}`;
 }
 
-/** `1234.5` → `1.23 s`, `0.8` → `0.8 ms`: a duration for people, three significant digits. */
+/** Formats a duration with three significant digits: `1234.5` → `1.23 s`, `0.8` → `0.8 ms`. */
 export function formatMs(durationMs: number): string {
   if (!Number.isFinite(durationMs)) return '∞';
   const [value, unit] = Math.abs(durationMs) >= 1000 ? [durationMs / 1000, 's'] : [durationMs, 'ms'];

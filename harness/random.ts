@@ -1,6 +1,6 @@
 /**
- * Seeded randomness with named substreams, so that adding a draw in one place does not shift the draws of another:
- * `random.stream('arrivals')` and `random.stream('prompts')` are independent and each depends on the seed and its name only.
+ * Seeded random number generator with named substreams, so that an additional draw in one place does not shift those of another:
+ * `random.stream('arrivals')` and `random.stream('prompts')` are independent, and each depends only on the seed and its name.
  */
 export interface Random {
   /** Uniform in [0, 1), 32 bits of resolution. */
@@ -11,14 +11,14 @@ export interface Random {
   exponential(mean: number): number;
   /** Standard normal, by the Box–Muller transform. */
   normal(): number;
-  /** One element, each equally likely. `items` must not be empty. */
+  /** One element, each equally likely; `items` must not be empty. */
   pick<T>(items: readonly T[]): T;
-  /** An independent generator that depends on this one's seed and `name` alone, not on what was drawn so far. */
+  /** Independent generator that depends only on this one's seed and `name`, not on previous draws. */
   stream(name: string): Random;
 }
 
 /**
- * A generator for `seed` (any integer; its lower 32 bits count).
+ * Generator for `seed`, any integer, of which the lower 32 bits are used.
  * The core is sfc32 (Chris Doty-Humphrey's PractRand), seeded from a 32-bit hash of seed and stream name.
  */
 export function seededRandom(seed: number): Random {

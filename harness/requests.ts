@@ -33,7 +33,7 @@ export type Outcome =
  * neither a late generator nor a stalled server can hide (no coordinated omission).
  */
 export interface RequestRecord {
-  /** Position in the order of scheduled arrivals, from 0, warm-up included. */
+  /** Position in the order of scheduled arrivals, from 0, warm-up included; dropped requests of k6, which have none there, come last. */
   readonly index: number;
   readonly scheduledMs: number;
   /** When the first attempt was sent; null for a dropped request. */
@@ -65,6 +65,29 @@ export interface RequestRecord {
   /** Session and turn, both from 0; absent without sessions. */
   readonly session?: number;
   readonly turn?: number;
+}
+
+/** What has to be known of a request to record it; the rest is that of one that was never sent. */
+export type RequestFacts = Partial<RequestRecord> &
+  Pick<RequestRecord, 'index' | 'scheduledMs' | 'endMs' | 'outcome' | 'stage'>;
+
+/**
+ * Makes a record. Times are rounded to microseconds, which are more than the measurement holds and keep the journal small; of a
+ * dropped request `sentMs` is null.
+ */
+export function requestRecord({ sentMs = null, firstTokenMs = null, ...facts }: RequestFacts): RequestRecord {
+  return {
+    ...{ status: 0, promptTokens: 0, outputTokens: 0, upstream: '', gaps: [] },
+    ...facts,
+    scheduledMs: rounded(facts.scheduledMs),
+    sentMs: sentMs === null || facts.outcome === 'dropped' ? null : rounded(sentMs),
+    firstTokenMs: firstTokenMs === null ? null : rounded(firstTokenMs),
+    endMs: rounded(facts.endMs),
+  };
+}
+
+function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 const NO_FAILURES: readonly Outcome[] = ['ok', 'dropped', 'abandoned', 'interrupted'];

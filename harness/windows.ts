@@ -3,20 +3,20 @@ import type { TimedEvent } from './history.ts';
 import { driveEndMs, type FaultPlan, type RunPlan } from './plan.ts';
 import type { AttackOutcome, RequestRecord } from './requests.ts';
 
-/** What became of a planned fault; times in ms on the run's time line, null for what did not happen. */
+/** Outcome of a planned fault; times in ms on the run's timeline, null for what did not happen. */
 export interface FaultOutcome {
   readonly plan: FaultPlan;
   readonly injectedAtMs: number | null;
-  /** When it was first seen to act. */
+  /** When it was first observed to be in effect. */
   readonly bitAtMs: number | null;
   readonly healedAtMs: number | null;
-  /** What was seen, injection first, as sentences. */
+  /** Observations, injection first, as sentences. */
   readonly evidence: readonly string[];
-  /** Of an attack that is over. */
+  /** Result of an attack, once it is over. */
   readonly requests?: AttackOutcome | undefined;
 }
 
-/** Folds a history to the outcome of each planned fault, in the plan's order. */
+/** Outcome of each planned fault, folded from the history, in the plan's order. */
 export function faultOutcomes(plan: RunPlan, events: readonly TimedEvent[]): FaultOutcome[] {
   return plan.faults.map(fault => {
     const steps = events.filter(event => event.type === 'fault').filter(event => event.id === fault.id);
@@ -35,16 +35,16 @@ export function faultOutcomes(plan: RunPlan, events: readonly TimedEvent[]): Fau
   });
 }
 
-/** A named interval [fromMs, toMs) of a run. */
+/** Named interval [fromMs, toMs) of a run. */
 export interface Window {
   readonly name: string;
   readonly fromMs: number;
   readonly toMs: number;
-  /** Whether it ends because a fault begins to act: what is then in flight lives through that fault and is not part of it. */
+  /** Whether it ends at the onset of a fault: requests in flight at that instant are exposed to the fault and excluded here. */
   readonly endsInFault?: boolean;
 }
 
-/** Every window name that a plan can produce; an SLO on another one can never be judged. */
+/** Names of all windows that a plan can produce; an SLO on any other can never be judged. */
 export function windowNames(plan: Pick<RunPlan, 'load' | 'faults'>): string[] {
   const stages = stagesOf(plan.load.segments.filter(({ fromMs }) => fromMs >= 0)).map(stage => `load:${stage.name}`);
   const faults = plan.faults.flatMap(fault => [`fault:${fault.id}`, `recovery:${fault.id}`]);
@@ -52,15 +52,15 @@ export function windowNames(plan: Pick<RunPlan, 'load' | 'faults'>): string[] {
 }
 
 /**
- * The windows of a run, as far as it came:
+ * Windows of a run, as far as it got:
  *
  * ```
- * 0          bit           healed      next bit / end of load
+ * 0        onset       recovered    next onset or end of load
  * ├─baseline─┼──fault:id───┼──recovery:id──┤
  * ├──────────────────whole─────────────────┤
  * ```
  *
- * `fault:id` goes from observed onset to observed heal (or the end). A fault that was never seen to act has no window.
+ * `fault:id` lasts from the observed onset to the observed recovery, or to the end. A fault without an observed effect has no window.
  */
 export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[] {
   const stoppedMs = events.find(event => event.type === 'interrupted' || event.type === 'crashed')?.atMs;
@@ -89,8 +89,8 @@ export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[
 }
 
 /**
- * The requests of a window. A request belongs where its scheduled arrival lies, with one exception: what is in flight when a
- * fault begins to act lives through the fault, so it belongs to `fault:<id>` and not to the `baseline` or `recovery` before it.
+ * Requests of a window. A request belongs to the window of its scheduled arrival, with one exception: a request in flight at the
+ * onset of a fault is exposed to that fault, so it belongs to `fault:<id>` and not to the `baseline` or `recovery` before it.
  */
 export function requestsIn(window: Window, records: readonly RequestRecord[]): RequestRecord[] {
   const { fromMs, toMs, name, endsInFault } = window;

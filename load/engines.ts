@@ -1,4 +1,5 @@
 import type { LoadEngine } from '../harness/contracts.ts';
+import type { LoadPlan } from '../harness/plan.ts';
 import { autocannonEngine, LONGEST_PROBE_MS } from './autocannon/engine.ts';
 import { k6Engine } from './k6/engine.ts';
 import { canBeAskedFor } from './k6/script/plan.ts';
@@ -20,6 +21,13 @@ export const ENGINE_NAMES = ['stream', 'k6', 'autocannon', 'auto'] as const;
 /** One of {@link ENGINE_NAMES}. */
 export type EngineChoice = (typeof ENGINE_NAMES)[number];
 
+/** A part of a plan that its engine cannot carry out. */
+export interface Unsupported {
+  readonly field: string;
+  readonly expected: string;
+  readonly found: unknown;
+}
+
 /** What an engine can do; a scenario that asks for more is refused with the name of the field. */
 export interface Capabilities {
   readonly arrivals: readonly string[];
@@ -39,6 +47,8 @@ export interface Capabilities {
   /** Whether it can drive a target that is known by another name than where it listens, behind the fault proxy; or which. */
   readonly targets: true | ((target: URL) => boolean);
   readonly longestMs: number;
+  /** What else of a plan it cannot carry out. */
+  readonly unsupported: (plan: LoadPlan) => readonly Unsupported[];
 }
 
 /** What an engine of somebody else's makes can do at least. */
@@ -49,6 +59,7 @@ const SIMPLE = {
   workers: false,
   segments: false,
   targets: true,
+  unsupported: () => [],
 } as const;
 
 /** What each engine can do. */
@@ -65,6 +76,7 @@ export const CAN: Readonly<Record<EngineName, Capabilities>> = {
     segments: true,
     targets: true,
     longestMs: Number.POSITIVE_INFINITY,
+    unsupported: () => [],
   },
   k6: {
     ...SIMPLE,
@@ -84,11 +96,27 @@ export const CAN: Readonly<Record<EngineName, Capabilities>> = {
     workloads: ['chat', 'http'],
     latencies: ['latency'],
     loop: 'connections',
+    targets: ({ protocol }) => protocol === 'http:',
     longestMs: LONGEST_PROBE_MS,
+    unsupported: unprobed,
   },
 };
 
 /** Whether an engine's stages have no rates, but are for connections in a closed loop. */
 export function needsConnections(engine: EngineChoice): boolean {
   return engine !== 'auto' && CAN[engine].loop === 'connections';
+}
+
+/** autocannon's timeout, which is for the whole answer, is a second at least. */
+const MIN_TIMEOUT_MS = 1000;
+
+/** What a probe would judge wrongly; see `autocannon/probe.ts`. */
+function unprobed({ workload, idleTimeoutMs }: LoadPlan): Unsupported[] {
+  const method = workload.kind === 'http' ? workload.method : 'POST';
+  return [
+    ...(method === 'HEAD' ? [{ field: 'load.workload.method', expected: 'another than HEAD', found: method }] : []),
+    ...(idleTimeoutMs < MIN_TIMEOUT_MS
+      ? [{ field: 'load.idleTimeout', expected: 'at least 1 s', found: `${idleTimeoutMs} ms` }]
+      : []),
+  ];
 }

@@ -1,8 +1,8 @@
-import { type ArrivalProcess, arrivalTimes } from '../harness/arrivals/arrivals.ts';
-import type { LoadPlan, TracePlan } from '../harness/plan.ts';
+import { type ArrivalProcess, arrivalTimes, digestArrivals } from '../harness/arrivals/arrivals.ts';
+import type { ArrivalCount, LoadPlan, TracePlan } from '../harness/plan.ts';
 import { seededRandom } from '../harness/random.ts';
-import { arrivalsOf, type Share, WHOLE } from '../harness/segment.ts';
-import { k6Ramp, k6Ticks } from './k6/stages.ts';
+import { arrivalsOf, partOf, type Share, WHOLE } from '../harness/segment.ts';
+import { iterationsIn, k6Ramp } from './k6/stages.ts';
 import { replayTrace } from './trace/trace.ts';
 
 /** A request that is due at an instant, whatever became of others. */
@@ -56,12 +56,14 @@ export function isReplay(process: ArrivalProcess): process is Extract<ArrivalPro
   return typeof process === 'object' && process.kind === 'trace';
 }
 
-/** What a dry run announces: the schedule of the plan's own engine, or a share of it. A closed loop has none. */
-export function announcedTimes(plan: LoadPlan, seed: number, share: Share = WHOLE): Generator<number> {
-  if (plan.engine !== 'k6') return scheduleOf(plan, seed, share);
-  return shifted(k6Ticks(k6Ramp(plan.segments), share), plan.segments[0]?.fromMs ?? 0);
-}
-
-function* shifted(times: Iterable<number>, byMs: number): Generator<number> {
-  for (const time of times) yield time + byMs;
+/**
+ * What a dry run announces: the arrivals of the plan, or of a share of it; null in a closed loop, which has none. k6 decides itself
+ * when its arrivals are; of them the rates and durations that it is given are hashed.
+ */
+export function announced(plan: LoadPlan, seed: number, share: Share = WHOLE): ArrivalCount | null {
+  if (isClosed(plan.arrivals)) return null;
+  if (plan.engine !== 'k6') return digestArrivals(scheduleOf(plan, seed, share));
+  const ramp = k6Ramp(plan.segments);
+  const given = [ramp.startRate, ...ramp.stages.flatMap(({ target, durationMs }) => [target, durationMs])];
+  return { count: partOf(iterationsIn(ramp), share), sha256: digestArrivals(given).sha256 };
 }

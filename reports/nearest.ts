@@ -1,22 +1,22 @@
 import { distance } from 'fastest-levenshtein';
 
-/** So many characters of a word allow for one slip more. */
-const CHARACTERS_PER_SLIP = 3;
+/** One typing error is tolerated for each of this many characters begun. */
+const CHARACTERS_PER_EDIT = 3;
 
 /**
- * The known name that `found` is probably a slip of the finger for: at most one edit in every three characters begun, so two in
- * `latncy` and one in `htp`. Undefined where none is as near.
+ * Known name that is nearest to `found`, if `found` is probably a misspelling of it: at most one edit for every three characters
+ * begun, which is two for `latncy` and one for `htp`. Undefined if no name is near enough.
  */
 export function nearest(found: string, known: readonly string[]): string | undefined {
-  const most = Math.ceil(found.length / CHARACTERS_PER_SLIP);
+  const maxEdits = Math.ceil(found.length / CHARACTERS_PER_EDIT);
   const [first] = known
     .map(name => ({ name, edits: distance(found.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ edits }) => edits <= most)
+    .filter(({ edits }) => edits <= maxEdits)
     .sort((a, b) => a.edits - b.edits);
   return first?.name;
 }
 
-/** {@link nearest} as the end of a message, `; did you mean "…"?`, or '' where no name is near. */
+/** {@link nearest} as the end of a message, `; did you mean "…"?`; empty if no name is near. */
 export function didYouMean(found: string, known: readonly string[]): string {
   const name = nearest(found, known);
   return name === undefined ? '' : `; did you mean "${name}"?`;

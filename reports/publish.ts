@@ -8,7 +8,7 @@ import { renderMarkdown } from './render/markdown.ts';
 import { REQUESTS_FILE, readRequests } from './store/requests-file.ts';
 import type { RenderInput } from './store/run-document.ts';
 
-/** The files of a run directory, relative to it; `artifacts` of `run.json`. */
+/** Files of a run directory, relative to it; `artifacts` in `run.json`. */
 export const ARTIFACTS = {
   html: 'report.html',
   junit: 'junit.xml',
@@ -26,7 +26,7 @@ export async function judgeDirectory(directory: string): Promise<RenderInput> {
   return judge({ events, records: await readRequests(directory), artifacts: ARTIFACTS });
 }
 
-/** Writes `run.json`, `report.html`, `junit.xml` and `summary.md` into a run directory: the same input, the same bytes. */
+/** Writes `run.json`, `report.html`, `junit.xml` and `summary.md` into a run directory; the same input gives the same bytes. */
 export function publish(directory: string, input: RenderInput): void {
   const files = {
     'run.json': `${JSON.stringify(input.document, null, 2)}\n`,

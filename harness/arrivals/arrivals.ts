@@ -6,8 +6,8 @@ import type { Gaps } from './gaps.ts';
 import { poissonGaps } from './poisson.ts';
 
 /**
- * A stretch of the offered load, over which the rate goes linearly from `fromPerSecond` to `toPerSecond`. Segments that follow
- * each other under one name are one stage: curves are made of many.
+ * Linear ramp of the offered load from `fromPerSecond` to `toPerSecond`. Consecutive ramps of one name form a stage, so that a
+ * stage can approximate a curve.
  *
  * ```
  * rate        ┌──── hold
@@ -18,47 +18,47 @@ import { poissonGaps } from './poisson.ts';
  * ```
  */
 export interface RateSegment {
-  /** Stage name; also names the window `load:<name>`. */
+  /** Name of the stage, and of its window `load:<name>`. */
   readonly name: string;
   readonly fromMs: number;
   /** Exclusive, greater than `fromMs`. */
   readonly toMs: number;
-  /** Arrivals per second, ≥ 0; 0 in a closed loop, whose rate nobody knows beforehand. */
+  /** Arrivals per second, ≥ 0; 0 in a closed loop, whose rate is not known in advance. */
   readonly fromPerSecond: number;
   readonly toPerSecond: number;
-  /** Users of a closed loop, going linearly from the one to the other; absent otherwise. */
+  /** Users of a closed loop, changing linearly; absent in an open loop. */
   readonly fromUsers?: number;
   readonly toUsers?: number;
 }
 
 /**
- * Arrivals that a rate and a seed decide, whatever the service does (an open loop). Each is a unit-rate renewal process whose
- * gaps go through the inverse of the cumulated rate (time rescaling), so its mean follows the rate exactly.
+ * Open-loop arrival process: determined by rate and seed, independent of how the service responds. Each is a unit-rate renewal
+ * process whose gaps are mapped through the inverse of the cumulative rate (time rescaling), so its mean follows the rate exactly.
  *
- * - `constant` spaces arrivals evenly in cumulated rate: every window [a, b) holds the integral of the rate, to within one
- * - `poisson` draws a non-homogeneous Poisson process, as independent users produce it
- * - `gamma` has gaps whose coefficient of variation is `cv`: 1 is `poisson`, above it comes in bursts, below it is more even
+ * - `constant`: evenly spaced in cumulative rate; a window [a, b) contains the integral of the rate, to within one arrival
+ * - `poisson`: a non-homogeneous Poisson process, as independent users produce
+ * - `gamma`: gaps with the coefficient of variation `cv`; 1 equals `poisson`, above 1 is burstier, below 1 is more regular
  */
 export type OpenProcess = 'constant' | 'poisson' | { readonly kind: 'gamma'; readonly cv: number };
 
 /**
- * How requests come: an {@link OpenProcess}, the times of a recorded trace, or `closed`: users who think for a while, drawn evenly
- * between the bounds, after each answer. A closed loop slows down with the service: when that stalls, so do its users, and the
- * requests that others would have sent meanwhile are missing from every latency and every error ratio. It shows what so many
- * users experience; for what a service bears, use an open one.
+ * Arrival process of a load: an {@link OpenProcess}, the times of a recorded trace, or `closed`: users who pause after each
+ * response for a think time drawn uniformly between two bounds. A closed loop slows down with the service: users wait while it
+ * stalls, and the requests that they would have sent are missing from every latency and error ratio. It shows what a fixed number
+ * of users experience; use an open loop to find the capacity of a service.
  */
 export type ArrivalProcess =
   | OpenProcess
   | { readonly kind: 'trace' }
   | { readonly kind: 'closed'; readonly thinkTimeMs: readonly [number, number] };
 
-/** `poisson`, `gamma`, `closed`, …: the process in one word. */
+/** Name of a process: `poisson`, `gamma`, `closed`, … */
 export function processName(process: ArrivalProcess): string {
   return typeof process === 'string' ? process : process.kind;
 }
 
 /**
- * The scheduled arrivals in ms, ascending, as a lazy sequence; the same for the same arguments and seed.
+ * Lazy, ascending sequence of scheduled arrivals in ms; deterministic for given arguments and seed.
  * @param segments contiguous and ascending
  */
 export function* arrivalTimes(
@@ -67,7 +67,7 @@ export function* arrivalTimes(
   random: Random,
 ): Generator<number> {
   const gaps = gapsOf(process, random);
-  // Position in cumulated arrivals; each segment owns a slice [offset, offset + expected).
+  // Position in cumulative arrivals; each ramp owns the slice [offset, offset + expected).
   let position = gaps.first();
   let offset = 0;
   for (const segment of segments) {
@@ -85,22 +85,22 @@ function gapsOf(process: OpenProcess, random: Random): Gaps {
   return process === 'poisson' ? poissonGaps(random) : gammaGaps(process.cv, random);
 }
 
-/** The integral of the segment's rate: how many arrivals it offers on average (a real number). */
+/** Expected number of arrivals of a ramp: the integral of its rate. */
 export function expectedArrivals(segment: RateSegment): number {
   return ((segment.fromPerSecond + segment.toPerSecond) / 2) * ((segment.toMs - segment.fromMs) / 1000);
 }
 
-/** Solves `r0·t + (r1−r0)·t²/2T = count` for t, in the form that stays exact when the rate hardly changes. */
+/** Solves `r0·t + (r1−r0)·t²/2T = count` for t, in the form that is numerically stable for a nearly constant rate. */
 function timeOfArrival(segment: RateSegment, count: number): number {
   const seconds = (segment.toMs - segment.fromMs) / 1000;
   const slope = (segment.toPerSecond - segment.fromPerSecond) / seconds;
   const root = Math.sqrt(Math.max(0, segment.fromPerSecond ** 2 + 2 * slope * count));
-  // Rounding may leave a count just below 0 behind a pause.
+  // Rounding can leave a count just below 0 after a pause.
   const t = count <= 0 ? 0 : (2 * count) / (segment.fromPerSecond + root);
   return segment.fromMs + Math.min(t, seconds) * 1000;
 }
 
-/** The segment that covers `atMs`, or the last one that began before it; undefined before the first. */
+/** Ramp that covers `atMs`, or the last one that began before it; undefined before the first. */
 export function segmentAt(segments: readonly RateSegment[], atMs: number): RateSegment | undefined {
   let low = 0;
   let high = segments.length;
@@ -112,22 +112,22 @@ export function segmentAt(segments: readonly RateSegment[], atMs: number): RateS
   return segments[low - 1];
 }
 
-/** The stages that segments make up: neighbours of one name are joined, from the rate of the first to that of the last. */
+/** Stages of a load: consecutive ramps of one name merged, from the rate of the first to that of the last. */
 export function stagesOf(segments: readonly RateSegment[]): RateSegment[] {
   const stages: RateSegment[] = [];
   for (const segment of segments) {
     const last = stages.at(-1);
     if (last?.name !== segment.name) stages.push(segment);
-    else stages[stages.length - 1] = { ...segment, fromMs: last.fromMs, ...beginning(last) };
+    else stages[stages.length - 1] = { ...segment, fromMs: last.fromMs, ...startOf(last) };
   }
   return stages;
 }
 
-function beginning({ fromPerSecond, fromUsers }: RateSegment): Partial<RateSegment> {
+function startOf({ fromPerSecond, fromUsers }: RateSegment): Partial<RateSegment> {
   return { fromPerSecond, ...(fromUsers === undefined ? {} : { fromUsers }) };
 }
 
-/** How many times a sequence has, and {@link hashArrivals} of them, in constant memory. */
+/** Length and {@link hashArrivals} of a sequence, in constant memory. */
 export function digestArrivals(times: Iterable<number>): { readonly count: number; readonly sha256: string } {
   const hash = createHash('sha256');
   const block = new Float64Array(4096);
@@ -141,7 +141,7 @@ export function digestArrivals(times: Iterable<number>): { readonly count: numbe
   return { count, sha256: hash.digest('hex') };
 }
 
-/** SHA-256 (hex) over the times as little-endian doubles: two schedules are the same exactly when their hashes are. */
+/** SHA-256 (hex) over the times as little-endian doubles; equal exactly for equal schedules. */
 export function hashArrivals(times: Iterable<number>): string {
   return digestArrivals(times).sha256;
 }

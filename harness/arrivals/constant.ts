@@ -1,6 +1,6 @@
 import type { Gaps } from './gaps.ts';
 
-/** Arrivals at every whole number of cumulated rate, from 0. */
+/** Gaps of 1: an arrival at every integer of the cumulative rate, from 0. */
 export function constantGaps(): Gaps {
   return { first: () => 0, next: () => 1 };
 }

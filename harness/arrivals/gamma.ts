@@ -2,11 +2,11 @@ import type { Random } from '../random.ts';
 import type { Gaps } from './gaps.ts';
 
 /**
- * Gamma gaps with mean 1 and the coefficient of variation `cv`: shape 1/cv², scale cv².
+ * Gamma-distributed gaps with mean 1 and coefficient of variation `cv`: shape 1/cv², scale cv².
  *
- * The first gap is what is left of one that began before the load did: a gap chosen in proportion to its length (for a gamma,
- * one of shape + 1), cut at a uniform point. With it the expected count of every window is the integral of the rate; beginning
- * with a whole gap would be off by (cv² − 1)/2 arrivals (Cox, Renewal Theory, §4 and §5.3).
+ * The first gap is the residual of a gap that began before the load: length-biased (for a gamma distribution, of shape + 1) and cut
+ * at a uniform point. The expected count of every window is then the integral of the rate; starting with a whole gap would be off
+ * by (cv² − 1)/2 arrivals (Cox, Renewal Theory, §4 and §5.3).
  * @param cv > 0
  */
 export function gammaGaps(cv: number, random: Random): Gaps {
@@ -19,7 +19,7 @@ export function gammaGaps(cv: number, random: Random): Gaps {
 }
 
 /**
- * A gamma variate of scale 1 by Marsaglia and Tsang's squeeze (ACM TOMS 26, 2000); below shape 1 through one of shape + 1,
+ * Gamma variate of scale 1, by the method of Marsaglia and Tsang (ACM TOMS 26, 2000); for a shape below 1, a variate of shape + 1
  * times U^(1/shape).
  * @param shape > 0
  */

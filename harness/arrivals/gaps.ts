@@ -1,6 +1,6 @@
-/** The gaps between arrivals in cumulated rate; their mean is 1. */
+/** Source of gaps between arrivals, in units of cumulative rate; their mean is 1. */
 export interface Gaps {
-  /** From the beginning to the first arrival. */
+  /** From the start of the load to the first arrival. */
   first(): number;
   next(): number;
 }

@@ -1,24 +1,24 @@
 import type { RateSegment } from './arrivals.ts';
 
-/** Straight pieces in a period: between them the rate is off by at most 0.14 % of the amplitude (1 − cos(π/60)). */
-const CHORDS = 60;
+/** Linear ramps per period: the rate deviates from the curve by at most 0.14 % of the amplitude (1 − cos(π/60)). */
+const RAMPS_PER_PERIOD = 60;
 
-/** A rate that swings like a day: mean + amplitude · sin(2π · (t/period + phase)). */
+/** Periodic rate, such as a daily cycle: mean + amplitude · sin(2π · (t/period + phase)). */
 export interface Sinusoid {
   readonly meanPerSecond: number;
   /** 0…`meanPerSecond`. */
   readonly amplitudePerSecond: number;
   readonly periodMs: number;
-  /** Where in its period it begins, as a share: 0 at the mean and rising, 0.25 at the peak, 0.75 at the trough. */
+  /** Phase at the start, 0–1: 0 at the mean and rising, 0.25 at the peak, 0.75 at the trough. */
   readonly phase: number;
 }
 
 /**
- * A stage of a sinusoid as thin straight segments, which every engine can drive. Over whole periods their integral is that of
- * the curve exactly (the trapezium rule on equal steps of a sinusoid).
+ * Stage with a sinusoidal rate as a series of short linear ramps, which every engine supports. Over whole periods their integral
+ * equals that of the curve (trapezoidal rule with equal steps).
  */
 export function sinusoidSegments(name: string, fromMs: number, forMs: number, curve: Sinusoid): RateSegment[] {
-  const stepMs = curve.periodMs / CHORDS;
+  const stepMs = curve.periodMs / RAMPS_PER_PERIOD;
   const count = Math.max(1, Math.ceil(forMs / stepMs - 1e-9));
   const instant = (step: number) => (step === count ? forMs : step * stepMs);
   return Array.from({ length: count }, (_, step) => ({

@@ -1,16 +1,16 @@
 import type { RateSegment } from './arrivals.ts';
 
-/** A burst over a base rate. */
+/** Spike over a base rate. */
 export interface Spike {
   readonly basePerSecond: number;
   readonly peakPerSecond: number;
-  /** How long it takes to rise and to fall, ≥ 0; together at most the whole duration. */
+  /** Duration of the rise and of the fall, ≥ 0; their sum is at most the duration of the stage. */
   readonly riseMs: number;
   readonly fallMs: number;
 }
 
 /**
- * A burst as segments; the rate afterwards is the base again.
+ * Stage with a spike, as linear ramps; it ends at the base rate.
  *
  * ```
  *           ┌──────┐ peak

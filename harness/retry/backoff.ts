@@ -1,17 +1,17 @@
 import type { Random } from '../random.ts';
 
-/** Shape of the waits between attempts, in milliseconds. */
+/** Parameters of the delays between attempts, in ms. */
 export interface BackoffOptions {
-  /** Longest wait before the first retry; each further one doubles it. */
+  /** Ceiling of the delay before the first retry; it doubles with each further one. */
   readonly baseDelayMs: number;
-  /** Bound of every wait. */
+  /** Upper bound of the ceiling. */
   readonly maxDelayMs: number;
   /** `full`: uniform in [0, ceiling); `equal`: uniform in [ceiling/2, ceiling); `none`: the ceiling itself. */
   readonly jitter: 'full' | 'equal' | 'none';
 }
 
 /**
- * How long to wait before retry number `retry` (1 is the first): min(maxDelayMs, baseDelayMs · 2^(retry−1)), with jitter.
+ * Delay in ms before retry number `retry`, counted from 1: min(maxDelayMs, baseDelayMs · 2^(retry−1)), with jitter.
  * Names and formulas from "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015).
  */
 export function backoffMs(options: BackoffOptions, retry: number, random: Random): number {

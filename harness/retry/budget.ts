@@ -1,8 +1,8 @@
-/** How many retries are allowed. */
+/** Parameters of a retry budget. */
 export interface RetryBudgetOptions {
-  /** Retries per request, 0–1, over the window. */
+  /** Permitted retries per request over the window, 0–1. */
   readonly budgetRatio: number;
-  /** Retries per second that are always allowed, so that light traffic can retry at all. */
+  /** Retries per second that are always permitted, so that light traffic can retry at all. */
   readonly budgetMinPerSecond: number;
 }
 
@@ -10,11 +10,11 @@ const SLOT_MS = 1000;
 const SLOTS = 10;
 
 /**
- * Keeps retries from multiplying an outage: over the last 10 s,
+ * Retry budget, which keeps retries from amplifying an outage: over the last 10 s,
  * retries ≤ `budgetRatio` × requests + 10 × `budgetMinPerSecond`.
  *
- * The rule and the window are Finagle's `RetryBudget` (20 % and 10/s by default there). Time goes in ten slots of one
- * second; a slot is cleared when its second comes round again.
+ * Rule and window are those of Finagle's `RetryBudget` (whose defaults are 20 % and 10/s). The window is a ring of ten slots of one
+ * second each.
  */
 export class RetryBudget {
   readonly #options: RetryBudgetOptions;
@@ -26,26 +26,26 @@ export class RetryBudget {
     this.#options = options;
   }
 
-  /** Counts one request, not its retries. */
+  /** Counts a request, without its retries. */
   deposit(nowMs: number): void {
-    this.#requests[this.#turnTo(nowMs)]! += 1;
+    this.#requests[this.#advanceTo(nowMs)]! += 1;
   }
 
-  /** Takes one retry out of the budget; false, and nothing taken, when there is none left. */
+  /** Spends one retry; returns false and spends nothing when the budget is exhausted. */
   withdraw(nowMs: number): boolean {
     if (this.remaining(nowMs) < 1) return false;
-    this.#retries[this.#turnTo(nowMs)]! += 1;
+    this.#retries[this.#advanceTo(nowMs)]! += 1;
     return true;
   }
 
-  /** Retries that could be taken at `nowMs`, with fractions, ≥ 0. */
+  /** Retries left at `nowMs`, with fractions, ≥ 0. */
   remaining(nowMs: number): number {
-    this.#turnTo(nowMs);
+    this.#advanceTo(nowMs);
     const allowed = this.#options.budgetRatio * sum(this.#requests) + this.#options.budgetMinPerSecond * SLOTS;
     return Math.max(0, allowed - sum(this.#retries));
   }
 
-  #turnTo(nowMs: number): number {
+  #advanceTo(nowMs: number): number {
     const slot = Math.floor(nowMs / SLOT_MS);
     const from = Math.max(this.#slot + 1, slot - SLOTS + 1);
     for (let passed = from; passed <= slot; passed += 1) {

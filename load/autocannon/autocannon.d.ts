@@ -1,30 +1,22 @@
 /** The part of autocannon 9 that the probe uses; its own types are of an older version. */
 declare module 'autocannon' {
   import type { EventEmitter } from 'node:events';
-  import type { Socket } from 'node:net';
-  import type { ConnectionOptions } from 'node:tls';
 
   /** Sends as soon as it has its answer; after each loss on a new socket. */
-  export interface Client extends EventEmitter {
-    /** ms without an answer, after which it takes a new socket. */
-    timeout: number;
-    readonly timeoutTicker: { reschedule(ms: number): void };
-    readonly conn: Socket;
-    readonly parser: Parser;
-    /** What was sent on the present socket and has no answer; given what the parser finds. */
-    readonly pipelinedRequests: { clear(): void; addBody(bytes: Buffer): void };
-    setRequests(requests: readonly Request[]): void;
+  export interface Client extends EventEmitter<ClientEvents> {
+    setRequests(requests: readonly RequestSetup[]): void;
     destroy(): void;
   }
 
-  /** Of http-parser-js; one for all sockets of a client. */
-  export interface Parser {
-    readonly hadError: boolean;
-    /** `BODY_RAW` in a body that ends with its connection. */
-    readonly state: string;
-    reinitialize(type: 'RESPONSE'): void;
-    /** Called with the head of an answer; true says that no body follows. */
-    2: (head: Head) => boolean | undefined;
+  export interface ClientEvents {
+    headers: [Head];
+    /** A part of the body. */
+    body: [Buffer];
+    /** The whole answer is in. */
+    response: [];
+    connError: [Error];
+    /** No whole answer in time; by now it has a new socket, and has sent on it. */
+    timeout: [];
   }
 
   /** Names and values of headers in turn. */
@@ -34,24 +26,20 @@ declare module 'autocannon' {
     readonly shouldKeepAlive: boolean;
   }
 
-  export interface Request {
-    readonly method: string;
-    readonly path: string;
-    readonly headers: Readonly<Record<string, string>>;
-    readonly body: string;
+  export interface RequestSetup {
+    /** Called before each request: what to send, beside the defaults that it is given. */
+    readonly setupRequest: (defaults: object) => object;
   }
 
   export interface Options {
     readonly url: readonly string[];
     readonly connections: number;
-    readonly pipelining: number;
     /** s */
     readonly duration: number;
+    /** s, for the whole answer; at least 1. */
+    readonly timeout: number;
     readonly setupClient: (client: Client) => void;
-    readonly servername: string;
-    /** autocannon adds `rejectUnauthorized: false`. */
-    readonly tlsOptions: ConnectionOptions;
   }
 
-  export default function autocannon(options: Options): EventEmitter & { stop(): void };
+  export default function autocannon(options: Options): EventEmitter;
 }

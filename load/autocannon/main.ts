@@ -1,6 +1,6 @@
 /** The worker process of the `autocannon` engine. */
 import { systemClock } from '../../harness/clock.ts';
-import { messageOf } from '../../harness/errors.ts';
+import { SquallError } from '../../harness/errors.ts';
 import { openJournal } from '../worker/journal.ts';
 import { loadProcess } from '../worker/load-process.ts';
 import type { TimedJob } from '../worker/messages.ts';
@@ -22,17 +22,26 @@ async function drive(job: TimedJob): Promise<void> {
   probe = running;
   worker.stopped.addEventListener('abort', () => running.stop());
   if (worker.stopped.aborted) running.stop();
-  const failure = await running.run().then(() => undefined, messageOf);
+  const failure = await running.run().then(
+    () => undefined,
+    error => error as unknown,
+  );
   await journal.close();
-  if (failure) {
-    const next = 'Look into the logs of the service: is it listening?';
-    await worker.fail({ kind: 'stack', code: 'NOTHING_TO_PROBE', message: failure, next });
-  } else {
-    const { user, system } = process.cpuUsage(startCpu);
-    const peakRssBytes = process.resourceUsage().maxRSS * 1024;
-    const wallMs = systemClock.nowMs() - startMs;
-    const { requests } = running;
-    const summary = { cpuMs: (user + system) / 1000, wallMs, peakRssBytes, cores: 1, requests };
-    await worker.finish({ progress: running.progress(), summary });
-  }
+  if (failure instanceof SquallError) {
+    const { kind, code, message, next = '' } = failure;
+    await worker.fail({ kind, code, message, next });
+  } else if (failure) worker.die(failure);
+  const { user, system } = process.cpuUsage(startCpu);
+  const { requests } = running;
+  await worker.finish({
+    progress: running.progress(),
+    summary: {
+      cpuMs: (user + system) / 1000,
+      wallMs: systemClock.nowMs() - startMs,
+      peakRssBytes: process.resourceUsage().maxRSS * 1024,
+      cores: 1,
+      requests,
+      lateness: 'unknown',
+    },
+  });
 }

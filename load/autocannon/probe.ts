@@ -1,42 +1,48 @@
-import autocannon, { type Client } from 'autocannon';
+import autocannon, { type Client, type Head } from 'autocannon';
 import { segmentAt } from '../../harness/arrivals/arrivals.ts';
 import type { Clock } from '../../harness/clock.ts';
 import type { LoadProgress } from '../../harness/contracts.ts';
-import { tlsNameOf } from '../../harness/host/tls-name.ts';
+import { SquallError } from '../../harness/errors.ts';
 import type { Workload } from '../../harness/plan.ts';
-import type { Outcome } from '../../harness/requests.ts';
-import { type SingleRequest, singleRequests } from '../request/single-request.ts';
-import { round, TAIL_BYTES, TAIL_MS } from '../stream/request.ts';
+import { type Outcome, requestRecord } from '../../harness/requests.ts';
+import { talkOf } from '../request/prompt.ts';
+import { buildRequest, type Sender } from '../request/request.ts';
 import { tally } from '../stream/tally.ts';
 import { type AnswerReader, answerReader } from '../stream/wire/answer.ts';
 import type { AnswerEvent } from '../stream/wire/event.ts';
+import { outcomeOfError } from '../stream/wire/failure.ts';
 import { httpAnswerReader, isExpectedStatus } from '../stream/wire/http-answer.ts';
 import type { Journal } from '../worker/journal.ts';
 import type { TimedJob } from '../worker/messages.ts';
-import { watchWire } from './wire.ts';
 
-/** Failures in a row without a single connection, after which there is nothing to probe: autocannon tries again at once. */
-export const MOST_REFUSALS = 2000;
+/** Failures in a row without a single answer begun, after which there is nothing to probe: autocannon tries again at once. */
+const MAX_FAILURES = 2000;
+/** Node's timers count whole milliseconds, and may be early by one. */
+const TIMER_EARLY_MS = 1;
 
 interface Request {
   readonly index: number;
   readonly sentMs: number;
   readonly promptTokens: number;
+  readonly message: object;
   status: number;
   upstream: string;
   outputTokens: number;
-  firstByteMs: number | null;
-  reader: AnswerReader | undefined;
+  firstTokenMs: number | null;
 }
 
 /** One of autocannon's connections, and the request on it. */
 interface Connection {
   readonly client: Client;
   readonly path: string;
+  phase: 'idle' | 'waiting' | 'answering';
   /** Undefined once its outcome is known, also while the rest of its answer comes in. */
   request: Request | undefined;
-  tailBytes: number;
-  tail: NodeJS.Timeout | undefined;
+  reader: AnswerReader | undefined;
+  /** The server said that it closes the connection after the last answer, and autocannon sends on it all the same. */
+  isClosing: boolean;
+  /** It closed so, and a new socket was taken; an error may now be that of the socket before. */
+  isDoubtful: boolean;
 }
 
 /** What a probe needs beside its job. */
@@ -48,48 +54,63 @@ export interface ProbeOptions {
 /**
  * A closed loop by autocannon: so many connections, each of which sends as soon as it has its answer. There is no schedule, so a
  * request's `scheduledMs` is its `sentMs`: a service that stalls also stalls its probe, and latencies under load are flattered
- * by it. It tells how much a service can take at most, and nothing about what users would see at that rate.
+ * by it. It shows how much a service can take at most, and nothing about what users would see at that rate.
  *
- * autocannon's own figures are not used: they are whole milliseconds, and wrong where a rate is set and it corrects them
- * (`ignoreCoordinatedOmission` is refused without a rate, which is never set here). Each answer is timed here.
+ * What autocannon reports of an answer is taken: its head, its body, its end, a failed connection, a timeout. Its latencies are not:
+ * they are whole milliseconds, so each answer is timed here.
+ *
+ * | happens | recorded |
+ * |---|---|
+ * | a whole answer | what the streaming client would say of it |
+ * | no connection, or one that is reset before the answer | `connection-refused`, `reset`, `dropped` |
+ * | a connection that ends before the answer, in silence | `reset` |
+ * | no whole answer within `idleTimeoutMs` | `idle-timeout`, also where no connection came about |
+ * | an answer that breaks off, or has no end but its connection's | nothing: the probe is over |
+ * | a reset before the first answer after a connection that the server said it would close | nothing: the probe is over |
+ *
+ * After an answer that broke off, autocannon goes on to parse the next one where that ended; after an error of a socket that it had
+ * already replaced it has two, and takes answers for those of other requests. Nothing can be trusted then. TLS is refused because it trusts any certificate, HEAD because it waits for a body. It overlooks an answer that is
+ * no HTTP, and every one after it: they are `reset` or `idle-timeout`. An informational answer (1xx) it takes for the answer.
  */
 export class Probe {
   readonly #job: TimedJob;
   readonly #options: ProbeOptions;
-  readonly #requestOf: (index: number) => SingleRequest;
+  readonly #sender: Sender;
   readonly #connections: Connection[] = [];
   readonly #tally = tally();
   readonly #done = Promise.withResolvers<void>();
   #sent = 0;
-  #refusals = 0;
+  #failures = 0;
   #isEnding = false;
 
   constructor(job: TimedJob, options: ProbeOptions) {
+    const { seed, authorization, origin } = job;
     this.#job = job;
     this.#options = options;
-    const host = job.origin === undefined ? undefined : new URL(job.origin).host;
-    this.#requestOf = singleRequests(job.plan.workload, job.seed, { authorization: job.authorization, host });
+    this.#sender = { seed, authorization, host: origin === undefined ? undefined : new URL(origin).host };
   }
 
-  /** Resolves when the last answer after the end of the plan is in. @throws Error when no connection comes about at all */
+  /**
+   * Resolves when the last answer after the end of the plan is in.
+   * @throws SquallError `NOTHING_TO_PROBE` when no connection comes about, `PROBE_BROKEN_OFF` at an answer after which autocannon
+   * cannot be trusted
+   */
   async run(): Promise<void> {
-    const { plan, targets, zeroMs, origin, authority } = this.#job;
+    const { plan, targets, zeroMs } = this.#job;
     const { clock } = this.#options;
     const beginMs = plan.segments[0]?.fromMs ?? 0;
     const endMs = plan.segments.at(-1)?.toMs ?? 0;
     await clock.sleep(zeroMs + beginMs - clock.nowMs());
     if (this.#isEnding) return;
-    const named = origin === undefined ? undefined : tlsNameOf(new URL(origin).hostname);
-    autocannon({
-      servername: named?.servername ?? '',
-      tlsOptions: { ...named, ...(authority === undefined ? {} : { ca: authority }) },
+    const instance = autocannon({
       url: targets,
       connections: plan.connections ?? 1,
-      pipelining: 1,
       // It looks at the clock once a second; the end is ours.
       duration: (endMs - beginMs) / 1000 + 3600,
+      timeout: plan.idleTimeoutMs / 1000,
       setupClient: client => this.#attach(client),
     });
+    instance.on('error', this.#done.reject);
     const timer = setTimeout(() => this.#end(), zeroMs + endMs - clock.nowMs());
     await this.#done.promise.finally(() => clearTimeout(timer));
   }
@@ -115,70 +136,78 @@ export class Probe {
   }
 
   #attach(client: Client): void {
-    const { plan, targets } = this.#job;
+    const { targets } = this.#job;
     const { pathname } = new URL(targets[this.#connections.length % targets.length]!);
-    const path = pathname.replace(/\/$/, '');
-    const connection: Connection = { client, path, request: undefined, tailBytes: 0, tail: undefined };
-    this.#connections.push(connection);
-    const isHead = plan.workload.kind === 'http' && plan.workload.method === 'HEAD';
-    watchWire(
+    const connection: Connection = {
       client,
-      { ...plan, isHead },
-      {
-        begin: () => this.#begin(connection),
-        headers: (status, headers) => this.#answering(connection, status, headers),
-        body: bytes => this.#read(connection, bytes),
-        end: () => {
-          connection.request?.reader?.end();
-          this.#settle(connection, 'truncated');
-          if (this.#isEnding) this.#close(connection);
-        },
-        lost: (outcome, error) => this.#lost(connection, outcome, error),
-      },
-    );
+      path: pathname.replace(/\/$/, ''),
+      phase: 'idle',
+      request: undefined,
+      reader: undefined,
+      isClosing: false,
+      isDoubtful: false,
+    };
+    this.#connections.push(connection);
+    client.on('headers', head => this.#answering(connection, head));
+    client.on('body', bytes => connection.request && connection.reader?.feed(bytes));
+    client.on('response', () => this.#answered(connection));
+    client.on('connError', error => this.#failed(connection, error));
+    client.setRequests([{ setupRequest: defaults => ({ ...defaults, ...this.#next(connection) }) }]);
   }
 
-  #begin(connection: Connection): void {
+  /** What the connection sends next. */
+  #next(connection: Connection): object {
+    const { phase, request, isClosing } = connection;
+    if (phase === 'answering') this.#breakOff('An answer had no end but that of its connection, or of the time limit');
+    if (phase === 'waiting' && request) {
+      const isTimeout = this.#now() - request.sentMs >= this.#job.plan.idleTimeoutMs - TIMER_EARLY_MS;
+      connection.isClosing = false;
+      connection.isDoubtful = isClosing;
+      // Nobody saw what was sent when the server had already said that it closes the connection.
+      if (isClosing && !this.#isEnding) return request.message;
+      this.#settle(connection, isClosing ? 'interrupted' : isTimeout ? 'idle-timeout' : 'reset');
+    }
     if (this.#isEnding) {
       this.#close(connection);
-      return;
+      return {};
     }
-    clearTimeout(connection.tail);
-    connection.tailBytes = 0;
-    const index = this.#sent;
-    this.#sent += 1;
-    const { path, promptTokens, headers, ...request } = this.#requestOf(index);
-    // Where a body could be, autocannon does not say that there is none.
-    const length = request.body === '' && /^P/.test(request.method) ? { 'content-length': '0' } : {};
-    connection.client.setRequests([{ ...request, path: connection.path + path, headers: { ...length, ...headers } }]);
-    const nothing = { status: 0, upstream: '', outputTokens: 0, firstByteMs: null, reader: undefined };
-    connection.request = { index, sentMs: this.#now(), promptTokens, ...nothing };
+    connection.phase = 'waiting';
+    connection.request = this.#begin(connection.path);
+    return connection.request.message;
   }
 
-  #answering(connection: Connection, status: number, headers: ReadonlyMap<string, string>): void {
+  #begin(base: string): Request {
+    const index = this.#sent;
+    this.#sent += 1;
+    const { plan, seed } = this.#job;
+    const talk = (workload: Parameters<typeof talkOf>[0]) => talkOf(workload, seed, index);
+    const { method, path, headers, body, promptTokens } = buildRequest(plan.workload, index, this.#sender, talk);
+    // Where a body could be, autocannon does not say that there is none.
+    const length = body === '' && /^P/.test(method) ? { 'content-length': '0' } : {};
+    const message = { method, path: base + path, headers: { ...length, ...headers }, body };
+    const nothing = { status: 0, upstream: '', outputTokens: 0, firstTokenMs: null };
+    return { index, sentMs: this.#now(), promptTokens, message, ...nothing };
+  }
+
+  #answering(connection: Connection, { statusCode, headers, shouldKeepAlive }: Head): void {
     const { request } = connection;
+    this.#failures = 0;
+    Object.assign(connection, { phase: 'answering', isClosing: !shouldKeepAlive, isDoubtful: false });
     if (!request) return;
-    this.#refusals = 0;
-    request.status = status;
-    request.upstream = headers.get('x-squall-upstream') ?? '';
+    request.status = statusCode;
+    request.upstream = headerValue(headers, 'x-squall-upstream') ?? '';
     const { workload } = this.#job.plan;
-    const known = outcomeOfHead(workload, status, headers.get('content-type'));
+    const known = outcomeOfHead(workload, statusCode, headerValue(headers, 'content-type'));
     if (known) {
       this.#settle(connection, known);
       return;
     }
     const onEvent = (event: AnswerEvent) => this.#onEvent(connection, request, event);
     if (workload.kind === 'http') {
-      request.firstByteMs = this.#now();
-      this.#tally.firstToken(request.firstByteMs - request.sentMs, request.firstByteMs);
-      request.reader = httpAnswerReader(workload.expect, onEvent);
-    } else request.reader = answerReader(onEvent);
-  }
-
-  #read(connection: Connection, bytes: Buffer): void {
-    if (connection.request) connection.request.reader?.feed(bytes);
-    else connection.tailBytes += bytes.length;
-    if (connection.tailBytes > TAIL_BYTES) cut(connection);
+      request.firstTokenMs = this.#now();
+      this.#tally.firstToken(request.firstTokenMs - request.sentMs, request.firstTokenMs);
+      connection.reader = httpAnswerReader(workload.expect, onEvent);
+    } else connection.reader = answerReader(onEvent);
   }
 
   #onEvent(connection: Connection, request: Request, event: AnswerEvent): void {
@@ -189,12 +218,33 @@ export class Probe {
     else if (event === 'malformed') this.#settle(connection, 'malformed');
   }
 
-  #lost(connection: Connection, outcome: Outcome, error: Error | undefined): void {
-    const isConnecting = error !== undefined && ['connection-refused', 'dropped'].includes(outcome);
+  #answered(connection: Connection): void {
+    if (connection.request) connection.reader?.end();
+    this.#settle(connection, 'truncated');
+    connection.phase = 'idle';
+    if (this.#isEnding) this.#close(connection);
+  }
+
+  #failed(connection: Connection, error: Error): void {
+    const outcome = outcomeOfError(error, 'connecting');
+    if (connection.phase === 'answering') this.#breakOff(`An answer broke off (${error.message})`);
+    else if (connection.isDoubtful && outcome === 'reset')
+      this.#breakOff(`A connection failed right after another had ended (${error.message})`);
+    if (connection.isClosing) return;
+    connection.phase = 'idle';
     this.#settle(connection, outcome);
-    this.#refusals = isConnecting ? this.#refusals + 1 : 0;
-    if (this.#refusals < MOST_REFUSALS) return;
-    this.#done.reject(new Error(`${MOST_REFUSALS} attempts in a row found no connection: ${error?.message}`));
+    this.#failures += 1;
+    if (this.#failures < MAX_FAILURES) return;
+    const next = 'Look into the logs of the service: is it listening?';
+    const message = `${MAX_FAILURES} attempts in a row found no answer: ${error.message}`;
+    this.#done.reject(new SquallError('stack', 'NOTHING_TO_PROBE', message, { next }));
+    this.stop();
+  }
+
+  #breakOff(why: string): void {
+    const message = `${why}, after which autocannon cannot be trusted any more`;
+    const next = 'Use `load.engine: stream`, or give answers more time with `load.idleTimeout`.';
+    this.#done.reject(new SquallError('stack', 'PROBE_BROKEN_OFF', message, { next }));
     this.stop();
   }
 
@@ -202,15 +252,10 @@ export class Probe {
     const { request } = connection;
     if (!request) return;
     connection.request = undefined;
-    connection.tail = setTimeout(() => cut(connection), TAIL_MS);
-    const { index, promptTokens, status, upstream, outputTokens, firstByteMs } = request;
-    const scheduledMs = round(request.sentMs);
-    const sentMs = outcome === 'dropped' ? null : scheduledMs;
-    const firstTokenMs = firstByteMs === null ? null : round(firstByteMs);
-    const endMs = round(this.#now());
-    const stage = segmentAt(this.#job.plan.segments, scheduledMs)?.name ?? '';
-    const place = { index, scheduledMs, sentMs, firstTokenMs, endMs, outcome, promptTokens, stage };
-    const record = { ...place, status, upstream, outputTokens, gaps: [] };
+    const { message: _, ...facts } = request;
+    const endMs = this.#now();
+    const stage = segmentAt(this.#job.plan.segments, request.sentMs)?.name ?? '';
+    const record = requestRecord({ ...facts, scheduledMs: request.sentMs, endMs, outcome, stage });
     this.#options.journal.append(record);
     this.#tally.settled(record, endMs);
   }
@@ -221,8 +266,7 @@ export class Probe {
     for (const connection of this.#connections) if (!connection.request) this.#close(connection);
   }
 
-  #close({ client, tail }: Connection): void {
-    clearTimeout(tail);
+  #close({ client }: Connection): void {
     client.destroy();
     if (this.#connections.every(({ request }) => !request)) this.#done.resolve();
   }
@@ -239,7 +283,8 @@ function outcomeOfHead(workload: Workload, status: number, type = 'text/event-st
   return type.startsWith('text/event-stream') ? undefined : 'malformed';
 }
 
-/** autocannon then takes a new socket. */
-function cut({ client }: Connection): void {
-  client.conn.destroy(new Error('no longer wanted'));
+/** Of names and values in turn, names in any case. */
+function headerValue(headers: readonly string[], name: string): string | undefined {
+  const at = headers.findIndex((found, position) => position % 2 === 0 && found.toLowerCase() === name);
+  return at === -1 ? undefined : headers[at + 1];
 }

@@ -17,7 +17,6 @@ import type { K6Program } from './program/launch.ts';
 import { Recorder } from './recorder.ts';
 import { scriptPlan } from './script/plan.ts';
 
-const ADVANCE_MS = 50;
 const METER_MS = 250;
 /** Users wait for their own instants, so they may be there before the first of them. */
 const USERS_LEAD_MS = 250;
@@ -62,9 +61,11 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   });
   const plan = scriptPlan(job);
   const onLine = (line: Parameters<Recorder['take']>[0]) => recorder?.take(line);
-  const k6 = await startK6({ ...job, program, script, plan, controlUrl: control.url, onLine });
+  const isOpen = !isClosed(job.plan.arrivals);
+  // What k6 calls a dropped iteration of a closed loop is a user who was cut short.
+  const onDrop = (wallMs: number) => isOpen && recorder?.dropped(wallMs - wallAtStart - zeroMs);
+  const k6 = await startK6({ ...job, program, script, plan, controlUrl: control.url, onLine, onDrop });
   const runMs = () => systemClock.nowMs() - zeroMs;
-  const advancing = setInterval(() => recorder?.advance(runMs()), ADVANCE_MS);
   progress = () => recorder?.progress(runMs());
   const stop = () => {
     recorder?.stop(runMs());
@@ -74,7 +75,6 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   else worker.stopped.addEventListener('abort', stop);
 
   const exit = await k6.ended;
-  clearInterval(advancing);
   recorder?.finish(runMs());
   await journal.close();
   await k6[Symbol.asyncDispose]();
@@ -82,7 +82,7 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   const wallStepMs = wallOffsetMs() - wallAtStart;
   if (Math.abs(wallStepMs) > CLOCK_STEP_MS) return fail(clockStepped(wallStepMs));
   const told = recorder ?? new Recorder({ ...job, journal, offsetMs: 0 });
-  const summary = { ...meter.summary(), requests: told.requests };
+  const summary = { ...meter.summary(), requests: told.requests, ...(isOpen ? { lateness: 'unknown' as const } : {}) };
   await worker.finish({ progress: told.progress(runMs()), summary });
 }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { getCACertificates } from 'node:tls';
+import { SAMPLES_TO_STDOUT, watchDrops } from './drops.ts';
 import { parseLine, type ScriptLine } from './lines.ts';
 import { type K6Program, type K6Run, launchContainer, launchProgram } from './program/launch.ts';
 import type { ScriptPlan } from './script/plan.ts';
@@ -22,7 +23,6 @@ const FLAGS = [
   '--no-thresholds',
   // A summary keeps every sample in memory until the end.
   '--summary-mode=disabled',
-  '--log-output=stdout',
   '--log-format=raw',
 ];
 
@@ -35,6 +35,8 @@ export interface K6Options extends Omit<K6Run, 'folder'> {
   readonly authority: string | undefined;
   readonly controlUrl: string;
   readonly onLine: (line: ScriptLine) => void;
+  /** An iteration found no virtual user; told when, by the wall clock, in ms since 1970. */
+  readonly onDrop: (wallMs: number) => void;
 }
 
 /** How k6 ended. */
@@ -59,13 +61,20 @@ export interface K6Process extends AsyncDisposable {
  * Starts k6 with a script. Nothing of the person's own k6 settings reaches it, nor does a proxy from the environment, and it may
  * not fetch extensions. The plan lies in a temporary folder while it runs.
  */
-export async function startK6({ program, onLine, ...options }: K6Options): Promise<K6Process> {
+export async function startK6({ program, onLine, onDrop, ...options }: K6Options): Promise<K6Process> {
   const folder = mkdtempSync(join(tmpdir(), 'squall-k6-'));
   const run = { ...options, folder };
   const { image } = program;
   const launch = image === undefined ? launchProgram(program, run) : await launchContainer({ ...program, image }, run);
   const variables = writeInputs(folder, launch.folder, options);
-  const k6Args = ['run', '--config', `${launch.folder}/config.json`, ...FLAGS, launch.script];
+  const k6Args = [
+    'run',
+    '--config',
+    `${launch.folder}/config.json`,
+    ...FLAGS,
+    ...SAMPLES_TO_STDOUT.args,
+    launch.script,
+  ];
   const child = spawn(launch.command, [...launch.args(Object.keys(variables)), ...k6Args], {
     env: { ...cleanEnvironment(process.env), ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -73,7 +82,7 @@ export async function startK6({ program, onLine, ...options }: K6Options): Promi
   const lastWords: string[] = [];
   return {
     pid: () => launch.pid(child),
-    ended: watch(child, lastWords, onLine),
+    ended: watch(child, lastWords, onLine, onDrop),
     async [Symbol.asyncDispose]() {
       launch.kill(child);
       await launch[Symbol.asyncDispose]();
@@ -101,13 +110,19 @@ function writeInputs(folder: string, seen: string, { plan, authorization, author
     SQUALL_AUTHORIZATION: authorization,
     SQUALL_CONTROL: controlUrl,
     // Go trusts what lies there instead of the system's own; macOS has no such thing.
+    ...SAMPLES_TO_STDOUT.env,
     ...(isTls ? { SSL_CERT_FILE: `${seen}/authority.pem`, SSL_CERT_DIR: seen } : {}),
     // HTTP/1.1 alone, as the streaming client speaks.
     GODEBUG: 'http2client=0',
   };
 }
 
-async function watch(child: ChildProcess, lastWords: string[], onLine: (line: ScriptLine) => void): Promise<K6Exit> {
+async function watch(
+  child: ChildProcess,
+  lastWords: string[],
+  onLine: (line: ScriptLine) => void,
+  onDrop: (wallMs: number) => void,
+): Promise<K6Exit> {
   let logged = 0;
   const take = (text: string) => {
     const line = parseLine(text);
@@ -117,7 +132,8 @@ async function watch(child: ChildProcess, lastWords: string[], onLine: (line: Sc
     if (logged <= MOST_LOG_LINES) process.stderr.write(`k6: ${text}\n`);
     if (logged === MOST_LOG_LINES) process.stderr.write('k6: (no more of its lines are kept)\n');
   };
-  for (const input of [child.stdout!, child.stderr!]) createInterface({ input }).on('line', take);
+  createInterface({ input: child.stderr! }).on('line', take);
+  watchDrops(child.stdout!, onDrop);
   const [code, signal] = await once(child, 'close');
   return { code, signal, lastWords };
 }

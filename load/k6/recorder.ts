@@ -1,16 +1,14 @@
 import { segmentAt } from '../../harness/arrivals/arrivals.ts';
 import type { LoadProgress } from '../../harness/contracts.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
-import type { RequestRecord } from '../../harness/requests.ts';
-import { partOf, type Share, WHOLE } from '../../harness/segment.ts';
+import { type RequestFacts, type RequestRecord, requestRecord } from '../../harness/requests.ts';
+import { type Share, WHOLE } from '../../harness/segment.ts';
 import { tally } from '../stream/tally.ts';
 import type { Journal } from '../worker/journal.ts';
 import type { ScriptLine } from './lines.ts';
-import { ScheduleMatcher, type Tick } from './matcher.ts';
 import { outcomeOfAnswer } from './outcome.ts';
-import { k6Ramp, k6Ticks } from './stages.ts';
 
-/** How {@link Recorder} places what k6 tells. */
+/** How {@link Recorder} places what k6 reports. */
 export interface RecorderOptions {
   readonly plan: LoadPlan;
   /** Of the arrivals, which is k6's execution segment. @default all */
@@ -20,63 +18,52 @@ export interface RecorderOptions {
   readonly offsetMs: number;
 }
 
-interface Iteration {
-  readonly startMs: number;
-  readonly promptTokens: number;
-  tick?: Tick;
-  end?: Extract<ScriptLine, { type: 'end' }>;
-}
+type Start = Extract<ScriptLine, { type: 'start' }>;
+type End = Extract<ScriptLine, { type: 'end' }>;
+type Place = Pick<RequestRecord, 'index' | 'scheduledMs' | 'sentMs' | 'promptTokens' | 'stage'>;
 
 /**
- * Turns the lines of a k6 script into request records of the same meaning as the streaming client's, in memory bounded by the
- * requests in flight and those of the last second.
+ * Turns what k6 reports into request records, in memory bounded by the requests in flight and an instant a dropped one.
  *
- * - `scheduledMs` is the instant at which k6's executor had the iteration due, computed from its stages and matched by
- *   {@link ScheduleMatcher}, on an origin that no iteration contradicts (about 0.1 ms after k6's own); in a closed loop, when its
- *   user meant to send. There `index` counts the requests as they were sent, while prompts and request ids are numbered by user:
- *   virtual users have no counter in common.
- * - `sentMs` is when the script called `http.post`, `endMs` when that returned with the whole body.
+ * - `sentMs` is when the script called `http.request`, `endMs` when that returned with the whole body.
+ * - `scheduledMs` is the same as `sentMs` in an open loop: k6 says when an iteration began, and not when it was due. What k6 itself is
+ *   late by is in no latency; what found every virtual user busy is a drop. Of a dropped request it is when k6 dropped it, which is
+ *   when it was due. In a closed loop it is when the user meant to send.
+ * - `index` is the number of the iteration, by which its request is known to the service too; dropped ones, which k6 does not
+ *   number, follow the last of them. In a closed loop, where users have no counter in common, it counts the requests as they began.
  * - `firstTokenMs` of a plain request is its first byte as k6 timed it, else null: k6 shows a body only when it is whole, and a
  *   first byte is no token. `gaps` are empty.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
-  readonly #matcher: ScheduleMatcher;
-  readonly #mostInFlight: number;
-  readonly #open = new Map<number, Iteration>();
+  readonly #step: number;
+  readonly #open = new Map<number, Place>();
+  readonly #droppedMs: number[] = [];
   readonly #tally = tally();
-  #inFlight = 0;
   #requests = 0;
-  #stoppedMs: number | undefined;
+  #nextIndex: number;
+  #stoppedMs = Number.POSITIVE_INFINITY;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { plan, share = WHOLE } = options;
-    this.#matcher = new ScheduleMatcher(k6Ticks(k6Ramp(plan.segments), share), share);
-    this.#mostInFlight = partOf(plan.maxInFlight, share);
+    const { first, step } = options.share ?? WHOLE;
+    this.#step = step;
+    this.#nextIndex = first;
   }
 
   /** Takes a line of the script. */
   take(line: ScriptLine): void {
-    if (line.type === 'start') {
-      const { iteration, atMs, promptTokens, dueMs } = line;
-      const tick = dueMs === null ? {} : { tick: { index: this.#requests, atMs: dueMs, iteration } };
-      this.#open.set(iteration, { startMs: atMs, promptTokens, ...tick });
-      if (dueMs === null) this.#matcher.started(iteration, atMs);
-      this.#inFlight += 1;
-      this.#requests += 1;
-      return;
-    }
-    const iteration = this.#open.get(line.iteration);
-    if (!iteration) return;
-    iteration.end = line;
-    this.#inFlight -= 1;
-    this.#settle(line.iteration, iteration);
+    if (line.type === 'start') this.#started(line);
+    else this.#ended(line);
   }
 
-  /** Writes down what is known by now. Call it some twenty times a second. @param runMs now, on the run's time line */
-  advance(runMs: number): void {
-    for (const tick of this.#matcher.take(runMs - this.#options.offsetMs)) this.#matched(tick);
+  /** k6 found no virtual user for a request that was due. @param runMs when, on the run's time line */
+  dropped(runMs: number): void {
+    // A k6 that leaves has no users left either.
+    if (runMs >= this.#stoppedMs) return;
+    this.#requests += 1;
+    this.#droppedMs.push(runMs);
+    this.#tally.settled(this.#drop(runMs, 0), runMs);
   }
 
   /** From now on what ends without an answer was cut off. To be called when k6 is told to leave. @param runMs now, on the run's time line */
@@ -84,22 +71,15 @@ export class Recorder {
     this.#stoppedMs = runMs;
   }
 
-  /**
-   * Writes down the rest: what is due and was never sent is dropped, what has no end is interrupted.
-   * What came due just before k6 was told to stop may have met a k6 that was leaving already, so it counts as dropped only if every
-   * virtual user was busy.
-   */
+  /** Writes down the rest: what was dropped, and as interrupted what has no end. @param runMs now, on the run's time line */
   finish(runMs: number): void {
-    const stoppedMs = this.#stoppedMs;
-    const isFull = this.#inFlight >= this.#mostInFlight;
-    const lastMs = stoppedMs === undefined ? runMs : isFull ? stoppedMs : Number.NEGATIVE_INFINITY;
-    for (const tick of this.#matcher.finish(lastMs - this.#options.offsetMs)) this.#matched(tick);
-    for (const iteration of this.#open.values()) {
-      if (!iteration.tick) continue;
-      this.#inFlight -= 1;
-      this.#write(iteration, { endMs: runMs, outcome: 'interrupted' });
-    }
+    for (const place of this.#open.values()) this.#write({ ...place, endMs: runMs, outcome: 'interrupted' });
     this.#open.clear();
+    for (const droppedMs of this.#droppedMs) {
+      this.#options.journal.append(this.#drop(droppedMs, this.#nextIndex));
+      this.#nextIndex += this.#step;
+    }
+    this.#droppedMs.length = 0;
   }
 
   /** How many requests there were, the dropped ones included. */
@@ -109,58 +89,44 @@ export class Recorder {
 
   /** @param nowMs of any one clock */
   progress(nowMs: number): LoadProgress {
-    return this.#tally.progress(nowMs, this.#inFlight);
+    return this.#tally.progress(nowMs, this.#open.size);
   }
 
-  #matched(tick: Tick): void {
-    if (tick.iteration === null) {
-      this.#drop(tick);
-      return;
-    }
-    const iteration = this.#open.get(tick.iteration)!;
-    iteration.tick = tick;
-    this.#settle(tick.iteration, iteration);
-  }
-
-  #settle(key: number, iteration: Iteration): void {
-    const { tick, end } = iteration;
-    if (!tick || !end) return;
-    this.#open.delete(key);
-    const endMs = end.atMs + this.#options.offsetMs;
-    // A k6 that leaves cancels what is in flight, and its script may still come to say so.
-    const isCut = this.#stoppedMs !== undefined && endMs >= this.#stoppedMs && end.status === 0;
-    this.#write(iteration, { endMs, outcome: isCut ? 'interrupted' : outcomeOfAnswer(end) });
-  }
-
-  #write({ tick, startMs, promptTokens, end }: Iteration, known: Pick<RequestRecord, 'endMs' | 'outcome'>): void {
+  #started({ iteration, atMs, promptTokens, dueMs }: Start): void {
     const { offsetMs } = this.#options;
-    const place = this.#placed(tick!);
-    const sentMs = known.outcome === 'dropped' ? null : rounded(startMs + offsetMs);
-    const { status = 0, outputTokens = 0, upstream = '', firstByteMs = null } = end ?? {};
-    const firstTokenMs = firstByteMs === null ? null : rounded(firstByteMs + offsetMs);
-    if (firstTokenMs !== null) this.#tally.firstToken(firstTokenMs - place.scheduledMs, known.endMs);
-    this.#append({ ...place, sentMs, firstTokenMs, promptTokens, status, outputTokens, upstream, ...known });
-  }
-
-  #drop(tick: Tick): void {
+    const sentMs = atMs + offsetMs;
+    const scheduledMs = dueMs === null ? sentMs : dueMs + offsetMs;
+    const index = dueMs === null ? iteration : this.#requests;
+    this.#nextIndex = Math.max(this.#nextIndex, index + this.#step);
+    this.#open.set(iteration, { index, scheduledMs, sentMs, promptTokens, stage: this.#stageAt(scheduledMs) });
     this.#requests += 1;
-    const place = this.#placed(tick);
-    const nothing = { sentMs: null, firstTokenMs: null, promptTokens: 0, status: 0, outputTokens: 0, upstream: '' };
-    this.#append({ ...place, ...nothing, endMs: place.scheduledMs, outcome: 'dropped' });
   }
 
-  #placed({ index, atMs }: Tick): Pick<RequestRecord, 'index' | 'scheduledMs' | 'stage'> {
-    const scheduledMs = rounded(atMs + this.#options.offsetMs);
-    return { index, scheduledMs, stage: segmentAt(this.#options.plan.segments, scheduledMs)?.name ?? '' };
+  #ended(end: End): void {
+    const place = this.#open.get(end.iteration);
+    if (!place) return;
+    this.#open.delete(end.iteration);
+    const { offsetMs } = this.#options;
+    const { status, outputTokens, upstream } = end;
+    const endMs = end.atMs + offsetMs;
+    const firstTokenMs = end.firstByteMs === null ? null : end.firstByteMs + offsetMs;
+    if (firstTokenMs !== null) this.#tally.firstToken(firstTokenMs - place.scheduledMs, endMs);
+    // A k6 that leaves cancels what is in flight, and its script may still come to say so.
+    const outcome = endMs >= this.#stoppedMs && status === 0 ? 'interrupted' : outcomeOfAnswer(end);
+    this.#write({ ...place, endMs, outcome, firstTokenMs, status, outputTokens, upstream });
   }
 
-  #append(record: Omit<RequestRecord, 'gaps'>): void {
-    const whole = { ...record, endMs: rounded(record.endMs), gaps: [] };
-    this.#options.journal.append(whole);
-    this.#tally.settled(whole, record.endMs);
+  #drop(runMs: number, index: number): RequestRecord {
+    return requestRecord({ index, scheduledMs: runMs, endMs: runMs, outcome: 'dropped', stage: this.#stageAt(runMs) });
   }
-}
 
-function rounded(ms: number): number {
-  return Number(ms.toFixed(3));
+  #write(facts: RequestFacts): void {
+    const record = requestRecord(facts);
+    this.#options.journal.append(record);
+    this.#tally.settled(record, facts.endMs);
+  }
+
+  #stageAt(runMs: number): string {
+    return segmentAt(this.#options.plan.segments, runMs)?.name ?? '';
+  }
 }

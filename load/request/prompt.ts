@@ -18,6 +18,14 @@ export interface Message {
   readonly content: string;
 }
 
+/** What one turn of a user sends. */
+export interface Conversation {
+  readonly messages: readonly Message[];
+  /** Of all messages. */
+  readonly promptTokens: number;
+  readonly outputTokens: number;
+}
+
 /** What lengths of a trace are taken from. */
 export interface TraceTokens {
   /** Of the very row that is replayed. */
@@ -48,6 +56,13 @@ export function turnsOf({ sessions }: Shape, seed: number, index: number): numbe
     : 1;
 }
 
+/** What turn `turn` of the session at `index` sends; where requests stand alone, its prompt. */
+export function talkOf(workload: Shape, seed: number, index: number, turn = 0, trace: TraceTokens = {}): Conversation {
+  if (workload.sessions) return conversationOf(workload, seed, index, turn, trace);
+  const { text, promptTokens, outputTokens } = promptOf(workload, seed, index, trace);
+  return { messages: [{ role: 'user', content: text }], promptTokens, outputTokens };
+}
+
 /**
  * The conversation that turn `turn` (from 0) of a session sends: what the user asked so far, with answers of the lengths that
  * were asked for in between. They stand in for what the model really said: with the true ones, prompts would depend on the run.
@@ -58,7 +73,7 @@ export function conversationOf(
   index: number,
   turn: number,
   trace: TraceTokens = {},
-): { readonly messages: readonly Message[]; readonly promptTokens: number; readonly outputTokens: number } {
+): Conversation {
   const key = keyOf(workload, seed, index);
   const messages: Message[] = [];
   let promptTokens = 0;

@@ -1,6 +1,6 @@
 import type { PatiencePlan } from '../../harness/plan.ts';
-import { errorKind, type Outcome, type RequestRecord } from '../../harness/requests.ts';
-import { type RequestContext, round, StreamRequest, type Target } from './request.ts';
+import { errorKind, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
+import { type RequestContext, StreamRequest, type Target } from './request.ts';
 import type { RequestTask } from './request-task.ts';
 import type { RetryPolicy } from './retry.ts';
 
@@ -63,7 +63,7 @@ export class ClientRequest {
     if (this.#settled) return;
     this.#isCut = true;
     if (this.#attempt) this.#attempt.cut(outcome);
-    else this.#settle({ ...this.#last!, outcome, endMs: round(this.#nowMs()) }, undefined);
+    else this.#settle(requestRecord({ ...this.#last!, outcome, endMs: this.#nowMs() }), undefined);
   }
 
   #giveUp({ until, counts }: Patience): void {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { LoadJob, LoadProgress } from '../../harness/contracts.ts';
-import type { RequestRecord } from '../../harness/requests.ts';
+import { type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { arrivalsOf, partOf, type Share, WHOLE } from '../../harness/segment.ts';
 import { type Arrival, isClosed, scheduled } from '../schedule.ts';
 import { lengthsFor } from '../trace/lengths.ts';
@@ -8,7 +8,7 @@ import type { Journal } from '../worker/journal.ts';
 import { ClientRequest, type ClientRequestOptions } from './client-request.ts';
 import { DueQueue } from './due-queue.ts';
 import type { Pacer } from './pacer.ts';
-import { round, type Target } from './request.ts';
+import type { Target } from './request.ts';
 import type { RequestTask } from './request-task.ts';
 import { RetryPolicy } from './retry.ts';
 import { tally } from './tally.ts';
@@ -187,22 +187,9 @@ export class Drive {
   }
 
   #drop({ index, scheduledMs, promptTokens, stage, labels }: RequestTask): void {
-    this.#record({
-      index,
-      scheduledMs: round(scheduledMs),
-      sentMs: null,
-      firstTokenMs: null,
-      endMs: round(this.#nowMs()),
-      outcome: 'dropped',
-      status: 0,
-      promptTokens,
-      outputTokens: 0,
-      stage,
-      upstream: '',
-      gaps: [],
-      ...labels,
-      ...(this.#retry && { attempts: 0 }),
-    });
+    const place = { index, scheduledMs, promptTokens, stage, ...labels };
+    const attempts = this.#retry && { attempts: 0 };
+    this.#record(requestRecord({ ...place, endMs: this.#nowMs(), outcome: 'dropped', ...attempts }));
   }
 
   #record(record: RequestRecord): void {

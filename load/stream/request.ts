@@ -1,5 +1,5 @@
 import type { Clock } from '../../harness/clock.ts';
-import { gapBucket, type Outcome, type RequestRecord } from '../../harness/requests.ts';
+import { gapBucket, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import type { RequestTask } from './request-task.ts';
 import { retryAfterMs } from './retry.ts';
 import { type AnswerReader, answerReader } from './wire/answer.ts';
@@ -209,12 +209,12 @@ export class StreamRequest implements Exchange {
     clearTimeout(this.#timer);
     if (!this.#ended) this.#timer = setTimeout(() => this.#close(), TAIL_MS);
     const { index, scheduledMs, stage, promptTokens, labels } = this.task;
-    const record: RequestRecord = {
+    const record = requestRecord({
       index,
-      scheduledMs: round(scheduledMs),
-      sentMs: outcome === 'dropped' ? null : round(this.#sentMs),
-      firstTokenMs: this.#firstTokenMs === null ? null : round(this.#firstTokenMs),
-      endMs: round(this.#now()),
+      scheduledMs,
+      sentMs: this.#sentMs,
+      firstTokenMs: this.#firstTokenMs,
+      endMs: this.#now(),
       outcome,
       status: this.#status,
       promptTokens,
@@ -223,7 +223,7 @@ export class StreamRequest implements Exchange {
       upstream: this.#upstream,
       gaps: [...this.#gaps].flat(),
       ...labels,
-    };
+    });
     this.#context.settled(this, record, cause);
   }
 
@@ -235,9 +235,4 @@ export class StreamRequest implements Exchange {
   #now(): number {
     return this.#context.clock.nowMs() - this.#context.zeroMs;
   }
-}
-
-/** Microseconds are more than the measurement holds, and keep the journal small. */
-export function round(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
 }

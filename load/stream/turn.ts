@@ -1,11 +1,11 @@
 import { segmentAt } from '../../harness/arrivals/arrivals.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
 import { draw } from '../../harness/distribution.ts';
-import type { ChatWorkload, HttpWorkload, UserClass, Workload } from '../../harness/plan.ts';
+import type { UserClass, Workload } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { keyOf } from '../request/api-key.ts';
-import { completionBody } from '../request/chat-body.ts';
-import { conversationOf, type Message, type Prompt, promptOf, turnsOf } from '../request/prompt.ts';
+import { talkOf, turnsOf } from '../request/prompt.ts';
+import { buildRequest, type Sender } from '../request/request.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { Patience } from './client-request.ts';
 import type { RequestTask } from './request-task.ts';
@@ -46,9 +46,10 @@ export class TurnMaker {
         ...(userClass && { class: userClass.name }),
         ...(this.#hasSessions(workload) && { session: turn.session, turn: turn.turn }),
       },
-      ...(workload.kind === 'http'
-        ? plainRequest(workload, this.#headers(index, userClass))
-        : chatRequest(workload, seed, turn, this.#headers(index, userClass), this.#lengths)),
+      expect: workload.kind === 'http' ? workload.expect : null,
+      ...buildRequest(workload, index, this.#sender(userClass), chat =>
+        talkOf(chat, seed, turn.session, turn.turn, { tokens: turn.tokens, lengths: this.#lengths }),
+      ),
     };
   }
 
@@ -89,51 +90,9 @@ export class TurnMaker {
     return classes.at(-1);
   }
 
-  #headers(index: number, userClass: UserClass | undefined): Record<string, string> {
+  #sender(userClass: UserClass | undefined): Sender {
     const { seed, authorization } = this.#job;
-    const sent = userClass?.key === undefined ? authorization : `Bearer ${keyOf(userClass.key)}`;
-    return {
-      'user-agent': 'squall',
-      // Finds a request of the journal in the logs of the service.
-      'x-request-id': `squall-${seed}-${index}`,
-      ...(sent === '' ? {} : { authorization: sent }),
-      ...(userClass?.priority === undefined ? {} : { 'x-priority': String(userClass.priority) }),
-    };
+    const { key, priority } = userClass ?? {};
+    return { seed, authorization: key === undefined ? authorization : `Bearer ${keyOf(key)}`, priority };
   }
-}
-
-type Bytes = Pick<RequestTask, 'method' | 'path' | 'headers' | 'body' | 'expect' | 'promptTokens'>;
-
-function chatRequest(
-  workload: ChatWorkload,
-  seed: number,
-  { session, turn, tokens }: Turn,
-  headers: Record<string, string>,
-  lengths: TraceLengths | undefined,
-): Bytes {
-  const trace = { tokens, lengths };
-  const { messages, promptTokens, outputTokens } = workload.sessions
-    ? conversationOf(workload, seed, session, turn, trace)
-    : single(promptOf(workload, seed, session, trace));
-  return {
-    method: 'POST',
-    path: '/v1/chat/completions',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
-    body: completionBody(workload, messages, outputTokens),
-    expect: null,
-    promptTokens,
-  };
-}
-
-function single({ text, promptTokens, outputTokens }: Prompt): Prompt & { messages: Message[] } {
-  return { text, messages: [{ role: 'user', content: text }], promptTokens, outputTokens };
-}
-
-/** The scenario's own headers win, whatever their case. */
-function plainRequest(workload: HttpWorkload, ours: Record<string, string>): Bytes {
-  const { method, path, body, expect } = workload;
-  const theirs = new Set(Object.keys(workload.headers).map(name => name.toLowerCase()));
-  const kept = Object.entries(ours).filter(([name]) => !theirs.has(name));
-  const headers = { ...Object.fromEntries(kept), ...workload.headers };
-  return { method, path, headers, body: body === '' ? null : body, expect, promptTokens: 0 };
 }

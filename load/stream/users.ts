@@ -1,5 +1,5 @@
 import type { RateSegment } from '../../harness/arrivals/arrivals.ts';
-import { maxUsers, presentFromMs } from '../../harness/arrivals/closed.ts';
+import { activeFromMs, maxUsers } from '../../harness/arrivals/closed.ts';
 import { draw } from '../../harness/distribution.ts';
 import { type Random, seededRandom } from '../../harness/random.ts';
 
@@ -42,17 +42,17 @@ export class Users {
   /** When a user means to send again after an answer; null when it has gone for good. */
   nextMs(user: number, endedMs: number): number | null {
     const dueMs = endedMs + draw(this.#options.thinkTimeMs, this.#random(user));
-    const thereMs = presentFromMs(this.#options.segments, user, dueMs);
+    const thereMs = activeFromMs(this.#options.segments, user, dueMs);
     return thereMs === dueMs ? dueMs : this.#comesMs(user, dueMs);
   }
 
   /** Who has gone again before the think is over sends nothing until it comes the next time. */
   #comesMs(user: number, fromMs: number): number | null {
     const { segments, thinkTimeMs } = this.#options;
-    for (let comesMs = presentFromMs(segments, user, fromMs); comesMs !== null; ) {
+    for (let comesMs = activeFromMs(segments, user, fromMs); comesMs !== null; ) {
       const random = this.#random(user);
       const dueMs = comesMs + random.next() * draw(thinkTimeMs, random);
-      comesMs = presentFromMs(segments, user, dueMs);
+      comesMs = activeFromMs(segments, user, dueMs);
       if (comesMs === dueMs) return dueMs;
     }
     return null;

@@ -88,7 +88,7 @@ export function engineTrouble(socketPath: string, cause: NodeJS.ErrnoException):
         ? [
             'NO_DOCKER_ENGINE',
             `No Docker engine answers at ${socketPath}`,
-            'Start the Docker engine, or leave `--platform docker` away to run the stack as processes.',
+            'Start the Docker engine (as root on Debian: `node platform/docker/images/engine-main.ts start`), or run without it, as processes.',
           ]
         : [
             'DOCKER_FAILED',

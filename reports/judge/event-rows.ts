@@ -3,12 +3,12 @@ import { formatMs } from '../../harness/quantity.ts';
 import { rounded } from '../rounding.ts';
 import type { EventRow } from '../store/run-document.ts';
 
-type TellingEvent = Exclude<TimedEvent, { readonly type: 'sample' }>;
+type LoggedEvent = Exclude<TimedEvent, { readonly type: 'sample' }>;
 
-/** The history as lines for people, ordered by when things were seen. Metric samples are no lines: charts show them. */
+/** Event log for the report, ordered by time of observation. Metric samples are left to the charts. */
 export function eventRows(events: readonly TimedEvent[]): EventRow[] {
   return events
-    .filter((event): event is TellingEvent => event.type !== 'sample')
+    .filter((event): event is LoggedEvent => event.type !== 'sample')
     .map(event => ({
       atMs: rounded(event.type === 'fault' ? (event.seenMs ?? event.atMs) : event.atMs),
       kind: event.type,
@@ -17,16 +17,25 @@ export function eventRows(events: readonly TimedEvent[]): EventRow[] {
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-function textOf(event: TellingEvent): string {
+/** Steps of a fault whose names do not read well in a sentence. */
+const STEPS: ReadonlyMap<string, string> = new Map([
+  ['bit', 'took effect'],
+  ['never-bit', 'had no observable effect'],
+  ['heal', 'healing'],
+  ['healed', 'recovered'],
+  ['not-healed', 'recovery not observed'],
+]);
+
+function textOf(event: LoggedEvent): string {
   switch (event.type) {
     case 'plan':
       return `${event.plan.scenario} on ${event.plan.platform}, seed ${event.plan.seed}`;
     case 'phase':
       return event.phase;
     case 'zero':
-      return `time zero in ${formatMs(event.inMs)}`;
+      return `load phase starts in ${formatMs(event.inMs)}`;
     case 'merged':
-      return `merged of ${event.segments.map(({ index, run }) => `segment ${index} (${run})`).join(', ')}`;
+      return `merged from ${event.segments.map(({ index, run }) => `segment ${index} (${run})`).join(', ')}`;
     case 'versions':
       return Object.entries(event.versions)
         .map(([name, version]) => `${name} ${version}`)
@@ -34,9 +43,9 @@ function textOf(event: TellingEvent): string {
     case 'replica':
       return `${event.replica} ${event.state}${event.detail ? `: ${event.detail}` : ''}`;
     case 'fault':
-      return `${event.id} ${event.step}${event.evidence ? `: ${event.evidence}` : ''}`;
+      return `${event.id} ${STEPS.get(event.step) ?? event.step}${event.evidence ? `: ${event.evidence}` : ''}`;
     case 'load':
-      return `generator ended: ${formatMs(event.summary.cpuMs)} CPU in ${formatMs(event.summary.wallMs)}`;
+      return `generator finished: ${formatMs(event.summary.cpuMs)} of CPU time in ${formatMs(event.summary.wallMs)}`;
     case 'invalid':
       return `${event.guard}: ${event.reason}`;
     case 'interrupted':

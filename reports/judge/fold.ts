@@ -6,7 +6,7 @@ import { rounded } from '../rounding.ts';
 import type { FaultResult } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
 
-/** Gathers what every later fold starts from. Records may come in any order. */
+/** Facts of a run that every check starts from. Records may be in any order. */
 export function factsOf(plan: RunPlan, events: readonly TimedEvent[], records: readonly RequestRecord[]): RunFacts {
   return {
     plan,
@@ -17,7 +17,7 @@ export function factsOf(plan: RunPlan, events: readonly TimedEvent[], records: r
   };
 }
 
-/** One fault for the document. A heal is verified exactly when it was observed. */
+/** Result of a fault for the document. Recovery is verified exactly if it was observed. */
 export function faultResult(fault: FaultOutcome): FaultResult {
   return {
     id: fault.plan.id,

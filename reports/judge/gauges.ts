@@ -1,10 +1,10 @@
 import type { TimedEvent } from '../../harness/history.ts';
 import type { Readings } from '../../harness/metrics.ts';
 
-/** A gauge that objectives and charts know by name. */
+/** Gauge of a replica, by its name in objectives and charts. */
 export type Gauge = 'queue' | 'running' | 'in-flight' | 'kv-cache' | 'gpu' | 'gpu-memory' | 'memory';
 
-/** Each gauge with its unit, and how it is read from what a replica told; null where it was not told. */
+/** Unit of each gauge, and its value in a replica's readings; null where it is absent. */
 export const GAUGES: Readonly<
   Record<Gauge, { readonly unit: '' | '%' | 'MiB'; readonly of: (readings: Readings) => number | null }>
 > = {
@@ -17,23 +17,23 @@ export const GAUGES: Readonly<
   memory: { unit: 'MiB', of: ({ memoryMiB = null }) => memoryMiB },
 };
 
-/** What one replica read at one instant; `value` is null in a round in which it told nothing. */
+/** Reading of one replica at one instant; `value` is null in a round without a response. */
 export interface GaugeReading {
   readonly atMs: number;
   readonly value: number | null;
 }
 
-/** One replica's readings of a gauge. */
+/** Readings of a gauge of one replica. */
 export interface GaugeSeries {
   readonly replica: string;
-  /** A reading a round in which it was ready, in order. */
+  /** One reading for each round in which the replica was ready, in order. */
   readonly readings: readonly GaugeReading[];
 }
 
 /**
- * The readings of a gauge in [fromMs, toMs), for every replica that told it at least once in the whole run. A round in which
- * a replica was not ready from the question to the record is not one of its rounds: a killed replica has no queue; one that
- * is ready and silent has one that nobody saw.
+ * Readings of a gauge in [fromMs, toMs), for every replica that exported it at least once in the run. Rounds during which a replica
+ * was not ready throughout are excluded: a killed replica has no queue, whereas the queue of a ready replica that does not respond
+ * is unknown.
  */
 export function gaugeSeries(gauge: Gauge, events: readonly TimedEvent[], fromMs: number, toMs: number): GaugeSeries[] {
   const rounds = events.filter(event => event.type === 'sample');
@@ -53,7 +53,7 @@ export function gaugeSeries(gauge: Gauge, events: readonly TimedEvent[], fromMs:
     });
 }
 
-/** Whether a replica was ready all the while. One of which nothing is told, as on a platform of the user's own, always is. */
+/** Whether a replica was ready throughout an interval. A replica without events, as on an external platform, counts as ready. */
 function readinessOf(replica: string, events: readonly TimedEvent[]): (fromMs: number, toMs: number) => boolean {
   const changes = events.filter(event => event.type === 'replica').filter(event => event.replica === replica);
   return (fromMs, toMs) => {

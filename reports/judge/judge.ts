@@ -16,42 +16,42 @@ import { timelineOf } from './timeline.ts';
 import { weakAttacks } from './weak-attacks.ts';
 import { windowResult } from './window-results.ts';
 
-/** A finished run, as it lies on disk. */
+/** Stored run. */
 export interface JudgeInput {
-  /** The whole history, on the run's time line; its `plan` event says what was to be judged. */
+  /** Whole history, on the run's timeline; its `plan` event contains the SLOs. */
   readonly events: readonly TimedEvent[];
-  /** All request records, in any order, warm-up included. */
+  /** All request records, warm-up included, in any order. */
   readonly records: readonly RequestRecord[];
-  /** File names for the document, by role: `html`, `junit`, … */
+  /** File names for the document by role: `html`, `junit`, … */
   readonly artifacts?: Readonly<Record<string, string>>;
 }
 
 /**
- * Judges a run: history and records in, everything that renderers show out. A pure fold, so the same input gives the same
- * bytes, and a stored run can be judged again at any time.
+ * Judges a run: turns history and records into everything that renderers show. A pure fold, so the same input gives the same bytes,
+ * and a stored run can be judged again at any time.
  *
  * ```
- * any gate shut, or an SLO invalid → invalid
- * interrupted, or a segment alone  → inconclusive      an SLO failed → fail
- * no SLO, or one undecided         → inconclusive      otherwise     → pass
+ * a gate's reason, or an SLO invalid → invalid
+ * interrupted, or a segment alone    → inconclusive      an SLO failed → fail
+ * no SLO, or one undecided           → inconclusive      otherwise     → pass
  * or an attack that was too weak
  * ```
  *
- * @throws SquallError `NO_PLAN` when the history was cut before its first event was whole
+ * @throws SquallError `NO_PLAN` when the history was truncated within its first event
  */
 export function judge({ events, records, artifacts = {} }: JudgeInput): RenderInput {
   const opening = events.find(event => event.type === 'plan');
   if (!opening)
-    throw new SquallError('environment', 'NO_PLAN', 'Expected the history to begin with its plan, found none', {
-      next: 'Check that this is the directory of a run that got as far as starting.',
+    throw new SquallError('environment', 'NO_PLAN', 'Expected the history to begin with a plan, found none', {
+      next: 'Check that the directory belongs to a run that has started.',
     });
   const { plan, surroundings } = opening;
   const run = factsOf(plan, events, records);
   const load = loadCounts(plan.load.engine, run.records, events);
-  const shut = GATES.flatMap(gate => gate(run, load));
+  const invalidReasons = GATES.flatMap(gate => gate(run, load));
   const slos = plan.slos.map(slo => judgeSlo(slo, run));
   const interruption = events.find(event => event.type === 'interrupted');
-  const judged = verdictOfRun(shut, slos, {
+  const judged = verdictOfRun(invalidReasons, slos, {
     isInterrupted: interruption !== undefined,
     isSegment: plan.segment !== undefined,
   });
@@ -72,7 +72,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     interrupted: interruption !== undefined,
     exitCode: exitCodeOf(verdict, events),
     reasons: [
-      ...shut,
+      ...invalidReasons,
       ...segmentReason(plan),
       ...(interruption ? [`The run was interrupted by ${interruption.by}.`] : []),
       ...weak,
@@ -92,7 +92,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
   return { document, plan, timeline: timelineOf(run.records, events, endMs(run)), events: eventRows(events) };
 }
 
-/** Exit code of a run: an interruption and a crash outrank the verdict. */
+/** Exit code of a run: an interruption and a crash take precedence over the verdict. */
 export function exitCodeOf(verdict: Verdict, events: readonly TimedEvent[]): RunDocument['exitCode'] {
   if (events.some(event => event.type === 'interrupted')) return 130;
   if (events.some(event => event.type === 'crashed')) return 4;
@@ -100,13 +100,13 @@ export function exitCodeOf(verdict: Verdict, events: readonly TimedEvent[]): Run
 }
 
 function verdictOfRun(
-  shut: readonly string[],
+  invalidReasons: readonly string[],
   slos: readonly SloResult[],
   { isInterrupted, isSegment }: { readonly isInterrupted: boolean; readonly isSegment: boolean },
 ): Verdict {
   const some = (verdict: Verdict) => slos.some(slo => slo.verdict === verdict);
-  if (shut.length > 0) return 'invalid';
-  // An SLO on a fault that another segment injects is nothing that this one could judge.
+  if (invalidReasons.length > 0) return 'invalid';
+  // A segment cannot judge an SLO on a fault that another segment injects.
   if (isSegment) return 'inconclusive';
   if (some('invalid')) return 'invalid';
   if (isInterrupted) return 'inconclusive';
@@ -114,17 +114,17 @@ function verdictOfRun(
   return slos.length === 0 || some('inconclusive') ? 'inconclusive' : 'pass';
 }
 
-/** What one segment found says nothing: another may have found the opposite. */
+/** Reason why a single segment has no verdict: the others may show the opposite. */
 function segmentReason({ segment }: RunPlan): string[] {
   if (!segment) return [];
   const { index, of } = segment;
-  return [`This is segment ${index} of ${of} of the load: \`squall merge\` judges all of them together.`];
+  return [`This run is segment ${index} of ${of} of the load; \`squall merge\` judges all segments together.`];
 }
 
 function sloReasons(slos: readonly SloResult[]): string[] {
-  if (slos.length === 0) return ['The scenario has no SLO, so nothing was judged.'];
+  if (slos.length === 0) return ['The scenario has no SLOs, so nothing was judged.'];
   const open = slos.filter(slo => slo.verdict !== 'pass');
-  if (open.length === 0) return [slos.length === 1 ? 'The SLO holds.' : `All ${slos.length} SLOs hold.`];
+  if (open.length === 0) return [slos.length === 1 ? 'The SLO is met.' : `All ${slos.length} SLOs are met.`];
   return open.map(slo => `${slo.name}: ${slo.reason}`);
 }
 

@@ -5,31 +5,32 @@ import type { RunDocument } from '../store/run-document.ts';
 import { valueSamples } from './samples.ts';
 
 /**
- * Counts the load, warm-up left out. `offered` is every arrival that came due, also the dropped ones; interrupted requests are
- * in `sent` alone. `lateMsP99` is how far sending lagged behind the schedule, which is the generator's own doing.
+ * Counts of the load, without the warm-up. `offered` includes dropped arrivals; interrupted requests count only in `sent`.
+ * `lateMsP99` is the delay between scheduled and actual sending, caused by the generator; null where that does not report when
+ * requests were due.
  */
 export function loadCounts(
   engine: string,
   records: readonly RequestRecord[],
   events: readonly TimedEvent[],
 ): RunDocument['load'] {
-  const driven = records.filter(record => record.scheduledMs >= 0);
-  const late = driven.filter(record => record.sentMs !== null).map(record => record.sentMs! - record.scheduledMs);
+  const measured = records.filter(record => record.scheduledMs >= 0);
+  const late = measured.filter(record => record.sentMs !== null).map(record => record.sentMs! - record.scheduledMs);
   const usage = events.find(event => event.type === 'load')?.summary;
   return {
     engine,
-    offered: driven.length,
+    offered: measured.length,
     sent: late.length,
-    completed: driven.filter(record => record.outcome === 'ok').length,
-    failed: driven.filter(isFailure).length,
-    dropped: driven.filter(record => record.outcome === 'dropped').length,
-    ...optionalCounts(driven),
-    lateMsP99: rounded(valueSamples(late).at(0.99)),
+    completed: measured.filter(record => record.outcome === 'ok').length,
+    failed: measured.filter(isFailure).length,
+    dropped: measured.filter(record => record.outcome === 'dropped').length,
+    ...optionalCounts(measured),
+    lateMsP99: usage?.lateness === 'unknown' ? null : rounded(valueSamples(late).at(0.99)),
     cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
   };
 }
 
-/** What only some runs have: abandoned requests, and attempts where clients retry. */
+/** Counts that only some runs have: abandoned requests, and attempts where clients retry. */
 export function optionalCounts(records: readonly RequestRecord[]): {
   readonly abandoned?: number;
   readonly attempts?: number;

@@ -5,8 +5,8 @@ import type { MetricSeries } from '../store/run-document.ts';
 import { GAUGES, type Gauge } from './gauges.ts';
 
 /**
- * Folds the rounds of metric samples to slots: over the replicas that told a gauge in a round by sum or by maximum, then over
- * the rounds of a slot by maximum. Undefined for a run in which nothing was sampled, or no engine told of itself.
+ * Time series of the sampled gauges: sum or maximum over the replicas of a round, then maximum over the rounds of a slot. Undefined
+ * for a run without samples of an inference engine.
  */
 export function metricSeries(events: readonly TimedEvent[], count: number, slotMs: number): MetricSeries | undefined {
   const slots = Array.from({ length: count }, (): Readings[][] => []);
@@ -14,18 +14,18 @@ export function metricSeries(events: readonly TimedEvent[], count: number, slotM
     if (event.type === 'sample') slots[Math.floor(event.seenMs / slotMs)]?.push(Object.values(event.readings));
   const series = (gauge: Gauge, fold: (values: readonly number[]) => number) =>
     slots.map(rounds => {
-      const told = rounds
+      const sampled = rounds
         .map(replicas => replicas.map(GAUGES[gauge].of).filter(value => value !== null))
         .filter(values => values.length > 0);
-      return told.length === 0 ? null : rounded(Math.max(...told.map(fold)));
+      return sampled.length === 0 ? null : rounded(Math.max(...sampled.map(fold)));
     });
   const metrics: MetricSeries = {
-    maxWaiting: series('queue', most),
+    maxWaiting: series('queue', maximum),
     waiting: series('queue', sum),
     running: series('running', sum),
-    gpuPercent: series('gpu', most),
-    kvCachePercent: series('kv-cache', most),
-    gpuMemoryPercent: series('gpu-memory', most),
+    gpuPercent: series('gpu', maximum),
+    kvCachePercent: series('kv-cache', maximum),
+    gpuMemoryPercent: series('gpu-memory', maximum),
   };
   return Object.values(metrics).every(isEmpty) ? undefined : metrics;
 }
@@ -34,7 +34,7 @@ function isEmpty(values: readonly (number | null)[]): boolean {
   return values.every(value => value === null);
 }
 
-function most(values: readonly number[]): number {
+function maximum(values: readonly number[]): number {
   return Math.max(...values);
 }
 

@@ -3,32 +3,32 @@ import { formatPercent, rounded } from '../rounding.ts';
 import type { Quantiles } from '../store/run-document.ts';
 import { nearestRank, quantileRanks } from './statistics.ts';
 
-/** Latencies of a request: time to first token, gaps between tokens, and the whole answer. */
+/** Latencies of a request: time to first token, gap between tokens, and end-to-end latency. */
 export const LATENCIES = ['ttft', 'itl', 'latency'] as const;
 /** One of {@link LATENCIES}. */
 export type LatencyMetric = (typeof LATENCIES)[number];
 
-/** An ordered sample of latencies. */
+/** Ordered sample of latencies. */
 export interface Samples {
   /**
-   * How many of them may be taken as independent. Gaps between the tokens of one answer are not: they share its batch, its
-   * replica and its moment, so a thousand gaps of one stalled stream are one piece of evidence. For gaps this is therefore the
-   * number of requests; with it the bounds are right if the gaps of a request are all alike, and too wide otherwise.
+   * Number of samples that can be treated as independent. Gaps between the tokens of one response cannot: they share its batch,
+   * replica and time, so a thousand gaps of one stalled stream are a single piece of evidence. For gaps this is therefore the
+   * number of requests, with which the bounds are exact if all gaps of a request are equal, and too wide otherwise.
    */
   readonly independent: number;
   readonly total: number;
-  /** The empirical quantile in ms by nearest rank, `q` above 0, at most 1; null without samples. */
+  /** Empirical quantile in ms by nearest rank, for 0 < `q` ≤ 1; null without samples. */
   at(q: number): number | null;
 }
 
-/** The samples of a metric over some requests. A request that failed before it could yield one yields none. */
+/** Samples of a metric over requests; a request that failed too early for the metric yields none. */
 export function samplesOf(metric: LatencyMetric, requests: readonly RequestRecord[]): Samples {
   if (metric === 'itl') return gapSamples(requests);
   const measure = metric === 'ttft' ? timeToFirstTokenMs : latencyMs;
   return valueSamples(requests.map(measure).filter(value => value !== null));
 }
 
-/** Whether a request is in the samples of a metric at all. */
+/** Whether a request yields a sample of a metric. */
 function yieldsSample(metric: LatencyMetric, request: RequestRecord): boolean {
   if (metric === 'itl') return request.gaps.length > 0;
   return (metric === 'ttft' ? timeToFirstTokenMs(request) : latencyMs(request)) !== null;
@@ -37,34 +37,34 @@ function yieldsSample(metric: LatencyMetric, request: RequestRecord): boolean {
 const SAMPLES: Readonly<Record<LatencyMetric, string>> = {
   ttft: 'a first token',
   itl: 'a gap between tokens',
-  latency: 'a whole answer',
+  latency: 'a complete response',
 };
 
-/** Says how many of the requests cannot be in the sample; empty for none. */
+/** Sentence on how many requests yield no sample; empty for none. */
 export function withoutSample(metric: LatencyMetric, requests: readonly RequestRecord[]): string {
   const missing = requests.filter(request => !yieldsSample(metric, request)).length;
   if (missing === 0) return '';
-  return ` ${missing} of ${requests.length} requests (${formatPercent(missing, requests.length)}) failed or ended without ${SAMPLES[metric]} and are not in it.`;
+  return ` ${missing} of ${requests.length} requests (${formatPercent(missing, requests.length)}) failed or ended without ${SAMPLES[metric]} and are not included.`;
 }
 
-/** The percentile that a name such as `p99.9` is for; null for any other name. */
+/** Percentile of a name such as `p99.9`; null for any other name. */
 export function percentileOf(name: string): number | null {
   const digits = /^p(\d+(?:\.\d+)?)$/.exec(name)?.[1];
   return digits === undefined ? null : Number(digits);
 }
 
-/** A quantile and its bounds in ms, each by itself at a level; null where there are too few samples for one. */
+/** Quantile and its bounds in ms, each valid on its own at a level; null where there are too few samples. */
 export interface QuantileEstimate {
   readonly measured: number | null;
   readonly lower: number | null;
   readonly upper: number | null;
-  /** Independent ones. */
+  /** Number of independent samples. */
   readonly samples: number;
 }
 
 /**
- * The q-quantile of a metric with its distribution-free bounds. The ranks come from the number of independent samples; for gaps, of
- * which one request yields many, they are carried over to the pooled gaps as shares (rank u of n is the quantile u/n).
+ * The q-quantile of a metric with its distribution-free bounds. The ranks follow from the number of independent samples; for gaps,
+ * of which one request yields many, they are applied to the pooled gaps as quantiles (rank u of n is the quantile u/n).
  */
 export function quantileEstimate(
   metric: LatencyMetric,
@@ -79,7 +79,7 @@ export function quantileEstimate(
   return { measured: samples.at(q), lower: at(ranks.lower), upper: at(ranks.upper), samples: count };
 }
 
-/** Samples of plain values in ms, in any order. */
+/** Samples of values in ms, given in any order. */
 export function valueSamples(values: readonly number[]): Samples {
   const sorted = Float64Array.from(values).sort();
   return {
@@ -89,13 +89,13 @@ export function valueSamples(values: readonly number[]): Samples {
   };
 }
 
-/** The quantiles that a run document shows, in ms to the microsecond. */
+/** Quantiles for a run document, in ms with microsecond resolution. */
 export function quantilesOf(samples: Samples): Quantiles {
   const at = (q: number) => rounded(samples.at(q));
   return { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: at(1) };
 }
 
-/** Pools the gap histograms: merging buckets is exact, within the 1 % that a bucket itself is wide. */
+/** Samples of all gaps: merging the histograms is exact, within the ±1 % of a bucket. */
 function gapSamples(requests: readonly RequestRecord[]): Samples {
   const counts = new Map<number, number>();
   let independent = 0;

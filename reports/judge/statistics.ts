@@ -1,32 +1,32 @@
 /**
- * The few statistics that verdicts rest on. Nothing here assumes a shape of the latency distribution; everything assumes
- * that samples are independent, which requests of one burst are not quite: close calls deserve a longer or a repeated run.
+ * Statistics behind the verdicts. No function assumes a shape of the latency distribution; all assume independent samples, which
+ * requests of one burst are only approximately: a close result warrants a longer or a repeated run.
  *
- * Deliberately not here: means and standard deviations of latencies, and averages of percentiles.
+ * Deliberately not implemented: means and standard deviations of latencies, and averages of percentiles.
  */
 
-/** Probability with which each confidence bound holds by itself (one-sided). */
+/** One-sided confidence level of each bound. */
 export const LEVEL = 0.95;
 
 /**
- * Rank (1…n) of the empirical quantile by the nearest-rank definition: the smallest sample that at least a share `q` of all
- * samples does not exceed, ⌈q·n⌉. It is always a value that was measured, never an interpolation.
+ * Rank (1…n) of the empirical quantile by the nearest-rank definition, ⌈q·n⌉: the smallest sample that at least the fraction `q` of
+ * all samples does not exceed. Always a measured value, never an interpolation.
  * @param q above 0, at most 1
  */
 export function nearestRank(count: number, q: number): number {
-  // The factor keeps products that are whole but for rounding, such as 0.07·100 = 7.000000000000001, at their rank.
+  // The factor corrects products that exceed an integer only by rounding, such as 0.07·100 = 7.000000000000001.
   return Math.min(count, Math.max(1, Math.ceil(q * count * (1 - 1e-12))));
 }
 
-/** Ranks (1…n) of the order statistics that bound a quantile; null where n is too small for a bound to exist. */
+/** Ranks (1…n) of the order statistics that bound a quantile; null where n is too small for a bound. */
 export interface RankBounds {
   readonly lower: number | null;
   readonly upper: number | null;
 }
 
 /**
- * Distribution-free bounds of the q-quantile of a continuous distribution from n independent samples: how many of them lie
- * at or below the true quantile is binomial(n, q), whatever the distribution (David & Nagaraja, Order Statistics, §7.1).
+ * Distribution-free bounds of the q-quantile of a continuous distribution from n independent samples: the number of samples at or
+ * below the true quantile is binomial(n, q) for any distribution (David & Nagaraja, Order Statistics, §7.1).
  *
  * ```
  * upper u: P(B ≤ u−1) ≥ level, the smallest such      lower l: P(B ≤ l−1) ≤ 1−level, the largest such
@@ -41,21 +41,21 @@ export function quantileRanks(count: number, q: number, level = LEVEL): RankBoun
   return { lower: below === 0 ? null : below, upper: above === count ? null : above + 1 };
 }
 
-/** Samples from which on the q-quantile has a finite upper bound: the least n with qⁿ ≤ 1 − level (P99 at 95 %: 299). */
+/** Minimum number of samples for a finite upper bound of the q-quantile: the smallest n with qⁿ ≤ 1 − level (P99 at 95 %: 299). */
 export function samplesForUpperBound(q: number, level = LEVEL): number {
   return Math.ceil(Math.log(1 - level) / Math.log(q));
 }
 
-/** A closed interval; each end holds by itself at the level it was asked for. */
+/** Closed interval; each bound has the requested level on its own. */
 export interface Interval {
   readonly lower: number;
   readonly upper: number;
 }
 
 /**
- * Clopper–Pearson bounds of a ratio (Biometrika 26, 1934), each one-sided at `level`. Chosen over Wilson's score bounds
- * because those are off by up to several points one-sided near 0 and 1 (Cai, J. Stat. Plan. Inference 131, 2005), and that is
- * where error ratios live; these hold exactly, and pay with a little width.
+ * Clopper–Pearson bounds of a ratio (Biometrika 26, 1934), each one-sided at `level`. Preferred to Wilson's score bounds, whose
+ * one-sided coverage is off by up to several points near 0 and 1 (Cai, J. Stat. Plan. Inference 131, 2005), where error ratios are;
+ * these never fall below the level, at the price of slightly wider intervals.
  * @param hits 0…count
  */
 export function ratioBounds(hits: number, count: number, level = LEVEL): Interval {
@@ -66,15 +66,15 @@ export function ratioBounds(hits: number, count: number, level = LEVEL): Interva
   };
 }
 
-/** One-sided 95 % point of Student's t with 9 degrees of freedom (any printed table). */
+/** One-sided 95 % quantile of Student's t with 9 degrees of freedom (any printed table). */
 const T_95_9 = 1.833;
-/** Batches of {@link batchMeanBounds}. */
+/** Number of batches in {@link batchMeanBounds}. */
 export const BATCHES = 10;
 
 /**
- * Bounds of a rate by the method of batch means (Law, Simulation Modeling and Analysis, §9.5.3): the counts of ten equal
- * parts of a window are nearly independent even where neighbouring requests are not, so their mean has a t interval with 9
- * degrees of freedom, one-sided at 95 % each. A count is whole, so its spread is taken as at least one half.
+ * Bounds of a rate by the method of batch means (Law, Simulation Modeling and Analysis, §9.5.3): the counts of ten equal parts of a
+ * window are nearly independent even where neighbouring requests are not, so their mean has a t interval with 9 degrees of freedom,
+ * one-sided at 95 % each. Counts are integers, so their standard deviation is taken as at least one half.
  * @param counts {@link BATCHES} counts
  * @returns bounds of the mean count, never negative
  */
@@ -86,10 +86,10 @@ export function batchMeanBounds(counts: readonly number[]): Interval {
 }
 
 /**
- * Bounds of Σsum/Σcount over parts of a window, one-sided at 95 % each: the ratio estimator's variance from its residuals
- * (Cochran, Sampling Techniques, §6.4), with Student's t of one degree of freedom less than there are parts. Whole numbers that
- * are all alike have no spread; the unit of one half that {@link batchMeanBounds} grants each count is granted here, too.
- * @param parts {@link BATCHES} of them, with a positive count in all
+ * Ratio Σsum/Σcount over parts of a window, with bounds one-sided at 95 % each: variance of the ratio estimator from its residuals
+ * (Cochran, Sampling Techniques, §6.4), and Student's t with one degree of freedom less than there are parts. As in
+ * {@link batchMeanBounds}, the standard deviation is taken as at least one half, since equal integers would have none.
+ * @param parts {@link BATCHES} parts with a positive total count
  */
 export function ratioEstimate(
   parts: readonly { readonly sum: number; readonly count: number }[],
@@ -101,7 +101,7 @@ export function ratioEstimate(
   return { ratio, lower: ratio - half, upper: ratio + half };
 }
 
-/** P(B ≤ k) for B binomial(n, p), by I₁₋ₚ(n−k, k+1) (DLMF 8.17.5); O(√n), good to 1e-8 at n = 1e6. */
+/** P(B ≤ k) for binomial(n, p), as I₁₋ₚ(n−k, k+1) (DLMF 8.17.5); O(√n), accurate to 1e-8 at n = 1e6. */
 export function binomialCdf(k: number, n: number, p: number): number {
   if (k < 0) return 0;
   if (k >= n || p <= 0) return 1;
@@ -113,7 +113,7 @@ export function binomialCdf(k: number, n: number, p: number): number {
   return x < (a + 1) / (a + b + 2) ? (front * betaFraction(x, a, b)) / a : 1 - (front * betaFraction(p, b, a)) / b;
 }
 
-/** The continued fraction of the incomplete beta function (DLMF 8.17.22), by Lentz's method. */
+/** Continued fraction of the incomplete beta function (DLMF 8.17.22), by Lentz's method. */
 function betaFraction(x: number, a: number, b: number): number {
   const tiny = 1e-300;
   const safe = (value: number) => (Math.abs(value) < tiny ? tiny : value);
@@ -134,7 +134,7 @@ function betaFraction(x: number, a: number, b: number): number {
   return result;
 }
 
-/** ln Γ(x) for x > 0 by Stirling's series (DLMF 5.11.1), shifted up where x is small. */
+/** ln Γ(x) for x > 0 by Stirling's series (DLMF 5.11.1), shifted for small x. */
 function logGamma(x: number): number {
   let shift = 0;
   let y = x;
@@ -144,7 +144,7 @@ function logGamma(x: number): number {
   return (y - 0.5) * Math.log(y) - y + 0.5 * Math.log(2 * Math.PI) + series - shift;
 }
 
-/** The least whole number in [0, end) for which a monotone test holds; `end` if for none. */
+/** Smallest integer in [0, end) that passes a monotonic test; `end` if none does. */
 function smallest(end: number, holds: (value: number) => boolean): number {
   let low = 0;
   let high = end;
@@ -156,7 +156,7 @@ function smallest(end: number, holds: (value: number) => boolean): number {
   return low;
 }
 
-/** The least p in [0, 1] for which a monotone test holds, to 2⁻⁵⁰. */
+/** Smallest p in [0, 1] that passes a monotonic test, to 2⁻⁵⁰. */
 function bisect(holds: (p: number) => boolean): number {
   let low = 0;
   let high = 1;

@@ -5,12 +5,12 @@ import type { TimelineSeries } from '../store/run-document.ts';
 import { metricSeries } from './metric-series.ts';
 import { valueSamples } from './samples.ts';
 
-/** Default length of a slot. */
+/** Length of a slot by default. */
 const TIMELINE_SLOT_MS = 1000;
 
 /**
- * Folds a run to series over slots, from 0 to `endMs` (a cut last slot is kept). Everything is counted in the slot in which the
- * request was scheduled, so that a slow second shows its cause where it was, not where its answers trickled in.
+ * Time series of a run over slots from 0 to `endMs`, a partial last slot included. Requests count in the slot in which they were
+ * scheduled, so that a slowdown appears at its cause, not when its responses arrived.
  */
 export function timelineOf(
   records: readonly RequestRecord[],
@@ -24,7 +24,7 @@ export function timelineOf(
 
   const quantiles = (measure: (record: RequestRecord) => number | null, q: readonly number[]) => {
     const rows = slots.map(slot => valueSamples(slot.map(measure).filter(value => value !== null)));
-    return q.map(share => rows.map(row => rounded(row.at(share))));
+    return q.map(fraction => rows.map(row => rounded(row.at(fraction))));
   };
   const perSecond = (counted: (record: RequestRecord) => boolean) =>
     slots.map(slot => rounded((slot.filter(counted).length * 1000) / slotMs));
@@ -48,7 +48,7 @@ export function timelineOf(
   };
 }
 
-/** Attempts per second by when they were sent, unlike requests: a storm shows where it raged. */
+/** Attempts per second by time of sending, unlike requests, so that a retry storm appears when it happened. */
 function attemptSeries(records: readonly RequestRecord[], count: number, slotMs: number): number[] {
   const slots = new Array<number>(count).fill(0);
   for (const { attempts, attemptsMs, sentMs } of records) {
@@ -61,7 +61,7 @@ function attemptSeries(records: readonly RequestRecord[], count: number, slotMs:
   return slots.map(sent => rounded((sent * 1000) / slotMs));
 }
 
-/** Ready replicas at the end of each slot, by service in alphabetical order. */
+/** Ready replicas at the end of each slot, by service, in alphabetical order. */
 function readyReplicas(events: readonly TimedEvent[], count: number, slotMs: number): Record<string, number[]> {
   const changes = events.filter(event => event.type === 'replica');
   const services = [...new Set(changes.map(change => change.service))].sort();

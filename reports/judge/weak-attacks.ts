@@ -3,21 +3,21 @@ import { formatMs } from '../../harness/quantity.ts';
 import type { AttackHold } from '../../harness/requests.ts';
 import type { RunFacts } from './check.ts';
 
-/** Below this ratio of the planned connections that reached the service, it was a weaker attack than the planned one. */
+/** Minimum ratio of planned connections that reached the service; below it the attack was weaker than planned. */
 const MIN_REACHED_RATIO = 0.8;
-/** Below this ratio of them that the service answered, closed or rejected, nothing shows that any safeguard acted. */
+/** Minimum ratio of these that the service answered, closed or rejected; below it no safeguard is known to have acted. */
 const MIN_HANDLED_RATIO = 0.05;
 
 /**
- * Why attacks were too weak for a pass to mean anything, one sentence an attack: a service that its clients find unharmed may have
- * withstood an attack, or may not have noticed it.
+ * Reasons why attacks were too weak for a pass to mean anything, one sentence per attack: a service whose clients are unaffected may
+ * have withstood an attack, or may not have noticed it.
  *
  * ```
  * planned ─▶ opened ─▶ reached the service ─▶ answered, closed or rejected by it
  *            at least 80 % of the planned     at least 5 % of those that reached it
  * ```
  *
- * An SLO that fails needs none of this: then the attack was strong enough. Silent about runs whose attacks did not count their
+ * Only relevant to a pass, since an attack that makes an SLO fail was strong enough. Empty for attacks that do not count their
  * connections.
  */
 export function weakAttacks({ faults }: RunFacts): string[] {

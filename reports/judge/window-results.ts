@@ -5,7 +5,7 @@ import type { WindowResult } from '../store/run-document.ts';
 import { optionalCounts } from './load-counts.ts';
 import { quantilesOf, samplesOf } from './samples.ts';
 
-/** Folds one window: its counts, its errors by kind in alphabetical order, its quantiles. */
+/** Result of a window: counts, errors by kind in alphabetical order, and quantiles. */
 export function windowResult(window: Window, records: readonly RequestRecord[]): WindowResult {
   const requests = requestsIn(window, records);
   const failures = requests.filter(isFailure);

@@ -2,14 +2,14 @@ import type { RunPlan } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { RunDocument, SloResult, Verdict, WindowResult } from '../store/run-document.ts';
 
-/** A value with its unit for people, three significant digits: `412 ms`, `0.98 %`, `19.8/s`; a dash where there is none. */
+/** Value with its unit, three significant digits: `412 ms`, `0.98%`, `19.8/s`; a dash for null. */
 export function formatValue(value: number | null, unit: string): string {
   if (value === null) return '–';
   if (unit === 'ms') return formatMs(value);
-  return `${Number(value.toPrecision(unit === '%' && value > 99 ? 5 : 3))}${unit === '%' ? ' %' : unit}`;
+  return `${Number(value.toPrecision(unit === '%' && value > 99 ? 5 : 3))}${unit}`;
 }
 
-/** The interval of an SLO; `∞` where no finite bound exists, a dash where nothing was measured. */
+/** Confidence interval of an SLO; `∞` where no finite bound exists, a dash where nothing was measured. */
 export function formatInterval({ confidence: { lower, upper }, measured, unit }: SloResult): string {
   if (measured === null) return '–';
   return `${lower === null ? '−∞' : formatValue(lower, unit)} … ${upper === null ? '∞' : formatValue(upper, unit)}`;
@@ -21,7 +21,7 @@ export function formatErrors({ errors }: WindowResult): string {
   return kinds.map(([kind, count]) => `${kind} ${count}`).join(', ');
 }
 
-/** `, 12 abandoned, 640 attempts`: what only some runs have; empty for others. */
+/** Counts that only some runs have, `, 12 abandoned, 640 attempts`; empty for others. */
 export function formatOptionalCounts({ abandoned, attempts }: RunDocument['load']): string {
   const given = [
     abandoned === undefined ? '' : `, ${abandoned} abandoned`,
@@ -30,21 +30,21 @@ export function formatOptionalCounts({ abandoned, attempts }: RunDocument['load'
   return given.join('');
 }
 
-/** A sign for each verdict that is legible without colour. */
+/** Symbol of each verdict, distinct without colour. */
 export const MARKS: Readonly<Record<Verdict, string>> = { pass: '✓', fail: '✗', inconclusive: '?', invalid: '!' };
 
-/** Text on one line: control characters, escape sequences included, and line breaks become spaces. */
+/** Text on one line: control characters, which include line breaks and escape sequences, become spaces. */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to remove
   return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
 }
 
-/** What an answer's first sign of life is called: plain HTTP has no tokens. */
-export function firstOf({ load }: Pick<RunPlan, 'load'>): 'token' | 'byte' {
+/** First unit of a response: plain HTTP has no tokens. */
+export function firstUnit({ load }: Pick<RunPlan, 'load'>): 'token' | 'byte' {
   return load.workload.kind === 'http' ? 'byte' : 'token';
 }
 
-/** An entry of a plan's `covers`: the id of a requirement, and its text, empty where it has none. */
+/** Id and text of a requirement in a plan's `covers`; the text may be empty. */
 export function requirementOf(entry: string): { readonly id: string; readonly text: string } {
   const [id = '', ...words] = entry.trim().split(/\s+/);
   return { id, text: words.join(' ') };

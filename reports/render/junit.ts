@@ -1,7 +1,7 @@
 import type { RenderInput, RunDocument, SloResult } from '../store/run-document.ts';
 
 /**
- * JUnit XML for CI: one test case that says whether the run is valid, then one for each SLO.
+ * JUnit XML for CI: one test case for the validity of the run, then one for each SLO.
  *
  * | verdict | element |
  * |---|---|
@@ -9,7 +9,7 @@ import type { RenderInput, RunDocument, SloResult } from '../store/run-document.
  * | fail | `<failure>` |
  * | inconclusive, invalid | `<error>` |
  *
- * An undecided SLO is an error and not `<skipped>`, because CI shows skipped cases green, and nothing was shown to hold.
+ * An inconclusive SLO is an error and not `<skipped>`, because CI shows skipped cases as green although nothing was verified.
  */
 export function renderJunit({ document }: RenderInput): string {
   const cases = [validityCase(document), ...document.slos.map(slo => sloCase(document, slo))];
@@ -44,8 +44,8 @@ function properties({ id, seed, platform, verdict, replay }: RunDocument): strin
 }
 
 function validityCase(document: RunDocument): string {
-  const spoilt = document.verdict === 'invalid' || document.interrupted;
-  const problem = spoilt
+  const isInvalid = document.verdict === 'invalid' || document.interrupted;
+  const problem = isInvalid
     ? outcome('error', document.interrupted ? 'interrupted' : 'invalid', document.reasons.join('\n'))
     : '';
   return testCase(document, 'the run is valid', problem);
@@ -53,9 +53,9 @@ function validityCase(document: RunDocument): string {
 
 function sloCase(document: RunDocument, slo: SloResult): string {
   const { lower, upper } = slo.confidence;
-  const told = `${slo.reason}\n${slo.objective} on ${slo.window}: measured ${slo.measured ?? 'nothing'} ${slo.unit}, bounds ${lower ?? '-'} to ${upper ?? '-'}, ${slo.samples} samples`;
+  const details = `${slo.reason}\n${slo.objective} on ${slo.window}: measured ${slo.measured === null ? 'nothing' : `${slo.measured} ${slo.unit}`}, bounds ${lower ?? '-'} to ${upper ?? '-'}, ${slo.samples} samples`;
   const problem =
-    slo.verdict === 'pass' ? '' : outcome(slo.verdict === 'fail' ? 'failure' : 'error', slo.verdict, told);
+    slo.verdict === 'pass' ? '' : outcome(slo.verdict === 'fail' ? 'failure' : 'error', slo.verdict, details);
   return testCase(document, `${slo.name} [${slo.window}: ${slo.objective}]`, problem);
 }
 
@@ -73,12 +73,12 @@ function attribute(name: string, value: string | number): string {
   return ` ${name}="${escapeXml(String(value)).replaceAll('\n', '&#10;')}"`;
 }
 
-/** Escapes text for XML 1.0 content and attributes; characters that XML cannot hold at all become U+FFFD. */
+/** Escapes text for XML 1.0 content and attributes; characters not allowed in XML become U+FFFD. */
 export function escapeXml(text: string): string {
   return (
     text
       .toWellFormed()
-      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 cannot hold them
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: XML 1.0 does not allow them
       .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
       .replaceAll('&', '&amp;')
       .replaceAll('<', '&lt;')

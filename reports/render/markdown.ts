@@ -2,7 +2,7 @@ import type { RunPlan } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { FaultResult, RenderInput, RunDocument, SloResult, WindowResult } from '../store/run-document.ts';
 import {
-  firstOf,
+  firstUnit,
   formatErrors,
   formatInterval,
   formatOptionalCounts,
@@ -12,20 +12,16 @@ import {
   requirementOf,
 } from './cells.ts';
 
-/** `summary.md`: the verdict and why, SLOs with their intervals, windows, faults, and how to repeat the run. */
+/** `summary.md`: verdict and reasons, SLOs with their intervals, windows, faults, and the replay command. */
 export function renderMarkdown({ document, plan }: RenderInput): string {
   const { verdict, scenario, load } = document;
-  const first = firstOf(plan) === 'token' ? 'TTFT' : 'TTFB';
+  const first = firstUnit(plan) === 'token' ? 'TTFT' : 'TTFB';
   const sections = [
     `# ${MARKS[verdict]} ${verdict.toUpperCase()}: ${text(scenario)}`,
     text(plan.why),
     document.reasons.map(reason => `- ${text(reason)}`).join('\n'),
     coverage(plan),
-    section(
-      'SLOs',
-      ['', 'SLO', 'Window', 'Objective', 'Measured', '95 % bounds', 'Samples'],
-      document.slos.map(sloRow),
-    ),
+    section('SLOs', ['', 'SLO', 'Window', 'Objective', 'Measured', '95% bounds', 'Samples'], document.slos.map(sloRow)),
     section(
       'Windows',
       [
@@ -35,19 +31,19 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
         'Requests',
         'Failed',
         'Dropped',
-        `${first} p50`,
-        `${first} p99`,
-        'Latency p99',
+        `${first} P50`,
+        `${first} P99`,
+        'Latency P99',
         'Errors',
       ],
       document.windows.map(windowRow),
     ),
     section(
       'Faults',
-      ['Fault', 'Kind', 'Target', 'Injected', 'Bit', 'Healed', 'Evidence'],
+      ['Fault', 'Kind', 'Target', 'Injected', 'Took effect', 'Recovered', 'Evidence'],
       document.faults.map(faultRow),
     ),
-    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; sent at most ${time(load.lateMsP99)} late at P99.`,
+    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.`,
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;
@@ -82,7 +78,7 @@ function faultRow(fault: FaultResult): string[] {
 
 function footer({ id, seed, platform, target, startedAt, durationMs, replay }: RunDocument): string {
   const fence = '`'.repeat(3);
-  const about = `Run ${text(id)} on ${platform}${target === undefined ? '' : ` (${text(target)})`}, seed ${seed}, started ${startedAt}, took ${formatMs(durationMs)}. Replay:`;
+  const about = `Run ${text(id)} on ${platform}${target === undefined ? '' : ` (${text(target)})`}, seed ${seed}, started ${startedAt}, duration ${formatMs(durationMs)}. Replay with:`;
   return `${about}\n\n${fence}sh\n${oneLine(replay)}\n${fence}`;
 }
 
@@ -96,7 +92,7 @@ function time(ms: number | null): string {
   return ms === null ? '–' : formatMs(ms);
 }
 
-/** Free text inside Markdown: on one line, with nothing that would become a table cell, a tag or an emphasis. */
+/** Free text for Markdown: on one line, with the characters of tables, tags and emphasis escaped. */
 function text(value: string): string {
   return oneLine(value).replaceAll(/[\\|<`*_[\]]/g, '\\$&');
 }

@@ -1,13 +1,13 @@
 import { styleText } from 'node:util';
 import { formatMs } from '../../harness/quantity.ts';
 import type { RenderInput, RunDocument, Verdict, WindowResult } from '../store/run-document.ts';
-import { firstOf, formatErrors, formatInterval, formatOptionalCounts, formatValue, MARKS, oneLine } from './cells.ts';
+import { firstUnit, formatErrors, formatInterval, formatOptionalCounts, formatValue, MARKS, oneLine } from './cells.ts';
 
-/** How {@link renderTerminal} draws. */
+/** Options of {@link renderTerminal}. */
 export interface TerminalOptions {
-  /** Whether escape sequences may be used; the caller knows its stream. @default false */
+  /** Whether to use escape sequences. @default false */
   readonly colour?: boolean;
-  /** Longest line in characters, at least 20: tables are cut there, sentences wrapped. @default unbounded */
+  /** Maximum length of a line in characters, at least 20: tables are truncated, sentences wrapped. @default unlimited */
   readonly columns?: number;
 }
 
@@ -20,7 +20,7 @@ const STYLES: Readonly<Record<Verdict, Style>> = {
   invalid: 'magenta',
 };
 
-/** The summary that ends a run on a terminal. No line but the replay command is longer than `columns`; nothing in it can move the cursor. */
+/** Summary of a run for a terminal. No line except the replay command exceeds `columns`; no text of the run can move the cursor. */
 export function renderTerminal(
   { document, plan }: RenderInput,
   { colour = false, columns = Number.POSITIVE_INFINITY }: TerminalOptions = {},
@@ -37,17 +37,19 @@ export function renderTerminal(
     '',
     ...sloLines(document, paint, cut),
     '',
-    ...windowLines(document.windows, firstOf(plan)).map(line => cut(`  ${line}`)),
+    ...windowLines(document.windows, firstUnit(plan)).map(line => cut(`  ${line}`)),
     '',
     ...document.faults.map(fault => {
-      const act = fault.bitAtMs === null ? 'never seen to act' : `acted at ${formatMs(fault.bitAtMs)}`;
-      const heal = fault.healedAtMs === null ? 'not seen to heal' : `healed at ${formatMs(fault.healedAtMs)}`;
-      return cut(`  fault ${fault.id} (${fault.kind} on ${fault.target}): ${act}, ${heal}`);
+      const effect = fault.bitAtMs === null ? 'no observable effect' : `took effect at ${formatMs(fault.bitAtMs)}`;
+      const recovery =
+        fault.healedAtMs === null ? 'recovery not observed' : `recovered at ${formatMs(fault.healedAtMs)}`;
+      const course = fault.injectedAtMs === null ? 'not injected' : `${effect}, ${recovery}`;
+      return cut(`  fault ${fault.id} (${fault.kind} on ${fault.target}): ${course}`);
     }),
     cut(
       `  load ${load.offered} offered, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}`,
     ),
-    // The one line that is never cut: it is there to be copied.
+    // Never truncated, since it is there to be copied.
     paint('dim', `  replay: ${oneLine(document.replay)}`),
   ];
   return `${lines.filter((line, i) => line !== '' || lines[i - 1] !== '').join('\n')}\n`;
@@ -56,14 +58,14 @@ export function renderTerminal(
 function sloLines(document: RunDocument, paint: Paint, cut: (text: string) => string): string[] {
   return document.slos.flatMap(slo => {
     const head = cut(`  ${MARKS[slo.verdict]} ${slo.name}`);
-    const value = `${formatValue(slo.measured, slo.unit)} [${formatInterval(slo)}] of ${slo.samples}`;
+    const value = `${formatValue(slo.measured, slo.unit)} [${formatInterval(slo)}], n = ${slo.samples}`;
     return [paint(STYLES[slo.verdict], head), cut(`      ${slo.window}: ${slo.objective} | ${value}`)];
   });
 }
 
 function windowLines(windows: readonly WindowResult[], first: 'token' | 'byte'): string[] {
   const name = first === 'token' ? 'TTFT' : 'TTFB';
-  const head = ['window', 'requests', 'failed', `${name} p50`, `${name} p99`, 'latency p99', ''];
+  const head = ['window', 'requests', 'failed', `${name} P50`, `${name} P99`, 'latency P99', ''];
   const rows = windows.map(window => [
     window.name,
     String(window.requests),
@@ -85,7 +87,7 @@ function windowLines(windows: readonly WindowResult[], first: 'token' | 'byte'):
   );
 }
 
-/** Breaks a sentence at spaces into indented lines of at most `columns` characters; a longer word is cut. */
+/** Wraps a sentence at spaces into indented lines of at most `columns` characters; a longer word is truncated. */
 function wrap(text: string, columns: number, indent: string): string[] {
   const lines: string[] = [];
   for (const word of text.split(/ +/)) {
@@ -96,7 +98,7 @@ function wrap(text: string, columns: number, indent: string): string[] {
   return lines;
 }
 
-/** At most `length` characters; a cut is marked with an ellipsis. */
+/** Truncates text to `length` characters, with an ellipsis. */
 function shorten(text: string, length: number): string {
   const characters = [...text];
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;

@@ -7,14 +7,14 @@ import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
 import { SquallError } from '../../harness/errors.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 
-/** The journals that workers of the generator append to, in the order in which requests end. */
+/** Journals that the generator's workers append to, in order of the ends of requests. */
 const JOURNALS = /^requests(\.\d+)?\.ndjson$/;
-/** Name of the sealed file, in scheduled order. */
+/** Name of the sealed file, whose records are in scheduled order. */
 export const REQUESTS_FILE = 'requests.parquet';
 
 /**
  * Columns of the sealed file: the fields of {@link RequestRecord} under their own names, units last. `gaps` is a list; the
- * `…Ms` columns are doubles, so that reading gives back exactly what was written.
+ * `…Ms` columns are doubles, so that a record is read exactly as it was written.
  */
 const COLUMNS: Readonly<Record<keyof RequestRecord, Column>> = {
   index: { type: 'INT32' },
@@ -29,32 +29,32 @@ const COLUMNS: Readonly<Record<keyof RequestRecord, Column>> = {
   stage: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
   upstream: { type: 'BYTE_ARRAY', converted_type: 'UTF8' },
   gaps: { listOf: 'INT32' },
-  attempts: { type: 'INT32', isRare: true },
-  attemptsMs: { listOf: 'DOUBLE', isRare: true },
-  attemptOutcomes: { type: 'BYTE_ARRAY', converted_type: 'UTF8', isRare: true },
-  class: { type: 'BYTE_ARRAY', converted_type: 'UTF8', isRare: true },
-  session: { type: 'INT32', isRare: true },
-  turn: { type: 'INT32', isRare: true },
+  attempts: { type: 'INT32', isOptional: true },
+  attemptsMs: { listOf: 'DOUBLE', isOptional: true },
+  attemptOutcomes: { type: 'BYTE_ARRAY', converted_type: 'UTF8', isOptional: true },
+  class: { type: 'BYTE_ARRAY', converted_type: 'UTF8', isOptional: true },
+  session: { type: 'INT32', isOptional: true },
+  turn: { type: 'INT32', isOptional: true },
 };
 
-/** A column, or a list of so-typed elements; a rare one is there only when some record of the run has the field. */
+/** Column, or a list of elements; an optional one is present only if some record of the run has the field. */
 interface Column extends Partial<SchemaElement> {
   readonly listOf?: 'INT32' | 'DOUBLE';
-  readonly isRare?: true;
+  readonly isOptional?: true;
 }
 
 type Name = keyof RequestRecord;
 const NAMES = Object.keys(COLUMNS) as Name[];
 
-const RARE = NAMES.filter(name => COLUMNS[name].isRare);
+const OPTIONAL_NAMES = NAMES.filter(name => COLUMNS[name].isOptional);
 
 function schemaOf(names: readonly Name[]): SchemaElement[] {
   return [{ name: 'requests', num_children: names.length }, ...names.flatMap(elementsOf)];
 }
 
 function elementsOf(name: Name): SchemaElement[] {
-  const { listOf, isRare, ...element } = COLUMNS[name];
-  const repetition_type = isRare ? 'OPTIONAL' : 'REQUIRED';
+  const { listOf, isOptional, ...element } = COLUMNS[name];
+  const repetition_type = isOptional ? 'OPTIONAL' : 'REQUIRED';
   if (!listOf) return [{ name, repetition_type, ...element } as SchemaElement];
   return [
     { name, repetition_type, converted_type: 'LIST', num_children: 1 },
@@ -64,21 +64,21 @@ function elementsOf(name: Name): SchemaElement[] {
 }
 
 const NOTES = [
-  { key: 'squall.time', value: 'ms on the run time line; 0 is when driving starts, warm-up is negative' },
+  { key: 'squall.time', value: 'ms on the run timeline; 0 is the start of the load phase, warm-up is negative' },
   {
     key: 'squall.attemptsMs',
-    value: 'of requests sent more than once: when each attempt was sent and ended, in pairs',
+    value: 'for requests with several attempts: send and end time of each, in pairs',
   },
   { key: 'squall.gaps', value: 'pairs of bucket and count; bucket b > 0 is about 0.01 * 1.02^(b - 0.5) ms' },
 ];
 
 /**
- * Turns the journals of a run directory into the sealed columnar file and deletes them. Does nothing where there is no
- * journal. The file appears under its name only when it is whole, so a kill in between loses nothing. The records are held
- * in memory once, to put them in order; the file is written one row group at a time.
+ * Converts the journals of a run directory to the sealed columnar file and deletes them; does nothing without a journal. The file
+ * gets its final name only when complete, so a kill loses nothing. All records are in memory once, for sorting; the file is
+ * written one row group at a time.
  *
- * @returns how many records there are
- * @throws SquallError `BAD_JOURNAL` when a line other than a cut last one cannot be read
+ * @returns the number of records
+ * @throws SquallError `BAD_JOURNAL` when a line other than a truncated last one cannot be read
  */
 export async function sealRequests(directory: string, signal?: AbortSignal): Promise<number> {
   const journals = journalsOf(directory);
@@ -93,7 +93,7 @@ export async function sealRequests(directory: string, signal?: AbortSignal): Pro
 export async function writeRequests(directory: string, records: readonly RequestRecord[]): Promise<void> {
   const target = join(directory, REQUESTS_FILE);
   const rows = records as unknown as Record<string, unknown>[];
-  const names = NAMES.filter(name => !COLUMNS[name].isRare || records.some(record => record[name] !== undefined));
+  const names = NAMES.filter(name => !COLUMNS[name].isOptional || records.some(record => record[name] !== undefined));
   await parquetWriteRows({
     writer: fileWriter(`${target}.part`),
     rows,
@@ -107,8 +107,8 @@ export async function writeRequests(directory: string, records: readonly Request
 }
 
 /**
- * The request records of a run directory in scheduled order: from the sealed file, or from the journal of a run that was
- * killed before it could seal; none where the run never came to send.
+ * Request records of a run directory in scheduled order: from the sealed file, or from the journals of a run that was killed before
+ * it could seal them; none if the run sent nothing.
  * @throws SquallError `BAD_JOURNAL`
  */
 export async function readRequests(directory: string, signal?: AbortSignal): Promise<RequestRecord[]> {
@@ -117,7 +117,7 @@ export async function readRequests(directory: string, signal?: AbortSignal): Pro
     const rows = await parquetReadObjects({ file: await asyncBufferFromFile(sealed) });
     signal?.throwIfAborted();
     for (const row of rows)
-      for (const name of RARE) if (row[name] === null || row[name] === undefined) delete row[name];
+      for (const name of OPTIONAL_NAMES) if (row[name] === null || row[name] === undefined) delete row[name];
     return rows as unknown as RequestRecord[];
   }
   return readJournals(journalsOf(directory), signal);
@@ -128,14 +128,14 @@ function journalsOf(directory: string): string[] {
   return names.sort().map(name => join(directory, name));
 }
 
-/** The records of all journals together, in scheduled order. */
+/** Records of all journals, in scheduled order. */
 async function readJournals(journals: readonly string[], signal?: AbortSignal): Promise<RequestRecord[]> {
   const records: RequestRecord[] = [];
   for (const journal of journals) for (const record of await readJournal(journal, signal)) records.push(record);
   return records.sort((a, b) => a.index - b.index);
 }
 
-/** Reads a journal line by line; a last line that was cut off by a kill is left out. */
+/** Reads a journal line by line; a last line truncated by a kill is ignored. */
 async function readJournal(path: string, signal?: AbortSignal): Promise<RequestRecord[]> {
   const records: RequestRecord[] = [];
   let bad: { readonly line: number; readonly cause: unknown } | undefined;
@@ -152,7 +152,7 @@ async function readJournal(path: string, signal?: AbortSignal): Promise<RequestR
   }
   if (bad && bad.line !== line)
     throw new SquallError('environment', 'BAD_JOURNAL', `Line ${bad.line} of ${path} is not a request record`, {
-      next: 'Restore the file, or judge without it by moving it away.',
+      next: 'Restore the file, or move it away to judge the run without it.',
       cause: bad.cause,
     });
   return records;

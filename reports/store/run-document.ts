@@ -2,10 +2,10 @@ import type { MergedSegment } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import type { AttackPoint } from '../../harness/requests.ts';
 
-/** Verdict of one SLO or of a whole run. */
+/** Verdict of an SLO or of a run. */
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'invalid';
 
-/** Quantiles of one latency in ms; null for all where no sample exists. */
+/** Quantiles of a latency in ms; all null without samples. */
 export interface Quantiles {
   readonly p50: number | null;
   readonly p90: number | null;
@@ -15,7 +15,7 @@ export interface Quantiles {
   readonly max: number | null;
 }
 
-/** One window with its counts; times in ms after driving started. */
+/** Counts and quantiles of a window; times in ms from the start of the load phase. */
 export interface WindowResult {
   readonly name: string;
   readonly fromMs: number;
@@ -23,31 +23,32 @@ export interface WindowResult {
   readonly requests: number;
   readonly failed: number;
   readonly dropped: number;
-  /** Requests whose client went away, where there were any; attempts, where clients retry. */
+  /** Requests whose client stopped waiting; absent if there are none. */
   readonly abandoned?: number;
+  /** Attempts; absent where clients do not retry. */
   readonly attempts?: number;
-  /** Failures by outcome; an HTTP failure counts as `http-<status>`. */
+  /** Failures by outcome; an HTTP error counts as `http-<status>`. */
   readonly errors: Readonly<Record<string, number>>;
   readonly latencyMs: Quantiles;
   readonly ttftMs: Quantiles;
   readonly itlMs: Quantiles;
 }
 
-/** One judged objective. `measured` and the bounds are null where there is nothing to measure or no finite bound exists. */
+/** Judged SLO. `measured` is null if there was nothing to measure, a bound if no finite one exists. */
 export interface SloResult {
   readonly name: string;
   readonly window: string;
   readonly objective: string;
   readonly measured: number | null;
   readonly unit: string;
-  /** Each bound holds by itself with probability `level`. */
+  /** Confidence interval; each bound has the one-sided confidence `level`. */
   readonly confidence: { readonly level: number; readonly lower: number | null; readonly upper: number | null };
   readonly samples: number;
   readonly verdict: Verdict;
   readonly reason: string;
 }
 
-/** One fault as it went. */
+/** Course of a fault; times in ms from the start of the load phase, null for what did not happen. */
 export interface FaultResult {
   readonly id: string;
   readonly kind: string;
@@ -58,11 +59,11 @@ export interface FaultResult {
   readonly evidence: string;
   readonly healedAtMs: number | null;
   readonly healVerified: boolean;
-  /** An attack's course, some hundred points at most; absent for what is none, or was never over. */
+  /** Course of an attack, at most 120 points; absent for other faults, or if the attack did not end. */
   readonly attack?: readonly AttackPoint[];
 }
 
-/** One scaling reaction, as it went; null for what did not happen. */
+/** Course of a scaling reaction; times in ms from the start of the load phase, null for what did not happen. */
 export interface ScalingResult {
   readonly trigger: string;
   readonly stepAtMs: number;
@@ -74,17 +75,17 @@ export interface ScalingResult {
   readonly restoredAtMs: number | null;
 }
 
-/** `run.json`: everything that a run taught, with nothing that is not a fold over its history. */
+/** `run.json`: the results of a run, all of them folds over its history and request records. */
 export interface RunDocument {
   readonly schema: 1;
   readonly id: string;
   readonly scenario: string;
   readonly platform: string;
-  /** Base URL of the server that was tested, where Squall did not start it. */
+  /** Base URL of the server under test, if Squall did not start it. */
   readonly target?: string;
-  /** The runs that it was merged from, where several shared the load. */
+  /** Runs that this one was merged from, if several shared the load. */
   readonly segments?: readonly MergedSegment[];
-  /** How far their time zeros lie apart by their wall clocks; null where one never came to it. */
+  /** Difference in ms between their first and last start by their wall clocks; null if one did not start. */
   readonly spreadMs?: number | null;
   readonly seed: number;
   readonly timeScale: number;
@@ -104,22 +105,24 @@ export interface RunDocument {
     readonly completed: number;
     readonly failed: number;
     readonly dropped: number;
-    /** Requests whose client went away, where there were any; attempts, where clients retry. */
+    /** Requests whose client stopped waiting; absent if there are none. */
     readonly abandoned?: number;
+    /** Attempts; absent where clients do not retry. */
     readonly attempts?: number;
+    /** 99th percentile of the delay between scheduled and actual sending. */
     readonly lateMsP99: number | null;
-    /** CPU time of the generator over its wall time, 1 = one core; null if it never reported. */
+    /** CPU time of the generator over its wall time, 1 = one core; null if it did not report. */
     readonly cpuCores: number | null;
   };
   readonly windows: readonly WindowResult[];
   readonly slos: readonly SloResult[];
   readonly faults: readonly FaultResult[];
-  /** Absent where nothing followed the load: no autoscaler ran. */
+  /** Absent if no autoscaler ran. */
   readonly scaling?: readonly ScalingResult[];
   readonly artifacts: Readonly<Record<string, string>>;
 }
 
-/** What a renderer gets beside the document: the plan and the second-by-second series of {@link TimelineSeries}. */
+/** Input of a renderer: the document, its plan, the time series, and the event log. */
 export interface RenderInput {
   readonly document: RunDocument;
   readonly plan: RunPlan;
@@ -136,8 +139,8 @@ export interface EventRow {
 }
 
 /**
- * Series over slots of `slotMs`, all of one length; slot i covers [i·slotMs, (i+1)·slotMs) after driving started, by
- * scheduled arrival. Null where a slot has no sample.
+ * Time series over slots of `slotMs`, all of one length, by scheduled arrival; slot i covers [i·slotMs, (i+1)·slotMs) from the start
+ * of the load phase. Null where a slot has no sample.
  */
 export interface TimelineSeries {
   readonly slotMs: number;
@@ -155,17 +158,17 @@ export interface TimelineSeries {
   readonly attempts?: readonly number[];
   /** Ready replicas at the end of the slot, by service. */
   readonly ready: Readonly<Record<string, readonly number[]>>;
-  /** What was sampled of the replicas' metrics; absent where nothing was. */
+  /** Sampled metrics of the replicas; absent without samples. */
   readonly metrics?: MetricSeries;
 }
 
-/** Gauges of the inference engines in each slot, the largest sample of it; null where none told it. */
+/** Gauges of the inference engines, the largest sample of each slot; null without one. */
 export interface MetricSeries {
-  /** Requests waiting, on the replica with most of them and on all together; and those in a batch, on all. */
+  /** Requests waiting on the fullest replica, and on all; requests in a batch, on all. */
   readonly maxWaiting: readonly (number | null)[];
   readonly waiting: readonly (number | null)[];
   readonly running: readonly (number | null)[];
-  /** In percent, of the replica with the most. */
+  /** Percentages of the fullest replica. */
   readonly gpuPercent: readonly (number | null)[];
   readonly kvCachePercent: readonly (number | null)[];
   readonly gpuMemoryPercent: readonly (number | null)[];

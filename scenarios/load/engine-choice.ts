@@ -1,6 +1,6 @@
 import { processName } from '../../harness/arrivals/arrivals.ts';
 import type { LoadPlan, Workload } from '../../harness/plan.ts';
-import { CAN, type EngineName } from '../../load/engines.ts';
+import { CAN, type EngineName, type Unsupported } from '../../load/engines.ts';
 import { hasK6 } from '../../load/k6/program/find.ts';
 import type { ParsedObjective } from '../../reports/judge/objective.ts';
 
@@ -9,13 +9,6 @@ const PLAIN_LATENCIES = ['ttft', 'latency'];
 
 /** Above, in arrivals a second, one process of `stream` comes near the limit of its core (0.08 ms a request, measured). */
 const HIGH_RATE_PER_SECOND = 5000;
-
-/** A part of a scenario that its engine cannot carry out. */
-export interface Refusal {
-  readonly field: string;
-  readonly expected: string;
-  readonly found: unknown;
-}
 
 /** What surrounds a load, as far as engines differ in it. */
 export interface Around {
@@ -45,9 +38,9 @@ export function refusalsOf(
   load: LoadPlan,
   slos: Slos,
   { hasWorkers, isSegment, target }: Around = ALONE,
-): Refusal[] {
+): Unsupported[] {
   const can = CAN[engine];
-  const refusals: Refusal[] = [];
+  const refusals: Unsupported[] = [];
   const require = (met: boolean, field: string, expected: string, found: unknown) => {
     if (!met) refusals.push({ field, expected: `${expected} with the engine ${engine}`, found });
   };
@@ -70,9 +63,8 @@ export function refusalsOf(
   const forSegments = '`stream` or `k6` for --segment, which is not to be had';
   require(can.segments || !isSegment, 'load.engine', forSegments, engine);
   const isReachable = target === undefined || can.targets === true || can.targets(new URL(target));
-  const unnamed =
-    '`stream` for an https --target that is neither a name of DNS nor an IPv4 address, which is not to be had';
-  require(isReachable, 'load.engine', unnamed, engine);
+  require(isReachable, 'load.engine', '`stream` for an https --target of this kind', engine);
+  for (const { field, expected, found } of can.unsupported(load)) require(false, field, expected, found);
   if (can.loop === 'connections')
     require(connections !== undefined, 'load.connections', 'a number of connections', connections);
   else require(connections === undefined, 'load.connections', 'left out', connections);

@@ -1,7 +1,7 @@
-import { digestArrivals, expectedArrivals } from '../../harness/arrivals/arrivals.ts';
+import { expectedArrivals } from '../../harness/arrivals/arrivals.ts';
 import type { ChatWorkload, LoadPlan, RunPlan, Workload } from '../../harness/plan.ts';
 import { shareOfSegment } from '../../harness/segment.ts';
-import { announcedTimes, isClosed } from '../../load/schedule.ts';
+import { announced, isClosed } from '../../load/schedule.ts';
 import { badScenario } from '../bad-scenario.ts';
 
 /** Among how many a load is shared: processes of this machine, and runs. */
@@ -51,8 +51,8 @@ export function scheduledIn(
 ): Pick<RunPlan, 'arrivals' | 'segment'> {
   const count = load.segments.reduce((sum, stage) => sum + expectedArrivals(stage), 0);
   if (count > MOST_ARRIVALS) throw badScenario('load.stages', `at most ${MOST_ARRIVALS} arrivals in all`, count);
-  const whole = isClosed(load.arrivals) ? null : digestArrivals(announcedTimes(load, seed));
+  const whole = announced(load, seed);
   if (!segment || !whole) return { arrivals: whole };
-  const own = digestArrivals(announcedTimes(load, seed, shareOfSegment(segment)));
+  const own = announced(load, seed, shareOfSegment(segment));
   return { arrivals: own, segment: { ...segment, whole } };
 }

@@ -74,7 +74,7 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
         expect((await write(path)).output, `${name} ${path}`).toMatch(/Read-only file system|Directory nonexistent/);
       expect(await write('/tmp'), name).toMatchObject({ exitCode: 0 });
     }
-  }, 60_000);
+  });
 
   it('lets nobody around the fault proxy into another zone, which a container in two networks shows', async () => {
     using run = testRun();

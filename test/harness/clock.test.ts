@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { FakeClock, settlesWithin, systemClock } from '../../harness/clock.ts';
 
-test('sleepers wake in the order in which they are due, each at its own instant', async () => {
+test('sleepers wake in order of their due times, each at its own instant', async () => {
   const clock = new FakeClock(1000);
   const woken: [string, number][] = [];
   const sleeper = async (name: string, ms: number) => {
@@ -37,7 +37,7 @@ test('a sleeper that sleeps again wakes within the same advance', async () => {
 test.each([
   ['fake', new FakeClock()],
   ['system', systemClock],
-])('the %s clock ends a sleep with the reason of its signal', async (_, clock) => {
+])('the %s clock rejects a sleep with the reason of its signal', async (_, clock) => {
   const abort = new AbortController();
   const reason = new Error('enough');
   const slept = clock.sleep(60_000, abort.signal);
@@ -46,14 +46,14 @@ test.each([
   await expect(clock.sleep(1, abort.signal)).rejects.toBe(reason);
 });
 
-test('the system clock sleeps at least as long as asked', async () => {
-  // Timers of Node may fire up to 1 ms early against the monotonic clock.
+test('the system clock sleeps at least as long as requested', async () => {
+  // Node.js timers may fire up to 1 ms early by the monotonic clock.
   const start = systemClock.nowMs();
   await systemClock.sleep(20);
   expect(systemClock.nowMs() - start).toBeGreaterThanOrEqual(19);
 });
 
-test('what settles in time is told from what does not, and a failure is no other than a success', async () => {
+test('settlesWithin reports whether a promise settled in time, resolved or rejected', async () => {
   const clock = new FakeClock();
   const after = (ms: number, outcome: () => void) => settlesWithin(clock.sleep(ms).then(outcome), 100, clock);
   const fail = () => {

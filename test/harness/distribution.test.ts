@@ -14,8 +14,8 @@ const deviation = (values: readonly number[]) => {
   return Math.sqrt(mean(values.map(value => (value - m) ** 2)));
 };
 
-// 20,000 draws know a mean to 0.7 % of a deviation, and a deviation to 0.5 %: 3 % of a deviation is over four of each.
-test('a normal has its mean and deviation, within its bounds', () => {
+// The standard error over 20,000 draws is 0.7 % of a standard deviation for the mean, and 0.5 % for the deviation: 3 % is over four of each.
+test('a normal distribution has its mean and standard deviation, within its bounds', () => {
   const values = draws({ kind: 'normal', mean: 200, deviation: 40, min: 1, max: 1000 });
   expect(Math.abs(mean(values) - 200)).toBeLessThan(0.03 * 40);
   expect(Math.abs(deviation(values) / 40 - 1)).toBeLessThan(0.03);
@@ -23,25 +23,25 @@ test('a normal has its mean and deviation, within its bounds', () => {
   expect([Math.min(...cut), Math.max(...cut)]).toEqual([190, 210]);
 });
 
-test('a lognormal has its median and its sigma', () => {
+test('a lognormal distribution has its median and sigma', () => {
   const values = draws({ kind: 'lognormal', median: 300, sigma: 0.8, min: 1, max: 1e6 });
   expect(Math.abs(Math.log(median(values) / 300))).toBeLessThan(0.03);
   expect(Math.abs(deviation(values.map(Math.log)) / 0.8 - 1)).toBeLessThan(0.03);
-  // Its mean is not its median: exp(σ²/2) = 1.38 times it.
+  // Its mean differs from its median by the factor exp(σ²/2) = 1.38.
   expect(mean(values) / 300).toBeGreaterThan(1.3);
 });
 
-test('a list is drawn from evenly, a value named twice twice as often', () => {
+test('values of a list are equally likely, a value listed twice twice as likely', () => {
   const values = draws({ kind: 'empirical', values: [10, 20, 20, 40] });
-  for (const [value, share] of [
+  for (const [value, ratio] of [
     [10, 0.25],
     [20, 0.5],
     [40, 0.25],
   ] as const)
-    expect(Math.abs(values.filter(v => v === value).length / N - share)).toBeLessThan(4 * Math.sqrt(share / N));
+    expect(Math.abs(values.filter(v => v === value).length / N - ratio)).toBeLessThan(4 * Math.sqrt(ratio / N));
 });
 
-test('counts are whole, and a uniform count has both bounds', () => {
+test('counts are integers, and a uniform count includes both bounds', () => {
   const random = seededRandom(4);
   const counts = Array.from({ length: 500 }, () => drawCount([3, 5], random));
   expect(new Set(counts)).toEqual(new Set([3, 4, 5]));

@@ -11,7 +11,7 @@ import type {
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { NOTHING_YET } from '../../load/worker/sum.ts';
 
-/** 400 ms of load after 100 ms of warm-up, so that a whole run takes two seconds. */
+/** 400 ms of load after 100 ms of warm-up, so that a whole run takes about a second. */
 export const DRIVE_MS = 400;
 
 export function planOf(faults: readonly FaultPlan[]): RunPlan {
@@ -46,7 +46,7 @@ export function planOf(faults: readonly FaultPlan[]): RunPlan {
   };
 }
 
-/** Everything that the fakes were asked to do, in order. */
+/** Calls of the fakes, in order. */
 export type Journal = string[];
 
 export function fakePlatform(journal: Journal, failure?: Error): Platform<null> {
@@ -116,7 +116,7 @@ export function fakeFault(journal: Journal, change: Partial<Fault> = {}): Fault 
   };
 }
 
-/** Records a round at once, and one as the last thing it does. */
+/** Records a round of samples at its start and another at its end. */
 export function fakeMetrics(journal: Journal): MetricsSource {
   return {
     start({ stack, clock, record, zeroMs }) {

@@ -16,7 +16,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const up: RunEvent = { type: 'phase', phase: 'up' };
 const bit = (seenMs: number): RunEvent => ({ type: 'fault', id: 'kill', step: 'bit', evidence: 'gone', seenMs });
 
-test('events come back on the run time line: zero is where driving starts', async () => {
+test('events are read on the run timeline, where 0 is the start of the load phase', async () => {
   const clock = new FakeClock(5_000_000.25);
   {
     using history = openHistory(path, clock);
@@ -34,7 +34,7 @@ test('events come back on the run time line: zero is where driving starts', asyn
   ]);
 });
 
-test('samples are told by when they were asked for, on the run time line', async () => {
+test('samples carry the time at which they were requested, on the run timeline', async () => {
   const clock = new FakeClock(100);
   const sample = (seenMs: number): RunEvent => ({ type: 'sample', seenMs, readings: { 'inference-1': { queue: 3 } } });
   using history = openHistory(path, clock);
@@ -44,7 +44,7 @@ test('samples are told by when they were asked for, on the run time line', async
   expect(readHistory(path)[1]).toEqual({ atMs: 505, ...sample(500) });
 });
 
-test('a run that never came to drive keeps its opening as origin', async () => {
+test('a run that did not reach its load phase keeps its opening as origin', async () => {
   const clock = new FakeClock(77);
   using history = openHistory(path, clock);
   await clock.advance(30);
@@ -52,7 +52,7 @@ test('a run that never came to drive keeps its opening as origin', async () => {
   expect(readHistory(path)).toEqual([{ atMs: 30, type: 'crashed', reason: 'port taken' }]);
 });
 
-test('an event is on disk before append returns, then listeners hear it', () => {
+test('an event is on disk before append returns, and then passed to listeners', () => {
   using history = openHistory(path, new FakeClock());
   const heard: string[] = [];
   history.listen(event => heard.push(`${event.type} ${readFileSync(path, 'utf8').split('\n').length - 1}`));
@@ -61,7 +61,7 @@ test('an event is on disk before append returns, then listeners hear it', () => 
   expect(heard).toEqual(['phase 1', 'interrupted 2']);
 });
 
-test('a killed run leaves a readable prefix, whichever byte was the last', () => {
+test('a killed run leaves a readable prefix, whatever its last byte', () => {
   {
     using history = openHistory(path, new FakeClock());
     history.append(up);
@@ -71,13 +71,13 @@ test('a killed run leaves a readable prefix, whichever byte was the last', () =>
   const first = readFileSync(path, 'utf8').indexOf('\n');
   for (let length = size; length >= 0; length -= 1) {
     truncateSync(path, length);
-    // A line whose every byte but the newline arrived is whole.
+    // A line of which only the newline is missing is complete.
     const whole = length >= size - 1 ? 2 : length >= first ? 1 : 0;
     expect(readHistory(path)).toHaveLength(whole);
   }
 });
 
-test('a line that is bad in the middle is not passed over in silence', () => {
+test('a corrupt line in the middle is an error', () => {
   {
     using history = openHistory(path, new FakeClock());
     history.append(up);

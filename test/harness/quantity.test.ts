@@ -34,7 +34,7 @@ test.each([
   '30s1m',
   '1s1s',
   '1m30',
-])('"%s" is no duration, and the message names the field and shows what was found', text => {
+])('"%s" is no duration; the message names the field and quotes the text', text => {
   expect(() => parseDurationMs(text, 'faults[0].for')).toThrow(
     expect.objectContaining({
       kind: 'scenario',
@@ -46,8 +46,8 @@ test.each([
   );
 });
 
-// Node sets a timer to 1 ms where it is asked for more than 2³¹ − 1 ms, which is 596.5 h.
-test('a duration that no timer can wait for is refused, but where none is set for it', () => {
+// Node.js fires a timer of more than 2³¹ − 1 ms, which is 596.5 h, after 1 ms.
+test('a duration beyond the limit of a timer is rejected, unless no timer is set for it', () => {
   expect(parseDurationMs('576h', 'for')).toBeLessThan(2 ** 31 - 1);
   expect(() => parseDurationMs('576.1h', 'for')).toThrow(
     expect.objectContaining({

@@ -9,7 +9,7 @@ test('a seed decides every draw', () => {
   expect(draws(seededRandom(-1), 5)).toEqual(draws(seededRandom(2 ** 32 - 1), 5));
 });
 
-test('a substream depends on seed and name alone, not on what was drawn before', () => {
+test('a substream depends only on seed and name, not on previous draws', () => {
   const used = seededRandom(1);
   draws(used, 1000);
   draws(used.stream('prompts'), 10);
@@ -18,7 +18,7 @@ test('a substream depends on seed and name alone, not on what was drawn before',
   expect(draws(used.stream('a').stream('b'), 5)).not.toEqual(draws(used.stream('b').stream('a'), 5));
 });
 
-test('draws are uniform, also across neighbouring seeds, and streams are uncorrelated', () => {
+test('draws are uniform, also across adjacent seeds, and streams are uncorrelated', () => {
   // χ² with 99 degrees of freedom: mean 99, sd √198 ≈ 14.1; beyond 4 sd is one in ten thousand.
   const chiSquare = (values: readonly number[]) => {
     const cells = new Array<number>(100).fill(0);
@@ -34,7 +34,7 @@ test('draws are uniform, also across neighbouring seeds, and streams are uncorre
   expect(Math.abs(correlation)).toBeLessThan(4 / Math.sqrt(20_000));
 });
 
-test('distributions have the moments they are named for', () => {
+test('distributions have their nominal moments', () => {
   const random = seededRandom(9);
   const count = 50_000;
   const moments = (draw: () => number) => {

@@ -24,21 +24,21 @@ test.each<[Outcome, boolean]>([
   expect(isFailure(requestOf(0, 0, { outcome }))).toBe(failed);
 });
 
-test('latencies count from the scheduled arrival, however late it was sent', () => {
+test('latencies count from the scheduled arrival, however late the request was sent', () => {
   const late = requestOf(0, 1000, { lateMs: 300, ttftMs: 400, latencyMs: 900 });
   expect(late.sentMs).toBe(1300);
   expect(timeToFirstTokenMs(late)).toBe(400);
   expect(latencyMs(late)).toBe(900);
 });
 
-test('a truncated answer has a first token but no latency', () => {
+test('a truncated response has a first token but no latency', () => {
   const cut = requestOf(0, 0, { outcome: 'truncated', ttftMs: 80 });
   expect(timeToFirstTokenMs(cut)).toBe(80);
   expect(latencyMs(cut)).toBeNull();
   expect(timeToFirstTokenMs(requestOf(0, 0, { outcome: 'reset' }))).toBeNull();
 });
 
-test('a bucket gives back any gap from 10 µs to 10 min within 1 %, and order is kept', () => {
+test('a bucket represents any gap from 10 µs to 10 min within 1 %, in order', () => {
   let before = 0;
   for (let gapMs = 0.0101; gapMs < 600_000; gapMs *= 1.0037) {
     const bucket = gapBucket(gapMs);

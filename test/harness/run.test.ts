@@ -46,14 +46,14 @@ describe('a run', () => {
   }
   const steps = (events: readonly TimedEvent[]) => events.filter(e => e.type === 'fault').map(e => e.step);
 
-  it('hands its seed to the platform, whose fault proxy draws jitter', async () => {
+  it('passes its seed to the platform, whose fault proxy draws jitter', async () => {
     const platform = fakePlatform(journal);
     const up = vi.spyOn(platform, 'up');
     await drive({ platform, plan: { ...planOf([FAULT]), seed: 1234 } });
     expect(up.mock.lastCall?.[1].seed).toBe(1234);
   });
 
-  it('injects, sees the bite, heals and sees the heal, then takes everything down', async () => {
+  it('injects, verifies the effect, heals and verifies recovery, then takes everything down', async () => {
     const events = await drive({});
     expect(journal).toEqual(['up', 'protect 77', 'inject', 'bites', 'heal', 'healed', 'load stopped', 'down']);
     expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'healed']);
@@ -72,7 +72,7 @@ describe('a run', () => {
     expect(heal.atMs).toBeGreaterThanOrEqual(FAULT.atMs + FAULT.forMs! - 1);
   });
 
-  it('refuses a fault that cannot be made before the load is broken or even started', async () => {
+  it('rejects a fault that cannot be created before any fault or load starts', async () => {
     const createFault: RunParts<null>['createFault'] = ({ id }) => {
       if (id === 'bad') throw new Error('no such target');
       return fakeFault(journal);
@@ -85,7 +85,7 @@ describe('a run', () => {
     expect(journal).toEqual(['up', 'down']);
   });
 
-  it('records a fault that never bites, and heals it all the same', async () => {
+  it('records a fault without observable effect, and heals it anyway', async () => {
     const events = await drive({}, [FAULT], fakeFault(journal, { bites: forever }));
     expect(steps(events)).toEqual(['injected', 'never-bit', 'heal', 'healed']);
   });
@@ -102,14 +102,14 @@ describe('a run', () => {
     ]);
   });
 
-  it('bounds a step that does not listen to its signal', async () => {
+  it('bounds a step that ignores its signal', async () => {
     const deaf = () => new Promise<never>(() => {});
     const events = await drive({}, [FAULT], fakeFault(journal, { heal: deaf }));
     expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'not-healed']);
     expect(journal.at(-1)).toBe('down');
   });
 
-  it('waits for a stack that heals itself, and heals it at the end if it does not', async () => {
+  it('waits for a stack to recover by itself, and heals it at the end if it does not', async () => {
     const itself = { ...FAULT, forMs: null };
     expect(steps(await drive({}, [itself]))).toEqual(['injected', 'bit', 'healed']);
     expect(journal).not.toContain('heal');
@@ -126,7 +126,7 @@ describe('a run', () => {
     expect(events.find(e => e.type === 'fault' && e.step === 'heal')!.atMs).toBeGreaterThanOrEqual(DRIVE_MS - 1);
   });
 
-  it('heals before it takes the stack down when it is interrupted in a fault', async () => {
+  it('heals before it takes the stack down when interrupted during a fault', async () => {
     const interrupt = new AbortController();
     const bites = async () => {
       setTimeout(() => interrupt.abort(new Error('SIGINT')), 10);
@@ -145,7 +145,11 @@ describe('a run', () => {
       { completed: 1, failures: { 'http-401': 8, reset: 1 } },
       '9 of 10 warm-up requests failed (http-401 ×8, reset ×1), at most 5 % may',
     ],
-    ['nothing answers the warm-up', { completed: 0, failures: {} }, expect.stringMatching(/^no .*`load\.warmUp`/)],
+    [
+      'no warm-up request gets a response',
+      { completed: 0, failures: {} },
+      expect.stringMatching(/^no .*`load\.warmUp`/),
+    ],
   ])('is invalid and injects nothing when %s', async (_name, warmUp, reason) => {
     const events = await drive({ engine: fakeLoad(journal, { warmUp }) });
     expect(events.find(e => e.type === 'invalid')).toMatchObject({ guard: 'steady-state', reason });
@@ -162,13 +166,13 @@ describe('a run', () => {
     expect(events.find(e => e.type === 'crashed')).toMatchObject({ reason: 'generator died' });
   });
 
-  it('samples metrics from before the warm-up until after the load, while the stack is up, on its own time scale', async () => {
+  it('samples metrics from before the warm-up until after the load, while the stack is up, on the run timeline', async () => {
     const events = await drive({ metrics: fakeMetrics(journal) });
     expect(journal.slice(0, 3)).toEqual(['up', 'protect 77', 'sampling http://127.0.0.1:1']);
     expect(journal.slice(-3)).toEqual(['load stopped', 'sampling ended', 'down']);
     const samples = events.filter(e => e.type === 'sample');
     expect(samples).toHaveLength(2);
-    // The first was taken 1100 ms before time zero, as its reading tells; the last says 5 ms after, whenever it was written.
+    // The first was taken 1100 ms before the start, as its reading shows; the last claims 5 ms after it, whenever it was written.
     for (const { seenMs, readings } of samples)
       expect(Math.abs(seenMs + readings['inference-1']!.queue!)).toBeLessThan(50);
     // The load starts some moments after it was told when, on a busy machine milliseconds.

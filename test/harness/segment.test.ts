@@ -11,7 +11,7 @@ const SEGMENTS: RateSegment[] = [
 const schedule = (seed: number) => [...arrivalTimes(SEGMENTS, 'poisson', seededRandom(seed))].map(atMs => ({ atMs }));
 const inOrder = (arrivals: readonly { readonly index: number }[]) => arrivals.toSorted((a, b) => a.index - b.index);
 
-/** Every share of `of` segments with `workers` workers each. */
+/** All partitions of `of` segments with `workers` workers each. */
 function sharesOf(of: number, workers: number): Share[] {
   return Array.from({ length: of }, (_, index) =>
     Array.from({ length: workers }, (_, nth) => subdivide(shareOfSegment({ index: index + 1, of }), nth, workers)),
@@ -22,9 +22,9 @@ const CASES = [1, 2, 3, 5, 8].flatMap(of =>
   [1, 2, 3].flatMap(workers => [1, 7, 42].map(seed => [of, workers, seed] as const)),
 );
 
-describe('the shares of a schedule', () => {
+describe('the partitions of a schedule', () => {
   it.each(CASES)(
-    'of %i segments with %i workers, seed %i, are together the whole schedule, each arrival once',
+    'of %i segments with %i workers, seed %i, cover the schedule, each arrival once',
     (of, workers, seed) => {
       const times = schedule(seed);
       const union = sharesOf(of, workers).flatMap(share => [...arrivalsOf(times, share)]);
@@ -32,7 +32,7 @@ describe('the shares of a schedule', () => {
     },
   );
 
-  it('would not be, were one of them wrong', () => {
+  it('do not cover it if one of them is wrong', () => {
     const times = schedule(1);
     const [first, ...others] = sharesOf(3, 1);
     for (const wrong of [
@@ -44,7 +44,7 @@ describe('the shares of a schedule', () => {
     }
   });
 
-  it('thin every stretch alike, to within one arrival', () => {
+  it('thin every stretch equally, to within one arrival', () => {
     const times = schedule(3);
     for (const [fromMs, toMs] of [
       [-1000, 0],
@@ -59,7 +59,7 @@ describe('the shares of a schedule', () => {
     }
   });
 
-  it('are taken as they come: a schedule without an end costs nothing', () => {
+  it('are lazy: a schedule may be infinite', () => {
     const endless = (function* () {
       for (let atMs = 0; ; atMs += 1) yield { atMs };
     })();
@@ -71,7 +71,7 @@ describe('the shares of a schedule', () => {
     [7, 7, 1],
     [10, 4, 1],
     [5, 1, 1],
-  ])('keep a bound of %i together, %i segments with %i workers', (total, of, workers) => {
+  ])('divide a limit of %i among %i segments with %i workers', (total, of, workers) => {
     const parts = sharesOf(of, workers).map(share => partOf(total, share));
     expect(parts.reduce((a, b) => a + b)).toBe(total);
     expect(Math.min(...parts)).toBeGreaterThanOrEqual(1);
@@ -82,7 +82,7 @@ describe('the shares of a schedule', () => {
 describe('a fault of a shared plan', () => {
   const segment = (index: number) => ({ segment: { index, of: 3, whole: { count: 1, sha256: '' } } });
 
-  it('is injected by every segment on its own link, and by the first alone where all share what breaks', () => {
+  it('is injected by every segment on its own link, and by the first segment alone on a shared target', () => {
     const [link, replica] = [{ target: 'client→target' }, { target: 'inference-1' }];
     expect([1, 2, 3].map(index => injects(segment(index), link))).toEqual([true, true, true]);
     expect([1, 2, 3].map(index => injects(segment(index), replica))).toEqual([true, false, false]);

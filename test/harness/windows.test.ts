@@ -7,8 +7,8 @@ const plan = planOf({ faults: [KILL] });
 const spans = (events: readonly TimedEvent[], of = plan) =>
   Object.fromEntries(windowsOf(of, events).map(window => [window.name, [window.fromMs, window.toMs]]));
 
-test('windows follow what was observed, not what was planned', () => {
-  // planned 20 s to 30 s; acted at 20.1 s, healed at 33 s
+test('windows follow the observed times, not the plan', () => {
+  // Planned from 20 s to 30 s; in effect from 20.1 s, recovered at 33 s.
   expect(spans(historyOf(plan, ...killed(20_100, 33_000)))).toEqual({
     baseline: [0, 20_100],
     'load:steady': [0, 60_000],
@@ -19,21 +19,29 @@ test('windows follow what was observed, not what was planned', () => {
 });
 
 test.each<[string, TimedEvent[], Record<string, number[] | undefined>]>([
-  ['never bit', killed(null), { baseline: [0, 60_000], 'fault:kill': undefined, 'recovery:kill': undefined }],
-  ['never healed', killed(20_100, null), { 'fault:kill': [20_100, 60_000], 'recovery:kill': undefined }],
-  ['healed after the load', killed(20_100, 65_000), { 'fault:kill': [20_100, 60_000], 'recovery:kill': undefined }],
   [
-    'interrupted in the fault',
+    'a fault without effect',
+    killed(null),
+    { baseline: [0, 60_000], 'fault:kill': undefined, 'recovery:kill': undefined },
+  ],
+  ['a fault without recovery', killed(20_100, null), { 'fault:kill': [20_100, 60_000], 'recovery:kill': undefined }],
+  ['a recovery after the load', killed(20_100, 65_000), { 'fault:kill': [20_100, 60_000], 'recovery:kill': undefined }],
+  [
+    'an interruption during the fault',
     [...killed(20_100, 26_000), { atMs: 25_000, type: 'interrupted', by: 'SIGINT' }],
     { 'fault:kill': [20_100, 25_000], 'recovery:kill': undefined, whole: [0, 25_000], 'load:steady': [0, 25_000] },
   ],
-  ['stopped before driving', [{ atMs: -10, type: 'crashed', reason: 'x' }], { whole: undefined, baseline: undefined }],
+  [
+    'a crash before the load phase',
+    [{ atMs: -10, type: 'crashed', reason: 'x' }],
+    { whole: undefined, baseline: undefined },
+  ],
 ])('%s', (_, events, expected) => {
   const found = spans(historyOf(plan, ...events));
   for (const [name, span] of Object.entries(expected)) expect(found[name]).toEqual(span);
 });
 
-test('recovery ends where the next fault begins', () => {
+test('recovery ends at the onset of the next fault', () => {
   const two = planOf({ faults: [KILL, { ...KILL, id: 'again', atMs: 40_000 }] });
   const step = (name: 'bit' | 'healed', atMs: number): TimedEvent => ({
     atMs,
@@ -47,7 +55,7 @@ test('recovery ends where the next fault begins', () => {
   expect(found['recovery:again']).toEqual([45_000, 60_000]);
 });
 
-test('an observation counts from when it was seen', () => {
+test('an observation counts from the time at which it was made', () => {
   const seen: TimedEvent = {
     atMs: 21_000,
     seenMs: 20_400,
@@ -59,25 +67,25 @@ test('an observation counts from when it was seen', () => {
   expect(faultOutcomes(plan, [seen])[0]).toMatchObject({ bitAtMs: 20_400, injectedAtMs: null, evidence: ['refused'] });
 });
 
-test('every window that can come to be has a name beforehand', () => {
+test('the names of all possible windows are known beforehand', () => {
   expect(windowNames(plan)).toEqual(['baseline', 'whole', 'load:steady', 'fault:kill', 'recovery:kill']);
 });
 
 /*
  * baseline [0, 20,000), fault [20,000, 30,000), recovery [30,000, 60,000)
- * scheduled ─── end of each request, and the windows that it belongs to
+ * Scheduled arrival and end of each request, and the windows that it belongs to.
  */
 test.each([
   ['before the fault', 1000, 2000, ['baseline', 'whole', 'load:steady']],
   ['in flight at the onset', 19_500, 20_500, ['fault:kill', 'whole', 'load:steady']],
-  ['ending at the very onset', 19_500, 20_000, ['fault:kill', 'whole', 'load:steady']],
-  ['in flight from before to after', 19_500, 31_000, ['fault:kill', 'whole', 'load:steady']],
+  ['that ends exactly at the onset', 19_500, 20_000, ['fault:kill', 'whole', 'load:steady']],
+  ['in flight throughout the fault', 19_500, 31_000, ['fault:kill', 'whole', 'load:steady']],
   ['inside the fault', 21_000, 22_000, ['fault:kill', 'whole', 'load:steady']],
   ['from the fault into recovery', 29_900, 31_000, ['fault:kill', 'whole', 'load:steady']],
-  ['at the very heal', 30_000, 30_500, ['recovery:kill', 'whole', 'load:steady']],
-  ['past the end of the load', 59_900, 65_000, ['recovery:kill', 'whole', 'load:steady']],
-  ['warm-up', -100, 50, []],
-  ['warm-up that lives into the fault', -100, 20_500, []],
+  ['scheduled exactly at recovery', 30_000, 30_500, ['recovery:kill', 'whole', 'load:steady']],
+  ['that ends after the load', 59_900, 65_000, ['recovery:kill', 'whole', 'load:steady']],
+  ['of the warm-up', -100, 50, []],
+  ['of the warm-up that ends during the fault', -100, 20_500, []],
 ])('a request %s', (_, scheduledMs, endMs, expected) => {
   const record = requestOf(0, scheduledMs, { latencyMs: endMs - scheduledMs });
   const windows = windowsOf(plan, historyOf(plan, ...killed(20_000, 30_000)));
@@ -85,7 +93,7 @@ test.each([
   expect(names.sort()).toEqual([...expected].sort());
 });
 
-test('what is in flight when a second fault begins to act belongs to it, and not to the recovery from the first', () => {
+test('a request in flight at the onset of a second fault belongs to it, not to the recovery from the first', () => {
   const two = planOf({ faults: [KILL, { ...KILL, id: 'again', atMs: 40_000 }] });
   const bit: TimedEvent = { atMs: 40_200, type: 'fault', id: 'again', step: 'bit', evidence: '' };
   const windows = windowsOf(two, historyOf(two, ...killed(), bit));
@@ -94,7 +102,7 @@ test('what is in flight when a second fault begins to act belongs to it, and not
   expect(names).toEqual(['load:steady', 'fault:again', 'whole']);
 });
 
-test('without a fault the baseline holds what the end of the load leaves in flight', () => {
+test('without a fault the baseline includes requests in flight at the end of the load', () => {
   const calm = planOf({ faults: [] });
   const [baseline] = windowsOf(calm, historyOf(calm));
   expect(baseline).toMatchObject({ name: 'baseline', toMs: 60_000 });

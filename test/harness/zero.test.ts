@@ -8,7 +8,7 @@ import { openHistory, readHistory } from '../../harness/history.ts';
 import { run } from '../../harness/run.ts';
 import { planOf } from '../reports/runs.ts';
 
-it('a time zero that coming up has missed fails the run, and all is taken down', async () => {
+it('a start that has passed before the stack is ready fails the run, and everything is taken down', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'squall-zero-'));
   const journal: string[] = [];
   const platform = {

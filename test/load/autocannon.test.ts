@@ -33,14 +33,24 @@ describe('a probe by autocannon', () => {
     ['answers-503', 'http-status'],
     ['sends-html', 'malformed'],
     ['ends-without-done', 'truncated'],
-    ['closes-mid-stream', 'truncated'],
-    ['speaks-no-http', 'malformed'],
-    ['answers-503-for-ever', 'http-status'],
+    ['redirects', 'http-status'],
+    ['sends-error-event', 'truncated'],
+    ['sends-broken-json', 'malformed'],
   ])('calls %s %s', { timeout: 30_000 }, async (path, outcome) => {
     await using server = await startFixture('answers-badly.ts');
     const { records } = await runLoad({ ...probe, forMs: 500, targets: [`${server.said}/${path}`] }, { engine });
     expect(Object.keys(outcomesOf(records))).toEqual([outcome]);
   });
+
+  it.each(['closes-mid-stream', 'resets-mid-stream', 'falls-silent', 'answers-503-for-ever'])(
+    'is over where an answer %s',
+    { timeout: 30_000 },
+    async path => {
+      await using server = await startFixture('answers-badly.ts');
+      const options = { ...probe, forMs: 20_000, targets: [`${server.said}/${path}`] };
+      await expect(runLoad(options, { engine })).rejects.toMatchObject({ code: 'PROBE_BROKEN_OFF' });
+    },
+  );
 
   it('gives up where nobody listens', { timeout: 30_000 }, async () => {
     const options = { ...probe, forMs: 20_000, targets: ['http://127.0.0.1:9'] };

@@ -37,6 +37,8 @@ describe('the choice of an engine', () => {
     ['k6 with conversations', { engine: 'k6', arrivals: 'constant', workload: TALK }, 'load.workload.sessions'],
     ['autocannon with bursts', { ...PROBE, arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],
     ['autocannon with users', { ...PROBE, stages: [{ users: 3, for: '5s' }] }, 'load.stages[0].users'],
+    ['autocannon with HEAD', { ...PROBE, workload: { ...HTTP, method: 'HEAD' } }, 'load.workload.method'],
+    ['autocannon with a short time limit', { ...PROBE, idleTimeout: '0.5s' }, 'load.idleTimeout'],
     ['a long probe', { engine: 'autocannon', connections: 5, stages: [{ for: '61s' }] }, 'load.stages'],
   ])('refuses %s and names the field', (_, load, field) => {
     expect(() => compile(load)).toThrow(`\`${field}\``);

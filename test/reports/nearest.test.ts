@@ -13,11 +13,11 @@ test.each([
   ['fault:slow', ['baseline', 'whole'], undefined],
   ['onn', ['off', 'auto'], undefined],
   ['x', [], undefined],
-])('"%s" among %j is near to %s', (found, known, name) => {
+])('the name nearest to "%s" in %j is %s', (found, known, name) => {
   expect(nearest(found, known)).toBe(name);
 });
 
-test('a message asks for the nearest name, or nothing', () => {
+test('a message suggests the nearest name, if there is one', () => {
   expect(didYouMean('htp', ['http'])).toBe('; did you mean "http"?');
   expect(didYouMean('bogus', ['stages'])).toBe('');
 });

@@ -28,7 +28,7 @@ export const WHOLE_PLAN = planOf({
   platform: 'external',
 });
 const random = seededRandom(5);
-/** Lognormal latencies, some failures, a slow stretch: nothing that would come out the same if a record were lost or doubled. */
+/** Lognormal latencies, some failures, a slow interval: a lost or duplicate record would change the result. */
 export const RECORDS = steadyLoad(scheduledMs => {
   const ttftMs = 60 * Math.exp(0.5 * random.normal()) + (scheduledMs > 5000 && scheduledMs < 10_000 ? 250 : 0);
   const outcome = random.next() < 0.02 ? 'reset' : 'ok';
@@ -42,8 +42,13 @@ export const RECORDS = steadyLoad(scheduledMs => {
 
 const zeroAt = (afterMs: number) => new Date(Date.UTC(2026, 0, 2) + afterMs).toISOString();
 
-/** A fault's life; one of a segment is a little later or earlier than another's. */
-export function life(id: string, atMs: number, forMs: number, { bitMs = 100, healedMs = 50 } = {}): TimedEvent[] {
+/** Events of a fault; the times of different segments differ slightly. */
+export function faultEvents(
+  id: string,
+  atMs: number,
+  forMs: number,
+  { bitMs = 100, healedMs = 50 } = {},
+): TimedEvent[] {
   const step = (name: 'injected' | 'bit' | 'heal' | 'healed', ms: number) =>
     ({ atMs: ms, type: 'fault', id, step: name, evidence: `${name} seen` }) as const;
   return [
@@ -60,7 +65,7 @@ export const summary = (cpuMs: number): TimedEvent => ({
   summary: { cpuMs, wallMs: 62_000, peakRssBytes: 1e8, requests: 50, cores: 1 },
 });
 
-/** What a machine's wall clock showed at the phases; it gains `jumpMs` while driving. */
+/** Wall clock of a machine at its phases; it gains `jumpMs` during the load phase. */
 export const clock = (jumpMs: number): TimedEvent[] => [
   { atMs: 0, type: 'phase', phase: 'drive', wallMs: 1_767_323_045_000 },
   { atMs: 60_000, type: 'phase', phase: 'recover', wallMs: 1_767_323_105_000 + jumpMs },
@@ -90,12 +95,12 @@ export function part(index: number, of: number, changes: Changes = {}): Part {
     replay: `${WHOLE_PLAN.replay} --segment ${index}/${of}`,
     ...changes.plan,
   };
-  // The first to bite and the last to heal decide the window of the union: those are the times of the whole run.
+  // The first onset and the last recovery determine the window of the union: they have the times of the whole run.
   const seen = { bitMs: index === 1 ? 100 : 140, healedMs: index === of ? 50 : 20 };
   const events = historyOf(
     plan,
-    ...life('slow', 5000, 5000, seen),
-    ...(injects(plan, KILL) ? life('kill', 20_000, 10_000) : []),
+    ...faultEvents('slow', 5000, 5000, seen),
+    ...(injects(plan, KILL) ? faultEvents('kill', 20_000, 10_000) : []),
     summary(1000 * index),
     ...(changes.extra ?? []),
   );
@@ -109,5 +114,5 @@ export function part(index: number, of: number, changes: Changes = {}): Part {
   };
 }
 
-/** All segments of it. */
+/** All segments of the whole run. */
 export const all = (of: number) => Array.from({ length: of }, (_, i) => part(i + 1, of));

@@ -2,11 +2,11 @@ import type { RunEvent, TimedEvent } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { gapBucket, type Outcome, type RequestRecord } from '../../harness/requests.ts';
 
-/** A plan of 60 s at a steady rate, warmed up for 2 s, without faults; `changes` replace parts of it. */
+/** Plan of 60 s at a steady rate after 2 s of warm-up, without faults; `changes` replace parts of it. */
 export function planOf(changes: Partial<RunPlan> = {}): RunPlan {
   return {
     scenario: 'example',
-    why: 'To have something to judge.',
+    why: 'To test the judge.',
     covers: [],
     platform: 'process',
     seed: 1,
@@ -42,7 +42,7 @@ export const KILL: FaultPlan = {
   parameters: {},
 };
 
-/** A history around a plan: opening, phases, `events`, end. */
+/** History of a plan: opening, phases, `events`, end. */
 export function historyOf(plan: RunPlan, ...events: readonly TimedEvent[]): TimedEvent[] {
   const surroundings = {
     id: 'run-1',
@@ -62,7 +62,7 @@ export function historyOf(plan: RunPlan, ...events: readonly TimedEvent[]): Time
   return [...open, ...events, ...close];
 }
 
-/** The life of {@link KILL} with the given onset and heal; null leaves the step out. */
+/** Events of {@link KILL} with the given onset and recovery; null for one that was not observed. */
 export function killed(bitAtMs: number | null = 20_100, healedAtMs: number | null = 30_000): TimedEvent[] {
   const step = (name: Extract<RunEvent, { type: 'fault' }>['step'], atMs: number): TimedEvent => ({
     atMs,
@@ -78,7 +78,7 @@ export function killed(bitAtMs: number | null = 20_100, healedAtMs: number | nul
   ];
 }
 
-/** One request; by default it completes with its first token after 100 ms and its end after 500 ms. */
+/** Record of one request; by default it completes, with its first token after 100 ms and its end after 500 ms. */
 export function requestOf(index: number, scheduledMs: number, changes: RequestChanges = {}): RequestRecord {
   const {
     outcome = 'ok',
@@ -107,7 +107,7 @@ export function requestOf(index: number, scheduledMs: number, changes: RequestCh
   };
 }
 
-/** What a test wants otherwise in {@link requestOf}. */
+/** Deviations from the default of {@link requestOf}. */
 export interface RequestChanges {
   readonly outcome?: Outcome;
   readonly ttftMs?: number | null;
@@ -121,7 +121,7 @@ export interface RequestChanges {
   readonly turn?: number;
 }
 
-/** Evenly spaced arrivals, 10/s from −2 s to 60 s; `change` decides what becomes of each by its time. */
+/** Evenly spaced arrivals, 10/s from −2 s to 60 s; `change` decides the outcome of each by its time. */
 export function steadyLoad(
   change: (scheduledMs: number, index: number) => RequestChanges = () => ({}),
 ): RequestRecord[] {

@@ -50,7 +50,7 @@ describe('a scenario around a target', () => {
     ['https://llm.invalid/team', K6],
     ['https://192.0.2.7', K6],
     ['http://[2001:db8::1]:8000', K6],
-    ['https://[2001:db8::1]:8000', PROBE],
+    ['http://[2001:db8::1]:8000', PROBE],
   ])('lets %s be driven by %j', (url, load) => {
     expect(driven(load, url)).toBe(load.engine);
   });
@@ -61,6 +61,10 @@ describe('a scenario around a target', () => {
       expect(() => driven(K6, url)).toThrow(/`load.engine`.*`stream` for an https --target/);
     },
   );
+
+  it('refuses https with autocannon, which would trust any certificate', () => {
+    expect(() => driven(PROBE, 'https://llm.invalid')).toThrow(/`load.engine`.*`stream` for an https --target/);
+  });
 
   it('plans nothing of a stack, names the target, and keeps the secret out of the plan', () => {
     const { plan, topology } = compile({

@@ -12,7 +12,9 @@ import exec from 'k6/execution';
 import http, { type Response } from 'k6/http';
 import type { Options, Scenario } from 'k6/options';
 import { maxUsers } from '../../../harness/arrivals/closed.ts';
-import { singleRequests } from '../../request/single-request.ts';
+import type { ChatWorkload } from '../../../harness/plan.ts';
+import { talkOf } from '../../request/prompt.ts';
+import { buildRequest } from '../../request/request.ts';
 import { isRightBody, readWholeAnswer } from '../../request/whole-answer.ts';
 import { Users } from '../../stream/users.ts';
 import { isExpectedStatus } from '../../stream/wire/http-answer.ts';
@@ -23,8 +25,7 @@ import type { ScriptPlan } from './plan.ts';
 const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
 const control = __ENV.SQUALL_CONTROL;
 const { first, step } = plan.share;
-const authorization = __ENV.SQUALL_AUTHORIZATION ?? '';
-const requestOf = singleRequests(plan.workload, plan.seed, { authorization, host: plan.host });
+const sender = { seed: plan.seed, authorization: __ENV.SQUALL_AUTHORIZATION ?? '', host: plan.host };
 const expect = plan.workload.kind === 'http' ? plan.workload.expect : null;
 /** Bytes that nobody looks into need not become text. */
 const responseType = expect?.bodyContains === null ? 'binary' : 'text';
@@ -38,6 +39,8 @@ export const options: Options = {
   setupTimeout: '10m',
   teardownTimeout: '10s',
   maxRedirects: 0,
+  // Nobody reads them here.
+  ...(control ? { systemTags: [] } : {}),
   ...(plan.hosts ? { hosts: plan.hosts } : {}),
   // Of a pod the operator says which.
   ...(step > 1 ? executionSegment() : {}),
@@ -124,7 +127,8 @@ function sleepUntil(atMs: number): void {
 /** @returns when the answer was in, on k6's clock */
 function send(iteration: number, dueMs: number | null): number {
   try {
-    const { method, path, headers, body, promptTokens } = requestOf(iteration);
+    const talk = (workload: ChatWorkload) => talkOf(workload, plan.seed, iteration);
+    const { method, path, headers, body, promptTokens } = buildRequest(plan.workload, iteration, sender, talk);
     const url = `${plan.targets[iteration % plan.targets.length]}${path}`;
     const atMs = exec.instance.currentTestRunDuration;
     console.log(formatLine({ type: 'start', iteration, atMs, promptTokens, dueMs }));

@@ -1,5 +1,5 @@
 import { validateHeaderValue } from 'node:http';
-import type { RequestTask } from '../request-task.ts';
+import type { HttpRequest } from '../../request/request.ts';
 
 /**
  * A request of HTTP/1.1 as it goes over the wire, head and body. What frames it is ours: a length that a scenario states is not sent.
@@ -9,12 +9,12 @@ import type { RequestTask } from '../request-task.ts';
  * @throws TypeError for a header that would end its line
  */
 export function requestText(
-  task: Pick<RequestTask, 'method' | 'path' | 'headers' | 'body'>,
+  request: Omit<HttpRequest, 'promptTokens'>,
   prefix: string,
   host: string,
   keepAlive = true,
 ): string {
-  const { method, path, headers, body } = task;
+  const { method, path, headers, body } = request;
   let head = '';
   let hasHost = false;
   for (const name in headers) {
@@ -26,9 +26,9 @@ export function requestText(
     head += `${name}: ${value}\r\n`;
   }
   if (!hasHost) head = `host: ${host}\r\n${head}`;
-  if (body !== null) head += `content-length: ${Buffer.byteLength(body)}\r\n`;
+  if (body !== '') head += `content-length: ${Buffer.byteLength(body)}\r\n`;
   else if (EXPECTS_BODY.has(method)) head += 'content-length: 0\r\n';
-  return `${method} ${prefix}${path} HTTP/1.1\r\n${head}connection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n${body ?? ''}`;
+  return `${method} ${prefix}${path} HTTP/1.1\r\n${head}connection: ${keepAlive ? 'keep-alive' : 'close'}\r\n\r\n${body}`;
 }
 
 const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection']);

@@ -1,10 +1,10 @@
-import { errorKind, isFailure, type RequestRecord } from '../../../harness/requests.ts';
+import { errorKind, isFailure, type Outcome, type RequestRecord } from '../../../harness/requests.ts';
 import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { ratioBounds } from '../statistics.ts';
 
 const MEASURES = ['errors', 'availability', 'dropped', 'abandoned'] as const;
-const FAILURES = [
-  'refused',
+const FAILURES: readonly Outcome[] = [
+  'connection-refused',
   'reset',
   'connect-timeout',
   'idle-timeout',

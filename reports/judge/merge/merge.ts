@@ -9,33 +9,32 @@ import { GENERATOR_GATES } from '../gates.ts';
 import { loadCounts } from '../load-counts.ts';
 import { type Part, wholePlan } from './segments.ts';
 
-/** A history and its request records. */
+/** Merged history and request records. */
 export interface MergedRun {
-  /** On one time line, ordered. */
+  /** On one timeline, in order. */
   readonly events: TimedEvent[];
   /** In scheduled order. */
   readonly records: RequestRecord[];
 }
 
 /**
- * How far the segments' time zeros may lie apart by their wall clocks. Beyond it the target never had the whole load at once, and
- * what it can bear of thirds, one after the other, says nothing of what it can bear.
+ * Limit of the difference between the segments' starts by their wall clocks. Beyond it the target never received the whole load at
+ * once, and parts of a load one after the other do not show what it can bear.
  */
 const MAX_SPREAD_MS = 1000;
 
 /**
- * The union of runs that shared a load, as if it had been one run. Each keeps its own time line: they are laid over one another at
- * their time zeros, whenever those were.
+ * Merges runs that shared a load into one, aligned by the start of their load phases.
  *
  * ```
  * segment 1   ├─0────fault────┤
- * segment 2     ├─0────fault────┤       requests: all of them, in scheduled order
- * union       ├─0────fault────┤         a fault: from the first onset to the last heal, where all who injected it saw both
+ * segment 2     ├─0────fault────┤       requests: all, in scheduled order
+ * union       ├─0────fault────┤         a fault: from the first onset to the last recovery, if every segment with it observed both
  * ```
  *
- * What spoils one segment spoils the union.
+ * A problem that invalidates one segment invalidates the union.
  *
- * @param parts in order, complete: {@link requireComplete} has seen to that
+ * @param parts in order and complete, as {@link requireComplete} returns them
  */
 export function mergeRuns(parts: readonly Part[], surroundings: Surroundings): MergedRun {
   const plan = wholePlan(parts[0]!.plan);
@@ -43,11 +42,11 @@ export function mergeRuns(parts: readonly Part[], surroundings: Surroundings): M
   const segments = parts.map(segmentOf);
   const middle = [
     ...parts[0]!.events.filter(({ type }) => type === 'phase' || type === 'versions'),
-    ...parts.flatMap(troubles),
-    ...parts.flatMap(generatorTroubles),
-    ...parts.flatMap(loneEvents),
+    ...parts.flatMap(problems),
+    ...parts.flatMap(generatorProblems),
+    ...parts.flatMap(replicaEvents),
     ...plan.faults.flatMap(({ id }) => faultEvents(id, parts)),
-    ...spreadTrouble(segments),
+    ...spreadProblem(segments),
   ].filter(event => !(event.type === 'phase' && event.phase === 'done'));
   const isDone = parts.every(({ events }) => events.some(event => event.type === 'phase' && event.phase === 'done'));
   const endMs = Math.max(...parts.map(({ events }) => events.at(-1)!.atMs));
@@ -69,32 +68,32 @@ function segmentOf({ plan, run, events, records }: Part): MergedSegment {
   return { index: plan.segment!.index, run, zeroAt: zero?.at ?? null, requests: records.length };
 }
 
-/** How far the time zeros lie apart by the segments' wall clocks, in ms; null where one has none. */
+/** Difference in ms between the first and the last start by the segments' wall clocks; null if one is unknown. */
 export function spreadMs(segments: readonly MergedSegment[]): number | null {
   const zeros = segments.map(({ zeroAt }) => (zeroAt === null ? Number.NaN : Date.parse(zeroAt)));
   const spread = Math.max(...zeros) - Math.min(...zeros);
   return Number.isNaN(spread) ? null : spread;
 }
 
-function spreadTrouble(segments: readonly MergedSegment[]): TimedEvent[] {
+function spreadProblem(segments: readonly MergedSegment[]): TimedEvent[] {
   const spread = spreadMs(segments);
   if (spread === null || spread <= MAX_SPREAD_MS) return [];
-  const reason = `by their clocks the time zeros lie ${formatMs(spread)} apart, at most ${formatMs(MAX_SPREAD_MS)} may: the target never had the whole load at once; start all segments with the same --zero-at`;
+  const reason = `the segments started ${formatMs(spread)} apart by their wall clocks, which exceeds the limit of ${formatMs(MAX_SPREAD_MS)}: the target never received the whole load at once; start all segments with the same --zero-at`;
   return [{ atMs: 0, type: 'invalid', guard: 'segments', reason }];
 }
 
-const named = ({ plan }: Part) => `segment ${plan.segment!.index}`;
+const labelOf = ({ plan }: Part) => `segment ${plan.segment!.index}`;
 
-function troubles(part: Part): TimedEvent[] {
+function problems(part: Part): TimedEvent[] {
   return part.events.flatMap((event): TimedEvent[] => {
     if (event.type === 'invalid' || event.type === 'crashed')
-      return [{ ...event, reason: `${named(part)}: ${event.reason}` }];
-    return event.type === 'interrupted' ? [{ ...event, by: `${event.by} (${named(part)})` }] : [];
+      return [{ ...event, reason: `${labelOf(part)}: ${event.reason}` }];
+    return event.type === 'interrupted' ? [{ ...event, by: `${event.by} (${labelOf(part)})` }] : [];
   });
 }
 
-/** Why a generator's own share of the load means nothing; among the others' requests it would not show. */
-function generatorTroubles(part: Part): TimedEvent[] {
+/** Failed gates of one generator, which would not show among the requests of the others. */
+function generatorProblems(part: Part): TimedEvent[] {
   const { plan, events, records } = part;
   const load = loadCounts(plan.load.engine, records, events);
   const run = factsOf(plan, events, records);
@@ -102,18 +101,18 @@ function generatorTroubles(part: Part): TimedEvent[] {
     atMs: 0,
     type: 'invalid',
     guard: 'generator',
-    reason: `${named(part)}: ${reason}`,
+    reason: `${labelOf(part)}: ${reason}`,
   }));
 }
 
-/** What is of one machine: its replicas, such as a fault proxy that died, and its samples. */
-function loneEvents(part: Part): TimedEvent[] {
+/** Replica events of one machine, such as the death of its fault proxy. */
+function replicaEvents(part: Part): TimedEvent[] {
   return part.events.flatMap((event): TimedEvent[] =>
-    event.type === 'replica' ? [{ ...event, replica: `${event.replica} (${named(part)})` }] : [],
+    event.type === 'replica' ? [{ ...event, replica: `${event.replica} (${labelOf(part)})` }] : [],
   );
 }
 
-/** One life of a fault out of those that the segments saw of it. */
+/** Events of one fault, combined from the segments that injected it. */
 function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
   const steps = parts
     .filter(({ plan }) => plan.faults.some(fault => fault.id === id && injects(plan, fault)))
@@ -122,13 +121,13 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
       const own = part.events.filter(event => event.type === 'fault').filter(event => event.id === id);
       return { part, outcome, own };
     });
-  const told = (step: string) =>
+  const eventsOf = (step: string) =>
     steps.flatMap(({ part, own }) =>
-      own.filter(event => event.step === step).map(event => ({ ...event, evidence: sayer(part, event.evidence) })),
+      own.filter(event => event.step === step).map(event => ({ ...event, evidence: attributed(part, event.evidence) })),
     );
-  // `seenMs` is when, where it was seen before it was written down.
+  // An event may have been observed, at `seenMs`, before it was written.
   const one = (step: 'injected' | 'bit' | 'heal' | 'healed', pick: (...times: number[]) => number): TimedEvent[] => {
-    const events = told(step);
+    const events = eventsOf(step);
     if (events.length === 0) return [];
     const evidence = events.map(event => event.evidence).filter(text => text !== '');
     const seenMs = pick(...events.map(event => event.seenMs ?? event.atMs));
@@ -139,14 +138,14 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
   const allHealed = steps.every(({ outcome }) => outcome.injectedAtMs === null || outcome.healedAtMs !== null);
   return [
     ...one('injected', Math.min),
-    ...(allBit ? one('bit', Math.min) : told('never-bit')),
-    ...told('failed'),
+    ...(allBit ? one('bit', Math.min) : eventsOf('never-bit')),
+    ...eventsOf('failed'),
     ...one('heal', Math.min),
-    ...(allHealed ? one('healed', Math.max) : told('not-healed')),
+    ...(allHealed ? one('healed', Math.max) : eventsOf('not-healed')),
   ];
 }
 
-/** Each segment has its own attackers. */
+/** Sum over the attackers of all segments. */
 function attackRequests(events: readonly { readonly requests?: AttackRequests }[]) {
   const counted = events.flatMap(({ requests }) => requests ?? []);
   if (counted.length === 0) return {};
@@ -161,11 +160,11 @@ function summed<Counts extends { readonly [key in keyof Counts]: number }>(recor
   return Object.fromEntries(Object.keys(records[0]!).map(key => [key, sum(key as keyof Counts)])) as Counts;
 }
 
-function sayer(part: Part, evidence: string): string {
-  return evidence === '' ? '' : `${named(part)}: ${evidence}`;
+function attributed(part: Part, evidence: string): string {
+  return evidence === '' ? '' : `${labelOf(part)}: ${evidence}`;
 }
 
-/** The generators together; nothing where one of them never reported. */
+/** Combined summary of the generators; none if one did not report. */
 function loadEvent(parts: readonly Part[], atMs: number): TimedEvent[] {
   const summaries = parts.flatMap(({ events }) => events.filter(event => event.type === 'load'));
   if (summaries.length < parts.length) return [];

@@ -1,5 +1,5 @@
-// What the report does in a browser beyond standing there. It is inlined as it is, so it imports nothing and needs no
-// build. Every text it shows was already formatted and escaped by the renderer; it only reads the table of figures.
+// Interactive part of the report. Inlined unchanged, so it imports nothing and needs no build. All texts were formatted and escaped
+// by the renderer; the script only reads the table below the charts.
 (() => {
   for (const element of document.querySelectorAll('.scripted')) element.hidden = false;
   rememberTheme();
@@ -7,14 +7,14 @@
   eventFilter();
   charts();
 
-  /** Keeps the reader's choice over reloads, where the browser lets a file keep anything. */
+  /** Keeps the chosen theme over reloads, where the browser grants storage to a file. */
   function rememberTheme() {
     const key = 'squall-theme';
     try {
       const chosen = document.querySelector(`.theme input[value="${CSS.escape(localStorage.getItem(key) ?? '')}"]`);
       if (chosen) chosen.checked = true;
     } catch {
-      // Storage is closed to this page: the choice lasts as long as the page.
+      // Without storage the choice lasts until the page is closed.
     }
     document.querySelector('.theme').addEventListener('change', event => {
       try {
@@ -54,7 +54,7 @@
     });
   }
 
-  /** One crosshair through all charts: the pointer or the arrow keys move it, Escape takes it away. */
+  /** Crosshair through all charts: moved by the pointer or the arrow keys, removed by Escape. */
   function charts() {
     const rows = [...document.querySelectorAll('#figures tbody tr')];
     const plots = [...document.querySelectorAll('.plot[data-slot]')].map(element => plotOf(element, rows));
@@ -83,7 +83,7 @@
     addEventListener('resize', clear);
   }
 
-  /** @returns {number | undefined} where a key leads to, undefined for a key that leads nowhere */
+  /** @returns {number | undefined} slot that a key moves to, undefined for other keys */
   function indexAfter(key, index, last) {
     const page = Math.max(1, Math.round(last / 10));
     const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: page, PageDown: -page };
@@ -92,7 +92,7 @@
     return key in steps ? Math.min(last, Math.max(0, index + steps[key])) : undefined;
   }
 
-  /** A chart that can be asked where a pointer is and told which slot to show. */
+  /** Chart with a method to find the slot under the pointer and one to show a slot. */
   function plotOf(element, rows) {
     const legend = [...element.parentElement.querySelectorAll('.legend li[data-column]')];
     const crosshair = element.appendChild(create('div', 'crosshair'));
@@ -108,7 +108,7 @@
       'aria-valuemax': rows.length - 1,
     });
 
-    /** Edges of the drawn area in pixels of the page's, relative to the plot. */
+    /** Edges of the drawing area in CSS pixels, relative to the plot. */
     function area() {
       const svg = [...element.querySelectorAll('svg[data-left]')].find(drawing => drawing.clientWidth > 0);
       const scale = svg.clientWidth / svg.viewBox.baseVal.width;
@@ -147,10 +147,10 @@
     return { element, show, hide, indexAt, index: () => current };
   }
 
-  /** Writes a row of the table of figures into the tip. @returns {string} the same as one sentence */
+  /** Writes a row of the table into the tip. @returns {string} the same values as one sentence */
   function fill(tip, legend, row) {
     const cells = row.cells;
-    const acting = cells[cells.length - 1].textContent;
+    const inEffect = cells[cells.length - 1].textContent;
     const lines = legend.map(item => {
       const line = create('div', '');
       const value = create('b', '', cells[Number(item.dataset.column)].textContent);
@@ -159,8 +159,8 @@
     });
     const time = cells[0].textContent;
     tip.replaceChildren(create('p', '', time), ...lines.map(({ line }) => line));
-    if (acting !== '') tip.append(create('p', 'acting', `acting: ${acting}`));
-    return `${time}: ${lines.map(({ words }) => words).join(', ')}${acting === '' ? '' : `; acting: ${acting}`}`;
+    if (inEffect !== '') tip.append(create('p', 'in-effect', `in effect: ${inEffect}`));
+    return `${time}: ${lines.map(({ words }) => words).join(', ')}${inEffect === '' ? '' : `; in effect: ${inEffect}`}`;
   }
 
   function create(tag, className, text = '') {

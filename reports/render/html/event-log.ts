@@ -6,16 +6,16 @@ import { scrollTable } from './table.ts';
 const MOST_EVENTS = 1500;
 const MOST_CHARACTERS = 300;
 
-/** What happened, in order; shut until it is wanted. Bounded, because a report must open anywhere: the rest is in the event file. */
+/** Event log in order of time, collapsed by default. Truncated to keep the report small: the event file contains the rest. */
 export function eventLog(events: readonly EventRow[]): Html {
-  if (events.length === 0) return html`<p class="empty">Nothing was recorded.</p>`;
-  const left = events.length - MOST_EVENTS;
+  if (events.length === 0) return html`<p class="empty">No events were recorded.</p>`;
+  const remaining = events.length - MOST_EVENTS;
   const table = scrollTable({
     id: 'event-table',
     caption:
-      left > 0
-        ? `The first ${quantity(MOST_EVENTS, '')} events; ${quantity(left, '')} more are in the event file`
-        : 'Time counts from the start of driving',
+      remaining > 0
+        ? `The first ${quantity(MOST_EVENTS, '')} events; ${quantity(remaining, '')} more are in the event file`
+        : 'Times are relative to the start of the load phase',
     head: html`<tr><th scope="col">At</th><th scope="col">Kind</th><th scope="col">Event</th></tr>`,
     rows: events
       .slice(0, MOST_EVENTS)
@@ -25,7 +25,7 @@ export function eventLog(events: readonly EventRow[]): Html {
       ),
   });
   return html`<details class="events"><summary>${quantity(events.length, '')} event${events.length === 1 ? '' : 's'}</summary>
-<p class="filter scripted" hidden><label>Show events that contain <input type="search" id="event-filter" autocomplete="off" spellcheck="false"></label> <output for="event-filter"></output></p>
+<p class="filter scripted" hidden><label>Filter events <input type="search" id="event-filter" autocomplete="off" spellcheck="false"></label> <output for="event-filter"></output></p>
 ${table}</details>`;
 }
 

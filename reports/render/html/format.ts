@@ -3,9 +3,9 @@ import { type Content, missing } from './html.ts';
 const SIZES = ['B', 'kB', 'MB', 'GB', 'TB'];
 
 /**
- * A value with its unit for people, three significant digits, the unit scaled to the value: the only place that decides how a
- * number looks. Known units are `ms`, `s`, `ratio` (0–1, shown in percent), `%`, `/s`, `B` and the empty one for counts,
- * which are never rounded; any other follows its number as it is.
+ * Value with its unit, three significant digits, scaled to a suitable unit; the only place that formats numbers. Known units are
+ * `ms`, `s`, `ratio` (0–1, shown in percent), `%`, `/s`, `B`, and the empty one for counts, which are never rounded; any other unit
+ * follows the number unchanged.
  */
 export function quantity(value: number, unit: string): string {
   if (!Number.isFinite(value)) return value < 0 ? '−∞' : '∞';
@@ -18,18 +18,18 @@ export function quantity(value: number, unit: string): string {
   return unit === '' ? significant(value) : `${significant(value)}\u00a0${unit}`;
 }
 
-/** {@link quantity}, or a dash that says why where there is none. */
+/** {@link quantity}, or a dash that explains why there is no value. */
 export function quantityOr(value: number | null, unit: string, why: string): Content {
   return value === null ? missing(why) : quantity(value, unit);
 }
 
-/** An instant on the run's time line in seconds, `12.4 s`; with fixed digits, so that a column lines up. */
+/** Instant on the run's timeline in seconds, `12.4 s`; with fixed decimals, so that columns align. */
 export function instant(atMs: number, digits = 1): string {
   return `${sign((atMs / 1000).toFixed(digits))}\u00a0s`;
 }
 
-/** Part of whole in percent; a whole of nothing has no part. */
-export function share(part: number, whole: number): string | null {
+/** Part of a whole in percent; null for a whole of 0. */
+export function percentage(part: number, whole: number): string | null {
   return whole === 0 ? null : percent((part / whole) * 100);
 }
 
@@ -45,10 +45,10 @@ function duration(durationMs: number): string {
 }
 
 function percent(value: number): string {
-  // Close to 100 % the distance to it is what counts: 99.953 % must not become 100 %.
+  // Close to 100 % the distance to it matters: 99.953 % must not become 100 %.
   const distance = Math.abs(100 - value);
   const near = distance > 0 && distance < 1 ? value.toFixed(Math.min(6, 2 - Math.floor(Math.log10(distance)))) : null;
-  return `${near === null ? significant(value) : Number(near)}\u00a0%`;
+  return `${near === null ? significant(value) : Number(near)}%`;
 }
 
 function size(bytes: number): string {

@@ -1,4 +1,4 @@
-/** Markup that is safe to put into a page as it stands. Only {@link html} and {@link trusted} make it. */
+/** Markup that is safe to include in a page. Only {@link html} and {@link trusted} create it. */
 export class Html {
   readonly markup: string;
 
@@ -7,18 +7,18 @@ export class Html {
   }
 }
 
-/** What may stand in a {@link html} template: text is escaped, markup is not, lists are joined, nothing leaves nothing. */
+/** Value of an {@link html} template: text is escaped, markup is not, lists are joined; null, undefined and false are omitted. */
 export type Content = Html | string | number | null | undefined | false | readonly Content[];
 
 /**
- * A template whose every value is escaped unless it is markup itself, so that no text of a run can become a tag, an
- * attribute or a script. Values in attributes must stand in double quotes.
+ * Template that escapes every value except markup, so that no text of a run can become a tag, an attribute or a script. Attribute
+ * values must be in double quotes.
  */
 export function html(strings: TemplateStringsArray, ...values: readonly Content[]): Html {
   return new Html(strings.map((text, index) => text + markupOf(values[index])).join(''));
 }
 
-/** Marks a string of this project's own, never one of a run, as markup. */
+/** Marks a string as markup; only for strings of this project, never for those of a run. */
 export function trusted(markup: string): Html {
   return new Html(markup);
 }
@@ -39,8 +39,8 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * Escapes text for element content and quoted attributes. What HTML cannot carry (control characters, lone surrogates) and
- * what reorders the text around it (bidirectional overrides) becomes U+FFFD.
+ * Escapes text for element content and quoted attributes. Characters that HTML does not allow (control characters, lone surrogates)
+ * or that reorder the surrounding text (bidirectional overrides) become U+FFFD.
  */
 function escapeText(text: string): string {
   return text
@@ -49,7 +49,7 @@ function escapeText(text: string): string {
     .replace(/[&<>"']/g, character => ENTITIES[character]!);
 }
 
-/** A dash that says why there is no value, on hover and to screen readers. */
+/** Dash that explains a missing value on hover and to screen readers. */
 export function missing(why: string): Html {
   return html`<span class="none" role="img" aria-label="${`no value: ${why}`}" title="${why}">–</span>`;
 }

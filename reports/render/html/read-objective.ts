@@ -1,6 +1,6 @@
 import { type ParsedObjective, parseObjective } from '../../judge/objective.ts';
 
-/** The objective of a judged SLO, for pictures; null if it cannot be read, and then it is shown as text alone. */
+/** Parsed objective of a judged SLO, for charts; null if it cannot be parsed, in which case only its text is shown. */
 export function readObjective(text: string): ParsedObjective | null {
   try {
     return parseObjective(text);

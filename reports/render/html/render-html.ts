@@ -1,25 +1,25 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { RenderInput } from '../../store/run-document.ts';
-import { firstOf } from '../cells.ts';
+import { firstUnit } from '../cells.ts';
 import { banner } from './banner.ts';
 import { timelineSection } from './charts/timeline-section.ts';
 import { eventLog } from './event-log.ts';
 import { faultsTable } from './faults-table.ts';
 import { type Content, type Html, html, trusted } from './html.ts';
-import { runSection, trustSection } from './run-facts.ts';
+import { runSection, validitySection } from './run-facts.ts';
 import { scalingTable } from './scaling-table.ts';
 import { sloTable } from './slo-table.ts';
-import { STANDING_WORDS, standingOf } from './verdict-sign.ts';
+import { STATUS_LABELS, statusOf } from './verdict-sign.ts';
 import { windowsTable } from './windows-table.ts';
 
-/** Later parts overrule earlier ones. */
+/** Style sheets; later ones override earlier ones. */
 const STYLE = ['theme', 'page', 'verdict', 'tables', 'charts', 'widths', 'print']
   .map(part => readFileSync(new URL(`style/${part}.css`, import.meta.url), 'utf8'))
   .join('\n');
 const SCRIPT = readFileSync(new URL('client.js', import.meta.url), 'utf8');
 
-/** Nothing may be loaded and nothing may run but the style and the script of this file, known by their hashes. */
+/** Content security policy: nothing is loaded, and only the inlined style and script are allowed, by their hashes. */
 const POLICY = [
   "default-src 'none'",
   `style-src ${sourceHash(STYLE)}`,
@@ -30,23 +30,23 @@ const POLICY = [
 ].join('; ');
 
 /**
- * The report of a run as one HTML file that needs nothing else: no network, no server, and JavaScript only for the crosshair,
- * the filter of the event log and the copy button. The same input gives the same bytes.
+ * Report of a run as one self-contained HTML file: no network, no server, and JavaScript only for the crosshair, the event filter
+ * and the copy button. The same input gives the same bytes.
  *
- * Charts are drawn here as SVG, once for each of three widths, so that they are there without JavaScript, on paper and in any
- * reader. Not implemented: zooming; the table of figures and the event file hold the detail.
+ * Charts are static SVG, drawn for three page widths, so that they work without JavaScript and on paper. Not implemented: zooming;
+ * the tables and the event file contain the details.
  */
 export function renderHtml(input: RenderInput): string {
   const { document } = input;
   const sections: (readonly [id: string, title: string, body: Html])[] = [
-    ['objectives', 'Objectives', sloTable(document.slos)],
+    ['slos', 'SLOs', sloTable(document.slos)],
     ['timeline', 'Timeline', timelineSection(input)],
-    ['windows', 'Windows', windowsTable(document.windows, firstOf(input.plan))],
+    ['windows', 'Windows', windowsTable(document.windows, firstUnit(input.plan))],
     ['faults', 'Faults', faultsTable(document.faults)],
     ...(document.scaling ? [['scaling', 'Scaling', scalingTable(document.scaling)] as const] : []),
     ['events', 'Events', eventLog(input.events)],
-    ['trust', 'Can these numbers be trusted?', trustSection(input)],
-    ['run', 'The run', runSection(input)],
+    ['validity', 'Are these figures valid?', validitySection(input)],
+    ['run', 'Run', runSection(input)],
   ];
   const page = html`<!doctype html>
 <html lang="en">
@@ -56,12 +56,12 @@ export function renderHtml(input: RenderInput): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>${STANDING_WORDS[standingOf(document)]}: ${document.scenario} – Squall</title>
+<title>${STATUS_LABELS[statusOf(document)]}: ${document.scenario} – Squall</title>
 <link rel="icon" href="data:,">
 <style>${trusted(STYLE)}</style>
 </head>
 <body>
-<div class="top"><span class="brand">Squall</span><nav aria-label="Sections">${sections.map(([id, title]) => html`<a href="#${id}">${id === 'trust' ? 'Trust' : title}</a>`)}</nav>${themeChoice()}</div>
+<div class="top"><span class="brand">Squall</span><nav aria-label="Sections">${sections.map(([id, title]) => html`<a href="#${id}">${id === 'validity' ? 'Validity' : title}</a>`)}</nav>${themeChoice()}</div>
 <main>
 ${banner(input)}
 ${sections.map(([id, title, body]) => section(id, title, body))}
@@ -79,7 +79,7 @@ ${body}
 </section>`;
 }
 
-/** Works by style alone; the script only remembers the choice. */
+/** Theme selector, which works by CSS alone; the script only stores the choice. */
 function themeChoice(): Html {
   const choices = [
     ['auto', 'Auto'],

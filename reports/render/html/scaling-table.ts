@@ -13,12 +13,12 @@ const STEPS = [
 ] as const;
 const WIDTH = 240;
 
-/** Every scaling reaction as a waterfall: how long each step took after the load stepped. */
+/** Table of the scaling reactions, with a waterfall of the steps after each load step. */
 export function scalingTable(scaling: readonly ScalingResult[]): Html {
   return scrollTable({
     id: 'scaling-table',
-    caption: 'Time after the load stepped; in the bar, each part ends where its step was reached.',
-    head: html`<tr><th scope="col">Trigger</th><th scope="col">Load stepped</th>${STEPS.map(([name]) => html`<th scope="col">${name}</th>`)}<th scope="col">Waterfall</th></tr>`,
+    caption: 'Times since the load step; each part of the bar ends when its step was reached.',
+    head: html`<tr><th scope="col">Trigger</th><th scope="col">Load step</th>${STEPS.map(([name]) => html`<th scope="col">${name}</th>`)}<th scope="col">Waterfall</th></tr>`,
     rows: scaling.map(row),
   });
 }

@@ -5,15 +5,15 @@ import { type Content, type Html, html } from './html.ts';
 import { cardTable, cell } from './table.ts';
 import { verdictSign } from './verdict-sign.ts';
 
-const HEADINGS = ['Objective', 'Window', 'Measured', 'Against the objective', 'Samples', 'Verdict'];
+const HEADINGS = ['SLO', 'Window', 'Measured', 'Interval', 'Samples', 'Verdict'];
 
-/** Every objective with what was measured, how sure that is, and what follows from it. */
+/** Table of the SLOs with measured values, confidence intervals and verdicts. */
 export function sloTable(slos: readonly SloResult[]): Html {
-  if (slos.length === 0) return html`<p class="empty">No objective was judged in this run.</p>`;
+  if (slos.length === 0) return html`<p class="empty">No SLO was judged in this run.</p>`;
   return cardTable({
     id: 'slo-table',
     caption:
-      'Upright line: the objective, shaded on its allowed side. Dot: measured. Bar: from lower to upper bound, each holding by itself with the probability given.',
+      'Vertical line: the limit, shaded on the permitted side. Dot: measured value. Bar: lower to upper bound, each with the given one-sided confidence.',
     head: html`<tr role="row">${HEADINGS.map(text => html`<th scope="col" role="columnheader"${text === 'Samples' && html` class="number"`}>${text}</th>`)}</tr>`,
     rows: slos.map(row),
   });
@@ -23,7 +23,7 @@ function row(slo: SloResult): Html {
   return html`<tr role="row"><th scope="row" role="rowheader"><span class="name">${slo.name}</span><code>${slo.objective}</code></th>${[
     cell('Window', html`<code>${slo.window}</code>`),
     cell('Measured', html`<b>${quantityOr(slo.measured, slo.unit, slo.reason)}</b>`),
-    cell('Against the objective', [intervalBar(slo), bounds(slo)]),
+    cell('Interval', [intervalBar(slo), bounds(slo)]),
     cell('Samples', quantity(slo.samples, ''), 'number'),
     cell('Verdict', [verdictSign(slo.verdict), html`<span class="reason">${slo.reason}</span>`]),
   ]}</tr>`;

@@ -1,16 +1,16 @@
 import type { RunDocument, Verdict } from '../../store/run-document.ts';
 import { type Html, html, trusted } from './html.ts';
 
-/** What a reader is told: a verdict, or that the run was stopped before there could be one. */
-export type Standing = Verdict | 'interrupted';
+/** Status of a run: its verdict, or that it was stopped before it had one. */
+export type Status = Verdict | 'interrupted';
 
-/** The standing of a run. An interrupted run has no verdict of its own to show first. */
-export function standingOf(document: RunDocument): Standing {
+/** Status of a run; an interruption takes precedence over the verdict. */
+export function statusOf(document: RunDocument): Status {
   return document.interrupted ? 'interrupted' : document.verdict;
 }
 
-/** A word a standing, as it is written in the report. */
-export const STANDING_WORDS: Readonly<Record<Standing, string>> = {
+/** Label of each status in the report. */
+export const STATUS_LABELS: Readonly<Record<Status, string>> = {
   pass: 'Pass',
   fail: 'Fail',
   inconclusive: 'Inconclusive',
@@ -18,8 +18,8 @@ export const STANDING_WORDS: Readonly<Record<Standing, string>> = {
   interrupted: 'Interrupted',
 };
 
-/** Outline and mark differ for each, so that the sign is told apart without its colour. */
-const SHAPES: Readonly<Record<Standing, Html>> = {
+/** Outline and symbol of each status, distinct without colour. */
+const SHAPES: Readonly<Record<Status, Html>> = {
   pass: trusted('<circle cx="12" cy="12" r="11"/><path d="M7 12.5l3.5 3.5L17.5 8.5"/>'),
   fail: trusted('<path class="body" d="M7.5 1h9L23 7.5v9L16.5 23h-9L1 16.5v-9z"/><path d="M8 8l8 8M16 8l-8 8"/>'),
   inconclusive: trusted(
@@ -29,7 +29,7 @@ const SHAPES: Readonly<Record<Standing, Html>> = {
   interrupted: trusted('<rect class="body" x="1" y="1" width="22" height="22" rx="3"/><path d="M9 7.5v9M15 7.5v9"/>'),
 };
 
-/** Sign and word. */
-export function verdictSign(standing: Standing): Html {
-  return html`<span class="sign ${standing}"><svg viewBox="0 0 24 24" aria-hidden="true">${SHAPES[standing]}</svg>${STANDING_WORDS[standing]}</span>`;
+/** Sign and label of a status. */
+export function verdictSign(status: Status): Html {
+  return html`<span class="sign ${status}"><svg viewBox="0 0 24 24" aria-hidden="true">${SHAPES[status]}</svg>${STATUS_LABELS[status]}</span>`;
 }

@@ -1,18 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToxiproxy, type ToxiproxyClient } from '../../../faults/toxiproxy/client.ts';
 import type { Toxic } from '../../../faults/toxiproxy/toxic.ts';
-import { clientOf, dial, startUpstream } from './peers.ts';
+import { clientOf, dial, startUpstream, talk } from './peers.ts';
 import { freePort, type RunningServer, SERVERS, startServer } from './servers.ts';
-
-/** Sends 200 bytes every 5 ms for as long as somebody listens. */
-function talk(socket: Socket): void {
-  const timer = setInterval(() => socket.write('x'.repeat(200)), 5);
-  socket.on('close', () => clearInterval(timer));
-}
 
 describe.each(SERVERS)('client of the $title server', row => {
   let server: RunningServer;

@@ -34,6 +34,12 @@ export async function startUpstream(serve: (socket: Socket) => void): Promise<Up
 /** Sends everything back, and its end. */
 export const echo = (socket: Socket) => void socket.pipe(socket);
 
+/** Sends 200 bytes every 5 ms for as long as the other side listens. */
+export function talk(socket: Socket): void {
+  const timer = setInterval(() => socket.write('x'.repeat(200)), 5);
+  socket.on('close', () => clearInterval(timer));
+}
+
 let named = 0;
 
 /** A fresh proxy to `upstream`: its address and its unique name. */

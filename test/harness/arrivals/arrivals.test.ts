@@ -23,7 +23,7 @@ const times = (process: 'constant' | 'poisson', seed = 1) => [
 ];
 const countIn = (list: readonly number[], from: number, to: number) => list.filter(ms => from <= ms && ms < to).length;
 
-/** The integral of the rate over [from, to), by the trapezium of each overlapped segment. */
+/** Integral of the rate over [from, to), as the sum of one trapezoid per ramp. */
 function offered(from: number, to: number): number {
   return RAMP_AND_HOLD.reduce((sum, segment) => {
     const [a, b] = [Math.max(from, segment.fromMs), Math.min(to, segment.toMs)];
@@ -35,7 +35,7 @@ function offered(from: number, to: number): number {
   }, 0);
 }
 
-test('constant arrivals: every window holds the integral of the rate, within one', () => {
+test('constant arrivals: every window contains the integral of the rate, within one arrival', () => {
   const list = times('constant');
   const random = seededRandom(5);
   for (let round = 0; round < 500; round += 1) {
@@ -44,15 +44,18 @@ test('constant arrivals: every window holds the integral of the rate, within one
   }
 });
 
-test.each(['constant', 'poisson'] as const)('%s arrivals ascend, stay inside and spare the pause', process => {
-  const list = times(process);
-  expect(list).toEqual([...list].sort((a, b) => a - b));
-  expect(list[0]).toBeGreaterThanOrEqual(-2000);
-  expect(list.at(-1)).toBeLessThan(37_000);
-  expect(countIn(list, 30_000, 32_000)).toBe(0);
-});
+test.each(['constant', 'poisson'] as const)(
+  '%s arrivals are ascending, within the load, and absent from the pause',
+  process => {
+    const list = times(process);
+    expect(list).toEqual([...list].sort((a, b) => a - b));
+    expect(list[0]).toBeGreaterThanOrEqual(-2000);
+    expect(list.at(-1)).toBeLessThan(37_000);
+    expect(countIn(list, 30_000, 32_000)).toBe(0);
+  },
+);
 
-test('arrivals come at an instant of their segment, also where a ramp begins at nothing', () => {
+test('every arrival lies within its ramp, also where a ramp begins at 0/s', () => {
   const random = seededRandom(9);
   for (let round = 0; round < 500; round += 1) {
     const [at, forMs] = [random.next() * 10, random.next() * 9000 + 1];
@@ -67,7 +70,7 @@ test('arrivals come at an instant of their segment, also where a ramp begins at 
   }
 });
 
-test('Poisson arrivals: mean and variance of counts over seeds are those of the rate', () => {
+test('Poisson arrivals: mean and variance of the counts over seeds match the rate', () => {
   // 400 seeds. The mean of n Poisson counts has sd √(m/n), their variance about m·√(2/n): 4 of each are allowed.
   const seeds = 400;
   for (const [from, to] of [
@@ -85,7 +88,7 @@ test('Poisson arrivals: mean and variance of counts over seeds are those of the 
   }
 });
 
-test('a ramp is a ramp: a quarter of its time sees what the slope says', () => {
+test('each quarter of a ramp has the number of arrivals of its slope', () => {
   // From 5/s to 50/s in 10 s the n-th quarter offers (5 + 11.25·(n − ½))·2.5 = 26.6, 54.7, 82.8, 110.9 arrivals.
   const list = times('constant');
   const quarters = [0, 2500, 5000, 7500].map(from => countIn(list, from, from + 2500));
@@ -94,18 +97,18 @@ test('a ramp is a ramp: a quarter of its time sees what the slope says', () => {
   expect(expectedArrivals(RAMP_AND_HOLD[1]!)).toBe(275);
 });
 
-test('the same seed gives the same schedule, another seed another', () => {
+test('the same seed gives the same schedule, another seed a different one', () => {
   expect(hashArrivals(times('poisson', 7))).toBe(hashArrivals(times('poisson', 7)));
   expect(hashArrivals(times('poisson', 7))).not.toBe(hashArrivals(times('poisson', 8)));
   expect(hashArrivals(times('constant', 7))).toBe(hashArrivals(times('constant', 8)));
   expect(hashArrivals([])).toMatch(/^e3b0c442/);
-  // A stored plan must be driven again as it was.
+  // A stored plan must reproduce its schedule.
   expect(hashArrivals(times('constant', 7))).toMatch(/^3308d7c53a4e13d9/);
   expect(hashArrivals(times('poisson', 7))).toMatch(/^0d3ec6a13d5e6c63/);
 });
 
-test('a schedule is hashed as it comes, whatever its length', () => {
-  // 4,096 times are hashed at once: around that length the whole and its parts must agree.
+test('a schedule is hashed incrementally, whatever its length', () => {
+  // Times are hashed in blocks of 4,096: the result must be the same around that length.
   for (const count of [0, 1, 4095, 4096, 4097, 10_000]) {
     const all = Array.from({ length: count }, (_, i) => i * 1.5);
     const expected = createHash('sha256')
@@ -124,6 +127,6 @@ test.each([
   [31_000, 'pause'],
   [34_500, 'down'],
   [37_000, 'down'],
-])('at %i ms the segment is %s', (atMs, name) => {
+])('at %i ms the ramp is %s', (atMs, name) => {
   expect(segmentAt(RAMP_AND_HOLD, atMs)?.name).toBe(name);
 });

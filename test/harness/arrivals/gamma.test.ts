@@ -20,8 +20,8 @@ function variationOf(times: readonly number[]): number {
   return Math.sqrt(gaps.reduce((sum, gap) => sum + (gap - mean) ** 2, 0) / (gaps.length - 1)) / mean;
 }
 
-// 20 seeds with some 5,000 gaps each. The bound is 6 %, which the mean of the sample CVs keeps with room at cv 3, where gaps
-// are most uneven. A process of another cv must not be taken for this one: Poisson's is 1.
+// 20 seeds with about 5,000 gaps each. The bound is 6 %, which the mean of the sample CVs meets with a margin even at cv 3, where
+// gaps vary most. The bound must reject a process of another cv: that of a Poisson process is 1.
 test.each([0.2, 0.5, 1, 2, 3])('gaps have the coefficient of variation %f', cv => {
   const all = Array.from({ length: 20 }, (_, seed) => variationOf(timesOf(STEADY, { kind: 'gamma', cv }, seed)));
   const mean = all.reduce((a, b) => a + b, 0) / all.length;
@@ -32,7 +32,7 @@ test.each([0.2, 0.5, 1, 2, 3])('gaps have the coefficient of variation %f', cv =
 
 // The count of a window has a variance of about cv² times its mean, so the mean over 600 seeds is known to √(cv²·m/600).
 // Beginning with a whole gap instead of the rest of one would be off by (cv² − 1)/2: at cv 3 by 4 of 60, which is 5 such errors.
-test.each([0.3, 3])('the mean count of every window is the integral of the rate, from the beginning on (cv %f)', cv => {
+test.each([0.3, 3])('the mean count of every window is the integral of the rate, from the start on (cv %f)', cv => {
   const seeds = 600;
   const runs = Array.from({ length: seeds }, (_, seed) => timesOf(RAMP, { kind: 'gamma', cv }, seed));
   const integral = (ms: number) => (10 / 12) * (((ms + 2000) / 1000) ** 2 / 2);
@@ -48,7 +48,7 @@ test.each([0.3, 3])('the mean count of every window is the integral of the rate,
   }
 });
 
-test('beginning with a whole gap would be seen', () => {
+test('the test detects a process that begins with a whole gap', () => {
   const cv = 3;
   const seeds = 600;
   let count = 0;
@@ -60,7 +60,7 @@ test('beginning with a whole gap would be seen', () => {
   expect(count / seeds - 30).toBeGreaterThan(3.5 * Math.sqrt((cv ** 2 * 30) / seeds));
 });
 
-test('the same seed gives the same schedule, another seed another', () => {
+test('the same seed gives the same schedule, another seed a different one', () => {
   const process = { kind: 'gamma', cv: 2 } as const;
   expect(timesOf(STEADY, process, 7)).toEqual(timesOf(STEADY, process, 7));
   expect(timesOf(STEADY, process, 7)).not.toEqual(timesOf(STEADY, process, 8));

@@ -6,7 +6,7 @@ import {
   segmentAt,
   stagesOf,
 } from '../../../harness/arrivals/arrivals.ts';
-import { maxUsers, presentFromMs } from '../../../harness/arrivals/closed.ts';
+import { activeFromMs, maxUsers } from '../../../harness/arrivals/closed.ts';
 import { sinusoidSegments } from '../../../harness/arrivals/sinusoid.ts';
 import { spikeSegments } from '../../../harness/arrivals/spike.ts';
 import { seededRandom } from '../../../harness/random.ts';
@@ -19,7 +19,7 @@ test.each([
   [60_000, 0],
   [180_000, 0.3],
   [600_000, 0.75],
-])('a sinusoid over whole periods holds its mean exactly (%i ms, phase %f)', (forMs, phase) => {
+])('a sinusoid over whole periods has exactly its mean rate (%i ms, phase %f)', (forMs, phase) => {
   const whole = sum(sinusoidSegments('day', 1000, forMs, { ...CURVE, phase }));
   expect(whole).toBeCloseTo((50 * forMs) / 1000, 6);
 });
@@ -28,16 +28,16 @@ test.each([
   [15_000, 0],
   [42_000, 0.1],
   [100_000, 0.75],
-])('over a part of a period the integral is that of the curve to 0.1 %% (%i ms, phase %f)', (forMs, phase) => {
+])('over part of a period the integral is that of the curve to 0.1 %% (%i ms, phase %f)', (forMs, phase) => {
   const cycles = forMs / 60_000;
   const swing = Math.cos(2 * Math.PI * (cycles + phase)) - Math.cos(2 * Math.PI * phase);
   const exact = (50 * forMs) / 1000 - ((30 * 60) / (2 * Math.PI)) * swing;
   expect(Math.abs(sum(sinusoidSegments('day', 0, forMs, { ...CURVE, phase })) / exact - 1)).toBeLessThan(1e-3);
-  // The mean alone would not do.
+  // The mean rate alone would not match.
   expect(Math.abs((50 * forMs) / 1000 / exact - 1)).toBeGreaterThan(1e-3);
 });
 
-test('a sinusoid is contiguous, never negative, and nowhere further from its curve than it says', () => {
+test('a sinusoid is contiguous, never negative, and within its stated distance of the curve', () => {
   const full = { ...CURVE, amplitudePerSecond: 50, phase: 0.2 };
   const segments = sinusoidSegments('day', 5000, 130_000, full);
   expect(segments[0]!.fromMs).toBe(5000);
@@ -53,7 +53,7 @@ test('a sinusoid is contiguous, never negative, and nowhere further from its cur
   expect(stagesOf(segments)).toMatchObject([{ name: 'day', fromMs: 5000, toMs: 135_000 }]);
 });
 
-test('arrivals of a sinusoid come in its peaks: the constant process follows its integral within one', () => {
+test('constant arrivals follow the integral of a sinusoid, within one arrival', () => {
   const segments = sinusoidSegments('day', 0, 60_000, { ...CURVE, phase: 0 });
   const times = [...arrivalTimes(segments, 'constant', seededRandom(1))];
   const inHalf = (from: number) => times.filter(ms => ms >= from && ms < from + 30_000).length;
@@ -62,7 +62,7 @@ test('arrivals of a sinusoid come in its peaks: the constant process follows its
   expect(Math.abs(inHalf(30_000) - 927)).toBeLessThanOrEqual(2);
 });
 
-test('a spike rises, stays and falls within its time, and leaves no empty segments', () => {
+test('a spike rises, stays and falls within its duration, without empty ramps', () => {
   const spike = { basePerSecond: 10, peakPerSecond: 100, riseMs: 1000, fallMs: 2000 };
   const segments = spikeSegments('burst', 5000, 10_000, spike);
   expect([5000, 5500, 6000, 9000, 12_999, 14_000].map(ms => Math.round(rateAt(segments, ms)))).toEqual([
@@ -101,25 +101,25 @@ test.each([
   [11, -1000, 10_000],
   [12, -1000, null],
   [1, 30_000, null],
-])('user %i, asked at %i ms, is there from %j on', (user, askedMs, fromMs) => {
-  const found = presentFromMs(CROWD, user, askedMs);
+])('user %i is active at or after %i ms from %j on', (user, sinceMs, fromMs) => {
+  const found = activeFromMs(CROWD, user, sinceMs);
   if (fromMs === null) expect(found).toBeNull();
   else expect(found).toBeCloseTo(fromMs, 6);
 });
 
-test('so many users are there as the segments say, at any time', () => {
+test('the number of active users is that of the plan at any time', () => {
   expect(maxUsers(CROWD)).toBe(11);
   for (let ms = -1000; ms < 30_000; ms += 333) {
-    const there = Array.from({ length: 11 }, (_, i) => presentFromMs(CROWD, i + 1, ms)).filter(at => at === ms).length;
+    const active = Array.from({ length: 11 }, (_, i) => activeFromMs(CROWD, i + 1, ms)).filter(at => at === ms).length;
     const { fromUsers, toUsers, fromMs, toMs } = CROWD.findLast(segment => segment.fromMs <= ms)!;
-    expect(there).toBe(Math.floor(fromUsers! + ((toUsers! - fromUsers!) * (ms - fromMs)) / (toMs - fromMs) + 1e-9));
+    expect(active).toBe(Math.floor(fromUsers! + ((toUsers! - fromUsers!) * (ms - fromMs)) / (toMs - fromMs) + 1e-9));
   }
 });
 
-/** Offered arrivals per second at an instant; 0 outside all segments. */
+/** Offered arrivals per second at an instant; 0 outside all ramps. */
 function rateAt(segments: readonly RateSegment[], atMs: number): number {
   const segment = segmentAt(segments, atMs);
   if (!segment || atMs >= segment.toMs) return 0;
-  const share = (atMs - segment.fromMs) / (segment.toMs - segment.fromMs);
-  return segment.fromPerSecond + share * (segment.toPerSecond - segment.fromPerSecond);
+  const ratio = (atMs - segment.fromMs) / (segment.toMs - segment.fromMs);
+  return segment.fromPerSecond + ratio * (segment.toPerSecond - segment.fromPerSecond);
 }

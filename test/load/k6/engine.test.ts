@@ -4,7 +4,7 @@ import type { RateSegment } from '../../../harness/arrivals/arrivals.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { k6Engine } from '../../../load/k6/engine.ts';
 import { findK6 } from '../../../load/k6/program/find.ts';
-import { singleRequests } from '../../../load/request/single-request.ts';
+import { promptOf } from '../../../load/request/prompt.ts';
 import { Users } from '../../../load/stream/users.ts';
 import { workloads } from '../../../scenarios/load/workloads.ts';
 import { missing } from '../../require.ts';
@@ -143,14 +143,14 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
     expect(progress).toMatchObject({ completed: records.length, failed: 0, dropped: 0, inFlight: 0 });
 
     const left = new Set(records);
-    const requestOf = singleRequests({ ...workloads['chat-short'], model: 'm' }, 5, { authorization: '' });
+    const promptTokensOf = (index: number) => promptOf(workloads['chat-short'], 5, index).promptTokens;
     const users = new Users({ segments, thinkTimeMs: arrivals.thinkTimeMs, seed: 5 });
     for (const { user, dueMs } of users.first()) {
       let beforeMs: number | null = null;
       let nextMs: number | null = dueMs;
       for (let index = user - 1; nextMs !== null; index += 30) {
         const isNext = (record: RequestRecord) =>
-          Math.abs(record.scheduledMs - nextMs!) < 0.0015 && record.promptTokens === requestOf(index).promptTokens;
+          Math.abs(record.scheduledMs - nextMs!) < 0.0015 && record.promptTokens === promptTokensOf(index);
         const record = [...left].find(isNext);
         if (!record) throw new Error(`user ${user} meant to send at ${nextMs} ms, and there is no record of it`);
         left.delete(record);

@@ -7,7 +7,7 @@ import { openConnections } from '../../../load/stream/wire/connections.ts';
 import { CONNECTION_ENDED, NOT_HTTP } from '../../../load/stream/wire/failure.ts';
 import { requestText } from '../../../load/stream/wire/request-text.ts';
 
-const REQUEST = { method: 'GET', path: '/', headers: {}, body: null };
+const REQUEST = { method: 'GET', path: '/', headers: {}, body: '' };
 
 /** A server that answers each request with these bytes, piece by piece. */
 async function scripted(answer: (socket: Socket, request: number) => Promise<void>) {

@@ -64,6 +64,19 @@ test.each([
   expect(judged(objective, { records: broken })).toMatchObject({ verdict: 'fail' });
 });
 
+test.each([
+  'connection-refused',
+  'reset',
+  'connect-timeout',
+  'idle-timeout',
+  'truncated',
+  'malformed',
+  'client-timeout',
+] as const)('errors(%s) fails on requests that ended so', outcome => {
+  const records = steadyLoad(() => ({ outcome }));
+  expect(judged(`errors(${outcome}) <= 1%`, { records })).toMatchObject({ verdict: 'fail', measured: 100 });
+});
+
 test('errors of another kind do not count for errors(kind)', () => {
   expect(judged('errors(reset) <= 1%', { records: failing })).toMatchObject({ verdict: 'pass', measured: 0 });
 });

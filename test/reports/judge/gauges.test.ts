@@ -10,14 +10,14 @@ import { timelineOf } from '../../../reports/judge/timeline.ts';
 import type { SloResult } from '../../../reports/store/run-document.ts';
 import { historyOf, planOf, steadyLoad } from '../runs.ts';
 
-type Told = (second: number) => Readings | null;
+type Source = (second: number) => Readings | null;
 
-/** A round of samples in the middle of every second of the minute; null is a replica that tells nothing. */
-function rounds(replicas: Readonly<Record<string, Told>>, seconds = 60): TimedEvent[] {
+/** A round of samples in the middle of every second; null is a replica that does not respond. */
+function rounds(replicas: Readonly<Record<string, Source>>, seconds = 60): TimedEvent[] {
   return Array.from({ length: seconds }, (_, second) => {
     const seenMs = second * 1000 + 500;
-    const told = Object.entries(replicas).map(([name, of]) => [name, of(second)] as const);
-    const readings = Object.fromEntries(told.filter(([, one]) => one !== null)) as Record<string, Readings>;
+    const samples = Object.entries(replicas).map(([name, of]) => [name, of(second)] as const);
+    const readings = Object.fromEntries(samples.filter(([, one]) => one !== null)) as Record<string, Readings>;
     return { atMs: seenMs + 4, type: 'sample', seenMs, readings };
   });
 }
@@ -31,7 +31,7 @@ function judged(objective: string, events: readonly TimedEvent[], window = 'whol
   return judgeSlo({ name: 'slo', window, objective }, factsOf(plan, historyOf(plan, ...events), steadyLoad()));
 }
 
-const healthy: Told = second => ({
+const healthy: Source = second => ({
   queue: second % 4,
   running: 9,
   inFlight: 5,
@@ -44,7 +44,7 @@ const healthy: Told = second => ({
 const breaks = (broken: Readings) => (second: number) =>
   second === 33 ? { ...healthy(second), ...broken } : healthy(second);
 
-// One reading of one replica over the limit is enough: a gauge that is looked at once a second is a lower bound of the truth.
+// One reading of one replica over the limit is enough: a gauge sampled once a second is a lower bound of the true maximum.
 test.each<[string, Readings, number]>([
   ['max(queue) <= 10', { queue: 11 }, 11],
   ['max(running) <= 16', { running: 17 }, 17],
@@ -76,7 +76,7 @@ test('a gauge is judged in its own window', () => {
   expect([verdict('load:early'), verdict('load:late')]).toEqual(['pass', 'fail']);
 });
 
-test('without samples, or with too few, nothing passes, and a miss still fails', () => {
+test('without enough samples nothing passes, but a miss still fails', () => {
   expect(judged('max(queue) <= 10', [])).toMatchObject({ verdict: 'inconclusive', measured: null, samples: 0 });
   expect(judged('max(queue) <= 10', rounds({ 'gateway-1': () => ({ inFlight: 1 }) }))).toMatchObject({
     measured: null,
@@ -89,9 +89,9 @@ test('without samples, or with too few, nothing passes, and a miss still fails',
 });
 
 // A queue that is long because its replica hangs is not seen. Of 60 rounds, 6 (10 %) may be silent.
-test('a replica that is ready and silent keeps a gauge from passing; one that is down does not', () => {
+test('a ready replica that does not respond prevents a pass; one that is down does not', () => {
   const silent =
-    (rounds: number): Told =>
+    (rounds: number): Source =>
     second =>
       second >= 20 && second < 20 + rounds ? null : healthy(second);
   expect(judged('max(queue) <= 10', rounds({ a: healthy, b: silent(6) })).verdict).toBe('pass');
@@ -104,8 +104,8 @@ test('a replica that is ready and silent keeps a gauge from passing; one that is
 
 // The round at 20.5 s is recorded 4 ms later; a replica that exits in between could not have answered. Of ten rounds one may
 // be silent: the one at 22.5 s is, and a replica that was ready through 20.5 s has two.
-test('a round in which a replica exits is none of its rounds', () => {
-  const dies: Told = second => (second >= 20 && second < 23 ? null : healthy(second));
+test('a round in which a replica exits does not count for it', () => {
+  const dies: Source = second => (second >= 20 && second < 23 ? null : healthy(second));
   const window = rounds({ a: healthy, b: dies }, 30).slice(14);
   const judge = (exitMs: number) => {
     const life = [state('b', -1000, 'ready'), state('b', exitMs, 'exited'), state('b', 22_000, 'ready')];
@@ -119,11 +119,11 @@ test('a round in which a replica exits is none of its rounds', () => {
 });
 
 const leaking =
-  (perSecond: number): Told =>
+  (perSecond: number): Source =>
   second => ({ memoryMiB: 100 + second * perSecond + (second % 5) * 0.2 });
 
 // Medians of the quarters lie 45 s apart: 1 MiB/s makes some 45 MiB on some 107, 0.05 MiB/s some 2 %.
-test('growth(memory) fails on a leak and passes on memory that stays', () => {
+test('growth(memory) fails on a leak and passes on constant memory', () => {
   const bad = judged('growth(memory) <= 10%', rounds({ 'gateway-1': leaking(0.05), 'gateway-2': leaking(1) }));
   expect(bad).toMatchObject({ verdict: 'fail', unit: '%', samples: 60 });
   expect(bad.measured).toBeCloseTo(42, 0);
@@ -134,28 +134,28 @@ test('growth(memory) fails on a leak and passes on memory that stays', () => {
   expect(good.confidence.upper).toBeGreaterThan(good.measured!);
 });
 
-test('growth close to its limit is not decided', () => {
+test('growth close to its limit is inconclusive', () => {
   // Growth 9.9 % by the medians, readings ± 1 MiB around them: the interval holds 10 %.
-  const told: Told = second => ({ memoryMiB: (second < 30 ? 100 : 109.9) + (((second * 7) % 11) - 5) / 5 });
-  expect(judged('growth(memory) <= 10%', rounds({ 'gateway-1': told })).verdict).toBe('inconclusive');
+  const source: Source = second => ({ memoryMiB: (second < 30 ? 100 : 109.9) + (((second * 7) % 11) - 5) / 5 });
+  expect(judged('growth(memory) <= 10%', rounds({ 'gateway-1': source })).verdict).toBe('inconclusive');
 });
 
-test('growth needs enough readings of one life, and takes the longest', () => {
+test('growth needs enough readings without a restart, and uses the longest such series', () => {
   expect(judged('growth(memory) <= 10%', [])).toMatchObject({ verdict: 'inconclusive', measured: null });
   const few = judged('growth(memory) <= 10%', rounds({ a: leaking(0) }, READINGS_LEAST - 1));
   expect(few).toMatchObject({ verdict: 'inconclusive', measured: null, samples: 23 });
   expect(judged('growth(memory) <= 10%', rounds({ a: leaking(0) }, READINGS_LEAST)).verdict).toBe('pass');
   // Leaks until it is restarted at 30 s, and again: without the split the two halves look alike.
-  const told: Told = second => ({ memoryMiB: 100 + (second % 30) * 3 });
+  const source: Source = second => ({ memoryMiB: 100 + (second % 30) * 3 });
   const life = [state('a', -1000, 'ready'), state('a', 29_900, 'exited'), state('a', 30_000, 'ready')];
-  expect(judged('growth(memory) <= 10%', [...life, ...rounds({ a: told })])).toMatchObject({ verdict: 'fail' });
+  expect(judged('growth(memory) <= 10%', [...life, ...rounds({ a: source })])).toMatchObject({ verdict: 'fail' });
   const often = [10, 20, 30, 40, 50].flatMap(s => [state('a', s * 1000 - 50, 'exited'), state('a', s * 1000, 'ready')]);
   const restless = judged('growth(memory) <= 10%', [state('a', -1, 'ready'), ...often, ...rounds({ a: leaking(0) })]);
   expect(restless).toMatchObject({ verdict: 'inconclusive', measured: null });
   expect(restless.reason).toContain('a has 10 readings without a restart');
 });
 
-test('the timeline has the gauges of the engines where there are samples, and nothing where there are none', () => {
+test('the timeline includes the gauges of the engines only where there are samples', () => {
   const events = rounds({
     'inference-1': second => ({ ...healthy(second), queue: 5, kvRatio: 0.25 }),
     'inference-2': second => (second === 3 ? null : { ...healthy(second), queue: 9 }),

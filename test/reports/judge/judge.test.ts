@@ -15,7 +15,7 @@ interface Case {
   readonly plan?: Partial<RunPlan>;
   readonly events?: readonly TimedEvent[];
   readonly load?: (scheduledMs: number, index: number) => RequestChanges;
-  /** Index of a record that is lost. */
+  /** Index of a missing record. */
   readonly without?: number;
 }
 
@@ -24,7 +24,7 @@ function documentOf({ plan, events = [], load, without }: Case) {
   return judge({ events: historyOf(planOf({ slos: [EASY], ...plan }), ...events), records }).document;
 }
 
-/** What a generator says at its end that has begun so many requests. */
+/** Summary of a generator that started `requests` requests. */
 function loadEvent(requests: number): TimedEvent {
   return { atMs: 60_000, type: 'load', summary: { cpuMs: 1, wallMs: 10, peakRssBytes: 1, requests } };
 }
@@ -35,26 +35,26 @@ const CRASHED: TimedEvent = { atMs: 40_000, type: 'crashed', reason: 'the genera
 const withFault = { slos: [EASY], faults: [KILL] };
 
 test.each<[string, Case, string, number, string]>([
-  ['all hold', {}, 'pass', 0, 'The SLO holds.'],
-  ['one fails', { plan: { slos: [EASY, BROKEN, OPEN] } }, 'fail', 1, 'broken: The largest'],
-  ['one undecided', { plan: { slos: [EASY, OPEN] } }, 'inconclusive', 2, 'open: Too few samples'],
+  ['all SLOs are met', {}, 'pass', 0, 'The SLO is met.'],
+  ['one SLO is missed', { plan: { slos: [EASY, BROKEN, OPEN] } }, 'fail', 1, 'broken: The largest'],
+  ['one SLO is undecided', { plan: { slos: [EASY, OPEN] } }, 'inconclusive', 2, 'open: Too few samples'],
   ['no SLO', { plan: { slos: [] } }, 'inconclusive', 2, 'nothing was judged'],
-  ['a guard spoke', { events: [INVALID] }, 'invalid', 2, 'steady-state: no answers.'],
-  ['a fault as planned', { plan: withFault, events: killed() }, 'pass', 0, 'The SLO holds.'],
+  ['a guard objects', { events: [INVALID] }, 'invalid', 2, 'steady-state: no answers.'],
+  ['a fault as planned', { plan: withFault, events: killed() }, 'pass', 0, 'The SLO is met.'],
   [
-    'a fault that never bit',
+    'a fault without observable effect',
     { plan: withFault, events: killed(null) },
     'invalid',
     2,
-    'was never seen to act: never-bit seen.',
+    'Fault kill had no observable effect: never-bit seen.',
   ],
-  ['a fault that was never injected', { plan: withFault }, 'invalid', 2, 'The fault kill was never injected.'],
+  ['a fault that was never injected', { plan: withFault }, 'invalid', 2, 'Fault kill was never injected.'],
   [
-    'a fault that did not heal',
+    'a fault without observed recovery',
     { plan: withFault, events: killed(20_100, null) },
     'invalid',
     2,
-    'never seen to heal: not-healed',
+    'Recovery from fault kill was not observed: not-healed seen.',
   ],
   [
     'a fault that failed',
@@ -64,25 +64,31 @@ test.each<[string, Case, string, number, string]>([
     },
     'invalid',
     2,
-    'The fault kill failed: no such process.',
+    'Fault kill failed: no such process.',
   ],
-  ['a late generator', { load: (_, i) => ({ lateMs: i % 50 === 0 ? 120 : 0 }) }, 'invalid', 2, '120 ms late at P99'],
   [
-    'many dropped',
+    'a late generator',
+    { load: (_, i) => ({ lateMs: i % 50 === 0 ? 120 : 0 }) },
+    'invalid',
+    2,
+    'P99 send lateness 120 ms exceeds the limit of 100 ms.',
+  ],
+  [
+    'many dropped arrivals',
     { load: (_, i) => (i % 50 === 0 ? { outcome: 'dropped' } : {}) },
     'invalid',
     2,
     '12 of 600 arrivals (2%)',
   ],
   [
-    'records missing',
+    'missing records',
     { plan: { arrivals: { count: 700, sha256: '' } } },
     'invalid',
     2,
     '80 of 700 arrivals left no record',
   ],
   [
-    'requests missing of a closed loop',
+    'a missing request of a closed loop',
     { plan: { arrivals: null }, without: 300 },
     'invalid',
     2,
@@ -90,43 +96,49 @@ test.each<[string, Case, string, number, string]>([
   ],
   ['a closed loop with all its requests', { plan: { arrivals: null } }, 'pass', 0, ''],
   [
-    'requests missing that the generator had begun',
+    'missing requests that the generator had started',
     { events: [loadEvent(640)] },
     'invalid',
     2,
     '20 of 640 requests left no record',
   ],
   [
-    'later turns in the place of arrivals',
+    'later turns in place of arrivals',
     { plan: { arrivals: { count: 620, sha256: '' } }, load: (_, i) => (i % 2 === 1 ? { turn: 1 } : {}) },
     'invalid',
     2,
     '310 of 620 arrivals left no record',
   ],
-  ['interrupted, though all hold', { events: [INTERRUPTED] }, 'inconclusive', 130, 'interrupted by SIGINT'],
-  ['interrupted, though one fails', { events: [INTERRUPTED], plan: { slos: [BROKEN] } }, 'inconclusive', 130, 'SIGINT'],
+  ['an interruption with all SLOs met', { events: [INTERRUPTED] }, 'inconclusive', 130, 'interrupted by SIGINT'],
   [
-    'interrupted with a fault open',
+    'an interruption with an SLO missed',
+    { events: [INTERRUPTED], plan: { slos: [BROKEN] } },
+    'inconclusive',
+    130,
+    'SIGINT',
+  ],
+  [
+    'an interruption with a fault in effect',
     { events: [...killed(20_100, null), INTERRUPTED], plan: withFault },
     'invalid',
     130,
-    'heal',
+    'Recovery from fault kill was not observed',
   ],
   [
-    'interrupted before the fault',
+    'an interruption before the fault',
     { events: [{ ...INTERRUPTED, atMs: 9000 }], plan: withFault },
     'inconclusive',
     130,
     'SIGINT',
   ],
   [
-    'interrupted, after a fault that never bit',
+    'an interruption after a fault without observable effect',
     { events: [...killed(null), INTERRUPTED], plan: withFault },
     'invalid',
     130,
-    'act',
+    'no observable effect',
   ],
-  ['crashed', { events: [CRASHED] }, 'invalid', 4, 'The run crashed: the generator died.'],
+  ['a crash', { events: [CRASHED] }, 'invalid', 4, 'The run crashed: the generator died.'],
 ])('%s', (_, input, verdict, exitCode, reason) => {
   const document = documentOf(input);
   expect({ verdict: document.verdict, exitCode: document.exitCode }).toEqual({ verdict, exitCode });
@@ -134,21 +146,21 @@ test.each<[string, Case, string, number, string]>([
   expect(document.interrupted).toBe(exitCode === 130);
 });
 
-test('each limit of the generator is met at its edge', () => {
+test('the limits of the generator are inclusive', () => {
   // P99 of 600 is the 594th: six later ones are beyond it. 1 % of 600 is six dropped.
   expect(documentOf({ load: ms => ({ lateMs: 100, latencyMs: ms < 0 ? 50 : 500 }) }).verdict).toBe('pass');
   const six = documentOf({ load: ms => (ms >= 0 && ms < 600 ? { outcome: 'dropped' } : {}) });
   expect(six).toMatchObject({ verdict: 'pass', load: { dropped: 6, offered: 600, sent: 594 } });
 });
 
-test('a killed harness leaves an invalid run with everything it knew', () => {
+test('a killed harness leaves an invalid run with all recorded figures', () => {
   const whole = historyOf(planOf(withFault), ...killed());
   const document = judge({ events: whole.slice(0, 5), records: steadyLoad().slice(0, 200) }).document;
   expect(document).toMatchObject({ verdict: 'invalid', exitCode: 2, load: { offered: 180 } });
   expect(document.reasons[0]).toContain('the harness was killed');
 });
 
-test('a history whose last line was cut off is judged as far as it goes', () => {
+test('a history with a truncated last line is judged as far as it goes', () => {
   const directory = mkdtempSync(join(tmpdir(), 'squall-judge-'));
   try {
     const path = join(directory, 'events.ndjson');
@@ -166,7 +178,7 @@ test('a history without its plan cannot be judged', () => {
   expect(() => judge({ events: [], records: [] })).toThrow(expect.objectContaining({ code: 'NO_PLAN' }));
 });
 
-test('counts leave the warm-up out', () => {
+test('counts exclude the warm-up', () => {
   const failedWarmUp = documentOf({ load: ms => (ms < 0 ? { outcome: 'connection-refused' } : {}) });
   expect(failedWarmUp.load).toMatchObject({ offered: 600, sent: 600, completed: 600, failed: 0, lateMsP99: 0 });
   expect(failedWarmUp.windows.map(window => window.name)).toEqual(['baseline', 'load:steady', 'whole']);
@@ -189,7 +201,7 @@ test('where clients retry, attempts are counted as attempts and requests stay re
   expect(document.load).toMatchObject({ offered: 600, sent: 600, completed: 600, attempts: 720 });
   expect(document.windows.at(-1)).toMatchObject({ requests: 600, attempts: 720 });
   expect(timeline.offered.slice(0, 3)).toEqual([10, 10, 10]);
-  // The last retry of the warm-up's last second falls into the first.
+  // The last retry of the last second of the warm-up falls into the first second of the load.
   expect(timeline.attempts!.slice(0, 3)).toEqual([12, 12, 12]);
   const plain = judge({ events: historyOf(planOf()), records: steadyLoad() });
   expect(plain.timeline.attempts).toBeUndefined();
@@ -229,7 +241,7 @@ test('the same input gives the same bytes, whatever the order of the records', (
   );
 });
 
-test('the course of an attack goes from its last event into the document', () => {
+test('the document includes the course of an attack from its last event', () => {
   const points = [{ atMs: 0, open: 3, closed: 0, rejected: 0, served: 0 }];
   const events = killed().map(event =>
     event.type === 'fault' && event.step === 'healed'

@@ -7,9 +7,9 @@ import { binomialCdf, quantileRanks, ratioBounds } from '../../../reports/judge/
 import { planOf, type RequestChanges, requestOf } from '../runs.ts';
 
 /*
- * A verdict may be wrong with at most 5 %: each bound holds with 95 % by itself. The true rates of wrong verdicts follow from
- * the binomial distribution; they must be at most 5 %, and the shares over windows drawn from a distribution whose true value
- * is known must agree with them: within 3 standard deviations of a share, √(0.05·0.95/windows).
+ * A verdict may be wrong with a probability of at most 5 %, since each bound has a level of 95 %. The true rates of wrong verdicts
+ * follow from the binomial distribution: they must be at most 5 %, and the ratios over windows drawn from a distribution of known
+ * true value must agree with them, within 3 standard deviations of a ratio, √(0.05·0.95/windows).
  */
 const WINDOWS = 2000;
 const NOISE = 3 * Math.sqrt((0.05 * 0.95) / WINDOWS);
@@ -20,7 +20,7 @@ interface Tally {
   inconclusive: number;
 }
 
-/** Shares of verdicts over windows whose requests `draw` makes. */
+/** Ratios of verdicts over windows whose requests come from `draw`. */
 function tally(windows: number, text: string, draw: (window: number) => RequestChanges[]): Tally {
   const objective = parseObjective(text);
   const shares: Tally = { pass: 0, fail: 0, inconclusive: 0 };
@@ -46,7 +46,7 @@ function latencies(count: number, factor: number) {
   };
 }
 
-/** Requests of which each fails with a probability. */
+/** Requests that fail independently with probability `ratio`. */
 function failures(count: number, ratio: number) {
   return (window: number) => {
     const random = seededRandom(window).stream('failures');
@@ -54,7 +54,7 @@ function failures(count: number, ratio: number) {
   };
 }
 
-test('quantiles: a true value just over the objective passes, and one that meets it fails, in at most 5 %', () => {
+test('quantiles: a true value just over the limit passes, and one at the limit fails, in at most 5 % of windows', () => {
   const { lower, upper } = quantileRanks(400, 0.95);
   const wrongPass = 1 - binomialCdf(upper! - 1, 400, 0.95);
   const wrongFail = binomialCdf(lower! - 1, 400, 0.95);
@@ -65,24 +65,24 @@ test('quantiles: a true value just over the objective passes, and one that meets
   expect(Math.abs(equal.fail - wrongFail)).toBeLessThan(NOISE);
 });
 
-test('quantiles: 15 % away from the objective hardly a wrong verdict is left', () => {
+test('quantiles: at 15 % from the limit there is hardly a wrong verdict', () => {
   expect(tally(1000, 'p95(ttft) <= 800 ms', latencies(400, 1.15)).pass).toBeLessThan(0.005);
   expect(tally(1000, 'p95(ttft) <= 800 ms', latencies(400, 0.85)).fail).toBeLessThan(0.005);
 });
 
-test('quantiles: more samples leave less undecided', () => {
+test('quantiles: more samples leave fewer windows undecided', () => {
   const open = [100, 400, 1600].map(n => tally(200, 'p95(ttft) <= 800 ms', latencies(n, 0.8)).inconclusive);
   expect(open[0]).toBeGreaterThan(open[1]!);
   expect(open[1]).toBeGreaterThan(open[2]!);
   expect(open[2]).toBeLessThan(0.05);
 });
 
-test('ratios: a true value just over the objective passes, and one that meets it fails, in at most 5 %', () => {
+test('ratios: a true value just over the limit passes, and one at the limit fails, in at most 5 % of windows', () => {
   const counts = Array.from({ length: 401 }, (_, k) => k);
-  const mostThatPass = counts.findLast(k => ratioBounds(k, 400).upper <= 0.03)!;
-  const leastThatFails = counts.find(k => ratioBounds(k, 400).lower > 0.03)!;
-  const wrongPass = binomialCdf(mostThatPass, 400, 0.03);
-  const wrongFail = 1 - binomialCdf(leastThatFails - 1, 400, 0.03);
+  const maxPassing = counts.findLast(k => ratioBounds(k, 400).upper <= 0.03)!;
+  const minFailing = counts.find(k => ratioBounds(k, 400).lower > 0.03)!;
+  const wrongPass = binomialCdf(maxPassing, 400, 0.03);
+  const wrongFail = 1 - binomialCdf(minFailing - 1, 400, 0.03);
   expect(Math.max(wrongPass, wrongFail)).toBeLessThanOrEqual(0.05);
   const over = tally(WINDOWS, 'errors <= 3%', failures(400, 0.03001));
   const equal = tally(WINDOWS, 'errors <= 3%', failures(400, 0.03));
@@ -92,14 +92,14 @@ test('ratios: a true value just over the objective passes, and one that meets it
   expect(available.pass).toBe(over.pass);
 });
 
-test('ratios: more samples leave less undecided', () => {
+test('ratios: more samples leave fewer windows undecided', () => {
   const open = [100, 400, 1600].map(n => tally(200, 'errors <= 3%', failures(n, 0.015)).inconclusive);
   expect(open[0]).toBeGreaterThan(open[1]!);
   expect(open[1]).toBeGreaterThan(open[2]!);
 });
 
-test('gaps: perfectly correlated gaps within a request do not make a wrong verdict likelier', () => {
-  // Every request has 20 equal gaps, so 100 requests are 100 samples. Taken for 2,000, about a third would be wrong.
+test('gaps: perfectly correlated gaps within a request do not make a wrong verdict more likely', () => {
+  // Every request has 20 equal gaps, so 100 requests are 100 samples. Treated as 2,000, about a third of the verdicts would be wrong.
   const draw = (window: number) => {
     const random = seededRandom(window).stream('gaps');
     const meanMs = 50.6 / -Math.log(0.05);
@@ -109,7 +109,7 @@ test('gaps: perfectly correlated gaps within a request do not make a wrong verdi
   expect(tally(500, 'p95(itl) <= 50 ms', draw).pass).toBeLessThanOrEqual(0.05 + NOISE);
 });
 
-test('throughput: Poisson completions under the objective pass in at most 5 %', () => {
+test('throughput: Poisson completions below the limit pass in at most 5 % of windows', () => {
   const { objective, check } = parseObjective('throughput >= 10/s');
   let passes = 0;
   let fails = 0;
@@ -131,7 +131,7 @@ test('throughput: Poisson completions under the objective pass in at most 5 %', 
       if (found.verdict === (rate < 10 ? 'pass' : 'fail')) count();
     }
   }
-  // Student's t is exact for normal counts and 60 Poisson counts a batch are nearly that: 5 %, with the noise of 500 windows.
+  // Student's t is exact for normal counts, which 60 Poisson counts a batch approximate: 5 %, plus the noise of 500 windows.
   expect(passes / 500).toBeLessThanOrEqual(0.05 + 2 * NOISE);
   expect(fails / 500).toBeLessThanOrEqual(0.05 + 2 * NOISE);
 });

@@ -4,8 +4,8 @@ import { judgeSlo } from '../../../reports/judge/slo.ts';
 import { historyOf, KILL, killed, planOf, type RequestChanges, steadyLoad } from '../runs.ts';
 
 /*
- * The fault acts at 20,000 ms and is seen healed at 24,500 ms unless a case says otherwise; arrivals come every 100 ms, so a slot
- * holds ten. The baseline answers its first token after 100 ms.
+ * The fault is in effect from 20,000 ms to 24,500 ms unless a case says otherwise. Arrivals are 100 ms apart, ten to a slot. The
+ * time to first token of the baseline is 100 ms.
  */
 interface Case {
   readonly objective?: string;
@@ -25,7 +25,7 @@ const failingIn = (fromMs: number, toMs: number) => (ms: number, i: number) =>
   ms >= fromMs && ms < toMs && i % 2 === 0 ? ({ outcome: 'reset' } as const) : {};
 const slowIn = (fromMs: number, toMs: number) => (ms: number) => (ms >= fromMs && ms < toMs ? { ttftMs: 101 } : {});
 
-test('without a bad slot recovery takes as long as the heal', () => {
+test('without a bad slot, recovery takes until the fault has recovered', () => {
   expect(recovery({})).toMatchObject({
     verdict: 'pass',
     measured: 4500,
@@ -36,34 +36,34 @@ test('without a bad slot recovery takes as long as the heal', () => {
 
 test.each([
   // [what, load, measured]: failures until 27,300 make the slot [27,000, 28,000) the last bad one
-  ['failures after the heal', failingIn(20_000, 27_300), 8000],
+  ['failures after recovery of the fault', failingIn(20_000, 27_300), 8000],
   ['a median over the baseline P99', slowIn(20_000, 27_600), 8000],
   ['a second dip after good slots', failingIn(26_000, 27_000), 7000],
-  // four of ten slow ones leave the median where it was
+  // Four slow requests of ten do not change the median.
   ['a slow minority', (ms: number, i: number) => (ms > 20_000 && i % 10 < 4 ? { ttftMs: 500 } : {}), 4500],
 ])('the end of the last bad slot counts: %s', (_, load, measured) => {
   expect(recovery({ load })).toMatchObject({ measured, verdict: 'pass' });
 });
 
-test('one failed request in a slot is not enough to call it bad, two are', () => {
+test('one failed request does not make a slot bad, two do', () => {
   const one = (ms: number) => (ms === 30_000 ? ({ outcome: 'reset' } as const) : {});
   const two = (ms: number) => (ms === 30_000 || ms === 30_500 ? ({ outcome: 'reset' } as const) : {});
   expect(recovery({ load: one }).measured).toBe(4500);
   expect(recovery({ load: two }).measured).toBe(11_000);
 });
 
-test('a recovery slower than the objective fails; within one slot of it, it is inconclusive', () => {
+test('a recovery slower than the limit fails; within one slot of the limit it is inconclusive', () => {
   expect(recovery({ load: failingIn(20_000, 33_000) })).toMatchObject({ verdict: 'fail', measured: 13_000 });
   expect(recovery({ load: failingIn(20_000, 31_000) })).toMatchObject({ verdict: 'inconclusive', measured: 11_000 });
 });
 
-test('a target that stays broken fails without a measure', () => {
+test('a target that stays broken fails without a measured value', () => {
   const found = recovery({ load: failingIn(20_000, 60_000) });
   expect(found).toMatchObject({ verdict: 'fail', measured: null });
   expect(found.reason).toContain('Not recovered when the observation ended');
 });
 
-test('a fault that never healed fails, even if nobody noticed', () => {
+test('a fault that did not recover fails, even without failed requests', () => {
   expect(recovery({ healed: null })).toMatchObject({ verdict: 'fail', measured: null });
 });
 
@@ -72,7 +72,7 @@ test('an observation shorter than the limit cannot show a miss', () => {
   expect(recovery(late)).toMatchObject({ verdict: 'inconclusive', measured: null });
 });
 
-test('recovery in the last seconds is not believed: three good slots are needed', () => {
+test('recovery in the last seconds is inconclusive: three good slots are required', () => {
   expect(recovery({ load: failingIn(20_000, 58_000), objective: 'recovery(kill) <= 50 s' })).toMatchObject({
     verdict: 'inconclusive',
     measured: 38_000,
@@ -81,19 +81,19 @@ test('recovery in the last seconds is not believed: three good slots are needed'
   expect(recovery({ load: failingIn(20_000, 57_000), objective: 'recovery(kill) <= 50 s' }).verdict).toBe('pass');
 });
 
-test('a stall in which every arrival is dropped is not mistaken for quiet', () => {
+test('a stall in which all arrivals are dropped does not count as recovered', () => {
   const load = (ms: number) => (ms >= 20_000 && ms < 28_000 ? ({ outcome: 'dropped' } as const) : {});
   expect(recovery({ load }).measured).toBe(8000);
 });
 
-test('without a baseline there is nothing to compare with', () => {
+test('without a baseline recovery is inconclusive', () => {
   expect(recovery({ bit: 500 })).toMatchObject({
     verdict: 'inconclusive',
     reason: expect.stringContaining('baseline'),
   });
 });
 
-test('a fault that never acted, or that nobody planned, is invalid', () => {
+test('a fault without effect, or one that is not in the plan, is invalid', () => {
   expect(recovery({ bit: null }).verdict).toBe('invalid');
   expect(recovery({ objective: 'recovery(other) <= 10 s' }).verdict).toBe('invalid');
 });

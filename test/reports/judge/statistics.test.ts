@@ -11,7 +11,7 @@ import {
 } from '../../../reports/judge/statistics.ts';
 
 test.each([
-  // nearest rank is ⌈q·n⌉; 0.07·100 is 7.000000000000001 in floating point, and must stay rank 7
+  // The nearest rank is ⌈q·n⌉; 0.07·100 is 7.000000000000001 in floating point, and must have rank 7.
   [1, 0.99, 1],
   [10, 0.5, 5],
   [11, 0.5, 6],
@@ -25,7 +25,7 @@ test.each([
 });
 
 test.each([
-  // scipy.stats.binom.cdf, or by hand where the sum is short
+  // From scipy.stats.binom.cdf, or by hand for short sums.
   [0, 10, 0.5, 1 / 1024],
   [5, 10, 0.5, 638 / 1024],
   [9, 10, 0.5, 1023 / 1024],
@@ -36,7 +36,7 @@ test.each([
   expect(binomialCdf(k, n, p)).toBeCloseTo(expected, 11);
 });
 
-test('the binomial distribution agrees with the plain sum over its terms', () => {
+test('the binomial distribution equals the sum of its terms', () => {
   const random = seededRandom(7);
   for (let round = 0; round < 60; round += 1) {
     // Up to 0.9, where the sum's own first term (1 − p)ⁿ does not underflow.
@@ -61,7 +61,7 @@ test.each([
   expect(quantileRanks(needed, q).upper).toBe(needed);
 });
 
-test('bounds of P99 lie where order statistics put them', () => {
+test('bounds of P99 match order statistics', () => {
   // Two-sided 90 % from two one-sided 95 % bounds: n = 1,000 gives np ± 1.645·√(npq) = 990 ± 5.2.
   expect(quantileRanks(1000, 0.99)).toEqual({ lower: 985, upper: 996 });
   const { lower, upper } = quantileRanks(1_000_000, 0.99);
@@ -70,7 +70,7 @@ test('bounds of P99 lie where order statistics put them', () => {
   expect(quantileRanks(0, 0.5)).toEqual({ lower: null, upper: null });
 });
 
-test('every rank is the tightest that still holds at 95 %', () => {
+test('every rank is the tightest with a level of 95 %', () => {
   for (const n of [1, 5, 30, 59, 299, 777, 5000]) {
     for (const q of [0.5, 0.9, 0.99]) {
       const { lower, upper } = quantileRanks(n, q);
@@ -99,7 +99,7 @@ test.each([
   expect(bounds.upper).toBeCloseTo(upper, 6);
 });
 
-test('a million samples take no noticeable time', () => {
+test('a million samples take negligible time', () => {
   const start = performance.now();
   quantileRanks(1_000_000, 0.99);
   ratioBounds(10_000, 1_000_000);
@@ -107,7 +107,7 @@ test('a million samples take no noticeable time', () => {
   expect(performance.now() - start).toBeLessThan(500);
 });
 
-test('batch means bound the mean count, and never closer than half a count allows', () => {
+test('batch means bound the mean count, with a standard deviation of at least one half', () => {
   // Counts 9 and 11 in turn: mean 10, s² = 10/9, half-width 1.833·√(10/9/10)
   const counts = [9, 11, 9, 11, 9, 11, 9, 11, 9, 11];
   expect(batchMeanBounds(counts).lower).toBeCloseTo(10 - 1.833 / 3, 10);
@@ -115,9 +115,9 @@ test('batch means bound the mean count, and never closer than half a count allow
   expect(batchMeanBounds(new Array(10).fill(0)).lower).toBe(0);
 });
 
-test('the bounds of a ratio over parts hold at their level, also where a storm takes whole parts', () => {
-  // Each part of some 60 requests has a mood of its own, 1 to 3 attempts a request in the mean: the true ratio is 2. Each bound
-  // should hold in 95 % of 2,000 rounds, and the t interval of ten parts does in 93 % at least.
+test('the bounds of a ratio over parts have their level, also if a retry storm affects whole parts', () => {
+  // Each part of about 60 requests has its own mean of 1 to 3 attempts per request: the true ratio is 2. Each bound should be correct
+  // in 95 % of 2,000 rounds; the t interval of ten parts achieves at least 93 %.
   const random = seededRandom(9);
   const rounds = 2000;
   let [below, above] = [0, 0];
@@ -131,7 +131,7 @@ test('the bounds of a ratio over parts hold at their level, also where a storm t
     if (upper >= 2) above += 1;
   }
   expect(Math.min(below, above) / rounds).toBeGreaterThan(0.93);
-  // Taking the requests for independent would give bounds four times as close, which hold far less often: the parts decide.
+  // Treating requests as independent would give bounds four times as tight, and correct far less often.
   const alike = ratioEstimate(Array.from({ length: 10 }, () => ({ sum: 60, count: 60 })));
   expect(alike).toMatchObject({ ratio: 1 });
   expect(alike.upper).toBeCloseTo(1 + (1.833 * Math.sqrt(10 * 0.25)) / 600, 10);

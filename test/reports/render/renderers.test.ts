@@ -14,7 +14,7 @@ const SLOS = [
   { name: 'rare', window: 'whole', objective: 'p99.9(ttft) <= 1 s' },
 ];
 
-/** A run with one SLO of each verdict: 10 % of requests fail during the fault, and 600 are too few for a P99.9. */
+/** Run with one SLO of each verdict: 10 % of requests fail during the fault, and 600 are too few for a P99.9. */
 function inputOf(events: readonly TimedEvent[] = killed()): RenderInput {
   const plan = planOf({ slos: SLOS, faults: [KILL] });
   const load = (ms: number, i: number) =>
@@ -22,7 +22,7 @@ function inputOf(events: readonly TimedEvent[] = killed()): RenderInput {
   return judge({ events: historyOf(plan, ...events), records: steadyLoad(load) });
 }
 
-/** Counts elements and checks that every one is closed: enough of an XML reader for well-formedness. */
+/** Counts elements and checks that each is closed: a minimal check for well-formed XML. */
 function elements(xml: string): Record<string, number> {
   const open: string[] = [];
   const seen: Record<string, number> = {};
@@ -40,7 +40,7 @@ function elements(xml: string): Record<string, number> {
   return seen;
 }
 
-test('plain HTTP has no tokens: its first sign of life is a byte, wherever it is named, and its latency is drawn', () => {
+test('plain HTTP has no tokens: reports show the time to first byte, and draw the latency', () => {
   const run = inputOf();
   const workload = {
     kind: 'http',
@@ -55,18 +55,18 @@ test('plain HTTP has no tokens: its first sign of life is a byte, wherever it is
   const plain = { ...run, plan: { ...run.plan, load: { ...run.plan.load, workload } } };
   for (const render of [renderTerminal, renderMarkdown, renderHtml]) {
     const [chat, http] = [render(run), render(plain)];
-    expect(chat).toMatch(/TTFT p50|Time to first token/);
+    expect(chat).toMatch(/TTFT P50|Time to first token/);
     expect(http).not.toMatch(/TTFT|[Tt]ime to first token/);
-    expect(http).toMatch(/TTFB p50|Time to first byte/);
+    expect(http).toMatch(/TTFB P50|Time to first byte/);
   }
-  expect(renderTerminal(plain)).toMatch(/latency p99/);
+  expect(renderTerminal(plain)).toMatch(/latency P99/);
   expect(renderHtml(plain)).toContain('id="chart-latency"');
   expect(renderHtml(run)).not.toContain('id="chart-latency"');
   const judged = changedSlo(run, 'p99(latency) <= 900 ms');
-  expect(renderHtml(judged)).toMatch(/id="chart-latency".*P99 objective 900\u00a0ms, whole/s);
+  expect(renderHtml(judged)).toMatch(/id="chart-latency".*P99 limit 900\u00a0ms, whole/s);
 });
 
-/** The run with another objective of its first SLO. */
+/** The same run with another objective in its first SLO. */
 function changedSlo(run: RenderInput, objective: string): RenderInput {
   const [first, ...slos] = run.document.slos;
   return { ...run, document: { ...run.document, slos: [{ ...first!, objective }, ...slos] } };
@@ -88,7 +88,7 @@ test('scaling is told of where something scaled, and is not there otherwise', ()
   expect(renderHtml(run)).not.toContain('id="scaling"');
 });
 
-test('JUnit: one case a SLO and one for validity; a miss is a failure, an undecided one an error', () => {
+test('JUnit: one case per SLO and one for validity; a missed SLO is a failure, an inconclusive one an error', () => {
   const xml = renderJunit(inputOf());
   expect(elements(xml)).toMatchObject({ testsuite: 1, testcase: 4, failure: 1, error: 1, property: 5 });
   expect(xml).toContain('tests="4" failures="1" errors="1" skipped="0"');
@@ -96,19 +96,19 @@ test('JUnit: one case a SLO and one for validity; a miss is a failure, an undeci
   expect(xml).toMatch(/<error type="inconclusive" message="Too few samples/);
 });
 
-test('JUnit: an invalid run is an error of its own, with every reason', () => {
+test('JUnit: an invalid run is a separate error, with all reasons', () => {
   const xml = renderJunit(inputOf(killed(null, null)));
   expect(xml).toMatch(
-    /name="the run is valid">\n {6}<error type="invalid" message="The fault kill was never seen to act/,
+    /name="the run is valid">\n {6}<error type="invalid" message="Fault kill had no observable effect/,
   );
   expect(elements(xml).error).toBeGreaterThanOrEqual(2);
 });
 
-test('XML holds no character that XML cannot hold', () => {
+test('XML output has no characters that XML does not allow', () => {
   expect(escapeXml('a\u0000b\u001b[31m<&>"\ud800\tc')).toBe('a\ufffdb\ufffd[31m&lt;&amp;&gt;&quot;\ufffd\tc');
 });
 
-test('Markdown tells verdict, intervals, windows, faults and the replay', () => {
+test('Markdown shows verdict, intervals, windows, faults and the replay command', () => {
   const markdown = renderMarkdown(inputOf());
   expect(markdown).toMatch(/^# ✗ FAIL: example\n/);
   expect(markdown).toContain('| ✓ | first token | whole | p99(ttft) \\<= 800 ms | 100 ms | 100 ms … 100 ms | 590 |');
@@ -119,7 +119,7 @@ test('Markdown tells verdict, intervals, windows, faults and the replay', () => 
   expect(markdown).toContain('```sh\nnpx squall run example --seed 1\n```');
 });
 
-test('Markdown tables keep their columns whatever the text holds', () => {
+test('Markdown tables keep their columns, whatever the text contains', () => {
   const markdown = renderMarkdown(inputOf());
   for (const table of markdown.split('\n\n').filter(part => part.startsWith('|'))) {
     const widths = table.split('\n').map(line => line.replaceAll('\\|', '').split('|').length);
@@ -139,7 +139,7 @@ test('the terminal summary fits its width and is plain without colour', () => {
   expect(plain).toContain('  replay: npx squall run example --seed 1\n');
 });
 
-test('the terminal summary colours verdicts, and lets nothing of the run move the cursor', () => {
+test('the terminal summary colours verdicts, and no text of the run moves the cursor', () => {
   const evil: TimedEvent = { atMs: 1, type: 'invalid', guard: 'guard', reason: 'clear\u001b[2J\nscreen' };
   expect(renderTerminal(inputOf(), { colour: true })).toContain('\u001b[31m');
   const text = renderTerminal(inputOf([evil]));

@@ -21,7 +21,7 @@ function journal(records: readonly RequestRecord[], tail = ''): void {
   );
 }
 
-/** Records with every field at its odd values: nulls, fractions, negative times, empty and long gap lists, non-ASCII text. */
+/** Records with unusual values in every field: nulls, fractions, negative times, empty and long gap lists, non-ASCII text. */
 function oddRecords(count: number): RequestRecord[] {
   const random = seededRandom(11);
   const outcomes: Outcome[] = ['ok', 'dropped', 'reset', 'http-status', 'truncated', 'interrupted'];
@@ -35,13 +35,13 @@ function oddRecords(count: number): RequestRecord[] {
     status: random.pick([0, 200, 503]),
     promptTokens: random.integer(0, 100_000),
     outputTokens: random.integer(0, 2048),
-    stage: random.pick(['1', 'Spitzenlast', 'ü→ß']),
+    stage: random.pick(['1', 'peak load', 'ü→ß']),
     upstream: random.pick(['', 'inference-1']),
     gaps: Array.from({ length: 2 * random.integer(0, 40) }, () => random.integer(0, 2000)),
   }));
 }
 
-test('what was journalled comes back exactly, in scheduled order', async () => {
+test('records are read exactly as they were journalled, in scheduled order', async () => {
   const records = oddRecords(3000);
   journal(records.toSorted((a, b) => (a.endMs % 1) - (b.endMs % 1)));
   expect(await readRequests(directory)).toEqual(records);
@@ -50,7 +50,7 @@ test('what was journalled comes back exactly, in scheduled order', async () => {
   expect(await readRequests(directory)).toEqual(records);
 });
 
-test('the journals of several workers are sealed as one, a cut line of any left out', async () => {
+test('the journals of several workers are sealed as one, without truncated lines', async () => {
   const records = oddRecords(300);
   const own = (worker: number) => records.filter(({ index }) => index % 3 === worker);
   journal(own(0), '{"index":');
@@ -64,7 +64,7 @@ test('the journals of several workers are sealed as one, a cut line of any left 
   expect(await readRequests(directory)).toEqual(records);
 });
 
-test('what only some runs have comes back where it was, and is no column where it was not', async () => {
+test('optional fields are read where they were set, and have no column where they were not', async () => {
   const plain = oddRecords(40);
   const records = plain.map(
     (record, i): RequestRecord => ({
@@ -87,7 +87,7 @@ test('what only some runs have comes back where it was, and is no column where i
   expect(await columns()).not.toContain('attempts');
 });
 
-test('rows of several row groups come back in order', async () => {
+test('rows of several row groups are read in order', async () => {
   journal(Array.from({ length: 50_010 }, (_, i) => requestOf(i, i)));
   await sealRequests(directory);
   const records = await readRequests(directory);
@@ -95,7 +95,7 @@ test('rows of several row groups come back in order', async () => {
   expect(records.at(-1)).toEqual(requestOf(50_009, 50_009));
 });
 
-test('a last line that was cut off by a kill is left out', async () => {
+test('a last line truncated by a kill is ignored', async () => {
   const records = oddRecords(5);
   journal(records, '{"index":5,"schedul');
   expect(await readRequests(directory)).toEqual(records);
@@ -103,7 +103,7 @@ test('a last line that was cut off by a kill is left out', async () => {
   expect(await readRequests(directory)).toEqual(records);
 });
 
-test('a bad line in the middle is an error that says where, and loses nothing', async () => {
+test('a bad line in the middle is an error that names the line, and nothing is lost', async () => {
   writeFileSync(join(directory, 'requests.ndjson'), `${JSON.stringify(requestOf(0, 0))}\nnonsense\n{}\n`);
   await expect(sealRequests(directory)).rejects.toMatchObject({
     code: 'BAD_JOURNAL',

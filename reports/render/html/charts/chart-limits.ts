@@ -4,10 +4,10 @@ import { quantity } from '../format.ts';
 import { readObjective } from '../read-objective.ts';
 import type { ChartLimit } from './chart.ts';
 
-/** The objectives that can be drawn, by what they bound, each over the window it is asserted on. */
+/** Limits of SLOs by the chart in which they are drawn, each over the window of its SLO. */
 export type ChartLimits = Readonly<Record<ChartLine, readonly ChartLimit[]>>;
 
-/** Reads the SLOs on the time to first token, on latency, on the queue, and on gauges in percent. */
+/** Limits of all SLOs that can be drawn. */
 export function chartLimits({ document }: RenderInput): ChartLimits {
   const limits: Record<ChartLine, ChartLimit[]> = { ttft: [], latency: [], queue: [], percent: [] };
   for (const slo of document.slos) {
@@ -15,7 +15,7 @@ export function chartLimits({ document }: RenderInput): ChartLimits {
     const line = objective && check?.line?.(objective);
     const window = document.windows.find(({ name }) => name === slo.window);
     if (!line || !window) continue;
-    const label = `${line.name} objective ${quantity(objective.limit, objective.unit)}, ${slo.window}`;
+    const label = `${line.name} limit ${quantity(objective.limit, objective.unit)}, ${slo.window}`;
     limits[line.chart].push({ label, value: objective.limit, fromMs: window.fromMs, toMs: window.toMs });
   }
   return limits;

@@ -1,12 +1,12 @@
-/** Maps values to heights: 0 is the bottom of a chart, 1 its top. */
+/** Mapping of values to heights: 0 is the bottom of a chart, 1 its top. */
 export interface ValueScale {
   readonly kind: 'linear' | 'log';
   readonly ticks: readonly number[];
-  /** Not clipped: a value outside the ticks lands outside 0…1. */
+  /** Height of a value, not clipped: outside the ticks it is outside 0…1. */
   at(value: number): number;
 }
 
-/** From zero to a round number at or above `max`; `whole` allows whole ticks only. */
+/** Linear scale from zero to a round number at or above `max`; `whole` restricts ticks to integers. */
 export function linearScale(max: number, whole = false): ValueScale {
   const step = Math.max(roundStep((max || 1) / 4), whole ? 1 : 0);
   const count = Math.max(1, Math.ceil((max || 1) / step - 1e-9));
@@ -18,7 +18,7 @@ export function linearScale(max: number, whole = false): ValueScale {
 const LOG_STEPS = [[1, 2, 5], [1, 3], [1]];
 const MOST_LOG_TICKS = 7;
 
-/** Logarithmic, between round numbers around `min` and `max`, both above zero. */
+/** Logarithmic scale between round numbers around `min` and `max`, both above zero. */
 function logScale(min: number, max: number): ValueScale {
   const ticksOf = (steps: readonly number[]) => {
     const all: number[] = [];
@@ -37,7 +37,7 @@ function logScale(min: number, max: number): ValueScale {
 
 const LOG_FROM_RATIO = 20;
 
-/** Logarithmic where the values spread over more than a factor of 20, so that neither end is squashed; else linear. */
+/** Logarithmic scale for values that span more than a factor of 20, so that small ones remain visible; otherwise linear. */
 export function scaleFor(values: readonly number[]): ValueScale {
   const positive = values.filter(value => value > 0);
   const max = Math.max(0, ...positive);
@@ -47,9 +47,9 @@ export function scaleFor(values: readonly number[]): ValueScale {
 
 const SECOND_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
 
-/** Instants for at most `most` labels on a time axis, with the text of each. */
-export function timeTicks(endMs: number, most: number): { atMs: number; label: string }[] {
-  const step = SECOND_STEPS.find(seconds => endMs / 1000 / seconds <= most) ?? Math.ceil(endMs / 1000 / most);
+/** Ticks of a time axis with their labels, at most `maxTicks`. */
+export function timeTicks(endMs: number, maxTicks: number): { atMs: number; label: string }[] {
+  const step = SECOND_STEPS.find(seconds => endMs / 1000 / seconds <= maxTicks) ?? Math.ceil(endMs / 1000 / maxTicks);
   const ticks = [];
   for (let second = 0; second * 1000 <= endMs; second += step) {
     ticks.push({ atMs: second * 1000, label: timeLabel(second, endMs / 1000) });

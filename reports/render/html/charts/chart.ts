@@ -2,18 +2,18 @@ import { type Content, type Html, html } from '../html.ts';
 import { timeTicks, type ValueScale } from './chart-scale.ts';
 import { type FaultBand, joinedBands, placeLabels } from './fault-bands.ts';
 
-/** One line, staircase or stack of bars; drawn with its own dash or pattern besides its colour, see `style/charts.css`. */
+/** Line, step line or stacked bars; each has its own dash or pattern besides its colour, see `style/charts.css`. */
 export interface ChartSeries {
   readonly name: string;
   readonly kind: 'line' | 'step' | 'bar';
-  /** Which look: 1…7. */
+  /** Number of its style, 1…7. */
   readonly look: number;
   readonly values: readonly (number | null)[];
-  /** Column of the table of figures that holds the same values. */
+  /** Index of the column with the same values in the table below the charts. */
   readonly column: number;
 }
 
-/** A horizontal line over part of the time axis: what an SLO allows. */
+/** Limit of an SLO: a horizontal line over part of the time axis. */
 export interface ChartLimit {
   readonly label: string;
   readonly value: number;
@@ -21,7 +21,7 @@ export interface ChartLimit {
   readonly toMs: number;
 }
 
-/** One chart; `label` names it for people who cannot see it. */
+/** Chart; `label` describes it to screen readers. */
 export interface Chart {
   readonly id: string;
   readonly title: string;
@@ -33,14 +33,14 @@ export interface Chart {
   format(value: number): string;
 }
 
-/** The time axis that all charts of a report share. */
+/** Time axis shared by all charts of a report. */
 export interface TimeAxis {
   readonly slotMs: number;
   readonly endMs: number;
   readonly bands: readonly FaultBand[];
 }
 
-/** The same chart drawn for three widths of the page, so that its letters never shrink; style decides which is seen. */
+/** Widths for which each chart is drawn, so that its text never shrinks; CSS selects one. */
 const WIDTHS = [
   { name: 'narrow', width: 340, plotHeight: 150, left: 52, right: 12 },
   { name: 'middle', width: 680, plotHeight: 160, left: 60, right: 14 },
@@ -58,7 +58,7 @@ interface Frame {
   y(value: number): number;
 }
 
-/** Draws a chart once for each width of page. */
+/** Draws a chart for every width. */
 export function drawChart(chart: Chart, axis: TimeAxis): Html {
   return html`${WIDTHS.map(size => drawAt(chart, axis, size))}`;
 }
@@ -82,7 +82,7 @@ ${labels.map(label => html`<text class="band-label" x="${round(label.x)}" y="${l
 </svg>`;
 }
 
-/** One shade however many faults act at once; a line where each was injected, a fainter one where it healed. */
+/** Bands of the faults, in one shade however many overlap; a line at each injection, a fainter one at each recovery. */
 function drawBands(bands: readonly FaultBand[], frame: Frame): Content {
   const height = frame.bottom - frame.top;
   const areas = joinedBands(bands).map(({ fromMs, toMs }) => {
@@ -91,7 +91,7 @@ function drawBands(bands: readonly FaultBand[], frame: Frame): Content {
   });
   const line = (name: string, atMs: number | null) =>
     atMs !== null && html`<path class="${name}" d="M${round(frame.x(atMs))} ${frame.top}V${frame.bottom}"/>`;
-  return [areas, bands.map(band => [line('healed', band.toMs), line('injected', band.injectedAtMs)])];
+  return [areas, bands.map(band => [line('recovered', band.toMs), line('injected', band.injectedAtMs)])];
 }
 
 function drawGrid(chart: Chart, axis: TimeAxis, frame: Frame, width: number): Content {
@@ -125,7 +125,7 @@ function drawSeries(chart: Chart, axis: TimeAxis, frame: Frame): Content {
   });
 }
 
-/** Breaks at slots without a value: a gap in the samples is a gap in the line. */
+/** Path that breaks at slots without a value. */
 function linePath(series: ChartSeries, axis: TimeAxis, frame: Frame): string {
   let path = '';
   for (const [index, value] of series.values.entries()) {
@@ -149,7 +149,7 @@ function stepPath(series: ChartSeries, axis: TimeAxis, frame: Frame): string {
   return before === null ? path : `${path}H${round(frame.x(series.values.length * axis.slotMs))}`;
 }
 
-/** Values with a gap on both sides, which a line cannot show. */
+/** Values between two gaps, which a line cannot show. */
 function lonePoints(series: ChartSeries, axis: TimeAxis, frame: Frame): [number, number][] {
   const known = (index: number) => (series.values[index] ?? null) !== null;
   return series.values.flatMap((value, index): [number, number][] =>
@@ -159,7 +159,7 @@ function lonePoints(series: ChartSeries, axis: TimeAxis, frame: Frame): [number,
   );
 }
 
-/** Bars that stand on those of the series before; at least 2 px high, because one failure among thousands matters. */
+/** Bars stacked on those of the previous series; at least 2 px high, because one failure among thousands matters. */
 function drawBars(series: ChartSeries, axis: TimeAxis, frame: Frame, floor: Map<number, number>): Content {
   return series.values.map((value, index) => {
     if (!value) return null;

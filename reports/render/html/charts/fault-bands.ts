@@ -1,6 +1,6 @@
 import type { FaultResult } from '../../../store/run-document.ts';
 
-/** A fault on the time axis: a band where it was seen to act, a line where it was injected. */
+/** Fault on the time axis: a band while it was in effect, a line at its injection. */
 export interface FaultBand {
   readonly label: string;
   readonly injectedAtMs: number | null;
@@ -8,19 +8,19 @@ export interface FaultBand {
   readonly toMs: number | null;
 }
 
-/** The faults of a run as bands; one that never healed lasts to the end of the axis. */
+/** Faults of a run as bands; one without observed recovery lasts to the end of the axis. */
 export function faultBands(faults: readonly FaultResult[], endMs: number): FaultBand[] {
   return faults
     .filter(fault => fault.injectedAtMs !== null || fault.bitAtMs !== null)
     .map(fault => ({
-      label: fault.id + (fault.bitAtMs === null ? ' (never bit)' : fault.healedAtMs === null ? ' (not healed)' : ''),
+      label: fault.id + (fault.bitAtMs === null ? ' (no effect)' : fault.healedAtMs === null ? ' (no recovery)' : ''),
       injectedAtMs: fault.injectedAtMs,
       fromMs: fault.bitAtMs,
       toMs: fault.bitAtMs === null ? null : (fault.healedAtMs ?? endMs),
     }));
 }
 
-/** The stretches in which at least one fault acts, ascending and apart. */
+/** Intervals with at least one fault in effect, ascending and disjoint. */
 export function joinedBands(bands: readonly FaultBand[]): { fromMs: number; toMs: number }[] {
   const joined: { fromMs: number; toMs: number }[] = [];
   for (const band of [...bands].sort((a, b) => (a.fromMs ?? 0) - (b.fromMs ?? 0))) {
@@ -33,7 +33,7 @@ export function joinedBands(bands: readonly FaultBand[]): { fromMs: number; toMs
   return joined;
 }
 
-/** A label that got a place: `x` is its left edge, `lane` its row from the top. */
+/** Placed label: `x` is its left edge, `lane` its row from the top. */
 export interface PlacedLabel {
   readonly text: string;
   readonly x: number;
@@ -46,8 +46,8 @@ const MOST_LANES = 6;
 const MOST_CHARACTERS = 34;
 
 /**
- * Puts labels into rows so that none overlaps another or leaves [left, right]. Labels that find no room in six rows are left
- * out; the table of the figures below the charts still names their faults.
+ * Places labels in rows so that none overlaps another or leaves [left, right]. Labels that do not fit into six rows are omitted; the
+ * table below the charts still names their faults.
  */
 export function placeLabels(
   wanted: readonly { text: string; x: number }[],
@@ -57,9 +57,9 @@ export function placeLabels(
   const laneEnds: number[] = [];
   const placed: PlacedLabel[] = [];
   for (const { text, x } of [...wanted].sort((a, b) => a.x - b.x)) {
-    const most = Math.min(MOST_CHARACTERS, Math.floor((right - left) / CHARACTER_WIDTH));
+    const maxLength = Math.min(MOST_CHARACTERS, Math.floor((right - left) / CHARACTER_WIDTH));
     const characters = [...text];
-    const short = characters.length > most ? `${characters.slice(0, most - 1).join('')}…` : text;
+    const short = characters.length > maxLength ? `${characters.slice(0, maxLength - 1).join('')}…` : text;
     const width = [...short].length * CHARACTER_WIDTH;
     const start = Math.max(left, Math.min(x, right - width));
     const free = laneEnds.findIndex(end => end + LABEL_GAP <= start);

@@ -5,7 +5,7 @@ import type { Chart, ChartSeries } from './chart.ts';
 import type { ChartLimits } from './chart-limits.ts';
 import { linearScale } from './chart-scale.ts';
 
-/** The charts of what was sampled in the engines; none for a run without samples. */
+/** Charts of the metrics sampled in the engines; none for a run without samples. */
 export function metricCharts(timeline: TimelineSeries, limits: ChartLimits): Chart[] {
   const columns = metricColumns(timeline);
   if (columns.length === 0) return [];
@@ -15,20 +15,24 @@ export function metricCharts(timeline: TimelineSeries, limits: ChartLimits): Cha
     series(waiting!, 'waiting, all', 1),
     series(fullest, 'waiting, fullest replica', 3),
   ];
-  const load = [series(gpu!, 'GPU busy', 1), series(kvCache!, 'KV cache', 2), series(gpuMemory!, 'GPU memory', 3)];
+  const load = [
+    series(gpu!, 'GPU utilisation', 1),
+    series(kvCache!, 'KV cache', 2),
+    series(gpuMemory!, 'GPU memory', 3),
+  ];
   return [queueChart(queue, limits), loadChart(load, limits)].filter(chart => chart !== null);
 }
 
 function queueChart(series: readonly ChartSeries[], { queue: limits }: ChartLimits): Chart | null {
-  const most = largest(series);
-  if (most === null) return null;
-  const shown = limits.filter(limit => limit.value <= 4 * most);
+  const max = largest(series);
+  if (max === null) return null;
+  const shown = limits.filter(limit => limit.value <= 4 * max);
   return {
     id: 'queue',
     title: 'Requests in the engines',
     note: 'sampled once a second',
-    label: `Requests waiting and running in the inference engines, at most ${quantity(most, '')}`,
-    scale: linearScale(Math.max(most, ...shown.map(limit => limit.value)), true),
+    label: `Requests waiting and running in the inference engines, at most ${quantity(max, '')}`,
+    scale: linearScale(Math.max(max, ...shown.map(limit => limit.value)), true),
     series,
     limits: shown,
     format: value => quantity(value, ''),
@@ -36,13 +40,13 @@ function queueChart(series: readonly ChartSeries[], { queue: limits }: ChartLimi
 }
 
 function loadChart(series: readonly ChartSeries[], { percent: limits }: ChartLimits): Chart | null {
-  const most = largest(series);
-  if (most === null) return null;
+  const max = largest(series);
+  if (max === null) return null;
   return {
     id: 'engines',
     title: 'Fullest engine',
-    note: 'of all replicas, sampled once a second',
-    label: `GPU utilisation, KV cache and GPU memory of the fullest replica, at most ${quantity(most, '%')}`,
+    note: 'maximum over all replicas, sampled once a second',
+    label: `GPU utilisation, KV cache and GPU memory of the fullest replica, at most ${quantity(max, '%')}`,
     scale: linearScale(100),
     series,
     limits,

@@ -1,19 +1,18 @@
 import type { TimelineSeries } from '../../../store/run-document.ts';
 
-/** A chart on a screen has no room for more points, and a file of bounded size none for more numbers. */
+/** Limit of the slots, as more points fit neither on a screen nor into a small file. */
 const MOST_SLOTS = 600;
 
 /**
- * Joins neighbouring slots until at most 600 remain, so that the report of a long soak stays small. Nothing bad is averaged
- * away: a joined slot keeps the worst latency, the fewest ready replicas and the fullest
- * queue; rates become means.
+ * Merges neighbouring slots until at most 600 remain, so that the report of a long run stays small. Problems are not averaged away: a
+ * merged slot keeps the highest latency, the fewest ready replicas and the longest queue; rates are averaged.
  */
 export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
   const factor = Math.ceil(timeline.offered.length / MOST_SLOTS);
   if (factor <= 1) return timeline;
-  const join = <T>(values: readonly T[], merge: (group: readonly T[]) => T) =>
+  const merged = <T>(values: readonly T[], fold: (group: readonly T[]) => T) =>
     Array.from({ length: Math.ceil(values.length / factor) }, (_, index) =>
-      merge(values.slice(index * factor, (index + 1) * factor)),
+      fold(values.slice(index * factor, (index + 1) * factor)),
     );
   const worst = (group: readonly (number | null)[]) => {
     const seen = group.filter(value => value !== null);
@@ -23,27 +22,27 @@ export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
   const mean = (group: readonly number[]) => group.reduce((sum, value) => sum + value, 0) / group.length;
   return {
     slotMs: timeline.slotMs * factor,
-    ttftP50Ms: join(timeline.ttftP50Ms, worst),
-    ttftP90Ms: join(timeline.ttftP90Ms, worst),
-    ttftP99Ms: join(timeline.ttftP99Ms, worst),
-    latencyP50Ms: join(timeline.latencyP50Ms, worst),
-    latencyP99Ms: join(timeline.latencyP99Ms, worst),
-    offered: join(timeline.offered, mean),
-    completed: join(timeline.completed, mean),
-    failed: join(timeline.failed, mean),
-    dropped: join(timeline.dropped, mean),
-    ...(timeline.attempts && { attempts: join(timeline.attempts, mean) }),
+    ttftP50Ms: merged(timeline.ttftP50Ms, worst),
+    ttftP90Ms: merged(timeline.ttftP90Ms, worst),
+    ttftP99Ms: merged(timeline.ttftP99Ms, worst),
+    latencyP50Ms: merged(timeline.latencyP50Ms, worst),
+    latencyP99Ms: merged(timeline.latencyP99Ms, worst),
+    offered: merged(timeline.offered, mean),
+    completed: merged(timeline.completed, mean),
+    failed: merged(timeline.failed, mean),
+    dropped: merged(timeline.dropped, mean),
+    ...(timeline.attempts && { attempts: merged(timeline.attempts, mean) }),
     ready: Object.fromEntries(
-      Object.entries(timeline.ready).map(([service, counts]) => [service, join(counts, group => Math.min(...group))]),
+      Object.entries(timeline.ready).map(([service, counts]) => [service, merged(counts, group => Math.min(...group))]),
     ),
     ...(metrics && {
       metrics: {
-        maxWaiting: join(metrics.maxWaiting, worst),
-        waiting: join(metrics.waiting, worst),
-        running: join(metrics.running, worst),
-        gpuPercent: join(metrics.gpuPercent, worst),
-        kvCachePercent: join(metrics.kvCachePercent, worst),
-        gpuMemoryPercent: join(metrics.gpuMemoryPercent, worst),
+        maxWaiting: merged(metrics.maxWaiting, worst),
+        waiting: merged(metrics.waiting, worst),
+        running: merged(metrics.running, worst),
+        gpuPercent: merged(metrics.gpuPercent, worst),
+        kvCachePercent: merged(metrics.kvCachePercent, worst),
+        gpuMemoryPercent: merged(metrics.gpuMemoryPercent, worst),
       },
     }),
   };

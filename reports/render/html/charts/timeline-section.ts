@@ -1,5 +1,5 @@
 import type { RenderInput, TimelineSeries } from '../../../store/run-document.ts';
-import { firstOf } from '../../cells.ts';
+import { firstUnit } from '../../cells.ts';
 import { quantity } from '../format.ts';
 import { type Content, type Html, html } from '../html.ts';
 import { attemptsColumn, FIRST_SERVICE_COLUMN, timelineTable } from '../timeline-table.ts';
@@ -10,17 +10,17 @@ import { faultBands } from './fault-bands.ts';
 import { metricCharts } from './metric-charts.ts';
 import { thinTimeline } from './thin-timeline.ts';
 
-/** The charts over one time axis, and under them the same figures as a table, which is also what the crosshair reads. */
+/** Charts over one time axis, followed by the same values as a table, which is also the source of the crosshair. */
 export function timelineSection(input: RenderInput): Html {
   const timeline = thinTimeline(input.timeline);
   const slots = timeline.offered.length;
-  if (slots === 0) return html`<p class="empty">No request was due in this run, so there is nothing to draw.</p>`;
-  const drivenMs = slots * timeline.slotMs;
+  if (slots === 0) return html`<p class="empty">No request was scheduled in this run, so there is nothing to draw.</p>`;
+  const loadMs = slots * timeline.slotMs;
   const lastMs = Math.max(...input.document.faults.flatMap(fault => [fault.bitAtMs ?? 0, fault.healedAtMs ?? 0]), 0);
-  const endMs = Math.max(drivenMs, lastMs);
+  const endMs = Math.max(loadMs, lastMs);
   const axis: TimeAxis = { slotMs: timeline.slotMs, endMs, bands: faultBands(input.document.faults, endMs) };
   const limits = chartLimits(input);
-  const first = firstOf(input.plan);
+  const first = firstUnit(input.plan);
   const charts = [
     firstChart(timeline, limits.ttft, first),
     latencyChart(timeline, limits.latency, first === 'byte'),
@@ -29,16 +29,16 @@ export function timelineSection(input: RenderInput): Html {
     replicaChart(timeline),
   ].filter(chart => chart !== null);
   const joined = timeline.slotMs > input.timeline.slotMs;
-  return html`<p class="hint">Time runs from the start of driving. Shaded: a fault was seen to act; dashed line: it was injected.
-Each point covers ${quantity(timeline.slotMs, 'ms')}${joined ? ': the worst latency, the mean rate, the fullest queue and the fewest replicas in it' : ''}.
-<span class="scripted" hidden>Point at a chart, or focus it and use the arrow keys, for the figures of an instant.</span></p>
+  return html`<p class="hint">Time is relative to the start of the load phase. Shaded: a fault is in effect; dashed line: its injection.
+Each point covers ${quantity(timeline.slotMs, 'ms')}${joined ? ': the highest latency, mean rate, longest queue and fewest replicas of that interval' : ''}.
+<span class="scripted" hidden>Hover over a chart, or focus it and use the arrow keys, to read the values at one point in time.</span></p>
 ${charts.map(chart => figure(chart, axis, limits))}
 ${timelineTable(timeline, axis, first)}`;
 }
 
 function figure(chart: Chart, axis: TimeAxis, limits: ChartLimits): Html {
-  const own = chart.id === 'ttft' || chart.id === 'latency' || chart.id === 'queue' ? limits[chart.id] : [];
-  const hidden = own.filter(limit => !chart.limits.includes(limit));
+  const ownLimits = chart.id === 'ttft' || chart.id === 'latency' || chart.id === 'queue' ? limits[chart.id] : [];
+  const hidden = ownLimits.filter(limit => !chart.limits.includes(limit));
   return html`<figure id="chart-${chart.id}">
 <figcaption><h3>${chart.title} <small>${chart.note}</small></h3>
 <ul class="legend">${chart.series.map(series => html`<li data-column="${series.column}">${sample(series)}<span>${series.name}</span></li>`)}${chart.limits.map(limit => html`<li>${limitSample()}<span>${limit.label}</span></li>`)}${hidden.map(limit => html`<li><span>${limit.label} (above this chart)</span></li>`)}</ul></figcaption>
@@ -46,7 +46,7 @@ function figure(chart: Chart, axis: TimeAxis, limits: ChartLimits): Html {
 </figure>`;
 }
 
-/** What a series looks like, for a legend. */
+/** Sample of a series for a legend. */
 export function sample(series: ChartSeries): Html {
   const shape =
     series.kind === 'bar'
@@ -68,7 +68,7 @@ function firstChart(timeline: TimelineSeries, limits: readonly ChartLimit[], fir
   return durationChart('ttft', `Time to first ${first}`, series, limits);
 }
 
-/** Of whole answers, where there is nothing else to judge or an SLO judges it. */
+/** End-to-end latency, for plain HTTP or if an SLO is about it. */
 function latencyChart(timeline: TimelineSeries, limits: readonly ChartLimit[], isPlain: boolean): Chart | null {
   if (!isPlain && limits.length === 0) return null;
   const series: ChartSeries[] = [
@@ -103,14 +103,14 @@ function durationChart(
 function rateChart(timeline: TimelineSeries): Chart {
   const { attempts = [] } = timeline;
   const bad = sums(timeline.failed, timeline.dropped);
-  const most = Math.max(0, ...timeline.offered, ...timeline.completed, ...bad, ...attempts);
+  const max = Math.max(0, ...timeline.offered, ...timeline.completed, ...bad, ...attempts);
   const column = attemptsColumn(timeline);
   return {
     id: 'rate',
     title: 'Requests',
-    note: `per second, by scheduled arrival${column === undefined ? '' : '; attempts by when they were sent'}`,
-    label: `Offered, completed, failed and dropped requests${column === undefined ? '' : ', and attempts at them,'} a second, at most ${quantity(most, '/s')}`,
-    scale: linearScale(most),
+    note: `per second, by scheduled arrival${column === undefined ? '' : '; attempts by time of sending'}`,
+    label: `Offered, completed, failed and dropped requests${column === undefined ? '' : ', and attempts,'} per second, at most ${quantity(max, '/s')}`,
+    scale: linearScale(max),
     series: [
       { name: 'offered', kind: 'step', look: 4, values: timeline.offered, column: 6 },
       { name: 'failed', kind: 'bar', look: 5, values: timeline.failed, column: 8 },
@@ -128,13 +128,13 @@ const LOOKS = [1, 2, 3, 7];
 function replicaChart(timeline: TimelineSeries): Chart | null {
   const services = Object.entries(timeline.ready);
   if (services.length === 0) return null;
-  const most = Math.max(1, ...services.flatMap(([, counts]) => counts));
+  const max = Math.max(1, ...services.flatMap(([, counts]) => counts));
   return {
     id: 'replicas',
     title: 'Ready replicas',
     note: 'by service',
-    label: `Ready replicas over the run, at most ${most}`,
-    scale: linearScale(most, true),
+    label: `Ready replicas over the run, at most ${max}`,
+    scale: linearScale(max, true),
     series: services.map(([service, counts], index) => ({
       name: service,
       kind: 'step',

@@ -3,19 +3,24 @@ import type { TimedEvent } from '../../../../harness/history.ts';
 import { judge } from '../../../../reports/judge/judge.ts';
 import { mergeRuns } from '../../../../reports/judge/merge/merge.ts';
 import { type Part, requireComplete } from '../../../../reports/judge/merge/segments.ts';
-import { all, type Changes, clock, life, part, RECORDS, summary, WHOLE_PLAN } from '../../parts.ts';
+import { all, type Changes, clock, faultEvents, part, RECORDS, summary, WHOLE_PLAN } from '../../parts.ts';
 import { historyOf } from '../../runs.ts';
 
 const surroundings = { id: 'merged', startedAt: '2026-01-02T03:04:05.678Z', machine: {}, versions: {} };
 const judged = (parts: readonly Part[]) => judge(mergeRuns(requireComplete(parts), surroundings));
 
 const alone = judge({
-  events: historyOf(WHOLE_PLAN, ...life('slow', 5000, 5000), ...life('kill', 20_000, 10_000), summary(6000)),
+  events: historyOf(
+    WHOLE_PLAN,
+    ...faultEvents('slow', 5000, 5000),
+    ...faultEvents('kill', 20_000, 10_000),
+    summary(6000),
+  ),
   records: RECORDS,
 });
 
 describe('the union of all segments', () => {
-  it('counts the requests of all attackers', () => {
+  it('sums the requests of all attackers', () => {
     const rejecting = (part: Part, rejected: number): Part => ({
       ...part,
       events: part.events.map(event =>
@@ -26,7 +31,7 @@ describe('the union of all segments', () => {
     expect(events.find(isStep('healed'))).toMatchObject({ requests: { ended: 30, rejected: 0 + 1 + 2 } });
   });
 
-  it.each([1, 2, 3, 7])('of %i is judged to exactly what one run of the same records is', of => {
+  it.each([1, 2, 3, 7])('of %i is judged exactly as one run of the same records', of => {
     const merged = judged(all(of).toReversed());
     const { windows, slos, verdict, load, faults, segments, spreadMs } = merged.document;
     expect(windows).toEqual(alone.document.windows);
@@ -43,7 +48,7 @@ describe('the union of all segments', () => {
     expect(merged.document.replay).toBe(WHOLE_PLAN.replay);
   });
 
-  it('says who saw what, and adds up what the generators took', () => {
+  it('attributes observations to segments, and sums the usage of the generators', () => {
     const { document } = judged(all(3));
     expect(document.faults[0]!.evidence).toContain('segment 1: bit seen; segment 2: bit seen; segment 3: bit seen');
     expect(document.faults[1]!.evidence).not.toContain('segment 2');
@@ -53,7 +58,7 @@ describe('the union of all segments', () => {
     );
   });
 
-  it('is judged by no segment alone', () => {
+  it('is not judged from one segment', () => {
     const { events, records } = part(2, 3);
     const { document } = judge({ events, records });
     expect(document).toMatchObject({ verdict: 'inconclusive', exitCode: 2 });
@@ -67,41 +72,41 @@ const notHealed: TimedEvent = { atMs: 15_000, type: 'fault', id: 'slow', step: '
 const isStep = (step: string) => (event: TimedEvent) =>
   event.type === 'fault' && event.id === 'slow' && event.step === step;
 
-/** What goes wrong in segment 2 of 3, and the reason that the union must then give. */
-const TROUBLE: readonly [string, Changes, string, RegExp][] = [
+/** Problem of segment 2 of 3, and the reason that the union must give for it. */
+const PROBLEMS: readonly [string, Changes, string, RegExp][] = [
   ['found no steady state', { extra: [INVALID] }, 'invalid', /segment 2: no answers/],
   [
-    'never saw its link break',
+    'did not observe an effect on its link',
     { extra: [never('slow')], without: isStep('bit') },
     'invalid',
-    /never seen to act: segment 2/,
+    /had no observable effect: segment 2/,
   ],
   [
-    'never saw its link mended',
+    'did not observe the recovery of its link',
     { extra: [notHealed], without: isStep('healed') },
     'invalid',
-    /never seen to heal: segment 2/,
+    /Recovery .* not observed: segment 2/,
   ],
   ['was killed', { without: event => event.type === 'phase' && event.phase === 'done' }, 'invalid', /was killed/],
-  ['was suspended', { extra: clock(30_000) }, 'invalid', /segment 2: The clock jumped forward by 30 s/],
+  ['was suspended', { extra: clock(30_000) }, 'invalid', /segment 2: The wall clock jumped forward by 30 s/],
   [
-    'could hardly keep up',
+    'ran out of CPU headroom',
     { extra: [summary(61_000)], without: event => event.type === 'load' && event.summary.cpuMs === 2000 },
     'invalid',
-    /The busiest generator used 98.4% of the cores/,
+    /The busiest generator used 98.4% of its cores/,
   ],
   [
-    'sent late, though of all requests that were few',
+    'sent late, but few of all requests',
     {
       records: part(2, 3).records.map((record, i) =>
         i % 50 === 40 ? { ...record, sentMs: record.sentMs! + 5000 } : record,
       ),
     },
     'invalid',
-    /segment 2: The generator sent 5 s late at P99/,
+    /segment 2: P99 send lateness 5 s/,
   ],
   ['lost a record', { records: part(2, 3).records.slice(1) }, 'invalid', /1 of 620 arrivals left no record/],
-  ['drove alone, two seconds late', { zeroLateMs: 2000 }, 'invalid', /2 s apart.*--zero-at/],
+  ['started two seconds late', { zeroLateMs: 2000 }, 'invalid', /2 s apart.*--zero-at/],
   [
     'was interrupted',
     { extra: [{ atMs: 50_000, type: 'interrupted', by: 'SIGINT' }] },
@@ -111,13 +116,13 @@ const TROUBLE: readonly [string, Changes, string, RegExp][] = [
 ];
 
 describe('a segment that', () => {
-  it.each(TROUBLE)('%s spoils the union', (_, changes, verdict, reason) => {
+  it.each(PROBLEMS)('%s invalidates the union', (_, changes, verdict, reason) => {
     const { document } = judged([part(1, 3), part(2, 3, changes), part(3, 3)]);
     expect(document.verdict).toBe(verdict);
     expect(document.reasons.join('\n')).toMatch(reason);
   });
 
-  it('started a little later does not', () => {
+  it('started slightly late does not invalidate it', () => {
     const { document } = judged([part(1, 3), part(2, 3, { zeroLateMs: 900 }), part(3, 3)]);
     expect(document).toMatchObject({ verdict: alone.document.verdict, spreadMs: 900 });
   });

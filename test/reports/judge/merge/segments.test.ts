@@ -2,15 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { type Part, requireComplete } from '../../../../reports/judge/merge/segments.ts';
 import { all, part, RECORDS, WHOLE_PLAN } from '../../parts.ts';
 
-const { segment: _none, ...lone } = part(1, 3).plan;
-const REFUSED: readonly [string, readonly Part[], string, RegExp][] = [
-  ['one that is missing', [part(1, 3), part(3, 3)], 'SEGMENT_MISSING', /one is missing: 2\/3/],
-  ['two that are missing', [part(2, 3)], 'SEGMENT_MISSING', /2 are missing: 1\/3, 3\/3/],
+const { segment: _none, ...undivided } = part(1, 3).plan;
+const MISMATCHES: readonly [string, readonly Part[], string, RegExp][] = [
+  ['a missing segment', [part(1, 3), part(3, 3)], 'SEGMENT_MISSING', /1 of 3 segments is missing: 2\/3/],
+  ['two missing segments', [part(2, 3)], 'SEGMENT_MISSING', /2 of 3 segments are missing: 1\/3, 3\/3/],
   [
-    'one that is there twice',
+    'a duplicate segment',
     [...all(3), { ...part(2, 3), run: 'again' }],
     'SEGMENT_TWICE',
-    /run-2 and again both are segment 2 of 3/,
+    /run-2 and again are both segment 2 of 3/,
   ],
   [
     'another seed',
@@ -30,30 +30,30 @@ const REFUSED: readonly [string, readonly Part[], string, RegExp][] = [
     'DIFFERENT_PLANS',
     /run-1 is one of 3 segments, run-2 one of 2/,
   ],
-  ['a run that drove alone', [part(1, 3), { ...part(2, 3), plan: lone }], 'NOT_A_SEGMENT', /run-2/],
+  ['a run of the whole load', [part(1, 3), { ...part(2, 3), plan: undivided }], 'NOT_A_SEGMENT', /run-2/],
   [
-    'records of another share',
+    'records of another segment',
     [part(1, 2), part(2, 2, { records: part(1, 2).records })],
     'FOREIGN_RECORD',
     /run-2.*arrival 0/,
   ],
   [
-    'a record twice',
+    'a duplicate record',
     [part(1, 2), part(2, 2, { records: [RECORDS[1]!, RECORDS[1]!] })],
     'FOREIGN_RECORD',
     /run-2.*two records/,
   ],
 ];
 
-describe('what cannot be merged', () => {
-  it.each(REFUSED)('%s is refused, by name', (_, parts, code, message) => {
+describe('a set of runs to merge', () => {
+  it.each(MISMATCHES)('is rejected with %s, naming the runs', (_, parts, code, message) => {
     expect(() => requireComplete(parts)).toThrow(
       expect.objectContaining({ kind: 'option', code, next: expect.any(String) }),
     );
     expect(() => requireComplete(parts)).toThrow(message);
   });
 
-  it('does not depend on how many processes a machine used', () => {
+  it('may differ in the number of processes', () => {
     const busy = part(2, 2, {
       plan: {
         load: { ...WHOLE_PLAN.load, workers: 4 },
@@ -63,12 +63,12 @@ describe('what cannot be merged', () => {
     expect(requireComplete([part(1, 2), busy])).toHaveLength(2);
   });
 
-  it('does not depend on how each was started', () => {
+  it('may differ in the command', () => {
     const elsewhere = part(2, 2, { plan: { replay: 'npx squall run ../there/example.yaml --seed 1 --segment 2/2' } });
     expect(requireComplete([part(1, 2), elsewhere])).toHaveLength(2);
   });
 
-  it('does not depend on where a machine keeps the trace, but on what is in it', () => {
+  it('may differ in the path of the trace, but not in its content', () => {
     const columns = { time: 't', promptTokens: 'p', outputTokens: 'o' };
     const trace = { columns, timeUnit: 's', fromMs: 0, toMs: 1000, speed: 1 } as const;
     const replaying = (index: number, file: string, sha256: string) =>

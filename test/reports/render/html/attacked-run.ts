@@ -1,7 +1,7 @@
 import type { RenderInput } from '../../../../reports/store/run-document.ts';
 import { changed, passingRun } from './fixture.ts';
 
-/** A run with two attacks: one of 15 s that opens connections, loses and regains them, and a flood of an hour in as many points as are kept. */
+/** Run with two attacks: one of 15 s that opens connections, loses and regains them, and a flood of an hour in as many points as are kept. */
 export function attackedRun(): RenderInput {
   const run = passingRun();
   const [slow] = run.document.faults;

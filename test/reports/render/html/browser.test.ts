@@ -33,7 +33,7 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  /** Opens a variant and collects everything that it asks for and complains of. */
+  /** Opens a variant, and collects its requests and errors. */
   async function open(name: string, width: number, theme: 'light' | 'dark' = 'light', scripted = true) {
     const page = await browser.newPage({
       viewport: { width, height: 900 },
@@ -41,24 +41,24 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
       javaScriptEnabled: scripted,
     });
     const address = pathToFileURL(join(directory, `${name}.html`)).href;
-    const trouble: string[] = [];
+    const problems: string[] = [];
     page.on(
       'request',
-      request => request.url() !== address && trouble.push(`asked for ${request.url().slice(0, 100)}`),
+      request => request.url() !== address && problems.push(`requested ${request.url().slice(0, 100)}`),
     );
-    page.on('console', message => trouble.push(`console: ${message.text()}`));
-    page.on('pageerror', error => trouble.push(`error: ${error.message}`));
+    page.on('console', message => problems.push(`console: ${message.text()}`));
+    page.on('pageerror', error => problems.push(`error: ${error.message}`));
     await page.goto(address);
-    return { page, trouble, [Symbol.asyncDispose]: () => page.close() };
+    return { page, problems, [Symbol.asyncDispose]: () => page.close() };
   }
 
   const openAll = async (page: Page) => {
     for (const summary of await page.locator('summary').all()) await summary.click();
   };
 
-  // 390 px is a telephone, 1440 px a laptop; 700 px shows the drawings of middle width.
+  // 390 px is a phone, 1440 px a laptop; 700 px shows the charts of medium width.
   // Text of normal size needs a contrast of 4.5 to 1 (WCAG 2.2, 1.4.3).
-  it.each(NAMES)('fits every page, is read in both themes, loads nothing and complains of nothing: %s', async name => {
+  it.each(NAMES)('fits every width, is legible in both themes, and loads nothing, without errors: %s', async name => {
     await using report = await open(name, 390);
     const { page } = report;
     for (const width of [390, 700, 1440]) {
@@ -78,12 +78,12 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
       await page.setViewportSize({ width, height: 900 });
       expect(await page.evaluate(overflow), `overflow at ${width} px, all open`).toBeLessThanOrEqual(0);
     }
-    expect(report.trouble).toEqual([]);
+    expect(report.problems).toEqual([]);
     expect(await page.title()).not.toBe('broken');
   });
 
-  // Each probe above must be able to fail: the same page, broken in five ways.
-  it('would notice a page that is too wide, pale, unlabelled, crowded or curious', async () => {
+  // Each of these probes must be able to fail: the same page, broken in five ways.
+  it('detects a page that is too wide, pale, unlabelled, crowded, or loads something', async () => {
     await using report = await open('passing', 1440);
     const { page } = report;
     await page.evaluate(breakPage);
@@ -91,10 +91,10 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     expect((await page.evaluate(contrasts)).some(({ ratio }) => ratio < 4.5)).toBe(true);
     expect(await page.evaluate(badTables)).not.toEqual([]);
     expect(await page.evaluate(badLabels)).not.toEqual([]);
-    await expect.poll(() => report.trouble).not.toEqual([]);
+    await expect.poll(() => report.problems).not.toEqual([]);
   });
 
-  it('leads the Tab key through everything that can be acted on, and shows where it is', async () => {
+  it('reaches every control with the Tab key, with a visible focus', async () => {
     await using report = await open('passing', 1440);
     await openAll(report.page);
     await report.page.evaluate('document.activeElement.blur()');
@@ -105,12 +105,12 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
       const { probe, marked } = await report.page.evaluate(focused);
       if (probe === undefined) continue;
       reached.add(probe);
-      expect(marked, `focus on element ${probe} cannot be seen`).toBe(true);
+      expect(marked, `focus on element ${probe} is not visible`).toBe(true);
     }
     expect([...reached].sort()).toEqual([...wanted].sort());
   });
 
-  it('tells the figures of an instant to the arrow keys', async () => {
+  it('shows the values at a point in time with the arrow keys', async () => {
     await using report = await open('passing', 390);
     const plot = report.page.locator('#chart-ttft .plot');
     const tip = plot.locator('.tip');
@@ -120,41 +120,43 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     await report.page.keyboard.press('End');
     expect(await tip.textContent()).toMatch(/^44\.0\ss/);
     for (let press = 0; press < 20; press += 1) await report.page.keyboard.press('ArrowLeft');
-    expect(await tip.textContent()).toContain('acting: kill');
-    expect(await plot.getAttribute('aria-valuetext')).toMatch(/^24\.0\ss: P50 .*; acting: kill$/);
+    expect(await tip.textContent()).toContain('in effect: kill');
+    expect(await plot.getAttribute('aria-valuetext')).toMatch(/^24\.0\ss: P50 .*; in effect: kill$/);
     expect(await report.page.locator('.crosshair:visible').count()).toBe(3);
     expect(await report.page.evaluate(overflow)).toBeLessThanOrEqual(0);
     await report.page.keyboard.press('Escape');
     expect(await tip.isVisible()).toBe(false);
   });
 
-  it('draws sampled metrics on the same axis, with the same crosshair and their columns of the table', async () => {
+  it('draws sampled metrics on the same axis, with the same crosshair and their own columns in the table', async () => {
     await using report = await open('measured', 390);
     const plot = report.page.locator('#chart-queue .plot');
     await report.page.keyboard.press('Tab');
     await plot.focus();
     await report.page.keyboard.press('Home');
     for (let press = 0; press < 27; press += 1) await report.page.keyboard.press('ArrowRight');
-    // At 27 s: 2 + (27·5 mod 7) wait on the fullest replica, 3 + (27·9 mod 12) on all.
+    // At 27 s: 2 + (27·5 mod 7) requests wait on the fullest replica, 3 + (27·9 mod 12) on all.
     const words = await plot.getAttribute('aria-valuetext');
-    expect(words).toMatch(/^27\.0\ss: running, all \d+, waiting, all 6, waiting, fullest replica 4; acting: kill$/);
+    expect(words).toMatch(/^27\.0\ss: running, all \d+, waiting, all 6, waiting, fullest replica 4; in effect: kill$/);
     expect(await report.page.locator('.crosshair:visible').count()).toBe(5);
     const engines = report.page.locator('#chart-engines .plot');
-    expect(await engines.getAttribute('aria-valuetext')).toMatch(/GPU busy [\d.]+\s%, KV cache [\d.]+\s%, GPU memory/);
+    expect(await engines.getAttribute('aria-valuetext')).toMatch(
+      /GPU utilisation [\d.]+%, KV cache [\d.]+%, GPU memory/,
+    );
     const legend = await report.page.locator('#chart-queue .legend').textContent();
-    expect(legend).toContain('fullest objective 10, fault:kill');
-    expect(legend).toContain('fullest objective 500, whole (above this chart)');
-    expect(await report.page.locator('#chart-engines .legend').textContent()).toContain('gpu-memory objective 90');
+    expect(legend).toContain('fullest limit 10, fault:kill');
+    expect(legend).toContain('fullest limit 500, whole (above this chart)');
+    expect(await report.page.locator('#chart-engines .legend').textContent()).toContain('gpu-memory limit 90');
   });
 
-  it('leaves the course of an attack, which has a time axis of its own, out of the crosshair', async () => {
+  it('excludes the charts of an attack, which have their own time axis, from the crosshair', async () => {
     await using report = await open('attacked', 1440);
     await report.page.locator('#chart-ttft .plot').hover({ position: { x: 700, y: 100 } });
     expect(await report.page.locator('#faults .plot > svg:visible').count()).toBe(4);
     expect(await report.page.locator('.crosshair:visible').count()).toBe(3);
   });
 
-  it('tells the figures of an instant to the pointer', async () => {
+  it('shows the values at a point in time under the pointer', async () => {
     await using report = await open('failing', 1440);
     await report.page.locator('#chart-rate .plot').hover({ position: { x: 700, y: 100 } });
     const tip = report.page.locator('#chart-rate .tip');
@@ -163,7 +165,7 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     expect(await tip.isVisible()).toBe(false);
   });
 
-  it('changes its theme against that of the system', async () => {
+  it('overrides the theme of the system', async () => {
     await using report = await open('passing', 1440, 'light');
     const background = () => report.page.evaluate('getComputedStyle(document.body).backgroundColor');
     const light = await background();
@@ -193,6 +195,6 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     expect(await report.page.locator('#copy').isVisible()).toBe(false);
     await report.page.locator('details.figures summary').first().click();
     expect(await report.page.locator('#figures tbody tr:visible').count()).toBe(45);
-    expect(report.trouble).toEqual([]);
+    expect(report.problems).toEqual([]);
   });
 });

@@ -2,10 +2,10 @@ import type { RenderInput } from '../../../../reports/store/run-document.ts';
 import { changed, passingRun } from './fixture.ts';
 import { measuredRun } from './measured-run.ts';
 
-/** A text that would break out of text, of an attribute, of a comment and of a script. */
+/** Text that breaks out of text, attributes, comments and scripts, unless it is escaped. */
 export const HOSTILE = `<script>document.title='broken'</script>"'><img src=x onerror="document.title='broken'">&amp;-->`;
 
-/** Every text of the run is an attack, and very long. */
+/** Run in which every text is {@link HOSTILE}, and very long. */
 export function hostileRun(): RenderInput {
   const run = passingRun();
   const poison = (value: unknown, key = ''): unknown => {
@@ -29,7 +29,7 @@ export function hostileRun(): RenderInput {
   );
 }
 
-/** Ten hours, every second of it, and more events than a page should hold. */
+/** Run of ten hours, with a value for every second, and more events than a page shows. */
 export function longRun(): RenderInput {
   const run = measuredRun();
   const seconds = 36_000;

@@ -20,10 +20,10 @@ const FAULTS: readonly FaultPlan[] = [
   { id: 'kill', kind: 'kill', target: 'inference-2', atMs: 24_000, forMs: null, parameters: {} },
 ];
 
-/** The plan of the made-up run: 45 s, a ramp to 40/s and on to 60/s, a slow link and a killed replica. */
+/** Plan of the simulated run: 45 s, ramps to 40/s and 60/s, a slow link and a killed replica. */
 export const plan: RunPlan = {
   scenario: 'node-loss',
-  why: 'An inference node dies under ramped load while one link is slow. Users must keep their first token within 800 ms, and hardly any request may fail.',
+  why: 'An inference node dies under ramped load while one link is slow. TTFT must stay within 800 ms, and fewer than 1% of requests may fail.',
   covers: [
     'A2.9 Load balancing over inference replicas',
     'A6.1 Process level: supervisor restarts with backoff.',
@@ -60,7 +60,7 @@ const FAULT_RESULTS: readonly FaultResult[] = [
     parameters: { latencyMs: 200, jitterMs: 50 },
     injectedAtMs: 12_004,
     bitAtMs: 12_231,
-    evidence: 'A probe through the link took 214 ms, at most 12 ms before. After healing it took 1.9 ms.',
+    evidence: 'A probe through the link took 214 ms, at most 12 ms before; after healing it took 1.9 ms.',
     healedAtMs: 20_118,
     healVerified: true,
   },
@@ -71,7 +71,7 @@ const FAULT_RESULTS: readonly FaultResult[] = [
     parameters: {},
     injectedAtMs: 24_002,
     bitAtMs: 24_019,
-    evidence: 'Process 41877 is gone and its port refuses connections. It answered ready again as process 42103.',
+    evidence: 'Process 41877 has exited and its port refuses connections; ready again as process 42103.',
     healedAtMs: 31_240,
     healVerified: true,
   },
@@ -79,7 +79,7 @@ const FAULT_RESULTS: readonly FaultResult[] = [
 
 const SLOS: readonly SloResult[] = [
   {
-    name: 'users keep their first token',
+    name: 'TTFT during node loss',
     window: 'fault:kill',
     objective: 'p99(ttft) <= 800 ms',
     measured: 412.3,
@@ -87,10 +87,10 @@ const SLOS: readonly SloResult[] = [
     confidence: { level: 0.95, lower: 380.1, upper: 455 },
     samples: 427,
     verdict: 'pass',
-    reason: 'The upper bound 455 ms meets the objective.',
+    reason: 'The whole interval of p99(ttft) meets the objective.',
   },
   {
-    name: 'errors stay rare',
+    name: 'error rate',
     window: 'whole',
     objective: 'errors <= 1%',
     measured: 0.23,
@@ -98,10 +98,10 @@ const SLOS: readonly SloResult[] = [
     confidence: { level: 0.95, lower: 0.09, upper: 0.48 },
     samples: 2193,
     verdict: 'pass',
-    reason: 'The upper bound 0.48 % meets the objective.',
+    reason: 'The whole interval of errors meets the objective.',
   },
   {
-    name: 'back to normal',
+    name: 'recovery from node loss',
     window: 'recovery:kill',
     objective: 'recovery(kill) <= 10 s',
     measured: 1920,
@@ -109,7 +109,7 @@ const SLOS: readonly SloResult[] = [
     confidence: { level: 0.95, lower: null, upper: null },
     samples: 1,
     verdict: 'pass',
-    reason: 'The first token was back at its baseline 1.92 s after healing.',
+    reason: 'Back to normal 1.92 s after the onset, to within 1 s.',
   },
 ];
 
@@ -121,18 +121,22 @@ const EVENTS: readonly EventRow[] = [
   { atMs: -3000, kind: 'phase', text: 'warm-up' },
   { atMs: 0, kind: 'phase', text: 'drive' },
   { atMs: 12_004, kind: 'fault', text: 'slow-link injected: latency 200 ms ± 50 ms on gateway→inference-1' },
-  { atMs: 12_231, kind: 'fault', text: 'slow-link bit: a probe through the link took 214 ms, at most 12 ms before' },
-  { atMs: 20_118, kind: 'fault', text: 'slow-link healed: a probe through the link took 1.9 ms' },
+  {
+    atMs: 12_231,
+    kind: 'fault',
+    text: 'slow-link took effect: a probe through the link took 214 ms, at most 12 ms before',
+  },
+  { atMs: 20_118, kind: 'fault', text: 'slow-link recovered: a probe through the link took 1.9 ms' },
   { atMs: 24_002, kind: 'fault', text: 'kill injected: SIGKILL to the process group of inference-2' },
   { atMs: 24_019, kind: 'replica', text: 'inference-2 ready → exited (SIGKILL)' },
-  { atMs: 24_020, kind: 'fault', text: 'kill bit: process 41877 is gone and its port refuses connections' },
+  { atMs: 24_020, kind: 'fault', text: 'kill took effect: process 41877 has exited and its port refuses connections' },
   { atMs: 31_240, kind: 'replica', text: 'inference-2 starting → ready' },
-  { atMs: 31_240, kind: 'fault', text: 'kill healed: inference-2 answers ready as process 42103' },
+  { atMs: 31_240, kind: 'fault', text: 'kill recovered: inference-2 is ready as process 42103' },
   { atMs: 45_000, kind: 'phase', text: 'drain' },
   { atMs: 46_480.331, kind: 'phase', text: 'down' },
 ];
 
-/** A realistic run that passes. The same for every call. */
+/** Realistic run that passes; the same for every call. */
 export function passingRun(): RenderInput {
   const samples = simulate(plan.load.segments, FAULTS);
   const failed = samples.filter(({ error }) => error !== null).length;
@@ -193,7 +197,7 @@ export function passingRun(): RenderInput {
   };
 }
 
-/** A run that differs in part of its document and, maybe, in what stands beside it. */
+/** Run with parts of its document, and of the other input, replaced. */
 export function changed(
   input: RenderInput,
   document: Partial<RunDocument>,

@@ -1,7 +1,7 @@
 import type { MetricSeries, RenderInput } from '../../../../reports/store/run-document.ts';
 import { changed, passingRun } from './fixture.ts';
 
-/** The passing run with its engines sampled: a queue while a replica is gone, a round that was lost, objectives on gauges. */
+/** The passing run with sampled engines: a queue while a replica is down, a missing round, SLOs on gauges. */
 export function measuredRun(): RenderInput {
   const run = passingRun();
   const seconds = run.timeline.offered;
@@ -26,13 +26,13 @@ export function measuredRun(): RenderInput {
     unit,
     confidence: { level: 0.95, lower: measured, upper: measured },
     samples: 132,
-    reason: 'The largest of 132 readings meets the objective; it is what was seen.',
+    reason: 'The largest of 132 readings meets the objective.',
   });
   const slos = [
     ...run.document.slos,
-    gauge('the queue stays short', 'max(queue) <= 10', 8, '', 'fault:kill'),
-    gauge('the queue is never absurd', 'max(queue) <= 500', 8, '', 'whole'),
-    gauge('memory is left', 'max(gpu-memory) <= 90%', 65, '%', 'whole'),
+    gauge('queue length during node loss', 'max(queue) <= 10', 8, '', 'fault:kill'),
+    gauge('queue length', 'max(queue) <= 500', 8, '', 'whole'),
+    gauge('GPU memory', 'max(gpu-memory) <= 90%', 65, '%', 'whole'),
   ];
   return changed(run, { slos }, { timeline: { ...run.timeline, metrics } });
 }

@@ -7,7 +7,7 @@ import { passingRun } from './fixture.ts';
 import { plainRetriedRun, retriedRun } from './retried-run.ts';
 import { failingRun, interruptedRun, VARIANTS } from './variants.ts';
 
-// What a CI artifact viewer still opens at once, and a mail still carries.
+// A size that CI artifact viewers open instantly and that fits into an e-mail.
 const MOST_BYTES = 1.5e6;
 
 describe('renderHtml', () => {
@@ -17,13 +17,13 @@ describe('renderHtml', () => {
     expect(renderHtml(VARIANTS[name]!())).toBe(first);
   });
 
-  it.each(Object.keys(VARIANTS))('never writes a value that is none: %s', name => {
+  it.each(Object.keys(VARIANTS))('never prints a missing value: %s', name => {
     const page = renderHtml(VARIANTS[name]!()).replace(/<script>.*?<\/script>/s, '');
     expect(page).not.toMatch(/\b(undefined|NaN|null|Infinity)\b|\[object/);
   });
 
-  it('says the verdict in words, with the sentence that tells why', () => {
-    expect(renderHtml(passingRun())).toContain('All 3 objectives held while 2 faults were seen to act.');
+  it('states the verdict, and why', () => {
+    expect(renderHtml(passingRun())).toContain('All 3 SLOs were met with 2 faults in effect.');
     expect(renderHtml(failingRun())).toContain('<title>Fail: node-loss – Squall</title>');
     expect(renderHtml(interruptedRun())).toContain('The run was stopped after 24.9\u00a0s');
   });
@@ -31,7 +31,7 @@ describe('renderHtml', () => {
   it.each([
     ['with sampled metrics', retriedRun],
     ['without', plainRetriedRun],
-  ])('draws attempts beside requests, and counts them, where clients retry: %s', (_, retried) => {
+  ])('draws and counts attempts where clients retry: %s', (_, retried) => {
     expect(renderHtml(passingRun())).not.toMatch(/attempts/i);
     const run = retried();
     const page = renderHtml(run);
@@ -40,12 +40,12 @@ describe('renderHtml', () => {
     const row = [...figures.matchAll(/<tr><th scope="row">.*?<\/tr>/gs)][25]![0];
     const cells = [...row.matchAll(/<t[dh][^>]*>(.*?)<\/t[dh]>/gs)].map(([, text]) => text);
     expect(cells[column]).toContain(String(Number((4 * run.timeline.offered[25]!).toPrecision(3))));
-    expect(page).toContain('and attempts at them, a second');
+    expect(page).toContain('and attempts, per second');
     expect(page).toContain('2,600');
   });
 
   it('draws the course of each attack and shows it as a table', () => {
-    expect(renderHtml(passingRun())).not.toContain('served');
+    expect(renderHtml(passingRun())).not.toMatch(/\bserved\b/);
     const page = renderHtml(attackedRun());
     expect(page).toContain('slow-headers: open connections <small>from its start at 12.0\u00a0s</small>');
     expect(page).toContain('aria-label="flood: closed by server, rejected and served, at most 2,064,055"');
@@ -61,10 +61,10 @@ describe('renderHtml', () => {
   });
 
   it('explains scaled time with an example', () => {
-    expect(renderHtml(passingRun())).toContain('divided by 20: 6 s here stands for 2 min in life');
+    expect(renderHtml(passingRun())).toContain('divided by 20: 6 s here stands for 2 min in production');
   });
 
-  // One script and one style stand in the page: those of the report itself, which its policy names by hash.
+  // The page has one script and one style sheet, those of the report itself, which its policy lists by hash.
   it('lets no text of a run become markup', () => {
     const page = renderHtml(hostileRun());
     expect(page).not.toContain(HOSTILE);
@@ -73,7 +73,7 @@ describe('renderHtml', () => {
     expect(page).toContain('&lt;script&gt;document.title=&#39;broken&#39;&lt;/script&gt;');
   });
 
-  it('carries a script that parses and a policy that admits only it', () => {
+  it('has a script that parses and a policy that allows only it', () => {
     const page = renderHtml(passingRun());
     const script = /<script>(.*?)<\/script>/s.exec(page)?.[1] ?? '';
     expect(() => new Script(script)).not.toThrow();

@@ -3,7 +3,7 @@ import type { FaultPlan } from '../../../../harness/plan.ts';
 import { type Random, seededRandom } from '../../../../harness/random.ts';
 import type { Quantiles, TimelineSeries, WindowResult } from '../../../../reports/store/run-document.ts';
 
-/** A request of a made-up run, as far as a report shows it. */
+/** Request of a simulated run, as far as a report shows it. */
 export interface Sample {
   readonly atMs: number;
   readonly ttftMs: number | null;
@@ -11,7 +11,7 @@ export interface Sample {
   readonly error: string | null;
 }
 
-/** Requests as a gateway with three replicas would answer them: slower under rate, slower still under faults. */
+/** Requests to a gateway with three replicas: slower at a higher rate, and during faults. */
 export function simulate(segments: readonly RateSegment[], faults: readonly FaultPlan[], seed = 42): Sample[] {
   const random = seededRandom(seed);
   const active = (id: string, atMs: number) => {
@@ -54,14 +54,14 @@ export function windowOf(name: string, fromMs: number, toMs: number, samples: re
   };
 }
 
-/** Nearest-rank quantiles; null for all without a value. */
+/** Nearest-rank quantiles; all null without values. */
 export function quantiles(values: readonly (number | null)[]): Quantiles {
   const sorted = values.filter(value => value !== null).sort((a, b) => a - b);
   const at = (q: number) => sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? null;
   return { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: sorted.at(-1) ?? null };
 }
 
-/** The samples second by second, up to `endMs`. */
+/** Time series of the samples by second, up to `endMs`. */
 export function timelineOf(samples: readonly Sample[], endMs: number): TimelineSeries {
   const seconds = Array.from({ length: Math.ceil(endMs / 1000) }, (_, second) =>
     samples.filter(({ atMs }) => atMs >= second * 1000 && atMs < (second + 1) * 1000),

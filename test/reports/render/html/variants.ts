@@ -30,7 +30,7 @@ const NO_LOAD = {
   cpuCores: null,
 };
 
-/** Drops and failures in number, one objective missed, one undecided, a latency peak, no finite upper bound. */
+/** Many drops and failures, SLOs missed and inconclusive, a latency peak, no finite upper bound. */
 export function failingRun(): RenderInput {
   const run = passingRun();
   const at = (values: readonly (number | null)[], change: (value: number) => number) =>
@@ -41,7 +41,7 @@ export function failingRun(): RenderInput {
     {
       verdict: 'fail',
       exitCode: 1,
-      reasons: ['“errors stay rare” failed: its lower bound 6.1 % misses the objective of 1 %.'],
+      reasons: ['error rate: The whole interval of errors misses the objective.'],
       load: { ...run.document.load, completed: 1980, failed: 160, dropped: 53 },
       slos: [
         {
@@ -49,7 +49,7 @@ export function failingRun(): RenderInput {
           measured: 3120,
           confidence: { level: 0.95, lower: 640, upper: null },
           verdict: 'inconclusive',
-          reason: 'With 12 samples no upper bound exists at this level.',
+          reason: 'Too few samples: p99 has no upper bound below 299 requests, the window has 12.',
           samples: 12,
         },
         {
@@ -57,19 +57,25 @@ export function failingRun(): RenderInput {
           measured: 7.3,
           confidence: { level: 0.95, lower: 6.1, upper: 8.7 },
           verdict: 'fail',
-          reason: 'The lower bound 6.1 % misses the objective.',
+          reason: 'The whole interval of errors misses the objective.',
         },
-        { ...recovery!, measured: null, verdict: 'fail', reason: 'The first token never came back to its baseline.' },
+        {
+          ...recovery!,
+          measured: null,
+          verdict: 'fail',
+          reason:
+            'Not recovered when the observation ended, 21 s after the onset: recovery from the fault was not observed.',
+        },
         {
           ...first!,
-          name: 'available',
+          name: 'availability',
           objective: 'availability >= 99.95%',
           window: 'whole',
           measured: 97.12,
           unit: '%',
           confidence: { level: 0.95, lower: 96.44, upper: 97.71 },
           verdict: 'fail',
-          reason: 'The upper bound 97.7 % misses the objective.',
+          reason: 'The whole interval of availability misses the objective.',
         },
       ],
       faults: run.document.faults.map(fault =>
@@ -112,7 +118,7 @@ export function failingRun(): RenderInput {
   );
 }
 
-/** Stopped by a person at 18 s, under the first fault. */
+/** Interrupted at 18 s, during the first fault. */
 export function interruptedRun(): RenderInput {
   const run = passingRun();
   const cut = (values: readonly number[]) => values.slice(0, 18);
@@ -124,7 +130,7 @@ export function interruptedRun(): RenderInput {
       interrupted: true,
       exitCode: 130,
       durationMs: 24_870,
-      reasons: ['Stopped by SIGINT at 18 s.'],
+      reasons: ['The run was interrupted by SIGINT.'],
       windows: run.document.windows.slice(0, 3),
       slos: run.document.slos.map(slo => ({
         ...slo,
@@ -132,7 +138,7 @@ export function interruptedRun(): RenderInput {
         confidence: { ...slo.confidence, lower: null, upper: null },
         samples: 0,
         verdict: 'inconclusive',
-        reason: 'Its window never came.',
+        reason: 'The window whole has no requests.',
       })),
       faults: [
         { ...run.document.faults[0]!, healedAtMs: null, healVerified: false },
@@ -164,7 +170,7 @@ export function interruptedRun(): RenderInput {
   );
 }
 
-/** Aborted while the stack came up: no windows, no objectives, nothing sent. */
+/** Aborted during startup of the stack: no windows, no SLOs, nothing sent. */
 function abortedRun(): RenderInput {
   const run = passingRun();
   return changed(
@@ -185,7 +191,7 @@ function abortedRun(): RenderInput {
   );
 }
 
-/** Driven, but nothing was ever due. */
+/** Complete, but without any scheduled request. */
 function emptyRun(): RenderInput {
   const run = passingRun();
   const none = run.timeline.offered.map(() => null);
@@ -196,7 +202,7 @@ function emptyRun(): RenderInput {
       verdict: 'inconclusive',
       exitCode: 2,
       timeScale: 1,
-      reasons: ['No objective has enough samples.'],
+      reasons: ['error rate: No request fell into the window whole.'],
       load: NO_LOAD,
       windows: [
         {
@@ -218,7 +224,7 @@ function emptyRun(): RenderInput {
         confidence: { level: 0.95, lower: null, upper: null },
         samples: 0,
         verdict: 'inconclusive',
-        reason: 'The window is empty.',
+        reason: 'No request fell into the window whole.',
       })),
     },
     {
@@ -239,7 +245,7 @@ function emptyRun(): RenderInput {
   );
 }
 
-/** Many faults at once, one of which never bit, and a guard that objected. */
+/** Many faults at once, one of them without effect, and a failed guard. */
 function invalidRun(): RenderInput {
   const run = passingRun();
   const [slow] = run.document.faults;
@@ -256,8 +262,8 @@ function invalidRun(): RenderInput {
       verdict: 'invalid',
       exitCode: 2,
       reasons: [
-        'partition-zone-4 never bit: no probe through the link failed.',
-        'The load generator was late: P99 412 ms.',
+        'Fault partition-zone-4 had no observable effect: nothing observed within 5 s.',
+        'P99 send lateness 412 ms exceeds the limit of 100 ms.',
       ],
       faults: crowd,
       load: { ...run.document.load, lateMsP99: 412, cpuCores: 1.04 },
@@ -265,7 +271,7 @@ function invalidRun(): RenderInput {
     {
       events: [
         ...run.events,
-        { atMs: 45_000, kind: 'invalid', text: 'The load generator was late: P99 412 ms, allowed 50 ms.' },
+        { atMs: 45_000, kind: 'invalid', text: 'generator: P99 send lateness 412 ms exceeds the limit of 100 ms.' },
       ],
     },
   );
