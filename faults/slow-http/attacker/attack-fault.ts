@@ -19,6 +19,8 @@ const MOST_POINTS = 120;
 const PROBE_PATH = '/healthz';
 /** The attacker ends by itself a little after it should have been healed. */
 const SPARE_MS = 10_000;
+/** Longest wait for the report of an attacker that was told to stop. */
+const REPORT_LIMIT_MS = 2000;
 const NEVER_HEALED_MS = 600_000;
 
 /**
@@ -116,10 +118,14 @@ class AttackFault implements Fault {
     if (!running) return;
     running.stop();
     const { clock } = this.#context;
-    this.#report ??= await Promise.race([running.done, clock.sleep(2000).then(() => undefined)]).catch(error => {
+    // A timer that is left behind would keep the command line from ending.
+    const over = new AbortController();
+    const limit = clock.sleep(REPORT_LIMIT_MS, over.signal).then(() => undefined);
+    this.#report ??= await Promise.race([running.done, limit]).catch(error => {
       this.#death = error;
       return undefined;
     });
+    over.abort();
     await running[Symbol.asyncDispose]();
   }
 
