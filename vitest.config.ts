@@ -13,6 +13,7 @@ const alone = [
   'test/load/k6/engine.test.ts',
   'test/load/stream/pacer.test.ts',
   'test/stack/observability/scraper.test.ts',
+  'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/e2e/retry-storm.test.ts',
@@ -68,6 +69,8 @@ export default defineConfig({
     hookTimeout: 30_000,
     reporters: ['default', './test/slowest.ts'],
     sequence: { sequencer: LongestFirst },
+    // Of the tests of a file that say they may run side by side.
+    maxConcurrency: 3,
     projects: [
       {
         extends: true,

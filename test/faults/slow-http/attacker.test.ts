@@ -132,7 +132,7 @@ describe('an attacker', () => {
 describe('malformed requests', () => {
   const parameters = { perSecond: 40, hang: '500ms' };
 
-  it.each([
+  it.concurrent.each([
     ['serves', /answered 200/],
     ['crashes', /answered 500/],
     ['hangs', /neither answered nor closed/],
