@@ -14,6 +14,8 @@ const alone = [
   'test/load/stream/pacer.test.ts',
   'test/stack/observability/scraper.test.ts',
   'test/faults/slow-http/against-slowhttptest.test.ts',
+  'test/faults/slow-http/attacker.test.ts',
+  'test/e2e/attack.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/e2e/retry-storm.test.ts',

@@ -13,7 +13,7 @@ export function banner({ document, plan }: RenderInput): Html {
 <p class="verdict">${verdictSign(status)}</p>
 <h1>${document.scenario}</h1>
 <p class="summary">${summaryOf(document)}</p>
-${document.reasons.length > 0 && html`<ul class="reasons">${document.reasons.map(reason => html`<li>${reason}</li>`)}</ul>`}
+${status !== 'pass' && document.reasons.length > 0 && html`<ul class="reasons">${document.reasons.map(reason => html`<li>${reason}</li>`)}</ul>`}
 </header>
 ${plan.why !== '' && html`<p class="why">${plan.why}</p>`}
 ${coverage(plan)}

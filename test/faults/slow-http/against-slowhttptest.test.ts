@@ -173,7 +173,7 @@ describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
         .concat(
           `held ${peakHeld}`.padEnd(9),
           `evicted after ${medianMs ?? '–'} ms`,
-          `control ${during.failed}/${during.requests} failed`,
+          `control ${during?.failed}/${during?.requests} failed`,
         )
         .join(' | '),
     );
