@@ -20,7 +20,7 @@ export interface K6EngineOptions {
  *                └──► journal
  * ```
  *
- * k6 is a program of this machine, or a container (`k6/launch.ts`). Arrivals are k6's own, evenly spaced; what finds every
+ * k6 is a program of this machine, or a container (`program/launch.ts`). Arrivals are k6's own, evenly spaced; what finds every
  * virtual user busy k6 drops, says when, and it is recorded so. When an arrival was due it does not say, so its own lateness is unknown. In a closed loop each virtual user is a user of the plan. Not implemented, because k6 cannot: arrivals at random, timing of tokens, a limit
  * on the gap between two bytes, and one on connecting. k6 unpacks what a server has compressed unasked, and judges the text.
  */

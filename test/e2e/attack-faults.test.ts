@@ -10,7 +10,7 @@ const SLOW_CLIENTS = join(import.meta.dirname, 'fixtures/slow-clients.yaml');
 
 const noNginx = missing('nginx', findProgram('nginx') !== undefined);
 const BEHIND_TLS = [
-  'stack.edge={ tls: {}, timeouts: { headerMs: 1000 } }',
+  'stack.edge={ tls: {}, timeouts: { header: 1s } }',
   'faults.slow.on=client→edge',
   'faults.hijack.on=client→edge',
 ];

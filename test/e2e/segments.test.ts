@@ -14,7 +14,7 @@ const SEGMENTS = [1, 2, 3];
 describe('a load that is shared', () => {
   it('among three runs is, merged, what one run is', async () => {
     using out = temporaryFolder();
-    await using server = await startFixture('../../../e2e/fixtures/openai-server.ts');
+    await using server = await startFixture('../../e2e/fixtures/openai-server.ts');
     const run = ['run', SCENARIO, '--target', server.said, '--json'];
     const zeroAt = new Date(Date.now() + LEAD_MS).toISOString();
     const folder = (index: number) => join(out.path, `segment-${index}`);
@@ -92,7 +92,7 @@ describe('a load that is shared', () => {
 
   it('among processes of one machine is one run', async () => {
     using out = temporaryFolder();
-    await using server = await startFixture('../../../e2e/fixtures/openai-server.ts');
+    await using server = await startFixture('../../e2e/fixtures/openai-server.ts');
     const { code, stdout } = await squall([
       'run',
       SCENARIO,
@@ -141,7 +141,7 @@ describe('a share that cannot be', () => {
     ['a dry run', ['--dry-run']],
   ])('a time zero that has passed, before anything starts: %s', async (_, dryRun) => {
     using out = temporaryFolder();
-    await using server = await startFixture('../../../e2e/fixtures/openai-server.ts');
+    await using server = await startFixture('../../e2e/fixtures/openai-server.ts');
     const zeroAt = ['--zero-at', '2020-01-01T00:00:00Z'];
     const args = ['run', SCENARIO, '--target', server.said, '--out', out.path, ...zeroAt, ...dryRun];
     await expectRefusal(args, 3, [/`--zero-at`.*the 1 s of the warm-up from now, 20.*got 2020-01-01.*\n.*later/]);

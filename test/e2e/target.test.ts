@@ -14,7 +14,7 @@ const SCENARIO = join(import.meta.dirname, 'fixtures/target.yaml');
 const noK6 = missing('k6', (await findK6()) !== undefined);
 const SECRET = 'sk-very-secret';
 const startServer = (options: object = {}) =>
-  startFixture('../../../e2e/fixtures/openai-server.ts', JSON.stringify(options));
+  startFixture('../../e2e/fixtures/openai-server.ts', JSON.stringify(options));
 const run = (out: string, target: string, ...more: string[]) => [
   'run',
   SCENARIO,
