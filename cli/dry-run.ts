@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import { processName, type RateSegment, stagesOf } from '../harness/arrivals/arrivals.ts';
+import { processName, type Ramp, stagesOf } from '../harness/arrivals/arrivals.ts';
 import type { RunPlan } from '../harness/plan.ts';
 import { formatDuration } from '../harness/quantity.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
@@ -36,8 +36,8 @@ function arrivalsText({ arrivals, load, segment }: RunPlan): string {
 /** The stages of a plan, each with what its rate does; one that ends as it began may have been elsewhere in between. */
 function loadLines(written: readonly ResolvedStage[], { load }: RunPlan): string[] {
   let before = 0;
-  return stagesOf(load.segments).map(stage => {
-    const own = load.segments.filter(({ fromMs, toMs }) => fromMs >= stage.fromMs && toMs <= stage.toMs);
+  return stagesOf(load.ramps).map(stage => {
+    const own = load.ramps.filter(({ fromMs, toMs }) => fromMs >= stage.fromMs && toMs <= stage.toMs);
     const shape: Partial<ResolvedStage> =
       written.find((one, index) => (one.name ?? String(index + 1)) === stage.name) ?? {};
     const text =
@@ -50,8 +50,8 @@ function loadLines(written: readonly ResolvedStage[], { load }: RunPlan): string
 
 function shapeText(
   { spike, sinusoid }: Partial<ResolvedStage>,
-  { fromPerSecond, toPerSecond, fromUsers = 0, toUsers }: RateSegment,
-  own: readonly RateSegment[],
+  { fromPerSecond, toPerSecond, fromUsers = 0, toUsers }: Ramp,
+  own: readonly Ramp[],
   before: number,
 ): string {
   if (sinusoid) return `${sinusoid.mean}/s ± ${sinusoid.amplitude}/s, period ${formatDuration(sinusoid.period)}`;

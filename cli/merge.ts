@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../harness/clock.ts';
 import { SquallError } from '../harness/errors.ts';
-import { readHistory, type Surroundings, type TimedEvent } from '../harness/history.ts';
+import { type RunEnvironment, readHistory, type TimedEvent } from '../harness/history.ts';
 import { mergeRuns } from '../reports/judge/merge/merge.ts';
 import { type Part, requireComplete } from '../reports/judge/merge/segments.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
@@ -22,10 +22,10 @@ export function defineMerge(command: Command, signal: AbortSignal): void {
       const found = await Promise.all(runs.map(run => readPart(requireRun(run, out), signal)));
       const parts = requireComplete(found);
       const first = surroundingsOf(parts[0]!.events);
-      const { directory, surroundings } = openRunDirectory(parts[0]!.plan.scenario, out, systemClock);
+      const { directory, environment } = openRunDirectory(parts[0]!.plan.scenario, out, systemClock);
       const earliest = parts.map(({ events }) => surroundingsOf(events).startedAt).sort()[0]!;
       const { events, records } = mergeRuns(parts, {
-        id: surroundings.id,
+        id: environment.id,
         startedAt: earliest,
         machine: inCommon(parts.map(({ events }) => surroundingsOf(events).machine)),
         versions: { ...first.versions },
@@ -53,12 +53,12 @@ async function readPart(directory: string, signal: AbortSignal): Promise<Part> {
   return { run: basename(directory), plan: opening.plan, events, records };
 }
 
-function surroundingsOf(events: readonly TimedEvent[]): Surroundings {
-  return events.find(event => event.type === 'plan')!.surroundings;
+function surroundingsOf(events: readonly TimedEvent[]): RunEnvironment {
+  return events.find(event => event.type === 'plan')!.environment;
 }
 
 /** What is told of several machines: what is the same of all once, what differs one after the other. */
-function inCommon(machines: readonly Surroundings['machine'][]): Surroundings['machine'] {
+function inCommon(machines: readonly RunEnvironment['machine'][]): RunEnvironment['machine'] {
   const keys = new Set(machines.flatMap(machine => Object.keys(machine)));
   return Object.fromEntries(
     [...keys].map(key => {

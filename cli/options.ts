@@ -25,7 +25,7 @@ export interface RunOptions extends ScenarioOptions {
 export interface ShareOptions {
   readonly workers?: number;
   readonly segment?: { readonly index: number; readonly of: number };
-  readonly zeroAt?: Date;
+  readonly startAt?: Date;
 }
 
 /** Options of a command that repeats runs. */
@@ -96,7 +96,7 @@ export function withWorkers(command: Command): Command {
   );
 }
 
-/** Adds `--segment` and `--zero-at`, for several machines. */
+/** Adds `--segment` and `--start-at`, for several machines. */
 export function withSegment(command: Command): Command {
   return command
     .addOption(
@@ -106,8 +106,8 @@ export function withSegment(command: Command): Command {
     )
     .addOption(
       new Option(
-        '--zero-at <time>',
-        'when driving starts, e.g. 2030-01-31T12:00:00Z, so that segments drive together',
+        '--start-at <time>',
+        'when the load phase starts, e.g. 2030-01-31T12:00:00Z, so that segments drive together',
       ).argParser(parseInstant),
     );
 }
@@ -132,13 +132,13 @@ export async function loadScenario(
   signal: AbortSignal,
   changes: Readonly<Record<string, unknown>> = {},
 ): Promise<LoadedScenario> {
-  const { seed, platform = 'process', workers, segment, zeroAt } = options;
+  const { seed, platform = 'process', workers, segment, startAt } = options;
   return load(nameOrPath, {
     seed,
     platform,
     workers,
     segment,
-    zeroAt,
+    startAt,
     external: await externalTarget(options, signal),
     changes: { ...parseOverrides(options.set), ...changes },
     replay: replayCommand(nameOrPath, options, changes),
@@ -175,20 +175,20 @@ function parseSeed(text: string): number {
   return Number(text);
 }
 
-const MOST_WORKERS = 64;
-const MOST_SEGMENTS = 1000;
-const LONGEST_WAIT_MS = 86_400_000;
+const MAX_WORKERS = 64;
+const MAX_SEGMENTS = 1000;
+const MAX_WAIT_MS = 86_400_000;
 
 function parseWorkers(text: string): number {
-  if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MOST_WORKERS)
-    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MOST_WORKERS}.`);
+  if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MAX_WORKERS)
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_WORKERS}.`);
   return Number(text);
 }
 
 function parseSegment(text: string): { index: number; of: number } {
   const [, index = 0, of = 0] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
-  if (index < 1 || index > of || of > MOST_SEGMENTS)
-    throw new InvalidArgumentError(`Expected i/n with i from 1 to n and n up to ${MOST_SEGMENTS}, such as 2/3.`);
+  if (index < 1 || index > of || of > MAX_SEGMENTS)
+    throw new InvalidArgumentError(`Expected i/n with i from 1 to n and n up to ${MAX_SEGMENTS}, such as 2/3.`);
   return { index, of };
 }
 
@@ -196,7 +196,7 @@ function parseInstant(text: string): Date {
   const date = new Date(text);
   if (Number.isNaN(date.getTime()) || !/(Z|[+-]\d\d:?\d\d)$/i.test(text))
     throw new InvalidArgumentError('Expected a date and time with its zone, such as 2030-01-31T12:00:00Z.');
-  if (date.getTime() > Date.now() + LONGEST_WAIT_MS)
+  if (date.getTime() > Date.now() + MAX_WAIT_MS)
     throw new InvalidArgumentError('Expected a time within a day from now.');
   return date;
 }

@@ -2,7 +2,7 @@ import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import type { RunningLoad } from '../harness/contracts.ts';
 import type { History, RunEvent } from '../harness/history.ts';
-import { driveEndMs, type RunPlan, warmUpMs } from '../harness/plan.ts';
+import { loadEndMs, type RunPlan, warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
 import type { SessionObserver } from '../scenarios/session.ts';
 import { profiles } from '../stack/inference/engine/profiles.ts';
@@ -28,7 +28,7 @@ export function startProgress({ stream, plan, live }: ProgressTarget): Progress 
   const state: LiveState = {
     plan,
     phase: 'up',
-    zeroAt: undefined,
+    startAt: undefined,
     load: undefined,
     replicas: new Map(),
     active: new Map(),
@@ -36,7 +36,7 @@ export function startProgress({ stream, plan, live }: ProgressTarget): Progress 
   const timer = setInterval(
     () => {
       if (update) update(liveText(state));
-      else if (state.load && state.phase === 'drive') stream.write(`${statusLine(state)}\n`);
+      else if (state.load && state.phase === 'load') stream.write(`${statusLine(state)}\n`);
     },
     live ? LIVE_EVERY_MS : LINE_EVERY_MS,
   );
@@ -46,7 +46,7 @@ export function startProgress({ stream, plan, live }: ProgressTarget): Progress 
       stream.write(
         styleText(
           'dim',
-          `seed ${plan.seed} · ${plan.arrivals ? `${plan.arrivals.count} arrivals` : 'a closed loop'} over ${warmUpMs(plan) / 1000} s of warm-up and ${driveEndMs(plan) / 1000} s · ${plan.platform}${plan.target ? ` ${plan.target}` : ''}${plan.segment ? ` · segment ${plan.segment.index} of ${plan.segment.of}` : ''}\n`,
+          `seed ${plan.seed} · ${plan.arrivals ? `${plan.arrivals.count} arrivals` : 'a closed loop'} over ${warmUpMs(plan) / 1000} s of warm-up and ${loadEndMs(plan) / 1000} s · ${plan.platform}${plan.target ? ` ${plan.target}` : ''}${plan.segment ? ` · segment ${plan.segment.index} of ${plan.segment.of}` : ''}\n`,
         ),
       );
       history.listen(event => {
@@ -71,8 +71,8 @@ export function startProgress({ stream, plan, live }: ProgressTarget): Progress 
 interface LiveState {
   readonly plan: RunPlan;
   phase: string;
-  /** Time zero, in ms of `performance.now()`. */
-  zeroAt: number | undefined;
+  /** Start, in ms of `performance.now()`. */
+  startAt: number | undefined;
   load: RunningLoad | undefined;
   readonly replicas: Map<string, string>;
   readonly active: Map<string, string>;
@@ -80,14 +80,14 @@ interface LiveState {
 
 function remember(state: LiveState, event: RunEvent): void {
   if (event.type === 'phase') state.phase = event.phase;
-  if (event.type === 'zero') state.zeroAt = performance.now() + event.inMs;
+  if (event.type === 'start') state.startAt = performance.now() + event.inMs;
   if (event.type === 'replica') state.replicas.set(event.replica, event.state);
   if (event.type === 'fault' && event.step === 'injected') state.active.set(event.id, event.evidence);
   if (event.type === 'fault' && event.step === 'healed') state.active.delete(event.id);
 }
 
-function clock({ zeroAt }: LiveState): string {
-  const text = zeroAt === undefined ? '' : `${((performance.now() - zeroAt) / 1000).toFixed(1)}s`;
+function clock({ startAt }: LiveState): string {
+  const text = startAt === undefined ? '' : `${((performance.now() - startAt) / 1000).toFixed(1)}s`;
   return text.padStart(7);
 }
 
@@ -142,8 +142,8 @@ function statusLine(state: LiveState): string {
 }
 
 function liveText(state: LiveState): string {
-  const end = driveEndMs(state.plan);
-  const at = state.zeroAt === undefined ? 0 : Math.min(end, Math.max(0, performance.now() - state.zeroAt));
+  const end = loadEndMs(state.plan);
+  const at = state.startAt === undefined ? 0 : Math.min(end, Math.max(0, performance.now() - state.startAt));
   const filled = Math.round((at / end) * 30);
   const bar = `${'━'.repeat(filled)}${styleText('dim', '─'.repeat(30 - filled))} ${Math.round(end / 1000)} s`;
   const faults = [...state.active].map(([id, what]) => styleText('yellow', `  ● ${id}: ${what}`));

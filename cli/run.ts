@@ -55,7 +55,7 @@ export function defineRun(command: Command, signal: AbortSignal): void {
  */
 export async function runWithProgress(
   compiled: CompiledScenario,
-  { out, json, quiet, zeroAt, versions }: RunOptions & ShareOptions & ReplayOptions,
+  { out, json, quiet, startAt, versions }: RunOptions & ShareOptions & ReplayOptions,
   signal: AbortSignal,
 ): Promise<Session> {
   const stream = json ? process.stderr : process.stdout;
@@ -66,7 +66,7 @@ export async function runWithProgress(
     session = await runSession(compiled, {
       out,
       signal,
-      ...(zeroAt ? { zeroAt } : {}),
+      ...(startAt ? { startAt } : {}),
       ...(versions ? { requiredVersions: versions } : {}),
       ...(progress ? { observer: progress } : {}),
     });

@@ -19,14 +19,14 @@ export function defineUp(command: Command, signal: AbortSignal): void {
       const { plan, topology } = compiled;
       const say = (text: string) =>
         void (options.json || options.quiet ? process.stderr : process.stdout).write(`${text}\n`);
-      const { directory, surroundings } = openRunDirectory(plan.scenario, options.out, systemClock);
+      const { directory, environment } = openRunDirectory(plan.scenario, options.out, systemClock);
       const platform = await platformOf(compiled);
       const observer = {
         replica: ({ replica, state, detail }: { replica: string; state: string; detail?: string }) =>
           say(`${replica} ${state}${detail ? ` (${detail})` : ''}`),
       };
       await using stack = await platform.up(topology, {
-        runId: surroundings.id,
+        runId: environment.id,
         seed: plan.seed,
         directory,
         observer,

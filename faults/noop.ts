@@ -10,8 +10,8 @@ export const fault = replicaFault({
   create: (_parameters, replica, { clock }) => ({
     inject: async () => {},
     // A real fault returns as soon as it sees its effect. This one has none to see.
-    bites: signal => clock.sleep(2 ** 31 - 1, signal) as Promise<never>,
+    verifyEffect: signal => clock.sleep(2 ** 31 - 1, signal) as Promise<never>,
     heal: async () => {},
-    healed: async () => ({ atMs: clock.nowMs(), evidence: `${replica.name} was never touched` }),
+    verifyHealed: async () => ({ atMs: clock.nowMs(), evidence: `${replica.name} was never touched` }),
   }),
 });

@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 import type { Readings } from './metrics.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 import type { AttackRequests } from './requests.ts';
-import type { Share } from './segment.ts';
+import type { Partition } from './segment.ts';
 
 /**
  * Life of a replica, as its platform sees it. `starting` covers the cold start, `stopped` is away on purpose, `failed` was given
@@ -40,7 +40,7 @@ export interface Replica {
   readonly name: string;
   /** For example `inference`. */
   readonly service: string;
-  /** The zone it stands in, for example `zone-a`: what shares power and network. */
+  /** The zone it stands in, for example `zone-a`: what partitions power and network. */
   readonly zone: string;
   /** Its own address, around any link, as the services of the stack see it, with its {@link Protocol} as the scheme: `http://127.0.0.1:41234`. */
   readonly url: string;
@@ -48,7 +48,7 @@ export interface Replica {
   readonly metricsPath: string | undefined;
   /** Process id while one runs. */
   readonly pid: number | undefined;
-  /** What runs now, in words that no other start of it shares: `process 4711`, `container 3f2ac1d20b1e (process 4711)`. */
+  /** What runs now, in words that no other start of it partitions: `process 4711`, `container 3f2ac1d20b1e (process 4711)`. */
   readonly instance: string | undefined;
   readonly state: ReplicaState;
   /** How the instance before this one ended, or the last one when none runs; undefined as long as none has. */
@@ -197,9 +197,9 @@ export interface Observation {
 export interface Fault {
   inject(signal: AbortSignal): Promise<void>;
   /** `atMs` is the first instant at which the fault was seen to act. */
-  bites(signal: AbortSignal): Promise<Observation>;
+  verifyEffect(signal: AbortSignal): Promise<Observation>;
   heal(signal: AbortSignal): Promise<void>;
-  healed(signal: AbortSignal): Promise<Observation>;
+  verifyHealed(signal: AbortSignal): Promise<Observation>;
 }
 
 /** Binds a planned fault to the running stack. */
@@ -212,7 +212,7 @@ export interface LoadJob {
   readonly plan: LoadPlan;
   readonly seed: number;
   /** Which of the arrivals it drives. @default all */
-  readonly share?: Share;
+  readonly partition?: Partition;
   readonly targets: readonly string[];
   /** PEM of the authority that vouches for `https` targets; undefined for those that everybody trusts. */
   readonly authority: string | undefined;
@@ -245,7 +245,7 @@ export interface LoadSummary {
   readonly peakRssBytes: number;
   /** How many cores it can use at most, 1 for a single thread; absent for generators that do not know. */
   readonly cores?: number;
-  /** The share of its cores that the busiest used, 0 … 1, where several generators say together what they took. */
+  /** The partition of its cores that the busiest used, 0 … 1, where several generators say together what they took. */
   readonly busiest?: number;
   /** How many requests it began, warm-up included; absent for generators that do not tell. */
   readonly requests?: number;
@@ -259,8 +259,8 @@ export interface RunningLoad extends AsyncDisposable {
   readonly pid: number;
   /** Leaders of further groups, where the generator has several. */
   readonly morePids?: readonly number[];
-  /** Instant of time zero on the machine's monotonic clock ({@link Clock.nowMs}). */
-  readonly zeroMs: number;
+  /** Instant of the start on the machine's monotonic clock ({@link Clock.nowMs}). */
+  readonly startAtMs: number;
   progress(): LoadProgress;
   /** Settles when the last request has ended. @throws SquallError when the generator dies */
   readonly done: Promise<LoadSummary>;
@@ -273,18 +273,18 @@ export interface LoadEngine {
   readonly name: string;
   /**
    * Resolves once the generator is ready to send.
-   * @param chooseZero asked once, at that moment, for the instant of time zero: a generator that is slow to come up is then not
+   * @param chooseStart asked once, at that moment, for the instant of the start: a generator that is slow to come up is then not
    * late from its first arrival on
    */
-  start(job: LoadJob, chooseZero: () => number, signal: AbortSignal): Promise<RunningLoad>;
+  start(job: LoadJob, chooseStart: () => number, signal: AbortSignal): Promise<RunningLoad>;
 }
 
 /** What a {@link MetricsSource} is told. */
 export interface SamplingJob {
   readonly stack: RunningStack;
   readonly clock: Clock;
-  /** Time zero of the run on the clock: rounds of samples lie half-way between whole seconds from it. */
-  readonly zeroMs: number;
+  /** Start of the run on the clock: rounds of samples lie half-way between whole seconds from it. */
+  readonly startAtMs: number;
   /** Takes a round: when its readings were asked for, on the clock, and what each replica told; who told nothing is missing. */
   record(takenAtMs: number, readings: Readonly<Record<string, Readings>>): void;
 }

@@ -4,8 +4,8 @@ import type { Random } from './random.ts';
  * Distribution of token counts or milliseconds. `min` and `max` clamp the draws of an unbounded distribution.
  *
  * - `[min, max]`: uniform
- * - `normal`: by mean and standard deviation
- * - `lognormal`: by median and the standard deviation `sigma` of the logarithm; typical of prompt lengths
+ * - `normal`: by mean and standard stddev
+ * - `lognormal`: by median and the standard stddev `sigma` of the logarithm; typical of prompt lengths
  * - `empirical`: one of the values, each equally likely; a value listed twice is twice as likely
  */
 export type Distribution =
@@ -14,7 +14,7 @@ export type Distribution =
   | {
       readonly kind: 'normal';
       readonly mean: number;
-      readonly deviation: number;
+      readonly stddev: number;
       readonly min: number;
       readonly max: number;
     }
@@ -36,7 +36,7 @@ export function draw(distribution: Distribution, random: Random): number {
     case 'empirical':
       return random.pick(distribution.values);
     case 'normal':
-      return clamp(distribution, distribution.mean + distribution.deviation * random.normal());
+      return clamp(distribution, distribution.mean + distribution.stddev * random.normal());
     case 'lognormal':
       return clamp(distribution, distribution.median * Math.exp(distribution.sigma * random.normal()));
   }

@@ -6,10 +6,10 @@ import type { RunPlan } from './plan.ts';
 import type { AttackOutcome } from './requests.ts';
 
 /** Phase of a run, in order. */
-export type Phase = 'up' | 'warm-up' | 'drive' | 'recover' | 'drain' | 'down' | 'done';
+export type Phase = 'up' | 'warm-up' | 'load' | 'recover' | 'drain' | 'down' | 'done';
 
 /** Environment in which a run took place. */
-export interface Surroundings {
+export interface RunEnvironment {
   readonly id: string;
   /** Wall clock, ISO 8601, for display only. */
   readonly startedAt: string;
@@ -23,17 +23,17 @@ export interface MergedSegment {
   /** Id of the run. */
   readonly run: string;
   /** Start of its load phase by its machine's wall clock, ISO 8601; null if it did not get that far. */
-  readonly zeroAt: string | null;
+  readonly startAt: string | null;
   readonly requests: number;
 }
 
 /** Event of a run, without its time. */
 export type RunEvent =
-  | { readonly type: 'plan'; readonly plan: RunPlan; readonly surroundings: Surroundings }
+  | { readonly type: 'plan'; readonly plan: RunPlan; readonly environment: RunEnvironment }
   /** `wallMs`, added by the history, is the wall clock in ms since 1970. Where it diverges from `atMs`, the machine was suspended or its clock set. */
   | { readonly type: 'phase'; readonly phase: Phase; readonly wallMs?: number }
   /** The load phase starts `inMs` after this event; `at` is that instant by the wall clock, ISO 8601. */
-  | { readonly type: 'zero'; readonly inMs: number; readonly at?: string }
+  | { readonly type: 'start'; readonly inMs: number; readonly at?: string }
   /** The history was merged from runs that shared a load, aligned by the start of their load phases. */
   | { readonly type: 'merged'; readonly segments: readonly MergedSegment[] }
   | { readonly type: 'versions'; readonly versions: Readonly<Record<string, string>> }
@@ -47,7 +47,7 @@ export type RunEvent =
   | {
       readonly type: 'fault';
       readonly id: string;
-      readonly step: 'injected' | 'bit' | 'never-bit' | 'heal' | 'healed' | 'not-healed' | 'failed';
+      readonly step: 'injected' | 'effective' | 'no-effect' | 'heal' | 'healed' | 'not-healed' | 'failed';
       readonly evidence: string;
       /** Time of the observation, on the same scale as the event's own time, where it is earlier. */
       readonly seenMs?: number;
@@ -66,12 +66,15 @@ export type TimedEvent = RunEvent & { readonly atMs: number };
 
 /** Append-only record of a run. Every other file and every figure is a fold over it and the request records. */
 export interface History extends Disposable {
-  /** Writes the event to disk before returning, so that a killed run leaves a readable prefix. */
-  append(event: RunEvent): void;
+  /**
+   * Writes the event to disk before returning, so that a killed run leaves a readable prefix.
+   * @param clockMs when it happened, on the history's clock. @default now
+   */
+  append(event: RunEvent, clockMs?: number): void;
   /** Calls `listener` with every subsequent event. */
   listen(listener: (event: RunEvent) => void): void;
-  /** Current time on the scale of the file: ms since the history was opened. */
-  nowMs(): number;
+  /** An instant of its clock on the scale of the file: ms since the history was opened. */
+  at(clockMs: number): number;
 }
 
 /**
@@ -81,16 +84,16 @@ export interface History extends Disposable {
 export function openHistory(path: string, clock: Clock): History {
   const file = openSync(path, 'wx');
   const openedMs = clock.nowMs();
+  const at = (clockMs: number) => round(clockMs - openedMs);
   const listeners: ((event: RunEvent) => void)[] = [];
-  const nowMs = () => Number((clock.nowMs() - openedMs).toFixed(3));
   return {
-    append(event) {
+    append(event, clockMs = clock.nowMs()) {
       const noted = event.type === 'phase' ? { ...event, wallMs: clock.date().getTime() } : event;
-      writeSync(file, `${JSON.stringify({ atMs: nowMs(), ...noted })}\n`);
+      writeSync(file, `${JSON.stringify({ atMs: at(clockMs), ...noted })}\n`);
       for (const listener of listeners) listener(event);
     },
     listen: listener => void listeners.push(listener),
-    nowMs,
+    at,
     [Symbol.dispose]: () => closeSync(file),
   };
 }
@@ -110,7 +113,7 @@ export function readHistory(path: string): TimedEvent[] {
       if (index !== lines.length - 1) throw error;
     }
   }
-  const zero = events.find(event => event.type === 'zero');
+  const zero = events.find(event => event.type === 'start');
   const originMs = zero ? zero.atMs + zero.inMs : 0;
   return events.map(event => ({
     ...event,

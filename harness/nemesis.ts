@@ -10,7 +10,7 @@ export interface NemesisLimits {
   /** Of the calls that inject and heal. @default 5000 */
   readonly callMs: number;
   /** Of the check that the fault took effect; also bounded by the fault's duration. @default 5000 */
-  readonly biteMs: number;
+  readonly effectMs: number;
   /** Of the check for recovery. @default 30000 */
   readonly healMs: number;
 }
@@ -20,14 +20,14 @@ export interface NemesisContext {
   readonly clock: Clock;
   readonly history: History;
   /** Start of the load phase, on the clock. */
-  readonly zeroMs: number;
+  readonly startAtMs: number;
   /** End of the load phase, in ms after its start; a longer fault is healed then. */
   readonly endMs: number;
   readonly limits?: Partial<NemesisLimits>;
 }
 
 const INTERRUPTED_HEAL_MS = 3000;
-const DEFAULTS: NemesisLimits = { callMs: 5000, biteMs: 5000, healMs: 30_000 };
+const DEFAULTS: NemesisLimits = { callMs: 5000, effectMs: 5000, healMs: 30_000 };
 
 /**
  * Executes one fault and writes each step to the history:
@@ -47,11 +47,11 @@ export async function runFault(
   context: NemesisContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, zeroMs, endMs } = context;
+  const { clock, startAtMs, endMs } = context;
   const limits = { ...DEFAULTS, ...context.limits };
   const log = logger(plan.id, context);
   const healAtMs = plan.forMs === null ? endMs : Math.min(endMs, plan.atMs + plan.forMs);
-  const untilMs = (atMs: number) => zeroMs + atMs - clock.nowMs();
+  const untilMs = (atMs: number) => startAtMs + atMs - clock.nowMs();
   let injected = false;
   let healed = false;
   try {
@@ -59,12 +59,12 @@ export async function runFault(
     injected = true;
     await withLimit(limits.callMs, signal, limited => fault.inject(limited), clock);
     log('injected', `${plan.kind} on ${plan.target}`);
-    const limitMs = Math.max(0, Math.min(limits.biteMs, untilMs(healAtMs)));
-    const onset = await observe(limitMs, signal, fault.bites, clock);
-    if (onset) log('bit', onset.evidence, onset);
-    else log('never-bit', `nothing observed within ${formatMs(limitMs)}`);
+    const limitMs = Math.max(0, Math.min(limits.effectMs, untilMs(healAtMs)));
+    const onset = await observe(limitMs, signal, fault.verifyEffect, clock);
+    if (onset) log('effective', onset.evidence, onset);
+    else log('no-effect', `nothing observed within ${formatMs(limitMs)}`);
     if (plan.forMs === null) {
-      const recovered = await observe(untilMs(endMs), signal, fault.healed, clock);
+      const recovered = await observe(untilMs(endMs), signal, fault.verifyHealed, clock);
       healed = recovered !== null;
       if (recovered) log('healed', recovered.evidence, recovered);
     } else {
@@ -81,7 +81,7 @@ export async function runFault(
 }
 
 type Log = (
-  step: 'injected' | 'bit' | 'never-bit' | 'heal' | 'healed' | 'not-healed' | 'failed',
+  step: 'injected' | 'effective' | 'no-effect' | 'heal' | 'healed' | 'not-healed' | 'failed',
   evidence: string,
   observed?: Observation,
 ) => void;
@@ -92,7 +92,7 @@ async function healNow(plan: FaultPlan, fault: Fault, limits: NemesisLimits, log
   try {
     log('heal', plan.forMs === null ? `${plan.target} had not recovered by itself` : '');
     await withLimit(limits.callMs, never, limited => fault.heal(limited), clock);
-    const healed = await observe(limits.healMs, never, fault.healed, clock);
+    const healed = await observe(limits.healMs, never, fault.verifyHealed, clock);
     if (healed) log('healed', healed.evidence, healed);
     else log('not-healed', `${plan.kind} on ${plan.target} was still in effect after ${formatMs(limits.healMs)}`);
   } catch (error) {
@@ -100,18 +100,16 @@ async function healNow(plan: FaultPlan, fault: Fault, limits: NemesisLimits, log
   }
 }
 
-function logger(id: string, { history, clock }: NemesisContext): Log {
-  return (step, evidence, observed) => {
-    const scale = history.nowMs() - clock.nowMs();
+function logger(id: string, { history }: NemesisContext): Log {
+  return (step, evidence, observed) =>
     history.append({
       type: 'fault',
       id,
       step,
       evidence,
-      ...(observed && { seenMs: Number((observed.atMs + scale).toFixed(3)) }),
+      ...(observed && { seenMs: history.at(observed.atMs) }),
       ...(observed?.requests && { requests: observed.requests }),
     });
-  };
 }
 
 /** Observation, or null if none was made within `limitMs`. @throws the error of `look`, or the reason of the outer abort */

@@ -1,4 +1,4 @@
-import type { ArrivalProcess, RateSegment } from './arrivals/arrivals.ts';
+import type { ArrivalProcess, Ramp } from './arrivals/arrivals.ts';
 import type { Distribution } from './distribution.ts';
 
 /** Where the stack runs. */
@@ -16,9 +16,9 @@ export interface ChatWorkload {
   readonly promptTokens: Lengths;
   readonly outputTokens: Lengths;
   /** So large a share (0–1) of the prompts begins with one of `variants` texts of `tokens` tokens, or as much of it as fits. */
-  readonly sharedPrefix?: { readonly share: number; readonly tokens: number; readonly variants: number };
+  readonly sharedPrefix?: { readonly ratio: number; readonly tokens: number; readonly variants: number };
   /** So large a share (0–1) of the requests is one of `distinct` requests, to the byte. */
-  readonly duplicates?: { readonly share: number; readonly distinct: number };
+  readonly duplicates?: { readonly ratio: number; readonly distinct: number };
   /** Conversations of several turns: each turn carries those before it, and follows the answer to the last after a think time. */
   readonly sessions?: { readonly turns: Distribution; readonly thinkTimeMs: readonly [number, number] };
 }
@@ -83,13 +83,13 @@ export interface RetryPlan {
 }
 
 /** When a client disconnects because it has waited enough. */
-export interface PatiencePlan {
+export interface ClientTimeoutPlan {
   /** From the scheduled arrival, over all attempts, in ms. */
   readonly afterMs: Distribution;
   /** What it waits for: once a first token is there, `first-token` is patient for ever. */
   readonly until: 'first-token' | 'end';
   /** `apart`: the outcome is `abandoned`, neither completed nor failed; `failed`: it is `client-timeout`, a failure. */
-  readonly counts: 'apart' | 'failed';
+  readonly countAs: 'abandoned' | 'failed';
 }
 
 /** A kind of users. */
@@ -102,13 +102,13 @@ export interface UserClass {
   /** Sent as `x-priority`, 0 the most urgent. */
   readonly priority?: number;
   readonly workload: Workload;
-  readonly patience?: PatiencePlan;
+  readonly clientTimeout?: ClientTimeoutPlan;
 }
 
 /** How clients behave beyond sending one request. */
 export interface ClientsPlan {
   readonly retry: RetryPlan | null;
-  readonly patience: PatiencePlan | null;
+  readonly clientTimeout: ClientTimeoutPlan | null;
   /** Empty: all users are alike. */
   readonly classes: readonly UserClass[];
 }
@@ -118,7 +118,7 @@ export interface LoadPlan {
   readonly engine: string;
   readonly arrivals: ArrivalProcess;
   /** Contiguous; the warm-up is the part before 0 ms. */
-  readonly segments: readonly RateSegment[];
+  readonly ramps: readonly Ramp[];
   readonly workload: Workload;
   /** What is replayed, or what lengths are taken from. */
   readonly trace?: TracePlan;
@@ -177,7 +177,7 @@ export interface SegmentPlan {
 
 /**
  * Everything that was decided before a run starts; plain JSON. It is the first event of the history, so a stored run can be
- * judged without the scenario file, and it is what `run --dry-run --json` prints. Times are ms after driving starts.
+ * judged without the scenario file, and it is what `run --dry-run --json` prints. Times are ms after the load phase starts.
  */
 export interface RunPlan {
   readonly scenario: string;
@@ -206,12 +206,12 @@ export interface RunPlan {
   readonly replay: string;
 }
 
-/** When the offered load ends, in ms after driving starts. */
-export function driveEndMs(plan: RunPlan): number {
-  return plan.load.segments.at(-1)?.toMs ?? 0;
+/** When the offered load ends, in ms after the load phase starts. */
+export function loadEndMs(plan: RunPlan): number {
+  return plan.load.ramps.at(-1)?.toMs ?? 0;
 }
 
-/** How long the load warms the stack up before time zero, in ms. */
+/** How long the load warms the stack up before the start, in ms. */
 export function warmUpMs(plan: RunPlan): number {
-  return Math.max(0, -(plan.load.segments[0]?.fromMs ?? 0));
+  return Math.max(0, -(plan.load.ramps[0]?.fromMs ?? 0));
 }

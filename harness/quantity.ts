@@ -20,14 +20,14 @@ export const RATE_WORDS = 'a rate of 0 or more such as "20/s" or "1000/min" (uni
  * Maximum duration (ms) of a wait: 24 days. A Node.js timer set for more than 2³¹ − 1 ms fires at once; that limit is 20 hours
  * higher, which leaves room for what a wait adds.
  */
-export const LONGEST_WAIT_MS = 576 * 3_600_000;
+export const MAX_WAIT_MS = 576 * 3_600_000;
 
 /**
  * Parses `10s`, `1.5 s`, `800 ms`, `2m`, `1h`, `1m30s` to milliseconds, never negative.
- * @param maxMs infinite where no timer is set. @default {@link LONGEST_WAIT_MS}
+ * @param maxMs infinite where no timer is set. @default {@link MAX_WAIT_MS}
  * @throws SquallError `BAD_DURATION` that names `field`
  */
-export function parseDurationMs(text: string, field: string, maxMs: number = LONGEST_WAIT_MS): number {
+export function parseDurationMs(text: string, field: string, maxMs: number = MAX_WAIT_MS): number {
   const sumMs = durationMs(text);
   if (sumMs === undefined) throw badQuantity('BAD_DURATION', field, DURATION_WORDS, text);
   if (sumMs > maxMs)

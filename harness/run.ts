@@ -12,17 +12,17 @@ import type {
   StackObserver,
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
-import type { History, Surroundings } from './history.ts';
+import type { History, RunEnvironment } from './history.ts';
 import { type NemesisLimits, runFault, withLimit } from './nemesis.ts';
-import { driveEndMs, type FaultPlan, type RunPlan, warmUpMs } from './plan.ts';
+import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
-import { injects, shareOfSegment } from './segment.ts';
+import { injects, partitionOfSegment } from './segment.ts';
 import { requireVersions, type Versions } from './versions.ts';
 
 /** Everything a run is made of. */
 export interface RunParts<Topology> {
   readonly plan: RunPlan;
-  readonly surroundings: Surroundings;
+  readonly environment: RunEnvironment;
   readonly topology: Topology;
   readonly platform: Platform<Topology>;
   readonly engine: LoadEngine;
@@ -36,8 +36,8 @@ export interface RunParts<Topology> {
   /** Aborting it interrupts the run: heal, stop, tear down, in that order. The reason's message names who asked. */
   readonly signal: AbortSignal;
   readonly onLoad?: (load: RunningLoad) => void;
-  /** When time zero shall be by the wall clock, so that runs on several machines drive together. @default as soon as possible */
-  readonly zeroAt?: Date;
+  /** When the start shall be by the wall clock, so that runs on several machines drive together. @default as soon as possible */
+  readonly startAt?: Date;
   /** Refused where the machine has others; see {@link requireVersions}. @default any */
   readonly requiredVersions?: Versions;
   readonly limits?: Partial<NemesisLimits>;
@@ -50,7 +50,7 @@ const DRAIN_LIMIT_MS = 30_000;
 /** Longest wait for a generator that was told to stop. */
 const STOP_LIMIT_MS = 5000;
 const NEVER = new AbortController().signal;
-/** Largest share of warm-up requests that may fail in a stack that is called steady. */
+/** Largest partition of warm-up requests that may fail in a stack that is called steady. */
 const STEADY_FAILED_RATIO = 0.05;
 
 /**
@@ -65,8 +65,8 @@ const STEADY_FAILED_RATIO = 0.05;
  * @throws what the platform or the load engine throws when they cannot work; the history then has a `crashed` event
  */
 export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
-  const { history, signal, plan, surroundings, directory, clock } = parts;
-  history.append({ type: 'plan', plan, surroundings });
+  const { history, signal, plan, environment, directory, clock } = parts;
+  history.append({ type: 'plan', plan, environment });
   const finished = new AbortController();
   const noteInterruption = () => history.append({ type: 'interrupted', by: messageOf(signal.reason) });
   signal.addEventListener('abort', noteInterruption, { once: true, signal: finished.signal });
@@ -75,7 +75,7 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
     history.append({ type: 'phase', phase: 'up' });
     const observer: StackObserver = { replica: change => history.append({ type: 'replica', ...change }) };
     await using stack = await parts.platform.up(parts.topology, {
-      runId: surroundings.id,
+      runId: environment.id,
       seed: plan.seed,
       directory,
       observer,
@@ -83,7 +83,7 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
       clock,
     });
     history.append({ type: 'versions', versions: stack.versions });
-    requireVersions(parts.requiredVersions ?? {}, { ...surroundings.versions, ...stack.versions });
+    requireVersions(parts.requiredVersions ?? {}, { ...environment.versions, ...stack.versions });
     await driveStack(parts, stack);
     history.append({ type: 'phase', phase: 'down' });
   } catch (error) {
@@ -105,16 +105,21 @@ async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningSta
     .map(fault => ({ plan: fault, fault: parts.createFault(fault, stack, clock) }));
   history.append({ type: 'phase', phase: 'warm-up' });
   await using load = await startLoad(parts, stack);
-  const { zeroMs } = load;
-  const inMs = zeroMs - clock.nowMs();
-  history.append({ type: 'zero', inMs, at: new Date(clock.date().getTime() + inMs).toISOString() });
-  await using _sampling = parts.metrics?.start({ stack, clock, zeroMs, record: recorder(history, clock) });
+  const { startAtMs } = load;
+  const nowMs = clock.nowMs();
+  const inMs = startAtMs - nowMs;
+  const at = new Date(clock.date().getTime() + inMs).toISOString();
+  // All times count from here: a machine that is busy between the two readings must not shift them.
+  history.append({ type: 'start', inMs, at }, nowMs);
+  const record: SamplingJob['record'] = (takenAtMs, readings) =>
+    history.append({ type: 'sample', seenMs: history.at(takenAtMs), readings });
+  await using _sampling = parts.metrics?.start({ stack, clock, startAtMs, record });
   const died = new AbortController();
   load.done.catch(error => died.abort(error));
   const signal = AbortSignal.any([parts.signal, died.signal]);
   try {
-    await clock.sleep(zeroMs - clock.nowMs(), signal);
-    if (requireSteady(load.progress(), history)) await drive(parts, faults, zeroMs, signal);
+    await clock.sleep(startAtMs - clock.nowMs(), signal);
+    if (requireSteady(load.progress(), history)) await drive(parts, faults, startAtMs, signal);
     else load.stop();
     history.append({ type: 'phase', phase: 'drain' });
     await drained(load, signal, clock);
@@ -126,13 +131,13 @@ async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningSta
 }
 
 async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack): Promise<RunningLoad> {
-  const { plan, surroundings, engine, directory, onLoad } = parts;
+  const { plan, environment, engine, directory, onLoad } = parts;
   const load = await engine.start(
     {
-      runId: surroundings.id,
+      runId: environment.id,
       plan: plan.load,
       seed: plan.seed,
-      ...(plan.segment ? { share: shareOfSegment(plan.segment) } : {}),
+      ...(plan.segment ? { partition: partitionOfSegment(plan.segment) } : {}),
       targets: stack.entries,
       authority: stack.entryCertificate?.authority,
       ...(stack.origin === undefined ? {} : { origin: stack.origin }),
@@ -140,7 +145,7 @@ async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStac
       journalPath: `${directory}/requests.ndjson`,
       logPath: `${directory}/load.log`,
     },
-    () => chooseZero(parts),
+    () => chooseStart(parts),
     // Not the run's own signal: an interrupted run heals first and stops its load then, for a fault proxy whose connections are
     // all cut while a toxic is being removed may hang (Toxiproxy 2.12 does).
     NEVER,
@@ -150,40 +155,33 @@ async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStac
   return load;
 }
 
-/** Time zero on the clock: as soon as the warm-up allows, or when the person asked for it. */
-function chooseZero<Topology>({ plan, clock, zeroAt }: RunParts<Topology>): number {
+/** Start on the clock: as soon as the warm-up allows, or when the person asked for it. */
+function chooseStart<Topology>({ plan, clock, startAt }: RunParts<Topology>): number {
   const nowMs = clock.nowMs();
   const soonestMs = nowMs + LOAD_LEAD_MS + warmUpMs(plan);
-  if (zeroAt === undefined) return soonestMs;
-  const zeroMs = nowMs + (zeroAt.getTime() - clock.date().getTime());
-  if (zeroMs >= soonestMs) return zeroMs;
+  if (startAt === undefined) return soonestMs;
+  const startAtMs = nowMs + (startAt.getTime() - clock.date().getTime());
+  if (startAtMs >= soonestMs) return startAtMs;
   throw new SquallError(
     'environment',
-    'ZERO_TOO_EARLY',
-    `Expected to be ready for time zero at ${zeroAt.toISOString()}, but the first warm-up request would have been due ${formatMs(soonestMs - zeroMs)} ago`,
-    { next: 'Choose a later --zero-at, so that there is time to start everything and to warm up.' },
+    'START_TOO_EARLY',
+    `Expected to be ready for the start at ${startAt.toISOString()}, but the first warm-up request would have been due ${formatMs(soonestMs - startAtMs)} ago`,
+    { next: 'Choose a later --start-at, so that there is time to start everything and to warm up.' },
   );
-}
-
-/** Writes rounds of metric samples to the history, on its own time scale. */
-function recorder(history: History, clock: Clock): SamplingJob['record'] {
-  const scale = history.nowMs() - clock.nowMs();
-  return (takenAtMs, readings) =>
-    history.append({ type: 'sample', seenMs: Number((takenAtMs + scale).toFixed(3)), readings });
 }
 
 /** Lets every fault live and waits for the end of the offered load; both also end with the signal, faults healed. */
 async function drive<Topology>(
   parts: RunParts<Topology>,
   faults: readonly { readonly plan: FaultPlan; readonly fault: Fault }[],
-  zeroMs: number,
+  startAtMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   const { plan, history, clock, limits = {} } = parts;
-  history.append({ type: 'phase', phase: 'drive' });
-  const context = { clock, history, zeroMs, endMs: driveEndMs(plan), limits };
+  history.append({ type: 'phase', phase: 'load' });
+  const context = { clock, history, startAtMs, endMs: loadEndMs(plan), limits };
   const driven = faults.map(({ plan, fault }) => runFault(plan, fault, context, signal));
-  const ended = clock.sleep(zeroMs + driveEndMs(plan) - clock.nowMs(), signal).then(
+  const ended = clock.sleep(startAtMs + loadEndMs(plan) - clock.nowMs(), signal).then(
     () => history.append({ type: 'phase', phase: 'recover' }),
     () => {},
   );

@@ -1,7 +1,7 @@
 import type { FaultPlan, RunPlan } from './plan.ts';
 
 /** Partition of a schedule: the arrivals whose index modulo `step` is `first`. */
-export interface Share {
+export interface Partition {
   /** 0 … step − 1. */
   readonly first: number;
   /** Number of partitions, at least 1. */
@@ -9,10 +9,10 @@ export interface Share {
 }
 
 /** The only partition of an undivided schedule. */
-export const WHOLE: Share = { first: 0, step: 1 };
+export const WHOLE: Partition = { first: 0, step: 1 };
 
 /** Partition of segment `index`, counted from 1, of `of` segments. */
-export function shareOfSegment({ index, of }: { readonly index: number; readonly of: number }): Share {
+export function partitionOfSegment({ index, of }: { readonly index: number; readonly of: number }): Partition {
   return { first: index - 1, step: of };
 }
 
@@ -29,14 +29,14 @@ export function shareOfSegment({ index, of }: { readonly index: number; readonly
  * Round-robin assignment thins every stretch of the schedule equally, to within one arrival, ramps and bursts included. One
  * partition of a Poisson process is more regular than a Poisson process; the union is exactly the schedule.
  */
-export function subdivide({ first, step }: Share, nth: number, count: number): Share {
+export function subdivide({ first, step }: Partition, nth: number, count: number): Partition {
   return { first: first + step * nth, step: step * count };
 }
 
 /** Arrivals of a partition, in order, each with its `index` in the whole schedule, from 0. */
 export function* arrivalsOf<Arrival extends { readonly atMs: number }>(
   schedule: Iterable<Arrival>,
-  { first, step }: Share,
+  { first, step }: Partition,
 ): Generator<Arrival & { readonly index: number }> {
   let index = 0;
   for (const arrival of schedule) {
@@ -46,7 +46,7 @@ export function* arrivalsOf<Arrival extends { readonly atMs: number }>(
 }
 
 /** Part of a limit that belongs to a partition; the parts of all partitions add up to `total`. @param total at least `step` */
-export function partOf(total: number, { first, step }: Share): number {
+export function partOf(total: number, { first, step }: Partition): number {
   return Math.floor(total / step) + (first < total % step ? 1 : 0);
 }
 

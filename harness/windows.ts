@@ -1,6 +1,6 @@
 import { stagesOf } from './arrivals/arrivals.ts';
 import type { TimedEvent } from './history.ts';
-import { driveEndMs, type FaultPlan, type RunPlan } from './plan.ts';
+import { type FaultPlan, loadEndMs, type RunPlan } from './plan.ts';
 import type { AttackOutcome, RequestRecord } from './requests.ts';
 
 /** Outcome of a planned fault; times in ms on the run's timeline, null for what did not happen. */
@@ -8,7 +8,7 @@ export interface FaultOutcome {
   readonly plan: FaultPlan;
   readonly injectedAtMs: number | null;
   /** When it was first observed to be in effect. */
-  readonly bitAtMs: number | null;
+  readonly effectiveAtMs: number | null;
   readonly healedAtMs: number | null;
   /** Observations, injection first, as sentences. */
   readonly evidence: readonly string[];
@@ -27,7 +27,7 @@ export function faultOutcomes(plan: RunPlan, events: readonly TimedEvent[]): Fau
     return {
       plan: fault,
       injectedAtMs: at('injected'),
-      bitAtMs: at('bit'),
+      effectiveAtMs: at('effective'),
       healedAtMs: at('healed'),
       evidence: steps.map(step => step.evidence).filter(text => text !== ''),
       requests: steps.find(({ requests }) => requests)?.requests,
@@ -46,7 +46,7 @@ export interface Window {
 
 /** Names of all windows that a plan can produce; an SLO on any other can never be judged. */
 export function windowNames(plan: Pick<RunPlan, 'load' | 'faults'>): string[] {
-  const stages = stagesOf(plan.load.segments.filter(({ fromMs }) => fromMs >= 0)).map(stage => `load:${stage.name}`);
+  const stages = stagesOf(plan.load.ramps.filter(({ fromMs }) => fromMs >= 0)).map(stage => `load:${stage.name}`);
   const faults = plan.faults.flatMap(fault => [`fault:${fault.id}`, `recovery:${fault.id}`]);
   return ['baseline', 'whole', ...new Set(stages), ...faults];
 }
@@ -64,24 +64,24 @@ export function windowNames(plan: Pick<RunPlan, 'load' | 'faults'>): string[] {
  */
 export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[] {
   const stoppedMs = events.find(event => event.type === 'interrupted' || event.type === 'crashed')?.atMs;
-  const endMs = Math.max(0, Math.min(driveEndMs(plan), stoppedMs ?? Number.POSITIVE_INFINITY));
+  const endMs = Math.max(0, Math.min(loadEndMs(plan), stoppedMs ?? Number.POSITIVE_INFINITY));
   const faults = faultOutcomes(plan, events);
-  const onsets = faults.map(fault => fault.bitAtMs).filter(ms => ms !== null);
+  const onsets = faults.map(fault => fault.effectiveAtMs).filter(ms => ms !== null);
   const untilOnset = (name: string, fromMs: number): Window => {
     const onsetMs = Math.min(...onsets.filter(onset => onset > fromMs));
     return { name, fromMs, toMs: Math.min(endMs, onsetMs), endsInFault: onsetMs < endMs };
   };
   const windows: Window[] = [
     untilOnset('baseline', 0),
-    ...stagesOf(plan.load.segments.filter(({ fromMs }) => fromMs >= 0)).map(stage => ({
+    ...stagesOf(plan.load.ramps.filter(({ fromMs }) => fromMs >= 0)).map(stage => ({
       name: `load:${stage.name}`,
       fromMs: stage.fromMs,
       toMs: Math.min(endMs, stage.toMs),
     })),
   ];
-  for (const { plan: fault, bitAtMs, healedAtMs } of faults) {
-    if (bitAtMs === null) continue;
-    windows.push({ name: `fault:${fault.id}`, fromMs: bitAtMs, toMs: Math.min(endMs, healedAtMs ?? endMs) });
+  for (const { plan: fault, effectiveAtMs, healedAtMs } of faults) {
+    if (effectiveAtMs === null) continue;
+    windows.push({ name: `fault:${fault.id}`, fromMs: effectiveAtMs, toMs: Math.min(endMs, healedAtMs ?? endMs) });
     if (healedAtMs !== null) windows.push(untilOnset(`recovery:${fault.id}`, healedAtMs));
   }
   windows.push({ name: 'whole', fromMs: 0, toMs: endMs });

@@ -1,6 +1,6 @@
 import type { LoadEngine } from '../harness/contracts.ts';
 import type { LoadPlan } from '../harness/plan.ts';
-import { autocannonEngine, LONGEST_PROBE_MS } from './autocannon/engine.ts';
+import { autocannonEngine, MAX_PROBE_MS } from './autocannon/engine.ts';
 import { k6Engine } from './k6/engine.ts';
 import { canBeAskedFor } from './k6/script/plan.ts';
 import { streamEngine } from './stream/engine.ts';
@@ -41,7 +41,7 @@ export interface Capabilities {
   readonly sessions: boolean;
   /** Lengths and times of a recorded trace. */
   readonly trace: boolean;
-  /** Who can have a share of its load: processes of one machine, and runs. */
+  /** Who can have a partition of its load: processes of one machine, and runs. */
   readonly workers: boolean;
   readonly segments: boolean;
   /** Whether it can drive a target that is known by another name than where it listens, behind the fault proxy; or which. */
@@ -97,7 +97,7 @@ export const CAN: Readonly<Record<EngineName, Capabilities>> = {
     latencies: ['latency'],
     loop: 'connections',
     targets: ({ protocol }) => protocol === 'http:',
-    longestMs: LONGEST_PROBE_MS,
+    longestMs: MAX_PROBE_MS,
     unsupported: unprobed,
   },
 };

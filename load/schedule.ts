@@ -1,7 +1,7 @@
 import { type ArrivalProcess, arrivalTimes, digestArrivals } from '../harness/arrivals/arrivals.ts';
 import type { ArrivalCount, LoadPlan, TracePlan } from '../harness/plan.ts';
 import { seededRandom } from '../harness/random.ts';
-import { arrivalsOf, partOf, type Share, WHOLE } from '../harness/segment.ts';
+import { arrivalsOf, type Partition, partOf, WHOLE } from '../harness/segment.ts';
 import { iterationsIn, k6Ramp } from './k6/stages.ts';
 import { replayTrace } from './trace/trace.ts';
 
@@ -14,17 +14,17 @@ export interface Arrival {
 }
 
 /** What {@link scheduled} needs of a plan. */
-export type ScheduledLoad = Pick<LoadPlan, 'segments' | 'arrivals' | 'trace'>;
+export type ScheduledLoad = Pick<LoadPlan, 'ramps' | 'arrivals' | 'trace'>;
 
 /**
  * The arrivals that a plan and a seed decide, ascending, warm-up included. Lazy: a day of load costs no memory. The generator
  * and a dry run both call this, so what was announced is what is sent. A closed loop has none. The warm-up is evenly spaced,
  * whatever follows: in a burst's long gap it would warm up nothing, and no steady state could be seen.
  */
-export function* scheduled({ segments, arrivals, trace }: ScheduledLoad, seed: number): Generator<Arrival> {
+export function* scheduled({ ramps, arrivals, trace }: ScheduledLoad, seed: number): Generator<Arrival> {
   if (isClosed(arrivals)) return;
   const random = seededRandom(seed).stream('arrivals');
-  const { warmUp = [], driven = [] } = Object.groupBy(segments, ({ toMs }) => (toMs <= 0 ? 'warmUp' : 'driven'));
+  const { warmUp = [], driven = [] } = Object.groupBy(ramps, ({ toMs }) => (toMs <= 0 ? 'warmUp' : 'driven'));
   using rest = isReplay(arrivals) ? replayed(trace!) : timed(arrivalTimes(driven, arrivals, random));
   // The way to a trace's cut may be long, and nothing is due yet.
   let next = rest.next();
@@ -41,9 +41,9 @@ function* replayed(trace: TracePlan): Generator<Arrival> {
     yield { atMs, tokens: [promptTokens, outputTokens] };
 }
 
-/** The times alone of a share of {@link scheduled}, in ms. */
-export function* scheduleOf(plan: ScheduledLoad, seed: number, share: Share = WHOLE): Generator<number> {
-  for (const { atMs } of arrivalsOf(scheduled(plan, seed), share)) yield atMs;
+/** The times alone of a partition of {@link scheduled}, in ms. */
+export function* scheduleOf(plan: ScheduledLoad, seed: number, partition: Partition = WHOLE): Generator<number> {
+  for (const { atMs } of arrivalsOf(scheduled(plan, seed), partition)) yield atMs;
 }
 
 /** Whether users who wait for their answers make the load. */
@@ -57,13 +57,13 @@ export function isReplay(process: ArrivalProcess): process is Extract<ArrivalPro
 }
 
 /**
- * What a dry run announces: the arrivals of the plan, or of a share of it; null in a closed loop, which has none. k6 decides itself
+ * What a dry run announces: the arrivals of the plan, or of a partition of it; null in a closed loop, which has none. k6 decides itself
  * when its arrivals are; of them the rates and durations that it is given are hashed.
  */
-export function announced(plan: LoadPlan, seed: number, share: Share = WHOLE): ArrivalCount | null {
+export function announced(plan: LoadPlan, seed: number, partition: Partition = WHOLE): ArrivalCount | null {
   if (isClosed(plan.arrivals)) return null;
-  if (plan.engine !== 'k6') return digestArrivals(scheduleOf(plan, seed, share));
-  const ramp = k6Ramp(plan.segments);
+  if (plan.engine !== 'k6') return digestArrivals(scheduleOf(plan, seed, partition));
+  const ramp = k6Ramp(plan.ramps);
   const given = [ramp.startRate, ...ramp.stages.flatMap(({ target, durationMs }) => [target, durationMs])];
-  return { count: partOf(iterationsIn(ramp), share), sha256: digestArrivals(given).sha256 };
+  return { count: partOf(iterationsIn(ramp), partition), sha256: digestArrivals(given).sha256 };
 }

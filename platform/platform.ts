@@ -27,7 +27,7 @@ export interface PlatformParts {
  *
  * ```
  * up:    prepare ─▶ watchdog ─▶ open ─▶ helpers, replicas that use no link ─▶ links ─▶ who uses those ─▶ … ─▶ ready
- * down:  the last tier ─▶ all other replicas ─▶ helpers ─▶ leave ─▶ goodbye to the watchdog
+ * down:  the last tier ─▶ all other replicas ─▶ helpers ─▶ leave ─▶ disarm to the watchdog
  * ```
  */
 export function platformOn(parts: PlatformParts): Platform<Topology> {
@@ -174,7 +174,7 @@ class Stack {
     await stop(replicas.get(false) ?? [], graceMs.others);
     await stop(this.#helpers, graceMs.helpers);
     const left = await this.#driver.leave();
-    if (left === undefined) await this.#watchdog?.goodbye();
+    if (left === undefined) await this.#watchdog?.disarm();
     else this.#report(this.#parts.kind, 'exited', left);
   }
 

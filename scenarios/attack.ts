@@ -84,7 +84,7 @@ function percentileFor(controlRate: string, forMs: number): number {
  */
 export function resultOf({ verdict, slos, faults }: RunDocument): AttackResult {
   if (verdict === 'pass') return 'defended';
-  const isGone = faults.some(({ bitAtMs, healVerified }) => bitAtMs !== null && !healVerified);
+  const isGone = faults.some(({ effectiveAtMs, healVerified }) => effectiveAtMs !== null && !healVerified);
   const lowerPercent = slos.find(({ name }) => name === ERRORS)?.confidence.lower ?? 0;
   if (lowerPercent > DOWN_PERCENT && (verdict === 'fail' || (verdict === 'invalid' && isGone))) return 'down';
   return verdict === 'fail' ? 'degraded' : verdict;

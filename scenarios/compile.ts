@@ -4,7 +4,7 @@ import { boundaryName, boundaryNames, zoneNames } from '../faults/zones.ts';
 import { SquallError } from '../harness/errors.ts';
 import { findProgram } from '../harness/host/programs.ts';
 import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
-import { driveEndMs } from '../harness/plan.ts';
+import { loadEndMs } from '../harness/plan.ts';
 import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
 import { keyOf } from '../load/request/api-key.ts';
@@ -59,10 +59,10 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const ids = faults.map(fault => fault.id);
   requireUnique(ids, 'faults', 'id');
   for (const [index, fault] of faults.entries())
-    if (fault.atMs >= driveEndMs({ load } as RunPlan))
+    if (fault.atMs >= loadEndMs({ load } as RunPlan))
       throw bad(
         `faults[${index}].at`,
-        `before the load ends at ${driveEndMs({ load } as RunPlan) / 1000}s`,
+        `before the load ends at ${loadEndMs({ load } as RunPlan) / 1000}s`,
         `${fault.atMs / 1000}s`,
       );
   requireUnique(

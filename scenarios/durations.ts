@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { DURATION_WORDS, durationMs, formatDuration, LONGEST_WAIT_MS } from '../harness/quantity.ts';
+import { DURATION_WORDS, durationMs, formatDuration, MAX_WAIT_MS } from '../harness/quantity.ts';
 import type { JsonSchema } from './json-schema.ts';
 
 /**
  * A duration as people write it, such as `400ms`; milliseconds in code.
  * @param bounds of the milliseconds. @default any that a timer can wait for
  */
-export function duration(bounds: z.ZodType = z.number().max(LONGEST_WAIT_MS)) {
+export function duration(bounds: z.ZodType = z.number().max(MAX_WAIT_MS)) {
   const range = rangeWords(bounds);
   return z
     .string()
@@ -23,11 +23,11 @@ export function duration(bounds: z.ZodType = z.number().max(LONGEST_WAIT_MS)) {
     });
 }
 
-const TIMER_RANGE = ` of at most ${formatDuration(LONGEST_WAIT_MS)}, for a timer can wait no longer`;
+const TIMER_RANGE = ` of at most ${formatDuration(MAX_WAIT_MS)}, for a timer can wait no longer`;
 
 function rangeWords(bounds: z.ZodType): string {
   const { minimum, maximum, exclusiveMinimum } = z.toJSONSchema(bounds) as JsonSchema;
-  if (maximum === undefined || maximum === LONGEST_WAIT_MS) return '';
+  if (maximum === undefined || maximum === MAX_WAIT_MS) return '';
   const most = formatDuration(maximum);
   if (exclusiveMinimum !== undefined) return ` above ${formatDuration(exclusiveMinimum)}, at most ${most}`;
   return ` from ${formatDuration(minimum ?? 0)} to ${most}`;

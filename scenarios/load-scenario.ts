@@ -13,7 +13,7 @@ export interface LoadOptions extends Omit<CompileOptions, 'folder'> {
   /** New values for paths in the scenario, such as those of `--set` or of a proof. @default none */
   readonly changes?: Readonly<Record<string, unknown>>;
   /** When driving shall start. @default as soon as possible */
-  readonly zeroAt?: Date | undefined;
+  readonly startAt?: Date | undefined;
 }
 
 /** A scenario with its defaults filled in, and ready to run. */
@@ -29,25 +29,25 @@ export interface LoadedScenario {
  */
 export async function loadScenario(
   from: string | FoundScenario,
-  { changes = {}, zeroAt, ...options }: LoadOptions,
+  { changes = {}, startAt, ...options }: LoadOptions,
 ): Promise<LoadedScenario> {
   const { raw, source, folder } = typeof from === 'string' ? await findScenario(from) : from;
   if (options.external) requireStackUntouched(Object.keys(changes));
   else if (options.segment) throw segmentWithoutTarget();
   const scenario = validateScenario(override(raw, changes), source);
   const compiled = compileScenario(scenario, { ...options, folder });
-  if (zeroAt) requireAhead(zeroAt, warmUpMs(compiled.plan));
+  if (startAt) requireAhead(startAt, warmUpMs(compiled.plan));
   return { scenario, compiled };
 }
 
-function requireAhead(zeroAt: Date, warmUpLastsMs: number): void {
-  if (zeroAt.getTime() >= Date.now() + warmUpLastsMs) return;
+function requireAhead(startAt: Date, warmUpLastsMs: number): void {
+  if (startAt.getTime() >= Date.now() + warmUpLastsMs) return;
   const now = new Date().toISOString();
   throw new SquallError(
     'option',
-    'ZERO_TOO_EARLY',
-    `Expected \`--zero-at\` to be more than the ${formatMs(warmUpLastsMs)} of the warm-up from now, ${now}, got ${zeroAt.toISOString()}`,
-    { next: 'Choose a later --zero-at, so that there is time to start everything and to warm up.' },
+    'START_TOO_EARLY',
+    `Expected \`--start-at\` to be more than the ${formatMs(warmUpLastsMs)} of the warm-up from now, ${now}, got ${startAt.toISOString()}`,
+    { next: 'Choose a later --start-at, so that there is time to start everything and to warm up.' },
   );
 }
 

@@ -4,10 +4,10 @@ import { cpus, release, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import type { Clock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
-import type { Surroundings } from '../harness/history.ts';
+import type { RunEnvironment } from '../harness/history.ts';
 
 /** Less than this may not hold a run's history, requests and logs; a minute of the main scenario takes a few MiB. */
-const LEAST_FREE_BYTES = 64 * 2 ** 20;
+const MIN_FREE_BYTES = 64 * 2 ** 20;
 
 /**
  * Makes a fresh run directory below `out`.
@@ -17,9 +17,9 @@ export function openRunDirectory(
   scenario: string,
   out: string,
   clock: Clock,
-): { readonly surroundings: Surroundings; readonly directory: string } {
-  const surroundings = describeSurroundings(scenario, clock);
-  return { surroundings, directory: makeDirectory(out, surroundings.id) };
+): { readonly environment: RunEnvironment; readonly directory: string } {
+  const environment = describeSurroundings(scenario, clock);
+  return { environment, directory: makeDirectory(out, environment.id) };
 }
 
 /** Whether something failed because there was no space left to write to. */
@@ -37,7 +37,7 @@ export function diskFull(where: string, cause: unknown): SquallError {
   });
 }
 
-function describeSurroundings(scenario: string, clock: Clock): Surroundings {
+function describeSurroundings(scenario: string, clock: Clock): RunEnvironment {
   const startedAt = clock.date().toISOString();
   const stamp = startedAt.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   const cores = cpus();
@@ -89,7 +89,7 @@ function makeDirectory(out: string, id: string): string {
     );
   }
   const { bavail, bsize } = statfsSync(directory);
-  if (bavail * bsize < LEAST_FREE_BYTES) {
+  if (bavail * bsize < MIN_FREE_BYTES) {
     rmdirSync(directory);
     throw diskFull(out, undefined);
   }

@@ -44,7 +44,7 @@ const faults = faultPackages.map(fault => {
       .literal(fault.kind)
       .meta({ description: fault.summary, ...(fault.kind === 'noop' && { deprecated: true }) }),
     on: z.string().describe(TARGETS[fault.on]),
-    at: duration().describe('after driving starts'),
+    at: duration().describe('after the load phase starts'),
     for: fault.selfHealing ? duration().optional() : duration(),
     ...shape,
   });

@@ -33,7 +33,7 @@ export interface SessionOptions {
   readonly out: string;
   readonly signal: AbortSignal;
   /** When driving is to start, by the wall clock. @default as soon as possible */
-  readonly zeroAt?: Date;
+  readonly startAt?: Date;
   /** Refused where the machine has others. @default any */
   readonly requiredVersions?: Versions;
   readonly observer?: Partial<SessionObserver>;
@@ -53,17 +53,17 @@ export interface Session {
  * @throws SquallError where there is nothing to judge, or nowhere to publish
  */
 export async function runSession(compiled: CompiledScenario, options: SessionOptions): Promise<Session> {
-  const { signal, observer = {}, zeroAt, requiredVersions } = options;
+  const { signal, observer = {}, startAt, requiredVersions } = options;
   // Before a stack is brought up for nothing.
   const k6 = compiled.plan.load.engine === 'k6' ? await requireK6({}, signal) : undefined;
-  const { surroundings, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
-  const versions = { ...surroundings.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
+  const { environment, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
+  const versions = { ...environment.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
   const parts = {
     ...compiled,
-    surroundings: { ...surroundings, versions },
+    environment: { ...environment, versions },
     platform: await platformOf(compiled),
     engine: engines[compiled.plan.load.engine as EngineName],
-    ...(zeroAt ? { zeroAt } : {}),
+    ...(startAt ? { startAt } : {}),
     ...(requiredVersions ? { requiredVersions } : {}),
     createFault,
     // Of a target nothing is known but what clients see.

@@ -3,7 +3,7 @@ import { didYouMean } from '../reports/nearest.ts';
 import { type JsonSchema, keysOf, optionsOf, schemasAt, wordsOf } from './json-schema.ts';
 
 /** What does not fit a shape, for a message of any form. */
-export interface Misfit {
+export interface ShapeIssue {
   /** Path as people write it, such as `load.stages[0].at`; empty for the whole. */
   readonly field: string;
   /** What should be there, such as `a whole number from 1 to 64`; of a key that nobody knows, absent. */
@@ -16,7 +16,9 @@ export interface Misfit {
 }
 
 /** A value that fits, its defaults filled in, or everything that does not fit. */
-export type Checked<Value> = { readonly data: Value } | { readonly misfits: readonly [Misfit, ...Misfit[]] };
+export type Checked<Value> =
+  | { readonly data: Value }
+  | { readonly shapeIssues: readonly [ShapeIssue, ...ShapeIssue[]] };
 
 type Issue = z.core.$ZodIssue;
 
@@ -26,8 +28,8 @@ export function checkShape<Schema extends z.ZodType>(schema: Schema, raw: unknow
   const parsed = schema.safeParse(raw, { error: () => '' });
   if (parsed.success) return { data: parsed.data };
   const jsonSchema = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
-  const misfits = parsed.error.issues.flatMap(issue => misfitsOf(issue, jsonSchema, raw));
-  return { misfits: misfits as [Misfit, ...Misfit[]] };
+  const shapeIssues = parsed.error.issues.flatMap(issue => shapeIssuesOf(issue, jsonSchema, raw));
+  return { shapeIssues: shapeIssues as [ShapeIssue, ...ShapeIssue[]] };
 }
 
 /** `3 (number)`, `nothing`: a value as it was found, cut where it is long. */
@@ -39,7 +41,7 @@ export function shown(value: unknown): string {
   return `${cut} (${Array.isArray(value) ? 'list' : typeof value})`;
 }
 
-function misfitsOf(issue: Issue, jsonSchema: JsonSchema, raw: unknown): Misfit[] {
+function shapeIssuesOf(issue: Issue, jsonSchema: JsonSchema, raw: unknown): ShapeIssue[] {
   const schemas = schemasAt(jsonSchema, issue.path, raw);
   if (issue.code === 'unrecognized_keys') {
     const known = keysOf(schemas);
@@ -53,7 +55,7 @@ function misfitsOf(issue: Issue, jsonSchema: JsonSchema, raw: unknown): Misfit[]
     issue.code === 'invalid_union' ? issue.errors.toSorted((a, b) => progress(b) - progress(a))[0] : undefined;
   if (meant && progress(meant) > 0)
     return meant.flatMap(inner =>
-      misfitsOf({ ...inner, path: [...issue.path, ...inner.path] } as Issue, jsonSchema, raw),
+      shapeIssuesOf({ ...inner, path: [...issue.path, ...inner.path] } as Issue, jsonSchema, raw),
     );
   const own = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
   const found = valueAt(raw, issue.path);

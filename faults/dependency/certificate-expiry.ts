@@ -25,7 +25,7 @@ export const fault = linkFault({
         const validity = { from: new Date(nowMs - 2 * HOUR_MS), to: new Date(nowMs - HOUR_MS) };
         await entryCertificateOf(stack).replace(validity);
       },
-      async bites(signal) {
+      async verifyEffect(signal) {
         for (;;) {
           signal.throwIfAborted();
           const refused = await entryCertificateOf(stack)
@@ -43,7 +43,7 @@ export const fault = linkFault({
       async heal() {
         good = await entryCertificateOf(stack).replace();
       },
-      async healed(signal) {
+      async verifyHealed(signal) {
         await seeOnly(good!, SETTLED_MS, { stack, clock, signal });
         return { atMs: clock.nowMs(), evidence: `new connections meet a good certificate again, for ${SETTLED_MS} ms` };
       },

@@ -22,12 +22,12 @@ export const fault = linkFault({
         before = await certificate.look(signal);
         renewed = await certificate.replace();
       },
-      async bites(signal) {
+      async verifyEffect(signal) {
         await seeOnly(renewed, 0, { stack, clock, signal });
         return { atMs: clock.nowMs(), evidence: `new connections meet ${short(renewed)} instead of ${short(before)}` };
       },
       async heal() {},
-      async healed(signal) {
+      async verifyHealed(signal) {
         await seeOnly(renewed, SETTLED_MS, { stack, clock, signal });
         return { atMs: clock.nowMs(), evidence: `and no other than ${short(renewed)} for ${SETTLED_MS} ms` };
       },

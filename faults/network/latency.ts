@@ -53,7 +53,7 @@ export const fault = linkFault({
         beforeMs = median((await probes(PROBES, stack, link, PROBE_PATH, signal)).map(p => p.ttfbMs));
         await toxiproxy.addToxic(link.name, { kind: 'latency', name: toxic, stream, latencyMs, jitterMs }, signal);
       },
-      async bites(signal) {
+      async verifyEffect(signal) {
         const floorMs = latencyMs - jitterMs;
         const ceilingMs = beforeMs + latencyMs + jitterMs + SLACK_MS;
         const { atMs, seenMs } = await probeUntil(
@@ -66,7 +66,7 @@ export const fault = linkFault({
         };
       },
       heal: signal => toxiproxy.removeToxic(link.name, toxic, signal),
-      async healed(signal) {
+      async verifyHealed(signal) {
         const limitMs = beforeMs + (latencyMs - jitterMs) / 2;
         const { atMs, seenMs } = await probeUntil(
           seen => median(seen.map(p => p.ttfbMs)) <= Math.max(limitMs, 20),

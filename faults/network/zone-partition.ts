@@ -54,7 +54,7 @@ export const fault = boundaryFault({
         await Promise.all(crossing.map(cut));
         cutMs = clock.nowMs();
       },
-      bites: signal =>
+      verifyEffect: signal =>
         lookUntil(
           async () => {
             const cut = crossing.filter((_, index) => before[index]?.kind === 'answered');
@@ -75,7 +75,7 @@ export const fault = boundaryFault({
         const names = toxics.map(toxic => toxic.name);
         await Promise.all(proxies.map(proxy => toxiproxy.removeByRenewal(proxy, names, signal)));
       },
-      healed: signal =>
+      verifyHealed: signal =>
         lookUntil(
           async () => {
             const seen = await react(crossing, signal);

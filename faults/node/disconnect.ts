@@ -37,7 +37,7 @@ export const fault = replicaFault({
         await container.disconnect();
         cutOffMs = clock.nowMs();
       },
-      bites: signal =>
+      verifyEffect: signal =>
         lookUntil(
           async () => {
             const { kind, sentMs } = await reactionOf(replica, PATIENCE_MS, context, signal);
@@ -51,7 +51,7 @@ export const fault = replicaFault({
           signal,
         ),
       heal: () => container.reconnect(),
-      async healed(signal) {
+      async verifyHealed(signal) {
         await replica.ready(signal);
         const after = secondsSince(cutOffMs, clock);
         return { atMs: clock.nowMs(), evidence: `${replica.instance} answers again, ${after} after it was cut off` };

@@ -23,7 +23,7 @@ export const fault = replicaFault({
         await replica.kill();
         killedMs = clock.nowMs();
       },
-      async bites(signal) {
+      async verifyEffect(signal) {
         for (;;) {
           signal.throwIfAborted();
           const answered = await stack.probe(replica, '/healthz', signal).then(
@@ -40,7 +40,7 @@ export const fault = replicaFault({
         }
       },
       heal: () => replica.release('kill'),
-      async healed(signal) {
+      async verifyHealed(signal) {
         await replica.ready(signal);
         const tookS = ((clock.nowMs() - killedMs) / 1000).toFixed(1);
         return {

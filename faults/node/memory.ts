@@ -35,7 +35,7 @@ export const fault = replicaFault({
         limitedMs = clock.nowMs();
         await container.limitMemory(limitMiB);
       },
-      bites: signal =>
+      verifyEffect: signal =>
         lookUntil(
           async () => {
             const { lastExit } = replica;
@@ -50,7 +50,7 @@ export const fault = replicaFault({
         // One that was killed may wait for its next start, or have been given up.
         await replica.release('memory');
       },
-      async healed(signal) {
+      async verifyHealed(signal) {
         await replica.ready(signal);
         const limit = restored === undefined ? 'no limit' : `${restored} MiB`;
         return {

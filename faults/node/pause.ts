@@ -28,7 +28,7 @@ export const fault = replicaFault({
         pausedMs = clock.nowMs();
         await replica.pause();
       },
-      bites: signal =>
+      verifyEffect: signal =>
         lookUntil(
           async () => {
             const { kind, sentMs, tookMs } = await reactionOf(replica, patienceMs, context, signal);
@@ -42,7 +42,7 @@ export const fault = replicaFault({
           signal,
         ),
       heal: () => replica.resume(),
-      async healed(signal) {
+      async verifyHealed(signal) {
         await replica.ready(signal);
         const who =
           replica.instance === paused ? `${paused} answers again` : `${replica.instance} answers in its place`;

@@ -29,7 +29,7 @@ export const fault = replicaFault({
         if (forMs !== null) replica.hold(HOLDER);
         await replica.terminate();
       },
-      bites: signal =>
+      verifyEffect: signal =>
         lookUntil(
           async () => {
             const { kind } = await reactionOf(replica, PATIENCE_MS, context, signal);
@@ -46,7 +46,7 @@ export const fault = replicaFault({
           signal,
         ),
       heal: () => replica.release(HOLDER),
-      async healed(signal) {
+      async verifyHealed(signal) {
         await replica.ready(signal);
         const after = secondsSince(askedMs, clock);
         return {

@@ -33,7 +33,7 @@ export const fault = zoneFault({
         await Promise.all(zone.replicas.map(replica => replica.kill()));
         lostMs = clock.nowMs();
       },
-      bites: signal =>
+      verifyEffect: signal =>
         lookUntil(
           async () => {
             const wasRunning = lost.some(({ instance }) => instance !== undefined);
@@ -56,7 +56,7 @@ export const fault = zoneFault({
       async heal() {
         await Promise.all(zone.replicas.map(replica => replica.release(HOLDER)));
       },
-      async healed(signal) {
+      async verifyHealed(signal) {
         await Promise.all(lost.map(({ replica }) => replica.ready(signal)));
         const names = lost.map(({ replica }) => replica.name).join(', ');
         return { atMs: clock.nowMs(), evidence: `${names} are ready, ${secondsSince(lostMs, clock)} after the loss` };

@@ -7,7 +7,7 @@ import type { ProxyCollection } from './proxy-collection.ts';
 /** What `GET /version` of the embedded server says: the API that it speaks, and that it is not Toxiproxy itself. */
 export const EMBEDDED_VERSION = '2.12.0-embedded';
 
-const MOST_BODY_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 
 interface Answer {
   readonly status: number;
@@ -117,7 +117,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength;
-    if (bytes > MOST_BODY_BYTES) throw new Error('body too large');
+    if (bytes > MAX_BODY_BYTES) throw new Error('body too large');
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -17,7 +17,7 @@ import { poissonGaps } from './poisson.ts';
  *  fromMs  toMs
  * ```
  */
-export interface RateSegment {
+export interface Ramp {
   /** Name of the stage, and of its window `load:<name>`. */
   readonly name: string;
   readonly fromMs: number;
@@ -59,21 +59,17 @@ export function processName(process: ArrivalProcess): string {
 
 /**
  * Lazy, ascending sequence of scheduled arrivals in ms; deterministic for given arguments and seed.
- * @param segments contiguous and ascending
+ * @param ramps contiguous and ascending
  */
-export function* arrivalTimes(
-  segments: readonly RateSegment[],
-  process: OpenProcess,
-  random: Random,
-): Generator<number> {
+export function* arrivalTimes(ramps: readonly Ramp[], process: OpenProcess, random: Random): Generator<number> {
   const gaps = gapsOf(process, random);
   // Position in cumulative arrivals; each ramp owns the slice [offset, offset + expected).
   let position = gaps.first();
   let offset = 0;
-  for (const segment of segments) {
-    const expected = expectedArrivals(segment);
+  for (const ramp of ramps) {
+    const expected = expectedArrivals(ramp);
     while (position < offset + expected - 1e-9) {
-      yield timeOfArrival(segment, position - offset);
+      yield timeOfArrival(ramp, position - offset);
       position += gaps.next();
     }
     offset += expected;
@@ -86,44 +82,44 @@ function gapsOf(process: OpenProcess, random: Random): Gaps {
 }
 
 /** Expected number of arrivals of a ramp: the integral of its rate. */
-export function expectedArrivals(segment: RateSegment): number {
-  return ((segment.fromPerSecond + segment.toPerSecond) / 2) * ((segment.toMs - segment.fromMs) / 1000);
+export function expectedArrivals(ramp: Ramp): number {
+  return ((ramp.fromPerSecond + ramp.toPerSecond) / 2) * ((ramp.toMs - ramp.fromMs) / 1000);
 }
 
 /** Solves `r0·t + (r1−r0)·t²/2T = count` for t, in the form that is numerically stable for a nearly constant rate. */
-function timeOfArrival(segment: RateSegment, count: number): number {
-  const seconds = (segment.toMs - segment.fromMs) / 1000;
-  const slope = (segment.toPerSecond - segment.fromPerSecond) / seconds;
-  const root = Math.sqrt(Math.max(0, segment.fromPerSecond ** 2 + 2 * slope * count));
+function timeOfArrival(ramp: Ramp, count: number): number {
+  const seconds = (ramp.toMs - ramp.fromMs) / 1000;
+  const slope = (ramp.toPerSecond - ramp.fromPerSecond) / seconds;
+  const root = Math.sqrt(Math.max(0, ramp.fromPerSecond ** 2 + 2 * slope * count));
   // Rounding can leave a count just below 0 after a pause.
-  const t = count <= 0 ? 0 : (2 * count) / (segment.fromPerSecond + root);
-  return segment.fromMs + Math.min(t, seconds) * 1000;
+  const t = count <= 0 ? 0 : (2 * count) / (ramp.fromPerSecond + root);
+  return ramp.fromMs + Math.min(t, seconds) * 1000;
 }
 
 /** Ramp that covers `atMs`, or the last one that began before it; undefined before the first. */
-export function segmentAt(segments: readonly RateSegment[], atMs: number): RateSegment | undefined {
+export function rampAt(ramps: readonly Ramp[], atMs: number): Ramp | undefined {
   let low = 0;
-  let high = segments.length;
+  let high = ramps.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (segments[middle]!.fromMs <= atMs) low = middle + 1;
+    if (ramps[middle]!.fromMs <= atMs) low = middle + 1;
     else high = middle;
   }
-  return segments[low - 1];
+  return ramps[low - 1];
 }
 
 /** Stages of a load: consecutive ramps of one name merged, from the rate of the first to that of the last. */
-export function stagesOf(segments: readonly RateSegment[]): RateSegment[] {
-  const stages: RateSegment[] = [];
-  for (const segment of segments) {
+export function stagesOf(ramps: readonly Ramp[]): Ramp[] {
+  const stages: Ramp[] = [];
+  for (const ramp of ramps) {
     const last = stages.at(-1);
-    if (last?.name !== segment.name) stages.push(segment);
-    else stages[stages.length - 1] = { ...segment, fromMs: last.fromMs, ...startOf(last) };
+    if (last?.name !== ramp.name) stages.push(ramp);
+    else stages[stages.length - 1] = { ...ramp, fromMs: last.fromMs, ...startOf(last) };
   }
   return stages;
 }
 
-function startOf({ fromPerSecond, fromUsers }: RateSegment): Partial<RateSegment> {
+function startOf({ fromPerSecond, fromUsers }: Ramp): Partial<Ramp> {
   return { fromPerSecond, ...(fromUsers === undefined ? {} : { fromUsers }) };
 }
 

@@ -1,8 +1,8 @@
-import type { RateSegment } from './arrivals.ts';
+import type { Ramp } from './arrivals.ts';
 
 /** Largest number of concurrent users. */
-export function maxUsers(segments: readonly RateSegment[]): number {
-  return Math.floor(Math.max(0, ...segments.flatMap(segment => [segment.fromUsers ?? 0, segment.toUsers ?? 0])));
+export function maxUsers(ramps: readonly Ramp[]): number {
+  return Math.floor(Math.max(0, ...ramps.flatMap(ramp => [ramp.fromUsers ?? 0, ramp.toUsers ?? 0])));
 }
 
 /**
@@ -19,16 +19,16 @@ export function maxUsers(segments: readonly RateSegment[]): number {
  * @param user counted from 1
  * @returns null if the user is never active again
  */
-export function activeFromMs(segments: readonly RateSegment[], user: number, fromMs: number): number | null {
-  for (const segment of segments) {
-    if (segment.toMs <= fromMs) continue;
-    const startMs = Math.max(fromMs, segment.fromMs);
-    const { fromUsers = 0, toUsers = 0 } = segment;
-    const slope = (toUsers - fromUsers) / (segment.toMs - segment.fromMs);
-    const active = fromUsers + slope * (startMs - segment.fromMs);
+export function activeFromMs(ramps: readonly Ramp[], user: number, fromMs: number): number | null {
+  for (const ramp of ramps) {
+    if (ramp.toMs <= fromMs) continue;
+    const startMs = Math.max(fromMs, ramp.fromMs);
+    const { fromUsers = 0, toUsers = 0 } = ramp;
+    const slope = (toUsers - fromUsers) / (ramp.toMs - ramp.fromMs);
+    const active = fromUsers + slope * (startMs - ramp.fromMs);
     if (active >= user - 1e-9) return startMs;
-    const atMs = segment.fromMs + (user - fromUsers) / slope;
-    if (slope > 0 && atMs < segment.toMs) return atMs;
+    const atMs = ramp.fromMs + (user - fromUsers) / slope;
+    if (slope > 0 && atMs < ramp.toMs) return atMs;
   }
   return null;
 }

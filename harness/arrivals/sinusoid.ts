@@ -1,4 +1,4 @@
-import type { RateSegment } from './arrivals.ts';
+import type { Ramp } from './arrivals.ts';
 
 /** Linear ramps per period: the rate deviates from the curve by at most 0.14 % of the amplitude (1 − cos(π/60)). */
 const RAMPS_PER_PERIOD = 60;
@@ -17,7 +17,7 @@ export interface Sinusoid {
  * Stage with a sinusoidal rate as a series of short linear ramps, which every engine supports. Over whole periods their integral
  * equals that of the curve (trapezoidal rule with equal steps).
  */
-export function sinusoidSegments(name: string, fromMs: number, forMs: number, curve: Sinusoid): RateSegment[] {
+export function sinusoidRamps(name: string, fromMs: number, forMs: number, curve: Sinusoid): Ramp[] {
   const stepMs = curve.periodMs / RAMPS_PER_PERIOD;
   const count = Math.max(1, Math.ceil(forMs / stepMs - 1e-9));
   const instant = (step: number) => (step === count ? forMs : step * stepMs);

@@ -1,4 +1,4 @@
-import type { RateSegment } from './arrivals.ts';
+import type { Ramp } from './arrivals.ts';
 
 /** Spike over a base rate. */
 export interface Spike {
@@ -19,7 +19,7 @@ export interface Spike {
  *        rise      fall
  * ```
  */
-export function spikeSegments(name: string, fromMs: number, forMs: number, spike: Spike): RateSegment[] {
+export function spikeRamps(name: string, fromMs: number, forMs: number, spike: Spike): Ramp[] {
   const { basePerSecond, peakPerSecond, riseMs, fallMs } = spike;
   const topMs = fromMs + riseMs;
   const endMs = fromMs + forMs;
@@ -27,5 +27,5 @@ export function spikeSegments(name: string, fromMs: number, forMs: number, spike
     { name, fromMs, toMs: topMs, fromPerSecond: basePerSecond, toPerSecond: peakPerSecond },
     { name, fromMs: topMs, toMs: endMs - fallMs, fromPerSecond: peakPerSecond, toPerSecond: peakPerSecond },
     { name, fromMs: endMs - fallMs, toMs: endMs, fromPerSecond: peakPerSecond, toPerSecond: basePerSecond },
-  ].filter(segment => segment.toMs > segment.fromMs);
+  ].filter(ramp => ramp.toMs > ramp.fromMs);
 }

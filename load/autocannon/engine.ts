@@ -3,7 +3,7 @@ import { SquallError } from '../../harness/errors.ts';
 import { workerEngine } from '../worker/worker-engine.ts';
 
 /** Longest probe, in ms. */
-export const LONGEST_PROBE_MS = 60_000;
+export const MAX_PROBE_MS = 60_000;
 
 /**
  * Short saturation probes by autocannon: a closed loop over `connections`, in a process of its own. See `autocannon/probe.ts` for

@@ -17,7 +17,7 @@ const worker = loadProcess({
 async function drive(job: TimedJob): Promise<void> {
   const journal = openJournal(job.journalPath, worker.die);
   const running = new Probe(job, { clock: systemClock, journal });
-  const startMs = job.zeroMs + (job.plan.segments[0]?.fromMs ?? 0);
+  const startMs = job.startAtMs + (job.plan.ramps[0]?.fromMs ?? 0);
   const startCpu = process.cpuUsage();
   probe = running;
   worker.stopped.addEventListener('abort', () => running.stop());

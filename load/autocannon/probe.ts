@@ -1,5 +1,5 @@
 import autocannon, { type Client, type Head } from 'autocannon';
-import { segmentAt } from '../../harness/arrivals/arrivals.ts';
+import { rampAt } from '../../harness/arrivals/arrivals.ts';
 import type { Clock } from '../../harness/clock.ts';
 import type { LoadProgress } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
@@ -96,11 +96,11 @@ export class Probe {
    * cannot be trusted
    */
   async run(): Promise<void> {
-    const { plan, targets, zeroMs } = this.#job;
+    const { plan, targets, startAtMs } = this.#job;
     const { clock } = this.#options;
-    const beginMs = plan.segments[0]?.fromMs ?? 0;
-    const endMs = plan.segments.at(-1)?.toMs ?? 0;
-    await clock.sleep(zeroMs + beginMs - clock.nowMs());
+    const beginMs = plan.ramps[0]?.fromMs ?? 0;
+    const endMs = plan.ramps.at(-1)?.toMs ?? 0;
+    await clock.sleep(startAtMs + beginMs - clock.nowMs());
     if (this.#isEnding) return;
     const instance = autocannon({
       url: targets,
@@ -111,7 +111,7 @@ export class Probe {
       setupClient: client => this.#attach(client),
     });
     instance.on('error', this.#done.reject);
-    const timer = setTimeout(() => this.#end(), zeroMs + endMs - clock.nowMs());
+    const timer = setTimeout(() => this.#end(), startAtMs + endMs - clock.nowMs());
     await this.#done.promise.finally(() => clearTimeout(timer));
   }
 
@@ -254,7 +254,7 @@ export class Probe {
     connection.request = undefined;
     const { message: _, ...facts } = request;
     const endMs = this.#now();
-    const stage = segmentAt(this.#job.plan.segments, request.sentMs)?.name ?? '';
+    const stage = rampAt(this.#job.plan.ramps, request.sentMs)?.name ?? '';
     const record = requestRecord({ ...facts, scheduledMs: request.sentMs, endMs, outcome, stage });
     this.#options.journal.append(record);
     this.#tally.settled(record, endMs);
@@ -272,7 +272,7 @@ export class Probe {
   }
 
   #now(): number {
-    return this.#options.clock.nowMs() - this.#job.zeroMs;
+    return this.#options.clock.nowMs() - this.#job.startAtMs;
   }
 }
 

@@ -12,7 +12,7 @@ export interface ClockComparison {
 
 /** What the collector answers its script. */
 export interface ControlHandlers {
-  /** The script is ready to begin; it waits until this resolves. @returns when time zero is on k6's clock, in ms */
+  /** The script is ready to begin; it waits until this resolves. @returns when the start is on k6's clock, in ms */
   begin(clock: ClockComparison): Promise<number>;
   /** The last iteration has ended, and k6 is about to leave. */
   end(): void;

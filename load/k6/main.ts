@@ -41,7 +41,7 @@ interface K6Settings {
 async function collect(job: LoadJob, { program, script }: K6Settings): Promise<void> {
   const journal = openJournal(job.journalPath, worker.die);
   let recorder: Recorder | undefined;
-  let zeroMs = 0;
+  let startAtMs = 0;
   let pid = 0;
   const wallAtStart = wallOffsetMs();
   const meter = startMeter(() => pid);
@@ -49,13 +49,13 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
     begin: async clock => {
       pid = await k6.pid();
       worker.ready();
-      ({ zeroMs } = await timed.promise);
-      recorder = new Recorder({ ...job, journal, offsetMs: clock.offsetMs - zeroMs });
+      ({ startAtMs } = await timed.promise);
+      recorder = new Recorder({ ...job, journal, offsetMs: clock.offsetMs - startAtMs });
       process.stderr.write(`k6's clock was read within ${(clock.roundTripMs / 2).toFixed(3)} ms\n`);
       const leadMs = isClosed(job.plan.arrivals) ? USERS_LEAD_MS : 0;
-      const beginMs = zeroMs + (job.plan.segments[0]?.fromMs ?? 0) - leadMs;
+      const beginMs = startAtMs + (job.plan.ramps[0]?.fromMs ?? 0) - leadMs;
       await systemClock.sleep(beginMs - systemClock.nowMs()).then(meter.reset);
-      return zeroMs - clock.offsetMs;
+      return startAtMs - clock.offsetMs;
     },
     end: meter.read,
   });
@@ -63,9 +63,9 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   const onLine = (line: Parameters<Recorder['take']>[0]) => recorder?.take(line);
   const isOpen = !isClosed(job.plan.arrivals);
   // What k6 calls a dropped iteration of a closed loop is a user who was cut short.
-  const onDrop = (wallMs: number) => isOpen && recorder?.dropped(wallMs - wallAtStart - zeroMs);
+  const onDrop = (wallMs: number) => isOpen && recorder?.dropped(wallMs - wallAtStart - startAtMs);
   const k6 = await startK6({ ...job, program, script, plan, controlUrl: control.url, onLine, onDrop });
-  const runMs = () => systemClock.nowMs() - zeroMs;
+  const runMs = () => systemClock.nowMs() - startAtMs;
   progress = () => recorder?.progress(runMs());
   const stop = () => {
     recorder?.stop(runMs());

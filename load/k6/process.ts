@@ -13,7 +13,7 @@ import type { ScriptPlan } from './script/plan.ts';
 /** How long k6 may take to leave when it is told to, in ms. */
 const GRACE_MS = 2000;
 /** k6 logs a line for every failed request; the journal says more about them. */
-const MOST_LOG_LINES = 200;
+const MAX_LOG_LINES = 200;
 const LAST_WORDS = 8;
 
 const FLAGS = [
@@ -129,8 +129,8 @@ async function watch(
     if (line) return onLine(line);
     if (lastWords.push(text) > LAST_WORDS) lastWords.shift();
     logged += 1;
-    if (logged <= MOST_LOG_LINES) process.stderr.write(`k6: ${text}\n`);
-    if (logged === MOST_LOG_LINES) process.stderr.write('k6: (no more of its lines are kept)\n');
+    if (logged <= MAX_LOG_LINES) process.stderr.write(`k6: ${text}\n`);
+    if (logged === MAX_LOG_LINES) process.stderr.write('k6: (no more of its lines are kept)\n');
   };
   createInterface({ input: child.stderr! }).on('line', take);
   watchDrops(child.stdout!, onDrop);

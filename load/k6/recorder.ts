@@ -1,8 +1,8 @@
-import { segmentAt } from '../../harness/arrivals/arrivals.ts';
+import { rampAt } from '../../harness/arrivals/arrivals.ts';
 import type { LoadProgress } from '../../harness/contracts.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
 import { type RequestFacts, type RequestRecord, requestRecord } from '../../harness/requests.ts';
-import { type Share, WHOLE } from '../../harness/segment.ts';
+import { type Partition, WHOLE } from '../../harness/segment.ts';
 import { tally } from '../stream/tally.ts';
 import type { Journal } from '../worker/journal.ts';
 import type { ScriptLine } from './lines.ts';
@@ -12,7 +12,7 @@ import { outcomeOfAnswer } from './outcome.ts';
 export interface RecorderOptions {
   readonly plan: LoadPlan;
   /** Of the arrivals, which is k6's execution segment. @default all */
-  readonly share?: Share | undefined;
+  readonly partition?: Partition | undefined;
   readonly journal: Pick<Journal, 'append'>;
   /** Of k6's clock on the run's time line: what k6 calls t happened at t + `offsetMs`. */
   readonly offsetMs: number;
@@ -46,7 +46,7 @@ export class Recorder {
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    const { first, step } = options.share ?? WHOLE;
+    const { first, step } = options.partition ?? WHOLE;
     this.#step = step;
     this.#nextIndex = first;
   }
@@ -127,6 +127,6 @@ export class Recorder {
   }
 
   #stageAt(runMs: number): string {
-    return segmentAt(this.#options.plan.segments, runMs)?.name ?? '';
+    return rampAt(this.#options.plan.ramps, runMs)?.name ?? '';
   }
 }

@@ -1,4 +1,4 @@
-import type { RateSegment } from '../../harness/arrivals/arrivals.ts';
+import type { Ramp } from '../../harness/arrivals/arrivals.ts';
 
 /** A stage of k6's ramping-arrival-rate executor; `target` in iterations an hour, the unit in which rates are whole numbers. */
 export interface K6Stage {
@@ -22,19 +22,19 @@ const MS_PER_HOUR = 3_600_000;
 const TAIL = { perHour: 215, durationMs: 4999 };
 
 /**
- * The segments of a plan as k6's executor takes them: whole rates and whole milliseconds, a jump between segments as a stage of no
- * length. A rate is rounded to 1/3600 a second. Of a curve's thousands of short segments the ends are rounded, not the lengths, so
+ * The ramps of a plan as k6's executor takes them: whole rates and whole milliseconds, a jump between ramps as a stage of no
+ * length. A rate is rounded to 1/3600 a second. Of a curve's thousands of short ramps the ends are rounded, not the lengths, so
  * that what one gets too much its neighbour lacks.
  */
-export function k6Ramp(segments: readonly RateSegment[]): K6Ramp {
-  const startRate = hourly(segments[0]?.fromPerSecond ?? 0);
+export function k6Ramp(ramps: readonly Ramp[]): K6Ramp {
+  const startRate = hourly(ramps[0]?.fromPerSecond ?? 0);
   const stages: K6Stage[] = [];
   let rate = startRate;
-  for (const segment of segments) {
-    const from = hourly(segment.fromPerSecond);
+  for (const ramp of ramps) {
+    const from = hourly(ramp.fromPerSecond);
     if (from !== rate) stages.push({ target: from, durationMs: 0 });
-    rate = hourly(segment.toPerSecond);
-    stages.push({ target: rate, durationMs: Math.round(segment.toMs) - Math.round(segment.fromMs) });
+    rate = hourly(ramp.toPerSecond);
+    stages.push({ target: rate, durationMs: Math.round(ramp.toMs) - Math.round(ramp.fromMs) });
   }
   stages.push({ target: TAIL.perHour, durationMs: 0 }, { target: TAIL.perHour, durationMs: TAIL.durationMs });
   return { startRate, stages };

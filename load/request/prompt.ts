@@ -103,7 +103,7 @@ function answerOf(seed: number, key: string, turn: number, tokens: number): stri
 function keyOf({ duplicates }: Shape, seed: number, index: number): string {
   if (!duplicates) return String(index);
   const random = seededRandom(seed).stream('duplicates').stream(String(index));
-  return random.next() < duplicates.share ? `duplicate-${random.integer(1, duplicates.distinct)}` : String(index);
+  return random.next() < duplicates.ratio ? `duplicate-${random.integer(1, duplicates.distinct)}` : String(index);
 }
 
 function promptOfKey(workload: Shape, seed: number, key: string, trace: TraceTokens): Prompt {
@@ -122,7 +122,7 @@ function tokensOf(lengths: Lengths, random: Random, traced: number | undefined):
 }
 
 function prefixOf({ sharedPrefix }: Shape, seed: number, random: Random): string {
-  if (!sharedPrefix || random.next() >= sharedPrefix.share) return '';
+  if (!sharedPrefix || random.next() >= sharedPrefix.ratio) return '';
   const variant = random.integer(1, sharedPrefix.variants);
   const text = seededRandom(seed).stream('prefixes').stream(String(variant));
   return wordSoup(sharedPrefix.tokens * CHARACTERS_PER_TOKEN, text);

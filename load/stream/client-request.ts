@@ -1,11 +1,11 @@
-import type { PatiencePlan } from '../../harness/plan.ts';
+import type { ClientTimeoutPlan } from '../../harness/plan.ts';
 import { errorKind, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { type RequestContext, StreamRequest, type Target } from './request.ts';
 import type { RequestTask } from './request-task.ts';
 import type { RetryPolicy } from './retry.ts';
 
 /** How long the client of one request waits, and for what. */
-export interface Patience extends Pick<PatiencePlan, 'until' | 'counts'> {
+export interface ClientTimeout extends Pick<ClientTimeoutPlan, 'until' | 'countAs'> {
   readonly afterMs: number;
 }
 
@@ -17,7 +17,7 @@ export interface ClientRequestOptions {
   /** Null for a client that never tries again. */
   readonly retry: RetryPolicy | null;
   /** Null for a client that waits for ever. */
-  readonly patience: Patience | null;
+  readonly clientTimeout: ClientTimeout | null;
   /** Calls `action` at an instant of the run's time line. */
   at(dueMs: number, action: () => void): void;
   /** Called exactly once. */
@@ -25,7 +25,7 @@ export interface ClientRequestOptions {
 }
 
 /**
- * A request as its user sees it: one or more attempts, one outcome, one record. Its latency counts from the scheduled arrival
+ * A request as its user sees it: one or more attempts, one outcome, one record. Its latency countAs from the scheduled arrival
  * through all attempts and the waits between them.
  */
 export class ClientRequest {
@@ -49,11 +49,11 @@ export class ClientRequest {
 
   /** Sends the first attempt now. */
   send(): void {
-    const { retry, patience, context } = this.#options;
+    const { retry, clientTimeout, context } = this.#options;
     retry?.began(context.clock.nowMs());
-    if (patience) {
-      const leftMs = this.#task.scheduledMs + patience.afterMs - this.#nowMs();
-      this.#timer = setTimeout(() => this.#giveUp(patience), leftMs);
+    if (clientTimeout) {
+      const leftMs = this.#task.scheduledMs + clientTimeout.afterMs - this.#nowMs();
+      this.#timer = setTimeout(() => this.#giveUp(clientTimeout), leftMs);
     }
     this.#sendAttempt();
   }
@@ -66,9 +66,9 @@ export class ClientRequest {
     else this.#settle(requestRecord({ ...this.#last!, outcome, endMs: this.#nowMs() }), undefined);
   }
 
-  #giveUp({ until, counts }: Patience): void {
+  #giveUp({ until, countAs }: ClientTimeout): void {
     if (until === 'first-token' && this.#attempt?.hasBegun) return;
-    this.cut(counts === 'failed' ? 'client-timeout' : 'abandoned');
+    this.cut(countAs === 'failed' ? 'client-timeout' : 'abandoned');
   }
 
   #sendAttempt(): void {
@@ -111,7 +111,7 @@ export class ClientRequest {
   }
 
   #nowMs(): number {
-    const { clock, zeroMs } = this.#options.context;
-    return clock.nowMs() - zeroMs;
+    const { clock, startAtMs } = this.#options.context;
+    return clock.nowMs() - startAtMs;
   }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { LoadJob, LoadProgress } from '../../harness/contracts.ts';
 import { type RequestRecord, requestRecord } from '../../harness/requests.ts';
-import { arrivalsOf, partOf, type Share, WHOLE } from '../../harness/segment.ts';
+import { arrivalsOf, type Partition, partOf, WHOLE } from '../../harness/segment.ts';
 import { type Arrival, isClosed, scheduled } from '../schedule.ts';
 import { lengthsFor } from '../trace/lengths.ts';
 import type { Journal } from '../worker/journal.ts';
@@ -29,12 +29,12 @@ export interface DriveOptions {
 type DealtArrival = Arrival & { readonly index: number };
 
 /** Different failures that are told to the log; beyond that the journal must do. */
-const MOST_SORTS = 100;
+const MAX_SORTS = 100;
 
 /**
  * A load of this process. Whoever makes it waits until its trace has been read up to the cut, which may lie deep in it, and for
  * lengths; it is then ready to send. It sends each request at its instant, to the targets in turn, whatever is still in flight.
- * Of a schedule that is shared it sends its share. What finds `maxInFlight` requests in flight (its part of it) is recorded as
+ * Of a schedule that is shared it sends its partition. What finds `maxInFlight` requests in flight (its part of it) is recorded as
  * dropped. What is late, because this process was, is sent at once and its lateness recorded as `sentMs − scheduledMs`.
  *
  * ```
@@ -51,7 +51,7 @@ export class Drive {
   readonly #options: DriveOptions;
   readonly #targets: readonly Target[];
   readonly #schedule: Generator<DealtArrival>;
-  readonly #share: Share;
+  readonly #partition: Partition;
   readonly #mostInFlight: number;
   readonly #users: Users | undefined;
   readonly #turns: TurnMaker;
@@ -63,7 +63,7 @@ export class Drive {
   readonly #sorts = new Set<string>();
   readonly #done = Promise.withResolvers<void>();
   #pacer: Pacer | undefined;
-  #zeroMs = Number.POSITIVE_INFINITY;
+  #startAtMs = Number.POSITIVE_INFINITY;
   #next: IteratorResult<DealtArrival>;
   #requests = 0;
   #sessions = 0;
@@ -74,15 +74,15 @@ export class Drive {
     this.#job = job;
     this.#options = options;
     this.#targets = job.targets.map(url => openTarget(url, job, options.clock));
-    this.#share = job.share ?? WHOLE;
-    this.#mostInFlight = partOf(plan.maxInFlight, this.#share);
-    this.#schedule = arrivalsOf(scheduled(plan, seed), this.#share);
+    this.#partition = job.partition ?? WHOLE;
+    this.#mostInFlight = partOf(plan.maxInFlight, this.#partition);
+    this.#schedule = arrivalsOf(scheduled(plan, seed), this.#partition);
     this.#next = this.#schedule.next();
     this.#turns = new TurnMaker(job, lengthsFor(plan));
-    this.#retry = plan.clients?.retry ? new RetryPolicy(plan.clients.retry, seed, this.#share.step) : null;
-    this.#endMs = plan.segments.at(-1)?.toMs ?? 0;
+    this.#retry = plan.clients?.retry ? new RetryPolicy(plan.clients.retry, seed, this.#partition.step) : null;
+    this.#endMs = plan.ramps.at(-1)?.toMs ?? 0;
     if (isClosed(plan.arrivals))
-      this.#users = new Users({ segments: plan.segments, thinkTimeMs: plan.arrivals.thinkTimeMs, seed });
+      this.#users = new Users({ ramps: plan.ramps, thinkTimeMs: plan.arrivals.thinkTimeMs, seed });
     for (const { user, dueMs } of this.#users?.first() ?? []) this.#startSession(user, dueMs);
   }
 
@@ -93,10 +93,10 @@ export class Drive {
 
   /**
    * Resolves when nothing more is due and the last request has its outcome. To be called once.
-   * @param zeroMs time zero on the clock
+   * @param startAtMs the start on the clock
    */
-  async run(zeroMs: number): Promise<void> {
-    this.#zeroMs = zeroMs;
+  async run(startAtMs: number): Promise<void> {
+    this.#startAtMs = startAtMs;
     await using pacer = await this.#options.pacer(() => this.#startDue());
     this.#pacer = pacer;
     this.#startDue();
@@ -140,8 +140,8 @@ export class Drive {
   }
 
   #start(turn: Turn): void {
-    // Nobody shares what follows from answers, so of a share each request is an arrival.
-    const index = this.#share.first + this.#share.step * this.#requests++;
+    // Nobody partitions what follows from answers, so of a partition each request is an arrival.
+    const index = this.#partition.first + this.#partition.step * this.#requests++;
     const task = this.#turns.task(turn, index);
     if (this.#active.size >= this.#mostInFlight) {
       this.#drop(task);
@@ -150,10 +150,10 @@ export class Drive {
     const { clock } = this.#options;
     const firstToken = (latencyMs: number) => this.#tally.firstToken(latencyMs, clock.nowMs());
     const options: ClientRequestOptions = {
-      context: { clock, zeroMs: this.#zeroMs, idleTimeoutMs: this.#job.plan.idleTimeoutMs, firstToken },
+      context: { clock, startAtMs: this.#startAtMs, idleTimeoutMs: this.#job.plan.idleTimeoutMs, firstToken },
       target: attempt => this.#targets[(index + attempt) % this.#targets.length]!,
       retry: this.#retry,
-      patience: this.#turns.patience(turn),
+      clientTimeout: this.#turns.clientTimeout(turn),
       at: (dueMs, action) => this.#at(dueMs, action),
       settled: (...ended) => this.#onSettled(turn, ...ended),
     };
@@ -167,7 +167,7 @@ export class Drive {
     this.resent += request.resent;
     this.#record(record);
     const sort = `${record.outcome}: ${cause?.message ?? `status ${record.status}`}`;
-    if (record.outcome !== 'ok' && this.#sorts.size < MOST_SORTS && !this.#sorts.has(sort)) {
+    if (record.outcome !== 'ok' && this.#sorts.size < MAX_SORTS && !this.#sorts.has(sort)) {
       this.#sorts.add(sort);
       this.#options.log(`request ${record.index} at ${record.endMs} ms is the first ${sort}`);
     }
@@ -206,7 +206,7 @@ export class Drive {
   #arm(): void {
     const nextMs = this.#next.done ? Number.POSITIVE_INFINITY : this.#next.value.atMs;
     const dueMs = Math.min(nextMs, this.#later.nextMs ?? Number.POSITIVE_INFINITY);
-    if (Number.isFinite(dueMs)) this.#pacer?.arm(this.#zeroMs + dueMs);
+    if (Number.isFinite(dueMs)) this.#pacer?.arm(this.#startAtMs + dueMs);
   }
 
   #finish(): void {
@@ -214,7 +214,7 @@ export class Drive {
   }
 
   #nowMs(): number {
-    return this.#options.clock.nowMs() - this.#zeroMs;
+    return this.#options.clock.nowMs() - this.#startAtMs;
   }
 }
 

@@ -4,7 +4,7 @@ import { workerEngine } from '../worker/worker-engine.ts';
 
 /**
  * The streaming client: open and closed loops, server-sent events, every token timed from the schedule. It still starts a thread
- * when its time zero is known, so the first arrival should lie some 300 ms later.
+ * when its start is known, so the first arrival should lie some 300 ms later.
  */
 export const streamEngine = workerEngine({
   name: 'stream',

@@ -12,7 +12,7 @@ const prepared = Promise.withResolvers<{ readonly load: Drive; readonly journal:
 let running: Drive | undefined;
 const worker = loadProcess({ prepare, job: drive, progress: () => running?.progress(), farewellMs: 1000 });
 
-/** Reading a trace may take seconds, and would delay every request that is due: it is done before time zero is chosen. */
+/** Reading a trace may take seconds, and would delay every request that is due: it is done before the start is chosen. */
 async function prepare(job: LoadJob): Promise<void> {
   const journal = openJournal(job.journalPath, worker.die);
   prepared.resolve({ journal, load: new Drive(job, { clock: systemClock, journal, pacer: startPacer, log }) });
@@ -25,7 +25,7 @@ async function drive(job: TimedJob): Promise<void> {
   running = load;
   worker.stopped.addEventListener('abort', () => load.stop());
   if (worker.stopped.aborted) load.stop();
-  await load.run(job.zeroMs);
+  await load.run(job.startAtMs);
   await journal.close();
   if (load.resent > 0) log(`sent again after a stale keep-alive connection: ${load.resent}`);
   await worker.finish({ progress: load.progress(), summary: summarise() });
@@ -36,13 +36,13 @@ async function drive(job: TimedJob): Promise<void> {
  * generator look idle.
  */
 function measure(job: TimedJob, load: Drive): () => LoadSummary {
-  const { segments } = job.plan;
+  const { ramps } = job.plan;
   let start = usage();
   let end: ReturnType<typeof usage> | undefined;
-  at(job.zeroMs + (segments[0]?.fromMs ?? 0), () => {
+  at(job.startAtMs + (ramps[0]?.fromMs ?? 0), () => {
     start = usage();
   });
-  at(job.zeroMs + (segments.at(-1)?.toMs ?? 0), () => {
+  at(job.startAtMs + (ramps.at(-1)?.toMs ?? 0), () => {
     end = usage();
   });
   return () => {

@@ -13,9 +13,9 @@ const TICK_MS = 1;
 /** Instants that are this close together (ms, on average) are dense, and remain so until they are that far apart. */
 const DENSE_BELOW_MS = 1.5;
 const DENSE_UNTIL_MS = 3;
-/** Share of the newest gap in that average, and the longest gap (ms) that counts as such. */
+/** Partition of the newest gap in that average, and the longest gap (ms) that counts as such. */
 const NEWEST = 0.02;
-const LONGEST_GAP_MS = 100;
+const MAX_GAP_MS = 100;
 
 /**
  * A pacer that is exact to about 0.1 ms (P50) and hardly costs CPU. Node's timers are whole milliseconds; closing the gap by
@@ -42,7 +42,7 @@ export async function startPacer(onDue: () => void): Promise<Pacer> {
 
   let awaitedMs = Number.POSITIVE_INFINITY;
   let armedMs = systemClock.nowMs();
-  let gapMs = LONGEST_GAP_MS;
+  let gapMs = MAX_GAP_MS;
   let isDense = false;
   const wake = (): boolean => {
     // What the thread or a tick has slept for may have been replaced since.
@@ -58,7 +58,7 @@ export async function startPacer(onDue: () => void): Promise<Pacer> {
   return {
     arm(dueMs) {
       const nowMs = systemClock.nowMs();
-      gapMs += NEWEST * (Math.min(nowMs - armedMs, LONGEST_GAP_MS) - gapMs);
+      gapMs += NEWEST * (Math.min(nowMs - armedMs, MAX_GAP_MS) - gapMs);
       armedMs = nowMs;
       awaitedMs = dueMs;
       isDense = gapMs < (isDense ? DENSE_UNTIL_MS : DENSE_BELOW_MS) && dueMs - nowMs < DENSE_UNTIL_MS;

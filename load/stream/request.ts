@@ -32,8 +32,8 @@ export interface Target {
 /** What a request needs and whom it tells. */
 export interface RequestContext {
   readonly clock: Clock;
-  /** Time zero of the run on `clock`. */
-  readonly zeroMs: number;
+  /** Start of the run on `clock`. */
+  readonly startAtMs: number;
   readonly idleTimeoutMs: number;
   /** Told once, when the first token is in. */
   firstToken(latencyMs: number): void;
@@ -233,6 +233,6 @@ export class StreamRequest implements Exchange {
   }
 
   #now(): number {
-    return this.#context.clock.nowMs() - this.#context.zeroMs;
+    return this.#context.clock.nowMs() - this.#context.startAtMs;
   }
 }

@@ -5,9 +5,9 @@ import { backoffMs } from '../../harness/retry/backoff.ts';
 import { RetryBudget } from '../../harness/retry/budget.ts';
 
 /** A server that asks for more than a minute is not waited for any longer than that, as OpenAI's clients do. */
-export const LONGEST_RETRY_AFTER_MS = 60_000;
-/** Below what a budget of a share rounds to nothing, one retry in ten seconds is always allowed. */
-const LEAST_RETRIES_PER_SECOND = 0.1;
+export const MAX_RETRY_AFTER_MS = 60_000;
+/** Below what a budget of a partition rounds to nothing, one retry in ten seconds is always allowed. */
+const MIN_RETRIES_PER_SECOND = 0.1;
 
 /**
  * When clients try again. Only what may end otherwise the next time is tried: connections that failed, silence, answers 408, 409,
@@ -35,7 +35,7 @@ export class RetryPolicy {
         ? null
         : new RetryBudget({
             budgetRatio: plan.budgetRatio,
-            budgetMinPerSecond: LEAST_RETRIES_PER_SECOND / sharers,
+            budgetMinPerSecond: MIN_RETRIES_PER_SECOND / sharers,
           });
   }
 
@@ -54,7 +54,7 @@ export class RetryPolicy {
     if (attempt > maxRetries || !mayEndOtherwise(ended)) return null;
     if (this.#budget && !this.#budget.withdraw(nowMs)) return null;
     const random = seededRandom(this.#seed).stream('retries').stream(`${ended.index}/${attempt}`);
-    const askedMs = retryAfter ? Math.min(retryAfterMs, LONGEST_RETRY_AFTER_MS) : 0;
+    const askedMs = retryAfter ? Math.min(retryAfterMs, MAX_RETRY_AFTER_MS) : 0;
     return Math.max(askedMs, backoffMs(this.#plan, attempt, random));
   }
 }

@@ -1,4 +1,4 @@
-import { segmentAt } from '../../harness/arrivals/arrivals.ts';
+import { rampAt } from '../../harness/arrivals/arrivals.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
 import { draw } from '../../harness/distribution.ts';
 import type { UserClass, Workload } from '../../harness/plan.ts';
@@ -7,7 +7,7 @@ import { keyOf } from '../request/api-key.ts';
 import { talkOf, turnsOf } from '../request/prompt.ts';
 import { buildRequest, type Sender } from '../request/request.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
-import type { Patience } from './client-request.ts';
+import type { ClientTimeout } from './client-request.ts';
 import type { RequestTask } from './request-task.ts';
 
 /** One request that is due: which user's, and which turn of which session. */
@@ -41,7 +41,7 @@ export class TurnMaker {
     return {
       index,
       scheduledMs: turn.dueMs,
-      stage: segmentAt(plan.segments, turn.dueMs)?.name ?? '',
+      stage: rampAt(plan.ramps, turn.dueMs)?.name ?? '',
       labels: {
         ...(userClass && { class: userClass.name }),
         ...(this.#hasSessions(workload) && { session: turn.session, turn: turn.turn }),
@@ -63,12 +63,12 @@ export class TurnMaker {
   }
 
   /** How long the user of a turn waits; null for ever. */
-  patience(turn: Turn): Patience | null {
+  clientTimeout(turn: Turn): ClientTimeout | null {
     const { plan, seed } = this.#job;
-    const patience = this.#classOf(turn)?.patience ?? plan.clients?.patience;
-    if (!patience) return null;
-    const random = seededRandom(seed).stream('patience').stream(`${turn.session}/${turn.turn}`);
-    return { ...patience, afterMs: Math.max(0, draw(patience.afterMs, random)) };
+    const clientTimeout = this.#classOf(turn)?.clientTimeout ?? plan.clients?.clientTimeout;
+    if (!clientTimeout) return null;
+    const random = seededRandom(seed).stream('clientTimeout').stream(`${turn.session}/${turn.turn}`);
+    return { ...clientTimeout, afterMs: Math.max(0, draw(clientTimeout.afterMs, random)) };
   }
 
   #hasSessions(workload: Workload): boolean {

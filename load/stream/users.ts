@@ -1,11 +1,11 @@
-import type { RateSegment } from '../../harness/arrivals/arrivals.ts';
+import type { Ramp } from '../../harness/arrivals/arrivals.ts';
 import { activeFromMs, maxUsers } from '../../harness/arrivals/closed.ts';
 import { draw } from '../../harness/distribution.ts';
 import { type Random, seededRandom } from '../../harness/random.ts';
 
 /** What decides when users send. */
 export interface UsersOptions {
-  readonly segments: readonly RateSegment[];
+  readonly ramps: readonly Ramp[];
   readonly thinkTimeMs: readonly [number, number];
   readonly seed: number;
 }
@@ -28,7 +28,7 @@ export class Users {
 
   /** When each user sends first, from user 1 on; those who never come are left out. */
   *first(): Generator<{ readonly user: number; readonly dueMs: number }> {
-    for (let user = 1; user <= maxUsers(this.#options.segments); user += 1) {
+    for (let user = 1; user <= maxUsers(this.#options.ramps); user += 1) {
       const dueMs = this.firstMs(user);
       if (dueMs !== null) yield { user, dueMs };
     }
@@ -36,23 +36,23 @@ export class Users {
 
   /** When a user sends first; null when it never comes. */
   firstMs(user: number): number | null {
-    return this.#comesMs(user, this.#options.segments[0]?.fromMs ?? 0);
+    return this.#comesMs(user, this.#options.ramps[0]?.fromMs ?? 0);
   }
 
   /** When a user means to send again after an answer; null when it has gone for good. */
   nextMs(user: number, endedMs: number): number | null {
     const dueMs = endedMs + draw(this.#options.thinkTimeMs, this.#random(user));
-    const thereMs = activeFromMs(this.#options.segments, user, dueMs);
+    const thereMs = activeFromMs(this.#options.ramps, user, dueMs);
     return thereMs === dueMs ? dueMs : this.#comesMs(user, dueMs);
   }
 
   /** Who has gone again before the think is over sends nothing until it comes the next time. */
   #comesMs(user: number, fromMs: number): number | null {
-    const { segments, thinkTimeMs } = this.#options;
-    for (let comesMs = activeFromMs(segments, user, fromMs); comesMs !== null; ) {
+    const { ramps, thinkTimeMs } = this.#options;
+    for (let comesMs = activeFromMs(ramps, user, fromMs); comesMs !== null; ) {
       const random = this.#random(user);
       const dueMs = comesMs + random.next() * draw(thinkTimeMs, random);
-      comesMs = activeFromMs(segments, user, dueMs);
+      comesMs = activeFromMs(ramps, user, dueMs);
       if (comesMs === dueMs) return dueMs;
     }
     return null;

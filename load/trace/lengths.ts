@@ -3,7 +3,7 @@ import type { Random } from '../../harness/random.ts';
 import { replayTrace } from './trace.ts';
 
 /** Rows that are kept to draw from: 8 bytes each. A longer trace is drawn from its first million. */
-const MOST_LENGTHS = 1_000_000;
+const MAX_LENGTHS = 1_000_000;
 
 /** The lengths of a trace's requests, to draw from. They come in pairs: a long prompt keeps the answer that it had. */
 export interface TraceLengths {
@@ -29,7 +29,7 @@ export function readLengths(plan: TracePlan): TraceLengths {
   let lengths = new Uint32Array(1024);
   let used = 0;
   for (const { promptTokens, outputTokens } of replayTrace(plan)) {
-    if (used === 2 * MOST_LENGTHS) break;
+    if (used === 2 * MAX_LENGTHS) break;
     if (used === lengths.length) {
       const larger = new Uint32Array(2 * used);
       larger.set(lengths);

@@ -1,7 +1,7 @@
 import type { LoadJob, LoadProgress, LoadSummary } from '../../harness/contracts.ts';
 
-/** A job with its time zero, in ms of the machine's monotonic clock. */
-export type TimedJob = LoadJob & { readonly zeroMs: number };
+/** A job with its start, in ms of the machine's monotonic clock. */
+export type TimedJob = LoadJob & { readonly startAtMs: number };
 
 /** What a worker may need to know before it is ready, beside its job; plain JSON of the engine's own. */
 export type Settings = Readonly<Record<string, unknown>>;

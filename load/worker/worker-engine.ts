@@ -26,7 +26,7 @@ export interface WorkerProgram {
 
 /**
  * A load engine whose work is done by processes of its own, so that nothing the harness does delays a measurement; by several
- * where one core is too little. Each drives its share of the same schedule from the same time zero, into a journal of its own, so
+ * where one core is too little. Each drives its partition of the same schedule from the same start, into a journal of its own, so
  * that no line is ever torn by another.
  *
  * ```
@@ -36,12 +36,12 @@ export interface WorkerProgram {
  *         ◄──ready, progress────    │ requests.2.ndjson, log
  * ```
  *
- * Time zero is chosen when all workers are ready for their job. On abort the load stops as with `stop()`.
+ * Start is chosen when all workers are ready for their job. On abort the load stops as with `stop()`.
  */
 export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine {
   return {
     name,
-    async start(job: LoadJob, chooseZero: () => number, signal: AbortSignal): Promise<RunningLoad> {
+    async start(job: LoadJob, chooseStart: () => number, signal: AbortSignal): Promise<RunningLoad> {
       signal.throwIfAborted();
       if (job.targets.length === 0)
         throw new SquallError('stack', 'NO_TARGETS', 'Expected `targets` to hold a URL, got none');
@@ -60,13 +60,13 @@ export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine
       try {
         for (const [nth, worker] of workers.entries()) worker.order({ type: 'prepare', job: jobs[nth]!, settings });
         await Promise.all(workers.map(worker => worker.ready));
-        const zeroMs = chooseZero();
-        for (const [nth, worker] of workers.entries()) worker.order({ type: 'job', job: { ...jobs[nth]!, zeroMs } });
+        const startAtMs = chooseStart();
+        for (const [nth, worker] of workers.entries()) worker.order({ type: 'job', job: { ...jobs[nth]!, startAtMs } });
         const [pid, ...morePids] = workers.map(worker => worker.pid);
         return {
           pid: pid!,
           morePids,
-          zeroMs,
+          startAtMs,
           progress: () => sumProgress(workers.map(worker => worker.progress())),
           done,
           stop,
@@ -117,12 +117,12 @@ function startLoadWorker(name: string, path: string, { runId, logPath, journalPa
   return { ...worker, done, progress: () => progress };
 }
 
-/** One job a worker: its share of the arrivals and its journal. */
+/** One job a worker: its partition of the arrivals and its journal. */
 function sharedOut(job: LoadJob): LoadJob[] {
   const { workers = 1 } = job.plan;
   return Array.from({ length: workers }, (_, nth) => ({
     ...job,
-    share: subdivide(job.share ?? WHOLE, nth, workers),
+    partition: subdivide(job.partition ?? WHOLE, nth, workers),
     journalPath: nth === 0 ? job.journalPath : job.journalPath.replace(/(\.\w+)$/, `.${nth + 1}$1`),
   }));
 }

@@ -43,7 +43,7 @@ export function straightPlatform(target: ExternalTarget): Platform<Topology> {
         versions: {},
         probe: (_link, path, asked) => probe(origin + prefix + path, { via: listen, clock, signal: asked }),
         protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
-        [Symbol.asyncDispose]: () => watchdog.goodbye(),
+        [Symbol.asyncDispose]: () => watchdog.disarm(),
       };
     },
   };

@@ -1,6 +1,6 @@
 import { RUN_VARIABLE } from '../../harness/host/process-group.ts';
 
-/** What a program needs from its surroundings to run at all. Nothing else is passed on: a run depends on its plan alone. */
+/** What a program needs from its environment to run at all. Nothing else is passed on: a run depends on its plan alone. */
 const PASSED_ON = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TZ', 'NODE_COMPILE_CACHE'];
 
 /** The environment of a process that belongs to no run, such as the watchdog, which must not take itself for a leftover. */

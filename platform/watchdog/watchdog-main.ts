@@ -1,6 +1,6 @@
 /**
  * The program that outlives a killed harness: `node watchdog-main.ts RUN_ID DIRECTORY`, messages on stdin (see
- * `watchdog-message.ts`). When stdin ends without a goodbye it kills and removes what it guards, notes it in
+ * `watchdog-message.ts`). When stdin ends without a disarm it kills and removes what it guards, notes it in
  * `DIRECTORY/watchdog.log`, and ends. It runs in a session of its own and ignores a terminal's signals, for Ctrl-C is
  * the harness's to handle.
  */
@@ -29,7 +29,7 @@ const lines = createInterface({ input: process.stdin });
 process.stdin.on('error', () => lines.close());
 lines.on('line', line => {
   const message = parseMessage(line);
-  if (message?.type === 'goodbye') process.exit(0);
+  if (message?.type === 'disarm') process.exit(0);
   if (message?.type === 'guard') guard(message.resource);
   if (message?.type === 'forget') forget(message.resource);
 });

@@ -4,11 +4,11 @@ export type Resource =
   /** Every container, network and volume with `label` (`key=value`) of the engine at `socketPath`; also those made later. */
   | { readonly kind: 'docker-label'; readonly label: string; readonly socketPath: string };
 
-/** What the harness tells its watchdog, one JSON object a line. After `goodbye` nothing is cleaned up any more. */
+/** What the harness tells its watchdog, one JSON object a line. After `disarm` nothing is cleaned up any more. */
 export type WatchdogMessage =
   | { readonly type: 'guard'; readonly resource: Resource }
   | { readonly type: 'forget'; readonly resource: Resource }
-  | { readonly type: 'goodbye' };
+  | { readonly type: 'disarm' };
 
 /** What the watchdog writes on stdout once it watches. */
 export const WATCHING = 'watching';

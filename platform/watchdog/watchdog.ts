@@ -22,7 +22,7 @@ export interface Guard {
 export interface Watchdog extends Guard {
   readonly pid: number;
   /** Ends the watch, nothing is cleaned up any more. Idempotent, bounded; resolves when the process is gone. */
-  goodbye(): Promise<void>;
+  disarm(): Promise<void>;
 }
 
 /** Whom to watch over. */
@@ -31,7 +31,7 @@ export interface WatchdogOptions {
   /** For `watchdog.log`. */
   readonly directory: string;
   readonly signal: AbortSignal;
-  /** Called when it ends before the goodbye: from then on nothing cleans up after a killed harness. */
+  /** Called when it ends before the disarm: from then on nothing cleans up after a killed harness. */
   readonly onLost: (how: string) => void;
 }
 
@@ -39,7 +39,7 @@ export interface WatchdogOptions {
  * Starts a watchdog, and resolves once it watches. It must be the first process of a stack:
  *
  * ```
- * harness ──pipe──▶ watchdog      the pipe ends without a goodbye ⇒ SIGKILL to all that was registered,
+ * harness ──pipe──▶ watchdog      the pipe ends without a disarm ⇒ SIGKILL to all that was registered,
  *    └─ spawns ─▶ services        and to all whose environment names the run
  * ```
  *
@@ -75,11 +75,11 @@ export async function startWatchdog({ runId, directory, signal, onLost }: Watchd
     pid: child.pid!,
     register: resource => tell({ type: 'guard', resource }),
     forget: resource => tell({ type: 'forget', resource }),
-    goodbye() {
+    disarm() {
       farewell ??= endGroup(child, GOODBYE_LIMIT_MS, () => {
         // It is waited for.
         child.ref();
-        tell({ type: 'goodbye' });
+        tell({ type: 'disarm' });
       });
       return farewell;
     },

@@ -19,8 +19,8 @@ export function eventRows(events: readonly TimedEvent[]): EventRow[] {
 
 /** Steps of a fault whose names do not read well in a sentence. */
 const STEPS: ReadonlyMap<string, string> = new Map([
-  ['bit', 'took effect'],
-  ['never-bit', 'had no observable effect'],
+  ['effective', 'took effect'],
+  ['no-effect', 'had no observable effect'],
   ['heal', 'healing'],
   ['healed', 'recovered'],
   ['not-healed', 'recovery not observed'],
@@ -32,7 +32,7 @@ function textOf(event: LoggedEvent): string {
       return `${event.plan.scenario} on ${event.plan.platform}, seed ${event.plan.seed}`;
     case 'phase':
       return event.phase;
-    case 'zero':
+    case 'start':
       return `load phase starts in ${formatMs(event.inMs)}`;
     case 'merged':
       return `merged from ${event.segments.map(({ index, run }) => `segment ${index} (${run})`).join(', ')}`;

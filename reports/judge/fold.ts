@@ -25,7 +25,7 @@ export function faultResult(fault: FaultOutcome): FaultResult {
     target: fault.plan.target,
     parameters: fault.plan.parameters,
     injectedAtMs: rounded(fault.injectedAtMs),
-    bitAtMs: rounded(fault.bitAtMs),
+    effectiveAtMs: rounded(fault.effectiveAtMs),
     evidence: fault.evidence.join('; '),
     healedAtMs: rounded(fault.healedAtMs),
     healVerified: fault.healedAtMs !== null,

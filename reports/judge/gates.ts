@@ -53,12 +53,12 @@ const harnessSurvived: Gate = ({ events }) => {
 const faultsTookEffect: Gate = ({ plan: whole, faults, events }) => {
   const ended = stoppedEarly(events);
   const own = faults.filter(fault => injects(whole, fault.plan));
-  return own.flatMap(({ plan, bitAtMs, injectedAtMs }) => {
+  return own.flatMap(({ plan, effectiveAtMs, injectedAtMs }) => {
     const steps = events.filter(event => event.type === 'fault').filter(event => event.id === plan.id);
-    const problem = steps.find(step => step.step === 'failed' || step.step === 'never-bit');
+    const problem = steps.find(step => step.step === 'failed' || step.step === 'no-effect');
     const evidence = problem?.evidence ? `: ${problem.evidence}` : '';
     if (problem?.step === 'failed') return [sentence(`Fault ${plan.id} failed${evidence}`)];
-    if (bitAtMs !== null || (ended && !problem)) return [];
+    if (effectiveAtMs !== null || (ended && !problem)) return [];
     const what = injectedAtMs === null ? 'was never injected' : 'had no observable effect';
     return [sentence(`Fault ${plan.id} ${what}${evidence}`)];
   });
@@ -135,9 +135,9 @@ const generatorHasHeadroom: Gate = ({ events }) => {
 const ratesReached: Gate = ({ plan, records, events }) => {
   const isUntimed = events.some(event => event.type === 'load' && event.summary.lateness === 'unknown');
   const ratedIn = (stage: string) =>
-    plan.load.segments.filter(({ name }) => name === stage).reduce((sum, part) => sum + expectedArrivals(part), 0) /
+    plan.load.ramps.filter(({ name }) => name === stage).reduce((sum, part) => sum + expectedArrivals(part), 0) /
     (plan.segment?.of ?? 1);
-  const endsMs = new Map(plan.load.segments.map(({ name, toMs }) => [name, toMs]));
+  const endsMs = new Map(plan.load.ramps.map(({ name, toMs }) => [name, toMs]));
   const inTime = ({ stage, sentMs }: RequestRecord) =>
     sentMs !== null && sentMs <= (endsMs.get(stage) ?? Number.POSITIVE_INFINITY) + MAX_LATE_P99_MS;
   const stages = Map.groupBy(

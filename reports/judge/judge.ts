@@ -1,6 +1,6 @@
 import { SquallError } from '../../harness/errors.ts';
 import type { TimedEvent } from '../../harness/history.ts';
-import { driveEndMs, type RunPlan } from '../../harness/plan.ts';
+import { loadEndMs, type RunPlan } from '../../harness/plan.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { pinOf, type Versions } from '../../harness/versions.ts';
 import { rounded } from '../rounding.ts';
@@ -45,7 +45,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     throw new SquallError('environment', 'NO_PLAN', 'Expected the history to begin with a plan, found none', {
       next: 'Check that the directory belongs to a run that has started.',
     });
-  const { plan, surroundings } = opening;
+  const { plan, environment } = opening;
   const run = factsOf(plan, events, records);
   const load = loadCounts(plan.load.engine, run.records, events);
   const invalidReasons = GATES.flatMap(gate => gate(run, load));
@@ -58,10 +58,10 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
   const weak = judged === 'pass' ? weakAttacks(run) : [];
   const verdict = weak.length > 0 ? 'inconclusive' : judged;
   const merged = events.find(event => event.type === 'merged');
-  const versions = versionsOf(surroundings.versions, events);
+  const versions = versionsOf(environment.versions, events);
   const document: RunDocument = {
     schema: 1,
-    id: surroundings.id,
+    id: environment.id,
     scenario: plan.scenario,
     platform: plan.platform,
     ...(plan.target === undefined ? {} : { target: plan.target }),
@@ -79,9 +79,9 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
       ...sloReasons(slos),
     ],
     replay: replayOf(plan, versions, events),
-    startedAt: surroundings.startedAt,
+    startedAt: environment.startedAt,
     durationMs: rounded((events.at(-1)?.atMs ?? 0) - (events[0]?.atMs ?? 0)),
-    machine: surroundings.machine,
+    machine: environment.machine,
     versions,
     load,
     windows: run.windows.map(window => windowResult(window, run.records)),
@@ -138,5 +138,5 @@ function replayOf({ replay }: RunPlan, versions: Versions, events: readonly Time
 }
 
 function endMs(run: RunFacts): number {
-  return run.windows.find(window => window.name === 'whole')?.toMs ?? driveEndMs(run.plan);
+  return run.windows.find(window => window.name === 'whole')?.toMs ?? loadEndMs(run.plan);
 }

@@ -71,7 +71,7 @@ function missingWindow(name: Window['name'], run: RunFacts): Finding {
   const [kind, id] = name.split(/:(.*)/s);
   const fault = run.faults.find(outcome => outcome.plan.id === id);
   if ((kind === 'fault' || kind === 'recovery') && fault) {
-    if (fault.bitAtMs === null)
+    if (fault.effectiveAtMs === null)
       return undecided('invalid', `The window ${name} never came to be: the fault was never seen to act.`);
     if (kind === 'recovery' && fault.healedAtMs === null)
       return undecided('inconclusive', `The window ${name} never came to be: the fault was never seen to heal.`);

@@ -74,7 +74,7 @@ export const BATCHES = 10;
 /**
  * Bounds of a rate by the method of batch means (Law, Simulation Modeling and Analysis, §9.5.3): the counts of ten equal parts of a
  * window are nearly independent even where neighbouring requests are not, so their mean has a t interval with 9 degrees of freedom,
- * one-sided at 95 % each. Counts are integers, so their standard deviation is taken as at least one half.
+ * one-sided at 95 % each. Counts are integers, so their standard stddev is taken as at least one half.
  * @param counts {@link BATCHES} counts
  * @returns bounds of the mean count, never negative
  */
@@ -88,7 +88,7 @@ export function batchMeanBounds(counts: readonly number[]): Interval {
 /**
  * Ratio Σsum/Σcount over parts of a window, with bounds one-sided at 95 % each: variance of the ratio estimator from its residuals
  * (Cochran, Sampling Techniques, §6.4), and Student's t with one degree of freedom less than there are parts. As in
- * {@link batchMeanBounds}, the standard deviation is taken as at least one half, since equal integers would have none.
+ * {@link batchMeanBounds}, the standard stddev is taken as at least one half, since equal integers would have none.
  * @param parts {@link BATCHES} parts with a positive total count
  */
 export function ratioEstimate(

@@ -72,7 +72,7 @@ function windowRow(window: WindowResult): string[] {
 }
 
 function faultRow(fault: FaultResult): string[] {
-  const times = [fault.injectedAtMs, fault.bitAtMs, fault.healedAtMs].map(time);
+  const times = [fault.injectedAtMs, fault.effectiveAtMs, fault.healedAtMs].map(time);
   return [fault.id, fault.kind, fault.target, ...times, fault.evidence];
 }
 

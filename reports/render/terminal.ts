@@ -40,7 +40,8 @@ export function renderTerminal(
     ...windowLines(document.windows, firstUnit(plan)).map(line => cut(`  ${line}`)),
     '',
     ...document.faults.map(fault => {
-      const effect = fault.bitAtMs === null ? 'no observable effect' : `took effect at ${formatMs(fault.bitAtMs)}`;
+      const effect =
+        fault.effectiveAtMs === null ? 'no observable effect' : `took effect at ${formatMs(fault.effectiveAtMs)}`;
       const recovery =
         fault.healedAtMs === null ? 'recovery not observed' : `recovered at ${formatMs(fault.healedAtMs)}`;
       const course = fault.injectedAtMs === null ? 'not injected' : `${effect}, ${recovery}`;

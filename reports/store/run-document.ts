@@ -55,7 +55,7 @@ export interface FaultResult {
   readonly target: string;
   readonly parameters: FaultPlan['parameters'];
   readonly injectedAtMs: number | null;
-  readonly bitAtMs: number | null;
+  readonly effectiveAtMs: number | null;
   readonly evidence: string;
   readonly healedAtMs: number | null;
   readonly healVerified: boolean;

@@ -46,13 +46,13 @@ const retry = z
   ])
   .prefault('none');
 
-const patience = z
+const clientTimeout = z
   .strictObject({
     after: times.describe('a duration, [min, max], or a distribution: when a client that still waits disconnects'),
     until: z.enum(['first-token', 'end']).default('end').describe('what it waits for'),
-    counts: z
-      .enum(['apart', 'failed'])
-      .default('apart')
+    countAs: z
+      .enum(['abandoned', 'failed'])
+      .default('abandoned')
       .describe('apart: the outcome is abandoned, neither completed nor failed; failed: client-timeout, a failure'),
   })
   .transform(({ after: afterMs, ...own }) => ({ afterMs, ...own }))
@@ -68,13 +68,13 @@ const userClass = z.strictObject({
     .describe('API key; "env:NAME" is read from the environment and written nowhere'),
   priority: z.int().min(0).max(9).optional().describe('sent as x-priority, 0 the most urgent'),
   workload: z.strictObject(chatShape).optional().describe("what differs from the load's workload"),
-  patience: patience.optional(),
+  clientTimeout: clientTimeout.optional(),
 });
 
 /** The `clients` of a load. */
 export const clientsSchema = z.strictObject({
   retry,
-  patience: patience.optional(),
+  clientTimeout: clientTimeout.optional(),
   classes: z.array(userClass).min(1).optional(),
 });
 

@@ -14,7 +14,7 @@ export function compileClients(clients: ClientsInput, workload: Workload, contex
   if (twice) throw badScenario('load.clients.classes', 'every `name` only once', twice.name);
   return {
     retry: clients.retry,
-    patience: clients.patience ?? null,
+    clientTimeout: clients.clientTimeout ?? null,
     classes: classes.map((own, index): UserClass => {
       const field = `load.clients.classes[${index}]`;
       if (own.key?.startsWith('env:') && process.env[own.key.slice(4)] === undefined)
@@ -25,7 +25,7 @@ export function compileClients(clients: ClientsInput, workload: Workload, contex
         ...(own.key !== undefined && { key: own.key }),
         ...(own.priority !== undefined && { priority: own.priority }),
         workload: own.workload ? changeWorkload(workload, own.workload, `${field}.workload`, context) : workload,
-        ...(own.patience && { patience: own.patience }),
+        ...(own.clientTimeout && { clientTimeout: own.clientTimeout }),
       };
     }),
   };

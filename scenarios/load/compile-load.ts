@@ -1,7 +1,7 @@
-import type { ArrivalProcess, RateSegment } from '../../harness/arrivals/arrivals.ts';
+import type { ArrivalProcess, Ramp } from '../../harness/arrivals/arrivals.ts';
 import { maxUsers } from '../../harness/arrivals/closed.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
-import { LONGEST_WAIT_MS } from '../../harness/quantity.ts';
+import { MAX_WAIT_MS } from '../../harness/quantity.ts';
 import { type EngineChoice, needsConnections } from '../../load/engines.ts';
 import { isClosed, isReplay } from '../../load/schedule.ts';
 import { badScenario } from '../bad-scenario.ts';
@@ -34,12 +34,12 @@ export function compileLoad(load: ResolvedLoad, { engine, model, folder }: Compi
   const clients = load.clients && compileClients(load.clients, workload, context);
   const most = maxUsers(stages);
   if (most > load.maxInFlight) throw badScenario('load.maxInFlight', `at least the ${most} users`, load.maxInFlight);
-  const segments = [warmUpOf(load, stages, loop, isReplay(arrivals) ? trace : undefined), ...stages];
-  requireWaitable(segments, isReplay(arrivals) ? 'load.trace' : 'load.stages');
+  const ramps = [warmUpOf(load, stages, loop, isReplay(arrivals) ? trace : undefined), ...stages];
+  requireWaitable(ramps, isReplay(arrivals) ? 'load.trace' : 'load.stages');
   return {
     engine,
     arrivals,
-    segments,
+    ramps,
     workload,
     ...(trace && { trace: trace.plan }),
     ...(clients && { clients }),
@@ -72,7 +72,7 @@ function meanPerSecond({ rows, forMs }: CompiledTrace, leastMs: number): number 
 }
 
 /** The trace decides when each request comes; its stage says how long it lasts, and its mean rate. */
-function replayStages(load: ResolvedLoad, trace: CompiledTrace | undefined): RateSegment[] {
+function replayStages(load: ResolvedLoad, trace: CompiledTrace | undefined): Ramp[] {
   if (!trace) throw badScenario('load.trace', 'given, for arrivals are those of a trace', load.trace);
   if (load.stages) throw badScenario('load.stages', 'left out, for the trace has its own', load.stages);
   const perSecond = meanPerSecond(trace, SHORTEST_MEAN_MS);
@@ -80,19 +80,19 @@ function replayStages(load: ResolvedLoad, trace: CompiledTrace | undefined): Rat
 }
 
 /** Each is short enough by itself, but the run waits for all of them. */
-function requireWaitable(segments: readonly RateSegment[], field: string): void {
-  const lastsMs = segments.at(-1)!.toMs - segments[0]!.fromMs;
-  const [most, lasts] = [LONGEST_WAIT_MS, lastsMs].map(ms => `${ms / 3_600_000}h`);
-  if (lastsMs > LONGEST_WAIT_MS)
+function requireWaitable(ramps: readonly Ramp[], field: string): void {
+  const lastsMs = ramps.at(-1)!.toMs - ramps[0]!.fromMs;
+  const [most, lasts] = [MAX_WAIT_MS, lastsMs].map(ms => `${ms / 3_600_000}h`);
+  if (lastsMs > MAX_WAIT_MS)
     throw badScenario(field, `at most ${most} long with the warm-up, for a timer can wait no longer`, lasts);
 }
 
 function warmUpOf(
   { warmUp: forMs }: ResolvedLoad,
-  [first]: readonly RateSegment[],
+  [first]: readonly Ramp[],
   loop: Loop,
   replayed: CompiledTrace | undefined,
-): RateSegment {
+): Ramp {
   const { fromPerSecond, toPerSecond, fromUsers = 0, toUsers = 0 } = first!;
   const users = Math.max(fromUsers, Math.ceil(toUsers / 2), 1);
   // A trace that is shorter than the warm-up gives it as many requests as it has rows, not its rate.

@@ -1,12 +1,12 @@
-import type { RateSegment } from '../../harness/arrivals/arrivals.ts';
-import { sinusoidSegments } from '../../harness/arrivals/sinusoid.ts';
-import { spikeSegments } from '../../harness/arrivals/spike.ts';
+import type { Ramp } from '../../harness/arrivals/arrivals.ts';
+import { sinusoidRamps } from '../../harness/arrivals/sinusoid.ts';
+import { spikeRamps } from '../../harness/arrivals/spike.ts';
 import { formatDuration } from '../../harness/quantity.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { type ResolvedStage, SHAPE_NAMES, SHAPES } from './schema.ts';
 
 /** A curve of more periods than this in one stage would make a plan too large to read. */
-const MOST_PERIODS = 1000;
+const MAX_PERIODS = 1000;
 
 /** What stages say: rates, users of a closed loop, or, of one by connections, nothing. */
 export type Loop = 'rates' | 'users' | 'connections';
@@ -19,28 +19,28 @@ interface Level {
 }
 
 /**
- * The stages of an open loop (rates) or a closed one (users, connections) as contiguous segments from 0 ms on.
+ * The stages of an open loop (rates) or a closed one (users, connections) as contiguous ramps from 0 ms on.
  * @throws SquallError that names the field
  */
-export function compileStages(stages: readonly ResolvedStage[], loop: Loop): RateSegment[] {
-  const segments: RateSegment[] = [];
+export function compileStages(stages: readonly ResolvedStage[], loop: Loop): Ramp[] {
+  const ramps: Ramp[] = [];
   let level: Level = { toMs: 0, perSecond: 0, users: 0 };
   for (const [index, stage] of stages.entries()) {
     const field = `load.stages[${index}]`;
     requireShape(stage, field, loop);
     const own = { stage, field, name: stage.name ?? String(index + 1), forMs: stage.for };
-    segments.push(...(loop === 'rates' ? rateStage(own, level) : [crowd(own, level)]));
-    const { toMs, toPerSecond, toUsers = 0 } = segments.at(-1)!;
+    ramps.push(...(loop === 'rates' ? rateStage(own, level) : [crowd(own, level)]));
+    const { toMs, toPerSecond, toUsers = 0 } = ramps.at(-1)!;
     // After a spike the rate is what it was before, also where it falls at once.
     level = { toMs, perSecond: stage.spike === undefined ? toPerSecond : level.perSecond, users: toUsers };
   }
-  if (loop !== 'connections' && segments.every(s => !s.fromPerSecond && !s.toPerSecond && !s.fromUsers && !s.toUsers))
+  if (loop !== 'connections' && ramps.every(s => !s.fromPerSecond && !s.toPerSecond && !s.fromUsers && !s.toUsers))
     throw badScenario(
       'load.stages',
       `at least one stage with ${loop === 'users' ? 'users' : 'a rate above 0'}`,
       stages,
     );
-  return segments;
+  return ramps;
 }
 
 function requireShape(stage: ResolvedStage, field: string, loop: Loop): void {
@@ -70,7 +70,7 @@ interface OwnStage {
   readonly forMs: number;
 }
 
-function crowd({ stage, name, forMs }: OwnStage, before: Level): RateSegment {
+function crowd({ stage, name, forMs }: OwnStage, before: Level): Ramp {
   const toUsers = stage.users ?? stage.toUsers;
   const span = { fromMs: before.toMs, toMs: before.toMs + forMs };
   if (toUsers === undefined) return { name, ...span, fromPerSecond: 0, toPerSecond: 0 };
@@ -78,12 +78,12 @@ function crowd({ stage, name, forMs }: OwnStage, before: Level): RateSegment {
   return { name, ...span, fromPerSecond: 0, toPerSecond: 0, fromUsers, toUsers };
 }
 
-function rateStage({ stage, field, name, forMs }: OwnStage, before: Level): RateSegment[] {
+function rateStage({ stage, field, name, forMs }: OwnStage, before: Level): Ramp[] {
   const fromMs = before.toMs;
   if (stage.sinusoid) return sinusoidStage({ stage, field, name, forMs }, stage.sinusoid, fromMs);
   if (stage.spike !== undefined) {
     const { spike: peakPerSecond, rise: riseMs = 0, fall: fallMs = 0 } = stage;
-    return spikeSegments(name, fromMs, forMs, { basePerSecond: before.perSecond, peakPerSecond, riseMs, fallMs });
+    return spikeRamps(name, fromMs, forMs, { basePerSecond: before.perSecond, peakPerSecond, riseMs, fallMs });
   }
   const toPerSecond = stage.to ?? stage.at!;
   const fromPerSecond = stage.to === undefined ? toPerSecond : before.perSecond;
@@ -99,12 +99,8 @@ function sinusoidStage(
     phase,
   }: NonNullable<ResolvedStage['sinusoid']>,
   fromMs: number,
-): RateSegment[] {
-  if (forMs / periodMs > MOST_PERIODS)
-    throw badScenario(
-      `${field}.sinusoid.period`,
-      `at least a ${MOST_PERIODS}th of the stage`,
-      formatDuration(periodMs),
-    );
-  return sinusoidSegments(name, fromMs, forMs, { meanPerSecond, amplitudePerSecond, periodMs, phase });
+): Ramp[] {
+  if (forMs / periodMs > MAX_PERIODS)
+    throw badScenario(`${field}.sinusoid.period`, `at least a ${MAX_PERIODS}th of the stage`, formatDuration(periodMs));
+  return sinusoidRamps(name, fromMs, forMs, { meanPerSecond, amplitudePerSecond, periodMs, phase });
 }

@@ -45,7 +45,7 @@ export function refusalsOf(
     if (!met) refusals.push({ field, expected: `${expected} with the engine ${engine}`, found });
   };
   const { clients, trace, workload, connections } = load;
-  const durationMs = load.segments.at(-1)?.toMs ?? 0;
+  const durationMs = load.ramps.at(-1)?.toMs ?? 0;
   const kinds = `of kind ${can.workloads.join(' or ')}`;
   const mostSeconds = can.longestMs / 1000;
   const sessions = workload.kind === 'http' ? undefined : workload.sessions;
@@ -94,7 +94,7 @@ export function chooseEngine(
   around: Around = ALONE,
   k6: () => boolean = hasK6,
 ): EngineName {
-  const mostPerSecond = Math.max(...load.segments.map(s => Math.max(s.fromPerSecond, s.toPerSecond)));
+  const mostPerSecond = Math.max(...load.ramps.map(s => Math.max(s.fromPerSecond, s.toPerSecond)));
   const isPlain = kindOf(load.workload) !== 'chat';
   const isFast = mostPerSecond > HIGH_RATE_PER_SECOND;
   const isShared = around.hasWorkers || around.isSegment;

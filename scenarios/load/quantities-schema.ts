@@ -35,7 +35,7 @@ const drawn = [
 ] as const;
 const distributions = [
   z
-    .strictObject({ kind: z.literal('normal'), mean: z.number().min(1), deviation: z.number().min(0), ...bounds })
+    .strictObject({ kind: z.literal('normal'), mean: z.number().min(1), stddev: z.number().min(0), ...bounds })
     .refine(ordered, MIN),
   z
     .strictObject({ kind: z.literal('lognormal'), median: z.number().min(1), sigma: z.number().min(0), ...bounds })
@@ -66,7 +66,7 @@ export const times = z.union([
   range,
   z.discriminatedUnion('kind', [
     z
-      .strictObject({ kind: z.literal('normal'), mean: duration(), deviation: duration() })
+      .strictObject({ kind: z.literal('normal'), mean: duration(), stddev: duration() })
       .transform(own => ({ ...own, ...WAITED })),
     z
       .strictObject({ kind: z.literal('lognormal'), median: duration(), sigma: z.number().min(0) })

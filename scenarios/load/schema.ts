@@ -99,7 +99,7 @@ export const loadShape = {
       message: 'expected a duration greater than 0, for no steady state can be seen without one',
     })
     .prefault('3s')
-    .describe("load before time zero, at the first stage's rate; not measured"),
+    .describe("load before the start, at the first stage's rate; not measured"),
   stages: z.array(stage).min(1).optional().describe('needed, but for a replayed trace, which has its own'),
   trace: trace.optional().describe('what `arrivals: trace` replays, and lengths of `kind: trace` are taken from'),
   workload: workloadSchema.optional().describe('by default chat-short, or the lengths of the trace that is replayed'),

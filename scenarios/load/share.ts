@@ -1,6 +1,6 @@
 import { expectedArrivals } from '../../harness/arrivals/arrivals.ts';
 import type { ChatWorkload, LoadPlan, RunPlan, Workload } from '../../harness/plan.ts';
-import { shareOfSegment } from '../../harness/segment.ts';
+import { partitionOfSegment } from '../../harness/segment.ts';
 import { announced, isClosed } from '../../load/schedule.ts';
 import { badScenario } from '../bad-scenario.ts';
 
@@ -38,7 +38,7 @@ function hasSessions(workload: Workload): workload is ChatWorkload {
 }
 
 /** A thousand a second for a day. More is a slip of the pen, and would take minutes to go through before the run. */
-const MOST_ARRIVALS = 1e8;
+const MAX_ARRIVALS = 1e8;
 
 /**
  * What a plan announces of its schedule: the arrivals of the run, and of the whole load where it drives a segment.
@@ -49,10 +49,10 @@ export function scheduledIn(
   seed: number,
   segment: Sharers['segment'],
 ): Pick<RunPlan, 'arrivals' | 'segment'> {
-  const count = load.segments.reduce((sum, stage) => sum + expectedArrivals(stage), 0);
-  if (count > MOST_ARRIVALS) throw badScenario('load.stages', `at most ${MOST_ARRIVALS} arrivals in all`, count);
+  const count = load.ramps.reduce((sum, stage) => sum + expectedArrivals(stage), 0);
+  if (count > MAX_ARRIVALS) throw badScenario('load.stages', `at most ${MAX_ARRIVALS} arrivals in all`, count);
   const whole = announced(load, seed);
   if (!segment || !whole) return { arrivals: whole };
-  const own = announced(load, seed, shareOfSegment(segment));
+  const own = announced(load, seed, partitionOfSegment(segment));
   return { arrivals: own, segment: { ...segment, whole } };
 }

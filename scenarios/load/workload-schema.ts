@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { lengths, thinkTime, turns } from './quantities-schema.ts';
 import { workloads } from './workloads.ts';
 
-const share = z.number().min(0).max(1);
+const ratio = z.number().min(0).max(1);
 const preset = z.enum(Object.keys(workloads) as [string, ...string[]]);
 
 /** The keys of a chat workload; each may come from its preset, or from the workload that a class changes. */
@@ -14,7 +14,7 @@ export const chatShape = {
   outputTokens: lengths.optional(),
   sharedPrefix: z
     .strictObject({
-      share: share.describe('of the prompts'),
+      ratio: ratio.describe('of the prompts'),
       tokens: z.int().min(1).max(1_000_000).describe('that they have in common, as far as the prompt is that long'),
       variants: z.int().min(1).max(10_000).default(1).describe('different beginnings'),
     })
@@ -22,7 +22,7 @@ export const chatShape = {
     .describe('prompts that begin alike, as system prompts and documents do'),
   duplicates: z
     .strictObject({
-      share: share.describe('of the requests'),
+      ratio: ratio.describe('of the requests'),
       distinct: z.int().min(1).max(1_000_000).default(10).describe('different requests among them'),
     })
     .optional()

@@ -35,16 +35,16 @@ function prometheusOf({ links }: Pick<RunningStack, 'links'>): string | undefine
  * ```
  */
 function readPrometheus(job: SamplingJob, url: string): AsyncDisposable {
-  const { clock, zeroMs } = job;
+  const { clock, startAtMs } = job;
   const stopping = new AbortController();
-  const startEpochMs = clock.date().getTime() - (clock.nowMs() - zeroMs);
-  let fromMs = roundAfter(clock.nowMs() - zeroMs);
+  const startEpochMs = clock.date().getTime() - (clock.nowMs() - startAtMs);
+  let fromMs = roundAfter(clock.nowMs() - startAtMs);
   const read = async (lagMs: number) => {
-    const toMs = roundAfter(clock.nowMs() - zeroMs - lagMs) - SAMPLE_INTERVAL_MS;
+    const toMs = roundAfter(clock.nowMs() - startAtMs - lagMs) - SAMPLE_INTERVAL_MS;
     if (toMs < fromMs) return;
     const signal = new AbortController().signal;
     const rounds = await readSamples({ url, startEpochMs, fromMs, toMs, signal, timeoutMs: QUERY_TIMEOUT_MS });
-    for (const { seenMs, readings } of rounds) job.record(zeroMs + seenMs, readings);
+    for (const { seenMs, readings } of rounds) job.record(startAtMs + seenMs, readings);
     fromMs = toMs + SAMPLE_INTERVAL_MS;
   };
   const reading = (async () => {

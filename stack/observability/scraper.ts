@@ -64,8 +64,8 @@ async function sampleRounds(job: SamplingJob, everyMs: number, scrapeOne: Scrape
 }
 
 /** Time until the next round. Rounds are half-way between multiples of `everyMs` from the start. */
-function untilNextRoundMs({ zeroMs }: SamplingJob, everyMs: number, clock: Clock): number {
-  const sinceMs = clock.nowMs() - zeroMs - everyMs / 2;
+function untilNextRoundMs({ startAtMs }: SamplingJob, everyMs: number, clock: Clock): number {
+  const sinceMs = clock.nowMs() - startAtMs - everyMs / 2;
   return (Math.floor(sinceMs / everyMs + 5e-3) + 1) * everyMs - sinceMs;
 }
 

@@ -21,8 +21,8 @@ describe.skipIf(Boolean(noDocker))(`faults on containers ${noDocker || ''}`, () 
     expect(before).toMatch(/^container [0-9a-f]{12} \(process \d+\)$/);
     const fault = createFault({ ...plan, kind: 'kill', target: 'a-1' }, stack, systemClock);
     await fault.inject(soon());
-    expect((await fault.bites(soon())).evidence).toMatch(`${before} is gone, a-1:8000`);
-    expect((await fault.healed(soon())).evidence).toMatch(/^a-1 is ready as container \w{12} \(process \d+\)/);
+    expect((await fault.verifyEffect(soon())).evidence).toMatch(`${before} is gone, a-1:8000`);
+    expect((await fault.verifyHealed(soon())).evidence).toMatch(/^a-1 is ready as container \w{12} \(process \d+\)/);
     expect(replica.instance).not.toBe(before);
     const seen = run.seen.filter(s => s.replica === 'a-1');
     expect(seen.map(s => s.state)).toEqual(['starting', 'ready', 'exited', 'starting', 'ready']);
@@ -59,11 +59,11 @@ describe.skipIf(Boolean(noDocker))(`faults on containers ${noDocker || ''}`, () 
     const fault = createFault({ ...plan, kind: 'latency', target: 'front→a-1', parameters }, stack, systemClock);
     await fault.inject(soon());
     // 200 ± 20 ms: at least 180 on each of three.
-    const { evidence } = await fault.bites(soon());
+    const { evidence } = await fault.verifyEffect(soon());
     const tookMs = /took (\d+), (\d+), (\d+) ms/.exec(evidence)!.slice(1).map(Number);
     expect(Math.min(...tookMs)).toBeGreaterThanOrEqual(180);
     await fault.heal(soon());
-    expect((await fault.healed(soon())).evidence).toMatch(/ms again$/);
+    expect((await fault.verifyHealed(soon())).evidence).toMatch(/ms again$/);
   });
 
   it('says that a container ran out of memory', async () => {

@@ -30,14 +30,14 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     const fault = faultOn(stack, 'pause', 'a-1');
     await fault.inject(soon());
     // 1000 ms is the floor of a probe that is left alone; it must not have been noticed otherwise.
-    expect((await fault.bites(soon())).evidence).toMatch(
+    expect((await fault.verifyEffect(soon())).evidence).toMatch(
       / is still there and left a probe unanswered for 1[0-4]\d\d ms$/,
     );
     expect((await inspect(runId, 'a-1')).State).toMatchObject({ Running: true, Paused: true });
     expect(replica!.state).toBe('ready');
     await fault.heal(soon());
     await fault.heal(soon());
-    expect((await fault.healed(soon())).evidence).toContain(`${before} answers again`);
+    expect((await fault.verifyHealed(soon())).evidence).toContain(`${before} answers again`);
     // Killed while it is frozen, it comes back by itself and is frozen no more.
     await fault.inject(soon());
     await fault.inject(soon());
@@ -60,18 +60,18 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     await using stack = await fixturePlatform().up({ ...topology, replicas }, run.options);
     const stop = faultOn(stack, 'stop', 'a-1');
     await stop.inject(soon());
-    expect((await stop.bites(soon())).evidence).toMatch(
+    expect((await stop.verifyEffect(soon())).evidence).toMatch(
       / ended with SIG\w+ \d+ ms after SIGTERM, a-1:8000 does not answer$/,
     );
     const loss = faultOn(stack, 'zone-loss', 'zone-b');
     await loss.inject(soon());
-    expect((await loss.bites(soon())).evidence).toBe(
+    expect((await loss.verifyEffect(soon())).evidence).toBe(
       'all of zone-b is gone: b-1, b-2 do not answer, front elsewhere do',
     );
     expect(stack.replicas.map(({ state }) => state)).toEqual(['stopped', 'exited', 'exited', 'ready']);
     await Promise.all([stop.heal(soon()), loss.heal(soon())]);
-    expect((await loss.healed(soon())).evidence).toMatch(/^b-1, b-2 are ready/);
-    expect((await stop.healed(soon())).evidence).toMatch(/^a-1 is ready as container/);
+    expect((await loss.verifyHealed(soon())).evidence).toMatch(/^b-1, b-2 are ready/);
+    expect((await stop.verifyHealed(soon())).evidence).toMatch(/^a-1 is ready as container/);
   });
 
   it('memory: the kernel kills what uses more, again after each restart, until the limit is restored', async () => {
@@ -86,12 +86,12 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     // The counterpart: with 400 MiB it has enough, so nothing bites.
     const harmless = faultOn(stack, 'memory', 'a-1', { limitMiB: 400 });
     await harmless.inject(soon());
-    await expect(harmless.bites(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(harmless.verifyEffect(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
     await harmless.heal(soon());
     const before = replica.instance;
     const fault = faultOn(stack, 'memory', 'a-1', { limitMiB: 96 });
     await fault.inject(soon());
-    const { evidence } = await fault.bites(soon());
+    const { evidence } = await fault.verifyEffect(soon());
     const [, limit] =
       /may use 96 MiB; ended with OOM, killed at its limit of (\d+) MiB \(SIGKILL\)$/.exec(evidence) ?? [];
     expect(evidence.startsWith(before!)).toBe(true);
@@ -101,7 +101,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     // The next one has 96 MiB from its start, which its 128 MiB do not fit into.
     await expect.poll(() => replica.lastExit?.how, { timeout: 10_000 }).toContain('its limit of 96 MiB');
     await fault.heal(soon());
-    expect((await fault.healed(soon(20_000))).evidence).toMatch(/^a-1 is ready as container .* with 512 MiB, /);
+    expect((await fault.verifyHealed(soon(20_000))).evidence).toMatch(/^a-1 is ready as container .* with 512 MiB, /);
     expect((await inspect(runId, 'a-1')).HostConfig.Memory).toBe(512 * 2 ** 20);
     // No question to the engine stays open, for as long as one does the harness cannot end.
     await stack[Symbol.asyncDispose]();
@@ -120,7 +120,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     const before = replica.instance;
     const fault = faultOn(stack, 'disconnect', 'a-1');
     await fault.inject(soon());
-    expect((await fault.bites(soon())).evidence).toMatch(
+    expect((await fault.verifyEffect(soon())).evidence).toMatch(
       /^container \w+ \(process \d+\) runs, and nothing answered for 1[5-9]\d\d ms$/,
     );
     const cutOff = await inspect(runId, 'a-1');
@@ -128,7 +128,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     await expect(stack.probe(link, '/', soon(3000))).rejects.toThrow();
     await fault.heal(soon());
     await fault.heal(soon());
-    expect((await fault.healed(soon())).evidence).toContain(`${before} answers again`);
+    expect((await fault.verifyHealed(soon())).evidence).toContain(`${before} answers again`);
     expect((await stack.probe(link, '/', soon())).ttfbMs).toBeLessThan(2000);
     // Out of reach it stays when it is started anew meanwhile.
     await fault.inject(soon());
@@ -136,6 +136,6 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     await expect.poll(() => replica.instance, { timeout: 10_000 }).toBeDefined();
     expect((await inspect(runId, 'a-1')).NetworkSettings.Networks).toEqual({});
     await fault.heal(soon());
-    await fault.healed(soon());
+    await fault.verifyHealed(soon());
   });
 });

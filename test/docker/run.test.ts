@@ -14,7 +14,7 @@ describe.skipIf(Boolean(noDocker))(`a scenario on containers ${noDocker || ''}`,
     const document = JSON.parse(stdout) as RunDocument;
     expect(document).toMatchObject({ platform: 'docker', interrupted: false });
     expect(document.faults.map(({ id, healVerified }) => `${id} ${healVerified}`)).toEqual(['slow true', 'kill true']);
-    for (const fault of document.faults) expect(fault.bitAtMs).not.toBeNull();
+    for (const fault of document.faults) expect(fault.effectiveAtMs).not.toBeNull();
     expect(document.load.completed).toBeGreaterThan(document.load.offered * 0.8);
     expect(document.replay).toContain('--platform docker');
     expect(document.versions).toMatchObject({ docker: expect.any(String), 'squall/service': expect.any(String) });

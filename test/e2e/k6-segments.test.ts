@@ -24,11 +24,11 @@ describe.skipIf(Boolean(noK6))(`a load of k6 that is shared ${noK6 || ''}`, () =
     using out = temporaryFolder();
     await using server = await startFixture('answers-plainly.ts');
     const run = [...K6, '--target', server.said, '--json'];
-    const zeroAt = new Date(Date.now() + LEAD_MS).toISOString();
+    const startAt = new Date(Date.now() + LEAD_MS).toISOString();
     const folder = (name: string) => join(out.path, name);
     const segments = await Promise.all(
       ['1/2', '2/2'].map((segment, index) =>
-        squall([...run, '--out', folder(`${index}`), '--segment', segment, '--zero-at', zeroAt]),
+        squall([...run, '--out', folder(`${index}`), '--segment', segment, '--start-at', startAt]),
       ),
     );
     for (const { code, stdout, stderr } of segments) expect(code, stderr + stdout).toBe(2);
@@ -47,7 +47,7 @@ describe.skipIf(Boolean(noK6))(`a load of k6 that is shared ${noK6 || ''}`, () =
     expect(union.map(({ index }) => index)).toEqual([...one.keys()]);
     // Nothing was dropped, so that what the two sent is numbered alike.
     expect(asked).toEqual([...one.keys()]);
-    // Each k6 is some ms late to its time zero, more on a busy machine, so that two of them are apart by the difference.
+    // Each k6 is some ms late to its start, more on a busy machine, so that two of them are apart by the difference.
     const apart = union.map(({ scheduledMs }, index) => Math.abs(scheduledMs - one[index]!.scheduledMs));
     expect(Math.max(...apart)).toBeLessThan(500);
     for (const [nth, directory] of directories.entries()) {

@@ -42,14 +42,14 @@ describe('a run', () => {
     expect(document.load.sent + document.load.dropped).toBe(document.load.offered);
     expect(document.load.completed + document.load.failed).toBe(document.load.sent);
     for (const fault of document.faults)
-      expect(fault).toMatchObject({ healVerified: true, bitAtMs: expect.any(Number) });
+      expect(fault).toMatchObject({ healVerified: true, effectiveAtMs: expect.any(Number) });
     const windows = Object.fromEntries(document.windows.map(window => [window.name, window]));
     // Half of the requests cross the slowed link: its 300 ± 20 ms show in the upper quantiles, and not in the baseline.
     expect(windows['fault:slow']!.ttftMs.p90).toBeGreaterThan(280);
     expect(windows.baseline!.ttftMs.p50).toBeLessThan(280);
     expect(processesOfRun(document.id)).toEqual([]);
 
-    // Two rounds before time zero and eleven after it; a busy machine loses some, but none is made up.
+    // Two rounds before the start and eleven after it; a busy machine loses some, but none is made up.
     const samples = readHistory(join(run.directory, 'events.ndjson')).filter(event => event.type === 'sample');
     const rounds = samples.filter(({ seenMs }) => seenMs >= 0 && seenMs < 11_000).length;
     expect(rounds).toBeGreaterThanOrEqual(5);

@@ -16,10 +16,10 @@ describe('a load that is shared', () => {
     using out = temporaryFolder();
     await using server = await startFixture('../../e2e/fixtures/openai-server.ts');
     const run = ['run', SCENARIO, '--target', server.said, '--json'];
-    const zeroAt = new Date(Date.now() + LEAD_MS).toISOString();
+    const startAt = new Date(Date.now() + LEAD_MS).toISOString();
     const folder = (index: number) => join(out.path, `segment-${index}`);
     const segments = await Promise.all(
-      SEGMENTS.map(index => squall([...run, '--out', folder(index), '--segment', `${index}/3`, '--zero-at', zeroAt])),
+      SEGMENTS.map(index => squall([...run, '--out', folder(index), '--segment', `${index}/3`, '--start-at', startAt])),
     );
     for (const [i, { code, stdout, stderr }] of segments.entries()) {
       expect(code, stderr).toBe(2);
@@ -126,8 +126,8 @@ const TABLE: readonly [string, string[], number, RegExp[]][] = [
     3,
     [/load\.maxInFlight/, /at least 4/],
   ],
-  ['a time too far away', ['--zero-at', '2999-01-31T12:00:00Z'], 3, [/within a day/]],
-  ['a time without a zone', ['--zero-at', '2030-01-31T12:00:00'], 3, [/zone/]],
+  ['a time too far away', ['--start-at', '2999-01-31T12:00:00Z'], 3, [/within a day/]],
+  ['a time without a zone', ['--start-at', '2030-01-31T12:00:00'], 3, [/zone/]],
 ];
 
 describe('a share that cannot be', () => {
@@ -139,12 +139,12 @@ describe('a share that cannot be', () => {
   it.each([
     ['a run', []],
     ['a dry run', ['--dry-run']],
-  ])('a time zero that has passed, before anything starts: %s', async (_, dryRun) => {
+  ])('a start that has passed, before anything starts: %s', async (_, dryRun) => {
     using out = temporaryFolder();
     await using server = await startFixture('../../e2e/fixtures/openai-server.ts');
-    const zeroAt = ['--zero-at', '2020-01-01T00:00:00Z'];
-    const args = ['run', SCENARIO, '--target', server.said, '--out', out.path, ...zeroAt, ...dryRun];
-    await expectRefusal(args, 3, [/`--zero-at`.*the 1 s of the warm-up from now, 20.*got 2020-01-01.*\n.*later/]);
+    const startAt = ['--start-at', '2020-01-01T00:00:00Z'];
+    const args = ['run', SCENARIO, '--target', server.said, '--out', out.path, ...startAt, ...dryRun];
+    await expectRefusal(args, 3, [/`--start-at`.*the 1 s of the warm-up from now, 20.*got 2020-01-01.*\n.*later/]);
     expect(readdirSync(out.path)).toEqual([]);
   });
 });

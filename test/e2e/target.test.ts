@@ -40,7 +40,7 @@ const everything = (directory: string) =>
     .join('\n');
 
 describe('a run against a server that Squall did not start', () => {
-  it('passes, with a link fault that bites, and names the target but not the token', async () => {
+  it('passes, with a link fault that verifyEffect, and names the target but not the token', async () => {
     using out = temporaryFolder();
     await using server = await startServer({ authorization: `Bearer ${SECRET}` });
     const { code, stdout, stderr } = await squall(run(out.path, `${server.said}/v1`, '--json'), {
@@ -95,7 +95,7 @@ describe('a run against a server that Squall did not start', () => {
     const { code, stdout } = await squall(run(runs, target, '--json', ...longer), { NODE_EXTRA_CA_CERTS: ca });
     const document = JSON.parse(stdout) as RunDocument;
     expect(code, document.reasons.join('\n')).toBe(0);
-    expect(document.faults).toMatchObject([{ healVerified: true, bitAtMs: expect.any(Number) }]);
+    expect(document.faults).toMatchObject([{ healVerified: true, effectiveAtMs: expect.any(Number) }]);
     expect(document.windows.find(({ name }) => name === 'fault:slow')!.ttftMs.p50).toBeGreaterThan(280);
   });
 
@@ -122,7 +122,7 @@ describe('a run against a server that Squall did not start', () => {
     const document = JSON.parse(stdout) as RunDocument;
     expect(code, `${document.reasons}\n${stderr}`).toBe(0);
     expect(document.load.engine).toBe(engine);
-    expect(document.faults).toMatchObject([{ healVerified: true, bitAtMs: expect.any(Number) }]);
+    expect(document.faults).toMatchObject([{ healVerified: true, effectiveAtMs: expect.any(Number) }]);
     const windows = Object.fromEntries(document.windows.map(window => [window.name, window]));
     expect(windows['fault:slow']!.latencyMs.p50).toBeGreaterThan(280);
     expect(windows.baseline!.latencyMs.p50).toBeLessThan(250);

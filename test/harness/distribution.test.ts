@@ -9,24 +9,24 @@ const draws = (distribution: Distribution) => {
 };
 const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[N / 2]!;
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
-const deviation = (values: readonly number[]) => {
+const stddev = (values: readonly number[]) => {
   const m = mean(values);
   return Math.sqrt(mean(values.map(value => (value - m) ** 2)));
 };
 
-// The standard error over 20,000 draws is 0.7 % of a standard deviation for the mean, and 0.5 % for the deviation: 3 % is over four of each.
-test('a normal distribution has its mean and standard deviation, within its bounds', () => {
-  const values = draws({ kind: 'normal', mean: 200, deviation: 40, min: 1, max: 1000 });
+// The standard error over 20,000 draws is 0.7 % of a standard stddev for the mean, and 0.5 % for the stddev: 3 % is over four of each.
+test('a normal distribution has its mean and standard stddev, within its bounds', () => {
+  const values = draws({ kind: 'normal', mean: 200, stddev: 40, min: 1, max: 1000 });
   expect(Math.abs(mean(values) - 200)).toBeLessThan(0.03 * 40);
-  expect(Math.abs(deviation(values) / 40 - 1)).toBeLessThan(0.03);
-  const cut = draws({ kind: 'normal', mean: 200, deviation: 40, min: 190, max: 210 });
+  expect(Math.abs(stddev(values) / 40 - 1)).toBeLessThan(0.03);
+  const cut = draws({ kind: 'normal', mean: 200, stddev: 40, min: 190, max: 210 });
   expect([Math.min(...cut), Math.max(...cut)]).toEqual([190, 210]);
 });
 
 test('a lognormal distribution has its median and sigma', () => {
   const values = draws({ kind: 'lognormal', median: 300, sigma: 0.8, min: 1, max: 1e6 });
   expect(Math.abs(Math.log(median(values) / 300))).toBeLessThan(0.03);
-  expect(Math.abs(deviation(values.map(Math.log)) / 0.8 - 1)).toBeLessThan(0.03);
+  expect(Math.abs(stddev(values.map(Math.log)) / 0.8 - 1)).toBeLessThan(0.03);
   // Its mean differs from its median by the factor exp(σ²/2) = 1.38.
   expect(mean(values) / 300).toBeGreaterThan(1.3);
 });
@@ -46,6 +46,6 @@ test('counts are integers, and a uniform count includes both bounds', () => {
   const counts = Array.from({ length: 500 }, () => drawCount([3, 5], random));
   expect(new Set(counts)).toEqual(new Set([3, 4, 5]));
   expect(drawCount({ kind: 'fixed', value: 7 }, random)).toBe(7);
-  const normal = drawCount({ kind: 'normal', mean: 10, deviation: 3, min: 1, max: 99 }, random);
+  const normal = drawCount({ kind: 'normal', mean: 10, stddev: 3, min: 1, max: 99 }, random);
   expect(Number.isInteger(normal)).toBe(true);
 });

@@ -15,7 +15,7 @@ import { NOTHING_YET } from '../../load/worker/sum.ts';
 export const DRIVE_MS = 400;
 
 export function planOf(faults: readonly FaultPlan[]): RunPlan {
-  const segment = (name: string, fromMs: number, toMs: number) => ({
+  const ramp = (name: string, fromMs: number, toMs: number) => ({
     name,
     fromMs,
     toMs,
@@ -32,7 +32,7 @@ export function planOf(faults: readonly FaultPlan[]): RunPlan {
     load: {
       engine: 'fake',
       arrivals: 'constant',
-      segments: [segment('warm-up', -100, 0), segment('1', 0, DRIVE_MS)],
+      ramps: [ramp('warm-up', -100, 0), ramp('1', 0, DRIVE_MS)],
       workload: { name: 'w', model: 'm', promptTokens: [1, 1], outputTokens: [1, 1] },
       maxInFlight: 1,
       connectTimeoutMs: 1,
@@ -82,14 +82,17 @@ export function fakeLoad(
 ): LoadEngine {
   return {
     name: 'fake',
-    async start(_job: LoadJob, chooseZero: () => number) {
-      const zeroMs = chooseZero();
+    async start(_job: LoadJob, chooseStart: () => number) {
+      const startAtMs = chooseStart();
       const summary = { cpuMs: 1, wallMs: 2, peakRssBytes: 3 };
       const { promise: done, resolve, reject } = Promise.withResolvers<typeof summary>();
-      setTimeout(() => (dies ? reject(dies) : resolve(summary)), zeroMs - systemClock.nowMs() + (dies ? 50 : DRIVE_MS));
+      setTimeout(
+        () => (dies ? reject(dies) : resolve(summary)),
+        startAtMs - systemClock.nowMs() + (dies ? 50 : DRIVE_MS),
+      );
       return {
         pid: 77,
-        zeroMs,
+        startAtMs,
         done,
         progress: () => ({ ...NOTHING_YET, warmUp }),
         stop() {
@@ -109,9 +112,9 @@ export function fakeFault(journal: Journal, change: Partial<Fault> = {}): Fault 
   };
   return {
     inject: async () => void journal.push('inject'),
-    bites: step('bites'),
+    verifyEffect: step('verifyEffect'),
     heal: async () => void journal.push('heal'),
-    healed: step('healed'),
+    verifyHealed: step('verifyHealed'),
     ...change,
   };
 }
@@ -119,13 +122,13 @@ export function fakeFault(journal: Journal, change: Partial<Fault> = {}): Fault 
 /** Records a round of samples at its start and another at its end. */
 export function fakeMetrics(journal: Journal): MetricsSource {
   return {
-    start({ stack, clock, record, zeroMs }) {
+    start({ stack, clock, record, startAtMs }) {
       journal.push(`sampling ${stack.entries}`);
-      const round = (atMs: number) => record(atMs, { 'inference-1': { queue: Math.round(zeroMs - atMs) } });
+      const round = (atMs: number) => record(atMs, { 'inference-1': { queue: Math.round(startAtMs - atMs) } });
       round(clock.nowMs());
       return {
         async [Symbol.asyncDispose]() {
-          round(zeroMs + 5);
+          round(startAtMs + 5);
           journal.push('sampling ended');
         },
       };

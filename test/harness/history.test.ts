@@ -14,7 +14,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const up: RunEvent = { type: 'phase', phase: 'up' };
-const bit = (seenMs: number): RunEvent => ({ type: 'fault', id: 'kill', step: 'bit', evidence: 'gone', seenMs });
+const bit = (seenMs: number): RunEvent => ({ type: 'fault', id: 'kill', step: 'effective', evidence: 'gone', seenMs });
 
 test('events are read on the run timeline, where 0 is the start of the load phase', async () => {
   const clock = new FakeClock(5_000_000.25);
@@ -22,14 +22,14 @@ test('events are read on the run timeline, where 0 is the start of the load phas
     using history = openHistory(path, clock);
     history.append(up);
     await clock.advance(100);
-    history.append({ type: 'zero', inMs: 400 });
+    history.append({ type: 'start', inMs: 400 });
     await clock.advance(1400.5);
-    expect(history.nowMs()).toBe(1500.5);
-    history.append(bit(1200));
+    expect(history.at(clock.nowMs())).toBe(1500.5);
+    history.append(bit(1200), clock.nowMs());
   }
   expect(readHistory(path)).toEqual([
     { atMs: -500, ...up, wallMs: 5_000_000 },
-    { atMs: -400, type: 'zero', inMs: 400 },
+    { atMs: -400, type: 'start', inMs: 400 },
     { atMs: 1000.5, ...bit(700) },
   ]);
 });
@@ -38,7 +38,7 @@ test('samples carry the time at which they were requested, on the run timeline',
   const clock = new FakeClock(100);
   const sample = (seenMs: number): RunEvent => ({ type: 'sample', seenMs, readings: { 'inference-1': { queue: 3 } } });
   using history = openHistory(path, clock);
-  history.append({ type: 'zero', inMs: 400 });
+  history.append({ type: 'start', inMs: 400 });
   await clock.advance(905);
   history.append(sample(900));
   expect(readHistory(path)[1]).toEqual({ atMs: 505, ...sample(500) });

@@ -10,7 +10,7 @@ import { type RunParts, run } from '../../harness/run.ts';
 import { DRIVE_MS, fakeFault, fakeLoad, fakeMetrics, fakePlatform, type Journal, planOf } from './fakes.ts';
 
 const FAULT: FaultPlan = { id: 'f', kind: 'fake', target: 't', atMs: 50, forMs: 150, parameters: {} };
-const forever: Fault['bites'] = signal => systemClock.sleep(60_000, signal) as Promise<never>;
+const forever: Fault['verifyEffect'] = signal => systemClock.sleep(60_000, signal) as Promise<never>;
 
 describe('a run', () => {
   let directory: string;
@@ -30,7 +30,7 @@ describe('a run', () => {
     using history = openHistory(path, systemClock);
     await run({
       plan: planOf(faults),
-      surroundings: { id: 'r', startedAt: '', machine: {}, versions: {} },
+      environment: { id: 'r', startedAt: '', machine: {}, versions: {} },
       topology: null,
       platform: fakePlatform(journal),
       engine: fakeLoad(journal),
@@ -39,7 +39,7 @@ describe('a run', () => {
       directory,
       clock: systemClock,
       signal: new AbortController().signal,
-      limits: { callMs: 200, biteMs: 100, healMs: 200 },
+      limits: { callMs: 200, effectMs: 100, healMs: 200 },
       ...change,
     });
     return readHistory(path);
@@ -55,12 +55,21 @@ describe('a run', () => {
 
   it('injects, verifies the effect, heals and verifies recovery, then takes everything down', async () => {
     const events = await drive({});
-    expect(journal).toEqual(['up', 'protect 77', 'inject', 'bites', 'heal', 'healed', 'load stopped', 'down']);
-    expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'healed']);
+    expect(journal).toEqual([
+      'up',
+      'protect 77',
+      'inject',
+      'verifyEffect',
+      'heal',
+      'verifyHealed',
+      'load stopped',
+      'down',
+    ]);
+    expect(steps(events)).toEqual(['injected', 'effective', 'heal', 'healed']);
     expect(events.filter(e => e.type === 'phase').map(e => e.phase)).toEqual([
       'up',
       'warm-up',
-      'drive',
+      'load',
       'recover',
       'drain',
       'down',
@@ -86,8 +95,8 @@ describe('a run', () => {
   });
 
   it('records a fault without observable effect, and heals it anyway', async () => {
-    const events = await drive({}, [FAULT], fakeFault(journal, { bites: forever }));
-    expect(steps(events)).toEqual(['injected', 'never-bit', 'heal', 'healed']);
+    const events = await drive({}, [FAULT], fakeFault(journal, { verifyEffect: forever }));
+    expect(steps(events)).toEqual(['injected', 'no-effect', 'heal', 'healed']);
   });
 
   it('heals a fault whose injection throws', async () => {
@@ -98,20 +107,20 @@ describe('a run', () => {
     expect(events.filter(e => e.type === 'fault').map(e => [e.step, e.evidence])).toEqual([
       ['failed', 'no such proxy'],
       ['heal', ''],
-      ['healed', 'healed'],
+      ['healed', 'verifyHealed'],
     ]);
   });
 
   it('bounds a step that ignores its signal', async () => {
     const deaf = () => new Promise<never>(() => {});
     const events = await drive({}, [FAULT], fakeFault(journal, { heal: deaf }));
-    expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'not-healed']);
+    expect(steps(events)).toEqual(['injected', 'effective', 'heal', 'not-healed']);
     expect(journal.at(-1)).toBe('down');
   });
 
   it('waits for a stack to recover by itself, and heals it at the end if it does not', async () => {
     const itself = { ...FAULT, forMs: null };
-    expect(steps(await drive({}, [itself]))).toEqual(['injected', 'bit', 'healed']);
+    expect(steps(await drive({}, [itself]))).toEqual(['injected', 'effective', 'healed']);
     expect(journal).not.toContain('heal');
     rmSync(join(directory, 'events.ndjson'));
     let forced = false;
@@ -119,24 +128,25 @@ describe('a run', () => {
       heal: async () => {
         forced = true;
       },
-      healed: signal => (forced ? Promise.resolve({ atMs: systemClock.nowMs(), evidence: 'forced' }) : forever(signal)),
+      verifyHealed: signal =>
+        forced ? Promise.resolve({ atMs: systemClock.nowMs(), evidence: 'forced' }) : forever(signal),
     });
     const events = await drive({}, [itself], helpless);
-    expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'healed']);
+    expect(steps(events)).toEqual(['injected', 'effective', 'heal', 'healed']);
     expect(events.find(e => e.type === 'fault' && e.step === 'heal')!.atMs).toBeGreaterThanOrEqual(DRIVE_MS - 1);
   });
 
   it('heals before it takes the stack down when interrupted during a fault', async () => {
     const interrupt = new AbortController();
-    const bites = async () => {
+    const verifyEffect = async () => {
       setTimeout(() => interrupt.abort(new Error('SIGINT')), 10);
-      return { atMs: systemClock.nowMs(), evidence: 'bites' };
+      return { atMs: systemClock.nowMs(), evidence: 'verifyEffect' };
     };
     const long = { ...FAULT, forMs: 100_000 };
-    const events = await drive({ signal: interrupt.signal }, [long], fakeFault(journal, { bites }));
-    expect(journal).toEqual(['up', 'protect 77', 'inject', 'heal', 'healed', 'load stopped', 'down']);
+    const events = await drive({ signal: interrupt.signal }, [long], fakeFault(journal, { verifyEffect }));
+    expect(journal).toEqual(['up', 'protect 77', 'inject', 'heal', 'verifyHealed', 'load stopped', 'down']);
     expect(events.find(e => e.type === 'interrupted')).toMatchObject({ by: 'SIGINT' });
-    expect(steps(events)).toEqual(['injected', 'bit', 'heal', 'healed']);
+    expect(steps(events)).toEqual(['injected', 'effective', 'heal', 'healed']);
   });
 
   it.each([
@@ -161,7 +171,16 @@ describe('a run', () => {
     const long = { ...FAULT, atMs: 0, forMs: 300 };
     const failing = drive({ engine: fakeLoad(journal, { dies: new Error('generator died') }) }, [long]);
     await expect(failing).rejects.toThrow('generator died');
-    expect(journal).toEqual(['up', 'protect 77', 'inject', 'bites', 'heal', 'healed', 'load stopped', 'down']);
+    expect(journal).toEqual([
+      'up',
+      'protect 77',
+      'inject',
+      'verifyEffect',
+      'heal',
+      'verifyHealed',
+      'load stopped',
+      'down',
+    ]);
     const events = readHistory(join(directory, 'events.ndjson'));
     expect(events.find(e => e.type === 'crashed')).toMatchObject({ reason: 'generator died' });
   });

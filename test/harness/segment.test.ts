@@ -1,9 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { arrivalTimes, type RateSegment } from '../../harness/arrivals/arrivals.ts';
+import { arrivalTimes, type Ramp } from '../../harness/arrivals/arrivals.ts';
 import { seededRandom } from '../../harness/random.ts';
-import { arrivalsOf, injects, partOf, type Share, shareOfSegment, subdivide, WHOLE } from '../../harness/segment.ts';
+import {
+  arrivalsOf,
+  injects,
+  type Partition,
+  partitionOfSegment,
+  partOf,
+  subdivide,
+  WHOLE,
+} from '../../harness/segment.ts';
 
-const SEGMENTS: RateSegment[] = [
+const SEGMENTS: Ramp[] = [
   { name: 'warm-up', fromMs: -1000, toMs: 0, fromPerSecond: 5, toPerSecond: 5 },
   { name: 'ramp', fromMs: 0, toMs: 5000, fromPerSecond: 5, toPerSecond: 120 },
   { name: 'hold', fromMs: 5000, toMs: 8000, fromPerSecond: 120, toPerSecond: 120 },
@@ -12,9 +20,9 @@ const schedule = (seed: number) => [...arrivalTimes(SEGMENTS, 'poisson', seededR
 const inOrder = (arrivals: readonly { readonly index: number }[]) => arrivals.toSorted((a, b) => a.index - b.index);
 
 /** All partitions of `of` segments with `workers` workers each. */
-function sharesOf(of: number, workers: number): Share[] {
+function partitionsOf(of: number, workers: number): Partition[] {
   return Array.from({ length: of }, (_, index) =>
-    Array.from({ length: workers }, (_, nth) => subdivide(shareOfSegment({ index: index + 1, of }), nth, workers)),
+    Array.from({ length: workers }, (_, nth) => subdivide(partitionOfSegment({ index: index + 1, of }), nth, workers)),
   ).flat();
 }
 
@@ -27,19 +35,19 @@ describe('the partitions of a schedule', () => {
     'of %i segments with %i workers, seed %i, cover the schedule, each arrival once',
     (of, workers, seed) => {
       const times = schedule(seed);
-      const union = sharesOf(of, workers).flatMap(share => [...arrivalsOf(times, share)]);
+      const union = partitionsOf(of, workers).flatMap(partition => [...arrivalsOf(times, partition)]);
       expect(inOrder(union)).toEqual(times.map((arrival, index) => ({ ...arrival, index })));
     },
   );
 
   it('do not cover it if one of them is wrong', () => {
     const times = schedule(1);
-    const [first, ...others] = sharesOf(3, 1);
+    const [first, ...others] = partitionsOf(3, 1);
     for (const wrong of [
       { ...first!, first: 1 },
       { ...first!, step: 4 },
     ]) {
-      const union = [wrong, ...others].flatMap(share => [...arrivalsOf(times, share)]);
+      const union = [wrong, ...others].flatMap(partition => [...arrivalsOf(times, partition)]);
       expect(inOrder(union)).not.toEqual(times.map((arrival, index) => ({ ...arrival, index })));
     }
   });
@@ -52,8 +60,8 @@ describe('the partitions of a schedule', () => {
       [1234, 4321],
       [5000, 8000],
     ] as const) {
-      const counts = sharesOf(4, 1).map(
-        share => [...arrivalsOf(times, share)].filter(({ atMs }) => fromMs <= atMs && atMs < toMs).length,
+      const counts = partitionsOf(4, 1).map(
+        partition => [...arrivalsOf(times, partition)].filter(({ atMs }) => fromMs <= atMs && atMs < toMs).length,
       );
       expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
     }
@@ -72,7 +80,7 @@ describe('the partitions of a schedule', () => {
     [10, 4, 1],
     [5, 1, 1],
   ])('divide a limit of %i among %i segments with %i workers', (total, of, workers) => {
-    const parts = sharesOf(of, workers).map(share => partOf(total, share));
+    const parts = partitionsOf(of, workers).map(partition => partOf(total, partition));
     expect(parts.reduce((a, b) => a + b)).toBe(total);
     expect(Math.min(...parts)).toBeGreaterThanOrEqual(1);
     expect(partOf(total, WHOLE)).toBe(total);

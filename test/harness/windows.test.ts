@@ -43,14 +43,14 @@ test.each<[string, TimedEvent[], Record<string, number[] | undefined>]>([
 
 test('recovery ends at the onset of the next fault', () => {
   const two = planOf({ faults: [KILL, { ...KILL, id: 'again', atMs: 40_000 }] });
-  const step = (name: 'bit' | 'healed', atMs: number): TimedEvent => ({
+  const step = (name: 'effective' | 'healed', atMs: number): TimedEvent => ({
     atMs,
     type: 'fault',
     id: 'again',
     step: name,
     evidence: '',
   });
-  const found = spans(historyOf(two, ...killed(), step('bit', 40_200), step('healed', 45_000)), two);
+  const found = spans(historyOf(two, ...killed(), step('effective', 40_200), step('healed', 45_000)), two);
   expect(found['recovery:kill']).toEqual([30_000, 40_200]);
   expect(found['recovery:again']).toEqual([45_000, 60_000]);
 });
@@ -61,10 +61,14 @@ test('an observation counts from the time at which it was made', () => {
     seenMs: 20_400,
     type: 'fault',
     id: 'kill',
-    step: 'bit',
+    step: 'effective',
     evidence: 'refused',
   };
-  expect(faultOutcomes(plan, [seen])[0]).toMatchObject({ bitAtMs: 20_400, injectedAtMs: null, evidence: ['refused'] });
+  expect(faultOutcomes(plan, [seen])[0]).toMatchObject({
+    effectiveAtMs: 20_400,
+    injectedAtMs: null,
+    evidence: ['refused'],
+  });
 });
 
 test('the names of all possible windows are known beforehand', () => {
@@ -95,7 +99,7 @@ test.each([
 
 test('a request in flight at the onset of a second fault belongs to it, not to the recovery from the first', () => {
   const two = planOf({ faults: [KILL, { ...KILL, id: 'again', atMs: 40_000 }] });
-  const bit: TimedEvent = { atMs: 40_200, type: 'fault', id: 'again', step: 'bit', evidence: '' };
+  const bit: TimedEvent = { atMs: 40_200, type: 'fault', id: 'again', step: 'effective', evidence: '' };
   const windows = windowsOf(two, historyOf(two, ...killed(), bit));
   const record = requestOf(0, 40_000, { latencyMs: 500 });
   const names = windows.filter(window => requestsIn(window, [record]).length > 0).map(window => window.name);

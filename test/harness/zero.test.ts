@@ -15,13 +15,13 @@ it('a start that has passed before the stack is ready fails the run, and everyth
     kind: 'fake',
     up: async () => ({ entries: [], [Symbol.asyncDispose]: async () => void journal.push('down') }),
   } as unknown as Platform<null>;
-  const engine = { name: 'fake', start: async (_: unknown, chooseZero: () => number) => chooseZero() };
+  const engine = { name: 'fake', start: async (_: unknown, chooseStart: () => number) => chooseStart() };
   {
     using history = openHistory(join(directory, 'events.ndjson'), systemClock);
     const running = run({
       plan: planOf(),
       topology: null,
-      surroundings: { id: 'r', startedAt: '', machine: {}, versions: {} },
+      environment: { id: 'r', startedAt: '', machine: {}, versions: {} },
       platform,
       engine: engine as unknown as LoadEngine,
       createFault: () => expect.unreachable(),
@@ -30,9 +30,9 @@ it('a start that has passed before the stack is ready fails the run, and everyth
       clock: systemClock,
       signal: AbortSignal.timeout(10_000),
       // The warm-up alone takes 2 s.
-      zeroAt: new Date(Date.now() + 1000),
+      startAt: new Date(Date.now() + 1000),
     });
-    await expect(running).rejects.toMatchObject({ kind: 'environment', code: 'ZERO_TOO_EARLY' });
+    await expect(running).rejects.toMatchObject({ kind: 'environment', code: 'START_TOO_EARLY' });
   }
   expect(journal).toEqual(['down']);
   expect(readHistory(join(directory, 'events.ndjson')).map(({ type }) => type)).toContain('crashed');

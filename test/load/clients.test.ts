@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { RateSegment } from '../../harness/arrivals/arrivals.ts';
-import type { ClientsPlan, HttpWorkload, RetryPlan } from '../../harness/plan.ts';
+import type { Ramp } from '../../harness/arrivals/arrivals.ts';
+import type { ClientsPlan, RetryPlan } from '../../harness/plan.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
 import { outcomesOf, runLoad, startFixture } from './rig.ts';
 import { type Asked, serve, stream } from './server.ts';
 
-const ALIKE: ClientsPlan = { retry: null, patience: null, classes: [] };
+const ALIKE: ClientsPlan = { retry: null, clientTimeout: null, classes: [] };
 const NAIVE: RetryPlan = {
   maxRetries: 3,
   baseDelayMs: 0,
@@ -82,19 +82,19 @@ describe('clients that try again', () => {
 });
 
 describe('impatient clients', () => {
-  const patience = { afterMs: { kind: 'fixed', value: 250 }, until: 'end', counts: 'apart' } as const;
+  const clientTimeout = { afterMs: { kind: 'fixed', value: 250 }, until: 'end', countAs: 'abandoned' } as const;
 
   it.each([
-    ['apart', 'abandoned', 0],
+    ['abandoned', 'abandoned', 0],
     ['failed', 'client-timeout', 20],
-  ] as const)('disconnect when they have waited enough, counted %s', async (counts, outcome, failed) => {
+  ] as const)('disconnect when they have waited enough, counted %s', async (countAs, outcome, failed) => {
     const closed: number[] = [];
     await using server = await serve((_, response) => response.on('close', () => closed.push(performance.now())));
-    const clients = { ...ALIKE, patience: { ...patience, counts } };
+    const clients = { ...ALIKE, clientTimeout: { ...clientTimeout, countAs } };
     const { records, progress } = await runLoad({ ...few, targets: [server.url], clients });
     expect(outcomesOf(records)).toEqual({ [outcome]: 20 });
     expect(progress).toMatchObject({ sent: 20, completed: 0, failed });
-    // Upper bound: the machine is busy. Without patience the idle timeout of 5 s would have ended them.
+    // Upper bound: the machine is busy. Without clientTimeout the idle timeout of 5 s would have ended them.
     for (const { endMs, scheduledMs } of records) {
       expect(endMs - scheduledMs).toBeGreaterThanOrEqual(248);
       expect(endMs - scheduledMs).toBeLessThan(4000);
@@ -105,21 +105,21 @@ describe('impatient clients', () => {
   it('that wait for a first token have all the time in the world once they have it', async () => {
     await using server = await startFixture('answers-badly.ts');
     const targets = [`${server.said}/falls-silent`];
-    // A first token that a busy machine delays must still come within the patience.
-    const longer = { ...patience, afterMs: { kind: 'fixed', value: 1000 } } as const;
-    const clients = { ...ALIKE, patience: { ...longer, until: 'first-token' } } as const;
+    // A first token that a busy machine delays must still come within the clientTimeout.
+    const longer = { ...clientTimeout, afterMs: { kind: 'fixed', value: 1000 } } as const;
+    const clients = { ...ALIKE, clientTimeout: { ...longer, until: 'first-token' } } as const;
     const [waiting, leaving] = await Promise.all([
       runLoad({ ...few, idleTimeoutMs: 2000, targets, clients }),
-      runLoad({ ...few, idleTimeoutMs: 2000, targets, clients: { ...ALIKE, patience: longer } }),
+      runLoad({ ...few, idleTimeoutMs: 2000, targets, clients: { ...ALIKE, clientTimeout: longer } }),
     ]);
     expect(outcomesOf(waiting.records)).toEqual({ 'idle-timeout': 20 });
     expect(outcomesOf(leaving.records)).toEqual({ abandoned: 20 });
   });
 
-  it('run out of patience over all their attempts', async () => {
+  it('run out of clientTimeout over all their attempts', async () => {
     await using server = await serve((_, response) => void response.writeHead(503).end());
     const retry = { ...NAIVE, maxRetries: 100, baseDelayMs: 40, maxDelayMs: 40 };
-    const { records } = await runLoad({ ...few, targets: [server.url], clients: { ...ALIKE, retry, patience } });
+    const { records } = await runLoad({ ...few, targets: [server.url], clients: { ...ALIKE, retry, clientTimeout } });
     expect(outcomesOf(records)).toEqual({ abandoned: 20 });
     expect(Math.min(...records.map(({ attempts }) => attempts!))).toBeGreaterThan(1);
     expect(
@@ -129,11 +129,15 @@ describe('impatient clients', () => {
 });
 
 describe('clients that try again and are impatient', () => {
-  it.each(['apart', 'failed'] as const)('do not try again when they have left, counted %s', async counts => {
+  it.each(['abandoned', 'failed'] as const)('do not try again when they have left, counted %s', async countAs => {
     await using server = await serve(() => {});
-    const patience = { afterMs: { kind: 'fixed', value: 200 }, until: 'end', counts } as const;
-    const { records } = await runLoad({ ...few, targets: [server.url], clients: { ...ALIKE, retry: NAIVE, patience } });
-    expect(outcomesOf(records)).toEqual({ [counts === 'failed' ? 'client-timeout' : 'abandoned']: 20 });
+    const clientTimeout = { afterMs: { kind: 'fixed', value: 200 }, until: 'end', countAs } as const;
+    const { records } = await runLoad({
+      ...few,
+      targets: [server.url],
+      clients: { ...ALIKE, retry: NAIVE, clientTimeout },
+    });
+    expect(outcomesOf(records)).toEqual({ [countAs === 'failed' ? 'client-timeout' : 'abandoned']: 20 });
     expect(server.asked).toHaveLength(20);
   });
 });
@@ -165,7 +169,7 @@ describe('classes of users', () => {
   });
 });
 
-const crowd = (users: number, forMs: number): RateSegment[] => [
+const crowd = (users: number, forMs: number): Ramp[] => [
   { name: 'crowd', fromMs: 0, toMs: forMs, fromPerSecond: 0, toPerSecond: 0, fromUsers: users, toUsers: users },
 ];
 
@@ -186,7 +190,7 @@ describe('a closed loop', () => {
       }, answerMs);
     });
     const arrivals = { kind: 'closed', thinkTimeMs: [100, 100] } as const;
-    const { records, summary } = await runLoad({ segments: crowd(10, 2000), arrivals, targets: [server.url] });
+    const { records, summary } = await runLoad({ ramps: crowd(10, 2000), arrivals, targets: [server.url] });
     expect(Object.keys(outcomesOf(records))).toEqual(['ok']);
     expect(peak).toBeLessThanOrEqual(10);
     expect(records.length).toBeGreaterThan(least);
@@ -201,7 +205,7 @@ describe('a closed loop', () => {
     await using server = await serve((_, response) => stream(response));
     const arrivals = { kind: 'closed', thinkTimeMs: [0, 200_000] } as const;
     const started = performance.now();
-    const { records } = await runLoad({ segments: crowd(50, 600), arrivals, targets: [server.url] });
+    const { records } = await runLoad({ ramps: crowd(50, 600), arrivals, targets: [server.url] });
     expect(performance.now() - started).toBeLessThan(10_000);
     for (const { scheduledMs } of records) expect(scheduledMs).toBeLessThan(600);
   });
@@ -238,61 +242,5 @@ describe('sessions', () => {
     const workload = { ...workloads['chat-short'], model: 'm', sessions };
     const { records } = await runLoad({ ...few, targets: [server.url], workload });
     expect(outcomesOf(records)).toEqual({ 'http-status': 20 });
-  });
-});
-
-describe('plain HTTP', () => {
-  const workload: HttpWorkload = {
-    kind: 'http',
-    name: 'ask',
-    model: '',
-    method: 'POST',
-    path: '/search?q=1',
-    headers: { 'X-Tenant': 'blue', 'User-Agent': 'mine' },
-    body: '{"deep":true}',
-    expect: { status: [200], bodyContains: 'found', maxBytes: 100 },
-  };
-  const slowBody = (_: Asked, response: import('node:http').ServerResponse) => {
-    response.writeHead(200, { 'content-type': 'text/plain' });
-    response.write('we have fo');
-    setTimeout(() => response.end('und it'), 120);
-  };
-
-  it('sends what the scenario says, times the first byte and the end', async () => {
-    await using server = await serve(slowBody);
-    const { records } = await runLoad({ ...few, targets: [`${server.url}/api`], workload });
-    expect(outcomesOf(records)).toEqual({ ok: 20 });
-    expect(server.asked[0]).toMatchObject({ method: 'POST', path: '/api/search?q=1', body: '{"deep":true}' });
-    expect(server.asked[0]!.headers).toMatchObject({
-      'x-tenant': 'blue',
-      'user-agent': 'mine',
-      authorization: 'Bearer test',
-    });
-    for (const record of records) {
-      expect(record).toMatchObject({ promptTokens: 0, outputTokens: 0, gaps: [], status: 200 });
-      expect(record.endMs).toBeGreaterThanOrEqual(record.firstTokenMs!);
-    }
-    // 120 ms lie between the two; a client that gets no core may see both at once, but not every time.
-    expect(Math.max(...records.map(({ endMs, firstTokenMs }) => endMs - firstTokenMs!))).toBeGreaterThan(80);
-  });
-
-  it.each<[string, string, number, Partial<HttpWorkload['expect']>]>([
-    ['another status', 'http-status', 200, { status: [404] }],
-    ['a text that is not there', 'malformed', 200, { bodyContains: 'lost' }],
-    ['too long a body', 'malformed', 200, { maxBytes: 12 }],
-  ])('fails on %s', async (_, outcome, status, expected) => {
-    await using server = await serve(slowBody);
-    const broken = { ...workload, expect: { ...workload.expect, ...expected } };
-    const { records } = await runLoad({ ...few, targets: [server.url], workload: broken });
-    expect(outcomesOf(records)).toEqual({ [outcome]: 20 });
-    expect(records[0]!.status).toBe(status);
-  });
-
-  it('takes a 404 for right where it is expected', async () => {
-    await using server = await serve((_, response) => void response.writeHead(404).end('not found'));
-    const missing = { ...workload, method: 'GET', body: '', expect: { ...workload.expect, status: [404] } };
-    const { records } = await runLoad({ ...few, targets: [server.url], workload: missing });
-    expect(outcomesOf(records)).toEqual({ ok: 20 });
-    expect(server.asked[0]).toMatchObject({ method: 'GET', body: '' });
   });
 });

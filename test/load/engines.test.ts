@@ -61,7 +61,7 @@ describe('the choice of an engine', () => {
     expect(() => compile(plain, gaps)).toThrow(/`slos\[0\].objective`.*ttft, latency.*plain HTTP/);
   });
 
-  it('shares only what the engine can deal out', () => {
+  it('partitions only what the engine can deal out', () => {
     const raw = { name: 'a', why: 'b', load: { engine: 'k6', arrivals: 'constant', stages: STAGES }, slos: [SLO] };
     const scenario = validateScenario(raw, 'a.yaml');
     const options = { seed: 1, platform: 'process', replay: '' } as const;

@@ -18,10 +18,10 @@ function firstTokenLatencies(records: readonly RequestRecord[]): number[] {
   return records.map(timeToFirstTokenMs).filter(ms => ms !== null);
 }
 
-/** `worst` is the largest difference of P50, P90 and P99 as a share of what is allowed (1 % or 1 ms). */
+/** `worst` is the largest difference of P50, P90 and P99 as a partition of what is allowed (1 % or 1 ms). */
 async function compareWithServer(): Promise<{ worst: number; isQuiet: boolean }> {
   await using server = await startFixture('streams-lognormal.ts', '80', '0.6');
-  const { zeroMs, records } = await runLoad({ perSecond: 200, forMs: 10_000, targets: [server.said] });
+  const { startAtMs, records } = await runLoad({ perSecond: 200, forMs: 10_000, targets: [server.said] });
   const truth = await truthOf(server.said);
   expect(outcomesOf(records)).toEqual({ ok: 2000 });
   expect(truth).toHaveLength(2000);
@@ -29,16 +29,16 @@ async function compareWithServer(): Promise<{ worst: number; isQuiet: boolean }>
   const byIndex = new Map(truth.map(entry => [entry.index, entry]));
   for (const record of records) {
     // Whatever the noise: no token may seem to arrive before the server wrote it.
-    expect(record.firstTokenMs!).toBeGreaterThan(byIndex.get(record.index)!.writtenMs - zeroMs - 0.001);
+    expect(record.firstTokenMs!).toBeGreaterThan(byIndex.get(record.index)!.writtenMs - startAtMs - 0.001);
   }
   const measured = firstTokenLatencies(records);
-  const served = records.map(r => byIndex.get(r.index)!.writtenMs - zeroMs - r.scheduledMs);
-  const shares = [0.5, 0.9, 0.99].map(q => {
+  const served = records.map(r => byIndex.get(r.index)!.writtenMs - startAtMs - r.scheduledMs);
+  const partitions = [0.5, 0.9, 0.99].map(q => {
     const expected = quantile(served, q);
     return Math.abs(quantile(measured, q) - expected) / Math.max(1, expected * 0.01);
   });
   const timerLateMs = truth.map(({ arrivedMs, writtenMs, drawnMs }) => writtenMs - arrivedMs - drawnMs);
-  return { worst: Math.max(...shares), isQuiet: quantile(timerLateMs, 0.99) < 3 };
+  return { worst: Math.max(...partitions), isQuiet: quantile(timerLateMs, 0.99) < 3 };
 }
 
 describe('the measurement', () => {
@@ -65,7 +65,7 @@ describe('the measurement', () => {
     await using server = await startFixture('streams-lognormal.ts', '10', '0');
     using prepared = rig({ perSecond: 200, forMs: 6000, targets: [server.said] });
     await using load = await startLoad(prepared.job);
-    await fetch(`${server.said}/stall-at/${load.zeroMs + 2000}`);
+    await fetch(`${server.said}/stall-at/${load.startAtMs + 2000}`);
     await load.done;
     const records = await prepared.records();
     expect(outcomesOf(records)).toEqual({ ok: 1200 });
@@ -81,7 +81,7 @@ describe('the measurement', () => {
 
   it('does not call a late generator on time', { timeout: 30_000 }, async () => {
     await using server = await startFixture('answers-badly.ts');
-    // Time zero lies 300 ms back: the first arrivals can only be sent late, and must say so in both figures.
+    // Start lies 300 ms back: the first arrivals can only be sent late, and must say so in both figures.
     using prepared = rig({ targets: [`${server.said}/healthy`] });
     await using load = await startLoad(prepared.job, { leadMs: -300 });
     await load.done;

@@ -4,6 +4,7 @@ import type { Outcome, RequestRecord } from '../../harness/requests.ts';
 import { autocannonEngine } from '../../load/autocannon/engine.ts';
 import { ENGINES } from './engines.ts';
 import { type Fixture, outcomesOf, rig, runLoad, startFixture, startLoad } from './rig.ts';
+import { type Asked, serve } from './server.ts';
 
 const GET: HttpWorkload = {
   ...{ kind: 'http', name: 'plain', model: '', method: 'GET', path: '/', headers: {}, body: '' },
@@ -182,5 +183,63 @@ describe('a probe by autocannon', () => {
     expect(failed.length).toBeGreaterThanOrEqual(4);
     expect(failed.filter(({ outcome }) => outcome !== 'reset' && outcome !== 'idle-timeout')).toEqual([]);
     expect(records.filter(({ index, outcome }) => index % 2 === 1 && outcome === 'ok')).toEqual([]);
+  });
+});
+
+const few = { perSecond: 40, forMs: 500 };
+
+describe('plain HTTP of the stream engine', () => {
+  const workload: HttpWorkload = {
+    kind: 'http',
+    name: 'ask',
+    model: '',
+    method: 'POST',
+    path: '/search?q=1',
+    headers: { 'X-Tenant': 'blue', 'User-Agent': 'mine' },
+    body: '{"deep":true}',
+    expect: { status: [200], bodyContains: 'found', maxBytes: 100 },
+  };
+  const slowBody = (_: Asked, response: import('node:http').ServerResponse) => {
+    response.writeHead(200, { 'content-type': 'text/plain' });
+    response.write('we have fo');
+    setTimeout(() => response.end('und it'), 120);
+  };
+
+  it('sends what the scenario says, times the first byte and the end', async () => {
+    await using server = await serve(slowBody);
+    const { records } = await runLoad({ ...few, targets: [`${server.url}/api`], workload });
+    expect(outcomesOf(records)).toEqual({ ok: 20 });
+    expect(server.asked[0]).toMatchObject({ method: 'POST', path: '/api/search?q=1', body: '{"deep":true}' });
+    expect(server.asked[0]!.headers).toMatchObject({
+      'x-tenant': 'blue',
+      'user-agent': 'mine',
+      authorization: 'Bearer test',
+    });
+    for (const record of records) {
+      expect(record).toMatchObject({ promptTokens: 0, outputTokens: 0, gaps: [], status: 200 });
+      expect(record.endMs).toBeGreaterThanOrEqual(record.firstTokenMs!);
+    }
+    // 120 ms lie between the two; a client that gets no core may see both at once, but not every time.
+    expect(Math.max(...records.map(({ endMs, firstTokenMs }) => endMs - firstTokenMs!))).toBeGreaterThan(80);
+  });
+
+  it.each<[string, string, number, Partial<HttpWorkload['expect']>]>([
+    ['another status', 'http-status', 200, { status: [404] }],
+    ['a text that is not there', 'malformed', 200, { bodyContains: 'lost' }],
+    ['too long a body', 'malformed', 200, { maxBytes: 12 }],
+  ])('fails on %s', async (_, outcome, status, expected) => {
+    await using server = await serve(slowBody);
+    const broken = { ...workload, expect: { ...workload.expect, ...expected } };
+    const { records } = await runLoad({ ...few, targets: [server.url], workload: broken });
+    expect(outcomesOf(records)).toEqual({ [outcome]: 20 });
+    expect(records[0]!.status).toBe(status);
+  });
+
+  it('takes a 404 for right where it is expected', async () => {
+    await using server = await serve((_, response) => void response.writeHead(404).end('not found'));
+    const missing = { ...workload, method: 'GET', body: '', expect: { ...workload.expect, status: [404] } };
+    const { records } = await runLoad({ ...few, targets: [server.url], workload: missing });
+    expect(outcomesOf(records)).toEqual({ ok: 20 });
+    expect(server.asked[0]).toMatchObject({ method: 'GET', body: '' });
   });
 });

@@ -4,14 +4,14 @@ import { promptOf } from '../../load/request/prompt.ts';
 import { scheduleOf } from '../../load/schedule.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
 
-const segments = [
+const ramps = [
   { name: 'warm-up', fromMs: -1000, toMs: 0, fromPerSecond: 20, toPerSecond: 20 },
   { name: 'ramp', fromMs: 0, toMs: 4000, fromPerSecond: 20, toPerSecond: 60 },
 ];
 
 describe('the schedule', () => {
   it('is the same for the same seed and another for another', () => {
-    const plan = { segments, arrivals: 'poisson' } as const;
+    const plan = { ramps, arrivals: 'poisson' } as const;
     expect([...scheduleOf(plan, 42)]).toEqual([...scheduleOf(plan, 42)]);
     expect([...scheduleOf(plan, 42)]).not.toEqual([...scheduleOf(plan, 43)]);
   });
@@ -19,14 +19,14 @@ describe('the schedule', () => {
   it('warms up evenly, however bursty the load is: every warm-up has requests', () => {
     const arrivals = { kind: 'gamma', cv: 10 } as const;
     for (let seed = 0; seed < 50; seed += 1) {
-      const times = [...scheduleOf({ segments, arrivals }, seed)];
+      const times = [...scheduleOf({ ramps, arrivals }, seed)];
       expect(times.filter(ms => ms < 0)).toEqual(Array.from({ length: 20 }, (_, i) => 50 * i - 1000));
     }
   });
 
   it('is lazy', () => {
     const day = [{ name: 'day', fromMs: 0, toMs: 86_400_000, fromPerSecond: 1e6, toPerSecond: 1e6 }];
-    expect(scheduleOf({ segments: day, arrivals: 'constant' }, 1).next().value).toBe(0);
+    expect(scheduleOf({ ramps: day, arrivals: 'constant' }, 1).next().value).toBe(0);
   });
 });
 

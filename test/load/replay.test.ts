@@ -21,7 +21,7 @@ const ROWS = 60;
 const stage = { fromPerSecond: 100, toPerSecond: 100 };
 
 /** A trace of 60 rows in 1.2 s that come in threes, replayed at twice its speed after a warm-up of 300 ms. */
-function load(name: string, tail = ''): Pick<RigOptions, 'arrivals' | 'trace' | 'segments' | 'workload'> {
+function load(name: string, tail = ''): Pick<RigOptions, 'arrivals' | 'trace' | 'ramps' | 'workload'> {
   const file = join(folder, name);
   const rows = Array.from({ length: ROWS }, (_, i) => `${(Math.floor(i / 3) * 60) / 1000},${10 + i},${1 + (i % 4)}`);
   writeFileSync(file, `TIMESTAMP,ContextTokens,GeneratedTokens\n${rows.join('\n')}\n${tail}`);
@@ -30,7 +30,7 @@ function load(name: string, tail = ''): Pick<RigOptions, 'arrivals' | 'trace' | 
   return {
     arrivals: { kind: 'trace' },
     trace,
-    segments: [
+    ramps: [
       { name: 'warm-up', fromMs: -300, toMs: 0, ...stage },
       { name: 'trace', fromMs: 0, toMs: 600.5, ...stage },
     ],
@@ -63,20 +63,20 @@ describe('a replayed trace', () => {
     expect(new Set(warm.map(({ promptTokens }) => promptTokens)).size).toBeGreaterThan(3);
   });
 
-  // Whatever of the file is not in memory when time zero is chosen is gone then. The cut begins behind the first two blocks of
+  // Whatever of the file is not in memory when the start is chosen is gone then. The cut begins behind the first two blocks of
   // 64 KiB (19 characters a row), so neither an open file nor its first block would do.
-  it('is read up to its cut, and for its lengths, before time zero is chosen', { timeout: 20_000 }, async () => {
+  it('is read up to its cut, and for its lengths, before the start is chosen', { timeout: 20_000 }, async () => {
     await using server = await serve((_, response) => stream(response));
     const deep = load('deep.csv');
     const rows = Array.from({ length: 8000 }, (_, i) => `${(i / 100).toFixed(2).padStart(8)},${1000 + i},0007`);
     writeFileSync(deep.trace!.file, `TIMESTAMP,ContextTokens,GeneratedTokens\n${rows.join('\n')}\n`);
     const trace = { ...deep.trace!, sha256: hashFile(deep.trace!.file), fromMs: 79_000, toMs: 80_000 };
     using prepared = rig({ ...deep, trace, targets: [server.url] });
-    const chooseZero = () => {
+    const chooseStart = () => {
       truncateSync(trace.file);
       return systemClock.nowMs() + 700;
     };
-    await using running = await streamEngine.start(prepared.job, chooseZero, new AbortController().signal);
+    await using running = await streamEngine.start(prepared.job, chooseStart, new AbortController().signal);
     await running.done;
     const records = await prepared.records();
     const replayed = records.filter(({ scheduledMs }) => scheduledMs >= 0).toSorted((a, b) => a.index - b.index);
@@ -91,7 +91,7 @@ describe('a replayed trace', () => {
     const fixed = { name: 'fixed', model: 'm', promptTokens: [1, 2], outputTokens: [1, 2] } as const;
     const withClass = (own: LoadPlan['workload']) => ({
       retry: null,
-      patience: null,
+      clientTimeout: null,
       classes: [{ name: 'a', weight: 1, workload: own }],
     });
     expect(lengthsFor({ trace: trace!, workload: fixed, clients: withClass(fixed) })).toBeUndefined();
@@ -108,7 +108,7 @@ describe('a replayed trace', () => {
 
   it('is read as it is sent: a line that cannot be read is no matter before it is reached', () => {
     const broken = load('broken.csv', 'nonsense\n');
-    const arrivals = scheduled({ arrivals: broken.arrivals!, trace: broken.trace!, segments: broken.segments! }, 1);
+    const arrivals = scheduled({ arrivals: broken.arrivals!, trace: broken.trace!, ramps: broken.ramps! }, 1);
     let rows = 0;
     const read = () => {
       for (const { tokens } of arrivals) if (tokens) rows += 1;

@@ -62,7 +62,7 @@ export function rig(options: RigOptions): Rig {
     plan: {
       engine: 'stream',
       arrivals: 'constant',
-      segments: [
+      ramps: [
         ...(warmUpMs > 0 ? [{ name: 'warm-up', fromMs: -warmUpMs, toMs: 0, ...rate }] : []),
         { name: 'steady', fromMs: 0, toMs: forMs, ...rate },
       ],
@@ -105,7 +105,7 @@ export interface StartOptions {
 /** Starts the generator. */
 export function startLoad(job: LoadJob, options: StartOptions = {}): Promise<RunningLoad> {
   const { signal = new AbortController().signal, leadMs = 400, engine = streamEngine } = options;
-  const warmUpMs = -(job.plan.segments[0]?.fromMs ?? 0);
+  const warmUpMs = -(job.plan.ramps[0]?.fromMs ?? 0);
   return engine.start(job, () => systemClock.nowMs() + leadMs + warmUpMs, signal);
 }
 
@@ -113,11 +113,11 @@ export function startLoad(job: LoadJob, options: StartOptions = {}): Promise<Run
 export async function runLoad(
   options: RigOptions,
   start: StartOptions = {},
-): Promise<{ zeroMs: number; records: RequestRecord[]; summary: LoadSummary; progress: LoadProgress }> {
+): Promise<{ startAtMs: number; records: RequestRecord[]; summary: LoadSummary; progress: LoadProgress }> {
   using prepared = rig(options);
   await using load = await startLoad(prepared.job, start);
   const summary = await load.done;
-  return { zeroMs: load.zeroMs, records: await prepared.records(), summary, progress: load.progress() };
+  return { startAtMs: load.startAtMs, records: await prepared.records(), summary, progress: load.progress() };
 }
 
 /** How many records ended in each way. */

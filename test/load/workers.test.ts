@@ -42,10 +42,10 @@ describe('a load of several workers', () => {
     expect(summary.wallMs).toBeLessThan(10_000);
   });
 
-  it('sends the share of a segment alone', { timeout: 20_000 }, async () => {
+  it('sends the partition of a ramp alone', { timeout: 20_000 }, async () => {
     await using server = await startFixture('streams-lognormal.ts', '20', '0');
     using prepared = rig({ forMs: 1000, targets: [server.said] });
-    await using load = await startLoad({ ...withWorkers(prepared.job, 2), share: { first: 1, step: 3 } });
+    await using load = await startLoad({ ...withWorkers(prepared.job, 2), partition: { first: 1, step: 3 } });
     await load.done;
     const indexes = (await readRequests(folderOf(prepared.job))).map(({ index }) => index);
     expect(indexes).toEqual([...Array(100).keys()].filter(index => index % 3 === 1));
@@ -72,7 +72,7 @@ describe('a load of several workers', () => {
     expect([load.pid, ...load.morePids!].map(isGroupAlive)).toEqual([false, false]);
   });
 
-  it('leaves no worker behind when time zero cannot be had', { timeout: 20_000 }, async () => {
+  it('leaves no worker behind when the start cannot be had', { timeout: 20_000 }, async () => {
     using prepared = rig({ targets: ['http://127.0.0.1:9'] });
     const refuse = () => {
       throw new Error('too early');

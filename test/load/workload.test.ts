@@ -7,17 +7,17 @@ const N = 4000;
 const promptsOf = (changes: Partial<ChatWorkload>, seed = 1) =>
   Array.from({ length: N }, (_, index) => promptOf({ ...BASE, ...changes }, seed, index));
 
-/** Four standard deviations of a binomial share over N. */
-const margin = (share: number) => 4 * Math.sqrt((share * (1 - share)) / N);
+/** Four standard deviations of a binomial ratio over N. */
+const margin = (ratio: number) => 4 * Math.sqrt((ratio * (1 - ratio)) / N);
 
 describe('duplicates', () => {
-  it.each([0.05, 0.3, 0.9])('are the share that was asked for, within binomial bounds: %f', share => {
-    const texts = promptsOf({ duplicates: { share, distinct: 5 } }).map(prompt => JSON.stringify(prompt));
+  it.each([0.05, 0.3, 0.9])('are the ratio that was asked for, within binomial bounds: %f', ratio => {
+    const texts = promptsOf({ duplicates: { ratio, distinct: 5 } }).map(prompt => JSON.stringify(prompt));
     const counts = Map.groupBy(texts, text => text);
     const repeated = [...counts.values()].filter(group => group.length > 1);
     expect(repeated).toHaveLength(5);
     const found = repeated.reduce((sum, group) => sum + group.length, 0) / N;
-    expect(Math.abs(found - share)).toBeLessThan(margin(share));
+    expect(Math.abs(found - ratio)).toBeLessThan(margin(ratio));
     // Each of the five about equally often.
     for (const group of repeated) expect(group.length / (found * N)).toBeCloseTo(0.2, 0);
   });
@@ -31,13 +31,13 @@ describe('shared prefixes', () => {
   it.each([
     [0.4, 1],
     [1, 8],
-  ])('begin the share that was asked for (%f, %i variants), and end unlike each other', (share, variants) => {
-    const prompts = promptsOf({ promptTokens: [40, 60], sharedPrefix: { share, tokens: 30, variants } });
+  ])('begin the ratio that was asked for (%f, %i variants), and end unlike each other', (ratio, variants) => {
+    const prompts = promptsOf({ promptTokens: [40, 60], sharedPrefix: { ratio, tokens: 30, variants } });
     const beginnings = Map.groupBy(prompts, ({ text }) => text.slice(0, 120));
     const shared = [...beginnings.values()].filter(group => group.length > 1);
     expect(shared).toHaveLength(variants);
     const found = shared.reduce((sum, group) => sum + group.length, 0) / N;
-    expect(Math.abs(found - share)).toBeLessThanOrEqual(margin(share));
+    expect(Math.abs(found - ratio)).toBeLessThanOrEqual(margin(ratio));
     expect(new Set(prompts.map(({ text }) => text)).size).toBe(N);
     for (const { text, promptTokens } of prompts) expect(text.length).toBe(4 * promptTokens);
   });
@@ -47,7 +47,7 @@ describe('shared prefixes', () => {
   });
 
   it('are cut where a prompt is shorter', () => {
-    const [one, other] = promptsOf({ promptTokens: [10, 20], sharedPrefix: { share: 1, tokens: 500, variants: 1 } });
+    const [one, other] = promptsOf({ promptTokens: [10, 20], sharedPrefix: { ratio: 1, tokens: 500, variants: 1 } });
     const length = Math.min(one!.text.length, other!.text.length);
     expect(one!.text.slice(0, length)).toBe(other!.text.slice(0, length));
   });
@@ -60,11 +60,11 @@ describe('lengths', () => {
     const shape = { kind: 'lognormal', median: 100, sigma: 0.7, min: 1, max: 5000 } as const;
     const lognormal = promptsOf({ promptTokens: shape }).map(({ promptTokens }) => promptTokens);
     const median = lognormal.toSorted((a, b) => a - b)[N / 2]!;
-    // 4,000 draws know a median to about 2 % of a deviation of the logarithm; 8 % is four times that.
+    // 4,000 draws know a median to about 2 % of a stddev of the logarithm; 8 % is four times that.
     expect(Math.abs(Math.log(median / 100))).toBeLessThan(0.08 * 0.7);
     const lists = promptsOf({ outputTokens: { kind: 'empirical', values: [3, 3, 3, 90] } });
-    const share = lists.filter(({ outputTokens }) => outputTokens === 90).length / N;
-    expect(Math.abs(share - 0.25)).toBeLessThan(margin(0.25));
+    const ratio = lists.filter(({ outputTokens }) => outputTokens === 90).length / N;
+    expect(Math.abs(ratio - 0.25)).toBeLessThan(margin(0.25));
   });
 
   it('of a replayed row are its own', () => {
@@ -79,7 +79,7 @@ describe('sessions', () => {
   const workload: ChatWorkload = {
     ...BASE,
     sessions: { turns: [2, 6], thinkTimeMs: [0, 0] },
-    sharedPrefix: { share: 1, tokens: 8, variants: 1 },
+    sharedPrefix: { ratio: 1, tokens: 8, variants: 1 },
   };
 
   it('have as many turns as were drawn, and the same for the same seed', () => {

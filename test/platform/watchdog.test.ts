@@ -88,7 +88,7 @@ describe('the watchdog', () => {
     process.kill(watchdog.pid, 'SIGKILL');
     expect(await eventually(() => lost.length === 1)).toBe(true);
     expect(lost).toEqual(['SIGKILL']);
-    await watchdog.goodbye();
+    await watchdog.disarm();
   });
 });
 

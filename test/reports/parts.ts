@@ -2,7 +2,7 @@ import type { TimedEvent } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
-import { arrivalsOf, injects, shareOfSegment } from '../../harness/segment.ts';
+import { arrivalsOf, injects, partitionOfSegment } from '../../harness/segment.ts';
 import type { Part } from '../../reports/judge/merge/segments.ts';
 import { historyOf, KILL, planOf, steadyLoad } from './runs.ts';
 
@@ -40,7 +40,7 @@ export const RECORDS = steadyLoad(scheduledMs => {
   };
 });
 
-const zeroAt = (afterMs: number) => new Date(Date.UTC(2026, 0, 2) + afterMs).toISOString();
+const startAt = (afterMs: number) => new Date(Date.UTC(2026, 0, 2) + afterMs).toISOString();
 
 /** Events of a fault; the times of different segments differ slightly. */
 export function faultEvents(
@@ -49,11 +49,11 @@ export function faultEvents(
   forMs: number,
   { bitMs = 100, healedMs = 50 } = {},
 ): TimedEvent[] {
-  const step = (name: 'injected' | 'bit' | 'heal' | 'healed', ms: number) =>
+  const step = (name: 'injected' | 'effective' | 'heal' | 'healed', ms: number) =>
     ({ atMs: ms, type: 'fault', id, step: name, evidence: `${name} seen` }) as const;
   return [
     step('injected', atMs),
-    { ...step('bit', atMs + bitMs + 30), seenMs: atMs + bitMs },
+    { ...step('effective', atMs + bitMs + 30), seenMs: atMs + bitMs },
     step('heal', atMs + forMs),
     step('healed', atMs + forMs + healedMs),
   ];
@@ -67,7 +67,7 @@ export const summary = (cpuMs: number): TimedEvent => ({
 
 /** Wall clock of a machine at its phases; it gains `jumpMs` during the load phase. */
 export const clock = (jumpMs: number): TimedEvent[] => [
-  { atMs: 0, type: 'phase', phase: 'drive', wallMs: 1_767_323_045_000 },
+  { atMs: 0, type: 'phase', phase: 'load', wallMs: 1_767_323_045_000 },
   { atMs: 60_000, type: 'phase', phase: 'recover', wallMs: 1_767_323_105_000 + jumpMs },
 ];
 
@@ -85,7 +85,7 @@ export function part(index: number, of: number, changes: Changes = {}): Part {
   const own = [
     ...arrivalsOf(
       RECORDS.map(({ scheduledMs }) => ({ atMs: scheduledMs })),
-      shareOfSegment(segment),
+      partitionOfSegment(segment),
     ),
   ];
   const plan = {
@@ -108,7 +108,7 @@ export function part(index: number, of: number, changes: Changes = {}): Part {
     run: `run-${index}`,
     plan,
     events: events
-      .map(event => (event.type === 'zero' ? { ...event, at: zeroAt(changes.zeroLateMs ?? 0) } : event))
+      .map(event => (event.type === 'start' ? { ...event, at: startAt(changes.zeroLateMs ?? 0) } : event))
       .filter(event => !changes.without?.(event)),
     records: changes.records ?? own.map(arrival => RECORDS[arrival.index]!),
   };

@@ -14,7 +14,7 @@ export function planOf(changes: Partial<RunPlan> = {}): RunPlan {
     load: {
       engine: 'stream',
       arrivals: 'constant',
-      segments: [
+      ramps: [
         { name: 'warm-up', fromMs: -2000, toMs: 0, fromPerSecond: 10, toPerSecond: 10 },
         { name: 'steady', fromMs: 0, toMs: 60_000, fromPerSecond: 10, toPerSecond: 10 },
       ],
@@ -44,16 +44,16 @@ export const KILL: FaultPlan = {
 
 /** History of a plan: opening, phases, `events`, end. */
 export function historyOf(plan: RunPlan, ...events: readonly TimedEvent[]): TimedEvent[] {
-  const surroundings = {
+  const environment = {
     id: 'run-1',
     startedAt: '2026-01-02T03:04:05.678Z',
     machine: { cores: 2 },
     versions: { node: '24' },
   };
   const open: TimedEvent[] = [
-    { atMs: -5000, type: 'plan', plan, surroundings },
-    { atMs: -3000, type: 'zero', inMs: 3000 },
-    { atMs: 0, type: 'phase', phase: 'drive' },
+    { atMs: -5000, type: 'plan', plan, environment },
+    { atMs: -3000, type: 'start', inMs: 3000 },
+    { atMs: 0, type: 'phase', phase: 'load' },
   ];
   const close: TimedEvent[] = [
     { atMs: 60_000, type: 'phase', phase: 'drain' },
@@ -63,7 +63,7 @@ export function historyOf(plan: RunPlan, ...events: readonly TimedEvent[]): Time
 }
 
 /** Events of {@link KILL} with the given onset and recovery; null for one that was not observed. */
-export function killed(bitAtMs: number | null = 20_100, healedAtMs: number | null = 30_000): TimedEvent[] {
+export function killed(effectiveAtMs: number | null = 20_100, healedAtMs: number | null = 30_000): TimedEvent[] {
   const step = (name: Extract<RunEvent, { type: 'fault' }>['step'], atMs: number): TimedEvent => ({
     atMs,
     type: 'fault',
@@ -73,7 +73,7 @@ export function killed(bitAtMs: number | null = 20_100, healedAtMs: number | nul
   });
   return [
     step('injected', 20_000),
-    ...(bitAtMs === null ? [step('never-bit', 25_000)] : [step('bit', bitAtMs)]),
+    ...(effectiveAtMs === null ? [step('no-effect', 25_000)] : [step('effective', effectiveAtMs)]),
     ...(healedAtMs === null ? [step('not-healed', 50_000)] : [step('healed', healedAtMs)]),
   ];
 }

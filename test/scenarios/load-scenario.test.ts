@@ -14,7 +14,7 @@ test('a scenario that was never in a file goes the same way as one of the catalo
   const found = { source: 'a program', raw, folder: '/' };
   const { compiled } = await loadScenario(found, { ...OPTIONS, changes: { 'load.stages.0.for': '7s' } });
   expect(compiled.plan).toMatchObject({ scenario: 'made-up', seed: 1, replay: 'npx squall run it' });
-  expect(compiled.plan.load.segments.at(-1)).toMatchObject({ fromPerSecond: 5, toMs: 7000 });
+  expect(compiled.plan.load.ramps.at(-1)).toMatchObject({ fromPerSecond: 5, toMs: 7000 });
   expect((await loadScenario('node-loss', OPTIONS)).compiled.plan.scenario).toBe('node-loss');
 });
 
@@ -26,7 +26,7 @@ test('what is wrong with it is told by where it comes from and by the field', as
   await expect(loadScenario('node-loss', { ...OPTIONS, segment: { index: 1, of: 2 } })).rejects.toMatchObject({
     code: 'SEGMENT_WITHOUT_TARGET',
   });
-  await expect(loadScenario('node-loss', { ...OPTIONS, zeroAt: new Date(0) })).rejects.toMatchObject({
-    code: 'ZERO_TOO_EARLY',
+  await expect(loadScenario('node-loss', { ...OPTIONS, startAt: new Date(0) })).rejects.toMatchObject({
+    code: 'START_TOO_EARLY',
   });
 });

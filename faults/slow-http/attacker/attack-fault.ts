@@ -11,11 +11,11 @@ const POLL_MS = 100;
 /** An attack is not looked at before it has had this long. */
 const SETTLE_MS = 500;
 /** The share of what was opened that must have met the service. */
-const BITE_RATIO = 0.8;
+const EFFECT_RATIO = 0.8;
 /** Kinds of violations that the evidence names. */
-const MOST_WRONGS = 3;
+const MAX_WRONGS = 3;
 /** Points of an attack's course that a history keeps. */
-const MOST_POINTS = 120;
+const MAX_POINTS = 120;
 const PROBE_PATH = '/healthz';
 /** The attacker ends by itself a little after it should have been healed. */
 const SPARE_MS = 10_000;
@@ -48,9 +48,9 @@ export function attackFault(attack: Attack): FaultPackage {
       const fault = new AttackFault(attack, parameters, link, context);
       return {
         inject: signal => fault.inject(signal),
-        bites: signal => fault.bites(signal),
+        verifyEffect: signal => fault.verifyEffect(signal),
         heal: () => fault.heal(),
-        healed: signal => fault.healed(signal),
+        verifyHealed: signal => fault.verifyHealed(signal),
       };
     },
   });
@@ -97,11 +97,11 @@ class AttackFault implements Fault {
     stack.protect(this.#running.pid);
   }
 
-  async bites(signal: AbortSignal) {
+  async verifyEffect(signal: AbortSignal) {
     const { clock } = this.#context;
     for (;;) {
       const sample = this.#running?.sample();
-      if (sample && hasBitten(sample)) return { atMs: clock.nowMs(), evidence: describe(sample) };
+      if (sample && hasTakenEffect(sample)) return { atMs: clock.nowMs(), evidence: describe(sample) };
       await clock.sleep(POLL_MS, signal);
     }
   }
@@ -110,7 +110,7 @@ class AttackFault implements Fault {
     const { opened, connecting, exhausted, handled, requests, timeline, atMs } = report;
     const planned = this.#opening ? plannedBy(this.#opening, atMs) : 0;
     const hold = { planned, reached: opened - connecting - exhausted, handled, exhausted };
-    return { ...requests, hold, points: attackPoints(timeline, MOST_POINTS) };
+    return { ...requests, hold, points: attackPoints(timeline, MAX_POINTS) };
   }
 
   async heal(): Promise<void> {
@@ -129,7 +129,7 @@ class AttackFault implements Fault {
     await running[Symbol.asyncDispose]();
   }
 
-  async healed(signal: AbortSignal) {
+  async verifyHealed(signal: AbortSignal) {
     const { stack, clock } = this.#context;
     // An attacker that died half-way attacked no longer, whatever the service did.
     if (this.#death) throw this.#death;
@@ -160,8 +160,8 @@ function plannedBy({ connections, perSecond, total }: Opening, atMs: number): nu
  * Whether an attack is seen to act. A connection that was answered and then ended is one connection: what a sample counts of answers and
  * of endings overlaps, so what has not met the service is taken off instead. Pure.
  */
-export function hasBitten({ atMs, opened, connecting, exhausted }: AttackSample): boolean {
-  return atMs >= SETTLE_MS && opened > 0 && opened - connecting - exhausted >= BITE_RATIO * opened;
+export function hasTakenEffect({ atMs, opened, connecting, exhausted }: AttackSample): boolean {
+  return atMs >= SETTLE_MS && opened > 0 && opened - connecting - exhausted >= EFFECT_RATIO * opened;
 }
 
 /** An attack's figures in one line. */
@@ -183,8 +183,8 @@ function afterwards({ evictions, lastWords, peakHeld, statuses }: AttackReport):
 function wrongs({ violations }: AttackReport): string {
   const kinds = Object.entries(violations).toSorted((a, b) => b[1] - a[1]);
   if (kinds.length === 0) return '';
-  const shown = kinds.slice(0, MOST_WRONGS).map(([words, count]) => `${count} × ${words}`);
-  const rest = kinds.slice(MOST_WRONGS).reduce((sum, [, count]) => sum + count, 0);
+  const shown = kinds.slice(0, MAX_WRONGS).map(([words, count]) => `${count} × ${words}`);
+  const rest = kinds.slice(MAX_WRONGS).reduce((sum, [, count]) => sum + count, 0);
   return `; wrong: ${[...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')}`;
 }
 

@@ -2,7 +2,7 @@ import { SquallError } from '../../../harness/errors.ts';
 import { type AttackTarget, requestTo } from './target.ts';
 
 const LIMIT_MS = 3000;
-const MOST_BYTES = 1_000_000;
+const MAX_BYTES = 1_000_000;
 
 /**
  * The first model that an OpenAI-compatible target lists.
@@ -28,7 +28,7 @@ function listing(target: AttackTarget, authorization: string, signal: AbortSigna
       let text = '';
       response.on('data', chunk => {
         text += chunk;
-        if (text.length > MOST_BYTES) request.destroy(new Error('too long'));
+        if (text.length > MAX_BYTES) request.destroy(new Error('too long'));
       });
       response.on('end', () => resolve(text));
       response.on('error', reject);

@@ -57,8 +57,8 @@ export interface AttackReport extends AttackSample {
 
 /** An established connection that the server ends within this time without a word was turned away, not evicted. */
 const TURNED_AWAY_MS = 100;
-const MOST_EVICTIONS = 100_000;
-const MOST_WORDS = 200;
+const MAX_EVICTIONS = 100_000;
+const MAX_WORDS = 200;
 const BUSY = new Set([429, 503]);
 const BY_SERVER: readonly HowEnded[] = ['fin', 'reset', 'never'];
 
@@ -134,7 +134,7 @@ export class Tally {
       return;
     }
     this.#evicted += 1;
-    if (this.#evictedAfterMs.length < MOST_EVICTIONS) this.#evictedAfterMs.push(heldMs);
+    if (this.#evictedAfterMs.length < MAX_EVICTIONS) this.#evictedAfterMs.push(heldMs);
   }
 
   /**
@@ -219,6 +219,6 @@ function isRefusal(status: number): boolean {
 }
 
 function add(counts: Record<string, number>, key: string): void {
-  if (counts[key] === undefined && Object.keys(counts).length >= MOST_WORDS) return;
+  if (counts[key] === undefined && Object.keys(counts).length >= MAX_WORDS) return;
   counts[key] = (counts[key] ?? 0) + 1;
 }

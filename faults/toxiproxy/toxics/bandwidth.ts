@@ -5,8 +5,8 @@ import type { ToxicKind } from './toxic.ts';
 const PIECE_MS = 100;
 /** A timer may be late by this much without the rate suffering: the next piece starts where the last one should have ended. */
 const LATENESS_MS = 5;
-const LEAST_BUFFER_BYTES = 64 * 1024;
-const MOST_BUFFER_BYTES = 4 * 1024 * 1024;
+const MIN_BUFFER_BYTES = 64 * 1024;
+const MAX_BUFFER_BYTES = 4 * 1024 * 1024;
 const BUFFER_MS = 10;
 
 /**
@@ -18,7 +18,7 @@ export const bandwidth: ToxicKind = {
   attributes: ['rate'],
   start: (attributes, context) => {
     const bytesPerMs = Math.max(0, attributes.rate ?? 0);
-    const maxBytes = Math.min(MOST_BUFFER_BYTES, Math.max(LEAST_BUFFER_BYTES, bytesPerMs * BUFFER_MS));
+    const maxBytes = Math.min(MAX_BUFFER_BYTES, Math.max(MIN_BUFFER_BYTES, bytesPerMs * BUFFER_MS));
     const line = new DelayLine(context, { maxBytes, maxChunks: Number.POSITIVE_INFINITY });
     let freeMs = 0;
     const push = (chunk: Uint8Array) => {

@@ -1,6 +1,6 @@
 import type { ToxicContext } from './toxic.ts';
 
-const LONGEST_SLEEP_MS = 1e9;
+const MAX_SLEEP_MS = 1e9;
 
 /** Bounds of a {@link DelayLine}; whichever is reached first makes it full. */
 export interface DelayLineLimits {
@@ -89,7 +89,7 @@ export class DelayLine {
   /** False when the line was stopped meanwhile. */
   async #sleep(durationMs: number): Promise<boolean> {
     try {
-      await this.#context.clock.sleep(Math.min(Math.ceil(durationMs), LONGEST_SLEEP_MS), this.#stopped.signal);
+      await this.#context.clock.sleep(Math.min(Math.ceil(durationMs), MAX_SLEEP_MS), this.#stopped.signal);
     } catch {
       return false;
     }

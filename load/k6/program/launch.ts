@@ -104,7 +104,7 @@ export async function launchContainer(
     kill: () => void remove(),
     async [Symbol.asyncDispose]() {
       await remove();
-      await watchdog.goodbye();
+      await watchdog.disarm();
     },
   };
 }

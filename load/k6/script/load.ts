@@ -24,7 +24,7 @@ import type { ScriptPlan } from './plan.ts';
 
 const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
 const control = __ENV.SQUALL_CONTROL;
-const { first, step } = plan.share;
+const { first, step } = plan.partition;
 const sender = { seed: plan.seed, authorization: __ENV.SQUALL_AUTHORIZATION ?? '', host: plan.host };
 const expect = plan.workload.kind === 'http' ? plan.workload.expect : null;
 /** Bytes that nobody looks into need not become text. */
@@ -47,11 +47,11 @@ export const options: Options = {
 };
 
 /**
- * An open loop: a virtual user for every request that may be in flight, none of them started late. A share is one of `step` equal
+ * An open loop: a virtual user for every request that may be in flight, none of them started late. A partition is one of `step` equal
  * execution segments; of all that the options say k6 takes that part, and it deals in turn only if virtual users divide evenly.
  */
 function arrivals(): Scenario {
-  const { startRate, stages } = k6Ramp(plan.segments);
+  const { startRate, stages } = k6Ramp(plan.ramps);
   return {
     executor: 'ramping-arrival-rate',
     startRate,
@@ -67,12 +67,12 @@ function arrivals(): Scenario {
  * think and bring them back with the rest of it; here they come and go as those of the streaming client do.
  */
 function users(): Scenario {
-  const { fromMs = 0 } = plan.segments[0] ?? {};
-  const { toMs = 0 } = plan.segments.at(-1) ?? {};
+  const { fromMs = 0 } = plan.ramps[0] ?? {};
+  const { toMs = 0 } = plan.ramps.at(-1) ?? {};
   return {
     executor: 'per-vu-iterations',
     exec: 'beUser',
-    vus: maxUsers(plan.segments),
+    vus: maxUsers(plan.ramps),
     iterations: 1,
     maxDuration: `${Math.ceil(toMs - fromMs) + SPARE_MS}ms`,
   };
@@ -85,13 +85,13 @@ function executionSegment(): Options {
 
 /** What all virtual users are told. */
 interface Begun {
-  /** The load's time zero, on k6's clock. */
-  readonly zeroMs: number;
+  /** The load's start, on k6's clock. */
+  readonly startAtMs: number;
 }
 
 /** Compares clocks, then waits until the collector lets it begin. */
 export function setup(): Begun {
-  if (!control) return { zeroMs: exec.instance.currentTestRunDuration - (plan.segments[0]?.fromMs ?? 0) };
+  if (!control) return { startAtMs: exec.instance.currentTestRunDuration - (plan.ramps[0]?.fromMs ?? 0) };
   let nearest = { roundTripMs: Number.POSITIVE_INFINITY, offsetMs: 0 };
   for (let i = 0; i < COMPARISONS; i += 1) {
     const beforeMs = exec.instance.currentTestRunDuration;
@@ -100,7 +100,7 @@ export function setup(): Begun {
     const roundTripMs = afterMs - beforeMs;
     if (roundTripMs < nearest.roundTripMs) nearest = { roundTripMs, offsetMs: theirs - (beforeMs + afterMs) / 2 };
   }
-  return { zeroMs: Number(http.post(`${control}/begin`, JSON.stringify(nearest), { timeout: '10m' }).body) };
+  return { startAtMs: Number(http.post(`${control}/begin`, JSON.stringify(nearest), { timeout: '10m' }).body) };
 }
 
 /** In an open loop one iteration is one request. */
@@ -109,13 +109,13 @@ export default function sendOne(): void {
 }
 
 /** In a closed loop one iteration is all that a user does. */
-export function beUser({ zeroMs }: Begun): void {
+export function beUser({ startAtMs }: Begun): void {
   const crowd = new Users({ ...plan, thinkTimeMs: plan.thinkTimeMs! });
   const user = exec.vu.idInTest;
   let dueMs = crowd.firstMs(user);
-  for (let request = user - 1; dueMs !== null; request += maxUsers(plan.segments)) {
-    sleepUntil(zeroMs + dueMs);
-    dueMs = crowd.nextMs(user, send(request, zeroMs + dueMs) - zeroMs);
+  for (let request = user - 1; dueMs !== null; request += maxUsers(plan.ramps)) {
+    sleepUntil(startAtMs + dueMs);
+    dueMs = crowd.nextMs(user, send(request, startAtMs + dueMs) - startAtMs);
   }
 }
 
@@ -143,7 +143,7 @@ function send(iteration: number, dueMs: number | null): number {
   }
 }
 
-/** Says goodbye while what k6 used can still be read. */
+/** Says disarm while what k6 used can still be read. */
 export function teardown(): void {
   if (control) http.post(`${control}/end`);
 }

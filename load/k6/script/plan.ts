@@ -1,15 +1,15 @@
 import type { LoadJob } from '../../../harness/contracts.ts';
 import type { LoadPlan } from '../../../harness/plan.ts';
-import { partOf, type Share, WHOLE } from '../../../harness/segment.ts';
+import { type Partition, partOf, WHOLE } from '../../../harness/segment.ts';
 import { isClosed } from '../../schedule.ts';
 
 /** What the script needs of a load plan; plain JSON. */
-export interface ScriptPlan extends Pick<LoadPlan, 'segments' | 'workload' | 'maxInFlight'> {
+export interface ScriptPlan extends Pick<LoadPlan, 'ramps' | 'workload' | 'maxInFlight'> {
   readonly seed: number;
   /** Of the users of a closed loop; null in an open one. */
   readonly thinkTimeMs: readonly [number, number] | null;
   /** Which arrivals are this k6's; `maxInFlight` is its part of that. */
-  readonly share: Share;
+  readonly partition: Partition;
   /** Base URLs, without a slash at the end. */
   readonly targets: readonly string[];
   /** Says who is asked, where the URLs do not. */
@@ -21,12 +21,12 @@ export interface ScriptPlan extends Pick<LoadPlan, 'segments' | 'workload' | 'ma
 }
 
 /** The part of a job that is the script's. */
-export function scriptPlan(job: Pick<LoadJob, 'plan' | 'seed' | 'share' | 'targets' | 'origin'>): ScriptPlan {
-  const { plan, seed, share = WHOLE, targets, origin } = job;
-  const { segments, workload, arrivals, idleTimeoutMs: timeoutMs } = plan;
+export function scriptPlan(job: Pick<LoadJob, 'plan' | 'seed' | 'partition' | 'targets' | 'origin'>): ScriptPlan {
+  const { plan, seed, partition = WHOLE, targets, origin } = job;
+  const { ramps, workload, arrivals, idleTimeoutMs: timeoutMs } = plan;
   const thinkTimeMs = isClosed(arrivals) ? arrivals.thinkTimeMs : null;
-  const maxInFlight = partOf(plan.maxInFlight, share);
-  return { segments, workload, maxInFlight, seed, share, thinkTimeMs, timeoutMs, ...addressed(targets, origin) };
+  const maxInFlight = partOf(plan.maxInFlight, partition);
+  return { ramps, workload, maxInFlight, seed, partition, thinkTimeMs, timeoutMs, ...addressed(targets, origin) };
 }
 
 /** Whether k6 can ask for a server by its own name where it listens elsewhere: the keys of `hosts` are names of DNS and IPv4 addresses. */

@@ -1,7 +1,7 @@
 const CR = 0x0d;
 const LF = 0x0a;
 /** Longest length of a chunk that is read here, in hexadecimal digits: no read is longer than 64 KiB. */
-const MOST_DIGITS = 5;
+const MAX_DIGITS = 5;
 
 /**
  * Finds the data of a chunk (RFC 9112, section 7.1) where the first `count` bytes are one chunk, whole and without extensions, and
@@ -11,7 +11,7 @@ const MOST_DIGITS = 5;
 export function dataOfWholeChunk(bytes: Uint8Array, count: number): number {
   let length = 0;
   let at = 0;
-  for (; at < MOST_DIGITS; at++) {
+  for (; at < MAX_DIGITS; at++) {
     const digit = hexDigit(bytes[at]!);
     if (digit === -1) break;
     length = length * 16 + digit;

@@ -3,7 +3,7 @@ const CONTENT = '"content":"';
 /** What ends a string in JSON, or makes more of it than its characters. */
 const NOT_PLAIN = /[^ !#-[\]-\xff]/;
 /** How many events an answer are looked at: the first often differs from the rest, and some servers never send two alike. */
-const MOST_LEARNT = 3;
+const MAX_LEARNT = 3;
 
 /**
  * Knows an event for a token without parsing it, by one that was parsed: the same bytes but for the text in between. JSON in
@@ -17,7 +17,7 @@ export class TokenShape {
 
   /** Takes the bytes of one event that carried a token. They must be those of one whole line, `data:` and the line's end included. */
   learn(bytes: Buffer): void {
-    if (this.#learnt === MOST_LEARNT) return;
+    if (this.#learnt === MAX_LEARNT) return;
     this.#learnt += 1;
     const text = bytes.toString('latin1');
     const from = text.indexOf(CONTENT) + CONTENT.length;

@@ -48,8 +48,8 @@ const BASELINE_LEAST = 20;
 function judge(objective: RecoveryObjective, { run }: Evidence): Finding {
   const fault = run.faults.find(outcome => outcome.plan.id === objective.fault);
   if (!fault) return undecided('invalid', `The plan has no fault "${objective.fault}".`);
-  if (fault.bitAtMs === null) return undecided('invalid', `The fault ${objective.fault} was never seen to act.`);
-  const onsetMs = fault.bitAtMs;
+  if (fault.effectiveAtMs === null) return undecided('invalid', `The fault ${objective.fault} was never seen to act.`);
+  const onsetMs = fault.effectiveAtMs;
   const usualMs = baselineTtftMs(run);
   if (usualMs === null)
     return undecided('inconclusive', `The baseline has fewer than ${BASELINE_LEAST} first tokens to compare with.`);

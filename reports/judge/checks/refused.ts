@@ -26,7 +26,7 @@ export const check = checkOf<RefusedObjective>({
 function judge(objective: RefusedObjective, { run }: Evidence): Finding {
   const fault = run.faults.find(({ plan }) => plan.id === objective.fault);
   if (!fault) return undecided('invalid', `The plan has no fault "${objective.fault}".`);
-  if (fault.bitAtMs === null) return undecided('invalid', `The fault ${objective.fault} was never seen to act.`);
+  if (fault.effectiveAtMs === null) return undecided('invalid', `The fault ${objective.fault} was never seen to act.`);
   const { ended, rejected } = fault.requests ?? { ended: 0, rejected: 0 };
   if (ended === 0) return undecided('inconclusive', `The fault ${objective.fault} told of no request that had ended.`);
   const ratio = ratioBounds(rejected, ended);

@@ -24,7 +24,7 @@ export const check = checkOf<ViolationsObjective>({
 function judge(objective: ViolationsObjective, { run }: Evidence): Finding {
   const fault = run.faults.find(({ plan }) => plan.id === objective.fault);
   if (!fault) return undecided('invalid', `The plan has no fault "${objective.fault}".`);
-  if (fault.bitAtMs === null) return undecided('invalid', `The fault ${objective.fault} was never seen to act.`);
+  if (fault.effectiveAtMs === null) return undecided('invalid', `The fault ${objective.fault} was never seen to act.`);
   const { ended = 0, violations } = fault.requests ?? {};
   if (ended === 0 || violations === undefined)
     return undecided('inconclusive', `The fault ${objective.fault} told of no request that had ended.`);

@@ -1,4 +1,4 @@
-import type { MergedSegment, Surroundings, TimedEvent } from '../../../harness/history.ts';
+import type { MergedSegment, RunEnvironment, TimedEvent } from '../../../harness/history.ts';
 import { sumSummaries } from '../../../harness/load-summary.ts';
 import { formatMs } from '../../../harness/quantity.ts';
 import type { AttackRequests, RequestRecord } from '../../../harness/requests.ts';
@@ -36,7 +36,7 @@ const MAX_SPREAD_MS = 1000;
  *
  * @param parts in order and complete, as {@link requireComplete} returns them
  */
-export function mergeRuns(parts: readonly Part[], surroundings: Surroundings): MergedRun {
+export function mergeRuns(parts: readonly Part[], environment: RunEnvironment): MergedRun {
   const plan = wholePlan(parts[0]!.plan);
   const openedMs = Math.min(...parts.map(({ events }) => events[0]!.atMs));
   const segments = parts.map(segmentOf);
@@ -52,9 +52,9 @@ export function mergeRuns(parts: readonly Part[], surroundings: Surroundings): M
   const endMs = Math.max(...parts.map(({ events }) => events.at(-1)!.atMs));
   return {
     events: [
-      { atMs: openedMs, type: 'plan', plan, surroundings },
+      { atMs: openedMs, type: 'plan', plan, environment },
       { atMs: openedMs, type: 'merged', segments },
-      { atMs: openedMs, type: 'zero', inMs: -openedMs },
+      { atMs: openedMs, type: 'start', inMs: -openedMs },
       ...middle.sort((a, b) => a.atMs - b.atMs),
       ...loadEvent(parts, endMs),
       ...(isDone ? [{ atMs: endMs, type: 'phase', phase: 'done' } as const] : []),
@@ -64,13 +64,13 @@ export function mergeRuns(parts: readonly Part[], surroundings: Surroundings): M
 }
 
 function segmentOf({ plan, run, events, records }: Part): MergedSegment {
-  const zero = events.find(event => event.type === 'zero');
-  return { index: plan.segment!.index, run, zeroAt: zero?.at ?? null, requests: records.length };
+  const zero = events.find(event => event.type === 'start');
+  return { index: plan.segment!.index, run, startAt: zero?.at ?? null, requests: records.length };
 }
 
 /** Difference in ms between the first and the last start by the segments' wall clocks; null if one is unknown. */
 export function spreadMs(segments: readonly MergedSegment[]): number | null {
-  const zeros = segments.map(({ zeroAt }) => (zeroAt === null ? Number.NaN : Date.parse(zeroAt)));
+  const zeros = segments.map(({ startAt }) => (startAt === null ? Number.NaN : Date.parse(startAt)));
   const spread = Math.max(...zeros) - Math.min(...zeros);
   return Number.isNaN(spread) ? null : spread;
 }
@@ -78,7 +78,7 @@ export function spreadMs(segments: readonly MergedSegment[]): number | null {
 function spreadProblem(segments: readonly MergedSegment[]): TimedEvent[] {
   const spread = spreadMs(segments);
   if (spread === null || spread <= MAX_SPREAD_MS) return [];
-  const reason = `the segments started ${formatMs(spread)} apart by their wall clocks, which exceeds the limit of ${formatMs(MAX_SPREAD_MS)}: the target never received the whole load at once; start all segments with the same --zero-at`;
+  const reason = `the segments started ${formatMs(spread)} apart by their wall clocks, which exceeds the limit of ${formatMs(MAX_SPREAD_MS)}: the target never received the whole load at once; start all segments with the same --start-at`;
   return [{ atMs: 0, type: 'invalid', guard: 'segments', reason }];
 }
 
@@ -126,7 +126,10 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
       own.filter(event => event.step === step).map(event => ({ ...event, evidence: attributed(part, event.evidence) })),
     );
   // An event may have been observed, at `seenMs`, before it was written.
-  const one = (step: 'injected' | 'bit' | 'heal' | 'healed', pick: (...times: number[]) => number): TimedEvent[] => {
+  const one = (
+    step: 'injected' | 'effective' | 'heal' | 'healed',
+    pick: (...times: number[]) => number,
+  ): TimedEvent[] => {
     const events = eventsOf(step);
     if (events.length === 0) return [];
     const evidence = events.map(event => event.evidence).filter(text => text !== '');
@@ -134,11 +137,11 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
     const atMs = pick(...events.map(event => event.atMs));
     return [{ ...events[0]!, atMs, seenMs, evidence: evidence.join('; '), ...attackRequests(events) }];
   };
-  const allBit = steps.every(({ outcome }) => outcome.bitAtMs !== null);
+  const allEffective = steps.every(({ outcome }) => outcome.effectiveAtMs !== null);
   const allHealed = steps.every(({ outcome }) => outcome.injectedAtMs === null || outcome.healedAtMs !== null);
   return [
     ...one('injected', Math.min),
-    ...(allBit ? one('bit', Math.min) : eventsOf('never-bit')),
+    ...(allEffective ? one('effective', Math.min) : eventsOf('no-effect')),
     ...eventsOf('failed'),
     ...one('heal', Math.min),
     ...(allHealed ? one('healed', Math.max) : eventsOf('not-healed')),

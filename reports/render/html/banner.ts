@@ -40,7 +40,7 @@ function summaryOf(document: RunDocument): string {
       .join(', ');
   switch (statusOf(document)) {
     case 'pass': {
-      const count = faults.filter(fault => fault.bitAtMs !== null).length;
+      const count = faults.filter(fault => fault.effectiveAtMs !== null).length;
       const met = slos.length === 1 ? 'The SLO was met' : `All ${slos.length} SLOs were met`;
       return count === 0 ? `${met}.` : `${met} with ${count} fault${count === 1 ? '' : 's'} in effect.`;
     }

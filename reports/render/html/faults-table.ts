@@ -19,12 +19,12 @@ export function faultsTable(faults: readonly FaultResult[]): Html {
 }
 
 function row(fault: FaultResult): Html {
-  const { injectedAtMs, bitAtMs, healedAtMs, evidence } = fault;
+  const { injectedAtMs, effectiveAtMs, healedAtMs, evidence } = fault;
   return html`<tr role="row"><th scope="row" role="rowheader"><span class="name">${fault.id}</span><code>${fault.kind}</code></th>${[
     cell('Target', html`<code>${fault.target}</code>`),
     cell('Parameters', parameters(fault)),
     cell('Injected', injectedAtMs === null ? missing('the run ended first') : instant(injectedAtMs), 'time'),
-    cell('Took effect', bitAtMs === null ? noEffect(fault) : instant(bitAtMs), 'time'),
+    cell('Took effect', effectiveAtMs === null ? noEffect(fault) : instant(effectiveAtMs), 'time'),
     cell('Recovered', recovered(healedAtMs, fault), 'time'),
     cell('Evidence', evidence === '' ? missing('no observations') : evidence, 'evidence'),
   ]}</tr>`;
@@ -36,7 +36,7 @@ function noEffect(fault: FaultResult): Content {
 
 function recovered(healedAtMs: number | null, fault: FaultResult): Content {
   if (healedAtMs === null) {
-    return fault.bitAtMs === null
+    return fault.effectiveAtMs === null
       ? missing('it had no observable effect')
       : html`<span class="bad">not observed</span>`;
   }

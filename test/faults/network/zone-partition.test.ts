@@ -64,14 +64,14 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
     expect(await ask('front→b-1', 2000)).toBe(200);
     await fault.inject(soon());
     // 1000 ms is the floor of a probe that is left alone; the ceiling is that it hangs no longer than it may.
-    const { evidence } = await fault.bites(soon());
+    const { evidence } = await fault.verifyEffect(soon());
     expect(evidence).toMatch(/^front→b-1 left a probe unanswered for 1[0-4]\d\d ms, front→a-1 answers in \d+ ms$/);
     expect(await ask('front→b-1', 400)).toBe('TimeoutError');
     expect(await ask('front→a-1', 2000)).toBe(200);
     expect(await ask('client→front', 2000)).toBe(200);
-    await expect(fault.healed(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(fault.verifyHealed(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
     await Promise.all([fault.heal(soon()), ask('front→b-1', 2000)]);
-    expect((await fault.healed(soon())).evidence).toMatch(/^1 links across zone-a\|zone-b took \d+ ms again, /);
+    expect((await fault.verifyHealed(soon())).evidence).toMatch(/^1 links across zone-a\|zone-b took \d+ ms again, /);
     expect(await toxicsLeft()).toEqual([]);
     await fault.heal(soon());
   });
@@ -79,10 +79,10 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
   it_('reset: what crosses is turned away at once, around one zone as well', async () => {
     const fault = partition('zone-b', { mode: 'reset' });
     await fault.inject(soon());
-    const { evidence } = await fault.bites(soon());
+    const { evidence } = await fault.verifyEffect(soon());
     expect(evidence).toMatch(/^front→b-1 turned a probe away, front→a-1 answers in \d+ ms$/);
     await fault.heal(soon());
-    await fault.healed(soon());
+    await fault.verifyHealed(soon());
     expect(await ask('front→b-1', 2000)).toBe(200);
   });
 
@@ -109,7 +109,7 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
     await fault.heal(soon());
     expect(systemClock.nowMs() - startMs).toBeLessThan(5000);
     await Promise.all(asking);
-    await fault.healed(soon());
+    await fault.verifyHealed(soon());
     expect((await toxicsLeft()).map(({ name }) => name)).toEqual(['latency-downstream']);
     await latency.heal(soon());
   });
@@ -130,7 +130,7 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
       await fault.inject(soon());
       await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).deleteProxy('front→b-1');
       await fault.heal(soon());
-      await fault.healed(soon());
+      await fault.verifyHealed(soon());
       expect(await ask('front→b-1', 2000)).toBe(200);
     },
   );
@@ -139,13 +139,13 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
     const fault = partition();
     await fault.inject(soon());
     await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).reset();
-    await expect(fault.bites(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(fault.verifyEffect(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
     await fault.inject(soon());
     for (const replica of stack.replicas) await replica.pause();
-    await expect(fault.bites(soon(3500))).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(fault.verifyEffect(soon(3500))).rejects.toMatchObject({ name: 'TimeoutError' });
     for (const replica of stack.replicas) await replica.resume();
     await fault.heal(soon());
-    await fault.healed(soon());
+    await fault.verifyHealed(soon());
   });
 
   it_('knows the boundaries there are', () => {

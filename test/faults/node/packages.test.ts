@@ -12,7 +12,7 @@ function broken(kind: string, { forMs = 10_000 as number | null, parameters = {}
   );
   const stack = fakeStack(clock, replicas);
   const fault = createFault({ id: kind, kind, target, atMs: 0, forMs, parameters }, stack, clock);
-  const see = (step: 'bites' | 'healed', limitMs = 5000) =>
+  const see = (step: 'verifyEffect' | 'verifyHealed', limitMs = 5000) =>
     outcomeOf(clock, limitMs, signal => fault[step](signal)).then(seen => (seen === 'never' ? seen : seen.evidence));
   const act = (step: 'inject' | 'heal') => outcomeOf(clock, 5000, signal => fault[step](signal));
   return { clock, replicas, replica: replicas[0]!, fault, see, act };
@@ -37,7 +37,7 @@ describe.each(ALL)('$kind', ({ kind, ...options }) => {
       Object.assign(replica.container, { limitMemory: nothing, disconnect: nothing });
     }
     await act('inject');
-    expect(await see('bites')).toBe('never');
+    expect(await see('verifyEffect')).toBe('never');
   });
 
   it('heals twice, before and without an injection, and when that failed', async () => {
@@ -55,7 +55,7 @@ describe.each(ALL)('$kind', ({ kind, ...options }) => {
       }
       await act('heal');
       await act('heal');
-      expect(await see('healed')).not.toBe('never');
+      expect(await see('verifyHealed')).not.toBe('never');
       expect(replicas.map(({ state, mood, holders }) => `${state} ${mood} ${holders.size}`)).toEqual(
         Array(4).fill('ready answers 0'),
       );
@@ -67,24 +67,24 @@ describe('pause', () => {
   it('bites when a probe stays unanswered for a second, and heals to the same instance', async () => {
     const { replica, act, see } = broken('pause');
     await act('inject');
-    expect(await see('bites')).toBe('process 1 is still there and left a probe unanswered for 1000 ms');
+    expect(await see('verifyEffect')).toBe('process 1 is still there and left a probe unanswered for 1000 ms');
     expect(replica.state).toBe('ready');
-    expect(await see('healed', 2000)).toBe('never');
+    expect(await see('verifyHealed', 2000)).toBe('never');
     await act('heal');
-    expect(await see('healed')).toMatch(/^process 1 answers again, \d\.\d s after the pause$/);
+    expect(await see('verifyHealed')).toMatch(/^process 1 answers again, \d\.\d s after the pause$/);
   });
 
   it('waits half of its time when that is shorter', async () => {
     const { act, see } = broken('pause', { forMs: 400 });
     await act('inject');
-    expect(await see('bites', 400)).toContain('unanswered for 200 ms');
+    expect(await see('verifyEffect', 400)).toContain('unanswered for 200 ms');
   });
 
   it('is not taken for a death: one that is turned away never bites', async () => {
     const { replica, act, see } = broken('pause');
     replica.pause = replica.kill;
     await act('inject');
-    expect(await see('bites')).toBe('never');
+    expect(await see('verifyEffect')).toBe('never');
   });
 });
 
@@ -92,10 +92,12 @@ describe('stop', () => {
   it('says how it ended and stays away until it is healed', async () => {
     const { replica, act, see } = broken('stop');
     await act('inject');
-    expect(await see('bites')).toBe('process 1 ended with exit code 0 0 ms after SIGTERM, a-1:8000 does not answer');
+    expect(await see('verifyEffect')).toBe(
+      'process 1 ended with exit code 0 0 ms after SIGTERM, a-1:8000 does not answer',
+    );
     expect([...replica.holders]).toEqual(['stop']);
     await act('heal');
-    expect(await see('healed')).toMatch(/^a-1 is ready as process 2, \d\.\d s after the stop$/);
+    expect(await see('verifyHealed')).toMatch(/^a-1 is ready as process 2, \d\.\d s after the stop$/);
   });
 
   it('leaves it to the supervisor to bring it back when it has no end', async () => {
@@ -113,12 +115,12 @@ describe('memory', () => {
     const { replica, act, see } = broken('memory', { parameters });
     await act('inject');
     expect(replica.limitMiB).toBe(64);
-    expect(await see('bites', 1000)).toBe('never');
+    expect(await see('verifyEffect', 1000)).toBe('never');
     replica.end(how, true);
-    expect(await see('bites')).toBe(`process 1 may use 64 MiB; ended with ${how}`);
+    expect(await see('verifyEffect')).toBe(`process 1 may use 64 MiB; ended with ${how}`);
     await act('heal');
     expect(replica.limitMiB).toBe(512);
-    expect(await see('healed')).toMatch(/^a-1 is ready as process 2 with 512 MiB, /);
+    expect(await see('verifyHealed')).toMatch(/^a-1 is ready as process 2 with 512 MiB, /);
   });
 
   it('takes no other death for it, and no earlier one', async () => {
@@ -126,9 +128,9 @@ describe('memory', () => {
     replica.end(how, true);
     await replica.release();
     await act('inject');
-    expect(await see('bites', 1000)).toBe('never');
+    expect(await see('verifyEffect', 1000)).toBe('never');
     replica.end('SIGKILL');
-    expect(await see('bites', 1000)).toBe('never');
+    expect(await see('verifyEffect', 1000)).toBe('never');
   });
 
   it.each(['memory', 'disconnect'])('%s refuses what is no container, and says what to do', kind => {
@@ -149,10 +151,10 @@ describe('disconnect', () => {
   it('bites when nothing answers for a second and a half though the same instance runs', async () => {
     const { act, see } = broken('disconnect');
     await act('inject');
-    expect(await see('bites', 1200)).toBe('never');
-    expect(await see('bites')).toMatch(/^process 1 runs, and nothing answered for 1[5-9]\d\d ms$/);
+    expect(await see('verifyEffect', 1200)).toBe('never');
+    expect(await see('verifyEffect')).toMatch(/^process 1 runs, and nothing answered for 1[5-9]\d\d ms$/);
     await act('heal');
-    expect(await see('healed')).toMatch(/^process 1 answers again/);
+    expect(await see('verifyHealed')).toMatch(/^process 1 answers again/);
   });
 
   it('is not taken for a death that is noticed late', async () => {
@@ -161,14 +163,14 @@ describe('disconnect', () => {
     await act('inject');
     // Dead at once, but seen to be gone only after a second.
     void clock.sleep(1000).then(() => replica.end('SIGKILL'));
-    expect(await see('bites')).toBe('never');
+    expect(await see('verifyEffect')).toBe('never');
   });
 
   it('proves nothing on a replica that did not answer before', async () => {
     const { replica, act, see } = broken('disconnect');
     replica.feel('hangs');
     await act('inject');
-    expect(await see('bites')).toBe('never');
+    expect(await see('verifyEffect')).toBe('never');
   });
 });
 
@@ -178,10 +180,10 @@ describe('zone-loss', () => {
   it('takes all of a zone and nothing else, and brings back whom it took', async () => {
     const { replicas, act, see } = broken('zone-loss', { target });
     await act('inject');
-    expect(await see('bites')).toBe('all of zone-a is gone: a-1, a-2 do not answer, b-1, b-2 elsewhere do');
+    expect(await see('verifyEffect')).toBe('all of zone-a is gone: a-1, a-2 do not answer, b-1, b-2 elsewhere do');
     expect(replicas.map(({ state }) => state)).toEqual(['exited', 'exited', 'ready', 'ready']);
     await act('heal');
-    expect(await see('healed')).toMatch(/^a-1, a-2 are ready, /);
+    expect(await see('verifyHealed')).toMatch(/^a-1, a-2 are ready, /);
   });
 
   it('does not bring back who was away on purpose', async () => {
@@ -190,9 +192,9 @@ describe('zone-loss', () => {
     replicas[1]!.end('exit code 0');
     replicas[1]!.state = 'stopped';
     await act('inject');
-    expect(await see('bites')).toContain('all of zone-a is gone: a-1 do');
+    expect(await see('verifyEffect')).toContain('all of zone-a is gone: a-1 do');
     await act('heal');
-    expect(await see('healed')).toMatch(/^a-1 are ready, /);
+    expect(await see('verifyHealed')).toMatch(/^a-1 are ready, /);
     expect(replicas[1]!.state).toBe('stopped');
   });
 
@@ -200,11 +202,11 @@ describe('zone-loss', () => {
     const survivor = broken('zone-loss', { target });
     survivor.replicas[1]!.kill = async () => {};
     await survivor.act('inject');
-    expect(await survivor.see('bites')).toBe('never');
+    expect(await survivor.see('verifyEffect')).toBe('never');
     const all = broken('zone-loss', { target });
     await all.act('inject');
     for (const replica of all.replicas.slice(2)) replica.end('SIGKILL');
-    expect(await all.see('bites')).toBe('never');
+    expect(await all.see('verifyEffect')).toBe('never');
   });
 
   it('knows the zones there are', () => {

@@ -18,14 +18,16 @@ describe('faults on processes', () => {
     const fault = faultOn(stack, 'pause', 'a-1');
     await fault.inject(soon());
     // 1000 ms is the floor of a probe that is left alone; the ceiling says that nobody waited longer than that.
-    const { evidence } = await fault.bites(soon());
+    const { evidence } = await fault.verifyEffect(soon());
     expect(evidence).toMatch(new RegExp(`^${before} is still there and left a probe unanswered for 1[0-4]\\d\\d ms$`));
     // The kernel accepts for it, so that across its link it hangs as well.
     await expect(stack.probe(stack.links[1]!, '/', soon(300))).rejects.toThrow();
-    await expect(fault.healed(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(fault.verifyHealed(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
     await fault.heal(soon());
     await fault.heal(soon());
-    expect((await fault.healed(soon())).evidence).toMatch(new RegExp(`^${before} answers again, \\d+\\.\\d s after`));
+    expect((await fault.verifyHealed(soon())).evidence).toMatch(
+      new RegExp(`^${before} answers again, \\d+\\.\\d s after`),
+    );
     expect(run.seen.filter(({ replica }) => replica === 'a-1').map(({ state }) => state)).toEqual([
       'starting',
       'ready',
@@ -40,14 +42,14 @@ describe('faults on processes', () => {
     );
     const fault = faultOn(stack, 'stop', 'a-1');
     await fault.inject(soon());
-    expect((await fault.bites(soon())).evidence).toMatch(
+    expect((await fault.verifyEffect(soon())).evidence).toMatch(
       /^process \d+ ended with SIGTERM \d+ ms after SIGTERM, .* not answer$/,
     );
     // Far longer than the backoff that would have brought it back.
     await systemClock.sleep(300);
     expect(stack.replicas[0]!.state).toBe('stopped');
     await fault.heal(soon());
-    expect((await fault.healed(soon())).evidence).toMatch(/^a-1 is ready as process \d+, /);
+    expect((await fault.verifyHealed(soon())).evidence).toMatch(/^a-1 is ready as process \d+, /);
   });
 
   it('stop without an end: its supervisor brings it back', { timeout: LIMIT }, async () => {
@@ -58,8 +60,8 @@ describe('faults on processes', () => {
     );
     const fault = faultOn(stack, 'stop', 'a-1', null);
     await fault.inject(soon());
-    await fault.bites(soon());
-    await fault.healed(soon());
+    await fault.verifyEffect(soon());
+    await fault.verifyHealed(soon());
   });
 
   it('zone-loss: all of a zone dies at once and stays away, the others serve', { timeout: LIMIT }, async () => {
@@ -73,13 +75,13 @@ describe('faults on processes', () => {
     await using stack = await platform.up({ ...topology, replicas }, run.options);
     const fault = faultOn(stack, 'zone-loss', 'zone-b');
     await fault.inject(soon());
-    expect((await fault.bites(soon())).evidence).toBe(
+    expect((await fault.verifyEffect(soon())).evidence).toBe(
       'all of zone-b is gone: b-1, b-2 do not answer, a-1, front elsewhere do',
     );
     await systemClock.sleep(300);
     expect(stack.replicas.map(({ state }) => state)).toEqual(['ready', 'exited', 'exited', 'ready']);
     await Promise.all([fault.heal(soon()), fault.heal(soon())]);
-    expect((await fault.healed(soon())).evidence).toMatch(/^b-1, b-2 are ready, \d+\.\d s after the loss$/);
+    expect((await fault.verifyHealed(soon())).evidence).toMatch(/^b-1, b-2 are ready, \d+\.\d s after the loss$/);
   });
 
   it('a stack whose replica is paused is taken down as quickly as any', { timeout: LIMIT }, async () => {

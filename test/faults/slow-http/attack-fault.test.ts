@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { LinkFaultPackage } from '../../../faults/fault.ts';
-import { hasBitten } from '../../../faults/slow-http/attacker/attack-fault.ts';
+import { hasTakenEffect } from '../../../faults/slow-http/attacker/attack-fault.ts';
 import { attackPoints, Tally } from '../../../faults/slow-http/attacker/tally.ts';
 import { fault } from '../../../faults/slow-http/malformed.ts';
 import { systemClock } from '../../../harness/clock.ts';
@@ -31,12 +31,12 @@ async function attackAt(url: string, parameters: Record<string, unknown>) {
   const { signal } = new AbortController();
   try {
     await acting.inject(signal);
-    await acting.bites(signal);
+    await acting.verifyEffect(signal);
     await systemClock.sleep(2000);
   } finally {
     await acting.heal(signal);
   }
-  return acting.healed(signal);
+  return acting.verifyHealed(signal);
 }
 
 it('counts what hangs and what is answered twice as not refused, and says so', async () => {
@@ -71,7 +71,7 @@ it.each([
   [408, 80, true],
 ] as const)(
   'bites by connections that met the service, each counted once: %i to %i of 100 is %s',
-  (status, count, bites) => {
+  (status, count, verifyEffect) => {
     const tally = new Tally(0);
     tally.opened = 100;
     tally.connecting = 100;
@@ -81,7 +81,7 @@ it.each([
       tally.answered += 1;
       tally.ended({ how: 'fin', heldMs: 300, statuses: [status], isServed: false, violation: undefined });
     }
-    expect(hasBitten(tally.sample(1000))).toBe(bites);
+    expect(hasTakenEffect(tally.sample(1000))).toBe(verifyEffect);
   },
 );
 

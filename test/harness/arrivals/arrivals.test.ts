@@ -5,12 +5,12 @@ import {
   digestArrivals,
   expectedArrivals,
   hashArrivals,
-  type RateSegment,
-  segmentAt,
+  type Ramp,
+  rampAt,
 } from '../../../harness/arrivals/arrivals.ts';
 import { seededRandom } from '../../../harness/random.ts';
 
-const RAMP_AND_HOLD: RateSegment[] = [
+const RAMP_AND_HOLD: Ramp[] = [
   { name: 'warm-up', fromMs: -2000, toMs: 0, fromPerSecond: 5, toPerSecond: 5 },
   { name: 'ramp', fromMs: 0, toMs: 10_000, fromPerSecond: 5, toPerSecond: 50 },
   { name: 'hold', fromMs: 10_000, toMs: 30_000, fromPerSecond: 50, toPerSecond: 50 },
@@ -25,12 +25,11 @@ const countIn = (list: readonly number[], from: number, to: number) => list.filt
 
 /** Integral of the rate over [from, to), as the sum of one trapezoid per ramp. */
 function offered(from: number, to: number): number {
-  return RAMP_AND_HOLD.reduce((sum, segment) => {
-    const [a, b] = [Math.max(from, segment.fromMs), Math.min(to, segment.toMs)];
+  return RAMP_AND_HOLD.reduce((sum, ramp) => {
+    const [a, b] = [Math.max(from, ramp.fromMs), Math.min(to, ramp.toMs)];
     if (a >= b) return sum;
     const rate = (ms: number) =>
-      segment.fromPerSecond +
-      ((segment.toPerSecond - segment.fromPerSecond) * (ms - segment.fromMs)) / (segment.toMs - segment.fromMs);
+      ramp.fromPerSecond + ((ramp.toPerSecond - ramp.fromPerSecond) * (ms - ramp.fromMs)) / (ramp.toMs - ramp.fromMs);
     return sum + ((rate(a) + rate(b)) / 2) * ((b - a) / 1000);
   }, 0);
 }
@@ -59,12 +58,12 @@ test('every arrival lies within its ramp, also where a ramp begins at 0/s', () =
   const random = seededRandom(9);
   for (let round = 0; round < 500; round += 1) {
     const [at, forMs] = [random.next() * 10, random.next() * 9000 + 1];
-    const segments = [
+    const ramps = [
       { name: 'at', fromMs: 0, toMs: forMs, fromPerSecond: at, toPerSecond: at },
       { name: 'pause', fromMs: forMs, toMs: forMs + 2000, fromPerSecond: 0, toPerSecond: 0 },
       { name: 'ramp', fromMs: forMs + 2000, toMs: forMs + 4000, fromPerSecond: 0, toPerSecond: 20 },
     ];
-    const list = [...arrivalTimes(segments, 'constant', random)];
+    const list = [...arrivalTimes(ramps, 'constant', random)];
     expect(list.filter(ms => !(ms >= 0 && ms < forMs + 4000))).toEqual([]);
     expect(list).toEqual([...list].sort((a, b) => a - b));
   }
@@ -128,5 +127,5 @@ test.each([
   [34_500, 'down'],
   [37_000, 'down'],
 ])('at %i ms the ramp is %s', (atMs, name) => {
-  expect(segmentAt(RAMP_AND_HOLD, atMs)?.name).toBe(name);
+  expect(rampAt(RAMP_AND_HOLD, atMs)?.name).toBe(name);
 });

@@ -1,16 +1,16 @@
 import { expect, test } from 'vitest';
-import { arrivalTimes, type OpenProcess, type RateSegment } from '../../../harness/arrivals/arrivals.ts';
+import { arrivalTimes, type OpenProcess, type Ramp } from '../../../harness/arrivals/arrivals.ts';
 import { standardGamma } from '../../../harness/arrivals/gamma.ts';
 import { seededRandom } from '../../../harness/random.ts';
 
-const STEADY: RateSegment[] = [{ name: 'a', fromMs: 0, toMs: 100_000, fromPerSecond: 50, toPerSecond: 50 }];
-const RAMP: RateSegment[] = [
+const STEADY: Ramp[] = [{ name: 'a', fromMs: 0, toMs: 100_000, fromPerSecond: 50, toPerSecond: 50 }];
+const RAMP: Ramp[] = [
   { name: 'up', fromMs: -2000, toMs: 10_000, fromPerSecond: 0, toPerSecond: 10 },
   { name: 'hold', fromMs: 10_000, toMs: 15_000, fromPerSecond: 10, toPerSecond: 10 },
 ];
 
-function timesOf(segments: readonly RateSegment[], process: OpenProcess, seed: number): number[] {
-  return [...arrivalTimes(segments, process, seededRandom(seed))];
+function timesOf(ramps: readonly Ramp[], process: OpenProcess, seed: number): number[] {
+  return [...arrivalTimes(ramps, process, seededRandom(seed))];
 }
 
 /** Coefficient of variation of the gaps. */

@@ -1,17 +1,11 @@
 import { expect, test } from 'vitest';
-import {
-  arrivalTimes,
-  expectedArrivals,
-  type RateSegment,
-  segmentAt,
-  stagesOf,
-} from '../../../harness/arrivals/arrivals.ts';
+import { arrivalTimes, expectedArrivals, type Ramp, rampAt, stagesOf } from '../../../harness/arrivals/arrivals.ts';
 import { activeFromMs, maxUsers } from '../../../harness/arrivals/closed.ts';
-import { sinusoidSegments } from '../../../harness/arrivals/sinusoid.ts';
-import { spikeSegments } from '../../../harness/arrivals/spike.ts';
+import { sinusoidRamps } from '../../../harness/arrivals/sinusoid.ts';
+import { spikeRamps } from '../../../harness/arrivals/spike.ts';
 import { seededRandom } from '../../../harness/random.ts';
 
-const sum = (segments: readonly RateSegment[]) => segments.reduce((total, s) => total + expectedArrivals(s), 0);
+const sum = (ramps: readonly Ramp[]) => ramps.reduce((total, s) => total + expectedArrivals(s), 0);
 const CURVE = { meanPerSecond: 50, amplitudePerSecond: 30, periodMs: 60_000 };
 
 // ∫ = mean·T − amplitude·P/2π · (cos(2π(T/P + phase)) − cos(2π·phase)); over whole periods the mean alone.
@@ -20,7 +14,7 @@ test.each([
   [180_000, 0.3],
   [600_000, 0.75],
 ])('a sinusoid over whole periods has exactly its mean rate (%i ms, phase %f)', (forMs, phase) => {
-  const whole = sum(sinusoidSegments('day', 1000, forMs, { ...CURVE, phase }));
+  const whole = sum(sinusoidRamps('day', 1000, forMs, { ...CURVE, phase }));
   expect(whole).toBeCloseTo((50 * forMs) / 1000, 6);
 });
 
@@ -32,30 +26,30 @@ test.each([
   const cycles = forMs / 60_000;
   const swing = Math.cos(2 * Math.PI * (cycles + phase)) - Math.cos(2 * Math.PI * phase);
   const exact = (50 * forMs) / 1000 - ((30 * 60) / (2 * Math.PI)) * swing;
-  expect(Math.abs(sum(sinusoidSegments('day', 0, forMs, { ...CURVE, phase })) / exact - 1)).toBeLessThan(1e-3);
+  expect(Math.abs(sum(sinusoidRamps('day', 0, forMs, { ...CURVE, phase })) / exact - 1)).toBeLessThan(1e-3);
   // The mean rate alone would not match.
   expect(Math.abs((50 * forMs) / 1000 / exact - 1)).toBeGreaterThan(1e-3);
 });
 
 test('a sinusoid is contiguous, never negative, and within its stated distance of the curve', () => {
   const full = { ...CURVE, amplitudePerSecond: 50, phase: 0.2 };
-  const segments = sinusoidSegments('day', 5000, 130_000, full);
-  expect(segments[0]!.fromMs).toBe(5000);
-  expect(segments.at(-1)!.toMs).toBe(135_000);
-  for (const [i, segment] of segments.entries()) {
-    if (i > 0) expect(segment.fromMs).toBeCloseTo(segments[i - 1]!.toMs, 6);
-    expect(Math.min(segment.fromPerSecond, segment.toPerSecond)).toBeGreaterThanOrEqual(0);
+  const ramps = sinusoidRamps('day', 5000, 130_000, full);
+  expect(ramps[0]!.fromMs).toBe(5000);
+  expect(ramps.at(-1)!.toMs).toBe(135_000);
+  for (const [i, ramp] of ramps.entries()) {
+    if (i > 0) expect(ramp.fromMs).toBeCloseTo(ramps[i - 1]!.toMs, 6);
+    expect(Math.min(ramp.fromPerSecond, ramp.toPerSecond)).toBeGreaterThanOrEqual(0);
   }
   for (let ms = 5000; ms < 135_000; ms += 77) {
     const exact = 50 + 50 * Math.sin(2 * Math.PI * ((ms - 5000) / 60_000 + 0.2));
-    expect(Math.abs(rateAt(segments, ms) - exact)).toBeLessThan(0.0014 * 50);
+    expect(Math.abs(rateAt(ramps, ms) - exact)).toBeLessThan(0.0014 * 50);
   }
-  expect(stagesOf(segments)).toMatchObject([{ name: 'day', fromMs: 5000, toMs: 135_000 }]);
+  expect(stagesOf(ramps)).toMatchObject([{ name: 'day', fromMs: 5000, toMs: 135_000 }]);
 });
 
 test('constant arrivals follow the integral of a sinusoid, within one arrival', () => {
-  const segments = sinusoidSegments('day', 0, 60_000, { ...CURVE, phase: 0 });
-  const times = [...arrivalTimes(segments, 'constant', seededRandom(1))];
+  const ramps = sinusoidRamps('day', 0, 60_000, { ...CURVE, phase: 0 });
+  const times = [...arrivalTimes(ramps, 'constant', seededRandom(1))];
   const inHalf = (from: number) => times.filter(ms => ms >= from && ms < from + 30_000).length;
   // Each half: 50·30 ± 30·60/π = 1,500 ± 573.
   expect(Math.abs(inHalf(0) - 2073)).toBeLessThanOrEqual(2);
@@ -64,17 +58,17 @@ test('constant arrivals follow the integral of a sinusoid, within one arrival', 
 
 test('a spike rises, stays and falls within its duration, without empty ramps', () => {
   const spike = { basePerSecond: 10, peakPerSecond: 100, riseMs: 1000, fallMs: 2000 };
-  const segments = spikeSegments('burst', 5000, 10_000, spike);
-  expect([5000, 5500, 6000, 9000, 12_999, 14_000].map(ms => Math.round(rateAt(segments, ms)))).toEqual([
+  const ramps = spikeRamps('burst', 5000, 10_000, spike);
+  expect([5000, 5500, 6000, 9000, 12_999, 14_000].map(ms => Math.round(rateAt(ramps, ms)))).toEqual([
     10, 55, 100, 100, 100, 55,
   ]);
-  expect(sum(segments)).toBeCloseTo(55 * 1 + 100 * 7 + 55 * 2, 6);
-  expect(spikeSegments('burst', 0, 1000, { ...spike, riseMs: 0, fallMs: 0 })).toEqual([
+  expect(sum(ramps)).toBeCloseTo(55 * 1 + 100 * 7 + 55 * 2, 6);
+  expect(spikeRamps('burst', 0, 1000, { ...spike, riseMs: 0, fallMs: 0 })).toEqual([
     { name: 'burst', fromMs: 0, toMs: 1000, fromPerSecond: 100, toPerSecond: 100 },
   ]);
 });
 
-const users = (fromMs: number, toMs: number, fromUsers: number, toUsers: number): RateSegment => ({
+const users = (fromMs: number, toMs: number, fromUsers: number, toUsers: number): Ramp => ({
   name: 's',
   fromMs,
   toMs,
@@ -111,15 +105,15 @@ test('the number of active users is that of the plan at any time', () => {
   expect(maxUsers(CROWD)).toBe(11);
   for (let ms = -1000; ms < 30_000; ms += 333) {
     const active = Array.from({ length: 11 }, (_, i) => activeFromMs(CROWD, i + 1, ms)).filter(at => at === ms).length;
-    const { fromUsers, toUsers, fromMs, toMs } = CROWD.findLast(segment => segment.fromMs <= ms)!;
+    const { fromUsers, toUsers, fromMs, toMs } = CROWD.findLast(ramp => ramp.fromMs <= ms)!;
     expect(active).toBe(Math.floor(fromUsers! + ((toUsers! - fromUsers!) * (ms - fromMs)) / (toMs - fromMs) + 1e-9));
   }
 });
 
 /** Offered arrivals per second at an instant; 0 outside all ramps. */
-function rateAt(segments: readonly RateSegment[], atMs: number): number {
-  const segment = segmentAt(segments, atMs);
-  if (!segment || atMs >= segment.toMs) return 0;
-  const ratio = (atMs - segment.fromMs) / (segment.toMs - segment.fromMs);
-  return segment.fromPerSecond + ratio * (segment.toPerSecond - segment.fromPerSecond);
+function rateAt(ramps: readonly Ramp[], atMs: number): number {
+  const ramp = rampAt(ramps, atMs);
+  if (!ramp || atMs >= ramp.toMs) return 0;
+  const ratio = (atMs - ramp.fromMs) / (ramp.toMs - ramp.fromMs);
+  return ramp.fromPerSecond + ratio * (ramp.toPerSecond - ramp.fromPerSecond);
 }

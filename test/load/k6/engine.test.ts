@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import type { RateSegment } from '../../../harness/arrivals/arrivals.ts';
+import type { Ramp } from '../../../harness/arrivals/arrivals.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { k6Engine } from '../../../load/k6/engine.ts';
 import { findK6 } from '../../../load/k6/program/find.ts';
@@ -23,7 +23,7 @@ interface Truth {
   readonly writtenMs: number;
 }
 
-const crowd = (name: string, fromMs: number, toMs: number, fromUsers: number, toUsers: number): RateSegment => ({
+const crowd = (name: string, fromMs: number, toMs: number, fromUsers: number, toUsers: number): Ramp => ({
   ...{ name, fromMs, toMs, fromPerSecond: 0, toPerSecond: 0, fromUsers, toUsers },
 });
 
@@ -37,7 +37,7 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
   it('counts and times the same requests as the server', { timeout: 60_000 }, async () => {
     await using server = await startFixture('streams-lognormal.ts', '80', '0.6');
     const options = { perSecond: 100, forMs: 4000, warmUpMs: 1000, maxInFlight: 200, targets: [server.said] };
-    const { zeroMs, records, progress, summary } = await runLoad(options, { engine });
+    const { startAtMs, records, progress, summary } = await runLoad(options, { engine });
     const truth = new Map((await truthOf(server.said)).map(entry => [entry.index, entry]));
     expect(outcomesOf(records)).toEqual({ ok: 500 });
     expect(truth.size).toBe(500);
@@ -50,12 +50,12 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
     for (const record of ordered) {
       const { arrivedMs, writtenMs } = truth.get(record.index)!;
       expect(record.sentMs!).toBeGreaterThanOrEqual(record.scheduledMs);
-      expect(record.sentMs! + zeroMs).toBeLessThan(arrivedMs + 1);
-      expect(record.endMs + zeroMs).toBeGreaterThan(writtenMs + 4);
+      expect(record.sentMs! + startAtMs).toBeLessThan(arrivedMs + 1);
+      expect(record.endMs + startAtMs).toBeGreaterThan(writtenMs + 4);
       expect(record).toMatchObject({ outputTokens: 4, upstream: 'fixture-1', status: 200, firstTokenMs: null });
     }
     const measured = ordered.map(({ endMs }) => endMs);
-    const served = ordered.map(({ index }) => truth.get(index)!.writtenMs - zeroMs + 5);
+    const served = ordered.map(({ index }) => truth.get(index)!.writtenMs - startAtMs + 5);
     const errors = measured.map((endMs, index) => endMs - served[index]!);
     expect(quantile(errors, 0.5)).toBeLessThan(10);
     expect(summary.cpuMs).toBeGreaterThan(50);
@@ -76,14 +76,14 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
     expect(new Set(records.map(({ index }) => index)).size).toBe(140);
   });
 
-  // 3 users for 2 segments: the first has 2 of them, the second 1. Left to itself k6 would deal arrivals in the same ratio.
-  it('drops only of its own segment, whose bound is its part', { timeout: 60_000 }, async () => {
+  // 3 users for 2 ramps: the first has 2 of them, the second 1. Left to itself k6 would deal arrivals in the same ratio.
+  it('drops only of its own ramp, whose bound is its part', { timeout: 60_000 }, async () => {
     await using server = await startFixture('answers-badly.ts');
     const options = { perSecond: 20, forMs: 4000, maxInFlight: 3, targets: [`${server.said}/answers-slowly`] };
     const runs = await Promise.all(
       [0, 1].map(async first => {
         using prepared = rig(options);
-        await using load = await startLoad({ ...prepared.job, share: { first, step: 2 } }, { engine });
+        await using load = await startLoad({ ...prepared.job, partition: { first, step: 2 } }, { engine });
         expect((await load.done).requests).toBe(40);
         return await prepared.records();
       }),
@@ -91,7 +91,7 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
     for (const [first, records] of runs.entries()) {
       const indexes = records.map(({ index }) => index).sort((a, b) => a - b);
       expect(indexes).toEqual(Array.from({ length: 40 }, (_, nth) => first + 2 * nth));
-      // A user answers once a second, and sends at the next arrival of its segment.
+      // A user answers once a second, and sends at the next arrival of its ramp.
       const { ok = 0 } = outcomesOf(records);
       expect(ok).toBeGreaterThanOrEqual(first === 0 ? 5 : 3);
       expect(ok).toBeLessThanOrEqual(first === 0 ? 8 : 4);
@@ -130,13 +130,9 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
   // instants at which they had their answers, as with the streaming client, to a rounding of the records.
   it('drives the users of a closed loop, who come, think and go', { timeout: 60_000 }, async () => {
     await using server = await startFixture('streams-lognormal.ts', '20', '0');
-    const segments = [
-      crowd('warm-up', -1000, 0, 5, 5),
-      crowd('ramp', 0, 2000, 0, 30),
-      crowd('stay', 2000, 3000, 10, 10),
-    ];
+    const ramps = [crowd('warm-up', -1000, 0, 5, 5), crowd('ramp', 0, 2000, 0, 30), crowd('stay', 2000, 3000, 10, 10)];
     const arrivals = { kind: 'closed', thinkTimeMs: [100, 300] } as const;
-    const options = { segments, arrivals, maxInFlight: 40, targets: [server.said], warmUpMs: 1000, seed: 5 };
+    const options = { ramps, arrivals, maxInFlight: 40, targets: [server.said], warmUpMs: 1000, seed: 5 };
     const { records, summary, progress } = await runLoad(options, { engine });
     expect(outcomesOf(records)).toEqual({ ok: (await truthOf(server.said)).length });
     expect(records.map(({ index }) => index).toSorted((a, b) => a - b)).toEqual([...records.keys()]);
@@ -145,7 +141,7 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
 
     const left = new Set(records);
     const promptTokensOf = (index: number) => promptOf(workloads['chat-short'], 5, index).promptTokens;
-    const users = new Users({ segments, thinkTimeMs: arrivals.thinkTimeMs, seed: 5 });
+    const users = new Users({ ramps, thinkTimeMs: arrivals.thinkTimeMs, seed: 5 });
     for (const { user, dueMs } of users.first()) {
       let beforeMs: number | null = null;
       let nextMs: number | null = dueMs;
@@ -165,14 +161,14 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
     expect([...left]).toEqual([]);
 
     for (const { scheduledMs, sentMs, stage } of records) {
-      const now = segments.findLast(({ fromMs }) => fromMs <= scheduledMs)!;
+      const now = ramps.findLast(({ fromMs }) => fromMs <= scheduledMs)!;
       expect(stage).toBe(now.name);
       // Who went may still wait for an answer.
       const inFlight = records.filter(
         other => other.stage === stage && other.sentMs! <= sentMs! && other.endMs > sentMs!,
       );
-      const share = (sentMs! - now.fromMs) / (now.toMs - now.fromMs);
-      expect(inFlight.length).toBeLessThanOrEqual(now.fromUsers! + (now.toUsers! - now.fromUsers!) * share + 1e-6);
+      const partition = (sentMs! - now.fromMs) / (now.toMs - now.fromMs);
+      expect(inFlight.length).toBeLessThanOrEqual(now.fromUsers! + (now.toUsers! - now.fromUsers!) * partition + 1e-6);
     }
   });
 
@@ -180,8 +176,8 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
   it('cuts users short when it is stopped', { timeout: 30_000 }, async () => {
     await using server = await startFixture('answers-badly.ts');
     const arrivals = { kind: 'closed', thinkTimeMs: [0, 4000] } as const;
-    const segments = [crowd('crowd', 0, 60_000, 20, 20)];
-    using prepared = rig({ segments, arrivals, targets: [`${server.said}/never-answers`] });
+    const ramps = [crowd('crowd', 0, 60_000, 20, 20)];
+    using prepared = rig({ ramps, arrivals, targets: [`${server.said}/never-answers`] });
     await using load = await startLoad(prepared.job, { engine });
     for (const endMs = Date.now() + 9000; load.progress().inFlight < 5 && Date.now() < endMs; )
       await new Promise(resolve => setTimeout(resolve, 50));

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { expectedArrivals, type RateSegment } from '../../../harness/arrivals/arrivals.ts';
-import { sinusoidSegments } from '../../../harness/arrivals/sinusoid.ts';
+import { expectedArrivals, type Ramp } from '../../../harness/arrivals/arrivals.ts';
+import { sinusoidRamps } from '../../../harness/arrivals/sinusoid.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { watchDrops } from '../../../load/k6/drops.ts';
 import { Recorder, type RecorderOptions } from '../../../load/k6/recorder.ts';
@@ -39,9 +39,9 @@ describe('the records of k6', () => {
     ]);
   });
 
-  // Of the second of three segments: iterations 1, 4, 7 and two drops; offered = sent + dropped, each number once, all its own.
+  // Of the second of three ramps: iterations 1, 4, 7 and two drops; offered = sent + dropped, each number once, all its own.
   it('have the numbers of their iterations; dropped ones follow', () => {
-    const { records, recorder: one, start, end } = recorder({ share: { first: 1, step: 3 } });
+    const { records, recorder: one, start, end } = recorder({ partition: { first: 1, step: 3 } });
     for (const [nth, iteration] of [1, 4, 7].entries()) start(iteration, 1100 + nth);
     for (const runMs of [150, 160]) one.dropped(runMs);
     for (const iteration of [7, 1, 4]) end(iteration, 1200);
@@ -104,22 +104,22 @@ describe('the drops among the samples of k6', () => {
 });
 
 describe('what k6 is asked for', () => {
-  const segment = (fromMs: number, toMs: number, fromPerSecond: number, toPerSecond: number): RateSegment => ({
+  const ramp = (fromMs: number, toMs: number, fromPerSecond: number, toPerSecond: number): Ramp => ({
     ...{ name: 's', fromMs, toMs, fromPerSecond, toPerSecond },
   });
 
   // 20/s for 1 s, a step to 50/s for 1 s, a ramp to 0 in 2 s: 20 + 50 + 50 iterations.
   it('is as many iterations as its stages have arrivals', () => {
-    const segments = [segment(0, 1000, 20, 20), segment(1000, 2000, 50, 50), segment(2000, 4000, 50, 0)];
-    expect(iterationsIn(k6Ramp(segments))).toBe(120);
+    const ramps = [ramp(0, 1000, 20, 20), ramp(1000, 2000, 50, 50), ramp(2000, 4000, 50, 0)];
+    expect(iterationsIn(k6Ramp(ramps))).toBe(120);
   });
 
   // Pieces of 16.7, 8.3 and 5.6 ms: rounded one by one, 60 s of them would last 61.2, 57.6 and 64.9 s.
   it.each([1000, 500, 333])('keeps to a sinusoid whose period is %i ms', periodMs => {
     const curve = { meanPerSecond: 31, amplitudePerSecond: 25, periodMs, phase: 0 };
-    const segments = sinusoidSegments('s', 0, 60_000, curve);
-    const planned = segments.reduce((sum, piece) => sum + expectedArrivals(piece), 0);
-    const ramp = k6Ramp(segments);
+    const ramps = sinusoidRamps('s', 0, 60_000, curve);
+    const planned = ramps.reduce((sum, piece) => sum + expectedArrivals(piece), 0);
+    const ramp = k6Ramp(ramps);
     expect(Math.abs(iterationsIn(ramp) - planned)).toBeLessThanOrEqual(2);
     const lastingMs = ramp.stages.reduce((sum, { durationMs }) => sum + durationMs, 0);
     // A tail of 5 s, in which nothing is due.

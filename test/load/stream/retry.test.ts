@@ -81,13 +81,13 @@ describe('the budget', () => {
     return retries;
   }
 
-  it('allows its share of the requests, where without one every failure is tried again', () => {
+  it('allows its partition of the requests, where without one every failure is tried again', () => {
     expect(retriesOf(0.2)).toBeGreaterThan(190);
     expect(retriesOf(0.2)).toBeLessThan(210);
     expect(retriesOf(null)).toBe(1000);
   });
 
-  it('shares its floor among the processes that share the clients', () => {
+  it('partitions its floor among the processes that share the clients', () => {
     const retriesOfFew = (sharers: number) => {
       const limited = new RetryPolicy({ ...PLAN, budgetRatio: 0.05 }, 1, sharers);
       const waits = [0, 10, 20].map(nowMs => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { RateSegment } from '../../../harness/arrivals/arrivals.ts';
+import type { Ramp } from '../../../harness/arrivals/arrivals.ts';
 import { Users } from '../../../load/stream/users.ts';
 
-const segment = (fromMs: number, toMs: number, fromUsers: number, toUsers: number): RateSegment => ({
+const ramp = (fromMs: number, toMs: number, fromUsers: number, toUsers: number): Ramp => ({
   name: 's',
   fromMs,
   toMs,
@@ -11,8 +11,8 @@ const segment = (fromMs: number, toMs: number, fromUsers: number, toUsers: numbe
   fromUsers,
   toUsers,
 });
-const segments = [segment(-1000, 0, 2, 2), segment(0, 10_000, 0, 100), segment(10_000, 20_000, 20, 20)];
-const users = (seed = 1) => new Users({ segments, thinkTimeMs: [500, 2000], seed });
+const ramps = [ramp(-1000, 0, 2, 2), ramp(0, 10_000, 0, 100), ramp(10_000, 20_000, 20, 20)];
+const users = (seed = 1) => new Users({ ramps, thinkTimeMs: [500, 2000], seed });
 
 /** Lets all users live over a service that answers in no time; when each of them sent. */
 function live(crowd: Users): { readonly user: number; readonly atMs: number }[] {
@@ -27,7 +27,7 @@ describe('the users of a closed loop', () => {
 
   it('send only while they are there', () => {
     for (const { user, atMs } of sent) {
-      const now = segments.findLast(({ fromMs }) => fromMs <= atMs)!;
+      const now = ramps.findLast(({ fromMs }) => fromMs <= atMs)!;
       const there = now.fromUsers! + ((now.toUsers! - now.fromUsers!) * (atMs - now.fromMs)) / (now.toMs - now.fromMs);
       expect(user).toBeLessThanOrEqual(there + 1e-6);
       expect(atMs).toBeLessThan(20_000);
@@ -42,13 +42,13 @@ describe('the users of a closed loop', () => {
     expect(gaps.length).toBeGreaterThan(100);
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(500);
     expect(Math.max(...gaps)).toBeLessThanOrEqual(2000);
-    // Uniform: mean 1,250 with a deviation of 433.
+    // Uniform: mean 1,250 with a stddev of 433.
     const mean = gaps.reduce((a, b) => a + b) / gaps.length;
     expect(Math.abs(mean - 1250)).toBeLessThan((4 * 433) / Math.sqrt(gaps.length));
   });
 
   it('do not march in step when they come together', () => {
-    const together = new Users({ segments: [segment(0, 60_000, 50, 50)], thinkTimeMs: [1000, 1000], seed: 1 });
+    const together = new Users({ ramps: [ramp(0, 60_000, 50, 50)], thinkTimeMs: [1000, 1000], seed: 1 });
     const first = [...together.first()].map(({ dueMs }) => dueMs);
     expect(new Set(first.map(ms => Math.floor(ms / 100))).size).toBe(10);
     expect(Math.max(...first)).toBeLessThan(1000);

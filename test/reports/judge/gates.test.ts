@@ -36,9 +36,9 @@ test('a generator that leaves one stage short makes the run invalid, even if its
   // The last 5 of 600 were sent 3 s late: less than 1 %, and less than 5 % of their stage.
   expect(reasonsOf((_, i) => (i >= 615 ? { lateMs: 3000 } : {}))).toEqual([]);
   // Two stages: the second holds the last 50 arrivals, of which 5 leave after its end.
-  const [warmUp, steady] = planOf().load.segments;
-  const segments = [warmUp!, { ...steady!, toMs: 55_000 }, { ...steady!, name: 'burst', fromMs: 55_000 }];
-  const plan = planOf({ load: { ...planOf().load, segments } });
+  const [warmUp, steady] = planOf().load.ramps;
+  const ramps = [warmUp!, { ...steady!, toMs: 55_000 }, { ...steady!, name: 'burst', fromMs: 55_000 }];
+  const plan = planOf({ load: { ...planOf().load, ramps } });
   const staged = (lateMs: number) =>
     steadyLoad((_, i) => (i >= 615 ? { lateMs } : {})).map(record =>
       record.scheduledMs >= 55_000 ? { ...record, stage: 'burst' } : record,
@@ -53,9 +53,9 @@ test('a generator that leaves one stage short makes the run invalid, even if its
 
 // Ten arrivals a second were due in each stage; those at the end of the one began in the other, as late as a k6 that stood still.
 test('a generator that does not say when requests were due is found out by what its rate asks for', () => {
-  const [warmUp, steady] = planOf().load.segments;
-  const segments = [warmUp!, { ...steady!, toMs: 50_000 }, { ...steady!, name: 'burst', fromMs: 50_000 }];
-  const plan = planOf({ load: { ...planOf().load, segments } });
+  const [warmUp, steady] = planOf().load.ramps;
+  const ramps = [warmUp!, { ...steady!, toMs: 50_000 }, { ...steady!, name: 'burst', fromMs: 50_000 }];
+  const plan = planOf({ load: { ...planOf().load, ramps } });
   const summary = { cpuMs: 1, wallMs: 60_000, peakRssBytes: 1, lateness: 'unknown' } as const;
   const judged = (stoodStillMs: number) => {
     const records = steadyLoad().map(record => {
@@ -86,9 +86,9 @@ test('arrivals dropped in a stage reduce its rate; those dropped in the warm-up 
 test('the requests of a judged window must be sent on time, however short it is', () => {
   const windowed = (window: string, late: number) => {
     const [slo] = planOf().slos;
-    const [warmUp, steady] = planOf().load.segments;
-    const segments = [warmUp!, { ...steady!, toMs: 55_000 }, { ...steady!, name: 'burst', fromMs: 55_000 }];
-    const plan = planOf({ load: { ...planOf().load, segments }, slos: [{ ...slo!, window }] });
+    const [warmUp, steady] = planOf().load.ramps;
+    const ramps = [warmUp!, { ...steady!, toMs: 55_000 }, { ...steady!, name: 'burst', fromMs: 55_000 }];
+    const plan = planOf({ load: { ...planOf().load, ramps }, slos: [{ ...slo!, window }] });
     // Of the burst's 50 arrivals the first are sent late, still within its time: of all 600 that is less than 1 %.
     const records = steadyLoad((_, i) => (i >= 570 && i < 570 + late ? { lateMs: 400 } : {})).map(record =>
       record.scheduledMs >= 55_000 ? { ...record, stage: 'burst' } : record,
@@ -107,7 +107,7 @@ test('the requests of a judged window must be sent on time, however short it is'
 
 /** Phases as recorded by a machine whose wall clock gains `jumpMs` in the middle of `during`. */
 function phases(jumpMs: number, during: Phase): TimedEvent[] {
-  const names: Phase[] = ['up', 'warm-up', 'drive', 'recover', 'drain', 'down'];
+  const names: Phase[] = ['up', 'warm-up', 'load', 'recover', 'drain', 'down'];
   const atMs = [-4900, -3000, 0, 60_000, 60_000, 61_000];
   return names.map((phase, i) => {
     const wallMs = 1_767_323_045_000 + atMs[i]! + (i > names.indexOf(during) ? jumpMs : 0);
@@ -116,26 +116,22 @@ function phases(jumpMs: number, during: Phase): TimedEvent[] {
 }
 
 test.each<[string, TimedEvent[], string[]]>([
-  ['that agree', phases(0, 'drive'), []],
-  ['that diverge within the slew of NTP', phases(1020, 'drive'), []],
+  ['that agree', phases(0, 'load'), []],
+  ['that diverge within the slew of NTP', phases(1020, 'load'), []],
   [
     'of a machine that was suspended',
-    phases(90_000, 'drive'),
+    phases(90_000, 'load'),
     [
-      'The wall clock jumped forward by 90 s between the phases drive and recover: the machine was suspended, or its clock was set.',
+      'The wall clock jumped forward by 90 s between the phases load and recover: the machine was suspended, or its clock was set.',
     ],
   ],
   [
     'that were set back',
     phases(-1500, 'warm-up'),
-    [expect.stringContaining('jumped back by 1.5 s between the phases warm-up and drive')],
+    [expect.stringContaining('jumped back by 1.5 s between the phases warm-up and load')],
   ],
   ['that were set before anything was measured', phases(90_000, 'up'), []],
-  [
-    'of which only one was recorded',
-    phases(0, 'drive').map(({ atMs }) => ({ atMs, type: 'phase', phase: 'drive' })),
-    [],
-  ],
+  ['of which only one was recorded', phases(0, 'load').map(({ atMs }) => ({ atMs, type: 'phase', phase: 'load' })), []],
 ])('clocks %s', (_, events, reasons) => {
   const run = historyOf(planOf()).filter(event => event.type !== 'phase' || event.phase === 'done');
   const { document } = judge({ events: [...run.slice(0, 2), ...events, run[2]!], records: steadyLoad() });

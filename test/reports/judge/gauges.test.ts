@@ -69,7 +69,7 @@ test('a gauge is judged in its own window', () => {
   const plan = planOf();
   const early = { name: 'early', fromMs: 0, toMs: 20_000, fromPerSecond: 10, toPerSecond: 10 };
   const late = { ...early, name: 'late', fromMs: 20_000, toMs: 60_000 };
-  const load = { ...plan.load, segments: [early, late] };
+  const load = { ...plan.load, ramps: [early, late] };
   const events = historyOf({ ...plan, load }, ...rounds({ 'inference-1': breaks({ queue: 99 }) }));
   const facts = factsOf({ ...plan, load }, events, steadyLoad());
   const verdict = (window: string) => judgeSlo({ name: 's', window, objective: 'max(queue) <= 10' }, facts).verdict;

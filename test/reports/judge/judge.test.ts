@@ -46,7 +46,7 @@ test.each<[string, Case, string, number, string]>([
     { plan: withFault, events: killed(null) },
     'invalid',
     2,
-    'Fault kill had no observable effect: never-bit seen.',
+    'Fault kill had no observable effect: no-effect seen.',
   ],
   ['a fault that was never injected', { plan: withFault }, 'invalid', 2, 'Fault kill was never injected.'],
   [

@@ -107,7 +107,7 @@ test('a million samples take negligible time', () => {
   expect(performance.now() - start).toBeLessThan(500);
 });
 
-test('batch means bound the mean count, with a standard deviation of at least one half', () => {
+test('batch means bound the mean count, with a standard stddev of at least one half', () => {
   // Counts 9 and 11 in turn: mean 10, s² = 10/9, half-width 1.833·√(10/9/10)
   const counts = [9, 11, 9, 11, 9, 11, 9, 11, 9, 11];
   expect(batchMeanBounds(counts).lower).toBeCloseTo(10 - 1.833 / 3, 10);

@@ -114,7 +114,7 @@ test('Markdown shows verdict, intervals, windows, faults and the replay command'
   expect(markdown).toContain('| ✓ | first token | whole | p99(ttft) \\<= 800 ms | 100 ms | 100 ms … 100 ms | 590 |');
   expect(markdown).toContain('100 ms … ∞');
   expect(markdown).toContain(
-    '| kill | kill | inference-1 | 20 s | 20.1 s | 30 s | injected seen.; bit seen.; healed seen. |',
+    '| kill | kill | inference-1 | 20 s | 20.1 s | 30 s | injected seen.; effective seen.; healed seen. |',
   );
   expect(markdown).toContain('```sh\nnpx squall run example --seed 1\n```');
 });

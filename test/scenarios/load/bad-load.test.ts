@@ -20,9 +20,9 @@ describe('a load that cannot be', () => {
   it.each<[string, object, RegExp]>([
     ['a timeout beyond timers', { stages: STAGES, connectTimeout: '600h' }, /`load\.connectTimeout`.*at most 576h/],
     [
-      'a patience beyond timers',
-      { stages: STAGES, clients: { patience: { after: ['1s', '600h'] } } },
-      /`load\.clients\.patience\.after\[1\]`.*at most 576h.*"600h"/,
+      'a clientTimeout beyond timers',
+      { stages: STAGES, clients: { clientTimeout: { after: ['1s', '600h'] } } },
+      /`load\.clients\.clientTimeout\.after\[1\]`.*at most 576h.*"600h"/,
     ],
     [
       'stages that are too long together',
@@ -126,13 +126,13 @@ describe('a load that cannot be', () => {
       /load\.workload\.promptTokens\.kind/,
     ],
     [
-      'a share above one',
-      { stages: STAGES, workload: { preset: 'chat-short', duplicates: { share: 3 } } },
-      /load\.workload\.duplicates\.share.*found 3/,
+      'a ratio above one',
+      { stages: STAGES, workload: { preset: 'chat-short', duplicates: { ratio: 3 } } },
+      /load\.workload\.duplicates\.ratio.*found 3/,
     ],
     [
       'an unknown key',
-      { stages: STAGES, workload: { preset: 'chat-short', duplicate: { share: 0.3 } } },
+      { stages: STAGES, workload: { preset: 'chat-short', duplicate: { ratio: 0.3 } } },
       /unknown key `load\.workload\.duplicate`.*did you mean "duplicates"/,
     ],
     [
@@ -151,9 +151,9 @@ describe('a load that cannot be', () => {
       /load\.clients\.retry\.maxDelay.*at least `baseDelay`, found "1ms"/,
     ],
     [
-      'no patience',
-      { stages: STAGES, clients: { patience: { after: 'soon' } } },
-      /load\.clients\.patience\.after.*found "soon"/,
+      'no clientTimeout',
+      { stages: STAGES, clients: { clientTimeout: { after: 'soon' } } },
+      /load\.clients\.clientTimeout\.after.*found "soon"/,
     ],
     [
       'two classes of a name',

@@ -27,7 +27,7 @@ describe('the load of a scenario', () => {
     expect(plan.load).toEqual({
       engine: 'stream',
       arrivals: 'poisson',
-      segments: [
+      ramps: [
         { name: 'warm-up', fromMs: -3000, toMs: 0, fromPerSecond: 20, toPerSecond: 20 },
         { name: 'ramp', fromMs: 0, toMs: 5000, fromPerSecond: 0, toPerSecond: 40 },
         { name: '2', fromMs: 5000, toMs: 17_000, fromPerSecond: 40, toPerSecond: 40 },
@@ -54,7 +54,7 @@ describe('the load of a scenario', () => {
         { name: 'day', sinusoid: { mean: '20/s', amplitude: '20/s', period: '30s', phase: 0.75 }, for: '60s' },
       ],
     });
-    const of = (name: string) => load.segments.filter(segment => segment.name === name);
+    const of = (name: string) => load.ramps.filter(segment => segment.name === name);
     expect(of('burst').map(({ fromPerSecond, toPerSecond }) => [fromPerSecond, toPerSecond])).toEqual([
       [10, 100],
       [100, 100],
@@ -84,7 +84,7 @@ describe('the load of a scenario', () => {
     });
     expect(closed.arrivals).toBeNull();
     expect(closed.load.arrivals).toEqual({ kind: 'closed', thinkTimeMs: [500, 2000] });
-    expect(closed.load.segments.map(({ fromUsers, toUsers }) => [fromUsers, toUsers])).toEqual([
+    expect(closed.load.ramps.map(({ fromUsers, toUsers }) => [fromUsers, toUsers])).toEqual([
       [4, 4],
       [0, 8],
       [3, 3],
@@ -94,7 +94,7 @@ describe('the load of a scenario', () => {
   it('replays a trace: its rows at their times, its lengths, its hash, and a replay that insists on it', () => {
     const plan = planOf(folder, { arrivals: 'trace', trace: { file: 'azure.csv', speed: 2, from: '5s', for: '10s' } });
     // Rows of 5.0 to 14.9 s at twice the speed; the warm-up comes on top, at the trace's mean rate.
-    const trace = plan.load.segments.at(-1)!;
+    const trace = plan.load.ramps.at(-1)!;
     expect(trace).toMatchObject({ name: 'trace', fromMs: 0, toMs: 5000, fromPerSecond: 20 });
     expect(plan.load.workload).toMatchObject({ promptTokens: { kind: 'trace' }, outputTokens: { kind: 'trace' } });
     expect(plan.arrivals!.count).toBeGreaterThan(130);
@@ -105,7 +105,7 @@ describe('the load of a scenario', () => {
     expect(
       refusal(folder, { arrivals: 'trace', trace: { file: 'mooncake.jsonl', sha256: plan.load.trace!.sha256 } }),
     ).toMatch(/mooncake\.jsonl to have the SHA-256/);
-    expect(planOf(folder, { arrivals: 'trace', trace: { file: 'mooncake.jsonl' } }).load.segments.at(-1)!.toMs).toBe(
+    expect(planOf(folder, { arrivals: 'trace', trace: { file: 'mooncake.jsonl' } }).load.ramps.at(-1)!.toMs).toBe(
       29_001,
     );
   });
@@ -120,29 +120,29 @@ describe('the load of a scenario', () => {
     writeFileSync(join(folder, 'burst.csv'), `TIMESTAMP,ContextTokens,GeneratedTokens\n${rows}`);
     const plan = planOf(folder, { arrivals: 'trace', warmUp, trace: { file: 'burst.csv' } });
     expect(plan.arrivals!.count).toBe(requests + count);
-    expect(plan.load.segments.at(-1)!.fromPerSecond).toBeCloseTo(perSecond, 6);
+    expect(plan.load.ramps.at(-1)!.fromPerSecond).toBeCloseTo(perSecond, 6);
   });
 
   it('cuts months out of a trace that are replayed in hours', () => {
     const trace = { file: 'months.csv', from: '1000h', for: '1000h', speed: 1000 };
     writeFileSync(join(folder, trace.file), 'TIMESTAMP,ContextTokens,GeneratedTokens\n0,1,1\n5400000,1,1\n');
-    expect(planOf(folder, { arrivals: 'trace', trace }).load.segments.at(-1)!.toMs).toBe(3_600_000);
+    expect(planOf(folder, { arrivals: 'trace', trace }).load.ramps.at(-1)!.toMs).toBe(3_600_000);
   });
 
   it('makes classes of the workload and what they change of it', () => {
     const { load } = planOf(folder, {
       stages: STAGES,
-      workload: { preset: 'chat-long', duplicates: { share: 0.2 }, sharedPrefix: { share: 0.5, tokens: 200 } },
+      workload: { preset: 'chat-long', duplicates: { ratio: 0.2 }, sharedPrefix: { ratio: 0.5, tokens: 200 } },
       clients: {
         retry: 'budgeted',
-        patience: { after: ['1s', '3s'] },
+        clientTimeout: { after: ['1s', '3s'] },
         classes: [
           { name: 'vip', priority: 0 },
           { name: 'batch', weight: 3, workload: { outputTokens: 9 } },
         ],
       },
     });
-    expect(load.workload).toMatchObject({ promptTokens: [256, 1024], duplicates: { share: 0.2, distinct: 10 } });
+    expect(load.workload).toMatchObject({ promptTokens: [256, 1024], duplicates: { ratio: 0.2, distinct: 10 } });
     expect(load.clients).toMatchObject({
       retry: {
         maxRetries: 3,
@@ -152,7 +152,7 @@ describe('the load of a scenario', () => {
         retryAfter: true,
         budgetRatio: 0.2,
       },
-      patience: { afterMs: [1000, 3000], until: 'end', counts: 'apart' },
+      clientTimeout: { afterMs: [1000, 3000], until: 'end', countAs: 'abandoned' },
     });
     expect(load.clients!.classes.map(({ workload }) => workload)).toEqual([
       load.workload,

@@ -133,7 +133,7 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
 
   // Both scrape the same processes: values stored by Prometheus at an instant are at most one scrape old.
   it('yields the same samples as the scraper, on the timeline of the run', async () => {
-    const zeroMs = systemClock.nowMs();
+    const startAtMs = systemClock.nowMs();
     const startEpochMs = Date.now();
     const rounds: { atMs: number; readings: Readonly<Record<string, Readings>> }[] = [];
     const replicas = [
@@ -142,11 +142,11 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       replicaAt('inference-2', calm.url),
     ];
     const record = (atMs: number, readings: Readonly<Record<string, Readings>>) => {
-      rounds.push({ atMs: atMs - zeroMs, readings });
+      rounds.push({ atMs: atMs - startAtMs, readings });
     };
     {
       const source = scrapeReplicas({ everyMs: 250 });
-      await using _sampling = source.start({ stack: stackOf(...replicas), clock: systemClock, zeroMs, record });
+      await using _sampling = source.start({ stack: stackOf(...replicas), clock: systemClock, startAtMs, record });
       await systemClock.sleep(1800);
     }
     const step = { startEpochMs, fromMs: 125, toMs: 1625, stepMs: 250, signal: NEVER };

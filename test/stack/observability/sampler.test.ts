@@ -33,17 +33,17 @@ test('reads every round from Prometheus once and in order, including those while
     response.end(queueOf(new URLSearchParams(Buffer.concat(chunks).toString())));
   });
   const stack = { ...stackOf(), links: [linkAt(new URL(server.url).host)] };
-  const zeroMs = systemClock.nowMs();
+  const startAtMs = systemClock.nowMs();
   const rounds: { atMs: number; readings: object }[] = [];
   const sampling = sampleStack().start({
     stack,
     clock: systemClock,
-    zeroMs,
-    record: (atMs, readings) => rounds.push({ atMs: Math.round(atMs - zeroMs), readings }),
+    startAtMs,
+    record: (atMs, readings) => rounds.push({ atMs: Math.round(atMs - startAtMs), readings }),
   });
   await sleep(4800);
   await sampling[Symbol.asyncDispose]();
-  const seconds = Math.floor((systemClock.nowMs() - zeroMs - 500) / 1000) + 1;
+  const seconds = Math.floor((systemClock.nowMs() - startAtMs - 500) / 1000) + 1;
   expect(rounds.map(({ atMs }) => atMs)).toEqual(Array.from({ length: seconds }, (_, i) => 500 + 1000 * i));
   for (const { readings } of rounds) expect(readings).toEqual({ 'inference-1': { queue: 3 } });
   const before = rounds.length;
@@ -59,7 +59,7 @@ test('an unresponsive Prometheus only loses its rounds', async () => {
   const sampling = sampleStack().start({
     stack,
     clock: systemClock,
-    zeroMs: startMs,
+    startAtMs: startMs,
     record: atMs => void rounds.push(atMs),
   });
   await sleep(2600);

@@ -14,14 +14,14 @@ interface Round {
 /** Samples for `forMs`, then stops. Returns the rounds and how long stopping took. */
 async function sampled(replicas: Replica[], forMs: number, options: ScraperOptions = {}) {
   const rounds: Round[] = [];
-  const zeroMs = systemClock.nowMs();
+  const startAtMs = systemClock.nowMs();
   const record = (takenAtMs: number, readings: Round['readings']) => rounds.push({ takenAtMs, readings });
   const source = scrapeReplicas({ everyMs: 100, ...options });
-  const sampling = source.start({ stack: stackOf(...replicas), clock: systemClock, zeroMs, record });
+  const sampling = source.start({ stack: stackOf(...replicas), clock: systemClock, startAtMs, record });
   await sleep(forMs);
   const stoppedAt = performance.now();
   await sampling[Symbol.asyncDispose]();
-  return { rounds, zeroMs, stopMs: performance.now() - stoppedAt };
+  return { rounds, startAtMs, stopMs: performance.now() - stoppedAt };
 }
 
 const queue = (waiting: number) => `vllm:num_requests_waiting{engine="0"} ${waiting}\nother 1\n`;
@@ -33,7 +33,7 @@ test('scrapes all replicas concurrently, in the middle of the timeline’s slots
     response.end(queue(count));
   });
   await using two = await serve((_, response) => void response.end(queue(7)));
-  const { rounds, zeroMs } = await sampled(
+  const { rounds, startAtMs } = await sampled(
     [replicaAt('inference-1', one.url), replicaAt('inference-2', two.url)],
     1040,
   );
@@ -43,7 +43,7 @@ test('scrapes all replicas concurrently, in the middle of the timeline’s slots
   for (const [index, { readings }] of rounds.entries())
     expect(readings).toEqual({ 'inference-1': { queue: index + 1 }, 'inference-2': { queue: 7 } });
   // A timer may fire a millisecond early or arbitrarily late, but the median shows whether the phase is right.
-  const phases = rounds.map(({ takenAtMs }) => (takenAtMs - zeroMs) % 100).sort((a, b) => a - b);
+  const phases = rounds.map(({ takenAtMs }) => (takenAtMs - startAtMs) % 100).sort((a, b) => a - b);
   expect(phases[Math.floor(phases.length / 2)]).toBeGreaterThanOrEqual(48);
   expect(phases[Math.floor(phases.length / 2)]).toBeLessThan(90);
 });
@@ -98,7 +98,7 @@ test('a failure to record ends the sampling but not the run', async () => {
     throw new Error('disk full');
   };
   const stack = stackOf(replicaAt('good', good.url));
-  const job = { stack, clock: systemClock, zeroMs: systemClock.nowMs(), record };
+  const job = { stack, clock: systemClock, startAtMs: systemClock.nowMs(), record };
   await using _sampling = scrapeReplicas({ everyMs: 50 }).start(job);
   await sleep(250);
   expect(calls).toBe(1);

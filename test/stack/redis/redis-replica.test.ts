@@ -91,9 +91,9 @@ describe.skipIf(Boolean(reason))(`Redis as a part of the stack${reason ? ` (${re
       await systemClock.sleep(1500);
       const fault = createFault(plan('kill', 'redis', 500), stack, systemClock);
       await fault.inject(run.options.signal);
-      expect((await fault.bites(AbortSignal.timeout(5000))).evidence).toMatch(/does not answer/);
+      expect((await fault.verifyEffect(AbortSignal.timeout(5000))).evidence).toMatch(/does not answer/);
       await fault.heal(run.options.signal);
-      expect((await fault.healed(AbortSignal.timeout(5000))).evidence).toMatch(/redis is ready/);
+      expect((await fault.verifyHealed(AbortSignal.timeout(5000))).evidence).toMatch(/redis is ready/);
       const after = client(listen, password);
       expect(await after.get('a')).toBe(kept);
       for (const redis of [before, after]) redis.disconnect();
@@ -105,13 +105,13 @@ describe.skipIf(Boolean(reason))(`Redis as a part of the stack${reason ? ` (${re
     await using stack = await platform.up(redisOnly().topology, run.options);
     const fault = createFault(plan('latency', 'gateway→redis', 1000, { latencyMs: 300 }), stack, systemClock);
     await fault.inject(run.options.signal);
-    const { evidence } = await fault.bites(AbortSignal.timeout(10_000));
+    const { evidence } = await fault.verifyEffect(AbortSignal.timeout(10_000));
     // 300 ms in one direction: three probes take at least that, and not twice as long.
     const [, ...tookMs] = /took (\d+), (\d+), (\d+) ms/.exec(evidence)!.map(Number);
     for (const ms of tookMs) expect(ms).toBeGreaterThanOrEqual(299);
     expect(Math.min(...tookMs)).toBeLessThan(600);
     await fault.heal(run.options.signal);
-    await fault.healed(AbortSignal.timeout(10_000));
+    await fault.verifyHealed(AbortSignal.timeout(10_000));
   });
 
   it('fails before anything is started if redis-server is missing', { timeout: LIMIT }, async () => {

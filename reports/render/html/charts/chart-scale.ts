@@ -16,7 +16,7 @@ export function linearScale(max: number, whole = false): ValueScale {
 }
 
 const LOG_STEPS = [[1, 2, 5], [1, 3], [1]];
-const MOST_LOG_TICKS = 7;
+const MAX_LOG_TICKS = 7;
 
 /** Logarithmic scale between round numbers around `min` and `max`, both above zero. */
 function logScale(min: number, max: number): ValueScale {
@@ -29,7 +29,7 @@ function logScale(min: number, max: number): ValueScale {
     const to = all.findIndex(tick => tick >= max * 0.9999 && tick > all[from]!);
     return all.slice(from, to + 1);
   };
-  const ticks = LOG_STEPS.map(ticksOf).find(list => list.length <= MOST_LOG_TICKS) ?? ticksOf([1]);
+  const ticks = LOG_STEPS.map(ticksOf).find(list => list.length <= MAX_LOG_TICKS) ?? ticksOf([1]);
   const low = Math.log(ticks[0]!);
   const span = Math.log(ticks.at(-1)!) - low;
   return { kind: 'log', ticks, at: value => (Math.log(Math.max(value, Number.MIN_VALUE)) - low) / span };

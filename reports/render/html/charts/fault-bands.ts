@@ -11,12 +11,13 @@ export interface FaultBand {
 /** Faults of a run as bands; one without observed recovery lasts to the end of the axis. */
 export function faultBands(faults: readonly FaultResult[], endMs: number): FaultBand[] {
   return faults
-    .filter(fault => fault.injectedAtMs !== null || fault.bitAtMs !== null)
+    .filter(fault => fault.injectedAtMs !== null || fault.effectiveAtMs !== null)
     .map(fault => ({
-      label: fault.id + (fault.bitAtMs === null ? ' (no effect)' : fault.healedAtMs === null ? ' (no recovery)' : ''),
+      label:
+        fault.id + (fault.effectiveAtMs === null ? ' (no effect)' : fault.healedAtMs === null ? ' (no recovery)' : ''),
       injectedAtMs: fault.injectedAtMs,
-      fromMs: fault.bitAtMs,
-      toMs: fault.bitAtMs === null ? null : (fault.healedAtMs ?? endMs),
+      fromMs: fault.effectiveAtMs,
+      toMs: fault.effectiveAtMs === null ? null : (fault.healedAtMs ?? endMs),
     }));
 }
 
@@ -42,8 +43,8 @@ export interface PlacedLabel {
 
 const CHARACTER_WIDTH = 7.2;
 const LABEL_GAP = 12;
-const MOST_LANES = 6;
-const MOST_CHARACTERS = 34;
+const MAX_LANES = 6;
+const MAX_CHARACTERS = 34;
 
 /**
  * Places labels in rows so that none overlaps another or leaves [left, right]. Labels that do not fit into six rows are omitted; the
@@ -57,14 +58,14 @@ export function placeLabels(
   const laneEnds: number[] = [];
   const placed: PlacedLabel[] = [];
   for (const { text, x } of [...wanted].sort((a, b) => a.x - b.x)) {
-    const maxLength = Math.min(MOST_CHARACTERS, Math.floor((right - left) / CHARACTER_WIDTH));
+    const maxLength = Math.min(MAX_CHARACTERS, Math.floor((right - left) / CHARACTER_WIDTH));
     const characters = [...text];
     const short = characters.length > maxLength ? `${characters.slice(0, maxLength - 1).join('')}…` : text;
     const width = [...short].length * CHARACTER_WIDTH;
     const start = Math.max(left, Math.min(x, right - width));
     const free = laneEnds.findIndex(end => end + LABEL_GAP <= start);
     const lane = free === -1 ? laneEnds.length : free;
-    if (lane >= MOST_LANES) continue;
+    if (lane >= MAX_LANES) continue;
     laneEnds[lane] = start + width;
     placed.push({ text: short, x: start, lane });
   }

@@ -1,14 +1,14 @@
 import type { TimelineSeries } from '../../../store/run-document.ts';
 
 /** Limit of the slots, as more points fit neither on a screen nor into a small file. */
-const MOST_SLOTS = 600;
+const MAX_SLOTS = 600;
 
 /**
  * Merges neighbouring slots until at most 600 remain, so that the report of a long run stays small. Problems are not averaged away: a
  * merged slot keeps the highest latency, the fewest ready replicas and the longest queue; rates are averaged.
  */
 export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
-  const factor = Math.ceil(timeline.offered.length / MOST_SLOTS);
+  const factor = Math.ceil(timeline.offered.length / MAX_SLOTS);
   if (factor <= 1) return timeline;
   const merged = <T>(values: readonly T[], fold: (group: readonly T[]) => T) =>
     Array.from({ length: Math.ceil(values.length / factor) }, (_, index) =>

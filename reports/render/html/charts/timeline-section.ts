@@ -16,7 +16,10 @@ export function timelineSection(input: RenderInput): Html {
   const slots = timeline.offered.length;
   if (slots === 0) return html`<p class="empty">No request was scheduled in this run, so there is nothing to draw.</p>`;
   const loadMs = slots * timeline.slotMs;
-  const lastMs = Math.max(...input.document.faults.flatMap(fault => [fault.bitAtMs ?? 0, fault.healedAtMs ?? 0]), 0);
+  const lastMs = Math.max(
+    ...input.document.faults.flatMap(fault => [fault.effectiveAtMs ?? 0, fault.healedAtMs ?? 0]),
+    0,
+  );
   const endMs = Math.max(loadMs, lastMs);
   const axis: TimeAxis = { slotMs: timeline.slotMs, endMs, bands: faultBands(input.document.faults, endMs) };
   const limits = chartLimits(input);

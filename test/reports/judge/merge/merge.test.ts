@@ -6,8 +6,8 @@ import { type Part, requireComplete } from '../../../../reports/judge/merge/segm
 import { all, type Changes, clock, faultEvents, part, RECORDS, summary, WHOLE_PLAN } from '../../parts.ts';
 import { historyOf } from '../../runs.ts';
 
-const surroundings = { id: 'merged', startedAt: '2026-01-02T03:04:05.678Z', machine: {}, versions: {} };
-const judged = (parts: readonly Part[]) => judge(mergeRuns(requireComplete(parts), surroundings));
+const environment = { id: 'merged', startedAt: '2026-01-02T03:04:05.678Z', machine: {}, versions: {} };
+const judged = (parts: readonly Part[]) => judge(mergeRuns(requireComplete(parts), environment));
 
 const alone = judge({
   events: historyOf(
@@ -27,7 +27,7 @@ describe('the union of all segments', () => {
         isStep('healed')(event) ? ({ ...event, requests: { ended: 10, rejected } } as TimedEvent) : event,
       ),
     });
-    const { events } = mergeRuns(requireComplete(all(3).map(rejecting)), surroundings);
+    const { events } = mergeRuns(requireComplete(all(3).map(rejecting)), environment);
     expect(events.find(isStep('healed'))).toMatchObject({ requests: { ended: 30, rejected: 0 + 1 + 2 } });
   });
 
@@ -50,10 +50,12 @@ describe('the union of all segments', () => {
 
   it('attributes observations to segments, and sums the usage of the generators', () => {
     const { document } = judged(all(3));
-    expect(document.faults[0]!.evidence).toContain('segment 1: bit seen; segment 2: bit seen; segment 3: bit seen');
+    expect(document.faults[0]!.evidence).toContain(
+      'segment 1: effective seen; segment 2: effective seen; segment 3: effective seen',
+    );
     expect(document.faults[1]!.evidence).not.toContain('segment 2');
     expect(document.load.cpuCores).toBeCloseTo(6000 / 62_000, 3);
-    expect(mergeRuns(requireComplete(all(3)), surroundings).events).toContainEqual(
+    expect(mergeRuns(requireComplete(all(3)), environment).events).toContainEqual(
       expect.objectContaining({ type: 'load', summary: expect.objectContaining({ requests: 150 }) }),
     );
   });
@@ -67,7 +69,7 @@ describe('the union of all segments', () => {
 });
 
 const INVALID: TimedEvent = { atMs: 0, type: 'invalid', guard: 'steady-state', reason: 'no answers' };
-const never = (id: string): TimedEvent => ({ atMs: 6000, type: 'fault', id, step: 'never-bit', evidence: 'no effect' });
+const never = (id: string): TimedEvent => ({ atMs: 6000, type: 'fault', id, step: 'no-effect', evidence: 'no effect' });
 const notHealed: TimedEvent = { atMs: 15_000, type: 'fault', id: 'slow', step: 'not-healed', evidence: 'still slow' };
 const isStep = (step: string) => (event: TimedEvent) =>
   event.type === 'fault' && event.id === 'slow' && event.step === step;
@@ -77,7 +79,7 @@ const PROBLEMS: readonly [string, Changes, string, RegExp][] = [
   ['found no steady state', { extra: [INVALID] }, 'invalid', /segment 2: no answers/],
   [
     'did not observe an effect on its link',
-    { extra: [never('slow')], without: isStep('bit') },
+    { extra: [never('slow')], without: isStep('effective') },
     'invalid',
     /had no observable effect: segment 2/,
   ],
@@ -106,7 +108,7 @@ const PROBLEMS: readonly [string, Changes, string, RegExp][] = [
     /segment 2: P99 send lateness 5 s/,
   ],
   ['lost a record', { records: part(2, 3).records.slice(1) }, 'invalid', /1 of 620 arrivals left no record/],
-  ['started two seconds late', { zeroLateMs: 2000 }, 'invalid', /2 s apart.*--zero-at/],
+  ['started two seconds late', { zeroLateMs: 2000 }, 'invalid', /2 s apart.*--start-at/],
   [
     'was interrupted',
     { extra: [{ atMs: 50_000, type: 'interrupted', by: 'SIGINT' }] },

@@ -1,4 +1,4 @@
-import { driveEndMs, type FaultPlan, type RunPlan } from '../../../../harness/plan.ts';
+import { type FaultPlan, loadEndMs, type RunPlan } from '../../../../harness/plan.ts';
 import type {
   EventRow,
   FaultResult,
@@ -35,7 +35,7 @@ export const plan: RunPlan = {
   load: {
     engine: 'stream',
     arrivals: 'poisson',
-    segments: [
+    ramps: [
       { name: 'ramp', fromMs: 0, toMs: 10_000, fromPerSecond: 0, toPerSecond: 40 },
       { name: 'climb', fromMs: 10_000, toMs: 20_000, fromPerSecond: 40, toPerSecond: 60 },
       { name: 'hold', fromMs: 20_000, toMs: 45_000, fromPerSecond: 60, toPerSecond: 60 },
@@ -59,7 +59,7 @@ const FAULT_RESULTS: readonly FaultResult[] = [
     target: 'gateway→inference-1',
     parameters: { latencyMs: 200, jitterMs: 50 },
     injectedAtMs: 12_004,
-    bitAtMs: 12_231,
+    effectiveAtMs: 12_231,
     evidence: 'A probe through the link took 214 ms, at most 12 ms before; after healing it took 1.9 ms.',
     healedAtMs: 20_118,
     healVerified: true,
@@ -70,7 +70,7 @@ const FAULT_RESULTS: readonly FaultResult[] = [
     target: 'inference-2',
     parameters: {},
     injectedAtMs: 24_002,
-    bitAtMs: 24_019,
+    effectiveAtMs: 24_019,
     evidence: 'Process 41877 has exited and its port refuses connections; ready again as process 42103.',
     healedAtMs: 31_240,
     healVerified: true,
@@ -119,7 +119,7 @@ const EVENTS: readonly EventRow[] = [
   { atMs: -4098.25, kind: 'replica', text: 'inference-2 starting → ready' },
   { atMs: -4051, kind: 'replica', text: 'inference-3 starting → ready' },
   { atMs: -3000, kind: 'phase', text: 'warm-up' },
-  { atMs: 0, kind: 'phase', text: 'drive' },
+  { atMs: 0, kind: 'phase', text: 'load' },
   { atMs: 12_004, kind: 'fault', text: 'slow-link injected: latency 200 ms ± 50 ms on gateway→inference-1' },
   {
     atMs: 12_231,
@@ -138,7 +138,7 @@ const EVENTS: readonly EventRow[] = [
 
 /** Realistic run that passes; the same for every call. */
 export function passingRun(): RenderInput {
-  const samples = simulate(plan.load.segments, FAULTS);
+  const samples = simulate(plan.load.ramps, FAULTS);
   const failed = samples.filter(({ error }) => error !== null).length;
   const windows = [
     ['baseline', 0, 12_231],
@@ -153,7 +153,7 @@ export function passingRun(): RenderInput {
   ] as const;
   return {
     plan,
-    timeline: timelineOf(samples, driveEndMs(plan)),
+    timeline: timelineOf(samples, loadEndMs(plan)),
     events: EVENTS,
     document: {
       schema: 1,

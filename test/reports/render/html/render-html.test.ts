@@ -8,12 +8,12 @@ import { plainRetriedRun, retriedRun } from './retried-run.ts';
 import { failingRun, interruptedRun, VARIANTS } from './variants.ts';
 
 // A size that CI artifact viewers open instantly and that fits into an e-mail.
-const MOST_BYTES = 1.5e6;
+const MAX_BYTES = 1.5e6;
 
 describe('renderHtml', () => {
   it.each(Object.keys(VARIANTS))('stays under 1.5 MB and gives the same bytes twice: %s', name => {
     const first = renderHtml(VARIANTS[name]!());
-    expect(Buffer.byteLength(first)).toBeLessThan(MOST_BYTES);
+    expect(Buffer.byteLength(first)).toBeLessThan(MAX_BYTES);
     expect(renderHtml(VARIANTS[name]!())).toBe(first);
   });
 

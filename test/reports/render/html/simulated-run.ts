@@ -1,4 +1,4 @@
-import { arrivalTimes, type RateSegment } from '../../../../harness/arrivals/arrivals.ts';
+import { arrivalTimes, type Ramp } from '../../../../harness/arrivals/arrivals.ts';
 import type { FaultPlan } from '../../../../harness/plan.ts';
 import { type Random, seededRandom } from '../../../../harness/random.ts';
 import type { Quantiles, TimelineSeries, WindowResult } from '../../../../reports/store/run-document.ts';
@@ -12,7 +12,7 @@ export interface Sample {
 }
 
 /** Requests to a gateway with three replicas: slower at a higher rate, and during faults. */
-export function simulate(segments: readonly RateSegment[], faults: readonly FaultPlan[], seed = 42): Sample[] {
+export function simulate(segments: readonly Ramp[], faults: readonly FaultPlan[], seed = 42): Sample[] {
   const random = seededRandom(seed);
   const active = (id: string, atMs: number) => {
     const fault = faults.find(fault => fault.id === id);

@@ -145,7 +145,7 @@ export function interruptedRun(): RenderInput {
         {
           ...run.document.faults[1]!,
           injectedAtMs: null,
-          bitAtMs: null,
+          effectiveAtMs: null,
           healedAtMs: null,
           evidence: '',
           healVerified: false,
@@ -253,7 +253,7 @@ function invalidRun(): RenderInput {
     ...slow!,
     id: `partition-zone-${index}`,
     injectedAtMs: 14_000 + index * 900,
-    bitAtMs: index === 4 ? null : 14_100 + index * 900,
+    effectiveAtMs: index === 4 ? null : 14_100 + index * 900,
     healedAtMs: index === 4 ? null : 30_000 + index * 1500,
   }));
   return changed(

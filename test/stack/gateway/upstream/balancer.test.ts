@@ -15,7 +15,7 @@ describe('least connections', () => {
   });
 
   test('breaks ties evenly', () => {
-    // 3,000 draws over 3: mean 1,000, standard deviation 26; ±150 is more than 5 of them.
+    // 3,000 draws over 3: mean 1,000, standard stddev 26; ±150 is more than 5 of them.
     const pick = leastConnections(seededRandom(2));
     const counts = [0, 0, 0];
     for (let i = 0; i < 3000; i += 1) counts[pick(replicas(0, 0, 0)).order]! += 1;
