@@ -26,7 +26,10 @@ export async function startFixture(name: string, ...args: string[]): Promise<Fix
   const path = fileURLToPath(new URL(`./fixtures/${name}`, import.meta.url));
   const child = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
-  const [said] = await once(createInterface({ input: child.stdout }), 'line');
+  const said = await Promise.race([
+    once(createInterface({ input: child.stdout }), 'line').then(([line]) => line as string),
+    exited.then(([code]) => Promise.reject(new Error(`${name} exited with ${code} before it said anything`))),
+  ]);
   return {
     said,
     pid: child.pid!,
