@@ -28,7 +28,7 @@ const ALL = [
 ];
 
 describe.each(ALL)('$kind', ({ kind, ...options }) => {
-  it('has no effect when nothing happened to its target', async () => {
+  it('has no observable effect when nothing happened to its target', async () => {
     const { replicas, act, see } = broken(kind, options);
     // The calls succeed, and do nothing.
     const nothing = async () => {};
@@ -80,7 +80,7 @@ describe('pause', () => {
     expect(await see('verifyEffect', 400)).toContain('did not respond to a probe for 200 ms');
   });
 
-  it('is not taken for a death: one that is refused has no effect', async () => {
+  it('is not taken for a death: one that is refused has no observable effect', async () => {
     const { replica, act, see } = broken('pause');
     replica.pause = replica.kill;
     await act('inject');
@@ -198,7 +198,7 @@ describe('zone-loss', () => {
     expect(replicas[1]!.state).toBe('stopped');
   });
 
-  it('has no effect when one of the zone survives, or no replica anywhere does', async () => {
+  it('has no observable effect when one of the zone survives, or no replica anywhere does', async () => {
     const survivor = broken('zone-loss', { target });
     survivor.replicas[1]!.kill = async () => {};
     await survivor.act('inject');
