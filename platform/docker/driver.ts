@@ -1,21 +1,23 @@
 import { join } from 'node:path';
+import { getContainerRuntimeClient } from 'testcontainers';
 import { type Clock, settlesWithin } from '../../harness/clock.ts';
 import type { UpOptions } from '../../harness/contracts.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { Driver } from '../driver.ts';
+import type { EdgeAccess } from '../entry-certificate.ts';
 import { PROXY } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
 import { reservePorts } from '../ports.ts';
 import { answersReady } from '../readiness.ts';
-import { filesBelow } from './archive.ts';
+import { archiveOf, below, filesBelow } from './archive.ts';
 import type { ContainerPlan } from './container.ts';
 import { RestartableContainer } from './container-instance.ts';
-import { edgeAccess } from './edge-access.ts';
-import { type Engine, engineSocket, findEngine, requireImages } from './engine.ts';
+import { configureTestcontainers, type Engine, engineSocket, findEngine, requireImages } from './engine.ts';
 import { IMAGE_NAMES } from './images/image-names.ts';
-import { addressesInside, layoutOf } from './layout.ts';
-import { makeNetworks } from './networks.ts';
+import { addressesInside, FILES, layoutOf } from './layout.ts';
+import { createNetworks } from './networks.ts';
 import {
+  fullName,
   type Images,
   imagesOf,
   isPublished,
@@ -26,23 +28,25 @@ import {
   replicaContainer,
   type StackPlan,
 } from './plans.ts';
-import { prepareTestcontainers } from './prepare.ts';
-import { lookAt, PROBER, PROBER_SELF } from './prober.ts';
+import { PROBER, PROBER_SELF, probeInside } from './prober.ts';
 import { removeLabelled } from './remove-labelled.ts';
 
-/** Services that use others drain, the rest have nothing to finish. */
+/** Services that use others drain; the rest have nothing to finish. */
 const GRACE_MS = { last: 2250, others: 1000, helpers: 0 };
-/** With the graces and half a second for each kill the whole takes 10 s at most. */
+/** With the grace periods and half a second for each kill, taking a stack down takes at most 10 s. */
 const REMOVE_LIMIT_MS = 4750;
-const BEGUN_LIMIT_MS = 2000;
+const STARTING_LIMIT_MS = 2000;
 
-/** What containers are made of, and what they may use. */
+/** Name of the edge. */
+const EDGE = 'edge';
+
+/** Images, limits and files of containers. */
 export interface DockerSettings {
-  /** Tags of other images. @default those of `npm run images` */
+  /** Tags that replace those of `npm run images`. */
   readonly images?: Partial<Images>;
-  /** By service. @default 1 CPU and 512 MiB for each replica */
+  /** Limits by service. @default 1 CPU and 512 MiB for each replica */
   readonly limits?: Readonly<Record<string, Limits>>;
-  /** Folders of this machine to put into the containers of all services of ours, by where they go. @default none */
+  /** Folders of this machine to copy into the containers of Squall's own services, by target. @default none */
   readonly folders?: Readonly<Record<string, string>>;
 }
 
@@ -56,13 +60,13 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
   const images = { ...IMAGE_NAMES, ...settings.images };
   const engine = await findEngine(engineSocket(), signal);
   const imageIds = await requireImages(engine, imagesOf(topology, images), 'Run `npm run images`.', signal);
-  await prepareTestcontainers(engine);
+  await configureTestcontainers(engine);
   const layout = layoutOf(topology);
   const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER]);
   const proberUrl = `http://${ports.address(PROBER)}`;
-  const probe: Driver['probe'] = async (url, asked) => {
+  const probe: Driver['probe'] = async (url, abort) => {
     const sentMs = clock.nowMs();
-    return { sentMs, ...(await lookAt(proberUrl, url, asked)) };
+    return { sentMs, ...(await probeInside(proberUrl, url, abort)) };
   };
   const volumes = Object.fromEntries(Object.entries(folders).map(([target, source]) => [target, filesBelow(source)]));
   const stack: StackPlan = { runId, layout, images, ports, limits, cpus: engine.cpus, volumes };
@@ -77,10 +81,10 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
     versions: { docker: engine.version, ...imageIds },
     where: layout,
     graceMs: GRACE_MS,
-    edge: edgeAccess(runId),
+    edge: edgeAccess(fullName(runId, EDGE)),
     async open(guard) {
       guard.register({ kind: 'docker-label', label: labelOf(runId), socketPath: engine.socketPath });
-      await makeNetworks(runId, layout.networks);
+      await createNetworks(runId, layout.networks);
       await ports.free();
       const apiUrl = `http://${ports.address(PROXY)}`;
       return {
@@ -89,14 +93,13 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
             ...program(PROXY, proxyContainer(stack, topology)),
             name: PROXY,
             url: apiUrl,
-            isReady: asked => answersReady(`${apiUrl}/version`, asked),
+            isReady: abort => answersReady(`${apiUrl}/version`, abort),
           },
-          // It sees itself.
           {
             ...program(PROBER, proberContainer(stack)),
             name: PROBER,
             url: proberUrl,
-            isReady: asked => answersReady(PROBER_SELF, asked, probe),
+            isReady: abort => answersReady(PROBER_SELF, abort, probe),
           },
         ],
         proxy: { apiUrl, source: 'container' },
@@ -108,26 +111,39 @@ export async function dockerDriver(topology: Topology, options: UpOptions, setti
     },
     async listenersOf(link) {
       const listen = isPublished(link) ? ports.address(link.name) : layout.link(link.name);
-      return { asked: `0.0.0.0:${layout.linkPort(link.name)}`, listen };
+      return { requested: `0.0.0.0:${layout.linkPort(link.name)}`, listen };
     },
     probe,
-    async leave() {
+    async cleanup() {
       await ports.free();
       return removeAll(containers, engine, runId, clock);
     },
   };
 }
 
-/** Whatever cannot be removed is left to the watchdog, which tries again when the harness has ended. */
+/** Removes everything; what remains is left to the watchdog, which retries after the end of the harness. */
 async function removeAll(
   containers: readonly RestartableContainer[],
   { socketPath }: Engine,
   runId: string,
   clock: Clock,
 ): Promise<string | undefined> {
-  const begun = Promise.all(containers.map(container => container.begun));
-  await settlesWithin(begun, BEGUN_LIMIT_MS, clock);
+  const starting = Promise.all(containers.map(container => container.starting));
+  await settlesWithin(starting, STARTING_LIMIT_MS, clock);
   const label = labelOf(runId);
   const removed = await removeLabelled({ socketPath, label, clock, limitMs: REMOVE_LIMIT_MS });
-  return removed.isClean ? undefined : `not everything with the label ${label} could be removed yet`;
+  return removed.isClean ? undefined : `could not remove everything with the label ${label} yet`;
+}
+
+function edgeAccess(name: string): EdgeAccess {
+  return {
+    async write(path, text) {
+      const { container } = await getContainerRuntimeClient();
+      await container.putArchive(container.getById(name), archiveOf(below(EDGE, { [path]: text })), FILES);
+    },
+    async reload() {
+      const { container } = await getContainerRuntimeClient();
+      await container.getById(name).kill({ signal: 'SIGHUP' });
+    },
+  };
 }

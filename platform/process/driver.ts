@@ -16,13 +16,13 @@ import { commandOf, toolVersions, writePrivateFiles } from './executable.ts';
 import { serviceEnvironment } from './process-environment.ts';
 import { startProcess } from './service-process.ts';
 
-/** With the proxy's and half a second for each kill, the whole takes 8 s at most. */
+/** With the proxy's grace period and half a second for each kill, taking a stack down takes at most 8 s. */
 const GRACE_MS = 2250;
 const PROXY_GRACE_MS = 500;
 const SWEEP_LIMIT_MS = 500;
 
 /**
- * Runs replicas, and the fault proxy, as child processes.
+ * Runs replicas and the fault proxy as child processes.
  * @throws SquallError `TOOL_NOT_FOUND`, and as {@link reservePorts}
  */
 export async function processDriver(proxy: FaultProxy, topology: Topology, options: UpOptions): Promise<Driver> {
@@ -51,12 +51,12 @@ export async function processDriver(proxy: FaultProxy, topology: Topology, optio
     },
     async listenersOf({ name }) {
       await ports.claim(name);
-      return { asked: where.link(name), listen: where.link(name) };
+      return { requested: where.link(name), listen: where.link(name) };
     },
-    probe: (url, asked) => probe(url, { clock, signal: asked }),
-    async leave() {
+    probe: (url, abort) => probe(url, { clock, signal: abort }),
+    async cleanup() {
       await ports.free();
-      // Descendants that left their group are found by the mark of the run.
+      // Finds descendants that left their group by the run id in their environment.
       await reap({ groups: [], runId, clock, limitMs: SWEEP_LIMIT_MS });
       return undefined;
     },
@@ -73,7 +73,7 @@ async function openProxy(
   await ports.claim(PROXY);
   const url = `http://${ports.address(PROXY)}`;
   const { command, args, source, version } = await proxy.find({ host: LOOPBACK, port: ports.of(PROXY), seed }, signal);
-  // Toxiproxy otherwise logs every connection.
+  // By default Toxiproxy logs every connection.
   const environment = serviceEnvironment(runId, { LOG_LEVEL: 'warn' });
   const logPath = join(directory, `${PROXY}.log`);
   const helper = {
@@ -81,7 +81,7 @@ async function openProxy(
     url,
     logPath,
     start: () => startProcess({ command, args, environment, directory, logPath }, guard, clock),
-    isReady: (asked: AbortSignal) => answersReady(`${url}/version`, asked),
+    isReady: (abort: AbortSignal) => answersReady(`${url}/version`, abort),
   };
   return { helpers: [helper], proxy: { apiUrl: url, source, version } };
 }
@@ -92,16 +92,16 @@ async function programOf(
   { runId, directory: runDirectory, clock }: UpOptions,
   guard: Guard,
 ): Promise<Program> {
-  const told = addressesOf(plan, where, {
+  const addresses = addressesOf(plan, where, {
     listenAt: listener => where.replica(plan.name, listener),
     directory: join(runDirectory, plan.name),
     isInImage: false,
   });
-  if (plan.files) await writePrivateFiles(told.directory, await plan.files(told));
+  if (plan.files) await writePrivateFiles(addresses.directory, await plan.files(addresses));
   const start = {
-    ...commandOf(plan.run, told),
-    environment: serviceEnvironment(runId, plan.environment(told)),
-    directory: plan.files ? told.directory : runDirectory,
+    ...commandOf(plan.run, addresses),
+    environment: serviceEnvironment(runId, plan.environment(addresses)),
+    directory: plan.files ? addresses.directory : runDirectory,
     logPath: join(runDirectory, `${plan.name}.log`),
   };
   return { logPath: start.logPath, start: () => startProcess(start, guard, clock) };

@@ -7,7 +7,7 @@ import type { Ending, Instance } from '../instance.ts';
 import { openLog } from '../log-file.ts';
 import type { Guard } from '../watchdog/watchdog.ts';
 
-/** How to start a process. */
+/** Command line, environment and log of a process. */
 export interface ProcessPlan {
   readonly command: string;
   readonly args: readonly string[];
@@ -21,8 +21,8 @@ const REMAINDER_POLL_MS = 10;
 const REMAINDER_LIMIT_MS = 2000;
 
 /**
- * Starts a process as the leader of a group of its own, so that a terminal's Ctrl-C does not reach it, and one signal reaches
- * all of its descendants. When the leader ends, what it leaves behind is killed.
+ * Starts a process as leader of its own group, so that a terminal's Ctrl-C does not reach it and one signal reaches all of its
+ * descendants. When the leader ends, the rest of the group is killed.
  */
 export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): Instance {
   let child: ChildProcess;
@@ -63,7 +63,7 @@ export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): Ins
     logFromByte,
     gone,
     signal,
-    // A process that is stopped can still be killed; it gets any other signal when it continues.
+    // A stopped process can be killed, but receives any other signal only when it continues.
     pause: async () => signal('SIGSTOP'),
     resume: async () => signal('SIGCONT'),
   };
@@ -75,7 +75,7 @@ function neverStarted(why: string, logFromByte: number): Instance {
   return { pid: undefined, label: undefined, logFromByte, gone, signal: () => {}, pause: nothing, resume: nothing };
 }
 
-/** A process is told only that it was killed, not what for. */
+/** The reason for a SIGKILL is unknown to the parent process. */
 function ending(how: string): Ending {
   return { how, isOutOfMemory: false };
 }
@@ -89,7 +89,7 @@ async function ended(child: ChildProcess): Promise<string> {
   }
 }
 
-/** Kills what is left of a group whose leader has ended. */
+/** Kills the rest of a group whose leader has ended. */
 async function killRemainder(pgid: number, clock: Clock): Promise<void> {
   const deadlineMs = clock.nowMs() + REMAINDER_LIMIT_MS;
   while (isGroupAlive(pgid) && clock.nowMs() < deadlineMs) {

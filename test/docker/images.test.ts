@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildFrom } from '../../platform/docker/images/build.ts';
 import { IMAGE_NAMES, IMAGE_UID } from '../../platform/docker/images/image-names.ts';
+import { buildImage } from '../../platform/docker/images/work.ts';
 import { engine, noDocker as reason } from './docker-stack.ts';
 
 // Looks at the images that `npm run images` built; it does not build them itself.
@@ -177,7 +177,7 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
   it('shows why a build failed', async () => {
     const text = `FROM ${IMAGE_NAMES.redis}\nRUN echo the reason >&2 && exit 7\n`;
     const context = [{ target: 'Dockerfile', mode: 0o644, content: Buffer.from(text) }];
-    await expect(buildFrom(context, { t: 'squall/never' }, engine!)).rejects.toMatchObject({
+    await expect(buildImage(context, { t: 'squall/never' }, engine!)).rejects.toMatchObject({
       code: 'IMAGE_BUILD_FAILED',
       message: expect.stringMatching(/^Building squall\/never failed:\n.*the reason/s),
     });

@@ -9,8 +9,7 @@ import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../harness/clock.ts';
 import type { RunningStack } from '../../harness/contracts.ts';
 import { processesOfRun } from '../../harness/host/process-group.ts';
-import { externalPlatform, externalTopology, TARGET_LINK } from '../../platform/external/platform.ts';
-import { straightPlatform } from '../../platform/external/straight.ts';
+import { directPlatform, externalPlatform, externalTopology, TARGET_LINK } from '../../platform/external/platform.ts';
 import { startFixture } from '../load/rig.ts';
 
 let runs = 0;
@@ -34,7 +33,7 @@ const up = (
 ): Promise<RunningStack> => {
   const proxy = { find: findToxiproxy, connect: connectToxiproxy };
   const target = { url, addresses, port: Number(new URL(url).port), iOwnThisTarget: false };
-  const platform = hasProxy ? externalPlatform(proxy, target) : straightPlatform(target);
+  const platform = hasProxy ? externalPlatform(proxy, target) : directPlatform(target);
   return platform.up(externalTopology('Bearer x'), options);
 };
 

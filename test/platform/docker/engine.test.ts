@@ -3,8 +3,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
-import { engineSocket, engineTrouble, findEngine } from '../../../platform/docker/engine.ts';
-import { prepareTestcontainers } from '../../../platform/docker/prepare.ts';
+import { configureTestcontainers, engineError, engineSocket, findEngine } from '../../../platform/docker/engine.ts';
 import { removeLabelled } from '../../../platform/docker/remove-labelled.ts';
 import { expectRefusal, temporaryFolder } from '../../e2e/squall.ts';
 
@@ -28,7 +27,7 @@ describe('finding a Docker engine', () => {
     [
       'no engine',
       { DOCKER_HOST: 'unix:///no/such.sock' },
-      [/No Docker engine answers at \/no\/such\.sock/, /→ Start the Docker engine/],
+      [/No Docker engine is running at \/no\/such\.sock/, /→ Start the Docker engine/],
     ],
     [
       'an engine elsewhere',
@@ -54,7 +53,7 @@ describe('finding a Docker engine', () => {
     ['EACCES', 'DOCKER_FORBIDDEN', 'usermod'],
     ['ECONNRESET', 'DOCKER_FAILED', 'log'],
   ])('%s: %s', (cause, code, next) => {
-    const error = engineTrouble('/var/run/docker.sock', Object.assign(new Error(cause), { code: cause }));
+    const error = engineError('/var/run/docker.sock', Object.assign(new Error(cause), { code: cause }));
     expect(error).toMatchObject({ kind: 'environment', code, next: expect.stringContaining(next) });
   });
 
@@ -86,7 +85,7 @@ describe('finding a Docker engine', () => {
     using other = temporaryFolder();
     using without = await fakeEngine(other.path, info);
     const disabledFor = async (socketPath: string, env: NodeJS.ProcessEnv = {}) => {
-      await prepareTestcontainers(await findEngine(socketPath), env);
+      await configureTestcontainers(await findEngine(socketPath), env);
       return env.TESTCONTAINERS_RYUK_DISABLED;
     };
     expect(await disabledFor(engine.socketPath)).toBeUndefined();
