@@ -3,18 +3,17 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 const TAIL_BYTES = 16_384;
 
 /** A log file opened for a process. */
-export interface OpenLog {
+export interface OpenLog extends Disposable {
   /** Passed to the process, which writes to it directly, so that nothing is lost if the harness is killed. */
   readonly descriptor: number;
   /** Length at opening, in bytes. */
   readonly fromByte: number;
-  close(): void;
 }
 
 /** Opens a log for appending. */
 export function openLog(path: string): OpenLog {
   const descriptor = openSync(path, 'a');
-  return { descriptor, fromByte: fstatSync(descriptor).size, close: () => closeSync(descriptor) };
+  return { descriptor, fromByte: fstatSync(descriptor).size, [Symbol.dispose]: () => closeSync(descriptor) };
 }
 
 /** Last lines, at most `count`, from byte `fromByte` on; none if the file does not exist. */

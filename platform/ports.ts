@@ -90,14 +90,7 @@ async function listen(port: number): Promise<ReservedPort> {
   server.unref();
   server.listen({ host: LOOPBACK, port, exclusive: true });
   await once(server, 'listening');
-  let freed: Promise<void> | undefined;
-  return {
-    port,
-    free() {
-      freed ??= new Promise(resolve => server.close(() => resolve()));
-      return freed;
-    },
-  };
+  return { port, free: () => new Promise(resolve => void server.close(() => resolve())) };
 }
 
 function ephemeralFrom(): number {

@@ -53,14 +53,14 @@ export class Supervisor implements Replica {
   readonly url: string;
   readonly metricsPath: string | undefined;
   readonly container: ReplicaContainer | undefined;
+  state: ReplicaState = 'stopped';
+  lastExit: ReplicaExit | undefined;
   readonly #plan: SupervisedPlan;
   readonly #observer: StackObserver;
   readonly #clock: Clock;
-  #state: ReplicaState = 'stopped';
   #instance: Instance | undefined;
   /** Settles when the current instance is gone and the state reflects that. */
   #over: Promise<void> = Promise.resolve();
-  #lastExit: ReplicaExit | undefined;
   /** Offset of the log of the last instance that ended, in bytes. */
   #endedFromByte = 0;
   #readyAtMs: number | undefined;
@@ -94,14 +94,6 @@ export class Supervisor implements Replica {
     return this.#instance?.label;
   }
 
-  get state(): ReplicaState {
-    return this.#state;
-  }
-
-  get lastExit(): ReplicaExit | undefined {
-    return this.#lastExit;
-  }
-
   /**
    * Starts it for the first time; resolves when it is ready.
    * @throws SquallError `SERVICE_DIED` or `SERVICE_NOT_READY`, with the last log lines; the signal's reason on abort
@@ -111,8 +103,8 @@ export class Supervisor implements Replica {
     const deadlineMs = this.#clock.nowMs() + limitMs;
     this.#isBroughtUp = true;
     this.#spawn();
-    while (this.#state !== 'ready') {
-      if (this.#state !== 'starting') throw this.#failure('SERVICE_DIED', `ended during its start: ${this.#how}`);
+    while (this.state !== 'ready') {
+      if (this.state !== 'starting') throw this.#failure('SERVICE_DIED', `ended during its start: ${this.#how}`);
       if (this.#clock.nowMs() >= deadlineMs)
         throw this.#failure('SERVICE_NOT_READY', `was not ready within ${formatMs(limitMs)}`);
       await this.#clock.sleep(STATE_POLL_MS, signal);
@@ -130,10 +122,10 @@ export class Supervisor implements Replica {
   async terminate(): Promise<void> {
     this.#ending ??= 'terminate';
     const over = this.#over;
-    await this.#end(TERMINATE_GRACE_MS);
+    if (this.#instance) await endWithin(this.#instance, TERMINATE_GRACE_MS, this.#clock);
     await over;
     // It was down already, waiting for its restart.
-    if (this.#isHeld && this.#state === 'exited') this.#enter('stopped', this.#how);
+    if (this.#isHeld && this.state === 'exited') this.#enter('stopped', this.#how);
   }
 
   async pause(): Promise<void> {
@@ -152,16 +144,16 @@ export class Supervisor implements Replica {
   async release(holder = SCALER): Promise<void> {
     this.#holders.delete(holder);
     if (this.#instance && this.#ending) await this.#over;
-    if (this.#state === 'failed') this.#record = NO_EXITS;
+    if (this.state === 'failed') this.#record = NO_EXITS;
     this.#startNow();
   }
 
   async ready(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
-      if (this.#state === 'failed' || this.#stopped)
-        throw this.#failure('SERVICE_DIED', `will not come back, it has ${this.#state}: ${this.#how}`);
-      if (this.#state === 'ready' && (await this.#plan.isReady(signal))) return;
+      if (this.state === 'failed' || this.#stopped)
+        throw this.#failure('SERVICE_DIED', `will not come back, it has ${this.state}: ${this.#how}`);
+      if (this.state === 'ready' && (await this.#plan.isReady(signal))) return;
       await this.#clock.sleep(READY_POLL_MS, signal);
     }
   }
@@ -174,13 +166,9 @@ export class Supervisor implements Replica {
 
   async #stop(graceMs: number): Promise<void> {
     this.#pendingRestart?.abort();
-    await this.#end(graceMs);
-    // For an instance that is not gone yet, only the end of the previous one is known.
-    if (this.#state !== 'stopped') this.#enter('stopped', this.#instance ? undefined : this.#how);
-  }
-
-  async #end(graceMs: number): Promise<void> {
     if (this.#instance) await endWithin(this.#instance, graceMs, this.#clock);
+    // For an instance that is not gone yet, only the end of the previous one is known.
+    if (this.state !== 'stopped') this.#enter('stopped', this.#instance ? undefined : this.#how);
   }
 
   get #isHeld(): boolean {
@@ -188,7 +176,7 @@ export class Supervisor implements Replica {
   }
 
   get #how(): string {
-    return this.#lastExit?.how ?? '';
+    return this.lastExit?.how ?? '';
   }
 
   #startNow(): void {
@@ -209,7 +197,7 @@ export class Supervisor implements Replica {
       exited.abort();
       this.#instance = undefined;
       this.#endedFromByte = instance.logFromByte;
-      this.#lastExit = { atMs: this.#clock.nowMs(), how, isOutOfMemory };
+      this.lastExit = { atMs: this.#clock.nowMs(), how, isOutOfMemory };
       this.#exited(how);
     });
   }
@@ -256,7 +244,7 @@ export class Supervisor implements Replica {
   }
 
   #enter(state: ReplicaState, detail?: string): void {
-    this.#state = state;
+    this.state = state;
     const change = { replica: this.name, service: this.service, state };
     this.#observer.replica(detail ? { ...change, detail } : change);
   }

@@ -7,18 +7,11 @@ import { IMAGE_UID } from './images/image-names.ts';
 /** Files by relative path; a path that ends in `/` is a folder. */
 export type Files = Readonly<Record<string, string | Buffer>>;
 
-/** Owner and permissions of the files of an archive. */
-export interface Ownership {
-  readonly uid: number;
-  readonly folderMode: number;
-  modeOf(path: string): number;
-}
-
 /** Readable and writable only by the user of the images. */
-const PRIVATE: Ownership = { uid: IMAGE_UID, folderMode: 0o700, modeOf: () => 0o600 };
+const PRIVATE = { uid: IMAGE_UID, folderMode: 0o700, modeOf: (_path: string) => 0o600 };
 
 /** Archive (tar) of files and their folders. */
-export function archiveOf(files: Files, { uid, folderMode, modeOf }: Ownership = PRIVATE): Readable {
+export function archiveOf(files: Files, { uid, folderMode, modeOf } = PRIVATE): Readable {
   const archive = pack();
   const owner = { uid, gid: uid };
   for (const folder of new Set(Object.keys(files).flatMap(foldersOf)))

@@ -2,21 +2,6 @@ import { request } from 'node:http';
 import { text as consume } from 'node:stream/consumers';
 import { type SweepOptions, type Swept, sweep } from '../watchdog/sweep.ts';
 
-/** Resources to remove. An engine may still be creating what a killed harness requested, hence `quietMs`. */
-export interface RemoveOptions extends SweepOptions {
-  readonly socketPath: string;
-  /** `key=value`, matched exactly. */
-  readonly label: string;
-}
-
-/** Result of {@link removeLabelled}. */
-export interface Removed extends Swept {
-  /** Short ids of the containers found. */
-  readonly containers: readonly string[];
-  readonly networks: readonly string[];
-  readonly volumes: readonly string[];
-}
-
 /** Timeout of a call to the engine, in ms. Removing a container takes about one second. */
 const CALL_LIMIT_MS = 10_000;
 const POLL_MS = 100;
@@ -25,20 +10,28 @@ const SHORT_ID = 12;
 const KINDS = ['containers', 'networks', 'volumes'] as const;
 type Kind = (typeof KINDS)[number];
 
+/** Result of {@link removeLabelled}: short ids of everything found. */
+export type Removed = Swept & Readonly<Record<Kind, readonly string[]>>;
+
 /**
  * Removes every container, network and volume with a label, running or not, and retries until nothing is left or the limit is reached.
- * Never rejects.
+ * An engine may still be creating what a killed harness requested, hence `quietMs`. Never rejects.
+ * @param label `key=value`, matched exactly
  */
-export async function removeLabelled(options: RemoveOptions): Promise<Removed> {
+export async function removeLabelled({
+  socketPath,
+  label,
+  ...options
+}: SweepOptions & { readonly socketPath: string; readonly label: string }): Promise<Removed> {
   const found = { containers: new Set<string>(), networks: new Set<string>(), volumes: new Set<string>() };
   const swept = await sweep(options, POLL_MS, async () => {
     let seen = 0;
     for (const kind of KINDS) {
-      const ids = await listLabelled(kind, options.socketPath, options.label).catch(() => undefined);
+      const ids = await listLabelled(kind, socketPath, label).catch(() => undefined);
       // Without a response there may still be something.
       seen += ids?.length ?? 1;
       for (const id of ids ?? []) found[kind].add(id.slice(0, SHORT_ID));
-      await Promise.all((ids ?? []).map(id => remove(kind, id, options).catch(() => {})));
+      await Promise.all((ids ?? []).map(id => remove(kind, id, socketPath).catch(() => {})));
     }
     return seen;
   });
@@ -58,7 +51,7 @@ export async function listLabelled(kind: Kind, socketPath: string, label: string
 }
 
 /** Ignores the status. 404: gone already; 409: being removed. */
-async function remove(kind: Kind, id: string, { socketPath }: RemoveOptions): Promise<void> {
+async function remove(kind: Kind, id: string, socketPath: string): Promise<void> {
   const query = { containers: '?force=1&v=1', networks: '', volumes: '?force=1' }[kind];
   await callEngine(socketPath, 'DELETE', `/${kind}/${encodeURIComponent(id)}${query}`);
 }

@@ -5,7 +5,7 @@ import { probe } from '../../harness/host/probe.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { FaultProxy } from '../fault-proxy.ts';
 import { platformOn } from '../platform.ts';
-import { processDriver } from '../process/driver.ts';
+import { processDriver } from '../process/platform.ts';
 import { reportLoss, startWatchdog } from '../watchdog/watchdog.ts';
 import { type ExternalTarget, hostAndPort, reachableAddress } from './reach.ts';
 

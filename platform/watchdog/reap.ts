@@ -14,12 +14,6 @@ export interface GuardedGroup {
   readonly leaderStartTime: string | undefined;
 }
 
-/** Processes to kill. A process between fork and exec still has its parent's environment, hence `quietMs`. */
-export interface ReapOptions extends SweepOptions {
-  readonly groups: readonly GuardedGroup[];
-  readonly runId: string;
-}
-
 /** Result of {@link reap}. */
 export interface Reaped extends Swept {
   /** Groups and single processes that were found alive. */
@@ -31,9 +25,12 @@ const POLL_MS = 50;
 
 /**
  * Kills groups, and every process with `runId` in its environment, until none is left. The latter finds processes spawned but not
- * yet registered, and descendants that left their group.
+ * yet registered, and descendants that left their group. A process between fork and exec still has its parent's environment, hence
+ * `quietMs`.
  */
-export async function reap(options: ReapOptions): Promise<Reaped> {
+export async function reap(
+  options: SweepOptions & { readonly groups: readonly GuardedGroup[]; readonly runId: string },
+): Promise<Reaped> {
   const groups = new Set<number>();
   const processes = new Set<number>();
   const swept = await sweep(options, POLL_MS, () => {

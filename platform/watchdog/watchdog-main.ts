@@ -30,7 +30,7 @@ lines.on('line', line => {
   const message = parseMessage(line);
   if (message?.type === 'disarm') process.exit(0);
   if (message?.type === 'guard') guard(message.resource);
-  if (message?.type === 'forget') forget(message.resource);
+  if (message?.type === 'forget') groups.delete(message.pgid);
 });
 lines.once('close', () => void cleanUp());
 process.stdout.on('error', () => {});
@@ -43,11 +43,6 @@ function guard(resource: Resource): void {
     // 0 and 1 would address this group, or every process.
     if (Number.isInteger(pgid) && pgid > 1) groups.set(pgid, { pgid, leaderStartTime: startTimeOf(pgid) });
   }
-}
-
-function forget(resource: Resource): void {
-  if (resource.kind === 'docker-label') labels.delete(resource.label);
-  else groups.delete(resource.pgid);
 }
 
 async function cleanUp(): Promise<void> {

@@ -7,7 +7,7 @@ export type Resource =
 /** Message to the watchdog, one JSON object a line. After `disarm` nothing is cleaned up. */
 export type WatchdogMessage =
   | { readonly type: 'guard'; readonly resource: Resource }
-  | { readonly type: 'forget'; readonly resource: Resource }
+  | { readonly type: 'forget'; readonly pgid: number }
   | { readonly type: 'disarm' };
 
 /** Line that the watchdog writes on stdout once it watches. */

@@ -15,8 +15,8 @@ const DISARM_LIMIT_MS = 1000;
 export interface Guard {
   /** Called right after a spawn, or before the first resource with a label is created. */
   register(resource: Resource): void;
-  /** Called once it is gone, since its number may be reused. */
-  forget(resource: Resource): void;
+  /** Called once a process group is gone, since its id may be reused. */
+  forget(pgid: number): void;
 }
 
 /** Separate process that cleans up after a killed harness. */
@@ -48,14 +48,13 @@ export interface WatchdogOptions {
  */
 export async function startWatchdog({ runId, directory, signal, onLost }: WatchdogOptions): Promise<Watchdog> {
   signal.throwIfAborted();
-  const log = openLog(join(directory, 'watchdog.log'));
+  using log = openLog(join(directory, 'watchdog.log'));
   const program = join(import.meta.dirname, `watchdog-main${extname(import.meta.filename)}`);
   const child = spawn(process.execPath, [program, runId, directory], {
     detached: true,
     env: processEnvironment(),
     stdio: ['pipe', 'pipe', log.descriptor],
   });
-  log.close();
   try {
     await untilWatching(child, signal);
   } catch (error) {
@@ -75,7 +74,7 @@ export async function startWatchdog({ runId, directory, signal, onLost }: Watchd
   return {
     pid: child.pid!,
     register: resource => send({ type: 'guard', resource }),
-    forget: resource => send({ type: 'forget', resource }),
+    forget: pgid => send({ type: 'forget', pgid }),
     disarm() {
       disarmed ??= endGroup(child, DISARM_LIMIT_MS, () => {
         child.ref();

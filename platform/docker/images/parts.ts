@@ -34,14 +34,9 @@ export async function partImage(
   if (source === 'registry' && part === 'node') return OFFICIAL.node;
   const { file, target } = LOCAL[part];
   if (!existsSync(join(HOME, file)))
-    throw new SquallError(
-      'environment',
-      'BINARY_MISSING',
-      `Expected ${file}, to be copied into an image, but it is missing`,
-      {
-        next: 'Run `npm install` and `npm run tools`.',
-      },
-    );
+    throw new SquallError('environment', 'BINARY_MISSING', `Expected ${file} for an image, but it is missing`, {
+      next: 'Run `npm install` and `npm run tools`.',
+    });
   const entries = [{ target, mode: 0o755, content: readFileSync(realpathSync(join(HOME, file))) }];
   const [repo, tag] = [`squall/${part}-binary`, contentHash([part], entries)];
   if (!(await findImage(engine, `${repo}:${tag}`)))

@@ -9,13 +9,13 @@ import { expectRefusal, temporaryFolder } from '../../e2e/squall.ts';
 
 const NODE_LOSS = ['run', 'node-loss', '--platform', 'docker'];
 
-/** An engine of `answers` by path; other paths are 404. */
-async function fakeEngine(folder: string, answers: Readonly<Record<string, unknown>>) {
+/** Engine with `responses` by path; other paths return 404. */
+async function fakeEngine(folder: string, responses: Readonly<Record<string, unknown>>) {
   const socketPath = join(folder, 'docker.sock');
   const server = createServer((request, response) => {
-    const answer = answers[request.url!.split('?')[0]!];
-    response.statusCode = answer === undefined ? 404 : 200;
-    response.end(JSON.stringify(answer ?? { message: 'no such thing' }));
+    const body = responses[request.url!.split('?')[0]!];
+    response.statusCode = body === undefined ? 404 : 200;
+    response.end(JSON.stringify(body ?? { message: 'no such thing' }));
   });
   server.listen(socketPath);
   await once(server, 'listening');
@@ -30,7 +30,7 @@ describe('finding a Docker engine', () => {
       [/No Docker engine is running at \/no\/such\.sock/, /→ Start the Docker engine/],
     ],
     [
-      'an engine elsewhere',
+      'an engine on another machine',
       { DOCKER_HOST: 'tcp://127.0.0.1:2375' },
       [/tcp:\/\/127\.0\.0\.1:2375/, /→ Unset DOCKER_HOST/],
     ],
@@ -57,7 +57,7 @@ describe('finding a Docker engine', () => {
     expect(error).toMatchObject({ kind: 'environment', code, next: expect.stringContaining(next) });
   });
 
-  it.skipIf(process.geteuid?.() !== 0)('an engine that an unprivileged user really may not use', async () => {
+  it.skipIf(process.geteuid?.() !== 0)('an engine that an unprivileged user is not allowed to use', async () => {
     using folder = temporaryFolder();
     using engine = await fakeEngine(folder.path, { '/info': { ServerVersion: '99', NCPU: 2 } });
     expect(await findEngine(engine.socketPath)).toMatchObject({ version: '99' });
@@ -71,11 +71,11 @@ describe('finding a Docker engine', () => {
     }
   });
 
-  it('takes DOCKER_HOST before the usual places', () => {
+  it('prefers DOCKER_HOST to the usual sockets', () => {
     expect(engineSocket({ DOCKER_HOST: 'unix:///run/user/1000/docker.sock' })).toBe('/run/user/1000/docker.sock');
   });
 
-  it('uses Ryuk only where its image is, unless the person decided', async () => {
+  it('uses Ryuk only where its image is present, unless configured otherwise', async () => {
     using folder = temporaryFolder();
     const info = { '/info': { ServerVersion: '99', NCPU: 2 } };
     using engine = await fakeEngine(folder.path, {
@@ -95,12 +95,12 @@ describe('finding a Docker engine', () => {
 });
 
 describe('removeLabelled', () => {
-  it('says so when an engine does not answer or something stays', async () => {
+  it('reports an engine that does not respond, or a resource that remains', async () => {
     using folder = temporaryFolder();
     const options = { label: 'squall.run=x', clock: systemClock, limitMs: 300 };
     const gone = await removeLabelled({ ...options, socketPath: join(folder.path, 'none.sock') });
     expect(gone).toMatchObject({ isClean: false, containers: [] });
-    // This one lists a container for ever, whatever it is told to remove.
+    // This one always lists a container, even after removing it.
     const stays = { '/containers/json': [{ Id: 'abcdefabcdef0123' }], '/networks': [], '/volumes': { Volumes: null } };
     using engine = await fakeEngine(folder.path, stays);
     expect(await removeLabelled({ ...options, socketPath: engine.socketPath })).toMatchObject({

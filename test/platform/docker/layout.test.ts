@@ -34,7 +34,7 @@ describe('the layout of a stack of containers', () => {
     expect(container('inference-1').published).toEqual({});
   });
 
-  it('tells the gateway its links alone', () => {
+  it('passes the gateway its links only', () => {
     const { GATEWAY_CONFIG } = container('gateway-1').environment;
     const urls = JSON.parse(GATEWAY_CONFIG!).upstreams.map(({ url }: { url: string }) => new URL(url));
     expect(new Set(urls.map((url: URL) => url.hostname))).toEqual(new Set(['toxiproxy']));

@@ -83,7 +83,7 @@ describe('definitions', () => {
     expect(tools).toContain(`version: '${PART_VERSIONS.toxiproxy}'`);
   });
 
-  it.each(names)('%s drops its rights, says when it is well and stops on a signal', name => {
+  it.each(names)('%s runs without privileges, has a health check and stops on a signal', name => {
     const text = readFileSync(join(HOME, 'platform/docker/images', name, 'Dockerfile'), 'utf8');
     expect(text).toContain(`\nUSER ${IMAGE_UID}:${IMAGE_UID}\n`);
     expect(text).toMatch(/\nHEALTHCHECK .* CMD \["/);
