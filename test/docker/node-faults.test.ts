@@ -29,7 +29,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     const before = replica!.instance;
     const fault = faultOn(stack, 'pause', 'a-1');
     await fault.inject(soon());
-    // 1000 ms is the timeout of a probe; the freeze must not have been noticed otherwise.
+    // A probe has to stay unanswered for at least 1000 ms.
     expect((await fault.verifyEffect(soon())).evidence).toMatch(
       / is still there and left a probe unanswered for 1[0-4]\d\d ms$/,
     );
