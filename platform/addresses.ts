@@ -28,7 +28,7 @@ export function addressesOf(
   };
 }
 
-/** URL of a replica's readiness probe, for `answersReady`. */
+/** URL of a replica's readiness probe, for `isReadyAt`. */
 export function readyUrlOf({ name, ready }: ReplicaPlan, where: Directory): string {
   if (ready.kind === 'redis') return `redis://${ready.username}:${ready.password}@${where.replica(name)}`;
   return `http://${where.replica(name, ready.listener)}${ready.path}`;

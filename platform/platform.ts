@@ -6,7 +6,7 @@ import { readyUrlOf } from './addresses.ts';
 import type { Driver, Helper } from './driver.ts';
 import { entryCertificate } from './entry-certificate.ts';
 import type { FaultProxy, ProxyApi } from './fault-proxy.ts';
-import { answersReady } from './readiness.ts';
+import { isReadyAt } from './readiness.ts';
 import { followScale } from './scaling.ts';
 import { Supervisor } from './supervisor.ts';
 import { startTiers } from './tiers.ts';
@@ -132,7 +132,7 @@ class Stack {
     const { where } = this.#driver;
     const url = `${protocol}://${where.replica(name)}`;
     const readyUrl = readyUrlOf(plan, where);
-    const isReady = (signal: AbortSignal) => answersReady(readyUrl, signal, this.#driver.probe);
+    const isReady = (signal: AbortSignal) => isReadyAt(readyUrl, signal, this.#driver.probe);
     const program = await this.#driver.programOf(plan, watchdog);
     const supervisor = new Supervisor(
       { ...program, name, service, zone, url, metricsPath, restart, isStandby, isReady },

@@ -9,7 +9,7 @@ const RESPONSE_LIMIT_MS = 1000;
  * @param send sends one probe; throws without a response. @default from this process
  * @throws the signal's reason on abort
  */
-export async function answersReady(
+export async function isReadyAt(
   url: string,
   signal: AbortSignal,
   send: (url: string, signal: AbortSignal) => Promise<Pick<FirstByte, 'isReady'>> = (target, abort) =>

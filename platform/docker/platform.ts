@@ -9,7 +9,7 @@ import { type FaultProxy, PROXY } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
 import { type PlatformParts, platformOn } from '../platform.ts';
 import { reservePorts } from '../ports.ts';
-import { answersReady } from '../readiness.ts';
+import { isReadyAt } from '../readiness.ts';
 import { archiveOf, below, filesBelow } from './archive.ts';
 import type { ContainerPlan } from './container.ts';
 import { RestartableContainer } from './container-instance.ts';
@@ -113,13 +113,13 @@ async function dockerDriver(topology: Topology, options: UpOptions, settings: Do
             ...program(PROXY, proxyContainer(stack, topology)),
             name: PROXY,
             url: apiUrl,
-            isReady: abort => answersReady(`${apiUrl}/version`, abort),
+            isReady: abort => isReadyAt(`${apiUrl}/version`, abort),
           },
           {
             ...program(PROBER, proberContainer(stack)),
             name: PROBER,
             url: proberUrl,
-            isReady: abort => answersReady(PROBER_SELF, abort, probe),
+            isReady: abort => isReadyAt(PROBER_SELF, abort, probe),
           },
         ],
         proxy: { apiUrl, source: 'container' },

@@ -10,7 +10,7 @@ import { type FaultProxy, PROXY } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
 import { type PlatformParts, platformOn } from '../platform.ts';
 import { LOOPBACK, type PortBook, reservePorts } from '../ports.ts';
-import { answersReady } from '../readiness.ts';
+import { isReadyAt } from '../readiness.ts';
 import { reap } from '../watchdog/reap.ts';
 import type { Guard } from '../watchdog/watchdog.ts';
 import { commandOf, toolVersions, writePrivateFiles } from './executable.ts';
@@ -101,7 +101,7 @@ async function openProxy(
     url,
     logPath,
     start: () => startProcess({ command, args, environment, directory, logPath }, guard, clock),
-    isReady: (abort: AbortSignal) => answersReady(`${url}/version`, abort),
+    isReady: (abort: AbortSignal) => isReadyAt(`${url}/version`, abort),
   };
   return { helpers: [helper], proxy: { apiUrl: url, source, version } };
 }
