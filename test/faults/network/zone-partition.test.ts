@@ -135,7 +135,7 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
     },
   );
 
-  it_('never bites when the links are not cut, nor when everything is down', async () => {
+  it_('has no observable effect when the links are not cut, nor when everything is down', async () => {
     const fault = partition();
     await fault.inject(soon());
     await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).reset();

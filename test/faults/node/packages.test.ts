@@ -28,7 +28,7 @@ const ALL = [
 ];
 
 describe.each(ALL)('$kind', ({ kind, ...options }) => {
-  it('never bites when nothing happened to its target', async () => {
+  it('has no observable effect when nothing happened to its target', async () => {
     const { replicas, act, see } = broken(kind, options);
     // The calls say yes, and do nothing.
     const nothing = async () => {};
@@ -80,7 +80,7 @@ describe('pause', () => {
     expect(await see('verifyEffect', 400)).toContain('unanswered for 200 ms');
   });
 
-  it('is not taken for a death: one that is turned away never bites', async () => {
+  it('is not taken for a death: one that is rejected has no observable effect', async () => {
     const { replica, act, see } = broken('pause');
     replica.pause = replica.kill;
     await act('inject');
@@ -198,7 +198,7 @@ describe('zone-loss', () => {
     expect(replicas[1]!.state).toBe('stopped');
   });
 
-  it('never bites when one of the zone survives, or nobody does', async () => {
+  it('has no observable effect when one of the zone survives, or nobody does', async () => {
     const survivor = broken('zone-loss', { target });
     survivor.replicas[1]!.kill = async () => {};
     await survivor.act('inject');
