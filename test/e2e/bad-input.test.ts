@@ -62,8 +62,8 @@ const TABLE: readonly [string, string[], number, RegExp[]][] = [
     3,
     [
       /`faults\[1\]\.kind`/,
-      /platform process can do \(.*kill.*\), got "memory"/,
-      /only docker can/,
+      /platform process supports \(.*kill.*\), got "memory"/,
+      /needs docker/,
       /--platform docker/,
     ],
   ],

@@ -40,7 +40,7 @@ const everything = (directory: string) =>
     .join('\n');
 
 describe('a run against a server that Squall did not start', () => {
-  it('passes, with a link fault that verifyEffect, and names the target but not the token', async () => {
+  it('passes, with a link fault that took effect, and names the target but not the token', async () => {
     using out = temporaryFolder();
     await using server = await startServer({ authorization: `Bearer ${SECRET}` });
     const { code, stdout, stderr } = await squall(run(out.path, `${server.said}/v1`, '--json'), {
@@ -156,7 +156,7 @@ describe('a run against a server that Squall did not start', () => {
     using out = temporaryFolder();
     await using server = await startServer();
     const started = start(run(out.path, server.said, '--workers', '2'));
-    await started.seen(/slow bit/);
+    await started.seen(/slow took effect/);
     const { directory } = onlyRun(out.path);
     const id = directory.split('/').at(-1)!;
     const pids = processesOfRun(id);
