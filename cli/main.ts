@@ -20,7 +20,8 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     call: 'prove [options] <scenario...>',
-    description: 'prove that the SLOs of a scenario can fail: run it as it is, then once without each of its safeguards',
+    description:
+      'prove that the SLOs of a scenario can fail: run it as it is, then once without each of its safeguards',
     load: async () => (await import('./prove.ts')).defineProve,
   },
   {
@@ -55,7 +56,8 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     call: 'k6-operator [options] <scenario>',
-    description: "print a TestRun manifest for the k6 operator, which generates a scenario's load in a Kubernetes cluster",
+    description:
+      "print a TestRun manifest for the k6 operator, which generates a scenario's load in a Kubernetes cluster",
     load: async () => (await import('./k6-operator.ts')).defineK6Operator,
   },
   {

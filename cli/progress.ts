@@ -113,7 +113,10 @@ function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
     case 'invalid':
       return styleText('red', `invalid: ${event.reason}`);
     case 'interrupted':
-      return styleText('red', `interrupted by ${event.by}: removing faults and stopping the stack (again to quit at once)`);
+      return styleText(
+        'red',
+        `interrupted by ${event.by}: removing faults and stopping the stack (again to quit at once)`,
+      );
     case 'crashed':
       return styleText('red', `failed: ${event.reason.split('\n')[0]}`);
     default:

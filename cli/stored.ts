@@ -47,7 +47,9 @@ export function requireRun(run: string, out: string): string {
   const message = `Expected a run directory, the id of a run in ${resolve(out)} or "last", got "${run}"`;
   const next =
     stored.length > 0 ? `The newest runs there are ${stored.slice(-3).join(', ')}.` : 'There are no runs there.';
-  throw new SquallError('option', 'UNKNOWN_RUN', message, { next: `${next} Name another folder of runs with \`--out\`.` });
+  throw new SquallError('option', 'UNKNOWN_RUN', message, {
+    next: `${next} Name another folder of runs with \`--out\`.`,
+  });
 }
 
 function isRun(directory: string): boolean {

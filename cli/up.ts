@@ -39,8 +39,7 @@ export function defineUp(command: Command, signal: AbortSignal): void {
         const { entries, authorization, proxyApiUrl, links } = stack;
         const replicas = stack.replicas.map(({ name, service, url, pid }) => ({ name, service, url, pid }));
         printJson({ entries, authority, authorization, proxyApiUrl, links, replicas, logs: directory });
-      }
-      else say(`\n${guide(stack, plan, authority, directory)}`);
+      } else say(`\n${guide(stack, plan, authority, directory)}`);
       // An interrupt is the normal end of this command.
       await untilAborted(signal);
       say('stopping the stack');
@@ -73,7 +72,8 @@ function guide(stack: RunningStack, plan: RunPlan, authority: string | undefined
     ...stack.entries.map(url => `  ${url}/v1`),
     title('replicas'),
     ...stack.replicas.map(
-      ({ name, url, state }) => `  ${name.padEnd(14)} ${url}${state === 'stopped' ? '  (not started; scale up to start it)' : ''}`,
+      ({ name, url, state }) =>
+        `  ${name.padEnd(14)} ${url}${state === 'stopped' ? '  (not started; scale up to start it)' : ''}`,
     ),
     `${title('links')}  (Toxiproxy API at ${stack.proxyApiUrl})`,
     ...stack.links.map(({ name, listen, upstream }) => `  ${name.padEnd(24)} ${listen} → ${upstream}`),

@@ -45,7 +45,11 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const { seed, platform, external, replay, folder = process.cwd() } = options;
   const { topology, timeScale, stack } = external ? targetOf(external) : stackOf(scenario, seed, platform);
   if (external) requireOutsideObjectives(scenario.slos);
-  const load = settleEngine(compileLoad(scenario.load, scenario.stack.inference.profile, folder), scenario.slos, options);
+  const load = settleEngine(
+    compileLoad(scenario.load, scenario.stack.inference.profile, folder),
+    scenario.slos,
+    options,
+  );
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
     compileFault(fault, index, topology, platform),
   );
@@ -187,7 +191,11 @@ function requireKnown(found: string, known: readonly string[], field: string, wh
 }
 
 /** @throws SquallError for two items of a list of the scenario that have one `id` or `name` */
-function requireUnique<Key extends string>(items: readonly Readonly<Record<Key, string>>[], list: string, key: Key): void {
+function requireUnique<Key extends string>(
+  items: readonly Readonly<Record<Key, string>>[],
+  list: string,
+  key: Key,
+): void {
   const names = items.map(item => item[key]);
   const repeated = names.find((name, index) => names.indexOf(name) !== index);
   if (repeated !== undefined) throw badScenario(list, `a list in which every \`${key}\` is unique`, repeated);

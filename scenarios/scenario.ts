@@ -83,10 +83,17 @@ export const scenarioSchema = z.strictObject({
   covers: z
     .array(z.string())
     .default([])
-    .describe('requirements that the SLOs judge, at least in part: an id each, optionally followed by a space and its text'),
+    .describe(
+      'requirements that the SLOs judge, at least in part: an id each, optionally followed by a space and its text',
+    ),
   stack: inDurations(
     stackOptionsSchema.extend({
-      timeScale: z.number().min(1).max(1000).default(1).describe('divisor of long durations, such as the load time of a model'),
+      timeScale: z
+        .number()
+        .min(1)
+        .max(1000)
+        .default(1)
+        .describe('divisor of long durations, such as the load time of a model'),
     }),
   ).prefault({}),
   load: loadSchema,

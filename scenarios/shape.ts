@@ -2,29 +2,29 @@ import { z } from 'zod';
 import { didYouMean } from '../reports/nearest.ts';
 import { type JsonSchema, keysOf, optionsOf, schemasAt, wordsOf } from './json-schema.ts';
 
-/** What does not fit a shape, for a message of any form. */
+/** A deviation of a value from its schema. */
 export interface ShapeIssue {
-  /** Path as people write it, such as `load.stages[0].at`; empty for the whole. */
+  /** Path such as `load.stages[0].at`; empty for the whole value. */
   readonly field: string;
-  /** What should be there, such as `a whole number from 1 to 64`; of a key that nobody knows, absent. */
+  /** What is expected there, such as `a whole number from 1 to 64`; absent for an unknown key. */
   readonly expected?: string;
   readonly found: unknown;
-  /** `; did you mean "…"?` where that helps, else empty. */
+  /** `; did you mean "…"?`, or empty. */
   readonly hint: string;
-  /** The keys that can stand beside one that nobody knows. */
+  /** The known keys beside an unknown one. */
   readonly known: readonly string[];
 }
 
-/** A value that fits, its defaults filled in, or everything that does not fit. */
+/** A valid value with its defaults filled in, or all of its deviations. */
 export type Checked<Value> =
   | { readonly data: Value }
   | { readonly shapeIssues: readonly [ShapeIssue, ...ShapeIssue[]] };
 
 type Issue = z.core.$ZodIssue;
 
-/** Checks a value against a schema. What should be there is told in the words of the schema's own messages, titles and bounds. */
+/** Checks a value against a schema. What is expected is described by the schema's messages, titles and bounds. */
 export function checkShape<Schema extends z.ZodType>(schema: Schema, raw: unknown): Checked<z.output<Schema>> {
-  // Messages are then empty but for those that the schema itself has.
+  // Only messages of the schema itself remain.
   const parsed = schema.safeParse(raw, { error: () => '' });
   if (parsed.success) return { data: parsed.data };
   const jsonSchema = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
@@ -32,7 +32,7 @@ export function checkShape<Schema extends z.ZodType>(schema: Schema, raw: unknow
   return { shapeIssues: shapeIssues as [ShapeIssue, ...ShapeIssue[]] };
 }
 
-/** `3 (number)`, `nothing`: a value as it was found, cut where it is long. */
+/** A value for a message, such as `3 (number)` or `nothing`; a long one is truncated. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value === null) return 'null';
@@ -50,7 +50,7 @@ function shapeIssuesOf(issue: Issue, jsonSchema: JsonSchema, raw: unknown): Shap
       return { field: pathText(path), found: valueAt(raw, path), hint: didYouMean(key, known), known };
     });
   }
-  // Of a union's branches, the one that came furthest is the one that was meant; where none did, any would do.
+  // The branch of a union that parsed furthest is taken as the intended one.
   const meant =
     issue.code === 'invalid_union' ? issue.errors.toSorted((a, b) => progress(b) - progress(a))[0] : undefined;
   if (meant && progress(meant) > 0)
@@ -64,7 +64,7 @@ function shapeIssuesOf(issue: Issue, jsonSchema: JsonSchema, raw: unknown): Shap
   return [{ field: pathText(issue.path), expected, found, hint, known: [] }];
 }
 
-/** How far into a value a branch came before it failed; 0 where the value is not of its type at all. */
+/** How deep into a value a branch parsed before it failed; 0 for a value of another type. */
 function progress(issues: readonly Issue[]): number {
   const inside = (issue: Issue) => issue.path.length + (issue.code === 'unrecognized_keys' || issue.message ? 1 : 0);
   return Math.max(0, ...issues.map(inside));

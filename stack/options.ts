@@ -46,9 +46,11 @@ const gatewayOptions = gatewayConfigSchema
         limitsSchema.omit({ redis: true, replicas: true }).extend({ redisTimeoutMs: redisTimeoutSchema }),
       ])
       .default('off')
-      .describe('rate limits, shared through the Redis of the stack; without Redis each gateway enforces an equal part of them'),
+      .describe(
+        'rate limits, shared through the Redis of the stack; without Redis each gateway enforces an equal part of them',
+      ),
     replicas: z.int().min(1).max(16).default(1),
-    port: clientPort.describe("client port of the first gateway, for a stack without an edge; 0 chooses a free port"),
+    port: clientPort.describe('client port of the first gateway, for a stack without an edge; 0 chooses a free port'),
   });
 
 const inferenceOptions = inferenceConfigSchema
@@ -95,7 +97,12 @@ function tool<Options extends z.ZodType>(options: Options, what: string) {
 
 /** The `stack` section of a scenario. Unknown keys are errors. */
 export const stackOptionsSchema = z.strictObject({
-  zones: z.int().min(1).max(4).default(1).describe('number of zones; replicas of a service are assigned to zone-a, zone-b, … in turn'),
+  zones: z
+    .int()
+    .min(1)
+    .max(4)
+    .default(1)
+    .describe('number of zones; replicas of a service are assigned to zone-a, zone-b, … in turn'),
   gateway: gatewayOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
   control: z.union([z.literal('off'), controlOptions]).default('off'),

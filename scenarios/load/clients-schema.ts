@@ -26,7 +26,12 @@ const policy = z
       .strictObject({
         kind: z.literal('budgeted').describe('exponential, with a retry budget that all clients share'),
         ...backoff,
-        budgetRatio: z.number().min(0).max(1).default(0.2).describe('maximum ratio of retries to requests over the last 10 s'),
+        budgetRatio: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.2)
+          .describe('maximum ratio of retries to requests over the last 10 s'),
       })
       .refine(ordered, DELAY),
   ])

@@ -35,7 +35,11 @@ export function compileStages(stages: readonly ResolvedStage[], kind: LoadKind):
     end = { toMs, perSecond: stage.spike === undefined ? toPerSecond : end.perSecond, users: toUsers };
   }
   if (kind !== 'connections' && ramps.every(s => !s.fromPerSecond && !s.toPerSecond && !s.fromUsers && !s.toUsers))
-    throw badScenario('load.stages', `at least one stage with ${kind === 'users' ? 'users' : 'a rate above 0'}`, stages);
+    throw badScenario(
+      'load.stages',
+      `at least one stage with ${kind === 'users' ? 'users' : 'a rate above 0'}`,
+      stages,
+    );
   return ramps;
 }
 

@@ -52,7 +52,8 @@ export function unsupportedBy(
   require(can.arrivals.includes(arrivals), 'load.arrivals', can.arrivals.join(' or '), arrivals);
   require(can.workloads.includes(kindOf(workload)), 'load.workload', kinds, kindOf(workload));
   require(can.sessions || !sessions, 'load.workload.sessions', 'left out', sessions);
-  require(durationMs <= can.longestMs, 'load.stages', `at most ${can.longestMs / 1000} s long`, `${durationMs / 1000} s`);
+  require(durationMs <=
+    can.longestMs, 'load.stages', `at most ${can.longestMs / 1000} s long`, `${durationMs / 1000} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
   require(can.clients || load.keepAlive !== false, 'load.keepAlive', 'left on', load.keepAlive);
   require(can.trace || !trace, 'load.trace', 'left out', trace);

@@ -10,7 +10,12 @@ const sinusoid = z
     mean: rate,
     amplitude: rate.describe('maximum deviation from the mean; at most the mean'),
     period: duration(),
-    phase: z.number().min(0).max(1).default(0).describe('start, as a ratio of the period; 0 starts at the mean, rising'),
+    phase: z
+      .number()
+      .min(0)
+      .max(1)
+      .default(0)
+      .describe('start, as a ratio of the period; 0 starts at the mean, rising'),
   })
   .refine(({ mean, amplitude }) => amplitude <= mean, {
     path: ['amplitude'],
@@ -33,7 +38,11 @@ const stage = z
     fall: duration().optional().describe('duration of the fall of a spike; by default 0'),
     sinusoid: sinusoid.optional(),
     users: z.int().min(0).optional().describe('closed loop: constant number of users'),
-    toUsers: z.int().min(0).optional().describe('closed loop: linear ramp from the previous number of users to this one'),
+    toUsers: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('closed loop: linear ramp from the previous number of users to this one'),
     for: duration().refine(ms => ms > 0, { message: 'expected a duration greater than 0' }),
   })
   .refine(shape => SHAPES.filter(key => shape[key] !== undefined).length <= 1, {
@@ -67,10 +76,7 @@ const arrivals = z
 const span = duration(z.number());
 
 const trace = z.strictObject({
-  file: z
-    .string()
-    .min(1)
-    .describe("CSV with a header, or JSON lines; relative to the scenario file's folder"),
+  file: z.string().min(1).describe("CSV with a header, or JSON lines; relative to the scenario file's folder"),
   columns: z
     .strictObject({ time: z.string(), promptTokens: z.string(), outputTokens: z.string() })
     .partial()
@@ -78,7 +84,9 @@ const trace = z.strictObject({
     .describe("column names; by default Azure's for CSV, Mooncake's for JSON"),
   timeUnit: z.enum(['ms', 's']).optional().describe('unit of numeric times; by default s in CSV, ms in JSON'),
   speed: z.number().positive().max(10_000).default(1).describe('2 replays the trace twice as fast'),
-  from: span.prefault('0s').describe("start of the replayed part, as an offset from the first row in the trace's own time"),
+  from: span
+    .prefault('0s')
+    .describe("start of the replayed part, as an offset from the first row in the trace's own time"),
   for: span.optional().describe("duration of the replayed part in the trace's own time; by default up to the last row"),
   sha256: z
     .string()
@@ -106,7 +114,12 @@ export const loadSchema = z.strictObject({
   clients: clientsSchema.optional().describe('retries, timeouts and classes of clients'),
   model: z.string().min(1).optional().describe('model of the requests; by default the one that the stack serves'),
   connections: z.int().min(1).max(1000).optional().describe('number of connections, only with engine autocannon'),
-  maxInFlight: z.int().min(1).max(10_000).default(1000).describe('maximum number of requests in flight; further arrivals are recorded as dropped'),
+  maxInFlight: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1000)
+    .describe('maximum number of requests in flight; further arrivals are recorded as dropped'),
   keepAlive: z.boolean().default(true).describe('false opens a new connection for each request, as new clients do'),
   connectTimeout: duration().prefault('2s'),
   idleTimeout: duration().prefault('15s').describe('maximum wait for the next byte'),

@@ -15,7 +15,11 @@ export const chatShape = {
   sharedPrefix: z
     .strictObject({
       ratio: ratio.describe('ratio of prompts with a shared prefix'),
-      tokens: z.int().min(1).max(1_000_000).describe('length of the prefix; a shorter prompt has as much of it as fits'),
+      tokens: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .describe('length of the prefix; a shorter prompt has as much of it as fits'),
       variants: z.int().min(1).max(10_000).default(1).describe('number of different prefixes'),
     })
     .optional()
