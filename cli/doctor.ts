@@ -25,7 +25,7 @@ const PROBE_TIMEOUT_MS = 5000;
 
 /** Defines `squall doctor`: which tools are installed, which are missing, what to do. */
 export function defineDoctor(command: Command): void {
-  command.option(...JSON_FLAG).action(async ({ json }: { json: boolean }) => {
+  command.option(...JSON_FLAG).action(async ({ json }: { json?: boolean }) => {
     // `cli/bin.js` starts nothing on a Node.js that is too old.
     const node = found('Node.js', process.versions.node, 'Runs Squall and its services.');
     const findings = await Promise.all([node, toxiproxy(), ...TOOLS.map(tool), k6(), docker(), chromium()]);

@@ -9,7 +9,7 @@ import { printJson } from './run.ts';
 
 /** Defines `squall list`: scenarios of the catalogue and kinds of faults. */
 export function defineList(command: Command): void {
-  command.option(...JSON_FLAG).action(async ({ json }: { json: boolean }) => {
+  command.option(...JSON_FLAG).action(async ({ json }: { json?: boolean }) => {
     const scenarios = await Promise.all(
       catalogNames().map(async name => validateScenario((await findScenario(name)).raw, name)),
     );

@@ -18,7 +18,7 @@ export function defineMerge(command: Command, signal: AbortSignal): void {
   withOut(command)
     .argument('<run...>', 'run directories or ids, one for each segment, in any order')
     .option(...JSON_FLAG)
-    .action(async (runs: string[], { out, json }: { out: string; json: boolean }) => {
+    .action(async (runs: string[], { out, json }: { out: string; json?: boolean }) => {
       const found = await Promise.all(runs.map(run => readPart(requireRun(run, out), signal)));
       const parts = requireComplete(found);
       const environments = parts.map(({ events }) => environmentOf(events));

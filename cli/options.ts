@@ -17,8 +17,8 @@ export interface ScenarioOptions {
 export interface RunOptions extends ScenarioOptions, TargetOptions {
   readonly platform: PlatformKind;
   readonly out: string;
-  readonly json: boolean;
-  readonly quiet: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
   readonly workers?: number;
   readonly segment?: { readonly index: number; readonly of: number };
   readonly startAt?: Date;
@@ -28,9 +28,9 @@ export interface RunOptions extends ScenarioOptions, TargetOptions {
 /** The argument of commands that read one scenario. */
 export const SCENARIO = 'a name from `squall list`, or a .yaml, .json or .ts file';
 /** Arguments of `Command.option` for `--json`. */
-export const JSON_FLAG = ['--json', 'print one JSON document on stdout, and nothing else there', false] as const;
+export const JSON_FLAG = ['--json', 'print one JSON document on stdout, and nothing else there'] as const;
 /** Arguments of `Command.option` for `--quiet`. */
-export const QUIET_FLAG = ['--quiet', 'print no progress', false] as const;
+export const QUIET_FLAG = ['--quiet', 'print no progress'] as const;
 
 const DEFAULT_OUT = join(HOME, 'reports', 'runs');
 

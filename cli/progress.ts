@@ -9,22 +9,17 @@ import type { SessionObserver } from '../scenarios/session.ts';
 import { profiles } from '../stack/inference/engine/profiles.ts';
 import type { StackOptions } from '../stack/options.ts';
 
-/** Where the progress of a run is shown. */
-export interface ProgressTarget {
-  readonly stream: NodeJS.WriteStream;
-  readonly plan: RunPlan;
-  /** A live display; otherwise one line for each event and for every ten seconds of load. */
-  readonly live: boolean;
-}
-
 /** A progress display; disposing clears the live part. */
 export interface Progress extends SessionObserver, Disposable {}
 
 const LIVE_INTERVAL_MS = 250;
 const LINE_INTERVAL_MS = 10_000;
 
-/** Shows the events of a run as they happen, and figures of the load in between. */
-export function startProgress({ stream, plan, live }: ProgressTarget): Progress {
+/**
+ * Shows the events of a run as they happen, and figures of the load in between.
+ * @param live a display that updates in place; otherwise the figures are one line every ten seconds
+ */
+export function startProgress(stream: NodeJS.WriteStream, plan: RunPlan, live: boolean): Progress {
   const update = live ? createLogUpdate(stream) : undefined;
   const state: LiveState = {
     plan,

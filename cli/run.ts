@@ -21,8 +21,8 @@ import { startProgress } from './progress.ts';
 export function defineRun(command: Command, signal: AbortSignal): void {
   withVersions(withSegment(withTargetOptions(withRunOptions(command))))
     .argument('<scenario...>', SCENARIO)
-    .option('--dry-run', 'print the plan, and start nothing', false)
-    .action(async (names: string[], options: RunOptions & { dryRun: boolean }) => {
+    .option('--dry-run', 'print the plan, and start nothing')
+    .action(async (names: string[], options: RunOptions & { dryRun?: boolean }) => {
       const scenarios = await Promise.all(names.map(name => loadScenario(name, options, signal)));
       const printAll = (documents: readonly unknown[]) => printJson(documents.length === 1 ? documents[0] : documents);
       if (options.dryRun) {
@@ -53,14 +53,8 @@ export async function runWithProgress(
   const live = Boolean(stream.isTTY) && !process.env.CI;
   let session: Session;
   {
-    using progress = quiet ? undefined : startProgress({ stream, plan: compiled.plan, live });
-    session = await runSession(compiled, {
-      out,
-      signal,
-      ...(startAt ? { startAt } : {}),
-      ...(versions ? { requiredVersions: versions } : {}),
-      ...(progress ? { observer: progress } : {}),
-    });
+    using progress = quiet ? undefined : startProgress(stream, compiled.plan, live);
+    session = await runSession(compiled, { out, signal, startAt, requiredVersions: versions, observer: progress });
   }
   if (session.crash) {
     process.stderr.write(`${where(session)}\n`);

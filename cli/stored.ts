@@ -25,7 +25,7 @@ export function defineRecheck(command: Command): void {
   withOut(command)
     .argument('<run>', RUN)
     .option(...JSON_FLAG)
-    .action(async (run: string, { json, out }: { json: boolean; out: string }) => {
+    .action(async (run: string, { json, out }: { json?: boolean; out: string }) => {
       const result = await judgeDirectory(requireRun(run, out));
       if (json) printJson(result.document);
       else process.stdout.write(`${terminalSummary(result)}\n`);

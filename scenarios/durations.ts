@@ -1,20 +1,24 @@
 import { z } from 'zod';
 import { DURATION_WORDS, durationMs, formatDuration, MAX_WAIT_MS } from '../harness/quantity.ts';
-import type { JsonSchema } from './json-schema.ts';
+import { type JsonSchema, rangeWords } from './json-schema.ts';
 
 /**
  * A duration such as `400ms`; milliseconds in code.
  * @param bounds of the milliseconds. @default the maximum of a timer
  */
 export function duration(bounds: z.ZodType = z.number().max(MAX_WAIT_MS)) {
-  const range = rangeWords(bounds);
+  const limits = z.toJSONSchema(bounds) as JsonSchema;
+  const hasRange = limits.maximum !== undefined && limits.maximum !== MAX_WAIT_MS;
+  const range = hasRange
+    ? rangeWords({ ...(limits.exclusiveMinimum === undefined && { minimum: 0 }), ...limits }, formatDuration)
+    : '';
   return z
     .string()
     .meta({ title: `${DURATION_WORDS}${range}` })
     .transform((text, context) => {
       const ms = durationMs(text);
       if (ms !== undefined && bounds.safeParse(ms).success) return ms;
-      // An empty message stands for the title and the alternatives, see `checkShape`.
+      // An empty message stands for the title and the alternatives, see `validateScenario`.
       context.addIssue({
         code: 'custom',
         message: ms === undefined ? '' : `expected a duration${range || TIMER_RANGE}`,
@@ -24,14 +28,6 @@ export function duration(bounds: z.ZodType = z.number().max(MAX_WAIT_MS)) {
 }
 
 const TIMER_RANGE = ` of at most ${formatDuration(MAX_WAIT_MS)}, the limit of a timer`;
-
-function rangeWords(bounds: z.ZodType): string {
-  const { minimum, maximum, exclusiveMinimum } = z.toJSONSchema(bounds) as JsonSchema;
-  if (maximum === undefined || maximum === MAX_WAIT_MS) return '';
-  const max = formatDuration(maximum);
-  if (exclusiveMinimum !== undefined) return ` above ${formatDuration(exclusiveMinimum)}, at most ${max}`;
-  return ` from ${formatDuration(minimum ?? 0)} to ${max}`;
-}
 
 /** A value as written in a file: durations without `Ms` in the key, see {@link inDurations}. */
 export type Written<Value> = Value extends readonly unknown[]

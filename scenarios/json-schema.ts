@@ -120,13 +120,18 @@ function bareWords(schema: JsonSchema): string {
   }
 }
 
-function rangeWords({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
+/** Bounds of a number in words, such as ` from 1 to 64`; empty for none. */
+export function rangeWords(
+  { minimum, maximum, exclusiveMinimum }: JsonSchema,
+  format: (value: number) => string = String,
+): string {
   // zod gives every integer the safe bounds.
   const min = minimum === undefined || minimum <= Number.MIN_SAFE_INTEGER ? undefined : minimum;
   const max = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? undefined : maximum;
-  if (min !== undefined) return max === undefined ? ` of ${min} or more` : ` from ${min} to ${max}`;
-  const above = exclusiveMinimum === undefined ? '' : ` above ${exclusiveMinimum}`;
-  return max === undefined ? above : `${above}${above && ','} at most ${max}`;
+  if (min !== undefined)
+    return max === undefined ? ` of ${format(min)} or more` : ` from ${format(min)} to ${format(max)}`;
+  const above = exclusiveMinimum === undefined ? '' : ` above ${format(exclusiveMinimum)}`;
+  return max === undefined ? above : `${above}${above && ','} at most ${format(max)}`;
 }
 
 function quoted(options: readonly string[]): string {

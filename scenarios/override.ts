@@ -13,9 +13,14 @@ export function override(raw: unknown, values: Readonly<Record<string, unknown>>
     const forbidden = keys.find(key => key === '' || key in Object.prototype);
     if (forbidden !== undefined)
       throw badOverride(`Expected \`${path}\` to be a path of keys, got the key "${forbidden}"`);
-    let at: unknown = copy;
-    for (const key of keys.slice(0, -1)) at = child(at, key, path);
-    assign(at, keys.at(-1)!, value, path);
+    let parent: unknown = copy;
+    for (const [depth, key] of keys.entries()) {
+      const own = keyIn(parent, key, path);
+      const object = parent as Record<string | number, unknown>;
+      if (depth === keys.length - 1) object[own] = value;
+      else object[own] ??= {};
+      parent = object[own];
+    }
   }
   return copy;
 }
@@ -34,34 +39,18 @@ export function parseOverrides(pairs: readonly string[]): Record<string, unknown
   );
 }
 
-function child(parent: unknown, key: string, path: string): unknown {
-  if (Array.isArray(parent)) {
-    const index = indexOf(parent, key);
-    if (index === -1)
-      throw badOverride(
-        `Expected "${key}" in \`${path}\` to be an index, id, name or kind in the list, found no such item`,
-      );
-    return parent[index];
-  }
+/** The key itself, or the index of the list item that it names. */
+function keyIn(parent: unknown, key: string, path: string): string | number {
   if (typeof parent !== 'object' || parent === null)
     throw badOverride(`Expected \`${path}\` to lead through objects, found ${JSON.stringify(parent)} before "${key}"`);
-  const object = parent as Record<string, unknown>;
-  object[key] ??= {};
-  return object[key];
-}
-
-function assign(parent: unknown, key: string, value: unknown, path: string): void {
-  child(parent, key, path);
-  if (Array.isArray(parent)) parent[indexOf(parent, key)] = value;
-  else (parent as Record<string, unknown>)[key] = value;
-}
-
-function indexOf(list: readonly unknown[], key: string): number {
-  if (/^\d+$/.test(key)) return Number(key) < list.length ? Number(key) : -1;
-  return list.findIndex(item => {
-    const { id, name, kind } = (item ?? {}) as { id?: unknown; name?: unknown; kind?: unknown };
-    return [id, name, kind].includes(key);
-  });
+  if (!Array.isArray(parent)) return key;
+  const index = /^\d+$/.test(key)
+    ? Number(key)
+    : parent.findIndex(item => [item?.id, item?.name, item?.kind].includes(key));
+  if (index >= 0 && index < parent.length) return index;
+  throw badOverride(
+    `Expected "${key}" in \`${path}\` to be an index, id, name or kind in the list, found no such item`,
+  );
 }
 
 function badOverride(message: string): SquallError {

@@ -33,10 +33,10 @@ export interface SessionOptions {
   readonly out: string;
   readonly signal: AbortSignal;
   /** Start of the load phase. @default as soon as possible */
-  readonly startAt?: Date;
+  readonly startAt?: Date | undefined;
   /** The only versions to run with. @default any */
-  readonly requiredVersions?: Versions;
-  readonly observer?: Partial<SessionObserver>;
+  readonly requiredVersions?: Versions | undefined;
+  readonly observer?: Partial<SessionObserver> | undefined;
 }
 
 /** A run that has been judged and published. */

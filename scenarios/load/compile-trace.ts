@@ -29,7 +29,9 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
   const sha256 = trace.sha256 ?? hashFile(file);
   if (trace.sha256 !== undefined) requireSameTrace(file, trace.sha256);
   const isJson = isJsonLines(file);
-  const columns = { ...(isJson ? MOONCAKE : AZURE), ...defined(trace.columns ?? {}) };
+  const defaults = isJson ? MOONCAKE : AZURE;
+  const { time = defaults.time, promptTokens = defaults.promptTokens } = trace.columns ?? {};
+  const columns = { time, promptTokens, outputTokens: trace.columns?.outputTokens ?? defaults.outputTokens };
   const timeUnit = trace.timeUnit ?? (isJson ? 'ms' : 's');
   const { speed, from: fromMs, for: cutMs = Number.POSITIVE_INFINITY } = trace;
   let rows = 0;
@@ -49,8 +51,4 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
   const toMs = trace.for === undefined ? Math.ceil(lastMs + 1) : fromMs + cutMs;
   const plan: TracePlan = { file, sha256, columns, timeUnit, fromMs, toMs, speed };
   return { plan, rows, forMs: (toMs - fromMs) / speed };
-}
-
-function defined(columns: Readonly<Record<string, string | undefined>>): Partial<TracePlan['columns']> {
-  return Object.fromEntries(Object.entries(columns).filter(([, name]) => name !== undefined));
 }

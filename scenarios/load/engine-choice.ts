@@ -1,5 +1,5 @@
 import { processName } from '../../harness/arrivals/arrivals.ts';
-import type { LoadPlan, Workload } from '../../harness/plan.ts';
+import { type LoadPlan, loadEndMs, type Workload } from '../../harness/plan.ts';
 import { CAN, type EngineName, type Unsupported } from '../../load/engines.ts';
 import { hasK6 } from '../../load/k6/program/find.ts';
 import type { ParsedObjective } from '../../reports/judge/objective.ts';
@@ -45,15 +45,15 @@ export function unsupportedBy(
     if (!met) unsupported.push({ field, expected: `${expected} with the engine ${engine}`, found });
   };
   const { clients, trace, workload, connections } = load;
-  const durationMs = load.ramps.at(-1)?.toMs ?? 0;
+  const seconds = loadEndMs({ load }) / 1000;
   const kinds = `of kind ${can.workloads.join(' or ')}`;
   const sessions = workload.kind === 'http' ? undefined : workload.sessions;
   const arrivals = processName(load.arrivals);
   require(can.arrivals.includes(arrivals), 'load.arrivals', can.arrivals.join(' or '), arrivals);
   require(can.workloads.includes(kindOf(workload)), 'load.workload', kinds, kindOf(workload));
   require(can.sessions || !sessions, 'load.workload.sessions', 'left out', sessions);
-  require(durationMs <=
-    can.longestMs, 'load.stages', `at most ${can.longestMs / 1000} s long`, `${durationMs / 1000} s`);
+  const maxSeconds = can.longestMs / 1000;
+  require(seconds <= maxSeconds, 'load.stages', `at most ${maxSeconds} s long`, `${seconds} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
   require(can.clients || load.keepAlive !== false, 'load.keepAlive', 'left on', load.keepAlive);
   require(can.trace || !trace, 'load.trace', 'left out', trace);
