@@ -82,7 +82,7 @@ describe('a run', () => {
     expect(failed[0]).toMatchObject({ unit: '%', reason: expect.stringMatching(/The largest of \d+ readings/) });
   });
 
-  it.concurrent('is invalid with exit 2 when a fault has no effect', async () => {
+  it.concurrent('is invalid with exit 2 when a fault has no observable effect', async () => {
     using out = temporaryFolder();
     const noop = 'faults.kill={id: kill, kind: noop, on: inference-2, at: 5s}';
     const set = ['--set', noop, '--set', SHORT];
