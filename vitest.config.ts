@@ -38,7 +38,7 @@ const unit = [
   'test/reports/render/html/render-html.test.ts',
   'test/scenarios/**/*.test.ts',
   'test/faults/node/packages.test.ts',
-  'test/faults/slow-http/{answers,scripts,target}.test.ts',
+  'test/faults/slow-http/{responses,scripts,target}.test.ts',
   'test/faults/toxiproxy/toxics/stages.test.ts',
   'test/load/{engines,journal,plan,trace,workload}.test.ts',
   'test/load/k6/recorder.test.ts',
