@@ -1,6 +1,6 @@
 import type { RestartPolicy } from '../stack/options.ts';
 
-/** Ready time, in ms, after which the backoff is reset to `initialMs`. Kubernetes uses ten minutes. */
+/** Ready time, in ms, after which the backoff is reset to `baseDelayMs`. Kubernetes uses ten minutes. */
 export const STABLE_MS = 10_000;
 /** Consecutive exits without having been ready after which a replica is given up. */
 export const BARREN_EXITS_LIMIT = 5;
@@ -41,6 +41,6 @@ export function decideRestart(
   };
   if (policy === 'off') return { decision: { kind: 'stay-down' }, record };
   if (record.barren >= BARREN_EXITS_LIMIT) return { decision: { kind: 'give-up', exits: record.barren }, record };
-  const afterMs = Math.min(policy.maxMs, policy.initialMs * policy.factor ** (record.exits - 1));
+  const afterMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * policy.factor ** (record.exits - 1));
   return { decision: { kind: 'restart', afterMs }, record };
 }
