@@ -85,13 +85,11 @@ const edgeOptions = edgeOptionsSchema
   .omit({ trustedProxies: true })
   .extend({ port: clientPort.describe('port for clients; 0 takes a free one') });
 
-/** `auto`: with its defaults where its program is found, else off; an object: required. */
 function tool<Options extends z.ZodType>(options: Options, what: string) {
-  const help = `${what}; "auto": with its defaults where its program is found, else off; an object: required`;
-  return z
-    .union([z.enum(['off', 'auto']), options])
-    .default('off')
-    .describe(help);
+  const schema = z.union([z.enum(['off', 'auto']), options]).default('off');
+  return schema.describe(
+    `${what}; "auto": with its defaults where its program is found, else off; an object: required`,
+  );
 }
 
 /** The `stack` section of a scenario. Unknown keys are errors. */
@@ -116,11 +114,11 @@ export type SettledOptions = Omit<StackOptions, 'edge' | 'redis' | 'prometheus'>
 /** Decides what is left to the machine: `auto` becomes the part with its defaults where its program is there, else `off`. */
 export function settleOptions(options: StackOptions, hasTool: (tool: ToolName) => boolean): SettledOptions {
   const { edge, redis, prometheus } = options;
+  const orOff = <Part>(name: ToolName, schema: z.ZodType<Part>) => (hasTool(name) ? schema.parse({}) : 'off');
   return {
     ...options,
-    edge: edge === 'auto' ? (hasTool('nginx') ? edgeOptions.parse({}) : 'off') : edge,
-    redis: redis === 'auto' ? (hasTool('redis-server') ? redisOptions.parse({}) : 'off') : redis,
-    prometheus:
-      prometheus === 'auto' ? (hasTool('prometheus') ? prometheusOptionsSchema.parse({}) : 'off') : prometheus,
+    edge: edge === 'auto' ? orOff('nginx', edgeOptions) : edge,
+    redis: redis === 'auto' ? orOff('redis-server', redisOptions) : redis,
+    prometheus: prometheus === 'auto' ? orOff('prometheus', prometheusOptionsSchema) : prometheus,
   };
 }

@@ -85,6 +85,9 @@ export class Exchange {
   }
 }
 
+/** One step of a request's pipeline. The last stage sends the response; any stage can end the request by throwing an ApiError. */
+export type Stage = (exchange: Exchange) => Promise<void> | void;
+
 /** The caller's request id if it is short and safe to log. */
 function acceptedId(header: string | string[] | undefined): string | undefined {
   return typeof header === 'string' && /^[\w.:/+=-]{1,128}$/.test(header) ? header : undefined;

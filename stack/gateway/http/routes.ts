@@ -3,16 +3,13 @@ import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
 import { limitStage } from '../limits/limit-stage.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import type { GatewayMetrics } from '../metrics.ts';
-import type { UpstreamSet } from '../upstream/upstreams.ts';
 import { ApiError, sendJson } from './api-error.ts';
 import { createAuthenticate } from './authentication.ts';
 import { parseCompletionRequest } from './completion-request.ts';
-import type { Exchange, Lifecycle } from './exchange.ts';
+import type { Exchange, Lifecycle, Stage } from './exchange.ts';
 import { isDeeperThan } from './json-depth.ts';
 import { type BodyContext, readBody } from './request-body.ts';
 import { requestTimeoutMs, TIMEOUT_HEADER } from './request-deadline.ts';
-import type { Stage } from './stage.ts';
 
 /** Method and pipeline of one path. */
 export interface Route {
@@ -27,8 +24,6 @@ export interface Route {
 export interface RouteContext {
   readonly config: GatewayConfig;
   readonly lifecycle: Lifecycle;
-  readonly upstreams: UpstreamSet;
-  readonly metrics: GatewayMetrics;
   /** Undefined when rate limits are off. */
   readonly limiter: Limiter | undefined;
   readonly forwardContext: ForwardContext;
@@ -37,7 +32,7 @@ export interface RouteContext {
 
 /** Routes of the gateway by path. */
 export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> {
-  const { config, metrics, limiter } = context;
+  const { config, limiter } = context;
   const authenticate = authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
   const completion = (promptField: 'messages' | 'prompt'): Route => ({
@@ -60,7 +55,7 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
     ['/v1/models', { method: 'GET', stages: [authenticate, models] }],
     ['/healthz', probe(live)],
     ['/readyz', probe(exchange => sendReadiness(exchange, context))],
-    ['/metrics', probe(exchange => sendMetrics(exchange, metrics))],
+    ['/metrics', probe(exchange => sendMetrics(exchange, context.forwardContext.metrics))],
   ]);
 }
 
@@ -71,10 +66,8 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
 export function stagesFor(route: Route | undefined, method: string | undefined): readonly Stage[] {
   if (!route) throw new ApiError(404, 'not_found', 'No such path.');
   if (method === route.method || (method === 'HEAD' && route.method === 'GET')) return route.stages;
-  throw new ApiError(405, 'method_not_allowed', `This path accepts only ${route.method}.`, null, [
-    'allow',
-    route.method,
-  ]);
+  const message = `This path accepts only ${route.method}.`;
+  throw new ApiError(405, 'method_not_allowed', message, null, ['allow', route.method]);
 }
 
 function authentication({ apiKeyHashes }: GatewayConfig): Stage {
@@ -111,14 +104,14 @@ function validation({ models }: GatewayConfig, promptField: 'messages' | 'prompt
 }
 
 /** Readiness: not draining, and at least one upstream is usable. */
-function sendReadiness(exchange: Exchange, { lifecycle, upstreams }: RouteContext): void {
+function sendReadiness(exchange: Exchange, { lifecycle, forwardContext: { upstreams } }: RouteContext): void {
   const noUpstream = upstreams.hasUsable() ? undefined : 'no upstream is healthy';
   const reason = lifecycle.draining ? 'draining' : noUpstream;
   const body = JSON.stringify(reason ? { status: 'unready', reason } : { status: 'ready' });
   sendJson(exchange.response, reason ? 503 : 200, body, exchange.headers());
 }
 
-async function sendMetrics(exchange: Exchange, { registry }: GatewayMetrics): Promise<void> {
+async function sendMetrics(exchange: Exchange, { registry }: ForwardContext['metrics']): Promise<void> {
   const text = await registry.metrics();
   exchange.response.writeHead(200, ['content-type', registry.contentType, ...exchange.headers()]);
   exchange.response.end(text);
