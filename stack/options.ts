@@ -23,7 +23,7 @@ const restartSchema = z.union([
 /** A validated restart policy. */
 export type RestartPolicy = z.output<typeof restartSchema>;
 
-/** The policy of whatever has no option for it. */
+/** Policy of replicas without an option for it. */
 export const DEFAULT_RESTART: RestartPolicy = restartSchema.parse({});
 
 const clientPort = z.int().min(0).max(65_535).default(0);
@@ -46,7 +46,7 @@ const gatewayOptions = gatewayConfigSchema
         limitsSchema.omit({ redis: true, replicas: true }).extend({ redisTimeoutMs: redisTimeoutSchema }),
       ])
       .default('off')
-      .describe('shared through the Redis of the stack; without one each gateway enforces its share'),
+      .describe('shared through the Redis of the stack; without one each gateway enforces its part'),
     replicas: z.int().min(1).max(16).default(1),
     port: clientPort.describe("the first gateway's port for clients where there is no edge; 0 takes a free one"),
   });
@@ -60,7 +60,9 @@ const inferenceOptions = inferenceConfigSchema
       .min(1)
       .max(64)
       .optional()
-      .describe('most that the Scale API may ask for, by default `replicas`; those beyond `replicas` wait unstarted'),
+      .describe(
+        'maximum accepted by the Scale API, by default `replicas`; those beyond `replicas` start when scaling up',
+      ),
     restart: restartSchema.prefault({}).describe('what the supervisor does when a replica exits'),
   })
   .refine(({ replicas, maxReplicas = replicas }) => maxReplicas >= replicas, {
@@ -68,15 +70,15 @@ const inferenceOptions = inferenceConfigSchema
     message: 'expected at least `replicas`',
   });
 
-/** Discovery by a control service: replicas register there, gateways ask it who is there. `off`: gateways are told at their start. */
+/** Discovery by a control service, where replicas register. `off`: gateways get a fixed list of replicas at startup. */
 const controlOptions = z.strictObject({
   ttlMs: z
     .number()
     .min(100)
     .max(3_600_000)
     .default(3000)
-    .describe('unheard of for this long, a replica counts as dead'),
-  waitMs: z.number().min(100).max(600_000).default(5000).describe('longest wait of one query for changes'),
+    .describe('time without a heartbeat after which a replica is considered dead'),
+  waitMs: z.number().min(100).max(600_000).default(5000).describe('maximum wait of one blocking query'),
   keepLastGood: z.boolean().default(true).describe('gateways keep their upstreams while discovery fails'),
 });
 
@@ -106,12 +108,12 @@ export const stackOptionsSchema = z.strictObject({
 /** Stack options with every default filled in. */
 export type StackOptions = z.output<typeof stackOptionsSchema>;
 
-/** Stack options in which nothing is left to the machine. */
+/** Stack options without `auto`. */
 export type SettledOptions = Omit<StackOptions, 'edge' | 'redis' | 'prometheus'> & {
   readonly [Part in 'edge' | 'redis' | 'prometheus']: Exclude<StackOptions[Part], 'auto'>;
 };
 
-/** Decides what is left to the machine: `auto` becomes the part with its defaults where its program is there, else `off`. */
+/** Replaces `auto` by the defaults where the program is found, else by `off`. */
 export function settleOptions(options: StackOptions, hasTool: (tool: ToolName) => boolean): SettledOptions {
   const { edge, redis, prometheus } = options;
   const orOff = <Part>(name: ToolName, schema: z.ZodType<Part>) => (hasTool(name) ? schema.parse({}) : 'off');

@@ -61,7 +61,7 @@ export function topologyOf(
   options: SettledOptions,
   timeScale: number,
   seed: number,
-  apiKey = newApiKey(),
+  apiKey = `sk-${randomBytes(24).toString('hex')}`,
   clientKeys: readonly string[] = [],
 ): Topology {
   const parts: TopologyParts = {
@@ -134,8 +134,4 @@ function lazily<T>(make: () => Promise<T>): () => Promise<T> {
     made ??= make();
     return made;
   };
-}
-
-function newApiKey(): string {
-  return `sk-${randomBytes(24).toString('hex')}`;
 }

@@ -14,7 +14,7 @@ export interface Instances {
 }
 
 /** Query for instances. */
-export interface InstancesQuery {
+interface InstancesQuery {
   readonly service: string;
   /** Last known index: the query blocks until it changes. 0: does not block. */
   readonly index: number;

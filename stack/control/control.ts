@@ -13,8 +13,7 @@ import { Scales } from './scale/scale.ts';
 import { StatusError, scaleRoutes } from './scale/scale-routes.ts';
 import { Watchers } from './watchers.ts';
 
-/** Dependencies of {@link Control}. */
-export interface ControlOptions {
+interface ControlOptions {
   readonly config: ControlConfig;
   readonly clock: Clock;
   readonly random: Random;

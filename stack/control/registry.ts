@@ -23,7 +23,7 @@ export interface ServiceState {
 }
 
 /** Change made by {@link Registry.tick}, for the log. */
-export interface RegistryEvent {
+interface RegistryEvent {
   readonly kind: 'expired' | 'reaped';
   readonly serviceId: string;
   readonly checkId: string;

@@ -13,7 +13,7 @@ export const CORE_RULE_SET = {
 };
 
 /** Local nginx installation. */
-export interface EdgeInstallation {
+interface EdgeInstallation {
   readonly command: string;
   readonly capabilities: EdgeCapabilities;
 }

@@ -49,7 +49,7 @@ export function edgeArguments(prefix: string): readonly string[] {
 }
 
 /** Further input of {@link renderEdge}. */
-export interface RenderOptions {
+interface RenderOptions {
   /** @default neither post-quantum key exchange nor ModSecurity */
   readonly capabilities?: EdgeCapabilities;
   /** Destination of logs: files below the prefix, or stdout and stderr as in containers. @default files */

@@ -24,8 +24,7 @@ import { Fleet } from './upstream/fleet.ts';
 import type { TransportFactory } from './upstream/transport.ts';
 import type { UpstreamSet } from './upstream/upstreams.ts';
 
-/** Dependencies of {@link Gateway}, which opens no socket and reads no clock by itself. */
-export interface GatewayOptions {
+interface GatewayOptions {
   readonly config: GatewayConfig;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,7 +37,7 @@ export interface GatewayOptions {
 }
 
 /**
- * Gateway without its listening socket.
+ * Gateway without its listening socket. It opens no socket and reads no clock by itself.
  *
  * ```
  *  request ─► route ─► authenticate ─► limits ─► deadline ─► body ─► validate ─► forward ─► log, metrics

@@ -6,7 +6,7 @@ import { profiles } from './engine/profiles.ts';
 import { Metrics, type RequestTimes } from './metrics.ts';
 
 /** Request to the service. */
-export interface InferenceRequest {
+interface InferenceRequest {
   readonly promptTokens: number;
   readonly maxTokens: number;
   /** How the output ends: at the requested length, or by itself. */
@@ -24,7 +24,7 @@ export interface RequestHandle {
 }
 
 /** Result of {@link InferenceService.submit}. */
-export type SubmitResult =
+type SubmitResult =
   | { readonly kind: 'accepted'; readonly handle: RequestHandle }
   | { readonly kind: 'rejected'; readonly reason: string };
 

@@ -4,10 +4,9 @@ import { postForm } from './prometheus-api.ts';
 import { KEPT_SERIES, readingsOf } from './series.ts';
 
 /** Round of samples in the history. */
-export type SampleEvent = Extract<TimedEvent, { readonly type: 'sample' }>;
+type SampleEvent = Extract<TimedEvent, { readonly type: 'sample' }>;
 
-/** Query of {@link readSamples}. */
-export interface SampleQuery {
+interface SampleQuery {
   /** Base URL of Prometheus. */
   readonly url: string;
   /** Wall-clock time of the run's start, in ms since the epoch, as Prometheus uses wall-clock time. */

@@ -7,8 +7,7 @@ import { agentService, catalogService, healthService, type NodeInfo } from './ca
 import { type CheckStatus, readServiceDefinition } from './definition.ts';
 import { parseGoDurationMs } from './go-duration.ts';
 
-/** Dependencies of {@link consulRoutes}. */
-export interface ConsulContext {
+interface ConsulContext {
   readonly registry: Registry;
   readonly watchers: Watchers;
   readonly node: NodeInfo;

@@ -6,8 +6,7 @@ import type { Watchers } from '../watchers.ts';
 import { jsonPatch, mergePatch, PatchError } from './patch.ts';
 import type { ScaleResult, ScaleState, Scales } from './scale.ts';
 
-/** Dependencies of {@link scaleRoutes}. */
-export interface ScaleContext {
+interface ScaleContext {
   readonly scales: Scales;
   readonly watchers: Watchers;
   readonly clock: Clock;

@@ -6,10 +6,9 @@ import type { Limiter } from '../limits/limiter.ts';
 import { ApiError, sendJson } from './api-error.ts';
 import { createAuthenticate } from './authentication.ts';
 import { parseCompletionRequest } from './completion-request.ts';
-import type { Exchange, Lifecycle, Stage } from './exchange.ts';
+import { type Exchange, type Lifecycle, type Stage, TIMEOUT_HEADER } from './exchange.ts';
 import { isDeeperThan } from './json-depth.ts';
 import { type BodyContext, readBody } from './request-body.ts';
-import { requestTimeoutMs, TIMEOUT_HEADER } from './request-deadline.ts';
 
 /** Method and pipeline of one path. */
 export interface Route {
@@ -20,8 +19,7 @@ export interface Route {
   readonly quiet?: boolean;
 }
 
-/** Dependencies of {@link createRoutes}. */
-export interface RouteContext {
+interface RouteContext {
   readonly config: GatewayConfig;
   readonly lifecycle: Lifecycle;
   /** Undefined when rate limits are off. */
@@ -83,6 +81,17 @@ function deadline({ timeouts: { totalMs } }: GatewayConfig): Stage {
     exchange.deadlineMs = exchange.receivedMs + timeoutMs;
     exchange.deadlineLowered = timeoutMs < totalMs;
   };
+}
+
+/**
+ * Timeout of a request in ms: the gateway's limit, or the caller's if that is shorter.
+ * @throws ApiError 400 unless the header is a whole number ≥ 1
+ */
+function requestTimeoutMs(header: string | string[] | undefined, totalMs: number): number {
+  if (header === undefined) return totalMs;
+  const requestedMs = typeof header === 'string' && /^\d{1,9}$/.test(header) ? Number(header) : 0;
+  if (requestedMs >= 1) return Math.min(requestedMs, totalMs);
+  throw new ApiError(400, 'invalid_timeout', `Expected ${TIMEOUT_HEADER} to be an integer ≥ 1 (milliseconds).`);
 }
 
 function body({ config: { maxJsonDepth }, bodyContext }: RouteContext): Stage {

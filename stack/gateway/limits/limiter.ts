@@ -15,8 +15,7 @@ const PROBE_TIMEOUT_MS = 1000;
 const PROBE_NAMES = ['probe'];
 const PROBE_RULES = [{ limit: 1000, periodMs: 1000, burst: 1000 }];
 
-/** Dependencies of {@link Limiter}. */
-export interface LimiterOptions {
+interface LimiterOptions {
   readonly config: LimitsConfig;
   readonly clock: Clock;
   readonly deadlines: Deadlines;

@@ -13,8 +13,7 @@ import type { TransportFactory } from './transport.ts';
 import { diffUpstreams, type NamedUrl } from './upstream-diff.ts';
 import { type Upstream, UpstreamSet } from './upstreams.ts';
 
-/** Dependencies of {@link Fleet}. */
-export interface FleetOptions {
+interface FleetOptions {
   readonly config: GatewayConfig;
   readonly clock: Clock;
   readonly random: Random;

@@ -6,8 +6,7 @@ import { afterCheck } from './health.ts';
 import type { Transport } from './transport.ts';
 import type { Upstream } from './upstreams.ts';
 
-/** Dependencies of {@link checkForever}. */
-export interface HealthCheckerContext {
+interface HealthCheckerContext {
   readonly options: Exclude<GatewayConfig['healthChecks'], 'off'>;
   readonly clock: Clock;
   readonly random: Random;

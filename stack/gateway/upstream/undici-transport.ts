@@ -1,8 +1,7 @@
 import { type Dispatcher, Pool } from 'undici';
 import type { Transport, UpstreamCall, UpstreamHandler } from './transport.ts';
 
-/** Settings of {@link undiciTransport}. */
-export interface UndiciTransportOptions {
+interface UndiciTransportOptions {
   /** Timeout for connecting a socket. */
   readonly connectMs: number;
   /** Maximum number of sockets. */
