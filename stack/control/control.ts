@@ -58,7 +58,7 @@ export class Control implements Disposable {
     this.metrics = new ControlMetrics(registry, scales, watchers);
     this.#routes = [
       ...consulRoutes({ registry, watchers, node, clock, random: random.stream('wait'), minDeregisterMs, onChange }),
-      ...scaleRoutes({ scales, watchers, clock, onChange }),
+      ...scaleRoutes({ scales, watchers, onChange }),
       ...this.#probes(),
     ];
   }

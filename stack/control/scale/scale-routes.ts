@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import type { Clock } from '../../../harness/clock.ts';
 import { route } from '../consul/consul-routes.ts';
 import { type Exchange, HttpError, type Route, readJson, sendJson } from '../exchange.ts';
 import type { Watchers } from '../watchers.ts';
@@ -9,7 +8,6 @@ import type { ScaleResult, ScaleState, Scales } from './scale.ts';
 interface ScaleContext {
   readonly scales: Scales;
   readonly watchers: Watchers;
-  readonly clock: Clock;
   /** Called after every change of a scale. */
   readonly onChange: () => void;
 }
