@@ -23,7 +23,7 @@ export default scenario({
   ],
   slos: [
     { name: 'TTFT before the attack', window: 'baseline', objective: 'p95(ttft) <= 350 ms' },
-    { name: 'over-long headers rejected', objective: 'refused(attack) >= 99%' },
+    { name: 'over-long headers rejected', objective: 'rejected(attack) >= 99%' },
     { name: 'error rate under attack', window: 'fault:attack', objective: 'errors <= 3%' },
     { name: 'TTFT under attack', window: 'fault:attack', objective: 'p95(ttft) <= 800 ms' },
   ],

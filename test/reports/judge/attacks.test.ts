@@ -19,16 +19,16 @@ function judged(objective: string, requests: AttackRequests | undefined, bit?: n
   return judgeSlo({ name: 'outside', window: 'whole', objective }, facts);
 }
 
-const REFUSED = 'refused(kill) >= 99%';
+const REJECTED = 'rejected(kill) >= 99%';
 const VIOLATIONS = 'violations(kill) <= 0';
 
 test.each([
   // All of 1,000: the lower bound is 99.7 %. All of 100: 97 %, which is not enough to tell.
-  [REFUSED, { ended: 1000, rejected: 1000 }, 'pass', 100],
-  [REFUSED, { ended: 100, rejected: 100 }, 'inconclusive', 100],
-  [REFUSED, { ended: 1000, rejected: 900 }, 'fail', 90],
-  [REFUSED, { ended: 0, rejected: 0 }, 'inconclusive', null],
-  [REFUSED, undefined, 'inconclusive', null],
+  [REJECTED, { ended: 1000, rejected: 1000 }, 'pass', 100],
+  [REJECTED, { ended: 100, rejected: 100 }, 'inconclusive', 100],
+  [REJECTED, { ended: 1000, rejected: 900 }, 'fail', 90],
+  [REJECTED, { ended: 0, rejected: 0 }, 'inconclusive', null],
+  [REJECTED, undefined, 'inconclusive', null],
   [VIOLATIONS, { ended: 20, rejected: 20, violations: 0 }, 'pass', 0],
   [VIOLATIONS, { ended: 1000, rejected: 999, violations: 1 }, 'fail', 1],
   [VIOLATIONS, { ended: 0, rejected: 0, violations: 0 }, 'inconclusive', null],
@@ -39,7 +39,7 @@ test.each([
 });
 
 test('an attack that was never seen to act proves nothing', () => {
-  expect(judged(REFUSED, { ended: 1000, rejected: 1000 }, null).verdict).toBe('invalid');
+  expect(judged(REJECTED, { ended: 1000, rejected: 1000 }, null).verdict).toBe('invalid');
   expect(judged(VIOLATIONS, { ended: 20, rejected: 20, violations: 0 }, null).verdict).toBe('invalid');
 });
 

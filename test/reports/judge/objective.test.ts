@@ -41,7 +41,7 @@ test.each<[string, Parsed]>([
     { kind: 'recovery', fault: 'node-1.kill', comparison: '<=', limit: 10_000, unit: 'ms' },
   ],
   ['violations(attack) <= 0', { kind: 'violations', fault: 'attack', comparison: '<=', limit: 0, unit: '' }],
-  ['refused(attack) >= 99%', { kind: 'refused', fault: 'attack', comparison: '>=', limit: 99, unit: '%' }],
+  ['rejected(attack) >= 99%', { kind: 'rejected', fault: 'attack', comparison: '>=', limit: 99, unit: '%' }],
   ['max(queue) <= 10', { kind: 'gauge', gauge: 'queue', comparison: '<=', limit: 10, unit: '' }],
   ['max( gpu-memory ) < 90 %', { kind: 'gauge', gauge: 'gpu-memory', comparison: '<', limit: 90, unit: '%' }],
   ['attempts <= 1.5', { kind: 'attempts', comparison: '<=', limit: 1.5, unit: '' }],
@@ -197,7 +197,7 @@ test('what is written is read back the same, whatever the objective', () => {
         unit: '',
         allowed: random.pick([null, limit()]),
       },
-      { kind: 'refused', fault: random.pick(['attack', 'slow link']), ...up, unit: '%' },
+      { kind: 'rejected', fault: random.pick(['attack', 'slow link']), ...up, unit: '%' },
       { kind: 'violations', fault: random.pick(['attack', 'slow link']), ...down, unit: '' },
     ]);
     const check = CHECKS.find(({ kind }) => kind === objective.kind)!;

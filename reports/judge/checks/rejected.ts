@@ -1,17 +1,17 @@
 import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { ratioBounds } from '../statistics.ts';
 
-interface RefusedObjective extends Objective {
+interface RejectedObjective extends Objective {
   /** Id of the fault. */
   readonly fault: string;
 }
 
-/** `refused(attack) >= 99%`: the share of an attack's requests that the service refused. */
-export const check = checkOf<RefusedObjective>({
-  kind: 'refused',
-  words: ['refused'],
+/** `rejected(attack) >= 99%`: the ratio of an attack's requests that the service rejected. */
+export const check = checkOf<RejectedObjective>({
+  kind: 'rejected',
+  words: ['rejected'],
   parse: statement => ({ fault: statement.required('the id of a fault'), ...statement.atLeast('%') }),
-  format: ({ fault }, limit) => `refused(${fault}) ${limit}`,
+  format: ({ fault }, limit) => `rejected(${fault}) ${limit}`,
   fault: ({ fault }) => fault,
   // The attack's whole time.
   window: () => 'whole',
@@ -19,11 +19,11 @@ export const check = checkOf<RefusedObjective>({
 });
 
 /**
- * The ratio of an attack's requests that were rejected: answered with 4xx, or closed or refused without a response; out of all that
- * ended, or hung where a response was due. A second response to one request is no rejection. With exact binomial bounds.
- * The attack counts from its start to its end, ramps included.
+ * The ratio of an attack's requests that were rejected: answered with 4xx, or the connection was closed or not accepted, without a
+ * response; out of all that ended, or hung where a response was due. A second response to one request is not a rejection.
+ * Exact binomial bounds. Covers the attack from start to end, including its ramps.
  */
-function judge(objective: RefusedObjective, { run }: Evidence): Finding {
+function judge(objective: RejectedObjective, { run }: Evidence): Finding {
   const fault = run.faults.find(({ plan }) => plan.id === objective.fault);
   if (!fault) return undecided('invalid', `The plan has no fault "${objective.fault}".`);
   if (fault.effectiveAtMs === null) return undecided('invalid', `The fault ${objective.fault} was never seen to act.`);
