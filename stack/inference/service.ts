@@ -84,7 +84,7 @@ export class InferenceService {
 
   /** Loads the model, calls `onReady`, then runs the engine until `signal` aborts. */
   async run(signal: AbortSignal, onReady: () => void): Promise<void> {
-    if (!(await this.#waitUntil(this.#startedMs + this.#loadMs(), signal))) return;
+    if (!(await this.#waitUntil(this.#clock.nowMs() + this.#loadMs(), signal))) return;
     this.#ready = true;
     onReady();
     await this.#runEngine(signal);
