@@ -1,6 +1,6 @@
 import type { Clock } from '../harness/clock.ts';
+import { withLimit } from '../harness/clock.ts';
 import type { Link, Observation, Probe, Replica, RunningStack } from '../harness/contracts.ts';
-import { withLimit } from '../harness/nemesis.ts';
 
 const LOOK_AGAIN_MS = 50;
 /** Every service answers it as long as its process works. */

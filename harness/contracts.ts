@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Readings } from './metrics.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
-import type { AttackRequests } from './requests.ts';
+import type { AttackOutcome } from './requests.ts';
 import type { Partition } from './segment.ts';
 
 /**
@@ -184,7 +184,7 @@ export interface Observation {
   /** One sentence with figures, for the report. */
   readonly evidence: string;
   /** Of a fault that is itself a client, as attacks are, once it is over. */
-  readonly requests?: AttackRequests | undefined;
+  readonly requests?: AttackOutcome | undefined;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, NEVER, withLimit } from './clock.ts';
 import type {
   Fault,
   FaultFactory,
@@ -13,7 +13,7 @@ import type {
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import type { History, RunEnvironment } from './history.ts';
-import { type NemesisLimits, runFault, withLimit } from './nemesis.ts';
+import { type NemesisLimits, runFault } from './nemesis.ts';
 import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
 import { injects, partitionOfSegment } from './segment.ts';
@@ -49,7 +49,6 @@ const LOAD_LEAD_MS = 500;
 const DRAIN_LIMIT_MS = 30_000;
 /** Longest wait for a generator that was told to stop. */
 const STOP_LIMIT_MS = 5000;
-const NEVER = new AbortController().signal;
 /** Largest partition of warm-up requests that may fail in a stack that is called steady. */
 const STEADY_FAILED_RATIO = 0.05;
 

@@ -6,14 +6,7 @@ import type { AttackPoint } from '../../harness/requests.ts';
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'invalid';
 
 /** Quantiles of a latency in ms; all null without samples. */
-export interface Quantiles {
-  readonly p50: number | null;
-  readonly p90: number | null;
-  readonly p95: number | null;
-  readonly p99: number | null;
-  readonly p999: number | null;
-  readonly max: number | null;
-}
+export type Quantiles = Readonly<Record<'p50' | 'p90' | 'p95' | 'p99' | 'p999' | 'max', number | null>>;
 
 /** Counts and quantiles of a window; times in ms from the start of the load phase. */
 export interface WindowResult {

@@ -1,4 +1,4 @@
-import type { AttackPoint, AttackRequests } from '../../../harness/requests.ts';
+import type { AttackOutcome, AttackPoint } from '../../../harness/requests.ts';
 import type { HowEnded } from './connection.ts';
 
 /** The connections of an attack at one instant; all but `held`, `connecting` count from its start. */
@@ -46,7 +46,7 @@ export interface AttackReport extends AttackSample {
   /** Mistakes of the server's, in words, with how often. */
   readonly violations: Readonly<Record<string, number>>;
   /** What became of its requests; those of connections that were held to the end did not end. */
-  readonly requests: AttackRequests;
+  readonly requests: AttackOutcome;
   /** Most connections held at once. */
   readonly peakHeld: number;
   /** Connections that the server answered, closed or rejected. */

@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
 import type { TimedEvent } from '../../../harness/history.ts';
-import type { AttackHold, AttackRequests } from '../../../harness/requests.ts';
+import type { AttackHold, AttackOutcome } from '../../../harness/requests.ts';
 import { factsOf } from '../../../reports/judge/fold.ts';
 import { judge } from '../../../reports/judge/judge.ts';
 import { judgeSlo } from '../../../reports/judge/slo.ts';
 import { historyOf, KILL, killed, planOf, steadyLoad } from '../runs.ts';
 
 /** The life of an attack that told these counts when it was over; undefined for one that counts nothing. */
-function attacked(requests: AttackRequests | undefined, bit: number | null = 20_100): TimedEvent[] {
+function attacked(requests: AttackOutcome | undefined, bit: number | null = 20_100): TimedEvent[] {
   return killed(bit).map(event =>
     event.type === 'fault' && event.step === 'healed' && requests ? { ...event, requests } : event,
   );
 }
 
-function judged(objective: string, requests: AttackRequests | undefined, bit?: number | null) {
+function judged(objective: string, requests: AttackOutcome | undefined, bit?: number | null) {
   const plan = planOf({ faults: [KILL] });
   const facts = factsOf(plan, historyOf(plan, ...attacked(requests, bit)), steadyLoad());
   return judgeSlo({ name: 'outside', window: 'whole', objective }, facts);
