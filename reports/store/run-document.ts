@@ -155,14 +155,13 @@ export interface TimelineSeries {
   readonly metrics?: MetricSeries;
 }
 
-/** Gauges of the inference engines, the largest sample of each slot; null without one. */
-export interface MetricSeries {
-  /** Requests waiting on the fullest replica, and on all; requests in a batch, on all. */
-  readonly maxWaiting: readonly (number | null)[];
-  readonly waiting: readonly (number | null)[];
-  readonly running: readonly (number | null)[];
-  /** Percentages of the fullest replica. */
-  readonly gpuPercent: readonly (number | null)[];
-  readonly kvCachePercent: readonly (number | null)[];
-  readonly gpuMemoryPercent: readonly (number | null)[];
-}
+/**
+ * Gauges of the inference engines, the largest sample of each slot; null without one. Requests waiting on the fullest replica, and
+ * waiting and running on all; percentages of the fullest replica.
+ */
+export type MetricSeries = Readonly<
+  Record<
+    'maxWaiting' | 'waiting' | 'running' | 'gpuPercent' | 'kvCachePercent' | 'gpuMemoryPercent',
+    readonly (number | null)[]
+  >
+>;

@@ -4,9 +4,9 @@ import { formatMs } from '../../../harness/quantity.ts';
 import type { AttackOutcome, RequestRecord } from '../../../harness/requests.ts';
 import { injects } from '../../../harness/segment.ts';
 import { faultOutcomes } from '../../../harness/windows.ts';
+import { loadCounts } from '../counts.ts';
 import { factsOf } from '../fold.ts';
 import { GENERATOR_GATES } from '../gates.ts';
-import { loadCounts } from '../load-counts.ts';
 import { type Part, wholePlan } from './segments.ts';
 
 /** Merged history and request records. */
