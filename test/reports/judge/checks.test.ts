@@ -98,7 +98,7 @@ test('a quantile says how many samples it would need, and how many requests are 
   const found = judged('p99(ttft) <= 800 ms', { records: records.slice(0, 220) });
   expect(found.verdict).toBe('inconclusive');
   expect(found.confidence.upper).toBeNull();
-  expect(found.reason).toContain('below 299 requests, the window has 195');
+  expect(found.reason).toContain('fewer than 299 requests; the window has 195');
   expect(found.reason).toContain('5 of 200 requests (2.5%) failed');
 });
 

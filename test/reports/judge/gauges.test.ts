@@ -59,7 +59,7 @@ test.each<[string, Readings, number]>([
     samples: 120,
     confidence: { lower: good.measured, upper: good.measured },
   });
-  expect(good.reason).toContain('nothing known between two readings');
+  expect(good.reason).toContain('values between two readings are unknown');
   const bad = judged(objective, rounds({ 'inference-1': healthy, 'inference-2': breaks(broken) }));
   expect(bad).toMatchObject({ verdict: 'fail', measured });
   expect(bad.reason).toContain('(inference-2) misses');
@@ -152,7 +152,7 @@ test('growth needs enough readings without a restart, and uses the longest such 
   const often = [10, 20, 30, 40, 50].flatMap(s => [state('a', s * 1000 - 50, 'exited'), state('a', s * 1000, 'ready')]);
   const restless = judged('growth(memory) <= 10%', [state('a', -1, 'ready'), ...often, ...rounds({ a: leaking(0) })]);
   expect(restless).toMatchObject({ verdict: 'inconclusive', measured: null });
-  expect(restless.reason).toContain('a has 10 readings without a restart');
+  expect(restless.reason).toContain('a has only 10 readings without a restart');
 });
 
 test('the timeline includes the gauges of the engines only where there are samples', () => {
