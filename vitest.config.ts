@@ -6,20 +6,25 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 // Programs that tests start find their code compiled, and so do the workers of Vitest.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 
-// Three kinds of tests, one after the other. `unit` computes: as many files at once as there are cores. `processes` starts
-// programs and mostly waits for them: twice as many. `alone` asserts on times or shares that a neighbour would change: one by one.
-const alone = [
-  'test/load/measurement.test.ts',
-  'test/load/k6/engine.test.ts',
-  'test/load/stream/pacer.test.ts',
-  'test/stack/observability/scraper.test.ts',
+// Four kinds of tests, one after the other. `unit` computes: as many files at once as there are cores. `processes` starts programs and
+// mostly waits for them: twice as many. `careful` needs clients that are nearly on time: one file a core. `alone` asserts on times or
+// ratios that any neighbour would change: one by one.
+const careful = [
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
   'test/e2e/attack.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
-  'test/e2e/retry-storm.test.ts',
+  'test/stack/gateway/limits/shared-limits.test.ts',
   'test/docker/k6-container.test.ts',
+];
+const alone = [
+  'test/load/measurement.test.ts',
+  'test/load/k6/engine.test.ts',
+  'test/load/stream/pacer.test.ts',
+  'test/stack/observability/scraper.test.ts',
+  'test/e2e/prove.test.ts',
+  'test/e2e/retry-storm.test.ts',
 ];
 const unit = [
   'test/*.test.ts',
@@ -33,7 +38,7 @@ const unit = [
   'test/reports/render/html/render-html.test.ts',
   'test/scenarios/**/*.test.ts',
   'test/faults/node/packages.test.ts',
-  'test/faults/slow-http/{answers,scripts,target}.test.ts',
+  'test/faults/slow-http/{responses,scripts,target}.test.ts',
   'test/faults/toxiproxy/toxics/stages.test.ts',
   'test/load/{engines,journal,plan,trace,workload}.test.ts',
   'test/load/k6/recorder.test.ts',
@@ -54,10 +59,10 @@ const unit = [
   'test/stack/redis/render-redis-config.test.ts',
 ];
 
-/** In this order: the longest, beside it what needs little of the machine, whole runs, containers. Within each as Vitest would. */
-const ORDER = [/e2e\/prove\./, /^test\/(?!e2e|docker)/, /^test\/e2e\//, /^test\/docker\//];
+/** In this order: what needs little of the machine, whole runs, containers. Within each as Vitest would. */
+const ORDER = [/^test\/(?!e2e|docker)/, /^test\/e2e\//, /^test\/docker\//];
 
-class LongestFirst extends BaseSequencer {
+class LightFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) =>
       ORDER.findIndex(pattern => pattern.test(relative(import.meta.dirname, moduleId)));
@@ -70,7 +75,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ['default', './test/slowest.ts'],
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: LightFirst },
     // Of the tests of a file that say they may run side by side.
     maxConcurrency: 3,
     projects: [
@@ -87,9 +92,19 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: ['test/**/*.test.ts'],
-          exclude: [...unit, ...alone],
+          exclude: [...unit, ...careful, ...alone],
           maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'careful',
+          include: careful,
+          maxWorkers: availableParallelism(),
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
         },
       },
@@ -99,7 +114,7 @@ export default defineConfig({
           name: 'alone',
           include: alone,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           testTimeout: 120_000,
         },
       },
