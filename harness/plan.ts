@@ -206,7 +206,7 @@ export interface RunPlan {
 }
 
 /** End of the offered load, in ms from the start of the load phase. */
-export function loadEndMs(plan: RunPlan): number {
+export function loadEndMs(plan: Pick<RunPlan, 'load'>): number {
   return plan.load.ramps.at(-1)?.toMs ?? 0;
 }
 
