@@ -2,7 +2,7 @@ import type { LoadEngine } from '../harness/contracts.ts';
 import type { LoadPlan } from '../harness/plan.ts';
 import { autocannonEngine, MAX_PROBE_MS } from './autocannon/engine.ts';
 import { k6Engine } from './k6/engine.ts';
-import { canBeAskedFor } from './k6/script/plan.ts';
+import { supportsTarget } from './k6/script/plan.ts';
 import { streamEngine } from './stream/engine.ts';
 
 /** The engines, by the name that a scenario gives them. */
@@ -46,7 +46,7 @@ export interface Capabilities {
   readonly segments: boolean;
   /** Whether it can drive a target that is known by another name than where it listens, behind the fault proxy; or which. */
   readonly targets: true | ((target: URL) => boolean);
-  readonly longestMs: number;
+  readonly maxDurationMs: number;
   /** What else of a plan it cannot carry out. */
   readonly unsupported: (plan: LoadPlan) => readonly Unsupported[];
 }
@@ -63,7 +63,7 @@ const SIMPLE = {
 } as const;
 
 /** What each engine can do. */
-export const CAN: Readonly<Record<EngineName, Capabilities>> = {
+export const CAPABILITIES: Readonly<Record<EngineName, Capabilities>> = {
   stream: {
     arrivals: ['constant', 'poisson', 'gamma', 'trace', 'closed'],
     workloads: ['chat', 'http'],
@@ -75,7 +75,7 @@ export const CAN: Readonly<Record<EngineName, Capabilities>> = {
     workers: true,
     segments: true,
     targets: true,
-    longestMs: Number.POSITIVE_INFINITY,
+    maxDurationMs: Number.POSITIVE_INFINITY,
     unsupported: () => [],
   },
   k6: {
@@ -86,8 +86,8 @@ export const CAN: Readonly<Record<EngineName, Capabilities>> = {
     loop: 'arrivals',
     // Its virtual users run on all cores of a machine as it is.
     segments: true,
-    targets: canBeAskedFor,
-    longestMs: Number.POSITIVE_INFINITY,
+    targets: supportsTarget,
+    maxDurationMs: Number.POSITIVE_INFINITY,
   },
   autocannon: {
     ...SIMPLE,
@@ -97,21 +97,21 @@ export const CAN: Readonly<Record<EngineName, Capabilities>> = {
     latencies: ['latency'],
     loop: 'connections',
     targets: ({ protocol }) => protocol === 'http:',
-    longestMs: MAX_PROBE_MS,
-    unsupported: unprobed,
+    maxDurationMs: MAX_PROBE_MS,
+    unsupported: unsupportedByAutocannon,
   },
 };
 
 /** Whether an engine's stages have no rates, but are for connections in a closed loop. */
 export function needsConnections(engine: EngineChoice): boolean {
-  return engine !== 'auto' && CAN[engine].loop === 'connections';
+  return engine !== 'auto' && CAPABILITIES[engine].loop === 'connections';
 }
 
 /** autocannon's timeout, which is for the whole answer, is a second at least. */
 const MIN_TIMEOUT_MS = 1000;
 
 /** What a probe would judge wrongly; see `autocannon/probe.ts`. */
-function unprobed({ workload, idleTimeoutMs }: LoadPlan): Unsupported[] {
+function unsupportedByAutocannon({ workload, idleTimeoutMs }: LoadPlan): Unsupported[] {
   const method = workload.kind === 'http' ? workload.method : 'POST';
   return [
     ...(method === 'HEAD' ? [{ field: 'load.workload.method', expected: 'another than HEAD', found: method }] : []),

@@ -7,7 +7,7 @@ import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan
 import { loadEndMs } from '../harness/plan.ts';
 import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
-import { keyOf } from '../load/request/api-key.ts';
+import { resolveApiKey } from '../load/request/api-key.ts';
 import { externalTopology } from '../platform/external/platform.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { settleOptions } from '../stack/options.ts';
@@ -110,7 +110,7 @@ function ownStack(
   // Containers have every tool in their images, processes what is found on this machine.
   const stack = settleOptions(written, tool => platform === 'docker' || findProgram(tool) !== undefined);
   // Whatever key a class of clients has, our own gateways know it as a customer of its own.
-  const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [keyOf(key)]));
+  const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [resolveApiKey(key)]));
   return { topology: topologyOf(stack, timeScale, seed, undefined, keys), timeScale, stack };
 }
 

@@ -16,7 +16,7 @@ const worker = loadProcess({
 
 async function drive(job: TimedJob): Promise<void> {
   const journal = openJournal(job.journalPath, worker.die);
-  const running = new Probe(job, { clock: systemClock, journal });
+  const running = new Probe(job, systemClock, journal);
   const startMs = job.startAtMs + (job.plan.ramps[0]?.fromMs ?? 0);
   const startCpu = process.cpuUsage();
   probe = running;

@@ -4,18 +4,18 @@ import type { LoadJob, LoadSummary } from '../../harness/contracts.ts';
 import { type Journal, openJournal } from '../worker/journal.ts';
 import { loadProcess } from '../worker/load-process.ts';
 import type { TimedJob } from '../worker/messages.ts';
-import { Drive } from './drive.ts';
+import { LoadDriver } from './driver.ts';
 import { startPacer } from './pacer.ts';
 
 const log = (line: string) => void process.stderr.write(`${line}\n`);
-const prepared = Promise.withResolvers<{ readonly load: Drive; readonly journal: Journal }>();
-let running: Drive | undefined;
+const prepared = Promise.withResolvers<{ readonly load: LoadDriver; readonly journal: Journal }>();
+let running: LoadDriver | undefined;
 const worker = loadProcess({ prepare, job: drive, progress: () => running?.progress(), farewellMs: 1000 });
 
-/** Reading a trace may take seconds, and would delay every request that is due: it is done before the start is chosen. */
+/** Reading a trace may take seconds and would delay every due request, so it is done before the start is chosen. */
 async function prepare(job: LoadJob): Promise<void> {
   const journal = openJournal(job.journalPath, worker.die);
-  prepared.resolve({ journal, load: new Drive(job, { clock: systemClock, journal, pacer: startPacer, log }) });
+  prepared.resolve({ journal, load: new LoadDriver(job, { clock: systemClock, journal, pacer: startPacer, log }) });
   worker.ready();
 }
 
@@ -27,15 +27,12 @@ async function drive(job: TimedJob): Promise<void> {
   if (worker.stopped.aborted) load.stop();
   await load.run(job.startAtMs);
   await journal.close();
-  if (load.resent > 0) log(`sent again after a stale keep-alive connection: ${load.resent}`);
+  if (load.resent > 0) log(`resent after a stale keep-alive connection: ${load.resent}`);
   await worker.finish({ progress: load.progress(), summary: summarise() });
 }
 
-/**
- * Counts from the first instant of the schedule to its last, so that waiting for it, and for the last answers, does not make the
- * generator look idle.
- */
-function measure(job: TimedJob, load: Drive): () => LoadSummary {
+/** Measures from the first instant of the schedule to its last: waiting before and after would make the generator look idle. */
+function measure(job: TimedJob, load: LoadDriver): () => LoadSummary {
   const { ramps } = job.plan;
   let start = usage();
   let end: ReturnType<typeof usage> | undefined;

@@ -2,16 +2,16 @@ import type { Lengths, LoadPlan, TracePlan } from '../../harness/plan.ts';
 import type { Random } from '../../harness/random.ts';
 import { replayTrace } from './trace.ts';
 
-/** Rows that are kept to draw from: 8 bytes each. A longer trace is drawn from its first million. */
+/** Maximum number of rows kept to draw from, 8 bytes each. */
 const MAX_LENGTHS = 1_000_000;
 
-/** The lengths of a trace's requests, to draw from. They come in pairs: a long prompt keeps the answer that it had. */
+/** Distribution of the lengths of a trace's requests. They are drawn in pairs, so a long prompt keeps its completion. */
 export interface TraceLengths {
-  /** `[promptTokens, outputTokens]` of one row, each equally likely. */
+  /** `[promptTokens, outputTokens]` of a row; all rows are equally likely. */
   pick(random: Random): readonly [number, number];
 }
 
-/** The lengths of a plan's trace; undefined where no request draws from them, for reading them takes its time. */
+/** Lengths of a plan's trace; undefined, without reading it, if no request draws from them. */
 export function lengthsFor({
   trace,
   workload,
@@ -24,7 +24,7 @@ export function lengthsFor({
   return trace && draws ? readLengths(trace) : undefined;
 }
 
-/** Reads the lengths of the rows inside the plan's cut. */
+/** Reads the lengths of the first million rows inside the plan's cut. */
 export function readLengths(plan: TracePlan): TraceLengths {
   let lengths = new Uint32Array(1024);
   let used = 0;

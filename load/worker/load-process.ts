@@ -4,7 +4,7 @@ import type { LoadOrder, LoadResult, Settings, TimedJob } from './messages.ts';
 
 const PROGRESS_MS = 250;
 
-/** What the program of a load worker does. */
+/** Program of a load worker. */
 export interface LoadDuties {
   prepare(job: LoadJob, settings: Settings): Promise<void>;
   job(job: TimedJob): Promise<void>;
@@ -14,7 +14,7 @@ export interface LoadDuties {
   readonly farewellMs: number;
 }
 
-/** Makes this process a worker of a load engine, which starts it with `workerEngine`. */
+/** Makes this process a worker of a load engine, as started by `workerEngine`. */
 export function loadProcess({ prepare, job, progress, farewellMs }: LoadDuties): WorkerProcess<LoadResult> {
   return workerProcess<LoadOrder, LoadProgress, LoadResult>({
     order: order => (order.type === 'job' ? job(order.job) : prepare(order.job, order.settings)),

@@ -1,6 +1,6 @@
 import { processName } from '../../harness/arrivals/arrivals.ts';
 import type { LoadPlan, Workload } from '../../harness/plan.ts';
-import { CAN, type EngineName, type Unsupported } from '../../load/engines.ts';
+import { CAPABILITIES, type EngineName, type Unsupported } from '../../load/engines.ts';
 import { hasK6 } from '../../load/k6/program/find.ts';
 import type { ParsedObjective } from '../../reports/judge/objective.ts';
 
@@ -39,7 +39,7 @@ export function refusalsOf(
   slos: Slos,
   { hasWorkers, isSegment, target }: Around = ALONE,
 ): Unsupported[] {
-  const can = CAN[engine];
+  const can = CAPABILITIES[engine];
   const refusals: Unsupported[] = [];
   const require = (met: boolean, field: string, expected: string, found: unknown) => {
     if (!met) refusals.push({ field, expected: `${expected} with the engine ${engine}`, found });
@@ -47,13 +47,13 @@ export function refusalsOf(
   const { clients, trace, workload, connections } = load;
   const durationMs = load.ramps.at(-1)?.toMs ?? 0;
   const kinds = `of kind ${can.workloads.join(' or ')}`;
-  const mostSeconds = can.longestMs / 1000;
+  const mostSeconds = can.maxDurationMs / 1000;
   const sessions = workload.kind === 'http' ? undefined : workload.sessions;
   const arrivals = processName(load.arrivals);
   require(can.arrivals.includes(arrivals), 'load.arrivals', can.arrivals.join(' or '), arrivals);
   require(can.workloads.includes(kindOf(workload)), 'load.workload', kinds, kindOf(workload));
   require(can.sessions || !sessions, 'load.workload.sessions', 'left out', sessions);
-  require(durationMs <= can.longestMs, 'load.stages', `at most ${mostSeconds} s long`, `${durationMs / 1000} s`);
+  require(durationMs <= can.maxDurationMs, 'load.stages', `at most ${mostSeconds} s long`, `${durationMs / 1000} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
   require(can.clients || load.keepAlive !== false, 'load.keepAlive', 'left on', load.keepAlive);
   require(can.trace || !trace, 'load.trace', 'left out', trace);
