@@ -11,7 +11,7 @@ import { headerValue } from '../stream/wire/connection.ts';
 import type { BodyReader, StreamEvent } from '../stream/wire/event.ts';
 import { outcomeOfError } from '../stream/wire/failure.ts';
 import type { Journal } from '../worker/journal.ts';
-import type { TimedJob } from '../worker/messages.ts';
+import type { TimedJob } from '../worker/load-process.ts';
 
 /** Consecutive failures without the beginning of a response that end the probe: autocannon retries at once. */
 const MAX_FAILURES = 2000;
@@ -190,7 +190,7 @@ export class Probe {
     const { workload } = this.#job.plan;
     const expect = workload.kind === 'http' ? workload.expect : null;
     const outcome = outcomeOfHead(expect, statusCode, headerValue(headers, 'content-type'));
-    if (outcome) return this.#settle(connection, outcome);
+    if (outcome) return void this.#settle(connection, outcome);
     if (expect) {
       request.firstTokenMs = this.#now();
       this.#tally.firstToken(request.firstTokenMs - request.sentMs, request.firstTokenMs);

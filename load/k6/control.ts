@@ -18,13 +18,8 @@ export interface ControlHandlers {
   end(): void;
 }
 
-/** HTTP server of the collector for its script, used before and after the load. */
-export interface Control extends Disposable {
-  readonly url: string;
-}
-
-/** Listens on a free port of 127.0.0.1. */
-export async function openControl(handlers: ControlHandlers): Promise<Control> {
+/** Starts the collector's HTTP server for its script, used before and after the load, on a free port of 127.0.0.1. */
+export async function openControl(handlers: ControlHandlers): Promise<Disposable & { readonly url: string }> {
   const respond = async (request: IncomingMessage): Promise<string> => {
     if (request.url === '/clock') return String(systemClock.nowMs());
     if (request.url === '/begin') return String(await handlers.begin((await json(request)) as ClockComparison));

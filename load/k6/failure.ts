@@ -18,19 +18,23 @@ const BY_EXIT_CODE: Readonly<Record<number, { code: string; what: string; next: 
   110: { code: 'K6_MARKED_FAILED', what: 'was marked as failed by its script', next: 'Correct the script.' },
 };
 
+/** How a k6 ended. */
+export interface K6Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Last lines that k6 itself logged. */
+  readonly lastLogLines: readonly string[];
+}
+
 /** Failure of a k6 that ended unexpectedly. */
-export function failureOf(
-  exitCode: number | null,
-  signal: string | null,
-  lastLogLines: readonly string[],
-): WorkerFailure & { readonly kind: 'environment' } {
-  const known = BY_EXIT_CODE[exitCode ?? -1];
+export function failureOf({ code, signal, lastLogLines }: K6Exit): WorkerFailure {
+  const known = BY_EXIT_CODE[code ?? -1];
   const how = known?.what ?? (signal ? `was killed by ${signal}` : `ended unexpectedly`);
   const log = lastLogLines.length > 0 ? `. Its last log lines:\n${lastLogLines.join('\n')}` : '';
   return {
     kind: 'environment',
     code: known?.code ?? 'LOAD_ENGINE_DIED',
-    message: `k6 ${how} (${exitCode === null ? `signal ${signal}` : `exit code ${exitCode}`})${log}`,
+    message: `k6 ${how} (${code === null ? `signal ${signal}` : `exit code ${code}`})${log}`,
     next: known?.next ?? 'Read load.log in the run directory.',
   };
 }

@@ -2,13 +2,11 @@
 import { availableParallelism } from 'node:os';
 import { systemClock } from '../../harness/clock.ts';
 import type { LoadJob, LoadProgress, LoadSummary } from '../../harness/contracts.ts';
-import type { WorkerFailure } from '../../harness/host/worker.ts';
 import { isClosed } from '../schedule.ts';
 import { openJournal } from '../worker/journal.ts';
-import { loadProcess } from '../worker/load-process.ts';
-import type { TimedJob } from '../worker/messages.ts';
+import { loadProcess, type TimedJob } from '../worker/load-process.ts';
 import { NOTHING_YET } from '../worker/sum.ts';
-import { type Usage, usageOf } from '../worker/usage.ts';
+import { measureUsage, type Usage, usageOf } from '../worker/usage.ts';
 import { openControl } from './control.ts';
 import { failureOf } from './failure.ts';
 import { startK6 } from './process.ts';
@@ -77,9 +75,12 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   recorder?.finish(runMs());
   await journal.close();
   await k6[Symbol.asyncDispose]();
-  if (exit.code !== 0 && !worker.stopped.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastLogLines));
+  if (exit.code !== 0 && !worker.stopped.aborted) return worker.fail(failureOf(exit));
   const wallStepMs = wallOffsetMs() - wallAtStart;
-  if (Math.abs(wallStepMs) > CLOCK_STEP_MS) return fail(clockStepped(wallStepMs));
+  if (Math.abs(wallStepMs) > CLOCK_STEP_MS) {
+    const message = `The wall clock, which k6 uses, was changed by ${wallStepMs.toFixed(0)} ms during the run`;
+    return worker.fail({ kind: 'environment', code: 'K6_CLOCK_STEPPED', message, next: 'Run it again.' });
+  }
   const { requests = 0 } = recorder ?? {};
   const summary = { ...meter.summary(), requests, ...(isOpen && { lateness: 'unknown' as const }) };
   await worker.finish({ progress: progress() ?? NOTHING_YET, summary });
@@ -94,8 +95,7 @@ function wallOffsetMs(): number {
 function startMeter(pid: () => number) {
   let k6: Usage = { cpuMs: 0, peakRssBytes: 0 };
   let atStart = k6;
-  let startMs = systemClock.nowMs();
-  let startCpu = process.cpuUsage();
+  let own = measureUsage();
   const read = () => {
     k6 = usageOf(pid()) ?? k6;
   };
@@ -107,29 +107,19 @@ function startMeter(pid: () => number) {
     reset: () => {
       read();
       atStart = k6;
-      startMs = systemClock.nowMs();
-      startCpu = process.cpuUsage();
+      own = measureUsage();
     },
     summary: (): LoadSummary => {
-      const own = process.cpuUsage(startCpu);
-      process.stderr.write(`k6 alone used ${k6.cpuMs - atStart.cpuMs} ms of CPU\n`);
+      const { cpuMs, wallMs, peakRssBytes } = own();
+      const k6CpuMs = k6.cpuMs - atStart.cpuMs;
+      process.stderr.write(`k6 alone used ${k6CpuMs} ms of CPU\n`);
       return {
-        cpuMs: k6.cpuMs - atStart.cpuMs + (own.user + own.system) / 1000,
-        wallMs: systemClock.nowMs() - startMs,
-        peakRssBytes: k6.peakRssBytes + process.resourceUsage().maxRSS * 1024,
+        cpuMs: k6CpuMs + cpuMs,
+        wallMs,
+        peakRssBytes: k6.peakRssBytes + peakRssBytes,
         // k6's virtual users run on all cores.
         cores: availableParallelism(),
       };
     },
   };
-}
-
-function clockStepped(stepMs: number): WorkerFailure {
-  const message = `The wall clock, which k6 uses, was changed by ${stepMs.toFixed(0)} ms during the run`;
-  return { kind: 'environment', code: 'K6_CLOCK_STEPPED', message, next: 'Run it again.' };
-}
-
-async function fail(failure: WorkerFailure): Promise<void> {
-  process.stderr.write(`${failure.message}\n`);
-  await worker.fail(failure);
 }

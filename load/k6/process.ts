@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { getCACertificates } from 'node:tls';
 import { SAMPLES_TO_STDOUT, watchDrops } from './drops.ts';
+import type { K6Exit } from './failure.ts';
 import { parseLine, type ScriptLine } from './lines.ts';
 import type { FoundK6 } from './program/find.ts';
 import { type K6Run, launchContainer, launchProgram } from './program/launch.ts';
@@ -40,14 +41,6 @@ export interface K6Options extends Omit<K6Run, 'folder'> {
   readonly onDrop: (wallMs: number) => void;
 }
 
-/** End of a k6. */
-export interface K6Exit {
-  readonly code: number | null;
-  readonly signal: string | null;
-  /** Last lines that k6 itself logged. */
-  readonly lastLogLines: readonly string[];
-}
-
 /** Running k6. Disposing ends it and removes its folder. */
 export interface K6Process extends AsyncDisposable {
   /** Process id while it runs. */
@@ -68,22 +61,14 @@ export async function startK6({ program, onLine, onDrop, ...options }: K6Options
   const { image } = program;
   const launch = image === undefined ? launchProgram(program, run) : await launchContainer(program, image, run);
   const variables = writeInputs(folder, launch.folder, options);
-  const k6Args = [
-    'run',
-    '--config',
-    `${launch.folder}/config.json`,
-    ...FLAGS,
-    ...SAMPLES_TO_STDOUT.args,
-    launch.script,
-  ];
+  const k6Args = ['run', `--config=${launch.folder}/config.json`, ...FLAGS, ...SAMPLES_TO_STDOUT.args, launch.script];
   const child = spawn(launch.command, [...launch.args(Object.keys(variables)), ...k6Args], {
     env: { ...cleanEnvironment(process.env), ...variables },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const lastLogLines: string[] = [];
   return {
     pid: () => launch.pid(child),
-    ended: watch(child, lastLogLines, onLine, onDrop),
+    ended: watch(child, onLine, onDrop),
     async [Symbol.asyncDispose]() {
       launch.kill(child);
       await launch[Symbol.asyncDispose]();
@@ -120,10 +105,10 @@ function writeInputs(folder: string, mounted: string, { plan, authorization, aut
 
 async function watch(
   child: ChildProcess,
-  lastLogLines: string[],
   onLine: (line: ScriptLine) => void,
   onDrop: (wallMs: number) => void,
 ): Promise<K6Exit> {
+  const lastLogLines: string[] = [];
   let logged = 0;
   const take = (text: string) => {
     const line = parseLine(text);

@@ -1,15 +1,9 @@
 import type { Ramp } from '../../harness/arrivals/arrivals.ts';
 
-/** Stage of k6's ramping-arrival-rate executor; `target` in iterations per hour, the unit in which rates are integers. */
-export interface K6Stage {
-  readonly target: number;
-  readonly durationMs: number;
-}
-
-/** Options of that executor; rates are iterations per hour. */
+/** Options of k6's ramping-arrival-rate executor; rates are iterations per hour, the unit in which they are integers. */
 export interface K6Ramp {
   readonly startRate: number;
-  readonly stages: readonly K6Stage[];
+  readonly stages: readonly { readonly target: number; readonly durationMs: number }[];
 }
 
 const MS_PER_HOUR = 3_600_000;
@@ -28,7 +22,7 @@ const TAIL = { perHour: 215, durationMs: 4999 };
  */
 export function k6Ramp(ramps: readonly Ramp[]): K6Ramp {
   const startRate = hourly(ramps[0]?.fromPerSecond ?? 0);
-  const stages: K6Stage[] = [];
+  const stages: K6Ramp['stages'][number][] = [];
   let rate = startRate;
   for (const ramp of ramps) {
     const from = hourly(ramp.fromPerSecond);

@@ -142,7 +142,7 @@ export class LoadDriver {
     // Loads with sessions or users are never partitioned, so in a partition each request is an arrival.
     const index = this.#partition.first + this.#partition.step * this.#requests++;
     const task = this.#turns.task(turn, index);
-    if (this.#active.size >= this.#maxInFlight) return this.#drop(task);
+    if (this.#active.size >= this.#maxInFlight) return void this.#drop(task);
     const { clock } = this.#options;
     const firstToken = (latencyMs: number) => this.#tally.firstToken(latencyMs, clock.nowMs());
     const options: ClientRequestOptions = {

@@ -129,7 +129,7 @@ export class StreamRequest implements Exchange {
     this.retryAfterMs = retryAfterMs(header('retry-after'));
     const { expect } = this.task;
     const outcome = outcomeOfHead(expect, status, header('content-type'));
-    if (outcome) return this.#settle(outcome);
+    if (outcome) return void this.#settle(outcome);
     if (expect) this.#onFirst(this.#heardMs);
     this.#reader = bodyReader(expect, event => this.#onEvent(event));
   }
@@ -153,7 +153,7 @@ export class StreamRequest implements Exchange {
   }
 
   onError(error: Error): void {
-    if (!this.#settled && this.#isStale()) return this.#resend();
+    if (!this.#settled && this.#isStale()) return void this.#resend();
     this.#settle(outcomeOfError(error, this.#phase), error);
     this.#close();
   }

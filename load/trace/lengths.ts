@@ -2,7 +2,7 @@ import type { Lengths, LoadPlan, TracePlan } from '../../harness/plan.ts';
 import type { Random } from '../../harness/random.ts';
 import { replayTrace } from './trace.ts';
 
-/** Maximum number of rows kept to draw from, 8 bytes each. */
+/** Maximum number of rows kept to draw from. */
 const MAX_LENGTHS = 1_000_000;
 
 /** Distribution of the lengths of a trace's requests. They are drawn in pairs, so a long prompt keeps its completion. */
@@ -26,22 +26,13 @@ export function lengthsFor({
 
 /** Reads the lengths of the first million rows inside the plan's cut. */
 export function readLengths(plan: TracePlan): TraceLengths {
-  let lengths = new Uint32Array(1024);
-  let used = 0;
+  const lengths: number[] = [];
   for (const { promptTokens, outputTokens } of replayTrace(plan)) {
-    if (used === 2 * MAX_LENGTHS) break;
-    if (used === lengths.length) {
-      const larger = new Uint32Array(2 * used);
-      larger.set(lengths);
-      lengths = larger;
-    }
-    lengths[used] = promptTokens;
-    lengths[used + 1] = outputTokens;
-    used += 2;
+    if (lengths.push(promptTokens, outputTokens) === 2 * MAX_LENGTHS) break;
   }
   return {
     pick(random) {
-      const row = 2 * random.integer(0, used / 2 - 1);
+      const row = 2 * random.integer(0, lengths.length / 2 - 1);
       return [lengths[row]!, lengths[row + 1]!];
     },
   };

@@ -1,10 +1,41 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { systemClock } from '../../harness/clock.ts';
+import type { LoadSummary } from '../../harness/contracts.ts';
+import type { TimedJob } from './load-process.ts';
 
 /** Resource usage of a process so far. */
 export interface Usage {
   readonly cpuMs: number;
   readonly peakRssBytes: number;
+}
+
+type Measurement = Pick<LoadSummary, 'cpuMs' | 'wallMs' | 'peakRssBytes'>;
+
+/** Starts measuring this process. @returns its usage since then */
+export function measureUsage(): () => Measurement {
+  const startMs = systemClock.nowMs();
+  const startCpu = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(startCpu);
+    const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+    return { cpuMs: (user + system) / 1000, wallMs: systemClock.nowMs() - startMs, peakRssBytes };
+  };
+}
+
+/** Measures this process from the first instant of a schedule to its last: waiting before and after would make it look idle. */
+export function measureLoad({ plan: { ramps }, startAtMs }: TimedJob): () => Measurement {
+  let read = measureUsage();
+  const at = (runMs: number, action: () => void) =>
+    void setTimeout(action, Math.max(0, startAtMs + runMs - systemClock.nowMs())).unref();
+  at(ramps[0]?.fromMs ?? 0, () => {
+    read = measureUsage();
+  });
+  at(ramps.at(-1)?.toMs ?? 0, () => {
+    const atEnd = read();
+    read = () => atEnd;
+  });
+  return () => read();
 }
 
 /** Unit of CPU times in /proc, whatever the tick of the kernel. */

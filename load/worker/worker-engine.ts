@@ -4,7 +4,7 @@ import { RUN_VARIABLE } from '../../harness/host/process-group.ts';
 import { startWorker, type Worker } from '../../harness/host/worker.ts';
 import { sumSummaries } from '../../harness/load-summary.ts';
 import { subdivide, WHOLE } from '../../harness/segment.ts';
-import type { LoadOrder, LoadResult, Settings } from './messages.ts';
+import type { LoadOrder, LoadResult, Settings } from './load-process.ts';
 import { NOTHING_YET, sumProgress } from './sum.ts';
 
 /** Time for a worker to exit before it is killed, in ms. */

@@ -46,12 +46,10 @@ export function refusalsOf(
   };
   const { clients, trace, workload, connections } = load;
   const durationMs = load.ramps.at(-1)?.toMs ?? 0;
-  const kinds = `of kind ${can.workloads.join(' or ')}`;
   const mostSeconds = can.maxDurationMs / 1000;
   const sessions = workload.kind === 'http' ? undefined : workload.sessions;
   const arrivals = processName(load.arrivals);
   require(can.arrivals.includes(arrivals), 'load.arrivals', can.arrivals.join(' or '), arrivals);
-  require(can.workloads.includes(kindOf(workload)), 'load.workload', kinds, kindOf(workload));
   require(can.sessions || !sessions, 'load.workload.sessions', 'left out', sessions);
   require(durationMs <= can.maxDurationMs, 'load.stages', `at most ${mostSeconds} s long`, `${durationMs / 1000} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
@@ -62,7 +60,7 @@ export function refusalsOf(
   require(can.workers || !hasWorkers, 'load.engine', forWorkers, engine);
   const forSegments = '`stream` or `k6` for --segment, which is not to be had';
   require(can.segments || !isSegment, 'load.engine', forSegments, engine);
-  const isReachable = target === undefined || can.targets === true || can.targets(new URL(target));
+  const isReachable = target === undefined || can.targets(new URL(target));
   require(isReachable, 'load.engine', '`stream` for an https --target of this kind', engine);
   for (const { field, expected, found } of can.unsupported(load)) require(false, field, expected, found);
   if (can.loop === 'connections')
