@@ -16,6 +16,8 @@ const alone = [
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
   'test/e2e/attack.test.ts',
+  'test/e2e/prove.test.ts',
+  'test/stack/gateway/limits/shared-limits.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/e2e/retry-storm.test.ts',
@@ -33,7 +35,7 @@ const unit = [
   'test/reports/render/html/render-html.test.ts',
   'test/scenarios/**/*.test.ts',
   'test/faults/node/packages.test.ts',
-  'test/faults/slow-http/{answers,scripts,target}.test.ts',
+  'test/faults/slow-http/{responses,scripts,target}.test.ts',
   'test/faults/toxiproxy/toxics/stages.test.ts',
   'test/load/{engines,journal,plan,trace,workload}.test.ts',
   'test/load/k6/recorder.test.ts',
@@ -54,10 +56,10 @@ const unit = [
   'test/stack/redis/render-redis-config.test.ts',
 ];
 
-/** In this order: the longest, beside it what needs little of the machine, whole runs, containers. Within each as Vitest would. */
-const ORDER = [/e2e\/prove\./, /^test\/(?!e2e|docker)/, /^test\/e2e\//, /^test\/docker\//];
+/** In this order: what needs little of the machine, whole runs, containers. Within each as Vitest would. */
+const ORDER = [/^test\/(?!e2e|docker)/, /^test\/e2e\//, /^test\/docker\//];
 
-class LongestFirst extends BaseSequencer {
+class LightFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) =>
       ORDER.findIndex(pattern => pattern.test(relative(import.meta.dirname, moduleId)));
@@ -70,7 +72,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ['default', './test/slowest.ts'],
-    sequence: { sequencer: LongestFirst },
+    sequence: { sequencer: LightFirst },
     // Of the tests of a file that say they may run side by side.
     maxConcurrency: 3,
     projects: [

@@ -2,24 +2,26 @@ import { readdirSync } from 'node:fs';
 import type { FaultFactory } from '../harness/contracts.ts';
 import { SquallError } from '../harness/errors.ts';
 import type { FaultPackage } from './fault.ts';
-import { boundaryOf, zoneOf } from './zones.ts';
+import type { Attack } from './slow-http/attack.ts';
+import { attackFault } from './slow-http/attacker/attack-fault.ts';
+import { boundaryOf, named, zoneOf } from './zones.ts';
 
 const ROOMS = ['.', 'dependency', 'network', 'node', 'slow-http'];
 const NOT_PACKAGES = new Set(['catalog.ts', 'fault.ts', 'probe.ts', 'zones.ts']);
 
-/** Every fault kind there is: one for each file in the rooms below `faults/` that exports a `fault`, by kind. */
+/** All kinds of faults: one per file in the folders below `faults/` that exports a `fault` or an `attack`. */
 export const faultPackages: readonly FaultPackage[] = await loadPackages();
 
 /** Binds a planned fault to its target. @throws SquallError `UNKNOWN_FAULT` or `UNKNOWN_TARGET` */
 export const createFault: FaultFactory = (plan, stack, clock) => {
   const found = faultPackages.find(candidate => candidate.kind === plan.kind);
-  if (!found) throw new SquallError('fault', 'UNKNOWN_FAULT', `No fault is called "${plan.kind}"`);
-  const { parameters } = plan;
+  if (!found) throw new SquallError('fault', 'UNKNOWN_FAULT', `Unknown fault "${plan.kind}"`);
+  const { parameters, target } = plan;
   const context = { stack, clock, forMs: plan.forMs };
-  if (found.on === 'link') return found.create(parameters, named(stack.links, plan.target), context);
-  if (found.on === 'zone') return found.create(parameters, zoneOf(plan.target, stack), context);
-  if (found.on === 'boundary') return found.create(parameters, boundaryOf(plan.target, stack), context);
-  return found.create(parameters, named(stack.replicas, plan.target), context);
+  if (found.on === 'link') return found.create(parameters, named(stack.links, target), context);
+  if (found.on === 'zone') return found.create(parameters, zoneOf(target, stack), context);
+  if (found.on === 'boundary') return found.create(parameters, boundaryOf(target, stack), context);
+  return found.create(parameters, named(stack.replicas, target), context);
 };
 
 async function loadPackages(): Promise<FaultPackage[]> {
@@ -29,13 +31,8 @@ async function loadPackages(): Promise<FaultPackage[]> {
       .sort()
       .map(name => new URL(`./${room}/${name}`, import.meta.url).href),
   );
-  const modules = await Promise.all(files.map(file => import(file) as Promise<{ fault?: FaultPackage }>));
-  return modules.flatMap(module => module.fault ?? []);
-}
-
-function named<T extends { readonly name: string }>(things: readonly T[], name: string): T {
-  const found = things.find(thing => thing.name === name);
-  if (found) return found;
-  const known = things.map(thing => thing.name).join(', ');
-  throw new SquallError('fault', 'UNKNOWN_TARGET', `Expected a fault's target to be one of ${known}, got "${name}"`);
+  const modules = await Promise.all(
+    files.map(file => import(file) as Promise<{ fault?: FaultPackage; attack?: Attack }>),
+  );
+  return modules.flatMap(({ fault, attack }) => fault ?? (attack ? attackFault(attack) : []));
 }

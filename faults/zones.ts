@@ -5,18 +5,18 @@ import { SquallError } from '../harness/errors.ts';
 export interface Zone {
   readonly name: string;
   readonly replicas: readonly Replica[];
-  /** Those of all other zones. */
+  /** Replicas of all other zones. */
   readonly others: readonly Replica[];
 }
 
 /**
- * What lies between two zones (`zone-a|zone-b`), or between one and all others (`zone-a`):
+ * The border between two zones (`zone-a|zone-b`), or between one and all others (`zone-a`):
  *
  * ```
  *   zone-a │ zone-b
  *  gateway-1 ──gateway→inference-2──▶ inference-2      crosses
  *  gateway-1 ──gateway→inference-1──▶ inference-1      does not: both ends are in zone-a
- *   client ──client→gateway-1──▶ gateway-1             does not: it comes from outside
+ *   client ──client→gateway-1──▶ gateway-1             does not: comes from outside
  * ```
  */
 export interface Boundary {
@@ -27,18 +27,18 @@ export interface Boundary {
   readonly inside: readonly Link[];
 }
 
-/** A stack as far as its zones go: a topology, or a running one. */
-export interface Zoned {
+/** A topology or a running stack. */
+interface Zoned {
   readonly replicas: readonly { readonly name: string; readonly zone: string }[];
   readonly links: readonly { readonly to: string; readonly fromZone?: string | undefined }[];
 }
 
-/** Every zone that has a replica. */
+/** Every zone with a replica. */
 export function zoneNames({ replicas }: Pick<Zoned, 'replicas'>): string[] {
   return [...new Set(replicas.map(({ zone }) => zone))].sort();
 }
 
-/** Every boundary that a link crosses: zones first, then pairs. */
+/** Every boundary that links cross: zones first, then pairs. */
 export function boundaryNames(stack: Zoned): string[] {
   const zones = zoneNames(stack);
   const pairs = zones.flatMap((one, index) => zones.slice(index + 1).map(other => `${one}|${other}`));
@@ -46,7 +46,7 @@ export function boundaryNames(stack: Zoned): string[] {
   return [...zones, ...pairs].filter(name => stack.links.some(link => crosses(name, ends(link))));
 }
 
-/** The one way to write a boundary: without blanks, zones in order. */
+/** Canonical name of a boundary: without spaces, zones sorted. */
 export function boundaryName(written: string): string {
   return written
     .split('|')
@@ -65,7 +65,7 @@ export function zoneOf(name: string, stack: RunningStack): Zone {
   };
 }
 
-/** @throws SquallError `UNKNOWN_TARGET` also for one that no link crosses */
+/** @throws SquallError `UNKNOWN_TARGET` also for a boundary that no link crosses */
 export function boundaryOf(written: string, stack: RunningStack): Boundary {
   const name = boundaryName(written);
   requireTarget(name, boundaryNames(stack));
@@ -80,10 +80,8 @@ export function boundaryOf(written: string, stack: RunningStack): Boundary {
   };
 }
 
-interface Ends {
-  readonly from: string | undefined;
-  readonly to: string | undefined;
-}
+/** Zones of both ends of a link. */
+type Ends = Readonly<Record<'from' | 'to', string | undefined>>;
 
 function endsOf({ replicas }: Zoned): (link: Zoned['links'][number]) => Ends {
   const zones = new Map(replicas.map(({ name, zone }) => [name, zone]));
@@ -95,6 +93,13 @@ function crosses(boundary: string, { from, to }: Ends): boolean {
   const zones = boundary.split('|');
   const isIn = (zone: string) => zones.includes(zone);
   return zones.length === 1 ? isIn(from) || isIn(to) : isIn(from) && isIn(to);
+}
+
+/** Finds a link or replica by its name. @throws SquallError `UNKNOWN_TARGET` */
+export function named<T extends { readonly name: string }>(things: readonly T[], name: string): T {
+  const names = things.map(thing => thing.name);
+  requireTarget(name, names);
+  return things[names.indexOf(name)]!;
 }
 
 function requireTarget(name: string, known: readonly string[]): void {

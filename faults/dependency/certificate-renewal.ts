@@ -3,8 +3,8 @@ import { linkFault } from '../fault.ts';
 import { entryCertificateOf, SETTLED_MS, seeOnly } from './entry-certificate.ts';
 
 /**
- * Replaces the certificate at the entry of the stack by another good one while clients are served, as is due every few weeks. It
- * bites when new connections meet the new one, and has healed when they meet no other for 300 ms.
+ * Replaces the certificate at the entry of the stack by another valid one while it serves, as is due every few weeks. It has taken effect
+ * when new connections get the new one; it has recovered when they get no other for 300 ms.
  */
 export const fault = linkFault({
   kind: 'certificate-renewal',
@@ -24,12 +24,15 @@ export const fault = linkFault({
       },
       async verifyEffect(signal) {
         await seeOnly(renewed, 0, { stack, clock, signal });
-        return { atMs: clock.nowMs(), evidence: `new connections meet ${short(renewed)} instead of ${short(before)}` };
+        return { atMs: clock.nowMs(), evidence: `new connections get ${short(renewed)} instead of ${short(before)}` };
       },
       async heal() {},
       async verifyHealed(signal) {
         await seeOnly(renewed, SETTLED_MS, { stack, clock, signal });
-        return { atMs: clock.nowMs(), evidence: `and no other than ${short(renewed)} for ${SETTLED_MS} ms` };
+        return {
+          atMs: clock.nowMs(),
+          evidence: `new connections got ${short(renewed)} and no other for ${SETTLED_MS} ms`,
+        };
       },
     };
   },

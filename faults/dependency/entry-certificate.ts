@@ -3,23 +3,18 @@ import type { EntryCertificate, RunningStack } from '../../harness/contracts.ts'
 import { SquallError } from '../../harness/errors.ts';
 
 const POLL_MS = 30;
-/** Old workers of nginx accept a little longer; only an unbroken row of one certificate for this long shows that they have stopped. */
+/** Old workers of nginx still accept for a moment; they have stopped once every handshake got the same certificate for this long. */
 export const SETTLED_MS = 300;
 
-/** The certificate that clients of a stack meet. @throws SquallError `NO_TLS_ENTRY` where they enter in the clear */
+/** The certificate at the entry of a stack. @throws SquallError `NO_TLS_ENTRY` when clients enter without TLS */
 export function entryCertificateOf({ entryCertificate }: RunningStack): EntryCertificate {
   if (entryCertificate) return entryCertificate;
-  throw new SquallError(
-    'fault',
-    'NO_TLS_ENTRY',
-    'Expected clients to enter over TLS, but this stack has no certificate',
-    {
-      next: 'Set `stack.edge` to { tls: {} } in the scenario.',
-    },
-  );
+  throw new SquallError('fault', 'NO_TLS_ENTRY', 'Expected a stack with a TLS entry, got one without a certificate', {
+    next: 'Set `stack.edge` to { tls: {} } in the scenario.',
+  });
 }
 
-/** Looks until new connections have met `fingerprint` and no other for `forMs`. @throws the signal's reason on abort */
+/** Waits until new connections have got `fingerprint` and no other for `forMs`. @throws the signal's reason on abort */
 export async function seeOnly(
   fingerprint: string,
   forMs: number,

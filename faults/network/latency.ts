@@ -1,24 +1,24 @@
 import { z } from 'zod';
 import type { Probe } from '../../harness/contracts.ts';
 import { linkFault } from '../fault.ts';
-import { median, probes } from '../probe.ts';
+import { lookUntil, PROBE_PATH } from '../probe.ts';
 import { connectToxiproxy } from '../toxiproxy/client.ts';
 
 const PROBES = 3;
-const PROBE_PATH = '/healthz';
-/** How much slower than its share of the fault a probe may be before something else must be slowing it. */
+/** Maximum delay of a probe beyond the fault's own before something else must be slowing it down. */
 const SLACK_MS = 250;
 
 /**
- * Delays what flows across a link by `latencyMs` ± `jitterMs`, uniform per chunk, order kept, in one direction.
+ * Delays data on a link by `latencyMs` ± `jitterMs`, uniform per chunk, order kept, in one direction.
  *
  * ```
  * client ──── link ───▶ server        upstream
  *        ◀── link + latency ──        downstream (default)
  * ```
  *
- * It bites when three probes on fresh connections take at least `latencyMs − jitterMs` and, as an upper bound that tells
- * it from an overloaded server, their median at most what it was before plus `latencyMs + jitterMs` plus 250 ms.
+ * It has taken effect when three probes on new connections take at least `latencyMs − jitterMs` and, as an upper bound that tells it from
+ * an overloaded server, their median is at most the previous one plus `latencyMs + jitterMs` plus 250 ms; it has recovered when their
+ * median is at most the previous one plus half of `latencyMs − jitterMs`, or 20 ms.
  */
 export const fault = linkFault({
   kind: 'latency',
@@ -39,41 +39,33 @@ export const fault = linkFault({
     const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl });
     const toxic = `latency-${stream}`;
     let beforeMs = 0;
-    const probeUntil = async (accept: (seen: readonly Probe[]) => boolean, signal: AbortSignal) => {
-      for (;;) {
-        signal.throwIfAborted();
-        const seen = await probes(PROBES, stack, link, PROBE_PATH, signal).catch(() => []);
-        if (seen.length > 0 && accept(seen))
-          return { atMs: seen[0]!.sentMs, seenMs: seen.map(s => Math.round(s.ttfbMs)) };
-        await clock.sleep(50, signal);
-      }
+    const probe = async (signal: AbortSignal) => {
+      const seen: Probe[] = [];
+      while (seen.length < PROBES) seen.push(await stack.probe(link, PROBE_PATH, signal));
+      const tookMs = seen.map(({ ttfbMs }) => ttfbMs);
+      const sorted = tookMs.toSorted((a, b) => a - b);
+      const words = `${PROBES} probes across ${link.name} took ${tookMs.map(Math.round).join(', ')} ms`;
+      return { sentMs: seen[0]!.sentMs, minMs: sorted[0]!, medianMs: sorted[Math.floor(PROBES / 2)]!, words };
     };
     return {
       async inject(signal) {
-        beforeMs = median((await probes(PROBES, stack, link, PROBE_PATH, signal)).map(p => p.ttfbMs));
+        beforeMs = (await probe(signal)).medianMs;
         await toxiproxy.addToxic(link.name, { kind: 'latency', name: toxic, stream, latencyMs, jitterMs }, signal);
       },
-      async verifyEffect(signal) {
-        const floorMs = latencyMs - jitterMs;
-        const ceilingMs = beforeMs + latencyMs + jitterMs + SLACK_MS;
-        const { atMs, seenMs } = await probeUntil(
-          seen => seen.every(p => p.ttfbMs >= floorMs) && median(seen.map(p => p.ttfbMs)) <= ceilingMs,
-          signal,
-        );
-        return {
-          atMs,
-          evidence: `${PROBES} probes across ${link.name} took ${seenMs.join(', ')} ms, ${Math.round(beforeMs)} ms before`,
-        };
-      },
+      verifyEffect: signal =>
+        lookUntil(clock, signal, async () => {
+          const seen = await probe(signal).catch(() => undefined);
+          const maxMs = beforeMs + latencyMs + jitterMs + SLACK_MS;
+          if (!seen || seen.minMs < latencyMs - jitterMs || seen.medianMs > maxMs) return undefined;
+          return { atMs: seen.sentMs, evidence: `${seen.words}, ${Math.round(beforeMs)} ms before` };
+        }),
       heal: signal => toxiproxy.removeToxic(link.name, toxic, signal),
-      async verifyHealed(signal) {
-        const limitMs = beforeMs + (latencyMs - jitterMs) / 2;
-        const { atMs, seenMs } = await probeUntil(
-          seen => median(seen.map(p => p.ttfbMs)) <= Math.max(limitMs, 20),
-          signal,
-        );
-        return { atMs, evidence: `${PROBES} probes across ${link.name} took ${seenMs.join(', ')} ms again` };
-      },
+      verifyHealed: signal =>
+        lookUntil(clock, signal, async () => {
+          const seen = await probe(signal).catch(() => undefined);
+          const maxMs = Math.max(beforeMs + (latencyMs - jitterMs) / 2, 20);
+          return seen && seen.medianMs <= maxMs ? { atMs: seen.sentMs, evidence: `${seen.words} again` } : undefined;
+        }),
     };
   },
 });

@@ -1,61 +1,52 @@
 import { z } from 'zod';
-import { SquallError } from '../../harness/errors.ts';
 import { replicaFault } from '../fault.ts';
-import { lookUntil, reactionOf, secondsSince } from '../probe.ts';
+import { lookUntil, reactionOf, readyAgain } from '../probe.ts';
+import { containerOf } from './container.ts';
 
-const PATIENCE_MS = 500;
-/** A container that died is seen to be gone within this time, so one that is still there after it did not die. */
-const STILL_THERE_MS = 1500;
+const PROBE_TIMEOUT_MS = 500;
+/** A container's death is noticed within this time, so that one that is still running after it has not died. */
+const STILL_RUNNING_MS = 1500;
 
 /**
- * Takes a container out of all its networks while it runs on, as a broken network card or a wrong firewall rule does, and puts
- * it back under the same names. Packets of open connections vanish; new ones cannot be made.
+ * Disconnects a running container from all its networks, as a broken network card or a wrong firewall rule does, and reconnects it under
+ * the same names. Packets of open connections are lost; new connections fail.
  *
- * It bites when nothing answers for a second and a half though the same instance runs all the time, where something answered
- * before. It has healed when the replica answers ready.
+ * It has taken effect when probes of a replica that responded before have failed for 1.5 s while the same instance is running; it has
+ * recovered when the replica is ready.
  */
 export const fault = replicaFault({
   kind: 'disconnect',
-  summary: 'Takes a container out of its networks while it runs on.',
+  summary: 'Disconnects a running container from its networks.',
   parameters: z.object({}),
   selfHealing: false,
   platforms: ['docker'],
   create(_parameters, replica, context) {
     const { clock } = context;
-    const { container } = replica;
-    if (!container)
-      throw new SquallError('fault', 'NOT_A_CONTAINER', `Expected ${replica.name} to be a container, in networks`, {
-        next: 'Run the scenario with `--platform docker`.',
-      });
-    let cutOff: string | undefined;
-    let cutOffMs = 0;
-    let unansweredFromMs: number | undefined;
+    const container = containerOf(replica);
+    let disconnected: string | undefined;
+    let disconnectedMs = 0;
+    let silentFromMs: number | undefined;
     return {
       async inject(signal) {
-        const { kind } = await reactionOf(replica, PATIENCE_MS, context, signal);
-        if (kind === 'answered') cutOff = replica.instance;
+        const { kind } = await reactionOf(replica, PROBE_TIMEOUT_MS, context, signal);
+        if (kind === 'responded') disconnected = replica.instance;
         await container.disconnect();
-        cutOffMs = clock.nowMs();
+        disconnectedMs = clock.nowMs();
       },
       verifyEffect: signal =>
-        lookUntil(
-          async () => {
-            const { kind, sentMs } = await reactionOf(replica, PATIENCE_MS, context, signal);
-            const isCutOff = kind !== 'answered' && cutOff !== undefined && replica.instance === cutOff;
-            unansweredFromMs = isCutOff ? (unansweredFromMs ?? sentMs) : undefined;
-            if (unansweredFromMs === undefined || clock.nowMs() - unansweredFromMs < STILL_THERE_MS) return undefined;
-            const forMs = Math.round(clock.nowMs() - unansweredFromMs);
-            return { atMs: unansweredFromMs, evidence: `${cutOff} runs, and nothing answered for ${forMs} ms` };
-          },
-          clock,
-          signal,
-        ),
+        lookUntil(clock, signal, async () => {
+          const { kind, sentMs } = await reactionOf(replica, PROBE_TIMEOUT_MS, context, signal);
+          const isSilent = kind !== 'responded' && disconnected !== undefined && replica.instance === disconnected;
+          silentFromMs = isSilent ? (silentFromMs ?? sentMs) : undefined;
+          if (silentFromMs === undefined || clock.nowMs() - silentFromMs < STILL_RUNNING_MS) return undefined;
+          const silentMs = Math.round(clock.nowMs() - silentFromMs);
+          return {
+            atMs: silentFromMs,
+            evidence: `${disconnected} is running and has not responded for ${silentMs} ms`,
+          };
+        }),
       heal: () => container.reconnect(),
-      async verifyHealed(signal) {
-        await replica.ready(signal);
-        const after = secondsSince(cutOffMs, clock);
-        return { atMs: clock.nowMs(), evidence: `${replica.instance} answers again, ${after} after it was cut off` };
-      },
+      verifyHealed: signal => readyAgain(replica, 'disconnect', disconnectedMs, clock, signal),
     };
   },
 });

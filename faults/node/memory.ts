@@ -1,15 +1,15 @@
 import { z } from 'zod';
 import type { ReplicaExit } from '../../harness/contracts.ts';
-import { SquallError } from '../../harness/errors.ts';
 import { replicaFault } from '../fault.ts';
-import { lookUntil, secondsSince } from '../probe.ts';
+import { lookUntil, readyAgain } from '../probe.ts';
+import { containerOf } from './container.ts';
 
 /**
- * Lets a replica use only so much memory. One that uses more already is killed for it at once; one that needs more later is killed
- * then, and killed again after each restart until the limit is restored.
+ * Limits the memory of a replica. A replica above the limit is killed at once; one that exceeds it later is killed then, and again after
+ * each restart until the limit is restored.
  *
- * It bites when an instance ended after the injection and the engine says that it was for its memory (`OOMKilled`): another end is no
- * bite, and a limit that the replica can live with never bites. It has healed when the limit is what it was and the replica ready.
+ * It has taken effect when an instance has exited since the injection and the engine reports `OOMKilled`: other exits do not count, and
+ * a sufficient limit never takes effect. It has recovered when the limit is restored and the replica ready.
  */
 export const fault = replicaFault({
   kind: 'memory',
@@ -19,11 +19,7 @@ export const fault = replicaFault({
   selfHealing: false,
   platforms: ['docker'],
   create({ limitMiB }, replica, { clock }) {
-    const { container } = replica;
-    if (!container)
-      throw new SquallError('fault', 'NOT_A_CONTAINER', `Expected ${replica.name} to be a container, for its memory`, {
-        next: 'Run the scenario with `--platform docker`.',
-      });
+    const container = containerOf(replica);
     let before: ReplicaExit | undefined;
     let limited: string | undefined;
     let limitedMs = 0;
@@ -36,27 +32,22 @@ export const fault = replicaFault({
         await container.limitMemory(limitMiB);
       },
       verifyEffect: signal =>
-        lookUntil(
-          async () => {
-            const { lastExit } = replica;
-            if (!lastExit?.isOutOfMemory || lastExit === before) return undefined;
-            return { atMs: lastExit.atMs, evidence: `${limited} may use ${limitMiB} MiB; ended with ${lastExit.how}` };
-          },
-          clock,
-          signal,
-        ),
+        lookUntil(clock, signal, async () => {
+          const { lastExit } = replica;
+          if (!lastExit?.isOutOfMemory || lastExit === before) return undefined;
+          return {
+            atMs: lastExit.atMs,
+            evidence: `${limited}, limited to ${limitMiB} MiB, ended with ${lastExit.how}`,
+          };
+        }),
       async heal() {
         restored = await container.limitMemory(null);
-        // One that was killed may wait for its next start, or have been given up.
+        // A killed replica may wait for its next start, or have been given up.
         await replica.release('memory');
       },
       async verifyHealed(signal) {
-        await replica.ready(signal);
-        const limit = restored === undefined ? 'no limit' : `${restored} MiB`;
-        return {
-          atMs: clock.nowMs(),
-          evidence: `${replica.name} is ready as ${replica.instance} with ${limit}, ${secondsSince(limitedMs, clock)} after the limit`,
-        };
+        const { atMs, evidence } = await readyAgain(replica, 'limit', limitedMs, clock, signal);
+        return { atMs, evidence: `${evidence}, with ${restored === undefined ? 'no limit' : `${restored} MiB`}` };
       },
     };
   },

@@ -1,25 +1,21 @@
 import { z } from 'zod';
 import { replicaFault } from '../fault.ts';
-import { lookUntil, reactionOf, secondsSince } from '../probe.ts';
-
-/** Longest wait for an answer that is not to come; a pause that is shorter waits half of its time. */
-const PATIENCE_MS = 1000;
+import { lookUntil, reactionOf, readyAgain, silenceMs } from '../probe.ts';
 
 /**
- * Freezes a replica: its connections stay open and new ones are accepted by the kernel, but nothing is answered. The hardest
- * kind of failure to notice, since nothing is closed and nothing is refused.
+ * Freezes a replica: its connections stay open and the kernel accepts new ones, but nothing responds. The failure that is hardest to
+ * detect, since nothing is closed and nothing is refused.
  *
- * It bites when a probe stays unanswered for a second, and, as an upper bound that tells it from a death, is neither turned away
- * nor finds another instance. It has healed when the replica answers ready.
+ * It has taken effect when a probe times out after 1 s and, as an upper bound that tells it from a death, neither fails nor finds another
+ * instance; it has recovered when the replica is ready.
  */
 export const fault = replicaFault({
   kind: 'pause',
-  summary: 'Freezes a replica (SIGSTOP): it keeps its connections and answers nothing.',
+  summary: 'Freezes a replica (SIGSTOP): it keeps its connections and does not respond.',
   parameters: z.object({}),
   selfHealing: false,
   create(_parameters, replica, context) {
     const { clock, forMs } = context;
-    const patienceMs = Math.min(PATIENCE_MS, (forMs ?? Number.POSITIVE_INFINITY) / 2);
     let paused: string | undefined;
     let pausedMs = 0;
     return {
@@ -29,25 +25,14 @@ export const fault = replicaFault({
         await replica.pause();
       },
       verifyEffect: signal =>
-        lookUntil(
-          async () => {
-            const { kind, sentMs, tookMs } = await reactionOf(replica, patienceMs, context, signal);
-            if (kind !== 'silent' || paused === undefined || replica.instance !== paused) return undefined;
-            return {
-              atMs: sentMs,
-              evidence: `${paused} is still there and left a probe unanswered for ${Math.round(tookMs)} ms`,
-            };
-          },
-          clock,
-          signal,
-        ),
+        lookUntil(clock, signal, async () => {
+          const { kind, sentMs, tookMs } = await reactionOf(replica, silenceMs(forMs), context, signal);
+          if (kind !== 'timed-out' || paused === undefined || replica.instance !== paused) return undefined;
+          const evidence = `${paused} is still there and did not respond to a probe for ${Math.round(tookMs)} ms`;
+          return { atMs: sentMs, evidence };
+        }),
       heal: () => replica.resume(),
-      async verifyHealed(signal) {
-        await replica.ready(signal);
-        const who =
-          replica.instance === paused ? `${paused} answers again` : `${replica.instance} answers in its place`;
-        return { atMs: clock.nowMs(), evidence: `${who}, ${secondsSince(pausedMs, clock)} after the pause` };
-      },
+      verifyHealed: signal => readyAgain(replica, 'pause', pausedMs, clock, signal),
     };
   },
 });

@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { replicaFault } from '../fault.ts';
-import { lookUntil, reactionOf, secondsSince } from '../probe.ts';
+import { lookUntil, reactionOf, readyAgain } from '../probe.ts';
 
 const HOLDER = 'stop';
-const PATIENCE_MS = 1000;
+const PROBE_TIMEOUT_MS = 1000;
 
 /**
- * Ends a replica as a deployment or a drained node does: SIGTERM, time to finish what it began, SIGKILL only after that. Without `for`
- * its supervisor brings it back; with `for` it stays away that long.
+ * Stops a replica as a deployment or a drained node does: SIGTERM, time to finish its work, then SIGKILL. Without `for` its supervisor
+ * restarts it; with `for` it stays away that long.
  *
- * It bites when the instance that ran is gone and its successor, if any, is another one; the evidence says whether it ended by
- * itself. It has healed when the replica answers ready.
+ * It has taken effect when the instance is gone, and the evidence says whether it exited by itself; it has recovered when the replica is
+ * ready.
  */
 export const fault = replicaFault({
   kind: 'stop',
@@ -21,39 +21,26 @@ export const fault = replicaFault({
     const { clock, forMs } = context;
     const { host } = new URL(replica.url);
     let stopped: string | undefined;
-    let askedMs = 0;
+    let sigtermMs = 0;
     return {
       async inject() {
         stopped = replica.instance;
-        askedMs = clock.nowMs();
+        sigtermMs = clock.nowMs();
         if (forMs !== null) replica.hold(HOLDER);
         await replica.terminate();
       },
       verifyEffect: signal =>
-        lookUntil(
-          async () => {
-            const { kind } = await reactionOf(replica, PATIENCE_MS, context, signal);
-            const { lastExit } = replica;
-            if (stopped === undefined || replica.instance === stopped || !lastExit) return undefined;
-            const tookMs = Math.round(lastExit.atMs - askedMs);
-            const answered = kind === 'answered' ? 'is answered by its successor' : 'does not answer';
-            return {
-              atMs: lastExit.atMs,
-              evidence: `${stopped} ended with ${lastExit.how} ${tookMs} ms after SIGTERM, ${host} ${answered}`,
-            };
-          },
-          clock,
-          signal,
-        ),
+        lookUntil(clock, signal, async () => {
+          const { kind } = await reactionOf(replica, PROBE_TIMEOUT_MS, context, signal);
+          const { lastExit } = replica;
+          if (stopped === undefined || replica.instance === stopped || !lastExit) return undefined;
+          const { atMs, how } = lastExit;
+          const now = kind === 'responded' ? 'its successor responds' : 'does not respond';
+          const tookMs = Math.round(atMs - sigtermMs);
+          return { atMs, evidence: `${stopped} ended with ${how} ${tookMs} ms after SIGTERM, ${host} ${now}` };
+        }),
       heal: () => replica.release(HOLDER),
-      async verifyHealed(signal) {
-        await replica.ready(signal);
-        const after = secondsSince(askedMs, clock);
-        return {
-          atMs: clock.nowMs(),
-          evidence: `${replica.name} is ready as ${replica.instance}, ${after} after the stop`,
-        };
-      },
+      verifyHealed: signal => readyAgain(replica, 'stop', sigtermMs, clock, signal),
     };
   },
 });

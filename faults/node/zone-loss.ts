@@ -4,13 +4,13 @@ import { zoneFault } from '../fault.ts';
 import { lookUntil, reactionOf, secondsSince } from '../probe.ts';
 
 const HOLDER = 'zone-loss';
-const PATIENCE_MS = 1000;
+const PROBE_TIMEOUT_MS = 1000;
 
 /**
- * Ends every replica of a zone at once and keeps them away, those in standby too, as a power cut does.
+ * Kills every replica of a zone at once and keeps all of them away, including standby replicas, as a power cut does.
  *
- * It bites when every instance that ran there is gone and none of their addresses answers, while, as an upper bound that tells it
- * from the loss of everything, a replica of another zone does, where there is one. It has healed when all that ran answer ready.
+ * It has taken effect when every instance in the zone is gone and does not respond, while, as an upper bound that tells it from the loss of
+ * everything, a replica of another zone responds, if there is one; it has recovered when all replicas that were running are ready.
  */
 export const fault = zoneFault({
   kind: 'zone-loss',
@@ -21,11 +21,16 @@ export const fault = zoneFault({
     const { clock } = context;
     let lost: { readonly replica: Replica; readonly instance: string | undefined }[] = [];
     let lostMs = 0;
-    const react = (replicas: readonly Replica[], signal: AbortSignal) =>
-      Promise.all(replicas.map(replica => reactionOf(replica, PATIENCE_MS, context, signal)));
+    const namesOf = (replicas: readonly Replica[]) => replicas.map(({ name }) => name).join(', ');
+    const namesLost = () => namesOf(lost.map(({ replica }) => replica));
+    const responding = async (replicas: readonly Replica[], signal: AbortSignal) => {
+      const reactions = replicas.map(replica => reactionOf(replica, PROBE_TIMEOUT_MS, context, signal));
+      const kinds = (await Promise.all(reactions)).map(({ kind }) => kind);
+      return replicas.filter((_, index) => kinds[index] === 'responded');
+    };
     return {
       async inject() {
-        // Who is away on purpose is not lost, and must not be started by the heal.
+        // A replica that was stopped on purpose is not lost, and healing must not start it.
         lost = zone.replicas
           .filter(({ state }) => state !== 'stopped')
           .map(replica => ({ replica, instance: replica.instance }));
@@ -34,32 +39,26 @@ export const fault = zoneFault({
         lostMs = clock.nowMs();
       },
       verifyEffect: signal =>
-        lookUntil(
-          async () => {
-            const wasRunning = lost.some(({ instance }) => instance !== undefined);
-            if (!wasRunning || lost.some(({ replica }) => replica.instance !== undefined)) return undefined;
-            const answers = await react(
-              lost.map(({ replica }) => replica),
-              signal,
-            );
-            if (answers.some(({ kind }) => kind === 'answered')) return undefined;
-            const elsewhere = await react(zone.others, signal);
-            const answering = zone.others.filter((_, index) => elsewhere[index]!.kind === 'answered');
-            if (zone.others.length > 0 && answering.length === 0) return undefined;
-            const names = lost.map(({ replica }) => replica.name).join(', ');
-            const rest = answering.length > 0 ? `, ${answering.map(({ name }) => name).join(', ')} elsewhere do` : '';
-            return { atMs: lostMs, evidence: `all of ${zone.name} is gone: ${names} do not answer${rest}` };
-          },
-          clock,
-          signal,
-        ),
+        lookUntil(clock, signal, async () => {
+          const wasRunning = lost.some(({ instance }) => instance !== undefined);
+          if (!wasRunning || lost.some(({ replica }) => replica.instance !== undefined)) return undefined;
+          const left = await responding(
+            lost.map(({ replica }) => replica),
+            signal,
+          );
+          if (left.length > 0) return undefined;
+          const others = await responding(zone.others, signal);
+          if (zone.others.length > 0 && others.length === 0) return undefined;
+          const rest = others.length > 0 ? `, ${namesOf(others)} elsewhere do` : '';
+          return { atMs: lostMs, evidence: `all of ${zone.name} is gone: ${namesLost()} do not respond${rest}` };
+        }),
       async heal() {
         await Promise.all(zone.replicas.map(replica => replica.release(HOLDER)));
       },
       async verifyHealed(signal) {
         await Promise.all(lost.map(({ replica }) => replica.ready(signal)));
-        const names = lost.map(({ replica }) => replica.name).join(', ');
-        return { atMs: clock.nowMs(), evidence: `${names} are ready, ${secondsSince(lostMs, clock)} after the loss` };
+        const evidence = `${namesLost()} are ready, ${secondsSince(lostMs, clock)} after the loss`;
+        return { atMs: clock.nowMs(), evidence };
       },
     };
   },

@@ -1,80 +1,75 @@
 import type { z } from 'zod';
 
-/** Hard upper limits of every attack, whatever is asked for. A process has 20,000 file descriptors on a usual machine. */
+/** Upper limits of every attack, whatever its parameters say. A process can usually open 20,000 file descriptors. */
 export const LIMITS = { connections: 15_000, perSecond: 10_000, forMs: 3_600_000, sources: 200 } as const;
 
-/** What a connection does at one of its turns. */
+/** What a connection does in one of its turns. */
 export interface Step {
   /** Bytes to send, one character each (latin1). */
   readonly write?: string;
-  /** Says after these bytes that nothing more will come (FIN), and goes on listening. */
+  /** Sends FIN after these bytes and keeps reading. @default false */
   readonly end?: boolean;
-  /** The next turn comes after this many ms; without it there is none. */
-  readonly againMs?: number;
+  /** Delay before the next turn, in ms. @default there is no next turn */
+  readonly intervalMs?: number;
 }
 
-/** How an attack opens its connections: an open loop at `perSecond`, with at most `connections` open at a time. */
+/** How an attack opens connections: an open loop at `perSecond`, with at most `connections` open at a time. */
 export interface Opening {
   readonly connections: number;
   readonly perSecond: number;
-  /** Opened in all. */
-  readonly total: number;
-  /** Source addresses to spread over: 127.0.0.2, 127.0.0.3, … where the target is in 127.0.0.0/8. */
+  /** Number of source addresses: 127.0.0.2, 127.0.0.3, … where the target is in 127.0.0.0/8. */
   readonly sources: number;
+  /** Whether closed connections are replaced. @default true */
+  readonly reopen?: boolean;
 }
 
-/** What requests are made of. */
+/** The values that requests contain. */
 export interface RequestTarget {
   /** Value of `Host`. */
   readonly host: string;
   /** Value of `Authorization`; empty for none. */
   readonly authorization: string;
-  /** A model that the target serves; empty when it was not asked. */
+  /** A model that the target serves; empty when the attack needs none. */
   readonly model: string;
 }
 
-/** How one connection ended, for {@link Attack.judge}. */
+/** How one connection ended, for {@link Script.judge}. */
 export interface Ending {
-  /** Statuses of the answers that began, in order. */
+  /** Statuses of the responses that began, in order. */
   readonly statuses: readonly number[];
-  /** Who ended it; `silence`: nobody, and not even an answer began within the limit. */
-  readonly by: 'server' | 'client' | 'silence';
+  /** The side that closed it; `timeout`: the client, since no response began within `timeoutMs`. */
+  readonly by: 'server' | 'client' | 'timeout';
 }
 
-/** The connections of an attack as pure state machines: what to do at each turn, from the connection's number and the turn's. */
+/** The connections of an attack as pure state machines: what to do in each turn, given the numbers of connection and turn. */
 export interface Script {
   readonly opening: Opening;
-  /** `turn` 0 is when the connection has been made. */
+  /** `turn` 0 is when the connection can be written to. */
   step(connection: number, turn: number): Step;
-  /** How answers are read: `all` as they come; a number: so many bytes at each turn, so that the server's buffers stay full. */
-  readonly read: 'all' | number;
-  /** Answers after which a connection has had what it came for and is closed; null: it stays as long as it may. */
-  readonly answers: number | null;
-  /** Longest wait for an answer to begin, in ms, before the ending is `silence`. @default for ever */
-  readonly silenceMs?: number;
-  /** How long a connection listens for more than the answers it came for, in ms. @default 0 */
+  /** Bytes to read per turn, so that the server's buffers stay full. @default everything as it arrives */
+  readonly readBytes?: number;
+  /** Number of complete responses after which a connection is closed. @default it stays open as long as possible */
+  readonly responses?: number;
+  /** Maximum wait for a response to begin, in ms. @default unlimited */
+  readonly timeoutMs?: number;
+  /** How long a connection is read after its last expected response, in ms. @default 0 */
   readonly lingerMs?: number;
-  /** Why this ending is a mistake of the server's, in words; undefined where it is none. */
+  /** Description of the server's mistake that this ending shows; undefined for none. */
   judge?(connection: number, ending: Ending): string | undefined;
 }
 
 /** One kind of attack: its parameters and its behaviour. No clock, no socket. */
 export interface Attack<Parameters extends z.ZodObject = z.ZodObject> {
-  /** The word that scenario files and the command line use. */
+  /** Name in scenario files and on the command line. */
   readonly kind: string;
   /** One sentence for `squall attack --help` and `squall list`. */
   readonly summary: string;
   readonly parameters: Parameters;
-  /** How long it lasts unless told otherwise, in ms. */
+  /** Default duration on the command line, in ms. */
   readonly defaultForMs: number;
-  /** Whether it sends chat requests and so needs the name of a model, unless a parameter `request` is `get`. */
-  readonly needsModel: boolean;
+  /** Whether it sends chat requests, which name a model, unless its parameter `request` is `get`. @default false */
+  readonly needsModel?: boolean;
   script(parameters: z.output<Parameters>, target: RequestTarget): Script;
-}
-
-/** Whether an attack with these parameters needs the name of a model. */
-export function asksModel({ needsModel }: Attack, parameters: Readonly<Record<string, unknown>>): boolean {
-  return needsModel && parameters.request !== 'get';
 }
 
 /** Types an attack's parameters from its schema. */

@@ -1,36 +1,28 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
-import { attackFault } from './attacker/attack-fault.ts';
-import { askingOpening, openingShape } from './script/opening.ts';
-import { refusedWith, statusShape } from './script/refusal.ts';
+import { expectationShape, statusViolation } from './script/expectation.ts';
+import { openingShape } from './script/opening.ts';
 import { requestHead } from './script/request-text.ts';
 
-/** Requests with a `User-Agent` that is too long: memory for each, and a way into parsers that trust their buffers. */
+/** Requests with an over-long `User-Agent`: each costs memory and may overflow a parser that trusts its buffers. */
 export const attack = attackOf({
   kind: 'long-header',
   summary: 'Sends requests with a User-Agent of 2,048 bytes or more.',
   defaultForMs: 10_000,
-  needsModel: false,
   parameters: z.object({
     ...openingShape({ connections: 200, perSecond: 100, path: '/' }),
     headerBytes: z.int().min(1).max(4_000_000).default(2048).describe('length of the User-Agent'),
-    ...statusShape(),
+    ...expectationShape,
   }),
   script: (parameters, target) => {
-    const request = `${requestHead(target, 'GET', parameters.path, [
-      'Connection: close',
-      `User-Agent: ${'a'.repeat(parameters.headerBytes)}`,
-    ])}\r\n`;
+    const { expect, headerBytes, path } = parameters;
+    const headers = ['Connection: close', `User-Agent: ${'a'.repeat(headerBytes)}`];
+    const request = `${requestHead(target, 'GET', path, headers)}\r\n`;
     return {
-      opening: askingOpening(parameters),
-      read: 'all',
-      answers: 1,
+      opening: parameters,
+      responses: 1,
       step: (_connection, turn) => (turn === 0 ? { write: request } : {}),
-      judge: (_connection, ending) =>
-        refusedWith(parameters.expect, ending, `a User-Agent of ${parameters.headerBytes} bytes`),
+      judge: (_connection, ending) => statusViolation(expect, ending, `User-Agent of ${headerBytes} bytes`),
     };
   },
 });
-
-/** The same in a scenario. */
-export const fault = attackFault(attack);

@@ -1,26 +1,24 @@
 import { z } from 'zod';
 import { attackOf } from './attack.ts';
-import { attackFault } from './attacker/attack-fault.ts';
-import { judgeShape, malformedShapes } from './script/malformed-shapes.ts';
-import { askingOpening, openingShape } from './script/opening.ts';
+import { malformedShapes, shapeViolation } from './script/malformed-shapes.ts';
+import { openingShape } from './script/opening.ts';
 
 /**
- * Requests that no honest client sends, the shapes of `script/malformed-shapes.ts` in turn. A server refuses each with a 4xx or closes
- * the connection. It never answers 5xx, never leaves it hanging, and never answers one request twice: the second answer would be that
- * of a request smuggled past whoever stands in front.
+ * Requests that no legitimate client sends, cycling through the shapes of `script/malformed-shapes.ts`. A correct server responds to each
+ * with a 4xx or closes the connection. It never responds with a 5xx, never hangs, and never responds to one request twice: the second
+ * response would be that of a request smuggled past a proxy.
  */
 export const attack = attackOf({
   kind: 'malformed',
-  summary: 'Sends broken JSON, wrong lengths, smuggling shapes and other requests that must be refused.',
+  summary: 'Sends broken JSON, wrong lengths, smuggling shapes and other requests that a server must reject.',
   defaultForMs: 10_000,
-  needsModel: false,
   parameters: z.object({
     ...openingShape({ connections: 200, perSecond: 50, path: '/v1/chat/completions' }),
     shapes: z
       .enum(['all', 'http', 'json'])
       .default('all')
-      .describe('http: broken messages, for any server; json: well-framed bodies that a JSON API must refuse'),
-    hangMs: z.number().min(100).max(60_000).default(5000).describe('neither answered nor closed after this is a hang'),
+      .describe('http: broken messages, for any server; json: well-framed bodies that a JSON API must reject'),
+    hangMs: z.number().min(100).max(60_000).default(5000).describe('time without a response or close that is a hang'),
   }),
   script: (parameters, target) => {
     const shapes = malformedShapes(target, parameters.path).filter(
@@ -28,20 +26,16 @@ export const attack = attackOf({
     );
     const shapeOf = (connection: number) => shapes[connection % shapes.length]!;
     return {
-      opening: askingOpening(parameters),
-      read: 'all',
-      answers: 1,
-      silenceMs: parameters.hangMs,
+      opening: parameters,
+      responses: 1,
+      timeoutMs: parameters.hangMs,
       lingerMs: 300,
       step: (connection, turn) => {
         if (turn > 0) return {};
         const { text, end = false } = shapeOf(connection);
         return { write: text, end };
       },
-      judge: (connection, ending) => judgeShape(shapeOf(connection), ending),
+      judge: (connection, ending) => shapeViolation(shapeOf(connection), ending),
     };
   },
 });
-
-/** The same in a scenario. */
-export const fault = attackFault(attack);

@@ -1,15 +1,15 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 
-/** A host and a port as `net` takes them; an empty host means every interface. */
-export interface Address {
+/** Host and port for `net`; an empty host means every interface. */
+interface Address {
   readonly host: string;
   readonly port: number;
 }
 
 /**
  * Splits `host:port`, `:port` and `[v6]:port`; empty text is any interface and any port, as in Go's `net.Listen`.
- * @throws Error in the words of Go's net package
+ * @throws Error with the message of Go's net package
  */
 export function parseAddress(text: string): Address {
   if (text === '') return { host: '', port: 0 };
@@ -26,8 +26,8 @@ export function formatAddress({ host, port }: Address): string {
 }
 
 /**
- * The address with its host name looked up, IPv4 first.
- * @throws Error when the text is no address or the name is unknown
+ * The address with its host name resolved, IPv4 first.
+ * @throws Error for an invalid address or an unknown name
  */
 export async function resolveAddress(text: string): Promise<Address> {
   const { host, port } = parseAddress(text);

@@ -4,18 +4,17 @@ import { statusOf } from './api-error.ts';
 import { asObject, type Body, parseBody, readField } from './body.ts';
 import type { ProxyCollection } from './proxy-collection.ts';
 
-/** What `GET /version` of the embedded server says: the API that it speaks, and that it is not Toxiproxy itself. */
+/** Version in `GET /version` of the embedded server: that of the API, marked as not being Toxiproxy itself. */
 export const EMBEDDED_VERSION = '2.12.0-embedded';
 
 const MAX_BODY_BYTES = 1024 * 1024;
 
-interface Answer {
+interface Reply {
   readonly status: number;
-  /** Sent as JSON; absent for no body. */
+  /** Sent as JSON; absent without a body. */
   readonly json?: unknown;
 }
 
-/** One call: the names in its path, its body's text, and the proxies. */
 interface Call {
   readonly proxyName: string;
   readonly toxicName: string;
@@ -23,7 +22,7 @@ interface Call {
   readonly proxies: ProxyCollection;
 }
 
-type Handler = (call: Call) => Answer | Promise<Answer>;
+type Handler = (call: Call) => Reply | Promise<Reply>;
 
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
   '/version': { GET: () => ok({ version: EMBEDDED_VERSION }) },
@@ -56,21 +55,21 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 
 /**
  * Toxiproxy 2.12's HTTP API over `proxies`: same paths, status codes, JSON and error bodies. Not implemented: `/metrics`.
- * Calls are carried out one after the other, in the order of their arrival.
+ * Calls are executed one after the other, in order of arrival.
  */
 export function createApi(proxies: ProxyCollection): Server {
   let last: Promise<unknown> = Promise.resolve();
   return createServer((request, response) => {
     void readText(request).then(
       text => {
-        last = last.then(() => answer(request, response, text, proxies)).catch(() => response.destroy());
+        last = last.then(() => reply(request, response, text, proxies)).catch(() => response.destroy());
       },
       () => response.destroy(),
     );
   });
 }
 
-async function answer(request: IncomingMessage, response: ServerResponse, text: string, proxies: ProxyCollection) {
+async function reply(request: IncomingMessage, response: ServerResponse, text: string, proxies: ProxyCollection) {
   const { pattern, proxyName, toxicName } = matchPath(request.url ?? '/');
   const handlers = ROUTES[pattern];
   if (!handlers) return sendText(response, 404, '404 page not found\n');
@@ -89,19 +88,13 @@ async function answer(request: IncomingMessage, response: ServerResponse, text: 
   }
 }
 
-/** Names arrive percent-encoded; as in Toxiproxy a name cannot contain a slash, encoded or not. */
+/** Names are percent-encoded; as in Toxiproxy a name cannot contain a slash, encoded or not. */
 function matchPath(url: string): { pattern: string; proxyName: string; toxicName: string } {
-  const [path = ''] = url.split('?');
-  const [, root, proxyName, leaf, toxicName, ...rest] = decodePath(path).split('/');
-  const parts = [
-    root,
-    proxyName === undefined ? undefined : '{proxy}',
-    leaf,
-    toxicName === undefined ? undefined : '{toxic}',
-  ];
-  const isUnnamed = proxyName === '' || toxicName === '' || rest.length > 0;
-  const pattern = isUnnamed ? '' : parts.flatMap(part => (part === undefined ? [] : [`/${part}`])).join('');
-  return { pattern, proxyName: proxyName ?? '', toxicName: toxicName ?? '' };
+  const path = decodePath(url.split('?')[0]!);
+  const [matched, proxyName = '', toxics = '', toxicName = ''] =
+    /^\/proxies\/([^/]+)(\/toxics(?:\/([^/]+))?)?$/.exec(path) ?? [];
+  const pattern = matched ? `/proxies/{proxy}${toxicName === '' ? toxics : '/toxics/{toxic}'}` : path;
+  return { pattern, proxyName, toxicName };
 }
 
 function decodePath(path: string): string {
@@ -123,13 +116,13 @@ async function readText(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-async function populate({ proxies, text }: Call): Promise<Answer> {
+async function populate({ proxies, text }: Call): Promise<Reply> {
   const { proxies: populated, error } = await proxies.populate(text);
   if (error === undefined) return { status: 201, json: { proxies: populated } };
   return { status: statusOf(error), json: { ...errorBody(error), proxies: populated } };
 }
 
-async function updateProxy(call: Call): Promise<Answer> {
+async function updateProxy(call: Call): Promise<Reply> {
   const proxy = proxyOf(call);
   const { listen, upstream, enabled } = proxy.toJson();
   const body = bodyOf(call);
@@ -141,7 +134,7 @@ async function updateProxy(call: Call): Promise<Answer> {
   return ok(proxy.toJson());
 }
 
-function updateToxic(call: Call): Answer {
+function updateToxic(call: Call): Reply {
   return ok(proxyOf(call).updateToxic(call.toxicName, bodyOf(call)));
 }
 
@@ -153,11 +146,11 @@ function bodyOf({ text }: Call): Body {
   return asObject(parseBody(text), 'body');
 }
 
-function ok(json: unknown): Answer {
+function ok(json: unknown): Reply {
   return { status: 200, json };
 }
 
-function noContent(): Answer {
+function noContent(): Reply {
   return { status: 204 };
 }
 

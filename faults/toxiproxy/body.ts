@@ -1,11 +1,11 @@
 import { ApiError } from './api-error.ts';
 
-/** A decoded JSON object whose fields were not looked at yet. */
+/** A decoded JSON object with unchecked fields. */
 export type Body = Readonly<Record<string, unknown>>;
 
 /**
  * Decodes a JSON request body.
- * @throws ApiError 400, prefixed like Toxiproxy's own
+ * @throws ApiError 400, with Toxiproxy's prefix
  */
 export function parseBody(text: string): unknown {
   if (text.trim() === '') throw badBody('EOF');
@@ -24,8 +24,8 @@ export function asObject(value: unknown, what: string): Body {
 }
 
 /**
- * A field of the body, or `fallback` where it is absent or null.
- * @throws ApiError 400 when it has another type than the fallback
+ * A field of the body, or `fallback` if it is absent or null.
+ * @throws ApiError 400 if its type is not that of the fallback
  */
 export function readField<T extends string | number | boolean>(body: Body, name: string, fallback: T): T {
   const value = body[name];
@@ -34,7 +34,7 @@ export function readField<T extends string | number | boolean>(body: Body, name:
   return value as T;
 }
 
-/** A whole number, or `fallback` where it is absent or null. */
+/** An integer, or `fallback` if it is absent or null. @throws ApiError 400 for any other type */
 export function readInteger(body: Body, name: string, fallback: number): number {
   const value = readField(body, name, fallback);
   if (!Number.isSafeInteger(value)) throw badType(value, name, 'int64');

@@ -17,30 +17,30 @@ const toxicShape = z.object({
 const stateShape = z.object({ name: z.string(), listen: z.string(), upstream: z.string(), enabled: z.boolean() });
 const proxyShape = stateShape.extend({ toxics: z.array(toxicShape) });
 
-/** A proxy as the server reports it; `listen` is the actual `host:port`, also where port 0 was asked for. */
+/** A proxy as the server reports it; `listen` is the actual `host:port`, also if port 0 was requested. */
 export type ProxyState = Readonly<z.output<typeof stateShape>>;
 
-/** Where the API is, for example `http://127.0.0.1:8474`, and how long an operation may take, read-back included, in ms. */
-export interface ToxiproxyOptions {
+interface ToxiproxyOptions {
+  /** Such as `http://127.0.0.1:8474`. */
   readonly apiUrl: string;
-  /** @default 2000 */
+  /** Of one operation, including its read-back. @default 2000 */
   readonly timeoutMs?: number;
 }
 
-/** A proxy to create: any name without a slash, such as `gateway→inference-1`, and two `host:port`; port 0 takes a free one. */
-export type NewProxy = Pick<ProxyState, 'name' | 'listen' | 'upstream'>;
+/** A proxy to create: any name without a slash, such as `gateway→inference-1`, and two `host:port`; port 0 is any free port. */
+type NewProxy = Pick<ProxyState, 'name' | 'listen' | 'upstream'>;
 
 /** See {@link connectToxiproxy}. */
 export type ToxiproxyClient = ReturnType<typeof connectToxiproxy>;
 
 /**
- * A client of a Toxiproxy, embedded or real; nothing is sent before the first call. Proxies are made by toxiproxy-node-client. Its calls
- * cannot be aborted, and a toxic that comes on after its heal stays for good; nor does it bound a removal that hangs, or keep the server's
- * words. Toxics are therefore plain HTTP, see {@link Operation}.
+ * A client of a Toxiproxy, embedded or real; nothing is sent before the first call. Proxies are created by toxiproxy-node-client. Its calls
+ * cannot be aborted, so that a toxic could be added after its removal and stay; it has no timeout for a removal that hangs, and drops the
+ * server's error messages. Toxics are therefore plain HTTP, see {@link Operation}.
  *
- * Every operation is bounded, reads back what it set, and rejects with a SquallError of kind `fault`: `BAD_TOXIC`, `BAD_PROXY` (nothing
- * was sent), `TOXIPROXY_TIMEOUT`, `TOXIPROXY_UNREACHABLE`, `TOXIPROXY_REFUSED` (with the server's words), `TOXIPROXY_ANSWER` (not
- * Toxiproxy's JSON), `TOXIPROXY_MISMATCH` (it agreed, but did something else). On abort they reject with the signal's reason.
+ * Every operation has a timeout, reads back what it set, and rejects with a SquallError of kind `fault`: `BAD_TOXIC`, `BAD_PROXY` (nothing
+ * was sent), `TOXIPROXY_TIMEOUT`, `TOXIPROXY_UNREACHABLE`, `TOXIPROXY_REJECTED` (with the server's message), `TOXIPROXY_RESPONSE` (not
+ * Toxiproxy's JSON), `TOXIPROXY_MISMATCH` (success was reported, but the result differs). On abort they reject with the signal's reason.
  */
 export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions) {
   const root = apiUrl.replace(/\/+$/, '');
@@ -65,11 +65,11 @@ export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions)
     expect(found.enabled === enabled, { enabled }, found);
   };
   const add = ({ send }: Operation, name: string, toxic: ToxicJson) => send('POST', `${pathOf(name)}/toxics`, toxic);
-  /** Read before a removal: a server that hangs does not tell afterwards what it was to keep. */
+  /** Read before a removal, since a server that hangs cannot be read afterwards. */
   const snapshot = (name: string, signal?: AbortSignal) =>
     ignoreMissing(begin(`read proxy ${name}`, signal).read(proxyShape, pathOf(name)));
   const renew = async (proxy: NewProxy & { enabled: boolean }, toxics: readonly ToxicJson[], signal?: AbortSignal) => {
-    const operation = begin(`make proxy ${proxy.name} anew`, signal);
+    const operation = begin(`recreate proxy ${proxy.name}`, signal);
     await operation.remove(pathOf(proxy.name));
     await create(operation, proxy);
     for (const toxic of toxics) await add(operation, proxy.name, toxic);
@@ -85,10 +85,10 @@ export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions)
       create(begin(`create proxy ${proxy.name}`, signal), proxy),
     getProxy: async (name: string, signal?: AbortSignal): Promise<ProxyState> =>
       begin(`read proxy ${name}`, signal).read(stateShape, pathOf(name)),
-    /** Succeeds where there is none. */
+    /** Succeeds if it does not exist. */
     deleteProxy: async (name: string, signal?: AbortSignal): Promise<void> =>
       begin(`delete proxy ${name}`, signal).remove(pathOf(name)),
-    /** False closes the listener and every connection ("down"); true listens again on the same port. */
+    /** False closes the listener and every connection; true listens again on the same port. */
     setEnabled: async (name: string, enabled: boolean, signal?: AbortSignal): Promise<void> =>
       enable(begin(`${enabled ? 'enable' : 'disable'} proxy ${name}`, signal), name, enabled),
     async addToxic(proxyName: string, toxic: Toxic, signal?: AbortSignal): Promise<ActiveToxic> {
@@ -101,9 +101,8 @@ export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions)
       return fromWire(found)!;
     },
     /**
-     * Takes a toxic away, where it is there. Toxiproxy 2.12 hangs for good when it removes a toxic whose connections are being closed, so
-     * a removal that has not ended within the limit is finished by making the proxy anew, with its other toxics; that costs the
-     * connections across it.
+     * Removes a toxic if it exists. Toxiproxy 2.12 hangs for good when it removes a toxic whose connections are being closed, so that
+     * a removal that times out is completed by recreating the proxy with its other toxics, which closes its connections.
      */
     async removeToxic(proxyName: string, toxicName: string, signal?: AbortSignal): Promise<void> {
       const path = toxicPath(proxyName, toxicName);
@@ -118,16 +117,16 @@ export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions)
       }
     },
     /**
-     * Takes toxics away that end their connections anyhow when they go, as `timeout` and `reset_peer` do: makes the proxy anew with
-     * its other toxics, which cannot hang as {@link removeToxic} can. Nothing happens when it has none of them. One that is missing, or
-     * hangs and does not tell what it has, is made as `proxy` says.
+     * Removes toxics whose removal closes connections anyway, such as `timeout` and `reset_peer`: recreates the proxy with its other
+     * toxics, which cannot hang as {@link removeToxic} can. Does nothing if it has none of them. A proxy that is missing or cannot be read
+     * is recreated from `proxy`.
      */
     async removeByRenewal(proxy: ProxyState, toxicNames: readonly string[], signal?: AbortSignal): Promise<void> {
       const found = await snapshot(proxy.name, signal).catch(ignoreHang);
       const kept = found?.toxics.filter(({ name }) => !toxicNames.includes(name)) ?? [];
       if (!found || kept.length < found.toxics.length) await renew(found ?? proxy, kept, signal);
     },
-    /** The toxics of the kinds known here; others are left out. */
+    /** Toxics of known kinds; others are omitted. */
     async listToxics(proxyName: string, signal?: AbortSignal): Promise<ActiveToxic[]> {
       const operation = begin(`list the toxics of ${proxyName}`, signal);
       const toxics = await operation.read(z.array(toxicShape), `${pathOf(proxyName)}/toxics`);
@@ -138,8 +137,8 @@ export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions)
       const { waitFor, read, expect } = begin('reset all proxies', signal);
       await waitFor(library.reset(), 'POST', '/reset');
       const proxies = Object.values(await read(z.record(z.string(), proxyShape), '/proxies'));
-      const sick = proxies.filter(({ enabled, toxics }) => !enabled || toxics.length > 0);
-      expect(sick.length === 0, 'every proxy enabled and without toxics', sick);
+      const wrong = proxies.filter(({ enabled, toxics }) => !enabled || toxics.length > 0);
+      expect(wrong.length === 0, 'every proxy enabled and without toxics', wrong);
     },
   };
 }
@@ -147,7 +146,7 @@ export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions)
 const pathOf = (name: string) => `/proxies/${encode(name, 'PROXY')}`;
 const toxicPath = (proxy: string, name: string) => `${pathOf(proxy)}/toxics/${encode(name, 'TOXIC')}`;
 
-/** @throws the error, unless it says that the server did not answer in time */
+/** @throws the error, unless it is a timeout */
 function ignoreHang(error: unknown): undefined {
   if (!(error instanceof SquallError) || error.code !== 'TOXIPROXY_TIMEOUT') throw error;
 }
@@ -161,7 +160,7 @@ function portOf(name: string, listen: string): number {
   }
 }
 
-/** A slash cannot be part of a name, since the server decodes paths before it splits them. */
+/** A name cannot contain a slash, since the server decodes paths before splitting them. */
 function encode(name: string, what: 'PROXY' | 'TOXIC'): string {
   if (name !== '' && name !== '.' && name !== '..' && !name.includes('/')) return encodeURIComponent(name);
   const message = `Expected the ${what.toLowerCase()}'s name to be text without a slash, got ${JSON.stringify(name)}`;

@@ -5,13 +5,12 @@ import { parseAddress } from './address.ts';
 import { Pipe } from './pipe.ts';
 import { type Direction, directionOf, type ToxicJson } from './toxics/toxic.ts';
 
-/** An upstream that neither accepts nor refuses is given up after this long. */
+/** Timeout of connecting to the upstream. */
 const CONNECT_LIMIT_MS = 30_000;
-/** A peer that does not take the last bytes is cut off after this long. */
+/** Maximum wait for a peer to accept the last bytes. */
 const CLOSE_LIMIT_MS = 5_000;
 
-/** What a connection needs beside its client's socket. */
-export interface ConnectionOptions {
+interface ConnectionOptions {
   readonly clock: Clock;
   readonly random: Random;
   /** `host:port` to dial. */
@@ -30,8 +29,8 @@ export interface ConnectionOptions {
  *           └◄─ downstream pipe ─┘
  * ```
  *
- * Half-close is kept: the end of one direction ends that direction only. (Toxiproxy 2.12 closes both.) A socket that
- * breaks lets what it sent arrive, then closes the other one with FIN. An upstream that refuses closes the client.
+ * Half-close is preserved: the end of one direction ends that direction only. (Toxiproxy 2.12 closes both.) After a socket
+ * fails, the bytes it sent still arrive, then the other one is closed with FIN. An upstream that refuses closes the client.
  */
 export class Connection {
   readonly #client: Socket;
@@ -68,17 +67,17 @@ export class Connection {
     server.once('connect', () => this.#start());
   }
 
-  /** Puts the toxic on the direction that it names. */
+  /** Adds the toxic to its direction. */
   add(toxic: ToxicJson): void {
     this.#pipeOf(toxic).add(toxic);
   }
 
-  /** Takes over a toxic's new settings. */
+  /** Applies a toxic's new settings. */
   update(toxic: ToxicJson): void {
     this.#pipeOf(toxic).update(toxic);
   }
 
-  /** Takes the toxic off. */
+  /** Removes the toxic. */
   remove(toxic: ToxicJson): void {
     this.#pipeOf(toxic).remove(toxic.name);
   }
@@ -112,7 +111,7 @@ export class Connection {
     this.#server.resetAndDestroy();
   }
 
-  /** `socket` failed: nobody reads what goes to it, but what came from it still goes on. */
+  /** `socket` failed: bytes to it are discarded, but those from it are still delivered. */
   #breakOff(socket: Socket): void {
     this.#broken = true;
     const { upstream, downstream } = this.#pipes;
@@ -134,7 +133,7 @@ export class Connection {
   }
 }
 
-/** The toxics that sit on `direction`, in order. */
+/** The toxics of `direction`, in order. */
 export function selectDirection(toxics: readonly ToxicJson[], direction: Direction): ToxicJson[] {
   return toxics.filter(toxic => directionOf(toxic.stream) === direction);
 }

@@ -7,31 +7,29 @@ import { type ProgramPlace, type ProgramPlacesOptions, placesOf } from '../../ha
 const BINARY = 'toxiproxy-server';
 const VERSION_LIMIT_MS = 3_000;
 
-/** How to start a fault proxy. `SQUALL_TOXIPROXY` as a source means that the person named the binary. */
-export interface FoundToxiproxy {
+/** How to start a fault proxy. */
+interface FoundToxiproxy {
   readonly command: string;
   readonly args: readonly string[];
+  /** `SQUALL_TOXIPROXY`: the user named the binary. */
   readonly source: ProgramPlace['source'] | 'embedded' | 'SQUALL_TOXIPROXY';
-  /** What the binary says of itself (`git` when built from its module); absent for the embedded one. */
+  /** As the binary prints it (`git` if built from its module); absent for the embedded one. */
   readonly version?: string;
 }
 
-/**
- * Where the API should listen, what decides jitter and toxicity (of the embedded proxy alone: `toxiproxy-server` draws its own, whatever
- * its `-seed` is) and, for tests, where to look; `SQUALL_TOXIPROXY`
- * of its `env` is read, too.
- */
-export interface FindToxiproxyOptions extends ProgramPlacesOptions {
+interface FindToxiproxyOptions extends ProgramPlacesOptions {
+  /** Where the API listens. */
   readonly host: string;
   readonly port: number;
+  /** Decides jitter and toxicity of the embedded proxy; `toxiproxy-server` ignores its `-seed`. */
   readonly seed: number;
 }
 
 /**
  * The fault proxy to start: `toxiproxy-server` on PATH, else in `.tools/bin`, else the embedded one. The environment
- * variable `SQUALL_TOXIPROXY` decides instead: `embedded`, or the path of a binary. A file of that name that does not
- * answer `-version` as Toxiproxy does is passed over.
- * @throws SquallError `TOXIPROXY_NOT_FOUND` when `SQUALL_TOXIPROXY` names something else than a Toxiproxy server
+ * variable `SQUALL_TOXIPROXY` overrides this: `embedded`, or the path of a binary. A binary whose `-version` is not Toxiproxy's
+ * is skipped.
+ * @throws SquallError `TOXIPROXY_NOT_FOUND` if `SQUALL_TOXIPROXY` names anything but a Toxiproxy server
  */
 export async function findToxiproxy(options: FindToxiproxyOptions, signal?: AbortSignal): Promise<FoundToxiproxy> {
   const { host, port, seed, env = process.env } = options;

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 
-/** One operation on a fault proxy's API, of however many requests. */
+/** One operation on a fault proxy's API, of one or more requests. */
 export type Operation = ReturnType<typeof beginOperation>;
 
-/** Begins an operation with one limit for all of its requests. @param what it does, for errors, such as `add toxic slow to gateway→edge` */
+/** Begins an operation with one timeout for all of its requests. @param what description, for errors, such as `add toxic slow to gateway→edge` */
 export function beginOperation(apiUrl: string, timeoutMs: number, what: string, caller?: AbortSignal) {
   caller?.throwIfAborted();
   const limit = AbortSignal.timeout(timeoutMs);
@@ -15,10 +15,10 @@ export function beginOperation(apiUrl: string, timeoutMs: number, what: string, 
 
   const explain = (path: string, cause: unknown): unknown => {
     if (caller?.aborted) return caller.reason;
-    const late = `: expected ${apiUrl}${path} to answer within ${timeoutMs} ms, got nothing`;
+    const late = `: expected ${apiUrl}${path} to respond within ${timeoutMs} ms`;
     if (limit.aborted) return failure('TIMEOUT', late, 'Restart the fault proxy.', cause);
     const why = [cause, (cause as Error).cause].filter(Boolean).map(messageOf).join(', ');
-    return failure('UNREACHABLE', `: no answer from ${apiUrl}${path} (${why})`, 'Start the fault proxy.', cause);
+    return failure('UNREACHABLE', `: no response from ${apiUrl}${path} (${why})`, 'Start the fault proxy.', cause);
   };
 
   const send = async (method: string, path: string, body?: object): Promise<string> => {
@@ -28,13 +28,13 @@ export function beginOperation(apiUrl: string, timeoutMs: number, what: string, 
       .then(async response => ({ status: response.status, text: (await response.text()).trim() }))
       .catch(error => Promise.reject(explain(path, error)));
     if (status < 300) return text;
-    const why = `: ${method} ${apiUrl}${path} answered ${status}, ${text.slice(0, 500) || 'an empty body'}`;
-    throw failure('REFUSED', why, 'Read what the fault proxy answered.', { status });
+    const why = `: ${method} ${apiUrl}${path} returned ${status}, ${text.slice(0, 500) || 'an empty body'}`;
+    throw failure('REJECTED', why, 'See the response of the fault proxy.', { status });
   };
 
   /** @throws SquallError `TOXIPROXY_MISMATCH` unless it is met */
   const expect = (isMet: boolean, expected: unknown, found: unknown): void => {
-    const why = `, though the server agreed. Expected ${textOf(expected)}, found ${textOf(found)}`;
+    const why = `, though the server reported success. Expected ${textOf(expected)}, found ${textOf(found)}`;
     if (!isMet) throw failure('MISMATCH', why, 'Look for another user of this fault proxy.');
   };
 
@@ -42,8 +42,8 @@ export function beginOperation(apiUrl: string, timeoutMs: number, what: string, 
     expect,
     send,
     /**
-     * Waits for a call of toxiproxy-node-client, which has no limit and goes on when it is left. It also drops the reason of a failure,
-     * so the same request is then made plainly: what the server refuses once it refuses twice, with its words.
+     * Waits for a call of toxiproxy-node-client, which has no timeout and cannot be aborted. It also drops the reason of a failure, so that
+     * the same request is then sent again directly: the server rejects it again, with its own message.
      */
     async waitFor(call: Promise<unknown>, ...request: Parameters<typeof send>): Promise<void> {
       const { promise: ended, reject } = Promise.withResolvers<never>();
@@ -52,13 +52,17 @@ export function beginOperation(apiUrl: string, timeoutMs: number, what: string, 
       if (signal.aborted) throw explain(request[1], signal.reason);
       if (!isDone) await send(...request);
     },
-    /** What is at `path`. @throws SquallError `TOXIPROXY_ANSWER` when it has another shape */
+    /** Reads `path`. @throws SquallError `TOXIPROXY_RESPONSE` if its shape is unexpected */
     async read<T>(shape: z.ZodType<T>, path: string): Promise<T> {
       const { error, data } = shape.safeParse(parseJson(await send('GET', path)));
       if (!error) return data;
-      throw failure('ANSWER', `: unexpected answer, ${z.prettifyError(error)}`, 'Check that this is a Toxiproxy API.');
+      throw failure(
+        'RESPONSE',
+        `: unexpected response, ${z.prettifyError(error)}`,
+        'Check that this is a Toxiproxy API.',
+      );
     },
-    /** Succeeds where nothing is at `path`. */
+    /** Deletes `path`; succeeds if it does not exist. */
     async remove(path: string): Promise<void> {
       await ignoreMissing(send('DELETE', path));
       const left = await ignoreMissing(send('GET', path));
@@ -67,9 +71,9 @@ export function beginOperation(apiUrl: string, timeoutMs: number, what: string, 
   };
 }
 
-/** Resolves with undefined where the server says that there is no such thing. */
-export async function ignoreMissing<T>(answer: Promise<T>): Promise<T | undefined> {
-  return answer.catch(error => {
+/** Resolves with undefined if the server responds with 404. */
+export async function ignoreMissing<T>(response: Promise<T>): Promise<T | undefined> {
+  return response.catch(error => {
     if (error.cause?.status !== 404) throw error;
     return undefined;
   });

@@ -4,14 +4,13 @@ import type { Random } from '../../harness/random.ts';
 import { findToxicKind } from './toxics/registry.ts';
 import type { ToxicContext, ToxicJson, ToxicStage } from './toxics/toxic.ts';
 
-/** What a pipe needs beside its two sockets. */
-export interface PipeOptions {
+interface PipeOptions {
   readonly clock: Clock;
-  /** Decides toxicity and jitter of this pipe alone. */
+  /** Decides toxicity and jitter; of this pipe only. */
   readonly random: Random;
-  /** Everything up to the source's end was written to the destination. */
+  /** Called when everything up to the source's end has been written to the destination. */
   readonly finished: () => void;
-  /** Closes the whole connection after what was already written. */
+  /** Closes the whole connection after the bytes already written. */
   readonly close: () => void;
   /** Resets the whole connection. */
   readonly reset: () => void;
@@ -24,8 +23,8 @@ interface Entry {
 
 /**
  * One direction of one connection: bytes go from `source` through the toxics to `destination`. Memory is bounded: the
- * source pauses while any stage is full or the destination has not taken what was written, so a slow reader slows the
- * writer. The end of the source ends the destination and nothing else.
+ * source pauses while any stage is full or the destination has not accepted what was written, so that a slow reader slows
+ * down the writer. The end of the source ends only the destination.
  */
 export class Pipe {
   readonly #source: Socket;
@@ -56,12 +55,12 @@ export class Pipe {
     this.#destination.on('drain', () => this.#settleFlow());
   }
 
-  /** Nothing more comes from the source: what the stages hold still goes through, then `finished` is called. */
+  /** Ends the source: what the stages hold is still delivered, then `finished` is called. */
   end(): void {
     if (!this.#finished) this.#endAt(0);
   }
 
-  /** Puts a toxic behind those already there; this connection may be spared, by the toxic's toxicity. */
+  /** Appends a toxic; by its toxicity, it may not affect this connection. */
   add(toxic: ToxicJson): void {
     if (this.#finished || !this.#isHit(toxic)) return;
     const entry = { name: toxic.name } as Entry;
@@ -69,7 +68,7 @@ export class Pipe {
     this.#entries.push(entry);
   }
 
-  /** Restarts a toxic with new settings, rolling its toxicity again. */
+  /** Restarts a toxic with new settings and draws its toxicity again. */
   update(toxic: ToxicJson): void {
     const index = this.#entries.findIndex(entry => entry.name === toxic.name);
     const entry = this.#entries[index];
@@ -84,7 +83,7 @@ export class Pipe {
     this.#settleFlow();
   }
 
-  /** Takes a toxic off; what it held goes on at once. */
+  /** Removes a toxic; what it held is delivered at once. */
   remove(name: string): void {
     const entry = this.#entries.find(entry => entry.name === name);
     if (!entry) return;
@@ -93,7 +92,7 @@ export class Pipe {
     this.#settleFlow();
   }
 
-  /** The connection is gone: no stage and no timer stays. */
+  /** Stops every stage and timer, since the connection is gone. */
   stop(): void {
     this.#finished = true;
     for (const { stage } of this.#entries.splice(0)) stage.stop('closed');

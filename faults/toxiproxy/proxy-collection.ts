@@ -4,8 +4,8 @@ import { ApiError } from './api-error.ts';
 import { asObject, type Body, parseBody, readField } from './body.ts';
 import { FaultProxy, type ProxyJson } from './proxy.ts';
 
-/** What came of a populate call: the proxies up to the first failure, and that failure. */
-export interface Populated {
+/** Result of a populate call: the proxies up to the first failure, and that failure. */
+interface Populated {
   readonly proxies: readonly ProxyJson[] | null;
   readonly error?: unknown;
 }
@@ -32,7 +32,7 @@ export class ProxyCollection {
     return proxy;
   }
 
-  /** @throws ApiError 400, 409, or an Error when its address cannot be had; then nothing has changed */
+  /** @throws ApiError 400, 409, or an Error if it cannot listen; then nothing has changed */
   async create(body: Body): Promise<FaultProxy> {
     const { name, upstream, listen, enabled } = readProxy(body, '');
     if (this.#proxies.has(name)) throw new ApiError(409, 'proxy already exists');
@@ -57,7 +57,7 @@ export class ProxyCollection {
     }
   }
 
-  /** Creates each proxy of a JSON array, or replaces the one of that name unless it has these addresses already. */
+  /** Creates each proxy of a JSON array, replacing one of that name unless its addresses are the same. */
   async populate(text: string): Promise<Populated> {
     const proxies: ProxyJson[] = [];
     try {

@@ -21,8 +21,7 @@ export interface ProxyJson {
   readonly toxics: readonly ToxicJson[];
 }
 
-/** What a proxy is made of; `clock` and `random` are the server's. */
-export interface ProxyOptions {
+interface ProxyOptions {
   readonly name: string;
   readonly listen: string;
   readonly upstream: string;
@@ -30,7 +29,7 @@ export interface ProxyOptions {
   readonly random: Random;
 }
 
-/** A listener, the connections that came through it, and the toxics that they share. Calls must not overlap. */
+/** A listener, its connections, and the toxics that they share. Calls must not overlap. */
 export class FaultProxy {
   readonly name: string;
   readonly #clock: Clock;
@@ -50,7 +49,7 @@ export class FaultProxy {
     this.#random = random.stream(name);
   }
 
-  /** The proxy and its toxics, those of the upstream direction first, as Toxiproxy orders them. */
+  /** The proxy and its toxics, upstream first, as in Toxiproxy. */
   toJson(): ProxyJson {
     const { name } = this;
     return {
@@ -62,7 +61,7 @@ export class FaultProxy {
     };
   }
 
-  /** Listens; nothing happens when it already does. @throws Error in Go's words when the address cannot be had */
+  /** Listens; idempotent. @throws Error with Go's message if it cannot */
   async start(): Promise<void> {
     if (this.#server) return;
     const server = createServer({ allowHalfOpen: true }, client => this.#accept(client));
@@ -81,7 +80,7 @@ export class FaultProxy {
     await closed;
   }
 
-  /** Takes over new addresses (which drops every connection) and whether it is enabled. */
+  /** Changes addresses (which drops every connection) and whether it is enabled. */
   async update(listen: string, upstream: string, enabled: boolean): Promise<void> {
     if (await this.differs(listen, upstream)) {
       await this.stop();
@@ -92,7 +91,7 @@ export class FaultProxy {
     else await this.stop();
   }
 
-  /** Whether these addresses are other than the present ones. @throws Error when `listen` is no address */
+  /** Whether these addresses differ from the current ones. @throws Error if `listen` is invalid */
   async differs(listen: string, upstream: string): Promise<boolean> {
     return formatAddress(await resolveAddress(listen)) !== this.#listen || upstream !== this.#upstream;
   }
@@ -108,7 +107,7 @@ export class FaultProxy {
     return toxic;
   }
 
-  /** Adds a toxic to every present and future connection. @throws ApiError 400 or 409, with nothing changed */
+  /** Adds a toxic to every current and future connection. @throws ApiError 400 or 409, with nothing changed */
   addToxic(body: Body): ToxicJson {
     const stream = readField(body, 'stream', 'downstream');
     const type = readField(body, 'type', '');
@@ -168,7 +167,7 @@ function readAttributes(body: Body, kind: ToxicKind, before: ToxicAttributes): T
   return Object.fromEntries(kind.attributes.map(name => [name, readInteger(given, name, before[name] ?? 0)]));
 }
 
-/** Listens on `listen` and says where, with the port that the kernel chose for port 0. */
+/** Listens on `listen` and returns the address, with the kernel's choice for port 0. */
 async function listenOn(server: Server, listen: string): Promise<string> {
   const address = await resolveAddress(listen).catch((error: Error) => {
     throw new Error(`listen tcp: ${error.message}`);

@@ -1,6 +1,6 @@
 /**
- * The embedded fault proxy: a program that speaks Toxiproxy's HTTP API and takes its flags, for machines without
- * `toxiproxy-server`. `node server-main.ts -host 127.0.0.1 -port 8474`; ends with 0 on SIGTERM and SIGINT.
+ * The embedded fault proxy: a program with Toxiproxy's HTTP API and flags, for machines without
+ * `toxiproxy-server`. `node server-main.ts -host 127.0.0.1 -port 8474`; exits with 0 on SIGTERM and SIGINT.
  * Not implemented: `-config`, `-proxy-metrics`, `-runtime-metrics`.
  */
 import type { Server } from 'node:http';
@@ -12,12 +12,12 @@ import { ProxyCollection } from './proxy-collection.ts';
 interface Flags {
   readonly host: string;
   readonly port: number;
-  /** Decides toxicity and jitter, so that they repeat (Toxiproxy ignores its own). */
+  /** Decides toxicity and jitter, so that they are repeatable (Toxiproxy ignores its own). */
   readonly seed: number;
   readonly printVersion: boolean;
 }
 
-/** Go's flag syntax: one dash or two, value behind a space or `=`. */
+/** Go's flag syntax: one dash or two, value after a space or `=`. */
 function parseFlags(args: readonly string[]): Flags {
   const values: Record<string, string> = {
     host: 'localhost',

@@ -2,52 +2,37 @@ import { isDeepStrictEqual } from 'node:util';
 import { SquallError } from '../../harness/errors.ts';
 import type { Direction, ToxicJson } from './toxics/toxic.ts';
 
-/** What every toxic has beside its kind's own settings. */
 interface ToxicBase {
-  /** Unique within its proxy. @default `<kind>_<stream>`, as Toxiproxy itself names it */
+  /** Unique within its proxy. @default `<kind>_<stream>`, as in Toxiproxy itself */
   readonly name?: string;
   /** `upstream`: client → server; `downstream`: server → client. @default 'downstream' */
   readonly stream?: Direction;
   /**
-   * Share of connections that are affected, 0–1, rolled once per connection and direction, not per request: with
-   * keep-alive 0.1 means a tenth of the connections. @default 1
+   * Ratio of affected connections, 0–1, drawn once per connection and direction, not per request: with keep-alive 0.1 affects a tenth of
+   * the connections. @default 1
    */
   readonly toxicity?: number;
 }
 
-/** Delays each chunk by `latencyMs` ± `jitterMs`, uniformly, order kept. Whole numbers; `jitterMs` is 0…`latencyMs`. */
-export interface LatencyToxic extends ToxicBase {
-  readonly kind: 'latency';
-  readonly latencyMs: number;
-  /** @default 0 */
-  readonly jitterMs?: number;
-}
+/**
+ * A toxic to add to a proxy. All settings are integers ≥ 0. "Down" is not a toxic: disable the proxy.
+ *
+ * - `latency` delays each chunk by `latencyMs` ± `jitterMs` (0…`latencyMs`, default 0), uniformly, order kept;
+ * - `bandwidth` lets `rateKBps` through (1 KB = 1,000 bytes); 0 stalls;
+ * - `timeout` drops everything and closes after `timeoutMs` without a chunk; 0 never closes. Removing it closes connections;
+ * - `reset_peer` resets the connection (TCP RST) `timeoutMs` after its first chunk in this direction.
+ */
+export type Toxic = ToxicBase &
+  (
+    | { readonly kind: 'latency'; readonly latencyMs: number; readonly jitterMs?: number }
+    | { readonly kind: 'bandwidth'; readonly rateKBps: number }
+    | { readonly kind: 'timeout' | 'reset_peer'; readonly timeoutMs: number }
+  );
 
-/** Lets `rateKBps` through (1 KB = 1,000 bytes), a whole number ≥ 0; 0 stalls. */
-export interface BandwidthToxic extends ToxicBase {
-  readonly kind: 'bandwidth';
-  readonly rateKBps: number;
-}
-
-/** Swallows everything, closes after `timeoutMs` without a chunk; 0 is a black hole. Removing it closes connections. */
-export interface TimeoutToxic extends ToxicBase {
-  readonly kind: 'timeout';
-  readonly timeoutMs: number;
-}
-
-/** Resets the connection (TCP RST) `timeoutMs` after its first chunk in this direction; 0 is at once. */
-export interface ResetPeerToxic extends ToxicBase {
-  readonly kind: 'reset_peer';
-  readonly timeoutMs: number;
-}
-
-/** A toxic to put on a proxy, by kind. "Down" is no toxic: disable the proxy. */
-export type Toxic = LatencyToxic | BandwidthToxic | TimeoutToxic | ResetPeerToxic;
-
-/** A toxic as it sits on a proxy: nothing is left to a default. */
+/** A toxic as it is on a proxy, with every default filled in. */
 export type ActiveToxic = Toxic & Required<ToxicBase>;
 
-/** Our setting's name for each of Toxiproxy's attributes, with its default; the units are the same. */
+/** Setting and default for each of Toxiproxy's attributes; the units are the same. */
 const SETTINGS = {
   latency: { latency: ['latencyMs', undefined], jitter: ['jitterMs', 0] },
   bandwidth: { rate: ['rateKBps', undefined] },
@@ -78,7 +63,7 @@ export function toWire(toxic: Toxic): ToxicJson {
   return { name, type: kind, stream, toxicity, attributes };
 }
 
-/** Translates back, or undefined for a kind that is not known here. */
+/** Translates back; undefined for an unknown kind. */
 export function fromWire({ name, type, stream, toxicity, attributes }: ToxicJson): ActiveToxic | undefined {
   const settings = settingsOf(type);
   if (!settings) return undefined;
@@ -86,7 +71,7 @@ export function fromWire({ name, type, stream, toxicity, attributes }: ToxicJson
   return { kind: type, name, stream, toxicity, ...Object.fromEntries(values) } as ActiveToxic;
 }
 
-/** Whether the server has what was sent. It keeps toxicity as a 32-bit float, and may know more attributes. */
+/** Whether the server has what was sent. It stores toxicity as a 32-bit float and may have more attributes. */
 export function isSameToxic(sent: ToxicJson, found: ToxicJson): boolean {
   const isClose = Math.abs(sent.toxicity - found.toxicity) < 1e-6;
   const { name, type, stream, attributes } = found;
@@ -99,12 +84,6 @@ function settingsOf(type: string): Record<string, readonly [string, number | und
 }
 
 function badToxic(field: string, expected: string, found: unknown): SquallError {
-  return new SquallError(
-    'fault',
-    'BAD_TOXIC',
-    `Expected \`${field}\` to be ${expected}, got ${found} (${typeof found})`,
-    {
-      next: `Correct \`${field}\` of the fault.`,
-    },
-  );
+  const message = `Expected \`${field}\` to be ${expected}, got ${found} (${typeof found})`;
+  return new SquallError('fault', 'BAD_TOXIC', message, { next: `Correct \`${field}\` of the fault.` });
 }

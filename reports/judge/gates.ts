@@ -134,9 +134,13 @@ const generatorHasHeadroom: Gate = ({ events }) => {
  */
 const ratesReached: Gate = ({ plan, records, events }) => {
   const isUntimed = events.some(event => event.type === 'load' && event.summary.lateness === 'unknown');
-  const ratedIn = (stage: string) =>
-    plan.load.ramps.filter(({ name }) => name === stage).reduce((sum, part) => sum + expectedArrivals(part), 0) /
-    (plan.segment?.of ?? 1);
+  const ratedIn = (stage: string) => {
+    const ramps = plan.load.ramps.filter(({ name }) => name === stage);
+    const whole = ramps.reduce((sum, ramp) => sum + expectedArrivals(ramp), 0);
+    // What is due at the very end of a stage may be sent, within the lateness limit, in the next one.
+    const peak = Math.max(0, ...ramps.flatMap(({ fromPerSecond, toPerSecond }) => [fromPerSecond, toPerSecond]));
+    return (whole - (peak * MAX_LATE_P99_MS) / 1000) / (plan.segment?.of ?? 1);
+  };
   const endsMs = new Map(plan.load.ramps.map(({ name, toMs }) => [name, toMs]));
   const inTime = ({ stage, sentMs }: RequestRecord) =>
     sentMs !== null && sentMs <= (endsMs.get(stage) ?? Number.POSITIVE_INFINITY) + MAX_LATE_P99_MS;

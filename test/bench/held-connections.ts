@@ -17,7 +17,7 @@ const connections = Number(count);
 const forMs = 1000 * Number(seconds);
 const NO_LIMITS = { headersTimeout: 0, requestTimeout: 0 };
 
-console.log('kind          | asked | held  | at s | RSS MB | CPU s | exhausted');
+console.log('kind          | asked | open  | at s | RSS MB | CPU s | exhausted');
 for (const kind of kinds.split(',')) {
   await using server = await (values.tls ? startBareTls : startBare)(NO_LIMITS);
   const target = await resolveTarget(server.url);
@@ -33,12 +33,12 @@ for (const kind of kinds.split(',')) {
     },
     new AbortController().signal,
   );
-  const { peakHeld, timeline, peakRssBytes, cpuMs, exhausted } = await attack.done;
-  const full = timeline.find(({ held }) => held >= connections)?.atMs;
+  const { peakOpen, timeline, peakRssBytes, cpuMs, exhausted } = await attack.done;
+  const full = timeline.find(({ open }) => open >= connections)?.atMs;
   const cells = [
     kind.padEnd(13),
     String(connections).padStart(5),
-    String(peakHeld).padStart(5),
+    String(peakOpen).padStart(5),
     (full === undefined ? '–' : (full / 1000).toFixed(1)).padStart(4),
     (peakRssBytes / 1e6).toFixed(0).padStart(6),
     (cpuMs / 1000).toFixed(1).padStart(5),

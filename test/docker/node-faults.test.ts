@@ -31,13 +31,13 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     await fault.inject(soon());
     // 1000 ms is the floor of a probe that is left alone; it must not have been noticed otherwise.
     expect((await fault.verifyEffect(soon())).evidence).toMatch(
-      / is still there and left a probe unanswered for 1[0-4]\d\d ms$/,
+      / is still there and did not respond to a probe for 1[0-4]\d\d ms$/,
     );
     expect((await inspect(runId, 'a-1')).State).toMatchObject({ Running: true, Paused: true });
     expect(replica!.state).toBe('ready');
     await fault.heal(soon());
     await fault.heal(soon());
-    expect((await fault.verifyHealed(soon())).evidence).toContain(`${before} answers again`);
+    expect((await fault.verifyHealed(soon())).evidence).toContain(`a-1 is ready as ${before}, `);
     // Killed while it is frozen, it comes back by itself and is frozen no more.
     await fault.inject(soon());
     await fault.inject(soon());
@@ -61,12 +61,12 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     const stop = faultOn(stack, 'stop', 'a-1');
     await stop.inject(soon());
     expect((await stop.verifyEffect(soon())).evidence).toMatch(
-      / ended with SIG\w+ \d+ ms after SIGTERM, a-1:8000 does not answer$/,
+      / ended with SIG\w+ \d+ ms after SIGTERM, a-1:8000 does not respond$/,
     );
     const loss = faultOn(stack, 'zone-loss', 'zone-b');
     await loss.inject(soon());
     expect((await loss.verifyEffect(soon())).evidence).toBe(
-      'all of zone-b is gone: b-1, b-2 do not answer, front elsewhere do',
+      'all of zone-b is gone: b-1, b-2 do not respond, front elsewhere do',
     );
     expect(stack.replicas.map(({ state }) => state)).toEqual(['stopped', 'exited', 'exited', 'ready']);
     await Promise.all([stop.heal(soon()), loss.heal(soon())]);
@@ -93,7 +93,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     await fault.inject(soon());
     const { evidence } = await fault.verifyEffect(soon());
     const [, limit] =
-      /may use 96 MiB; ended with OOM, killed at its limit of (\d+) MiB \(SIGKILL\)$/.exec(evidence) ?? [];
+      /limited to 96 MiB, ended with OOM, killed at its limit of (\d+) MiB \(SIGKILL\)$/.exec(evidence) ?? [];
     expect(evidence.startsWith(before!)).toBe(true);
     // Where the kernel (cgroup v1) refuses less than is used, it was killed at what it used; 512 MiB it no longer had.
     expect(Number(limit)).toBeGreaterThanOrEqual(96);
@@ -101,7 +101,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     // The next one has 96 MiB from its start, which its 128 MiB do not fit into.
     await expect.poll(() => replica.lastExit?.how, { timeout: 10_000 }).toContain('its limit of 96 MiB');
     await fault.heal(soon());
-    expect((await fault.verifyHealed(soon(20_000))).evidence).toMatch(/^a-1 is ready as container .* with 512 MiB, /);
+    expect((await fault.verifyHealed(soon(20_000))).evidence).toMatch(/^a-1 is ready as container .* with 512 MiB$/);
     expect((await inspect(runId, 'a-1')).HostConfig.Memory).toBe(512 * 2 ** 20);
     // No question to the engine stays open, for as long as one does the harness cannot end.
     await stack[Symbol.asyncDispose]();
@@ -121,14 +121,14 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     const fault = faultOn(stack, 'disconnect', 'a-1');
     await fault.inject(soon());
     expect((await fault.verifyEffect(soon())).evidence).toMatch(
-      /^container \w+ \(process \d+\) runs, and nothing answered for 1[5-9]\d\d ms$/,
+      /^container \w+ \(process \d+\) is running and has not responded for 1[5-9]\d\d ms$/,
     );
     const cutOff = await inspect(runId, 'a-1');
     expect([cutOff.State.Running, cutOff.NetworkSettings.Networks]).toEqual([true, {}]);
     await expect(stack.probe(link, '/', soon(3000))).rejects.toThrow();
     await fault.heal(soon());
     await fault.heal(soon());
-    expect((await fault.verifyHealed(soon())).evidence).toContain(`${before} answers again`);
+    expect((await fault.verifyHealed(soon())).evidence).toContain(`a-1 is ready as ${before}, `);
     expect((await stack.probe(link, '/', soon())).ttfbMs).toBeLessThan(2000);
     // Out of reach it stays when it is started anew meanwhile.
     await fault.inject(soon());

@@ -20,7 +20,7 @@ describe('an attack as a fault', () => {
     ['a gateway', 'client→gateway-1', [], false],
     ['an edge that speaks TLS', 'client→edge', BEHIND_TLS, noNginx],
   ])(
-    'bites at %s, with the load for a victim, and is gone when it is healed',
+    'takes effect at %s, with the load as the control client, and is gone when it is healed',
     async ([, on, sets, reason], { skip }) => {
       if (reason) skip(reason);
       using out = temporaryFolder();
@@ -31,13 +31,13 @@ describe('an attack as a fault', () => {
       const document = run.document();
       const [slow, hijack] = document.faults;
       expect(slow).toMatchObject({ id: 'slow', kind: 'slow-headers', target: on, healVerified: true });
-      expect(slow!.evidence).toMatch(/; \d+ connections in [\d.]+ s: \d+ held/);
+      expect(slow!.evidence).toMatch(/; \d+ connections in [\d.]+ s: \d+ open/);
       expect(hijack).toMatchObject({ kind: 'hijack-prompt', healVerified: true });
       const window = document.windows.find(({ name }) => name === 'fault:slow');
-      // Four seconds at 30 a second, less what the bite took.
+      // Four seconds at 30 a second, less what the onset took.
       expect(window!.requests).toBeGreaterThan(50);
-      expect(slow!.evidence).toMatch(/at most (1[5-9]\d|200) at once; evicted after a median of \d+ ms/);
-      expect(slow!.evidence).toContain(`the attacker is gone, and ${on} answers`);
+      expect(slow!.evidence).toMatch(/peak (1[5-9]\d|200) open; closed by server after a median of \d+ ms/);
+      expect(slow!.evidence).toContain(`the attacker has exited, ${on} responds`);
       // A point a second for four seconds, less what it took to start, and one at the end.
       const open = slow!.attack!.map(point => point.open);
       expect([open.length, open[0]]).toEqual([expect.toBeOneOf([4, 5, 6]), 0]);

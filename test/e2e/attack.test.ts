@@ -33,7 +33,7 @@ describe('squall attack', () => {
     expect(during.failed).toBeGreaterThan(during.requests / 2);
     // Nothing stands in between.
     expect(document.versions).not.toHaveProperty('toxiproxy');
-    expect(stderr).toMatch(/held/);
+    expect(stderr).toMatch(/open/);
     const { directory } = onlyRun(out.path);
     const stored = await squall(['recheck', directory, '--json']);
     expect([stored.code, JSON.parse(stored.stdout).slos]).toEqual([1, document.slos]);
@@ -47,7 +47,7 @@ describe('squall attack', () => {
     const attack = [...SLOW, '--connections', '150', '--target', server.url, '--out', out.path];
     const { code, stdout, stderr } = await squall(attack);
     expect(code, stdout + stderr).toBe(0);
-    expect(stdout).toMatch(/\ndefended {2}.*evicted after a median of \d+ ms.*mostly with 408, FIN/);
+    expect(stdout).toMatch(/\ndefended {2}.*closed by server after a median of \d+ ms.*mostly with 408, FIN/);
   });
 
   it('calls a server without deadlines whose places outlast the attack too weakly attacked, and exits 2', async () => {
@@ -74,7 +74,7 @@ describe('squall attack', () => {
     expect([refused.code, refused.stderr]).toEqual([4, expect.stringMatching(/trusted here[\s\S]*--insecure/)]);
     for (const { code, stdout, stderr } of [told, insecure]) {
       expect(code, stdout + stderr).toBe(0);
-      expect(stdout).toMatch(/evicted after a median of \d+ ms.*408, FIN/);
+      expect(stdout).toMatch(/closed by server after a median of \d+ ms.*408, FIN/);
     }
   });
 
@@ -90,7 +90,7 @@ describe('squall attack', () => {
     const attack = [...SLOW, ...few, '--target', target, '--out', out.path, ...more];
     const { code, stdout, stderr } = await squall(attack, names);
     expect(code, stdout + stderr).toBe(0);
-    expect(stdout).toMatch(/at most 40 at once/);
+    expect(stdout).toMatch(/peak 40 open/);
   });
 
   it('asks a language model for chat on request, of the model that it lists', async () => {
@@ -105,7 +105,7 @@ describe('squall attack', () => {
     await using server = await startBare({ maxConnections: 200 });
     const more = ['--for', '60s', '--connections', '190', '--target', server.url, '--out', out.path];
     const attack = start([...SLOW, ...more]);
-    await attack.seen(/attack .*[1-9]\d+ held/);
+    await attack.seen(/attack .*[1-9]\d+ open/);
     const askedMs = performance.now();
     attack.child.kill('SIGINT');
     const { code, stdout, stderr } = await attack.finished;

@@ -11,7 +11,7 @@ interface Row {
   readonly firstTokenMs: number | null;
 }
 
-/** The storm of the catalogue: attempts per request that came in the outage, and the share served in time ten seconds after it. */
+/** The storm of the catalogue: attempts per request that came in the outage, and the ratio served in time ten seconds after it. */
 async function storm(extra: readonly string[]) {
   using out = temporaryFolder();
   const { stderr } = await squall(['run', 'retry-storm', '--quiet', '--out', out.path, ...extra]);
@@ -32,7 +32,7 @@ async function storm(extra: readonly string[]) {
 
 it('naive retries keep a service down after an outage is over, a budget lets it recover', async () => {
   const [naive, budgeted] = await Promise.all([
-    storm(['--set', 'load.clients.retry={"kind":"naive","most":50}']),
+    storm(['--set', 'load.clients.retry={"kind":"naive","maxRetries":50}']),
     storm([]),
   ]);
   expect(naive.attempts).toBeGreaterThanOrEqual(3);

@@ -1,27 +1,28 @@
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
+import { SquallError } from '../../../harness/errors.ts';
+import { withLimit } from '../../../harness/nemesis.ts';
 import type { AttackOutcome } from '../../../harness/requests.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
-import { type Attack, asksModel, type Opening } from '../attack.ts';
+import { lookUntil, PROBE_PATH } from '../../probe.ts';
+import type { Attack, Opening } from '../attack.ts';
 import { type RunningAttack, startAttack } from './attacker.ts';
 import { firstModel } from './model.ts';
 import { type AttackReport, type AttackSample, attackPoints } from './tally.ts';
 import { resolveTarget } from './target.ts';
 
-const POLL_MS = 100;
-/** An attack is not looked at before it has had this long. */
+/** Minimum duration before the effect of an attack is assessed. */
 const SETTLE_MS = 500;
-/** The share of what was opened that must have met the service. */
+/** Minimum ratio of attempted connections that must have reached the service. */
 const EFFECT_RATIO = 0.8;
-/** Kinds of violations that the evidence names. */
-const MAX_WRONGS = 3;
-/** Points of an attack's course that a history keeps. */
+/** Maximum number of kinds of violations in the evidence. */
+const MAX_VIOLATIONS = 3;
+/** Maximum number of points of an attack's course in a history. */
 const MAX_POINTS = 120;
-const PROBE_PATH = '/healthz';
-/** The attacker ends by itself a little after it should have been healed. */
+/** The attacker ends by itself this long after its planned end. */
 const SPARE_MS = 10_000;
-/** Longest wait for the report of an attacker that was told to stop. */
+/** Maximum wait for the report of a stopped attacker. */
 const REPORT_LIMIT_MS = 2000;
-const NEVER_HEALED_MS = 600_000;
+const UNHEALED_MS = 600_000;
 
 /**
  * An attack as a fault on a link by which clients enter, so that the run's own load is the control client and an SLO on `fault:<id>` is the
@@ -32,163 +33,130 @@ const NEVER_HEALED_MS = 600_000;
  * attacker ─┘
  * ```
  *
- * It bites when at least 80 % of the connections that it tried were established or refused, whatever became of them since; those
- * that wait for the service to take them, or that this machine had nothing left for, are not among them. It has healed when the
- * attacker's process is gone, and its connections with it, and the link answers a probe. Where the link's proxy stands between attacker
- * and service, what it holds may have been refused behind it, and every client has the proxy's address.
+ * It has taken effect when at least 80 % of the attempted connections were established or refused, whatever became of them since; those
+ * that wait to be accepted, or for which this machine had no resources, are not among them. It has recovered when the attacker's
+ * process and its connections are gone and the link responds to a probe. If the link's proxy stands between attacker and service, open
+ * connections may have been refused behind it, and all clients have the proxy's address.
  */
 export function attackFault(attack: Attack): FaultPackage {
+  const { kind, summary, parameters } = attack;
   return linkFault({
-    kind: attack.kind,
-    summary: attack.summary,
-    parameters: attack.parameters,
+    kind,
+    summary,
+    parameters,
     selfHealing: false,
     needsProxy: false,
-    create(parameters, link, context) {
-      const fault = new AttackFault(attack, parameters, link, context);
-      return {
-        inject: signal => fault.inject(signal),
-        verifyEffect: signal => fault.verifyEffect(signal),
-        heal: () => fault.heal(),
-        verifyHealed: signal => fault.verifyHealed(signal),
-      };
-    },
+    create: (values, link, context) => attackOn(link, attack, values, context),
   });
 }
 
-class AttackFault implements Fault {
-  readonly #attack: Attack;
-  readonly #parameters: Readonly<Record<string, unknown>>;
-  readonly #link: Link;
-  readonly #context: FaultContext;
-  #running: RunningAttack | undefined;
-  #report: AttackReport | undefined;
-  #opening: Opening | undefined;
-  #death: unknown;
-
-  constructor(attack: Attack, parameters: Readonly<Record<string, unknown>>, link: Link, context: FaultContext) {
-    this.#attack = attack;
-    this.#parameters = parameters;
-    this.#link = link;
-    this.#context = context;
-  }
-
-  async inject(signal: AbortSignal): Promise<void> {
-    const { stack, forMs } = this.#context;
-    const { authorization, origin, entryCertificate, iOwnThisTarget = false } = stack;
-    const entry = new URL(entryOf(this.#link, stack)).origin;
-    const authority = entryCertificate?.authority;
-    const target = await resolveTarget(entry, { signal, origin, authority, iOwnThisTarget });
-    const { model: named = '' } = this.#parameters as { model?: string };
-    const isNamed = named !== '' || !asksModel(this.#attack, this.#parameters);
-    const model = isNamed ? named : await firstModel(target, authorization, signal);
-    const request = { host: target.host, authorization, model };
-    this.#opening = this.#attack.script(this.#parameters, request).opening;
-    this.#running = await startAttack(
-      {
-        kind: this.#attack.kind,
-        parameters: this.#parameters,
-        target,
-        request,
-        forMs: (forMs ?? NEVER_HEALED_MS) + SPARE_MS,
-      },
-      signal,
-    );
-    stack.protect(this.#running.pid);
-  }
-
-  async verifyEffect(signal: AbortSignal) {
-    const { clock } = this.#context;
-    for (;;) {
-      const sample = this.#running?.sample();
-      if (sample && hasTakenEffect(sample)) return { atMs: clock.nowMs(), evidence: describe(sample) };
-      await clock.sleep(POLL_MS, signal);
-    }
-  }
-
-  #outcomeOf(report: AttackReport): AttackOutcome {
-    const { opened, connecting, exhausted, handled, requests, timeline, atMs } = report;
-    const planned = this.#opening ? plannedBy(this.#opening, atMs) : 0;
-    const hold = { planned, reached: opened - connecting - exhausted, handled, exhausted };
-    return { ...requests, hold, points: attackPoints(timeline, MAX_POINTS) };
-  }
-
-  async heal(): Promise<void> {
-    const running = this.#running;
-    if (!running) return;
-    running.stop();
-    const { clock } = this.#context;
-    // A timer that is left behind would keep the command line from ending.
-    const over = new AbortController();
-    const limit = clock.sleep(REPORT_LIMIT_MS, over.signal).then(() => undefined);
-    this.#report ??= await Promise.race([running.done, limit]).catch(error => {
-      this.#death = error;
-      return undefined;
-    });
-    over.abort();
-    await running[Symbol.asyncDispose]();
-  }
-
-  async verifyHealed(signal: AbortSignal) {
-    const { stack, clock } = this.#context;
-    // An attacker that died half-way attacked no longer, whatever the service did.
-    if (this.#death) throw this.#death;
-    for (;;) {
-      signal.throwIfAborted();
-      const probe = await stack.probe(this.#link, PROBE_PATH, signal).catch(() => undefined);
-      if (probe) {
-        const what = this.#report
-          ? `${describe(this.#report)}${afterwards(this.#report)}${wrongs(this.#report)}; `
-          : '';
+function attackOn(
+  link: Link,
+  attack: Attack,
+  parameters: Readonly<Record<string, unknown>>,
+  { stack, clock, forMs }: FaultContext,
+): Fault {
+  let running: RunningAttack | undefined;
+  let opening: Opening | undefined;
+  let report: AttackReport | undefined;
+  let failure: SquallError | undefined;
+  return {
+    async inject(signal) {
+      const { authorization, origin, entryCertificate, iOwnThisTarget = false } = stack;
+      const entry = new URL(entryOf(link, stack)).origin;
+      const authority = entryCertificate?.authority;
+      const target = await resolveTarget(entry, { signal, origin, authority, iOwnThisTarget });
+      const { model: named = '', request: what } = parameters as { model?: string; request?: string };
+      const needsModel = attack.needsModel && what !== 'get' && named === '';
+      const model = needsModel ? await firstModel(target, authorization, signal) : named;
+      const request = { host: target.host, authorization, model };
+      opening = attack.script(parameters, request).opening;
+      const durationMs = (forMs ?? UNHEALED_MS) + SPARE_MS;
+      running = await startAttack({ kind: attack.kind, parameters, target, request, forMs: durationMs }, signal);
+      stack.protect(running.pid);
+    },
+    verifyEffect: signal =>
+      lookUntil(clock, signal, async () => {
+        const sample = running?.sample();
+        if (!sample || !hasTakenEffect(sample)) return undefined;
+        return { atMs: clock.nowMs(), evidence: countsOf(sample) };
+      }),
+    async heal() {
+      if (!running) return;
+      running.stop();
+      const { done } = running;
+      const never = new AbortController().signal;
+      report ??= await withLimit(REPORT_LIMIT_MS, never, () => done, clock).catch(error => {
+        // A late report says nothing about the attack.
+        if (error instanceof SquallError) failure = error;
+        return undefined;
+      });
+      await running[Symbol.asyncDispose]();
+    },
+    async verifyHealed(signal) {
+      // An attacker that died attacked no longer, whatever the service did.
+      if (failure) throw failure;
+      return lookUntil(clock, signal, async () => {
+        const probe = await stack.probe(link, PROBE_PATH, signal).catch(() => undefined);
+        if (!probe) return undefined;
         return {
           atMs: probe.sentMs,
-          evidence: `${what}the attacker is gone, and ${this.#link.name} answers in ${Math.round(probe.ttfbMs)} ms`,
-          requests: this.#report && this.#outcomeOf(this.#report),
+          evidence: `${report ? `${resultOf(report)}; ` : ''}the attacker has exited, ${link.name} responds in ${Math.round(probe.ttfbMs)} ms`,
+          requests: report && opening && outcomeOf(report, opening),
         };
-      }
-      await clock.sleep(POLL_MS, signal);
-    }
-  }
+      });
+    },
+  };
 }
 
-/** How many connections an attack opens in so many ms, before it opens any again. */
-function plannedBy({ connections, perSecond, total }: Opening, atMs: number): number {
-  return Math.max(1, Math.min(connections, total, Math.floor((perSecond * atMs) / 1000)));
+function outcomeOf(report: AttackReport, { connections, perSecond }: Opening): AttackOutcome {
+  const { opened, connecting, exhausted, handled, requests, timeline, atMs } = report;
+  // Without connections that are opened again.
+  const planned = Math.max(1, Math.min(connections, Math.floor((perSecond * atMs) / 1000)));
+  const hold = { planned, reached: opened - connecting - exhausted, handled, exhausted };
+  return { ...requests, hold, points: attackPoints(timeline, MAX_POINTS) };
 }
 
 /**
- * Whether an attack is seen to act. A connection that was answered and then ended is one connection: what a sample counts of answers and
- * of endings overlaps, so what has not met the service is taken off instead. Pure.
+ * Whether an attack has taken effect. Counts of responses and of closed connections overlap, so that connections which did not reach the
+ * service are subtracted instead. Pure.
  */
 export function hasTakenEffect({ atMs, opened, connecting, exhausted }: AttackSample): boolean {
   return atMs >= SETTLE_MS && opened > 0 && opened - connecting - exhausted >= EFFECT_RATIO * opened;
 }
 
-/** An attack's figures in one line. */
-export function describe(sample: AttackSample): string {
-  const { opened, held, evicted, turnedAway, refused, answered, atMs } = sample;
-  const counts = { held, evicted, 'turned away': turnedAway, refused, answered };
+/** Such as `300 connections in 2.0 s: 200 open, 100 closed by server`. */
+function countsOf({ open, closedByServer, rejected, notEstablished, responses, opened, atMs }: AttackSample): string {
+  const counts = { open, 'closed by server': closedByServer, rejected, 'not established': notEstablished, responses };
   const words = Object.entries(counts).flatMap(([what, count]) => (count > 0 ? [`${count} ${what}`] : []));
-  return `${opened} connections in ${(atMs / 1000).toFixed(1)} s: ${words.join(', ') || 'none answered'}`;
+  return `${opened} connections in ${(atMs / 1000).toFixed(1)} s: ${words.join(', ') || 'no response'}`;
 }
 
-function afterwards({ evictions, lastWords, peakHeld, statuses }: AttackReport): string {
-  const told = Object.entries(statuses).map(([status, count]) => `${count} × ${status}`);
-  if (evictions.medianMs === null) return `${told.map(text => `, ${text}`).join('')}, at most ${peakHeld} at once`;
-  const said = Object.entries(lastWords).toSorted((a, b) => b[1] - a[1])[0]?.[0];
-  return `, at most ${peakHeld} at once; evicted after a median of ${evictions.medianMs} ms (P95 ${evictions.p95Ms} ms), mostly with ${said}`;
+function resultOf(report: AttackReport): string {
+  const { openMs, closedWith, peakOpen, statuses, violations } = report;
+  const details =
+    openMs.median === null
+      ? [...Object.entries(statuses).map(([status, count]) => `${count} × ${status}`), `peak ${peakOpen} open`].join(
+          ', ',
+        )
+      : `peak ${peakOpen} open; closed by server after a median of ${openMs.median} ms (P95 ${openMs.p95} ms), mostly with ${byCount(closedWith)[0]?.[0]}`;
+  return `${countsOf(report)}, ${details}${violationsOf(violations)}`;
 }
 
-/** What the service did wrong, most often first. */
-function wrongs({ violations }: AttackReport): string {
-  const kinds = Object.entries(violations).toSorted((a, b) => b[1] - a[1]);
+/** The server's mistakes, most frequent first. */
+function violationsOf(violations: AttackReport['violations']): string {
+  const kinds = byCount(violations);
   if (kinds.length === 0) return '';
-  const shown = kinds.slice(0, MAX_WRONGS).map(([words, count]) => `${count} × ${words}`);
-  const rest = kinds.slice(MAX_WRONGS).reduce((sum, [, count]) => sum + count, 0);
-  return `; wrong: ${[...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')}`;
+  const shown = kinds.slice(0, MAX_VIOLATIONS).map(([words, count]) => `${count} × ${words}`);
+  const rest = kinds.slice(MAX_VIOLATIONS).reduce((sum, [, count]) => sum + count, 0);
+  return `; violations: ${[...shown, ...(rest > 0 ? [`and ${rest} more`] : [])].join(', ')}`;
 }
 
-/** Where clients reach a link from outside; other links, where they listen. */
+function byCount(counts: Readonly<Record<string, number>>): [string, number][] {
+  return Object.entries(counts).toSorted((a, b) => b[1] - a[1]);
+}
+
+/** Where clients outside the stack reach a link; other links, where they listen. */
 function entryOf(link: Link, stack: RunningStack): string {
   const entries = stack.links.filter(({ name }) => name.startsWith('client→'));
   return stack.entries[entries.indexOf(link)] ?? `http://${link.listen}`;

@@ -1,24 +1,34 @@
 import { fileURLToPath } from 'node:url';
 import { SquallError } from '../../../harness/errors.ts';
-import { startWorker } from '../../../harness/host/worker.ts';
-import type { AttackJob } from './job.ts';
+import { startWorker, type Worker } from '../../../harness/host/worker.ts';
+import type { RequestTarget } from '../attack.ts';
 import type { AttackReport, AttackSample } from './tally.ts';
+import type { AttackTarget } from './target.ts';
+
+/** One attack, for the process that executes it. */
+export interface AttackJob {
+  readonly kind: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly target: AttackTarget;
+  readonly request: RequestTarget;
+  /** Duration after which it ends by itself, in ms. */
+  readonly forMs: number;
+}
+
+/**
+ * An attack in progress, in a process of its own. `done` settles after its duration or `stop`, with all its connections closed, or
+ * rejects with SquallError `ATTACKER_DIED`. Disposing ends the process and with it every connection.
+ */
+export interface RunningAttack extends Pick<Worker<AttackJob, AttackReport>, 'pid' | 'done' | 'stop'>, AsyncDisposable {
+  /** The latest sample, at most some 200 ms old; undefined before the first. */
+  sample(): AttackSample | undefined;
+}
 
 const PROGRAM = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
-/** Young objects get little room: 10,000 connections are to be held in 200 MB. */
+/** A small young generation: 10,000 connections have to fit into 200 MB. */
 const NODE_FLAGS = ['--max-semi-space-size=4'];
 const READY_LIMIT_MS = 10_000;
 const GRACE_MS = 500;
-
-/** An attack under way, in a process of its own. Disposing ends that process and with it every connection. */
-export interface RunningAttack extends AsyncDisposable {
-  readonly pid: number;
-  /** The latest, at most some 200 ms old. */
-  sample(): AttackSample;
-  /** Settles when its time is over or it was stopped, with all its connections closed. @throws SquallError `ATTACKER_DIED` */
-  readonly done: Promise<AttackReport>;
-  stop(): void;
-}
 
 /**
  * Starts an attack. On abort it stops.
@@ -26,7 +36,7 @@ export interface RunningAttack extends AsyncDisposable {
  */
 export async function startAttack(job: AttackJob, signal: AbortSignal): Promise<RunningAttack> {
   signal.throwIfAborted();
-  let sample = NOTHING_YET;
+  let sample: AttackSample | undefined;
   const worker = startWorker<AttackJob, AttackSample, AttackReport>({
     path: PROGRAM,
     nodeFlags: NODE_FLAGS,
@@ -38,11 +48,6 @@ export async function startAttack(job: AttackJob, signal: AbortSignal): Promise<
     late: () => died(`not ready within ${READY_LIMIT_MS / 1000} s`, ''),
     died,
   });
-  const done = worker.done.then(report => {
-    sample = report;
-    return report;
-  });
-  done.catch(() => {});
   try {
     await worker.ready;
     signal.throwIfAborted();
@@ -52,31 +57,12 @@ export async function startAttack(job: AttackJob, signal: AbortSignal): Promise<
   }
   signal.addEventListener('abort', worker.stop, { once: true });
   worker.order(job);
-  return { ...worker, sample: () => sample, done };
+  return { ...worker, sample: () => sample };
 }
 
-/** The error of an attacker that ended without a report. */
-export function died(how: string, output: string): SquallError {
-  return new SquallError(
-    'fault',
-    'ATTACKER_DIED',
-    `The attacker died (${how}). Its last log lines:\n${output || '(none)'}`,
-    {
-      next: 'If it was killed, look for what is short on this machine: memory, processes, descriptors.',
-    },
-  );
+function died(how: string, output: string): SquallError {
+  const message = `The attacker died (${how}). Its last log lines:\n${output || '(none)'}`;
+  return new SquallError('fault', 'ATTACKER_DIED', message, {
+    next: 'If it was killed, check the limits of this machine: memory, processes, descriptors.',
+  });
 }
-
-const NOTHING_YET: AttackSample = {
-  atMs: 0,
-  held: 0,
-  connecting: 0,
-  opened: 0,
-  refused: 0,
-  turnedAway: 0,
-  rejected: 0,
-  evicted: 0,
-  answered: 0,
-  served: 0,
-  exhausted: 0,
-};

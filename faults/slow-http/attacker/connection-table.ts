@@ -2,32 +2,32 @@ import { closeSync, openSync, readSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { endianness } from 'node:os';
 
-/** What the kernel knows of a connection that nobody reads from. */
+/** Kernel state of a connection that is not read: `fin` when the other side closed it, `gone` when it was reset. */
 export type KernelState = 'open' | 'fin' | 'gone';
 
 const CLOSE_WAIT = 0x08;
-/** States of the end that closed first: FIN_WAIT1, FIN_WAIT2, CLOSING. */
+/** States of the side that closed first: FIN_WAIT1, FIN_WAIT2, CLOSING. */
 const CLOSED_FIRST = new Set([0x04, 0x05, 0x0b]);
-/** How the kernel prints what precedes an IPv4 address that is mapped into IPv6. */
+/** Prefix of an IPv4 address that is mapped into IPv6, as the kernel prints it. */
 const MAPPED = endianness() === 'LE' ? '0000000000000000FFFF0000' : '00000000000000000000FFFF';
 /** "  12: 0200007F:9C40 0100007F:1F90 01 …": local address and port, remote address and port, state; all in hex, IPv6 in 32 digits. */
 const LINE = /^\s*\d+: ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]+):([0-9A-F]{4}) ([0-9A-F]{2})/;
 const chunk = Buffer.alloc(65_536);
 
 /**
- * The kernel's table of connections to one port (proc(5), `/proc/net/tcp`), by local address. A connection that was reset is no
- * longer in it, one that the other side ended waits in CLOSE_WAIT. A program that does not read learns of neither. Where the other side's FIN
- * waits behind bytes that were not read, its own end of the connection shows it, if that is on this machine too.
+ * Reads the kernel's table of connections to one port (proc(5), `/proc/net/tcp`). A connection that was reset is no longer in it, one that
+ * the other side closed is in CLOSE_WAIT; a program that does not read notices neither. A FIN that waits behind unread bytes shows in the
+ * state of the other side's socket, if that is on this machine too.
  *
- * @param directory where the tables are; without IPv6 in the kernel there is no `tcp6`. @default /proc/net
- * @returns looks a local address and port up, undefined for what is no address; undefined where there is no such table (not Linux)
+ * @param directory where the tables are; a kernel without IPv6 has no `tcp6`. @default /proc/net
+ * @returns a lookup by local address and port, undefined for an invalid address; undefined without such a table (not Linux)
  */
 export function readConnectionTable(
   remotePort: number,
   directory = '/proc/net',
 ): ((localAddress: string, localPort: number) => KernelState | undefined) | undefined {
   const states = new Map<string, number>();
-  // Many connections share few addresses.
+  // Many connections have few addresses.
   const known = new Map<string, string | undefined>();
   const closedThere = new Set<string>();
   const take = (line: string) => {
@@ -60,7 +60,7 @@ export function readConnectionTable(
   };
 }
 
-/** Piece by piece: with 10,000 connections the table is megabytes of text. */
+/** In chunks: with 10,000 connections the table is megabytes of text. */
 function readLines(file: string, take: (line: string) => void): void {
   const descriptor = openSync(file, 'r');
   try {
@@ -78,8 +78,8 @@ function readLines(file: string, take: (line: string) => void): void {
 }
 
 /**
- * An IP address as the kernel prints it: as words of 32 bits, one for IPv4 and four for IPv6, each in the order of this machine's bytes.
- * @returns undefined for what is no address
+ * An IP address as the kernel prints it: words of 32 bits, one for IPv4 and four for IPv6, each in this machine's byte order.
+ * @returns undefined for an invalid address
  */
 export function kernelAddress(address: string): string | undefined {
   const [plain = ''] = address.split('%');
@@ -96,7 +96,7 @@ export function kernelAddress(address: string): string | undefined {
   ).join('');
 }
 
-/** The 16 bytes of a valid IPv6 address; a URL writes an IPv4 tail as groups too. */
+/** The 16 bytes of a valid IPv6 address; a URL normalises an IPv4 tail to groups. */
 function ipv6Bytes(address: string): number[] {
   const groupsOf = (text = '') => (text === '' ? [] : text.split(':').map(group => Number.parseInt(group, 16)));
   const [head, tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::').map(groupsOf);

@@ -1,53 +1,48 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
 import { requireLocal } from '../../../harness/host/target.ts';
-import type { Script } from '../attack.ts';
-import { AnswerReader } from './answers.ts';
+import { ResponseReader } from './responses.ts';
 import type { AttackTarget } from './target.ts';
 
-/** What a connection tells its drive. */
-export interface ConnectionEvents {
+interface ConnectionEvents {
   nowMs(): number;
   established(connection: Connection): void;
-  /** It can be written to: now, or once the TLS handshake is done. */
+  /** It can be written to: once it is established, or its TLS handshake done. */
   ready(connection: Connection): void;
-  /** After bytes came; answers may have begun or ended. */
+  /** Bytes arrived; responses may have begun or ended. */
   received(connection: Connection): void;
-  /** Once, last. */
+  /** Once, as the last event. */
   ended(connection: Connection, how: HowEnded): void;
 }
 
-/** `fin`, `reset`: by the server; `client`: by the attacker; `never`: it was never established; `exhausted`: for want of something here. */
-export type HowEnded = 'fin' | 'reset' | 'client' | 'never' | 'exhausted';
+/** `fin`, `reset`: closed by the server; `client`: by the attacker; `exhausted`: this machine lacked a port, descriptor or memory. */
+export type HowEnded = 'fin' | 'reset' | 'client' | 'not-established' | 'exhausted';
 
-/** All sockets read into the same memory: nothing of an answer is kept, and 10,000 buffers of 64 KiB are not affordable. */
+/** Shared by all sockets, since responses are not kept and 10,000 buffers of 64 KiB would be too much. */
 const scratch = Buffer.alloc(65_536);
-/** What Node takes of a TLS connection's bytes at once, however few are asked for. */
+/** Bytes that Node reads from a TLS connection at a time, however few are requested. */
 const TLS_READ_BYTES = 65_536;
-/** One for all: each would otherwise be some 100 KB. */
+/** Shared by all connections: each would otherwise take some 100 KB. */
 let context: SecureContext | undefined;
 const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM', 'EADDRINUSE']);
 
-/**
- * One connection of an attack: a raw socket that knows its turn. Behind TLS it is established when TCP is, as for a server that
- * speaks in the clear, and its turns begin after the handshake.
- */
+/** One connection of an attack: a raw socket with a turn counter. Behind TLS it is established when TCP is; its turns begin after the handshake. */
 export class Connection {
   readonly index: number;
   readonly createdMs: number;
   turn = 0;
-  /** Complete answers that were counted. */
+  /** Complete responses that were counted. */
   counted = 0;
   establishedMs: number | undefined;
-  /** When the last answer that it came for was complete. */
+  /** When its last expected response was complete. */
   servedMs: number | undefined;
   readonly #socket: Socket;
   readonly #events: ConnectionEvents;
   readonly #target: AttackTarget;
-  readonly #read: Script['read'];
-  /** Bytes behind TLS that it might have read by now, and has not. */
+  readonly #readBytes: number | undefined;
+  /** Bytes behind TLS that it may have read by now but has not. */
   #credit = 0;
-  #answers: AnswerReader | undefined;
+  #responses: ResponseReader | undefined;
   #isOver = false;
 
   /** @throws SquallError `TARGET_NOT_LOCAL` before anything is sent */
@@ -55,14 +50,14 @@ export class Connection {
     index: number,
     target: AttackTarget,
     source: string | undefined,
-    read: Script['read'],
+    readBytes: number | undefined,
     events: ConnectionEvents,
   ) {
     this.index = index;
     this.createdMs = events.nowMs();
     this.#events = events;
     this.#target = target;
-    this.#read = read;
+    this.#readBytes = readBytes;
     const { address, port, tls } = target;
     requireLocal(address, target);
     const options = {
@@ -72,7 +67,7 @@ export class Connection {
       ...(source === undefined ? {} : { localAddress: source }),
       allowHalfOpen: true,
       onread: {
-        buffer: read === 'all' || tls ? scratch : scratch.subarray(0, read),
+        buffer: tls ? scratch : scratch.subarray(0, readBytes),
         callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes),
       },
     };
@@ -80,30 +75,30 @@ export class Connection {
     this.#socket = tls
       ? connectTls({ ...options, servername: tls.name, rejectUnauthorized: false, secureContext: context })
       : connect(options);
-    if (read !== 'all' && !tls) this.#socket.pause();
+    if (readBytes !== undefined && !tls) this.#socket.pause();
     this.#socket.on('connect', () => {
       this.establishedMs = events.nowMs();
       events.established(this);
       if (!tls) events.ready(this);
     });
     this.#socket.on('secureConnect', () => {
-      if (read !== 'all') this.#socket.pause();
+      if (readBytes !== undefined) this.#socket.pause();
       events.ready(this);
     });
     this.#socket.on('end', () => this.#end('fin'));
     this.#socket.on('error', (error: NodeJS.ErrnoException) => {
       if (this.establishedMs !== undefined) this.#end('reset');
-      else this.#end(OUT_OF_RESOURCES.has(error.code ?? '') ? 'exhausted' : 'never');
+      else this.#end(OUT_OF_RESOURCES.has(error.code ?? '') ? 'exhausted' : 'not-established');
     });
     this.#socket.on('close', () => this.#end('reset'));
   }
 
   get statuses(): readonly number[] {
-    return this.#answers?.statuses ?? [];
+    return this.#responses?.statuses ?? [];
   }
 
-  get completeAnswers(): number {
-    return this.#answers?.complete ?? 0;
+  get completeResponses(): number {
+    return this.#responses?.complete ?? 0;
   }
 
   get isOver(): boolean {
@@ -119,10 +114,10 @@ export class Connection {
     this.#socket.end();
   }
 
-  /** Lets the next few bytes in; behind TLS many more, but as rarely as keeps the rate. */
+  /** Reads the next few bytes; behind TLS many more, but at the same rate. */
   readSome(): void {
     if (this.#target.tls) {
-      this.#credit += Number(this.#read);
+      this.#credit += this.#readBytes!;
       if (this.#credit < TLS_READ_BYTES) return;
       this.#credit -= TLS_READ_BYTES;
     }
@@ -134,23 +129,23 @@ export class Connection {
     return localAddress === undefined || localPort === undefined ? undefined : [localAddress, localPort];
   }
 
-  /** Ends it from this side, or notes that the other side has. */
+  /** Closes it, or records that the server did. */
   close(how: HowEnded = 'client'): void {
     this.#end(how);
   }
 
   #onRead(count: number, bytes: Uint8Array): boolean {
-    this.#answers ??= new AnswerReader();
-    this.#answers.push(Buffer.from(bytes.buffer, bytes.byteOffset, count));
+    this.#responses ??= new ResponseReader();
+    this.#responses.push(Buffer.from(bytes.buffer, bytes.byteOffset, count));
     this.#events.received(this);
-    return this.#read === 'all';
+    return this.#readBytes === undefined;
   }
 
   #end(how: HowEnded): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#events.ended(this, how);
-    // A reset costs the target nothing to remember, and leaves no TIME_WAIT here to run out of ports by. Node has it for bare TCP alone.
+    // A reset leaves no state at the target and no TIME_WAIT here that would exhaust the ports. Node supports it for plain TCP only.
     const canReset = this.#target.tls === null && this.establishedMs !== undefined;
     if (how === 'client' && canReset) this.#socket.resetAndDestroy();
     else this.#socket.destroy();

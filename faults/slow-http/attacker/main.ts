@@ -1,10 +1,10 @@
-/** The attacker's process: carries one attack out, and ends by itself when the attack's time is over. */
+/** The attacker's process: executes one attack and exits when it is over. */
 import { systemClock } from '../../../harness/clock.ts';
 import { workerProcess } from '../../../harness/host/worker-process.ts';
 import { LIMITS } from '../attack.ts';
+import type { AttackJob } from './attacker.ts';
 import { loadAttack } from './catalog.ts';
 import { AttackDrive } from './drive.ts';
-import type { AttackJob } from './job.ts';
 import type { AttackReport, AttackSample } from './tally.ts';
 
 let drive: AttackDrive | undefined;
@@ -18,12 +18,8 @@ worker.ready();
 
 async function attack({ kind, parameters, request, target, forMs }: AttackJob): Promise<void> {
   const { parameters: schema, script } = await loadAttack(kind);
-  const bounded = Math.min(forMs, LIMITS.forMs);
-  const running = new AttackDrive(script(schema.parse(parameters), request), {
-    target,
-    forMs: bounded,
-    clock: systemClock,
-  });
+  const options = { target, forMs: Math.min(forMs, LIMITS.forMs), clock: systemClock };
+  const running = new AttackDrive(script(schema.parse(parameters), request), options);
   drive = running;
   worker.stopped.addEventListener('abort', () => running.stop());
   if (worker.stopped.aborted) running.stop();

@@ -4,14 +4,14 @@ import { jsonRequest, requestHead } from './request-text.ts';
 /** One malformed request. */
 export interface MalformedShape {
   readonly name: string;
-  /** `http`: the message itself is broken; `json`: only its body is. */
+  /** `http`: the message itself is broken; `json`: only its body. */
   readonly group: 'http' | 'json';
   readonly text: string;
-  /** Ends its sending side after the text, so that the server knows that nothing more comes. */
+  /** Sends FIN after the text, so that the server knows that it is complete. */
   readonly end?: boolean;
-  /** Statuses beside 4xx that are right: RFC 9112 asks for 501 on unknown transfer codings (§6.1). */
-  readonly also?: readonly number[];
-  /** One ordinary answer is right too, as for a message that a server may either refuse or read in one way alone. */
+  /** Correct statuses other than 4xx: RFC 9112 requires 501 for unknown transfer codings (§6.1). */
+  readonly acceptedStatuses?: readonly number[];
+  /** Whether one normal response is correct too, for a message that a server may either reject or read in only one way. */
   readonly mayServe?: boolean;
 }
 
@@ -19,7 +19,7 @@ const NESTING = 100_000;
 const OVERSIZE = 10_000_000_000;
 
 /**
- * The shapes, for one target. The smuggling ones carry a second request that a server must not see: `GET /smuggled`.
+ * All shapes. Those for smuggling carry a second request that a server must not process: `GET /smuggled`.
  * Smuggling: RFC 9112 §11.2; both framings at once: §6.3; bad lengths: §6.3; space before the colon: §5.1; no Host: §3.2.
  */
 export function malformedShapes(target: RequestTarget, path: string): readonly MalformedShape[] {
@@ -56,39 +56,41 @@ export function malformedShapes(target: RequestTarget, path: string): readonly M
         ['Transfer-Encoding: chunked', 'Transfer-Encoding: x-squall', `Content-Length: ${5 + smuggled.length}`],
         `0\r\n\r\n${smuggled}`,
       ),
-      { also: [501] },
+      { acceptedStatuses: [501] },
     ),
     http(
-      'a transfer coding in disguise (TE.TE)',
+      'a disguised transfer coding (TE.TE)',
       post(['Transfer-Encoding: xchunked', `Content-Length: 5`], `0\r\n\r\n${smuggled}`),
-      { also: [501] },
+      { acceptedStatuses: [501] },
     ),
     http('two different content-lengths', post(['Content-Length: 2', 'Content-Length: 7'], `{}${smuggled}`)),
     http('a negative content-length', post(['Content-Length: -2'], '{}')),
-    http('a content-length that is no number', post(['Content-Length: two'], '{}')),
-    http('a content-length beyond what comes', post(['Content-Length: 100'], '{"model":'), { end: true }),
-    http('a chunk size that is no number', post(['Transfer-Encoding: chunked'], 'zz\r\n{}\r\n0\r\n\r\n')),
+    http('a non-numeric content-length', post(['Content-Length: two'], '{}')),
+    http('a content-length beyond the body', post(['Content-Length: 100'], '{"model":'), { end: true }),
+    http('a non-numeric chunk size', post(['Transfer-Encoding: chunked'], 'zz\r\n{}\r\n0\r\n\r\n')),
     http('a chunk size that overflows', post(['Transfer-Encoding: chunked'], `${'f'.repeat(17)}\r\n{}\r\n`)),
     http('a space before the colon', post(['Content-Length : 2'], '{}')),
     http('a NUL in a header', get(['X-Nul: a\0b'])),
-    http('no Host', `GET ${path} HTTP/1.1\r\n\r\n`),
-    http('a request line of noise', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'),
-    http('an oversize body announced', post([`Content-Length: ${OVERSIZE}`], 'a'.repeat(1000)), { end: true }),
-    json('JSON that breaks off', '{"model":'),
-    json('JSON nested deeply', `{"messages":${'['.repeat(NESTING)}${']'.repeat(NESTING)}}`),
-    json('JSON that is no object', '[]'),
-    json('no JSON at all', '\xff\xfe\x00'),
-    json('a __proto__ for messages', '{"__proto__":{"messages":[]},"messages":"hi"}'),
+    http('a missing Host', `GET ${path} HTTP/1.1\r\n\r\n`),
+    http('a random request line', '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n'),
+    http('an announced oversize body', post([`Content-Length: ${OVERSIZE}`], 'a'.repeat(1000)), { end: true }),
+    json('truncated JSON', '{"model":'),
+    json('deeply nested JSON', `{"messages":${'['.repeat(NESTING)}${']'.repeat(NESTING)}}`),
+    json('JSON other than an object', '[]'),
+    json('a body other than JSON', '\xff\xfe\x00'),
+    json('__proto__ instead of messages', '{"__proto__":{"messages":[]},"messages":"hi"}'),
   ];
 }
 
-/** What a server did wrong with a shape, in words; undefined when it did nothing wrong. */
-export function judgeShape({ name, also = [], mayServe = false }: MalformedShape, ending: Ending): string | undefined {
-  const [status] = ending.statuses;
-  if (ending.statuses.length > 1)
-    return `${name}: ${ending.statuses.length} answers to one request (${ending.statuses.join(', ')})`;
-  if (status === undefined) return ending.by === 'silence' ? `${name}: neither answered nor closed` : undefined;
+/** Description of the server's mistake in handling a shape; undefined for none. */
+export function shapeViolation(
+  { name, acceptedStatuses = [], mayServe = false }: MalformedShape,
+  { statuses, by }: Ending,
+): string | undefined {
+  const [status] = statuses;
+  if (statuses.length > 1) return `${name}: ${statuses.length} responses to one request (${statuses.join(', ')})`;
+  if (status === undefined) return by === 'timeout' ? `${name}: no response, connection left open` : undefined;
   if (status >= 400 && status < 500) return undefined;
-  if (also.includes(status) || (mayServe && status < 400)) return undefined;
-  return `${name}: answered ${status}, expected 4xx or a closed connection`;
+  if (acceptedStatuses.includes(status) || (mayServe && status < 400)) return undefined;
+  return `${name}: status ${status}, expected 4xx or a closed connection`;
 }

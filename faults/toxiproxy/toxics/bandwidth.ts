@@ -1,9 +1,9 @@
 import { DelayLine } from './delay-line.ts';
 import type { ToxicKind } from './toxic.ts';
 
-/** A slow link hands on small pieces: at most this much of its rate at once, as in Toxiproxy. */
+/** Maximum piece that is delivered at once, in time on the line, as in Toxiproxy. */
 const PIECE_MS = 100;
-/** A timer may be late by this much without the rate suffering: the next piece starts where the last one should have ended. */
+/** A timer may be this late without affecting the rate: the next piece starts when the last one should have ended. */
 const LATENESS_MS = 5;
 const MIN_BUFFER_BYTES = 64 * 1024;
 const MAX_BUFFER_BYTES = 4 * 1024 * 1024;

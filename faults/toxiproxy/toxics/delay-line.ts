@@ -2,8 +2,8 @@ import type { ToxicContext } from './toxic.ts';
 
 const MAX_SLEEP_MS = 1e9;
 
-/** Bounds of a {@link DelayLine}; whichever is reached first makes it full. */
-export interface DelayLineLimits {
+/** Whichever is reached first makes the line full. */
+interface DelayLineLimits {
   readonly maxBytes: number;
   readonly maxChunks: number;
 }
@@ -14,7 +14,7 @@ interface Held {
 }
 
 /**
- * A queue whose chunks leave in order, none before its due time. However long the queue, one timer waits: for its head.
+ * A queue whose chunks leave in order, none before its due time, with a single timer for its head.
  *
  * ```
  * add(c, due 30) ─► [ c₁ due 10 │ c₂ due 20 │ c 30 ] ─► push
@@ -35,14 +35,14 @@ export class DelayLine {
     this.#limits = limits;
   }
 
-  /** Takes a chunk that leaves at `dueMs` of the clock (Infinity: only by {@link flush}), or later behind its elders. */
+  /** Adds a chunk that leaves at `dueMs` of the clock (Infinity: only by {@link flush}), or later, after earlier chunks. */
   add(chunk: Uint8Array, dueMs: number): void {
     this.#held.push({ chunk, dueMs });
     this.#heldBytes += chunk.byteLength;
     this.#startPump();
   }
 
-  /** The end leaves right behind the last chunk. */
+  /** Adds the end, which leaves right after the last chunk. */
   end(): void {
     this.#ending = true;
     this.#startPump();
@@ -52,14 +52,14 @@ export class DelayLine {
     return this.#heldBytes >= this.#limits.maxBytes || this.#held.length >= this.#limits.maxChunks;
   }
 
-  /** Hands on everything now, in order, and stops. */
+  /** Delivers everything now, in order, and stops. */
   flush(): void {
     this.#stopped.abort();
     while (this.#held.length > 0) this.#pushHead();
     this.#passEnd();
   }
 
-  /** Forgets everything and stops. */
+  /** Discards everything and stops. */
   clear(): void {
     this.#stopped.abort();
     this.#held = [];

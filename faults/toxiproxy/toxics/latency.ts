@@ -1,12 +1,12 @@
 import { DelayLine } from './delay-line.ts';
 import type { ToxicKind } from './toxic.ts';
 
-/** 1,024 chunks as in Toxiproxy; 4 MiB so that 2,000 connections cannot eat the machine (40 MB/s at 100 ms). */
+/** 1,024 chunks as in Toxiproxy; 4 MiB to bound the memory of 2,000 connections (40 MB/s at 100 ms). */
 const LIMITS = { maxBytes: 4 * 1024 * 1024, maxChunks: 1024 };
 
 /**
- * Delays each chunk by `latency` ± `jitter` ms, uniformly drawn per chunk, order kept. The end is not delayed by itself: it
- * follows the last chunk.
+ * Delays each chunk by `latency` ± `jitter` ms, drawn uniformly per chunk, order kept. The end follows the last chunk without a
+ * delay of its own.
  */
 export const latency: ToxicKind = {
   type: 'latency',

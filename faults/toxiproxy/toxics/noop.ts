@@ -1,6 +1,6 @@
 import type { ToxicKind } from './toxic.ts';
 
-/** Passes everything through. Copy this file to begin a new kind. */
+/** Passes everything through: the template of a new kind. */
 export const noop: ToxicKind = {
   type: 'noop',
   attributes: [],

@@ -9,7 +9,7 @@ const KINDS: ReadonlyMap<string, ToxicKind> = new Map(
   [noop, latency, bandwidth, timeout, resetPeer].map(kind => [kind.type, kind]),
 );
 
-/** The kind of that wire name, or undefined for one that is not known here. */
+/** A kind by Toxiproxy's name; undefined for an unknown one. */
 export function findToxicKind(type: string): ToxicKind | undefined {
   return KINDS.get(type);
 }

@@ -1,8 +1,8 @@
 import type { ToxicKind } from './toxic.ts';
 
 /**
- * Resets both sides of the connection (TCP RST) `timeout` ms after the first chunk or end in its direction; nothing gets
- * through. Unlike Toxiproxy 2.12, connections opened before the toxic are reset too, not closed with FIN, and removing
+ * Resets both sides of the connection (TCP RST) `timeout` ms after the first chunk or end in its direction; nothing is
+ * delivered. Unlike Toxiproxy 2.12, connections opened before the toxic are reset too, not closed with FIN, and removing
  * the toxic resets a connection that waits for it, since its bytes are lost.
  */
 export const resetPeer: ToxicKind = {

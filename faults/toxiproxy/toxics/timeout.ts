@@ -1,8 +1,8 @@
 import type { ToxicContext, ToxicKind } from './toxic.ts';
 
 /**
- * Swallows everything and closes the connection once `timeout` ms pass without a chunk; 0 is a black hole that never
- * closes. Bytes are lost, so removing the toxic closes the connections that it sat on.
+ * Drops everything and closes the connection after `timeout` ms without a chunk; 0 never closes. Bytes are lost, so that
+ * removing the toxic closes its connections.
  */
 export const timeout: ToxicKind = {
   type: 'timeout',

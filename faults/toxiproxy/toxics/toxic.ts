@@ -1,20 +1,20 @@
 import type { Clock } from '../../../harness/clock.ts';
 import type { Random } from '../../../harness/random.ts';
 
-/** Which half of a connection a toxic sits on. `upstream` is client → server, `downstream` is server → client. */
+/** Direction of a connection that a toxic affects. `upstream` is client → server, `downstream` is server → client. */
 export type Direction = 'upstream' | 'downstream';
 
-/** The direction that `stream` names, in any case; undefined for other words. */
+/** Direction by name, in upper or lower case; undefined for any other name. */
 export function directionOf(stream: string): Direction | undefined {
   const lower = stream.toLowerCase();
   return lower === 'upstream' || lower === 'downstream' ? lower : undefined;
 }
 
-/** A toxic's settings as they travel over the API: whole numbers in Toxiproxy's own units (ms, KB/s). */
+/** A toxic's settings in the API: integers in Toxiproxy's units (ms, KB/s). */
 export type ToxicAttributes = Readonly<Record<string, number>>;
 
 /**
- * What a stage may do to its connection.
+ * Operations of a stage on its connection.
  *
  * ```
  * source ─► stage ─► stage ─► destination      one pipe: one direction of one connection
@@ -23,34 +23,31 @@ export type ToxicAttributes = Readonly<Record<string, number>>;
  */
 export interface ToxicContext {
   readonly clock: Clock;
-  /** This stage's own draws; independent of every other stage's. */
+  /** Randomness of this stage, independent of other stages. */
   readonly random: Random;
-  /** Hands a chunk to the next stage, at once. */
+  /** Passes a chunk to the next stage, at once. */
   push(chunk: Uint8Array): void;
-  /** Tells the next stage that nothing more comes (half-close). */
+  /** Ends the next stage (half-close). */
   end(): void;
-  /** Closes both directions of the connection, after what was already handed on. */
+  /** Closes both directions of the connection, after the chunks already passed on. */
   close(): void;
-  /** Closes both directions with a TCP reset; what is unsent is lost. */
+  /** Closes both directions with a TCP reset; unsent bytes are lost. */
   reset(): void;
 }
 
-/** Why a stage stops: its toxic was deleted, its settings change, or the connection is gone. */
-export type StopReason = 'removed' | 'updated' | 'closed';
-
-/** One toxic at work on one direction of one connection. It never drops what it should only delay. */
+/** One toxic on one direction of one connection. */
 export interface ToxicStage {
-  /** Takes a chunk. It must take it even when full, but is asked rarely: the pipe pauses its source. */
+  /** Accepts a chunk, even when full; the pipe pauses its source then. */
   push(chunk: Uint8Array): void;
-  /** The source has ended. The stage calls `context.end()` once everything before it is handed on. */
+  /** The source has ended. The stage calls `context.end()` once everything before has been passed on. */
   end(): void;
-  /** Whether the source must pause. The pipe asks again after each chunk that the stage takes or hands on. */
+  /** Whether the source must pause; checked after each chunk that the stage accepts or passes on. */
   isFull(): boolean;
   /**
-   * Ends the stage's work: on `removed` and `updated` it hands on what it still holds (and the end, if it held that
-   * back), on `closed` it forgets it. No timer may survive this call.
+   * Stops the stage. When its toxic was removed or updated it passes on what it still holds, including the end; when the connection is
+   * closed it discards it. No timer may survive this call.
    */
-  stop(reason: StopReason): void;
+  stop(reason: 'removed' | 'updated' | 'closed'): void;
 }
 
 /**
@@ -58,21 +55,21 @@ export interface ToxicStage {
  * Not implemented: `slow_close`, `slicer` and `limit_data`.
  */
 export interface ToxicKind {
-  /** The name on the wire, Toxiproxy's own. */
+  /** Toxiproxy's name of it. */
   readonly type: string;
-  /** Names of the attributes in Toxiproxy's order; each is 0 unless set. */
+  /** Names of the attributes in Toxiproxy's order; each is 0 by default. */
   readonly attributes: readonly string[];
-  /** Starts working on one direction of one connection. */
+  /** Starts a stage for one direction of one connection. */
   start(attributes: ToxicAttributes, context: ToxicContext): ToxicStage;
 }
 
-/** A toxic on a proxy, exactly as the API shows it. */
+/** A toxic on a proxy, as in the API. */
 export interface ToxicJson {
   readonly attributes: ToxicAttributes;
   readonly name: string;
   readonly type: string;
-  /** As it was sent; upper case is allowed and kept. */
+  /** As it was sent; upper case is allowed and preserved. */
   readonly stream: string;
-  /** Share of connections affected, 0–1, rolled once per connection and direction. */
+  /** Ratio of affected connections, 0–1, drawn once per connection and direction. */
   readonly toxicity: number;
 }

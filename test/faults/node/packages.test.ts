@@ -28,9 +28,9 @@ const ALL = [
 ];
 
 describe.each(ALL)('$kind', ({ kind, ...options }) => {
-  it('never bites when nothing happened to its target', async () => {
+  it('has no observable effect when nothing happened to its target', async () => {
     const { replicas, act, see } = broken(kind, options);
-    // The calls say yes, and do nothing.
+    // The calls succeed, and do nothing.
     const nothing = async () => {};
     for (const replica of replicas) {
       Object.assign(replica, { kill: nothing, terminate: nothing, pause: nothing });
@@ -64,23 +64,23 @@ describe.each(ALL)('$kind', ({ kind, ...options }) => {
 });
 
 describe('pause', () => {
-  it('bites when a probe stays unanswered for a second, and heals to the same instance', async () => {
+  it('has taken effect when a probe times out after a second, and heals to the same instance', async () => {
     const { replica, act, see } = broken('pause');
     await act('inject');
-    expect(await see('verifyEffect')).toBe('process 1 is still there and left a probe unanswered for 1000 ms');
+    expect(await see('verifyEffect')).toBe('process 1 is still there and did not respond to a probe for 1000 ms');
     expect(replica.state).toBe('ready');
     expect(await see('verifyHealed', 2000)).toBe('never');
     await act('heal');
-    expect(await see('verifyHealed')).toMatch(/^process 1 answers again, \d\.\d s after the pause$/);
+    expect(await see('verifyHealed')).toMatch(/^a-1 is ready as process 1, \d\.\d s after the pause$/);
   });
 
   it('waits half of its time when that is shorter', async () => {
     const { act, see } = broken('pause', { forMs: 400 });
     await act('inject');
-    expect(await see('verifyEffect', 400)).toContain('unanswered for 200 ms');
+    expect(await see('verifyEffect', 400)).toContain('did not respond to a probe for 200 ms');
   });
 
-  it('is not taken for a death: one that is turned away never bites', async () => {
+  it('is not taken for a death: one that is refused has no observable effect', async () => {
     const { replica, act, see } = broken('pause');
     replica.pause = replica.kill;
     await act('inject');
@@ -93,7 +93,7 @@ describe('stop', () => {
     const { replica, act, see } = broken('stop');
     await act('inject');
     expect(await see('verifyEffect')).toBe(
-      'process 1 ended with exit code 0 0 ms after SIGTERM, a-1:8000 does not answer',
+      'process 1 ended with exit code 0 0 ms after SIGTERM, a-1:8000 does not respond',
     );
     expect([...replica.holders]).toEqual(['stop']);
     await act('heal');
@@ -111,16 +111,16 @@ describe('memory', () => {
   const parameters = { limitMiB: 64 };
   const how = 'OOM, killed at its limit of 64 MiB (SIGKILL)';
 
-  it('bites when the engine says that an instance was killed for its memory, and restores the limit', async () => {
+  it('has taken effect when the engine says that an instance was killed for its memory, and restores the limit', async () => {
     const { replica, act, see } = broken('memory', { parameters });
     await act('inject');
     expect(replica.limitMiB).toBe(64);
     expect(await see('verifyEffect', 1000)).toBe('never');
     replica.end(how, true);
-    expect(await see('verifyEffect')).toBe(`process 1 may use 64 MiB; ended with ${how}`);
+    expect(await see('verifyEffect')).toBe(`process 1, limited to 64 MiB, ended with ${how}`);
     await act('heal');
     expect(replica.limitMiB).toBe(512);
-    expect(await see('verifyHealed')).toMatch(/^a-1 is ready as process 2 with 512 MiB, /);
+    expect(await see('verifyHealed')).toMatch(/^a-1 is ready as process 2, .* with 512 MiB$/);
   });
 
   it('takes no other death for it, and no earlier one', async () => {
@@ -148,13 +148,13 @@ describe('memory', () => {
 });
 
 describe('disconnect', () => {
-  it('bites when nothing answers for a second and a half though the same instance runs', async () => {
+  it('has taken effect when nothing responds for 1.5 s though the same instance runs', async () => {
     const { act, see } = broken('disconnect');
     await act('inject');
     expect(await see('verifyEffect', 1200)).toBe('never');
-    expect(await see('verifyEffect')).toMatch(/^process 1 runs, and nothing answered for 1[5-9]\d\d ms$/);
+    expect(await see('verifyEffect')).toMatch(/^process 1 is running and has not responded for 1[5-9]\d\d ms$/);
     await act('heal');
-    expect(await see('verifyHealed')).toMatch(/^process 1 answers again/);
+    expect(await see('verifyHealed')).toMatch(/^a-1 is ready as process 1, /);
   });
 
   it('is not taken for a death that is noticed late', async () => {
@@ -180,7 +180,7 @@ describe('zone-loss', () => {
   it('takes all of a zone and nothing else, and brings back whom it took', async () => {
     const { replicas, act, see } = broken('zone-loss', { target });
     await act('inject');
-    expect(await see('verifyEffect')).toBe('all of zone-a is gone: a-1, a-2 do not answer, b-1, b-2 elsewhere do');
+    expect(await see('verifyEffect')).toBe('all of zone-a is gone: a-1, a-2 do not respond, b-1, b-2 elsewhere do');
     expect(replicas.map(({ state }) => state)).toEqual(['exited', 'exited', 'ready', 'ready']);
     await act('heal');
     expect(await see('verifyHealed')).toMatch(/^a-1, a-2 are ready, /);
@@ -198,7 +198,7 @@ describe('zone-loss', () => {
     expect(replicas[1]!.state).toBe('stopped');
   });
 
-  it('never bites when one of the zone survives, or nobody does', async () => {
+  it('has no observable effect when one of the zone survives, or no replica anywhere does', async () => {
     const survivor = broken('zone-loss', { target });
     survivor.replicas[1]!.kill = async () => {};
     await survivor.act('inject');

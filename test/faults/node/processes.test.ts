@@ -11,7 +11,7 @@ const faultOn = (stack: RunningStack, kind: string, target: string, forMs: numbe
   createFault({ id: kind, kind, target, atMs: 0, forMs, parameters: {} }, stack, systemClock);
 
 describe('faults on processes', () => {
-  it('pause: the process is there and answers nothing, and goes on as the same', { timeout: LIMIT }, async () => {
+  it('pause: the process is there, does not respond, and goes on as the same', { timeout: LIMIT }, async () => {
     using run = testRun();
     await using stack = await platform.up(fixtureTopology({ 'a-1': { fixture: 'ready-at-once' } }), run.options);
     const before = stack.replicas[0]!.instance;
@@ -19,14 +19,16 @@ describe('faults on processes', () => {
     await fault.inject(soon());
     // 1000 ms is the floor of a probe that is left alone; the ceiling says that nobody waited longer than that.
     const { evidence } = await fault.verifyEffect(soon());
-    expect(evidence).toMatch(new RegExp(`^${before} is still there and left a probe unanswered for 1[0-4]\\d\\d ms$`));
+    expect(evidence).toMatch(
+      new RegExp(`^${before} is still there and did not respond to a probe for 1[0-4]\\d\\d ms$`),
+    );
     // The kernel accepts for it, so that across its link it hangs as well.
     await expect(stack.probe(stack.links[1]!, '/', soon(300))).rejects.toThrow();
     await expect(fault.verifyHealed(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
     await fault.heal(soon());
     await fault.heal(soon());
     expect((await fault.verifyHealed(soon())).evidence).toMatch(
-      new RegExp(`^${before} answers again, \\d+\\.\\d s after`),
+      new RegExp(`^a-1 is ready as ${before}, \\d+\\.\\d s after`),
     );
     expect(run.seen.filter(({ replica }) => replica === 'a-1').map(({ state }) => state)).toEqual([
       'starting',
@@ -43,7 +45,7 @@ describe('faults on processes', () => {
     const fault = faultOn(stack, 'stop', 'a-1');
     await fault.inject(soon());
     expect((await fault.verifyEffect(soon())).evidence).toMatch(
-      /^process \d+ ended with SIGTERM \d+ ms after SIGTERM, .* not answer$/,
+      /^process \d+ ended with SIGTERM \d+ ms after SIGTERM, .* not respond$/,
     );
     // Far longer than the backoff that would have brought it back.
     await systemClock.sleep(300);
@@ -76,7 +78,7 @@ describe('faults on processes', () => {
     const fault = faultOn(stack, 'zone-loss', 'zone-b');
     await fault.inject(soon());
     expect((await fault.verifyEffect(soon())).evidence).toBe(
-      'all of zone-b is gone: b-1, b-2 do not answer, a-1, front elsewhere do',
+      'all of zone-b is gone: b-1, b-2 do not respond, a-1, front elsewhere do',
     );
     await systemClock.sleep(300);
     expect(stack.replicas.map(({ state }) => state)).toEqual(['ready', 'exited', 'exited', 'ready']);

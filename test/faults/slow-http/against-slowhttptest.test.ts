@@ -96,9 +96,9 @@ const ATTACKS = {
   },
 } as const;
 
-/** The deadline that evicts and how late it may be noticed, both in ms; null where none is within the attack. */
+/** The deadline after which the server closes and how late it may be noticed, both in ms; null where none is within the attack. */
 type Deadline = readonly [deadlineMs: number, resolutionMs: number] | null;
-type Row = readonly [keyof typeof ATTACKS, keyof typeof TARGETS, expected: 'defended' | 'down', evicts: Deadline];
+type Row = readonly [keyof typeof ATTACKS, keyof typeof TARGETS, expected: 'defended' | 'down', closesAfter: Deadline];
 const ROWS: readonly Row[] = [
   ['slow-headers', 'node, default limits', 'down', null],
   ['slow-headers', 'node, short limits', 'defended', [500, 100]],
@@ -133,7 +133,7 @@ describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
     process.stdout.write(`\n${table.join('\n')}\n`);
   });
 
-  it.concurrent.for(ROWS)('%s on %s: %s', async ([kind, name, expected, evicts], { skip }) => {
+  it.concurrent.for(ROWS)('%s on %s: %s', async ([kind, name, expected, closesAfter], { skip }) => {
     const target = TARGETS[name]!;
     if (target.skip) skip(target.skip);
     const { options, own, size } = ATTACKS[kind];
@@ -167,19 +167,19 @@ describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
             `${theirs.url}${path}`,
           ]),
     ]);
-    const { result, reasons, medianMs, peakHeld, during } = found;
+    const { result, reasons, medianMs, peakOpen, during } = found;
     table.push(
       [kind.padEnd(13), name.padEnd(24), result.padEnd(9), `slowhttptest: available ${available ?? '?'}`.padEnd(28)]
         .concat(
-          `held ${peakHeld}`.padEnd(9),
-          `evicted after ${medianMs ?? '–'} ms`,
+          `peak ${peakOpen}`.padEnd(9),
+          `closed after ${medianMs ?? '–'} ms`,
           `control ${during?.failed}/${during?.requests} failed`,
         )
         .join(' | '),
     );
     expect(result, reasons).toBe(expected);
-    if (evicts) {
-      const [deadlineMs, resolutionMs] = evicts;
+    if (closesAfter) {
+      const [deadlineMs, resolutionMs] = closesAfter;
       expect(medianMs).toBeGreaterThan(0.8 * deadlineMs);
       expect(medianMs).toBeLessThan(1.2 * (deadlineMs + resolutionMs));
     }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
-import { judgeShape, malformedShapes } from '../../../faults/slow-http/script/malformed-shapes.ts';
-import { refusedWith } from '../../../faults/slow-http/script/refusal.ts';
+import { statusViolation } from '../../../faults/slow-http/script/expectation.ts';
+import { malformedShapes, shapeViolation } from '../../../faults/slow-http/script/malformed-shapes.ts';
 
 const target = { host: '127.0.0.1:1', authorization: '', model: 'm' };
 
@@ -84,26 +84,26 @@ describe('malformed requests', () => {
   const shape = (name: RegExp) => shapes.find(candidate => name.test(candidate.name))!;
 
   it('judges what is right, and what is not', () => {
-    const broken = shape(/breaks off/);
-    expect(judgeShape(broken, { statuses: [400], by: 'client' })).toBeUndefined();
-    expect(judgeShape(broken, { statuses: [], by: 'server' })).toBeUndefined();
-    expect(judgeShape(broken, { statuses: [500], by: 'client' })).toMatch(/answered 500/);
-    expect(judgeShape(broken, { statuses: [200], by: 'client' })).toMatch(/answered 200/);
-    expect(judgeShape(broken, { statuses: [], by: 'silence' })).toMatch(/neither/);
-    expect(judgeShape(broken, { statuses: [400, 400], by: 'server' })).toMatch(/2 answers/);
+    const broken = shape(/truncated/);
+    expect(shapeViolation(broken, { statuses: [400], by: 'client' })).toBeUndefined();
+    expect(shapeViolation(broken, { statuses: [], by: 'server' })).toBeUndefined();
+    expect(shapeViolation(broken, { statuses: [500], by: 'client' })).toMatch(/status 500/);
+    expect(shapeViolation(broken, { statuses: [200], by: 'client' })).toMatch(/status 200/);
+    expect(shapeViolation(broken, { statuses: [], by: 'timeout' })).toMatch(/no response/);
+    expect(shapeViolation(broken, { statuses: [400, 400], by: 'server' })).toMatch(/2 responses/);
   });
 
   it('lets a server read one framing of a smuggling shape, but answer once', () => {
     const smuggling = shape(/CL\.TE/);
-    expect(judgeShape(smuggling, { statuses: [200], by: 'client' })).toBeUndefined();
-    expect(judgeShape(smuggling, { statuses: [200, 404], by: 'client' })).toMatch(/2 answers/);
-    expect(judgeShape(shape(/unknown/), { statuses: [501], by: 'server' })).toBeUndefined();
+    expect(shapeViolation(smuggling, { statuses: [200], by: 'client' })).toBeUndefined();
+    expect(shapeViolation(smuggling, { statuses: [200, 404], by: 'client' })).toMatch(/2 responses/);
+    expect(shapeViolation(shape(/unknown/), { statuses: [501], by: 'server' })).toBeUndefined();
   });
 
   it('expects of a header that is too long what it is told to', () => {
-    expect(refusedWith('403', { statuses: [403], by: 'client' }, 'it')).toBeUndefined();
-    expect(refusedWith('403', { statuses: [200], by: 'client' }, 'it')).toMatch(/expected 403/);
-    expect(refusedWith('any', { statuses: [200], by: 'client' }, 'it')).toBeUndefined();
-    expect(refusedWith('any', { statuses: [502], by: 'client' }, 'it')).toMatch(/502/);
+    expect(statusViolation('403', { statuses: [403], by: 'client' }, 'it')).toBeUndefined();
+    expect(statusViolation('403', { statuses: [200], by: 'client' }, 'it')).toMatch(/expected 403/);
+    expect(statusViolation('any', { statuses: [200], by: 'client' }, 'it')).toBeUndefined();
+    expect(statusViolation('any', { statuses: [502], by: 'client' }, 'it')).toMatch(/502/);
   });
 });

@@ -40,6 +40,6 @@ describe('the target of an attack', () => {
     } as const;
     const never = () => expect.unreachable();
     const events = { nowMs: () => 0, established: never, ready: never, received: never, ended: never };
-    expect(() => new Connection(0, forged, undefined, 'all', events)).toThrow(/Nothing was sent/);
+    expect(() => new Connection(0, forged, undefined, undefined, events)).toThrow(/Nothing was sent/);
   });
 });

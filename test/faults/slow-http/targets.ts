@@ -52,14 +52,14 @@ export interface AttackTest {
   readonly control?: string;
 }
 
-/** What {@link attackOn} found, with what the evidence of the attack says in words. */
+/** Result of {@link attackOn}, with figures from the evidence of the attack. */
 export interface AttackFound {
   readonly result: AttackResult;
   readonly reasons: string;
   readonly evidence: string;
-  /** Median time after which connections were evicted, in ms; null where none was. */
+  /** Median time after which the server closed connections, in ms; null where it closed none. */
   readonly medianMs: number | null;
-  readonly peakHeld: number;
+  readonly peakOpen: number;
   /** Control requests during the attack. */
   readonly during: WindowResult | undefined;
 }
@@ -87,13 +87,13 @@ export async function attackOn(test: AttackTest): Promise<AttackFound> {
   const { signal } = new AbortController();
   const { document } = (await runSession(compiled, { out: out.path, signal })).result;
   const evidence = document.faults[0]!.evidence;
-  const median = /evicted after a median of (\d+) ms/.exec(evidence)?.[1];
+  const median = /closed by server after a median of (\d+) ms/.exec(evidence)?.[1];
   return {
     result: resultOf(document),
     reasons: document.reasons.join('\n'),
     evidence,
     medianMs: median === undefined ? null : Number(median),
-    peakHeld: Math.max(0, ...(document.faults[0]!.attack ?? []).map(({ open }) => open)),
+    peakOpen: Math.max(0, ...(document.faults[0]!.attack ?? []).map(({ open }) => open)),
     during: document.windows.find(({ name }) => name === 'fault:attack'),
   };
 }

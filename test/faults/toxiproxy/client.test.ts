@@ -29,7 +29,7 @@ describe.each(SERVERS)('client of the $title server', row => {
     await client.addToxic(name, { kind: 'bandwidth', rateKBps: 5, name: 'slow→link #1' });
     await client.removeToxic(name, 'slow→link #1');
     await client.deleteProxy(name);
-    await expect(client.getProxy(name)).rejects.toMatchObject({ code: 'TOXIPROXY_REFUSED' });
+    await expect(client.getProxy(name)).rejects.toMatchObject({ code: 'TOXIPROXY_REJECTED' });
   });
 
   it_('puts on every kind and reads it back with its defaults', async () => {
@@ -79,7 +79,7 @@ describe.each(SERVERS)('client of the $title server', row => {
     await client.createProxy({ name: 'twice', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
     const again = client.createProxy({ name: 'twice', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
     await expect(again).rejects.toMatchObject({
-      code: 'TOXIPROXY_REFUSED',
+      code: 'TOXIPROXY_REJECTED',
       message: expect.stringContaining('{"error":"proxy already exists","status":409}'),
     });
   });
@@ -142,7 +142,7 @@ describe('client of a broken server', () => {
 
   it("says when the answer is not Toxiproxy's", async () => {
     await using broken = await startBroken(() => ({ hello: 'world' }));
-    await expect(connectToxiproxy(broken).getProxy('p')).rejects.toMatchObject({ code: 'TOXIPROXY_ANSWER' });
+    await expect(connectToxiproxy(broken).getProxy('p')).rejects.toMatchObject({ code: 'TOXIPROXY_RESPONSE' });
   });
 
   it('says when nothing listens', async () => {

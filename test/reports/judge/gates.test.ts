@@ -69,7 +69,7 @@ test('a generator that does not say when requests were due is found out by what 
     return judge({ events, records }).document;
   };
   expect(judged(4000)).toMatchObject({ verdict: 'invalid', load: { lateMsP99: null, offered: 600 } });
-  expect(judged(4000).reasons[0]).toMatch(/^In stage steady, 460 of 500 arrivals \(92%\)/);
+  expect(judged(4000).reasons[0]).toMatch(/^In stage steady, 460 of 499 arrivals \(92\.2%\)/);
   expect(judged(0)).toMatchObject({ verdict: 'pass', load: { lateMsP99: null } });
 });
 

@@ -91,7 +91,7 @@ describe.skipIf(Boolean(reason))(`Redis as a part of the stack${reason ? ` (${re
       await systemClock.sleep(1500);
       const fault = createFault(plan('kill', 'redis', 500), stack, systemClock);
       await fault.inject(run.options.signal);
-      expect((await fault.verifyEffect(AbortSignal.timeout(5000))).evidence).toMatch(/does not answer/);
+      expect((await fault.verifyEffect(AbortSignal.timeout(5000))).evidence).toMatch(/does not respond/);
       await fault.heal(run.options.signal);
       expect((await fault.verifyHealed(AbortSignal.timeout(5000))).evidence).toMatch(/redis is ready/);
       const after = client(listen, password);

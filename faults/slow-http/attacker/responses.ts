@@ -1,16 +1,16 @@
-/** Where the next byte of an answer belongs. */
+/** The part of a response to which the next byte belongs. */
 type Part = 'head' | 'sized-body' | 'endless-body' | 'chunk-size' | 'chunk' | 'chunk-end' | 'trailers';
 
 const MAX_HEAD = 65_536;
 
 /**
- * Counts the answers that come over one connection (HTTP/1.1, RFC 9112 §6). It keeps nothing but the head of the answer under way.
- * Bodies without a length end with the connection. Not implemented: answers to HEAD and CONNECT, which nobody here sends.
+ * Counts the responses on one connection (HTTP/1.1, RFC 9112 §6). Only the head of the current response is kept in memory. Bodies without
+ * a length end with the connection. Not implemented: responses to HEAD and CONNECT, which no attack sends.
  */
-export class AnswerReader {
-  /** Status of each answer that began, 1xx left out. */
+export class ResponseReader {
+  /** Statuses of the responses that began, without 1xx. */
   readonly statuses: number[] = [];
-  /** Answers that came to their end. */
+  /** Number of complete responses. */
   complete = 0;
   #part: Part = 'head';
   #line = '';
@@ -21,7 +21,7 @@ export class AnswerReader {
     while (at < bytes.length) at = this.#take(bytes, at);
   }
 
-  /** Uses up bytes from `at` on and returns where it stopped; always further on. */
+  /** Consumes bytes from `at` on and returns the next position, which is always greater. */
   #take(bytes: Buffer, at: number): number {
     switch (this.#part) {
       case 'endless-body':
@@ -50,7 +50,7 @@ export class AnswerReader {
 
   #lineDone(): void {
     if (this.#part === 'head') {
-      // Empty lines before an answer are nobody's.
+      // Empty lines before a response belong to none.
       if (this.#line.trim() === '') this.#line = '';
       else if (/\n\r?\n$/.test(this.#line)) this.#headDone();
       return;
@@ -58,7 +58,7 @@ export class AnswerReader {
     const line = this.#line.trim();
     this.#line = '';
     if (this.#part === 'trailers') {
-      if (line === '') this.#answerDone();
+      if (line === '') this.#responseDone();
       return;
     }
     this.#left = Number.parseInt(line, 16) || 0;
@@ -76,7 +76,7 @@ export class AnswerReader {
     if (status < 200) return;
     this.statuses.push(status);
     const length = /^content-length:\s*(\d+)/im.exec(head)?.[1];
-    if (status === 204 || status === 304) this.#answerDone();
+    if (status === 204 || status === 304) this.#responseDone();
     else if (/^transfer-encoding:.*chunked/im.test(head)) this.#part = 'chunk-size';
     else if (length === undefined) this.#part = 'endless-body';
     else this.#body(Number(length));
@@ -85,11 +85,11 @@ export class AnswerReader {
   #body(bytes: number): void {
     this.#left = bytes;
     this.#part = 'sized-body';
-    if (bytes === 0) this.#answerDone();
+    if (bytes === 0) this.#responseDone();
   }
 
   #bodyPartDone(): void {
-    if (this.#part === 'sized-body') this.#answerDone();
+    if (this.#part === 'sized-body') this.#responseDone();
     else if (this.#part === 'chunk-end') this.#part = 'chunk-size';
     else {
       this.#part = 'chunk-end';
@@ -97,7 +97,7 @@ export class AnswerReader {
     }
   }
 
-  #answerDone(): void {
+  #responseDone(): void {
     this.complete += 1;
     this.#part = 'head';
   }
