@@ -61,7 +61,7 @@ export function refusalsOf(
   const forSegments = '`stream` or `k6` for --segment, which is not to be had';
   require(can.segments || !isSegment, 'load.engine', forSegments, engine);
   const isReachable = target === undefined || can.targets(new URL(target));
-  require(isReachable, 'load.engine', '`stream` for TLS to this --target', engine);
+  require(isReachable, 'load.engine', '`stream` for this https --target', engine);
   for (const { field, expected, found } of can.unsupported(load)) require(false, field, expected, found);
   if (can.loop === 'connections')
     require(connections !== undefined, 'load.connections', 'a number of connections', connections);
