@@ -6,22 +6,25 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 // Programs that tests start find their code compiled, and so do the workers of Vitest.
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 
-// Three kinds of tests, one after the other. `unit` computes: as many files at once as there are cores. `processes` starts
-// programs and mostly waits for them: twice as many. `alone` asserts on times or shares that a neighbour would change: one by one.
+// Four kinds of tests, one after the other. `unit` computes: as many files at once as there are cores. `processes` starts programs and
+// mostly waits for them: twice as many. `careful` needs clients that are nearly on time: one file a core. `alone` asserts on times or
+// ratios that any neighbour would change: one by one.
+const careful = [
+  'test/faults/slow-http/against-slowhttptest.test.ts',
+  'test/faults/slow-http/attacker.test.ts',
+  'test/e2e/attack.test.ts',
+  'test/e2e/segments.test.ts',
+  'test/e2e/k6-segments.test.ts',
+  'test/stack/gateway/limits/shared-limits.test.ts',
+  'test/docker/k6-container.test.ts',
+];
 const alone = [
   'test/load/measurement.test.ts',
   'test/load/k6/engine.test.ts',
   'test/load/stream/pacer.test.ts',
   'test/stack/observability/scraper.test.ts',
-  'test/faults/slow-http/against-slowhttptest.test.ts',
-  'test/faults/slow-http/attacker.test.ts',
-  'test/e2e/attack.test.ts',
   'test/e2e/prove.test.ts',
-  'test/stack/gateway/limits/shared-limits.test.ts',
-  'test/e2e/segments.test.ts',
-  'test/e2e/k6-segments.test.ts',
   'test/e2e/retry-storm.test.ts',
-  'test/docker/k6-container.test.ts',
 ];
 const unit = [
   'test/*.test.ts',
@@ -89,9 +92,19 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: ['test/**/*.test.ts'],
-          exclude: [...unit, ...alone],
+          exclude: [...unit, ...careful, ...alone],
           maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 1 },
+          testTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'careful',
+          include: careful,
+          maxWorkers: availableParallelism(),
+          sequence: { groupOrder: 2 },
           testTimeout: 120_000,
         },
       },
@@ -101,7 +114,7 @@ export default defineConfig({
           name: 'alone',
           include: alone,
           maxWorkers: 1,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
           testTimeout: 120_000,
         },
       },

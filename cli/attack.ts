@@ -16,12 +16,11 @@ import { loadScenario } from '../scenarios/load-scenario.ts';
 import { parseOverrides } from '../scenarios/override.ts';
 import { externalTarget } from '../scenarios/target.ts';
 import { EXIT } from './exit.ts';
-import { quoted, type ReplayOptions, type RunOptions, withOut, withScenarioOptions, withVersions } from './options.ts';
+import { quoted, type RunOptions, withOut, withScenarioOptions, withVersions } from './options.ts';
 import { printJson, runWithProgress } from './run.ts';
 
-interface AttackOptions extends Omit<RunOptions, 'platform'>, ReplayOptions {
+interface AttackOptions extends Omit<RunOptions, 'platform'> {
   readonly target: string;
-  readonly iOwnThisTarget?: boolean;
   readonly insecure: boolean;
   readonly connections?: string;
   readonly rate?: string;

@@ -8,127 +8,105 @@ import { requireK6 } from '../load/k6/program/find.ts';
 import { engineSocket, findEngine, findImage } from '../platform/docker/engine.ts';
 import { IMAGE_NAMES } from '../platform/docker/images/image-names.ts';
 import { adviceOn, type ToolName, toolVersion } from '../stack/tools.ts';
-import { EXIT } from './exit.ts';
+import { JSON_FLAG } from './options.ts';
 import { printJson } from './run.ts';
 
-/** One part that Squall can use, as found on this machine. */
+/** A tool that Squall can use, as found on this machine. */
 interface Finding {
   readonly part: string;
   readonly state: 'found' | 'embedded' | 'missing';
+  /** Empty for a missing tool. */
   readonly version: string;
-  /** What it is for, and what to do if it is missing. */
+  /** What the tool is for, and how to install it if it is missing. */
   readonly advice: string;
 }
 
-const PROBE_LIMIT_MS = 5000;
+const PROBE_TIMEOUT_MS = 5000;
 
-/** `squall doctor`: what is installed, what is missing, what to do. Exits 4 when something that every run needs is missing. */
+/** Defines `squall doctor`: which tools are installed, which are missing, what to do. */
 export function defineDoctor(command: Command): void {
-  command.option('--json', 'print one JSON document on stdout', false).action(async ({ json }: { json: boolean }) => {
-    const findings = await Promise.all([node(), toxiproxy(), ...TOOLS.map(tool), k6(), docker(), chromium()]);
+  command.option(...JSON_FLAG).action(async ({ json }: { json?: boolean }) => {
+    // `cli/bin.js` starts nothing on a Node.js that is too old.
+    const node = found('Node.js', process.versions.node, 'Runs Squall and its services.');
+    const findings = await Promise.all([node, toxiproxy(), ...TOOLS.map(tool), k6(), docker(), chromium()]);
     if (json) printJson(findings);
     else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
-    process.exitCode = findings[0]!.state === 'missing' ? EXIT.environment : EXIT.pass;
   });
 }
 
-async function node(): Promise<Finding> {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const enough = major > 22 || (major === 22 && minor >= 19);
-  return {
-    part: 'Node.js',
-    state: enough ? 'found' : 'missing',
-    version: process.versions.node,
-    advice: enough
-      ? 'Runs everything.'
-      : 'Node 22.19 or newer is needed; `npm install` in the checkout brings one along.',
-  };
+function found(part: string, version: string, advice: string): Finding {
+  return { part, state: 'found', version, advice };
+}
+
+function missing(part: string, advice: string): Finding {
+  return { part, state: 'missing', version: '', advice };
 }
 
 async function toxiproxy(): Promise<Finding> {
-  const { source, version } = await findToxiproxy({ host: '127.0.0.1', port: 0, seed: 0 });
-  return source === 'embedded'
-    ? {
-        part: 'Toxiproxy',
-        state: 'embedded',
-        version: version ?? '',
-        advice: 'Links use the embedded proxy. To use the real one, put toxiproxy-server on PATH or into .tools/bin.',
-      }
-    : { part: 'Toxiproxy', state: 'found', version: version ?? '', advice: `From ${source}. Links use it.` };
+  const { source, version = '' } = await findToxiproxy({ host: '127.0.0.1', port: 0, seed: 0 });
+  if (source !== 'embedded') return found('Toxiproxy', version, `Fault proxy of the links. From ${source}.`);
+  const advice =
+    'Fault proxy of the links. To use the original, put toxiproxy-server on PATH or run `npm run tools` in the checkout.';
+  return { part: 'Toxiproxy', state: 'embedded', version, advice };
 }
 
 const TOOLS: readonly { readonly part: string; readonly name: ToolName; readonly use: string }[] = [
-  { part: 'nginx', name: 'nginx', use: 'The edge in front of the gateways.' },
-  { part: 'Redis', name: 'redis-server', use: 'Gateways share their rate limits in it.' },
-  { part: 'Prometheus', name: 'prometheus', use: 'Scrapes the stack; without it Squall does.' },
+  { part: 'nginx', name: 'nginx', use: 'Edge in front of the gateways.' },
+  { part: 'Redis', name: 'redis-server', use: 'Store of the rate limits that gateways share.' },
+  { part: 'Prometheus', name: 'prometheus', use: 'Scrapes the stack; without it Squall samples the services itself.' },
 ];
 
 async function tool({ part, name, use }: (typeof TOOLS)[number]): Promise<Finding> {
-  const found = findProgram(name);
-  if (!found) return { part, state: 'missing', version: '', advice: `${use} ${adviceOn(name)}` };
-  return { part, state: 'found', version: await toolVersion(name, found), advice: `${use} From ${found.source}.` };
+  const program = findProgram(name);
+  if (!program) return missing(part, `${use} ${adviceOn(name)}`);
+  return found(part, await toolVersion(name, program), `${use} From ${program.source}.`);
 }
 
 async function k6(): Promise<Finding> {
-  const part = 'k6';
-  const use = 'Drives load with `load.engine: k6`.';
+  const use = 'Load generator of `load.engine: k6`.';
   try {
     const { version, source } = await requireK6();
-    return { part, state: 'found', version, advice: `${use} From ${source}.` };
+    return found('k6', version, `${use} From ${source}.`);
   } catch (error) {
-    return { part, state: 'missing', version: '', advice: `${use} ${trouble(error)}` };
+    return missing('k6', `${use} ${problemOf(error)}`);
   }
 }
 
-/** The engine with its images; each is needed for `--platform docker` alone. */
+/** The Docker engine and its images, which only `--platform docker` needs. */
 async function docker(): Promise<Finding> {
-  const part = 'Docker';
+  const names = Object.values(IMAGE_NAMES);
   try {
-    const engine = await findEngine(engineSocket(), AbortSignal.timeout(PROBE_LIMIT_MS));
-    const images = await Promise.all(Object.values(IMAGE_NAMES).map(image => findImage(engine, image)));
-    const lacking = Object.values(IMAGE_NAMES).filter((_, index) => images[index] === undefined);
-    return lacking.length === 0
-      ? { part, state: 'found', version: engine.version, advice: '`--platform docker` runs the stack as containers.' }
-      : {
-          part,
-          state: 'missing',
-          version: '',
-          advice: `The engine lacks ${lacking.join(' and ')}: run \`npm run images\`.`,
-        };
+    const engine = await findEngine(engineSocket(), AbortSignal.timeout(PROBE_TIMEOUT_MS));
+    const images = await Promise.all(names.map(name => findImage(engine, name)));
+    const absent = names.filter((_, index) => images[index] === undefined);
+    if (absent.length > 0)
+      return missing('Docker', `The engine does not have ${absent.join(' and ')}: run \`npm run images\`.`);
+    return found('Docker', engine.version, 'Runs the stack as containers with `--platform docker`.');
   } catch (error) {
-    return { part, state: 'missing', version: '', advice: trouble(error) };
+    return missing('Docker', problemOf(error));
   }
 }
 
 /** What is wrong, and what to do about it. */
-function trouble(error: unknown): string {
+function problemOf(error: unknown): string {
   const next = error instanceof SquallError ? ` ${error.next}` : '';
   return `${messageOf(error)}.${next}`;
 }
 
 async function chromium(): Promise<Finding> {
-  const found = findProgram('chromium');
-  if (!found)
-    return {
-      part: 'Chromium',
-      state: 'missing',
-      version: '',
-      advice: "Only the report's own tests need it; they are skipped without.",
-    };
-  const { stdout } = await promisify(execFile)(found.command, ['--version'], { timeout: PROBE_LIMIT_MS }).catch(() => ({
-    stdout: '',
-  }));
-  return {
-    part: 'Chromium',
-    state: 'found',
-    version: /[\d.]+/.exec(stdout)?.[0] ?? '',
-    advice: "The report's own tests use it.",
-  };
+  const program = findProgram('chromium');
+  if (!program) return missing('Chromium', 'Only the tests of the report need it; they are skipped without it.');
+  const version = promisify(execFile)(program.command, ['--version'], { timeout: PROBE_TIMEOUT_MS });
+  const { stdout } = await version.catch(() => ({ stdout: '' }));
+  return found('Chromium', /[\d.]+/.exec(stdout)?.[0] ?? '', 'The tests of the report use it.');
 }
 
+const SIGNS = {
+  found: styleText('green', '✓'),
+  embedded: styleText('cyan', '●'),
+  missing: styleText('yellow', '–'),
+} as const;
+
 function line({ part, state, version, advice }: Finding): string {
-  const sign = { found: styleText('green', '✓'), embedded: styleText('cyan', '●'), missing: styleText('yellow', '–') }[
-    state
-  ];
-  return `${sign} ${part.padEnd(10)} ${(version || state).padEnd(16)} ${advice}`;
+  return `${SIGNS[state]} ${part.padEnd(10)} ${(version || state).padEnd(16)} ${advice}`;
 }

@@ -1,39 +1,42 @@
 import { styleText } from 'node:util';
 import { processName, type Ramp, stagesOf } from '../harness/arrivals/arrivals.ts';
-import type { RunPlan } from '../harness/plan.ts';
+import type { FaultPlan, RunPlan } from '../harness/plan.ts';
 import { formatDuration } from '../harness/quantity.ts';
-import type { CompiledScenario } from '../scenarios/compile.ts';
 import type { ResolvedStage } from '../scenarios/load/schema.ts';
-import type { ResolvedScenario } from '../scenarios/scenario.ts';
+import type { LoadedScenario } from '../scenarios/load-scenario.ts';
 
-/** What `run --dry-run` shows of a scenario: its load, its faults and its SLOs, a line each, in the order of the plan. */
-export function planLines({
-  scenario,
-  compiled,
-}: {
-  scenario: ResolvedScenario;
-  compiled: CompiledScenario;
-}): string[] {
-  const { plan } = compiled;
+/** The lines of `run --dry-run`: stages of the load, faults and SLOs of a scenario, in the order of the plan. */
+export function planLines({ scenario, compiled: { plan } }: LoadedScenario): string[] {
   return [
     `${styleText('bold', plan.scenario)}  seed ${plan.seed}, ${plan.platform}`,
     `  ${arrivalsText(plan)}`,
     ...loadLines(scenario.load.stages ?? [], plan),
     ...plan.faults.map(
       ({ id, kind, target, atMs, forMs, parameters }) =>
-        `  ${seconds(atMs)} – ${forMs === null ? '    healed by the stack' : seconds(atMs + forMs)}  fault ${id}: ${kind} on ${target} ${JSON.stringify(parameters)}`,
+        `  ${seconds(atMs)} – ${forMs === null ? 'recovery' : seconds(atMs + forMs)}  fault ${id}: ${kind} on ${target}${parametersText(parameters)}`,
     ),
     ...plan.slos.map(slo => `  SLO   ${slo.name}: ${slo.objective} in ${slo.window}`),
   ];
 }
 
-function arrivalsText({ arrivals, load, segment }: RunPlan): string {
-  if (!arrivals) return 'arrivals of a closed loop: each depends on the answers before it';
-  const whose = segment ? `, segment ${segment.index} of ${segment.of}` : '';
-  return `${arrivals.count} arrivals, those of the warm-up included (${processName(load.arrivals)}${whose}), sha256 ${arrivals.sha256.slice(0, 16)}…`;
+function parametersText(parameters: FaultPlan['parameters']): string {
+  const texts = Object.entries(parameters)
+    .filter(([, value]) => value !== '')
+    .map(([key, value]) =>
+      key.endsWith('Ms') && typeof value === 'number'
+        ? `${key.slice(0, -2)} ${formatDuration(value)}`
+        : `${key} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    );
+  return texts.length === 0 ? '' : `, ${texts.join(', ')}`;
 }
 
-/** The stages of a plan, each with what its rate does; one that ends as it began may have been elsewhere in between. */
+function arrivalsText({ arrivals, load, segment }: RunPlan): string {
+  if (!arrivals) return 'closed loop: each arrival depends on the responses before it';
+  const part = segment ? `, segment ${segment.index} of ${segment.of}` : '';
+  return `${arrivals.count} arrivals including the warm-up (${processName(load.arrivals)}${part}), sha256 ${arrivals.sha256.slice(0, 16)}…`;
+}
+
+/** The stages of a plan, each with the course of its rate. A spike or a curve is described as written. */
 function loadLines(written: readonly ResolvedStage[], { load }: RunPlan): string[] {
   let before = 0;
   return stagesOf(load.ramps).map(stage => {
@@ -42,7 +45,7 @@ function loadLines(written: readonly ResolvedStage[], { load }: RunPlan): string
       written.find((one, index) => (one.name ?? String(index + 1)) === stage.name) ?? {};
     const text =
       load.connections === undefined ? shapeText(shape, stage, own, before) : `${load.connections} connections`;
-    // What comes after the warm-up begins at 0, what comes after a spike where that began.
+    // The first stage starts from 0, and a stage after a spike from the rate before the spike.
     before = shape.spike !== undefined || stage.fromMs < 0 ? before : stage.toPerSecond;
     return `  ${seconds(stage.fromMs)} – ${seconds(stage.toMs)}  load  ${stage.name}: ${text}`;
   });
@@ -60,7 +63,7 @@ function shapeText(
   return `${steps(before, Math.max(...own.map(segment => segment.toPerSecond)), before)} /s`;
 }
 
-/** `20 → 60 → 20`, or `20` where nothing changes. */
+/** `20 → 60 → 20`, or `20` for a constant value. */
 function steps(...values: readonly number[]): string {
   const texts = values.map(value => String(Number(value.toFixed(3))));
   return texts.filter((text, index) => text !== texts[index - 1]).join(' → ');

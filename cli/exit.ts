@@ -1,4 +1,4 @@
-import { type ErrorKind, messageOf, SquallError } from '../harness/errors.ts';
+import { messageOf, SquallError } from '../harness/errors.ts';
 
 /** Exit codes of every command. */
 export const EXIT = {
@@ -10,36 +10,27 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-const BY_KIND: Readonly<Record<ErrorKind, number>> = {
-  option: EXIT.usage,
-  scenario: EXIT.usage,
-  environment: EXIT.environment,
-  stack: EXIT.environment,
-  fault: EXIT.environment,
-};
+const BY_SEVERITY = [
+  EXIT.interrupted,
+  EXIT.environment,
+  EXIT.usage,
+  EXIT.sloFailed,
+  EXIT.inconclusive,
+  EXIT.pass,
+] as const;
 
-/** The exit code that an error stands for; what is not ours is a failure of the harness. */
+/** The exit code for an error; `environment` for a bug of Squall. */
 export function exitCodeOf(error: unknown): number {
-  return error instanceof SquallError ? BY_KIND[error.kind] : EXIT.environment;
+  const isUsage = error instanceof SquallError && (error.kind === 'option' || error.kind === 'scenario');
+  return isUsage ? EXIT.usage : EXIT.environment;
 }
 
-/** Of several exit codes the one that matters most: interrupted, then harness trouble, a failed SLO, inconclusive, pass. */
+/** The most severe of several exit codes; `pass` for none. */
 export function worstExit(codes: readonly number[]): number {
-  const order: number[] = [
-    EXIT.pass,
-    EXIT.inconclusive,
-    EXIT.sloFailed,
-    EXIT.usage,
-    EXIT.environment,
-    EXIT.interrupted,
-  ];
-  return codes.reduce(
-    (worst, code) => (order.indexOf(code) > order.indexOf(worst) ? code : worst),
-    EXIT.pass as number,
-  );
+  return BY_SEVERITY.find(code => codes.includes(code)) ?? EXIT.pass;
 }
 
-/** An error as a person should read it: what, then what to do. A stack trace only for what is a bug of ours. */
+/** An error for the terminal: what is wrong, then what to do. Only a bug of Squall shows its stack trace. */
 export function errorText(error: unknown): string {
   if (!(error instanceof SquallError))
     return `squall: ${error instanceof Error ? (error.stack ?? error.message) : messageOf(error)}`;

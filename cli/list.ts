@@ -4,11 +4,12 @@ import { faultPackages } from '../faults/catalog.ts';
 import { requirementOf } from '../reports/render/cells.ts';
 import { catalogNames, findScenario } from '../scenarios/find.ts';
 import { scenarioJsonSchema, validateScenario } from '../scenarios/validate.ts';
+import { JSON_FLAG } from './options.ts';
 import { printJson } from './run.ts';
 
-/** `squall list`: the scenarios and the faults there are. */
+/** Defines `squall list`: scenarios of the catalogue and kinds of faults. */
 export function defineList(command: Command): void {
-  command.option('--json', 'print one JSON document on stdout', false).action(async ({ json }: { json: boolean }) => {
+  command.option(...JSON_FLAG).action(async ({ json }: { json?: boolean }) => {
     const scenarios = await Promise.all(
       catalogNames().map(async name => validateScenario((await findScenario(name)).raw, name)),
     );
@@ -31,21 +32,21 @@ export function defineList(command: Command): void {
       const counts = `${counted(slos.length, 'SLO')}, ${counted(proof.length, 'proof')}; covers ${covers.map(titleOf).join(', ')}`;
       process.stdout.write(`  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${counts}`)}\n`);
     }
-    process.stdout.write(styleText('dim', '  What is covered stands in docs/requirements.md.\n'));
+    process.stdout.write(styleText('dim', '  Requirements: docs/requirements.md\n'));
     process.stdout.write(`\n${styleText('bold', 'Faults')}\n`);
     for (const { kind, on, summary, platforms } of faults) {
       const where = platforms ? `  (${platforms.join(', ')} only)` : '';
-      process.stdout.write(`  ${styleText('cyan', kind)} on a ${on}  ${summary}${styleText('dim', where)}\n`);
+      process.stdout.write(`  ${styleText('cyan', kind)} (${on})  ${summary}${styleText('dim', where)}\n`);
     }
   });
 }
 
-/** `squall schema`: the shape of a scenario file. */
+/** Defines `squall schema`: the JSON Schema of scenario files. */
 export function defineSchema(command: Command): void {
   command.action(() => printJson(scenarioJsonSchema()));
 }
 
-/** The id of a requirement with the first words of its text: `A2.5 (Retries)`. */
+/** The id of a requirement with the beginning of its text: `A2.5 (Retries)`. */
 function titleOf(entry: string): string {
   const { id, text } = requirementOf(entry);
   return `${id} (${text.split(/[:;.](?: |$)| \(/, 1)[0]})`;

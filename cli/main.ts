@@ -3,30 +3,30 @@ import { messageOf } from '../harness/errors.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 
-/** A command as `squall --help` lists it. Its module, with all that it needs, is loaded only once the command is called. */
+/** A command as `squall --help` lists it. Its module is loaded only when the command is called. */
 interface Entry {
-  /** Its name, a space, its usage. */
+  /** Name, a space, usage. */
   readonly call: string;
   readonly description: string;
-  /** Resolves to what gives the command its arguments, options and action. */
+  /** Resolves to the function that gives the command its arguments, options and action. */
   readonly load: () => Promise<(command: Command, signal: AbortSignal) => void | Promise<void>>;
 }
 
 const ENTRIES: readonly Entry[] = [
   {
     call: 'run [options] <scenario...>',
-    description: 'run scenarios: bring the stack up, drive load, inject faults, judge the SLOs, write the report',
+    description: 'run scenarios: start the stack, generate load, inject faults, judge the SLOs, write the report',
     load: async () => (await import('./run.ts')).defineRun,
   },
   {
     call: 'prove [options] <scenario...>',
     description:
-      'show that the SLOs of a scenario could have failed: run it whole, then without each defence its proofs name',
+      'prove that the SLOs of a scenario can fail: run it as it is, then once without each of its safeguards',
     load: async () => (await import('./prove.ts')).defineProve,
   },
   {
     call: 'list [options]',
-    description: 'list the scenarios of the catalogue, with why each exists, and the kinds of faults',
+    description: 'list the scenarios of the catalogue and the kinds of faults',
     load: async () => (await import('./list.ts')).defineList,
   },
   {
@@ -36,37 +36,38 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     call: 'report [options] <run>',
-    description: 'render the reports of a stored run again, from its history',
+    description: 'render the reports of a stored run again',
     load: async () => (await import('./stored.ts')).defineReport,
   },
   {
     call: 'recheck [options] <run>',
-    description: 'judge a stored run again, from its history; exits as the run would have',
+    description: 'judge a stored run again; the exit code is that of the run',
     load: async () => (await import('./stored.ts')).defineRecheck,
   },
   {
     call: 'merge [options] <run...>',
-    description: 'make one run of all the segments of a load (squall run --segment), judge it, write its report',
+    description: 'merge the segments of a load (squall run --segment) into one run, judge it, write its report',
     load: async () => (await import('./merge.ts')).defineMerge,
   },
   {
     call: 'up [options] <scenario>',
-    description: "bring a scenario's stack up and keep it running, without load or faults, until Ctrl-C",
+    description: "start a scenario's stack without load or faults, and keep it running until Ctrl-C",
     load: async () => (await import('./up.ts')).defineUp,
   },
   {
     call: 'k6-operator [options] <scenario>',
-    description: "print a TestRun for the k6 operator that drives a scenario's load from many pods of a cluster",
+    description:
+      "print a TestRun manifest for the k6 operator, which generates a scenario's load in a Kubernetes cluster",
     load: async () => (await import('./k6-operator.ts')).defineK6Operator,
   },
   {
     call: 'attack [options] <kind>',
-    description: 'attack a service of your own, and see whether its clients notice',
+    description: 'attack a service of your own, and measure what its clients see of it',
     load: async () => (await import('./attack.ts')).defineAttack,
   },
   {
     call: 'doctor [options]',
-    description: 'tell what is installed on this machine, what is missing and what to do about it',
+    description: 'show which tools are installed on this machine, and how to install the missing ones',
     load: async () => (await import('./doctor.ts')).defineDoctor,
   },
 ];
@@ -75,12 +76,12 @@ const interrupt = new AbortController();
 
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
   process.on(name, () => {
-    // The watchdog cleans up after whoever does not want to wait.
+    // A second signal exits at once; the watchdog cleans up.
     if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
     interrupt.abort(new Error(name));
   });
 
-// Whoever reads no further, as `head` does, is no error.
+// A reader that closes the pipe early, as `head` does, is no error.
 process.stdout.on('error', error => {
   if ((error as NodeJS.ErrnoException).code === 'EPIPE') process.exit(EXIT.pass);
   throw error;
@@ -89,7 +90,7 @@ process.stdout.on('error', error => {
 const program = new Command('squall')
   .description('Chaos-engineering and load-testing harness for self-hosted LLM services.')
   .version(packageJson.version)
-  .showHelpAfterError('(squall --help and squall <command> --help tell more)')
+  .showHelpAfterError('(see squall --help and squall <command> --help)')
   .exitOverride()
   .configureHelp({ subcommandTerm: command => `${command.name()} ${command.usage()}` })
   .hook('preSubcommand', async (_, command) => {
@@ -111,7 +112,7 @@ for (const { call, description } of ENTRIES) {
     .usage(usage)
     .description(description)
     .exitOverride()
-    .showHelpAfterError('(squall <command> --help tells more)');
+    .showHelpAfterError('(see squall <command> --help)');
 }
 
 try {

@@ -13,54 +13,46 @@ export interface ScenarioOptions {
   readonly set: readonly string[];
 }
 
-/** Options that every command which runs scenarios takes. */
-export interface RunOptions extends ScenarioOptions {
+/** Options of every command that runs scenarios; a command without such an option leaves it undefined. */
+export interface RunOptions extends ScenarioOptions, TargetOptions {
   readonly platform: PlatformKind;
   readonly out: string;
-  readonly json: boolean;
-  readonly quiet: boolean;
-}
-
-/** Options of commands that can share a load among processes and machines. */
-export interface ShareOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
   readonly workers?: number;
   readonly segment?: { readonly index: number; readonly of: number };
   readonly startAt?: Date;
-}
-
-/** Options of a command that repeats runs. */
-export interface ReplayOptions {
   readonly versions?: Versions;
 }
 
-/** Where runs are kept unless told otherwise. */
+/** The argument of commands that read one scenario. */
+export const SCENARIO = 'a name from `squall list`, or a .yaml, .json or .ts file';
+/** Arguments of `Command.option` for `--json`. */
+export const JSON_FLAG = ['--json', 'print one JSON document on stdout, and nothing else there'] as const;
+/** Arguments of `Command.option` for `--quiet`. */
+export const QUIET_FLAG = ['--quiet', 'print no progress'] as const;
+
 const DEFAULT_OUT = join(HOME, 'reports', 'runs');
-const DEFAULT_SEED = 42;
-/** Adds `--out` to a command: where runs are made, and where those named by id are looked for. */
+
+/** Adds `--out`: where new runs are stored, and where runs named by their id are looked up. */
 export function withOut(command: Command): Command {
   return command.addOption(new Option('--out <folder>', 'folder of run directories').default(DEFAULT_OUT, DEFAULT_OUT));
 }
 
 /** Adds the options of {@link ScenarioOptions} to a command. */
 export function withScenarioOptions(command: Command): Command {
+  const seed =
+    'seed of arrivals, prompts and, with the embedded fault proxy, jitter (toxiproxy-server draws its own jitter)';
   return command
+    .option('--seed <n>', seed, wholeNumber(0, 0xffffffff), 42)
     .addOption(
-      new Option(
-        '--seed <n>',
-        'decides arrivals, prompts and, with the embedded fault proxy, jitter (toxiproxy-server draws its own)',
-      )
-        .argParser(parseSeed)
-        .default(DEFAULT_SEED),
-    )
-    .option(
-      '--set <path=value>',
-      'change a value of the scenario, e.g. stack.inference.replicas=2 (repeatable)',
-      collect,
-      [],
+      new Option('--set <path=value>', 'override a value of the scenario, e.g. stack.inference.replicas=2 (repeatable)')
+        .argParser((value: string, before: string[]) => [...before, value])
+        .default([], 'none'),
     );
 }
 
-/** Adds the options of {@link RunOptions} to a command. */
+/** Adds `--platform`, `--out`, `--json`, `--quiet` and the options of {@link ScenarioOptions} to a command. */
 export function withRunOptions(command: Command): Command {
   return withScenarioOptions(withOut(command))
     .addOption(
@@ -68,67 +60,53 @@ export function withRunOptions(command: Command): Command {
         .choices(['process', 'docker', 'external'])
         .default('process'),
     )
-    .option('--json', 'print one JSON document on stdout, and nothing else there', false)
-    .option('--quiet', 'no progress', false);
+    .option(...JSON_FLAG)
+    .option(...QUIET_FLAG);
 }
 
-/** Adds the options of {@link TargetOptions} to a command. */
+/** Adds the options of {@link TargetOptions} and `--workers` to a command. */
 export function withTargetOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--target <url>', 'test this OpenAI-compatible server instead of a stack of Squall’s own').implies({
+      new Option('--target <url>', 'test this OpenAI-compatible server; Squall then starts no stack').implies({
         platform: 'external',
       }),
     )
     .option(
       '--authorization <token>',
-      `bearer token for the target, or a whole Authorization header; better given as ${AUTHORIZATION_VARIABLE}`,
+      `bearer token for the target, or a complete Authorization header; ${AUTHORIZATION_VARIABLE} in the environment keeps it out of process lists`,
     )
-    .option('--i-own-this-target', 'the target may be elsewhere than on this machine: it is mine to break');
-}
-
-/** Adds `--workers`, for one machine. */
-export function withWorkers(command: Command): Command {
-  return command.addOption(
-    new Option('--workers <n>', 'processes that generate the load, for more than one core can do').argParser(
-      parseWorkers,
-    ),
-  );
+    .option('--i-own-this-target', 'allow a target on another machine: it is mine to break')
+    .option('--workers <n>', 'load generator processes, when one core is too few (default: 1)', wholeNumber(1, 64));
 }
 
 /** Adds `--segment` and `--start-at`, for several machines. */
 export function withSegment(command: Command): Command {
   return command
-    .addOption(
-      new Option('--segment <i/n>', 'drive the i-th of n shares of the load; squall merge judges all').argParser(
-        parseSegment,
-      ),
-    )
-    .addOption(
-      new Option(
-        '--start-at <time>',
-        'when the load phase starts, e.g. 2030-01-31T12:00:00Z, so that segments drive together',
-      ).argParser(parseInstant),
+    .option('--segment <i/n>', 'generate segment i of n of the load; squall merge judges all of them', parseSegment)
+    .option(
+      '--start-at <time>',
+      'start of the load phase, e.g. 2030-01-31T12:00:00Z, so that segments start together',
+      parseInstant,
     );
 }
 
-/** Adds `--versions`, which a replay command carries. */
+/** Adds `--versions`, which replay commands contain. */
 export function withVersions(command: Command): Command {
-  return command.addOption(
-    new Option(
-      '--versions <list>',
-      'refuse to run with other versions than these; the replay command of a run lists its own',
-    ).argParser(parseVersions),
+  return command.option(
+    '--versions <list>',
+    'run only with exactly these versions, as name=version,…; replay commands contain the list',
+    parseVersions,
   );
 }
 
 /**
- * Loads a scenario the way the options say, and checks its target where there is one.
- * @param changes further overrides, such as a proof's
+ * Loads a scenario as the options say, and checks the target if there is one.
+ * @param changes further overrides, such as those of a proof
  */
 export async function loadScenario(
   nameOrPath: string,
-  options: ScenarioOptions & Partial<RunOptions> & TargetOptions & ShareOptions,
+  options: ScenarioOptions & Partial<RunOptions>,
   signal: AbortSignal,
   changes: Readonly<Record<string, unknown>> = {},
 ): Promise<LoadedScenario> {
@@ -145,7 +123,7 @@ export async function loadScenario(
   });
 }
 
-/** The command that repeats a run. Never with the authorization, which ends up in reports then. */
+/** The command that repeats a run, without the authorization, since reports show the command. */
 function replayCommand(
   nameOrPath: string,
   options: Parameters<typeof loadScenario>[1],
@@ -164,26 +142,22 @@ function replayCommand(
   return words.map(quoted).join(' ');
 }
 
-/** A word as a shell takes it. */
+/** A word, quoted for a POSIX shell where it needs to be. */
 export function quoted(word: string): string {
   return /^[\w./=:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
-function parseSeed(text: string): number {
-  if (!/^\d+$/.test(text) || Number(text) > 0xffffffff)
-    throw new InvalidArgumentError('Expected a whole number from 0 to 4294967295.');
-  return Number(text);
+/** Parser of an option whose value is a whole number from `min` to `max`. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return text => {
+    if (!/^\d+$/.test(text) || Number(text) < min || Number(text) > max)
+      throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
+    return Number(text);
+  };
 }
 
-const MAX_WORKERS = 64;
 const MAX_SEGMENTS = 1000;
-const MAX_WAIT_MS = 86_400_000;
-
-function parseWorkers(text: string): number {
-  if (!/^\d+$/.test(text) || Number(text) < 1 || Number(text) > MAX_WORKERS)
-    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAX_WORKERS}.`);
-  return Number(text);
-}
+const MAX_START_DELAY_MS = 86_400_000;
 
 function parseSegment(text: string): { index: number; of: number } {
   const [, index = 0, of = 0] = (/^(\d+)\/(\d+)$/.exec(text) ?? []).map(Number);
@@ -195,8 +169,8 @@ function parseSegment(text: string): { index: number; of: number } {
 function parseInstant(text: string): Date {
   const date = new Date(text);
   if (Number.isNaN(date.getTime()) || !/(Z|[+-]\d\d:?\d\d)$/i.test(text))
-    throw new InvalidArgumentError('Expected a date and time with its zone, such as 2030-01-31T12:00:00Z.');
-  if (date.getTime() > Date.now() + MAX_WAIT_MS)
+    throw new InvalidArgumentError('Expected a date and time with a time zone, such as 2030-01-31T12:00:00Z.');
+  if (date.getTime() > Date.now() + MAX_START_DELAY_MS)
     throw new InvalidArgumentError('Expected a time within a day from now.');
   return date;
 }
@@ -205,8 +179,4 @@ function parseVersions(text: string): Versions {
   const versions = parsePin(text);
   if (!versions) throw new InvalidArgumentError('Expected names and versions such as nginx=1.22.1,node=24.21.0.');
   return versions;
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, value];
 }

@@ -4,26 +4,22 @@ import type { RunningLoad } from '../harness/contracts.ts';
 import type { History, RunEvent } from '../harness/history.ts';
 import { loadEndMs, type RunPlan, warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
+import { stepLabel } from '../reports/judge/event-rows.ts';
 import type { SessionObserver } from '../scenarios/session.ts';
 import { profiles } from '../stack/inference/engine/profiles.ts';
 import type { StackOptions } from '../stack/options.ts';
 
-/** Where progress goes. */
-export interface ProgressTarget {
-  readonly stream: NodeJS.WriteStream;
-  readonly plan: RunPlan;
-  /** A live display; else one line for each event and for every ten seconds of load. */
-  readonly live: boolean;
-}
-
 /** A progress display; disposing clears the live part. */
 export interface Progress extends SessionObserver, Disposable {}
 
-const LIVE_EVERY_MS = 250;
-const LINE_EVERY_MS = 10_000;
+const LIVE_INTERVAL_MS = 250;
+const LINE_INTERVAL_MS = 10_000;
 
-/** Shows a run as it goes: the events as they happen and the load's figures in between. */
-export function startProgress({ stream, plan, live }: ProgressTarget): Progress {
+/**
+ * Shows the events of a run as they happen, and figures of the load in between.
+ * @param live a display that updates in place; otherwise the figures are one line every ten seconds
+ */
+export function startProgress(stream: NodeJS.WriteStream, plan: RunPlan, live: boolean): Progress {
   const update = live ? createLogUpdate(stream) : undefined;
   const state: LiveState = {
     plan,
@@ -38,17 +34,12 @@ export function startProgress({ stream, plan, live }: ProgressTarget): Progress 
       if (update) update(liveText(state));
       else if (state.load && state.phase === 'load') stream.write(`${statusLine(state)}\n`);
     },
-    live ? LIVE_EVERY_MS : LINE_EVERY_MS,
+    live ? LIVE_INTERVAL_MS : LINE_INTERVAL_MS,
   );
   return {
     history(history: History) {
       stream.write(`${styleText('bold', plan.scenario)}  ${plan.why}\n`);
-      stream.write(
-        styleText(
-          'dim',
-          `seed ${plan.seed} · ${plan.arrivals ? `${plan.arrivals.count} arrivals` : 'a closed loop'} over ${warmUpMs(plan) / 1000} s of warm-up and ${loadEndMs(plan) / 1000} s · ${plan.platform}${plan.target ? ` ${plan.target}` : ''}${plan.segment ? ` · segment ${plan.segment.index} of ${plan.segment.of}` : ''}\n`,
-        ),
-      );
+      stream.write(`${styleText('dim', planText(plan))}\n`);
       history.listen(event => {
         remember(state, event);
         const line = eventLine(event, plan);
@@ -68,10 +59,21 @@ export function startProgress({ stream, plan, live }: ProgressTarget): Progress 
   };
 }
 
+function planText(plan: RunPlan): string {
+  const { seed, arrivals, platform, target, segment } = plan;
+  return [
+    `seed ${seed}`,
+    arrivals ? `${arrivals.count} arrivals` : 'closed loop',
+    `${warmUpMs(plan) / 1000} s of warm-up and ${loadEndMs(plan) / 1000} s of load`,
+    target ? `${platform} ${target}` : platform,
+    ...(segment ? [`segment ${segment.index} of ${segment.of}`] : []),
+  ].join(' · ');
+}
+
 interface LiveState {
   readonly plan: RunPlan;
   phase: string;
-  /** Start, in ms of `performance.now()`. */
+  /** Start of the load phase, in ms of `performance.now()`. */
   startAt: number | undefined;
   load: RunningLoad | undefined;
   readonly replicas: Map<string, string>;
@@ -94,20 +96,21 @@ function clock({ startAt }: LiveState): string {
 function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
   switch (event.type) {
     case 'phase':
-      if (event.phase === 'up') return `${styleText('cyan', event.phase)}${loadingText(plan)}`;
-      return event.phase === 'done' ? undefined : styleText('cyan', event.phase);
+      return event.phase === 'done'
+        ? undefined
+        : `${styleText('cyan', event.phase)}${event.phase === 'up' ? loadingText(plan) : ''}`;
     case 'replica':
       return event.state === 'starting' || event.state === 'stopped'
         ? undefined
         : `${event.replica} ${event.state}${event.detail ? ` (${event.detail})` : ''}`;
     case 'fault':
-      return `${styleText(event.step === 'healed' ? 'green' : 'yellow', `${event.id} ${event.step}`)}  ${event.evidence}`;
+      return `${styleText(event.step === 'healed' ? 'green' : 'yellow', `${event.id} ${stepLabel(event.step)}`)}  ${event.evidence}`;
     case 'invalid':
       return styleText('red', `invalid: ${event.reason}`);
     case 'interrupted':
       return styleText(
         'red',
-        `interrupted by ${event.by}: healing and taking everything down (again to leave at once)`,
+        `interrupted by ${event.by}: removing faults and stopping the stack (again to quit at once)`,
       );
     case 'crashed':
       return styleText('red', `failed: ${event.reason.split('\n')[0]}`);
@@ -116,12 +119,12 @@ function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
   }
 }
 
-/** How long the longest part of coming up takes, for nothing else is to be seen meanwhile. Of a target nothing is known. */
+/** How long the model takes to load, since nothing else shows meanwhile; empty with a target. */
 function loadingText({ stack, timeScale }: RunPlan): string {
   const { inference } = stack as Partial<StackOptions>;
   if (!inference) return '';
   const loadMs = profiles[inference.profile].modelLoadMs / timeScale;
-  return `  loading the model takes about ${formatMs(loadMs)}, at a stack.timeScale of ${timeScale}`;
+  return `  loading the model takes about ${formatMs(loadMs)} at stack.timeScale ${timeScale}`;
 }
 
 function statusLine(state: LiveState): string {
@@ -133,7 +136,7 @@ function statusLine(state: LiveState): string {
   return [
     `${clock(state)} ${state.phase}`,
     `${Math.round(load.recentPerSecond)}/s`,
-    `p99 ttft ${p99}`,
+    `P99 TTFT ${p99}`,
     `${load.failed} failed (${percent.toFixed(1)} %)`,
     `${load.inFlight} in flight`,
     ...(load.dropped > 0 ? [`${load.dropped} dropped`] : []),

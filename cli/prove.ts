@@ -2,16 +2,8 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { SquallError } from '../harness/errors.ts';
 import { judgeProof, type ProofResult } from '../scenarios/proof.ts';
-import type { TargetOptions } from '../scenarios/target.ts';
 import { EXIT, worstExit } from './exit.ts';
-import {
-  loadScenario,
-  type RunOptions,
-  type ShareOptions,
-  withRunOptions,
-  withTargetOptions,
-  withWorkers,
-} from './options.ts';
+import { loadScenario, type RunOptions, SCENARIO, withRunOptions, withTargetOptions } from './options.ts';
 import { printJson, runWithProgress } from './run.ts';
 
 const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
@@ -21,15 +13,15 @@ const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
   unusable: EXIT.inconclusive,
 };
 
-/** `squall prove <scenario…>`: shows that each SLO with a proof fails when the defence it rests on is taken away. */
+/** Defines `squall prove <scenario…>`, which shows that each SLO with a proof fails without the safeguard it depends on. */
 export function defineProve(command: Command, signal: AbortSignal): void {
-  withWorkers(withTargetOptions(withRunOptions(command)))
-    .argument('<scenario...>', 'name from `squall list`, or a .yaml, .json or .ts file')
+  withTargetOptions(withRunOptions(command))
+    .argument('<scenario...>', SCENARIO)
     .addHelpText(
       'after',
-      '\nExit codes: 0 every proof makes exactly its named SLO fail · 1 one proves nothing or breaks more · 2 the whole run does not pass, or a run cannot be judged',
+      '\nExit codes: 0 in every proof exactly the named SLO fails · 1 a proof proves nothing or breaks more · 2 the baseline run does not pass, or a run cannot be judged',
     )
-    .action(async (names: string[], options: RunOptions & TargetOptions & ShareOptions) => {
+    .action(async (names: string[], options: RunOptions) => {
       const results: { scenario: string; proofs: ProofResult[] }[] = [];
       const codes: number[] = [];
       for (const name of names) {
@@ -44,7 +36,7 @@ export function defineProve(command: Command, signal: AbortSignal): void {
 
 async function prove(
   name: string,
-  options: RunOptions & TargetOptions & ShareOptions,
+  options: RunOptions,
   signal: AbortSignal,
 ): Promise<{ results: ProofResult[]; exitCode: number }> {
   const { scenario, compiled } = await loadScenario(name, options, signal);
@@ -52,21 +44,18 @@ async function prove(
     throw new SquallError(
       'scenario',
       'NO_PROOF',
-      `Expected ${name} to have a \`proof\`, found none, so none of its SLOs is shown to mean anything`,
-      {
-        next: 'Name under `proof` the defence that each SLO rests on; see CONTRIBUTING.md.',
-      },
+      `Expected ${name} to have a \`proof\`, found none, so there is nothing to prove`,
+      { next: 'Name under `proof` the safeguard that each SLO depends on; see CONTRIBUTING.md.' },
     );
-  // Compile every variant before the first one runs, so that a slip in the last is not found after minutes.
+  // All variants compile before the first run, so that a mistake in the last one does not surface after minutes.
   const variants = await Promise.all(
     scenario.proof.map(async proof => ({ proof, variant: await loadScenario(name, options, signal, proof.set) })),
   );
   const say = (text: string) => void (options.json ? process.stderr : process.stdout).write(`${text}\n`);
-  const whole = await runWithProgress(compiled, options, signal);
-  const { document } = whole.result;
+  const { document } = (await runWithProgress(compiled, options, signal)).result;
   if (document.verdict !== 'pass') {
     say(
-      `\nNothing can be proved: with every defence in place the verdict is ${document.verdict}. ${document.reasons.join('; ')}`,
+      `\nNothing can be proved: the verdict of the baseline run is ${document.verdict}. ${document.reasons.join('; ')}`,
     );
     return { results: [], exitCode: document.interrupted ? EXIT.interrupted : EXIT.inconclusive };
   }

@@ -3,13 +3,15 @@ import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { SquallError } from '../harness/errors.ts';
 import { judgeDirectory, publish } from '../reports/publish.ts';
-import { withOut } from './options.ts';
+import { JSON_FLAG, withOut } from './options.ts';
 import { printJson, terminalSummary } from './run.ts';
 
-/** `squall report <run>`: renders a stored run again. */
+const RUN = 'path of a run directory, a run id, or "last"';
+
+/** Defines `squall report <run>`, which renders a stored run again. */
 export function defineReport(command: Command): void {
   withOut(command)
-    .argument('<run>', 'run directory, its id, or "last"')
+    .argument('<run>', RUN)
     .action(async (run: string, { out }: { out: string }) => {
       const directory = requireRun(run, out);
       const result = await judgeDirectory(directory);
@@ -18,12 +20,12 @@ export function defineReport(command: Command): void {
     });
 }
 
-/** `squall recheck <run>`: judges a stored run again. */
+/** Defines `squall recheck <run>`, which judges a stored run again. */
 export function defineRecheck(command: Command): void {
   withOut(command)
-    .argument('<run>', 'run directory, its id, or "last"')
-    .option('--json', 'print run.json on stdout, and nothing else there', false)
-    .action(async (run: string, { json, out }: { json: boolean; out: string }) => {
+    .argument('<run>', RUN)
+    .option(...JSON_FLAG)
+    .action(async (run: string, { json, out }: { json?: boolean; out: string }) => {
       const result = await judgeDirectory(requireRun(run, out));
       if (json) printJson(result.document);
       else process.stdout.write(`${terminalSummary(result)}\n`);
@@ -34,7 +36,7 @@ export function defineRecheck(command: Command): void {
 /**
  * The absolute directory of a stored run.
  * @param run its path, its id, or "last"
- * @param out the folder in which ids and "last" are looked for
+ * @param out the folder in which ids and "last" are looked up
  * @throws SquallError `UNKNOWN_RUN`
  */
 export function requireRun(run: string, out: string): string {
@@ -44,8 +46,10 @@ export function requireRun(run: string, out: string): string {
   if (directory) return resolve(directory);
   const message = `Expected a run directory, the id of a run in ${resolve(out)} or "last", got "${run}"`;
   const next =
-    stored.length > 0 ? `The newest runs there are ${stored.slice(-3).join(', ')}.` : 'There is no run there.';
-  throw new SquallError('option', 'UNKNOWN_RUN', message, { next: `${next} \`--out\` names another folder of runs.` });
+    stored.length > 0 ? `The newest runs there are ${stored.slice(-3).join(', ')}.` : 'There are no runs there.';
+  throw new SquallError('option', 'UNKNOWN_RUN', message, {
+    next: `${next} Name another folder of runs with \`--out\`.`,
+  });
 }
 
 function isRun(directory: string): boolean {

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { systemClock } from '../harness/clock.ts';
@@ -7,13 +8,13 @@ import type { RunningStack } from '../harness/contracts.ts';
 import type { RunPlan } from '../harness/plan.ts';
 import { openRunDirectory } from '../scenarios/run-directory.ts';
 import { platformOf } from '../scenarios/session.ts';
-import { loadScenario, type RunOptions, withRunOptions } from './options.ts';
+import { loadScenario, type RunOptions, SCENARIO, withRunOptions } from './options.ts';
 import { printJson } from './run.ts';
 
-/** `squall up <scenario>`: the stack alone, to be used by hand, until Ctrl-C. */
+/** Defines `squall up <scenario>`, which runs the stack alone until Ctrl-C. */
 export function defineUp(command: Command, signal: AbortSignal): void {
   withRunOptions(command)
-    .argument('<scenario>', 'name from `squall list`, or a .yaml, .json or .ts file')
+    .argument('<scenario>', SCENARIO)
     .action(async (name: string, options: RunOptions) => {
       const { compiled } = await loadScenario(name, options, signal);
       const { plan, topology } = compiled;
@@ -33,34 +34,24 @@ export function defineUp(command: Command, signal: AbortSignal): void {
         signal,
         clock: systemClock,
       });
-      const authority = placeAuthority(stack, directory);
-      if (options.json) printJson(addresses(stack, authority, directory));
-      else say(`\n${guide(stack, plan, authority, directory)}`);
-      // The stack runs until somebody interrupts it; that is how this command ends, and no failure.
+      const authority = writeAuthority(stack, directory);
+      if (options.json) {
+        const { entries, authorization, proxyApiUrl, links } = stack;
+        const replicas = stack.replicas.map(({ name, service, url, pid }) => ({ name, service, url, pid }));
+        printJson({ entries, authority, authorization, proxyApiUrl, links, replicas, logs: directory });
+      } else say(`\n${guide(stack, plan, authority, directory)}`);
+      // An interrupt is the normal end of this command.
       await untilAborted(signal);
-      say('taking everything down');
+      say('stopping the stack');
     });
 }
 
-/** Puts what clients have to trust beside the logs, where they enter over TLS. @returns its path */
-function placeAuthority({ entryCertificate }: RunningStack, directory: string): string | undefined {
+/** Writes the CA certificate of the entry, if it has TLS, beside the logs. @returns its path */
+function writeAuthority({ entryCertificate }: RunningStack, directory: string): string | undefined {
   if (!entryCertificate) return undefined;
   const path = join(directory, 'authority.pem');
   writeFileSync(path, entryCertificate.authority);
   return path;
-}
-
-function addresses(stack: RunningStack, authority: string | undefined, directory: string): object {
-  const { entries, authorization, proxyApiUrl, links, replicas } = stack;
-  return {
-    entries,
-    authority,
-    authorization,
-    proxyApiUrl,
-    links,
-    replicas: replicas.map(({ name, service, url, pid }) => ({ name, service, url, pid })),
-    logs: directory,
-  };
 }
 
 function guide(stack: RunningStack, plan: RunPlan, authority: string | undefined, directory: string): string {
@@ -81,44 +72,33 @@ function guide(stack: RunningStack, plan: RunPlan, authority: string | undefined
     ...stack.entries.map(url => `  ${url}/v1`),
     title('replicas'),
     ...stack.replicas.map(
-      ({ name, url, state }) => `  ${name.padEnd(14)} ${url}${state === 'stopped' ? '  (waits to be asked for)' : ''}`,
+      ({ name, url, state }) =>
+        `  ${name.padEnd(14)} ${url}${state === 'stopped' ? '  (not started; scale up to start it)' : ''}`,
     ),
     `${title('links')}  (Toxiproxy API at ${stack.proxyApiUrl})`,
     ...stack.links.map(({ name, listen, upstream }) => `  ${name.padEnd(24)} ${listen} → ${upstream}`),
     title('a streamed chat'),
     `  curl -N${trust} ${entry}/v1/chat/completions -H 'Authorization: ${stack.authorization}' -H 'Content-Type: application/json' -d '${body}'`,
-    title(`slow ${link?.name} down, and heal it`),
+    title(`add latency to ${link?.name}, and remove it`),
     `  curl -X POST ${proxy} -d '${toxic}'`,
     `  curl -X DELETE ${proxy}/slow`,
     ...scaling(stack).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     `${title('logs')}  ${directory}`,
     '',
-    'Ctrl-C takes everything down.',
+    'Ctrl-C stops the stack.',
   ].join('\n');
 }
 
-/** How to ask for more replicas, where there is somebody to ask. */
+/** How to start more replicas, if the stack has a control service and replicas that are not started. */
 function scaling({ links, replicas }: RunningStack): string[] {
   const control = links.find(({ name }) => name === 'operator→control');
-  const waiting = replicas.some(({ state }) => state === 'stopped');
-  if (!control || !waiting) return [];
+  if (!control || replicas.every(({ state }) => state !== 'stopped')) return [];
   const url = `http://${control.listen}/apis/apps/v1/namespaces/default/deployments/inference/scale`;
   const body = JSON.stringify({ spec: { replicas: replicas.filter(({ service }) => service === 'inference').length } });
   return ['more replicas', `curl -X PATCH ${url} -H 'Content-Type: application/merge-patch+json' -d '${body}'`];
 }
 
-function untilAborted(signal: AbortSignal): Promise<void> {
-  // A pending promise keeps no process alive; the timer does.
-  const timer = setInterval(() => {}, 60_000);
-  return new Promise(resolve => {
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearInterval(timer);
-        resolve();
-      },
-      { once: true },
-    );
-    if (signal.aborted) resolve();
-  });
+/** Resolves on abort; until then its timer keeps the process alive. */
+async function untilAborted(signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) await setTimeout(60_000, undefined, { signal }).catch(() => {});
 }

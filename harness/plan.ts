@@ -207,7 +207,7 @@ export interface RunPlan {
 }
 
 /** When the offered load ends, in ms after the load phase starts. */
-export function loadEndMs(plan: RunPlan): number {
+export function loadEndMs(plan: Pick<RunPlan, 'load'>): number {
   return plan.load.ramps.at(-1)?.toMs ?? 0;
 }
 

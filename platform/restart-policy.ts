@@ -1,6 +1,6 @@
 import type { RestartPolicy } from '../stack/options.ts';
 
-/** A replica that was ready this long is healthy: the next wait is `initialMs` again. Kubernetes takes ten minutes. */
+/** A replica that was ready this long is healthy: the next wait is `baseDelayMs` again. Kubernetes takes ten minutes. */
 export const STABLE_MS = 10_000;
 /** Exits in a row without ever having been ready, after which a replica is given up. */
 export const BARREN_EXITS_LIMIT = 5;
@@ -41,6 +41,6 @@ export function decideRestart(
   };
   if (policy === 'off') return { decision: { kind: 'stay-down' }, record };
   if (record.barren >= BARREN_EXITS_LIMIT) return { decision: { kind: 'give-up', exits: record.barren }, record };
-  const afterMs = Math.min(policy.maxMs, policy.initialMs * policy.factor ** (record.exits - 1));
+  const afterMs = Math.min(policy.maxDelayMs, policy.baseDelayMs * policy.factor ** (record.exits - 1));
   return { decision: { kind: 'restart', afterMs }, record };
 }

@@ -1,9 +1,9 @@
 import { SquallError } from '../harness/errors.ts';
 
 /**
- * The error for a value of a scenario that cannot be.
- * @param expected what it should be, such as `a duration greater than 0`
- * @param hint ends the message
+ * The error for an unusable value of a scenario.
+ * @param expected what the value has to be, such as `a duration greater than 0`
+ * @param hint end of the message
  */
 export function badScenario(field: string, expected: string, found: unknown, hint = ''): SquallError {
   const shown = found === undefined ? 'nothing' : JSON.stringify(found);

@@ -3,8 +3,7 @@ import type { FaultPackage } from '../faults/fault.ts';
 import { boundaryName, boundaryNames, zoneNames } from '../faults/zones.ts';
 import { SquallError } from '../harness/errors.ts';
 import { findProgram } from '../harness/host/programs.ts';
-import type { FaultPlan, LoadPlan, PlatformKind, RunPlan } from '../harness/plan.ts';
-import { loadEndMs } from '../harness/plan.ts';
+import { type FaultPlan, type LoadPlan, loadEndMs, type PlatformKind, type RunPlan } from '../harness/plan.ts';
 import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
 import { resolveApiKey } from '../load/request/api-key.ts';
@@ -12,25 +11,21 @@ import { externalTopology } from '../platform/external/platform.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { settleOptions } from '../stack/options.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
-import { badScenario as bad } from './bad-scenario.ts';
+import { badScenario } from './bad-scenario.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './external.ts';
 import { compileLoad } from './load/compile-load.ts';
-import { chooseEngine, refusalsOf } from './load/engine-choice.ts';
-import { scheduledIn, sharedAmong } from './load/share.ts';
+import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
+import { requireSplittable, type Split, scheduledIn } from './load/split.ts';
 import type { ResolvedScenario } from './scenario.ts';
 
 /** What the command line adds to a scenario. */
-export interface CompileOptions {
+export interface CompileOptions extends Split {
   readonly seed: number;
   readonly platform: PlatformKind;
-  /** The server to test instead of a stack; with platform `external` alone. */
+  /** The server to test instead of a stack; only with platform `external`. */
   readonly external?: External | undefined;
-  /** Processes that generate the load. @default 1 */
-  readonly workers?: number | undefined;
-  /** Which part of the load this run drives, where several share it; `index` from 1. @default all of it */
-  readonly segment?: { readonly index: number; readonly of: number } | undefined;
   readonly replay: string;
-  /** Where relative paths of the scenario begin. @default the current folder */
+  /** Base of the scenario's relative paths. @default the current folder */
   readonly folder?: string;
 }
 
@@ -42,46 +37,32 @@ export interface CompiledScenario {
 }
 
 /**
- * Turns a scenario into a plan: parses its quantities and checks everything that can be known before anything starts.
+ * Turns a scenario into a plan, and checks everything that can be known before anything starts.
  * The same scenario and options give the same plan, to the byte.
  * @throws SquallError that names the field
  */
 export function compileScenario(scenario: ResolvedScenario, options: CompileOptions): CompiledScenario {
   const { seed, platform, external, replay, folder = process.cwd() } = options;
-  const { topology, timeScale, stack } = external ? around(external) : ownStack(scenario, seed, platform);
+  const { topology, timeScale, stack } = external ? targetOf(external) : stackOf(scenario, seed, platform);
   if (external) requireOutsideObjectives(scenario.slos);
-  const { engine, ...loadOptions } = scenario.load;
-  const asked = compileLoad(loadOptions, { engine, model: scenario.stack.inference.profile, folder });
-  const load = settleEngine(asked, scenario.slos, options);
+  const load = settleEngine(
+    compileLoad(scenario.load, scenario.stack.inference.profile, folder),
+    scenario.slos,
+    options,
+  );
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
     compileFault(fault, index, topology, platform),
   );
-  const ids = faults.map(fault => fault.id);
-  requireUnique(ids, 'faults', 'id');
-  for (const [index, fault] of faults.entries())
-    if (fault.atMs >= loadEndMs({ load } as RunPlan))
-      throw bad(
-        `faults[${index}].at`,
-        `before the load ends at ${loadEndMs({ load } as RunPlan) / 1000}s`,
-        `${fault.atMs / 1000}s`,
-      );
-  requireUnique(
-    scenario.slos.map(slo => slo.name),
-    'slos',
-    'name',
-  );
-  const classes = load.clients?.classes.map(({ name }) => name) ?? [];
-  for (const [index, slo] of scenario.slos.entries()) {
-    checkSlo(slo, index, windowNames({ load, faults }), ids);
-    if (slo.class !== undefined) requireKnown(slo.class, classes, `slos[${index}].class`, 'a class of load.clients');
-  }
-  for (const [index, proof] of scenario.proof.entries())
-    requireKnown(
-      proof.breaks,
-      scenario.slos.map(slo => slo.name),
-      `proof[${index}].breaks`,
-      'the name of an SLO of this scenario',
-    );
+  requireUnique(faults, 'faults', 'id');
+  requireUnique(scenario.slos, 'slos', 'name');
+  const endMs = loadEndMs({ load });
+  for (const [index, { atMs }] of faults.entries())
+    if (atMs >= endMs)
+      throw badScenario(`faults[${index}].at`, `before the load ends at ${endMs / 1000}s`, `${atMs / 1000}s`);
+  for (const [index, slo] of scenario.slos.entries()) checkSlo(slo, index, load, faults);
+  const sloNames = scenario.slos.map(({ name }) => name);
+  for (const [index, { breaks }] of scenario.proof.entries())
+    requireKnown(breaks, sloNames, `proof[${index}].breaks`, 'the name of an SLO of this scenario');
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,
@@ -95,70 +76,62 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     slos: scenario.slos.map(({ objective, ...slo }) => ({ ...slo, objective: objective.text })) as RunPlan['slos'],
     stack,
     ...scheduledIn(load, seed, options.segment),
-    replay: pinned(replay, { ...settledPins(scenario, load, stack), ...tracePin(load) }),
+    replay: withPins(replay, pinsOf(scenario, load, stack)),
   };
   return { plan, topology, ...(external ? { external } : {}) };
 }
 
-type WhatIsTested = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' | 'stack'>;
+type TestedSystem = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' | 'stack'>;
 
-function ownStack(
+function stackOf(
   { load, stack: { timeScale, ...written } }: ResolvedScenario,
   seed: number,
   platform: PlatformKind,
-): WhatIsTested {
-  // Containers have every tool in their images, processes what is found on this machine.
+): TestedSystem {
+  // Container images contain every tool; processes use the tools of this machine.
   const stack = settleOptions(written, tool => platform === 'docker' || findProgram(tool) !== undefined);
-  // Whatever key a class of clients has, our own gateways know it as a customer of its own.
+  // The stack's gateways accept the key of every class of clients.
   const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [resolveApiKey(key)]));
   return { topology: topologyOf(stack, timeScale, seed, undefined, keys), timeScale, stack };
 }
 
-/** Nothing is known of a target, and nothing of it is scaled. */
-function around({ authorization }: External): WhatIsTested {
+function targetOf({ authorization }: External): TestedSystem {
   return { topology: externalTopology(authorization), timeScale: 1, stack: {} };
 }
 
-/** Decides what `auto` means, refuses what the engine cannot do, and notes who shares the load. */
-function settleEngine(
-  load: LoadPlan,
-  slos: ResolvedScenario['slos'],
-  { external, ...options }: CompileOptions,
-): LoadPlan {
-  const hasWorkers = (options.workers ?? 1) > 1;
-  const around = { hasWorkers, isSegment: options.segment !== undefined, target: external?.url };
-  const engine = load.engine === 'auto' ? chooseEngine(load, slos, around) : (load.engine as EngineName);
-  const [refusal] = refusalsOf(engine, load, slos, around);
-  if (refusal) throw bad(refusal.field, refusal.expected, refusal.found);
-  // Connections send back to back, whatever arrivals are when nobody says.
+/** Chooses the engine for `auto`, and checks that it supports the load and the SLOs. */
+function settleEngine(load: LoadPlan, slos: ResolvedScenario['slos'], options: CompileOptions): LoadPlan {
+  const { workers = 1, segment, external } = options;
+  const context = { hasWorkers: workers > 1, isSegment: segment !== undefined, target: external?.url };
+  const engine = load.engine === 'auto' ? chooseEngine(load, slos, context) : (load.engine as EngineName);
+  const [unsupported] = unsupportedBy(engine, load, slos, context);
+  if (unsupported) throw badScenario(unsupported.field, unsupported.expected, unsupported.found);
+  requireSplittable(load, options);
+  // Connections send back to back, whatever the default of `arrivals` is.
   const arrivals = load.connections === undefined ? load.arrivals : ({ kind: 'closed', thinkTimeMs: [0, 0] } as const);
-  return { ...load, engine, arrivals, ...sharedAmong(load, options) };
+  return { ...load, engine, arrivals, ...(workers > 1 ? { workers } : {}) };
 }
 
-/** The command that repeats a run sets what was decided here, so that it does not depend on what another machine finds. */
-function pinned(replay: string, pins: Readonly<Record<string, string>>): string {
-  const missing = Object.entries(pins).map(
+/** Adds to a replay command what was settled here, so that it does not depend on what another machine has. */
+function withPins(replay: string, pins: Readonly<Record<string, string>>): string {
+  const sets = Object.entries(pins).map(
     ([path, value]) => `--set ${/^\w+$/.test(value) ? `${path}=${value}` : `'${path}=${value}'`}`,
   );
-  return [replay, ...missing.filter(pin => !replay.includes(pin))].join(' ');
+  return [replay, ...sets.filter(set => !replay.includes(set))].join(' ');
 }
 
-/** What `auto` came to: the load's engine, and each part with its defaults, or not there. */
-function settledPins(
+/** The results of `auto`, that is the engine and parts with their defaults or `off`, and the content of a trace. */
+function pinsOf(
   { load: { engine }, stack: written }: ResolvedScenario,
-  settled: LoadPlan,
+  load: LoadPlan,
   stack: RunPlan['stack'],
 ): Record<string, string> {
   const parts = (['edge', 'redis', 'prometheus'] as const).filter(part => written[part] === 'auto' && part in stack);
   return {
-    ...(engine === 'auto' ? { 'load.engine': settled.engine } : {}),
+    ...(engine === 'auto' ? { 'load.engine': load.engine } : {}),
     ...Object.fromEntries(parts.map(part => [`stack.${part}`, stack[part] === 'off' ? 'off' : '{}'])),
+    ...(load.trace ? { 'load.trace.sha256': load.trace.sha256 } : {}),
   };
-}
-
-/** Another trace is refused. */
-function tracePin({ trace }: LoadPlan): Record<string, string> {
-  return trace ? { 'load.trace.sha256': trace.sha256 } : {};
 }
 
 function compileFault(
@@ -175,7 +148,7 @@ function compileFault(
   return { id: id ?? kind, kind, target, atMs, forMs, parameters };
 }
 
-/** What a fault can name, by what it is injected on. */
+/** Names of the targets of a fault. */
 const TARGETS: Readonly<Record<FaultPackage['on'], (topology: Topology) => string[]>> = {
   link: linkNames,
   replica: replicaNames,
@@ -188,28 +161,42 @@ function requirePlatform({ kind, platforms }: FaultPackage, platform: PlatformKi
   const possible = faultPackages
     .filter(other => other.kind !== 'noop' && (other.platforms ?? [platform]).includes(platform))
     .map(other => other.kind);
-  const message = `Expected \`${field}\` to be a fault that the platform ${platform} can do (${possible.join(', ')}), got "${kind}", which only ${platforms.join(' and ')} can`;
+  const message = `Expected \`${field}\` to be a fault that the platform ${platform} supports (${possible.join(', ')}), got "${kind}", which needs ${platforms.join(' or ')}`;
   throw new SquallError('scenario', 'FAULT_NEEDS_PLATFORM', message, {
     next: `Run it with \`--platform ${platforms[0]}\`, or choose another fault.`,
   });
 }
 
-function checkSlo(slo: ResolvedScenario['slos'][number], index: number, windows: string[], faultIds: string[]): void {
+function checkSlo(
+  slo: ResolvedScenario['slos'][number],
+  index: number,
+  load: LoadPlan,
+  faults: readonly FaultPlan[],
+): void {
   const field = `slos[${index}].objective`;
+  const windows = windowNames({ load, faults });
   const { objective, check } = slo.objective;
   requireKnown(slo.window, windows, `slos[${index}].window`, 'a window of this scenario');
   const fault = check.fault?.(objective);
-  if (fault !== undefined) requireKnown(fault, faultIds, field, `${check.kind} of a fault of this scenario`);
+  const ids = faults.map(({ id }) => id);
+  if (fault !== undefined) requireKnown(fault, ids, field, `${check.kind} of a fault of this scenario`);
   requireKnown(check.window?.(objective) ?? slo.window, windows, field, `${check.kind} in a window of this scenario`);
+  const classes = load.clients?.classes.map(({ name }) => name) ?? [];
+  if (slo.class !== undefined) requireKnown(slo.class, classes, `slos[${index}].class`, 'a class of load.clients');
 }
 
 function requireKnown(found: string, known: readonly string[], field: string, what: string): void {
   if (known.includes(found)) return;
-  const hint = didYouMean(found, known);
-  throw bad(field, `${what} (${known.join(', ') || 'it has none'})`, found, hint);
+  throw badScenario(field, `${what} (${known.join(', ') || 'it has none'})`, found, didYouMean(found, known));
 }
 
-function requireUnique(names: readonly string[], list: string, key: string): void {
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) throw bad(list, `every \`${key}\` only once`, twice);
+/** @throws SquallError for two items of a list of the scenario that have one `id` or `name` */
+function requireUnique<Key extends string>(
+  items: readonly Readonly<Record<Key, string>>[],
+  list: string,
+  key: Key,
+): void {
+  const names = items.map(item => item[key]);
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) throw badScenario(list, `a list in which every \`${key}\` is unique`, repeated);
 }

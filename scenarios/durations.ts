@@ -1,20 +1,24 @@
 import { z } from 'zod';
 import { DURATION_WORDS, durationMs, formatDuration, MAX_WAIT_MS } from '../harness/quantity.ts';
-import type { JsonSchema } from './json-schema.ts';
+import { type JsonSchema, rangeWords } from './json-schema.ts';
 
 /**
- * A duration as people write it, such as `400ms`; milliseconds in code.
- * @param bounds of the milliseconds. @default any that a timer can wait for
+ * A duration such as `400ms`; milliseconds in code.
+ * @param bounds of the milliseconds. @default the maximum of a timer
  */
 export function duration(bounds: z.ZodType = z.number().max(MAX_WAIT_MS)) {
-  const range = rangeWords(bounds);
+  const limits = z.toJSONSchema(bounds) as JsonSchema;
+  const hasRange = limits.maximum !== undefined && limits.maximum !== MAX_WAIT_MS;
+  const range = hasRange
+    ? rangeWords({ ...(limits.exclusiveMinimum === undefined && { minimum: 0 }), ...limits }, formatDuration)
+    : '';
   return z
     .string()
     .meta({ title: `${DURATION_WORDS}${range}` })
     .transform((text, context) => {
       const ms = durationMs(text);
       if (ms !== undefined && bounds.safeParse(ms).success) return ms;
-      // Without a message of its own it is told in the words of the title, and of what else could stand there.
+      // An empty message stands for the title and the alternatives, see `validateScenario`.
       context.addIssue({
         code: 'custom',
         message: ms === undefined ? '' : `expected a duration${range || TIMER_RANGE}`,
@@ -23,17 +27,9 @@ export function duration(bounds: z.ZodType = z.number().max(MAX_WAIT_MS)) {
     });
 }
 
-const TIMER_RANGE = ` of at most ${formatDuration(MAX_WAIT_MS)}, for a timer can wait no longer`;
+const TIMER_RANGE = ` of at most ${formatDuration(MAX_WAIT_MS)}, the limit of a timer`;
 
-function rangeWords(bounds: z.ZodType): string {
-  const { minimum, maximum, exclusiveMinimum } = z.toJSONSchema(bounds) as JsonSchema;
-  if (maximum === undefined || maximum === MAX_WAIT_MS) return '';
-  const most = formatDuration(maximum);
-  if (exclusiveMinimum !== undefined) return ` above ${formatDuration(exclusiveMinimum)}, at most ${most}`;
-  return ` from ${formatDuration(minimum ?? 0)} to ${most}`;
-}
-
-/** What people write for a value: durations without `Ms` in the key, see {@link inDurations}. */
+/** A value as written in a file: durations without `Ms` in the key, see {@link inDurations}. */
 export type Written<Value> = Value extends readonly unknown[]
   ? Value
   : Value extends object
@@ -45,8 +41,9 @@ export type Written<Value> = Value extends readonly unknown[]
     : Value;
 
 /**
- * The schema of what people write, for the schema of what code uses: a number of milliseconds whose key ends in `Ms` is a duration
- * under the key without it, so that `{ latency: 400ms }` becomes `{ latencyMs: 400 }`. Bounds, defaults and refinements stay.
+ * The schema of a file, from the schema of its values in code: a number of milliseconds under a key that ends in `Ms` is written as a
+ * duration under the key without `Ms`, so that `{ latency: 400ms }` becomes `{ latencyMs: 400 }`. Bounds, defaults and refinements
+ * are kept.
  */
 export function inDurations<Schema extends z.ZodType>(
   schema: Schema,
@@ -54,7 +51,7 @@ export function inDurations<Schema extends z.ZodType>(
   return written(schema, false) as z.ZodType<z.output<Schema>, Written<z.input<Schema>>>;
 }
 
-/** As much of what a zod schema is made of as has others inside. */
+/** The fields of a zod definition that contain other schemas. */
 interface Definition {
   readonly type: string;
   readonly shape: Readonly<Record<string, z.ZodType>>;
@@ -65,7 +62,7 @@ interface Definition {
   readonly checks?: readonly z.core.$ZodCheck[];
 }
 
-/** @param isMs whether a number is one of milliseconds */
+/** @param isMs whether numbers are milliseconds */
 function written(schema: z.ZodType, isMs: boolean): z.ZodType {
   const definition = schema.def as unknown as Definition;
   switch (definition.type) {
@@ -78,7 +75,7 @@ function written(schema: z.ZodType, isMs: boolean): z.ZodType {
     case 'default': {
       const inner = written(definition.innerType, isMs);
       const { defaultValue } = definition;
-      // A duration's default is told as people write it.
+      // The JSON Schema shows the default as a duration.
       if (isMs && typeof defaultValue === 'number')
         return describedAs(schema, inner.prefault(formatDuration(defaultValue)));
       return copy(schema, { innerType: inner });
@@ -100,8 +97,8 @@ function writtenObject(schema: z.ZodType, { shape, checks = [] }: Definition): z
     written(child, key.endsWith('Ms')),
   ]);
   if (names.size < inner.length)
-    throw new RangeError(`Two of ${Object.keys(shape).join(', ')} have one name in a file`);
-  // What is checked of the whole is checked of the milliseconds.
+    throw new RangeError(`Expected the keys ${Object.keys(shape).join(', ')} to differ without Ms`);
+  // Checks of the whole object see milliseconds.
   const object = copy(schema, { shape: Object.fromEntries(inner), checks: [] });
   const inMs = (value: unknown) =>
     Object.fromEntries(Object.entries(value as object).map(([name, part]) => [names.get(name) ?? name, part]));

@@ -4,17 +4,17 @@ import { TARGET_LINK } from '../platform/external/platform.ts';
 import type { ExternalTarget } from '../platform/external/reach.ts';
 import type { ResolvedScenario } from './scenario.ts';
 
-/** A server that Squall did not start, as the person named it. */
+/** The target of a run, a server that Squall does not start. */
 export interface External extends ExternalTarget {
-  /** What clients send as `Authorization`; empty for none. Never part of a plan. */
+  /** `Authorization` header of clients; empty for none. Never part of a plan. */
   readonly authorization: string;
 }
 
-const NOT_OURS = 'is not there: with --target Squall starts nothing but the fault proxy in front of your server';
+const NOT_OURS = 'does not exist: with --target Squall starts only the fault proxy in front of your server';
 
 /**
- * A scenario's faults, aimed at the one link that there is in front of a target: whatever was planned on a `client→…` link.
- * @throws SquallError `NOT_EXTERNAL` for a fault on anything else, naming the field
+ * The faults of a scenario, with every `client→…` link replaced by the only link of a target.
+ * @throws SquallError `NOT_EXTERNAL` that names the field, for a fault on anything else
  */
 export function faultsOnTarget(faults: ResolvedScenario['faults']): ResolvedScenario['faults'] {
   return faults.map((fault, index) => {
@@ -27,7 +27,7 @@ export function faultsOnTarget(faults: ResolvedScenario['faults']): ResolvedScen
   });
 }
 
-/** Whether a fault proxy has to stand in front of a target: where none of the faults acts by one, clients connect straight. */
+/** Whether a target needs the fault proxy: clients connect to it directly unless a fault acts through the proxy. */
 export function needsFaultProxy(faults: readonly { readonly kind: string }[]): boolean {
   return faults.some(({ kind }) => {
     const found = faultPackages.find(candidate => candidate.kind === kind);
@@ -36,8 +36,8 @@ export function needsFaultProxy(faults: readonly { readonly kind: string }[]): b
 }
 
 /**
- * Checks that objectives can be judged from outside.
- * @throws SquallError `NOT_EXTERNAL`, naming the field
+ * Checks that no objective needs gauges of the stack.
+ * @throws SquallError `NOT_EXTERNAL` that names the field
  */
 export function requireOutsideObjectives(slos: ResolvedScenario['slos']): void {
   for (const [index, { objective }] of slos.entries())
@@ -45,15 +45,13 @@ export function requireOutsideObjectives(slos: ResolvedScenario['slos']): void {
       throw new SquallError(
         'scenario',
         'NOT_EXTERNAL',
-        `\`slos[${index}].objective\`: "${objective.text}" is about gauges of the stack's replicas, which are not sampled with --target`,
-        {
-          next: 'Judge what clients see instead (ttft, itl, latency, errors, throughput, recovery), or leave --target out.',
-        },
+        `\`slos[${index}].objective\`: "${objective.text}" needs gauges of the stack, which are not sampled with --target`,
+        { next: 'Use what clients measure (ttft, itl, latency, errors, throughput, recovery), or leave --target out.' },
       );
 }
 
 /**
- * Refuses to change a stack that is not ours: an override that does nothing would look like one that has no effect.
+ * Checks that no override changes the stack of a run with a target, where it would do nothing.
  * @param paths of `--set`, or of a proof
  * @throws SquallError `NOT_EXTERNAL`
  */
@@ -63,15 +61,13 @@ export function requireStackUntouched(paths: readonly string[]): void {
   throw new SquallError(
     'option',
     'NOT_EXTERNAL',
-    `\`${path}\` changes the stack, and with --target Squall does not start it, so nothing would change`,
-    {
-      next: 'Change your server by its own means; --set load.model=<name> names the model that requests ask for. A proof that changes the stack needs Squall’s own: leave --target out.',
-    },
+    `\`${path}\` changes the stack, which Squall does not start with --target, so it would have no effect`,
+    { next: 'Configure your server itself (the model of the requests is load.model), or leave --target out.' },
   );
 }
 
 function notExternal(field: string, why: string): SquallError {
   return new SquallError('scenario', 'NOT_EXTERNAL', `\`${field}\`: ${why}`, {
-    next: `Put a link fault on ${TARGET_LINK} (any client→… link means it), or leave --target out.`,
+    next: `Put a link fault on ${TARGET_LINK} (any client→… link stands for it), or leave --target out.`,
   });
 }

@@ -7,20 +7,21 @@ import { didYouMean } from '../reports/nearest.ts';
 import { withTexts } from './requirements.ts';
 import type { Scenario } from './scenario.ts';
 
-/** The checkout this file lies in; for an installed package the folder the person works in. */
+/** The checkout; for an installed package the current folder. */
 export const HOME = import.meta.dirname.includes('node_modules') ? process.cwd() : resolve(import.meta.dirname, '..');
 
 const CATALOG = new URL('./catalog/', import.meta.url);
 
-/** A scenario as it was written, not validated yet, and where. */
+/** A scenario that has not been validated. */
 export interface FoundScenario {
+  /** Name or path, for messages. */
   readonly source: string;
   readonly raw: unknown;
-  /** Where its relative paths begin. */
+  /** Base of its relative paths. */
   readonly folder: string;
 }
 
-/** Names of the scenarios that come with the project: one for each file in `scenarios/catalog/`. */
+/** Names of the catalogue's scenarios: one for each file in `scenarios/catalog/`. */
 export function catalogNames(): string[] {
   return readdirSync(CATALOG)
     .map(file => basename(file, extname(file)))
@@ -45,7 +46,7 @@ export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
       'scenario',
       'UNKNOWN_SCENARIO',
       `Expected a scenario of the catalogue (${known.join(', ')}) or a file, got "${nameOrPath}"${didYouMean(nameOrPath, known)}`,
-      { next: 'Run `squall list` to see every scenario, or give the path of a .yaml, .json or .ts file.' },
+      { next: 'Run `squall list` for the scenarios of the catalogue, or give the path of a .yaml, .json or .ts file.' },
     );
   }
   const folder = dirname(path);
@@ -71,13 +72,13 @@ async function importDefault(url: string, source: string): Promise<unknown> {
 function noFile(nameOrPath: string, path: string): SquallError {
   const found = existsSync(path) ? 'found something else' : 'found no such file';
   return new SquallError('scenario', 'UNKNOWN_SCENARIO', `Expected ${nameOrPath} to be a scenario file, ${found}`, {
-    next: `Correct the path, which leads to ${path}, or run \`squall list\` to see the scenarios that have names.`,
+    next: `Correct the path, which resolves to ${path}, or run \`squall list\` for the scenarios of the catalogue.`,
   });
 }
 
 function unreadable(source: string, why: string, cause?: unknown): SquallError {
   return new SquallError('scenario', 'UNREADABLE_SCENARIO', `Expected ${source} to be a scenario file, but: ${why}`, {
     cause,
-    next: 'Correct the file; `squall schema` prints the JSON Schema that editors can check it with.',
+    next: 'Correct the file; `squall schema` prints its JSON Schema, which editors can check it against.',
   });
 }

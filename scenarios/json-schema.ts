@@ -1,10 +1,10 @@
-/** As much of JSON Schema as zod writes for the shapes of scenarios. */
+/** The part of JSON Schema that zod generates for scenarios. */
 export interface JsonSchema {
   readonly type?: string;
-  /** What the value is, in words that can follow "expected". */
+  /** Description of the value that can follow "expected". */
   readonly title?: string;
   readonly description?: string;
-  /** Left out of what people are offered. */
+  /** Hidden from messages. */
   readonly deprecated?: boolean;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -22,10 +22,7 @@ export interface JsonSchema {
   readonly oneOf?: readonly JsonSchema[];
 }
 
-/**
- * What a schema says about the value at a path in `raw`, in all branches that could be meant: of variants by their `kind`, the one
- * that `raw` names there, if it names one.
- */
+/** The schemas of the value at a path in `raw`, in all branches that match; of variants by `kind`, the one that `raw` names. */
 export function schemasAt(schema: JsonSchema, path: readonly PropertyKey[], raw: unknown): JsonSchema[] {
   const here = meant(branches(schema), raw);
   const [part, ...rest] = path;
@@ -37,21 +34,21 @@ export function schemasAt(schema: JsonSchema, path: readonly PropertyKey[], raw:
     .flatMap(child => schemasAt(child, rest, value));
 }
 
-/** Every key that a value may have by those schemas. */
+/** The keys that schemas allow. */
 export function keysOf(schemas: readonly JsonSchema[]): string[] {
   return [...new Set(schemas.flatMap(schema => Object.keys(schema.properties ?? {})))];
 }
 
-/** Every text that a value may be by those schemas, where it is one of a list. */
+/** The texts of the enumerations among schemas. */
 export function optionsOf(schemas: readonly JsonSchema[]): string[] {
   const options = schemas.flatMap(schema => (schema.deprecated ? [] : (schema.enum ?? schema.const ?? [])));
   return [...new Set(options.filter(option => typeof option === 'string'))];
 }
 
-/** What a value should be by those schemas, such as `a whole number from 1 to 64`: only the branches of `found`'s type, if there are any. */
+/** What schemas expect, such as `a whole number from 1 to 64`; only those of the type of `found`, if there are any. */
 export function wordsOf(schemas: readonly JsonSchema[], found: unknown): string {
   const fitting = schemas.filter(schema => fits(schema, found));
-  // Who wrote another word than those listed may have meant something else altogether.
+  // A word that is not listed may also be meant for a branch of another type.
   const chosen = fitting.every(isListed) ? schemas : fitting;
   const options = optionsOf(chosen);
   const kinds = optionsOf(chosen.flatMap(schema => schema.properties?.kind ?? []));
@@ -63,12 +60,12 @@ export function wordsOf(schemas: readonly JsonSchema[], found: unknown): string 
   ].join(' or ');
 }
 
-/** The schema itself, or the branches of its union, those of unions in it too. */
+/** The schema itself, or the branches of its union, recursively. */
 function branches(schema: JsonSchema): JsonSchema[] {
   const { anyOf, oneOf, ...around } = schema;
   const inner = anyOf ?? oneOf;
   if (!inner) return [schema];
-  // What is said of the whole union holds for a branch that says nothing of its own.
+  // A branch without a description takes that of its union.
   return inner.flatMap(branches).map(branch => (branch.description ? branch : { ...around, ...branch }));
 }
 
@@ -123,13 +120,18 @@ function bareWords(schema: JsonSchema): string {
   }
 }
 
-function rangeWords({ minimum, maximum, exclusiveMinimum }: JsonSchema): string {
-  // What every whole number keeps to is no bound of this one.
-  const least = minimum === undefined || minimum <= Number.MIN_SAFE_INTEGER ? undefined : minimum;
-  const most = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? undefined : maximum;
-  if (least !== undefined) return most === undefined ? ` of ${least} or more` : ` from ${least} to ${most}`;
-  const above = exclusiveMinimum === undefined ? '' : ` above ${exclusiveMinimum}`;
-  return most === undefined ? above : `${above}${above && ','} at most ${most}`;
+/** Bounds of a number in words, such as ` from 1 to 64`; empty for none. */
+export function rangeWords(
+  { minimum, maximum, exclusiveMinimum }: JsonSchema,
+  format: (value: number) => string = String,
+): string {
+  // zod gives every integer the safe bounds.
+  const min = minimum === undefined || minimum <= Number.MIN_SAFE_INTEGER ? undefined : minimum;
+  const max = maximum === undefined || maximum >= Number.MAX_SAFE_INTEGER ? undefined : maximum;
+  if (min !== undefined)
+    return max === undefined ? ` of ${format(min)} or more` : ` from ${format(min)} to ${format(max)}`;
+  const above = exclusiveMinimum === undefined ? '' : ` above ${format(exclusiveMinimum)}`;
+  return max === undefined ? above : `${above}${above && ','} at most ${format(max)}`;
 }
 
 function quoted(options: readonly string[]): string {

@@ -2,10 +2,9 @@ import { parse } from 'yaml';
 import { SquallError } from '../harness/errors.ts';
 
 /**
- * A copy of a scenario as written, with values at paths replaced: `stack.gateway.retries`, `load.stages.0.for`,
- * `faults.kill.at` (in a list also by `id` or `name`). Keys that are missing on the way are made; whether the result makes
- * sense is for its validation to say.
- * @throws SquallError `BAD_OVERRIDE` for a path that leads through something that is no object, or to no element of a list
+ * A copy of a scenario file with values at paths replaced: `stack.gateway.retries`, `load.stages.0.for`, `faults.kill.at` (list
+ * items by index, `id`, `name` or `kind`). Missing objects on the path are created; the result is not validated.
+ * @throws SquallError `BAD_OVERRIDE` for a path through a value that is not an object, or to an item that a list does not have
  */
 export function override(raw: unknown, values: Readonly<Record<string, unknown>>): unknown {
   const copy = structuredClone(raw);
@@ -13,58 +12,49 @@ export function override(raw: unknown, values: Readonly<Record<string, unknown>>
     const keys = path.split('.');
     const forbidden = keys.find(key => key === '' || key in Object.prototype);
     if (forbidden !== undefined)
-      throw badOverride(`Expected \`${path}\` to be a path of keys, got "${forbidden}" in it`);
-    let at: unknown = copy;
-    for (const key of keys.slice(0, -1)) at = child(at, key, path);
-    assign(at, keys.at(-1)!, value, path);
+      throw badOverride(`Expected \`${path}\` to be a path of keys, got the key "${forbidden}"`);
+    let parent: unknown = copy;
+    for (const [depth, key] of keys.entries()) {
+      const own = keyIn(parent, key, path);
+      const object = parent as Record<string | number, unknown>;
+      if (depth === keys.length - 1) object[own] = value;
+      else object[own] ??= {};
+      parent = object[own];
+    }
   }
   return copy;
 }
 
 /**
- * Reads `key=value` of `--set`; the value is YAML, so `off`, `0`, `10s` and `{a: 1}` all work.
+ * Parses the `path=value` pairs of `--set`; values are YAML, such as `off`, `0`, `10s` or `{a: 1}`.
  * @throws SquallError `BAD_OVERRIDE` without `=`
  */
 export function parseOverrides(pairs: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     pairs.map(pair => {
       const at = pair.indexOf('=');
-      if (at < 1) throw badOverride(`Expected \`--set\` to be key=value, got "${pair}"`);
+      if (at < 1) throw badOverride(`Expected \`--set\` to be path=value, got "${pair}"`);
       return [pair.slice(0, at), parse(pair.slice(at + 1)) as unknown];
     }),
   );
 }
 
-function child(parent: unknown, key: string, path: string): unknown {
-  if (Array.isArray(parent)) {
-    const index = indexOf(parent, key);
-    if (index === -1)
-      throw badOverride(`Expected "${key}" in \`${path}\` to be an index, id or name in the list, found none such`);
-    return parent[index];
-  }
+/** The key itself, or the index of the list item that it names. */
+function keyIn(parent: unknown, key: string, path: string): string | number {
   if (typeof parent !== 'object' || parent === null)
     throw badOverride(`Expected \`${path}\` to lead through objects, found ${JSON.stringify(parent)} before "${key}"`);
-  const object = parent as Record<string, unknown>;
-  object[key] ??= {};
-  return object[key];
-}
-
-function assign(parent: unknown, key: string, value: unknown, path: string): void {
-  child(parent, key, path);
-  if (Array.isArray(parent)) parent[indexOf(parent, key)] = value;
-  else (parent as Record<string, unknown>)[key] = value;
-}
-
-function indexOf(list: readonly unknown[], key: string): number {
-  if (/^\d+$/.test(key)) return Number(key) < list.length ? Number(key) : -1;
-  return list.findIndex(item => {
-    const { id, name, kind } = (item ?? {}) as { id?: unknown; name?: unknown; kind?: unknown };
-    return [id, name, kind].includes(key);
-  });
+  if (!Array.isArray(parent)) return key;
+  const index = /^\d+$/.test(key)
+    ? Number(key)
+    : parent.findIndex(item => [item?.id, item?.name, item?.kind].includes(key));
+  if (index >= 0 && index < parent.length) return index;
+  throw badOverride(
+    `Expected "${key}" in \`${path}\` to be an index, id, name or kind in the list, found no such item`,
+  );
 }
 
 function badOverride(message: string): SquallError {
   return new SquallError('option', 'BAD_OVERRIDE', message, {
-    next: 'Give a path into the scenario file, such as --set stack.inference.replicas=2.',
+    next: 'Give a path in the scenario file, such as --set stack.inference.replicas=2.',
   });
 }

@@ -1,23 +1,23 @@
 import type { RunDocument } from '../reports/store/run-document.ts';
 
-/** What a proof showed. */
+/** The result of one proof. */
 export interface ProofResult {
-  /** The defence that was taken away. */
+  /** The safeguard that was turned off. */
   readonly without: string;
-  /** The SLO that had to fail. */
+  /** The SLO that has to fail. */
   readonly breaks: string;
   readonly run: string;
   /**
    * - `holds`: exactly the named SLO failed
-   * - `proves-nothing`: the named SLO did not fail without its defence
-   * - `breaks-more`: the named SLO failed, and others too
+   * - `proves-nothing`: the named SLO passed without its safeguard
+   * - `breaks-more`: other SLOs failed, too
    * - `unusable`: the run was invalid, interrupted or inconclusive on the named SLO
    */
   readonly outcome: 'holds' | 'proves-nothing' | 'breaks-more' | 'unusable';
   readonly sentence: string;
 }
 
-/** Judges the run of a scenario without one of its defences: the named SLO must have failed, and only that one. */
+/** Judges the run of a scenario without one of its safeguards: the named SLO must have failed, and no other. */
 export function judgeProof(proof: { without: string; breaks: string }, run: RunDocument): ProofResult {
   const { without, breaks } = proof;
   const result = (outcome: ProofResult['outcome'], sentence: string): ProofResult => ({
@@ -42,7 +42,7 @@ export function judgeProof(proof: { without: string; breaks: string }, run: RunD
   if (others.length > 0)
     return result(
       'breaks-more',
-      `Without ${without}, "${breaks}" fails as it should, but so does ${others.join(', ')}.`,
+      `Without ${without}, "${breaks}" fails as expected, but so does ${others.join(', ')}.`,
     );
   return result('holds', `Without ${without} exactly "${breaks}" fails. ${measured}.`);
 }

@@ -4,16 +4,15 @@ import { badScenario } from './bad-scenario.ts';
 
 const DOCUMENT = new URL('../docs/requirements.md', import.meta.url);
 
-/** The requirements of this project: their texts by id, as `docs/requirements.md` has them, a line each. */
+/** Texts of the project's requirements by id, from `docs/requirements.md`. */
 export function requirements(): ReadonlyMap<string, string> {
   const rows = readFileSync(DOCUMENT, 'utf8').matchAll(/^- \*\*(\S+)\*\* (.+)$/gm);
   return new Map([...rows].map(([, id, text]) => [id!, text!]));
 }
 
 /**
- * The `covers` of a scenario of the catalogue, each id followed by its requirement's text, so that a stored run can show both.
- * The files of other people have ids of their own, and texts if they write them.
- * @throws SquallError `BAD_SCENARIO` for an id that `docs/requirements.md` has not
+ * The `covers` of a scenario of the catalogue, each id followed by the text of the requirement, so that a stored run can show both.
+ * @throws SquallError `BAD_SCENARIO` for an id that is not in `docs/requirements.md`
  */
 export function withTexts(ids: readonly string[]): string[] {
   const known = requirements();

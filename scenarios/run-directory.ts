@@ -6,11 +6,11 @@ import type { Clock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import type { RunEnvironment } from '../harness/history.ts';
 
-/** Less than this may not hold a run's history, requests and logs; a minute of the main scenario takes a few MiB. */
+/** Minimum free space for the history, requests and logs of a run; a minute of the main scenario takes a few MiB. */
 const MIN_FREE_BYTES = 64 * 2 ** 20;
 
 /**
- * Makes a fresh run directory below `out`.
+ * Creates a run directory below `out`.
  * @throws SquallError `OUTPUT_NOT_WRITABLE`, `DISK_FULL`
  */
 export function openRunDirectory(
@@ -18,26 +18,26 @@ export function openRunDirectory(
   out: string,
   clock: Clock,
 ): { readonly environment: RunEnvironment; readonly directory: string } {
-  const environment = describeSurroundings(scenario, clock);
+  const environment = environmentOf(scenario, clock);
   return { environment, directory: makeDirectory(out, environment.id) };
 }
 
-/** Whether something failed because there was no space left to write to. */
+/** Whether an error was caused by a full disk. */
 export function isDiskFull(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause)
     if (['ENOSPC', 'EDQUOT'].includes((at as NodeJS.ErrnoException).code ?? '')) return true;
   return /ENOSPC|no space left on device/i.test(messageOf(error));
 }
 
-/** The error for a disk that is full, or too full to begin. */
+/** The error for a full disk. */
 export function diskFull(where: string, cause: unknown): SquallError {
-  return new SquallError('environment', 'DISK_FULL', `There is no space left to write to below ${where}`, {
+  return new SquallError('environment', 'DISK_FULL', `There is not enough disk space below ${where}`, {
     cause,
-    next: `Free some space (runs keep what they measured, see ${where}), or choose another disk with --out.`,
+    next: `Free some space, for example by deleting old runs in ${where}, or choose another disk with --out.`,
   });
 }
 
-function describeSurroundings(scenario: string, clock: Clock): RunEnvironment {
+function environmentOf(scenario: string, clock: Clock): RunEnvironment {
   const startedAt = clock.date().toISOString();
   const stamp = startedAt.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   const cores = cpus();
@@ -59,14 +59,14 @@ function squallVersion(): string {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
 }
 
-/** Folder by folder, for Node's own `recursive` never returns where none can be made, as below `/proc`. */
+/** Creates one folder at a time, since `mkdirSync` with `recursive` never returns below `/proc`. */
 function makeFolders(path: string): void {
   if (existsSync(path)) return;
   makeFolders(dirname(path));
   try {
     mkdirSync(path);
   } catch (error) {
-    // Others may make the same folder for runs at the same time.
+    // A concurrent run may have created the folder.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
@@ -81,11 +81,8 @@ function makeDirectory(out: string, id: string): string {
     throw new SquallError(
       'environment',
       'OUTPUT_NOT_WRITABLE',
-      `Expected --out to be a folder to write to, got ${out}: ${messageOf(error)}`,
-      {
-        cause: error,
-        next: `Make ${dirname(directory)} writable, or choose another folder with --out.`,
-      },
+      `Expected --out to be a writable folder, got ${out}: ${messageOf(error)}`,
+      { cause: error, next: `Make ${dirname(directory)} writable, or choose another folder with --out.` },
     );
   }
   const { bavail, bsize } = statfsSync(directory);

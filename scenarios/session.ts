@@ -21,40 +21,40 @@ import type { CompiledScenario } from './compile.ts';
 import { needsFaultProxy } from './external.ts';
 import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
 
-/** What a session tells while it runs. */
+/** Callbacks of a session. */
 export interface SessionObserver {
   history(history: History, directory: string): void;
   load(load: RunningLoad): void;
 }
 
-/** How {@link runSession} is called. */
+/** Options of {@link runSession}. */
 export interface SessionOptions {
   /** Folder of run directories. */
   readonly out: string;
   readonly signal: AbortSignal;
-  /** When driving is to start, by the wall clock. @default as soon as possible */
-  readonly startAt?: Date;
-  /** Refused where the machine has others. @default any */
-  readonly requiredVersions?: Versions;
-  readonly observer?: Partial<SessionObserver>;
+  /** Start of the load phase. @default as soon as possible */
+  readonly startAt?: Date | undefined;
+  /** The only versions to run with. @default any */
+  readonly requiredVersions?: Versions | undefined;
+  readonly observer?: Partial<SessionObserver> | undefined;
 }
 
 /** A run that has been judged and published. */
 export interface Session {
-  /** Why it came no further; undefined for a run that did not crash. */
+  /** The error of a run that crashed. */
   readonly crash?: unknown;
   readonly directory: string;
   readonly result: RenderInput;
 }
 
 /**
- * Runs a compiled scenario in a fresh run directory, judges it and publishes its reports. A run that crashed is judged and
- * published as far as it came.
- * @throws SquallError where there is nothing to judge, or nowhere to publish
+ * Runs a compiled scenario in a new run directory, judges it and publishes its reports. A run that crashed is judged and published
+ * as far as it got.
+ * @throws SquallError if there is nothing to judge, or the reports cannot be written
  */
 export async function runSession(compiled: CompiledScenario, options: SessionOptions): Promise<Session> {
   const { signal, observer = {}, startAt, requiredVersions } = options;
-  // Before a stack is brought up for nothing.
+  // A missing k6 surfaces before the stack starts.
   const k6 = compiled.plan.load.engine === 'k6' ? await requireK6({}, signal) : undefined;
   const { environment, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
   const versions = { ...environment.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
@@ -66,7 +66,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     ...(startAt ? { startAt } : {}),
     ...(requiredVersions ? { requiredVersions } : {}),
     createFault,
-    // Of a target nothing is known but what clients see.
+    // A target has no services to sample.
     ...(compiled.external ? {} : { metrics: sampleStack() }),
     directory,
     clock: systemClock,
@@ -90,7 +90,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   }
 }
 
-/** The platform of a scenario, loaded when it is wanted: testcontainers is most of what Squall would load otherwise. */
+/** The platform of a scenario. The docker platform is imported on demand, since testcontainers is slow to load. */
 export async function platformOf({ plan, external }: CompiledScenario): Promise<Platform<Topology>> {
   const proxy = { find: findToxiproxy, connect: connectToxiproxy };
   if (external) return needsFaultProxy(plan.faults) ? externalPlatform(proxy, external) : straightPlatform(external);

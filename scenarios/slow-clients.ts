@@ -2,41 +2,41 @@ import type { Scenario } from './scenario.ts';
 
 type Stack = NonNullable<Scenario['stack']>;
 
-/** How {@link slowClients} is called. */
+/** Options of {@link slowClients}. */
 export interface SlowClients {
   readonly name: string;
   readonly why: string;
-  /** Requirements beside the gateway's own slow-HTTP defence and the attack. */
+  /** Requirements beside those of every such scenario. */
   readonly covers?: readonly string[];
-  /** The gateway's `stack.gateway.connections`: its deadlines, and few places. */
+  /** `stack.gateway.connections`: deadlines, and a small `maxConnections`. */
   readonly connections: NonNullable<NonNullable<Stack['gateway']>['connections']>;
   /** Kind and parameters of the attack. */
   readonly attack: { readonly kind: string; readonly [parameter: string]: unknown };
-  /** What the places rest on, in words, and the keys of `connections` that the proof switches off. */
-  readonly defence: { readonly what: string; readonly keys: readonly string[] };
-  /** Users before more of them come, and then. @default 20/s, 60/s */
-  readonly users?: readonly [few: string, many: string];
+  /** The safeguard that the SLOs depend on, and the keys of `connections` that turn it off. */
+  readonly safeguard: { readonly name: string; readonly keys: readonly string[] };
+  /** Arrival rates before and after the step. @default 20/s, 60/s */
+  readonly rates?: readonly [low: string, high: string];
   /** @default chat-short */
   readonly workload?: Scenario['load']['workload'];
   /** Inference replicas. @default 2 */
   readonly replicas?: number;
-  /** When the attack begins, when more users come, when it ends, all in whole seconds. @default [7, 10, 21] */
-  readonly seconds?: readonly [attack: number, many: number, end: number];
+  /** Times in whole seconds: start of the attack, step of the rate, end of the attack. @default [7, 10, 21] */
+  readonly seconds?: readonly [attack: number, step: number, end: number];
 }
 
 /**
- * A scenario of clients that are slow on purpose, against one gateway whose places for connections are few:
+ * A scenario of clients that are slow on purpose, against one gateway that allows few connections:
  *
  * ```
- * users    ╱── few ───┬──────── many ──────────   who come during the attack need places of their own
+ * users    ╱── low ───┬──────── high ──────────   users who arrive during the attack need new connections
  * attack         ├────┴──────────────────┤
  * ```
  *
- * With its deadlines the gateway has places for them all the same; without, the proof, the attack holds all there are.
+ * The deadlines of the gateway keep connections free for them; without the deadlines, in the proof, the attack holds all of them.
  */
 export function slowClients(options: SlowClients): Scenario {
-  const { name, why, covers = [], connections, attack, defence, workload = 'chat-short', replicas = 2 } = options;
-  const { users: [few, many] = ['20/s', '60/s'], seconds: [attackAt, manyAt, endAt] = [7, 10, 21] } = options;
+  const { name, why, covers = [], connections, attack, safeguard, workload = 'chat-short', replicas = 2 } = options;
+  const { rates: [low, high] = ['20/s', '60/s'], seconds: [attackAt, stepAt, endAt] = [7, 10, 21] } = options;
   return {
     name,
     why,
@@ -48,9 +48,9 @@ export function slowClients(options: SlowClients): Scenario {
     },
     load: {
       stages: [
-        { name: 'ramp', to: few, for: '3s' },
-        { name: 'few', at: few, for: `${manyAt - 3}s` },
-        { name: 'many', at: many, for: `${endAt + 5 - manyAt}s` },
+        { name: 'ramp', to: low, for: '3s' },
+        { name: 'low', at: low, for: `${stepAt - 3}s` },
+        { name: 'high', at: high, for: `${endAt + 5 - stepAt}s` },
       ],
       workload,
     },
@@ -62,8 +62,8 @@ export function slowClients(options: SlowClients): Scenario {
     ],
     proof: [
       {
-        without: defence.what,
-        set: Object.fromEntries(defence.keys.map(key => [`stack.gateway.connections.${key}`, 'off'])),
+        without: safeguard.name,
+        set: Object.fromEntries(safeguard.keys.map(key => [`stack.gateway.connections.${key}`, 'off'])),
         breaks: 'error rate under attack',
       },
     ],

@@ -8,22 +8,22 @@ import { redisOptionsSchema } from './redis/options.ts';
 import type { ToolName } from './tools.ts';
 
 /**
- * How a supervisor brings a replica back after an exit: it waits `initialMs`, then `factor` times as long at each further
- * exit, at most `maxMs`. Once a replica has served for a while the wait starts over. `off`: it stays down.
+ * When a supervisor restarts a replica that has exited: after `baseDelayMs`, then `factor` times as long after each further exit, at
+ * most `maxDelayMs`. A replica that was ready for a while starts over at `baseDelayMs`. `off`: never.
  */
 const restartSchema = z.union([
   z.literal('off'),
   z.strictObject({
-    initialMs: z.number().min(0).max(3_600_000).default(200),
+    baseDelayMs: z.number().min(0).max(3_600_000).default(200),
     factor: z.number().min(1).max(10).default(2),
-    maxMs: z.number().min(0).max(3_600_000).default(10_000),
+    maxDelayMs: z.number().min(0).max(3_600_000).default(10_000),
   }),
 ]);
 
 /** A validated restart policy. */
 export type RestartPolicy = z.output<typeof restartSchema>;
 
-/** The policy of whatever has no option for it. */
+/** Restart policy of services without a `restart` option. */
 export const DEFAULT_RESTART: RestartPolicy = restartSchema.parse({});
 
 const clientPort = z.int().min(0).max(65_535).default(0);
@@ -46,9 +46,11 @@ const gatewayOptions = gatewayConfigSchema
         limitsSchema.omit({ redis: true, replicas: true }).extend({ redisTimeoutMs: redisTimeoutSchema }),
       ])
       .default('off')
-      .describe('shared through the Redis of the stack; without one each gateway enforces its share'),
+      .describe(
+        'rate limits, shared through the Redis of the stack; without Redis each gateway enforces an equal part of them',
+      ),
     replicas: z.int().min(1).max(16).default(1),
-    port: clientPort.describe("the first gateway's port for clients where there is no edge; 0 takes a free one"),
+    port: clientPort.describe('client port of the first gateway, for a stack without an edge; 0 chooses a free port'),
   });
 
 const inferenceOptions = inferenceConfigSchema
@@ -60,60 +62,64 @@ const inferenceOptions = inferenceConfigSchema
       .min(1)
       .max(64)
       .optional()
-      .describe('most that the Scale API may ask for, by default `replicas`; those beyond `replicas` wait unstarted'),
-    restart: restartSchema.prefault({}).describe('what the supervisor does when a replica exits'),
+      .describe('maximum of the Scale API, by default `replicas`; replicas beyond `replicas` are not started at first'),
+    restart: restartSchema.prefault({}).describe('when the supervisor restarts a replica that has exited'),
   })
   .refine(({ replicas, maxReplicas = replicas }) => maxReplicas >= replicas, {
     path: ['maxReplicas'],
     message: 'expected at least `replicas`',
   });
 
-/** Discovery by a control service: replicas register there, gateways ask it who is there. `off`: gateways are told at their start. */
+/** Discovery through a control service, where replicas register. `off`: gateways start with a fixed list of replicas. */
 const controlOptions = z.strictObject({
   ttlMs: z
     .number()
     .min(100)
     .max(3_600_000)
     .default(3000)
-    .describe('unheard of for this long, a replica counts as dead'),
-  waitMs: z.number().min(100).max(600_000).default(5000).describe('longest wait of one query for changes'),
-  keepLastGood: z.boolean().default(true).describe('gateways keep their upstreams while discovery fails'),
+    .describe('a replica without a heartbeat for this long counts as dead'),
+  waitMs: z.number().min(100).max(600_000).default(5000).describe('maximum duration of one blocking query'),
+  keepLastGood: z.boolean().default(true).describe('gateways keep the last list of replicas while discovery fails'),
 });
 
 const redisOptions = redisOptionsSchema.extend({ restart: restartSchema.prefault({}) });
 const edgeOptions = edgeOptionsSchema
   .omit({ trustedProxies: true })
-  .extend({ port: clientPort.describe('port for clients; 0 takes a free one') });
+  .extend({ port: clientPort.describe('client port; 0 chooses a free port') });
 
-/** `auto`: with its defaults where its program is found, else off; an object: required. */
+/** A part of the stack that needs a program which may not be installed. */
 function tool<Options extends z.ZodType>(options: Options, what: string) {
-  const help = `${what}; "auto": with its defaults where its program is found, else off; an object: required`;
   return z
     .union([z.enum(['off', 'auto']), options])
     .default('off')
-    .describe(help);
+    .describe(`${what}; an object: required; "auto": with its defaults if its program is installed, otherwise off`);
 }
 
 /** The `stack` section of a scenario. Unknown keys are errors. */
 export const stackOptionsSchema = z.strictObject({
-  zones: z.int().min(1).max(4).default(1).describe('replicas of a service spread over zone-a, zone-b, … in turn'),
+  zones: z
+    .int()
+    .min(1)
+    .max(4)
+    .default(1)
+    .describe('number of zones; replicas of a service are assigned to zone-a, zone-b, … in turn'),
   gateway: gatewayOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
   control: z.union([z.literal('off'), controlOptions]).default('off'),
   edge: tool(edgeOptions, 'nginx in front of the gateways'),
-  redis: tool(redisOptions, 'where gateways share their limits'),
-  prometheus: tool(prometheusOptionsSchema, 'scrapes every service, with rules and alerts'),
+  redis: tool(redisOptions, 'Redis, where gateways share their rate limits'),
+  prometheus: tool(prometheusOptionsSchema, 'Prometheus, which scrapes every service, with rules and alerts'),
 });
 
 /** Stack options with every default filled in. */
 export type StackOptions = z.output<typeof stackOptionsSchema>;
 
-/** Stack options in which nothing is left to the machine. */
+/** Stack options without `auto`. */
 export type SettledOptions = Omit<StackOptions, 'edge' | 'redis' | 'prometheus'> & {
   readonly [Part in 'edge' | 'redis' | 'prometheus']: Exclude<StackOptions[Part], 'auto'>;
 };
 
-/** Decides what is left to the machine: `auto` becomes the part with its defaults where its program is there, else `off`. */
+/** Replaces `auto` by the defaults of the part if its program is installed, otherwise by `off`. */
 export function settleOptions(options: StackOptions, hasTool: (tool: ToolName) => boolean): SettledOptions {
   const { edge, redis, prometheus } = options;
   return {

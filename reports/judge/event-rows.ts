@@ -26,6 +26,11 @@ const STEPS: ReadonlyMap<string, string> = new Map([
   ['not-healed', 'recovery not observed'],
 ]);
 
+/** A step of a fault as reports and progress lines name it: `took effect` for `effective`. */
+export function stepLabel(step: string): string {
+  return STEPS.get(step) ?? step;
+}
+
 function textOf(event: LoggedEvent): string {
   switch (event.type) {
     case 'plan':
@@ -43,7 +48,7 @@ function textOf(event: LoggedEvent): string {
     case 'replica':
       return `${event.replica} ${event.state}${event.detail ? `: ${event.detail}` : ''}`;
     case 'fault':
-      return `${event.id} ${STEPS.get(event.step) ?? event.step}${event.evidence ? `: ${event.evidence}` : ''}`;
+      return `${event.id} ${stepLabel(event.step)}${event.evidence ? `: ${event.evidence}` : ''}`;
     case 'load':
       return `generator finished: ${formatMs(event.summary.cpuMs)} of CPU time in ${formatMs(event.summary.wallMs)}`;
     case 'invalid':

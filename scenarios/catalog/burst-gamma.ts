@@ -1,9 +1,9 @@
 import { scenario } from '../scenario.ts';
 
-/** The same mean rate as ever, but in bursts: gaps from a gamma distribution with a coefficient of variation of 3. */
+/** Arrivals in bursts: gaps from a gamma distribution with a coefficient of variation of 3. */
 export default scenario({
   name: 'burst-gamma',
-  why: 'Requests for language models come in bursts, and a service that is sized by its mean rate alone makes users wait in every burst. The first token must come quickly at the same mean rate when arrivals cluster.',
+  why: 'Requests to language models arrive in bursts, and a service that is sized for the mean rate makes users wait in every burst. TTFT must stay low when arrivals cluster at the same mean rate.',
   covers: ['B3'],
   stack: {
     gateway: { replicas: 2 },
@@ -24,7 +24,7 @@ export default scenario({
   ],
   proof: [
     {
-      without: 'room for bursts above the mean rate',
+      without: 'capacity above the mean rate',
       set: { 'stack.inference.replicas': 1 },
       breaks: 'TTFT in bursts',
     },

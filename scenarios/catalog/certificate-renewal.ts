@@ -1,9 +1,9 @@
 import { scenario } from '../scenario.ts';
 
-/** The certificate of the edge is replaced under load, twice. Needs nginx. */
+/** The TLS certificate of the edge is replaced twice under load. Needs nginx. */
 export default scenario({
   name: 'certificate-renewal',
-  why: 'Certificates are renewed every few weeks, while users are being served. No request may be lost to a renewal, and the old certificate must not be served for long.',
+  why: 'Certificates are renewed every few weeks under load. No request may fail because of a renewal, and the old certificate must not stay in use.',
   covers: ['A1.1'],
   stack: {
     gateway: { replicas: 2 },
@@ -29,7 +29,7 @@ export default scenario({
   proof: [
     {
       without: 'a valid certificate',
-      // Long enough for connections to age out: those that are open do not notice.
+      // Open connections are not affected, so it lasts until they have been recycled.
       set: { 'faults.second.kind': 'certificate-expiry', 'faults.second.for': '6s' },
       breaks: 'error rate',
     },

@@ -1,9 +1,9 @@
 import { scenario } from '../scenario.ts';
 
-/** The service registry dies under load, stays away past every registration's life, and comes back without its memory. */
+/** The service registry dies under load, stays down until every registration has expired, and restarts empty. */
 export default scenario({
   name: 'discovery-loss',
-  why: 'The service registry dies under load and comes back empty. Users must not notice: replicas that were healthy before stay in use without it.',
+  why: 'The service registry dies under load and restarts empty. Gateways must keep using the replicas that were healthy before, so that users see no errors.',
   covers: ['A2.10', 'B5', 'B8'],
   stack: {
     gateway: { replicas: 2 },

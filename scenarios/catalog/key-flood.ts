@@ -1,9 +1,9 @@
 import { scenario } from '../scenario.ts';
 
-/** One customer sends ten times what all others do. Scaled: 200 requests a second for 12 s, in life 10 clients × 3,000 in 5 s. */
+/** One API key sends ten times as many requests as all others. Scaled: 200 per second for 12 s; in production 10 clients × 3,000 in 5 s. */
 export default scenario({
   name: 'key-flood',
-  why: 'One API key floods the service, by a bug or by intent. Limits per key must make that its own problem: everyone else is served as before.',
+  why: 'One API key floods the service, by mistake or on purpose. Limits per key must confine the damage to that key: everyone else is served as before.',
   covers: ['A2.2', 'B4', 'C5'],
   stack: {
     gateway: { replicas: 2, limits: { perKey: { perMinute: 1800, burst: 60 }, global: { perSecond: 1000 } } },
@@ -14,7 +14,7 @@ export default scenario({
   load: {
     stages: [
       { name: 'ramp', to: '40/s', for: '3s' },
-      { name: 'usual', at: '40/s', for: '5s' },
+      { name: 'normal', at: '40/s', for: '5s' },
       { name: 'flood', at: '220/s', for: '12s' },
       { name: 'after', at: '40/s', for: '6s' },
     ],
@@ -22,8 +22,8 @@ export default scenario({
     maxInFlight: 4000,
     clients: {
       classes: [
-        { name: 'users', weight: 1, key: 'sk-of-everybody-else' },
-        { name: 'flood', weight: 10, key: 'sk-of-the-one' },
+        { name: 'users', weight: 1, key: 'sk-everyone-else' },
+        { name: 'flood', weight: 10, key: 'sk-flood' },
       ],
     },
   },
@@ -34,7 +34,7 @@ export default scenario({
       class: 'users',
       objective: 'goodput(ttft 500 ms, latency 5 s) >= 90%',
     },
-    { name: 'TTFT before the flood', window: 'load:usual', objective: 'p90(ttft) <= 350 ms' },
+    { name: 'TTFT before the flood', window: 'load:normal', objective: 'p90(ttft) <= 350 ms' },
   ],
   proof: [
     {

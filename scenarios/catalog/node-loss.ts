@@ -1,14 +1,14 @@
 import { scenario } from '../scenario.ts';
 
-/** The main scenario: a slow link, then the loss of one of three inference nodes, under ramped streaming load. */
+/** The main scenario: a slow link, then the loss of one of three inference nodes, under a ramp of streaming load. */
 export default scenario({
   name: 'node-loss',
-  why: 'An inference node dies under load and comes back through a cold start of minutes. Users must keep their first token, see hardly any error, and the service must be back to normal soon.',
+  why: 'An inference node dies under load, and its cold start takes minutes. Meanwhile TTFT and the error rate must stay within their SLOs, and the service must recover soon after the restart.',
   covers: ['A2.5', 'A2.9', 'A3.4', 'A6.1', 'B5', 'B6'],
   stack: {
-    // Limits far above the load: they are counted, in Redis where there is one, and refuse nobody.
+    // Limits far above the load: requests are counted, in Redis if the stack has it, and none is rejected.
     gateway: { replicas: 2, limits: { perKey: { perMinute: 60_000 }, global: { perSecond: 1000 } } },
-    // 18 sequences make some 46 requests a second of a replica: two carry the peak, one does not.
+    // With 18 sequences a replica serves about 46 requests per second: two replicas carry the peak, one does not.
     inference: { replicas: 3, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },
     control: {},
     edge: 'auto',
@@ -40,7 +40,7 @@ export default scenario({
   slos: [
     { name: 'TTFT before any fault', window: 'baseline', objective: 'p99(ttft) <= 400 ms' },
     { name: 'TTFT over a slow link', window: 'fault:slow-link', objective: 'p95(ttft) <= 600 ms' },
-    // A node that vanishes answers nothing, not even no: whoever was just connecting to it learns that after TCP's first second.
+    // A node that vanishes sends no RST: a connection attempt in progress is noticed only after the first SYN retransmission, 1 s.
     { name: 'TTFT during node loss', window: 'fault:kill', objective: 'p99(ttft) <= 1500 ms' },
     { name: 'error rate', objective: 'errors <= 1%' },
     { name: 'recovery from node loss', objective: 'recovery(kill) <= 18 s' },

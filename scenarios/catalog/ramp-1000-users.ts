@@ -1,9 +1,9 @@
 import { scenario } from '../scenario.ts';
 
-/** A thousand users who think between their requests, coming within a quarter of a minute. */
+/** A thousand users with think times, who arrive within 15 s. */
 export default scenario({
   name: 'ramp-1000-users',
-  why: 'A thousand people use the service at once, some hundred requests a second with their thinking in between. A P99 time to first token below 480 ms, 0.3 % errors at most and 1,850 requests a minute are what such a service was promised to reach.',
+  why: 'A thousand people use the service at once, which makes about a hundred requests per second with their think times. The service has to keep its promise: P99 TTFT below 480 ms, at most 0.3 % errors and at least 1,850 requests per minute.',
   covers: ['B3'],
   stack: {
     gateway: { replicas: 2 },
@@ -26,7 +26,7 @@ export default scenario({
   ],
   proof: [
     {
-      without: 'enough room in the batches',
+      without: 'sufficient batch capacity',
       set: { 'stack.inference.replicas': 1, 'stack.inference.maxBatch': 4 },
       breaks: 'TTFT of 1,000 users',
     },

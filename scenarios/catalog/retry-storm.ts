@@ -1,23 +1,23 @@
 import { scenario } from '../scenario.ts';
 
-/** An outage of three seconds, and clients that try again: with a budget it is over when it is over. */
+/** An outage of three seconds with clients that retry: with a retry budget, overload does not outlast it. */
 export default scenario({
   name: 'retry-storm',
-  why: 'A model server stands still for three seconds. Clients that try again at once, again and again, keep it busy with requests that nobody waits for any more, long after it has recovered. With backoff and a budget for retries goodput must be back ten seconds after the outage.',
+  why: 'A model server freezes for three seconds. Clients that retry immediately and without limit keep it overloaded with requests that nobody waits for any more, long after it has resumed. With backoff and a retry budget, goodput must be back ten seconds after the outage.',
   covers: ['B3', 'B6', 'C16'],
   stack: {
-    // Nothing but the clients' own behaviour decides: the gateway neither retries nor ejects, and gives up after a second.
+    // Only the clients retry: the gateway neither retries nor ejects, and times out after a second.
     gateway: { retries: 0, ejection: 'off', healthChecks: 'off', timeouts: { firstByte: '1s' } },
     inference: { replicas: 1, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },
     timeScale: 60,
   },
   load: {
-    // About nine tenths of what the replica can take: with less, what is left drains a naive storm within seconds.
+    // About 90 % of the replica's capacity: with more headroom a storm of naive retries drains within seconds.
     stages: [
       { name: 'ramp', to: '40/s', for: '3s' },
       { name: 'before', at: '40/s', for: '5s' },
       { name: 'outage', at: '40/s', for: '3s' },
-      { name: 'settling', at: '40/s', for: '10s' },
+      { name: 'settle', at: '40/s', for: '10s' },
       { name: 'after', at: '40/s', for: '8s' },
     ],
     workload: 'chat-short',
@@ -34,7 +34,7 @@ export default scenario({
   ],
   proof: [
     {
-      without: 'backoff and a budget for retries',
+      without: 'backoff and a retry budget',
       set: { 'load.clients.retry': { kind: 'naive', maxRetries: 50 } },
       breaks: 'goodput ten seconds after the outage',
     },

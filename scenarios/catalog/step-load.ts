@@ -1,9 +1,9 @@
 import { scenario } from '../scenario.ts';
 
-/** A load that doubles at each step, up to 250 requests a second: a twentieth of 5,000, for two cores carry the stack, its load and its judge. */
+/** A load that doubles at each step, up to 250 requests per second: 1/20 of 5,000, since two cores run the stack, the load and the judge. */
 export default scenario({
   name: 'step-load',
-  why: 'Scaled 1/20: 250 requests a second here stand for 5,000 in production. The load doubles from one second to the next, and again, up to that rate. P99 must stay below 650 ms at the last step, with hardly an error on the way.',
+  why: 'Scaled 1/20: 250 requests per second here stand for 5,000 in production. The load doubles in sudden steps up to that rate. P99 latency must stay below 650 ms at the last step, with almost no errors along the way.',
   covers: ['B3', 'C3'],
   stack: {
     gateway: { replicas: 2 },
@@ -26,7 +26,7 @@ export default scenario({
   ],
   proof: [
     {
-      without: 'enough replicas',
+      without: 'a sufficient number of replicas',
       set: { 'stack.inference.replicas': 1, 'stack.inference.maxBatch': 3 },
       breaks: 'latency at the last step',
     },

@@ -1,9 +1,9 @@
 import { scenario } from '../scenario.ts';
 
-/** Two zones that cannot reach each other for ten seconds, while clients reach both. */
+/** Two zones cannot reach each other for ten seconds, while clients reach both. */
 export default scenario({
   name: 'zone-partition',
-  why: 'The network between two zones drops everything for ten seconds. Half of the replicas are out of reach for each gateway, and connections to them hang instead of failing. Every request must be answered or clearly rejected; none may hang past its deadline.',
+  why: 'The network between two zones drops every packet for ten seconds. Each gateway cannot reach half of the replicas, and connections to them hang instead of failing. Every request must complete or fail within its deadline; none may hang.',
   covers: ['B5'],
   stack: {
     zones: 2,
@@ -30,7 +30,7 @@ export default scenario({
   ],
   proof: [
     {
-      without: 'bounds on how long a gateway waits for a replica',
+      without: 'timeouts of the gateway for replicas',
       set: { 'stack.gateway.timeouts.firstByte': '1m', 'stack.gateway.timeouts.idle': '1m' },
       breaks: 'hanging requests',
     },

@@ -4,29 +4,34 @@ import { duration } from '../durations.ts';
 import { times } from './quantities-schema.ts';
 import { chatShape } from './workload-schema.ts';
 
-const maxRetries = z.int().min(1).max(100).default(3).describe('retries after the first attempt');
+const maxRetries = z.int().min(1).max(100).default(3).describe('maximum number of retries of a request');
 const backoff = {
   maxRetries,
-  baseDelay: duration().prefault('1s').describe('before the first retry; each further one doubles it'),
-  maxDelay: duration().prefault('60s').describe('bound of every wait'),
+  baseDelay: duration().prefault('1s').describe('delay before the first retry; doubles with each further retry'),
+  maxDelay: duration().prefault('60s').describe('maximum delay'),
   jitter: z
     .enum(['full', 'equal', 'none'])
     .default('full')
-    .describe('drawn from [0, wait), [wait/2, wait), or not at all'),
-  retryAfter: z.boolean().default(true).describe('wait at least as long as Retry-After says, up to a minute'),
+    .describe('full: delay from [0, d); equal: from [d/2, d); none: d'),
+  retryAfter: z.boolean().default(true).describe('wait at least as long as Retry-After, up to a minute'),
 };
 const ordered = (of: { readonly baseDelay: number; readonly maxDelay: number }) => of.baseDelay <= of.maxDelay;
 const DELAY = { path: ['maxDelay'], message: 'expected at least `baseDelay`' };
 
 const policy = z
   .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('naive').describe('at once'), maxRetries }),
+    z.strictObject({ kind: z.literal('naive').describe('immediately'), maxRetries }),
     z.strictObject({ kind: z.literal('exponential'), ...backoff }).refine(ordered, DELAY),
     z
       .strictObject({
-        kind: z.literal('budgeted').describe('exponential, and together no more than a share of the requests'),
+        kind: z.literal('budgeted').describe('exponential, with a retry budget that all clients share'),
         ...backoff,
-        budgetRatio: z.number().min(0).max(1).default(0.2).describe('retries per request, over the last 10 s'),
+        budgetRatio: z
+          .number()
+          .min(0)
+          .max(1)
+          .default(0.2)
+          .describe('maximum ratio of retries to requests over the last 10 s'),
       })
       .refine(ordered, DELAY),
   ])
@@ -48,30 +53,30 @@ const retry = z
 
 const clientTimeout = z
   .strictObject({
-    after: times.describe('a duration, [min, max], or a distribution: when a client that still waits disconnects'),
-    until: z.enum(['first-token', 'end']).default('end').describe('what it waits for'),
+    after: times.describe('a duration, [min, max], or a distribution; the client then disconnects'),
+    until: z.enum(['first-token', 'end']).default('end').describe('what the client waits for'),
     countAs: z
       .enum(['abandoned', 'failed'])
       .default('abandoned')
-      .describe('apart: the outcome is abandoned, neither completed nor failed; failed: client-timeout, a failure'),
+      .describe('abandoned: neither completed nor failed; failed: a failure of kind client-timeout'),
   })
   .transform(({ after: afterMs, ...own }) => ({ afterMs, ...own }))
-  .describe('clients that disconnect when they have waited enough');
+  .describe('how long clients wait before they disconnect');
 
 const userClass = z.strictObject({
   name: z.string().regex(/^[\w-]+$/, 'expected letters, digits, dashes and underscores'),
-  weight: z.number().positive().default(1).describe('its share is its weight over that of all classes'),
+  weight: z.number().positive().default(1).describe('relative frequency of requests of this class'),
   key: z
     .string()
     .regex(/^[!-~]+$/, 'expected printable ASCII without spaces')
     .optional()
-    .describe('API key; "env:NAME" is read from the environment and written nowhere'),
-  priority: z.int().min(0).max(9).optional().describe('sent as x-priority, 0 the most urgent'),
-  workload: z.strictObject(chatShape).optional().describe("what differs from the load's workload"),
+    .describe('API key; "env:NAME" reads it from the environment and keeps it out of all files'),
+  priority: z.int().min(0).max(9).optional().describe('value of the x-priority header; 0 is the highest priority'),
+  workload: z.strictObject(chatShape).optional().describe("changes to the load's workload"),
   clientTimeout: clientTimeout.optional(),
 });
 
-/** The `clients` of a load. */
+/** The `clients` section of a load. */
 export const clientsSchema = z.strictObject({
   retry,
   clientTimeout: clientTimeout.optional(),

@@ -1,32 +1,26 @@
 import type { ClientsPlan, UserClass, Workload } from '../../harness/plan.ts';
 import { badScenario } from '../bad-scenario.ts';
 import type { ClientsInput } from './clients-schema.ts';
-import { type CompileWorkload, changeWorkload } from './compile-workload.ts';
+import { changeWorkload, type WorkloadContext } from './compile-workload.ts';
 
 /**
- * How clients behave.
- * @param workload of those whose class says nothing else
+ * Compiles the `clients` section of a load.
+ * @param workload the load's, for classes that do not change it
  * @throws SquallError that names the field
  */
-export function compileClients(clients: ClientsInput, workload: Workload, context: CompileWorkload): ClientsPlan {
-  const classes = clients.classes ?? [];
-  const twice = classes.find(({ name }, index) => classes.findIndex(other => other.name === name) !== index);
-  if (twice) throw badScenario('load.clients.classes', 'every `name` only once', twice.name);
+export function compileClients(clients: ClientsInput, workload: Workload, context: WorkloadContext): ClientsPlan {
+  const { retry, clientTimeout = null, classes = [] } = clients;
+  const repeated = classes.find(({ name }, index) => classes.findIndex(other => other.name === name) !== index);
+  if (repeated) throw badScenario('load.clients.classes', 'a list in which every `name` is unique', repeated.name);
   return {
-    retry: clients.retry,
-    clientTimeout: clients.clientTimeout ?? null,
-    classes: classes.map((own, index): UserClass => {
+    retry,
+    clientTimeout,
+    classes: classes.map(({ workload: changes, ...own }, index): UserClass => {
       const field = `load.clients.classes[${index}]`;
       if (own.key?.startsWith('env:') && process.env[own.key.slice(4)] === undefined)
         throw badScenario(`${field}.key`, 'the name of an environment variable that is set', own.key);
-      return {
-        name: own.name,
-        weight: own.weight,
-        ...(own.key !== undefined && { key: own.key }),
-        ...(own.priority !== undefined && { priority: own.priority }),
-        workload: own.workload ? changeWorkload(workload, own.workload, `${field}.workload`, context) : workload,
-        ...(own.clientTimeout && { clientTimeout: own.clientTimeout }),
-      };
+      const changed = changes ? changeWorkload(workload, changes, `${field}.workload`, context) : workload;
+      return { ...own, workload: changed } as UserClass;
     }),
   };
 }

@@ -2,42 +2,40 @@ import type { ArrivalProcess, Ramp } from '../../harness/arrivals/arrivals.ts';
 import { maxUsers } from '../../harness/arrivals/closed.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
 import { MAX_WAIT_MS } from '../../harness/quantity.ts';
-import { type EngineChoice, needsConnections } from '../../load/engines.ts';
+import { needsConnections } from '../../load/engines.ts';
 import { isClosed, isReplay } from '../../load/schedule.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { compileClients } from './compile-clients.ts';
-import { compileStages, type Loop } from './compile-stages.ts';
+import { compileStages, type LoadKind } from './compile-stages.ts';
 import { type CompiledTrace, compileTrace } from './compile-trace.ts';
 import { compileWorkload } from './compile-workload.ts';
 import type { ResolvedLoad } from './schema.ts';
 
-/** What a load stands in. */
-export interface CompileLoad {
-  readonly engine: EngineChoice;
-  /** What requests ask for where the scenario does not say. */
-  readonly model: string;
-  /** Where relative paths begin. */
-  readonly folder: string;
-}
-
 /**
- * Turns the `load` section of a scenario into a plan. Reads the trace, if there is one.
+ * Turns the `load` section of a scenario into a plan. Reads its trace, if there is one.
+ * @param defaultModel model of the requests if the scenario names none
+ * @param folder base of relative paths
  * @throws SquallError that names the field
  */
-export function compileLoad(load: ResolvedLoad, { engine, model, folder }: CompileLoad): LoadPlan {
+export function compileLoad(load: ResolvedLoad, defaultModel: string, folder: string): LoadPlan {
   const arrivals = compileArrivals(load.arrivals);
-  const loop: Loop = needsConnections(engine) ? 'connections' : isClosed(arrivals) ? 'users' : 'rates';
+  const kind: LoadKind = needsConnections(load.engine) ? 'connections' : isClosed(arrivals) ? 'users' : 'rates';
   const trace = load.trace && compileTrace(load.trace, folder);
-  const stages = isReplay(arrivals) ? replayStages(load, trace) : compileStages(requireStages(load), loop);
-  const context = { model: load.model ?? model, hasTrace: trace !== undefined, isReplay: isReplay(arrivals) };
+  const replay = isReplay(arrivals) ? requireReplay(load, trace) : undefined;
+  const stages = replay ? replayStages(replay) : compileStages(requireStages(load), kind);
+  const context = {
+    model: load.model ?? defaultModel,
+    hasTrace: trace !== undefined,
+    isReplay: replay !== undefined,
+  };
   const workload = compileWorkload(load.workload, context);
   const clients = load.clients && compileClients(load.clients, workload, context);
-  const most = maxUsers(stages);
-  if (most > load.maxInFlight) throw badScenario('load.maxInFlight', `at least the ${most} users`, load.maxInFlight);
-  const ramps = [warmUpOf(load, stages, loop, isReplay(arrivals) ? trace : undefined), ...stages];
-  requireWaitable(ramps, isReplay(arrivals) ? 'load.trace' : 'load.stages');
+  const users = maxUsers(stages);
+  if (users > load.maxInFlight) throw badScenario('load.maxInFlight', `at least the ${users} users`, load.maxInFlight);
+  const ramps = [warmUpOf(load, stages, kind, replay), ...stages];
+  requireTimeable(ramps, replay ? 'load.trace' : 'load.stages');
   return {
-    engine,
+    engine: load.engine,
     arrivals,
     ramps,
     workload,
@@ -63,47 +61,50 @@ function requireStages({ stages }: ResolvedLoad): NonNullable<ResolvedLoad['stag
   return stages;
 }
 
-/** A mean rate of less than this (ms) is none: rows of one instant would have one of thousands a second. */
-const SHORTEST_MEAN_MS = 1000;
-
-/** The mean rate of a replay, over `leastMs` at least. */
-function meanPerSecond({ rows, forMs }: CompiledTrace, leastMs: number): number {
-  return rows / (Math.max(forMs, leastMs) / 1000);
+function requireReplay({ trace, stages }: ResolvedLoad, compiled: CompiledTrace | undefined): CompiledTrace {
+  if (!compiled) throw badScenario('load.trace', 'given, since `arrivals` is `trace`', trace);
+  if (stages) throw badScenario('load.stages', 'left out, since the trace decides the arrivals', stages);
+  return compiled;
 }
 
-/** The trace decides when each request comes; its stage says how long it lasts, and its mean rate. */
-function replayStages(load: ResolvedLoad, trace: CompiledTrace | undefined): Ramp[] {
-  if (!trace) throw badScenario('load.trace', 'given, for arrivals are those of a trace', load.trace);
-  if (load.stages) throw badScenario('load.stages', 'left out, for the trace has its own', load.stages);
-  const perSecond = meanPerSecond(trace, SHORTEST_MEAN_MS);
+/** Minimum time over which a mean rate is taken: rows at one instant would make a rate of thousands per second. */
+const MIN_MEAN_MS = 1000;
+
+function meanPerSecond({ rows, forMs }: CompiledTrace, minMs: number): number {
+  return rows / (Math.max(forMs, minMs) / 1000);
+}
+
+/** One stage for a whole replay, with the mean rate of the trace; the trace decides each arrival. */
+function replayStages(trace: CompiledTrace): Ramp[] {
+  const perSecond = meanPerSecond(trace, MIN_MEAN_MS);
   return [{ name: 'trace', fromMs: 0, toMs: trace.forMs, fromPerSecond: perSecond, toPerSecond: perSecond }];
 }
 
-/** Each is short enough by itself, but the run waits for all of them. */
-function requireWaitable(ramps: readonly Ramp[], field: string): void {
-  const lastsMs = ramps.at(-1)!.toMs - ramps[0]!.fromMs;
-  const [most, lasts] = [MAX_WAIT_MS, lastsMs].map(ms => `${ms / 3_600_000}h`);
-  if (lastsMs > MAX_WAIT_MS)
-    throw badScenario(field, `at most ${most} long with the warm-up, for a timer can wait no longer`, lasts);
+/** Each stage fits a timer by its schema; all of them together have to fit one, too. */
+function requireTimeable(ramps: readonly Ramp[], field: string): void {
+  const durationMs = ramps.at(-1)!.toMs - ramps[0]!.fromMs;
+  if (durationMs <= MAX_WAIT_MS) return;
+  const [max, found] = [MAX_WAIT_MS, durationMs].map(ms => `${ms / 3_600_000}h`);
+  throw badScenario(field, `at most ${max} long with the warm-up, the limit of a timer`, found);
 }
 
 function warmUpOf(
   { warmUp: forMs }: ResolvedLoad,
   [first]: readonly Ramp[],
-  loop: Loop,
-  replayed: CompiledTrace | undefined,
+  kind: LoadKind,
+  replay: CompiledTrace | undefined,
 ): Ramp {
   const { fromPerSecond, toPerSecond, fromUsers = 0, toUsers = 0 } = first!;
   const users = Math.max(fromUsers, Math.ceil(toUsers / 2), 1);
-  // A trace that is shorter than the warm-up gives it as many requests as it has rows, not its rate.
-  const wanted = replayed ? meanPerSecond(replayed, forMs) : Math.max(fromPerSecond, toPerSecond / 2);
-  const perSecond = loop === 'rates' ? Math.max(wanted, 1) : 0;
+  // The warm-up of a trace that is shorter than it gets as many requests as the trace has rows, not its rate.
+  const rate = replay ? meanPerSecond(replay, forMs) : Math.max(fromPerSecond, toPerSecond / 2);
+  const perSecond = kind === 'rates' ? Math.max(rate, 1) : 0;
   return {
     name: 'warm-up',
     fromMs: -forMs,
     toMs: 0,
     fromPerSecond: perSecond,
     toPerSecond: perSecond,
-    ...(loop === 'users' && { fromUsers: users, toUsers: users }),
+    ...(kind === 'users' && { fromUsers: users, toUsers: users }),
   };
 }

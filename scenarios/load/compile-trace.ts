@@ -5,12 +5,12 @@ import { isJsonLines, readTrace, requireSameTrace } from '../../load/trace/trace
 import { badScenario } from '../bad-scenario.ts';
 import type { ResolvedLoad } from './schema.ts';
 
-/** A trace that has been read through once. */
+/** A trace that has been read once. */
 export interface CompiledTrace {
   readonly plan: TracePlan;
-  /** Rows inside the cut. */
+  /** Number of rows between `fromMs` and `toMs` of the plan. */
   readonly rows: number;
-  /** Length of the replay. */
+  /** Duration of the replay. */
   readonly forMs: number;
 }
 
@@ -20,8 +20,8 @@ const AZURE = { time: 'TIMESTAMP', promptTokens: 'ContextTokens', outputTokens: 
 const MOONCAKE = { time: 'timestamp', promptTokens: 'input_length', outputTokens: 'output_length' };
 
 /**
- * Reads a trace through, so that whatever is wrong with it is said before anything starts.
- * @param folder where relative paths begin
+ * Reads a trace, so that errors in it surface before anything starts.
+ * @param folder base of relative paths
  * @throws SquallError `BAD_TRACE`, `TRACE_UNREADABLE`, `TRACE_CHANGED`, or `BAD_SCENARIO` that names the field
  */
 export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: string): CompiledTrace {
@@ -29,7 +29,9 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
   const sha256 = trace.sha256 ?? hashFile(file);
   if (trace.sha256 !== undefined) requireSameTrace(file, trace.sha256);
   const isJson = isJsonLines(file);
-  const columns = { ...(isJson ? MOONCAKE : AZURE), ...defined(trace.columns ?? {}) };
+  const defaults = isJson ? MOONCAKE : AZURE;
+  const { time = defaults.time, promptTokens = defaults.promptTokens } = trace.columns ?? {};
+  const columns = { time, promptTokens, outputTokens: trace.columns?.outputTokens ?? defaults.outputTokens };
   const timeUnit = trace.timeUnit ?? (isJson ? 'ms' : 's');
   const { speed, from: fromMs, for: cutMs = Number.POSITIVE_INFINITY } = trace;
   let rows = 0;
@@ -42,15 +44,11 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
   if (rows === 0)
     throw badScenario(
       'load.trace',
-      `a trace with a request in its cut (the last one before its end is at ${lastMs / 1000} s)`,
+      `a trace with a row between \`from\` and its end (the last row before the end is at ${lastMs / 1000} s)`,
       trace,
     );
-  // The end is exclusive, and the last row belongs to it.
+  // `toMs` is exclusive, so it lies after the last row.
   const toMs = trace.for === undefined ? Math.ceil(lastMs + 1) : fromMs + cutMs;
   const plan: TracePlan = { file, sha256, columns, timeUnit, fromMs, toMs, speed };
   return { plan, rows, forMs: (toMs - fromMs) / speed };
-}
-
-function defined(columns: Readonly<Record<string, string | undefined>>): Partial<TracePlan['columns']> {
-  return Object.fromEntries(Object.entries(columns).filter(([, name]) => name !== undefined));
 }

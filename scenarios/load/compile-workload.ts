@@ -1,61 +1,57 @@
 import type { ChatWorkload, HttpWorkload, Lengths, Workload } from '../../harness/plan.ts';
 import { badScenario } from '../bad-scenario.ts';
 import type { ChatInput, HttpInput, WorkloadInput } from './workload-schema.ts';
-import { type WorkloadName, type WorkloadPreset, workloads } from './workloads.ts';
+import { type WorkloadName, workloads } from './workloads.ts';
 
-/** What a workload stands in. */
-export interface CompileWorkload {
+/** What a workload depends on beside its own section. */
+export interface WorkloadContext {
   readonly model: string;
-  /** Whether there is a trace to take lengths from, and whether it is replayed. */
+  /** Whether the load has a trace, which lengths can be taken from. */
   readonly hasTrace: boolean;
+  /** Whether the arrivals are those of the trace. */
   readonly isReplay: boolean;
 }
 
 /**
- * The workload of a load; by default `chat-short`, or what the trace says that is replayed.
+ * The workload of a load; by default `chat-short`, or the lengths of the replayed trace.
  * @throws SquallError that names the field
  */
-export function compileWorkload(workload: WorkloadInput | undefined, context: CompileWorkload): Workload {
-  const field = 'load.workload';
+export function compileWorkload(workload: WorkloadInput | undefined, context: WorkloadContext): Workload {
   if (workload === undefined) {
     const traced = { name: 'trace', promptTokens: { kind: 'trace' }, outputTokens: { kind: 'trace' } } as const;
     return { ...(context.isReplay ? traced : workloads['chat-short']), model: context.model };
   }
-  if (typeof workload === 'string') return { ...presetOf(workload), model: context.model };
+  if (typeof workload === 'string') return { ...workloads[workload as WorkloadName], model: context.model };
   if (workload.kind === 'http') return httpWorkload(workload);
-  return chatWorkload(undefined, workload, field, context);
+  return chatWorkload(undefined, workload, 'load.workload', context);
 }
 
 /**
- * The workload of a class: the load's, with what the class says instead.
+ * The workload of a class: the load's, with the changes of the class.
  * @throws SquallError that names the field
  */
-export function changeWorkload(base: Workload, own: ChatInput, field: string, context: CompileWorkload): Workload {
-  if (base.kind === 'http') throw badScenario(field, 'left out, for the workload is plain HTTP', own);
+export function changeWorkload(base: Workload, own: ChatInput, field: string, context: WorkloadContext): Workload {
+  if (base.kind === 'http') throw badScenario(field, 'left out, since the workload is plain HTTP', own);
   return chatWorkload(base, own, field, context);
-}
-
-function presetOf(name: string): WorkloadPreset {
-  return workloads[name as WorkloadName];
 }
 
 function chatWorkload(
   base: ChatWorkload | undefined,
   own: ChatInput,
   field: string,
-  context: CompileWorkload,
+  context: WorkloadContext,
 ): ChatWorkload {
   const { preset, promptTokens, outputTokens, sharedPrefix, duplicates, sessions } = own;
-  const from: Partial<ChatWorkload> = { ...base, ...(preset === undefined ? {} : presetOf(preset)) };
+  const from: Partial<ChatWorkload> = { ...base, ...(preset === undefined ? {} : workloads[preset as WorkloadName]) };
   const lengths = (key: 'promptTokens' | 'outputTokens', given: ChatInput['promptTokens']): Lengths => {
     const found = given ?? from[key];
-    if (!found) throw badScenario(`${field}.${key}`, 'given, for there is no `preset`', given);
+    if (!found) throw badScenario(`${field}.${key}`, 'given, since there is no `preset`', given);
     if ('kind' in found && found.kind === 'trace' && !context.hasTrace)
-      throw badScenario(`${field}.${key}`, 'of another kind, for there is no `load.trace`', given);
+      throw badScenario(`${field}.${key}`, 'of another kind, since there is no `load.trace`', given);
     return found;
   };
   if ((sessions ?? from.sessions) && context.isReplay)
-    throw badScenario(`${field}.sessions`, 'left out, for each row of a replayed trace is one request', sessions);
+    throw badScenario(`${field}.sessions`, 'left out, since each row of a replayed trace is one request', sessions);
   return {
     ...from,
     name: own.name ?? from.name ?? 'custom',

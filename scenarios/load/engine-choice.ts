@@ -1,64 +1,63 @@
 import { processName } from '../../harness/arrivals/arrivals.ts';
-import type { LoadPlan, Workload } from '../../harness/plan.ts';
+import { type LoadPlan, loadEndMs, type Workload } from '../../harness/plan.ts';
 import { CAPABILITIES, type EngineName, type Unsupported } from '../../load/engines.ts';
 import { hasK6 } from '../../load/k6/program/find.ts';
 import type { ParsedObjective } from '../../reports/judge/objective.ts';
 
-/** What every engine measures of plain HTTP, which has no tokens: its first byte takes the place of the first one. */
+/** Latencies that every engine measures of plain HTTP, where TTFT is the time to first byte. */
 const PLAIN_LATENCIES = ['ttft', 'latency'];
 
-/** Above, in arrivals a second, one process of `stream` comes near the limit of its core (0.08 ms a request, measured). */
+/** Arrivals per second above which one `stream` process approaches the limit of its core (0.08 ms per request, measured). */
 const HIGH_RATE_PER_SECOND = 5000;
 
-/** What surrounds a load, as far as engines differ in it. */
-export interface Around {
-  /** Whether several processes share it. */
+/** What decides about an engine beside the load and the SLOs. */
+interface EngineContext {
+  /** Whether the load is split over several processes. */
   readonly hasWorkers: boolean;
-  /** Whether it is that of one of several runs. */
+  /** Whether the run generates one segment of the load. */
   readonly isSegment: boolean;
-  /** URL of the server that Squall did not start, where it goes to one. */
+  /** URL of the target; undefined for a stack that Squall starts. */
   readonly target: string | undefined;
 }
 
 type Slos = readonly { readonly objective: ParsedObjective }[];
 
-const ALONE: Around = { hasWorkers: false, isSegment: false, target: undefined };
+const DEFAULT_CONTEXT: EngineContext = { hasWorkers: false, isSegment: false, target: undefined };
 
 /**
- * What a plan asks of an engine that it cannot do; empty when it can do everything.
+ * The parts of a plan that an engine does not support; empty if it supports all of them.
  *
- * | engine | loop | arrivals | measures of chat |
+ * | engine | loop | arrivals | latencies of chat |
  * |---|---|---|---|
- * | stream | open, or users | all | first token, gaps, latency |
- * | k6 | open, or users | constant | latency |
- * | autocannon | connections, at most 60 s | as fast as answers come | latency, not from a schedule |
+ * | stream | open, or users | all | TTFT, inter-token, total |
+ * | k6 | open, or users | constant | total |
+ * | autocannon | connections, at most 60 s | back to back | total, not from a schedule |
  */
-export function refusalsOf(
+export function unsupportedBy(
   engine: EngineName,
   load: LoadPlan,
   slos: Slos,
-  { hasWorkers, isSegment, target }: Around = ALONE,
+  { hasWorkers, isSegment, target }: EngineContext = DEFAULT_CONTEXT,
 ): Unsupported[] {
   const can = CAPABILITIES[engine];
-  const refusals: Unsupported[] = [];
+  const unsupported: Unsupported[] = [];
   const require = (met: boolean, field: string, expected: string, found: unknown) => {
-    if (!met) refusals.push({ field, expected: `${expected} with the engine ${engine}`, found });
+    if (!met) unsupported.push({ field, expected: `${expected} with the engine ${engine}`, found });
   };
   const { clients, trace, workload, connections } = load;
-  const durationMs = load.ramps.at(-1)?.toMs ?? 0;
-  const mostSeconds = can.maxDurationMs / 1000;
+  const seconds = loadEndMs({ load }) / 1000;
   const sessions = workload.kind === 'http' ? undefined : workload.sessions;
   const arrivals = processName(load.arrivals);
   require(can.arrivals.includes(arrivals), 'load.arrivals', can.arrivals.join(' or '), arrivals);
   require(can.sessions || !sessions, 'load.workload.sessions', 'left out', sessions);
-  require(durationMs <= can.maxDurationMs, 'load.stages', `at most ${mostSeconds} s long`, `${durationMs / 1000} s`);
+  const maxSeconds = can.maxDurationMs / 1000;
+  require(seconds <= maxSeconds, 'load.stages', `at most ${maxSeconds} s long`, `${seconds} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
   require(can.clients || load.keepAlive !== false, 'load.keepAlive', 'left on', load.keepAlive);
   require(can.trace || !trace, 'load.trace', 'left out', trace);
-  const forWorkers =
-    '`stream` for --workers (each of its processes has one core; k6 takes all), which are not to be had';
+  const forWorkers = '`stream` for --workers (k6 uses all cores by itself), which is not available';
   require(can.workers || !hasWorkers, 'load.engine', forWorkers, engine);
-  const forSegments = '`stream` or `k6` for --segment, which is not to be had';
+  const forSegments = '`stream` or `k6` for --segment, which is not available';
   require(can.segments || !isSegment, 'load.engine', forSegments, engine);
   const isReachable = target === undefined || can.targets(new URL(target));
   require(isReachable, 'load.engine', '`stream` for this https --target', engine);
@@ -73,30 +72,29 @@ export function refusalsOf(
     const expected = `on ${latencies.join(', ')}${isPlain ? ' of plain HTTP' : ''}`;
     require(known, `slos[${index}].objective`, expected, objective.text);
   }
-  return refusals;
+  return unsupported;
 }
 
 /**
- * What `engine: auto` means for a plan: `stream`, but for plain HTTP above 5,000 arrivals a second `k6`, where there is one on PATH
- * or in `.tools/bin` and it can do all that is asked (constant arrivals above all).
+ * The engine that `auto` stands for: `k6` for plain HTTP above 5,000 arrivals per second, if k6 is on PATH or in `.tools/bin` and
+ * supports the plan (constant arrivals above all); otherwise `stream`.
  *
- * Below, k6 would only cost more: with what reads it, three to five times the CPU of `stream` for a request (0.40 against 0.09 ms at
- * 1,500/s, on two cores that others used too), and about 0.6 ms more latency. But its virtual users run on all cores, where a
- * process of `stream` has one; `--workers` have more of those for less, so who shares a load keeps `stream`, whichever k6 the machines
- * of its segments have.
- * @param k6 whether there is one
+ * At lower rates k6 only costs more: three to five times the CPU of `stream` per request (0.40 against 0.09 ms at 1,500/s, on two
+ * shared cores) and about 0.6 ms of latency. Its virtual users run on all cores, though, and a `stream` process on one. A load that
+ * is split keeps `stream`: workers use more cores for less, and segments must not depend on which machine has k6.
+ * @param k6 whether k6 is installed
  */
 export function chooseEngine(
   load: LoadPlan,
   slos: Slos,
-  around: Around = ALONE,
+  context: EngineContext = DEFAULT_CONTEXT,
   k6: () => boolean = hasK6,
 ): EngineName {
-  const mostPerSecond = Math.max(...load.ramps.map(s => Math.max(s.fromPerSecond, s.toPerSecond)));
+  const maxPerSecond = Math.max(...load.ramps.map(s => Math.max(s.fromPerSecond, s.toPerSecond)));
   const isPlain = kindOf(load.workload) !== 'chat';
-  const isFast = mostPerSecond > HIGH_RATE_PER_SECOND;
-  const isShared = around.hasWorkers || around.isSegment;
-  const wantsK6 = isPlain && isFast && !isShared && refusalsOf('k6', load, slos, around).length === 0;
+  const isFast = maxPerSecond > HIGH_RATE_PER_SECOND;
+  const isSplit = context.hasWorkers || context.isSegment;
+  const wantsK6 = isPlain && isFast && !isSplit && unsupportedBy('k6', load, slos, context).length === 0;
   return wantsK6 && k6() ? 'k6' : 'stream';
 }
 

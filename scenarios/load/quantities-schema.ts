@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { RATE_WORDS, ratePerSecond } from '../../harness/quantity.ts';
 import { duration } from '../durations.ts';
 
-/** A rate as people write it, such as `20/s`; a number per second in code. */
+/** A rate such as `20/s`; a number per second in code. */
 export const rate = z
   .string()
   .meta({ title: RATE_WORDS })
@@ -16,10 +16,10 @@ export const rate = z
 const ORDERED = { message: 'expected [min, max] with min ≤ max' };
 const range = z.tuple([duration(), duration()]).refine(([min, max]) => min <= max, ORDERED);
 
-/** How long a user thinks, in ms: a fixed time, or evenly between two bounds. */
+/** A think time, in ms: fixed, or uniform between two bounds. */
 export const thinkTime = z
   .union([duration().transform(ms => [ms, ms] as const), range])
-  .describe('a duration, or [min, max] to draw evenly between');
+  .describe('a duration, or [min, max] for a uniform distribution');
 
 const tokens = z.int().min(1).max(1_000_000);
 const fixed = <Value>(value: Value) => ({ kind: 'fixed', value }) as const;
@@ -31,7 +31,7 @@ const drawn = [
   z
     .tuple([tokens, tokens])
     .refine(([min, max]) => min <= max, ORDERED)
-    .describe('[min, max], evenly between, both included'),
+    .describe('[min, max], uniform, both inclusive'),
 ] as const;
 const distributions = [
   z
@@ -43,34 +43,34 @@ const distributions = [
   z.strictObject({ kind: z.literal('empirical'), values: z.array(tokens).min(1).max(100_000) }),
 ] as const;
 
-/** How long a prompt or an answer is, in tokens. */
+/** Length of a prompt or a response, in tokens. */
 export const lengths = z
   .union([
     ...drawn,
     z.discriminatedUnion('kind', [
       ...distributions,
-      z.strictObject({ kind: z.literal('trace').describe('as in `load.trace`') }),
+      z.strictObject({ kind: z.literal('trace').describe('lengths of `load.trace`') }),
     ]),
   ])
   .describe('tokens');
 
-/** How many turns a conversation has. */
+/** Number of turns of a conversation. */
 export const turns = z.union([...drawn, z.discriminatedUnion('kind', distributions)]);
 
-/** Nobody waits for longer; bounds what a distribution would spread without end. */
-const WAITED = { min: 0, max: 3_600_000 } as const;
+/** Bounds of drawn times, in ms. */
+const TIME_BOUNDS = { min: 0, max: 3_600_000 } as const;
 
-/** A time to be drawn, in ms. */
+/** A distribution of times, in ms. */
 export const times = z.union([
   duration().transform(fixed),
   range,
   z.discriminatedUnion('kind', [
     z
       .strictObject({ kind: z.literal('normal'), mean: duration(), stddev: duration() })
-      .transform(own => ({ ...own, ...WAITED })),
+      .transform(own => ({ ...own, ...TIME_BOUNDS })),
     z
       .strictObject({ kind: z.literal('lognormal'), median: duration(), sigma: z.number().min(0) })
-      .transform(own => ({ ...own, ...WAITED })),
+      .transform(own => ({ ...own, ...TIME_BOUNDS })),
     z.strictObject({ kind: z.literal('empirical'), values: z.array(duration()).min(1).max(100_000) }),
   ]),
 ]);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ENGINE_NAMES } from '../../load/engines.ts';
 import { duration } from '../durations.ts';
 import { clientsSchema } from './clients-schema.ts';
 import { rate, thinkTime } from './quantities-schema.ts';
@@ -7,37 +8,41 @@ import { workloadSchema } from './workload-schema.ts';
 const sinusoid = z
   .strictObject({
     mean: rate,
-    amplitude: rate.describe('how far it swings from the mean; at most the mean'),
-    period: duration().describe('"24h" is a day'),
+    amplitude: rate.describe('maximum deviation from the mean; at most the mean'),
+    period: duration(),
     phase: z
       .number()
       .min(0)
       .max(1)
       .default(0)
-      .describe('share of the period at which it begins: 0 at the mean, rising'),
+      .describe('start, as a ratio of the period; 0 starts at the mean, rising'),
   })
   .refine(({ mean, amplitude }) => amplitude <= mean, {
     path: ['amplitude'],
-    message: 'expected at most the mean, for no rate is negative',
+    message: 'expected at most the mean, since rates cannot be negative',
   })
-  .describe('a curve like that of a day, in straight pieces of a sixtieth of its period');
+  .describe('a sine curve, such as that of a day, approximated by 60 linear ramps per period');
 
-/** What a stage can be, by its key; without any it is one of connections, which have no rate. */
+/** The keys that give a stage its rate or its users; a stage of connections has none of them. */
 export const SHAPES = ['at', 'to', 'spike', 'sinusoid', 'users', 'toUsers'] as const;
-/** The keys of {@link SHAPES} for a message. */
+/** {@link SHAPES} for a message. */
 export const SHAPE_NAMES: string = SHAPES.map(key => `\`${key}\``).join(', ');
 
 const stage = z
   .strictObject({
-    name: z.string().optional().describe('names the window load:<name>; by default the position, from 1'),
-    to: rate.optional().describe('ramp linearly from the rate before to this one'),
-    at: rate.optional().describe('step to this rate and hold it'),
-    spike: rate.optional().describe('a burst at this rate, then back to the rate before'),
-    rise: duration().optional().describe('how long a spike takes to rise; by default it is there at once'),
-    fall: duration().optional().describe('how long it takes to fall'),
+    name: z.string().optional().describe('name of the window load:<name>; by default the position, from 1'),
+    to: rate.optional().describe('linear ramp from the previous rate to this one'),
+    at: rate.optional().describe('constant rate'),
+    spike: rate.optional().describe('burst at this rate, then back to the previous rate'),
+    rise: duration().optional().describe('duration of the rise of a spike; by default 0'),
+    fall: duration().optional().describe('duration of the fall of a spike; by default 0'),
     sinusoid: sinusoid.optional(),
-    users: z.int().min(0).optional().describe('in a closed loop: so many users'),
-    toUsers: z.int().min(0).optional().describe('in a closed loop: from the users before to so many, one by one'),
+    users: z.int().min(0).optional().describe('closed loop: constant number of users'),
+    toUsers: z
+      .int()
+      .min(0)
+      .optional()
+      .describe('closed loop: linear ramp from the previous number of users to this one'),
     for: duration().refine(ms => ms > 0, { message: 'expected a duration greater than 0' }),
   })
   .refine(shape => SHAPES.filter(key => shape[key] !== undefined).length <= 1, {
@@ -56,65 +61,71 @@ const arrivals = z
     z.enum(['constant', 'poisson', 'trace', 'closed']),
     z.discriminatedUnion('kind', [
       z.strictObject({
-        kind: z.literal('gamma').describe('in bursts (cv above 1) or more even than chance (below 1)'),
-        cv: z.number().min(0.01).max(10).describe('coefficient of variation of the gaps; 1 is poisson'),
+        kind: z.literal('gamma').describe('bursty (cv above 1) or more regular than Poisson (below 1)'),
+        cv: z.number().min(0.01).max(10).describe('coefficient of variation of the gaps; 1 is Poisson'),
       }),
       z.strictObject({
-        kind: z.literal('closed').describe('users who wait for their answer and think before they ask again'),
+        kind: z.literal('closed').describe('users who wait for the response, then think before the next request'),
         thinkTime: thinkTime.prefault(['0.5s', '2s']),
       }),
     ]),
   ])
-  .describe('when requests come; "trace" replays `trace`, "closed" is users who think for 0.5 to 2 s');
+  .describe('arrival process; "trace" replays `trace`, "closed" is users with a think time of 0.5 to 2 s');
 
-// A trace may span months: what is waited for is the replay.
+// A trace may span months; only its replay has to fit a timer.
 const span = duration(z.number());
 
 const trace = z.strictObject({
-  file: z
-    .string()
-    .min(1)
-    .describe("CSV with a header, or one JSON object a line; relative to the scenario file's folder"),
+  file: z.string().min(1).describe("CSV with a header, or JSON lines; relative to the scenario file's folder"),
   columns: z
     .strictObject({ time: z.string(), promptTokens: z.string(), outputTokens: z.string() })
     .partial()
     .optional()
-    .describe("names of the columns; by default Azure's for CSV, Mooncake's for JSON"),
-  timeUnit: z.enum(['ms', 's']).optional().describe('of times that are numbers; by default s in CSV, ms in JSON'),
-  speed: z.number().positive().max(10_000).default(1).describe('2 replays it twice as fast'),
-  from: span.prefault('0s').describe("cut, in the trace's own time from its first row on"),
-  for: span.optional().describe("length of the cut, in the trace's own time"),
+    .describe("column names; by default Azure's for CSV, Mooncake's for JSON"),
+  timeUnit: z.enum(['ms', 's']).optional().describe('unit of numeric times; by default s in CSV, ms in JSON'),
+  speed: z.number().positive().max(10_000).default(1).describe('2 replays the trace twice as fast'),
+  from: span
+    .prefault('0s')
+    .describe("start of the replayed part, as an offset from the first row in the trace's own time"),
+  for: span.optional().describe("duration of the replayed part in the trace's own time; by default up to the last row"),
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits')
     .optional()
-    .describe('of the file that is meant; another one is refused'),
+    .describe('expected hash of the file; any other content is an error'),
 });
 
-/** Everything that the `load` section of a scenario says beside the engine. */
-export const loadShape = {
+/** The `load` section of a scenario. Unknown keys are errors. */
+export const loadSchema = z.strictObject({
+  engine: z
+    .enum(ENGINE_NAMES)
+    .default('stream')
+    .describe('load generator; "auto" is k6 for plain HTTP above 5000/s if k6 supports the load, otherwise stream'),
   arrivals: arrivals.default('poisson'),
   warmUp: duration()
     .refine(ms => ms > 0, {
-      message: 'expected a duration greater than 0, for no steady state can be seen without one',
+      message: 'expected a duration greater than 0, since every run has a warm-up',
     })
     .prefault('3s')
-    .describe("load before the start, at the first stage's rate; not measured"),
-  stages: z.array(stage).min(1).optional().describe('needed, but for a replayed trace, which has its own'),
-  trace: trace.optional().describe('what `arrivals: trace` replays, and lengths of `kind: trace` are taken from'),
-  workload: workloadSchema.optional().describe('by default chat-short, or the lengths of the trace that is replayed'),
-  clients: clientsSchema.optional().describe('how clients behave beyond sending one request'),
-  model: z.string().min(1).optional().describe('model that requests ask for; by default the one that the stack serves'),
-  connections: z.int().min(1).max(1000).optional().describe('of the closed loop of engine autocannon'),
-  maxInFlight: z.int().min(1).max(10_000).default(1000).describe('an arrival beyond it is dropped, and recorded so'),
-  keepAlive: z.boolean().default(true).describe('false: a new connection for each request, as new clients open'),
+    .describe("load before the load phase, at the first stage's rate; not measured"),
+  stages: z.array(stage).min(1).optional().describe('required unless `arrivals` is `trace`'),
+  trace: trace.optional().describe('recorded trace, for `arrivals: trace` and for lengths of `kind: trace`'),
+  workload: workloadSchema.optional().describe('by default chat-short, or the lengths of the replayed trace'),
+  clients: clientsSchema.optional().describe('retries, timeouts and classes of clients'),
+  model: z.string().min(1).optional().describe('model of the requests; by default the one that the stack serves'),
+  connections: z.int().min(1).max(1000).optional().describe('number of connections, only with engine autocannon'),
+  maxInFlight: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(1000)
+    .describe('maximum number of requests in flight; further arrivals are recorded as dropped'),
+  keepAlive: z.boolean().default(true).describe('false opens a new connection for each request, as new clients do'),
   connectTimeout: duration().prefault('2s'),
-  idleTimeout: duration().prefault('15s').describe('longest wait for the next byte'),
-};
+  idleTimeout: duration().prefault('15s').describe('maximum wait for the next byte'),
+});
 
-const loadSchema = z.strictObject(loadShape);
-
-/** The `load` section with its defaults filled in, but for the engine. */
+/** The `load` section with its defaults filled in. */
 export type ResolvedLoad = z.output<typeof loadSchema>;
 
 /** One stage; rates per second, durations in ms. */

@@ -5,40 +5,44 @@ import { workloads } from './workloads.ts';
 const ratio = z.number().min(0).max(1);
 const preset = z.enum(Object.keys(workloads) as [string, ...string[]]);
 
-/** The keys of a chat workload; each may come from its preset, or from the workload that a class changes. */
+/** The keys of a chat workload. A key that is absent comes from the preset or, in a class, from the load's workload. */
 export const chatShape = {
   kind: z.literal('chat').optional(),
-  preset: preset.optional().describe('what the keys that are not given are taken from'),
+  preset: preset.optional().describe('workload that absent keys are taken from'),
   name: z.string().min(1).optional(),
   promptTokens: lengths.optional(),
   outputTokens: lengths.optional(),
   sharedPrefix: z
     .strictObject({
-      ratio: ratio.describe('of the prompts'),
-      tokens: z.int().min(1).max(1_000_000).describe('that they have in common, as far as the prompt is that long'),
-      variants: z.int().min(1).max(10_000).default(1).describe('different beginnings'),
+      ratio: ratio.describe('ratio of prompts with a shared prefix'),
+      tokens: z
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .describe('length of the prefix; a shorter prompt has as much of it as fits'),
+      variants: z.int().min(1).max(10_000).default(1).describe('number of different prefixes'),
     })
     .optional()
-    .describe('prompts that begin alike, as system prompts and documents do'),
+    .describe('prefixes that prompts have in common, such as system prompts'),
   duplicates: z
     .strictObject({
-      ratio: ratio.describe('of the requests'),
-      distinct: z.int().min(1).max(1_000_000).default(10).describe('different requests among them'),
+      ratio: ratio.describe('ratio of duplicate requests'),
+      distinct: z.int().min(1).max(1_000_000).default(10).describe('number of different requests among the duplicates'),
     })
     .optional()
-    .describe('requests that are equal to the byte'),
+    .describe('byte-identical requests'),
   sessions: z
     .strictObject({
-      turns: turns.describe('questions of one conversation'),
-      thinkTime: thinkTime.prefault(['0.5s', '2s']).describe('between an answer and the next question'),
+      turns: turns.describe('number of turns of a conversation'),
+      thinkTime: thinkTime.prefault(['0.5s', '2s']).describe('time between a response and the next turn'),
     })
     .transform(own => ({ turns: own.turns, thinkTimeMs: own.thinkTime }))
     .optional()
-    .describe('conversations: each turn carries those before it; arrivals are then those of conversations'),
+    .describe('conversations: each turn includes those before it; `arrivals` are then those of conversations'),
 };
 
 const http = z.strictObject({
-  kind: z.literal('http').describe('plain HTTP requests, without a token stream'),
+  kind: z.literal('http').describe('plain HTTP requests without a token stream'),
   name: z.string().min(1).optional(),
   method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).default('GET'),
   path: z.string().regex(/^\/[!-~]*$/, 'expected a path that begins with a slash and holds no spaces'),
@@ -67,14 +71,14 @@ const http = z.strictObject({
     .prefault({}),
 });
 
-/** The `workload` of a load. */
+/** The `workload` section of a load. */
 export const workloadSchema = z.union([preset, z.discriminatedUnion('kind', [z.strictObject(chatShape), http])]);
 
-/** A workload as it was written. */
+/** A parsed `workload` section. */
 export type WorkloadInput = z.output<typeof workloadSchema>;
 
-/** A chat workload as it was written. */
+/** A parsed chat workload. */
 export type ChatInput = Exclude<WorkloadInput, string | { kind: 'http' }>;
 
-/** A plain workload as it was written. */
+/** A parsed plain-HTTP workload. */
 export type HttpInput = z.output<typeof http>;

@@ -23,7 +23,7 @@ it('shows what each stage does, where it ends as it began too', () => {
   expect(linesOf({ arrivals: 'constant', stages })).toEqual([
     'x  seed 1, process',
     // 30 of the warm-up; 20 + 20 + 280 + 9 + 1200 + 12.5.
-    expect.stringMatching(/^ {2}157[12] arrivals, those of the warm-up included \(constant\), sha256 [0-9a-f]{16}…$/),
+    expect.stringMatching(/^ {2}157[12] arrivals including the warm-up \(constant\), sha256 [0-9a-f]{16}…$/),
     '    -3.0 s –    0.0 s  load  warm-up: 10 /s',
     '     0.0 s –    2.0 s  load  1: 0 → 20 /s',
     '     2.0 s –    3.0 s  load  2: 20 /s',

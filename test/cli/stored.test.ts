@@ -27,7 +27,7 @@ it('finds a path wherever it is', () => {
 });
 
 it.each([
-  ['last', '/nowhere', /in \/nowhere or "last", got "last"/, /no run there.*--out/],
+  ['last', '/nowhere', /in \/nowhere or "last", got "last"/, /no runs there.*--out/],
   ['b', '', /got "b"/, /b-20260102-030405-aaaa, a-20260102-030406-bbbb.*--out/],
 ])('says where it looked for "%s" in vain', (run, where, message, next) => {
   expect(() => requireRun(run, where || folder)).toThrow(

@@ -6,7 +6,7 @@ import { eventually } from '../until.ts';
 import { fixturePlatform, noDocker } from './docker-stack.ts';
 
 const soon = () => AbortSignal.timeout(15_000);
-const restart = { initialMs: 300, factor: 2, maxMs: 10_000 };
+const restart = { baseDelayMs: 300, factor: 2, maxDelayMs: 10_000 };
 const plan = { id: 'test', atMs: 0, forMs: null, parameters: {} };
 
 describe.skipIf(Boolean(noDocker))(`faults on containers ${noDocker || ''}`, () => {

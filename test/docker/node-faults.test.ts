@@ -7,7 +7,7 @@ import { fixtureTopology, testRun } from '../platform/fixture-stack.ts';
 import { fixturePlatform, leftOf, noDocker } from './docker-stack.ts';
 
 const soon = (limitMs = 15_000) => AbortSignal.timeout(limitMs);
-const restart = { initialMs: 300, factor: 2, maxMs: 1000 };
+const restart = { baseDelayMs: 300, factor: 2, maxDelayMs: 1000 };
 const faultOn = (stack: RunningStack, kind: string, target: string, parameters = {}) =>
   createFault({ id: kind, kind, target, atMs: 0, forMs: 10_000, parameters }, stack, systemClock);
 

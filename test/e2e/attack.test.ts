@@ -20,7 +20,7 @@ const DEADLINE = { headersTimeout: 300, connectionsCheckingInterval: 100 };
 const NO_DEADLINE = { headersTimeout: 0, requestTimeout: 0 };
 
 describe('squall attack', () => {
-  it('calls a small pool without deadlines down, exits 1, and prints one document alone', async () => {
+  it.concurrent('calls a small pool without deadlines down, exits 1, and prints one document alone', async () => {
     using out = temporaryFolder();
     await using server = await startBare({ ...POOL, ...NO_DEADLINE });
     const attack = [...SLOW, '--connections', '150', '--target', server.url, '--out', out.path];
@@ -40,7 +40,7 @@ describe('squall attack', () => {
     expect((await squall(['report', directory])).stdout).toContain('report.html');
   });
 
-  it('calls the same pool with deadlines defended, and exits 0', async () => {
+  it.concurrent('calls the same pool with deadlines defended, and exits 0', async () => {
     using out = temporaryFolder();
     // 150 a second for at most 400 ms are 60 of the pool's 100.
     await using server = await startBare({ ...POOL, ...DEADLINE });
@@ -50,7 +50,7 @@ describe('squall attack', () => {
     expect(stdout).toMatch(/\ndefended {2}.*closed by server after a median of \d+ ms.*mostly with 408, FIN/);
   });
 
-  it('calls a server without deadlines whose places outlast the attack too weakly attacked, and exits 2', async () => {
+  it.concurrent('calls a server without deadlines whose places outlast the attack too weakly attacked, and exits 2', async () => {
     using out = temporaryFolder();
     await using server = await startBare(NO_DEADLINE);
     const attack = [...SLOW, '--connections', '300', '--target', server.url, '--out', out.path];
@@ -60,7 +60,7 @@ describe('squall attack', () => {
     expect(stdout).toMatch(/✓ control-errors[\s\S]*✓ control-slowdown[\s\S]*\ninconclusive {2}/);
   });
 
-  it('attacks over TLS, with a control client that trusts whom it should', async () => {
+  it.concurrent('attacks over TLS, with a control client that trusts whom it should', async () => {
     using folder = temporaryFolder();
     const trusted = join(folder.path, 'authority.pem');
     writeFileSync(trusted, authority.certificate);
@@ -78,7 +78,7 @@ describe('squall attack', () => {
     }
   });
 
-  it.each([
+  it.concurrent.each([
     ['http', startBare, []],
     ['https', startBareTls, ['--insecure']],
   ] as const)('goes over %s to whichever address of a name there is a server at', async (_, startServer, more) => {
@@ -93,7 +93,7 @@ describe('squall attack', () => {
     expect(stdout).toMatch(/peak 40 open/);
   });
 
-  it('asks a language model for chat on request, of the model that it lists', async () => {
+  it.concurrent('asks a language model for chat on request, of the model that it lists', async () => {
     using out = temporaryFolder();
     await using server = await startBare(DEADLINE);
     const { code, stderr } = await squall([...SLOW, '--control', 'chat', '--target', server.url, '--out', out.path]);

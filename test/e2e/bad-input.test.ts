@@ -10,7 +10,7 @@ const TABLE: readonly [string, string[], number, RegExp[]][] = [
   ['unknown command', ['runn', 'node-loss'], 3, [/runn/, /run/]],
   ['unknown option', ['run', 'node-loss', '--sed', '1'], 3, [/--sed/, /--seed/]],
   ['seed that is no number', ['run', 'node-loss', '--seed', 'x'], 3, [/'x'/, /whole number/]],
-  ['override without value', ['run', SMALL, '--set', 'stack'], 3, [/"stack"/, /key=value/]],
+  ['override without value', ['run', SMALL, '--set', 'stack'], 3, [/"stack"/, /path=value/]],
   ['override into the prototype', ['run', SMALL, '--set', '__proto__.x=1'], 3, [/__proto__/]],
   [
     'unknown key',
@@ -62,8 +62,8 @@ const TABLE: readonly [string, string[], number, RegExp[]][] = [
     3,
     [
       /`faults\[1\]\.kind`/,
-      /platform process can do \(.*kill.*\), got "memory"/,
-      /only docker can/,
+      /platform process supports \(.*kill.*\), got "memory"/,
+      /needs docker/,
       /--platform docker/,
     ],
   ],

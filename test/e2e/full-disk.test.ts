@@ -35,7 +35,7 @@ describe.skipIf(Boolean(skip))(`a full disk ${skip || ''}`, () => {
     using disk = smallDisk(8);
     const { code, stderr } = await squall(['run', SMALL, '--out', disk!.path]);
     expect(code, stderr).toBe(4);
-    expect(stderr).toMatch(/no space left .*\n {2}→ Free some space/);
+    expect(stderr).toMatch(/not enough disk space .*\n {2}→ Free some space/);
     expect(readdirSync(disk!.path)).toEqual([]);
   });
 
@@ -53,7 +53,7 @@ describe.skipIf(Boolean(skip))(`a full disk ${skip || ''}`, () => {
       }
     const { code, stderr } = await run.finished;
     expect(code, stderr).toBe(4);
-    expect(stderr).toMatch(/no space left .*\n {2}→ Free some space/);
+    expect(stderr).toMatch(/not enough disk space .*\n {2}→ Free some space/);
     expect(stderr).not.toMatch(/^ {4}at /m);
   });
 });

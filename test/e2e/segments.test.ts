@@ -144,7 +144,7 @@ describe('a share that cannot be', () => {
     await using server = await startFixture('../../e2e/fixtures/openai-server.ts');
     const startAt = ['--start-at', '2020-01-01T00:00:00Z'];
     const args = ['run', SCENARIO, '--target', server.said, '--out', out.path, ...startAt, ...dryRun];
-    await expectRefusal(args, 3, [/`--start-at`.*the 1 s of the warm-up from now, 20.*got 2020-01-01.*\n.*later/]);
+    await expectRefusal(args, 3, [/`--start-at`.*1 s from now \(20.*got 2020-01-01.*\n.*later/]);
     expect(readdirSync(out.path)).toEqual([]);
   });
 });

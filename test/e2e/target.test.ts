@@ -161,7 +161,7 @@ describe('a run against a server that Squall did not start', () => {
     using out = temporaryFolder();
     await using server = await startServer();
     const started = start(run(out.path, server.said, '--workers', '2'));
-    await started.seen(/slow (took effect|effective)/);
+    await started.seen(/slow took effect/);
     const { directory } = onlyRun(out.path);
     const id = directory.split('/').at(-1)!;
     const pids = processesOfRun(id);

@@ -113,7 +113,7 @@ describe('a start that fails', () => {
   it('shows how a service died and its last lines, and leaves nothing', { timeout: LIMIT }, async () => {
     using run = testRun();
     const topology = fixtureTopology({
-      'a-1': { fixture: 'dies-at-start', restart: { initialMs: 1, factor: 1, maxMs: 1 } },
+      'a-1': { fixture: 'dies-at-start', restart: { baseDelayMs: 1, factor: 1, maxDelayMs: 1 } },
       'a-2': { fixture: 'ready-at-once' },
     });
     const error = await platform.up(topology, run.options).catch(e => e);

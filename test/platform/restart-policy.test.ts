@@ -8,7 +8,7 @@ import {
   STABLE_MS,
 } from '../../platform/restart-policy.ts';
 
-const policy = { initialMs: 200, factor: 2, maxMs: 1000 };
+const policy = { baseDelayMs: 200, factor: 2, maxDelayMs: 1000 };
 
 /** Exits at `nowMs`, each with the instant at which its process had become ready, in order. */
 function decide(exits: readonly { readyAtMs?: number; nowMs: number }[], used: typeof policy | 'off' = policy) {

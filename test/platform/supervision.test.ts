@@ -10,7 +10,7 @@ const states = (run: ReturnType<typeof testRun>, name: string) =>
 describe('a supervised replica', () => {
   it('comes back at the same address after a kill and its backoff', { timeout: LIMIT }, async () => {
     using run = testRun();
-    const restart = { initialMs: 300, factor: 2, maxMs: 10_000 };
+    const restart = { baseDelayMs: 300, factor: 2, maxDelayMs: 10_000 };
     await using stack = await platform.up(
       fixtureTopology({ 'a-1': { fixture: 'forks-a-grandchild', restart } }),
       run.options,
@@ -46,7 +46,7 @@ describe('a supervised replica', () => {
 
   it('stays away while it is held, and comes back when it is released', { timeout: LIMIT }, async () => {
     using run = testRun();
-    const restart = { initialMs: 10, factor: 1, maxMs: 10 };
+    const restart = { baseDelayMs: 10, factor: 1, maxDelayMs: 10 };
     await using stack = await platform.up(
       fixtureTopology({ 'a-1': { fixture: 'ready-at-once', restart } }),
       run.options,
@@ -127,7 +127,7 @@ describe('a supervised replica', () => {
 
   it('ends gracefully while it is held, and comes back when it is released', { timeout: LIMIT }, async () => {
     using run = testRun();
-    const restart = { initialMs: 10, factor: 1, maxMs: 10 };
+    const restart = { baseDelayMs: 10, factor: 1, maxDelayMs: 10 };
     await using stack = await platform.up(
       fixtureTopology({ 'a-1': { fixture: 'ready-at-once', restart }, 'a-2': { fixture: 'ignores-sigterm', restart } }),
       run.options,
@@ -169,7 +169,7 @@ describe('a supervised replica', () => {
 
   it('is given up when it no longer gets ready', { timeout: LIMIT }, async () => {
     using run = testRun();
-    const restart = { initialMs: 1, factor: 1, maxMs: 1 };
+    const restart = { baseDelayMs: 1, factor: 1, maxDelayMs: 1 };
     await using stack = await platform.up(
       fixtureTopology({ 'a-1': { fixture: 'dies-on-restart', restart } }),
       run.options,

@@ -51,7 +51,7 @@ function supervise(change: Partial<SupervisedPlan> = {}, diesOf: readonly NodeJS
     zone: 'zone-a',
     url: 'http://127.0.0.1:1',
     logPath: '/nowhere/a-1.log',
-    restart: { initialMs: 200, factor: 2, maxMs: 10_000 },
+    restart: { baseDelayMs: 200, factor: 2, maxDelayMs: 10_000 },
     start() {
       instances.push(new FakeInstance(instances.length + 1, diesOf));
       return instances.at(-1)!;

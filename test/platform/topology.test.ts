@@ -82,7 +82,7 @@ describe('topologyOf', () => {
     expect(gateway.models).toEqual([config.model]);
     // The profile loads for 120 s.
     expect(replica.coldStartMs).toBe(2000);
-    expect(replica.restart).toEqual({ initialMs: 200, factor: 2, maxMs: 10_000 });
+    expect(replica.restart).toEqual({ baseDelayMs: 200, factor: 2, maxDelayMs: 10_000 });
   });
 
   it('is the same for the same options, seed and key', () => {
@@ -95,7 +95,7 @@ describe('topologyOf', () => {
 
   it.each([
     [{ inference: { restart: 'off' } }, 'off'],
-    [{ inference: { restart: { initialMs: 5 } } }, { initialMs: 5, factor: 2, maxMs: 10_000 }],
+    [{ inference: { restart: { baseDelayMs: 5 } } }, { baseDelayMs: 5, factor: 2, maxDelayMs: 10_000 }],
   ])('accepts %j', (options, restart) => {
     expect(topologyFor(options).replicas[0]!.restart).toEqual(restart);
   });

@@ -46,7 +46,7 @@ describe('what does not fit', () => {
     [
       'stack.timeScale',
       0,
-      '`stack.timeScale`: expected a number from 1 to 1000 (divides the long durations of the profiles), found 0 (number)',
+      '`stack.timeScale`: expected a number from 1 to 1000 (divisor of long durations, such as the load time of a model), found 0 (number)',
     ],
     [
       'load.workload',
@@ -76,7 +76,7 @@ describe('what does not fit', () => {
     [
       'load.arrivals',
       { kind: 'closed', thinkTime: 5 },
-      `\`load.arrivals.thinkTime\`: ${DURATION} or a list of 2 (a duration, or [min, max] to draw evenly between), found 5 (number)`,
+      `\`load.arrivals.thinkTime\`: ${DURATION} or a list of 2 (a duration, or [min, max] for a uniform distribution), found 5 (number)`,
     ],
     ['load.stages', [5], '`load.stages[0]`: expected an object with `for`, found 5 (number)'],
     ['load.bogus', 1, 'unknown key `load.bogus`. Known: engine, arrivals, warmUp'],
@@ -117,7 +117,7 @@ describe('what does not fit', () => {
       [{ ...LATENCY, id: 'a b' }],
       '`faults[0].id`: expected letters, digits, dashes and underscores, found "a b" (string)',
     ],
-  ])('is told in the words of its field: %s', (path, value, message) => {
+  ])('is described in the words of its field: %s', (path, value, message) => {
     const lines = refusal(override(SCENARIO, { [path]: value })).split('\n  - ');
     expect(lines).toHaveLength(2);
     expect(lines[1]).toContain(message);
@@ -127,13 +127,13 @@ describe('what does not fit', () => {
     [[1, 2], '[1,2] (list)'],
     ['hello', '"hello" (string)'],
     [undefined, 'nothing'],
-  ])('is told of the whole file: %j', (raw, found) => {
+  ])('names the whole file: %j', (raw, found) => {
     expect(refusal(raw)).toBe(
       `x.yaml is not a scenario:\n  - expected an object with \`name\`, \`why\`, \`load\`, \`slos\`, found ${found}`,
     );
   });
 
-  it('lists the parameters of the fault that is meant and of no other, and no kind that is for tests alone', () => {
+  it('lists only the parameters of the kind of fault, and no kind that is for tests alone', () => {
     expect(refusal({ ...SCENARIO, faults: [{ ...LATENCY, bogus: 5 }] })).toMatch(/latency, jitter, stream$/);
     const kinds = refusal({ ...SCENARIO, faults: [{}] });
     expect(kinds).toMatch(/`faults\[0\]\.kind`: expected one of .*"kill".*, found nothing/);

@@ -13,7 +13,7 @@ const soon = (limitMs = 15_000) => AbortSignal.timeout(limitMs);
 
 /** `front` and `a-1` in zone-a, `b-1` in zone-b: `front→b-1` crosses, `front→a-1` does not, `client→front` comes from outside. */
 function zoned(): Topology {
-  const service = { fixture: 'ready-at-once', restart: { initialMs: 10, factor: 1, maxMs: 10 } };
+  const service = { fixture: 'ready-at-once', restart: { baseDelayMs: 10, factor: 1, maxDelayMs: 10 } };
   const { replicas, links, authorization } = fixtureTopology({ 'a-1': service, 'b-1': service });
   return {
     replicas: replicas.map(replica => ({ ...replica, zone: replica.name === 'b-1' ? 'zone-b' : 'zone-a' })),

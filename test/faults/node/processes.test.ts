@@ -6,7 +6,7 @@ import { fixtureTopology, platform, testRun } from '../../platform/fixture-stack
 
 const LIMIT = 40_000;
 const soon = (limitMs = 15_000) => AbortSignal.timeout(limitMs);
-const restart = { initialMs: 10, factor: 1, maxMs: 10 };
+const restart = { baseDelayMs: 10, factor: 1, maxDelayMs: 10 };
 const faultOn = (stack: RunningStack, kind: string, target: string, forMs: number | null = 10_000) =>
   createFault({ id: kind, kind, target, atMs: 0, forMs, parameters: {} }, stack, systemClock);
 

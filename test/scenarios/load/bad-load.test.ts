@@ -16,7 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const http = (changes: object) => ({ stages: STAGES, workload: { kind: 'http', path: '/', ...changes } });
 
-describe('a load that cannot be', () => {
+describe('an invalid load', () => {
   it.each<[string, object, RegExp]>([
     ['a timeout beyond timers', { stages: STAGES, connectTimeout: '600h' }, /`load\.connectTimeout`.*at most 576h/],
     [
@@ -47,7 +47,7 @@ describe('a load that cannot be', () => {
       /`rise` and `fall` with a `spike` only/,
     ],
     [
-      'a spike that has no time',
+      'a spike longer than its stage',
       { stages: [{ spike: '9/s', rise: '2s', fall: '2s', for: '3s' }] },
       /load\.stages\[0\]\.for.*`rise` and `fall` together, found "3s"/,
     ],
@@ -67,20 +67,20 @@ describe('a load that cannot be', () => {
       /load\.stages\[0\].*did you mean `load\.arrivals: closed`\?/,
     ],
     ['a rate in a closed loop', { arrivals: 'closed', stages: STAGES }, /load\.stages\[0\].*`users` or `toUsers`/],
-    ['nobody', { arrivals: 'closed', stages: [{ users: 0, for: '1s' }] }, /at least one stage with users/],
+    ['no users', { arrivals: 'closed', stages: [{ users: 0, for: '1s' }] }, /at least one stage with users/],
     [
       'more users than may be in flight',
       { arrivals: 'closed', maxInFlight: 5, stages: [{ users: 9, for: '1s' }] },
       /load\.maxInFlight.*the 9 users, got 5/,
     ],
     [
-      'a think time that goes back',
+      'a reversed think time',
       { arrivals: { kind: 'closed', thinkTime: ['2s', '1s'] }, stages: [{ users: 1, for: '1s' }] },
       /load\.arrivals\.thinkTime/,
     ],
     ['another process', { arrivals: 'possion', stages: STAGES }, /load\.arrivals.*found "possion"/],
     ['gamma without cv', { arrivals: { kind: 'gamma' }, stages: STAGES }, /load\.arrivals\.cv/],
-    ['a cv of nothing', { arrivals: { kind: 'gamma', cv: 0 }, stages: STAGES }, /load\.arrivals\.cv.*found 0/],
+    ['a cv of 0', { arrivals: { kind: 'gamma', cv: 0 }, stages: STAGES }, /load\.arrivals\.cv.*found 0/],
     [
       'an unknown key of gamma',
       { arrivals: { kind: 'gamma', cv: 1, shap: 2 }, stages: STAGES },
@@ -100,9 +100,9 @@ describe('a load that cannot be', () => {
     ],
     ['an empty trace', { arrivals: 'trace', trace: { file: 'header.csv' } }, /header\.csv: expected rows.*found none/],
     [
-      'a cut with nothing in it',
+      'a part of a trace without rows',
       { arrivals: 'trace', trace: { file: 'azure.csv', from: '1h' } },
-      /load\.trace.*the last one before its end is at 19\.9 s/,
+      /load\.trace.*the last row before the end is at 19\.9 s/,
     ],
     [
       'lengths of no trace',
@@ -116,7 +116,7 @@ describe('a load that cannot be', () => {
     ],
     ['no lengths', { stages: STAGES, workload: { promptTokens: 5 } }, /load\.workload\.outputTokens.*no `preset`/],
     [
-      'a range that goes back',
+      'a reversed range',
       { stages: STAGES, workload: { promptTokens: [9, 5], outputTokens: 5 } },
       /load\.workload\.promptTokens.*min ≤ max/,
     ],
@@ -146,7 +146,7 @@ describe('a load that cannot be', () => {
       /unknown key `load\.clients\.retry\.baseDelay`/,
     ],
     [
-      'a longest wait below the first',
+      'a maxDelay below baseDelay',
       { stages: STAGES, clients: { retry: { kind: 'exponential', maxDelay: '1ms' } } },
       /load\.clients\.retry\.maxDelay.*at least `baseDelay`, found "1ms"/,
     ],
@@ -161,7 +161,7 @@ describe('a load that cannot be', () => {
       /load\.clients\.classes.*"a"/,
     ],
     [
-      'a weight of nothing',
+      'a weight of 0',
       { stages: STAGES, clients: { classes: [{ name: 'a', weight: 0 }] } },
       /load\.clients\.classes\[0\]\.weight/,
     ],

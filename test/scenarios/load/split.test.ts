@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { compileScenario } from '../../../scenarios/compile.ts';
-import type { Sharers } from '../../../scenarios/load/share.ts';
+import type { Split } from '../../../scenarios/load/split.ts';
 import { validateScenario } from '../../../scenarios/validate.ts';
 
 const STAGES = [{ at: '20/s', for: '10s' }];
 const SESSIONS = { promptTokens: 10, outputTokens: 5, sessions: { turns: [1, 3] } };
 const SLOS = [{ name: 's', objective: 'errors <= 1%' }];
 
-function planOf(load: object, sharers: Sharers) {
+function planOf(load: object, split: Split) {
   const scenario = validateScenario({ name: 'x', why: 'y', load, slos: SLOS }, 'x.yaml');
-  return compileScenario(scenario, { seed: 1, platform: 'process', replay: 'npx squall run x.yaml', ...sharers }).plan;
+  return compileScenario(scenario, { seed: 1, platform: 'process', replay: 'npx squall run x.yaml', ...split }).plan;
 }
 
-describe.each<[string, Sharers]>([
+describe.each<[string, Split]>([
   ['several workers', { workers: 2 }],
   ['segments', { segment: { index: 1, of: 2 } }],
-])('a load for %s', (_, sharers) => {
+])('a load for %s', (_, split) => {
   it.each([
     ['a closed loop', { arrivals: 'closed', stages: [{ users: 4, for: '10s' }] }, /`load\.arrivals`.*open loop/],
     ['conversations', { stages: STAGES, workload: SESSIONS }, /`load\.workload\.sessions`.*left out/],
@@ -24,9 +24,9 @@ describe.each<[string, Sharers]>([
       { stages: STAGES, clients: { classes: [{ name: 'a' }, { name: 'b', workload: SESSIONS }] } },
       /`load\.clients\.classes\[1\]\.workload\.sessions`/,
     ],
-    ['a bound that cannot be dealt out', { stages: STAGES, maxInFlight: 1 }, /`load\.maxInFlight`.*at least 2/],
+    ['a bound that cannot be split', { stages: STAGES, maxInFlight: 1 }, /`load\.maxInFlight`.*at least 2/],
   ])('is not %s', (_what, load, message) => {
-    expect(() => planOf(load, sharers)).toThrow(message);
+    expect(() => planOf(load, split)).toThrow(message);
     expect(() => planOf(load, {})).not.toThrow();
   });
 });
@@ -40,7 +40,7 @@ it('announces the arrivals of a segment, and those of the whole', () => {
   expect(new Set(parts.map(({ arrivals }) => arrivals!.sha256)).size).toBe(3);
 });
 
-it('is no schedule that nobody could go through before the run', () => {
+it('is refused where it is too long to enumerate', () => {
   const stages = (perSecond: number) => ({ stages: [{ at: `${perSecond}/s`, for: '10m' }], warmUp: '1s' });
   expect(() => planOf(stages(50_000_000), {})).toThrow(/`load\.stages`.*at most 100000000 arrivals in all, got 3005/);
   expect(() => planOf(stages(100), {})).not.toThrow();
