@@ -60,7 +60,7 @@ export function unsupportedBy(
   const forSegments = '`stream` or `k6` for --segment, which is not available';
   require(can.segments || !isSegment, 'load.engine', forSegments, engine);
   const isReachable = target === undefined || can.targets(new URL(target));
-  require(isReachable, 'load.engine', '`stream` for this https --target', engine);
+  require(isReachable, 'load.engine', '`stream` for an https --target of this kind', engine);
   for (const { field, expected, found } of can.unsupported(load)) require(false, field, expected, found);
   if (can.loop === 'connections')
     require(connections !== undefined, 'load.connections', 'a number of connections', connections);
