@@ -1,23 +1,23 @@
-import type { Addresses, ReadyProbe, ReplicaPlan } from '../stack/replica-plan.ts';
+import type { Addresses, ReplicaPlan } from '../stack/replica-plan.ts';
 
-/** How a platform names what a replica is told of. */
+/** Addresses of a stack's replicas and links, `host:port`. */
 export interface Directory {
-  /** `host:port` of a replica; of one of its further listeners where one is named. */
+  /** Address of a replica, or of one of its additional listeners. */
   replica(name: string, listener?: string): string;
-  /** Where those who use a link connect to, `host:port`. */
+  /** Address that users of a link connect to. */
   link(name: string): string;
 }
 
-/** Where a replica is: its directory, and the address on which it listens, or one of its further listeners. */
-export interface Own extends Pick<Addresses, 'directory' | 'isInImage'> {
+/** Directory of a replica, and the listen address of each of its listeners. */
+export interface ListenContext extends Pick<Addresses, 'directory' | 'isInImage'> {
   readonly listenAt: (listener?: string) => string;
 }
 
-/** What a replica is told. */
+/** Addresses passed to a replica. */
 export function addressesOf(
   { uses, advertises = [], listeners = [] }: ReplicaPlan,
   where: Directory,
-  { listenAt, directory, isInImage }: Own,
+  { listenAt, directory, isInImage }: ListenContext,
 ): Addresses {
   return {
     listen: listenAt(),
@@ -28,12 +28,8 @@ export function addressesOf(
   };
 }
 
-/** Where one asks whether a replica is ready, for `answersReady`. */
+/** URL of a replica's readiness probe, for `isReadyAt`. */
 export function readyUrlOf({ name, ready }: ReplicaPlan, where: Directory): string {
-  return readyUrl(ready, where.replica(name, ready.kind === 'http' ? ready.listener : undefined));
-}
-
-function readyUrl(ready: ReadyProbe, address: string): string {
-  if (ready.kind === 'http') return `http://${address}${ready.path}`;
-  return `redis://${ready.username}:${ready.password}@${address}`;
+  if (ready.kind === 'redis') return `redis://${ready.username}:${ready.password}@${where.replica(name)}`;
+  return `http://${where.replica(name, ready.listener)}${ready.path}`;
 }

@@ -7,51 +7,46 @@ import type { Program } from './instance.ts';
 import type { SupervisedPlan } from './supervisor.ts';
 import type { Guard } from './watchdog/watchdog.ts';
 
-/** What runs beside the replicas, such as the fault proxy: it is never restarted, and only its death is news. */
+/** A program beside the replicas, such as the fault proxy. It is never restarted; only its exit is reported. */
 export type Helper = Program & Pick<SupervisedPlan, 'name' | 'url' | 'isReady'>;
 
-/** What {@link Driver.open} tells. */
+/** Result of {@link Driver.open}. */
 export interface Opened {
-  /** In the order in which they start. The fault proxy is one of them. */
+  /** In start order, including the fault proxy. */
   readonly helpers: readonly Helper[];
-  /** `source` says where it comes from, such as `PATH`. Without a `version` the running one is asked. */
+  /** Fault proxy. `source` is where it comes from, such as `PATH`; a missing `version` is read from its API. */
   readonly proxy: { readonly apiUrl: string; readonly source: string; readonly version?: string | undefined };
 }
 
-/** From SIGTERM to SIGKILL when a stack is taken down, in ms. */
-export interface Graces {
-  /** For those whom clients use, which drain. */
-  readonly last: number;
-  /** For the other replicas, which end after them. */
-  readonly others: number;
-  readonly helpers: number;
-}
-
 /**
- * What is different from one platform to the next; the rest is `platform.ts`, which calls it in this order, and `leave` after
- * whatever failed, too:
+ * Part of a platform that differs from the others; the rest is `platform.ts`, which calls the driver in this order, with `cleanup`
+ * after any failure, too:
  *
  * ```
- * open ─▶ programOf each replica ─▶ listenersOf each link ─▶ probe, edge … ─▶ leave
+ * open ─▶ programOf each replica ─▶ listenersOf each link ─▶ probe, edge … ─▶ cleanup
  * ```
  */
 export interface Driver {
-  /** Of the real parts that are used, by name, without the fault proxy's. */
+  /** Versions of the real tools in use, by name, without the fault proxy's. */
   readonly versions: Readonly<Record<string, string>>;
   readonly where: Directory;
-  readonly graceMs: Graces;
+  /**
+   * Time from SIGTERM to SIGKILL when a stack is taken down, in ms: for the last tier, which drains, for the other replicas, which
+   * end after it, and for helpers.
+   */
+  readonly graceMs: { readonly last: number; readonly others: number; readonly helpers: number };
   readonly edge: EdgeAccess;
-  /** Makes room for the first program. @param guard to be told of whatever must not outlive the harness */
+  /** Makes room for the first program. @param guard registers everything that must not outlive the harness */
   open(guard: Guard, signal: AbortSignal): Promise<Opened>;
-  /** Prepares what a replica runs, and its files. */
+  /** Prepares a replica's program and its files. */
   programOf(plan: ReplicaPlan, guard: Guard): Promise<Program>;
-  /** Where the fault proxy is to listen for a link, and where those who use the link connect to; both `host:port`. */
-  listenersOf(link: LinkPlan): Promise<{ readonly asked: string; readonly listen: string }>;
-  /** Sends a probe from where the services stand. @throws when nothing answers, or the signal's reason on abort */
+  /** Requested listen address of a link's proxy, and the address that users of the link connect to, `host:port`. */
+  listenersOf(link: LinkPlan): Promise<{ readonly requested: string; readonly listen: string }>;
+  /** Sends a probe from where the services run. @throws without a response, or the signal's reason on abort */
   probe(url: string, signal: AbortSignal): Promise<FirstByte>;
   /**
-   * Frees and removes what programs leave behind when all have been ended. Idempotent, bounded.
-   * @returns what is still there, in words, for the watchdog to remove; undefined for nothing
+   * Frees and removes what programs leave behind, after all have ended. Idempotent, bounded in time.
+   * @returns a description of what is left for the watchdog to remove; undefined if nothing is
    */
-  leave(): Promise<string | undefined>;
+  cleanup(): Promise<string | undefined>;
 }

@@ -5,17 +5,17 @@ import { tlsHandshake } from '../stack/edge/handshake.ts';
 import { ENTRY_CERTIFICATE, ENTRY_NAMES } from '../stack/edge/replica.ts';
 import type { Topology } from '../stack/topology.ts';
 
-/** What a platform can do to the edge. */
+/** Operations of a platform on the edge. */
 export interface EdgeAccess {
-  /** Replaces a file in the edge's directory in one step. */
+  /** Replaces a file in the edge's directory atomically. */
   write(path: string, text: string): Promise<void>;
-  /** Has nginx read its files again (SIGHUP). */
+  /** Makes nginx reload its configuration (SIGHUP). */
   reload(edge: Replica): Promise<void>;
 }
 
 /**
- * The certificate at the entry of a stack whose clients enter over TLS; undefined for others.
- * @param entry where clients enter, `host:port`
+ * Certificate at the entry of a stack that clients enter over TLS; undefined for other stacks.
+ * @param entry address that clients connect to, `host:port`
  */
 export async function entryCertificate(
   { entryAuthority }: Topology,
@@ -26,7 +26,7 @@ export async function entryCertificate(
   const authority = await entryAuthority?.();
   if (!authority) return undefined;
   const colon = entry.lastIndexOf(':');
-  const place = { host: entry.slice(0, colon), port: Number(entry.slice(colon + 1)) };
+  const address = { host: entry.slice(0, colon), port: Number(entry.slice(colon + 1)) };
   return {
     authority: authority.certificate,
     async replace(validity) {
@@ -35,6 +35,6 @@ export async function entryCertificate(
       await access.reload(replicas.find(({ name }) => name === 'edge')!);
       return new X509Certificate(pair.certificate).fingerprint256;
     },
-    look: async signal => (await tlsHandshake({ ...place, authority: authority.certificate }, signal)).fingerprint,
+    look: async signal => (await tlsHandshake({ ...address, authority: authority.certificate }, signal)).fingerprint,
   };
 }

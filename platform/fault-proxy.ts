@@ -1,17 +1,7 @@
-/** The name of the fault proxy's server, and by which services know it. */
+/** Name of the fault proxy's server, and its host name inside a stack. */
 export const PROXY = 'toxiproxy';
 
-/** A program to be started. */
-export interface FoundProxy {
-  readonly command: string;
-  readonly args: readonly string[];
-  /** Where it comes from, such as `PATH` or `embedded`. */
-  readonly source: string;
-  /** Asked of the running server when absent. */
-  readonly version?: string;
-}
-
-/** The API of a running fault proxy, as far as a platform needs it. */
+/** API of a running fault proxy, as far as a platform uses it. */
 export interface ProxyApi {
   version(signal?: AbortSignal): Promise<string>;
   createProxy(
@@ -20,15 +10,20 @@ export interface ProxyApi {
   ): Promise<unknown>;
 }
 
-/**
- * How a platform comes by a fault proxy. It is handed in, since the stack does not know how faults are made:
- * `{ find: findToxiproxy, connect: connectToxiproxy }`.
- */
+/** Source of the fault proxy. Passed in, since platforms do not know faults: `{ find: findToxiproxy, connect: connectToxiproxy }`. */
 export interface FaultProxy {
-  /** The server to start, so that its API listens on `host:port` and `GET /version` answers; `seed` decides its draws, if it can be seeded. */
+  /**
+   * Command of a server whose API listens on `host:port` and responds to `GET /version`. `seed` decides its random draws, if it
+   * supports a seed. `source` is for example `PATH` or `embedded`; a missing `version` is read from the API.
+   */
   find(
     options: { readonly host: string; readonly port: number; readonly seed: number },
     signal?: AbortSignal,
-  ): Promise<FoundProxy>;
+  ): Promise<{
+    readonly command: string;
+    readonly args: readonly string[];
+    readonly source: string;
+    readonly version?: string;
+  }>;
   connect(options: { readonly apiUrl: string }): ProxyApi;
 }

@@ -2,48 +2,48 @@ import { type Clock, settlesWithin } from '../harness/clock.ts';
 import type { ReplicaContainer } from '../harness/contracts.ts';
 import { KILL_LIMIT_MS } from '../harness/host/process-group.ts';
 
-/** How an instance ended. */
+/** End of an instance. */
 export interface Ending {
-  /** Such as `exit code 3` or `SIGKILL`. */
+  /** For example `exit code 3` or `SIGKILL`. */
   readonly how: string;
-  /** Whether it was killed for its use of memory, where the platform tells. */
+  /** Whether it was killed for its memory use, where the platform knows. */
   readonly isOutOfMemory: boolean;
 }
 
-/** One life of a replica, from its start to its end: a process with its descendants, or one start of a container. */
+/** One run of a replica, from start to end: a process with its descendants, or one start of a container. */
 export interface Instance {
-  /** Process id; undefined when it could not be started, and while that is not known yet. */
+  /** Process id; undefined if it could not be started, and until it is known. */
   readonly pid: number | undefined;
-  /** What runs, in words that no other instance shares, such as `process 4711`; undefined as long as `pid` is. */
+  /** Unique name of what runs, such as `process 4711`; undefined as long as `pid` is. */
   readonly label: string | undefined;
-  /** Where its part of the log begins, in bytes. */
+  /** Offset of its part of the log, in bytes. */
   readonly logFromByte: number;
   /** Resolves once nothing of it is left. Never rejects. */
   readonly gone: Promise<Ending>;
-  /** To all of its processes; nothing happens when it is gone. */
+  /** Signals all of its processes; no effect after its end. */
   signal(signal: NodeJS.Signals): void;
-  /** Freezes all of its processes; nothing happens when it is gone. */
+  /** Freezes all of its processes; no effect after its end. */
   pause(): Promise<void>;
-  /** Lets them go on; nothing happens when they do, or when it is gone. */
+  /** Unfreezes its processes; no effect if they run, or after its end. */
   resume(): Promise<void>;
 }
 
-/** Ends an instance: SIGTERM, and SIGKILL after `graceMs`. Resolves when it is gone, or half a second after the SIGKILL. */
+/** Ends an instance with SIGTERM, and SIGKILL after `graceMs`. Resolves at its end, or half a second after the SIGKILL. */
 export async function endWithin(instance: Instance, graceMs: number, clock: Clock): Promise<void> {
   instance.signal('SIGTERM');
-  // One that is paused gets no SIGTERM until it continues.
+  // A paused instance receives SIGTERM only after it continues.
   instance.resume().catch(() => {});
   if (await settlesWithin(instance.gone, graceMs, clock)) return;
   instance.signal('SIGKILL');
   await settlesWithin(instance.gone, KILL_LIMIT_MS, clock);
 }
 
-/** What a supervisor keeps running, whatever it is made of. */
+/** What a supervisor keeps running. */
 export interface Program {
-  /** Where its instances write. */
+  /** Log of all its instances. */
   readonly logPath: string;
-  /** What its container can be made to do, where it is one. */
+  /** Operations on its container, if it is one. */
   readonly container?: ReplicaContainer;
-  /** Starts the next instance, after the one before is gone. What goes wrong is how the instance ends; nothing is thrown. */
+  /** Starts the next instance, after the previous one is gone. Never throws: a failed start is an instance that ends with the reason. */
   start(): Instance;
 }

@@ -2,22 +2,21 @@ import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
 const TAIL_BYTES = 16_384;
 
-/** A log that a process is about to write to. */
-export interface OpenLog {
-  /** To be handed to the process: it writes by itself, so that nothing is lost when the harness is gone. */
+/** A log file opened for a process. */
+export interface OpenLog extends Disposable {
+  /** Passed to the process, which writes to it directly, so that nothing is lost if the harness is killed. */
   readonly descriptor: number;
-  /** Length before this process, in bytes. */
+  /** Length at opening, in bytes. */
   readonly fromByte: number;
-  close(): void;
 }
 
-/** Opens a log to append to it. */
+/** Opens a log for appending. */
 export function openLog(path: string): OpenLog {
   const descriptor = openSync(path, 'a');
-  return { descriptor, fromByte: fstatSync(descriptor).size, close: () => closeSync(descriptor) };
+  return { descriptor, fromByte: fstatSync(descriptor).size, [Symbol.dispose]: () => closeSync(descriptor) };
 }
 
-/** The last `count` lines at most that were written from byte `fromByte` on; none when there is no such file. */
+/** Last lines, at most `count`, from byte `fromByte` on; none if the file does not exist. */
 export function lastLines(path: string, fromByte: number, count: number): string[] {
   let descriptor: number | undefined;
   try {

@@ -1,33 +1,33 @@
 import { mkdir } from 'node:fs/promises';
-import type { Link, Platform, ReplicaState, RunningStack, StackObserver, UpOptions } from '../harness/contracts.ts';
+import type { Link, Platform, RunningStack, StackObserver, UpOptions } from '../harness/contracts.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
 import type { LinkPlan, Topology } from '../stack/topology.ts';
 import { readyUrlOf } from './addresses.ts';
 import type { Driver, Helper } from './driver.ts';
 import { entryCertificate } from './entry-certificate.ts';
 import type { FaultProxy, ProxyApi } from './fault-proxy.ts';
-import { answersReady } from './readiness.ts';
+import { isReadyAt } from './readiness.ts';
 import { followScale } from './scaling.ts';
 import { Supervisor } from './supervisor.ts';
 import { startTiers } from './tiers.ts';
-import { startWatchdog, type Watchdog } from './watchdog/watchdog.ts';
+import { reportLoss, startWatchdog, type Watchdog } from './watchdog/watchdog.ts';
 
-/** What a platform is made of. */
+/** Parts of a platform. */
 export interface PlatformParts {
   readonly kind: string;
-  /** Longest wait for a service to be ready, beside its cold start, in ms. @default 60000 */
+  /** Max time for a service to become ready, in addition to its cold start, in ms. @default 60000 */
   readonly readyLimitMs?: number | undefined;
   readonly connect: FaultProxy['connect'];
-  /** Looks for all that is needed, and reserves it. Nothing is started yet, and nothing is reserved when it throws. */
+  /** Finds and reserves what the stack needs, without starting anything. Reserves nothing if it throws. */
   prepare(topology: Topology, options: UpOptions): Promise<Driver>;
 }
 
 /**
- * A platform on a {@link Driver}; every hop of its stacks leads across the one fault proxy.
+ * A platform on a {@link Driver}; every hop of its stacks goes through one fault proxy.
  *
  * ```
- * up:    prepare ─▶ watchdog ─▶ open ─▶ helpers, replicas that use no link ─▶ links ─▶ who uses those ─▶ … ─▶ ready
- * down:  the last tier ─▶ all other replicas ─▶ helpers ─▶ leave ─▶ disarm to the watchdog
+ * up:    prepare ─▶ watchdog ─▶ open ─▶ helpers, replicas without links ─▶ links ─▶ users of those ─▶ … ─▶ ready
+ * down:  the last tier ─▶ all other replicas ─▶ helpers ─▶ cleanup ─▶ disarm the watchdog
  * ```
  */
 export function platformOn(parts: PlatformParts): Platform<Topology> {
@@ -48,7 +48,7 @@ class Stack {
   readonly #options: UpOptions;
   readonly #parts: PlatformParts;
   readonly #driver: Driver;
-  /** Aborted with the caller's signal, and when one part of the start fails. */
+  /** Aborted when a part of the start fails. */
   readonly #starting = new AbortController();
   readonly #signal: AbortSignal;
   readonly #replicas: Supervisor[] = [];
@@ -77,10 +77,8 @@ class Stack {
   }
 
   async #bringUp(): Promise<RunningStack> {
-    const { runId, directory, signal, clock } = this.#options;
-    const onLost = (how: string) =>
-      this.#report('watchdog', 'exited', `${how}; nothing cleans up if the harness is killed`);
-    const watchdog = await startWatchdog({ runId, directory, signal, onLost });
+    const { runId, directory, signal, clock, observer } = this.#options;
+    const watchdog = await startWatchdog({ runId, directory, signal, onLost: reportLoss(observer) });
     this.#watchdog = watchdog;
     const { helpers, proxy } = await this.#driver.open(watchdog, this.#signal);
     const api = this.#parts.connect({ apiUrl: proxy.apiUrl });
@@ -94,7 +92,7 @@ class Stack {
       this.#topology.links[nth]!.usedBy === 'clients' ? [listen] : [],
     );
     const certificate = await entryCertificate(this.#topology, entries[0]!, replicas, this.#driver.edge);
-    this.#scaling = followScale({ links, replicas, clock });
+    this.#scaling = followScale(links, replicas, clock);
     return {
       entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
       entryCertificate: certificate,
@@ -114,12 +112,12 @@ class Stack {
 
   async #startHelpers(helpers: readonly Helper[]): Promise<void> {
     const { observer } = this.#options;
-    const observeDeath: StackObserver = {
+    const onlyExits: StackObserver = {
       replica: change => (change.state === 'exited' ? observer.replica(change) : undefined),
     };
     for (const helper of helpers) {
       const plan = { ...helper, service: helper.name, zone: '', restart: 'off' as const };
-      const supervisor = new Supervisor(plan, { observer: observeDeath, clock: this.#options.clock });
+      const supervisor = new Supervisor(plan, { observer: onlyExits, clock: this.#options.clock });
       this.#helpers.push(supervisor);
       await supervisor.start(this.#readyLimitMs, this.#signal);
     }
@@ -134,7 +132,7 @@ class Stack {
     const { where } = this.#driver;
     const url = `${protocol}://${where.replica(name)}`;
     const readyUrl = readyUrlOf(plan, where);
-    const isReady = (signal: AbortSignal) => answersReady(readyUrl, signal, this.#driver.probe);
+    const isReady = (signal: AbortSignal) => isReadyAt(readyUrl, signal, this.#driver.probe);
     const program = await this.#driver.programOf(plan, watchdog);
     const supervisor = new Supervisor(
       { ...program, name, service, zone, url, metricsPath, restart, isStandby, isReady },
@@ -148,8 +146,8 @@ class Stack {
     const { name, to, fromZone } = plan;
     const upstream = this.#driver.where.replica(to);
     const { protocol = 'http' } = this.#topology.replicas.find(replica => replica.name === to) ?? {};
-    const { asked, listen } = await this.#driver.listenersOf(plan);
-    await api.createProxy({ name, listen: asked, upstream }, this.#signal);
+    const { requested, listen } = await this.#driver.listenersOf(plan);
+    await api.createProxy({ name, listen: requested, upstream }, this.#signal);
     return { name, listen, upstream, protocol, fromZone, to };
   }
 
@@ -165,7 +163,7 @@ class Stack {
   async #stopAll(): Promise<void> {
     await this.#scaling?.[Symbol.asyncDispose]();
     const { graceMs } = this.#driver;
-    // Who takes requests first; then all the others at once, since nothing reaches them any more.
+    // The tier that takes requests first; then all others at once, since no request reaches them any more.
     const last = new Set(this.#tiers.at(-1)?.map(({ name }) => name));
     const stop = (supervisors: readonly Supervisor[], grace: number) =>
       Promise.all(supervisors.map(supervisor => supervisor.stop(grace)));
@@ -173,12 +171,9 @@ class Stack {
     await stop(replicas.get(true) ?? [], graceMs.last);
     await stop(replicas.get(false) ?? [], graceMs.others);
     await stop(this.#helpers, graceMs.helpers);
-    const left = await this.#driver.leave();
-    if (left === undefined) await this.#watchdog?.disarm();
-    else this.#report(this.#parts.kind, 'exited', left);
-  }
-
-  #report(name: string, state: ReplicaState, detail: string): void {
-    this.#options.observer.replica({ replica: name, service: name, state, detail });
+    const detail = await this.#driver.cleanup();
+    const { kind } = this.#parts;
+    if (detail === undefined) await this.#watchdog?.disarm();
+    else this.#options.observer.replica({ replica: kind, service: kind, state: 'exited', detail });
   }
 }

@@ -5,25 +5,24 @@ import { createServer } from 'node:net';
 import { SquallError } from '../harness/errors.ts';
 import type { LinkPlan } from '../stack/topology.ts';
 
-/** The address on which everything listens. */
+/** Listen address of everything. */
 export const LOOPBACK = '127.0.0.1';
 
-/** Where the range of ports begins that the system hands to outgoing connections, if it does not tell. */
+/** First ephemeral port where the system does not report it. */
 const DEFAULT_EPHEMERAL_FROM = 32_768;
 const FIRST_PORT = 10_240;
 const ATTEMPTS = 200;
 
-/** A port that nobody else can take until it is freed for the process that it is meant for. */
-export interface ReservedPort {
+/** A port reserved until it is freed for its process. */
+interface ReservedPort {
   readonly port: number;
   /** Idempotent. */
   free(): Promise<void>;
 }
 
 /**
- * Reserves a free port below the range that the system hands to outgoing connections. Asking for port 0 would give one
- * inside it, and then, while a killed replica is down, any client's connection could be given the replica's port, and the
- * replica could not come back.
+ * Reserves a free port below the ephemeral range. Port 0 would give one inside it, which the system could assign to a client's
+ * connection while a killed replica is down, and the replica could not come back.
  * @throws SquallError `NO_FREE_PORT`
  */
 export async function reservePort(): Promise<ReservedPort> {
@@ -32,18 +31,17 @@ export async function reservePort(): Promise<ReservedPort> {
     const reserved = await listen(randomInt(FIRST_PORT, to)).catch(() => undefined);
     if (reserved) return reserved;
   }
-  throw new SquallError('environment', 'NO_FREE_PORT', `Found no free port in ${ATTEMPTS} tries below ${to}`, {
+  throw new SquallError('environment', 'NO_FREE_PORT', `Found no free port below ${to} in ${ATTEMPTS} attempts`, {
     next: 'End programs that listen on many ports.',
   });
 }
 
-/** Reserves a certain port. */
 async function reserveFixedPort(port: number, purpose: string): Promise<ReservedPort> {
   try {
     return await listen(port);
   } catch (cause) {
     const isTaken = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
-    const reason = isTaken ? 'another process listens there' : `${(cause as Error).message}`;
+    const reason = isTaken ? 'another process listens there' : (cause as Error).message;
     throw new SquallError(
       'environment',
       isTaken ? 'PORT_TAKEN' : 'PORT_FORBIDDEN',
@@ -53,21 +51,21 @@ async function reserveFixedPort(port: number, purpose: string): Promise<Reserved
   }
 }
 
-/** The ports of a stack, by name: of a link, a replica, a helper such as the fault proxy. */
+/** Reserved ports of a stack, by name of a link, a replica, or a helper such as the fault proxy. */
 export interface PortBook {
   of(name: string): number;
   /** `127.0.0.1:port`. */
   address(name: string): string;
-  /** Frees one for the process that is about to listen there. Idempotent. */
+  /** Frees a port for the process that is about to listen on it. Idempotent. */
   claim(name: string): Promise<void>;
-  /** Frees all of them. Idempotent. */
+  /** Frees all ports. Idempotent. */
   free(): Promise<void>;
 }
 
 /**
- * Reserves the ports of `links`, those that a plan names and any others, and one for each of `names`. Links get theirs here and
- * not from the fault proxy, since a link that is taken down and up again must find its port free.
- * @throws SquallError `PORT_TAKEN`, `PORT_FORBIDDEN`, `NO_FREE_PORT`; nothing is reserved then
+ * Reserves a port for each of `links`, fixed ones first, and for each of `names`. The fault proxy does not choose link ports, since a
+ * link that is taken down and up again must find its port free.
+ * @throws SquallError `PORT_TAKEN`, `PORT_FORBIDDEN`, `NO_FREE_PORT`; then nothing is reserved
  */
 export async function reservePorts(links: readonly LinkPlan[], names: readonly string[]): Promise<PortBook> {
   const ports = new Map<string, ReservedPort>();
@@ -92,14 +90,7 @@ async function listen(port: number): Promise<ReservedPort> {
   server.unref();
   server.listen({ host: LOOPBACK, port, exclusive: true });
   await once(server, 'listening');
-  let freed: Promise<void> | undefined;
-  return {
-    port,
-    free() {
-      freed ??= new Promise(resolve => server.close(() => resolve()));
-      return freed;
-    },
-  };
+  return { port, free: () => new Promise(resolve => void server.close(() => resolve())) };
 }
 
 function ephemeralFrom(): number {

@@ -1,24 +1,24 @@
 import { systemClock } from '../harness/clock.ts';
 import { type FirstByte, probe } from '../harness/host/probe.ts';
 
-/** Longest wait for one answer, in ms. */
-const ANSWER_LIMIT_MS = 1000;
-
-/** Sends one probe. @throws when nothing answers, or the signal's reason on abort */
-export type Look = (url: string, signal: AbortSignal) => Promise<Pick<FirstByte, 'isReady'>>;
-
-const lookFromHere: Look = (url, signal) => probe(url, { clock: systemClock, signal });
+/** Timeout of a response, in ms. */
+const RESPONSE_LIMIT_MS = 1000;
 
 /**
- * Whether `url` answers within a second that it is ready: 2xx, or `PONG` from a Redis. Anything else is false: refused, reset, too slow,
- * another answer.
+ * Whether `url` is ready: responds within a second with 2xx, or with `PONG` from Redis.
+ * @param send sends one probe; throws without a response. @default from this process
  * @throws the signal's reason on abort
  */
-export async function answersReady(url: string, signal: AbortSignal, look: Look = lookFromHere): Promise<boolean> {
+export async function isReadyAt(
+  url: string,
+  signal: AbortSignal,
+  send: (url: string, signal: AbortSignal) => Promise<Pick<FirstByte, 'isReady'>> = (target, abort) =>
+    probe(target, { clock: systemClock, signal: abort }),
+): Promise<boolean> {
   signal.throwIfAborted();
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]);
-  const isReady = await look(url, limited).then(
-    seen => seen.isReady,
+  const limited = AbortSignal.any([signal, AbortSignal.timeout(RESPONSE_LIMIT_MS)]);
+  const isReady = await send(url, limited).then(
+    response => response.isReady,
     () => false,
   );
   signal.throwIfAborted();

@@ -1,32 +1,32 @@
 import type { RestartPolicy } from '../stack/options.ts';
 
-/** A replica that was ready this long is healthy: the next wait is `baseDelayMs` again. Kubernetes takes ten minutes. */
+/** Ready time, in ms, after which the backoff is reset to `baseDelayMs`. Kubernetes uses ten minutes. */
 export const STABLE_MS = 10_000;
-/** Exits in a row without ever having been ready, after which a replica is given up. */
+/** Consecutive exits without having been ready after which a replica is given up. */
 export const BARREN_EXITS_LIMIT = 5;
 
-/** What a supervisor remembers between exits; starts as {@link NO_EXITS}. */
+/** Exits of a replica so far; initially {@link NO_EXITS}. */
 export interface ExitRecord {
-  /** Exits since it was last stable. */
+  /** Exits since it was last ready for {@link STABLE_MS}. */
   readonly exits: number;
-  /** Exits in a row without having been ready. */
+  /** Consecutive exits without having been ready. */
   readonly barren: number;
 }
 
-/** The record of a replica that never exited. */
+/** Record of a replica that never exited. */
 export const NO_EXITS: ExitRecord = { exits: 0, barren: 0 };
 
-/** What to do after an exit. */
+/** Decision after an exit. */
 export type RestartDecision =
   | { readonly kind: 'restart'; readonly afterMs: number }
   | { readonly kind: 'stay-down' }
   | { readonly kind: 'give-up'; readonly exits: number };
 
 /**
- * Decides what follows an exit. A kill counts like a crash, so a replica that is killed again and again waits longer each
- * time, but it is given up only when it never gets as far as ready.
+ * Decides what follows an exit. A kill counts like a crash, so a replica that is killed repeatedly waits longer each time, but it
+ * is given up only if it never becomes ready.
  *
- * @param readyAtMs when the process that exited had become ready, if it did; on the same clock as `nowMs`
+ * @param readyAtMs when the process that exited had become ready, if it had; on the same clock as `nowMs`
  */
 export function decideRestart(
   policy: RestartPolicy,

@@ -3,19 +3,12 @@ import { Readable } from 'node:stream';
 import type { Clock } from '../harness/clock.ts';
 import type { Link, Replica } from '../harness/contracts.ts';
 
-/** The deployment whose replicas can be scaled. */
+/** Deployment whose replicas can be scaled. */
 const DEPLOYMENT = 'inference';
 const PATH = `/apis/apps/v1/namespaces/default/deployments/${DEPLOYMENT}`;
 const RETRY_MS = 200;
 const REPORT_EVERY_MS = 250;
-const ANSWER_LIMIT_MS = 2000;
-
-/** What {@link followScale} needs. */
-export interface ScalingParts {
-  readonly links: readonly Link[];
-  readonly replicas: readonly Replica[];
-  readonly clock: Clock;
-}
+const RESPONSE_LIMIT_MS = 2000;
 
 interface Scale {
   readonly metadata: { readonly uid: string };
@@ -23,17 +16,17 @@ interface Scale {
 }
 
 /**
- * Makes as many inference replicas run as the Scale API of the stack's control service wants, and reports how many there are and
- * how many are ready. Nothing happens in a stack without control.
+ * Runs as many inference replicas as the Scale API of the stack's control service specifies, and reports how many exist and how many
+ * are ready. No effect in a stack without control.
  *
  * ```
  * control ── watch: spec.replicas = 4 ──▶ release inference-4        hold and terminate inference-4 ◀── spec.replicas = 3
- *         ◀── status: 4 there, 3 ready ──                            the last ones go first
+ *         ◀── status: 4 exist, 3 ready ──                            the last ones are removed first
  * ```
  *
- * Control keeps nothing on disk: one that comes back as another (its `uid` says so) is told what was wanted before.
+ * Control has no persistent state: after a restart, seen by its `uid`, it is sent the previous number again.
  */
-export function followScale({ links, replicas, clock }: ScalingParts): AsyncDisposable {
+export function followScale(links: readonly Link[], replicas: readonly Replica[], clock: Clock): AsyncDisposable {
   const link = links.find(({ name }) => name === 'operator→control');
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -73,27 +66,27 @@ class Scaler {
     this.#wanted = replicas.filter(({ state }) => state !== 'stopped').length;
   }
 
-  /** Follows one watch to its end. @throws when it breaks */
+  /** Follows one watch to its end. @throws if it breaks */
   async watch(signal: AbortSignal): Promise<void> {
     const response = await fetch(`${this.#url}/scale?watch=1`, { signal });
-    if (!response.ok || !response.body) throw new Error(`watch was answered with ${response.status}`);
+    if (!response.ok || !response.body) throw new Error(`the watch returned ${response.status}`);
     for await (const line of createInterface({ input: Readable.fromWeb(response.body as never) })) {
-      await this.#told((JSON.parse(line) as { object: Scale }).object, signal);
+      await this.#onUpdate((JSON.parse(line) as { object: Scale }).object, signal);
       if (signal.aborted) return;
     }
   }
 
-  /** Tells control how many there are, if that has changed. @throws when it cannot be told */
+  /** Sends control the number of replicas if it has changed. @throws if that fails */
   async report(signal: AbortSignal): Promise<void> {
-    const there = this.#replicas.filter(({ state }) => state !== 'stopped');
-    const readyReplicas = there.filter(({ state }) => state === 'ready').length;
-    const status = JSON.stringify({ status: { replicas: there.length, readyReplicas } });
+    const existing = this.#replicas.filter(({ state }) => state !== 'stopped');
+    const readyReplicas = existing.filter(({ state }) => state === 'ready').length;
+    const status = JSON.stringify({ status: { replicas: existing.length, readyReplicas } });
     if (`${this.#uid}${status}` === this.#reported) return;
     await this.#patch('/status', status, signal);
     this.#reported = `${this.#uid}${status}`;
   }
 
-  async #told({ metadata: { uid }, spec: { replicas } }: Scale, signal: AbortSignal): Promise<void> {
+  async #onUpdate({ metadata: { uid }, spec: { replicas } }: Scale, signal: AbortSignal): Promise<void> {
     const isAnother = this.#uid !== undefined && this.#uid !== uid;
     this.#uid = uid;
     if (isAnother && replicas !== this.#wanted) {
@@ -114,9 +107,9 @@ class Scaler {
       method: 'PATCH',
       headers: { 'content-type': 'application/merge-patch+json' },
       body,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_LIMIT_MS)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(RESPONSE_LIMIT_MS)]),
     });
     await response.body?.cancel();
-    if (!response.ok) throw new Error(`${path} was answered with ${response.status}`);
+    if (!response.ok) throw new Error(`${path} returned ${response.status}`);
   }
 }

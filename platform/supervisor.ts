@@ -3,59 +3,48 @@ import type { Replica, ReplicaContainer, ReplicaExit, ReplicaState, StackObserve
 import { SquallError } from '../harness/errors.ts';
 import { formatMs } from '../harness/quantity.ts';
 import type { RestartPolicy } from '../stack/options.ts';
-import type { Program } from './instance.ts';
-import { endWithin, type Instance } from './instance.ts';
+import { endWithin, type Instance, type Program } from './instance.ts';
 import { lastLines } from './log-file.ts';
 import { decideRestart, type ExitRecord, NO_EXITS } from './restart-policy.ts';
 
-/** One replica to be kept running. */
+/** Replica to keep running. */
 export interface SupervisedPlan extends Program {
   readonly name: string;
   readonly service: string;
   readonly zone: string;
-  /** Its base URL. */
+  /** Base URL. */
   readonly url: string;
-  /** Where it tells its metrics; undefined where it tells none. */
+  /** Path of its metrics; undefined without metrics. */
   readonly metricsPath?: string | undefined;
   readonly restart: RestartPolicy;
-  /** Whether it stays `stopped` until its first {@link Replica.release}, as one does that is there to be scaled up to. @default false */
+  /** Whether it stays `stopped` until its first {@link Replica.release}, when scaling up. @default false */
   readonly isStandby?: boolean | undefined;
-  /**
-   * Whether it answers ready now; bounded in time.
-   * @throws the signal's reason on abort
-   */
+  /** Sends a readiness probe; bounded in time. @throws the signal's reason on abort */
   isReady(signal: AbortSignal): Promise<boolean>;
-}
-
-/** What a supervisor needs from its platform. */
-export interface SupervisorParts {
-  readonly observer: StackObserver;
-  readonly clock: Clock;
 }
 
 const READY_POLL_MS = 60;
 const STATE_POLL_MS = 20;
 const LOG_LINES = 15;
-/** From SIGTERM to SIGKILL for a replica that is to end while the stack goes on; services finish what they began for 2 s. */
+/** From SIGTERM to SIGKILL for a replica that ends while the stack runs on; services drain for up to 2 s. */
 const TERMINATE_GRACE_MS = 2500;
-/** Who scales. */
+/** Default holder. */
 const SCALER = 'scale';
 
 /**
- * Keeps one replica running, always at the same address, whatever an instance of it is made of:
+ * Keeps one replica running, always at the same address:
  *
  * ```
- *            spawn          ready path answers
+ *            spawn          readiness probe passes
  * stopped ─▶ starting ───────────────────────▶ ready
  *    ▲          ▲  └────────── exit ────────┐    │ exit
  *    │          │   after the backoff       ▼    ▼
- *    │          └───────────────────────── exited ──▶ failed (never ready, several times in a row)
+ *    │          └───────────────────────── exited ──▶ failed (never ready, several consecutive times)
  *    └ terminated while held, or for good
  * ```
  *
- * An instance that hangs without ending is left alone: to find out that it hangs is the gateway's part. An exit before
- * the first ready of {@link start} is not restarted but reported by it. One in standby is not started but released; whatever
- * happens to it then is the supervisor's business.
+ * An instance that hangs is left alone: detecting that is up to the gateway. An exit before the first ready of {@link start} is
+ * reported by it, without a restart. A standby replica is released instead of started, and then supervised like any other.
  */
 export class Supervisor implements Replica {
   readonly name: string;
@@ -64,14 +53,15 @@ export class Supervisor implements Replica {
   readonly url: string;
   readonly metricsPath: string | undefined;
   readonly container: ReplicaContainer | undefined;
+  state: ReplicaState = 'stopped';
+  lastExit: ReplicaExit | undefined;
   readonly #plan: SupervisedPlan;
-  readonly #parts: SupervisorParts;
-  #state: ReplicaState = 'stopped';
+  readonly #observer: StackObserver;
+  readonly #clock: Clock;
   #instance: Instance | undefined;
-  /** Settles when the current instance is gone and the state says so. */
+  /** Settles when the current instance is gone and the state reflects that. */
   #over: Promise<void> = Promise.resolve();
-  #lastExit: ReplicaExit | undefined;
-  /** Where the log of the last instance that ended begins, in bytes. */
+  /** Offset of the log of the last instance that ended, in bytes. */
   #endedFromByte = 0;
   #readyAtMs: number | undefined;
   #record: ExitRecord = NO_EXITS;
@@ -79,11 +69,11 @@ export class Supervisor implements Replica {
   /** From {@link start} to the first ready. */
   #isBroughtUp = false;
   readonly #holders = new Set<string>();
-  /** Why the current instance is about to end, if it has been told to. */
+  /** Requested end of the current instance, if any. */
   #ending: 'kill' | 'terminate' | undefined;
   #stopped: Promise<void> | undefined;
 
-  constructor(plan: SupervisedPlan, parts: SupervisorParts) {
+  constructor(plan: SupervisedPlan, { observer, clock }: { readonly observer: StackObserver; readonly clock: Clock }) {
     this.name = plan.name;
     this.service = plan.service;
     this.zone = plan.zone;
@@ -91,7 +81,8 @@ export class Supervisor implements Replica {
     this.metricsPath = plan.metricsPath;
     this.container = plan.container;
     this.#plan = plan;
-    this.#parts = parts;
+    this.#observer = observer;
+    this.#clock = clock;
     if (plan.isStandby) this.hold();
   }
 
@@ -103,35 +94,27 @@ export class Supervisor implements Replica {
     return this.#instance?.label;
   }
 
-  get state(): ReplicaState {
-    return this.#state;
-  }
-
-  get lastExit(): ReplicaExit | undefined {
-    return this.#lastExit;
-  }
-
   /**
-   * Starts it for the first time and resolves when it is ready.
-   * @throws SquallError `SERVICE_DIED` or `SERVICE_NOT_READY`, with the last lines of its log; the signal's reason on abort
+   * Starts it for the first time; resolves when it is ready.
+   * @throws SquallError `SERVICE_DIED` or `SERVICE_NOT_READY`, with the last log lines; the signal's reason on abort
    */
   async start(limitMs: number, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const deadlineMs = this.#parts.clock.nowMs() + limitMs;
+    const deadlineMs = this.#clock.nowMs() + limitMs;
     this.#isBroughtUp = true;
     this.#spawn();
-    while (this.#state !== 'ready') {
-      if (this.#state !== 'starting') throw this.#trouble('SERVICE_DIED', `ended during its start: ${this.#how}`);
-      if (this.#parts.clock.nowMs() >= deadlineMs)
-        throw this.#trouble('SERVICE_NOT_READY', `was not ready within ${formatMs(limitMs)}`);
-      await this.#parts.clock.sleep(STATE_POLL_MS, signal);
+    while (this.state !== 'ready') {
+      if (this.state !== 'starting') throw this.#failure('SERVICE_DIED', `ended during its start: ${this.#how}`);
+      if (this.#clock.nowMs() >= deadlineMs)
+        throw this.#failure('SERVICE_NOT_READY', `was not ready within ${formatMs(limitMs)}`);
+      await this.#clock.sleep(STATE_POLL_MS, signal);
     }
   }
 
   async kill(): Promise<void> {
     this.#ending = 'kill';
     this.#instance?.signal('SIGKILL');
-    // Where a frozen process cannot be killed, this lets it go.
+    // A frozen process cannot be killed everywhere.
     this.#instance?.resume().catch(() => {});
     await this.#over;
   }
@@ -139,10 +122,10 @@ export class Supervisor implements Replica {
   async terminate(): Promise<void> {
     this.#ending ??= 'terminate';
     const over = this.#over;
-    await this.#end(TERMINATE_GRACE_MS);
+    if (this.#instance) await endWithin(this.#instance, TERMINATE_GRACE_MS, this.#clock);
     await over;
-    // One that was down already, waiting to be restarted.
-    if (this.#isHeld && this.#state === 'exited') this.#enter('stopped', this.#how);
+    // It was down already, waiting for its restart.
+    if (this.#isHeld && this.state === 'exited') this.#enter('stopped', this.#how);
   }
 
   async pause(): Promise<void> {
@@ -161,21 +144,21 @@ export class Supervisor implements Replica {
   async release(holder = SCALER): Promise<void> {
     this.#holders.delete(holder);
     if (this.#instance && this.#ending) await this.#over;
-    if (this.#state === 'failed') this.#record = NO_EXITS;
+    if (this.state === 'failed') this.#record = NO_EXITS;
     this.#startNow();
   }
 
   async ready(signal: AbortSignal): Promise<void> {
     for (;;) {
       signal.throwIfAborted();
-      if (this.#state === 'failed' || this.#stopped)
-        throw this.#trouble('SERVICE_DIED', `will not come back, it has ${this.#state}: ${this.#how}`);
-      if (this.#state === 'ready' && (await this.#answers(signal))) return;
-      await this.#parts.clock.sleep(READY_POLL_MS, signal);
+      if (this.state === 'failed' || this.#stopped)
+        throw this.#failure('SERVICE_DIED', `will not come back, it has ${this.state}: ${this.#how}`);
+      if (this.state === 'ready' && (await this.#plan.isReady(signal))) return;
+      await this.#clock.sleep(READY_POLL_MS, signal);
     }
   }
 
-  /** Ends it for good: SIGTERM, and SIGKILL after `graceMs`. Idempotent; bounded by `graceMs` and half a second. */
+  /** Ends it permanently: SIGTERM, and SIGKILL after `graceMs`. Idempotent; takes at most `graceMs` and half a second. */
   stop(graceMs: number): Promise<void> {
     this.#stopped ??= this.#stop(graceMs);
     return this.#stopped;
@@ -183,13 +166,9 @@ export class Supervisor implements Replica {
 
   async #stop(graceMs: number): Promise<void> {
     this.#pendingRestart?.abort();
-    await this.#end(graceMs);
-    // Of one that is not yet seen to be gone it is not known how it ends, only how the one before it did.
-    if (this.#state !== 'stopped') this.#enter('stopped', this.#instance ? undefined : this.#how);
-  }
-
-  async #end(graceMs: number): Promise<void> {
-    if (this.#instance) await endWithin(this.#instance, graceMs, this.#parts.clock);
+    if (this.#instance) await endWithin(this.#instance, graceMs, this.#clock);
+    // For an instance that is not gone yet, only the end of the previous one is known.
+    if (this.state !== 'stopped') this.#enter('stopped', this.#instance ? undefined : this.#how);
   }
 
   get #isHeld(): boolean {
@@ -197,7 +176,7 @@ export class Supervisor implements Replica {
   }
 
   get #how(): string {
-    return this.#lastExit?.how ?? '';
+    return this.lastExit?.how ?? '';
   }
 
   #startNow(): void {
@@ -212,32 +191,28 @@ export class Supervisor implements Replica {
     const instance = this.#plan.start();
     this.#instance = instance;
     this.#enter('starting', instance.label);
-    const life = new AbortController();
-    void this.#watchReadiness(life.signal);
+    const exited = new AbortController();
+    void this.#watchReadiness(exited.signal);
     this.#over = instance.gone.then(({ how, isOutOfMemory }) => {
-      life.abort();
+      exited.abort();
       this.#instance = undefined;
       this.#endedFromByte = instance.logFromByte;
-      this.#lastExit = { atMs: this.#parts.clock.nowMs(), how, isOutOfMemory };
+      this.lastExit = { atMs: this.#clock.nowMs(), how, isOutOfMemory };
       this.#exited(how);
     });
   }
 
   /** From the start of an instance until it is ready or gone. */
   async #watchReadiness(signal: AbortSignal): Promise<void> {
-    const startMs = this.#parts.clock.nowMs();
+    const startMs = this.#clock.nowMs();
     try {
-      while (!(await this.#answers(signal))) await this.#parts.clock.sleep(READY_POLL_MS, signal);
+      while (!(await this.#plan.isReady(signal))) await this.#clock.sleep(READY_POLL_MS, signal);
     } catch {
       return;
     }
-    this.#readyAtMs = this.#parts.clock.nowMs();
+    this.#readyAtMs = this.#clock.nowMs();
     this.#isBroughtUp = false;
     this.#enter('ready', `after ${formatMs(this.#readyAtMs - startMs)}`);
-  }
-
-  #answers(signal: AbortSignal): Promise<boolean> {
-    return this.#plan.isReady(signal);
   }
 
   #exited(how: string): void {
@@ -246,7 +221,7 @@ export class Supervisor implements Replica {
       this.#enter('exited', how);
       return;
     }
-    const nowMs = this.#parts.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     const { decision, record } = decideRestart(this.#plan.restart, this.#record, this.#readyAtMs, nowMs);
     this.#record = record;
     if (this.#isHeld && this.#ending === 'terminate') this.#enter('stopped', how);
@@ -261,24 +236,23 @@ export class Supervisor implements Replica {
   }
 
   #startAfter(durationMs: number): void {
-    const pending = new AbortController();
-    this.#pendingRestart = pending;
-    this.#parts.clock.sleep(durationMs, pending.signal).then(
+    this.#pendingRestart = new AbortController();
+    this.#clock.sleep(durationMs, this.#pendingRestart.signal).then(
       () => this.#startNow(),
       () => {},
     );
   }
 
   #enter(state: ReplicaState, detail?: string): void {
-    this.#state = state;
+    this.state = state;
     const change = { replica: this.name, service: this.service, state };
-    this.#parts.observer.replica(detail ? { ...change, detail } : change);
+    this.#observer.replica(detail ? { ...change, detail } : change);
   }
 
-  #trouble(code: string, what: string): SquallError {
+  #failure(code: string, what: string): SquallError {
     const fromByte = this.#instance?.logFromByte ?? this.#endedFromByte;
     const lines = lastLines(this.#plan.logPath, fromByte, LOG_LINES);
-    const said = lines.length === 0 ? 'It wrote nothing.' : `Its last lines:\n${lines.map(l => `  ${l}`).join('\n')}`;
-    return new SquallError('stack', code, `${this.name} ${what}. ${said}`, { next: `Read ${this.#plan.logPath}.` });
+    const log = lines.length === 0 ? 'Its log is empty.' : `Last log lines:\n${lines.map(l => `  ${l}`).join('\n')}`;
+    return new SquallError('stack', code, `${this.name} ${what}. ${log}`, { next: `Read ${this.#plan.logPath}.` });
   }
 }

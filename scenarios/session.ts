@@ -9,8 +9,7 @@ import { run } from '../harness/run.ts';
 import type { Versions } from '../harness/versions.ts';
 import { type EngineName, engines } from '../load/engines.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
-import { externalPlatform } from '../platform/external/platform.ts';
-import { straightPlatform } from '../platform/external/straight.ts';
+import { directPlatform, externalPlatform } from '../platform/external/platform.ts';
 import { processPlatform } from '../platform/process/platform.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { sealRequests } from '../reports/store/requests-file.ts';
@@ -93,7 +92,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
 /** The platform of a scenario. The docker platform is imported on demand, since testcontainers is slow to load. */
 export async function platformOf({ plan, external }: CompiledScenario): Promise<Platform<Topology>> {
   const proxy = { find: findToxiproxy, connect: connectToxiproxy };
-  if (external) return needsFaultProxy(plan.faults) ? externalPlatform(proxy, external) : straightPlatform(external);
+  if (external) return needsFaultProxy(plan.faults) ? externalPlatform(proxy, external) : directPlatform(external);
   if (plan.platform === 'process') return processPlatform(proxy);
   const { dockerPlatform } = await import('../platform/docker/platform.ts');
   return dockerPlatform({ connect: connectToxiproxy });

@@ -7,18 +7,11 @@ import { IMAGE_UID } from './images/image-names.ts';
 /** Files by relative path; a path that ends in `/` is a folder. */
 export type Files = Readonly<Record<string, string | Buffer>>;
 
-/** Whose the files of an archive are, and who may read them. */
-export interface Ownership {
-  readonly uid: number;
-  readonly folderMode: number;
-  modeOf(path: string): number;
-}
+/** Readable and writable only by the user of the images. */
+const PRIVATE = { uid: IMAGE_UID, folderMode: 0o700, modeOf: (_path: string) => 0o600 };
 
-/** Of the user of the images, who may write there, and closed to everybody else. */
-const PRIVATE: Ownership = { uid: IMAGE_UID, folderMode: 0o700, modeOf: () => 0o600 };
-
-/** Files and the folders that they need as an archive. */
-export function archiveOf(files: Files, { uid, folderMode, modeOf }: Ownership = PRIVATE): Readable {
+/** Archive (tar) of files and their folders. */
+export function archiveOf(files: Files, { uid, folderMode, modeOf } = PRIVATE): Readable {
   const archive = pack();
   const owner = { uid, gid: uid };
   for (const folder of new Set(Object.keys(files).flatMap(foldersOf)))
@@ -29,14 +22,14 @@ export function archiveOf(files: Files, { uid, folderMode, modeOf }: Ownership =
   return Readable.from(archive);
 }
 
-/** All files below a folder of this machine. */
-export function filesBelow(folder: string): Files {
+/** All files below a folder on this machine. */
+export function filesBelow(folder: string): Readonly<Record<string, Buffer>> {
   const found = readdirSync(folder, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile());
   const paths = found.map(({ parentPath, name }) => join(parentPath, name));
   return Object.fromEntries(paths.map(path => [path.slice(folder.length + 1), readFileSync(path)]));
 }
 
-/** The same files below `folder`, which is there even if it has none. */
+/** The same files below `folder`, which exists even without files. */
 export function below(folder: string, files: Files): Files {
   const moved = Object.entries(files).map(([path, content]) => [`${folder}/${path}`, content]);
   return { [`${folder}/`]: '', ...Object.fromEntries(moved) };

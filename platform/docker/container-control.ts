@@ -2,33 +2,33 @@ import { type ContainerRuntimeClient, getContainerRuntimeClient } from 'testcont
 import type { ReplicaContainer } from '../../harness/contracts.ts';
 import type { ContainerPlan } from './container.ts';
 
-/** A container of the engine, running or not. */
+/** A container on the engine, running or not. */
 export type EngineContainer = ReturnType<ContainerRuntimeClient['container']['getById']>;
 
 const MIB = 2 ** 20;
-/** As good as none: the engine takes 0 for "leave it as it is". */
+/** Practically no limit: to the engine, 0 means unchanged. */
 const UNLIMITED_MIB = 2 ** 20;
-/** What a squeezed container may still take until it is killed: enough for the engine to accept the limit while it runs on. */
+/** Margin above the current usage for which the engine accepts a limit while the container runs. */
 const SLACK_BYTES = 2 * MIB;
 const SQUEEZE_ATTEMPTS = 5;
-/** Memory in a file of `/dev/shm`, which the engine makes 64 MiB large: charged to the container, held by no process. */
+/** File in `/dev/shm`, for which the engine allows 64 MiB: charged to the container, held by no process. */
 const BALLAST = '/dev/shm/squall-ballast';
 const BALLAST_BYTES = 64 * MIB;
 
 /**
- * What can be done to a container beside starting and ending it. What is wanted is remembered and applied again before each start,
- * so that it outlives a restart and may be asked for while nothing runs.
+ * Memory limit and connectivity of a container. The desired state is applied again before each start, so that it survives a restart
+ * and can be set while the container is down.
  */
 export class ContainerControl implements ReplicaContainer {
   readonly #plan: ContainerPlan;
   readonly #current: () => EngineContainer | undefined;
   #memoryMiB: number | undefined;
   #isConnected = true;
-  /** Whether anything was ever asked for; the usual container costs no question. */
+  /** Whether anything was ever changed; otherwise no call to the engine is needed. */
   #isTouched = false;
   #hasBallast = false;
 
-  /** @param current the container once it is created */
+  /** @param current the container, once created */
   constructor(plan: ContainerPlan, current: () => EngineContainer | undefined) {
     this.#plan = plan;
     this.#memoryMiB = plan.memoryMiB;
@@ -50,7 +50,7 @@ export class ContainerControl implements ReplicaContainer {
     await this.#setConnected(true);
   }
 
-  /** To be called before each start. */
+  /** Called before each start. */
   async prepare(): Promise<void> {
     if (!this.#isTouched) return;
     this.#hasBallast = false;
@@ -71,38 +71,38 @@ export class ContainerControl implements ReplicaContainer {
     if ((await container.inspect()).HostConfig.Memory !== bytes)
       await setMemory(container, bytes).catch(error => this.#squeeze(container, bytes, error));
     else if (!this.#hasBallast) return;
-    // It got away, or the limit was lifted before it was killed.
-    if (this.#hasBallast && (await memoryOf(container)) === bytes)
+    // It survived, or the limit was lifted before it was killed.
+    if (this.#hasBallast && (await container.inspect()).HostConfig.Memory === bytes)
       await this.#run(container, `rm -f ${BALLAST}`, false);
   }
 
   /**
-   * Has a container killed that uses more than `bytes` already. On cgroup v2 the kernel does that by itself; v1 refuses such a limit.
-   * There it gets the least one that the kernel accepts, and then a file in memory, which counts as its own but can be taken from
-   * no process, so that the kernel must kill its largest.
+   * Gets a container killed that already uses more than `bytes`. On cgroup v2 the kernel does that by itself; v1 rejects such a limit.
+   * There it gets the lowest limit that the kernel accepts, and then a file in memory, which is charged to it but cannot be reclaimed
+   * from a process, so that the kernel kills its largest one.
    */
-  async #squeeze(container: EngineContainer, bytes: number, refusal: unknown): Promise<void> {
+  async #squeeze(container: EngineContainer, bytes: number, rejection: unknown): Promise<void> {
     for (let attempt = 0; attempt < SQUEEZE_ATTEMPTS; attempt += 1) {
       if (!(await container.inspect()).State.Running) return setMemory(container, bytes);
       const { usage } = (await container.stats({ stream: false, 'one-shot': true })).memory_stats;
-      if (usage <= bytes) throw refusal;
+      if (usage <= bytes) throw rejection;
       const isSet = await setMemory(container, usage + SLACK_BYTES).then(
         () => true,
         () => false,
       );
       if (isSet) return this.#run(container, `head -c ${BALLAST_BYTES} /dev/zero > ${BALLAST}`, true);
     }
-    throw refusal;
+    throw rejection;
   }
 
-  /** Runs a command in it without waiting for its end; nothing happens when it does not run. */
+  /** Starts a command in a container; no effect if the container does not run. */
   async #run(container: EngineContainer, script: string, hasBallast: boolean): Promise<void> {
     this.#hasBallast = hasBallast;
     try {
       const command = await container.exec({ Cmd: ['sh', '-c', script] });
-      const said = await command.start({ Detach: true });
-      // It has nothing to say, and as long as nobody reads that, the harness could not end.
-      said.on('error', () => {}).resume();
+      const output = await command.start({ Detach: true });
+      // An unread stream would keep the harness alive.
+      output.on('error', () => {}).resume();
     } catch (error) {
       if ((await container.inspect()).State.Running) throw error;
     }
@@ -123,11 +123,7 @@ export class ContainerControl implements ReplicaContainer {
   }
 }
 
-/** Swap counts too: no more swap than before means none. @throws what the engine says, also when it uses more (cgroup v1) */
+/** Sets the limit, without additional swap. @throws the engine's error, also if the container uses more (cgroup v1) */
 async function setMemory(container: EngineContainer, bytes: number): Promise<void> {
   await container.update({ Memory: bytes, MemorySwap: bytes });
-}
-
-async function memoryOf(container: EngineContainer): Promise<number | undefined> {
-  return (await container.inspect()).HostConfig.Memory;
 }

@@ -1,4 +1,5 @@
 import { createWriteStream, statSync } from 'node:fs';
+import { constants } from 'node:os';
 import { finished } from 'node:stream/promises';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { type Clock, settlesWithin } from '../../harness/clock.ts';
@@ -8,44 +9,36 @@ import { type ContainerPlan, StackContainer } from './container.ts';
 import { ContainerControl, type EngineContainer } from './container-control.ts';
 
 const SHORT_ID = 12;
-/** Longest wait for the rest of a log after its container has ended, in ms. */
+/** Max time for the rest of a log after its container has ended, in ms. */
 const LOG_LIMIT_MS = 1000;
-/** Exit codes above are 128 + the number of the signal that ended a process. */
-const SIGNALS: Readonly<Record<number, NodeJS.Signals>> = {
-  130: 'SIGINT',
-  134: 'SIGABRT',
-  137: 'SIGKILL',
-  139: 'SIGSEGV',
-  143: 'SIGTERM',
-};
+/** The exit code of a process killed by a signal is this + the number of the signal. */
+const SIGNALED = 128;
 
-interface Life {
+interface StartedContainer {
   readonly container: EngineContainer;
-  /** Settles when all that it wrote is in the log. */
+  /** Settles when the log is complete. */
   readonly logged: Promise<void>;
 }
 
-/** An instance that has been started, or is about to be. */
-interface Run {
-  readonly life: Promise<Life>;
+interface ContainerRun {
+  readonly started: Promise<StartedContainer>;
   pid: number | undefined;
   isPaused: boolean;
   isGone: boolean;
 }
 
 /**
- * One container and its starts. The first start creates it, a later one starts the same container again, as Docker's own restart
- * policies do: its files outlive a crash, its name and its limits stay.
+ * A container and its starts. The first start creates it, later ones start the same container again, as Docker's restart policies do:
+ * its files, name and limits survive a crash.
  */
 export class RestartableContainer {
   readonly #plan: ContainerPlan;
   readonly #logPath: string;
   readonly #clock: Clock;
   #container: EngineContainer | undefined;
-  /** What else can be done to it. */
   readonly control: ContainerControl;
-  /** Settles when no start is under way. */
-  begun: Promise<void> = Promise.resolve();
+  /** Settles when no start is in progress. */
+  starting: Promise<void> = Promise.resolve();
 
   constructor(plan: ContainerPlan, logPath: string, clock: Clock) {
     this.#plan = plan;
@@ -54,19 +47,19 @@ export class RestartableContainer {
     this.control = new ContainerControl(plan, () => this.#container);
   }
 
-  /** Starts it; what goes wrong is how the instance ends. */
+  /** Starts it. Never throws: a failed start is an instance that ends with the reason. */
   start(): Instance {
     const logFromByte = statSync(this.#logPath, { throwIfNoEntry: false })?.size ?? 0;
-    const life = this.#container ? this.#startAgain(this.#container) : this.#create();
-    const run: Run = { life, pid: undefined, isPaused: false, isGone: false };
-    const identified = life.then(async ({ container }) => {
+    const started = this.#container ? this.#startAgain(this.#container) : this.#create();
+    const run: ContainerRun = { started, pid: undefined, isPaused: false, isGone: false };
+    const identified = started.then(async ({ container }) => {
       const { Pid, Running } = (await container.inspect()).State;
       if (Running && Pid > 0 && !run.isGone) run.pid = Pid;
     });
-    this.begun = identified.catch(() => {});
-    const gone = life
+    this.starting = identified.catch(() => {});
+    const gone = started
       .then(
-        begun => this.#ended(begun),
+        container => this.#ended(container),
         error => ({ how: messageOf(error), isOutOfMemory: false }),
       )
       .then(ending => {
@@ -85,41 +78,41 @@ export class RestartableContainer {
       logFromByte,
       gone,
       signal: signal => {
-        // An engine that refuses says that it does not run any more; whether it does is seen by waiting for it.
-        if (!run.isGone) life.then(({ container }) => container.kill({ signal })).catch(() => {});
+        // The engine rejects a signal to a container that has ended.
+        if (!run.isGone) started.then(({ container }) => container.kill({ signal })).catch(() => {});
       },
       pause: () => setPaused(run, true),
       resume: () => setPaused(run, false),
     };
   }
 
-  async #create(): Promise<Life> {
-    let life: Life | undefined;
+  async #create(): Promise<StartedContainer> {
+    let created: StartedContainer | undefined;
     await new StackContainer(this.#plan, async id => {
       const client = await getContainerRuntimeClient();
       this.#container = client.container.getById(id);
       await this.control.prepare();
-      life = await this.#life(this.#container);
+      created = await this.#attach(this.#container);
     }).start();
-    return life!;
+    return created!;
   }
 
-  async #startAgain(container: EngineContainer): Promise<Life> {
+  async #startAgain(container: EngineContainer): Promise<StartedContainer> {
     await this.control.prepare();
-    const life = await this.#life(container);
+    const attached = await this.#attach(container);
     await container.start();
-    return life;
+    return attached;
   }
 
-  /** Before a start: listens to what it will say, from its first byte on, and writes it down. */
-  async #life(container: EngineContainer): Promise<Life> {
+  /** Writes all output of the next start to the log. */
+  async #attach(container: EngineContainer): Promise<StartedContainer> {
     const client = await getContainerRuntimeClient();
-    const said = await client.container.attach(container);
-    const logged = finished(said.pipe(createWriteStream(this.#logPath, { flags: 'a' }))).catch(() => {});
+    const output = await client.container.attach(container);
+    const logged = finished(output.pipe(createWriteStream(this.#logPath, { flags: 'a' }))).catch(() => {});
     return { container, logged };
   }
 
-  async #ended({ container, logged }: Life): Promise<Ending> {
+  async #ended({ container, logged }: StartedContainer): Promise<Ending> {
     try {
       await container.wait();
       const { State, HostConfig } = await container.inspect();
@@ -127,18 +120,18 @@ export class RestartableContainer {
       const how = howItEnded(State.ExitCode, State.OOMKilled, HostConfig.Memory ?? 0);
       return { how, isOutOfMemory: State.OOMKilled };
     } catch (error) {
-      return { how: `lost from sight, ${messageOf(error)}`, isOutOfMemory: false };
+      return { how: `connection to the engine lost: ${messageOf(error)}`, isOutOfMemory: false };
     }
   }
 }
 
 /**
- * Freezes a container, or lets it go on. The freezer stops all of its processes at one instant, where SIGSTOP by the engine reaches the
- * first alone; and an engine that signals a frozen container thaws it, so that it can be stopped, killed and removed as any other.
+ * Freezes or thaws a container. The freezer stops all of its processes at once, whereas SIGSTOP through the engine reaches only the
+ * first; and an engine that signals a frozen container thaws it, so that it can be stopped, killed and removed like any other.
  */
-async function setPaused(run: Run, isPaused: boolean): Promise<void> {
-  const container = await run.life.then(
-    life => life.container,
+async function setPaused(run: ContainerRun, isPaused: boolean): Promise<void> {
+  const container = await run.started.then(
+    started => started.container,
     () => undefined,
   );
   if (!container || run.isGone || (!isPaused && !run.isPaused)) return;
@@ -152,11 +145,12 @@ async function setPaused(run: Run, isPaused: boolean): Promise<void> {
 }
 
 /**
- * How a container ended, in words.
+ * Description of a container's end, such as `exit code 3` or `SIGKILL`.
  * @param memoryBytes its limit, 0 for none
  */
 export function howItEnded(exitCode: number, isOutOfMemory: boolean, memoryBytes: number): string {
-  const how = SIGNALS[exitCode] ?? `exit code ${exitCode}`;
+  const signal = Object.entries(constants.signals).find(([, number]) => number === exitCode - SIGNALED)?.[0];
+  const how = signal ?? `exit code ${exitCode}`;
   if (!isOutOfMemory) return how;
   return `OOM, killed at its limit of ${Math.round(memoryBytes / 2 ** 20)} MiB (${how})`;
 }

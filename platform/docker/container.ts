@@ -1,15 +1,14 @@
 import { GenericContainer, getContainerRuntimeClient, type WaitStrategy } from 'testcontainers';
 import { archiveOf, type Files } from './archive.ts';
 
-/** One more network for a container to be in, under its own names. */
+/** Network of a container, with the container's names in it. */
 export interface ContainerNetwork {
-  /** The network's full name. */
+  /** Full name. */
   readonly name: string;
-  /** Names under which the others in it find the container. */
   readonly aliases: readonly string[];
 }
 
-/** How to make a container. */
+/** Settings of a container. */
 export interface ContainerPlan {
   /** Full name, unique on the engine. */
   readonly name: string;
@@ -17,20 +16,20 @@ export interface ContainerPlan {
   readonly image: string;
   /** The working directory; undefined for the image's. */
   readonly directory?: string;
-  /** The program on the image's PATH, and what it is given. */
+  /** Program on the image's PATH, and its arguments. */
   readonly command: readonly [string, ...string[]];
   readonly environment: Readonly<Record<string, string>>;
-  /** At least one, or another container's name: then it shares that one's network interfaces, names and published ports. */
+  /** At least one; or the name of another container, whose network interfaces, names and published ports it shares. */
   readonly networks: readonly ContainerNetwork[] | string;
-  /** Ports of the host's loopback interface, by the port inside. */
+  /** Ports on the host's loopback interface, by the port inside. */
   readonly published: Readonly<Record<number, number>>;
   readonly labels: Readonly<Record<string, string>>;
   /** In CPUs, with fractions; undefined for no limit. */
   readonly cpus: number | undefined;
   readonly memoryMiB: number | undefined;
   /**
-   * Files of its own, by the absolute folder below which they lie. Each folder is a volume, which the program may write to and which goes
-   * with the container; beside them and `/tmp` its file system is read-only.
+   * Files by the absolute folder that contains them. Each folder is a writable volume, removed with the container; apart from these and
+   * `/tmp` the file system is read-only.
    */
   readonly volumes: Readonly<Record<string, Files>>;
 }
@@ -38,10 +37,10 @@ export interface ContainerPlan {
 const LOOPBACK = '127.0.0.1';
 const MIB = 2 ** 20;
 const CPU = 1e9;
-/** Scratch space in memory, which counts as the container's own. */
+/** Scratch space in memory, charged to the container. */
 const SCRATCH = { '/tmp': 'rw,noexec,nosuid,nodev,size=64m' };
 
-/** Readiness is the supervisor's to find out: testcontainers would remove a container that dies before anyone has read why. */
+/** The supervisor checks readiness: testcontainers would remove a container that exits, along with the reason. */
 const DO_NOT_WAIT: WaitStrategy = {
   waitUntilReady: async () => {},
   withStartupTimeout: () => DO_NOT_WAIT,
@@ -50,16 +49,15 @@ const DO_NOT_WAIT: WaitStrategy = {
 };
 
 /**
- * A container as a platform needs it: in several networks and no other (testcontainers would put one with aliases into the
- * default network too, where everyone reaches everyone), published on the loopback interface alone, without privileges, and
- * with a read-only root. Names
- * that the engine does not know are asked for at 127.0.0.1, inside, and nowhere else; see `prober-main.ts`.
+ * A container in the planned networks only (testcontainers would add one with aliases to the default network, too, where every
+ * container reaches every other), published on the loopback interface only, without privileges, and with a read-only root. Names
+ * unknown to the engine are looked up at 127.0.0.1 inside and nowhere else, see `prober-main.ts`.
  */
 export class StackContainer extends GenericContainer {
   readonly #plan: ContainerPlan;
   readonly #onCreated: (id: string) => Promise<void>;
 
-  /** @param onCreated called between creation and start, when the container is in its networks */
+  /** @param onCreated called between creation and start, once the container is in its networks */
   constructor(plan: ContainerPlan, onCreated: (id: string) => Promise<void>) {
     super(plan.image);
     this.#plan = plan;
@@ -77,10 +75,10 @@ export class StackContainer extends GenericContainer {
       ReadonlyRootfs: true,
       Mounts: Object.keys(volumes).map(Target => ({ Type: 'volume', Target, VolumeOptions: { Labels: labels } })),
       ...(cpus === undefined ? {} : { NanoCpus: Math.round(cpus * CPU) }),
-      // As much swap as memory means none beyond it: at its limit a container is killed instead of getting slow.
+      // Equal values mean no swap: at its limit a container is killed instead of slowed down.
       ...(memoryMiB === undefined ? {} : { Memory: memoryMiB * MIB, MemorySwap: memoryMiB * MIB }),
     });
-    // Readiness is asked for by the prober; a program started every few seconds would only take from what is measured.
+    // The prober checks readiness; a program started every few seconds would disturb measurements.
     if (directory !== undefined) this.createOpts.WorkingDir = directory;
     this.createOpts.Healthcheck = { Test: ['NONE'] };
     if (typeof networks === 'string') return;

@@ -5,24 +5,26 @@ import { join } from 'node:path';
 import type Dockerode from 'dockerode';
 import { SquallError } from '../../harness/errors.ts';
 
-/** Longest silence of the engine in answer to a question, in ms. Removing a container takes about one second. */
-const QUESTION_LIMIT_MS = 10_000;
+/** Idle timeout of a call to the engine, in ms. Removing a container takes about one second. */
+const CALL_LIMIT_MS = 10_000;
+/** Image of Ryuk, the resource reaper of the testcontainers version pinned in package.json. */
+const RYUK_IMAGE = 'testcontainers/ryuk:0.14.0';
 
-/** A Docker engine that answers. */
+/** A reachable Docker engine. */
 export interface Engine {
-  /** Its socket, absolute. */
+  /** Absolute path of its socket. */
   readonly socketPath: string;
   /** For example `28.3.0`. */
   readonly version: string;
-  /** CPUs that it may give to containers. */
+  /** CPUs available to containers. */
   readonly cpus: number;
-  /** For questions, which it must answer within 10 s. */
+  /** API with an idle timeout of 10 s. */
   readonly api: Dockerode;
 }
 
 /**
- * The socket of this machine's engine: `DOCKER_HOST`, else the usual one, else a rootless or Docker Desktop's. Engines on other
- * machines are deliberately left out: load enters through ports that are published on the loopback interface alone.
+ * Socket of this machine's engine: `DOCKER_HOST`, else the usual one, else that of a rootless engine or Docker Desktop. Engines on
+ * other machines are unsupported, since load enters through ports published on the loopback interface only.
  * @throws SquallError `DOCKER_NOT_LOCAL`
  */
 export function engineSocket(env: NodeJS.ProcessEnv = process.env): string {
@@ -45,61 +47,61 @@ export function engineSocket(env: NodeJS.ProcessEnv = process.env): string {
 }
 
 /**
- * The API of an engine, as testcontainers speaks it; each call has a connection of its own. Nothing is sent yet.
- * @param silenceMs an answer that pauses for longer fails; 0 for no limit
+ * API of an engine, with a connection for each call. Sends nothing yet.
+ * @param idleLimitMs idle timeout of a response; 0 for none
  */
-export async function engineApi(socketPath: string, silenceMs = QUESTION_LIMIT_MS): Promise<Dockerode> {
-  // Half a second to load, which only those pay who use an engine.
+export async function engineApi(socketPath: string, idleLimitMs = CALL_LIMIT_MS): Promise<Dockerode> {
+  // Takes half a second to load.
   const { default: Docker } = await import('dockerode');
-  const options = { socketPath, timeout: silenceMs, agent: new Agent() };
+  const options = { socketPath, timeout: idleLimitMs, agent: new Agent() };
   return new Docker(options);
 }
 
-/** What the API's types lack. */
-type Informant = Dockerode & {
+/** Missing in the API's types. */
+type DockerodeWithInfo = Dockerode & {
   info(options: { abortSignal: AbortSignal | undefined }): Promise<{ ServerVersion: string; NCPU: number }>;
 };
 
 /**
- * Asks an engine who it is.
+ * Connects to an engine.
  * @throws SquallError `NO_DOCKER_ENGINE`, `DOCKER_FORBIDDEN`, `DOCKER_FAILED`; the signal's reason on abort
  */
 export async function findEngine(socketPath: string, signal?: AbortSignal): Promise<Engine> {
   const api = await engineApi(socketPath);
   try {
-    const info = await (api as Informant).info({ abortSignal: signal });
+    const info = await (api as DockerodeWithInfo).info({ abortSignal: signal });
     return { socketPath, version: info.ServerVersion, cpus: info.NCPU, api };
   } catch (cause) {
     signal?.throwIfAborted();
-    throw engineTrouble(socketPath, cause as NodeJS.ErrnoException);
+    throw engineError(socketPath, cause as NodeJS.ErrnoException);
   }
 }
 
-/** What a failed call to the engine means to the person. */
-export function engineTrouble(socketPath: string, cause: NodeJS.ErrnoException): SquallError {
+/** Error for a failed call to the engine. */
+export function engineError(socketPath: string, cause: NodeJS.ErrnoException): SquallError {
   const [code, message, next] =
     cause.code === 'EACCES' || cause.code === 'EPERM'
       ? [
           'DOCKER_FORBIDDEN',
-          `This user may not use the Docker engine at ${socketPath}`,
+          `This user is not allowed to use the Docker engine at ${socketPath}`,
           'Add the user to the group that owns the socket (`usermod -aG docker NAME`, then log in again), or use a rootless engine.',
         ]
       : cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED' || cause.code === 'ENOTSOCK'
         ? [
             'NO_DOCKER_ENGINE',
-            `No Docker engine answers at ${socketPath}`,
+            `No Docker engine is running at ${socketPath}`,
             'Start the Docker engine (as root on Debian: `node platform/docker/images/engine-main.ts start`), or run without it, as processes.',
           ]
         : [
             'DOCKER_FAILED',
             `The Docker engine at ${socketPath} failed: ${cause.message}`,
-            'Look into the log of the Docker engine.',
+            'Check the log of the Docker engine.',
           ];
   return new SquallError('environment', code!, message!, { cause, next: next! });
 }
 
 /**
- * A local image; undefined when there is none by that name. Nothing is pulled.
+ * Local image by name; undefined if missing. Nothing is pulled.
  * @throws SquallError as {@link findEngine}
  */
 export async function findImage({ api, socketPath }: Pick<Engine, 'api' | 'socketPath'>, name: string) {
@@ -108,13 +110,13 @@ export async function findImage({ api, socketPath }: Pick<Engine, 'api' | 'socke
     .inspect()
     .catch(cause => {
       if (cause.statusCode === 404) return undefined;
-      throw engineTrouble(socketPath, cause);
+      throw engineError(socketPath, cause);
     });
 }
 
 /**
- * The ids of local images, `sha256:…`, by name.
- * @param howToGet one that is missing, as the reader's next step
+ * Ids of local images, `sha256:…`, by name.
+ * @param howToGet next step for a missing image
  * @throws SquallError `IMAGE_MISSING`, and as {@link findEngine}; the signal's reason on abort
  */
 export async function requireImages(
@@ -134,4 +136,16 @@ export async function requireImages(
     ids[name] = image.Id;
   }
   return ids;
+}
+
+/**
+ * Configures testcontainers, by its environment variables, to use this engine and to publish on 127.0.0.1. Its reaper Ryuk is used only
+ * where its image is present, since nothing is pulled; the watchdog cleans up with or without it.
+ */
+export async function configureTestcontainers(engine: Engine, env: NodeJS.ProcessEnv = process.env): Promise<void> {
+  env.DOCKER_HOST ??= `unix://${engine.socketPath}`;
+  env.TESTCONTAINERS_HOST_OVERRIDE ??= '127.0.0.1';
+  if (env.TESTCONTAINERS_RYUK_DISABLED !== undefined) return;
+  const hasRyuk = (await findImage(engine, env.RYUK_CONTAINER_IMAGE ?? RYUK_IMAGE)) !== undefined;
+  if (!hasRyuk) env.TESTCONTAINERS_RYUK_DISABLED = 'true';
 }

@@ -5,24 +5,24 @@ import type { Topology } from '../../stack/topology.ts';
 import { addressesOf, type Directory } from '../addresses.ts';
 import { PROXY } from '../fault-proxy.ts';
 
-/** The network from which ports are published; no service is in it. */
+/** Network from which ports are published; without services. */
 export const ENTRY_NETWORK = 'entry';
-/** The port of the fault proxy's API, inside. */
+/** Port of the fault proxy's API, inside. */
 export const PROXY_API_PORT = 8474;
-/** Where containers have files that are put into them; a replica's directory is below it. */
+/** Folder of files copied into containers, with a subfolder for each replica. */
 export const FILES = '/squall';
-/** The port on which every service listens, inside; further listeners have those that follow. */
+/** Port of every service, inside; additional listeners have the ports after it, in order. */
 const SERVICE_PORT = 8000;
 
 const FIRST_LINK_PORT = 20_001;
-/** Where an image holds the checkout. */
+/** Folder of the checkout in an image. */
 const IMAGE_HOME = '/app';
 /** The checkout. */
 export const HOME = resolve(import.meta.dirname, '../..');
 
 /**
- * Who is in which network and who listens where, all inside containers. Every zone is a network without a way out, and the fault
- * proxy is in all of them. So the only way between zones leads across a link, and within a zone nobody is told any other:
+ * Networks and addresses inside containers. Every zone is an internal network, and the fault proxy is in all of them. So links are the
+ * only path between zones; within a zone, services only know link addresses:
  *
  * ```
  *   127.0.0.1 ──▶ entry ──▶ ┌───────────┐ ◀── zone-a ──▶ gateway-1, inference-1 …
@@ -37,7 +37,7 @@ export interface Layout extends Directory {
   linkPort(link: string): number;
 }
 
-/** The layout of a topology; pure. */
+/** Layout of a topology; pure. */
 export function layoutOf(topology: Topology): Layout {
   const ports = new Map(topology.links.map(({ name }, index) => [name, FIRST_LINK_PORT + index]));
   const linkPort = (link: string) => ports.get(link)!;
@@ -49,7 +49,7 @@ export function layoutOf(topology: Topology): Layout {
   };
 }
 
-/** What a replica is told, inside its container. */
+/** Addresses passed to a replica inside its container. */
 export function addressesInside(plan: ReplicaPlan, layout: Layout): Addresses {
   return addressesOf(plan, layout, {
     listenAt: listener => `0.0.0.0:${layout.replica(plan.name, listener).split(':')[1]}`,
@@ -58,7 +58,6 @@ export function addressesInside(plan: ReplicaPlan, layout: Layout): Addresses {
   });
 }
 
-/** Further listeners have the ports after the first, in their order. */
 function portOf(topology: Topology, replica: string, listener: string | undefined): number {
   if (listener === undefined) return SERVICE_PORT;
   const { listeners = [] } = topology.replicas.find(({ name }) => name === replica)!;
@@ -66,13 +65,13 @@ function portOf(topology: Topology, replica: string, listener: string | undefine
 }
 
 /**
- * Where an image holds a program of this checkout: `…/stack/gateway/main.ts` is `/app/stack/gateway/main.ts`.
- * @throws SquallError `PROGRAM_NOT_IN_IMAGE` for one that lies elsewhere
+ * Path in an image of a program of this checkout: `…/stack/gateway/main.ts` is `/app/stack/gateway/main.ts`.
+ * @throws SquallError `PROGRAM_NOT_IN_IMAGE` for a program outside the checkout
  */
 export function programInImage(program: string, home = HOME): string {
   const path = relative(home, program);
   if (path !== '' && !path.startsWith('..') && extname(path) !== '') return join(IMAGE_HOME, path).replaceAll(sep, '/');
-  throw new SquallError('stack', 'PROGRAM_NOT_IN_IMAGE', `Expected ${program} to lie below ${home}`, {
-    next: 'Images hold only what belongs to Squall.',
+  throw new SquallError('stack', 'PROGRAM_NOT_IN_IMAGE', `Expected ${program} to be inside ${home}`, {
+    next: 'Images contain only programs of Squall.',
   });
 }

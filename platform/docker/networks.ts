@@ -4,12 +4,10 @@ import { ENTRY_NETWORK } from './layout.ts';
 import { fullName, labelsOf } from './plans.ts';
 
 /**
- * Makes the networks of a stack. All but the entry are internal: nothing in them gets out, and nothing gets in but through the fault
- * proxy, which is in every one.
- *
+ * Creates the networks of a stack. All except the entry are internal: no traffic leaves them, or enters except through the fault proxy.
  * @throws SquallError `NO_DOCKER_NETWORK`
  */
-export async function makeNetworks(runId: string, names: readonly string[]): Promise<void> {
+export async function createNetworks(runId: string, names: readonly string[]): Promise<void> {
   const client = await getContainerRuntimeClient();
   try {
     await Promise.all(
@@ -24,10 +22,10 @@ export async function makeNetworks(runId: string, names: readonly string[]): Pro
       ),
     );
   } catch (cause) {
-    const message = `The Docker engine could not make ${names.length} networks: ${messageOf(cause)}`;
+    const message = `The Docker engine could not create ${names.length} networks: ${messageOf(cause)}`;
     throw new SquallError('environment', 'NO_DOCKER_NETWORK', message, {
       cause,
-      next: 'Remove networks that nobody uses with `docker network prune`.',
+      next: 'Remove unused networks with `docker network prune`.',
     });
   }
 }

@@ -9,80 +9,80 @@ import type { ImageName } from './images/image-names.ts';
 import { addressesInside, FILES, type Layout, PROXY_API_PORT, programInImage } from './layout.ts';
 import { PROBER, PROBER_PORT, PROBER_PROGRAM, proberFiles } from './prober.ts';
 
-/** Label of everything that belongs to a run; its value is the run's id. */
+/** Label of every resource of a run; its value is the run id. */
 const RUN_LABEL = 'squall.run';
 
-/** Tags of the images that stacks are made of; `npm run images` builds them. */
+/** Tags of images, by short name. */
 export type Images = Readonly<Record<ImageName, string>>;
 
-/** The image that has a tool. */
+/** Image of each tool. */
 const IMAGE_OF: Readonly<Record<ToolName, ImageName>> = {
   nginx: 'nginx',
   'redis-server': 'redis',
   prometheus: 'prometheus',
 };
 
-/** Tags of the images that a topology needs, the services' and the fault proxy's first. */
+/** Tags of the images of a topology, starting with the services' and the fault proxy's. */
 export function imagesOf({ replicas }: Topology, images: Images): string[] {
   const tools = replicas.flatMap(({ run }) => (run.kind === 'tool' ? [images[IMAGE_OF[run.tool]]] : []));
   return [...new Set([images.service, images.toxiproxy, ...tools])];
 }
 
-/** What a container may use. */
+/** Resource limits of a container. */
 export interface Limits {
-  /** In CPUs, with fractions; more than the engine has means all of them. */
+  /** CPUs, with fractions; capped at the engine's. */
   readonly cpus: number;
   readonly memoryMiB: number;
 }
 
 /**
- * Makes errors part of the output: the engine reads two outputs in no certain order, and a log whose last words come first
- * misleads. The shell gives way to the program, so that signals reach it.
+ * Redirects stderr to stdout, since the engine reads the two in no particular order. `exec` replaces the shell, so that signals reach the
+ * program.
  */
 const ONE_OUTPUT = ['sh', '-c', 'exec "$0" "$@" 2>&1'] as const;
 
-/** For what is not under test. */
+/** Limits of helpers. */
 const UNLIMITED = { cpus: undefined, memoryMiB: undefined };
 
-/** What a replica may use unless told otherwise. */
+/** Default limits of a replica. */
 const DEFAULT_LIMITS: Limits = { cpus: 1, memoryMiB: 512 };
 
-/** What the containers of one stack have in common. */
+/** Settings common to all containers of a stack. */
 export interface StackPlan {
   readonly runId: string;
   readonly layout: Layout;
   readonly images: Images;
-  /** Those that are published: of links that start outside the stack, and of helpers. */
+  /** Published ports, of links that start outside the stack and of helpers. */
   readonly ports: Pick<PortBook, 'of'>;
-  /** By service; {@link DEFAULT_LIMITS} for one that is not named. */
+  /** By service; {@link DEFAULT_LIMITS} for others. */
   readonly limits: Readonly<Record<string, Limits>>;
   /** CPUs of the engine. */
   readonly cpus: number;
-  /** Files to put into the containers of all services of ours, by the absolute folder below which they go. */
+  /** Files to copy into the containers of Squall's own services, by absolute folder. */
   readonly volumes: Readonly<Record<string, Files>>;
 }
 
-/** The full name of a container or network, unique on the engine as long as run ids are. */
+/** Full name of a container or network, unique on the engine if run ids are. */
 export function fullName(runId: string, name: string): string {
   return `squall-${runId}-${name}`;
 }
 
-/** What everything in a run has, as `key=value`. */
+/** Label of every resource of a run, as `key=value`. */
 export function labelOf(runId: string): string {
   return `${RUN_LABEL}=${runId}`;
 }
 
-/** Whether a link starts outside the stack, so that its port is published. */
+/** Whether a link starts outside the stack, which publishes its port. */
 export function isPublished({ usedBy }: LinkPlan): boolean {
   return usedBy !== 'services';
 }
 
-/** The labels of everything in a run. */
+/** Labels of every resource of a run. */
 export function labelsOf(runId: string): Record<string, string> {
   return { [RUN_LABEL]: runId };
 }
 
-/** The fault proxy: in every network, with the ports of links that start outside the stack, its own API and the prober's published. */
+/** Fault proxy: in every network, with published ports for links that start outside the stack, its API, and the prober. */
 export function proxyContainer({ runId, layout, ports, images }: StackPlan, topology: Topology): ContainerPlan {
   const outside = topology.links.filter(isPublished);
   return {
@@ -91,7 +91,7 @@ export function proxyContainer({ runId, layout, ports, images }: StackPlan, topo
     labels: labelsOf(runId),
     image: images.toxiproxy,
     command: ['toxiproxy-server', '-host', '0.0.0.0', '-port', `${PROXY_API_PORT}`],
-    // Toxiproxy otherwise logs every connection.
+    // By default Toxiproxy logs every connection.
     environment: { LOG_LEVEL: 'warn' },
     networks: layout.networks.map(network => ({ name: fullName(runId, network), aliases: [PROXY] })),
     published: {
@@ -103,7 +103,7 @@ export function proxyContainer({ runId, layout, ports, images }: StackPlan, topo
   };
 }
 
-/** The prober: on the fault proxy's network interfaces, so that it sees what a link sees. To be started after it. */
+/** Prober: on the fault proxy's network interfaces, and therefore started after it. */
 export function proberContainer({ runId, images }: StackPlan): ContainerPlan {
   return {
     ...UNLIMITED,
@@ -118,7 +118,7 @@ export function proberContainer({ runId, images }: StackPlan): ContainerPlan {
   };
 }
 
-/** A replica: in its zone's network alone, and with limits. @param files what {@link ReplicaPlan.files} told */
+/** Replica: in its zone's network only, with limits. @param files result of {@link ReplicaPlan.files} */
 export function replicaContainer(stack: StackPlan, plan: ReplicaPlan, files: Files | undefined): ContainerPlan {
   const { runId, layout, images, limits } = stack;
   const { cpus, memoryMiB } = limits[plan.service] ?? DEFAULT_LIMITS;

@@ -1,25 +1,66 @@
-import type { Platform } from '../../harness/contracts.ts';
+import { join } from 'node:path';
+import { getContainerRuntimeClient } from 'testcontainers';
+import { settlesWithin } from '../../harness/clock.ts';
+import type { Platform, UpOptions } from '../../harness/contracts.ts';
 import type { Topology } from '../../stack/topology.ts';
-import type { FaultProxy } from '../fault-proxy.ts';
-import { platformOn } from '../platform.ts';
-import { type DockerSettings, dockerDriver } from './driver.ts';
+import type { Driver } from '../driver.ts';
+import type { EdgeAccess } from '../entry-certificate.ts';
+import { type FaultProxy, PROXY } from '../fault-proxy.ts';
+import type { Program } from '../instance.ts';
+import { type PlatformParts, platformOn } from '../platform.ts';
+import { reservePorts } from '../ports.ts';
+import { isReadyAt } from '../readiness.ts';
+import { archiveOf, below, filesBelow } from './archive.ts';
+import type { ContainerPlan } from './container.ts';
+import { RestartableContainer } from './container-instance.ts';
+import { configureTestcontainers, engineSocket, findEngine, requireImages } from './engine.ts';
+import { IMAGE_NAMES } from './images/image-names.ts';
+import { addressesInside, FILES, layoutOf } from './layout.ts';
+import { createNetworks } from './networks.ts';
+import {
+  fullName,
+  type Images,
+  imagesOf,
+  isPublished,
+  type Limits,
+  labelOf,
+  proberContainer,
+  proxyContainer,
+  replicaContainer,
+  type StackPlan,
+} from './plans.ts';
+import { PROBER, PROBER_SELF, probeInside } from './prober.ts';
+import { removeLabelled } from './remove-labelled.ts';
 
-/** Settings of a docker platform. */
-export interface DockerPlatformOptions extends DockerSettings {
-  /** Longest wait for a service to be ready, beside its cold start, in ms. @default 60000 */
-  readonly readyLimitMs?: number;
+/** Services that use others drain; the rest have nothing to finish. */
+const GRACE_MS = { last: 2250, others: 1000, helpers: 0 };
+/** With the grace periods and half a second for each kill, taking a stack down takes at most 10 s. */
+const REMOVE_LIMIT_MS = 4750;
+const STARTING_LIMIT_MS = 2000;
+
+/** Name of the edge. */
+const EDGE = 'edge';
+
+/** Images, limits and files of containers. */
+export interface DockerSettings {
+  /** Tags that replace those of `npm run images`. */
+  readonly images?: Partial<Images>;
+  /** Limits by service. @default 1 CPU and 512 MiB for each replica */
+  readonly limits?: Readonly<Record<string, Limits>>;
+  /** Folders of this machine to copy into the containers of Squall's own services, by target. @default none */
+  readonly folders?: Readonly<Record<string, string>>;
 }
 
 /**
- * Runs a stack as containers of this machine's Docker engine, through testcontainers; see {@link platformOn}, and `layoutOf` for its
+ * Runs a stack as containers on this machine's Docker engine, through testcontainers; see {@link platformOn}, and `layoutOf` for its
  * networks.
  *
- * Published, on the loopback interface alone, are the links that start outside the stack, the fault proxy's API and the prober, a
- * small program inside the networks that asks for readiness and times links on behalf of the harness.
+ * Published ports, on the loopback interface only: links that start outside the stack, the fault proxy's API, and the prober, which
+ * sends probes from inside the networks on behalf of the harness.
  */
 export function dockerPlatform(
   { connect }: Pick<FaultProxy, 'connect'>,
-  { readyLimitMs, ...settings }: DockerPlatformOptions = {},
+  { readyLimitMs, ...settings }: DockerSettings & Pick<PlatformParts, 'readyLimitMs'> = {},
 ): Platform<Topology> {
   return platformOn({
     kind: 'docker',
@@ -27,4 +68,93 @@ export function dockerPlatform(
     connect,
     prepare: (topology, options) => dockerDriver(topology, options, settings),
   });
+}
+
+/**
+ * Runs replicas, the fault proxy and the prober as containers.
+ * @throws SquallError `NO_DOCKER_ENGINE` and as {@link findEngine}, {@link requireImages} and {@link reservePorts}
+ */
+async function dockerDriver(topology: Topology, options: UpOptions, settings: DockerSettings): Promise<Driver> {
+  const { runId, clock, signal } = options;
+  const { limits = {}, folders = {} } = settings;
+  const images = { ...IMAGE_NAMES, ...settings.images };
+  const engine = await findEngine(engineSocket(), signal);
+  const imageIds = await requireImages(engine, imagesOf(topology, images), 'Run `npm run images`.', signal);
+  await configureTestcontainers(engine);
+  const layout = layoutOf(topology);
+  const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER]);
+  const proberUrl = `http://${ports.address(PROBER)}`;
+  const probe: Driver['probe'] = async (url, abort) => {
+    const sentMs = clock.nowMs();
+    return { sentMs, ...(await probeInside(proberUrl, url, abort)) };
+  };
+  const volumes = Object.fromEntries(Object.entries(folders).map(([target, source]) => [target, filesBelow(source)]));
+  const stack: StackPlan = { runId, layout, images, ports, limits, cpus: engine.cpus, volumes };
+  const containers: RestartableContainer[] = [];
+  const program = (name: string, plan: ContainerPlan): Program => {
+    const logPath = join(options.directory, `${name}.log`);
+    const container = new RestartableContainer(plan, logPath, clock);
+    containers.push(container);
+    return { logPath, container: container.control, start: () => container.start() };
+  };
+  return {
+    versions: { docker: engine.version, ...imageIds },
+    where: layout,
+    graceMs: GRACE_MS,
+    edge: edgeAccess(fullName(runId, EDGE)),
+    async open(guard) {
+      guard.register({ kind: 'docker-label', label: labelOf(runId), socketPath: engine.socketPath });
+      await createNetworks(runId, layout.networks);
+      await ports.free();
+      const apiUrl = `http://${ports.address(PROXY)}`;
+      return {
+        helpers: [
+          {
+            ...program(PROXY, proxyContainer(stack, topology)),
+            name: PROXY,
+            url: apiUrl,
+            isReady: abort => isReadyAt(`${apiUrl}/version`, abort),
+          },
+          {
+            ...program(PROBER, proberContainer(stack)),
+            name: PROBER,
+            url: proberUrl,
+            isReady: abort => isReadyAt(PROBER_SELF, abort, probe),
+          },
+        ],
+        proxy: { apiUrl, source: 'container' },
+      };
+    },
+    async programOf(plan) {
+      const files = await plan.files?.(addressesInside(plan, layout));
+      return program(plan.name, replicaContainer(stack, plan, files));
+    },
+    async listenersOf(link) {
+      const listen = isPublished(link) ? ports.address(link.name) : layout.link(link.name);
+      return { requested: `0.0.0.0:${layout.linkPort(link.name)}`, listen };
+    },
+    probe,
+    async cleanup() {
+      await ports.free();
+      const starting = Promise.all(containers.map(container => container.starting));
+      await settlesWithin(starting, STARTING_LIMIT_MS, clock);
+      const { socketPath } = engine;
+      const label = labelOf(runId);
+      const { isClean } = await removeLabelled({ socketPath, label, clock, limitMs: REMOVE_LIMIT_MS });
+      return isClean ? undefined : `could not remove everything with the label ${label} yet`;
+    },
+  };
+}
+
+function edgeAccess(name: string): EdgeAccess {
+  return {
+    async write(path, text) {
+      const { container } = await getContainerRuntimeClient();
+      await container.putArchive(container.getById(name), archiveOf(below(EDGE, { [path]: text })), FILES);
+    },
+    async reload() {
+      const { container } = await getContainerRuntimeClient();
+      await container.getById(name).kill({ signal: 'SIGHUP' });
+    },
+  };
 }

@@ -1,38 +1,37 @@
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import type { FirstByte } from '../../harness/host/probe.ts';
 import type { Files } from './archive.ts';
 import { needsOf } from './images/service-files.ts';
 import { HOME } from './layout.ts';
 
-/** The prober's name. */
+/** Name of the prober. */
 export const PROBER = 'prober';
 /** Port of the prober, inside. */
 export const PROBER_PORT = 8080;
 
-/** Where it sees itself, once it listens. */
+/** URL of the prober's own readiness, as seen by itself. */
 export const PROBER_SELF = `http://127.0.0.1:${PROBER_PORT}/ready`;
 
-/** The prober's program, below {@link HOME} and below its container's folder of files. */
+/** Path of the prober's program, relative to {@link HOME} and to its container's folder of files. */
 export const PROBER_PROGRAM = `platform/docker/prober-main${extname(import.meta.filename)}`;
 
-/** What the prober's container has of this checkout: the program, and what it imports. */
+/** Files of the prober's container: the program and its imports. */
 export function proberFiles(): Files {
   const read = (path: string) => readFileSync(join(HOME, path), 'utf8');
   return Object.fromEntries(needsOf([PROBER_PROGRAM], read).modules.map(path => [path, read(path)]));
 }
 
-/** What the prober saw; the time is measured beside the services, without the way from here to the prober. */
-export interface Seen {
-  readonly isReady: boolean;
-  readonly ttfbMs: number;
-}
-
 /**
- * Has the prober at `proberUrl` send one probe to `url`.
- * @throws Error when nothing answers there; the signal's reason on abort
+ * Has the prober at `proberUrl` send one probe to `url`, and measure the time to first byte.
+ * @throws Error without a response; the signal's reason on abort
  */
-export async function lookAt(proberUrl: string, url: string, signal: AbortSignal): Promise<Seen> {
+export async function probeInside(
+  proberUrl: string,
+  url: string,
+  signal: AbortSignal,
+): Promise<Pick<FirstByte, 'isReady' | 'ttfbMs'>> {
   const response = await fetch(proberUrl, { signal, headers: { 'x-squall-probe': url } });
-  if (!response.ok) throw new Error(`${url} did not answer: ${await response.text()}`);
-  return (await response.json()) as Seen;
+  if (!response.ok) throw new Error(`No response from ${url}: ${await response.text()}`);
+  return (await response.json()) as Pick<FirstByte, 'isReady' | 'ttfbMs'>;
 }

@@ -1,15 +1,18 @@
+import { mkdir } from 'node:fs/promises';
+import type { Clock } from '../../harness/clock.ts';
 import type { Platform } from '../../harness/contracts.ts';
 import { probe } from '../../harness/host/probe.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { FaultProxy } from '../fault-proxy.ts';
 import { platformOn } from '../platform.ts';
-import { processDriver } from '../process/driver.ts';
+import { processDriver } from '../process/platform.ts';
+import { reportLoss, startWatchdog } from '../watchdog/watchdog.ts';
 import { type ExternalTarget, hostAndPort, reachableAddress } from './reach.ts';
 
-/** The one link there is: from Squall's clients to the target. */
+/** Name of the only link: from Squall's clients to the target. */
 export const TARGET_LINK = 'client→target';
 
-/** The topology around a target: no replica, {@link TARGET_LINK} alone. `authorization` is the header that clients send. */
+/** Topology of a target: no replicas, only {@link TARGET_LINK}. @param authorization header value that clients send */
 export function externalTopology(authorization: string): Topology {
   return {
     replicas: [],
@@ -19,20 +22,17 @@ export function externalTopology(authorization: string): Topology {
 }
 
 /**
- * A fault proxy in front of a server that Squall did not start and never stops, once that answers:
+ * Platform with a fault proxy in front of a running server, which Squall neither starts nor stops:
  *
  * ```
  * load ─▶ client→target (fault proxy, 127.0.0.1) ─▶ target
  * ```
  *
- * The link leads to an address that was checked, never to a name. Clients keep the target's own name for `Host` and TLS, which
- * goes through the link unopened.
- *
- * Not done: replicas, zones and metrics of the target are unknown here, so no fault and no objective can be about them.
+ * The upstream is a checked address, never a name. Clients use the target's own name for `Host` and TLS; the proxy does not
+ * terminate TLS. Replicas, zones and metrics of the target are unknown, so no fault or objective can refer to them.
  */
 export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Platform<Topology> {
-  const { protocol, origin, pathname } = new URL(target.url);
-  const prefix = pathname.replace(/\/$/, '');
+  const { origin, entryAt, probeVia } = clientView(target);
   const platform = platformOn({
     kind: 'external',
     connect: proxy.connect,
@@ -44,7 +44,7 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
         where: { ...driver.where, replica: () => upstream },
         async probe(url, signal) {
           const { host, pathname } = new URL(url);
-          return probe(origin + prefix + pathname, { via: host, clock: options.clock, signal });
+          return probeVia(host, pathname, options.clock, signal);
         },
       };
     },
@@ -53,7 +53,56 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
     kind: platform.kind,
     async up(topology, options) {
       const stack = await platform.up(topology, options);
-      return { ...stack, origin, entries: stack.links.map(({ listen }) => `${protocol}//${listen}${prefix}`) };
+      return { ...stack, origin, entries: stack.links.map(({ listen }) => entryAt(listen)) };
     },
+  };
+}
+
+/**
+ * Platform of a running server without a proxy, for runs whose faults need none. Clients and attackers connect directly to a checked
+ * address, each from an address of its own, so they see the server's own reaction.
+ */
+export function directPlatform(target: ExternalTarget): Platform<Topology> {
+  const { origin, entryAt, probeVia } = clientView(target);
+  return {
+    kind: 'external',
+    async up({ links, authorization }, { runId, directory, observer, signal, clock }) {
+      const listen = hostAndPort(await reachableAddress(target, signal), target.port);
+      await mkdir(directory, { recursive: true });
+      const watchdog = await startWatchdog({ runId, directory, signal, onLost: reportLoss(observer) });
+      return {
+        entries: [entryAt(listen)],
+        entryCertificate: undefined,
+        origin,
+        iOwnThisTarget: target.iOwnThisTarget,
+        authorization,
+        proxyApiUrl: '',
+        links: links.map(({ name, to }) => ({
+          name,
+          to,
+          listen,
+          upstream: listen,
+          protocol: 'http',
+          fromZone: undefined,
+        })),
+        replicas: [],
+        versions: {},
+        probe: (_link, path, abort) => probeVia(listen, path, clock, abort),
+        protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
+        [Symbol.asyncDispose]: () => watchdog.disarm(),
+      };
+    },
+  };
+}
+
+/** The target as clients address it: entries and probes that connect to another address (`host:port`). */
+function clientView({ url }: ExternalTarget) {
+  const { protocol, origin, pathname } = new URL(url);
+  const prefix = pathname.replace(/\/$/, '');
+  return {
+    origin,
+    entryAt: (address: string) => `${protocol}//${address}${prefix}`,
+    probeVia: (via: string, path: string, clock: Clock, signal: AbortSignal) =>
+      probe(origin + prefix + path, { via, clock, signal }),
   };
 }

@@ -4,22 +4,22 @@ import { connect as connectTls } from 'node:tls';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { tlsNameOf } from '../../harness/host/tls-name.ts';
 
-/** A server that Squall did not start. */
+/** A running server that Squall did not start. */
 export interface ExternalTarget {
   /** Base URL, `http` or `https`, possibly with a path in front of `/v1`. */
   readonly url: string;
-  /** Where its host is: addresses, not names. */
+  /** IP addresses of its host. */
   readonly addresses: readonly string[];
   readonly port: number;
-  /** The person said that a target that is not this machine is theirs. */
+  /** Confirmation by the user that a target on another machine is theirs. */
   readonly iOwnThisTarget: boolean;
 }
 
 const CONNECT_LIMIT_MS = 3000;
 
 /**
- * The first of the target's addresses where something accepts a connection, over TLS with the right certificate for an `https`
- * target. A name often stands for `127.0.0.1` and `::1`, with a server on one of them.
+ * First of the target's addresses that accepts a connection, with a valid certificate for an `https` target. A name often stands for
+ * `127.0.0.1` and `::1`, with a server on only one of them.
  *
  * @throws SquallError `TARGET_REFUSED`, `TARGET_UNREACHABLE` or `TARGET_TLS`; the signal's reason on abort
  */
@@ -40,7 +40,7 @@ export async function reachableAddress(target: ExternalTarget, signal: AbortSign
   throw new SquallError(
     'environment',
     isRefused ? 'TARGET_REFUSED' : 'TARGET_UNREACHABLE',
-    `Expected a server to answer at ${url} (${tried}), but ${isRefused ? 'the connection was refused' : messageOf(cause)}`,
+    `Expected a server at ${url} (${tried}), but ${isRefused ? 'the connection was refused' : messageOf(cause)}`,
     { cause, next: 'Start your server first, or correct the address and port of --target.' },
   );
 }
@@ -59,15 +59,15 @@ async function requireTls({ url, port }: ExternalTarget, address: string, signal
   throw new SquallError(
     'environment',
     'TARGET_TLS',
-    `Expected ${url} to complete a TLS handshake with a certificate for ${hostname} that is trusted here, but: ${messageOf(cause)}`,
+    `Expected ${url} to complete a TLS handshake with a trusted certificate for ${hostname}, but: ${messageOf(cause)}`,
     {
       cause,
-      next: 'If an authority of your own signed it, name its certificate file in NODE_EXTRA_CA_CERTS; `squall attack --insecure` takes any certificate.',
+      next: 'For a private CA, set NODE_EXTRA_CA_CERTS to its certificate file; `squall attack --insecure` accepts any certificate.',
     },
   );
 }
 
-/** Why no connection came about; undefined when one did. @throws the signal's reason on abort */
+/** Reason why no connection was established; undefined if one was. @throws the signal's reason on abort */
 async function failureOf(
   open: () => Socket,
   established: 'connect' | 'secureConnect',
@@ -81,7 +81,7 @@ async function failureOf(
     return undefined;
   } catch (error) {
     signal.throwIfAborted();
-    return limit.aborted ? new Error(`it was silent for ${CONNECT_LIMIT_MS} ms`) : error;
+    return limit.aborted ? new Error(`no response within ${CONNECT_LIMIT_MS} ms`) : error;
   } finally {
     socket.on('error', () => {}).destroy();
   }

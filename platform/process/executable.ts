@@ -4,15 +4,15 @@ import type { Addresses, ReplicaExecutable } from '../../stack/replica-plan.ts';
 import { requireTool, toolVersion } from '../../stack/tools.ts';
 import type { Topology } from '../../stack/topology.ts';
 
-/** The command line of a replica. @throws SquallError `TOOL_NOT_FOUND` */
+/** Command line of a replica. @throws SquallError `TOOL_NOT_FOUND` */
 export function commandOf(run: ReplicaExecutable, addresses: Addresses): { command: string; args: readonly string[] } {
   if (run.kind === 'node') return { command: process.execPath, args: [run.program] };
   return { command: requireTool(run.tool).command, args: run.args(addresses) };
 }
 
 /**
- * Versions of the tools that a topology runs, by name; to be asked before anything starts.
- * @throws SquallError `TOOL_NOT_FOUND` for the first one that is missing
+ * Versions of the tools that a topology runs, by name.
+ * @throws SquallError `TOOL_NOT_FOUND` for the first missing one
  */
 export async function toolVersions(topology: Topology, signal: AbortSignal): Promise<Record<string, string>> {
   const names = new Set(topology.replicas.flatMap(({ run }) => (run.kind === 'tool' ? [run.tool] : [])));
@@ -25,8 +25,7 @@ export async function toolVersions(topology: Topology, signal: AbortSignal): Pro
 }
 
 /**
- * Writes a replica's files into its directory, which nobody else may read. What is there already is replaced in one step each, so
- * that who reads meanwhile sees the old one or the new one.
+ * Writes a replica's files into its directory, readable only by this user. Each existing file is replaced atomically.
  */
 export async function writePrivateFiles(directory: string, files: Readonly<Record<string, string>>): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });

@@ -1,27 +1,137 @@
-import type { Platform } from '../../harness/contracts.ts';
+import { join } from 'node:path';
+import type { Platform, UpOptions } from '../../harness/contracts.ts';
+import { probe } from '../../harness/host/probe.ts';
+import { signalProcess } from '../../harness/host/process-group.ts';
+import type { ReplicaPlan } from '../../stack/replica-plan.ts';
 import type { Topology } from '../../stack/topology.ts';
-import type { FaultProxy } from '../fault-proxy.ts';
-import { platformOn } from '../platform.ts';
-import { processDriver } from './driver.ts';
+import { addressesOf, type Directory } from '../addresses.ts';
+import type { Driver, Opened } from '../driver.ts';
+import { type FaultProxy, PROXY } from '../fault-proxy.ts';
+import type { Program } from '../instance.ts';
+import { type PlatformParts, platformOn } from '../platform.ts';
+import { LOOPBACK, type PortBook, reservePorts } from '../ports.ts';
+import { isReadyAt } from '../readiness.ts';
+import { reap } from '../watchdog/reap.ts';
+import type { Guard } from '../watchdog/watchdog.ts';
+import { commandOf, toolVersions, writePrivateFiles } from './executable.ts';
+import { serviceEnvironment } from './process-environment.ts';
+import { startProcess } from './service-process.ts';
 
-/** Settings of a process platform. */
-export interface ProcessPlatformOptions {
-  /** Longest wait for a service to be ready, beside its cold start, in ms. @default 60000 */
-  readonly readyLimitMs?: number;
-}
+/** With the proxy's grace period and half a second for each kill, taking a stack down takes at most 8 s. */
+const GRACE_MS = 2250;
+const PROXY_GRACE_MS = 500;
+const SWEEP_LIMIT_MS = 500;
 
 /**
- * Runs a stack as child processes of this machine, see {@link platformOn}.
+ * Runs a stack as child processes on this machine, see {@link platformOn}.
  *
- * A run id must be unique on the machine: it is the mark by which leftovers are found and killed.
- * Everything listens on the loopback interface. Services are told the addresses of links alone; readiness is asked
- * directly, so that a broken link does not look like a broken service.
+ * The run id must be unique on the machine: leftover processes are found by it and killed.
+ * Everything listens on the loopback interface. Services only know link addresses; readiness probes go directly to a replica, so
+ * that a broken link does not look like a broken service.
  */
-export function processPlatform(proxy: FaultProxy, { readyLimitMs }: ProcessPlatformOptions = {}): Platform<Topology> {
+export function processPlatform(
+  proxy: FaultProxy,
+  { readyLimitMs }: Pick<PlatformParts, 'readyLimitMs'> = {},
+): Platform<Topology> {
   return platformOn({
     kind: 'process',
     readyLimitMs,
     connect: proxy.connect,
     prepare: (topology, options) => processDriver(proxy, topology, options),
   });
+}
+
+/**
+ * Runs replicas and the fault proxy as child processes.
+ * @throws SquallError `TOOL_NOT_FOUND`, and as {@link reservePorts}
+ */
+export async function processDriver(proxy: FaultProxy, topology: Topology, options: UpOptions): Promise<Driver> {
+  const { runId, directory, clock, signal } = options;
+  const tools = await toolVersions(topology, signal);
+  const ports = await reservePorts(topology.links, [PROXY, ...topology.replicas.flatMap(listenersOf)]);
+  const where: Directory = {
+    replica: (name, listener) => ports.address(listenerName(name, listener)),
+    link: name => ports.address(name),
+  };
+  return {
+    versions: { node: process.version, ...tools },
+    where,
+    graceMs: { last: GRACE_MS, others: GRACE_MS, helpers: PROXY_GRACE_MS },
+    edge: {
+      write: (path, text) => writePrivateFiles(join(directory, 'edge'), { [path]: text }),
+      async reload({ pid }) {
+        if (pid !== undefined) signalProcess(pid, 'SIGHUP');
+      },
+    },
+    open: (guard, starting) => openProxy(proxy, ports, options, guard, starting),
+    async programOf(plan, guard) {
+      const program = await programOf(plan, where, options, guard);
+      for (const name of listenersOf(plan)) await ports.claim(name);
+      return program;
+    },
+    async listenersOf({ name }) {
+      await ports.claim(name);
+      return { requested: where.link(name), listen: where.link(name) };
+    },
+    probe: (url, abort) => probe(url, { clock, signal: abort }),
+    async cleanup() {
+      await ports.free();
+      // Finds descendants that left their group by the run id in their environment.
+      await reap({ groups: [], runId, clock, limitMs: SWEEP_LIMIT_MS });
+      return undefined;
+    },
+  };
+}
+
+async function openProxy(
+  proxy: FaultProxy,
+  ports: PortBook,
+  { runId, seed, directory, clock }: UpOptions,
+  guard: Guard,
+  signal: AbortSignal,
+): Promise<Opened> {
+  await ports.claim(PROXY);
+  const url = `http://${ports.address(PROXY)}`;
+  const { command, args, source, version } = await proxy.find({ host: LOOPBACK, port: ports.of(PROXY), seed }, signal);
+  // By default Toxiproxy logs every connection.
+  const environment = serviceEnvironment(runId, { LOG_LEVEL: 'warn' });
+  const logPath = join(directory, `${PROXY}.log`);
+  const helper = {
+    name: PROXY,
+    url,
+    logPath,
+    start: () => startProcess({ command, args, environment, directory, logPath }, guard, clock),
+    isReady: (abort: AbortSignal) => isReadyAt(`${url}/version`, abort),
+  };
+  return { helpers: [helper], proxy: { apiUrl: url, source, version } };
+}
+
+async function programOf(
+  plan: ReplicaPlan,
+  where: Directory,
+  { runId, directory: runDirectory, clock }: UpOptions,
+  guard: Guard,
+): Promise<Program> {
+  const addresses = addressesOf(plan, where, {
+    listenAt: listener => where.replica(plan.name, listener),
+    directory: join(runDirectory, plan.name),
+    isInImage: false,
+  });
+  if (plan.files) await writePrivateFiles(addresses.directory, await plan.files(addresses));
+  const start = {
+    ...commandOf(plan.run, addresses),
+    environment: serviceEnvironment(runId, plan.environment(addresses)),
+    directory: plan.files ? addresses.directory : runDirectory,
+    logPath: join(runDirectory, `${plan.name}.log`),
+  };
+  return { logPath: start.logPath, start: () => startProcess(start, guard, clock) };
+}
+
+/** The names of a replica's ports. */
+function listenersOf({ name, listeners = [] }: ReplicaPlan): string[] {
+  return [name, ...listeners.map(listener => listenerName(name, listener))];
+}
+
+function listenerName(replica: string, listener: string | undefined): string {
+  return listener === undefined ? replica : `${replica}/${listener}`;
 }

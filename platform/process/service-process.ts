@@ -3,11 +3,11 @@ import { once } from 'node:events';
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
 import { isGroupAlive, signalGroup } from '../../harness/host/process-group.ts';
-import type { Ending, Instance } from '../instance.ts';
+import type { Instance } from '../instance.ts';
 import { openLog } from '../log-file.ts';
 import type { Guard } from '../watchdog/watchdog.ts';
 
-/** How to start a process. */
+/** Command line, environment and log of a process. */
 export interface ProcessPlan {
   readonly command: string;
   readonly args: readonly string[];
@@ -21,41 +21,40 @@ const REMAINDER_POLL_MS = 10;
 const REMAINDER_LIMIT_MS = 2000;
 
 /**
- * Starts a process as the leader of a group of its own, so that a terminal's Ctrl-C does not reach it, and one signal reaches
- * all of its descendants. When the leader ends, what it leaves behind is killed.
+ * Starts a process as leader of its own group, so that a terminal's Ctrl-C does not reach it and one signal reaches all of its
+ * descendants. When the leader ends, the rest of the group is killed.
  */
 export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): Instance {
-  let child: ChildProcess;
+  let pid: number | undefined;
   let logFromByte = 0;
+  let exit: Promise<string>;
   try {
-    const log = openLog(plan.logPath);
+    using log = openLog(plan.logPath);
     logFromByte = log.fromByte;
-    try {
-      child = spawn(plan.command, plan.args, {
-        cwd: plan.directory,
-        detached: true,
-        env: plan.environment,
-        stdio: ['ignore', log.descriptor, log.descriptor],
-      });
-    } finally {
-      log.close();
-    }
+    const child = spawn(plan.command, plan.args, {
+      cwd: plan.directory,
+      detached: true,
+      env: plan.environment,
+      stdio: ['ignore', log.descriptor, log.descriptor],
+    });
+    pid = child.pid;
+    exit = exitOf(child);
   } catch (error) {
-    return neverStarted(messageOf(error), logFromByte);
+    exit = Promise.resolve(messageOf(error));
   }
-  const { pid } = child;
   if (pid !== undefined) guard.register({ kind: 'process-group', pgid: pid });
   let isGone = false;
   const signal = (name: NodeJS.Signals) => {
     if (pid !== undefined && !isGone) signalGroup(pid, name);
   };
-  const gone = ended(child).then(async how => {
+  const gone = exit.then(async how => {
     if (pid !== undefined) {
       await killRemainder(pid, clock);
-      guard.forget({ kind: 'process-group', pgid: pid });
+      guard.forget(pid);
     }
     isGone = true;
-    return ending(how);
+    // The reason for a SIGKILL is unknown to the parent process.
+    return { how, isOutOfMemory: false };
   });
   return {
     pid,
@@ -63,24 +62,13 @@ export function startProcess(plan: ProcessPlan, guard: Guard, clock: Clock): Ins
     logFromByte,
     gone,
     signal,
-    // A process that is stopped can still be killed; it gets any other signal when it continues.
+    // A stopped process can be killed, but receives any other signal only when it continues.
     pause: async () => signal('SIGSTOP'),
     resume: async () => signal('SIGCONT'),
   };
 }
 
-function neverStarted(why: string, logFromByte: number): Instance {
-  const nothing = async () => {};
-  const gone = Promise.resolve(ending(why));
-  return { pid: undefined, label: undefined, logFromByte, gone, signal: () => {}, pause: nothing, resume: nothing };
-}
-
-/** A process is told only that it was killed, not what for. */
-function ending(how: string): Ending {
-  return { how, isOutOfMemory: false };
-}
-
-async function ended(child: ChildProcess): Promise<string> {
+async function exitOf(child: ChildProcess): Promise<string> {
   try {
     const [code, signal] = await once(child, 'exit');
     return signal ?? `exit code ${code}`;
@@ -89,7 +77,7 @@ async function ended(child: ChildProcess): Promise<string> {
   }
 }
 
-/** Kills what is left of a group whose leader has ended. */
+/** Kills the rest of a group whose leader has ended. */
 async function killRemainder(pgid: number, clock: Clock): Promise<void> {
   const deadlineMs = clock.nowMs() + REMAINDER_LIMIT_MS;
   while (isGroupAlive(pgid) && clock.nowMs() < deadlineMs) {

@@ -7,20 +7,14 @@ import {
 } from '../../harness/host/process-group.ts';
 import { type SweepOptions, type Swept, sweep } from './sweep.ts';
 
-/** A process group with what tells it from a later one of the same number. */
+/** Process group, distinguished from a later one of the same number. */
 export interface GuardedGroup {
   readonly pgid: number;
-  /** Start time of its leader when it was registered; undefined when that was not known. */
+  /** Start time of its leader at registration; undefined if unknown. */
   readonly leaderStartTime: string | undefined;
 }
 
-/** Whom to kill. A process between fork and exec still has its parent's environment, hence `quietMs`. */
-export interface ReapOptions extends SweepOptions {
-  readonly groups: readonly GuardedGroup[];
-  readonly runId: string;
-}
-
-/** What {@link reap} did. */
+/** Result of {@link reap}. */
 export interface Reaped extends Swept {
   /** Groups and single processes that were found alive. */
   readonly groups: readonly number[];
@@ -30,14 +24,17 @@ export interface Reaped extends Swept {
 const POLL_MS = 50;
 
 /**
- * Kills groups, and everything that carries the mark of `runId`, and looks again until nobody is left. The mark covers what
- * was spawned but not yet registered, and descendants that left their group.
+ * Kills groups, and every process with `runId` in its environment, until none is left. The latter finds processes spawned but not
+ * yet registered, and descendants that left their group. A process between fork and exec still has its parent's environment, hence
+ * `quietMs`.
  */
-export async function reap(options: ReapOptions): Promise<Reaped> {
+export async function reap(
+  options: SweepOptions & { readonly groups: readonly GuardedGroup[]; readonly runId: string },
+): Promise<Reaped> {
   const groups = new Set<number>();
   const processes = new Set<number>();
   const swept = await sweep(options, POLL_MS, () => {
-    const alive = options.groups.filter(isStillThere);
+    const alive = options.groups.filter(isAlive);
     const marked = processesOfRun(options.runId);
     for (const { pgid } of alive) {
       groups.add(pgid);
@@ -52,8 +49,8 @@ export async function reap(options: ReapOptions): Promise<Reaped> {
   return { groups: [...groups], processes: [...processes], ...swept };
 }
 
-/** Whether a group lives and is the one that was registered: a leader with another start time is a stranger. */
-function isStillThere({ pgid, leaderStartTime }: GuardedGroup): boolean {
+/** Whether the registered group is alive: a leader with another start time belongs to a different group. */
+function isAlive({ pgid, leaderStartTime }: GuardedGroup): boolean {
   if (!isGroupAlive(pgid)) return false;
   const startTime = startTimeOf(pgid);
   return startTime === undefined || leaderStartTime === undefined || startTime === leaderStartTime;

@@ -1,21 +1,21 @@
 import type { Clock } from '../../harness/clock.ts';
 
-/** How long to look. */
+/** Limits of a sweep. */
 export interface SweepOptions {
   readonly clock: Clock;
   /** Gives up after this long, with `isClean` false. */
   readonly limitMs: number;
-  /** So long nothing must be found, since what was begun may still be on its way to be seen. @default 0 */
+  /** Time for which nothing must be found, since a resource being created may not be visible yet. @default 0 */
   readonly quietMs?: number;
 }
 
-/** How a sweep ended. */
+/** Result of a sweep. */
 export interface Swept {
   readonly isClean: boolean;
   readonly tookMs: number;
 }
 
-/** Looks again and again until nothing is left. @param remove takes away what it finds, and tells how much that was */
+/** Removes repeatedly until nothing is left. @param remove removes what it finds, and returns how many that were */
 export async function sweep(
   { clock, limitMs, quietMs = 0 }: SweepOptions,
   pollMs: number,

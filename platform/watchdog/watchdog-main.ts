@@ -1,8 +1,7 @@
 /**
- * The program that outlives a killed harness: `node watchdog-main.ts RUN_ID DIRECTORY`, messages on stdin (see
- * `watchdog-message.ts`). When stdin ends without a disarm it kills and removes what it guards, notes it in
- * `DIRECTORY/watchdog.log`, and ends. It runs in a session of its own and ignores a terminal's signals, for Ctrl-C is
- * the harness's to handle.
+ * Program that outlives a killed harness: `node watchdog-main.ts RUN_ID DIRECTORY`, with messages on stdin (see
+ * `watchdog-message.ts`). When stdin ends without a disarm, it kills and removes what it guards, logs that in
+ * `DIRECTORY/watchdog.log`, and exits. It runs in its own session and ignores a terminal's signals: the harness handles Ctrl-C.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -16,13 +15,13 @@ import { parseMessage, type Resource, WATCHING } from './watchdog-message.ts';
 const REAP_LIMIT_MS = 9_000;
 const QUIET_MS = 200;
 const REMOVE_LIMIT_MS = 14_000;
-/** Longer than an engine takes to finish a container that it had begun to make. */
+/** Longer than an engine takes to finish creating a container. */
 const REMOVE_QUIET_MS = 1_500;
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 const [runId = '', directory = '.'] = process.argv.slice(2);
 const groups = new Map<number, GuardedGroup>();
-/** Sockets of engines, by label. */
+/** Engine sockets by label. */
 const labels = new Map<string, string>();
 
 const lines = createInterface({ input: process.stdin });
@@ -31,7 +30,7 @@ lines.on('line', line => {
   const message = parseMessage(line);
   if (message?.type === 'disarm') process.exit(0);
   if (message?.type === 'guard') guard(message.resource);
-  if (message?.type === 'forget') forget(message.resource);
+  if (message?.type === 'forget') groups.delete(message.pgid);
 });
 lines.once('close', () => void cleanUp());
 process.stdout.on('error', () => {});
@@ -41,14 +40,9 @@ function guard(resource: Resource): void {
   if (resource.kind === 'docker-label') labels.set(resource.label, resource.socketPath);
   else {
     const { pgid } = resource;
-    // 0 and 1 would address this very group, or everyone.
+    // 0 and 1 would address this group, or every process.
     if (Number.isInteger(pgid) && pgid > 1) groups.set(pgid, { pgid, leaderStartTime: startTimeOf(pgid) });
   }
-}
-
-function forget(resource: Resource): void {
-  if (resource.kind === 'docker-label') labels.delete(resource.label);
-  else groups.delete(resource.pgid);
 }
 
 async function cleanUp(): Promise<void> {
@@ -66,7 +60,7 @@ async function cleanUp(): Promise<void> {
     `Killed groups ${list(reaped.groups)}, processes of this run ${list(reaped.processes)}`,
     ...removed.map(removal),
   ].join('. ');
-  const outcome = isClean ? 'all are gone' : 'SOME ARE STILL THERE';
+  const outcome = isClean ? 'all are gone' : 'SOME REMAIN';
   const line = `${new Date().toISOString()} The harness ended without taking run ${runId} down. ${found}; ${outcome} after ${Math.round(tookMs)} ms.\n`;
   try {
     appendFileSync(join(directory, 'watchdog.log'), line);

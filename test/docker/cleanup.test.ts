@@ -46,7 +46,7 @@ describe.skipIf(Boolean(noDocker))(`a harness that is killed ${noDocker || ''}`,
     harness.kill('SIGKILL');
     const killedMs = performance.now();
     expect(await eventually(async () => (await leftOf(runId)).length === 0, LIMIT_MS)).toBe(true);
-    // Nor does anything come after, which the engine had begun to make.
+    // Nor does anything appear later that the engine was still creating.
     while (performance.now() - killedMs < 4000) await new Promise(resolve => setTimeout(resolve, 200));
     expect(await leftOf(runId)).toEqual([]);
   });

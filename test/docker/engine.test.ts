@@ -22,7 +22,7 @@ function secondEngine(folder: string, ...more: readonly string[]) {
 }
 
 describe.skipIf(!canStart)(`the engine ${reason}`, () => {
-  it('is started where none answers, found the second time, and ends on SIGTERM', async () => {
+  it('is started if none is running, found the second time, and ends on SIGTERM', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'squall-engine-'));
     const options = secondEngine(folder);
     const bridges = await bridgesHere();
@@ -43,7 +43,7 @@ describe.skipIf(!canStart)(`the engine ${reason}`, () => {
     }
   });
 
-  it('that cannot start shows the end of its log and what to do', async () => {
+  it('that cannot start shows the end of its log and a next step', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'squall-engine-'));
     const options = secondEngine(folder, '--no-such-flag');
     await expect(ensureEngine(options)).rejects.toMatchObject({

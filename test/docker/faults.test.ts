@@ -31,7 +31,7 @@ describe.skipIf(Boolean(noDocker))(`faults on containers ${noDocker || ''}`, () 
     expect(seen[3]!.atMs - seen[2]!.atMs).toBeGreaterThanOrEqual(299);
   });
 
-  it('a link whose replica is held down turns away at once, and works again after the release', async () => {
+  it('a link whose replica is held down fails at once, and works again after the release', async () => {
     using run = testRun();
     await using stack = await fixturePlatform().up(
       fixtureTopology({ 'a-1': { fixture: 'ready-at-once', restart } }),
@@ -42,7 +42,7 @@ describe.skipIf(Boolean(noDocker))(`faults on containers ${noDocker || ''}`, () 
     await replica.kill();
     const startMs = systemClock.nowMs();
     await expect(stack.probe(link, '/', soon())).rejects.toThrow();
-    // An engine that leaves the question for the name unanswered would take 10 s.
+    // An engine that does not respond to the name lookup would take 10 s.
     expect(systemClock.nowMs() - startMs).toBeLessThan(2000);
     await replica.release();
     await replica.ready(soon());
@@ -66,7 +66,7 @@ describe.skipIf(Boolean(noDocker))(`faults on containers ${noDocker || ''}`, () 
     expect((await fault.verifyHealed(soon())).evidence).toMatch(/ms again$/);
   });
 
-  it('says that a container ran out of memory', async () => {
+  it('reports that a container ran out of memory', async () => {
     using run = testRun();
     const limits = { a: { cpus: 1, memoryMiB: 128 } };
     await using stack = await fixturePlatform(limits).up(

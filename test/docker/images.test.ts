@@ -2,20 +2,20 @@ import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buildFrom } from '../../platform/docker/images/build.ts';
 import { IMAGE_NAMES, IMAGE_UID } from '../../platform/docker/images/image-names.ts';
+import { buildImage } from '../../platform/docker/images/work.ts';
 import { engine, noDocker as reason } from './docker-stack.ts';
 
 // Looks at the images that `npm run images` built; it does not build them itself.
-/** By the command line, as a person would: it does not throw. */
-const askDocker = (args: readonly string[]) =>
+/** Runs the command line; does not throw. */
+const tryDocker = (args: readonly string[]) =>
   new Promise<{ ok: boolean; stdout: string; stderr: string }>(resolve =>
     execFile('docker', args, { timeout: 60_000 }, (error, stdout, stderr) =>
       resolve({ ok: error === null, stdout: stdout.trim(), stderr: stderr.trim() }),
     ),
   );
 
-/** Docker's first look comes 5 s after the start, and it waits 3 s for each; a busy machine may need a second one. */
+/** Docker's first health check comes 5 s after the start, with a timeout of 3 s; a busy machine may need a second one. */
 const HEALTHY_LIMIT_MS = 30_000;
 /** What counts is that nothing waits for SIGKILL, which comes at 10 s and exits 137. */
 const STOP_LIMIT_MS = 2_000;
@@ -70,7 +70,7 @@ const ROWS: readonly Row[] = [
   {
     title: 'nginx',
     image: IMAGE_NAMES.nginx,
-    // The core rule set at work: an injection is refused, a harmless question is not.
+    // The core rule set at work: an injection is blocked, a harmless request is not.
     proof: [`${http(8080, '/?q=1%27%20OR%201=1--')}; ${http(8080, '/?q=hello')}`, /403 Forbidden.*200 OK/s],
   },
   { title: 'redis', image: IMAGE_NAMES.redis, proof: ['redis-cli set a 1 && redis-cli get a', /OK\s+1/] },
@@ -86,12 +86,12 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
   const nameOf = ({ title }: Row) => `squall-images-${run}-${title.replaceAll(' ', '-')}`;
 
   const docker = async (...args: string[]): Promise<string> => {
-    const { ok, stdout, stderr } = await askDocker(args);
+    const { ok, stdout, stderr } = await tryDocker(args);
     if (!ok) throw new Error(`docker ${args.join(' ')}: ${stderr}`);
     return stdout;
   };
 
-  // As strict as a platform would have it; all at once, as each is looked at for the first time after 5 s.
+  // As strict as a platform; all at once, since the first health check comes after 5 s.
   const start = (name: string, { image, flags = [], command = [] }: Row) =>
     docker(
       'run',
@@ -118,7 +118,7 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
     return 'starting';
   };
 
-  const remove = (name: string) => askDocker(['rm', '-f', '-v', name]);
+  const remove = (name: string) => tryDocker(['rm', '-f', '-v', name]);
 
   beforeAll(async () => {
     for (const row of ROWS) await start(nameOf(row), row);
@@ -139,15 +139,15 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
       expect(await docker('exec', name, 'bash', '-c', command)).toMatch(printed);
     });
 
-    it('runs as a user without rights, who cannot write outside /tmp', async () => {
+    it('runs as an unprivileged user, who cannot write outside /tmp', async () => {
       expect(await docker('exec', name, 'bash', '-c', 'id -u; stat -c %u /proc/1')).toBe(`${IMAGE_UID}\n${IMAGE_UID}`);
-      const outside = await askDocker(['exec', name, 'bash', '-c', 'echo x > /x']);
+      const outside = await tryDocker(['exec', name, 'bash', '-c', 'echo x > /x']);
       expect(outside.stderr).toMatch(/Read-only file system/);
       await docker('exec', name, 'bash', '-c', 'echo x > /tmp/x');
     });
 
     it('stops on its signal, well before it would be killed', async () => {
-      // By the container's own clocks: from the signal to the exit, without what the command line takes to get there.
+      // By the container's own clock, which excludes the time of the command line.
       const sentAt = Date.now();
       await docker('kill', '--signal', await docker('inspect', '-f', '{{.Config.StopSignal}}', name), name);
       const exitCode = await docker('wait', name);
@@ -158,7 +158,7 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
   });
 
   it('cannot write even where the root is not read-only', async () => {
-    const outside = await askDocker(['run', '--rm', IMAGE_NAMES.service, 'bash', '-c', 'echo x > /app/x']);
+    const outside = await tryDocker(['run', '--rm', IMAGE_NAMES.service, 'bash', '-c', 'echo x > /app/x']);
     expect(outside.stderr).toMatch(/Permission denied/);
   });
 
@@ -177,14 +177,14 @@ describe.skipIf(Boolean(reason))(`images ${reason || ''}`, () => {
   it('shows why a build failed', async () => {
     const text = `FROM ${IMAGE_NAMES.redis}\nRUN echo the reason >&2 && exit 7\n`;
     const context = [{ target: 'Dockerfile', mode: 0o644, content: Buffer.from(text) }];
-    await expect(buildFrom(context, { t: 'squall/never' }, engine!)).rejects.toMatchObject({
+    await expect(buildImage(context, { t: 'squall/never' }, engine!)).rejects.toMatchObject({
       code: 'IMAGE_BUILD_FAILED',
       message: expect.stringMatching(/^Building squall\/never failed:\n.*the reason/s),
     });
   });
 
-  // The counterpart: a look that could not fail would say nothing.
-  it('calls a service that does not answer unhealthy', async () => {
+  // The counterpart: a health check must be able to fail.
+  it('reports a service that does not respond as unhealthy', async () => {
     const name = `squall-images-${run}-mute`;
     try {
       const quick = ['--health-interval', '1s', '--health-retries', '1'];

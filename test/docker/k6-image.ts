@@ -12,12 +12,12 @@ const hasEngine = await findEngine(engineSocket()).then(
   () => false,
 );
 
-/** Why there can be no image to test with, or false. */
+/** Reason why no image can be tested, or false. */
 export const noImage =
   missing('docker', hasEngine) ||
   missing('k6', k6 !== undefined && k6.image === undefined && process.platform === 'linux');
 
-/** An image of nothing but the k6 of this machine and the libraries that it is linked with. Disposing removes it. */
+/** Image with the k6 of this machine and its libraries. Disposing removes it. */
 export function buildK6Image(name: string): Disposable {
   const folder = mkdtempSync(join(tmpdir(), 'squall-k6-image-'));
   try {

@@ -17,7 +17,7 @@ async function inspect(runId: string, name: string) {
 }
 
 describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker || ''}`, () => {
-  it('pause: the container is frozen, goes on as the same, and ends though it is frozen', async () => {
+  it('pause: the container is frozen, continues as the same instance, and ends even while frozen', async () => {
     using run = testRun();
     const { runId } = run.options;
     const stack = await fixturePlatform().up(
@@ -29,7 +29,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     const before = replica!.instance;
     const fault = faultOn(stack, 'pause', 'a-1');
     await fault.inject(soon());
-    // 1000 ms is the floor of a probe that is left alone; it must not have been noticed otherwise.
+    // A probe has to stay unanswered for at least 1000 ms.
     expect((await fault.verifyEffect(soon())).evidence).toMatch(
       / is still there and did not respond to a probe for 1[0-4]\d\d ms$/,
     );
@@ -83,7 +83,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     const stack = await fixturePlatform().up(fixtureTopology({ 'a-1': holds }), run.options);
     await using _stack = stack;
     const replica = stack.replicas[0]!;
-    // The counterpart: with 400 MiB it has enough, so nothing bites.
+    // The counterpart: with 400 MiB it has enough, so nothing takes effect.
     const harmless = faultOn(stack, 'memory', 'a-1', { limitMiB: 400 });
     await harmless.inject(soon());
     await expect(harmless.verifyEffect(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
@@ -95,7 +95,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     const [, limit] =
       /limited to 96 MiB, ended with OOM, killed at its limit of (\d+) MiB \(SIGKILL\)$/.exec(evidence) ?? [];
     expect(evidence.startsWith(before!)).toBe(true);
-    // Where the kernel (cgroup v1) refuses less than is used, it was killed at what it used; 512 MiB it no longer had.
+    // Where the kernel (cgroup v1) rejects a limit below the usage, it was killed at its usage, which was below 512 MiB.
     expect(Number(limit)).toBeGreaterThanOrEqual(96);
     expect(Number(limit)).toBeLessThan(300);
     // The next one has 96 MiB from its start, which its 128 MiB do not fit into.
@@ -103,7 +103,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     await fault.heal(soon());
     expect((await fault.verifyHealed(soon(20_000))).evidence).toMatch(/^a-1 is ready as container .* with 512 MiB$/);
     expect((await inspect(runId, 'a-1')).HostConfig.Memory).toBe(512 * 2 ** 20);
-    // No question to the engine stays open, for as long as one does the harness cannot end.
+    // No call to the engine stays open, which would keep the harness alive.
     await stack[Symbol.asyncDispose]();
     await expect.poll(pipes, { timeout: 5000 }).toBeLessThanOrEqual(pipesBefore);
   });
@@ -130,7 +130,7 @@ describe.skipIf(Boolean(noDocker))(`faults of a node on containers ${noDocker ||
     await fault.heal(soon());
     expect((await fault.verifyHealed(soon())).evidence).toContain(`a-1 is ready as ${before}, `);
     expect((await stack.probe(link, '/', soon())).ttfbMs).toBeLessThan(2000);
-    // Out of reach it stays when it is started anew meanwhile.
+    // It stays unreachable after a restart.
     await fault.inject(soon());
     await replica.kill();
     await expect.poll(() => replica.instance, { timeout: 10_000 }).toBeDefined();

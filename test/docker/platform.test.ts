@@ -17,7 +17,7 @@ const MODEL = 'qwen3-8b-fp8-h100';
 const ready = { 'a-1': { fixture: 'ready-at-once' } };
 
 describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, () => {
-  it('streams a chat across its links, publishes the loopback alone, and leaves nothing', async () => {
+  it('streams a chat across its links, publishes on the loopback interface only, and leaves nothing', async () => {
     using run = testRun();
     const { runId, directory, clock } = run.options;
     const options = settled({ gateway: { replicas: 2 }, inference: { replicas: 1 } });
@@ -58,7 +58,7 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
       expect(readFileSync(join(directory, `${name}.log`), 'utf8')).not.toBe('');
   });
 
-  it('can write to scratch space and to files of its own alone, every part of it', async () => {
+  it('can write only to scratch space and its own files, in every container', async () => {
     using run = testRun();
     const { runId } = run.options;
     const options = settled({ inference: { replicas: 1 }, edge: {}, redis: {}, prometheus: {} });
@@ -69,14 +69,14 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
       const container = client.container.getById(`squall-${runId}-${name}`);
       expect([name, (await container.inspect()).HostConfig.ReadonlyRootfs]).toEqual([name, true]);
       const write = (path: string) => client.container.exec(container, ['sh', '-c', `echo x > ${path}/written`]);
-      // A user without rights gets another answer where the file system is not read-only: "Permission denied".
+      // On a writable file system, an unprivileged user gets "Permission denied".
       for (const path of ['', '/etc', '/var/lib', '/app'])
         expect((await write(path)).output, `${name} ${path}`).toMatch(/Read-only file system|Directory nonexistent/);
       expect(await write('/tmp'), name).toMatchObject({ exitCode: 0 });
     }
   });
 
-  it('lets nobody around the fault proxy into another zone, which a container in two networks shows', async () => {
+  it('is only reachable from another zone through the fault proxy, unlike a container in two networks', async () => {
     using run = testRun();
     const { runId } = run.options;
     await using stack = await fixturePlatform().up(fixtureTopology(ready), run.options);
@@ -84,10 +84,10 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
     const { NetworkSettings } = await client.container.getById(`squall-${runId}-a-1`).inspect();
     const addresses = Object.values(NetworkSettings.Networks).map(network => network.IPAddress);
     expect(addresses).toHaveLength(1);
-    const ask = (url: string) =>
+    const get = (url: string) =>
       `fetch('${url}', { signal: AbortSignal.timeout(1500) }).then(r => r.text(), e => 'unreachable').then(text => { console.log(text); process.exit(); })`;
-    const direct = ask(`http://${addresses[0]}:8000`);
-    const link = ask(`http://${stack.links[1]!.listen}`);
+    const direct = get(`http://${addresses[0]}:8000`);
+    const link = get(`http://${stack.links[1]!.listen}`);
     expect(await evaluateIn(runId, 'front', direct)).toBe('unreachable');
     expect(await evaluateIn(runId, 'front', link)).toMatch(/^a-1 /);
     // The broken counterpart: the same request arrives once front is in the other's network too.
@@ -96,7 +96,7 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
     expect(await evaluateIn(runId, 'front', direct)).toMatch(/^a-1 /);
   });
 
-  it('leaves a stack beside it alone', async () => {
+  it('does not affect another stack', async () => {
     using oneRun = testRun();
     using otherRun = testRun();
     const up = (run: typeof oneRun) => fixturePlatform().up(fixtureTopology(ready), run.options);

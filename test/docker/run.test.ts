@@ -6,7 +6,7 @@ import { onlyRun, SMALL, squall, temporaryFolder } from '../e2e/squall.ts';
 import { leftOf, noDocker } from './docker-stack.ts';
 
 describe.skipIf(Boolean(noDocker))(`a scenario on containers ${noDocker || ''}`, () => {
-  it('runs unchanged: both faults bite and heal, the replay names the platform, nothing is left', async () => {
+  it('runs unchanged: both faults take effect and heal, the replay names the platform, nothing is left', async () => {
     using out = temporaryFolder();
     const { code, stdout, stderr } = await squall(['run', SMALL, '--platform', 'docker', '--out', out.path, '--json']);
     // How well it went depends on how busy this machine is; that it could be driven does not.

@@ -9,8 +9,7 @@ import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../harness/clock.ts';
 import type { RunningStack } from '../../harness/contracts.ts';
 import { processesOfRun } from '../../harness/host/process-group.ts';
-import { externalPlatform, externalTopology, TARGET_LINK } from '../../platform/external/platform.ts';
-import { straightPlatform } from '../../platform/external/straight.ts';
+import { directPlatform, externalPlatform, externalTopology, TARGET_LINK } from '../../platform/external/platform.ts';
 import { startFixture } from '../load/rig.ts';
 
 let runs = 0;
@@ -34,11 +33,11 @@ const up = (
 ): Promise<RunningStack> => {
   const proxy = { find: findToxiproxy, connect: connectToxiproxy };
   const target = { url, addresses, port: Number(new URL(url).port), iOwnThisTarget: false };
-  const platform = hasProxy ? externalPlatform(proxy, target) : straightPlatform(target);
+  const platform = hasProxy ? externalPlatform(proxy, target) : directPlatform(target);
   return platform.up(externalTopology('Bearer x'), options);
 };
 
-/** A server that tells the `Host` it was asked for; undefined where the host cannot be had. */
+/** Server that responds with the requested `Host`; undefined if it cannot listen on `host`. */
 async function serverOn(host: string): Promise<(AsyncDisposable & { port: number }) | undefined> {
   const server: Server = createServer((request, response) => response.end(`${request.headers.host} ${request.url}`));
   const listening = await new Promise<boolean>(resolve => {
@@ -73,7 +72,7 @@ describe('a fault proxy in front of a server', () => {
       expect(before.ttfbMs).toBeLessThan(250);
       const toxic = { kind: 'latency', name: 'slow', stream: 'downstream', latencyMs: 300, jitterMs: 0 } as const;
       await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).addToxic(TARGET_LINK, toxic, signal);
-      // One answer, one direction: once the latency, not more.
+      // One direction: the latency is added once.
       const slow = await stack.probe(stack.links[0]!, '/healthz', signal);
       expect(slow.ttfbMs).toBeGreaterThanOrEqual(299);
       expect(slow.ttfbMs).toBeLessThan(590);
@@ -82,7 +81,7 @@ describe('a fault proxy in front of a server', () => {
     expect(processesOfRun(here.options.runId)).toEqual([]);
   });
 
-  it('takes the address where somebody is, of those that a name has', async context => {
+  it('uses the first address of a name that accepts a connection', async context => {
     await using server = await serverOn('::1');
     if (!server) return context.skip('no IPv6 here');
     using here = place();
@@ -91,7 +90,7 @@ describe('a fault proxy in front of a server', () => {
     expect(await (await fetch(stack.entries[0]!)).text()).toContain('/');
   });
 
-  it('is not started where no fault needs it: the link is the server itself', async () => {
+  it('is not started if no fault needs it: the link is the server itself', async () => {
     await using server = (await serverOn('127.0.0.1'))!;
     using here = place();
     const address = `127.0.0.1:${server.port}`;
@@ -106,7 +105,7 @@ describe('a fault proxy in front of a server', () => {
     expect(processesOfRun(here.options.runId)).toEqual([]);
   });
 
-  it('says that nobody is there, before anything is started', async () => {
+  it('reports a refused connection before anything is started', async () => {
     using here = place();
     await expect(up('http://127.0.0.1:9', ['127.0.0.1'], here)).rejects.toMatchObject({
       kind: 'environment',
@@ -117,7 +116,7 @@ describe('a fault proxy in front of a server', () => {
     expect(processesOfRun(here.options.runId)).toEqual([]);
   });
 
-  it('says that somebody is silent, within its limit', async () => {
+  it('reports a server that does not respond, within its limit', async () => {
     await using silent = await startFixture('never-accepts.ts');
     using here = place();
     const began = performance.now();
@@ -125,7 +124,7 @@ describe('a fault proxy in front of a server', () => {
     expect(performance.now() - began).toBeLessThan(15_000);
   });
 
-  it('speaks of TLS where a server has none', async () => {
+  it('reports a failed TLS handshake', async () => {
     await using server = (await serverOn('127.0.0.1'))!;
     using here = place();
     const started = up(`https://127.0.0.1:${server.port}`, ['127.0.0.1'], here);
@@ -135,13 +134,13 @@ describe('a fault proxy in front of a server', () => {
     });
   });
 
-  it('is given up with everything that was started when whoever wants it leaves', async () => {
+  it('ends everything that was started when it is aborted', async () => {
     await using server = (await serverOn('127.0.0.1'))!;
-    const leaving = new AbortController();
-    using here = place(leaving.signal);
+    const abort = new AbortController();
+    using here = place(abort.signal);
     const started = up(`http://127.0.0.1:${server.port}`, ['127.0.0.1'], here);
-    setTimeout(() => leaving.abort(new Error('left')), 100);
-    await expect(started).rejects.toThrow('left');
+    setTimeout(() => abort.abort(new Error('aborted')), 100);
+    await expect(started).rejects.toThrow('aborted');
     expect(processesOfRun(here.options.runId)).toEqual([]);
   });
 });

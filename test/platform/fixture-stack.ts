@@ -70,7 +70,7 @@ export const platform = processPlatform(
   { readyLimitMs: 15_000 },
 );
 
-/** One test's run: its options, and what its observer was told, such as `front ready`. */
+/** Run of one test: its options, and the changes that its observer received. */
 export interface TestRun {
   readonly options: UpOptions;
   readonly seen: { replica: string; state: ReplicaState; atMs: number; detail: string }[];
@@ -103,7 +103,7 @@ export function portsOf(stack: RunningStack): number[] {
   ];
 }
 
-/** Those of `ports` where somebody answers. */
+/** Those of `ports` that accept connections. */
 export async function openPorts(ports: readonly number[]): Promise<number[]> {
   const open = await Promise.all(
     ports.map(
@@ -118,7 +118,7 @@ export async function openPorts(ports: readonly number[]): Promise<number[]> {
   return ports.filter((_, index) => open[index]);
 }
 
-/** Processes of a run and groups among `pids` that are alive; marks are seen on Linux alone. */
+/** Live processes of a run, and live groups among `pids`; the former on Linux only. */
 export function aliveOf(runId: string, pids: readonly number[] = []): number[] {
   return [...new Set([...processesOfRun(runId), ...pids.filter(isGroupAlive)])];
 }

@@ -56,7 +56,7 @@ describe('bringing a stack up and down', () => {
   });
 
   const sees = existsSync('/proc/self/environ');
-  it.skipIf(!sees)('tells services their own configuration and no more', { timeout: LIMIT }, async () => {
+  it.skipIf(!sees)('passes services their own configuration and nothing else', { timeout: LIMIT }, async () => {
     using run = testRun();
     process.env.LEAKED_SECRET = 'yes';
     await using stack = await platform.up(fixtureTopology({ 'a-1': { fixture: 'ready-at-once' } }), run.options);
@@ -67,7 +67,9 @@ describe('bringing a stack up and down', () => {
     expect(environment).not.toContain('LEAKED_SECRET');
   });
 
-  it('takes down what ignores SIGTERM, and descendants in the group and out of it', { timeout: LIMIT }, async () => {
+  it('ends processes that ignore SIGTERM, and descendants inside and outside the group', {
+    timeout: LIMIT,
+  }, async () => {
     using run = testRun();
     const stack = await platform.up(
       fixtureTopology({ 'a-1': { fixture: 'ignores-sigterm' }, 'a-2': { fixture: 'forks-a-grandchild' } }),
@@ -84,7 +86,7 @@ describe('bringing a stack up and down', () => {
     expect(run.seen.find(s => s.replica === 'front' && s.state === 'stopped')!.detail).toBe('SIGTERM');
   });
 
-  it('leaves a stack beside it alone', { timeout: LIMIT }, async () => {
+  it('does not affect another stack', { timeout: LIMIT }, async () => {
     using oneRun = testRun();
     using otherRun = testRun();
     const topology = () => fixtureTopology({ 'a-1': { fixture: 'ready-at-once' } });
@@ -130,10 +132,10 @@ describe('a start that fails', () => {
     expect(run.seen.filter(s => s.replica === 'front')).toEqual([]);
   });
 
-  it('does not wait for ever for a service that never gets ready', { timeout: LIMIT }, async () => {
+  it('does not wait forever for a service that never becomes ready', { timeout: LIMIT }, async () => {
     using run = testRun();
     const topology = fixtureTopology({ 'a-1': { fixture: 'never-ready' } });
-    // A negative cold start takes from the limit of 15 s, so that the test need not wait for it.
+    // A negative cold start shortens the limit of 15 s.
     const replicas = topology.replicas.map(replica => ({ ...replica, coldStartMs: -14_000 }));
     const error = await platform.up({ ...topology, replicas }, run.options).catch(e => e);
     expect(error).toMatchObject({ kind: 'stack', code: 'SERVICE_NOT_READY' });

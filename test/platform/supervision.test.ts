@@ -33,12 +33,12 @@ describe('a supervised replica', () => {
     expect(started!.atMs - exited!.atMs).toBeGreaterThanOrEqual(299);
   });
 
-  it('takes along what a process leaves behind that crashes alone', { timeout: LIMIT }, async () => {
+  it('ends the rest of the group of a process that crashes alone', { timeout: LIMIT }, async () => {
     using run = testRun();
     await using stack = await platform.up(fixtureTopology({ 'a-1': { fixture: 'forks-a-grandchild' } }), run.options);
     const replica = stack.replicas[0]!;
     const group = replica.pid!;
-    // Only the leader gets the signal; its child in the group would live on, and with it the group.
+    // Only the leader gets the signal; its child, and with it the group, would otherwise survive.
     process.kill(group, 'SIGKILL');
     expect(await eventually(() => replica.state === 'exited')).toBe(true);
     expect(aliveOf('', [group])).toEqual([]);
@@ -89,18 +89,18 @@ describe('a supervised replica', () => {
     expect(states(run, 'a-1').filter(state => state === 'ready')).toHaveLength(3);
   });
 
-  it('answers nothing while it is paused, and is still the same afterwards', { timeout: LIMIT }, async () => {
+  it('does not respond while it is paused, and is the same instance afterwards', { timeout: LIMIT }, async () => {
     using run = testRun();
     await using stack = await platform.up(fixtureTopology({ 'a-1': { fixture: 'forks-a-grandchild' } }), run.options);
     const replica = stack.replicas[0]!;
     const before = replica.instance;
-    const answers = () => fetch(replica.url, { signal: AbortSignal.timeout(500) }).then(r => r.status);
-    expect(await answers()).toBe(200);
+    const status = () => fetch(replica.url, { signal: AbortSignal.timeout(500) }).then(r => r.status);
+    expect(await status()).toBe(200);
     await replica.pause();
-    await expect(answers()).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(status()).rejects.toMatchObject({ name: 'TimeoutError' });
     expect(replica.state).toBe('ready');
     await replica.resume();
-    expect(await answers()).toBe(200);
+    expect(await status()).toBe(200);
     expect(replica.instance).toBe(before);
   });
 
@@ -118,7 +118,7 @@ describe('a supervised replica', () => {
     await Promise.all([killed!.pause(), terminated!.pause(), stopped!.pause()]);
     await Promise.all([killed!.kill(), terminated!.terminate()]);
     expect(killed!.lastExit?.how).toBe('SIGKILL');
-    // It was still able to hear that it should end: not SIGKILL.
+    // It still received SIGTERM.
     expect(terminated!.lastExit?.how).toBe('SIGTERM');
     await stack[Symbol.asyncDispose]();
     expect(stopped!.lastExit?.how).toBe('SIGTERM');
@@ -167,7 +167,7 @@ describe('a supervised replica', () => {
     expect(aliveOf(run.options.runId)).toEqual([]);
   });
 
-  it('is given up when it no longer gets ready', { timeout: LIMIT }, async () => {
+  it('is given up when it no longer becomes ready', { timeout: LIMIT }, async () => {
     using run = testRun();
     const restart = { baseDelayMs: 1, factor: 1, maxDelayMs: 1 };
     await using stack = await platform.up(

@@ -3,11 +3,11 @@ import { FakeClock } from '../../harness/clock.ts';
 import type { Ending, Instance } from '../../platform/instance.ts';
 import { type SupervisedPlan, Supervisor } from '../../platform/supervisor.ts';
 
-/** An instance that a test ends, or that a signal ends. */
+/** Instance that ends by a test or a signal. */
 class FakeInstance implements Instance {
   readonly pid: number;
   readonly logFromByte = 0;
-  readonly told: string[] = [];
+  readonly received: string[] = [];
   readonly #ending = Promise.withResolvers<Ending>();
   readonly gone = this.#ending.promise;
   readonly #diesOf: readonly NodeJS.Signals[];
@@ -22,16 +22,16 @@ class FakeInstance implements Instance {
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.told.push(signal);
+    this.received.push(signal);
     if (this.#diesOf.includes(signal)) this.end(signal);
   }
 
   async pause(): Promise<void> {
-    this.told.push('pause');
+    this.received.push('pause');
   }
 
   async resume(): Promise<void> {
-    this.told.push('resume');
+    this.received.push('resume');
   }
 
   end(how: string, isOutOfMemory = false): void {
@@ -39,7 +39,7 @@ class FakeInstance implements Instance {
   }
 }
 
-/** A supervisor over fake instances, ready as soon as they are looked at unless a test says otherwise. */
+/** Supervisor of fake instances, which are ready at the first probe unless a test says otherwise. */
 function supervise(change: Partial<SupervisedPlan> = {}, diesOf: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGKILL']) {
   const clock = new FakeClock();
   const instances: FakeInstance[] = [];
@@ -66,7 +66,7 @@ function supervise(change: Partial<SupervisedPlan> = {}, diesOf: readonly NodeJS
   return { clock, supervisor, instances, isReady, states: () => seen.filter((_, index) => index % 2 === 0), seen };
 }
 
-/** Lets the first instance get ready. */
+/** Waits until the first instance is ready. */
 async function started(parts: ReturnType<typeof supervise>): Promise<void> {
   const start = parts.supervisor.start(1000, new AbortController().signal);
   await parts.clock.advance(100);
@@ -100,14 +100,14 @@ describe('a replica in standby', () => {
     }
     expect(supervisor.state).toBe('failed');
     expect(instances).toHaveLength(5);
-    // Who releases it gives it another chance.
+    // A release resets the count.
     isReady.now = true;
     await supervisor.release();
     await clock.advance(100);
     expect(supervisor.state).toBe('ready');
   });
 
-  it('is not started by the end of a fault, and by nobody after the end of its stack', async () => {
+  it('is not started by the end of a fault, or at all after the end of its stack', async () => {
     const { supervisor, clock, instances } = supervise({ isStandby: true });
     supervisor.hold('zone-loss');
     await supervisor.release('zone-loss');
@@ -142,7 +142,7 @@ describe('a replica that is terminated', () => {
     expect(parts.states()).toEqual(['starting', 'ready', 'stopped', 'starting', 'ready']);
   });
 
-  it('comes back by its supervisor when nobody holds it', async () => {
+  it('is restarted by its supervisor when it is not held', async () => {
     const parts = supervise();
     await started(parts);
     await parts.supervisor.terminate();
@@ -156,7 +156,7 @@ describe('a replica that is terminated', () => {
     parts.supervisor.hold();
     const gone = parts.supervisor.terminate();
     await parts.clock.advance(2499);
-    expect(parts.instances[0]!.told).toEqual(['SIGTERM', 'resume']);
+    expect(parts.instances[0]!.received).toEqual(['SIGTERM', 'resume']);
     await parts.clock.advance(2);
     await gone;
     expect(parts.supervisor.lastExit?.how).toBe('SIGKILL');
@@ -197,7 +197,7 @@ it('a paused replica stays ready, and is thawed by whatever ends it', async () =
     await supervisor.pause();
     expect(supervisor.state).toBe('ready');
     await supervisor[end]();
-    expect(instances[0]!.told.slice(2)).toEqual([end === 'kill' ? 'SIGKILL' : 'SIGTERM', 'resume']);
+    expect(instances[0]!.received.slice(2)).toEqual([end === 'kill' ? 'SIGKILL' : 'SIGTERM', 'resume']);
     await supervisor.resume();
   }
 });

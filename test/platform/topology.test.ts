@@ -50,7 +50,7 @@ describe('topologyOf', () => {
     expect(topology.replicas.map(({ uses }) => uses)).toEqual([[], ['gateway→inference-1'], ['gateway→inference-1']]);
   });
 
-  it('tells the gateway the links and the hash of the key, never a replica or the key', () => {
+  it('passes the gateway the links and the hash of the key, never a replica or the key', () => {
     const topology = topologyFor({ gateway: { balancer: 'round-robin', ejection: 'off', retries: 0 } }, 20, 'sk-test');
     const { LISTEN, GATEWAY_CONFIG } = topology.replicas.at(-1)!.environment(addresses);
     expect(LISTEN).toBe('127.0.0.1:1000');
@@ -73,7 +73,7 @@ describe('topologyOf', () => {
     expect(one).not.toBe(other);
   });
 
-  it('tells each replica its name, and serves the model that the gateway lists', () => {
+  it('passes each replica its name, and serves the model that the gateway lists', () => {
     const topology = topologyFor({ inference: { profile: 'qwen3-8b-bf16-h100', maxBatch: 16 } }, 60);
     const replica = topology.replicas[1]!;
     const config = parseInferenceConfig(replica.environment(addresses).INFERENCE_CONFIG);
@@ -100,7 +100,7 @@ describe('topologyOf', () => {
     expect(topologyFor(options).replicas[0]!.restart).toEqual(restart);
   });
 
-  it('puts a Redis behind a link of its own, and tells the gateways how limits are shared', () => {
+  it('puts a Redis behind a link of its own, and passes the gateways the shared limits', () => {
     const limits = { perKey: { perMinute: 60 }, redisTimeoutMs: 30 };
     const options = { gateway: { replicas: 2, limits }, inference: { replicas: 1 }, redis: { maxMemoryMb: 64 } };
     const topology = topologyFor(options, 20, 'sk-test');
@@ -150,15 +150,15 @@ describe('topologyOf', () => {
     expect(tools.map(({ name }) => name).sort()).toEqual(names);
   });
 
-  it('lets clients enter at the edge alone, over TLS where it has that, and hands them on across links', async () => {
+  it('lets clients enter only at the edge, over TLS if it has a certificate, and forwards them across links', async () => {
     const topology = topologyFor({ edge: { tls: {} }, gateway: { replicas: 2 } });
     const entries = topology.links.filter(({ usedBy }) => usedBy === 'clients');
     expect(entries.map(({ name }) => name)).toEqual(['client→edge']);
     const edge = topology.replicas.find(({ name }) => name === 'edge')!;
-    const told = { ...anyAddresses(topology), isInImage: true };
-    const files = await edge.files!(told);
+    const passed = { ...anyAddresses(topology), isInImage: true };
+    const files = await edge.files!(passed);
     const text = Object.values(files).join('\n');
-    for (const link of ['edge→gateway-1', 'edge→gateway-2']) expect(text).toContain(told.links[link]!);
+    for (const link of ['edge→gateway-1', 'edge→gateway-2']) expect(text).toContain(passed.links[link]!);
     expect(files['certificates/server.pem']).toContain('PRIVATE KEY');
     expect(topologyFor({ edge: {} }).entryAuthority).toBeUndefined();
   });
@@ -166,10 +166,10 @@ describe('topologyOf', () => {
   it('has Prometheus scrape every service of ours across links of its own', async () => {
     const topology = topologyFor({ prometheus: {}, control: {}, inference: { replicas: 1 } });
     const prometheus = topology.replicas.find(({ name }) => name === 'prometheus')!;
-    const told = anyAddresses(topology);
-    const { 'prometheus.yml': text } = (await prometheus.files!(told)) as { 'prometheus.yml': string };
+    const passed = anyAddresses(topology);
+    const { 'prometheus.yml': text } = (await prometheus.files!(passed)) as { 'prometheus.yml': string };
     expect(prometheus.uses).toEqual(['control', 'inference-1', 'gateway-1'].map(name => `prometheus→${name}`));
-    for (const link of prometheus.uses) expect(text).toContain(told.links[link]!);
+    for (const link of prometheus.uses) expect(text).toContain(passed.links[link]!);
   });
 
   it('spreads replicas over zones, with links that belong to one zone each', () => {
@@ -183,25 +183,25 @@ describe('topologyOf', () => {
       'gateway-1': 'zone-a',
       'gateway-2': 'zone-b',
     });
-    const told = anyAddresses(topology);
-    const environment = (name: string) => topology.replicas.find(r => r.name === name)!.environment(told);
+    const passed = anyAddresses(topology);
+    const environment = (name: string) => topology.replicas.find(r => r.name === name)!.environment(passed);
     const { registration } = parseInferenceConfig(environment('inference-2').INFERENCE_CONFIG);
     expect(registration).toMatchObject({
-      url: `http://${told.links['inference@zone-b→control']}`,
+      url: `http://${passed.links['inference@zone-b→control']}`,
       advertiseByZone: {
-        'zone-a': told.links['gateway@zone-a→inference-2'],
-        'zone-b': told.links['gateway@zone-b→inference-2'],
+        'zone-a': passed.links['gateway@zone-a→inference-2'],
+        'zone-b': passed.links['gateway@zone-b→inference-2'],
       },
     });
     const { discovery } = parseGatewayConfig(environment('gateway-2').GATEWAY_CONFIG);
-    expect(discovery).toMatchObject({ zone: 'zone-b', url: `http://${told.links['gateway@zone-b→control']}` });
+    expect(discovery).toMatchObject({ zone: 'zone-b', url: `http://${passed.links['gateway@zone-b→control']}` });
     expect(topology.links.find(({ name }) => name === 'gateway@zone-b→inference-1')).toMatchObject({
       fromZone: 'zone-b',
       to: 'inference-1',
     });
   });
 
-  it('has replicas that wait to be asked for, beyond those that start', () => {
+  it('has standby replicas in addition to those that start', () => {
     const { replicas } = topologyFor({ control: {}, inference: { replicas: 1, maxReplicas: 3 } });
     const waiting = replicas.filter(({ isStandby }) => isStandby).map(({ name }) => name);
     expect(waiting).toEqual(['inference-2', 'inference-3']);
@@ -251,7 +251,7 @@ describe('topologyOf', () => {
       ]);
     });
 
-    it('has replicas register the address of their link, and gateways ask instead of being told', () => {
+    it('has replicas register the address of their link, and gateways discover it', () => {
       const { registration } = parseInferenceConfig(environmentOf('inference-2').INFERENCE_CONFIG);
       expect(registration).toMatchObject({
         url: `http://${everywhere.links['inference→control']}`,

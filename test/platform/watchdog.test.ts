@@ -78,7 +78,7 @@ describe('the watchdog', () => {
     expect(readFileSync(join(run.options.directory, 'watchdog.log'), 'utf8')).toBe('');
   });
 
-  it('ignores the signals of a terminal, and tells when it is lost', { timeout: LIMIT }, async () => {
+  it('ignores the signals of a terminal, and reports its loss', { timeout: LIMIT }, async () => {
     using run = testRun();
     const lost: string[] = [];
     const watchdog = await startWatchdog({ ...run.options, onLost: how => lost.push(how) });

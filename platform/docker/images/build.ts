@@ -2,86 +2,80 @@ import { settlesWithin, systemClock } from '../../../harness/clock.ts';
 import { messageOf } from '../../../harness/errors.ts';
 import { type Engine, engineSocket, findEngine, findImage } from '../engine.ts';
 import { baseHash, basesAtHand, baseTag, ensureBases } from './bases.ts';
-import { type ContextEntry, contentHash, contextOf, packContext } from './build-context.ts';
-import { debootstrapTrouble } from './debian-root.ts';
+import { contentHash, contextOf } from './build-context.ts';
+import { debootstrapProblem } from './debian-root.ts';
 import { DEFINITIONS, OFFICIAL, PART_VERSIONS } from './definitions.ts';
 import { IMAGE_NAMES, type ImageName } from './image-names.ts';
-import { binaryTrouble, partImage } from './parts.ts';
-import { type Choice, chooseWay, type Way } from './way.ts';
-import { work } from './work.ts';
+import { chooseSource, type ImageSource, type SourceChoice } from './image-source.ts';
+import { binaryProblem, partImage } from './parts.ts';
+import { buildImage } from './work.ts';
 
-/** Label with the hash of what an image is made of, and with the way it was made. */
-export const LABELS = { content: 'squall.content', way: 'squall.way' } as const;
+/** Labels with the hash of an image's content, and with its source. */
+const LABELS = { content: 'squall.content', source: 'squall.source' } as const;
 
-/** How long the registry may take to answer, in ms. */
-const PROBE_LIMIT_MS = 8_000;
+/** Timeout of the registry, in ms. */
+const REGISTRY_LIMIT_MS = 8_000;
 
-/** An image as it is on the engine. */
+/** An image on the engine. */
 export interface BuiltImage {
   readonly name: string;
   readonly id: string;
   readonly sizeBytes: number;
-  /** Also its second tag. */
+  /** Content hash, which is also its second tag. */
   readonly hash: string;
-  readonly way: Way;
-  /** Whether this run made it; else it was up to date. */
+  readonly source: ImageSource;
+  /** Whether it was built now; false if it was up to date. */
   readonly isNew: boolean;
 }
 
 /** Options of {@link buildImages}. */
 export interface BuildOptions {
-  /** Build this way, also what was built the other way. @default whatever is reachable, and whatever is there */
-  readonly way?: Way;
+  /** Builds from this source, including images that exist from the other one. @default whichever is available */
+  readonly source?: ImageSource;
   readonly progress: (line: string) => void;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Brings every image onto the engine as `:latest` and `:<hash>`, building what is not there yet.
- * @throws SquallError when there is no engine, no way to build, or a build fails
+ * Brings every image onto the engine as `:latest` and `:<hash>`, building missing ones.
+ * @throws SquallError without an engine or a source, or when a build fails
  */
-export async function buildImages({ way: forced, progress, signal }: BuildOptions): Promise<BuiltImage[]> {
+export async function buildImages({ source: requested, progress, signal }: BuildOptions): Promise<BuiltImage[]> {
   const engine = await findEngine(engineSocket(), signal);
-  const names = Object.keys(IMAGE_NAMES) as ImageName[];
-  let choice: Choice | undefined;
-  const built: BuiltImage[] = [];
-  for (const name of names) {
+  let choice: SourceChoice | undefined;
+  const images: BuiltImage[] = [];
+  for (const name of Object.keys(IMAGE_NAMES) as ImageName[]) {
     signal?.throwIfAborted();
     const hash = hashOf(name);
-    const there = await inspect(name, hash, engine);
-    if (there && (forced === undefined || there.way === forced)) {
-      await tagLatest(name, hash, engine);
-      built.push(there);
-      continue;
+    let image = await inspect(name, hash, engine);
+    if (!image || (requested !== undefined && image.source !== requested)) {
+      if (!choice) {
+        choice = await choose(requested, engine);
+        progress(`building from source ${choice.source}: ${choice.reason}`);
+        await ensureBases(choice.source, engine, progress, signal);
+      }
+      await build(name, hash, choice.source, engine, signal);
+      image = { ...(await inspect(name, hash, engine))!, isNew: true };
+      progress(`${IMAGE_NAMES[name]}:${hash} built, ${Math.round(image.sizeBytes / 1e6)} MB`);
     }
-    if (!choice) {
-      choice = await decide(forced, engine);
-      progress(`building the ${choice.way} way: ${choice.why}`);
-      await ensureBases(choice.way, engine, progress, signal);
-    }
-    await build(name, hash, choice.way, engine, signal);
-    await tagLatest(name, hash, engine);
-    const made = await inspect(name, hash, engine);
-    built.push({ ...made!, isNew: true });
-    progress(`${IMAGE_NAMES[name]}:${hash} built, ${Math.round(made!.sizeBytes / 1e6)} MB`);
+    await engine.api.getImage(`${IMAGE_NAMES[name]}:${hash}`).tag({ repo: IMAGE_NAMES[name], tag: 'latest' });
+    images.push(image);
   }
-  return built;
+  return images;
 }
 
-async function decide(forced: Way | undefined, engine: Engine): Promise<Choice> {
-  const localTrouble =
-    binaryTrouble() ?? ((await basesAtHand('local', engine)) ? undefined : await debootstrapTrouble());
-  return chooseWay(
-    { registryTrouble: forced === 'local' ? 'not asked' : await registryTrouble(engine), localTrouble },
-    forced,
-  );
+async function choose(requested: ImageSource | undefined, engine: Engine): Promise<SourceChoice> {
+  const local = binaryProblem() ?? ((await basesAtHand('local', engine)) ? undefined : await debootstrapProblem());
+  const registry = requested === 'local' ? undefined : await registryProblem(engine);
+  return chooseSource({ registry, local }, requested);
 }
 
-/** Why the engine gets nothing from its registry; undefined when it does. */
-async function registryTrouble({ api }: Engine): Promise<string | undefined> {
-  const asked = api.getImage(OFFICIAL.debian).distribution();
-  if (!(await settlesWithin(asked, PROBE_LIMIT_MS, systemClock))) return `no answer within ${PROBE_LIMIT_MS / 1000} s`;
-  return asked.then(
+/** Reason why the engine cannot pull from its registry; undefined if it can. */
+async function registryProblem({ api }: Engine): Promise<string | undefined> {
+  const lookup = api.getImage(OFFICIAL.debian).distribution();
+  if (!(await settlesWithin(lookup, REGISTRY_LIMIT_MS, systemClock)))
+    return `no response within ${REGISTRY_LIMIT_MS / 1000} s`;
+  return lookup.then(
     () => undefined,
     error => error.json?.message ?? messageOf(error),
   );
@@ -95,39 +89,15 @@ function hashOf(name: ImageName): string {
 async function build(
   name: ImageName,
   hash: string,
-  way: Way,
+  source: ImageSource,
   engine: Engine,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const buildargs: Record<string, string> = { BASE: baseTag(name, way) };
+  const buildargs: Record<string, string> = { BASE: baseTag(name, source) };
   for (const part of DEFINITIONS[name].parts)
-    buildargs[part.toUpperCase()] = await partImage(part, way, engine, signal);
-  const settings = {
-    t: `${IMAGE_NAMES[name]}:${hash}`,
-    labels: { [LABELS.content]: hash, [LABELS.way]: way },
-    buildargs,
-  };
-  await buildFrom(contextOf(name), settings, engine, signal);
-}
-
-/** @throws SquallError `IMAGE_DISK_FULL` or `IMAGE_BUILD_FAILED` */
-export async function buildFrom(
-  context: readonly ContextEntry[],
-  settings: {
-    readonly t: string;
-    readonly labels?: Record<string, string>;
-    readonly buildargs?: Record<string, string>;
-  },
-  engine: Engine,
-  signal?: AbortSignal,
-): Promise<void> {
-  await work(
-    `Building ${settings.t}`,
-    engine,
-    // An intermediate container that failed goes too.
-    (api, abortSignal) => api.buildImage(packContext(context), { ...settings, forcerm: true, abortSignal }),
-    signal,
-  );
+    buildargs[part.toUpperCase()] = await partImage(part, source, engine, signal);
+  const labels = { [LABELS.content]: hash, [LABELS.source]: source };
+  await buildImage(contextOf(name), { t: `${IMAGE_NAMES[name]}:${hash}`, labels, buildargs }, engine, signal);
 }
 
 async function inspect(name: ImageName, hash: string, engine: Engine): Promise<BuiltImage | undefined> {
@@ -135,10 +105,6 @@ async function inspect(name: ImageName, hash: string, engine: Engine): Promise<B
   const labels = image?.Config.Labels ?? {};
   // A tag alone proves nothing: anyone can set one.
   if (!image || labels[LABELS.content] !== hash) return undefined;
-  const way = labels[LABELS.way] === 'registry' ? 'registry' : 'local';
-  return { name: IMAGE_NAMES[name], id: image.Id, sizeBytes: image.Size, hash, way, isNew: false };
-}
-
-async function tagLatest(name: ImageName, hash: string, { api }: Engine): Promise<void> {
-  await api.getImage(`${IMAGE_NAMES[name]}:${hash}`).tag({ repo: IMAGE_NAMES[name], tag: 'latest' });
+  const source = labels[LABELS.source] === 'registry' ? 'registry' : 'local';
+  return { name: IMAGE_NAMES[name], id: image.Id, sizeBytes: image.Size, hash, source, isNew: false };
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $, which } from 'zx';
@@ -7,13 +7,13 @@ import { type Engine, findImage } from '../engine.ts';
 import { SUITE } from './definitions.ts';
 import { buildFailure, work } from './work.ts';
 
-/** Where what is slow to make is kept between checkouts, for good: `$XDG_CACHE_HOME/squall/images`. */
+/** Cache shared by checkouts, never cleared: `$XDG_CACHE_HOME/squall/images`. */
 export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'squall/images');
 
 const LIMIT_MS = 600_000;
 
-/** What making Debian here lacks, or undefined when it lacks nothing. */
-export async function debootstrapTrouble(): Promise<string | undefined> {
+/** Reason why Debian cannot be bootstrapped here; undefined if it can. */
+export async function debootstrapProblem(): Promise<string | undefined> {
   if (process.platform !== 'linux') return 'it needs Linux';
   if (existsSync(rootFile())) return undefined;
   if (!(await which('debootstrap', { nothrow: true }))) return 'there is no debootstrap';
@@ -21,8 +21,7 @@ export async function debootstrapTrouble(): Promise<string | undefined> {
 }
 
 /**
- * Debian's minimum as an image of the engine, made by debootstrap out of its packages alone. Kept as a file in
- * {@link CACHE}, so that the next engine gets it in two seconds.
+ * Image of a minimal Debian, made from packages by debootstrap, and cached as a file in {@link CACHE}.
  * @returns its tag
  * @throws SquallError `IMAGE_BUILD_FAILED` or `IMAGE_DISK_FULL`
  */
@@ -49,10 +48,12 @@ function rootFile(): string {
 
 async function bootstrap(progress: (line: string) => void, signal: AbortSignal | undefined): Promise<void> {
   progress(`debian: debootstrap ${SUITE} (about half a minute, once)`);
-  const folder = join(tmpdir(), `squall-debian-${process.pid}`);
+  const temporary = await mkdtemp(join(tmpdir(), 'squall-debian-'));
+  // Image root: unlike the temporary folder around it, readable by every user.
+  const folder = join(temporary, 'root');
   const part = `${rootFile()}.${process.pid}`;
   const $$ = $({ quiet: true, nothrow: true, timeout: LIMIT_MS, ...(signal ? { signal } : {}) });
-  const leftOut = [
+  const excluded = [
     './var/cache/apt/*',
     './var/lib/apt/lists/*',
     './var/log/*',
@@ -63,14 +64,14 @@ async function bootstrap(progress: (line: string) => void, signal: AbortSignal |
     await mkdir(CACHE, { recursive: true });
     const made = await $$`debootstrap --variant=minbase ${SUITE} ${folder}`;
     if (made.exitCode !== 0) throw buildFailure('debootstrap', `${made.stdout}\n${made.stderr}`);
-    const packed = await $$`tar -C ${folder} ${leftOut.map(path => `--exclude=${path}`)} -cf ${part} .`;
+    const packed = await $$`tar -C ${folder} ${excluded.map(path => `--exclude=${path}`)} -cf ${part} .`;
     if (packed.exitCode !== 0) throw buildFailure('Packing Debian', packed.stderr);
     await rename(part, rootFile());
-    progress(`debian: ${Math.round((await stat(rootFile())).size / 1e6)} MB, kept in ${CACHE}`);
+    progress(`debian: ${Math.round((await stat(rootFile())).size / 1e6)} MB, cached in ${CACHE}`);
   } finally {
     await rm(part, { force: true });
     // An interrupted debootstrap may leave these mounted.
     await $({ quiet: true, nothrow: true })`umount -q ${folder}/proc ${folder}/sys`;
-    await rm(folder, { recursive: true, force: true });
+    await rm(temporary, { recursive: true, force: true });
   }
 }

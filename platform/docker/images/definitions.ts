@@ -1,7 +1,7 @@
 import type { ImageName } from './image-names.ts';
 
 /**
- * What the images are made of. Both ways lead to the same packages, binaries and files:
+ * Contents of an image. Both sources result in the same packages, binaries and files:
  *
  * ```
  *            registry                                local
@@ -12,32 +12,32 @@ import type { ImageName } from './image-names.ts';
  * image      base + binaries + files                 the same               (<image>/Dockerfile)
  * ```
  *
- * nginx, Redis and Prometheus come from Debian both times rather than from their own official images: those lay files
- * out differently and are of other versions, so that a configuration proven on one would say little about the other.
+ * nginx, Redis and Prometheus come from Debian in both cases: their official images have other layouts and versions, so a configuration
+ * tested on one would say little about the other.
  */
 export interface ImageDefinition {
-  /** Debian packages that its base has beside the minimum. */
+  /** Debian packages of its base, in addition to the minimum. */
   readonly packages: readonly string[];
-  /** Official images or, locally, binaries that its Dockerfile copies from; each is a build argument of that name. */
+  /** Images that its Dockerfile copies binaries from; each is a build argument of that name. */
   readonly parts: readonly Part[];
 }
 
-/** Something that is copied out of another image. */
+/** Program that is copied from another image. */
 export type Part = 'node' | 'toxiproxy';
 
-/** Debian's release; its packages are the release's newest, as older ones are not kept. */
+/** Debian release. Packages are the newest of the release, since it does not keep older ones. */
 export const SUITE = 'bookworm';
 
-/** The official images, by exact version. Tags without digest: a digest would tie them to one processor's listing. */
+/** Official images by exact version, without digest, which would be specific to a processor. */
 export const OFFICIAL = {
   debian: 'debian:bookworm-20250520-slim',
   node: 'node:24.21.0-bookworm-slim',
 } as const;
 
-/** What tells one part from the next of its kind; Toxiproxy's is the version that `npm run tools` builds. */
+/** Version of each part; Toxiproxy's is the one that `npm run tools` builds. */
 export const PART_VERSIONS: Readonly<Record<Part, string>> = { node: OFFICIAL.node, toxiproxy: 'v2.12.0' };
 
-/** The images, by short name. */
+/** Images by short name. */
 export const DEFINITIONS: Readonly<Record<ImageName, ImageDefinition>> = {
   service: { packages: ['ca-certificates', 'libstdc++6'], parts: ['node'] },
   toxiproxy: { packages: ['ca-certificates', 'libstdc++6'], parts: ['toxiproxy'] },

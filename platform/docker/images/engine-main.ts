@@ -1,16 +1,15 @@
 /**
- * `node platform/docker/images/engine-main.ts start`: starts a Docker engine where none answers and says what it did on stderr. Stdout is the
- * process id of the one that it started, or empty when one was running. Exits 4 when none can be had.
+ * `node platform/docker/images/engine-main.ts start`: starts a Docker engine if none is running. Prints its process id on stdout, or nothing
+ * if one was running, and a message on stderr. Exits 4 if it cannot be started.
  */
 import { messageOf, SquallError } from '../../../harness/errors.ts';
 import { ensureEngine } from './engine.ts';
 
 try {
   const { version, startedPid, logFile } = await ensureEngine();
-  if (startedPid === undefined) process.stderr.write(`engine ${version} was running already\n`);
+  if (startedPid === undefined) process.stderr.write(`engine ${version} is already running\n`);
   else process.stderr.write(`engine ${version} started as process ${startedPid}, log in ${logFile}\n`);
   process.stdout.write(startedPid === undefined ? '' : `${startedPid}\n`);
-  // The engine goes on without us.
   process.exit(0);
 } catch (error) {
   const next = error instanceof SquallError && error.next ? `\n  → ${error.next}` : '';

@@ -1,4 +1,4 @@
-/** The images that stacks are made of, by tag (`:latest` is meant); `npm run images` builds them. */
+/** Tags of the images of stacks, each `:latest`; built by `npm run images`. */
 export const IMAGE_NAMES = {
   service: 'squall/service',
   toxiproxy: 'squall/toxiproxy',
@@ -7,8 +7,8 @@ export const IMAGE_NAMES = {
   prometheus: 'squall/prometheus',
 } as const;
 
-/** Short name of an image, which is also its folder here. */
+/** Short name of an image, and its folder here. */
 export type ImageName = keyof typeof IMAGE_NAMES;
 
-/** The user that every image runs as: no name, no home, no rights. */
+/** User that every image runs as: without name, home or privileges. */
 export const IMAGE_UID = 10_001;

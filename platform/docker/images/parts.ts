@@ -5,37 +5,36 @@ import { type Engine, findImage } from '../engine.ts';
 import { HOME } from '../layout.ts';
 import { contentHash, packContext } from './build-context.ts';
 import { OFFICIAL, type Part } from './definitions.ts';
-import type { Way } from './way.ts';
+import type { ImageSource } from './image-source.ts';
 import { work } from './work.ts';
 
-interface LocalBinary {
-  /** Relative to the checkout. */
-  readonly file: string;
-  /** Where the official image has it, so that Dockerfiles copy from one place. */
-  readonly target: string;
-}
-
-const LOCAL: Readonly<Record<Part, LocalBinary>> = {
+/** Binaries of this machine, relative to the checkout, with their paths in the official images, from which Dockerfiles copy. */
+const LOCAL: Readonly<Record<Part, { readonly file: string; readonly target: string }>> = {
   node: { file: 'node_modules/node/bin/node', target: 'usr/local/bin/node' },
   toxiproxy: { file: '.tools/bin/toxiproxy-server', target: 'toxiproxy' },
 };
 
-/** What the local way lacks of its binaries, or undefined when it lacks nothing. */
-export function binaryTrouble(): string | undefined {
-  const absent = Object.values(LOCAL).filter(({ file }) => !existsSync(join(HOME, file)));
-  return absent.length === 0 ? undefined : `${absent.map(({ file }) => file).join(' and ')} missing`;
+/** Binaries missing for a local build; undefined if none is. */
+export function binaryProblem(): string | undefined {
+  const missing = Object.values(LOCAL).filter(({ file }) => !existsSync(join(HOME, file)));
+  return missing.length === 0 ? undefined : `${missing.map(({ file }) => file).join(' and ')} missing`;
 }
 
 /**
- * An image that holds `part`: the official one, or one made of this machine's binary, as Toxiproxy always is.
+ * Image that contains `part`: the official one, or one made from this machine's binary, as is always the case for Toxiproxy.
  * @returns its tag
  * @throws SquallError `BINARY_MISSING`
  */
-export async function partImage(part: Part, way: Way, engine: Engine, signal?: AbortSignal): Promise<string> {
-  if (way === 'registry' && part === 'node') return OFFICIAL.node;
+export async function partImage(
+  part: Part,
+  source: ImageSource,
+  engine: Engine,
+  signal?: AbortSignal,
+): Promise<string> {
+  if (source === 'registry' && part === 'node') return OFFICIAL.node;
   const { file, target } = LOCAL[part];
   if (!existsSync(join(HOME, file)))
-    throw new SquallError('environment', 'BINARY_MISSING', `Expected ${file} to go into an image, found none`, {
+    throw new SquallError('environment', 'BINARY_MISSING', `Expected ${file} for an image, but it is missing`, {
       next: 'Run `npm install` and `npm run tools`.',
     });
   const entries = [{ target, mode: 0o755, content: readFileSync(realpathSync(join(HOME, file))) }];

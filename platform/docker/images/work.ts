@@ -1,12 +1,13 @@
 import type Dockerode from 'dockerode';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
 import { type Engine, engineApi } from '../engine.ts';
+import { type ContextEntry, packContext } from './build-context.ts';
 
-/** Longest build, load or import, in ms: a slow mirror is no reason to wait for ever. */
+/** Timeout of a build, load or import, in ms. */
 const WORK_LIMIT_MS = 900_000;
 const SHOWN_LINES = 15;
 
-/** One line of what an engine reports while it works. */
+/** One line of an engine's progress report. */
 interface Progress {
   readonly stream?: string;
   readonly status?: string;
@@ -14,8 +15,8 @@ interface Progress {
 }
 
 /**
- * Has the engine do something long, and follows what it reports.
- * @throws SquallError `IMAGE_DISK_FULL` or `IMAGE_BUILD_FAILED` with the last lines of its report; the signal's reason on abort
+ * Runs a long operation of the engine, and follows its progress report.
+ * @throws SquallError `IMAGE_DISK_FULL` or `IMAGE_BUILD_FAILED` with the last lines of the report; the signal's reason on abort
  */
 export async function work(
   what: string,
@@ -40,15 +41,35 @@ export async function work(
   throw buildFailure(what, lines.join('\n'));
 }
 
-/** What a failed step's output means. */
+/** Builds an image tagged `t`. @throws SquallError as {@link work} */
+export async function buildImage(
+  context: readonly ContextEntry[],
+  settings: {
+    readonly t: string;
+    readonly labels?: Record<string, string>;
+    readonly buildargs?: Record<string, string>;
+  },
+  engine: Engine,
+  signal?: AbortSignal,
+): Promise<void> {
+  await work(
+    `Building ${settings.t}`,
+    engine,
+    // `forcerm` removes intermediate containers of a failed build, too.
+    (api, abortSignal) => api.buildImage(packContext(context), { ...settings, forcerm: true, abortSignal }),
+    signal,
+  );
+}
+
+/** Error of a failed step, from its output. */
 export function buildFailure(what: string, output: string): SquallError {
-  const lines = output.split('\n').filter(line => line.trim() !== '');
-  const shown = lines.slice(-SHOWN_LINES).map(line => `    ${line}`);
   if (/no space left on device|disk quota exceeded/i.test(output))
     return new SquallError('environment', 'IMAGE_DISK_FULL', `${what} failed: the disk is full.`, {
-      next: 'Free some space (`docker system df` shows what the engine holds), then run it again.',
+      next: 'Free some space (`docker system df` shows what the engine uses), then run it again.',
     });
+  const lines = output.split('\n').filter(line => line.trim() !== '');
+  const shown = lines.slice(-SHOWN_LINES).map(line => `    ${line}`);
   return new SquallError('environment', 'IMAGE_BUILD_FAILED', `${what} failed:\n${shown.join('\n')}`, {
-    next: 'Correct what the last lines say, then run `npm run images` again.',
+    next: 'Fix the error shown in the last lines, then run `npm run images` again.',
   });
 }

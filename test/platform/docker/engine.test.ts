@@ -3,20 +3,19 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
-import { engineSocket, engineTrouble, findEngine } from '../../../platform/docker/engine.ts';
-import { prepareTestcontainers } from '../../../platform/docker/prepare.ts';
+import { configureTestcontainers, engineError, engineSocket, findEngine } from '../../../platform/docker/engine.ts';
 import { removeLabelled } from '../../../platform/docker/remove-labelled.ts';
 import { expectRefusal, temporaryFolder } from '../../e2e/squall.ts';
 
 const NODE_LOSS = ['run', 'node-loss', '--platform', 'docker'];
 
-/** An engine of `answers` by path; other paths are 404. */
-async function fakeEngine(folder: string, answers: Readonly<Record<string, unknown>>) {
+/** Engine with `responses` by path; other paths return 404. */
+async function fakeEngine(folder: string, responses: Readonly<Record<string, unknown>>) {
   const socketPath = join(folder, 'docker.sock');
   const server = createServer((request, response) => {
-    const answer = answers[request.url!.split('?')[0]!];
-    response.statusCode = answer === undefined ? 404 : 200;
-    response.end(JSON.stringify(answer ?? { message: 'no such thing' }));
+    const body = responses[request.url!.split('?')[0]!];
+    response.statusCode = body === undefined ? 404 : 200;
+    response.end(JSON.stringify(body ?? { message: 'no such thing' }));
   });
   server.listen(socketPath);
   await once(server, 'listening');
@@ -28,10 +27,10 @@ describe('finding a Docker engine', () => {
     [
       'no engine',
       { DOCKER_HOST: 'unix:///no/such.sock' },
-      [/No Docker engine answers at \/no\/such\.sock/, /→ Start the Docker engine/],
+      [/No Docker engine is running at \/no\/such\.sock/, /→ Start the Docker engine/],
     ],
     [
-      'an engine elsewhere',
+      'an engine on another machine',
       { DOCKER_HOST: 'tcp://127.0.0.1:2375' },
       [/tcp:\/\/127\.0\.0\.1:2375/, /→ Unset DOCKER_HOST/],
     ],
@@ -54,11 +53,11 @@ describe('finding a Docker engine', () => {
     ['EACCES', 'DOCKER_FORBIDDEN', 'usermod'],
     ['ECONNRESET', 'DOCKER_FAILED', 'log'],
   ])('%s: %s', (cause, code, next) => {
-    const error = engineTrouble('/var/run/docker.sock', Object.assign(new Error(cause), { code: cause }));
+    const error = engineError('/var/run/docker.sock', Object.assign(new Error(cause), { code: cause }));
     expect(error).toMatchObject({ kind: 'environment', code, next: expect.stringContaining(next) });
   });
 
-  it.skipIf(process.geteuid?.() !== 0)('an engine that an unprivileged user really may not use', async () => {
+  it.skipIf(process.geteuid?.() !== 0)('an engine that an unprivileged user is not allowed to use', async () => {
     using folder = temporaryFolder();
     using engine = await fakeEngine(folder.path, { '/info': { ServerVersion: '99', NCPU: 2 } });
     expect(await findEngine(engine.socketPath)).toMatchObject({ version: '99' });
@@ -72,11 +71,11 @@ describe('finding a Docker engine', () => {
     }
   });
 
-  it('takes DOCKER_HOST before the usual places', () => {
+  it('prefers DOCKER_HOST to the usual sockets', () => {
     expect(engineSocket({ DOCKER_HOST: 'unix:///run/user/1000/docker.sock' })).toBe('/run/user/1000/docker.sock');
   });
 
-  it('uses Ryuk only where its image is, unless the person decided', async () => {
+  it('uses Ryuk only where its image is present, unless configured otherwise', async () => {
     using folder = temporaryFolder();
     const info = { '/info': { ServerVersion: '99', NCPU: 2 } };
     using engine = await fakeEngine(folder.path, {
@@ -86,7 +85,7 @@ describe('finding a Docker engine', () => {
     using other = temporaryFolder();
     using without = await fakeEngine(other.path, info);
     const disabledFor = async (socketPath: string, env: NodeJS.ProcessEnv = {}) => {
-      await prepareTestcontainers(await findEngine(socketPath), env);
+      await configureTestcontainers(await findEngine(socketPath), env);
       return env.TESTCONTAINERS_RYUK_DISABLED;
     };
     expect(await disabledFor(engine.socketPath)).toBeUndefined();
@@ -96,12 +95,12 @@ describe('finding a Docker engine', () => {
 });
 
 describe('removeLabelled', () => {
-  it('says so when an engine does not answer or something stays', async () => {
+  it('reports an engine that does not respond, or a resource that remains', async () => {
     using folder = temporaryFolder();
     const options = { label: 'squall.run=x', clock: systemClock, limitMs: 300 };
     const gone = await removeLabelled({ ...options, socketPath: join(folder.path, 'none.sock') });
     expect(gone).toMatchObject({ isClean: false, containers: [] });
-    // This one lists a container for ever, whatever it is told to remove.
+    // This one always lists a container, even after removing it.
     const stays = { '/containers/json': [{ Id: 'abcdefabcdef0123' }], '/networks': [], '/volumes': { Volumes: null } };
     using engine = await fakeEngine(folder.path, stays);
     expect(await removeLabelled({ ...options, socketPath: engine.socketPath })).toMatchObject({

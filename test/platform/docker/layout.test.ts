@@ -34,7 +34,7 @@ describe('the layout of a stack of containers', () => {
     expect(container('inference-1').published).toEqual({});
   });
 
-  it('tells the gateway its links alone', () => {
+  it('passes the gateway its links only', () => {
     const { GATEWAY_CONFIG } = container('gateway-1').environment;
     const urls = JSON.parse(GATEWAY_CONFIG!).upstreams.map(({ url }: { url: string }) => new URL(url));
     expect(new Set(urls.map((url: URL) => url.hostname))).toEqual(new Set(['toxiproxy']));
@@ -49,7 +49,7 @@ describe('the layout of a stack of containers', () => {
   it('finds programs of the checkout in the image, and no others', () => {
     const home = resolve('/checkout');
     expect(programInImage(join(home, 'stack/gateway/main.ts'), home)).toBe('/app/stack/gateway/main.ts');
-    expect(() => programInImage('/elsewhere/main.ts', home)).toThrow(/Expected \/elsewhere\/main.ts to lie below/);
+    expect(() => programInImage('/elsewhere/main.ts', home)).toThrow(/Expected \/elsewhere\/main.ts to be inside/);
   });
 });
 

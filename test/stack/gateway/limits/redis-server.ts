@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../../../harness/host/programs.ts';
 import { writePrivateFiles } from '../../../../platform/process/executable.ts';
-import { answersReady } from '../../../../platform/readiness.ts';
+import { isReadyAt } from '../../../../platform/readiness.ts';
 import { redisOptionsSchema } from '../../../../stack/redis/options.ts';
 import { REDIS_USER, renderRedisConfig } from '../../../../stack/redis/render-redis-config.ts';
 import { requireTool } from '../../../../stack/tools.ts';
@@ -49,7 +49,7 @@ export async function startRedis(): Promise<RedisServer> {
     child = spawn(command, [join(directory, 'redis.conf')], { stdio: 'ignore' });
     const url = `redis://${REDIS_USER}:${PASSWORD}@${address}`;
     const limit = AbortSignal.timeout(10_000);
-    while (!(await answersReady(url, limit))) await new Promise(resolve => setTimeout(resolve, 20));
+    while (!(await isReadyAt(url, limit))) await new Promise(resolve => setTimeout(resolve, 20));
   };
   await restart();
   return {
