@@ -62,7 +62,9 @@ export function requireStackUntouched(paths: readonly string[]): void {
     'option',
     'NOT_EXTERNAL',
     `\`${path}\` changes the stack, which Squall does not start with --target, so it would have no effect`,
-    { next: 'Configure your server itself (the model of the requests is load.model), or leave --target out.' },
+    {
+      next: 'Configure your server itself (load.model names the model of the requests), or leave --target out, also for a proof that changes the stack.',
+    },
   );
 }
 
