@@ -37,26 +37,26 @@ const COLOURS = {
   inconclusive: 'yellow',
   invalid: 'magenta',
 } as const;
-const SHORTEST_MS = 500;
+const MIN_FOR_MS = 500;
 
-/** `squall attack <kind> --target URL`: one attack on a service of one's own, beside a control client that shows what it did. */
+/** `squall attack <kind> --target URL`: one attack on a service of the user's own, beside a control client that shows its effect. */
 export async function defineAttack(command: Command, signal: AbortSignal): Promise<void> {
   withVersions(withScenarioOptions(withOut(command)))
     .argument('<kind>', 'one of the kinds below')
-    .requiredOption('--target <url>', 'http(s)://HOST:PORT; this machine alone, unless:')
-    .option('--i-own-this-target', 'allows a target that is not this machine')
-    .option('--insecure', 'the control client takes any certificate, as the attacker always does', false)
-    .option('--connections <n>', `connections at most open at a time (at most ${LIMITS.connections})`)
+    .requiredOption('--target <url>', 'http(s)://HOST:PORT on this machine, unless:')
+    .option('--i-own-this-target', 'allows a target on another machine')
+    .option('--insecure', 'the control client accepts any certificate, as the attacker always does', false)
+    .option('--connections <n>', `maximum of open connections (at most ${LIMITS.connections})`)
     .option('--rate <n/s>', `connections opened per second (at most ${LIMITS.perSecond}/s)`)
-    .option('--path <path>', 'what the attacker asks for')
-    .option('--for <duration>', 'how long it lasts, e.g. 30s (at most 1h)')
-    .option('--control <what>', 'what the control client asks for: a path to GET, or chat', '/')
-    .option('--control-rate <n/s>', 'how often, each time over a new connection', '100/s')
+    .option('--path <path>', 'path of the attack requests')
+    .option('--for <duration>', 'duration of the attack, e.g. 30s (at most 1h)')
+    .option('--control <what>', 'request of the control client: a path to GET, or chat', '/')
+    .option('--control-rate <n/s>', 'rate of control requests, each on a new connection', '100/s')
     .option('--json', 'print one JSON document on stdout, and nothing else there', false)
     .option('--quiet', 'no progress', false)
     .addHelpText('after', await helpText())
     .action(async (kind: string, options: AttackOptions) => {
-      // Node's own switch reaches every client of this run, whichever process it is in.
+      // Node's own variable affects every client of this run, in every process.
       if (options.insecure) process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
       const compiled = await compileAttack(kind, options, signal);
       const session = await runWithProgress(compiled, { ...options, platform: 'external' }, signal);
@@ -75,26 +75,26 @@ async function helpText(): Promise<string> {
 Kinds:
 ${attacks.map(({ kind, summary }) => `  ${kind.padEnd(width)}  ${summary}`).join('\n')}
 
-A control client asks before, during and after the attack; its errors and its latency are judged as SLOs of a run, with a report.
---set changes a parameter of the attack (--set interval=500ms) or, by its path, the scenario that it is (--set load.idleTimeout=10s,
---set "slos.control-errors.objective=errors <= 1%"). Over https the control client wants the right certificate
-(NODE_EXTRA_CA_CERTS names an authority of your own), or --insecure. Requests that need a key take it from the environment:
+A control client sends requests before, during and after the attack; its errors and its latency are the SLOs of a run, with a report.
+--set changes a parameter of the attack (--set interval=500ms) or, by its path, its scenario (--set load.idleTimeout=10s,
+--set "slos.control-errors.objective=errors <= 1%"). Over https the control client requires a valid certificate
+(NODE_EXTRA_CA_CERTS adds a CA of your own), or --insecure. The environment provides the key for requests:
 SQUALL_TARGET_AUTHORIZATION=sk-….
 
-Exit codes: 0 defended · 1 degraded or down · 2 inconclusive or invalid · 3 usage · 4 the target or this machine · 130 interrupted
+Exit codes: 0 defended · 1 degraded or down · 2 inconclusive or invalid · 3 usage · 4 environment · 130 interrupted
 
 Start with: squall attack slow-headers --target http://127.0.0.1:8080`;
 }
 
 async function compileAttack(kind: string, options: AttackOptions, signal: AbortSignal): Promise<CompiledScenario> {
   if (!attackKinds.includes(kind))
-    throw new SquallError('option', 'UNKNOWN_ATTACK', `No attack is called "${kind}"${didYouMean(kind, attackKinds)}`, {
+    throw new SquallError('option', 'UNKNOWN_ATTACK', `Unknown attack "${kind}"${didYouMean(kind, attackKinds)}`, {
       next: '`squall attack --help` lists the kinds.',
     });
   const attack = await loadAttack(kind);
   const { control, controlRate, seed } = options;
   const forMs = options.for === undefined ? attack.defaultForMs : parseDurationMs(options.for, '--for');
-  if (forMs < SHORTEST_MS || forMs > LIMITS.forMs)
+  if (forMs < MIN_FOR_MS || forMs > LIMITS.forMs)
     throw new SquallError('option', 'BAD_OPTION', `Expected \`--for\` to be from 500ms to 1h, got "${options.for}"`);
   const platform = 'external';
   const external = (await externalTarget({ ...options, platform }, signal))!;
@@ -109,13 +109,13 @@ async function compileAttack(kind: string, options: AttackOptions, signal: Abort
   return compiled;
 }
 
-/** The command as it was given; the versions that it was to be run with are told anew. */
+/** The command as it was given, without the versions, which the run adds. */
 function replayCommand(): string {
   const words = process.argv.slice(2).filter((word, index, all) => ![word, all[index - 1]].includes('--versions'));
   return ['npx', 'squall', ...words].map(quoted).join(' ');
 }
 
-/** Values by their paths in the scenario; a key of `--set` without a dot is a parameter of the attack. */
+/** Values by path in the scenario; a key of `--set` without a dot is a parameter of the attack. */
 function changesOf({ connections, rate, path, set }: AttackOptions): Record<string, unknown> {
   const given = {
     ...parseOverrides([
@@ -129,7 +129,7 @@ function changesOf({ connections, rate, path, set }: AttackOptions): Record<stri
   return Object.fromEntries(Object.entries(given).map(([key, value]) => [pathOf(key), value]));
 }
 
-/** The first model that the target lists, asked at the address that was checked. */
+/** The first model that the target lists, requested from the address that was checked. */
 async function listedModel(external: External, signal: AbortSignal): Promise<string> {
   const { protocol, origin } = new URL(external.url);
   const address = hostAndPort(await reachableAddress(external, signal), external.port);
@@ -138,7 +138,7 @@ async function listedModel(external: External, signal: AbortSignal): Promise<str
   return firstModel(target, external.authorization, signal);
 }
 
-/** A target that never answers again spoils its run, and is down all the same. */
+/** A target that never responds again invalidates its run, but counts as down. */
 function exitCodeOf(result: AttackResult, exitCode: number): number {
   return result === 'down' ? EXIT.sloFailed : exitCode;
 }

@@ -6,31 +6,31 @@ import { samplesForUpperBound } from '../reports/judge/statistics.ts';
 import type { RunDocument, Verdict } from '../reports/store/run-document.ts';
 import type { Scenario } from './scenario.ts';
 
-/** How an attack on a server that Squall did not start is carried out. */
+/** Options of {@link attackScenario}. */
 export interface AttackOptions {
   readonly attack: Attack;
   readonly forMs: number;
-  /** What the control client asks for: a path to `GET`, or `chat`. */
+  /** Request of the control client: a path to `GET`, or `chat`. */
   readonly control: string;
-  /** How often, such as `100/s`. */
+  /** Rate of control requests, such as `100/s`. */
   readonly controlRate: string;
   /** Model for `chat`. */
   readonly model: string;
 }
 
-/** What an attack showed of its target, from the results of its SLOs. */
+/** Result of an attack, from the results of its SLOs. */
 export type AttackResult = 'defended' | 'degraded' | 'down' | Exclude<Verdict, 'pass' | 'fail'>;
 
 const BEFORE_MS = 4000;
 const AFTER_MS = 2000;
-/** Between the injection of an attack and the moment it is seen to act, about. */
+/** Approximate time from the injection of an attack to its observed effect. */
 const ONSET_MS = 1000;
 const ERRORS = 'control-errors';
-/** Above this percentage of failed control requests a target counts as down. */
+/** A target with a higher percentage of failed control requests is down. */
 const DOWN_PERCENT = 50;
 
 /**
- * An attack as a scenario: a control client asks at a fixed rate, each time over a new connection, and the attack is a fault.
+ * An attack as a scenario: a control client sends requests at a fixed rate, each on a new connection, and the attack is a fault.
  *
  * ```
  * control client  ══════════════════════════════════════════
@@ -61,17 +61,17 @@ export function attackScenario({ attack, forMs, control, controlRate, model }: A
         window: 'fault:attack',
         objective: `slowdown(p${percentileFor(controlRate, forMs)}(latency), fault:attack) <= 3 or 250 ms`,
       },
-      ...(judgesAnswers(attack) ? [{ name: 'attack-answers', objective: 'violations(attack) <= 0' }] : []),
+      ...(judgesResponses(attack) ? [{ name: 'attack-responses', objective: 'violations(attack) <= 0' }] : []),
     ],
   };
 }
 
-/** Whether it says of an answer that it was wrong. */
-function judgesAnswers({ parameters, script }: Attack): boolean {
+/** Whether the attack detects wrong responses. */
+function judgesResponses({ parameters, script }: Attack): boolean {
   return script(parameters.parse({}), { host: '', authorization: '', model: '' }).judge !== undefined;
 }
 
-/** The highest of 99, 95 and 90 of which both phases are long enough to know both bounds. */
+/** The highest of 99, 95 and 90 for which both phases have enough requests for both confidence bounds. */
 function percentileFor(controlRate: string, forMs: number): number {
   const shorterMs = Math.min(BEFORE_MS, forMs - ONSET_MS);
   const requests = (parseRatePerSecond(controlRate, '--control-rate') * shorterMs) / 1000;
@@ -79,8 +79,8 @@ function percentileFor(controlRate: string, forMs: number): number {
 }
 
 /**
- * What became of the target: `down` when more than half of the control requests failed for certain, also one that never answered
- * again, `degraded` when another SLO failed, `defended` when all hold; otherwise the verdict of the run.
+ * Result for the target: `down` when more than half of the control requests failed, with confidence, even if it never responded again;
+ * `degraded` when another SLO failed, `defended` when all pass; otherwise the verdict of the run.
  */
 export function resultOf({ verdict, slos, faults }: RunDocument): AttackResult {
   if (verdict === 'pass') return 'defended';

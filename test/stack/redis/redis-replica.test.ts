@@ -103,7 +103,8 @@ describe.skipIf(Boolean(reason))(`Redis as a part of the stack${reason ? ` (${re
   it('is slowed by latency on its link, as measured by a Redis probe', { timeout: LIMIT }, async () => {
     using run = testRun();
     await using stack = await platform.up(redisOnly().topology, run.options);
-    const fault = createFault(plan('latency', 'gateway→redis', 1000, { latencyMs: 300 }), stack, systemClock);
+    const parameters = { latencyMs: 300, jitterMs: 0, stream: 'downstream' };
+    const fault = createFault(plan('latency', 'gateway→redis', 1000, parameters), stack, systemClock);
     await fault.inject(run.options.signal);
     const { evidence } = await fault.verifyEffect(AbortSignal.timeout(10_000));
     // 300 ms in one direction: three probes take at least that, and not twice as long.
