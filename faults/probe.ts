@@ -1,6 +1,5 @@
-import type { Clock } from '../harness/clock.ts';
+import { type Clock, withLimit } from '../harness/clock.ts';
 import type { Link, Observation, Replica, RunningStack } from '../harness/contracts.ts';
-import { withLimit } from '../harness/nemesis.ts';
 
 const POLL_MS = 50;
 /** Every service responds to it as long as its process works. */

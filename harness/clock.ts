@@ -33,22 +33,49 @@ export const systemClock: Clock = {
   },
 };
 
+/** Signal that never aborts. */
+export const NEVER = new AbortController().signal;
+
+/**
+ * Runs `task` with a signal that aborts after `limitMs` or with `signal`, and then settles even if the task ignores its signal.
+ * @throws Error `took longer than …`, the error of the task, or the reason of the outer abort
+ */
+export async function withLimit<T>(
+  limitMs: number,
+  signal: AbortSignal,
+  task: (signal: AbortSignal) => Promise<T>,
+  clock: Clock,
+  onLimit?: () => void,
+): Promise<T> {
+  signal.throwIfAborted();
+  const limit = new AbortController();
+  const finished = new AbortController();
+  const either = AbortSignal.any([signal, limit.signal]);
+  clock.sleep(limitMs, finished.signal).then(
+    () => {
+      onLimit?.();
+      limit.abort(new Error(`took longer than ${Math.round(limitMs)} ms`));
+    },
+    () => {},
+  );
+  const aborted = new Promise<never>((_, reject) => {
+    either.addEventListener('abort', () => reject(either.reason), { once: true });
+  });
+  try {
+    return await Promise.race([task(either), aborted]);
+  } finally {
+    finished.abort();
+  }
+}
+
 /** Waits for `promise`, at most `limitMs`. @returns whether it has settled, resolved or rejected */
 export async function settlesWithin(promise: Promise<unknown>, limitMs: number, clock: Clock): Promise<boolean> {
-  const settled = new AbortController();
-  const limit = clock.sleep(limitMs, settled.signal).then(
-    () => false,
-    () => true,
-  );
-  const isSettled = promise.then(
-    () => true,
-    () => true,
-  );
-  try {
-    return await Promise.race([isSettled, limit]);
-  } finally {
-    settled.abort();
-  }
+  let isLate = false;
+  const onLimit = () => {
+    isLate = true;
+  };
+  await withLimit(limitMs, NEVER, () => promise, clock, onLimit).catch(() => {});
+  return !isLate;
 }
 
 interface Sleeper {

@@ -1,30 +1,23 @@
 import type { Random } from './random.ts';
 
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
 /**
  * Distribution of token counts or milliseconds. `min` and `max` clamp the draws of an unbounded distribution.
  *
  * - `[min, max]`: uniform
- * - `normal`: by mean and standard stddev
- * - `lognormal`: by median and the standard stddev `sigma` of the logarithm; typical of prompt lengths
+ * - `normal`: by mean and standard deviation
+ * - `lognormal`: by median and the standard deviation `sigma` of the logarithm; typical of prompt lengths
  * - `empirical`: one of the values, each equally likely; a value listed twice is twice as likely
  */
 export type Distribution =
   | readonly [min: number, max: number]
   | { readonly kind: 'fixed'; readonly value: number }
-  | {
-      readonly kind: 'normal';
-      readonly mean: number;
-      readonly stddev: number;
-      readonly min: number;
-      readonly max: number;
-    }
-  | {
-      readonly kind: 'lognormal';
-      readonly median: number;
-      readonly sigma: number;
-      readonly min: number;
-      readonly max: number;
-    }
+  | ({ readonly kind: 'normal'; readonly mean: number; readonly stddev: number } & Bounds)
+  | ({ readonly kind: 'lognormal'; readonly median: number; readonly sigma: number } & Bounds)
   | { readonly kind: 'empirical'; readonly values: readonly number[] };
 
 /** Draws a real number. */
@@ -52,6 +45,6 @@ function isRange(distribution: Distribution): distribution is readonly [number, 
   return Array.isArray(distribution);
 }
 
-function clamp({ min, max }: { min: number; max: number }, value: number): number {
+function clamp({ min, max }: Bounds, value: number): number {
   return Math.min(max, Math.max(min, value));
 }

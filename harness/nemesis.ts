@@ -1,7 +1,7 @@
-import type { Clock } from './clock.ts';
+import { type Clock, NEVER, withLimit } from './clock.ts';
 import type { Fault, Observation } from './contracts.ts';
 import { messageOf } from './errors.ts';
-import type { History } from './history.ts';
+import type { History, RunEvent } from './history.ts';
 import type { FaultPlan } from './plan.ts';
 import { formatMs } from './quantity.ts';
 
@@ -80,19 +80,15 @@ export async function runFault(
   }
 }
 
-type Log = (
-  step: 'injected' | 'effective' | 'no-effect' | 'heal' | 'healed' | 'not-healed' | 'failed',
-  evidence: string,
-  observed?: Observation,
-) => void;
+type FaultStep = Extract<RunEvent, { readonly type: 'fault' }>['step'];
+type Log = (step: FaultStep, evidence: string, observed?: Observation) => void;
 
 /** Heals regardless of the run's signal, since an interrupted run must not leave a fault behind. */
 async function healNow(plan: FaultPlan, fault: Fault, limits: NemesisLimits, log: Log, clock: Clock): Promise<void> {
-  const never = new AbortController().signal;
   try {
     log('heal', plan.forMs === null ? `${plan.target} had not recovered by itself` : '');
-    await withLimit(limits.callMs, never, limited => fault.heal(limited), clock);
-    const healed = await observe(limits.healMs, never, fault.verifyHealed, clock);
+    await withLimit(limits.callMs, NEVER, limited => fault.heal(limited), clock);
+    const healed = await observe(limits.healMs, NEVER, fault.verifyHealed, clock);
     if (healed) log('healed', healed.evidence, healed);
     else log('not-healed', `${plan.kind} on ${plan.target} was still in effect after ${formatMs(limits.healMs)}`);
   } catch (error) {
@@ -127,37 +123,5 @@ async function observe(
   } catch (error) {
     if (late && !signal.aborted) return null;
     throw error;
-  }
-}
-
-/**
- * Runs `task` with a signal that aborts after `limitMs` or with `signal`, and then settles even if the task ignores its signal.
- * @throws Error `took longer than …`, the error of the task, or the reason of the outer abort
- */
-export async function withLimit<T>(
-  limitMs: number,
-  signal: AbortSignal,
-  task: (signal: AbortSignal) => Promise<T>,
-  clock: Clock,
-  onLimit?: () => void,
-): Promise<T> {
-  signal.throwIfAborted();
-  const limit = new AbortController();
-  const finished = new AbortController();
-  const either = AbortSignal.any([signal, limit.signal]);
-  clock.sleep(limitMs, finished.signal).then(
-    () => {
-      onLimit?.();
-      limit.abort(new Error(`took longer than ${Math.round(limitMs)} ms`));
-    },
-    () => {},
-  );
-  const aborted = new Promise<never>((_, reject) => {
-    either.addEventListener('abort', () => reject(either.reason), { once: true });
-  });
-  try {
-    return await Promise.race([task(either), aborted]);
-  } finally {
-    finished.abort();
   }
 }

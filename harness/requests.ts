@@ -130,8 +130,8 @@ export function gapOfBucketMs(bucket: number): number {
   return bucket === 0 ? GAP_FLOOR_MS : GAP_FLOOR_MS * Math.exp((bucket - 0.5) * GAP_GROWTH);
 }
 
-/** Outcome counts of an attack's requests. */
-export interface AttackRequests {
+/** Result of an attack: counts of its requests, and its course. */
+export interface AttackOutcome {
   /** Requests that got a response or a closed connection, or hung where a response was due. */
   readonly ended: number;
   /** Of these, requests correctly rejected: with 4xx, or by closing or refusing the connection without a response. */
@@ -140,6 +140,8 @@ export interface AttackRequests {
   readonly violations?: number;
   /** Absent where it was not counted. */
   readonly hold?: AttackHold;
+  /** In order of time, 120 at most; absent where the course was not recorded. */
+  readonly points?: readonly AttackPoint[];
 }
 
 /** How far an attack took hold: its connections, from its start to its end. */
@@ -166,10 +168,4 @@ export interface AttackPoint {
   readonly rejected: number;
   /** Responses below 400. */
   readonly served: number;
-}
-
-/** Result of an attack. */
-export interface AttackOutcome extends AttackRequests {
-  /** In order of time, 120 at most; absent where the course was not recorded. */
-  readonly points?: readonly AttackPoint[];
 }

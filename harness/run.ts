@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, NEVER, withLimit } from './clock.ts';
 import type {
   Fault,
   FaultFactory,
@@ -13,13 +13,13 @@ import type {
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import type { History, RunEnvironment } from './history.ts';
-import { type NemesisLimits, runFault, withLimit } from './nemesis.ts';
+import { type NemesisLimits, runFault } from './nemesis.ts';
 import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
 import { injects, partitionOfSegment } from './segment.ts';
 import { requireVersions, type Versions } from './versions.ts';
 
-/** Everything a run is made of. */
+/** Parts of a run. */
 export interface RunParts<Topology> {
   readonly plan: RunPlan;
   readonly environment: RunEnvironment;
@@ -30,39 +30,37 @@ export interface RunParts<Topology> {
   /** Samples the stack's metrics from the warm-up to the end of the drain. @default nothing is sampled */
   readonly metrics?: MetricsSource;
   readonly history: History;
-  /** The run directory, absolute. */
+  /** Run directory, absolute. */
   readonly directory: string;
   readonly clock: Clock;
-  /** Aborting it interrupts the run: heal, stop, tear down, in that order. The reason's message names who asked. */
+  /** Interrupts the run: heal, stop, tear down, in that order. The message of its reason names the cause. */
   readonly signal: AbortSignal;
   readonly onLoad?: (load: RunningLoad) => void;
-  /** When the start shall be by the wall clock, so that runs on several machines drive together. @default as soon as possible */
+  /** Start of the load phase by the wall clock, so that runs on several machines start together. @default as soon as possible */
   readonly startAt?: Date;
-  /** Refused where the machine has others; see {@link requireVersions}. @default any */
+  /** Versions that the run requires; see {@link requireVersions}. @default any */
   readonly requiredVersions?: Versions;
   readonly limits?: Partial<NemesisLimits>;
 }
 
-/** Between the moment the generator is ready and its first arrival. */
+/** Time between the generator's readiness and its first arrival. */
 const LOAD_LEAD_MS = 500;
-/** Longest wait for requests in flight after the last arrival; then they are cut and recorded as interrupted. */
+/** Limit of the wait for requests in flight after the last arrival; then they are aborted and recorded as interrupted. */
 const DRAIN_LIMIT_MS = 30_000;
-/** Longest wait for a generator that was told to stop. */
+/** Limit of the wait for a stopped generator. */
 const STOP_LIMIT_MS = 5000;
-const NEVER = new AbortController().signal;
-/** Largest partition of warm-up requests that may fail in a stack that is called steady. */
+/** Limit of the ratio of failed warm-up requests in a steady stack. */
 const STEADY_FAILED_RATIO = 0.05;
 
 /**
- * Carries a plan out and writes what happens to the history:
+ * Executes a plan and records the course of the run in its history:
  *
  * ```
- * up ─ warm-up ─ steady? ─ drive ─ recover ─ drain ─ down ─ done
+ * up ─ warm-up ─ steady? ─ load ─ recover ─ drain ─ down ─ done
  * ```
  *
- * When it settles, every fault has been healed and everything that was started is gone. An interruption is an event, not an
- * error.
- * @throws what the platform or the load engine throws when they cannot work; the history then has a `crashed` event
+ * When it settles, every fault has been healed and everything that was started is stopped. An interruption is an event, not an error.
+ * @throws the errors of the platform and the load engine; the history then has a `crashed` event
  */
 export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
   const { history, signal, plan, environment, directory, clock } = parts;
@@ -84,7 +82,7 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
     });
     history.append({ type: 'versions', versions: stack.versions });
     requireVersions(parts.requiredVersions ?? {}, { ...environment.versions, ...stack.versions });
-    await driveStack(parts, stack);
+    await runLoad(parts, stack);
     history.append({ type: 'phase', phase: 'down' });
   } catch (error) {
     if (!signal.aborted) {
@@ -97,9 +95,9 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
   }
 }
 
-async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningStack): Promise<void> {
+async function runLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack): Promise<void> {
   const { history, clock, plan } = parts;
-  // All of them before anything is driven: one that cannot be made must not leave others behind in a load that is being broken.
+  // All faults before the load: an error here must not leave others injected.
   const faults = plan.faults
     .filter(fault => injects(plan, fault))
     .map(fault => ({ plan: fault, fault: parts.createFault(fault, stack, clock) }));
@@ -109,7 +107,7 @@ async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningSta
   const nowMs = clock.nowMs();
   const inMs = startAtMs - nowMs;
   const at = new Date(clock.date().getTime() + inMs).toISOString();
-  // All times count from here: a machine that is busy between the two readings must not shift them.
+  // All times count from here, so that a delay between the two readings does not shift them.
   history.append({ type: 'start', inMs, at }, nowMs);
   const record: SamplingJob['record'] = (takenAtMs, readings) =>
     history.append({ type: 'sample', seenMs: history.at(takenAtMs), readings });
@@ -119,7 +117,7 @@ async function driveStack<Topology>(parts: RunParts<Topology>, stack: RunningSta
   const signal = AbortSignal.any([parts.signal, died.signal]);
   try {
     await clock.sleep(startAtMs - clock.nowMs(), signal);
-    if (requireSteady(load.progress(), history)) await drive(parts, faults, startAtMs, signal);
+    if (isSteady(load.progress(), history)) await loadPhase(parts, faults, startAtMs, signal);
     else load.stop();
     history.append({ type: 'phase', phase: 'drain' });
     await drained(load, signal, clock);
@@ -146,8 +144,8 @@ async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStac
       logPath: `${directory}/load.log`,
     },
     () => chooseStart(parts),
-    // Not the run's own signal: an interrupted run heals first and stops its load then, for a fault proxy whose connections are
-    // all cut while a toxic is being removed may hang (Toxiproxy 2.12 does).
+    // Not the run's own signal: an interrupted run heals before it stops its load, since Toxiproxy 2.12 may hang if all connections
+    // are closed while a toxic is being removed.
     NEVER,
   );
   for (const pid of [load.pid, ...(load.morePids ?? [])]) stack.protect(pid);
@@ -155,23 +153,23 @@ async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStac
   return load;
 }
 
-/** Start on the clock: as soon as the warm-up allows, or when the person asked for it. */
+/** Start of the load phase on the clock: as early as the warm-up permits, or at `startAt`. */
 function chooseStart<Topology>({ plan, clock, startAt }: RunParts<Topology>): number {
   const nowMs = clock.nowMs();
-  const soonestMs = nowMs + LOAD_LEAD_MS + warmUpMs(plan);
-  if (startAt === undefined) return soonestMs;
+  const earliestMs = nowMs + LOAD_LEAD_MS + warmUpMs(plan);
+  if (startAt === undefined) return earliestMs;
   const startAtMs = nowMs + (startAt.getTime() - clock.date().getTime());
-  if (startAtMs >= soonestMs) return startAtMs;
+  if (startAtMs >= earliestMs) return startAtMs;
   throw new SquallError(
     'environment',
     'START_TOO_EARLY',
-    `Expected to be ready for the start at ${startAt.toISOString()}, but the first warm-up request would have been due ${formatMs(soonestMs - startAtMs)} ago`,
+    `Expected to be ready for the start at ${startAt.toISOString()}, but the first warm-up request would have been due ${formatMs(earliestMs - startAtMs)} ago`,
     { next: 'Choose a later --start-at, so that there is time to start everything and to warm up.' },
   );
 }
 
-/** Lets every fault live and waits for the end of the offered load; both also end with the signal, faults healed. */
-async function drive<Topology>(
+/** Executes the faults and waits for the end of the offered load. On abort, ends when all faults are healed. */
+async function loadPhase<Topology>(
   parts: RunParts<Topology>,
   faults: readonly { readonly plan: FaultPlan; readonly fault: Fault }[],
   startAtMs: number,
@@ -180,16 +178,16 @@ async function drive<Topology>(
   const { plan, history, clock, limits = {} } = parts;
   history.append({ type: 'phase', phase: 'load' });
   const context = { clock, history, startAtMs, endMs: loadEndMs(plan), limits };
-  const driven = faults.map(({ plan, fault }) => runFault(plan, fault, context, signal));
+  const running = faults.map(({ plan, fault }) => runFault(plan, fault, context, signal));
   const ended = clock.sleep(startAtMs + loadEndMs(plan) - clock.nowMs(), signal).then(
     () => history.append({ type: 'phase', phase: 'recover' }),
     () => {},
   );
-  await Promise.all([ended, ...driven]);
+  await Promise.all([ended, ...running]);
   signal.throwIfAborted();
 }
 
-/** Waits for the requests in flight after the last arrival; after the limit they are cut. */
+/** Waits for the requests in flight after the last arrival, within the limit. */
 async function drained(load: RunningLoad, signal: AbortSignal, clock: Clock): Promise<void> {
   try {
     await withLimit(DRAIN_LIMIT_MS, signal, () => load.done, clock);
@@ -198,16 +196,16 @@ async function drained(load: RunningLoad, signal: AbortSignal, clock: Clock): Pr
   }
 }
 
-/** @returns whether the stack served its warm-up; if not, the run is marked invalid */
-function requireSteady({ warmUp: { completed, failures } }: LoadProgress, history: History): boolean {
+/** Whether the stack served its warm-up; if not, the run is marked invalid. */
+function isSteady({ warmUp: { completed, failures } }: LoadProgress, history: History): boolean {
   const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
   const ended = completed + failed;
   if (ended > 0 && failed / ended <= STEADY_FAILED_RATIO) return true;
   const kinds = Object.entries(failures).map(([kind, count]) => `${kind} ×${count}`);
   const reason =
     ended === 0
-      ? 'no warm-up request had been answered when driving was to start: give `load.warmUp` more time than an answer takes'
-      : `${failed} of ${ended} warm-up requests failed (${kinds.join(', ')}), at most ${STEADY_FAILED_RATIO * 100} % may`;
+      ? 'no warm-up request had completed by the start of the load phase: make `load.warmUp` longer than a response takes'
+      : `${failed} of ${ended} warm-up requests failed (${kinds.join(', ')}); the limit is ${STEADY_FAILED_RATIO * 100} %`;
   history.append({ type: 'invalid', guard: 'steady-state', reason });
   return false;
 }

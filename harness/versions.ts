@@ -1,11 +1,11 @@
 import { SquallError } from './errors.ts';
 
-/** Versions of what a run is made of, by name, such as `{ node: 'v24.21.0', nginx: '1.22.1 (PATH)' }`. */
+/** Versions of the parts of a run by name, such as `{ node: 'v24.21.0', nginx: '1.22.1 (PATH)' }`. */
 export type Versions = Readonly<Record<string, string>>;
 
 /**
- * The part of versions that a replay can be held to, as `--versions` takes it: `nginx=1.22.1,node=24.21.0`. Left out are where a
- * program was found, and ids of images, which are another's with every build.
+ * Versions that a replay can require, in the format of `--versions`: `nginx=1.22.1,node=24.21.0`. Excludes the places of programs, and
+ * ids of images, which differ with every build.
  */
 export function pinOf(versions: Versions): string {
   return Object.entries(versions)
@@ -15,14 +15,14 @@ export function pinOf(versions: Versions): string {
     .join(',');
 }
 
-/** Reads what {@link pinOf} writes; undefined for any other text. */
+/** Inverse of {@link pinOf}; undefined for any other text. */
 export function parsePin(text: string): Versions | undefined {
   const pairs = text.split(',').map(pair => /^([\w/.-]+)=([\w.+~-]+)$/.exec(pair));
   if (pairs.includes(null)) return undefined;
   return Object.fromEntries(pairs.map(pair => [pair![1]!, pair![2]!]));
 }
 
-/** @throws SquallError `OTHER_VERSIONS` that names each version which is another than the pinned one, or not there */
+/** Requires the pinned versions. @throws SquallError `OTHER_VERSIONS` that names each missing or different version */
 export function requireVersions(pinned: Versions, found: Versions): void {
   const others = Object.entries(pinned).flatMap(([name, wanted]) => {
     const version = found[name] === undefined ? undefined : numberOf(found[name]);

@@ -2,121 +2,110 @@ import type { LoadEngine } from '../harness/contracts.ts';
 import type { LoadPlan } from '../harness/plan.ts';
 import { autocannonEngine, MAX_PROBE_MS } from './autocannon/engine.ts';
 import { k6Engine } from './k6/engine.ts';
-import { canBeAskedFor } from './k6/script/plan.ts';
+import { supportsTarget } from './k6/script/plan.ts';
 import { streamEngine } from './stream/engine.ts';
 
-/** The engines, by the name that a scenario gives them. */
+/** Load engines by the name that a scenario uses. */
 export const engines: Readonly<Record<EngineName, LoadEngine>> = {
   stream: streamEngine,
   k6: k6Engine(),
   autocannon: autocannonEngine,
 };
 
-/** Name of an engine. */
-export type EngineName = 'stream' | 'k6' | 'autocannon';
-
-/** What a scenario can say of its engine; `auto` is settled when it is compiled. */
+/** Values of `load.engine`; `auto` is resolved when a scenario is compiled. */
 export const ENGINE_NAMES = ['stream', 'k6', 'autocannon', 'auto'] as const;
 
 /** One of {@link ENGINE_NAMES}. */
 export type EngineChoice = (typeof ENGINE_NAMES)[number];
 
-/** A part of a plan that its engine cannot carry out. */
+/** Name of an engine. */
+export type EngineName = Exclude<EngineChoice, 'auto'>;
+
+/** Part of a plan that its engine does not support. */
 export interface Unsupported {
   readonly field: string;
   readonly expected: string;
   readonly found: unknown;
 }
 
-/** What an engine can do; a scenario that asks for more is refused with the name of the field. */
+/** Capabilities of an engine. Every engine sends chat and plain HTTP. */
 export interface Capabilities {
   readonly arrivals: readonly string[];
-  readonly workloads: readonly string[];
-  /** Latencies of chat that it measures; `max(ttft)` without any would never be more than inconclusive. */
+  /** Latencies of chat that it measures; an SLO on another would never be more than inconclusive. */
   readonly latencies: readonly string[];
-  /** What its stages are for: arrivals (or users) of the plan, or connections that send as fast as they are answered. */
+  /** Meaning of its stages: arrivals (or users) of the plan, or connections that send as fast as responses arrive. */
   readonly loop: 'arrivals' | 'connections';
-  /** Clients that retry, leave, or are of several classes. */
+  /** Clients with retries, timeouts or several classes; keep-alive switched off. */
   readonly clients: boolean;
   readonly sessions: boolean;
   /** Lengths and times of a recorded trace. */
   readonly trace: boolean;
-  /** Who can have a partition of its load: processes of one machine, and runs. */
+  /** Partitions of its load: for several processes on one machine, and for several runs. */
   readonly workers: boolean;
   readonly segments: boolean;
-  /** Whether it can drive a target that is known by another name than where it listens, behind the fault proxy; or which. */
-  readonly targets: true | ((target: URL) => boolean);
-  readonly longestMs: number;
-  /** What else of a plan it cannot carry out. */
+  /** Whether it supports a target whose name differs from the address that it connects to, behind the fault proxy. */
+  readonly targets: (target: URL) => boolean;
+  readonly maxDurationMs: number;
+  /** Other parts of a plan that it does not support. */
   readonly unsupported: (plan: LoadPlan) => readonly Unsupported[];
 }
 
-/** What an engine of somebody else's makes can do at least. */
-const SIMPLE = {
+const STREAM: Capabilities = {
+  arrivals: ['constant', 'poisson', 'gamma', 'trace', 'closed'],
+  latencies: ['ttft', 'itl', 'latency'],
+  loop: 'arrivals',
+  clients: true,
+  sessions: true,
+  trace: true,
+  workers: true,
+  segments: true,
+  targets: () => true,
+  maxDurationMs: Number.POSITIVE_INFINITY,
+  unsupported: () => [],
+};
+
+const K6: Capabilities = {
+  ...STREAM,
+  arrivals: ['constant', 'closed'],
+  latencies: ['latency'],
   clients: false,
   sessions: false,
   trace: false,
+  // A single k6 uses all cores.
   workers: false,
-  segments: false,
-  targets: true,
-  unsupported: () => [],
-} as const;
+  targets: supportsTarget,
+};
 
-/** What each engine can do. */
-export const CAN: Readonly<Record<EngineName, Capabilities>> = {
-  stream: {
-    arrivals: ['constant', 'poisson', 'gamma', 'trace', 'closed'],
-    workloads: ['chat', 'http'],
-    latencies: ['ttft', 'itl', 'latency'],
-    loop: 'arrivals',
-    clients: true,
-    sessions: true,
-    trace: true,
-    workers: true,
-    segments: true,
-    targets: true,
-    longestMs: Number.POSITIVE_INFINITY,
-    unsupported: () => [],
-  },
-  k6: {
-    ...SIMPLE,
-    arrivals: ['constant', 'closed'],
-    workloads: ['chat', 'http'],
-    latencies: ['latency'],
-    loop: 'arrivals',
-    // Its virtual users run on all cores of a machine as it is.
-    segments: true,
-    targets: canBeAskedFor,
-    longestMs: Number.POSITIVE_INFINITY,
-  },
+/** Capabilities of each engine. */
+export const CAPABILITIES: Readonly<Record<EngineName, Capabilities>> = {
+  stream: STREAM,
+  k6: K6,
   autocannon: {
-    ...SIMPLE,
-    // Those that a scenario has when it says nothing; connections wait for none.
+    ...K6,
+    // The defaults of a scenario, which have no effect on connections.
     arrivals: ['constant', 'poisson'],
-    workloads: ['chat', 'http'],
-    latencies: ['latency'],
     loop: 'connections',
+    segments: false,
     targets: ({ protocol }) => protocol === 'http:',
-    longestMs: MAX_PROBE_MS,
-    unsupported: unprobed,
+    maxDurationMs: MAX_PROBE_MS,
+    unsupported: unsupportedByAutocannon,
   },
 };
 
-/** Whether an engine's stages have no rates, but are for connections in a closed loop. */
+/** Whether stages of an engine have no rates, since its connections form a closed loop. */
 export function needsConnections(engine: EngineChoice): boolean {
-  return engine !== 'auto' && CAN[engine].loop === 'connections';
+  return engine !== 'auto' && CAPABILITIES[engine].loop === 'connections';
 }
 
-/** autocannon's timeout, which is for the whole answer, is a second at least. */
+/** Minimum timeout of autocannon, which is for the complete response. */
 const MIN_TIMEOUT_MS = 1000;
 
-/** What a probe would judge wrongly; see `autocannon/probe.ts`. */
-function unprobed({ workload, idleTimeoutMs }: LoadPlan): Unsupported[] {
-  const method = workload.kind === 'http' ? workload.method : 'POST';
-  return [
-    ...(method === 'HEAD' ? [{ field: 'load.workload.method', expected: 'another than HEAD', found: method }] : []),
-    ...(idleTimeoutMs < MIN_TIMEOUT_MS
-      ? [{ field: 'load.idleTimeout', expected: 'at least 1 s', found: `${idleTimeoutMs} ms` }]
-      : []),
-  ];
+/** What autocannon would measure wrongly; see `autocannon/probe.ts`. */
+function unsupportedByAutocannon({ workload, idleTimeoutMs }: LoadPlan): Unsupported[] {
+  const unsupported: Unsupported[] = [];
+  if (workload.kind === 'http' && workload.method === 'HEAD')
+    unsupported.push({ field: 'load.workload.method', expected: 'a method other than HEAD', found: 'HEAD' });
+  if (idleTimeoutMs < MIN_TIMEOUT_MS)
+    unsupported.push({ field: 'load.idleTimeout', expected: 'at least 1 s', found: `${idleTimeoutMs} ms` });
+  return unsupported;
 }

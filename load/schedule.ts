@@ -5,28 +5,28 @@ import { arrivalsOf, type Partition, partOf, WHOLE } from '../harness/segment.ts
 import { iterationsIn, k6Ramp } from './k6/stages.ts';
 import { replayTrace } from './trace/trace.ts';
 
-/** A request that is due at an instant, whatever became of others. */
+/** Arrival of an open loop. */
 export interface Arrival {
-  /** On the run's time line; negative in the warm-up. */
+  /** On the run's timeline; negative in the warm-up. */
   readonly atMs: number;
-  /** Of a replayed row. */
+  /** Token counts of a replayed row. */
   readonly tokens?: readonly [promptTokens: number, outputTokens: number];
 }
 
-/** What {@link scheduled} needs of a plan. */
+/** Part of a plan that decides its schedule. */
 export type ScheduledLoad = Pick<LoadPlan, 'ramps' | 'arrivals' | 'trace'>;
 
 /**
- * The arrivals that a plan and a seed decide, ascending, warm-up included. Lazy: a day of load costs no memory. The generator
- * and a dry run both call this, so what was announced is what is sent. A closed loop has none. The warm-up is evenly spaced,
- * whatever follows: in a burst's long gap it would warm up nothing, and no steady state could be seen.
+ * Arrivals of a plan and seed in ascending order, including the warm-up; none in a closed loop. Lazy, so a day of load needs no
+ * memory. Generator and dry run share it, so what is announced is what is sent. The warm-up is always evenly spaced: a long gap
+ * between bursts would warm up nothing.
  */
 export function* scheduled({ ramps, arrivals, trace }: ScheduledLoad, seed: number): Generator<Arrival> {
   if (isClosed(arrivals)) return;
   const random = seededRandom(seed).stream('arrivals');
   const { warmUp = [], driven = [] } = Object.groupBy(ramps, ({ toMs }) => (toMs <= 0 ? 'warmUp' : 'driven'));
   using rest = isReplay(arrivals) ? replayed(trace!) : timed(arrivalTimes(driven, arrivals, random));
-  // The way to a trace's cut may be long, and nothing is due yet.
+  // Reading up to a trace's cut may take long, so it happens before the first arrival is due.
   let next = rest.next();
   yield* timed(arrivalTimes(warmUp, 'constant', random));
   for (; !next.done; next = rest.next()) yield next.value;
@@ -41,24 +41,24 @@ function* replayed(trace: TracePlan): Generator<Arrival> {
     yield { atMs, tokens: [promptTokens, outputTokens] };
 }
 
-/** The times alone of a partition of {@link scheduled}, in ms. */
+/** Times of a partition of {@link scheduled}, in ms. */
 export function* scheduleOf(plan: ScheduledLoad, seed: number, partition: Partition = WHOLE): Generator<number> {
   for (const { atMs } of arrivalsOf(scheduled(plan, seed), partition)) yield atMs;
 }
 
-/** Whether users who wait for their answers make the load. */
+/** Whether the load is a closed loop: users who wait for their responses. */
 export function isClosed(process: ArrivalProcess): process is Extract<ArrivalProcess, { readonly kind: 'closed' }> {
   return typeof process === 'object' && process.kind === 'closed';
 }
 
-/** Whether a trace makes the load. */
+/** Whether the load replays a trace. */
 export function isReplay(process: ArrivalProcess): process is Extract<ArrivalProcess, { readonly kind: 'trace' }> {
   return typeof process === 'object' && process.kind === 'trace';
 }
 
 /**
- * What a dry run announces: the arrivals of the plan, or of a partition of it; null in a closed loop, which has none. k6 decides itself
- * when its arrivals are; of them the rates and durations that it is given are hashed.
+ * Number and digest of the arrivals of a plan or a partition, for a dry run; null in a closed loop. For k6, which times its arrivals
+ * itself, the digest is that of its rates and durations.
  */
 export function announced(plan: LoadPlan, seed: number, partition: Partition = WHOLE): ArrivalCount | null {
   if (isClosed(plan.arrivals)) return null;

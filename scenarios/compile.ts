@@ -6,7 +6,7 @@ import { findProgram } from '../harness/host/programs.ts';
 import { type FaultPlan, type LoadPlan, loadEndMs, type PlatformKind, type RunPlan } from '../harness/plan.ts';
 import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
-import { keyOf } from '../load/request/api-key.ts';
+import { resolveApiKey } from '../load/request/api-key.ts';
 import { externalTopology } from '../platform/external/platform.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { settleOptions } from '../stack/options.ts';
@@ -91,7 +91,7 @@ function stackOf(
   // Container images contain every tool; processes use the tools of this machine.
   const stack = settleOptions(written, tool => platform === 'docker' || findProgram(tool) !== undefined);
   // The stack's gateways accept the key of every class of clients.
-  const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [keyOf(key)]));
+  const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [resolveApiKey(key)]));
   return { topology: topologyOf(stack, timeScale, seed, undefined, keys), timeScale, stack };
 }
 

@@ -122,11 +122,11 @@ export type SettledOptions = Omit<StackOptions, 'edge' | 'redis' | 'prometheus'>
 /** Replaces `auto` by the defaults of the part if its program is installed, otherwise by `off`. */
 export function settleOptions(options: StackOptions, hasTool: (tool: ToolName) => boolean): SettledOptions {
   const { edge, redis, prometheus } = options;
+  const orOff = <Part>(name: ToolName, schema: z.ZodType<Part>) => (hasTool(name) ? schema.parse({}) : 'off');
   return {
     ...options,
-    edge: edge === 'auto' ? (hasTool('nginx') ? edgeOptions.parse({}) : 'off') : edge,
-    redis: redis === 'auto' ? (hasTool('redis-server') ? redisOptions.parse({}) : 'off') : redis,
-    prometheus:
-      prometheus === 'auto' ? (hasTool('prometheus') ? prometheusOptionsSchema.parse({}) : 'off') : prometheus,
+    edge: edge === 'auto' ? orOff('nginx', edgeOptions) : edge,
+    redis: redis === 'auto' ? orOff('redis-server', redisOptions) : redis,
+    prometheus: prometheus === 'auto' ? orOff('prometheus', prometheusOptionsSchema) : prometheus,
   };
 }

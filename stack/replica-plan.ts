@@ -16,13 +16,9 @@ export interface Addresses {
   readonly isInImage: boolean;
 }
 
-/** Executable of a replica: one of this project's programs, run by Node, or a tool on the machine or in the image. */
+/** Executable of a replica: one of this project's programs (absolute path), run by Node, or a tool on the machine or in the image. */
 export type ReplicaExecutable =
-  | {
-      readonly kind: 'node';
-      /** Absolute path. */
-      readonly program: string;
-    }
+  | { readonly kind: 'node'; readonly program: string }
   | { readonly kind: 'tool'; readonly tool: ToolName; args(addresses: Addresses): readonly string[] };
 
 /** Readiness probe: 2xx at a path, of an additional listener if one is named, or `PONG` from Redis. */
@@ -60,6 +56,11 @@ export interface ReplicaPlan {
   /** Files to create in the directory before the start, by relative path; private, since they may contain secrets. A path that ends in `/` is a folder. */
   files?(addresses: Addresses): Promise<Readonly<Record<string, string>>>;
 }
+
+/** Plan of one replica as made by its service; `topologyOf` adds the defaults: no cold start, links or variables, and restarts. */
+export type ServicePlan = Optional<ReplicaPlan, 'coldStartMs' | 'uses' | 'restart' | 'environment'>;
+
+type Optional<Plan, Keys extends keyof Plan> = Omit<Plan, Keys> & Partial<Pick<Plan, Keys>>;
 
 /** Input for the plans of all services. */
 export interface TopologyParts {

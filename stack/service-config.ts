@@ -1,4 +1,5 @@
-import type { z } from 'zod';
+import { isIP } from 'node:net';
+import { z } from 'zod';
 import { SquallError } from '../harness/errors.ts';
 
 /**
@@ -43,4 +44,17 @@ function describeIssue(issue: Issue, path: readonly PropertyKey[]): string {
   if (issue.code === 'unrecognized_keys')
     return issue.keys.map(key => `unknown key \`${[...path, key].join('.')}\``).join('; ');
   return `${path.length === 0 ? 'top level' : `\`${path.join('.')}\``}: ${issue.message}`;
+}
+
+/** Schema of an IP address or a network in CIDR notation, such as `10.0.0.0/8` or `fd00::/8`. */
+export const networkSchema = z.string().refine(text => {
+  const [host = '', bits, ...rest] = text.split('/');
+  const version = plainIpVersion(host);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}, 'must be an IP address or a network such as 10.0.0.0/8');
+
+/** IP version, 4 or 6, or 0 if invalid. Zone ids (`fe80::1%eth0`) are rejected, since they may contain any character. */
+export function plainIpVersion(text: string): number {
+  return /^[0-9A-Fa-f.:]+$/.test(text) ? isIP(text) : 0;
 }

@@ -7,7 +7,7 @@ import { messageOf, SquallError } from '../harness/errors.ts';
 const IDLE_CHECK_MS = 20;
 
 /** Listen address. With port 0 the system picks a free port, reported in the log line `listening`. */
-export interface ListenAddress {
+interface ListenAddress {
   readonly host: string;
   readonly port: number;
 }

@@ -6,9 +6,11 @@ import { gatewayReplica } from './gateway/replica.ts';
 import { inferenceReplica } from './inference/replica.ts';
 import { numbered, zonesNamed } from './naming.ts';
 import { prometheusReplica } from './observability/replica.ts';
-import type { SettledOptions } from './options.ts';
+import { DEFAULT_RESTART, type SettledOptions } from './options.ts';
 import { redisReplica } from './redis/replica.ts';
-import type { ReplicaPlan, TopologyParts } from './replica-plan.ts';
+import type { ReplicaPlan, ServicePlan, TopologyParts } from './replica-plan.ts';
+
+const PLAN_DEFAULTS = { coldStartMs: 0, uses: [], restart: DEFAULT_RESTART, environment: () => ({}) };
 
 /** Plan of one link. It is shared by the replicas of the source service, per zone if there are several. */
 export interface LinkPlan {
@@ -59,7 +61,7 @@ export function topologyOf(
   options: SettledOptions,
   timeScale: number,
   seed: number,
-  apiKey = newApiKey(),
+  apiKey = `sk-${randomBytes(24).toString('hex')}`,
   clientKeys: readonly string[] = [],
 ): Topology {
   const parts: TopologyParts = {
@@ -78,12 +80,13 @@ export function topologyOf(
     ...numbered('inference', inference.maxReplicas ?? inference.replicas).map(name => inferenceReplica(name, parts)),
     ...numbered('gateway', gateway.replicas).map(name => gatewayReplica(name, parts)),
   ];
-  const replicas: ReplicaPlan[] = [
+  const planned: ServicePlan[] = [
     ...(redis === 'off' ? [] : [redisReplica(redis, parts)]),
     ...scraped,
     ...(edge === 'off' ? [] : [edgeReplica(edge, parts, entryAuthority)]),
     ...(prometheus === 'off' ? [] : [prometheusReplica(prometheus, parts, scraped)]),
   ];
+  const replicas = planned.map(plan => ({ ...PLAN_DEFAULTS, ...plan }));
   return {
     replicas,
     links: [...entryLinks(parts), ...serviceLinks(replicas), ...operatorLinks(replicas)],
@@ -131,8 +134,4 @@ function lazily<T>(make: () => Promise<T>): () => Promise<T> {
     made ??= make();
     return made;
   };
-}
-
-function newApiKey(): string {
-  return `sk-${randomBytes(24).toString('hex')}`;
 }

@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Random } from '../random.ts';
-import { constantGaps } from './constant.ts';
-import { gammaGaps } from './gamma.ts';
-import type { Gaps } from './gaps.ts';
-import { poissonGaps } from './poisson.ts';
+import { type Gaps, gammaGaps } from './gamma.ts';
 
 /**
  * Linear ramp of the offered load from `fromPerSecond` to `toPerSecond`. Consecutive ramps of one name form a stage, so that a
@@ -77,8 +74,11 @@ export function* arrivalTimes(ramps: readonly Ramp[], process: OpenProcess, rand
 }
 
 function gapsOf(process: OpenProcess, random: Random): Gaps {
-  if (process === 'constant') return constantGaps();
-  return process === 'poisson' ? poissonGaps(random) : gammaGaps(process.cv, random);
+  if (process === 'constant') return { first: () => 0, next: () => 1 };
+  if (process !== 'poisson') return gammaGaps(process.cv, random);
+  // Exponential gaps are memoryless, so the first needs no correction.
+  const next = () => random.exponential(1);
+  return { first: next, next };
 }
 
 /** Expected number of arrivals of a ramp: the integral of its rate. */

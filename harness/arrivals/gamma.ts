@@ -1,5 +1,11 @@
 import type { Random } from '../random.ts';
-import type { Gaps } from './gaps.ts';
+
+/** Source of gaps between arrivals, in units of cumulative rate; their mean is 1. */
+export interface Gaps {
+  /** From the start of the load to the first arrival. */
+  first(): number;
+  next(): number;
+}
 
 /**
  * Gamma-distributed gaps with mean 1 and coefficient of variation `cv`: shape 1/cv², scale cv².

@@ -1,8 +1,9 @@
 import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
+import { NEVER, systemClock, withLimit } from '../clock.ts';
 import { messageOf, SquallError } from '../errors.ts';
 
-/** A server that a person named, and where it is. Connect to an address, not to the name: only they were checked. */
+/** Target and its addresses. Connect to an address, not to the name: only addresses were checked. */
 export interface LocatedTarget {
   readonly url: URL;
   /** Every address of the host, IPv4 first, never empty; all have been checked. */
@@ -10,13 +11,13 @@ export interface LocatedTarget {
   readonly port: number;
 }
 
-/** How {@link locateTarget} is called. */
+/** Options of {@link locateTarget}. */
 export interface LocateOptions {
-  /** The person says that traffic and faults may go to this server although it is not on this machine. @default false */
+  /** Whether the user confirmed that traffic and faults may go to a server outside this machine. @default false */
   readonly iOwnThisTarget?: boolean;
-  /** Ends the wait for a name's addresses, which ends after 5 s in any case. */
+  /** Ends the name resolution, which is limited to 5 s in any case. */
   readonly signal?: AbortSignal;
-  /** All addresses of a name. @default the system's resolver */
+  /** Resolves a name to all its addresses. @default the system's resolver */
   readonly resolve?: (host: string) => Promise<readonly string[]>;
 }
 
@@ -26,14 +27,14 @@ LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
 /**
- * Decides whether load, attacks and faults may be aimed at a URL: at this machine always, elsewhere only when the person says
- * that the server is theirs. A name counts as this machine when every one of its addresses does.
+ * Resolves the URL of a target and requires that it is on this machine, unless the user confirmed that the server is theirs. A name is
+ * on this machine if all of its addresses are.
  *
- * @throws SquallError `BAD_TARGET` for what is no http or https URL or holds a password, a query or a fragment,
- * `TARGET_UNRESOLVED` for a name without an address, `TARGET_NOT_LOCAL` for one that leads elsewhere; the signal's reason on abort
+ * @throws SquallError `BAD_TARGET` for a text that is not an http or https URL or contains a password, a query or a fragment,
+ * `TARGET_UNRESOLVED` for a name without an address, `TARGET_NOT_LOCAL` for another machine; the signal's reason on abort
  */
 export async function locateTarget(text: string, options: LocateOptions = {}): Promise<LocatedTarget> {
-  const { iOwnThisTarget = false, signal, resolve = resolveHost } = options;
+  const { iOwnThisTarget = false, signal = NEVER, resolve = resolveHost } = options;
   const url = parseTarget(text);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const addresses = isIP(host) ? [host] : await resolved(host, resolve, signal);
@@ -42,8 +43,8 @@ export async function locateTarget(text: string, options: LocateOptions = {}): P
 }
 
 /**
- * The check of one address, for the moment of connecting too.
- * @param target as the person wrote it, and what they said of it
+ * Requires that an address is on this machine, unless the user confirmed that the server is theirs; also called on connecting.
+ * @param target the URL as the user wrote it
  * @throws SquallError `TARGET_NOT_LOCAL`
  */
 export function requireLocal(
@@ -61,20 +62,20 @@ export function requireLocal(
   );
 }
 
-/** Whether an address (no name) is of this machine alone: `127.0.0.0/8`, `::1`, also as `::ffff:127.0.0.1`. */
+/** Whether an address (not a name) is a loopback one: `127.0.0.0/8`, `::1`, also as `::ffff:127.0.0.1`. */
 export function isLoopback(address: string): boolean {
   const family = isIP(address);
   return family !== 0 && LOOPBACK.check(address, family === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** What nobody can aim at. @param what was expected @param next what to write instead */
+/** Error of an invalid target. @param what was expected @param next what to write instead */
 export function badTarget(what: string, next = 'Give a base URL such as http://127.0.0.1:8000.'): SquallError {
   return new SquallError('option', 'BAD_TARGET', `Expected the target to be ${what}`, { next });
 }
 
 function parseTarget(text: string): URL {
   const url = URL.parse(text);
-  // Quoted only where it is known to hold no password.
+  // Quoted only if it contains no password.
   if (url?.username || url?.password)
     throw badTarget(
       'a URL without a user and password',
@@ -82,8 +83,8 @@ function parseTarget(text: string): URL {
     );
   if (text.startsWith('unix:'))
     throw badTarget(
-      `an http or https URL, got "${text}", and no client of Squall speaks over a socket file`,
-      'Lead a port there: socat TCP-LISTEN:8080,bind=127.0.0.1,fork UNIX-CONNECT:/path/to/socket',
+      `an http or https URL, got "${text}", and Squall does not support Unix sockets`,
+      'Forward a port to it: socat TCP-LISTEN:8080,bind=127.0.0.1,fork UNIX-CONNECT:/path/to/socket',
     );
   if (!url || !/^https?:$/.test(url.protocol)) throw badTarget(`an http or https URL, got "${text}"`);
   if (url.search !== '' || url.hash !== '') throw badTarget(`a URL without a query and fragment, got "${text}"`);
@@ -93,19 +94,14 @@ function parseTarget(text: string): URL {
 async function resolved(
   host: string,
   resolve: (host: string) => Promise<readonly string[]>,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const limited = AbortSignal.any([AbortSignal.timeout(RESOLVE_LIMIT_MS), ...(signal ? [signal] : [])]);
-  const aborted = new Promise<never>((_, reject) =>
-    limited.addEventListener('abort', () => reject(limited.reason), { once: true }),
-  );
   try {
-    signal?.throwIfAborted();
-    const addresses = await Promise.race([resolve(host), aborted]);
+    const addresses = await withLimit(RESOLVE_LIMIT_MS, signal, () => resolve(host), systemClock);
     if (addresses.length === 0) throw new Error('it has no address');
     return addresses;
   } catch (cause) {
-    signal?.throwIfAborted();
+    signal.throwIfAborted();
     throw new SquallError(
       'environment',
       'TARGET_UNRESOLVED',

@@ -2,7 +2,7 @@
 declare module 'autocannon' {
   import type { EventEmitter } from 'node:events';
 
-  /** Sends as soon as it has its answer; after each loss on a new socket. */
+  /** Connection that sends as soon as its response is complete, after each failure on a new socket. */
   export interface Client extends EventEmitter<ClientEvents> {
     setRequests(requests: readonly RequestSetup[]): void;
     destroy(): void;
@@ -10,16 +10,14 @@ declare module 'autocannon' {
 
   export interface ClientEvents {
     headers: [Head];
-    /** A part of the body. */
+    /** Chunk of the body. */
     body: [Buffer];
-    /** The whole answer is in. */
+    /** The response is complete. */
     response: [];
     connError: [Error];
-    /** No whole answer in time; by now it has a new socket, and has sent on it. */
-    timeout: [];
   }
 
-  /** Names and values of headers in turn. */
+  /** Head of a response; `headers` alternates names and values. */
   export interface Head {
     readonly statusCode: number;
     readonly headers: readonly string[];
@@ -27,7 +25,7 @@ declare module 'autocannon' {
   }
 
   export interface RequestSetup {
-    /** Called before each request: what to send, beside the defaults that it is given. */
+    /** Called before each request; returns the request, based on the given defaults. */
     readonly setupRequest: (defaults: object) => object;
   }
 
@@ -36,7 +34,7 @@ declare module 'autocannon' {
     readonly connections: number;
     /** s */
     readonly duration: number;
-    /** s, for the whole answer; at least 1. */
+    /** s, for the whole response; at least 1. */
     readonly timeout: number;
     readonly setupClient: (client: Client) => void;
   }

@@ -2,20 +2,17 @@ import { fileURLToPath } from 'node:url';
 import { SquallError } from '../../harness/errors.ts';
 import { workerEngine } from '../worker/worker-engine.ts';
 
-/** Longest probe, in ms. */
+/** Maximum duration of a probe, in ms. */
 export const MAX_PROBE_MS = 60_000;
 
-/**
- * Short saturation probes by autocannon: a closed loop over `connections`, in a process of its own. See `autocannon/probe.ts` for
- * what it measures, and for what it leaves out.
- */
+/** Short saturation probes by autocannon: a closed loop over `connections`, in its own process. See `probe.ts` for what it measures. */
 export const autocannonEngine = workerEngine({
   name: 'autocannon',
   path: fileURLToPath(new URL('./main.ts', import.meta.url)),
   prepare: async ({ targets }) => {
     if (targets.every(target => new URL(target).protocol === 'http:')) return {};
-    throw new SquallError('scenario', 'PROBE_WITHOUT_TLS', 'Expected targets without TLS with the engine autocannon', {
-      next: 'Use `load.engine: stream`: autocannon would trust any certificate.',
+    throw new SquallError('scenario', 'PROBE_TLS_UNSUPPORTED', 'The engine autocannon does not support TLS targets', {
+      next: 'Use `load.engine: stream`: autocannon trusts any certificate.',
     });
   },
 });

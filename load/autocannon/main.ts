@@ -2,8 +2,8 @@
 import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { openJournal } from '../worker/journal.ts';
-import { loadProcess } from '../worker/load-process.ts';
-import type { TimedJob } from '../worker/messages.ts';
+import { loadProcess, type TimedJob } from '../worker/load-process.ts';
+import { measureLoad } from '../worker/usage.ts';
 import { Probe } from './probe.ts';
 
 let probe: Probe | undefined;
@@ -16,9 +16,8 @@ const worker = loadProcess({
 
 async function drive(job: TimedJob): Promise<void> {
   const journal = openJournal(job.journalPath, worker.die);
-  const running = new Probe(job, { clock: systemClock, journal });
-  const startMs = job.startAtMs + (job.plan.ramps[0]?.fromMs ?? 0);
-  const startCpu = process.cpuUsage();
+  const running = new Probe(job, systemClock, journal);
+  const measured = measureLoad(job);
   probe = running;
   worker.stopped.addEventListener('abort', () => running.stop());
   if (worker.stopped.aborted) running.stop();
@@ -31,17 +30,6 @@ async function drive(job: TimedJob): Promise<void> {
     const { kind, code, message, next = '' } = failure;
     await worker.fail({ kind, code, message, next });
   } else if (failure) worker.die(failure);
-  const { user, system } = process.cpuUsage(startCpu);
-  const { requests } = running;
-  await worker.finish({
-    progress: running.progress(),
-    summary: {
-      cpuMs: (user + system) / 1000,
-      wallMs: systemClock.nowMs() - startMs,
-      peakRssBytes: process.resourceUsage().maxRSS * 1024,
-      cores: 1,
-      requests,
-      lateness: 'unknown',
-    },
-  });
+  const summary = { ...measured(), cores: 1, requests: running.requests, lateness: 'unknown' as const };
+  await worker.finish({ progress: running.progress(), summary });
 }

@@ -3,36 +3,31 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { systemClock } from '../../harness/clock.ts';
 
-/** How k6's clock stands to this machine's, as its script found out. */
+/** Offset of k6's clock, as measured by its script. */
 export interface ClockComparison {
-  /** The machine's monotonic clock minus k6's, in ms; wrong by half a round trip at most. */
+  /** The machine's monotonic clock minus k6's, in ms; the error is at most half a round trip. */
   readonly offsetMs: number;
   readonly roundTripMs: number;
 }
 
-/** What the collector answers its script. */
+/** Collector's handlers of the requests of its script. */
 export interface ControlHandlers {
-  /** The script is ready to begin; it waits until this resolves. @returns when the start is on k6's clock, in ms */
+  /** The script is ready and waits until this resolves. @returns start of the run on k6's clock, in ms */
   begin(clock: ClockComparison): Promise<number>;
-  /** The last iteration has ended, and k6 is about to leave. */
+  /** The last iteration has ended, and k6 is about to exit. */
   end(): void;
 }
 
-/** The side of the collector that a script talks to before and after its load. */
-export interface Control extends Disposable {
-  readonly url: string;
-}
-
-/** Listens on a free port of 127.0.0.1. */
-export async function openControl(handlers: ControlHandlers): Promise<Control> {
-  const answer = async (request: IncomingMessage): Promise<string> => {
+/** Starts the collector's HTTP server for its script, used before and after the load, on a free port of 127.0.0.1. */
+export async function openControl(handlers: ControlHandlers): Promise<Disposable & { readonly url: string }> {
+  const respond = async (request: IncomingMessage): Promise<string> => {
     if (request.url === '/clock') return String(systemClock.nowMs());
     if (request.url === '/begin') return String(await handlers.begin((await json(request)) as ClockComparison));
     if (request.url === '/end') handlers.end();
     return '';
   };
   const server = createServer((request, response) => {
-    answer(request).then(
+    respond(request).then(
       body => response.end(body),
       () => response.destroy(),
     );

@@ -1,63 +1,51 @@
 /**
- * What the k6 script tells its collector, one line on k6's standard output each. Instants are ms since k6 began its test.
+ * Line that the k6 script logs for its collector, as JSON. Instants are ms since k6 began its test.
  *
- * - `start`: an iteration (in a closed loop a request, of which each user makes many in one) is about to send
- * - `end`: its answer is in, or will never be
+ * - `start`: a request is about to be sent
+ * - `end`: its response is complete, or has failed
  */
 export type ScriptLine =
   | {
       readonly type: 'start';
+      /** Number of the iteration; in a closed loop, where an iteration has many requests, of the request. */
       readonly iteration: number;
       readonly atMs: number;
       readonly promptTokens: number;
-      /** When the user of a closed loop meant to send; null in an open one, where k6's executor does not say. */
+      /** Due time in a closed loop; null in an open one, since k6's executor does not report it. */
       readonly dueMs: number | null;
     }
-  | ({ readonly type: 'end'; readonly iteration: number; readonly atMs: number } & Answer);
+  | ({ readonly type: 'end'; readonly iteration: number; readonly atMs: number } & K6Response);
 
-/** What k6 knows of an answer. */
-export interface Answer {
-  /** HTTP status, 0 without a whole answer. */
+/** Response as k6 reports it. */
+export interface K6Response {
+  /** HTTP status, 0 without a complete response. */
   readonly status: number;
   /** k6's own error code, 0 without one. */
   readonly errorCode: number;
   readonly error: string;
   /** Whether a byte of the request was sent. */
   readonly isSent: boolean;
-  /** What the body of an answer with the right status was worth; `''` where nobody read it. */
+  /** Classification of the body of a response with the right status; otherwise empty. */
   readonly body: 'ok' | 'truncated' | 'malformed' | '';
   readonly outputTokens: number;
   readonly upstream: string;
-  /** When the first byte of a plain answer with the right status came; null for any other. */
+  /** Arrival of the first byte of a plain HTTP response with the right status; otherwise null. */
   readonly firstByteMs: number | null;
 }
 
-/** Begins every line of ours; anything else is k6's own. */
+/** Prefix that tells these lines from k6's own. */
 const MARK = '\u0001squall ';
 
-/** A line for `console.log`. Positions instead of names: there are two lines a request. */
+/** Formats a line for `console.log`. */
 export function formatLine(line: ScriptLine): string {
-  if (line.type === 'start')
-    return `${MARK}${JSON.stringify([line.iteration, line.atMs, line.promptTokens, line.dueMs])}`;
-  const { iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs } = line;
-  const answer = [status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs];
-  return `${MARK}${JSON.stringify([iteration, atMs, ...answer])}`;
+  return MARK + JSON.stringify(line);
 }
 
-/** Reads what {@link formatLine} wrote; undefined for any other line. */
+/** Parses a line of {@link formatLine}; undefined for any other. */
 export function parseLine(text: string): ScriptLine | undefined {
   if (!text.startsWith(MARK)) return undefined;
-  const fields = parsed(text.slice(MARK.length));
-  if (!Array.isArray(fields)) return undefined;
-  const [iteration, atMs] = fields;
-  if (fields.length === 4) return { type: 'start', iteration, atMs, promptTokens: fields[2], dueMs: fields[3] };
-  const [, , status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs] = fields;
-  return { type: 'end', iteration, atMs, status, errorCode, error, isSent, body, outputTokens, upstream, firstByteMs };
-}
-
-function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text.slice(MARK.length));
   } catch {
     return undefined;
   }

@@ -1,26 +1,23 @@
-/**
- * The collector beside k6: it starts k6, compares clocks, lets it begin, and writes down what each request came to.
- */
+/** Collector process of the `k6` engine: starts k6, compares clocks, starts the load and records each request. */
 import { availableParallelism } from 'node:os';
 import { systemClock } from '../../harness/clock.ts';
 import type { LoadJob, LoadProgress, LoadSummary } from '../../harness/contracts.ts';
-import type { WorkerFailure } from '../../harness/host/worker.ts';
 import { isClosed } from '../schedule.ts';
 import { openJournal } from '../worker/journal.ts';
-import { loadProcess } from '../worker/load-process.ts';
-import type { TimedJob } from '../worker/messages.ts';
-import { type Usage, usageOf } from '../worker/usage.ts';
+import { loadProcess, type TimedJob } from '../worker/load-process.ts';
+import { NOTHING_YET } from '../worker/sum.ts';
+import { measureUsage, type Usage, usageOf } from '../worker/usage.ts';
 import { openControl } from './control.ts';
 import { failureOf } from './failure.ts';
 import { startK6 } from './process.ts';
-import type { K6Program } from './program/launch.ts';
+import type { FoundK6 } from './program/find.ts';
 import { Recorder } from './recorder.ts';
 import { scriptPlan } from './script/plan.ts';
 
 const METER_MS = 250;
-/** Users wait for their own instants, so they may be there before the first of them. */
+/** Time by which users of a closed loop start before the first is due, in ms; each waits for its own instant. */
 const USERS_LEAD_MS = 250;
-/** A wall clock that was set while k6 ran makes its records worthless; k6 shows it in whole ms. */
+/** Maximum change of the wall clock, by which k6 times drops, in ms. */
 const CLOCK_STEP_MS = 20;
 
 const timed = Promise.withResolvers<TimedJob>();
@@ -29,12 +26,12 @@ const worker = loadProcess({
   prepare: (job, settings) => collect(job, settings as unknown as K6Settings),
   job: async job => timed.resolve(job),
   progress: () => progress(),
-  // Long enough for k6 to leave.
+  // Long enough for k6 to exit.
   farewellMs: 3000,
 });
 
 interface K6Settings {
-  readonly program: K6Program;
+  readonly program: FoundK6;
   readonly script: string;
 }
 
@@ -62,7 +59,7 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   const plan = scriptPlan(job);
   const onLine = (line: Parameters<Recorder['take']>[0]) => recorder?.take(line);
   const isOpen = !isClosed(job.plan.arrivals);
-  // What k6 calls a dropped iteration of a closed loop is a user who was cut short.
+  // In a closed loop, k6 counts interrupted users as dropped iterations.
   const onDrop = (wallMs: number) => isOpen && recorder?.dropped(wallMs - wallAtStart - startAtMs);
   const k6 = await startK6({ ...job, program, script, plan, controlUrl: control.url, onLine, onDrop });
   const runMs = () => systemClock.nowMs() - startAtMs;
@@ -78,65 +75,51 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   recorder?.finish(runMs());
   await journal.close();
   await k6[Symbol.asyncDispose]();
-  if (exit.code !== 0 && !worker.stopped.aborted) return fail(failureOf(exit.code, exit.signal, exit.lastWords));
+  if (exit.code !== 0 && !worker.stopped.aborted) return worker.fail(failureOf(exit));
   const wallStepMs = wallOffsetMs() - wallAtStart;
-  if (Math.abs(wallStepMs) > CLOCK_STEP_MS) return fail(clockStepped(wallStepMs));
-  const told = recorder ?? new Recorder({ ...job, journal, offsetMs: 0 });
-  const summary = { ...meter.summary(), requests: told.requests, ...(isOpen ? { lateness: 'unknown' as const } : {}) };
-  await worker.finish({ progress: told.progress(runMs()), summary });
+  if (Math.abs(wallStepMs) > CLOCK_STEP_MS) {
+    const message = `The wall clock, which k6 uses, was changed by ${wallStepMs.toFixed(0)} ms during the run`;
+    return worker.fail({ kind: 'environment', code: 'K6_CLOCK_STEPPED', message, next: 'Run it again.' });
+  }
+  const { requests = 0 } = recorder ?? {};
+  const summary = { ...meter.summary(), requests, ...(isOpen && { lateness: 'unknown' as const }) };
+  await worker.finish({ progress: progress() ?? NOTHING_YET, summary });
 }
 
-/** Of this machine's wall clock, which is k6's too, against its monotonic one. */
+/** Wall clock of this machine, and of k6, minus its monotonic clock. */
 function wallOffsetMs(): number {
   return Date.now() - systemClock.nowMs();
 }
 
-interface Meter {
-  /** Counts from now on, so that waiting for the schedule does not make the generator look idle. */
-  reset(): void;
-  /** Reads k6's figures while they can be read. */
-  read(): void;
-  summary(): LoadSummary;
-}
-
-/** What k6 and this collector use together. */
-function startMeter(pid: () => number): Meter {
+/** Measures the resource usage of k6 and this collector together. */
+function startMeter(pid: () => number) {
   let k6: Usage = { cpuMs: 0, peakRssBytes: 0 };
   let atStart = k6;
-  let startMs = systemClock.nowMs();
-  let startCpu = process.cpuUsage();
+  let own = measureUsage();
   const read = () => {
     k6 = usageOf(pid()) ?? k6;
   };
   setInterval(read, METER_MS).unref();
   return {
+    /** Reads the usage of k6 while it runs. */
     read,
+    /** Starts the measurement: waiting for the schedule would make the generator look idle. */
     reset: () => {
       read();
       atStart = k6;
-      startMs = systemClock.nowMs();
-      startCpu = process.cpuUsage();
+      own = measureUsage();
     },
-    summary: () => {
-      const own = process.cpuUsage(startCpu);
-      process.stderr.write(`k6 alone used ${k6.cpuMs - atStart.cpuMs} ms of CPU\n`);
+    summary: (): LoadSummary => {
+      const { cpuMs, wallMs, peakRssBytes } = own();
+      const k6CpuMs = k6.cpuMs - atStart.cpuMs;
+      process.stderr.write(`k6 alone used ${k6CpuMs} ms of CPU\n`);
       return {
-        cpuMs: k6.cpuMs - atStart.cpuMs + (own.user + own.system) / 1000,
-        wallMs: systemClock.nowMs() - startMs,
-        peakRssBytes: k6.peakRssBytes + process.resourceUsage().maxRSS * 1024,
-        // k6's virtual users run on all of them.
+        cpuMs: k6CpuMs + cpuMs,
+        wallMs,
+        peakRssBytes: k6.peakRssBytes + peakRssBytes,
+        // k6's virtual users run on all cores.
         cores: availableParallelism(),
       };
     },
   };
-}
-
-function clockStepped(stepMs: number): WorkerFailure {
-  const message = `The wall clock, by which k6 times, was set by ${stepMs.toFixed(0)} ms while it ran`;
-  return { kind: 'environment', code: 'K6_CLOCK_STEPPED', message, next: 'Run it again.' };
-}
-
-async function fail(failure: WorkerFailure): Promise<void> {
-  process.stderr.write(`${failure.message}\n`);
-  await worker.fail(failure);
 }

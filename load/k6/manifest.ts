@@ -4,29 +4,29 @@ import type { LoadPlan } from '../../harness/plan.ts';
 import { bundle, ENTRY } from './program/bundle.ts';
 import { scriptPlan } from './script/plan.ts';
 
-/** What {@link k6OperatorManifest} is told. */
+/** Options of {@link k6OperatorManifest}. */
 export interface ManifestOptions {
-  /** Of the test run and of its ConfigMap; a DNS label. */
+  /** Name of the test run and its ConfigMap; a DNS label. */
   readonly name: string;
   readonly plan: LoadPlan;
   readonly seed: number;
-  /** Base URLs as pods of the cluster reach them. */
+  /** Base URLs that pods of the cluster can reach. */
   readonly targets: readonly string[];
-  /** Pods that share the load, ≥ 1. */
+  /** Number of pods that generate the load, ≥ 1. */
   readonly parallelism: number;
-  /** Whether each pod wants a node of its own. */
+  /** Whether each pod needs its own node. */
   readonly separate: boolean;
   readonly image: string;
-  /** Name of a Secret whose key `authorization` holds the header's value; undefined for none. */
+  /** Name of a Secret whose key `authorization` is the value of that header; undefined for none. */
   readonly secret: string | undefined;
 }
 
 const SCRIPT = join(import.meta.dirname, 'script/load.ts');
 
 /**
- * What the k6 operator needs to drive the load of a plan from several pods, as YAML: a ConfigMap with the script, the modules it
- * imports and the plan, and the `TestRun` (k6.io/v1alpha1) that runs it. k6 divides the arrivals, or the users, among the pods; each request is
- * told in two lines of its pod's log, and nobody merges them.
+ * YAML for the k6 operator to generate the load of a plan from several pods: a ConfigMap with the script, the modules it imports and
+ * the plan, and the `TestRun` (k6.io/v1alpha1) that runs it. k6 divides the arrivals, or the users, among the pods. Each request is two
+ * lines in the log of its pod; the logs are not merged.
  */
 export function k6OperatorManifest(options: ManifestOptions): string {
   const { name, plan, seed, targets, parallelism, separate, image, secret } = options;

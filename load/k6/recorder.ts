@@ -6,15 +6,15 @@ import { type Partition, WHOLE } from '../../harness/segment.ts';
 import { tally } from '../stream/tally.ts';
 import type { Journal } from '../worker/journal.ts';
 import type { ScriptLine } from './lines.ts';
-import { outcomeOfAnswer } from './outcome.ts';
+import { outcomeOfResponse } from './outcome.ts';
 
-/** How {@link Recorder} places what k6 reports. */
+/** Options of {@link Recorder}. */
 export interface RecorderOptions {
   readonly plan: LoadPlan;
-  /** Of the arrivals, which is k6's execution segment. @default all */
+  /** Partition of the arrivals: k6's execution segment. @default all */
   readonly partition?: Partition | undefined;
   readonly journal: Pick<Journal, 'append'>;
-  /** Of k6's clock on the run's time line: what k6 calls t happened at t + `offsetMs`. */
+  /** Offset of k6's clock: its instant t is t + `offsetMs` on the run's timeline. */
   readonly offsetMs: number;
 }
 
@@ -23,16 +23,16 @@ type End = Extract<ScriptLine, { type: 'end' }>;
 type Place = Pick<RequestRecord, 'index' | 'scheduledMs' | 'sentMs' | 'promptTokens' | 'stage'>;
 
 /**
- * Turns what k6 reports into request records, in memory bounded by the requests in flight and an instant a dropped one.
+ * Turns the script's lines and k6's drops into request records, in memory bounded by the requests in flight and one instant per drop.
  *
- * - `sentMs` is when the script called `http.request`, `endMs` when that returned with the whole body.
- * - `scheduledMs` is the same as `sentMs` in an open loop: k6 says when an iteration began, and not when it was due. What k6 itself is
- *   late by is in no latency; what found every virtual user busy is a drop. Of a dropped request it is when k6 dropped it, which is
- *   when it was due. In a closed loop it is when the user meant to send.
- * - `index` is the number of the iteration, by which its request is known to the service too; dropped ones, which k6 does not
- *   number, follow the last of them. In a closed loop, where users have no counter in common, it counts the requests as they began.
- * - `firstTokenMs` of a plain request is its first byte as k6 timed it, else null: k6 shows a body only when it is whole, and a
- *   first byte is no token. `gaps` are empty.
+ * - `sentMs` is when the script called `http.request`, `endMs` when that returned with the complete body.
+ * - `scheduledMs` equals `sentMs` in an open loop: k6 reports when an iteration began, not when it was due, so no latency includes
+ *   k6's own lateness. For a dropped request it is the time of the drop, which is when it was due. In a closed loop it is when the
+ *   user was due to send.
+ * - `index` is the number of the iteration, also part of its request id; dropped requests, which k6 does not number, come last. In a
+ *   closed loop, where users share no counter, it counts the requests in the order of their start.
+ * - `firstTokenMs` of plain HTTP is the first byte as k6 timed it, else null: k6 shows a body only when it is complete, and a first
+ *   byte is not a token. `gaps` are empty.
  */
 export class Recorder {
   readonly #options: RecorderOptions;
@@ -51,27 +51,27 @@ export class Recorder {
     this.#nextIndex = first;
   }
 
-  /** Takes a line of the script. */
+  /** Handles a line of the script. */
   take(line: ScriptLine): void {
     if (line.type === 'start') this.#started(line);
     else this.#ended(line);
   }
 
-  /** k6 found no virtual user for a request that was due. @param runMs when, on the run's time line */
+  /** Records a request that was due without a free virtual user. @param runMs time of the drop on the run's timeline */
   dropped(runMs: number): void {
-    // A k6 that leaves has no users left either.
+    // An exiting k6 has no free users either.
     if (runMs >= this.#stoppedMs) return;
     this.#requests += 1;
     this.#droppedMs.push(runMs);
     this.#tally.settled(this.#drop(runMs, 0), runMs);
   }
 
-  /** From now on what ends without an answer was cut off. To be called when k6 is told to leave. @param runMs now, on the run's time line */
+  /** Requests that end without a response from now on were interrupted. @param runMs now, on the run's timeline */
   stop(runMs: number): void {
     this.#stoppedMs = runMs;
   }
 
-  /** Writes down the rest: what was dropped, and as interrupted what has no end. @param runMs now, on the run's time line */
+  /** Records dropped requests, and requests still open as interrupted. @param runMs now, on the run's timeline */
   finish(runMs: number): void {
     for (const place of this.#open.values()) this.#write({ ...place, endMs: runMs, outcome: 'interrupted' });
     this.#open.clear();
@@ -82,7 +82,7 @@ export class Recorder {
     this.#droppedMs.length = 0;
   }
 
-  /** How many requests there were, the dropped ones included. */
+  /** Number of requests so far, including dropped ones. */
   get requests(): number {
     return this.#requests;
   }
@@ -111,8 +111,8 @@ export class Recorder {
     const endMs = end.atMs + offsetMs;
     const firstTokenMs = end.firstByteMs === null ? null : end.firstByteMs + offsetMs;
     if (firstTokenMs !== null) this.#tally.firstToken(firstTokenMs - place.scheduledMs, endMs);
-    // A k6 that leaves cancels what is in flight, and its script may still come to say so.
-    const outcome = endMs >= this.#stoppedMs && status === 0 ? 'interrupted' : outcomeOfAnswer(end);
+    // An exiting k6 cancels the requests in flight, which its script may still report.
+    const outcome = endMs >= this.#stoppedMs && status === 0 ? 'interrupted' : outcomeOfResponse(end);
     this.#write({ ...place, endMs, outcome, firstTokenMs, status, outputTokens, upstream });
   }
 

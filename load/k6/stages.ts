@@ -1,34 +1,28 @@
 import type { Ramp } from '../../harness/arrivals/arrivals.ts';
 
-/** A stage of k6's ramping-arrival-rate executor; `target` in iterations an hour, the unit in which rates are whole numbers. */
-export interface K6Stage {
-  readonly target: number;
-  readonly durationMs: number;
-}
-
-/** How the executor of a plan ramps. Rates are arrivals an hour. */
+/** Options of k6's ramping-arrival-rate executor; rates are iterations per hour, the unit in which they are integers. */
 export interface K6Ramp {
   readonly startRate: number;
-  readonly stages: readonly K6Stage[];
+  readonly stages: readonly { readonly target: number; readonly durationMs: number }[];
 }
 
 const MS_PER_HOUR = 3_600_000;
 
 /**
- * Offered after the plan: k6 counts a stage's time from before it has its users ready, and would end before it starts what is due at
- * the very end, or lose that to a rounding. It ends with its last iteration, so the tail takes no time. It holds 0.299 iterations, so
- * that no sum of usual rates and durations lies on the verge of one more.
+ * Stage after the plan: k6 starts the clock of its stages before its users are ready, and would end before it starts the iterations
+ * due at the very end, or lose one to rounding. k6 ends with its last iteration, so the tail takes no time. It adds 0.299 iterations,
+ * so that no sum of usual rates and durations is close to an integer.
  */
 const TAIL = { perHour: 215, durationMs: 4999 };
 
 /**
- * The ramps of a plan as k6's executor takes them: whole rates and whole milliseconds, a jump between ramps as a stage of no
- * length. A rate is rounded to 1/3600 a second. Of a curve's thousands of short ramps the ends are rounded, not the lengths, so
- * that what one gets too much its neighbour lacks.
+ * Ramps of a plan as stages of k6's executor: integer rates and milliseconds, and a stage of no duration for a jump. Rates are rounded
+ * to 1/3600 per second. Ends of ramps are rounded, not durations, so that errors do not add up over the thousands of ramps of a
+ * curve.
  */
 export function k6Ramp(ramps: readonly Ramp[]): K6Ramp {
   const startRate = hourly(ramps[0]?.fromPerSecond ?? 0);
-  const stages: K6Stage[] = [];
+  const stages: K6Ramp['stages'][number][] = [];
   let rate = startRate;
   for (const ramp of ramps) {
     const from = hourly(ramp.fromPerSecond);
@@ -44,7 +38,7 @@ function hourly(perSecond: number): number {
   return Math.round(perSecond * 3600);
 }
 
-/** How many iterations a ramp asks for: the integral of its rate, rounded down. */
+/** Number of iterations: the integral of the rate, rounded down. */
 export function iterationsIn({ startRate, stages }: K6Ramp): number {
   let from = startRate;
   let twice = 0;

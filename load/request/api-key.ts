@@ -1,4 +1,4 @@
-/** An API key as a scenario writes it: one that is only named (`env:NAME`) is read from there, so that it stands in no file of a run. */
-export function keyOf(key: string): string {
+/** Resolves the API key of a scenario. `env:NAME` is read from the environment, so that no file of the run contains it. */
+export function resolveApiKey(key: string): string {
   return key.startsWith('env:') ? (process.env[key.slice(4)] ?? '') : key;
 }

@@ -3,103 +3,86 @@ import type { ChatWorkload, Lengths } from '../../harness/plan.ts';
 import { type Random, seededRandom } from '../../harness/random.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 
-/** What one request asks for. */
+/** Prompt and completion length of one request. */
 export interface Prompt {
   /** ASCII, exactly `4 × promptTokens` characters. */
   readonly text: string;
   readonly promptTokens: number;
-  /** Upper bound on the answer, sent as `max_tokens`. */
+  /** Upper bound on the completion, sent as `max_tokens`. */
   readonly outputTokens: number;
 }
 
-/** One message of a conversation. */
-export interface Message {
+interface Message {
   readonly role: 'user' | 'assistant';
   readonly content: string;
 }
 
-/** What one turn of a user sends. */
-export interface Conversation {
+/** Messages of one chat request: the history of its session and the new prompt; `promptTokens` is that of all messages. */
+export interface Conversation extends Omit<Prompt, 'text'> {
   readonly messages: readonly Message[];
-  /** Of all messages. */
-  readonly promptTokens: number;
-  readonly outputTokens: number;
 }
 
-/** What lengths of a trace are taken from. */
+/** Source of the token counts where a workload takes them from a trace. */
 export interface TraceTokens {
-  /** Of the very row that is replayed. */
+  /** Counts of the replayed row. */
   readonly tokens?: readonly [promptTokens: number, outputTokens: number] | undefined;
-  /** To draw from where no row is replayed. */
+  /** Distribution to draw from when no row is replayed. */
   readonly lengths?: TraceLengths | undefined;
 }
 
-/** Characters a token, by the counting rule of the simulated engine: a message of n characters is `ceil(n / 4)` tokens. */
+/** Characters per token, by the counting rule of the simulated engine: a message of n characters is `ceil(n / 4)` tokens. */
 const CHARACTERS_PER_TOKEN = 4;
 
 type Shape = Omit<ChatWorkload, 'model'>;
 
 /**
- * The prompt of the request at `index` of the schedule. It depends on seed and index alone, not on which requests were made
- * before, so a dropped or a repeated request changes no other.
+ * Prompt of the request at `index` of the schedule. It depends only on seed and index, not on earlier requests, so a dropped or
+ * retried request changes no other.
  */
 export function promptOf(workload: Shape, seed: number, index: number, trace: TraceTokens = {}): Prompt {
   const key = keyOf(workload, seed, index);
-  // A duplicate is one to the byte, so its length is drawn, too.
+  // Duplicates are identical to the byte, so they share a drawn length instead of the row's.
   return promptOfKey(workload, seed, key, key === String(index) ? trace : { lengths: trace.lengths });
 }
 
-/** How many turns the session at `index` has; 1 where requests stand alone. */
+/** Number of turns of the session at `index`; 1 without sessions. */
 export function turnsOf({ sessions }: Shape, seed: number, index: number): number {
   return sessions
     ? Math.max(1, drawCount(sessions.turns, seededRandom(seed).stream('turns').stream(String(index))))
     : 1;
 }
 
-/** What turn `turn` of the session at `index` sends; where requests stand alone, its prompt. */
-export function talkOf(workload: Shape, seed: number, index: number, turn = 0, trace: TraceTokens = {}): Conversation {
-  if (workload.sessions) return conversationOf(workload, seed, index, turn, trace);
-  const { text, promptTokens, outputTokens } = promptOf(workload, seed, index, trace);
-  return { messages: [{ role: 'user', content: text }], promptTokens, outputTokens };
-}
-
 /**
- * The conversation that turn `turn` (from 0) of a session sends: what the user asked so far, with answers of the lengths that
- * were asked for in between. They stand in for what the model really said: with the true ones, prompts would depend on the run.
+ * Conversation of turn `turn` (from 0) of the session at `index`: all user messages so far, with generated assistant messages of
+ * the requested lengths in between. Those stand in for the real completions, which would make prompts depend on the run.
  */
 export function conversationOf(
   workload: Shape,
   seed: number,
   index: number,
-  turn: number,
+  turn = 0,
   trace: TraceTokens = {},
 ): Conversation {
   const key = keyOf(workload, seed, index);
-  const messages: Message[] = [];
-  let promptTokens = 0;
-  for (let before = 0; before < turn; before += 1) {
-    const prompt = promptOfTurn(workload, seed, key, before, trace);
-    const answer = answerOf(seed, key, before, prompt.outputTokens);
-    messages.push({ role: 'user', content: prompt.text }, { role: 'assistant', content: answer });
-    promptTokens += prompt.promptTokens + prompt.outputTokens;
+  // Only the first prompt can begin with the shared prefix.
+  const { sharedPrefix: _, ...later } = workload;
+  let prompt = promptOf(workload, seed, index, trace);
+  let { promptTokens } = prompt;
+  const messages: Message[] = [{ role: 'user', content: prompt.text }];
+  for (let next = 1; next <= turn; next += 1) {
+    const random = seededRandom(seed)
+      .stream('answers')
+      .stream(`${key}/${next - 1}`);
+    messages.push({ role: 'assistant', content: wordSoup(prompt.outputTokens * CHARACTERS_PER_TOKEN, random) });
+    promptTokens += prompt.outputTokens;
+    prompt = promptOfKey(later, seed, `${key}/${next}`, trace);
+    messages.push({ role: 'user', content: prompt.text });
+    promptTokens += prompt.promptTokens;
   }
-  const prompt = promptOfTurn(workload, seed, key, turn, trace);
-  messages.push({ role: 'user', content: prompt.text });
-  return { messages, promptTokens: promptTokens + prompt.promptTokens, outputTokens: prompt.outputTokens };
+  return { messages, promptTokens, outputTokens: prompt.outputTokens };
 }
 
-function promptOfTurn(workload: Shape, seed: number, key: string, turn: number, trace: TraceTokens): Prompt {
-  if (turn === 0) return promptOfKey(workload, seed, key, trace);
-  // What conversations have in common stands at their beginning.
-  const { sharedPrefix: _, ...own } = workload;
-  return promptOfKey(own, seed, `${key}/${turn}`, trace);
-}
-
-function answerOf(seed: number, key: string, turn: number, tokens: number): string {
-  return wordSoup(tokens * CHARACTERS_PER_TOKEN, seededRandom(seed).stream('answers').stream(`${key}/${turn}`));
-}
-
-/** What decides the prompt at an index: the index, or for duplicates the one of a few that they share. */
+/** Key of the prompt at an index: the index, or for duplicates one of a few shared keys. */
 function keyOf({ duplicates }: Shape, seed: number, index: number): string {
   if (!duplicates) return String(index);
   const random = seededRandom(seed).stream('duplicates').stream(String(index));

@@ -1,10 +1,10 @@
-import type { ChatWorkload, Workload } from '../../harness/plan.ts';
-import type { Conversation } from './prompt.ts';
+import type { Workload } from '../../harness/plan.ts';
+import { conversationOf, type TraceTokens } from './prompt.ts';
 
-/** A request as every engine sends it; without a header `host` its URL decides that. */
+/** Request as every engine sends it; without a `host` header its URL decides that. */
 export interface HttpRequest {
   readonly method: string;
-  /** Below the target's own path. */
+  /** Relative to the target's path. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Empty for none. */
@@ -12,28 +12,35 @@ export interface HttpRequest {
   readonly promptTokens: number;
 }
 
-/** What requests say of their sender, beside what their workload says. */
+/** Request fields that depend on the client, not the workload. */
 export interface Sender {
   readonly seed: number;
   /** Value of `Authorization`; empty for none. */
   readonly authorization: string;
-  /** Name of the server, where its URL does not say it. */
+  /** Value of `Host` where it differs from that of the URL. */
   readonly host?: string | undefined;
   /** Sent as `x-priority`. */
   readonly priority?: number | undefined;
 }
 
+/** Position of a chat request: turn `turn` (from 0) of the session at index `session`. */
+export interface ChatPosition {
+  readonly session: number;
+  readonly turn: number;
+  readonly trace: TraceTokens;
+}
+
 /**
- * Builds a request, the same to the byte for every engine. Of a plain workload the scenario's own headers win, whatever their
- * case. Runs in k6 too.
- * @param index number of the request, by which the logs of the service name it
- * @param talk what a chat workload asks at this point; not called for a plain one
+ * Builds a request, identical to the byte for every engine. Headers of a plain HTTP workload override the defaults, in any case.
+ * Runs in k6 too.
+ * @param index number of the request, part of its `x-request-id`
+ * @param position of a chat request in its session. @default the first turn of session `index`
  */
 export function buildRequest(
   workload: Workload,
   index: number,
   sender: Sender,
-  talk: (workload: ChatWorkload) => Conversation,
+  { session, turn, trace }: ChatPosition = { session: index, turn: 0, trace: {} },
 ): HttpRequest {
   const { seed, authorization, host, priority } = sender;
   const headers = {
@@ -47,7 +54,7 @@ export function buildRequest(
     const { method, path, body } = workload;
     return { method, path, headers: overridden(headers, workload.headers), body, promptTokens: 0 };
   }
-  const { messages, promptTokens, outputTokens } = talk(workload);
+  const { messages, promptTokens, outputTokens } = conversationOf(workload, seed, session, turn, trace);
   return {
     method: 'POST',
     path: '/v1/chat/completions',

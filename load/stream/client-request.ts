@@ -1,35 +1,34 @@
 import type { ClientTimeoutPlan } from '../../harness/plan.ts';
 import { errorKind, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
-import { type RequestContext, StreamRequest, type Target } from './request.ts';
-import type { RequestTask } from './request-task.ts';
+import { type RequestContext, type RequestTask, StreamRequest, type Target } from './request.ts';
 import type { RetryPolicy } from './retry.ts';
 
-/** How long the client of one request waits, and for what. */
+/** Timeout of the client of one request. */
 export interface ClientTimeout extends Pick<ClientTimeoutPlan, 'until' | 'countAs'> {
   readonly afterMs: number;
 }
 
-/** What a request needs beside its task. */
+/** Dependencies and callbacks of a {@link ClientRequest}. */
 export interface ClientRequestOptions {
   readonly context: Omit<RequestContext, 'settled'>;
-  /** Where the attempt of this number (from 0) goes. */
+  /** Target of attempt `attempt`, from 0. */
   target(attempt: number): Target;
-  /** Null for a client that never tries again. */
+  /** Null for a client that never retries. */
   readonly retry: RetryPolicy | null;
-  /** Null for a client that waits for ever. */
+  /** Null for a client that never gives up. */
   readonly clientTimeout: ClientTimeout | null;
-  /** Calls `action` at an instant of the run's time line. */
+  /** Calls `action` at an instant on the run's timeline. */
   at(dueMs: number, action: () => void): void;
   /** Called exactly once. */
   settled(request: ClientRequest, record: RequestRecord, cause: Error | undefined): void;
 }
 
 /**
- * A request as its user sees it: one or more attempts, one outcome, one record. Its latency countAs from the scheduled arrival
+ * Request as its user sees it: one or more attempts, one outcome, one record. Its latency counts from the scheduled arrival
  * through all attempts and the waits between them.
  */
 export class ClientRequest {
-  /** Attempts that met a stale keep-alive connection and were sent once more. */
+  /** Number of attempts resent after a stale keep-alive connection. */
   resent = 0;
   readonly #task: RequestTask;
   readonly #options: ClientRequestOptions;
@@ -47,7 +46,7 @@ export class ClientRequest {
     this.#options = options;
   }
 
-  /** Sends the first attempt now. */
+  /** Sends the first attempt and starts the client's timeout. */
   send(): void {
     const { retry, clientTimeout, context } = this.#options;
     retry?.began(context.clock.nowMs());
@@ -58,7 +57,7 @@ export class ClientRequest {
     this.#sendAttempt();
   }
 
-  /** Ends it with this outcome, unless it has one; an attempt under way is cut. */
+  /** Ends the request with this outcome, unless it has one; closes the connection of an attempt in flight. */
   cut(outcome: Outcome): void {
     if (this.#settled) return;
     this.#isCut = true;

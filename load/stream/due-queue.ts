@@ -1,9 +1,9 @@
-/** What is due at instants, the earliest first; a binary heap, so adding and taking cost O(log n). */
+/** Priority queue by due time, earliest first: a binary heap, so adding and taking cost O(log n). */
 export class DueQueue<Item> {
   readonly #heap: { readonly dueMs: number; readonly order: number; readonly item: Item }[] = [];
   #order = 0;
 
-  /** When the earliest is due; undefined when there is none. */
+  /** Due time of the earliest item; undefined if empty. */
   get nextMs(): number | undefined {
     return this.#heap[0]?.dueMs;
   }
@@ -18,7 +18,7 @@ export class DueQueue<Item> {
     }
   }
 
-  /** Takes the earliest; of those due at one instant the one that was added first. */
+  /** Removes the earliest item; of several due at one instant, the one added first. */
   take(): Item | undefined {
     const heap = this.#heap;
     const first = heap[0];

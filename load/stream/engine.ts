@@ -3,8 +3,8 @@ import { requireSameTrace } from '../trace/trace.ts';
 import { workerEngine } from '../worker/worker-engine.ts';
 
 /**
- * The streaming client: open and closed loops, server-sent events, every token timed from the schedule. It still starts a thread
- * when its start is known, so the first arrival should lie some 300 ms later.
+ * Streaming client: open and closed loops, server-sent events, every token timed from the schedule. It starts a thread once its
+ * start is known, so the first arrival should be at least 300 ms later.
  */
 export const streamEngine = workerEngine({
   name: 'stream',

@@ -1,4 +1,4 @@
-/** The sleeping half of `pacer.ts`: one loop that sleeps until the armed instant, says so, and waits to be armed again. */
+/** Thread of `pacer.ts`: sleeps until the armed instant, posts a message, and waits to be armed again. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../harness/clock.ts';
 
@@ -8,8 +8,8 @@ const armed = new Int32Array(workerData, 8, 1);
 for (let seen = 0; ; ) {
   Atomics.wait(armed, 0, seen);
   seen = Atomics.load(armed, 0);
-  // Only the counter says whether it was armed anew. That the sleep was woken does not: the call that armed this very instant
-  // may notify after it was seen, and taking that for a new instant would lose this one.
+  // Only the counter shows whether a new instant was armed. A wake-up does not: the call that armed this instant may notify after
+  // the instant was read, and mistaking that for a new one would lose this one.
   while (Atomics.load(armed, 0) === seen) {
     const waitMs = due[0]! - systemClock.nowMs();
     if (waitMs <= 0) {

@@ -1,62 +1,72 @@
 import type { Clock } from '../../harness/clock.ts';
+import type { HttpExpectation } from '../../harness/plan.ts';
 import { gapBucket, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
-import type { RequestTask } from './request-task.ts';
+import type { HttpRequest } from '../request/request.ts';
 import { retryAfterMs } from './retry.ts';
-import { type AnswerReader, answerReader } from './wire/answer.ts';
+import { bodyReader, outcomeOfHead } from './wire/body-reader.ts';
 import type { Connection, Exchange } from './wire/connection.ts';
 import type { Connections } from './wire/connections.ts';
-import type { AnswerEvent } from './wire/event.ts';
+import type { BodyReader, StreamEvent } from './wire/event.ts';
 import { outcomeOfError, type RequestPhase } from './wire/failure.ts';
-import { httpAnswerReader, isExpectedStatus } from './wire/http-answer.ts';
 import { requestText } from './wire/request-text.ts';
 
 /**
- * A used keep-alive connection that ends this soon (ms) after a request was written to it, before any answer, was being
- * closed by the server when the request set out. Long enough for a round trip between neighbours, far shorter than the time
- * that a request spends in a service, so a service that dies with requests in hand cannot hide behind it.
+ * A reused keep-alive connection that ends within this time (ms) after a request was written to it, without a response, was being
+ * closed by the server when the request was sent. Long enough for a local round trip and far shorter than the time that a request
+ * spends in a service, so a service that dies with requests in flight cannot hide behind it.
  */
-export const STALE_WINDOW_MS = 10;
+const STALE_WINDOW_MS = 10;
 
-/** How long, and how much, of a body is still read after its outcome is known, so that the connection can serve again. */
-export const TAIL_MS = 1000;
-/** See {@link TAIL_MS}. */
-export const TAIL_BYTES = 64 * 1024;
+/** Limits on reading the rest of a body once its outcome is known, so that the connection can be reused. */
+const TAIL_MS = 1000;
+const TAIL_BYTES = 64 * 1024;
 
-/** Where requests go. */
+/** Request to send, and its place in the schedule. */
+export interface RequestTask extends HttpRequest {
+  readonly index: number;
+  readonly scheduledMs: number;
+  readonly stage: string;
+  /** Expected response of plain HTTP; null for a streamed chat completion. */
+  readonly expect: HttpExpectation | null;
+  /** Further fields of the record: class, session, turn. */
+  readonly labels: Pick<RequestRecord, 'class' | 'session' | 'turn'>;
+}
+
+/** Destination of requests. */
 export interface Target {
   /** Path of its URL, without a slash at the end. */
   readonly prefix: string;
   readonly connections: Connections;
 }
 
-/** What a request needs and whom it tells. */
+/** Dependencies and callbacks of a request. */
 export interface RequestContext {
   readonly clock: Clock;
   /** Start of the run on `clock`. */
   readonly startAtMs: number;
   readonly idleTimeoutMs: number;
-  /** Told once, when the first token is in. */
+  /** Called once, when the first token has arrived. */
   firstToken(latencyMs: number): void;
-  /** Called exactly once an attempt, with its record as if it were the only one. `cause` explains a failure of the transport. */
+  /** Called once per attempt, with its record as if it were the only one. `cause` explains a transport failure. */
   settled(request: StreamRequest, record: RequestRecord, cause: Error | undefined): void;
 }
 
 /**
- * One attempt at a request, a streamed chat completion or a plain one, from sending to its outcome.
+ * One attempt at a request, a streamed chat completion or plain HTTP, from sending to its outcome.
  *
  * ```
- * connecting ──► waiting ──► answering ──► outcome ──► tail (rest of the body, bounded)
- *     └─ once more on a fresh connection ◄──┘ stale keep-alive connection
+ * connecting ──► waiting ──► receiving ──► outcome ──► tail (rest of the body, bounded)
+ *     └─ resent on a new connection ◄──┘ stale keep-alive connection
  * ```
  *
- * A request that meets a stale keep-alive connection is sent once more, on a fresh one, as browsers and Go's client do
- * (Chromium `HttpNetworkTransaction::ShouldResendRequest`, Go `errServerClosedIdle`): the service never saw it. Its latency
- * still counts from the schedule. Everything else is reported as it happened and never repeated.
+ * A request on a stale keep-alive connection is resent once, on a new one, as browsers and Go's client do (Chromium
+ * `HttpNetworkTransaction::ShouldResendRequest`, Go `errServerClosedIdle`): the service never saw it. Its latency still counts
+ * from the schedule. Any other failure is reported and never retried here.
  */
 export class StreamRequest implements Exchange {
   readonly task: RequestTask;
   resent = false;
-  /** What the server asked to wait before the next attempt; 0 if it did not. */
+  /** Wait before the next attempt that the server requested, in ms; 0 if none. */
   retryAfterMs = 0;
 
   readonly #context: RequestContext;
@@ -66,7 +76,7 @@ export class StreamRequest implements Exchange {
   #phase: RequestPhase = 'connecting';
   #settled = false;
   #ended = false;
-  #reader: AnswerReader | undefined;
+  #reader: BodyReader | undefined;
   #tailBytes = 0;
 
   readonly #sentMs: number;
@@ -87,23 +97,18 @@ export class StreamRequest implements Exchange {
     this.#connection = target.connections.take();
   }
 
-  /** Sends it now. */
   send(): void {
     const { prefix, connections } = this.#target;
-    const { method } = this.task;
-    this.#connection.send(
-      requestText(this.task, prefix, connections.host, connections.keepAlive),
-      method === 'HEAD',
-      this,
-    );
+    const text = requestText(this.task, prefix, connections.host, connections.keepAlive);
+    this.#connection.send(text, this.task.method === 'HEAD', this);
   }
 
-  /** Whether the user has seen a beginning of the answer. */
+  /** Whether the first token has arrived. */
   get hasBegun(): boolean {
     return this.#firstTokenMs !== null;
   }
 
-  /** Ends it with this outcome, unless it has one, and closes its connection. */
+  /** Ends the attempt with this outcome, unless it has one, and closes its connection. */
   cut(outcome: Outcome): void {
     this.#settle(outcome);
     this.#close();
@@ -117,19 +122,16 @@ export class StreamRequest implements Exchange {
   }
 
   onHead(status: number, header: (name: string) => string | undefined): void {
-    this.#phase = 'answering';
+    this.#phase = 'receiving';
     this.#heardMs = this.#now();
     this.#status = status;
     this.#upstream = header('x-squall-upstream') ?? '';
     this.retryAfterMs = retryAfterMs(header('retry-after'));
     const { expect } = this.task;
-    const onEvent = (event: AnswerEvent) => this.#onEvent(event);
-    if (expect ? !isExpectedStatus(expect, status) : status >= 300) this.#settle('http-status');
-    else if (expect) {
-      this.#onFirst(this.#heardMs);
-      this.#reader = httpAnswerReader(expect, onEvent);
-    } else if (header('content-type')?.startsWith('text/event-stream') === false) this.#settle('malformed');
-    else this.#reader = answerReader(onEvent);
+    const outcome = outcomeOfHead(expect, status, header('content-type'));
+    if (outcome) return void this.#settle(outcome);
+    if (expect) this.#onFirst(this.#heardMs);
+    this.#reader = bodyReader(expect, event => this.#onEvent(event));
   }
 
   onData(bytes: Buffer): void {
@@ -151,22 +153,19 @@ export class StreamRequest implements Exchange {
   }
 
   onError(error: Error): void {
-    if (!this.#settled && this.#isStale()) {
-      this.#sendAgain();
-      return;
-    }
+    if (!this.#settled && this.#isStale()) return void this.#resend();
     this.#settle(outcomeOfError(error, this.#phase), error);
     this.#close();
   }
 
-  /** Looks again when the silence since the last bytes could be too long; a timer set anew by each token would cost more than it. */
+  /** Checks again when the silence since the last bytes could be too long; restarting a timer with each token would cost more. */
   #awaitBytes(): void {
     const leftMs = this.#heardMs + this.#context.idleTimeoutMs - this.#now();
     if (leftMs <= 0) this.cut('idle-timeout');
     else this.#timer = setTimeout(() => this.#awaitBytes(), leftMs);
   }
 
-  #onEvent(event: AnswerEvent): void {
+  #onEvent(event: StreamEvent): void {
     if (this.#settled || event === 'empty') return;
     if (event === 'token') this.#onToken(this.#heardMs);
     else if (event === 'done') this.#settle('ok');
@@ -191,11 +190,13 @@ export class StreamRequest implements Exchange {
   }
 
   #isStale(): boolean {
-    const { answers } = this.#connection;
-    return !this.resent && this.#phase === 'waiting' && answers > 0 && this.#now() - this.#writtenMs <= STALE_WINDOW_MS;
+    const { responses } = this.#connection;
+    return (
+      !this.resent && this.#phase === 'waiting' && responses > 0 && this.#now() - this.#writtenMs <= STALE_WINDOW_MS
+    );
   }
 
-  #sendAgain(): void {
+  #resend(): void {
     this.resent = true;
     this.#phase = 'connecting';
     this.#close();

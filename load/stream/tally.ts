@@ -4,22 +4,22 @@ import { addCounts } from '../worker/sum.ts';
 
 const RECENT_MS = 1000;
 
-/** Running counts of a load, in constant memory but for the last second or so. Times are on any one clock, in ms. */
+/** Running counts of a load, in constant memory except for about the last second. Times are ms on any one clock. */
 export interface Tally {
   firstToken(latencyMs: number, atMs: number): void;
-  /** Once a scheduled arrival, whatever became of it. */
+  /** Call it once per scheduled arrival, with its outcome. */
   settled(record: RequestRecord, atMs: number): void;
-  /** `recentPerSecond` counts completed requests. Call it about every 250 ms: it also forgets what is no longer recent. */
+  /** `recentPerSecond` counts completed requests. Call it about every 250 ms: it also discards what is no longer recent. */
   progress(nowMs: number, inFlight: number): LoadProgress;
 }
 
-/** An empty tally. */
+/** Creates an empty tally. */
 export function tally(): Tally {
   let completed = 0;
   let failed = 0;
   let dropped = 0;
-  /** Interrupted and abandoned ones: sent, and neither completed nor failed. */
-  let open = 0;
+  /** Interrupted and abandoned requests: sent, but neither completed nor failed. */
+  let unfinished = 0;
   const warmUp = { completed: 0, failures: {} as Record<string, number> };
   let firstTokens: { atMs: number; latencyMs: number }[] = [];
   let completions: number[] = [];
@@ -37,14 +37,14 @@ export function tally(): Tally {
         if (isWarmUp) addCounts(warmUp.failures, { [errorKind(record)]: 1 });
       } else if (record.outcome === 'dropped') {
         dropped += 1;
-      } else open += 1;
+      } else unfinished += 1;
     },
     progress(nowMs, inFlight) {
       firstTokens = firstTokens.filter(({ atMs }) => atMs > nowMs - RECENT_MS);
       completions = completions.filter(atMs => atMs > nowMs - RECENT_MS);
       const sorted = firstTokens.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
       return {
-        sent: completed + failed + open + inFlight,
+        sent: completed + failed + unfinished + inFlight,
         completed,
         failed,
         dropped,

@@ -1,29 +1,29 @@
 import { rampAt } from '../../harness/arrivals/arrivals.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
 import { draw } from '../../harness/distribution.ts';
-import type { UserClass, Workload } from '../../harness/plan.ts';
+import type { UserClass } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
-import { keyOf } from '../request/api-key.ts';
-import { talkOf, turnsOf } from '../request/prompt.ts';
+import { resolveApiKey } from '../request/api-key.ts';
+import { turnsOf } from '../request/prompt.ts';
 import { buildRequest, type Sender } from '../request/request.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { ClientTimeout } from './client-request.ts';
-import type { RequestTask } from './request-task.ts';
+import type { RequestTask } from './request.ts';
 
-/** One request that is due: which user's, and which turn of which session. */
+/** Request that is due: its user, and its turn in a session. */
 export interface Turn {
   readonly dueMs: number;
-  /** Counts the sessions; where requests stand alone, the requests. Decides the prompt and how many turns there are. */
+  /** Number of the session, without sessions of the request; it decides the prompt and the number of turns. */
   readonly session: number;
   /** From 0. */
   readonly turn: number;
-  /** User of a closed loop, from 1; null in an open one. */
+  /** User of a closed loop, from 1; null in an open loop. */
   readonly user: number | null;
-  /** Of the row that is replayed. */
+  /** Token counts of a replayed row. */
   readonly tokens?: readonly [number, number] | undefined;
 }
 
-/** Makes requests of turns: all that is random in one is decided by the seed and the turn. */
+/** Turns into requests; all that is random depends only on the seed and the turn. */
 export class TurnMaker {
   readonly #job: LoadJob;
   readonly #lengths: TraceLengths | undefined;
@@ -33,9 +33,9 @@ export class TurnMaker {
     this.#lengths = lengths;
   }
 
-  /** What to send for a turn. @param index position of the request among all */
+  /** Request of a turn. @param index position of the request among all */
   task(turn: Turn, index: number): RequestTask {
-    const { plan, seed } = this.#job;
+    const { plan } = this.#job;
     const userClass = this.#classOf(turn);
     const workload = userClass?.workload ?? plan.workload;
     return {
@@ -44,16 +44,17 @@ export class TurnMaker {
       stage: rampAt(plan.ramps, turn.dueMs)?.name ?? '',
       labels: {
         ...(userClass && { class: userClass.name }),
-        ...(this.#hasSessions(workload) && { session: turn.session, turn: turn.turn }),
+        ...(workload.kind !== 'http' && workload.sessions && { session: turn.session, turn: turn.turn }),
       },
       expect: workload.kind === 'http' ? workload.expect : null,
-      ...buildRequest(workload, index, this.#sender(userClass), chat =>
-        talkOf(chat, seed, turn.session, turn.turn, { tokens: turn.tokens, lengths: this.#lengths }),
-      ),
+      ...buildRequest(workload, index, this.#sender(userClass), {
+        ...{ session: turn.session, turn: turn.turn },
+        trace: { tokens: turn.tokens, lengths: this.#lengths },
+      }),
     };
   }
 
-  /** The turn that follows a completed one, once the user has thought; undefined when the session is over. */
+  /** Turn that follows a completed one after a think time; undefined at the end of the session. */
   following(turn: Turn, endedMs: number): Turn | undefined {
     const workload = this.#classOf(turn)?.workload ?? this.#job.plan.workload;
     if (workload.kind === 'http' || !workload.sessions) return undefined;
@@ -62,7 +63,7 @@ export class TurnMaker {
     return { ...turn, turn: turn.turn + 1, dueMs: endedMs + draw(workload.sessions.thinkTimeMs, random) };
   }
 
-  /** How long the user of a turn waits; null for ever. */
+  /** Client timeout of a turn; null if the user never gives up. */
   clientTimeout(turn: Turn): ClientTimeout | null {
     const { plan, seed } = this.#job;
     const clientTimeout = this.#classOf(turn)?.clientTimeout ?? plan.clients?.clientTimeout;
@@ -71,11 +72,7 @@ export class TurnMaker {
     return { ...clientTimeout, afterMs: Math.max(0, draw(clientTimeout.afterMs, random)) };
   }
 
-  #hasSessions(workload: Workload): boolean {
-    return workload.kind !== 'http' && workload.sessions !== undefined;
-  }
-
-  /** A user of a closed loop stays in its class; in an open one each session is another user's. */
+  /** A user of a closed loop keeps its class; in an open loop each session belongs to another user. */
   #classOf({ user, session }: Turn): UserClass | undefined {
     const { plan, seed } = this.#job;
     const classes = plan.clients?.classes ?? [];
@@ -93,6 +90,6 @@ export class TurnMaker {
   #sender(userClass: UserClass | undefined): Sender {
     const { seed, authorization } = this.#job;
     const { key, priority } = userClass ?? {};
-    return { seed, authorization: key === undefined ? authorization : `Bearer ${keyOf(key)}`, priority };
+    return { seed, authorization: key === undefined ? authorization : `Bearer ${resolveApiKey(key)}`, priority };
   }
 }

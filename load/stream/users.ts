@@ -3,7 +3,7 @@ import { activeFromMs, maxUsers } from '../../harness/arrivals/closed.ts';
 import { draw } from '../../harness/distribution.ts';
 import { type Random, seededRandom } from '../../harness/random.ts';
 
-/** What decides when users send. */
+/** Options of {@link Users}. */
 export interface UsersOptions {
   readonly ramps: readonly Ramp[];
   readonly thinkTimeMs: readonly [number, number];
@@ -11,11 +11,11 @@ export interface UsersOptions {
 }
 
 /**
- * When the users of a closed loop mean to send: after each answer they think. One who comes sends after a part of a think time,
- * drawn evenly, so that users who come together do not march in step. Runs in k6 too.
+ * Send times of the users of a closed loop: after each response they think. A user who arrives first waits for a uniformly drawn
+ * part of a think time, so that users who arrive together are not synchronised. Runs in k6 too.
  *
  * ```
- * comes ─part of a think─► sends ── answer ─think─► sends ── answer ─think─► …
+ * arrives ─part of a think─► sends ── response ─think─► sends ── response ─think─► …
  * ```
  */
 export class Users {
@@ -26,7 +26,7 @@ export class Users {
     this.#options = options;
   }
 
-  /** When each user sends first, from user 1 on; those who never come are left out. */
+  /** First send time of each user, from user 1; users who never arrive are left out. */
   *first(): Generator<{ readonly user: number; readonly dueMs: number }> {
     for (let user = 1; user <= maxUsers(this.#options.ramps); user += 1) {
       const dueMs = this.firstMs(user);
@@ -34,31 +34,31 @@ export class Users {
     }
   }
 
-  /** When a user sends first; null when it never comes. */
+  /** First send time of a user; null if it never arrives. */
   firstMs(user: number): number | null {
-    return this.#comesMs(user, this.#options.ramps[0]?.fromMs ?? 0);
+    return this.#arrivesMs(user, this.#options.ramps[0]?.fromMs ?? 0);
   }
 
-  /** When a user means to send again after an answer; null when it has gone for good. */
+  /** Next send time of a user after a response; null if it has left for good. */
   nextMs(user: number, endedMs: number): number | null {
     const dueMs = endedMs + draw(this.#options.thinkTimeMs, this.#random(user));
-    const thereMs = activeFromMs(this.#options.ramps, user, dueMs);
-    return thereMs === dueMs ? dueMs : this.#comesMs(user, dueMs);
+    const activeMs = activeFromMs(this.#options.ramps, user, dueMs);
+    return activeMs === dueMs ? dueMs : this.#arrivesMs(user, dueMs);
   }
 
-  /** Who has gone again before the think is over sends nothing until it comes the next time. */
-  #comesMs(user: number, fromMs: number): number | null {
+  /** A user who leaves before the end of its think time sends nothing until it arrives again. */
+  #arrivesMs(user: number, fromMs: number): number | null {
     const { ramps, thinkTimeMs } = this.#options;
-    for (let comesMs = activeFromMs(ramps, user, fromMs); comesMs !== null; ) {
+    for (let arrivesMs = activeFromMs(ramps, user, fromMs); arrivesMs !== null; ) {
       const random = this.#random(user);
-      const dueMs = comesMs + random.next() * draw(thinkTimeMs, random);
-      comesMs = activeFromMs(ramps, user, dueMs);
-      if (comesMs === dueMs) return dueMs;
+      const dueMs = arrivesMs + random.next() * draw(thinkTimeMs, random);
+      arrivesMs = activeFromMs(ramps, user, dueMs);
+      if (arrivesMs === dueMs) return dueMs;
     }
     return null;
   }
 
-  /** One stream a user, so that how long one thinks depends on no other's answers. */
+  /** One random stream per user, so that think times do not depend on the responses to others. */
   #random(user: number): Random {
     let random = this.#randoms.get(user);
     if (!random) {

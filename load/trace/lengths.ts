@@ -2,16 +2,16 @@ import type { Lengths, LoadPlan, TracePlan } from '../../harness/plan.ts';
 import type { Random } from '../../harness/random.ts';
 import { replayTrace } from './trace.ts';
 
-/** Rows that are kept to draw from: 8 bytes each. A longer trace is drawn from its first million. */
+/** Maximum number of rows kept to draw from. */
 const MAX_LENGTHS = 1_000_000;
 
-/** The lengths of a trace's requests, to draw from. They come in pairs: a long prompt keeps the answer that it had. */
+/** Distribution of the lengths of a trace's requests. They are drawn in pairs, so a long prompt keeps its completion. */
 export interface TraceLengths {
-  /** `[promptTokens, outputTokens]` of one row, each equally likely. */
+  /** `[promptTokens, outputTokens]` of a row; all rows are equally likely. */
   pick(random: Random): readonly [number, number];
 }
 
-/** The lengths of a plan's trace; undefined where no request draws from them, for reading them takes its time. */
+/** Lengths of a plan's trace; undefined, without reading it, if no request draws from them. */
 export function lengthsFor({
   trace,
   workload,
@@ -24,24 +24,15 @@ export function lengthsFor({
   return trace && draws ? readLengths(trace) : undefined;
 }
 
-/** Reads the lengths of the rows inside the plan's cut. */
+/** Reads the lengths of the first million rows inside the plan's cut. */
 export function readLengths(plan: TracePlan): TraceLengths {
-  let lengths = new Uint32Array(1024);
-  let used = 0;
+  const lengths: number[] = [];
   for (const { promptTokens, outputTokens } of replayTrace(plan)) {
-    if (used === 2 * MAX_LENGTHS) break;
-    if (used === lengths.length) {
-      const larger = new Uint32Array(2 * used);
-      larger.set(lengths);
-      lengths = larger;
-    }
-    lengths[used] = promptTokens;
-    lengths[used + 1] = outputTokens;
-    used += 2;
+    if (lengths.push(promptTokens, outputTokens) === 2 * MAX_LENGTHS) break;
   }
   return {
     pick(random) {
-      const row = 2 * random.integer(0, used / 2 - 1);
+      const row = 2 * random.integer(0, lengths.length / 2 - 1);
       return [lengths[row]!, lengths[row + 1]!];
     },
   };

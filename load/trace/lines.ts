@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { closeSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import { messageOf, SquallError, type SquallErrorOptions } from '../../harness/errors.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
 
 const BLOCK_BYTES = 64 * 1024;
-/** Longest line; a file without line ends must not fill the memory. */
+/** Maximum line length, so that a file without line ends cannot fill the memory. */
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
 /**
- * The lines of a file, one block of it in memory at a time; without their ends, LF or CRLF, and without a byte order mark.
+ * Lines of a file without their ends (LF or CRLF) and without a byte order mark, reading one block at a time.
  * @throws SquallError `TRACE_UNREADABLE`
  */
 export function* linesOf(path: string): Generator<string> {
@@ -42,7 +42,7 @@ export function hashFile(path: string): string {
   return hash.digest('hex');
 }
 
-/** Each block is overwritten by the next. */
+/** Blocks of a file; each overwrites the one before. */
 function* blocksOf(path: string): Generator<Buffer> {
   let file: number | undefined;
   try {
@@ -51,35 +51,34 @@ function* blocksOf(path: string): Generator<Buffer> {
     for (let size = readSync(file, block); size > 0; size = readSync(file, block)) yield block.subarray(0, size);
   } catch (error) {
     if (error instanceof SquallError) throw error;
-    throw unreadable(path, messageOf(error), { cause: error });
+    throw unreadable(path, messageOf(error), undefined, error);
   } finally {
     if (file !== undefined) closeSync(file);
   }
 }
 
-/** Looks at the first block for what is no text with lines: decoded, it would pass for a strange header. */
+/** Rejects a first block that is not text with lines: decoded, it would pass for a strange header. */
 function requireText(path: string, block: Buffer): void {
-  const not = (why: string, next: string) => unreadable(path, why, { next });
-  if (block[0] === 0x1f && block[1] === 0x8b) throw not('it is packed with gzip', `Unpack it first: gzip -dc ${path}`);
+  if (block[0] === 0x1f && block[1] === 0x8b)
+    throw unreadable(path, 'it is packed with gzip', `Unpack it first: gzip -dc ${path}`);
   if (block.includes(0))
-    throw not(
-      'it holds bytes of 0, as UTF-16 and binary files do',
+    throw unreadable(
+      path,
+      'it contains bytes of 0, as UTF-16 and binary files do',
       `Convert it to UTF-8 text first, for example: iconv -f UTF-16 -t UTF-8 ${path}`,
     );
   if (block.includes('\r') && !block.includes('\n'))
-    throw not('its lines end in CR alone', `Convert them first: tr '\\r' '\\n' < ${path}`);
+    throw unreadable(path, 'its lines end in CR alone', `Convert them first: tr '\\r' '\\n' < ${path}`);
 }
 
 function unreadable(
   path: string,
   why: string,
-  {
-    next = `Look at ${path}; a relative path starts at the scenario file's folder.`,
-    ...options
-  }: SquallErrorOptions = {},
+  next = `Check ${path}; a relative path starts at the scenario file's folder.`,
+  cause?: unknown,
 ): SquallError {
   const message = `Expected \`load.trace.file\` to be a trace, but: ${why}`;
-  return new SquallError('scenario', 'TRACE_UNREADABLE', message, { ...options, next });
+  return new SquallError('scenario', 'TRACE_UNREADABLE', message, { next, cause });
 }
 
 function withoutReturn(line: string): string {

@@ -1,55 +1,41 @@
 import { SquallError } from '../../harness/errors.ts';
 import type { TracePlan } from '../../harness/plan.ts';
-import { csvRows } from './csv.ts';
 import { hashFile, linesOf } from './lines.ts';
-import { ndjsonRows } from './ndjson.ts';
-import type { RawRow, TraceSource } from './row.ts';
+import { type BadCell, csvRows, ndjsonRows, type RawRow } from './rows.ts';
 
-/** One recorded request. */
+/** Recorded request. */
 export interface TraceRow {
-  /** In the trace's own time, from its first row on; in a replay on the run's time line. */
+  /** From the first row of the trace; in a replay, on the run's timeline. */
   readonly atMs: number;
   readonly promptTokens: number;
   readonly outputTokens: number;
 }
 
-/** How a trace's columns are called, and what its plain numbers mean. */
+/** Column names of a trace, and the unit of its numeric times. */
 export type TraceShape = Pick<TracePlan, 'columns' | 'timeUnit'>;
 
 /**
- * The rows of a trace in its own time, one after the other and never all at once: CSV with a header line (Azure's public LLM
- * traces), or one JSON object a line (Mooncake's). The first character tells which.
+ * Rows of a trace, read lazily: CSV with a header line (Azure's public LLM traces) or one JSON object per line (Mooncake's).
  * @throws SquallError `BAD_TRACE`, which names file, line, column, what was expected and what was found; `TRACE_UNREADABLE`
  */
 export function* readTrace(path: string, { columns, timeUnit }: TraceShape): Generator<TraceRow> {
-  const source: TraceSource = {
-    path,
-    bad: (line, column, expected, found) => bad(path, line, column, expected, found),
-  };
+  const bad: BadCell = (...cell) => badCell(path, ...cell);
   let originMs: number | undefined;
   let beforeMs = 0;
-  for (const row of rawRows(path, columns, source)) {
-    const timeMs = timeOf(row, columns.time, timeUnit, source);
+  for (const row of rawRows(path, columns, bad)) {
+    const timeMs = timeOf(row, columns.time, timeUnit, bad);
     originMs ??= timeMs;
     const atMs = timeMs - originMs;
     if (atMs < beforeMs)
-      throw source.bad(
-        row.line,
-        columns.time,
-        'a time no earlier than that of the line before',
-        row.cell(columns.time),
-      );
+      throw bad(row.line, columns.time, 'a time no earlier than on the previous line', row.cell(columns.time));
     beforeMs = atMs;
-    const tokens = (column: string) => countOf(row, column, source);
+    const tokens = (column: string) => countOf(row, column, bad);
     yield { atMs, promptTokens: tokens(columns.promptTokens), outputTokens: tokens(columns.outputTokens) };
   }
   if (originMs === undefined) throw badTrace(path, 'rows after the header', 'none');
 }
 
-/**
- * The requests of a replay: the rows inside the plan's cut, the cut's beginning at 0 ms, sped up. At least one token each way,
- * for that is the least that can be asked for.
- */
+/** Requests of a replay: the rows inside the plan's cut, whose start becomes 0 ms, at its speed and with at least one token each way. */
 export function* replayTrace(plan: TracePlan): Generator<TraceRow> {
   for (const row of readTrace(plan.file, plan)) {
     if (row.atMs >= plan.toMs) return;
@@ -63,7 +49,7 @@ export function* replayTrace(plan: TracePlan): Generator<TraceRow> {
 }
 
 /**
- * Makes sure that a trace is what it was when it was planned.
+ * Checks that a trace file is the one that the plan was made from.
  * @throws SquallError `TRACE_CHANGED`
  */
 export function requireSameTrace(file: string, sha256: string): void {
@@ -72,34 +58,34 @@ export function requireSameTrace(file: string, sha256: string): void {
   throw new SquallError(
     'scenario',
     'TRACE_CHANGED',
-    `Expected ${file} to have the SHA-256 ${sha256}, got ${found}: it is not the trace that was planned with`,
-    { next: 'Bring the recorded file back, or give up `load.trace.sha256` to replay the one that is there.' },
+    `Expected ${file} to have the SHA-256 ${sha256}, got ${found}: it is not the trace of the plan`,
+    { next: 'Restore the recorded file, or remove `load.trace.sha256` to replay the present one.' },
   );
 }
 
 /**
- * Whether a trace is one JSON object a line; otherwise it is CSV. Its first character tells.
+ * Whether a trace has one JSON object per line, judged by its first character; otherwise it is CSV.
  * @throws SquallError `BAD_TRACE` where it is neither, `TRACE_UNREADABLE`
  */
 export function isJsonLines(path: string): boolean {
   for (const line of linesOf(path)) {
     const first = line.trimStart()[0];
     if (first === '[')
-      throw badTrace(path, 'one JSON object a line', 'an array', `Convert it first: jq -c '.[]' ${path}`);
+      throw badTrace(path, 'one JSON object per line', 'an array', `Convert it first: jq -c '.[]' ${path}`);
     if (first !== undefined) return first === '{';
   }
-  throw badTrace(path, 'a header line and rows, or one JSON object a line', 'nothing');
+  throw badTrace(path, 'a header line and rows, or one JSON object per line', 'nothing');
 }
 
-function rawRows(path: string, columns: TraceShape['columns'], source: TraceSource): Generator<RawRow> {
+function rawRows(path: string, columns: TraceShape['columns'], bad: BadCell): Generator<RawRow> {
   const lines = linesOf(path);
-  return isJsonLines(path) ? ndjsonRows(lines, source) : csvRows(lines, Object.values(columns), source);
+  return isJsonLines(path) ? ndjsonRows(lines, bad) : csvRows(lines, Object.values(columns), bad);
 }
 
 const DATE = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:?\d\d)?$/;
 
-/** Dates are UTC where they do not say; fractions of a second keep all their digits. */
-function timeOf(row: RawRow, column: string, unit: 'ms' | 's', source: TraceSource): number {
+/** Dates without a zone are UTC; fractions of a second keep all their digits. */
+function timeOf(row: RawRow, column: string, unit: 'ms' | 's', bad: BadCell): number {
   const found = row.cell(column);
   const text = String(found).trim();
   const [, day, time, fraction = '', zone = 'Z'] = DATE.exec(text) ?? [];
@@ -107,28 +93,28 @@ function timeOf(row: RawRow, column: string, unit: 'ms' | 's', source: TraceSour
   if (Number.isFinite(dateMs)) return dateMs;
   const number = text === '' ? Number.NaN : Number(text);
   if (typeof found !== 'boolean' && Number.isFinite(number)) return unit === 's' ? number * 1000 : number;
-  throw source.bad(row.line, column, 'a time: a number or a date such as "2024-05-10 00:00:01.5"', found);
+  throw bad(row.line, column, 'a time: a number or a date such as "2024-05-10 00:00:01.5"', found);
 }
 
-function countOf(row: RawRow, column: string, source: TraceSource): number {
+function countOf(row: RawRow, column: string, bad: BadCell): number {
   const found = row.cell(column);
   const count = typeof found === 'number' || (typeof found === 'string' && found.trim() !== '') ? Number(found) : -1;
   if (Number.isInteger(count) && count >= 0 && count <= 10_000_000) return count;
-  throw source.bad(row.line, column, 'a whole number of tokens from 0 to 10,000,000', found);
+  throw bad(row.line, column, 'a whole number of tokens from 0 to 10,000,000', found);
 }
 
-function bad(path: string, line: number, column: string, expected: string, found: unknown): SquallError {
+function badCell(path: string, line: number, column: string, expected: string, found: unknown): SquallError {
   const shown = found === undefined ? 'nothing' : JSON.stringify(found).slice(0, 100);
   const where = `${path}, line ${line}, column "${column}"`;
-  return badTrace(where, expected, shown, 'Correct the line, or name the right columns under `load.trace.columns`.');
+  return badTrace(where, expected, shown, 'Correct the line, or the column names in `load.trace.columns`.');
 }
 
-/** Control characters are shown as `\u001b` and the like: a terminal would obey those that a file holds. */
+/** Control characters are escaped, since a terminal would obey them. */
 function badTrace(
   where: string,
   expected: string,
   found: string,
-  next = 'Name a file that holds recorded requests under `load.trace.file`.',
+  next = 'Set `load.trace.file` to a file of recorded requests.',
 ): SquallError {
   const message = `${where}: expected ${expected}, found ${found}`;
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;

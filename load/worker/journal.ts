@@ -5,17 +5,17 @@ import type { RequestRecord } from '../../harness/requests.ts';
 const FLUSH_MS = 100;
 const FLUSH_CHARACTERS = 256 * 1024;
 
-/** Request records on their way to a file, one JSON object a line, in the order in which the requests ended. */
+/** Journal of request records: a file with one JSON object per line, in the order in which the requests ended. */
 export interface Journal {
-  /** Buffers the record; it is handed to the file system within 100 ms. */
+  /** Buffers a record, which is written within 100 ms. */
   append(record: RequestRecord): void;
-  /** Resolves when every record is in the file. */
+  /** Resolves when all records are in the file. */
   close(): Promise<void>;
 }
 
 /**
- * Opens a journal for appending. Writes are asynchronous, because a slow disk must not delay the requests that are timed.
- * @param onError called when the file cannot be written, once; records after that are lost
+ * Opens a journal for appending. Writes are asynchronous, so that a slow disk does not delay requests.
+ * @param onError called once if the file cannot be written; later records are lost
  */
 export function openJournal(path: string, onError: (error: Error) => void): Journal {
   const file = createWriteStream(path, { flags: 'a' });
@@ -40,7 +40,7 @@ export function openJournal(path: string, onError: (error: Error) => void): Jour
   };
 }
 
-/** The records of a journal, in file order. A last line that was cut off by a kill is left out. */
+/** Records of a journal, in file order. An incomplete last line, as after a kill, is ignored. */
 export async function* readJournal(path: string): AsyncGenerator<RequestRecord> {
   let previous: string | undefined;
   for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {

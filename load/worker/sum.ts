@@ -1,6 +1,6 @@
 import type { LoadProgress } from '../../harness/contracts.ts';
 
-/** The progress of a worker that has not sent anything. */
+/** Progress of a worker that has not sent anything. */
 export const NOTHING_YET: LoadProgress = {
   sent: 0,
   completed: 0,
@@ -13,8 +13,8 @@ export const NOTHING_YET: LoadProgress = {
 };
 
 /**
- * What several workers did together. Counts add up. A quantile of all cannot be had from those of the parts, so `recentP99TtftMs`
- * is the largest of them, which it never exceeds; it is for the progress line alone, verdicts rest on the records.
+ * Combined progress of several workers. Counts add up. `recentP99TtftMs` is the largest of the parts, an upper bound, since quantiles
+ * cannot be combined; it is only for the progress line.
  */
 export function sumProgress(parts: readonly LoadProgress[]): LoadProgress {
   const sum = (of: (part: LoadProgress) => number) => parts.reduce((total, part) => total + of(part), 0);
@@ -34,7 +34,7 @@ export function sumProgress(parts: readonly LoadProgress[]): LoadProgress {
   };
 }
 
-/** Adds counts by name to others, in place. */
+/** Adds named counts to `total`, in place. */
 export function addCounts(
   total: Record<string, number>,
   more: Readonly<Record<string, number>>,

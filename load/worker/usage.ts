@@ -1,19 +1,50 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { systemClock } from '../../harness/clock.ts';
+import type { LoadSummary } from '../../harness/contracts.ts';
+import type { TimedJob } from './load-process.ts';
 
-/** What a process has used so far. */
+/** Resource usage of a process so far. */
 export interface Usage {
   readonly cpuMs: number;
   readonly peakRssBytes: number;
 }
 
-/** Linux reports CPU time in these, whatever its kernel ticks at. */
+type Measurement = Pick<LoadSummary, 'cpuMs' | 'wallMs' | 'peakRssBytes'>;
+
+/** Starts measuring this process. @returns its usage since then */
+export function measureUsage(): () => Measurement {
+  const startMs = systemClock.nowMs();
+  const startCpu = process.cpuUsage();
+  return () => {
+    const { user, system } = process.cpuUsage(startCpu);
+    const peakRssBytes = process.resourceUsage().maxRSS * 1024;
+    return { cpuMs: (user + system) / 1000, wallMs: systemClock.nowMs() - startMs, peakRssBytes };
+  };
+}
+
+/** Measures this process from the first instant of a schedule to its last: waiting before and after would make it look idle. */
+export function measureLoad({ plan: { ramps }, startAtMs }: TimedJob): () => Measurement {
+  let read = measureUsage();
+  const at = (runMs: number, action: () => void) =>
+    void setTimeout(action, Math.max(0, startAtMs + runMs - systemClock.nowMs())).unref();
+  at(ramps[0]?.fromMs ?? 0, () => {
+    read = measureUsage();
+  });
+  at(ramps.at(-1)?.toMs ?? 0, () => {
+    const atEnd = read();
+    read = () => atEnd;
+  });
+  return () => read();
+}
+
+/** Unit of CPU times in /proc, whatever the tick of the kernel. */
 const MS_PER_TICK = 10;
 
 /**
- * What a running process has used so far, by /proc, exact to 10 ms; elsewhere by `ps`, exact to 10 ms on macOS, with the present
- * memory for its peak.
- * @returns undefined when the process is gone
+ * Resource usage of a running process, from /proc with a resolution of 10 ms; elsewhere from `ps` (10 ms on macOS), with the current
+ * memory instead of its peak.
+ * @returns undefined if the process has ended
  */
 export function usageOf(pid: number): Usage | undefined {
   try {
@@ -25,7 +56,7 @@ export function usageOf(pid: number): Usage | undefined {
 
 function fromProc(pid: number): Usage {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  // The name may hold spaces and brackets; what follows its last bracket begins with field 3.
+  // The name may contain spaces and brackets; field 3 follows its last bracket.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const kilobytes = /^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return {

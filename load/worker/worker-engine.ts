@@ -4,39 +4,37 @@ import { RUN_VARIABLE } from '../../harness/host/process-group.ts';
 import { startWorker, type Worker } from '../../harness/host/worker.ts';
 import { sumSummaries } from '../../harness/load-summary.ts';
 import { subdivide, WHOLE } from '../../harness/segment.ts';
-import type { LoadOrder, LoadResult, Settings } from './messages.ts';
+import type { LoadOrder, LoadResult, Settings } from './load-process.ts';
 import { NOTHING_YET, sumProgress } from './sum.ts';
 
-/** How long a worker may take to leave by itself, in ms, before it is killed. */
+/** Time for a worker to exit before it is killed, in ms. */
 const GRACE_MS = 2000;
-/** Longest wait for a worker that gets ready; a tool with thousands of virtual users takes seconds. */
+/** Time limit for a worker to become ready; a tool with thousands of virtual users takes seconds. */
 const READY_LIMIT_MS = 60_000;
 
-/** A program that generates load, told its job over IPC. */
+/** Program that generates load, controlled over IPC. */
 export interface WorkerProgram {
   readonly name: string;
   /** Path of its main file. */
   readonly path: string;
   /**
-   * Looks for what the program needs, such as a tool, before the process is started.
-   * @throws SquallError when it is missing
+   * Checks the program's prerequisites, such as a tool, before the process is started.
+   * @throws SquallError if one is missing
    */
   readonly prepare?: (job: LoadJob, signal: AbortSignal) => Promise<Settings>;
 }
 
 /**
- * A load engine whose work is done by processes of its own, so that nothing the harness does delays a measurement; by several
- * where one core is too little. Each drives its partition of the same schedule from the same start, into a journal of its own, so
- * that no line is ever torn by another.
+ * Load engine in separate processes, so that the harness does not delay measurements; in several where one core is not enough. Each
+ * sends its partition of the schedule from the same start, and has its own journal, so that lines are never interleaved.
  *
  * ```
  * harness ──prepare, job, stop──► worker ──HTTP──► targets
  *         ◄──ready, progress────    │ requests.ndjson, log
- *         ──prepare, job, stop──► worker ──HTTP──► targets
- *         ◄──ready, progress────    │ requests.2.ndjson, log
+ *         ⋮ (requests.2.ndjson …)
  * ```
  *
- * Start is chosen when all workers are ready for their job. On abort the load stops as with `stop()`.
+ * The start is chosen when all workers are ready. On abort the load stops as with `stop()`.
  */
 export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine {
   return {
@@ -46,7 +44,7 @@ export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine
       if (job.targets.length === 0)
         throw new SquallError('stack', 'NO_TARGETS', 'Expected `targets` to hold a URL, got none');
       const settings = (await prepare?.(job, signal)) ?? {};
-      const jobs = sharedOut(job);
+      const jobs = partitioned(job);
       const workers = jobs.map(own => startLoadWorker(name, path, own));
       const endAll = async () => void (await Promise.all(workers.map(worker => worker[Symbol.asyncDispose]())));
       const stop = () => {
@@ -80,7 +78,6 @@ export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine
   };
 }
 
-/** A worker of a load, and how far it has come. */
 interface LoadWorker extends Worker<LoadOrder, LoadResult> {
   progress(): LoadProgress;
 }
@@ -94,15 +91,15 @@ function startLoadWorker(name: string, path: string, { runId, logPath, journalPa
     logPath,
     readyLimitMs: READY_LIMIT_MS,
     graceMs: GRACE_MS,
-    onProgress: told => {
-      progress = told;
+    onProgress: update => {
+      progress = update;
     },
     late: () =>
       new SquallError(
         'environment',
         'LOAD_ENGINE_NOT_READY',
         `The load engine ${name} was not ready to send within ${seconds} s`,
-        { next: 'Look into load.log of the run, or lower `load.maxInFlight`.' },
+        { next: 'Check load.log in the run directory, or lower `load.maxInFlight`.' },
       ),
     died: (how, output) =>
       new SquallError('stack', 'LOAD_ENGINE_DIED', `The load generator died (${how}). Its last log lines:\n${output}`, {
@@ -117,8 +114,8 @@ function startLoadWorker(name: string, path: string, { runId, logPath, journalPa
   return { ...worker, done, progress: () => progress };
 }
 
-/** One job a worker: its partition of the arrivals and its journal. */
-function sharedOut(job: LoadJob): LoadJob[] {
+/** Jobs of the workers: each with its partition of the arrivals and its journal. */
+function partitioned(job: LoadJob): LoadJob[] {
   const { workers = 1 } = job.plan;
   return Array.from({ length: workers }, (_, nth) => ({
     ...job,

@@ -5,13 +5,20 @@ import type { FaultOutcome, Window } from '../../harness/windows.ts';
 import type { Verdict } from '../store/run-document.ts';
 import type { LatencyMetric } from './samples.ts';
 import type { Comparison, Limit, Statement } from './statement.ts';
+import { BATCHES, batchMeanBounds, ratioBounds } from './statistics.ts';
 
-/** What an SLO asks for: its limit, and what its kind adds. */
+/** Objective of an SLO: its limit, and the parameters of its kind. */
 export interface Objective extends Limit {
   readonly kind: string;
 }
 
-/** A run, folded as far as every check needs it. */
+/** Objective about one fault. */
+export interface FaultObjective extends Objective {
+  /** Id of the fault. */
+  readonly fault: string;
+}
+
+/** Facts of a run that all checks share. */
 export interface RunFacts {
   readonly plan: RunPlan;
   readonly events: readonly TimedEvent[];
@@ -22,59 +29,59 @@ export interface RunFacts {
   readonly faults: readonly FaultOutcome[];
 }
 
-/** What a check judges: a window that came to be and holds at least one request. */
+/** Input of a check: a window that exists and has at least one request. */
 export interface Evidence {
   readonly window: Window;
   /** The window's requests, as `harness/windows.ts` assigns them. */
   readonly requests: readonly RequestRecord[];
   readonly run: RunFacts;
+  /** The fault of {@link Check.fault}, which took effect; undefined if the objective names none. */
+  readonly fault?: FaultOutcome | undefined;
 }
 
-/** What a check found. */
+/** Result of a check. */
 export interface Finding {
-  /** In the objective's unit, unrounded; null where there is nothing to measure. */
+  /** In the objective's unit, unrounded; null if there was nothing to measure. */
   readonly measured: number | null;
-  /** One-sided bounds at 95 % each (for `recovery`: the resolution); null where no finite one exists. */
+  /** One-sided bounds at 95 % each (for `recovery`: the resolution); null if no finite one exists. */
   readonly lower: number | null;
   readonly upper: number | null;
-  /** How many independent samples it rests on. */
+  /** Number of independent samples. */
   readonly samples: number;
   readonly verdict: Verdict;
-  /** One sentence or two with figures. */
+  /** One or two sentences with figures. */
   readonly reason: string;
 }
 
-/** The lines of a chart of the report, over which an objective's limit can be drawn. */
+/** Chart of the report in which the limit of an objective can be drawn. */
 export type ChartLine = 'ttft' | 'latency' | 'queue' | 'percent';
 
 /**
- * A kind of objective, complete in one file of `checks/`, which exports it as `check` and is found by being there: its words, how it
- * is read and written, what it needs, and how it is judged. Start a new one as a copy of `checks/noop.ts`.
+ * Kind of objective. Each is one file of `checks/`, which exports it as `check`; all files of that folder are loaded. Start a new one
+ * as a copy of `checks/noop.ts`.
  */
 export interface Check<O extends Objective = Objective> {
   readonly kind: O['kind'];
-  /** What its objectives begin with, as messages list it. */
+  /** First words of its objectives, as messages list them. */
   readonly words: readonly string[];
-  /** Whether an objective is one of its own. @default its name is one of `words` */
+  /** Whether an objective is of this kind. @default its name is one of `words` */
   readonly reads?: (statement: Statement) => boolean;
-  /** Reads the argument and the limit. @throws SquallError `BAD_OBJECTIVE` by way of the statement */
+  /** Reads the argument and the limit. @throws SquallError `BAD_OBJECTIVE`, created by the statement */
   readonly parse: (statement: Statement) => Omit<O, 'kind'>;
-  /** The inverse of `parse`. @param limit the comparison and the quantity, written */
-  readonly format: (objective: O, limit: string) => string;
-  /** The latencies of requests that it is about: load engines differ in which they measure. @default none */
+  /** Latencies that it needs, since load engines differ in which they measure. @default none */
   readonly latencies?: (objective: O) => readonly LatencyMetric[];
-  /** Whether it is about gauges of the stack's own replicas, of which nothing is known with a target. @default false */
+  /** Whether it needs gauges of the stack's replicas, which an external target does not have. @default false */
   readonly needsGauges?: boolean;
-  /** Id of the fault that it names. @default it names none */
+  /** Id of the fault that it names; its check only runs if that fault took effect. @default none */
   readonly fault?: (objective: O) => string;
-  /** The window that it names, in place of its SLO's. @default that of the SLO */
+  /** Window that it names, which replaces that of its SLO. @default the window of the SLO */
   readonly window?: (objective: O) => string;
-  /** Outcomes that it leaves out, so that with many of them in the window it cannot pass. @default dropped, abandoned, interrupted */
+  /** Outcomes that it excludes; with many of them in the window it cannot pass. @default dropped, abandoned, interrupted */
   readonly leavesOut?: (objective: O) => readonly Outcome[];
-  /** Where and by which name its limit is drawn. @default nowhere */
+  /** Chart in which its limit is drawn, and the name of that line. @default none */
   readonly line?: (objective: O) => { readonly chart: ChartLine; readonly name: string } | undefined;
   /**
-   * Judges it; a pure function.
+   * Judges an objective; a pure function.
    *
    * ```
    *              limit of "<="
@@ -86,12 +93,12 @@ export interface Check<O extends Objective = Objective> {
   readonly judge: (objective: O, evidence: Evidence) => Finding;
 }
 
-/** Types a check's functions by its objective. */
+/** Declares a check whose functions are typed by its objective. */
 export function checkOf<O extends Objective>(check: Check<O>): Check {
   return check as unknown as Check;
 }
 
-/** What cannot be told, and why. */
+/** Finding without a measurement, and its reason. */
 export function undecided(verdict: 'inconclusive' | 'invalid', reason: string, samples = 0): Finding {
   return { measured: null, lower: null, upper: null, samples, verdict, reason };
 }
@@ -104,7 +111,7 @@ export function meets(value: number, comparison: Comparison, limit: number): boo
   return value > limit;
 }
 
-/** The verdict that bounds allow, by the figure of {@link Check.judge}; a missing bound allows none. */
+/** Verdict by the bounds, as in the figure of {@link Check.judge}; a missing bound decides nothing. */
 export function verdictOf(
   objective: Pick<Objective, 'comparison' | 'limit'>,
   { lower, upper }: Pick<Finding, 'lower' | 'upper'>,
@@ -115,9 +122,38 @@ export function verdictOf(
   return 'inconclusive';
 }
 
-/** The common sentence that explains a verdict by its bounds. */
+/** Sentence that explains a verdict by its bounds. */
 export function explain(verdict: Verdict, subject: string): string {
   if (verdict === 'pass') return `The whole interval of ${subject} meets the objective.`;
   if (verdict === 'fail') return `The whole interval of ${subject} misses the objective.`;
   return `The interval of ${subject} holds the limit; more samples would decide.`;
+}
+
+/** Finding on a ratio in percent, with exact binomial bounds. @param count at least 1 @param subject for {@link explain} */
+export function ratioFinding(objective: Objective, hits: number, count: number, subject: string): Finding {
+  const ratio = ratioBounds(hits, count);
+  const bounds = { lower: 100 * ratio.lower, upper: 100 * ratio.upper };
+  const verdict = verdictOf(objective, bounds);
+  return { measured: (100 * hits) / count, ...bounds, samples: count, verdict, reason: explain(verdict, subject) };
+}
+
+/**
+ * Finding on a rate per second, with the bounds of batch means over ten equal parts of the window.
+ * @param timesMs instants of the events that count, within the window
+ * @param subject for {@link explain}
+ */
+export function rateFinding(
+  objective: Objective,
+  { fromMs, toMs }: Window,
+  timesMs: readonly number[],
+  subject: string,
+): Omit<Finding, 'samples'> {
+  const batchMs = (toMs - fromMs) / BATCHES;
+  const counts = new Array<number>(BATCHES).fill(0);
+  for (const timeMs of timesMs) counts[Math.min(BATCHES - 1, Math.floor((timeMs - fromMs) / batchMs))]! += 1;
+  const perSecond = (count: number) => (count * 1000) / batchMs;
+  const interval = batchMeanBounds(counts);
+  const bounds = { lower: perSecond(interval.lower), upper: perSecond(interval.upper) };
+  const verdict = verdictOf(objective, bounds);
+  return { measured: perSecond(timesMs.length / BATCHES), ...bounds, verdict, reason: explain(verdict, subject) };
 }

@@ -54,9 +54,7 @@ const faultsTookEffect: Gate = ({ plan: whole, faults, events }) => {
   const ended = stoppedEarly(events);
   const own = faults.filter(fault => injects(whole, fault.plan));
   return own.flatMap(({ plan, effectiveAtMs, injectedAtMs }) => {
-    const steps = events.filter(event => event.type === 'fault').filter(event => event.id === plan.id);
-    const problem = steps.find(step => step.step === 'failed' || step.step === 'no-effect');
-    const evidence = problem?.evidence ? `: ${problem.evidence}` : '';
+    const { problem, evidence } = problemOf(plan.id, events, ['failed', 'no-effect']);
     if (problem?.step === 'failed') return [sentence(`Fault ${plan.id} failed${evidence}`)];
     if (effectiveAtMs !== null || (ended && !problem)) return [];
     const what = injectedAtMs === null ? 'was never injected' : 'had no observable effect';
@@ -64,13 +62,18 @@ const faultsTookEffect: Gate = ({ plan: whole, faults, events }) => {
   });
 };
 
+/** First of these steps of a fault, and its evidence as the end of a sentence. */
+function problemOf(id: string, events: readonly TimedEvent[], steps: readonly string[]) {
+  const faultEvents = events.filter(event => event.type === 'fault');
+  const problem = faultEvents.find(event => event.id === id && steps.includes(event.step));
+  return { problem, evidence: problem?.evidence ? `: ${problem.evidence}` : '' };
+}
+
 /** Recovery from every injected fault was observed; otherwise the next fault, or the next run, starts with a broken stack. */
 const faultsRecovered: Gate = ({ faults, events }) =>
   faults.flatMap(({ plan, injectedAtMs, healedAtMs }) => {
-    const steps = events.filter(event => event.type === 'fault').filter(event => event.id === plan.id);
-    const problem = steps.find(step => step.step === 'not-healed');
+    const { problem, evidence } = problemOf(plan.id, events, ['not-healed']);
     if (healedAtMs !== null || (injectedAtMs === null && !problem)) return [];
-    const evidence = problem?.evidence ? `: ${problem.evidence}` : '';
     return [sentence(`Recovery from fault ${plan.id} was not observed${evidence}`)];
   });
 

@@ -6,15 +6,14 @@ import { pinOf, type Versions } from '../../harness/versions.ts';
 import { rounded } from '../rounding.ts';
 import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
+import { loadCounts, windowResult } from './counts.ts';
 import { eventRows } from './event-rows.ts';
 import { factsOf, faultResult } from './fold.ts';
 import { GATES } from './gates.ts';
-import { loadCounts } from './load-counts.ts';
 import { spreadMs } from './merge/merge.ts';
 import { judgeSlo } from './slo.ts';
 import { timelineOf } from './timeline.ts';
 import { weakAttacks } from './weak-attacks.ts';
-import { windowResult } from './window-results.ts';
 
 /** Stored run. */
 export interface JudgeInput {

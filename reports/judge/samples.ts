@@ -24,14 +24,7 @@ export interface Samples {
 /** Samples of a metric over requests; a request that failed too early for the metric yields none. */
 export function samplesOf(metric: LatencyMetric, requests: readonly RequestRecord[]): Samples {
   if (metric === 'itl') return gapSamples(requests);
-  const measure = metric === 'ttft' ? timeToFirstTokenMs : latencyMs;
-  return valueSamples(requests.map(measure).filter(value => value !== null));
-}
-
-/** Whether a request yields a sample of a metric. */
-function yieldsSample(metric: LatencyMetric, request: RequestRecord): boolean {
-  if (metric === 'itl') return request.gaps.length > 0;
-  return (metric === 'ttft' ? timeToFirstTokenMs(request) : latencyMs(request)) !== null;
+  return valueSamples(requests.map(metric === 'ttft' ? timeToFirstTokenMs : latencyMs).filter(value => value !== null));
 }
 
 const SAMPLES: Readonly<Record<LatencyMetric, string>> = {
@@ -42,7 +35,7 @@ const SAMPLES: Readonly<Record<LatencyMetric, string>> = {
 
 /** Sentence on how many requests yield no sample; empty for none. */
 export function withoutSample(metric: LatencyMetric, requests: readonly RequestRecord[]): string {
-  const missing = requests.filter(request => !yieldsSample(metric, request)).length;
+  const missing = requests.length - samplesOf(metric, requests).independent;
   if (missing === 0) return '';
   return ` ${missing} of ${requests.length} requests (${formatPercent(missing, requests.length)}) failed or ended without ${SAMPLES[metric]} and are not included.`;
 }

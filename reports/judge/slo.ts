@@ -10,8 +10,8 @@ import { CHECKS, type ParsedObjective, parseObjective } from './objective.ts';
 import { LEVEL } from './statistics.ts';
 
 /**
- * Judges one SLO. Never throws: a check that crashes, or an objective that cannot be read, is inconclusive. A window that
- * never came to be because its fault never acted is invalid; an empty one is inconclusive; neither can pass.
+ * Judges one SLO. Never throws: a check that crashes, or an objective that cannot be parsed, is inconclusive. A fault without an
+ * observed effect makes its SLO invalid; a window without requests makes it inconclusive.
  */
 export function judgeSlo(slo: SloPlan, run: RunFacts, checks: readonly Check[] = CHECKS): SloResult {
   let unit = '';
@@ -39,7 +39,7 @@ export function judgeSlo(slo: SloPlan, run: RunFacts, checks: readonly Check[] =
   };
 }
 
-/** The run as the users of one class saw it. */
+/** The run with only the requests of one client class. */
 function ofClass(run: RunFacts, name: string | undefined): RunFacts {
   return name === undefined ? run : { ...run, records: run.records.filter(record => record.class === name) };
 }
@@ -49,21 +49,25 @@ function judged({ objective, check }: ParsedObjective, name: string, run: RunFac
   if (!window) return missingWindow(name, run);
   const requests = requestsIn(window, run.records);
   if (requests.length === 0) return undecided('inconclusive', `No request fell into the window ${name}.`);
-  const left = check.leavesOut?.(objective) ?? LEFT_OUT;
-  return unlessUnknown(check.judge(objective, { window, requests, run }), left, requests);
+  const id = check.fault?.(objective);
+  const fault = run.faults.find(({ plan }) => plan.id === id);
+  if (id !== undefined && !fault) return undecided('invalid', `The plan has no fault "${id}".`);
+  if (fault?.effectiveAtMs === null) return undecided('invalid', `The fault ${id} had no observable effect.`);
+  const excluded = check.leavesOut?.(objective) ?? EXCLUDED;
+  return unlessUnknown(check.judge(objective, { window, requests, run, fault }), excluded, requests);
 }
 
-const LEFT_OUT: readonly Outcome[] = ['dropped', 'abandoned', 'interrupted'];
+const EXCLUDED: readonly Outcome[] = ['dropped', 'abandoned', 'interrupted'];
 
 /**
- * Arrivals that were dropped, requests whose client went away, and those that were cut off when the run ended, are in no quantile
- * and no ratio of errors: where they are many, a pass would rest on what was left out.
+ * Turns a pass into inconclusive if too many requests of the window have an excluded outcome: dropped, abandoned and interrupted
+ * requests are in no quantile and no error ratio.
  */
-function unlessUnknown(finding: Finding, left: readonly Outcome[], requests: Evidence['requests']): Finding {
-  const unknown = requests.filter(({ outcome }) => left.includes(outcome)).length;
+function unlessUnknown(finding: Finding, excluded: readonly Outcome[], requests: Evidence['requests']): Finding {
+  const unknown = requests.filter(({ outcome }) => excluded.includes(outcome)).length;
   if (finding.verdict !== 'pass' || unknown <= MAX_DROPPED_RATIO * requests.length) return finding;
-  const share = `${unknown} of ${requests.length} requests (${formatPercent(unknown, requests.length)})`;
-  const reason = `${finding.reason} But ${share} of the window were dropped unsent, abandoned, or cut at the end, so it is not decided.`;
+  const part = `${unknown} of ${requests.length} requests (${formatPercent(unknown, requests.length)})`;
+  const reason = `${finding.reason} But ${part} of the window were dropped, abandoned or interrupted, so the objective is undecided.`;
   return { ...finding, verdict: 'inconclusive', reason };
 }
 
@@ -72,9 +76,9 @@ function missingWindow(name: Window['name'], run: RunFacts): Finding {
   const fault = run.faults.find(outcome => outcome.plan.id === id);
   if ((kind === 'fault' || kind === 'recovery') && fault) {
     if (fault.effectiveAtMs === null)
-      return undecided('invalid', `The window ${name} never came to be: the fault was never seen to act.`);
+      return undecided('invalid', `The run has no window ${name}: the fault had no observable effect.`);
     if (kind === 'recovery' && fault.healedAtMs === null)
-      return undecided('inconclusive', `The window ${name} never came to be: the fault was never seen to heal.`);
+      return undecided('inconclusive', `The run has no window ${name}: recovery from the fault was not observed.`);
   }
-  return undecided('inconclusive', `The window ${name} never came to be: no load was offered in it.`);
+  return undecided('inconclusive', `The run has no window ${name}: the load did not reach it.`);
 }

@@ -2,26 +2,26 @@ import { SquallError } from '../../harness/errors.ts';
 import { durationMs, ratePerSecond } from '../../harness/quantity.ts';
 import { nearest } from '../nearest.ts';
 
-/** How a measure must lie to its limit. */
+/** Comparison of a measure with its limit. */
 export type Comparison = '<=' | '<' | '>=' | '>';
 
-/** What a limit is given in; empty for a plain number. */
+/** Unit of a limit; empty for a plain number. */
 export type Unit = 'ms' | '%' | '/s' | '';
 
-/** The bound of an objective. */
+/** Limit of an objective. */
 export interface Limit<U extends Unit = Unit> {
   readonly comparison: Comparison;
-  /** In `unit`; `measured` and its bounds are given in the same. */
+  /** In `unit`, like `measured` and its bounds. */
   readonly limit: number;
   readonly unit: U;
 }
 
-/** What an objective is, in words that can follow "expected". */
+/** Format of an objective, as it follows "expected" in a message. */
 export const OBJECTIVE_WORDS =
   'an objective such as "p99(ttft) <= 800 ms", "errors <= 1%", "throughput >= 20/s" or "recovery(kill) <= 10 s"';
 const NUMBER = /^\d+(?:\.\d+)?$/;
 
-/** What each unit's quantity is in words, and how it is read; undefined for any other text. */
+/** Format of a quantity of each unit, and its parser, which returns undefined for any other text. */
 const QUANTITIES: Readonly<Record<Unit, readonly [expected: string, read: (text: string) => number | undefined]>> = {
   ms: ['a duration such as "800 ms" or "10 s"', durationMs],
   '/s': ['a rate such as "20/s"', ratePerSecond],
@@ -32,9 +32,9 @@ const QUANTITIES: Readonly<Record<Unit, readonly [expected: string, read: (text:
   '': ['a count such as "10"', numberIn],
 };
 
-/** A text that is no objective. */
+/** Error of a text that is not an objective. */
 export class BadObjective extends SquallError {
-  /** What was found where, and what was expected there. */
+  /** Position, found text and expected text. */
   readonly detail: string;
 
   constructor(text: string, detail: string) {
@@ -45,13 +45,13 @@ export class BadObjective extends SquallError {
 }
 
 /**
- * The text of an objective, `name(argument) comparison quantity`, read from left to right. A check reads its objective with it,
- * in that order; it knows how to say what is wrong where.
+ * Parser of an objective, `name(argument) comparison quantity`, from left to right. Checks call its methods in that order; its errors
+ * name the position.
  */
 export class Statement {
   readonly #text: string;
   #at = 0;
-  /** Where the last token began. */
+  /** Position of the last token. */
   #lastAt = 0;
   readonly name: string;
   /** Between the parentheses; null without them. */
@@ -61,7 +61,7 @@ export class Statement {
   readonly #comparison: Comparison;
   readonly #comparisonAt: number;
 
-  /** @throws BadObjective, as all methods do, that says what was found where and what was expected there */
+  /** @throws BadObjective, as do all methods */
   constructor(text: string) {
     this.#text = text;
     this.name = this.#take(/[A-Za-z][\w.]*/y, 'a measure');
@@ -77,36 +77,35 @@ export class Statement {
     this.#comparisonAt = this.#lastAt;
   }
 
-  /** The argument, which must be one of those known. @param what they are, for the message */
+  /** The argument, which must be one of `known`. @param what description of these, for the message */
   oneOf<Known extends string>(known: readonly Known[], what: string): Known {
     const found = this.argument ?? '';
-    const match = known.find(candidate => candidate === found);
-    if (match !== undefined) return match;
+    if (known.includes(found as Known)) return found as Known;
     throw this.badArgument(found, `${what} in parentheses after ${this.name}: ${listed(known, found)}`);
   }
 
-  /** The argument, which must be there. @param what it is, for the message */
+  /** The argument, which must not be empty. @param what description of it, for the message */
   required(what: string): string {
     if (this.argument) return this.argument;
     throw this.badArgument('', `${what} in parentheses after ${this.name}`);
   }
 
-  /** Refuses an argument. */
+  /** Requires that there is no argument. */
   plain(): void {
     if (this.argument !== null) throw this.badArgument(`(${this.argument})`, `no argument after ${this.name}`);
   }
 
-  /** The rest: a limit from above, the only one that says anything about a latency or an error; see also {@link atLeast}. */
+  /** The rest: an upper limit. */
   atMost<U extends Unit>(unit: U): Limit<U> {
     return { comparison: this.#bounding('<'), limit: this.#quantity(unit, /.*/suy), unit };
   }
 
-  /** The rest: a limit from below. */
+  /** The rest: a lower limit. */
   atLeast<U extends Unit>(unit: U): Limit<U> {
     return { comparison: this.#bounding('>'), limit: this.#quantity(unit, /.*/suy), unit };
   }
 
-  /** The rest: a factor from above and, after `or`, what is allowed in any case; null without that. */
+  /** The rest: an upper limit of a ratio and, after `or`, an allowance; null without one. */
   atMostOr<U extends Unit>(unit: U): Limit<''> & { readonly allowed: number | null } {
     const comparison = this.#bounding('<');
     const limit = this.#quantity('', /[\d.]+|.*/suy);
@@ -115,29 +114,29 @@ export class Statement {
     return { comparison, limit, unit: '', allowed: hasMore ? this.#quantity(unit, /.*/suy) : null };
   }
 
-  /** Whether the whole text ends so. */
+  /** Whether the whole text ends with `text`. */
   endsWith(text: string): boolean {
     return this.#text.trimEnd().endsWith(text);
   }
 
-  /** The error for the name. */
+  /** Error about the name. */
   badName(expected: string): BadObjective {
     return this.#error(this.#nameAt, this.name, expected);
   }
 
-  /** The error for a name that none of the known ones is. */
+  /** Error about a name that is none of `known`. */
   unknownName(known: readonly string[]): BadObjective {
     return this.badName(`a measure: ${listed(known, this.name)}`);
   }
 
-  /** The error for a part of the argument. */
+  /** Error about a part of the argument. */
   badArgument(found: string, expected: string): BadObjective {
     return this.#error(this.#argumentAt, found, expected);
   }
 
   #bounding(side: '<' | '>'): Comparison {
     if (this.#comparison.startsWith(side)) return this.#comparison;
-    const expected = `${side}= or ${side}, which bounds ${this.name} from its bad side`;
+    const expected = `${side}= or ${side}, an ${side === '<' ? 'upper' : 'lower'} limit of ${this.name}`;
     throw this.#error(this.#comparisonAt, this.#comparison, expected);
   }
 

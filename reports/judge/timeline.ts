@@ -1,8 +1,9 @@
 import type { TimedEvent } from '../../harness/history.ts';
+import type { Readings } from '../../harness/metrics.ts';
 import { isFailure, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../harness/requests.ts';
 import { rounded } from '../rounding.ts';
-import type { TimelineSeries } from '../store/run-document.ts';
-import { metricSeries } from './metric-series.ts';
+import type { MetricSeries, TimelineSeries } from '../store/run-document.ts';
+import { GAUGES, type Gauge } from './gauges.ts';
 import { valueSamples } from './samples.ts';
 
 /** Length of a slot by default. */
@@ -76,4 +77,38 @@ function readyReplicas(events: readonly TimedEvent[], count: number, slotMs: num
     });
   };
   return Object.fromEntries(services.map(service => [service, series(service)]));
+}
+
+/**
+ * Time series of the sampled gauges: sum or maximum over the replicas of a round, then maximum over the rounds of a slot. Undefined
+ * for a run without samples of an inference engine.
+ */
+function metricSeries(events: readonly TimedEvent[], count: number, slotMs: number): MetricSeries | undefined {
+  const slots = Array.from({ length: count }, (): Readings[][] => []);
+  for (const event of events)
+    if (event.type === 'sample') slots[Math.floor(event.seenMs / slotMs)]?.push(Object.values(event.readings));
+  const series = (gauge: Gauge, fold: (values: readonly number[]) => number) =>
+    slots.map(rounds => {
+      const sampled = rounds
+        .map(replicas => replicas.map(GAUGES[gauge].of).filter(value => value !== null))
+        .filter(values => values.length > 0);
+      return sampled.length === 0 ? null : rounded(Math.max(...sampled.map(fold)));
+    });
+  const metrics: MetricSeries = {
+    maxWaiting: series('queue', maximum),
+    waiting: series('queue', sum),
+    running: series('running', sum),
+    gpuPercent: series('gpu', maximum),
+    kvCachePercent: series('kv-cache', maximum),
+    gpuMemoryPercent: series('gpu-memory', maximum),
+  };
+  return Object.values(metrics).every(values => values.every(value => value === null)) ? undefined : metrics;
+}
+
+function maximum(values: readonly number[]): number {
+  return Math.max(...values);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }

@@ -30,15 +30,16 @@ export function weakAttacks({ faults }: RunFacts): string[] {
 function weaknessOf({ planned, reached, handled, exhausted }: AttackHold, plan: FaultPlan): string | undefined {
   const { connections, perSecond } = plan.parameters;
   if (reached === 0 || reached < MIN_REACHED_RATIO * planned) {
-    const why = exhausted > 0 ? `, and ${exhausted} found no port or descriptor on this machine` : '';
+    const why =
+      exhausted > 0 ? `, and ${exhausted} failed for lack of ports, descriptors or memory on this machine` : '';
     return `${reached} of ${planned} planned connections reached the service${why}. Raise the limits of this machine (ulimit -n), or plan fewer`;
   }
   if (handled >= MIN_HANDLED_RATIO * reached) return undefined;
-  // What bounded it: how many may be open at a time, or how fast they are opened.
+  // Its limit: the number of open connections, or the rate at which they are opened.
   const bound =
     planned < Number(connections) && perSecond !== undefined
       ? `the rate of ${perSecond} a second`
       : `connections (${connections})`;
-  const lasts = plan.forMs === null ? '' : `, or let it last for longer than ${formatMs(plan.forMs)}`;
-  return `the service answered, closed or rejected ${handled} of the ${reached} connections that it was offered, and its clients did not notice. Raise ${bound}${lasts}`;
+  const lasts = plan.forMs === null ? '' : `, or the duration of ${formatMs(plan.forMs)}`;
+  return `the service answered, closed or rejected only ${handled} of ${reached} connections, and its clients were unaffected. Raise ${bound}${lasts}`;
 }

@@ -45,12 +45,7 @@ interface Column extends Partial<SchemaElement> {
 
 type Name = keyof RequestRecord;
 const NAMES = Object.keys(COLUMNS) as Name[];
-
 const OPTIONAL_NAMES = NAMES.filter(name => COLUMNS[name].isOptional);
-
-function schemaOf(names: readonly Name[]): SchemaElement[] {
-  return [{ name: 'requests', num_children: names.length }, ...names.flatMap(elementsOf)];
-}
 
 function elementsOf(name: Name): SchemaElement[] {
   const { listOf, isOptional, ...element } = COLUMNS[name];
@@ -65,10 +60,7 @@ function elementsOf(name: Name): SchemaElement[] {
 
 const NOTES = [
   { key: 'squall.time', value: 'ms on the run timeline; 0 is the start of the load phase, warm-up is negative' },
-  {
-    key: 'squall.attemptsMs',
-    value: 'for requests with several attempts: send and end time of each, in pairs',
-  },
+  { key: 'squall.attemptsMs', value: 'for requests with several attempts: send and end time of each, in pairs' },
   { key: 'squall.gaps', value: 'pairs of bucket and count; bucket b > 0 is about 0.01 * 1.02^(b - 0.5) ms' },
 ];
 
@@ -98,7 +90,7 @@ export async function writeRequests(directory: string, records: readonly Request
     writer: fileWriter(`${target}.part`),
     rows,
     columns: names.map(name => ({ name })),
-    schema: schemaOf(names),
+    schema: [{ name: 'requests', num_children: names.length }, ...names.flatMap(elementsOf)],
     rowGroupSize: 50_000,
     kvMetadata: NOTES,
     createdBy: 'squall',
@@ -131,16 +123,15 @@ function journalsOf(directory: string): string[] {
 /** Records of all journals, in scheduled order. */
 async function readJournals(journals: readonly string[], signal?: AbortSignal): Promise<RequestRecord[]> {
   const records: RequestRecord[] = [];
-  for (const journal of journals) for (const record of await readJournal(journal, signal)) records.push(record);
+  for (const journal of journals) await readJournal(journal, records, signal);
   return records.sort((a, b) => a.index - b.index);
 }
 
-/** Reads a journal line by line; a last line truncated by a kill is ignored. */
-async function readJournal(path: string, signal?: AbortSignal): Promise<RequestRecord[]> {
-  const records: RequestRecord[] = [];
+/** Appends the records of a journal, line by line; a last line truncated by a kill is ignored. */
+async function readJournal(path: string, records: RequestRecord[], signal?: AbortSignal): Promise<void> {
   let bad: { readonly line: number; readonly cause: unknown } | undefined;
   let line = 0;
-  for await (const text of createInterface({ input: createReadStream(path, { ...(signal ? { signal } : {}) }) })) {
+  for await (const text of createInterface({ input: createReadStream(path, signal ? { signal } : {}) })) {
     line += 1;
     if (text === '') continue;
     if (bad) break;
@@ -155,5 +146,4 @@ async function readJournal(path: string, signal?: AbortSignal): Promise<RequestR
       next: 'Restore the file, or move it away to judge the run without it.',
       cause: bad.cause,
     });
-  return records;
 }

@@ -6,14 +6,7 @@ import type { AttackPoint } from '../../harness/requests.ts';
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'invalid';
 
 /** Quantiles of a latency in ms; all null without samples. */
-export interface Quantiles {
-  readonly p50: number | null;
-  readonly p90: number | null;
-  readonly p95: number | null;
-  readonly p99: number | null;
-  readonly p999: number | null;
-  readonly max: number | null;
-}
+export type Quantiles = Readonly<Record<'p50' | 'p90' | 'p95' | 'p99' | 'p999' | 'max', number | null>>;
 
 /** Counts and quantiles of a window; times in ms from the start of the load phase. */
 export interface WindowResult {
@@ -162,14 +155,13 @@ export interface TimelineSeries {
   readonly metrics?: MetricSeries;
 }
 
-/** Gauges of the inference engines, the largest sample of each slot; null without one. */
-export interface MetricSeries {
-  /** Requests waiting on the fullest replica, and on all; requests in a batch, on all. */
-  readonly maxWaiting: readonly (number | null)[];
-  readonly waiting: readonly (number | null)[];
-  readonly running: readonly (number | null)[];
-  /** Percentages of the fullest replica. */
-  readonly gpuPercent: readonly (number | null)[];
-  readonly kvCachePercent: readonly (number | null)[];
-  readonly gpuMemoryPercent: readonly (number | null)[];
-}
+/**
+ * Gauges of the inference engines, the largest sample of each slot; null without one. Requests waiting on the fullest replica, and
+ * waiting and running on all; percentages of the fullest replica.
+ */
+export type MetricSeries = Readonly<
+  Record<
+    'maxWaiting' | 'waiting' | 'running' | 'gpuPercent' | 'kvCachePercent' | 'gpuMemoryPercent',
+    readonly (number | null)[]
+  >
+>;

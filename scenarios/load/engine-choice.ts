@@ -1,6 +1,6 @@
 import { processName } from '../../harness/arrivals/arrivals.ts';
 import { type LoadPlan, loadEndMs, type Workload } from '../../harness/plan.ts';
-import { CAN, type EngineName, type Unsupported } from '../../load/engines.ts';
+import { CAPABILITIES, type EngineName, type Unsupported } from '../../load/engines.ts';
 import { hasK6 } from '../../load/k6/program/find.ts';
 import type { ParsedObjective } from '../../reports/judge/objective.ts';
 
@@ -39,20 +39,18 @@ export function unsupportedBy(
   slos: Slos,
   { hasWorkers, isSegment, target }: EngineContext = DEFAULT_CONTEXT,
 ): Unsupported[] {
-  const can = CAN[engine];
+  const can = CAPABILITIES[engine];
   const unsupported: Unsupported[] = [];
   const require = (met: boolean, field: string, expected: string, found: unknown) => {
     if (!met) unsupported.push({ field, expected: `${expected} with the engine ${engine}`, found });
   };
   const { clients, trace, workload, connections } = load;
   const seconds = loadEndMs({ load }) / 1000;
-  const kinds = `of kind ${can.workloads.join(' or ')}`;
   const sessions = workload.kind === 'http' ? undefined : workload.sessions;
   const arrivals = processName(load.arrivals);
   require(can.arrivals.includes(arrivals), 'load.arrivals', can.arrivals.join(' or '), arrivals);
-  require(can.workloads.includes(kindOf(workload)), 'load.workload', kinds, kindOf(workload));
   require(can.sessions || !sessions, 'load.workload.sessions', 'left out', sessions);
-  const maxSeconds = can.longestMs / 1000;
+  const maxSeconds = can.maxDurationMs / 1000;
   require(seconds <= maxSeconds, 'load.stages', `at most ${maxSeconds} s long`, `${seconds} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
   require(can.clients || load.keepAlive !== false, 'load.keepAlive', 'left on', load.keepAlive);
@@ -61,7 +59,7 @@ export function unsupportedBy(
   require(can.workers || !hasWorkers, 'load.engine', forWorkers, engine);
   const forSegments = '`stream` or `k6` for --segment, which is not available';
   require(can.segments || !isSegment, 'load.engine', forSegments, engine);
-  const isReachable = target === undefined || can.targets === true || can.targets(new URL(target));
+  const isReachable = target === undefined || can.targets(new URL(target));
   require(isReachable, 'load.engine', '`stream` for an https --target of this kind', engine);
   for (const { field, expected, found } of can.unsupported(load)) require(false, field, expected, found);
   if (can.loop === 'connections')

@@ -14,7 +14,7 @@ export interface Instances {
 }
 
 /** Query for instances. */
-export interface InstancesQuery {
+interface InstancesQuery {
   readonly service: string;
   /** Last known index: the query blocks until it changes. 0: does not block. */
   readonly index: number;
@@ -52,11 +52,10 @@ const RESPONSE_TIMEOUT_MS = 2000;
 export function connectControl(url: string): ControlClient {
   const base = url.replace(/\/+$/, '');
   const put = async (path: string, signal: AbortSignal, body?: unknown): Promise<Response> => {
-    const init = body === undefined ? {} : { body: JSON.stringify(body) };
     const response = await fetch(base + path, {
       method: 'PUT',
       signal: withTimeout(signal, RESPONSE_TIMEOUT_MS),
-      ...init,
+      body: JSON.stringify(body) ?? null,
     });
     const text = await response.text();
     if (response.ok || response.status === 404) return response;

@@ -5,17 +5,15 @@ import type { Random } from '../../harness/random.ts';
 import type { ControlConfig } from './config.ts';
 import type { NodeInfo } from './consul/catalog-json.ts';
 import { consulRoutes, route } from './consul/consul-routes.ts';
-import { type Exchange, type Route, sendJson, sendText } from './exchange.ts';
+import { type Exchange, HttpError, type Route, sendJson, sendText } from './exchange.ts';
 import { HttpChecker, type Probe } from './http-checker.ts';
-import { HttpError } from './http-error.ts';
 import { ControlMetrics } from './metrics.ts';
 import { Registry } from './registry.ts';
 import { Scales } from './scale/scale.ts';
 import { StatusError, scaleRoutes } from './scale/scale-routes.ts';
 import { Watchers } from './watchers.ts';
 
-/** Dependencies of {@link Control}. */
-export interface ControlOptions {
+interface ControlOptions {
   readonly config: ControlConfig;
   readonly clock: Clock;
   readonly random: Random;
@@ -34,7 +32,7 @@ export class Control implements Disposable {
   readonly metrics: ControlMetrics;
   readonly #options: ControlOptions;
   readonly #registry: Registry;
-  readonly #watchers: Watchers;
+  readonly #onChange: () => void;
   readonly #checker: HttpChecker;
   readonly #routes: readonly Route[];
   readonly #stop = new AbortController();
@@ -48,25 +46,19 @@ export class Control implements Disposable {
     const registry = new Registry(Math.max(1, first));
     const scales = new Scales(config.deployments, clock.date(), newUid, Math.max(1, first));
     this.#registry = registry;
-    this.#watchers = new Watchers(clock, config.maxWaiting);
-    const watchers = this.#watchers;
-    const node: NodeInfo = {
-      id: newUid(),
-      name: config.name,
-      address,
-      datacenter: config.datacenter,
-      index: registry.index(),
-    };
+    const watchers = new Watchers(clock, config.maxWaiting);
+    const { name, datacenter, minDeregisterMs } = config;
+    const node: NodeInfo = { id: newUid(), name, address, datacenter, index: registry.index() };
     const onChange = () => {
       this.#checker.sync();
       watchers.notify();
     };
+    this.#onChange = onChange;
     this.#checker = new HttpChecker({ registry, clock, random: random.stream('checks'), probe, onChange });
-    this.metrics = new ControlMetrics({ registry, scales, watchers });
-    const { minDeregisterMs } = config;
+    this.metrics = new ControlMetrics(registry, scales, watchers);
     this.#routes = [
       ...consulRoutes({ registry, watchers, node, clock, random: random.stream('wait'), minDeregisterMs, onChange }),
-      ...scaleRoutes({ scales, watchers, clock, onChange }),
+      ...scaleRoutes({ scales, watchers, onChange }),
       ...this.#probes(),
     ];
   }
@@ -82,10 +74,7 @@ export class Control implements Disposable {
         this.metrics[kind].inc();
         log(subject, kind === 'expired' ? 'TTL expired' : 'critical service deregistered');
       }
-      if (events.length > 0) {
-        this.#checker.sync();
-        this.#watchers.notify();
-      }
+      if (events.length > 0) this.#onChange();
     }
   }
 
@@ -123,8 +112,8 @@ export class Control implements Disposable {
     if (!found) throw new HttpError(404, 'Not found');
     const method = exchange.request.method ?? 'GET';
     const handler = found.methods[method === 'HEAD' ? 'GET' : method];
-    const allowed = Object.keys(found.methods).join();
-    if (!handler) throw new HttpError(405, `method ${method} not allowed`, { allow: allowed });
+    if (!handler)
+      throw new HttpError(405, `method ${method} not allowed`, { allow: Object.keys(found.methods).join() });
     await handler(exchange, decode(found.pattern.exec(path)?.[1] ?? ''));
   }
 
@@ -146,8 +135,7 @@ export class Control implements Disposable {
         GET: exchange => sendText(exchange, this.#draining ? 503 : 200, this.#draining ? 'draining\n' : 'ready\n'),
       }),
       route('/metrics', {
-        GET: async exchange =>
-          sendText(exchange, 200, await registry.metrics(), { 'content-type': registry.contentType }),
+        GET: async to => sendText(to, 200, await registry.metrics(), { 'content-type': registry.contentType }),
       }),
     ];
   }

@@ -1,8 +1,22 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { HttpError } from './http-error.ts';
+import { readText } from '../observability/bounded-text.ts';
 
 /** Maximum size of a request body, in bytes. */
 const MAX_BODY_BYTES = 1 << 20;
+
+/** Error response in plain text, as in Consul's agent. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly status: number;
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(status: number, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.status = status;
+    this.headers = headers;
+  }
+}
 
 /** One request and its response. */
 export interface Exchange {
@@ -29,15 +43,10 @@ export interface Route {
  * @throws HttpError 400 for invalid JSON, 413 for an oversized body
  */
 export async function readJson({ request }: Exchange): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > MAX_BODY_BYTES) throw new HttpError(413, 'Request body too large', { connection: 'close' });
-    chunks.push(chunk);
-  }
+  const text = await readText(request, MAX_BODY_BYTES);
+  if (text === null) throw new HttpError(413, 'Request body too large', { connection: 'close' });
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+    return JSON.parse(text);
   } catch {
     throw new HttpError(400, 'Request decode failed: the body is not JSON');
   }
@@ -45,36 +54,23 @@ export async function readJson({ request }: Exchange): Promise<unknown> {
 
 /** Sends a JSON document. */
 export function sendJson(
-  { response }: Pick<Exchange, 'response'>,
+  to: Pick<Exchange, 'response'>,
   status: number,
   document: unknown,
-  headers: Readonly<Record<string, string>> = {},
+  headers: HttpError['headers'] = {},
 ): void {
-  send(response, status, 'application/json', JSON.stringify(document), headers);
+  sendText(to, status, JSON.stringify(document), { 'content-type': 'application/json', ...headers });
 }
 
-/** Sends text. An empty text has no content type, as in Consul's agent. */
+/** Sends text; empty text without a content type, as Consul's agent does. `headers` may set another one. */
 export function sendText(
   { response }: Pick<Exchange, 'response'>,
   status: number,
   text: string,
-  headers: Readonly<Record<string, string>> = {},
-): void {
-  send(response, status, text === '' ? undefined : 'text/plain; charset=utf-8', text, headers);
-}
-
-function send(
-  response: ServerResponse,
-  status: number,
-  type: string | undefined,
-  body: string,
-  headers: Readonly<Record<string, string>>,
+  headers: HttpError['headers'] = {},
 ): void {
   if (response.destroyed || response.headersSent) return;
-  response.writeHead(status, {
-    ...(type ? { 'content-type': type } : {}),
-    'content-length': Buffer.byteLength(body),
-    ...headers,
-  });
-  response.end(body);
+  const type = text === '' ? {} : { 'content-type': 'text/plain; charset=utf-8' };
+  response.writeHead(status, { ...type, 'content-length': Buffer.byteLength(text), ...headers });
+  response.end(text);
 }

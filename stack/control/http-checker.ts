@@ -6,8 +6,7 @@ import type { Registry } from './registry.ts';
 /** Sends one GET and resolves with the status; rejects without a response. */
 export type Probe = (url: string, timeoutMs: number, signal: AbortSignal) => Promise<number>;
 
-/** Dependencies of {@link HttpChecker}. */
-export interface HttpCheckerContext {
+interface HttpCheckerContext {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,14 +1,8 @@
 import { Counter, Gauge, Histogram, Registry as PrometheusRegistry } from 'prom-client';
+import { computedGauge } from '../observability/computed-gauge.ts';
 import { type Registry, worstStatus } from './registry.ts';
 import type { Scales } from './scale/scale.ts';
 import type { Watchers } from './watchers.ts';
-
-/** Sources of the gauges that are computed at scrape time. */
-export interface MetricSources {
-  readonly registry: Registry;
-  readonly scales: Scales;
-  readonly watchers: Watchers;
-}
 
 /** Metrics of the control service. Durations of blocking queries include the time they were blocked. */
 export class ControlMetrics {
@@ -18,7 +12,7 @@ export class ControlMetrics {
   readonly expired: Counter;
   readonly reaped: Counter;
 
-  constructor({ registry: services, scales, watchers }: MetricSources) {
+  constructor(services: Registry, scales: Scales, watchers: Watchers) {
     const registers = [this.registry];
     const labels = ['route', 'status'] as const;
     this.requests = new Counter({ name: 'control_requests_total', help: 'Requests', labelNames: labels, registers });
@@ -42,14 +36,7 @@ export class ControlMetrics {
           this.inc({ service: definition.name, status: worstStatus(checks) });
       },
     });
-    new Gauge({
-      name: 'control_blocked_queries',
-      help: 'Blocked queries and watches',
-      registers,
-      collect() {
-        this.set(watchers.size);
-      },
-    });
+    computedGauge(this.registry, 'control_blocked_queries', 'Blocked queries and watches', () => watchers.size);
     new Gauge({
       name: 'control_deployment_replicas',
       help: 'Replicas of each deployment: desired, observed, ready',

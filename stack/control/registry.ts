@@ -23,9 +23,11 @@ export interface ServiceState {
 }
 
 /** Change made by {@link Registry.tick}, for the log. */
-export type RegistryEvent =
-  | { readonly kind: 'expired'; readonly serviceId: string; readonly checkId: string }
-  | { readonly kind: 'reaped'; readonly serviceId: string; readonly checkId: string };
+interface RegistryEvent {
+  readonly kind: 'expired' | 'reaped';
+  readonly serviceId: string;
+  readonly checkId: string;
+}
 
 /** Why a change failed. */
 export type RegistryError = 'unknown-service' | 'unknown-check' | 'no-ttl';
@@ -61,15 +63,8 @@ export class Registry {
     if (before && before.definition.name !== definition.name) this.deregister(definition.id);
     const known = this.#services.get(definition.id);
     const same = known !== undefined && JSON.stringify(known.definition) === JSON.stringify(definition);
-    const checks = definition.checks.map(check =>
-      newCheck(
-        check,
-        known?.checks.find(other => other.definition.id === check.id),
-        nowMs,
-      ),
-    );
-    const unchanged =
-      known !== undefined && same && checks.every((check, i) => check.status === known.checks[i]!.status);
+    const checks = definition.checks.map(check => newCheck(check, known, nowMs));
+    const unchanged = same && checks.every((check, i) => check.status === known.checks[i]!.status);
     const index = unchanged ? known.modifyIndex : this.#incrementIndex(definition.name, true);
     this.#services.set(definition.id, {
       definition,
@@ -119,8 +114,7 @@ export class Registry {
           events.push({ kind: 'expired', ...event });
         } else if (
           check.deregisterAfterMs !== undefined &&
-          state.criticalSinceMs !== undefined &&
-          nowMs - state.criticalSinceMs >= check.deregisterAfterMs
+          nowMs - (state.criticalSinceMs ?? nowMs) >= check.deregisterAfterMs
         ) {
           this.deregister(definition.id);
           events.push({ kind: 'reaped', ...event });
@@ -185,7 +179,8 @@ export function worstStatus(checks: readonly Pick<CheckState, 'status'>[]): Chec
   return statuses.includes('warning') ? 'warning' : 'passing';
 }
 
-function newCheck(definition: CheckDefinition, before: CheckState | undefined, nowMs: number): CheckState {
+function newCheck(definition: CheckDefinition, service: ServiceState | undefined, nowMs: number): CheckState {
+  const before = service?.checks.find(other => other.definition.id === definition.id);
   const status = definition.status ?? before?.status ?? 'critical';
   const ttlMs = definition.method.kind === 'ttl' ? definition.method.ttlMs : undefined;
   return {

@@ -1,6 +1,5 @@
 import { linkName, programOf, zoneOf } from '../naming.ts';
-import { DEFAULT_RESTART } from '../options.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
+import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import type { ControlConfigInput } from './config.ts';
 
 /** Link over which the replicas of a service in `zone` reach the control service. */
@@ -9,7 +8,7 @@ export function controlLink(service: string, zone: string, { zones }: TopologyPa
 }
 
 /** Plan of a stack's control service: service registry and desired number of replicas. */
-export function controlReplica({ options: { inference }, zones }: TopologyParts): ReplicaPlan {
+export function controlReplica({ options: { inference }, zones }: TopologyParts): ServicePlan {
   const { replicas, maxReplicas = replicas } = inference;
   const config: ControlConfigInput = { deployments: [{ name: 'inference', replicas, min: 1, max: maxReplicas }] };
   return {
@@ -20,9 +19,6 @@ export function controlReplica({ options: { inference }, zones }: TopologyParts)
     protocol: 'http',
     ready: { kind: 'http', path: '/readyz' },
     metricsPath: '/metrics',
-    coldStartMs: 0,
-    uses: [],
-    restart: DEFAULT_RESTART,
     environment: ({ listen }: Addresses) => ({ LISTEN: listen, CONTROL_CONFIG: JSON.stringify(config) }),
   };
 }

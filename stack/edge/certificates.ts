@@ -31,7 +31,7 @@ export function pemOf({ certificate, key }: KeyPair): string {
 }
 
 /** Names and validity of a server certificate. */
-export interface CertificateRequest {
+interface CertificateRequest {
   /** Host names and IP addresses; the first is the subject. */
   readonly names: readonly string[];
   /** @default a minute ago */

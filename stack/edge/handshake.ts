@@ -4,7 +4,7 @@ import { connect, type EphemeralKeyInfo } from 'node:tls';
 const TIMEOUT_MS = 2000;
 
 /** Result of a TLS handshake. */
-export interface Handshake {
+interface Handshake {
   /** Negotiated version, for example `TLSv1.3`. */
   readonly protocol: string;
   readonly cipher: string;
@@ -15,7 +15,7 @@ export interface Handshake {
 }
 
 /** Server, trusted authority and offer of a handshake. */
-export interface HandshakeOptions {
+interface HandshakeOptions {
   readonly host: string;
   readonly port: number;
   /** PEM of the trusted authority. */

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { access } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { placesOf } from '../../harness/host/programs.ts';
@@ -13,7 +13,7 @@ export const CORE_RULE_SET = {
 };
 
 /** Local nginx installation. */
-export interface EdgeInstallation {
+interface EdgeInstallation {
   readonly command: string;
   readonly capabilities: EdgeCapabilities;
 }
@@ -33,7 +33,7 @@ export async function findNginx(
     signal?.throwIfAborted();
     if (description === undefined) continue;
     const parsed = parseDescription(description);
-    const modsecurity = await findModSecurity(parsed.modulesFolder);
+    const modsecurity = findModSecurity(parsed.modulesFolder);
     return { command, capabilities: { postQuantum: parsed.postQuantum, modsecurity } };
   }
   return undefined;
@@ -58,16 +58,8 @@ async function describe(command: string, signal: AbortSignal | undefined): Promi
   return stderr;
 }
 
-async function findModSecurity(modulesFolder: string | undefined): Promise<ModSecurityPaths | undefined> {
+function findModSecurity(modulesFolder: string | undefined): ModSecurityPaths | undefined {
   if (modulesFolder === undefined) return undefined;
   const paths = { module: join(modulesFolder, 'ngx_http_modsecurity_module.so'), ...CORE_RULE_SET };
-  const found = await Promise.all(
-    Object.values(paths).map(path =>
-      access(path).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  );
-  return found.every(Boolean) ? paths : undefined;
+  return Object.values(paths).every(path => existsSync(path)) ? paths : undefined;
 }

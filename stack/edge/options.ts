@@ -1,7 +1,6 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { SquallError } from '../../harness/errors.ts';
-import { describeIssues } from '../service-config.ts';
+import { describeIssues, networkSchema, plainIpVersion } from '../service-config.ts';
 
 // Text in nginx's configuration is restricted to characters without a special meaning there, so that no option can end a directive,
 // open a block or reference a variable.
@@ -15,7 +14,6 @@ const urlPath = z
   .string()
   .regex(/^\/[A-Za-z0-9._~/-]{0,200}$/, 'must be an absolute path of only letters, digits and . _ ~ - /');
 const hostName = z.string().regex(/^[A-Za-z0-9.-]{1,253}$/, 'must be a host name');
-const network = z.string().refine(isNetwork, 'must be an IP address or a network such as 10.0.0.0/8');
 const timeoutMs = z.int().min(1).max(86_400_000);
 const count = z.int().min(1).max(1_000_000);
 const off = z.literal('off');
@@ -102,9 +100,9 @@ export const edgeOptionsSchema = z.strictObject({
   maxBodyBytes: z.int().min(1).max(1_073_741_824).default(1_048_576),
   waf: z.enum(['off', 'modsecurity']).default('off'),
   /** Networks with access; all other clients are rejected with 403. */
-  allowList: z.union([off, z.array(network).min(1).max(1000)]).default('off'),
+  allowList: z.union([off, z.array(networkSchema).min(1).max(1000)]).default('off'),
   /** Outer proxies whose `X-Forwarded-For` is trusted. Without any, the header is ignored. */
-  trustedProxies: z.array(network).max(64).default([]),
+  trustedProxies: z.array(networkSchema).max(64).default([]),
   cache: z.union([off, cacheSchema]).default('off'),
   streaming: streamingSchema.prefault({}),
   /** Maximum idle connections to the upstreams; each is closed before Node's servers would do so (5 s). */
@@ -151,19 +149,7 @@ export function badEdge(message: string): SquallError {
   return new SquallError('option', 'BAD_EDGE_OPTIONS', message, { next: "Correct the edge's options." });
 }
 
-function isNetwork(text: string): boolean {
-  const [host, bits, ...rest] = text.split('/');
-  const version = isPlainIP(host!);
-  if (version === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
-}
-
 function isAddress(text: string): boolean {
   const match = /^(?:\[([^\]]+)\]|([A-Za-z0-9.-]{1,253})):(\d{1,5})$/.exec(text);
-  return match !== null && Number(match[3]) <= 65_535 && (match[1] === undefined || isPlainIP(match[1]) === 6);
-}
-
-/** IP version, 4 or 6, or 0 if invalid. Zone ids (`fe80::1%eth0`) are rejected, since they may contain any character. */
-function isPlainIP(text: string): number {
-  return /^[0-9A-Fa-f.:]+$/.test(text) ? isIP(text) : 0;
+  return match !== null && Number(match[3]) <= 65_535 && (match[1] === undefined || plainIpVersion(match[1]) === 6);
 }

@@ -1,7 +1,7 @@
 import { accessControl } from './concerns/access-control.ts';
 import { ACCESS_LOG, accessLog } from './concerns/access-log.ts';
 import { cache } from './concerns/cache.ts';
-import type { Concern, EdgeCapabilities, EdgePlan } from './concerns/concern.ts';
+import { type Concern, type EdgeCapabilities, type EdgePlan, textOf } from './concerns/concern.ts';
 import { errors } from './concerns/errors.ts';
 import { firewall } from './concerns/firewall.ts';
 import { forwarding } from './concerns/forwarding.ts';
@@ -34,7 +34,7 @@ const CONCERNS: readonly ((plan: EdgePlan) => Concern)[] = [
   errors,
 ];
 
-const CONTEXTS = ['main', 'http', 'server', 'proxied', 'streaming', 'unstreamed'] as const;
+const CONTEXTS = ['http', 'server', 'proxied', 'streaming', 'unstreamed'] as const;
 type Context = (typeof CONTEXTS)[number];
 
 /** Folders below the prefix that nginx writes to. It writes nowhere else. */
@@ -49,7 +49,7 @@ export function edgeArguments(prefix: string): readonly string[] {
 }
 
 /** Further input of {@link renderEdge}. */
-export interface RenderOptions {
+interface RenderOptions {
   /** @default neither post-quantum key exchange nor ModSecurity */
   readonly capabilities?: EdgeCapabilities;
   /** Destination of logs: files below the prefix, or stdout and stderr as in containers. @default files */
@@ -87,15 +87,13 @@ export function renderEdge(
   const concerns = CONCERNS.map(concern => concern(plan));
   const files = concerns.flatMap(concern => [
     ...CONTEXTS.flatMap(context =>
-      context !== 'main' && concern[context]?.length
-        ? [[pathOf(context, concern), text(concern[context])] as const]
-        : [],
+      concern[context]?.length ? [[pathOf(context, concern), textOf(concern[context])]] : [],
     ),
     ...Object.entries(concern.files ?? {}),
   ]);
   return {
     ...Object.fromEntries(FOLDERS.map(folder => [`${folder}/`, ''])),
-    'nginx.conf': text(mainFile(plan, concerns, workerUser)),
+    'nginx.conf': textOf(mainFile(plan, concerns, workerUser)),
     ...Object.fromEntries(files),
   };
 }
@@ -191,8 +189,4 @@ function includes(context: Context, concerns: readonly Concern[]): string[] {
 
 function pathOf(context: Context, concern: Concern): string {
   return `${context}/${concern.name}.conf`;
-}
-
-function text(lines: readonly string[]): string {
-  return `${lines.join('\n')}\n`;
 }

@@ -1,8 +1,8 @@
 import { userInfo } from 'node:os';
 import { SquallError } from '../../harness/errors.ts';
 import { linkName, numbered, zoneOf } from '../naming.ts';
-import { DEFAULT_RESTART, type SettledOptions } from '../options.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
+import type { SettledOptions } from '../options.ts';
+import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import { type CertificateAuthority, pemOf } from './certificates.ts';
 import type { EdgeCapabilities } from './concerns/concern.ts';
 import { CORE_RULE_SET, findNginx } from './installation.ts';
@@ -34,7 +34,7 @@ export function edgeReplica(
   { port: _port, ...options }: Exclude<SettledOptions['edge'], 'off'>,
   { options: { gateway }, zones }: TopologyParts,
   authority: EntryAuthority | undefined,
-): ReplicaPlan {
+): ServicePlan {
   const zone = zoneOf('edge', zones);
   const hops = numbered('gateway', gateway.replicas).map(to => linkName('edge', zone, to, zones));
   const files = async ({ listen, listeners, links, isInImage }: Addresses) => {
@@ -64,10 +64,7 @@ export function edgeReplica(
     protocol: 'http',
     ready: { kind: 'http', path: '/healthz', listener: 'status' },
     listeners: ['status'],
-    coldStartMs: 0,
     uses: hops,
-    restart: DEFAULT_RESTART,
-    environment: () => ({}),
     files,
   };
 }
@@ -79,12 +76,6 @@ export function edgeReplica(
 async function installedCapabilities(): Promise<EdgeCapabilities> {
   const found = await findNginx();
   if (found) return found.capabilities;
-  throw new SquallError(
-    'environment',
-    'TOOL_NOT_FOUND',
-    'Expected nginx on this machine, but it is no longer installed',
-    {
-      next: 'Reinstall nginx.',
-    },
-  );
+  const message = 'Expected nginx on this machine, but it is no longer installed';
+  throw new SquallError('environment', 'TOOL_NOT_FOUND', message, { next: 'Reinstall nginx.' });
 }

@@ -22,7 +22,11 @@ const healthChecksSchema = z.strictObject({
   healthyAfter: z.int().min(1).default(1),
 });
 
-/** Passive outlier ejection, see `ejection.ts`. */
+/**
+ * Passive outlier ejection, see `ejection.ts`: `consecutiveFailures` eject an upstream, the n-th time in a row for n × `baseMs` but
+ * at most `maxMs`. At most `maxEjectedRatio` of the upstreams (rounded down, but at least one of several) are ejected at once. One
+ * earlier ejection is forgotten per `forgetMs` in rotation.
+ */
 const ejectionSchema = z.strictObject({
   consecutiveFailures: z.int().min(1).default(3),
   baseMs: positiveMs.default(2000),

@@ -15,17 +15,16 @@ import { Exchange, type Lifecycle } from './http/exchange.ts';
 import { type BodyContext, lingerForBody } from './http/request-body.ts';
 import { createRoutes, type Route, stagesFor } from './http/routes.ts';
 import { joinTrace } from './http/trace-context.ts';
+import type { SharedBuckets } from './limits/bucket.ts';
 import type { LimitsConfig } from './limits/config.ts';
 import { LimitMetrics } from './limits/limit-metrics.ts';
 import { Limiter } from './limits/limiter.ts';
-import type { SharedBuckets } from './limits/shared-buckets.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { Fleet } from './upstream/fleet.ts';
 import type { TransportFactory } from './upstream/transport.ts';
 import type { UpstreamSet } from './upstream/upstreams.ts';
 
-/** Dependencies of {@link Gateway}, which opens no socket and reads no clock by itself. */
-export interface GatewayOptions {
+interface GatewayOptions {
   readonly config: GatewayConfig;
   readonly clock: Clock;
   readonly random: Random;
@@ -38,7 +37,7 @@ export interface GatewayOptions {
 }
 
 /**
- * Gateway without its listening socket.
+ * Gateway without its listening socket. It opens no socket and reads no clock by itself.
  *
  * ```
  *  request ─► route ─► authenticate ─► limits ─► deadline ─► body ─► validate ─► forward ─► log, metrics
@@ -69,13 +68,7 @@ export class Gateway implements AsyncDisposable {
     this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines });
     this.upstreams = this.#fleet.upstreams;
     const budget = new RetryBudget(config.retries);
-    const nowMs = () => clock.nowMs();
-    this.metrics.observe({
-      upstreams: this.upstreams,
-      nowMs,
-      budgetRemaining: () => budget.remaining(nowMs()),
-      connections: () => connections.countByState(),
-    });
+    this.metrics.observe({ upstreams: this.upstreams, connections, budget, clock });
     const forwardContext: ForwardContext = {
       clock,
       random: random.stream('backoff'),
@@ -92,17 +85,12 @@ export class Gateway implements AsyncDisposable {
       },
     };
     this.#limiter = this.#createLimiter(options);
-    const { upstreams: replicas, metrics } = this;
-    const limiter = this.#limiter;
-    const bodyContext = this.#bodyContext;
     this.#routes = createRoutes({
       config,
       lifecycle: this.#lifecycle,
-      upstreams: replicas,
-      metrics,
-      limiter,
+      limiter: this.#limiter,
       forwardContext,
-      bodyContext,
+      bodyContext: this.#bodyContext,
     });
   }
 

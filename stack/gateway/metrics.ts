@@ -1,5 +1,8 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ConnectionState } from './connections/connections.ts';
+import type { Clock } from '../../harness/clock.ts';
+import type { RetryBudget } from '../../harness/retry/budget.ts';
+import { computedGauge } from '../observability/computed-gauge.ts';
+import type { Connections } from './connections/connections.ts';
 import type { AttemptResult } from './forward/attempt.ts';
 import type { Exchange } from './http/exchange.ts';
 import { stateOf, type UpstreamSet, type UpstreamState } from './upstream/upstreams.ts';
@@ -8,13 +11,11 @@ const STATES: readonly UpstreamState[] = ['usable', 'ejected', 'unhealthy', 'unk
 const TIME_TO_FIRST_BYTE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const DURATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
-/** Sources of the gauges that are computed at scrape time. */
-export interface MetricSources {
+interface MetricSources {
   readonly upstreams: UpstreamSet;
-  readonly nowMs: () => number;
-  /** Retries currently available in the budget. */
-  readonly budgetRemaining: () => number;
-  readonly connections: () => Readonly<Record<ConnectionState, number>>;
+  readonly connections: Connections;
+  readonly budget: RetryBudget;
+  readonly clock: Clock;
 }
 
 /**
@@ -62,11 +63,8 @@ export class GatewayMetrics {
     this.discoveryStale = gauge('discovery_stale', '1 while discovery fails or lists no instances');
     this.upstreamChanges = counter('upstream_changes_total', 'Changes of the upstreams by discovery', 'change');
 
-    this.forcedCloses = counter(
-      'connections_closed_total',
-      'Client connections closed by the gateway, by reason',
-      'reason',
-    );
+    const closes = 'Client connections closed by the gateway, by reason';
+    this.forcedCloses = counter('connections_closed_total', closes, 'reason');
     const requests = counter('requests_total', 'Requests by route and response status', 'route', 'status');
     const attempts = counter('upstream_requests_total', 'Attempts by upstream and outcome', 'upstream', 'outcome');
     const durations = new Histogram({
@@ -90,7 +88,7 @@ export class GatewayMetrics {
   }
 
   /** Registers the gauges that are computed at scrape time. */
-  observe({ upstreams, nowMs, budgetRemaining, connections }: MetricSources): void {
+  observe({ upstreams, connections, budget, clock }: MetricSources): void {
     const registers = [this.registry];
     new Gauge({
       name: 'gateway_connections',
@@ -98,17 +96,11 @@ export class GatewayMetrics {
       labelNames: ['state'],
       registers,
       collect() {
-        for (const [state, count] of Object.entries(connections())) this.set({ state }, count);
+        for (const [state, count] of Object.entries(connections.countByState())) this.set({ state }, count);
       },
     });
-    new Gauge({
-      name: 'gateway_retry_budget_remaining',
-      help: 'Retries currently available in the budget',
-      registers,
-      collect() {
-        this.set(budgetRemaining());
-      },
-    });
+    const help = 'Retries currently available in the budget';
+    computedGauge(this.registry, 'gateway_retry_budget_remaining', help, () => budget.remaining(clock.nowMs()));
     new Gauge({
       name: 'gateway_upstream_in_flight',
       help: 'Attempts in flight by upstream',
@@ -127,7 +119,7 @@ export class GatewayMetrics {
       collect() {
         this.reset();
         for (const upstream of upstreams.all) {
-          const current = stateOf(upstream, nowMs());
+          const current = stateOf(upstream, clock.nowMs());
           for (const state of STATES) this.set({ upstream: upstream.name, state }, state === current ? 1 : 0);
         }
       },
@@ -137,7 +129,8 @@ export class GatewayMetrics {
   /** Counts one attempt by outcome: the class of its status (`2xx`), its failure, or `cancelled`. */
   recordAttempt(upstream: string, result: AttemptResult): void {
     const { kind } = result;
-    const outcome = kind === 'completed' ? statusClass(result.status) : kind === 'failed' ? result.failure : kind;
+    const outcome =
+      kind === 'completed' ? `${Math.floor(result.status / 100)}xx` : kind === 'failed' ? result.failure : kind;
     this.#attempts(upstream, outcome).inc();
   }
 
@@ -151,10 +144,6 @@ export class GatewayMetrics {
     this.#requests(route, String(status)).inc();
     this.#durations(route).observe(durationMs / 1000);
   }
-}
-
-function statusClass(status: number): string {
-  return `${Math.floor(status / 100)}xx`;
 }
 
 /** Memoizes `find`, whose arguments must come from bounded sets. */

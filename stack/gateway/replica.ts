@@ -1,16 +1,15 @@
 import { controlLink } from '../control/replica.ts';
 import { inboundLinks } from '../inference/replica.ts';
 import { linkName, numbered, programOf, zoneOf } from '../naming.ts';
-import { DEFAULT_RESTART } from '../options.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
+import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import type { GatewayConfigInput } from './config.ts';
 
 /** Drain time after SIGTERM, in ms; shorter than a platform's grace period before SIGKILL. */
 const DRAIN_MS = 2000;
 
 /** Plan of one gateway replica. */
-export function gatewayReplica(name: string, parts: TopologyParts): ReplicaPlan {
+export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan {
   const { options, apiKeyHashes, zones } = parts;
   const { control, inference } = options;
   const { replicas: _replicas, port: _port, limits: _limits, ...behaviour } = options.gateway;
@@ -49,14 +48,12 @@ export function gatewayReplica(name: string, parts: TopologyParts): ReplicaPlan 
     protocol: 'http',
     ready: { kind: 'http', path: '/readyz' },
     metricsPath: '/metrics',
-    coldStartMs: 0,
     // With discovery the hops are not in the configuration, but the gateway still starts after the replicas behind them.
     uses: [
       ...hops.map(({ link }) => link),
       ...(control === 'off' ? [] : [toControl]),
       ...(options.redis === 'off' ? [] : [toRedis]),
     ],
-    restart: DEFAULT_RESTART,
     environment: ({ listen, links }: Addresses) => ({
       LISTEN: listen,
       GATEWAY_CONFIG: JSON.stringify(configOf(links)),

@@ -5,14 +5,15 @@ import { type ProfileName, profiles } from './engine/profiles.ts';
 const VARIABLE = 'INFERENCE_CONFIG';
 const profileNames = Object.keys(profiles) as [ProfileName, ...ProfileName[]];
 const count = z.number().int().min(1);
+const hostAndPort = z.string().regex(/^.+:\d{1,5}$/, 'must be HOST:PORT');
 
 /** Registration with a Consul-compatible agent once the model is loaded, under the address at which clients reach this replica. */
 const registrationSchema = z.strictObject({
   /** URL of the agent. */
   url: z.url({ protocol: /^https?$/ }),
-  advertise: z.string().regex(/^.+:\d{1,5}$/, 'must be HOST:PORT'),
+  advertise: hostAndPort,
   /** Addresses for clients in specific zones, by zone. */
-  advertiseByZone: z.record(z.string(), z.string().regex(/^.+:\d{1,5}$/, 'must be HOST:PORT')).default({}),
+  advertiseByZone: z.record(z.string(), hostAndPort).default({}),
   /** Time without a heartbeat after which the replica is considered dead. */
   ttlMs: z.number().min(100).max(3_600_000).default(3000),
   service: z.string().min(1).default('inference'),

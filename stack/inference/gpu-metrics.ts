@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Registry } from 'prom-client';
+import { computedGauge } from '../observability/computed-gauge.ts';
 import type { InferenceConfig } from './config.ts';
 import type { Engine } from './engine/engine.ts';
 import type { Gpu } from './engine/gpu.ts';
 import { profiles } from './engine/profiles.ts';
 
-/** Sources of the GPU metrics. */
-export interface GpuMetricsSource {
+/** Sources of the metrics of a replica. */
+export interface MetricSources {
   readonly config: InferenceConfig;
   readonly engine: Engine;
   readonly gpu: Gpu;
@@ -15,14 +16,11 @@ export interface GpuMetricsSource {
   readonly nowMs: () => number;
 }
 
-const LABELS = ['gpu', 'UUID', 'device', 'modelName', 'Hostname'] as const;
-
 /**
  * Registry with the metrics of NVIDIA's dcgm-exporter for one board. Memory in use is weights + runtime + allocated KV blocks,
  * whereas a real vLLM reserves the whole KV pool at startup, so its reading is nearly constant.
  */
-export function gpuMetrics(source: GpuMetricsSource): Registry {
-  const { config, gpu, nowMs } = source;
+export function gpuMetrics({ config, engine, gpu, loadedRatio, nowMs }: MetricSources): Registry {
   const registry = new Registry();
   const profile = profiles[config.profile];
   const uuid = createHash('sha256').update(config.name).digest('hex');
@@ -32,17 +30,14 @@ export function gpuMetrics(source: GpuMetricsSource): Registry {
     device: 'nvidia0',
     modelName: profile.gpuName,
     Hostname: config.name,
-  } satisfies Record<(typeof LABELS)[number], string>);
+  });
   const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name: `DCGM_FI_${name}`,
-      help,
-      registers: [registry],
-      collect() {
-        this.set(read());
-      },
-    });
-  const usedMiB = () => usedBytes(source) / 2 ** 20;
+    computedGauge(registry, `DCGM_FI_${name}`, help, read);
+  const usedMiB = () => {
+    const kvTokens = engine.kv.usedBlocks * engine.kv.blockTokens;
+    const weightsBytes = profile.weightsBytes * loadedRatio();
+    return (profile.runtimeBytes + weightsBytes + kvTokens * profile.kvBytesPerToken) / 2 ** 20;
+  };
   const sensors = () => gpu.read(nowMs());
   gauge('DEV_GPU_UTIL', 'GPU utilization (in %)', () => Math.round(sensors().busyRatio * 100));
   gauge('DEV_MEM_COPY_UTIL', 'Memory utilization (in %)', () => Math.round(sensors().memoryRatio * 100));
@@ -68,10 +63,4 @@ export function gpuMetrics(source: GpuMetricsSource): Registry {
     },
   });
   return registry;
-}
-
-function usedBytes({ config, engine, loadedRatio }: GpuMetricsSource): number {
-  const { weightsBytes, runtimeBytes, kvBytesPerToken } = profiles[config.profile];
-  const kvTokens = engine.kv.usedBlocks * engine.kv.blockTokens;
-  return runtimeBytes + weightsBytes * loadedRatio() + kvTokens * kvBytesPerToken;
 }

@@ -1,8 +1,7 @@
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { InferenceConfig } from './config.ts';
+import { Counter, Histogram, Registry } from 'prom-client';
+import { computedGauge } from '../observability/computed-gauge.ts';
 import type { Engine, Step } from './engine/engine.ts';
-import type { Gpu } from './engine/gpu.ts';
-import { gpuMetrics } from './gpu-metrics.ts';
+import { gpuMetrics, type MetricSources } from './gpu-metrics.ts';
 
 /** Outcome and timings of one request; durations are undefined for phases that it did not reach. */
 export interface RequestTimes {
@@ -33,22 +32,13 @@ export class Metrics {
   readonly #process = new Registry();
   readonly #vllm: ReturnType<typeof vllmMetrics>;
 
-  /**
-   * @param loadedRatio fraction of the weights loaded into GPU memory, 0–1
-   * @param nowMs current time of the clock
-   */
-  constructor(config: InferenceConfig, engine: Engine, gpu: Gpu, loadedRatio: () => number, nowMs: () => number) {
+  constructor(sources: MetricSources) {
+    const { config, engine } = sources;
     this.#engine.setDefaultLabels({ model_name: config.model, engine: '0' });
     this.#vllm = vllmMetrics(this.#engine, engine, config.maxModelLen);
-    this.#gpu = gpuMetrics({ config, engine, gpu, loadedRatio, nowMs });
-    new Gauge({
-      name: 'process_resident_memory_bytes',
-      help: 'Resident memory of the simulator process, not of the GPU',
-      registers: [this.#process],
-      collect() {
-        this.set(process.memoryUsage.rss());
-      },
-    });
+    this.#gpu = gpuMetrics(sources);
+    const help = 'Resident memory of the simulator process, not of the GPU';
+    computedGauge(this.#process, 'process_resident_memory_bytes', help, () => process.memoryUsage.rss());
   }
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
@@ -98,15 +88,7 @@ export class Metrics {
 function vllmMetrics(registry: Registry, engine: Engine, maxModelLen: number) {
   const lengths = REQUEST_TOKENS.filter(tokens => tokens <= maxModelLen);
   const registers = [registry];
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
-      name: `vllm:${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(read());
-      },
-    });
+  const gauge = (name: string, help: string, read: () => number) => computedGauge(registry, `vllm:${name}`, help, read);
   const counter = (name: string, help: string) => new Counter({ name: `vllm:${name}`, help, registers });
   const histogram = (name: string, help: string, buckets: number[]) =>
     new Histogram({ name: `vllm:${name}`, help, buckets, registers });

@@ -1,6 +1,6 @@
 import { controlLink } from '../control/replica.ts';
 import { linkName, numbered, programOf, zoneOf } from '../naming.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
+import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import { type InferenceConfigInput, parseInferenceConfig } from './config.ts';
 import { profiles } from './engine/profiles.ts';
 
@@ -14,7 +14,7 @@ export function inboundLinks(replica: string, { options: { gateway }, zones }: T
  * Plan of one inference replica.
  * @throws SquallError `BAD_INFERENCE_CONFIG`
  */
-export function inferenceReplica(name: string, parts: TopologyParts): ReplicaPlan {
+export function inferenceReplica(name: string, parts: TopologyParts): ServicePlan {
   const { options, timeScale, seed, zones } = parts;
   const { control } = options;
   const { replicas, maxReplicas: _maxReplicas, restart, ...engine } = options.inference;

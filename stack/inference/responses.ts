@@ -4,7 +4,7 @@ import type { ServerResponse } from 'node:http';
 export const MAX_UNREAD_BYTES = 1 << 20;
 
 /** Why a completion ended: at the requested length, or by itself. */
-export type FinishReason = 'length' | 'stop';
+type FinishReason = 'length' | 'stop';
 
 /** Metadata of a completion response. */
 export interface ResponseHead {

@@ -76,18 +76,11 @@ async function complete(
   let handle: RequestHandle | undefined;
   response.once('close', () => {
     handle?.cancel();
-    const { finishedReason, ...times } = handle?.times() ?? { finishedReason: undefined };
+    const { finishedReason: finishReason, ...times } = handle?.times() ?? { finishedReason: undefined };
     const { traceparent } = request.headers;
+    const status = response.headersSent ? response.statusCode : CLIENT_CLOSED_REQUEST;
     const durationMs = options.clock.nowMs() - arrivedMs;
-    options.log({
-      requestId,
-      traceparent,
-      kind,
-      status: response.headersSent ? response.statusCode : CLIENT_CLOSED_REQUEST,
-      ...times,
-      durationMs,
-      finishReason: finishedReason,
-    });
+    options.log({ requestId, traceparent, kind, status, ...times, durationMs, finishReason });
   });
   try {
     rejectUnlessServing(options);
@@ -132,8 +125,8 @@ function start(
   });
   if (result.kind === 'rejected') throw badRequest(result.reason, 'max_tokens');
   if (stream) {
-    response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' });
-    response.flushHeaders();
+    const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };
+    response.writeHead(200, headers).flushHeaders();
   }
   return result.handle;
 }

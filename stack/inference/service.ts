@@ -1,13 +1,12 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { InferenceConfig } from './config.ts';
 import { Engine, type Step } from './engine/engine.ts';
-import { EngineLoop } from './engine/engine-loop.ts';
 import { Gpu } from './engine/gpu.ts';
 import { profiles } from './engine/profiles.ts';
 import { Metrics, type RequestTimes } from './metrics.ts';
 
 /** Request to the service. */
-export interface InferenceRequest {
+interface InferenceRequest {
   readonly promptTokens: number;
   readonly maxTokens: number;
   /** How the output ends: at the requested length, or by itself. */
@@ -25,7 +24,7 @@ export interface RequestHandle {
 }
 
 /** Result of {@link InferenceService.submit}. */
-export type SubmitResult =
+type SubmitResult =
   | { readonly kind: 'accepted'; readonly handle: RequestHandle }
   | { readonly kind: 'rejected'; readonly reason: string };
 
@@ -40,18 +39,22 @@ interface Active {
   done: boolean;
 }
 
-/** Inference service of one replica: engine, loop, GPU and metrics, independent of HTTP. */
+/** Maximum lag behind schedule that is caught up, in ms. Beyond it, the schedule restarts from the current time. */
+const MAX_LAG_MS = 100;
+
+/** Inference service of one replica: engine, GPU and metrics, independent of HTTP. */
 export class InferenceService {
   readonly metrics: Metrics;
   readonly #config: InferenceConfig;
   readonly #clock: Clock;
   readonly #engine: Engine;
-  readonly #loop: EngineLoop;
   readonly #gpu: Gpu;
   readonly #active = new Map<string, Active>();
   readonly #startedMs: number;
   #submitted = 0;
   #ready = false;
+  /** Starts the next step of an idle engine. */
+  #wake: () => void = () => {};
 
   constructor(config: InferenceConfig, clock: Clock) {
     this.#config = config;
@@ -59,17 +62,14 @@ export class InferenceService {
     this.#startedMs = clock.nowMs();
     this.#engine = new Engine({ ...config, cost: profiles[config.profile].step });
     this.#gpu = new Gpu(profiles[config.profile], this.#startedMs);
-    this.#loop = new EngineLoop(this.#engine, clock, {
-      onStepStart: step => this.#onStepStart(step),
-      onStepEnd: step => this.#onStepEnd(step),
-    });
-    this.metrics = new Metrics(
+    const loadedRatio = () => this.#loadedRatio();
+    this.metrics = new Metrics({
       config,
-      this.#engine,
-      this.#gpu,
-      () => this.#loadedRatio(),
-      () => clock.nowMs(),
-    );
+      engine: this.#engine,
+      gpu: this.#gpu,
+      loadedRatio,
+      nowMs: () => clock.nowMs(),
+    });
   }
 
   /** Whether the model is loaded. */
@@ -84,15 +84,10 @@ export class InferenceService {
 
   /** Loads the model, calls `onReady`, then runs the engine until `signal` aborts. */
   async run(signal: AbortSignal, onReady: () => void): Promise<void> {
-    try {
-      await this.#clock.sleep(this.#loadMs(), signal);
-    } catch (error) {
-      if (signal.aborted) return;
-      throw error;
-    }
+    if (!(await this.#waitUntil(this.#clock.nowMs() + this.#loadMs(), signal))) return;
     this.#ready = true;
     onReady();
-    await this.#loop.run(signal);
+    await this.#runEngine(signal);
   }
 
   submit(request: InferenceRequest): SubmitResult {
@@ -102,11 +97,8 @@ export class InferenceService {
     if (submission.kind === 'rejected') return submission;
     const active: Active = { request, arrivedMs: this.#clock.nowMs(), outputTokens: 0, done: false };
     this.#active.set(id, active);
-    this.#loop.wake();
-    return {
-      kind: 'accepted',
-      handle: { cancel: () => this.#cancel(id), times: () => this.#times(active) },
-    };
+    this.#wake();
+    return { kind: 'accepted', handle: { cancel: () => this.#cancel(id), times: () => this.#times(active) } };
   }
 
   #cancel(id: string): void {
@@ -114,6 +106,47 @@ export class InferenceService {
     if (!active) return;
     this.#engine.cancel(id);
     this.#end(id, active);
+  }
+
+  /**
+   * Runs the engine until `signal` aborts. There is one timer, however many requests there are. Each step is due at the previous
+   * due time plus its duration, so a timer that fires late delays one token but not the following ones.
+   *
+   * ```
+   * due:    0────4.6────9.2────13.8        fired: 0─────5.1───9.3────14.0        lag over 100 ms: restart from now
+   * ```
+   */
+  async #runEngine(signal: AbortSignal): Promise<void> {
+    signal.addEventListener('abort', () => this.#wake(), { once: true });
+    let dueMs = this.#clock.nowMs();
+    while (!signal.aborted) {
+      const step = this.#engine.step(dueMs);
+      if (!step) {
+        await new Promise<void>(resolve => {
+          this.#wake = resolve;
+        });
+        dueMs = this.#clock.nowMs();
+        continue;
+      }
+      this.#onStepStart(step);
+      dueMs += step.durationMs;
+      if (!(await this.#waitUntil(dueMs, signal))) return;
+      this.#onStepEnd(step);
+      const nowMs = this.#clock.nowMs();
+      if (nowMs - dueMs > MAX_LAG_MS) dueMs = nowMs;
+    }
+  }
+
+  /** Waits until `dueMs`; false on abort. Loops because timers may fire a fraction of a millisecond early. */
+  async #waitUntil(dueMs: number, signal: AbortSignal): Promise<boolean> {
+    try {
+      do await this.#clock.sleep(dueMs - this.#clock.nowMs(), signal);
+      while (this.#clock.nowMs() < dueMs);
+      return true;
+    } catch (error) {
+      if (signal.aborted) return false;
+      throw error;
+    }
   }
 
   #onStepStart(step: Step): void {
@@ -148,24 +181,16 @@ export class InferenceService {
     this.metrics.recordRequest(this.#times(active));
   }
 
-  #times({
-    request,
-    arrivedMs,
-    admittedMs,
-    firstTokenMs,
-    lastTokenMs,
-    endedMs,
-    outputTokens,
-    done,
-  }: Active): RequestTimes {
+  #times(active: Active): RequestTimes {
+    const { request, arrivedMs, admittedMs, firstTokenMs, lastTokenMs } = active;
     return {
       promptTokens: request.promptTokens,
-      outputTokens,
-      finishedReason: done ? request.finishReason : 'abort',
+      outputTokens: active.outputTokens,
+      finishedReason: active.done ? request.finishReason : 'abort',
       queueMs: admittedMs === undefined ? undefined : admittedMs - arrivedMs,
       ttftMs: firstTokenMs === undefined ? undefined : firstTokenMs - arrivedMs,
       decodeMs: lastTokenMs === undefined ? undefined : lastTokenMs - firstTokenMs!,
-      endToEndMs: (endedMs ?? this.#clock.nowMs()) - arrivedMs,
+      endToEndMs: (active.endedMs ?? this.#clock.nowMs()) - arrivedMs,
     };
   }
 

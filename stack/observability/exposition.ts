@@ -1,5 +1,5 @@
 /** Sample of the Prometheus text format, without labels and timestamp. */
-export interface ExposedSample {
+interface ExposedSample {
   readonly name: string;
   readonly value: number;
 }

@@ -1,8 +1,7 @@
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { readText } from './bounded-text.ts';
 
-/** Limits of one call. */
-export interface CallOptions {
+interface CallOptions {
   readonly signal: AbortSignal;
   /** Timeout of the complete response, in ms. */
   readonly timeoutMs: number;
@@ -53,8 +52,6 @@ function parse(url: string, text: string): Reply {
 }
 
 function problem(code: string, message: string, cause?: unknown): SquallError {
-  return new SquallError('environment', code, message, {
-    next: 'Check that Prometheus is running at this address.',
-    ...(cause === undefined ? {} : { cause }),
-  });
+  const next = 'Check that Prometheus is running at this address.';
+  return new SquallError('environment', code, message, { next, cause });
 }

@@ -1,37 +1,18 @@
 import { stringify } from 'yaml';
+import type { Addresses, ReplicaPlan } from '../replica-plan.ts';
 import type { PrometheusOptions } from './options.ts';
-import { alertRules, type RuleGroup, recordingRules, ruleTimes } from './rules.ts';
+import { alertRules, recordingRules, ruleTimes } from './rules.ts';
 
-/** Scrape target of Prometheus. */
-export interface ScrapeTarget {
-  /** Label `replica`, for example `inference-2`. */
-  readonly name: string;
-  /** Label `job`, for example `inference`. */
-  readonly service: string;
-  /** `host:port` at which Prometheus reaches it. */
-  readonly address: string;
-  /** @default '/metrics' */
-  readonly path?: string;
-}
-
-/** Configuration files by name, relative to one directory. */
-export interface PrometheusFiles {
-  readonly 'prometheus.yml': string;
-  readonly 'recording.yml': string;
-  readonly 'alerts.yml': string;
-}
+/** Scrape target: labels `replica` and `job`, and the `host:port` at which Prometheus reaches it. */
+type ScrapeTarget = Pick<ReplicaPlan, 'name' | 'service' | 'metricsPath'> & { readonly address: string };
 
 /**
- * Renders a Prometheus configuration that scrapes `targets`, with rules. Pure and deterministic. There is no Alertmanager; alerts are
+ * Configuration files of a Prometheus that scrapes `targets`, with rules. Pure and deterministic. There is no Alertmanager; alerts are
  * read from Prometheus' API.
  *
  * @param timeScale divides the durations and windows of alerts
  */
-export function renderPrometheus(
-  options: PrometheusOptions,
-  targets: readonly ScrapeTarget[],
-  timeScale = 1,
-): PrometheusFiles {
+export function renderPrometheus(options: PrometheusOptions, targets: readonly ScrapeTarget[], timeScale = 1) {
   const times = ruleTimes(options, timeScale);
   const interval = `${options.scrapeEveryMs}ms`;
   const services = [...new Set(targets.map(target => target.service))];
@@ -45,21 +26,15 @@ export function renderPrometheus(
   };
   return {
     'prometheus.yml': stringify(config),
-    'recording.yml': rulesFile(recordingRules(times)),
-    'alerts.yml': rulesFile(alertRules(options, times)),
+    'recording.yml': stringify({ groups: [recordingRules(times)] }),
+    'alerts.yml': stringify({ groups: [alertRules(options, times)] }),
   };
 }
 
-/** Directory and listen address of Prometheus. */
-export interface PrometheusLocation {
-  /** Directory with the files of {@link renderPrometheus}; data is stored in its subdirectory `data`. */
-  readonly directory: string;
-  /** `host:port`. */
-  readonly listen: string;
-}
+type Location = Pick<Addresses, 'directory' | 'listen'>;
 
-/** Arguments of the `prometheus` program, whose probes are `/-/ready` and `/-/healthy`. */
-export function prometheusArguments(options: PrometheusOptions, { directory, listen }: PrometheusLocation): string[] {
+/** Arguments of the `prometheus` program; its data is stored next to the configuration. Probes: `/-/ready` and `/-/healthy`. */
+export function prometheusArguments(options: PrometheusOptions, { directory, listen }: Location): string[] {
   return [
     `--config.file=${directory}/prometheus.yml`,
     `--storage.tsdb.path=${directory}/data`,
@@ -71,10 +46,6 @@ export function prometheusArguments(options: PrometheusOptions, { directory, lis
 }
 
 /** Static configuration of one target, with its path in the label `__metrics_path__`. */
-function staticConfig({ name, address, path }: ScrapeTarget) {
+function staticConfig({ name, address, metricsPath: path }: ScrapeTarget) {
   return { targets: [address], labels: { replica: name, ...(path ? { __metrics_path__: path } : {}) } };
-}
-
-function rulesFile(group: RuleGroup): string {
-  return stringify({ groups: [group] });
 }

@@ -4,10 +4,9 @@ import { postForm } from './prometheus-api.ts';
 import { KEPT_SERIES, readingsOf } from './series.ts';
 
 /** Round of samples in the history. */
-export type SampleEvent = Extract<TimedEvent, { readonly type: 'sample' }>;
+type SampleEvent = Extract<TimedEvent, { readonly type: 'sample' }>;
 
-/** Query of {@link readSamples}. */
-export interface SampleQuery {
+interface SampleQuery {
   /** Base URL of Prometheus. */
   readonly url: string;
   /** Wall-clock time of the run's start, in ms since the epoch, as Prometheus uses wall-clock time. */
@@ -46,21 +45,14 @@ export async function readSamples(query: SampleQuery): Promise<SampleEvent[]> {
     const endMs = Math.min(toMs, startMs + (MAX_POINTS - 1) * stepMs);
     const seconds = (ms: number) => String((startEpochMs + ms) / 1000);
     const form = { query: QUERY, start: seconds(startMs), end: seconds(endMs), step: String(stepMs / 1000) };
-    const { result } = await postForm<{ result: readonly Series[] }>(`${url}/api/v1/query_range`, form, {
-      signal,
-      timeoutMs,
-    });
+    const limits = { signal, timeoutMs };
+    const { result } = await postForm<{ result: readonly Series[] }>(`${url}/api/v1/query_range`, form, limits);
     events.push(...roundsOf(result, { startMs, endMs, stepMs, startEpochMs }));
   }
   return events;
 }
 
-interface Steps {
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly stepMs: number;
-  readonly startEpochMs: number;
-}
+type Steps = Readonly<Record<'startMs' | 'endMs' | 'stepMs' | 'startEpochMs', number>>;
 
 /** One event per step, including steps without readings. */
 function roundsOf(series: readonly Series[], { startMs, endMs, stepMs, startEpochMs }: Steps): SampleEvent[] {

@@ -1,6 +1,5 @@
 import { linkName, zoneOf } from '../naming.ts';
-import { DEFAULT_RESTART } from '../options.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
+import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import type { PrometheusOptions } from './options.ts';
 import { prometheusArguments, renderPrometheus } from './prometheus.ts';
 
@@ -11,17 +10,11 @@ import { prometheusArguments, renderPrometheus } from './prometheus.ts';
 export function prometheusReplica(
   options: PrometheusOptions,
   { timeScale, zones }: TopologyParts,
-  scraped: readonly ReplicaPlan[],
-): ReplicaPlan {
+  scraped: readonly ServicePlan[],
+): ServicePlan {
   const zone = zoneOf('prometheus', zones);
   const toReplica = (name: string) => linkName('prometheus', zone, name, zones);
-  const targets = ({ links }: Addresses) =>
-    scraped.map(({ name, service, metricsPath }) => ({
-      name,
-      service,
-      address: links[toReplica(name)]!,
-      path: metricsPath!,
-    }));
+  const targets = ({ links }: Addresses) => scraped.map(plan => ({ ...plan, address: links[toReplica(plan.name)]! }));
   return {
     name: 'prometheus',
     service: 'prometheus',
@@ -33,10 +26,7 @@ export function prometheusReplica(
     },
     protocol: 'http',
     ready: { kind: 'http', path: '/-/ready' },
-    coldStartMs: 0,
     uses: scraped.map(({ name }) => toReplica(name)),
-    restart: DEFAULT_RESTART,
-    environment: () => ({}),
-    files: async addresses => ({ ...renderPrometheus(options, targets(addresses), timeScale) }),
+    files: async addresses => renderPrometheus(options, targets(addresses), timeScale),
   };
 }

@@ -1,45 +1,15 @@
 import type { PrometheusOptions } from './options.ts';
 
-/** Group of a Prometheus rules file. */
-export interface RuleGroup {
-  readonly name: string;
-  readonly rules: readonly (RecordingRule | AlertRule)[];
-}
-
-/** Rule that computes a new series at every evaluation. */
-export interface RecordingRule {
-  readonly record: string;
-  readonly expr: string;
-}
-
-/** Rule that fires once its expression has had a result for the duration `for`. */
-export interface AlertRule {
-  readonly alert: string;
-  readonly expr: string;
-  readonly for: string;
-  readonly labels: Readonly<Record<string, string>>;
-  readonly annotations: Readonly<Record<string, string>>;
-}
-
-/** Scaled durations of one stack, in ms. */
-export interface RuleTimes {
-  /** Window of rates and quantiles. */
-  readonly rateMs: number;
-  readonly errorMs: number;
-  readonly p99ForMs: number;
-  readonly sustainedMs: number;
-}
-
 /** Window of rates before scaling. */
 const RATE_MS = 60_000;
 /** Minimum scrapes in a window, so that a rate has a value despite a lost scrape. */
 const MIN_SCRAPES_PER_RATE = 4;
 
 /**
- * Durations divided by `timeScale`. Windows of rates are at least four scrapes long, even if scaling would make them shorter, since
- * rates would otherwise have no value.
+ * Durations of a stack in ms, divided by `timeScale`; `rateMs` is the window of rates and quantiles. Windows are at least four
+ * scrapes long, even if scaling would make them shorter, since rates would otherwise have no value.
  */
-export function ruleTimes({ alerts, scrapeEveryMs }: PrometheusOptions, timeScale: number): RuleTimes {
+export function ruleTimes({ alerts, scrapeEveryMs }: PrometheusOptions, timeScale: number) {
   const scaled = (ms: number) => Math.round(ms / timeScale);
   const minMs = MIN_SCRAPES_PER_RATE * scrapeEveryMs;
   return {
@@ -51,7 +21,7 @@ export function ruleTimes({ alerts, scrapeEveryMs }: PrometheusOptions, timeScal
 }
 
 /** Rate, errors and duration at the gateway; queue and saturation of the engines. Named `level:metric:operation`. */
-export function recordingRules(times: RuleTimes): RuleGroup {
+export function recordingRules(times: ReturnType<typeof ruleTimes>) {
   const over = `[${times.rateMs}ms]`;
   const p99 = (histogram: string, by: string, selector = '') =>
     `histogram_quantile(0.99, sum by (${by}, le) (rate(${histogram}_bucket${selector}${over})))`;
@@ -83,10 +53,10 @@ export function recordingRules(times: RuleTimes): RuleGroup {
   };
 }
 
-/** Alerts. Expressions use recorded series, so that dashboards show the evaluated values. */
-export function alertRules({ alerts }: PrometheusOptions, times: RuleTimes): RuleGroup {
+/** Alerts, each firing once its expression has had a result for the duration `for`. Expressions use recorded series, so that dashboards show the evaluated values. */
+export function alertRules({ alerts }: PrometheusOptions, times: ReturnType<typeof ruleTimes>) {
   const { p99LatencyMs, errorPercent, gpuMemoryPercent, queueWarning, queueCritical } = alerts;
-  const alert = (name: string, severity: string, expr: string, forMs: number, summary: string): AlertRule => ({
+  const alert = (name: string, severity: string, expr: string, forMs: number, summary: string) => ({
     alert: name,
     expr,
     for: `${forMs}ms`,

@@ -1,4 +1,4 @@
-import type { MetricsSource, RunningStack, SamplingJob } from '../../harness/contracts.ts';
+import type { MetricsSource, SamplingJob } from '../../harness/contracts.ts';
 import { SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import { readSamples } from './query-range.ts';
 import { scrapeReplicas } from './scraper.ts';
@@ -12,16 +12,10 @@ const QUERY_TIMEOUT_MS = 2000;
 export function sampleStack(): MetricsSource {
   return {
     start(job) {
-      const url = prometheusOf(job.stack);
-      return url === undefined ? scrapeReplicas().start(job) : readPrometheus(job, url);
+      const link = job.stack.links.find(({ name }) => name === 'operator→prometheus');
+      return link ? readPrometheus(job, `http://${link.listen}`) : scrapeReplicas().start(job);
     },
   };
-}
-
-/** Base URL of a stack's Prometheus; undefined when it has none. */
-function prometheusOf({ links }: Pick<RunningStack, 'links'>): string | undefined {
-  const link = links.find(({ name }) => name === 'operator→prometheus');
-  return link && `http://${link.listen}`;
 }
 
 /**

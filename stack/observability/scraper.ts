@@ -1,5 +1,4 @@
 import { Agent } from 'undici';
-import type { Clock } from '../../harness/clock.ts';
 import type { MetricsSource, Replica, SamplingJob } from '../../harness/contracts.ts';
 import { type Readings, SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import { readText } from './bounded-text.ts';
@@ -35,7 +34,8 @@ export function scrapeReplicas(options: ScraperOptions = {}): MetricsSource {
     start(job) {
       const stopping = new AbortController();
       const agent = new Agent({ connections: 1, pipelining: 1, keepAliveTimeout: 10 * everyMs });
-      const scrapeOne = (replica: Replica) => scrape(replica, { agent, timeoutMs, signal: stopping.signal });
+      const scrapeOne = (replica: Replica) =>
+        scrape(replica, agent, AbortSignal.any([stopping.signal, AbortSignal.timeout(timeoutMs)]));
       // Rejects when stopped or when recording fails, neither of which is reported here.
       const rounds = sampleRounds(job, everyMs, scrapeOne, stopping.signal).catch(() => {});
       return {
@@ -53,7 +53,7 @@ type Scrape = (replica: Replica) => Promise<Readings | null>;
 
 async function sampleRounds(job: SamplingJob, everyMs: number, scrapeOne: Scrape, signal: AbortSignal): Promise<void> {
   for (;;) {
-    await job.clock.sleep(untilNextRoundMs(job, everyMs, job.clock), signal);
+    await job.clock.sleep(untilNextRoundMs(job, everyMs), signal);
     const takenAtMs = job.clock.nowMs();
     const scraped = await Promise.all(
       job.stack.replicas.map(async replica => [replica.name, await scrapeOne(replica)] as const),
@@ -64,25 +64,18 @@ async function sampleRounds(job: SamplingJob, everyMs: number, scrapeOne: Scrape
 }
 
 /** Time until the next round. Rounds are half-way between multiples of `everyMs` from the start. */
-function untilNextRoundMs({ startAtMs }: SamplingJob, everyMs: number, clock: Clock): number {
+function untilNextRoundMs({ startAtMs, clock }: SamplingJob, everyMs: number): number {
   const sinceMs = clock.nowMs() - startAtMs - everyMs / 2;
   return (Math.floor(sinceMs / everyMs + 5e-3) + 1) * everyMs - sinceMs;
 }
 
-interface ScrapeContext extends Required<Pick<ScraperOptions, 'timeoutMs'>> {
-  readonly agent: Agent;
-  readonly signal: AbortSignal;
-}
-
 /** Scrapes one replica; null without readings. */
-async function scrape(replica: Replica, context: ScrapeContext): Promise<Readings | null> {
-  const { agent, timeoutMs, signal } = context;
+async function scrape(replica: Replica, agent: Agent, signal: AbortSignal): Promise<Readings | null> {
   const { metricsPath: path } = replica;
   const runs = replica.state === 'ready' || replica.state === 'starting';
   if (path === undefined || !runs || !replica.url.startsWith('http:')) return null;
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const response = await agent.request({ origin: replica.url, path, method: 'GET', signal: limit });
+    const response = await agent.request({ origin: replica.url, path, method: 'GET', signal });
     const text = await readText(response.body, response.statusCode === 200 ? MAX_BYTES : 0);
     if (text === null) return null;
     const readings = readingsOf(parseExposition(text, isKept));

@@ -1,18 +1,12 @@
 import { createHash } from 'node:crypto';
+import type { Addresses } from '../replica-plan.ts';
 import type { RedisOptions } from './options.ts';
 
 /** Redis user of the stack's services. */
 export const REDIS_USER = 'squall';
 
-/** Listen address, directory and password of a Redis. */
-export interface RedisLocation {
-  /** `host:port`. */
-  readonly listen: string;
-  /** Absolute path of the directory for configuration and data. */
-  readonly directory: string;
-  /** Password of {@link REDIS_USER}, printable ASCII. Only its SHA-256 is written. */
-  readonly password: string;
-}
+/** Location of a Redis and the password of {@link REDIS_USER}, printable ASCII. Only its SHA-256 is written. */
+type Place = Pick<Addresses, 'listen' | 'directory'> & { readonly password: string };
 
 /**
  * Renders the configuration files of a Redis server, by name; it must be started with the path of `redis.conf`.
@@ -21,11 +15,11 @@ export interface RedisLocation {
  * stack's user may run all but administrative commands. Snapshots are always off, since their forks would be an unintended fault
  * under memory pressure. Not implemented: TLS, replication, cluster.
  */
-export function renderRedisConfig(options: RedisOptions, { listen, directory, password }: RedisLocation) {
-  const [host = '', port = ''] = splitAddress(listen);
+export function renderRedisConfig(options: RedisOptions, { listen, directory, password }: Place) {
+  const at = listen.lastIndexOf(':');
   const lines = [
-    `bind ${host}`,
-    `port ${port}`,
+    `bind ${listen.slice(0, at).replaceAll(/[[\]]/g, '')}`,
+    `port ${listen.slice(at + 1)}`,
     'protected-mode yes',
     `dir ${quoted(directory)}`,
     `aclfile ${quoted(`${directory}/users.acl`)}`,
@@ -46,11 +40,6 @@ export function renderRedisConfig(options: RedisOptions, { listen, directory, pa
     `user ${REDIS_USER} reset on #${secret} ~* &* +@all -@admin -@dangerous +info`,
   ];
   return { 'redis.conf': `${lines.join('\n')}\n`, 'users.acl': `${users.join('\n')}\n` };
-}
-
-function splitAddress(address: string): [string, string] {
-  const at = address.lastIndexOf(':');
-  return [address.slice(0, at).replaceAll(/[[\]]/g, ''), address.slice(at + 1)];
 }
 
 /** Quoted as in redis.conf: in double quotes with backslash escapes. */

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { zoneOf } from '../naming.ts';
 import type { RestartPolicy } from '../options.ts';
-import type { Addresses, ReplicaPlan, TopologyParts } from '../replica-plan.ts';
+import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import type { RedisOptions } from './options.ts';
 import { REDIS_USER, renderRedisConfig } from './render-redis-config.ts';
 
@@ -9,7 +9,7 @@ import { REDIS_USER, renderRedisConfig } from './render-redis-config.ts';
 export function redisReplica(
   { restart, ...options }: RedisOptions & { readonly restart: RestartPolicy },
   { redisPassword: password, zones }: TopologyParts,
-): ReplicaPlan {
+): ServicePlan {
   return {
     name: 'redis',
     service: 'redis',
@@ -17,10 +17,7 @@ export function redisReplica(
     run: { kind: 'tool', tool: 'redis-server', args: ({ directory }: Addresses) => [join(directory, 'redis.conf')] },
     protocol: 'redis',
     ready: { kind: 'redis', username: REDIS_USER, password },
-    coldStartMs: 0,
-    uses: [],
     restart,
-    environment: () => ({}),
     files: async ({ listen, directory }) => renderRedisConfig(options, { listen, directory, password }),
   };
 }

@@ -8,7 +8,6 @@ import type { RequestRecord } from '../../harness/requests.ts';
 import { autocannonEngine } from '../../load/autocannon/engine.ts';
 import { k6Engine } from '../../load/k6/engine.ts';
 import { findK6 } from '../../load/k6/program/find.ts';
-import { talkOf } from '../../load/request/prompt.ts';
 import { buildRequest } from '../../load/request/request.ts';
 import { streamEngine } from '../../load/stream/engine.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
@@ -26,7 +25,7 @@ export interface ShortRequests {
 }
 
 const CHAT: Workload = { ...workloads['chat-short'], model: 'm' };
-const { body: BODY } = buildRequest(CHAT, 0, { seed: 1, authorization: '' }, chat => talkOf(chat, 1, 0));
+const { body: BODY } = buildRequest(CHAT, 0, { seed: 1, authorization: '' });
 const PLAIN: Workload = {
   kind: 'http',
   name: 'post',

@@ -153,7 +153,7 @@ describe('a run', () => {
     [
       'most of the warm-up fails',
       { completed: 1, failures: { 'http-401': 8, reset: 1 } },
-      '9 of 10 warm-up requests failed (http-401 ×8, reset ×1), at most 5 % may',
+      '9 of 10 warm-up requests failed (http-401 ×8, reset ×1); the limit is 5 %',
     ],
     [
       'no warm-up request gets a response',

@@ -48,7 +48,7 @@ describe('a probe by autocannon', () => {
     async path => {
       await using server = await startFixture('answers-badly.ts');
       const options = { ...probe, forMs: 20_000, targets: [`${server.said}/${path}`] };
-      await expect(runLoad(options, { engine })).rejects.toMatchObject({ code: 'PROBE_BROKEN_OFF' });
+      await expect(runLoad(options, { engine })).rejects.toMatchObject({ code: 'PROBE_UNRELIABLE' });
     },
   );
 

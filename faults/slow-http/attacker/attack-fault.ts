@@ -1,6 +1,6 @@
+import { withLimit } from '../../../harness/clock.ts';
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
 import { SquallError } from '../../../harness/errors.ts';
-import { withLimit } from '../../../harness/nemesis.ts';
 import type { AttackOutcome } from '../../../harness/requests.ts';
 import { type FaultContext, type FaultPackage, linkFault } from '../../fault.ts';
 import { lookUntil, PROBE_PATH } from '../../probe.ts';

@@ -1,4 +1,4 @@
-import type { AttackPoint, AttackRequests } from '../../../harness/requests.ts';
+import type { AttackOutcome, AttackPoint } from '../../../harness/requests.ts';
 import type { HowEnded } from './connection.ts';
 
 /** Connections of an attack at one instant; all counts but `open` and `connecting` are cumulative. */
@@ -38,7 +38,7 @@ export interface AttackReport extends AttackSample {
   /** Descriptions of the server's mistakes, with counts. */
   readonly violations: Readonly<Record<string, number>>;
   /** Outcomes of its requests; those on connections that stayed open to the end have none. */
-  readonly requests: AttackRequests;
+  readonly requests: AttackOutcome;
   /** Maximum of simultaneously open connections. */
   readonly peakOpen: number;
   /** Connections that the server responded to, closed or rejected. */

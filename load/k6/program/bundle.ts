@@ -3,12 +3,12 @@ import { dirname, relative, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 
-/** Name of the script itself among the files of a {@link bundle}. */
+/** File name of the script in a {@link bundle}. */
 export const ENTRY = 'load.ts';
 
 /**
- * A script and the modules it imports, as files of one folder, by name: a ConfigMap has no folders, and a container need not see the
- * checkout. k6 strips the types itself, so the texts are those of the checkout but for the names in their imports.
+ * Bundles a script and the modules it imports as files of one folder, by name: a ConfigMap has no folders, and a container does not
+ * see the checkout. k6 strips types itself, so only the names in imports are changed.
  */
 export function bundle(script: string): Record<string, string> {
   const files: Record<string, string> = {};
@@ -16,7 +16,6 @@ export function bundle(script: string): Record<string, string> {
   const add = (path: string) => {
     if (files[nameOf(path)] !== undefined) return;
     const imported: string[] = [];
-    // Types leave no import behind.
     const text = readFileSync(path, 'utf8')
       .replaceAll(/^import type [^;]*;\n/gm, '')
       .replaceAll(/^(import [^;]*? from )'(\.[^']*)';$/gm, (_, begin: string, target: string) => {

@@ -5,47 +5,40 @@ import { engineApi, engineSocket } from '../../../platform/docker/engine.ts';
 import { fullName, labelsOf } from '../../../platform/docker/plans.ts';
 import { startWatchdog } from '../../../platform/watchdog/watchdog.ts';
 import { bundle, ENTRY } from './bundle.ts';
-import { dockerArgs } from './image.ts';
+import { dockerArgs, type FoundK6 } from './find.ts';
 
-/** Where k6 comes from, as `findK6` found it. */
-export interface K6Program {
-  /** k6 itself, or the `docker` that runs it from `image`. */
-  readonly command: string;
-  readonly image?: string | undefined;
-}
-
-/** For whom it runs. */
+/** Run that k6 is started for. */
 export interface K6Run {
   readonly runId: string;
   readonly logPath: string;
   readonly script: string;
-  /** Files for k6 alone, in a folder of its own. */
+  /** Folder of k6's input files, its alone. */
   readonly folder: string;
 }
 
-/** How to start k6, and what to do about it apart from that. Disposing takes away what outlived it. */
+/** How to start and end a k6. Disposing removes all that outlived it. */
 export interface Launch extends AsyncDisposable {
   readonly command: string;
-  /** What comes before k6's own arguments. @param names of the environment variables that k6 is to see */
+  /** Arguments before k6's own. @param names environment variables to pass on to k6 */
   args(names: readonly string[]): readonly string[];
-  /** The folder and the script, as k6 sees them. */
+  /** Paths of folder and script as k6 sees them. */
   readonly folder: string;
   readonly script: string;
-  /** Of k6 itself, once it runs. */
+  /** Process id of k6 once it runs. */
   pid(child: ChildProcess): Promise<number>;
-  /** Ends it at once. */
+  /** Ends k6 at once. */
   kill(child: ChildProcess): void;
 }
 
-/** Of a container that may not be root's: the user of k6's own image. */
+/** User of the container where the harness is root: that of k6's own image. */
 const UID = 12_345;
-const INSIDE = '/squall';
+const MOUNT = '/squall';
 const REAPED_BY = 'squall.k6';
-/** Starting a watchdog has a limit of its own. */
+/** Starting a watchdog has its own time limit. */
 const NEVER = new AbortController().signal;
 
-/** k6 as a process of this machine. */
-export function launchProgram({ command }: K6Program, { folder, script }: K6Run): Launch {
+/** k6 as a process on this machine. */
+export function launchProgram({ command }: FoundK6, { folder, script }: K6Run): Launch {
   return {
     command,
     args: () => [],
@@ -58,18 +51,19 @@ export function launchProgram({ command }: K6Program, { folder, script }: K6Run)
 }
 
 /**
- * k6 from an image, by this machine's engine: on the machine's own network, as an ordinary user without privileges, with nothing to
- * write to and nothing to see but its script and plan.
+ * k6 from an image, run by this machine's engine: on the host network, as an unprivileged user, on a read-only file system that
+ * shows only its script and plan.
  *
  * ```
  * collector ──► docker run ──► k6 in its container
- *     └─ pipe ─► watchdog: removes the container by its label when the collector is killed
+ *     └─ pipe ─► watchdog: removes the container by its label if the collector is killed
  * ```
  *
- * Not for engines with a loopback of their own (rootless ones, and those in a virtual machine).
+ * Unsupported are engines with their own loopback interface (rootless, or in a virtual machine).
  */
 export async function launchContainer(
-  { command, image }: K6Program & { readonly image: string },
+  { command }: FoundK6,
+  image: string,
   { runId, logPath, script, folder }: K6Run,
 ): Promise<Launch> {
   const name = fullName(runId, 'k6');
@@ -87,19 +81,19 @@ export async function launchContainer(
   return {
     command,
     args(names) {
-      // A harness that is root gives its files away.
+      // The unprivileged user must be able to read the files of root.
       if (process.getuid?.() === 0)
         for (const file of ['.', ...readdirSync(folder)]) chownSync(join(folder, file), uid, uid);
       return [
         ...[...dockerArgs(process.env, folder), 'run', '--rm', '--pull=never', `--name=${name}`, ...labels],
         ...['--network=host', '--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges'],
-        ...[`--user=${uid}:${uid}`, '--log-driver=none', `--workdir=${INSIDE}`],
-        ...[`--mount=type=bind,source=${folder},target=${INSIDE},readonly`, '--entrypoint=k6'],
+        ...[`--user=${uid}:${uid}`, '--log-driver=none', `--workdir=${MOUNT}`],
+        ...[`--mount=type=bind,source=${folder},target=${MOUNT},readonly`, '--entrypoint=k6'],
         ...[...names.map(variable => `--env=${variable}`), image],
       ];
     },
-    folder: INSIDE,
-    script: `${INSIDE}/${ENTRY}`,
+    folder: MOUNT,
+    script: `${MOUNT}/${ENTRY}`,
     pid: async () => (await container.inspect()).State.Pid,
     kill: () => void remove(),
     async [Symbol.asyncDispose]() {

@@ -1,12 +1,12 @@
 const CR = 0x0d;
 const LF = 0x0a;
-/** Longest length of a chunk that is read here, in hexadecimal digits: no read is longer than 64 KiB. */
+/** Maximum number of hexadecimal digits of a chunk's length: no read is longer than 64 KiB. */
 const MAX_DIGITS = 5;
 
 /**
- * Finds the data of a chunk (RFC 9112, section 7.1) where the first `count` bytes are one chunk, whole and without extensions, and
- * nothing else. That is what a server that flushes each token sends, and an HTTP parser takes a tenth of a token's cost for it.
- * @returns where its data begins; they end two bytes before `count`. 0 for any other bytes, the last chunk of a body among them
+ * Finds the data of a chunk (RFC 9112, section 7.1) if the first `count` bytes are exactly one complete chunk without extensions. A
+ * server that flushes each token sends those, and an HTTP parser would take a tenth of a token's cost for them.
+ * @returns offset of the data, which end two bytes before `count`; 0 for any other bytes, including the last chunk of a body
  */
 export function dataOfWholeChunk(bytes: Uint8Array, count: number): number {
   let length = 0;

@@ -4,19 +4,19 @@ import { HTTPParser, type OnHeadersCompleteParser } from 'http-parser-js';
 import { dataOfWholeChunk } from './chunk.ts';
 import { CONNECT_TIMEOUT, CONNECTION_ENDED, NOT_HTTP } from './failure.ts';
 
-/** What becomes of one request on a connection; each is called in this order, and nothing after `onEnd` or `onError`. */
+/** Callbacks of one request on a connection, called in this order; none follows `onEnd` or `onError`. */
 export interface Exchange {
-  /** There is a connection, and the request is handed to it. */
+  /** The connection is established and the request written. */
   onSent(): void;
-  /** The head of the answer. @param header finds a header by its name in lower case */
+  /** Head of the response. @param header finds a header by its name in lower case */
   onHead(status: number, header: (name: string) => string | undefined): void;
-  /** Bytes of the body, without their framing. They are only good during the call: the next ones take their place. */
+  /** Bytes of the body, without framing; valid only during the call, since their buffer is reused. */
   onData(bytes: Buffer): void;
   onEnd(): void;
   onError(error: Error): void;
 }
 
-/** Where connections lead, and how. */
+/** Endpoint of connections. */
 export interface Destination {
   readonly host: string;
   readonly port: number;
@@ -25,35 +25,35 @@ export interface Destination {
   readonly connectTimeoutMs: number;
 }
 
-/** What sockets are read into, one at a time; a buffer for each read made half of the garbage. */
+/** Read buffer shared by all sockets; one buffer per read made half of the garbage. */
 const RECEIVED = Buffer.allocUnsafeSlow(64 * 1024);
 const INFORMATIONAL_BELOW = 200;
 
 type Head = Parameters<OnHeadersCompleteParser>[0];
 
-/** What the parser's types leave out. */
+/** State that the parser's types leave out. */
 interface ParserState {
-  /** What it reads next. */
+  /** Element it reads next. */
   readonly state: string;
-  /** What it has of a line that has not ended yet. */
+  /** Beginning of an incomplete line. */
   readonly line: string;
-  /** Length of the chunk, or what is left of the body. */
+  /** Length of the chunk, or remaining length of the body. */
   readonly body_bytes: number | null;
 }
 
 /**
- * One connection of HTTP/1.1, made when its first request is sent. It carries one request at a time, without pipelining. No
- * session of TLS is resumed, as by OpenAI's client for Python, so every connection sees the certificate of the moment.
+ * HTTP/1.1 connection, established when its first request is sent. It carries one request at a time, without pipelining. TLS
+ * sessions are not resumed, as in OpenAI's Python client, so every connection verifies the current certificate.
  *
- * A general client costs twice the CPU (measured with undici 8: 80 against 50 µs a short request, most of which is the kernel's),
- * and load generators are judged by what is left to the service.
+ * A general-purpose client costs more CPU (undici 8: 80 instead of 50 µs per short request, most of it in the kernel), which would
+ * be lost to a service on the same machine.
  */
 export class Connection {
-  /** Whole answers that it has carried. */
-  answers = 0;
-  /** How long the server said that it keeps the connection without requests, in ms. */
+  /** Number of complete responses so far. */
+  responses = 0;
+  /** Idle timeout announced by the server, in ms. */
   keepAliveMs = Number.POSITIVE_INFINITY;
-  /** Whether another request can follow. */
+  /** Whether the connection can carry another request. */
   isReusable = true;
   readonly #destination: Destination;
   readonly #parser = new HTTPParser(HTTPParser.RESPONSE);
@@ -69,7 +69,7 @@ export class Connection {
     this.#parser[HTTPParser.kOnMessageComplete] = () => this.#onEnd();
   }
 
-  /** Sends a request, whole; the answer to the one before has ended. @param isHead whether the answer has no body whatever it says */
+  /** Sends a request; the previous response must have ended. @param isHead whether the response has no body, whatever its head says */
   send(request: string, isHead: boolean, exchange: Exchange): void {
     this.#exchange = exchange;
     this.#isHead = isHead;
@@ -78,7 +78,7 @@ export class Connection {
     else this.#connect(() => this.#write(request));
   }
 
-  /** Closes it at once; the exchange under way is told nothing. */
+  /** Closes the connection at once, without a callback to the current exchange. */
   destroy(): void {
     this.isReusable = false;
     this.#exchange = undefined;
@@ -114,7 +114,7 @@ export class Connection {
     });
   }
 
-  /** What comes without being asked for, or is not HTTP, ends the connection. */
+  /** Unsolicited bytes, and bytes that are not HTTP, end the connection. */
   #onBytes(bytes: Buffer, count: number): true {
     if (!this.#exchange) this.destroy();
     else {
@@ -128,7 +128,7 @@ export class Connection {
 
   #parse(bytes: Buffer, count: number): void {
     const taken = this.#parser.execute(bytes, 0, count);
-    if (taken instanceof Error) this.#refuse(taken.message);
+    if (taken instanceof Error) this.#reject(taken.message);
   }
 
   #onHead({ statusCode, headers, shouldKeepAlive, upgrade }: Head): number {
@@ -136,8 +136,8 @@ export class Connection {
     this.#status = statusCode;
     if (statusCode < INFORMATIONAL_BELOW && !upgrade) return 0;
     const header = (name: string) => headerValue(headers, name);
-    if (!exchange || upgrade) return this.#refuse('An answer that was not asked for');
-    if (!/^\d+$/.test(header('content-length') ?? '0')) return this.#refuse('A length that is no number');
+    if (!exchange || upgrade) return this.#reject('Unsolicited response');
+    if (!/^\d+$/.test(header('content-length') ?? '0')) return this.#reject('Content-Length is not a number');
     this.isReusable = shouldKeepAlive || (this.#isHead && header('connection') !== 'close');
     const seconds = /timeout=(\d+)/.exec(header('keep-alive') ?? '')?.[1];
     if (seconds) this.keepAliveMs = Number(seconds) * 1000;
@@ -148,25 +148,23 @@ export class Connection {
   #onEnd(): void {
     const exchange = this.#exchange;
     if (!exchange || this.#status < INFORMATIONAL_BELOW) return;
-    // The parser takes a chunk whose length is no number for the last one.
-    if (Number.isNaN((this.#parser as unknown as ParserState).body_bytes)) {
-      this.#refuse('A chunk without a length');
-      return;
-    }
+    // The parser mistakes a chunk without a valid length for the last one.
+    if (Number.isNaN((this.#parser as unknown as ParserState).body_bytes))
+      return void this.#reject('A chunk without a length');
     this.#exchange = undefined;
-    this.answers += 1;
-    // What is not yet sent of a request was not waited for, and is not the beginning of the next one.
+    this.responses += 1;
+    // The server responded before it read the whole request, whose rest must not precede the next one.
     this.isReusable &&= this.#socket!.writableLength === 0;
     exchange.onEnd();
   }
 
-  /** The parser goes on to the end of its bytes, which are nobody's any more. */
-  #refuse(why: string): 0 {
+  /** Fails the exchange; the parser may still read its remaining bytes, which have no effect. */
+  #reject(why: string): 0 {
     this.#fail(Object.assign(new Error(why), { code: NOT_HTTP }));
     return 0;
   }
 
-  /** An answer without a length ends with its connection. */
+  /** Also the regular end of a response without a length. */
   #onClose(): void {
     this.isReusable = false;
     if (this.#exchange && this.#status >= INFORMATIONAL_BELOW) this.#parser.finish();
@@ -180,8 +178,8 @@ export class Connection {
   }
 }
 
-/** Of names and values in turn, names in any case. */
-function headerValue(headers: readonly string[], name: string): string | undefined {
+/** Value of a header in a list of alternating names, in any case, and values. @param name in lower case */
+export function headerValue(headers: readonly string[], name: string): string | undefined {
   for (let i = 0; i < headers.length; i += 2) {
     const found = headers[i]!;
     if (found.length === name.length && found.toLowerCase() === name) return headers[i + 1];

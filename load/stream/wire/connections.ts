@@ -2,22 +2,22 @@ import { tlsNameOf } from '../../../harness/host/tls-name.ts';
 import { Connection, type Destination } from './connection.ts';
 
 /**
- * How long an unused connection is kept, in ms. Shorter than the 5 s after which Node's and uvicorn's servers close one, so
- * that a request hardly ever meets a connection that the server is just closing.
+ * Keep-alive of idle connections, in ms. Shorter than the 5 s after which Node's and uvicorn's servers close them, so that a request
+ * rarely meets a connection that the server is closing.
  */
 const KEEP_ALIVE_MS = 4000;
-/** A server that says how long it keeps one is taken at its word but for this, in ms. */
+/** Margin by which an idle timeout announced by the server is shortened, in ms. */
 const KEEP_ALIVE_MARGIN_MS = 1000;
 
-/** The connections to one target. The most recently used idle one is taken first, so that surplus ones age out. */
+/** Connections to one target. The most recently used idle one is taken first, so that surplus ones age out. */
 export interface Connections {
   /** Value of `Host`. */
   readonly host: string;
-  /** Whether a connection serves more than one request. */
+  /** Whether a connection carries more than one request. */
   readonly keepAlive: boolean;
-  /** An idle connection, or a new one if there is none or `fresh` is asked for. It connects when a request is sent. */
+  /** An idle connection, or a new one, which connects when a request is sent. @param fresh always a new one */
   take(fresh?: boolean): Connection;
-  /** After a whole answer: ready for the next request, if there can be one. */
+  /** Returns a connection after a complete response, for the next request if it can carry one. */
   giveBack(connection: Connection): void;
 }
 
@@ -25,13 +25,13 @@ export interface Connections {
 export interface ConnectionsOptions {
   /** `http://host:port` or `https://host:port`. */
   readonly origin: string;
-  /** PEM of the authority to trust. @default those that Node trusts */
+  /** PEM of the trusted CA. @default those that Node trusts */
   readonly authority?: string | undefined;
-  /** Where to connect to instead, `host:port`; `Host` and TLS name remain those of `origin`. */
+  /** Address to connect to, `host:port`, if not that of `origin`; `Host` and TLS name remain those of `origin`. */
   readonly via?: string;
-  /** Longest wait for TCP, and TLS where used, to be established; > 0. */
+  /** Timeout for TCP and any TLS handshake together, > 0. */
   readonly connectTimeoutMs: number;
-  /** See {@link Connections.keepAlive}. @default true */
+  /** @default true */
   readonly keepAlive?: boolean | undefined;
   /** Monotonic, in ms. */
   readonly nowMs: () => number;
@@ -43,8 +43,8 @@ interface Idle {
 }
 
 /**
- * Connections over HTTP/1.1, without pipelining, one stream each, as the OpenAI client libraries use them. How many there
- * are is bounded by the caller, who bounds the requests in flight.
+ * Opens HTTP/1.1 connections with one request at a time each, as the OpenAI client libraries use them. The caller limits their number
+ * by limiting the requests in flight.
  */
 export function openConnections(options: ConnectionsOptions): Connections {
   const { nowMs, keepAlive = true } = options;
@@ -71,13 +71,13 @@ export function openConnections(options: ConnectionsOptions): Connections {
 }
 
 function destinationOf({ origin, via, authority, connectTimeoutMs }: ConnectionsOptions): Destination {
-  const asked = new URL(origin);
-  const { protocol, hostname, port } = via === undefined ? asked : new URL(`${asked.protocol}//${via}`);
+  const server = new URL(origin);
+  const { protocol, hostname, port } = via === undefined ? server : new URL(`${server.protocol}//${via}`);
   const ca = authority === undefined ? {} : { ca: authority };
   return {
     host: hostname.replace(/^\[|\]$/g, ''),
     port: Number(port || (protocol === 'https:' ? 443 : 80)),
-    tls: protocol === 'https:' ? { ...tlsNameOf(asked.hostname), ...ca } : null,
+    tls: protocol === 'https:' ? { ...tlsNameOf(server.hostname), ...ca } : null,
     connectTimeoutMs,
   };
 }

@@ -1,19 +1,28 @@
 /**
- * What one event of a streamed chat completion means to the client that times it.
+ * Classification of one event of a streamed chat completion.
  *
- * - `token`: a chunk that carries text, reasoning or a tool call
+ * - `token`: a chunk with text, reasoning or a tool call
  * - `empty`: a chunk without any, such as the role or the usage
- * - `done`: the `[DONE]` that ends a whole answer
- * - `error`: the server says that it cannot go on
+ * - `done`: the `[DONE]` that ends a complete stream
+ * - `error`: the server reports a failure
  * - `malformed`: not JSON, or JSON of another shape
  */
-export type AnswerEvent = 'token' | 'empty' | 'done' | 'error' | 'malformed';
+export type StreamEvent = 'token' | 'empty' | 'done' | 'error' | 'malformed';
 
-/**
- * Judges one event. A chunk that carries text counts as one token, however long the text is: what a user sees arrive at once
- * is one step of the stream.
- */
-export function classifyEvent(data: string, name?: string): AnswerEvent {
+/** Takes the bytes of a response body, split anywhere, and reports each event as soon as its last byte has arrived. */
+export interface BodyReader {
+  feed(bytes: Buffer): void;
+  /** Marks the end of the body. */
+  end(): void;
+}
+
+/** Whether a content type, which may be absent, is that of server-sent events. */
+export function isEventStream(contentType = 'text/event-stream'): boolean {
+  return contentType.startsWith('text/event-stream');
+}
+
+/** Classifies one event. A chunk with text counts as one token, however long: what arrives at once is one step of the stream. */
+export function classifyEvent(data: string, name?: string): StreamEvent {
   if (data === '[DONE]') return 'done';
   if (name === 'error') return 'error';
   let chunk: unknown;
@@ -26,7 +35,7 @@ export function classifyEvent(data: string, name?: string): AnswerEvent {
   if (chunk.error !== undefined && chunk.error !== null) return 'error';
   const { choices } = chunk;
   if (!Array.isArray(choices)) return 'malformed';
-  let event: AnswerEvent = 'empty';
+  let event: StreamEvent = 'empty';
   for (const choice of choices) {
     const delta = isObject(choice) ? choice.delta : undefined;
     if (!isObject(delta)) return 'malformed';
@@ -37,7 +46,7 @@ export function classifyEvent(data: string, name?: string): AnswerEvent {
 
 function carriesToken(delta: Record<string, unknown>): boolean {
   if (isText(delta.content)) return true;
-  // vLLM before and after 0.11 call it `reasoning_content` and `reasoning`.
+  // vLLM renamed `reasoning_content` to `reasoning` in 0.11.
   if (isText(delta.reasoning_content) || isText(delta.reasoning)) return true;
   return Array.isArray(delta.tool_calls) && delta.tool_calls.length > 0;
 }

@@ -1,14 +1,13 @@
 import type { Outcome } from '../../../harness/requests.ts';
 
-/** How far a request had come: its connection not yet made, made but no answer yet, or an answer begun. */
-export type RequestPhase = 'connecting' | 'waiting' | 'answering';
+/** Progress of a request: connection not yet established, established without a response, or response begun. */
+export type RequestPhase = 'connecting' | 'waiting' | 'receiving';
 
-/** Code of the error that the client's own connect timeout raises. */
+/** Error code of the client's connect timeout. */
 export const CONNECT_TIMEOUT = 'SQUALL_CONNECT_TIMEOUT';
-
-/** Code of the error for an answer that is not HTTP. */
+/** Error code of a response that is not HTTP. */
 export const NOT_HTTP = 'SQUALL_NOT_HTTP';
-/** Code of the error for an answer that has no end, because the server closed the connection (FIN). */
+/** Error code of a response that is incomplete because the server closed the connection (FIN). */
 export const CONNECTION_ENDED = 'SQUALL_CONNECTION_ENDED';
 
 const TIMED_OUT = new Set([CONNECT_TIMEOUT, 'ETIMEDOUT']);
@@ -16,17 +15,17 @@ const BROKEN = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'ETIMEDOUT']);
 const OUT_OF_RESOURCES = new Set(['EMFILE', 'ENFILE', 'EADDRNOTAVAIL', 'ENOBUFS', 'ENOMEM']);
 
 /**
- * What an error of the transport says about the request.
+ * Outcome of a request that failed with a transport error.
  *
  * | phase | error | outcome |
  * |---|---|---|
- * | connecting | no sockets, files or local ports left here | `dropped`: the generator's fault, not the service's |
+ * | connecting | the generator has no sockets, files or local ports left | `dropped`: not the service's fault |
  * | connecting | timeout | `connect-timeout` |
  * | connecting | reset | `reset` |
  * | connecting | refused, unreachable, unknown host, TLS | `connection-refused` |
- * | waiting | closed or reset without an answer | `reset` |
- * | answering | connection closed (FIN), so the answer has no end | `truncated` |
- * | answering | connection reset (RST) | `reset` |
+ * | waiting | closed or reset without a response | `reset` |
+ * | receiving | closed (FIN), so the response is incomplete | `truncated` |
+ * | receiving | connection reset (RST) | `reset` |
  * | any | not HTTP | `malformed` |
  */
 export function outcomeOfError(error: Error, phase: RequestPhase): Outcome {

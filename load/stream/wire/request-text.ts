@@ -2,11 +2,11 @@ import { validateHeaderValue } from 'node:http';
 import type { HttpRequest } from '../../request/request.ts';
 
 /**
- * A request of HTTP/1.1 as it goes over the wire, head and body. What frames it is ours: a length that a scenario states is not sent.
- * @param prefix path of the target's URL, without a slash at the end
- * @param host value of `Host` where the scenario gives none
+ * Serialises an HTTP/1.1 request, head and body. Framing headers of the scenario are ignored.
+ * @param prefix path of the target's URL, without a trailing slash
+ * @param host value of `Host` unless the scenario sets one
  * @param keepAlive whether another request may follow on its connection
- * @throws TypeError for a header that would end its line
+ * @throws TypeError for a header value with a line break
  */
 export function requestText(
   request: Omit<HttpRequest, 'promptTokens'>,
@@ -32,5 +32,5 @@ export function requestText(
 }
 
 const FRAMING = new Set(['content-length', 'transfer-encoding', 'connection']);
-/** Methods whose requests say so when they have no body (RFC 9110, section 8.6). */
+/** Methods whose requests state a length of 0 when they have no body (RFC 9110, section 8.6). */
 const EXPECTS_BODY = new Set(['POST', 'PUT', 'PATCH']);

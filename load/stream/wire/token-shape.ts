@@ -1,21 +1,21 @@
-/** The text of a token in a chunk of a chat completion begins after this. */
+/** Precedes the text of a token in a chunk of a chat completion. */
 const CONTENT = '"content":"';
-/** What ends a string in JSON, or makes more of it than its characters. */
+/** Characters that end or escape a JSON string, or are not Latin-1. */
 const NOT_PLAIN = /[^ !#-[\]-\xff]/;
-/** How many events an answer are looked at: the first often differs from the rest, and some servers never send two alike. */
+/** Events to learn from per response: the first often differs from the rest, and some servers never send two of one shape. */
 const MAX_LEARNT = 3;
 
 /**
- * Knows an event for a token without parsing it, by one that was parsed: the same bytes but for the text in between. JSON in
- * which one string is changed for another, neither of them empty or with anything to escape, is valid where it was and has the
- * same fields. Servers repeat everything but the text, so this saves a twelfth of what a token costs.
+ * Recognises a token event without parsing it, by its similarity to a parsed one: the same bytes except for the text. Replacing one
+ * non-empty JSON string without escapes by another leaves JSON valid, with the same fields. Servers repeat all but the text, so
+ * this saves a twelfth of the cost of a token.
  */
 export class TokenShape {
   #before = '';
   #after = '';
   #learnt = 0;
 
-  /** Takes the bytes of one event that carried a token. They must be those of one whole line, `data:` and the line's end included. */
+  /** Learns from the bytes of one token event: a complete line, including `data:` and its line end. */
   learn(bytes: Buffer): void {
     if (this.#learnt === MAX_LEARNT) return;
     this.#learnt += 1;
@@ -27,7 +27,7 @@ export class TokenShape {
     this.#after = bytes.toString('latin1', to);
   }
 
-  /** Whether these bytes are an event of the shape that was learnt last. */
+  /** Whether these bytes are an event of the shape learnt last. */
   fits(bytes: Buffer): boolean {
     const from = this.#before.length;
     const to = bytes.length - this.#after.length;

@@ -2,7 +2,7 @@ import { attemptsOf } from '../../../harness/requests.ts';
 import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { BATCHES, ratioEstimate } from '../statistics.ts';
 
-/** `attempts <= 1.5`: attempts per request. */
+/** `attempts <= 1.5`: attempts per request, the factor by which a retry storm multiplies the load. */
 export const check = checkOf({
   kind: 'attempts',
   words: ['attempts'],
@@ -10,21 +10,20 @@ export const check = checkOf({
     statement.plain();
     return statement.atMost('');
   },
-  format: (_objective, limit) => `attempts ${limit}`,
-  // What an abandoned request did counts.
+  // Abandoned requests count.
   leavesOut: () => ['dropped', 'interrupted'],
   judge,
 });
 
 /**
- * Attempts per request: what a retry storm multiplies the load by. Every request of the window that was sent counts, whatever
- * became of it, and with it all its attempts, also those after the window's end. The bounds are those of a ratio over ten
- * equal parts of the requests in scheduled order: retries come in waves, so neighbours resemble each other.
+ * Every sent request of the window counts, whatever its outcome, with all its attempts, including those after the window's end. The
+ * bounds are those of a ratio over ten equal parts of the requests in scheduled order: retries come in waves, so neighbouring requests
+ * are correlated.
  */
 function judge(objective: Objective, { requests }: Evidence): Finding {
   const sent = requests.filter(request => request.sentMs !== null);
   if (sent.length < BATCHES) {
-    const reason = `${BATCHES} requests are needed and ${sent.length} of the window were sent.`;
+    const reason = `Only ${sent.length} requests of the window were sent; the minimum is ${BATCHES}.`;
     return undecided('inconclusive', reason, sent.length);
   }
   const parts = Array.from({ length: BATCHES }, () => ({ sum: 0, count: 0 }));

@@ -6,10 +6,10 @@ interface GaugeObjective extends Objective {
   readonly gauge: Gauge;
 }
 
-/** A process's memory has no natural limit, its growth has. */
+/** Gauges with a natural limit, which the memory of a process does not have; see `growth`. */
 const BOUNDED = (Object.keys(GAUGES) as Gauge[]).filter(gauge => gauge !== 'memory');
 
-/** `max(queue) <= 10`, `max(gpu-memory) <= 90%`: the largest reading of any replica. */
+/** `max(queue) <= 10`, `max(gpu-memory) <= 90%`: the largest reading over all replicas. */
 export const check = checkOf<GaugeObjective>({
   kind: 'gauge',
   words: ['max'],
@@ -18,7 +18,6 @@ export const check = checkOf<GaugeObjective>({
     const gauge = statement.oneOf([...LATENCIES, ...BOUNDED], 'a latency or a gauge') as Gauge;
     return { gauge, ...statement.atMost(GAUGES[gauge].unit === '%' ? '%' : '') };
   },
-  format: ({ gauge }, limit) => `max(${gauge}) ${limit}`,
   needsGauges: true,
   line({ gauge, unit }) {
     if (gauge === 'queue') return { chart: 'queue', name: 'fullest' };
@@ -27,44 +26,44 @@ export const check = checkOf<GaugeObjective>({
   judge,
 });
 
-/** Rounds of samples that a window needs before its largest reading can pass. */
-export const ROUNDS_LEAST = 5;
-/** Share of the rounds in which a replica was ready and told nothing, above which nothing passes; one round is always allowed. */
-const SILENT_RATIO = 0.1;
+/** Minimum rounds of samples in a window for a pass. */
+export const MIN_ROUNDS = 5;
+/** Limit of the ratio of rounds in which a ready replica did not respond, for a pass; one such round is always allowed. */
+const MAX_MISSING_RATIO = 0.1;
 
 /**
- * The largest reading of a gauge over all replicas. It is an observation, a reading a second, and has no confidence interval:
- * both bounds are the value itself, and between two readings it may have been higher. One reading over the limit fails. A
- * pass needs five rounds of samples, and replicas that answered while they were ready: a queue that is long because its
- * replica hangs is not seen, and must not count as short.
+ * The largest of the readings, which are one second apart. As an observation it has no confidence interval: both bounds are the value
+ * itself, and between two readings it may have been higher. One reading beyond the limit fails. A pass requires five rounds of
+ * samples, and replicas that responded while they were ready: the long queue of a hanging replica cannot be read, and must not count
+ * as short.
  */
 function judge(objective: GaugeObjective, { window, run }: Evidence): Finding {
   const all = gaugeSeries(objective.gauge, run.events, window.fromMs, window.toMs);
   const seen = all.flatMap(({ replica, readings }) =>
     readings.flatMap(({ value, atMs }) => (value === null ? [] : [{ replica, value, atMs }])),
   );
-  if (seen.length === 0) return undecided('inconclusive', `No replica told its ${objective.gauge} in the window.`);
-  const most = seen.reduce((a, b) => (b.value > a.value ? b : a));
-  const found = { measured: most.value, lower: most.value, upper: most.value, samples: seen.length };
+  if (seen.length === 0) return undecided('inconclusive', `No replica reported its ${objective.gauge} in the window.`);
+  const { value, replica } = seen.reduce((a, b) => (b.value > a.value ? b : a));
+  const found = { measured: value, lower: value, upper: value, samples: seen.length };
   const verdict = verdictOf(objective, found);
-  const told = `The largest of ${seen.length} readings of ${all.length} ${all.length === 1 ? 'replica' : 'replicas'} (${most.replica}) ${verdict === 'pass' ? 'meets' : 'misses'} the objective`;
-  if (verdict !== 'pass') return { ...found, verdict, reason: `${told}.` };
-  const doubt = tooFew(seen) ?? silence(all);
-  if (doubt) return { ...found, verdict: 'inconclusive', reason: `${told}, but ${doubt}.` };
-  return { ...found, verdict, reason: `${told}; it is what was seen, with nothing known between two readings.` };
+  const result = `The largest of ${seen.length} readings of ${all.length} ${all.length === 1 ? 'replica' : 'replicas'} (${replica}) ${verdict === 'pass' ? 'meets' : 'misses'} the objective`;
+  if (verdict !== 'pass') return { ...found, verdict, reason: `${result}.` };
+  const doubt = tooFew(seen) ?? missingReadings(all);
+  if (doubt) return { ...found, verdict: 'inconclusive', reason: `${result}, but ${doubt}.` };
+  return { ...found, verdict, reason: `${result}; values between two readings are unknown.` };
 }
 
 function tooFew(seen: readonly { readonly atMs: number }[]): string | null {
   const rounds = new Set(seen.map(({ atMs }) => atMs)).size;
-  return rounds < ROUNDS_LEAST ? `${ROUNDS_LEAST} rounds of samples are needed and the window has ${rounds}` : null;
+  return rounds < MIN_ROUNDS ? `the window has only ${rounds} rounds of samples; the minimum is ${MIN_ROUNDS}` : null;
 }
 
-/** Tells of a replica that was ready and silent too often; null if none was. */
-function silence(all: readonly GaugeSeries[]): string | null {
+/** Clause on the first replica that was ready and did not respond too often; null if there is none. */
+function missingReadings(all: readonly GaugeSeries[]): string | null {
   for (const { replica, readings } of all) {
-    const silent = readings.filter(({ value }) => value === null).length;
-    if (silent > Math.max(1, SILENT_RATIO * readings.length))
-      return `${replica} told nothing in ${silent} of ${readings.length} rounds in which it was ready`;
+    const missing = readings.filter(({ value }) => value === null).length;
+    if (missing > Math.max(1, MAX_MISSING_RATIO * readings.length))
+      return `${replica} reported nothing in ${missing} of ${readings.length} rounds in which it was ready`;
   }
   return null;
 }

@@ -11,70 +11,66 @@ interface GrowthObjective extends Objective {
 export const check = checkOf<GrowthObjective>({
   kind: 'growth',
   words: ['growth'],
-  parse: statement => ({ gauge: statement.oneOf(['memory'], 'what grows'), ...statement.atMost('%') }),
-  format: ({ gauge }, limit) => `growth(${gauge}) ${limit}`,
+  parse: statement => ({ gauge: statement.oneOf(['memory'], 'a gauge'), ...statement.atMost('%') }),
   needsGauges: true,
   judge,
 });
 
-/** Readings of one life of a replica below which its growth has no bounds: a quarter of them must bound a median. */
-export const READINGS_LEAST = 24;
+/** Minimum readings of a replica without a restart: a quarter of them must bound a median. */
+export const MIN_READINGS = 24;
 
 /**
- * How much a replica's memory grew, in percent: the median of the last quarter of its readings over that of the first.
+ * Growth of a replica's memory in percent: the median of the last quarter of its readings over that of the first.
  *
  * ```
  * ├ first quarter ┤─────────────────────├ last quarter ┤      upper = upper(last) / lower(first) − 1
  *      median                                median           lower = lower(last) / upper(first) − 1
  * ```
  *
- * The bounds of each median are distribution-free, at 97.5 % so that both hold at 95 %; readings of neighbouring seconds resemble
- * each other, so in short windows they are a little too narrow. Of a replica that restarted, its longest life in the window
- * is judged. The worst replica decides. Memory grows while a process warms up: give the window a start after that.
+ * The bounds of each median are distribution-free, at 97.5 % so that both hold at 95 %; neighbouring readings are correlated, so in
+ * short windows the bounds are slightly too narrow. Of a replica that restarted, its longest stretch between restarts is judged. The
+ * worst replica decides. Memory grows while a process warms up, so the window should start after that.
  */
 function judge(objective: GrowthObjective, { window, run }: Evidence): Finding {
   const series = gaugeSeries(objective.gauge, run.events, window.fromMs, window.toMs);
-  const lives = series.map(one => ({ replica: one.replica, values: longestLife(one, run.events) }));
-  if (lives.length === 0) return undecided('inconclusive', `No replica told its ${objective.gauge} in the window.`);
-  const samples = Math.min(...lives.map(({ values }) => values.length));
-  const judged = lives.flatMap(({ replica, values }) => {
+  const runs = series.map(one => ({ replica: one.replica, values: longestRun(one, run.events) }));
+  if (runs.length === 0) return undecided('inconclusive', `No replica reported its ${objective.gauge} in the window.`);
+  const samples = Math.min(...runs.map(({ values }) => values.length));
+  const judged = runs.flatMap(({ replica, values }) => {
     const growth = growthOf(values);
     return growth ? [{ replica, ...growth }] : [];
   });
-  const short = lives.find(({ values }) => values.length < READINGS_LEAST);
-  const doubt = short && `${short.replica} has ${short.values.length} readings without a restart`;
-  if (judged.length === 0)
-    return undecided('inconclusive', `Too few samples: ${doubt}, ${READINGS_LEAST} are needed.`, samples);
+  const short = runs.find(({ values }) => values.length < MIN_READINGS);
+  const doubt =
+    short &&
+    `${short.replica} has only ${short.values.length} readings without a restart; the minimum is ${MIN_READINGS}`;
+  if (judged.length === 0) return undecided('inconclusive', `Too few samples: ${doubt}.`, samples);
   const worst = judged.reduce((a, b) => (b.measured > a.measured ? b : a));
-  const most = (bound: 'lower' | 'upper') => Math.max(...judged.map(one => one[bound]));
-  const found = { measured: worst.measured, lower: most('lower'), upper: most('upper'), samples };
+  const max = (bound: 'lower' | 'upper') => Math.max(...judged.map(one => one[bound]));
+  const found = { measured: worst.measured, lower: max('lower'), upper: max('upper'), samples };
   const verdict = verdictOf(objective, found);
-  const told = `${worst.replica} grew most, from ${mebi(worst.first)} to ${mebi(worst.last)}`;
-  if (verdict === 'pass' && doubt)
-    return { ...found, verdict: 'inconclusive', reason: `${told}, but ${doubt} and ${READINGS_LEAST} are needed.` };
-  return { ...found, verdict, reason: `${told} (medians of the first and the last quarter).` };
+  const result = `${worst.replica} grew most, from ${mebi(worst.first)} to ${mebi(worst.last)}`;
+  if (verdict === 'pass' && doubt) return { ...found, verdict: 'inconclusive', reason: `${result}, but ${doubt}.` };
+  return { ...found, verdict, reason: `${result} (medians of the first and the last quarter).` };
 }
 
-/** The values of the longest stretch in which the replica did not restart. */
-function longestLife({ replica, readings }: GaugeSeries, events: readonly TimedEvent[]): number[] {
+/** Values of the longest stretch without a restart of the replica. */
+function longestRun({ replica, readings }: GaugeSeries, events: readonly TimedEvent[]): number[] {
   const starts = events
     .filter(event => event.type === 'replica')
     .filter(event => event.replica === replica && event.state === 'ready')
     .map(event => event.atMs);
-  const lives = new Map<number, number[]>();
-  for (const { atMs, value } of readings) {
-    if (value === null) continue;
-    const life = starts.filter(start => start <= atMs).length;
-    const values = lives.get(life);
-    if (values) values.push(value);
-    else lives.set(life, [value]);
-  }
-  return [...lives.values()].reduce((a, b) => (b.length > a.length ? b : a), []);
+  const runs = Map.groupBy(
+    readings.filter(({ value }) => value !== null),
+    ({ atMs }) => starts.filter(start => start <= atMs).length,
+  );
+  const longest = [...runs.values()].reduce((a, b) => (b.length > a.length ? b : a), []);
+  return longest.map(({ value }) => value!);
 }
 
-/** @returns null where there are too few values */
+/** Growth between the quarters of the values; null for too few. */
 function growthOf(values: readonly number[]) {
-  if (values.length < READINGS_LEAST) return null;
+  if (values.length < MIN_READINGS) return null;
   const quarter = Math.floor(values.length / 4);
   const first = medianOf(values.slice(0, quarter));
   const last = medianOf(values.slice(-quarter));

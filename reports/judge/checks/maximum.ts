@@ -5,21 +5,20 @@ interface MaximumObjective extends Objective {
   readonly metric: LatencyMetric;
 }
 
-/** `max(ttft) < 2 s`: the largest value seen. */
+/** `max(ttft) < 2 s`: the largest value. */
 export const check = checkOf<MaximumObjective>({
   kind: 'maximum',
   words: ['max'],
   reads: ({ name, argument }) => name === 'max' && LATENCIES.some(latency => latency === argument),
   parse: statement => ({ metric: statement.oneOf(LATENCIES, 'a latency'), ...statement.atMost('ms') }),
-  format: ({ metric }, limit) => `max(${metric}) ${limit}`,
   latencies: ({ metric }) => [metric],
   line: ({ metric }) => (metric === 'itl' ? undefined : { chart: metric, name: 'max' }),
   judge,
 });
 
 /**
- * The largest value seen. It is a statement about this window's requests alone, not about the service: a maximum has no
- * confidence interval, and grows with the number of requests. Both bounds are therefore the value itself.
+ * A statement about the requests of this window only, not about the service: a maximum has no confidence interval, and grows with the
+ * number of requests. Both bounds are therefore the value itself.
  */
 function judge(objective: MaximumObjective, evidence: Evidence): Finding {
   const samples = samplesOf(objective.metric, evidence.requests);

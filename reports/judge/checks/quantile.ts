@@ -8,7 +8,7 @@ interface QuantileObjective extends Objective {
   readonly metric: LatencyMetric;
 }
 
-/** `p99(ttft) <= 800 ms`: the percentile of a latency over the window's requests. */
+/** `p99(ttft) <= 800 ms`: percentile of a latency over the window's requests. */
 export const check = checkOf<QuantileObjective>({
   kind: 'quantile',
   words: ['p50', 'p90', 'p95', 'p99', 'p99.9'],
@@ -19,17 +19,14 @@ export const check = checkOf<QuantileObjective>({
       throw statement.badName('a percentile between p0 and p100, both excluded (the largest value is max)');
     return { percentile, metric: statement.oneOf(LATENCIES, 'a latency'), ...statement.atMost('ms') };
   },
-  format: ({ percentile, metric }, limit) => `p${percentile}(${metric}) ${limit}`,
   latencies: ({ metric }) => [metric],
   line: ({ percentile, metric }) => (metric === 'itl' ? undefined : { chart: metric, name: `P${percentile}` }),
   judge,
 });
 
 /**
- * A quantile with its distribution-free interval.
- *
- * Only requests that yielded a sample count: what failed before its first token has no time to one. The reason says how many
- * those are, and an objective on `errors` judges them.
+ * Quantile with its distribution-free interval. Requests without a sample do not count, such as those that failed before their first
+ * token. The reason states their number, and an objective on `errors` judges them.
  */
 function judge(objective: QuantileObjective, { requests }: Evidence): Finding {
   const { metric, percentile } = objective;
@@ -38,7 +35,7 @@ function judge(objective: QuantileObjective, { requests }: Evidence): Finding {
   const needed = samplesForUpperBound(percentile / 100);
   const few = verdict === 'inconclusive' && found.upper === null;
   const reason = few
-    ? `Too few samples: p${percentile} has no upper bound below ${needed} requests, the window has ${found.samples}.`
+    ? `Too few samples: p${percentile} has no upper bound with fewer than ${needed} requests; the window has ${found.samples}.`
     : explain(verdict, `p${percentile}(${metric})`);
   return { ...found, verdict, reason: `${reason}${withoutSample(metric, requests)}` };
 }

@@ -1,6 +1,5 @@
 import { errorKind, isFailure, type Outcome, type RequestRecord } from '../../../harness/requests.ts';
-import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
-import { ratioBounds } from '../statistics.ts';
+import { checkOf, type Evidence, type Finding, type Objective, ratioFinding, undecided } from '../check.ts';
 
 const MEASURES = ['errors', 'availability', 'dropped', 'abandoned'] as const;
 const FAILURES: readonly Outcome[] = [
@@ -16,7 +15,7 @@ const FAILURES: readonly Outcome[] = [
 
 interface RatioObjective extends Objective {
   readonly measure: (typeof MEASURES)[number];
-  /** Only failures of this kind count; null for all. */
+  /** Kind of failures that count; null for all. */
   readonly outcome: string | null;
 }
 
@@ -29,10 +28,9 @@ export const check = checkOf<RatioObjective>({
     let outcome = null;
     if (measure !== 'errors') statement.plain();
     else if (/^http-[1-5]\d\d$/.test(statement.argument ?? '')) outcome = statement.argument;
-    else if (statement.argument !== null) outcome = statement.oneOf(FAILURES, 'a way to fail, or http-<status>,');
+    else if (statement.argument !== null) outcome = statement.oneOf(FAILURES, 'a kind of failure, or http-<status>,');
     return { measure, outcome, ...(measure === 'availability' ? statement.atLeast('%') : statement.atMost('%')) };
   },
-  format: ({ measure, outcome }, limit) => `${measure}${outcome === null ? '' : `(${outcome})`} ${limit}`,
   leavesOut({ measure }) {
     if (measure === 'dropped') return [];
     return measure === 'abandoned' ? ['dropped', 'interrupted'] : ['dropped', 'abandoned', 'interrupted'];
@@ -45,30 +43,20 @@ export const check = checkOf<RatioObjective>({
  *
  * | measure | counts | out of |
  * |---|---|---|
- * | `errors` | failed requests | requests that were sent and ended by themselves |
- * | `errors(kind)` | those that failed that way (`http-status`: any status) | the same |
- * | `availability` | requests that got their whole answer | the same |
+ * | `errors` | failed requests | completed and failed requests |
+ * | `errors(kind)` | failures of that kind (`http-status`: any status) | the same |
+ * | `availability` | completed requests | the same |
  * | `dropped` | arrivals that were never sent | all arrivals |
- * | `abandoned` | requests whose client had waited enough, and that do not count as failed | these, and those that ended by themselves |
+ * | `abandoned` | requests whose client stopped waiting, unless counted as failed | these, and completed and failed requests |
  *
- * A dropped arrival is no error: the generator had reached its own bound, so what the service would have done with it is
- * unknown. It is judged apart by `dropped`, and where many are dropped nothing else passes (see `gates.ts`).
+ * A dropped arrival is not an error: the generator reached its own limit, and what the service would have done is unknown. Only
+ * `dropped` judges it, and with many dropped arrivals the run is invalid (see `gates.ts`).
  */
 function judge(objective: RatioObjective, { requests }: Evidence): Finding {
   const base = requests.filter(r => objective.measure === 'dropped' || isEnded(objective, r));
   const hits = base.filter(request => counts(objective, request)).length;
-  if (base.length === 0) return undecided('inconclusive', 'No request of the window was sent and ended by itself.');
-  const ratio = ratioBounds(hits, base.length);
-  const bounds = { lower: 100 * ratio.lower, upper: 100 * ratio.upper };
-  const verdict = verdictOf(objective, bounds);
-  const counted = `${hits} of ${base.length} requests`;
-  return {
-    measured: (100 * hits) / base.length,
-    ...bounds,
-    samples: base.length,
-    verdict,
-    reason: `${explain(verdict, `${objective.measure}, ${counted},`)}`,
-  };
+  if (base.length === 0) return undecided('inconclusive', 'No request of the window completed or failed.');
+  return ratioFinding(objective, hits, base.length, `${objective.measure}, ${hits} of ${base.length} requests,`);
 }
 
 function isEnded({ measure }: RatioObjective, request: RequestRecord): boolean {

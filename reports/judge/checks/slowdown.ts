@@ -16,20 +16,17 @@ interface SlowdownObjective extends Objective {
   /** Between 0 and 100, both excluded. */
   readonly percentile: number;
   readonly metric: LatencyMetric;
-  /** The window that is compared with the baseline. */
+  /** Window to compare with the baseline. */
   readonly window: string;
-  /** Milliseconds by which it may be slower in any case; null for none. */
+  /** Difference in ms that is permitted whatever the ratio; null for none. */
   readonly allowed: number | null;
 }
 
-/** `slowdown(p99(latency), fault:kill) <= 3`, `… <= 3 or 250 ms`: how many times slower a window is than the baseline. */
+/** `slowdown(p99(latency), fault:kill) <= 3`, `… <= 3 or 250 ms`: ratio of a window's latency to that of the baseline. */
 export const check = checkOf<SlowdownObjective>({
   kind: 'slowdown',
   words: ['slowdown'],
   parse: statement => ({ ...argumentOf(statement), ...statement.atMostOr('ms') }),
-  format({ percentile, metric, window, allowed }, limit) {
-    return `slowdown(p${percentile}(${metric}), ${window}) ${limit}${allowed === null ? '' : ` or ${allowed} ms`}`;
-  },
   latencies: ({ metric }) => [metric],
   window: ({ window }) => window,
   judge,
@@ -50,29 +47,29 @@ function argumentOf(statement: Statement) {
   return { percentile, metric: known, window: window.trim() };
 }
 
-/** Each of the two quantiles has its bounds at this level, so that both hold at {@link LEVEL} (Bonferroni). */
+/** Level of the bounds of each of the two quantiles, so that both hold at {@link LEVEL} (Bonferroni). */
 export const EACH_LEVEL = 1 - (1 - LEVEL) / 2;
 
 /**
- * The quantile of a window over the same quantile of the baseline, with bounds that assume nothing of either distribution:
+ * Quantile of a window over the same quantile of the baseline, with bounds that assume nothing about either distribution:
  *
  * ```
  * baseline   ├─lower──upper─┤                            lower = lower(window) / upper(baseline)
  * window                  ├─lower────upper─┤             upper = upper(window) / lower(baseline)
  * ```
  *
- * A bound is wrong only when one of its two ends is, each with 2.5 % at most, so it holds at 95 % (Bonferroni). The intervals of both
- * quantiles are distribution-free, so that of the ratio is wide rather than wrong. With an allowance the objective is met when
- * the window is at most so many times, or at most so many milliseconds slower: the difference has its bounds from the same four
- * ends, and needs no further correction.
+ * A bound is wrong only if one of its two ends is, each with at most 2.5 %, so it holds at 95 % (Bonferroni). The intervals of both
+ * quantiles are distribution-free, so that of the ratio is wide rather than wrong. With an allowance the objective is met if either
+ * the ratio or the difference is within its limit: the bounds of the difference follow from the same four ends, and need no further
+ * correction.
  *
- * Only requests that yielded a sample count, in both windows; an objective on `errors` judges the others.
+ * In both windows only requests with a sample count; an objective on `errors` judges the others.
  */
 function judge(objective: SlowdownObjective, { requests, run }: Evidence): Finding {
   const { percentile, metric, allowed, comparison } = objective;
   const q = percentile / 100;
   const baseline = run.windows.find(({ name }) => name === 'baseline');
-  if (!baseline) return undecided('inconclusive', 'There is no baseline to compare with.');
+  if (!baseline) return undecided('inconclusive', 'The run has no baseline.');
   const before = quantileEstimate(metric, requestsIn(baseline, run.records), q, EACH_LEVEL);
   const during = quantileEstimate(metric, requests, q, EACH_LEVEL);
   const samples = Math.min(before.samples, during.samples);
@@ -86,7 +83,7 @@ function judge(objective: SlowdownObjective, { requests, run }: Evidence): Findi
   return { ...found, verdict, reason };
 }
 
-/** A measure of two quantiles that grows with the first and falls with the second; null where it has no value. */
+/** Applies a function of two quantiles that increases with the first and decreases with the second; null without a value. */
 function combined(
   during: QuantileEstimate,
   before: QuantileEstimate,
@@ -113,14 +110,14 @@ function reasonOf({ percentile, metric, window, allowed }: SlowdownObjective, ju
   const bounds = [before.lower, before.upper, during.lower, during.upper];
   if (verdict === 'inconclusive' && bounds.includes(null)) {
     const needed = Math.max(...[percentile, 100 - percentile].map(p => samplesForUpperBound(p / 100, EACH_LEVEL)));
-    return `Too few samples: ${what} has both bounds from ${needed} requests on, ${window} has ${during.samples} and the baseline ${before.samples}.`;
+    return `Too few samples: both bounds of ${what} require ${needed} requests; ${window} has ${during.samples} and the baseline ${before.samples}.`;
   }
-  const told = `${what} is ${formatMs(during.measured!)} in ${window} and ${formatMs(before.measured!)} in the baseline: the whole interval of`;
+  const result = `${what} is ${formatMs(during.measured!)} in ${window} and ${formatMs(before.measured!)} in the baseline: the whole interval of`;
   const alternative = allowed === null ? '' : ` and that of the difference over ${formatMs(allowed)}`;
-  if (verdict === 'fail') return `${told} their ratio misses the objective${alternative}.`;
-  if (verdict === 'pass' && byRatio === 'pass') return `${told} their ratio meets the objective.`;
-  if (verdict === 'pass') return `${told} their difference is within the ${formatMs(allowed!)} that are allowed.`;
+  if (verdict === 'fail') return `${result} their ratio misses the objective${alternative}.`;
+  if (verdict === 'pass' && byRatio === 'pass') return `${result} their ratio meets the objective.`;
+  if (verdict === 'pass') return `${result} their difference is within the permitted ${formatMs(allowed!)}.`;
   const which =
-    allowed === null ? 'The interval of the ratio' : 'One interval at least, of the ratio or of the difference,';
+    allowed === null ? 'The interval of the ratio' : 'At least one interval, of the ratio or of the difference,';
   return `${which} of ${what} in ${window} to that in the baseline holds the limit; more samples would decide.`;
 }

@@ -1,12 +1,12 @@
 import type { MergedSegment, RunEnvironment, TimedEvent } from '../../../harness/history.ts';
 import { sumSummaries } from '../../../harness/load-summary.ts';
 import { formatMs } from '../../../harness/quantity.ts';
-import type { AttackRequests, RequestRecord } from '../../../harness/requests.ts';
+import type { AttackOutcome, RequestRecord } from '../../../harness/requests.ts';
 import { injects } from '../../../harness/segment.ts';
 import { faultOutcomes } from '../../../harness/windows.ts';
+import { loadCounts } from '../counts.ts';
 import { factsOf } from '../fold.ts';
 import { GENERATOR_GATES } from '../gates.ts';
-import { loadCounts } from '../load-counts.ts';
 import { type Part, wholePlan } from './segments.ts';
 
 /** Merged history and request records. */
@@ -149,7 +149,7 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
 }
 
 /** Sum over the attackers of all segments. */
-function attackRequests(events: readonly { readonly requests?: AttackRequests }[]) {
+function attackRequests(events: readonly { readonly requests?: AttackOutcome }[]) {
   const counted = events.flatMap(({ requests }) => requests ?? []);
   if (counted.length === 0) return {};
   const holds = counted.flatMap(({ hold }) => hold ?? []);

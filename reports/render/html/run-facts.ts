@@ -4,11 +4,13 @@ import type { RenderInput, RunDocument } from '../../store/run-document.ts';
 import { percentage, quantity, quantityOr } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
 
-type Fact = readonly [name: string, value: Content, meaning?: Content];
+/** Name, value and meaning; a falsy one is omitted. */
+type Fact = readonly [name: string, value: Content, meaning?: Content] | false | null | undefined;
 
 /** Validity of the figures: results of the guards, and figures of the load generator. */
 export function validitySection({ document, plan, events }: RenderInput): Html {
   const { load } = document;
+  const { attempts, abandoned } = load;
   const isAlone = !document.segments && (plan.load.workers ?? 1) === 1;
   const objections = events.filter(event => event.kind === 'invalid');
   return html`${
@@ -24,7 +26,7 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
     ],
     [
       'Generator CPU',
-      cores(load.cpuCores),
+      quantityOr(load.cpuCores, load.cpuCores === 1 ? 'core' : 'cores', 'the generator did not report it'),
       `a value near ${isAlone ? 'one core' : 'one core per process'} means that the generator is the bottleneck`,
     ],
     [
@@ -36,29 +38,23 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
       'Offered, sent, completed, failed',
       [load.offered, load.sent, load.completed, load.failed].map(count => quantity(count, '')).join(', '),
     ],
-    ...sideFacts(load),
+    attempts !== undefined && [
+      'Attempts',
+      `${quantity(attempts, '')}${load.sent === 0 ? '' : ` (${quantity(attempts / load.sent, '')} per request)`}`,
+      'including retries; a request counts once',
+    ],
+    abandoned !== undefined && [
+      'Abandoned',
+      quantity(abandoned, ''),
+      'the client stopped waiting; neither completed nor failed',
+    ],
   ])}`;
-}
-
-function sideFacts({ attempts, abandoned, sent }: RunDocument['load']): Fact[] {
-  const perRequest = attempts === undefined || sent === 0 ? '' : ` (${quantity(attempts / sent, '')} per request)`;
-  return [
-    ...(attempts === undefined
-      ? []
-      : [['Attempts', `${quantity(attempts, '')}${perRequest}`, 'including retries; a request counts once'] as const]),
-    ...(abandoned === undefined
-      ? []
-      : [['Abandoned', quantity(abandoned, ''), 'the client stopped waiting; neither completed nor failed'] as const]),
-  ];
-}
-
-function cores(value: number | null): Content {
-  return quantityOr(value, value === 1 ? 'core' : 'cores', 'the generator did not report it');
 }
 
 /** Facts of the run: replay command, time scale, other files, environment. */
 export function runSection({ document, plan }: RenderInput): Html {
   const { load } = plan;
+  const { segments, spreadMs } = document;
   return html`<h3 id="replay">Replay</h3>
 <div class="command"><code id="replay-command">${document.replay}</code><button type="button" class="scripted" id="copy" hidden>Copy</button></div>
 <p class="hint">${timeScaleNote(document.timeScale)}</p>
@@ -67,33 +63,26 @@ ${artifacts(document)}
     ['ID', document.id],
     ['Started', started(document.startedAt)],
     ['Platform', document.platform],
-    ...(document.target === undefined ? [] : [['Target', document.target] as const]),
-    ...segmentFacts(document),
-    ['Seed', String(document.seed)],
-    ['Exit code', String(document.exitCode)],
-    ['Load', `${load.engine}, ${processName(load.arrivals)} arrivals, ${planned(plan)}`],
-    ['Workload', load.workload.model === '' ? load.workload.name : `${load.workload.name} on ${load.workload.model}`],
-    ...(plan.arrivals ? [['Arrivals, SHA-256', html`<code>${plan.arrivals.sha256}</code>`] as const] : []),
-    ...(load.trace ? [['Trace, SHA-256', html`<code>${load.trace.sha256}</code>`] as const] : []),
-  ])}</div><div><h3>Machine</h3>${facts(Object.entries(document.machine).map(([name, value]) => [name, machineValue(name, value)]))}</div>
-<div><h3>Versions</h3>${facts(Object.entries(document.versions))}</div></div>`;
-}
-
-/** Segments of a merged run, and how closely together they started. */
-function segmentFacts({ segments, spreadMs }: RunDocument): Fact[] {
-  if (!segments) return [];
-  return [
-    [
+    document.target !== undefined && ['Target', document.target],
+    // Of a merged run.
+    segments && [
       'Merged from',
       segments.map(({ index, run, requests }) => `${index}: ${run} (${quantity(requests, '')} requests)`).join(', '),
       'segments of one load, aligned by their starts',
     ],
-    [
+    segments && [
       'Difference of starts',
       quantityOr(spreadMs ?? null, 'ms', 'not known'),
       'by the wall clocks of their machines, which may differ',
     ],
-  ];
+    ['Seed', String(document.seed)],
+    ['Exit code', String(document.exitCode)],
+    ['Load', `${load.engine}, ${processName(load.arrivals)} arrivals, ${planned(plan)}`],
+    ['Workload', load.workload.model === '' ? load.workload.name : `${load.workload.name} on ${load.workload.model}`],
+    plan.arrivals && ['Arrivals, SHA-256', html`<code>${plan.arrivals.sha256}</code>`],
+    load.trace && ['Trace, SHA-256', html`<code>${load.trace.sha256}</code>`],
+  ])}</div><div><h3>Machine</h3>${facts(Object.entries(document.machine).map(([name, value]) => [name, machineValue(name, value)]))}</div>
+<div><h3>Versions</h3>${facts(Object.entries(document.versions))}</div></div>`;
 }
 
 function planned({ arrivals }: RunPlan): string {
@@ -112,7 +101,8 @@ function timeScaleNote(timeScale: number): string {
   return `Long durations of the stack, such as a model’s load time, are divided by ${quantity(timeScale, '')}: 6 s here stands for ${quantity(realMs, 'ms').replaceAll('\u00a0', ' ')} in production. The figures in this report are as measured.`;
 }
 
-function facts(entries: readonly Fact[]): Html {
+function facts(all: readonly Fact[]): Html {
+  const entries = all.filter(fact => !!fact);
   if (entries.length === 0) return html`<p class="empty">Not recorded.</p>`;
   return html`<dl class="facts">${entries.map(([name, value, meaning]) => html`<div><dt>${name}</dt><dd>${value}${meaning && html` <small>${meaning}</small>`}</dd></div>`)}</dl>`;
 }

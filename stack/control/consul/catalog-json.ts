@@ -18,7 +18,6 @@ const WEIGHTS = { Passing: 1, Warning: 1 } as const;
 export function agentService({ definition }: ServiceState, { datacenter }: NodeInfo) {
   return {
     ...identity(definition),
-    ...tagged(definition),
     Meta: definition.meta,
     Port: definition.port,
     Address: definition.address,
@@ -55,7 +54,6 @@ export function healthService(service: ServiceState, node: NodeInfo) {
     Node: { ...nodeIdentity(node), Meta: {}, CreateIndex: node.index, ModifyIndex: node.index },
     Service: {
       ...identity(definition),
-      ...tagged(definition),
       Address: definition.address,
       Meta: definition.meta,
       Port: definition.port,
@@ -111,18 +109,13 @@ function nodeCheck({ name, index }: NodeInfo) {
   };
 }
 
-function identity({ id, name, tags }: ServiceState['definition']) {
-  return { ID: id, Service: name, Tags: tags };
-}
-
-function tagged({ taggedAddresses }: ServiceState['definition']) {
-  const entries = Object.entries(taggedAddresses);
-  if (entries.length === 0) return {};
-  return {
-    TaggedAddresses: Object.fromEntries(
-      entries.map(([tag, { address, port }]) => [tag, { Address: address, Port: port }]),
-    ),
-  };
+function identity({ id, name, tags, taggedAddresses }: ServiceState['definition']) {
+  const entries = Object.entries(taggedAddresses).map(([tag, { address, port }]) => [
+    tag,
+    { Address: address, Port: port },
+  ]);
+  const tagged = entries.length === 0 ? {} : { TaggedAddresses: Object.fromEntries(entries) };
+  return { ID: id, Service: name, Tags: tags, ...tagged };
 }
 
 function nodeIdentity({ id, name, address, datacenter }: NodeInfo) {

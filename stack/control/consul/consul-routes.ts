@@ -1,15 +1,13 @@
 import type { Clock } from '../../../harness/clock.ts';
 import type { Random } from '../../../harness/random.ts';
-import { type Exchange, type Handler, type Route, readJson, sendJson, sendText } from '../exchange.ts';
-import { HttpError } from '../http-error.ts';
+import { type Exchange, type Handler, HttpError, type Route, readJson, sendJson, sendText } from '../exchange.ts';
 import { type Registry, type RegistryError, worstStatus } from '../registry.ts';
 import type { Watchers } from '../watchers.ts';
 import { agentService, catalogService, healthService, type NodeInfo } from './catalog-json.ts';
 import { type CheckStatus, readServiceDefinition } from './definition.ts';
 import { parseGoDurationMs } from './go-duration.ts';
 
-/** Dependencies of {@link consulRoutes}. */
-export interface ConsulContext {
+interface ConsulContext {
   readonly registry: Registry;
   readonly watchers: Watchers;
   readonly node: NodeInfo;
@@ -30,17 +28,19 @@ const MAX_WAIT_MS = 600_000;
  * and Connect.
  */
 export function consulRoutes(context: ConsulContext): Route[] {
-  const { registry, node } = context;
-  const status =
-    (to: CheckStatus): Handler =>
-    (exchange, checkId) =>
-      heartbeat(context, exchange, checkId, to);
+  const { registry, node, clock, minDeregisterMs } = context;
+  const heartbeat = (to: CheckStatus) =>
+    changing(context, (exchange, id) => registry.heartbeat(id, to, exchange.query.get('note') ?? '', clock.nowMs()));
   return [
-    route('/v1/agent/service/register', { PUT: exchange => register(context, exchange) }),
-    route('/v1/agent/service/deregister/:id', { PUT: (exchange, id) => deregister(context, exchange, id) }),
-    route('/v1/agent/check/pass/:id', { PUT: status('passing') }),
-    route('/v1/agent/check/warn/:id', { PUT: status('warning') }),
-    route('/v1/agent/check/fail/:id', { PUT: status('critical') }),
+    route('/v1/agent/service/register', {
+      PUT: changing(context, async exchange =>
+        registry.register(readServiceDefinition(await readJson(exchange), minDeregisterMs), clock.nowMs()),
+      ),
+    }),
+    route('/v1/agent/service/deregister/:id', { PUT: changing(context, (_, id) => registry.deregister(id)) }),
+    route('/v1/agent/check/pass/:id', { PUT: heartbeat('passing') }),
+    route('/v1/agent/check/warn/:id', { PUT: heartbeat('warning') }),
+    route('/v1/agent/check/fail/:id', { PUT: heartbeat('critical') }),
     route('/v1/agent/services', {
       GET: exchange => {
         const services = registry.services().map(service => [service.definition.id, agentService(service, node)]);
@@ -49,21 +49,13 @@ export function consulRoutes(context: ConsulContext): Route[] {
     }),
     route('/v1/catalog/services', {
       GET: exchange =>
-        blocking(
-          context,
-          exchange,
-          () => registry.namesIndex,
-          () => catalog(registry),
-        ),
+        blocking(context, exchange, { index: () => registry.namesIndex, document: () => catalog(registry) }),
     }),
     route('/v1/catalog/service/:name', {
-      GET: (exchange, name) =>
-        blocking(
-          context,
-          exchange,
-          () => registry.index(name),
-          () => registry.services(name).map(service => catalogService(service, node)),
-        ),
+      GET: (exchange, name) => {
+        const document = () => registry.services(name).map(service => catalogService(service, node));
+        return blocking(context, exchange, { index: () => registry.index(name), document });
+      },
     }),
     route('/v1/health/service/:name', { GET: (exchange, name) => health(context, exchange, name) }),
     route('/v1/status/leader', { GET: exchange => sendJson(exchange, 200, `${node.address}:8300`) }),
@@ -75,37 +67,26 @@ export function route(path: string, methods: Route['methods']): Route {
   return { name: path, pattern: new RegExp(`^${path.replace(/:\w+/, '([^/]+)')}$`), methods };
 }
 
-async function register({ registry, clock, minDeregisterMs, onChange }: ConsulContext, exchange: Exchange) {
-  registry.register(readServiceDefinition(await readJson(exchange), minDeregisterMs), clock.nowMs());
-  onChange();
-  sendText(exchange, 200, '');
-}
+type Change = (exchange: Exchange, id: string) => RegistryError | undefined | Promise<void>;
 
-function deregister({ registry, onChange }: ConsulContext, exchange: Exchange, id: string): void {
-  throwIfFailed(registry.deregister(id), id);
-  onChange();
-  sendText(exchange, 200, '');
-}
-
-function heartbeat(
-  { registry, clock, onChange }: ConsulContext,
-  exchange: Exchange,
-  id: string,
-  to: CheckStatus,
-): void {
-  throwIfFailed(registry.heartbeat(id, to, exchange.query.get('note') ?? '', clock.nowMs()), id);
-  onChange();
-  sendText(exchange, 200, '');
+/** Handler of a change to the registry, with an empty response. */
+function changing({ onChange }: ConsulContext, change: Change): Handler {
+  return async (exchange, id) => {
+    const error = await change(exchange, id);
+    if (error) throwError(error, id);
+    onChange();
+    sendText(exchange, 200, '');
+  };
 }
 
 /** Throws `error` with the status and message of Consul. */
-function throwIfFailed(error: RegistryError | undefined, id: string): void {
+function throwError(error: RegistryError, id: string): never {
   const name = JSON.stringify(id);
   if (error === 'unknown-service')
     throw new HttpError(404, `Unknown service ID ${name}. Ensure that the service ID is passed, not the service name.`);
   if (error === 'unknown-check')
     throw new HttpError(404, `Unknown check ID ${name}. Ensure that the check ID is passed, not the check name.`);
-  if (error === 'no-ttl') throw new HttpError(500, `CheckID ${name} does not have associated TTL`);
+  throw new HttpError(500, `CheckID ${name} does not have associated TTL`);
 }
 
 function catalog(registry: Registry): Record<string, string[]> {
@@ -118,19 +99,20 @@ function catalog(registry: Registry): Record<string, string[]> {
 function health(context: ConsulContext, exchange: Exchange, name: string): Promise<void> {
   const { registry, node } = context;
   const { query } = exchange;
-  const passing = query.has('passing') ? readBoolean(query.get('passing')!, 'passing') : false;
+  const passing = query.has('passing') && readBoolean(query.get('passing')!, 'passing');
   const tags = query.getAll('tag');
-  return blocking(
-    context,
-    exchange,
-    () => registry.index(name),
-    () =>
-      registry
-        .services(name)
-        .filter(({ definition }) => tags.every(tag => definition.tags.includes(tag)))
-        .filter(({ checks }) => !passing || worstStatus(checks) === 'passing')
-        .map(service => healthService(service, node)),
-  );
+  const document = () =>
+    registry
+      .services(name)
+      .filter(({ definition }) => tags.every(tag => definition.tags.includes(tag)))
+      .filter(({ checks }) => !passing || worstStatus(checks) === 'passing')
+      .map(service => healthService(service, node));
+  return blocking(context, exchange, { index: () => registry.index(name), document });
+}
+
+interface Blocking {
+  readonly index: () => number;
+  readonly document: () => unknown;
 }
 
 /**
@@ -140,8 +122,7 @@ function health(context: ConsulContext, exchange: Exchange, name: string): Promi
  * An index above the current one stems from before a restart. It is answered at once, where Consul would block, so that the client
  * sees the index decrease and starts over.
  */
-async function blocking(context: ConsulContext, exchange: Exchange, index: () => number, document: () => unknown) {
-  const { watchers, random } = context;
+async function blocking({ watchers, random }: ConsulContext, exchange: Exchange, { index, document }: Blocking) {
   const known = readIndex(exchange.query.get('index'));
   const waitMs = readWait(exchange.query.get('wait'));
   if (known > 0) await watchers.until(() => index() !== known, waitMs * (1 + random.next() / 16), exchange.signal);

@@ -1,4 +1,4 @@
-import { HttpError } from '../http-error.ts';
+import { HttpError } from '../exchange.ts';
 import { formatGoDuration, parseGoDurationMs } from './go-duration.ts';
 
 /** Status of a check, as in Consul. */
@@ -21,12 +21,6 @@ export interface CheckDefinition {
   readonly deregisterAfterMs: number | undefined;
 }
 
-/** Tagged address. */
-export interface TaggedAddress {
-  readonly address: string;
-  readonly port: number;
-}
-
 /** Registered instance of a service. */
 export interface ServiceDefinition {
   readonly id: string;
@@ -35,7 +29,7 @@ export interface ServiceDefinition {
   readonly address: string;
   readonly port: number;
   /** Additional addresses by tag, besides Consul's `lan` and `wan`. */
-  readonly taggedAddresses: Readonly<Record<string, TaggedAddress>>;
+  readonly taggedAddresses: Readonly<Record<string, { readonly address: string; readonly port: number }>>;
   readonly tags: readonly string[];
   readonly meta: Readonly<Record<string, string>>;
   readonly checks: readonly CheckDefinition[];
@@ -62,8 +56,7 @@ export function readServiceDefinition(body: unknown, minDeregisterMs: number): S
   if (!Number.isInteger(port) || (port as number) < 0 || (port as number) > 65_535)
     throw bad('Port must be 0 to 65535');
   const single = fields.check === undefined || fields.check === null ? [] : [fields.check];
-  const listed = list(fields, 'checks');
-  const checks = [...single, ...listed].map((check, index, all) => {
+  const checks = [...single, ...list(fields, 'checks')].map((check, index, all) => {
     const defaultId = all.length > 1 ? `service:${id}:${index + 1}` : `service:${id}`;
     return readCheck(check, name, defaultId, minDeregisterMs);
   });
@@ -148,7 +141,7 @@ function tags(fields: Fields): readonly string[] {
   return value;
 }
 
-function taggedAddresses(fields: Fields): Readonly<Record<string, TaggedAddress>> {
+function taggedAddresses(fields: Fields): ServiceDefinition['taggedAddresses'] {
   const tagged = fields.taggedaddresses ?? {};
   if (typeof tagged !== 'object' || Array.isArray(tagged)) throw bad('TaggedAddresses must map tags to addresses');
   const entries = Object.entries(tagged as object).map(([tag, value]) => {

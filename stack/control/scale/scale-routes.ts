@@ -1,17 +1,13 @@
 import { once } from 'node:events';
-import type { Clock } from '../../../harness/clock.ts';
 import { route } from '../consul/consul-routes.ts';
-import { type Exchange, type Route, readJson, sendJson } from '../exchange.ts';
-import { HttpError } from '../http-error.ts';
+import { type Exchange, HttpError, type Route, readJson, sendJson } from '../exchange.ts';
 import type { Watchers } from '../watchers.ts';
 import { jsonPatch, mergePatch, PatchError } from './patch.ts';
 import type { ScaleResult, ScaleState, Scales } from './scale.ts';
 
-/** Dependencies of {@link scaleRoutes}. */
-export interface ScaleContext {
+interface ScaleContext {
   readonly scales: Scales;
   readonly watchers: Watchers;
-  readonly clock: Clock;
   /** Called after every change of a scale. */
   readonly onChange: () => void;
 }
@@ -34,15 +30,15 @@ const MAX_WATCH_S = 3600;
 export function scaleRoutes(context: ScaleContext): Route[] {
   return [
     route(`${BASE}/scale`, {
-      GET: (exchange, name) =>
-        /^(1|true)$/.test(exchange.query.get('watch') ?? '')
-          ? watch(context, exchange, name)
-          : get(context, exchange, name),
-      PUT: (exchange, name) => change(context, exchange, name, async () => await readJson(exchange)),
+      GET: (exchange, name) => {
+        if (/^(1|true)$/.test(exchange.query.get('watch') ?? '')) return watch(context, exchange, name);
+        sendJson(exchange, 200, scaleJson(existing(context.scales, name)));
+      },
+      PUT: (exchange, name) => change(context, exchange, name, () => readJson(exchange)),
       PATCH: (exchange, name) => change(context, exchange, name, patched(exchange)),
     }),
     route(`${BASE}/status`, {
-      PUT: (exchange, name) => report(context, exchange, name, async () => await readJson(exchange)),
+      PUT: (exchange, name) => report(context, exchange, name, () => readJson(exchange)),
       PATCH: (exchange, name) => report(context, exchange, name, patched(exchange)),
     }),
   ];
@@ -77,15 +73,10 @@ export class StatusError extends HttpError {
 
 type Edit = (before: unknown) => Promise<unknown>;
 
-function get({ scales }: ScaleContext, exchange: Exchange, name: string): void {
-  sendJson(exchange, 200, scaleJson(existing(scales, name)));
-}
-
 async function change(context: ScaleContext, exchange: Exchange, name: string, edit: Edit): Promise<void> {
   const after = await edit(scaleJson(existing(context.scales, name)));
   const { replicas, version } = readObject(after, name, 'Scale', ['spec', 'replicas']);
-  const scale = settle(context, name, context.scales.setReplicas(name, replicas, version));
-  sendJson(exchange, 200, scaleJson(scale));
+  sendJson(exchange, 200, scaleJson(settle(context, name, context.scales.setReplicas(name, replicas, version))));
 }
 
 async function report(context: ScaleContext, exchange: Exchange, name: string, edit: Edit): Promise<void> {
@@ -135,12 +126,9 @@ function patched(exchange: Exchange): Edit {
       return withoutVersion(jsonPatch(before, patch), before);
     } catch (error) {
       if (!(error instanceof PatchError)) throw error;
-      if (error.kind === 'invalid') throw new StatusError(400, 'BadRequest', error.message);
-      throw new StatusError(
-        422,
-        'Invalid',
-        `the server rejected our request due to an error in our request: ${error.message}`,
-      );
+      if (error.kind === 'invalid') throw badRequest(error.message);
+      const message = `the server rejected our request due to an error in our request: ${error.message}`;
+      throw new StatusError(422, 'Invalid', message);
     }
   };
 }
@@ -157,14 +145,10 @@ function withoutVersion(document: unknown, unless?: unknown): unknown {
 function readObject(document: unknown, name: string, kind: string, [part, field]: readonly [string, string]) {
   const object = (document ?? {}) as Record<string, Record<string, unknown> | undefined>;
   if (object.kind !== undefined && (object.kind as unknown) !== kind)
-    throw new StatusError(400, 'BadRequest', `expected a ${kind}, got ${JSON.stringify(object.kind)}`);
+    throw badRequest(`expected a ${kind}, got ${JSON.stringify(object.kind)}`);
   const named = object.metadata?.name;
   if (named !== undefined && named !== name)
-    throw new StatusError(
-      400,
-      'BadRequest',
-      `the name of the object (${named}) does not match the name on the URL (${name})`,
-    );
+    throw badRequest(`the name of the object (${named}) does not match the name on the URL (${name})`);
   const version = object.metadata?.resourceVersion;
   const replicas = nonNegativeInteger(object[part]?.[field] ?? 0, `${part}.${field}`, name);
   return { replicas, version: version === undefined || version === '' ? undefined : String(version) };
@@ -172,10 +156,8 @@ function readObject(document: unknown, name: string, kind: string, [part, field]
 
 function nonNegativeInteger(value: unknown, field: string, name: string): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
-  throw invalid(
-    name,
-    `${field}: Invalid value: ${JSON.stringify(value)}: must be an integer greater than or equal to 0`,
-  );
+  const got = JSON.stringify(value);
+  throw invalid(name, `${field}: Invalid value: ${got}: must be an integer greater than or equal to 0`);
 }
 
 function existing(scales: Scales, name: string): ScaleState {
@@ -189,12 +171,13 @@ function settle({ onChange }: ScaleContext, name: string, result: ScaleResult): 
   if (result.kind === 'changed' || result.kind === 'same') return result.scale;
   if (result.kind === 'out-of-bounds')
     throw invalid(name, `spec.replicas: Invalid value: must be ${result.min} to ${result.max}`);
+  const failed = `Operation cannot be fulfilled on deployments.apps ${JSON.stringify(name)}`;
   const reason = 'the object has been modified; please apply your changes to the latest version and try again';
-  throw new StatusError(
-    409,
-    'Conflict',
-    `Operation cannot be fulfilled on deployments.apps ${JSON.stringify(name)}: ${reason}`,
-  );
+  throw new StatusError(409, 'Conflict', `${failed}: ${reason}`);
+}
+
+function badRequest(message: string): StatusError {
+  return new StatusError(400, 'BadRequest', message);
 }
 
 function invalid(name: string, reason: string): StatusError {

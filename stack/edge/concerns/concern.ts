@@ -49,6 +49,11 @@ export interface Concern {
   readonly files?: Readonly<Record<string, string>>;
 }
 
+/** Text of a file from its lines. */
+export function textOf(lines: readonly string[]): string {
+  return `${lines.join('\n')}\n`;
+}
+
 /** Duration rounded up to seconds, for directives without a smaller unit. */
 export function wholeSeconds(durationMs: number): string {
   return `${Math.ceil(durationMs / 1000)}s`;

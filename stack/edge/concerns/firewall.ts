@@ -1,6 +1,6 @@
 import { SquallError } from '../../../harness/errors.ts';
 import type { EdgeOptions } from '../options.ts';
-import type { Concern, EdgePlan } from './concern.ts';
+import { type Concern, type EdgePlan, textOf } from './concern.ts';
 
 /**
  * Free-text fields of model APIs, in ModSecurity's names for JSON members (`json.messages.array_0.content`). A question about SQL
@@ -33,35 +33,23 @@ const FREE_TEXT = [
 export function firewall({ options, capabilities: { modsecurity } }: EdgePlan): Concern {
   if (options.waf === 'off') return { name: 'firewall' };
   if (!modsecurity) {
-    throw new SquallError(
-      'environment',
-      'NO_MODSECURITY',
-      "nginx's ModSecurity module or its core rule set is not installed",
-      {
-        next: "Install them (Debian: libnginx-mod-http-modsecurity, modsecurity-crs), or set the edge's `waf` to off.",
-      },
-    );
+    const message = "nginx's ModSecurity module or its core rule set is not installed";
+    throw new SquallError('environment', 'NO_MODSECURITY', message, {
+      next: "Install them (Debian: libnginx-mod-http-modsecurity, modsecurity-crs), or set the edge's `waf` to off.",
+    });
   }
-  const rules = [
-    engine(options),
-    `Include ${modsecurity.setup}`,
-    `Include ${modsecurity.rules}/*.conf`,
-    HOST_EXCLUSION,
-  ];
+  const includes = [`Include ${modsecurity.setup}`, `Include ${modsecurity.rules}/*.conf`];
+  const rules = [engine(options), ...includes, HOST_EXCLUSION];
   return {
     name: 'firewall',
     main: [`load_module ${modsecurity.module};`],
     streaming: ['modsecurity on;', 'modsecurity_rules_file modsecurity/completions.conf;'],
     unstreamed: ['modsecurity on;', 'modsecurity_rules_file modsecurity/unstreamed.conf;'],
     files: {
-      'modsecurity/unstreamed.conf': text([JSON_BY_TYPE, ...rules]),
-      'modsecurity/completions.conf': text([JSON_ALWAYS, ...rules, FREE_TEXT_RULES]),
+      'modsecurity/unstreamed.conf': textOf([JSON_BY_TYPE, ...rules]),
+      'modsecurity/completions.conf': textOf([JSON_ALWAYS, ...rules, FREE_TEXT_RULES]),
     },
   };
-}
-
-function text(lines: readonly string[]): string {
-  return `${lines.join('\n')}\n`;
 }
 
 const AS_JSON = 'id:1000,phase:1,pass,nolog,t:none,ctl:requestBodyProcessor=JSON';

@@ -18,12 +18,10 @@ export function limits({ options: { rateLimit, maxConnectionsPerAddress, maxBody
     server: [
       `client_max_body_size ${maxBodyBytes};`,
       // nodelay: a queue in front of a model server only increases the time to first token.
-      ...(rateLimit === 'off' ? [] : [limitRequests(rateLimit.burst)]),
+      ...(rateLimit === 'off'
+        ? []
+        : [`limit_req zone=requests${rateLimit.burst === 0 ? '' : ` burst=${rateLimit.burst} nodelay`};`]),
       ...(maxConnectionsPerAddress === 'off' ? [] : [`limit_conn connections ${maxConnectionsPerAddress};`]),
     ],
   };
-}
-
-function limitRequests(burst: number): string {
-  return burst === 0 ? 'limit_req zone=requests;' : `limit_req zone=requests burst=${burst} nodelay;`;
 }

@@ -9,9 +9,6 @@ import { bound, type ConnectionLimits, checkIntervalMs } from './limits.ts';
 import { LingeringCloses, rawResponse } from './lingering-close.ts';
 import { resetConnection } from './reset.ts';
 
-/** State of a connection. `new`: no request yet · `active`: a request is being read or processed · `idle`: between requests. */
-export type ConnectionState = 'new' | 'active' | 'idle';
-
 interface Connection {
   readonly socket: Duplex;
   /** Key of the per-address limit; undefined when the connection is not counted. */
@@ -128,8 +125,8 @@ export class Connections {
     return this.#forcedCloses.reasonOf(socket);
   }
 
-  /** Number of connections in each state. */
-  countByState(): Record<ConnectionState, number> {
+  /** Number of connections by state. `new`: no request yet · `active`: a request is being read or processed · `idle`: between requests. */
+  countByState(): Record<'new' | 'active' | 'idle', number> {
     const counts = { new: 0, active: 0, idle: 0 };
     for (const connection of this.#open.values()) {
       counts[unfinished(connection).length > 0 ? 'active' : connection.responses.length > 0 ? 'idle' : 'new'] += 1;
@@ -148,10 +145,8 @@ export class Connections {
       exceeded === 'full'
         ? ['503 Service Unavailable', 'The gateway has reached its connection limit.']
         : ['429 Too Many Requests', 'Too many connections from this address.'];
-    this.respondAndClose(
-      socket,
-      rawResponse(status, 'too_many_connections', message, `retry-after: ${retryAfterSeconds}\r\n`),
-    );
+    const headers = `retry-after: ${retryAfterSeconds}\r\n`;
+    this.respondAndClose(socket, rawResponse(status, 'too_many_connections', message, headers));
   }
 
   #admitForwarded(request: IncomingMessage, response: ServerResponse): ApiError | undefined {
@@ -160,15 +155,10 @@ export class Connections {
     const address = forwardedAddress(request.headers[this.limits.clientAddressHeader], this.#trusted);
     const key = address === undefined ? undefined : this.#keyOf(address);
     if (key === undefined) return undefined;
-    if ((this.#counts.get(key) ?? 0) >= bound(this.limits.maxPerAddress)) {
+    if (this.#isFull(key)) {
       const retryAfter = ['retry-after', String(this.limits.retryAfterSeconds)];
-      return new ApiError(
-        429,
-        'too_many_connections',
-        'Too many concurrent requests from this client.',
-        null,
-        retryAfter,
-      );
+      const message = 'Too many concurrent requests from this client.';
+      return new ApiError(429, 'too_many_connections', message, null, retryAfter);
     }
     this.#count(key, 1);
     response.once('close', () => this.#count(key, -1));
@@ -181,9 +171,11 @@ export class Connections {
 
   #exceededLimit(key: string | undefined): 'full' | 'address' | undefined {
     if (this.#open.size >= bound(this.limits.maxConnections)) return 'full';
-    return key !== undefined && (this.#counts.get(key) ?? 0) >= bound(this.limits.maxPerAddress)
-      ? 'address'
-      : undefined;
+    return key !== undefined && this.#isFull(key) ? 'address' : undefined;
+  }
+
+  #isFull(key: string): boolean {
+    return (this.#counts.get(key) ?? 0) >= bound(this.limits.maxPerAddress);
   }
 
   #count(key: string | undefined, change: 1 | -1): void {

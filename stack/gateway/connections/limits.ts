@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
+import { networkSchema } from '../../service-config.ts';
 
 const off = z.literal('off');
 const durationMs = z.number().positive().max(86_400_000);
@@ -9,16 +9,6 @@ const count = z
   .max(2 ** 31 - 1);
 const deadline = (defaultMs: number) => z.union([off, durationMs]).default(defaultMs);
 const maximum = (defaultCount: number) => z.union([off, count]).default(defaultCount);
-
-/** CIDR block (`10.0.0.0/8`, `fd00::/8`) or a single address. */
-const network = z.string().refine(
-  text => {
-    const [address = '', prefix] = text.split('/');
-    const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address) as 0 | 4 | 6];
-    return bits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits));
-  },
-  { message: 'must be an IP address or a network such as 10.0.0.0/8' },
-);
 
 /** Non-public networks, where one address may be a proxy for many clients: loopback, link-local, private (RFC 6890). */
 const NOT_PUBLIC = [
@@ -65,8 +55,8 @@ const limitsSchema = z.strictObject({
   keepAliveMs: deadline(75_000),
   maxConnections: maximum(16_384),
   maxPerAddress: maximum(256),
-  exempt: z.array(network).default(NOT_PUBLIC),
-  trustedProxies: z.array(network).default([]),
+  exempt: z.array(networkSchema).default(NOT_PUBLIC),
+  trustedProxies: z.array(networkSchema).default([]),
   clientAddressHeader: z.string().toLowerCase().default('x-forwarded-for'),
   whenFull: z.enum(['respond', 'close']).default('respond'),
   retryAfterSeconds: z.int().min(0).max(86_400).default(1),

@@ -1,7 +1,6 @@
 import type { Clock } from '../../../harness/clock.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { Exchange } from '../http/exchange.ts';
-import { TIMEOUT_HEADER } from '../http/request-deadline.ts';
+import { type Exchange, TIMEOUT_HEADER } from '../http/exchange.ts';
 import { traceparentOf } from '../http/trace-context.ts';
 import type { UpstreamCall, UpstreamHandler } from '../upstream/transport.ts';
 import type { Upstream } from '../upstream/upstreams.ts';
@@ -22,7 +21,7 @@ export type Failure =
   | 'status';
 
 /** An upstream's 502 or 503 response, buffered until it is certain that no further attempt follows. */
-export interface BufferedResponse {
+interface BufferedResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;

@@ -1,4 +1,3 @@
-import type { Clock } from '../../../harness/clock.ts';
 import type { Random } from '../../../harness/random.ts';
 import { backoffMs } from '../../../harness/retry/backoff.ts';
 import type { RetryBudget } from '../../../harness/retry/budget.ts';
@@ -12,7 +11,6 @@ import { abortResponse, relayedHeaders } from './relay.ts';
 
 /** Dependencies of {@link forward}. */
 export interface ForwardContext extends AttemptContext {
-  readonly clock: Clock;
   readonly random: Random;
   readonly retries: GatewayConfig['retries'];
   readonly budget: RetryBudget;

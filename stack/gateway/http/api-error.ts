@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 /** `type` of an OpenAI error object: the values that the gateway produces. */
-export type ApiErrorType = 'invalid_request_error' | 'requests' | 'server_error';
+type ApiErrorType = 'invalid_request_error' | 'requests' | 'server_error';
 
 /** Error response that ends a request early. `code` is stable; `param` names the offending field or is null. */
 export class ApiError extends Error {

@@ -1,16 +1,14 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { ApiError } from './api-error.ts';
 
-/** Identifies the caller by the `authorization` header: the key's SHA-256 in hex, or `anonymous`. Throws unless the key is accepted. */
-export type Authenticate = (authorization: string | undefined) => string;
-
 /**
  * Checks `Authorization: Bearer KEY` against SHA-256 hashes, so that the configuration holds no key. All hashes are compared in
- * constant time, so the time of a rejection reveals nothing about the key.
+ * constant time, so the time of a rejection reveals nothing about the key. The returned function identifies the caller: the key's
+ * SHA-256 in hex, or `anonymous`.
  * @param apiKeyHashes 64 hex digits each; empty: authentication is off
  * @throws ApiError 401, from the returned function
  */
-export function createAuthenticate(apiKeyHashes: readonly string[]): Authenticate {
+export function createAuthenticate(apiKeyHashes: readonly string[]): (authorization: string | undefined) => string {
   const accepted = apiKeyHashes.map(hex => Buffer.from(hex, 'hex'));
   if (accepted.length === 0) return () => 'anonymous';
   return authorization => {

@@ -1,6 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TraceContext } from './trace-context.ts';
 
+/** Header with the remaining time that the caller is willing to wait, in ms; lowered at each hop. */
+export const TIMEOUT_HEADER = 'x-request-timeout-ms';
+
 /**
  * How a request ended, for logs and metrics. `completed`: an upstream's response was relayed in full, whatever its status ·
  * `rejected`: rejected by the gateway · `failed`: no upstream delivered a response · `truncated`: the response broke off after its
@@ -84,6 +87,9 @@ export class Exchange {
     return headers;
   }
 }
+
+/** One step of a request's pipeline. The last stage sends the response; any stage can end the request by throwing an ApiError. */
+export type Stage = (exchange: Exchange) => Promise<void> | void;
 
 /** The caller's request id if it is short and safe to log. */
 function acceptedId(header: string | string[] | undefined): string | undefined {

@@ -3,16 +3,12 @@ import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
 import { limitStage } from '../limits/limit-stage.ts';
 import type { Limiter } from '../limits/limiter.ts';
-import type { GatewayMetrics } from '../metrics.ts';
-import type { UpstreamSet } from '../upstream/upstreams.ts';
 import { ApiError, sendJson } from './api-error.ts';
 import { createAuthenticate } from './authentication.ts';
 import { parseCompletionRequest } from './completion-request.ts';
-import type { Exchange, Lifecycle } from './exchange.ts';
+import { type Exchange, type Lifecycle, type Stage, TIMEOUT_HEADER } from './exchange.ts';
 import { isDeeperThan } from './json-depth.ts';
 import { type BodyContext, readBody } from './request-body.ts';
-import { requestTimeoutMs, TIMEOUT_HEADER } from './request-deadline.ts';
-import type { Stage } from './stage.ts';
 
 /** Method and pipeline of one path. */
 export interface Route {
@@ -23,12 +19,9 @@ export interface Route {
   readonly quiet?: boolean;
 }
 
-/** Dependencies of {@link createRoutes}. */
-export interface RouteContext {
+interface RouteContext {
   readonly config: GatewayConfig;
   readonly lifecycle: Lifecycle;
-  readonly upstreams: UpstreamSet;
-  readonly metrics: GatewayMetrics;
   /** Undefined when rate limits are off. */
   readonly limiter: Limiter | undefined;
   readonly forwardContext: ForwardContext;
@@ -37,7 +30,7 @@ export interface RouteContext {
 
 /** Routes of the gateway by path. */
 export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> {
-  const { config, metrics, limiter } = context;
+  const { config, limiter } = context;
   const authenticate = authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
   const completion = (promptField: 'messages' | 'prompt'): Route => ({
@@ -60,7 +53,7 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
     ['/v1/models', { method: 'GET', stages: [authenticate, models] }],
     ['/healthz', probe(live)],
     ['/readyz', probe(exchange => sendReadiness(exchange, context))],
-    ['/metrics', probe(exchange => sendMetrics(exchange, metrics))],
+    ['/metrics', probe(exchange => sendMetrics(exchange, context.forwardContext.metrics))],
   ]);
 }
 
@@ -71,10 +64,8 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
 export function stagesFor(route: Route | undefined, method: string | undefined): readonly Stage[] {
   if (!route) throw new ApiError(404, 'not_found', 'No such path.');
   if (method === route.method || (method === 'HEAD' && route.method === 'GET')) return route.stages;
-  throw new ApiError(405, 'method_not_allowed', `This path accepts only ${route.method}.`, null, [
-    'allow',
-    route.method,
-  ]);
+  const message = `This path accepts only ${route.method}.`;
+  throw new ApiError(405, 'method_not_allowed', message, null, ['allow', route.method]);
 }
 
 function authentication({ apiKeyHashes }: GatewayConfig): Stage {
@@ -90,6 +81,17 @@ function deadline({ timeouts: { totalMs } }: GatewayConfig): Stage {
     exchange.deadlineMs = exchange.receivedMs + timeoutMs;
     exchange.deadlineLowered = timeoutMs < totalMs;
   };
+}
+
+/**
+ * Timeout of a request in ms: the gateway's limit, or the caller's if that is shorter.
+ * @throws ApiError 400 unless the header is a whole number ≥ 1
+ */
+function requestTimeoutMs(header: string | string[] | undefined, totalMs: number): number {
+  if (header === undefined) return totalMs;
+  const requestedMs = typeof header === 'string' && /^\d{1,9}$/.test(header) ? Number(header) : 0;
+  if (requestedMs >= 1) return Math.min(requestedMs, totalMs);
+  throw new ApiError(400, 'invalid_timeout', `Expected ${TIMEOUT_HEADER} to be an integer ≥ 1 (milliseconds).`);
 }
 
 function body({ config: { maxJsonDepth }, bodyContext }: RouteContext): Stage {
@@ -111,14 +113,14 @@ function validation({ models }: GatewayConfig, promptField: 'messages' | 'prompt
 }
 
 /** Readiness: not draining, and at least one upstream is usable. */
-function sendReadiness(exchange: Exchange, { lifecycle, upstreams }: RouteContext): void {
+function sendReadiness(exchange: Exchange, { lifecycle, forwardContext: { upstreams } }: RouteContext): void {
   const noUpstream = upstreams.hasUsable() ? undefined : 'no upstream is healthy';
   const reason = lifecycle.draining ? 'draining' : noUpstream;
   const body = JSON.stringify(reason ? { status: 'unready', reason } : { status: 'ready' });
   sendJson(exchange.response, reason ? 503 : 200, body, exchange.headers());
 }
 
-async function sendMetrics(exchange: Exchange, { registry }: GatewayMetrics): Promise<void> {
+async function sendMetrics(exchange: Exchange, { registry }: ForwardContext['metrics']): Promise<void> {
   const text = await registry.metrics();
   exchange.response.writeHead(200, ['content-type', registry.contentType, ...exchange.headers()]);
   exchange.response.end(text);

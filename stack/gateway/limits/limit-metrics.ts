@@ -1,18 +1,14 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { LimitScope } from './bucket.ts';
 
 const CHECK_SECONDS = [0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5];
-
-/** Buckets that decided on a request: those in Redis or the gateway's own. */
-export type LimitSource = 'redis' | 'local';
 
 /** Why Redis did not decide: no reply in time, an error, or already known to be down. */
 export type FallbackReason = 'timeout' | 'error' | 'down';
 
 /** Metrics of rate limits, named `gateway_limits_…`. */
 export class LimitMetrics {
-  /** Requests within their limits. */
-  readonly allowed: Readonly<Record<LimitSource, Counter.Internal>>;
+  /** Requests within their limits, by deciding buckets: those in Redis or the gateway's own. */
+  readonly allowed: Readonly<Record<'redis' | 'local', Counter.Internal>>;
   readonly limited: Counter<'scope' | 'source'>;
   readonly fallbacks: Readonly<Record<FallbackReason, Counter.Internal>>;
   readonly redisUp: Gauge;
@@ -31,21 +27,13 @@ export class LimitMetrics {
       error: fallbacks.labels('error'),
       down: fallbacks.labels('down'),
     };
-    this.redisUp = new Gauge({
-      name: 'gateway_limits_redis_up',
-      help: '1 while rate limits are shared in Redis',
-      registers,
-    });
+    const help = '1 while rate limits are shared in Redis';
+    this.redisUp = new Gauge({ name: 'gateway_limits_redis_up', help, registers });
     this.redisSeconds = new Histogram({
       name: 'gateway_limits_redis_seconds',
       help: 'Duration of rate limit checks in Redis, including failed ones',
       buckets: CHECK_SECONDS,
       registers,
     });
-  }
-
-  /** Counts a request over its limit. */
-  countRejected(scope: LimitScope, source: LimitSource): void {
-    this.limited.labels(scope, source).inc();
   }
 }

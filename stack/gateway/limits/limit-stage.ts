@@ -1,7 +1,5 @@
 import { ApiError } from '../http/api-error.ts';
-import type { Exchange } from '../http/exchange.ts';
-import type { Stage } from '../http/stage.ts';
-import type { BucketRule } from './bucket.ts';
+import type { Exchange, Stage } from '../http/exchange.ts';
 import type { LimitDecision } from './decision.ts';
 import { type Limiter, UNAVAILABLE } from './limiter.ts';
 
@@ -18,13 +16,15 @@ const MESSAGES = {
  */
 export function limitStage(limiter: Limiter): Stage {
   if (limiter.rules.length === 0) return () => {};
-  const policy = limiter.rules.map(policyOf).join(', ');
+  // For example `1000;w=60;burst=100`.
+  const policy = limiter.rules
+    .map(({ limit, periodMs, burst }) => `${limit};w=${periodMs / 1000};burst=${burst}`)
+    .join(', ');
   const apply = (exchange: Exchange, decision: LimitDecision | typeof UNAVAILABLE) => {
-    if (decision === UNAVAILABLE)
-      throw new ApiError(503, 'limits_unavailable', 'Rate limits cannot be checked at the moment.', null, [
-        'retry-after',
-        '1',
-      ]);
+    if (decision === UNAVAILABLE) {
+      const message = 'Rate limits cannot be checked at the moment.';
+      throw new ApiError(503, 'limits_unavailable', message, null, ['retry-after', '1']);
+    }
     const resetSeconds = `${Math.ceil(decision.resetMs / 1000)}`;
     exchange.rateLimitHeaders = [
       'ratelimit-limit',
@@ -37,22 +37,13 @@ export function limitStage(limiter: Limiter): Stage {
       policy,
     ];
     if (decision.allowed) return;
-    const advice = `Try again in ${resetSeconds} s.`;
-    const { limit, periodMs } = decision;
-    const rule = `The limit is ${limit} per ${periodMs === 1000 ? 'second' : 'minute'}.`;
-    throw new ApiError(429, 'rate_limit_exceeded', `${MESSAGES[decision.scope]} ${rule} ${advice}`, null, [
-      'retry-after',
-      resetSeconds,
-    ]);
+    const rule = `The limit is ${decision.limit} per ${decision.periodMs === 1000 ? 'second' : 'minute'}.`;
+    const message = `${MESSAGES[decision.scope]} ${rule} Try again in ${resetSeconds} s.`;
+    throw new ApiError(429, 'rate_limit_exceeded', message, null, ['retry-after', resetSeconds]);
   };
   return exchange => {
     const decision = limiter.take(exchange.caller);
     if (decision instanceof Promise) return decision.then(made => apply(exchange, made));
     apply(exchange, decision);
   };
-}
-
-/** Policy of a rule, for example `1000;w=60;burst=100`. */
-function policyOf({ limit, periodMs, burst }: BucketRule): string {
-  return `${limit};w=${periodMs / 1000};burst=${burst}`;
 }

@@ -1,13 +1,12 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../harness/clock.ts';
 import type { Deadlines, Watched } from '../forward/deadlines.ts';
-import { perReplica, rulesOf, type ScopedRule, type TakeResult } from './bucket.ts';
+import { perReplica, rulesOf, type ScopedRule, type SharedBuckets, type TakeResult } from './bucket.ts';
 import type { LimitsConfig } from './config.ts';
 import { decide, type LimitDecision } from './decision.ts';
 import type { FallbackReason, LimitMetrics } from './limit-metrics.ts';
 import { LocalBuckets } from './local-buckets.ts';
 import { OutageDetector } from './outage-detector.ts';
-import type { SharedBuckets } from './shared-buckets.ts';
 
 /** Interval between probes of a store that is down. */
 const PROBE_INTERVAL_MS = 100;
@@ -16,8 +15,7 @@ const PROBE_TIMEOUT_MS = 1000;
 const PROBE_NAMES = ['probe'];
 const PROBE_RULES = [{ limit: 1000, periodMs: 1000, burst: 1000 }];
 
-/** Dependencies of {@link Limiter}. */
-export interface LimiterOptions {
+interface LimiterOptions {
   readonly config: LimitsConfig;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -136,7 +134,7 @@ export class Limiter implements Disposable {
   #count(decision: LimitDecision, source: 'redis' | 'local'): LimitDecision {
     const { metrics } = this.#options;
     if (decision.allowed) metrics.allowed[source].inc();
-    else metrics.countRejected(decision.scope, source);
+    else metrics.limited.labels(decision.scope, source).inc();
     return decision;
   }
 

@@ -1,7 +1,6 @@
 import { Redis, type Result } from 'ioredis';
-import type { BucketRule, TakeResult } from './bucket.ts';
+import type { SharedBuckets } from './bucket.ts';
 import type { LimitsConfig } from './config.ts';
-import type { SharedBuckets } from './shared-buckets.ts';
 import { scriptArguments, takeScript } from './take-script.ts';
 
 declare module 'ioredis' {
@@ -37,7 +36,7 @@ export function redisBuckets({ url, keyPrefix }: NonNullable<LimitsConfig['redis
       redis.on('close', onDisconnect);
       redis.connect().catch(() => {});
     },
-    async take(names: readonly string[], rules: readonly BucketRule[]): Promise<TakeResult> {
+    async take(names, rules) {
       const [allowed, ...levels] = await redis.takeTokens(names.length, ...names, ...scriptArguments(rules));
       return { allowed: allowed === 1, levels };
     },

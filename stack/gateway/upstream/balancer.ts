@@ -1,7 +1,7 @@
 import type { Random } from '../../../harness/random.ts';
 
 /** Upstream as seen by a balancer. */
-export interface Candidate {
+interface Candidate {
   /** Attempts in flight from this gateway. */
   readonly inFlight: number;
   /** Position among all upstreams; candidates are sorted by it. */

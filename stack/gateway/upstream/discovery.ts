@@ -8,8 +8,7 @@ import type { NamedUrl } from './upstream-diff.ts';
 /** Settings of enabled discovery. */
 export type DiscoveryOptions = Exclude<GatewayConfig['discovery'], 'off'>;
 
-/** Dependencies of {@link followCatalog}. */
-export interface DiscoveryContext {
+interface DiscoveryContext {
   readonly options: DiscoveryOptions;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,18 +1,8 @@
 import type { Random } from '../../../harness/random.ts';
+import type { GatewayConfig } from '../config.ts';
 
-/** Settings of passive outlier ejection. Ratios 0–1, durations in milliseconds. */
-export interface EjectionOptions {
-  /** Consecutive failures that eject an upstream. */
-  readonly consecutiveFailures: number;
-  /** Duration of the first ejection; the n-th in a row lasts n times as long. */
-  readonly baseMs: number;
-  /** Maximum duration of an ejection. */
-  readonly maxMs: number;
-  /** Maximum ratio of upstreams ejected at once (rounded down, but at least one of several). */
-  readonly maxEjectedRatio: number;
-  /** Time in rotation after which one earlier ejection is forgotten. */
-  readonly forgetMs: number;
-}
+/** Settings of passive outlier ejection. */
+export type EjectionOptions = Exclude<GatewayConfig['ejection'], 'off'>;
 
 /** Ejection state of one upstream. Created by {@link newOutlierRecord}, changed by {@link recordOutcome}. */
 export interface OutlierRecord {

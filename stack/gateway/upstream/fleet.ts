@@ -13,8 +13,7 @@ import type { TransportFactory } from './transport.ts';
 import { diffUpstreams, type NamedUrl } from './upstream-diff.ts';
 import { type Upstream, UpstreamSet } from './upstreams.ts';
 
-/** Dependencies of {@link Fleet}. */
-export interface FleetOptions {
+interface FleetOptions {
   readonly config: GatewayConfig;
   readonly clock: Clock;
   readonly random: Random;
@@ -143,10 +142,8 @@ export class Fleet implements AsyncDisposable {
     this.#isStale = true;
     this.#options.metrics.discoveryStale.set(1);
     const kept = this.#keepsLastGood ? this.#members.size : 0;
-    this.#options.log.warn(
-      { reason, kept },
-      this.#keepsLastGood ? 'discovery stale, keeping last good upstreams' : 'discovery stale, removing all upstreams',
-    );
+    const consequence = this.#keepsLastGood ? 'keeping last good upstreams' : 'removing all upstreams';
+    this.#options.log.warn({ reason, kept }, `discovery stale, ${consequence}`);
   }
 
   #unlist(member: Member): void {
@@ -210,20 +207,15 @@ export class Fleet implements AsyncDisposable {
     const { config, clock, random, deadlines, metrics, log } = this.#options;
     if (config.healthChecks === 'off') return;
     const { upstream } = member;
-    const onResult = (_: Upstream, passed: boolean, changed: boolean) => {
+    const onResult = (passed: boolean, changed: boolean) => {
       // The last check of a removed upstream fails with its connections.
       if (member.checks.signal.aborted) return;
       metrics.healthChecks.labels(upstream.name, passed ? 'pass' : 'fail').inc();
       if (changed) log.info({ upstream: upstream.name, health: upstream.health.health }, 'upstream health changed');
       if (!member.isListed && !passed) this.#remove(member);
     };
-    const context = {
-      options: config.healthChecks,
-      clock,
-      random: random.stream(`health/${upstream.name}`),
-      deadlines,
-      onResult,
-    };
+    const ownRandom = random.stream(`health/${upstream.name}`);
+    const context = { options: config.healthChecks, clock, random: ownRandom, deadlines, onResult };
     void checkForever(upstream, context, AbortSignal.any([this.#stop.signal, member.checks.signal]));
   }
 }

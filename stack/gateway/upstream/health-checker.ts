@@ -6,17 +6,13 @@ import { afterCheck } from './health.ts';
 import type { Transport } from './transport.ts';
 import type { Upstream } from './upstreams.ts';
 
-/** Settings of enabled health checks. */
-export type HealthCheckOptions = Exclude<GatewayConfig['healthChecks'], 'off'>;
-
-/** Dependencies of {@link checkForever}. */
-export interface HealthCheckerContext {
-  readonly options: HealthCheckOptions;
+interface HealthCheckerContext {
+  readonly options: Exclude<GatewayConfig['healthChecks'], 'off'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly deadlines: Deadlines;
   /** Called with every result, after the upstream's record was updated. */
-  readonly onResult: (upstream: Upstream, passed: boolean, changed: boolean) => void;
+  readonly onResult: (passed: boolean, changed: boolean) => void;
 }
 
 /** Checks one upstream until `signal` aborts, over the same transport as its traffic. Never throws. */
@@ -30,7 +26,7 @@ export async function checkForever(
     const passed = await checkOnce(upstream.transport, context);
     const before = upstream.health.health;
     upstream.health = afterCheck(upstream.health, passed, options);
-    context.onResult(upstream, passed, before !== upstream.health.health);
+    context.onResult(passed, before !== upstream.health.health);
     await clock.sleep(options.intervalMs * (0.9 + 0.2 * random.next()), signal).catch(() => {});
   }
 }

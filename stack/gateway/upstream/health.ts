@@ -1,8 +1,6 @@
-/** Consecutive results that change the health of an upstream. */
-export interface HealthThresholds {
-  readonly unhealthyAfter: number;
-  readonly healthyAfter: number;
-}
+import type { GatewayConfig } from '../config.ts';
+
+type Thresholds = Pick<Exclude<GatewayConfig['healthChecks'], 'off'>, 'unhealthyAfter' | 'healthyAfter'>;
 
 /** Health of an upstream: `unknown` until the first check completes. Only a `healthy` one gets traffic. */
 export type Health = 'unknown' | 'healthy' | 'unhealthy';
@@ -18,7 +16,7 @@ export interface HealthRecord {
 export const unknownHealth: HealthRecord = { health: 'unknown', contradictions: 0 };
 
 /** Record after one more check. The first check alone determines the health. */
-export function afterCheck(record: HealthRecord, passed: boolean, thresholds: HealthThresholds): HealthRecord {
+export function afterCheck(record: HealthRecord, passed: boolean, thresholds: Thresholds): HealthRecord {
   const observed: Health = passed ? 'healthy' : 'unhealthy';
   if (record.health === 'unknown' || record.health === observed) return { health: observed, contradictions: 0 };
   const contradictions = record.contradictions + 1;

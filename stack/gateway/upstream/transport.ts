@@ -1,5 +1,5 @@
 /** One request to an upstream. */
-export interface UpstreamRequest {
+interface UpstreamRequest {
   readonly method: 'GET' | 'POST';
   /** Path below the upstream's URL, starting with `/`. */
   readonly path: string;

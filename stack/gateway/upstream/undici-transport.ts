@@ -1,8 +1,7 @@
 import { type Dispatcher, Pool } from 'undici';
-import type { Transport, UpstreamCall, UpstreamHandler, UpstreamRequest } from './transport.ts';
+import type { Transport, UpstreamCall, UpstreamHandler } from './transport.ts';
 
-/** Settings of {@link undiciTransport}. */
-export interface UndiciTransportOptions {
+interface UndiciTransportOptions {
   /** Timeout for connecting a socket. */
   readonly connectMs: number;
   /** Maximum number of sockets. */
@@ -24,18 +23,13 @@ export function undiciTransport(url: string, options: UndiciTransportOptions): T
     allowH2: false,
   });
   return {
-    send: (request, handler) => {
+    send: ({ method, path, headers, body = null }, handler) => {
       const call = new UndiciCall(handler);
-      pool.dispatch(dispatchOptions(request, prefix), call);
+      pool.dispatch({ method, path: prefix + path, headers, body }, call);
       return call;
     },
     close: () => pool.destroy(),
   };
-}
-
-function dispatchOptions(request: UpstreamRequest, prefix: string): Dispatcher.DispatchOptions {
-  const { method, path, headers, body } = request;
-  return { method, path: prefix + path, headers, body: body ?? null };
 }
 
 /** Uses undici's handler interface directly, without a stream, promise or timer per request. */

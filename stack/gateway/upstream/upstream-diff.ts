@@ -4,20 +4,11 @@ export interface NamedUrl {
   readonly url: string;
 }
 
-/** Difference between the current upstreams and those listed by discovery. */
-export interface UpstreamDiff {
-  /** New upstreams. */
-  readonly added: readonly NamedUrl[];
-  /** Upstreams with a new URL; each replaces the one of the same name. */
-  readonly moved: readonly NamedUrl[];
-  /** Names of upstreams that are listed with the same URL. */
-  readonly unchanged: readonly string[];
-  /** Names of upstreams that are no longer listed. */
-  readonly missing: readonly string[];
-}
-
-/** Compares by name. If a name is listed twice, the last entry wins. */
-export function diffUpstreams(current: readonly NamedUrl[], listed: readonly NamedUrl[]): UpstreamDiff {
+/**
+ * Compares the current upstreams with those listed by discovery, by name: `moved` have a new URL, `unchanged` (names) the same,
+ * `missing` (names) are no longer listed. If a name is listed twice, the last entry wins.
+ */
+export function diffUpstreams(current: readonly NamedUrl[], listed: readonly NamedUrl[]) {
   const before = new Map(current.map(({ name, url }) => [name, url]));
   const after = new Map(listed.map(({ name, url }) => [name, url]));
   const entries = [...after].map(([name, url]) => ({ name, url }));

@@ -19,8 +19,7 @@ export interface Upstream {
 /** State of an upstream; only a `usable` one gets traffic. */
 export type UpstreamState = 'usable' | 'ejected' | 'unhealthy' | 'unknown';
 
-/** Settings of {@link UpstreamSet}. */
-export interface UpstreamSetOptions {
+interface UpstreamSetOptions {
   readonly upstreams: readonly { readonly name: string; readonly transport: Transport }[];
   readonly balancer: Balancer;
   readonly ejection: 'off' | EjectionOptions;

@@ -2,7 +2,7 @@ import { KvCache } from './kv-cache.ts';
 import { type StepCost, stepMs } from './profiles.ts';
 
 /** Request to the engine: only its lengths, no text. */
-export interface EngineRequest {
+interface EngineRequest {
   readonly id: string;
   /** Length of the prompt, ≥ 1. */
   readonly promptTokens: number;
@@ -24,10 +24,10 @@ export interface EngineOptions {
 }
 
 /** Result of {@link Engine.submit}. A rejected request exceeds the engine's limits and could never be served. */
-export type Submission = { readonly kind: 'queued' } | { readonly kind: 'rejected'; readonly reason: string };
+type Submission = { readonly kind: 'queued' } | { readonly kind: 'rejected'; readonly reason: string };
 
 /** One generated token. */
-export interface TokenEvent {
+interface TokenEvent {
   readonly id: string;
   /** 0 for the first output token. */
   readonly index: number;

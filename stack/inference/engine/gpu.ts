@@ -5,7 +5,7 @@ import { type Profile, stepWatts } from './profiles.ts';
 const AVERAGING_MS = 1000;
 
 /** Sensor readings of the board. */
-export interface GpuReading {
+interface GpuReading {
   /** Fraction of time a step was running, 0–1, averaged over about a second. */
   readonly busyRatio: number;
   /** Fraction of time the memory bus was busy with weights and KV, 0–1, averaged likewise. */

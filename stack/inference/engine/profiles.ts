@@ -46,7 +46,7 @@ export interface StepCost {
 }
 
 /** Work of one step. */
-export interface StepWork {
+interface StepWork {
   /** Sequences in the step, decoding or in prefill. */
   readonly sequences: number;
   /** KV tokens read by the decoding sequences. */
@@ -59,7 +59,7 @@ export interface StepWork {
  * Power and temperature of the board. The power of a step is `busyWatts` if it only streams the weights, and grows linearly with the
  * fraction of the step beyond that, up to `peakWatts` at `peakAtRatio`.
  */
-export interface PowerModel {
+interface PowerModel {
   readonly idleWatts: number;
   readonly busyWatts: number;
   readonly peakWatts: number;

@@ -21,6 +21,8 @@ interface Truth {
   readonly index: number;
   readonly arrivedMs: number;
   readonly writtenMs: number;
+  readonly endedMs: number;
+  readonly drawnMs: number;
 }
 
 const crowd = (name: string, fromMs: number, toMs: number, fromUsers: number, toUsers: number): Ramp => ({
@@ -32,8 +34,9 @@ async function truthOf(url: string): Promise<Truth[]> {
 }
 
 describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
-  // The server notes on the machine's monotonic clock when each request came in and when it wrote the first token; the rest follows
-  // 5 ms later. Sent before it arrived and ended after it was written are floors that no noise can break.
+  // The server notes on the machine's monotonic clock when each request arrived and when it ended the response. Sent before it arrived
+  // and ended after the server ended it are floors that no noise can break. A busy machine delays the end for k6 as it delays the
+  // server's timers, whose lateness is an independent witness.
   it('counts and times the same requests as the server', { timeout: 60_000 }, async () => {
     await using server = await startFixture('streams-lognormal.ts', '80', '0.6');
     const options = { perSecond: 100, forMs: 4000, warmUpMs: 1000, maxInFlight: 200, targets: [server.said] };
@@ -45,19 +48,24 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
 
     const ordered = records.toSorted((a, b) => a.index - b.index);
     expect(ordered.map(({ index }) => index)).toEqual([...Array(500).keys()]);
-    // 100 were due there; k6 gets its users ready first, on a busy machine for some 150 ms.
-    expect(ordered.filter(({ stage }) => stage === 'warm-up').length).toBeGreaterThan(70);
+    // k6 gets its users ready before its first iteration, which on a busy machine takes hundreds of ms and delays the whole load. The
+    // first record shows by how much; the warm-up lacks what its rate gives in that time, and at most what is sent 100 ms late.
+    const lateMs = ordered[0]!.sentMs! + 1000;
+    expect(lateMs).toBeGreaterThan(-1);
+    const warmUp = ordered.filter(({ stage }) => stage === 'warm-up').length;
+    expect(warmUp).toBeGreaterThanOrEqual(Math.floor(90 - lateMs / 10));
+    expect(warmUp).toBeLessThanOrEqual(101);
     for (const record of ordered) {
-      const { arrivedMs, writtenMs } = truth.get(record.index)!;
+      const { arrivedMs, endedMs } = truth.get(record.index)!;
       expect(record.sentMs!).toBeGreaterThanOrEqual(record.scheduledMs);
+      expect(record.stage).toBe(record.scheduledMs < 0 ? 'warm-up' : 'steady');
       expect(record.sentMs! + startAtMs).toBeLessThan(arrivedMs + 1);
-      expect(record.endMs + startAtMs).toBeGreaterThan(writtenMs + 4);
+      expect(record.endMs + startAtMs).toBeGreaterThan(endedMs - 1);
       expect(record).toMatchObject({ outputTokens: 4, upstream: 'fixture-1', status: 200, firstTokenMs: null });
     }
-    const measured = ordered.map(({ endMs }) => endMs);
-    const served = ordered.map(({ index }) => truth.get(index)!.writtenMs - startAtMs + 5);
-    const errors = measured.map((endMs, index) => endMs - served[index]!);
-    expect(quantile(errors, 0.5)).toBeLessThan(10);
+    const errors = ordered.map(({ index, endMs }) => endMs + startAtMs - truth.get(index)!.endedMs);
+    const timerLateMs = [...truth.values()].map(one => one.writtenMs - one.arrivedMs - one.drawnMs);
+    expect(quantile(errors, 0.5)).toBeLessThan(10 + 2 * quantile(timerLateMs, 0.9));
     expect(summary.cpuMs).toBeGreaterThan(50);
     expect(summary.wallMs).toBeGreaterThan(4900);
     expect(summary.peakRssBytes).toBeGreaterThan(60e6);

@@ -147,7 +147,7 @@ describe.each(Object.entries(cases))('an answer with %s', (_name, expected) => {
     expect(connection.isReusable).toBe(expected.isReusable);
     if (expected.body !== undefined) {
       expect(answer).toMatchObject({ body: expected.body, statuses: [expected.status ?? 200] });
-      expect(connection.answers).toBe(1);
+      expect(connection.responses).toBe(1);
     }
     connection.destroy();
   });

@@ -16,10 +16,10 @@ it.each<[RequestPhase, Error, Outcome]>([
   ['waiting', coded(CONNECTION_ENDED), 'reset'],
   ['waiting', coded('EPIPE'), 'reset'],
   ['waiting', coded(NOT_HTTP), 'malformed'],
-  ['answering', coded(CONNECTION_ENDED), 'truncated'],
-  ['answering', coded('ECONNRESET'), 'reset'],
-  ['answering', coded('ETIMEDOUT'), 'reset'],
-  ['answering', coded(NOT_HTTP), 'malformed'],
+  ['receiving', coded(CONNECTION_ENDED), 'truncated'],
+  ['receiving', coded('ECONNRESET'), 'reset'],
+  ['receiving', coded('ETIMEDOUT'), 'reset'],
+  ['receiving', coded(NOT_HTTP), 'malformed'],
 ])('%s, %s: %s', (phase, error, outcome) => {
   expect(outcomeOfError(error, phase)).toBe(outcome);
 });

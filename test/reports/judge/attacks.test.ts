@@ -1,19 +1,19 @@
 import { expect, test } from 'vitest';
 import type { TimedEvent } from '../../../harness/history.ts';
-import type { AttackHold, AttackRequests } from '../../../harness/requests.ts';
+import type { AttackHold, AttackOutcome } from '../../../harness/requests.ts';
 import { factsOf } from '../../../reports/judge/fold.ts';
 import { judge } from '../../../reports/judge/judge.ts';
 import { judgeSlo } from '../../../reports/judge/slo.ts';
 import { historyOf, KILL, killed, planOf, steadyLoad } from '../runs.ts';
 
 /** The life of an attack that told these counts when it was over; undefined for one that counts nothing. */
-function attacked(requests: AttackRequests | undefined, bit: number | null = 20_100): TimedEvent[] {
+function attacked(requests: AttackOutcome | undefined, bit: number | null = 20_100): TimedEvent[] {
   return killed(bit).map(event =>
     event.type === 'fault' && event.step === 'healed' && requests ? { ...event, requests } : event,
   );
 }
 
-function judged(objective: string, requests: AttackRequests | undefined, bit?: number | null) {
+function judged(objective: string, requests: AttackOutcome | undefined, bit?: number | null) {
   const plan = planOf({ faults: [KILL] });
   const facts = factsOf(plan, historyOf(plan, ...attacked(requests, bit)), steadyLoad());
   return judgeSlo({ name: 'outside', window: 'whole', objective }, facts);
@@ -59,11 +59,11 @@ test.each([
   // 5 % of 300 are 15; 80 % are 240.
   ['every connection was closed', {}, 'pass', /met/],
   ['enough were', { handled: 15 }, 'pass', /met/],
-  ['none was', { handled: 0 }, 'inconclusive', /too weak.* 0 of the 300 .* Raise connections \(300\).*10 s/],
-  ['hardly any was', { handled: 14 }, 'inconclusive', /too weak.* 14 of the 300/],
+  ['none was', { handled: 0 }, 'inconclusive', /too weak.* 0 of 300 .* Raise connections \(300\).*10 s/],
+  ['hardly any was', { handled: 14 }, 'inconclusive', /too weak.* 14 of 300/],
   ['most reached the service', { reached: 240 }, 'pass', /met/],
   ['too few did', { reached: 239 }, 'inconclusive', /too weak.* 239 of 300 planned/],
-  ['ports were short', { reached: 100, exhausted: 200 }, 'inconclusive', /200 found no port.*ulimit/],
+  ['ports were short', { reached: 100, exhausted: 200 }, 'inconclusive', /200 failed for lack of ports.*ulimit/],
   ['none was opened', { planned: 1, reached: 0, handled: 0 }, 'inconclusive', /0 of 1 planned/],
 ] as const)('clients that are well through an attack: %s', (_, hold, verdict, reasons) => {
   expect(runWith(hold)).toMatchObject({ verdict, reasons: expect.stringMatching(reasons) });

@@ -98,7 +98,7 @@ test('a quantile says how many samples it would need, and how many requests are 
   const found = judged('p99(ttft) <= 800 ms', { records: records.slice(0, 220) });
   expect(found.verdict).toBe('inconclusive');
   expect(found.confidence.upper).toBeNull();
-  expect(found.reason).toContain('below 299 requests, the window has 195');
+  expect(found.reason).toContain('fewer than 299 requests; the window has 195');
   expect(found.reason).toContain('5 of 200 requests (2.5%) failed');
 });
 
@@ -196,10 +196,10 @@ test('throughput counts answers that ended inside the window, whenever they were
   expect(judged('throughput >= 9/s')).toMatchObject({ measured: 10, samples: 600, unit: '/s' });
 });
 
-test('the window of a fault that was never seen to act is invalid', () => {
+test('the window of a fault that was had no observable effect is invalid', () => {
   const found = judged('errors <= 1%', { window: 'fault:kill', plan: { faults: [KILL] }, events: killed(null) });
   expect(found).toMatchObject({ verdict: 'invalid', measured: null });
-  expect(found.reason).toContain('never seen to act');
+  expect(found.reason).toContain('had no observable effect');
 });
 
 test('the recovery window of a fault that never healed is inconclusive', () => {
@@ -208,7 +208,10 @@ test('the recovery window of a fault that never healed is inconclusive', () => {
     plan: { faults: [KILL] },
     events: killed(20_100, null),
   });
-  expect(found).toMatchObject({ verdict: 'inconclusive', reason: expect.stringContaining('never seen to heal') });
+  expect(found).toMatchObject({
+    verdict: 'inconclusive',
+    reason: expect.stringContaining('recovery from the fault was not observed'),
+  });
 });
 
 test('a check that crashes is inconclusive', () => {

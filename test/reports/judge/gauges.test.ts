@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import type { TimedEvent } from '../../../harness/history.ts';
 import type { Readings } from '../../../harness/metrics.ts';
-import { ROUNDS_LEAST } from '../../../reports/judge/checks/gauge.ts';
-import { READINGS_LEAST } from '../../../reports/judge/checks/growth.ts';
+import { MIN_ROUNDS } from '../../../reports/judge/checks/gauge.ts';
+import { MIN_READINGS } from '../../../reports/judge/checks/growth.ts';
 import { eventRows } from '../../../reports/judge/event-rows.ts';
 import { factsOf } from '../../../reports/judge/fold.ts';
 import { judgeSlo } from '../../../reports/judge/slo.ts';
@@ -59,7 +59,7 @@ test.each<[string, Readings, number]>([
     samples: 120,
     confidence: { lower: good.measured, upper: good.measured },
   });
-  expect(good.reason).toContain('nothing known between two readings');
+  expect(good.reason).toContain('values between two readings are unknown');
   const bad = judged(objective, rounds({ 'inference-1': healthy, 'inference-2': breaks(broken) }));
   expect(bad).toMatchObject({ verdict: 'fail', measured });
   expect(bad.reason).toContain('(inference-2) misses');
@@ -81,10 +81,10 @@ test('without enough samples nothing passes, but a miss still fails', () => {
   expect(judged('max(queue) <= 10', rounds({ 'gateway-1': () => ({ inFlight: 1 }) }))).toMatchObject({
     measured: null,
   });
-  expect(judged('max(queue) <= 10', rounds({ a: healthy }, ROUNDS_LEAST)).verdict).toBe('pass');
-  const few = judged('max(queue) <= 10', rounds({ a: healthy }, ROUNDS_LEAST - 1));
+  expect(judged('max(queue) <= 10', rounds({ a: healthy }, MIN_ROUNDS)).verdict).toBe('pass');
+  const few = judged('max(queue) <= 10', rounds({ a: healthy }, MIN_ROUNDS - 1));
   expect(few).toMatchObject({ verdict: 'inconclusive', measured: 3 });
-  expect(few.reason).toContain('5 rounds of samples are needed and the window has 4');
+  expect(few.reason).toContain('the window has only 4 rounds of samples; the minimum is 5');
   expect(judged('max(queue) <= 2', rounds({ a: healthy }, 4)).verdict).toBe('fail');
 });
 
@@ -97,7 +97,7 @@ test('a ready replica that does not respond prevents a pass; one that is down do
   expect(judged('max(queue) <= 10', rounds({ a: healthy, b: silent(6) })).verdict).toBe('pass');
   const hung = judged('max(queue) <= 10', rounds({ a: healthy, b: silent(7) }));
   expect(hung).toMatchObject({ verdict: 'inconclusive' });
-  expect(hung.reason).toContain('b told nothing in 7 of 60 rounds in which it was ready');
+  expect(hung.reason).toContain('b reported nothing in 7 of 60 rounds in which it was ready');
   const life = [state('b', -1000, 'ready'), state('b', 20_000, 'exited'), state('b', 30_000, 'ready')];
   expect(judged('max(queue) <= 10', [...life, ...rounds({ a: healthy, b: silent(10) })]).verdict).toBe('pass');
 });
@@ -142,9 +142,9 @@ test('growth close to its limit is inconclusive', () => {
 
 test('growth needs enough readings without a restart, and uses the longest such series', () => {
   expect(judged('growth(memory) <= 10%', [])).toMatchObject({ verdict: 'inconclusive', measured: null });
-  const few = judged('growth(memory) <= 10%', rounds({ a: leaking(0) }, READINGS_LEAST - 1));
+  const few = judged('growth(memory) <= 10%', rounds({ a: leaking(0) }, MIN_READINGS - 1));
   expect(few).toMatchObject({ verdict: 'inconclusive', measured: null, samples: 23 });
-  expect(judged('growth(memory) <= 10%', rounds({ a: leaking(0) }, READINGS_LEAST)).verdict).toBe('pass');
+  expect(judged('growth(memory) <= 10%', rounds({ a: leaking(0) }, MIN_READINGS)).verdict).toBe('pass');
   // Leaks until it is restarted at 30 s, and again: without the split the two halves look alike.
   const source: Source = second => ({ memoryMiB: 100 + (second % 30) * 3 });
   const life = [state('a', -1000, 'ready'), state('a', 29_900, 'exited'), state('a', 30_000, 'ready')];
@@ -152,7 +152,7 @@ test('growth needs enough readings without a restart, and uses the longest such 
   const often = [10, 20, 30, 40, 50].flatMap(s => [state('a', s * 1000 - 50, 'exited'), state('a', s * 1000, 'ready')]);
   const restless = judged('growth(memory) <= 10%', [state('a', -1, 'ready'), ...often, ...rounds({ a: leaking(0) })]);
   expect(restless).toMatchObject({ verdict: 'inconclusive', measured: null });
-  expect(restless.reason).toContain('a has 10 readings without a restart');
+  expect(restless.reason).toContain('a has only 10 readings without a restart');
 });
 
 test('the timeline includes the gauges of the engines only where there are samples', () => {

@@ -65,7 +65,7 @@ test('few samples are inconclusive, and say how many are needed', () => {
   const thin = load(1).filter(({ scheduledMs }) => scheduledMs < 20_000 || scheduledMs >= 25_000);
   const found = judged('slowdown(p99(latency), fault:kill) <= 1000', thin);
   expect(found).toMatchObject({ verdict: 'inconclusive', confidence: { upper: null } });
-  expect(found.reason).toContain('from 368 requests on, fault:kill has 204 and the baseline 796');
+  expect(found.reason).toContain('require 368 requests; fault:kill has 204 and the baseline 796');
   const newborn = load(1).filter(({ scheduledMs }) => scheduledMs >= 19_000);
   expect(judged('slowdown(p99(latency), fault:kill) <= 1000', newborn).verdict).toBe('pass');
   expect(judged('slowdown(p99(latency), fault:kill) <= 0.001', newborn).reason).toContain('the baseline 36');
@@ -100,7 +100,7 @@ test('an allowance passes what is many times slower but still quick, and nothing
   // Five times 100 ms at the median is 400 ms more.
   const objective = 'slowdown(p50(latency), fault:kill) <= 2';
   expect(judged(`${objective} or 500 ms`, load(5))).toMatchObject({ verdict: 'pass' });
-  expect(judged(`${objective} or 500 ms`, load(5)).reason).toContain('difference is within the 500 ms');
+  expect(judged(`${objective} or 500 ms`, load(5)).reason).toContain('difference is within the permitted 500 ms');
   expect(judged(`${objective} or 250 ms`, load(5))).toMatchObject({ verdict: 'fail' });
   expect(judged(`${objective} or 400 ms`, load(5))).toMatchObject({ verdict: 'inconclusive' });
   expect(judged(objective, load(5))).toMatchObject({ verdict: 'fail' });

@@ -10,7 +10,7 @@ const TARGETS = [
   { name: 'gateway-1', service: 'gateway', address: '127.0.0.1:8080' },
   { name: 'gateway-2', service: 'gateway', address: '127.0.0.1:8081' },
   { name: 'inference-1', service: 'inference', address: '127.0.0.1:8000' },
-  { name: 'edge-1', service: 'edge', address: '127.0.0.1:80', path: '/stats' },
+  { name: 'edge-1', service: 'edge', address: '127.0.0.1:80', metricsPath: '/stats' },
 ];
 
 test('durations are divided by the time scale, but windows keep four scrapes', () => {

@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { PrometheusOptions } from '../../../stack/observability/options.ts';
-import { type PrometheusFiles, prometheusArguments } from '../../../stack/observability/prometheus.ts';
+import { prometheusArguments } from '../../../stack/observability/prometheus.ts';
 import { missing } from '../../require.ts';
 
 /** Reason to skip tests with a real Prometheus, or false. */
@@ -29,7 +29,7 @@ export function temporaryFolder(): Disposable & { readonly path: string } {
 }
 
 /** Writes files below a folder. */
-export function writeAll(directory: string, files: Readonly<Record<string, string>> | PrometheusFiles): void {
+export function writeAll(directory: string, files: Readonly<Record<string, string>>): void {
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
 }
 

@@ -1,11 +1,11 @@
 import type { AttackPoint } from '../../../../harness/requests.ts';
 import type { FaultResult } from '../../../store/run-document.ts';
 import { instant, quantity } from '../format.ts';
-import { type Content, type Html, html } from '../html.ts';
+import { type Content, html } from '../html.ts';
 import { scrollTable } from '../table.ts';
-import { type Chart, type ChartSeries, drawChart, type TimeAxis } from './chart.ts';
+import type { Chart, ChartSeries, TimeAxis } from './chart.ts';
 import { linearScale } from './chart-scale.ts';
-import { sample } from './timeline-section.ts';
+import { figure } from './figure.ts';
 
 const SECOND_MS = 1000;
 const COUNTS = ['open', 'closed', 'rejected', 'served'] as const;
@@ -55,26 +55,18 @@ function chartOf(
   const series = names.map((name): ChartSeries => {
     const values = Array.from({ length: slots }, (): number | null => null);
     for (const point of attack) values[Math.floor(point.atMs / slotMs)] = point[name];
-    return { name: LABELS[name], kind: 'step', look: LOOKS[name], values, column: COUNTS.indexOf(name) + 1 };
+    return { name: LABELS[name], kind: 'step', look: LOOKS[name], values };
   });
-  const most = Math.max(...names.flatMap(name => attack.map(point => point[name])));
+  const max = Math.max(...names.flatMap(name => attack.map(point => point[name])));
   return {
     id: title,
     title,
     note,
-    label: `${title}, at most ${quantity(most, '')}`,
-    scale: linearScale(most, true),
+    label: `${title}, at most ${quantity(max, '')}`,
+    scale: linearScale(max, true),
     series,
     limits: [],
-    // A flood makes millions of requests; a narrow page has no room for all the digits.
-    format: value => (value < 1e6 ? quantity(value, '') : quantity(value / 1e6, 'M')),
+    hiddenLimits: [],
+    unit: '',
   };
-}
-
-function figure(chart: Chart, axis: TimeAxis): Html {
-  return html`<figure>
-<figcaption><h3>${chart.title} <small>${chart.note}</small></h3>
-<ul class="legend">${chart.series.map(series => html`<li>${sample(series)}<span>${series.name}</span></li>`)}</ul></figcaption>
-<div class="plot">${drawChart(chart, axis)}</div>
-</figure>`;
 }

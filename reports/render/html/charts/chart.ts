@@ -1,3 +1,4 @@
+import { quantity } from '../format.ts';
 import { type Content, type Html, html } from '../html.ts';
 import { timeTicks, type ValueScale } from './chart-scale.ts';
 import { type FaultBand, joinedBands, placeLabels } from './fault-bands.ts';
@@ -9,8 +10,6 @@ export interface ChartSeries {
   /** Number of its style, 1…7. */
   readonly look: number;
   readonly values: readonly (number | null)[];
-  /** Index of the column with the same values in the table below the charts. */
-  readonly column: number;
 }
 
 /** Limit of an SLO: a horizontal line over part of the time axis. */
@@ -30,7 +29,10 @@ export interface Chart {
   readonly scale: ValueScale;
   readonly series: readonly ChartSeries[];
   readonly limits: readonly ChartLimit[];
-  format(value: number): string;
+  /** Limits that are far above its values, and only named in its legend. */
+  readonly hiddenLimits: readonly ChartLimit[];
+  /** Of its values, see `quantity`. */
+  readonly unit: string;
 }
 
 /** Time axis shared by all charts of a report. */
@@ -97,7 +99,7 @@ function drawBands(bands: readonly FaultBand[], frame: Frame): Content {
 function drawGrid(chart: Chart, axis: TimeAxis, frame: Frame, width: number): Content {
   const rows = chart.scale.ticks.map(
     tick =>
-      html`<path class="${tick === chart.scale.ticks[0] ? 'base' : 'grid'}" d="M${frame.left} ${round(frame.y(tick))}H${frame.right}"/><text class="tick" text-anchor="end" x="${frame.left - 7}" y="${round(frame.y(tick) + 4)}">${chart.format(tick)}</text>`,
+      html`<path class="${tick === chart.scale.ticks[0] ? 'base' : 'grid'}" d="M${frame.left} ${round(frame.y(tick))}H${frame.right}"/><text class="tick" text-anchor="end" x="${frame.left - 7}" y="${round(frame.y(tick) + 4)}">${tickLabel(tick, chart.unit)}</text>`,
   );
   const columns = timeTicks(axis.endMs, width / 80).map(({ atMs, label }) => {
     const x = frame.x(atMs);
@@ -105,6 +107,11 @@ function drawGrid(chart: Chart, axis: TimeAxis, frame: Frame, width: number): Co
     return html`<path class="notch" d="M${round(x)} ${frame.bottom}v4"/><text class="tick" text-anchor="${anchor}" x="${round(anchor === 'end' ? Math.max(x, frame.right) : x)}" y="${frame.bottom + 17}">${label}</text>`;
   });
   return [rows, columns];
+}
+
+/** A flood makes millions of requests; a narrow page has no room for all the digits. */
+function tickLabel(value: number, unit: string): string {
+  return unit === '' && value >= 1e6 ? quantity(value / 1e6, 'M') : quantity(value, unit);
 }
 
 function drawLimit(limit: ChartLimit, frame: Frame): Content {

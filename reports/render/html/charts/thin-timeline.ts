@@ -10,40 +10,29 @@ const MAX_SLOTS = 600;
 export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
   const factor = Math.ceil(timeline.offered.length / MAX_SLOTS);
   if (factor <= 1) return timeline;
-  const merged = <T>(values: readonly T[], fold: (group: readonly T[]) => T) =>
-    Array.from({ length: Math.ceil(values.length / factor) }, (_, index) =>
-      fold(values.slice(index * factor, (index + 1) * factor)),
-    );
-  const worst = (group: readonly (number | null)[]) => {
-    const seen = group.filter(value => value !== null);
-    return seen.length === 0 ? null : Math.max(...seen);
-  };
-  const { metrics } = timeline;
-  const mean = (group: readonly number[]) => group.reduce((sum, value) => sum + value, 0) / group.length;
+  const { slotMs, ready, metrics, ...series } = timeline;
+  // The `…Ms` series are latencies, the others rates.
+  const foldOf = (name: string) => (name.endsWith('Ms') ? maximum : mean);
   return {
-    slotMs: timeline.slotMs * factor,
-    ttftP50Ms: merged(timeline.ttftP50Ms, worst),
-    ttftP90Ms: merged(timeline.ttftP90Ms, worst),
-    ttftP99Ms: merged(timeline.ttftP99Ms, worst),
-    latencyP50Ms: merged(timeline.latencyP50Ms, worst),
-    latencyP99Ms: merged(timeline.latencyP99Ms, worst),
-    offered: merged(timeline.offered, mean),
-    completed: merged(timeline.completed, mean),
-    failed: merged(timeline.failed, mean),
-    dropped: merged(timeline.dropped, mean),
-    ...(timeline.attempts && { attempts: merged(timeline.attempts, mean) }),
-    ready: Object.fromEntries(
-      Object.entries(timeline.ready).map(([service, counts]) => [service, merged(counts, group => Math.min(...group))]),
-    ),
-    ...(metrics && {
-      metrics: {
-        maxWaiting: merged(metrics.maxWaiting, worst),
-        waiting: merged(metrics.waiting, worst),
-        running: merged(metrics.running, worst),
-        gpuPercent: merged(metrics.gpuPercent, worst),
-        kvCachePercent: merged(metrics.kvCachePercent, worst),
-        gpuMemoryPercent: merged(metrics.gpuMemoryPercent, worst),
-      },
-    }),
+    ...thinned(series, factor, foldOf),
+    slotMs: slotMs * factor,
+    ready: thinned(ready, factor, () => minimum),
+    ...(metrics && { metrics: thinned(metrics, factor, () => maximum) }),
   };
+}
+
+type Fold = (known: readonly number[]) => number;
+const maximum: Fold = known => Math.max(...known);
+const minimum: Fold = known => Math.min(...known);
+const mean: Fold = known => known.reduce((sum, value) => sum + value, 0) / known.length;
+
+/** Folds each group of `factor` values of every series, without nulls; null for a group of nulls. */
+function thinned<Series extends object>(series: Series, factor: number, foldOf: (name: string) => Fold): Series {
+  const thin = ([name, values]: [string, readonly (number | null)[]]) => {
+    const groups = Array.from({ length: Math.ceil(values.length / factor) }, (_, index) =>
+      values.slice(index * factor, (index + 1) * factor).filter(value => value !== null),
+    );
+    return [name, groups.map(known => (known.length === 0 ? null : foldOf(name)(known)))];
+  };
+  return Object.fromEntries(Object.entries(series).map(thin)) as Series;
 }

@@ -1,8 +1,9 @@
 import type { TimedEvent } from '../../harness/history.ts';
-import { attemptsOf, isFailure, type RequestRecord } from '../../harness/requests.ts';
+import { attemptsOf, errorKind, isFailure, type RequestRecord } from '../../harness/requests.ts';
+import { requestsIn, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
-import type { RunDocument } from '../store/run-document.ts';
-import { valueSamples } from './samples.ts';
+import type { RunDocument, WindowResult } from '../store/run-document.ts';
+import { quantilesOf, samplesOf, valueSamples } from './samples.ts';
 
 /**
  * Counts of the load, without the warm-up. `offered` includes dropped arrivals; interrupted requests count only in `sent`.
@@ -30,8 +31,29 @@ export function loadCounts(
   };
 }
 
+/** Result of a window: counts, errors by kind in alphabetical order, and quantiles. */
+export function windowResult(window: Window, records: readonly RequestRecord[]): WindowResult {
+  const requests = requestsIn(window, records);
+  const failures = requests.filter(isFailure);
+  const errors = new Map<string, number>();
+  for (const failure of failures) errors.set(errorKind(failure), (errors.get(errorKind(failure)) ?? 0) + 1);
+  return {
+    name: window.name,
+    fromMs: rounded(window.fromMs),
+    toMs: rounded(window.toMs),
+    requests: requests.length,
+    failed: failures.length,
+    dropped: requests.filter(request => request.outcome === 'dropped').length,
+    ...optionalCounts(requests),
+    errors: Object.fromEntries([...errors].sort(([a], [b]) => (a < b ? -1 : 1))),
+    latencyMs: quantilesOf(samplesOf('latency', requests)),
+    ttftMs: quantilesOf(samplesOf('ttft', requests)),
+    itlMs: quantilesOf(samplesOf('itl', requests)),
+  };
+}
+
 /** Counts that only some runs have: abandoned requests, and attempts where clients retry. */
-export function optionalCounts(records: readonly RequestRecord[]): {
+function optionalCounts(records: readonly RequestRecord[]): {
   readonly abandoned?: number;
   readonly attempts?: number;
 } {

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import type { AnswerEvent } from '../../../load/stream/wire/event.ts';
-import { httpAnswerReader, isExpectedStatus } from '../../../load/stream/wire/http-answer.ts';
+import type { StreamEvent } from '../../../load/stream/wire/event.ts';
+import { isExpectedStatus, plainReader } from '../../../load/stream/wire/plain-reader.ts';
 
-function read(bodyContains: string | null, maxBytes: number, chunks: readonly Buffer[]): AnswerEvent[] {
-  const events: AnswerEvent[] = [];
-  const reader = httpAnswerReader({ status: [], bodyContains, maxBytes }, event => events.push(event));
+function read(bodyContains: string | null, maxBytes: number, chunks: readonly Buffer[]): StreamEvent[] {
+  const events: StreamEvent[] = [];
+  const reader = plainReader({ status: [], bodyContains, maxBytes }, event => events.push(event));
   for (const chunk of chunks) reader.feed(chunk);
   reader.end();
   return events;

@@ -8,51 +8,50 @@ import type { Journal } from '../worker/journal.ts';
 import { ClientRequest, type ClientRequestOptions } from './client-request.ts';
 import { DueQueue } from './due-queue.ts';
 import type { Pacer } from './pacer.ts';
-import type { Target } from './request.ts';
-import type { RequestTask } from './request-task.ts';
+import type { RequestTask, Target } from './request.ts';
 import { RetryPolicy } from './retry.ts';
 import { tally } from './tally.ts';
 import { type Turn, TurnMaker } from './turn.ts';
 import { Users } from './users.ts';
 import { openConnections } from './wire/connections.ts';
 
-/** What a drive needs beside its job. */
-export interface DriveOptions {
+/** Dependencies of a {@link LoadDriver}. */
+export interface LoadDriverOptions {
   readonly clock: Clock;
   readonly journal: Pick<Journal, 'append'>;
   /** Makes a pacer that calls `onDue` at the instants it is armed with. */
   readonly pacer: (onDue: () => void) => Promise<Pacer>;
-  /** Takes one line for a person: the first failure of each sort. */
+  /** Logs a line: the first failure of each kind. */
   readonly log: (line: string) => void;
 }
 
 type DealtArrival = Arrival & { readonly index: number };
 
-/** Different failures that are told to the log; beyond that the journal must do. */
-const MAX_SORTS = 100;
+/** Maximum number of different failures that are logged; the journal has all. */
+const MAX_LOGGED_FAILURES = 100;
 
 /**
- * A load of this process. Whoever makes it waits until its trace has been read up to the cut, which may lie deep in it, and for
- * lengths; it is then ready to send. It sends each request at its instant, to the targets in turn, whatever is still in flight.
- * Of a schedule that is shared it sends its partition. What finds `maxInFlight` requests in flight (its part of it) is recorded as
- * dropped. What is late, because this process was, is sent at once and its lateness recorded as `sentMs − scheduledMs`.
+ * Sends the load of this process. The constructor reads a trace up to its cut, and its lengths, which may take seconds; the driver
+ * is then ready to send. Each request of the partition is sent at its instant, to the targets in turn, however many are in flight.
+ * A request that is due while `maxInFlight` (this partition's part of it) are in flight is recorded as dropped. One that is sent
+ * late, because this process was late, has a record with `sentMs` after `scheduledMs`.
  *
  * ```
- * schedule (open loop) ──┐                    ┌─► journal
- * queue of what answers  ├─ due ─► request ───┤
- * brought: next turns,   │                    └─► queue
- * users, retries ────────┘
+ * schedule (open loop) ───┐                   ┌─► journal
+ * queue of what follows   ├─ due ─► request ──┤
+ * from responses: turns,  │                   └─► queue
+ * users, retries ─────────┘
  * ```
  */
-export class Drive {
-  /** Attempts that met a stale keep-alive connection and were sent once more. */
+export class LoadDriver {
+  /** Number of attempts resent after a stale keep-alive connection. */
   resent = 0;
   readonly #job: LoadJob;
-  readonly #options: DriveOptions;
+  readonly #options: LoadDriverOptions;
   readonly #targets: readonly Target[];
   readonly #schedule: Generator<DealtArrival>;
   readonly #partition: Partition;
-  readonly #mostInFlight: number;
+  readonly #maxInFlight: number;
   readonly #users: Users | undefined;
   readonly #turns: TurnMaker;
   readonly #retry: RetryPolicy | null;
@@ -60,7 +59,7 @@ export class Drive {
   readonly #later = new DueQueue<() => void>();
   readonly #active = new Set<ClientRequest>();
   readonly #tally = tally();
-  readonly #sorts = new Set<string>();
+  readonly #logged = new Set<string>();
   readonly #done = Promise.withResolvers<void>();
   #pacer: Pacer | undefined;
   #startAtMs = Number.POSITIVE_INFINITY;
@@ -69,13 +68,13 @@ export class Drive {
   #sessions = 0;
   #stopped = false;
 
-  constructor(job: LoadJob, options: DriveOptions) {
+  constructor(job: LoadJob, options: LoadDriverOptions) {
     const { plan, seed } = job;
     this.#job = job;
     this.#options = options;
     this.#targets = job.targets.map(url => openTarget(url, job, options.clock));
     this.#partition = job.partition ?? WHOLE;
-    this.#mostInFlight = partOf(plan.maxInFlight, this.#partition);
+    this.#maxInFlight = partOf(plan.maxInFlight, this.#partition);
     this.#schedule = arrivalsOf(scheduled(plan, seed), this.#partition);
     this.#next = this.#schedule.next();
     this.#turns = new TurnMaker(job, lengthsFor(plan));
@@ -86,14 +85,14 @@ export class Drive {
     for (const { user, dueMs } of this.#users?.first() ?? []) this.#startSession(user, dueMs);
   }
 
-  /** How many requests were begun, the dropped ones included. */
+  /** Number of requests so far, including dropped ones. */
   get requests(): number {
     return this.#requests;
   }
 
   /**
-   * Resolves when nothing more is due and the last request has its outcome. To be called once.
-   * @param startAtMs the start on the clock
+   * Resolves when nothing more is due and every request has its outcome. Call it once.
+   * @param startAtMs start of the run on the clock
    */
   async run(startAtMs: number): Promise<void> {
     this.#startAtMs = startAtMs;
@@ -107,7 +106,7 @@ export class Drive {
     return this.#tally.progress(this.#options.clock.nowMs(), this.#active.size);
   }
 
-  /** Sends nothing more and cuts what is in flight; {@link run} then resolves at once. */
+  /** Stops sending and interrupts the requests in flight; {@link run} then resolves. */
   stop(): void {
     this.#stopped = true;
     this.#next = { done: true, value: undefined };
@@ -140,13 +139,10 @@ export class Drive {
   }
 
   #start(turn: Turn): void {
-    // Nobody partitions what follows from answers, so of a partition each request is an arrival.
+    // Loads with sessions or users are never partitioned, so in a partition each request is an arrival.
     const index = this.#partition.first + this.#partition.step * this.#requests++;
     const task = this.#turns.task(turn, index);
-    if (this.#active.size >= this.#mostInFlight) {
-      this.#drop(task);
-      return;
-    }
+    if (this.#active.size >= this.#maxInFlight) return void this.#drop(task);
     const { clock } = this.#options;
     const firstToken = (latencyMs: number) => this.#tally.firstToken(latencyMs, clock.nowMs());
     const options: ClientRequestOptions = {
@@ -166,16 +162,16 @@ export class Drive {
     this.#active.delete(request);
     this.resent += request.resent;
     this.#record(record);
-    const sort = `${record.outcome}: ${cause?.message ?? `status ${record.status}`}`;
-    if (record.outcome !== 'ok' && this.#sorts.size < MAX_SORTS && !this.#sorts.has(sort)) {
-      this.#sorts.add(sort);
-      this.#options.log(`request ${record.index} at ${record.endMs} ms is the first ${sort}`);
+    const failure = `${record.outcome}: ${cause?.message ?? `status ${record.status}`}`;
+    if (record.outcome !== 'ok' && this.#logged.size < MAX_LOGGED_FAILURES && !this.#logged.has(failure)) {
+      this.#logged.add(failure);
+      this.#options.log(`request ${record.index} at ${record.endMs} ms is the first ${failure}`);
     }
     if (!this.#stopped) this.#followUp(turn, record);
     this.#finish();
   }
 
-  /** A user whose request did not complete gives the conversation up; one of a closed loop begins another. */
+  /** A user abandons a session after a failed request; a user of a closed loop then starts another one. */
   #followUp(turn: Turn, { outcome, endMs }: RequestRecord): void {
     const following = outcome === 'ok' ? this.#turns.following(turn, endMs) : undefined;
     if (following) {
@@ -219,13 +215,11 @@ export class Drive {
 }
 
 function openTarget(url: string, job: LoadJob, clock: Clock): Target {
-  const {
-    origin: believed,
-    authority,
-    plan: { connectTimeoutMs, keepAlive },
-  } = job;
+  const { connectTimeoutMs, keepAlive } = job.plan;
   const { origin, host, pathname } = new URL(url);
-  const where = believed === undefined ? { origin } : { origin: believed, via: host };
-  const connections = openConnections({ ...where, authority, connectTimeoutMs, keepAlive, nowMs: () => clock.nowMs() });
+  const connections = openConnections({
+    ...(job.origin === undefined ? { origin } : { origin: job.origin, via: host }),
+    ...{ authority: job.authority, connectTimeoutMs, keepAlive, nowMs: () => clock.nowMs() },
+  });
   return { prefix: pathname.replace(/\/$/, ''), connections };
 }

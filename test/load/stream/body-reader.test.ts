@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { answerReader, MAX_EVENT_CHARACTERS } from '../../../load/stream/wire/answer.ts';
-import { type AnswerEvent, classifyEvent } from '../../../load/stream/wire/event.ts';
+import { MAX_EVENT_CHARACTERS, sseReader } from '../../../load/stream/wire/body-reader.ts';
+import { classifyEvent, type StreamEvent } from '../../../load/stream/wire/event.ts';
 
-function read(...chunks: Buffer[]): AnswerEvent[] {
-  const events: AnswerEvent[] = [];
-  const reader = answerReader(event => events.push(event));
+function read(...chunks: Buffer[]): StreamEvent[] {
+  const events: StreamEvent[] = [];
+  const reader = sseReader(event => events.push(event));
   for (const chunk of chunks) reader.feed(chunk);
   return events;
 }
@@ -12,7 +12,7 @@ function read(...chunks: Buffer[]): AnswerEvent[] {
 const delta = (value: object) => JSON.stringify({ choices: [{ index: 0, delta: value }] });
 
 describe('classifying an event', () => {
-  it.each<[string, string, AnswerEvent]>([
+  it.each<[string, string, StreamEvent]>([
     ['text', delta({ content: 'a' }), 'token'],
     ['reasoning', delta({ reasoning_content: 'a' }), 'token'],
     ['reasoning, new name', delta({ reasoning: 'a' }), 'token'],
@@ -47,7 +47,7 @@ describe('reading an answer', () => {
     [`: ping`, '', `data: ${delta({ role: 'assistant' })}`, '', `data: ${delta({ content: 'ä€🌊' })}`, '', 'event: x']
       .concat([`data: ${delta({ content: '→' })}`, '', 'data: [DONE]', '', ''])
       .join(end);
-  const expected: AnswerEvent[] = ['empty', 'token', 'token', 'done'];
+  const expected: StreamEvent[] = ['empty', 'token', 'token', 'done'];
 
   it.each([
     ['LF', '\n'],
@@ -75,7 +75,7 @@ describe('reading an answer', () => {
   const chunk = (json: string) =>
     `data: {"id":"1","choices":[{"index":0,"delta":{"content":${json}},"finish_reason":null}]}\n\n`;
 
-  it.each<[string, string, AnswerEvent[]]>([
+  it.each<[string, string, StreamEvent[]]>([
     ['other text', chunk('"b"'), ['token']],
     ['text beyond ASCII', chunk('"日本 🌊"'), ['token']],
     ['escapes', chunk('"\\"\\n"'), ['token']],
