@@ -59,6 +59,6 @@ describe.skipIf(Boolean(noK6))(`a load of k6 that is shared ${noK6 || ''}`, () =
   it('is not shared by processes', async () => {
     using out = temporaryFolder();
     const workers = ['--workers', '2', '--out', out.path, '--dry-run'];
-    await expectRefusal([...K6, ...workers], 3, [/load\.engine/, /`stream` for --workers/, /k6 takes all/]);
+    await expectRefusal([...K6, ...workers], 3, [/load\.engine/, /`stream` for --workers/, /k6 uses all cores/]);
   });
 });
