@@ -12,11 +12,11 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 const careful = [
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
-  'test/e2e/attack.test.ts',
+  'test/e2e/{attack,attack-faults,engine-choice,idle-proof,run,target}.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/stack/gateway/limits/shared-limits.test.ts',
-  'test/docker/k6-container.test.ts',
+  'test/docker/{k6-container,run}.test.ts',
 ];
 const alone = [
   'test/load/measurement.test.ts',

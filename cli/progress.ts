@@ -140,7 +140,7 @@ function statusLine(state: LiveState): string {
     `${load.failed} failed (${percent.toFixed(1)} %)`,
     `${load.inFlight} in flight`,
     ...(load.dropped > 0 ? [`${load.dropped} dropped`] : []),
-    `replicas ${ready}/${state.replicas.size}`,
+    ...(state.replicas.size > 0 ? [`replicas ${ready}/${state.replicas.size}`] : []),
   ].join(' · ');
 }
 

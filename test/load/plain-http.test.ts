@@ -82,13 +82,14 @@ describe.each(ENGINES)('plain HTTP by $name', ({ name, engine, skipped }) => {
         });
       }
       expect(new Set(records.map(nameOf))).toEqual(new Set(names));
-      // 200 ms to the head, 150 ms more to the end: floors that no noise can break, and far less than both for the first.
-      for (const slow of records.filter(record => nameOf(record) === 'slow-body')) {
-        expect(slow.firstTokenMs! - slow.sentMs!).toBeGreaterThanOrEqual(199);
-        expect(slow.endMs - slow.firstTokenMs!).toBeGreaterThan(100);
-        expect(slow.endMs - slow.sentMs!).toBeGreaterThanOrEqual(349);
-        expect(slow.sentMs!).toBeGreaterThanOrEqual(slow.scheduledMs);
+      // 200 ms to the head, 150 ms more to the end: floors that no noise can break. A busy machine may read both at once, but not always.
+      const slow = records.filter(record => nameOf(record) === 'slow-body');
+      for (const { scheduledMs, sentMs, firstTokenMs, endMs } of slow) {
+        expect(firstTokenMs! - sentMs!).toBeGreaterThanOrEqual(199);
+        expect(endMs - sentMs!).toBeGreaterThanOrEqual(349);
+        expect(sentMs!).toBeGreaterThanOrEqual(scheduledMs);
       }
+      expect(Math.max(...slow.map(({ firstTokenMs, endMs }) => endMs - firstTokenMs!))).toBeGreaterThan(100);
       for (const silent of records.filter(record => nameOf(record) === 'never-answers')) {
         expect(silent.endMs - silent.sentMs!).toBeGreaterThanOrEqual(limitMs - 1);
         expect(silent.firstTokenMs).toBeNull();
