@@ -15,8 +15,7 @@ const careful = [
   'test/e2e/{attack,attack-faults,engine-choice,idle-proof,run,target}.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
-  'test/stack/gateway/limits/shared-limits.test.ts',
-  'test/docker/{k6-container,run}.test.ts',
+  'test/docker/run.test.ts',
 ];
 const alone = [
   'test/load/measurement.test.ts',
@@ -25,6 +24,8 @@ const alone = [
   'test/stack/observability/scraper.test.ts',
   'test/e2e/prove.test.ts',
   'test/e2e/retry-storm.test.ts',
+  'test/stack/gateway/limits/shared-limits.test.ts',
+  'test/docker/k6-container.test.ts',
 ];
 const unit = [
   'test/*.test.ts',
