@@ -60,7 +60,9 @@ describe.skipIf(Boolean(noImage))(`k6 from an image ${noImage || ''}`, () => {
       const other = outside.records[index]!;
       expect(Object.keys(record)).toEqual(Object.keys(other));
       expect(Math.abs(record.scheduledMs - other.scheduledMs)).toBeLessThan(50);
-      expect(record).toMatchObject({ status: 200, upstream: 'fixture-1', stage: other.stage });
+      expect(record).toMatchObject({ status: 200, upstream: 'fixture-1' });
+      // By when it began: at the end of the warm-up, either side of it.
+      if (Math.abs(record.scheduledMs) > 50) expect(record.stage).toBe(other.stage);
       expect(record.sentMs!).toBeGreaterThanOrEqual(record.scheduledMs);
       expect(record.endMs - record.firstTokenMs!).toBeLessThan(1000);
     }
