@@ -113,8 +113,8 @@ export function readHistory(path: string): TimedEvent[] {
       if (index !== lines.length - 1) throw error;
     }
   }
-  const zero = events.find(event => event.type === 'start');
-  const originMs = zero ? zero.atMs + zero.inMs : 0;
+  const start = events.find(event => event.type === 'start');
+  const originMs = start ? start.atMs + start.inMs : 0;
   return events.map(event => ({
     ...event,
     atMs: round(event.atMs - originMs),

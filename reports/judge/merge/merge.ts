@@ -64,8 +64,8 @@ export function mergeRuns(parts: readonly Part[], environment: RunEnvironment): 
 }
 
 function segmentOf({ plan, run, events, records }: Part): MergedSegment {
-  const zero = events.find(event => event.type === 'start');
-  return { index: plan.segment!.index, run, startAt: zero?.at ?? null, requests: records.length };
+  const start = events.find(event => event.type === 'start');
+  return { index: plan.segment!.index, run, startAt: start?.at ?? null, requests: records.length };
 }
 
 /** Difference in ms between the first and the last start by the segments' wall clocks; null if one is unknown. */
