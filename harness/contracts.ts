@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { Readings } from './metrics.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
-import type { AttackOutcome } from './requests.ts';
+import type { AttackOutcome, LoadNote } from './requests.ts';
 import type { Partition } from './segment.ts';
 
 /**
@@ -232,6 +232,8 @@ export interface LoadProgress {
   /** Over about the last second; null without samples. */
   readonly recentP99TtftMs: number | null;
   readonly recentPerSecond: number;
+  /** What was noticed so far; absent from engines that do not look. */
+  readonly notes?: readonly LoadNote[];
   /** Counts of warm-up arrivals; failures by `errorKind`. */
   readonly warmUp: { readonly completed: number; readonly failures: Readonly<Record<string, number>> };
 }
@@ -247,6 +249,8 @@ export interface LoadSummary {
   readonly busiest?: number;
   /** Number of requests that it started, warm-up included; absent if unknown. */
   readonly requests?: number;
+  /** What was noticed, most frequent first; absent from engines that do not look. */
+  readonly notes?: readonly LoadNote[];
   /** `unknown` if it does not report when requests were due: `scheduledMs` of its records is then the start of sending. */
   readonly lateness?: 'unknown';
 }

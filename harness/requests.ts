@@ -1,10 +1,13 @@
 /**
  * Outcome of one request, as its client saw it.
  *
- * - `ok`: the whole response arrived; a stream up to its `[DONE]`
+ * - `ok`: the whole response arrived; a stream up to its proper end
+ * - `empty`: the same, without a single token
+ * - `engine-abort`: the engine gave the response up: its `finish_reason` is none of a complete response
  * - `dropped`: never sent, because the limit on requests in flight was reached at its arrival
  * - `connection-refused`, `reset`, `connect-timeout`: the connection failed
- * - `idle-timeout`: no byte for longer than the idle timeout, before or after the first token
+ * - `first-token-timeout`: no token within the first-token timeout
+ * - `idle-timeout`: no further token for longer than the idle timeout; plain HTTP: no byte
  * - `http-status`: a response outside 2xx; `status` holds the code
  * - `truncated`: the stream ended, or carried an error event, before `[DONE]`
  * - `malformed`: an event that violates the protocol
@@ -14,10 +17,13 @@
  */
 export type Outcome =
   | 'ok'
+  | 'empty'
+  | 'engine-abort'
   | 'dropped'
   | 'connection-refused'
   | 'reset'
   | 'connect-timeout'
+  | 'first-token-timeout'
   | 'idle-timeout'
   | 'http-status'
   | 'truncated'
@@ -45,8 +51,9 @@ export interface RequestRecord {
   readonly outcome: Outcome;
   /** HTTP status; 0 without a response. */
   readonly status: number;
-  /** Tokens of the prompt, and tokens received. */
+  /** Tokens of the prompt, as planned. */
   readonly promptTokens: number;
+  /** Tokens received: as the server's `usage` says where it does, otherwise the number of frames with output. */
   readonly outputTokens: number;
   /** Load stage of its arrival. */
   readonly stage: string;
@@ -54,6 +61,16 @@ export interface RequestRecord {
   readonly upstream: string;
   /** Sparse histogram of the gaps between successive tokens: pairs of {@link gapBucket} index and count. */
   readonly gaps: readonly number[];
+  /** When the last token arrived; absent without one, and where it is unknown. */
+  readonly lastTokenMs?: number;
+  /** Frames with output, and reads from the connection in which they arrived; absent where unknown. Gaps lie between reads only. */
+  readonly frames?: number;
+  readonly reads?: number;
+  /** Tokens of the prompt by the server's `usage`, and those of them that it took from its prefix cache; absent where it does not say. */
+  readonly usedPromptTokens?: number;
+  readonly cachedPromptTokens?: number;
+  /** Whether it was sent again, on a fresh connection, since the reused one ended before any byte of a response; absent for no. */
+  readonly resent?: boolean;
   /** Number of attempts; absent where clients do not retry, which means 1, or 0 for a dropped request. */
   readonly attempts?: number;
   /** Send and end time of each attempt, in pairs; absent for a single attempt. */
@@ -65,6 +82,19 @@ export interface RequestRecord {
   /** Session and turn, both from 0; absent without sessions. */
   readonly session?: number;
   readonly turn?: number;
+}
+
+/** Something about responses that a run's reader should learn: the first example of its kind, and how often it was seen. */
+export interface LoadNote {
+  /** `oddity`: read over, a warning; `failure`: the body or frame of the first failure of its kind. */
+  readonly type: 'oddity' | 'failure';
+  /** Code of an oddity, such as `no-done`; {@link errorKind} of a failure. */
+  readonly name: string;
+  readonly count: number;
+  /** Oddity: a sentence. Failure: up to 300 bytes of the body or frame, control characters escaped, secrets masked. */
+  readonly example: string;
+  /** Headers of that response that tell who sent it: `content-type`, `server`, `via`, a request id; absent without a response. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What has to be known of a request to record it; the rest is that of one that was never sent. */
