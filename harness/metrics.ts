@@ -22,6 +22,8 @@ export interface Readings {
   readonly retries?: number;
   /** Counter: upstreams ejected as outliers. */
   readonly ejections?: number;
+  /** Counter: connections of clients that a gateway closed because they exceeded a limit or a deadline. */
+  readonly forcedCloses?: number;
   /** Resident memory of the process. */
   readonly memoryMiB?: number;
 }

@@ -1,6 +1,9 @@
+import type { TimedEvent } from '../../harness/history.ts';
+import { SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import type { FaultPlan } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { AttackHold } from '../../harness/requests.ts';
+import type { FaultOutcome } from '../../harness/windows.ts';
 import type { RunFacts } from './check.ts';
 
 /** Minimum ratio of planned connections that reached the service; below it the attack was weaker than planned. */
@@ -17,17 +20,44 @@ const MIN_HANDLED_RATIO = 0.05;
  *            at least 80 % of the planned     at least 5 % of those that reached it
  * ```
  *
+ * A client that does not read learns late, or never, that its connection was closed, in particular behind a proxy whose buffers are
+ * full. Therefore the service's own count of such closes is evidence, too, where it has one.
+ *
  * Only relevant to a pass, since an attack that makes an SLO fail was strong enough. Empty for attacks that do not count their
  * connections.
  */
-export function weakAttacks({ faults }: RunFacts): string[] {
-  return faults.flatMap(({ plan, requests }) => {
-    const why = requests?.hold && weaknessOf(requests.hold, plan);
+export function weakAttacks({ faults, events }: RunFacts): string[] {
+  return faults.flatMap(fault => {
+    const { plan, requests } = fault;
+    const why = requests?.hold && weaknessOf(requests.hold, closesDuring(fault, events), plan);
     return why ? [`The attack ${plan.id} was too weak to show that a safeguard acts: ${why}.`] : [];
   });
 }
 
-function weaknessOf({ planned, reached, handled, exhausted }: AttackHold, plan: FaultPlan): string | undefined {
+/** Connections that the replicas of a service closed, by their own count, while a fault was injected. */
+function closesDuring({ injectedAtMs, healedAtMs }: FaultOutcome, events: readonly TimedEvent[]): number {
+  const fromMs = injectedAtMs ?? Number.POSITIVE_INFINITY;
+  // One more round, since the last closes of the attack are counted after it.
+  const toMs = (healedAtMs ?? Number.POSITIVE_INFINITY) + SAMPLE_INTERVAL_MS;
+  const rounds = events.filter(event => event.type === 'sample').filter(({ seenMs }) => seenMs <= toMs);
+  const replicas = new Set(rounds.flatMap(({ readings }) => Object.keys(readings)));
+  let closes = 0;
+  for (const replica of replicas) {
+    let last: number | undefined;
+    for (const { seenMs, readings } of rounds) {
+      const count = readings[replica]?.forcedCloses;
+      if (count === undefined) continue;
+      // A smaller count is that of a replica that was restarted.
+      if (seenMs >= fromMs && last !== undefined) closes += count < last ? count : count - last;
+      last = count;
+    }
+  }
+  return closes;
+}
+
+function weaknessOf(hold: AttackHold, closes: number, plan: FaultPlan): string | undefined {
+  const { planned, reached, exhausted } = hold;
+  const handled = Math.min(reached, Math.max(hold.handled, closes));
   const { connections, perSecond } = plan.parameters;
   if (reached === 0 || reached < MIN_REACHED_RATIO * planned) {
     const why =

@@ -1,11 +1,13 @@
-/** Sample of the Prometheus text format, without labels and timestamp. */
-interface ExposedSample {
+/** Sample of the Prometheus text format, without timestamp. */
+export interface ExposedSample {
   readonly name: string;
+  /** As exposed, without braces: `reason="idle",code="200"`; empty without labels. */
+  readonly labels: string;
   readonly value: number;
 }
 
 /** `name{label="text with any \" } character"} value`, optionally followed by a timestamp, an exemplar or a carriage return. */
-const SAMPLE = /^([A-Za-z_:][\w:]*)[ \t]*(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})?[ \t]+(\S+)/;
+const SAMPLE = /^([A-Za-z_:][\w:]*)[ \t]*(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?[ \t]+(\S+)/;
 const NAME = /^[A-Za-z_:][\w:]*/;
 
 /**
@@ -18,8 +20,9 @@ export function parseExposition(text: string, wanted: (name: string) => boolean)
   for (const line of text.split('\n')) {
     const name = NAME.exec(line)?.[0];
     if (name === undefined || !wanted(name)) continue;
-    const value = Number(SAMPLE.exec(line)?.[2] ?? Number.NaN);
-    if (Number.isFinite(value)) samples.push({ name, value });
+    const [, , labels = '', text] = SAMPLE.exec(line) ?? [];
+    const value = Number(text ?? Number.NaN);
+    if (Number.isFinite(value)) samples.push({ name, labels, value });
   }
   return samples;
 }

@@ -1,5 +1,6 @@
 import type { TimedEvent } from '../../harness/history.ts';
 import { type Readings, SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
+import type { ExposedSample } from './exposition.ts';
 import { postForm } from './prometheus-api.ts';
 import { KEPT_SERIES, readingsOf } from './series.ts';
 
@@ -57,14 +58,17 @@ type Steps = Readonly<Record<'startMs' | 'endMs' | 'stepMs' | 'startEpochMs', nu
 /** One event per step, including steps without readings. */
 function roundsOf(series: readonly Series[], { startMs, endMs, stepMs, startEpochMs }: Steps): SampleEvent[] {
   const count = Math.floor((endMs - startMs) / stepMs + 1e-6) + 1;
-  const rounds = Array.from({ length: count }, () => new Map<string, { name: string; value: number }[]>());
+  const rounds = Array.from({ length: count }, () => new Map<string, ExposedSample[]>());
   for (const { metric, values } of series) {
-    const { __name__: name = '', replica = '' } = metric;
+    const { __name__: name = '', replica = '', ...others } = metric;
+    const labels = Object.entries(others)
+      .map(([key, value]) => `${key}="${value}"`)
+      .join();
     for (const [second, text] of values) {
       const round = rounds[Math.round((second * 1000 - startEpochMs - startMs) / stepMs)];
       const value = Number(text);
       if (!round || !Number.isFinite(value)) continue;
-      round.set(replica, [...(round.get(replica) ?? []), { name, value }]);
+      round.set(replica, [...(round.get(replica) ?? []), { name, labels, value }]);
     }
   }
   return rounds.map((byReplica, index): SampleEvent => {

@@ -1,10 +1,13 @@
 import type { Metric, Readings } from '../../harness/metrics.ts';
+import type { ExposedSample } from './exposition.ts';
 
 /** Conversion of the series of one name into a reading. */
 interface KeptSeries {
   readonly metric: Metric;
   /** Aggregation over several series of one replica, such as engines, GPUs, upstreams or reasons. */
   readonly fold: 'sum' | 'max';
+  /** Labels of series that do not count. */
+  readonly except?: string;
   /** Multiplies the exposed value. */
   readonly factor?: number;
   readonly decimals?: number;
@@ -22,6 +25,8 @@ export const KEPT_SERIES: Readonly<Record<string, KeptSeries>> = {
   gateway_requests_in_flight: { metric: 'inFlight', fold: 'sum' },
   gateway_retries_total: { metric: 'retries', fold: 'sum' },
   gateway_ejections_total: { metric: 'ejections', fold: 'sum' },
+  // Closing an idle connection defends nothing.
+  gateway_connections_closed_total: { metric: 'forcedCloses', fold: 'sum', except: 'reason="idle"' },
   process_resident_memory_bytes: { metric: 'memoryMiB', fold: 'max', factor: 2 ** -20, decimals: 2 },
 };
 
@@ -31,11 +36,11 @@ export function isKept(name: string): boolean {
 }
 
 /** Readings of one replica from its samples at one instant. Metrics without a sample are absent. */
-export function readingsOf(samples: Iterable<{ readonly name: string; readonly value: number }>): Readings {
+export function readingsOf(samples: Iterable<ExposedSample>): Readings {
   const readings: { -readonly [M in Metric]?: number } = {};
-  for (const { name, value } of samples) {
+  for (const { name, labels, value } of samples) {
     const series = isKept(name) ? KEPT_SERIES[name] : undefined;
-    if (!series) continue;
+    if (!series || (series.except && labels.includes(series.except))) continue;
     const { metric, fold, factor = 1, decimals = 3 } = series;
     const before = readings[metric];
     const now = value * factor;

@@ -43,13 +43,20 @@ test('an attack that was never seen to act proves nothing', () => {
   expect(judged(VIOLATIONS, { ended: 20, rejected: 20, violations: 0 }, null).verdict).toBe('invalid');
 });
 
+/** Connections that a gateway has closed by its own count, at some seconds of the run. */
+type Closes = Readonly<Record<number, number>>;
+
 /** A run whose clients are well, or not, through an attack of at most 300 connections for 10 s. */
-function runWith(hold: Partial<AttackHold>, { perSecond = 100, isHurt = false } = {}) {
+function runWith(hold: Partial<AttackHold>, { perSecond = 100, isHurt = false, closes = {} as Closes } = {}) {
   const attack = { ...KILL, id: 'kill', forMs: 10_000, parameters: { connections: 300, perSecond } };
   const slos = [{ name: 'errors', window: 'fault:kill', objective: 'errors <= 5%' }];
   const plan = planOf({ faults: [attack], slos });
   const counts = { planned: 300, reached: 300, handled: 300, exhausted: 0, ...hold };
-  const events = historyOf(plan, ...attacked({ ended: 0, rejected: 0, hold: counts }));
+  const samples = Object.entries(closes).map(([second, forcedCloses]): TimedEvent => {
+    const atMs = 1000 * Number(second);
+    return { atMs, type: 'sample', seenMs: atMs, readings: { 'gateway-1': { forcedCloses } } };
+  });
+  const events = historyOf(plan, ...attacked({ ended: 0, rejected: 0, hold: counts }), ...samples);
   const records = steadyLoad(ms => (isHurt && ms > 20_100 && ms < 30_000 ? { outcome: 'reset' } : {}));
   const { verdict, exitCode, reasons } = judge({ events, records }).document;
   return { verdict, exitCode, reasons: reasons.join(' ') };
@@ -76,4 +83,14 @@ test('names the rate where that is what bounds an attack', () => {
 
 test('an attack that hurts was strong enough, whatever became of its connections', () => {
   expect(runWith({ handled: 0 }, { isHurt: true })).toMatchObject({ verdict: 'fail', exitCode: 1 });
+});
+
+// The attack lasts from 20 s to 30 s.
+test.each([
+  ['while it lasted', { 19: 100, 21: 107, 29: 115 }, 'pass'],
+  ['before and after it', { 1: 0, 19: 50, 21: 50, 29: 64, 40: 99 }, 'inconclusive'],
+  ['after a restart', { 19: 100, 25: 15 }, 'pass'],
+  ['before its first round', { 25: 100, 28: 114 }, 'inconclusive'],
+] as const)('clients that do not read: the gateway counts closes %s', (_, closes, verdict) => {
+  expect(runWith({ handled: 0 }, { closes })).toMatchObject({ verdict });
 });

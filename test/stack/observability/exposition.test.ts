@@ -44,14 +44,16 @@ test('parses only wanted names', () => {
 
 test('readings are sums or maxima over engines, GPUs and reasons, in the documented units', () => {
   const samples = [
-    { name: 'vllm:num_requests_waiting', value: 3 },
-    { name: 'vllm:num_requests_waiting', value: 4 },
-    { name: 'vllm:kv_cache_usage_perc', value: 0.25 },
-    { name: 'vllm:kv_cache_usage_perc', value: 0.123456 },
-    { name: 'gateway_retries_total', value: 0 },
-    { name: 'process_resident_memory_bytes', value: 100 * 2 ** 20 },
-    { name: 'nodejs_heap_size_total_bytes', value: 5 },
-    { name: 'toString', value: 5 },
+    { name: 'vllm:num_requests_waiting', labels: '', value: 3 },
+    { name: 'vllm:num_requests_waiting', labels: '', value: 4 },
+    { name: 'vllm:kv_cache_usage_perc', labels: '', value: 0.25 },
+    { name: 'vllm:kv_cache_usage_perc', labels: '', value: 0.123456 },
+    { name: 'gateway_retries_total', labels: '', value: 0 },
+    { name: 'process_resident_memory_bytes', labels: '', value: 100 * 2 ** 20 },
+    { name: 'nodejs_heap_size_total_bytes', labels: '', value: 5 },
+    { name: 'gateway_connections_closed_total', labels: 'reason="slow-reader"', value: 2 },
+    { name: 'gateway_connections_closed_total', labels: 'reason="idle"', value: 9 },
+    { name: 'toString', labels: '', value: 5 },
   ];
-  expect(readingsOf(samples)).toEqual({ queue: 7, kvRatio: 0.25, retries: 0, memoryMiB: 100 });
+  expect(readingsOf(samples)).toEqual({ queue: 7, kvRatio: 0.25, retries: 0, forcedCloses: 2, memoryMiB: 100 });
 });
