@@ -1,8 +1,8 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { HttpExpectation } from '../../harness/plan.ts';
 import { gapBucket, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
+import { retryAfterMs } from '../../harness/retry/retry-after.ts';
 import type { HttpRequest } from '../request/request.ts';
-import { retryAfterMs } from './retry.ts';
 import { bodyReader, outcomeOfHead } from './wire/body-reader.ts';
 import type { Connection, Exchange } from './wire/connection.ts';
 import type { Connections } from './wire/connections.ts';
@@ -126,7 +126,7 @@ export class StreamRequest implements Exchange {
     this.#heardMs = this.#now();
     this.#status = status;
     this.#upstream = header('x-squall-upstream') ?? '';
-    this.retryAfterMs = retryAfterMs(header('retry-after'));
+    this.retryAfterMs = retryAfterMs(header, this.#context.clock.date().getTime());
     const { expect } = this.task;
     const outcome = outcomeOfHead(expect, status, header('content-type'));
     if (outcome) return void this.#settle(outcome);

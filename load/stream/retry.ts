@@ -58,9 +58,3 @@ function isRetryable(ended: RequestRecord): boolean {
   if (!isFailure(ended) || ended.firstTokenMs !== null) return false;
   return ended.outcome !== 'http-status' || [408, 409, 429].includes(ended.status) || ended.status >= 500;
 }
-
-/** Milliseconds of a `Retry-After` in seconds; 0 if absent, a date or invalid. */
-export function retryAfterMs(header: string | undefined): number {
-  const seconds = Number(header ?? 0);
-  return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : 0;
-}
