@@ -12,7 +12,7 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 const careful = [
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
-  'test/e2e/{attack,attack-faults,engine-choice,idle-proof,run,target}.test.ts',
+  'test/e2e/{attack,attack-faults,engine-choice,prove,run,target}.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/docker/run.test.ts',
@@ -22,7 +22,7 @@ const alone = [
   'test/load/k6/engine.test.ts',
   'test/load/stream/pacer.test.ts',
   'test/stack/observability/scraper.test.ts',
-  'test/e2e/prove.test.ts',
+  'test/e2e/prove-node-loss.test.ts',
   'test/e2e/retry-storm.test.ts',
   'test/stack/gateway/limits/shared-limits.test.ts',
   'test/docker/k6-container.test.ts',
