@@ -62,7 +62,8 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   for (const [index, slo] of scenario.slos.entries()) checkSlo(slo, index, load, faults);
   const sloNames = scenario.slos.map(({ name }) => name);
   for (const [index, { breaks }] of scenario.proof.entries())
-    requireKnown(breaks, sloNames, `proof[${index}].breaks`, 'the name of an SLO of this scenario');
+    for (const name of breaks)
+      requireKnown(name, sloNames, `proof[${index}].breaks`, 'the name of an SLO of this scenario');
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,

@@ -4,21 +4,21 @@ import type { RunDocument } from '../reports/store/run-document.ts';
 export interface ProofResult {
   /** The safeguard that was turned off. */
   readonly without: string;
-  /** The SLO that has to fail. */
-  readonly breaks: string;
+  /** The SLOs that have to fail. */
+  readonly breaks: readonly string[];
   readonly run: string;
   /**
-   * - `holds`: exactly the named SLO failed
-   * - `proves-nothing`: the named SLO passed without its safeguard
+   * - `holds`: exactly the named SLOs failed
+   * - `proves-nothing`: a named SLO passed without its safeguard
    * - `breaks-more`: other SLOs failed, too
-   * - `unusable`: the run was invalid, interrupted or inconclusive on the named SLO
+   * - `unusable`: the run was invalid, interrupted or inconclusive on a named SLO
    */
   readonly outcome: 'holds' | 'proves-nothing' | 'breaks-more' | 'unusable';
   readonly sentence: string;
 }
 
-/** Judges the run of a scenario without one of its safeguards: the named SLO must have failed, and no other. */
-export function judgeProof(proof: { without: string; breaks: string }, run: RunDocument): ProofResult {
+/** Judges the run of a scenario without one of its safeguards: the named SLOs must have failed, and no others. */
+export function judgeProof(proof: Pick<ProofResult, 'without' | 'breaks'>, run: RunDocument): ProofResult {
   const { without, breaks } = proof;
   const result = (outcome: ProofResult['outcome'], sentence: string): ProofResult => ({
     without,
@@ -29,20 +29,29 @@ export function judgeProof(proof: { without: string; breaks: string }, run: RunD
   });
   if (run.verdict === 'invalid' || run.interrupted)
     return result('unusable', `The run without ${without} cannot be judged: ${run.reasons.join('; ')}`);
-  const named = run.slos.find(slo => slo.name === breaks);
-  const others = run.slos.filter(slo => slo.name !== breaks && slo.verdict === 'fail').map(slo => `"${slo.name}"`);
-  const measured = (named?.reason ?? 'it was not judged').replace(/\.$/, '');
-  if (named?.verdict === 'pass')
+  const named = breaks.map(name => {
+    const slo = run.slos.find(slo => slo.name === name);
+    return { name, verdict: slo?.verdict, measured: (slo?.reason ?? 'it was not judged').replace(/\.$/, '') };
+  });
+  const passed = named.find(({ verdict }) => verdict === 'pass');
+  if (passed)
     return result(
       'proves-nothing',
-      `The SLO "${breaks}" proves nothing: it also passes without ${without} (${measured}).`,
+      `The SLO "${passed.name}" proves nothing: it also passes without ${without} (${passed.measured}).`,
     );
-  if (named?.verdict !== 'fail')
-    return result('unusable', `Without ${without} the SLO "${breaks}" is ${named?.verdict ?? 'missing'}: ${measured}.`);
+  const open = named.find(({ verdict }) => verdict !== 'fail');
+  if (open)
+    return result(
+      'unusable',
+      `Without ${without} the SLO "${open.name}" is ${open.verdict ?? 'missing'}: ${open.measured}.`,
+    );
+  const quoted = (names: readonly string[]) => names.map(name => `"${name}"`).join(', ');
+  const expected = `${quoted(breaks)} ${breaks.length === 1 ? 'fails' : 'fail'}`;
+  const others = run.slos.filter(({ name, verdict }) => verdict === 'fail' && !breaks.includes(name));
   if (others.length > 0)
     return result(
       'breaks-more',
-      `Without ${without}, "${breaks}" fails as expected, but so does ${others.join(', ')}.`,
+      `Without ${without}, ${expected} as expected, but so does ${quoted(others.map(slo => slo.name))}.`,
     );
-  return result('holds', `Without ${without} exactly "${breaks}" fails. ${measured}.`);
+  return result('holds', `Without ${without} exactly ${expected}. ${named[0]!.measured}.`);
 }

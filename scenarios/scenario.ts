@@ -71,7 +71,10 @@ const proof = z.strictObject({
   set: z
     .record(z.string(), z.unknown())
     .describe('overrides of values in this file by path, such as stack.gateway.retries: 0'),
-  breaks: z.string().describe('name of the only SLO that must then fail'),
+  breaks: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .transform(names => (typeof names === 'string' ? [names] : names))
+    .describe('name of the SLO that must then fail, or names of several; no other may'),
 });
 
 /**

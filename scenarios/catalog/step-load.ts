@@ -18,6 +18,8 @@ export default scenario({
       { name: 'step-125', at: '125/s', for: '6s' },
       { name: 'step-250', at: '250/s', for: '10s' },
     ],
+    // Without enough replicas hundreds of requests wait.
+    maxInFlight: 3000,
     workload: { promptTokens: [8, 16], outputTokens: [1, 2] },
   },
   slos: [
