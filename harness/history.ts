@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts';
 import type { LoadSummary, ReplicaState } from './contracts.ts';
 import type { Readings } from './metrics.ts';
 import type { RunPlan } from './plan.ts';
-import type { AttackOutcome } from './requests.ts';
+import type { AttackOutcome, LoadNote } from './requests.ts';
 
 /** Phase of a run, in order. */
 export type Phase = 'up' | 'warm-up' | 'load' | 'recover' | 'drain' | 'down' | 'done';
@@ -56,6 +56,8 @@ export type RunEvent =
   /** One round of metric samples by replica, requested at `seenMs` on the same scale as the event's own time. */
   | { readonly type: 'sample'; readonly seenMs: number; readonly readings: Readonly<Record<string, Readings>> }
   | { readonly type: 'load'; readonly summary: LoadSummary }
+  /** What a generator had noticed that ended without a summary. */
+  | { readonly type: 'notes'; readonly notes: readonly LoadNote[] }
   /** Makes the run's figures meaningless; the verdict is then `invalid`. */
   | { readonly type: 'invalid'; readonly guard: string; readonly reason: string }
   | { readonly type: 'interrupted'; readonly by: string }

@@ -12,6 +12,7 @@ import type {
   StackObserver,
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
+import { failureText } from './failure-text.ts';
 import type { History, RunEnvironment } from './history.ts';
 import { type NemesisLimits, runFault } from './nemesis.ts';
 import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
@@ -125,6 +126,7 @@ async function runLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack)
     load.stop();
     const summary = await withLimit(STOP_LIMIT_MS, NEVER, () => load.done, clock).catch(() => null);
     if (summary) history.append({ type: 'load', summary });
+    else history.append({ type: 'notes', notes: load.progress().notes ?? [] });
   }
 }
 
@@ -197,15 +199,16 @@ async function drained(load: RunningLoad, signal: AbortSignal, clock: Clock): Pr
 }
 
 /** Whether the stack served its warm-up; if not, the run is marked invalid. */
-function isSteady({ warmUp: { completed, failures } }: LoadProgress, history: History): boolean {
+function isSteady({ warmUp: { completed, failures }, notes = [] }: LoadProgress, history: History): boolean {
   const failed = Object.values(failures).reduce((sum, count) => sum + count, 0);
   const ended = completed + failed;
   if (ended > 0 && failed / ended <= STEADY_FAILED_RATIO) return true;
   const kinds = Object.entries(failures).map(([kind, count]) => `${kind} ×${count}`);
+  const first = notes.find(({ type, name }) => type === 'failure' && name in failures);
   const reason =
     ended === 0
       ? 'no warm-up request had completed by the start of the load phase: make `load.warmUp` longer than a response takes'
-      : `${failed} of ${ended} warm-up requests failed (${kinds.join(', ')}); the limit is ${STEADY_FAILED_RATIO * 100} %`;
+      : `${failed} of ${ended} warm-up requests failed (${kinds.join(', ')}); the limit is ${STEADY_FAILED_RATIO * 100} %${first ? `. The service said: ${failureText(first)}` : ''}`;
   history.append({ type: 'invalid', guard: 'steady-state', reason });
   return false;
 }

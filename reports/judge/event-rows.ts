@@ -3,12 +3,12 @@ import { formatMs } from '../../harness/quantity.ts';
 import { rounded } from '../rounding.ts';
 import type { EventRow } from '../store/run-document.ts';
 
-type LoggedEvent = Exclude<TimedEvent, { readonly type: 'sample' }>;
+type LoggedEvent = Exclude<TimedEvent, { readonly type: 'sample' | 'notes' }>;
 
-/** Event log for the report, ordered by time of observation. Metric samples are left to the charts. */
+/** Event log for the report, ordered by time of observation. Metric samples are left to the charts, notes to a section of their own. */
 export function eventRows(events: readonly TimedEvent[]): EventRow[] {
   return events
-    .filter((event): event is LoggedEvent => event.type !== 'sample')
+    .filter((event): event is LoggedEvent => event.type !== 'sample' && event.type !== 'notes')
     .map(event => ({
       atMs: rounded(event.type === 'fault' ? (event.seenMs ?? event.atMs) : event.atMs),
       kind: event.type,

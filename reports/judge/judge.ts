@@ -83,6 +83,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     machine: environment.machine,
     versions,
     load,
+    ...notesOf(events),
     windows: run.windows.map(window => windowResult(window, run.records)),
     slos,
     faults: run.faults.map(faultResult),
@@ -129,6 +130,14 @@ function sloReasons(slos: readonly SloResult[]): string[] {
 
 function versionsOf(early: Versions, events: readonly TimedEvent[]): Versions {
   return Object.assign({}, early, ...events.filter(event => event.type === 'versions').map(event => event.versions));
+}
+
+/** What the generator noticed, over the whole run or until it died; nothing if it does not look or there was nothing. */
+function notesOf(events: readonly TimedEvent[]): Pick<RunDocument, 'notes'> {
+  const notes = events.flatMap(event =>
+    event.type === 'load' ? (event.summary.notes ?? []) : event.type === 'notes' ? event.notes : [],
+  );
+  return notes.length > 0 ? { notes } : {};
 }
 
 /** The plan's command, with the versions of a run whose stack came up. */

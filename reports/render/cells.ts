@@ -1,5 +1,7 @@
+import { failureText } from '../../harness/failure-text.ts';
 import type { RunPlan } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
+import type { LoadNote } from '../../harness/requests.ts';
 import type { RunDocument, SloResult, Verdict, WindowResult } from '../store/run-document.ts';
 
 /** Value with its unit, three significant digits: `412 ms`, `0.98%`, `19.8/s`; a dash for null. */
@@ -33,10 +35,38 @@ export function formatOptionalCounts({ abandoned, attempts }: RunDocument['load'
 /** Symbol of each verdict, distinct without colour. */
 export const MARKS: Readonly<Record<Verdict, string>> = { pass: '✓', fail: '✗', inconclusive: '?', invalid: '!' };
 
-/** Text on one line: control characters, which include line breaks and escape sequences, become spaces. */
+/**
+ * Text on one line: control characters, which include line breaks and escape sequences, and characters that reorder text become
+ * spaces.
+ */
 export function oneLine(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to remove
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]+/g, ' ');
+  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, ' ');
+}
+
+/** Heading of {@link failureNotes}. */
+export const FAILURES_TITLE = 'What failed, in the service’s own words';
+
+/** The first failure of each kind, most frequent first; `text` is one line: `404: no model nope here, there is my-model`. */
+export function failureNotes({ notes = [] }: RunDocument): (LoadNote & { readonly text: string })[] {
+  return notes
+    .filter(({ type }) => type === 'failure')
+    .sort((a, b) => b.count - a.count)
+    .map(note => ({ ...note, text: oneLine(failureText(note)) }));
+}
+
+/** Warnings of a run, one line each: what clients read over, most frequent first. */
+export function warningLines({ notes = [] }: RunDocument): string[] {
+  return notes
+    .filter(({ type }) => type === 'oddity')
+    .sort((a, b) => b.count - a.count)
+    .map(({ example, count }) => oneLine(`${example}${count > 1 ? ` (${count} times)` : ''}`));
+}
+
+/** Headers of a response on one line: `content-type: text/html, server: nginx`; empty for none. */
+export function formatHeaders({ headers = {} }: LoadNote): string {
+  const pairs = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return oneLine(pairs.join(', '));
 }
 
 /** First unit of a response: plain HTTP has no tokens. */

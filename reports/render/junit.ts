@@ -1,4 +1,5 @@
 import type { RenderInput, RunDocument, SloResult } from '../store/run-document.ts';
+import { FAILURES_TITLE, failureNotes, formatHeaders, oneLine, warningLines } from './cells.ts';
 
 /**
  * JUnit XML for CI: one test case for the validity of the run, then one for each SLO.
@@ -9,7 +10,7 @@ import type { RenderInput, RunDocument, SloResult } from '../store/run-document.
  * | fail | `<failure>` |
  * | inconclusive, invalid | `<error>` |
  *
- * An inconclusive SLO is an error and not `<skipped>`, because CI shows skipped cases as green although nothing was verified.
+ * What the service said with failures, and warnings, are the output of the suite. An inconclusive SLO is an error and not `<skipped>`, because CI shows skipped cases as green although nothing was verified.
  */
 export function renderJunit({ document }: RenderInput): string {
   const cases = [validityCase(document), ...document.slos.map(slo => sloCase(document, slo))];
@@ -31,6 +32,7 @@ export function renderJunit({ document }: RenderInput): string {
     ...properties(document),
     '    </properties>',
     ...cases,
+    ...output(document),
     '  </testsuite>',
     '</testsuites>',
     '',
@@ -62,6 +64,18 @@ function sloCase(document: RunDocument, slo: SloResult): string {
 function testCase({ scenario }: RunDocument, name: string, problem: string): string {
   const head = `    <testcase${attribute('classname', `squall.${scenario}`)}${attribute('name', name)}`;
   return problem === '' ? `${head}/>` : `${head}>\n${problem}\n    </testcase>`;
+}
+
+function output(document: RunDocument): string[] {
+  const failures = failureNotes(document).flatMap(note => [
+    `${note.text} (×${note.count})`,
+    ...[oneLine(note.example), formatHeaders(note)].filter(line => line !== '').map(line => `  ${line}`),
+  ]);
+  const lines = [
+    ...(failures.length > 0 ? [`${FAILURES_TITLE}:`, ...failures] : []),
+    ...warningLines(document).map(line => `Warning: ${line}`),
+  ];
+  return lines.length === 0 ? [] : [`    <system-out>${escapeXml(lines.join('\n'))}</system-out>`];
 }
 
 function outcome(element: 'failure' | 'error', type: string, text: string): string {

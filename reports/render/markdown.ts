@@ -2,14 +2,18 @@ import type { RunPlan } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { FaultResult, RenderInput, RunDocument, SloResult, WindowResult } from '../store/run-document.ts';
 import {
+  FAILURES_TITLE,
+  failureNotes,
   firstUnit,
   formatErrors,
+  formatHeaders,
   formatInterval,
   formatOptionalCounts,
   formatValue,
   MARKS,
   oneLine,
   requirementOf,
+  warningLines,
 } from './cells.ts';
 
 /** `summary.md`: verdict and reasons, SLOs with their intervals, windows, faults, and the replay command. */
@@ -21,6 +25,8 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
     text(plan.why),
     document.reasons.map(reason => `- ${text(reason)}`).join('\n'),
     coverage(plan),
+    failures(document),
+    list('Warnings', warningLines(document).map(text)),
     section('SLOs', ['', 'SLO', 'Window', 'Objective', 'Measured', '95% bounds', 'Samples'], document.slos.map(sloRow)),
     section(
       'Windows',
@@ -53,6 +59,19 @@ function coverage({ covers }: RunPlan): string {
   if (covers.length === 0) return '';
   const rows = covers.map(requirementOf).map(({ id, text: words }) => `- **${text(id)}** ${text(words)}`.trimEnd());
   return `Covers, at least in part:\n\n${rows.join('\n')}`;
+}
+
+/** Each failure's message; then its body as it came, and who sent it. */
+function failures(document: RunDocument): string {
+  const lines = failureNotes(document).map(note => {
+    const sent = [note.example === '' ? '' : code(note.example), text(formatHeaders(note))].filter(part => part !== '');
+    return `${text(note.text)} (×${note.count})${sent.map(part => `<br>${part}`).join('')}`;
+  });
+  return list(FAILURES_TITLE, lines);
+}
+
+function list(title: string, lines: readonly string[]): string {
+  return lines.length === 0 ? '' : `## ${title}\n\n${lines.map(line => `- ${line}`).join('\n')}`;
 }
 
 function sloRow(slo: SloResult): string[] {
@@ -92,7 +111,14 @@ function time(ms: number | null): string {
   return ms === null ? '–' : formatMs(ms);
 }
 
+/** Text of a service as code, between more backticks than it contains. */
+function code(value: string): string {
+  const longest = Math.max(0, ...(value.match(/`+/g) ?? []).map(run => run.length));
+  const fence = '`'.repeat(longest + 1);
+  return `${fence} ${oneLine(value)} ${fence}`;
+}
+
 /** Free text for Markdown: on one line, with the characters of tables, tags and emphasis escaped. */
 function text(value: string): string {
-  return oneLine(value).replaceAll(/[\\|<`*_[\]]/g, '\\$&');
+  return oneLine(value).replaceAll(/[\\|<`*_~[\]]/g, '\\$&');
 }

@@ -1,7 +1,18 @@
 import { styleText } from 'node:util';
 import { formatMs } from '../../harness/quantity.ts';
 import type { RenderInput, RunDocument, Verdict, WindowResult } from '../store/run-document.ts';
-import { firstUnit, formatErrors, formatInterval, formatOptionalCounts, formatValue, MARKS, oneLine } from './cells.ts';
+import {
+  FAILURES_TITLE,
+  failureNotes,
+  firstUnit,
+  formatErrors,
+  formatInterval,
+  formatOptionalCounts,
+  formatValue,
+  MARKS,
+  oneLine,
+  warningLines,
+} from './cells.ts';
 
 /** Options of {@link renderTerminal}. */
 export interface TerminalOptions {
@@ -50,10 +61,22 @@ export function renderTerminal(
     cut(
       `  load ${load.offered} offered, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}`,
     ),
+    '',
+    ...noteLines(document, Math.max(20, columns), paint),
+    '',
     // Never truncated, since it is there to be copied.
     paint('dim', `  replay: ${oneLine(document.replay)}`),
   ];
   return `${lines.filter((line, i) => line !== '' || lines[i - 1] !== '').join('\n')}\n`;
+}
+
+function noteLines(document: RunDocument, columns: number, paint: Paint): string[] {
+  const failures = failureNotes(document).flatMap(({ text, count }) => wrap(`${text} (×${count})`, columns, '    '));
+  const warnings = warningLines(document).flatMap(line => wrap(`warning: ${line}`, columns, '  '));
+  return [
+    ...(failures.length > 0 ? [shorten(`  ${FAILURES_TITLE}:`, columns), ...failures] : []),
+    ...warnings.map(line => paint('yellow', line)),
+  ];
 }
 
 function sloLines(document: RunDocument, paint: Paint, cut: (text: string) => string): string[] {

@@ -1,6 +1,6 @@
 import type { MergedSegment } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
-import type { AttackPoint } from '../../harness/requests.ts';
+import type { AttackPoint, LoadNote } from '../../harness/requests.ts';
 
 /** Verdict of an SLO or of a run. */
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'invalid';
@@ -107,6 +107,8 @@ export interface RunDocument {
     /** CPU time of the generator over its wall time, 1 = one core; null if it did not report. */
     readonly cpuCores: number | null;
   };
+  /** What clients noticed about responses: the first body of each kind of failure, and what they read over; absent if nothing. */
+  readonly notes?: readonly LoadNote[];
   readonly windows: readonly WindowResult[];
   readonly slos: readonly SloResult[];
   readonly faults: readonly FaultResult[];

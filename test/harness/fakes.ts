@@ -73,12 +73,13 @@ export function fakePlatform(journal: Journal, failure?: Error): Platform<null> 
 
 interface FakeLoadOptions {
   readonly warmUp?: LoadProgress['warmUp'];
+  readonly notes?: LoadProgress['notes'] & {};
   readonly dies?: Error;
 }
 
 export function fakeLoad(
   journal: Journal,
-  { warmUp = { completed: 9, failures: {} }, dies }: FakeLoadOptions = {},
+  { warmUp = { completed: 9, failures: {} }, notes = [], dies }: FakeLoadOptions = {},
 ): LoadEngine {
   return {
     name: 'fake',
@@ -94,7 +95,7 @@ export function fakeLoad(
         pid: 77,
         startAtMs,
         done,
-        progress: () => ({ ...NOTHING_YET, warmUp }),
+        progress: () => ({ ...NOTHING_YET, warmUp, notes }),
         stop() {
           journal.push('load stopped');
           resolve(summary);

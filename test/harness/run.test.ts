@@ -167,6 +167,33 @@ describe('a run', () => {
     expect(journal.at(-1)).toBe('down');
   });
 
+  const NOTES = [
+    { type: 'oddity', name: 'no-done', count: 1, example: 'Streams end without `data: [DONE]`.' },
+    { type: 'failure', name: 'truncated', count: 1, example: 'not of the warm-up' },
+    {
+      type: 'failure',
+      name: 'http-404',
+      count: 9,
+      example: '{"error":{"message":"no model nope, there is my-model"}}',
+    },
+  ] as const;
+
+  it('says why the warm-up failed, in the words of the service', async () => {
+    const warmUp = { completed: 0, failures: { 'http-404': 9 } };
+    const events = await drive({ engine: fakeLoad(journal, { warmUp, notes: NOTES }) });
+    expect(events.find(e => e.type === 'invalid')).toMatchObject({
+      reason:
+        '9 of 9 warm-up requests failed (http-404 ×9); the limit is 5 %. The service said: 404: no model nope, there is my-model',
+    });
+  });
+
+  it('keeps what a generator had noticed before it died', async () => {
+    const failing = drive({ engine: fakeLoad(journal, { dies: new Error('generator died'), notes: NOTES }) });
+    await expect(failing).rejects.toThrow('generator died');
+    const events = readHistory(join(directory, 'events.ndjson'));
+    expect(events.find(e => e.type === 'notes')).toMatchObject({ notes: NOTES });
+  });
+
   it('heals, takes the stack down and rejects when the generator dies', async () => {
     const long = { ...FAULT, atMs: 0, forMs: 300 };
     const failing = drive({ engine: fakeLoad(journal, { dies: new Error('generator died') }) }, [long]);

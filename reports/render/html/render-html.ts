@@ -7,6 +7,7 @@ import { timelineSection } from './charts/timeline-section.ts';
 import { eventLog } from './event-log.ts';
 import { faultsTable } from './faults-table.ts';
 import { type Content, type Html, html, trusted } from './html.ts';
+import { responsesSection } from './responses.ts';
 import { runSection, validitySection } from './run-facts.ts';
 import { scalingTable } from './scaling-table.ts';
 import { sloTable } from './slo-table.ts';
@@ -38,14 +39,16 @@ const POLICY = [
  */
 export function renderHtml(input: RenderInput): string {
   const { document } = input;
-  const sections: (readonly [id: string, title: string, body: Html])[] = [
+  const responses = responsesSection(document);
+  const sections: (readonly [id: string, title: string, body: Html, nav?: string])[] = [
     ['slos', 'SLOs', sloTable(document.slos)],
+    ...(responses ? [['responses', responses.title, responses.body, 'Responses'] as const] : []),
     ['timeline', 'Timeline', timelineSection(input)],
     ['windows', 'Windows', windowsTable(document.windows, firstUnit(input.plan))],
     ['faults', 'Faults', faultsTable(document.faults)],
     ...(document.scaling ? [['scaling', 'Scaling', scalingTable(document.scaling)] as const] : []),
     ['events', 'Events', eventLog(input.events)],
-    ['validity', 'Are these figures valid?', validitySection(input)],
+    ['validity', 'Are these figures valid?', validitySection(input), 'Validity'],
     ['run', 'Run', runSection(input)],
   ];
   const page = html`<!doctype html>
@@ -61,7 +64,7 @@ export function renderHtml(input: RenderInput): string {
 <style>${trusted(STYLE)}</style>
 </head>
 <body>
-<div class="top"><span class="brand">Squall</span><nav aria-label="Sections">${sections.map(([id, title]) => html`<a href="#${id}">${id === 'validity' ? 'Validity' : title}</a>`)}</nav>${themeChoice()}</div>
+<div class="top"><span class="brand">Squall</span><nav aria-label="Sections">${sections.map(([id, title, , nav = title]) => html`<a href="#${id}">${nav}</a>`)}</nav>${themeChoice()}</div>
 <main>
 ${banner(input)}
 ${sections.map(([id, title, body]) => section(id, title, body))}

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { TimedEvent } from '../../../harness/history.ts';
+import type { LoadNote } from '../../../harness/requests.ts';
 import { judge } from '../../../reports/judge/judge.ts';
 import { renderHtml } from '../../../reports/render/html/render-html.ts';
 import { escapeXml, renderJunit } from '../../../reports/render/junit.ts';
@@ -7,6 +8,7 @@ import { renderMarkdown } from '../../../reports/render/markdown.ts';
 import { renderTerminal } from '../../../reports/render/terminal.ts';
 import type { RenderInput } from '../../../reports/store/run-document.ts';
 import { historyOf, KILL, killed, planOf, steadyLoad } from '../runs.ts';
+import { NOTES } from './html/noted-run.ts';
 
 const SLOS = [
   { name: 'first token', window: 'whole', objective: 'p99(ttft) <= 800 ms' },
@@ -27,7 +29,7 @@ function elements(xml: string): Record<string, number> {
   const open: string[] = [];
   const seen: Record<string, number> = {};
   const body = xml.replace(/^<\?xml[^>]*\?>/, '');
-  const rest = body.replaceAll(/<(\/?)([a-z]+)((?: [a-z]+="[^"<]*")*)(\/?)>/g, (_, end, name, _attributes, empty) => {
+  const rest = body.replaceAll(/<(\/?)([a-z-]+)((?: [a-z]+="[^"<]*")*)(\/?)>/g, (_, end, name, _attributes, empty) => {
     if (end) expect(open.pop()).toBe(name);
     else {
       seen[name] = (seen[name] ?? 0) + 1;
@@ -145,4 +147,57 @@ test('the terminal summary colours verdicts, and no text of the run moves the cu
   const text = renderTerminal(inputOf([evil]));
   expect(text).not.toContain('\u001b');
   expect(text).toContain('guard: clear [2J screen');
+});
+
+/** The run with what its generator noticed; `died` leaves the summary out. */
+function notedInput(notes: readonly LoadNote[], died = false): RenderInput {
+  const summary = { cpuMs: 1, wallMs: 10, peakRssBytes: 1, notes };
+  return inputOf([
+    ...killed(),
+    died ? { atMs: 60_500, type: 'notes', notes } : { atMs: 60_500, type: 'load', summary },
+  ]);
+}
+
+test.each([false, true])(
+  'every report says what failed in the words of the service, and warns of oddities (%s)',
+  died => {
+    const run = notedInput(NOTES, died);
+    expect(run.document.notes).toEqual(NOTES);
+    expect(run.events.map(({ kind }) => kind)).not.toContain('notes');
+    for (const render of [renderTerminal, renderMarkdown, renderJunit, renderHtml]) {
+      const text = render(run).replaceAll('\\', '');
+      expect(text).toContain('404: no model nope here, there is my-model');
+      expect(text).toContain('502 Bad Gateway');
+      expect(text).toContain('connection-refused');
+      expect(text).toMatch(/Streams end without `data: \[DONE\]`. \(1980 times\)/);
+      const silent = render(inputOf());
+      expect(silent).not.toMatch(/own words:|own words<|[Ww]arning:|>Warnings</);
+    }
+    for (const render of [renderMarkdown, renderJunit, renderHtml])
+      expect(render(run)).toContain('server: nginx/1.22.1');
+    expect(renderTerminal(run)).toMatch(
+      /own words:\n {4}404: no model nope here, there is my-model \(×92\)\n {4}502 Bad/,
+    );
+    expect(elements(renderJunit(run))).toMatchObject({ testcase: 4, 'system-out': 1 });
+  },
+);
+
+test('no text of a service breaks out of a report, or moves the cursor', () => {
+  const nasty = '\u001b[2J\u009b1m]]></system-out>``` `x`\u202e<img src=x onerror=alert(1)>\n# head\u0000';
+  const note = (type: LoadNote['type'], count: number): LoadNote => ({
+    ...{ type, count, name: nasty, example: `${nasty} ${count}` },
+    headers: { 'x-request-id': nasty, [nasty]: 'x' },
+  });
+  const run = notedInput([note('failure', 2), note('oddity', 3)]);
+  const terminal = renderTerminal(run, { columns: 60 });
+  for (const line of terminal.split('\n')) if (!line.includes('replay:')) expect(line.length).toBeLessThanOrEqual(60);
+  const [markdown, junit, page] = [renderMarkdown(run), renderJunit(run), renderHtml(run)];
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these must not be there
+  for (const text of [terminal, markdown, junit, page]) expect(text).not.toMatch(/[\u0000-\u0008\u001b\u009b\u202e]/);
+  expect(markdown).not.toContain('\n# head');
+  // The code span is fenced by more backticks than it contains.
+  expect(markdown).toMatch(/<br>```` [^\n]*``` `x`[^\n]* ````/);
+  expect(junit).not.toContain(']]>');
+  expect(elements(junit)).toMatchObject({ testcase: 4, 'system-out': 1 });
+  expect(page).not.toContain('<img');
 });

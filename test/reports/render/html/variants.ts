@@ -3,6 +3,7 @@ import { attackedRun } from './attacked-run.ts';
 import { hostileRun, longRun } from './extreme-runs.ts';
 import { changed, passingRun } from './fixture.ts';
 import { measuredRun } from './measured-run.ts';
+import { notedRun } from './noted-run.ts';
 import { retriedRun } from './retried-run.ts';
 
 const NO_SAMPLES: TimelineSeries = {
@@ -283,6 +284,7 @@ export const VARIANTS: Readonly<Record<string, () => RenderInput>> = {
   measured: measuredRun,
   attacked: attackedRun,
   retried: () => retriedRun(),
+  noted: notedRun,
   failing: failingRun,
   interrupted: interruptedRun,
   aborted: abortedRun,
