@@ -4,14 +4,33 @@ import type { Distribution } from './distribution.ts';
 /** Platform of a stack. */
 export type PlatformKind = 'process' | 'docker' | 'external';
 
-/** Length of a prompt or an output in tokens: drawn, or from the plan's {@link TracePlan}. */
-export type Lengths = Distribution | { readonly kind: 'trace' };
+/** Length of a prompt or an output in tokens: drawn, from the plan's {@link TracePlan}, or that of a prompt of {@link PromptsPlan}. */
+export type Lengths = Distribution | { readonly kind: 'trace' } | { readonly kind: 'prompts' };
 
-/** Streamed chat completions. */
+/** API of OpenAI-compatible servers that a workload uses. */
+export type Api = 'chat' | 'completions' | 'embeddings';
+
+/** File of prompts that requests are drawn from. */
+export interface PromptsPlan {
+  /** Absolute. */
+  readonly file: string;
+  /** Hash of the whole file; a replay of other content is rejected. */
+  readonly sha256: string;
+}
+
+/** Requests with prompts: chat completions, text completions or embeddings. */
 export interface ChatWorkload {
   readonly kind?: 'chat';
   readonly name: string;
   readonly model: string;
+  /** @default 'chat' */
+  readonly api?: Api;
+  /** False: each answer is one JSON document, without a stream of tokens; always so with embeddings. @default true */
+  readonly stream?: boolean;
+  /** Path and query of the requests, appended to the path of the target. @default that of the API below `/v1` */
+  readonly path?: string;
+  /** Prompts from a file. @default generated ones */
+  readonly prompts?: PromptsPlan;
   /** Lengths are at least 1. */
   readonly promptTokens: Lengths;
   readonly outputTokens: Lengths;
@@ -50,6 +69,11 @@ export interface HttpExpectation {
 
 /** Kind of requests. */
 export type Workload = ChatWorkload | HttpWorkload;
+
+/** Whether answers are streams of tokens. */
+export function isStreamed(workload: Workload): boolean {
+  return workload.kind !== 'http' && workload.stream !== false;
+}
 
 /** Recorded trace: times of requests, and lengths of prompts and outputs. */
 export interface TracePlan {
@@ -120,6 +144,15 @@ export interface LoadPlan {
   /** Contiguous; the part before 0 ms is the warm-up. */
   readonly ramps: readonly Ramp[];
   readonly workload: Workload;
+  /**
+   * Headers of every request, by name in lower case; they override Squall's own. A value `env:NAME`, also after a scheme as in
+   * `Bearer env:NAME`, is read from the environment when the load starts, so no file of the run contains it.
+   */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Changes to the JSON body of every request with a prompt; see `mergedBody` in `load/request/body.ts`. */
+  readonly body?: Readonly<Record<string, unknown>>;
+  /** What makes the prompts of a run begin unlike those of any other: a prefix cache knows none of them. Empty for none. @default none */
+  readonly salt?: string;
   /** Trace to replay, or to take lengths from. */
   readonly trace?: TracePlan;
   /** @default no retries, no timeout but the idle timeout, and one class */

@@ -6,7 +6,7 @@ import { findProgram } from '../harness/host/programs.ts';
 import { type FaultPlan, type LoadPlan, loadEndMs, type PlatformKind, type RunPlan } from '../harness/plan.ts';
 import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
-import { resolveApiKey } from '../load/request/api-key.ts';
+import { resolveSecret } from '../load/request/secrets.ts';
 import { externalTopology } from '../platform/external/platform.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { settleOptions } from '../stack/options.ts';
@@ -92,7 +92,9 @@ function stackOf(
   // Container images contain every tool; processes use the tools of this machine.
   const stack = settleOptions(written, tool => platform === 'docker' || findProgram(tool) !== undefined);
   // The stack's gateways accept the key of every class of clients.
-  const keys = (load.clients?.classes ?? []).flatMap(({ key }) => (key === undefined ? [] : [resolveApiKey(key)]));
+  const keys = (load.clients?.classes ?? []).flatMap(({ key }) =>
+    key === undefined ? [] : [resolveSecret(key, process.env)],
+  );
   return { topology: topologyOf(stack, timeScale, seed, undefined, keys), timeScale, stack };
 }
 

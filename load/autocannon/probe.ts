@@ -5,6 +5,7 @@ import type { LoadProgress } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { type Outcome, requestRecord } from '../../harness/requests.ts';
 import { buildRequest, type Sender } from '../request/request.ts';
+import { resolveHeaders } from '../request/secrets.ts';
 import { tally } from '../stream/tally.ts';
 import { bodyReader, outcomeOfHead } from '../stream/wire/body-reader.ts';
 import { headerValue } from '../stream/wire/connection.ts';
@@ -77,11 +78,13 @@ export class Probe {
   #isEnding = false;
 
   constructor(job: TimedJob, clock: Clock, journal: Pick<Journal, 'append'>) {
-    const { seed, authorization, origin } = job;
+    const { plan, seed, authorization, origin } = job;
     this.#job = job;
     this.#clock = clock;
     this.#journal = journal;
-    this.#sender = { seed, authorization, host: origin === undefined ? undefined : new URL(origin).host };
+    const host = origin === undefined ? undefined : new URL(origin).host;
+    const headers = resolveHeaders(plan.headers ?? {}, process.env);
+    this.#sender = { ...plan, seed, authorization, host, headers };
   }
 
   /**

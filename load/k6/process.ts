@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { getCACertificates } from 'node:tls';
+import { referenceIn } from '../request/secrets.ts';
 import { SAMPLES_TO_STDOUT, watchDrops } from './drops.ts';
 import type { K6Exit } from './failure.ts';
 import { parseLine, type ScriptLine } from './lines.ts';
@@ -87,6 +88,7 @@ type Inputs = Pick<K6Options, 'plan' | 'authorization' | 'authority' | 'controlU
 function writeInputs(folder: string, mounted: string, { plan, authorization, authority, controlUrl }: Inputs) {
   writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan), { mode: 0o600 });
   writeFileSync(join(folder, 'config.json'), '{}');
+  const references = Object.values(plan.headers ?? {}).flatMap(value => referenceIn(value) ?? []);
   const isTls = plan.targets.some(target => target.startsWith('https:'));
   const trusted = authority ?? getCACertificates('default').join('\n');
   if (isTls) writeFileSync(join(folder, 'authority.pem'), trusted);
@@ -95,6 +97,8 @@ function writeInputs(folder: string, mounted: string, { plan, authorization, aut
     SQUALL_PLAN: `${mounted}/plan.json`,
     SQUALL_AUTHORIZATION: authorization,
     SQUALL_CONTROL: controlUrl,
+    // A container sees no other variables.
+    ...Object.fromEntries(references.map(name => [name, process.env[name] ?? ''])),
     ...SAMPLES_TO_STDOUT.env,
     // Replaces the CAs that Go trusts, except on macOS.
     ...(isTls && { SSL_CERT_FILE: `${mounted}/authority.pem`, SSL_CERT_DIR: mounted }),

@@ -1,5 +1,6 @@
-import type { Workload } from '../../harness/plan.ts';
-import { conversationOf, type TraceTokens } from './prompt.ts';
+import { type Api, isStreamed, type LoadPlan, type Workload } from '../../harness/plan.ts';
+import { bodyOf, type Dialect } from './body.ts';
+import { conversationOf, type PromptSource } from './prompt.ts';
 
 /** Request as every engine sends it; without a `host` header its URL decides that. */
 export interface HttpRequest {
@@ -12,11 +13,18 @@ export interface HttpRequest {
   readonly promptTokens: number;
 }
 
-/** Request fields that depend on the client, not the workload. */
+/** Request fields that depend on the load and the client, not the workload. */
 export interface Sender {
   readonly seed: number;
+  /** Of the load's plan. */
+  readonly salt?: LoadPlan['salt'] | undefined;
+  readonly body?: LoadPlan['body'] | undefined;
   /** Value of `Authorization`; empty for none. */
   readonly authorization: string;
+  /** Headers of the load, resolved; they override all of Squall's. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** What the server is known to need. @default what most servers accept */
+  readonly dialect?: Dialect | undefined;
   /** Value of `Host` where it differs from that of the URL. */
   readonly host?: string | undefined;
   /** Sent as `x-priority`. */
@@ -27,12 +35,20 @@ export interface Sender {
 export interface ChatPosition {
   readonly session: number;
   readonly turn: number;
-  readonly trace: TraceTokens;
+  /** Its `salt` is that of the sender. */
+  readonly source: PromptSource;
 }
 
+/** Paths of the APIs, relative to a base URL in front of `/v1`. */
+export const API_PATHS: Readonly<Record<Api, string>> = {
+  chat: '/v1/chat/completions',
+  completions: '/v1/completions',
+  embeddings: '/v1/embeddings',
+};
+
 /**
- * Builds a request, identical to the byte for every engine. Headers of a plain HTTP workload override the defaults, in any case.
- * Runs in k6 too.
+ * Builds a request, identical to the byte for every engine. Headers of the load override Squall's, and those of a plain HTTP workload
+ * override both, in any case. Runs in k6 too.
  * @param index number of the request, part of its `x-request-id`
  * @param position of a chat request in its session. @default the first turn of session `index`
  */
@@ -40,27 +56,29 @@ export function buildRequest(
   workload: Workload,
   index: number,
   sender: Sender,
-  { session, turn, trace }: ChatPosition = { session: index, turn: 0, trace: {} },
+  { session, turn, source }: ChatPosition = { session: index, turn: 0, source: {} },
 ): HttpRequest {
-  const { seed, authorization, host, priority } = sender;
+  const { seed, authorization, host, priority, salt, body: changes, dialect } = sender;
   const headers = {
     'user-agent': 'squall',
     'x-request-id': `squall-${seed}-${index}`,
     ...(authorization === '' ? {} : { authorization }),
     ...(priority === undefined ? {} : { 'x-priority': String(priority) }),
     ...(host === undefined ? {} : { host }),
+    ...sender.headers,
   };
   if (workload.kind === 'http') {
     const { method, path, body } = workload;
     return { method, path, headers: overridden(headers, workload.headers), body, promptTokens: 0 };
   }
-  const { messages, promptTokens, outputTokens } = conversationOf(workload, seed, session, turn, trace);
+  const conversation = conversationOf(workload, seed, session, turn, { ...source, salt });
+  const accept = isStreamed(workload) ? 'text/event-stream' : 'application/json';
   return {
     method: 'POST',
-    path: '/v1/chat/completions',
-    headers: { 'content-type': 'application/json', accept: 'text/event-stream', ...headers },
-    body: JSON.stringify({ model: workload.model, messages, max_tokens: outputTokens, stream: true }),
-    promptTokens,
+    path: workload.path ?? API_PATHS[workload.api ?? 'chat'],
+    headers: { 'content-type': 'application/json', accept, ...headers },
+    body: JSON.stringify(bodyOf(workload, conversation, changes, dialect)),
+    promptTokens: conversation.promptTokens,
   };
 }
 

@@ -3,9 +3,9 @@ import type { LoadJob } from '../../harness/contracts.ts';
 import { draw } from '../../harness/distribution.ts';
 import type { UserClass } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
-import { resolveApiKey } from '../request/api-key.ts';
 import { turnsOf } from '../request/prompt.ts';
 import { buildRequest, type Sender } from '../request/request.ts';
+import { resolveHeaders, resolveSecret } from '../request/secrets.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { ClientTimeout } from './client-request.ts';
 import type { RequestTask } from './request.ts';
@@ -27,10 +27,12 @@ export interface Turn {
 export class TurnMaker {
   readonly #job: LoadJob;
   readonly #lengths: TraceLengths | undefined;
+  readonly #headers: Readonly<Record<string, string>>;
 
   constructor(job: LoadJob, lengths: TraceLengths | undefined) {
     this.#job = job;
     this.#lengths = lengths;
+    this.#headers = resolveHeaders(job.plan.headers ?? {}, process.env);
   }
 
   /** Request of a turn. @param index position of the request among all */
@@ -49,7 +51,7 @@ export class TurnMaker {
       expect: workload.kind === 'http' ? workload.expect : null,
       ...buildRequest(workload, index, this.#sender(userClass), {
         ...{ session: turn.session, turn: turn.turn },
-        trace: { tokens: turn.tokens, lengths: this.#lengths },
+        source: { tokens: turn.tokens, lengths: this.#lengths },
       }),
     };
   }
@@ -88,8 +90,11 @@ export class TurnMaker {
   }
 
   #sender(userClass: UserClass | undefined): Sender {
-    const { seed, authorization } = this.#job;
+    const { seed, authorization, plan } = this.#job;
     const { key, priority } = userClass ?? {};
-    return { seed, authorization: key === undefined ? authorization : `Bearer ${resolveApiKey(key)}`, priority };
+    // A key of a class is more specific than a header of the load.
+    const own = key === undefined ? {} : { authorization: `Bearer ${resolveSecret(key, process.env)}` };
+    const { body, salt } = plan;
+    return { seed, salt, body, authorization, priority, headers: { ...this.#headers, ...own } };
   }
 }

@@ -13,6 +13,7 @@ import http, { type Response } from 'k6/http';
 import type { Options, Scenario } from 'k6/options';
 import { maxUsers } from '../../../harness/arrivals/closed.ts';
 import { buildRequest } from '../../request/request.ts';
+import { resolveHeaders } from '../../request/secrets.ts';
 import { isExpectedBody, readSseBody } from '../../request/whole-body.ts';
 import { Users } from '../../stream/users.ts';
 import { isExpectedStatus } from '../../stream/wire/plain-reader.ts';
@@ -23,7 +24,11 @@ import type { ScriptPlan } from './plan.ts';
 const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
 const control = __ENV.SQUALL_CONTROL;
 const { first, step } = plan.partition;
-const sender = { seed: plan.seed, authorization: __ENV.SQUALL_AUTHORIZATION ?? '', host: plan.host };
+const sender = {
+  ...plan,
+  authorization: __ENV.SQUALL_AUTHORIZATION ?? '',
+  headers: resolveHeaders(plan.headers ?? {}, __ENV),
+};
 const expect = plan.workload.kind === 'http' ? plan.workload.expect : null;
 /** Bodies without an expected text need not be decoded. */
 const responseType = expect?.bodyContains === null ? 'binary' : 'text';

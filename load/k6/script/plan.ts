@@ -4,7 +4,7 @@ import { type Partition, partOf, WHOLE } from '../../../harness/segment.ts';
 import { isClosed } from '../../schedule.ts';
 
 /** Load plan of the k6 script; plain JSON. */
-export interface ScriptPlan extends Pick<LoadPlan, 'ramps' | 'workload' | 'maxInFlight'> {
+export interface ScriptPlan extends Pick<LoadPlan, 'ramps' | 'workload' | 'maxInFlight' | 'headers' | 'body' | 'salt'> {
   readonly seed: number;
   /** Think time of the users of a closed loop; null in an open loop. */
   readonly thinkTimeMs: readonly [number, number] | null;
@@ -23,10 +23,17 @@ export interface ScriptPlan extends Pick<LoadPlan, 'ramps' | 'workload' | 'maxIn
 /** Makes the script's plan from a job. */
 export function scriptPlan(job: Pick<LoadJob, 'plan' | 'seed' | 'partition' | 'targets' | 'origin'>): ScriptPlan {
   const { plan, seed, partition = WHOLE, targets, origin } = job;
-  const { ramps, workload, arrivals, idleTimeoutMs: timeoutMs } = plan;
+  const { ramps, workload, headers, body, salt, arrivals, idleTimeoutMs: timeoutMs } = plan;
+  const sent = {
+    ramps,
+    workload,
+    ...(headers && { headers }),
+    ...(body && { body }),
+    ...(salt !== undefined && { salt }),
+  };
   const thinkTimeMs = isClosed(arrivals) ? arrivals.thinkTimeMs : null;
   const maxInFlight = partOf(plan.maxInFlight, partition);
-  return { ramps, workload, maxInFlight, seed, partition, thinkTimeMs, timeoutMs, ...addressing(targets, origin) };
+  return { ...sent, maxInFlight, seed, partition, thinkTimeMs, timeoutMs, ...addressing(targets, origin) };
 }
 
 /** Whether k6 can send a target's own name to another address: over TLS only for DNS names and IPv4 addresses, the keys of `hosts`. */
