@@ -104,6 +104,8 @@ function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
         ? undefined
         : `${event.replica} ${event.state}${event.detail ? ` (${event.detail})` : ''}`;
     case 'fault':
+      // That it was injected follows at once.
+      if (event.step === 'inject') return undefined;
       return `${styleText(event.step === 'healed' ? 'green' : 'yellow', `${event.id} ${stepLabel(event.step)}`)}  ${event.evidence}`;
     case 'invalid':
       return styleText('red', `invalid: ${event.reason}`);

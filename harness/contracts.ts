@@ -187,15 +187,15 @@ export interface Observation {
 
 /**
  * Fault, bound to its target: inject → verifyEffect → heal → verifyHealed. `heal` is idempotent and may be called at any time, also
- * after a failed `inject`. Every call ends with its signal.
- *
- * `verifyEffect` and `verifyHealed` wait for an observation without a limit of their own. The caller's signal ends them, and the run
- * is then invalid: a fault without an observed effect proves nothing.
+ * after a failed `inject`. Every call ends with its signal. `verifyEffect` and `verifyHealed` wait for an observation without a limit of
+ * their own; the signal ends them, and the run is then invalid, since a fault without an observed effect proves nothing.
  */
 export interface Fault {
   inject(signal: AbortSignal): Promise<void>;
   /** Resolves with the first observation of an effect. */
   verifyEffect(signal: AbortSignal): Promise<Observation>;
+  /** Why {@link verifyEffect} cannot tell an effect from the target's own noise, with figures; undefined if it plainly saw none. */
+  noise?(): string | undefined;
   heal(signal: AbortSignal): Promise<void>;
   verifyHealed(signal: AbortSignal): Promise<Observation>;
 }

@@ -27,6 +27,21 @@ export interface MergedSegment {
   readonly requests: number;
 }
 
+/**
+ * Step of a fault. `inject` and `heal` are where injection and healing begin, the others where they are over or observed; `hidden`: no
+ * effect could be told from the target's own noise.
+ */
+export type FaultStep =
+  | 'inject'
+  | 'injected'
+  | 'effective'
+  | 'no-effect'
+  | 'hidden'
+  | 'heal'
+  | 'healed'
+  | 'not-healed'
+  | 'failed';
+
 /** Event of a run, without its time. */
 export type RunEvent =
   | { readonly type: 'plan'; readonly plan: RunPlan; readonly environment: RunEnvironment }
@@ -47,7 +62,7 @@ export type RunEvent =
   | {
       readonly type: 'fault';
       readonly id: string;
-      readonly step: 'injected' | 'effective' | 'no-effect' | 'heal' | 'healed' | 'not-healed' | 'failed';
+      readonly step: FaultStep;
       readonly evidence: string;
       /** Time of the observation, on the same scale as the event's own time, where it is earlier. */
       readonly seenMs?: number;

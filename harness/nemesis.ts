@@ -1,7 +1,7 @@
 import { type Clock, NEVER, withLimit } from './clock.ts';
 import type { Fault, Observation } from './contracts.ts';
 import { messageOf } from './errors.ts';
-import type { History, RunEvent } from './history.ts';
+import type { FaultStep, History } from './history.ts';
 import type { FaultPlan } from './plan.ts';
 import { formatMs } from './quantity.ts';
 
@@ -35,7 +35,8 @@ const DEFAULTS: NemesisLimits = { callMs: 5000, effectMs: 5000, healMs: 30_000 }
  * ```
  * at            onset                   at + for
  * ├─ inject ── effective? ────────────── heal ── recovered?
- *               └ no effect ⇒ run invalid         └ not recovered ⇒ run invalid
+ * │             └ no effect ⇒ run invalid         └ not recovered ⇒ run invalid
+ * └ begins the window of the fault
  * ```
  *
  * In any case, also on abort, healing of an injected fault has been attempted by the time this resolves. It never rejects: a fault
@@ -57,12 +58,14 @@ export async function runFault(
   try {
     await clock.sleep(untilMs(plan.atMs), signal);
     injected = true;
+    // Whatever is in flight from here on is exposed to the fault, long before its effect is observed.
+    log('inject', '');
     await withLimit(limits.callMs, signal, limited => fault.inject(limited), clock);
     log('injected', `${plan.kind} on ${plan.target}`);
     const limitMs = Math.max(0, Math.min(limits.effectMs, untilMs(healAtMs)));
     const onset = await observe(limitMs, signal, fault.verifyEffect, clock);
     if (onset) log('effective', onset.evidence, onset);
-    else log('no-effect', `nothing observed within ${formatMs(limitMs)}`);
+    else logUnobserved(fault, limitMs, log);
     if (plan.forMs === null) {
       const recovered = await observe(untilMs(endMs), signal, fault.verifyHealed, clock);
       healed = recovered !== null;
@@ -80,8 +83,14 @@ export async function runFault(
   }
 }
 
-type FaultStep = Extract<RunEvent, { readonly type: 'fault' }>['step'];
 type Log = (step: FaultStep, evidence: string, observed?: Observation) => void;
+
+/** Tells an effect that the target's own noise hides from none at all. */
+function logUnobserved({ noise }: Fault, limitMs: number, log: Log): void {
+  const hidden = noise?.();
+  if (hidden === undefined) log('no-effect', `nothing observed within ${formatMs(limitMs)}`);
+  else log('hidden', `${hidden}, for ${formatMs(limitMs)}`);
+}
 
 /** Heals regardless of the run's signal, since an interrupted run must not leave a fault behind. */
 async function healNow(plan: FaultPlan, fault: Fault, limits: NemesisLimits, log: Log, clock: Clock): Promise<void> {

@@ -6,9 +6,11 @@ import type { AttackOutcome, RequestRecord } from './requests.ts';
 /** Outcome of a planned fault; times in ms on the run's timeline, null for what did not happen. */
 export interface FaultOutcome {
   readonly plan: FaultPlan;
+  /** When its injection began, whatever became of it. */
   readonly injectedAtMs: number | null;
-  /** When it was first observed to be in effect. */
+  /** When it was first observed to be in effect; requests may have felt it before. */
   readonly effectiveAtMs: number | null;
+  /** When it was first observed to be healed. */
   readonly healedAtMs: number | null;
   /** Observations, injection first, as sentences. */
   readonly evidence: readonly string[];
@@ -26,7 +28,8 @@ export function faultOutcomes(plan: RunPlan, events: readonly TimedEvent[]): Fau
     };
     return {
       plan: fault,
-      injectedAtMs: at('injected'),
+      // Older histories have no `inject`.
+      injectedAtMs: at('inject') ?? at('injected'),
       effectiveAtMs: at('effective'),
       healedAtMs: at('healed'),
       evidence: steps.map(step => step.evidence).filter(text => text !== ''),
@@ -40,7 +43,7 @@ export interface Window {
   readonly name: string;
   readonly fromMs: number;
   readonly toMs: number;
-  /** Whether it ends at the onset of a fault: requests in flight at that instant are exposed to the fault and excluded here. */
+  /** Whether it ends where a fault begins: requests in flight at that instant are exposed to the fault and excluded here. */
   readonly endsInFault?: boolean;
 }
 
@@ -55,42 +58,51 @@ export function windowNames(plan: Pick<RunPlan, 'load' | 'faults'>): string[] {
  * Windows of a run, as far as it got:
  *
  * ```
- * 0        onset       recovered    next onset or end of load
- * ├─baseline─┼──fault:id───┼──recovery:id──┤
- * ├──────────────────whole─────────────────┤
+ * 0      injection  onset    recovered    next injection or end of load
+ * ├─baseline─┼──fault:id─·───────┼──recovery:id──┤
+ * ├──────────────────whole───────────────────────┤
  * ```
  *
- * `fault:id` lasts from the observed onset to the observed recovery, or to the end. A fault without an observed effect has no window.
+ * `fault:id` lasts from where its injection begins to the observed recovery, or to the end: what a fault does to requests comes before
+ * anyone has observed it. A fault without an observed effect has no window, but ends the one before all the same, since it may have
+ * acted without being noticed.
  */
 export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[] {
   const stoppedMs = events.find(event => event.type === 'interrupted' || event.type === 'crashed')?.atMs;
   const endMs = Math.max(0, Math.min(loadEndMs(plan), stoppedMs ?? Number.POSITIVE_INFINITY));
   const faults = faultOutcomes(plan, events);
-  const onsets = faults.map(fault => fault.effectiveAtMs).filter(ms => ms !== null);
-  const untilOnset = (name: string, fromMs: number): Window => {
-    const onsetMs = Math.min(...onsets.filter(onset => onset > fromMs));
-    return { name, fromMs, toMs: Math.min(endMs, onsetMs), endsInFault: onsetMs < endMs };
+  const begins = faults.map(beginOf).filter(ms => ms !== null);
+  const untilFault = (name: string, fromMs: number): Window => {
+    const beginMs = Math.min(...begins.filter(ms => ms >= fromMs));
+    return { name, fromMs, toMs: Math.min(endMs, beginMs), endsInFault: beginMs < endMs };
   };
   const windows: Window[] = [
-    untilOnset('baseline', 0),
+    untilFault('baseline', 0),
     ...stagesOf(plan.load.ramps.filter(({ fromMs }) => fromMs >= 0)).map(stage => ({
       name: `load:${stage.name}`,
       fromMs: stage.fromMs,
       toMs: Math.min(endMs, stage.toMs),
     })),
   ];
-  for (const { plan: fault, effectiveAtMs, healedAtMs } of faults) {
+  for (const fault of faults) {
+    const { plan: planned, effectiveAtMs, healedAtMs } = fault;
     if (effectiveAtMs === null) continue;
-    windows.push({ name: `fault:${fault.id}`, fromMs: effectiveAtMs, toMs: Math.min(endMs, healedAtMs ?? endMs) });
-    if (healedAtMs !== null) windows.push(untilOnset(`recovery:${fault.id}`, healedAtMs));
+    const toMs = Math.min(endMs, healedAtMs ?? endMs);
+    windows.push({ name: `fault:${planned.id}`, fromMs: beginOf(fault)!, toMs });
+    if (healedAtMs !== null) windows.push(untilFault(`recovery:${planned.id}`, healedAtMs));
   }
   windows.push({ name: 'whole', fromMs: 0, toMs: endMs });
   return windows.filter(window => window.toMs > window.fromMs);
 }
 
+/** Where requests may first have felt a fault: the start of its injection; without a record of that, its onset. */
+function beginOf({ injectedAtMs, effectiveAtMs }: FaultOutcome): number | null {
+  return injectedAtMs ?? effectiveAtMs;
+}
+
 /**
- * Requests of a window. A request belongs to the window of its scheduled arrival, with one exception: a request in flight at the
- * onset of a fault is exposed to that fault, so it belongs to `fault:<id>` and not to the `baseline` or `recovery` before it.
+ * Requests of a window. A request belongs to the window of its scheduled arrival, with one exception: a request in flight when the
+ * injection of a fault begins is exposed to that fault, so it belongs to `fault:<id>` and not to the `baseline` or `recovery` before it.
  */
 export function requestsIn(window: Window, records: readonly RequestRecord[]): RequestRecord[] {
   const { fromMs, toMs, name, endsInFault } = window;

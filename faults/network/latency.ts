@@ -4,6 +4,15 @@ import { linkFault } from '../fault.ts';
 import { lookUntil, PROBE_PATH } from '../probe.ts';
 import { connectToxiproxy } from '../toxiproxy/client.ts';
 
+/** Times to first byte of {@link PROBES} probes. */
+interface Probes {
+  readonly sentMs: number;
+  readonly minMs: number;
+  readonly medianMs: number;
+  readonly maxMs: number;
+  readonly words: string;
+}
+
 const PROBES = 3;
 /** Maximum delay of a probe beyond the fault's own before something else must be slowing it down. */
 const SLACK_MS = 250;
@@ -16,9 +25,10 @@ const SLACK_MS = 250;
  *        ◀── link + latency ──        downstream (default)
  * ```
  *
- * It has taken effect when three probes on new connections take at least `latencyMs − jitterMs` and, as an upper bound that tells it from
- * an overloaded server, their median is at most the previous one plus `latencyMs + jitterMs` plus 250 ms; it has recovered when their
- * median is at most the previous one plus half of `latencyMs − jitterMs`, or 20 ms.
+ * It has taken effect when three probes on new connections take at least `latencyMs − jitterMs`, their median is at least the previous
+ * one plus half of that, since a slow server takes that long by itself, and at most the previous one plus `latencyMs + jitterMs` plus
+ * 250 ms, which tells it from an overloaded server. It has recovered when their median is at most the previous one plus half of
+ * `latencyMs − jitterMs`, or 20 ms. Where probes differ by more than the fault adds, nothing can be told.
  */
 export const fault = linkFault({
   kind: 'latency',
@@ -38,32 +48,44 @@ export const fault = linkFault({
   create({ latencyMs, jitterMs, stream }, link, { stack, clock }) {
     const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl });
     const toxic = `latency-${stream}`;
-    let beforeMs = 0;
-    const probe = async (signal: AbortSignal) => {
+    const leastMs = latencyMs - jitterMs;
+    let before: Probes = { sentMs: 0, minMs: 0, medianMs: 0, maxMs: 0, words: '' };
+    let slowest: Probes | undefined;
+    const probe = async (signal: AbortSignal): Promise<Probes> => {
       const seen: Probe[] = [];
       while (seen.length < PROBES) seen.push(await stack.probe(link, PROBE_PATH, signal));
       const tookMs = seen.map(({ ttfbMs }) => ttfbMs);
       const sorted = tookMs.toSorted((a, b) => a - b);
       const words = `${PROBES} probes across ${link.name} took ${tookMs.map(Math.round).join(', ')} ms`;
-      return { sentMs: seen[0]!.sentMs, minMs: sorted[0]!, medianMs: sorted[Math.floor(PROBES / 2)]!, words };
+      const [minMs, medianMs, maxMs] = [sorted[0]!, sorted[Math.floor(PROBES / 2)]!, sorted.at(-1)!];
+      return { sentMs: seen[0]!.sentMs, minMs, medianMs, maxMs, words };
     };
     return {
       async inject(signal) {
-        beforeMs = (await probe(signal)).medianMs;
+        before = await probe(signal);
         await toxiproxy.addToxic(link.name, { kind: 'latency', name: toxic, stream, latencyMs, jitterMs }, signal);
       },
       verifyEffect: signal =>
         lookUntil(clock, signal, async () => {
           const seen = await probe(signal).catch(() => undefined);
-          const maxMs = beforeMs + latencyMs + jitterMs + SLACK_MS;
-          if (!seen || seen.minMs < latencyMs - jitterMs || seen.medianMs > maxMs) return undefined;
-          return { atMs: seen.sentMs, evidence: `${seen.words}, ${Math.round(beforeMs)} ms before` };
+          if (seen && seen.maxMs > (slowest?.maxMs ?? -1)) slowest = seen;
+          const isSlower = seen && seen.minMs >= leastMs && seen.medianMs >= before.medianMs + leastMs / 2;
+          if (!isSlower || seen.medianMs > before.medianMs + latencyMs + jitterMs + SLACK_MS) return undefined;
+          return { atMs: seen.sentMs, evidence: `${seen.words}, ${Math.round(before.medianMs)} ms before` };
         }),
+      noise() {
+        if (!slowest) return undefined;
+        const spreadMs = Math.max(before.maxMs - before.minMs, slowest.maxMs - slowest.minMs - 2 * jitterMs);
+        const isTooSlow = slowest.medianMs > before.medianMs + latencyMs + jitterMs + SLACK_MS;
+        if (spreadMs < latencyMs / 2 && !isTooSlow) return undefined;
+        const [from, to] = [before.minMs, before.maxMs].map(Math.round);
+        return `${slowest.words}, and ${from} to ${to} ms before, where the fault adds ${latencyMs} ± ${jitterMs} ms`;
+      },
       heal: signal => toxiproxy.removeToxic(link.name, toxic, signal),
       verifyHealed: signal =>
         lookUntil(clock, signal, async () => {
           const seen = await probe(signal).catch(() => undefined);
-          const maxMs = Math.max(beforeMs + (latencyMs - jitterMs) / 2, 20);
+          const maxMs = Math.max(before.medianMs + leastMs / 2, 20);
           return seen && seen.medianMs <= maxMs ? { atMs: seen.sentMs, evidence: `${seen.words} again` } : undefined;
         }),
     };

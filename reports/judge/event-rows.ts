@@ -19,8 +19,10 @@ export function eventRows(events: readonly TimedEvent[]): EventRow[] {
 
 /** Steps of a fault whose names do not read well in a sentence. */
 const STEPS: ReadonlyMap<string, string> = new Map([
+  ['inject', 'injecting'],
   ['effective', 'took effect'],
   ['no-effect', 'had no observable effect'],
+  ['hidden', "could not be told from the target's own noise"],
   ['heal', 'healing'],
   ['healed', 'recovered'],
   ['not-healed', 'recovery not observed'],

@@ -8,6 +8,7 @@ import { requestsIn } from '../../harness/windows.ts';
 import { formatPercent } from '../rounding.ts';
 import type { RunDocument } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
+import { stepLabel } from './event-rows.ts';
 
 /**
  * Gate that decides whether a run's figures mean anything. A pure function that returns the reasons why they do not, one sentence
@@ -54,8 +55,9 @@ const faultsTookEffect: Gate = ({ plan: whole, faults, events }) => {
   const ended = stoppedEarly(events);
   const own = faults.filter(fault => injects(whole, fault.plan));
   return own.flatMap(({ plan, effectiveAtMs, injectedAtMs }) => {
-    const { problem, evidence } = problemOf(plan.id, events, ['failed', 'no-effect']);
+    const { problem, evidence } = problemOf(plan.id, events, ['failed', 'no-effect', 'hidden']);
     if (problem?.step === 'failed') return [sentence(`Fault ${plan.id} failed${evidence}`)];
+    if (problem?.step === 'hidden') return [sentence(`Fault ${plan.id} ${stepLabel('hidden')}${evidence}`)];
     if (effectiveAtMs !== null || (ended && !problem)) return [];
     const what = injectedAtMs === null ? 'was never injected' : 'had no observable effect';
     return [sentence(`Fault ${plan.id} ${what}${evidence}`)];
@@ -131,36 +133,52 @@ const generatorHasHeadroom: Gate = ({ events }) => {
   ];
 };
 
+/** Each stage had its planned rate: its arrivals were sent before it ended. */
+const stagesOnTime: Gate = run => stagesShort(run, (_stage, arrivals) => arrivals.length);
+
 /**
- * Each stage had its planned rate: its arrivals were sent before it ended. Of a generator that does not report when they were due, at
- * least as many as the rate asks for: that it falls behind shows in nothing else.
+ * Each stage of a generator that does not report when arrivals were due had at least as many as its rate asks for: that it falls behind
+ * shows in nothing else.
  */
-const ratesReached: Gate = ({ plan, records, events }) => {
+const ratesReached: Gate = run => {
+  const { plan, events } = run;
   const isUntimed = events.some(event => event.type === 'load' && event.summary.lateness === 'unknown');
-  const ratedIn = (stage: string) => {
-    const ramps = plan.load.ramps.filter(({ name }) => name === stage);
-    const whole = ramps.reduce((sum, ramp) => sum + expectedArrivals(ramp), 0);
-    // What is due at the very end of a stage may be sent, within the lateness limit, in the next one.
-    const peak = Math.max(0, ...ramps.flatMap(({ fromPerSecond, toPerSecond }) => [fromPerSecond, toPerSecond]));
-    return (whole - (peak * MAX_LATE_P99_MS) / 1000) / (plan.segment?.of ?? 1);
-  };
+  if (!isUntimed || !plan.arrivals) return [];
+  return stagesShort(run, (stage, arrivals) => {
+    const rated = Math.floor(ratedArrivals(plan, stage));
+    // Those that were recorded are the business of the gate above.
+    return rated > arrivals.length ? rated : 0;
+  });
+};
+
+/** Arrivals that the rates of a stage ask this generator for. */
+function ratedArrivals({ load, segment }: RunFacts['plan'], stage: string): number {
+  const ramps = load.ramps.filter(({ name }) => name === stage);
+  const whole = ramps.reduce((sum, ramp) => sum + expectedArrivals(ramp), 0);
+  // What is due at the very end of a stage may be sent, within the lateness limit, in the next one.
+  const peak = Math.max(0, ...ramps.flatMap(({ fromPerSecond, toPerSecond }) => [fromPerSecond, toPerSecond]));
+  return (whole - (peak * MAX_LATE_P99_MS) / 1000) / (segment?.of ?? 1);
+}
+
+/** Sentences on the stages that sent too few of their due arrivals before they ended. */
+function stagesShort(
+  { plan, records }: RunFacts,
+  dueIn: (stage: string, arrivals: readonly RequestRecord[]) => number,
+): string[] {
   const endsMs = new Map(plan.load.ramps.map(({ name, toMs }) => [name, toMs]));
   const inTime = ({ stage, sentMs }: RequestRecord) =>
     sentMs !== null && sentMs <= (endsMs.get(stage) ?? Number.POSITIVE_INFINITY) + MAX_LATE_P99_MS;
-  const stages = Map.groupBy(
-    records.filter(record => record.scheduledMs >= 0),
-    record => record.stage,
-  );
-  return [...stages].flatMap(([stage, arrivals]) => {
+  const measured = records.filter(record => record.scheduledMs >= 0);
+  return [...Map.groupBy(measured, record => record.stage)].flatMap(([stage, arrivals]) => {
     const sent = arrivals.filter(inTime).length;
-    const due = Math.max(arrivals.length, isUntimed && plan.arrivals ? Math.floor(ratedIn(stage)) : 0);
+    const due = dueIn(stage, arrivals);
     if (due < MIN_STAGE_ARRIVALS || sent >= MIN_SENT_RATIO * due) return [];
     const ratio = formatPercent(sent, due);
     return [
       `In stage ${stage}, ${sent} of ${due} arrivals (${ratio}) were sent before the stage ended; the minimum is ${formatPercent(MIN_SENT_RATIO, 1)}.`,
     ];
   });
-};
+}
 
 /** The machine was neither suspended nor its clock set during the measurement. Passes where no wall clock was recorded. */
 const clockSteady: Gate = ({ events }) => {
@@ -195,6 +213,7 @@ export const GATES: readonly Gate[] = [
   fewDropped,
   recordsComplete,
   generatorHasHeadroom,
+  stagesOnTime,
   ratesReached,
   clockSteady,
   enoughRequests,

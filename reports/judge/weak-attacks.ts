@@ -30,7 +30,8 @@ export function weakAttacks({ faults, events }: RunFacts): string[] {
   return faults.flatMap(fault => {
     const { plan, requests } = fault;
     const why = requests?.hold && weaknessOf(requests.hold, closesDuring(fault, events), plan);
-    return why ? [`The attack ${plan.id} was too weak to show that a safeguard acts: ${why}.`] : [];
+    const named = plan.id === 'attack' ? '' : ` \`${plan.id}\``;
+    return why ? [`The attack${named} was too weak to show that a safeguard acts: ${why}.`] : [];
   });
 }
 

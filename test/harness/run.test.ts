@@ -65,7 +65,7 @@ describe('a run', () => {
       'load stopped',
       'down',
     ]);
-    expect(steps(events)).toEqual(['injected', 'effective', 'heal', 'healed']);
+    expect(steps(events)).toEqual(['inject', 'injected', 'effective', 'heal', 'healed']);
     expect(events.filter(e => e.type === 'phase').map(e => e.phase)).toEqual([
       'up',
       'warm-up',
@@ -96,7 +96,24 @@ describe('a run', () => {
 
   it('records a fault without observable effect, and heals it anyway', async () => {
     const events = await drive({}, [FAULT], fakeFault(journal, { verifyEffect: forever }));
-    expect(steps(events)).toEqual(['injected', 'no-effect', 'heal', 'healed']);
+    expect(steps(events)).toEqual(['inject', 'injected', 'no-effect', 'heal', 'healed']);
+  });
+
+  it('tells an effect that noise hides from none', async () => {
+    const noise = () => 'probes took 5, 90 and 240 ms';
+    const events = await drive({}, [FAULT], fakeFault(journal, { verifyEffect: forever, noise }));
+    expect(steps(events)).toEqual(['inject', 'injected', 'hidden', 'heal', 'healed']);
+    const hidden = events.find(e => e.type === 'fault' && e.step === 'hidden');
+    expect(hidden).toMatchObject({ evidence: expect.stringMatching(/^probes took 5, 90 and 240 ms, for \d+ ms$/) });
+  });
+
+  it('records where an injection begins before anything is injected', async () => {
+    const inject = async () => {
+      await systemClock.sleep(60);
+    };
+    const events = await drive({}, [FAULT], fakeFault(journal, { inject }));
+    const [begin, end] = events.filter(e => e.type === 'fault').map(e => e.atMs);
+    expect(end! - begin!).toBeGreaterThanOrEqual(59);
   });
 
   it('heals a fault whose injection throws', async () => {
@@ -105,6 +122,7 @@ describe('a run', () => {
     };
     const events = await drive({}, [FAULT], fakeFault(journal, { inject }));
     expect(events.filter(e => e.type === 'fault').map(e => [e.step, e.evidence])).toEqual([
+      ['inject', ''],
       ['failed', 'no such proxy'],
       ['heal', ''],
       ['healed', 'verifyHealed'],
@@ -114,13 +132,13 @@ describe('a run', () => {
   it('bounds a step that ignores its signal', async () => {
     const deaf = () => new Promise<never>(() => {});
     const events = await drive({}, [FAULT], fakeFault(journal, { heal: deaf }));
-    expect(steps(events)).toEqual(['injected', 'effective', 'heal', 'not-healed']);
+    expect(steps(events)).toEqual(['inject', 'injected', 'effective', 'heal', 'not-healed']);
     expect(journal.at(-1)).toBe('down');
   });
 
   it('waits for a stack to recover by itself, and heals it at the end if it does not', async () => {
     const itself = { ...FAULT, forMs: null };
-    expect(steps(await drive({}, [itself]))).toEqual(['injected', 'effective', 'healed']);
+    expect(steps(await drive({}, [itself]))).toEqual(['inject', 'injected', 'effective', 'healed']);
     expect(journal).not.toContain('heal');
     rmSync(join(directory, 'events.ndjson'));
     let forced = false;
@@ -132,7 +150,7 @@ describe('a run', () => {
         forced ? Promise.resolve({ atMs: systemClock.nowMs(), evidence: 'forced' }) : forever(signal),
     });
     const events = await drive({}, [itself], helpless);
-    expect(steps(events)).toEqual(['injected', 'effective', 'heal', 'healed']);
+    expect(steps(events)).toEqual(['inject', 'injected', 'effective', 'heal', 'healed']);
     expect(events.find(e => e.type === 'fault' && e.step === 'heal')!.atMs).toBeGreaterThanOrEqual(DRIVE_MS - 1);
   });
 
@@ -146,7 +164,7 @@ describe('a run', () => {
     const events = await drive({ signal: interrupt.signal }, [long], fakeFault(journal, { verifyEffect }));
     expect(journal).toEqual(['up', 'protect 77', 'inject', 'heal', 'verifyHealed', 'load stopped', 'down']);
     expect(events.find(e => e.type === 'interrupted')).toMatchObject({ by: 'SIGINT' });
-    expect(steps(events)).toEqual(['injected', 'effective', 'heal', 'healed']);
+    expect(steps(events)).toEqual(['inject', 'injected', 'effective', 'heal', 'healed']);
   });
 
   it.each([

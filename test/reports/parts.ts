@@ -49,10 +49,11 @@ export function faultEvents(
   forMs: number,
   { bitMs = 100, healedMs = 50 } = {},
 ): TimedEvent[] {
-  const step = (name: 'injected' | 'effective' | 'heal' | 'healed', ms: number) =>
-    ({ atMs: ms, type: 'fault', id, step: name, evidence: `${name} seen` }) as const;
+  const step = (name: 'inject' | 'injected' | 'effective' | 'heal' | 'healed', ms: number) =>
+    ({ atMs: ms, type: 'fault', id, step: name, evidence: name === 'inject' ? '' : `${name} seen` }) as const;
   return [
-    step('injected', atMs),
+    step('inject', atMs),
+    step('injected', atMs + 5),
     { ...step('effective', atMs + bitMs + 30), seenMs: atMs + bitMs },
     step('heal', atMs + forMs),
     step('healed', atMs + forMs + healedMs),

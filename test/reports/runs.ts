@@ -62,17 +62,19 @@ export function historyOf(plan: RunPlan, ...events: readonly TimedEvent[]): Time
   return [...open, ...events, ...close];
 }
 
-/** Events of {@link KILL} with the given onset and recovery; null for one that was not observed. */
+/** Events of {@link KILL}, whose injection begins at 20 s, with the given onset and recovery; null for one that was not observed. */
 export function killed(effectiveAtMs: number | null = 20_100, healedAtMs: number | null = 30_000): TimedEvent[] {
+  const beginMs = Math.min(20_000, effectiveAtMs ?? 20_000);
   const step = (name: Extract<RunEvent, { type: 'fault' }>['step'], atMs: number): TimedEvent => ({
     atMs,
     type: 'fault',
     id: 'kill',
     step: name,
-    evidence: `${name} seen.`,
+    evidence: name === 'inject' ? '' : `${name} seen.`,
   });
   return [
-    step('injected', 20_000),
+    step('inject', beginMs),
+    step('injected', beginMs + 50),
     ...(effectiveAtMs === null ? [step('no-effect', 25_000)] : [step('effective', effectiveAtMs)]),
     ...(healedAtMs === null ? [step('not-healed', 50_000)] : [step('healed', healedAtMs)]),
   ];

@@ -29,7 +29,7 @@ const MAX_SPREAD_MS = 1000;
  * ```
  * segment 1   ├─0────fault────┤
  * segment 2     ├─0────fault────┤       requests: all, in scheduled order
- * union       ├─0────fault────┤         a fault: from the first onset to the last recovery, if every segment with it observed both
+ * union       ├─0────fault────┤         a fault: from the first injection to the last recovery, if every segment with it observed both
  * ```
  *
  * A problem that invalidates one segment invalidates the union.
@@ -127,7 +127,7 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
     );
   // An event may have been observed, at `seenMs`, before it was written.
   const one = (
-    step: 'injected' | 'effective' | 'heal' | 'healed',
+    step: 'inject' | 'injected' | 'effective' | 'heal' | 'healed',
     pick: (...times: number[]) => number,
   ): TimedEvent[] => {
     const events = eventsOf(step);
@@ -140,8 +140,9 @@ function faultEvents(id: string, parts: readonly Part[]): TimedEvent[] {
   const allEffective = steps.every(({ outcome }) => outcome.effectiveAtMs !== null);
   const allHealed = steps.every(({ outcome }) => outcome.injectedAtMs === null || outcome.healedAtMs !== null);
   return [
+    ...one('inject', Math.min),
     ...one('injected', Math.min),
-    ...(allEffective ? one('effective', Math.min) : eventsOf('no-effect')),
+    ...(allEffective ? one('effective', Math.min) : [...eventsOf('no-effect'), ...eventsOf('hidden')]),
     ...eventsOf('failed'),
     ...one('heal', Math.min),
     ...(allHealed ? one('healed', Math.max) : eventsOf('not-healed')),

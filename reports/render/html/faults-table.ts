@@ -11,7 +11,8 @@ export function faultsTable(faults: readonly FaultResult[]): Html {
   if (faults.length === 0) return html`<p class="empty">No fault was planned for this run.</p>`;
   const table = cardTable({
     id: 'faults-table',
-    caption: 'Took effect: first observed effect. A fault without observable effect makes the run invalid.',
+    caption:
+      'Injected: where injection, and the window of the fault, began. Took effect: first observed effect; without one the run is invalid.',
     head: html`<tr role="row">${HEADINGS.map(text => html`<th scope="col" role="columnheader">${text}</th>`)}</tr>`,
     rows: faults.map(row),
   });

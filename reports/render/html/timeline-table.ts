@@ -53,7 +53,7 @@ export function columnsOf(timeline: TimelineSeries, first: 'token' | 'byte'): Ti
 /** Values behind the charts, one row per slot: an alternative to the charts, and the source of the crosshair. */
 export function timelineTable(timeline: TimelineSeries, columns: readonly TimelineColumn[], axis: TimeAxis): Html {
   const groups = Map.groupBy(columns, ({ group }) => group);
-  const head = html`<tr><th scope="col" rowspan="2">From</th>${[...groups].map(([name, { length }]) => (name === '' ? html`<th scope="col" rowspan="2">Attempts</th>` : html`<th scope="colgroup" colspan="${length}">${name}</th>`))}<th scope="col" rowspan="2">Faults in effect</th></tr>
+  const head = html`<tr><th scope="col" rowspan="2">From</th>${[...groups].map(([name, { length }]) => (name === '' ? html`<th scope="col" rowspan="2">Attempts</th>` : html`<th scope="colgroup" colspan="${length}">${name}</th>`))}<th scope="col" rowspan="2">Faults</th></tr>
 <tr>${columns.map(({ group, name }) => group !== '' && html`<th scope="col">${name}</th>`)}</tr>`;
   const rows = timeline.offered.map((_, index) => row(timeline.slotMs, columns, axis, index));
   const table = scrollTable({ id: 'figures', caption: 'Values behind the charts', head, rows });
@@ -62,9 +62,7 @@ export function timelineTable(timeline: TimelineSeries, columns: readonly Timeli
 
 function row(slotMs: number, columns: readonly TimelineColumn[], { bands }: TimeAxis, index: number): Html {
   const fromMs = index * slotMs;
-  const inEffect = bands.filter(
-    band => band.fromMs !== null && band.fromMs < fromMs + slotMs && (band.toMs ?? 0) > fromMs,
-  );
+  const inEffect = bands.filter(band => band.fromMs < fromMs + slotMs && band.toMs > fromMs);
   return html`<tr><th scope="row">${instant(fromMs)}</th>${columns.map(({ values, unit }) => cell(values[index] ?? null, unit))}<td class="words">${inEffect.map(band => band.label).join(', ')}</td></tr>`;
 }
 

@@ -47,16 +47,22 @@ test('an attack that was never seen to act proves nothing', () => {
 type Closes = Readonly<Record<number, number>>;
 
 /** A run whose clients are well, or not, through an attack of at most 300 connections for 10 s. */
-function runWith(hold: Partial<AttackHold>, { perSecond = 100, isHurt = false, closes = {} as Closes } = {}) {
-  const attack = { ...KILL, id: 'kill', forMs: 10_000, parameters: { connections: 300, perSecond } };
-  const slos = [{ name: 'errors', window: 'fault:kill', objective: 'errors <= 5%' }];
+function runWith(
+  hold: Partial<AttackHold>,
+  { perSecond = 100, isHurt = false, closes = {} as Closes, id = 'kill' } = {},
+) {
+  const attack = { ...KILL, id, forMs: 10_000, parameters: { connections: 300, perSecond } };
+  const slos = [{ name: 'errors', window: `fault:${id}`, objective: 'errors <= 5%' }];
   const plan = planOf({ faults: [attack], slos });
   const counts = { planned: 300, reached: 300, handled: 300, exhausted: 0, ...hold };
   const samples = Object.entries(closes).map(([second, forcedCloses]): TimedEvent => {
     const atMs = 1000 * Number(second);
     return { atMs, type: 'sample', seenMs: atMs, readings: { 'gateway-1': { forcedCloses } } };
   });
-  const events = historyOf(plan, ...attacked({ ended: 0, rejected: 0, hold: counts }), ...samples);
+  const own = attacked({ ended: 0, rejected: 0, hold: counts }).map(event =>
+    event.type === 'fault' ? { ...event, id } : event,
+  );
+  const events = historyOf(plan, ...own, ...samples);
   const records = steadyLoad(ms => (isHurt && ms > 20_100 && ms < 30_000 ? { outcome: 'reset' } : {}));
   const { verdict, exitCode, reasons } = judge({ events, records }).document;
   return { verdict, exitCode, reasons: reasons.join(' ') };
@@ -74,6 +80,11 @@ test.each([
   ['none was opened', { planned: 1, reached: 0, handled: 0 }, 'inconclusive', /0 of 1 planned/],
 ] as const)('clients that are well through an attack: %s', (_, hold, verdict, reasons) => {
   expect(runWith(hold)).toMatchObject({ verdict, reasons: expect.stringMatching(reasons) });
+});
+
+test('an attack is named, unless its name is no more than that', () => {
+  expect(runWith({ handled: 0 }).reasons).toContain('The attack `kill` was too weak');
+  expect(runWith({ handled: 0 }, { id: 'attack' }).reasons).toContain('The attack was too weak');
 });
 
 test('names the rate where that is what bounds an attack', () => {

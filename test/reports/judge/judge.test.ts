@@ -48,6 +48,16 @@ test.each<[string, Case, string, number, string]>([
     2,
     'Fault kill had no observable effect: no-effect seen.',
   ],
+  [
+    "a fault that the target's noise hides",
+    {
+      plan: withFault,
+      events: [{ atMs: 25_000, type: 'fault', id: 'kill', step: 'hidden', evidence: 'probes took 5 and 300 ms' }],
+    },
+    'invalid',
+    2,
+    "Fault kill could not be told from the target's own noise: probes took 5 and 300 ms.",
+  ],
   ['a fault that was never injected', { plan: withFault }, 'invalid', 2, 'Fault kill was never injected.'],
   [
     'a fault without observed recovery',

@@ -69,7 +69,7 @@ function drawAt(chart: Chart, axis: TimeAxis, size: (typeof WIDTHS)[number]): Ht
   const right = size.width - size.right;
   const x = (atMs: number) => size.left + (Math.min(Math.max(atMs, 0), axis.endMs) / axis.endMs) * (right - size.left);
   const labels = placeLabels(
-    axis.bands.map(band => ({ text: band.label, x: x(band.fromMs ?? band.injectedAtMs ?? 0) + 3 })),
+    axis.bands.map(band => ({ text: band.label, x: x(band.fromMs) + 3 })),
     size.left,
     right,
   );
@@ -84,7 +84,7 @@ ${labels.map(label => html`<text class="band-label" x="${round(label.x)}" y="${l
 </svg>`;
 }
 
-/** Bands of the faults, in one shade however many overlap; a line at each injection, a fainter one at each recovery. */
+/** Bands of the faults, in one shade however many overlap; a line at each observed onset, a fainter one at each recovery. */
 function drawBands(bands: readonly FaultBand[], frame: Frame): Content {
   const height = frame.bottom - frame.top;
   const areas = joinedBands(bands).map(({ fromMs, toMs }) => {
@@ -93,7 +93,7 @@ function drawBands(bands: readonly FaultBand[], frame: Frame): Content {
   });
   const line = (name: string, atMs: number | null) =>
     atMs !== null && html`<path class="${name}" d="M${round(frame.x(atMs))} ${frame.top}V${frame.bottom}"/>`;
-  return [areas, bands.map(band => [line('recovered', band.toMs), line('injected', band.injectedAtMs)])];
+  return [areas, bands.map(band => [line('recovered', band.toMs), line('onset', band.onsetMs)])];
 }
 
 function drawGrid(chart: Chart, axis: TimeAxis, frame: Frame, width: number): Content {

@@ -1,32 +1,30 @@
 import type { FaultResult } from '../../../store/run-document.ts';
 
-/** Fault on the time axis: a band while it was in effect, a line at its injection. */
+/** Fault on the time axis: a band like its window, a line where its effect was first observed. */
 export interface FaultBand {
   readonly label: string;
-  readonly injectedAtMs: number | null;
-  readonly fromMs: number | null;
-  readonly toMs: number | null;
+  /** Where its injection began. */
+  readonly fromMs: number;
+  /** Observed onset; null if none was observed. */
+  readonly onsetMs: number | null;
+  /** Observed recovery. */
+  readonly toMs: number;
 }
 
 /** Faults of a run as bands; one without observed recovery lasts to the end of the axis. */
 export function faultBands(faults: readonly FaultResult[], endMs: number): FaultBand[] {
-  return faults
-    .filter(fault => fault.injectedAtMs !== null || fault.effectiveAtMs !== null)
-    .map(fault => ({
-      label:
-        fault.id + (fault.effectiveAtMs === null ? ' (no effect)' : fault.healedAtMs === null ? ' (no recovery)' : ''),
-      injectedAtMs: fault.injectedAtMs,
-      fromMs: fault.effectiveAtMs,
-      toMs: fault.effectiveAtMs === null ? null : (fault.healedAtMs ?? endMs),
-    }));
+  return faults.flatMap(({ id, injectedAtMs, effectiveAtMs: onsetMs, healedAtMs }) => {
+    const fromMs = injectedAtMs ?? onsetMs;
+    if (fromMs === null) return [];
+    const remark = onsetMs === null ? ' (no effect)' : healedAtMs === null ? ' (no recovery)' : '';
+    return [{ label: id + remark, fromMs, onsetMs, toMs: healedAtMs ?? endMs }];
+  });
 }
 
-/** Intervals with at least one fault in effect, ascending and disjoint. */
+/** Intervals with at least one fault, ascending and disjoint. */
 export function joinedBands(bands: readonly FaultBand[]): { fromMs: number; toMs: number }[] {
   const joined: { fromMs: number; toMs: number }[] = [];
-  for (const band of [...bands].sort((a, b) => (a.fromMs ?? 0) - (b.fromMs ?? 0))) {
-    const { fromMs, toMs } = band;
-    if (fromMs === null || toMs === null) continue;
+  for (const { fromMs, toMs } of [...bands].sort((a, b) => a.fromMs - b.fromMs)) {
     const last = joined.at(-1);
     if (last && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs);
     else joined.push({ fromMs, toMs });

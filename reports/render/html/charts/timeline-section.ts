@@ -17,13 +17,17 @@ export function timelineSection(input: RenderInput): Html {
   if (slots === 0) return html`<p class="empty">No request was scheduled in this run, so there is nothing to draw.</p>`;
   const endMs = Math.max(
     slots * timeline.slotMs,
-    ...input.document.faults.flatMap(fault => [fault.effectiveAtMs ?? 0, fault.healedAtMs ?? 0]),
+    ...input.document.faults.flatMap(fault => [
+      fault.injectedAtMs ?? 0,
+      fault.effectiveAtMs ?? 0,
+      fault.healedAtMs ?? 0,
+    ]),
   );
   const axis: TimeAxis = { slotMs: timeline.slotMs, endMs, bands: faultBands(input.document.faults, endMs) };
   const first = firstUnit(input.plan);
   const columns = columnsOf(timeline, first);
   const joined = timeline.slotMs > input.timeline.slotMs;
-  return html`<p class="hint">Time is relative to the start of the load phase. Shaded: a fault is in effect; dashed line: its injection.
+  return html`<p class="hint">Time is relative to the start of the load phase. Shaded: from the injection of a fault to its observed recovery; dashed line: its observed onset.
 Each point covers ${quantity(timeline.slotMs, 'ms')}${joined ? ': the highest latency, mean rate, longest queue and fewest replicas of that interval' : ''}.
 <span class="scripted" hidden>Hover over a chart, or focus it and use the arrow keys, to read the values at one point in time.</span></p>
 ${timelineCharts(timeline, chartLimits(input), first).map(chart => figure(chart, axis, columns))}

@@ -1,0 +1,52 @@
+import { expect, test, vi } from 'vitest';
+import { fault } from '../../../faults/network/latency.ts';
+import { systemClock } from '../../../harness/clock.ts';
+import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
+
+vi.mock('../../../faults/toxiproxy/client.ts', () => ({
+  connectToxiproxy: () => ({ addToxic: async () => {}, removeToxic: async () => {} }),
+}));
+
+const LINK = { name: 'client→target' } as Link;
+
+/** The fault of 100 ± 10 ms on a link whose probes take these times, the last of them for ever. */
+async function injected(...tookMs: number[]): Promise<Fault> {
+  const probe = async () => ({ sentMs: 0, ttfbMs: tookMs.length > 1 ? tookMs.shift()! : tookMs[0]! });
+  const stack = { proxyApiUrl: 'http://127.0.0.1:1', probe } as unknown as RunningStack;
+  const parameters = fault.parameters.parse({ latencyMs: 100, jitterMs: 10 });
+  const found = fault.create(parameters as never, LINK as never, { stack, clock: systemClock, forMs: 1000 });
+  await found.inject(AbortSignal.timeout(1000));
+  return found;
+}
+const effect = (found: Fault) => found.verifyEffect(AbortSignal.timeout(120));
+
+test('probes that take as much longer as the fault adds show its effect', async () => {
+  const { evidence } = await effect(await injected(2, 3, 4, 95, 104, 112));
+  expect(evidence).toBe('3 probes across client→target took 95, 104, 112 ms, 3 ms before');
+});
+
+test('a server that takes 300 ms by itself shows no effect, and no noise hides one', async () => {
+  // All probes exceed 100 − 10 ms, as they did before.
+  const found = await injected(300, 301, 302, 301);
+  await expect(effect(found)).rejects.toThrow();
+  expect(found.noise?.()).toBeUndefined();
+});
+
+test.each([
+  ['before the fault', [5, 90, 240, 60, 100, 110, 80]],
+  ['during the fault', [5, 5, 5, 4, 90, 300, 4, 250, 50, 20]],
+  ['slower than it explains', [5, 5, 5, 900]],
+])('noise %s is told from no effect', async (_, tookMs) => {
+  const found = await injected(...tookMs);
+  await expect(effect(found)).rejects.toThrow();
+  expect(found.noise?.()).toMatch(
+    /^3 probes across client→target took .* ms, and 5 to \d+ ms before, where the fault adds 100 ± 10 ms$/,
+  );
+});
+
+test('without a single response there is no noise to speak of', async () => {
+  const found = await injected(3);
+  const never = { ...found, verifyEffect: () => Promise.reject(new Error('aborted')) };
+  await expect(effect(never)).rejects.toThrow();
+  expect(found.noise?.()).toBeUndefined();
+});
