@@ -43,7 +43,7 @@ const unit = [
   'test/faults/toxiproxy/toxics/stages.test.ts',
   'test/load/{engines,journal,plan,request,trace,workload}.test.ts',
   'test/load/k6/recorder.test.ts',
-  'test/load/stream/{body-reader,chunk,due-queue,failure,plain-reader,retry,tally,users}.test.ts',
+  'test/load/stream/{addresses,body-reader,chunk,due-queue,failure,plain-reader,retry,tally,users}.test.ts',
   'test/platform/{restart-policy,supervisor,topology}.test.ts',
   'test/platform/docker/{layout,images/*}.test.ts',
   'test/stack/service-program.test.ts',

@@ -7,7 +7,7 @@ import { resolveTarget } from '../faults/slow-http/attacker/target.ts';
 import { SquallError } from '../harness/errors.ts';
 import { badTarget } from '../harness/host/target.ts';
 import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
-import { hostAndPort, reachableAddress } from '../platform/external/reach.ts';
+import { hostAndPort, reachableAddresses } from '../platform/external/reach.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { type AttackResult, attackScenario, resultOf } from '../scenarios/attack.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
@@ -132,7 +132,8 @@ function changesOf({ connections, rate, path, set }: AttackOptions): Record<stri
 /** The first model that the target lists, requested from the address that was checked. */
 async function listedModel(external: External, signal: AbortSignal): Promise<string> {
   const { protocol, origin } = new URL(external.url);
-  const address = hostAndPort(await reachableAddress(external, signal), external.port);
+  const [first] = await reachableAddresses(external, signal);
+  const address = hostAndPort(first, external.port);
   const { iOwnThisTarget } = external;
   const target = await resolveTarget(`${protocol}//${address}`, { origin, iOwnThisTarget, signal });
   return firstModel(target, external.authorization, signal);

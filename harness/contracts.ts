@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
-import type { Readings } from './metrics.ts';
+import type { NameLookUp } from './host/target.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
-import type { AttackOutcome, LoadNote } from './requests.ts';
+import type { AttackOutcome, ConnectionCounts, LoadNote } from './requests.ts';
 import type { Partition } from './segment.ts';
 
 /**
@@ -129,6 +129,8 @@ export interface RunningStack extends AsyncDisposable {
    * Origin for the `Host` header and the TLS name, such as `https://llm.test`, while connections go to the entry. @default the entry
    */
   readonly origin?: string;
+  /** Name whose addresses the entries are, all of one server, for clients that look it up again. @default none */
+  readonly lookUp?: NameLookUp;
   /** Whether the user confirmed that entries outside this machine are theirs. @default false */
   readonly iOwnThisTarget?: boolean;
   /** `Authorization` header of clients; empty for none. */
@@ -216,6 +218,8 @@ export interface LoadJob {
   readonly authority: string | undefined;
   /** See {@link RunningStack.origin}. */
   readonly origin?: string;
+  /** See {@link RunningStack.lookUp}. */
+  readonly lookUp?: NameLookUp;
   readonly authorization: string;
   /** File to which to append request records, one JSON object per line: `requests.ndjson`; further workers use `requests.2.ndjson` … */
   readonly journalPath: string;
@@ -251,6 +255,8 @@ export interface LoadSummary {
   readonly requests?: number;
   /** What was noticed, most frequent first; absent from engines that do not look. */
   readonly notes?: readonly LoadNote[];
+  /** Absent from engines that do not tell. */
+  readonly connections?: ConnectionCounts;
   /** `unknown` if it does not report when requests were due: `scheduledMs` of its records is then the start of sending. */
   readonly lateness?: 'unknown';
 }
@@ -278,22 +284,4 @@ export interface LoadEngine {
    * @param chooseStart called once at that moment, for the instant of the start: a slow startup then does not delay the first arrival
    */
   start(job: LoadJob, chooseStart: () => number, signal: AbortSignal): Promise<RunningLoad>;
-}
-
-/** Input of a {@link MetricsSource}. */
-export interface SamplingJob {
-  readonly stack: RunningStack;
-  readonly clock: Clock;
-  /** Start of the load phase on the clock; samples are taken half-way between whole seconds from it. */
-  readonly startAtMs: number;
-  /** Records a round: when it was requested, on the clock, and the readings by replica, without those that did not respond. */
-  record(takenAtMs: number, readings: Readonly<Record<string, Readings>>): void;
-}
-
-/**
- * Samples the metrics of a stack during a run, without disturbing it: `start` does not wait and nothing throws; metrics that cannot be
- * read are missing. Disposing ends it, within a time limit, after its last `record`.
- */
-export interface MetricsSource {
-  start(job: SamplingJob): AsyncDisposable;
 }

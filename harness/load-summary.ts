@@ -1,4 +1,5 @@
 import type { LoadSummary } from './contracts.ts';
+import type { ConnectionCounts } from './requests.ts';
 
 /**
  * Combined summary of generators that ran side by side: CPU time and memory add up, wall time does not, and utilisation is that of
@@ -14,9 +15,28 @@ export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
     ...(requests === undefined ? {} : { requests }),
     ...(parts.some(({ lateness }) => lateness) ? { lateness: 'unknown' } : {}),
     ...(cores === undefined ? {} : { cores, busiest }),
+    ...sumConnections(parts),
     cpuMs: sum(part => part.cpuMs)!,
     wallMs: Math.max(0, ...parts.map(part => part.wallMs)),
     peakRssBytes: sum(part => part.peakRssBytes)!,
+  };
+}
+
+function sumConnections(parts: readonly LoadSummary[]): Pick<LoadSummary, 'connections'> {
+  const all = parts.flatMap(({ connections }) => connections ?? []);
+  return all.length === 0 ? {} : { connections: addConnections(all) };
+}
+
+/** Connections of several pools or generators together. */
+export function addConnections(parts: readonly ConnectionCounts[]): ConnectionCounts {
+  const addresses: Record<string, number> = {};
+  for (const part of parts)
+    for (const [address, count] of Object.entries(part.addresses))
+      addresses[address] = (addresses[address] ?? 0) + count;
+  return {
+    opened: parts.reduce((sum, { opened }) => sum + opened, 0),
+    maxRequests: Math.max(0, ...parts.map(({ maxRequests }) => maxRequests)),
+    addresses,
   };
 }
 

@@ -1,3 +1,6 @@
+import type { Clock } from './clock.ts';
+import type { RunningStack } from './contracts.ts';
+
 /**
  * Metrics of one replica in one round of samples: a small fixed set, so that a history stays small however much its services
  * export. Each is the sum over the replica's engines, GPUs or label values unless stated otherwise. Counters restart with the
@@ -33,3 +36,21 @@ export type Metric = keyof Readings;
 
 /** Interval between rounds of samples, in ms. */
 export const SAMPLE_INTERVAL_MS = 1000;
+
+/** Input of a {@link MetricsSource}. */
+export interface SamplingJob {
+  readonly stack: RunningStack;
+  readonly clock: Clock;
+  /** Start of the load phase on the clock; samples are taken half-way between whole seconds from it. */
+  readonly startAtMs: number;
+  /** Records a round: when it was requested, on the clock, and the readings by replica, without those that did not respond. */
+  record(takenAtMs: number, readings: Readonly<Record<string, Readings>>): void;
+}
+
+/**
+ * Samples the metrics of a stack during a run, without disturbing it: `start` does not wait and nothing throws; metrics that cannot be
+ * read are missing. Disposing ends it, within a time limit, after its last `record`.
+ */
+export interface MetricsSource {
+  start(job: SamplingJob): AsyncDisposable;
+}

@@ -129,8 +129,17 @@ export interface UserClass {
   readonly clientTimeout?: ClientTimeoutPlan;
 }
 
+/** How requests share connections; see `load/stream/wire/connections.ts`. */
+export interface ConnectionUse {
+  /** `reuse`: all users share a pool; `per-user`: each has a connection of its own; `fresh`: each request has one. */
+  readonly kind: 'reuse' | 'per-user' | 'fresh';
+  /** Number of requests after which a connection is replaced; null for no bound. */
+  readonly maxRequests: number | null;
+}
+
 /** Behaviour of clients beyond single requests. */
 export interface ClientsPlan {
+  readonly connections: ConnectionUse;
   readonly retry: RetryPlan | null;
   readonly clientTimeout: ClientTimeoutPlan | null;
   /** Empty if all users are alike. */
@@ -155,7 +164,7 @@ export interface LoadPlan {
   readonly salt?: string;
   /** Trace to replay, or to take lengths from. */
   readonly trace?: TracePlan;
-  /** @default no retries, no timeout but the idle timeout, and one class */
+  /** @default no retries, no timeout but the idle timeout, one class, and {@link DEFAULT_CONNECTIONS} */
   readonly clients?: ClientsPlan;
   /** Number of connections of a closed loop, each of which sends as soon as it has its response; rates are then 0. */
   readonly connections?: number;
@@ -166,9 +175,13 @@ export interface LoadPlan {
   readonly connectTimeoutMs: number;
   /** Limit of the wait for the next byte. */
   readonly idleTimeoutMs: number;
-  /** False: each request has a connection of its own, like that of a new client. @default true */
-  readonly keepAlive?: false;
 }
+
+/**
+ * Connections of a load that says nothing about them: a pool, as backends of applications have one, whose connections are replaced
+ * often enough that balancers, restarts and added replicas behind one address see new ones all the time.
+ */
+export const DEFAULT_CONNECTIONS: ConnectionUse = { kind: 'reuse', maxRequests: 10 };
 
 /** Fault on the timeline. */
 export interface FaultPlan {

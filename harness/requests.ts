@@ -97,6 +97,15 @@ export interface LoadNote {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** Connections that a load generator established. */
+export interface ConnectionCounts {
+  readonly opened: number;
+  /** The same, by IP address. */
+  readonly addresses: Readonly<Record<string, number>>;
+  /** Largest number of requests on one. */
+  readonly maxRequests: number;
+}
+
 /** What has to be known of a request to record it; the rest is that of one that was never sent. */
 export type RequestFacts = Partial<RequestRecord> &
   Pick<RequestRecord, 'index' | 'scheduledMs' | 'endMs' | 'outcome' | 'stage'>;

@@ -4,16 +4,15 @@ import type {
   FaultFactory,
   LoadEngine,
   LoadProgress,
-  MetricsSource,
   Platform,
   RunningLoad,
   RunningStack,
-  SamplingJob,
   StackObserver,
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import { failureText } from './failure-text.ts';
 import type { History, RunEnvironment } from './history.ts';
+import type { MetricsSource, SamplingJob } from './metrics.ts';
 import { type NemesisLimits, runFault } from './nemesis.ts';
 import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
@@ -141,6 +140,7 @@ async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStac
       targets: stack.entries,
       authority: stack.entryCertificate?.authority,
       ...(stack.origin === undefined ? {} : { origin: stack.origin }),
+      ...(stack.lookUp === undefined ? {} : { lookUp: stack.lookUp }),
       authorization: stack.authorization,
       journalPath: `${directory}/requests.ndjson`,
       logPath: `${directory}/load.log`,

@@ -35,7 +35,7 @@ export interface Capabilities {
   readonly latencies: readonly string[];
   /** Meaning of its stages: arrivals (or users) of the plan, or connections that send as fast as responses arrive. */
   readonly loop: 'arrivals' | 'connections';
-  /** Clients with retries, timeouts or several classes; keep-alive switched off. */
+  /** Clients with connections of their own, retries, timeouts or several classes. */
   readonly clients: boolean;
   readonly sessions: boolean;
   /** Lengths and times of a recorded trace. */

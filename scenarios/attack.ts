@@ -45,7 +45,7 @@ export function attackScenario({ attack, forMs, control, controlRate, model }: A
     why: summary,
     load: {
       arrivals: 'constant',
-      keepAlive: false,
+      clients: { connections: 'fresh' },
       stages: [{ name: 'control', at: controlRate, for: `${BEFORE_MS + forMs + AFTER_MS}ms` }],
       idleTimeout: '5s',
       maxInFlight: 5000,

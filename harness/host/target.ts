@@ -11,6 +11,13 @@ export interface LocatedTarget {
   readonly port: number;
 }
 
+/** Name to look up again while its server is in use. */
+export interface NameLookUp {
+  readonly hostname: string;
+  /** Whether addresses outside this machine may be connected to. */
+  readonly iOwnThisTarget: boolean;
+}
+
 /** Options of {@link locateTarget}. */
 export interface LocateOptions {
   /** Whether the user confirmed that traffic and faults may go to a server outside this machine. @default false */

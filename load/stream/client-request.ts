@@ -28,8 +28,6 @@ export interface ClientRequestOptions {
  * through all attempts and the waits between them.
  */
 export class ClientRequest {
-  /** Number of attempts resent after a stale keep-alive connection. */
-  resent = 0;
   readonly #task: RequestTask;
   readonly #options: ClientRequestOptions;
   readonly #times: number[] = [];
@@ -39,6 +37,7 @@ export class ClientRequest {
   #firstSentMs: number | null = null;
   #timer: NodeJS.Timeout | undefined;
   #isCut = false;
+  #resent = false;
   #settled = false;
 
   constructor(task: RequestTask, options: ClientRequestOptions) {
@@ -83,7 +82,7 @@ export class ClientRequest {
     this.#attempt = undefined;
     this.#last = ended;
     this.#firstSentMs ??= ended.sentMs;
-    if (attempt.resent) this.resent += 1;
+    this.#resent ||= attempt.resent;
     if (ended.sentMs !== null) {
       this.#times.push(ended.sentMs, ended.endMs);
       this.#outcomes.push(errorKind(ended));
@@ -103,6 +102,7 @@ export class ClientRequest {
     const record: RequestRecord = {
       ...ended,
       sentMs: ended.outcome === 'dropped' ? null : this.#firstSentMs,
+      ...(this.#resent && { resent: true }),
       ...(this.#options.retry && { attempts }),
       ...(attempts > 1 && { attemptsMs: this.#times, attemptOutcomes: this.#outcomes.join(' ') }),
     };

@@ -1,6 +1,7 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { LoadJob, LoadProgress } from '../../harness/contracts.ts';
-import { type RequestRecord, requestRecord } from '../../harness/requests.ts';
+import { addConnections } from '../../harness/load-summary.ts';
+import { type ConnectionCounts, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { arrivalsOf, type Partition, partOf, WHOLE } from '../../harness/segment.ts';
 import { type Arrival, isClosed, scheduled } from '../schedule.ts';
 import { lengthsFor } from '../trace/lengths.ts';
@@ -11,9 +12,9 @@ import type { Pacer } from './pacer.ts';
 import type { RequestTask, Target } from './request.ts';
 import { RetryPolicy } from './retry.ts';
 import { tally } from './tally.ts';
+import { openTargets } from './targets.ts';
 import { type Turn, TurnMaker } from './turn.ts';
 import { Users } from './users.ts';
-import { openConnections } from './wire/connections.ts';
 
 /** Dependencies of a {@link LoadDriver}. */
 export interface LoadDriverOptions {
@@ -44,8 +45,6 @@ const MAX_LOGGED_FAILURES = 100;
  * ```
  */
 export class LoadDriver {
-  /** Number of attempts resent after a stale keep-alive connection. */
-  resent = 0;
   readonly #job: LoadJob;
   readonly #options: LoadDriverOptions;
   readonly #targets: readonly Target[];
@@ -72,7 +71,7 @@ export class LoadDriver {
     const { plan, seed } = job;
     this.#job = job;
     this.#options = options;
-    this.#targets = job.targets.map(url => openTarget(url, job, options.clock));
+    this.#targets = openTargets(job, options.clock);
     this.#partition = job.partition ?? WHOLE;
     this.#maxInFlight = partOf(plan.maxInFlight, this.#partition);
     this.#schedule = arrivalsOf(scheduled(plan, seed), this.#partition);
@@ -88,6 +87,11 @@ export class LoadDriver {
   /** Number of requests so far, including dropped ones. */
   get requests(): number {
     return this.#requests;
+  }
+
+  /** Connections established so far. */
+  get connections(): ConnectionCounts {
+    return addConnections(this.#targets.map(({ connections }) => connections.counts));
   }
 
   /**
@@ -160,7 +164,6 @@ export class LoadDriver {
 
   #onSettled(turn: Turn, request: ClientRequest, record: RequestRecord, cause: Error | undefined): void {
     this.#active.delete(request);
-    this.resent += request.resent;
     this.#record(record);
     const failure = `${record.outcome}: ${cause?.message ?? `status ${record.status}`}`;
     if (record.outcome !== 'ok' && this.#logged.size < MAX_LOGGED_FAILURES && !this.#logged.has(failure)) {
@@ -212,14 +215,4 @@ export class LoadDriver {
   #nowMs(): number {
     return this.#options.clock.nowMs() - this.#startAtMs;
   }
-}
-
-function openTarget(url: string, job: LoadJob, clock: Clock): Target {
-  const { connectTimeoutMs, keepAlive } = job.plan;
-  const { origin, host, pathname } = new URL(url);
-  const connections = openConnections({
-    ...(job.origin === undefined ? { origin } : { origin: job.origin, via: host }),
-    ...{ authority: job.authority, connectTimeoutMs, keepAlive, nowMs: () => clock.nowMs() },
-  });
-  return { prefix: pathname.replace(/\/$/, ''), connections };
 }

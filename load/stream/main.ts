@@ -27,8 +27,7 @@ async function drive(job: TimedJob): Promise<void> {
   if (worker.stopped.aborted) load.stop();
   await load.run(job.startAtMs);
   await journal.close();
-  if (load.resent > 0) log(`resent after a stale keep-alive connection: ${load.resent}`);
   // Everything happens on the main thread; the pacer's sleeps.
-  const summary = { ...measured(), cores: 1, requests: load.requests };
+  const summary = { ...measured(), cores: 1, requests: load.requests, connections: load.connections };
   await worker.finish({ progress: load.progress(), summary });
 }

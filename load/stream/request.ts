@@ -5,17 +5,17 @@ import { retryAfterMs } from '../../harness/retry/retry-after.ts';
 import type { HttpRequest } from '../request/request.ts';
 import { bodyReader, outcomeOfHead } from './wire/body-reader.ts';
 import type { Connection, Exchange } from './wire/connection.ts';
-import type { Connections } from './wire/connections.ts';
+import type { Connections, ConnectionUser } from './wire/connections.ts';
 import type { BodyReader, StreamEvent } from './wire/event.ts';
 import { outcomeOfError, type RequestPhase } from './wire/failure.ts';
 import { requestText } from './wire/request-text.ts';
 
 /**
- * A reused keep-alive connection that ends within this time (ms) after a request was written to it, without a response, was being
- * closed by the server when the request was sent. Long enough for a local round trip and far shorter than the time that a request
- * spends in a service, so a service that dies with requests in flight cannot hide behind it.
+ * Time (ms) within which a reused connection that ends without a byte was probably being closed by the server, or by a balancer on
+ * the way, when the request was sent: several round trips to anywhere. A request that waited longer was being worked on, so that a
+ * service which dies with requests in flight cannot hide behind the connections of its clients.
  */
-const STALE_WINDOW_MS = 10;
+const STALE_WINDOW_MS = 1000;
 
 /** Limits on reading the rest of a body once its outcome is known, so that the connection can be reused. */
 const TAIL_MS = 1000;
@@ -30,6 +30,8 @@ export interface RequestTask extends HttpRequest {
   readonly expect: HttpExpectation | null;
   /** Further fields of the record: class, session, turn. */
   readonly labels: Pick<RequestRecord, 'class' | 'session' | 'turn'>;
+  /** Who sends it, where users have connections of their own. */
+  readonly user?: ConnectionUser | undefined;
 }
 
 /** Destination of requests. */
@@ -59,9 +61,9 @@ export interface RequestContext {
  *     └─ resent on a new connection ◄──┘ stale keep-alive connection
  * ```
  *
- * A request on a stale keep-alive connection is resent once, on a new one, as browsers and Go's client do (Chromium
- * `HttpNetworkTransaction::ShouldResendRequest`, Go `errServerClosedIdle`): the service never saw it. Its latency still counts
- * from the schedule. Any other failure is reported and never retried here.
+ * A request on a reused connection that ends before any byte of a response is resent once, on a new one, as browsers and Go's client
+ * do (Chromium `HttpNetworkTransaction::ShouldResendRequest`, Go `errServerClosedIdle`). Its latency still counts from the schedule,
+ * and its record says so. Any other failure is reported and never retried here.
  */
 export class StreamRequest implements Exchange {
   readonly task: RequestTask;
@@ -94,12 +96,12 @@ export class StreamRequest implements Exchange {
     this.#target = target;
     this.#context = context;
     this.#sentMs = this.#now();
-    this.#connection = target.connections.take();
+    this.#connection = target.connections.take(task.user);
   }
 
   send(): void {
     const { prefix, connections } = this.#target;
-    const text = requestText(this.task, prefix, connections.host, connections.keepAlive);
+    const text = requestText(this.task, prefix, connections.host, !this.#connection.isLast);
     this.#connection.send(text, this.task.method === 'HEAD', this);
   }
 
@@ -149,7 +151,7 @@ export class StreamRequest implements Exchange {
     if (!this.#settled) this.#reader?.end();
     this.#settle('truncated');
     clearTimeout(this.#timer);
-    this.#target.connections.giveBack(this.#connection);
+    this.#target.connections.giveBack(this.#connection, this.task.user);
   }
 
   onError(error: Error): void {
@@ -190,17 +192,16 @@ export class StreamRequest implements Exchange {
   }
 
   #isStale(): boolean {
-    const { responses } = this.#connection;
-    return (
-      !this.resent && this.#phase === 'waiting' && responses > 0 && this.#now() - this.#writtenMs <= STALE_WINDOW_MS
-    );
+    const { responses, isSilent } = this.#connection;
+    const isInTime = this.#now() - this.#writtenMs <= STALE_WINDOW_MS;
+    return !this.resent && this.#phase === 'waiting' && responses > 0 && isSilent && isInTime;
   }
 
   #resend(): void {
     this.resent = true;
     this.#phase = 'connecting';
     this.#close();
-    this.#connection = this.#target.connections.take(true);
+    this.#connection = this.#target.connections.take(this.task.user, true);
     this.send();
   }
 
@@ -223,6 +224,7 @@ export class StreamRequest implements Exchange {
       stage,
       upstream: this.#upstream,
       gaps: [...this.#gaps].flat(),
+      ...(this.resent && { resent: true }),
       ...labels,
     });
     this.#context.settled(this, record, cause);

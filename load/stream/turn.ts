@@ -9,6 +9,7 @@ import { resolveHeaders, resolveSecret } from '../request/secrets.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { ClientTimeout } from './client-request.ts';
 import type { RequestTask } from './request.ts';
+import type { ConnectionUser } from './wire/connections.ts';
 
 /** Request that is due: its user, and its turn in a session. */
 export interface Turn {
@@ -48,6 +49,7 @@ export class TurnMaker {
         ...(userClass && { class: userClass.name }),
         ...(workload.kind !== 'http' && workload.sessions && { session: turn.session, turn: turn.turn }),
       },
+      user: this.#userOf(turn),
       expect: workload.kind === 'http' ? workload.expect : null,
       ...buildRequest(workload, index, this.#sender(userClass), {
         ...{ session: turn.session, turn: turn.turn },
@@ -72,6 +74,13 @@ export class TurnMaker {
     if (!clientTimeout) return null;
     const random = seededRandom(seed).stream('clientTimeout').stream(`${turn.session}/${turn.turn}`);
     return { ...clientTimeout, afterMs: Math.max(0, draw(clientTimeout.afterMs, random)) };
+  }
+
+  /** In an open loop a user leaves after the last turn; one of a closed loop stays. */
+  #userOf(turn: Turn): ConnectionUser | undefined {
+    if (this.#job.plan.clients?.connections.kind !== 'per-user') return undefined;
+    if (turn.user !== null) return { key: `user ${turn.user}`, isLast: false };
+    return { key: `session ${turn.session}`, isLast: !this.following(turn, 0) };
   }
 
   /** A user of a closed loop keeps its class; in an open loop each session belongs to another user. */

@@ -7,7 +7,7 @@ import type { FaultProxy } from '../fault-proxy.ts';
 import { platformOn } from '../platform.ts';
 import { processDriver } from '../process/platform.ts';
 import { reportLoss, startWatchdog } from '../watchdog/watchdog.ts';
-import { type ExternalTarget, hostAndPort, reachableAddress } from './reach.ts';
+import { type ExternalTarget, hostAndPort, reachableAddresses } from './reach.ts';
 
 /** Name of the only link: from Squall's clients to the target. */
 export const TARGET_LINK = 'client→target';
@@ -28,7 +28,7 @@ export function externalTopology(authorization: string): Topology {
  * load ─▶ client→target (fault proxy, 127.0.0.1) ─▶ target
  * ```
  *
- * The upstream is a checked address, never a name. Clients use the target's own name for `Host` and TLS; the proxy does not
+ * The upstream is a checked address, never a name, and one only, whatever the name stands for. Clients use the target's own name for `Host` and TLS; the proxy does not
  * terminate TLS. Replicas, zones and metrics of the target are unknown, so no fault or objective can refer to them.
  */
 export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Platform<Topology> {
@@ -37,7 +37,8 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
     kind: 'external',
     connect: proxy.connect,
     async prepare(topology, options) {
-      const upstream = hostAndPort(await reachableAddress(target, options.signal), target.port);
+      const [address] = await reachableAddresses(target, options.signal);
+      const upstream = hostAndPort(address, target.port);
       const driver = await processDriver(proxy, topology, options);
       return {
         ...driver,
@@ -59,19 +60,21 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
 }
 
 /**
- * Platform of a running server without a proxy, for runs whose faults need none. Clients and attackers connect directly to a checked
- * address, each from an address of its own, so they see the server's own reaction.
+ * Platform of a running server without a proxy, for runs whose faults need none. Clients connect directly to its checked addresses in
+ * turn, attackers to the first, each from an address of its own, so they see the server's own reaction.
  */
 export function directPlatform(target: ExternalTarget): Platform<Topology> {
-  const { origin, entryAt, probeVia } = clientView(target);
+  const { origin, hostname, entryAt, probeVia } = clientView(target);
   return {
     kind: 'external',
     async up({ links, authorization }, { runId, directory, observer, signal, clock }) {
-      const listen = hostAndPort(await reachableAddress(target, signal), target.port);
+      const addresses = await reachableAddresses(target, signal);
+      const listen = hostAndPort(addresses[0], target.port);
       await mkdir(directory, { recursive: true });
       const watchdog = await startWatchdog({ runId, directory, signal, onLost: reportLoss(observer) });
       return {
-        entries: [entryAt(listen)],
+        entries: addresses.map(address => entryAt(hostAndPort(address, target.port))),
+        lookUp: { hostname, iOwnThisTarget: target.iOwnThisTarget },
         entryCertificate: undefined,
         origin,
         iOwnThisTarget: target.iOwnThisTarget,
@@ -97,10 +100,11 @@ export function directPlatform(target: ExternalTarget): Platform<Topology> {
 
 /** The target as clients address it: entries and probes that connect to another address (`host:port`). */
 function clientView({ url }: ExternalTarget) {
-  const { protocol, origin, pathname } = new URL(url);
+  const { protocol, origin, hostname, pathname } = new URL(url);
   const prefix = pathname.replace(/\/$/, '');
   return {
     origin,
+    hostname: hostname.replace(/^\[|\]$/g, ''),
     entryAt: (address: string) => `${protocol}//${address}${prefix}`,
     probeVia: (via: string, path: string, clock: Clock, signal: AbortSignal) =>
       probe(origin + prefix + path, { via, clock, signal }),

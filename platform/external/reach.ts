@@ -18,21 +18,23 @@ export interface ExternalTarget {
 const CONNECT_LIMIT_MS = 3000;
 
 /**
- * First of the target's addresses that accepts a connection, with a valid certificate for an `https` target. A name often stands for
+ * The target's addresses that accept a connection, the first with a valid certificate for an `https` target. A name often stands for
  * `127.0.0.1` and `::1`, with a server on only one of them.
  *
  * @throws SquallError `TARGET_REFUSED`, `TARGET_UNREACHABLE` or `TARGET_TLS`; the signal's reason on abort
  */
-export async function reachableAddress(target: ExternalTarget, signal: AbortSignal): Promise<string> {
+export async function reachableAddresses(
+  target: ExternalTarget,
+  signal: AbortSignal,
+): Promise<readonly [string, ...string[]]> {
   const { url, addresses, port } = target;
-  const failures: unknown[] = [];
-  for (const address of addresses) {
-    const failure = await failureOf(() => connect({ host: address, port }), 'connect', signal);
-    if (failure === undefined) {
-      await requireTls(target, address, signal);
-      return address;
-    }
-    failures.push(failure);
+  const failures = await Promise.all(
+    addresses.map(address => failureOf(() => connect({ host: address, port }), 'connect', signal)),
+  );
+  const [first, ...others] = addresses.filter((_, index) => failures[index] === undefined);
+  if (first !== undefined) {
+    await requireTls(target, first, signal);
+    return [first, ...others];
   }
   const tried = addresses.map(address => `${address} port ${port}`).join(', ');
   const cause = failures[0];

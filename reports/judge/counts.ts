@@ -27,6 +27,7 @@ export function loadCounts(
     dropped: measured.filter(record => record.outcome === 'dropped').length,
     ...optionalCounts(measured),
     lateMsP99: usage?.lateness === 'unknown' ? null : rounded(valueSamples(late).at(0.99)),
+    ...(usage?.connections && { connections: usage.connections }),
     cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
   };
 }
@@ -52,15 +53,18 @@ export function windowResult(window: Window, records: readonly RequestRecord[]):
   };
 }
 
-/** Counts that only some runs have: abandoned requests, and attempts where clients retry. */
+/** Counts that only some runs have: abandoned and resent requests, and attempts where clients retry. */
 function optionalCounts(records: readonly RequestRecord[]): {
   readonly abandoned?: number;
+  readonly resent?: number;
   readonly attempts?: number;
 } {
   const abandoned = records.filter(record => record.outcome === 'abandoned').length;
+  const resent = records.filter(record => record.resent).length;
   const retried = records.some(record => record.attempts !== undefined);
   return {
     ...(abandoned > 0 && { abandoned }),
+    ...(resent > 0 && { resent }),
     ...(retried && { attempts: records.reduce((sum, record) => sum + attemptsOf(record), 0) }),
   };
 }

@@ -1,6 +1,6 @@
 import type { MergedSegment } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
-import type { AttackPoint, LoadNote } from '../../harness/requests.ts';
+import type { AttackPoint, ConnectionCounts, LoadNote } from '../../harness/requests.ts';
 
 /** Verdict of an SLO or of a run. */
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'invalid';
@@ -18,6 +18,8 @@ export interface WindowResult {
   readonly dropped: number;
   /** Requests whose client stopped waiting; absent if there are none. */
   readonly abandoned?: number;
+  /** Requests sent again because a reused connection ended before any byte of a response; absent if there are none. */
+  readonly resent?: number;
   /** Attempts; absent where clients do not retry. */
   readonly attempts?: number;
   /** Failures by outcome; an HTTP error counts as `http-<status>`. */
@@ -100,6 +102,10 @@ export interface RunDocument {
     readonly dropped: number;
     /** Requests whose client stopped waiting; absent if there are none. */
     readonly abandoned?: number;
+    /** Requests sent again because a reused connection ended before any byte of a response; absent if there are none. */
+    readonly resent?: number;
+    /** Connections established, warm-up included; absent if the generator did not tell. */
+    readonly connections?: ConnectionCounts;
     /** Attempts; absent where clients do not retry. */
     readonly attempts?: number;
     /** 99th percentile of the delay between scheduled and actual sending. */

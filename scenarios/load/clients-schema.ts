@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { RetryPlan } from '../../harness/plan.ts';
+import { DEFAULT_CONNECTIONS, type RetryPlan } from '../../harness/plan.ts';
 import { duration } from '../durations.ts';
 import { times } from './quantities-schema.ts';
 import { chatShape } from './workload-schema.ts';
@@ -78,6 +78,16 @@ const userClass = z.strictObject({
 
 /** The `clients` section of a load. */
 export const clientsSchema = z.strictObject({
+  connections: z
+    .enum(['reuse', 'per-user', 'fresh'])
+    .default(DEFAULT_CONNECTIONS.kind)
+    .describe('reuse: a pool for all users; per-user: each user (session) has its own; fresh: one for each request'),
+  requestsPerConnection: z
+    .union([z.int().min(1).max(1_000_000), z.literal('unlimited')])
+    .optional()
+    .describe(
+      `number of requests after which a connection is replaced; by default ${DEFAULT_CONNECTIONS.maxRequests}, unlimited for per-user`,
+    ),
   retry,
   clientTimeout: clientTimeout.optional(),
   classes: z.array(userClass).min(1).optional(),

@@ -1,4 +1,10 @@
-import type { ClientsPlan, UserClass, Workload } from '../../harness/plan.ts';
+import {
+  type ClientsPlan,
+  type ConnectionUse,
+  DEFAULT_CONNECTIONS,
+  type UserClass,
+  type Workload,
+} from '../../harness/plan.ts';
 import { badScenario } from '../bad-scenario.ts';
 import type { ClientsInput } from './clients-schema.ts';
 import { changeWorkload, type WorkloadContext } from './compile-workload.ts';
@@ -13,6 +19,7 @@ export function compileClients(clients: ClientsInput, workload: Workload, contex
   const repeated = classes.find(({ name }, index) => classes.findIndex(other => other.name === name) !== index);
   if (repeated) throw badScenario('load.clients.classes', 'a list in which every `name` is unique', repeated.name);
   return {
+    connections: connectionUse(clients),
     retry,
     clientTimeout,
     classes: classes.map(({ workload: changes, ...own }, index): UserClass => {
@@ -23,4 +30,17 @@ export function compileClients(clients: ClientsInput, workload: Workload, contex
       return { ...own, workload: changed } as UserClass;
     }),
   };
+}
+
+function connectionUse({ connections: kind, requestsPerConnection: bound }: ClientsInput): ConnectionUse {
+  if (kind === 'fresh') {
+    if (bound === undefined || bound === 1) return { kind, maxRequests: 1 };
+    throw badScenario(
+      'load.clients.requestsPerConnection',
+      'left out, since each request has a fresh connection',
+      bound,
+    );
+  }
+  const unbound = kind === 'reuse' ? DEFAULT_CONNECTIONS.maxRequests : null;
+  return { kind, maxRequests: bound === 'unlimited' ? null : (bound ?? unbound) };
 }

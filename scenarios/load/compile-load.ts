@@ -42,7 +42,6 @@ export function compileLoad(load: ResolvedLoad, defaultModel: string, folder: st
     ...(trace && { trace: trace.plan }),
     ...(clients && { clients }),
     ...(load.connections !== undefined && { connections: load.connections }),
-    ...(!load.keepAlive && { keepAlive: false }),
     maxInFlight: load.maxInFlight,
     connectTimeoutMs: load.connectTimeout,
     idleTimeoutMs: load.idleTimeout,

@@ -53,7 +53,6 @@ export function unsupportedBy(
   const maxSeconds = can.maxDurationMs / 1000;
   require(seconds <= maxSeconds, 'load.stages', `at most ${maxSeconds} s long`, `${seconds} s`);
   require(can.clients || !clients, 'load.clients', 'left out', clients);
-  require(can.clients || load.keepAlive !== false, 'load.keepAlive', 'left on', load.keepAlive);
   require(can.trace || !trace, 'load.trace', 'left out', trace);
   const forWorkers = '`stream` for --workers (k6 uses all cores by itself), which is not available';
   require(can.workers || !hasWorkers, 'load.engine', forWorkers, engine);

@@ -111,7 +111,7 @@ export const loadSchema = z.strictObject({
   stages: z.array(stage).min(1).optional().describe('required unless `arrivals` is `trace`'),
   trace: trace.optional().describe('recorded trace, for `arrivals: trace` and for lengths of `kind: trace`'),
   workload: workloadSchema.optional().describe('by default chat-short, or the lengths of the replayed trace'),
-  clients: clientsSchema.optional().describe('retries, timeouts and classes of clients'),
+  clients: clientsSchema.optional().describe('connections, retries, timeouts and classes of clients'),
   model: z.string().min(1).optional().describe('model of the requests; by default the one that the stack serves'),
   connections: z.int().min(1).max(1000).optional().describe('number of connections, only with engine autocannon'),
   maxInFlight: z
@@ -120,7 +120,6 @@ export const loadSchema = z.strictObject({
     .max(10_000)
     .default(1000)
     .describe('maximum number of requests in flight; further arrivals are recorded as dropped'),
-  keepAlive: z.boolean().default(true).describe('false opens a new connection for each request, as new clients do'),
   connectTimeout: duration().prefault('2s'),
   idleTimeout: duration().prefault('15s').describe('maximum wait for the next byte'),
 });

@@ -1,5 +1,4 @@
-import type { MetricsSource, SamplingJob } from '../../harness/contracts.ts';
-import { SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
+import { type MetricsSource, SAMPLE_INTERVAL_MS, type SamplingJob } from '../../harness/metrics.ts';
 import { readSamples } from './query-range.ts';
 import { scrapeReplicas } from './scraper.ts';
 

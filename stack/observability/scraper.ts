@@ -1,6 +1,6 @@
 import { Agent } from 'undici';
-import type { MetricsSource, Replica, SamplingJob } from '../../harness/contracts.ts';
-import { type Readings, SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
+import type { Replica } from '../../harness/contracts.ts';
+import { type MetricsSource, type Readings, SAMPLE_INTERVAL_MS, type SamplingJob } from '../../harness/metrics.ts';
 import { readText } from './bounded-text.ts';
 import { parseExposition } from './exposition.ts';
 import { isKept, readingsOf } from './series.ts';

@@ -1,13 +1,6 @@
 import { systemClock } from '../../harness/clock.ts';
-import type {
-  Fault,
-  LoadEngine,
-  LoadJob,
-  LoadProgress,
-  MetricsSource,
-  Platform,
-  RunningStack,
-} from '../../harness/contracts.ts';
+import type { Fault, LoadEngine, LoadJob, LoadProgress, Platform, RunningStack } from '../../harness/contracts.ts';
+import type { MetricsSource } from '../../harness/metrics.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { NOTHING_YET } from '../../load/worker/sum.ts';
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Ramp } from '../../harness/arrivals/arrivals.ts';
-import type { ClientsPlan, RetryPlan } from '../../harness/plan.ts';
+import { type ClientsPlan, DEFAULT_CONNECTIONS, type RetryPlan } from '../../harness/plan.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
 import { outcomesOf, runLoad, startFixture } from './rig.ts';
 import { type Asked, serve, stream } from './server.ts';
 
-const ALIKE: ClientsPlan = { retry: null, clientTimeout: null, classes: [] };
+const ALIKE: ClientsPlan = { connections: DEFAULT_CONNECTIONS, retry: null, clientTimeout: null, classes: [] };
 const NAIVE: RetryPlan = {
   maxRetries: 3,
   baseDelayMs: 0,

@@ -31,8 +31,8 @@ describe('the choice of an engine', () => {
     ['k6 with retries', { engine: 'k6', arrivals: 'constant', clients: { retry: 'naive' } }, 'load.clients'],
     [
       'k6 with a connection for each request',
-      { engine: 'k6', arrivals: 'constant', keepAlive: false },
-      'load.keepAlive',
+      { engine: 'k6', arrivals: 'constant', clients: { connections: 'fresh' } },
+      'load.clients',
     ],
     ['k6 with conversations', { engine: 'k6', arrivals: 'constant', workload: TALK }, 'load.workload.sessions'],
     ['autocannon with bursts', { ...PROBE, arrivals: { kind: 'gamma', cv: 2 } }, 'load.arrivals'],

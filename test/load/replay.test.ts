@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
-import type { LoadPlan, TracePlan } from '../../harness/plan.ts';
+import { DEFAULT_CONNECTIONS, type LoadPlan, type TracePlan } from '../../harness/plan.ts';
 import { scheduled } from '../../load/schedule.ts';
 import { streamEngine } from '../../load/stream/engine.ts';
 import { lengthsFor } from '../../load/trace/lengths.ts';
@@ -90,6 +90,7 @@ describe('a replayed trace', () => {
     rmSync(trace!.file);
     const fixed = { name: 'fixed', model: 'm', promptTokens: [1, 2], outputTokens: [1, 2] } as const;
     const withClass = (own: LoadPlan['workload']) => ({
+      connections: DEFAULT_CONNECTIONS,
       retry: null,
       clientTimeout: null,
       classes: [{ name: 'a', weight: 1, workload: own }],

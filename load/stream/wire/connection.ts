@@ -18,11 +18,15 @@ export interface Exchange {
 
 /** Endpoint of connections. */
 export interface Destination {
-  readonly host: string;
+  /** Its addresses, not empty; the next one is tried where the one before cannot be connected to. */
+  readonly addresses: readonly string[];
   readonly port: number;
   /** Null for plain TCP. */
   readonly tls: ConnectionOptions | null;
+  /** Limit of all attempts together; each gets an equal part of what is left. */
   readonly connectTimeoutMs: number;
+  /** Called once a connection to an address is established, or could not be. */
+  readonly attempted?: (address: string, isOpen: boolean) => void;
 }
 
 /** Read buffer shared by all sockets; one buffer per read made half of the garbage. */
@@ -41,6 +45,9 @@ interface ParserState {
   readonly body_bytes: number | null;
 }
 
+/** Errors of this machine rather than of the server, such as a missing IPv6; the error of another address says more. */
+const LOCAL_ERRORS = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT', 'ENETUNREACH']);
+
 /**
  * HTTP/1.1 connection, established when its first request is sent. It carries one request at a time, without pipelining. TLS
  * sessions are not resumed, as in OpenAI's Python client, so every connection verifies the current certificate.
@@ -49,8 +56,15 @@ interface ParserState {
  * be lost to a service on the same machine.
  */
 export class Connection {
-  /** Number of complete responses so far. */
+  /** Number of requests sent, and of complete responses, so far. */
+  requests = 0;
   responses = 0;
+  /** Whether no byte has arrived since the last request was sent. */
+  isSilent = true;
+  /** Whether the request to be sent is the last one, as it then says itself. */
+  isLast = false;
+  /** Address that it is connected to; empty before. */
+  address = '';
   /** Idle timeout announced by the server, in ms. */
   keepAliveMs = Number.POSITIVE_INFINITY;
   /** Whether the connection can carry another request. */
@@ -74,8 +88,10 @@ export class Connection {
     this.#exchange = exchange;
     this.#isHead = isHead;
     this.#status = 0;
+    this.isSilent = true;
+    this.requests += 1;
     if (this.#socket) this.#write(request);
-    else this.#connect(() => this.#write(request));
+    else this.#connect(request);
   }
 
   /** Closes the connection at once, without a callback to the current exchange. */
@@ -90,32 +106,62 @@ export class Connection {
     this.#exchange?.onSent();
   }
 
-  #connect(connected: () => void): void {
-    const { host, port, tls, connectTimeoutMs } = this.#destination;
+  /** Tries the addresses one after the other, each for an equal part of the time that is left, as Go's dialer does. */
+  #connect(
+    request: string,
+    tried = 0,
+    leftMs = this.#destination.connectTimeoutMs,
+    first?: NodeJS.ErrnoException,
+  ): void {
+    const { addresses, port, tls, attempted } = this.#destination;
+    const host = addresses[tried]!;
     const callback = (count: number, buffer: Uint8Array) => this.#onBytes(buffer as Buffer, count);
     const socket = tls
       ? connectTls({ host, port, ALPNProtocols: ['http/1.1'], ...tls })
       : connectTcp({ host, port, noDelay: true, onread: { buffer: RECEIVED, callback } });
     this.#socket = socket;
-    const timer = setTimeout(() => {
-      const error = new Error(`No connection within ${connectTimeoutMs} ms`);
-      socket.destroy(Object.assign(error, { code: CONNECT_TIMEOUT }));
-    }, connectTimeoutMs);
+    const partMs = leftMs / (addresses.length - tried);
+    let timer: NodeJS.Timeout | undefined;
+    const limit = (ms: number) => {
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        const error = new Error(`No connection to ${host} within ${Math.round(ms)} ms`);
+        socket.destroy(Object.assign(error, { code: CONNECT_TIMEOUT }));
+      }, ms);
+    };
+    limit(partMs);
+    let isReached = false;
+    socket.once('connect', () => {
+      isReached = true;
+      // The handshake of TLS.
+      limit(leftMs);
+    });
     socket.once(tls ? 'secureConnect' : 'connect', () => {
       clearTimeout(timer);
-      connected();
+      this.address = host;
+      attempted?.(host, true);
+      this.#write(request);
     });
     if (tls) socket.setNoDelay().on('data', (bytes: Buffer) => this.#onBytes(bytes, bytes.length));
     socket.once('end', () => this.#onClose());
-    socket.once('error', error => this.#fail(error));
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      clearTimeout(timer);
+      if (isReached) return this.#fail(error);
+      attempted?.(host, false);
+      const told = first && !LOCAL_ERRORS.has(first.code ?? '') ? first : error;
+      const restMs = error.code === CONNECT_TIMEOUT ? leftMs - partMs : leftMs;
+      if (this.#exchange && tried + 1 < addresses.length) this.#connect(request, tried + 1, restMs, told);
+      else this.#fail(told);
+    });
     socket.once('close', () => {
       clearTimeout(timer);
-      this.#onClose();
+      if (socket === this.#socket) this.#onClose();
     });
   }
 
   /** Unsolicited bytes, and bytes that are not HTTP, end the connection. */
   #onBytes(bytes: Buffer, count: number): true {
+    this.isSilent = false;
     if (!this.#exchange) this.destroy();
     else {
       const { state, line } = this.#parser as unknown as ParserState;

@@ -1,5 +1,6 @@
 import { processName } from '../../../harness/arrivals/arrivals.ts';
 import type { RunPlan } from '../../../harness/plan.ts';
+import type { ConnectionCounts } from '../../../harness/requests.ts';
 import type { RenderInput, RunDocument } from '../../store/run-document.ts';
 import { percentage, quantity, quantityOr } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
@@ -48,7 +49,19 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
       quantity(abandoned, ''),
       'the client stopped waiting; neither completed nor failed',
     ],
+    load.resent !== undefined && [
+      'Resent',
+      quantity(load.resent, ''),
+      'a reused connection ended before any byte of a response, and the request was sent once more on a new one: what a client sees that does the same',
+    ],
+    load.connections && ['Connections', connectionsText(load.connections), 'established, warm-up included'],
   ])}`;
+}
+
+/** Such as `84 to 10.0.0.1 (41), 10.0.0.2 (43), at most 10 requests on one`. */
+function connectionsText({ opened, addresses, maxRequests }: ConnectionCounts): string {
+  const each = Object.entries(addresses).map(([address, count]) => `${address} (${quantity(count, '')})`);
+  return `${quantity(opened, '')} to ${each.join(', ')}, at most ${quantity(maxRequests, '')} ${maxRequests === 1 ? 'request' : 'requests'} on one`;
 }
 
 /** Facts of the run: replay command, time scale, other files, environment. */

@@ -50,7 +50,7 @@ async function bodyOf(pieces: readonly string[]): Promise<string> {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const connection = new Connection({ host: '127.0.0.1', port, tls: null, connectTimeoutMs: 1000 });
+  const connection = new Connection({ addresses: ['127.0.0.1'], port, tls: null, connectTimeoutMs: 1000 });
   let body = '';
   try {
     return await new Promise((resolve, reject) => {

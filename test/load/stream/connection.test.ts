@@ -2,8 +2,9 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import type { ConnectionUse } from '../../../harness/plan.ts';
 import { Connection } from '../../../load/stream/wire/connection.ts';
-import { openConnections } from '../../../load/stream/wire/connections.ts';
+import { type ConnectionUser, openConnections } from '../../../load/stream/wire/connections.ts';
 import { CONNECTION_ENDED, NOT_HTTP } from '../../../load/stream/wire/failure.ts';
 import { requestText } from '../../../load/stream/wire/request-text.ts';
 
@@ -53,7 +54,8 @@ function ask(connection: Connection, isHead = false): Promise<Answer> {
   });
 }
 
-const connectTo = (port: number) => new Connection({ host: '127.0.0.1', port, tls: null, connectTimeoutMs: 1000 });
+const connectTo = (port: number) =>
+  new Connection({ addresses: ['127.0.0.1'], port, tls: null, connectTimeoutMs: 1000 });
 
 interface Case {
   readonly bytes: string;
@@ -183,18 +185,58 @@ it('keeps a connection shorter than the server says that it does', async () => {
   expect(first.isReusable).toBe(false);
 });
 
-it('opens a connection for each request where none is kept', async () => {
-  await using server = await scripted(async socket => {
-    socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
-  });
+/** What each of these requests was sent on, by the number of the connection, and which said that it was the last one. */
+async function sequence(use: ConnectionUse, users: readonly (ConnectionUser | undefined)[]) {
+  await using server = await scripted(
+    async socket => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+  );
   const origin = `http://127.0.0.1:${server.port}`;
-  const connections = openConnections({ origin, connectTimeoutMs: 1000, nowMs: () => 0, keepAlive: false });
-  const first = connections.take();
-  await ask(first);
-  connections.giveBack(first);
-  expect(first.isReusable).toBe(false);
-  expect(connections.take()).not.toBe(first);
-  expect(requestText(REQUEST, '', 'here', connections.keepAlive)).toContain('connection: close');
+  const connections = openConnections({ origin, connectTimeoutMs: 1000, nowMs: () => 0, use });
+  const seen: Connection[] = [];
+  const sent: string[] = [];
+  for (const user of users) {
+    const connection = connections.take(user);
+    if (!seen.includes(connection)) seen.push(connection);
+    sent.push(`${seen.indexOf(connection)}${connection.isLast ? ' last' : ''}`);
+    await ask(connection);
+    connections.giveBack(connection, user);
+  }
+  for (const connection of seen) connection.destroy();
+  return { sent, counts: connections.counts };
+}
+
+it.each<[ConnectionUse, string[]]>([
+  [{ kind: 'reuse', maxRequests: null }, ['0', '0', '0', '0', '0']],
+  [{ kind: 'reuse', maxRequests: 2 }, ['0', '0 last', '1', '1 last', '2']],
+  [{ kind: 'fresh', maxRequests: 1 }, ['0 last', '1 last', '2 last', '3 last', '4 last']],
+  // The second request is another user's; the first user leaves with the fourth, and comes back.
+  [{ kind: 'per-user', maxRequests: null }, ['0', '1', '0', '0 last', '2']],
+  [{ kind: 'per-user', maxRequests: 2 }, ['0', '1', '0 last', '2 last', '3']],
+])('sends on connections as %j says', async (use, expected) => {
+  const ann = { key: 'ann', isLast: false };
+  const { sent, counts } = await sequence(use, [ann, { ...ann, key: 'bob' }, ann, { ...ann, isLast: true }, ann]);
+  expect(sent).toEqual(expected);
+  const opened = new Set(sent.map(text => text[0])).size;
+  const most = Math.max(...[0, 1, 2].map(nth => sent.filter(text => text[0] === String(nth)).length));
+  expect(counts).toEqual({ opened, addresses: { '127.0.0.1': opened }, maxRequests: most });
+});
+
+it('takes the next address where one cannot be connected to, and says which it reached', async () => {
+  await using server = await scripted(
+    async socket => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+  );
+  const attempts: string[] = [];
+  const tell = (address: string, isOpen: boolean) => void attempts.push(`${address} ${isOpen}`);
+  const to = (...addresses: string[]) =>
+    new Connection({ addresses, port: server.port, tls: null, connectTimeoutMs: 1000, attempted: tell });
+  // Nobody listens at the others; there may be no IPv6 at all.
+  const connection = to('127.0.0.9', '::1', '127.0.0.1');
+  expect(await ask(connection)).toMatchObject({ statuses: [200], error: undefined });
+  expect(connection.address).toBe('127.0.0.1');
+  expect(attempts).toEqual(['127.0.0.9 false', '::1 false', '127.0.0.1 true']);
+  connection.destroy();
+  expect(await ask(to('127.0.0.9', '127.0.0.8'))).toMatchObject({ statuses: [], error: 'ECONNREFUSED' });
+  expect(await ask(to('::1', '127.0.0.8'))).toMatchObject({ statuses: [], error: 'ECONNREFUSED' });
 });
 
 it('writes a request as the scenario says it, and its framing itself', () => {

@@ -1,0 +1,47 @@
+import { lookup } from 'node:dns/promises';
+import type { Clock } from '../../harness/clock.ts';
+import type { LoadJob } from '../../harness/contracts.ts';
+import { isLoopback } from '../../harness/host/target.ts';
+import { DEFAULT_CONNECTIONS } from '../../harness/plan.ts';
+import type { Target } from './request.ts';
+import { addressBook } from './wire/addresses.ts';
+import { openConnections } from './wire/connections.ts';
+
+/**
+ * Opens the targets of a job. Where they are the addresses of one name, which `job.lookUp` says, they are one target that knows all
+ * of them and looks the name up again; otherwise each is a target by itself.
+ */
+export function openTargets(job: LoadJob, clock: Clock): Target[] {
+  const { targets, lookUp } = job;
+  if (!lookUp) return targets.map(url => openTarget(job, clock, url, [addressOf(url)]));
+  const renewed = async () => {
+    const found = await lookup(lookUp.hostname, { all: true, order: 'ipv4first' });
+    return found.map(({ address }) => address).filter(address => lookUp.iOwnThisTarget || isLoopback(address));
+  };
+  return [openTarget(job, clock, targets[0]!, targets.map(addressOf), renewed)];
+}
+
+function openTarget(
+  { plan, origin, authority }: LoadJob,
+  clock: Clock,
+  url: string,
+  addresses: readonly string[],
+  lookUp?: () => Promise<readonly string[]>,
+): Target {
+  const { protocol, port, pathname, origin: own } = new URL(url);
+  const nowMs = () => clock.nowMs();
+  const connections = openConnections({
+    origin: origin ?? own,
+    addresses: addressBook({ addresses, lookUp, nowMs }),
+    port: Number(port || (protocol === 'https:' ? 443 : 80)),
+    tls: authority === undefined ? {} : { ca: authority },
+    connectTimeoutMs: plan.connectTimeoutMs,
+    use: plan.clients?.connections ?? DEFAULT_CONNECTIONS,
+    nowMs,
+  });
+  return { prefix: pathname.replace(/\/$/, ''), connections };
+}
+
+function addressOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
+}
