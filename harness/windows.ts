@@ -43,8 +43,8 @@ export interface Window {
   readonly name: string;
   readonly fromMs: number;
   readonly toMs: number;
-  /** Whether it ends where a fault begins: requests in flight at that instant are exposed to the fault and excluded here. */
-  readonly endsInFault?: boolean;
+  /** Start of the injection that follows it; requests still in flight then are exposed to that fault and excluded here. */
+  readonly nextFaultMs?: number;
 }
 
 /** Names of all windows that a plan can produce; an SLO on any other can never be judged. */
@@ -72,9 +72,10 @@ export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[
   const endMs = Math.max(0, Math.min(loadEndMs(plan), stoppedMs ?? Number.POSITIVE_INFINITY));
   const faults = faultOutcomes(plan, events);
   const begins = faults.map(beginOf).filter(ms => ms !== null);
+  const nextFault = (fromMs: number) => Math.min(...begins.filter(ms => ms >= fromMs));
   const untilFault = (name: string, fromMs: number): Window => {
-    const beginMs = Math.min(...begins.filter(ms => ms >= fromMs));
-    return { name, fromMs, toMs: Math.min(endMs, beginMs), endsInFault: beginMs < endMs };
+    const nextFaultMs = nextFault(fromMs);
+    return { name, fromMs, toMs: Math.min(endMs, nextFaultMs), nextFaultMs };
   };
   const windows: Window[] = [
     untilFault('baseline', 0),
@@ -88,7 +89,7 @@ export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[
     const { plan: planned, effectiveAtMs, healedAtMs } = fault;
     if (effectiveAtMs === null) continue;
     const toMs = Math.min(endMs, healedAtMs ?? endMs);
-    windows.push({ name: `fault:${planned.id}`, fromMs: beginOf(fault)!, toMs });
+    windows.push({ name: `fault:${planned.id}`, fromMs: beginOf(fault)!, toMs, nextFaultMs: nextFault(toMs) });
     if (healedAtMs !== null) windows.push(untilFault(`recovery:${planned.id}`, healedAtMs));
   }
   windows.push({ name: 'whole', fromMs: 0, toMs: endMs });
@@ -102,13 +103,13 @@ function beginOf({ injectedAtMs, effectiveAtMs }: FaultOutcome): number | null {
 
 /**
  * Requests of a window. A request belongs to the window of its scheduled arrival, with one exception: a request in flight when the
- * injection of a fault begins is exposed to that fault, so it belongs to `fault:<id>` and not to the `baseline` or `recovery` before it.
+ * injection of a fault begins is exposed to that fault, so it belongs to `fault:<id>` and not to the `baseline`, `recovery` or `fault`
+ * before it.
  */
 export function requestsIn(window: Window, records: readonly RequestRecord[]): RequestRecord[] {
-  const { fromMs, toMs, name, endsInFault } = window;
+  const { fromMs, toMs, name, nextFaultMs = Number.POSITIVE_INFINITY } = window;
   return records.filter(({ scheduledMs, endMs }) => {
-    if (scheduledMs >= toMs || endMs < fromMs) return false;
-    if (name.startsWith('fault:')) return scheduledMs >= 0;
-    return scheduledMs >= fromMs && (!endsInFault || endMs < toMs);
+    if (scheduledMs >= toMs || endMs < fromMs || endMs >= nextFaultMs) return false;
+    return scheduledMs >= (name.startsWith('fault:') ? 0 : fromMs);
   });
 }
