@@ -6,6 +6,7 @@ import { HOME } from '../scenarios/find.ts';
 import { type LoadedScenario, loadScenario as load } from '../scenarios/load-scenario.ts';
 import { parseOverrides } from '../scenarios/override.ts';
 import { AUTHORIZATION_VARIABLE, externalTarget, type TargetOptions } from '../scenarios/target.ts';
+import type { MetricsOptions } from '../scenarios/target-metrics.ts';
 
 /** Options of every command that reads a scenario. */
 export interface ScenarioOptions {
@@ -14,7 +15,7 @@ export interface ScenarioOptions {
 }
 
 /** Options of every command that runs scenarios; a command without such an option leaves it undefined. */
-export interface RunOptions extends ScenarioOptions, TargetOptions {
+export interface RunOptions extends ScenarioOptions, TargetOptions, MetricsOptions {
   readonly platform: PlatformKind;
   readonly out: string;
   readonly json?: boolean;
@@ -76,6 +77,13 @@ export function withTargetOptions(command: Command): Command {
       '--authorization <token>',
       `bearer token for the target, or a complete Authorization header; ${AUTHORIZATION_VARIABLE} in the environment keeps it out of process lists`,
     )
+    .addOption(
+      new Option(
+        '--metrics <url>',
+        "sample the target's own metrics (repeatable, one for each replica or exporter)",
+      ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
+    )
+    .option('--metrics-authorization <env:NAME>', 'Authorization header of these requests, from the environment')
     .option('--i-own-this-target', 'allow a target on another machine: it is mine to break')
     .option('--workers <n>', 'load generator processes, when one core is too few (default: 1)', wholeNumber(1, 64));
 }
@@ -110,13 +118,16 @@ export async function loadScenario(
   signal: AbortSignal,
   changes: Readonly<Record<string, unknown>> = {},
 ): Promise<LoadedScenario> {
-  const { seed, platform = 'process', workers, segment, startAt } = options;
+  const { seed, platform = 'process', workers, segment, startAt, metrics, metricsAuthorization } = options;
   return load(nameOrPath, {
     seed,
     platform,
     workers,
     segment,
     startAt,
+    metrics,
+    metricsAuthorization,
+    signal,
     external: await externalTarget(options, signal),
     changes: { ...parseOverrides(options.set), ...changes },
     replay: replayCommand(nameOrPath, options, changes),
@@ -134,6 +145,8 @@ function replayCommand(
   const words = ['npx', 'squall', 'run', nameOrPath, '--seed', String(options.seed)];
   if (options.target !== undefined) words.push('--target', options.target);
   else if (platform !== 'process') words.push('--platform', platform);
+  for (const url of options.metrics ?? []) words.push('--metrics', url);
+  if (options.metricsAuthorization) words.push('--metrics-authorization', options.metricsAuthorization);
   if (options.iOwnThisTarget) words.push('--i-own-this-target');
   if (options.workers !== undefined && options.workers > 1) words.push('--workers', String(options.workers));
   if (options.segment) words.push('--segment', `${options.segment.index}/${options.segment.of}`);

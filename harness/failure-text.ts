@@ -3,11 +3,13 @@ import type { LoadNote } from './requests.ts';
 /**
  * What a service said with a failure, on one line: `404: no model nope here, there is my-model`. The message is taken out of the bodies
  * that services send: JSON of the common shapes, complete or cut off, an event of a stream, HTML, plain text. The kind alone where it
- * said nothing.
+ * said nothing. No control character, and none that reorders text, is left.
  */
 export function failureText({ name, example }: Pick<LoadNote, 'name' | 'example'>): string {
   const kind = name.replace(/^http-(?=\d{3}$)/, '');
-  const message = messageIn(example).replaceAll(/\s+/g, ' ').trim();
+  const message = messageIn(example)
+    .replaceAll(/[\s\p{Cc}\p{Cf}]+/gu, ' ')
+    .trim();
   // `502 Bad Gateway` says its status itself.
   if (message === '' || message === kind || message.startsWith(`${kind} `)) return message || kind;
   return `${kind}: ${message}`;
@@ -69,7 +71,7 @@ function messageOfCut(text: string): string {
   for (const key of KEYS) {
     const match = new RegExp(`"${key}"\\s*:\\s*"((?:[^"\\\\]|\\\\.)*)("?)`, 'i').exec(text);
     if (!match?.[1]) continue;
-    return unescaped(match[1]) + (match[2] === '' ? '…' : '');
+    return match[2] === '' ? unescaped(match[1]).replace(/…?$/, '…') : unescaped(match[1]);
   }
   return '';
 }

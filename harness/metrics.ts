@@ -19,6 +19,11 @@ export interface Readings {
   readonly gpuFreeMiB?: number;
   /** Counter: requests preempted for lack of KV cache. */
   readonly preemptions?: number;
+  /** Counters: prompt tokens that were looked up in an engine's prefix cache, and those of them that were found there. */
+  readonly cacheQueries?: number;
+  readonly cacheHits?: number;
+  /** The same as a ratio, 0–1, over a time that the engine decides; from engines that count neither. */
+  readonly cacheHitRatio?: number;
   /** Requests in flight at a gateway. */
   readonly inFlight?: number;
   /** Counter: retries, which are attempts after the first. */

@@ -233,6 +233,8 @@ export interface RunPlan {
   readonly platform: PlatformKind;
   /** Base URL of the server under test; only with platform `external`. */
   readonly target?: string;
+  /** URLs of its metrics, if it has any that are sampled. */
+  readonly metrics?: readonly string[];
   readonly seed: number;
   /** Divisor of the long durations of the stack's profiles, such as a model's load time. */
   readonly timeScale: number;

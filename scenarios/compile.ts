@@ -44,7 +44,8 @@ export interface CompiledScenario {
 export function compileScenario(scenario: ResolvedScenario, options: CompileOptions): CompiledScenario {
   const { seed, platform, external, replay, folder = process.cwd() } = options;
   const { topology, timeScale, stack } = external ? targetOf(external) : stackOf(scenario, seed, platform);
-  if (external) requireOutsideObjectives(scenario.slos);
+  const metrics = external?.metrics?.map(({ url }) => url) ?? [];
+  if (external && metrics.length === 0) requireOutsideObjectives(scenario.slos);
   const load = settleEngine(
     compileLoad(scenario.load, scenario.stack.inference.profile, folder),
     scenario.slos,
@@ -70,6 +71,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     covers: scenario.covers,
     platform,
     ...(external ? { target: external.url } : {}),
+    ...(metrics.length > 0 ? { metrics } : {}),
     seed,
     timeScale,
     load,

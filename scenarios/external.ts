@@ -2,12 +2,15 @@ import { faultPackages } from '../faults/catalog.ts';
 import { SquallError } from '../harness/errors.ts';
 import { TARGET_LINK } from '../platform/external/platform.ts';
 import type { ExternalTarget } from '../platform/external/reach.ts';
+import type { MetricsEndpoint } from '../stack/observability/endpoint.ts';
 import type { ResolvedScenario } from './scenario.ts';
 
 /** The target of a run, a server that Squall does not start. */
 export interface External extends ExternalTarget {
   /** `Authorization` header of clients; empty for none. Never part of a plan. */
   readonly authorization: string;
+  /** Its metrics, which are sampled during a run. @default none */
+  readonly metrics?: readonly MetricsEndpoint[];
 }
 
 const NOT_OURS = 'does not exist: with --target Squall starts only the fault proxy in front of your server';
@@ -36,7 +39,7 @@ export function needsFaultProxy(faults: readonly { readonly kind: string }[]): b
 }
 
 /**
- * Checks that no objective needs gauges of the stack.
+ * Checks that no objective needs gauges of a target whose metrics are not sampled.
  * @throws SquallError `NOT_EXTERNAL` that names the field
  */
 export function requireOutsideObjectives(slos: ResolvedScenario['slos']): void {
@@ -45,8 +48,10 @@ export function requireOutsideObjectives(slos: ResolvedScenario['slos']): void {
       throw new SquallError(
         'scenario',
         'NOT_EXTERNAL',
-        `\`slos[${index}].objective\`: "${objective.text}" needs gauges of the stack, which are not sampled with --target`,
-        { next: 'Use what clients measure (ttft, itl, latency, errors, throughput, recovery), or leave --target out.' },
+        `\`slos[${index}].objective\`: "${objective.text}" needs gauges, which are not sampled with --target alone`,
+        {
+          next: 'Name the metrics of your server (--metrics URL or target.metrics), use what clients measure (ttft, itl, latency, errors, throughput, recovery), or leave --target out.',
+        },
       );
 }
 

@@ -2,18 +2,21 @@ import { SquallError } from '../harness/errors.ts';
 import { warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
 import { type CompiledScenario, type CompileOptions, compileScenario } from './compile.ts';
-import { requireStackUntouched } from './external.ts';
+import { type External, requireStackUntouched } from './external.ts';
 import { type FoundScenario, findScenario } from './find.ts';
 import { override } from './override.ts';
 import type { ResolvedScenario } from './scenario.ts';
+import { type MetricsOptions, metricsEndpoints } from './target-metrics.ts';
 import { validateScenario } from './validate.ts';
 
 /** Options of {@link loadScenario}. */
-export interface LoadOptions extends Omit<CompileOptions, 'folder'> {
+export interface LoadOptions extends Omit<CompileOptions, 'folder'>, MetricsOptions {
   /** Overrides of values by path, such as those of `--set` or of a proof. @default none */
   readonly changes?: Readonly<Record<string, unknown>>;
   /** Start of the load phase. @default as soon as possible */
   readonly startAt?: Date | undefined;
+  /** Ends the resolution of names. */
+  readonly signal?: AbortSignal;
 }
 
 /** A validated scenario, and compiled. */
@@ -29,7 +32,7 @@ export interface LoadedScenario {
  */
 export async function loadScenario(
   from: string | FoundScenario,
-  { changes = {}, startAt, ...options }: LoadOptions,
+  { changes = {}, startAt, metrics, metricsAuthorization, signal, ...options }: LoadOptions,
 ): Promise<LoadedScenario> {
   const { raw, source, folder } = typeof from === 'string' ? await findScenario(from) : from;
   if (options.external) requireStackUntouched(Object.keys(changes));
@@ -38,7 +41,8 @@ export async function loadScenario(
       next: 'Give the URL of the server that all segments load; for a stack that Squall starts, use --workers.',
     });
   const scenario = validateScenario(override(raw, changes), source);
-  const compiled = compileScenario(scenario, { ...options, folder });
+  const external = await withMetrics(options.external, scenario, { metrics, metricsAuthorization }, signal);
+  const compiled = compileScenario(scenario, { ...options, external, folder });
   const warmUp = warmUpMs(compiled.plan);
   if (startAt && startAt.getTime() < Date.now() + warmUp)
     throw new SquallError(
@@ -48,4 +52,28 @@ export async function loadScenario(
       { next: 'Choose a later --start-at, which leaves time to start the processes and to warm up.' },
     );
   return { scenario, compiled };
+}
+
+/** A target with its metrics: those of the options, otherwise those of the scenario. */
+async function withMetrics(
+  external: External | undefined,
+  { target }: ResolvedScenario,
+  options: MetricsOptions,
+  signal: AbortSignal | undefined,
+): Promise<External | undefined> {
+  if (!external) {
+    if (options.metrics === undefined && options.metricsAuthorization === undefined) return undefined;
+    throw new SquallError('option', 'NO_TARGET', 'Expected --metrics only with --target, got no --target', {
+      next: 'Add --target URL, or leave --metrics out; the metrics of a stack that Squall starts are always sampled.',
+    });
+  }
+  const written = {
+    metrics: options.metrics ? '--metrics' : 'target.metrics',
+    authorization: options.metricsAuthorization ? '--metrics-authorization' : 'target.metricsAuthorization',
+  };
+  const merged = {
+    metrics: options.metrics ?? target?.metrics,
+    metricsAuthorization: options.metricsAuthorization ?? target?.metricsAuthorization,
+  };
+  return { ...external, metrics: await metricsEndpoints(merged, external, written, signal) };
 }

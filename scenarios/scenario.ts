@@ -59,6 +59,20 @@ const objective = z
     }
   });
 
+const target = z
+  .strictObject({
+    metrics: z
+      .union([z.string(), z.array(z.string()).min(1).max(100)])
+      .transform(urls => [urls].flat())
+      .optional()
+      .describe('URL of its metrics, or one for each replica; without a path /metrics'),
+    metricsAuthorization: z
+      .string()
+      .optional()
+      .describe('Authorization header of these requests, as env:NAME; by default that of a target of the same origin'),
+  })
+  .describe('what to know of a server that --target names; ignored without it');
+
 const slo = z.strictObject({
   name: z.string().min(1),
   window: z.string().default('whole').describe('baseline, whole, load:<stage>, fault:<id> or recovery:<id>'),
@@ -99,6 +113,7 @@ export const scenarioSchema = z.strictObject({
         .describe('divisor of long durations, such as the load time of a model'),
     }),
   ).prefault({}),
+  target: target.optional(),
   load: loadSchema,
   faults: z.array(anyFault).default([]),
   slos: z.array(slo).min(1),

@@ -5,7 +5,7 @@ import { findToxiproxy } from '../faults/toxiproxy/find.ts';
 import { systemClock } from '../harness/clock.ts';
 import type { Platform, RunningLoad } from '../harness/contracts.ts';
 import { type History, openHistory } from '../harness/history.ts';
-import { run } from '../harness/run.ts';
+import { type RunParts, run } from '../harness/run.ts';
 import type { Versions } from '../harness/versions.ts';
 import { type EngineName, engines } from '../load/engines.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
@@ -14,7 +14,9 @@ import { processPlatform } from '../platform/process/platform.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { sealRequests } from '../reports/store/requests-file.ts';
 import type { RenderInput } from '../reports/store/run-document.ts';
+import { type MetricsEndpoint, reachableEndpoints } from '../stack/observability/endpoint.ts';
 import { sampleStack } from '../stack/observability/sampler.ts';
+import { scrapeEndpoints } from '../stack/observability/scraper.ts';
 import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
 import { needsFaultProxy } from './external.ts';
@@ -55,6 +57,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   const { signal, observer = {}, startAt, requiredVersions } = options;
   // A missing k6 surfaces before the stack starts.
   const k6 = compiled.plan.load.engine === 'k6' ? await requireK6({}, signal) : undefined;
+  const endpoints = await reachableEndpoints(compiled.external?.metrics ?? [], signal);
   const { environment, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
   const versions = { ...environment.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
   const parts = {
@@ -65,8 +68,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     ...(startAt ? { startAt } : {}),
     ...(requiredVersions ? { requiredVersions } : {}),
     createFault,
-    // A target has no services to sample.
-    ...(compiled.external ? {} : { metrics: sampleStack() }),
+    ...metricsOf(compiled, endpoints),
     directory,
     clock: systemClock,
     signal,
@@ -87,6 +89,15 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   } catch (error) {
     throw isDiskFull(error) ? diskFull(options.out, error) : error;
   }
+}
+
+/** Metrics of the stack, or of the target where it has any. */
+function metricsOf(
+  { external }: CompiledScenario,
+  endpoints: readonly MetricsEndpoint[],
+): Pick<RunParts<Topology>, 'metrics'> {
+  if (external && endpoints.length === 0) return {};
+  return { metrics: external ? scrapeEndpoints(endpoints) : sampleStack() };
 }
 
 /** The platform of a scenario. The docker platform is imported on demand, since testcontainers is slow to load. */

@@ -29,7 +29,7 @@ export async function externalTarget(
     );
   if (target !== undefined) {
     const checked = await checkTarget(target, { iOwnThisTarget, signal });
-    return { ...checked, authorization: targetAuthorization(authorization) };
+    return { ...checked, authorization: authorizationHeader(authorization) };
   }
   if (authorization !== undefined || iOwnThisTarget)
     throw new SquallError(
@@ -53,8 +53,11 @@ export async function checkTarget(text: string, options: LocateOptions): Promise
   return { url: base, iOwnThisTarget: options.iOwnThisTarget ?? false, ...where };
 }
 
-/** The `Authorization` header for a target; empty for none. A token without a scheme becomes `Bearer <token>`. Messages never quote it. */
-function targetAuthorization(given = process.env[AUTHORIZATION_VARIABLE] ?? ''): string {
+/**
+ * An `Authorization` header; empty for none. A token without a scheme becomes `Bearer <token>`. Messages never quote it.
+ * @default that of the target from the environment
+ */
+export function authorizationHeader(given = process.env[AUTHORIZATION_VARIABLE] ?? ''): string {
   const trimmed = given.trim();
   if (!/^[\x20-\x7e]*$/.test(trimmed))
     throw new SquallError(

@@ -53,6 +53,14 @@ export function gaugeSeries(gauge: Gauge, events: readonly TimedEvent[], fromMs:
     });
 }
 
+/** Reason why a metric cannot be judged that nothing reported in a window: which gauges were reported over the run. */
+export function unreported(metric: string, events: readonly TimedEvent[]): string {
+  const rounds = events.filter(event => event.type === 'sample').flatMap(({ readings }) => Object.values(readings));
+  const seen = (Object.keys(GAUGES) as Gauge[]).filter(gauge => rounds.some(round => GAUGES[gauge].of(round) !== null));
+  const others = seen.length === 0 ? 'nothing' : seen.join(', ');
+  return `No replica reported its ${metric} in the window; over the run ${others} was reported.`;
+}
+
 /** Whether a replica was ready throughout an interval. A replica without events, as on an external platform, counts as ready. */
 function readinessOf(replica: string, events: readonly TimedEvent[]): (fromMs: number, toMs: number) => boolean {
   const changes = events.filter(event => event.type === 'replica').filter(event => event.replica === replica);

@@ -1,11 +1,13 @@
 import { SquallError } from '../../harness/errors.ts';
 import type { TimedEvent } from '../../harness/history.ts';
+import { SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import { loadEndMs, type RunPlan } from '../../harness/plan.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { pinOf, type Versions } from '../../harness/versions.ts';
 import { rounded } from '../rounding.ts';
 import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
+import { cacheUse } from './counters.ts';
 import { loadCounts, windowResult } from './counts.ts';
 import { eventRows } from './event-rows.ts';
 import { factsOf, faultResult } from './fold.ts';
@@ -46,6 +48,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     });
   const { plan, environment } = opening;
   const run = factsOf(plan, events, records);
+  const prefixCache = cacheUse(events, 0, endMs(run) + SAMPLE_INTERVAL_MS);
   const load = loadCounts(plan.load.engine, run.records, events);
   const invalidReasons = GATES.flatMap(gate => gate(run, load));
   const slos = plan.slos.map(slo => judgeSlo(slo, run));
@@ -64,6 +67,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     scenario: plan.scenario,
     platform: plan.platform,
     ...(plan.target === undefined ? {} : { target: plan.target }),
+    ...(plan.metrics === undefined ? {} : { metrics: plan.metrics }),
     ...(merged ? { segments: merged.segments, spreadMs: spreadMs(merged.segments) } : {}),
     seed: plan.seed,
     timeScale: plan.timeScale,
@@ -84,6 +88,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     versions,
     load,
     ...notesOf(events),
+    ...(prefixCache && { prefixCache }),
     windows: run.windows.map(window => windowResult(window, run.records)),
     slos,
     faults: run.faults.map(faultResult),

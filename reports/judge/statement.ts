@@ -105,6 +105,11 @@ export class Statement {
     return { comparison: this.#bounding('>'), limit: this.#quantity(unit, /.*/suy), unit };
   }
 
+  /** The rest: an upper or a lower limit. */
+  limit<U extends Unit>(unit: U): Limit<U> {
+    return { comparison: this.#comparison, limit: this.#quantity(unit, /.*/suy), unit };
+  }
+
   /** The rest: an upper limit of a ratio and, after `or`, an allowance; null without one. */
   atMostOr<U extends Unit>(unit: U): Limit<''> & { readonly allowed: number | null } {
     const comparison = this.#bounding('<');

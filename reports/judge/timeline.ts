@@ -1,8 +1,9 @@
 import type { TimedEvent } from '../../harness/history.ts';
-import type { Readings } from '../../harness/metrics.ts';
+import type { Metric, Readings } from '../../harness/metrics.ts';
 import { isFailure, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../harness/requests.ts';
 import { rounded } from '../rounding.ts';
 import type { MetricSeries, TimelineSeries } from '../store/run-document.ts';
+import { increasesOf } from './counters.ts';
 import { GAUGES, type Gauge } from './gauges.ts';
 import { valueSamples } from './samples.ts';
 
@@ -81,7 +82,7 @@ function readyReplicas(events: readonly TimedEvent[], count: number, slotMs: num
 
 /**
  * Time series of the sampled gauges: sum or maximum over the replicas of a round, then maximum over the rounds of a slot. Undefined
- * for a run without samples of an inference engine.
+ * for a run without samples of an inference engine or a gateway.
  */
 function metricSeries(events: readonly TimedEvent[], count: number, slotMs: number): MetricSeries | undefined {
   const slots = Array.from({ length: count }, (): Readings[][] => []);
@@ -102,7 +103,36 @@ function metricSeries(events: readonly TimedEvent[], count: number, slotMs: numb
     kvCachePercent: series('kv-cache', maximum),
     gpuMemoryPercent: series('gpu-memory', maximum),
   };
-  return Object.values(metrics).every(values => values.every(value => value === null)) ? undefined : metrics;
+  const optional = {
+    inFlight: [...metrics.waiting, ...metrics.running].every(isMissing) ? series('in-flight', sum) : [],
+    cacheHitPercent: cacheSeries(events, slots, slotMs),
+  };
+  const sampled = Object.entries(optional).filter(([, values]) => !values.every(isMissing));
+  const all: MetricSeries = { ...metrics, ...Object.fromEntries(sampled) };
+  return Object.values(all).every(values => values.every(isMissing)) ? undefined : all;
+}
+
+/** Percentage of the prompt tokens of each slot that came from prefix caches, by counters, or else as the engines compute it. */
+function cacheSeries(events: readonly TimedEvent[], slots: readonly Readings[][][], slotMs: number): (number | null)[] {
+  const perSlot = (metric: Metric) => {
+    const sums = new Map<number, number>();
+    for (const { seenMs, by } of increasesOf(metric, events)) {
+      const slot = Math.floor(seenMs / slotMs);
+      sums.set(slot, (sums.get(slot) ?? 0) + by);
+    }
+    return sums;
+  };
+  const [queries, hits] = [perSlot('cacheQueries'), perSlot('cacheHits')];
+  return slots.map((rounds, slot) => {
+    const ratios = rounds.flat().flatMap(({ cacheHitRatio = [] }) => cacheHitRatio);
+    const counted = queries.get(slot) ? hits.get(slot) : undefined;
+    const ratio = counted !== undefined ? counted / queries.get(slot)! : ratios.length > 0 ? maximum(ratios) : null;
+    return ratio === null ? null : rounded(100 * ratio);
+  });
+}
+
+function isMissing(value: number | null): value is null {
+  return value === null;
 }
 
 function maximum(values: readonly number[]): number {

@@ -5,6 +5,7 @@ import { formatMs } from '../../harness/quantity.ts';
 import type { AttackHold } from '../../harness/requests.ts';
 import type { FaultOutcome } from '../../harness/windows.ts';
 import type { RunFacts } from './check.ts';
+import { counterIncrease } from './counters.ts';
 
 /** Minimum ratio of planned connections that reached the service; below it the attack was weaker than planned. */
 const MIN_REACHED_RATIO = 0.8;
@@ -40,20 +41,7 @@ function closesDuring({ injectedAtMs, healedAtMs }: FaultOutcome, events: readon
   const fromMs = injectedAtMs ?? Number.POSITIVE_INFINITY;
   // One more round, since the last closes of the attack are counted after it.
   const toMs = (healedAtMs ?? Number.POSITIVE_INFINITY) + SAMPLE_INTERVAL_MS;
-  const rounds = events.filter(event => event.type === 'sample').filter(({ seenMs }) => seenMs <= toMs);
-  const replicas = new Set(rounds.flatMap(({ readings }) => Object.keys(readings)));
-  let closes = 0;
-  for (const replica of replicas) {
-    let last: number | undefined;
-    for (const { seenMs, readings } of rounds) {
-      const count = readings[replica]?.forcedCloses;
-      if (count === undefined) continue;
-      // A smaller count is that of a replica that was restarted.
-      if (seenMs >= fromMs && last !== undefined) closes += count < last ? count : count - last;
-      last = count;
-    }
-  }
-  return closes;
+  return counterIncrease('forcedCloses', events, fromMs, toMs) ?? 0;
 }
 
 function weaknessOf(hold: AttackHold, closes: number, plan: FaultPlan): string | undefined {

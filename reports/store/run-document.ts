@@ -78,6 +78,8 @@ export interface RunDocument {
   readonly platform: string;
   /** Base URL of the server under test, if Squall did not start it. */
   readonly target?: string;
+  /** URLs of its metrics, if it has any that were sampled. */
+  readonly metrics?: readonly string[];
   /** Runs that this one was merged from, if several shared the load. */
   readonly segments?: readonly MergedSegment[];
   /** Difference in ms between their first and last start by their wall clocks; null if one did not start. */
@@ -115,6 +117,8 @@ export interface RunDocument {
   };
   /** What clients noticed about responses: the first body of each kind of failure, and what they read over; absent if nothing. */
   readonly notes?: readonly LoadNote[];
+  /** Prompt tokens that engines looked up in their prefix caches during the load, and found there, by their counters; absent without. */
+  readonly prefixCache?: { readonly queries: number; readonly hits: number };
   readonly windows: readonly WindowResult[];
   readonly slos: readonly SloResult[];
   readonly faults: readonly FaultResult[];
@@ -163,13 +167,20 @@ export interface TimelineSeries {
   readonly metrics?: MetricSeries;
 }
 
+type Samples = readonly (number | null)[];
+
 /**
  * Gauges of the inference engines, the largest sample of each slot; null without one. Requests waiting on the fullest replica, and
- * waiting and running on all; percentages of the fullest replica.
+ * waiting and running on all; percentages of the fullest replica. Absent without any sample: requests in flight at a gateway, where
+ * no engine is sampled, and the percentage of a slot's prompt tokens that came from prefix caches.
  */
-export type MetricSeries = Readonly<
-  Record<
-    'maxWaiting' | 'waiting' | 'running' | 'gpuPercent' | 'kvCachePercent' | 'gpuMemoryPercent',
-    readonly (number | null)[]
-  >
->;
+export interface MetricSeries {
+  readonly maxWaiting: Samples;
+  readonly waiting: Samples;
+  readonly running: Samples;
+  readonly inFlight?: Samples;
+  readonly gpuPercent: Samples;
+  readonly kvCachePercent: Samples;
+  readonly gpuMemoryPercent: Samples;
+  readonly cacheHitPercent?: Samples;
+}

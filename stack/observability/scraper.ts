@@ -1,14 +1,9 @@
-import { Agent } from 'undici';
-import type { Replica } from '../../harness/contracts.ts';
+import type { Agent } from 'undici';
+import type { Replica, RunningStack } from '../../harness/contracts.ts';
 import { type MetricsSource, type Readings, SAMPLE_INTERVAL_MS, type SamplingJob } from '../../harness/metrics.ts';
-import { readText } from './bounded-text.ts';
-import { parseExposition } from './exposition.ts';
-import { isKept, readingsOf } from './series.ts';
+import { endpointAgent, type MetricsEndpoint, readEndpoint } from './endpoint.ts';
 
-/** Maximum size of a response. */
-const MAX_BYTES = 2 ** 20;
-
-/** Settings of {@link scrapeReplicas}. */
+/** Settings of {@link scrapeReplicas} and {@link scrapeEndpoints}. */
 export interface ScraperOptions {
   /** Interval between rounds, in ms. @default 1000 */
   readonly everyMs?: number;
@@ -29,37 +24,63 @@ export interface ScraperOptions {
  * A replica without a 200 in time is missing in the round; one that is not running is not scraped.
  */
 export function scrapeReplicas(options: ScraperOptions = {}): MetricsSource {
-  const { everyMs = SAMPLE_INTERVAL_MS, timeoutMs = 0.8 * everyMs } = options;
+  return scraping(({ replicas }) => replicas.flatMap(endpointsOf), options);
+}
+
+/** Metrics source that scrapes the endpoints of a target, as {@link scrapeReplicas} does those of a stack. */
+export function scrapeEndpoints(endpoints: readonly MetricsEndpoint[], options: ScraperOptions = {}): MetricsSource {
+  return scraping(() => endpoints, options);
+}
+
+function endpointsOf({ name, url, state, metricsPath }: Replica): MetricsEndpoint[] {
+  const runs = state === 'ready' || state === 'starting';
+  if (metricsPath === undefined || !runs || !url.startsWith('http:')) return [];
+  return [{ name, url: url + metricsPath }];
+}
+
+function scraping(
+  endpointsOf: (stack: RunningStack) => readonly MetricsEndpoint[],
+  { everyMs = SAMPLE_INTERVAL_MS, timeoutMs = 0.8 * everyMs }: ScraperOptions,
+): MetricsSource {
   return {
     start(job) {
       const stopping = new AbortController();
-      const agent = new Agent({ connections: 1, pipelining: 1, keepAliveTimeout: 10 * everyMs });
-      const scrapeOne = (replica: Replica) =>
-        scrape(replica, agent, AbortSignal.any([stopping.signal, AbortSignal.timeout(timeoutMs)]));
+      const agents = new Map<string, Agent>();
+      const scrapeOne = async (endpoint: MetricsEndpoint): Promise<[string, Readings][]> => {
+        const { name, url } = endpoint;
+        const agent = agents.get(url) ?? endpointAgent(endpoint, 10 * everyMs);
+        agents.set(url, agent);
+        const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(timeoutMs)]);
+        const readings = await readEndpoint(endpoint, agent, signal).catch(() => ({}));
+        return Object.keys(readings).length === 0 ? [] : [[name, readings]];
+      };
+      const scrapeAll = async () =>
+        Object.fromEntries((await Promise.all(endpointsOf(job.stack).map(scrapeOne))).flat());
       // Rejects when stopped or when recording fails, neither of which is reported here.
-      const rounds = sampleRounds(job, everyMs, scrapeOne, stopping.signal).catch(() => {});
+      const rounds = sampleRounds(job, everyMs, scrapeAll, stopping.signal).catch(() => {});
       return {
         async [Symbol.asyncDispose]() {
           stopping.abort();
           await rounds;
-          await agent.destroy();
+          await Promise.all([...agents.values()].map(agent => agent.destroy()));
         },
       };
     },
   };
 }
 
-type Scrape = (replica: Replica) => Promise<Readings | null>;
-
-async function sampleRounds(job: SamplingJob, everyMs: number, scrapeOne: Scrape, signal: AbortSignal): Promise<void> {
+async function sampleRounds(
+  job: SamplingJob,
+  everyMs: number,
+  scrapeAll: () => Promise<Record<string, Readings>>,
+  signal: AbortSignal,
+): Promise<void> {
   for (;;) {
     await job.clock.sleep(untilNextRoundMs(job, everyMs), signal);
     const takenAtMs = job.clock.nowMs();
-    const scraped = await Promise.all(
-      job.stack.replicas.map(async replica => [replica.name, await scrapeOne(replica)] as const),
-    );
+    const readings = await scrapeAll();
     signal.throwIfAborted();
-    job.record(takenAtMs, Object.fromEntries(scraped.filter(([, readings]) => readings !== null)) as never);
+    job.record(takenAtMs, readings);
   }
 }
 
@@ -67,20 +88,4 @@ async function sampleRounds(job: SamplingJob, everyMs: number, scrapeOne: Scrape
 function untilNextRoundMs({ startAtMs, clock }: SamplingJob, everyMs: number): number {
   const sinceMs = clock.nowMs() - startAtMs - everyMs / 2;
   return (Math.floor(sinceMs / everyMs + 5e-3) + 1) * everyMs - sinceMs;
-}
-
-/** Scrapes one replica; null without readings. */
-async function scrape(replica: Replica, agent: Agent, signal: AbortSignal): Promise<Readings | null> {
-  const { metricsPath: path } = replica;
-  const runs = replica.state === 'ready' || replica.state === 'starting';
-  if (path === undefined || !runs || !replica.url.startsWith('http:')) return null;
-  try {
-    const response = await agent.request({ origin: replica.url, path, method: 'GET', signal });
-    const text = await readText(response.body, response.statusCode === 200 ? MAX_BYTES : 0);
-    if (text === null) return null;
-    const readings = readingsOf(parseExposition(text, isKept));
-    return Object.keys(readings).length === 0 ? null : readings;
-  } catch {
-    return null;
-  }
 }

@@ -43,7 +43,8 @@ describe('a run against a server that Squall did not start', () => {
   it('passes, with a link fault that takes effect, and names the target but not the token', async () => {
     using out = temporaryFolder();
     await using server = await startServer({ authorization: `Bearer ${SECRET}` });
-    const { code, stdout, stderr } = await squall(run(out.path, `${server.said}/v1`, '--json'), {
+    const metrics = ['--metrics', server.said];
+    const { code, stdout, stderr } = await squall(run(out.path, `${server.said}/v1`, '--json', ...metrics), {
       SQUALL_TARGET_AUTHORIZATION: SECRET,
     });
     const document = JSON.parse(stdout) as RunDocument;
@@ -67,7 +68,14 @@ describe('a run against a server that Squall did not start', () => {
       paths: ['/v1/chat/completions'],
     });
     expect(indexes.length).toBe(document.load.sent + 40);
+    // Its own metrics, asked for with the same key.
+    expect(document.metrics).toEqual([`${server.said}/metrics`]);
+    expect(document.replay).toContain(`--metrics ${server.said}`);
+    const { queries, hits } = document.prefixCache!;
+    expect(queries).toBeGreaterThan(1000);
+    expect(hits / queries).toBeCloseTo(0.4);
     const { directory } = onlyRun(out.path);
+    expect(readFileSync(join(directory, 'report.html'), 'utf8')).toContain('prefix cache hits, all');
     for (const text of [everything(directory), stdout, stderr]) expect(text).not.toContain(SECRET);
     expect(processesOfRun(document.id)).toEqual([]);
   });

@@ -55,6 +55,8 @@ const BODIES: readonly (readonly [product: string, body: string, text: string])[
     `{"error":{"message":"a long \\"story\\" of ${'x'.repeat(20)}`,
     `a long "story" of ${'x'.repeat(20)}…`,
   ],
+  ['JSON cut off by an ellipsis', '{"message":"a long story of…', 'a long story of…'],
+  ['escapes of a terminal', '{"error":"a\\u001b[2Jb\\u202ec"}', 'a [2Jb c'],
   ['JSON cut off behind its message', '{"error":{"message":"short","param":"aaaaa', 'short'],
   [
     'plain text',

@@ -1,5 +1,5 @@
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
-import { GAUGES, type Gauge, type GaugeSeries, gaugeSeries } from '../gauges.ts';
+import { GAUGES, type Gauge, type GaugeSeries, gaugeSeries, unreported } from '../gauges.ts';
 import { LATENCIES } from '../samples.ts';
 
 interface GaugeObjective extends Objective {
@@ -42,7 +42,7 @@ function judge(objective: GaugeObjective, { window, run }: Evidence): Finding {
   const seen = all.flatMap(({ replica, readings }) =>
     readings.flatMap(({ value, atMs }) => (value === null ? [] : [{ replica, value, atMs }])),
   );
-  if (seen.length === 0) return undecided('inconclusive', `No replica reported its ${objective.gauge} in the window.`);
+  if (seen.length === 0) return undecided('inconclusive', unreported(objective.gauge, run.events));
   const { value, replica } = seen.reduce((a, b) => (b.value > a.value ? b : a));
   const found = { measured: value, lower: value, upper: value, samples: seen.length };
   const verdict = verdictOf(objective, found);

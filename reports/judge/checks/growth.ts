@@ -1,6 +1,6 @@
 import type { TimedEvent } from '../../../harness/history.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
-import { type GaugeSeries, gaugeSeries } from '../gauges.ts';
+import { type GaugeSeries, gaugeSeries, unreported } from '../gauges.ts';
 import { LEVEL, nearestRank, quantileRanks } from '../statistics.ts';
 
 interface GrowthObjective extends Objective {
@@ -34,7 +34,7 @@ export const MIN_READINGS = 24;
 function judge(objective: GrowthObjective, { window, run }: Evidence): Finding {
   const series = gaugeSeries(objective.gauge, run.events, window.fromMs, window.toMs);
   const runs = series.map(one => ({ replica: one.replica, values: longestRun(one, run.events) }));
-  if (runs.length === 0) return undecided('inconclusive', `No replica reported its ${objective.gauge} in the window.`);
+  if (runs.length === 0) return undecided('inconclusive', unreported(objective.gauge, run.events));
   const samples = Math.min(...runs.map(({ values }) => values.length));
   const judged = runs.flatMap(({ replica, values }) => {
     const growth = growthOf(values);

@@ -41,7 +41,8 @@ export function mergeRuns(parts: readonly Part[], environment: RunEnvironment): 
   const openedMs = Math.min(...parts.map(({ events }) => events[0]!.atMs));
   const segments = parts.map(segmentOf);
   const middle = [
-    ...parts[0]!.events.filter(({ type }) => type === 'phase' || type === 'versions'),
+    // All segments sample the metrics of one target.
+    ...parts[0]!.events.filter(({ type }) => type === 'phase' || type === 'versions' || type === 'sample'),
     ...parts.flatMap(problems),
     ...parts.flatMap(generatorProblems),
     ...parts.flatMap(replicaEvents),

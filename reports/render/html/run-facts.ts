@@ -77,6 +77,7 @@ ${artifacts(document)}
     ['Started', started(document.startedAt)],
     ['Platform', document.platform],
     document.target !== undefined && ['Target', document.target],
+    document.metrics && ['Metrics', document.metrics.join(', ')],
     // Of a merged run.
     segments && [
       'Merged from',

@@ -1,4 +1,4 @@
-import type { TimelineSeries } from '../../store/run-document.ts';
+import type { MetricSeries, TimelineSeries } from '../../store/run-document.ts';
 import type { TimeAxis } from './charts/chart.ts';
 import { instant, quantity } from './format.ts';
 import { type Html, html } from './html.ts';
@@ -16,8 +16,6 @@ export interface TimelineColumn {
 /** Columns of the table after the time and before the faults. */
 export function columnsOf(timeline: TimelineSeries, first: 'token' | 'byte'): TimelineColumn[] {
   const { metrics, attempts } = timeline;
-  const group = (group: string, unit: string, columns: Readonly<Record<string, TimelineColumn['values']>>) =>
-    Object.entries(columns).map(([name, values]) => ({ group, name, unit, values }));
   return [
     ...group(`Time to first ${first}`, 'ms', {
       P50: timeline.ttftP50Ms,
@@ -32,22 +30,35 @@ export function columnsOf(timeline: TimelineSeries, first: 'token' | 'byte'): Ti
       dropped: timeline.dropped,
     }),
     ...group('Ready', '', timeline.ready),
-    ...(metrics
-      ? group('Requests in the engines', '', {
-          'waiting, fullest': metrics.maxWaiting,
-          'waiting, all': metrics.waiting,
-          'running, all': metrics.running,
-        })
-      : []),
-    ...(metrics
-      ? group('Fullest replica', '%', {
-          'GPU utilisation': metrics.gpuPercent,
-          'KV cache': metrics.kvCachePercent,
-          'GPU memory': metrics.gpuMemoryPercent,
-        })
-      : []),
+    ...(metrics ? engineColumns(metrics) : []),
     ...(attempts ? group('', '/s', { Attempts: attempts }) : []),
   ];
+}
+
+/** Columns of the metrics that were sampled. */
+function engineColumns(metrics: MetricSeries): TimelineColumn[] {
+  return [
+    ...group('Requests in the engines', '', {
+      'waiting, fullest': metrics.maxWaiting,
+      'waiting, all': metrics.waiting,
+      'running, all': metrics.running,
+      'in flight, all': metrics.inFlight ?? [],
+    }),
+    ...group('Fullest replica', '%', {
+      'GPU utilisation': metrics.gpuPercent,
+      'KV cache': metrics.kvCachePercent,
+      'GPU memory': metrics.gpuMemoryPercent,
+      'prefix cache hits': metrics.cacheHitPercent ?? [],
+    }),
+  ].filter(({ values }) => values.some(value => value !== null));
+}
+
+function group(
+  group: string,
+  unit: string,
+  columns: Readonly<Record<string, TimelineColumn['values']>>,
+): TimelineColumn[] {
+  return Object.entries(columns).map(([name, values]) => ({ group, name, unit, values }));
 }
 
 /** Values behind the charts, one row per slot: an alternative to the charts, and the source of the crosshair. */

@@ -174,7 +174,48 @@ test('the timeline includes the gauges of the engines only where there are sampl
   expect(gap?.waiting).toEqual([null, 14]);
   expect(timelineOf([], events, 5000, 2500).metrics?.waiting).toEqual([14, 14]);
   expect(timelineOf([], [], 5000)).not.toHaveProperty('metrics');
-  expect(timelineOf([], rounds({ 'gateway-1': () => ({ inFlight: 4 }) }), 5000)).not.toHaveProperty('metrics');
+  // What is in flight at a gateway is the same requests, so it is shown only where no engine is sampled.
+  expect(metrics).not.toHaveProperty('inFlight');
+  expect(timelineOf([], rounds({ 'gateway-1': () => ({ inFlight: 4 }) }), 5000).metrics?.inFlight?.[2]).toBe(4);
+});
+
+/** Two engines that count 1000 prompt tokens a second each, of which a quarter and half are cached; one restarts at 30 s. */
+const caching = () =>
+  rounds({
+    a: second => ({ cacheQueries: 1000 * second, cacheHits: 250 * second }),
+    b: second => ({ cacheQueries: 1000 * (second % 30), cacheHits: 500 * (second % 30) }),
+    c: () => ({ queue: 1 }),
+  });
+
+test('prefix cache hits are counted over a window, over all engines and their restarts', () => {
+  const found = judged('hits(prefix-cache) <= 40%', caching());
+  expect(found).toMatchObject({
+    verdict: 'pass',
+    unit: '%',
+    reason: expect.stringMatching(/^\d+ of \d+ prompt tokens/),
+  });
+  expect(found.measured).toBeCloseTo(37.5, 0);
+  expect(judged('hits(prefix-cache) <= 30%', caching()).verdict).toBe('fail');
+  expect(judged('hits(prefix-cache) >= 30%', caching()).verdict).toBe('pass');
+  expect(judged('hits(prefix-cache) >= 40%', caching()).verdict).toBe('fail');
+});
+
+test('prefix cache hits that no engine counts decide nothing', () => {
+  expect(judged('hits(prefix-cache) <= 40%', rounds({ a: healthy }))).toMatchObject({
+    verdict: 'inconclusive',
+    reason: expect.stringContaining('over the run queue, running, in-flight, kv-cache'),
+  });
+  // No prompt in the window: a ratio of nothing.
+  expect(judged('hits(prefix-cache) <= 40%', rounds({ a: () => ({ cacheQueries: 5, cacheHits: 1 }) })).verdict).toBe(
+    'inconclusive',
+  );
+});
+
+test('the timeline shows the share of cached prompt tokens of each slot', () => {
+  const { metrics } = timelineOf([], caching(), 5000);
+  expect(metrics?.cacheHitPercent).toEqual([null, 37.5, 37.5, 37.5, 37.5]);
+  const computed = timelineOf([], rounds({ a: () => ({ queue: 0, cacheHitRatio: 0.25 }) }), 2000).metrics;
+  expect(computed?.cacheHitPercent).toEqual([25, 25]);
 });
 
 test('the event log does not list samples', () => {

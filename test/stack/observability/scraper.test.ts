@@ -53,7 +53,7 @@ test('replicas that hang, are unreachable, fail, flood or have no metrics are mi
   await using hangs = await serve(() => {});
   await using stalls = await serve((_, response) => void response.write(queue(1)));
   await using errs = await serve((_, response) => void response.writeHead(500).end(queue(1)));
-  await using floods = await serve((_, response) => void response.end(queue(1) + '#'.repeat(3 << 20)));
+  await using floods = await serve((_, response) => void response.end(queue(1) + '#'.repeat(9 << 20)));
   await using empty = await serve((_, response) => void response.end('<html>hello 1</html>'));
   const others = { hangs, stalls, errs, floods, empty, unreachable: { url: 'http://127.0.0.1:9' } };
   const replicas = Object.entries(others).map(([name, { url }]) => replicaAt(name, url));

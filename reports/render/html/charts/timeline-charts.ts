@@ -49,7 +49,8 @@ export function timelineCharts(timeline: TimelineSeries, limits: ChartLimits, fi
           line('running, all', 2, metrics.running),
           line('waiting, all', 1, metrics.waiting),
           line('waiting, fullest replica', 3, metrics.maxWaiting),
-        ],
+          line('in flight, all', 2, metrics.inFlight ?? []),
+        ].filter(hasValues),
         limits: limits.queue,
         scale: values => linearScale(Math.max(...values), true),
       }),
@@ -58,13 +59,14 @@ export function timelineCharts(timeline: TimelineSeries, limits: ChartLimits, fi
         id: 'engines',
         title: 'Fullest engine',
         note: 'maximum over all replicas, sampled once a second',
-        about: 'GPU utilisation, KV cache and GPU memory of the fullest replica',
+        about: 'GPU utilisation, KV cache, GPU memory and prefix cache hits',
         unit: '%',
         series: [
           line('GPU utilisation', 1, metrics.gpuPercent),
           line('KV cache', 2, metrics.kvCachePercent),
           line('GPU memory', 3, metrics.gpuMemoryPercent),
-        ],
+          line('prefix cache hits, all', 7, metrics.cacheHitPercent ?? []),
+        ].filter(hasValues),
         limits: limits.percent,
         scale: () => linearScale(100),
       }),
@@ -85,6 +87,10 @@ export function timelineCharts(timeline: TimelineSeries, limits: ChartLimits, fi
   ].filter(chart => chart !== false && chart !== undefined);
   const isAlwaysShown = ({ id }: Chart) => id === 'ttft' || id === 'latency' || id === 'rate';
   return charts.filter(chart => isAlwaysShown(chart) || valuesOf(chart.series).length > 0);
+}
+
+function hasValues({ values }: ChartSeries): boolean {
+  return values.some(value => value !== null);
 }
 
 function line(name: string, look: number, values: ChartSeries['values']): ChartSeries {

@@ -1,7 +1,7 @@
 import type { MetricSeries, RenderInput } from '../../../../reports/store/run-document.ts';
 import { changed, passingRun } from './fixture.ts';
 
-/** The passing run with sampled engines: a queue while a replica is down, a missing round, SLOs on gauges. */
+/** The passing run with sampled engines: a queue while a replica is down, a missing round, prefix caches, SLOs on gauges. */
 export function measuredRun(): RenderInput {
   const run = passingRun();
   const seconds = run.timeline.offered;
@@ -15,6 +15,7 @@ export function measuredRun(): RenderInput {
     gpuPercent: series((second, rate) => Math.min(100, rate * 1.9 + (gone(second) ? 25 : 0))),
     kvCachePercent: series((second, rate) => rate * 0.8 + (gone(second) ? 30 : 0)),
     gpuMemoryPercent: series((_, rate) => 41 + rate * 0.4),
+    cacheHitPercent: series(second => 12 + (second % 5)),
   };
   const slo = run.document.slos[0]!;
   const gauge = (name: string, objective: string, measured: number, unit: string, window: string) => ({
