@@ -16,12 +16,11 @@ import { loadScenario } from '../scenarios/load-scenario.ts';
 import { parseOverrides } from '../scenarios/override.ts';
 import { externalTarget } from '../scenarios/target.ts';
 import { EXIT } from './exit.ts';
-import { quoted, type RunOptions, withOut, withScenarioOptions, withVersions } from './options.ts';
+import { quoted, type RunOptions, withOut, withScenarioOptions, withTlsOptions, withVersions } from './options.ts';
 import { printJson, runWithProgress } from './run.ts';
 
 interface AttackOptions extends Omit<RunOptions, 'platform'> {
   readonly target: string;
-  readonly insecure: boolean;
   readonly connections?: string;
   readonly rate?: string;
   readonly path?: string;
@@ -41,11 +40,10 @@ const MIN_FOR_MS = 500;
 
 /** `squall attack <kind> --target URL`: one attack on a service of the user's own, beside a control client that shows its effect. */
 export async function defineAttack(command: Command, signal: AbortSignal): Promise<void> {
-  withVersions(withScenarioOptions(withOut(command)))
+  withTlsOptions(withVersions(withScenarioOptions(withOut(command))))
     .argument('<kind>', 'one of the kinds below')
     .requiredOption('--target <url>', 'http(s)://HOST:PORT on this machine, unless:')
     .option('--i-own-this-target', 'allows a target on another machine')
-    .option('--insecure', 'the control client accepts any certificate, as the attacker always does', false)
     .option('--connections <n>', `maximum of open connections (at most ${LIMITS.connections})`)
     .option('--rate <n/s>', `connections opened per second (at most ${LIMITS.perSecond}/s)`)
     .option('--path <path>', 'path of the attack requests')
@@ -56,8 +54,6 @@ export async function defineAttack(command: Command, signal: AbortSignal): Promi
     .option('--quiet', 'no progress', false)
     .addHelpText('after', await helpText())
     .action(async (kind: string, options: AttackOptions) => {
-      // Node's own variable affects every client of this run, in every process.
-      if (options.insecure) process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
       const compiled = await compileAttack(kind, options, signal);
       const session = await runWithProgress(compiled, { ...options, platform: 'external' }, signal);
       const { document } = session.result;
@@ -135,7 +131,7 @@ async function listedModel(external: External, signal: AbortSignal): Promise<str
   const [first] = await reachableAddresses(external, signal);
   const address = hostAndPort(first, external.port);
   const { iOwnThisTarget } = external;
-  const target = await resolveTarget(`${protocol}//${address}`, { origin, iOwnThisTarget, signal });
+  const target = await resolveTarget(`${protocol}//${address}`, { origin, iOwnThisTarget, signal, tls: external.tls });
   return firstModel(target, external.authorization, signal);
 }
 

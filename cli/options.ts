@@ -67,7 +67,7 @@ export function withRunOptions(command: Command): Command {
 
 /** Adds the options of {@link TargetOptions} and `--workers` to a command. */
 export function withTargetOptions(command: Command): Command {
-  return command
+  return withTlsOptions(command)
     .addOption(
       new Option('--target <url>', 'test this OpenAI-compatible server; Squall then starts no stack').implies({
         platform: 'external',
@@ -86,6 +86,14 @@ export function withTargetOptions(command: Command): Command {
     .option('--metrics-authorization <env:NAME>', 'Authorization header of these requests, from the environment')
     .option('--i-own-this-target', 'allow a target on another machine: it is mine to break')
     .option('--workers <n>', 'load generator processes, when one core is too few (default: 1)', wholeNumber(1, 64));
+}
+
+/** Adds the options of {@link ClientTls}. */
+export function withTlsOptions(command: Command): Command {
+  return command
+    .option('--insecure', 'accept any certificate of the target')
+    .option('--client-cert <file>', 'PEM certificate to present to the target')
+    .option('--client-key <file>', 'PEM key of --client-cert, if it is in a file of its own');
 }
 
 /** Adds `--segment` and `--start-at`, for several machines. */
@@ -148,6 +156,9 @@ function replayCommand(
   for (const url of options.metrics ?? []) words.push('--metrics', url);
   if (options.metricsAuthorization) words.push('--metrics-authorization', options.metricsAuthorization);
   if (options.iOwnThisTarget) words.push('--i-own-this-target');
+  if (options.insecure) words.push('--insecure');
+  if (options.clientCert !== undefined) words.push('--client-cert', options.clientCert);
+  if (options.clientKey !== undefined) words.push('--client-key', options.clientKey);
   if (options.workers !== undefined && options.workers > 1) words.push('--workers', String(options.workers));
   if (options.segment) words.push('--segment', `${options.segment.index}/${options.segment.of}`);
   if (out !== DEFAULT_OUT) words.push('--out', out);

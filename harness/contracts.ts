@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { ClientTls } from './host/client-tls.ts';
 import type { NameLookUp } from './host/target.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 import type { AttackOutcome, ConnectionCounts, LoadNote } from './requests.ts';
@@ -131,6 +132,8 @@ export interface RunningStack extends AsyncDisposable {
   readonly origin?: string;
   /** Name whose addresses the entries are, all of one server, for clients that look it up again. @default none */
   readonly lookUp?: NameLookUp;
+  /** How clients speak TLS. @default without a certificate, trusting those that Node trusts */
+  readonly tls?: ClientTls;
   /** Whether the user confirmed that entries outside this machine are theirs. @default false */
   readonly iOwnThisTarget?: boolean;
   /** `Authorization` header of clients; empty for none. */
@@ -218,8 +221,9 @@ export interface LoadJob {
   readonly authority: string | undefined;
   /** See {@link RunningStack.origin}. */
   readonly origin?: string;
-  /** See {@link RunningStack.lookUp}. */
+  /** See {@link RunningStack.lookUp} and {@link RunningStack.tls}. */
   readonly lookUp?: NameLookUp;
+  readonly tls?: ClientTls;
   readonly authorization: string;
   /** File to which to append request records, one JSON object per line: `requests.ndjson`; further workers use `requests.2.ndjson` … */
   readonly journalPath: string;

@@ -1,5 +1,6 @@
 import type { ArrivalProcess, Ramp } from './arrivals/arrivals.ts';
 import type { Distribution } from './distribution.ts';
+import type { ClientTls } from './host/client-tls.ts';
 
 /** Platform of a stack. */
 export type PlatformKind = 'process' | 'docker' | 'external';
@@ -233,6 +234,8 @@ export interface RunPlan {
   readonly platform: PlatformKind;
   /** Base URL of the server under test; only with platform `external`. */
   readonly target?: string;
+  /** How its clients speak TLS, where they were told. */
+  readonly tls?: ClientTls;
   /** URLs of its metrics, if it has any that are sampled. */
   readonly metrics?: readonly string[];
   readonly seed: number;

@@ -141,6 +141,7 @@ async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStac
       authority: stack.entryCertificate?.authority,
       ...(stack.origin === undefined ? {} : { origin: stack.origin }),
       ...(stack.lookUp === undefined ? {} : { lookUp: stack.lookUp }),
+      ...(stack.tls === undefined ? {} : { tls: stack.tls }),
       authorization: stack.authorization,
       journalPath: `${directory}/requests.ndjson`,
       logPath: `${directory}/load.log`,

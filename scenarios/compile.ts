@@ -71,6 +71,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     covers: scenario.covers,
     platform,
     ...(external ? { target: external.url } : {}),
+    ...(external?.tls && Object.keys(external.tls).length > 0 && { tls: external.tls }),
     ...(metrics.length > 0 ? { metrics } : {}),
     seed,
     timeScale,

@@ -40,6 +40,7 @@ export async function metricsEndpoints(
         url: href,
         via: addresses.map(address => hostAndPort(address, port)),
         authorization,
+        tls: target.tls,
       };
     }),
   );

@@ -1,4 +1,6 @@
+import { resolve } from 'node:path';
 import { SquallError } from '../harness/errors.ts';
+import { type ClientTls, tlsOptionsOf } from '../harness/host/client-tls.ts';
 import { type LocateOptions, locateTarget } from '../harness/host/target.ts';
 import type { PlatformKind } from '../harness/plan.ts';
 import type { ExternalTarget } from '../platform/external/reach.ts';
@@ -9,6 +11,9 @@ export interface TargetOptions {
   readonly target?: string;
   readonly authorization?: string;
   readonly iOwnThisTarget?: boolean;
+  readonly insecure?: boolean;
+  readonly clientCert?: string;
+  readonly clientKey?: string;
 }
 
 /** Environment variable of the token, which a command line would expose to other processes. */
@@ -27,19 +32,19 @@ export async function externalTarget(
       `Expected --target and --platform external together, got ${target === undefined ? 'no --target' : `--platform ${platform}`}`,
       { next: 'Give a --target URL without --platform, or leave both out.' },
     );
+  const tls = clientTls(options);
   if (target !== undefined) {
     const checked = await checkTarget(target, { iOwnThisTarget, signal });
-    return { ...checked, authorization: authorizationHeader(authorization) };
+    return { ...checked, tls, authorization: authorizationHeader(authorization) };
   }
-  if (authorization !== undefined || iOwnThisTarget)
-    throw new SquallError(
-      'option',
-      'NO_TARGET',
-      'Expected --authorization and --i-own-this-target only with --target',
-      {
-        next: 'Add --target URL, or leave the others out; a stack that Squall starts generates its own keys.',
-      },
-    );
+  const others = { authorization, 'i-own-this-target': iOwnThisTarget || undefined, ...tls };
+  const [given] = Object.entries(others).flatMap(([name, value]) =>
+    value === undefined ? [] : [OPTION_OF[name] ?? `--${name}`],
+  );
+  if (given !== undefined)
+    throw new SquallError('option', 'NO_TARGET', `Expected ${given} only with --target`, {
+      next: 'Add --target URL, or leave the others out; a stack that Squall starts generates its own keys.',
+    });
   return undefined;
 }
 
@@ -51,6 +56,20 @@ export async function checkTarget(text: string, options: LocateOptions): Promise
   const { url, ...where } = await locateTarget(text, options);
   const base = url.origin + url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
   return { url: base, iOwnThisTarget: options.iOwnThisTarget ?? false, ...where };
+}
+
+/** Options by the fields that they set. */
+const OPTION_OF: Readonly<Record<string, string>> = { certificateFile: '--client-cert', keyFile: '--client-key' };
+
+/** How clients speak TLS to a target. @throws SquallError `BAD_CLIENT_CERTIFICATE` */
+function clientTls({ insecure, clientCert, clientKey }: TargetOptions): ClientTls {
+  const tls: ClientTls = {
+    ...(insecure && { insecure }),
+    ...(clientCert !== undefined && { certificateFile: resolve(clientCert) }),
+    ...(clientKey !== undefined && { keyFile: resolve(clientKey) }),
+  };
+  tlsOptionsOf(tls);
+  return tls;
 }
 
 /**

@@ -1,10 +1,11 @@
 import { get as getHttp } from 'node:http';
 import { get as getHttps } from 'node:https';
 import { connect } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import type { Clock } from '../clock.ts';
 import type { Probe } from '../contracts.ts';
-import { tlsNameOf } from './tls-name.ts';
+import { tlsNameOf } from './client-tls.ts';
 
 /** The first byte of whatever came back. */
 export interface FirstByte extends Probe {
@@ -18,6 +19,8 @@ export interface ProbeOptions {
   readonly signal: AbortSignal;
   /** `host:port` to connect to, as a client of `url` would: same `Host`, same TLS name. @default those of `url` */
   readonly via?: string;
+  /** Of Node's, such as a client certificate. @default none */
+  readonly tls?: ConnectionOptions;
 }
 
 /**
@@ -37,10 +40,15 @@ export async function probe(url: string, options: ProbeOptions): Promise<FirstBy
   }
 }
 
-function get(url: URL, { clock, signal, via }: ProbeOptions): Promise<FirstByte> {
+function get(url: URL, { clock, signal, via, tls }: ProbeOptions): Promise<FirstByte> {
   const isTls = url.protocol === 'https:';
   const { hostname, port } = urlToHttpOptions(via === undefined ? url : new URL(`http://${via}`));
-  const place = { hostname, port, headers: { host: url.host }, ...(isTls ? tlsNameOf(url.hostname) : {}) };
+  const place = {
+    hostname,
+    port,
+    headers: { host: url.host },
+    ...(isTls ? { ...tlsNameOf(url.hostname), ...tls } : {}),
+  };
   let sentMs = clock.nowMs();
   return new Promise((resolve, reject) => {
     const request = (isTls ? getHttps : getHttp)(url, { ...place, agent: false, signal }, response => {

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { getCACertificates } from 'node:tls';
+import { type ClientTls, tlsOptionsOf } from '../../harness/host/client-tls.ts';
 import { referenceIn } from '../request/secrets.ts';
 import { SAMPLES_TO_STDOUT, watchDrops } from './drops.ts';
 import type { K6Exit } from './failure.ts';
@@ -36,6 +37,7 @@ export interface K6Options extends Omit<K6Run, 'folder'> {
   readonly authorization: string;
   /** PEM of the CA of `https` targets. @default those that Node trusts */
   readonly authority: string | undefined;
+  readonly tls?: ClientTls;
   readonly controlUrl: string;
   readonly onLine: (line: ScriptLine) => void;
   /** Called for an iteration without a free virtual user, with its time in ms since 1970. */
@@ -82,16 +84,20 @@ export async function startK6({ program, onLine, onDrop, ...options }: K6Options
   };
 }
 
-type Inputs = Pick<K6Options, 'plan' | 'authorization' | 'authority' | 'controlUrl'>;
+type Inputs = Pick<K6Options, 'plan' | 'authorization' | 'authority' | 'tls' | 'controlUrl'>;
 
 /** Writes k6's input files. @param mounted path of the folder as k6 sees it @returns k6's environment variables */
-function writeInputs(folder: string, mounted: string, { plan, authorization, authority, controlUrl }: Inputs) {
+function writeInputs(folder: string, mounted: string, { plan, authorization, authority, tls, controlUrl }: Inputs) {
   writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan), { mode: 0o600 });
   writeFileSync(join(folder, 'config.json'), '{}');
   const references = Object.values(plan.headers ?? {}).flatMap(value => referenceIn(value) ?? []);
   const isTls = plan.targets.some(target => target.startsWith('https:'));
   const trusted = authority ?? getCACertificates('default').join('\n');
   if (isTls) writeFileSync(join(folder, 'authority.pem'), trusted);
+  const { cert, key } = tlsOptionsOf(tls);
+  if (cert)
+    for (const [file, pem] of Object.entries({ cert, key }))
+      writeFileSync(join(folder, file), `${pem}`, { mode: 0o600 });
   return {
     K6_AUTO_EXTENSION_RESOLUTION: 'false',
     SQUALL_PLAN: `${mounted}/plan.json`,
@@ -102,6 +108,7 @@ function writeInputs(folder: string, mounted: string, { plan, authorization, aut
     ...SAMPLES_TO_STDOUT.env,
     // Replaces the CAs that Go trusts, except on macOS.
     ...(isTls && { SSL_CERT_FILE: `${mounted}/authority.pem`, SSL_CERT_DIR: mounted }),
+    ...(cert && { SQUALL_CLIENT_CERT: `${mounted}/cert`, SQUALL_CLIENT_KEY: `${mounted}/key` }),
     // Only HTTP/1.1, like the streaming client.
     GODEBUG: 'http2client=0',
   };

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises';
 import type { Clock } from '../../harness/clock.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
+import { tlsOptionsOf } from '../../harness/host/client-tls.ts';
 import { isLoopback } from '../../harness/host/target.ts';
 import { DEFAULT_CONNECTIONS } from '../../harness/plan.ts';
 import type { Target } from './request.ts';
@@ -22,7 +23,7 @@ export function openTargets(job: LoadJob, clock: Clock): Target[] {
 }
 
 function openTarget(
-  { plan, origin, authority }: LoadJob,
+  { plan, origin, authority, tls }: LoadJob,
   clock: Clock,
   url: string,
   addresses: readonly string[],
@@ -34,7 +35,7 @@ function openTarget(
     origin: origin ?? own,
     addresses: addressBook({ addresses, lookUp, nowMs }),
     port: Number(port || (protocol === 'https:' ? 443 : 80)),
-    tls: authority === undefined ? {} : { ca: authority },
+    tls: { ...tlsOptionsOf(tls), ...(authority === undefined ? {} : { ca: authority }) },
     connectTimeoutMs: plan.connectTimeoutMs,
     use: plan.clients?.connections ?? DEFAULT_CONNECTIONS,
     nowMs,

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../../harness/clock.ts';
 import type { Platform } from '../../harness/contracts.ts';
+import { tlsOptionsOf } from '../../harness/host/client-tls.ts';
 import { probe } from '../../harness/host/probe.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { FaultProxy } from '../fault-proxy.ts';
@@ -54,7 +55,12 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
     kind: platform.kind,
     async up(topology, options) {
       const stack = await platform.up(topology, options);
-      return { ...stack, origin, entries: stack.links.map(({ listen }) => entryAt(listen)) };
+      return {
+        ...stack,
+        origin,
+        ...(target.tls && { tls: target.tls }),
+        entries: stack.links.map(({ listen }) => entryAt(listen)),
+      };
     },
   };
 }
@@ -77,6 +83,7 @@ export function directPlatform(target: ExternalTarget): Platform<Topology> {
         lookUp: { hostname, iOwnThisTarget: target.iOwnThisTarget },
         entryCertificate: undefined,
         origin,
+        ...(target.tls && { tls: target.tls }),
         iOwnThisTarget: target.iOwnThisTarget,
         authorization,
         proxyApiUrl: '',
@@ -99,7 +106,7 @@ export function directPlatform(target: ExternalTarget): Platform<Topology> {
 }
 
 /** The target as clients address it: entries and probes that connect to another address (`host:port`). */
-function clientView({ url }: ExternalTarget) {
+function clientView({ url, tls }: ExternalTarget) {
   const { protocol, origin, hostname, pathname } = new URL(url);
   const prefix = pathname.replace(/\/$/, '');
   return {
@@ -107,6 +114,6 @@ function clientView({ url }: ExternalTarget) {
     hostname: hostname.replace(/^\[|\]$/g, ''),
     entryAt: (address: string) => `${protocol}//${address}${prefix}`,
     probeVia: (via: string, path: string, clock: Clock, signal: AbortSignal) =>
-      probe(origin + prefix + path, { via, clock, signal }),
+      probe(origin + prefix + path, { via, clock, signal, tls: tlsOptionsOf(tls) }),
   };
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { messageOf, SquallError } from '../../harness/errors.ts';
-import { tlsNameOf } from '../../harness/host/tls-name.ts';
+import { type ClientTls, tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
 
 /** A running server that Squall did not start. */
 export interface ExternalTarget {
@@ -13,6 +13,8 @@ export interface ExternalTarget {
   readonly port: number;
   /** Confirmation by the user that a target on another machine is theirs. */
   readonly iOwnThisTarget: boolean;
+  /** How its clients speak TLS. @default without a certificate, trusting those that Node trusts */
+  readonly tls?: ClientTls | undefined;
 }
 
 const CONNECT_LIMIT_MS = 3000;
@@ -52,19 +54,35 @@ export function hostAndPort(address: string, port: number): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-async function requireTls({ url, port }: ExternalTarget, address: string, signal: AbortSignal): Promise<void> {
+async function requireTls({ url, port, tls }: ExternalTarget, address: string, signal: AbortSignal): Promise<void> {
   const { protocol, hostname } = new URL(url);
   if (protocol !== 'https:') return;
-  const handshake = () => connectTls({ host: address, port, ...tlsNameOf(hostname) });
+  const options = { ...tlsNameOf(hostname), ...tlsOptionsOf(tls), ALPNProtocols: ['http/1.1'] };
+  const handshake = () => connectTls({ host: address, port, ...options });
   const cause = await failureOf(handshake, 'secureConnect', signal);
   if (cause === undefined) return;
+  if ((cause as NodeJS.ErrnoException).code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL')
+    throw onlyHttp2(url, cause);
   throw new SquallError(
     'environment',
     'TARGET_TLS',
     `Expected ${url} to complete a TLS handshake with a trusted certificate for ${hostname}, but: ${messageOf(cause)}`,
     {
       cause,
-      next: 'For a private CA, set NODE_EXTRA_CA_CERTS to its certificate file; `squall attack --insecure` accepts any certificate.',
+      next: 'For a private CA, set NODE_EXTRA_CA_CERTS to its certificate file; --insecure accepts any certificate; --client-cert and --client-key present one.',
+    },
+  );
+}
+
+/** Error of a target that speaks HTTP/2 and nothing else. */
+export function onlyHttp2(url: string, cause?: unknown): SquallError {
+  return new SquallError(
+    'environment',
+    'TARGET_HTTP2',
+    `Expected ${url} to speak HTTP/1.1, but it speaks only HTTP/2`,
+    {
+      cause,
+      next: 'Allow HTTP/1.1 beside it (in nginx, Envoy, Caddy and most servers a setting), or put a proxy in between that speaks HTTP/1.1 to its clients.',
     },
   );
 }

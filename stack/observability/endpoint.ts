@@ -1,6 +1,6 @@
 import { Agent } from 'undici';
 import { messageOf, SquallError } from '../../harness/errors.ts';
-import { tlsNameOf } from '../../harness/host/tls-name.ts';
+import { type ClientTls, tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
 import type { Readings } from '../../harness/metrics.ts';
 import { readText } from './bounded-text.ts';
 import { parseExposition } from './exposition.ts';
@@ -21,14 +21,16 @@ export interface MetricsEndpoint {
   readonly via?: readonly string[];
   /** `Authorization` header; empty for none. @default none */
   readonly authorization?: string;
+  /** How to speak TLS. @default without a certificate */
+  readonly tls?: ClientTls | undefined;
 }
 
 /** HTTP client of one endpoint, over one connection that stays open. */
-export function endpointAgent({ url }: MetricsEndpoint, keepAliveTimeout = 10_000): Agent {
+export function endpointAgent({ url, tls }: MetricsEndpoint, keepAliveTimeout = 10_000): Agent {
   const { protocol, hostname } = new URL(url);
   return new Agent({
     ...{ connections: 1, pipelining: 1, keepAliveTimeout },
-    ...(protocol === 'https:' ? { connect: tlsNameOf(hostname) } : {}),
+    ...(protocol === 'https:' ? { connect: { ...tlsNameOf(hostname), ...tlsOptionsOf(tls) } } : {}),
   });
 }
 

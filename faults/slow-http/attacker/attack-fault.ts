@@ -62,10 +62,10 @@ function attackOn(
   let failure: SquallError | undefined;
   return {
     async inject(signal) {
-      const { authorization, origin, entryCertificate, iOwnThisTarget = false } = stack;
+      const { authorization, origin, entryCertificate, tls, iOwnThisTarget = false } = stack;
       const entry = new URL(entryOf(link, stack)).origin;
       const authority = entryCertificate?.authority;
-      const target = await resolveTarget(entry, { signal, origin, authority, iOwnThisTarget });
+      const target = await resolveTarget(entry, { signal, origin, authority, tls, iOwnThisTarget });
       const { model: named = '', request: what } = parameters as { model?: string; request?: string };
       const needsModel = attack.needsModel && what !== 'get' && named === '';
       const model = needsModel ? await firstModel(target, authorization, signal) : named;

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
+import { tlsOptionsOf } from '../../../harness/host/client-tls.ts';
 import { requireLocal } from '../../../harness/host/target.ts';
 import { ResponseReader } from './responses.ts';
 import type { AttackTarget } from './target.ts';
@@ -71,7 +72,7 @@ export class Connection {
         callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes),
       },
     };
-    context ??= tls ? createSecureContext() : undefined;
+    context ??= tls ? createSecureContext(tlsOptionsOf(tls.client)) : undefined;
     this.#socket = tls
       ? connectTls({ ...options, servername: tls.name, rejectUnauthorized: false, secureContext: context })
       : connect(options);

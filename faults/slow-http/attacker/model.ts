@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { SquallError } from '../../../harness/errors.ts';
+import { tlsOptionsOf } from '../../../harness/host/client-tls.ts';
 import { requireLocal } from '../../../harness/host/target.ts';
 import type { AttackTarget } from './target.ts';
 
@@ -32,7 +33,9 @@ async function modelList(
 ): Promise<string> {
   const headers = { host, ...(authorization === '' ? {} : { authorization }) };
   const options = { host: address, port, path: '/v1/models', headers, signal, agent: false } as const;
-  const request = tls ? httpsRequest({ ...options, servername: tls.name, ca: tls.authority }) : httpRequest(options);
+  const request = tls
+    ? httpsRequest({ ...options, servername: tls.name, ca: tls.authority, ...tlsOptionsOf(tls.client) })
+    : httpRequest(options);
   const [response] = (await once(request.end(), 'response', { signal })) as [IncomingMessage];
   let text = '';
   for await (const chunk of response) {

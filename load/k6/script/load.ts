@@ -1,6 +1,6 @@
 /**
  * Script that k6 runs for Squall. It reads the plan from the file `SQUALL_PLAN`, and the `Authorization` header from the variable
- * `SQUALL_AUTHORIZATION`.
+ * `SQUALL_AUTHORIZATION`. `SQUALL_CLIENT_CERT` and `SQUALL_CLIENT_KEY` are the files of a client certificate, if there is one.
  *
  * With `SQUALL_CONTROL`, the URL of a collector on this machine, it compares k6's clock with the collector's and begins at the
  * collector's signal. Without it, as in a cluster, it begins at once.
@@ -23,6 +23,7 @@ import type { ScriptPlan } from './plan.ts';
 
 const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
 const control = __ENV.SQUALL_CONTROL;
+const { SQUALL_CLIENT_CERT: certificate, SQUALL_CLIENT_KEY: key } = __ENV;
 const { first, step } = plan.partition;
 const sender = {
   ...plan,
@@ -47,6 +48,8 @@ export const options: Options = {
   // The collector does not read tags.
   ...(control ? { systemTags: [] } : {}),
   ...(plan.hosts ? { hosts: plan.hosts } : {}),
+  ...(plan.insecure ? { insecureSkipTLSVerify: true } : {}),
+  ...(certificate && key ? { tlsAuth: [{ cert: open(certificate), key: open(key) }] } : {}),
   // For a pod, the operator sets the segment.
   ...(step > 1 ? executionSegment() : {}),
 };

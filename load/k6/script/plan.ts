@@ -16,13 +16,17 @@ export interface ScriptPlan extends Pick<LoadPlan, 'ramps' | 'workload' | 'maxIn
   readonly host?: string;
   /** Option of k6: address to connect to, by `host:port` of a URL. */
   readonly hosts?: Readonly<Record<string, string>>;
+  /** Whether any certificate of the server is accepted. @default false */
+  readonly insecure?: true;
   /** Timeout for the complete response, the only one that k6 has. */
   readonly timeoutMs: number;
 }
 
 /** Makes the script's plan from a job. */
-export function scriptPlan(job: Pick<LoadJob, 'plan' | 'seed' | 'partition' | 'targets' | 'origin'>): ScriptPlan {
-  const { plan, seed, partition = WHOLE, targets, origin } = job;
+export function scriptPlan(
+  job: Pick<LoadJob, 'plan' | 'seed' | 'partition' | 'targets' | 'origin' | 'tls'>,
+): ScriptPlan {
+  const { plan, seed, partition = WHOLE, targets, origin, tls } = job;
   const { ramps, workload, headers, body, salt, arrivals, idleTimeoutMs: timeoutMs } = plan;
   const sent = {
     ramps,
@@ -30,6 +34,7 @@ export function scriptPlan(job: Pick<LoadJob, 'plan' | 'seed' | 'partition' | 't
     ...(headers && { headers }),
     ...(body && { body }),
     ...(salt !== undefined && { salt }),
+    ...(tls?.insecure && { insecure: true as const }),
   };
   const thinkTimeMs = isClosed(arrivals) ? arrivals.thinkTimeMs : null;
   const maxInFlight = partOf(plan.maxInFlight, partition);

@@ -1,5 +1,5 @@
 import type { ConnectionOptions } from 'node:tls';
-import { tlsNameOf } from '../../../harness/host/tls-name.ts';
+import { tlsNameOf } from '../../../harness/host/client-tls.ts';
 import type { ConnectionUse } from '../../../harness/plan.ts';
 import type { ConnectionCounts } from '../../../harness/requests.ts';
 import { type AddressBook, addressBook } from './addresses.ts';
