@@ -3,6 +3,7 @@ import { processName, type Ramp, stagesOf } from '../harness/arrivals/arrivals.t
 import type { FaultPlan, RunPlan } from '../harness/plan.ts';
 import { formatDuration } from '../harness/quantity.ts';
 import type { ResolvedStage } from '../scenarios/load/schema.ts';
+import { warningsOf } from '../scenarios/load/warnings.ts';
 import type { LoadedScenario } from '../scenarios/load-scenario.ts';
 
 /** The lines of `run --dry-run`: stages of the load, faults and SLOs of a scenario, in the order of the plan. */
@@ -16,6 +17,7 @@ export function planLines({ scenario, compiled: { plan } }: LoadedScenario): str
         `  ${seconds(atMs)} – ${forMs === null ? 'recovery' : seconds(atMs + forMs)}  fault ${id}: ${kind} on ${target}${parametersText(parameters)}`,
     ),
     ...plan.slos.map(slo => `  SLO   ${slo.name}: ${slo.objective} in ${slo.window}`),
+    ...warningsOf(plan).map(warning => `  ${styleText('yellow', 'warning')}  ${warning}`),
   ];
 }
 

@@ -91,6 +91,10 @@ export interface TracePlan {
   readonly toMs: number;
   /** Divides the trace's time: 2 replays it twice as fast. */
   readonly speed: number;
+  /** `within-second`: rows of one second arrive at random instants in it, by the seed. @default at the times of the trace */
+  readonly spread?: 'within-second';
+  /** Mean number of rows in a second that has any, where all times are whole seconds and are replayed as they are: they arrive at once. */
+  readonly rowsAtOnce?: number;
 }
 
 /** Retry policy of clients; see `load/stream/retry.ts`. */

@@ -1,6 +1,6 @@
 import { type ArrivalProcess, arrivalTimes, digestArrivals } from '../harness/arrivals/arrivals.ts';
 import type { ArrivalCount, LoadPlan, TracePlan } from '../harness/plan.ts';
-import { seededRandom } from '../harness/random.ts';
+import { type Random, seededRandom } from '../harness/random.ts';
 import { arrivalsOf, type Partition, partOf, WHOLE } from '../harness/segment.ts';
 import { iterationsIn, k6Ramp } from './k6/stages.ts';
 import { replayTrace } from './trace/trace.ts';
@@ -25,7 +25,9 @@ export function* scheduled({ ramps, arrivals, trace }: ScheduledLoad, seed: numb
   if (isClosed(arrivals)) return;
   const random = seededRandom(seed).stream('arrivals');
   const { warmUp = [], driven = [] } = Object.groupBy(ramps, ({ toMs }) => (toMs <= 0 ? 'warmUp' : 'driven'));
-  using rest = isReplay(arrivals) ? replayed(trace!) : timed(arrivalTimes(driven, arrivals, random));
+  using rest = isReplay(arrivals)
+    ? replayed(trace!, random.stream('trace'))
+    : timed(arrivalTimes(driven, arrivals, random));
   // Reading up to a trace's cut may take long, so it happens before the first arrival is due.
   let next = rest.next();
   yield* timed(arrivalTimes(warmUp, 'constant', random));
@@ -36,8 +38,8 @@ function* timed(times: Iterable<number>): Generator<Arrival> {
   for (const atMs of times) yield { atMs };
 }
 
-function* replayed(trace: TracePlan): Generator<Arrival> {
-  for (const { atMs, promptTokens, outputTokens } of replayTrace(trace))
+function* replayed(trace: TracePlan, random: Random): Generator<Arrival> {
+  for (const { atMs, promptTokens, outputTokens } of replayTrace(trace, random))
     yield { atMs, tokens: [promptTokens, outputTokens] };
 }
 

@@ -13,6 +13,13 @@ export interface ClientTls {
   readonly keyFile?: string;
 }
 
+/** What {@link ClientTls} means to Node. */
+export interface TlsOptions {
+  readonly rejectUnauthorized?: false;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 /**
  * TLS options of a client that reaches `host` (a name or an address, as in a URL) at another address, such as a link's: it asks
  * for the certificate of `host` and accepts no other.
@@ -30,8 +37,8 @@ export function tlsNameOf(host: string): Required<Pick<ConnectionOptions, 'serve
  * TLS options of Node's for {@link ClientTls}, with the contents of its files.
  * @throws SquallError `BAD_CLIENT_CERTIFICATE` that names the option
  */
-export function tlsOptionsOf({ insecure, certificateFile, keyFile }: ClientTls = {}): ConnectionOptions {
-  const trust = insecure ? { rejectUnauthorized: false } : {};
+export function tlsOptionsOf({ insecure, certificateFile, keyFile }: ClientTls = {}): TlsOptions {
+  const trust: TlsOptions = insecure ? { rejectUnauthorized: false } : {};
   if (certificateFile === undefined) {
     if (keyFile === undefined) return trust;
     throw badCertificate('--client-cert', 'given, since --client-key is', 'nothing', 'Add --client-cert FILE.');

@@ -1,5 +1,6 @@
 import { SquallError } from '../../harness/errors.ts';
 import type { TracePlan } from '../../harness/plan.ts';
+import { type Random, seededRandom } from '../../harness/random.ts';
 import { hashFile, linesOf } from './lines.ts';
 import { type BadCell, csvRows, ndjsonRows, type RawRow } from './rows.ts';
 
@@ -35,9 +36,13 @@ export function* readTrace(path: string, { columns, timeUnit }: TraceShape): Gen
   if (originMs === undefined) throw badTrace(path, 'rows after the header', 'none');
 }
 
-/** Requests of a replay: the rows inside the plan's cut, whose start becomes 0 ms, at its speed and with at least one token each way. */
-export function* replayTrace(plan: TracePlan): Generator<TraceRow> {
-  for (const row of readTrace(plan.file, plan)) {
+/**
+ * Requests of a replay: the rows inside the plan's cut, whose start becomes 0 ms, at its speed and with at least one token each way.
+ * @param random decides the instants of rows that are spread within their second
+ */
+export function* replayTrace(plan: TracePlan, random: Random = seededRandom(0)): Generator<TraceRow> {
+  const rows = readTrace(plan.file, plan);
+  for (const row of plan.spread ? spreadWithinSecond(rows, plan.toMs, random) : rows) {
     if (row.atMs >= plan.toMs) return;
     if (row.atMs < plan.fromMs) continue;
     yield {
@@ -46,6 +51,26 @@ export function* replayTrace(plan: TracePlan): Generator<TraceRow> {
       outputTokens: Math.max(1, row.outputTokens),
     };
   }
+}
+
+/** Rows of each second at ordered random instants in it, as of independent users, and before the end of the cut. */
+function* spreadWithinSecond(rows: Iterable<TraceRow>, toMs: number, random: Random): Generator<TraceRow> {
+  let second: TraceRow[] = [];
+  const spread = function* () {
+    const fromMs = second[0]?.atMs ?? 0;
+    const own = random.stream(String(fromMs));
+    const widthMs = Math.min(1000, Math.max(0, toMs - fromMs));
+    const times = second.map(() => fromMs + own.next() * widthMs).sort((a, b) => a - b);
+    for (const [nth, row] of second.entries()) yield { ...row, atMs: times[nth]! };
+  };
+  for (const row of rows) {
+    if (second[0] && row.atMs !== second[0].atMs) {
+      yield* spread();
+      second = [];
+    }
+    second.push(row);
+  }
+  yield* spread();
 }
 
 /**

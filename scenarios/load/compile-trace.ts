@@ -19,6 +19,9 @@ const AZURE = { time: 'TIMESTAMP', promptTokens: 'ContextTokens', outputTokens: 
 /** Keys of Mooncake's traces; their timestamps are milliseconds. */
 const MOONCAKE = { time: 'timestamp', promptTokens: 'input_length', outputTokens: 'output_length' };
 
+/** Rows of one instant from which a trace in whole seconds arrives in lumps that its users never made. */
+const MIN_LUMP = 2;
+
 /**
  * Reads a trace, so that errors in it surface before anything starts.
  * @param folder base of relative paths
@@ -36,8 +39,12 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
   const { speed, from: fromMs, for: cutMs = Number.POSITIVE_INFINITY } = trace;
   let rows = 0;
   let lastMs = 0;
+  let instants = 0;
+  let isWhole = true;
   for (const { atMs } of readTrace(file, { columns, timeUnit })) {
     if (atMs >= fromMs + cutMs) break;
+    isWhole &&= atMs % 1000 === 0;
+    if (atMs >= fromMs && (rows === 0 || atMs !== lastMs)) instants += 1;
     lastMs = atMs;
     if (atMs >= fromMs) rows += 1;
   }
@@ -48,7 +55,16 @@ export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: 
       trace,
     );
   // `toMs` is exclusive, so it lies after the last row.
-  const toMs = trace.for === undefined ? Math.ceil(lastMs + 1) : fromMs + cutMs;
-  const plan: TracePlan = { file, sha256, columns, timeUnit, fromMs, toMs, speed };
+  if (trace.spread && !isWhole) {
+    const expected = 'left out, since its times are finer than whole seconds';
+    throw badScenario('load.trace.spread', expected, trace.spread);
+  }
+  const toMs = trace.for === undefined ? Math.ceil(lastMs + (trace.spread ? 1000 : 1)) : fromMs + cutMs;
+  const rowsAtOnce = rows / instants;
+  const plan: TracePlan = {
+    ...{ file, sha256, columns, timeUnit, fromMs, toMs, speed },
+    ...(trace.spread && { spread: trace.spread }),
+    ...(isWhole && !trace.spread && rowsAtOnce >= MIN_LUMP && { rowsAtOnce }),
+  };
   return { plan, rows, forMs: (toMs - fromMs) / speed };
 }

@@ -88,6 +88,10 @@ const trace = z.strictObject({
     .prefault('0s')
     .describe("start of the replayed part, as an offset from the first row in the trace's own time"),
   for: span.optional().describe("duration of the replayed part in the trace's own time; by default up to the last row"),
+  spread: z
+    .literal('within-second')
+    .optional()
+    .describe('for times in whole seconds: rows of a second arrive at random instants in it instead of all at once'),
   sha256: z
     .string()
     .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits')

@@ -8,6 +8,8 @@ import { seededRandom } from '../../harness/random.ts';
 import { readLengths } from '../../load/trace/lengths.ts';
 import { hashFile, linesOf } from '../../load/trace/lines.ts';
 import { readTrace, replayTrace, requireSameTrace, type TraceShape } from '../../load/trace/trace.ts';
+import { warningsOf } from '../../scenarios/load/warnings.ts';
+import { planOf as scenarioPlan } from './load-plans.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -150,6 +152,46 @@ describe('a replay', () => {
       { atMs: 0, promptTokens: 20, outputTokens: 1 },
       { atMs: 2375, promptTokens: 39, outputTokens: 1 },
     ]);
+  });
+
+  it('spreads rows within their second, in order, as the seed says, and before its end', () => {
+    const perSecond = 50;
+    const lumps = Array.from({ length: 20 * perSecond }, (_, i) => `${Math.floor(i / perSecond)},${i},0`).join('\n');
+    const path = file(`TIMESTAMP,ContextTokens,GeneratedTokens\n${lumps}\n`, 'lumps');
+    const plan = planOf({ file: path, fromMs: 2000, toMs: 10_500, speed: 2, spread: 'within-second' });
+    const replay = (seed: number) => [...replayTrace(plan, seededRandom(seed))];
+    const spread = replay(1);
+    expect(spread.map(({ promptTokens }) => promptTokens)).toEqual(
+      [...replayTrace({ ...plan, toMs: 11_000, fromMs: 2000 })].map(({ promptTokens }) => promptTokens),
+    );
+    for (const [nth, { atMs }] of spread.entries()) {
+      const fromMs = (Math.floor(nth / perSecond) * 1000) / 2;
+      expect(atMs).toBeGreaterThanOrEqual(fromMs);
+      expect(atMs).toBeLessThan(Math.min(fromMs + 500, 4250));
+    }
+    const times = spread.map(({ atMs }) => atMs);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    // 50 uniform instants in 500 ms: the largest gap is about 45 ms, and hardly ever 200.
+    expect(Math.max(...times.slice(1).map((atMs, i) => atMs - times[i]!))).toBeLessThan(200);
+    expect(replay(1)).toEqual(spread);
+    expect(replay(2)).not.toEqual(spread);
+  });
+
+  it('says beforehand that rows of whole seconds arrive at once, unless they are spread', () => {
+    const planFor = (times: readonly number[], trace: object = {}) => {
+      const path = file(`TIMESTAMP,ContextTokens,GeneratedTokens\n${times.map(s => `${s},1,1`).join('\n')}\n`, 'whole');
+      return scenarioPlan('/', { arrivals: 'trace', trace: { file: path, ...trace } });
+    };
+    const lumps = [0, 0, 0, 1, 1, 1];
+    expect(warningsOf(planFor(lumps))).toEqual([
+      expect.stringMatching(/3\.0 rows each.*`load\.trace\.spread: within-second`/),
+    ]);
+    expect(warningsOf(planFor(lumps, { spread: 'within-second' }))).toEqual([]);
+    expect(warningsOf(planFor([0, 1, 2, 2, 3]))).toEqual([]);
+    expect(warningsOf(planFor([0, 0, 0.5, 1, 1]))).toEqual([]);
+    // The last second counts as a whole one, which its rows are spread over.
+    expect(planFor(lumps, { spread: 'within-second' }).load.ramps.at(-1)!.toMs).toBe(2000);
+    expect(() => planFor([0, 0.5], { spread: 'within-second' })).toThrow('`load.trace.spread`');
   });
 
   it('does not read beyond its cut', () => {
