@@ -1,10 +1,10 @@
-import { systemClock } from '../../harness/clock.ts';
+import type { Clock } from '../../harness/clock.ts';
 import type { Fault, LoadEngine, LoadJob, LoadProgress, Platform, RunningStack } from '../../harness/contracts.ts';
 import type { MetricsSource } from '../../harness/metrics.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { NOTHING_YET } from '../../load/worker/sum.ts';
 
-/** 400 ms of load after 100 ms of warm-up, so that a whole run takes about a second. */
+/** Load after 100 ms of warm-up. */
 export const DRIVE_MS = 400;
 
 export function planOf(faults: readonly FaultPlan[]): RunPlan {
@@ -72,6 +72,7 @@ interface FakeLoadOptions {
 
 export function fakeLoad(
   journal: Journal,
+  clock: Clock,
   { warmUp = { completed: 9, failures: {} }, notes = [], dies }: FakeLoadOptions = {},
 ): LoadEngine {
   return {
@@ -80,10 +81,8 @@ export function fakeLoad(
       const startAtMs = chooseStart();
       const summary = { cpuMs: 1, wallMs: 2, peakRssBytes: 3 };
       const { promise: done, resolve, reject } = Promise.withResolvers<typeof summary>();
-      setTimeout(
-        () => (dies ? reject(dies) : resolve(summary)),
-        startAtMs - systemClock.nowMs() + (dies ? 50 : DRIVE_MS),
-      );
+      const end = () => (dies ? reject(dies) : resolve(summary));
+      void clock.sleep(startAtMs - clock.nowMs() + (dies ? 50 : DRIVE_MS)).then(end);
       return {
         pid: 77,
         startAtMs,
@@ -99,10 +98,10 @@ export function fakeLoad(
   };
 }
 
-export function fakeFault(journal: Journal, change: Partial<Fault> = {}): Fault {
+export function fakeFault(journal: Journal, clock: Clock, change: Partial<Fault> = {}): Fault {
   const step = (name: string) => async () => {
     journal.push(name);
-    return { atMs: systemClock.nowMs(), evidence: name };
+    return { atMs: clock.nowMs(), evidence: name };
   };
   return {
     inject: async () => void journal.push('inject'),

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { systemClock } from '../../harness/clock.ts';
+import { FakeClock } from '../../harness/clock.ts';
 import type { Fault } from '../../harness/contracts.ts';
 import { openHistory, readHistory, type TimedEvent } from '../../harness/history.ts';
 import type { FaultPlan } from '../../harness/plan.ts';
@@ -10,38 +10,48 @@ import { type RunParts, run } from '../../harness/run.ts';
 import { DRIVE_MS, fakeFault, fakeLoad, fakeMetrics, fakePlatform, type Journal, planOf } from './fakes.ts';
 
 const FAULT: FaultPlan = { id: 'f', kind: 'fake', target: 't', atMs: 50, forMs: 150, parameters: {} };
-const forever: Fault['verifyEffect'] = signal => systemClock.sleep(60_000, signal) as Promise<never>;
 
 describe('a run', () => {
   let directory: string;
   let journal: Journal;
+  let clock: FakeClock;
   beforeEach(() => {
     directory = mkdtempSync(join(tmpdir(), 'squall-run-'));
     journal = [];
+    clock = new FakeClock();
   });
   afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
+  const forever: Fault['verifyEffect'] = signal => clock.sleep(60_000, signal) as Promise<never>;
+
+  /** Drives a run to its end, as fast as it gets there. */
   async function drive(
     change: Partial<RunParts<null>>,
     faults = [FAULT],
-    fault = fakeFault(journal),
+    fault = fakeFault(journal, clock),
   ): Promise<TimedEvent[]> {
     const path = join(directory, 'events.ndjson');
-    using history = openHistory(path, systemClock);
-    await run({
+    using history = openHistory(path, clock);
+    let isOver = false;
+    const running = run({
       plan: planOf(faults),
       environment: { id: 'r', startedAt: '', machine: {}, versions: {} },
       topology: null,
       platform: fakePlatform(journal),
-      engine: fakeLoad(journal),
+      engine: fakeLoad(journal, clock),
       createFault: () => fault,
       history,
       directory,
-      clock: systemClock,
+      clock,
       signal: new AbortController().signal,
       limits: { callMs: 200, effectMs: 100, healMs: 200 },
       ...change,
+    }).finally(() => {
+      isOver = true;
     });
+    running.catch(() => {});
+    while (!isOver) await clock.advance(1);
+    await running;
     return readHistory(path);
   }
   const steps = (events: readonly TimedEvent[]) => events.filter(e => e.type === 'fault').map(e => e.step);
@@ -84,7 +94,7 @@ describe('a run', () => {
   it('rejects a fault that cannot be created before any fault or load starts', async () => {
     const createFault: RunParts<null>['createFault'] = ({ id }) => {
       if (id === 'bad') throw new Error('no such target');
-      return fakeFault(journal);
+      return fakeFault(journal, clock);
     };
     const failing = drive({ createFault }, [
       { ...FAULT, atMs: 0 },
@@ -95,13 +105,13 @@ describe('a run', () => {
   });
 
   it('records a fault without observable effect, and heals it anyway', async () => {
-    const events = await drive({}, [FAULT], fakeFault(journal, { verifyEffect: forever }));
+    const events = await drive({}, [FAULT], fakeFault(journal, clock, { verifyEffect: forever }));
     expect(steps(events)).toEqual(['inject', 'injected', 'no-effect', 'heal', 'healed']);
   });
 
   it('tells an effect that noise hides from none', async () => {
     const noise = () => 'probes took 5, 90 and 240 ms';
-    const events = await drive({}, [FAULT], fakeFault(journal, { verifyEffect: forever, noise }));
+    const events = await drive({}, [FAULT], fakeFault(journal, clock, { verifyEffect: forever, noise }));
     expect(steps(events)).toEqual(['inject', 'injected', 'hidden', 'heal', 'healed']);
     const hidden = events.find(e => e.type === 'fault' && e.step === 'hidden');
     expect(hidden).toMatchObject({ evidence: expect.stringMatching(/^probes took 5, 90 and 240 ms, for \d+ ms$/) });
@@ -109,9 +119,9 @@ describe('a run', () => {
 
   it('records where an injection begins before anything is injected', async () => {
     const inject = async () => {
-      await systemClock.sleep(60);
+      await clock.sleep(60);
     };
-    const events = await drive({}, [FAULT], fakeFault(journal, { inject }));
+    const events = await drive({}, [FAULT], fakeFault(journal, clock, { inject }));
     const [begin, end] = events.filter(e => e.type === 'fault').map(e => e.atMs);
     expect(end! - begin!).toBeGreaterThanOrEqual(59);
   });
@@ -120,7 +130,7 @@ describe('a run', () => {
     const inject = async () => {
       throw new Error('no such proxy');
     };
-    const events = await drive({}, [FAULT], fakeFault(journal, { inject }));
+    const events = await drive({}, [FAULT], fakeFault(journal, clock, { inject }));
     expect(events.filter(e => e.type === 'fault').map(e => [e.step, e.evidence])).toEqual([
       ['inject', ''],
       ['failed', 'no such proxy'],
@@ -131,7 +141,7 @@ describe('a run', () => {
 
   it('bounds a step that ignores its signal', async () => {
     const deaf = () => new Promise<never>(() => {});
-    const events = await drive({}, [FAULT], fakeFault(journal, { heal: deaf }));
+    const events = await drive({}, [FAULT], fakeFault(journal, clock, { heal: deaf }));
     expect(steps(events)).toEqual(['inject', 'injected', 'effective', 'heal', 'not-healed']);
     expect(journal.at(-1)).toBe('down');
   });
@@ -142,12 +152,11 @@ describe('a run', () => {
     expect(journal).not.toContain('heal');
     rmSync(join(directory, 'events.ndjson'));
     let forced = false;
-    const helpless = fakeFault(journal, {
+    const helpless = fakeFault(journal, clock, {
       heal: async () => {
         forced = true;
       },
-      verifyHealed: signal =>
-        forced ? Promise.resolve({ atMs: systemClock.nowMs(), evidence: 'forced' }) : forever(signal),
+      verifyHealed: signal => (forced ? Promise.resolve({ atMs: clock.nowMs(), evidence: 'forced' }) : forever(signal)),
     });
     const events = await drive({}, [itself], helpless);
     expect(steps(events)).toEqual(['inject', 'injected', 'effective', 'heal', 'healed']);
@@ -157,11 +166,11 @@ describe('a run', () => {
   it('heals before it takes the stack down when interrupted during a fault', async () => {
     const interrupt = new AbortController();
     const verifyEffect = async () => {
-      setTimeout(() => interrupt.abort(new Error('SIGINT')), 10);
-      return { atMs: systemClock.nowMs(), evidence: 'verifyEffect' };
+      void clock.sleep(10).then(() => interrupt.abort(new Error('SIGINT')));
+      return { atMs: clock.nowMs(), evidence: 'verifyEffect' };
     };
     const long = { ...FAULT, forMs: 100_000 };
-    const events = await drive({ signal: interrupt.signal }, [long], fakeFault(journal, { verifyEffect }));
+    const events = await drive({ signal: interrupt.signal }, [long], fakeFault(journal, clock, { verifyEffect }));
     expect(journal).toEqual(['up', 'protect 77', 'inject', 'heal', 'verifyHealed', 'load stopped', 'down']);
     expect(events.find(e => e.type === 'interrupted')).toMatchObject({ by: 'SIGINT' });
     expect(steps(events)).toEqual(['inject', 'injected', 'effective', 'heal', 'healed']);
@@ -179,7 +188,7 @@ describe('a run', () => {
       expect.stringMatching(/^no .*`load\.warmUp`/),
     ],
   ])('is invalid and injects nothing when %s', async (_name, warmUp, reason) => {
-    const events = await drive({ engine: fakeLoad(journal, { warmUp }) });
+    const events = await drive({ engine: fakeLoad(journal, clock, { warmUp }) });
     expect(events.find(e => e.type === 'invalid')).toMatchObject({ guard: 'steady-state', reason });
     expect(journal).not.toContain('inject');
     expect(journal.at(-1)).toBe('down');
@@ -198,7 +207,7 @@ describe('a run', () => {
 
   it('says why the warm-up failed, in the words of the service', async () => {
     const warmUp = { completed: 0, failures: { 'http-404': 9 } };
-    const events = await drive({ engine: fakeLoad(journal, { warmUp, notes: NOTES }) });
+    const events = await drive({ engine: fakeLoad(journal, clock, { warmUp, notes: NOTES }) });
     expect(events.find(e => e.type === 'invalid')).toMatchObject({
       reason:
         '9 of 9 warm-up requests failed (http-404 ×9); the limit is 5 %. The service said: 404: no model nope, there is my-model',
@@ -206,7 +215,7 @@ describe('a run', () => {
   });
 
   it('keeps what a generator had noticed before it died', async () => {
-    const failing = drive({ engine: fakeLoad(journal, { dies: new Error('generator died'), notes: NOTES }) });
+    const failing = drive({ engine: fakeLoad(journal, clock, { dies: new Error('generator died'), notes: NOTES }) });
     await expect(failing).rejects.toThrow('generator died');
     const events = readHistory(join(directory, 'events.ndjson'));
     expect(events.find(e => e.type === 'notes')).toMatchObject({ notes: NOTES });
@@ -214,7 +223,7 @@ describe('a run', () => {
 
   it('heals, takes the stack down and rejects when the generator dies', async () => {
     const long = { ...FAULT, atMs: 0, forMs: 300 };
-    const failing = drive({ engine: fakeLoad(journal, { dies: new Error('generator died') }) }, [long]);
+    const failing = drive({ engine: fakeLoad(journal, clock, { dies: new Error('generator died') }) }, [long]);
     await expect(failing).rejects.toThrow('generator died');
     expect(journal).toEqual([
       'up',
@@ -245,10 +254,10 @@ describe('a run', () => {
   });
 
   it.each([
-    ['the generator dies', { engine: () => fakeLoad([], { dies: new Error('generator died') }) }],
+    ['the generator dies', { engine: () => fakeLoad([], clock, { dies: new Error('generator died') }) }],
     [
       'the warm-up fails',
-      { engine: () => fakeLoad([], { warmUp: { completed: 1, failures: { 'http-401': 8, reset: 1 } } }) },
+      { engine: () => fakeLoad([], clock, { warmUp: { completed: 1, failures: { 'http-401': 8, reset: 1 } } }) },
     ],
   ])('ends sampling before the stack goes down when %s', async (_name, { engine }) => {
     await drive({ metrics: fakeMetrics(journal), engine: engine() }).catch(() => {});
