@@ -160,13 +160,15 @@ class Stack {
     return this.#down;
   }
 
+  /** Stops everything, even what cannot be recorded as stopped, such as on a full disk. @throws the first such error, at the end */
   async #stopAll(): Promise<void> {
+    const failures: unknown[] = [];
     await this.#scaling?.[Symbol.asyncDispose]();
     const { graceMs } = this.#driver;
     // The tier that takes requests first; then all others at once, since no request reaches them any more.
     const last = new Set(this.#tiers.at(-1)?.map(({ name }) => name));
     const stop = (supervisors: readonly Supervisor[], grace: number) =>
-      Promise.all(supervisors.map(supervisor => supervisor.stop(grace)));
+      Promise.all(supervisors.map(supervisor => supervisor.stop(grace).catch(error => failures.push(error))));
     const replicas = Map.groupBy(this.#replicas, ({ name }) => last.has(name));
     await stop(replicas.get(true) ?? [], graceMs.last);
     await stop(replicas.get(false) ?? [], graceMs.others);
@@ -175,5 +177,6 @@ class Stack {
     const { kind } = this.#parts;
     if (detail === undefined) await this.#watchdog?.disarm();
     else this.#options.observer.replica({ replica: kind, service: kind, state: 'exited', detail });
+    if (failures.length > 0) throw failures[0];
   }
 }

@@ -42,7 +42,7 @@ describe.skipIf(Boolean(skip))(`a full disk ${skip || ''}`, () => {
   it('that fills in the middle of a run ends it with the same words, and no stack trace', async () => {
     using disk = smallDisk(80);
     const run = start(['run', SMALL, '--out', disk!.path]);
-    await run.seen(/warm-up/);
+    await run.seen(/ warm-up$/m);
     // Whatever is left goes to a neighbour.
     const blocks = Array.from({ length: 90 }, (_, index) => join(disk!.path, `neighbour-${index}`));
     for (const block of blocks)
