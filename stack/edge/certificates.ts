@@ -1,23 +1,18 @@
-// Must be first: the library needs decorator metadata when it is loaded.
-import 'reflect-metadata';
 import type { webcrypto } from 'node:crypto';
 import { isIP } from 'node:net';
-import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  type X509Certificate,
-  X509CertificateGenerator,
-} from '@peculiar/x509';
+import type { X509Certificate } from '@peculiar/x509';
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const DAY_MS = 86_400_000;
 /** Tolerance for clients whose clocks are slow. */
 const BACKDATE_MS = 60_000;
+
+/** The library, 250 modules that only a stack with TLS needs. */
+async function x509(): Promise<typeof import('@peculiar/x509')> {
+  // It needs decorator metadata when it is loaded.
+  await import('reflect-metadata');
+  return import('@peculiar/x509');
+}
 
 /** Certificate and private key, both in PEM. */
 export interface KeyPair {
@@ -53,6 +48,7 @@ export interface CertificateAuthority {
  * @param lifetimeMs validity of the authority before and after `now`. @default 7 days
  */
 export async function makeAuthority(now: Date, lifetimeMs = 7 * DAY_MS): Promise<CertificateAuthority> {
+  const { BasicConstraintsExtension, KeyUsageFlags, KeyUsagesExtension, X509CertificateGenerator } = await x509();
   const keys = await crypto.subtle.generateKey(ALGORITHM, false, ['sign', 'verify']);
   const authority = await X509CertificateGenerator.createSelfSigned({
     name: [{ CN: ['Squall ephemeral CA'] }],
@@ -78,8 +74,9 @@ async function issue(
   now: Date,
   { names, from = new Date(now.getTime() - BACKDATE_MS), to = new Date(from.getTime() + DAY_MS) }: CertificateRequest,
 ): Promise<KeyPair> {
+  const library = await x509();
   const keys = await crypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-  const certificate = await X509CertificateGenerator.create({
+  const certificate = await library.X509CertificateGenerator.create({
     subject: [{ CN: [names[0] ?? 'unnamed'] }],
     issuer: authority.subject,
     notBefore: from,
@@ -88,12 +85,12 @@ async function issue(
     signingKey,
     signingAlgorithm: ALGORITHM,
     extensions: [
-      new BasicConstraintsExtension(false, undefined, true),
-      new KeyUsagesExtension(KeyUsageFlags.digitalSignature, true),
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth]),
-      new SubjectAlternativeNameExtension(names.map(value => ({ type: isIP(value) ? 'ip' : 'dns', value }))),
+      new library.BasicConstraintsExtension(false, undefined, true),
+      new library.KeyUsagesExtension(library.KeyUsageFlags.digitalSignature, true),
+      new library.ExtendedKeyUsageExtension([library.ExtendedKeyUsage.serverAuth]),
+      new library.SubjectAlternativeNameExtension(names.map(value => ({ type: isIP(value) ? 'ip' : 'dns', value }))),
     ],
   });
   const key = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
-  return { certificate: certificate.toString('pem'), key: PemConverter.encode(key, 'PRIVATE KEY') };
+  return { certificate: certificate.toString('pem'), key: library.PemConverter.encode(key, 'PRIVATE KEY') };
 }

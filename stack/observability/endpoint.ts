@@ -1,4 +1,4 @@
-import { Agent } from 'undici';
+import type { Agent } from 'undici';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type ClientTls, tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
 import type { Readings } from '../../harness/metrics.ts';
@@ -25,8 +25,9 @@ export interface MetricsEndpoint {
   readonly tls?: ClientTls | undefined;
 }
 
-/** HTTP client of one endpoint, over one connection that stays open. */
-export function endpointAgent({ url, tls }: MetricsEndpoint, keepAliveTimeout = 10_000): Agent {
+/** HTTP client of one endpoint, over one connection that stays open. Loads undici, a hundred modules that most commands do without. */
+export async function endpointAgent({ url, tls }: MetricsEndpoint, keepAliveTimeout = 10_000): Promise<Agent> {
+  const { Agent } = await import('undici');
   const { protocol, hostname } = new URL(url);
   return new Agent({
     ...{ connections: 1, pipelining: 1, keepAliveTimeout },
@@ -84,7 +85,7 @@ export async function reachableEndpoints(
 }
 
 async function firstReadings(endpoint: MetricsEndpoint, signal: AbortSignal): Promise<Readings> {
-  const agent = endpointAgent(endpoint);
+  const agent = await endpointAgent(endpoint);
   const limit = AbortSignal.timeout(FIRST_LIMIT_MS);
   try {
     return await readEndpoint(endpoint, agent, AbortSignal.any([signal, limit]));

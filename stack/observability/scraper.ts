@@ -45,13 +45,14 @@ function scraping(
   return {
     start(job) {
       const stopping = new AbortController();
-      const agents = new Map<string, Agent>();
+      const agents = new Map<string, Promise<Agent>>();
       const scrapeOne = async (endpoint: MetricsEndpoint): Promise<[string, Readings][]> => {
         const { name, url } = endpoint;
         const agent = agents.get(url) ?? endpointAgent(endpoint, 10 * everyMs);
         agents.set(url, agent);
+        const client = await agent;
         const signal = AbortSignal.any([stopping.signal, AbortSignal.timeout(timeoutMs)]);
-        const readings = await readEndpoint(endpoint, agent, signal).catch(() => ({}));
+        const readings = await readEndpoint(endpoint, client, signal).catch(() => ({}));
         return Object.keys(readings).length === 0 ? [] : [[name, readings]];
       };
       const scrapeAll = async () =>
@@ -62,7 +63,7 @@ function scraping(
         async [Symbol.asyncDispose]() {
           stopping.abort();
           await rounds;
-          await Promise.all([...agents.values()].map(agent => agent.destroy()));
+          await Promise.all([...agents.values()].map(async agent => (await agent).destroy()));
         },
       };
     },

@@ -31,7 +31,9 @@ describe('the command line', () => {
     },
   );
 
-  it('loads the rest for a command that needs it', async () => {
-    expect(await loadedBy('schema')).toEqual(expect.arrayContaining(['cli/list.ts', 'zod']));
+  it('loads the rest for a command that needs it, and large libraries only for a stack that needs them', async () => {
+    const loaded = await loadedBy('run', 'node-loss', '--dry-run');
+    expect(loaded).toEqual(expect.arrayContaining(['cli/run.ts', 'zod']));
+    expect(loaded).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(undici|@peculiar\/x509)$/)]));
   });
 });
