@@ -41,7 +41,7 @@ const unit = [
   'test/faults/node/packages.test.ts',
   'test/faults/slow-http/{responses,scripts,target}.test.ts',
   'test/faults/toxiproxy/toxics/stages.test.ts',
-  'test/load/{engines,journal,plan,request,trace,workload}.test.ts',
+  'test/load/{upstream,engines,journal,plan,request,trace,workload}.test.ts',
   'test/load/k6/recorder.test.ts',
   'test/load/stream/{addresses,body-reader,chunk,due-queue,failure,plain-reader,retry,tally,users}.test.ts',
   'test/platform/{restart-policy,supervisor,topology}.test.ts',

@@ -144,7 +144,8 @@ function statusLine(state: LiveState): string {
     `${load.failed} failed (${percent.toFixed(1)} %)`,
     `${load.inFlight} in flight`,
     ...(load.dropped > 0 ? [`${load.dropped} dropped`] : []),
-    ...(state.replicas.size > 0 ? [`replicas ${ready}/${state.replicas.size}`] : []),
+    // Of a target only helpers of the run are known, such as the fault proxy.
+    ...(state.plan.target === undefined && state.replicas.size > 0 ? [`replicas ${ready}/${state.replicas.size}`] : []),
   ].join(' · ');
 }
 

@@ -167,6 +167,8 @@ export interface LoadPlan {
   readonly body?: Readonly<Record<string, unknown>>;
   /** What makes the prompts of a run begin unlike those of any other: a prefix cache knows none of them. Empty for none. @default none */
   readonly salt?: string;
+  /** Header of responses that names the upstream that served one, in lower case. @default those of well-known products */
+  readonly upstreamHeader?: string;
   /** Trace to replay, or to take lengths from. */
   readonly trace?: TracePlan;
   /** @default no retries, no timeout but the idle timeout, one class, and {@link DEFAULT_CONNECTIONS} */

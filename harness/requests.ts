@@ -57,7 +57,7 @@ export interface RequestRecord {
   readonly outputTokens: number;
   /** Load stage of its arrival. */
   readonly stage: string;
-  /** Replica that responded, from `x-squall-upstream`; empty if unknown. */
+  /** Upstream that responded, as a header of the response names it; empty if unknown. */
   readonly upstream: string;
   /** Sparse histogram of the gaps between successive tokens: pairs of {@link gapBucket} index and count. */
   readonly gaps: readonly number[];

@@ -6,6 +6,7 @@ import { SquallError } from '../../harness/errors.ts';
 import { type Outcome, requestRecord } from '../../harness/requests.ts';
 import { buildRequest, type Sender } from '../request/request.ts';
 import { resolveHeaders } from '../request/secrets.ts';
+import { upstreamOf } from '../request/upstream.ts';
 import { tally } from '../stream/tally.ts';
 import { bodyReader, outcomeOfHead } from '../stream/wire/body-reader.ts';
 import { headerValue } from '../stream/wire/connection.ts';
@@ -189,7 +190,7 @@ export class Probe {
     Object.assign(connection, { phase: 'receiving', isClosing: !shouldKeepAlive, isDoubtful: false });
     if (!request) return;
     request.status = statusCode;
-    request.upstream = headerValue(headers, 'x-squall-upstream') ?? '';
+    request.upstream = upstreamOf(name => headerValue(headers, name), this.#job.plan.upstreamHeader);
     const { workload } = this.#job.plan;
     const expect = workload.kind === 'http' ? workload.expect : null;
     const outcome = outcomeOfHead(expect, statusCode, headerValue(headers, 'content-type'));

@@ -148,9 +148,10 @@ export class LoadDriver {
     const task = this.#turns.task(turn, index);
     if (this.#active.size >= this.#maxInFlight) return void this.#drop(task);
     const { clock } = this.#options;
+    const { idleTimeoutMs, upstreamHeader } = this.#job.plan;
     const firstToken = (latencyMs: number) => this.#tally.firstToken(latencyMs, clock.nowMs());
     const options: ClientRequestOptions = {
-      context: { clock, startAtMs: this.#startAtMs, idleTimeoutMs: this.#job.plan.idleTimeoutMs, firstToken },
+      context: { clock, startAtMs: this.#startAtMs, idleTimeoutMs, upstreamHeader, firstToken },
       target: attempt => this.#targets[(index + attempt) % this.#targets.length]!,
       retry: this.#retry,
       clientTimeout: this.#turns.clientTimeout(turn),

@@ -3,6 +3,7 @@ import type { HttpExpectation } from '../../harness/plan.ts';
 import { gapBucket, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { retryAfterMs } from '../../harness/retry/retry-after.ts';
 import type { HttpRequest } from '../request/request.ts';
+import { upstreamOf } from '../request/upstream.ts';
 import { bodyReader, outcomeOfHead } from './wire/body-reader.ts';
 import type { Connection, Exchange } from './wire/connection.ts';
 import type { Connections, ConnectionUser } from './wire/connections.ts';
@@ -47,6 +48,8 @@ export interface RequestContext {
   /** Start of the run on `clock`. */
   readonly startAtMs: number;
   readonly idleTimeoutMs: number;
+  /** See `LoadPlan`. */
+  readonly upstreamHeader?: string | undefined;
   /** Called once, when the first token has arrived. */
   firstToken(latencyMs: number): void;
   /** Called once per attempt, with its record as if it were the only one. `cause` explains a transport failure. */
@@ -127,7 +130,7 @@ export class StreamRequest implements Exchange {
     this.#phase = 'receiving';
     this.#heardMs = this.#now();
     this.#status = status;
-    this.#upstream = header('x-squall-upstream') ?? '';
+    this.#upstream = upstreamOf(header, this.#context.upstreamHeader);
     this.retryAfterMs = retryAfterMs(header, this.#context.clock.date().getTime());
     const { expect } = this.task;
     const outcome = outcomeOfHead(expect, status, header('content-type'));

@@ -15,6 +15,7 @@ import { GATES } from './gates.ts';
 import { spreadMs } from './merge/merge.ts';
 import { judgeSlo } from './slo.ts';
 import { timelineOf } from './timeline.ts';
+import { upstreamsOf } from './upstreams.ts';
 import { weakAttacks } from './weak-attacks.ts';
 
 /** Stored run. */
@@ -89,6 +90,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     load,
     ...notesOf(events),
     ...(prefixCache && { prefixCache }),
+    ...upstreamsOf(run.records),
     windows: run.windows.map(window => windowResult(window, run.records)),
     slos,
     faults: run.faults.map(faultResult),

@@ -63,6 +63,13 @@ export function warningLines({ notes = [] }: RunDocument): string[] {
     .map(({ example, count }) => oneLine(`${example}${count > 1 ? ` (${count} times)` : ''}`));
 }
 
+/** Upstreams of a run: `inference-1 410, inference-2 98 (12 failed)`; empty where none is known. */
+export function formatUpstreams({ upstreams = [] }: RunDocument): string {
+  return upstreams
+    .map(({ name, requests, failed }) => `${name} ${requests}${failed > 0 ? ` (${failed} failed)` : ''}`)
+    .join(', ');
+}
+
 /** Headers of a response on one line: `content-type: text/html, server: nginx`; empty for none. */
 export function formatHeaders({ headers = {} }: LoadNote): string {
   const pairs = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);

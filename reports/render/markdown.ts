@@ -9,6 +9,7 @@ import {
   formatHeaders,
   formatInterval,
   formatOptionalCounts,
+  formatUpstreams,
   formatValue,
   MARKS,
   oneLine,
@@ -49,7 +50,7 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Fault', 'Kind', 'Target', 'Injected', 'Took effect', 'Recovered', 'Evidence'],
       document.faults.map(faultRow),
     ),
-    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.`,
+    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.${document.upstreams ? ` Served by ${text(formatUpstreams(document))}.` : ''}`,
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;

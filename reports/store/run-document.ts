@@ -119,6 +119,8 @@ export interface RunDocument {
   readonly notes?: readonly LoadNote[];
   /** Prompt tokens that engines looked up in their prefix caches during the load, and found there, by their counters; absent without. */
   readonly prefixCache?: { readonly queries: number; readonly hits: number };
+  /** Requests of the load by the upstream that served them, most first, at most 20; absent where no response names one. */
+  readonly upstreams?: readonly { readonly name: string; readonly requests: number; readonly failed: number }[];
   readonly windows: readonly WindowResult[];
   readonly slos: readonly SloResult[];
   readonly faults: readonly FaultResult[];

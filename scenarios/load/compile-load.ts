@@ -41,6 +41,7 @@ export function compileLoad(load: ResolvedLoad, defaultModel: string, folder: st
     workload,
     ...(trace && { trace: trace.plan }),
     ...(clients && { clients }),
+    ...(load.upstreamHeader !== undefined && { upstreamHeader: load.upstreamHeader }),
     ...(load.connections !== undefined && { connections: load.connections }),
     maxInFlight: load.maxInFlight,
     connectTimeoutMs: load.connectTimeout,

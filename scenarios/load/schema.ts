@@ -124,6 +124,12 @@ export const loadSchema = z.strictObject({
     .max(10_000)
     .default(1000)
     .describe('maximum number of requests in flight; further arrivals are recorded as dropped'),
+  upstreamHeader: z
+    .string()
+    .regex(/^[!#$%&'*+.^`|~\w-]+$/, 'expected the name of a header')
+    .transform(name => name.toLowerCase())
+    .optional()
+    .describe('header of responses that names the upstream that served one; by default those of well-known products'),
   connectTimeout: duration().prefault('2s'),
   idleTimeout: duration().prefault('15s').describe('maximum wait for the next byte'),
 });

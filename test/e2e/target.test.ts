@@ -68,6 +68,7 @@ describe('a run against a server that Squall did not start', () => {
       paths: ['/v1/chat/completions'],
     });
     expect(indexes.length).toBe(document.load.sent + 40);
+    expect(document.upstreams).toMatchObject([{ name: 'fixture-1', requests: document.load.sent }]);
     // Its own metrics, asked for with the same key.
     expect(document.metrics).toEqual([`${server.said}/metrics`]);
     expect(document.replay).toContain(`--metrics ${server.said}`);
@@ -100,11 +101,13 @@ describe('a run against a server that Squall did not start', () => {
     const runs = join(out.path, 'c');
     // A probe over TLS pays the latency for its handshake too, so that three of them take two seconds.
     const longer = ['--set', 'faults.slow.for=3500ms', '--set', 'load.stages.0={at: 30/s, for: 9s}'];
+    longer.push('--set', 'load.upstreamHeader=Content-Type');
     const { code, stdout } = await squall(run(runs, target, '--json', ...longer), { NODE_EXTRA_CA_CERTS: ca });
     const document = JSON.parse(stdout) as RunDocument;
     expect(code, document.reasons.join('\n')).toBe(0);
     expect(document.faults).toMatchObject([{ healVerified: true, effectiveAtMs: expect.any(Number) }]);
     expect(document.windows.find(({ name }) => name === 'fault:slow')!.ttftMs.p50).toBeGreaterThan(280);
+    expect(document.upstreams).toMatchObject([{ name: 'text/event-stream', failed: 0 }]);
   });
 
   it('rejects autocannon over TLS, which would trust any certificate', async () => {

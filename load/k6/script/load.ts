@@ -14,6 +14,7 @@ import type { Options, Scenario } from 'k6/options';
 import { maxUsers } from '../../../harness/arrivals/closed.ts';
 import { buildRequest } from '../../request/request.ts';
 import { resolveHeaders } from '../../request/secrets.ts';
+import { upstreamOf } from '../../request/upstream.ts';
 import { isExpectedBody, readSseBody } from '../../request/whole-body.ts';
 import { Users } from '../../stream/users.ts';
 import { isExpectedStatus } from '../../stream/wire/plain-reader.ts';
@@ -154,6 +155,11 @@ export function teardown(): void {
   if (control) http.post(`${control}/end`);
 }
 
+/** Name of a header as k6 has it: `X-Served-By`. */
+function canonical(name: string): string {
+  return name.replace(/(^|-)[a-z]/g, start => start.toUpperCase());
+}
+
 function readResponse(response: Response, endMs: number): K6Response {
   const { status, error, timings } = response;
   const unread = { body: '', outputTokens: 0, firstByteMs: null } as const;
@@ -162,7 +168,7 @@ function readResponse(response: Response, endMs: number): K6Response {
     errorCode: response.error_code,
     error,
     isSent: timings.sending > 0 || timings.waiting > 0,
-    upstream: response.headers['X-Squall-Upstream'] ?? '',
+    upstream: upstreamOf(name => response.headers[canonical(name)], plan.upstreamHeader),
     ...(isExpectedStatus(expect, status) ? readBody(response, endMs) : unread),
   };
 }

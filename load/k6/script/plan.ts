@@ -4,7 +4,8 @@ import { type Partition, partOf, WHOLE } from '../../../harness/segment.ts';
 import { isClosed } from '../../schedule.ts';
 
 /** Load plan of the k6 script; plain JSON. */
-export interface ScriptPlan extends Pick<LoadPlan, 'ramps' | 'workload' | 'maxInFlight' | 'headers' | 'body' | 'salt'> {
+export interface ScriptPlan
+  extends Pick<LoadPlan, 'upstreamHeader' | 'ramps' | 'workload' | 'maxInFlight' | 'headers' | 'body' | 'salt'> {
   readonly seed: number;
   /** Think time of the users of a closed loop; null in an open loop. */
   readonly thinkTimeMs: readonly [number, number] | null;
@@ -27,7 +28,7 @@ export function scriptPlan(
   job: Pick<LoadJob, 'plan' | 'seed' | 'partition' | 'targets' | 'origin' | 'tls'>,
 ): ScriptPlan {
   const { plan, seed, partition = WHOLE, targets, origin, tls } = job;
-  const { ramps, workload, headers, body, salt, arrivals, idleTimeoutMs: timeoutMs } = plan;
+  const { ramps, workload, headers, body, salt, upstreamHeader, arrivals, idleTimeoutMs: timeoutMs } = plan;
   const sent = {
     ramps,
     workload,
@@ -35,6 +36,7 @@ export function scriptPlan(
     ...(body && { body }),
     ...(salt !== undefined && { salt }),
     ...(tls?.insecure && { insecure: true as const }),
+    ...(upstreamHeader !== undefined && { upstreamHeader }),
   };
   const thinkTimeMs = isClosed(arrivals) ? arrivals.thinkTimeMs : null;
   const maxInFlight = partOf(plan.maxInFlight, partition);

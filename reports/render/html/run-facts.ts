@@ -2,6 +2,7 @@ import { processName } from '../../../harness/arrivals/arrivals.ts';
 import type { RunPlan } from '../../../harness/plan.ts';
 import type { ConnectionCounts } from '../../../harness/requests.ts';
 import type { RenderInput, RunDocument } from '../../store/run-document.ts';
+import { formatUpstreams } from '../cells.ts';
 import { percentage, quantity, quantityOr } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
 
@@ -54,6 +55,7 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
       quantity(load.resent, ''),
       'a reused connection ended before any byte of a response, and the request was sent once more on a new one: what a client sees that does the same',
     ],
+    document.upstreams && ['Served by', formatUpstreams(document), 'requests by upstream, as responses name it'],
     load.connections && ['Connections', connectionsText(load.connections), 'established, warm-up included'],
   ])}`;
 }

@@ -5,6 +5,8 @@ import { expect, test } from 'vitest';
 import { readHistory, type TimedEvent } from '../../../harness/history.ts';
 import type { RunPlan } from '../../../harness/plan.ts';
 import { judge } from '../../../reports/judge/judge.ts';
+import { renderHtml } from '../../../reports/render/html/render-html.ts';
+import { renderMarkdown } from '../../../reports/render/markdown.ts';
 import { historyOf, KILL, killed, planOf, type RequestChanges, steadyLoad } from '../runs.ts';
 
 const EASY = { name: 'easy', window: 'whole', objective: 'errors <= 1%' };
@@ -193,6 +195,24 @@ test('counts exclude the warm-up', () => {
   expect(failedWarmUp.load).toMatchObject({ offered: 600, sent: 600, completed: 600, failed: 0, lateMsP99: 0 });
   expect(failedWarmUp.windows.map(window => window.name)).toEqual(['baseline', 'load:steady', 'whole']);
   expect(failedWarmUp.windows.at(-1)).toMatchObject({ requests: 600, failed: 0 });
+});
+
+test('requests are counted by the upstream that served them, as far as responses name one', () => {
+  const plan = planOf();
+  const served = (upstream: (index: number) => string) => {
+    const records = steadyLoad((_, index) => (index % 4 === 3 ? { outcome: 'http-status', status: 503 } : {}));
+    const named = records.map((record, index) => ({ ...record, upstream: upstream(index) }));
+    return judge({ events: historyOf(plan), records: named });
+  };
+  const input = served(index => ['a', 'b', '', 'b'][index % 4]!);
+  expect(input.document.upstreams).toEqual([
+    { name: 'b', requests: 300, failed: 150 },
+    { name: 'a', requests: 150, failed: 0 },
+  ]);
+  for (const render of [renderMarkdown, renderHtml]) expect(render(input)).toContain('b 300 (150 failed), a 150');
+  expect(served(() => '').document).not.toHaveProperty('upstreams');
+  // A header with a request id is no name of an upstream.
+  expect(served(index => `id-${index}`).document.upstreams).toHaveLength(20);
 });
 
 test('errors are counted by kind, HTTP failures by status', () => {
