@@ -51,7 +51,7 @@ const unit = [
   'test/stack/edge/certificates.test.ts',
   'test/stack/gateway/{config,virtual-time}.test.ts',
   'test/stack/gateway/connections/{addresses,connections}.test.ts',
-  'test/stack/gateway/forward/deadlines.test.ts',
+  'test/stack/gateway/forward/{deadlines,output}.test.ts',
   'test/stack/gateway/http/{authentication,json-depth,trace-context}.test.ts',
   'test/stack/gateway/limits/limiter.test.ts',
   'test/stack/gateway/upstream/{balancer,discovery,ejection,health,upstreams}.test.ts',

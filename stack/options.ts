@@ -35,6 +35,8 @@ const gatewayOptions = gatewayConfigSchema
     ejection: true,
     retries: true,
     timeouts: true,
+    hold: true,
+    retryAfter: true,
     connections: true,
     maxBodyBytes: true,
     maxJsonDepth: true,

@@ -23,7 +23,7 @@ const healthChecksSchema = z.strictObject({
 });
 
 /**
- * Passive outlier ejection, see `ejection.ts`: `consecutiveFailures` eject an upstream, the n-th time in a row for n × `baseMs` but
+ * Passive outlier ejection, see `ejection.ts` and `forward/failure.ts`: `consecutiveFailures` eject an upstream, the n-th time in a row for n × `baseMs` but
  * at most `maxMs`. At most `maxEjectedRatio` of the upstreams (rounded down, but at least one of several) are ejected at once. One
  * earlier ejection is forgotten per `forgetMs` in rotation.
  */
@@ -36,7 +36,7 @@ const ejectionSchema = z.strictObject({
 });
 
 /**
- * Retries before the first byte. The defaults suit interactive use; a slower profile, three retries after 1, 2 and 4 s, is
+ * Retries before anything is sent to the client. The defaults suit interactive use; a slower profile, three retries after 1, 2 and 4 s, is
  * `{ maxRetries: 3, baseDelayMs: 1000, maxDelayMs: 4000 }`.
  */
 const retriesSchema = z.strictObject({
@@ -49,16 +49,36 @@ const retriesSchema = z.strictObject({
 });
 
 /**
- * Timeouts of a request. `firstByteMs` applies to streamed responses; an unstreamed response is generated in full before its
- * first byte, hence `unstreamedFirstByteMs`. A request's `x-request-timeout-ms` can lower `totalMs`, never raise it. Timeouts for
- * clients are in `connections`.
+ * Timeouts of a request. `firstByteMs` and `firstTokenMs` apply to streamed responses: the former to any sign of life, the latter to
+ * output. An unstreamed response is generated in full before its first byte, hence `unstreamedFirstByteMs`. `idleMs` runs from token to
+ * token, and ends an idle stream at most a quarter late; comments and events without output do not extend it. A request's
+ * `x-request-timeout-ms` can lower `totalMs`, never raise it. Timeouts for clients are in `connections`.
  */
 const timeoutsSchema = z.strictObject({
   connectMs: positiveMs.default(1000),
   firstByteMs: positiveMs.default(10_000),
+  firstTokenMs: positiveMs.default(10_000),
   unstreamedFirstByteMs: positiveMs.default(60_000),
   idleMs: positiveMs.default(10_000),
   totalMs: positiveMs.default(300_000),
+});
+
+/**
+ * How much of a response is held back until it shows output, so that another attempt stays possible: `maxBytes` of it, for `maxMs`, so
+ * that with a `firstTokenMs` beyond that clients see an upstream's comments in between. `off`: nothing, and its first byte is final.
+ */
+const holdSchema = z.strictObject({
+  maxBytes: z.int().min(1).max(16_777_216).default(65_536),
+  maxMs: positiveMs.default(15_000),
+});
+
+/**
+ * How long an upstream that responds with 429 gets no traffic while others are available: for its `Retry-After`, but at most `maxMs`;
+ * for `defaultMs` without one. `off`: not at all.
+ */
+const retryAfterSchema = z.strictObject({
+  defaultMs: durationMs.default(1000),
+  maxMs: durationMs.default(30_000),
 });
 
 /**
@@ -98,6 +118,8 @@ export const gatewayConfigSchema = z.strictObject({
     .prefault({})
     .transform(retries => (typeof retries === 'number' ? retriesSchema.parse({ maxRetries: retries }) : retries)),
   timeouts: timeoutsSchema.prefault({}),
+  hold: z.union([off, holdSchema]).prefault({}),
+  retryAfter: z.union([off, retryAfterSchema]).prefault({}),
   limits: z.union([off, limitsSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   /** Maximum time for requests in flight to finish after SIGTERM. */

@@ -78,10 +78,12 @@ export class Gateway implements AsyncDisposable {
       metrics: this.metrics,
       deadlines: this.#deadlines,
       timeouts: config.timeouts,
+      hold: config.hold,
+      retryAfter: config.retryAfter,
       onFirstByte: exchange => this.#firstByte(exchange),
-      onEjected: upstream => {
-        this.metrics.ejections.labels(upstream.name).inc();
-        log.warn({ upstream: upstream.name, timesEjected: upstream.outlier.timesEjected }, 'upstream ejected');
+      onEjected: (upstream, reason) => {
+        this.metrics.ejections.labels(upstream.name, reason).inc();
+        log.warn({ upstream: upstream.name, reason, timesEjected: upstream.outlier.timesEjected }, 'upstream ejected');
       },
     };
     this.#limiter = this.#createLimiter(options);

@@ -7,7 +7,7 @@ import type { AttemptResult } from './forward/attempt.ts';
 import type { Exchange } from './http/exchange.ts';
 import { stateOf, type UpstreamSet, type UpstreamState } from './upstream/upstreams.ts';
 
-const STATES: readonly UpstreamState[] = ['usable', 'ejected', 'unhealthy', 'unknown'];
+const STATES: readonly UpstreamState[] = ['usable', 'ejected', 'rate-limited', 'unhealthy', 'unknown'];
 const TIME_TO_FIRST_BYTE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const DURATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
@@ -27,7 +27,12 @@ export class GatewayMetrics {
   readonly registry = new Registry();
   readonly retries: Counter<'reason'>;
   readonly retriesDenied: Counter;
-  readonly ejections: Counter<'upstream'>;
+  /** `reason`: the failure that completed the series. */
+  readonly ejections: Counter<'upstream' | 'reason'>;
+  /** Reads of upstreams without output that were held back, each usually one event. */
+  readonly heldChunks: Counter;
+  /** Responses that were relayed without output, by the limit that ended the hold: `bytes` · `time`. */
+  readonly holdLimits: Counter<'limit'>;
   readonly truncated: Counter<'reason'>;
   readonly inFlight: Gauge;
   readonly streamsActive: Gauge;
@@ -53,7 +58,9 @@ export class GatewayMetrics {
 
     this.retries = counter('retries_total', 'Retries by failure of the previous attempt', 'reason');
     this.retriesDenied = counter('retries_denied_total', 'Retries denied by the budget');
-    this.ejections = counter('ejections_total', 'Passive outlier ejections', 'upstream');
+    this.ejections = counter('ejections_total', 'Passive outlier ejections by last failure', 'upstream', 'reason');
+    this.heldChunks = counter('held_chunks_total', 'Chunks of responses held back until the first output');
+    this.holdLimits = counter('hold_limits_total', 'Responses relayed before their first output, by limit', 'limit');
     this.truncated = counter('truncated_responses_total', 'Responses that broke off after their first byte', 'reason');
     this.inFlight = gauge('requests_in_flight', 'Requests in flight');
     this.streamsActive = gauge('streams_active', 'Streamed responses in progress');
@@ -76,7 +83,7 @@ export class GatewayMetrics {
     });
     const firstBytes = new Histogram({
       name: 'gateway_time_to_first_byte_seconds',
-      help: 'Time from request line to first body byte of the upstream',
+      help: 'Time from request line to first byte sent to the client',
       labelNames: ['route', 'stream'],
       buckets: TIME_TO_FIRST_BYTE_SECONDS,
       registers,
@@ -134,7 +141,7 @@ export class GatewayMetrics {
     this.#attempts(upstream, outcome).inc();
   }
 
-  /** Records the time to the first body byte. */
+  /** Records the time to the first byte sent to the client. */
   recordFirstByte(exchange: Exchange, ttfbMs: number): void {
     this.#firstBytes(exchange.route, exchange.streamed ? 'true' : 'false').observe(ttfbMs / 1000);
   }

@@ -1,33 +1,19 @@
+import type { Counter } from 'prom-client';
 import type { Clock } from '../../../harness/clock.ts';
 import type { GatewayConfig } from '../config.ts';
-import { type Exchange, TIMEOUT_HEADER } from '../http/exchange.ts';
-import { traceparentOf } from '../http/trace-context.ts';
-import type { UpstreamCall, UpstreamHandler } from '../upstream/transport.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream/transport.ts';
 import type { Upstream } from '../upstream/upstreams.ts';
 import type { Deadlines, Watched } from './deadlines.ts';
-import { Relay } from './relay.ts';
+import { type Failure, failureOfStatus, isClientError, isResponse } from './failure.ts';
+import { mayCarryOutput, Opening } from './output.ts';
+import { Relay, type UpstreamResponse } from './relay.ts';
+import { requestHeaders } from './request-headers.ts';
 
 /**
- * Why an attempt failed. `status`: the upstream responded with 502 or 503 · `reset`: the connection broke ·
- * `deadline`: the deadline of the whole request passed.
+ * How an attempt ended. `committed`: the client has received bytes of the response, so no further attempt is possible. `response`: what
+ * the upstream sent, if the client may get it when no further attempt follows.
  */
-export type Failure =
-  | 'connect'
-  | 'connect-timeout'
-  | 'reset'
-  | 'first-byte-timeout'
-  | 'idle-timeout'
-  | 'deadline'
-  | 'status';
-
-/** An upstream's 502 or 503 response, buffered until it is certain that no further attempt follows. */
-interface BufferedResponse {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
-}
-
-/** How an attempt ended. `committed`: the client has received bytes of the response, so no further attempt is possible. */
 export type AttemptResult =
   | { readonly kind: 'completed'; readonly status: number }
   | { readonly kind: 'cancelled' }
@@ -35,7 +21,7 @@ export type AttemptResult =
       readonly kind: 'failed';
       readonly failure: Failure;
       readonly committed: boolean;
-      readonly buffered?: BufferedResponse;
+      readonly response?: UpstreamResponse;
     };
 
 /** Dependencies of {@link attempt}. */
@@ -43,6 +29,8 @@ export interface AttemptContext {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly timeouts: GatewayConfig['timeouts'];
+  readonly hold: GatewayConfig['hold'];
+  readonly metrics: { readonly heldChunks: Counter; readonly holdLimits: Counter<'limit'> };
   /** Called when the first byte is sent to the client. */
   readonly onFirstByte: (exchange: Exchange) => void;
 }
@@ -52,18 +40,25 @@ export function attempt(exchange: Exchange, upstream: Upstream, context: Attempt
   return new Promise(resolve => new Attempt(exchange, upstream, context, resolve).start());
 }
 
-const MAX_BUFFERED_BYTES = 65_536;
+type Phase = 'connecting' | 'waiting' | 'opening' | 'streaming' | 'settled';
+
+/** Bounds of the body of an error response, which is read for the case that no further attempt follows. */
+const ERROR_BODY = { maxBytes: 65_536, maxMs: 250 };
+/** Part of `idleMs` after output for which all bytes count as output, so that few tokens have to be parsed. */
+const UNREAD_RATIO = 0.25;
 
 /**
  * State machine of one attempt. Every phase has a timeout, and `deadlineMs` bounds them all:
  *
  * ```
- *  start ──connectMs──► connected ──firstByteMs──► first body byte ──idleMs──► next byte … end
- *                                     (nothing sent to the client yet: a retry is possible)
+ *  connecting ──► waiting ──► opening ──► streaming ──► … end
+ *   connectMs   firstByteMs  firstTokenMs   idleMs, from token to token
+ *  └─ nothing is sent to the client: a retry is possible ─┘
  * ```
  *
- * Response headers are held back until the first body byte: servers send them before the model has produced anything, and a
- * request to an upstream that hangs right after them can still be retried.
+ * Until a 2xx response shows output, its head and body are held back: servers send headers, comments and roles before the model has
+ * produced anything, and a request to an upstream that fails after them can still be retried. A document that is not streamed is held
+ * back to its end. Bodies with a `content-encoding`, which is never asked for, are not read.
  */
 class Attempt implements UpstreamHandler, Watched {
   dueMs: number;
@@ -73,12 +68,22 @@ class Attempt implements UpstreamHandler, Watched {
   readonly #resolve: (result: AttemptResult) => void;
   readonly #relay: Relay;
   #call: UpstreamCall | undefined;
-  #phase: 'connecting' | 'waiting' | 'relaying' | 'settled' = 'connecting';
+  #phase: Phase = 'connecting';
   #status = 0;
-  #headers: BufferedResponse['headers'] = {};
-  #buffered: Buffer[] | undefined;
-  #bufferedBytes = 0;
+  #headers: UpstreamHeaders = {};
+  /** Known from the status, before the body. */
+  #failure: Failure | undefined;
+  /** Reads the body until it shows output; undefined where it is not read. */
+  #opening: Opening | undefined;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #isCommitted = false;
   #isPaused = false;
+  #phaseDueMs: number;
+  #firstTokenDueMs = Number.POSITIVE_INFINITY;
+  #holdDueMs = Number.POSITIVE_INFINITY;
+  /** When output was last seen; between two looks, see {@link UNREAD_RATIO}, there may have been more. */
+  #outputMs = Number.NEGATIVE_INFINITY;
 
   constructor(
     exchange: Exchange,
@@ -91,7 +96,8 @@ class Attempt implements UpstreamHandler, Watched {
     this.#context = context;
     this.#resolve = resolve;
     this.#relay = new Relay(exchange);
-    this.dueMs = this.#dueIn(context.timeouts.connectMs);
+    this.#phaseDueMs = this.#dueIn(context.timeouts.connectMs);
+    this.dueMs = this.#phaseDueMs;
   }
 
   start(): void {
@@ -103,7 +109,7 @@ class Attempt implements UpstreamHandler, Watched {
     }
     this.#context.deadlines.add(this);
     exchange.onClientDisconnect = () => this.#settle({ kind: 'cancelled' });
-    const headers = forwardedHeaders(exchange, this.#context.clock.nowMs());
+    const headers = requestHeaders(exchange, this.#context.clock.nowMs());
     const path = exchange.route;
     const call = this.#upstream.transport.send({ method: 'POST', path, headers, body: exchange.body }, this);
     if (this.#phase === 'settled') call.cancel();
@@ -112,82 +118,163 @@ class Attempt implements UpstreamHandler, Watched {
 
   onConnected(): void {
     if (this.#phase !== 'connecting') return;
-    this.#phase = 'waiting';
-    const { firstByteMs, unstreamedFirstByteMs } = this.#context.timeouts;
-    this.dueMs = this.#dueIn(this.#exchange.streamed ? firstByteMs : unstreamedFirstByteMs);
+    const { firstByteMs, firstTokenMs, unstreamedFirstByteMs } = this.#context.timeouts;
+    const { streamed } = this.#exchange;
+    this.#firstTokenDueMs = this.#dueIn(streamed ? firstTokenMs : unstreamedFirstByteMs);
+    const firstByteDueMs = streamed ? this.#dueIn(firstByteMs) : this.#firstTokenDueMs;
+    this.#enter('waiting', Math.min(firstByteDueMs, this.#firstTokenDueMs));
   }
 
-  onResponse(status: number, headers: BufferedResponse['headers']): void {
+  onResponse(status: number, headers: UpstreamHeaders): void {
     this.#status = status;
     this.#headers = headers;
-    if (status === 502 || status === 503) this.#buffered = [];
+    this.#failure = failureOfStatus(status);
+    const isEncoded = !/^(?:identity)?$/i.test(String(headers['content-encoding'] ?? ''));
+    if (this.#failure) this.dueMs = this.#dueIn(ERROR_BODY.maxMs);
+    else if (!isClientError(status) && !isEncoded && this.#context.hold !== 'off') this.#opening = new Opening();
   }
 
   onData(chunk: Buffer): void {
     if (this.#phase === 'settled') return;
-    if (this.#buffered) {
-      this.#buffer(this.#buffered, chunk);
-      return;
-    }
-    this.#begin();
-    this.dueMs = this.#dueIn(this.#context.timeouts.idleMs);
-    if (!this.#relay.write(chunk)) this.#waitForClient();
+    if (this.#failure) this.#buffer(this.#failure, chunk);
+    else if (this.#opening) this.#open(this.#opening, chunk);
+    else this.#pass(chunk);
   }
 
   onEnd(): void {
     if (this.#phase === 'settled') return;
-    if (this.#buffered) {
-      const buffered = { status: this.#status, headers: this.#headers, body: Buffer.concat(this.#buffered) };
-      this.#settle({ kind: 'failed', failure: 'status', committed: false, buffered });
-    } else {
-      this.#begin();
-      this.#relay.end();
-      this.#settle({ kind: 'completed', status: this.#status });
-    }
+    const isExpected = this.#isCommitted || isClientError(this.#status);
+    const verdict = this.#failure ?? this.#opening?.end() ?? (isExpected ? 'output' : 'empty');
+    if (verdict === 'output') this.#complete();
+    else this.#fail(verdict);
   }
 
   onError(_error: Error): void {
-    this.#fail(this.#phase === 'connecting' ? 'connect' : 'reset');
+    this.#fail(this.#failure ?? (this.#phase === 'connecting' ? 'connect' : 'reset'));
   }
 
   expire(): void {
-    if (this.#context.clock.nowMs() >= this.#exchange.deadlineMs) this.#fail('deadline');
+    const nowMs = this.#context.clock.nowMs();
+    if (nowMs >= this.#exchange.deadlineMs) this.#fail('deadline');
+    else if (this.#failure) this.#fail(this.#failure);
+    else if (nowMs >= this.#holdDueMs && nowMs < this.#phaseDueMs) this.#stopHolding('time');
     else if (this.#phase === 'connecting') this.#fail('connect-timeout');
-    else this.#fail(this.#phase === 'waiting' ? 'first-byte-timeout' : 'idle-timeout');
+    else if (this.#phase === 'waiting') this.#fail('first-byte-timeout');
+    else this.#fail(this.#phase === 'opening' ? 'first-token-timeout' : 'idle-timeout');
   }
 
-  #begin(): void {
-    if (this.#phase === 'relaying') return;
-    this.#phase = 'relaying';
+  /** Takes a chunk of an error response. */
+  #buffer(failure: Failure, chunk: Buffer): void {
+    this.#hold(chunk);
+    if (this.#heldBytes > ERROR_BODY.maxBytes) this.#fail(failure);
+  }
+
+  /** Takes a chunk of the beginning: holds it back unless it completes the first output, or shows that there will be none. */
+  #open(opening: Opening, chunk: Buffer): void {
+    const verdict = opening.feed(chunk);
+    this.#hold(chunk);
+    if (verdict === 'output') {
+      this.#showOutput();
+      this.#commit();
+    } else if (verdict) this.#fail(verdict);
+    else this.#keepHolding(opening.isBlank);
+  }
+
+  #keepHolding(isBlank: boolean): void {
+    const { hold, timeouts, metrics } = this.#context;
+    if (hold === 'off') return;
+    metrics.heldChunks.inc();
+    if (this.#held.length === 1) this.#holdDueMs = this.#dueIn(hold.maxMs);
+    if (this.#exchange.streamed) this.#enter('opening', this.#firstTokenDueMs);
+    else if (!isBlank) this.#enter('streaming', this.#dueIn(timeouts.idleMs));
+    if (this.#heldBytes > hold.maxBytes) this.#stopHolding('bytes');
+  }
+
+  /** Relays what was held back although it shows no output. */
+  #stopHolding(limit: 'bytes' | 'time'): void {
+    this.#context.metrics.holdLimits.labels(limit).inc();
+    this.#context.deadlines.add(this);
+    this.#opening = undefined;
+    this.#holdDueMs = Number.POSITIVE_INFINITY;
+    this.#enter(this.#phase, this.#phaseDueMs);
+    this.#commit();
+  }
+
+  /** Takes a chunk that is not held back. */
+  #pass(chunk: Buffer): void {
+    const { clock, timeouts } = this.#context;
+    const nowMs = clock.nowMs();
+    this.#commit();
+    if (nowMs - this.#outputMs < timeouts.idleMs * UNREAD_RATIO) {
+      this.#enter('streaming', Math.min(this.#exchange.deadlineMs, nowMs + timeouts.idleMs));
+    } else if (mayCarryOutput(chunk)) this.#showOutput();
+    else if (this.#phase === 'waiting') this.#enter('opening', this.#firstTokenDueMs);
+    this.#write(chunk);
+  }
+
+  #showOutput(): void {
+    if (!isClientError(this.#status) && this.#outputMs < 0) this.#exchange.onOutput?.();
+    this.#opening = undefined;
+    this.#holdDueMs = Number.POSITIVE_INFINITY;
+    this.#outputMs = this.#context.clock.nowMs();
+    this.#enter('streaming', this.#dueIn(this.#context.timeouts.idleMs));
+  }
+
+  #complete(): void {
+    if (this.#opening) this.#showOutput();
+    this.#commit();
+    this.#relay.end();
+    this.#settle({ kind: 'completed', status: this.#status });
+  }
+
+  #hold(chunk: Buffer): void {
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+  }
+
+  /** Sends the head, and what was held back. */
+  #commit(): void {
+    if (this.#isCommitted) return;
+    this.#isCommitted = true;
     this.#relay.begin(this.#status, this.#headers);
     this.#context.onFirstByte(this.#exchange);
+    if (this.#heldBytes > 0) this.#write(this.#heldBody());
+    this.#held = [];
   }
 
-  #buffer(buffered: Buffer[], chunk: Buffer): void {
-    this.#bufferedBytes += chunk.length;
-    if (this.#bufferedBytes <= MAX_BUFFERED_BYTES) buffered.push(chunk);
-    else this.#fail('status');
+  #heldBody(): Buffer {
+    return this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
   }
 
   /**
    * Stops reading from the upstream until the client has caught up, so that memory stays bounded. A client that reads nothing at
    * all loses its connection after `connections.sendMs`.
    */
-  #waitForClient(): void {
+  #write(chunk: Buffer): void {
+    if (this.#relay.write(chunk)) return;
+    this.dueMs = this.#exchange.deadlineMs;
     if (this.#isPaused) return;
     this.#isPaused = true;
     this.#call?.pause();
-    this.dueMs = this.#exchange.deadlineMs;
     this.#exchange.response.once('drain', () => {
       if (this.#phase === 'settled') return;
       this.#isPaused = false;
-      this.dueMs = this.#dueIn(this.#context.timeouts.idleMs);
+      this.#enter(this.#phase, this.#dueIn(this.#context.timeouts.idleMs));
       this.#call?.resume();
     });
   }
 
+  #enter(phase: Phase, dueMs: number): void {
+    this.#phase = phase;
+    this.#phaseDueMs = dueMs;
+    this.dueMs = Math.min(dueMs, this.#holdDueMs);
+  }
+
   #fail(failure: Failure): void {
-    this.#settle({ kind: 'failed', failure, committed: this.#phase === 'relaying' });
+    const committed = this.#isCommitted;
+    const hasResponse = !committed && isResponse(failure) && this.#heldBytes <= ERROR_BODY.maxBytes;
+    const response = { status: this.#status, headers: this.#headers, body: this.#heldBody() };
+    this.#settle({ kind: 'failed', failure, committed, ...(hasResponse ? { response } : {}) });
   }
 
   #settle(result: AttemptResult): void {
@@ -203,14 +290,4 @@ class Attempt implements UpstreamHandler, Watched {
   #dueIn(durationMs: number): number {
     return Math.min(this.#exchange.deadlineMs, this.#context.clock.nowMs() + durationMs);
   }
-}
-
-/** Headers for the upstream: content type, trace, request id and remaining time, but not the client's API key. */
-function forwardedHeaders(exchange: Exchange, nowMs: number): string[] {
-  const { accept, tracestate } = exchange.request.headers;
-  const headers = ['content-type', 'application/json', 'accept', accept ?? '*/*'];
-  headers.push('traceparent', traceparentOf(exchange.trace), 'x-request-id', exchange.requestId);
-  headers.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(exchange.deadlineMs - nowMs))));
-  if (typeof tracestate === 'string') headers.push('tracestate', tracestate);
-  return headers;
 }

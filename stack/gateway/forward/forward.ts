@@ -1,45 +1,50 @@
 import type { Random } from '../../../harness/random.ts';
 import { backoffMs } from '../../../harness/retry/backoff.ts';
 import type { RetryBudget } from '../../../harness/retry/budget.ts';
+import { retryAfterMs } from '../../../harness/retry/retry-after.ts';
 import type { GatewayConfig } from '../config.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Upstream, UpstreamSet } from '../upstream/upstreams.ts';
-import { type AttemptContext, type AttemptResult, attempt, type Failure } from './attempt.ts';
-import { abortResponse, relayedHeaders } from './relay.ts';
+import { type AttemptContext, type AttemptResult, attempt } from './attempt.ts';
+import { FAILURES, type Failure, isClientError, isDisputed } from './failure.ts';
+import { abortResponse, relayWhole, type UpstreamResponse } from './relay.ts';
 
 /** Dependencies of {@link forward}. */
 export interface ForwardContext extends AttemptContext {
   readonly random: Random;
   readonly retries: GatewayConfig['retries'];
+  readonly retryAfter: GatewayConfig['retryAfter'];
   readonly budget: RetryBudget;
   readonly upstreams: UpstreamSet;
   readonly metrics: GatewayMetrics;
-  readonly onEjected: (upstream: Upstream) => void;
+  readonly onEjected: (upstream: Upstream, reason: Failure) => void;
 }
 
 type FailedAttempt = Extract<AttemptResult, { kind: 'failed' }>;
 
-/** Status, code and message of a failure that occurs before the first byte. */
-const FAILURES: Readonly<Record<Failure, readonly [status: number, code: string, message: string]>> = {
-  connect: [502, 'upstream_unreachable', 'Cannot connect to the upstream.'],
-  'connect-timeout': [504, 'upstream_connect_timeout', 'Connecting to the upstream timed out.'],
-  reset: [502, 'upstream_reset', 'The upstream closed the connection before its response was complete.'],
-  'first-byte-timeout': [504, 'upstream_timeout', 'The upstream did not send a first byte in time.'],
-  'idle-timeout': [504, 'upstream_idle_timeout', 'The upstream stalled in the middle of its response.'],
-  deadline: [504, 'deadline_exceeded', 'The deadline of the request has passed.'],
-  status: [502, 'upstream_error', 'The upstream reported that it is unavailable.'],
-};
+/** Upstreams that failed a request which may itself be to blame, and how. */
+type Disputed = Map<Upstream, Failure>;
 
 /**
- * Forwards the exchange to an upstream, retrying on others until the first byte is sent.
+ * Forwards the exchange to an upstream, retrying on others until output is sent.
  * @throws ApiError when no upstream delivered a response and nothing has been sent to the client
  */
 export async function forward(exchange: Exchange, context: ForwardContext): Promise<void> {
-  const { clock, upstreams, budget } = context;
+  context.budget.deposit(context.clock.nowMs());
+  const disputed: Disputed = new Map();
+  exchange.onOutput = () => settle(disputed, context);
+  try {
+    await attemptUntilDone(exchange, context, disputed);
+  } finally {
+    for (const { outlier } of disputed.keys()) outlier.disputed -= 1;
+  }
+}
+
+async function attemptUntilDone(exchange: Exchange, context: ForwardContext, disputed: Disputed): Promise<void> {
+  const { clock, upstreams } = context;
   const tried: Upstream[] = [];
-  budget.deposit(clock.nowMs());
   for (;;) {
     const upstream = upstreams.pick(clock.nowMs(), tried);
     if (!upstream) throw noUpstream(exchange);
@@ -47,25 +52,62 @@ export async function forward(exchange: Exchange, context: ForwardContext): Prom
     exchange.attempts += 1;
     exchange.upstream = upstream.name;
     const result = await attempt(exchange, upstream, context);
-    recordAttempt(upstream, exchange, result, context);
+    recordAttempt(upstream, exchange, result, disputed, context);
     if (result.kind === 'completed') return;
     if (result.kind === 'cancelled') return markCancelled(exchange);
     exchange.reason = result.failure;
     if (result.committed) return truncate(exchange, result, context);
-    if (!(await waitForRetry(exchange, result, context))) return giveUp(exchange, result);
+    const canRetry = !isDisputed(result.failure) || upstreams.hasFresh(clock.nowMs(), tried);
+    if (!canRetry || !(await waitForRetry(exchange, result, context))) return giveUp(exchange, result);
   }
 }
 
 /** Records an attempt in the metrics and for outlier ejection. Failures caused by the client do not count against the upstream. */
-function recordAttempt(upstream: Upstream, exchange: Exchange, result: AttemptResult, context: ForwardContext): void {
-  const { metrics, upstreams, clock, onEjected } = context;
-  metrics.recordAttempt(upstream.name, result);
+function recordAttempt(
+  upstream: Upstream,
+  exchange: Exchange,
+  result: AttemptResult,
+  disputed: Disputed,
+  context: ForwardContext,
+): void {
+  context.metrics.recordAttempt(upstream.name, result);
   if (result.kind === 'cancelled') return;
-  const failure = result.kind === 'failed' ? result.failure : undefined;
+  if (result.kind === 'completed') {
+    if (!isClientError(result.status)) recordOutcome(upstream, undefined, context);
+    return;
+  }
+  const { failure, response } = result;
+  if (failure === 'rate-limited') holdBack(upstream, response, context);
   // Not the upstream's fault: a deadline lowered by the client, or one that ends a healthy stream.
   if (failure === 'deadline' && (exchange.deadlineLowered || exchange.firstByteMs !== undefined)) return;
-  const success = result.kind === 'completed' && result.status < 500;
-  if (upstreams.record(upstream, success, clock.nowMs())) onEjected(upstream);
+  if (!isDisputed(failure)) recordOutcome(upstream, failure, context);
+  else if (!disputed.has(upstream)) {
+    disputed.set(upstream, failure);
+    upstream.outlier.disputed += 1;
+  }
+}
+
+/** Another upstream serves the request, so that those that failed it are to blame. */
+function settle(disputed: Disputed, context: ForwardContext): void {
+  for (const [upstream, failure] of disputed) {
+    upstream.outlier.disputed -= 1;
+    recordOutcome(upstream, failure, context);
+  }
+  disputed.clear();
+}
+
+function recordOutcome(upstream: Upstream, failure: Failure | undefined, context: ForwardContext): void {
+  const { upstreams, clock, onEjected } = context;
+  const isEjecting = upstreams.record(upstream, failure === undefined, clock.nowMs());
+  if (isEjecting && failure !== undefined) onEjected(upstream, failure);
+}
+
+function holdBack(upstream: Upstream, response: UpstreamResponse | undefined, context: ForwardContext): void {
+  const { retryAfter, clock } = context;
+  if (retryAfter === 'off') return;
+  const header = (name: string) => response?.headers[name]?.toString();
+  const askedMs = retryAfterMs(header, clock.date().getTime()) || retryAfter.defaultMs;
+  upstream.rateLimitedUntilMs = clock.nowMs() + Math.min(askedMs, retryAfter.maxMs);
 }
 
 /** Waits for the backoff of the next attempt; false when no further attempt is allowed. */
@@ -86,18 +128,16 @@ async function waitForRetry(exchange: Exchange, result: FailedAttempt, context: 
   return !exchange.clientDisconnected;
 }
 
-function giveUp(exchange: Exchange, { failure, buffered }: FailedAttempt): void {
+/** The client gets the response of the last upstream, unless that is a success without anything in it. */
+function giveUp(exchange: Exchange, { failure, response }: FailedAttempt): void {
   if (exchange.clientDisconnected) {
     markCancelled(exchange);
     return;
   }
   exchange.outcome = 'failed';
-  if (!buffered) {
-    const [status, code, message] = FAILURES[failure];
-    throw new ApiError(status, code, message);
-  }
-  exchange.response.writeHead(buffered.status, relayedHeaders(exchange, buffered.headers));
-  exchange.response.end(buffered.body);
+  const [status, code, message] = FAILURES[failure];
+  if (!response || (response.body.length === 0 && response.status < 300)) throw new ApiError(status, code, message);
+  relayWhole(exchange, response);
 }
 
 function truncate(exchange: Exchange, { failure }: FailedAttempt, { metrics, deadlines, clock }: ForwardContext): void {

@@ -1,6 +1,14 @@
 import { errorBody } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
+import type { UpstreamHeaders } from '../upstream/transport.ts';
 import type { Deadlines } from './deadlines.ts';
+
+/** Response of an upstream, or as much of it as there is. */
+export interface UpstreamResponse {
+  readonly status: number;
+  readonly headers: UpstreamHeaders;
+  readonly body: Buffer;
+}
 
 /** Headers that are not relayed: hop-by-hop headers (RFC 9110, 7.6.1) and those that the gateway sets. */
 const NOT_RELAYED = new Set([
@@ -17,7 +25,7 @@ const NOT_RELAYED = new Set([
   'x-squall-attempts',
 ]);
 
-/** Relays an upstream's response to the client chunk by chunk, without parsing or buffering. */
+/** Relays an upstream's response to the client, chunk by chunk and byte for byte. */
 export class Relay {
   readonly #exchange: Exchange;
   #length = -1;
@@ -28,7 +36,7 @@ export class Relay {
   }
 
   /** Writes status and headers, which are sent with the first chunk. */
-  begin(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void {
+  begin(status: number, headers: UpstreamHeaders): void {
     this.#exchange.eventStream = isEventStream(headers['content-type']);
     this.#exchange.response.writeHead(status, relayedHeaders(this.#exchange, headers));
     this.#length = Number(headers['content-length'] ?? -1);
@@ -49,11 +57,15 @@ export class Relay {
   }
 }
 
+/** Sends a response as a whole. Its length is that of `body`, even if the upstream announced more. */
+export function relayWhole(exchange: Exchange, { status, headers, body }: UpstreamResponse): void {
+  const length = { 'content-length': String(body.length) };
+  exchange.response.writeHead(status, relayedHeaders(exchange, { ...headers, ...length }));
+  exchange.response.end(body);
+}
+
 /** The upstream's end-to-end headers and the gateway's own: alternating names and values. */
-export function relayedHeaders(
-  exchange: Exchange,
-  headers: Readonly<Record<string, string | string[] | undefined>>,
-): string[] {
+function relayedHeaders(exchange: Exchange, headers: UpstreamHeaders): string[] {
   const relayed = exchange.headers();
   for (const name in headers) {
     const value = headers[name];

@@ -1,5 +1,8 @@
 import { ApiError } from './api-error.ts';
 
+/** Field of the prompt: of a chat completion, of a completion, of a request for embeddings. */
+export type PromptField = 'messages' | 'prompt' | 'input';
+
 /** Fields of a completion request that the gateway uses. */
 export interface CompletionRequest {
   readonly model: string;
@@ -10,13 +13,13 @@ export interface CompletionRequest {
 /**
  * Validates a completion request: a JSON object with a served model and a non-empty prompt. The body itself is forwarded
  * unchanged.
- * @param promptField `messages` (a non-empty array) or `prompt` (a string or a non-empty array)
+ * @param promptField `messages` is a non-empty array; the others are a string or a non-empty array
  * @param models served ids; empty: any
  * @throws ApiError 400, or 404 for an unknown model
  */
 export function parseCompletionRequest(
   body: Buffer,
-  promptField: 'messages' | 'prompt',
+  promptField: PromptField,
   models: ReadonlySet<string>,
 ): CompletionRequest {
   const { model, stream, [promptField]: prompt } = parseObject(body);
@@ -24,7 +27,9 @@ export function parseCompletionRequest(
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
     throw invalid('stream', 'Expected `stream` to be true or false.');
   }
-  const hasPrompt = Array.isArray(prompt) ? prompt.length > 0 : promptField === 'prompt' && typeof prompt === 'string';
+  const hasPrompt = Array.isArray(prompt)
+    ? prompt.length > 0
+    : promptField !== 'messages' && typeof prompt === 'string';
   if (!hasPrompt) throw invalid(promptField, `Expected \`${promptField}\` to be present and not empty.`);
   if (models.size > 0 && !models.has(model)) {
     throw new ApiError(404, 'model_not_found', `The model ${JSON.stringify(model)} is not served here.`, 'model');

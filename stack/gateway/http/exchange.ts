@@ -54,6 +54,8 @@ export class Exchange {
   clientDisconnected = false;
   /** Called when the client disconnects; set by the stage that must react. */
   onClientDisconnect: (() => void) | undefined;
+  /** Called when an upstream's response shows its first output; set by the stage that must react. */
+  onOutput: (() => void) | undefined;
 
   constructor(
     request: IncomingMessage,

@@ -5,7 +5,7 @@ import { limitStage } from '../limits/limit-stage.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import { ApiError, sendJson } from './api-error.ts';
 import { createAuthenticate } from './authentication.ts';
-import { parseCompletionRequest } from './completion-request.ts';
+import { type PromptField, parseCompletionRequest } from './completion-request.ts';
 import { type Exchange, type Lifecycle, type Stage, TIMEOUT_HEADER } from './exchange.ts';
 import { isDeeperThan } from './json-depth.ts';
 import { type BodyContext, readBody } from './request-body.ts';
@@ -33,7 +33,7 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
   const { config, limiter } = context;
   const authenticate = authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
-  const completion = (promptField: 'messages' | 'prompt'): Route => ({
+  const completion = (promptField: PromptField): Route => ({
     method: 'POST',
     stages: [
       authenticate,
@@ -50,6 +50,7 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
   return new Map([
     ['/v1/chat/completions', completion('messages')],
     ['/v1/completions', completion('prompt')],
+    ['/v1/embeddings', completion('input')],
     ['/v1/models', { method: 'GET', stages: [authenticate, models] }],
     ['/healthz', probe(live)],
     ['/readyz', probe(exchange => sendReadiness(exchange, context))],
@@ -105,7 +106,7 @@ function body({ config: { maxJsonDepth }, bodyContext }: RouteContext): Stage {
   };
 }
 
-function validation({ models }: GatewayConfig, promptField: 'messages' | 'prompt'): Stage {
+function validation({ models }: GatewayConfig, promptField: PromptField): Stage {
   const served = new Set(models);
   return exchange => {
     exchange.streamed = parseCompletionRequest(exchange.body, promptField, served).stream;

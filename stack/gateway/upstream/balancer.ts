@@ -19,8 +19,8 @@ export function createBalancer(kind: 'least-connections' | 'round-robin', random
 /**
  * Balancer that picks the candidate with the fewest attempts in flight, at random among ties, so that gateways do not synchronize.
  *
- * An upstream that fails at once has nothing in flight and attracts all traffic (a black hole). Outlier ejection removes such an
- * upstream; until then, retries go elsewhere.
+ * An upstream that fails at once has nothing in flight and attracts all traffic (a black hole). `UpstreamSet` keeps such an upstream
+ * from the candidates; until then, retries go elsewhere.
  */
 export function leastConnections(random: Random): Balancer {
   return candidates => {

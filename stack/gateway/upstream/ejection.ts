@@ -11,16 +11,26 @@ export interface OutlierRecord {
   timesEjected: number;
   /** End of the latest ejection, or −∞. */
   ejectedUntilMs: number;
+  /** Failures of requests in flight that may be to blame themselves: it depends on whether another upstream serves them. */
+  disputed: number;
 }
 
 /** Record of an upstream that has never failed. */
 export function newOutlierRecord(): OutlierRecord {
-  return { consecutiveFailures: 0, timesEjected: 0, ejectedUntilMs: Number.NEGATIVE_INFINITY };
+  return { consecutiveFailures: 0, timesEjected: 0, ejectedUntilMs: Number.NEGATIVE_INFINITY, disputed: 0 };
 }
 
 /** Whether the upstream is out of rotation at `nowMs`. */
 export function isEjected(record: OutlierRecord, nowMs: number): boolean {
   return nowMs < record.ejectedUntilMs;
+}
+
+/**
+ * Whether the failures that are disputed would eject the upstream. It is avoided until they are settled, which may take as long as
+ * another upstream needs for its first token: one that fails at once has nothing in flight, and would attract all traffic until then.
+ */
+export function isSuspect(options: EjectionOptions, record: OutlierRecord): boolean {
+  return record.disputed > 0 && record.consecutiveFailures + record.disputed >= options.consecutiveFailures;
 }
 
 /**

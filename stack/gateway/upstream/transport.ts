@@ -8,11 +8,14 @@ interface UpstreamRequest {
   readonly body?: Buffer;
 }
 
+/** Headers of a response by name, in lower case. */
+export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
 /** Callbacks of one request: `onConnected`, `onResponse`, `onData`*, then exactly one of `onEnd` or `onError`. */
 export interface UpstreamHandler {
   /** Called when the request is written to a connected socket. */
   onConnected(): void;
-  onResponse(status: number, headers: Readonly<Record<string, string | string[] | undefined>>): void;
+  onResponse(status: number, headers: UpstreamHeaders): void;
   onData(chunk: Buffer): void;
   onEnd(): void;
   /** Also called after a cancel; may come before `onConnected`. */

@@ -1,6 +1,13 @@
 import type { Random } from '../../../harness/random.ts';
 import type { Balancer } from './balancer.ts';
-import { type EjectionOptions, isEjected, newOutlierRecord, type OutlierRecord, recordOutcome } from './ejection.ts';
+import {
+  type EjectionOptions,
+  isEjected,
+  isSuspect,
+  newOutlierRecord,
+  type OutlierRecord,
+  recordOutcome,
+} from './ejection.ts';
 import { type HealthRecord, unknownHealth } from './health.ts';
 import type { Transport } from './transport.ts';
 
@@ -14,10 +21,12 @@ export interface Upstream {
   health: HealthRecord;
   /** Attempts in flight. */
   inFlight: number;
+  /** When the wait ends that it asked for with a 429. */
+  rateLimitedUntilMs: number;
 }
 
 /** State of an upstream; only a `usable` one gets traffic. */
-export type UpstreamState = 'usable' | 'ejected' | 'unhealthy' | 'unknown';
+export type UpstreamState = 'usable' | 'ejected' | 'rate-limited' | 'unhealthy' | 'unknown';
 
 interface UpstreamSetOptions {
   readonly upstreams: readonly { readonly name: string; readonly transport: Transport }[];
@@ -32,11 +41,12 @@ interface UpstreamSetOptions {
  * Set of upstreams and selection among them.
  *
  * ```
- *  all ──active checks──► healthy ──ejection──► usable ──not tried yet──► balancer ──► one
- *                            │  none: nothing, 503   │ none: all healthy (panic)   │ none: all usable
+ *  all ──active checks──► healthy ──ejection, 429──► usable ──not tried, not suspect──► balancer ──► one
+ *                            │ none: nothing, 503       │ none: all healthy (panic)   │ none: all usable
  * ```
  *
- * Ejection is overridden when it would leave no upstream, since passive detection can be wrong about all of them at once. Failed
+ * Ejection is overridden when it would leave no upstream, since passive detection can be wrong about all of them at once, and so is the
+ * wait after a 429, since the limit may be that of one caller or model. Failed
  * active checks are not: a replica that reports unready would reject the work anyway, and a fast 503 is better than a slow one.
  */
 export class UpstreamSet {
@@ -58,7 +68,8 @@ export class UpstreamSet {
   /** Adds an upstream, which gets traffic once its first check passes. */
   add(name: string, transport: Transport): Upstream {
     const health: HealthRecord = this.#options.activeChecks ? unknownHealth : { health: 'healthy', contradictions: 0 };
-    const upstream = { name, order: this.#added, transport, outlier: newOutlierRecord(), health, inFlight: 0 };
+    const state = { outlier: newOutlierRecord(), health, inFlight: 0, rateLimitedUntilMs: Number.NEGATIVE_INFINITY };
+    const upstream = { name, order: this.#added, transport, ...state };
     this.#added += 1;
     this.#set([...this.#all, upstream]);
     return upstream;
@@ -71,12 +82,17 @@ export class UpstreamSet {
 
   /** Picks an upstream, preferably one not in `tried`; undefined when none is healthy. */
   pick(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
+    const { balancer, ejection } = this.#options;
     const healthy = this.all.filter(upstream => upstream.health.health === 'healthy');
-    const inRotation = healthy.filter(upstream => !isEjected(upstream.outlier, nowMs));
-    const usable = inRotation.length > 0 ? inRotation : healthy;
-    const fresh = tried.length > 0 ? usable.filter(upstream => !tried.includes(upstream)) : usable;
-    const candidates = fresh.length > 0 ? fresh : usable;
-    return candidates.length > 0 ? this.#options.balancer(candidates) : undefined;
+    const usable = preferred(healthy, upstream => stateOf(upstream, nowMs) === 'usable');
+    const fresh = tried.length > 0 ? preferred(usable, upstream => !tried.includes(upstream)) : usable;
+    const candidates = ejection === 'off' ? fresh : preferred(fresh, ({ outlier }) => !isSuspect(ejection, outlier));
+    return candidates.length > 0 ? balancer(candidates) : undefined;
+  }
+
+  /** Whether there is a usable upstream that is not in `tried`. */
+  hasFresh(nowMs: number, tried: readonly Upstream[]): boolean {
+    return this.all.some(upstream => stateOf(upstream, nowMs) === 'usable' && !tried.includes(upstream));
   }
 
   /** Records the outcome of an attempt for ejection; true when it ejects the upstream. */
@@ -97,8 +113,15 @@ export class UpstreamSet {
   }
 }
 
+/** Those that pass, or all if none does. */
+function preferred(upstreams: readonly Upstream[], test: (upstream: Upstream) => boolean): readonly Upstream[] {
+  const passing = upstreams.filter(test);
+  return passing.length > 0 ? passing : upstreams;
+}
+
 /** State of an upstream at `nowMs`. */
 export function stateOf(upstream: Upstream, nowMs: number): UpstreamState {
   if (upstream.health.health !== 'healthy') return upstream.health.health;
-  return isEjected(upstream.outlier, nowMs) ? 'ejected' : 'usable';
+  if (isEjected(upstream.outlier, nowMs)) return 'ejected';
+  return nowMs < upstream.rateLimitedUntilMs ? 'rate-limited' : 'usable';
 }

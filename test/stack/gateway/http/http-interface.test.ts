@@ -65,7 +65,7 @@ describe('errors', () => {
       null,
     ],
     ['unknown model', '/v1/completions', post('{"model":"big","prompt":"x"}'), 404, 'model_not_found', 'model'],
-    ['unknown path', '/v1/embeddings', post(ok), 404, 'not_found', null],
+    ['unknown path', '/v1/images', post(ok), 404, 'not_found', null],
     ['wrong method', '/v1/chat/completions', { headers: { authorization } }, 405, 'method_not_allowed', null],
     ['wrong method for models', '/v1/models', post(ok), 405, 'method_not_allowed', null],
     ['large body', '/v1/chat/completions', post('x'.repeat(2001)), 413, 'body_too_large', null],

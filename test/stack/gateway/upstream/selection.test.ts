@@ -23,7 +23,7 @@ test('an ejected upstream gets no traffic and returns later', async () => {
   await using gateway = await startGateway({ upstreams, balancer: 'round-robin', healthChecks: 'off', ejection });
   for (let i = 0; i < 6; i += 1) await (await chat(gateway)).text();
   expect(failing.received).toHaveLength(3);
-  expect(await metric(gateway, 'gateway_ejections_total', 'upstream="u0"')).toBe(1);
+  expect(await metric(gateway, 'gateway_ejections_total', 'upstream="u0",reason="status"')).toBe(1);
   expect(await metric(gateway, 'gateway_upstream_state', 'upstream="u0",state="ejected"')).toBe(1);
   for (let i = 0; i < 10; i += 1) expect((await chat(gateway)).status).toBe(200);
   expect(failing.received).toHaveLength(3);
