@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../harness/errors.ts';
+import { ignoreProxies } from '../harness/host/proxies.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 
@@ -72,6 +73,7 @@ const ENTRIES: readonly Entry[] = [
   },
 ];
 
+ignoreProxies();
 const interrupt = new AbortController();
 
 for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)

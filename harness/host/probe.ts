@@ -1,5 +1,5 @@
-import { get as getHttp } from 'node:http';
-import { get as getHttps } from 'node:https';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
@@ -19,6 +19,8 @@ export interface ProbeOptions {
   readonly signal: AbortSignal;
   /** `host:port` to connect to, as a client of `url` would: same `Host`, same TLS name. @default those of `url` */
   readonly via?: string;
+  /** JSON to send by `POST` instead of a `GET`. */
+  readonly body?: string;
   /** Of Node's, such as a client certificate. @default none */
   readonly tls?: ConnectionOptions;
 }
@@ -40,27 +42,39 @@ export async function probe(url: string, options: ProbeOptions): Promise<FirstBy
   }
 }
 
-function get(url: URL, { clock, signal, via, tls }: ProbeOptions): Promise<FirstByte> {
+function get(url: URL, { clock, signal, via, tls, body }: ProbeOptions): Promise<FirstByte> {
   const isTls = url.protocol === 'https:';
   const { hostname, port } = urlToHttpOptions(via === undefined ? url : new URL(`http://${via}`));
+  const post =
+    body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const method = body === undefined ? 'GET' : 'POST';
   const place = {
+    method,
     hostname,
     port,
-    headers: { host: url.host },
+    headers: { host: url.host, ...post },
     ...(isTls ? { ...tlsNameOf(url.hostname), ...tls } : {}),
   };
   let sentMs = clock.nowMs();
   return new Promise((resolve, reject) => {
-    const request = (isTls ? getHttps : getHttp)(url, { ...place, agent: false, signal }, response => {
+    const request = (isTls ? requestHttps : requestHttp)(url, { ...place, agent: false, signal }, response => {
       response.on('error', () => {}).resume();
       const { statusCode = 0 } = response;
       resolve({ isReady: statusCode >= 200 && statusCode < 300, sentMs, ttfbMs: clock.nowMs() - sentMs });
     });
-    request.on('error', reject).once('socket', socket =>
-      socket.once('secureConnect', () => {
-        sentMs = clock.nowMs();
-      }),
-    );
+    const ended = (error: NodeJS.ErrnoException) => {
+      // Bytes that are not HTTP/1.1 are an answer, too.
+      if (error.code?.startsWith('HPE_')) resolve({ isReady: false, sentMs, ttfbMs: clock.nowMs() - sentMs });
+      else reject(error);
+    };
+    request
+      .end(body)
+      .on('error', ended)
+      .once('socket', socket =>
+        socket.once('secureConnect', () => {
+          sentMs = clock.nowMs();
+        }),
+      );
   });
 }
 

@@ -12,9 +12,9 @@ import type { Pacer } from './pacer.ts';
 import type { RequestTask, Target } from './request.ts';
 import { RetryPolicy } from './retry.ts';
 import { tally } from './tally.ts';
-import { openTargets } from './targets.ts';
 import { type Turn, TurnMaker } from './turn.ts';
 import { Users } from './users.ts';
+import { openTargets } from './wire/targets.ts';
 
 /** Dependencies of a {@link LoadDriver}. */
 export interface LoadDriverOptions {

@@ -2,13 +2,13 @@ import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../../harness/clock.ts';
 import type { Platform } from '../../harness/contracts.ts';
 import { tlsOptionsOf } from '../../harness/host/client-tls.ts';
-import { probe } from '../../harness/host/probe.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { FaultProxy } from '../fault-proxy.ts';
 import { platformOn } from '../platform.ts';
 import { processDriver } from '../process/platform.ts';
 import { reportLoss, startWatchdog } from '../watchdog/watchdog.ts';
 import { type ExternalTarget, hostAndPort, reachableAddresses } from './reach.ts';
+import { probeTarget } from './target-probe.ts';
 
 /** Name of the only link: from Squall's clients to the target. */
 export const TARGET_LINK = 'client→target';
@@ -46,7 +46,7 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
         where: { ...driver.where, replica: () => upstream },
         async probe(url, signal) {
           const { host, pathname } = new URL(url);
-          return probeVia(host, pathname, options.clock, signal);
+          return probeVia(host, upstream, pathname, options.clock, signal);
         },
       };
     },
@@ -97,7 +97,7 @@ export function directPlatform(target: ExternalTarget): Platform<Topology> {
         })),
         replicas: [],
         versions: {},
-        probe: (_link, path, abort) => probeVia(listen, path, clock, abort),
+        probe: (_link, path, abort) => probeVia(listen, listen, path, clock, abort),
         protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
         [Symbol.asyncDispose]: () => watchdog.disarm(),
       };
@@ -113,7 +113,7 @@ function clientView({ url, tls }: ExternalTarget) {
     origin,
     hostname: hostname.replace(/^\[|\]$/g, ''),
     entryAt: (address: string) => `${protocol}//${address}${prefix}`,
-    probeVia: (via: string, path: string, clock: Clock, signal: AbortSignal) =>
-      probe(origin + prefix + path, { via, clock, signal, tls: tlsOptionsOf(tls) }),
+    probeVia: (via: string, direct: string, path: string, clock: Clock, signal: AbortSignal) =>
+      probeTarget(path, { base: origin + prefix, via, direct, clock, signal, tls: tlsOptionsOf(tls) }),
   };
 }

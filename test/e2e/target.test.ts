@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { processesOfRun } from '../../harness/host/process-group.ts';
@@ -44,9 +46,22 @@ describe('a run against a server that Squall did not start', () => {
     using out = temporaryFolder();
     await using server = await startServer({ authorization: `Bearer ${SECRET}` });
     const metrics = ['--metrics', server.said];
+    // A proxy, which would be asked for everything but what it is told to leave alone.
+    let proxied = 0;
+    const proxy = createServer(socket => {
+      proxied += 1;
+      socket.destroy();
+    }).listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const through = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    const proxies = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY'].flatMap(name => [name, name.toLowerCase()]);
     const { code, stdout, stderr } = await squall(run(out.path, `${server.said}/v1`, '--json', ...metrics), {
       SQUALL_TARGET_AUTHORIZATION: SECRET,
+      NODE_USE_ENV_PROXY: '1',
+      ...Object.fromEntries(proxies.map(name => [name, through])),
     });
+    proxy.close();
+    expect(proxied).toBe(0);
     const document = JSON.parse(stdout) as RunDocument;
     expect(document.verdict, document.reasons.join('\n')).toBe('pass');
     expect(code).toBe(0);

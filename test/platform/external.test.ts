@@ -52,6 +52,53 @@ async function serverOn(host: string): Promise<(AsyncDisposable & { port: number
   };
 }
 
+/** Server that cuts the connection of every request that `cuts`; what it was asked is kept. */
+async function cuttingServer(cuts: (method: string) => boolean) {
+  const asked: string[] = [];
+  const server = createServer((request, response) => {
+    asked.push(`${request.method} ${request.url}`);
+    if (cuts(request.method ?? '')) request.socket.destroy();
+    else request.resume().on('end', () => response.writeHead(400).end('{}'));
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return {
+    port,
+    asked,
+    async close() {
+      if (server.listening) await new Promise<void>(resolve => server.close(() => resolve()).closeAllConnections());
+    },
+    async [Symbol.asyncDispose]() {
+      await this.close();
+    },
+  };
+}
+
+describe('a probe of a target', () => {
+  it.each([true, false])('is answered by POST where GETs are cut, through a proxy: %s', async hasProxy => {
+    await using server = await cuttingServer(method => method === 'GET');
+    using here = place();
+    await using stack = await up(`http://127.0.0.1:${server.port}`, ['127.0.0.1'], here, hasProxy);
+    const signal = AbortSignal.timeout(5000);
+    expect((await stack.probe(stack.links[0]!, '/healthz', signal)).ttfbMs).toBeLessThan(1000);
+    expect(server.asked).toEqual(['GET /healthz', 'POST /v1/chat/completions']);
+    if (!hasProxy) return;
+    const toxic = { kind: 'latency', name: 'slow', stream: 'downstream', latencyMs: 300, jitterMs: 0 } as const;
+    await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).addToxic(TARGET_LINK, toxic, signal);
+    expect((await stack.probe(stack.links[0]!, '/healthz', signal)).ttfbMs).toBeGreaterThanOrEqual(299);
+  });
+
+  it('is answered by the handshake where everything is cut, but not behind a proxy whose server is gone', async () => {
+    await using server = await cuttingServer(() => true);
+    using here = place();
+    await using stack = await up(`http://127.0.0.1:${server.port}`, ['127.0.0.1'], here);
+    const probed = () => stack.probe(stack.links[0]!, '/healthz', AbortSignal.timeout(5000));
+    expect((await probed()).ttfbMs).toBeLessThan(1000);
+    await server.close();
+    await expect(probed()).rejects.toThrow();
+  });
+});
+
 describe('a fault proxy in front of a server', () => {
   it('is one link, probed under the name of the server, and leaves nothing behind', async () => {
     await using server = (await serverOn('127.0.0.1'))!;

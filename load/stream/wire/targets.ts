@@ -1,12 +1,12 @@
 import { lookup } from 'node:dns/promises';
-import type { Clock } from '../../harness/clock.ts';
-import type { LoadJob } from '../../harness/contracts.ts';
-import { tlsOptionsOf } from '../../harness/host/client-tls.ts';
-import { isLoopback } from '../../harness/host/target.ts';
-import { DEFAULT_CONNECTIONS } from '../../harness/plan.ts';
-import type { Target } from './request.ts';
-import { addressBook } from './wire/addresses.ts';
-import { openConnections } from './wire/connections.ts';
+import type { Clock } from '../../../harness/clock.ts';
+import type { LoadJob } from '../../../harness/contracts.ts';
+import { tlsOptionsOf } from '../../../harness/host/client-tls.ts';
+import { isLoopback } from '../../../harness/host/target.ts';
+import { DEFAULT_CONNECTIONS } from '../../../harness/plan.ts';
+import type { Target } from '../request.ts';
+import { addressBook } from './addresses.ts';
+import { openConnections } from './connections.ts';
 
 /**
  * Opens the targets of a job. Where they are the addresses of one name, which `job.lookUp` says, they are one target that knows all
