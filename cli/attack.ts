@@ -2,21 +2,26 @@ import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { LIMITS } from '../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../faults/slow-http/attacker/catalog.ts';
-import { firstModel } from '../faults/slow-http/attacker/model.ts';
-import { resolveTarget } from '../faults/slow-http/attacker/target.ts';
 import { SquallError } from '../harness/errors.ts';
 import { badTarget } from '../harness/host/target.ts';
 import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
-import { hostAndPort, reachableAddresses } from '../platform/external/reach.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { type AttackResult, attackScenario, resultOf } from '../scenarios/attack.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
-import type { External } from '../scenarios/external.ts';
 import { loadScenario } from '../scenarios/load-scenario.ts';
 import { parseOverrides } from '../scenarios/override.ts';
-import { externalTarget } from '../scenarios/target.ts';
+import { quoted } from '../scenarios/quoted.ts';
+import { externalTarget } from '../scenarios/target/target.ts';
 import { EXIT } from './exit.ts';
-import { quoted, type RunOptions, withOut, withScenarioOptions, withTlsOptions, withVersions } from './options.ts';
+import {
+  type RunOptions,
+  requestChanges,
+  withHeader,
+  withOut,
+  withScenarioOptions,
+  withTlsOptions,
+  withVersions,
+} from './options.ts';
 import { printJson, runWithProgress } from './run.ts';
 
 interface AttackOptions extends Omit<RunOptions, 'platform'> {
@@ -40,7 +45,7 @@ const MIN_FOR_MS = 500;
 
 /** `squall attack <kind> --target URL`: one attack on a service of the user's own, beside a control client that shows its effect. */
 export async function defineAttack(command: Command, signal: AbortSignal): Promise<void> {
-  withTlsOptions(withVersions(withScenarioOptions(withOut(command))))
+  withTlsOptions(withVersions(withHeader(withScenarioOptions(withOut(command)))))
     .argument('<kind>', 'one of the kinds below')
     .requiredOption('--target <url>', 'http(s)://HOST:PORT on this machine, unless:')
     .option('--i-own-this-target', 'allows a target on another machine')
@@ -94,45 +99,48 @@ async function compileAttack(kind: string, options: AttackOptions, signal: Abort
     throw new SquallError('option', 'BAD_OPTION', `Expected \`--for\` to be from 500ms to 1h, got "${options.for}"`);
   const platform = 'external';
   const external = (await externalTarget({ ...options, platform }, signal))!;
-  if (new URL(external.url).pathname !== '/')
+  if (new URL(external.url).pathname !== '/' || external.base.query !== '')
     throw badTarget(`http(s)://HOST:PORT, got "${options.target}"`, 'Leave paths to --path and --control.');
   const changes = changesOf(options);
   const named = changes['faults.attack.model'] ?? changes['load.model'];
-  const model = control === 'chat' ? String(named ?? (await listedModel(external, signal))) : '';
+  // Without a name, the target is asked, as for every run.
+  const model = control === 'chat' && named !== undefined ? String(named) : undefined;
   const raw = attackScenario({ attack, forMs, control, controlRate, model });
   const from = { raw, source: `squall attack ${kind}`, folder: process.cwd() };
-  const { compiled } = await loadScenario(from, { seed, platform, external, changes, replay: replayCommand() });
-  return compiled;
+  const loaded = await loadScenario(from, {
+    seed,
+    platform,
+    external,
+    changes,
+    replay: replayCommand(),
+    signal,
+    asksModel: true,
+  });
+  return loaded.compiled;
 }
 
-/** The command as it was given, without the versions, which the run adds. */
+/** The command as it was given, without versions and salt, which the run adds. */
 function replayCommand(): string {
-  const words = process.argv.slice(2).filter((word, index, all) => ![word, all[index - 1]].includes('--versions'));
+  const isAdded = (word = '') => /^--(versions|salt)(=|$)/.test(word);
+  const words = process.argv
+    .slice(2)
+    .filter((word, index, all) => !isAdded(word) && !(isAdded(all[index - 1]) && !all[index - 1]!.includes('=')));
   return ['npx', 'squall', ...words].map(quoted).join(' ');
 }
 
 /** Values by path in the scenario; a key of `--set` without a dot is a parameter of the attack. */
-function changesOf({ connections, rate, path, set }: AttackOptions): Record<string, unknown> {
+function changesOf({ connections, rate, path, header = [], set }: AttackOptions): Record<string, unknown> {
   const given = {
     ...parseOverrides([
       ...(connections === undefined ? [] : [`connections=${connections}`]),
       ...(path === undefined ? [] : [`path=${JSON.stringify(path)}`]),
     ]),
     ...(rate === undefined ? {} : { perSecond: parseRatePerSecond(rate, '--rate') }),
+    ...requestChanges({ header }),
     ...parseOverrides(set),
   };
   const pathOf = (key: string) => (key.includes('.') ? key : `faults.attack.${key}`);
   return Object.fromEntries(Object.entries(given).map(([key, value]) => [pathOf(key), value]));
-}
-
-/** The first model that the target lists, requested from the address that was checked. */
-async function listedModel(external: External, signal: AbortSignal): Promise<string> {
-  const { protocol, origin } = new URL(external.url);
-  const [first] = await reachableAddresses(external, signal);
-  const address = hostAndPort(first, external.port);
-  const { iOwnThisTarget } = external;
-  const target = await resolveTarget(`${protocol}//${address}`, { origin, iOwnThisTarget, signal, tls: external.tls });
-  return firstModel(target, external.authorization, signal);
 }
 
 /** A target that never responds again invalidates its run, but counts as down. */

@@ -1,7 +1,8 @@
 import { styleText } from 'node:util';
 import { processName, type Ramp, stagesOf } from '../harness/arrivals/arrivals.ts';
-import type { FaultPlan, RunPlan } from '../harness/plan.ts';
+import { type FaultPlan, isStreamed, type RunPlan } from '../harness/plan.ts';
 import { formatDuration } from '../harness/quantity.ts';
+import { API_PATHS } from '../load/request/request.ts';
 import type { ResolvedStage } from '../scenarios/load/schema.ts';
 import { warningsOf } from '../scenarios/load/warnings.ts';
 import type { LoadedScenario } from '../scenarios/load-scenario.ts';
@@ -11,6 +12,7 @@ export function planLines({ scenario, compiled: { plan } }: LoadedScenario): str
   return [
     `${styleText('bold', plan.scenario)}  seed ${plan.seed}, ${plan.platform}`,
     `  ${arrivalsText(plan)}`,
+    `  requests: ${requestsText(plan)}`,
     ...loadLines(scenario.load.stages ?? [], plan),
     ...plan.faults.map(
       ({ id, kind, target, atMs, forMs, parameters }) =>
@@ -36,6 +38,26 @@ function arrivalsText({ arrivals, load, segment }: RunPlan): string {
   if (!arrivals) return 'closed loop: each arrival depends on the responses before it';
   const part = segment ? `, segment ${segment.index} of ${segment.of}` : '';
   return `${arrivals.count} arrivals including the warm-up (${processName(load.arrivals)}${part}), sha256 ${arrivals.sha256.slice(0, 16)}…`;
+}
+
+/** What is sent; headers as in the plan, with references to the environment instead of keys. */
+function requestsText({ load, target = '' }: RunPlan): string {
+  const { workload, headers = {}, body, salt } = load;
+  const prefix = target === '' ? '' : new URL(target).pathname.replace(/\/$/, '');
+  const named = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  const common = [
+    ...(named.length > 0 ? [`headers ${named.join(', ')}`] : []),
+    ...(body ? [`body with ${JSON.stringify(body)}`] : []),
+    ...(salt ? [`salt ${salt}`] : []),
+  ];
+  if (workload.kind === 'http') return [`${workload.method} ${prefix}${workload.path}`, ...common].join(', ');
+  return [
+    `POST ${prefix}${workload.path ?? API_PATHS[workload.api ?? 'chat']}`,
+    `model ${workload.model || '(the first that the target lists)'}`,
+    ...(isStreamed(workload) ? [] : ['no stream']),
+    ...(workload.prompts ? [`prompts of ${workload.prompts.file}`] : []),
+    ...common,
+  ].join(', ');
 }
 
 /** The stages of a plan, each with the course of its rate. A spike or a curve is described as written. */

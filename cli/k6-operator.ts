@@ -1,10 +1,20 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { SquallError } from '../harness/errors.ts';
 import { k6OperatorManifest } from '../load/k6/manifest.ts';
+import { variablesOf } from '../load/request/secrets.ts';
 import { unsupportedBy } from '../scenarios/load/engine-choice.ts';
-import { loadScenario, SCENARIO, type ScenarioOptions, wholeNumber, withScenarioOptions } from './options.ts';
+import { freshSalt, withSalt } from '../scenarios/salt.ts';
+import {
+  loadScenario,
+  type RequestOptions,
+  SCENARIO,
+  type ScenarioOptions,
+  wholeNumber,
+  withRequestOptions,
+  withScenarioOptions,
+} from './options.ts';
 
-interface OperatorOptions extends ScenarioOptions {
+interface OperatorOptions extends ScenarioOptions, RequestOptions {
   readonly url: readonly string[];
   readonly parallelism: number;
   readonly separate: boolean;
@@ -14,16 +24,19 @@ interface OperatorOptions extends ScenarioOptions {
 
 /** Defines `squall k6-operator <scenario>`, which prints the manifest that generates a scenario's load in a Kubernetes cluster. */
 export function defineK6Operator(command: Command, signal: AbortSignal): void {
-  withScenarioOptions(command)
+  withRequestOptions(withScenarioOptions(command))
     .argument('<scenario>', `${SCENARIO}; its load must be one that k6 can generate`)
     .requiredOption('--url <url>', 'base URL of the service, as pods reach it (repeatable)', collect)
     .option('--parallelism <n>', 'number of pods that the load is split over', wholeNumber(1, 9999), 1)
     .option('--separate', 'schedule each pod on a different node', false)
     .option('--image <image>', 'k6 image of the pods', 'grafana/k6:2.2.0')
-    .option('--secret <name>', 'Secret whose key `authorization` contains the Authorization header')
+    .option(
+      '--secret <name>',
+      'Secret whose key `authorization` contains the Authorization header, and whose other keys are the variables of headers',
+    )
     .action(async (name: string, options: OperatorOptions) => {
-      const { compiled } = await loadScenario(name, options, signal);
-      const { scenario, load, seed } = compiled.plan;
+      const { compiled } = await loadScenario(name, options, signal, {}, null);
+      const { scenario, load, seed } = withSalt(compiled, options.salt ?? freshSalt(options.seed)).plan;
       const [unsupported] = unsupportedBy('k6', load, []);
       if (unsupported)
         throw new SquallError(
@@ -33,6 +46,16 @@ export function defineK6Operator(command: Command, signal: AbortSignal): void {
           { next: `Correct it in the scenario, or here with --set ${unsupported.field}=….` },
         );
       const { url: targets, parallelism, separate, image, secret } = options;
+      const [variable] = variablesOf(load);
+      if (variable !== undefined && secret === undefined)
+        throw new SquallError(
+          'option',
+          'NO_SECRET',
+          `Expected --secret, since a header refers to env:${variable}, got none`,
+          {
+            next: `Create it in the cluster: kubectl create secret generic keys --from-literal=${variable}=…, and give --secret keys.`,
+          },
+        );
       const manifest = { name: scenario, plan: load, seed, targets, parallelism, separate, image, secret };
       process.stdout.write(k6OperatorManifest(manifest));
     });

@@ -5,17 +5,27 @@ import { parsePin, type Versions } from '../harness/versions.ts';
 import { HOME } from '../scenarios/find.ts';
 import { type LoadedScenario, loadScenario as load } from '../scenarios/load-scenario.ts';
 import { parseOverrides } from '../scenarios/override.ts';
-import { AUTHORIZATION_VARIABLE, externalTarget, type TargetOptions } from '../scenarios/target.ts';
-import type { MetricsOptions } from '../scenarios/target-metrics.ts';
+import { quoted } from '../scenarios/quoted.ts';
+import type { MetricsOptions } from '../scenarios/target/metrics.ts';
+import { AUTHORIZATION_VARIABLE, externalTarget, type TargetOptions } from '../scenarios/target/target.ts';
 
 /** Options of every command that reads a scenario. */
 export interface ScenarioOptions {
   readonly seed: number;
   readonly set: readonly string[];
+  /** Empty for none. @default a fresh one for each run */
+  readonly salt?: string;
+}
+
+/** Options of every command that sends requests. */
+export interface RequestOptions {
+  readonly path?: string;
+  /** `Name: value` each. */
+  readonly header?: readonly string[];
 }
 
 /** Options of every command that runs scenarios; a command without such an option leaves it undefined. */
-export interface RunOptions extends ScenarioOptions, TargetOptions, MetricsOptions {
+export interface RunOptions extends ScenarioOptions, RequestOptions, TargetOptions, MetricsOptions {
   readonly platform: PlatformKind;
   readonly out: string;
   readonly json?: boolean;
@@ -24,6 +34,7 @@ export interface RunOptions extends ScenarioOptions, TargetOptions, MetricsOptio
   readonly segment?: { readonly index: number; readonly of: number };
   readonly startAt?: Date;
   readonly versions?: Versions;
+  readonly dryRun?: boolean;
 }
 
 /** The argument of commands that read one scenario. */
@@ -46,11 +57,44 @@ export function withScenarioOptions(command: Command): Command {
     'seed of arrivals, prompts and, with the embedded fault proxy, jitter (toxiproxy-server draws its own jitter)';
   return command
     .option('--seed <n>', seed, wholeNumber(0, 0xffffffff), 42)
+    .option(
+      '--salt <text>',
+      'beginning of the prompts, so that a prefix cache knows none of another run; none for prompts without (default: fresh for each run)',
+      parseSalt,
+    )
     .addOption(
       new Option('--set <path=value>', 'override a value of the scenario, e.g. stack.inference.replicas=2 (repeatable)')
         .argParser((value: string, before: string[]) => [...before, value])
         .default([], 'none'),
     );
+}
+
+/** Adds `--header`, for requests of the load. */
+export function withHeader(command: Command): Command {
+  const header = 'header of every request, e.g. "api-key: env:API_KEY", read from the environment (repeatable)';
+  return command.addOption(
+    new Option('-H, --header <header>', header).argParser((value: string, before: readonly string[] = []) => [
+      ...before,
+      requireHeader(value),
+    ]),
+  );
+}
+
+/** Adds the options of {@link RequestOptions}. */
+export function withRequestOptions(command: Command): Command {
+  return withHeader(command).option(
+    '--path <path>',
+    "path of the requests, appended to the target's (default: that of the API, such as /v1/chat/completions)",
+  );
+}
+
+/** Changes of a scenario that request options stand for, by path. */
+export function requestChanges({ path, header = [] }: RequestOptions): Record<string, unknown> {
+  const headers = header.map(text => /^([^:]+):\s*(.*)$/s.exec(text)!);
+  return {
+    ...(path === undefined ? {} : { 'load.path': path }),
+    ...Object.fromEntries(headers.map(([, name, value]) => [`load.headers.${name!.toLowerCase()}`, value])),
+  };
 }
 
 /** Adds `--platform`, `--out`, `--json`, `--quiet` and the options of {@link ScenarioOptions} to a command. */
@@ -119,15 +163,17 @@ export function withVersions(command: Command): Command {
 /**
  * Loads a scenario as the options say, and checks the target if there is one.
  * @param changes further overrides, such as those of a proof
+ * @param environment null if the load runs elsewhere, where its headers are read from another environment
  */
 export async function loadScenario(
   nameOrPath: string,
   options: ScenarioOptions & Partial<RunOptions>,
   signal: AbortSignal,
   changes: Readonly<Record<string, unknown>> = {},
+  environment?: null,
 ): Promise<LoadedScenario> {
-  const { seed, platform = 'process', workers, segment, startAt, metrics, metricsAuthorization } = options;
-  return load(nameOrPath, {
+  const { seed, platform = 'process', workers, segment, startAt, metrics, metricsAuthorization, dryRun } = options;
+  const loaded = await load(nameOrPath, {
     seed,
     platform,
     workers,
@@ -137,9 +183,17 @@ export async function loadScenario(
     metricsAuthorization,
     signal,
     external: await externalTarget(options, signal),
-    changes: { ...parseOverrides(options.set), ...changes },
+    changes: { ...parseOverrides(options.set), ...requestChanges(options), ...changes },
     replay: replayCommand(nameOrPath, options, changes),
+    ...(environment === undefined ? {} : { environment }),
+    asksModel: !dryRun,
   });
+  if (loaded.models && !options.quiet) process.stderr.write(`${modelLine(loaded.models)}\n`);
+  return loaded;
+}
+
+function modelLine([first, ...others]: readonly string[]): string {
+  return `model  ${first}, ${others.length === 0 ? 'which' : `the first of ${others.length + 1} that`} the target lists (load.model names another)`;
 }
 
 /** The command that repeats a run, without the authorization, since reports show the command. */
@@ -159,16 +213,13 @@ function replayCommand(
   if (options.insecure) words.push('--insecure');
   if (options.clientCert !== undefined) words.push('--client-cert', options.clientCert);
   if (options.clientKey !== undefined) words.push('--client-key', options.clientKey);
+  if (options.path !== undefined) words.push('--path', options.path);
+  for (const header of options.header ?? []) words.push('--header', header);
   if (options.workers !== undefined && options.workers > 1) words.push('--workers', String(options.workers));
   if (options.segment) words.push('--segment', `${options.segment.index}/${options.segment.of}`);
   if (out !== DEFAULT_OUT) words.push('--out', out);
   for (const set of sets) words.push('--set', set);
   return words.map(quoted).join(' ');
-}
-
-/** A word, quoted for a POSIX shell where it needs to be. */
-export function quoted(word: string): string {
-  return /^[\w./=:@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
 
 /** Parser of an option whose value is a whole number from `min` to `max`. */
@@ -178,6 +229,17 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
       throw new InvalidArgumentError(`Expected a whole number from ${min} to ${max}.`);
     return Number(text);
   };
+}
+
+function parseSalt(text: string): string {
+  if (!/^[\w-]{1,64}$/.test(text)) throw new InvalidArgumentError('Expected letters, digits, dashes and underscores.');
+  return text === 'none' ? '' : text;
+}
+
+/** The value is not quoted, since it may be a key. */
+function requireHeader(text: string): string {
+  if (/^[^\s:]+:\s*\S/.test(text)) return text;
+  throw new InvalidArgumentError('Expected a name and a value, such as "api-key: env:API_KEY".');
 }
 
 const MAX_SEGMENTS = 1000;

@@ -3,7 +3,14 @@ import type { Command } from 'commander';
 import { SquallError } from '../harness/errors.ts';
 import { judgeProof, type ProofResult } from '../scenarios/proof.ts';
 import { EXIT, worstExit } from './exit.ts';
-import { loadScenario, type RunOptions, SCENARIO, withRunOptions, withTargetOptions } from './options.ts';
+import {
+  loadScenario,
+  type RunOptions,
+  SCENARIO,
+  withRequestOptions,
+  withRunOptions,
+  withTargetOptions,
+} from './options.ts';
 import { printJson, runWithProgress } from './run.ts';
 
 const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
@@ -15,7 +22,7 @@ const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
 
 /** Defines `squall prove <scenario…>`, which shows that each SLO with a proof fails without the safeguard it depends on. */
 export function defineProve(command: Command, signal: AbortSignal): void {
-  withTargetOptions(withRunOptions(command))
+  withTargetOptions(withRequestOptions(withRunOptions(command)))
     .argument('<scenario...>', SCENARIO)
     .addHelpText(
       'after',

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { renderTerminal } from '../reports/render/terminal.ts';
 import type { RenderInput, RunDocument } from '../reports/store/run-document.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
+import { freshSalt, withSalt } from '../scenarios/salt.ts';
 import { runSession, type Session } from '../scenarios/session.ts';
 import { planLines } from './dry-run.ts';
 import { worstExit } from './exit.ts';
@@ -10,6 +11,7 @@ import {
   loadScenario,
   type RunOptions,
   SCENARIO,
+  withRequestOptions,
   withRunOptions,
   withSegment,
   withTargetOptions,
@@ -19,15 +21,20 @@ import { startProgress } from './progress.ts';
 
 /** Defines `squall run <scenario…>`. */
 export function defineRun(command: Command, signal: AbortSignal): void {
-  withVersions(withSegment(withTargetOptions(withRunOptions(command))))
+  withVersions(withSegment(withTargetOptions(withRequestOptions(withRunOptions(command)))))
     .argument('<scenario...>', SCENARIO)
     .option('--dry-run', 'print the plan, and start nothing')
-    .action(async (names: string[], options: RunOptions & { dryRun?: boolean }) => {
+    .action(async (names: string[], options: RunOptions) => {
       const scenarios = await Promise.all(names.map(name => loadScenario(name, options, signal)));
       const printAll = (documents: readonly unknown[]) => printJson(documents.length === 1 ? documents[0] : documents);
       if (options.dryRun) {
-        if (options.json) printAll(scenarios.map(({ compiled }) => compiled.plan));
-        else process.stdout.write(`${scenarios.flatMap(planLines).join('\n')}\n`);
+        const { salt } = options;
+        const planned = scenarios.map(({ compiled, ...own }) => ({
+          ...own,
+          compiled: salt === undefined ? compiled : withSalt(compiled, salt),
+        }));
+        if (options.json) printAll(planned.map(({ compiled }) => compiled.plan));
+        else process.stdout.write(`${planned.flatMap(planLines).join('\n')}\n`);
         return;
       }
       const documents: RunDocument[] = [];
@@ -46,7 +53,7 @@ export function defineRun(command: Command, signal: AbortSignal): void {
  */
 export async function runWithProgress(
   compiled: CompiledScenario,
-  { out, json, quiet, startAt, versions }: RunOptions,
+  { out, json, quiet, startAt, versions, salt, seed }: RunOptions,
   signal: AbortSignal,
 ): Promise<Session> {
   const stream = json ? process.stderr : process.stdout;
@@ -54,7 +61,8 @@ export async function runWithProgress(
   let session: Session;
   {
     using progress = quiet ? undefined : startProgress(stream, compiled.plan, live);
-    session = await runSession(compiled, { out, signal, startAt, requiredVersions: versions, observer: progress });
+    const salted = withSalt(compiled, salt ?? freshSalt(seed, startAt));
+    session = await runSession(salted, { out, signal, startAt, requiredVersions: versions, observer: progress });
   }
   if (session.crash) {
     process.stderr.write(`${where(session)}\n`);

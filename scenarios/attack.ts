@@ -14,8 +14,8 @@ export interface AttackOptions {
   readonly control: string;
   /** Rate of control requests, such as `100/s`. */
   readonly controlRate: string;
-  /** Model for `chat`. */
-  readonly model: string;
+  /** Model for `chat`. @default the first that the target lists */
+  readonly model: string | undefined;
 }
 
 /** Result of an attack, from the results of its SLOs. */
@@ -50,7 +50,7 @@ export function attackScenario({ attack, forMs, control, controlRate, model }: A
       idleTimeout: '5s',
       maxInFlight: 5000,
       ...(control === 'chat'
-        ? { model, workload: { name: 'control', promptTokens: 8, outputTokens: 8 } }
+        ? { ...(model !== undefined && { model }), workload: { name: 'control', promptTokens: 8, outputTokens: 8 } }
         : { workload: { kind: 'http', name: 'control', path: control } }),
     },
     faults: [{ id: 'attack', kind, on: TARGET_LINK, at: `${BEFORE_MS}ms`, for: `${forMs}ms` }],

@@ -1,22 +1,31 @@
+import { parse } from 'yaml';
 import { faultPackages } from '../faults/catalog.ts';
 import type { FaultPackage } from '../faults/fault.ts';
 import { boundaryName, boundaryNames, zoneNames } from '../faults/zones.ts';
 import { SquallError } from '../harness/errors.ts';
 import { findProgram } from '../harness/host/programs.ts';
-import { type FaultPlan, type LoadPlan, loadEndMs, type PlatformKind, type RunPlan } from '../harness/plan.ts';
+import {
+  type FaultPlan,
+  type LoadPlan,
+  loadEndMs,
+  type PlatformKind,
+  type RunPlan,
+  type Workload,
+} from '../harness/plan.ts';
 import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
-import { resolveSecret } from '../load/request/secrets.ts';
+import { type Environment, resolveSecret } from '../load/request/secrets.ts';
 import { externalTopology } from '../platform/external/platform.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { settleOptions } from '../stack/options.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
 import { badScenario } from './bad-scenario.ts';
-import { type External, faultsOnTarget, requireOutsideObjectives } from './external.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
 import { requireSplittable, type Split, scheduledIn } from './load/split.ts';
+import { quoted } from './quoted.ts';
 import type { ResolvedScenario } from './scenario.ts';
+import { type External, faultsOnTarget, requireOutsideObjectives } from './target/external.ts';
 
 /** What the command line adds to a scenario. */
 export interface CompileOptions extends Split {
@@ -27,6 +36,10 @@ export interface CompileOptions extends Split {
   readonly replay: string;
   /** Base of the scenario's relative paths. @default the current folder */
   readonly folder?: string;
+  /** Model that the target lists, for a scenario that names none. @default none */
+  readonly model?: string | undefined;
+  /** Variables that headers can refer to; null if the load runs elsewhere. @default those of this process */
+  readonly environment?: Environment | null;
 }
 
 /** A scenario that is ready to run. */
@@ -42,12 +55,13 @@ export interface CompiledScenario {
  * @throws SquallError that names the field
  */
 export function compileScenario(scenario: ResolvedScenario, options: CompileOptions): CompiledScenario {
-  const { seed, platform, external, replay, folder = process.cwd() } = options;
+  const { seed, platform, external, replay, folder = process.cwd(), environment = process.env } = options;
+  const defaultModel = external ? (options.model ?? '') : scenario.stack.inference.profile;
   const { topology, timeScale, stack } = external ? targetOf(external) : stackOf(scenario, seed, platform);
   const metrics = external?.metrics?.map(({ url }) => url) ?? [];
   if (external && metrics.length === 0) requireOutsideObjectives(scenario.slos);
   const load = settleEngine(
-    compileLoad(scenario.load, scenario.stack.inference.profile, folder),
+    compileLoad(scenario.load, { defaultModel, folder, base: external?.base, environment }),
     scenario.slos,
     options,
   );
@@ -80,7 +94,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     slos: scenario.slos.map(({ objective, ...slo }) => ({ ...slo, objective: objective.text })) as RunPlan['slos'],
     stack,
     ...scheduledIn(load, seed, options.segment),
-    replay: withPins(replay, pinsOf(scenario, load, stack)),
+    replay: withPins(replay, pinsOf(scenario, load, stack, options.model)),
   };
   return { plan, topology, ...(external ? { external } : {}) };
 }
@@ -120,24 +134,41 @@ function settleEngine(load: LoadPlan, slos: ResolvedScenario['slos'], options: C
 
 /** Adds to a replay command what was settled here, so that it does not depend on what another machine has. */
 function withPins(replay: string, pins: Readonly<Record<string, string>>): string {
-  const sets = Object.entries(pins).map(
-    ([path, value]) => `--set ${/^\w+$/.test(value) ? `${path}=${value}` : `'${path}=${value}'`}`,
-  );
+  const sets = Object.entries(pins).map(([path, value]) => `--set ${quoted(`${path}=${value}`)}`);
   return [replay, ...sets.filter(set => !replay.includes(set))].join(' ');
 }
 
-/** The results of `auto`, that is the engine and parts with their defaults or `off`, and the content of a trace. */
+/** The results of `auto`, that is the engine and parts with their defaults or `off`, the listed model, and the content of files. */
 function pinsOf(
-  { load: { engine }, stack: written }: ResolvedScenario,
+  { load: { engine, model, clients }, stack: written }: ResolvedScenario,
   load: LoadPlan,
   stack: RunPlan['stack'],
+  listed: string | undefined,
 ): Record<string, string> {
   const parts = (['edge', 'redis', 'prometheus'] as const).filter(part => written[part] === 'auto' && part in stack);
   return {
     ...(engine === 'auto' ? { 'load.engine': load.engine } : {}),
     ...Object.fromEntries(parts.map(part => [`stack.${part}`, stack[part] === 'off' ? 'off' : '{}'])),
+    ...(model === undefined && listed ? { 'load.model': yamlOf(listed) } : {}),
     ...(load.trace ? { 'load.trace.sha256': load.trace.sha256 } : {}),
+    ...promptPin(load.workload, 'load.workload'),
+    ...Object.assign(
+      {},
+      ...(load.clients?.classes ?? [])
+        .filter((_, index) => clients?.classes?.[index]?.workload?.prompts)
+        .map(({ name, workload }) => promptPin(workload, `load.clients.classes.${name}.workload`)),
+    ),
   };
+}
+
+function promptPin(workload: Workload, field: string): Record<string, string> {
+  if (workload.kind === 'http' || !workload.prompts) return {};
+  return { [`${field}.prompts.sha256`]: workload.prompts.sha256 };
+}
+
+/** A text as a value of `--set`, which is YAML. */
+function yamlOf(text: string): string {
+  return parse(text) === text ? text : JSON.stringify(text);
 }
 
 function compileFault(

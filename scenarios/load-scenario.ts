@@ -1,28 +1,36 @@
+import { NEVER } from '../harness/clock.ts';
 import { SquallError } from '../harness/errors.ts';
 import { warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
+import { resolvedHeaders } from '../load/request/secrets.ts';
 import { type CompiledScenario, type CompileOptions, compileScenario } from './compile.ts';
-import { type External, requireStackUntouched } from './external.ts';
 import { type FoundScenario, findScenario } from './find.ts';
+import { compileHeaders } from './load/compile-headers.ts';
 import { override } from './override.ts';
 import type { ResolvedScenario } from './scenario.ts';
-import { type MetricsOptions, metricsEndpoints } from './target-metrics.ts';
+import { type External, requireStackUntouched } from './target/external.ts';
+import { type MetricsOptions, metricsEndpoints } from './target/metrics.ts';
+import { targetModels } from './target/models.ts';
 import { validateScenario } from './validate.ts';
 
 /** Options of {@link loadScenario}. */
-export interface LoadOptions extends Omit<CompileOptions, 'folder'>, MetricsOptions {
+export interface LoadOptions extends Omit<CompileOptions, 'folder' | 'model'>, MetricsOptions {
   /** Overrides of values by path, such as those of `--set` or of a proof. @default none */
   readonly changes?: Readonly<Record<string, unknown>>;
   /** Start of the load phase. @default as soon as possible */
   readonly startAt?: Date | undefined;
-  /** Ends the resolution of names. */
+  /** Ends the resolution of names, and questions to the target. */
   readonly signal?: AbortSignal;
+  /** Whether a target is asked for its models, where the scenario names none. @default false */
+  readonly asksModel?: boolean;
 }
 
 /** A validated scenario, and compiled. */
 export interface LoadedScenario {
   readonly scenario: ResolvedScenario;
   readonly compiled: CompiledScenario;
+  /** The models that the target lists, where the scenario names none and the target was asked; the plan has the first. */
+  readonly models?: readonly string[];
 }
 
 /**
@@ -32,7 +40,7 @@ export interface LoadedScenario {
  */
 export async function loadScenario(
   from: string | FoundScenario,
-  { changes = {}, startAt, metrics, metricsAuthorization, signal, ...options }: LoadOptions,
+  { changes = {}, startAt, metrics, metricsAuthorization, signal = NEVER, asksModel = false, ...options }: LoadOptions,
 ): Promise<LoadedScenario> {
   const { raw, source, folder } = typeof from === 'string' ? await findScenario(from) : from;
   if (options.external) requireStackUntouched(Object.keys(changes));
@@ -42,7 +50,8 @@ export async function loadScenario(
     });
   const scenario = validateScenario(override(raw, changes), source);
   const external = await withMetrics(options.external, scenario, { metrics, metricsAuthorization }, signal);
-  const compiled = compileScenario(scenario, { ...options, external, folder });
+  const models = asksModel ? await modelsFor(scenario, external, signal) : undefined;
+  const compiled = compileScenario(scenario, { ...options, external, folder, model: models?.[0] });
   const warmUp = warmUpMs(compiled.plan);
   if (startAt && startAt.getTime() < Date.now() + warmUp)
     throw new SquallError(
@@ -51,7 +60,19 @@ export async function loadScenario(
       `Expected \`--start-at\` to be later than the end of the warm-up, ${formatMs(warmUp)} from now (${new Date().toISOString()}), got ${startAt.toISOString()}`,
       { next: 'Choose a later --start-at, which leaves time to start the processes and to warm up.' },
     );
-  return { scenario, compiled };
+  return { scenario, compiled, ...(models && { models }) };
+}
+
+/** Models of the target, for a scenario that needs one and names none. */
+async function modelsFor(
+  { load }: ResolvedScenario,
+  external: External | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[] | undefined> {
+  const isPlain = typeof load.workload === 'object' && load.workload.kind === 'http';
+  if (!external || load.model !== undefined || isPlain) return undefined;
+  const headers = compileHeaders(load.headers ?? {}, 'load.headers', process.env);
+  return targetModels(external, resolvedHeaders(headers, process.env), signal);
 }
 
 /** A target with its metrics: those of the options, otherwise those of the scenario. */

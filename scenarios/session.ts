@@ -19,8 +19,8 @@ import { sampleStack } from '../stack/observability/sampler.ts';
 import { scrapeEndpoints } from '../stack/observability/scraper.ts';
 import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
-import { needsFaultProxy } from './external.ts';
 import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
+import { needsFaultProxy } from './target/external.ts';
 
 /** Callbacks of a session. */
 export interface SessionObserver {

@@ -48,7 +48,9 @@ function issueLines(issue: Issue, jsonSchema: JsonSchema, raw: unknown): string[
   const hint = typeof found === 'string' ? didYouMean(found, optionsOf(schemas)) : '';
   const expected = own?.replace(/^(expected|must (be|have)) /, '') || wordsOf(schemas, found);
   const field = issue.path.length === 0 ? '' : `\`${pathText(issue.path)}\`: `;
-  return [`${field}expected ${expected}, found ${shown(found)}${hint}`];
+  // Values of headers may be keys.
+  const text = issue.path.includes('headers') ? `a ${typeof found} that is not shown` : shown(found);
+  return [`${field}expected ${expected}, found ${text}${hint}`];
 }
 
 /** How deep into a value a branch parsed before it failed; 0 for a value of another type. */

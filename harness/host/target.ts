@@ -22,6 +22,8 @@ export interface NameLookUp {
 export interface LocateOptions {
   /** Whether the user confirmed that traffic and faults may go to a server outside this machine. @default false */
   readonly iOwnThisTarget?: boolean;
+  /** Whether the URL may have a query. @default false */
+  readonly allowsQuery?: boolean;
   /** Ends the name resolution, which is limited to 5 s in any case. */
   readonly signal?: AbortSignal;
   /** Resolves a name to all its addresses. @default the system's resolver */
@@ -37,12 +39,14 @@ LOOPBACK.addAddress('::1', 'ipv6');
  * Resolves the URL of a target and requires that it is on this machine, unless the user confirmed that the server is theirs. A name is
  * on this machine if all of its addresses are.
  *
- * @throws SquallError `BAD_TARGET` for a text that is not an http or https URL or contains a password, a query or a fragment,
+ * @throws SquallError `BAD_TARGET` for a text that is not an http or https URL or contains a password, a fragment, or a query where none is allowed,
  * `TARGET_UNRESOLVED` for a name without an address, `TARGET_NOT_LOCAL` for another machine; the signal's reason on abort
  */
 export async function locateTarget(text: string, options: LocateOptions = {}): Promise<LocatedTarget> {
-  const { iOwnThisTarget = false, signal = NEVER, resolve = resolveHost } = options;
+  const { iOwnThisTarget = false, allowsQuery = false, signal = NEVER, resolve = resolveHost } = options;
   const url = parseTarget(text);
+  if (url.hash !== '') throw badTarget('a URL without a fragment (#…)');
+  if (url.search !== '' && !allowsQuery) throw badTarget(`a URL without a query, got "${text}"`);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const addresses = isIP(host) ? [host] : await resolved(host, resolve, signal);
   for (const address of addresses) requireLocal(address, { url: text, iOwnThisTarget });
@@ -94,7 +98,6 @@ function parseTarget(text: string): URL {
       'Forward a port to it: socat TCP-LISTEN:8080,bind=127.0.0.1,fork UNIX-CONNECT:/path/to/socket',
     );
   if (!url || !/^https?:$/.test(url.protocol)) throw badTarget(`an http or https URL, got "${text}"`);
-  if (url.search !== '' || url.hash !== '') throw badTarget(`a URL without a query and fragment, got "${text}"`);
   return url;
 }
 

@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { SquallError } from '../../harness/errors.ts';
+import { promptsOf } from '../request/prompts-file.ts';
+import { requireSameFile } from '../trace/lines.ts';
 import { workerEngine } from '../worker/worker-engine.ts';
 
 /** Maximum duration of a probe, in ms. */
@@ -9,7 +11,8 @@ export const MAX_PROBE_MS = 60_000;
 export const autocannonEngine = workerEngine({
   name: 'autocannon',
   path: fileURLToPath(new URL('./main.ts', import.meta.url)),
-  prepare: async ({ targets }) => {
+  prepare: async ({ targets, plan }) => {
+    for (const prompts of promptsOf(plan)) requireSameFile(prompts, 'prompts');
     if (targets.every(target => new URL(target).protocol === 'http:')) return {};
     throw new SquallError('scenario', 'PROBE_TLS_UNSUPPORTED', 'The engine autocannon does not support TLS targets', {
       next: 'Use `load.engine: stream`: autocannon trusts any certificate.',

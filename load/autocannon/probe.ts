@@ -4,8 +4,10 @@ import type { Clock } from '../../harness/clock.ts';
 import type { LoadProgress } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { type Outcome, requestRecord } from '../../harness/requests.ts';
+import type { PromptRow } from '../request/prompt.ts';
+import { readAllPrompts } from '../request/prompts-file.ts';
 import { buildRequest, type Sender } from '../request/request.ts';
-import { resolveHeaders } from '../request/secrets.ts';
+import { resolvedPlan } from '../request/secrets.ts';
 import { upstreamOf } from '../request/upstream.ts';
 import { tally } from '../stream/tally.ts';
 import { bodyReader, outcomeOfHead } from '../stream/wire/body-reader.ts';
@@ -71,6 +73,7 @@ export class Probe {
   readonly #clock: Clock;
   readonly #journal: Pick<Journal, 'append'>;
   readonly #sender: Sender;
+  readonly #rows: readonly PromptRow[] | undefined;
   readonly #connections: Connection[] = [];
   readonly #tally = tally();
   readonly #done = Promise.withResolvers<void>();
@@ -79,13 +82,15 @@ export class Probe {
   #isEnding = false;
 
   constructor(job: TimedJob, clock: Clock, journal: Pick<Journal, 'append'>) {
-    const { plan, seed, authorization, origin } = job;
-    this.#job = job;
+    const { seed, authorization, origin } = job;
+    const plan = resolvedPlan(job.plan, process.env);
+    this.#job = { ...job, plan };
+    this.#rows = readAllPrompts(plan)(plan.workload);
     this.#clock = clock;
     this.#journal = journal;
     const host = origin === undefined ? undefined : new URL(origin).host;
-    const headers = resolveHeaders(plan.headers ?? {}, process.env);
-    this.#sender = { ...plan, seed, authorization, host, headers };
+    const { salt, body, headers } = plan;
+    this.#sender = { seed, salt, body, headers, authorization, host };
   }
 
   /**
@@ -176,7 +181,10 @@ export class Probe {
   #begin(base: string): Request {
     const index = this.#sent;
     this.#sent += 1;
-    const { method, path, headers, body, promptTokens } = buildRequest(this.#job.plan.workload, index, this.#sender);
+    const { method, path, headers, body, promptTokens } = buildRequest(this.#job.plan.workload, index, this.#sender, {
+      ...{ session: index, turn: 0 },
+      source: { rows: this.#rows },
+    });
     // Unlike the other engines, autocannon sends no length of 0.
     const length = body === '' && /^P/.test(method) ? { 'content-length': '0' } : {};
     const message = { method, path: base + path, headers: { ...length, ...headers }, body };

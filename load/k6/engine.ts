@@ -1,6 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import type { LoadEngine } from '../../harness/contracts.ts';
 import type { ProgramPlacesOptions } from '../../harness/host/programs.ts';
+import { promptsOf } from '../request/prompts-file.ts';
+import { requireSameFile } from '../trace/lines.ts';
 import { workerEngine } from '../worker/worker-engine.ts';
 import { requireK6 } from './program/find.ts';
 
@@ -30,6 +32,9 @@ export function k6Engine(options: K6EngineOptions = {}): LoadEngine {
   return workerEngine({
     name: 'k6',
     path: fileURLToPath(new URL('./main.ts', import.meta.url)),
-    prepare: async (_job, signal) => ({ script, program: await requireK6(find, signal) }),
+    prepare: async ({ plan }, signal) => {
+      for (const prompts of promptsOf(plan)) requireSameFile(prompts, 'prompts');
+      return { script, program: await requireK6(find, signal) };
+    },
   });
 }

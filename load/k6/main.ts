@@ -2,6 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { systemClock } from '../../harness/clock.ts';
 import type { LoadJob, LoadProgress, LoadSummary } from '../../harness/contracts.ts';
+import { readAllPrompts } from '../request/prompts-file.ts';
 import { isClosed } from '../schedule.ts';
 import { openJournal } from '../worker/journal.ts';
 import { loadProcess, type TimedJob } from '../worker/load-process.ts';
@@ -61,7 +62,8 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
   const isOpen = !isClosed(job.plan.arrivals);
   // In a closed loop, k6 counts interrupted users as dropped iterations.
   const onDrop = (wallMs: number) => isOpen && recorder?.dropped(wallMs - wallAtStart - startAtMs);
-  const k6 = await startK6({ ...job, program, script, plan, controlUrl: control.url, onLine, onDrop });
+  const prompts = readAllPrompts(job.plan)(job.plan.workload);
+  const k6 = await startK6({ ...job, program, script, plan, prompts, controlUrl: control.url, onLine, onDrop });
   const runMs = () => systemClock.nowMs() - startAtMs;
   progress = () => recorder?.progress(runMs());
   const stop = () => {

@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { LoadPlan } from '../../harness/plan.ts';
+import { readAllPrompts } from '../request/prompts-file.ts';
+import { variablesOf } from '../request/secrets.ts';
 import { bundle, ENTRY } from './program/bundle.ts';
 import { scriptPlan } from './script/plan.ts';
 
@@ -17,7 +19,7 @@ export interface ManifestOptions {
   /** Whether each pod needs its own node. */
   readonly separate: boolean;
   readonly image: string;
-  /** Name of a Secret whose key `authorization` is the value of that header; undefined for none. */
+  /** Name of a Secret: its key `authorization` is the value of that header, and others are the variables of headers; undefined for none. */
   readonly secret: string | undefined;
 }
 
@@ -30,14 +32,24 @@ const SCRIPT = join(import.meta.dirname, 'script/load.ts');
  */
 export function k6OperatorManifest(options: ManifestOptions): string {
   const { name, plan, seed, targets, parallelism, separate, image, secret } = options;
-  const valueFrom = { secretKeyRef: { name: secret, key: 'authorization' } };
-  const env = secret === undefined ? {} : { env: [{ name: 'SQUALL_AUTHORIZATION', valueFrom }] };
+  const fromSecret = (variable: string, key: string) => ({
+    name: variable,
+    valueFrom: { secretKeyRef: { name: secret, key } },
+  });
+  // Variables of headers are keys of the Secret, under their own names.
+  const variables = variablesOf(plan).map(variable => fromSecret(variable, variable));
+  const env = secret === undefined ? {} : { env: [fromSecret('SQUALL_AUTHORIZATION', 'authorization'), ...variables] };
+  const prompts = readAllPrompts(plan)(plan.workload);
   const metadata = { name, labels: { 'app.kubernetes.io/managed-by': 'squall' } };
   const configMap = {
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata,
-    data: { ...bundle(SCRIPT), 'plan.json': JSON.stringify(scriptPlan({ plan, seed, targets }), null, 2) },
+    data: {
+      ...bundle(SCRIPT),
+      'plan.json': JSON.stringify(scriptPlan({ plan, seed, targets }), null, 2),
+      ...(prompts && { 'prompts.json': JSON.stringify(prompts) }),
+    },
   };
   const testRun = {
     apiVersion: 'k6.io/v1alpha1',

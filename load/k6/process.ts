@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { getCACertificates } from 'node:tls';
 import { type ClientTls, tlsOptionsOf } from '../../harness/host/client-tls.ts';
-import { referenceIn } from '../request/secrets.ts';
+import type { PromptRow } from '../request/prompt.ts';
+import { variablesOf } from '../request/secrets.ts';
 import { SAMPLES_TO_STDOUT, watchDrops } from './drops.ts';
 import type { K6Exit } from './failure.ts';
 import { parseLine, type ScriptLine } from './lines.ts';
@@ -34,6 +35,8 @@ const FLAGS = [
 export interface K6Options extends Omit<K6Run, 'folder'> {
   readonly program: FoundK6;
   readonly plan: ScriptPlan;
+  /** Prompts of a file, if the workload draws from one. */
+  readonly prompts: readonly PromptRow[] | undefined;
   readonly authorization: string;
   /** PEM of the CA of `https` targets. @default those that Node trusts */
   readonly authority: string | undefined;
@@ -84,13 +87,14 @@ export async function startK6({ program, onLine, onDrop, ...options }: K6Options
   };
 }
 
-type Inputs = Pick<K6Options, 'plan' | 'authorization' | 'authority' | 'tls' | 'controlUrl'>;
+type Inputs = Pick<K6Options, 'plan' | 'prompts' | 'authorization' | 'authority' | 'tls' | 'controlUrl'>;
 
 /** Writes k6's input files. @param mounted path of the folder as k6 sees it @returns k6's environment variables */
-function writeInputs(folder: string, mounted: string, { plan, authorization, authority, tls, controlUrl }: Inputs) {
+function writeInputs(folder: string, mounted: string, inputs: Inputs) {
+  const { plan, prompts, authorization, authority, tls, controlUrl } = inputs;
+  if (prompts) writeFileSync(join(folder, 'prompts.json'), JSON.stringify(prompts), { mode: 0o600 });
   writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan), { mode: 0o600 });
   writeFileSync(join(folder, 'config.json'), '{}');
-  const references = Object.values(plan.headers ?? {}).flatMap(value => referenceIn(value) ?? []);
   const isTls = plan.targets.some(target => target.startsWith('https:'));
   const trusted = authority ?? getCACertificates('default').join('\n');
   if (isTls) writeFileSync(join(folder, 'authority.pem'), trusted);
@@ -101,10 +105,11 @@ function writeInputs(folder: string, mounted: string, { plan, authorization, aut
   return {
     K6_AUTO_EXTENSION_RESOLUTION: 'false',
     SQUALL_PLAN: `${mounted}/plan.json`,
+    SQUALL_PROMPTS: `${mounted}/prompts.json`,
     SQUALL_AUTHORIZATION: authorization,
     SQUALL_CONTROL: controlUrl,
     // A container sees no other variables.
-    ...Object.fromEntries(references.map(name => [name, process.env[name] ?? ''])),
+    ...Object.fromEntries(variablesOf(plan).map(name => [name, process.env[name] ?? ''])),
     ...SAMPLES_TO_STDOUT.env,
     // Replaces the CAs that Go trusts, except on macOS.
     ...(isTls && { SSL_CERT_FILE: `${mounted}/authority.pem`, SSL_CERT_DIR: mounted }),

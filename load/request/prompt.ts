@@ -46,7 +46,7 @@ export interface PromptSource {
 }
 
 /** Characters per token, by the counting rule of the simulated engine: a message of n characters is `ceil(n / 4)` tokens. */
-const CHARACTERS_PER_TOKEN = 4;
+export const CHARACTERS_PER_TOKEN = 4;
 
 type Shape = Omit<ChatWorkload, 'model'>;
 
@@ -132,10 +132,14 @@ function drawnRow(
   };
 }
 
-/** A message that begins with a mark; the first of several parts with text takes it. */
-function marked({ content, ...message }: Message, mark: string): Message {
-  if (!Array.isArray(content)) return { ...message, content: `${mark}${content ?? ''}` };
-  return { ...message, content: mark === '' ? content : [{ type: 'text', text: mark }, ...content] };
+/** A message that begins with a mark. */
+function marked(message: Message, mark: string): Message {
+  const { content } = message;
+  if (mark === '') return message;
+  return {
+    ...message,
+    content: Array.isArray(content) ? [{ type: 'text', text: mark }, ...content] : `${mark}${content ?? ''}`,
+  };
 }
 
 /** Key of the prompt at an index: the index, or for duplicates one of a few shared keys. */

@@ -1,3 +1,5 @@
+import type { LoadPlan, UserClass, Workload } from '../../harness/plan.ts';
+
 /** Values of environment variables by name: `process.env`, or that of k6. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -15,23 +17,41 @@ export function resolveSecret(value: string, environment: Environment): string {
   return name === undefined ? value : scheme + (environment[name] ?? '').trim();
 }
 
-/** Headers with every reference replaced; see {@link resolveSecret}. Runs in k6 too. */
-export function resolveHeaders(
-  headers: Readonly<Record<string, string>>,
-  environment: Environment,
-): Record<string, string> {
+type Headers = Readonly<Record<string, string>>;
+
+/** Headers with every reference replaced; see {@link resolveSecret}. */
+export function resolvedHeaders(headers: Headers, environment: Environment): Headers {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, resolveSecret(value, environment)]));
 }
 
-/** Shorter values are no secrets, and masking them would garble any text. */
-const MIN_SECRET_CHARACTERS = 4;
+type WithSecrets = Pick<LoadPlan, 'workload' | 'headers'> & { readonly clients?: LoadPlan['clients'] };
 
-/** Replaces every occurrence of a secret in a text by `***`, since servers quote what they reject. @param secrets values as sent */
-export function masked(text: string, secrets: readonly string[]): string {
-  return secrets
-    .filter(({ length }) => length >= MIN_SECRET_CHARACTERS)
-    .toSorted((a, b) => b.length - a.length)
-    .reduce((left, secret) => left.replaceAll(secret, '***'), text);
+/**
+ * A plan with every reference to the environment in its headers and keys replaced. Only generators call it, when they start: what it
+ * returns is written to no file. Runs in k6 too.
+ */
+export function resolvedPlan<Plan extends WithSecrets>(plan: Plan, environment: Environment): Plan {
+  const resolved = (headers: Headers) => resolvedHeaders(headers, environment);
+  const workloadOf = (workload: Workload) =>
+    workload.kind === 'http' ? { ...workload, headers: resolved(workload.headers) } : workload;
+  const classOf = ({ key, workload, ...others }: UserClass): UserClass => ({
+    ...others,
+    ...(key !== undefined && { key: resolveSecret(key, environment) }),
+    workload: workloadOf(workload),
+  });
+  const { workload, headers, clients } = plan;
+  return {
+    ...plan,
+    workload: workloadOf(workload),
+    ...(headers && { headers: resolved(headers) }),
+    ...(clients && { clients: { ...clients, classes: clients.classes.map(classOf) } }),
+  };
+}
+
+/** Names of the variables that the headers of a plan refer to. */
+export function variablesOf({ headers = {}, workload }: WithSecrets): string[] {
+  const all = { ...headers, ...(workload.kind === 'http' ? workload.headers : {}) };
+  return [...new Set(Object.values(all).flatMap(value => referenceIn(value) ?? []))];
 }
 
 /** Names of headers and of parameters that hold a credential, whatever their value. */

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { requireSameTrace } from '../trace/trace.ts';
+import { promptsOf } from '../request/prompts-file.ts';
+import { requireSameFile } from '../trace/lines.ts';
 import { workerEngine } from '../worker/worker-engine.ts';
 
 /**
@@ -9,8 +10,9 @@ import { workerEngine } from '../worker/worker-engine.ts';
 export const streamEngine = workerEngine({
   name: 'stream',
   path: fileURLToPath(new URL('./main.ts', import.meta.url)),
-  prepare: async ({ plan: { trace } }) => {
-    if (trace) requireSameTrace(trace.file, trace.sha256);
+  prepare: async ({ plan }) => {
+    if (plan.trace) requireSameFile(plan.trace, 'trace');
+    for (const prompts of promptsOf(plan)) requireSameFile(prompts, 'prompts');
     return {};
   },
 });

@@ -4,8 +4,9 @@ import { draw } from '../../harness/distribution.ts';
 import type { UserClass } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { turnsOf } from '../request/prompt.ts';
+import { readAllPrompts } from '../request/prompts-file.ts';
 import { buildRequest, type Sender } from '../request/request.ts';
-import { resolveHeaders, resolveSecret } from '../request/secrets.ts';
+import { resolvedPlan } from '../request/secrets.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { ClientTimeout } from './client-request.ts';
 import type { RequestTask } from './request.ts';
@@ -24,16 +25,16 @@ export interface Turn {
   readonly tokens?: readonly [number, number] | undefined;
 }
 
-/** Turns into requests; all that is random depends only on the seed and the turn. */
+/** Turns into requests; all that is random depends only on seed, salt and turn. The constructor reads files of prompts. */
 export class TurnMaker {
   readonly #job: LoadJob;
   readonly #lengths: TraceLengths | undefined;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #rows: ReturnType<typeof readAllPrompts>;
 
   constructor(job: LoadJob, lengths: TraceLengths | undefined) {
-    this.#job = job;
+    this.#job = { ...job, plan: resolvedPlan(job.plan, process.env) };
     this.#lengths = lengths;
-    this.#headers = resolveHeaders(job.plan.headers ?? {}, process.env);
+    this.#rows = readAllPrompts(job.plan);
   }
 
   /** Request of a turn. @param index position of the request among all */
@@ -53,7 +54,7 @@ export class TurnMaker {
       expect: workload.kind === 'http' ? workload.expect : null,
       ...buildRequest(workload, index, this.#sender(userClass), {
         ...{ session: turn.session, turn: turn.turn },
-        source: { tokens: turn.tokens, lengths: this.#lengths },
+        source: { tokens: turn.tokens, lengths: this.#lengths, rows: this.#rows(workload) },
       }),
     };
   }
@@ -101,9 +102,9 @@ export class TurnMaker {
   #sender(userClass: UserClass | undefined): Sender {
     const { seed, authorization, plan } = this.#job;
     const { key, priority } = userClass ?? {};
+    const { body, salt, headers } = plan;
     // A key of a class is more specific than a header of the load.
-    const own = key === undefined ? {} : { authorization: `Bearer ${resolveSecret(key, process.env)}` };
-    const { body, salt } = plan;
-    return { seed, salt, body, authorization, priority, headers: { ...this.#headers, ...own } };
+    const own = key === undefined ? headers : { ...headers, authorization: `Bearer ${key}` };
+    return { seed, salt, body, authorization, priority, headers: own };
   }
 }

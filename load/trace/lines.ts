@@ -7,16 +7,24 @@ const BLOCK_BYTES = 64 * 1024;
 /** Maximum line length, so that a file without line ends cannot fill the memory. */
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
+/** What a file is read as, for messages and codes. */
+export type FileKind = keyof typeof KINDS;
+
+const KINDS = {
+  trace: { code: 'TRACE', field: 'load.trace', noun: 'a trace' },
+  prompts: { code: 'PROMPTS', field: 'load.workload.prompts', noun: 'a file of prompts' },
+} as const;
+
 /**
  * Lines of a file without their ends (LF or CRLF) and without a byte order mark, reading one block at a time.
- * @throws SquallError `TRACE_UNREADABLE`
+ * @throws SquallError `TRACE_UNREADABLE` or `PROMPTS_UNREADABLE`
  */
-export function* linesOf(path: string): Generator<string> {
+export function* linesOf(path: string, kind: FileKind = 'trace'): Generator<string> {
   const decoder = new StringDecoder('utf8');
   let rest = '';
   let first = true;
-  for (const block of blocksOf(path)) {
-    if (first) requireText(path, block);
+  for (const block of blocksOf(path, kind)) {
+    if (first) requireText(path, block, kind);
     let text = rest + decoder.write(block);
     if (first) text = text.replace(/^\uFEFF/, '');
     first = false;
@@ -26,7 +34,7 @@ export function* linesOf(path: string): Generator<string> {
       from = end + 1;
     }
     rest = text.slice(from);
-    if (rest.length > MAX_LINE_CHARACTERS) throw unreadable(path, 'it has a line of more than 4 Mi characters');
+    if (rest.length > MAX_LINE_CHARACTERS) throw unreadable(path, kind, 'it has a line of more than 4 Mi characters');
   }
   rest += decoder.end();
   if (rest !== '') yield withoutReturn(rest);
@@ -34,16 +42,35 @@ export function* linesOf(path: string): Generator<string> {
 
 /**
  * SHA-256 (hex) of a file.
- * @throws SquallError `TRACE_UNREADABLE`
+ * @throws SquallError `TRACE_UNREADABLE` or `PROMPTS_UNREADABLE`
  */
-export function hashFile(path: string): string {
+export function hashFile(path: string, kind: FileKind = 'trace'): string {
   const hash = createHash('sha256');
-  for (const block of blocksOf(path)) hash.update(block);
+  for (const block of blocksOf(path, kind)) hash.update(block);
   return hash.digest('hex');
 }
 
+/**
+ * Checks that a file is the one that the plan was made from.
+ * @throws SquallError `TRACE_CHANGED` or `PROMPTS_CHANGED`
+ */
+export function requireSameFile(
+  { file, sha256 }: { readonly file: string; readonly sha256: string },
+  kind: FileKind,
+): void {
+  const found = hashFile(file, kind);
+  if (found === sha256) return;
+  const { code, field, noun } = KINDS[kind];
+  throw new SquallError(
+    'scenario',
+    `${code}_CHANGED`,
+    `Expected ${file} to have the SHA-256 ${sha256}, got ${found}: it is not the ${noun.replace(/^a /, '')} of the plan`,
+    { next: `Restore the recorded file, or remove \`${field}.sha256\` to use the present one.` },
+  );
+}
+
 /** Blocks of a file; each overwrites the one before. */
-function* blocksOf(path: string): Generator<Buffer> {
+function* blocksOf(path: string, kind: FileKind): Generator<Buffer> {
   let file: number | undefined;
   try {
     file = openSync(path, 'r');
@@ -51,34 +78,37 @@ function* blocksOf(path: string): Generator<Buffer> {
     for (let size = readSync(file, block); size > 0; size = readSync(file, block)) yield block.subarray(0, size);
   } catch (error) {
     if (error instanceof SquallError) throw error;
-    throw unreadable(path, messageOf(error), undefined, error);
+    throw unreadable(path, kind, messageOf(error), undefined, error);
   } finally {
     if (file !== undefined) closeSync(file);
   }
 }
 
 /** Rejects a first block that is not text with lines: decoded, it would pass for a strange header. */
-function requireText(path: string, block: Buffer): void {
+function requireText(path: string, block: Buffer, kind: FileKind): void {
   if (block[0] === 0x1f && block[1] === 0x8b)
-    throw unreadable(path, 'it is packed with gzip', `Unpack it first: gzip -dc ${path}`);
+    throw unreadable(path, kind, 'it is packed with gzip', `Unpack it first: gzip -dc ${path}`);
   if (block.includes(0))
     throw unreadable(
       path,
+      kind,
       'it contains bytes of 0, as UTF-16 and binary files do',
       `Convert it to UTF-8 text first, for example: iconv -f UTF-16 -t UTF-8 ${path}`,
     );
   if (block.includes('\r') && !block.includes('\n'))
-    throw unreadable(path, 'its lines end in CR alone', `Convert them first: tr '\\r' '\\n' < ${path}`);
+    throw unreadable(path, kind, 'its lines end in CR alone', `Convert them first: tr '\\r' '\\n' < ${path}`);
 }
 
 function unreadable(
   path: string,
+  kind: FileKind,
   why: string,
   next = `Check ${path}; a relative path starts at the scenario file's folder.`,
   cause?: unknown,
 ): SquallError {
-  const message = `Expected \`load.trace.file\` to be a trace, but: ${why}`;
-  return new SquallError('scenario', 'TRACE_UNREADABLE', message, { next, cause });
+  const { code, field, noun } = KINDS[kind];
+  const message = `Expected \`${field}.file\` to be ${noun}, but: ${why}`;
+  return new SquallError('scenario', `${code}_UNREADABLE`, message, { next, cause });
 }
 
 function withoutReturn(line: string): string {

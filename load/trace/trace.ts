@@ -1,7 +1,7 @@
 import { SquallError } from '../../harness/errors.ts';
 import type { TracePlan } from '../../harness/plan.ts';
 import { type Random, seededRandom } from '../../harness/random.ts';
-import { hashFile, linesOf } from './lines.ts';
+import { linesOf } from './lines.ts';
 import { type BadCell, csvRows, ndjsonRows, type RawRow } from './rows.ts';
 
 /** Recorded request. */
@@ -71,21 +71,6 @@ function* spreadWithinSecond(rows: Iterable<TraceRow>, toMs: number, random: Ran
     second.push(row);
   }
   yield* spread();
-}
-
-/**
- * Checks that a trace file is the one that the plan was made from.
- * @throws SquallError `TRACE_CHANGED`
- */
-export function requireSameTrace(file: string, sha256: string): void {
-  const found = hashFile(file);
-  if (found === sha256) return;
-  throw new SquallError(
-    'scenario',
-    'TRACE_CHANGED',
-    `Expected ${file} to have the SHA-256 ${sha256}, got ${found}: it is not the trace of the plan`,
-    { next: 'Restore the recorded file, or remove `load.trace.sha256` to replay the present one.' },
-  );
 }
 
 /**

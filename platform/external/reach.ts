@@ -6,7 +6,7 @@ import { type ClientTls, tlsNameOf, tlsOptionsOf } from '../../harness/host/clie
 
 /** A running server that Squall did not start. */
 export interface ExternalTarget {
-  /** Base URL, `http` or `https`, possibly with a path in front of `/v1`. */
+  /** Base URL, `http` or `https`, possibly with a path, but without a slash at its end. */
   readonly url: string;
   /** IP addresses of its host. */
   readonly addresses: readonly string[];

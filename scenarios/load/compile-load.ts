@@ -3,21 +3,34 @@ import { maxUsers } from '../../harness/arrivals/closed.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
 import { MAX_WAIT_MS } from '../../harness/quantity.ts';
 import { needsConnections } from '../../load/engines.ts';
+import type { Environment } from '../../load/request/secrets.ts';
 import { isClosed, isReplay } from '../../load/schedule.ts';
 import { badScenario } from '../bad-scenario.ts';
+import type { ApiBase } from '../target/base-url.ts';
 import { compileClients } from './compile-clients.ts';
+import { compileHeaders } from './compile-headers.ts';
 import { compileStages, type LoadKind } from './compile-stages.ts';
 import { type CompiledTrace, compileTrace } from './compile-trace.ts';
-import { compileWorkload } from './compile-workload.ts';
+import { compileWorkload, requireBody } from './compile-workload.ts';
 import type { ResolvedLoad } from './schema.ts';
 
+/** What a load depends on beside its own section. */
+export interface LoadContext {
+  /** Model of the requests if the scenario names none. */
+  readonly defaultModel: string;
+  /** Base of relative paths. */
+  readonly folder: string;
+  /** Where the target has its APIs; undefined for a stack that Squall starts. */
+  readonly base: ApiBase | undefined;
+  /** Variables that headers can refer to; null where the load runs elsewhere. */
+  readonly environment: Environment | null;
+}
+
 /**
- * Turns the `load` section of a scenario into a plan. Reads its trace, if there is one.
- * @param defaultModel model of the requests if the scenario names none
- * @param folder base of relative paths
+ * Turns the `load` section of a scenario into a plan. Reads its trace and its prompts, if there are any.
  * @throws SquallError that names the field
  */
-export function compileLoad(load: ResolvedLoad, defaultModel: string, folder: string): LoadPlan {
+export function compileLoad(load: ResolvedLoad, { defaultModel, folder, base, environment }: LoadContext): LoadPlan {
   const arrivals = compileArrivals(load.arrivals);
   const kind: LoadKind = needsConnections(load.engine) ? 'connections' : isClosed(arrivals) ? 'users' : 'rates';
   const trace = load.trace && compileTrace(load.trace, folder);
@@ -27,8 +40,11 @@ export function compileLoad(load: ResolvedLoad, defaultModel: string, folder: st
     model: load.model ?? defaultModel,
     hasTrace: trace !== undefined,
     isReplay: replay !== undefined,
+    ...{ folder, base, path: load.path, environment },
   };
   const workload = compileWorkload(load.workload, context);
+  const headers = load.headers && compileHeaders(load.headers, 'load.headers', environment);
+  if (load.body) requireBody(load.body, workload);
   const clients = load.clients && compileClients(load.clients, workload, context);
   const users = maxUsers(stages);
   if (users > load.maxInFlight) throw badScenario('load.maxInFlight', `at least the ${users} users`, load.maxInFlight);
@@ -39,6 +55,8 @@ export function compileLoad(load: ResolvedLoad, defaultModel: string, folder: st
     arrivals,
     ramps,
     workload,
+    ...(headers && { headers }),
+    ...(load.body && { body: load.body }),
     ...(trace && { trace: trace.plan }),
     ...(clients && { clients }),
     ...(load.upstreamHeader !== undefined && { upstreamHeader: load.upstreamHeader }),

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import type { TracePlan } from '../../harness/plan.ts';
-import { hashFile } from '../../load/trace/lines.ts';
-import { isJsonLines, readTrace, requireSameTrace } from '../../load/trace/trace.ts';
+import { hashFile, requireSameFile } from '../../load/trace/lines.ts';
+import { isJsonLines, readTrace } from '../../load/trace/trace.ts';
 import { badScenario } from '../bad-scenario.ts';
 import type { ResolvedLoad } from './schema.ts';
 
@@ -30,7 +30,7 @@ const MIN_LUMP = 2;
 export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: string): CompiledTrace {
   const file = resolve(folder, trace.file);
   const sha256 = trace.sha256 ?? hashFile(file);
-  if (trace.sha256 !== undefined) requireSameTrace(file, trace.sha256);
+  if (trace.sha256 !== undefined) requireSameFile({ file, sha256 }, 'trace');
   const isJson = isJsonLines(file);
   const defaults = isJson ? MOONCAKE : AZURE;
   const { time = defaults.time, promptTokens = defaults.promptTokens } = trace.columns ?? {};

@@ -1,11 +1,14 @@
 import { processName } from '../../harness/arrivals/arrivals.ts';
-import { type LoadPlan, loadEndMs, type Workload } from '../../harness/plan.ts';
+import { isStreamed, type LoadPlan, loadEndMs, type Workload } from '../../harness/plan.ts';
 import { CAPABILITIES, type EngineName, type Unsupported } from '../../load/engines.ts';
 import { hasK6 } from '../../load/k6/program/find.ts';
 import type { ParsedObjective } from '../../reports/judge/objective.ts';
 
 /** Latencies that every engine measures of plain HTTP, where TTFT is the time to first byte. */
 const PLAIN_LATENCIES = ['ttft', 'latency'];
+
+/** Latencies of answers that arrive in one piece. */
+const WHOLE_LATENCIES = ['latency'];
 
 /** Arrivals per second above which one `stream` process approaches the limit of its core (0.08 ms per request, measured). */
 const HIGH_RATE_PER_SECOND = 5000;
@@ -20,7 +23,7 @@ interface EngineContext {
   readonly target: string | undefined;
 }
 
-type Slos = readonly { readonly objective: ParsedObjective }[];
+type Slos = readonly { readonly objective: ParsedObjective; readonly class?: string | undefined }[];
 
 const DEFAULT_CONTEXT: EngineContext = { hasWorkers: false, isSegment: false, target: undefined };
 
@@ -64,14 +67,21 @@ export function unsupportedBy(
   if (can.loop === 'connections')
     require(connections !== undefined, 'load.connections', 'a number of connections', connections);
   else require(connections === undefined, 'load.connections', 'left out', connections);
-  const isPlain = workload.kind === 'http';
-  const latencies = isPlain ? PLAIN_LATENCIES : can.latencies;
-  for (const [index, { objective }] of slos.entries()) {
+  for (const [index, { objective, class: name }] of slos.entries()) {
+    const { latencies, of } = measurable(load, name, can.latencies);
     const known = (objective.check.latencies?.(objective.objective) ?? []).every(metric => latencies.includes(metric));
-    const expected = `on ${latencies.join(', ')}${isPlain ? ' of plain HTTP' : ''}`;
-    require(known, `slos[${index}].objective`, expected, objective.text);
+    require(known, `slos[${index}].objective`, `on ${latencies.join(', ')}${of}`, objective.text);
   }
   return unsupported;
+}
+
+/** Latencies of the requests that an SLO covers. @param name of their class; undefined for all @param all those of a token stream */
+function measurable({ workload, clients }: LoadPlan, name: string | undefined, all: readonly string[]) {
+  if (workload.kind === 'http') return { latencies: PLAIN_LATENCIES, of: ' of plain HTTP' };
+  const classes = (clients?.classes ?? []).filter(own => name === undefined || own.name === name);
+  const covered = classes.length === 0 ? [workload] : classes.map(own => own.workload);
+  if (covered.every(isStreamed)) return { latencies: all, of: '' };
+  return { latencies: WHOLE_LATENCIES, of: ' of answers without a stream (`stream: false`, or embeddings)' };
 }
 
 /**

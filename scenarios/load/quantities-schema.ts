@@ -13,6 +13,9 @@ export const rate = z
     return z.NEVER;
   });
 
+/** SHA-256 in hexadecimal. */
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits');
+
 const ORDERED = { message: 'expected [min, max] with min ≤ max' };
 const range = z.tuple([duration(), duration()]).refine(([min, max]) => min <= max, ORDERED);
 

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { ENGINE_NAMES } from '../../load/engines.ts';
 import { duration } from '../durations.ts';
 import { clientsSchema } from './clients-schema.ts';
-import { rate, thinkTime } from './quantities-schema.ts';
-import { workloadSchema } from './workload-schema.ts';
+import { rate, sha256, thinkTime } from './quantities-schema.ts';
+import { headers, path, workloadSchema } from './workload-schema.ts';
 
 const sinusoid = z
   .strictObject({
@@ -92,11 +92,7 @@ const trace = z.strictObject({
     .literal('within-second')
     .optional()
     .describe('for times in whole seconds: rows of a second arrive at random instants in it instead of all at once'),
-  sha256: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/, 'expected 64 hexadecimal digits')
-    .optional()
-    .describe('expected hash of the file; any other content is an error'),
+  sha256: sha256.optional().describe('expected hash of the file; any other content is an error'),
 });
 
 /** The `load` section of a scenario. Unknown keys are errors. */
@@ -117,6 +113,18 @@ export const loadSchema = z.strictObject({
   workload: workloadSchema.optional().describe('by default chat-short, or the lengths of the replayed trace'),
   clients: clientsSchema.optional().describe('connections, retries, timeouts and classes of clients'),
   model: z.string().min(1).optional().describe('model of the requests; by default the one that the stack serves'),
+  path: path
+    .optional()
+    .describe(
+      "path and query of requests with prompts, appended to the target's; by default that of the API below /v1",
+    ),
+  headers: headers.optional().describe("headers of every request; they override Squall's own"),
+  body: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe(
+      'merged into the JSON body of every request with a prompt: objects key by key, null removes a key, "$outputTokens" is the length of the answer',
+    ),
   connections: z.int().min(1).max(1000).optional().describe('number of connections, only with engine autocannon'),
   maxInFlight: z
     .int()

@@ -1,8 +1,29 @@
 import { z } from 'zod';
-import { lengths, thinkTime, turns } from './quantities-schema.ts';
+import { lengths, sha256, thinkTime, turns } from './quantities-schema.ts';
 import { workloads } from './workloads.ts';
 
 const ratio = z.number().min(0).max(1);
+/** Path, possibly with a query, of requests. */
+export const path = z.string().regex(/^\/[!-~]*$/, 'expected a path that begins with a slash and holds no spaces');
+
+/** Headers by name. Values are not shown in messages; see `compile-headers.ts` for those that are refused. */
+export const headers = z.record(
+  z.string().regex(/^[\w!#$%&'*+^`|~-]+$/, 'expected a header name'),
+  z
+    .union([z.string().regex(/^[\t -~]*$/, 'expected printable ASCII'), z.number(), z.boolean()])
+    .transform(String)
+    .describe('a value; "env:NAME" and "Bearer env:NAME" read it from the environment and keep it out of all files'),
+);
+
+const prompts = z.strictObject({
+  file: z
+    .string()
+    .min(1)
+    .describe(
+      "JSON lines with `prompt` or `messages`, optionally `max_tokens`, or a prompt in each line; relative to the scenario file's folder",
+    ),
+  sha256: sha256.optional().describe('expected hash of the file; any other content is an error'),
+});
 const preset = z.enum(Object.keys(workloads) as [string, ...string[]]);
 
 /** The keys of a chat workload. A key that is absent comes from the preset or, in a class, from the load's workload. */
@@ -10,6 +31,14 @@ export const chatShape = {
   kind: z.literal('chat').optional(),
   preset: preset.optional().describe('workload that absent keys are taken from'),
   name: z.string().min(1).optional(),
+  api: z
+    .enum(['chat', 'completions', 'embeddings'])
+    .optional()
+    .describe(
+      'chat completions (default), text completions or embeddings; `completions` and `embeddings` take no `sessions`',
+    ),
+  stream: z.boolean().optional().describe('false: whole answers, without a stream of tokens; embeddings have none'),
+  prompts: prompts.optional().describe('prompts from a file, drawn by the seed, instead of generated ones'),
   promptTokens: lengths.optional(),
   outputTokens: lengths.optional(),
   sharedPrefix: z
@@ -45,13 +74,8 @@ const http = z.strictObject({
   kind: z.literal('http').describe('plain HTTP requests without a token stream'),
   name: z.string().min(1).optional(),
   method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).default('GET'),
-  path: z.string().regex(/^\/[!-~]*$/, 'expected a path that begins with a slash and holds no spaces'),
-  headers: z
-    .record(
-      z.string().regex(/^[\w!#$%&'*+.^`|~-]+$/, 'expected a header name'),
-      z.string().regex(/^[\t -~]*$/, 'expected printable ASCII'),
-    )
-    .default({}),
+  path,
+  headers: headers.default({}),
   body: z
     .union([z.string(), z.record(z.string(), z.unknown())])
     .default('')

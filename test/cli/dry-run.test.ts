@@ -24,6 +24,7 @@ it('shows what each stage does, where it ends as it began too', () => {
     'x  seed 1, process',
     // 30 of the warm-up; 20 + 20 + 280 + 9 + 1200 + 12.5.
     expect.stringMatching(/^ {2}157[12] arrivals including the warm-up \(constant\), sha256 [0-9a-f]{16}…$/),
+    '  requests: POST /v1/chat/completions, model qwen3-8b-fp8-h100',
     '    -3.0 s –    0.0 s  load  warm-up: 10 /s',
     '     0.0 s –    2.0 s  load  1: 0 → 20 /s',
     '     2.0 s –    3.0 s  load  2: 20 /s',
@@ -40,9 +41,28 @@ it('shows users and connections of a closed loop', () => {
     { users: 5, for: '2s' },
     { toUsers: 8, for: '2s' },
   ];
-  expect(linesOf({ arrivals: 'closed', stages: users }).slice(3, 5)).toEqual([
+  expect(linesOf({ arrivals: 'closed', stages: users }).slice(4, 6)).toEqual([
     '     0.0 s –    2.0 s  load  1: 5 users',
     '     2.0 s –    4.0 s  load  2: 5 → 8 users',
   ]);
-  expect(linesOf({ engine: 'autocannon', connections: 5, stages: [{ for: '3s' }] })[3]).toMatch(/1: 5 connections$/);
+  expect(linesOf({ engine: 'autocannon', connections: 5, stages: [{ for: '3s' }] })[4]).toMatch(/1: 5 connections$/);
+});
+
+it('shows what is sent, with references to the environment instead of keys', () => {
+  process.env.SQUALL_TEST_KEY = 'very-secret';
+  const load = {
+    stages: [{ at: '5/s', for: '5s' }],
+    model: 'm',
+    path: '/x?a=b',
+    headers: { 'API-Key': 'env:SQUALL_TEST_KEY' },
+    body: { temperature: 0 },
+    workload: { preset: 'chat-short', api: 'completions', stream: false },
+  };
+  const [line] = linesOf(load).filter(text => text.startsWith('  requests: '));
+  expect(line).toBe(
+    '  requests: POST /x?a=b, model m, no stream, headers api-key: env:SQUALL_TEST_KEY, body with {"temperature":0}',
+  );
+  expect(linesOf({ stages: load.stages, workload: { kind: 'http', path: '/health' } })).toContain(
+    '  requests: GET /health',
+  );
 });

@@ -3,7 +3,7 @@ import type { ChatWorkload } from '../../harness/plan.ts';
 import { mergedBody } from '../../load/request/body.ts';
 import { conversationOf, type PromptRow, promptOf } from '../../load/request/prompt.ts';
 import { buildRequest, type Sender } from '../../load/request/request.ts';
-import { isCredential, masked, resolveHeaders, resolveSecret } from '../../load/request/secrets.ts';
+import { isCredential, resolvedPlan, resolveSecret, variablesOf } from '../../load/request/secrets.ts';
 
 const CHAT: ChatWorkload = { name: 'w', model: 'm', promptTokens: [20, 60], outputTokens: { kind: 'fixed', value: 7 } };
 const SENDER: Sender = { seed: 1, authorization: '' };
@@ -89,11 +89,26 @@ describe('the headers of a request', () => {
     expect(headers).not.toHaveProperty('api-key');
   });
 
-  it('are read from the environment', () => {
+  it('and keys of classes are read from the environment when a load starts, wherever they stand', () => {
+    const plain = { kind: 'http', name: 'p', model: '', method: 'GET', path: '/', body: '' } as const;
+    const workload = {
+      ...plain,
+      headers: { 'X-Key': 'env:OTHER' },
+      expect: { status: [], bodyContains: null, maxBytes: 9 },
+    };
     const headers = { a: 'env:KEY', b: 'Bearer env:KEY', c: 'an env:KEY in words', d: 'env:NONE', e: 'env:not a name' };
-    expect(resolveHeaders(headers, { KEY: ' secret\n' })).toEqual({
+    const users = { connections: {} as never, retry: null, clientTimeout: null };
+    const classes = [{ name: 'vip', weight: 1, key: 'env:KEY', workload }];
+    const plan = { headers, workload, clients: { ...users, classes } };
+    const before = structuredClone(plan);
+    const resolved = resolvedPlan(plan, { KEY: ' secret\n', OTHER: 'more' });
+    expect(resolved.headers).toEqual({
       ...{ a: 'secret', b: 'Bearer secret', c: 'an env:KEY in words', d: '', e: 'env:not a name' },
     });
+    expect(resolved.workload).toMatchObject({ headers: { 'X-Key': 'more' } });
+    expect(resolved.clients.classes).toMatchObject([{ key: 'secret', workload: { headers: { 'X-Key': 'more' } } }]);
+    expect(plan).toEqual(before);
+    expect(variablesOf(plan)).toEqual(['KEY', 'NONE', 'OTHER']);
     expect(resolveSecret('literal', {})).toBe('literal');
   });
 
@@ -128,11 +143,6 @@ describe('the headers of a request', () => {
     ['api-version', '2024-10-21'],
     ['x-tokens', '5'],
   ])('%s: %s is none', (name, value) => expect(isCredential(name, value)).toBe(false));
-
-  it('are masked wherever a server quotes them, the longest first', () => {
-    const text = 'Incorrect key: sk-1234567890. Bearer sk-1234567890 is not sk-12345';
-    expect(masked(text, ['sk-12345', 'sk-1234567890', '', 'is'])).toBe('Incorrect key: ***. Bearer *** is not ***');
-  });
 });
 
 describe('the salt of a run', () => {

@@ -6,8 +6,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TracePlan } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { readLengths } from '../../load/trace/lengths.ts';
-import { hashFile, linesOf } from '../../load/trace/lines.ts';
-import { readTrace, replayTrace, requireSameTrace, type TraceShape } from '../../load/trace/trace.ts';
+import { hashFile, linesOf, requireSameFile } from '../../load/trace/lines.ts';
+import { readTrace, replayTrace, type TraceShape } from '../../load/trace/trace.ts';
 import { warningsOf } from '../../scenarios/load/warnings.ts';
 import { planOf as scenarioPlan } from './load-plans.ts';
 
@@ -202,9 +202,9 @@ describe('a replay', () => {
 
   it('is refused when one byte of the file has changed', () => {
     const plan = planOf();
-    expect(() => requireSameTrace(plan.file, plan.sha256)).not.toThrow();
+    expect(() => requireSameFile(plan, 'trace')).not.toThrow();
     writeFileSync(plan.file, `TIMESTAMP,ContextTokens,GeneratedTokens\n${rows.replace('50,100', '50,101')} \n`);
-    expect(() => requireSameTrace(plan.file, plan.sha256)).toThrow(
+    expect(() => requireSameFile(plan, 'trace')).toThrow(
       expect.objectContaining({ code: 'TRACE_CHANGED', message: expect.stringContaining(plan.sha256) }),
     );
   });

@@ -1,6 +1,7 @@
 /**
- * Script that k6 runs for Squall. It reads the plan from the file `SQUALL_PLAN`, and the `Authorization` header from the variable
- * `SQUALL_AUTHORIZATION`. `SQUALL_CLIENT_CERT` and `SQUALL_CLIENT_KEY` are the files of a client certificate, if there is one.
+ * Script that k6 runs for Squall. It reads the plan from the file `SQUALL_PLAN`, prompts of a file from `SQUALL_PROMPTS`, and the
+ * `Authorization` header from the variable `SQUALL_AUTHORIZATION`. `SQUALL_CLIENT_CERT` and `SQUALL_CLIENT_KEY` are the files of a client
+ * certificate, if there is one.
  *
  * With `SQUALL_CONTROL`, the URL of a collector on this machine, it compares k6's clock with the collector's and begins at the
  * collector's signal. Without it, as in a cluster, it begins at once.
@@ -8,12 +9,14 @@
  * Each request is logged in two lines (`lines.ts`). k6's own metrics are not used.
  */
 import { sleep } from 'k6';
+import { SharedArray } from 'k6/data';
 import exec from 'k6/execution';
 import http, { type Response } from 'k6/http';
 import type { Options, Scenario } from 'k6/options';
 import { maxUsers } from '../../../harness/arrivals/closed.ts';
+import type { PromptRow } from '../../request/prompt.ts';
 import { buildRequest } from '../../request/request.ts';
-import { resolveHeaders } from '../../request/secrets.ts';
+import { resolvedPlan } from '../../request/secrets.ts';
 import { upstreamOf } from '../../request/upstream.ts';
 import { isExpectedBody, readSseBody } from '../../request/whole-body.ts';
 import { Users } from '../../stream/users.ts';
@@ -22,15 +25,16 @@ import { formatLine, type K6Response } from '../lines.ts';
 import { k6Ramp } from '../stages.ts';
 import type { ScriptPlan } from './plan.ts';
 
-const plan: ScriptPlan = JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json'));
+const plan: ScriptPlan = resolvedPlan(JSON.parse(open(__ENV.SQUALL_PLAN ?? 'plan.json')), __ENV);
 const control = __ENV.SQUALL_CONTROL;
 const { SQUALL_CLIENT_CERT: certificate, SQUALL_CLIENT_KEY: key } = __ENV;
 const { first, step } = plan.partition;
-const sender = {
-  ...plan,
-  authorization: __ENV.SQUALL_AUTHORIZATION ?? '',
-  headers: resolveHeaders(plan.headers ?? {}, __ENV),
-};
+/** Prompts of a file, one copy for all virtual users. */
+const rows =
+  plan.workload.kind !== 'http' && plan.workload.prompts
+    ? new SharedArray<PromptRow>('prompts', () => JSON.parse(open(__ENV.SQUALL_PROMPTS ?? 'prompts.json')))
+    : undefined;
+const sender = { ...plan, authorization: __ENV.SQUALL_AUTHORIZATION ?? '' };
 const expect = plan.workload.kind === 'http' ? plan.workload.expect : null;
 /** Bodies without an expected text need not be decoded. */
 const responseType = expect?.bodyContains === null ? 'binary' : 'text';
@@ -135,7 +139,10 @@ function sleepUntil(atMs: number): void {
 /** @returns end of the response on k6's clock */
 function send(iteration: number, dueMs: number | null): number {
   try {
-    const { method, path, headers, body, promptTokens } = buildRequest(plan.workload, iteration, sender);
+    const { method, path, headers, body, promptTokens } = buildRequest(plan.workload, iteration, sender, {
+      ...{ session: iteration, turn: 0 },
+      source: { rows },
+    });
     const url = `${plan.targets[iteration % plan.targets.length]}${path}`;
     const atMs = exec.instance.currentTestRunDuration;
     console.log(formatLine({ type: 'start', iteration, atMs, promptTokens, dueMs }));

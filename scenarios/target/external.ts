@@ -1,12 +1,15 @@
-import { faultPackages } from '../faults/catalog.ts';
-import { SquallError } from '../harness/errors.ts';
-import { TARGET_LINK } from '../platform/external/platform.ts';
-import type { ExternalTarget } from '../platform/external/reach.ts';
-import type { MetricsEndpoint } from '../stack/observability/endpoint.ts';
-import type { ResolvedScenario } from './scenario.ts';
+import { faultPackages } from '../../faults/catalog.ts';
+import { SquallError } from '../../harness/errors.ts';
+import { TARGET_LINK } from '../../platform/external/platform.ts';
+import type { ExternalTarget } from '../../platform/external/reach.ts';
+import type { MetricsEndpoint } from '../../stack/observability/endpoint.ts';
+import type { ResolvedScenario } from '../scenario.ts';
+import type { ApiBase } from './base-url.ts';
 
 /** The target of a run, a server that Squall does not start. */
 export interface External extends ExternalTarget {
+  /** Where it has its APIs. */
+  readonly base: ApiBase;
   /** `Authorization` header of clients; empty for none. Never part of a plan. */
   readonly authorization: string;
   /** Its metrics, which are sampled during a run. @default none */

@@ -1,9 +1,10 @@
 import { resolve } from 'node:path';
-import { SquallError } from '../harness/errors.ts';
-import { type ClientTls, tlsOptionsOf } from '../harness/host/client-tls.ts';
-import { type LocateOptions, locateTarget } from '../harness/host/target.ts';
-import type { PlatformKind } from '../harness/plan.ts';
-import type { ExternalTarget } from '../platform/external/reach.ts';
+import { SquallError } from '../../harness/errors.ts';
+import { type ClientTls, tlsOptionsOf } from '../../harness/host/client-tls.ts';
+import { badTarget, type LocateOptions, locateTarget } from '../../harness/host/target.ts';
+import type { PlatformKind } from '../../harness/plan.ts';
+import { isCredential } from '../../load/request/secrets.ts';
+import { apiBaseOf } from './base-url.ts';
 import type { External } from './external.ts';
 
 /** Options that name a target. */
@@ -49,13 +50,21 @@ export async function externalTarget(
 }
 
 /**
- * The target of a run, checked by {@link locateTarget}. A trailing slash and `/v1`, which clients add, are removed from its URL.
- * @throws SquallError `BAD_TARGET`, `TARGET_UNRESOLVED`, `TARGET_NOT_LOCAL`; the signal's reason on abort
+ * The target of a run, checked by {@link locateTarget}, and where it has its APIs: its `url` is that of {@link apiBaseOf}.
+ * @throws SquallError `BAD_TARGET`, also for a credential in its query, `TARGET_UNRESOLVED`, `TARGET_NOT_LOCAL`; the signal's reason on
+ * abort
  */
-export async function checkTarget(text: string, options: LocateOptions): Promise<ExternalTarget> {
-  const { url, ...where } = await locateTarget(text, options);
-  const base = url.origin + url.pathname.replace(/\/+$/, '').replace(/\/v1$/, '');
-  return { url: base, iOwnThisTarget: options.iOwnThisTarget ?? false, ...where };
+export async function checkTarget(text: string, options: LocateOptions): Promise<Omit<External, 'authorization'>> {
+  // Before any other message, which would quote it.
+  const credential = [...(URL.parse(text)?.searchParams ?? [])].find(([name, value]) => isCredential(name, value));
+  if (credential)
+    throw badTarget(
+      `a URL without a credential, found the parameter \`${credential[0]}\``,
+      'Give the key in SQUALL_TARGET_AUTHORIZATION, or in a header: --header "api-key: env:NAME".',
+    );
+  const { url, ...where } = await locateTarget(text, { ...options, allowsQuery: true });
+  const base = apiBaseOf(url);
+  return { url: base.url, base, iOwnThisTarget: options.iOwnThisTarget ?? false, ...where };
 }
 
 /** Options by the fields that they set. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { compileScenario } from '../../scenarios/compile.ts';
-import { validateScenario } from '../../scenarios/validate.ts';
+import { compileScenario } from '../../../scenarios/compile.ts';
+import { apiBaseOf } from '../../../scenarios/target/base-url.ts';
+import { validateScenario } from '../../../scenarios/validate.ts';
 
 const external = {
   url: 'https://llm.invalid/team',
@@ -9,6 +10,7 @@ const external = {
   port: 443,
   iOwnThisTarget: false,
   authorization: 'Bearer sk-secret',
+  base: apiBaseOf(new URL('https://llm.invalid/team')),
 };
 const SLO = { name: 'a', objective: 'errors <= 1%' };
 const compile = (changes: object) => {

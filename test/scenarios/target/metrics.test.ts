@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { loadScenario } from '../../scenarios/load-scenario.ts';
+import { loadScenario } from '../../../scenarios/load-scenario.ts';
+import { apiBaseOf } from '../../../scenarios/target/base-url.ts';
 
 const TARGET = {
   url: 'http://127.0.0.1:8000',
@@ -7,6 +8,7 @@ const TARGET = {
   port: 8000,
   iOwnThisTarget: false,
   authorization: 'Bearer sk-target',
+  base: apiBaseOf(new URL('http://127.0.0.1:8000')),
 };
 const SLOS = [
   { name: 'queue', objective: 'max(queue) <= 10' },

@@ -1,8 +1,8 @@
-import { SquallError } from '../harness/errors.ts';
-import { locateTarget } from '../harness/host/target.ts';
-import { referenceIn, resolveSecret } from '../load/request/secrets.ts';
-import { hostAndPort } from '../platform/external/reach.ts';
-import type { MetricsEndpoint } from '../stack/observability/endpoint.ts';
+import { SquallError } from '../../harness/errors.ts';
+import { locateTarget } from '../../harness/host/target.ts';
+import { referenceIn, resolveSecret } from '../../load/request/secrets.ts';
+import { hostAndPort } from '../../platform/external/reach.ts';
+import type { MetricsEndpoint } from '../../stack/observability/endpoint.ts';
 import type { External } from './external.ts';
 import { authorizationHeader } from './target.ts';
 

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { ConnectionOptions } from 'node:tls';
+import { messageOf, SquallError } from '../errors.ts';
+
+/** Where and how to ask for a list of models. */
+export interface ModelQuery {
+  /** The server as its user knows it, for messages. */
+  readonly url: string;
+  /** Checked address to connect to. */
+  readonly address: string;
+  readonly port: number;
+  /** TLS options; null without TLS. */
+  readonly tls: ConnectionOptions | null;
+  /** Path and query, such as `/v1/models`. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+const TIMEOUT_MS = 5000;
+const MAX_BYTES = 1_000_000;
+const NEXT = 'Name the model: `load.model` of the scenario, --set load.model=…, or `model` of an attack.';
+
+/**
+ * The models that an OpenAI-compatible server lists, in its order, never none.
+ * @throws SquallError `NO_MODEL` that says what the server answered; the signal's reason on abort
+ */
+export async function listModels(query: ModelQuery, signal: AbortSignal): Promise<readonly [string, ...string[]]> {
+  const { url, path } = query;
+  const limit = AbortSignal.timeout(TIMEOUT_MS);
+  const none = (found: string, next = NEXT) =>
+    new SquallError('environment', 'NO_MODEL', `Expected ${url} to list a model at ${path}, but: ${found}`, { next });
+  const { status, text } = await get(query, AbortSignal.any([signal, limit])).catch(error => {
+    signal.throwIfAborted();
+    throw none(limit.aborted ? `no complete answer within ${TIMEOUT_MS / 1000} s` : messageOf(error));
+  });
+  if (status === 401 || status === 403)
+    throw none(
+      `status ${status}`,
+      'Give the key: SQUALL_TARGET_AUTHORIZATION for a bearer token, or --header "api-key: env:NAME".',
+    );
+  if (status !== 200) throw none(`status ${status}`);
+  const [first, ...others] = modelsIn(text);
+  if (first === undefined) throw none('its answer lists none');
+  return [first, ...others];
+}
+
+/** Ids of a list of models: OpenAI's `{data: [{id}]}`, a bare list, or `{models: [{name}]}`, of objects or of names. */
+export function modelsIn(text: string): string[] {
+  let found: unknown;
+  try {
+    found = JSON.parse(text);
+  } catch {
+    return [];
+  }
+  const { data, models } = (found ?? {}) as { data?: unknown; models?: unknown };
+  const list = [found, data, models].find(Array.isArray) ?? [];
+  return list
+    .map(item => (typeof item === 'object' && item !== null ? (item.id ?? item.name ?? item.model) : item))
+    .filter(id => typeof id === 'string' && id !== '');
+}
+
+async function get(
+  { address, port, tls, path, headers }: ModelQuery,
+  signal: AbortSignal,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const options = { host: address, port, path, headers, signal, agent: false } as const;
+  const request = tls ? httpsRequest({ ...options, ...tls }) : httpRequest(options);
+  const [response] = (await once(request.end(), 'response', { signal })) as [IncomingMessage];
+  let text = '';
+  for await (const chunk of response) {
+    text += chunk;
+    if (text.length > MAX_BYTES) throw new Error(`more than ${MAX_BYTES} characters`);
+  }
+  return { status: response.statusCode ?? 0, text };
+}
