@@ -258,6 +258,8 @@ export interface RunPlan {
   readonly arrivals: ArrivalCount | null;
   /** Segment of a load that several runs share; `arrivals` are then its own. */
   readonly segment?: SegmentPlan;
+  /** What is known beforehand to make a verdict impossible or a figure less certain, as sentences; absent if nothing. */
+  readonly warnings?: readonly string[];
   /** Command that repeats this run. */
   readonly replay: string;
 }

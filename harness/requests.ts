@@ -136,6 +136,14 @@ export function isFailure({ outcome }: Pick<RequestRecord, 'outcome'>): boolean 
   return !NO_FAILURES.includes(outcome);
 }
 
+/** Field of a scenario that sets the limit by which a request failed, by outcome. */
+export const TIMEOUT_FIELDS = {
+  'connect-timeout': 'load.connectTimeout',
+  'first-token-timeout': 'load.firstTokenTimeout',
+  'idle-timeout': 'load.idleTimeout',
+  'client-timeout': 'load.clients.clientTimeout',
+} as const satisfies Partial<Record<Outcome, string>>;
+
 /** Name of a failure in counts and in `errors(…)`: its outcome, or `http-<status>` for an HTTP error. */
 export function errorKind({ outcome, status }: Pick<RequestRecord, 'outcome' | 'status'>): string {
   return outcome === 'http-status' ? `http-${status}` : outcome;
@@ -154,6 +162,16 @@ export function timeToFirstTokenMs(record: RequestRecord): number | null {
 /** End-to-end latency in ms from the scheduled arrival; null unless the request completed. */
 export function latencyMs(record: RequestRecord): number | null {
   return record.outcome === 'ok' ? record.endMs - record.scheduledMs : null;
+}
+
+/**
+ * Time per output token in ms after the first: (last − first) / (tokens − 1). Null with fewer than two tokens, and where all of them
+ * arrived at once, since then it is unknown.
+ */
+export function timePerOutputTokenMs({ firstTokenMs, lastTokenMs, outputTokens }: RequestRecord): number | null {
+  if (firstTokenMs === null || lastTokenMs === undefined || outputTokens < 2 || lastTokenMs <= firstTokenMs)
+    return null;
+  return (lastTokenMs - firstTokenMs) / (outputTokens - 1);
 }
 
 const GAP_FLOOR_MS = 0.01;

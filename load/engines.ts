@@ -52,7 +52,7 @@ export interface Capabilities {
 
 const STREAM: Capabilities = {
   arrivals: ['constant', 'poisson', 'gamma', 'trace', 'closed'],
-  latencies: ['ttft', 'itl', 'latency'],
+  latencies: ['ttft', 'itl', 'tpot', 'latency'],
   loop: 'arrivals',
   clients: true,
   sessions: true,

@@ -23,8 +23,6 @@ export type AttackResult = 'defended' | 'degraded' | 'down' | Exclude<Verdict, '
 
 const BEFORE_MS = 4000;
 const AFTER_MS = 2000;
-/** Approximate time from the injection of an attack to its observed effect. */
-const ONSET_MS = 1000;
 const ERRORS = 'control-errors';
 /** A target with a higher percentage of failed control requests is down. */
 const DOWN_PERCENT = 50;
@@ -59,7 +57,8 @@ export function attackScenario({ attack, forMs, control, controlRate, model }: A
       {
         name: 'control-slowdown',
         window: 'fault:attack',
-        objective: `slowdown(p${percentileFor(controlRate, forMs)}(latency), fault:attack) <= 3 or 250 ms`,
+        // Up to 5 % of the control requests may fail, which the SLO above judges.
+        objective: `slowdown(p${percentileFor(controlRate, forMs)}(latency | completed), fault:attack) <= 3 or 250 ms`,
       },
       ...(judgesResponses(attack) ? [{ name: 'attack-responses', objective: 'violations(attack) <= 0' }] : []),
     ],
@@ -73,7 +72,7 @@ function judgesResponses({ parameters, script }: Attack): boolean {
 
 /** The highest of 99, 95 and 90 for which both phases have enough requests for both confidence bounds. */
 function percentileFor(controlRate: string, forMs: number): number {
-  const shorterMs = Math.min(BEFORE_MS, forMs - ONSET_MS);
+  const shorterMs = Math.min(BEFORE_MS, forMs);
   const requests = (parseRatePerSecond(controlRate, '--control-rate') * shorterMs) / 1000;
   return [99, 95].find(percentile => requests >= samplesForUpperBound(percentile / 100, EACH_LEVEL)) ?? 90;
 }

@@ -2,7 +2,7 @@ import type { TimedEvent } from '../../harness/history.ts';
 import type { RunPlan } from '../../harness/plan.ts';
 import type { Outcome, RequestRecord } from '../../harness/requests.ts';
 import type { FaultOutcome, Window } from '../../harness/windows.ts';
-import type { Verdict } from '../store/run-document.ts';
+import type { Survivors, Verdict } from '../store/run-document.ts';
 import type { LatencyMetric } from './samples.ts';
 import type { Comparison, Limit, Statement } from './statement.ts';
 import { BATCHES, batchMeanBounds, ratioBounds } from './statistics.ts';
@@ -41,7 +41,7 @@ export interface Evidence {
 
 /** Result of a check. */
 export interface Finding {
-  /** In the objective's unit, unrounded; null if there was nothing to measure. */
+  /** In the objective's unit, unrounded, perhaps infinite; null if there was nothing to measure. */
   readonly measured: number | null;
   /** One-sided bounds at 95 % each (for `recovery`: the resolution); null if no finite one exists. */
   readonly lower: number | null;
@@ -49,6 +49,8 @@ export interface Finding {
   /** Number of independent samples. */
   readonly samples: number;
   readonly verdict: Verdict;
+  /** Requests that count as slower than every other; absent if there are none. */
+  readonly survivors?: Survivors | undefined;
   /** One or two sentences with figures. */
   readonly reason: string;
 }
@@ -74,6 +76,8 @@ export interface Check<O extends Objective = Objective> {
   readonly needsGauges?: boolean;
   /** Id of the fault that it names; its check only runs if that fault took effect. @default none */
   readonly fault?: (objective: O) => string;
+  /** Minimum requests of its window for a pass, whatever their values. @default unknown */
+  readonly minRequests?: (objective: O) => number;
   /** Window that it names, which replaces that of its SLO. @default the window of the SLO */
   readonly window?: (objective: O) => string;
   /** Outcomes that it excludes; with many of them in the window it cannot pass. @default dropped, abandoned, interrupted */
@@ -137,23 +141,30 @@ export function ratioFinding(objective: Objective, hits: number, count: number, 
   return { measured: (100 * hits) / count, ...bounds, samples: count, verdict, reason: explain(verdict, subject) };
 }
 
+/** Which of {@link BATCHES} equal parts of a window holds an instant of it, from 0. */
+export function batchOf({ fromMs, toMs }: Window, timeMs: number): number {
+  return Math.min(BATCHES - 1, Math.floor(((timeMs - fromMs) * BATCHES) / (toMs - fromMs)));
+}
+
 /**
  * Finding on a rate per second, with the bounds of batch means over ten equal parts of the window.
- * @param timesMs instants of the events that count, within the window
+ * @param counts of what counts, in each of these parts
  * @param subject for {@link explain}
  */
 export function rateFinding(
-  objective: Objective,
+  objective: Limit,
   { fromMs, toMs }: Window,
-  timesMs: readonly number[],
+  counts: readonly number[],
   subject: string,
 ): Omit<Finding, 'samples'> {
-  const batchMs = (toMs - fromMs) / BATCHES;
-  const counts = new Array<number>(BATCHES).fill(0);
-  for (const timeMs of timesMs) counts[Math.min(BATCHES - 1, Math.floor((timeMs - fromMs) / batchMs))]! += 1;
-  const perSecond = (count: number) => (count * 1000) / batchMs;
+  const perSecond = (count: number) => (count * 1000 * BATCHES) / (toMs - fromMs);
   const interval = batchMeanBounds(counts);
   const bounds = { lower: perSecond(interval.lower), upper: perSecond(interval.upper) };
   const verdict = verdictOf(objective, bounds);
-  return { measured: perSecond(timesMs.length / BATCHES), ...bounds, verdict, reason: explain(verdict, subject) };
+  return {
+    measured: perSecond(counts.reduce((sum, count) => sum + count, 0) / BATCHES),
+    ...bounds,
+    verdict,
+    reason: explain(verdict, subject),
+  };
 }

@@ -3,6 +3,7 @@ import { attemptsOf, errorKind, isFailure, type RequestRecord } from '../../harn
 import { requestsIn, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { RunDocument, WindowResult } from '../store/run-document.ts';
+import { deliveryOf } from './delivery.ts';
 import { quantilesOf, samplesOf, valueSamples } from './samples.ts';
 
 /**
@@ -26,6 +27,7 @@ export function loadCounts(
     failed: measured.filter(isFailure).length,
     dropped: measured.filter(record => record.outcome === 'dropped').length,
     ...optionalCounts(measured),
+    ...promptTokens(measured),
     lateMsP99: usage?.lateness === 'unknown' ? null : rounded(valueSamples(late).at(0.99)),
     ...(usage?.connections && { connections: usage.connections }),
     cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
@@ -36,6 +38,7 @@ export function loadCounts(
 export function windowResult(window: Window, records: readonly RequestRecord[]): WindowResult {
   const requests = requestsIn(window, records);
   const failures = requests.filter(isFailure);
+  const { tokensPerRead } = deliveryOf(requests);
   const errors = new Map<string, number>();
   for (const failure of failures) errors.set(errorKind(failure), (errors.get(errorKind(failure)) ?? 0) + 1);
   return {
@@ -50,6 +53,24 @@ export function windowResult(window: Window, records: readonly RequestRecord[]):
     latencyMs: quantilesOf(samplesOf('latency', requests)),
     ttftMs: quantilesOf(samplesOf('ttft', requests)),
     itlMs: quantilesOf(samplesOf('itl', requests)),
+    tpotMs: quantilesOf(samplesOf('tpot', requests)),
+    ...(tokensPerRead !== null && { tokensPerRead: rounded(tokensPerRead) }),
+  };
+}
+
+/** Tokens of the prompts of which the server told its own count. */
+function promptTokens(records: readonly RequestRecord[]): Pick<RunDocument['load'], 'promptTokens'> {
+  const told = records.filter(({ usedPromptTokens }) => usedPromptTokens !== undefined);
+  if (told.length === 0) return {};
+  const sum = (of: (record: RequestRecord) => number) => told.reduce((total, record) => total + of(record), 0);
+  const knowsCache = told.some(({ cachedPromptTokens }) => cachedPromptTokens !== undefined);
+  return {
+    promptTokens: {
+      requests: told.length,
+      planned: sum(record => record.promptTokens),
+      counted: sum(record => record.usedPromptTokens!),
+      ...(knowsCache && { cached: sum(record => record.cachedPromptTokens ?? 0) }),
+    },
   };
 }
 

@@ -16,6 +16,7 @@ import { spreadMs } from './merge/merge.ts';
 import { judgeSlo } from './slo.ts';
 import { timelineOf } from './timeline.ts';
 import { upstreamsOf } from './upstreams.ts';
+import { warningsOf } from './warnings.ts';
 import { weakAttacks } from './weak-attacks.ts';
 
 /** Stored run. */
@@ -88,6 +89,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     machine: environment.machine,
     versions,
     load,
+    warnings: warningsOf(run, load),
     ...notesOf(events),
     ...(prefixCache && { prefixCache }),
     ...upstreamsOf(run.records),

@@ -1,14 +1,20 @@
-import { gapOfBucketMs, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../harness/requests.ts';
-import { formatPercent, rounded } from '../rounding.ts';
+import {
+  gapOfBucketMs,
+  latencyMs,
+  type RequestRecord,
+  timePerOutputTokenMs,
+  timeToFirstTokenMs,
+} from '../../harness/requests.ts';
+import { rounded } from '../rounding.ts';
 import type { Quantiles } from '../store/run-document.ts';
 import { nearestRank, quantileRanks } from './statistics.ts';
 
-/** Latencies of a request: time to first token, gap between tokens, and end-to-end latency. */
-export const LATENCIES = ['ttft', 'itl', 'latency'] as const;
+/** Latencies of a request: time to first token, gap between tokens, time per output token, and end-to-end latency. */
+export const LATENCIES = ['ttft', 'itl', 'tpot', 'latency'] as const;
 /** One of {@link LATENCIES}. */
 export type LatencyMetric = (typeof LATENCIES)[number];
 
-/** Ordered sample of latencies. */
+/** Ordered sample of values. */
 export interface Samples {
   /**
    * Number of samples that can be treated as independent. Gaps between the tokens of one response cannot: they share its batch,
@@ -17,27 +23,25 @@ export interface Samples {
    */
   readonly independent: number;
   readonly total: number;
-  /** Empirical quantile in ms by nearest rank, for 0 < `q` ≤ 1; null without samples. */
+  /** Empirical quantile by nearest rank, for 0 < `q` ≤ 1; null without samples. */
   at(q: number): number | null;
 }
 
-/** Samples of a metric over requests; a request that failed too early for the metric yields none. */
-export function samplesOf(metric: LatencyMetric, requests: readonly RequestRecord[]): Samples {
-  if (metric === 'itl') return gapSamples(requests);
-  return valueSamples(requests.map(metric === 'ttft' ? timeToFirstTokenMs : latencyMs).filter(value => value !== null));
-}
-
-const SAMPLES: Readonly<Record<LatencyMetric, string>> = {
-  ttft: 'a first token',
-  itl: 'a gap between tokens',
-  latency: 'a complete response',
+const VALUES: Readonly<Record<Exclude<LatencyMetric, 'itl'>, (record: RequestRecord) => number | null>> = {
+  ttft: timeToFirstTokenMs,
+  tpot: timePerOutputTokenMs,
+  latency: latencyMs,
 };
 
-/** Sentence on how many requests yield no sample; empty for none. */
-export function withoutSample(metric: LatencyMetric, requests: readonly RequestRecord[]): string {
-  const missing = requests.length - samplesOf(metric, requests).independent;
-  if (missing === 0) return '';
-  return ` ${missing} of ${requests.length} requests (${formatPercent(missing, requests.length)}) failed or ended without ${SAMPLES[metric]} and are not included.`;
+/** Samples of a metric over the requests that have it, in ms. */
+export function samplesOf(metric: LatencyMetric, requests: readonly RequestRecord[]): Samples {
+  if (metric === 'itl') return gapSamples(requests);
+  return valueSamples(requests.map(VALUES[metric]).filter(value => value !== null));
+}
+
+/** Whether a request has a value of a metric. */
+export function hasValue(metric: LatencyMetric, request: RequestRecord): boolean {
+  return metric === 'itl' ? request.gaps.length > 0 : VALUES[metric](request) !== null;
 }
 
 /** Percentile of a name such as `p99.9`; null for any other name. */
@@ -46,7 +50,7 @@ export function percentileOf(name: string): number | null {
   return digits === undefined ? null : Number(digits);
 }
 
-/** Quantile and its bounds in ms, each valid on its own at a level; null where there are too few samples. */
+/** Quantile and its bounds, each valid on its own at a level; null where there are too few samples. */
 export interface QuantileEstimate {
   readonly measured: number | null;
   readonly lower: number | null;
@@ -56,29 +60,39 @@ export interface QuantileEstimate {
 }
 
 /**
- * The q-quantile of a metric with its distribution-free bounds. The ranks follow from the number of independent samples; for gaps,
- * of which one request yields many, they are applied to the pooled gaps as quantiles (rank u of n is the quantile u/n).
+ * The q-quantile of samples with its distribution-free bounds. The ranks follow from the number of independent samples; for gaps,
+ * of which one request yields many, they are applied to the pooled gaps as quantiles (rank u of n is the quantile u/n). As order
+ * statistics they hold for samples that are infinite, too.
  */
-export function quantileEstimate(
-  metric: LatencyMetric,
-  requests: readonly RequestRecord[],
-  q: number,
-  level?: number,
-): QuantileEstimate {
-  const samples = samplesOf(metric, requests);
+export function quantileEstimate(samples: Samples, q: number, level?: number): QuantileEstimate {
   const count = samples.independent;
   const ranks = quantileRanks(count, q, level);
   const at = (rank: number | null) => (rank === null ? null : samples.at(rank / count));
   return { measured: samples.at(q), lower: at(ranks.lower), upper: at(ranks.upper), samples: count };
 }
 
-/** Samples of values in ms, given in any order. */
+/** Samples of values, given in any order. */
 export function valueSamples(values: readonly number[]): Samples {
   const sorted = Float64Array.from(values).sort();
   return {
     independent: sorted.length,
     total: sorted.length,
     at: q => sorted[nearestRank(sorted.length, q) - 1] ?? null,
+  };
+}
+
+/** Samples and a number of requests above all of them: each at infinity, with as many samples as the others have on average. */
+export function withInfinite(samples: Samples, requests: number): Samples {
+  if (requests === 0) return samples;
+  const each = samples.independent === 0 ? 1 : samples.total / samples.independent;
+  const total = samples.total + Math.ceil(requests * each);
+  return {
+    independent: samples.independent + requests,
+    total,
+    at: q => {
+      const rank = nearestRank(total, q);
+      return rank > samples.total ? Number.POSITIVE_INFINITY : samples.at(rank / samples.total);
+    },
   };
 }
 

@@ -25,17 +25,23 @@ export function judgeSlo(slo: SloPlan, run: RunFacts, checks: readonly Check[] =
   } catch (error) {
     finding = undecided('inconclusive', `The check crashed: ${messageOf(error)}`);
   }
-  const { measured, lower, upper, samples, verdict, reason } = finding;
+  const { measured, lower, upper, samples, verdict, reason, survivors } = finding;
+  const infinite = Object.entries({ measured, lower, upper }).flatMap(([name, value]) =>
+    value === Number.POSITIVE_INFINITY ? [name as 'measured' | 'lower' | 'upper'] : [],
+  );
+  const finite = (value: number | null) => (value === Number.POSITIVE_INFINITY ? null : rounded(value));
   return {
     name: slo.name,
     window: slo.class === undefined ? window : `${window}, class ${slo.class}`,
     objective: slo.objective,
-    measured: rounded(measured),
+    measured: finite(measured),
     unit,
-    confidence: { level: LEVEL, lower: rounded(lower), upper: rounded(upper) },
+    confidence: { level: LEVEL, lower: finite(lower), upper: finite(upper) },
     samples,
     verdict,
     reason,
+    ...(survivors && { survivors }),
+    ...(infinite.length > 0 && { infinite }),
   };
 }
 

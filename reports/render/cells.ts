@@ -11,10 +11,31 @@ export function formatValue(value: number | null, unit: string): string {
   return `${Number(value.toPrecision(unit === '%' && value > 99 ? 5 : 3))}${unit}`;
 }
 
+/**
+ * Measured value of an SLO, and that of the requests that have one where others count as slower than every other: `412 ms (380 ms of
+ * those with a first token)`, `no first token (47 ms of …)`; a dash where nothing was measured.
+ */
+export function formatMeasured(slo: SloResult): string {
+  const beside = formatSurvivors(slo);
+  return `${isBeyond(slo) ?? formatValue(slo.measured, slo.unit)}${beside === '' ? '' : ` (${beside})`}`;
+}
+
+/** What a measured value that is beyond every other stands for, such as `no first token`; null for any other. */
+export function isBeyond({ infinite = [], survivors }: SloResult): string | null {
+  return infinite.includes('measured') ? `no ${survivors?.lacking ?? 'value'}` : null;
+}
+
+/** Value of the requests that have one, `47 ms of those with a first token`; empty where all have one, or none. */
+export function formatSurvivors({ survivors, unit }: SloResult): string {
+  if (!survivors || survivors.measured === null) return '';
+  return `${formatValue(survivors.measured, unit)} of those with a ${survivors.lacking}`;
+}
+
 /** Confidence interval of an SLO; `∞` where no finite bound exists, a dash where nothing was measured. */
-export function formatInterval({ confidence: { lower, upper }, measured, unit }: SloResult): string {
-  if (measured === null) return '–';
-  return `${lower === null ? '−∞' : formatValue(lower, unit)} … ${upper === null ? '∞' : formatValue(upper, unit)}`;
+export function formatInterval({ confidence: { lower, upper }, measured, unit, infinite = [] }: SloResult): string {
+  if (measured === null && infinite.length === 0) return '–';
+  const from = infinite.includes('lower') ? '∞' : '−∞';
+  return `${lower === null ? from : formatValue(lower, unit)} … ${upper === null ? '∞' : formatValue(upper, unit)}`;
 }
 
 /** Failures of a window by kind, most frequent first: `reset 7, http-503 2`; empty for none. */
@@ -55,12 +76,13 @@ export function failureNotes({ notes = [] }: RunDocument): (LoadNote & { readonl
     .map(note => ({ ...note, text: oneLine(failureText(note)) }));
 }
 
-/** Warnings of a run, one line each: what clients read over, most frequent first. */
-export function warningLines({ notes = [] }: RunDocument): string[] {
-  return notes
+/** Warnings of a run, one line each: those of the document, then what clients read over, most frequent first. */
+export function warningLines({ warnings, notes = [] }: RunDocument): string[] {
+  const oddities = notes
     .filter(({ type }) => type === 'oddity')
     .sort((a, b) => b.count - a.count)
-    .map(({ example, count }) => oneLine(`${example}${count > 1 ? ` (${count} times)` : ''}`));
+    .map(({ example, count }) => `${example}${count > 1 ? ` (${count} times)` : ''}`);
+  return [...warnings, ...oddities].map(oneLine);
 }
 
 /** Upstreams of a run: `inference-1 410, inference-2 98 (12 failed)`; empty where none is known. */

@@ -1,5 +1,5 @@
 import type { RenderInput, RunDocument, SloResult } from '../store/run-document.ts';
-import { FAILURES_TITLE, failureNotes, formatHeaders, oneLine, warningLines } from './cells.ts';
+import { FAILURES_TITLE, failureNotes, formatHeaders, isBeyond, oneLine, warningLines } from './cells.ts';
 
 /**
  * JUnit XML for CI: one test case for the validity of the run, then one for each SLO.
@@ -54,8 +54,10 @@ function validityCase(document: RunDocument): string {
 }
 
 function sloCase(document: RunDocument, slo: SloResult): string {
-  const { lower, upper } = slo.confidence;
-  const details = `${slo.reason}\n${slo.objective} on ${slo.window}: measured ${slo.measured === null ? 'nothing' : `${slo.measured} ${slo.unit}`}, bounds ${lower ?? '-'} to ${upper ?? '-'}, ${slo.samples} samples`;
+  const { measured, unit, infinite = [] } = slo;
+  const found = isBeyond(slo) ?? (measured === null ? 'nothing' : `${measured} ${unit}`);
+  const bound = (name: 'lower' | 'upper') => slo.confidence[name] ?? (infinite.includes(name) ? '∞' : '-');
+  const details = `${slo.reason}\n${slo.objective} on ${slo.window}: measured ${found}, bounds ${bound('lower')} to ${bound('upper')}, ${slo.samples} samples`;
   const problem =
     slo.verdict === 'pass' ? '' : outcome(slo.verdict === 'fail' ? 'failure' : 'error', slo.verdict, details);
   return testCase(document, `${slo.name} [${slo.window}: ${slo.objective}]`, problem);

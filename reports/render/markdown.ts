@@ -8,9 +8,9 @@ import {
   formatErrors,
   formatHeaders,
   formatInterval,
+  formatMeasured,
   formatOptionalCounts,
   formatUpstreams,
-  formatValue,
   MARKS,
   oneLine,
   requirementOf,
@@ -76,7 +76,7 @@ function list(title: string, lines: readonly string[]): string {
 }
 
 function sloRow(slo: SloResult): string[] {
-  const measured = formatValue(slo.measured, slo.unit);
+  const measured = formatMeasured(slo);
   return [MARKS[slo.verdict], slo.name, slo.window, slo.objective, measured, formatInterval(slo), String(slo.samples)];
 }
 

@@ -7,6 +7,7 @@ import {
   firstUnit,
   formatErrors,
   formatInterval,
+  formatMeasured,
   formatOptionalCounts,
   formatValue,
   MARKS,
@@ -82,7 +83,7 @@ function noteLines(document: RunDocument, columns: number, paint: Paint): string
 function sloLines(document: RunDocument, paint: Paint, cut: (text: string) => string): string[] {
   return document.slos.flatMap(slo => {
     const head = cut(`  ${MARKS[slo.verdict]} ${slo.name}`);
-    const value = `${formatValue(slo.measured, slo.unit)} [${formatInterval(slo)}], n = ${slo.samples}`;
+    const value = `${formatMeasured(slo)} [${formatInterval(slo)}], n = ${slo.samples}`;
     return [paint(STYLES[slo.verdict], head), cut(`      ${slo.window}: ${slo.objective} | ${value}`)];
   });
 }

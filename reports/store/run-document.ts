@@ -27,6 +27,20 @@ export interface WindowResult {
   readonly latencyMs: Quantiles;
   readonly ttftMs: Quantiles;
   readonly itlMs: Quantiles;
+  readonly tpotMs: Quantiles;
+  /** Tokens that arrived in one read, on average over the responses with at least two; absent where unknown. */
+  readonly tokensPerRead?: number;
+}
+
+/** Requests of an SLO that failed or were dropped without the value it judges, and count as slower than every other. */
+export interface Survivors {
+  readonly without: number;
+  /** Requests of the window. */
+  readonly requests: number;
+  /** What they lack, such as `first token`. */
+  readonly lacking: string;
+  /** The same statistic of the requests that have the value, in the unit of the SLO; null without any. */
+  readonly measured: number | null;
 }
 
 /** Judged SLO. `measured` is null if there was nothing to measure, a bound if no finite one exists. */
@@ -41,6 +55,20 @@ export interface SloResult {
   readonly samples: number;
   readonly verdict: Verdict;
   readonly reason: string;
+  /** Absent if there are none, or the objective is on something else. */
+  readonly survivors?: Survivors;
+  /** Those of `measured`, `lower` and `upper` that are beyond every value, and therefore null; absent if none is. */
+  readonly infinite?: readonly ('measured' | 'lower' | 'upper')[];
+}
+
+/** Tokens of prompts by the plan and by the server's own count. */
+export interface PromptTokens {
+  /** Requests with such a count. */
+  readonly requests: number;
+  readonly planned: number;
+  readonly counted: number;
+  /** Of the counted ones, those that came from the server's prefix cache; absent where it does not say. */
+  readonly cached?: number;
 }
 
 /** Course of a fault; times in ms from the start of the load phase, null for what did not happen. */
@@ -110,11 +138,15 @@ export interface RunDocument {
     readonly connections?: ConnectionCounts;
     /** Attempts; absent where clients do not retry. */
     readonly attempts?: number;
+    /** Tokens of the prompts whose length the server counted; absent if it counted none. */
+    readonly promptTokens?: PromptTokens;
     /** 99th percentile of the delay between scheduled and actual sending. */
     readonly lateMsP99: number | null;
     /** CPU time of the generator over its wall time, 1 = one core; null if it did not report. */
     readonly cpuCores: number | null;
   };
+  /** What makes figures less certain, or verdicts impossible, as sentences: known before the run, or found by it. */
+  readonly warnings: readonly string[];
   /** What clients noticed about responses: the first body of each kind of failure, and what they read over; absent if nothing. */
   readonly notes?: readonly LoadNote[];
   /** Prompt tokens that engines looked up in their prefix caches during the load, and found there, by their counters; absent without. */

@@ -106,6 +106,7 @@ export function requestOf(index: number, scheduledMs: number, changes: RequestCh
     ...(changes.attemptsMs && { attemptsMs: changes.attemptsMs }),
     ...(changes.class !== undefined && { class: changes.class }),
     ...(changes.turn !== undefined && { session: 0, turn: changes.turn }),
+    ...changes.more,
   };
 }
 
@@ -121,6 +122,8 @@ export interface RequestChanges {
   readonly attemptsMs?: readonly number[];
   readonly class?: string;
   readonly turn?: number;
+  /** Fields of the record, as they are. */
+  readonly more?: Partial<RequestRecord>;
 }
 
 /** Evenly spaced arrivals, 10/s from −2 s to 60 s; `change` decides the outcome of each by its time. */

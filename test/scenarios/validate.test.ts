@@ -104,7 +104,7 @@ describe('what does not fit', () => {
     [
       'slos.0.objective',
       'p99(tftf) <= 1 s',
-      'or "recovery(kill) <= 10 s" (found "tftf" at character 4, expected a latency in parentheses after p99: ttft, itl, latency; the nearest is ttft), found "p99(tftf) <= 1 s" (string)',
+      'or "recovery(kill) <= 10 s" (found "tftf" at character 4, expected a latency in parentheses after p99: ttft, itl, tpot, latency; the nearest is ttft), found "p99(tftf) <= 1 s" (string)',
     ],
     ['faults', [{ ...LATENCY, kind: 'latncy' }], 'found "latncy" (string); did you mean "latency"?'],
     [

@@ -1,5 +1,6 @@
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { GAUGES, type Gauge, type GaugeSeries, gaugeSeries, unreported } from '../gauges.ts';
+import { measureOf } from '../measure.ts';
 import { LATENCIES } from '../samples.ts';
 
 interface GaugeObjective extends Objective {
@@ -13,7 +14,7 @@ const BOUNDED = (Object.keys(GAUGES) as Gauge[]).filter(gauge => gauge !== 'memo
 export const check = checkOf<GaugeObjective>({
   kind: 'gauge',
   words: ['max'],
-  reads: ({ name, argument }) => name === 'max' && !LATENCIES.some(latency => latency === argument),
+  reads: ({ name, argument }) => name === 'max' && measureOf(argument) === undefined,
   parse(statement) {
     const gauge = statement.oneOf([...LATENCIES, ...BOUNDED], 'a latency or a gauge') as Gauge;
     return { gauge, ...statement.atMost(GAUGES[gauge].unit === '%' ? '%' : '') };

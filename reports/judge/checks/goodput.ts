@@ -1,6 +1,7 @@
 import { durationMs } from '../../../harness/quantity.ts';
 import { latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
 import {
+  batchOf,
   checkOf,
   type Evidence,
   type Finding,
@@ -10,6 +11,7 @@ import {
   undecided,
 } from '../check.ts';
 import type { Statement } from '../statement.ts';
+import { BATCHES } from '../statistics.ts';
 
 interface GoodputObjective extends Objective {
   readonly deadlines: readonly { readonly metric: 'ttft' | 'latency'; readonly limitMs: number }[];
@@ -58,9 +60,11 @@ function ratio(objective: GoodputObjective, { requests }: Evidence): Finding {
 
 function perSecond(objective: GoodputObjective, { window, run }: Evidence): Finding {
   const arrived = run.records.filter(({ scheduledMs }) => scheduledMs >= window.fromMs && scheduledMs < window.toMs);
-  const timesMs = arrived.filter(request => isGood(objective, request)).map(({ scheduledMs }) => scheduledMs);
-  const subject = `goodput, ${timesMs.length} of ${arrived.length} requests in time,`;
-  return { ...rateFinding(objective, window, timesMs, subject), samples: arrived.length };
+  const good = arrived.filter(request => isGood(objective, request));
+  const counts = new Array<number>(BATCHES).fill(0);
+  for (const { scheduledMs } of good) counts[batchOf(window, scheduledMs)]! += 1;
+  const subject = `goodput, ${good.length} of ${arrived.length} requests in time,`;
+  return { ...rateFinding(objective, window, counts, subject), samples: arrived.length };
 }
 
 function isGood({ deadlines }: GoodputObjective, request: RequestRecord): boolean {

@@ -1,11 +1,15 @@
 import { errorKind, isFailure, type Outcome, type RequestRecord } from '../../../harness/requests.ts';
 import { checkOf, type Evidence, type Finding, type Objective, ratioFinding, undecided } from '../check.ts';
+import { timeoutRemark } from '../measure.ts';
 
 const MEASURES = ['errors', 'availability', 'dropped', 'abandoned'] as const;
 const FAILURES: readonly Outcome[] = [
+  'empty',
+  'engine-abort',
   'connection-refused',
   'reset',
   'connect-timeout',
+  'first-token-timeout',
   'idle-timeout',
   'http-status',
   'truncated',
@@ -56,7 +60,13 @@ function judge(objective: RatioObjective, { requests }: Evidence): Finding {
   const base = requests.filter(r => objective.measure === 'dropped' || isEnded(objective, r));
   const hits = base.filter(request => counts(objective, request)).length;
   if (base.length === 0) return undecided('inconclusive', 'No request of the window completed or failed.');
-  return ratioFinding(objective, hits, base.length, `${objective.measure}, ${hits} of ${base.length} requests,`);
+  const found = ratioFinding(objective, hits, base.length, `${objective.measure}, ${hits} of ${base.length} requests,`);
+  const isOnFailures = objective.measure === 'errors' || objective.measure === 'availability';
+  if (found.verdict === 'pass' || !isOnFailures) return found;
+  const failures = base.filter(
+    request => isFailure(request) && (objective.outcome === null || counts(objective, request)),
+  );
+  return { ...found, reason: `${found.reason}${timeoutRemark(failures)}` };
 }
 
 function isEnded({ measure }: RatioObjective, request: RequestRecord): boolean {

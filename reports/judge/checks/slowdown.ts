@@ -1,21 +1,15 @@
 import { formatMs } from '../../../harness/quantity.ts';
 import { requestsIn } from '../../../harness/windows.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
-import {
-  LATENCIES,
-  type LatencyMetric,
-  percentileOf,
-  type QuantileEstimate,
-  quantileEstimate,
-  withoutSample,
-} from '../samples.ts';
+import { bundledRemark, undecidedBy } from '../delivery.ts';
+import { judgedSamples, type Measure, measureOf, measureText, remarks, survivorsOf } from '../measure.ts';
+import { LATENCIES, percentileOf, type QuantileEstimate, quantileEstimate, samplesOf } from '../samples.ts';
 import type { Statement } from '../statement.ts';
 import { LEVEL, samplesForUpperBound } from '../statistics.ts';
 
-interface SlowdownObjective extends Objective {
+interface SlowdownObjective extends Objective, Measure {
   /** Between 0 and 100, both excluded. */
   readonly percentile: number;
-  readonly metric: LatencyMetric;
   /** Window to compare with the baseline. */
   readonly window: string;
   /** Difference in ms that is permitted whatever the ratio; null for none. */
@@ -28,6 +22,7 @@ export const check = checkOf<SlowdownObjective>({
   words: ['slowdown'],
   parse: statement => ({ ...argumentOf(statement), ...statement.atMostOr('ms') }),
   latencies: ({ metric }) => [metric],
+  minRequests: ({ percentile }) => bothBounds(percentile),
   window: ({ window }) => window,
   judge,
 });
@@ -36,15 +31,15 @@ function argumentOf(statement: Statement) {
   const given = statement.required('a quantile and a window, such as (p99(latency), fault:kill),');
   const [, name = '', metric = '', window = ''] = /^([^(),]*)\(([^()]*)\)\s*,(.*)$/.exec(given) ?? [];
   const percentile = percentileOf(name.trim());
-  const known = LATENCIES.find(latency => latency === metric.trim());
-  if (percentile === null || percentile <= 0 || percentile >= 100 || !known)
+  const measure = measureOf(metric);
+  if (percentile === null || percentile <= 0 || percentile >= 100 || !measure)
     throw statement.badArgument(
       given,
       `a quantile such as p99(latency) of ${LATENCIES.join(', ')}, a comma and a window`,
     );
   if (!/^(fault|load|recovery):/.test(window.trim()))
     throw statement.badArgument(window, 'a window after the quantile: fault:<id>, load:<stage> or recovery:<id>');
-  return { percentile, metric: known, window: window.trim() };
+  return { percentile, ...measure, window: window.trim() };
 }
 
 /** Level of the bounds of each of the two quantiles, so that both hold at {@link LEVEL} (Bonferroni). */
@@ -63,24 +58,39 @@ export const EACH_LEVEL = 1 - (1 - LEVEL) / 2;
  * the ratio or the difference is within its limit: the bounds of the difference follow from the same four ends, and need no further
  * correction.
  *
- * In both windows only requests with a sample count; an objective on `errors` judges the others.
+ * In the window, a request that failed or was dropped without the value is slower than every other. In the baseline only those with a
+ * value count: what fails there would excuse what is slow later.
  */
 function judge(objective: SlowdownObjective, { requests, run }: Evidence): Finding {
   const { percentile, metric, allowed, comparison } = objective;
   const q = percentile / 100;
   const baseline = run.windows.find(({ name }) => name === 'baseline');
   if (!baseline) return undecided('inconclusive', 'The run has no baseline.');
-  const before = quantileEstimate(metric, requestsIn(baseline, run.records), q, EACH_LEVEL);
-  const during = quantileEstimate(metric, requests, q, EACH_LEVEL);
+  const usual = requestsIn(baseline, run.records);
+  const buffered = undecidedBy(metric, requests) ?? undecidedBy(metric, usual);
+  if (buffered) return undecided('inconclusive', buffered, requests.length);
+  const before = quantileEstimate(samplesOf(metric, usual), q, EACH_LEVEL);
+  const during = quantileEstimate(judgedSamples(objective, requests), q, EACH_LEVEL);
+  const survivors = survivorsOf(objective, requests, having => ratioOf(having.at(q), before.measured));
   const samples = Math.min(before.samples, during.samples);
-  const found = { ...combined(during, before, (a, b) => (b > 0 ? a / b : null)), samples };
+  const found = { ...combined(during, before, ratioOf), samples };
   const byRatio = verdictOf(objective, found);
   const more = combined(during, before, (a, b) => a - b);
   const byDifference = allowed === null ? 'fail' : verdictOf({ comparison, limit: allowed }, more);
   const verdict =
     [byRatio, byDifference].find(one => one === 'pass') ?? (byRatio === byDifference ? byRatio : 'inconclusive');
-  const reason = `${reasonOf(objective, { before, during, verdict, byRatio })}${withoutSample(metric, requests)}`;
-  return { ...found, verdict, reason };
+  const reason = reasonOf(objective, { before, during, verdict, byRatio });
+  const beside = survivors && { ...survivors, measured: samplesOf(metric, requests).at(q) };
+  const rest = remarks(objective, requests, nameOf(objective), beside) + bundledRemark(metric, requests);
+  return { ...found, verdict, survivors, reason: `${reason}${rest}` };
+}
+
+function nameOf(objective: SlowdownObjective): string {
+  return `p${objective.percentile}(${measureText(objective)})`;
+}
+
+function ratioOf(during: number | null, before: number | null): number | null {
+  return during === null || before === null || before <= 0 ? null : during / before;
 }
 
 /** Applies a function of two quantiles that increases with the first and decreases with the second; null without a value. */
@@ -97,6 +107,10 @@ function combined(
   };
 }
 
+function valueText(valueMs: number | null): string {
+  return valueMs === Number.POSITIVE_INFINITY ? 'beyond every value' : formatMs(valueMs!);
+}
+
 interface Judged {
   readonly before: QuantileEstimate;
   readonly during: QuantileEstimate;
@@ -104,15 +118,20 @@ interface Judged {
   readonly byRatio: Finding['verdict'];
 }
 
-function reasonOf({ percentile, metric, window, allowed }: SlowdownObjective, judged: Judged): string {
+/** Minimum requests for both bounds of a quantile at {@link EACH_LEVEL}. */
+function bothBounds(percentile: number): number {
+  return Math.max(...[percentile, 100 - percentile].map(p => samplesForUpperBound(p / 100, EACH_LEVEL)));
+}
+
+function reasonOf(objective: SlowdownObjective, judged: Judged): string {
+  const { percentile, window, allowed } = objective;
   const { before, during, verdict, byRatio } = judged;
-  const what = `p${percentile}(${metric})`;
+  const what = nameOf(objective);
   const bounds = [before.lower, before.upper, during.lower, during.upper];
   if (verdict === 'inconclusive' && bounds.includes(null)) {
-    const needed = Math.max(...[percentile, 100 - percentile].map(p => samplesForUpperBound(p / 100, EACH_LEVEL)));
-    return `Too few samples: both bounds of ${what} require ${needed} requests; ${window} has ${during.samples} and the baseline ${before.samples}.`;
+    return `Too few samples: both bounds of ${what} require ${bothBounds(percentile)} requests; ${window} has ${during.samples} and the baseline ${before.samples}.`;
   }
-  const result = `${what} is ${formatMs(during.measured!)} in ${window} and ${formatMs(before.measured!)} in the baseline: the whole interval of`;
+  const result = `${what} is ${valueText(during.measured)} in ${window} and ${formatMs(before.measured!)} in the baseline: the whole interval of`;
   const alternative = allowed === null ? '' : ` and that of the difference over ${formatMs(allowed)}`;
   if (verdict === 'fail') return `${result} their ratio misses the objective${alternative}.`;
   if (verdict === 'pass' && byRatio === 'pass') return `${result} their ratio meets the objective.`;

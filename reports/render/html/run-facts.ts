@@ -12,7 +12,7 @@ type Fact = readonly [name: string, value: Content, meaning?: Content] | false |
 /** Validity of the figures: results of the guards, and figures of the load generator. */
 export function validitySection({ document, plan, events }: RenderInput): Html {
   const { load } = document;
-  const { attempts, abandoned } = load;
+  const { attempts, abandoned, promptTokens } = load;
   const isAlone = !document.segments && (plan.load.workers ?? 1) === 1;
   const objections = events.filter(event => event.kind === 'invalid');
   return html`${
@@ -39,6 +39,13 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
     [
       'Offered, sent, completed, failed',
       [load.offered, load.sent, load.completed, load.failed].map(count => quantity(count, '')).join(', '),
+    ],
+    promptTokens && [
+      'Prompt tokens',
+      `${quantity(promptTokens.planned, '')} planned, ${quantity(promptTokens.counted, '')} counted`,
+      promptTokens.cached === undefined
+        ? 'by the usage that the server reports'
+        : `by the usage that the server reports; ${percentage(promptTokens.cached, promptTokens.counted)} from its prefix cache`,
     ],
     attempts !== undefined && [
       'Attempts',

@@ -1,4 +1,5 @@
 import type { SloResult } from '../../store/run-document.ts';
+import { isBeyond } from '../cells.ts';
 import { intervalBar } from './charts/interval-bar.ts';
 import { quantity, quantityOr } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
@@ -22,16 +23,26 @@ export function sloTable(slos: readonly SloResult[]): Html {
 function row(slo: SloResult): Html {
   return html`<tr role="row"><th scope="row" role="rowheader"><span class="name">${slo.name}</span><code>${slo.objective}</code></th>${[
     cell('Window', html`<code>${slo.window}</code>`),
-    cell('Measured', html`<b>${quantityOr(slo.measured, slo.unit, slo.reason)}</b>`),
+    cell('Measured', measured(slo)),
     cell('Interval', [intervalBar(slo), bounds(slo)]),
     cell('Samples', quantity(slo.samples, ''), 'number'),
     cell('Verdict', [verdictSign(slo.verdict), html`<span class="reason">${slo.reason}</span>`]),
   ]}</tr>`;
 }
 
-function bounds({ confidence, unit }: SloResult): Content {
+function measured(slo: SloResult): Content {
+  const { survivors, unit } = slo;
+  const beside =
+    survivors &&
+    survivors.measured !== null &&
+    html` <small>${quantity(survivors.measured, unit)} of those with a ${survivors.lacking}</small>`;
+  return [html`<b>${isBeyond(slo) ?? quantityOr(slo.measured, unit, slo.reason)}</b>`, beside];
+}
+
+function bounds({ confidence, unit, infinite = [] }: SloResult): Content {
   const { level, lower, upper } = confidence;
-  if (lower === null && upper === null) return html`<span class="bounds"><small>no interval</small></span>`;
+  const isOpen = lower === null && upper === null && infinite.length === 0;
+  if (isOpen) return html`<span class="bounds"><small>no interval</small></span>`;
   const text = (bound: number | null, open: string) => (bound === null ? open : quantity(bound, unit));
-  return html`<span class="bounds">${text(lower, '−∞')} … ${text(upper, '∞')} <small>at ${quantity(level, 'ratio')}</small></span>`;
+  return html`<span class="bounds">${text(lower, infinite.includes('lower') ? '∞' : '−∞')} … ${text(upper, '∞')} <small>at ${quantity(level, 'ratio')}</small></span>`;
 }

@@ -65,9 +65,12 @@ test.each([
 });
 
 test.each([
+  'empty',
+  'engine-abort',
   'connection-refused',
   'reset',
   'connect-timeout',
+  'first-token-timeout',
   'idle-timeout',
   'truncated',
   'malformed',
@@ -75,6 +78,19 @@ test.each([
 ] as const)('errors(%s) fails on requests that ended so', outcome => {
   const records = steadyLoad(() => ({ outcome }));
   expect(judged(`errors(${outcome}) <= 1%`, { records })).toMatchObject({ verdict: 'fail', measured: 100 });
+});
+
+test.each([
+  ['first-token-timeout', 'load.firstTokenTimeout'],
+  ['idle-timeout', 'load.idleTimeout'],
+  ['connect-timeout', 'load.connectTimeout'],
+  ['client-timeout', 'load.clients.clientTimeout'],
+] as const)('failures by %s name the field that moves its limit', (outcome, field) => {
+  const records = steadyLoad((_, i) => (i % 10 === 0 ? { outcome } : {}));
+  const named = `60 of them failed by ${outcome}, whose limit is \`${field}\`.`;
+  for (const objective of ['errors <= 1%', `errors(${outcome}) <= 1%`, 'availability >= 99%', 'p99(ttft) <= 1 s'])
+    expect(judged(objective, { records }).reason).toContain(named);
+  expect(judged('errors(reset) <= 0.5%', { records: failing }).reason).not.toContain('limit is');
 });
 
 test('errors of another kind do not count for errors(kind)', () => {
@@ -98,8 +114,8 @@ test('a quantile says how many samples it would need, and how many requests are 
   const found = judged('p99(ttft) <= 800 ms', { records: records.slice(0, 220) });
   expect(found.verdict).toBe('inconclusive');
   expect(found.confidence.upper).toBeNull();
-  expect(found.reason).toContain('fewer than 299 requests; the window has 195');
-  expect(found.reason).toContain('5 of 200 requests (2.5%) failed');
+  expect(found.reason).toContain('fewer than 299 requests; the window has 200');
+  expect(found.reason).toContain('5 of 200 requests (2.5%) failed or were dropped without a first token');
 });
 
 test('with too few samples to pass, a clear miss still fails', () => {
@@ -123,8 +139,10 @@ test.each([
 
 test('nothing but dropped ones passes only what asks for them', () => {
   const records = steadyLoad(() => ({ outcome: 'dropped' }));
-  for (const objective of ['p50(ttft) <= 1 h', 'max(ttft) <= 1 h', 'errors <= 100%', 'throughput >= 0/s'])
+  for (const objective of ['p50(ttft | completed) <= 1 h', 'errors <= 100%', 'throughput >= 0/s'])
     expect(judged(objective, { records }).verdict).toBe('inconclusive');
+  for (const objective of ['p50(ttft) <= 1 h', 'max(ttft) <= 1 h'])
+    expect(judged(objective, { records })).toMatchObject({ verdict: 'fail', measured: null });
 });
 
 test.each(['dropped', 'interrupted'] as const)(

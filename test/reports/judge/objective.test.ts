@@ -20,6 +20,19 @@ test.each<[string, Parsed]>([
     '  p50 ( itl )  <=  20ms ',
     { kind: 'quantile', percentile: 50, metric: 'itl', comparison: '<=', limit: 20, unit: 'ms' },
   ],
+  [
+    'p95( ttft|completed ) <= 1 s',
+    { kind: 'quantile', percentile: 95, metric: 'ttft', completed: true, comparison: '<=', limit: 1000, unit: 'ms' },
+  ],
+  [
+    'max(latency | completed) <= 1 s',
+    { kind: 'maximum', metric: 'latency', completed: true, comparison: '<=', limit: 1000, unit: 'ms' },
+  ],
+  ['p5(user-throughput) >= 20/s', { kind: 'user-throughput', percentile: 5, comparison: '>=', limit: 20, unit: '/s' }],
+  [
+    'throughput(output-tokens) > 500/s',
+    { kind: 'throughput', of: 'output-tokens', comparison: '>', limit: 500, unit: '/s' },
+  ],
   ['max(ttft) < 2 s', { kind: 'maximum', metric: 'ttft', comparison: '<', limit: 2000, unit: 'ms' }],
   ['errors <= 1%', { kind: 'ratio', measure: 'errors', outcome: null, comparison: '<=', limit: 1, unit: '%' }],
   [
@@ -98,8 +111,17 @@ test.each([
   ['', 'found nothing at character 1, expected a measure'],
   [
     'p99(tftf) <= 800 ms',
-    'found "tftf" at character 4, expected a latency in parentheses after p99: ttft, itl, latency; the nearest is ttft',
+    'found "tftf" at character 4, expected a latency in parentheses after p99: ttft, itl, tpot, latency; the nearest is ttft',
   ],
+  [
+    'p99(ttft | complete) <= 1 s',
+    'found "complete" at character 4, expected "completed" after "|" in p99(ttft | completed)',
+  ],
+  ['p99(ttft | completed | failed) <= 1 s', 'found "completed | failed" at character 4'],
+  ['max(queue | completed) <= 1', 'expected a latency or a gauge'],
+  ['p5(user-throughput) <= 20/s', 'expected >= or >'],
+  ['p5(user-throughput) >= 20', 'expected a rate'],
+  ['throughput(tokens) >= 20/s', 'expected what is counted in parentheses after throughput: output-tokens'],
   ['p99 <= 800 ms', 'expected a latency in parentheses after p99'],
   ['p99(ttft) <= 800', 'found "800" at character 14, expected a duration'],
   ['p99(ttft) <= 5%', 'expected a duration'],
@@ -127,7 +149,7 @@ test.each([
   ['max(queue) <= -1', 'expected a count'],
   ['max(queue) >= 10', 'expected <= or <'],
   ['max(gpu-memory) <= 90', 'expected a percentage'],
-  ['max(memory) <= 90', 'after max: ttft, itl, latency, queue, running, in-flight, kv-cache, gpu, gpu-memory'],
+  ['max(memory) <= 90', 'after max: ttft, itl, tpot, latency, queue, running, in-flight, kv-cache, gpu, gpu-memory'],
   ['p99(queue) <= 10', 'expected a latency in parentheses after p99'],
   ['growth(queue) <= 10%', 'a gauge in parentheses after growth: memory'],
   ['attempts >= 1.5', 'expected <= or <'],
@@ -144,7 +166,7 @@ test.each([
   ],
   [
     'slowdown(p99(latency)) <= 3',
-    'expected a quantile such as p99(latency) of ttft, itl, latency, a comma and a window',
+    'expected a quantile such as p99(latency) of ttft, itl, tpot, latency, a comma and a window',
   ],
   ['slowdown(max(latency), fault:x) <= 3', 'expected a quantile such as p99(latency)'],
   ['slowdown(p100(latency), fault:x) <= 3', 'expected a quantile such as p99(latency)'],
@@ -175,7 +197,7 @@ test('every objective is parsed from its text', () => {
   for (let round = 0; round < 500; round += 1) {
     const up = { comparison: random.pick(['>=', '>'] as const), limit: limit() };
     const down = { comparison: random.pick(['<=', '<'] as const), limit: limit() };
-    const metric = random.pick(['ttft', 'itl', 'latency'] as const);
+    const metric = random.pick(['ttft', 'itl', 'tpot', 'latency'] as const);
     const percentile = random.pick([0.5, 50, 99, 99.99]);
     const outcome = random.pick(['reset', 'http-429']);
     const gauge = random.pick(['queue', 'running', 'in-flight']);

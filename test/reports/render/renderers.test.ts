@@ -16,11 +16,11 @@ const SLOS = [
   { name: 'rare', window: 'whole', objective: 'p99.9(ttft) <= 1 s' },
 ];
 
-/** Run with one SLO of each verdict: 10 % of requests fail during the fault, and 600 are too few for a P99.9. */
+/** Run with one SLO of each verdict: 10 % of requests fail during the fault, after their first token, and 600 are too few for a P99.9. */
 function inputOf(events: readonly TimedEvent[] = killed()): RenderInput {
   const plan = planOf({ slos: SLOS, faults: [KILL] });
   const load = (ms: number, i: number) =>
-    ms >= 20_000 && ms < 30_000 && i % 10 === 0 ? ({ outcome: 'reset' } as const) : {};
+    ms >= 20_000 && ms < 30_000 && i % 10 === 0 ? ({ outcome: 'truncated', ttftMs: 100 } as const) : {};
   return judge({ events: historyOf(plan, ...events), records: steadyLoad(load) });
 }
 
@@ -98,6 +98,32 @@ test('JUnit: one case per SLO and one for validity; a missed SLO is a failure, a
   expect(xml).toMatch(/<error type="inconclusive" message="Too few samples/);
 });
 
+/** Run of which every tenth request fails: P99 of the first token, and that of the completed ones. */
+function withDeadRequests(): RenderInput {
+  const slos = ['p99(ttft) <= 800 ms', 'p99(ttft | completed) <= 800 ms', 'p5(user-throughput) >= 5/s'];
+  const plan = planOf({ slos: slos.map(objective => ({ name: objective, window: 'whole', objective })) });
+  const dead = (_: number, i: number) => (i % 10 === 0 ? ({ outcome: 'reset' } as const) : {});
+  return judge({ events: historyOf(plan), records: steadyLoad(dead) });
+}
+
+test('a quantile beyond every value is told as what is missing, with that of the others beside it', () => {
+  const run = withDeadRequests();
+  expect(run.document.slos[0]).toMatchObject({
+    verdict: 'fail',
+    measured: null,
+    infinite: ['measured', 'lower', 'upper'],
+  });
+  expect(JSON.stringify(run.document)).not.toMatch(/Infinity|NaN/);
+  expect(renderMarkdown(run)).toContain('| no first token (100 ms of those with a first token) | ∞ … ∞ | 600 |');
+  expect(renderTerminal(run)).toContain('no first token (100 ms of those with a first token) [∞ … ∞], n = 600');
+  expect(renderJunit(run)).toContain('measured no first token, bounds ∞ to ∞, 600 samples');
+  expect(renderHtml(run)).toMatch(
+    /<b>no first token<\/b> <small>100\u00a0ms of those with a first token<\/small>.*∞ … ∞/s,
+  );
+  for (const render of [renderMarkdown, renderTerminal, renderJunit, renderHtml])
+    expect(render(run).replace(/<script>.*<\/script>/s, '')).not.toMatch(/Infinity|NaN|undefined/);
+});
+
 test('JUnit: an invalid run is a separate error, with all reasons', () => {
   const xml = renderJunit(inputOf(killed(null, null)));
   expect(xml).toMatch(
@@ -113,7 +139,7 @@ test('XML output has no characters that XML does not allow', () => {
 test('Markdown shows verdict, intervals, windows, faults and the replay command', () => {
   const markdown = renderMarkdown(inputOf());
   expect(markdown).toMatch(/^# ✗ FAIL: example\n/);
-  expect(markdown).toContain('| ✓ | first token | whole | p99(ttft) \\<= 800 ms | 100 ms | 100 ms … 100 ms | 590 |');
+  expect(markdown).toContain('| ✓ | first token | whole | p99(ttft) \\<= 800 ms | 100 ms | 100 ms … 100 ms | 600 |');
   expect(markdown).toContain('100 ms … ∞');
   expect(markdown).toContain(
     '| kill | kill | inference-1 | 20 s | 20.1 s | 30 s | injected seen.; effective seen.; healed seen. |',

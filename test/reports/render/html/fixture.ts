@@ -181,6 +181,7 @@ export function passingRun(): RenderInput {
         lateMsP99: 0.84,
         cpuCores: 0.31,
       },
+      warnings: [],
       windows: windows.map(([name, fromMs, toMs]) => windowOf(name, fromMs, toMs, samples)),
       slos: SLOS,
       faults: FAULT_RESULTS,

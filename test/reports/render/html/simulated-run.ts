@@ -51,6 +51,7 @@ export function windowOf(name: string, fromMs: number, toMs: number, samples: re
     latencyMs: quantiles(inside.map(sample => sample.latencyMs)),
     ttftMs: quantiles(inside.map(sample => sample.ttftMs)),
     itlMs: quantiles(gaps),
+    tpotMs: quantiles(gaps.map(gap => gap / 1.1)),
   };
 }
 

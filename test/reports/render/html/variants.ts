@@ -217,6 +217,7 @@ function emptyRun(): RenderInput {
           latencyMs: NO_QUANTILES,
           ttftMs: NO_QUANTILES,
           itlMs: NO_QUANTILES,
+          tpotMs: NO_QUANTILES,
         },
       ],
       slos: run.document.slos.map(slo => ({

@@ -1,0 +1,53 @@
+import type { RequestRecord } from '../../harness/requests.ts';
+import { formatPercent } from '../rounding.ts';
+import type { LatencyMetric } from './samples.ts';
+
+/** Most responses: above this ratio. */
+const MOST = 0.5;
+/** Tokens per read above which the gaps between reads do not show those between tokens. */
+const BUNDLED_TOKENS = 2;
+/** Reads of a response that was buffered on its way. */
+const MAX_BUFFERED_READS = 2;
+
+/** How the tokens of responses arrived. */
+export interface Delivery {
+  /** Responses of which the number of reads is known, with at least two tokens or frames. */
+  readonly responses: number;
+  /** Of these, responses that arrived in one or two reads although they had more frames, or at least twice as many tokens. */
+  readonly buffered: number;
+  /** Mean over these responses; null without any. */
+  readonly tokensPerRead: number | null;
+}
+
+/** Delivery of the responses to some requests. */
+export function deliveryOf(requests: readonly RequestRecord[]): Delivery {
+  let [responses, buffered, tokens, reads] = [0, 0, 0, 0];
+  for (const request of requests) {
+    const { frames = 0, outputTokens } = request;
+    if (!request.reads || Math.max(frames, outputTokens) < 2) continue;
+    responses += 1;
+    tokens += Math.max(frames, outputTokens);
+    reads += request.reads;
+    if (request.reads <= MAX_BUFFERED_READS && (frames > request.reads || outputTokens >= 2 * request.reads))
+      buffered += 1;
+  }
+  return { responses, buffered, tokensPerRead: reads === 0 ? null : tokens / reads };
+}
+
+/** Sentence on responses most of which were buffered, so that the times between their tokens are not known; undefined for others. */
+export function bufferedRemark({ responses, buffered }: Delivery): string | undefined {
+  if (buffered <= MOST * responses) return undefined;
+  return `Buffered: ${buffered} of ${responses} responses (${formatPercent(buffered, responses)}) arrived in one or two reads, so the times between their tokens are unknown. Look for a proxy that buffers responses (nginx: proxy_buffering off), for compression, or for a server that does not stream; \`latency\` can be judged.`;
+}
+
+/** Why a metric decides nothing over these requests; undefined if it may. */
+export function undecidedBy(metric: LatencyMetric, requests: readonly RequestRecord[]): string | undefined {
+  return metric === 'itl' || metric === 'tpot' ? bufferedRemark(deliveryOf(requests)) : undefined;
+}
+
+/** Sentence beside gaps between tokens that arrived several at a time; empty for others. */
+export function bundledRemark(metric: LatencyMetric, requests: readonly RequestRecord[]): string {
+  const { tokensPerRead } = deliveryOf(requests);
+  if (metric !== 'itl' || tokensPerRead === null || tokensPerRead < BUNDLED_TOKENS) return '';
+  return ` Tokens arrived in bundles, ${Number(tokensPerRead.toPrecision(2))} to a read on average, and gaps lie between reads only: judge the time per token with \`tpot\`.`;
+}

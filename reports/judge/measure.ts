@@ -1,0 +1,119 @@
+import { formatMs } from '../../harness/quantity.ts';
+import { isFailure, type Outcome, type RequestRecord, TIMEOUT_FIELDS } from '../../harness/requests.ts';
+import { formatPercent, rounded } from '../rounding.ts';
+import type { Survivors } from '../store/run-document.ts';
+import { hasValue, LATENCIES, type LatencyMetric, type Samples, samplesOf, withInfinite } from './samples.ts';
+import type { Statement } from './statement.ts';
+
+/** Latency in an objective: `ttft`, or `ttft | completed`. */
+export interface Measure {
+  readonly metric: LatencyMetric;
+  /** Whether only requests that completed count; absent for no. */
+  readonly completed?: true;
+}
+
+/** Reads `ttft`, or `ttft | completed`; undefined for any other text. */
+export function measureOf(text: string | null): Measure | undefined {
+  const [name = '', only, ...more] = (text ?? '').split('|').map(part => part.trim());
+  const metric = LATENCIES.find(latency => latency === name);
+  if (!metric || more.length > 0 || (only !== undefined && only !== 'completed')) return undefined;
+  return { metric, ...(only && { completed: true }) };
+}
+
+/** The argument of a statement, which must be a {@link Measure}. @throws BadObjective */
+export function measureIn(statement: Statement): Measure {
+  const measure = measureOf(statement.argument);
+  if (measure) return measure;
+  const [name = '', ...rest] = (statement.argument ?? '').split('|').map(part => part.trim());
+  const only = rest.join(' | ');
+  if (only !== '' && LATENCIES.some(latency => latency === name))
+    throw statement.badArgument(only, `"completed" after "|" in ${statement.name}(${name} | completed)`);
+  return { metric: statement.oneOf(LATENCIES, 'a latency') };
+}
+
+/** A measure as objectives write it. */
+export function measureText({ metric, completed }: Measure): string {
+  return completed ? `${metric} | completed` : metric;
+}
+
+/**
+ * Samples of a measure as an SLO judges them. A quantile of those that were served would flatter a service that is dead for the rest:
+ * a request that failed or was dropped without the value is slower than every other, at infinity. Abandoned and interrupted requests
+ * are in no sample, since nobody knows what they would have had; nor are those that completed and have no such value, such as the time
+ * per output token of a single token.
+ */
+export function judgedSamples({ metric, completed }: Measure, requests: readonly RequestRecord[]): Samples {
+  if (completed) return samplesOf(metric, requests.filter(isCompleted));
+  return withInfinite(samplesOf(metric, requests), requests.filter(request => isWorst(metric, request)).length);
+}
+
+function isCompleted({ outcome }: RequestRecord): boolean {
+  return outcome === 'ok';
+}
+
+function isWorst(metric: LatencyMetric, request: RequestRecord): boolean {
+  if (hasValue(metric, request)) return false;
+  const { outcome } = request;
+  return isFailure(request) || outcome === 'dropped' || (outcome === 'ok' && metric === 'ttft');
+}
+
+const LACKING: Readonly<Record<LatencyMetric, string>> = {
+  ttft: 'first token',
+  itl: 'gap between tokens',
+  tpot: 'second token',
+  latency: 'complete response',
+};
+
+/**
+ * Requests that count as slower than every other, and the same statistic of those that have the value; undefined if there are none.
+ * @param statistic of the samples of the latter
+ */
+export function survivorsOf(
+  { metric, completed }: Measure,
+  requests: readonly RequestRecord[],
+  statistic: (samples: Samples) => number | null,
+): Survivors | undefined {
+  const without = completed ? 0 : requests.filter(request => isWorst(metric, request)).length;
+  if (without === 0) return undefined;
+  const measured = rounded(statistic(samplesOf(metric, requests)));
+  return { without, requests: requests.length, lacking: LACKING[metric], measured };
+}
+
+/**
+ * Sentences on the requests of a window that a measure treats in a way of their own: as slower than every other, with the limits that
+ * ended them, or not at all. Empty if there are none.
+ * @param name of the statistic, such as `p95(ttft)`
+ */
+export function remarks(
+  { metric, completed }: Measure,
+  requests: readonly RequestRecord[],
+  name: string,
+  survivors: Survivors | undefined,
+): string {
+  const counted = survivors?.without ?? 0;
+  const having = requests.filter(r => hasValue(metric, r) && (!completed || isCompleted(r))).length;
+  const excluded = requests.length - counted - having;
+  const part = (count: number) => `${count} of ${requests.length} requests (${formatPercent(count, requests.length)})`;
+  return [
+    survivors &&
+      ` ${part(counted)} failed or were dropped without a ${survivors.lacking}, so they count as slower than every other; ${beside(name, survivors)}`,
+    survivors && timeoutRemark(requests.filter(request => isWorst(metric, request))),
+    excluded > 0 &&
+      ` ${part(excluded)} ${completed ? 'did not complete' : `ended without a ${LACKING[metric]}`} and are not included.`,
+  ]
+    .filter(Boolean)
+    .join('');
+}
+
+function beside(name: string, { measured }: Survivors): string {
+  return measured === null ? 'no other has one.' : `${name} of those that have one is ${formatMs(measured)}.`;
+}
+
+/** Sentence on the failures that a limit of the scenario ended, and the fields that move these limits; empty if there are none. */
+export function timeoutRemark(failures: readonly RequestRecord[]): string {
+  return (Object.entries(TIMEOUT_FIELDS) as [Outcome, string][])
+    .map(([outcome, field]) => ({ outcome, field, count: failures.filter(one => one.outcome === outcome).length }))
+    .filter(({ count }) => count > 0)
+    .map(({ outcome, field, count }) => ` ${count} of them failed by ${outcome}, whose limit is \`${field}\`.`)
+    .join('');
+}
