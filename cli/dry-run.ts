@@ -4,7 +4,6 @@ import { type FaultPlan, isStreamed, type RunPlan } from '../harness/plan.ts';
 import { formatDuration } from '../harness/quantity.ts';
 import { API_PATHS } from '../load/request/request.ts';
 import type { ResolvedStage } from '../scenarios/load/schema.ts';
-import { warningsOf } from '../scenarios/load/warnings.ts';
 import type { LoadedScenario } from '../scenarios/load-scenario.ts';
 
 /** The lines of `run --dry-run`: stages of the load, faults and SLOs of a scenario, in the order of the plan. */
@@ -19,8 +18,13 @@ export function planLines({ scenario, compiled: { plan } }: LoadedScenario): str
         `  ${seconds(atMs)} – ${forMs === null ? 'recovery' : seconds(atMs + forMs)}  fault ${id}: ${kind} on ${target}${parametersText(parameters)}`,
     ),
     ...plan.slos.map(slo => `  SLO   ${slo.name}: ${slo.objective} in ${slo.window}`),
-    ...warningsOf(plan).map(warning => `  ${styleText('yellow', 'warning')}  ${warning}`),
+    ...warningsOf(plan),
   ];
+}
+
+/** The warnings of a plan, one line each. */
+export function warningsOf({ warnings = [] }: RunPlan): string[] {
+  return warnings.map(warning => `  ${styleText('yellow', 'warning')}  ${warning}`);
 }
 
 function parametersText(parameters: FaultPlan['parameters']): string {

@@ -5,10 +5,10 @@ import type { History, RunEvent } from '../harness/history.ts';
 import { loadEndMs, type RunPlan, warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
 import { stepLabel } from '../reports/judge/event-rows.ts';
-import { warningsOf } from '../scenarios/load/warnings.ts';
 import type { SessionObserver } from '../scenarios/session.ts';
 import { profiles } from '../stack/inference/engine/profiles.ts';
 import type { StackOptions } from '../stack/options.ts';
+import { warningsOf } from './dry-run.ts';
 
 /** A progress display; disposing clears the live part. */
 export interface Progress extends SessionObserver, Disposable {}
@@ -41,7 +41,7 @@ export function startProgress(stream: NodeJS.WriteStream, plan: RunPlan, live: b
     history(history: History) {
       stream.write(`${styleText('bold', plan.scenario)}  ${plan.why}\n`);
       stream.write(`${styleText('dim', planText(plan))}\n`);
-      for (const warning of warningsOf(plan)) stream.write(`${styleText('yellow', 'warning')}  ${warning}\n`);
+      for (const line of warningsOf(plan)) stream.write(`${line}\n`);
       history.listen(event => {
         remember(state, event);
         const line = eventLine(event, plan);

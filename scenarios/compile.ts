@@ -16,6 +16,7 @@ import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
 import { type Environment, resolveSecret } from '../load/request/secrets.ts';
 import { externalTopology } from '../platform/external/platform.ts';
+import { foresee } from '../reports/judge/warnings/foreseen.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { settleOptions } from '../stack/options.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
@@ -23,6 +24,7 @@ import { badScenario } from './bad-scenario.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
 import { requireSplittable, type Split, scheduledIn } from './load/split.ts';
+import { loadWarnings } from './load/warnings.ts';
 import { quoted } from './quoted.ts';
 import type { ResolvedScenario } from './scenario.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './target/external.ts';
@@ -79,6 +81,8 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   for (const [index, { breaks }] of scenario.proof.entries())
     for (const name of breaks)
       requireKnown(name, sloNames, `proof[${index}].breaks`, 'the name of an SLO of this scenario');
+  const slos = scenario.slos.map(({ objective, ...slo }) => ({ ...slo, objective: objective.text })) as RunPlan['slos'];
+  const warnings = [...loadWarnings(load), ...foresee({ load, faults, slos })];
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,
@@ -91,9 +95,10 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     timeScale,
     load,
     faults,
-    slos: scenario.slos.map(({ objective, ...slo }) => ({ ...slo, objective: objective.text })) as RunPlan['slos'],
+    slos,
     stack,
     ...scheduledIn(load, seed, options.segment),
+    ...(warnings.length > 0 && { warnings }),
     replay: withPins(replay, pinsOf(scenario, load, stack, options.model)),
   };
   return { plan, topology, ...(external ? { external } : {}) };
@@ -218,6 +223,8 @@ function checkSlo(
   const ids = faults.map(({ id }) => id);
   if (fault !== undefined) requireKnown(fault, ids, field, `${check.kind} of a fault of this scenario`);
   requireKnown(check.window?.(objective) ?? slo.window, windows, field, `${check.kind} in a window of this scenario`);
+  const impossible = check.impossible?.(objective, { load, faults });
+  if (impossible) throw badScenario(field, impossible, slo.objective.text);
   const classes = load.clients?.classes.map(({ name }) => name) ?? [];
   if (slo.class !== undefined) requireKnown(slo.class, classes, `slos[${index}].class`, 'a class of load.clients');
 }

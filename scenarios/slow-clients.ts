@@ -64,7 +64,7 @@ export function slowClients(options: SlowClients): Scenario {
       {
         without: safeguard.name,
         set: Object.fromEntries(safeguard.keys.map(key => [`stack.gateway.connections.${key}`, 'off'])),
-        breaks: 'error rate under attack',
+        breaks: ['error rate under attack', 'TTFT under attack'],
       },
     ],
   };

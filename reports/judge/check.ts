@@ -78,6 +78,10 @@ export interface Check<O extends Objective = Objective> {
   readonly fault?: (objective: O) => string;
   /** Minimum requests of its window for a pass, whatever their values. @default unknown */
   readonly minRequests?: (objective: O) => number;
+  /** Whether the baseline must hold as many. @default false */
+  readonly comparesBaseline?: boolean;
+  /** Why it can never pass with this plan, as what is expected of it instead; undefined if it can. @default it can */
+  readonly impossible?: (objective: O, plan: Pick<RunPlan, 'load' | 'faults'>) => string | undefined;
   /** Window that it names, which replaces that of its SLO. @default the window of the SLO */
   readonly window?: (objective: O) => string;
   /** Outcomes that it excludes; with many of them in the window it cannot pass. @default dropped, abandoned, interrupted */

@@ -33,7 +33,7 @@ const MAX_LATE_RATIO = 0.05;
 /** Minimum arrivals of a stage or window for these ratios; with fewer, a single request would exceed them. */
 const MIN_STAGE_ARRIVALS = 20;
 /** Minimum requests of a run: even if fewer all succeed, the true error ratio may be 10 % (rule of three, 95 %). */
-const MIN_REQUESTS = 30;
+export const MIN_REQUESTS = 30;
 /** Limit of the divergence of wall clock and monotonic clock between two phases: a second, plus NTP's maximum slew of 500 ppm. */
 const MAX_CLOCK_JUMP_MS = 1000;
 const MAX_SLEW_RATIO = 500e-6;

@@ -16,7 +16,7 @@ import { spreadMs } from './merge/merge.ts';
 import { judgeSlo } from './slo.ts';
 import { timelineOf } from './timeline.ts';
 import { upstreamsOf } from './upstreams.ts';
-import { warningsOf } from './warnings.ts';
+import { warningsOf } from './warnings/found.ts';
 import { weakAttacks } from './weak-attacks.ts';
 
 /** Stored run. */

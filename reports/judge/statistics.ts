@@ -46,6 +46,11 @@ export function samplesForUpperBound(q: number, level = LEVEL): number {
   return Math.ceil(Math.log(1 - level) / Math.log(q));
 }
 
+/** Minimum number of requests of which none is bad, to show that a ratio is at most `ratio` (0–1); infinite for 0. */
+export function samplesForRatio(ratio: number, level = LEVEL): number {
+  return ratio <= 0 ? Number.POSITIVE_INFINITY : Math.ceil(Math.log(1 - level) / Math.log1p(-Math.min(1, ratio)));
+}
+
 /** Closed interval; each bound has the requested level on its own. */
 export interface Interval {
   readonly lower: number;

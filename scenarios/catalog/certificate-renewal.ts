@@ -31,7 +31,7 @@ export default scenario({
       without: 'a valid certificate',
       // Open connections are not affected, so it lasts until they have been recycled.
       set: { 'faults.second.kind': 'certificate-expiry', 'faults.second.for': '6s' },
-      breaks: 'error rate',
+      breaks: ['error rate', 'TTFT'],
     },
   ],
 });

@@ -49,7 +49,7 @@ export default scenario({
     {
       without: 'outlier ejection and retries',
       set: { 'stack.gateway.ejection': 'off', 'stack.gateway.retries': 0 },
-      breaks: 'error rate',
+      breaks: ['error rate', 'TTFT during node loss'],
     },
     { without: 'the spare node', set: { 'stack.inference.replicas': 2 }, breaks: 'TTFT during node loss' },
     {

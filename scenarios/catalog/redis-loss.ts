@@ -34,7 +34,7 @@ export default scenario({
     {
       without: 'local limits during an outage',
       set: { 'stack.gateway.limits.onOutage': 'fail' },
-      breaks: 'error rate',
+      breaks: ['error rate', 'TTFT with slow Redis', 'TTFT without Redis'],
     },
     {
       without: 'a timeout for Redis',

@@ -1,10 +1,10 @@
-import type { RunPlan } from '../../harness/plan.ts';
+import type { LoadPlan } from '../../harness/plan.ts';
 
-/** What is known before a run to mislead, each with what to change; none of it keeps the run from starting. */
-export function warningsOf({ load: { trace, arrivals } }: Pick<RunPlan, 'load'>): string[] {
+/** What is known of a load to mislead, as sentences with what to change; none of it keeps a run from starting. */
+export function loadWarnings({ trace, arrivals }: LoadPlan): string[] {
   const isReplayed = typeof arrivals === 'object' && arrivals.kind === 'trace';
   if (!isReplayed || trace?.rowsAtOnce === undefined) return [];
   return [
-    `the times of the trace are whole seconds with ${trace.rowsAtOnce.toFixed(1)} rows each, which arrive all at once, in bursts that its users never made: set \`load.trace.spread: within-second\``,
+    `The times of the trace are whole seconds with ${trace.rowsAtOnce.toFixed(1)} rows each, which arrive all at once, in bursts that its users never made: set \`load.trace.spread: within-second\`.`,
   ];
 }

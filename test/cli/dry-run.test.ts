@@ -36,6 +36,13 @@ it('shows what each stage does, where it ends as it began too', () => {
   ]);
 });
 
+it('warns of what can never pass', () => {
+  const lines = linesOf({ arrivals: 'constant', stages: [{ at: '10/s', for: '5s' }] });
+  expect(lines.at(-1)).toMatch(
+    /^ {2}warning {2}SLO "s": errors <= 1% in whole needs 299 requests to pass, .* about 50 there/,
+  );
+});
+
 it('shows users and connections of a closed loop', () => {
   const users = [
     { users: 5, for: '2s' },

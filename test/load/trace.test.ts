@@ -8,7 +8,7 @@ import { seededRandom } from '../../harness/random.ts';
 import { readLengths } from '../../load/trace/lengths.ts';
 import { hashFile, linesOf, requireSameFile } from '../../load/trace/lines.ts';
 import { readTrace, replayTrace, type TraceShape } from '../../load/trace/trace.ts';
-import { warningsOf } from '../../scenarios/load/warnings.ts';
+import { loadWarnings } from '../../scenarios/load/warnings.ts';
 import { planOf as scenarioPlan } from './load-plans.ts';
 
 let folder: string;
@@ -183,12 +183,12 @@ describe('a replay', () => {
       return scenarioPlan('/', { arrivals: 'trace', trace: { file: path, ...trace } });
     };
     const lumps = [0, 0, 0, 1, 1, 1];
-    expect(warningsOf(planFor(lumps))).toEqual([
+    expect(loadWarnings(planFor(lumps).load)).toEqual([
       expect.stringMatching(/3\.0 rows each.*`load\.trace\.spread: within-second`/),
     ]);
-    expect(warningsOf(planFor(lumps, { spread: 'within-second' }))).toEqual([]);
-    expect(warningsOf(planFor([0, 1, 2, 2, 3]))).toEqual([]);
-    expect(warningsOf(planFor([0, 0, 0.5, 1, 1]))).toEqual([]);
+    expect(loadWarnings(planFor(lumps, { spread: 'within-second' }).load)).toEqual([]);
+    expect(loadWarnings(planFor([0, 1, 2, 2, 3]).load)).toEqual([]);
+    expect(loadWarnings(planFor([0, 0, 0.5, 1, 1]).load)).toEqual([]);
     // The last second counts as a whole one, which its rows are spread over.
     expect(planFor(lumps, { spread: 'within-second' }).load.ramps.at(-1)!.toMs).toBe(2000);
     expect(() => planFor([0, 0.5], { spread: 'within-second' })).toThrow('`load.trace.spread`');

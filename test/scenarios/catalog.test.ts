@@ -29,7 +29,8 @@ const PROOFS = CATALOG.flatMap(({ name, raw }) => raw.proof.map(proof => ({ name
 describe('the catalogue', () => {
   it.each(CATALOG)('compiles, on both platforms, and is named as its file: $name', ({ name, raw }) => {
     for (const platform of ['process', 'docker'] as const)
-      expect(compiled(raw, name, platform).plan.scenario).toBe(name);
+      expect(compiled(raw, name, platform).plan).toMatchObject({ scenario: name });
+    expect(compiled(raw, name).plan, 'every SLO has enough requests').not.toHaveProperty('warnings');
     expect(raw.proof, 'an SLO without a proof is decoration').not.toEqual([]);
   });
 

@@ -30,3 +30,15 @@ test('what is wrong with it is told by where it comes from and by the field', as
     code: 'START_TOO_EARLY',
   });
 });
+
+test('a limit of a recovery that is shorter than its fault is rejected before anything starts', async () => {
+  const limited = (objective: string) =>
+    loadScenario('redis-loss', { ...OPTIONS, changes: { 'slos.recovery from Redis loss.objective': objective } });
+  // The outage lasts 6 s.
+  await expect(limited('recovery(outage) <= 5.9 s')).rejects.toMatchObject({
+    code: 'BAD_SCENARIO',
+    message: expect.stringMatching(/`slos\[4\]\.objective` to be recovery within more than 6 s, .*from heal/),
+  });
+  for (const objective of ['recovery(outage) <= 7 s', 'recovery(outage, from heal) <= 1 s'])
+    expect((await limited(objective)).compiled.plan.slos[4]).toMatchObject({ objective });
+});

@@ -11,7 +11,7 @@ import {
   undecided,
 } from '../check.ts';
 import type { Statement } from '../statement.ts';
-import { BATCHES } from '../statistics.ts';
+import { BATCHES, samplesForRatio } from '../statistics.ts';
 
 interface GoodputObjective extends Objective {
   readonly deadlines: readonly { readonly metric: 'ttft' | 'latency'; readonly limitMs: number }[];
@@ -26,6 +26,7 @@ export const check = checkOf<GoodputObjective>({
     ...statement.atLeast(statement.endsWith('%') ? '%' : '/s'),
   }),
   latencies: ({ deadlines }) => deadlines.map(({ metric }) => metric),
+  minRequests: ({ unit, limit }) => (unit === '%' ? samplesForRatio((100 - limit) / 100) : 0),
   leavesOut: () => ['interrupted'],
   judge: (objective, evidence) =>
     objective.unit === '%' ? ratio(objective, evidence) : perSecond(objective, evidence),

@@ -2,6 +2,8 @@ import { errorKind, isFailure, type Outcome, type RequestRecord } from '../../..
 import { checkOf, type Evidence, type Finding, type Objective, ratioFinding, undecided } from '../check.ts';
 import { timeoutRemark } from '../measure.ts';
 
+import { samplesForRatio } from '../statistics.ts';
+
 const MEASURES = ['errors', 'availability', 'dropped', 'abandoned'] as const;
 const FAILURES: readonly Outcome[] = [
   'empty',
@@ -35,6 +37,7 @@ export const check = checkOf<RatioObjective>({
     else if (statement.argument !== null) outcome = statement.oneOf(FAILURES, 'a kind of failure, or http-<status>,');
     return { measure, outcome, ...(measure === 'availability' ? statement.atLeast('%') : statement.atMost('%')) };
   },
+  minRequests: ({ measure, limit }) => samplesForRatio((measure === 'availability' ? 100 - limit : limit) / 100),
   leavesOut({ measure }) {
     if (measure === 'dropped') return [];
     return measure === 'abandoned' ? ['dropped', 'interrupted'] : ['dropped', 'abandoned', 'interrupted'];

@@ -1,5 +1,6 @@
+import { loadEndMs } from '../../../harness/plan.ts';
 import { formatMs } from '../../../harness/quantity.ts';
-import { isFailure, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
+import { isFailure, type RequestRecord } from '../../../harness/requests.ts';
 import { requestsIn } from '../../../harness/windows.ts';
 import {
   checkOf,
@@ -10,78 +11,141 @@ import {
   undecided,
   verdictOf,
 } from '../check.ts';
-import { samplesOf, valueSamples } from '../samples.ts';
+import { judgedSamples } from '../measure.ts';
+import { type LatencyMetric, samplesOf } from '../samples.ts';
 
-/** `recovery(kill) <= 10 s`: time from a fault's onset until clients are no longer affected. */
-export const check = checkOf<FaultObjective>({
+interface RecoveryObjective extends FaultObjective {
+  /** Where the time begins. @default the observed onset of the fault */
+  readonly from?: 'heal';
+}
+
+/** `recovery(kill) <= 10 s`, `recovery(kill, from heal) <= 5 s`: time until clients are no longer affected by a fault. */
+export const check = checkOf<RecoveryObjective>({
   kind: 'recovery',
   words: ['recovery'],
-  parse: statement => ({ fault: statement.required('the id of a fault'), ...statement.atMost('ms') }),
+  parse(statement) {
+    const [fault = '', from, ...more] = statement.required('the id of a fault').split(/\s*,\s*/);
+    if (more.length > 0 || (from !== undefined && from !== 'from onset' && from !== 'from heal'))
+      throw statement.badArgument([from, ...more].join(', '), '"from heal" or "from onset" after the fault');
+    return { fault, ...(from === 'from heal' && { from: 'heal' as const }), ...statement.atMost('ms') };
+  },
   fault: ({ fault }) => fault,
   // Its time span follows from the fault.
   window: () => 'whole',
+  impossible({ fault, from, limit }, plan) {
+    const planned = plan.faults.find(({ id }) => id === fault);
+    if (!planned || planned.forMs === null || from === 'heal') return undefined;
+    const lastsMs = Math.min(planned.forMs, loadEndMs(plan) - planned.atMs);
+    if (limit >= lastsMs) return undefined;
+    return `recovery within more than ${formatMs(lastsMs)}, the duration of the fault itself, from whose onset it counts (or \`recovery(${fault}, from heal)\`)`;
+  },
   judge,
 });
 
 /** Length of a slot, which is the resolution of the measured time. */
 export const SLOT_MS = 1000;
-/** A slot is bad above this ratio of failed requests, … */
+/** A slot may be bad above this ratio of failed requests, … */
 const BAD_FAILED_RATIO = 0.05;
 /** … if at least this many failed. */
 const MIN_BAD_FAILED = 2;
-/** Minimum good slots after the recovery. */
-const MIN_GOOD_SLOTS = 3;
-/** Minimum requests with a first token in the baseline. */
+/** Successive good slots that make a recovery; … */
+const HOLD_SLOTS = 10;
+/** … at least this many where the observation ends before. */
+const MIN_HOLD_SLOTS = 3;
+/** Minimum requests with a value in the baseline. */
 const MIN_BASELINE = 20;
+/** Minimum requests of a second of the baseline to be an example of what is normal. */
+const MIN_EXAMPLE = 10;
 
 /**
- * Time for which clients are affected by a fault, from its observed onset. Slots of 1 s, by scheduled arrival:
+ * Time for which clients are affected by a fault, from its observed onset or, with `from heal`, its observed recovery. Slots of 1 s, by
+ * scheduled arrival:
  *
  * ```
- * onset                 healed
- *   │ bad │ bad │ good │ bad │ good │ good │ good │
- *   ├──────── measured ──────┤ end of the last bad slot, or of the fault if that is later
+ * onset                healed
+ *   │ bad │ bad │ good │ bad │ good │ good │ good │ … good │ bad │
+ *   ├────────── measured ────┤ from here on ten are good in a row: what comes after is another incident
+ *                      ├ from heal
  * ```
  *
- * A slot is bad if more than 5 % and at least 2 of its requests failed, if none of its arrivals got a first token, or if its median
- * time to first token exceeds the 99th percentile of the baseline. Slots end with the load, or at the onset of the next fault after
- * this one's recovery; a partial slot does not count. The bounds are the resolution: measured − 1 s, measured.
+ * Recovered is where the first ten good slots in a row begin, not before the fault is healed; or at least three, if all are good until the
+ * observation ends, with the load or where the next fault begins. A slot is good if the baseline would call it normal: at most one request
+ * failed, or a ratio of at most 5 % or that of the worst second of the baseline; and the median latency, in which who failed is slowest,
+ * is at most the 99th percentile of the baseline or the median of its slowest second. The latency is the time to first token, or the whole
+ * one where no engine measured that. Slots without requests and a partial one at the end do not count. The bounds are the resolution:
+ * measured − 1 s, measured.
  */
-function judge(objective: FaultObjective, { run, fault }: Evidence): Finding {
+function judge(objective: RecoveryObjective, { run, fault }: Evidence): Finding {
   const onsetMs = fault!.effectiveAtMs!;
   const { healedAtMs } = fault!;
-  const usualMs = baselineTtftMs(run);
-  if (usualMs === null)
+  const normal = normalOf(run);
+  if (normal === null)
     return undecided(
       'inconclusive',
       `The baseline has fewer than ${MIN_BASELINE} first tokens, the minimum for a comparison.`,
     );
-
-  const slots = slotsFrom(onsetMs, observedToMs(run, objective.fault), run.records, usualMs);
-  const observedMs = slots.length * SLOT_MS;
+  const slots = slotsFrom(onsetMs, observedToMs(run, objective.fault), run.records, normal);
   const samples = slots.reduce((sum, slot) => sum + slot.requests, 0);
-  const lastBad = slots.findLastIndex(slot => slot.bad);
-  if (healedAtMs === null || (lastBad >= 0 && lastBad === slots.length - 1)) {
+  const afterHeal = objective.from === 'heal';
+  const healMs = (healedAtMs ?? Number.POSITIVE_INFINITY) - onsetMs;
+  // Of the times from here on, which count from the onset, what the objective counts.
+  const counted = (ms: number) => ms - (afterHeal ? healMs : 0);
+  const since = afterHeal ? 'the fault was healed' : 'the onset';
+  const found = recoveryIn(slots, healMs);
+  if (found === undefined) {
+    const observedMs = counted(slots.length * SLOT_MS);
     const late = observedMs > objective.limit;
-    const ended = `Not recovered when the observation ended, ${formatMs(observedMs)} after the onset`;
-    const why = healedAtMs === null ? 'recovery from the fault was not observed' : 'the last slot was still bad';
+    const ended = `Not recovered when the observation ended${healedAtMs === null && afterHeal ? '' : `, ${formatMs(Math.max(0, observedMs))} after ${since}`}`;
+    const why = healedAtMs === null ? 'recovery from the fault was not observed' : 'the last second was still bad';
     const reason = `${ended}: ${why}${late ? '.' : ', but the limit had not passed yet.'}`;
     return { ...undecided('inconclusive', reason, samples), ...(late && { verdict: 'fail' }) };
   }
-  const measured = Math.max((lastBad + 1) * SLOT_MS, healedAtMs - onsetMs);
-  const found = { measured, lower: Math.max(0, measured - SLOT_MS), upper: measured, samples };
-  const verdict = verdictOf(objective, found);
-  const goodSlots = slots.filter((slot, i) => slot.requests > 0 && i * SLOT_MS >= measured - 1e-6).length;
-  const course = `${slots.filter(slot => slot.bad).length} bad slots, fault ended after ${formatMs(healedAtMs - onsetMs)}`;
-  if (verdict !== 'fail' && goodSlots < MIN_GOOD_SLOTS) {
-    const reason = `Only ${goodSlots} complete good slots followed (${course}); the minimum is ${MIN_GOOD_SLOTS}.`;
-    return { ...found, verdict: 'inconclusive', reason };
+  const measured = counted(found.atMs);
+  const result = { measured, lower: Math.max(0, measured - SLOT_MS), upper: measured, samples };
+  const verdict = verdictOf(objective, result);
+  const course = `${found.badBefore} bad ${found.badBefore === 1 ? 'second' : 'seconds'}, fault healed after ${formatMs(healMs)}`;
+  if (verdict !== 'fail' && found.good < MIN_HOLD_SLOTS) {
+    const reason = `Only ${found.good} complete good seconds followed (${course}); the minimum is ${MIN_HOLD_SLOTS}.`;
+    return { ...result, verdict: 'inconclusive', reason };
   }
   return {
-    ...found,
+    ...result,
     verdict,
-    reason: `Back to normal ${formatMs(measured)} after the onset, to within 1 s (${course}).`,
+    reason: `Back to normal ${formatMs(measured)} after ${since}, to within 1 s (${course}).${later(found)}`,
   };
+}
+
+interface Recovery {
+  /** From the onset. */
+  readonly atMs: number;
+  /** Good slots from there to the first bad one. */
+  readonly good: number;
+  readonly badBefore: number;
+  readonly badAfter: number;
+  /** First bad slot afterwards, from the onset. */
+  readonly badAtMs: number;
+}
+
+/** The first recovery that holds, or one that the end of the observation leaves open; undefined if the last slot is bad. */
+function recoveryIn(slots: readonly Slot[], healMs: number): Recovery | undefined {
+  if (!Number.isFinite(healMs)) return undefined;
+  for (let start = Math.floor(healMs / SLOT_MS); ; ) {
+    const bad = slots.findIndex((slot, index) => index >= start && slot.bad);
+    const end = bad === -1 ? slots.length : bad;
+    const good = slots.slice(start, end).filter(({ requests }) => requests > 0).length;
+    if (good >= HOLD_SLOTS || (bad === -1 && !slots.at(-1)?.bad)) {
+      const badIn = (from: number, to?: number) => slots.slice(from, to).filter(slot => slot.bad).length;
+      const atMs = Math.max(start * SLOT_MS, healMs);
+      return { atMs, good, badBefore: badIn(0, start), badAfter: badIn(end), badAtMs: end * SLOT_MS };
+    }
+    if (bad === -1) return undefined;
+    start = bad + 1;
+  }
+}
+
+function later({ good, badAfter, badAtMs }: Recovery): string {
+  if (badAfter === 0) return '';
+  return ` Later, ${formatMs(badAtMs)} after the onset and ${good} good seconds, ${badAfter === 1 ? 'a second was' : `${badAfter} seconds were`} bad again, which is not part of it.`;
 }
 
 interface Slot {
@@ -89,28 +153,61 @@ interface Slot {
   readonly bad: boolean;
 }
 
-/** Complete slots from `onsetMs` on. */
-function slotsFrom(onsetMs: number, endMs: number, records: readonly RequestRecord[], usualMs: number): Slot[] {
-  const count = Math.max(0, Math.floor((endMs - onsetMs) / SLOT_MS + 1e-9));
-  const members = Array.from({ length: count }, (): RequestRecord[] => []);
-  for (const record of records) members[Math.floor((record.scheduledMs - onsetMs) / SLOT_MS)]?.push(record);
-  return members.map(requests => ({ requests: requests.length, bad: isBad(requests, usualMs) }));
+/** What the baseline shows to be normal in a second. */
+interface Normal {
+  readonly metric: LatencyMetric;
+  readonly maxMedianMs: number;
+  readonly maxFailedRatio: number;
 }
 
-function isBad(requests: readonly RequestRecord[], usualMs: number): boolean {
+/** Complete slots from `onsetMs` on. */
+function slotsFrom(onsetMs: number, endMs: number, records: readonly RequestRecord[], normal: Normal): Slot[] {
+  return secondsOf(records, onsetMs, endMs).map(requests => ({
+    requests: requests.length,
+    bad: isBad(requests, normal),
+  }));
+}
+
+/** Requests by complete second of their scheduled arrival. */
+function secondsOf(records: readonly RequestRecord[], fromMs: number, toMs: number): RequestRecord[][] {
+  const count = Math.max(0, Math.floor((toMs - fromMs) / SLOT_MS + 1e-9));
+  const seconds = Array.from({ length: count }, (): RequestRecord[] => []);
+  for (const record of records) seconds[Math.floor((record.scheduledMs - fromMs) / SLOT_MS)]?.push(record);
+  return seconds;
+}
+
+function isBad(requests: readonly RequestRecord[], { metric, maxMedianMs, maxFailedRatio }: Normal): boolean {
   if (requests.length === 0) return false;
+  if (requests.filter(isFailure).length >= MIN_BAD_FAILED && failedRatio(requests) > maxFailedRatio) return true;
+  const medianMs = medianOf(requests, metric);
+  return medianMs === null || medianMs > maxMedianMs;
+}
+
+function failedRatio(requests: readonly RequestRecord[]): number {
   const completed = requests.filter(request => request.outcome === 'ok').length;
   const failed = requests.filter(isFailure).length;
-  if (failed >= MIN_BAD_FAILED && failed > BAD_FAILED_RATIO * (failed + completed)) return true;
-  const medianMs = valueSamples(requests.map(timeToFirstTokenMs).filter(ms => ms !== null)).at(0.5);
-  return medianMs === null || medianMs > usualMs;
+  return failed === 0 ? 0 : failed / (failed + completed);
 }
 
-/** 99th percentile of the time to first token in the baseline; null for too few samples. */
-function baselineTtftMs(run: RunFacts): number | null {
+function medianOf(requests: readonly RequestRecord[], metric: LatencyMetric): number | null {
+  return judgedSamples({ metric }, requests).at(0.5);
+}
+
+/** Null for a baseline with too few samples. */
+function normalOf(run: RunFacts): Normal | null {
   const baseline = run.windows.find(window => window.name === 'baseline');
-  const samples = samplesOf('ttft', baseline ? requestsIn(baseline, run.records) : []);
-  return samples.total < MIN_BASELINE ? null : samples.at(0.99);
+  if (!baseline) return null;
+  const requests = requestsIn(baseline, run.records);
+  const metric = samplesOf('ttft', requests).total > 0 ? 'ttft' : 'latency';
+  const samples = samplesOf(metric, requests);
+  if (samples.total < MIN_BASELINE) return null;
+  const seconds = secondsOf(requests, baseline.fromMs, baseline.toMs).filter(second => second.length >= MIN_EXAMPLE);
+  const medians = seconds.map(second => medianOf(second, metric)).filter(ms => ms !== null && Number.isFinite(ms));
+  return {
+    metric,
+    maxMedianMs: Math.max(samples.at(0.99)!, ...(medians as number[])),
+    maxFailedRatio: Math.max(BAD_FAILED_RATIO, ...seconds.map(failedRatio)),
+  };
 }
 
 function observedToMs(run: RunFacts, id: string): number {

@@ -23,6 +23,7 @@ export const check = checkOf<SlowdownObjective>({
   parse: statement => ({ ...argumentOf(statement), ...statement.atMostOr('ms') }),
   latencies: ({ metric }) => [metric],
   minRequests: ({ percentile }) => bothBounds(percentile),
+  comparesBaseline: true,
   window: ({ window }) => window,
   judge,
 });

@@ -76,9 +76,83 @@ test('recovery in the last seconds is inconclusive: three good slots are require
   expect(recovery({ load: failingIn(20_000, 58_000), objective: 'recovery(kill) <= 50 s' })).toMatchObject({
     verdict: 'inconclusive',
     measured: 38_000,
-    reason: expect.stringContaining('Only 2 complete good slots'),
+    reason: expect.stringContaining('Only 2 complete good seconds'),
   });
   expect(recovery({ load: failingIn(20_000, 57_000), objective: 'recovery(kill) <= 50 s' }).verdict).toBe('pass');
+});
+
+test('ten good seconds in a row are a recovery: a burst long after is told, and is no part of it', () => {
+  // Bad until 32 s, 12 s after the onset; again from 46 s to 47 s, 26 s after it.
+  const burst = (ms: number, i: number) => ({
+    ...failingIn(20_000, 32_000)(ms, i),
+    ...failingIn(46_000, 47_000)(ms, i),
+  });
+  const found = recovery({ load: burst, objective: 'recovery(kill) <= 15 s' });
+  expect(found).toMatchObject({ verdict: 'pass', measured: 12_000 });
+  expect(found.reason).toContain('Later, 26 s after the onset and 14 good seconds, a second was bad again');
+  expect(recovery({ load: failingIn(20_000, 32_000) }).reason).not.toContain('Later');
+  // After fewer than ten it is the same incident.
+  const soon = (ms: number, i: number) => ({
+    ...failingIn(20_000, 32_000)(ms, i),
+    ...failingIn(41_000, 42_000)(ms, i),
+  });
+  expect(recovery({ load: soon, objective: 'recovery(kill) <= 15 s' })).toMatchObject({
+    verdict: 'fail',
+    measured: 22_000,
+  });
+});
+
+test('good seconds before the fault is healed are no recovery', () => {
+  // Nobody notices the fault for 20 s; that it ends hurts.
+  expect(
+    recovery({ healed: 40_000, load: failingIn(40_000, 43_000), objective: 'recovery(kill) <= 30 s' }),
+  ).toMatchObject({
+    verdict: 'pass',
+    measured: 23_000,
+  });
+});
+
+test('a burst in the very last second does not undo a recovery, nor is it one after that', () => {
+  expect(recovery({ load: failingIn(59_000, 60_000) })).toMatchObject({ verdict: 'pass', measured: 4500 });
+  expect(
+    recovery({ load: failingIn(50_000, 60_000), healed: 52_000, objective: 'recovery(kill) <= 20 s' }),
+  ).toMatchObject({
+    verdict: 'fail',
+    measured: null,
+  });
+});
+
+test('a second like the worst of the baseline is good', () => {
+  // 20 % of each second fail all the time; and one second in ten is three times as slow.
+  const always = (ms: number, i: number) => (ms >= 0 && i % 5 === 0 ? ({ outcome: 'reset' } as const) : {});
+  expect(recovery({ load: always })).toMatchObject({ verdict: 'pass', measured: 4500 });
+  const slowly = (ms: number) => (Math.floor(ms / 1000) % 10 === 7 ? { ttftMs: 300 } : {});
+  expect(recovery({ load: slowly })).toMatchObject({ verdict: 'pass', measured: 4500 });
+  // Worse than that is bad.
+  const worse = (ms: number, i: number) => (ms >= 20_000 && ms < 28_000 ? failingIn(0, 60_000)(ms, i) : always(ms, i));
+  expect(recovery({ load: worse })).toMatchObject({ measured: 8000 });
+});
+
+test('from the heal, the duration of the fault does not count', () => {
+  const from = (objective: string, load?: Case['load']) => recovery({ objective, ...(load && { load }) });
+  expect(from('recovery(kill, from heal) <= 2 s')).toMatchObject({ verdict: 'pass', measured: 0 });
+  expect(from('recovery(kill, from heal) <= 4 s', failingIn(20_000, 27_300))).toMatchObject({
+    verdict: 'pass',
+    measured: 3500,
+    reason: expect.stringContaining('Back to normal 3.5 s after the fault was healed'),
+  });
+  expect(from('recovery(kill, from heal) <= 2 s', failingIn(20_000, 27_300))).toMatchObject({ verdict: 'fail' });
+  expect(from('recovery(kill, from onset) <= 8 s', failingIn(20_000, 27_300))).toMatchObject({ measured: 8000 });
+  expect(recovery({ objective: 'recovery(kill, from heal) <= 5 s', healed: null }).verdict).toBe('inconclusive');
+  const broken = recovery({ objective: 'recovery(kill, from heal) <= 20 s', load: failingIn(20_000, 60_000) });
+  expect(broken).toMatchObject({ verdict: 'fail', measured: null });
+  const soon = recovery({ objective: 'recovery(kill, from heal) <= 40 s', load: failingIn(20_000, 60_000) });
+  expect(soon.verdict).toBe('inconclusive');
+});
+
+test('where no engine measured a first token, the whole latency is compared', () => {
+  const slow = (ms: number) => ({ ttftMs: null, latencyMs: ms >= 20_000 && ms < 27_700 ? 900 : 500 });
+  expect(recovery({ load: slow })).toMatchObject({ verdict: 'pass', measured: 8000 });
 });
 
 test('a stall in which all arrivals are dropped does not count as recovered', () => {

@@ -1,9 +1,9 @@
-import { isStreamed, type RunPlan } from '../../harness/plan.ts';
-import { requestsIn } from '../../harness/windows.ts';
-import { formatPercent } from '../rounding.ts';
-import type { RunDocument } from '../store/run-document.ts';
-import type { RunFacts } from './check.ts';
-import { bufferedRemark, deliveryOf } from './delivery.ts';
+import { isStreamed, type RunPlan } from '../../../harness/plan.ts';
+import { requestsIn } from '../../../harness/windows.ts';
+import { formatPercent } from '../../rounding.ts';
+import type { RunDocument } from '../../store/run-document.ts';
+import type { RunFacts } from '../check.ts';
+import { bufferedRemark, deliveryOf } from '../delivery.ts';
 
 /** Limit of the difference between planned and counted prompt tokens; beyond it the load was another than planned. */
 const MAX_PROMPT_DIFFERENCE = 0.1;
