@@ -138,6 +138,8 @@ export interface RunningStack extends AsyncDisposable {
   readonly iOwnThisTarget?: boolean;
   /** `Authorization` header of clients; empty for none. */
   readonly authorization: string;
+  /** Further headers of clients that hold credentials; an `authorization` among them replaces the other. @default none */
+  readonly credentials?: Readonly<Record<string, string>>;
   /** Empty without a fault proxy: then {@link Link.listen} is the address of the service itself. */
   readonly proxyApiUrl: string;
   readonly links: readonly Link[];

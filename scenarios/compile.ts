@@ -14,7 +14,7 @@ import {
 } from '../harness/plan.ts';
 import { windowNames } from '../harness/windows.ts';
 import type { EngineName } from '../load/engines.ts';
-import { type Environment, resolveSecret } from '../load/request/secrets.ts';
+import { credentialsOf, type Environment, resolveSecret } from '../load/request/secrets.ts';
 import { externalTopology } from '../platform/external/platform.ts';
 import { foresee } from '../reports/judge/warnings/foreseen.ts';
 import { didYouMean } from '../reports/nearest.ts';
@@ -101,7 +101,8 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     ...(warnings.length > 0 && { warnings }),
     replay: withPins(replay, pinsOf(scenario, load, stack, options.model)),
   };
-  return { plan, topology, ...(external ? { external } : {}) };
+  const credentials = credentialsOf(load.headers ?? {}, environment ?? {});
+  return { plan, topology, ...(external ? { external: { ...external, credentials } } : {}) };
 }
 
 type TestedSystem = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' | 'stack'>;

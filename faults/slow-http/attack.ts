@@ -29,6 +29,8 @@ export interface RequestTarget {
   readonly host: string;
   /** Value of `Authorization`; empty for none. */
   readonly authorization: string;
+  /** Further headers that hold credentials, by name in lower case; an `authorization` among them replaces the other. @default none */
+  readonly credentials?: Readonly<Record<string, string>>;
   /** A model that the target serves; empty when the attack needs none. */
   readonly model: string;
 }

@@ -24,6 +24,12 @@ export function resolvedHeaders(headers: Headers, environment: Environment): Hea
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, resolveSecret(value, environment)]));
 }
 
+/** Headers that come from the environment, resolved. */
+export function credentialsOf(headers: Headers, environment: Environment): Headers {
+  const references = Object.entries(headers).filter(([, value]) => referenceIn(value) !== undefined);
+  return resolvedHeaders(Object.fromEntries(references), environment);
+}
+
 type WithSecrets = Pick<LoadPlan, 'workload' | 'headers'> & { readonly clients?: LoadPlan['clients'] };
 
 /**

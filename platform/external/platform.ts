@@ -59,6 +59,7 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
         ...stack,
         origin,
         ...(target.tls && { tls: target.tls }),
+        ...(target.credentials && { credentials: target.credentials }),
         entries: stack.links.map(({ listen }) => entryAt(listen)),
       };
     },
@@ -84,6 +85,7 @@ export function directPlatform(target: ExternalTarget): Platform<Topology> {
         entryCertificate: undefined,
         origin,
         ...(target.tls && { tls: target.tls }),
+        ...(target.credentials && { credentials: target.credentials }),
         iOwnThisTarget: target.iOwnThisTarget,
         authorization,
         proxyApiUrl: '',

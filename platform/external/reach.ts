@@ -13,6 +13,8 @@ export interface ExternalTarget {
   readonly port: number;
   /** Confirmation by the user that a target on another machine is theirs. */
   readonly iOwnThisTarget: boolean;
+  /** Headers of its clients that hold credentials, by name in lower case. Never recorded. @default none */
+  readonly credentials?: Readonly<Record<string, string>> | undefined;
   /** How its clients speak TLS. @default without a certificate, trusting those that Node trusts */
   readonly tls?: ClientTls | undefined;
 }

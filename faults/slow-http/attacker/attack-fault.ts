@@ -62,14 +62,16 @@ function attackOn(
   let failure: SquallError | undefined;
   return {
     async inject(signal) {
-      const { authorization, origin, entryCertificate, tls, iOwnThisTarget = false } = stack;
+      const { authorization, credentials = {}, origin, entryCertificate, tls, iOwnThisTarget = false } = stack;
       const entry = new URL(entryOf(link, stack)).origin;
       const authority = entryCertificate?.authority;
       const target = await resolveTarget(entry, { signal, origin, authority, tls, iOwnThisTarget });
       const { model: named = '', request: what } = parameters as { model?: string; request?: string };
       const needsModel = attack.needsModel && what !== 'get' && named === '';
-      const model = needsModel ? await firstModel(target, authorization, signal) : named;
-      const request = { host: target.host, authorization, model };
+      const model = needsModel
+        ? await firstModel(target, { ...(authorization && { authorization }), ...credentials }, signal)
+        : named;
+      const request = { host: target.host, authorization, credentials, model };
       opening = attack.script(parameters, request).opening;
       const durationMs = (forMs ?? UNHEALED_MS) + SPARE_MS;
       running = await startAttack({ kind: attack.kind, parameters, target, request, forMs: durationMs }, signal);

@@ -7,10 +7,14 @@ import type { AttackTarget } from './target.ts';
  * The first model that an OpenAI-compatible target lists. Behind TLS the target needs a valid certificate.
  * @throws SquallError `NO_MODEL`; `TARGET_NOT_LOCAL` before anything is sent
  */
-export async function firstModel(target: AttackTarget, authorization: string, signal: AbortSignal): Promise<string> {
+export async function firstModel(
+  target: AttackTarget,
+  credentials: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<string> {
   requireLocal(target.address, target);
   const { url, address, port, tls, host } = target;
-  const headers = { host, ...(authorization === '' ? {} : { authorization }) };
+  const headers = { host, ...credentials };
   const ca = tls?.authority === undefined ? {} : { ca: tls.authority };
   const options = tls && { servername: tls.name, ...ca, ...tlsOptionsOf(tls.client) };
   return (await listModels({ url, address, port, tls: options, path: '/v1/models', headers }, signal))[0];

@@ -2,12 +2,15 @@ import type { RequestTarget } from '../attack.ts';
 
 /** A request's first line and headers without the empty line that ends them. */
 export function requestHead(
-  { host, authorization }: RequestTarget,
+  { host, authorization, credentials = {} }: RequestTarget,
   method: string,
   path: string,
   headers: readonly string[] = [],
 ): string {
-  const own = authorization === '' ? [] : [`Authorization: ${authorization}`];
+  const all = { ...(authorization === '' ? {} : { authorization }), ...credentials };
+  const own = Object.entries(all).map(
+    ([name, value]) => `${name === 'authorization' ? 'Authorization' : name}: ${value}`,
+  );
   return [`${method} ${path} HTTP/1.1`, `Host: ${host}`, ...own, ...headers, ''].join('\r\n');
 }
 

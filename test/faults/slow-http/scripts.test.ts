@@ -3,6 +3,7 @@ import { LIMITS } from '../../../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
 import { statusViolation } from '../../../faults/slow-http/script/expectation.ts';
 import { malformedShapes, shapeViolation } from '../../../faults/slow-http/script/malformed-shapes.ts';
+import { requestHead } from '../../../faults/slow-http/script/request-text.ts';
 
 const target = { host: '127.0.0.1:1', authorization: '', model: 'm' };
 
@@ -31,6 +32,13 @@ describe('scripts of attacks', () => {
       'slow-headers',
       'slow-read',
     ]);
+  });
+
+  it('authenticate as clients do, one way', () => {
+    const head = (more: object) => requestHead({ ...target, authorization: 'Bearer a', ...more }, 'GET', '/');
+    expect(head({})).toContain('\r\nAuthorization: Bearer a\r\n');
+    const own = head({ credentials: { authorization: 'Basic b', 'api-key': 'c' } });
+    expect(own.match(/^(authorization|api-key): .*$/gim)).toEqual(['Authorization: Basic b', 'api-key: c']);
   });
 
   it.each(attackKinds)('%s stays within the limits and cannot be told to go beyond', async kind => {

@@ -88,6 +88,11 @@ describe('headers', () => {
     expect(message + next).not.toContain(SECRET);
   });
 
+  it('from the environment are credentials, which attackers need as well', () => {
+    const headers = { 'api-key': 'env:SQUALL_TEST_KEY', 'x-team': 'search' };
+    expect(compile({ headers }, { target: 'http://h' }).external?.credentials).toEqual({ 'api-key': SECRET });
+  });
+
   it('of another environment are not looked up in this one', () => {
     const raw = {
       name: 'x',
