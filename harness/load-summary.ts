@@ -1,5 +1,5 @@
 import type { LoadSummary } from './contracts.ts';
-import type { ConnectionCounts } from './requests.ts';
+import type { ConnectionCounts, LoadNote } from './requests.ts';
 
 /**
  * Combined summary of generators that ran side by side: CPU time and memory add up, wall time does not, and utilisation is that of
@@ -16,6 +16,7 @@ export function sumSummaries(parts: readonly LoadSummary[]): LoadSummary {
     ...(parts.some(({ lateness }) => lateness) ? { lateness: 'unknown' } : {}),
     ...(cores === undefined ? {} : { cores, busiest }),
     ...sumConnections(parts),
+    ...notesOf(parts),
     cpuMs: sum(part => part.cpuMs)!,
     wallMs: Math.max(0, ...parts.map(part => part.wallMs)),
     peakRssBytes: sum(part => part.peakRssBytes)!,
@@ -38,6 +39,24 @@ export function addConnections(parts: readonly ConnectionCounts[]): ConnectionCo
     maxRequests: Math.max(0, ...parts.map(({ maxRequests }) => maxRequests)),
     addresses,
   };
+}
+
+/** Combined notes of generators: the counts of each kind add up, and its first example is kept. Most frequent first. */
+export function sumNotes(parts: readonly (readonly LoadNote[])[]): LoadNote[] {
+  const notes = new Map<string, LoadNote>();
+  for (const note of parts.flat()) {
+    const key = `${note.type} ${note.name}`;
+    const known = notes.get(key);
+    const first = known && known.example !== '' ? known : note;
+    notes.set(key, { ...first, count: note.count + (known?.count ?? 0) });
+  }
+  return [...notes.values()].sort((a, b) => b.count - a.count);
+}
+
+/** The field `notes` of a combination; without it if no part has any. */
+export function notesOf(parts: readonly Pick<LoadSummary, 'notes'>[]): Pick<LoadSummary, 'notes'> {
+  const known = parts.flatMap(({ notes }) => (notes ? [notes] : []));
+  return known.length === 0 ? {} : { notes: sumNotes(known) };
 }
 
 /** Utilisation of the cores available to a generator, 0–1; of several the busiest. Undefined if unknown. */

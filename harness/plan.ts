@@ -180,8 +180,12 @@ export interface LoadPlan {
   /** Limit of requests in flight; further arrivals are dropped. Partitions of the load divide it among themselves. */
   readonly maxInFlight: number;
   readonly connectTimeoutMs: number;
-  /** Limit of the wait for the next byte. */
+  /** Limit of the wait for the first token, from sending; plain HTTP has none. @default `idleTimeoutMs`, with its outcome */
+  readonly firstTokenTimeoutMs?: number;
+  /** Limit of the wait for the next token; of plain HTTP, for the next byte. */
   readonly idleTimeoutMs: number;
+  /** False: streams are requested without `stream_options`, which ask for usage. @default true, until a server rejects them */
+  readonly streamOptions?: false;
 }
 
 /**

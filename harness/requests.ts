@@ -9,8 +9,8 @@
  * - `first-token-timeout`: no token within the first-token timeout
  * - `idle-timeout`: no further token for longer than the idle timeout; plain HTTP: no byte
  * - `http-status`: a response outside 2xx; `status` holds the code
- * - `truncated`: the stream ended, or carried an error event, before `[DONE]`
- * - `malformed`: an event that violates the protocol
+ * - `truncated`: the stream ended, or carried an error event, before its proper end
+ * - `malformed`: nothing in the response was as expected
  * - `client-timeout`: the client gave up waiting and disconnected, where the scenario counts that as a failure
  * - `abandoned`: the same, where the scenario does not; neither completed nor failed, since its outcome is unknown
  * - `interrupted`: in flight when the run was stopped; neither completed nor failed
@@ -121,6 +121,7 @@ export function requestRecord({ sentMs = null, firstTokenMs = null, ...facts }: 
     scheduledMs: rounded(facts.scheduledMs),
     sentMs: sentMs === null || facts.outcome === 'dropped' ? null : rounded(sentMs),
     firstTokenMs: firstTokenMs === null ? null : rounded(firstTokenMs),
+    ...(facts.lastTokenMs !== undefined && { lastTokenMs: rounded(facts.lastTokenMs) }),
     endMs: rounded(facts.endMs),
   };
 }

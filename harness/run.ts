@@ -45,8 +45,10 @@ export interface RunParts<Topology> {
 
 /** Time between the generator's readiness and its first arrival. */
 const LOAD_LEAD_MS = 500;
-/** Limit of the wait for requests in flight after the last arrival; then they are aborted and recorded as interrupted. */
+/** Minimum limit of the wait for requests in flight after the last arrival; then they are aborted and recorded as interrupted. */
 const DRAIN_LIMIT_MS = 30_000;
+/** Time beyond the longest timeout of a request, so that a service which never answers fails it rather than interrupts it. */
+const DRAIN_MARGIN_MS = 2000;
 /** Limit of the wait for a stopped generator. */
 const STOP_LIMIT_MS = 5000;
 /** Limit of the ratio of failed warm-up requests in a steady stack. */
@@ -120,7 +122,7 @@ async function runLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack)
     if (isSteady(load.progress(), history)) await loadPhase(parts, faults, startAtMs, signal);
     else load.stop();
     history.append({ type: 'phase', phase: 'drain' });
-    await drained(load, signal, clock);
+    await drained(load, plan, signal, clock);
   } finally {
     load.stop();
     const summary = await withLimit(STOP_LIMIT_MS, NEVER, () => load.done, clock).catch(() => null);
@@ -191,9 +193,11 @@ async function loadPhase<Topology>(
 }
 
 /** Waits for the requests in flight after the last arrival, within the limit. */
-async function drained(load: RunningLoad, signal: AbortSignal, clock: Clock): Promise<void> {
+async function drained(load: RunningLoad, plan: RunPlan, signal: AbortSignal, clock: Clock): Promise<void> {
+  const { connectTimeoutMs, firstTokenTimeoutMs = 0, idleTimeoutMs } = plan.load;
+  const timeoutMs = connectTimeoutMs + Math.max(firstTokenTimeoutMs, idleTimeoutMs) + DRAIN_MARGIN_MS;
   try {
-    await withLimit(DRAIN_LIMIT_MS, signal, () => load.done, clock);
+    await withLimit(Math.max(DRAIN_LIMIT_MS, timeoutMs), signal, () => load.done, clock);
   } catch {
     signal.throwIfAborted();
   }

@@ -45,6 +45,7 @@ export function attackScenario({ attack, forMs, control, controlRate, model }: A
       arrivals: 'constant',
       clients: { connections: 'fresh' },
       stages: [{ name: 'control', at: controlRate, for: `${BEFORE_MS + forMs + AFTER_MS}ms` }],
+      firstTokenTimeout: '5s',
       idleTimeout: '5s',
       maxInFlight: 5000,
       ...(control === 'chat'

@@ -30,6 +30,8 @@ async function drive(job: TimedJob): Promise<void> {
     const { kind, code, message, next = '' } = failure;
     await worker.fail({ kind, code, message, next });
   } else if (failure) worker.die(failure);
-  const summary = { ...measured(), cores: 1, requests: running.requests, lateness: 'unknown' as const };
-  await worker.finish({ progress: running.progress(), summary });
+  const progress = running.progress();
+  const { notes = [] } = progress;
+  const summary = { ...measured(), cores: 1, requests: running.requests, notes, lateness: 'unknown' as const };
+  await worker.finish({ progress, summary });
 }

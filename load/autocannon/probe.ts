@@ -3,16 +3,18 @@ import { rampAt } from '../../harness/arrivals/arrivals.ts';
 import type { Clock } from '../../harness/clock.ts';
 import type { LoadProgress } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
+import { isStreamed } from '../../harness/plan.ts';
 import { type Outcome, requestRecord } from '../../harness/requests.ts';
 import type { PromptRow } from '../request/prompt.ts';
 import { readAllPrompts } from '../request/prompts-file.ts';
 import { buildRequest, type Sender } from '../request/request.ts';
 import { resolvedPlan } from '../request/secrets.ts';
-import { upstreamOf } from '../request/upstream.ts';
+import { Notes } from '../stream/response/notes.ts';
+import { isExpectedStatus } from '../stream/response/plain-reader.ts';
+import { RequestNotes } from '../stream/response/request-notes.ts';
+import { Response } from '../stream/response/response.ts';
 import { tally } from '../stream/tally.ts';
-import { bodyReader, outcomeOfHead } from '../stream/wire/body-reader.ts';
 import { headerValue } from '../stream/wire/connection.ts';
-import type { BodyReader, StreamEvent } from '../stream/wire/event.ts';
 import { outcomeOfError } from '../stream/wire/failure.ts';
 import type { Journal } from '../worker/journal.ts';
 import type { TimedJob } from '../worker/load-process.ts';
@@ -27,10 +29,10 @@ interface Request {
   readonly sentMs: number;
   readonly promptTokens: number;
   readonly message: object;
-  status: number;
-  upstream: string;
-  outputTokens: number;
+  readonly notes: RequestNotes;
+  response: Response | undefined;
   firstTokenMs: number | null;
+  isSettled: boolean;
 }
 
 /** Connection of autocannon, and the request on it. */
@@ -40,7 +42,8 @@ interface Connection {
   phase: 'idle' | 'waiting' | 'receiving';
   /** Undefined once its outcome is known, even while the rest of its response arrives. */
   request: Request | undefined;
-  reader: BodyReader | undefined;
+  /** The request whose response arrives. */
+  receiving: Request | undefined;
   /** The server announced to close the connection after the last response; autocannon still sends on it. */
   isClosing: boolean;
   /** The connection was closed as announced and replaced; an error may be that of the previous socket. */
@@ -76,6 +79,7 @@ export class Probe {
   readonly #rows: readonly PromptRow[] | undefined;
   readonly #connections: Connection[] = [];
   readonly #tally = tally();
+  readonly #notes = new Notes();
   readonly #done = Promise.withResolvers<void>();
   #sent = 0;
   #failures = 0;
@@ -124,7 +128,7 @@ export class Probe {
 
   progress(): LoadProgress {
     const inFlight = this.#connections.filter(({ request }) => request).length;
-    return this.#tally.progress(this.#now(), inFlight);
+    return { ...this.#tally.progress(this.#now(), inFlight), notes: this.#notes.list() };
   }
 
   /** Interrupts the requests in flight; {@link run} then resolves. */
@@ -145,13 +149,13 @@ export class Probe {
       path: pathname.replace(/\/$/, ''),
       phase: 'idle',
       request: undefined,
-      reader: undefined,
+      receiving: undefined,
       isClosing: false,
       isDoubtful: false,
     };
     this.#connections.push(connection);
     client.on('headers', head => this.#onHead(connection, head));
-    client.on('body', bytes => connection.request && connection.reader?.feed(bytes));
+    client.on('body', bytes => connection.receiving?.response?.feed(bytes, this.#now()));
     client.on('response', () => this.#onEnd(connection));
     client.on('connError', error => this.#onError(connection, error));
     client.setRequests([{ setupRequest: defaults => ({ ...defaults, ...this.#next(connection) }) }]);
@@ -188,8 +192,9 @@ export class Probe {
     // Unlike the other engines, autocannon sends no length of 0.
     const length = body === '' && /^P/.test(method) ? { 'content-length': '0' } : {};
     const message = { method, path: base + path, headers: { ...length, ...headers }, body };
-    const nothing = { status: 0, upstream: '', outputTokens: 0, firstTokenMs: null };
-    return { index, sentMs: this.#now(), promptTokens, message, ...nothing };
+    const notes = new RequestNotes(this.#notes, headers);
+    const nothing = { response: undefined, firstTokenMs: null, isSettled: false };
+    return { index, sentMs: this.#now(), promptTokens, message, notes, ...nothing };
   }
 
   #onHead(connection: Connection, { statusCode, headers, shouldKeepAlive }: Head): void {
@@ -197,32 +202,42 @@ export class Probe {
     this.#failures = 0;
     Object.assign(connection, { phase: 'receiving', isClosing: !shouldKeepAlive, isDoubtful: false });
     if (!request) return;
-    request.status = statusCode;
-    request.upstream = upstreamOf(name => headerValue(headers, name), this.#job.plan.upstreamHeader);
-    const { workload } = this.#job.plan;
+    connection.receiving = request;
+    const { workload, upstreamHeader } = this.#job.plan;
     const expect = workload.kind === 'http' ? workload.expect : null;
-    const outcome = outcomeOfHead(expect, statusCode, headerValue(headers, 'content-type'));
-    if (outcome) return void this.#settle(connection, outcome);
-    if (expect) {
+    const isExpected = isExpectedStatus(expect, statusCode);
+    const header = (name: string) => headerValue(headers, name);
+    const head = {
+      status: statusCode,
+      header,
+      isExpected,
+      expect,
+      stream: isStreamed(workload),
+      requestHeaders: {},
+      upstreamHeader,
+    };
+    request.response = new Response(head, {
+      bytes() {},
+      token() {},
+      ended: (outcome, why) => this.#settle(connection, outcome, why, request),
+    });
+    if (!isExpected) this.#settle(connection, 'http-status');
+    else if (expect) {
       request.firstTokenMs = this.#now();
       this.#tally.firstToken(request.firstTokenMs - request.sentMs, request.firstTokenMs);
     }
-    connection.reader = bodyReader(expect, event => this.#onEvent(connection, request, event));
-  }
-
-  #onEvent(connection: Connection, request: Request, event: StreamEvent): void {
-    if (connection.request !== request) return;
-    if (event === 'token') request.outputTokens += 1;
-    else if (event === 'done') this.#settle(connection, 'ok');
-    else if (event === 'error') this.#settle(connection, 'truncated');
-    else if (event === 'malformed') this.#settle(connection, 'malformed');
   }
 
   #onEnd(connection: Connection): void {
-    if (connection.request) connection.reader?.end();
-    this.#settle(connection, 'truncated');
+    const { receiving } = connection;
+    connection.receiving = undefined;
+    connection.request = undefined;
     connection.phase = 'idle';
-    if (this.#isEnding) this.#close(connection);
+    receiving?.response?.end(() => {
+      this.#settle(connection, 'truncated', undefined, receiving);
+      receiving.notes.ended(receiving.response);
+      if (this.#isEnding) this.#close(connection);
+    });
   }
 
   #onError(connection: Connection, error: Error): void {
@@ -232,7 +247,7 @@ export class Probe {
       this.#fail(`A connection failed right after the previous one had ended (${error.message})`);
     if (connection.isClosing) return;
     connection.phase = 'idle';
-    this.#settle(connection, outcome);
+    this.#settle(connection, outcome, error.message);
     this.#failures += 1;
     if (this.#failures < MAX_FAILURES) return;
     const next = 'Check in the logs of the service whether it is listening.';
@@ -248,16 +263,21 @@ export class Probe {
     this.stop();
   }
 
-  #settle(connection: Connection, outcome: Outcome): void {
-    const { request } = connection;
-    if (!request) return;
-    connection.request = undefined;
-    const { message: _, ...facts } = request;
+  /** @param request its own, until its outcome is known */
+  #settle(connection: Connection, outcome: Outcome, why?: string, request = connection.request): void {
+    if (!request || request.isSettled) return;
+    request.isSettled = true;
+    if (connection.request === request) connection.request = undefined;
+    const { index, sentMs, promptTokens, firstTokenMs, response, notes } = request;
     const endMs = this.#now();
-    const stage = rampAt(this.#job.plan.ramps, request.sentMs)?.name ?? '';
-    const record = requestRecord({ ...facts, scheduledMs: request.sentMs, endMs, outcome, stage });
+    const stage = rampAt(this.#job.plan.ramps, sentMs)?.name ?? '';
+    // It hands over bodies in pieces of its own, so what they tell of times is left out.
+    const { gaps: _, lastTokenMs: __, reads: ___, ...facts } = response?.facts ?? {};
+    const times = { scheduledMs: sentMs, sentMs, firstTokenMs, endMs };
+    const record = requestRecord({ index, ...times, outcome, promptTokens, stage, ...facts });
     this.#journal.append(record);
     this.#tally.settled(record, endMs);
+    notes.settled(record, response, why);
   }
 
   /** Stops sending; each connection closes after its response. */

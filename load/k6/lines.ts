@@ -1,3 +1,5 @@
+import type { BodyOutcome } from '../stream/response/completion.ts';
+
 /**
  * Line that the k6 script logs for its collector, as JSON. Instants are ms since k6 began its test.
  *
@@ -26,7 +28,7 @@ export interface K6Response {
   /** Whether a byte of the request was sent. */
   readonly isSent: boolean;
   /** Classification of the body of a response with the right status; otherwise empty. */
-  readonly body: 'ok' | 'truncated' | 'malformed' | '';
+  readonly body: BodyOutcome | '';
   readonly outputTokens: number;
   readonly upstream: string;
   /** Arrival of the first byte of a plain HTTP response with the right status; otherwise null. */

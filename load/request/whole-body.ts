@@ -1,36 +1,33 @@
 import type { HttpExpectation } from '../../harness/plan.ts';
-import { classifyEvent, isEventStream } from '../stream/wire/event.ts';
-
-const BODY_OF_EVENT = { done: 'ok', error: 'truncated', malformed: 'malformed' } as const;
+import { type BodyOutcome, Completion, type Expected } from '../stream/response/completion.ts';
+import { FrameParser } from '../stream/response/frame-parser.ts';
 
 /**
- * Classifies the whole body of a streamed chat completion as the streaming client does event by event: `ok` with its `[DONE]`,
- * `truncated` without it or with an error event, otherwise `malformed`. For engines that receive a body in one piece.
+ * Reads the whole body of an inference server's response as the streaming client does frame by frame, for engines that receive a body
+ * in one piece.
  */
-export function readSseBody(contentType: string | undefined, body: string) {
-  let outputTokens = 0;
-  if (!isEventStream(contentType)) return { body: 'malformed', outputTokens } as const;
-  for (const { data, name } of eventsOf(body)) {
-    const event = classifyEvent(data, name);
-    if (event === 'token') outputTokens += 1;
-    else if (event !== 'empty') return { body: BODY_OF_EVENT[event], outputTokens };
-  }
-  return { body: 'truncated', outputTokens } as const;
-}
-
-/** Events of a whole body. Fields other than `data` and `event`, and anything after the last blank line, are ignored. */
-function eventsOf(body: string): { data: string; name: string }[] {
-  const events: { data: string; name: string }[] = [];
-  const blocks = (body.includes('\r') ? body.replace(/\r\n?/g, '\n') : body).split('\n\n');
-  for (const block of blocks.slice(0, -1)) {
-    const event = { data: '', name: '' };
-    for (const line of block.split('\n')) {
-      if (line.startsWith('data:')) event.data += (event.data && '\n') + line.slice(5).replace(/^ /, '');
-      if (line.startsWith('event:')) event.name = line.slice(6).trim();
-    }
-    if (event.data !== '') events.push(event);
-  }
-  return events;
+export function readCompletion(expected: Expected, body: string) {
+  const completion = new Completion(expected);
+  let outcome: BodyOutcome | undefined;
+  const parser = new FrameParser({
+    frame(data, name, isBare) {
+      if (outcome !== undefined) return;
+      const meaning = completion.take(data, name, isBare);
+      if (meaning === 'done') outcome = completion.outcome(body.length);
+      else if (meaning === 'error') outcome = 'truncated';
+    },
+    stray: line => completion.takeStray(line),
+    unseparated() {},
+    overflow() {
+      outcome ??= 'malformed';
+    },
+  });
+  parser.feed(body);
+  parser.end();
+  return {
+    body: outcome ?? completion.outcome(body.length),
+    outputTokens: completion.outputTokens(body.length),
+  };
 }
 
 /**

@@ -10,7 +10,9 @@ import { ClientRequest, type ClientRequestOptions } from './client-request.ts';
 import { DueQueue } from './due-queue.ts';
 import type { Pacer } from './pacer.ts';
 import type { RequestTask, Target } from './request.ts';
+import { Notes } from './response/notes.ts';
 import { RetryPolicy } from './retry.ts';
+import { StreamOptions } from './stream-options.ts';
 import { tally } from './tally.ts';
 import { type Turn, TurnMaker } from './turn.ts';
 import { Users } from './users.ts';
@@ -58,6 +60,8 @@ export class LoadDriver {
   readonly #later = new DueQueue<() => void>();
   readonly #active = new Set<ClientRequest>();
   readonly #tally = tally();
+  readonly #notes = new Notes();
+  readonly #streamOptions: StreamOptions;
   readonly #logged = new Set<string>();
   readonly #done = Promise.withResolvers<void>();
   #pacer: Pacer | undefined;
@@ -76,7 +80,8 @@ export class LoadDriver {
     this.#maxInFlight = partOf(plan.maxInFlight, this.#partition);
     this.#schedule = arrivalsOf(scheduled(plan, seed), this.#partition);
     this.#next = this.#schedule.next();
-    this.#turns = new TurnMaker(job, lengthsFor(plan));
+    this.#streamOptions = new StreamOptions(plan.streamOptions !== false);
+    this.#turns = new TurnMaker(job, lengthsFor(plan), this.#streamOptions);
     this.#retry = plan.clients?.retry ? new RetryPolicy(plan.clients.retry, seed, this.#partition.step) : null;
     this.#endMs = plan.ramps.at(-1)?.toMs ?? 0;
     if (isClosed(plan.arrivals))
@@ -107,7 +112,8 @@ export class LoadDriver {
   }
 
   progress(): LoadProgress {
-    return this.#tally.progress(this.#options.clock.nowMs(), this.#active.size);
+    const progress = this.#tally.progress(this.#options.clock.nowMs(), this.#active.size);
+    return { ...progress, notes: this.#notes.list() };
   }
 
   /** Stops sending and interrupts the requests in flight; {@link run} then resolves. */
@@ -148,10 +154,13 @@ export class LoadDriver {
     const task = this.#turns.task(turn, index);
     if (this.#active.size >= this.#maxInFlight) return void this.#drop(task);
     const { clock } = this.#options;
-    const { idleTimeoutMs, upstreamHeader } = this.#job.plan;
+    const { idleTimeoutMs, firstTokenTimeoutMs, upstreamHeader } = this.#job.plan;
     const firstToken = (latencyMs: number) => this.#tally.firstToken(latencyMs, clock.nowMs());
     const options: ClientRequestOptions = {
-      context: { clock, startAtMs: this.#startAtMs, idleTimeoutMs, upstreamHeader, firstToken },
+      context: {
+        ...{ clock, startAtMs: this.#startAtMs, idleTimeoutMs, firstTokenTimeoutMs, firstToken },
+        ...{ notes: this.#notes, streamOptions: this.#streamOptions, upstreamHeader },
+      },
       target: attempt => this.#targets[(index + attempt) % this.#targets.length]!,
       retry: this.#retry,
       clientTimeout: this.#turns.clientTimeout(turn),

@@ -28,6 +28,8 @@ async function drive(job: TimedJob): Promise<void> {
   await load.run(job.startAtMs);
   await journal.close();
   // Everything happens on the main thread; the pacer's sleeps.
-  const summary = { ...measured(), cores: 1, requests: load.requests, connections: load.connections };
-  await worker.finish({ progress: load.progress(), summary });
+  const progress = load.progress();
+  const { requests, connections } = load;
+  const summary = { ...measured(), cores: 1, requests, connections, notes: progress.notes ?? [] };
+  await worker.finish({ progress, summary });
 }

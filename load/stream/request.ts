@@ -1,13 +1,17 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { HttpExpectation } from '../../harness/plan.ts';
-import { gapBucket, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
+import { formatMs } from '../../harness/quantity.ts';
+import { type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { retryAfterMs } from '../../harness/retry/retry-after.ts';
 import type { HttpRequest } from '../request/request.ts';
-import { upstreamOf } from '../request/upstream.ts';
-import { bodyReader, outcomeOfHead } from './wire/body-reader.ts';
+import type { FindHeader, Notes } from './response/notes.ts';
+import { sentenceOf } from './response/oddities.ts';
+import { isExpectedStatus } from './response/plain-reader.ts';
+import { RequestNotes } from './response/request-notes.ts';
+import { Response } from './response/response.ts';
+import type { StreamOptions } from './stream-options.ts';
 import type { Connection, Exchange } from './wire/connection.ts';
 import type { Connections, ConnectionUser } from './wire/connections.ts';
-import type { BodyReader, StreamEvent } from './wire/event.ts';
 import { outcomeOfError, type RequestPhase } from './wire/failure.ts';
 import { requestText } from './wire/request-text.ts';
 
@@ -27,8 +31,10 @@ export interface RequestTask extends HttpRequest {
   readonly index: number;
   readonly scheduledMs: number;
   readonly stage: string;
-  /** Expected response of plain HTTP; null for a streamed chat completion. */
+  /** Expected response of plain HTTP; null for that of an inference server. */
   readonly expect: HttpExpectation | null;
+  /** Whether a stream is asked for. @default true */
+  readonly stream?: boolean | undefined;
   /** Further fields of the record: class, session, turn. */
   readonly labels: Pick<RequestRecord, 'class' | 'session' | 'turn'>;
   /** Who sends it, where users have connections of their own. */
@@ -50,6 +56,10 @@ export interface RequestContext {
   readonly idleTimeoutMs: number;
   /** See `LoadPlan`. */
   readonly upstreamHeader?: string | undefined;
+  /** @default `idleTimeoutMs`, with its outcome */
+  readonly firstTokenTimeoutMs?: number | undefined;
+  readonly notes: Notes;
+  readonly streamOptions: StreamOptions;
   /** Called once, when the first token has arrived. */
   firstToken(latencyMs: number): void;
   /** Called once per attempt, with its record as if it were the only one. `cause` explains a transport failure. */
@@ -57,16 +67,19 @@ export interface RequestContext {
 }
 
 /**
- * One attempt at a request, a streamed chat completion or plain HTTP, from sending to its outcome.
+ * One attempt at a request, a chat completion or plain HTTP, from sending to its outcome.
  *
  * ```
  * connecting ──► waiting ──► receiving ──► outcome ──► tail (rest of the body, bounded)
- *     └─ resent on a new connection ◄──┘ stale keep-alive connection
+ *     ├─ resent on a new connection ◄──┘ │ stale keep-alive connection
+ *     └─ resent without stream_options ◄─┘ a server that may not know them
  * ```
  *
  * A request on a reused connection that ends before any byte of a response is resent once, on a new one, as browsers and Go's client
  * do (Chromium `HttpNetworkTransaction::ShouldResendRequest`, Go `errServerClosedIdle`). Its latency still counts from the schedule,
  * and its record says so. Any other failure is reported and never retried here.
+ *
+ * The wait for a first token is limited, and then that from token to token: comments, pings and frames without output are no progress.
  */
 export class StreamRequest implements Exchange {
   readonly task: RequestTask;
@@ -81,21 +94,25 @@ export class StreamRequest implements Exchange {
   #phase: RequestPhase = 'connecting';
   #settled = false;
   #ended = false;
-  #reader: BodyReader | undefined;
+  #body: string;
+  /** Status after which it was resent without `stream_options`; 0 if it was not. */
+  #rejectedStatus = 0;
+  #response: Response | undefined;
   #tailBytes = 0;
+  readonly #notes: RequestNotes;
 
   readonly #sentMs: number;
   #writtenMs = 0;
   #heardMs = 0;
-  #lastTokenMs = 0;
+  #heardRead = -1;
+  /** Last sign of progress, from which the next is waited for. */
+  #progressMs = 0;
   #firstTokenMs: number | null = null;
-  #status = 0;
-  #upstream = '';
-  #outputTokens = 0;
-  readonly #gaps = new Map<number, number>();
 
   constructor(task: RequestTask, target: Target, context: RequestContext) {
     this.task = task;
+    this.#body = task.body;
+    this.#notes = new RequestNotes(context.notes, task.headers);
     this.#target = target;
     this.#context = context;
     this.#sentMs = this.#now();
@@ -104,7 +121,7 @@ export class StreamRequest implements Exchange {
 
   send(): void {
     const { prefix, connections } = this.#target;
-    const text = requestText(this.task, prefix, connections.host, !this.#connection.isLast);
+    const text = requestText({ ...this.task, body: this.#body }, prefix, connections.host, !this.#connection.isLast);
     this.#connection.send(text, this.task.method === 'HEAD', this);
   }
 
@@ -113,80 +130,102 @@ export class StreamRequest implements Exchange {
     return this.#firstTokenMs !== null;
   }
 
-  /** Ends the attempt with this outcome, unless it has one, and closes its connection. */
-  cut(outcome: Outcome): void {
-    this.#settle(outcome);
+  /** Ends the attempt with this outcome, unless it has one, and closes its connection. @param why explains it in a note */
+  cut(outcome: Outcome, why?: string): void {
+    this.#settle(outcome, undefined, why);
     this.#close();
   }
 
   onSent(): void {
     this.#phase = 'waiting';
     this.#writtenMs = this.#now();
-    this.#heardMs = this.#writtenMs;
-    this.#awaitBytes();
+    this.#progressMs = this.#writtenMs;
+    this.#awaitProgress();
   }
 
-  onHead(status: number, header: (name: string) => string | undefined): void {
+  onHead(status: number, header: FindHeader): void {
     this.#phase = 'receiving';
-    this.#heardMs = this.#now();
-    this.#status = status;
-    this.#upstream = upstreamOf(header, this.#context.upstreamHeader);
+    this.#hear();
+    const { expect, stream, headers } = this.task;
+    const isExpected = isExpectedStatus(expect, status);
+    if (expect === null && this.#resendsWithoutUsage(status, isExpected)) return;
     this.retryAfterMs = retryAfterMs(header, this.#context.clock.date().getTime());
-    const { expect } = this.task;
-    const outcome = outcomeOfHead(expect, status, header('content-type'));
-    if (outcome) return void this.#settle(outcome);
-    if (expect) this.#onFirst(this.#heardMs);
-    this.#reader = bodyReader(expect, event => this.#onEvent(event));
+    const { upstreamHeader } = this.#context;
+    const head = { status, header, isExpected, expect, stream, requestHeaders: headers, upstreamHeader };
+    this.#response = new Response(head, {
+      bytes: atMs => {
+        if (expect) this.#progressMs = atMs;
+      },
+      token: atMs => this.#onToken(atMs),
+      // A body that is malformed is not worth its tail.
+      ended: (outcome, why) =>
+        outcome === 'malformed' && !this.#ended ? this.cut(outcome, why) : this.#settle(outcome, undefined, why),
+    });
+    if (!isExpected) this.#settle('http-status');
+    else if (expect) this.#onFirst(this.#heardMs);
   }
 
   onData(bytes: Buffer): void {
+    this.#hear();
     if (this.#settled) {
       this.#tailBytes += bytes.length;
-      if (this.#tailBytes > TAIL_BYTES) this.#close();
-      return;
+      if (this.#tailBytes > TAIL_BYTES) return void this.#close();
+      if (!this.#notes.wantsBody) return;
     }
-    this.#heardMs = this.#now();
-    this.#reader?.feed(bytes);
+    this.#response?.feed(bytes, this.#heardMs);
   }
 
   onEnd(): void {
     this.#ended = true;
-    if (!this.#settled) this.#reader?.end();
-    this.#settle('truncated');
-    clearTimeout(this.#timer);
-    this.#target.connections.giveBack(this.#connection, this.task.user);
+    this.#response?.end(() => {
+      this.#settle('truncated');
+      this.#notes.ended(this.#response);
+      clearTimeout(this.#timer);
+      this.#target.connections.giveBack(this.#connection, this.task.user);
+    });
   }
 
   onError(error: Error): void {
-    if (!this.#settled && this.#isStale()) return void this.#resend();
+    if (!this.#settled && this.#isStale()) {
+      this.resent = true;
+      return void this.#sendAgain();
+    }
     this.#settle(outcomeOfError(error, this.#phase), error);
     this.#close();
   }
 
-  /** Checks again when the silence since the last bytes could be too long; restarting a timer with each token would cost more. */
-  #awaitBytes(): void {
-    const leftMs = this.#heardMs + this.#context.idleTimeoutMs - this.#now();
-    if (leftMs <= 0) this.cut('idle-timeout');
-    else this.#timer = setTimeout(() => this.#awaitBytes(), leftMs);
+  /** Bytes that arrive in one read have one time. */
+  #hear(): void {
+    const { reads } = this.#connection;
+    if (reads === this.#heardRead) return;
+    this.#heardRead = reads;
+    this.#heardMs = this.#now();
   }
 
-  #onEvent(event: StreamEvent): void {
-    if (this.#settled || event === 'empty') return;
-    if (event === 'token') this.#onToken(this.#heardMs);
-    else if (event === 'done') this.#settle('ok');
-    else if (event === 'error') this.#settle('truncated');
-    else if (this.#ended) this.#settle('malformed');
-    else this.cut('malformed');
+  /** Checks again when the wait could be too long; restarting a timer with each token would cost more. */
+  #awaitProgress(): void {
+    const { idleTimeoutMs, firstTokenTimeoutMs = null } = this.#context;
+    const isFirst = firstTokenTimeoutMs !== null && !this.hasBegun && this.task.expect === null;
+    const limitMs = isFirst ? firstTokenTimeoutMs : idleTimeoutMs;
+    const leftMs = this.#progressMs + limitMs - this.#now();
+    if (leftMs > 0) this.#timer = setTimeout(() => this.#awaitProgress(), leftMs);
+    else this.cut(isFirst ? 'first-token-timeout' : 'idle-timeout', this.#waitedFor(isFirst, limitMs));
+  }
+
+  #waitedFor(isFirst: boolean, limitMs: number): string {
+    const what = this.task.expect ? 'byte' : this.hasBegun ? 'further token' : 'token';
+    const field = isFirst ? 'load.firstTokenTimeout' : 'load.idleTimeout';
+    return `no ${what} within ${formatMs(limitMs)}, the limit set by ${field}`;
   }
 
   #onToken(atMs: number): void {
-    this.#outputTokens += 1;
-    if (this.#firstTokenMs === null) this.#onFirst(atMs);
-    else {
-      const bucket = gapBucket(atMs - this.#lastTokenMs);
-      this.#gaps.set(bucket, (this.#gaps.get(bucket) ?? 0) + 1);
-    }
-    this.#lastTokenMs = atMs;
+    if (this.#settled) return;
+    this.#progressMs = atMs;
+    if (this.hasBegun) return;
+    this.#onFirst(atMs);
+    // From here the limit is another one, and may be shorter.
+    clearTimeout(this.#timer);
+    this.#awaitProgress();
   }
 
   #onFirst(atMs: number): void {
@@ -200,42 +239,58 @@ export class StreamRequest implements Exchange {
     return !this.resent && this.#phase === 'waiting' && responses > 0 && isSilent && isInTime;
   }
 
-  #resend(): void {
-    this.resent = true;
+  /** @returns whether the request was sent again, without asking for usage, since that may be why it was rejected */
+  #resendsWithoutUsage(status: number, isExpected: boolean): boolean {
+    const { streamOptions, notes } = this.#context;
+    if (this.#rejectedStatus !== 0) {
+      streamOptions.retried(isExpected);
+      if (isExpected) notes.oddity('stream-options', sentenceOf('stream-options', `status ${this.#rejectedStatus}`));
+      return false;
+    }
+    if (isExpected) streamOptions.accepted(this.#body);
+    const body = isExpected ? undefined : streamOptions.bodyAfter(status, this.#body);
+    if (body === undefined) return false;
+    this.#rejectedStatus = status;
+    this.#body = body;
+    this.#sendAgain();
+    return true;
+  }
+
+  #sendAgain(): void {
     this.#phase = 'connecting';
     this.#close();
+    this.#heardRead = -1;
     this.#connection = this.#target.connections.take(this.task.user, true);
     this.send();
   }
 
-  #settle(outcome: Outcome, cause?: Error): void {
+  #settle(outcome: Outcome, cause?: Error, why?: string): void {
     if (this.#settled) return;
     this.#settled = true;
     clearTimeout(this.#timer);
     if (!this.#ended) this.#timer = setTimeout(() => this.#close(), TAIL_MS);
     const { index, scheduledMs, stage, promptTokens, labels } = this.task;
+    const times = { scheduledMs, sentMs: this.#sentMs, firstTokenMs: this.#firstTokenMs, endMs: this.#now() };
+    const facts = this.#response?.facts;
     const record = requestRecord({
       index,
-      scheduledMs,
-      sentMs: this.#sentMs,
-      firstTokenMs: this.#firstTokenMs,
-      endMs: this.#now(),
+      ...times,
       outcome,
-      status: this.#status,
       promptTokens,
-      outputTokens: this.#outputTokens,
       stage,
-      upstream: this.#upstream,
-      gaps: [...this.#gaps].flat(),
-      ...(this.resent && { resent: true }),
+      ...facts,
       ...labels,
+      ...(this.resent && { resent: true }),
     });
+    this.#notes.settled(record, this.#response, why ?? cause?.message);
     this.#context.settled(this, record, cause);
   }
 
   #close(): void {
     clearTimeout(this.#timer);
     this.#connection.destroy();
+    this.#response?.destroy();
+    this.#notes.ended(this.#response);
   }
 
   #now(): number {

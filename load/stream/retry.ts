@@ -54,7 +54,9 @@ export class RetryPolicy {
   }
 }
 
+/** A response that is complete but useless is a success to a client library. */
 function isRetryable(ended: RequestRecord): boolean {
   if (!isFailure(ended) || ended.firstTokenMs !== null) return false;
+  if (ended.outcome === 'empty' || ended.outcome === 'engine-abort') return false;
   return ended.outcome !== 'http-status' || [408, 409, 429].includes(ended.status) || ended.status >= 500;
 }

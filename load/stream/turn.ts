@@ -1,7 +1,7 @@
 import { rampAt } from '../../harness/arrivals/arrivals.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
 import { draw } from '../../harness/distribution.ts';
-import type { UserClass } from '../../harness/plan.ts';
+import { isStreamed, type UserClass } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { turnsOf } from '../request/prompt.ts';
 import { readAllPrompts } from '../request/prompts-file.ts';
@@ -10,6 +10,7 @@ import { resolvedPlan } from '../request/secrets.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { ClientTimeout } from './client-request.ts';
 import type { RequestTask } from './request.ts';
+import type { StreamOptions } from './stream-options.ts';
 import type { ConnectionUser } from './wire/connections.ts';
 
 /** Request that is due: its user, and its turn in a session. */
@@ -29,12 +30,14 @@ export interface Turn {
 export class TurnMaker {
   readonly #job: LoadJob;
   readonly #lengths: TraceLengths | undefined;
+  readonly #streamOptions: Pick<StreamOptions, 'areSent'>;
   readonly #rows: ReturnType<typeof readAllPrompts>;
 
-  constructor(job: LoadJob, lengths: TraceLengths | undefined) {
+  constructor(job: LoadJob, lengths: TraceLengths | undefined, streamOptions: Pick<StreamOptions, 'areSent'>) {
     this.#job = { ...job, plan: resolvedPlan(job.plan, process.env) };
     this.#lengths = lengths;
     this.#rows = readAllPrompts(job.plan);
+    this.#streamOptions = streamOptions;
   }
 
   /** Request of a turn. @param index position of the request among all */
@@ -52,6 +55,7 @@ export class TurnMaker {
       },
       user: this.#userOf(turn),
       expect: workload.kind === 'http' ? workload.expect : null,
+      stream: isStreamed(workload),
       ...buildRequest(workload, index, this.#sender(userClass), {
         ...{ session: turn.session, turn: turn.turn },
         source: { tokens: turn.tokens, lengths: this.#lengths, rows: this.#rows(workload) },
@@ -105,6 +109,7 @@ export class TurnMaker {
     const { body, salt, headers } = plan;
     // A key of a class is more specific than a header of the load.
     const own = key === undefined ? headers : { ...headers, authorization: `Bearer ${key}` };
-    return { seed, salt, body, authorization, priority, headers: own };
+    const dialect = { usage: this.#streamOptions.areSent };
+    return { seed, salt, body, authorization, priority, headers: own, dialect };
   }
 }

@@ -1,4 +1,5 @@
 import type { LoadProgress } from '../../harness/contracts.ts';
+import { notesOf } from '../../harness/load-summary.ts';
 
 /** Progress of a worker that has not sent anything. */
 export const NOTHING_YET: LoadProgress = {
@@ -27,6 +28,7 @@ export function sumProgress(parts: readonly LoadProgress[]): LoadProgress {
     inFlight: sum(part => part.inFlight),
     recentP99TtftMs: p99s.length === 0 ? null : Math.max(...p99s),
     recentPerSecond: sum(part => part.recentPerSecond),
+    ...notesOf(parts),
     warmUp: {
       completed: sum(part => part.warmUp.completed),
       failures: parts.reduce((total, part) => addCounts(total, part.warmUp.failures), {}),

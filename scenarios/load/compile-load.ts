@@ -63,7 +63,9 @@ export function compileLoad(load: ResolvedLoad, { defaultModel, folder, base, en
     ...(load.connections !== undefined && { connections: load.connections }),
     maxInFlight: load.maxInFlight,
     connectTimeoutMs: load.connectTimeout,
+    firstTokenTimeoutMs: load.firstTokenTimeout,
     idleTimeoutMs: load.idleTimeout,
+    ...(!load.streamOptions && { streamOptions: false }),
   };
 }
 

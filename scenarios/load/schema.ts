@@ -139,7 +139,12 @@ export const loadSchema = z.strictObject({
     .optional()
     .describe('header of responses that names the upstream that served one; by default those of well-known products'),
   connectTimeout: duration().prefault('2s'),
-  idleTimeout: duration().prefault('15s').describe('maximum wait for the next byte'),
+  firstTokenTimeout: duration().prefault('60s').describe('maximum wait for the first token, from sending'),
+  idleTimeout: duration().prefault('15s').describe('maximum wait for the next token; of plain HTTP, for the next byte'),
+  streamOptions: z
+    .boolean()
+    .default(true)
+    .describe('false: streams do not ask for usage, as also after a server has rejected `stream_options`'),
 });
 
 /** The `load` section with its defaults filled in. */

@@ -11,6 +11,29 @@ const rows: { path: string; outcome: Outcome; status: number; tokens: number; op
   { path: 'resets-mid-stream', outcome: 'reset', status: 200, tokens: 1 },
   { path: 'never-answers', outcome: 'idle-timeout', status: 0, tokens: 0, options: { idleTimeoutMs: 800 } },
   { path: 'falls-silent', outcome: 'idle-timeout', status: 200, tokens: 1, options: { idleTimeoutMs: 800 } },
+  {
+    path: 'never-answers',
+    outcome: 'first-token-timeout',
+    status: 0,
+    tokens: 0,
+    options: { firstTokenTimeoutMs: 800 },
+  },
+  {
+    path: 'only-comments',
+    outcome: 'first-token-timeout',
+    status: 200,
+    tokens: 0,
+    options: { firstTokenTimeoutMs: 800 },
+  },
+  {
+    path: 'comments-after-a-token',
+    outcome: 'idle-timeout',
+    status: 200,
+    tokens: 1,
+    options: { firstTokenTimeoutMs: 9000, idleTimeoutMs: 800 },
+  },
+  { path: 'without-a-token', outcome: 'empty', status: 200, tokens: 0 },
+  { path: 'gives-up', outcome: 'engine-abort', status: 200, tokens: 1 },
   { path: 'answers-503', outcome: 'http-status', status: 503, tokens: 0 },
   { path: 'answers-503-for-ever', outcome: 'http-status', status: 503, tokens: 0 },
   { path: 'redirects', outcome: 'http-status', status: 302, tokens: 0 },
@@ -45,6 +68,11 @@ describe('every way in which a request can end', () => {
         expect(record.firstTokenMs === null).toBe(tokens === 0);
       }
       expect(bad.progress).toMatchObject({ sent: 10, completed: 0, failed: 10, inFlight: 0 });
+      const kind = outcome === 'http-status' ? `http-${status}` : outcome;
+      const failures = bad.summary.notes?.filter(({ type }) => type === 'failure');
+      expect(failures).toEqual([
+        expect.objectContaining({ name: kind, count: 10, example: expect.stringMatching(/./) }),
+      ]);
     },
   );
 

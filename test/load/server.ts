@@ -49,6 +49,7 @@ export async function serve(answer: (asked: Asked, response: ServerResponse) => 
 /** A streamed chat completion of two tokens. */
 export function stream(response: ServerResponse): void {
   response.writeHead(200, { 'content-type': 'text/event-stream' });
-  const chunk = (content: string) => `data: ${JSON.stringify({ choices: [{ index: 0, delta: { content } }] })}\n\n`;
-  response.end(`${chunk('a')}${chunk('b')}data: [DONE]\n\n`);
+  const chunk = (delta: object, reason: string | null = null) =>
+    `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: reason }] })}\n\n`;
+  response.end(`${chunk({ content: 'a' })}${chunk({ content: 'b' })}${chunk({}, 'stop')}data: [DONE]\n\n`);
 }

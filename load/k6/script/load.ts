@@ -14,13 +14,14 @@ import exec from 'k6/execution';
 import http, { type Response } from 'k6/http';
 import type { Options, Scenario } from 'k6/options';
 import { maxUsers } from '../../../harness/arrivals/closed.ts';
+import { isStreamed } from '../../../harness/plan.ts';
 import type { PromptRow } from '../../request/prompt.ts';
 import { buildRequest } from '../../request/request.ts';
 import { resolvedPlan } from '../../request/secrets.ts';
 import { upstreamOf } from '../../request/upstream.ts';
-import { isExpectedBody, readSseBody } from '../../request/whole-body.ts';
+import { isExpectedBody, readCompletion } from '../../request/whole-body.ts';
+import { isExpectedStatus } from '../../stream/response/plain-reader.ts';
 import { Users } from '../../stream/users.ts';
-import { isExpectedStatus } from '../../stream/wire/plain-reader.ts';
 import { formatLine, type K6Response } from '../lines.ts';
 import { k6Ramp } from '../stages.ts';
 import type { ScriptPlan } from './plan.ts';
@@ -183,7 +184,10 @@ function readResponse(response: Response, endMs: number): K6Response {
 /** Reads the body of a response with the right status. */
 function readBody(response: Response, endMs: number): Pick<K6Response, 'body' | 'outputTokens' | 'firstByteMs'> {
   const body = (response.body ?? '') as string | ArrayBuffer;
-  if (!expect) return { ...readSseBody(response.headers['Content-Type'], body as string), firstByteMs: null };
+  if (!expect) {
+    const expected = { stream: isStreamed(plan.workload), contentType: response.headers['Content-Type'] };
+    return { ...readCompletion(expected, body as string), firstByteMs: null };
+  }
   return {
     body: isExpectedBody(expect, body) ? 'ok' : 'malformed',
     outputTokens: 0,

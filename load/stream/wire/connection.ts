@@ -65,6 +65,8 @@ export class Connection {
   isLast = false;
   /** Address that it is connected to; empty before. */
   address = '';
+  /** Number of reads so far. What TLS hands over piece by piece in one turn of the event loop is one read. */
+  reads = 0;
   /** Idle timeout announced by the server, in ms. */
   keepAliveMs = Number.POSITIVE_INFINITY;
   /** Whether the connection can carry another request. */
@@ -75,6 +77,7 @@ export class Connection {
   #exchange: Exchange | undefined;
   #isHead = false;
   #status = 0;
+  #isInTurn = false;
 
   constructor(destination: Destination) {
     this.#destination = destination;
@@ -115,7 +118,10 @@ export class Connection {
   ): void {
     const { addresses, port, tls, attempted } = this.#destination;
     const host = addresses[tried]!;
-    const callback = (count: number, buffer: Uint8Array) => this.#onBytes(buffer as Buffer, count);
+    const callback = (count: number, buffer: Uint8Array) => {
+      this.reads += 1;
+      return this.#onBytes(buffer as Buffer, count);
+    };
     const socket = tls
       ? connectTls({ host, port, ALPNProtocols: ['http/1.1'], ...tls })
       : connectTcp({ host, port, noDelay: true, onread: { buffer: RECEIVED, callback } });
@@ -142,7 +148,11 @@ export class Connection {
       attempted?.(host, true);
       this.#write(request);
     });
-    if (tls) socket.setNoDelay().on('data', (bytes: Buffer) => this.#onBytes(bytes, bytes.length));
+    if (tls)
+      socket.setNoDelay().on('data', (bytes: Buffer) => {
+        this.#countTurn();
+        this.#onBytes(bytes, bytes.length);
+      });
     socket.once('end', () => this.#onClose());
     socket.once('error', (error: NodeJS.ErrnoException) => {
       clearTimeout(timer);
@@ -156,6 +166,15 @@ export class Connection {
     socket.once('close', () => {
       clearTimeout(timer);
       if (socket === this.#socket) this.#onClose();
+    });
+  }
+
+  #countTurn(): void {
+    if (this.#isInTurn) return;
+    this.#isInTurn = true;
+    this.reads += 1;
+    setImmediate(() => {
+      this.#isInTurn = false;
     });
   }
 

@@ -1,10 +1,9 @@
 import { expect, it } from 'vitest';
-import type { StreamEvent } from '../../../load/stream/wire/event.ts';
-import { isExpectedStatus, plainReader } from '../../../load/stream/wire/plain-reader.ts';
+import { isExpectedStatus, plainReader } from '../../../../load/stream/response/plain-reader.ts';
 
-function read(bodyContains: string | null, maxBytes: number, chunks: readonly Buffer[]): StreamEvent[] {
-  const events: StreamEvent[] = [];
-  const reader = plainReader({ status: [], bodyContains, maxBytes }, event => events.push(event));
+function read(bodyContains: string | null, maxBytes: number, chunks: readonly Buffer[]): string[] {
+  const events: string[] = [];
+  const reader = plainReader({ status: [], bodyContains, maxBytes }, { ended: outcome => events.push(outcome) });
   for (const chunk of chunks) reader.feed(chunk);
   reader.end();
   return events;
@@ -15,14 +14,14 @@ it('finds a text wherever the bytes are cut, and none that is not there', () => 
   for (let i = 0; i <= bytes.length; i += 1)
     for (let j = i; j <= bytes.length; j += 1) {
       const chunks = [bytes.subarray(0, i), bytes.subarray(i, j), bytes.subarray(j)];
-      expect(read('→ hits', 1000, chunks)).toEqual(['done']);
+      expect(read('→ hits', 1000, chunks)).toEqual(['ok']);
       expect(read('→ hit the', 1000, chunks)).toEqual(['malformed']);
     }
 });
 
 it('takes any body where no text is asked for, also none', () => {
-  expect(read(null, 10, [])).toEqual(['done']);
-  expect(read(null, 10, [Buffer.alloc(10)])).toEqual(['done']);
+  expect(read(null, 10, [])).toEqual(['ok']);
+  expect(read(null, 10, [Buffer.alloc(10)])).toEqual(['ok']);
 });
 
 it('refuses one byte more than the most', () => {

@@ -1,5 +1,5 @@
 import type { HttpExpectation } from '../../../harness/plan.ts';
-import type { BodyReader, StreamEvent } from './event.ts';
+import type { BodyReader, BodySink } from './body.ts';
 
 /** Whether a status is among the expected ones; 2xx where none are named, and for chat completions (null). */
 export function isExpectedStatus(expect: Pick<HttpExpectation, 'status'> | null, found: number): boolean {
@@ -8,9 +8,9 @@ export function isExpectedStatus(expect: Pick<HttpExpectation, 'status'> | null,
 
 /**
  * Reads the body of a plain HTTP response: `malformed` as soon as it is too long, or at its end if it lacks the expected text; else
- * `done` at its end. Buffers no more of it than the length of that text.
+ * `ok` at its end. Buffers no more of it than the length of that text.
  */
-export function plainReader(expect: HttpExpectation, onEvent: (event: StreamEvent) => void): BodyReader {
+export function plainReader(expect: HttpExpectation, sink: Pick<BodySink, 'ended'>): BodyReader {
   const needle = Buffer.from(expect.bodyContains ?? '');
   let tail = Buffer.alloc(0);
   let found = needle.length === 0;
@@ -18,12 +18,13 @@ export function plainReader(expect: HttpExpectation, onEvent: (event: StreamEven
   return {
     feed(chunk) {
       bytes += chunk.length;
-      if (bytes > expect.maxBytes) onEvent('malformed');
+      if (bytes > expect.maxBytes) sink.ended('malformed');
       if (found) return;
       const text = Buffer.concat([tail, chunk]);
       found = text.includes(needle);
       tail = Buffer.from(text.subarray(Math.max(0, text.length - needle.length + 1)));
     },
-    end: () => onEvent(found ? 'done' : 'malformed'),
+    end: () => sink.ended(found ? 'ok' : 'malformed'),
+    outputTokens: () => 0,
   };
 }
