@@ -42,7 +42,20 @@ const everything = (directory: string) =>
     .join('\n');
 
 describe('a run against a server that Squall did not start', () => {
-  it('passes, with a link fault that takes effect, and names the target but not the token', async () => {
+  // The longest first, beside which the others run.
+  it.concurrent('shows that an SLO could have failed, by what changes around the server', async () => {
+    using out = temporaryFolder();
+    await using server = await startServer();
+    const prove = ['prove', SCENARIO, '--target', server.said, '--out', out.path, '--json'];
+    const shown = await squall(prove);
+    expect(JSON.parse(shown.stdout).proofs, shown.stderr).toMatchObject([{ outcome: 'holds' }]);
+    expect(shown.code).toBe(0);
+    const inside = await squall([...prove, '--set', 'proof.0.set={stack.gateway.retries: 0}']);
+    expect(inside.code, inside.stderr).toBe(3);
+    expect(inside.stderr).toMatch(/stack\.gateway\.retries[\s\S]*proof/);
+  });
+
+  it.concurrent('passes, with a link fault that takes effect, and names the target but not the token', async () => {
     using out = temporaryFolder();
     await using server = await startServer({ authorization: `Bearer ${SECRET}` });
     const metrics = ['--metrics', server.said];
@@ -96,7 +109,7 @@ describe('a run against a server that Squall did not start', () => {
     expect(processesOfRun(document.id)).toEqual([]);
   });
 
-  it('speaks TLS to a server by its own name, through the link', async () => {
+  it.concurrent('speaks TLS to a server by its own name, through the link', async () => {
     using out = temporaryFolder();
     const authority = await makeAuthority(new Date());
     const { certificate: cert, key } = await authority.issue({ names: ['localhost'] });
@@ -125,7 +138,7 @@ describe('a run against a server that Squall did not start', () => {
     expect(document.upstreams).toMatchObject([{ name: 'text/event-stream', failed: 0 }]);
   });
 
-  it('rejects autocannon over TLS, which would trust any certificate', async () => {
+  it.concurrent('rejects autocannon over TLS, which would trust any certificate', async () => {
     const scenario = join(import.meta.dirname, 'fixtures/target-latency.yaml');
     const probe = ['load.engine=autocannon', 'load.connections=4', 'load.stages.0={for: 8s}'];
     const args = ['run', scenario, '--target', 'https://localhost:1', ...probe.flatMap(change => ['--set', change])];
@@ -135,7 +148,7 @@ describe('a run against a server that Squall did not start', () => {
   });
 
   // Whole latencies, which every engine sees; 300 ms on top of 25, for requests that cross the link.
-  it('is driven by k6 as well, over TLS and by its own name', async ({ skip }) => {
+  it.concurrent('is driven by k6 as well, over TLS and by its own name', async ({ skip }) => {
     if (noK6) skip(noK6);
     using out = temporaryFolder();
     const authority = await makeAuthority(new Date());
@@ -160,7 +173,7 @@ describe('a run against a server that Squall did not start', () => {
     expect(processesOfRun(document.id)).toEqual([]);
   });
 
-  it('fails with exit 1 when an SLO does not hold, and is invalid when the server lets nobody in', async () => {
+  it.concurrent('fails with exit 1 when an SLO does not hold, and is invalid when the server lets nobody in', async () => {
     using out = temporaryFolder();
     await using server = await startServer({ authorization: `Bearer ${SECRET}` });
     const tight = ['--set', 'slos.0={name: quick throughout, objective: p99(ttft) <= 100 ms}'];
@@ -171,19 +184,7 @@ describe('a run against a server that Squall did not start', () => {
     expect(refused.stdout).toMatch(/warm-up requests failed/);
   });
 
-  it('shows that an SLO could have failed, by what changes around the server', async () => {
-    using out = temporaryFolder();
-    await using server = await startServer();
-    const prove = ['prove', SCENARIO, '--target', server.said, '--out', out.path, '--json'];
-    const shown = await squall(prove);
-    expect(JSON.parse(shown.stdout).proofs, shown.stderr).toMatchObject([{ outcome: 'holds' }]);
-    expect(shown.code).toBe(0);
-    const inside = await squall([...prove, '--set', 'proof.0.set={stack.gateway.retries: 0}']);
-    expect(inside.code, inside.stderr).toBe(3);
-    expect(inside.stderr).toMatch(/stack\.gateway\.retries[\s\S]*proof/);
-  });
-
-  it('leaves the server alone, and nothing of its own, when it is killed in the middle of a fault', async () => {
+  it.concurrent('leaves the server alone, and nothing of its own, when it is killed in the middle of a fault', async () => {
     using out = temporaryFolder();
     await using server = await startServer();
     const started = start(run(out.path, server.said, '--workers', '2'));

@@ -26,7 +26,7 @@ describe('a probe by autocannon', () => {
     expect(summary.cpuMs).toBeGreaterThan(0);
   });
 
-  it.each([
+  it.concurrent.each([
     ['resets-before-answer', 'reset'],
     ['closes-before-answer', 'reset'],
     ['never-answers', 'idle-timeout'],
@@ -42,7 +42,7 @@ describe('a probe by autocannon', () => {
     expect(Object.keys(outcomesOf(records))).toEqual([outcome]);
   });
 
-  it.each(['closes-mid-stream', 'resets-mid-stream', 'falls-silent', 'answers-503-for-ever'])(
+  it.concurrent.each(['closes-mid-stream', 'resets-mid-stream', 'falls-silent', 'answers-503-for-ever'])(
     'is over where an answer %s',
     { timeout: 30_000 },
     async path => {
@@ -52,7 +52,7 @@ describe('a probe by autocannon', () => {
     },
   );
 
-  it('gives up where nobody listens', { timeout: 30_000 }, async () => {
+  it.concurrent('gives up where nobody listens', { timeout: 30_000 }, async () => {
     const options = { ...probe, forMs: 20_000, targets: ['http://127.0.0.1:9'] };
     await expect(runLoad(options, { engine })).rejects.toMatchObject({
       code: 'NOTHING_TO_PROBE',

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Ramp } from '../../harness/arrivals/arrivals.ts';
 import { type ClientsPlan, DEFAULT_CONNECTIONS, type RetryPlan } from '../../harness/plan.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
+import { until } from '../until.ts';
 import { outcomesOf, runLoad, startFixture } from './rig.ts';
 import { type Asked, serve, stream } from './server.ts';
 
@@ -99,6 +100,7 @@ describe('impatient clients', () => {
       expect(endMs - scheduledMs).toBeGreaterThanOrEqual(248);
       expect(endMs - scheduledMs).toBeLessThan(4000);
     }
+    await until(() => closed.length >= 20);
     expect(closed.length).toBe(20);
   });
 
@@ -173,7 +175,7 @@ const crowd = (users: number, forMs: number): Ramp[] => [
   { name: 'crowd', fromMs: 0, toMs: forMs, fromPerSecond: 0, toPerSecond: 0, fromUsers: users, toUsers: users },
 ];
 
-describe('a closed loop', () => {
+describe.concurrent('a closed loop', () => {
   // Ten users, an answer of 100 ms, a think of 100 ms: ten requests every 200 ms, and never more than ten in flight. Over an
   // answer of 400 ms the same users send less than half as much: the loop slows down with the service.
   it.each([

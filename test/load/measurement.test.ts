@@ -96,7 +96,7 @@ describe('the measurement', () => {
   });
 });
 
-describe('the open loop', () => {
+describe.concurrent('the open loop', () => {
   // Answers take 1 s: after 1 s there are 100 in flight, and still 100 are sent in the next.
   it('sends at its rate however slowly the answers come, over its targets in turn', { timeout: 30_000 }, async () => {
     await using one = await startFixture('answers-badly.ts');

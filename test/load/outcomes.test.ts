@@ -76,7 +76,7 @@ describe('every way in which a request can end', () => {
     },
   );
 
-  it('healthy: ok, with tokens, stage, upstream and gaps', { timeout: 15_000 }, async () => {
+  it.concurrent('healthy: ok, with tokens, stage, upstream and gaps', { timeout: 15_000 }, async () => {
     const { records, progress } = await runLoad({ ...few, idleTimeoutMs: 800, targets: [`${server.said}/healthy`] });
     expect(outcomesOf(records)).toEqual({ ok: 10 });
     expect(records[0]).toMatchObject({ status: 200, outputTokens: 2, stage: 'steady', upstream: 'fixture-1' });
@@ -84,7 +84,7 @@ describe('every way in which a request can end', () => {
     expect(progress).toMatchObject({ sent: 10, completed: 10, failed: 0, dropped: 0 });
   });
 
-  it('refused, where nobody listens', { timeout: 15_000 }, async () => {
+  it.concurrent('refused, where nobody listens', { timeout: 15_000 }, async () => {
     const gone = await startFixture('answers-badly.ts');
     const targets = [`${gone.said}/healthy`];
     expect(outcomesOf((await runLoad({ ...few, targets })).records)).toEqual({ ok: 10 });
@@ -92,7 +92,7 @@ describe('every way in which a request can end', () => {
     expect(outcomesOf((await runLoad({ ...few, targets })).records)).toEqual({ 'connection-refused': 10 });
   });
 
-  it('connect-timeout, where nobody accepts; no earlier and not much later than the limit', {
+  it.concurrent('connect-timeout, where nobody accepts; no earlier and not much later than the limit', {
     timeout: 15_000,
   }, async () => {
     await using silent = await startFixture('never-accepts.ts');
@@ -104,7 +104,7 @@ describe('every way in which a request can end', () => {
     }
   });
 
-  it('truncated exactly as often as the server truncated: 3 %', { timeout: 20_000 }, async () => {
+  it.concurrent('truncated exactly as often as the server truncated: 3 %', { timeout: 20_000 }, async () => {
     const targets = [`${server.said}/truncates-3-percent`];
     const { records } = await runLoad({ perSecond: 250, forMs: 4000, targets });
     const counts = (await (await fetch(`${server.said}/counts`)).json()) as { truncated: number };

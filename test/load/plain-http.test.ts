@@ -148,7 +148,7 @@ describe.each(ENGINES)('plain HTTP by $name', ({ name, engine, skipped }) => {
 describe('a probe by autocannon', () => {
   const over = Object.keys(EXPECTED).filter(behaviour => EXPECTED[behaviour]!.autocannon === 'over');
 
-  it.each(over)('is over at an answer that is like %s', { timeout: 30_000 }, async behaviour => {
+  it.concurrent.each(over)('is over at an answer that is like %s', { timeout: 30_000 }, async behaviour => {
     await using server = await startFixture('answers-plainly.ts', behaviour);
     const load = { targets: [server.said], workload: GET, idleTimeoutMs: 1000, perSecond: 0, forMs: 20_000 };
     await expect(runLoad({ ...load, connections: 2 }, { engine: autocannonEngine })).rejects.toMatchObject({
@@ -158,7 +158,9 @@ describe('a probe by autocannon', () => {
   });
 
   // autocannon sends on such a connection all the same. Whether it then confuses two sockets is chance; a request is never called failed.
-  it('calls no request failed that was sent on a connection about to close', { timeout: 30_000 }, async () => {
+  it.concurrent('calls no request failed that was sent on a connection about to close', {
+    timeout: 30_000,
+  }, async () => {
     await using server = await startFixture('answers-plainly.ts', 'well', 'then-closes');
     using prepared = rig({ targets: [server.said], workload: GET, perSecond: 0, forMs: 1000, connections: 4 });
     await using load = await startLoad(prepared.job, { engine: autocannonEngine });
@@ -174,7 +176,7 @@ describe('a probe by autocannon', () => {
   });
 
   // 4 connections, of which each met one answer that is no HTTP: no request is called ok that was not.
-  it('counts an answer that is no HTTP, and what follows on its connection, as failed', {
+  it.concurrent('counts an answer that is no HTTP, and what follows on its connection, as failed', {
     timeout: 30_000,
   }, async () => {
     await using server = await startFixture('answers-plainly.ts', 'well', 'speaks-no-http');
@@ -189,7 +191,7 @@ describe('a probe by autocannon', () => {
 
 const few = { perSecond: 40, forMs: 500 };
 
-describe('plain HTTP of the stream engine', () => {
+describe.concurrent('plain HTTP of the stream engine', () => {
   const workload: HttpWorkload = {
     kind: 'http',
     name: 'ask',

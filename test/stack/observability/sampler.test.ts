@@ -22,7 +22,7 @@ const queueOf = (form: URLSearchParams) => {
   return JSON.stringify({ status: 'success', data: { resultType: 'matrix', result: [{ metric, values }] } });
 };
 
-test('reads every round from Prometheus once and in order, including those while it did not respond', async () => {
+test.concurrent('reads every round from Prometheus once and in order, including those while it did not respond', async () => {
   let calls = 0;
   await using server = await serve(async (request, response) => {
     calls += 1;
@@ -51,7 +51,7 @@ test('reads every round from Prometheus once and in order, including those while
   expect(rounds.length).toBe(before);
 });
 
-test('an unresponsive Prometheus only loses its rounds', async () => {
+test.concurrent('an unresponsive Prometheus only loses its rounds', async () => {
   await using server = await serve(() => {});
   const stack = { ...stackOf(), links: [linkAt(new URL(server.url).host)] };
   const rounds: number[] = [];

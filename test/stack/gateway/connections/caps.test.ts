@@ -27,7 +27,7 @@ async function statusesOf(connections: Limits, addresses: readonly string[]): Pr
 
 const here = (count: number) => new Array<string>(count).fill('127.0.0.1');
 
-test.each<[string, Limits, readonly string[], (number | 'closed')[]]>([
+test.concurrent.each<[string, Limits, readonly string[], (number | 'closed')[]]>([
   ['total', { maxConnections: 2 }, here(4), [200, 200, 503, 503]],
   ['total, closed without a response', { maxConnections: 2, whenFull: 'close' }, here(3), [200, 200, 'closed']],
   ['total, off', { maxConnections: 'off' }, here(4), [200, 200, 200, 200]],
@@ -43,7 +43,7 @@ test.each<[string, Limits, readonly string[], (number | 'closed')[]]>([
   expect(await statusesOf(connections, addresses)).toEqual(statuses);
 });
 
-test('over the limit a client is told when to retry, others are unaffected, and it is accepted once one disconnects', async () => {
+test.concurrent('over the limit a client is told when to retry, others are unaffected, and it is accepted once one disconnects', async () => {
   await using gateway = await startGateway({ ...quiet, connections: { maxConnections: 1, retryAfterSeconds: 3 } });
   using first = rawClient(gateway, GET);
   expect(await until(() => first.received() !== '')).toBeLessThan(3000);
@@ -58,7 +58,7 @@ test('over the limit a client is told when to retry, others are unaffected, and 
   expect(gateway.log).toContainEqual(expect.objectContaining({ msg: 'connections closed', reason: 'full', count: 1 }));
 });
 
-test('rejected clients that do not disconnect are bounded as well', async () => {
+test.concurrent('rejected clients that do not disconnect are bounded as well', async () => {
   await using gateway = await startGateway({ ...quiet, connections: { maxConnections: 1 } });
   using _first = rawClient(gateway, GET);
   using clients = new DisposableStack();
@@ -82,12 +82,12 @@ describe('behind a trusted proxy', () => {
   };
   const one = ['203.0.113.7', '1.1.1.1, 203.0.113.7', '2.2.2.2,203.0.113.7'];
 
-  test('the client is the address that the proxy reports, whatever the client claims', async () => {
+  test.concurrent('the client is the address that the proxy reports, whatever the client claims', async () => {
     const limits = { maxPerAddress: 2, trustedProxies: ['127.0.0.1'] };
     expect((await inFlight(limits, [...one, '203.0.113.8'])).sort()).toEqual([429, 504, 504, 504]);
   });
 
-  test('forwarded addresses are ignored unless the proxy is trusted', async () => {
+  test.concurrent('forwarded addresses are ignored unless the proxy is trusted', async () => {
     expect(await inFlight({ maxPerAddress: 2 }, one)).toEqual([504, 504, 504]);
   });
 });
@@ -97,7 +97,7 @@ describe('limits on a request', () => {
   const large = chatText({ headers: `x: ${'y'.repeat(40_000)}\r\n` });
   const huge = chatText({ content: 'x'.repeat(2_000_000) });
   const deep = chatText({ tools: [[[[[]]]]] });
-  test.each<[string, string, string, Partial<GatewayConfigInput>, Partial<GatewayConfigInput>]>([
+  test.concurrent.each<[string, string, string, Partial<GatewayConfigInput>, Partial<GatewayConfigInput>]>([
     ['many headers', many, '431 too_many_headers', {}, { connections: { maxHeaders: 'off' } }],
     ['large headers', large, '431 headers_too_large', {}, { connections: { maxHeaderBytes: 'off' } }],
     ['a huge body', huge, '413 body_too_large', {}, { maxBodyBytes: 'off' }],
@@ -118,7 +118,7 @@ describe('limits on a request', () => {
     expect(await outcomeOf(strict, chatText())).toBe('200 ');
   });
 
-  test('pipelined requests: up to the limit all are served, beyond it all are cancelled', async () => {
+  test.concurrent('pipelined requests: up to the limit all are served, beyond it all are cancelled', async () => {
     await using upstream = await startUpstream(hangs);
     const upstreams = [{ name: 'one', url: upstream.url }];
     await using strict = await startGateway({ ...quiet, upstreams });

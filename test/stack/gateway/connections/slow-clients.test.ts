@@ -122,7 +122,7 @@ test.concurrent.each(ATTACKS)(
   },
 );
 
-test.each([
+test.concurrent.each([
   ['a body of a known length', 'content-length: 1000', 'x'],
   ['a body in chunks', 'transfer-encoding: chunked', '1\r\nx\r\n'],
 ])('an unknown expectation is rejected at once, without %s', async (_, framing, piece) => {
@@ -141,7 +141,7 @@ test.each([
   expect(gateway.log).toContainEqual(expect.objectContaining(rejected));
 });
 
-test('a slow second request gets a 408 as well', async () => {
+test.concurrent('a slow second request gets a 408 as well', async () => {
   const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
   await using gateway = await startGateway({ ...quiet, upstreams, connections: { headersMs: LIMIT_MS } });
   using client = rawClient(gateway, 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /healthz HTTP/1.1\r\n');
@@ -149,7 +149,7 @@ test('a slow second request gets a 408 as well', async () => {
   expect(client.received()).toContain('HTTP/1.1 408');
 });
 
-test('a second request that begins just before the keep-alive timeout has its full header timeout', async () => {
+test.concurrent('a second request that begins just before the keep-alive timeout has its full header timeout', async () => {
   const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
   const connections = { keepAliveMs: LIMIT_MS, headersMs: LIMIT_MS };
   await using gateway = await startGateway({ ...quiet, upstreams, connections });
@@ -242,7 +242,7 @@ test('a crowd of slow clients blocks others no longer than the header timeout, f
   expect(await served(lenient)).toBe(false);
 });
 
-test('a slow but steady upload and a silent stream exceed no deadline', async () => {
+test.concurrent('a slow but steady upload and a silent stream exceed no deadline', async () => {
   const strict = { headersMs: 500, bodyGraceMs: 300, minBodyBytesPerSecond: 500, sendMs: 500, keepAliveMs: 500 };
   await using upstream = await startUpstream(responds());
   const upstreams = [{ name: 'one', url: upstream.url }];
@@ -259,7 +259,7 @@ test('a slow but steady upload and a silent stream exceed no deadline', async ()
   expect(gateway.log.filter(line => line.msg === 'connections closed')).toEqual([]);
 });
 
-test('a slow reader that makes progress gets its whole response, however long that takes', async () => {
+test.concurrent('a slow reader that makes progress gets its whole response, however long that takes', async () => {
   await using upstream = await startUpstream(floods);
   const upstreams = [{ name: 'one', url: upstream.url }];
   await using gateway = await startGateway({ ...quiet, upstreams, connections: { sendMs: 2000 } });
