@@ -61,13 +61,27 @@ const unit = [
   'test/stack/redis/render-redis-config.test.ts',
 ];
 
-/** In this order: what needs little of the machine, whole runs, containers. Within each as Vitest would. */
+/**
+ * Started before all others, so that no long file is left to run alone at the end. Of whole runs, those that run three side by side
+ * alternate with those that mostly wait.
+ */
+const LONG = [
+  ...['stack/gateway/connections/slow-clients', 'load/plain-http', 'load/clients', 'e2e/bad-input', 'e2e/discovery'],
+  ...['stack/gateway/upstream/discovery-outage', 'e2e/without-redis', 'load/outcomes', 'load/autocannon'],
+  ...['faults/network/zone-partition', 'e2e/full-disk', 'stack/gateway/connections/caps', 'load/own-name'],
+  ...['e2e/target', 'faults/slow-http/attacker', 'e2e/run', 'e2e/segments', 'e2e/attack'],
+  ...['faults/slow-http/against-slowhttptest'],
+].map(name => `test/${name}.test.ts`);
+/** The rest in this order: what needs little of the machine, whole runs, containers. Within each as Vitest would. */
 const ORDER = [/^test\/(?!e2e|docker)/, /^test\/e2e\//, /^test\/docker\//];
 
-class LightFirst extends BaseSequencer {
+class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) =>
-      ORDER.findIndex(pattern => pattern.test(relative(import.meta.dirname, moduleId)));
+    const rank = ({ moduleId }: TestSpecification) => {
+      const file = relative(import.meta.dirname, moduleId);
+      const place = LONG.indexOf(file);
+      return place < 0 ? LONG.length + ORDER.findIndex(pattern => pattern.test(file)) : place;
+    };
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }
@@ -77,7 +91,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 30_000,
     reporters: ['default', './test/slowest.ts'],
-    sequence: { sequencer: LightFirst },
+    sequence: { sequencer: LongFirst },
     // Of the tests of a file that say they may run side by side.
     maxConcurrency: 3,
     projects: [
