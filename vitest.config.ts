@@ -69,7 +69,7 @@ const LONG = [
   ...['stack/gateway/connections/slow-clients', 'load/plain-http', 'load/clients', 'e2e/bad-input', 'e2e/discovery'],
   ...['stack/gateway/upstream/discovery-outage', 'e2e/without-redis', 'load/outcomes', 'load/autocannon'],
   ...['faults/network/zone-partition', 'e2e/full-disk', 'stack/gateway/connections/caps', 'load/own-name'],
-  ...['e2e/target', 'faults/slow-http/attacker', 'e2e/run', 'e2e/segments', 'e2e/attack'],
+  ...['e2e/prove', 'e2e/target', 'faults/slow-http/attacker', 'e2e/run', 'e2e/segments', 'e2e/attack'],
   ...['faults/slow-http/against-slowhttptest'],
 ].map(name => `test/${name}.test.ts`);
 /** The rest in this order: what needs little of the machine, whole runs, containers. Within each as Vitest would. */
