@@ -2,6 +2,7 @@ import { failureText } from '../../harness/failure-text.ts';
 import type { RunPlan } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { LoadNote } from '../../harness/requests.ts';
+import { formatPercent } from '../rounding.ts';
 import type { RunDocument, SloResult, Verdict, WindowResult } from '../store/run-document.ts';
 
 /** Value with its unit, three significant digits: `412 ms`, `0.98%`, `19.8/s`; a dash for null. */
@@ -90,6 +91,11 @@ export function formatUpstreams({ upstreams = [] }: RunDocument): string {
   return upstreams
     .map(({ name, requests, failed }) => `${name} ${requests}${failed > 0 ? ` (${failed} failed)` : ''}`)
     .join(', ');
+}
+
+/** Use of prefix caches: `14312 of 14372 tokens (99.6%)`. */
+export function formatCacheUse({ queries, hits }: RunDocument['prefixCache'] & {}): string {
+  return `${hits} of ${queries} tokens (${formatPercent(hits, queries)})`;
 }
 
 /** Headers of a response on one line: `content-type: text/html, server: nginx`; empty for none. */

@@ -5,6 +5,7 @@ import {
   FAILURES_TITLE,
   failureNotes,
   firstUnit,
+  formatCacheUse,
   formatErrors,
   formatHeaders,
   formatInterval,
@@ -50,7 +51,7 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Fault', 'Kind', 'Target', 'Injected', 'Took effect', 'Recovered', 'Evidence'],
       document.faults.map(faultRow),
     ),
-    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.${document.upstreams ? ` Served by ${text(formatUpstreams(document))}.` : ''}`,
+    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.${document.upstreams ? ` Served by ${text(formatUpstreams(document))}.` : ''}${document.prefixCache ? ` Prefix caches of the engines: ${formatCacheUse(document.prefixCache)}.` : ''}`,
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;

@@ -2,7 +2,7 @@ import { processName } from '../../../harness/arrivals/arrivals.ts';
 import type { RunPlan } from '../../../harness/plan.ts';
 import type { ConnectionCounts } from '../../../harness/requests.ts';
 import type { RenderInput, RunDocument } from '../../store/run-document.ts';
-import { formatUpstreams } from '../cells.ts';
+import { formatCacheUse, formatUpstreams } from '../cells.ts';
 import { percentage, quantity, quantityOr } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
 
@@ -61,6 +61,11 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
       'Resent',
       quantity(load.resent, ''),
       'a reused connection ended before any byte of a response, and the request was sent once more on a new one: what a client sees that does the same',
+    ],
+    document.prefixCache && [
+      'Prefix cache',
+      formatCacheUse(document.prefixCache),
+      'prompt tokens, by the counters of the engines during the load, other clients included',
     ],
     document.upstreams && ['Served by', formatUpstreams(document), 'requests by upstream, as responses name it'],
     load.connections && ['Connections', connectionsText(load.connections), 'established, warm-up included'],
