@@ -89,7 +89,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     machine: environment.machine,
     versions,
     load,
-    warnings: warningsOf(run, load),
+    warnings: warningsOf(run, load, prefixCache),
     ...notesOf(events),
     ...(prefixCache && { prefixCache }),
     ...upstreamsOf(run.records),

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import type { TimedEvent } from '../../../harness/history.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { judge } from '../../../reports/judge/judge.ts';
+import { renderHtml } from '../../../reports/render/html/render-html.ts';
+import { renderMarkdown } from '../../../reports/render/markdown.ts';
 import { historyOf, planOf, type RequestChanges, steadyLoad } from '../runs.ts';
 
 function judgedRun(objectives: readonly string[], records: readonly RequestRecord[]) {
@@ -133,6 +136,39 @@ test.each([
   [80, '20% fewer than the 60000 planned'],
 ])('prompts of %d tokens instead of 100 are warned of', (counted, words) => {
   expect(judgedRun([], prompts(100, counted)).warnings).toEqual([expect.stringContaining(words)]);
+});
+
+/** The engines count that `hits` of a thousand tokens a second were cached. */
+const counters = (hits: number): TimedEvent[] =>
+  Array.from({ length: 60 }, (_, second) => ({
+    ...{ atMs: second * 1000 + 500, type: 'sample', seenMs: second * 1000 + 500 },
+    readings: { a: { cacheQueries: second * 1000, cacheHits: second * hits } },
+  }));
+
+test.each([
+  // 33 of 200 tokens are more than a tenth, and more than a chat template.
+  [33, 200, 1],
+  [20, 200, 0],
+  [32, 200, 0],
+  // Short prompts are warned of when most of them is cached.
+  [9, 16, 1],
+  [7, 16, 0],
+])('%d cached tokens of a prompt of %d make %d warnings', (cached, counted, warnings) => {
+  expect(judgedRun([], prompts(counted, counted, cached)).warnings).toHaveLength(warnings);
+});
+
+test('the counters of the engines warn of a warm cache where the server reports no usage of it', () => {
+  const warned = (hits: number, records = steadyLoad()) =>
+    judge({ events: historyOf(planOf(), ...counters(hits)), records }).document;
+  expect(warned(900).warnings).toEqual([expect.stringMatching(/^90% .* by their counters/)]);
+  expect(warned(900).prefixCache).toEqual({ queries: 59_000, hits: 53_100 });
+  expect(warned(50).warnings).toEqual([]);
+  // Usage tells of this run's requests alone.
+  expect(warned(900, prompts(100, 100, 0)).warnings).toEqual([]);
+  for (const render of [renderMarkdown, renderHtml])
+    expect(render(judge({ events: historyOf(planOf(), ...counters(900)), records: steadyLoad() }))).toContain(
+      '53100 of 59000 tokens (90%)',
+    );
 });
 
 test('a warm prefix cache is warned of, unless the workload shares prompts', () => {
