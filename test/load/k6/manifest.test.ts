@@ -97,6 +97,33 @@ describe('squall k6-operator', () => {
     expect(JSON.parse(configMap.data['plan.json']!).targets).toEqual([urls[1], urls[3]]);
   });
 
+  it('takes keys from a Secret, by the names of their variables, and holds prompts, body and salt', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'squall-operator-'));
+    try {
+      const file = join(folder, 'prompts.txt');
+      writeFileSync(file, 'one\ntwo\n');
+      const sets = ['load.engine=k6', 'load.arrivals=constant', 'load.body.seed=7', 'load.stages.0={at: 5/s, for: 5s}'];
+      const workload = `load.workload={prompts: {file: ${file}}, outputTokens: 5}`;
+      const changes = [...sets, workload].flatMap(set => ['--set', set]);
+      const own = ['-H', 'api-key: env:SQUALL_TEST_ELSEWHERE', '--salt', 'abc', '--url', 'http://a'];
+      const args = ['k6-operator', 'step-load', ...own, ...changes];
+      const { code, stdout, stderr } = await squall([...args, '--secret', 'keys']);
+      expect(code, stderr).toBe(0);
+      const [configMap, testRun] = documentsOf(stdout);
+      const plan = JSON.parse(configMap.data['plan.json']!);
+      expect(plan).toMatchObject({
+        salt: 'abc',
+        body: { seed: 7 },
+        headers: { 'api-key': 'env:SQUALL_TEST_ELSEWHERE' },
+      });
+      expect(JSON.parse(configMap.data['prompts.json']!)).toHaveLength(2);
+      expect(JSON.stringify(testRun)).toContain('"secretKeyRef":{"name":"keys","key":"SQUALL_TEST_ELSEWHERE"}');
+      await expectRefusal(args, 3, [/--secret.*SQUALL_TEST_ELSEWHERE/, /kubectl create secret/]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   // A script without targets would ask for `undefined/well`.
   it('wants to know where clients send to', async () => {
     const { stdout } = await expectRefusal(['k6-operator', SCENARIO], 3, [/--url/]);
