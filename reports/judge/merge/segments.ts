@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { SquallError } from '../../../harness/errors.ts';
 import type { TimedEvent } from '../../../harness/history.ts';
-import type { RunPlan } from '../../../harness/plan.ts';
+import type { RunPlan, Workload } from '../../../harness/plan.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 
 /** Stored run of one segment. */
@@ -27,12 +27,25 @@ export function wholePlan({ segment, load, arrivals, replay, ...plan }: RunPlan)
 
 /**
  * Part of the plan that all segments of one load must share: {@link wholePlan} without what depends on the machine, which is the
- * command, and the path of the trace, whose content has its own hash.
+ * command, and the paths of trace and prompts, whose contents have their own hashes.
  */
 function commonPlan(plan: RunPlan): Omit<RunPlan, 'replay'> {
   const { replay: _replay, ...whole } = wholePlan(plan);
-  const { trace } = whole.load;
-  return trace ? { ...whole, load: { ...whole.load, trace: { ...trace, file: '' } } } : whole;
+  const { trace, clients, workload } = whole.load;
+  const load = {
+    ...whole.load,
+    workload: withoutPath(workload),
+    ...(trace && { trace: { ...trace, file: '' } }),
+    ...(clients && {
+      clients: { ...clients, classes: clients.classes.map(own => ({ ...own, workload: withoutPath(own.workload) })) },
+    }),
+  };
+  return { ...whole, load };
+}
+
+function withoutPath(workload: Workload): Workload {
+  if (workload.kind === 'http' || !workload.prompts) return workload;
+  return { ...workload, prompts: { ...workload.prompts, file: '' } };
 }
 
 /**

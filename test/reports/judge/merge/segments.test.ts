@@ -77,4 +77,23 @@ describe('a set of runs to merge', () => {
     expect(requireComplete([first, replaying(2, '/there/azure.csv', 'same')])).toHaveLength(2);
     expect(() => requireComplete([first, replaying(2, '/here/azure.csv', 'other')])).toThrow(/differ in load/);
   });
+
+  it('may differ in the paths of prompts, but not in their content, nor in the salt', () => {
+    const drawing = (index: number, file: string, sha256: string, salt = 'abc') => {
+      const workload = { name: 'w', model: 'm', promptTokens: { kind: 'prompts' }, outputTokens: [1, 2] } as const;
+      const own = { ...workload, prompts: { file, sha256 } };
+      const classes = [{ name: 'a', weight: 1, workload: own }];
+      const clients = {
+        connections: { kind: 'reuse', maxRequests: null },
+        retry: null,
+        clientTimeout: null,
+        classes,
+      } as const;
+      return part(index, 2, { plan: { load: { ...WHOLE_PLAN.load, workload: own, clients, salt } } });
+    };
+    const first = drawing(1, '/here/prompts.txt', 'same');
+    expect(requireComplete([first, drawing(2, '/there/prompts.txt', 'same')])).toHaveLength(2);
+    expect(() => requireComplete([first, drawing(2, '/here/prompts.txt', 'other')])).toThrow(/differ in load/);
+    expect(() => requireComplete([first, drawing(2, '/here/prompts.txt', 'same', 'xyz')])).toThrow(/differ in load/);
+  });
 });
