@@ -138,12 +138,12 @@ export function isFailure({ outcome }: Pick<RequestRecord, 'outcome'>): boolean 
 }
 
 /** Field of a scenario that sets the limit by which a request failed, by outcome. */
-export const TIMEOUT_FIELDS = {
+export const TIMEOUT_FIELDS: Readonly<Record<string, string>> = {
   'connect-timeout': 'load.connectTimeout',
   'first-token-timeout': 'load.firstTokenTimeout',
   'idle-timeout': 'load.idleTimeout',
   'client-timeout': 'load.clients.clientTimeout',
-} as const satisfies Partial<Record<Outcome, string>>;
+} satisfies Partial<Record<Outcome, string>>;
 
 /** Name of a failure in counts and in `errors(…)`: its outcome, or `http-<status>` for an HTTP error. */
 export function errorKind({ outcome, status }: Pick<RequestRecord, 'outcome' | 'status'>): string {

@@ -16,6 +16,7 @@ import type { MetricsSource, SamplingJob } from './metrics.ts';
 import { type NemesisLimits, runFault } from './nemesis.ts';
 import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
+import { TIMEOUT_FIELDS } from './requests.ts';
 import { injects, partitionOfSegment } from './segment.ts';
 import { requireVersions, type Versions } from './versions.ts';
 
@@ -209,11 +210,14 @@ function isSteady({ warmUp: { completed, failures }, notes = [] }: LoadProgress,
   const ended = completed + failed;
   if (ended > 0 && failed / ended <= STEADY_FAILED_RATIO) return true;
   const kinds = Object.entries(failures).map(([kind, count]) => `${kind} ×${count}`);
+  const limits = Object.keys(failures)
+    .filter(kind => kind in TIMEOUT_FIELDS)
+    .map(kind => `; the limit of ${kind} is \`${TIMEOUT_FIELDS[kind]}\``);
   const first = notes.find(({ type, name }) => type === 'failure' && name in failures);
   const reason =
     ended === 0
       ? 'no warm-up request had completed by the start of the load phase: make `load.warmUp` longer than a response takes'
-      : `${failed} of ${ended} warm-up requests failed (${kinds.join(', ')}); the limit is ${STEADY_FAILED_RATIO * 100} %${first ? `. The service said: ${failureText(first)}` : ''}`;
+      : `${failed} of ${ended} warm-up requests failed (${kinds.join(', ')}); the limit is ${STEADY_FAILED_RATIO * 100} %${limits.join('')}${first ? `. The service said: ${failureText(first)}` : ''}`;
   history.append({ type: 'invalid', guard: 'steady-state', reason });
   return false;
 }

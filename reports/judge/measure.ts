@@ -1,5 +1,5 @@
 import { formatMs } from '../../harness/quantity.ts';
-import { isFailure, type Outcome, type RequestRecord, TIMEOUT_FIELDS } from '../../harness/requests.ts';
+import { isFailure, type RequestRecord, TIMEOUT_FIELDS } from '../../harness/requests.ts';
 import { formatPercent, rounded } from '../rounding.ts';
 import type { Survivors } from '../store/run-document.ts';
 import { hasValue, LATENCIES, type LatencyMetric, type Samples, samplesOf, withInfinite } from './samples.ts';
@@ -111,7 +111,7 @@ function beside(name: string, { measured }: Survivors): string {
 
 /** Sentence on the failures that a limit of the scenario ended, and the fields that move these limits; empty if there are none. */
 export function timeoutRemark(failures: readonly RequestRecord[]): string {
-  return (Object.entries(TIMEOUT_FIELDS) as [Outcome, string][])
+  return Object.entries(TIMEOUT_FIELDS)
     .map(([outcome, field]) => ({ outcome, field, count: failures.filter(one => one.outcome === outcome).length }))
     .filter(({ count }) => count > 0)
     .map(({ outcome, field, count }) => ` ${count} of them failed by ${outcome}, whose limit is \`${field}\`.`)

@@ -183,6 +183,11 @@ describe('a run', () => {
       '9 of 10 warm-up requests failed (http-401 ×8, reset ×1); the limit is 5 %',
     ],
     [
+      'the warm-up is slower than a limit permits, whose field it names',
+      { completed: 1, failures: { 'first-token-timeout': 9 } },
+      '9 of 10 warm-up requests failed (first-token-timeout ×9); the limit is 5 %; the limit of first-token-timeout is `load.firstTokenTimeout`',
+    ],
+    [
       'no warm-up request gets a response',
       { completed: 0, failures: {} },
       expect.stringMatching(/^no .*`load\.warmUp`/),

@@ -10,6 +10,7 @@ import {
   ratioFinding,
   undecided,
 } from '../check.ts';
+import { timeoutRemark } from '../measure.ts';
 import type { Statement } from '../statement.ts';
 import { BATCHES, samplesForRatio } from '../statistics.ts';
 
@@ -56,7 +57,8 @@ function ratio(objective: GoodputObjective, { requests }: Evidence): Finding {
   const base = requests.filter(request => request.outcome !== 'interrupted');
   const hits = base.filter(request => isGood(objective, request)).length;
   if (base.length === 0) return undecided('inconclusive', 'No request of the window ended by itself.');
-  return ratioFinding(objective, hits, base.length, `goodput, ${hits} of ${base.length} requests in time,`);
+  const found = ratioFinding(objective, hits, base.length, `goodput, ${hits} of ${base.length} requests in time,`);
+  return found.verdict === 'pass' ? found : { ...found, reason: `${found.reason}${timeoutRemark(base)}` };
 }
 
 function perSecond(objective: GoodputObjective, { window, run }: Evidence): Finding {

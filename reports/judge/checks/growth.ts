@@ -1,4 +1,5 @@
 import type { TimedEvent } from '../../../harness/history.ts';
+import type { Window } from '../../../harness/windows.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { type GaugeSeries, gaugeSeries, unreported } from '../gauges.ts';
 import { LEVEL, nearestRank, quantileRanks } from '../statistics.ts';
@@ -29,7 +30,8 @@ export const MIN_READINGS = 24;
  *
  * The bounds of each median are distribution-free, at 97.5 % so that both hold at 95 %; neighbouring readings are correlated, so in
  * short windows the bounds are slightly too narrow. Of a replica that restarted, its longest stretch between restarts is judged. The
- * worst replica decides. Memory grows while a process warms up, so the window should start after that.
+ * worst replica decides, and nothing passes with one that ended for its memory. Memory grows while a process warms up, so the window
+ * should start after that.
  */
 function judge(objective: GrowthObjective, { window, run }: Evidence): Finding {
   const series = gaugeSeries(objective.gauge, run.events, window.fromMs, window.toMs);
@@ -41,17 +43,28 @@ function judge(objective: GrowthObjective, { window, run }: Evidence): Finding {
     return growth ? [{ replica, ...growth }] : [];
   });
   const short = runs.find(({ values }) => values.length < MIN_READINGS);
-  const doubt =
+  const few =
     short &&
     `${short.replica} has only ${short.values.length} readings without a restart; the minimum is ${MIN_READINGS}`;
-  if (judged.length === 0) return undecided('inconclusive', `Too few samples: ${doubt}.`, samples);
+  if (judged.length === 0) return undecided('inconclusive', `Too few samples: ${few}.`, samples);
   const worst = judged.reduce((a, b) => (b.measured > a.measured ? b : a));
   const max = (bound: 'lower' | 'upper') => Math.max(...judged.map(one => one[bound]));
   const found = { measured: worst.measured, lower: max('lower'), upper: max('upper'), samples };
   const verdict = verdictOf(objective, found);
   const result = `${worst.replica} grew most, from ${mebi(worst.first)} to ${mebi(worst.last)}`;
+  const doubt = outOfMemory(window, run.events) ?? few;
   if (verdict === 'pass' && doubt) return { ...found, verdict: 'inconclusive', reason: `${result}, but ${doubt}.` };
   return { ...found, verdict, reason: `${result} (medians of the first and the last quarter).` };
+}
+
+/** Clause on a replica that ended in the window for its memory, which no reading between restarts shows; undefined if none did. */
+function outOfMemory({ fromMs, toMs }: Window, events: readonly TimedEvent[]): string | undefined {
+  const ended = events
+    .filter(event => event.type === 'replica')
+    .find(
+      ({ atMs, state, detail = '' }) => atMs >= fromMs && atMs < toMs && state !== 'ready' && /\bOOM\b/.test(detail),
+    );
+  return ended && `${ended.replica} was ended for its memory in the window (${ended.detail})`;
 }
 
 /** Values of the longest stretch without a restart of the replica. */

@@ -94,9 +94,14 @@ function latencyFigures(windows: readonly WindowResult[], first: string): [strin
     [
       `P99 ${term}, worst fault`,
       worst ? quantity(worst.ttftMs.p99!, 'ms') : missing(`no first ${first} in any fault window`),
-      worst ? `${worst.name}${factor}` : 'no fault window',
+      worst ? `${worst.name}${factor}${failedIn(worst)}` : 'no fault window',
     ],
   ];
+}
+
+/** Failed requests of a window beside a quantile of those that have the value. */
+function failedIn({ failed, requests }: WindowResult): string {
+  return failed === 0 ? '' : `, without the ${percentage(failed, requests)} that failed`;
 }
 
 function recoveryFigure({ slos }: RunDocument): [string, Content, Content] {

@@ -90,6 +90,7 @@ test.each([
   const named = `60 of them failed by ${outcome}, whose limit is \`${field}\`.`;
   for (const objective of ['errors <= 1%', `errors(${outcome}) <= 1%`, 'availability >= 99%', 'p99(ttft) <= 1 s'])
     expect(judged(objective, { records }).reason).toContain(named);
+  expect(judged('goodput(1 s) >= 95%', { records }).reason).toContain(named);
   expect(judged('errors(reset) <= 0.5%', { records: failing }).reason).not.toContain('limit is');
 });
 

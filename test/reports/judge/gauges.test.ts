@@ -155,6 +155,19 @@ test('growth needs enough readings without a restart, and uses the longest such 
   expect(restless.reason).toContain('a has only 10 readings without a restart');
 });
 
+test('growth does not pass where a replica ended for its memory, however little it grew between restarts', () => {
+  const died = {
+    ...state('a', 29_900, 'exited'),
+    detail: 'OOM, killed at its limit of 64 MiB (SIGKILL)',
+  } as TimedEvent;
+  const life = [state('a', -1000, 'ready'), died, state('a', 30_000, 'ready')];
+  const found = judged('growth(memory) <= 10%', [...life, ...rounds({ a: leaking(0) })]);
+  expect(found).toMatchObject({
+    verdict: 'inconclusive',
+    reason: expect.stringContaining('a was ended for its memory'),
+  });
+});
+
 test('the timeline includes the gauges of the engines only where there are samples', () => {
   const events = rounds({
     'inference-1': second => ({ ...healthy(second), queue: 5, kvRatio: 0.25 }),

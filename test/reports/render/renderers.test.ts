@@ -124,6 +124,10 @@ test('a quantile beyond every value is told as what is missing, with that of the
     expect(render(run).replace(/<script>.*<\/script>/s, '')).not.toMatch(/Infinity|NaN|undefined/);
 });
 
+test('the key figures say that a quantile is that of the requests that have a value', () => {
+  expect(renderHtml(inputOf())).toMatch(/P99 TTFT, worst fault.*?fault:kill.*?, without the 9\.52% that failed/s);
+});
+
 test('JUnit: an invalid run is a separate error, with all reasons', () => {
   const xml = renderJunit(inputOf(killed(null, null)));
   expect(xml).toMatch(
