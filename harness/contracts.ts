@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { ClientTls } from './host/client-tls.ts';
+import type { ShortRequest, ShortResponse } from './host/send.ts';
 import type { NameLookUp } from './host/target.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 import type { AttackOutcome, ConnectionCounts, LoadNote } from './requests.ts';
@@ -152,6 +153,8 @@ export interface RunningStack extends AsyncDisposable {
    * @throws without a response: the connection error, or the signal's reason on abort
    */
   probe(target: Link | Replica, path: string, signal: AbortSignal): Promise<Probe>;
+  /** Sends a request directly to a replica, from the same network. @throws as {@link probe}; absent where there are no replicas */
+  send?(replica: Replica, request: ShortRequest, signal: AbortSignal): Promise<ShortResponse>;
   /** Also kills the process group of `pid` if the harness dies without stopping the stack. */
   protect(pid: number): void;
 }

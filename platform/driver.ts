@@ -1,4 +1,5 @@
 import type { FirstByte } from '../harness/host/probe.ts';
+import type { ShortRequest, ShortResponse } from '../harness/host/send.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
 import type { LinkPlan } from '../stack/topology.ts';
 import type { Directory } from './addresses.ts';
@@ -44,6 +45,8 @@ export interface Driver {
   listenersOf(link: LinkPlan): Promise<{ readonly requested: string; readonly listen: string }>;
   /** Sends a probe from where the services run. @throws without a response, or the signal's reason on abort */
   probe(url: string, signal: AbortSignal): Promise<FirstByte>;
+  /** Sends a request to a service, likewise. @param origin of a replica, as services see it */
+  send(origin: string, request: ShortRequest, signal: AbortSignal): Promise<ShortResponse>;
   /**
    * Frees and removes what programs leave behind, after all have ended. Idempotent, bounded in time.
    * @returns a description of what is left for the watchdog to remove; undefined if nothing is

@@ -105,6 +105,7 @@ class Stack {
         const base = 'listen' in target ? `${target.protocol}://${this.#driver.where.link(target.name)}` : target.url;
         return this.#driver.probe(base + path, probeSignal);
       },
+      send: ({ url }, request, sendSignal) => this.#driver.send(url, request, sendSignal),
       protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
       [Symbol.asyncDispose]: () => this.#takeDown(),
     };

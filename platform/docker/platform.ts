@@ -29,7 +29,7 @@ import {
   replicaContainer,
   type StackPlan,
 } from './plans.ts';
-import { PROBER, PROBER_SELF, probeInside } from './prober.ts';
+import { PROBER, PROBER_SELF, probeInside, sendInside } from './prober.ts';
 import { removeLabelled } from './remove-labelled.ts';
 
 /** Services that use others drain; the rest have nothing to finish. */
@@ -134,6 +134,7 @@ async function dockerDriver(topology: Topology, options: UpOptions, settings: Do
       return { requested: `0.0.0.0:${layout.linkPort(link.name)}`, listen };
     },
     probe,
+    send: (origin, request, abort) => sendInside(proberUrl, origin, request, abort),
     async cleanup() {
       await ports.free();
       const starting = Promise.all(containers.map(container => container.starting));

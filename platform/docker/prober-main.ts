@@ -3,15 +3,17 @@
  *
  * It probes services and links from inside a stack's networks, on behalf of the harness outside. `GET /` with the header
  * `x-squall-probe: http://inference-1:8000/readyz` sends one probe and returns `{"isReady":true,"ttfbMs":1.2}`, or 502 with
- * `{"error":"connect ECONNREFUSED …"}` without a response. Browsers do not send that header across origins.
+ * `{"error":"connect ECONNREFUSED …"}` without a response. `POST /`, with an origin in that header and a method, a path and a body as
+ * JSON, sends that request and returns `{"status":200,"text":"…"}`. Browsers do not send that header across origins.
  *
  * It is also the name server of last resort. The engine does not know the names of stopped containers and forwards the query; in an
  * internal network an old engine lets that time out after ten seconds, during which Toxiproxy, which dials in its accept loop, would
  * not serve the link of a killed replica. This name server returns NXDOMAIN at once.
  */
 import { createSocket } from 'node:dgram';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import { probe } from '../../harness/host/probe.ts';
+import { type ShortRequest, send } from '../../harness/host/send.ts';
 
 const PORT = 8080;
 const DNS_PORT = 53;
@@ -30,11 +32,25 @@ const server = createServer((request, response) => {
   response.on('close', () => disconnected.abort());
   const respond = (status: number, body: object) =>
     response.writeHead(status, { connection: 'close' }).end(JSON.stringify(body));
-  probe(url, { clock: { nowMs: () => performance.now() }, signal: disconnected.signal }).then(
-    ({ isReady, ttfbMs }) => respond(200, { isReady, ttfbMs }),
+  const { signal } = disconnected;
+  const asking =
+    request.method === 'POST'
+      ? readJson(request).then(short => send(url, short as ShortRequest, signal))
+      : probe(url, { clock: { nowMs: () => performance.now() }, signal }).then(({ isReady, ttfbMs }) => ({
+          isReady,
+          ttfbMs,
+        }));
+  asking.then(
+    body => respond(200, body),
     error => respond(502, { error: error.message }),
   );
 });
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  let text = '';
+  for await (const chunk of request) text += String(chunk);
+  return JSON.parse(text);
+}
 
 /** Returns the query as a response (RFC 1035, 4.1.1): QR set, recursion available, response code 3, no such name. */
 const names = createSocket('udp4').on('message', (query, from) => {

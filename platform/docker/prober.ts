@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { FirstByte } from '../../harness/host/probe.ts';
+import type { ShortRequest, ShortResponse } from '../../harness/host/send.ts';
 import type { Files } from './archive.ts';
 import { needsOf } from './images/service-files.ts';
 import { HOME } from './layout.ts';
@@ -34,4 +35,17 @@ export async function probeInside(
   const response = await fetch(proberUrl, { signal, headers: { 'x-squall-probe': url } });
   if (!response.ok) throw new Error(`No response from ${url}: ${await response.text()}`);
   return (await response.json()) as Pick<FirstByte, 'isReady' | 'ttfbMs'>;
+}
+
+/** Has the prober at `proberUrl` send a request to the service at `origin`. @throws as {@link probeInside} */
+export async function sendInside(
+  proberUrl: string,
+  origin: string,
+  request: ShortRequest,
+  signal: AbortSignal,
+): Promise<ShortResponse> {
+  const body = JSON.stringify(request);
+  const response = await fetch(proberUrl, { method: 'POST', signal, headers: { 'x-squall-probe': origin }, body });
+  if (!response.ok) throw new Error(`No response from ${origin}: ${await response.text()}`);
+  return (await response.json()) as ShortResponse;
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
 import type { Random } from '../../harness/random.ts';
+import { BrokenEngine, FAILURE_PATH } from './broken-engine.ts';
 import { ApiError, badRequest, parseCompletion } from './completion-request.ts';
 import type { InferenceConfig } from './config.ts';
 import { countTokens, outputWords } from './engine/tokens.ts';
@@ -33,20 +34,32 @@ export interface ServerOptions {
   readonly isDraining: () => boolean;
 }
 
-/** HTTP server of a replica: OpenAI's API, vLLM's `/health` and `/metrics`, Kubernetes' `/healthz` and `/readyz`. */
+/** HTTP server of a replica: OpenAI's API, vLLM's `/health` and `/metrics`, Kubernetes' `/healthz` and `/readyz`, and {@link FAILURE_PATH}. */
 export function inferenceServer(options: ServerOptions): Server {
+  const broken = new BrokenEngine();
   return createServer((request, response) => {
     if (options.isShuttingDown()) response.setHeader('connection', 'close');
-    route(options, request, response).catch(error => sendError(response, error));
+    route(options, broken, request, response).catch(error => sendError(response, error));
   });
 }
 
-async function route(options: ServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function route(
+  options: ServerOptions,
+  broken: BrokenEngine,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const path = (request.url ?? '/').split('?', 1)[0]!;
   const { service, config, isShuttingDown } = options;
   if (path === '/v1/chat/completions' || path === '/v1/completions') {
     requireMethod('POST', request);
+    if (broken.isBroken) return broken.respond(request, response);
     return complete(options, path === '/v1/completions' ? 'text' : 'chat', request, response);
+  }
+  if (path === FAILURE_PATH && (request.method === 'PUT' || request.method === 'DELETE')) {
+    const issue = broken.set(request.method, await readBody(request));
+    if (issue) throw badRequest(issue, 'as');
+    return void response.writeHead(204).end();
   }
   requireMethod('GET', request);
   const mayServe = service.ready && !isShuttingDown();

@@ -79,6 +79,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   B4: ({ plan, hasFault }) => hasFault(/^(slow|low|long)-/, /^client→/) || (plan.load.clients?.classes.length ?? 0) > 1,
   B5: ({ hasFault }) => hasFault(/^(latency|zone-partition)$/, /./),
   B6: ({ hasFault }) => hasFault(/^(kill|pause)$/, /^inference/),
+  B7: ({ hasFault }) => hasFault(/^engine-failure$/, /^inference/),
   B8: ({ hasFault }) => hasFault(/^kill$/, /^(redis|control)$/),
   C3: ({ plan }) => plan.slos.some(slo => slo.objective === 'p99(latency) <= 650 ms') && /Scaled 1\/20/.test(plan.why),
   C5: ({ takesAway }) => takesAway(/^stack\.gateway\.limits\.perKey$/),

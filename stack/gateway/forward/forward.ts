@@ -6,6 +6,7 @@ import type { GatewayConfig } from '../config.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import { isEjected, readmit } from '../upstream/ejection.ts';
 import type { Upstream, UpstreamSet } from '../upstream/upstreams.ts';
 import { type AttemptContext, type AttemptResult, attempt } from './attempt.ts';
 import { FAILURES, type Failure, isClientError, isDisputed } from './failure.ts';
@@ -34,7 +35,6 @@ type Disputed = Map<Upstream, Failure>;
 export async function forward(exchange: Exchange, context: ForwardContext): Promise<void> {
   context.budget.deposit(context.clock.nowMs());
   const disputed: Disputed = new Map();
-  exchange.onOutput = () => settle(disputed, context);
   try {
     await attemptUntilDone(exchange, context, disputed);
   } finally {
@@ -45,9 +45,15 @@ export async function forward(exchange: Exchange, context: ForwardContext): Prom
 async function attemptUntilDone(exchange: Exchange, context: ForwardContext, disputed: Disputed): Promise<void> {
   const { clock, upstreams } = context;
   const tried: Upstream[] = [];
+  let upstream = upstreams.pick(clock.nowMs(), tried);
   for (;;) {
-    const upstream = upstreams.pick(clock.nowMs(), tried);
     if (!upstream) throw noUpstream(exchange);
+    const { outlier } = upstream;
+    const isProbe = isEjected(outlier, clock.nowMs());
+    exchange.onOutput = () => {
+      if (isProbe) readmit(outlier, clock.nowMs());
+      settle(disputed, context);
+    };
     tried.push(upstream);
     exchange.attempts += 1;
     exchange.upstream = upstream.name;
@@ -57,8 +63,10 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     if (result.kind === 'cancelled') return markCancelled(exchange);
     exchange.reason = result.failure;
     if (result.committed) return truncate(exchange, result, context);
-    const canRetry = !isDisputed(result.failure) || upstreams.hasFresh(clock.nowMs(), tried);
-    if (!canRetry || !(await waitForRetry(exchange, result, context))) return giveUp(exchange, result);
+    const isElsewhere = isDisputed(result.failure);
+    if (isElsewhere && !upstreams.hasOther(clock.nowMs(), tried)) return giveUp(exchange, result);
+    if (!(await waitForRetry(exchange, result, context))) return giveUp(exchange, result);
+    upstream = isElsewhere ? upstreams.pickOther(clock.nowMs(), tried) : upstreams.pick(clock.nowMs(), tried);
   }
 }
 

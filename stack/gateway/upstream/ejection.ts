@@ -25,6 +25,12 @@ export function isEjected(record: OutlierRecord, nowMs: number): boolean {
   return nowMs < record.ejectedUntilMs;
 }
 
+/** Ends an ejection: an attempt that began during it, for want of other upstreams, succeeded. */
+export function readmit(record: OutlierRecord, nowMs: number): void {
+  record.ejectedUntilMs = Math.min(record.ejectedUntilMs, nowMs);
+  record.consecutiveFailures = 0;
+}
+
 /**
  * Whether the failures that are disputed would eject the upstream. It is avoided until they are settled, which may take as long as
  * another upstream needs for its first token: one that fails at once has nothing in flight, and would attract all traffic until then.

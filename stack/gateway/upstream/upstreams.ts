@@ -82,17 +82,18 @@ export class UpstreamSet {
 
   /** Picks an upstream, preferably one not in `tried`; undefined when none is healthy. */
   pick(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
-    const { balancer, ejection } = this.#options;
-    const healthy = this.all.filter(upstream => upstream.health.health === 'healthy');
-    const usable = preferred(healthy, upstream => stateOf(upstream, nowMs) === 'usable');
-    const fresh = tried.length > 0 ? preferred(usable, upstream => !tried.includes(upstream)) : usable;
-    const candidates = ejection === 'off' ? fresh : preferred(fresh, ({ outlier }) => !isSuspect(ejection, outlier));
-    return candidates.length > 0 ? balancer(candidates) : undefined;
+    const usable = preferred(this.#healthy(), upstream => stateOf(upstream, nowMs) === 'usable');
+    return this.#choose(tried.length > 0 ? preferred(usable, upstream => !tried.includes(upstream)) : usable);
   }
 
-  /** Whether there is a usable upstream that is not in `tried`. */
-  hasFresh(nowMs: number, tried: readonly Upstream[]): boolean {
-    return this.all.some(upstream => stateOf(upstream, nowMs) === 'usable' && !tried.includes(upstream));
+  /** Picks an upstream that is not in `tried`, an ejected one rather than none; undefined when there is none. */
+  pickOther(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
+    return this.#choose(preferred(this.#others(nowMs, tried), upstream => stateOf(upstream, nowMs) === 'usable'));
+  }
+
+  /** Whether {@link pickOther} would return an upstream. */
+  hasOther(nowMs: number, tried: readonly Upstream[]): boolean {
+    return this.#others(nowMs, tried).length > 0;
   }
 
   /** Records the outcome of an attempt for ejection; true when it ejects the upstream. */
@@ -105,6 +106,21 @@ export class UpstreamSet {
   /** Whether {@link pick} would return an upstream. */
   hasUsable(): boolean {
     return this.all.some(upstream => upstream.health.health === 'healthy');
+  }
+
+  #healthy(): readonly Upstream[] {
+    return this.all.filter(upstream => upstream.health.health === 'healthy');
+  }
+
+  #others(nowMs: number, tried: readonly Upstream[]): readonly Upstream[] {
+    return this.#healthy().filter(upstream => !tried.includes(upstream) && stateOf(upstream, nowMs) !== 'rate-limited');
+  }
+
+  #choose(upstreams: readonly Upstream[]): Upstream | undefined {
+    const { balancer, ejection } = this.#options;
+    const candidates =
+      ejection === 'off' ? upstreams : preferred(upstreams, ({ outlier }) => !isSuspect(ejection, outlier));
+    return candidates.length > 0 ? balancer(candidates) : undefined;
   }
 
   #set(upstreams: readonly Upstream[]): void {

@@ -116,3 +116,20 @@ test.each([
   expect(await metric(gateway, 'gateway_upstream_state', 'upstream="u0",state="rate-limited"')).toBe(0);
   expect(await four()).toBe(1);
 });
+
+test('an ejected upstream is tried before a client is turned away, and is back if it serves', async () => {
+  await using one = await startRawUpstream(serves);
+  await using two = await startRawUpstream(says('404 No', ERROR));
+  const ejection = { consecutiveFailures: 1, baseMs: 60_000, maxMs: 60_000 };
+  await using gateway = await startInside({ ...turns, ejection, upstreams: named(one, two) }, systemClock);
+  const responses = async (count: number) => {
+    for (let i = 0; i < count; i += 1) expect((await chat(gateway, { stream: true })).status).toBe(200);
+  };
+  await responses(2);
+  expect(await metric(gateway, 'gateway_upstream_state', 'upstream="u1",state="ejected"')).toBe(1);
+  one.behaviour = says('404 No', ERROR);
+  two.behaviour = serves;
+  await responses(2);
+  expect(await metric(gateway, 'gateway_upstream_state', 'upstream="u1",state="usable"')).toBe(1);
+  expect(await metric(gateway, 'gateway_upstream_state', 'upstream="u0",state="ejected"')).toBe(1);
+});

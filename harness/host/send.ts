@@ -1,0 +1,41 @@
+import { request as requestHttp } from 'node:http';
+
+/** A short request with a JSON body. */
+export interface ShortRequest {
+  readonly method: 'POST' | 'PUT' | 'DELETE';
+  readonly path: string;
+  /** Any JSON value. @default none */
+  readonly body?: unknown;
+}
+
+/** Its response. `text`: the first 4096 characters of the body. */
+export interface ShortResponse {
+  readonly status: number;
+  readonly text: string;
+}
+
+const MAX_CHARACTERS = 4096;
+
+/**
+ * Sends a request to a service at `origin` (`http://host:port`), on a connection of its own, and reads the response to its end.
+ * @throws without a complete response: refused, reset, closed, or the signal's reason on abort
+ */
+export function send(
+  origin: string,
+  { method, path, body }: ShortRequest,
+  signal: AbortSignal,
+): Promise<ShortResponse> {
+  const json = body === undefined ? '' : JSON.stringify(body);
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) };
+  return new Promise((resolve, reject) => {
+    const request = requestHttp(origin + path, { method, headers, agent: false, signal }, response => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (chunk: string) => {
+        if (text.length < MAX_CHARACTERS) text = (text + chunk).slice(0, MAX_CHARACTERS);
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on('error', reject);
+    });
+    request.on('error', reject).end(json);
+  });
+}
