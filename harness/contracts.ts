@@ -3,7 +3,7 @@ import type { ClientTls } from './host/client-tls.ts';
 import type { ShortRequest, ShortResponse } from './host/send.ts';
 import type { NameLookUp } from './host/target.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
-import type { AttackOutcome, ConnectionCounts, LoadNote } from './requests.ts';
+import type { AttackOutcome, ConnectionCounts, LoadNote, Refusals } from './requests.ts';
 import type { Partition } from './segment.ts';
 
 /**
@@ -155,6 +155,8 @@ export interface RunningStack extends AsyncDisposable {
   probe(target: Link | Replica, path: string, signal: AbortSignal): Promise<Probe>;
   /** Sends a request directly to a replica, from the same network. @throws as {@link probe}; absent where there are no replicas */
   send?(replica: Replica, request: ShortRequest, signal: AbortSignal): Promise<ShortResponse>;
+  /** Refusals so far, from the log of the fault proxy; absent without one. */
+  refusals?(): readonly Refusals[];
   /** Also kills the process group of `pid` if the harness dies without stopping the stack. */
   protect(pid: number): void;
 }

@@ -106,6 +106,14 @@ export interface ConnectionCounts {
   readonly maxRequests: number;
 }
 
+/** Connections over a link that the server behind it did not accept, which their clients see as resets. */
+export interface Refusals {
+  readonly link: string;
+  readonly count: number;
+  /** Error of the first. */
+  readonly reason: string;
+}
+
 /** What has to be known of a request to record it; the rest is that of one that was never sent. */
 export type RequestFacts = Partial<RequestRecord> &
   Pick<RequestRecord, 'index' | 'scheduledMs' | 'endMs' | 'outcome' | 'stage'>;

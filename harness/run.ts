@@ -16,6 +16,7 @@ import type { MetricsSource, SamplingJob } from './metrics.ts';
 import { type NemesisLimits, runFault } from './nemesis.ts';
 import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
+import { refusalNotes } from './refusals.ts';
 import { TIMEOUT_FIELDS } from './requests.ts';
 import { injects, partitionOfSegment } from './segment.ts';
 import { requireVersions, type Versions } from './versions.ts';
@@ -128,7 +129,8 @@ async function runLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack)
     load.stop();
     const summary = await withLimit(STOP_LIMIT_MS, NEVER, () => load.done, clock).catch(() => null);
     if (summary) history.append({ type: 'load', summary });
-    else history.append({ type: 'notes', notes: load.progress().notes ?? [] });
+    const notes = [...(summary ? [] : (load.progress().notes ?? [])), ...refusalNotes(stack)];
+    if (!summary || notes.length > 0) history.append({ type: 'notes', notes });
   }
 }
 

@@ -1,12 +1,14 @@
 import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Link, Platform, RunningStack, StackObserver, UpOptions } from '../harness/contracts.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
 import type { LinkPlan, Topology } from '../stack/topology.ts';
 import { readyUrlOf } from './addresses.ts';
 import type { Driver, Helper } from './driver.ts';
 import { entryCertificate } from './entry-certificate.ts';
-import type { FaultProxy, ProxyApi } from './fault-proxy.ts';
+import { type FaultProxy, PROXY, type ProxyApi } from './fault-proxy.ts';
 import { isReadyAt } from './readiness.ts';
+import { refusalsIn } from './refusals.ts';
 import { followScale } from './scaling.ts';
 import { Supervisor } from './supervisor.ts';
 import { startTiers } from './tiers.ts';
@@ -106,6 +108,7 @@ class Stack {
         return this.#driver.probe(base + path, probeSignal);
       },
       send: ({ url }, request, sendSignal) => this.#driver.send(url, request, sendSignal),
+      refusals: () => refusalsIn(join(directory, `${PROXY}.log`)),
       protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
       [Symbol.asyncDispose]: () => this.#takeDown(),
     };

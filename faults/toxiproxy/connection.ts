@@ -16,6 +16,8 @@ interface ConnectionOptions {
   /** `host:port` to dial. */
   readonly upstream: string;
   readonly toxics: readonly ToxicJson[];
+  /** Called if the upstream does not accept the connection. */
+  readonly onRefused: (error: NodeJS.ErrnoException) => void;
   /** Called once, when both sockets are closed. */
   readonly onClosed: () => void;
 }
@@ -38,7 +40,7 @@ export class Connection {
   readonly #pipes: Readonly<Record<Direction, Pipe>>;
   #broken = false;
 
-  constructor(client: Socket, { clock, random, upstream, toxics, onClosed }: ConnectionOptions) {
+  constructor(client: Socket, { clock, random, upstream, toxics, onRefused, onClosed }: ConnectionOptions) {
     const server = dial(upstream);
     this.#client = client;
     this.#server = server;
@@ -64,7 +66,11 @@ export class Connection {
         if (open === 0) this.#closed(onClosed);
       });
     }
-    server.once('connect', () => this.#start());
+    server.once('error', onRefused);
+    server.once('connect', () => {
+      server.off('error', onRefused);
+      this.#start();
+    });
   }
 
   /** Adds the toxic to its direction. */

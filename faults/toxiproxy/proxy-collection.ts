@@ -2,7 +2,7 @@ import type { Clock } from '../../harness/clock.ts';
 import type { Random } from '../../harness/random.ts';
 import { ApiError } from './api-error.ts';
 import { asObject, type Body, parseBody, readField } from './body.ts';
-import { FaultProxy, type ProxyJson } from './proxy.ts';
+import { FaultProxy, type ProxyJson, type ProxyLog } from './proxy.ts';
 
 /** Result of a populate call: the proxies up to the first failure, and that failure. */
 interface Populated {
@@ -15,10 +15,12 @@ export class ProxyCollection {
   readonly #proxies = new Map<string, FaultProxy>();
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #log: ProxyLog;
 
-  constructor(clock: Clock, random: Random) {
+  constructor(clock: Clock, random: Random, log: ProxyLog = () => {}) {
     this.#clock = clock;
     this.#random = random;
+    this.#log = log;
   }
 
   all(): FaultProxy[] {
@@ -84,7 +86,7 @@ export class ProxyCollection {
   }
 
   #build(name: string, listen: string, upstream: string): FaultProxy {
-    return new FaultProxy({ name, listen, upstream, clock: this.#clock, random: this.#random });
+    return new FaultProxy({ name, listen, upstream, clock: this.#clock, random: this.#random, log: this.#log });
   }
 }
 

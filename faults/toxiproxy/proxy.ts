@@ -27,13 +27,18 @@ interface ProxyOptions {
   readonly upstream: string;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: ProxyLog;
 }
+
+/** Takes one line of the log. */
+export type ProxyLog = (line: Readonly<Record<string, string>>) => void;
 
 /** A listener, its connections, and the toxics that they share. Calls must not overlap. */
 export class FaultProxy {
   readonly name: string;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #log: ProxyLog;
   readonly #connections = new Set<Connection>();
   #listen: string;
   #upstream: string;
@@ -41,11 +46,12 @@ export class FaultProxy {
   #toxics: readonly ToxicJson[] = [];
   #accepted = 0;
 
-  constructor({ name, listen, upstream, clock, random }: ProxyOptions) {
+  constructor({ name, listen, upstream, clock, random, log }: ProxyOptions) {
     this.name = name;
     this.#listen = listen;
     this.#upstream = upstream;
     this.#clock = clock;
+    this.#log = log;
     this.#random = random.stream(name);
   }
 
@@ -153,12 +159,28 @@ export class FaultProxy {
         random: this.#random.stream(String(this.#accepted)),
         upstream: this.#upstream,
         toxics: this.#toxics,
+        onRefused: error => this.#logRefusal(error, client),
         onClosed: () => this.#connections.delete(connection),
       });
       this.#connections.add(connection);
     } catch {
       client.destroy();
     }
+  }
+
+  /** As Toxiproxy logs it, so that readers of its log need not know which of the two it is. */
+  #logRefusal({ code, message }: NodeJS.ErrnoException, client: Socket): void {
+    const why = code === 'ECONNREFUSED' ? 'connect: connection refused' : message;
+    this.#log({
+      level: 'error',
+      name: this.name,
+      listen: this.#listen,
+      upstream: this.#upstream,
+      error: `dial tcp ${this.#upstream}: ${why}`,
+      client: formatAddress({ host: client.remoteAddress ?? '', port: client.remotePort ?? 0 }),
+      time: this.#clock.date().toISOString(),
+      message: 'Unable to open connection to upstream',
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import type { Server } from 'node:http';
 import { systemClock } from '../../harness/clock.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { createApi, EMBEDDED_VERSION } from './api.ts';
+import type { ProxyLog } from './proxy.ts';
 import { ProxyCollection } from './proxy-collection.ts';
 
 interface Flags {
@@ -61,7 +62,8 @@ if (printVersion) {
   process.stdout.write(`toxiproxy-server version ${EMBEDDED_VERSION}\n`);
   process.exit(0);
 }
-const proxies = new ProxyCollection(systemClock, seededRandom(seed));
+const log: ProxyLog = line => process.stdout.write(`${JSON.stringify(line)}\n`);
+const proxies = new ProxyCollection(systemClock, seededRandom(seed), log);
 const api = createApi(proxies);
 stopOnSignal(api, proxies);
 api.once('error', (error: NodeJS.ErrnoException) => {

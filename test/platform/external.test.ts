@@ -11,6 +11,7 @@ import type { RunningStack } from '../../harness/contracts.ts';
 import { processesOfRun } from '../../harness/host/process-group.ts';
 import { directPlatform, externalPlatform, externalTopology, TARGET_LINK } from '../../platform/external/platform.ts';
 import { startFixture } from '../load/rig.ts';
+import { eventually } from '../until.ts';
 
 let runs = 0;
 
@@ -94,8 +95,13 @@ describe('a probe of a target', () => {
     await using stack = await up(`http://127.0.0.1:${server.port}`, ['127.0.0.1'], here);
     const probed = () => stack.probe(stack.links[0]!, '/healthz', AbortSignal.timeout(5000));
     expect((await probed()).ttfbMs).toBeLessThan(1000);
+    expect(stack.refusals?.()).toEqual([]);
     await server.close();
     await expect(probed()).rejects.toThrow();
+    // Its client was reset; the link knows why.
+    const reason = `dial tcp 127.0.0.1:${server.port}: connect: connection refused`;
+    expect(await eventually(() => stack.refusals!().length > 0)).toBe(true);
+    expect(stack.refusals?.()).toMatchObject([{ link: TARGET_LINK, reason }]);
   });
 });
 
