@@ -49,7 +49,6 @@ export class Completion {
   #isWhole = false;
   #isEmbedding = false;
   #isDone = false;
-  #saysFinish = false;
 
   constructor(expected: Expected = {}) {
     this.#expected = expected;
@@ -104,19 +103,21 @@ export class Completion {
    * | – | a finish reason of no complete response | `engine-abort` |
    * | none | `[DONE]`, a finish reason, or no byte at all | `empty`; `malformed` if a frame was neither a chunk nor a ping |
    * | some | `[DONE]` or a finish reason | `ok` |
-   * | some | `[DONE]` with `finish_reason: null` | `engine-abort` |
+   * | some | `[DONE]`, with a finish reason of some choices only | `engine-abort` |
    * | – | neither | `truncated` |
    */
   outcome(bytes: number): BodyOutcome {
     const endings = [...this.#choices.values()];
     const isFinished = endings.length > 0 && !endings.includes('open');
     const isComplete = this.#isDone || isFinished || this.#isOneWhole;
+    const isSilent = !endings.includes('complete');
     if (this.frames > 0) this.#noteForm(isFinished);
     if (endings.includes('given-up')) return 'engine-abort';
     if (this.frames === 0 && this.#unlike !== '') return this.#failed(this.#unlike) && 'malformed';
     if (bytes > 0 && !isComplete) return 'truncated';
     if (this.frames === 0) return 'empty';
-    return endings.includes('open') && this.#saysFinish ? 'engine-abort' : 'ok';
+    if (isSilent && !this.#isEmbedding) this.odd('no-finish-reason');
+    return endings.includes('open') && !isSilent ? 'engine-abort' : 'ok';
   }
 
   /** Output tokens, as reported if that can be true, otherwise the number of frames with output. @param bytes length of the body */
@@ -167,7 +168,6 @@ export class Completion {
   /** @returns whether the choice has ended */
   #takeEnding(choice: Json, hasOutput: boolean, data: string): boolean {
     const { index = 0, finish_reason: reason } = choice;
-    if (reason !== undefined) this.#saysFinish = true;
     const ending = endingOf(reason);
     if (ending === null) {
       if (hasOutput && !this.#choices.has(index)) this.#choices.set(index, 'open');
@@ -212,7 +212,6 @@ export class Completion {
     }
     if (!stream) this.odd('unasked-stream');
     else if (!isEventStream(contentType)) this.odd('media-type', contentType);
-    if (!this.#saysFinish) this.odd('no-finish-reason');
     if (!this.#isDone && isFinished && !this.oddities.has('json-lines')) this.odd('no-done');
   }
 }

@@ -15,7 +15,7 @@ export const ODDITIES = {
   'no-choices': 'Some chunks have no list of choices:',
   'no-delta': 'Some choices have no delta:',
   'no-done': 'Streams end without `[DONE]`, after their finish_reason',
-  'no-finish-reason': 'Streams end without a finish_reason, so one that was given up looks complete',
+  'no-finish-reason': 'Responses end without a finish_reason, so one that was given up looks complete',
   'not-json': 'Some events are not JSON:',
   'not-object': 'Some events are JSON of another kind:',
   'stream-options':

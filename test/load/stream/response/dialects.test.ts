@@ -52,6 +52,7 @@ describe('a healthy response, whatever its dialect', () => {
       event(delta({ content: 'a' })) + event(delta({ content: 'b' })) + DONE,
       ['no-finish-reason'],
     ],
+    ['with a finish reason of null, and a proper end', A + B + DONE, ['no-finish-reason']],
     [
       'of /v1/completions',
       event('{"choices":[{"text":"a","index":0,"finish_reason":null}]}') +
@@ -161,12 +162,6 @@ describe('a response that is a failure', () => {
     ],
     ['engine-abort', 'an error (OpenRouter)', A + event(chunk({}, 'error')) + DONE],
     ['engine-abort', 'a cancellation', A + event(chunk({ content: 'b' }, 'CANCELLED')) + DONE],
-    ['engine-abort', 'null to the end', A + B + DONE],
-    [
-      'engine-abort',
-      'a whole that was given up',
-      json({ choices: [{ message: { content: 'a' }, finish_reason: null }] }),
-    ],
     [
       'engine-abort',
       'one of two choices',
