@@ -10,6 +10,7 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 // mostly waits for them: twice as many. `careful` needs clients that are nearly on time: one file a core. `alone` asserts on times or
 // ratios that any neighbour would change: one by one.
 const careful = [
+  'test/load/dialects.test.ts',
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
   'test/e2e/{attack,attack-faults,engine-choice,prove,run,target}.test.ts',
@@ -108,7 +109,7 @@ export default defineConfig({
         test: {
           name: 'processes',
           include: ['test/**/*.test.ts'],
-          exclude: [...unit, ...careful, ...alone],
+          exclude: [...unit, ...careful, ...alone, 'test/real/**'],
           maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
