@@ -2,8 +2,8 @@ import type { LoadNote } from './requests.ts';
 
 /**
  * What a service said with a failure, on one line: `404: no model nope here, there is my-model`. The message is taken out of the bodies
- * that services send: JSON of the common shapes, complete or cut off, an event of a stream, HTML, plain text. The kind alone where it
- * said nothing. No control character, and none that reorders text, is left.
+ * that services send: JSON of the common shapes, complete or cut off, events of a stream, HTML, plain text; of a completion without an
+ * error, its finish reason. The kind alone where it said nothing. No control character, and none that reorders text, is left.
  */
 export function failureText({ name, example }: Pick<LoadNote, 'name' | 'example'>): string {
   const kind = name.replace(/^http-(?=\d{3}$)/, '');
@@ -17,18 +17,21 @@ export function failureText({ name, example }: Pick<LoadNote, 'name' | 'example'
 
 /** Control characters as an example escapes them, outside or inside of strings. */
 const ESCAPED = /\\(?:[nrtbf]|x[01][\da-f]|u00[01][\da-f])/gi;
-/** What precedes the data of an event in a stream. */
-const EVENT_FIELDS = /^(?:\s*(?:event|id|retry):[^{["]*?\s)?\s*data:\s*/;
+/** What precedes the data of an event in a stream: the end of the one before, fields, comments. */
+const BEFORE_DATA = /(?:^|\s)(?:(?:event|id|retry)?:[^{["]*\s)?data:\s*/;
 
 function messageIn(example: string): string {
-  const body = example.replace(EVENT_FIELDS, '').trim();
-  for (const text of [body, body.replaceAll(ESCAPED, ' ').replace(EVENT_FIELDS, '').trim()]) {
-    if (text.startsWith('<')) return messageOfMarkup(text);
-    if (!/^[[{"]/.test(text)) continue;
-    const found = messageOfJson(text);
-    if (found !== '') return found;
-  }
-  return body.replaceAll(ESCAPED, ' ');
+  const flat = example.replaceAll(ESCAPED, ' ').trim();
+  if (flat.startsWith('<')) return messageOfMarkup(flat);
+  const events = /^[[{"]/.test(flat) ? [flat] : flat.split(BEFORE_DATA);
+  // The last event that says anything is why the stream ended.
+  const texts = events.length > 1 ? events.toReversed() : [example.trim(), flat];
+  const found = texts.map(messageOfText).find(message => message !== '');
+  return found ?? (events.length > 1 ? events.join(' ') : flat);
+}
+
+function messageOfText(text: string): string {
+  return /^\s*[[{"]/.test(text) ? messageOfJson(text) : '';
 }
 
 function messageOfJson(text: string): string {
@@ -63,7 +66,13 @@ function messageOf(value: unknown, depth: number): string {
     const where = fields.get('loc');
     return Array.isArray(where) ? `${where.join('.')}: ${message}` : message;
   }
-  return '';
+  return finishOf(fields.get('choices'));
+}
+
+function finishOf(choices: unknown): string {
+  const reasons = Array.isArray(choices) ? choices.map(choice => choice?.finish_reason) : [];
+  const reason = reasons.find(value => typeof value === 'string');
+  return reason === undefined ? '' : `finish_reason ${reason}`;
 }
 
 /** Message in JSON of which the end is missing. */

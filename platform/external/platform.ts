@@ -30,7 +30,7 @@ export function externalTopology(authorization: string): Topology {
  * ```
  *
  * The upstream is a checked address, never a name, and one only, whatever the name stands for. Clients use the target's own name for `Host` and TLS; the proxy does not
- * terminate TLS. Replicas, zones and metrics of the target are unknown, so no fault or objective can refer to them.
+ * terminate TLS. Replicas and zones of the target are unknown, so no fault can refer to them.
  */
 export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Platform<Topology> {
   const { origin, entryAt, probeVia } = clientView(target);

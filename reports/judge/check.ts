@@ -72,7 +72,7 @@ export interface Check<O extends Objective = Objective> {
   readonly parse: (statement: Statement) => Omit<O, 'kind'>;
   /** Latencies that it needs, since load engines differ in which they measure. @default none */
   readonly latencies?: (objective: O) => readonly LatencyMetric[];
-  /** Whether it needs gauges of the stack's replicas, which an external target does not have. @default false */
+  /** Whether it needs gauges of the stack's replicas, which an external target has only with metrics. @default false */
   readonly needsGauges?: boolean;
   /** Id of the fault that it names; its check only runs if that fault took effect. @default none */
   readonly fault?: (objective: O) => string;

@@ -48,6 +48,23 @@ const BODIES: readonly (readonly [product: string, body: string, text: string])[
   ['an error without a message', '{"error":{"message":null,"type":"server_error"}}', 'server_error'],
   ['a stream', 'data: {"error":{"message":"engine died"}}', 'engine died'],
   ['a stream with an event name', 'event: error\\ndata: {"error":{"message":"engine died"}}', 'engine died'],
+  [
+    'a stream that ends without a token',
+    'data: {"choices":[{"delta":{"role":"assistant"},"finish_reason":null}]}\\n\\ndata: {"choices":[{"delta":{},"finish_reason":"stop"}]}\\n\\ndata: [DONE]',
+    'finish_reason stop',
+  ],
+  [
+    'a stream that the engine gave up',
+    'data: {"choices":[{"delta":{},"finish_reason":"abort"}]}',
+    'finish_reason abort',
+  ],
+  [
+    'a stream that fails behind its finish',
+    'data: {"choices":[{"finish_reason":"stop"}]}\\n\\nevent: error\\ndata: {"error":{"message":"late"}}\\n\\n',
+    'late',
+  ],
+  ['a message about data', '{"error":{"message":"bad data: {x}"}}', 'bad data: {x}'],
+  ['comments', ': ping\\n\\n: ping\\n\\n', ': ping : ping'],
   ['indented JSON, escaped', '{\\n  "error": {\\n    "message": "two\\nlines"\\n  }\\n}', 'two lines'],
   ['letters beyond ASCII', '{"detail":"mod\\u00e8le introuvable"}', 'modèle introuvable'],
   [

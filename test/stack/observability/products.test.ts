@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Readings } from '../../../harness/metrics.ts';
 import { parseExposition } from '../../../stack/observability/exposition.ts';
-import { isKept, readingsOf } from '../../../stack/observability/series.ts';
+import { isKept, KEPT_SERIES, readingsOf } from '../../../stack/observability/series.ts';
 
 const read = (text: string) => readingsOf(parseExposition(text, isKept));
 
@@ -90,6 +91,14 @@ DCGM_FI_DEV_FB_FREE{gpu="1"} 10000`,
 
 test.each(Object.entries(PRODUCTS))('reads the metrics of %s', (_, [text, readings]) => {
   expect(read(text)).toEqual(readings);
+});
+
+test('the document lists every name that is read, but those of Squall’s own gateway', () => {
+  const text = readFileSync(new URL('../../../docs/metrics.md', import.meta.url), 'utf8');
+  const missing = Object.keys(KEPT_SERIES).filter(
+    name => !name.startsWith('gateway_') && !text.includes(`\`${name}\``),
+  );
+  expect(missing).toEqual([]);
 });
 
 test('reads nothing from names that only resemble these', () => {
