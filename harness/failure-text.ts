@@ -15,6 +15,13 @@ export function failureText({ name, example }: Pick<LoadNote, 'name' | 'example'
   return `${kind}: ${message}`;
 }
 
+/** What to change in a scenario, where a service names what it rejects; empty where it does not. @param text of {@link failureText} */
+export function adviceOn(text: string): string {
+  return /^4\d\d: .*\bmax_tokens\b/.test(text)
+    ? 'send the limit by its new name: `load.body.max_completion_tokens: $outputTokens`'
+    : '';
+}
+
 /** Control characters as an example escapes them, outside or inside of strings. */
 const ESCAPED = /\\(?:[nrtbf]|x[01][\da-f]|u00[01][\da-f])/gi;
 /** What precedes the data of an event in a stream: the end of the one before, fields, comments. */

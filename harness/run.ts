@@ -10,7 +10,7 @@ import type {
   StackObserver,
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
-import { failureText } from './failure-text.ts';
+import { adviceOn, failureText } from './failure-text.ts';
 import type { History, RunEnvironment } from './history.ts';
 import type { MetricsSource, SamplingJob } from './metrics.ts';
 import { type NemesisLimits, runFault } from './nemesis.ts';
@@ -216,10 +216,12 @@ function isSteady({ warmUp: { completed, failures }, notes = [] }: LoadProgress,
     .filter(kind => kind in TIMEOUT_FIELDS)
     .map(kind => `; the limit of ${kind} is \`${TIMEOUT_FIELDS[kind]}\``);
   const first = notes.find(({ type, name }) => type === 'failure' && name in failures);
+  const said = first ? failureText(first) : '';
+  const advice = adviceOn(said);
   const reason =
     ended === 0
       ? 'no warm-up request had completed by the start of the load phase: make `load.warmUp` longer than a response takes'
-      : `${failed} of ${ended} warm-up requests failed (${kinds.join(', ')}); the limit is ${STEADY_FAILED_RATIO * 100} %${limits.join('')}${first ? `. The service said: ${failureText(first)}` : ''}`;
+      : `${failed} of ${ended} warm-up requests failed (${kinds.join(', ')}); the limit is ${STEADY_FAILED_RATIO * 100} %${limits.join('')}${first ? `. The service said: ${said}${advice && `; ${advice}`}` : ''}`;
   history.append({ type: 'invalid', guard: 'steady-state', reason });
   return false;
 }

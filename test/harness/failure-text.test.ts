@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { failureText } from '../../harness/failure-text.ts';
+import { adviceOn, failureText } from '../../harness/failure-text.ts';
 
 /** Bodies as services send them, by the product that does; each must give exactly this text. */
 const BODIES: readonly (readonly [product: string, body: string, text: string])[] = [
@@ -108,4 +108,11 @@ test('names the kind, an HTTP status by its number, and either only once', () =>
 test('does not follow a body that nests without end', () => {
   const deep = `${'{"error":'.repeat(50)}"x"${'}'.repeat(50)}`;
   expect(failureText({ name: 'http-500', example: deep })).toBe(`500: ${deep}`);
+});
+
+test('a server that refuses max_tokens is answered with the name that it wants', () => {
+  expect(adviceOn('400: unknown parameter max_tokens')).toMatch(/max_completion_tokens: \$outputTokens/);
+  expect(adviceOn("400: Unsupported parameter: 'max_tokens' is not supported with this model.")).not.toBe('');
+  expect(adviceOn('400: max_completion_tokens is too large')).toBe('');
+  expect(adviceOn('500: max_tokens')).toBe('');
 });
