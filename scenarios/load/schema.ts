@@ -139,7 +139,7 @@ export const loadSchema = z.strictObject({
     .optional()
     .describe('header of responses that names the upstream that served one; by default those of well-known products'),
   connectTimeout: duration().prefault('2s'),
-  firstTokenTimeout: duration().prefault('60s').describe('maximum wait for the first token, from sending'),
+  firstTokenTimeout: duration().prefault('30s').describe('maximum wait for the first token, from sending'),
   idleTimeout: duration().prefault('15s').describe('maximum wait for the next token; of plain HTTP, for the next byte'),
   streamOptions: z
     .boolean()

@@ -68,12 +68,14 @@ interface FakeLoadOptions {
   readonly warmUp?: LoadProgress['warmUp'];
   readonly notes?: LoadProgress['notes'] & {};
   readonly dies?: Error;
+  /** When the last request ends, from the start. */
+  readonly endsMs?: number;
 }
 
 export function fakeLoad(
   journal: Journal,
   clock: Clock,
-  { warmUp = { completed: 9, failures: {} }, notes = [], dies }: FakeLoadOptions = {},
+  { warmUp = { completed: 9, failures: {} }, notes = [], dies, endsMs = DRIVE_MS }: FakeLoadOptions = {},
 ): LoadEngine {
   return {
     name: 'fake',
@@ -82,7 +84,7 @@ export function fakeLoad(
       const summary = { cpuMs: 1, wallMs: 2, peakRssBytes: 3 };
       const { promise: done, resolve, reject } = Promise.withResolvers<typeof summary>();
       const end = () => (dies ? reject(dies) : resolve(summary));
-      void clock.sleep(startAtMs - clock.nowMs() + (dies ? 50 : DRIVE_MS)).then(end);
+      void clock.sleep(startAtMs - clock.nowMs() + (dies ? 50 : endsMs)).then(end);
       return {
         pid: 77,
         startAtMs,

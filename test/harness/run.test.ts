@@ -199,6 +199,18 @@ describe('a run', () => {
     expect(journal.at(-1)).toBe('down');
   });
 
+  // A service that hangs fails a request at its timeout; were it interrupted before, it would count for nothing.
+  it.each([
+    ['as long as a request may take to time out', 50_000, 50_000],
+    ['a limited time', 99_000, 52_000],
+  ])('waits for requests in flight %s', async (_name, endsMs, waitedMs) => {
+    const plan = planOf([]);
+    const load = { ...plan.load, firstTokenTimeoutMs: 50_000 };
+    const events = await drive({ plan: { ...plan, load }, engine: fakeLoad(journal, clock, { endsMs }) }, []);
+    const down = events.find(event => event.type === 'phase' && event.phase === 'down')!;
+    expect(Math.abs(down.atMs - waitedMs)).toBeLessThan(1500);
+  });
+
   const NOTES = [
     { type: 'oddity', name: 'no-done', count: 1, example: 'Streams end without `data: [DONE]`.' },
     { type: 'failure', name: 'truncated', count: 1, example: 'not of the warm-up' },

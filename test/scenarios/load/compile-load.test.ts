@@ -40,7 +40,7 @@ describe('the load of a scenario', () => {
       },
       maxInFlight: 1000,
       connectTimeoutMs: 2000,
-      firstTokenTimeoutMs: 60_000,
+      firstTokenTimeoutMs: 30_000,
       idleTimeoutMs: 15_000,
     });
     expect(plan.replay).toBe('npx squall run x.yaml');
