@@ -30,7 +30,7 @@ const alone = [
 ];
 const unit = [
   'test/*.test.ts',
-  'test/cli/{dry-run,stored}.test.ts',
+  'test/cli/{dry-run,progress,stored}.test.ts',
   'test/harness/*.test.ts',
   'test/harness/{arrivals,retry}/*.test.ts',
   'test/harness/host/{client-tls,proxies,target}.test.ts',

@@ -1,0 +1,43 @@
+import { stripVTControlCharacters } from 'node:util';
+import { expect, it } from 'vitest';
+import { startProgress } from '../../cli/progress.ts';
+import type { History, RunEvent } from '../../harness/history.ts';
+import { planOf } from '../reports/runs.ts';
+
+/** What the progress display of a plan writes, line by line, on a stream that is no terminal. */
+function shown(changes: Parameters<typeof planOf>[0], events: readonly RunEvent[]): string[] {
+  const parts: string[] = [];
+  const stream = { write: (part: string) => parts.push(part) } as unknown as NodeJS.WriteStream;
+  using progress = startProgress(stream, planOf(changes), false);
+  const history = { listen: (listener: (event: RunEvent) => void) => events.forEach(listener) } as unknown as History;
+  progress.history(history, '/');
+  return stripVTControlCharacters(parts.join('')).trimEnd().split('\n');
+}
+
+const step = (name: Extract<RunEvent, { type: 'fault' }>['step'], evidence = ''): RunEvent => ({
+  type: 'fault',
+  id: 'slow',
+  step: name,
+  evidence,
+});
+
+it('begins with the warnings of the plan', () => {
+  expect(shown({ warnings: ['SLO "s": p95(ttft) needs 59 requests.'] }, [])[2]).toBe(
+    '  warning  SLO "s": p95(ttft) needs 59 requests.',
+  );
+  expect(shown({}, [])).toHaveLength(2);
+});
+
+it('tells a fault without effect from one that the noise of the target hides', () => {
+  const [, , ...lines] = shown({}, [
+    step('inject'),
+    step('injected', 'latency'),
+    step('no-effect', 'nothing seen'),
+    step('hidden', 'probes took 5 and 90 ms'),
+  ]);
+  expect(lines.map(line => line.trim())).toEqual([
+    'slow injected  latency',
+    'slow had no observable effect  nothing seen',
+    "slow could not be told from the target's own noise  probes took 5 and 90 ms",
+  ]);
+});
