@@ -1,10 +1,10 @@
 import { createParser, type EventSourceParser } from 'eventsource-parser';
+import { endingOf } from '../../../harness/completion/finish-reason.ts';
+import { holdsOutput, isEmbeddings, isError } from '../../../harness/completion/output.ts';
 
 /** What the beginning of a 2xx response shows; undefined as long as it shows nothing. All but `output` are failures, see `failure.ts`. */
 export type Verdict = 'output' | 'error' | 'empty' | 'malformed' | undefined;
 
-/** Finish reasons of complete responses. With any other the engine gave up. */
-const COMPLETE = new Set(['stop', 'length', 'tool_calls', 'function_call']);
 /** Where a filter withheld the text, that is the response. */
 const FILTERED = 'content_filter';
 const BEGINNING = /^(?:\xef\xbb\xbf)?\s*/;
@@ -89,37 +89,23 @@ function ofDocument(text: string): Verdict {
 
 function ofValue(value: unknown): Verdict {
   if (!isObject(value)) return undefined;
-  const { error, choices, data, object } = value;
-  if ((error !== undefined && error !== null && error !== '') || object === 'error') return 'error';
-  if (Array.isArray(data) && data.some(isVector)) return 'output';
-  if (!Array.isArray(choices)) return undefined;
-  const verdicts = choices.map(ofChoice);
+  if (isError(value)) return 'error';
+  if (isEmbeddings(value)) return 'output';
+  if (!Array.isArray(value.choices)) return undefined;
+  const verdicts = value.choices.map(ofChoice);
   return verdicts.includes('output') ? 'output' : verdicts.find(verdict => verdict !== undefined);
 }
 
 function ofChoice(choice: unknown): Verdict {
   if (!isObject(choice)) return undefined;
-  const { text, delta, message, finish_reason: reason } = choice;
-  if (holdsAnything(text) || hasContent(delta) || hasContent(message) || reason === FILTERED) return 'output';
-  return typeof reason === 'string' && reason !== '' && !COMPLETE.has(reason) ? 'error' : undefined;
+  const { text, delta, message, error, finish_reason: reason } = choice;
+  const hasOutput = [delta, message, { text }].some(holder => isObject(holder) && holdsAny(holder));
+  if (hasOutput || reason === FILTERED) return 'output';
+  return error || endingOf(reason) === 'given-up' ? 'error' : undefined;
 }
 
-/** Whatever a message holds besides its role is content, since the names of reasoning, tool calls and the like differ between servers. */
-function hasContent(message: unknown): boolean {
-  return isObject(message) && Object.entries(message).some(([name, value]) => name !== 'role' && holdsAnything(value));
-}
-
-/** Whether there is a text in a value that is not the type of a part. */
-function holdsAnything(value: unknown): boolean {
-  if (typeof value === 'string') return value !== '';
-  if (Array.isArray(value)) return value.some(holdsAnything);
-  return isObject(value) && Object.entries(value).some(([name, member]) => name !== 'type' && holdsAnything(member));
-}
-
-/** An embedding, as numbers or in Base64. */
-function isVector(item: unknown): boolean {
-  const vector = isObject(item) ? item.embedding : undefined;
-  return (typeof vector === 'string' || Array.isArray(vector)) && vector.length > 0;
+function holdsAny(holder: Record<string, unknown>): boolean {
+  return Object.entries(holder).some(([field, value]) => holdsOutput(field, value));
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
