@@ -34,7 +34,7 @@ beforeAll(async () => {
       return response.writeHead(isRight ? 200 : 404).end('{"data": [{"id": "first/model"}, {"id": "other"}]}');
     }
     seen.push({ url, headers, body: JSON.parse(await text(request)) });
-    if (headers['api-key'] !== SECRET || (seen.length > 15 && seen.length % 10 === 0))
+    if (headers['api-key'] !== SECRET || (seen.length > 25 && seen.length % 10 === 0))
       return response.writeHead(401).end(`{"error": "the key ${headers['api-key']} is not the one"}`);
     begin(response);
     response.end(chunkOf('a') + chunkOf('b') + DONE);
@@ -50,10 +50,13 @@ async function watched(args: readonly string[], out: string) {
   asked = [];
   const { stdout, stderr } = await squall([...args, '--out', out, '--json'], ENV);
   expect(stdout, stderr).toMatch(/^\{/);
-  return { document: JSON.parse(stdout) as RunDocument, seen, asked, printed: stdout + stderr };
+  const document = JSON.parse(stdout) as RunDocument;
+  expect(document.verdict, document.reasons.join('\n')).not.toBe('invalid');
+  return { document, seen, asked, printed: stdout + stderr };
 }
 
-const promptsOf = (requests: readonly Seen[]) => requests.map(({ body }) => JSON.stringify(body.messages)).sort();
+const promptsOf = (requests: readonly Seen[]) =>
+  [...new Set(requests.map(({ body }) => JSON.stringify(body.messages)))].sort();
 
 function sharedCharacters(a: string, b: string): number {
   let length = 0;
@@ -68,12 +71,13 @@ describe('what is sent to a target', () => {
     const one = await watched(target, join(out.path, 'one'));
     expect(one.asked).toEqual(['/deep/v1/models?api-version=7']);
     expect(one.printed).toContain('first/model, the first of 2 that the target lists');
-    expect(one.seen.length).toBe(one.document.load.sent + 10);
+    // Those of the load, of the warm-up, and any before them.
+    expect(one.seen.length).toBeGreaterThanOrEqual(one.document.load.sent + 20);
     for (const { url, headers, body } of one.seen) {
       expect(url).toBe('/deep/v1/chat/completions?api-version=7');
       expect(headers).toMatchObject({ 'api-key': SECRET, 'x-team': 'search' });
       expect(body).toMatchObject({ model: 'first/model', temperature: 0, stream: true });
-      expect(body.max_completion_tokens).toSatisfy((tokens: number) => tokens >= 4 && tokens <= 8);
+      expect(body.max_completion_tokens).toSatisfy((tokens: number) => tokens >= 1 && tokens <= 8);
       expect(body).not.toHaveProperty('max_tokens');
     }
     const { directory, events } = onlyRun(join(out.path, 'one'));
