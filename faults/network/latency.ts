@@ -14,6 +14,8 @@ interface Probes {
 }
 
 const PROBES = 3;
+/** Looks in a row that must show the effect where the target's own times vary as much. */
+const LOOKS_IN_NOISE = 2;
 /** Maximum delay of a probe beyond the fault's own before something else must be slowing it down. */
 const SLACK_MS = 250;
 
@@ -25,10 +27,10 @@ const SLACK_MS = 250;
  *        ◀── link + latency ──        downstream (default)
  * ```
  *
- * It has taken effect when three probes on new connections take at least `latencyMs − jitterMs`, their median is at least the previous
- * one plus half of that, since a slow server takes that long by itself, and at most the previous one plus `latencyMs + jitterMs` plus
- * 250 ms, which tells it from an overloaded server. It has recovered when their median is at most the previous one plus half of
- * `latencyMs − jitterMs`, or 20 ms. Where probes differ by more than the fault adds, nothing can be told.
+ * It has taken effect when three probes on new connections take at least `latencyMs − jitterMs`, and at least half of that more than the
+ * fastest before, since a slow server takes long by itself; their median is at most the previous one plus `latencyMs + jitterMs` plus
+ * 250 ms, which tells it from an overloaded server. Where the probes before differed by more than half of `latencyMs`, two such looks in
+ * a row are required. It has recovered when their median is at most the previous one plus half of `latencyMs − jitterMs`, or 20 ms.
  */
 export const fault = linkFault({
   kind: 'latency',
@@ -51,6 +53,9 @@ export const fault = linkFault({
     const leastMs = latencyMs - jitterMs;
     let before: Probes = { sentMs: 0, minMs: 0, medianMs: 0, maxMs: 0, words: '' };
     let slowest: Probes | undefined;
+    /** Looks in a row that show the effect. */
+    let looks: Probes[] = [];
+    const isNoisy = ({ minMs, maxMs }: Probes) => maxMs - minMs >= latencyMs / 2;
     const probe = async (signal: AbortSignal): Promise<Probes> => {
       const seen: Probe[] = [];
       while (seen.length < PROBES) seen.push(await stack.probe(link, PROBE_PATH, signal));
@@ -69,15 +74,20 @@ export const fault = linkFault({
         lookUntil(clock, signal, async () => {
           const seen = await probe(signal).catch(() => undefined);
           if (seen && seen.maxMs > (slowest?.maxMs ?? -1)) slowest = seen;
-          const isSlower = seen && seen.minMs >= leastMs && seen.medianMs >= before.medianMs + leastMs / 2;
-          if (!isSlower || seen.medianMs > before.medianMs + latencyMs + jitterMs + SLACK_MS) return undefined;
-          return { atMs: seen.sentMs, evidence: `${seen.words}, ${Math.round(before.medianMs)} ms before` };
+          const isSlower = seen && seen.minMs >= Math.max(leastMs, before.minMs + leastMs / 2);
+          if (!isSlower || seen.medianMs > before.medianMs + latencyMs + jitterMs + SLACK_MS) {
+            looks = [];
+            return undefined;
+          }
+          looks.push(seen);
+          if (looks.length < (isNoisy(before) ? LOOKS_IN_NOISE : 1)) return undefined;
+          return { atMs: looks[0]!.sentMs, evidence: `${seen.words}, ${Math.round(before.medianMs)} ms before` };
         }),
       noise() {
         if (!slowest) return undefined;
-        const spreadMs = Math.max(before.maxMs - before.minMs, slowest.maxMs - slowest.minMs - 2 * jitterMs);
         const isTooSlow = slowest.medianMs > before.medianMs + latencyMs + jitterMs + SLACK_MS;
-        if (spreadMs < latencyMs / 2 && !isTooSlow) return undefined;
+        const varies = isNoisy({ ...slowest, maxMs: slowest.maxMs - 2 * jitterMs });
+        if (!isNoisy(before) && !varies && !isTooSlow) return undefined;
         const [from, to] = [before.minMs, before.maxMs].map(Math.round);
         return `${slowest.words}, and ${from} to ${to} ms before, where the fault adds ${latencyMs} ± ${jitterMs} ms`;
       },

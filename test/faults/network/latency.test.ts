@@ -18,11 +18,20 @@ async function injected(...tookMs: number[]): Promise<Fault> {
   await found.inject(AbortSignal.timeout(1000));
   return found;
 }
-const effect = (found: Fault) => found.verifyEffect(AbortSignal.timeout(120));
+const effect = (found: Fault, limitMs = 120) => found.verifyEffect(AbortSignal.timeout(limitMs));
 
 test('probes that take as much longer as the fault adds show its effect', async () => {
   const { evidence } = await effect(await injected(2, 3, 4, 95, 104, 112));
   expect(evidence).toBe('3 probes across client→target took 95, 104, 112 ms, 3 ms before');
+});
+
+test('where the target is noisy, two looks in a row show the effect, and one does not', async () => {
+  const steady = [95, 104, 112, 230, 101, 99];
+  const { evidence } = await effect(await injected(5, 90, 240, ...steady, 3), 400);
+  expect(evidence).toContain('took 230, 101, 99 ms, 90 ms before');
+  const found = await injected(5, 90, 240, ...steady.slice(0, 3), 3);
+  await expect(effect(found)).rejects.toThrow();
+  expect(found.noise?.()).toContain('5 to 240 ms before');
 });
 
 test('a server that takes 300 ms by itself shows no effect, and no noise hides one', async () => {
