@@ -31,6 +31,8 @@ export interface K6Response {
   readonly body: BodyOutcome | '';
   readonly outputTokens: number;
   readonly upstream: string;
+  /** Beginning of the body of a failure, and its headers: the first of its kind of each virtual user. */
+  readonly said?: { readonly text: string; readonly headers: Readonly<Record<string, string>> };
   /** Arrival of the first byte of a plain HTTP response with the right status; otherwise null. */
   readonly firstByteMs: number | null;
 }

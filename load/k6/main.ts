@@ -3,7 +3,9 @@ import { availableParallelism } from 'node:os';
 import { systemClock } from '../../harness/clock.ts';
 import type { LoadJob, LoadProgress, LoadSummary } from '../../harness/contracts.ts';
 import { readAllPrompts } from '../request/prompts-file.ts';
+import { resolvedPlan } from '../request/secrets.ts';
 import { isClosed } from '../schedule.ts';
+import { secretsOf } from '../stream/response/notes.ts';
 import { openJournal } from '../worker/journal.ts';
 import { loadProcess, type TimedJob } from '../worker/load-process.ts';
 import { NOTHING_YET } from '../worker/sum.ts';
@@ -48,7 +50,9 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
       pid = await k6.pid();
       worker.ready();
       ({ startAtMs } = await timed.promise);
-      recorder = new Recorder({ ...job, journal, offsetMs: clock.offsetMs - startAtMs });
+      const { headers = {} } = resolvedPlan(job.plan, process.env);
+      const secrets = secretsOf({ authorization: job.authorization, ...headers });
+      recorder = new Recorder({ ...job, journal, offsetMs: clock.offsetMs - startAtMs, secrets });
       process.stderr.write(`k6's clock was read within ${(clock.roundTripMs / 2).toFixed(3)} ms\n`);
       const leadMs = isClosed(job.plan.arrivals) ? USERS_LEAD_MS : 0;
       const beginMs = startAtMs + (job.plan.ramps[0]?.fromMs ?? 0) - leadMs;
@@ -84,8 +88,10 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
     return worker.fail({ kind: 'environment', code: 'K6_CLOCK_STEPPED', message, next: 'Run it again.' });
   }
   const { requests = 0 } = recorder ?? {};
-  const summary = { ...meter.summary(), requests, ...(isOpen && { lateness: 'unknown' as const }) };
-  await worker.finish({ progress: progress() ?? NOTHING_YET, summary });
+  const final = progress() ?? NOTHING_YET;
+  const { notes = [] } = final;
+  const summary = { ...meter.summary(), requests, notes, ...(isOpen && { lateness: 'unknown' as const }) };
+  await worker.finish({ progress: final, summary });
 }
 
 /** Wall clock of this machine, and of k6, minus its monotonic clock. */

@@ -1,8 +1,9 @@
 import { rampAt } from '../../harness/arrivals/arrivals.ts';
 import type { LoadProgress } from '../../harness/contracts.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
-import { type RequestFacts, type RequestRecord, requestRecord } from '../../harness/requests.ts';
+import { errorKind, isFailure, type RequestFacts, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { type Partition, WHOLE } from '../../harness/segment.ts';
+import { Notes } from '../stream/response/notes.ts';
 import { tally } from '../stream/tally.ts';
 import type { Journal } from '../worker/journal.ts';
 import type { ScriptLine } from './lines.ts';
@@ -16,6 +17,8 @@ export interface RecorderOptions {
   readonly journal: Pick<Journal, 'append'>;
   /** Offset of k6's clock: its instant t is t + `offsetMs` on the run's timeline. */
   readonly offsetMs: number;
+  /** Values that no note may hold. */
+  readonly secrets?: readonly string[];
 }
 
 type Start = Extract<ScriptLine, { type: 'start' }>;
@@ -40,6 +43,7 @@ export class Recorder {
   readonly #open = new Map<number, Place>();
   readonly #droppedMs: number[] = [];
   readonly #tally = tally();
+  readonly #notes = new Notes();
   #requests = 0;
   #nextIndex: number;
   #stoppedMs = Number.POSITIVE_INFINITY;
@@ -89,7 +93,7 @@ export class Recorder {
 
   /** @param nowMs of any one clock */
   progress(nowMs: number): LoadProgress {
-    return this.#tally.progress(nowMs, this.#open.size);
+    return { ...this.#tally.progress(nowMs, this.#open.size), notes: this.#notes.list() };
   }
 
   #started({ iteration, atMs, promptTokens, dueMs }: Start): void {
@@ -113,7 +117,15 @@ export class Recorder {
     if (firstTokenMs !== null) this.#tally.firstToken(firstTokenMs - place.scheduledMs, endMs);
     // An exiting k6 cancels the requests in flight, which its script may still report.
     const outcome = endMs >= this.#stoppedMs && status === 0 ? 'interrupted' : outcomeOfResponse(end);
-    this.#write({ ...place, endMs, outcome, firstTokenMs, status, outputTokens, upstream });
+    const facts = { ...place, endMs, outcome, firstTokenMs, status, outputTokens, upstream };
+    this.#write(facts);
+    if (isFailure(facts) && this.#notes.failure(errorKind(facts))) this.#explain(errorKind(facts), end);
+  }
+
+  #explain(kind: string, { said, error }: End): void {
+    const headers = new Map(Object.entries(said?.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value]));
+    const header = said && ((name: string) => headers.get(name));
+    this.#notes.explain(kind, said?.text || error, header, this.#options.secrets ?? []);
   }
 
   #drop(runMs: number, index: number): RequestRecord {

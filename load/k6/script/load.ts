@@ -37,6 +37,8 @@ const rows =
     : undefined;
 const sender = { ...plan, authorization: __ENV.SQUALL_AUTHORIZATION ?? '' };
 const expect = plan.workload.kind === 'http' ? plan.workload.expect : null;
+/** Kinds of failures that this virtual user has reported. */
+const told = new Set<string>();
 /** Bodies without an expected text need not be decoded. */
 const responseType = expect?.bodyContains === null ? 'binary' : 'text';
 const COMPARISONS = 8;
@@ -171,14 +173,24 @@ function canonical(name: string): string {
 function readResponse(response: Response, endMs: number): K6Response {
   const { status, error, timings } = response;
   const unread = { body: '', outputTokens: 0, firstByteMs: null } as const;
+  const read = isExpectedStatus(expect, status) ? readBody(response, endMs) : unread;
+  const kind = read.body || String(status);
+  const isNews = status > 0 && kind !== 'ok' && !told.has(kind);
+  if (isNews) told.add(kind);
   return {
     status,
     errorCode: response.error_code,
     error,
     isSent: timings.sending > 0 || timings.waiting > 0,
     upstream: upstreamOf(name => response.headers[canonical(name)], plan.upstreamHeader),
-    ...(isExpectedStatus(expect, status) ? readBody(response, endMs) : unread),
+    ...(isNews && { said: { text: beginningOf(response.body), headers: response.headers } }),
+    ...read,
   };
+}
+
+/** As much of a body as a report can show. */
+function beginningOf(body: unknown): string {
+  return typeof body === 'string' ? body.slice(0, 2048) : '';
 }
 
 /** Reads the body of a response with the right status. */

@@ -4,6 +4,7 @@ import { expectedArrivals, type Ramp } from '../../../harness/arrivals/arrivals.
 import { sinusoidRamps } from '../../../harness/arrivals/sinusoid.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { watchDrops } from '../../../load/k6/drops.ts';
+import type { K6Response } from '../../../load/k6/lines.ts';
 import { Recorder, type RecorderOptions } from '../../../load/k6/recorder.ts';
 import { iterationsIn, k6Ramp } from '../../../load/k6/stages.ts';
 import { rig } from '../rig.ts';
@@ -21,10 +22,30 @@ function recorder(options: Partial<RecorderOptions> = {}) {
     recorder: one,
     start: (iteration: number, atMs: number, dueMs: number | null = null) =>
       one.take({ type: 'start', iteration, atMs, promptTokens: 7, dueMs }),
-    end: (iteration: number, atMs: number, status = 200) =>
-      one.take({ type: 'end', iteration, atMs, status, ...ANSWER, firstByteMs: null }),
+    end: (iteration: number, atMs: number, status = 200, more: Partial<K6Response> = {}) =>
+      one.take({ type: 'end', iteration, atMs, status, ...ANSWER, firstByteMs: null, ...more }),
   };
 }
+
+it('quotes the first failure of each kind that k6 tells of, without secrets', () => {
+  const { recorder: one, start, end } = recorder({ secrets: ['Bearer my-key'] });
+  const headers = { 'Content-Type': 'application/json', Via: '1.1 proxy', 'Set-Cookie': 'c' };
+  for (const [nth, text] of ['{"error":"no my-key"}', 'another'].entries()) {
+    start(nth, 1000);
+    end(nth, 1010, 404, { body: '', said: { text, headers } });
+  }
+  start(2, 1000);
+  end(2, 1010, 0, { body: '', errorCode: 1220, error: 'connection reset by peer' });
+  start(3, 1000);
+  end(3, 1010);
+  expect(one.progress(0).notes).toEqual([
+    {
+      ...{ type: 'failure', name: 'http-404', count: 2, example: '{"error":"no ***"}' },
+      headers: { 'content-type': 'application/json', via: '1.1 proxy' },
+    },
+    { type: 'failure', name: 'reset', count: 1, example: 'connection reset by peer' },
+  ]);
+});
 
 describe('the records of k6', () => {
   it('say when an iteration began, and do not claim to know when it was due', () => {
