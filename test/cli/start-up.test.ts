@@ -26,6 +26,7 @@ describe('the command line', () => {
         'cli/main.ts',
         'commander',
         'harness/errors.ts',
+        'harness/host/proxies.ts',
         'package.json',
       ]);
     },
