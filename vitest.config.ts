@@ -10,6 +10,7 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
 // mostly waits for them: twice as many. `careful` needs clients that are nearly on time: one file a core. `alone` asserts on times or
 // ratios that any neighbour would change: one by one.
 const careful = [
+  'test/e2e/kill-windows.test.ts',
   'test/load/dialects.test.ts',
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
