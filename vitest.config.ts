@@ -45,7 +45,7 @@ const unit = [
   'test/faults/toxiproxy/toxics/stages.test.ts',
   'test/load/{upstream,engines,journal,plan,request,trace,workload}.test.ts',
   'test/load/k6/recorder.test.ts',
-  'test/load/stream/{addresses,chunk,due-queue,failure,retry,stream-options,tally,users}.test.ts',
+  'test/load/stream/{addresses,chunk,due-queue,failure,redirect,retry,stream-options,tally,users}.test.ts',
   'test/load/stream/response/*.test.ts',
   'test/platform/{restart-policy,supervisor,topology}.test.ts',
   'test/platform/docker/{layout,images/*}.test.ts',

@@ -1,7 +1,8 @@
 import type { ClientTimeoutPlan } from '../../harness/plan.ts';
 import { errorKind, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
-import { type RequestContext, type RequestTask, StreamRequest, type Target } from './request.ts';
+import { type RequestContext, StreamRequest } from './request.ts';
 import type { RetryPolicy } from './retry.ts';
+import type { RequestTask, Target } from './task.ts';
 
 /** Timeout of the client of one request. */
 export interface ClientTimeout extends Pick<ClientTimeoutPlan, 'until' | 'countAs'> {

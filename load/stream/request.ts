@@ -1,17 +1,16 @@
 import type { Clock } from '../../harness/clock.ts';
-import type { HttpExpectation } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import { type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { retryAfterMs } from '../../harness/retry/retry-after.ts';
-import type { HttpRequest } from '../request/request.ts';
+import { Route } from './redirect.ts';
 import type { FindHeader, Notes } from './response/notes.ts';
 import { sentenceOf } from './response/oddities.ts';
 import { isExpectedStatus } from './response/plain-reader.ts';
 import { RequestNotes } from './response/request-notes.ts';
 import { Response } from './response/response.ts';
 import type { StreamOptions } from './stream-options.ts';
+import type { RequestTask, Target } from './task.ts';
 import type { Connection, Exchange } from './wire/connection.ts';
-import type { Connections, ConnectionUser } from './wire/connections.ts';
 import { outcomeOfError, type RequestPhase } from './wire/failure.ts';
 import { requestText } from './wire/request-text.ts';
 
@@ -25,28 +24,6 @@ const STALE_WINDOW_MS = 1000;
 /** Limits on reading the rest of a body once its outcome is known, so that the connection can be reused. */
 const TAIL_MS = 1000;
 const TAIL_BYTES = 64 * 1024;
-
-/** Request to send, and its place in the schedule. */
-export interface RequestTask extends HttpRequest {
-  readonly index: number;
-  readonly scheduledMs: number;
-  readonly stage: string;
-  /** Expected response of plain HTTP; null for that of an inference server. */
-  readonly expect: HttpExpectation | null;
-  /** Whether a stream is asked for. @default true */
-  readonly stream?: boolean | undefined;
-  /** Further fields of the record: class, session, turn. */
-  readonly labels: Pick<RequestRecord, 'class' | 'session' | 'turn'>;
-  /** Who sends it, where users have connections of their own. */
-  readonly user?: ConnectionUser | undefined;
-}
-
-/** Destination of requests. */
-export interface Target {
-  /** Path of its URL, without a slash at the end. */
-  readonly prefix: string;
-  readonly connections: Connections;
-}
 
 /** Dependencies and callbacks of a request. */
 export interface RequestContext {
@@ -95,6 +72,7 @@ export class StreamRequest implements Exchange {
   #settled = false;
   #ended = false;
   #body: string;
+  readonly #route: Route;
   /** Status after which it was resent without `stream_options`; 0 if it was not. */
   #rejectedStatus = 0;
   #response: Response | undefined;
@@ -114,14 +92,15 @@ export class StreamRequest implements Exchange {
     this.#body = task.body;
     this.#notes = new RequestNotes(context.notes, task.headers);
     this.#target = target;
+    this.#route = new Route(task.method, target.prefix + task.path, target.connections, context.notes);
     this.#context = context;
     this.#sentMs = this.#now();
     this.#connection = target.connections.take(task.user);
   }
 
   send(): void {
-    const { prefix, connections } = this.#target;
-    const text = requestText({ ...this.task, body: this.#body }, prefix, connections.host, !this.#connection.isLast);
+    const request = { ...this.task, path: this.#route.path, body: this.#body };
+    const text = requestText(request, '', this.#target.connections.host, !this.#connection.isLast);
     this.#connection.send(text, this.task.method === 'HEAD', this);
   }
 
@@ -149,6 +128,8 @@ export class StreamRequest implements Exchange {
     const { expect, stream, headers } = this.task;
     const isExpected = isExpectedStatus(expect, status);
     if (expect === null && this.#resendsWithoutUsage(status, isExpected)) return;
+    const why = isExpected ? undefined : this.#route.redirected(status, header('location'));
+    if (this.#route.isChanging) return;
     this.retryAfterMs = retryAfterMs(header, this.#context.clock.date().getTime());
     const { upstreamHeader } = this.#context;
     const head = { status, header, isExpected, expect, stream, requestHeaders: headers, upstreamHeader };
@@ -161,21 +142,22 @@ export class StreamRequest implements Exchange {
       ended: (outcome, why) =>
         outcome === 'malformed' && !this.#ended ? this.cut(outcome, why) : this.#settle(outcome, undefined, why),
     });
-    if (!isExpected) this.#settle('http-status');
+    if (!isExpected) this.#settle('http-status', undefined, why);
     else if (expect) this.#onFirst(this.#heardMs);
   }
 
   onData(bytes: Buffer): void {
     this.#hear();
-    if (this.#settled) {
+    if (this.#settled || this.#route.isChanging) {
       this.#tailBytes += bytes.length;
-      if (this.#tailBytes > TAIL_BYTES) return void this.#close();
+      if (this.#tailBytes > TAIL_BYTES) return void (this.#settled ? this.#close() : this.#sendAgain());
       if (!this.#notes.wantsBody) return;
     }
     this.#response?.feed(bytes, this.#heardMs);
   }
 
   onEnd(): void {
+    if (this.#route.isChanging) return void this.#sendAgain(true);
     this.#ended = true;
     this.#response?.end(() => {
       this.#settle('truncated');
@@ -186,8 +168,8 @@ export class StreamRequest implements Exchange {
   }
 
   onError(error: Error): void {
-    if (!this.#settled && this.#isStale()) {
-      this.resent = true;
+    if (!this.#settled && (this.#route.isChanging || this.#isStale())) {
+      this.resent ||= !this.#route.isChanging;
       return void this.#sendAgain();
     }
     this.#settle(outcomeOfError(error, this.#phase), error);
@@ -256,11 +238,17 @@ export class StreamRequest implements Exchange {
     return true;
   }
 
-  #sendAgain(): void {
+  /** @param isKept whether the connection can carry a further request; otherwise it is closed, and replaced by a new one */
+  #sendAgain(isKept = false): void {
+    const { connections } = this.#target;
+    this.#route.isChanging = false;
     this.#phase = 'connecting';
-    this.#close();
+    clearTimeout(this.#timer);
+    if (isKept) connections.giveBack(this.#connection, this.task.user);
+    else this.#close();
     this.#heardRead = -1;
-    this.#connection = this.#target.connections.take(this.task.user, true);
+    this.#tailBytes = 0;
+    this.#connection = connections.take(this.task.user, !isKept);
     this.send();
   }
 

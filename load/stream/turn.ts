@@ -9,8 +9,8 @@ import { buildRequest, type Sender } from '../request/request.ts';
 import { resolvedPlan } from '../request/secrets.ts';
 import type { TraceLengths } from '../trace/lengths.ts';
 import type { ClientTimeout } from './client-request.ts';
-import type { RequestTask } from './request.ts';
 import type { StreamOptions } from './stream-options.ts';
+import type { RequestTask } from './task.ts';
 import type { ConnectionUser } from './wire/connections.ts';
 
 /** Request that is due: its user, and its turn in a session. */

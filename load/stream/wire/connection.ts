@@ -2,7 +2,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { HTTPParser, type OnHeadersCompleteParser } from 'http-parser-js';
 import { dataOfWholeChunk } from './chunk.ts';
-import { CONNECT_TIMEOUT, CONNECTION_ENDED, NOT_HTTP } from './failure.ts';
+import { CONNECT_TIMEOUT, CONNECTION_ENDED, isHttp2Frame, NOT_HTTP, ONLY_HTTP2 } from './failure.ts';
 
 /** Callbacks of one request on a connection, called in this order; none follows `onEnd` or `onError`. */
 export interface Exchange {
@@ -193,7 +193,10 @@ export class Connection {
 
   #parse(bytes: Buffer, count: number): void {
     const taken = this.#parser.execute(bytes, 0, count);
-    if (taken instanceof Error) this.#reject(taken.message);
+    if (!(taken instanceof Error)) return;
+    if (this.responses === 0 && isHttp2Frame(bytes.subarray(0, count)))
+      this.#fail(Object.assign(new Error('The server speaks only HTTP/2'), { code: ONLY_HTTP2 }));
+    else this.#reject(taken.message);
   }
 
   #onHead({ statusCode, headers, shouldKeepAlive, upgrade }: Head): number {

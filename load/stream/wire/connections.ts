@@ -26,6 +26,10 @@ export interface ConnectionUser {
 export interface Connections {
   /** Value of `Host`. */
   readonly host: string;
+  /** Of its server as its users know it: `https://llm.test`. */
+  readonly origin: string;
+  /** Paths, with their queries, that the server said to have moved for good, and where to. */
+  readonly moved: Map<string, string>;
   readonly counts: ConnectionCounts;
   /** An idle connection, or a new one, which connects when a request is sent. @param isFresh always a new one */
   take(user?: ConnectionUser, isFresh?: boolean): Connection;
@@ -105,6 +109,8 @@ export function openConnections(options: ConnectionsOptions): Connections {
   };
   return {
     host,
+    origin: new URL(origin).origin,
+    moved: new Map(),
     counts,
     take(user, isFresh = false) {
       const inTurn = addresses.next();

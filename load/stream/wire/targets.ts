@@ -4,7 +4,7 @@ import type { LoadJob } from '../../../harness/contracts.ts';
 import { tlsOptionsOf } from '../../../harness/host/client-tls.ts';
 import { isLoopback } from '../../../harness/host/target.ts';
 import { DEFAULT_CONNECTIONS } from '../../../harness/plan.ts';
-import type { Target } from '../request.ts';
+import type { Target } from '../task.ts';
 import { addressBook } from './addresses.ts';
 import { openConnections } from './connections.ts';
 

@@ -12,9 +12,10 @@ import {
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
-import { type RequestTask, StreamRequest } from '../../../load/stream/request.ts';
+import { StreamRequest } from '../../../load/stream/request.ts';
 import { Notes } from '../../../load/stream/response/notes.ts';
 import { StreamOptions } from '../../../load/stream/stream-options.ts';
+import type { RequestTask } from '../../../load/stream/task.ts';
 import { openConnections } from '../../../load/stream/wire/connections.ts';
 import { type Asked, type Server, serve } from '../server.ts';
 
