@@ -18,6 +18,7 @@ import {
   requestChanges,
   withHeader,
   withOut,
+  withReadyWithin,
   withScenarioOptions,
   withTlsOptions,
   withVersions,
@@ -45,7 +46,7 @@ const MIN_FOR_MS = 500;
 
 /** `squall attack <kind> --target URL`: one attack on a service of the user's own, beside a control client that shows its effect. */
 export async function defineAttack(command: Command, signal: AbortSignal): Promise<void> {
-  withTlsOptions(withVersions(withHeader(withScenarioOptions(withOut(command)))))
+  withReadyWithin(withTlsOptions(withVersions(withHeader(withScenarioOptions(withOut(command))))))
     .argument('<kind>', 'one of the kinds below')
     .requiredOption('--target <url>', 'http(s)://HOST:PORT on this machine, unless:')
     .option('--i-own-this-target', 'allows a target on another machine')

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { PlatformKind } from '../harness/plan.ts';
+import { formatDuration, parseDurationMs } from '../harness/quantity.ts';
 import { parsePin, type Versions } from '../harness/versions.ts';
 import { HOME } from '../scenarios/find.ts';
 import { type LoadedScenario, loadScenario as load } from '../scenarios/load-scenario.ts';
@@ -109,18 +110,9 @@ export function withRunOptions(command: Command): Command {
     .option(...QUIET_FLAG);
 }
 
-/** Adds the options of {@link TargetOptions} and `--workers` to a command. */
+/** Adds the options of {@link TargetOptions}, those of metrics, and `--workers` to a command. */
 export function withTargetOptions(command: Command): Command {
-  return withTlsOptions(command)
-    .addOption(
-      new Option('--target <url>', 'test this OpenAI-compatible server; Squall then starts no stack').implies({
-        platform: 'external',
-      }),
-    )
-    .option(
-      '--authorization <token>',
-      `bearer token for the target, or a complete Authorization header; ${AUTHORIZATION_VARIABLE} in the environment keeps it out of process lists`,
-    )
+  return withOnlyTarget(command)
     .addOption(
       new Option(
         '--metrics <url>',
@@ -128,8 +120,27 @@ export function withTargetOptions(command: Command): Command {
       ).argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]),
     )
     .option('--metrics-authorization <env:NAME>', 'Authorization header of these requests, from the environment')
-    .option('--i-own-this-target', 'allow a target on another machine: it is mine to break')
     .option('--workers <n>', 'load generator processes, when one core is too few (default: 1)', wholeNumber(1, 64));
+}
+
+/** Adds the options of {@link TargetOptions}. */
+export function withOnlyTarget(command: Command): Command {
+  const target = new Option('--target <url>', 'test this OpenAI-compatible server; Squall then starts no stack');
+  return withTlsOptions(withReadyWithin(command.addOption(target.implies({ platform: 'external' }))))
+    .option(
+      '--authorization <token>',
+      `bearer token for the target, or a complete Authorization header; ${AUTHORIZATION_VARIABLE} in the environment keeps it out of process lists`,
+    )
+    .option('--i-own-this-target', 'allow a target on another machine: it is mine to break');
+}
+
+/** Adds `--ready-within`. */
+export function withReadyWithin(command: Command): Command {
+  return command.option(
+    '--ready-within <duration>',
+    'time for the target to complete a first request of one token, e.g. 5m; 0s asks for none (default: 10s)',
+    text => parseDurationMs(text, '--ready-within'),
+  );
 }
 
 /** Adds the options of {@link ClientTls}. */
@@ -210,6 +221,7 @@ function replayCommand(
   for (const url of options.metrics ?? []) words.push('--metrics', url);
   if (options.metricsAuthorization) words.push('--metrics-authorization', options.metricsAuthorization);
   if (options.iOwnThisTarget) words.push('--i-own-this-target');
+  if (options.readyWithin !== undefined) words.push('--ready-within', formatDuration(options.readyWithin));
   if (options.insecure) words.push('--insecure');
   if (options.clientCert !== undefined) words.push('--client-cert', options.clientCert);
   if (options.clientKey !== undefined) words.push('--client-key', options.clientKey);

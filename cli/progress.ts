@@ -4,7 +4,7 @@ import type { RunningLoad } from '../harness/contracts.ts';
 import type { History, RunEvent } from '../harness/history.ts';
 import { loadEndMs, type RunPlan, warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
-import { stepLabel } from '../reports/judge/event-rows.ts';
+import { readyText, stepLabel } from '../reports/judge/event-rows.ts';
 import type { SessionObserver } from '../scenarios/session.ts';
 import { profiles } from '../stack/inference/engine/profiles.ts';
 import type { StackOptions } from '../stack/options.ts';
@@ -101,6 +101,8 @@ function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
       return event.phase === 'done'
         ? undefined
         : `${styleText('cyan', event.phase)}${event.phase === 'up' ? loadingText(plan) : ''}`;
+    case 'ready':
+      return readyText(event);
     case 'replica':
       return event.state === 'starting' || event.state === 'stopped'
         ? undefined

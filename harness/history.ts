@@ -51,6 +51,8 @@ export type RunEvent =
   | { readonly type: 'start'; readonly inMs: number; readonly at?: string }
   /** The history was merged from runs that shared a load, aligned by the start of their load phases. */
   | { readonly type: 'merged'; readonly segments: readonly MergedSegment[] }
+  /** A target completed a request of one token; `waitedFor` is what the attempt before it met, empty for none. */
+  | { readonly type: 'ready'; readonly tookMs: number; readonly attempts: number; readonly waitedFor: string }
   | { readonly type: 'versions'; readonly versions: Readonly<Record<string, string>> }
   | {
       readonly type: 'replica';

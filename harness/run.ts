@@ -3,6 +3,7 @@ import type {
   Fault,
   FaultFactory,
   LoadEngine,
+  LoadJob,
   LoadProgress,
   Platform,
   RunningLoad,
@@ -37,6 +38,8 @@ export interface RunParts<Topology> {
   readonly clock: Clock;
   /** Interrupts the run: heal, stop, tear down, in that order. The message of its reason names the cause. */
   readonly signal: AbortSignal;
+  /** Waits until the stack serves requests of this load, before the first of them. @default it does once it is up */
+  readonly awaitReady?: (job: LoadJob, signal: AbortSignal) => Promise<void>;
   readonly onLoad?: (load: RunningLoad) => void;
   /** Start of the load phase by the wall clock, so that runs on several machines start together. @default as soon as possible */
   readonly startAt?: Date;
@@ -86,6 +89,7 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
     });
     history.append({ type: 'versions', versions: stack.versions });
     requireVersions(parts.requiredVersions ?? {}, { ...environment.versions, ...stack.versions });
+    await parts.awaitReady?.(jobOf(parts, stack), signal);
     await runLoad(parts, stack);
     history.append({ type: 'phase', phase: 'down' });
   } catch (error) {
@@ -134,23 +138,28 @@ async function runLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack)
   }
 }
 
+function jobOf<Topology>({ plan, environment, directory }: RunParts<Topology>, stack: RunningStack): LoadJob {
+  const { origin, lookUp, tls } = stack;
+  return {
+    runId: environment.id,
+    plan: plan.load,
+    seed: plan.seed,
+    ...(plan.segment ? { partition: partitionOfSegment(plan.segment) } : {}),
+    targets: stack.entries,
+    authority: stack.entryCertificate?.authority,
+    ...(origin !== undefined && { origin }),
+    ...(lookUp && { lookUp }),
+    ...(tls && { tls }),
+    authorization: stack.authorization,
+    journalPath: `${directory}/requests.ndjson`,
+    logPath: `${directory}/load.log`,
+  };
+}
+
 async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack): Promise<RunningLoad> {
-  const { plan, environment, engine, directory, onLoad } = parts;
+  const { engine, onLoad } = parts;
   const load = await engine.start(
-    {
-      runId: environment.id,
-      plan: plan.load,
-      seed: plan.seed,
-      ...(plan.segment ? { partition: partitionOfSegment(plan.segment) } : {}),
-      targets: stack.entries,
-      authority: stack.entryCertificate?.authority,
-      ...(stack.origin === undefined ? {} : { origin: stack.origin }),
-      ...(stack.lookUp === undefined ? {} : { lookUp: stack.lookUp }),
-      ...(stack.tls === undefined ? {} : { tls: stack.tls }),
-      authorization: stack.authorization,
-      journalPath: `${directory}/requests.ndjson`,
-      logPath: `${directory}/load.log`,
-    },
+    jobOf(parts, stack),
     () => chooseStart(parts),
     // Not the run's own signal: an interrupted run heals before it stops its load, since Toxiproxy 2.12 may hang if all connections
     // are closed while a toxic is being removed.

@@ -8,6 +8,7 @@ import { type History, openHistory } from '../harness/history.ts';
 import { type RunParts, run } from '../harness/run.ts';
 import type { Versions } from '../harness/versions.ts';
 import { type EngineName, engines } from '../load/engines.ts';
+import { awaitReady, NotReady } from '../load/inspect/ready.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
 import { directPlatform, externalPlatform } from '../platform/external/platform.ts';
 import { processPlatform } from '../platform/process/platform.ts';
@@ -77,9 +78,12 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   {
     using history = openHistory(join(directory, ARTIFACTS.events), systemClock);
     observer.history?.(history, directory);
-    await run({ ...parts, history, onLoad: load => observer.load?.(load) }).catch(error => {
-      crash = error;
-    });
+    const awaitReady = readinessOf(compiled, history);
+    await run({ ...parts, history, ...(awaitReady && { awaitReady }), onLoad: load => observer.load?.(load) }).catch(
+      error => {
+        crash = error;
+      },
+    );
   }
   try {
     await sealRequests(directory);
@@ -89,6 +93,24 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   } catch (error) {
     throw isDiskFull(error) ? diskFull(options.out, error) : error;
   }
+}
+
+/** Time for a target to complete a request of one token where the user gives it none, in ms: enough for a model that is loaded. */
+const READY_WITHIN_MS = 10_000;
+
+/** Waits for a target that serves tokens, or that the user gives time; what it then said is part of the history. */
+function readinessOf({ external, plan }: CompiledScenario, history: History): RunParts<Topology>['awaitReady'] {
+  const withinMs = external?.readyWithinMs ?? (plan.load.workload.kind === 'http' ? 0 : READY_WITHIN_MS);
+  if (!external || withinMs === 0) return undefined;
+  return async (job, signal) => {
+    try {
+      history.append({ type: 'ready', ...(await awaitReady(job, { withinMs, clock: systemClock, signal })) });
+    } catch (error) {
+      if (error instanceof NotReady)
+        history.append({ type: 'load', summary: { cpuMs: 0, wallMs: 0, peakRssBytes: 0, notes: error.notes } });
+      throw error;
+    }
+  };
 }
 
 /** Metrics of the stack, or of the target where it has any. */

@@ -4,6 +4,9 @@ import https from 'node:https';
 /** `HTTP_PROXY`, `https_proxy`, `ALL_PROXY` and the like, but not `NO_PROXY`. */
 const PROXY = /^(?!no_).*_proxy$/i;
 
+/** Names of the variables that {@link ignoreProxies} took out of this process's environment. */
+export const ignoredProxies: string[] = [];
+
 /**
  * Takes HTTP proxies out of the environment of this process and of all that it starts: a measurement through one would be one of the
  * proxy, and few programs leave it out for every loopback address. Also undoes what `NODE_USE_ENV_PROXY` did at the start of Node.
@@ -19,5 +22,6 @@ export function ignoreProxies(env: NodeJS.ProcessEnv = process.env): string[] {
     https.globalAgent = new https.Agent({ keepAlive: true });
     delete env.NODE_USE_ENV_PROXY;
   }
+  if (env === process.env) ignoredProxies.push(...found);
   return found;
 }

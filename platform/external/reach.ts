@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { systemClock } from '../../harness/clock.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type ClientTls, tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
 
@@ -17,9 +18,13 @@ export interface ExternalTarget {
   readonly credentials?: Readonly<Record<string, string>> | undefined;
   /** How its clients speak TLS. @default without a certificate, trusting those that Node trusts */
   readonly tls?: ClientTls | undefined;
+  /** Time that the user gives it to become ready, in ms. @default none to accept connections, and a short one to complete a request */
+  readonly readyWithinMs?: number | undefined;
 }
 
 const CONNECT_LIMIT_MS = 3000;
+/** Pause between attempts to connect to a target that is given time, in ms. */
+const RETRY_MS = 500;
 
 /**
  * The target's addresses that accept a connection, the first with a valid certificate for an `https` target. A name often stands for
@@ -31,6 +36,18 @@ export async function reachableAddresses(
   target: ExternalTarget,
   signal: AbortSignal,
 ): Promise<readonly [string, ...string[]]> {
+  const untilMs = systemClock.nowMs() + (target.readyWithinMs ?? 0);
+  for (;;)
+    try {
+      return await addressesNow(target, signal);
+    } catch (error) {
+      const mayPass = error instanceof SquallError && /^TARGET_(REFUSED|UNREACHABLE)$/.test(error.code);
+      if (!mayPass || systemClock.nowMs() >= untilMs) throw error;
+      await systemClock.sleep(RETRY_MS, signal);
+    }
+}
+
+async function addressesNow(target: ExternalTarget, signal: AbortSignal): Promise<readonly [string, ...string[]]> {
   const { url, addresses, port } = target;
   const failures = await Promise.all(
     addresses.map(address => failureOf(() => connect({ host: address, port }), 'connect', signal)),
@@ -47,7 +64,10 @@ export async function reachableAddresses(
     'environment',
     isRefused ? 'TARGET_REFUSED' : 'TARGET_UNREACHABLE',
     `Expected a server at ${url} (${tried}), but ${isRefused ? 'the connection was refused' : messageOf(cause)}`,
-    { cause, next: 'Start your server first, or correct the address and port of --target.' },
+    {
+      cause,
+      next: 'Start your server first, or correct the address and port of --target; --ready-within 5m waits for it.',
+    },
   );
 }
 

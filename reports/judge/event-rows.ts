@@ -1,4 +1,4 @@
-import type { TimedEvent } from '../../harness/history.ts';
+import type { RunEvent, TimedEvent } from '../../harness/history.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import { rounded } from '../rounding.ts';
 import type { EventRow } from '../store/run-document.ts';
@@ -33,6 +33,12 @@ export function stepLabel(step: string): string {
   return STEPS.get(step) ?? step;
 }
 
+/** Such as `the target completed its first request after 21.3 s, at attempt 7 (503: model is loading)`. */
+export function readyText({ tookMs, attempts, waitedFor }: Extract<RunEvent, { type: 'ready' }>): string {
+  const again = attempts > 1 ? `, at attempt ${attempts}${waitedFor ? ` (${waitedFor})` : ''}` : '';
+  return `the target completed its first request after ${formatMs(tookMs)}${again}`;
+}
+
 function textOf(event: LoggedEvent): string {
   switch (event.type) {
     case 'plan':
@@ -43,6 +49,8 @@ function textOf(event: LoggedEvent): string {
       return `load phase starts in ${formatMs(event.inMs)}`;
     case 'merged':
       return `merged from ${event.segments.map(({ index, run }) => `segment ${index} (${run})`).join(', ')}`;
+    case 'ready':
+      return readyText(event);
     case 'versions':
       return Object.entries(event.versions)
         .map(([name, version]) => `${name} ${version}`)

@@ -71,6 +71,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     ...(plan.target === undefined ? {} : { target: plan.target }),
     ...(plan.metrics === undefined ? {} : { metrics: plan.metrics }),
     ...(merged ? { segments: merged.segments, spreadMs: spreadMs(merged.segments) } : {}),
+    ...readyOf(events),
     seed: plan.seed,
     timeScale: plan.timeScale,
     verdict,
@@ -99,6 +100,13 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     artifacts,
   };
   return { document, plan, timeline: timelineOf(run.records, events, endMs(run)), events: eventRows(events) };
+}
+
+function readyOf(events: readonly TimedEvent[]): Pick<RunDocument, 'ready'> {
+  const found = events.find(event => event.type === 'ready');
+  if (!found) return {};
+  const { tookMs, attempts, waitedFor } = found;
+  return { ready: { tookMs: rounded(tookMs), attempts, waitedFor } };
 }
 
 /** Exit code of a run: an interruption and a crash take precedence over the verdict. */

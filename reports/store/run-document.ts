@@ -112,6 +112,8 @@ export interface RunDocument {
   readonly segments?: readonly MergedSegment[];
   /** Difference in ms between their first and last start by their wall clocks; null if one did not start. */
   readonly spreadMs?: number | null;
+  /** How a target became ready before the clock started; absent if it was not asked. */
+  readonly ready?: { readonly tookMs: number; readonly attempts: number; readonly waitedFor: string };
   readonly seed: number;
   readonly timeScale: number;
   readonly verdict: Verdict;

@@ -15,6 +15,8 @@ export interface TargetOptions {
   readonly insecure?: boolean;
   readonly clientCert?: string;
   readonly clientKey?: string;
+  /** In ms. */
+  readonly readyWithin?: number;
 }
 
 /** Environment variable of the token, which a command line would expose to other processes. */
@@ -25,7 +27,7 @@ export async function externalTarget(
   options: TargetOptions & { readonly platform?: PlatformKind },
   signal: AbortSignal,
 ): Promise<External | undefined> {
-  const { target, platform = 'process', authorization, iOwnThisTarget = false } = options;
+  const { target, platform = 'process', authorization, iOwnThisTarget = false, readyWithin } = options;
   if ((target === undefined) !== (platform !== 'external'))
     throw new SquallError(
       'option',
@@ -36,9 +38,15 @@ export async function externalTarget(
   const tls = clientTls(options);
   if (target !== undefined) {
     const checked = await checkTarget(target, { iOwnThisTarget, signal });
-    return { ...checked, tls, authorization: authorizationHeader(authorization) };
+    const ready = readyWithin === undefined ? {} : { readyWithinMs: readyWithin };
+    return { ...checked, tls, ...ready, authorization: authorizationHeader(authorization) };
   }
-  const others = { authorization, 'i-own-this-target': iOwnThisTarget || undefined, ...tls };
+  const others = {
+    authorization,
+    'i-own-this-target': iOwnThisTarget || undefined,
+    'ready-within': readyWithin,
+    ...tls,
+  };
   const [given] = Object.entries(others).flatMap(([name, value]) =>
     value === undefined ? [] : [OPTION_OF[name] ?? `--${name}`],
   );

@@ -95,7 +95,9 @@ describe('a run against a server that Squall did not start', () => {
       models: ['tiny'],
       paths: ['/v1/chat/completions'],
     });
-    expect(indexes.length).toBe(document.load.sent + 40);
+    // 40 of the warm-up, and the one by which it was ready.
+    expect(indexes.length).toBe(document.load.sent + 41);
+    expect(document.ready).toMatchObject({ attempts: 1 });
     expect(document.upstreams).toMatchObject([{ name: 'fixture-1', requests: document.load.sent }]);
     // Its own metrics, asked for with the same key.
     expect(document.metrics).toEqual([`${server.said}/metrics`]);
@@ -148,15 +150,15 @@ describe('a run against a server that Squall did not start', () => {
   });
 
   // Whole latencies, which every engine sees; 300 ms on top of 25, for requests that cross the link.
-  it.concurrent('fails with exit 1 when an SLO does not hold, and is invalid when the server lets nobody in', async () => {
+  it.concurrent('fails with exit 1 when an SLO does not hold, and with 4 when the server lets nobody in', async () => {
     using out = temporaryFolder();
     await using server = await startServer({ authorization: `Bearer ${SECRET}` });
     const tight = ['--set', 'slos.0={name: quick throughout, objective: p99(ttft) <= 100 ms}'];
     const failed = await squall(run(out.path, server.said, '--authorization', `Bearer ${SECRET}`, ...tight));
     expect(failed.code, failed.stdout).toBe(1);
     const refused = await squall(run(out.path, server.said, '--authorization', 'wrong'));
-    expect(refused.code, refused.stdout).toBe(2);
-    expect(refused.stdout).toMatch(/warm-up requests failed/);
+    expect(refused.code, refused.stdout).toBe(4);
+    expect(refused.stderr).toMatch(/rejects it: .*401[\s\S]*SQUALL_TARGET_AUTHORIZATION/);
   });
 
   it.concurrent('leaves the server alone, and nothing of its own, when it is killed in the middle of a fault', async () => {

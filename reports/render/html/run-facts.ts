@@ -91,6 +91,7 @@ ${artifacts(document)}
     ['Started', started(document.startedAt)],
     ['Platform', document.platform],
     document.target !== undefined && ['Target', document.target],
+    document.ready && ['Ready', quantity(document.ready.tookMs, 'ms'), readyMeaning(document.ready)],
     document.metrics && ['Metrics', document.metrics.join(', ')],
     // Of a merged run.
     segments && [
@@ -111,6 +112,11 @@ ${artifacts(document)}
     load.trace && ['Trace, SHA-256', html`<code>${load.trace.sha256}</code>`],
   ])}</div><div><h3>Machine</h3>${facts(Object.entries(document.machine).map(([name, value]) => [name, machineValue(name, value)]))}</div>
 <div><h3>Versions</h3>${facts(Object.entries(document.versions))}</div></div>`;
+}
+
+function readyMeaning({ attempts, waitedFor }: NonNullable<RunDocument['ready']>): string {
+  const before = waitedFor === '' ? '' : `; before it: ${waitedFor}`;
+  return `until a first request of one token was complete, at attempt ${attempts}${before}`;
 }
 
 function planned({ arrivals }: RunPlan): string {
