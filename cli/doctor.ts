@@ -4,11 +4,15 @@ import type { Command } from 'commander';
 import { findToxiproxy } from '../faults/toxiproxy/find.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import { findProgram } from '../harness/host/programs.ts';
+import { ignoredProxies } from '../harness/host/proxies.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
 import { engineSocket, findEngine, findImage } from '../platform/docker/engine.ts';
 import { IMAGE_NAMES } from '../platform/docker/images/image-names.ts';
+import { inspectTarget, type TargetCheck } from '../scenarios/target/inspect.ts';
+import { externalTarget, type TargetOptions } from '../scenarios/target/target.ts';
 import { adviceOn, type ToolName, toolVersion } from '../stack/tools.ts';
-import { JSON_FLAG } from './options.ts';
+import { EXIT } from './exit.ts';
+import { JSON_FLAG, type RequestOptions, requestChanges, withHeader, withOnlyTarget } from './options.ts';
 import { printJson } from './run.ts';
 
 /** A tool that Squall can use, as found on this machine. */
@@ -23,15 +27,50 @@ interface Finding {
 
 const PROBE_TIMEOUT_MS = 5000;
 
-/** Defines `squall doctor`: which tools are installed, which are missing, what to do. */
-export function defineDoctor(command: Command): void {
-  command.option(...JSON_FLAG).action(async ({ json }: { json?: boolean }) => {
+interface DoctorOptions extends TargetOptions, Pick<RequestOptions, 'header'> {
+  readonly json?: boolean;
+  readonly model?: string;
+}
+
+/** Defines `squall doctor`: which tools are installed, which are missing, what to do; with a target, how that answers. */
+export function defineDoctor(command: Command, signal: AbortSignal): void {
+  const given = withOnlyTarget(withHeader(command.option(...JSON_FLAG)));
+  given.option('--model <name>', 'model of its requests (default: the first that it lists)');
+  given.addHelpText('after', '\nExit codes: 0 · with --target 4 if no run can be started, 3 usage, 130 interrupted');
+  given.action(async (options: DoctorOptions) => {
+    if (options.target !== undefined) return examine(options, signal);
+    const { json } = options;
     // `cli/bin.js` starts nothing on a Node.js that is too old.
     const node = found('Node.js', process.versions.node, 'Runs Squall and its services.');
     const findings = await Promise.all([node, toxiproxy(), ...TOOLS.map(tool), k6(), docker(), chromium()]);
     if (json) printJson(findings);
     else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
   });
+}
+
+/** Prints how a target answers, before any load. */
+async function examine({ json, model, header, ...options }: DoctorOptions, signal: AbortSignal): Promise<void> {
+  const external = (await externalTarget({ ...options, platform: 'external' }, signal))!;
+  const headers = Object.fromEntries(
+    Object.entries(requestChanges(header ? { header } : {})).map(([path, value]) => [
+      path.slice('load.headers.'.length),
+      String(value),
+    ]),
+  );
+  const checks = await inspectTarget(external, { model, headers, proxies: ignoredProxies, signal });
+  if (json) printJson({ target: external.url, checks });
+  else for (const check of checks) process.stdout.write(`${checkLine(check)}\n`);
+  process.exitCode = checks.some(({ state }) => state === 'bad') ? EXIT.environment : EXIT.pass;
+}
+
+const CHECK_SIGNS = {
+  ok: styleText('green', '✓'),
+  note: styleText('yellow', '●'),
+  bad: styleText('red', '✗'),
+} as const;
+
+function checkLine({ check, state, found, next }: TargetCheck): string {
+  return `${CHECK_SIGNS[state]} ${check.padEnd(12)} ${found}${next && `\n  ${' '.repeat(12)} → ${next}`}`;
 }
 
 function found(part: string, version: string, advice: string): Finding {
