@@ -24,22 +24,25 @@ const NEXT = 'Name the model: `load.model` of the scenario, --set load.model=…
 
 /**
  * The models that an OpenAI-compatible server lists, in its order, never none.
- * @throws SquallError `NO_MODEL` that says what the server answered; the signal's reason on abort
+ * @throws SquallError `MODELS_UNAVAILABLE` where asking again may help, otherwise `NO_MODEL`, both with what the server answered; the
+ * signal's reason on abort
  */
 export async function listModels(query: ModelQuery, signal: AbortSignal): Promise<readonly [string, ...string[]]> {
   const { url, path } = query;
   const limit = AbortSignal.timeout(TIMEOUT_MS);
-  const none = (found: string, next = NEXT) =>
-    new SquallError('environment', 'NO_MODEL', `Expected ${url} to list a model at ${path}, but: ${found}`, { next });
+  const none = (found: string, next = NEXT, code = 'NO_MODEL') =>
+    new SquallError('environment', code, `Expected ${url} to list a model at ${path}, but: ${found}`, { next });
   const { status, text } = await get(query, AbortSignal.any([signal, limit])).catch(error => {
     signal.throwIfAborted();
-    throw none(limit.aborted ? `no complete answer within ${TIMEOUT_MS / 1000} s` : messageOf(error));
+    const found = limit.aborted ? `no complete answer within ${TIMEOUT_MS / 1000} s` : messageOf(error);
+    throw none(found, NEXT, 'MODELS_UNAVAILABLE');
   });
   if (status === 401 || status === 403)
     throw none(
       `status ${status}`,
       'Give the key: SQUALL_TARGET_AUTHORIZATION for a bearer token, or --header "api-key: env:NAME".',
     );
+  if (status >= 500 || status === 429) throw none(`status ${status}`, NEXT, 'MODELS_UNAVAILABLE');
   if (status !== 200) throw none(`status ${status}`);
   const [first, ...others] = modelsIn(text);
   if (first === undefined) throw none('its answer lists none');
