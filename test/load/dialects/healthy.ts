@@ -210,6 +210,12 @@ const CONTENT: readonly Dialect[] = [
         ? response.writeHead(400).end('{"error":{"message":"unknown field: stream_options"}}')
         : send(response, PLAIN),
   },
+  {
+    name: 'redirected to the same origin',
+    odd: ['redirected'],
+    answer: (response, { path }) =>
+      path.endsWith('/') ? send(response, PLAIN) : response.writeHead(307, { location: `${path}/` }).end(),
+  },
 ];
 
 export const HEALTHY: readonly Dialect[] = [...FRAMING, ...CONTENT];
