@@ -1,7 +1,7 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
-import { failureText } from '../../harness/failure-text.ts';
+import { adviceOn, failureText } from '../../harness/failure-text.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { LoadNote, RequestRecord } from '../../harness/requests.ts';
 import { ONLY_HTTP2 } from '../stream/wire/failure.ts';
@@ -140,8 +140,10 @@ const NEXT: Readonly<Record<number, string>> = {
 };
 
 function rejects(url: string, words: string, { record, notes, cause }: SingleResult): NotReady {
+  const advice = adviceOn(words);
   const next =
-    NEXT[record.status] ??
+    NEXT[record.status] ||
+    (advice && `${advice[0]!.toUpperCase()}${advice.slice(1)}.`) ||
     'Change the requests as it says: load.body sets and removes fields, load.headers adds headers.';
   const message = `Expected ${url} to complete a request of one token, but it rejects it: ${words}`;
   return new NotReady('TARGET_REJECTS', message, next, notes, cause);
