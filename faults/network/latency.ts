@@ -68,6 +68,11 @@ export const fault = linkFault({
     return {
       async inject(signal) {
         before = await probe(signal);
+        // A moment of noise is not the target's own.
+        if (isNoisy(before)) {
+          const again = await probe(signal);
+          if (!isNoisy(again)) before = again;
+        }
         await toxiproxy.addToxic(link.name, { kind: 'latency', name: toxic, stream, latencyMs, jitterMs }, signal);
       },
       verifyEffect: signal =>

@@ -128,7 +128,8 @@ export class StreamRequest implements Exchange {
     const { expect, stream, headers } = this.task;
     const isExpected = isExpectedStatus(expect, status);
     if (expect === null && this.#resendsWithoutUsage(status, isExpected)) return;
-    const why = isExpected ? undefined : this.#route.redirected(status, header('location'));
+    // Plain HTTP is judged by its own expectation, and by all engines alike.
+    const why = isExpected || expect ? undefined : this.#route.redirected(status, header('location'));
     if (this.#route.isChanging) return;
     this.retryAfterMs = retryAfterMs(header, this.#context.clock.date().getTime());
     const { upstreamHeader } = this.#context;

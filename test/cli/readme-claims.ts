@@ -175,6 +175,6 @@ export const CLAIMS: readonly Claim[] = [
     'load/dialects.test.ts',
     'what becomes of an answer',
   ),
-  claim('An answer without a token is a failure (`empty`)', 'load/dialects/failing.ts', 'no token in one of five'),
+  claim('A response without a token is a failure (`empty`)', 'load/dialects/failing.ts', 'no token in one of five'),
   claim('any OpenAI-compatible server (vLLM, SGLang, llama.cpp', 'real/llama.test.ts', 'a real llama.cpp server'),
 ];

@@ -14,7 +14,7 @@ const PATIENT = [
   '--set',
   'load.idleTimeout=1s',
 ];
-const SLOW = ['attack', 'slow-headers', '--rate', '150/s', '--for', '3s', '--control-rate', '60/s', ...PATIENT];
+const SLOW = ['attack', 'slow-headers', '--rate', '150/s', '--for', '4s', '--control-rate', '60/s', ...PATIENT];
 const POOL = { maxConnections: 100 };
 const DEADLINE = { headersTimeout: 300, connectionsCheckingInterval: 100 };
 const NO_DEADLINE = { headersTimeout: 0, requestTimeout: 0 };

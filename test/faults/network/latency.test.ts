@@ -18,6 +18,8 @@ async function injected(...tookMs: number[]): Promise<Fault> {
   await found.inject(AbortSignal.timeout(1000));
   return found;
 }
+/** Two looks before the fault, which differ by more than it adds. */
+const NOISE = [5, 90, 240, 6, 95, 210];
 const effect = (found: Fault, limitMs = 120) => found.verifyEffect(AbortSignal.timeout(limitMs));
 
 test('probes that take as much longer as the fault adds show its effect', async () => {
@@ -27,11 +29,16 @@ test('probes that take as much longer as the fault adds show its effect', async 
 
 test('where the target is noisy, two looks in a row show the effect, and one does not', async () => {
   const steady = [95, 104, 112, 230, 101, 99];
-  const { evidence } = await effect(await injected(5, 90, 240, ...steady, 3), 400);
+  const { evidence } = await effect(await injected(...NOISE, ...steady, 3), 400);
   expect(evidence).toContain('took 230, 101, 99 ms, 90 ms before');
-  const found = await injected(5, 90, 240, ...steady.slice(0, 3), 3);
+  const found = await injected(...NOISE, ...steady.slice(0, 3), 3);
   await expect(effect(found)).rejects.toThrow();
   expect(found.noise?.()).toContain('5 to 240 ms before');
+});
+
+test('a moment of noise before the fault is not the noise of the target', async () => {
+  const { evidence } = await effect(await injected(5, 90, 240, 2, 3, 4, 95, 104, 112));
+  expect(evidence).toBe('3 probes across client→target took 95, 104, 112 ms, 3 ms before');
 });
 
 test('a server that takes 300 ms by itself shows no effect, and no noise hides one', async () => {
@@ -42,7 +49,7 @@ test('a server that takes 300 ms by itself shows no effect, and no noise hides o
 });
 
 test.each([
-  ['before the fault', [5, 90, 240, 60, 100, 110, 80]],
+  ['before the fault', [...NOISE, 60, 100, 110, 80]],
   ['during the fault', [5, 5, 5, 4, 90, 300, 4, 250, 50, 20]],
   ['slower than it explains', [5, 5, 5, 900]],
 ])('noise %s is told from no effect', async (_, tookMs) => {

@@ -147,8 +147,8 @@ describe(`the verdicts of slowhttptest ${noSlowHttpTest || ''}`, () => {
     await using theirs = noSlowHttpTest ? undefined : await target.start(size);
     const parameters = { connections, perSecond, reopen, path, ...own };
     const { control = '/' } = target;
-    // Where places fill slowly, most of the attack finds them all taken.
-    const forMs = size === FEW ? 6000 : 4000;
+    // More than half of the attack, its start included, finds all places taken.
+    const forMs = size === FEW || expected === 'down' ? 6000 : 4000;
     const [found, available] = await Promise.all([
       attackOn({ kind, url: ours.url, parameters, forMs, control }),
       theirs &&

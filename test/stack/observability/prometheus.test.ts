@@ -180,6 +180,8 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
     const nowMs = Date.now() - startEpochMs;
     const times = { startEpochMs, fromMs: nowMs - 500, toMs: nowMs, stepMs: 250, signal: NEVER };
     const rounds = await readSamples({ url: prometheus.url, ...times });
-    for (const { readings } of rounds) expect(Object.keys(readings)).toEqual(['gateway-1', 'inference-1']);
+    // Of those that respond, a round may miss one that a busy machine is too late for.
+    const names = new Set(rounds.flatMap(({ readings }) => Object.keys(readings)));
+    expect([...names].sort()).toEqual(['gateway-1', 'inference-1']);
   });
 });
