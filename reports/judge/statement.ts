@@ -78,8 +78,7 @@ export class Statement {
   }
 
   /** The argument, which must be one of `known`. @param what description of these, for the message */
-  oneOf<Known extends string>(known: readonly Known[], what: string): Known {
-    const found = this.argument ?? '';
+  oneOf<Known extends string>(known: readonly Known[], what: string, found = this.argument ?? ''): Known {
     if (known.includes(found as Known)) return found as Known;
     throw this.badArgument(found, `${what} in parentheses after ${this.name}: ${listed(known, found)}`);
   }

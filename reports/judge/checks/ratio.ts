@@ -1,7 +1,7 @@
 import { errorKind, isFailure, type Outcome, type RequestRecord } from '../../../harness/requests.ts';
 import { checkOf, type Evidence, type Finding, type Objective, ratioFinding, undecided } from '../check.ts';
 import { timeoutRemark } from '../measure.ts';
-
+import type { Statement } from '../statement.ts';
 import { samplesForRatio } from '../statistics.ts';
 
 const MEASURES = ['errors', 'availability', 'dropped', 'abandoned'] as const;
@@ -21,21 +21,19 @@ const FAILURES: readonly Outcome[] = [
 
 interface RatioObjective extends Objective {
   readonly measure: (typeof MEASURES)[number];
-  /** Kind of failures that count; null for all. */
-  readonly outcome: string | null;
+  /** Kinds of failures that count; null for all. */
+  readonly kinds: readonly string[] | null;
 }
 
-/** `errors <= 1%`, `errors(http-503) <= 3%`, `availability >= 99.9%`, `dropped <= 0.1%`, `abandoned <= 5%`. */
+/** `errors <= 1%`, `errors(http-503) <= 3%`, `errors(reset, truncated) <= 1%`, `availability >= 99.9%`, `dropped <= 0.1%`, `abandoned <= 5%`. */
 export const check = checkOf<RatioObjective>({
   kind: 'ratio',
   words: MEASURES,
   parse(statement) {
     const measure = statement.name as RatioObjective['measure'];
-    let outcome = null;
     if (measure !== 'errors') statement.plain();
-    else if (/^http-[1-5]\d\d$/.test(statement.argument ?? '')) outcome = statement.argument;
-    else if (statement.argument !== null) outcome = statement.oneOf(FAILURES, 'a kind of failure, or http-<status>,');
-    return { measure, outcome, ...(measure === 'availability' ? statement.atLeast('%') : statement.atMost('%')) };
+    const kinds = statement.argument?.split(',').map(text => kindOf(text.trim(), statement)) ?? null;
+    return { measure, kinds, ...(measure === 'availability' ? statement.atLeast('%') : statement.atMost('%')) };
   },
   minRequests: ({ measure, limit }) => samplesForRatio((measure === 'availability' ? 100 - limit : limit) / 100),
   leavesOut({ measure }) {
@@ -45,13 +43,17 @@ export const check = checkOf<RatioObjective>({
   judge,
 });
 
+function kindOf(text: string, statement: Statement): string {
+  return /^http-[1-5]\d\d$/.test(text) ? text : statement.oneOf(FAILURES, 'a kind of failure, or http-<status>,', text);
+}
+
 /**
  * Ratios in percent with exact binomial bounds.
  *
  * | measure | counts | out of |
  * |---|---|---|
  * | `errors` | failed requests | completed and failed requests |
- * | `errors(kind)` | failures of that kind (`http-status`: any status) | the same |
+ * | `errors(kind, …)` | failures of these kinds (`http-status`: any status) | the same |
  * | `availability` | completed requests | the same |
  * | `dropped` | arrivals that were never sent | all arrivals |
  * | `abandoned` | requests whose client stopped waiting, unless counted as failed | these, and completed and failed requests |
@@ -67,7 +69,7 @@ function judge(objective: RatioObjective, { requests }: Evidence): Finding {
   const isOnFailures = objective.measure === 'errors' || objective.measure === 'availability';
   if (found.verdict === 'pass' || !isOnFailures) return found;
   const failures = base.filter(
-    request => isFailure(request) && (objective.outcome === null || counts(objective, request)),
+    request => isFailure(request) && (objective.kinds === null || counts(objective, request)),
   );
   return { ...found, reason: `${found.reason}${timeoutRemark(failures)}` };
 }
@@ -76,8 +78,8 @@ function isEnded({ measure }: RatioObjective, request: RequestRecord): boolean {
   return request.outcome === 'ok' || isFailure(request) || (measure === 'abandoned' && request.outcome === 'abandoned');
 }
 
-function counts({ measure, outcome }: RatioObjective, request: RequestRecord): boolean {
+function counts({ measure, kinds }: RatioObjective, request: RequestRecord): boolean {
   if (measure === 'dropped' || measure === 'abandoned') return request.outcome === measure;
   if (measure === 'availability') return request.outcome === 'ok';
-  return isFailure(request) && (outcome === null || outcome === request.outcome || outcome === errorKind(request));
+  return isFailure(request) && (!kinds || kinds.includes(request.outcome) || kinds.includes(errorKind(request)));
 }

@@ -34,20 +34,24 @@ test.each<[string, Parsed]>([
     { kind: 'throughput', of: 'output-tokens', comparison: '>', limit: 500, unit: '/s' },
   ],
   ['max(ttft) < 2 s', { kind: 'maximum', metric: 'ttft', comparison: '<', limit: 2000, unit: 'ms' }],
-  ['errors <= 1%', { kind: 'ratio', measure: 'errors', outcome: null, comparison: '<=', limit: 1, unit: '%' }],
+  [
+    'errors(reset, http-503) <= 3%',
+    { kind: 'ratio', measure: 'errors', kinds: ['reset', 'http-503'], comparison: '<=', limit: 3, unit: '%' },
+  ],
+  ['errors <= 1%', { kind: 'ratio', measure: 'errors', kinds: null, comparison: '<=', limit: 1, unit: '%' }],
   [
     'errors(truncated) <= 3 %',
-    { kind: 'ratio', measure: 'errors', outcome: 'truncated', comparison: '<=', limit: 3, unit: '%' },
+    { kind: 'ratio', measure: 'errors', kinds: ['truncated'], comparison: '<=', limit: 3, unit: '%' },
   ],
   [
     'errors(http-503) <= 0%',
-    { kind: 'ratio', measure: 'errors', outcome: 'http-503', comparison: '<=', limit: 0, unit: '%' },
+    { kind: 'ratio', measure: 'errors', kinds: ['http-503'], comparison: '<=', limit: 0, unit: '%' },
   ],
   [
     'availability >= 99.9%',
-    { kind: 'ratio', measure: 'availability', outcome: null, comparison: '>=', limit: 99.9, unit: '%' },
+    { kind: 'ratio', measure: 'availability', kinds: null, comparison: '>=', limit: 99.9, unit: '%' },
   ],
-  ['dropped <= 0.1%', { kind: 'ratio', measure: 'dropped', outcome: null, comparison: '<=', limit: 0.1, unit: '%' }],
+  ['dropped <= 0.1%', { kind: 'ratio', measure: 'dropped', kinds: null, comparison: '<=', limit: 0.1, unit: '%' }],
   ['throughput >= 1200/min', { kind: 'throughput', comparison: '>=', limit: 20, unit: '/s' }],
   [
     'recovery(node-1.kill) <= 10 s',
@@ -63,7 +67,7 @@ test.each<[string, Parsed]>([
   ['max(queue) <= 10', { kind: 'gauge', gauge: 'queue', comparison: '<=', limit: 10, unit: '' }],
   ['max( gpu-memory ) < 90 %', { kind: 'gauge', gauge: 'gpu-memory', comparison: '<', limit: 90, unit: '%' }],
   ['attempts <= 1.5', { kind: 'attempts', comparison: '<=', limit: 1.5, unit: '' }],
-  ['abandoned <= 5%', { kind: 'ratio', measure: 'abandoned', outcome: null, comparison: '<=', limit: 5, unit: '%' }],
+  ['abandoned <= 5%', { kind: 'ratio', measure: 'abandoned', kinds: null, comparison: '<=', limit: 5, unit: '%' }],
   [
     'goodput(2 s) >= 20/s',
     { kind: 'goodput', deadlines: [{ metric: 'latency', limitMs: 2000 }], comparison: '>=', limit: 20, unit: '/s' },
@@ -216,9 +220,9 @@ test('every objective is parsed from its text', () => {
     const [measure, objective] = random.pick<[string, Parsed]>([
       [`p${percentile}(${metric})`, { kind: 'quantile', percentile, metric, ...down, unit: 'ms' }],
       [`max(${metric})`, { kind: 'maximum', metric, ...down, unit: 'ms' }],
-      ['errors', { kind: 'ratio', measure: 'errors', outcome: null, ...down, unit: '%' }],
-      [`errors(${outcome})`, { kind: 'ratio', measure: 'errors', outcome, ...down, unit: '%' }],
-      ['availability', { kind: 'ratio', measure: 'availability', outcome: null, ...up, unit: '%' }],
+      ['errors', { kind: 'ratio', measure: 'errors', kinds: null, ...down, unit: '%' }],
+      [`errors(${outcome})`, { kind: 'ratio', measure: 'errors', kinds: [outcome], ...down, unit: '%' }],
+      ['availability', { kind: 'ratio', measure: 'availability', kinds: null, ...up, unit: '%' }],
       ['throughput', { kind: 'throughput', ...up, unit: '/s' }],
       [`max(${gauge})`, { kind: 'gauge', gauge, ...down, unit: '' }],
       [`max(${fullness})`, { kind: 'gauge', gauge: fullness, ...down, unit: '%' }],
