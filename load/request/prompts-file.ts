@@ -1,6 +1,6 @@
 import { SquallError } from '../../harness/errors.ts';
 import type { LoadPlan, PromptsPlan, Workload } from '../../harness/plan.ts';
-import { linesOf } from '../trace/lines.ts';
+import { linesOf, objectOf } from '../trace/lines.ts';
 import { CHARACTERS_PER_TOKEN, type Message, type PromptRow } from './prompt.ts';
 
 /** Limits of what is kept in memory, so that a data set of any size is refused and not swapped. */
@@ -92,17 +92,6 @@ function isMessages(value: unknown): value is Message[] {
 
 function isCount(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_TOKENS;
-}
-
-function objectOf(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /** @param found quoted as JSON, a text at most 100 characters of it */

@@ -1,4 +1,5 @@
 import type { SquallError } from '../../harness/errors.ts';
+import { objectOf } from './lines.ts';
 
 /** Unparsed row of a trace. */
 export interface RawRow {
@@ -65,15 +66,4 @@ function cellsOf(text: string): string[] {
   for (const [, quoted, plain] of text.matchAll(/(?<=^|,)(?:\s*"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))/g))
     cells.push(quoted === undefined ? plain!.trim() : quoted.replaceAll('""', '"'));
   return cells;
-}
-
-function objectOf(text: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined;
-  }
 }
