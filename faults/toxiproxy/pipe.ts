@@ -45,8 +45,13 @@ export class Pipe {
     return this.#finished;
   }
 
-  /** Starts to read. Call it once both sockets are connected. */
+  /** Starts to read. Call it once both sockets are connected. A source that has ended or closed by then ends the pipe at once. */
   start(): void {
+    if (this.#finished) return;
+    if (this.#source.readableEnded || this.#source.destroyed) {
+      this.end();
+      return;
+    }
     this.#source.on('data', chunk => {
       this.#enter(0, chunk);
       this.#settleFlow();
