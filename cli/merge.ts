@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../harness/clock.ts';
 import { SquallError } from '../harness/errors.ts';
-import { type RunEnvironment, readHistory, type TimedEvent } from '../harness/history.ts';
+import { type RunEnvironment, readHistory, senderOf, type TimedEvent } from '../harness/history.ts';
 import { mergeRuns } from '../reports/judge/merge/merge.ts';
 import { type Part, requireComplete } from '../reports/judge/merge/segments.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
@@ -32,7 +32,7 @@ export function defineMerge(command: Command, signal: AbortSignal): void {
       writeFileSync(join(directory, ARTIFACTS.events), events.map(event => `${JSON.stringify(event)}\n`).join(''), {
         flag: 'wx',
       });
-      await writeRequests(directory, records);
+      await writeRequests(directory, records, senderOf(events));
       const result = await judgeDirectory(directory);
       publish(directory, result);
       if (json) printJson(result.document);

@@ -141,6 +141,13 @@ export function readHistory(path: string): TimedEvent[] {
   }));
 }
 
+/** Id of the run that sent the request at an index: of its segment, where the history was merged. */
+export function senderOf(events: readonly TimedEvent[]): (index: number) => string {
+  const run = events.find(event => event.type === 'plan')?.environment.id ?? '';
+  const segments = events.find(event => event.type === 'merged')?.segments ?? [];
+  return index => segments[index % segments.length]?.run ?? run;
+}
+
 function round(ms: number): number {
   return Number(ms.toFixed(3));
 }

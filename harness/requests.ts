@@ -77,11 +77,39 @@ export interface RequestRecord {
   readonly attemptsMs?: readonly number[];
   /** {@link errorKind} of each of these attempts, separated by spaces. */
   readonly attemptOutcomes?: string;
+  /** Number in its {@link requestId} where that is not its index: k6's users of a closed loop share no counter. */
+  readonly sentAs?: number;
   /** Client class of its user; absent without classes. */
   readonly class?: string;
   /** Session and turn, both from 0; absent without sessions. */
   readonly session?: number;
   readonly turn?: number;
+}
+
+/**
+ * Value of `x-request-id`, by which a line in a server's log and a record find each other: `squall-<run>-<number>`, and with
+ * `.2`, `.3` … at its end for further attempts. What is not part of the load has a word before its number: `probe-3`,
+ * `attack-<fault>-17`.
+ * @param run id of the run that sends it: of the segment in a merged run, see `senderOf`
+ * @param number index of the record, or its `sentAs`
+ * @param attempt from 1
+ */
+export function requestId(run: string, number: number | string, attempt = 1): string {
+  return forAttempt(`squall-${run}-${number}`, attempt);
+}
+
+/** The id of a first attempt as that of another, from 1. */
+export function forAttempt(id: string, attempt: number): string {
+  return attempt > 1 ? `${id}.${attempt}` : id;
+}
+
+/** Id of a record's request; that of its attempt `attempt` (from 1). @param run as for {@link requestId} */
+export function requestIdOf(
+  { index, sentAs }: Pick<RequestRecord, 'index' | 'sentAs'>,
+  run: string,
+  attempt = 1,
+): string {
+  return requestId(run, sentAs ?? index, attempt);
 }
 
 /** Something about responses that a run's reader should learn: the first example of its kind, and how often it was seen. */

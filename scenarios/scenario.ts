@@ -95,7 +95,10 @@ const proof = z.strictObject({
  * The schema of a scenario, printed as JSON Schema by `squall schema`. Unknown keys are errors.
  */
 export const scenarioSchema = z.strictObject({
-  name: z.string().regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes'),
+  name: z
+    .string()
+    .max(64, 'expected at most 64 characters, since it is part of every request id')
+    .regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes'),
   why: z.string().min(1).describe('what would go wrong in production if an SLO failed'),
   covers: z
     .array(z.string())

@@ -86,7 +86,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     );
   }
   try {
-    await sealRequests(directory);
+    await sealRequests(directory, () => environment.id);
     const result = await judgeDirectory(directory);
     publish(directory, result);
     return { directory, result, ...(crash ? { crash: isDiskFull(crash) ? diskFull(options.out, crash) : crash } : {}) };

@@ -86,7 +86,7 @@ export class Probe {
   #isEnding = false;
 
   constructor(job: TimedJob, clock: Clock, journal: Pick<Journal, 'append'>) {
-    const { seed, authorization, origin } = job;
+    const { runId, seed, authorization, origin } = job;
     const plan = resolvedPlan(job.plan, process.env);
     this.#job = { ...job, plan };
     this.#rows = readAllPrompts(plan)(plan.workload);
@@ -94,7 +94,7 @@ export class Probe {
     this.#journal = journal;
     const host = origin === undefined ? undefined : new URL(origin).host;
     const { salt, body, headers } = plan;
-    this.#sender = { seed, salt, body, headers, authorization, host };
+    this.#sender = { runId, seed, salt, body, headers, authorization, host };
   }
 
   /**

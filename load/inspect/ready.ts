@@ -52,7 +52,6 @@ export async function awaitReady(
 ): Promise<Ready> {
   const url = (job.origin ?? new URL(job.targets[0]!).origin) + new URL(job.targets[0]!).pathname.replace(/\/$/, '');
   const targets = openTargets(job, clock);
-  const task = smallTask(job, 1);
   const startMs = clock.nowMs();
   const leftMs = () => startMs + withinMs - clock.nowMs();
   const inFlight = new Set<SingleRequest>();
@@ -62,7 +61,7 @@ export async function awaitReady(
   const begin = () => {
     const target = targets[attempts % targets.length]!;
     attempts += 1;
-    const request = sendSingle(task, target, { clock, limitMs: Math.max(1, leftMs()) });
+    const request = sendSingle(smallTask(job, 1, attempts), target, { clock, limitMs: Math.max(1, leftMs()) });
     inFlight.add(request);
     return request.done.then(result => {
       inFlight.delete(request);

@@ -27,9 +27,15 @@ export interface SingleRequest {
 
 /**
  * Request of a load with a prompt of a few tokens and `outputTokens` to answer; plain HTTP as it is. It has the headers, the body and
- * the credentials of the load.
+ * the credentials of the load. Its id names it as a probe.
+ * @param name of the request among the probes of the run, such as its number
  */
-export function smallTask(job: LoadJob, outputTokens: number, streamOptions = new StreamOptions(false)): RequestTask {
+export function smallTask(
+  job: LoadJob,
+  outputTokens: number,
+  name: number | string,
+  streamOptions = new StreamOptions(false),
+): RequestTask {
   const { workload } = job.plan;
   const { clients: _, trace: __, ...plan }: LoadPlan = job.plan;
   const small = {
@@ -37,7 +43,7 @@ export function smallTask(job: LoadJob, outputTokens: number, streamOptions = ne
     plan: workload.kind === 'http' ? plan : { ...plan, workload: shortened(workload, outputTokens) },
   };
   const turn = { dueMs: 0, session: 0, turn: 0, user: null };
-  return new TurnMaker(small, undefined, streamOptions).task(turn, 0);
+  return new TurnMaker(small, undefined, streamOptions).task(turn, 0, `probe-${name}`);
 }
 
 function shortened(

@@ -47,7 +47,7 @@ export function k6OperatorManifest(options: ManifestOptions): string {
     metadata,
     data: {
       ...bundle(SCRIPT),
-      'plan.json': JSON.stringify(scriptPlan({ plan, seed, targets }), null, 2),
+      'plan.json': JSON.stringify(scriptPlan({ runId: name, plan, seed, targets }), null, 2),
       ...(prompts && { 'prompts.json': JSON.stringify(prompts) }),
     },
   };

@@ -23,7 +23,7 @@ export interface RecorderOptions {
 
 type Start = Extract<ScriptLine, { type: 'start' }>;
 type End = Extract<ScriptLine, { type: 'end' }>;
-type Place = Pick<RequestRecord, 'index' | 'scheduledMs' | 'sentMs' | 'promptTokens' | 'stage'>;
+type Place = Pick<RequestRecord, 'index' | 'sentAs' | 'scheduledMs' | 'sentMs' | 'promptTokens' | 'stage'>;
 
 /**
  * Turns the script's lines and k6's drops into request records, in memory bounded by the requests in flight and one instant per drop.
@@ -33,7 +33,7 @@ type Place = Pick<RequestRecord, 'index' | 'scheduledMs' | 'sentMs' | 'promptTok
  *   k6's own lateness. For a dropped request it is the time of the drop, which is when it was due. In a closed loop it is when the
  *   user was due to send.
  * - `index` is the number of the iteration, also part of its request id; dropped requests, which k6 does not number, come last. In a
- *   closed loop, where users share no counter, it counts the requests in the order of their start.
+ *   closed loop, where users share no counter, it counts the requests in the order of their start, and `sentAs` is the number.
  * - `firstTokenMs` of plain HTTP is the first byte as k6 timed it, else null: k6 shows a body only when it is complete, and a first
  *   byte is not a token. `gaps` are empty.
  */
@@ -102,7 +102,8 @@ export class Recorder {
     const scheduledMs = dueMs === null ? sentMs : dueMs + offsetMs;
     const index = dueMs === null ? iteration : this.#requests;
     this.#nextIndex = Math.max(this.#nextIndex, index + this.#step);
-    this.#open.set(iteration, { index, scheduledMs, sentMs, promptTokens, stage: this.#stageAt(scheduledMs) });
+    const times = { scheduledMs, sentMs, stage: this.#stageAt(scheduledMs) };
+    this.#open.set(iteration, { index, ...times, promptTokens, ...(index !== iteration && { sentAs: iteration }) });
     this.#requests += 1;
   }
 

@@ -1,4 +1,5 @@
 import { type Api, isStreamed, type LoadPlan, type Workload } from '../../harness/plan.ts';
+import { requestId } from '../../harness/requests.ts';
 import { bodyOf, type Dialect } from './body.ts';
 import { conversationOf, type PromptSource } from './prompt.ts';
 
@@ -15,6 +16,8 @@ export interface HttpRequest {
 
 /** Request fields that depend on the load and the client, not the workload. */
 export interface Sender {
+  /** Id of the run, part of each `x-request-id`. */
+  readonly runId: string;
   readonly seed: number;
   /** Of the load's plan. */
   readonly salt?: LoadPlan['salt'] | undefined;
@@ -49,19 +52,19 @@ export const API_PATHS: Readonly<Record<Api, string>> = {
 /**
  * Builds a request, identical to the byte for every engine. Headers of the load override Squall's, and those of a plain HTTP workload
  * override both, in any case. Runs in k6 too.
- * @param index number of the request, part of its `x-request-id`
+ * @param number of the request in its `x-request-id`, see {@link requestId}; a number is also the default of its session
  * @param position of a chat request in its session. @default the first turn of session `index`
  */
 export function buildRequest(
   workload: Workload,
-  index: number,
+  number: number | string,
   sender: Sender,
-  { session, turn, source }: ChatPosition = { session: index, turn: 0, source: {} },
+  { session, turn, source }: ChatPosition = { session: Number(number), turn: 0, source: {} },
 ): HttpRequest {
-  const { seed, authorization, host, priority, salt, body: changes, dialect } = sender;
+  const { runId, seed, authorization, host, priority, salt, body: changes, dialect } = sender;
   const headers = {
     'user-agent': 'squall',
-    'x-request-id': `squall-${seed}-${index}`,
+    'x-request-id': requestId(runId, number),
     ...(authorization === '' ? {} : { authorization }),
     ...(priority === undefined ? {} : { 'x-priority': String(priority) }),
     ...(host === undefined ? {} : { host }),

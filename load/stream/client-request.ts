@@ -1,5 +1,5 @@
 import type { ClientTimeoutPlan } from '../../harness/plan.ts';
-import { errorKind, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
+import { errorKind, forAttempt, type Outcome, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { type RequestContext, StreamRequest } from './request.ts';
 import type { RetryPolicy } from './retry.ts';
 import type { RequestTask, Target } from './task.ts';
@@ -72,8 +72,7 @@ export class ClientRequest {
 
   #sendAttempt(): void {
     const count = this.#outcomes.length;
-    const { headers } = this.#task;
-    const task = count === 0 ? this.#task : { ...this.#task, headers: { ...headers, 'x-retry-count': String(count) } };
+    const task = count === 0 ? this.#task : { ...this.#task, headers: retryHeaders(this.#task.headers, count + 1) };
     const context: RequestContext = { ...this.#options.context, settled: (...ended) => this.#onAttempt(...ended) };
     this.#attempt = new StreamRequest(task, this.#options.target(count), context);
     this.#attempt.send();
@@ -114,4 +113,11 @@ export class ClientRequest {
     const { clock, startAtMs } = this.#options.context;
     return clock.nowMs() - startAtMs;
   }
+}
+
+/** Headers of attempt `attempt`, from 2. A request id that the scenario sets stays as it is. */
+function retryHeaders(headers: RequestTask['headers'], attempt: number): RequestTask['headers'] {
+  const id = headers['x-request-id'] ?? '';
+  const own = id.startsWith('squall-') ? { 'x-request-id': forAttempt(id, attempt) } : {};
+  return { ...headers, ...own, 'x-retry-count': String(attempt - 1) };
 }

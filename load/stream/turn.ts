@@ -40,8 +40,8 @@ export class TurnMaker {
     this.#streamOptions = streamOptions;
   }
 
-  /** Request of a turn. @param index position of the request among all */
-  task(turn: Turn, index: number): RequestTask {
+  /** Request of a turn. @param index position of the request among all @param number in its id, where it is not part of the load */
+  task(turn: Turn, index: number, number: number | string = index): RequestTask {
     const { plan } = this.#job;
     const userClass = this.#classOf(turn);
     const workload = userClass?.workload ?? plan.workload;
@@ -56,7 +56,7 @@ export class TurnMaker {
       user: this.#userOf(turn),
       expect: workload.kind === 'http' ? workload.expect : null,
       stream: isStreamed(workload),
-      ...buildRequest(workload, index, this.#sender(userClass), {
+      ...buildRequest(workload, number, this.#sender(userClass), {
         ...{ session: turn.session, turn: turn.turn },
         source: { tokens: turn.tokens, lengths: this.#lengths, rows: this.#rows(workload) },
       }),
@@ -104,12 +104,12 @@ export class TurnMaker {
   }
 
   #sender(userClass: UserClass | undefined): Sender {
-    const { seed, authorization, plan } = this.#job;
+    const { runId, seed, authorization, plan } = this.#job;
     const { key, priority } = userClass ?? {};
     const { body, salt, headers } = plan;
     // A key of a class is more specific than a header of the load.
     const own = key === undefined ? headers : { ...headers, authorization: `Bearer ${key}` };
     const dialect = { usage: this.#streamOptions.areSent };
-    return { seed, salt, body, authorization, priority, headers: own, dialect };
+    return { runId, seed, salt, body, authorization, priority, headers: own, dialect };
   }
 }

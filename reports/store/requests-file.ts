@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { asyncBufferFromFile, parquetReadObjects, type SchemaElement } from 'hyparquet';
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
 import { SquallError } from '../../harness/errors.ts';
-import type { RequestRecord } from '../../harness/requests.ts';
+import { type RequestRecord, requestIdOf } from '../../harness/requests.ts';
 
 /** Journals that the generator's workers append to, in order of the ends of requests. */
 const JOURNALS = /^requests(\.\d+)?\.ndjson$/;
@@ -35,6 +35,7 @@ const COLUMNS: Readonly<Record<keyof RequestRecord, Column>> = {
   usedPromptTokens: { type: 'INT32', isOptional: true },
   cachedPromptTokens: { type: 'INT32', isOptional: true },
   resent: { type: 'BOOLEAN', isOptional: true },
+  sentAs: { type: 'INT32', isOptional: true },
   attempts: { type: 'INT32', isOptional: true },
   attemptsMs: { listOf: 'DOUBLE', isOptional: true },
   attemptOutcomes: { type: 'BYTE_ARRAY', converted_type: 'UTF8', isOptional: true },
@@ -48,6 +49,15 @@ interface Column extends Partial<SchemaElement> {
   readonly listOf?: 'INT32' | 'DOUBLE';
   readonly isOptional?: true;
 }
+
+/** Column for those who look for a line of a server's log: the `x-request-id`. Not read back, since it follows from the others. */
+const ID_COLUMN = 'requestId';
+const ID_ELEMENT: SchemaElement = {
+  name: ID_COLUMN,
+  type: 'BYTE_ARRAY',
+  converted_type: 'UTF8',
+  repetition_type: 'REQUIRED',
+};
 
 type Name = keyof RequestRecord;
 const NAMES = Object.keys(COLUMNS) as Name[];
@@ -75,33 +85,48 @@ const NOTES = [
  * gets its final name only when complete, so a kill loses nothing. All records are in memory once, for sorting; the file is
  * written one row group at a time.
  *
+ * @param sender id of the run that sent the request at an index, see `senderOf`
  * @returns the number of records
  * @throws SquallError `BAD_JOURNAL` when a line other than a truncated last one cannot be read
  */
-export async function sealRequests(directory: string, signal?: AbortSignal): Promise<number> {
+export async function sealRequests(
+  directory: string,
+  sender: (index: number) => string,
+  signal?: AbortSignal,
+): Promise<number> {
   const journals = journalsOf(directory);
   if (journals.length === 0) return 0;
   const records = await readJournals(journals, signal);
-  await writeRequests(directory, records);
+  await writeRequests(directory, records, sender);
   await Promise.all(journals.map(journal => rm(journal)));
   return records.length;
 }
 
-/** Writes the sealed file of a run directory. The records must be in scheduled order. */
-export async function writeRequests(directory: string, records: readonly RequestRecord[]): Promise<void> {
+/** Writes the sealed file of a run directory. The records must be in scheduled order. @param sender as for {@link sealRequests} */
+export async function writeRequests(
+  directory: string,
+  records: readonly RequestRecord[],
+  sender: (index: number) => string,
+): Promise<void> {
   const target = join(directory, REQUESTS_FILE);
-  const rows = records as unknown as Record<string, unknown>[];
   const names = NAMES.filter(name => !COLUMNS[name].isOptional || records.some(record => record[name] !== undefined));
   await parquetWriteRows({
     writer: fileWriter(`${target}.part`),
-    rows,
-    columns: names.map(name => ({ name })),
-    schema: [{ name: 'requests', num_children: names.length }, ...names.flatMap(elementsOf)],
+    rows: rowsOf(records, sender),
+    columns: [ID_COLUMN, ...names].map(name => ({ name })),
+    schema: [{ name: 'requests', num_children: 1 + names.length }, ID_ELEMENT, ...names.flatMap(elementsOf)],
     rowGroupSize: 50_000,
     kvMetadata: NOTES,
     createdBy: 'squall',
   });
   await rename(`${target}.part`, target);
+}
+
+function* rowsOf(
+  records: readonly RequestRecord[],
+  sender: (index: number) => string,
+): Generator<Record<string, unknown>> {
+  for (const record of records) yield { [ID_COLUMN]: requestIdOf(record, sender(record.index)), ...record };
 }
 
 /**
@@ -114,8 +139,10 @@ export async function readRequests(directory: string, signal?: AbortSignal): Pro
   if (existsSync(sealed)) {
     const rows = await parquetReadObjects({ file: await asyncBufferFromFile(sealed) });
     signal?.throwIfAborted();
-    for (const row of rows)
+    for (const row of rows) {
+      delete row[ID_COLUMN];
       for (const name of OPTIONAL_NAMES) if (row[name] === null || row[name] === undefined) delete row[name];
+    }
     return rows as unknown as RequestRecord[];
   }
   return readJournals(journalsOf(directory), signal);

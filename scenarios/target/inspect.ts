@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls';
@@ -154,7 +155,11 @@ async function jobFor(
   const { protocol, origin, hostname, pathname } = new URL(external.url);
   const { iOwnThisTarget, port, authorization, tls } = external;
   return {
-    ...{ runId: 'doctor', seed: 1, plan: { ...compiled.plan.load, idleTimeoutMs: LIMIT_MS } },
+    ...{
+      runId: `doctor-${randomBytes(2).toString('hex')}`,
+      seed: 1,
+      plan: { ...compiled.plan.load, idleTimeoutMs: LIMIT_MS },
+    },
     targets: addresses.map(address => `${protocol}//${hostAndPort(address, port)}${pathname.replace(/\/$/, '')}`),
     lookUp: { hostname: hostname.replace(/^\[|\]$/g, ''), iOwnThisTarget },
     ...{ origin, authority: undefined, authorization, journalPath: '', logPath: '' },
@@ -167,16 +172,17 @@ async function dialect(job: LoadJob): Promise<TargetCheck[]> {
   const plain = openTargets(job, systemClock)[0]!;
   const { target, seen } = tapped(plain);
   const streamOptions = new StreamOptions(true);
-  const send = (own: LoadJob) =>
-    sendSingle(smallTask(own, TOKENS, streamOptions), target, { clock: systemClock, limitMs: LIMIT_MS, streamOptions })
-      .done;
-  const result = await send(job);
+  const send = (own: LoadJob, name: string) => {
+    const task = smallTask(own, TOKENS, name, streamOptions);
+    return sendSingle(task, target, { clock: systemClock, limitMs: LIMIT_MS, streamOptions }).done;
+  };
+  const result = await send(job, 'stream');
   const checks = streamChecks(result, seen);
   // A stream is complete with its last frame; its connection is free with the end of the response.
   await systemClock.sleep(FREE_MS);
   const { workload } = job.plan;
   const wrong = { ...job, plan: { ...job.plan, workload: { ...workload, model: 'squall-no-such-model' } } };
-  const failed = await send(wrong);
+  const failed = await send(wrong, 'unknown-model');
   const isRefused = failed.record.outcome !== 'ok';
   const words = isRefused ? failureOf(failed, failureText) : 'a model that it cannot have is answered all the same';
   checks.push({ check: 'errors', state: isRefused ? 'ok' : 'note', found: words, next: '' });

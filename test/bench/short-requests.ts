@@ -25,7 +25,7 @@ export interface ShortRequests {
 }
 
 const CHAT: Workload = { ...workloads['chat-short'], model: 'm' };
-const { body: BODY } = buildRequest(CHAT, 0, { seed: 1, authorization: '' });
+const { body: BODY } = buildRequest(CHAT, 0, { runId: 'bench', seed: 1, authorization: '' });
 const PLAIN: Workload = {
   kind: 'http',
   name: 'post',

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readHistory } from '../../harness/history.ts';
 import { processesOfRun } from '../../harness/host/process-group.ts';
+import { requestIdOf } from '../../harness/requests.ts';
+import { readRequests } from '../../reports/store/requests-file.ts';
 import type { RunDocument } from '../../reports/store/run-document.ts';
 import { eventually } from '../until.ts';
 import { answers, listeningPorts, onlyRun, SMALL, squall, start, temporaryFolder } from './squall.ts';
@@ -48,6 +50,14 @@ describe('a run', () => {
     expect(windows['fault:slow']!.ttftMs.p90).toBeGreaterThan(280);
     expect(windows.baseline!.ttftMs.p50).toBeLessThan(280);
     expect(processesOfRun(document.id)).toEqual([]);
+
+    // A record and a line in the log of a service find each other.
+    const logged = readFileSync(join(run.directory, 'gateway-1.log'), 'utf8').matchAll(/"requestId":"(squall-[^"]+)"/g);
+    const ids = new Set([...logged].map(([, id]) => id!));
+    const records = await readRequests(run.directory);
+    const served = records.filter(({ status }) => status === 200).map(record => requestIdOf(record, document.id));
+    expect(served.length).toBeGreaterThan(440);
+    expect(served.filter(id => !ids.has(id))).toEqual([]);
 
     // Two rounds before the start and eleven after it; a busy machine loses some, but none is made up.
     const samples = readHistory(join(run.directory, 'events.ndjson')).filter(event => event.type === 'sample');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { FakeClock } from '../../harness/clock.ts';
-import { openHistory, type RunEvent, readHistory } from '../../harness/history.ts';
+import { openHistory, type RunEvent, readHistory, senderOf, type TimedEvent } from '../../harness/history.ts';
 
 let directory: string;
 let path: string;
@@ -89,4 +89,12 @@ test('a corrupt line in the middle is an error', () => {
 test('a history is never overwritten', () => {
   openHistory(path, new FakeClock())[Symbol.dispose]();
   expect(() => openHistory(path, new FakeClock())).toThrow(/EEXIST/);
+});
+
+test('the sender of a request is the run, or the run of its segment in a merged one', () => {
+  const plan = { type: 'plan', atMs: 0, environment: { id: 'whole' } } as unknown as TimedEvent;
+  expect(senderOf([plan])(7)).toBe('whole');
+  const segments = ['a', 'b', 'c'].map((run, nth) => ({ index: nth + 1, run, startAt: null, requests: 0 }));
+  const sender = senderOf([plan, { type: 'merged', atMs: 0, segments }]);
+  expect([0, 1, 2, 3, 7].map(sender)).toEqual(['a', 'b', 'c', 'a', 'b']);
 });

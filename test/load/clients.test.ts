@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Ramp } from '../../harness/arrivals/arrivals.ts';
 import { type ClientsPlan, DEFAULT_CONNECTIONS, type RetryPlan } from '../../harness/plan.ts';
+import { requestIdOf } from '../../harness/requests.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
 import { until } from '../until.ts';
 import { outcomesOf, runLoad, startFixture } from './rig.ts';
@@ -15,7 +16,7 @@ const NAIVE: RetryPlan = {
   retryAfter: false,
   budgetRatio: null,
 };
-const indexOf = ({ headers }: Asked) => Number(String(headers['x-request-id']).split('-').at(-1));
+const indexOf = ({ headers }: Asked) => Number.parseInt(String(headers['x-request-id']).split('-').at(-1)!, 10);
 const few = { perSecond: 40, forMs: 500 };
 
 describe('clients that try again', () => {
@@ -54,6 +55,11 @@ describe('clients that try again', () => {
       expect(firstTokenMs! - scheduledMs).toBeGreaterThanOrEqual(179.9);
     }
     expect(server.asked.filter(({ headers }) => headers['x-retry-count'] === '2')).toHaveLength(7);
+    // Each attempt has an id of its own, which names its record.
+    const named = records.flatMap(record =>
+      Array.from({ length: record.attempts! }, (_, nth) => requestIdOf(record, 'load-test', nth + 1)),
+    );
+    expect(server.asked.map(({ headers }) => headers['x-request-id']).sort()).toEqual(named.sort());
   });
 
   // The same outage of 600 ms for the same 200 requests: without retries they fail, naive ones quadruple the load, and a budget

@@ -120,7 +120,7 @@ describe.each(ENGINES)('plain HTTP by $name', ({ name, engine, skipped }) => {
       expect(thing.headers).toMatchObject({
         ...{ 'x-thing': 'a b', 'user-agent': 'mine', 'content-type': 'text/plain; charset=utf-8' },
         ...{ host: new URL(server.said).host, authorization: 'Bearer test', 'content-length': '15' },
-        'x-request-id': expect.stringMatching(/^squall-1-\d+$/),
+        'x-request-id': expect.stringMatching(/^squall-load-test-\d+$/),
       });
       expect(thing.headers).not.toHaveProperty('accept-encoding');
     }

@@ -6,7 +6,7 @@ import { buildRequest, type Sender } from '../../load/request/request.ts';
 import { isCredential, resolvedPlan, resolveSecret, variablesOf } from '../../load/request/secrets.ts';
 
 const CHAT: ChatWorkload = { name: 'w', model: 'm', promptTokens: [20, 60], outputTokens: { kind: 'fixed', value: 7 } };
-const SENDER: Sender = { seed: 1, authorization: '' };
+const SENDER: Sender = { runId: 'a-run', seed: 1, authorization: '' };
 const bodyOf = (workload: Partial<ChatWorkload>, body: Sender['body'] = {}, sender: Partial<Sender> = {}) =>
   JSON.parse(buildRequest({ ...CHAT, ...workload }, 0, { ...SENDER, body, ...sender }).body);
 

@@ -60,7 +60,8 @@ describe.each(ENGINES)('a request by $name', ({ name, engine, skipped }) => {
     const expected = (index: number) => {
       const whole = { name: 'w', model: 'm', outputTokens: [5, 9], ...workload } as const;
       const position = { session: index, turn: 0, source: { rows } };
-      return buildRequest(whole, index, { seed: 1, salt: 'abc', body, authorization: '' }, position).body;
+      return buildRequest(whole, index, { runId: 'a-run', seed: 1, salt: 'abc', body, authorization: '' }, position)
+        .body;
     };
     for (const one of asked) {
       expect(one.path).toBe('/deep/openai/completions?v=1');

@@ -6,6 +6,7 @@ import { isClosed } from '../../schedule.ts';
 /** Load plan of the k6 script; plain JSON. */
 export interface ScriptPlan
   extends Pick<LoadPlan, 'upstreamHeader' | 'ramps' | 'workload' | 'maxInFlight' | 'headers' | 'body' | 'salt'> {
+  readonly runId: string;
   readonly seed: number;
   /** Think time of the users of a closed loop; null in an open loop. */
   readonly thinkTimeMs: readonly [number, number] | null;
@@ -25,9 +26,9 @@ export interface ScriptPlan
 
 /** Makes the script's plan from a job. */
 export function scriptPlan(
-  job: Pick<LoadJob, 'plan' | 'seed' | 'partition' | 'targets' | 'origin' | 'tls'>,
+  job: Pick<LoadJob, 'runId' | 'plan' | 'seed' | 'partition' | 'targets' | 'origin' | 'tls'>,
 ): ScriptPlan {
-  const { plan, seed, partition = WHOLE, targets, origin, tls } = job;
+  const { runId, plan, seed, partition = WHOLE, targets, origin, tls } = job;
   const { ramps, workload, headers, body, salt, upstreamHeader, arrivals, idleTimeoutMs: timeoutMs } = plan;
   const sent = {
     ramps,
@@ -40,7 +41,7 @@ export function scriptPlan(
   };
   const thinkTimeMs = isClosed(arrivals) ? arrivals.thinkTimeMs : null;
   const maxInFlight = partOf(plan.maxInFlight, partition);
-  return { ...sent, maxInFlight, seed, partition, thinkTimeMs, timeoutMs, ...addressing(targets, origin) };
+  return { ...sent, maxInFlight, runId, seed, partition, thinkTimeMs, timeoutMs, ...addressing(targets, origin) };
 }
 
 /** Whether k6 can send a target's own name to another address: over TLS only for DNS names and IPv4 addresses, the keys of `hosts`. */

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Ramp } from '../../../harness/arrivals/arrivals.ts';
-import type { RequestRecord } from '../../../harness/requests.ts';
+import { type RequestRecord, requestIdOf } from '../../../harness/requests.ts';
 import { k6Engine } from '../../../load/k6/engine.ts';
 import { findK6 } from '../../../load/k6/program/find.ts';
 import { promptOf } from '../../../load/request/prompt.ts';
@@ -159,6 +159,7 @@ describe.skipIf(Boolean(reason))(`k6 ${reason || ''}`, () => {
         const record = [...left].find(isNext);
         if (!record) throw new Error(`user ${user} meant to send at ${nextMs} ms, and there is no record of it`);
         left.delete(record);
+        expect(requestIdOf(record, 'load-test')).toBe(`squall-load-test-${index}`);
         if (beforeMs !== null) expect(record.scheduledMs - beforeMs).toBeGreaterThanOrEqual(100 - 0.01);
         expect(record.sentMs!).toBeGreaterThanOrEqual(record.scheduledMs - 0.001);
         beforeMs = record.scheduledMs >= 2000 ? record.endMs : null;

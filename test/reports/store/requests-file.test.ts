@@ -1,11 +1,11 @@
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { seededRandom } from '../../../harness/random.ts';
 import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
-import { REQUESTS_FILE, readRequests, sealRequests } from '../../../reports/store/requests-file.ts';
+import { REQUESTS_FILE, readRequests, sealRequests, writeRequests } from '../../../reports/store/requests-file.ts';
 import { requestOf } from '../runs.ts';
 
 let directory: string;
@@ -45,7 +45,7 @@ test('records are read exactly as they were journalled, in scheduled order', asy
   const records = oddRecords(3000);
   journal(records.toSorted((a, b) => (a.endMs % 1) - (b.endMs % 1)));
   expect(await readRequests(directory)).toEqual(records);
-  expect(await sealRequests(directory)).toBe(3000);
+  expect(await sealRequests(directory, () => 'a-run')).toBe(3000);
   expect(existsSync(join(directory, 'requests.ndjson'))).toBe(false);
   expect(await readRequests(directory)).toEqual(records);
 });
@@ -59,7 +59,7 @@ test('the journals of several workers are sealed as one, without truncated lines
     writeFileSync(join(directory, `requests.${worker + 1}.ndjson`), `${text.join('')}{"ind`);
   }
   expect(await readRequests(directory)).toEqual(records);
-  expect(await sealRequests(directory)).toBe(300);
+  expect(await sealRequests(directory, () => 'a-run')).toBe(300);
   expect(readdirSync(directory)).toEqual([REQUESTS_FILE]);
   expect(await readRequests(directory)).toEqual(records);
 });
@@ -78,34 +78,43 @@ test('optional fields are read where they were set, and have no column where the
   const columns = async () =>
     (await parquetMetadataAsync(await asyncBufferFromFile(join(directory, REQUESTS_FILE)))).schema.map(e => e.name);
   journal(records);
-  await sealRequests(directory);
+  await sealRequests(directory, () => 'a-run');
   expect(await readRequests(directory)).toEqual(records);
   expect(await columns()).toEqual(expect.arrayContaining(['attempts', 'attemptsMs', 'class', 'session']));
   journal(plain);
-  await sealRequests(directory);
+  await sealRequests(directory, () => 'a-run');
   expect(await readRequests(directory)).toEqual(plain);
   expect(await columns()).not.toContain('attempts');
 });
 
 test('rows of several row groups are read in order', async () => {
   journal(Array.from({ length: 50_010 }, (_, i) => requestOf(i, i)));
-  await sealRequests(directory);
+  await sealRequests(directory, () => 'a-run');
   const records = await readRequests(directory);
   expect(records).toHaveLength(50_010);
   expect(records.at(-1)).toEqual(requestOf(50_009, 50_009));
+});
+
+test('a column holds the id that each request was sent with, by the run that sent it', async () => {
+  const records = [0, 1, 2, 3].map(index => requestOf(index, index));
+  await writeRequests(directory, [...records, { ...requestOf(4, 4), sentAs: 31 }], index => `run-${(index % 2) + 1}`);
+  const rows = await parquetReadObjects({ file: await asyncBufferFromFile(join(directory, REQUESTS_FILE)) });
+  const sent = rows.map(({ requestId }) => requestId);
+  expect(sent).toEqual([...[0, 1, 2, 3].map(i => `squall-run-${(i % 2) + 1}-${i}`), 'squall-run-1-31']);
+  expect((await readRequests(directory)).slice(0, 4)).toEqual(records);
 });
 
 test('a last line truncated by a kill is ignored', async () => {
   const records = oddRecords(5);
   journal(records, '{"index":5,"schedul');
   expect(await readRequests(directory)).toEqual(records);
-  expect(await sealRequests(directory)).toBe(5);
+  expect(await sealRequests(directory, () => 'a-run')).toBe(5);
   expect(await readRequests(directory)).toEqual(records);
 });
 
 test('a bad line in the middle is an error that names the line, and nothing is lost', async () => {
   writeFileSync(join(directory, 'requests.ndjson'), `${JSON.stringify(requestOf(0, 0))}\nnonsense\n{}\n`);
-  await expect(sealRequests(directory)).rejects.toMatchObject({
+  await expect(sealRequests(directory, () => 'a-run')).rejects.toMatchObject({
     code: 'BAD_JOURNAL',
     message: expect.stringContaining('Line 2'),
   });
@@ -114,17 +123,17 @@ test('a bad line in the middle is an error that names the line, and nothing is l
 });
 
 test('a run that sent nothing has no requests', async () => {
-  expect(await sealRequests(directory)).toBe(0);
+  expect(await sealRequests(directory, () => 'a-run')).toBe(0);
   expect(await readRequests(directory)).toEqual([]);
   journal([]);
-  expect(await sealRequests(directory)).toBe(0);
+  expect(await sealRequests(directory, () => 'a-run')).toBe(0);
   expect(existsSync(join(directory, REQUESTS_FILE))).toBe(true);
   expect(await readRequests(directory)).toEqual([]);
 });
 
 test('sealing twice changes nothing', async () => {
   journal(oddRecords(10));
-  await sealRequests(directory);
-  await sealRequests(directory);
+  await sealRequests(directory, () => 'a-run');
+  await sealRequests(directory, () => 'a-run');
   expect(await readRequests(directory)).toEqual(oddRecords(10));
 });
