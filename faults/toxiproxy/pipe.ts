@@ -19,6 +19,10 @@ interface PipeOptions {
 interface Entry {
   readonly name: string;
   stage: ToxicStage;
+  /** That the stage has passed on. */
+  bytes: number;
+  /** Where the end of the source is: not yet in the stage, in it, or passed on. */
+  end: 'before' | 'inside' | 'behind';
 }
 
 /**
@@ -32,6 +36,8 @@ export class Pipe {
   readonly #options: PipeOptions;
   #entries: Entry[] = [];
   #finished = false;
+  /** Whether a stage has closed the connection; its close leaves behind the chunks before it. */
+  #closing = false;
 
   constructor(source: Socket, destination: Socket, toxics: readonly ToxicJson[], options: PipeOptions) {
     this.#source = source;
@@ -68,7 +74,7 @@ export class Pipe {
   /** Appends a toxic; by its toxicity, it may not affect this connection. */
   add(toxic: ToxicJson): void {
     if (this.#finished || !this.#isHit(toxic)) return;
-    const entry = { name: toxic.name } as Entry;
+    const entry = { name: toxic.name, bytes: 0, end: 'before' } as Entry;
     entry.stage = this.#startStage(toxic, entry);
     this.#entries.push(entry);
   }
@@ -85,6 +91,7 @@ export class Pipe {
     if (this.#finished) return;
     if (this.#isHit(toxic)) entry.stage = this.#startStage(toxic, entry);
     else this.#entries.splice(index, 1);
+    if (entry.end === 'inside') this.#endAt(index);
     this.#settleFlow();
   }
 
@@ -108,16 +115,26 @@ export class Pipe {
   }
 
   #startStage(toxic: ToxicJson, entry: Entry): ToxicStage {
-    const { clock, random, close, reset } = this.#options;
+    const { clock, random, reset } = this.#options;
+    const end = () => {
+      if (entry.end === 'behind') return;
+      entry.end = 'behind';
+      this.#endAt(this.#entries.indexOf(entry) + 1);
+    };
     const context: ToxicContext = {
       clock,
       random: random.stream(toxic.name),
       push: chunk => {
+        entry.bytes += chunk.byteLength;
         this.#enter(this.#entries.indexOf(entry) + 1, chunk);
         this.#settleFlow();
       },
-      end: () => this.#endAt(this.#entries.indexOf(entry) + 1),
-      close,
+      passedBytes: () => entry.bytes,
+      end,
+      close: () => {
+        this.#closing = true;
+        end();
+      },
       reset,
     };
     return findToxicKind(toxic.type)!.start(toxic.attributes, context);
@@ -132,10 +149,12 @@ export class Pipe {
   #endAt(index: number): void {
     const entry = this.#entries[index];
     if (entry) {
+      entry.end = 'inside';
       entry.stage.end();
     } else {
       this.stop();
-      this.#options.finished();
+      if (this.#closing) this.#options.close();
+      else this.#options.finished();
     }
   }
 

@@ -20,13 +20,24 @@ interface ToxicBase {
  * - `latency` delays each chunk by `latencyMs` ± `jitterMs` (0…`latencyMs`, default 0), uniformly, order kept;
  * - `bandwidth` lets `rateKBps` through (1 KB = 1,000 bytes); 0 stalls;
  * - `timeout` drops everything and closes after `timeoutMs` without a chunk; 0 never closes. Removing it closes connections;
- * - `reset_peer` resets the connection (TCP RST) `timeoutMs` after its first chunk in this direction.
+ * - `reset_peer` resets the connection (TCP RST) `timeoutMs` after its first chunk in this direction;
+ * - `slow_close` passes the end on `delayMs` after it came;
+ * - `slicer` cuts chunks into pieces of about `sizeBytes` (≥ 1) ± `variationBytes` (below `sizeBytes`, default 0), `delayMicros` apart;
+ * - `limit_data` closes the connection once `bytes` have passed.
  */
 export type Toxic = ToxicBase &
   (
     | { readonly kind: 'latency'; readonly latencyMs: number; readonly jitterMs?: number }
     | { readonly kind: 'bandwidth'; readonly rateKBps: number }
     | { readonly kind: 'timeout' | 'reset_peer'; readonly timeoutMs: number }
+    | { readonly kind: 'slow_close'; readonly delayMs: number }
+    | {
+        readonly kind: 'slicer';
+        readonly sizeBytes: number;
+        readonly variationBytes?: number;
+        readonly delayMicros?: number;
+      }
+    | { readonly kind: 'limit_data'; readonly bytes: number }
   );
 
 /** A toxic as it is on a proxy, with every default filled in. */
@@ -38,6 +49,13 @@ const SETTINGS = {
   bandwidth: { rate: ['rateKBps', undefined] },
   timeout: { timeout: ['timeoutMs', undefined] },
   reset_peer: { timeout: ['timeoutMs', undefined] },
+  slow_close: { delay: ['delayMs', undefined] },
+  slicer: {
+    average_size: ['sizeBytes', undefined],
+    size_variation: ['variationBytes', 0],
+    delay: ['delayMicros', 0],
+  },
+  limit_data: { bytes: ['bytes', undefined] },
 } as const satisfies Record<Toxic['kind'], Record<string, readonly [string, number | undefined]>>;
 
 /**
@@ -58,8 +76,12 @@ export function toWire(toxic: Toxic): ToxicJson {
     if (!Number.isSafeInteger(value) || (value as number) < 0) throw badToxic(setting, 'a whole number ≥ 0', value);
     attributes[attribute] = value as number;
   }
-  const { latency, jitter = 0 } = attributes;
+  const { latency, jitter = 0, average_size: size, size_variation: variation = 0 } = attributes;
   if (latency !== undefined && jitter > latency) throw badToxic('jitterMs', `0…\`latencyMs\` (${latency})`, jitter);
+  // Toxiproxy 2.12 crashes with a size of 0, and with a variation above the size.
+  if (size === 0) throw badToxic('sizeBytes', 'a whole number ≥ 1', size);
+  if (size !== undefined && variation >= size)
+    throw badToxic('variationBytes', `below \`sizeBytes\` (${size})`, variation);
   return { name, type: kind, stream, toxicity, attributes };
 }
 

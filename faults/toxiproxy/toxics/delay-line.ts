@@ -9,7 +9,8 @@ interface DelayLineLimits {
 }
 
 interface Held {
-  readonly chunk: Uint8Array;
+  /** Undefined for the end. */
+  readonly chunk: Uint8Array | undefined;
   readonly dueMs: number;
 }
 
@@ -27,7 +28,6 @@ export class DelayLine {
   readonly #stopped = new AbortController();
   #held: Held[] = [];
   #heldBytes = 0;
-  #ending = false;
   #pumping = false;
 
   constructor(context: Pick<ToxicContext, 'clock' | 'push' | 'end'>, limits: DelayLineLimits) {
@@ -42,9 +42,9 @@ export class DelayLine {
     this.#startPump();
   }
 
-  /** Adds the end, which leaves right after the last chunk. */
-  end(): void {
-    this.#ending = true;
+  /** Adds the end, which leaves at `dueMs`, or later, after the last chunk. @default right after it */
+  end(dueMs = Number.NEGATIVE_INFINITY): void {
+    this.#held.push({ chunk: undefined, dueMs });
     this.#startPump();
   }
 
@@ -56,7 +56,6 @@ export class DelayLine {
   flush(): void {
     this.#stopped.abort();
     while (this.#held.length > 0) this.#pushHead();
-    this.#passEnd();
   }
 
   /** Discards everything and stops. */
@@ -64,7 +63,6 @@ export class DelayLine {
     this.#stopped.abort();
     this.#held = [];
     this.#heldBytes = 0;
-    this.#ending = false;
   }
 
   #startPump(): void {
@@ -83,7 +81,6 @@ export class DelayLine {
       }
     }
     this.#pumping = false;
-    this.#passEnd();
   }
 
   /** False when the line was stopped meanwhile. */
@@ -98,13 +95,8 @@ export class DelayLine {
 
   #pushHead(): void {
     const { chunk } = this.#held.shift()!;
-    this.#heldBytes -= chunk.byteLength;
-    this.#context.push(chunk);
-  }
-
-  #passEnd(): void {
-    if (!this.#ending) return;
-    this.#ending = false;
-    this.#context.end();
+    this.#heldBytes -= chunk?.byteLength ?? 0;
+    if (chunk) this.#context.push(chunk);
+    else this.#context.end();
   }
 }

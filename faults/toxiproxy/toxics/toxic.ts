@@ -10,7 +10,7 @@ export function directionOf(stream: string): Direction | undefined {
   return lower === 'upstream' || lower === 'downstream' ? lower : undefined;
 }
 
-/** A toxic's settings in the API: integers in Toxiproxy's units (ms, KB/s). */
+/** A toxic's settings in the API: integers in Toxiproxy's units (ms, µs, bytes, KB/s). */
 export type ToxicAttributes = Readonly<Record<string, number>>;
 
 /**
@@ -27,9 +27,11 @@ export interface ToxicContext {
   readonly random: Random;
   /** Passes a chunk to the next stage, at once. */
   push(chunk: Uint8Array): void;
+  /** Bytes that this toxic has passed on, also with earlier settings. */
+  passedBytes(): number;
   /** Ends the next stage (half-close). */
   end(): void;
-  /** Closes both directions of the connection, after the chunks already passed on. */
+  /** Closes both directions of the connection, once the chunks already passed on have left the next stages. */
   close(): void;
   /** Closes both directions with a TCP reset; unsent bytes are lost. */
   reset(): void;
@@ -45,15 +47,12 @@ export interface ToxicStage {
   isFull(): boolean;
   /**
    * Stops the stage. When its toxic was removed or updated it passes on what it still holds, including the end; when the connection is
-   * closed it discards it. No timer may survive this call.
+   * closed it discards it. An end that it keeps over an update is given to the stage with the new settings. No timer may survive this call.
    */
   stop(reason: 'removed' | 'updated' | 'closed'): void;
 }
 
-/**
- * A kind of toxic. A new kind starts as a copy of `noop.ts` and one line in `registry.ts`.
- * Not implemented: `slow_close`, `slicer` and `limit_data`.
- */
+/** A kind of toxic. A new kind starts as a copy of `noop.ts` and one line in `registry.ts`. */
 export interface ToxicKind {
   /** Toxiproxy's name of it. */
   readonly type: string;

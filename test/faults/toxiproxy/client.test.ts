@@ -39,6 +39,9 @@ describe.each(SERVERS)('client of the $title server', row => {
       { kind: 'bandwidth', rateKBps: 0, toxicity: 0.1 },
       { kind: 'timeout', timeoutMs: 7 },
       { kind: 'reset_peer', timeoutMs: 0, name: 'rst' },
+      { kind: 'slow_close', delayMs: 9 },
+      { kind: 'slicer', sizeBytes: 64 },
+      { kind: 'limit_data', bytes: 0 },
     ];
     for (const toxic of toxics) await client.addToxic('kinds', toxic);
     const shared = { stream: 'downstream', toxicity: 1 };
@@ -47,6 +50,9 @@ describe.each(SERVERS)('client of the $title server', row => {
       { ...shared, kind: 'bandwidth', name: 'bandwidth_downstream', rateKBps: 0, toxicity: 0.1 },
       { ...shared, kind: 'timeout', name: 'timeout_downstream', timeoutMs: 7 },
       { ...shared, kind: 'reset_peer', name: 'rst', timeoutMs: 0 },
+      { ...shared, kind: 'slow_close', delayMs: 9 },
+      { ...shared, kind: 'slicer', sizeBytes: 64, variationBytes: 0, delayMicros: 0 },
+      { ...shared, kind: 'limit_data', bytes: 0 },
     ]);
     await client.reset();
     expect(await client.listToxics('kinds')).toEqual([]);
@@ -158,7 +164,10 @@ describe('client of a broken server', () => {
     [{ kind: 'timeout', timeoutMs: Number.NaN }, 'timeoutMs'],
     [{ kind: 'timeout', timeoutMs: 1, toxicity: 1.1 }, 'toxicity'],
     [{ kind: 'timeout', timeoutMs: 1, stream: 'sideways' as 'upstream' }, 'stream'],
-    [{ kind: 'slicer' } as unknown as Toxic, 'kind'],
+    [{ kind: 'jammer' } as unknown as Toxic, 'kind'],
+    [{ kind: 'slicer', sizeBytes: 0 }, 'sizeBytes'],
+    [{ kind: 'slicer', sizeBytes: 10, variationBytes: 10 }, 'variationBytes'],
+    [{ kind: 'limit_data', bytes: -1 }, 'bytes'],
   ])('sends nothing for %j', async (toxic, field) => {
     let calls = 0;
     await using broken = await startBroken(() => {

@@ -9,10 +9,15 @@ function start(type: string, attributes: ToxicAttributes, seed = 1) {
   const clock = new FakeClock();
   const log: string[] = [];
   const note = (what: string) => log.push(`${Math.round(clock.nowMs())} ${what}`);
+  let passed = 0;
   const stage = findToxicKind(type)!.start(attributes, {
     clock,
     random: seededRandom(seed),
-    push: chunk => note(`push ${chunk.byteLength}`),
+    push: chunk => {
+      passed += chunk.byteLength;
+      note(`push ${chunk.byteLength}`);
+    },
+    passedBytes: () => passed,
     end: () => note('end'),
     close: () => note('close'),
     reset: () => note('reset'),
@@ -97,8 +102,93 @@ describe('toxic stages under a fake clock', () => {
     expect(log).toEqual(['600 reset']);
   });
 
+  it('slow_close: data passes at once, the end after its delay', async () => {
+    const { clock, stage, log } = start('slow_close', { delay: 100 });
+    stage.push(bytes(5));
+    await clock.advance(50);
+    stage.end();
+    await clock.advance(99);
+    expect(log).toEqual(['0 push 5']);
+    await clock.advance(1);
+    expect(log).toEqual(['0 push 5', '150 end']);
+  });
+
+  it('limit_data: lets exactly its bytes through, then closes, and takes no more', async () => {
+    const { stage, log } = start('limit_data', { bytes: 7 });
+    for (const count of [3, 3, 3, 3]) stage.push(bytes(count));
+    stage.end();
+    expect(log).toEqual(['0 push 3', '0 push 3', '0 push 1', '0 close']);
+    expect(stage.isFull()).toBe(true);
+  });
+
+  it.each([
+    ['of 0 closes at the first chunk', 0, ['0 close']],
+    ['that is not reached passes the end', 6, ['0 push 5', '0 end']],
+    ['that is just reached closes', 5, ['0 push 5', '0 close']],
+  ])('limit_data: a limit %s', (_, limit, expected) => {
+    const { stage, log } = start('limit_data', { bytes: limit });
+    stage.push(bytes(5));
+    stage.end();
+    expect(log).toEqual(expected);
+  });
+
+  it('slicer: pieces leave in order, one delay apart, and the next chunk no sooner', async () => {
+    const { clock, stage, log } = start('slicer', { average_size: 25, size_variation: 0, delay: 10_000 });
+    stage.push(bytes(100));
+    expect(stage.isFull()).toBe(true);
+    await clock.advance(30);
+    expect(log).toEqual(['0 push 25', '10 push 25', '20 push 25', '30 push 25']);
+    expect(stage.isFull()).toBe(false);
+    stage.push(bytes(10));
+    stage.end();
+    await clock.advance(20);
+    expect(log.slice(4)).toEqual(['40 push 10', '50 end']);
+  });
+
+  it('slicer: many pieces with less than a millisecond between them take as long as all delays together', async () => {
+    const { clock, stage, log } = start('slicer', { average_size: 1, size_variation: 0, delay: 50 });
+    stage.push(bytes(1000));
+    await clock.advance(49);
+    expect(log.length).toBeGreaterThan(900);
+    expect(log.length).toBeLessThan(1000);
+    await clock.advance(1);
+    expect(log.length).toBe(1000);
+  });
+
+  it.each([
+    // The shorter half of 97 bytes, moved by 32.
+    [64, 32, 16, 96],
+    [1000, 0, 500, 1000],
+    [1, 0, 1, 1],
+    // Sizes that crash Toxiproxy 2.12.
+    [0, 0, 1, 1],
+    [10, 100, 1, 110],
+    [-5, -5, 1, 1],
+  ])(
+    'slicer: %i ± %i bytes are pieces of %i to %i, whose bytes are those of the chunk',
+    (size, variation, min, max) => {
+      const out: Uint8Array[] = [];
+      const context = {
+        clock: new FakeClock(),
+        random: seededRandom(1),
+        push: (chunk: Uint8Array) => void out.push(chunk),
+      };
+      const stage = findToxicKind('slicer')!.start({ average_size: size, size_variation: variation }, context as never);
+      const chunk = Uint8Array.from({ length: 10_000 }, (_, index) => index % 251);
+      stage.push(chunk);
+      stage.stop('removed');
+      const sizes = out.map(piece => piece.byteLength);
+      expect(Math.min(...sizes)).toBeGreaterThanOrEqual(min);
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(max);
+      expect(Buffer.concat(out).equals(chunk)).toBe(true);
+    },
+  );
+
   it.each([
     ['noop', {}, ['0 push 5', '0 end']],
+    ['slow_close', { delay: 100 }, ['0 push 5', '0 end']],
+    ['slicer', { average_size: 2, size_variation: 0, delay: 5000 }, ['0 push 2', '0 push 1', '0 push 2', '0 end']],
+    ['limit_data', { bytes: 6 }, ['0 push 5', '0 end']],
     ['latency', { latency: 100, jitter: 0 }, ['0 push 5', '0 end']],
     ['bandwidth', { rate: 0 }, ['0 push 5', '0 end']],
     ['timeout', { timeout: 0 }, ['0 end', '0 close']],
@@ -112,14 +202,17 @@ describe('toxic stages under a fake clock', () => {
     expect(log).toEqual(expected);
   });
 
-  it.each(['latency', 'bandwidth', 'timeout', 'reset_peer'])(
+  it.each(['latency', 'bandwidth', 'timeout', 'reset_peer', 'slow_close', 'slicer'])(
     '%s: is silent after the connection closed',
     async type => {
-      const { clock, stage, log } = start(type, { latency: 10, jitter: 0, rate: 1, timeout: 10 });
+      const attributes = { latency: 10, jitter: 0, rate: 1, timeout: 10, delay: 10, average_size: 1 };
+      const { clock, stage, log } = start(type, attributes);
       stage.push(bytes(5));
+      stage.end();
+      const before = [...log];
       stage.stop('closed');
       await clock.advance(10_000);
-      expect(log).toEqual([]);
+      expect(log).toEqual(before);
     },
   );
 });
