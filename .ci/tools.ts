@@ -8,56 +8,86 @@ interface Tool {
   readonly name: string;
   readonly module: string;
   readonly version: string;
+  /** Whether the rest may do without it: a registry that lacks its module is no failure. */
+  readonly isOptional?: boolean;
   /** Builds the binary into `folder` and returns its path. */
   readonly build: (folder: string) => Promise<string>;
 }
 
+/** Real Toxiproxy that is always built, and the one beside it where the registry has its module. */
+const TOXIPROXY = 'github.com/Shopify/toxiproxy/v2';
+const NEXT_TOXIPROXY = 'v2.13.0';
+
 const TOOLS: readonly Tool[] = [
+  pinned('toxiproxy-server', 'toxiproxy', `${TOXIPROXY}/cmd/server`, 'v2.12.0'),
+  pinned('toxiproxy-cli', 'toxiproxy', `${TOXIPROXY}/cmd/cli`, 'v2.12.0'),
   {
-    name: 'toxiproxy-server',
-    module: 'github.com/Shopify/toxiproxy/v2/cmd/server',
-    version: 'v2.12.0',
+    name: 'toxiproxy-server-2.13',
+    module: `${TOXIPROXY}/cmd/server`,
+    version: NEXT_TOXIPROXY,
+    // Not in our go.sum: Go's checksum database vouches for it. It needs a newer Go than ours, which Go then downloads.
+    isOptional: true,
     build: async folder => {
-      const env = { ...process.env, GOBIN: folder };
-      await $({ env, quiet: true })`go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0`;
+      const env = { ...process.env, GOBIN: folder, GOTOOLCHAIN: 'auto', GOFLAGS: '-buildvcs=false' };
+      await $({ env, quiet: true })`go install ${TOXIPROXY}/cmd/server@${NEXT_TOXIPROXY}`;
       return path.join(folder, 'server');
     },
   },
-  {
-    name: 'k6',
-    module: 'go.k6.io/k6/v2',
-    version: 'v2.2.0',
-    // `go install …@version` also asks the module's own site for deprecation notes, and fails where only a module proxy is
-    // reachable. A module of our own that requires it does not, and its go.sum pins every byte that is built.
-    build: async folder => {
-      const source = path.join(folder, 'source');
-      await fs.copy(path.join(import.meta.dirname, 'k6'), source);
-      const env = { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false' };
-      await $({ cwd: source, env, quiet: true })`go build -trimpath -o ${path.join(folder, 'k6')} go.k6.io/k6/v2`;
-      return path.join(folder, 'k6');
-    },
-  },
+  pinned('k6', 'k6', 'go.k6.io/k6/v2', 'v2.2.0'),
 ];
+
+/**
+ * A tool built from a module of our own, the folder `source` beside this file, whose go.sum pins every byte that is built. `go install
+ * …@version` would also ask the module's own site for deprecation notes, and fails where only a module proxy is reachable.
+ */
+function pinned(name: string, source: string, module: string, version: string): Tool {
+  return {
+    name,
+    module,
+    version,
+    build: async folder => {
+      const copy = path.join(folder, 'source');
+      await fs.copy(path.join(import.meta.dirname, source), copy);
+      const env = { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false' };
+      const output = path.join(folder, name);
+      await $({ cwd: copy, env, quiet: true })`go build -trimpath -o ${output} ${module}`;
+      return output;
+    },
+  };
+}
 
 const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'squall', 'tools');
 const target = path.resolve(import.meta.dirname, '../.tools/bin');
 
 if (!(await which('go', { nothrow: true }))) {
-  const names = TOOLS.map(({ name, version }) => `${name} ${version}`).join(' and ');
+  const names = TOOLS.filter(({ isOptional }) => !isOptional)
+    .map(({ name, version }) => `${name} ${version}`)
+    .join(' and ');
   console.error(
     `squall: building the tools needs Go 1.25 or newer, and none was found on PATH.\n  → Install Go, or put ${names} on PATH yourself.`,
   );
   process.exit(4);
 }
 await fs.ensureDir(target);
-for (const { name, module, version, build } of TOOLS) {
+for (const { name, module, version, isOptional, build } of TOOLS) {
   const folder = path.join(cache, `${name}-${version}-${process.platform}-${process.arch}`);
   const link = path.join(target, name);
   const built = await cached(folder, async () => {
     console.log(`${name} ${version}: building from ${module}`);
     return build(folder);
+  }).catch(error => {
+    if (!isOptional) throw error;
+    console.log(
+      `${name} ${version}: left out, ${String(error.stderr ?? error)
+        .trim()
+        .split('\n')
+        .at(-1)
+        ?.trim()}`,
+    );
+    return undefined;
   });
   await fs.remove(link);
+  if (built === undefined) continue;
   await fs.symlink(built, link);
   console.log(`${name} ${version}: .tools/bin/${name}`);
 }

@@ -36,9 +36,9 @@ export function defineUp(command: Command, signal: AbortSignal): void {
       });
       const authority = writeAuthority(stack, directory);
       if (options.json) {
-        const { entries, authorization, proxyApiUrl, links } = stack;
+        const { entries, authorization, proxyApiUrl, proxyToken, links } = stack;
         const replicas = stack.replicas.map(({ name, service, url, pid }) => ({ name, service, url, pid }));
-        printJson({ entries, authority, authorization, proxyApiUrl, links, replicas, logs: directory });
+        printJson({ entries, authority, authorization, proxyApiUrl, proxyToken, links, replicas, logs: directory });
       } else say(`\n${guide(stack, plan, authority, directory)}`);
       // An interrupt is the normal end of this command.
       await untilAborted(signal);
@@ -64,6 +64,7 @@ function guide(stack: RunningStack, plan: RunPlan, authority: string | undefined
   });
   const link = stack.links.find(({ name }) => name.includes('→inference')) ?? stack.links[0];
   const proxy = `${stack.proxyApiUrl}/proxies/${encodeURIComponent(link?.name ?? '')}/toxics`;
+  const token = `-H 'Authorization: Bearer ${stack.proxyToken}'`;
   const toxic = JSON.stringify({ name: 'slow', type: 'latency', attributes: { latency: 500, jitter: 100 } });
   const trust = authority === undefined ? '' : ` --cacert ${authority}`;
   const title = (text: string) => styleText('bold', text);
@@ -80,8 +81,8 @@ function guide(stack: RunningStack, plan: RunPlan, authority: string | undefined
     title('a streamed chat'),
     `  curl -N${trust} ${entry}/v1/chat/completions -H 'Authorization: ${stack.authorization}' -H 'Content-Type: application/json' -d '${body}'`,
     title(`add latency to ${link?.name}, and remove it`),
-    `  curl -X POST ${proxy} -d '${toxic}'`,
-    `  curl -X DELETE ${proxy}/slow`,
+    `  curl ${token} -X POST ${proxy} -d '${toxic}'`,
+    `  curl ${token} -X DELETE ${proxy}/slow`,
     ...scaling(stack).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     `${title('logs')}  ${directory}`,
     '',

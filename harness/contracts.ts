@@ -143,6 +143,8 @@ export interface RunningStack extends AsyncDisposable {
   readonly credentials?: Readonly<Record<string, string>>;
   /** Empty without a fault proxy: then {@link Link.listen} is the address of the service itself. */
   readonly proxyApiUrl: string;
+  /** Bearer token of that API, of this run only; it belongs in no file and no command line. @default none */
+  readonly proxyToken?: string;
   readonly links: readonly Link[];
   readonly replicas: readonly Replica[];
   /** Versions of the third-party programs in use, by name. */

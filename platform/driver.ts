@@ -15,8 +15,13 @@ export type Helper = Program & Pick<SupervisedPlan, 'name' | 'url' | 'isReady'>;
 export interface Opened {
   /** In start order, including the fault proxy. */
   readonly helpers: readonly Helper[];
-  /** Fault proxy. `source` is where it comes from, such as `PATH`; a missing `version` is read from its API. */
-  readonly proxy: { readonly apiUrl: string; readonly source: string; readonly version?: string | undefined };
+  /** Fault proxy. `token` is of its API; `source` is where it comes from, such as `PATH`; a missing `version` is read from its API. */
+  readonly proxy: {
+    readonly apiUrl: string;
+    readonly token: string;
+    readonly source: string;
+    readonly version?: string | undefined;
+  };
 }
 
 /**

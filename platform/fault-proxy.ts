@@ -1,3 +1,6 @@
+import { randomBytes } from 'node:crypto';
+import { isReadyAt } from './readiness.ts';
+
 /** Name of the fault proxy's server, and its host name inside a stack. */
 export const PROXY = 'toxiproxy';
 
@@ -8,6 +11,31 @@ export interface ProxyApi {
     proxy: { readonly name: string; readonly listen: string; readonly upstream: string },
     signal?: AbortSignal,
   ): Promise<unknown>;
+}
+
+/** Where the API of a run's fault proxy is, and the token that it wants (Toxiproxy 2.12 wants none). */
+export interface ProxyAccess {
+  readonly apiUrl: string;
+  readonly token: string;
+}
+
+/** A fault proxy's API at `apiUrl`, with a token of this run only, so that no other user of this machine can change its faults. */
+export function newAccess(apiUrl: string): ProxyAccess {
+  return { apiUrl, token: randomBytes(24).toString('hex') };
+}
+
+/** Environment of a fault proxy: the token is nowhere else. By default Toxiproxy logs every connection. */
+export function proxyEnvironment({ token }: ProxyAccess): Record<string, string> {
+  return { LOG_LEVEL: 'warn', TOXIPROXY_AUTH_TOKEN: token };
+}
+
+/** Whether the API responds, as {@link isReadyAt}. */
+export function isApiReady(access: ProxyAccess, connect: FaultProxy['connect'], signal: AbortSignal): Promise<boolean> {
+  const send = (_url: string, abort: AbortSignal) =>
+    connect(access)
+      .version(abort)
+      .then(() => ({ isReady: true }));
+  return isReadyAt(access.apiUrl, signal, send);
 }
 
 /** Source of the fault proxy. Passed in, since platforms do not know faults: `{ find: findToxiproxy, connect: connectToxiproxy }`. */
@@ -25,5 +53,5 @@ export interface FaultProxy {
     readonly source: string;
     readonly version?: string;
   }>;
-  connect(options: { readonly apiUrl: string }): ProxyApi;
+  connect(access: ProxyAccess): ProxyApi;
 }

@@ -83,7 +83,7 @@ class Stack {
     const watchdog = await startWatchdog({ runId, directory, signal, onLost: reportLoss(observer) });
     this.#watchdog = watchdog;
     const { helpers, proxy } = await this.#driver.open(watchdog, this.#signal);
-    const api = this.#parts.connect({ apiUrl: proxy.apiUrl });
+    const api = this.#parts.connect(proxy);
     const [independent = [], ...dependent] = this.#tiers;
     await Promise.all([this.#startHelpers(helpers), this.#startTier(independent, watchdog)]);
     const links = await Promise.all(this.#topology.links.map(plan => this.#makeLink(plan, api)));
@@ -100,6 +100,7 @@ class Stack {
       entryCertificate: certificate,
       authorization: this.#topology.authorization,
       proxyApiUrl: proxy.apiUrl,
+      proxyToken: proxy.token,
       links,
       replicas,
       versions: { ...this.#driver.versions, toxiproxy: `${version} (${proxy.source})` },

@@ -48,7 +48,7 @@ export const fault = linkFault({
     }),
   selfHealing: false,
   create({ latencyMs, jitterMs, stream }, link, { stack, clock }) {
-    const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl });
+    const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken });
     const toxic = `latency-${stream}`;
     const leastMs = latencyMs - jitterMs;
     let before: Probes = { sentMs: 0, minMs: 0, medianMs: 0, maxMs: 0, words: '' };

@@ -34,7 +34,7 @@ export const fault = boundaryFault({
   selfHealing: false,
   create({ mode }, { name, crossing, inside }, context) {
     const { stack, clock, forMs } = context;
-    const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl });
+    const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken });
     const toxics = DIRECTIONS.map(stream => ({ name: `partition ${name} ${stream}`, stream }));
     const react = (links: readonly Link[], signal: AbortSignal) =>
       Promise.all(links.map(link => reactionOf(link, silenceMs(forMs), context, signal)));

@@ -3,6 +3,7 @@ import { messageOf } from '../../harness/errors.ts';
 import { statusOf } from './api-error.ts';
 import { asObject, type Body, parseBody, readField } from './body.ts';
 import type { ProxyCollection } from './proxy-collection.ts';
+import { isAuthorized } from './token.ts';
 
 /** Version in `GET /version` of the embedded server: that of the API, marked as not being Toxiproxy itself. */
 export const EMBEDDED_VERSION = '2.12.0-embedded';
@@ -56,10 +57,16 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 /**
  * Toxiproxy 2.12's HTTP API over `proxies`: same paths, status codes, JSON and error bodies. Not implemented: `/metrics`.
  * Calls are executed one after the other, in order of arrival.
+ * @param token that every call must carry as `Authorization: Bearer`, as from 2.13; empty for none
  */
-export function createApi(proxies: ProxyCollection): Server {
+export function createApi(proxies: ProxyCollection, token = ''): Server {
   let last: Promise<unknown> = Promise.resolve();
   return createServer((request, response) => {
+    if (!isAuthorized(request.headers.authorization, token)) {
+      const headers = { 'content-type': 'application/json', 'www-authenticate': 'Bearer', connection: 'close' };
+      response.writeHead(401, headers).end(`${JSON.stringify({ error: 'unauthorized', status: 401 })}\n`);
+      return;
+    }
     void readText(request).then(
       text => {
         last = last.then(() => reply(request, response, text, proxies)).catch(() => response.destroy());

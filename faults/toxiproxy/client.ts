@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util';
-import { Toxiproxy } from 'toxiproxy-node-client';
 import { z } from 'zod';
 import { SquallError } from '../../harness/errors.ts';
 import { parseAddress } from './address.ts';
@@ -23,6 +22,8 @@ export type ProxyState = Readonly<z.output<typeof stateShape>>;
 interface ToxiproxyOptions {
   /** Such as `http://127.0.0.1:8474`. */
   readonly apiUrl: string;
+  /** Bearer token of its API; Toxiproxy 2.12 ignores it. @default none */
+  readonly token?: string | undefined;
   /** Of one operation, including its read-back. @default 2000 */
   readonly timeoutMs?: number;
 }
@@ -34,24 +35,24 @@ type NewProxy = Pick<ProxyState, 'name' | 'listen' | 'upstream'>;
 export type ToxiproxyClient = ReturnType<typeof connectToxiproxy>;
 
 /**
- * A client of a Toxiproxy, embedded or real; nothing is sent before the first call. Proxies are created by toxiproxy-node-client. Its calls
- * cannot be aborted, so that a toxic could be added after its removal and stay; it has no timeout for a removal that hangs, and drops the
- * server's error messages. Toxics are therefore plain HTTP, see {@link Operation}.
+ * A client of a Toxiproxy, embedded or real; nothing is sent before the first call. Plain HTTP, see {@link Operation}: toxiproxy-node-client
+ * has no token and no timeout, cannot be aborted, so that a toxic could be added after its removal and stay, and drops the server's error
+ * messages.
  *
  * Every operation has a timeout, reads back what it set, and rejects with a SquallError of kind `fault`: `BAD_TOXIC`, `BAD_PROXY` (nothing
  * was sent), `TOXIPROXY_TIMEOUT`, `TOXIPROXY_UNREACHABLE`, `TOXIPROXY_REJECTED` (with the server's message), `TOXIPROXY_RESPONSE` (not
  * Toxiproxy's JSON), `TOXIPROXY_MISMATCH` (success was reported, but the result differs). On abort they reject with the signal's reason.
  */
-export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions) {
+export function connectToxiproxy({ apiUrl, token, timeoutMs = 2000 }: ToxiproxyOptions) {
   const root = apiUrl.replace(/\/+$/, '');
-  const library = new Toxiproxy(root);
-  const begin = (what: string, signal?: AbortSignal) => beginOperation(root, timeoutMs, what, signal);
+  const begin = (what: string, signal?: AbortSignal) =>
+    beginOperation({ apiUrl: root, token, timeoutMs }, what, signal);
 
-  const create = async ({ waitFor, read, expect }: Operation, { name, listen, upstream }: NewProxy) => {
+  const create = async ({ send, read, expect }: Operation, { name, listen, upstream }: NewProxy) => {
     const path = pathOf(name);
     const port = portOf(name, listen);
     const proxy = { name, listen, upstream, enabled: true };
-    await waitFor(library.createProxy(proxy), 'POST', '/proxies', proxy);
+    await send('POST', '/proxies', proxy);
     const found = await read(stateShape, path);
     const actual = portOf(name, found.listen);
     const isPort = port === 0 ? actual > 0 : actual === port;
@@ -134,8 +135,8 @@ export function connectToxiproxy({ apiUrl, timeoutMs = 2000 }: ToxiproxyOptions)
     },
     /** Enables every proxy and removes every toxic. */
     async reset(signal?: AbortSignal): Promise<void> {
-      const { waitFor, read, expect } = begin('reset all proxies', signal);
-      await waitFor(library.reset(), 'POST', '/reset');
+      const { send, read, expect } = begin('reset all proxies', signal);
+      await send('POST', '/reset');
       const proxies = Object.values(await read(z.record(z.string(), proxyShape), '/proxies'));
       const wrong = proxies.filter(({ enabled, toxics }) => !enabled || toxics.length > 0);
       expect(wrong.length === 0, 'every proxy enabled and without toxics', wrong);

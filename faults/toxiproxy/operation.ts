@@ -1,11 +1,18 @@
 import { z } from 'zod';
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import { bearer } from './token.ts';
 
 /** One operation on a fault proxy's API, of one or more requests. */
 export type Operation = ReturnType<typeof beginOperation>;
 
+interface OperationOptions {
+  readonly apiUrl: string;
+  readonly token: string | undefined;
+  readonly timeoutMs: number;
+}
+
 /** Begins an operation with one timeout for all of its requests. @param what description, for errors, such as `add toxic slow to gateway→edge` */
-export function beginOperation(apiUrl: string, timeoutMs: number, what: string, caller?: AbortSignal) {
+export function beginOperation({ apiUrl, token, timeoutMs }: OperationOptions, what: string, caller?: AbortSignal) {
   caller?.throwIfAborted();
   const limit = AbortSignal.timeout(timeoutMs);
   const signal = caller ? AbortSignal.any([caller, limit]) : limit;
@@ -22,8 +29,12 @@ export function beginOperation(apiUrl: string, timeoutMs: number, what: string, 
   };
 
   const send = async (method: string, path: string, body?: object): Promise<string> => {
-    const json = body ? { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } } : {};
-    const fetched = fetch(apiUrl + path, { method, signal, ...json });
+    const authorization = bearer(token);
+    const headers = {
+      ...(authorization && { authorization }),
+      ...(body && { 'content-type': 'application/json' }),
+    };
+    const fetched = fetch(apiUrl + path, { method, signal, headers, body: body ? JSON.stringify(body) : null });
     const { status, text } = await fetched
       .then(async response => ({ status: response.status, text: (await response.text()).trim() }))
       .catch(error => Promise.reject(explain(path, error)));
@@ -41,17 +52,6 @@ export function beginOperation(apiUrl: string, timeoutMs: number, what: string, 
   return {
     expect,
     send,
-    /**
-     * Waits for a call of toxiproxy-node-client, which has no timeout and cannot be aborted. It also drops the reason of a failure, so that
-     * the same request is then sent again directly: the server rejects it again, with its own message.
-     */
-    async waitFor(call: Promise<unknown>, ...request: Parameters<typeof send>): Promise<void> {
-      const { promise: ended, reject } = Promise.withResolvers<never>();
-      signal.addEventListener('abort', reject, { once: true });
-      const isDone = await Promise.race([call.then(() => true), ended]).catch(() => false);
-      if (signal.aborted) throw explain(request[1], signal.reason);
-      if (!isDone) await send(...request);
-    },
     /** Reads `path`. @throws SquallError `TOXIPROXY_RESPONSE` if its shape is unexpected */
     async read<T>(shape: z.ZodType<T>, path: string): Promise<T> {
       const { error, data } = shape.safeParse(parseJson(await send('GET', path)));

@@ -1,6 +1,7 @@
 /**
  * The embedded fault proxy: a program with Toxiproxy's HTTP API and flags, for machines without
- * `toxiproxy-server`. `node server-main.ts -host 127.0.0.1 -port 8474`; exits with 0 on SIGTERM and SIGINT.
+ * `toxiproxy-server`. `node server-main.ts -host 127.0.0.1 -port 8474`; exits with 0 on SIGTERM and SIGINT. Where
+ * `TOXIPROXY_AUTH_TOKEN` is set, every call of its API must carry that token.
  * Not implemented: `-config`, `-proxy-metrics`, `-runtime-metrics`.
  */
 import type { Server } from 'node:http';
@@ -64,7 +65,7 @@ if (printVersion) {
 }
 const log: ProxyLog = line => process.stdout.write(`${JSON.stringify(line)}\n`);
 const proxies = new ProxyCollection(systemClock, seededRandom(seed), log);
-const api = createApi(proxies);
+const api = createApi(proxies, process.env.TOXIPROXY_AUTH_TOKEN);
 stopOnSignal(api, proxies);
 api.once('error', (error: NodeJS.ErrnoException) => {
   quit(1, error.code === 'EADDRINUSE' ? `${host}:${port} is already in use` : error.message);

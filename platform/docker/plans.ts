@@ -1,7 +1,7 @@
 import type { Addresses, ReplicaExecutable, ReplicaPlan } from '../../stack/replica-plan.ts';
 import type { ToolName } from '../../stack/tools.ts';
 import type { LinkPlan, Topology } from '../../stack/topology.ts';
-import { PROXY } from '../fault-proxy.ts';
+import { PROXY, type ProxyAccess, proxyEnvironment } from '../fault-proxy.ts';
 import type { PortBook } from '../ports.ts';
 import { below, type Files } from './archive.ts';
 import type { ContainerPlan } from './container.ts';
@@ -83,7 +83,11 @@ export function labelsOf(runId: string): Record<string, string> {
 }
 
 /** Fault proxy: in every network, with published ports for links that start outside the stack, its API, and the prober. */
-export function proxyContainer({ runId, layout, ports, images }: StackPlan, topology: Topology): ContainerPlan {
+export function proxyContainer(
+  { runId, layout, ports, images }: StackPlan,
+  topology: Topology,
+  access: ProxyAccess,
+): ContainerPlan {
   const outside = topology.links.filter(isPublished);
   return {
     ...UNLIMITED,
@@ -91,8 +95,7 @@ export function proxyContainer({ runId, layout, ports, images }: StackPlan, topo
     labels: labelsOf(runId),
     image: images.toxiproxy,
     command: ['toxiproxy-server', '-host', '0.0.0.0', '-port', `${PROXY_API_PORT}`],
-    // By default Toxiproxy logs every connection.
-    environment: { LOG_LEVEL: 'warn' },
+    environment: proxyEnvironment(access),
     networks: layout.networks.map(network => ({ name: fullName(runId, network), aliases: [PROXY] })),
     published: {
       ...Object.fromEntries(outside.map(({ name }) => [layout.linkPort(name), ports.of(name)])),

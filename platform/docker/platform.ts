@@ -5,7 +5,7 @@ import type { Platform, UpOptions } from '../../harness/contracts.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { Driver } from '../driver.ts';
 import type { EdgeAccess } from '../entry-certificate.ts';
-import { type FaultProxy, PROXY } from '../fault-proxy.ts';
+import { type FaultProxy, isApiReady, newAccess, PROXY } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
 import { type PlatformParts, platformOn } from '../platform.ts';
 import { reservePorts } from '../ports.ts';
@@ -66,7 +66,7 @@ export function dockerPlatform(
     kind: 'docker',
     readyLimitMs,
     connect,
-    prepare: (topology, options) => dockerDriver(topology, options, settings),
+    prepare: (topology, options) => dockerDriver(connect, topology, options, settings),
   });
 }
 
@@ -74,7 +74,12 @@ export function dockerPlatform(
  * Runs replicas, the fault proxy and the prober as containers.
  * @throws SquallError `NO_DOCKER_ENGINE` and as {@link findEngine}, {@link requireImages} and {@link reservePorts}
  */
-async function dockerDriver(topology: Topology, options: UpOptions, settings: DockerSettings): Promise<Driver> {
+async function dockerDriver(
+  connect: FaultProxy['connect'],
+  topology: Topology,
+  options: UpOptions,
+  settings: DockerSettings,
+): Promise<Driver> {
   const { runId, clock, signal } = options;
   const { limits = {}, folders = {} } = settings;
   const images = { ...IMAGE_NAMES, ...settings.images };
@@ -106,14 +111,14 @@ async function dockerDriver(topology: Topology, options: UpOptions, settings: Do
       guard.register({ kind: 'docker-label', label: labelOf(runId), socketPath: engine.socketPath });
       await createNetworks(runId, layout.networks);
       await ports.free();
-      const apiUrl = `http://${ports.address(PROXY)}`;
+      const access = newAccess(`http://${ports.address(PROXY)}`);
       return {
         helpers: [
           {
-            ...program(PROXY, proxyContainer(stack, topology)),
+            ...program(PROXY, proxyContainer(stack, topology, access)),
             name: PROXY,
-            url: apiUrl,
-            isReady: abort => isReadyAt(`${apiUrl}/version`, abort),
+            url: access.apiUrl,
+            isReady: abort => isApiReady(access, connect, abort),
           },
           {
             ...program(PROBER, proberContainer(stack)),
@@ -122,7 +127,7 @@ async function dockerDriver(topology: Topology, options: UpOptions, settings: Do
             isReady: abort => isReadyAt(PROBER_SELF, abort, probe),
           },
         ],
-        proxy: { apiUrl, source: 'container' },
+        proxy: { ...access, source: 'container' },
       };
     },
     async programOf(plan) {

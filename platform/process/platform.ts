@@ -7,11 +7,10 @@ import type { ReplicaPlan } from '../../stack/replica-plan.ts';
 import type { Topology } from '../../stack/topology.ts';
 import { addressesOf, type Directory } from '../addresses.ts';
 import type { Driver, Opened } from '../driver.ts';
-import { type FaultProxy, PROXY } from '../fault-proxy.ts';
+import { type FaultProxy, isApiReady, newAccess, PROXY, proxyEnvironment } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
 import { type PlatformParts, platformOn } from '../platform.ts';
 import { LOOPBACK, type PortBook, reservePorts } from '../ports.ts';
-import { isReadyAt } from '../readiness.ts';
 import { reap } from '../watchdog/reap.ts';
 import type { Guard } from '../watchdog/watchdog.ts';
 import { commandOf, toolVersions, writePrivateFiles } from './executable.ts';
@@ -93,19 +92,18 @@ async function openProxy(
   signal: AbortSignal,
 ): Promise<Opened> {
   await ports.claim(PROXY);
-  const url = `http://${ports.address(PROXY)}`;
+  const access = newAccess(`http://${ports.address(PROXY)}`);
   const { command, args, source, version } = await proxy.find({ host: LOOPBACK, port: ports.of(PROXY), seed }, signal);
-  // By default Toxiproxy logs every connection.
-  const environment = serviceEnvironment(runId, { LOG_LEVEL: 'warn' });
+  const environment = serviceEnvironment(runId, proxyEnvironment(access));
   const logPath = join(directory, `${PROXY}.log`);
   const helper = {
     name: PROXY,
-    url,
+    url: access.apiUrl,
     logPath,
     start: () => startProcess({ command, args, environment, directory, logPath }, guard, clock),
-    isReady: (abort: AbortSignal) => isReadyAt(`${url}/version`, abort),
+    isReady: (abort: AbortSignal) => isApiReady(access, proxy.connect, abort),
   };
-  return { helpers: [helper], proxy: { apiUrl: url, source, version } };
+  return { helpers: [helper], proxy: { ...access, source, version } };
 }
 
 async function programOf(

@@ -74,7 +74,7 @@ describe('the whole stack with discovery', () => {
   });
 
   it('serves everybody while the links to control are down, and everything heals with them', async () => {
-    const api = connectToxiproxy({ apiUrl: stack.proxyApiUrl });
+    const api = connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken });
     const names = ['gateway→control', 'inference→control'];
     for (const name of names) await api.setEnabled(name, false);
     // Three TTLs: every registration runs out, and the gateway cannot ask.

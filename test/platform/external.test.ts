@@ -85,7 +85,7 @@ describe('a probe of a target', () => {
     expect(server.asked).toEqual(['GET /healthz', 'POST /v1/chat/completions']);
     if (!hasProxy) return;
     const toxic = { kind: 'latency', name: 'slow', stream: 'downstream', latencyMs: 300, jitterMs: 0 } as const;
-    await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).addToxic(TARGET_LINK, toxic, signal);
+    await connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken }).addToxic(TARGET_LINK, toxic, signal);
     expect((await stack.probe(stack.links[0]!, '/healthz', signal)).ttfbMs).toBeGreaterThanOrEqual(299);
   });
 
@@ -124,7 +124,11 @@ describe('a fault proxy in front of a server', () => {
       const before = await stack.probe(stack.links[0]!, '/healthz', signal);
       expect(before.ttfbMs).toBeLessThan(250);
       const toxic = { kind: 'latency', name: 'slow', stream: 'downstream', latencyMs: 300, jitterMs: 0 } as const;
-      await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).addToxic(TARGET_LINK, toxic, signal);
+      await connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken }).addToxic(
+        TARGET_LINK,
+        toxic,
+        signal,
+      );
       // One direction: the latency is added once.
       const slow = await stack.probe(stack.links[0]!, '/healthz', signal);
       expect(slow.ttfbMs).toBeGreaterThanOrEqual(299);

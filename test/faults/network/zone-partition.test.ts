@@ -47,7 +47,7 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
     forMs = 10_000,
   ) => createFault({ id: 'p', kind: 'zone-partition', target, atMs: 0, forMs, parameters }, stack, systemClock);
   const toxicsLeft = async () => {
-    const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl });
+    const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken });
     return (await Promise.all(stack.links.map(({ name }) => toxiproxy.listToxics(name)))).flat();
   };
   const ask = (name: string, limitMs: number) => {
@@ -128,7 +128,7 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
       expect(await toxicsLeft()).toEqual([]);
       const fault = partition();
       await fault.inject(soon());
-      await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).deleteProxy('front→b-1');
+      await connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken }).deleteProxy('front→b-1');
       await fault.heal(soon());
       await fault.verifyHealed(soon());
       expect(await ask('front→b-1', 2000)).toBe(200);
@@ -138,7 +138,7 @@ describe.each(SERVERS)('zone-partition over the $title fault proxy', row => {
   it_('has no observable effect when the links are not cut, nor when everything is down', async () => {
     const fault = partition();
     await fault.inject(soon());
-    await connectToxiproxy({ apiUrl: stack.proxyApiUrl }).reset();
+    await connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken }).reset();
     await expect(fault.verifyEffect(soon(1500))).rejects.toMatchObject({ name: 'TimeoutError' });
     await fault.inject(soon());
     for (const replica of stack.replicas) await replica.pause();

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findToxiproxy } from '../../../faults/toxiproxy/find.ts';
 import { missing } from '../../require.ts';
@@ -15,6 +17,19 @@ export const SERVERS = await Promise.all(
   }),
 );
 
+const REAL = ['toxiproxy-server', 'toxiproxy-server-2.13'].map(name => ({
+  title: name,
+  command: join(import.meta.dirname, '../../../.tools/bin', name),
+}));
+const realRows = (index: number) =>
+  REAL.slice(index, index + 1)
+    .filter(({ command }) => existsSync(command))
+    .map(({ title, command }) => ({ kind: 'real', title, env: { SQUALL_TOXIPROXY: command } }) as const);
+/** The real server 2.12 that `npm run tools` builds; empty without it. */
+export const REAL_2_12 = realRows(0);
+/** The real server 2.13, which it builds where the registry has its module; empty elsewhere. */
+export const REAL_2_13 = realRows(1);
+
 /** One row of {@link SERVERS}. */
 export type ServerRow = (typeof SERVERS)[number];
 
@@ -26,11 +41,14 @@ export interface RunningServer extends AsyncDisposable {
   stop(): Promise<number | null>;
 }
 
-/** Starts a fault proxy on a free port and waits until its API answers, 10 s at most. */
-export async function startServer({ env }: Pick<ServerRow, 'env'>, seed = 1): Promise<RunningServer> {
+/** Starts a fault proxy on a free port, with a token if one is given, and waits until its API answers, 10 s at most. */
+export async function startServer({ env }: Pick<ServerRow, 'env'>, seed = 1, token?: string): Promise<RunningServer> {
   const port = await freePort();
   const { command, args } = await findToxiproxy({ host: '127.0.0.1', port, seed, env });
-  const child = spawn(command, args, { stdio: 'ignore', env: { ...process.env, LOG_LEVEL: 'fatal' } });
+  const child = spawn(command, args, {
+    stdio: 'ignore',
+    env: { ...process.env, LOG_LEVEL: 'fatal', TOXIPROXY_AUTH_TOKEN: token },
+  });
   const exited = once(child, 'exit');
   const apiUrl = `http://127.0.0.1:${port}`;
   const stop = async () => {
@@ -40,7 +58,7 @@ export async function startServer({ env }: Pick<ServerRow, 'env'>, seed = 1): Pr
   for (let tries = 0; tries < 200; tries += 1) {
     if (
       await fetch(`${apiUrl}/version`).then(
-        r => r.ok,
+        r => r.ok || r.status === 401,
         () => false,
       )
     ) {

@@ -15,23 +15,31 @@ const numbers = new Map(
 const ports = { of: (name: string) => numbers.get(name)! };
 const limits = { gateway: { cpus: 8, memoryMiB: 64 } };
 const stack = { runId: 'r', layout, images: IMAGE_NAMES, ports, limits, cpus: 2, volumes: {} };
+const access = { apiUrl: 'http://127.0.0.1:1002', token: 'of-this-run' };
 const container = (name: string) => replicaContainer(stack, topology.replicas.find(r => r.name === name)!, undefined);
 
 describe('the layout of a stack of containers', () => {
   it('has no network in common between zones, and the fault proxy in each', () => {
     expect(container('gateway-1').networks).toEqual([{ name: 'squall-r-zone-a', aliases: ['gateway-1'] }]);
     expect(container('inference-2').networks).toEqual([{ name: 'squall-r-zone-b', aliases: ['inference-2'] }]);
-    const proxied = proxyContainer(stack, topology).networks as readonly { name: string }[];
+    const proxied = proxyContainer(stack, topology, access).networks as readonly { name: string }[];
     expect(proxied.map(({ name }) => name)).toEqual(['squall-r-entry', 'squall-r-zone-a', 'squall-r-zone-b']);
     expect(proberContainer(stack).networks).toBe('squall-r-toxiproxy');
   });
 
   it('publishes entries, the API and the prober, and no other link or service', () => {
-    const { published } = proxyContainer(stack, topology);
+    const { published } = proxyContainer(stack, topology, access);
     expect(Object.values(published).sort()).toEqual([1000, 1001, 1002, 1003]);
     const inner = topology.links.filter(link => link.usedBy === 'services').map(link => layout.linkPort(link.name));
     expect(inner.filter(port => port in published)).toEqual([]);
     expect(container('inference-1').published).toEqual({});
+  });
+
+  it("hands the token of the API to the fault proxy's environment alone", () => {
+    const { environment, ...rest } = proxyContainer(stack, topology, access);
+    expect(environment.TOXIPROXY_AUTH_TOKEN).toBe('of-this-run');
+    const others = [rest, proberContainer(stack), ...topology.replicas.map(({ name }) => container(name))];
+    expect(JSON.stringify(others)).not.toContain('of-this-run');
   });
 
   it('passes the gateway its links only', () => {
