@@ -80,7 +80,7 @@ describe('definitions', () => {
     expect(OFFICIAL.node).toContain(`:${dependencies.node}-`);
     for (const image of Object.values(OFFICIAL)) expect(image).toMatch(/:[\w.-]*\d+[\w.-]*$/);
     const tools = readFileSync(join(HOME, '.ci/tools.ts'), 'utf8');
-    expect(tools).toContain(`cmd/server`, '${PART_VERSIONS.toxiproxy}')`);
+    expect(tools).toContain(`/cmd/server\`, '${PART_VERSIONS.toxiproxy}')`);
   });
 
   it.each(names)('%s runs without privileges, has a health check and stops on a signal', name => {
