@@ -205,6 +205,8 @@ export interface Observation {
  * their own; the signal ends them, and the run is then invalid, since a fault without an observed effect proves nothing.
  */
 export interface Fault {
+  /** Time that looking at its effect takes by itself, in ms; it extends the limit for {@link verifyEffect}. @default 0 */
+  readonly effectDelayMs?: number;
   inject(signal: AbortSignal): Promise<void>;
   /** Resolves with the first observation of an effect. */
   verifyEffect(signal: AbortSignal): Promise<Observation>;

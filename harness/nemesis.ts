@@ -9,7 +9,7 @@ import { formatMs } from './quantity.ts';
 export interface NemesisLimits {
   /** Of the calls that inject and heal. @default 5000 */
   readonly callMs: number;
-  /** Of the check that the fault took effect; also bounded by the fault's duration. @default 5000 */
+  /** Of the check that the fault took effect, beside `Fault.effectDelayMs`; also bounded by the fault's duration. @default 5000 */
   readonly effectMs: number;
   /** Of the check for recovery. @default 30000 */
   readonly healMs: number;
@@ -62,7 +62,7 @@ export async function runFault(
     log('inject', '');
     await withLimit(limits.callMs, signal, limited => fault.inject(limited), clock);
     log('injected', `${plan.kind} on ${plan.target}`);
-    const limitMs = Math.max(0, Math.min(limits.effectMs, untilMs(healAtMs)));
+    const limitMs = Math.max(0, Math.min(limits.effectMs + (fault.effectDelayMs ?? 0), untilMs(healAtMs)));
     const onset = await observe(limitMs, signal, fault.verifyEffect, clock);
     if (onset) log('effective', onset.evidence, onset);
     else logUnobserved(fault, limitMs, log);

@@ -27,6 +27,24 @@ test('probes that take as much longer as the fault adds show its effect', async 
   expect(evidence).toBe('3 probes across client→target took 95, 104, 112 ms, 3 ms before');
 });
 
+test('a delay of seconds is seen as soon as a short one: the probes of a look do not wait for each other', async () => {
+  let inFlight = 0;
+  let most = 0;
+  const probe = async () => {
+    most = Math.max(most, ++inFlight);
+    await systemClock.sleep(5);
+    inFlight -= 1;
+    return { sentMs: 0, ttfbMs: 5 };
+  };
+  const stack = { proxyApiUrl: 'http://127.0.0.1:1', probe } as unknown as RunningStack;
+  const parameters = fault.parameters.parse({ latencyMs: 4000, jitterMs: 500 });
+  const found = fault.create(parameters as never, LINK as never, { stack, clock: systemClock, forMs: 20_000 });
+  await found.inject(AbortSignal.timeout(1000));
+  expect(most).toBe(3);
+  // Time for two looks, beside the limit of every fault.
+  expect(found.effectDelayMs).toBe(9000);
+});
+
 test('where the target is noisy, two looks in a row show the effect, and one does not', async () => {
   const steady = [95, 104, 112, 230, 101, 99];
   const { evidence } = await effect(await injected(...NOISE, ...steady, 3), 400);
