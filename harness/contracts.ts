@@ -78,10 +78,7 @@ export interface Replica {
    * it was never started.
    */
   release(holder?: string): Promise<void>;
-  /**
-   * Resolves when it is ready.
-   * @throws the signal's reason on abort
-   */
+  /** Resolves when it is ready. @throws the signal's reason on abort */
   ready(signal: AbortSignal): Promise<void>;
 }
 

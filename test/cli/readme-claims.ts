@@ -30,7 +30,7 @@ export const CLAIMS: readonly Claim[] = [
   claim(
     '`squall prove` removes that safeguard and requires exactly that SLO to fail',
     'e2e/prove.test.ts',
-    'a proof holds if without the safeguard exactly its SLO fails',
+    'what takes nothing away proves nothing and exits 1',
   ),
   claim(
     'so a stalled server cannot slow down the load',
@@ -53,6 +53,8 @@ export const CLAIMS: readonly Claim[] = [
   ),
   claim('npx squall k6-operator', 'load/k6/manifest.test.ts', 'prints a valid TestRun'),
   claim('npx squall doctor', 'e2e/without-redis.test.ts', 'doctor says what to do'),
+  claim('npx squall doctor --target', 'e2e/doctor-target.test.ts', 'tells what a server speaks, in a few requests'),
+  claim('npx squall prove ./slow-link.yaml', 'e2e/prove.test.ts', 'passes and fails as README says'),
   claim('Requests in flight at that instant', 'e2e/kill-windows.test.ts', 'belong to the kill'),
   // Your own server
   claim(

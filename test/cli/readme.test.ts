@@ -40,7 +40,7 @@ const wordsOf = (line: string) => [...line.matchAll(/"([^"]*)"|\S+/g)].map(([wor
 
 beforeAll(() => {
   writeFileSync(join(FILES, 'mine.yaml'), MINE);
-  for (const [, file, text] of README.matchAll(/```yaml\n# ([\w-]+\.yaml).*?\n(.*?)```/gs))
+  for (const [, file, text] of TEXT.matchAll(/```yaml\n# ([\w-]+\.yaml).*?\n(.*?)```/gs))
     writeFileSync(join(FILES, file!), text!);
 });
 afterAll(() => rmSync(FILES, { recursive: true }));
@@ -99,9 +99,17 @@ it('objectives in the documents can all be written so', () => {
   for (const text of objectives) expect(() => parseObjective(text), text).not.toThrow();
 });
 
-it('files that README refers to are there', () => {
-  const links = [...README.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => path!);
-  expect(links.filter(path => !existsSync(join(ROOT, path)))).toEqual([]);
+it('files that the documents refer to are there, and README leads to every page', () => {
+  const linksOf = (text: string) => [...text.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path]) => path!);
+  expect(linksOf(README).filter(path => !existsSync(join(ROOT, path)))).toEqual([]);
+  for (const name of PAGES) {
+    expect(
+      linksOf(read(`docs/${name}`)).filter(path => !existsSync(join(ROOT, 'docs', path))),
+      name,
+    ).toEqual([]);
+    expect(README).toContain(`(docs/${name})`);
+  }
+  expect(README.split('\n').length).toBeLessThanOrEqual(200);
 });
 
 describe('claims of the documents', () => {

@@ -52,7 +52,7 @@ describe('the catalogue', () => {
 
 // The paths that README and the documents name must lead to something in the scenario beside them.
 it.each(
-  ['README.md', 'CONTRIBUTING.md'].flatMap(file =>
+  ['README.md', 'CONTRIBUTING.md', 'docs/containers.md'].flatMap(file =>
     [...read(file).matchAll(/squall (?:run|up|prove) ([a-z][\w-]+) .*?--set ([\w.-]+=[\w./:-]+)/g)].map(
       ([, name, set]) => ({ file, name: name!, set: set! }),
     ),

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -11,23 +11,21 @@ import { findScenario } from '../../scenarios/find.ts';
 import { validateScenario } from '../../scenarios/validate.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
-/** The scenarios of the README, each a block that begins with the name of its file. */
-const EXAMPLES = [...README.matchAll(/```(?:yaml|ts)\n(?:#|\/\/) ([\w-]+\.(?:yaml|ts)).*?\n(.*?)```/gs)].map(
+const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
+const README = read('README.md');
+const TEXT = [README, ...readdirSync(join(ROOT, 'docs')).map(name => read(`docs/${name}`))].join('\n');
+/** The scenarios of README and docs, each a block that begins with the name of its file. */
+const EXAMPLES = [...TEXT.matchAll(/```(?:yaml|ts)\n(?:#|\/\/) ([\w-]+\.(?:yaml|ts)).*?\n(.*?)```/gs)].map(
   ([, file, text]) => ({ file: file!, text: text! }),
 );
 
 it('finds all of them', () => {
-  expect(EXAMPLES.map(({ file }) => file)).toEqual([
-    'slow-link.yaml',
-    'lost-node.yaml',
-    'staircase.ts',
-    'busy-day.yaml',
-  ]);
+  const files = ['slow-link.yaml', 'busy-day.yaml', 'lost-node.yaml', 'staircase.ts'];
+  expect(EXAMPLES.map(({ file }) => file)).toEqual(files);
 });
 
 it.each(EXAMPLES)(
-  'takes $file of the README, from beside the checkout, and has its model loaded soon',
+  'takes $file of the documents, from beside the checkout, and has its model loaded soon',
   async example => {
     const folder = mkdtempSync(join(tmpdir(), 'squall-readme-'));
     symlinkSync(ROOT, join(folder, 'squall'));
@@ -43,13 +41,12 @@ it.each(EXAMPLES)(
 );
 
 describe('what README lists', () => {
-  /** The rows of the table under a heading: the words in backticks of each first cell. */
-  const firstCells = (heading: string) =>
-    [
-      ...README.slice(README.indexOf(`\n## ${heading}\n`))
-        .split('\n## ')[1]!
-        .matchAll(/^\| (`[^|]*) \|/gm),
-    ].flatMap(([, cell]) => [...cell!.matchAll(/`([\w-]+)`/g)].map(([, word]) => word));
+  /** The words in backticks of the first cells of a table. */
+  const firstCells = (text: string) =>
+    [...text.matchAll(/^\| (`[^|]*) \|/gm)].flatMap(([, cell]) =>
+      [...cell!.matchAll(/`([\w-]+)`/g)].map(([, word]) => word!),
+    );
+  const section = (heading: string) => README.split(`\n## ${heading}\n`)[1]!.split('\n## ')[0]!;
 
   it('are the commands there are', () => {
     const { stdout } = spawnSync(process.execPath, [join(ROOT, 'cli/bin.js'), '--help'], { encoding: 'utf8' });
@@ -62,18 +59,18 @@ describe('what README lists', () => {
     const kinds = faultPackages
       .map(({ kind }) => kind)
       .filter(kind => kind !== 'noop' && !existsSync(join(ROOT, `faults/slow-http/${kind}.ts`)));
-    expect(firstCells('Faults').sort()).toEqual(kinds.sort());
+    expect(firstCells(section('Faults')).sort()).toEqual(kinds.sort());
+    expect(firstCells(read('docs/faults.md')).sort()).toEqual(kinds.sort());
   });
 
   it('are the engines there are', () => {
-    expect(firstCells('Who generates the load').sort()).toEqual([...ENGINE_NAMES].sort());
+    expect(firstCells(read('docs/engines.md')).sort()).toEqual([...ENGINE_NAMES].sort());
   });
 
   it('are the kinds of objectives there are', () => {
-    const listed = /^Objectives are .*?\n(?=`covers|Durations)/ms.exec(README)![0];
+    const listed = /^Objectives are .*?\n(?=`covers|Durations)/ms.exec(read('docs/scenarios.md'))![0];
     const words = CHECKS.flatMap(check => check.words).filter(word => !/^p\d/.test(word));
-    const explained = readFileSync(new URL('../../docs/objectives.md', import.meta.url), 'utf8');
-    for (const text of [listed, explained])
+    for (const text of [listed, read('docs/objectives.md')])
       expect(words.filter(word => !new RegExp(`\\b${word}`).test(text))).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { closedLoop } from './closed-loop.ts';
 /*
  * Published rows: Qwen3-8B FP8, one H100-80GB, vLLM 0.30.0, closed loop (tgarg01/silybench-data, CC BY 4.0).
  * The engine runs them in virtual time with that server's limits (max_num_seqs 1024, 8,192 tokens a step). The
- * tests assert README's figures for concurrency 1 to 256. At concurrency 512 the ITL comes out 12 to 16 % too low: not asserted.
+ * tests assert the documented figures for concurrency 1 to 256. At concurrency 512 the ITL comes out 12 to 16 % too low: not asserted.
  */
 const rows = [
   // prompt, output, concurrency, TTFT p95 ms, ITL median ms, output tokens/s, watts
@@ -31,10 +31,10 @@ const rows = [
   [2048, 2048, 256, 67_187, 28.3, 4310, 663],
 ] as const;
 
-/** Figures quoted from README. */
+/** Figures quoted from docs/parts.md. */
 const [, itlPercent = 0, powerPercent = 0, ttftFactor = 0, worstTtftFactor = 0] = (
   /inter-token latency within ([\d.]+) % and power within ([\d.]+) % .*? within a factor of ([\d.]+) but for one row \(([\d.]+)\)/.exec(
-    readFileSync(new URL('../../../README.md', import.meta.url), 'utf8').replaceAll(/\s+/g, ' '),
+    readFileSync(new URL('../../../docs/parts.md', import.meta.url), 'utf8').replaceAll(/\s+/g, ' '),
   ) ?? []
 ).map(Number);
 
@@ -70,7 +70,7 @@ function compare(cost: StepCost) {
 const calibrated = compare(profile.step);
 
 test.each(calibrated)(
-  'matches the published measurements at $row within README’s figures',
+  'matches the published measurements at $row within the documented figures',
   ({ row, itl, power, ttft, throughput }) => {
     const isOdd = row === '1024/128 ×16';
     expect(itl).toBeLessThan(itlPercent);
