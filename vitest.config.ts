@@ -34,7 +34,7 @@ const unit = [
   'test/cli/{dry-run,progress,stored}.test.ts',
   'test/harness/*.test.ts',
   'test/harness/{arrivals,retry}/*.test.ts',
-  'test/harness/host/{client-tls,proxies,target}.test.ts',
+  'test/harness/host/{client-tls,own-names,proxies,target}.test.ts',
   'test/reports/*.test.ts',
   'test/reports/{judge,store}/**/*.test.ts',
   'test/reports/render/renderers.test.ts',

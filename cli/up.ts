@@ -35,11 +35,22 @@ export function defineUp(command: Command, signal: AbortSignal): void {
         clock: systemClock,
       });
       const authority = writeAuthority(stack, directory);
+      const tokenFile = writeToken(stack, directory);
       if (options.json) {
         const { entries, authorization, proxyApiUrl, proxyToken, links } = stack;
         const replicas = stack.replicas.map(({ name, service, url, pid }) => ({ name, service, url, pid }));
-        printJson({ entries, authority, authorization, proxyApiUrl, proxyToken, links, replicas, logs: directory });
-      } else say(`\n${guide(stack, plan, authority, directory)}`);
+        printJson({
+          entries,
+          authority,
+          authorization,
+          tokenFile,
+          proxyApiUrl,
+          proxyToken,
+          links,
+          replicas,
+          logs: directory,
+        });
+      } else say(`\n${guide(stack, plan, { authority, tokenFile, directory })}`);
       // An interrupt is the normal end of this command.
       await untilAborted(signal);
       say('stopping the stack');
@@ -54,7 +65,21 @@ function writeAuthority({ entryCertificate }: RunningStack, directory: string): 
   return path;
 }
 
-function guide(stack: RunningStack, plan: RunPlan, authority: string | undefined, directory: string): string {
+/** Writes the token with which the stack can be changed beside the logs, for this user only: output is logged. @returns its path */
+function writeToken({ token = '' }: RunningStack, directory: string): string {
+  const path = join(directory, 'token');
+  writeFileSync(path, `${token}\n`, { mode: 0o600, flag: 'wx' });
+  return path;
+}
+
+/** Paths to print. */
+interface Files {
+  readonly authority: string | undefined;
+  readonly tokenFile: string;
+  readonly directory: string;
+}
+
+function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, directory }: Files): string {
   const entry = stack.entries[0] ?? '';
   const body = JSON.stringify({
     model: plan.load.workload.model,
@@ -83,7 +108,7 @@ function guide(stack: RunningStack, plan: RunPlan, authority: string | undefined
     title(`add latency to ${link?.name}, and remove it`),
     `  curl ${token} -X POST ${proxy} -d '${toxic}'`,
     `  curl ${token} -X DELETE ${proxy}/slow`,
-    ...scaling(stack).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
+    ...scaling(stack, tokenFile).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     `${title('logs')}  ${directory}`,
     '',
     'Ctrl-C stops the stack.',
@@ -91,12 +116,17 @@ function guide(stack: RunningStack, plan: RunPlan, authority: string | undefined
 }
 
 /** How to start more replicas, if the stack has a control service and replicas that are not started. */
-function scaling({ links, replicas }: RunningStack): string[] {
+function scaling({ links, replicas }: RunningStack, tokenFile: string): string[] {
   const control = links.find(({ name }) => name === 'operator→control');
   if (!control || replicas.every(({ state }) => state !== 'stopped')) return [];
   const url = `http://${control.listen}/apis/apps/v1/namespaces/default/deployments/inference/scale`;
   const body = JSON.stringify({ spec: { replicas: replicas.filter(({ service }) => service === 'inference').length } });
-  return ['more replicas', `curl -X PATCH ${url} -H 'Content-Type: application/merge-patch+json' -d '${body}'`];
+  // Not an argument of curl, which all users of the machine can read.
+  const token = `(printf 'X-Consul-Token: '; cat ${tokenFile}) |`;
+  return [
+    'more replicas',
+    `${token} curl -H @- -X PATCH ${url} -H 'Content-Type: application/merge-patch+json' -d '${body}'`,
+  ];
 }
 
 /** Resolves on abort; until then its timer keeps the process alive. */

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { ClientTls } from './host/client-tls.ts';
+import type { EntryCertificate } from './host/entry-certificate.ts';
 import type { ShortRequest, ShortResponse } from './host/send.ts';
 import type { NameLookUp } from './host/target.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
@@ -105,19 +106,6 @@ export interface Probe {
   readonly ttfbMs: number;
 }
 
-/** TLS certificate of a stack's entries, which can be replaced under load. */
-export interface EntryCertificate {
-  /** PEM of the CA that clients must trust. */
-  readonly authority: string;
-  /**
-   * Replaces it without closing connections, and resolves with the SHA-256 of the new one.
-   * @param validity an interval in the past for an expired one. @default one day from now
-   */
-  replace(validity?: { readonly from: Date; readonly to: Date }): Promise<string>;
-  /** Performs a TLS handshake as a client that trusts the CA; resolves with the SHA-256 of the certificate. @throws the client's error */
-  look(signal: AbortSignal): Promise<string>;
-}
-
 /** Stack that is ready. Disposing stops all of it, within a time limit. */
 export interface RunningStack extends AsyncDisposable {
   /** Base URLs for clients, each with its own link; a client distributes its requests over them. */
@@ -136,6 +124,8 @@ export interface RunningStack extends AsyncDisposable {
   readonly iOwnThisTarget?: boolean;
   /** `Authorization` header of clients; empty for none. */
   readonly authorization: string;
+  /** Token with which the stack's services can be changed, see `stack/token.ts`; absent where Squall starts none. */
+  readonly token?: string;
   /** Further headers of clients that hold credentials; an `authorization` among them replaces the other. @default none */
   readonly credentials?: Readonly<Record<string, string>>;
   /** Empty without a fault proxy: then {@link Link.listen} is the address of the service itself. */

@@ -9,7 +9,7 @@ export interface Directory {
 }
 
 /** Directory of a replica, and the listen address of each of its listeners. */
-export interface ListenContext extends Pick<Addresses, 'directory' | 'isInImage'> {
+export interface ListenContext extends Pick<Addresses, 'directory' | 'token' | 'isInImage'> {
   readonly listenAt: (listener?: string) => string;
 }
 
@@ -17,13 +17,14 @@ export interface ListenContext extends Pick<Addresses, 'directory' | 'isInImage'
 export function addressesOf(
   { uses, advertises = [], listeners = [] }: ReplicaPlan,
   where: Directory,
-  { listenAt, directory, isInImage }: ListenContext,
+  { listenAt, directory, token, isInImage }: ListenContext,
 ): Addresses {
   return {
     listen: listenAt(),
     listeners: Object.fromEntries(listeners.map(name => [name, listenAt(name)])),
     links: Object.fromEntries([...uses, ...advertises].map(name => [name, where.link(name)])),
     directory,
+    token,
     isInImage,
   };
 }

@@ -1,3 +1,4 @@
+import type { UpOptions } from '../harness/contracts.ts';
 import type { FirstByte } from '../harness/host/probe.ts';
 import type { ShortRequest, ShortResponse } from '../harness/host/send.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
@@ -10,6 +11,11 @@ import type { Guard } from './watchdog/watchdog.ts';
 
 /** A program beside the replicas, such as the fault proxy. It is never restarted; only its exit is reported. */
 export type Helper = Program & Pick<SupervisedPlan, 'name' | 'url' | 'isReady'>;
+
+/** Options of a stack, and the token of its run, which its services get in their environment. */
+export interface DriverOptions extends UpOptions {
+  readonly token: string;
+}
 
 /** Result of {@link Driver.open}. */
 export interface Opened {

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Link, Platform, RunningStack, StackObserver, UpOptions } from '../harness/contracts.ts';
+import type { Link, Platform, RunningStack, StackObserver } from '../harness/contracts.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
+import { newToken, tokenHeaders } from '../stack/token.ts';
 import type { LinkPlan, Topology } from '../stack/topology.ts';
 import { readyUrlOf } from './addresses.ts';
-import type { Driver, Helper } from './driver.ts';
+import type { Driver, DriverOptions, Helper } from './driver.ts';
 import { entryCertificate } from './entry-certificate.ts';
 import { type FaultProxy, PROXY, type ProxyApi } from './fault-proxy.ts';
 import { isReadyAt } from './readiness.ts';
@@ -21,7 +22,7 @@ export interface PlatformParts {
   readonly readyLimitMs?: number | undefined;
   readonly connect: FaultProxy['connect'];
   /** Finds and reserves what the stack needs, without starting anything. Reserves nothing if it throws. */
-  prepare(topology: Topology, options: UpOptions): Promise<Driver>;
+  prepare(topology: Topology, options: DriverOptions): Promise<Driver>;
 }
 
 /**
@@ -39,7 +40,8 @@ export function platformOn(parts: PlatformParts): Platform<Topology> {
       const tiers = startTiers(topology);
       options.signal.throwIfAborted();
       await mkdir(options.directory, { recursive: true });
-      return new Stack(topology, tiers, options, parts, await parts.prepare(topology, options)).up();
+      const driverOptions = { ...options, token: newToken() };
+      return new Stack(topology, tiers, driverOptions, parts, await parts.prepare(topology, driverOptions)).up();
     },
   };
 }
@@ -47,7 +49,7 @@ export function platformOn(parts: PlatformParts): Platform<Topology> {
 class Stack {
   readonly #topology: Topology;
   readonly #tiers: readonly ReplicaPlan[][];
-  readonly #options: UpOptions;
+  readonly #options: DriverOptions;
   readonly #parts: PlatformParts;
   readonly #driver: Driver;
   /** Aborted when a part of the start fails. */
@@ -59,7 +61,13 @@ class Stack {
   #scaling: AsyncDisposable | undefined;
   #down: Promise<void> | undefined;
 
-  constructor(topology: Topology, tiers: ReplicaPlan[][], options: UpOptions, parts: PlatformParts, driver: Driver) {
+  constructor(
+    topology: Topology,
+    tiers: ReplicaPlan[][],
+    options: DriverOptions,
+    parts: PlatformParts,
+    driver: Driver,
+  ) {
     this.#topology = topology;
     this.#tiers = tiers;
     this.#options = options;
@@ -79,7 +87,7 @@ class Stack {
   }
 
   async #bringUp(): Promise<RunningStack> {
-    const { runId, directory, signal, clock, observer } = this.#options;
+    const { runId, directory, signal, clock, observer, token } = this.#options;
     const watchdog = await startWatchdog({ runId, directory, signal, onLost: reportLoss(observer) });
     this.#watchdog = watchdog;
     const { helpers, proxy } = await this.#driver.open(watchdog, this.#signal);
@@ -94,11 +102,12 @@ class Stack {
       this.#topology.links[nth]!.usedBy === 'clients' ? [listen] : [],
     );
     const certificate = await entryCertificate(this.#topology, entries[0]!, replicas, this.#driver.edge);
-    this.#scaling = followScale(links, replicas, clock);
+    this.#scaling = followScale(links, replicas, clock, token);
     return {
       entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
       entryCertificate: certificate,
       authorization: this.#topology.authorization,
+      token,
       proxyApiUrl: proxy.apiUrl,
       proxyToken: proxy.token,
       links,
@@ -108,7 +117,8 @@ class Stack {
         const base = 'listen' in target ? `${target.protocol}://${this.#driver.where.link(target.name)}` : target.url;
         return this.#driver.probe(base + path, probeSignal);
       },
-      send: ({ url }, request, sendSignal) => this.#driver.send(url, request, sendSignal),
+      send: ({ url }, request, sendSignal) =>
+        this.#driver.send(url, { ...request, headers: tokenHeaders(token) }, sendSignal),
       refusals: () => refusalsIn(join(directory, `${PROXY}.log`)),
       protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
       [Symbol.asyncDispose]: () => this.#takeDown(),

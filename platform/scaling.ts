@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { Clock } from '../harness/clock.ts';
 import type { Link, Replica } from '../harness/contracts.ts';
+import { tokenHeaders } from '../stack/token.ts';
 
 /** Deployment whose replicas can be scaled. */
 const DEPLOYMENT = 'inference';
@@ -26,7 +27,12 @@ interface Scale {
  *
  * Control has no persistent state: after a restart, seen by its `uid`, it is sent the previous number again.
  */
-export function followScale(links: readonly Link[], replicas: readonly Replica[], clock: Clock): AsyncDisposable {
+export function followScale(
+  links: readonly Link[],
+  replicas: readonly Replica[],
+  clock: Clock,
+  token: string,
+): AsyncDisposable {
   const link = links.find(({ name }) => name === 'operator→control');
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -34,6 +40,7 @@ export function followScale(links: readonly Link[], replicas: readonly Replica[]
   const scaler = new Scaler(
     `http://${link.listen}${PATH}`,
     replicas.filter(({ service }) => service === DEPLOYMENT),
+    tokenHeaders(token),
   );
   const repeatedly = async (step: () => Promise<void>, pauseMs: number) => {
     while (!signal.aborted) {
@@ -56,11 +63,13 @@ export function followScale(links: readonly Link[], replicas: readonly Replica[]
 class Scaler {
   readonly #url: string;
   readonly #replicas: readonly Replica[];
+  readonly #headers: Readonly<Record<string, string>>;
   #wanted: number;
   #uid: string | undefined;
   #reported = '';
 
-  constructor(url: string, replicas: readonly Replica[]) {
+  constructor(url: string, replicas: readonly Replica[], headers: Readonly<Record<string, string>>) {
+    this.#headers = headers;
     this.#url = url;
     this.#replicas = replicas;
     this.#wanted = replicas.filter(({ state }) => state !== 'stopped').length;
@@ -105,7 +114,7 @@ class Scaler {
   async #patch(path: string, body: string, signal: AbortSignal): Promise<void> {
     const response = await fetch(this.#url + path, {
       method: 'PATCH',
-      headers: { 'content-type': 'application/merge-patch+json' },
+      headers: { ...this.#headers, 'content-type': 'application/merge-patch+json' },
       body,
       signal: AbortSignal.any([signal, AbortSignal.timeout(RESPONSE_LIMIT_MS)]),
     });

@@ -1,4 +1,5 @@
 import { extname, join } from 'node:path';
+import type { TopologyParts } from './replica-plan.ts';
 
 /** Names of the replicas of a service: `inference-1`, `inference-2`, … */
 export function numbered(service: string, count: number): string[] {
@@ -19,6 +20,12 @@ export function zoneOf(replica: string, zones: readonly string[]): string {
 /** Name of the link that replicas of `service` in `zone` use: `gateway→redis`; with several zones `gateway@zone-b→redis`. */
 export function linkName(service: string, zone: string, to: string, zones: readonly string[]): string {
   return zones.length > 1 ? `${service}@${zone}→${to}` : `${service}→${to}`;
+}
+
+/** Links over which gateways reach an inference replica, by zone of the gateways. */
+export function inboundLinks(replica: string, { options: { gateway }, zones }: TopologyParts): Map<string, string> {
+  const used = numbered('gateway', gateway.replicas).map(name => zoneOf(name, zones));
+  return new Map(used.map(zone => [zone, linkName('gateway', zone, replica, zones)]));
 }
 
 /** Absolute path of a service's program: TypeScript in a checkout, JavaScript in a published package. */

@@ -12,6 +12,8 @@ export interface Addresses {
   readonly links: Readonly<Record<string, string>>;
   /** Absolute path of the replica's directory. */
   readonly directory: string;
+  /** Token of the run, see `token.ts`; passed on in the environment only, and only to services that change others. */
+  readonly token: string;
   /** Whether the replica runs in a Docker image, with known tools, instead of with those of this machine. */
   readonly isInImage: boolean;
 }
@@ -46,7 +48,7 @@ export interface ReplicaPlan {
   readonly coldStartMs: number;
   /** Names of the links that the replica uses. It starts after the replicas behind them. */
   readonly uses: readonly string[];
-  /** Names of inbound links whose addresses the replica advertises. */
+  /** Names of links whose addresses the replica advertises, its own inbound ones or those of others. */
   readonly advertises?: readonly string[];
   readonly restart: RestartPolicy;
   /** Whether the replica is only started when scaling up. @default false */

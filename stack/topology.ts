@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { controlReplica } from './control/replica.ts';
 import { makeAuthority } from './edge/certificates.ts';
 import { type EntryAuthority, edgeReplica } from './edge/replica.ts';
@@ -9,6 +9,7 @@ import { prometheusReplica } from './observability/replica.ts';
 import { DEFAULT_RESTART, type SettledOptions } from './options.ts';
 import { redisReplica } from './redis/replica.ts';
 import type { ReplicaPlan, ServicePlan, TopologyParts } from './replica-plan.ts';
+import { newToken } from './token.ts';
 
 const PLAN_DEFAULTS = { coldStartMs: 0, uses: [], restart: DEFAULT_RESTART, environment: () => ({}) };
 
@@ -69,7 +70,7 @@ export function topologyOf(
     timeScale,
     seed,
     apiKeyHashes: [apiKey, ...clientKeys].map(key => createHash('sha256').update(key).digest('hex')),
-    redisPassword: createHmac('sha256', apiKey).update('redis').digest('hex'),
+    redisPassword: newToken(),
     zones: zonesNamed(options.zones),
   };
   const { gateway, inference, edge, redis, prometheus, control } = options;

@@ -1,6 +1,7 @@
 import type { Clock } from '../../harness/clock.ts';
-import type { EntryCertificate, RunningStack } from '../../harness/contracts.ts';
+import type { RunningStack } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
+import type { EntryCertificate } from '../../harness/host/entry-certificate.ts';
 
 const POLL_MS = 30;
 /** Old workers of nginx still accept for a moment; they have stopped once every handshake got the same certificate for this long. */

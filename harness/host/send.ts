@@ -4,6 +4,8 @@ import { request as requestHttp } from 'node:http';
 export interface ShortRequest {
   readonly method: 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
+  /** In addition to those of the body. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Any JSON value. @default none */
   readonly body?: unknown;
 }
@@ -22,11 +24,11 @@ const MAX_CHARACTERS = 4096;
  */
 export function send(
   origin: string,
-  { method, path, body }: ShortRequest,
+  { method, path, headers: extra, body }: ShortRequest,
   signal: AbortSignal,
 ): Promise<ShortResponse> {
   const json = body === undefined ? '' : JSON.stringify(body);
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) };
+  const headers = { ...extra, 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) };
   return new Promise((resolve, reject) => {
     const request = requestHttp(origin + path, { method, headers, agent: false, signal }, response => {
       let text = '';

@@ -50,10 +50,11 @@ export function layoutOf(topology: Topology): Layout {
 }
 
 /** Addresses passed to a replica inside its container. */
-export function addressesInside(plan: ReplicaPlan, layout: Layout): Addresses {
+export function addressesInside(plan: ReplicaPlan, layout: Layout, token: string): Addresses {
   return addressesOf(plan, layout, {
     listenAt: listener => `0.0.0.0:${layout.replica(plan.name, listener).split(':')[1]}`,
     directory: `${FILES}/${plan.name}`,
+    token,
     isInImage: true,
   });
 }

@@ -1,4 +1,5 @@
 import type { Addresses, ReplicaExecutable, ReplicaPlan } from '../../stack/replica-plan.ts';
+import { TOKEN_VARIABLE } from '../../stack/token.ts';
 import type { ToolName } from '../../stack/tools.ts';
 import type { LinkPlan, Topology } from '../../stack/topology.ts';
 import { PROXY, type ProxyAccess, proxyEnvironment } from '../fault-proxy.ts';
@@ -50,6 +51,7 @@ const DEFAULT_LIMITS: Limits = { cpus: 1, memoryMiB: 512 };
 /** Settings common to all containers of a stack. */
 export interface StackPlan {
   readonly runId: string;
+  readonly token: string;
   readonly layout: Layout;
   readonly images: Images;
   /** Published ports, of links that start outside the stack and of helpers. */
@@ -107,14 +109,14 @@ export function proxyContainer(
 }
 
 /** Prober: on the fault proxy's network interfaces, and therefore started after it. */
-export function proberContainer({ runId, images }: StackPlan): ContainerPlan {
+export function proberContainer({ runId, token, images }: StackPlan): ContainerPlan {
   return {
     ...UNLIMITED,
     name: fullName(runId, PROBER),
     labels: labelsOf(runId),
     image: images.service,
     command: [...ONE_OUTPUT, 'node', `${FILES}/${PROBER_PROGRAM}`],
-    environment: {},
+    environment: { [TOKEN_VARIABLE]: token },
     networks: fullName(runId, PROXY),
     published: {},
     volumes: { [FILES]: proberFiles() },
@@ -123,16 +125,17 @@ export function proberContainer({ runId, images }: StackPlan): ContainerPlan {
 
 /** Replica: in its zone's network only, with limits. @param files result of {@link ReplicaPlan.files} */
 export function replicaContainer(stack: StackPlan, plan: ReplicaPlan, files: Files | undefined): ContainerPlan {
-  const { runId, layout, images, limits } = stack;
+  const { runId, token, layout, images, limits } = stack;
   const { cpus, memoryMiB } = limits[plan.service] ?? DEFAULT_LIMITS;
-  const addresses = addressesInside(plan, layout);
+  const addresses = addressesInside(plan, layout, token);
   const { image, command } = executableOf(plan.run, addresses, images);
   return {
     name: fullName(runId, plan.name),
     labels: labelsOf(runId),
     image,
     command: [...ONE_OUTPUT, ...command],
-    environment: plan.environment(addresses),
+    // Names by which others know it: links lead to the fault proxy's.
+    environment: { ...plan.environment(addresses), HOST_NAMES: `${PROXY},${plan.name}` },
     networks: [{ name: fullName(runId, plan.zone), aliases: [plan.name] }],
     published: {},
     cpus: Math.min(cpus, stack.cpus),

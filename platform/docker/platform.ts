@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { settlesWithin } from '../../harness/clock.ts';
-import type { Platform, UpOptions } from '../../harness/contracts.ts';
+import type { Platform } from '../../harness/contracts.ts';
 import type { Topology } from '../../stack/topology.ts';
-import type { Driver } from '../driver.ts';
+import type { Driver, DriverOptions } from '../driver.ts';
 import type { EdgeAccess } from '../entry-certificate.ts';
 import { type FaultProxy, isApiReady, newAccess, PROXY } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
@@ -77,10 +77,10 @@ export function dockerPlatform(
 async function dockerDriver(
   connect: FaultProxy['connect'],
   topology: Topology,
-  options: UpOptions,
+  options: DriverOptions,
   settings: DockerSettings,
 ): Promise<Driver> {
-  const { runId, clock, signal } = options;
+  const { runId, clock, signal, token } = options;
   const { limits = {}, folders = {} } = settings;
   const images = { ...IMAGE_NAMES, ...settings.images };
   const engine = await findEngine(engineSocket(), signal);
@@ -88,13 +88,13 @@ async function dockerDriver(
   await configureTestcontainers(engine);
   const layout = layoutOf(topology);
   const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER]);
-  const proberUrl = `http://${ports.address(PROBER)}`;
+  const prober = { url: `http://${ports.address(PROBER)}`, token };
   const probe: Driver['probe'] = async (url, abort) => {
     const sentMs = clock.nowMs();
-    return { sentMs, ...(await probeInside(proberUrl, url, abort)) };
+    return { sentMs, ...(await probeInside(prober, url, abort)) };
   };
   const volumes = Object.fromEntries(Object.entries(folders).map(([target, source]) => [target, filesBelow(source)]));
-  const stack: StackPlan = { runId, layout, images, ports, limits, cpus: engine.cpus, volumes };
+  const stack: StackPlan = { runId, token, layout, images, ports, limits, cpus: engine.cpus, volumes };
   const containers: RestartableContainer[] = [];
   const program = (name: string, plan: ContainerPlan): Program => {
     const logPath = join(options.directory, `${name}.log`);
@@ -123,7 +123,7 @@ async function dockerDriver(
           {
             ...program(PROBER, proberContainer(stack)),
             name: PROBER,
-            url: proberUrl,
+            url: prober.url,
             isReady: abort => isReadyAt(PROBER_SELF, abort, probe),
           },
         ],
@@ -131,7 +131,7 @@ async function dockerDriver(
       };
     },
     async programOf(plan) {
-      const files = await plan.files?.(addressesInside(plan, layout));
+      const files = await plan.files?.(addressesInside(plan, layout, token));
       return program(plan.name, replicaContainer(stack, plan, files));
     },
     async listenersOf(link) {
@@ -139,7 +139,7 @@ async function dockerDriver(
       return { requested: `0.0.0.0:${layout.linkPort(link.name)}`, listen };
     },
     probe,
-    send: (origin, request, abort) => sendInside(proberUrl, origin, request, abort),
+    send: (origin, request, abort) => sendInside(prober, origin, request, abort),
     async cleanup() {
       await ports.free();
       const starting = Promise.all(containers.map(container => container.starting));

@@ -4,7 +4,8 @@
  * It probes services and links from inside a stack's networks, on behalf of the harness outside. `GET /` with the header
  * `x-squall-probe: http://inference-1:8000/readyz` sends one probe and returns `{"isReady":true,"ttfbMs":1.2}`, or 502 with
  * `{"error":"connect ECONNREFUSED …"}` without a response. `POST /`, with an origin in that header and a method, a path and a body as
- * JSON, sends that request and returns `{"status":200,"text":"…"}`. Browsers do not send that header across origins.
+ * JSON, sends that request and returns `{"status":200,"text":"…"}`. Both need the token of the run, or any local user could send
+ * requests into the networks.
  *
  * It is also the name server of last resort. The engine does not know the names of stopped containers and forwards the query; in an
  * internal network an old engine lets that time out after ten seconds, during which Toxiproxy, which dials in its accept loop, would
@@ -12,15 +13,24 @@
  */
 import { createSocket } from 'node:dgram';
 import { createServer, type IncomingMessage } from 'node:http';
+import { foreignSite } from '../../harness/host/own-names.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { type ShortRequest, send } from '../../harness/host/send.ts';
+import { TOKEN_VARIABLE, tokenCheck } from '../../stack/token.ts';
 
 const PORT = 8080;
 const DNS_PORT = 53;
 
+const lacksToken = tokenCheck(process.env[TOKEN_VARIABLE]);
+
 const server = createServer((request, response) => {
   if (request.url === '/ready') {
     response.end('ready\n');
+    return;
+  }
+  const refused = foreignSite(request) ?? lacksToken(request);
+  if (refused !== undefined) {
+    response.writeHead(403).end(`Permission denied: ${refused}\n`);
     return;
   }
   const url = request.headers['x-squall-probe'];

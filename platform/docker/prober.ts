@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { FirstByte } from '../../harness/host/probe.ts';
 import type { ShortRequest, ShortResponse } from '../../harness/host/send.ts';
+import { tokenHeaders } from '../../stack/token.ts';
 import type { Files } from './archive.ts';
 import { needsOf } from './images/service-files.ts';
 import { HOME } from './layout.ts';
@@ -23,29 +24,37 @@ export function proberFiles(): Files {
   return Object.fromEntries(needsOf([PROBER_PROGRAM], read).modules.map(path => [path, read(path)]));
 }
 
+/** Where the prober is, and the token of the run, which it requires. */
+interface Prober {
+  readonly url: string;
+  readonly token: string;
+}
+
 /**
- * Has the prober at `proberUrl` send one probe to `url`, and measure the time to first byte.
+ * Has the prober send one probe to `url`, and measure the time to first byte.
  * @throws Error without a response; the signal's reason on abort
  */
 export async function probeInside(
-  proberUrl: string,
+  prober: Prober,
   url: string,
   signal: AbortSignal,
 ): Promise<Pick<FirstByte, 'isReady' | 'ttfbMs'>> {
-  const response = await fetch(proberUrl, { signal, headers: { 'x-squall-probe': url } });
+  const headers = { ...tokenHeaders(prober.token), 'x-squall-probe': url };
+  const response = await fetch(prober.url, { signal, headers });
   if (!response.ok) throw new Error(`No response from ${url}: ${await response.text()}`);
   return (await response.json()) as Pick<FirstByte, 'isReady' | 'ttfbMs'>;
 }
 
-/** Has the prober at `proberUrl` send a request to the service at `origin`. @throws as {@link probeInside} */
+/** Has the prober send a request to the service at `origin`. @throws as {@link probeInside} */
 export async function sendInside(
-  proberUrl: string,
+  prober: Prober,
   origin: string,
   request: ShortRequest,
   signal: AbortSignal,
 ): Promise<ShortResponse> {
   const body = JSON.stringify(request);
-  const response = await fetch(proberUrl, { method: 'POST', signal, headers: { 'x-squall-probe': origin }, body });
+  const headers = { ...tokenHeaders(prober.token), 'x-squall-probe': origin };
+  const response = await fetch(prober.url, { method: 'POST', signal, headers, body });
   if (!response.ok) throw new Error(`No response from ${origin}: ${await response.text()}`);
   return (await response.json()) as ShortResponse;
 }

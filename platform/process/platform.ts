@@ -1,12 +1,12 @@
 import { join } from 'node:path';
-import type { Platform, UpOptions } from '../../harness/contracts.ts';
+import type { Platform } from '../../harness/contracts.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { signalProcess } from '../../harness/host/process-group.ts';
 import { send } from '../../harness/host/send.ts';
 import type { ReplicaPlan } from '../../stack/replica-plan.ts';
 import type { Topology } from '../../stack/topology.ts';
 import { addressesOf, type Directory } from '../addresses.ts';
-import type { Driver, Opened } from '../driver.ts';
+import type { Driver, DriverOptions, Opened } from '../driver.ts';
 import { type FaultProxy, isApiReady, newAccess, PROXY, proxyEnvironment } from '../fault-proxy.ts';
 import type { Program } from '../instance.ts';
 import { type PlatformParts, platformOn } from '../platform.ts';
@@ -45,7 +45,7 @@ export function processPlatform(
  * Runs replicas and the fault proxy as child processes.
  * @throws SquallError `TOOL_NOT_FOUND`, and as {@link reservePorts}
  */
-export async function processDriver(proxy: FaultProxy, topology: Topology, options: UpOptions): Promise<Driver> {
+export async function processDriver(proxy: FaultProxy, topology: Topology, options: DriverOptions): Promise<Driver> {
   const { runId, directory, clock, signal } = options;
   const tools = await toolVersions(topology, signal);
   const ports = await reservePorts(topology.links, [PROXY, ...topology.replicas.flatMap(listenersOf)]);
@@ -87,7 +87,7 @@ export async function processDriver(proxy: FaultProxy, topology: Topology, optio
 async function openProxy(
   proxy: FaultProxy,
   ports: PortBook,
-  { runId, seed, directory, clock }: UpOptions,
+  { runId, seed, directory, clock }: DriverOptions,
   guard: Guard,
   signal: AbortSignal,
 ): Promise<Opened> {
@@ -109,12 +109,13 @@ async function openProxy(
 async function programOf(
   plan: ReplicaPlan,
   where: Directory,
-  { runId, directory: runDirectory, clock }: UpOptions,
+  { runId, directory: runDirectory, clock, token }: DriverOptions,
   guard: Guard,
 ): Promise<Program> {
   const addresses = addressesOf(plan, where, {
     listenAt: listener => where.replica(plan.name, listener),
     directory: join(runDirectory, plan.name),
+    token,
     isInImage: false,
   });
   if (plan.files) await writePrivateFiles(addresses.directory, await plan.files(addresses));

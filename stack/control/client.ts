@@ -1,3 +1,4 @@
+import { tokenHeaders } from '../token.ts';
 import { formatGoDuration } from './consul/go-duration.ts';
 
 /** Instance of a service as returned by discovery. */
@@ -48,12 +49,16 @@ export interface ControlClient {
 /** Timeout of a response, in addition to the time that a query may block. */
 const RESPONSE_TIMEOUT_MS = 2000;
 
-/** Client of the agent at `url`, either this control service or a real Consul. */
-export function connectControl(url: string): ControlClient {
+/**
+ * Client of the agent at `url`, either this control service or a real Consul.
+ * @param token needed to register, for heartbeats and to deregister; it is not sent with reads
+ */
+export function connectControl(url: string, token?: string): ControlClient {
   const base = url.replace(/\/+$/, '');
   const put = async (path: string, signal: AbortSignal, body?: unknown): Promise<Response> => {
     const response = await fetch(base + path, {
       method: 'PUT',
+      headers: tokenHeaders(token),
       signal: withTimeout(signal, RESPONSE_TIMEOUT_MS),
       body: JSON.stringify(body) ?? null,
     });

@@ -23,6 +23,8 @@ const controlConfigSchema = z.strictObject({
   minDeregisterMs: z.number().min(0).max(86_400_000).default(60_000),
   /** Maximum number of blocked queries; further ones return at once, as after a timeout. */
   maxWaiting: z.int().min(1).default(4096),
+  /** Addresses, `host:port`, at which instances may be registered and checked. @default any port of the loopback interface */
+  announced: z.array(z.string().regex(/^.+:\d{1,5}$/, 'must be HOST:PORT')).optional(),
   deployments: z
     .array(deploymentSchema)
     .refine(list => new Set(list.map(({ name }) => name)).size === list.length, { message: 'must have unique names' })

@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
+import { foreignSite } from '../../harness/host/own-names.ts';
+import { requestTarget } from '../../harness/host/request-target.ts';
 import type { Random } from '../../harness/random.ts';
+import { tokenCheck } from '../token.ts';
 import type { ControlConfig } from './config.ts';
 import type { NodeInfo } from './consul/catalog-json.ts';
 import { consulRoutes, route } from './consul/consul-routes.ts';
@@ -20,6 +23,10 @@ interface ControlOptions {
   readonly newUid: () => string;
   /** Address of the node, used for services without one. */
   readonly address: string;
+  /** Required for whatever changes anything. */
+  readonly token: string;
+  /** Names of its own in the networks that it is in, besides its addresses. */
+  readonly names: readonly string[];
   readonly probe: Probe;
   readonly log: (line: Readonly<Record<string, unknown>>, message: string) => void;
 }
@@ -27,7 +34,12 @@ interface ControlOptions {
 /** Interval between ticks of the registry, the maximum delay until an expired TTL is detected. */
 const TICK_MS = 50;
 
-/** Control service without its listening socket: Consul's registry and Kubernetes' Scale, kept only in memory. */
+/**
+ * Control service without its listening socket: Consul's registry and Kubernetes' Scale, kept only in memory.
+ *
+ * Reads need no token, so that gateways, which clients reach, have none: they learn no more than addresses of links. Changes do, and the
+ * pages of other sites in a browser get nothing, see {@link foreignSite}.
+ */
 export class Control implements Disposable {
   readonly metrics: ControlMetrics;
   readonly #options: ControlOptions;
@@ -35,19 +47,21 @@ export class Control implements Disposable {
   readonly #onChange: () => void;
   readonly #checker: HttpChecker;
   readonly #routes: readonly Route[];
+  readonly #lacksToken: ReturnType<typeof tokenCheck>;
   readonly #stop = new AbortController();
   #draining = false;
 
   constructor(options: ControlOptions) {
-    const { config, clock, random, newUid, address, probe } = options;
+    const { config, clock, random, newUid, address, token, probe } = options;
     this.#options = options;
+    this.#lacksToken = tokenCheck(token);
     // Wall-clock milliseconds, so that no index or version is reused after a restart.
     const first = clock.date().getTime();
     const registry = new Registry(Math.max(1, first));
     const scales = new Scales(config.deployments, clock.date(), newUid, Math.max(1, first));
     this.#registry = registry;
     const watchers = new Watchers(clock, config.maxWaiting);
-    const { name, datacenter, minDeregisterMs } = config;
+    const { name, datacenter } = config;
     const node: NodeInfo = { id: newUid(), name, address, datacenter, index: registry.index() };
     const onChange = () => {
       this.#checker.sync();
@@ -57,7 +71,7 @@ export class Control implements Disposable {
     this.#checker = new HttpChecker({ registry, clock, random: random.stream('checks'), probe, onChange });
     this.metrics = new ControlMetrics(registry, scales, watchers);
     this.#routes = [
-      ...consulRoutes({ registry, watchers, node, clock, random: random.stream('wait'), minDeregisterMs, onChange }),
+      ...consulRoutes({ registry, watchers, node, clock, random: random.stream('wait'), config, onChange }),
       ...scaleRoutes({ scales, watchers, onChange }),
       ...this.#probes(),
     ];
@@ -97,10 +111,12 @@ export class Control implements Disposable {
     const signal = AbortSignal.any([disconnected.signal, this.#stop.signal]);
     let name = 'other';
     try {
-      const url = new URL(request.url ?? '/', 'http://control');
-      const found = this.#routes.find(({ pattern }) => pattern.test(url.pathname));
+      const foreign = foreignSite(request, this.#options.names);
+      if (foreign !== undefined) throw refusal(request, 403, foreign);
+      const { path, query } = requestTarget(request) ?? { path: '', query: '' };
+      const found = this.#routes.find(({ pattern }) => pattern.test(path));
       name = found?.name ?? name;
-      await this.#serve(found, url.pathname, { request, response, query: url.searchParams, signal });
+      await this.#serve(found, path, { request, response, query: new URLSearchParams(query), signal });
     } catch (error) {
       this.#respondError(response, error);
     }
@@ -114,6 +130,8 @@ export class Control implements Disposable {
     const handler = found.methods[method === 'HEAD' ? 'GET' : method];
     if (!handler)
       throw new HttpError(405, `method ${method} not allowed`, { allow: Object.keys(found.methods).join() });
+    const missing = handler === found.methods.GET ? undefined : this.#lacksToken(exchange.request);
+    if (missing !== undefined) throw refusal(exchange.request, 401, missing);
     await handler(exchange, decode(found.pattern.exec(path)?.[1] ?? ''));
   }
 
@@ -139,6 +157,12 @@ export class Control implements Disposable {
       }),
     ];
   }
+}
+
+/** Refusal in the form of the API that the request is for: Consul's has 403 alone. */
+function refusal({ url = '' }: IncomingMessage, status: 401 | 403, reason: string): HttpError {
+  if (!url.includes('/apis/')) return new HttpError(403, `Permission denied: ${reason}`);
+  return new StatusError(status, status === 401 ? 'Unauthorized' : 'Forbidden', reason);
 }
 
 function decode(segment: string): string {

@@ -1,5 +1,6 @@
-import { linkName, programOf, zoneOf } from '../naming.ts';
+import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
+import { TOKEN_VARIABLE } from '../token.ts';
 import type { ControlConfigInput } from './config.ts';
 
 /** Link over which the replicas of a service in `zone` reach the control service. */
@@ -8,9 +9,15 @@ export function controlLink(service: string, zone: string, { zones }: TopologyPa
 }
 
 /** Plan of a stack's control service: service registry and desired number of replicas. */
-export function controlReplica({ options: { inference }, zones }: TopologyParts): ServicePlan {
-  const { replicas, maxReplicas = replicas } = inference;
-  const config: ControlConfigInput = { deployments: [{ name: 'inference', replicas, min: 1, max: maxReplicas }] };
+export function controlReplica(parts: TopologyParts): ServicePlan {
+  const { options, zones } = parts;
+  const { replicas, maxReplicas = replicas } = options.inference;
+  // It hands out these addresses and accepts no others.
+  const advertises = numbered('inference', maxReplicas).flatMap(name => [...inboundLinks(name, parts).values()]);
+  const configOf = (links: Addresses['links']): ControlConfigInput => ({
+    deployments: [{ name: 'inference', replicas, min: 1, max: maxReplicas }],
+    announced: advertises.map(name => links[name]!),
+  });
   return {
     name: 'control',
     service: 'control',
@@ -19,6 +26,11 @@ export function controlReplica({ options: { inference }, zones }: TopologyParts)
     protocol: 'http',
     ready: { kind: 'http', path: '/readyz' },
     metricsPath: '/metrics',
-    environment: ({ listen }: Addresses) => ({ LISTEN: listen, CONTROL_CONFIG: JSON.stringify(config) }),
+    advertises,
+    environment: ({ listen, links, token }: Addresses) => ({
+      LISTEN: listen,
+      CONTROL_CONFIG: JSON.stringify(configOf(links)),
+      [TOKEN_VARIABLE]: token,
+    }),
   };
 }

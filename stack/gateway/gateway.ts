@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Clock } from '../../harness/clock.ts';
+import { requestTarget } from '../../harness/host/request-target.ts';
 import type { Random } from '../../harness/random.ts';
 import { RetryBudget } from '../../harness/retry/budget.ts';
 import type { ControlClient } from '../control/client.ts';
@@ -32,6 +33,8 @@ interface GatewayOptions {
   /** Connects to the agent at a URL; required when `config.discovery` is on. */
   readonly control?: (url: string) => Pick<ControlClient, 'instances'>;
   readonly log: Logger;
+  /** Names of its own in the networks that it is in, besides its addresses, for probes and metrics. @default none */
+  readonly names?: readonly string[];
   /** Opens the rate limit store that gateways share; used when `config.limits.redis` is set. */
   readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
 }
@@ -58,7 +61,7 @@ export class Gateway implements AsyncDisposable {
   readonly #limiter: Limiter | undefined;
 
   constructor(options: GatewayOptions) {
-    const { config, clock, random, log } = options;
+    const { config, clock, random, log, names = [] } = options;
     this.#options = options;
     this.#ids = random.stream('trace');
     this.#deadlines = new Deadlines(clock);
@@ -89,6 +92,7 @@ export class Gateway implements AsyncDisposable {
     this.#limiter = this.#createLimiter(options);
     this.#routes = createRoutes({
       config,
+      names,
       lifecycle: this.#lifecycle,
       limiter: this.#limiter,
       forwardContext,
@@ -115,17 +119,17 @@ export class Gateway implements AsyncDisposable {
 
   /** Handles one HTTP request until it is finished. Responds with `rejection` if given. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse, rejection?: ApiError): Promise<void> {
-    const url = request.url ?? '/';
-    const query = url.indexOf('?');
-    const path = query < 0 ? url : url.slice(0, query);
-    const route = this.#routes.get(path);
+    const target = requestTarget(request);
+    const route = target && this.#routes.get(target.path);
     const trace = joinTrace(request.headers.traceparent as string | undefined, this.#ids);
     const receivedMs = this.#options.clock.nowMs();
-    const exchange = new Exchange(request, response, route ? path : 'other', trace, receivedMs, this.#lifecycle);
+    const exchange = new Exchange(request, response, route ? target.path : 'other', trace, receivedMs, this.#lifecycle);
+    exchange.query = target?.query ?? '';
     const quiet = route?.quiet === true;
     if (!quiet) this.metrics.inFlight.inc();
     try {
       if (rejection) throw rejection;
+      if (!target) throw new ApiError(400, 'bad_request_target', 'The request target is no path and no http URL.');
       for (const stage of stagesFor(route, request.method)) {
         const pending = stage(exchange);
         if (pending) await pending;

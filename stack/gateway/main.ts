@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import pino from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { settlesWithin, systemClock } from '../../harness/clock.ts';
+import { hostNames } from '../../harness/host/own-names.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, runProgram, stopSignal } from '../service-program.ts';
@@ -33,6 +34,7 @@ async function main(): Promise<void> {
     random: seededRandom(randomInt(2 ** 32)),
     transport: url => undiciTransport(url, { connectMs, maxConnections: config.maxConnectionsPerUpstream }),
     control: connectControl,
+    names: hostNames(),
     log,
     sharedBuckets: redisBuckets,
   });

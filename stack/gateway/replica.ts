@@ -1,6 +1,5 @@
 import { controlLink } from '../control/replica.ts';
-import { inboundLinks } from '../inference/replica.ts';
-import { linkName, numbered, programOf, zoneOf } from '../naming.ts';
+import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import type { GatewayConfigInput } from './config.ts';

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
 import { pino } from 'pino';
 import { systemClock } from '../../harness/clock.ts';
+import { hostNames } from '../../harness/host/own-names.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, runProgram, stopSignal } from '../service-program.ts';
+import { TOKEN_VARIABLE } from '../token.ts';
 import { type InferenceConfig, parseInferenceConfig } from './config.ts';
 import { keepRegistered, type RegistrationContext } from './registration.ts';
 import { inferenceServer } from './server.ts';
@@ -47,6 +49,8 @@ async function main(): Promise<void> {
     service,
     clock: systemClock,
     random: seededRandom(config.seed),
+    token: process.env[TOKEN_VARIABLE],
+    names: hostNames(),
     log: line => log.info(line, 'request'),
     isShuttingDown: () => shutdown.signal.aborted,
     isDraining: () => drain.signal.aborted,
@@ -74,6 +78,7 @@ async function main(): Promise<void> {
 async function register({ name, registration }: InferenceConfig, log: RegistrationContext['log'], signal: AbortSignal) {
   if (registration === 'off') return;
   const { url, advertise: address, advertiseByZone: addressByZone, ttlMs, service } = registration;
-  const context = { registration: { id: name, service, address, addressByZone, ttlMs }, client: connectControl(url) };
+  const client = connectControl(url, process.env[TOKEN_VARIABLE]);
+  const context = { registration: { id: name, service, address, addressByZone, ttlMs }, client };
   await keepRegistered({ ...context, clock: systemClock, log }, signal);
 }

@@ -1,14 +1,9 @@
 import { controlLink } from '../control/replica.ts';
-import { linkName, numbered, programOf, zoneOf } from '../naming.ts';
+import { inboundLinks, numbered, programOf, zoneOf } from '../naming.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
+import { TOKEN_VARIABLE } from '../token.ts';
 import { type InferenceConfigInput, parseInferenceConfig } from './config.ts';
 import { profiles } from './engine/profiles.ts';
-
-/** Links over which gateways reach an inference replica, by zone of the gateways. */
-export function inboundLinks(replica: string, { options: { gateway }, zones }: TopologyParts): Map<string, string> {
-  const used = numbered('gateway', gateway.replicas).map(name => zoneOf(name, zones));
-  return new Map(used.map(zone => [zone, linkName('gateway', zone, replica, zones)]));
-}
 
 /**
  * Plan of one inference replica.
@@ -49,8 +44,9 @@ export function inferenceReplica(name: string, parts: TopologyParts): ServicePla
     advertises: control === 'off' ? [] : [...inbound.values()],
     restart,
     ...(numbered('inference', replicas).includes(name) ? {} : { isStandby: true }),
-    environment: ({ listen, links }: Addresses) => ({
+    environment: ({ listen, links, token }: Addresses) => ({
       LISTEN: listen,
+      [TOKEN_VARIABLE]: token,
       INFERENCE_CONFIG: JSON.stringify({ ...config, ...registration(links) }),
     }),
   };

@@ -2,7 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
+import { foreignSite } from '../../harness/host/own-names.ts';
+import { requestTarget } from '../../harness/host/request-target.ts';
 import type { Random } from '../../harness/random.ts';
+import { tokenCheck } from '../token.ts';
 import { BrokenEngine, FAILURE_PATH } from './broken-engine.ts';
 import { ApiError, badRequest, parseCompletion } from './completion-request.ts';
 import type { InferenceConfig } from './config.ts';
@@ -26,6 +29,10 @@ export interface ServerOptions {
   readonly service: InferenceService;
   readonly clock: Clock;
   readonly random: Random;
+  /** Required to break the engine; without one nobody can. */
+  readonly token: string | undefined;
+  /** Names of its own in the networks that it is in, besides its addresses. */
+  readonly names: readonly string[];
   /** Logs one line per completion request. */
   readonly log: (line: Readonly<Record<string, unknown>>) => void;
   /** Whether shutdown has begun: the server reports not ready and asks clients to close their connections. */
@@ -34,29 +41,34 @@ export interface ServerOptions {
   readonly isDraining: () => boolean;
 }
 
-/** HTTP server of a replica: OpenAI's API, vLLM's `/health` and `/metrics`, Kubernetes' `/healthz` and `/readyz`, and {@link FAILURE_PATH}. */
+/**
+ * HTTP server of a replica: OpenAI's API, vLLM's `/health` and `/metrics`, Kubernetes' `/healthz` and `/readyz`, and {@link FAILURE_PATH}. It
+ * has no API key, as engines have none behind a gateway. Metrics and failures are refused to the pages of other sites, see {@link foreignSite}.
+ */
 export function inferenceServer(options: ServerOptions): Server {
   const broken = new BrokenEngine();
+  const lacksToken = tokenCheck(options.token);
   return createServer((request, response) => {
     if (options.isShuttingDown()) response.setHeader('connection', 'close');
-    route(options, broken, request, response).catch(error => sendError(response, error));
+    route(options, { broken, lacksToken }, request, response).catch(error => sendError(response, error));
   });
 }
 
 async function route(
   options: ServerOptions,
-  broken: BrokenEngine,
+  { broken, lacksToken }: { readonly broken: BrokenEngine; readonly lacksToken: ReturnType<typeof tokenCheck> },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const path = (request.url ?? '/').split('?', 1)[0]!;
-  const { service, config, isShuttingDown } = options;
+  const { service, config, names, isShuttingDown } = options;
+  const { path = '' } = requestTarget(request) ?? {};
   if (path === '/v1/chat/completions' || path === '/v1/completions') {
     requireMethod('POST', request);
     if (broken.isBroken) return broken.respond(request, response);
     return complete(options, path === '/v1/completions' ? 'text' : 'chat', request, response);
   }
   if (path === FAILURE_PATH && (request.method === 'PUT' || request.method === 'DELETE')) {
+    refuse(foreignSite(request, names) ?? lacksToken(request));
     const issue = broken.set(request.method, await readBody(request));
     if (issue) throw badRequest(issue, 'as');
     return void response.writeHead(204).end();
@@ -66,9 +78,14 @@ async function route(
   if (path === '/healthz') return sendText(response, 200, 'ok\n');
   if (path === '/health') return sendText(response, service.ready ? 200 : 503, '');
   if (path === '/readyz') return sendText(response, mayServe ? 200 : 503, mayServe ? 'ready\n' : 'not ready\n');
+  if (path === '/metrics') refuse(foreignSite(request, names));
   if (path === '/metrics') return sendText(response, 200, await service.metrics.text(), service.metrics.contentType);
   if (path === '/v1/models') return sendJson(response, 200, JSON.stringify(modelList(config)));
   throw new ApiError(404, 'NotFoundError', `The path ${path} does not exist.`);
+}
+
+function refuse(reason: string | undefined): void {
+  if (reason !== undefined) throw new ApiError(403, 'PermissionDeniedError', `Permission denied: ${reason}.`);
 }
 
 function requireMethod(method: string, request: IncomingMessage): void {

@@ -211,7 +211,7 @@ export function completeStack(title: string, platform: () => Promise<Platform<To
       const ask = (replicas: number) =>
         fetch(scale, {
           method: 'PATCH',
-          headers: { 'content-type': 'application/merge-patch+json' },
+          headers: { 'content-type': 'application/merge-patch+json', 'x-consul-token': stack.token! },
           body: JSON.stringify({ spec: { replicas } }),
         });
       const reported = async () =>

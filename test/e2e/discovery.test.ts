@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
@@ -71,6 +73,37 @@ describe('the whole stack with discovery', () => {
     expect(await instances()).toEqual(breakable.sort());
     const both = async () => (await chatFor(300)).by.length === 2;
     expect(await eventually(both, 5000)).toBe(true);
+  });
+
+  it('lets nobody without the token of the run change anything, and keeps the token to the services that need it', async () => {
+    const control = replica('control').url;
+    const instance = { ID: 'inference-9', Name: 'inference', Check: { TTL: '1h', Status: 'passing' } };
+    const register = (Port: number, headers: Record<string, string> = {}) => {
+      const body = JSON.stringify({ ...instance, Address: '127.0.0.1', Port });
+      return fetch(`${control}/v1/agent/service/register`, { method: 'PUT', headers, body });
+    };
+    const breakable = Number(links('gateway→inference')[0]!.listen.split(':')[1]);
+    expect((await register(breakable)).status).toBe(403);
+    const foreign = await register(Number(new URL(control).port), { 'x-consul-token': stack.token! });
+    expect([foreign.status, await foreign.text()]).toEqual([
+      403,
+      expect.stringContaining('is not an address of this stack'),
+    ]);
+    const broken = { method: 'PUT', body: '{"as":"server-error"}' };
+    expect((await fetch(`${replica('inference-1').url}/simulator/failure`, broken)).status).toBe(403);
+    expect((await chatFor(300)).by.sort()).toEqual(['inference-1', 'inference-2']);
+
+    const files = readdirSync(folder.path, { recursive: true, withFileTypes: true }).filter(entry => entry.isFile());
+    expect(files.length).toBeGreaterThan(4);
+    for (const { parentPath, name } of files)
+      expect(readFileSync(join(parentPath, name), 'utf8').includes(stack.token!), name).toBe(false);
+    if (process.platform !== 'linux') return;
+    const holds = (name: string, file: string) =>
+      readFileSync(`/proc/${replica(name).pid}/${file}`, 'utf8').includes(stack.token!);
+    const names = stack.replicas.map(({ name }) => name);
+    expect(names.filter(name => holds(name, 'cmdline'))).toEqual([]);
+
+    expect(names.filter(name => holds(name, 'environ'))).toEqual(['control', 'inference-1', 'inference-2']);
   });
 
   it('serves everybody while the links to control are down, and everything heals with them', async () => {

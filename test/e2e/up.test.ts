@@ -1,3 +1,4 @@
+import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { processesOfRun } from '../../harness/host/process-group.ts';
 import { eventually } from '../until.ts';
@@ -23,6 +24,16 @@ describe('squall up', () => {
     const headers = { authorization: stack.authorization, 'content-type': 'application/json' };
     const answer = await fetch(`${stack.entries[0]}/v1/chat/completions`, { method: 'POST', headers, body });
     expect(answer.status).toBe(200);
+    expect(statSync(stack.tokenFile).mode & 0o777).toBe(0o600);
+    const token = readFileSync(stack.tokenFile, 'utf8').trim();
+    expect(token).toMatch(/^[\w-]{43}$/);
+    expect(json, 'its path alone is printed').not.toContain(token);
+    const failure = (secret: string) =>
+      fetch(`${stack.replicas.find(({ name }: { name: string }) => name === 'inference-1').url}/simulator/failure`, {
+        method: 'DELETE',
+        headers: { 'x-consul-token': secret },
+      });
+    expect([(await failure('')).status, (await failure(token)).status]).toEqual([403, 204]);
     const port = Number(new URL(stack.entries[0]).port);
     const id = stack.logs.split('/').at(-1);
     expect(processesOfRun(id).length).toBeGreaterThanOrEqual(4);

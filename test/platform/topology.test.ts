@@ -16,6 +16,7 @@ const addresses: Addresses = {
   listen: '127.0.0.1:1000',
   listeners: {},
   directory: '/runs/a/x',
+  token: 'token-of-the-run',
   isInImage: false,
   links: Object.fromEntries([1, 2, 3].map(n => [`gateway→inference-${n}`, `127.0.0.1:200${n}`])),
 };

@@ -1,5 +1,7 @@
 import type { Clock } from '../../../harness/clock.ts';
 import type { Random } from '../../../harness/random.ts';
+import { unannounced } from '../announced.ts';
+import type { ControlConfig } from '../config.ts';
 import { type Exchange, type Handler, HttpError, type Route, readJson, sendJson, sendText } from '../exchange.ts';
 import { type Registry, type RegistryError, worstStatus } from '../registry.ts';
 import type { Watchers } from '../watchers.ts';
@@ -13,7 +15,7 @@ interface ConsulContext {
   readonly node: NodeInfo;
   readonly clock: Clock;
   readonly random: Random;
-  readonly minDeregisterMs: number;
+  readonly config: Pick<ControlConfig, 'minDeregisterMs' | 'announced'>;
   /** Called after every change of the registry. */
   readonly onChange: () => void;
 }
@@ -24,18 +26,21 @@ const MAX_WAIT_MS = 600_000;
 
 /**
  * Routes of the subset of Consul's HTTP API (v1) for registration and discovery. One process is agent, server and leader, and is
- * not itself listed as a service. Not implemented: access control lists, namespaces, datacenters, sessions, the key-value store
+ * not itself listed as a service. Registrations are limited to {@link unannounced announced} addresses. Not implemented: access control lists, namespaces, datacenters, sessions, the key-value store
  * and Connect.
  */
 export function consulRoutes(context: ConsulContext): Route[] {
-  const { registry, node, clock, minDeregisterMs } = context;
+  const { registry, node, clock, config } = context;
   const heartbeat = (to: CheckStatus) =>
     changing(context, (exchange, id) => registry.heartbeat(id, to, exchange.query.get('note') ?? '', clock.nowMs()));
   return [
     route('/v1/agent/service/register', {
-      PUT: changing(context, async exchange =>
-        registry.register(readServiceDefinition(await readJson(exchange), minDeregisterMs), clock.nowMs()),
-      ),
+      PUT: changing(context, async exchange => {
+        const definition = readServiceDefinition(await readJson(exchange), config.minDeregisterMs);
+        const reason = unannounced(definition, node.address, config.announced);
+        if (reason !== undefined) throw new HttpError(403, `Permission denied: ${reason}`);
+        registry.register(definition, clock.nowMs());
+      }),
     }),
     route('/v1/agent/service/deregister/:id', { PUT: changing(context, (_, id) => registry.deregister(id)) }),
     route('/v1/agent/check/pass/:id', { PUT: heartbeat('passing') }),

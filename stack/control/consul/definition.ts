@@ -37,6 +37,9 @@ export interface ServiceDefinition {
 
 const STATUSES: readonly string[] = ['passing', 'warning', 'critical'];
 const DEFAULT_TIMEOUT_MS = 10_000;
+/** Bounds of how often a check is run, and how long it may take, in ms; values beyond are lowered or raised to them. */
+const INTERVAL_MS = { min: 10, max: 86_400_000 };
+const MAX_TIMEOUT_MS = 60_000;
 const MAX_NAME_LENGTH = 512;
 
 /**
@@ -99,7 +102,12 @@ function readMethod(fields: Fields): CheckMethod {
   if (intervalMs <= 0) throw new HttpError(400, 'Invalid check: Interval must be > 0 for HTTP checks');
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
     throw new HttpError(400, `Invalid check: HTTP must be a URL, got ${JSON.stringify(url)}`);
-  return { kind: 'http', url, intervalMs, timeoutMs: duration(fields, 'timeout') || DEFAULT_TIMEOUT_MS };
+  return {
+    kind: 'http',
+    url,
+    intervalMs: Math.min(Math.max(intervalMs, INTERVAL_MS.min), INTERVAL_MS.max),
+    timeoutMs: Math.min(duration(fields, 'timeout') || DEFAULT_TIMEOUT_MS, MAX_TIMEOUT_MS),
+  };
 }
 
 /** `Interval` and `Timeout` in the JSON of a check. */

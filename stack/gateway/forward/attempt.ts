@@ -110,7 +110,7 @@ class Attempt implements UpstreamHandler, Watched {
     this.#context.deadlines.add(this);
     exchange.onClientDisconnect = () => this.#settle({ kind: 'cancelled' });
     const headers = requestHeaders(exchange, this.#context.clock.nowMs());
-    const path = exchange.route;
+    const path = exchange.route + exchange.query;
     const call = this.#upstream.transport.send({ method: 'POST', path, headers, body: exchange.body }, this);
     if (this.#phase === 'settled') call.cancel();
     else this.#call = call;

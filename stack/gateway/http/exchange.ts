@@ -35,6 +35,8 @@ export class Exchange {
   caller = 'anonymous';
   /** Rate limit headers: alternating names and values. */
   rateLimitHeaders: readonly string[] = [];
+  /** From the question mark on; empty without one. */
+  query = '';
   body: Buffer = Buffer.alloc(0);
   /** Whether the client requested server-sent events. */
   streamed = false;

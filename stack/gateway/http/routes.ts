@@ -1,3 +1,4 @@
+import { foreignSite } from '../../../harness/host/own-names.ts';
 import type { GatewayConfig } from '../config.ts';
 import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
@@ -13,7 +14,7 @@ import { type BodyContext, readBody } from './request-body.ts';
 /** Method and pipeline of one path. */
 export interface Route {
   /** GET includes HEAD. */
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'OPTIONS';
   readonly stages: readonly Stage[];
   /** Whether to leave requests out of the log and the request metrics, as for probes and scrapes. */
   readonly quiet?: boolean;
@@ -21,6 +22,7 @@ export interface Route {
 
 interface RouteContext {
   readonly config: GatewayConfig;
+  readonly names: readonly string[];
   readonly lifecycle: Lifecycle;
   /** Undefined when rate limits are off. */
   readonly limiter: Limiter | undefined;
@@ -28,7 +30,10 @@ interface RouteContext {
   readonly bodyContext: BodyContext;
 }
 
-/** Routes of the gateway by path. */
+/**
+ * Routes of the gateway by path. Clients may know its API by any name, since each request needs a key, and balancers its probes, which show
+ * one word. Metrics need no key, and are refused to the pages of other sites, see {@link foreignSite}.
+ */
 export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> {
   const { config, limiter } = context;
   const authenticate = authentication(config);
@@ -47,14 +52,17 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
   const models: Stage = exchange => sendJson(exchange.response, 200, modelList(config), exchange.headers());
   const live: Stage = exchange => sendJson(exchange.response, 200, '{"status":"live"}', exchange.headers());
   const probe = (stage: Stage): Route => ({ method: 'GET', quiet: true, stages: [stage] });
+  const methods: Stage = exchange =>
+    void exchange.response.writeHead(204, ['allow', 'GET, HEAD, POST, OPTIONS', ...exchange.headers()]).end();
   return new Map([
     ['/v1/chat/completions', completion('messages')],
     ['/v1/completions', completion('prompt')],
     ['/v1/embeddings', completion('input')],
     ['/v1/models', { method: 'GET', stages: [authenticate, models] }],
+    ['*', { method: 'OPTIONS', stages: [methods] }],
     ['/healthz', probe(live)],
     ['/readyz', probe(exchange => sendReadiness(exchange, context))],
-    ['/metrics', probe(exchange => sendMetrics(exchange, context.forwardContext.metrics))],
+    ['/metrics', probe(exchange => sendMetrics(exchange, context))],
   ]);
 }
 
@@ -121,7 +129,10 @@ function sendReadiness(exchange: Exchange, { lifecycle, forwardContext: { upstre
   sendJson(exchange.response, reason ? 503 : 200, body, exchange.headers());
 }
 
-async function sendMetrics(exchange: Exchange, { registry }: ForwardContext['metrics']): Promise<void> {
+async function sendMetrics(exchange: Exchange, { names, forwardContext }: RouteContext): Promise<void> {
+  const foreign = foreignSite(exchange.request, names);
+  if (foreign !== undefined) throw new ApiError(403, 'permission_denied', `Permission denied: ${foreign}.`);
+  const { registry } = forwardContext.metrics;
   const text = await registry.metrics();
   exchange.response.writeHead(200, ['content-type', registry.contentType, ...exchange.headers()]);
   exchange.response.end(text);

@@ -10,6 +10,9 @@ import { ApiError } from './api-error.ts';
 /** Effectively unlimited header size; 0 would select Node's default. */
 const NO_HEADER_LIMIT = 2 ** 30;
 
+/** Methods, in the response to `CONNECT`. */
+const ALLOW = 'allow: GET, HEAD, POST, OPTIONS\r\n';
+
 /**
  * HTTP server of `gateway`, not yet listening. Any duplex stream can be passed in with `emit('connection', stream)`, so it also
  * runs without a network.
@@ -30,6 +33,13 @@ export function createGatewayServer(gateway: Gateway): Server {
   server.maxHeadersCount = 0;
   server.on('connection', socket => connections.accept(socket));
   server.on('timeout', socket => connections.close(socket, 'idle'));
+  server.on('connect', (_, socket) => {
+    if (connections.isResponding(socket)) return resetConnection(socket);
+    connections.respondAndClose(
+      socket,
+      rawResponse('405 Method Not Allowed', 'method_not_allowed', 'This is no proxy.', ALLOW),
+    );
+  });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => respondBadRequest(error, socket, connections));
   return server;
 }

@@ -10,6 +10,7 @@ import { FAILURE_PATH, failureKinds } from '../../../stack/inference/broken-engi
 import { parseInferenceConfig } from '../../../stack/inference/config.ts';
 import { inferenceServer } from '../../../stack/inference/server.ts';
 import { InferenceService } from '../../../stack/inference/service.ts';
+import { tokenHeaders } from '../../../stack/token.ts';
 import { FakeReplica, fakeStack, outcomeOf } from '../fakes.ts';
 
 const EVIDENCE: Readonly<Record<(typeof failureKinds)[number], RegExp>> = {
@@ -41,13 +42,16 @@ describe('against a simulator', () => {
     const service = new InferenceService(config, systemClock);
     const [stop, signal] = [new AbortController(), AbortSignal.timeout(20_000)];
     const running = new Promise<void>(resolve => void service.run(stop.signal, resolve));
-    const rest = { log: () => {}, isShuttingDown: () => false, isDraining: () => false };
+    const secret = 'a-token-for-tests-only';
+    const rest = { token: secret, names: [], log: () => {}, isShuttingDown: () => false, isDraining: () => false };
     const server = inferenceServer({ config, service, clock: systemClock, random: seededRandom(1), ...rest });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
       await running;
-      const { faultAs } = stackOf((_replica, request, abort) => send(origin, request, abort));
+      const { faultAs } = stackOf((_replica, request, abort) =>
+        send(origin, { ...request, headers: tokenHeaders(secret) }, abort),
+      );
       for (const as of failureKinds) {
         const fault = faultAs(as);
         await fault.inject(signal);
@@ -57,7 +61,9 @@ describe('against a simulator', () => {
         await fault.heal(signal);
         expect((await fault.verifyHealed(signal)).evidence).toMatch(/got its token, \d+\.\d s after the failure$/);
       }
-      const wrong = await send(origin, { method: 'PUT', path: FAILURE_PATH, body: { as: 'tired' } }, signal);
+      const tired = { method: 'PUT', path: FAILURE_PATH, body: { as: 'tired' } } as const;
+      expect(await send(origin, tired, signal), 'without the token').toMatchObject({ status: 403 });
+      const wrong = await send(origin, { ...tired, headers: tokenHeaders(secret) }, signal);
       expect(wrong).toMatchObject({ status: 400, text: expect.stringContaining('not-found') });
     } finally {
       stop.abort();

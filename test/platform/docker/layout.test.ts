@@ -14,7 +14,7 @@ const numbers = new Map(
 );
 const ports = { of: (name: string) => numbers.get(name)! };
 const limits = { gateway: { cpus: 8, memoryMiB: 64 } };
-const stack = { runId: 'r', layout, images: IMAGE_NAMES, ports, limits, cpus: 2, volumes: {} };
+const stack = { runId: 'r', token: 't', layout, images: IMAGE_NAMES, ports, limits, cpus: 2, volumes: {} };
 const access = { apiUrl: 'http://127.0.0.1:1002', token: 'of-this-run' };
 const container = (name: string) => replicaContainer(stack, topology.replicas.find(r => r.name === name)!, undefined);
 

@@ -19,11 +19,11 @@ beforeAll(async () => {
 afterAll(() => control.kill());
 
 test('an instance registers, is listed in Consul’s formats, and deregisters', async () => {
-  const body = { ID: 'web-1', Name: 'web', Address: '10.0.0.1', Port: 80, Tags: ['v1'], Meta: { zone: 'a' } };
+  const body = { ID: 'web-1', Name: 'web', Address: '127.0.0.9', Port: 80, Tags: ['v1'], Meta: { zone: 'a' } };
   const registered = await register({ ...body, Check: { TTL: '30s', Notes: 'n' } });
   expect([registered.status, registered.text]).toEqual([200, '']);
   expect((await call('GET', '/v1/agent/services')).json['web-1']).toMatchObject({
-    ...{ ID: 'web-1', Service: 'web', Tags: ['v1'], Meta: { zone: 'a' }, Port: 80, Address: '10.0.0.1' },
+    ...{ ID: 'web-1', Service: 'web', Tags: ['v1'], Meta: { zone: 'a' }, Port: 80, Address: '127.0.0.9' },
     Weights: { Passing: 1, Warning: 1 },
     Datacenter: 'dc1',
   });
@@ -31,7 +31,7 @@ test('an instance registers, is listed in Consul’s formats, and deregisters', 
   const [catalogued] = (await call('GET', '/v1/catalog/service/web')).json;
   expect(catalogued).toMatchObject({
     ServiceID: 'web-1',
-    ServiceAddress: '10.0.0.1',
+    ServiceAddress: '127.0.0.9',
     ServicePort: 80,
     Node: 'control',
   });

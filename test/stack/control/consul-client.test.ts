@@ -1,9 +1,10 @@
 import Consul from 'consul';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { until } from '../../until.ts';
-import { type ControlProcess, startControl } from './fixtures/control-process.ts';
+import { type ControlProcess, startControl, TOKEN } from './fixtures/control-process.ts';
 
 // An independent Consul client shows that the API is compatible.
+const ANNOUNCED = { announced: ['10.0.0.1:8000', '127.0.0.1:1'] };
 let control: ControlProcess;
 let consul: Consul;
 const names = async (passing: boolean) => {
@@ -12,8 +13,8 @@ const names = async (passing: boolean) => {
 };
 
 beforeAll(async () => {
-  control = await startControl();
-  consul = new Consul({ host: '127.0.0.1', port: control.port });
+  control = await startControl(ANNOUNCED);
+  consul = new Consul({ host: '127.0.0.1', port: control.port, defaults: { token: TOKEN } });
 });
 afterAll(() => control.kill());
 
@@ -71,7 +72,7 @@ test('the client’s watch reports instances as they are added, removed, and add
   expect(await sees('s-2')).toBeLessThan(4000);
   expect(changes, 'one change each, no polling').toBe(4);
   await control.kill();
-  control = await startControl({}, control.port);
+  control = await startControl(ANNOUNCED, control.port);
   await register('s-3');
   expect(await sees('s-3')).toBeLessThan(4000);
   watch.end();

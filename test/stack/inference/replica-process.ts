@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { TOKEN } from '../control/fixtures/control-process.ts';
 
 const main = fileURLToPath(new URL('../../../stack/inference/main.ts', import.meta.url));
 
@@ -56,6 +57,6 @@ export async function startReplica(config: Record<string, unknown>, awaitReady =
 
 /** Spawns the process without waiting, for tests in which it fails to start. */
 export function spawnReplica(listen: string, config: string): ChildProcess {
-  const env = { ...process.env, LISTEN: listen, INFERENCE_CONFIG: config };
+  const env = { ...process.env, LISTEN: listen, INFERENCE_CONFIG: config, STACK_TOKEN: TOKEN };
   return spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { connectControl } from '../../../../stack/control/client.ts';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { until } from '../../../until.ts';
-import { type ControlProcess, startControl } from '../../control/fixtures/control-process.ts';
+import { type ControlProcess, send, startControl, TOKEN } from '../../control/fixtures/control-process.ts';
 import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
 import { responds, type ScriptedUpstream, startUpstream, streams } from '../fixtures/scripted-upstream.ts';
 
@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => control.kill());
 
 const register = (id: string, { url }: ScriptedUpstream, ttlMs = 60_000) =>
-  connectControl(control.url).register({ id, service: 'inference', address: new URL(url).host, ttlMs }, never);
+  connectControl(control.url, TOKEN).register({ id, service: 'inference', address: new URL(url).host, ttlMs }, never);
 const discovering = (discovery: object = {}): Promise<GatewayProcess> => {
   const config = { url: control.url, waitMs: 2000, minIntervalMs: 10, backoff: { baseDelayMs: 50 }, ...discovery };
   const healthChecks = { intervalMs: 50, unhealthyAfter: 2 };
@@ -62,7 +62,7 @@ test('a registered replica gets traffic; after it deregisters and shuts down it 
   expect(two.received).toHaveLength(0);
   const streamed = [await chat(gateway, { stream: true }), await chat(gateway, { stream: true })];
   expect(two.received, 'round robin: one of two').toHaveLength(1);
-  await connectControl(control.url).deregister('two', never);
+  await connectControl(control.url, TOKEN).deregister('two', never);
   two.ready = false;
   const isGone = async () =>
     !(await (await fetch(`${gateway.url}/metrics`)).text()).includes('upstream_state{upstream="two"');
@@ -117,7 +117,7 @@ test('a dead replica is removed by its health check, and no request fails meanwh
   const dying = await startUpstream(responds());
   await register('healthy', healthy);
   await register('dying', dying, 300);
-  const heart = setInterval(() => void connectControl(control.url).heartbeat('dying', never), 80);
+  const heart = setInterval(() => void connectControl(control.url, TOKEN).heartbeat('dying', never), 80);
   await using gateway = await discovering();
   expect(await usesAll(gateway, 'healthy', 'dying')).toBeLessThan(5000);
   const scenario = async () => {
@@ -142,7 +142,7 @@ test('a flapping registry entry changes nothing while its replica is healthy', a
   const scenario = async () => {
     for (let i = 0; i < 10; i += 1) {
       const to = i % 2 === 0 ? 'fail' : 'pass';
-      await fetch(`${control.url}/v1/agent/check/${to}/service:flapping`, { method: 'PUT' });
+      await send(`${control.url}/v1/agent/check/${to}/service:flapping`, 'PUT');
       await new Promise(resolve => setTimeout(resolve, 60));
       expect(await usable(gateway, 'flapping')).toBe(1);
     }
