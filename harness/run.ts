@@ -74,7 +74,8 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
   history.append({ type: 'plan', plan, environment });
   const finished = new AbortController();
   const noteInterruption = () => history.append({ type: 'interrupted', by: messageOf(signal.reason) });
-  signal.addEventListener('abort', noteInterruption, { once: true, signal: finished.signal });
+  if (signal.aborted) noteInterruption();
+  else signal.addEventListener('abort', noteInterruption, { once: true, signal: finished.signal });
   try {
     signal.throwIfAborted();
     history.append({ type: 'phase', phase: 'up' });

@@ -44,6 +44,7 @@ export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine
       if (job.targets.length === 0)
         throw new SquallError('stack', 'NO_TARGETS', 'Expected `targets` to hold a URL, got none');
       const settings = (await prepare?.(job, signal)) ?? {};
+      signal.throwIfAborted();
       const jobs = partitioned(job);
       const workers = jobs.map(own => startLoadWorker(name, path, own));
       const endAll = async () => void (await Promise.all(workers.map(worker => worker[Symbol.asyncDispose]())));

@@ -163,6 +163,12 @@ describe('a run', () => {
     expect(events.find(e => e.type === 'fault' && e.step === 'heal')!.atMs).toBeGreaterThanOrEqual(DRIVE_MS - 1);
   });
 
+  it('records an interruption that came before it', async () => {
+    const events = await drive({ signal: AbortSignal.abort(new Error('SIGINT')) });
+    expect(journal).toEqual([]);
+    expect(events.map(({ type }) => type)).toEqual(['plan', 'interrupted', 'phase']);
+  });
+
   it('heals before it takes the stack down when interrupted during a fault', async () => {
     const interrupt = new AbortController();
     const verifyEffect = async () => {

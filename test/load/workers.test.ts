@@ -7,6 +7,7 @@ import { isGroupAlive, processesOfRun } from '../../harness/host/process-group.t
 import { scheduleOf } from '../../load/schedule.ts';
 import { streamEngine } from '../../load/stream/engine.ts';
 import { sumProgress } from '../../load/worker/sum.ts';
+import { workerEngine } from '../../load/worker/worker-engine.ts';
 import { readRequests } from '../../reports/store/requests-file.ts';
 import { outcomesOf, rig, startFixture, startLoad } from './rig.ts';
 
@@ -84,6 +85,17 @@ describe('a load of several workers', () => {
     );
     await expect(start).rejects.toThrow('too early');
     expect(processesOfRun('zero-refused')).toEqual([]);
+  });
+
+  it('starts none when it is aborted while its tool is looked for', async () => {
+    using prepared = rig({ targets: ['http://127.0.0.1:9'] });
+    const abort = new AbortController();
+    const prepare = async () => {
+      abort.abort(new Error('SIGINT'));
+      return {};
+    };
+    const engine = workerEngine({ name: 'stream', path: '/nowhere', prepare });
+    await expect(engine.start(prepared.job, () => 0, abort.signal)).rejects.toThrow('SIGINT');
   });
 });
 

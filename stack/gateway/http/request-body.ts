@@ -57,10 +57,12 @@ export function readBody(request: IncomingMessage, context: BodyContext): Promis
     };
     request.on('error', incomplete);
     request.on('close', () => {
-      if (!request.complete) incomplete();
+      if (!request.readableEnded) incomplete();
     });
     deadlines.add(deadline);
-    if (declaredBytes > maxBytes) rejectTooLarge();
+    // The client may have gone while an earlier stage waited; no event tells that any more.
+    if (request.destroyed) incomplete();
+    else if (declaredBytes > maxBytes) rejectTooLarge();
   });
 }
 
