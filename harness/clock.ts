@@ -18,6 +18,9 @@ export interface Clock {
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** The longest that a timer of Node's can wait, in ms; a longer one would fire after 1 ms. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** Clock of the machine. */
 export const systemClock: Clock = {
   nowMs: () => Number(process.hrtime.bigint()) / 1e6,
@@ -25,7 +28,10 @@ export const systemClock: Clock = {
   sleep: async (durationMs, signal) => {
     signal?.throwIfAborted();
     try {
-      await sleep(Math.max(0, durationMs), undefined, signal ? { signal } : {});
+      for (let leftMs = durationMs; ; leftMs -= MAX_TIMER_MS) {
+        await sleep(Math.min(Math.max(0, leftMs), MAX_TIMER_MS), undefined, signal ? { signal } : {});
+        if (leftMs <= MAX_TIMER_MS) return;
+      }
     } catch (error) {
       signal?.throwIfAborted();
       throw error;

@@ -1,6 +1,7 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { messageOf } from '../../harness/errors.ts';
-import { statusOf } from './api-error.ts';
+import { ApiError, statusOf } from './api-error.ts';
 import { asObject, type Body, parseBody, readField } from './body.ts';
 import type { ProxyCollection } from './proxy-collection.ts';
 import { isAuthorized } from './token.ts';
@@ -8,12 +9,31 @@ import { isAuthorized } from './token.ts';
 /** Version in `GET /version` of the embedded server: that of the API, marked as not being Toxiproxy itself. */
 export const EMBEDDED_VERSION = '2.12.0-embedded';
 
-const MAX_BODY_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+/** Toxiproxy's, in ms: of a request to arrive, and of an idle connection. */
+const TIMEOUTS = { requestTimeout: 15_000, keepAliveTimeout: 60_000 };
+/** Of whatever is no success. */
+const PLAIN = { 'content-type': 'text/plain; charset=utf-8', 'x-content-type-options': 'nosniff' };
+
+interface ApiOptions {
+  /** That every call must carry as `Authorization: Bearer`, as from 2.13. @default none */
+  readonly token?: string | undefined;
+  /** @default none, and no such path */
+  readonly metrics?: Metrics | undefined;
+}
+
+/** What `GET /metrics` responds with. */
+export interface Metrics {
+  readonly contentType: string;
+  text(): Promise<string>;
+}
 
 interface Reply {
   readonly status: number;
   /** Sent as JSON; absent without a body. */
   readonly json?: unknown;
+  /** @default application/json */
+  readonly contentType?: string;
 }
 
 interface Call {
@@ -26,7 +46,7 @@ interface Call {
 type Handler = (call: Call) => Reply | Promise<Reply>;
 
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  '/version': { GET: () => ok({ version: EMBEDDED_VERSION }) },
+  '/version': { GET: () => ({ ...ok({ version: EMBEDDED_VERSION }), contentType: 'application/json;charset=utf-8' }) },
   '/reset': { POST: async ({ proxies }) => proxies.reset().then(noContent) },
   '/populate': { POST: populate },
   '/proxies': {
@@ -55,72 +75,109 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
 };
 
 /**
- * Toxiproxy 2.12's HTTP API over `proxies`: same paths, status codes, JSON and error bodies. Not implemented: `/metrics`.
- * Calls are executed one after the other, in order of arrival.
- * @param token that every call must carry as `Authorization: Bearer`, as from 2.13; empty for none
+ * Toxiproxy 2.12's HTTP API over `proxies`: same paths, status codes, headers, JSON and error bodies. Calls are executed one after the
+ * other, in order of arrival. A body of more than 64 MiB, where Toxiproxy has no limit, is read and rejected with 413.
  */
-export function createApi(proxies: ProxyCollection, token = ''): Server {
+export function createApi(proxies: ProxyCollection, { token = '', metrics }: ApiOptions = {}): Server {
   let last: Promise<unknown> = Promise.resolve();
-  return createServer((request, response) => {
+  return createServer(TIMEOUTS, (request, response) => {
     if (!isAuthorized(request.headers.authorization, token)) {
       const headers = { 'content-type': 'application/json', 'www-authenticate': 'Bearer', connection: 'close' };
-      response.writeHead(401, headers).end(`${JSON.stringify({ error: 'unauthorized', status: 401 })}\n`);
+      send(response, 401, headers, `${JSON.stringify({ error: 'unauthorized', status: 401 })}\n`);
       return;
     }
     void readText(request).then(
       text => {
-        last = last.then(() => reply(request, response, text, proxies)).catch(() => response.destroy());
+        last = last.then(() => reply(request, response, { text, proxies, metrics })).catch(() => response.destroy());
       },
       () => response.destroy(),
     );
   });
 }
 
-async function reply(request: IncomingMessage, response: ServerResponse, text: string, proxies: ProxyCollection) {
-  const { pattern, proxyName, toxicName } = matchPath(request.url ?? '/');
+async function reply(
+  request: IncomingMessage,
+  response: ServerResponse,
+  {
+    text,
+    proxies,
+    metrics,
+  }: Pick<Call, 'proxies'> & { readonly text: string | null; readonly metrics?: Metrics | undefined },
+): Promise<void> {
+  const { method = 'GET', url = '/' } = request;
+  if (url === '*') return send(response, method === 'OPTIONS' ? 200 : 404, {});
+  const target = readTarget(url);
+  if (!target) return send(response, 400, { ...PLAIN, connection: 'close' }, '400 Bad Request');
+  if (target.location !== undefined) return send(response, 301, { location: target.location });
+  const { pattern, proxyName, toxicName } = matchPath(target.path);
+  const isMetrics = pattern === '/metrics' && metrics !== undefined;
   const handlers = ROUTES[pattern];
-  if (!handlers) return sendText(response, 404, '404 page not found\n');
-  const handler = handlers[request.method ?? 'GET'];
-  if (!handler) return response.writeHead(405).end();
+  if (!handlers && !isMetrics) return send(response, 404, PLAIN, '404 page not found\n');
+  const handler = handlers?.[method];
+  if (!handler && !isMetrics) return send(response, 405, {});
+  response.setHeader('x-toxiproxy-request-id', requestId());
   if (request.headers['user-agent']?.startsWith('Mozilla/')) {
-    return sendText(response, 403, 'User agent not allowed\n');
+    return send(response, 403, PLAIN, 'User agent not allowed\n');
   }
   try {
-    const { status, json } = await handler({ proxyName, toxicName, text, proxies });
-    if (json === undefined) return response.writeHead(status).end();
-    response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(json));
+    if (text === null) throw new ApiError(413, `bad request body: more than ${MAX_BODY_BYTES} bytes`);
+    if (!handler) return send(response, 200, { 'content-type': metrics!.contentType }, await metrics!.text());
+    const { status, json, contentType = 'application/json' } = await handler({ proxyName, toxicName, text, proxies });
+    if (json === undefined) return send(response, status, {});
+    send(response, status, { 'content-type': contentType }, encode(json));
   } catch (error) {
     // Toxiproxy's errors are JSON under a text content type, and end with a newline.
-    sendText(response, statusOf(error), `${JSON.stringify(errorBody(error))}\n`);
+    send(response, statusOf(error), PLAIN, `${encode(errorBody(error))}\n`);
   }
 }
 
-/** Names are percent-encoded; as in Toxiproxy a name cannot contain a slash, encoded or not. */
-function matchPath(url: string): { pattern: string; proxyName: string; toxicName: string } {
-  const path = decodePath(url.split('?')[0]!);
+/** Its path decoded, or where the clean path is that the client is sent to, as by Go's mux; undefined for a bad percent-encoding. */
+function readTarget(url: string): { readonly path: string; readonly location?: string } | undefined {
+  const [encoded = '', ...query] = url.replace(/^https?:\/\/[^/?]*/i, '').split('?');
+  if (/%(?![0-9a-f]{2})/i.test(encoded)) return undefined;
+  const path = Buffer.from(
+    encoded.replace(/%(..)/g, (_, hex) => String.fromCharCode(Number.parseInt(hex, 16))),
+    'latin1',
+  ).toString();
+  const clean = cleanPath(path);
+  if (clean === path) return { path };
+  const location = encodeURI(clean).replace(/[?#]/g, encodeURIComponent);
+  return { path, location: [location, ...query].join('?') };
+}
+
+/** Without empty and dot segments; the last slash stays. */
+function cleanPath(path: string): string {
+  const kept: string[] = [];
+  for (const segment of path.split('/')) {
+    if (segment === '..') kept.pop();
+    else if (segment !== '' && segment !== '.') kept.push(segment);
+  }
+  return `/${kept.join('/')}${path.endsWith('/') && kept.length > 0 ? '/' : ''}`;
+}
+
+/** As in Toxiproxy a name cannot contain a slash, encoded or not. */
+function matchPath(path: string): { pattern: string; proxyName: string; toxicName: string } {
   const [matched, proxyName = '', toxics = '', toxicName = ''] =
     /^\/proxies\/([^/]+)(\/toxics(?:\/([^/]+))?)?$/.exec(path) ?? [];
   const pattern = matched ? `/proxies/{proxy}${toxicName === '' ? toxics : '/toxics/{toxic}'}` : path;
   return { pattern, proxyName, toxicName };
 }
 
-function decodePath(path: string): string {
-  try {
-    return decodeURIComponent(path);
-  } catch {
-    return '';
-  }
+/** 20 characters, unique, as of Toxiproxy's logger. */
+function requestId(): string {
+  return Array.from(randomBytes(20), byte => (byte % 32).toString(32)).join('');
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+/** The body; null for one that is too long, which is read to its end all the same so that the client sees the response. */
+async function readText(request: IncomingMessage): Promise<string | null> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.byteLength;
-    if (bytes > MAX_BODY_BYTES) throw new Error('body too large');
-    chunks.push(chunk);
+    if (bytes <= MAX_BODY_BYTES) chunks.push(chunk);
+    else chunks.length = 0;
   }
-  return Buffer.concat(chunks).toString();
+  return bytes > MAX_BODY_BYTES ? null : Buffer.concat(chunks).toString();
 }
 
 async function populate({ proxies, text }: Call): Promise<Reply> {
@@ -165,6 +222,14 @@ function errorBody(error: unknown): { error: string; status: number } {
   return { error: messageOf(error), status: statusOf(error) };
 }
 
-function sendText(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(text);
+/** JSON, with integers of any size. */
+function encode(json: unknown): string {
+  // Not known to the compiler yet.
+  const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
+  return JSON.stringify(json, (_key, value) => (typeof value === 'bigint' ? rawJSON(String(value)) : value));
+}
+
+function send(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, text = ''): void {
+  const length = status === 204 ? {} : { 'content-length': Buffer.byteLength(text) };
+  response.writeHead(status, { ...headers, ...length }).end(text);
 }

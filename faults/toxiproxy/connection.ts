@@ -18,9 +18,12 @@ interface ConnectionOptions {
   readonly toxics: readonly ToxicJson[];
   /** Called if the upstream does not accept the connection. */
   readonly onRefused: (error: NodeJS.ErrnoException) => void;
-  /** Called once, when both sockets are closed. */
-  readonly onClosed: () => void;
+  /** Called once, when both sockets are closed, with the bytes that it took and passed on. */
+  readonly onClosed: (bytes: TransferredBytes) => void;
 }
+
+/** Bytes of one connection by direction. */
+export type TransferredBytes = Readonly<Record<Direction, { readonly received: number; readonly sent: number }>>;
 
 /**
  * A client, the upstream dialled for it, and one pipe each way.
@@ -133,14 +136,17 @@ export class Connection {
     this.#pipes.downstream.stop();
   }
 
-  #closed(onClosed: () => void): void {
+  #closed(onClosed: ConnectionOptions['onClosed']): void {
     this.#stopPipes();
-    onClosed();
+    onClosed({
+      upstream: { received: this.#client.bytesRead, sent: this.#server.bytesWritten },
+      downstream: { received: this.#server.bytesRead, sent: this.#client.bytesWritten },
+    });
   }
 }
 
 /** The toxics of `direction`, in order. */
-export function selectDirection(toxics: readonly ToxicJson[], direction: Direction): ToxicJson[] {
+export function selectDirection<T extends ToxicJson>(toxics: readonly T[], direction: Direction): T[] {
   return toxics.filter(toxic => directionOf(toxic.stream) === direction);
 }
 

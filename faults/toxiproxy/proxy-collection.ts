@@ -1,8 +1,8 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { Random } from '../../harness/random.ts';
 import { ApiError } from './api-error.ts';
-import { asObject, type Body, parseBody, readField } from './body.ts';
-import { FaultProxy, type ProxyJson, type ProxyLog } from './proxy.ts';
+import { asList, asObject, type Body, parseBody, readField } from './body.ts';
+import { FaultProxy, type OnTransferred, type ProxyJson, type ProxyLog } from './proxy.ts';
 
 /** Result of a populate call: the proxies up to the first failure, and that failure. */
 interface Populated {
@@ -10,17 +10,20 @@ interface Populated {
   readonly error?: unknown;
 }
 
+interface ProxyCollectionOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log?: ProxyLog;
+  readonly onTransferred?: OnTransferred;
+}
+
 /** All proxies by name. Calls must not overlap. */
 export class ProxyCollection {
   readonly #proxies = new Map<string, FaultProxy>();
-  readonly #clock: Clock;
-  readonly #random: Random;
-  readonly #log: ProxyLog;
+  readonly #options: Required<ProxyCollectionOptions>;
 
-  constructor(clock: Clock, random: Random, log: ProxyLog = () => {}) {
-    this.#clock = clock;
-    this.#random = random;
-    this.#log = log;
+  constructor({ clock, random, log = () => {}, onTransferred = () => {} }: ProxyCollectionOptions) {
+    this.#options = { clock, random, log, onTransferred };
   }
 
   all(): FaultProxy[] {
@@ -64,7 +67,7 @@ export class ProxyCollection {
     const proxies: ProxyJson[] = [];
     try {
       for (const entry of readPopulation(text)) proxies.push((await this.#addOrReplace(entry)).toJson());
-      return { proxies };
+      return { proxies: proxies.length > 0 ? proxies : null };
     } catch (error) {
       return { proxies: error instanceof ApiError ? null : proxies, error };
     }
@@ -86,7 +89,7 @@ export class ProxyCollection {
   }
 
   #build(name: string, listen: string, upstream: string): FaultProxy {
-    return new FaultProxy({ name, listen, upstream, clock: this.#clock, random: this.#random, log: this.#log });
+    return new FaultProxy({ name, listen, upstream, ...this.#options });
   }
 }
 
@@ -99,11 +102,9 @@ interface ProxyBody {
 
 /** The whole list is checked before the first proxy is touched. */
 function readPopulation(text: string): ProxyBody[] {
-  const list = parseBody(text);
-  if (!Array.isArray(list)) {
-    throw new ApiError(400, `bad request body: json: cannot unmarshal ${typeof list} into a list of proxies`);
-  }
-  return list.map((entry, index) => readProxy(asObject(entry, 'proxy'), ` at proxy ${index + 1}`));
+  return asList(parseBody(text), 'the list of proxies').map((entry, index) =>
+    readProxy(asObject(entry, 'proxy'), ` at proxy ${index + 1}`),
+  );
 }
 
 function readProxy(body: Body, where: string): ProxyBody {

@@ -3,10 +3,10 @@ import type { Clock } from '../../harness/clock.ts';
 import type { Random } from '../../harness/random.ts';
 import { formatAddress, resolveAddress } from './address.ts';
 import { ApiError } from './api-error.ts';
-import { asObject, type Body, readField, readInteger } from './body.ts';
-import { Connection, selectDirection } from './connection.ts';
+import { asObject, type Body, readField, readFloat32, readInteger } from './body.ts';
+import { Connection, selectDirection, type TransferredBytes } from './connection.ts';
 import { findToxicKind } from './toxics/registry.ts';
-import { directionOf, type ToxicAttributes, type ToxicJson, type ToxicKind } from './toxics/toxic.ts';
+import { directionOf, type ToxicJson, type ToxicKind } from './toxics/toxic.ts';
 
 /** The kernel's accept queue; the machine's `somaxconn` may lower it. */
 const BACKLOG = 4096;
@@ -18,8 +18,13 @@ export interface ProxyJson {
   readonly listen: string;
   readonly upstream: string;
   readonly enabled: boolean;
-  readonly toxics: readonly ToxicJson[];
+  readonly toxics: readonly ShownToxic[];
 }
+
+/** A toxic as the API shows it: its attributes are int64, which the stages read as numbers. */
+type ShownToxic = Omit<ToxicJson, 'attributes'> & { readonly attributes: ExactAttributes };
+type ExactAttributes = Readonly<Record<string, bigint>>;
+type StoredToxic = ToxicJson & { readonly exact: ExactAttributes };
 
 interface ProxyOptions {
   readonly name: string;
@@ -28,7 +33,11 @@ interface ProxyOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: ProxyLog;
+  readonly onTransferred: OnTransferred;
 }
+
+/** Called when a connection of a proxy is over. */
+export type OnTransferred = (proxy: Pick<ProxyJson, 'name' | 'listen' | 'upstream'>, bytes: TransferredBytes) => void;
 
 /** Takes one line of the log. */
 export type ProxyLog = (line: Readonly<Record<string, string>>) => void;
@@ -39,19 +48,21 @@ export class FaultProxy {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #log: ProxyLog;
+  readonly #onTransferred: OnTransferred;
   readonly #connections = new Set<Connection>();
   #listen: string;
   #upstream: string;
   #server: Server | undefined;
-  #toxics: readonly ToxicJson[] = [];
+  #toxics: readonly StoredToxic[] = [];
   #accepted = 0;
 
-  constructor({ name, listen, upstream, clock, random, log }: ProxyOptions) {
+  constructor({ name, listen, upstream, clock, random, log, onTransferred }: ProxyOptions) {
     this.name = name;
     this.#listen = listen;
     this.#upstream = upstream;
     this.#clock = clock;
     this.#log = log;
+    this.#onTransferred = onTransferred;
     this.#random = random.stream(name);
   }
 
@@ -102,46 +113,45 @@ export class FaultProxy {
     return formatAddress(await resolveAddress(listen)) !== this.#listen || upstream !== this.#upstream;
   }
 
-  listToxics(): ToxicJson[] {
-    return [...selectDirection(this.#toxics, 'upstream'), ...selectDirection(this.#toxics, 'downstream')];
+  listToxics(): ShownToxic[] {
+    const directions = (['upstream', 'downstream'] as const).map(direction => selectDirection(this.#toxics, direction));
+    return directions.flat().map(shown);
   }
 
   /** @throws ApiError 404 */
-  getToxic(name: string): ToxicJson {
-    const toxic = this.#toxics.find(toxic => toxic.name === name);
-    if (!toxic) throw new ApiError(404, 'toxic not found');
-    return toxic;
+  getToxic(name: string): ShownToxic {
+    return shown(this.#find(name));
   }
 
   /** Adds a toxic to every current and future connection. @throws ApiError 400 or 409, with nothing changed */
-  addToxic(body: Body): ToxicJson {
+  addToxic(body: Body): ShownToxic {
     const stream = readField(body, 'stream', 'downstream');
     const type = readField(body, 'type', '');
-    const toxicity = readField(body, 'toxicity', 1);
+    const toxicity = readFloat32(body, 'toxicity', 1);
     const name = readField(body, 'name', '') || `${type}_${stream}`;
     if (!directionOf(stream)) throw new ApiError(400, 'stream was invalid, can be either upstream or downstream');
     const kind = findToxicKind(type);
     if (!kind) throw new ApiError(400, 'invalid toxic type');
     if (this.#toxics.some(toxic => toxic.name === name)) throw new ApiError(409, 'toxic already exists');
-    const toxic = { attributes: readAttributes(body, kind, {}), name, type, stream, toxicity };
+    const toxic = { ...readAttributes(body, kind, {}), name, type, stream, toxicity };
     this.#toxics = [...this.#toxics, toxic];
     for (const connection of this.#connections) connection.add(toxic);
-    return toxic;
+    return shown(toxic);
   }
 
   /** Changes attributes and toxicity; name, type and stream stay. @throws ApiError 400 or 404, with nothing changed */
-  updateToxic(name: string, body: Body): ToxicJson {
-    const before = this.getToxic(name);
-    const attributes = readAttributes(body, findToxicKind(before.type)!, before.attributes);
-    const toxic = { ...before, attributes, toxicity: readField(body, 'toxicity', before.toxicity) };
+  updateToxic(name: string, body: Body): ShownToxic {
+    const before = this.#find(name);
+    const attributes = readAttributes(body, findToxicKind(before.type)!, before.exact);
+    const toxic = { ...before, ...attributes, toxicity: readFloat32(body, 'toxicity', before.toxicity) };
     this.#toxics = this.#toxics.map(other => (other === before ? toxic : other));
     for (const connection of this.#connections) connection.update(toxic);
-    return toxic;
+    return shown(toxic);
   }
 
   /** @throws ApiError 404 */
   removeToxic(name: string): void {
-    const toxic = this.getToxic(name);
+    const toxic = this.#find(name);
     this.#toxics = this.#toxics.filter(other => other !== toxic);
     for (const connection of this.#connections) connection.remove(toxic);
   }
@@ -151,8 +161,15 @@ export class FaultProxy {
     for (const toxic of this.#toxics) this.removeToxic(toxic.name);
   }
 
+  #find(name: string): StoredToxic {
+    const toxic = this.#toxics.find(toxic => toxic.name === name);
+    if (!toxic) throw new ApiError(404, 'toxic not found');
+    return toxic;
+  }
+
   #accept(client: Socket): void {
     this.#accepted += 1;
+    const proxy = { name: this.name, listen: this.#listen, upstream: this.#upstream };
     try {
       const connection = new Connection(client, {
         clock: this.#clock,
@@ -160,7 +177,10 @@ export class FaultProxy {
         upstream: this.#upstream,
         toxics: this.#toxics,
         onRefused: error => this.#logRefusal(error, client),
-        onClosed: () => this.#connections.delete(connection),
+        onClosed: bytes => {
+          this.#connections.delete(connection);
+          this.#onTransferred(proxy, bytes);
+        },
       });
       this.#connections.add(connection);
     } catch {
@@ -184,9 +204,19 @@ export class FaultProxy {
   }
 }
 
-function readAttributes(body: Body, kind: ToxicKind, before: ToxicAttributes): ToxicAttributes {
+function shown({ exact, name, type, stream, toxicity }: StoredToxic): ShownToxic {
+  return { attributes: exact, name, type, stream, toxicity };
+}
+
+function readAttributes(
+  body: Body,
+  kind: ToxicKind,
+  before: ExactAttributes,
+): Pick<StoredToxic, 'attributes' | 'exact'> {
   const given = asObject(body.attributes, 'attributes');
-  return Object.fromEntries(kind.attributes.map(name => [name, readInteger(given, name, before[name] ?? 0)]));
+  const exact = kind.attributes.map(name => [name, readInteger(given, name, before[name] ?? 0n)] as const);
+  const attributes = exact.map(([name, value]) => [name, Number(value)] as const);
+  return { exact: Object.fromEntries(exact), attributes: Object.fromEntries(attributes) };
 }
 
 /** Listens on `listen` and returns the address, with the kernel's choice for port 0. */

@@ -2,50 +2,52 @@
  * The embedded fault proxy: a program with Toxiproxy's HTTP API and flags, for machines without
  * `toxiproxy-server`. `node server-main.ts -host 127.0.0.1 -port 8474`; exits with 0 on SIGTERM and SIGINT. Where
  * `TOXIPROXY_AUTH_TOKEN` is set, every call of its API must carry that token.
- * Not implemented: `-config`, `-proxy-metrics`, `-runtime-metrics`.
  */
+import { readFile, stat } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { systemClock } from '../../harness/clock.ts';
+import { messageOf } from '../../harness/errors.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { createApi, EMBEDDED_VERSION } from './api.ts';
+import { type Flags, parseFlags, USAGE } from './flags.ts';
 import type { ProxyLog } from './proxy.ts';
 import { ProxyCollection } from './proxy-collection.ts';
 
-interface Flags {
-  readonly host: string;
-  readonly port: number;
-  /** Decides toxicity and jitter, so that they are repeatable (Toxiproxy ignores its own). */
-  readonly seed: number;
-  readonly printVersion: boolean;
-}
+const MAX_CONFIG_BYTES = 64 * 1024 * 1024;
 
-/** Go's flag syntax: one dash or two, value after a space or `=`. */
-function parseFlags(args: readonly string[]): Flags {
-  const values: Record<string, string> = {
-    host: 'localhost',
-    port: '8474',
-    seed: String(Date.now()),
-    version: 'false',
-  };
-  for (let i = 0; i < args.length; i += 1) {
-    const match = /^--?([a-z-]+)(?:=(.*))?$/.exec(args[i]!);
-    const name = match?.[1] ?? '';
-    if (!match || !(name in values))
-      quit(2, `flag provided but not defined: ${args[i]}; known: -host -port -seed -version`);
-    if (name === 'version') values.version = match[2] ?? 'true';
-    else if (match[2] !== undefined) values[name] = match[2];
-    else values[name] = args[++i] ?? quit(2, `flag needs an argument: -${name}`);
+const log: ProxyLog = line => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+function readFlags(args: readonly string[]): Flags {
+  if (/^--?h(elp)?$/.test(args[0] ?? '')) {
+    process.stdout.write(`${USAGE}\n`);
+    process.exit(0);
   }
-  const port = Number(values.port);
-  const seed = Number(values.seed);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) quit(2, `expected -port to be 0…65535, got ${values.port}`);
-  if (!Number.isSafeInteger(seed)) quit(2, `expected -seed to be a whole number, got ${values.seed}`);
-  return { host: values.host!, port, seed, printVersion: values.version === 'true' };
+  try {
+    return parseFlags(args, Date.now());
+  } catch (error) {
+    return quit(2, messageOf(error));
+  }
 }
 
 function quit(status: number, line: string): never {
   process.stderr.write(`toxiproxy-server (embedded): ${line}\n`);
   process.exit(status);
+}
+
+/** Creates the proxies of a file. As in Toxiproxy, a file that cannot be used is a line in the log. */
+async function populate(proxies: ProxyCollection, path: string): Promise<void> {
+  const time = () => systemClock.date().toISOString();
+  const failed = (message: string, error: unknown) =>
+    log({ level: 'error', config: path, error: messageOf(error), time: time(), message });
+  try {
+    const { size, isFile } = await stat(path).then(found => ({ size: found.size, isFile: found.isFile() }));
+    if (!isFile || size > MAX_CONFIG_BYTES) throw new Error(`expected a file of at most ${MAX_CONFIG_BYTES} bytes`);
+    const { proxies: created, error } = await proxies.populate(await readFile(path, 'utf8'));
+    if (error !== undefined) return failed('Failed to populate proxies from file', error);
+    log({ level: 'info', proxies: String(created?.length ?? 0), time: time(), message: 'Populated proxies from file' });
+  } catch (error) {
+    failed('Error reading config file', error);
+  }
 }
 
 function stopOnSignal(api: Server, proxies: ProxyCollection): void {
@@ -58,18 +60,31 @@ function stopOnSignal(api: Server, proxies: ProxyCollection): void {
   process.once('SIGINT', stop);
 }
 
-const { host, port, seed, printVersion } = parseFlags(process.argv.slice(2));
-if (printVersion) {
+const {
+  host,
+  port,
+  seed,
+  config,
+  version,
+  proxyMetrics: ofProxies,
+  runtimeMetrics: ofRuntime,
+} = readFlags(process.argv.slice(2));
+if (version) {
   process.stdout.write(`toxiproxy-server version ${EMBEDDED_VERSION}\n`);
   process.exit(0);
 }
-const log: ProxyLog = line => process.stdout.write(`${JSON.stringify(line)}\n`);
-const proxies = new ProxyCollection(systemClock, seededRandom(seed), log);
-const api = createApi(proxies, process.env.TOXIPROXY_AUTH_TOKEN);
+// Loaded only where it is wanted: it takes memory that a proxy without metrics does not need.
+const metrics =
+  ofProxies || ofRuntime ? (await import('./metrics.ts')).proxyMetrics({ ofProxies, ofRuntime }) : undefined;
+const { onTransferred } = metrics ?? {};
+const parts = { clock: systemClock, random: seededRandom(seed), log };
+const proxies = new ProxyCollection(onTransferred ? { ...parts, onTransferred } : parts);
+const api = createApi(proxies, { token: process.env.TOXIPROXY_AUTH_TOKEN, metrics });
 stopOnSignal(api, proxies);
 api.once('error', (error: NodeJS.ErrnoException) => {
   quit(1, error.code === 'EADDRINUSE' ? `${host}:${port} is already in use` : error.message);
 });
+if (config !== '') await populate(proxies, config);
 api.listen(port, host, () => {
   const address = api.address();
   const actualPort = typeof address === 'object' && address ? address.port : port;

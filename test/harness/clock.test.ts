@@ -53,6 +53,18 @@ test('the system clock sleeps at least as long as requested', async () => {
   expect(systemClock.nowMs() - start).toBeGreaterThanOrEqual(19);
 });
 
+test('the system clock sleeps longer than a timer can', async () => {
+  // A timer of 2³¹ ms fires after 1 ms.
+  const abort = new AbortController();
+  const slept = systemClock.sleep(2 ** 31, abort.signal).then(
+    () => 'woke',
+    () => 'aborted',
+  );
+  await systemClock.sleep(20);
+  abort.abort();
+  expect(await slept).toBe('aborted');
+});
+
 test('settlesWithin reports whether a promise settled in time, resolved or rejected', async () => {
   const clock = new FakeClock();
   const after = (ms: number, outcome: () => void) => settlesWithin(clock.sleep(ms).then(outcome), 100, clock);

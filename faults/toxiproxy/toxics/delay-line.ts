@@ -1,7 +1,5 @@
 import type { ToxicContext } from './toxic.ts';
 
-const MAX_SLEEP_MS = 1e9;
-
 /** Whichever is reached first makes the line full. */
 interface DelayLineLimits {
   readonly maxBytes: number;
@@ -86,7 +84,7 @@ export class DelayLine {
   /** False when the line was stopped meanwhile. */
   async #sleep(durationMs: number): Promise<boolean> {
     try {
-      await this.#context.clock.sleep(Math.min(Math.ceil(durationMs), MAX_SLEEP_MS), this.#stopped.signal);
+      await this.#context.clock.sleep(Math.ceil(durationMs), this.#stopped.signal);
     } catch {
       return false;
     }

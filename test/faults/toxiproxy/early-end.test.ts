@@ -117,7 +117,7 @@ async function each(count: number, task: () => Promise<void>): Promise<void> {
 
 async function expectAllClosed({ sockets }: Upstream): Promise<void> {
   const open = () => sockets.filter(socket => !socket.destroyed).length;
-  for (let tries = 0; tries < 60 && open() > 0; tries += 1) await sleep(50);
+  for (let tries = 0; tries < 200 && open() > 0; tries += 1) await sleep(50);
   expect(sockets.length).toBeGreaterThan(COUNT / 10);
   expect(open()).toBe(0);
 }

@@ -37,18 +37,31 @@ export type ServerRow = (typeof SERVERS)[number];
 export interface RunningServer extends AsyncDisposable {
   readonly apiUrl: string;
   readonly pid: number;
+  /** What it has written. */
+  output(): string;
   /** Sends SIGTERM and resolves to the exit code. */
   stop(): Promise<number | null>;
 }
 
 /** Starts a fault proxy on a free port, with a token if one is given, and waits until its API answers, 10 s at most. */
-export async function startServer({ env }: Pick<ServerRow, 'env'>, seed = 1, token?: string): Promise<RunningServer> {
+export async function startServer(
+  { env }: Pick<ServerRow, 'env'>,
+  seed = 1,
+  token?: string,
+  flags: readonly string[] = [],
+): Promise<RunningServer> {
   const port = await freePort();
   const { command, args } = await findToxiproxy({ host: '127.0.0.1', port, seed, env });
-  const child = spawn(command, args, {
-    stdio: 'ignore',
+  const child = spawn(command, [...args, ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, LOG_LEVEL: 'fatal', TOXIPROXY_AUTH_TOKEN: token },
   });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', chunk => {
+      output += chunk;
+    });
+  }
   const exited = once(child, 'exit');
   const apiUrl = `http://127.0.0.1:${port}`;
   const stop = async () => {
@@ -62,7 +75,13 @@ export async function startServer({ env }: Pick<ServerRow, 'env'>, seed = 1, tok
         () => false,
       )
     ) {
-      return { apiUrl, pid: child.pid!, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+      return {
+        apiUrl,
+        pid: child.pid!,
+        output: () => output,
+        stop,
+        [Symbol.asyncDispose]: async () => void (await stop()),
+      };
     }
     await sleep(50);
   }
