@@ -31,10 +31,10 @@ const alone = [
 ];
 const unit = [
   'test/*.test.ts',
-  'test/cli/{dry-run,progress,stored}.test.ts',
+  'test/cli/{dry-run,progress,stored,terminal}.test.ts',
   'test/harness/*.test.ts',
   'test/harness/{arrivals,retry}/*.test.ts',
-  'test/harness/host/{client-tls,own-names,proxies,target}.test.ts',
+  'test/harness/host/{client-tls,files,own-names,proxies,target,visible}.test.ts',
   'test/reports/*.test.ts',
   'test/reports/{judge,store}/**/*.test.ts',
   'test/reports/render/renderers.test.ts',

@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { LIMITS } from '../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../faults/slow-http/attacker/catalog.ts';
@@ -23,7 +22,8 @@ import {
   withTlsOptions,
   withVersions,
 } from './options.ts';
-import { printJson, runWithProgress } from './run.ts';
+import { runWithProgress } from './run.ts';
+import { paint, printJson, say } from './terminal.ts';
 
 interface AttackOptions extends Omit<RunOptions, 'platform'> {
   readonly target: string;
@@ -65,7 +65,7 @@ export async function defineAttack(command: Command, signal: AbortSignal): Promi
       const { document } = session.result;
       const result = resultOf(document);
       if (options.json) printJson({ ...document, result });
-      else process.stdout.write(`${styleText(['bold', COLOURS[result]], result)}  ${document.faults[0]?.evidence}\n`);
+      else say(process.stdout, `${paint(['bold', COLOURS[result]], result)}  ${document.faults[0]?.evidence}`);
       process.exitCode = exitCodeOf(result, document.exitCode);
     });
 }

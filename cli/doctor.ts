@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { promisify, styleText } from 'node:util';
+import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { findToxiproxy } from '../faults/toxiproxy/find.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
@@ -13,7 +13,7 @@ import { externalTarget, type TargetOptions } from '../scenarios/target/target.t
 import { adviceOn, type ToolName, toolVersion } from '../stack/tools.ts';
 import { EXIT } from './exit.ts';
 import { JSON_FLAG, type RequestOptions, requestChanges, withHeader, withOnlyTarget } from './options.ts';
-import { printJson } from './run.ts';
+import { paint, printJson, say } from './terminal.ts';
 
 /** A tool that Squall can use, as found on this machine. */
 interface Finding {
@@ -44,7 +44,7 @@ export function defineDoctor(command: Command, signal: AbortSignal): void {
     const node = found('Node.js', process.versions.node, 'Runs Squall and its services.');
     const findings = await Promise.all([node, toxiproxy(), ...TOOLS.map(tool), k6(), docker(), chromium()]);
     if (json) printJson(findings);
-    else for (const finding of findings) process.stdout.write(`${line(finding)}\n`);
+    else say(process.stdout, ...findings.map(line));
   });
 }
 
@@ -59,18 +59,19 @@ async function examine({ json, model, header, ...options }: DoctorOptions, signa
   );
   const checks = await inspectTarget(external, { model, headers, proxies: ignoredProxies, signal });
   if (json) printJson({ target: external.url, checks });
-  else for (const check of checks) process.stdout.write(`${checkLine(check)}\n`);
+  else say(process.stdout, ...checks.flatMap(checkLines));
   process.exitCode = checks.some(({ state }) => state === 'bad') ? EXIT.environment : EXIT.pass;
 }
 
 const CHECK_SIGNS = {
-  ok: styleText('green', '✓'),
-  note: styleText('yellow', '●'),
-  bad: styleText('red', '✗'),
+  ok: paint('green', '✓'),
+  note: paint('yellow', '●'),
+  bad: paint('red', '✗'),
 } as const;
 
-function checkLine({ check, state, found, next }: TargetCheck): string {
-  return `${CHECK_SIGNS[state]} ${check.padEnd(12)} ${found}${next && `\n  ${' '.repeat(12)} → ${next}`}`;
+function checkLines({ check, state, found, next }: TargetCheck): string[] {
+  const line = `${CHECK_SIGNS[state]} ${check.padEnd(12)} ${found}`;
+  return next === '' ? [line] : [line, `  ${' '.repeat(12)} → ${next}`];
 }
 
 function found(part: string, version: string, advice: string): Finding {
@@ -141,9 +142,9 @@ async function chromium(): Promise<Finding> {
 }
 
 const SIGNS = {
-  found: styleText('green', '✓'),
-  embedded: styleText('cyan', '●'),
-  missing: styleText('yellow', '–'),
+  found: paint('green', '✓'),
+  embedded: paint('cyan', '●'),
+  missing: paint('yellow', '–'),
 } as const;
 
 function line({ part, state, version, advice }: Finding): string {

@@ -1,15 +1,15 @@
-import { styleText } from 'node:util';
 import { processName, type Ramp, stagesOf } from '../harness/arrivals/arrivals.ts';
 import { type FaultPlan, isStreamed, type RunPlan } from '../harness/plan.ts';
 import { formatDuration } from '../harness/quantity.ts';
 import { API_PATHS } from '../load/request/request.ts';
 import type { ResolvedStage } from '../scenarios/load/schema.ts';
 import type { LoadedScenario } from '../scenarios/load-scenario.ts';
+import { paint } from './terminal.ts';
 
 /** The lines of `run --dry-run`: stages of the load, faults and SLOs of a scenario, in the order of the plan. */
 export function planLines({ scenario, compiled: { plan } }: LoadedScenario): string[] {
   return [
-    `${styleText('bold', plan.scenario)}  seed ${plan.seed}, ${plan.platform}`,
+    `${paint('bold', plan.scenario)}  seed ${plan.seed}, ${plan.platform}`,
     `  ${arrivalsText(plan)}`,
     `  requests: ${requestsText(plan)}`,
     ...loadLines(scenario.load.stages ?? [], plan),
@@ -24,7 +24,7 @@ export function planLines({ scenario, compiled: { plan } }: LoadedScenario): str
 
 /** The warnings of a plan, one line each. */
 export function warningsOf({ warnings = [] }: RunPlan): string[] {
-  return warnings.map(warning => `  ${styleText('yellow', 'warning')}  ${warning}`);
+  return warnings.map(warning => `  ${paint('yellow', 'warning')}  ${warning}`);
 }
 
 function parametersText(parameters: FaultPlan['parameters']): string {

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { SquallError } from '../harness/errors.ts';
+import { visible } from '../harness/host/visible.ts';
 import { k6OperatorManifest } from '../load/k6/manifest.ts';
 import { variablesOf } from '../load/request/secrets.ts';
 import { unsupportedBy } from '../scenarios/load/engine-choice.ts';
@@ -57,7 +58,7 @@ export function defineK6Operator(command: Command, signal: AbortSignal): void {
           },
         );
       const manifest = { name: scenario, plan: load, seed, targets, parallelism, separate, image, secret };
-      process.stdout.write(k6OperatorManifest(manifest));
+      process.stdout.write(visible(k6OperatorManifest(manifest)));
     });
 }
 

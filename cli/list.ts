@@ -1,11 +1,10 @@
-import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { faultPackages } from '../faults/catalog.ts';
 import { requirementOf } from '../reports/render/cells.ts';
 import { catalogNames, findScenario } from '../scenarios/find.ts';
 import { scenarioJsonSchema, validateScenario } from '../scenarios/validate.ts';
 import { JSON_FLAG } from './options.ts';
-import { printJson } from './run.ts';
+import { paint, printJson, say } from './terminal.ts';
 
 /** Defines `squall list`: scenarios of the catalogue and kinds of faults. */
 export function defineList(command: Command): void {
@@ -27,16 +26,15 @@ export function defineList(command: Command): void {
         })),
         faults,
       });
-    process.stdout.write(`${styleText('bold', 'Scenarios')}\n`);
+    say(process.stdout, paint('bold', 'Scenarios'));
     for (const { name, why, covers, slos, proof } of scenarios) {
       const counts = `${counted(slos.length, 'SLO')}, ${counted(proof.length, 'proof')}; covers ${covers.map(titleOf).join(', ')}`;
-      process.stdout.write(`  ${styleText('cyan', name)}  ${why}\n${styleText('dim', `    ${counts}`)}\n`);
+      say(process.stdout, `  ${paint('cyan', name)}  ${why}`, paint('dim', `    ${counts}`));
     }
-    process.stdout.write(styleText('dim', '  Requirements: docs/requirements.md\n'));
-    process.stdout.write(`\n${styleText('bold', 'Faults')}\n`);
+    say(process.stdout, paint('dim', '  Requirements: docs/requirements.md'), '', paint('bold', 'Faults'));
     for (const { kind, on, summary, platforms } of faults) {
       const where = platforms ? `  (${platforms.join(', ')} only)` : '';
-      process.stdout.write(`  ${styleText('cyan', kind)} (${on})  ${summary}${styleText('dim', where)}\n`);
+      say(process.stdout, `  ${paint('cyan', kind)} (${on})  ${summary}${paint('dim', where)}`);
     }
   });
 }

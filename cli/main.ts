@@ -1,6 +1,8 @@
 import { Command, CommanderError } from 'commander';
 import { messageOf } from '../harness/errors.ts';
+import { onInterrupt } from '../harness/host/interrupts.ts';
 import { ignoreProxies } from '../harness/host/proxies.ts';
+import { visible } from '../harness/host/visible.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 
@@ -74,14 +76,15 @@ const ENTRIES: readonly Entry[] = [
 ];
 
 ignoreProxies();
+// Whatever this process and its children write is for this user alone: a run may record keys.
+process.umask(0o077);
 const interrupt = new AbortController();
 
-for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-  process.on(name, () => {
-    // A second signal exits at once; the watchdog cleans up.
-    if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
-    interrupt.abort(new Error(name));
-  });
+onInterrupt(name => {
+  // A second signal exits at once; the watchdog cleans up.
+  if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+  interrupt.abort(new Error(name));
+});
 
 // A reader that closes the pipe early, as `head` does, is no error.
 process.stdout.on('error', error => {
@@ -94,6 +97,7 @@ const program = new Command('squall')
   .version(packageJson.version)
   .showHelpAfterError('(see squall --help and squall <command> --help)')
   .exitOverride()
+  .configureOutput({ writeErr: text => process.stderr.write(visible(text)) })
   .configureHelp({ subcommandTerm: command => `${command.name()} ${command.usage()}` })
   .hook('preSubcommand', async (_, command) => {
     const define = await ENTRIES.find(({ call }) => call.startsWith(`${command.name()} `))?.load();
@@ -124,7 +128,8 @@ try {
     process.exitCode = error.exitCode === 0 ? EXIT.pass : EXIT.usage;
   } else {
     const { aborted, reason } = interrupt.signal;
-    process.stderr.write(`${error === reason ? `squall: interrupted by ${messageOf(reason)}` : errorText(error)}\n`);
+    const text = error === reason ? `squall: interrupted by ${messageOf(reason)}` : errorText(error);
+    process.stderr.write(`${visible(text)}\n`);
     process.exitCode = aborted ? EXIT.interrupted : exitCodeOf(error);
   }
 }

@@ -4,14 +4,16 @@ import type { Command } from 'commander';
 import { systemClock } from '../harness/clock.ts';
 import { SquallError } from '../harness/errors.ts';
 import { type RunEnvironment, readHistory, senderOf, type TimedEvent } from '../harness/history.ts';
+import { interruptible } from '../harness/host/interrupts.ts';
 import { mergeRuns } from '../reports/judge/merge/merge.ts';
 import { type Part, requireComplete } from '../reports/judge/merge/segments.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { readRequests, writeRequests } from '../reports/store/requests-file.ts';
 import { openRunDirectory } from '../scenarios/run-directory.ts';
 import { JSON_FLAG, withOut } from './options.ts';
-import { printJson, terminalSummary } from './run.ts';
+import { terminalSummary } from './run.ts';
 import { requireRun } from './stored.ts';
+import { printJson, say } from './terminal.ts';
 
 /** Defines `squall merge <run…>`, which combines the segments of one load into one run and judges it. */
 export function defineMerge(command: Command, signal: AbortSignal): void {
@@ -19,7 +21,7 @@ export function defineMerge(command: Command, signal: AbortSignal): void {
     .argument('<run...>', 'run directories or ids, one for each segment, in any order')
     .option(...JSON_FLAG)
     .action(async (runs: string[], { out, json }: { out: string; json?: boolean }) => {
-      const found = await Promise.all(runs.map(run => readPart(requireRun(run, out), signal)));
+      const found = await interruptible(() => Promise.all(runs.map(run => readPart(requireRun(run, out), signal))));
       const parts = requireComplete(found);
       const environments = parts.map(({ events }) => environmentOf(events));
       const { directory, environment } = openRunDirectory(parts[0]!.plan.scenario, out, systemClock);
@@ -31,12 +33,16 @@ export function defineMerge(command: Command, signal: AbortSignal): void {
       });
       writeFileSync(join(directory, ARTIFACTS.events), events.map(event => `${JSON.stringify(event)}\n`).join(''), {
         flag: 'wx',
+        mode: 0o600,
       });
       await writeRequests(directory, records, senderOf(events));
       const result = await judgeDirectory(directory);
       publish(directory, result);
       if (json) printJson(result.document);
-      else process.stdout.write(`${terminalSummary(result)}\nreport  ${directory}/${ARTIFACTS.html}\n`);
+      else {
+        process.stdout.write(`${terminalSummary(result)}\n`);
+        say(process.stdout, `report  ${directory}/${ARTIFACTS.html}`);
+      }
       process.exitCode = result.document.exitCode;
     });
 }

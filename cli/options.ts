@@ -9,6 +9,7 @@ import { parseOverrides } from '../scenarios/override.ts';
 import { quoted } from '../scenarios/quoted.ts';
 import type { MetricsOptions } from '../scenarios/target/metrics.ts';
 import { AUTHORIZATION_VARIABLE, externalTarget, type TargetOptions } from '../scenarios/target/target.ts';
+import { say } from './terminal.ts';
 
 /** Options of every command that reads a scenario. */
 export interface ScenarioOptions {
@@ -129,8 +130,9 @@ export function withOnlyTarget(command: Command): Command {
   return withTlsOptions(withReadyWithin(command.addOption(target.implies({ platform: 'external' }))))
     .option(
       '--authorization <token>',
-      `bearer token for the target, or a complete Authorization header; ${AUTHORIZATION_VARIABLE} in the environment keeps it out of process lists`,
+      `bearer token for the target, or a complete Authorization header. Other users see command lines, so better env:NAME (default: env:${AUTHORIZATION_VARIABLE}), or:`,
     )
+    .option('--authorization-file <file>', 'file with that token or header, which only its owner may access')
     .option('--i-own-this-target', 'allow a target on another machine: it is mine to break');
 }
 
@@ -199,7 +201,7 @@ export async function loadScenario(
     ...(environment === undefined ? {} : { environment }),
     asksModel: !dryRun,
   });
-  if (loaded.models && !options.quiet) process.stderr.write(`${modelLine(loaded.models)}\n`);
+  if (loaded.models && !options.quiet) say(process.stderr, modelLine(loaded.models));
   return loaded;
 }
 

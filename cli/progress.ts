@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import { createLogUpdate } from 'log-update';
 import type { RunningLoad } from '../harness/contracts.ts';
 import type { History, RunEvent } from '../harness/history.ts';
@@ -9,6 +8,7 @@ import type { SessionObserver } from '../scenarios/session.ts';
 import { profiles } from '../stack/inference/engine/profiles.ts';
 import type { StackOptions } from '../stack/options.ts';
 import { warningsOf } from './dry-run.ts';
+import { paint, say, shown } from './terminal.ts';
 
 /** A progress display; disposing clears the live part. */
 export interface Progress extends SessionObserver, Disposable {}
@@ -32,22 +32,20 @@ export function startProgress(stream: NodeJS.WriteStream, plan: RunPlan, live: b
   };
   const timer = setInterval(
     () => {
-      if (update) update(liveText(state));
-      else if (state.load && state.phase === 'load') stream.write(`${statusLine(state)}\n`);
+      if (update) update(liveLines(state).map(shown).join('\n'));
+      else if (state.load && state.phase === 'load') say(stream, statusLine(state));
     },
     live ? LIVE_INTERVAL_MS : LINE_INTERVAL_MS,
   );
   return {
     history(history: History) {
-      stream.write(`${styleText('bold', plan.scenario)}  ${plan.why}\n`);
-      stream.write(`${styleText('dim', planText(plan))}\n`);
-      for (const line of warningsOf(plan)) stream.write(`${line}\n`);
+      say(stream, `${paint('bold', plan.scenario)}  ${plan.why}`, paint('dim', planText(plan)), ...warningsOf(plan));
       history.listen(event => {
         remember(state, event);
         const line = eventLine(event, plan);
         if (!line) return;
         update?.clear();
-        stream.write(`${styleText('dim', clock(state))} ${line}\n`);
+        say(stream, `${paint('dim', clock(state))} ${line}`);
       });
     },
     load(load: RunningLoad) {
@@ -100,7 +98,7 @@ function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
     case 'phase':
       return event.phase === 'done'
         ? undefined
-        : `${styleText('cyan', event.phase)}${event.phase === 'up' ? loadingText(plan) : ''}`;
+        : `${paint('cyan', event.phase)}${event.phase === 'up' ? loadingText(plan) : ''}`;
     case 'ready':
       return readyText(event);
     case 'replica':
@@ -110,16 +108,13 @@ function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
     case 'fault':
       // That it was injected follows at once.
       if (event.step === 'inject') return undefined;
-      return `${styleText(event.step === 'healed' ? 'green' : 'yellow', `${event.id} ${stepLabel(event.step)}`)}  ${event.evidence}`;
+      return `${paint(event.step === 'healed' ? 'green' : 'yellow', `${event.id} ${stepLabel(event.step)}`)}  ${event.evidence}`;
     case 'invalid':
-      return styleText('red', `invalid: ${event.reason}`);
+      return paint('red', `invalid: ${event.reason}`);
     case 'interrupted':
-      return styleText(
-        'red',
-        `interrupted by ${event.by}: removing faults and stopping the stack (again to quit at once)`,
-      );
+      return paint('red', `interrupted by ${event.by}: removing faults and stopping the stack (again to quit at once)`);
     case 'crashed':
-      return styleText('red', `failed: ${event.reason.split('\n')[0]}`);
+      return paint('red', `failed: ${event.reason.split('\n')[0]}`);
     default:
       return undefined;
   }
@@ -151,11 +146,11 @@ function statusLine(state: LiveState): string {
   ].join(' · ');
 }
 
-function liveText(state: LiveState): string {
+function liveLines(state: LiveState): string[] {
   const end = loadEndMs(state.plan);
   const at = state.startAt === undefined ? 0 : Math.min(end, Math.max(0, performance.now() - state.startAt));
   const filled = Math.round((at / end) * 30);
-  const bar = `${'━'.repeat(filled)}${styleText('dim', '─'.repeat(30 - filled))} ${Math.round(end / 1000)} s`;
-  const faults = [...state.active].map(([id, what]) => styleText('yellow', `  ● ${id}: ${what}`));
-  return [`  ${bar}`, `${statusLine(state)}`, ...faults].join('\n');
+  const bar = `${'━'.repeat(filled)}${paint('dim', '─'.repeat(30 - filled))} ${Math.round(end / 1000)} s`;
+  const faults = [...state.active].map(([id, what]) => paint('yellow', `  ● ${id}: ${what}`));
+  return [`  ${bar}`, statusLine(state), ...faults];
 }

@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { SquallError } from '../harness/errors.ts';
 import { judgeProof, type ProofResult } from '../scenarios/proof.ts';
@@ -11,7 +10,8 @@ import {
   withRunOptions,
   withTargetOptions,
 } from './options.ts';
-import { printJson, runWithProgress } from './run.ts';
+import { runWithProgress } from './run.ts';
+import { paint, printJson, say } from './terminal.ts';
 
 const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
   holds: EXIT.pass,
@@ -58,22 +58,21 @@ async function prove(
   const variants = await Promise.all(
     scenario.proof.map(async proof => ({ proof, variant: await loadScenario(name, options, signal, proof.set) })),
   );
-  const say = (text: string) => void (options.json ? process.stderr : process.stdout).write(`${text}\n`);
+  const stream = options.json ? process.stderr : process.stdout;
   const { document } = (await runWithProgress(compiled, options, signal)).result;
   if (document.verdict !== 'pass') {
-    say(
-      `\nNothing can be proved: the verdict of the baseline run is ${document.verdict}. ${document.reasons.join('; ')}`,
-    );
+    const verdict = `the verdict of the baseline run is ${document.verdict}. ${document.reasons.join('; ')}`;
+    say(stream, '', `Nothing can be proved: ${verdict}`);
     return { results: [], exitCode: document.interrupted ? EXIT.interrupted : EXIT.inconclusive };
   }
   const results: ProofResult[] = [];
   for (const { proof, variant } of variants) {
-    say(`\n${styleText('bold', `without ${proof.without}`)}`);
+    say(stream, '', paint('bold', `without ${proof.without}`));
     const { result } = await runWithProgress(variant.compiled, options, signal);
     if (result.document.interrupted) return { results, exitCode: EXIT.interrupted };
     results.push(judgeProof(proof, result.document));
   }
-  say(`\n${styleText('bold', `proofs of ${scenario.name}`)}`);
-  for (const { outcome, sentence } of results) say(`  ${outcome === 'holds' ? '✓' : '✗'} ${sentence}`);
+  say(stream, '', paint('bold', `proofs of ${scenario.name}`));
+  for (const { outcome, sentence } of results) say(stream, `  ${outcome === 'holds' ? '✓' : '✗'} ${sentence}`);
   return { results, exitCode: worstExit(results.map(result => EXIT_OF[result.outcome])) };
 }

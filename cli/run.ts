@@ -1,4 +1,3 @@
-import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { renderTerminal } from '../reports/render/terminal.ts';
 import type { RenderInput, RunDocument } from '../reports/store/run-document.ts';
@@ -18,6 +17,7 @@ import {
   withVersions,
 } from './options.ts';
 import { startProgress } from './progress.ts';
+import { paint, printJson, say } from './terminal.ts';
 
 /** Defines `squall run <scenario…>`. */
 export function defineRun(command: Command, signal: AbortSignal): void {
@@ -34,7 +34,7 @@ export function defineRun(command: Command, signal: AbortSignal): void {
           compiled: salt === undefined ? compiled : withSalt(compiled, salt),
         }));
         if (options.json) printAll(planned.map(({ compiled }) => compiled.plan));
-        else process.stdout.write(`${planned.flatMap(planLines).join('\n')}\n`);
+        else say(process.stdout, ...planned.flatMap(planLines));
         return;
       }
       const documents: RunDocument[] = [];
@@ -65,10 +65,13 @@ export async function runWithProgress(
     session = await runSession(salted, { out, signal, startAt, requiredVersions: versions, observer: progress });
   }
   if (session.crash) {
-    process.stderr.write(`${where(session)}\n`);
+    say(process.stderr, where(session));
     throw session.crash;
   }
-  if (!json) process.stdout.write(`\n${terminalSummary(session.result)}\n${where(session)}\n`);
+  if (!json) {
+    process.stdout.write(`\n${terminalSummary(session.result)}\n`);
+    say(process.stdout, where(session));
+  }
   return session;
 }
 
@@ -79,11 +82,6 @@ export function terminalSummary(result: RenderInput): string {
   return renderTerminal(result, { colour, ...(isTTY ? { columns } : {}) });
 }
 
-/** Writes a document to stdout as indented JSON. */
-export function printJson(document: unknown): void {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`);
-}
-
 function where({ directory, result }: Session): string {
-  return `${styleText('bold', 'report')}  ${directory}/${result.document.artifacts.html}`;
+  return `${paint('bold', 'report')}  ${directory}/${result.document.artifacts.html}`;
 }

@@ -1,10 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import { SquallError } from '../harness/errors.ts';
-import { judgeDirectory, publish } from '../reports/publish.ts';
+import { messageOf, SquallError } from '../harness/errors.ts';
+import { pathFrom } from '../harness/host/files.ts';
+import { interruptible } from '../harness/host/interrupts.ts';
+import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
+import type { RenderInput } from '../reports/store/run-document.ts';
 import { JSON_FLAG, withOut } from './options.ts';
-import { printJson, terminalSummary } from './run.ts';
+import { terminalSummary } from './run.ts';
+import { printJson, say } from './terminal.ts';
 
 const RUN = 'path of a run directory, a run id, or "last"';
 
@@ -14,9 +18,8 @@ export function defineReport(command: Command): void {
     .argument('<run>', RUN)
     .action(async (run: string, { out }: { out: string }) => {
       const directory = requireRun(run, out);
-      const result = await judgeDirectory(directory);
-      publish(directory, result);
-      process.stdout.write(`${join(directory, result.document.artifacts.html ?? '')}\n`);
+      await judgeStored(directory, result => publish(directory, result));
+      say(process.stdout, join(directory, ARTIFACTS.html));
     });
 }
 
@@ -26,11 +29,27 @@ export function defineRecheck(command: Command): void {
     .argument('<run>', RUN)
     .option(...JSON_FLAG)
     .action(async (run: string, { json, out }: { json?: boolean; out: string }) => {
-      const result = await judgeDirectory(requireRun(run, out));
+      const result = await judgeStored(requireRun(run, out), result => result);
       if (json) printJson(result.document);
       else process.stdout.write(`${terminalSummary(result)}\n`);
       process.exitCode = result.document.exitCode;
     });
+}
+
+/**
+ * Judges a stored run, which somebody else may have made or changed.
+ * @param use what becomes of the result
+ * @throws SquallError `BAD_RUN` for records that cannot be those of a run
+ */
+export async function judgeStored<Result>(directory: string, use: (result: RenderInput) => Result): Promise<Result> {
+  try {
+    return await interruptible(async () => use(await judgeDirectory(directory)));
+  } catch (error) {
+    if (error instanceof SquallError) throw error;
+    const message = `Expected ${directory} to contain the records of a run, but: ${messageOf(error)}`;
+    const next = 'Check that this is the directory of a run of this version, and that its files are unchanged.';
+    throw new SquallError('environment', 'BAD_RUN', message, { cause: error, next });
+  }
 }
 
 /**
@@ -40,11 +59,12 @@ export function defineRecheck(command: Command): void {
  * @throws SquallError `UNKNOWN_RUN`
  */
 export function requireRun(run: string, out: string): string {
-  const stored = storedRuns(out);
-  const candidates = run === 'last' ? stored.slice(-1).map(id => join(out, id)) : [run, join(out, run)];
+  const folder = pathFrom(out);
+  const stored = storedRuns(folder);
+  const candidates = run === 'last' ? stored.slice(-1).map(id => join(folder, id)) : [pathFrom(run), join(folder, run)];
   const directory = candidates.find(isRun);
-  if (directory) return resolve(directory);
-  const message = `Expected a run directory, the id of a run in ${resolve(out)} or "last", got "${run}"`;
+  if (directory) return directory;
+  const message = `Expected a run directory, the id of a run in ${folder} or "last", got "${run}"`;
   const next =
     stored.length > 0 ? `The newest runs there are ${stored.slice(-3).join(', ')}.` : 'There are no runs there.';
   throw new SquallError('option', 'UNKNOWN_RUN', message, {

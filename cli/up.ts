@@ -1,7 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import { styleText } from 'node:util';
 import type { Command } from 'commander';
 import { systemClock } from '../harness/clock.ts';
 import type { RunningStack } from '../harness/contracts.ts';
@@ -9,7 +8,7 @@ import type { RunPlan } from '../harness/plan.ts';
 import { openRunDirectory } from '../scenarios/run-directory.ts';
 import { platformOf } from '../scenarios/session.ts';
 import { loadScenario, type RunOptions, SCENARIO, withRunOptions } from './options.ts';
-import { printJson } from './run.ts';
+import { paint, printJson, say } from './terminal.ts';
 
 /** Defines `squall up <scenario>`, which runs the stack alone until Ctrl-C. */
 export function defineUp(command: Command, signal: AbortSignal): void {
@@ -18,13 +17,12 @@ export function defineUp(command: Command, signal: AbortSignal): void {
     .action(async (name: string, options: RunOptions) => {
       const { compiled } = await loadScenario(name, options, signal);
       const { plan, topology } = compiled;
-      const say = (text: string) =>
-        void (options.json || options.quiet ? process.stderr : process.stdout).write(`${text}\n`);
+      const stream = options.json || options.quiet ? process.stderr : process.stdout;
       const { directory, environment } = openRunDirectory(plan.scenario, options.out, systemClock);
       const platform = await platformOf(compiled);
       const observer = {
         replica: ({ replica, state, detail }: { replica: string; state: string; detail?: string }) =>
-          say(`${replica} ${state}${detail ? ` (${detail})` : ''}`),
+          say(stream, `${replica} ${state}${detail ? ` (${detail})` : ''}`),
       };
       await using stack = await platform.up(topology, {
         runId: environment.id,
@@ -50,10 +48,10 @@ export function defineUp(command: Command, signal: AbortSignal): void {
           replicas,
           logs: directory,
         });
-      } else say(`\n${guide(stack, plan, { authority, tokenFile, directory })}`);
+      } else say(stream, '', ...guide(stack, plan, { authority, tokenFile, directory }));
       // An interrupt is the normal end of this command.
       await untilAborted(signal);
-      say('stopping the stack');
+      say(stream, 'stopping the stack');
     });
 }
 
@@ -61,7 +59,7 @@ export function defineUp(command: Command, signal: AbortSignal): void {
 function writeAuthority({ entryCertificate }: RunningStack, directory: string): string | undefined {
   if (!entryCertificate) return undefined;
   const path = join(directory, 'authority.pem');
-  writeFileSync(path, entryCertificate.authority);
+  writeFileSync(path, entryCertificate.authority, { mode: 0o600 });
   return path;
 }
 
@@ -79,7 +77,7 @@ interface Files {
   readonly directory: string;
 }
 
-function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, directory }: Files): string {
+function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, directory }: Files): string[] {
   const entry = stack.entries[0] ?? '';
   const body = JSON.stringify({
     model: plan.load.workload.model,
@@ -92,7 +90,7 @@ function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, direc
   const token = `-H 'Authorization: Bearer ${stack.proxyToken}'`;
   const toxic = JSON.stringify({ name: 'slow', type: 'latency', attributes: { latency: 500, jitter: 100 } });
   const trust = authority === undefined ? '' : ` --cacert ${authority}`;
-  const title = (text: string) => styleText('bold', text);
+  const title = (text: string) => paint('bold', text);
   return [
     title('clients'),
     ...stack.entries.map(url => `  ${url}/v1`),
@@ -112,7 +110,7 @@ function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, direc
     `${title('logs')}  ${directory}`,
     '',
     'Ctrl-C stops the stack.',
-  ].join('\n');
+  ];
 }
 
 /** How to start more replicas, if the stack has a control service and replicas that are not started. */

@@ -1,6 +1,8 @@
-import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Clock } from './clock.ts';
 import type { LoadSummary, ReplicaState } from './contracts.ts';
+import { messageOf, SquallError } from './errors.ts';
+import { readBytes } from './host/files.ts';
 import type { Readings } from './metrics.ts';
 import type { RunPlan } from './plan.ts';
 import type { AttackOutcome, LoadNote } from './requests.ts';
@@ -97,11 +99,11 @@ export interface History extends Disposable {
 }
 
 /**
- * Creates a history file, which must not exist. In the file `atMs` counts from this moment; {@link readHistory} moves the origin to
+ * Creates a history file, which must not exist, for this user alone. In the file `atMs` counts from this moment; {@link readHistory} moves the origin to
  * the start of the load phase.
  */
 export function openHistory(path: string, clock: Clock): History {
-  const file = openSync(path, 'wx');
+  const file = openSync(path, 'wx', 0o600);
   const openedMs = clock.nowMs();
   const at = (clockMs: number) => round(clockMs - openedMs);
   const listeners: ((event: RunEvent) => void)[] = [];
@@ -120,17 +122,16 @@ export function openHistory(path: string, clock: Clock): History {
 /**
  * Reads a history, with times on the run's timeline. A last line truncated by a kill is ignored. For a run that did not reach its
  * load phase, 0 is the opening of the history.
+ * @throws SquallError `BAD_HISTORY` for a file that is none, or larger than 256 MiB
  */
 export function readHistory(path: string): TimedEvent[] {
   const events: TimedEvent[] = [];
-  const lines = readFileSync(path, 'utf8').split('\n');
+  const lines = textOf(path).split('\n');
   for (const [index, line] of lines.entries()) {
     if (line === '') continue;
-    try {
-      events.push(JSON.parse(line));
-    } catch (error) {
-      if (index !== lines.length - 1) throw error;
-    }
+    const event = eventIn(line);
+    if (event) events.push(event);
+    else if (index !== lines.length - 1) throw badHistory(path, `line ${index + 1} is no event`);
   }
   const start = events.find(event => event.type === 'start');
   const originMs = start ? start.atMs + start.inMs : 0;
@@ -146,6 +147,35 @@ export function senderOf(events: readonly TimedEvent[]): (index: number) => stri
   const run = events.find(event => event.type === 'plan')?.environment.id ?? '';
   const segments = events.find(event => event.type === 'merged')?.segments ?? [];
   return index => segments[index % segments.length]?.run ?? run;
+}
+
+const MAX_BYTES = 256 * 2 ** 20;
+
+/** A text that was cut off within a character is read, too. */
+function textOf(path: string): string {
+  try {
+    return readBytes(path, MAX_BYTES).toString();
+  } catch (error) {
+    throw badHistory(path, messageOf(error), error);
+  }
+}
+
+/** The event of a line; undefined for any other text. */
+function eventIn(line: string): TimedEvent | undefined {
+  try {
+    const event: Partial<TimedEvent> | null = JSON.parse(line);
+    const isEvent = typeof event?.type === 'string' && Number.isFinite(event.atMs);
+    return isEvent ? (event as TimedEvent) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function badHistory(path: string, found: string, cause?: unknown): SquallError {
+  return new SquallError('environment', 'BAD_HISTORY', `Expected ${path} to be the history of a run, but: ${found}`, {
+    cause,
+    next: 'Check that this is the directory of a run, and that the file is unchanged.',
+  });
 }
 
 function round(ms: number): number {

@@ -10,9 +10,9 @@ export interface OpenLog extends Disposable {
   readonly fromByte: number;
 }
 
-/** Opens a log for appending. */
+/** Opens a log for appending, for this user alone. */
 export function openLog(path: string): OpenLog {
-  const descriptor = openSync(path, 'a');
+  const descriptor = openSync(path, 'a', 0o600);
   return { descriptor, fromByte: fstatSync(descriptor).size, [Symbol.dispose]: () => closeSync(descriptor) };
 }
 

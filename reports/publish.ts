@@ -26,7 +26,7 @@ export async function judgeDirectory(directory: string): Promise<RenderInput> {
   return judge({ events, records: await readRequests(directory), artifacts: ARTIFACTS });
 }
 
-/** Writes `run.json`, `report.html`, `junit.xml` and `summary.md` into a run directory; the same input gives the same bytes. */
+/** Writes `run.json`, `report.html`, `junit.xml` and `summary.md` into a run directory, for this user alone; the same input gives the same bytes. */
 export function publish(directory: string, input: RenderInput): void {
   const files = {
     'run.json': `${JSON.stringify(input.document, null, 2)}\n`,
@@ -34,5 +34,5 @@ export function publish(directory: string, input: RenderInput): void {
     [ARTIFACTS.junit]: renderJunit(input),
     [ARTIFACTS.markdown]: renderMarkdown(input),
   };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text);
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 });
 }

@@ -76,7 +76,8 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   for (const [index, { atMs }] of faults.entries())
     if (atMs >= endMs)
       throw badScenario(`faults[${index}].at`, `before the load ends at ${endMs / 1000}s`, `${atMs / 1000}s`);
-  for (const [index, slo] of scenario.slos.entries()) checkSlo(slo, index, load, faults);
+  const windows = windowNames({ load, faults });
+  for (const [index, slo] of scenario.slos.entries()) checkSlo(slo, index, { load, faults, windows });
   const sloNames = scenario.slos.map(({ name }) => name);
   for (const [index, { breaks }] of scenario.proof.entries())
     for (const name of breaks)
@@ -213,11 +214,9 @@ function requirePlatform({ kind, platforms }: FaultPackage, platform: PlatformKi
 function checkSlo(
   slo: ResolvedScenario['slos'][number],
   index: number,
-  load: LoadPlan,
-  faults: readonly FaultPlan[],
+  { load, faults, windows }: { load: LoadPlan; faults: readonly FaultPlan[]; windows: readonly string[] },
 ): void {
   const field = `slos[${index}].objective`;
-  const windows = windowNames({ load, faults });
   const { objective, check } = slo.objective;
   requireKnown(slo.window, windows, `slos[${index}].window`, 'a window of this scenario');
   const fault = check.fault?.(objective);
@@ -230,9 +229,16 @@ function checkSlo(
   if (slo.class !== undefined) requireKnown(slo.class, classes, `slos[${index}].class`, 'a class of load.clients');
 }
 
+/** Names beyond these are counted in a message. */
+const MAX_KNOWN = 50;
+
 function requireKnown(found: string, known: readonly string[], field: string, what: string): void {
   if (known.includes(found)) return;
-  throw badScenario(field, `${what} (${known.join(', ') || 'it has none'})`, found, didYouMean(found, known));
+  const shown = [
+    ...known.slice(0, MAX_KNOWN),
+    ...(known.length > MAX_KNOWN ? [`${known.length - MAX_KNOWN} more`] : []),
+  ];
+  throw badScenario(field, `${what} (${shown.join(', ') || 'it has none'})`, found, didYouMean(found, known));
 }
 
 /** @throws SquallError for two items of a list of the scenario that have one `id` or `name` */
@@ -241,7 +247,8 @@ function requireUnique<Key extends string>(
   list: string,
   key: Key,
 ): void {
-  const names = items.map(item => item[key]);
-  const repeated = names.find((name, index) => names.indexOf(name) !== index);
-  if (repeated !== undefined) throw badScenario(list, `a list in which every \`${key}\` is unique`, repeated);
+  const names = new Set<string>();
+  for (const { [key]: name } of items)
+    if (names.has(name)) throw badScenario(list, `a list in which every \`${key}\` is unique`, name);
+    else names.add(name);
 }

@@ -1,9 +1,11 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { parseDocument } from 'yaml';
 import { messageOf, SquallError } from '../harness/errors.ts';
+import { pathFrom, readText } from '../harness/host/files.ts';
+import { interruptible } from '../harness/host/interrupts.ts';
 import { didYouMean } from '../reports/nearest.ts';
+import { parseYaml } from './input/yaml.ts';
 import { withTexts } from './requirements.ts';
 import type { Scenario } from './scenario.ts';
 
@@ -11,6 +13,10 @@ import type { Scenario } from './scenario.ts';
 export const HOME = import.meta.dirname.includes('node_modules') ? process.cwd() : resolve(import.meta.dirname, '..');
 
 const CATALOG = new URL('./catalog/', import.meta.url);
+
+/** Maximum size of a scenario file. Longer distributions and traces have files of their own. */
+const MAX_BYTES = 256 * 1024;
+const MAX_IMPORT_MS = 10_000;
 
 /** A scenario that has not been validated. */
 export interface FoundScenario {
@@ -30,7 +36,7 @@ export function catalogNames(): string[] {
 
 /**
  * Finds a scenario by its name in the catalogue, or by the path of a YAML, JSON or TypeScript file.
- * @throws SquallError `UNKNOWN_SCENARIO` with the nearest name, or `UNREADABLE_SCENARIO`
+ * @throws SquallError `UNKNOWN_SCENARIO` with the nearest name, or `UNREADABLE_SCENARIO`, also for a file above 256 KiB
  */
 export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
   if (catalogNames().includes(nameOrPath)) {
@@ -38,9 +44,8 @@ export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
     const { covers = [], ...rest } = raw as Scenario;
     return { source: nameOrPath, raw: { ...rest, covers: withTexts(covers) }, folder: HOME };
   }
-  const path = resolve(nameOrPath);
-  if (!existsSync(path) || !statSync(path).isFile()) {
-    if (/[/\\]|\.(ya?ml|json|[mc]?[jt]s)$/.test(nameOrPath)) throw noFile(nameOrPath, path);
+  const path = pathFrom(nameOrPath);
+  if (!existsSync(path) && !/[/\\]|\.(ya?ml|json|[mc]?[jt]s)$/.test(nameOrPath)) {
     const known = catalogNames();
     throw new SquallError(
       'scenario',
@@ -50,34 +55,57 @@ export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
     );
   }
   const folder = dirname(path);
+  const text = textOf(nameOrPath, path);
   if (/\.[mc]?[jt]s$/.test(path))
     return { source: nameOrPath, raw: await importDefault(pathToFileURL(path).href, nameOrPath), folder };
-  const document = parseDocument(readFileSync(path, 'utf8'), { prettyErrors: true });
-  const problem = document.errors[0];
-  if (problem) throw unreadable(nameOrPath, problem.message, problem);
-  const raw: unknown = document.toJS();
-  if (raw === null) throw unreadable(nameOrPath, 'it is empty');
-  return { source: nameOrPath, raw, folder };
+  try {
+    const raw = await interruptible(() => parseYaml(text));
+    if (raw !== null) return { source: nameOrPath, raw, folder };
+  } catch (error) {
+    throw unreadable(nameOrPath, messageOf(error), error);
+  }
+  throw unreadable(nameOrPath, 'it is empty');
 }
 
+function textOf(nameOrPath: string, path: string): string {
+  try {
+    return readText(path, MAX_BYTES);
+  } catch (error) {
+    const isMissing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '');
+    const found = isMissing ? 'found no such file' : `but: ${messageOf(error)}`;
+    throw new SquallError(
+      'scenario',
+      isMissing ? 'UNKNOWN_SCENARIO' : 'UNREADABLE_SCENARIO',
+      `Expected ${nameOrPath} to be a scenario file, ${found}`,
+      {
+        cause: error,
+        next: `Correct the path, which resolves to ${path}, or run \`squall list\` for the scenarios of the catalogue.`,
+      },
+    );
+  }
+}
+
+/** The default export of a module. It may compute for as long as {@link MAX_IMPORT_MS}, and be interrupted even where it never waits. */
 async function importDefault(url: string, source: string): Promise<unknown> {
-  const module: { default?: unknown } = await import(url).catch(error => {
-    throw unreadable(source, messageOf(error), error);
-  });
+  const limit = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => limit.reject(new Error(`it does not end within ${MAX_IMPORT_MS / 1000} s`)),
+    MAX_IMPORT_MS,
+  );
+  const module: { default?: unknown } = await interruptible(() => Promise.race([import(url), limit.promise]))
+    .catch(error => {
+      throw unreadable(source, messageOf(error), error);
+    })
+    .finally(() => clearTimeout(timer));
   if (module.default === undefined)
     throw unreadable(source, 'it has no default export; write `export default { name: …, why: …, load: …, slos: … }`');
   return module.default;
 }
 
-function noFile(nameOrPath: string, path: string): SquallError {
-  const found = existsSync(path) ? 'found something else' : 'found no such file';
-  return new SquallError('scenario', 'UNKNOWN_SCENARIO', `Expected ${nameOrPath} to be a scenario file, ${found}`, {
-    next: `Correct the path, which resolves to ${path}, or run \`squall list\` for the scenarios of the catalogue.`,
-  });
-}
-
-function unreadable(source: string, why: string, cause?: unknown): SquallError {
-  return new SquallError('scenario', 'UNREADABLE_SCENARIO', `Expected ${source} to be a scenario file, but: ${why}`, {
+/** The error of a file, or of a program's export, that cannot be read as a scenario. */
+export function unreadable(source: string, why: string, cause?: unknown): SquallError {
+  const words = why.slice(0, 1000);
+  return new SquallError('scenario', 'UNREADABLE_SCENARIO', `Expected ${source} to be a scenario file, but: ${words}`, {
     cause,
     next: 'Correct the file; `squall schema` prints its JSON Schema, which editors can check it against.',
   });

@@ -1,10 +1,12 @@
 import { NEVER } from '../harness/clock.ts';
-import { SquallError } from '../harness/errors.ts';
+import { messageOf, SquallError } from '../harness/errors.ts';
+import { interruptible } from '../harness/host/interrupts.ts';
 import { warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
 import { resolvedHeaders } from '../load/request/secrets.ts';
 import { type CompiledScenario, type CompileOptions, compileScenario } from './compile.ts';
-import { type FoundScenario, findScenario } from './find.ts';
+import { type FoundScenario, findScenario, unreadable } from './find.ts';
+import { requirePlain } from './input/plain.ts';
 import { compileHeaders } from './load/compile-headers.ts';
 import { override } from './override.ts';
 import type { ResolvedScenario } from './scenario.ts';
@@ -48,10 +50,12 @@ export async function loadScenario(
     throw new SquallError('option', 'SEGMENT_WITHOUT_TARGET', 'Expected --target together with --segment, got none', {
       next: 'Give the URL of the server that all segments load; for a stack that Squall starts, use --workers.',
     });
-  const scenario = validateScenario(override(raw, changes), source);
+  const scenario = await interruptible(() => validateScenario(override(plain(raw, source), changes), source));
   const external = await withMetrics(options.external, scenario, { metrics, metricsAuthorization }, signal);
   const models = asksModel ? await modelsFor(scenario, external, signal) : undefined;
-  const compiled = compileScenario(scenario, { ...options, external, folder, model: models?.[0] });
+  const compiled = await interruptible(() =>
+    compileScenario(scenario, { ...options, external, folder, model: models?.[0] }),
+  );
   const warmUp = warmUpMs(compiled.plan);
   if (startAt && startAt.getTime() < Date.now() + warmUp)
     throw new SquallError(
@@ -61,6 +65,16 @@ export async function loadScenario(
       { next: 'Choose a later --start-at, which leaves time to start the processes and to warm up.' },
     );
   return { scenario, compiled, ...(models && { models }) };
+}
+
+/** @throws SquallError `UNREADABLE_SCENARIO` for more, or for anything else, than a scenario can be */
+function plain(raw: unknown, source: string): unknown {
+  try {
+    requirePlain(raw);
+    return raw;
+  } catch (error) {
+    throw unreadable(source, messageOf(error), error);
+  }
 }
 
 /** Models of the target, for a scenario that needs one and names none. */

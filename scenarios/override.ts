@@ -1,5 +1,6 @@
-import { parse } from 'yaml';
-import { SquallError } from '../harness/errors.ts';
+import { messageOf, SquallError } from '../harness/errors.ts';
+import { isCredential } from '../load/request/secrets.ts';
+import { parseYaml } from './input/yaml.ts';
 
 /**
  * A copy of a scenario file with values at paths replaced: `stack.gateway.retries`, `load.stages.0.for`, `faults.kill.at` (list
@@ -25,18 +26,46 @@ export function override(raw: unknown, values: Readonly<Record<string, unknown>>
   return copy;
 }
 
+/** Maximum number of overrides on a command line. */
+const MAX_OVERRIDES = 1000;
+
 /**
- * Parses the `path=value` pairs of `--set`; values are YAML, such as `off`, `0`, `10s` or `{a: 1}`.
- * @throws SquallError `BAD_OVERRIDE` without `=`
+ * Parses the `path=value` pairs of `--set`; values are YAML, such as `off`, `0`, `10s` or `{a: 1}`. A literal credential is refused,
+ * since other users see command lines, and replay commands repeat them.
+ * @throws SquallError `BAD_OVERRIDE` without `=`, for a value that is no YAML, a credential, and for more than 1000
  */
 export function parseOverrides(pairs: readonly string[]): Record<string, unknown> {
+  if (pairs.length > MAX_OVERRIDES)
+    throw badOverride(`Expected \`--set\` at most ${MAX_OVERRIDES} times, got ${pairs.length}`);
   return Object.fromEntries(
     pairs.map(pair => {
       const at = pair.indexOf('=');
-      if (at < 1) throw badOverride(`Expected \`--set\` to be path=value, got "${pair}"`);
-      return [pair.slice(0, at), parse(pair.slice(at + 1)) as unknown];
+      if (at < 1) throw badOverride(`Expected \`--set\` to be path=value, got ${JSON.stringify(pair.slice(0, 100))}`);
+      const path = pair.slice(0, at);
+      const value = yamlValue(path, pair.slice(at + 1));
+      requireNoCredential(path, value);
+      return [path, value];
     }),
   );
+}
+
+function yamlValue(path: string, text: string): unknown {
+  try {
+    return parseYaml(text);
+  } catch (error) {
+    throw badOverride(`Expected the value of \`--set ${path}\` to be YAML, but: ${messageOf(error)}`);
+  }
+}
+
+/** Neither as a value of its own nor in a list or an object. The value is not quoted. */
+function requireNoCredential(path: string, value: unknown): void {
+  const name = path.split('.').at(-1)!;
+  if (typeof value === 'string' && isCredential(name, value))
+    throw new SquallError('option', 'BAD_OVERRIDE', `Expected \`--set ${path}\` without a literal credential`, {
+      next: 'Set an environment variable and give its name, as in --set load.clients.classes.0.key=env:NAME: other users of this machine see command lines.',
+    });
+  if (typeof value === 'object' && value !== null)
+    for (const [key, child] of Object.entries(value)) requireNoCredential(`${path}.${key}`, child);
 }
 
 /** The key itself, or the index of the list item that it names. */

@@ -1,16 +1,18 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, statfsSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import type { RunEnvironment } from '../harness/history.ts';
+import { pathFrom } from '../harness/host/files.ts';
 
 /** Minimum free space for the history, requests and logs of a run; a minute of the main scenario takes a few MiB. */
 const MIN_FREE_BYTES = 64 * 2 ** 20;
 
 /**
- * Creates a run directory below `out`.
+ * Creates a run directory below `out`, for this user alone: what a run records may contain keys.
+ * @returns its absolute path, since services run in folders of their own
  * @throws SquallError `OUTPUT_NOT_WRITABLE`, `DISK_FULL`
  */
 export function openRunDirectory(
@@ -19,7 +21,7 @@ export function openRunDirectory(
   clock: Clock,
 ): { readonly environment: RunEnvironment; readonly directory: string } {
   const environment = environmentOf(scenario, clock);
-  return { environment, directory: makeDirectory(out, environment.id) };
+  return { environment, directory: makeDirectory(pathFrom(out), environment.id) };
 }
 
 /** Whether an error was caused by a full disk. */
@@ -74,7 +76,10 @@ function makeFolders(path: string): void {
 function makeDirectory(out: string, id: string): string {
   const directory = join(out, id);
   try {
-    makeFolders(resolve(directory));
+    // A line of a service's configuration would end there.
+    if (/\p{Cc}/u.test(directory)) throw new Error('its path has a control character');
+    makeFolders(dirname(directory));
+    mkdirSync(directory, { mode: 0o700 });
     accessSync(directory, constants.W_OK);
   } catch (error) {
     if (isDiskFull(error)) throw diskFull(out, error);

@@ -6,6 +6,11 @@ import { stackOptionsSchema } from '../stack/options.ts';
 import { duration, inDurations } from './durations.ts';
 import { loadSchema } from './load/schema.ts';
 
+/** Maximum number of faults, of SLOs, and of requirements. */
+const MAX_ITEMS = 1000;
+/** Maximum length of a name or an objective, in characters. */
+const MAX_NAME = 200;
+
 /** The keys of every fault; further keys come from the schema of the kind. */
 interface FaultOf<Time> {
   readonly id?: string | undefined;
@@ -27,6 +32,7 @@ const faults = faultPackages.map(fault => {
   const object = z.strictObject({
     id: z
       .string()
+      .max(100)
       .regex(/^[\w-]+$/, 'expected letters, digits, dashes and underscores')
       .optional()
       .describe('name of the windows fault:<id> and recovery:<id>; by default the kind'),
@@ -48,6 +54,7 @@ const anyFault = z.discriminatedUnion('kind', faults as unknown as [z.ZodObject]
 
 const objective = z
   .string()
+  .max(MAX_NAME)
   .meta({ title: OBJECTIVE_WORDS })
   .transform((text, context) => {
     try {
@@ -74,14 +81,18 @@ const target = z
   .describe('what to know of a server that --target names; ignored without it');
 
 const slo = z.strictObject({
-  name: z.string().min(1),
-  window: z.string().default('whole').describe('baseline, whole, load:<stage>, fault:<id> or recovery:<id>'),
+  name: z.string().min(1).max(MAX_NAME),
+  window: z
+    .string()
+    .max(MAX_NAME)
+    .default('whole')
+    .describe('baseline, whole, load:<stage>, fault:<id> or recovery:<id>'),
   objective,
   class: z.string().optional().describe('only requests of this class of load.clients.classes'),
 });
 
 const proof = z.strictObject({
-  without: z.string().min(1).describe('the safeguard that is turned off, in words'),
+  without: z.string().min(1).max(MAX_NAME).describe('the safeguard that is turned off, in words'),
   set: z
     .record(z.string(), z.unknown())
     .describe('overrides of values in this file by path, such as stack.gateway.retries: 0'),
@@ -99,9 +110,10 @@ export const scenarioSchema = z.strictObject({
     .string()
     .max(64, 'expected at most 64 characters, since it is part of every request id')
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes'),
-  why: z.string().min(1).describe('what would go wrong in production if an SLO failed'),
+  why: z.string().min(1).max(10_000).describe('what would go wrong in production if an SLO failed'),
   covers: z
-    .array(z.string())
+    .array(z.string().max(1000))
+    .max(MAX_ITEMS)
     .default([])
     .describe(
       'requirements that the SLOs judge, at least in part: an id each, optionally followed by a space and its text',
@@ -118,9 +130,9 @@ export const scenarioSchema = z.strictObject({
   ).prefault({}),
   target: target.optional(),
   load: loadSchema,
-  faults: z.array(anyFault).default([]),
-  slos: z.array(slo).min(1),
-  proof: z.array(proof).default([]),
+  faults: z.array(anyFault).max(MAX_ITEMS).default([]),
+  slos: z.array(slo).min(1).max(MAX_ITEMS),
+  proof: z.array(proof).max(100).default([]),
 });
 
 /** A scenario as written in a file. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { SquallError } from '../harness/errors.ts';
+import { escaped } from '../harness/host/visible.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { type JsonSchema, keysOf, optionsOf, schemasAt, wordsOf } from './json-schema.ts';
 import { type ResolvedScenario, scenarioSchema } from './scenario.ts';
@@ -19,7 +20,7 @@ export function validateScenario(raw: unknown, source: string): ResolvedScenario
   const parsed = scenarioSchema.safeParse(raw, { error: () => '' });
   if (parsed.success) return parsed.data;
   const jsonSchema = scenarioJsonSchema() as JsonSchema;
-  const lines = parsed.error.issues.flatMap(issue => issueLines(issue, jsonSchema, raw)).map(line => `\n  - ${line}`);
+  const lines = firstLines(parsed.error.issues, jsonSchema, raw).map(line => `\n  - ${line}`);
   throw new SquallError('scenario', 'BAD_SCENARIO', `${source} is not a scenario:${lines.join('')}`, {
     next: 'Correct the file; `squall schema` prints its JSON Schema, which editors can check it against.',
   });
@@ -27,50 +28,88 @@ export function validateScenario(raw: unknown, source: string): ResolvedScenario
 
 type Issue = z.core.$ZodIssue;
 
+/** Issues beyond these are counted, not told. */
+const MAX_ISSUES = 20;
+const MAX_KEY = 80;
+
+function firstLines(issues: readonly Issue[], jsonSchema: JsonSchema, raw: unknown): string[] {
+  const lines: string[] = [];
+  let others = 0;
+  for (const issue of issues) {
+    const own = lines.length < MAX_ISSUES ? issueLines(issue, jsonSchema, raw) : [];
+    others += Math.max(0, countOf(issue) - own.length);
+    lines.push(...own);
+  }
+  others += Math.max(0, lines.length - MAX_ISSUES);
+  return others === 0 ? lines : [...lines.slice(0, MAX_ISSUES), `and ${others.toLocaleString('en')} more`];
+}
+
+function countOf(issue: Issue): number {
+  if (issue.code === 'unrecognized_keys') return issue.keys.length;
+  return branchOf(issue)?.reduce((sum, inner) => sum + countOf(inner), 0) ?? 1;
+}
+
+/** The branch of a union that parsed furthest, which is taken as the intended one; undefined if none got anywhere. */
+function branchOf(issue: Issue): readonly Issue[] | undefined {
+  if (issue.code !== 'invalid_union') return undefined;
+  const [branch] = issue.errors.toSorted((a, b) => progress(b) - progress(a));
+  return branch && progress(branch) > 0 ? branch : undefined;
+}
+
+/** Lines of an issue, not many more than {@link MAX_ISSUES}. */
 function issueLines(issue: Issue, jsonSchema: JsonSchema, raw: unknown): string[] {
   const schemas = schemasAt(jsonSchema, issue.path, raw);
   if (issue.code === 'unrecognized_keys') {
     const known = keysOf(schemas);
-    return issue.keys.map(key => {
+    return issue.keys.slice(0, MAX_ISSUES).map(key => {
       const hint = didYouMean(key, known) || '.';
       return `unknown key \`${pathText([...issue.path, key])}\`${hint} Known: ${known.join(', ')}`;
     });
   }
-  // The branch of a union that parsed furthest is taken as the intended one.
-  const branch =
-    issue.code === 'invalid_union' ? issue.errors.toSorted((a, b) => progress(b) - progress(a))[0] : undefined;
-  if (branch && progress(branch) > 0)
+  const branch = branchOf(issue)?.slice(0, MAX_ISSUES);
+  if (branch)
     return branch.flatMap(inner =>
       issueLines({ ...inner, path: [...issue.path, ...inner.path] } as Issue, jsonSchema, raw),
     );
-  const own = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message;
+  const own = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message || lengthWords(issue);
   const found = valueAt(raw, issue.path);
   const hint = typeof found === 'string' ? didYouMean(found, optionsOf(schemas)) : '';
   const expected = own?.replace(/^(expected|must (be|have)) /, '') || wordsOf(schemas, found);
   const field = issue.path.length === 0 ? '' : `\`${pathText(issue.path)}\`: `;
   // Values of headers may be keys.
-  const text = issue.path.includes('headers') ? `a ${typeof found} that is not shown` : shown(found);
+  const text = issue.path.includes('headers')
+    ? `a ${typeof found} that is not shown`
+    : shown(found, issue.path.length === 0);
   return [`${field}expected ${expected}, found ${text}${hint}`];
+}
+
+/** The limit of a text or a list that exceeds it; empty for any other issue. */
+function lengthWords(issue: Issue): string {
+  if (issue.code !== 'too_big' || !['string', 'array'].includes(issue.origin)) return '';
+  return `at most ${issue.maximum} ${issue.origin === 'string' ? 'characters' : 'items'}`;
 }
 
 /** How deep into a value a branch parsed before it failed; 0 for a value of another type. */
 function progress(issues: readonly Issue[]): number {
   const depth = (issue: Issue) => issue.path.length + (issue.code === 'unrecognized_keys' || issue.message ? 1 : 0);
-  return Math.max(0, ...issues.map(depth));
+  return issues.reduce((max, issue) => Math.max(max, depth(issue)), 0);
 }
 
-/** `3 (number)`, `nothing`; long values are truncated. */
-function shown(value: unknown): string {
+/** `3 (number)`, `nothing`; long values are truncated, and a text in place of a whole scenario, which may be any file, is not shown. */
+function shown(value: unknown, isWhole: boolean): string {
   if (value === undefined) return 'nothing';
+  if (isWhole && typeof value !== 'object') return `a ${typeof value}`;
   if (value === null) return 'null';
   const text = typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value) : String(value);
   const cut = text.length > 120 ? `${text.slice(0, 120)}…` : text;
   return `${cut} (${Array.isArray(value) ? 'list' : typeof value})`;
 }
 
+/** `load.stages[0].at`; long keys are truncated. */
 function pathText(path: readonly PropertyKey[]): string {
+  const nameOf = (key: string) => escaped(key.length > MAX_KEY ? `${key.slice(0, MAX_KEY)}…` : key);
   return path
-    .map(part => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`))
+    .map(part => (typeof part === 'number' ? `[${part}]` : `.${nameOf(String(part))}`))
     .join('')
     .replace(/^\./, '');
 }

@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, createSecureContext } from 'node:tls';
 import { messageOf, SquallError } from '../errors.ts';
+import { readText } from './files.ts';
+
+const MAX_PEM_BYTES = 2 ** 20;
 
 /** How the clients of a target speak TLS. Paths are recorded, contents of files never. */
 export interface ClientTls {
@@ -58,7 +60,7 @@ export function tlsOptionsOf({ insecure, certificateFile, keyFile }: ClientTls =
 
 function fileOf(option: string, path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readText(path, MAX_PEM_BYTES);
   } catch (error) {
     throw badCertificate(option, 'a PEM file', messageOf(error));
   }

@@ -143,7 +143,7 @@ function openOutput(logPath: string | undefined) {
       end: () => lastLines(text),
     };
   }
-  const log = openSync(logPath, 'a');
+  const log = openSync(logPath, 'a', 0o600);
   const { size } = statSync(logPath);
   return {
     stdio: [log, log] as const,

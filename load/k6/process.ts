@@ -94,10 +94,10 @@ function writeInputs(folder: string, mounted: string, inputs: Inputs) {
   const { plan, prompts, authorization, authority, tls, controlUrl } = inputs;
   if (prompts) writeFileSync(join(folder, 'prompts.json'), JSON.stringify(prompts), { mode: 0o600 });
   writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan), { mode: 0o600 });
-  writeFileSync(join(folder, 'config.json'), '{}');
+  writeFileSync(join(folder, 'config.json'), '{}', { mode: 0o600 });
   const isTls = plan.targets.some(target => target.startsWith('https:'));
   const trusted = authority ?? getCACertificates('default').join('\n');
-  if (isTls) writeFileSync(join(folder, 'authority.pem'), trusted);
+  if (isTls) writeFileSync(join(folder, 'authority.pem'), trusted, { mode: 0o600 });
   const { cert, key } = tlsOptionsOf(tls);
   if (cert)
     for (const [file, pem] of Object.entries({ cert, key }))

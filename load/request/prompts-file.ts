@@ -68,14 +68,18 @@ function rowOfText(text: string): PromptRow {
 
 function rowOf(text: string, where: string): PromptRow {
   const row = objectOf(text);
-  if (row === undefined) throw bad(where, 'a JSON object, as in the first line', text);
+  if (row === undefined) throw bad(where, 'a JSON object, as in the first line', 'another text');
   const { prompt, messages, max_tokens: outputTokens } = row;
   if (outputTokens !== undefined && !isCount(outputTokens))
-    throw bad(where, `\`max_tokens\` to be a whole number from 1 to ${MAX_TOKENS}`, outputTokens);
+    throw bad(
+      where,
+      `\`max_tokens\` to be a whole number from 1 to ${MAX_TOKENS}`,
+      JSON.stringify(outputTokens).slice(0, 100),
+    );
   const limit = isCount(outputTokens) ? { outputTokens } : {};
   if (typeof prompt === 'string' && prompt !== '' && messages === undefined) return { ...rowOfText(prompt), ...limit };
   if (prompt !== undefined || !isMessages(messages))
-    throw bad(where, '`prompt`, a text, or `messages`, a list of objects with a `role`', text);
+    throw bad(where, '`prompt`, a text, or `messages`, a list of objects with a `role`', 'an object without them');
   return { messages, promptTokens: messages.reduce((sum, { content }) => sum + tokensIn(content), 0), ...limit };
 }
 
@@ -94,8 +98,7 @@ function isCount(value: unknown): value is number {
   return Number.isInteger(value) && Number(value) >= 1 && Number(value) <= MAX_TOKENS;
 }
 
-/** @param found quoted as JSON, a text at most 100 characters of it */
-function bad(where: string, expected: string, found: unknown, next = 'Correct the line.'): SquallError {
-  const shown = JSON.stringify(typeof found === 'string' ? found.slice(0, 100) : found);
-  return new SquallError('scenario', 'BAD_PROMPTS', `${where}: expected ${expected}, found ${shown}`, { next });
+/** @param found in words */
+function bad(where: string, expected: string, found: string, next = 'Correct the line.'): SquallError {
+  return new SquallError('scenario', 'BAD_PROMPTS', `${where}: expected ${expected}, found ${found}`, { next });
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { closeSync, openSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import { blocksOf as regularBlocks } from '../../harness/host/files.ts';
 
-const BLOCK_BYTES = 64 * 1024;
+/** Larger files are refused: reading one twice would take minutes. */
+const MAX_FILE_BYTES = 4 * 2 ** 30;
 /** Maximum line length, so that a file without line ends cannot fill the memory. */
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 
@@ -71,16 +72,10 @@ export function requireSameFile(
 
 /** Blocks of a file; each overwrites the one before. */
 function* blocksOf(path: string, kind: FileKind): Generator<Buffer> {
-  let file: number | undefined;
   try {
-    file = openSync(path, 'r');
-    const block = Buffer.allocUnsafe(BLOCK_BYTES);
-    for (let size = readSync(file, block); size > 0; size = readSync(file, block)) yield block.subarray(0, size);
+    yield* regularBlocks(path, MAX_FILE_BYTES);
   } catch (error) {
-    if (error instanceof SquallError) throw error;
-    throw unreadable(path, kind, messageOf(error), undefined, error);
-  } finally {
-    if (file !== undefined) closeSync(file);
+    throw error instanceof SquallError ? error : unreadable(path, kind, messageOf(error), undefined, error);
   }
 }
 

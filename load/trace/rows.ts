@@ -9,7 +9,10 @@ export interface RawRow {
   cell(column: string): unknown;
 }
 
-/** Makes the error `BAD_TRACE` for a cell of a trace. */
+/** Stands for a text that a message does not quote: until its columns are found, a file may be any other, such as one with keys. */
+export const ANOTHER_TEXT: unique symbol = Symbol('another text');
+
+/** Makes the error `BAD_TRACE` for a cell of a trace. @param found quoted as JSON, but for {@link ANOTHER_TEXT} */
 export type BadCell = (line: number, column: string, expected: string, found: unknown) => SquallError;
 
 /**
@@ -25,8 +28,8 @@ export function* csvRows(lines: Iterable<string>, columns: readonly string[], ba
     if (!header) {
       header = cells;
       const missing = columns.find(column => !cells.includes(column));
-      const found = cells.join(', ').slice(0, 200);
-      if (missing !== undefined) throw bad(line, missing, `a column of that name in the header (${found})`, undefined);
+      if (missing !== undefined)
+        throw bad(line, missing, `a column of that name in the header, beside ${cells.length} others`, undefined);
       continue;
     }
     const { length } = header;
@@ -43,10 +46,9 @@ export function* ndjsonRows(lines: Iterable<string>, bad: BadCell): Generator<Ra
   for (const [line, text] of numbered(lines)) {
     const object = objectOf(text);
     const cell = (column: string) => {
-      if (object === undefined) throw bad(line, column, 'a JSON object in the line', text);
+      if (object === undefined) throw bad(line, column, 'a JSON object in the line', ANOTHER_TEXT);
       if (Object.hasOwn(object, column)) return object[column];
-      const found = Object.keys(object).join(', ').slice(0, 200);
-      throw bad(line, column, `a key of that name (${found})`, undefined);
+      throw bad(line, column, `a key of that name, beside ${Object.keys(object).length} others`, undefined);
     };
     yield { line, cell };
   }

@@ -1,8 +1,9 @@
 import { SquallError } from '../../harness/errors.ts';
+import { escaped } from '../../harness/host/visible.ts';
 import type { TracePlan } from '../../harness/plan.ts';
 import { type Random, seededRandom } from '../../harness/random.ts';
 import { linesOf } from './lines.ts';
-import { type BadCell, csvRows, ndjsonRows, type RawRow } from './rows.ts';
+import { ANOTHER_TEXT, type BadCell, csvRows, ndjsonRows, type RawRow } from './rows.ts';
 
 /** Recorded request. */
 export interface TraceRow {
@@ -114,19 +115,21 @@ function countOf(row: RawRow, column: string, bad: BadCell): number {
 }
 
 function badCell(path: string, line: number, column: string, expected: string, found: unknown): SquallError {
-  const shown = found === undefined ? 'nothing' : JSON.stringify(found).slice(0, 100);
+  const shown =
+    found === undefined
+      ? 'nothing'
+      : found === ANOTHER_TEXT
+        ? ANOTHER_TEXT.description!
+        : JSON.stringify(found).slice(0, 100);
   const where = `${path}, line ${line}, column "${column}"`;
   return badTrace(where, expected, shown, 'Correct the line, or the column names in `load.trace.columns`.');
 }
 
-/** Control characters are escaped, since a terminal would obey them. */
 function badTrace(
   where: string,
   expected: string,
   found: string,
   next = 'Set `load.trace.file` to a file of recorded requests.',
 ): SquallError {
-  const message = `${where}: expected ${expected}, found ${found}`;
-  const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  return new SquallError('scenario', 'BAD_TRACE', message.replace(/\p{Cc}/gu, escaped), { next });
+  return new SquallError('scenario', 'BAD_TRACE', escaped(`${where}: expected ${expected}, found ${found}`), { next });
 }

@@ -18,7 +18,7 @@ export interface Journal {
  * @param onError called once if the file cannot be written; later records are lost
  */
 export function openJournal(path: string, onError: (error: Error) => void): Journal {
-  const file = createWriteStream(path, { flags: 'a' });
+  const file = createWriteStream(path, { flags: 'a', mode: 0o600 });
   file.once('error', onError);
   let buffer = '';
   const flush = () => {

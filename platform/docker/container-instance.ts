@@ -108,7 +108,7 @@ export class RestartableContainer {
   async #attach(container: EngineContainer): Promise<StartedContainer> {
     const client = await getContainerRuntimeClient();
     const output = await client.container.attach(container);
-    const logged = finished(output.pipe(createWriteStream(this.#logPath, { flags: 'a' }))).catch(() => {});
+    const logged = finished(output.pipe(createWriteStream(this.#logPath, { flags: 'a', mode: 0o600 }))).catch(() => {});
     return { container, logged };
   }
 

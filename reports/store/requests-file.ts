@@ -1,10 +1,11 @@
-import { createReadStream, existsSync, readdirSync } from 'node:fs';
+import { chmodSync, createReadStream, existsSync, readdirSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { asyncBufferFromFile, parquetReadObjects, type SchemaElement } from 'hyparquet';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, type SchemaElement } from 'hyparquet';
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
-import { SquallError } from '../../harness/errors.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import { openRegular } from '../../harness/host/files.ts';
 import { type RequestRecord, requestIdOf } from '../../harness/requests.ts';
 
 /** Journals that the generator's workers append to, in order of the ends of requests. */
@@ -119,6 +120,7 @@ export async function writeRequests(
     kvMetadata: NOTES,
     createdBy: 'squall',
   });
+  chmodSync(`${target}.part`, 0o600);
   await rename(`${target}.part`, target);
 }
 
@@ -132,12 +134,12 @@ function* rowsOf(
 /**
  * Request records of a run directory in scheduled order: from the sealed file, or from the journals of a run that was killed before
  * it could seal them; none if the run sent nothing.
- * @throws SquallError `BAD_JOURNAL`
+ * @throws SquallError `BAD_JOURNAL`, `BAD_REQUESTS` for another file, or more than 20 million records
  */
 export async function readRequests(directory: string, signal?: AbortSignal): Promise<RequestRecord[]> {
   const sealed = join(directory, REQUESTS_FILE);
   if (existsSync(sealed)) {
-    const rows = await parquetReadObjects({ file: await asyncBufferFromFile(sealed) });
+    const rows = await readSealed(sealed);
     signal?.throwIfAborted();
     for (const row of rows) {
       delete row[ID_COLUMN];
@@ -146,6 +148,26 @@ export async function readRequests(directory: string, signal?: AbortSignal): Pro
     return rows as unknown as RequestRecord[];
   }
   return readJournals(journalsOf(directory), signal);
+}
+
+/** Maximum number of records; more would need more memory than Node has. */
+const MAX_RECORDS = 20_000_000;
+
+async function readSealed(path: string): Promise<Record<string, unknown>[]> {
+  try {
+    openRegular(path)[Symbol.dispose]();
+    const file = await asyncBufferFromFile(path);
+    const metadata = await parquetMetadataAsync(file);
+    const columns = new Set(metadata.schema.map(({ name }) => name));
+    const missing = NAMES.find(name => !COLUMNS[name].isOptional && !columns.has(name));
+    if (missing !== undefined) throw new Error(`it has no column ${missing}`);
+    if (metadata.num_rows > MAX_RECORDS) throw new Error(`it has more than ${MAX_RECORDS} records`);
+    return await parquetReadObjects({ file, metadata });
+  } catch (error) {
+    const message = `Expected ${path} to contain the requests of a run, but: ${messageOf(error)}`;
+    const next = 'Restore the file, or move it away to judge the run without it.';
+    throw new SquallError('environment', 'BAD_REQUESTS', message, { cause: error, next });
+  }
 }
 
 function journalsOf(directory: string): string[] {
@@ -164,6 +186,11 @@ async function readJournals(journals: readonly string[], signal?: AbortSignal): 
 async function readJournal(path: string, records: RequestRecord[], signal?: AbortSignal): Promise<void> {
   let bad: { readonly line: number; readonly cause: unknown } | undefined;
   let line = 0;
+  try {
+    openRegular(path)[Symbol.dispose]();
+  } catch (cause) {
+    throw badJournal(`Expected ${path} to be a journal of requests, but: ${messageOf(cause)}`, cause);
+  }
   for await (const text of createInterface({ input: createReadStream(path, signal ? { signal } : {}) })) {
     line += 1;
     if (text === '') continue;
@@ -174,9 +201,10 @@ async function readJournal(path: string, records: RequestRecord[], signal?: Abor
       bad = { line, cause };
     }
   }
-  if (bad && bad.line !== line)
-    throw new SquallError('environment', 'BAD_JOURNAL', `Line ${bad.line} of ${path} is not a request record`, {
-      next: 'Restore the file, or move it away to judge the run without it.',
-      cause: bad.cause,
-    });
+  if (bad && bad.line !== line) throw badJournal(`Line ${bad.line} of ${path} is not a request record`, bad.cause);
+}
+
+function badJournal(message: string, cause: unknown): SquallError {
+  const next = 'Restore the file, or move it away to judge the run without it.';
+  return new SquallError('environment', 'BAD_JOURNAL', message, { next, cause });
 }

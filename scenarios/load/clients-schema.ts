@@ -64,11 +64,14 @@ const clientTimeout = z
   .describe('how long clients wait before they disconnect');
 
 const userClass = z.strictObject({
-  name: z.string().regex(/^[\w-]+$/, 'expected letters, digits, dashes and underscores'),
+  name: z
+    .string()
+    .max(100)
+    .regex(/^[\w-]+$/, 'expected letters, digits, dashes and underscores'),
   weight: z.number().positive().default(1).describe('relative frequency of requests of this class'),
   key: z
     .string()
-    .regex(/^[!-~]+$/, 'expected printable ASCII without spaces')
+    .regex(/^[!-~]{1,4096}$/, 'expected printable ASCII without spaces')
     .optional()
     .describe('API key; "env:NAME" reads it from the environment and keeps it out of all files'),
   priority: z.int().min(0).max(9).optional().describe('value of the x-priority header; 0 is the highest priority'),
@@ -90,7 +93,7 @@ export const clientsSchema = z.strictObject({
     ),
   retry,
   clientTimeout: clientTimeout.optional(),
-  classes: z.array(userClass).min(1).optional(),
+  classes: z.array(userClass).min(1).max(1000).optional(),
 });
 
 /** The `clients` section with its defaults filled in. */

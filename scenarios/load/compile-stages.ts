@@ -5,7 +5,7 @@ import { formatDuration } from '../../harness/quantity.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { type ResolvedStage, SHAPE_NAMES, SHAPES } from './schema.ts';
 
-/** Maximum number of periods of one stage; more would make the plan too large to read. */
+/** Maximum number of periods of one stage, and of all together; more would make the plan too large to read. */
 const MAX_PERIODS = 1000;
 
 /** What the stages of a load set: arrival rates, users of a closed loop, or nothing, for connections that send back to back. */
@@ -24,6 +24,7 @@ interface StageEnd {
  */
 export function compileStages(stages: readonly ResolvedStage[], kind: LoadKind): Ramp[] {
   const ramps: Ramp[] = [];
+  requireFewPeriods(stages);
   let end: StageEnd = { toMs: 0, perSecond: 0, users: 0 };
   for (const [index, stage] of stages.entries()) {
     const field = `load.stages[${index}]`;
@@ -41,6 +42,12 @@ export function compileStages(stages: readonly ResolvedStage[], kind: LoadKind):
       stages,
     );
   return ramps;
+}
+
+function requireFewPeriods(stages: readonly ResolvedStage[]): void {
+  const periods = stages.reduce((sum, { for: forMs, sinusoid }) => sum + (sinusoid ? forMs / sinusoid.period : 0), 0);
+  if (stages.length > 1 && periods > MAX_PERIODS)
+    throw badScenario('load.stages', `at most ${MAX_PERIODS} periods of \`sinusoid\` in all`, Math.ceil(periods));
 }
 
 function requireShape(stage: ResolvedStage, field: string, kind: LoadKind): void {

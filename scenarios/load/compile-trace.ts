@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { pathFrom } from '../../harness/host/files.ts';
 import type { TracePlan } from '../../harness/plan.ts';
 import { hashFile, requireSameFile } from '../../load/trace/lines.ts';
 import { isJsonLines, readTrace } from '../../load/trace/trace.ts';
@@ -28,7 +28,7 @@ const MIN_LUMP = 2;
  * @throws SquallError `BAD_TRACE`, `TRACE_UNREADABLE`, `TRACE_CHANGED`, or `BAD_SCENARIO` that names the field
  */
 export function compileTrace(trace: NonNullable<ResolvedLoad['trace']>, folder: string): CompiledTrace {
-  const file = resolve(folder, trace.file);
+  const file = pathFrom(trace.file, folder);
   const sha256 = trace.sha256 ?? hashFile(file);
   if (trace.sha256 !== undefined) requireSameFile({ file, sha256 }, 'trace');
   const isJson = isJsonLines(file);

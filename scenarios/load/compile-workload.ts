@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { pathFrom } from '../../harness/host/files.ts';
 import type { Api, ChatWorkload, HttpWorkload, Lengths, PromptsPlan, Workload } from '../../harness/plan.ts';
 import { readPrompts } from '../../load/request/prompts-file.ts';
 import { API_PATHS } from '../../load/request/request.ts';
@@ -157,7 +157,7 @@ function pathOf(api: Api, { path, base }: WorkloadContext): Pick<ChatWorkload, '
 
 /** Reads the prompts, so that errors in them surface before anything starts. */
 function compilePrompts({ prompts }: ChatInput, field: string, api: Api, { folder }: WorkloadContext): PromptsPlan {
-  const file = resolve(folder, prompts!.file);
+  const file = pathFrom(prompts!.file, folder);
   const sha256 = prompts!.sha256 ?? hashFile(file, 'prompts');
   if (prompts!.sha256 !== undefined) requireSameFile({ file, sha256 }, 'prompts');
   const row = readPrompts(file).findIndex(

@@ -30,7 +30,7 @@ export const SHAPE_NAMES: string = SHAPES.map(key => `\`${key}\``).join(', ');
 
 const stage = z
   .strictObject({
-    name: z.string().optional().describe('name of the window load:<name>; by default the position, from 1'),
+    name: z.string().max(200).optional().describe('name of the window load:<name>; by default the position, from 1'),
     to: rate.optional().describe('linear ramp from the previous rate to this one'),
     at: rate.optional().describe('constant rate'),
     spike: rate.optional().describe('burst at this rate, then back to the previous rate'),
@@ -108,7 +108,7 @@ export const loadSchema = z.strictObject({
     })
     .prefault('3s')
     .describe("load before the load phase, at the first stage's rate; not measured"),
-  stages: z.array(stage).min(1).optional().describe('required unless `arrivals` is `trace`'),
+  stages: z.array(stage).min(1).max(1000).optional().describe('required unless `arrivals` is `trace`'),
   trace: trace.optional().describe('recorded trace, for `arrivals: trace` and for lengths of `kind: trace`'),
   workload: workloadSchema.optional().describe('by default chat-short, or the lengths of the replayed trace'),
   clients: clientsSchema.optional().describe('connections, retries, timeouts and classes of clients'),

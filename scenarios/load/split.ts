@@ -37,8 +37,8 @@ function hasSessions(workload: Workload): workload is ChatWorkload {
   return workload.kind !== 'http' && workload.sessions !== undefined;
 }
 
-/** A thousand arrivals per second for a day. A larger number is a typing error, and would take minutes to enumerate. */
-const MAX_ARRIVALS = 1e8;
+/** A thousand arrivals per second for almost three hours. More would take long to enumerate, and their records more memory than Node has. */
+const MAX_ARRIVALS = 1e7;
 
 /**
  * The arrivals of a run as its plan announces them; for a segment also those of the whole load.

@@ -30,7 +30,7 @@ const preset = z.enum(Object.keys(workloads) as [string, ...string[]]);
 export const chatShape = {
   kind: z.literal('chat').optional(),
   preset: preset.optional().describe('workload that absent keys are taken from'),
-  name: z.string().min(1).optional(),
+  name: z.string().min(1).max(200).optional(),
   api: z
     .enum(['chat', 'completions', 'embeddings'])
     .optional()
@@ -72,7 +72,7 @@ export const chatShape = {
 
 const http = z.strictObject({
   kind: z.literal('http').describe('plain HTTP requests without a token stream'),
-  name: z.string().min(1).optional(),
+  name: z.string().min(1).max(200).optional(),
   method: z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']).default('GET'),
   path,
   headers: headers.default({}),

@@ -1,16 +1,19 @@
-import { resolve } from 'node:path';
-import { SquallError } from '../../harness/errors.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type ClientTls, tlsOptionsOf } from '../../harness/host/client-tls.ts';
+import { pathFrom, readText } from '../../harness/host/files.ts';
 import { badTarget, type LocateOptions, locateTarget } from '../../harness/host/target.ts';
 import type { PlatformKind } from '../../harness/plan.ts';
-import { isCredential } from '../../load/request/secrets.ts';
+import { isCredential, referenceIn, resolveSecret } from '../../load/request/secrets.ts';
+import { quoted } from '../quoted.ts';
 import { apiBaseOf } from './base-url.ts';
 import type { External } from './external.ts';
 
 /** Options that name a target. */
 export interface TargetOptions {
   readonly target?: string;
+  /** Token, header, or a reference such as `env:NAME`. */
   readonly authorization?: string;
+  readonly authorizationFile?: string;
   readonly iOwnThisTarget?: boolean;
   readonly insecure?: boolean;
   readonly clientCert?: string;
@@ -27,7 +30,7 @@ export async function externalTarget(
   options: TargetOptions & { readonly platform?: PlatformKind },
   signal: AbortSignal,
 ): Promise<External | undefined> {
-  const { target, platform = 'process', authorization, iOwnThisTarget = false, readyWithin } = options;
+  const { target, platform = 'process', iOwnThisTarget = false, readyWithin } = options;
   if ((target === undefined) !== (platform !== 'external'))
     throw new SquallError(
       'option',
@@ -39,10 +42,11 @@ export async function externalTarget(
   if (target !== undefined) {
     const checked = await checkTarget(target, { iOwnThisTarget, signal });
     const ready = readyWithin === undefined ? {} : { readyWithinMs: readyWithin };
-    return { ...checked, tls, ...ready, authorization: authorizationHeader(authorization) };
+    return { ...checked, tls, ...ready, authorization: authorizationOf(options) };
   }
   const others = {
-    authorization,
+    authorization: options.authorization,
+    'authorization-file': options.authorizationFile,
     'i-own-this-target': iOwnThisTarget || undefined,
     'ready-within': readyWithin,
     ...tls,
@@ -82,11 +86,52 @@ const OPTION_OF: Readonly<Record<string, string>> = { certificateFile: '--client
 function clientTls({ insecure, clientCert, clientKey }: TargetOptions): ClientTls {
   const tls: ClientTls = {
     ...(insecure && { insecure }),
-    ...(clientCert !== undefined && { certificateFile: resolve(clientCert) }),
-    ...(clientKey !== undefined && { keyFile: resolve(clientKey) }),
+    ...(clientCert !== undefined && { certificateFile: pathFrom(clientCert) }),
+    ...(clientKey !== undefined && { keyFile: pathFrom(clientKey) }),
   };
   tlsOptionsOf(tls);
   return tls;
+}
+
+/** The `Authorization` header that options name. @throws SquallError `BAD_AUTHORIZATION` */
+function authorizationOf({ authorization, authorizationFile }: TargetOptions): string {
+  if (authorizationFile === undefined) {
+    const variable = referenceIn(authorization ?? '');
+    if (authorization === undefined || variable === undefined) return authorizationHeader(authorization);
+    if (process.env[variable]) return authorizationHeader(resolveSecret(authorization, process.env));
+    throw badAuthorization(`Expected --authorization env:${variable} to name a variable that is set`);
+  }
+  if (authorization !== undefined)
+    throw badAuthorization('Expected one of --authorization and --authorization-file, got both');
+  return authorizationHeader(readSecret(authorizationFile));
+}
+
+const MAX_SECRET_BYTES = 16 * 1024;
+
+/** As ssh does with keys, a file that others can read is refused: they may have read it already. */
+function readSecret(written: string): string {
+  const path = pathFrom(written);
+  const next = `Give the file of the token alone, with access for its owner only: chmod 600 ${quoted(path)}`;
+  try {
+    const text = readText(path, MAX_SECRET_BYTES, ({ mode }) => {
+      const shown = (mode & 0o777).toString(8).padStart(4, '0');
+      if ((mode & 0o077) !== 0) throw new Error(`others may access it, its mode is ${shown}`);
+    });
+    if (text.trim() === '') throw new Error('it is empty');
+    return text;
+  } catch (error) {
+    throw badAuthorization(
+      `Expected --authorization-file to be a private file with a token, but: ${messageOf(error)}`,
+      next,
+    );
+  }
+}
+
+function badAuthorization(
+  message: string,
+  next = `Set ${AUTHORIZATION_VARIABLE}, or use --authorization-file.`,
+): SquallError {
+  return new SquallError('option', 'BAD_AUTHORIZATION', message, { next });
 }
 
 /**
@@ -96,10 +141,6 @@ function clientTls({ insecure, clientCert, clientKey }: TargetOptions): ClientTl
 export function authorizationHeader(given = process.env[AUTHORIZATION_VARIABLE] ?? ''): string {
   const trimmed = given.trim();
   if (!/^[\x20-\x7e]*$/.test(trimmed))
-    throw new SquallError(
-      'option',
-      'BAD_AUTHORIZATION',
-      'Expected the authorization to be one line of printable ASCII',
-    );
+    throw badAuthorization('Expected the authorization to be one line of printable ASCII');
   return trimmed === '' || trimmed.includes(' ') ? trimmed : `Bearer ${trimmed}`;
 }

@@ -26,7 +26,9 @@ describe('the command line', () => {
         'cli/main.ts',
         'commander',
         'harness/errors.ts',
-        'harness/host/proxies.ts',
+        'harness/host/interrupts.ts',
+  'harness/host/proxies.ts',
+  'harness/host/visible.ts',
         'package.json',
       ]);
     },

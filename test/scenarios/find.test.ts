@@ -18,7 +18,7 @@ it.each<[string, RegExp]>([
   ['comment.yaml', /it is empty/],
   ['named.ts', /named\.ts to be a scenario file, but: it has no default export; write `export default/],
   ['nope.yaml', /nope\.yaml to be a scenario file, found no such file$/],
-  ['.', /to be a scenario file, found something else$/],
+  ['.', /to be a scenario file, but: it is a folder, not a regular file$/],
 ])('refuses %s and says why', async (name, message) => {
   await expect(findScenario(`${folder}/${name}`)).rejects.toMatchObject({
     kind: 'scenario',

@@ -125,7 +125,7 @@ describe('what does not fit', () => {
 
   it.each([
     [[1, 2], '[1,2] (list)'],
-    ['hello', '"hello" (string)'],
+    ['hello', 'a string'],
     [undefined, 'nothing'],
   ])('names the whole file: %j', (raw, found) => {
     expect(refusal(raw)).toBe(

@@ -68,7 +68,7 @@ export async function launchContainer(
 ): Promise<Launch> {
   const name = fullName(runId, 'k6');
   const socketPath = engineSocket();
-  for (const [file, text] of Object.entries(bundle(script))) writeFileSync(join(folder, file), text);
+  for (const [file, text] of Object.entries(bundle(script))) writeFileSync(join(folder, file), text, { mode: 0o600 });
   const uid = process.getuid?.() || UID;
   const onLost = (how: string) => void process.stderr.write(`The watchdog of k6's container was lost: ${how}\n`);
   const watchdog = await startWatchdog({ runId: `${runId}-k6`, directory: dirname(logPath), signal: NEVER, onLost });

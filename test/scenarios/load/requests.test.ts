@@ -239,11 +239,11 @@ describe('prompts of a file', () => {
     ['{"messages": []}', /`messages`, a list of objects/],
     ['{"messages": [{"content": "x"}]}', /`role`/],
     ['{"prompt": "x", "messages": [{"role": "user"}]}', /`prompt`.* or `messages`/],
-    ['{"prompt": "x"}\nplain', /line 2: expected a JSON object, as in the first line, found "plain"/],
+    ['{"prompt": "x"}\nplain', /line 2: expected a JSON object, as in the first line, found another text/],
     ['{"prompt": "x", "max_tokens": 0}', /`max_tokens` to be a whole number/],
     ['{"prompt": "x", "max_tokens": "5"}', /`max_tokens`.*found "5"/],
     ['[{"prompt": "x"}]', /array/],
-    ['\n \n', /found "nothing"/],
+    ['\n \n', /found nothing/],
   ])('%j are refused with the line', (text, why) => {
     const path = file('bad.jsonl', text);
     expect(() => readPrompts(path)).toThrow(expect.objectContaining({ code: 'BAD_PROMPTS', next: expect.any(String) }));
