@@ -1,10 +1,11 @@
-import { availableParallelism, tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { relative } from 'node:path';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { userCache } from './harness/host/private-folder.ts';
 
 // Programs that tests start find their code compiled, and so do the workers of Vitest.
-process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'node-compile-cache');
+process.env.NODE_COMPILE_CACHE ??= userCache('compiled');
 
 // Four kinds of tests, one after the other. `unit` computes: as many files at once as there are cores. `processes` starts programs and
 // mostly waits for them: twice as many. `careful` needs clients that are nearly on time: one file a core. `alone` asserts on times or
@@ -34,7 +35,7 @@ const unit = [
   'test/cli/{dry-run,progress,stored,terminal}.test.ts',
   'test/harness/*.test.ts',
   'test/harness/{arrivals,retry}/*.test.ts',
-  'test/harness/host/{client-tls,files,own-names,proxies,target,visible}.test.ts',
+  'test/harness/host/{client-tls,files,own-names,private-folder,proxies,target,visible}.test.ts',
   'test/reports/*.test.ts',
   'test/reports/{judge,store}/**/*.test.ts',
   'test/reports/render/renderers.test.ts',

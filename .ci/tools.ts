@@ -2,7 +2,8 @@
  * Fills `.tools/bin` with the real tools that cannot be had as an npm package: Toxiproxy and k6, built from their Go modules.
  * Built once a version and machine, in the user's cache folder, and linked from there.
  */
-import { $, fs, os, path, which } from 'zx';
+import { $, fs, path, which } from 'zx';
+import { userCache } from '../harness/host/private-folder.ts';
 
 interface Tool {
   readonly name: string;
@@ -56,7 +57,7 @@ function pinned(name: string, source: string, module: string, version: string): 
   };
 }
 
-const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'squall', 'tools');
+const cache = userCache('tools');
 const target = path.resolve(import.meta.dirname, '../.tools/bin');
 
 if (!(await which('go', { nothrow: true }))) {

@@ -4,7 +4,8 @@
  * versions, in the user's cache folder (860 MB), and linked from there.
  */
 import { createHash } from 'node:crypto';
-import { $, fs, os, path, which } from 'zx';
+import { $, fs, path, which } from 'zx';
+import { userCache } from '../../harness/host/private-folder.ts';
 
 const here = import.meta.dirname;
 const requirements = path.join(here, 'requirements.txt');
@@ -16,7 +17,7 @@ if (!(await which('python3', { nothrow: true }))) {
   process.exit(4);
 }
 const hash = createHash('sha256').update(await fs.readFile(requirements));
-const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'), 'squall', 'tools');
+const cache = userCache('tools');
 const folder = path.join(cache, `real-${hash.digest('hex').slice(0, 12)}`);
 const python = path.join(folder, 'bin', 'python');
 // Written when everything is installed.

@@ -1,11 +1,11 @@
 import { createWriteStream, existsSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type Dockerode from 'dockerode';
 import { type Engine, engineApi } from '../engine.ts';
 import { contentHash, contextOf } from './build-context.ts';
-import { CACHE, debianRoot } from './debian-root.ts';
+import { debianRoot, imageCache } from './debian-root.ts';
 import { DEFINITIONS, OFFICIAL, SUITE } from './definitions.ts';
 import type { ImageName } from './image-names.ts';
 import type { ImageSource } from './image-source.ts';
@@ -68,7 +68,6 @@ type DockerodeWithSave = Dockerode & { getImages(options: { names: string[] }): 
 
 /** Saves all bases to one file, where they share Debian, and deletes files of earlier bases. */
 async function saveBases(source: ImageSource, { socketPath }: Engine, signal: AbortSignal | undefined): Promise<void> {
-  await mkdir(CACHE, { recursive: true });
   const part = `${cacheFile(source)}.${process.pid}`;
   try {
     const api = (await engineApi(socketPath, 0)) as DockerodeWithSave;
@@ -78,13 +77,14 @@ async function saveBases(source: ImageSource, { socketPath }: Engine, signal: Ab
   } finally {
     await rm(part, { force: true });
   }
-  for (const file of await readdir(CACHE))
-    if (file.startsWith(`bases-${source}-`) && file.endsWith('.tar') && join(CACHE, file) !== cacheFile(source))
-      await rm(join(CACHE, file), { force: true });
+  const cache = imageCache();
+  for (const file of await readdir(cache))
+    if (file.startsWith(`bases-${source}-`) && file.endsWith('.tar') && join(cache, file) !== cacheFile(source))
+      await rm(join(cache, file), { force: true });
 }
 
 function cacheFile(source: ImageSource): string {
-  return join(CACHE, `bases-${source}-${contentHash(NAMES.map(baseHash), [])}.tar`);
+  return join(imageCache(), `bases-${source}-${contentHash(NAMES.map(baseHash), [])}.tar`);
 }
 
 function packagesOf(name: ImageName): string {

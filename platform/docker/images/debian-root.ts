@@ -1,14 +1,17 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $, which } from 'zx';
+import { userCache } from '../../../harness/host/private-folder.ts';
 import { type Engine, findImage } from '../engine.ts';
 import { SUITE } from './definitions.ts';
 import { buildFailure, work } from './work.ts';
 
-/** Cache shared by checkouts, never cleared: `$XDG_CACHE_HOME/squall/images`. */
-export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'squall/images');
+/** Cache shared by checkouts, never cleared. @throws SquallError as {@link userCache} */
+export function imageCache(): string {
+  return userCache('images');
+}
 
 const LIMIT_MS = 600_000;
 
@@ -21,7 +24,7 @@ export async function debootstrapProblem(): Promise<string | undefined> {
 }
 
 /**
- * Image of a minimal Debian, made from packages by debootstrap, and cached as a file in {@link CACHE}.
+ * Image of a minimal Debian, made from packages by debootstrap, and cached as a file in {@link imageCache}.
  * @returns its tag
  * @throws SquallError `IMAGE_BUILD_FAILED` or `IMAGE_DISK_FULL`
  */
@@ -43,7 +46,7 @@ export async function debianRoot(
 }
 
 function rootFile(): string {
-  return join(CACHE, `debian-${SUITE}-${process.arch}.tar`);
+  return join(imageCache(), `debian-${SUITE}-${process.arch}.tar`);
 }
 
 async function bootstrap(progress: (line: string) => void, signal: AbortSignal | undefined): Promise<void> {
@@ -61,13 +64,12 @@ async function bootstrap(progress: (line: string) => void, signal: AbortSignal |
     './usr/share/man/*',
   ];
   try {
-    await mkdir(CACHE, { recursive: true });
     const made = await $$`debootstrap --variant=minbase ${SUITE} ${folder}`;
     if (made.exitCode !== 0) throw buildFailure('debootstrap', `${made.stdout}\n${made.stderr}`);
     const packed = await $$`tar -C ${folder} ${excluded.map(path => `--exclude=${path}`)} -cf ${part} .`;
     if (packed.exitCode !== 0) throw buildFailure('Packing Debian', packed.stderr);
     await rename(part, rootFile());
-    progress(`debian: ${Math.round((await stat(rootFile())).size / 1e6)} MB, cached in ${CACHE}`);
+    progress(`debian: ${Math.round((await stat(rootFile())).size / 1e6)} MB, cached in ${imageCache()}`);
   } finally {
     await rm(part, { force: true });
     // An interrupted debootstrap may leave these mounted.

@@ -38,7 +38,7 @@ export async function ensureEngine({
   if (running.code !== 'NO_DOCKER_ENGINE') throw running;
   await requirePrerequisites();
   const logFile = options.logFile ?? join(mkdtempSync(join(tmpdir(), 'squall-dockerd-')), 'dockerd.log');
-  const log = openSync(logFile, 'w');
+  const log = openSync(logFile, 'w', 0o600);
   const [program, ...flags] = command;
   const child = spawn(program, flags, { detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
