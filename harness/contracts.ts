@@ -3,6 +3,7 @@ import type { ClientTls } from './host/client-tls.ts';
 import type { EntryCertificate } from './host/entry-certificate.ts';
 import type { ShortRequest, ShortResponse } from './host/send.ts';
 import type { NameLookUp } from './host/target.ts';
+import type { Trace, TraceRequest } from './host/trace.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 import type { AttackOutcome, ConnectionCounts, LoadNote, Refusals } from './requests.ts';
 import type { Partition } from './segment.ts';
@@ -142,6 +143,8 @@ export interface RunningStack extends AsyncDisposable {
    * @throws without a response: the connection error, or the signal's reason on abort
    */
   probe(target: Link | Replica, path: string, signal: AbortSignal): Promise<Probe>;
+  /** Records a connection to a link from its beginning to its end, from the same network. @throws the signal's reason on abort */
+  trace(link: Link, request: TraceRequest, signal: AbortSignal): Promise<Trace>;
   /** Sends a request directly to a replica, from the same network. @throws as {@link probe}; absent where there are no replicas */
   send?(replica: Replica, request: ShortRequest, signal: AbortSignal): Promise<ShortResponse>;
   /** Refusals so far, from the log of the fault proxy; absent without one. */

@@ -16,6 +16,20 @@ export const DURATION_WORDS = 'a duration such as "10s", "250ms" or "1m30s" (uni
 /** Format of a rate, likewise. */
 export const RATE_WORDS = 'a rate of 0 or more such as "20/s" or "1000/min" (units: /s, /m or /min, /h)';
 
+/** Format of a size, likewise. */
+export const SIZE_WORDS = 'a size such as "16KB" or "100B" (units: B, KB, MB of 1,000; KiB, MiB of 1,024)';
+/** Format of a data rate, likewise. */
+export const DATA_RATE_WORDS = 'a data rate such as "50KB/s" or "1.5MB/s" (units: KB/s, MB/s)';
+
+const SIZE_UNITS_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1000,
+  kB: 1000,
+  MB: 1_000_000,
+  KiB: 1024,
+  MiB: 1_048_576,
+};
+
 /**
  * Maximum duration (ms) of a wait: 24 days. A Node.js timer set for more than 2³¹ − 1 ms fires at once; that limit is 20 hours
  * higher, which leaves room for what a wait adds.
@@ -62,6 +76,33 @@ export function parseRatePerSecond(text: string, field: string): number {
 export function ratePerSecond(text: string): number | undefined {
   const [, count, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*\/\s*([a-z]+)\s*$/.exec(text) ?? [];
   return Object.hasOwn(RATE_UNITS_PER_SECOND, unit) ? Number(count) * RATE_UNITS_PER_SECOND[unit]! : undefined;
+}
+
+/** Bytes of `16KB`, `1.5 MB` or `100B`; undefined for any other text. */
+export function sizeBytes(text: string): number | undefined {
+  const [, count, unit = ''] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*$/.exec(text) ?? [];
+  // A whole number of bytes, whatever the fraction is as a binary one.
+  return Object.hasOwn(SIZE_UNITS_BYTES, unit)
+    ? Number((Number(count) * SIZE_UNITS_BYTES[unit]!).toPrecision(15))
+    : undefined;
+}
+
+/** KB/s (1,000 bytes) of `50KB/s` or `1.5 MB/s`; undefined for any other text. */
+export function dataRateKBps(text: string): number | undefined {
+  const [, size] = /^(.*)\/\s*s\s*$/.exec(text) ?? [];
+  const bytes = size === undefined ? undefined : sizeBytes(size);
+  return bytes === undefined ? undefined : bytes / 1000;
+}
+
+/** Formats bytes exactly, as {@link sizeBytes} parses them: `16000` → `16KB`. */
+export function formatSize(bytes: number): string {
+  const [unit, of] = (
+    [
+      ['MB', 1_000_000],
+      ['KB', 1000],
+    ] as const
+  ).find(([, of]) => bytes >= of && bytes % of === 0) ?? ['B', 1];
+  return `${bytes / of}${unit}`;
 }
 
 function badQuantity(code: string, field: string, expected: string, found: string): SquallError {

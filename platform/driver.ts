@@ -1,6 +1,7 @@
 import type { UpOptions } from '../harness/contracts.ts';
 import type { FirstByte } from '../harness/host/probe.ts';
 import type { ShortRequest, ShortResponse } from '../harness/host/send.ts';
+import type { Trace, TraceRequest } from '../harness/host/trace.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
 import type { LinkPlan } from '../stack/topology.ts';
 import type { Directory } from './addresses.ts';
@@ -56,6 +57,8 @@ export interface Driver {
   listenersOf(link: LinkPlan): Promise<{ readonly requested: string; readonly listen: string }>;
   /** Sends a probe from where the services run. @throws without a response, or the signal's reason on abort */
   probe(url: string, signal: AbortSignal): Promise<FirstByte>;
+  /** Records a connection, likewise. @throws the signal's reason on abort */
+  trace(url: string, request: TraceRequest, signal: AbortSignal): Promise<Trace>;
   /** Sends a request to a service, likewise. @param origin of a replica, as services see it */
   send(origin: string, request: ShortRequest, signal: AbortSignal): Promise<ShortResponse>;
   /**

@@ -117,6 +117,11 @@ class Stack {
         const base = 'listen' in target ? `${target.protocol}://${this.#driver.where.link(target.name)}` : target.url;
         return this.#driver.probe(base + path, probeSignal);
       },
+      trace: ({ protocol, name, to }, request, traceSignal) => {
+        const { where } = this.#driver;
+        const place = request.behind ? where.replica(to) : where.link(name);
+        return this.#driver.trace(`${protocol}://${place}${request.path}`, request, traceSignal);
+      },
       send: ({ url }, request, sendSignal) =>
         this.#driver.send(url, { ...request, headers: tokenHeaders(token) }, sendSignal),
       refusals: () => refusalsIn(join(directory, `${PROXY}.log`)),

@@ -1,27 +1,74 @@
 import { z } from 'zod';
-import { DURATION_WORDS, durationMs, formatDuration, MAX_WAIT_MS } from '../harness/quantity.ts';
+import {
+  DATA_RATE_WORDS,
+  DURATION_WORDS,
+  dataRateKBps,
+  durationMs,
+  formatDuration,
+  formatSize,
+  MAX_WAIT_MS,
+  SIZE_WORDS,
+  sizeBytes,
+} from '../harness/quantity.ts';
 import { type JsonSchema, rangeWords } from './json-schema.ts';
+
+/** How numbers in code are written in a file. */
+interface Unit {
+  /** Of keys in code. */
+  readonly suffix: string;
+  readonly noun: string;
+  readonly words: string;
+  parse(text: string): number | undefined;
+  format(value: number): string;
+}
+
+const MILLISECONDS: Unit = {
+  suffix: 'Ms',
+  noun: 'a duration',
+  words: DURATION_WORDS,
+  parse: durationMs,
+  format: formatDuration,
+};
+const DATA_RATE: Unit = {
+  suffix: 'KBps',
+  noun: 'a data rate in whole KB/s',
+  words: DATA_RATE_WORDS,
+  parse: dataRateKBps,
+  format: rate => `${formatSize(rate * 1000)}/s`,
+};
+/** Only where the schema has the meta `unit: B`: other sizes are written as numbers. */
+const BYTES: Unit = {
+  suffix: 'Bytes',
+  noun: 'a size in whole bytes',
+  words: SIZE_WORDS,
+  parse: sizeBytes,
+  format: formatSize,
+};
 
 /**
  * A duration such as `400ms`; milliseconds in code.
  * @param bounds of the milliseconds. @default the maximum of a timer
  */
 export function duration(bounds: z.ZodType = z.number().max(MAX_WAIT_MS)) {
+  return quantity(MILLISECONDS, bounds);
+}
+
+function quantity({ noun, words, parse, format }: Unit, bounds: z.ZodType) {
   const limits = z.toJSONSchema(bounds) as JsonSchema;
   const hasRange = limits.maximum !== undefined && limits.maximum !== MAX_WAIT_MS;
   const range = hasRange
-    ? rangeWords({ ...(limits.exclusiveMinimum === undefined && { minimum: 0 }), ...limits }, formatDuration)
+    ? rangeWords({ ...(limits.exclusiveMinimum === undefined && { minimum: 0 }), ...limits }, format)
     : '';
   return z
     .string()
-    .meta({ title: `${DURATION_WORDS}${range}` })
+    .meta({ title: `${words}${range}` })
     .transform((text, context) => {
-      const ms = durationMs(text);
-      if (ms !== undefined && bounds.safeParse(ms).success) return ms;
+      const value = parse(text);
+      if (value !== undefined && bounds.safeParse(value).success) return value;
       // An empty message stands for the title and the alternatives, see `validateScenario`.
       context.addIssue({
         code: 'custom',
-        message: ms === undefined ? '' : `expected a duration${range || TIMER_RANGE}`,
+        message: value === undefined ? '' : `expected ${noun}${range || TIMER_RANGE}`,
       });
       return z.NEVER;
     });
@@ -29,7 +76,7 @@ export function duration(bounds: z.ZodType = z.number().max(MAX_WAIT_MS)) {
 
 const TIMER_RANGE = ` of at most ${formatDuration(MAX_WAIT_MS)}, the limit of a timer`;
 
-/** A value as written in a file: durations without `Ms` in the key, see {@link inDurations}. */
+/** A value as written in a file: durations without `Ms` in the key, see {@link inUnits}. */
 export type Written<Value> = Value extends readonly unknown[]
   ? Value
   : Value extends object
@@ -42,13 +89,13 @@ export type Written<Value> = Value extends readonly unknown[]
 
 /**
  * The schema of a file, from the schema of its values in code: a number of milliseconds under a key that ends in `Ms` is written as a
- * duration under the key without `Ms`, so that `{ latency: 400ms }` becomes `{ latencyMs: 400 }`. Bounds, defaults and refinements
- * are kept.
+ * duration under the key without `Ms`, so that `{ latency: 400ms }` becomes `{ latencyMs: 400 }`. Likewise `KBps` for data rates
+ * (`rate: 50KB/s`), and `Bytes` for sizes (`limit: 16KB`) whose schema has the meta `unit: B`. Bounds, defaults and refinements are kept.
  */
-export function inDurations<Schema extends z.ZodType>(
+export function inUnits<Schema extends z.ZodType>(
   schema: Schema,
 ): z.ZodType<z.output<Schema>, Written<z.input<Schema>>> {
-  return written(schema, false) as z.ZodType<z.output<Schema>, Written<z.input<Schema>>>;
+  return written(schema, undefined) as z.ZodType<z.output<Schema>, Written<z.input<Schema>>>;
 }
 
 /** The fields of a zod definition that contain other schemas. */
@@ -62,47 +109,58 @@ interface Definition {
   readonly checks?: readonly z.core.$ZodCheck[];
 }
 
-/** @param isMs whether numbers are milliseconds */
-function written(schema: z.ZodType, isMs: boolean): z.ZodType {
+/** @param unit of numbers; undefined for plain ones */
+function written(schema: z.ZodType, unit: Unit | undefined): z.ZodType {
   const definition = schema.def as unknown as Definition;
   switch (definition.type) {
     case 'number':
-      return isMs ? describedAs(schema, duration(schema)) : schema;
+      return unit ? describedAs(schema, quantity(unit, schema)) : schema;
     case 'object':
       return writtenObject(schema, definition);
     case 'union':
-      return copy(schema, { options: definition.options.map(option => written(option, isMs)) });
+      return copy(schema, { options: definition.options.map(option => written(option, unit)) });
     case 'default': {
-      const inner = written(definition.innerType, isMs);
+      const inner = written(definition.innerType, unit);
       const { defaultValue } = definition;
-      // The JSON Schema shows the default as a duration.
-      if (isMs && typeof defaultValue === 'number')
-        return describedAs(schema, inner.prefault(formatDuration(defaultValue)));
+      // The JSON Schema shows the default as it is written.
+      if (unit && typeof defaultValue === 'number')
+        return describedAs(schema, inner.prefault(unit.format(defaultValue)));
       return copy(schema, { innerType: inner });
     }
     case 'prefault':
     case 'optional':
-      return copy(schema, { innerType: written(definition.innerType, isMs) });
+      return copy(schema, { innerType: written(definition.innerType, unit) });
     case 'pipe':
-      return copy(schema, { in: written(definition.in, isMs) });
+      return copy(schema, { in: written(definition.in, unit) });
     default:
       return schema;
   }
 }
 
 function writtenObject(schema: z.ZodType, { shape, checks = [] }: Definition): z.ZodType {
-  const names = new Map(Object.keys(shape).map(key => [key.replace(/Ms$/, ''), key]));
-  const inner = Object.entries(shape).map(([key, child]) => [
-    key.replace(/Ms$/, ''),
-    written(child, key.endsWith('Ms')),
-  ]);
-  if (names.size < inner.length)
-    throw new RangeError(`Expected the keys ${Object.keys(shape).join(', ')} to differ without Ms`);
-  // Checks of the whole object see milliseconds.
-  const object = copy(schema, { shape: Object.fromEntries(inner), checks: [] });
-  const inMs = (value: unknown) =>
-    Object.fromEntries(Object.entries(value as object).map(([name, part]) => [names.get(name) ?? name, part]));
-  return object.transform(inMs).check(...(checks as z.core.$ZodCheck<unknown>[]));
+  const parts = Object.entries(shape).map(([key, child]) => {
+    const unit = unitOf(key, child);
+    return { key, name: unit ? key.slice(0, -unit.suffix.length) : key, child: written(child, unit) };
+  });
+  const keys = new Map(parts.map(({ key, name }) => [name, key]));
+  if (keys.size < parts.length)
+    throw new RangeError(`Expected the keys ${Object.keys(shape).join(', ')} to differ without their units`);
+  // Checks of the whole object see the values in code.
+  const inner = Object.fromEntries(parts.map(({ name, child }) => [name, child]));
+  const object = copy(schema, { shape: inner, checks: [] });
+  const inCode = (value: unknown) =>
+    Object.fromEntries(Object.entries(value as object).map(([name, part]) => [keys.get(name) ?? name, part]));
+  return object.transform(inCode).check(...(checks as z.core.$ZodCheck<unknown>[]));
+}
+
+function unitOf(key: string, schema: z.ZodType): Unit | undefined {
+  const unit = [MILLISECONDS, DATA_RATE, BYTES].find(({ suffix }) => key.endsWith(suffix));
+  return unit === BYTES && innermost(schema).meta()?.unit !== 'B' ? undefined : unit;
+}
+
+function innermost(schema: z.ZodType): z.ZodType {
+  const { innerType } = schema.def as unknown as Partial<Definition>;
+  return innerType ? innermost(innerType) : schema;
 }
 
 function copy(schema: z.ZodType, changes: Partial<Definition>): z.ZodType {

@@ -3,7 +3,7 @@ import { faultPackages } from '../faults/catalog.ts';
 import { parseObjective } from '../reports/judge/objective.ts';
 import { BadObjective, OBJECTIVE_WORDS } from '../reports/judge/statement.ts';
 import { stackOptionsSchema } from '../stack/options.ts';
-import { duration, inDurations } from './durations.ts';
+import { duration, inUnits } from './durations.ts';
 import { loadSchema } from './load/schema.ts';
 
 /** Maximum number of faults, of SLOs, and of requirements. */
@@ -45,7 +45,7 @@ const faults = faultPackages.map(fault => {
     for: fault.selfHealing ? duration().optional().describe('by default until the stack recovers') : duration(),
     ...shape,
   });
-  return inDurations(object.check(...((def.checks ?? []) as z.core.$ZodCheck<unknown>[])));
+  return inUnits(object.check(...((def.checks ?? []) as z.core.$ZodCheck<unknown>[])));
 });
 const anyFault = z.discriminatedUnion('kind', faults as unknown as [z.ZodObject]) as unknown as z.ZodType<
   FaultOf<number>,
@@ -118,7 +118,7 @@ export const scenarioSchema = z.strictObject({
     .describe(
       'requirements that the SLOs judge, at least in part: an id each, optionally followed by a space and its text',
     ),
-  stack: inDurations(
+  stack: inUnits(
     stackOptionsSchema.extend({
       timeScale: z
         .number()

@@ -29,7 +29,7 @@ import {
   replicaContainer,
   type StackPlan,
 } from './plans.ts';
-import { PROBER, PROBER_SELF, probeInside, sendInside } from './prober.ts';
+import { PROBER, PROBER_SELF, probeInside, sendInside, traceInside } from './prober.ts';
 import { removeLabelled } from './remove-labelled.ts';
 
 /** Services that use others drain; the rest have nothing to finish. */
@@ -139,6 +139,10 @@ async function dockerDriver(
       return { requested: `0.0.0.0:${layout.linkPort(link.name)}`, listen };
     },
     probe,
+    trace: async (url, request, abort) => {
+      const sentMs = clock.nowMs();
+      return { ...(await traceInside(prober, url, request, abort)), sentMs };
+    },
     send: (origin, request, abort) => sendInside(prober, origin, request, abort),
     async cleanup() {
       await ports.free();

@@ -4,7 +4,8 @@
  * It probes services and links from inside a stack's networks, on behalf of the harness outside. `GET /` with the header
  * `x-squall-probe: http://inference-1:8000/readyz` sends one probe and returns `{"isReady":true,"ttfbMs":1.2}`, or 502 with
  * `{"error":"connect ECONNREFUSED …"}` without a response. `POST /`, with an origin in that header and a method, a path and a body as
- * JSON, sends that request and returns `{"status":200,"text":"…"}`. Both need the token of the run, or any local user could send
+ * JSON, sends that request and returns `{"status":200,"text":"…"}`. `GET /` with a second
+ * header `x-squall-trace`, a trace request as JSON, records a connection to that URL. All need the token of the run, or any local user could send
  * requests into the networks.
  *
  * It is also the name server of last resort. The engine does not know the names of stopped containers and forwards the query; in an
@@ -16,6 +17,8 @@ import { createServer, type IncomingMessage } from 'node:http';
 import { foreignSite } from '../../harness/host/own-names.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { type ShortRequest, send } from '../../harness/host/send.ts';
+import type { TraceRequest } from '../../harness/host/trace.ts';
+import { trace } from '../../harness/host/trace.ts';
 import { TOKEN_VARIABLE, tokenCheck } from '../../stack/token.ts';
 
 const PORT = 8080;
@@ -43,18 +46,21 @@ const server = createServer((request, response) => {
   const respond = (status: number, body: object) =>
     response.writeHead(status, { connection: 'close' }).end(JSON.stringify(body));
   const { signal } = disconnected;
-  const asking =
-    request.method === 'POST'
-      ? readJson(request).then(short => send(url, short as ShortRequest, signal))
-      : probe(url, { clock: { nowMs: () => performance.now() }, signal }).then(({ isReady, ttfbMs }) => ({
-          isReady,
-          ttfbMs,
-        }));
+  const asking = answer(request, url, signal);
   asking.then(
     body => respond(200, body),
     error => respond(502, { error: error.message }),
   );
 });
+
+async function answer(request: IncomingMessage, url: string, signal: AbortSignal): Promise<object> {
+  const clock = { nowMs: () => performance.now() };
+  const traced = request.headers['x-squall-trace'];
+  if (typeof traced === 'string') return trace(url, JSON.parse(traced) as TraceRequest, { clock, signal });
+  if (request.method === 'POST') return send(url, (await readJson(request)) as ShortRequest, signal);
+  const { isReady, ttfbMs } = await probe(url, { clock, signal });
+  return { isReady, ttfbMs };
+}
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
   let text = '';

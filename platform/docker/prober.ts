@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import type { FirstByte } from '../../harness/host/probe.ts';
 import type { ShortRequest, ShortResponse } from '../../harness/host/send.ts';
+import type { Trace, TraceRequest } from '../../harness/host/trace.ts';
 import { tokenHeaders } from '../../stack/token.ts';
 import type { Files } from './archive.ts';
 import { needsOf } from './images/service-files.ts';
@@ -43,6 +44,19 @@ export async function probeInside(
   const response = await fetch(prober.url, { signal, headers });
   if (!response.ok) throw new Error(`No response from ${url}: ${await response.text()}`);
   return (await response.json()) as Pick<FirstByte, 'isReady' | 'ttfbMs'>;
+}
+
+/** Has the prober record a connection to `url`. @throws Error where it cannot; the signal's reason on abort */
+export async function traceInside(
+  prober: Prober,
+  url: string,
+  request: TraceRequest,
+  signal: AbortSignal,
+): Promise<Trace> {
+  const traced = { 'x-squall-probe': url, 'x-squall-trace': JSON.stringify(request) };
+  const response = await fetch(prober.url, { signal, headers: { ...tokenHeaders(prober.token), ...traced } });
+  if (!response.ok) throw new Error(`No trace of ${url}: ${await response.text()}`);
+  return (await response.json()) as Trace;
 }
 
 /** Has the prober send a request to the service at `origin`. @throws as {@link probeInside} */

@@ -2,6 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../../harness/clock.ts';
 import type { Platform } from '../../harness/contracts.ts';
 import { tlsOptionsOf } from '../../harness/host/client-tls.ts';
+import type { TraceRequest } from '../../harness/host/trace.ts';
+import { trace } from '../../harness/host/trace.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { FaultProxy } from '../fault-proxy.ts';
 import { platformOn } from '../platform.ts';
@@ -33,7 +35,7 @@ export function externalTopology(authorization: string): Topology {
  * terminate TLS. Replicas and zones of the target are unknown, so no fault can refer to them.
  */
 export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Platform<Topology> {
-  const { origin, entryAt, probeVia } = clientView(target);
+  const { origin, entryAt, probeVia, traceVia } = clientView(target);
   const platform = platformOn({
     kind: 'external',
     connect: proxy.connect,
@@ -47,6 +49,10 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
         async probe(url, signal) {
           const { host, pathname } = new URL(url);
           return probeVia(host, upstream, pathname, options.clock, signal);
+        },
+        trace(url, request, signal) {
+          const { host, pathname } = new URL(url);
+          return traceVia(host, { ...request, path: pathname }, options.clock, signal);
         },
       };
     },
@@ -71,7 +77,7 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
  * turn, attackers to the first, each from an address of its own, so they see the server's own reaction.
  */
 export function directPlatform(target: ExternalTarget): Platform<Topology> {
-  const { origin, hostname, entryAt, probeVia } = clientView(target);
+  const { origin, hostname, entryAt, probeVia, traceVia } = clientView(target);
   return {
     kind: 'external',
     async up({ links, authorization }, { runId, directory, observer, signal, clock }) {
@@ -100,6 +106,7 @@ export function directPlatform(target: ExternalTarget): Platform<Topology> {
         replicas: [],
         versions: {},
         probe: (_link, path, abort) => probeVia(listen, listen, path, clock, abort),
+        trace: (_link, request, abort) => traceVia(listen, request, clock, abort),
         protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
         [Symbol.asyncDispose]: () => watchdog.disarm(),
       };
@@ -117,5 +124,7 @@ function clientView({ url, tls }: ExternalTarget) {
     entryAt: (address: string) => `${protocol}//${address}${prefix}`,
     probeVia: (via: string, direct: string, path: string, clock: Clock, signal: AbortSignal) =>
       probeTarget(path, { base: origin + prefix, via, direct, clock, signal, tls: tlsOptionsOf(tls) }),
+    traceVia: (via: string, request: TraceRequest, clock: Clock, signal: AbortSignal) =>
+      trace(origin + prefix + request.path, request, { via, clock, signal, tls: tlsOptionsOf(tls) }),
   };
 }

@@ -3,6 +3,7 @@ import type { Platform } from '../../harness/contracts.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { signalProcess } from '../../harness/host/process-group.ts';
 import { send } from '../../harness/host/send.ts';
+import { trace } from '../../harness/host/trace.ts';
 import type { ReplicaPlan } from '../../stack/replica-plan.ts';
 import type { Topology } from '../../stack/topology.ts';
 import { addressesOf, type Directory } from '../addresses.ts';
@@ -74,6 +75,7 @@ export async function processDriver(proxy: FaultProxy, topology: Topology, optio
       return { requested: where.link(name), listen: where.link(name) };
     },
     probe: (url, abort) => probe(url, { clock, signal: abort }),
+    trace: (url, request, abort) => trace(url, request, { clock, signal: abort }),
     send,
     async cleanup() {
       await ports.free();

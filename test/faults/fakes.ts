@@ -108,6 +108,7 @@ export function fakeStack(clock: Clock, replicas: readonly FakeReplica[], links:
       if (mood === 'hangs') await clock.sleep(1e9, signal);
       return { sentMs: clock.nowMs(), ttfbMs: 2 };
     },
+    trace: () => Promise.reject(new Error('not traced')),
     protect() {},
     async [Symbol.asyncDispose]() {},
   };

@@ -57,6 +57,7 @@ export function fakePlatform(journal: Journal, failure?: Error): Platform<null> 
         replicas: [],
         versions: {},
         probe: async () => ({ sentMs: 0, ttfbMs: 1 }),
+        trace: () => Promise.reject(new Error('not traced')),
         protect: pid => journal.push(`protect ${pid}`),
         [Symbol.asyncDispose]: async () => void journal.push('down'),
       } satisfies RunningStack;

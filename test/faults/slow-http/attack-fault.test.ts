@@ -23,6 +23,7 @@ async function attackAt(url: string, parameters: Record<string, unknown>) {
     ...fakeStack(systemClock, [], [link]),
     entries: [url],
     probe: async () => ({ sentMs: systemClock.nowMs(), ttfbMs: 1 }),
+    trace: () => Promise.reject(new Error('not traced')),
   };
   const fault = attackFault(attack);
   if (fault.on !== 'link') expect.unreachable();

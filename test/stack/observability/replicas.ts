@@ -50,6 +50,7 @@ export function stackOf(...replicas: Replica[]): RunningStack {
     replicas,
     versions: {},
     probe: async () => ({ sentMs: 0, ttfbMs: 0 }),
+    trace: () => Promise.reject(new Error('not traced')),
     protect() {},
     async [Symbol.asyncDispose]() {},
   };
