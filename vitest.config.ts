@@ -32,7 +32,7 @@ const alone = [
 ];
 const unit = [
   'test/*.test.ts',
-  'test/cli/{dry-run,progress,stored,terminal}.test.ts',
+  'test/cli/{dry-run,own-node,progress,stored,terminal}.test.ts',
   'test/harness/*.test.ts',
   'test/harness/{arrivals,retry}/*.test.ts',
   'test/harness/host/{client-tls,files,own-names,private-folder,proxies,target,visible}.test.ts',
@@ -69,7 +69,14 @@ const unit = [
  * alternate with those that mostly wait.
  */
 const LONG = [
-  ...['stack/gateway/connections/slow-clients', 'load/plain-http', 'load/clients', 'e2e/bad-input', 'e2e/discovery'],
+  ...[
+    'e2e/package',
+    'stack/gateway/connections/slow-clients',
+    'load/plain-http',
+    'load/clients',
+    'e2e/bad-input',
+    'e2e/discovery',
+  ],
   ...['stack/gateway/upstream/discovery-outage', 'e2e/without-redis', 'load/outcomes', 'load/autocannon'],
   ...['faults/network/zone-partition', 'e2e/full-disk', 'stack/gateway/connections/caps', 'load/own-name'],
   ...['e2e/prove', 'e2e/target', 'faults/slow-http/attacker', 'e2e/run', 'e2e/segments', 'e2e/attack'],

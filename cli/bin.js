@@ -1,54 +1,40 @@
 #!/usr/bin/env node
-// Starts the command line on a Node that runs TypeScript as it is. The checkout brings one along as a dependency; npm and npx
-// put it first on PATH, so the second branch is for those who call this file by an older Node of their own.
-import { spawnSync } from 'node:child_process';
-import { chmodSync, lstatSync, mkdirSync, statSync } from 'node:fs';
-import module, { createRequire } from 'node:module';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+// Starts the command line: the sources of a checkout, never a build of them, or what a package was compiled to. A Node.js that is too old
+// starts Squall's own and waits for it.
+import { spawn } from 'node:child_process';
+import module from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { cacheFolder, isCheckout, isNewEnough, ownNode } from './start/node.js';
 
-const [major, minor] = process.versions.node.split('.').map(Number);
-if (major > 22 || (major === 22 && minor >= 19)) {
+if (isNewEnough()) {
   // Node keeps what it has compiled, and finds it by content: a second start is faster, and never a stale one. Services and
   // generators learn of it from the environment.
-  const folder = process.env.NODE_COMPILE_CACHE ?? compileCache();
+  const folder = process.env.NODE_COMPILE_CACHE ?? cacheFolder('compiled');
   if (folder !== undefined) {
     process.env.NODE_COMPILE_CACHE = folder;
     module.enableCompileCache?.(folder);
   }
-  await import('./main.ts');
+  await import(isCheckout ? './main.ts' : '../dist/cli/main.js');
 } else {
-  const node = createRequire(import.meta.url).resolve('node/bin/node');
-  // Ctrl-C reaches both processes; this one only waits for what the other makes of it.
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => {});
-  const { status, signal } = spawnSync(
-    node,
-    [import.meta.filename ?? new URL(import.meta.url).pathname, ...process.argv.slice(2)],
-    {
-      stdio: 'inherit',
-    },
-  );
-  process.exitCode = status ?? (signal ? 130 : 4);
+  try {
+    startOn(ownNode());
+  } catch (error) {
+    process.stderr.write(`squall: ${error.message}\n`);
+    process.exitCode = 4;
+  }
 }
 
-/**
- * Folder for compiled code, as harness/host/private-folder.ts has it, which is not compiled yet: of one that others could have filled no code
- * is run, so that undefined means a slower start.
- */
-function compileCache() {
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'squall');
-  const folders = [cache, join(cache, 'compiled')];
-  const isPrivate = folder => {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const [entry, { uid, mode }] = [lstatSync(folder), statSync(folder)];
-    const user = process.getuid?.() ?? uid;
-    if (entry.uid !== user || uid !== user || mode & 0o002) return false;
-    chmodSync(folder, 0o700);
-    return true;
-  };
-  try {
-    return folders.every(isPrivate) ? folders[1] : undefined;
-  } catch {
-    return undefined;
-  }
+/** Passes signals on, but for those that a terminal sends to both processes. */
+function startOn(node) {
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' });
+  const isOnTerminal = process.stdin.isTTY || process.stdout.isTTY;
+  process.on('SIGTERM', () => child.kill('SIGTERM'));
+  for (const signal of ['SIGINT', 'SIGHUP']) process.on(signal, () => void (isOnTerminal || child.kill(signal)));
+  child.on('error', error => {
+    process.stderr.write(`squall: ${node} does not start: ${error.message}\n`);
+    process.exitCode = 4;
+  });
+  child.on('exit', (status, signal) => {
+    process.exitCode = status ?? (signal ? 130 : 4);
+  });
 }

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { projectFolder } from '../harness/host/programs.ts';
 import type { PlatformKind } from '../harness/plan.ts';
 import { formatDuration, parseDurationMs } from '../harness/quantity.ts';
 import { parsePin, type Versions } from '../harness/versions.ts';
-import { HOME } from '../scenarios/find.ts';
+import type { FoundScenario } from '../scenarios/find.ts';
 import { type LoadedScenario, loadScenario as load } from '../scenarios/load-scenario.ts';
 import { parseOverrides } from '../scenarios/override.ts';
 import { quoted } from '../scenarios/quoted.ts';
@@ -46,7 +47,11 @@ export const JSON_FLAG = ['--json', 'print one JSON document on stdout, and noth
 /** Arguments of `Command.option` for `--quiet`. */
 export const QUIET_FLAG = ['--quiet', 'print no progress'] as const;
 
-const DEFAULT_OUT = join(HOME, 'reports', 'runs');
+/** Where runs are stored by default: in the project that one stands in. */
+export const DEFAULT_OUT = join(projectFolder(), 'reports', 'runs');
+
+/** Default of `--seed`. */
+export const DEFAULT_SEED = 42;
 
 /** Adds `--out`: where new runs are stored, and where runs named by their id are looked up. */
 export function withOut(command: Command): Command {
@@ -58,7 +63,7 @@ export function withScenarioOptions(command: Command): Command {
   const seed =
     'seed of arrivals, prompts and, with the embedded fault proxy, jitter (toxiproxy-server draws its own jitter)';
   return command
-    .option('--seed <n>', seed, wholeNumber(0, 0xffffffff), 42)
+    .option('--seed <n>', seed, wholeNumber(0, 0xffffffff), DEFAULT_SEED)
     .option(
       '--salt <text>',
       'beginning of the prompts, so that a prefix cache knows none of another run; none for prompts without (default: fresh for each run)',
@@ -175,18 +180,19 @@ export function withVersions(command: Command): Command {
 
 /**
  * Loads a scenario as the options say, and checks the target if there is one.
+ * @param from a name or a path, or a scenario that was found
  * @param changes further overrides, such as those of a proof
  * @param environment null if the load runs elsewhere, where its headers are read from another environment
  */
 export async function loadScenario(
-  nameOrPath: string,
+  from: string | FoundScenario,
   options: ScenarioOptions & Partial<RunOptions>,
   signal: AbortSignal,
   changes: Readonly<Record<string, unknown>> = {},
   environment?: null,
 ): Promise<LoadedScenario> {
   const { seed, platform = 'process', workers, segment, startAt, metrics, metricsAuthorization, dryRun } = options;
-  const loaded = await load(nameOrPath, {
+  const loaded = await load(from, {
     seed,
     platform,
     workers,
@@ -197,7 +203,7 @@ export async function loadScenario(
     signal,
     external: await externalTarget(options, signal),
     changes: { ...parseOverrides(options.set), ...requestChanges(options), ...changes },
-    replay: replayCommand(nameOrPath, options, changes),
+    replay: replayCommand(typeof from === 'string' ? from : from.source, options, changes),
     ...(environment === undefined ? {} : { environment }),
     asksModel: !dryRun,
   });

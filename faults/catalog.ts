@@ -1,13 +1,13 @@
-import { readdirSync } from 'node:fs';
 import type { FaultFactory } from '../harness/contracts.ts';
 import { SquallError } from '../harness/errors.ts';
+import { importModule, moduleNames } from '../harness/host/modules.ts';
 import type { FaultPackage } from './fault.ts';
 import type { Attack } from './slow-http/attack.ts';
 import { attackFault } from './slow-http/attacker/attack-fault.ts';
 import { boundaryOf, named, zoneOf } from './zones.ts';
 
 const ROOMS = ['.', 'dependency', 'engine', 'network', 'node', 'slow-http'];
-const NOT_PACKAGES = new Set(['catalog.ts', 'fault.ts', 'probe.ts', 'zones.ts']);
+const NOT_PACKAGES = new Set(['catalog', 'fault', 'probe', 'zones']);
 
 /** All kinds of faults: one per file in the folders below `faults/` that exports a `fault` or an `attack`. */
 export const faultPackages: readonly FaultPackage[] = await loadPackages();
@@ -25,14 +25,10 @@ export const createFault: FaultFactory = (plan, stack, clock) => {
 };
 
 async function loadPackages(): Promise<FaultPackage[]> {
-  const files = ROOMS.flatMap(room =>
-    readdirSync(new URL(`./${room}/`, import.meta.url))
-      .filter(name => name.endsWith('.ts') && !NOT_PACKAGES.has(name))
-      .sort()
-      .map(name => new URL(`./${room}/${name}`, import.meta.url).href),
-  );
-  const modules = await Promise.all(
-    files.map(file => import(file) as Promise<{ fault?: FaultPackage; attack?: Attack }>),
-  );
-  return modules.flatMap(({ fault, attack }) => fault ?? (attack ? attackFault(attack) : []));
+  const modules = ROOMS.flatMap(room => {
+    const folder = new URL(`./${room}/`, import.meta.url);
+    const names = moduleNames(folder).filter(name => !NOT_PACKAGES.has(name));
+    return names.map(name => importModule<{ fault?: FaultPackage; attack?: Attack }>(folder, name));
+  });
+  return (await Promise.all(modules)).flatMap(({ fault, attack }) => fault ?? (attack ? attackFault(attack) : []));
 }

@@ -21,7 +21,8 @@ interface Targets {
   readonly boundary: Boundary;
 }
 
-interface PackageOn<On extends keyof Targets, Parameters extends z.ZodObject = z.ZodObject> {
+/** A kind of fault of one kind of target. */
+export interface PackageOn<On extends keyof Targets, Parameters extends z.ZodObject = z.ZodObject> {
   readonly on: On;
   /** Name in scenario files. */
   readonly kind: string;

@@ -40,7 +40,7 @@ export const systemClock: Clock = {
 };
 
 /** Signal that never aborts. */
-export const NEVER = new AbortController().signal;
+export const NEVER: AbortSignal = new AbortController().signal;
 
 /**
  * Runs `task` with a signal that aborts after `limitMs` or with `signal`, and then settles even if the task ignores its signal.

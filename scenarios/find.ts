@@ -1,16 +1,15 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { basename, dirname, extname, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import { pathFrom, readText } from '../harness/host/files.ts';
 import { interruptible } from '../harness/host/interrupts.ts';
+import { EXTENSION, moduleNames } from '../harness/host/modules.ts';
+import { projectFolder } from '../harness/host/programs.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { parseYaml } from './input/yaml.ts';
 import { withTexts } from './requirements.ts';
 import type { Scenario } from './scenario.ts';
-
-/** The checkout; for an installed package the current folder. */
-export const HOME = import.meta.dirname.includes('node_modules') ? process.cwd() : resolve(import.meta.dirname, '..');
 
 const CATALOG = new URL('./catalog/', import.meta.url);
 
@@ -29,9 +28,7 @@ export interface FoundScenario {
 
 /** Names of the catalogue's scenarios: one for each file in `scenarios/catalog/`. */
 export function catalogNames(): string[] {
-  return readdirSync(CATALOG)
-    .map(file => basename(file, extname(file)))
-    .sort();
+  return moduleNames(CATALOG);
 }
 
 /**
@@ -40,9 +37,9 @@ export function catalogNames(): string[] {
  */
 export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
   if (catalogNames().includes(nameOrPath)) {
-    const raw = await importDefault(new URL(`${nameOrPath}.ts`, CATALOG).href, nameOrPath);
+    const raw = await importDefault(new URL(`${nameOrPath}${EXTENSION}`, CATALOG).href, nameOrPath);
     const { covers = [], ...rest } = raw as Scenario;
-    return { source: nameOrPath, raw: { ...rest, covers: withTexts(covers) }, folder: HOME };
+    return { source: nameOrPath, raw: { ...rest, covers: withTexts(covers) }, folder: projectFolder() };
   }
   const path = pathFrom(nameOrPath);
   if (!existsSync(path) && !/[/\\]|\.(ya?ml|json|[mc]?[jt]s)$/.test(nameOrPath)) {

@@ -12,7 +12,7 @@ const MAX_ITEMS = 1000;
 const MAX_NAME = 200;
 
 /** The keys of every fault; further keys come from the schema of the kind. */
-interface FaultOf<Time> {
+export interface FaultOf<Time> {
   readonly id?: string | undefined;
   readonly kind: string;
   readonly on: string;

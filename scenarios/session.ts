@@ -10,6 +10,7 @@ import type { Versions } from '../harness/versions.ts';
 import { type EngineName, engines } from '../load/engines.ts';
 import { awaitReady, NotReady } from '../load/inspect/ready.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
+import { withDockerPackages } from '../platform/docker/engine.ts';
 import { directPlatform, externalPlatform } from '../platform/external/platform.ts';
 import { processPlatform } from '../platform/process/platform.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
@@ -127,6 +128,6 @@ export async function platformOf({ plan, external }: CompiledScenario): Promise<
   const proxy = { find: findToxiproxy, connect: connectToxiproxy };
   if (external) return needsFaultProxy(plan.faults) ? externalPlatform(proxy, external) : directPlatform(external);
   if (plan.platform === 'process') return processPlatform(proxy);
-  const { dockerPlatform } = await import('../platform/docker/platform.ts');
+  const { dockerPlatform } = await withDockerPackages(import('../platform/docker/platform.ts'));
   return dockerPlatform({ connect: connectToxiproxy });
 }

@@ -1,5 +1,5 @@
-import { fileURLToPath } from 'node:url';
 import { SquallError } from '../../harness/errors.ts';
+import { modulePath } from '../../harness/host/modules.ts';
 import { promptsOf } from '../request/prompts-file.ts';
 import { requireSameFile } from '../trace/lines.ts';
 import { workerEngine } from '../worker/worker-engine.ts';
@@ -10,7 +10,7 @@ export const MAX_PROBE_MS = 60_000;
 /** Short saturation probes by autocannon: a closed loop over `connections`, in its own process. See `probe.ts` for what it measures. */
 export const autocannonEngine = workerEngine({
   name: 'autocannon',
-  path: fileURLToPath(new URL('./main.ts', import.meta.url)),
+  path: modulePath('./main', import.meta.url),
   prepare: async ({ targets, plan }) => {
     for (const prompts of promptsOf(plan)) requireSameFile(prompts, 'prompts');
     if (targets.every(target => new URL(target).protocol === 'http:')) return {};

@@ -1,5 +1,5 @@
-import { fileURLToPath } from 'node:url';
 import type { LoadEngine } from '../../harness/contracts.ts';
+import { modulePath } from '../../harness/host/modules.ts';
 import type { ProgramPlacesOptions } from '../../harness/host/programs.ts';
 import { promptsOf } from '../request/prompts-file.ts';
 import { requireSameFile } from '../trace/lines.ts';
@@ -28,10 +28,10 @@ export interface K6EngineOptions {
  * arrivals, timing of tokens, idle and connect timeouts. k6 decompresses bodies that a server compressed unasked.
  */
 export function k6Engine(options: K6EngineOptions = {}): LoadEngine {
-  const { script = fileURLToPath(new URL('./script/load.ts', import.meta.url)), find = {} } = options;
+  const { script = modulePath('./script/load', import.meta.url), find = {} } = options;
   return workerEngine({
     name: 'k6',
-    path: fileURLToPath(new URL('./main.ts', import.meta.url)),
+    path: modulePath('./main', import.meta.url),
     prepare: async ({ plan }, signal) => {
       for (const prompts of promptsOf(plan)) requireSameFile(prompts, 'prompts');
       return { script, program: await requireK6(find, signal) };

@@ -1,5 +1,5 @@
-import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { modulePath } from '../../harness/host/modules.ts';
 import type { LoadPlan } from '../../harness/plan.ts';
 import { readAllPrompts } from '../request/prompts-file.ts';
 import { variablesOf } from '../request/secrets.ts';
@@ -23,7 +23,7 @@ export interface ManifestOptions {
   readonly secret: string | undefined;
 }
 
-const SCRIPT = join(import.meta.dirname, 'script/load.ts');
+const SCRIPT = modulePath('./script/load', import.meta.url);
 
 /**
  * YAML for the k6 operator to generate the load of a plan from several pods: a ConfigMap with the script, the modules it imports and

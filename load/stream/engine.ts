@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { modulePath } from '../../harness/host/modules.ts';
 import { promptsOf } from '../request/prompts-file.ts';
 import { requireSameFile } from '../trace/lines.ts';
 import { workerEngine } from '../worker/worker-engine.ts';
@@ -9,7 +9,7 @@ import { workerEngine } from '../worker/worker-engine.ts';
  */
 export const streamEngine = workerEngine({
   name: 'stream',
-  path: fileURLToPath(new URL('./main.ts', import.meta.url)),
+  path: modulePath('./main', import.meta.url),
   prepare: async ({ plan }) => {
     if (plan.trace) requireSameFile(plan.trace, 'trace');
     for (const prompts of promptsOf(plan)) requireSameFile(prompts, 'prompts');

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { systemClock } from '../../harness/clock.ts';
+import { modulePath } from '../../harness/host/modules.ts';
 
 /** Timer for one instant at a time. */
 export interface Pacer extends AsyncDisposable {
@@ -36,7 +37,7 @@ export async function startPacer(onDue: () => void): Promise<Pacer> {
   const shared = new SharedArrayBuffer(16);
   const threadDue = new Float64Array(shared, 0, 1);
   const armed = new Int32Array(shared, 8, 1);
-  const thread = new Worker(new URL('./pacer-thread.ts', import.meta.url), { workerData: shared });
+  const thread = new Worker(modulePath('./pacer-thread', import.meta.url), { workerData: shared });
   // Without an error listener, an error in the thread ends this process: better no load than a stalled one.
   await once(thread, 'online');
 

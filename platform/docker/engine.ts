@@ -52,9 +52,27 @@ export function engineSocket(env: NodeJS.ProcessEnv = process.env): string {
  */
 export async function engineApi(socketPath: string, idleLimitMs = CALL_LIMIT_MS): Promise<Dockerode> {
   // Takes half a second to load.
-  const { default: Docker } = await import('dockerode');
+  const { default: Docker } = await withDockerPackages(import('dockerode'));
   const options = { socketPath, timeout: idleLimitMs, agent: new Agent() };
   return new Docker(options);
+}
+
+/**
+ * Loads a module that imports the packages for containers: peers of the package that `npm install` leaves out, since they are large and few
+ * users need them.
+ * @throws SquallError `DOCKER_PACKAGES_MISSING`
+ */
+export function withDockerPackages<Module>(loading: Promise<Module>): Promise<Module> {
+  return loading.catch(cause => {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const missing = /'(testcontainers|dockerode|tar-stream)'/.exec(message)?.[1];
+    if (code !== 'ERR_MODULE_NOT_FOUND' || missing === undefined) throw cause;
+    const expected = 'Expected testcontainers, dockerode and tar-stream to be installed for containers';
+    throw new SquallError('environment', 'DOCKER_PACKAGES_MISSING', `${expected}, found no ${missing}`, {
+      cause,
+      next: 'Run `npm install testcontainers@12 dockerode@5 tar-stream@3`, or run the stack as processes.',
+    });
+  });
 }
 
 /** Missing in the API's types. */
@@ -90,7 +108,7 @@ export function engineError(socketPath: string, cause: NodeJS.ErrnoException): S
         ? [
             'NO_DOCKER_ENGINE',
             `No Docker engine is running at ${socketPath}`,
-            'Start the Docker engine (as root on Debian: `node platform/docker/images/engine-main.ts start`), or run without it, as processes.',
+            'Start the Docker engine (as root on Debian, in a checkout: `node platform/docker/images/engine-main.ts start`), or run without it, as processes.',
           ]
         : [
             'DOCKER_FAILED',

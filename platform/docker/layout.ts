@@ -66,12 +66,14 @@ function portOf(topology: Topology, replica: string, listener: string | undefine
 }
 
 /**
- * Path in an image of a program of this checkout: `…/stack/gateway/main.ts` is `/app/stack/gateway/main.ts`.
+ * Path in an image of a program: `…/stack/gateway/main.ts` is `/app/stack/gateway/main.ts`, also where it is compiled here, since images
+ * are built from a checkout.
  * @throws SquallError `PROGRAM_NOT_IN_IMAGE` for a program outside the checkout
  */
 export function programInImage(program: string, home = HOME): string {
   const path = relative(home, program);
-  if (path !== '' && !path.startsWith('..') && extname(path) !== '') return join(IMAGE_HOME, path).replaceAll(sep, '/');
+  if (path !== '' && !path.startsWith('..') && extname(path) !== '')
+    return join(IMAGE_HOME, path).replaceAll(sep, '/').replace(/\.js$/, '.ts');
   throw new SquallError('stack', 'PROGRAM_NOT_IN_IMAGE', `Expected ${program} to be inside ${home}`, {
     next: 'Images contain only programs of Squall.',
   });

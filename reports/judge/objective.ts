@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { importModule, moduleNames } from '../../harness/host/modules.ts';
 import type { Check, Objective } from './check.ts';
 import { Statement } from './statement.ts';
 
@@ -26,9 +26,6 @@ export function parseObjective(text: string, checks: readonly Check[] = CHECKS):
 
 async function loadChecks(): Promise<Check[]> {
   const folder = new URL('./checks/', import.meta.url);
-  const files = readdirSync(folder).filter(name => name.endsWith('.ts'));
-  const modules = await Promise.all(
-    files.sort().map(name => import(new URL(name, folder).href) as Promise<{ check?: Check }>),
-  );
+  const modules = await Promise.all(moduleNames(folder).map(name => importModule<{ check?: Check }>(folder, name)));
   return modules.flatMap(({ check }) => check ?? []).filter(({ words }) => words.length > 0);
 }

@@ -1,5 +1,5 @@
-import { fileURLToPath } from 'node:url';
 import { SquallError } from '../../../harness/errors.ts';
+import { modulePath } from '../../../harness/host/modules.ts';
 import { startWorker, type Worker } from '../../../harness/host/worker.ts';
 import type { RequestTarget } from '../attack.ts';
 import type { AttackReport, AttackSample } from './tally.ts';
@@ -24,7 +24,7 @@ export interface RunningAttack extends Pick<Worker<AttackJob, AttackReport>, 'pi
   sample(): AttackSample | undefined;
 }
 
-const PROGRAM = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? './main.ts' : './main.js', import.meta.url));
+const PROGRAM = modulePath('./main', import.meta.url);
 /** A small young generation: 10,000 connections have to fit into 200 MB. */
 const NODE_FLAGS = ['--max-semi-space-size=4'];
 const READY_LIMIT_MS = 10_000;

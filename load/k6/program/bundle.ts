@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
+import { EXTENSION } from '../../../harness/host/modules.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 
 /** File name of the script in a {@link bundle}. */
-export const ENTRY = 'load.ts';
+export const ENTRY = `load${EXTENSION}`;
 
 /**
  * Bundles a script and the modules it imports as files of one folder, by name: a ConfigMap has no folders, and a container does not
- * see the checkout. k6 strips types itself, so only the names in imports are changed.
+ * see the checkout. k6 strips the types of a checkout itself, so only the names in imports are changed.
  */
 export function bundle(script: string): Record<string, string> {
   const files: Record<string, string> = {};

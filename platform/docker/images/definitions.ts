@@ -7,7 +7,7 @@ import type { ImageName } from './image-names.ts';
  *            registry                                local
  * debian     debian:…-slim                           debootstrap
  * base       debian + packages                       debian + packages      (base/Dockerfile)
- * node       node:…                                  the npm package `node`
+ * node       node:…                                  the one that runs this
  * toxiproxy  .tools/bin/toxiproxy-server            the same
  * image      base + binaries + files                 the same               (<image>/Dockerfile)
  * ```

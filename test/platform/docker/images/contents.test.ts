@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { PINS } from '../../../../cli/start/node.js';
 import { type ContextEntry, contentHash, contextOf } from '../../../../platform/docker/images/build-context.ts';
 import { DEFINITIONS, OFFICIAL, PART_VERSIONS } from '../../../../platform/docker/images/definitions.ts';
 import { IMAGE_NAMES, IMAGE_UID, type ImageName } from '../../../../platform/docker/images/image-names.ts';
@@ -76,8 +77,7 @@ describe('definitions', () => {
   const names = Object.keys(IMAGE_NAMES) as ImageName[];
 
   it('pin official images to exact versions, Node to the one of the checkout', () => {
-    const { dependencies } = JSON.parse(readFileSync(join(HOME, 'package.json'), 'utf8'));
-    expect(OFFICIAL.node).toContain(`:${dependencies.node}-`);
+    expect(OFFICIAL.node).toContain(`:${PINS['linux-x64'].version}-`);
     for (const image of Object.values(OFFICIAL)) expect(image).toMatch(/:[\w.-]*\d+[\w.-]*$/);
     const tools = readFileSync(join(HOME, '.ci/tools.ts'), 'utf8');
     expect(tools).toContain(`/cmd/server\`, '${PART_VERSIONS.toxiproxy}')`);
