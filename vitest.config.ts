@@ -19,6 +19,8 @@ const careful = [
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/docker/run.test.ts',
+  'test/faults/toxiproxy/fuzz.test.ts',
+  'test/faults/toxiproxy/conformance/*.test.ts',
 ];
 const alone = [
   'test/load/measurement.test.ts',

@@ -9,6 +9,9 @@ import { isAuthorized } from './token.ts';
 /** Version in `GET /version` of the embedded server: that of the API, marked as not being Toxiproxy itself. */
 export const EMBEDDED_VERSION = '2.12.0-embedded';
 
+/** To the byte as Toxiproxy writes it. */
+const VERSION_JSON = `{"version": "${EMBEDDED_VERSION}"}\n`;
+
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 /** Toxiproxy's, in ms: of a request to arrive, and of an idle connection. */
 const TIMEOUTS = { requestTimeout: 15_000, keepAliveTimeout: 60_000 };
@@ -30,8 +33,10 @@ export interface Metrics {
 
 interface Reply {
   readonly status: number;
-  /** Sent as JSON; absent without a body. */
+  /** Sent as JSON. */
   readonly json?: unknown;
+  /** Sent as it is, instead. */
+  readonly text?: string;
   /** @default application/json */
   readonly contentType?: string;
 }
@@ -46,11 +51,11 @@ interface Call {
 type Handler = (call: Call) => Reply | Promise<Reply>;
 
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
-  '/version': { GET: () => ({ ...ok({ version: EMBEDDED_VERSION }), contentType: 'application/json;charset=utf-8' }) },
+  '/version': { GET: () => ({ status: 200, contentType: 'application/json;charset=utf-8', text: VERSION_JSON }) },
   '/reset': { POST: async ({ proxies }) => proxies.reset().then(noContent) },
   '/populate': { POST: populate },
   '/proxies': {
-    GET: ({ proxies }) => ok(Object.fromEntries(proxies.all().map(proxy => [proxy.name, proxy.toJson()]))),
+    GET: ({ proxies }) => ok(new Map(proxies.all().map(proxy => [proxy.name, proxy.toJson()]))),
     POST: async call => ({ status: 201, json: (await call.proxies.create(bodyOf(call))).toJson() }),
   },
   '/proxies/{proxy}': {
@@ -122,9 +127,13 @@ async function reply(
   try {
     if (text === null) throw new ApiError(413, `bad request body: more than ${MAX_BODY_BYTES} bytes`);
     if (!handler) return send(response, 200, { 'content-type': metrics!.contentType }, await metrics!.text());
-    const { status, json, contentType = 'application/json' } = await handler({ proxyName, toxicName, text, proxies });
-    if (json === undefined) return send(response, status, {});
-    send(response, status, { 'content-type': contentType }, encode(json));
+    const {
+      status,
+      contentType = 'application/json',
+      ...body
+    } = await handler({ proxyName, toxicName, text, proxies });
+    if (body.json === undefined && body.text === undefined) return send(response, status, {});
+    send(response, status, { 'content-type': contentType }, body.text ?? encode(body.json));
   } catch (error) {
     // Toxiproxy's errors are JSON under a text content type, and end with a newline.
     send(response, statusOf(error), PLAIN, `${encode(errorBody(error))}\n`);
@@ -222,11 +231,16 @@ function errorBody(error: unknown): { error: string; status: number } {
   return { error: messageOf(error), status: statusOf(error) };
 }
 
-/** JSON, with integers of any size. */
+/** JSON as Go's: integers of any size, the keys of a map in order, and what HTML or JavaScript would read otherwise escaped. */
 function encode(json: unknown): string {
+  if (json instanceof Map) {
+    const keys = [...json.keys()].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+    return `{${keys.map(key => `${encode(key)}:${encode(json.get(key))}`)}}`;
+  }
   // Not known to the compiler yet.
   const { rawJSON } = JSON as unknown as { rawJSON(text: string): unknown };
-  return JSON.stringify(json, (_key, value) => (typeof value === 'bigint' ? rawJSON(String(value)) : value));
+  const text = JSON.stringify(json, (_key, value) => (typeof value === 'bigint' ? rawJSON(String(value)) : value));
+  return text.replace(/[<>&\u2028\u2029]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 function send(response: ServerResponse, status: number, headers: Readonly<Record<string, string>>, text = ''): void {

@@ -219,6 +219,13 @@ function readAttributes(
   return { exact: Object.fromEntries(exact), attributes: Object.fromEntries(attributes) };
 }
 
+/** What Go says of an address that cannot be bound. */
+const BIND_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+};
+
 /** Listens on `listen` and returns the address, with the kernel's choice for port 0. */
 async function listenOn(server: Server, listen: string): Promise<string> {
   const address = await resolveAddress(listen).catch((error: Error) => {
@@ -226,7 +233,7 @@ async function listenOn(server: Server, listen: string): Promise<string> {
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = error.code === 'EADDRINUSE' ? 'address already in use' : error.message;
+      const why = BIND_ERRORS[error.code ?? ''] ?? error.message;
       reject(new Error(`listen tcp ${formatAddress(address)}: bind: ${why}`));
     });
     const host = address.host === '' ? {} : { host: address.host };
