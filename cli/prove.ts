@@ -61,7 +61,7 @@ async function prove(
   const stream = options.json ? process.stderr : process.stdout;
   const { document } = (await runWithProgress(compiled, options, signal)).result;
   if (document.verdict !== 'pass') {
-    const verdict = `the verdict of the baseline run is ${document.verdict}. ${document.reasons.join('; ')}`;
+    const verdict = `the verdict of the baseline run is ${document.verdict}. ${document.reasons.join(' ')}`;
     say(stream, '', `Nothing can be proved: ${verdict}`);
     return { results: [], exitCode: document.interrupted ? EXIT.interrupted : EXIT.inconclusive };
   }

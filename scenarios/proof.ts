@@ -28,7 +28,7 @@ export function judgeProof(proof: Pick<ProofResult, 'without' | 'breaks'>, run: 
     sentence,
   });
   if (run.verdict === 'invalid' || run.interrupted)
-    return result('unusable', `The run without ${without} cannot be judged: ${run.reasons.join('; ')}`);
+    return result('unusable', `The run without ${without} cannot be judged: ${run.reasons.join(' ')}`);
   const named = breaks.map(name => {
     const slo = run.slos.find(slo => slo.name === name);
     return { name, verdict: slo?.verdict, measured: (slo?.reason ?? 'it was not judged').replace(/\.$/, '') };

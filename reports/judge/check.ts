@@ -2,6 +2,7 @@ import type { TimedEvent } from '../../harness/history.ts';
 import type { RunPlan } from '../../harness/plan.ts';
 import type { Outcome, RequestRecord } from '../../harness/requests.ts';
 import type { FaultOutcome, Window } from '../../harness/windows.ts';
+import { explain } from '../explain.ts';
 import type { Survivors, Verdict } from '../store/run-document.ts';
 import type { LatencyMetric } from './samples.ts';
 import type { Comparison, Limit, Statement } from './statement.ts';
@@ -130,19 +131,19 @@ export function verdictOf(
   return 'inconclusive';
 }
 
-/** Sentence that explains a verdict by its bounds. */
-export function explain(verdict: Verdict, subject: string): string {
-  if (verdict === 'pass') return `The whole interval of ${subject} meets the objective.`;
-  if (verdict === 'fail') return `The whole interval of ${subject} misses the objective.`;
-  return `The interval of ${subject} holds the limit; more samples would decide.`;
-}
-
 /** Finding on a ratio in percent, with exact binomial bounds. @param count at least 1 @param subject for {@link explain} */
-export function ratioFinding(objective: Objective, hits: number, count: number, subject: string): Finding {
+export function ratioFinding(
+  objective: Objective,
+  hits: number,
+  count: number,
+  subject: string,
+  window?: Window,
+): Finding {
   const ratio = ratioBounds(hits, count);
   const bounds = { lower: 100 * ratio.lower, upper: 100 * ratio.upper };
   const verdict = verdictOf(objective, bounds);
-  return { measured: (100 * hits) / count, ...bounds, samples: count, verdict, reason: explain(verdict, subject) };
+  const found = { measured: (100 * hits) / count, ...bounds, samples: count, verdict };
+  return { ...found, reason: explain(objective, found, subject, window) };
 }
 
 /** Which of {@link BATCHES} equal parts of a window holds an instant of it, from 0. */
@@ -165,10 +166,6 @@ export function rateFinding(
   const interval = batchMeanBounds(counts);
   const bounds = { lower: perSecond(interval.lower), upper: perSecond(interval.upper) };
   const verdict = verdictOf(objective, bounds);
-  return {
-    measured: perSecond(counts.reduce((sum, count) => sum + count, 0) / BATCHES),
-    ...bounds,
-    verdict,
-    reason: explain(verdict, subject),
-  };
+  const found = { measured: perSecond(counts.reduce((sum, count) => sum + count, 0) / BATCHES), ...bounds, verdict };
+  return { ...found, reason: explain(objective, found, subject, { fromMs, toMs }) };
 }

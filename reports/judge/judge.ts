@@ -82,7 +82,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
       ...segmentReason(plan),
       ...(interruption ? [`The run was interrupted by ${interruption.by}.`] : []),
       ...weak,
-      ...sloReasons(slos),
+      ...(invalidReasons.length > 0 && slos.every(({ verdict }) => verdict === 'pass') ? [] : sloReasons(slos)),
     ],
     replay: replayOf(plan, versions, events),
     startedAt: environment.startedAt,

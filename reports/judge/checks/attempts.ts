@@ -1,5 +1,6 @@
 import { attemptsOf } from '../../../harness/requests.ts';
-import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
+import { explain } from '../../explain.ts';
+import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { BATCHES, ratioEstimate } from '../statistics.ts';
 
 /** `attempts <= 1.5`: attempts per request, the factor by which a retry storm multiplies the load. */
@@ -20,7 +21,7 @@ export const check = checkOf({
  * bounds are those of a ratio over ten equal parts of the requests in scheduled order: retries come in waves, so neighbouring requests
  * are correlated.
  */
-function judge(objective: Objective, { requests }: Evidence): Finding {
+function judge(objective: Objective, { requests, window }: Evidence): Finding {
   const sent = requests.filter(request => request.sentMs !== null);
   if (sent.length < BATCHES) {
     const reason = `Only ${sent.length} requests of the window were sent; the minimum is ${BATCHES}.`;
@@ -36,11 +37,6 @@ function judge(objective: Objective, { requests }: Evidence): Finding {
   const bounds = { lower: Math.max(1, lower), upper };
   const verdict = verdictOf(objective, bounds);
   const attempts = parts.reduce((total, { sum }) => total + sum, 0);
-  return {
-    measured: ratio,
-    ...bounds,
-    samples: sent.length,
-    verdict,
-    reason: explain(verdict, `attempts, ${attempts} for ${sent.length} requests,`),
-  };
+  const found = { measured: ratio, ...bounds, samples: sent.length, verdict };
+  return { ...found, reason: explain(objective, found, `attempts (${attempts} for ${sent.length} requests)`, window) };
 }

@@ -53,11 +53,17 @@ function deadlinesOf(statement: Statement): GoodputObjective['deadlines'] {
  *
  * Only requests interrupted by the end of the run are excluded from the ratio, since they might have completed in time.
  */
-function ratio(objective: GoodputObjective, { requests }: Evidence): Finding {
+function ratio(objective: GoodputObjective, { requests, window }: Evidence): Finding {
   const base = requests.filter(request => request.outcome !== 'interrupted');
   const hits = base.filter(request => isGood(objective, request)).length;
   if (base.length === 0) return undecided('inconclusive', 'No request of the window ended by itself.');
-  const found = ratioFinding(objective, hits, base.length, `goodput, ${hits} of ${base.length} requests in time,`);
+  const found = ratioFinding(
+    objective,
+    hits,
+    base.length,
+    `goodput (${hits} of ${base.length} requests in time)`,
+    window,
+  );
   return found.verdict === 'pass' ? found : { ...found, reason: `${found.reason}${timeoutRemark(base)}` };
 }
 
@@ -66,7 +72,7 @@ function perSecond(objective: GoodputObjective, { window, run }: Evidence): Find
   const good = arrived.filter(request => isGood(objective, request));
   const counts = new Array<number>(BATCHES).fill(0);
   for (const { scheduledMs } of good) counts[batchOf(window, scheduledMs)]! += 1;
-  const subject = `goodput, ${good.length} of ${arrived.length} requests in time,`;
+  const subject = `goodput (${good.length} of ${arrived.length} requests in time)`;
   return { ...rateFinding(objective, window, counts, subject), samples: arrived.length };
 }
 

@@ -1,4 +1,5 @@
-import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
+import { explain } from '../../explain.ts';
+import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { bundledRemark, undecidedBy } from '../delivery.ts';
 import { judgedSamples, type Measure, measureIn, measureText, remarks, survivorsOf } from '../measure.ts';
 import { percentileOf, quantileEstimate } from '../samples.ts';
@@ -31,7 +32,7 @@ export const check = checkOf<QuantileObjective>({
  * Quantile with its distribution-free interval. A request that failed or was dropped before it had the value is slower than every other,
  * so that P95 cannot pass with more than 5 % of them; the reason states their number, and the quantile of those that have the value.
  */
-function judge(objective: QuantileObjective, { requests }: Evidence): Finding {
+function judge(objective: QuantileObjective, { requests, window }: Evidence): Finding {
   const { percentile } = objective;
   const buffered = undecidedBy(objective.metric, requests);
   if (buffered) return undecided('inconclusive', buffered, requests.length);
@@ -44,7 +45,7 @@ function judge(objective: QuantileObjective, { requests }: Evidence): Finding {
   const few = verdict === 'inconclusive' && found.upper === null;
   const reason = few
     ? `Too few samples: p${percentile} has no upper bound with fewer than ${needed} requests; the window has ${found.samples}.`
-    : explain(verdict, name);
+    : explain(objective, { ...found, verdict }, name, window);
   const rest = remarks(objective, requests, name, survivors) + bundledRemark(objective.metric, requests);
   return { ...found, verdict, survivors, reason: `${reason}${rest}` };
 }

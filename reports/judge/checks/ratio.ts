@@ -61,11 +61,17 @@ function kindOf(text: string, statement: Statement): string {
  * A dropped arrival is not an error: the generator reached its own limit, and what the service would have done is unknown. Only
  * `dropped` judges it, and with many dropped arrivals the run is invalid (see `gates.ts`).
  */
-function judge(objective: RatioObjective, { requests }: Evidence): Finding {
+function judge(objective: RatioObjective, { requests, window }: Evidence): Finding {
   const base = requests.filter(r => objective.measure === 'dropped' || isEnded(objective, r));
   const hits = base.filter(request => counts(objective, request)).length;
   if (base.length === 0) return undecided('inconclusive', 'No request of the window completed or failed.');
-  const found = ratioFinding(objective, hits, base.length, `${objective.measure}, ${hits} of ${base.length} requests,`);
+  const found = ratioFinding(
+    objective,
+    hits,
+    base.length,
+    `${objective.measure} (${hits} of ${base.length} requests)`,
+    window,
+  );
   const isOnFailures = objective.measure === 'errors' || objective.measure === 'availability';
   if (found.verdict === 'pass' || !isOnFailures) return found;
   const failures = base.filter(

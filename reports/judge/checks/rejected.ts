@@ -18,5 +18,5 @@ export const check = checkOf<FaultObjective>({
 function judge(objective: FaultObjective, { fault }: Evidence): Finding {
   const { ended, rejected } = fault?.requests ?? { ended: 0, rejected: 0 };
   if (ended === 0) return undecided('inconclusive', `The fault ${objective.fault} reported no request that ended.`);
-  return ratioFinding(objective, rejected, ended, `rejected, ${rejected} of ${ended} requests of the attack,`);
+  return ratioFinding(objective, rejected, ended, `rejected (${rejected} of ${ended} requests of the attack)`);
 }

@@ -1,5 +1,6 @@
 import { formatMs } from '../../../harness/quantity.ts';
 import { requestsIn } from '../../../harness/windows.ts';
+import { intervalText } from '../../explain.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { bundledRemark, undecidedBy } from '../delivery.ts';
 import { judgedSamples, type Measure, measureOf, measureText, remarks, survivorsOf } from '../measure.ts';
@@ -80,7 +81,7 @@ function judge(objective: SlowdownObjective, { requests, run }: Evidence): Findi
   const byDifference = allowed === null ? 'fail' : verdictOf({ comparison, limit: allowed }, more);
   const verdict =
     [byRatio, byDifference].find(one => one === 'pass') ?? (byRatio === byDifference ? byRatio : 'inconclusive');
-  const reason = reasonOf(objective, { before, during, verdict, byRatio });
+  const reason = reasonOf(objective, { before, during, verdict, byRatio, ratio: found });
   const beside = survivors && { ...survivors, measured: samplesOf(metric, requests).at(q) };
   const rest = remarks(objective, requests, nameOf(objective), beside) + bundledRemark(metric, requests);
   return { ...found, verdict, survivors, reason: `${reason}${rest}` };
@@ -117,6 +118,7 @@ interface Judged {
   readonly during: QuantileEstimate;
   readonly verdict: Finding['verdict'];
   readonly byRatio: Finding['verdict'];
+  readonly ratio: Pick<Finding, 'lower' | 'upper'>;
 }
 
 /** Minimum requests for both bounds of a quantile at {@link EACH_LEVEL}. */
@@ -125,19 +127,22 @@ function bothBounds(percentile: number): number {
 }
 
 function reasonOf(objective: SlowdownObjective, judged: Judged): string {
-  const { percentile, window, allowed } = objective;
-  const { before, during, verdict, byRatio } = judged;
+  const { percentile, window, allowed, limit } = objective;
+  const { before, during, verdict, byRatio, ratio } = judged;
   const what = nameOf(objective);
   const bounds = [before.lower, before.upper, during.lower, during.upper];
   if (verdict === 'inconclusive' && bounds.includes(null)) {
     return `Too few samples: both bounds of ${what} require ${bothBounds(percentile)} requests; ${window} has ${during.samples} and the baseline ${before.samples}.`;
   }
-  const result = `${what} is ${valueText(during.measured)} in ${window} and ${formatMs(before.measured!)} in the baseline: the whole interval of`;
-  const alternative = allowed === null ? '' : ` and that of the difference over ${formatMs(allowed)}`;
-  if (verdict === 'fail') return `${result} their ratio misses the objective${alternative}.`;
-  if (verdict === 'pass' && byRatio === 'pass') return `${result} their ratio meets the objective.`;
+  const result = `${what} is ${valueText(during.measured)} in ${window} and ${formatMs(before.measured!)} in the baseline: the confidence interval of`;
+  const interval = `${result} their ratio, ${intervalText(ratio, '')},`;
+  const of = `the limit of ${limit}`;
+  const alternative = allowed === null ? '' : `, and that of their difference`;
+  if (verdict === 'fail')
+    return `${interval} misses ${of}${alternative && `${alternative} is over ${formatMs(allowed!)}`}.`;
+  if (verdict === 'pass' && byRatio === 'pass') return `${interval} meets ${of}.`;
   if (verdict === 'pass') return `${result} their difference is within the permitted ${formatMs(allowed!)}.`;
-  const which =
-    allowed === null ? 'The interval of the ratio' : 'At least one interval, of the ratio or of the difference,';
-  return `${which} of ${what} in ${window} to that in the baseline holds the limit; more samples would decide.`;
+  const open = `undecided. A longer ${window}, and a longer baseline before it, would decide.`;
+  if (byRatio === 'inconclusive') return `${interval} includes ${of}: ${open}`;
+  return `${result} their difference includes the permitted ${formatMs(allowed!)}: ${open}`;
 }

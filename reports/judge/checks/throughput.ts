@@ -35,14 +35,14 @@ function judge({ of, ...objective }: ThroughputObjective, { window, run }: Evide
   if (of) {
     const counts = tokenCounts(window, completed);
     const total = Math.round(counts.reduce((sum, count) => sum + count, 0));
-    const subject = `throughput, ${total} output tokens in ${seconds},`;
+    const subject = `throughput (${total} output tokens in ${seconds})`;
     const samples = completed.filter(({ scheduledMs, endMs }) => endMs >= fromMs && scheduledMs < toMs).length;
     return { ...rateFinding(objective, window, counts, subject), samples };
   }
   const ended = completed.filter(({ endMs }) => endMs >= fromMs && endMs < toMs);
   const counts = new Array<number>(BATCHES).fill(0);
   for (const { endMs } of ended) counts[batchOf(window, endMs)]! += 1;
-  const subject = `throughput, ${ended.length} completed in ${seconds},`;
+  const subject = `throughput (${ended.length} completed in ${seconds})`;
   return { ...rateFinding(objective, window, counts, subject), samples: ended.length };
 }
 

@@ -1,6 +1,7 @@
 import { isFailure, type RequestRecord, timePerOutputTokenMs } from '../../../harness/requests.ts';
+import { explain } from '../../explain.ts';
 import { rounded } from '../../rounding.ts';
-import { checkOf, type Evidence, explain, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
+import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { bufferedRemark, deliveryOf } from '../delivery.ts';
 import { percentileOf, quantileEstimate, valueSamples } from '../samples.ts';
 import { samplesForUpperBound } from '../statistics.ts';
@@ -30,7 +31,7 @@ export const check = checkOf<UserThroughputObjective>({
  * Quantile with its distribution-free interval, like that of a latency: a request that failed or was dropped before its second token has
  * a throughput of 0. A response of one token has none, and does not count.
  */
-function judge(objective: UserThroughputObjective, { requests }: Evidence): Finding {
+function judge(objective: UserThroughputObjective, { requests, window }: Evidence): Finding {
   const buffered = bufferedRemark(deliveryOf(requests));
   if (buffered) return undecided('inconclusive', buffered, requests.length);
   const q = objective.percentile / 100;
@@ -41,7 +42,7 @@ function judge(objective: UserThroughputObjective, { requests }: Evidence): Find
   const few = verdict === 'inconclusive' && found.lower === null;
   const reason = few
     ? `Too few samples: p${objective.percentile} has no lower bound with fewer than ${samplesForUpperBound(1 - q)} requests; the window has ${found.samples}.`
-    : explain(verdict, name);
+    : explain(objective, { ...found, verdict }, name, window);
   const stalled = values.filter(value => value === 0).length;
   const served = valueSamples(values.filter(value => value > 0)).at(q);
   const beside = served === null ? 'no other has one' : `${name} of the others is ${Number(served.toPrecision(3))}/s`;
