@@ -203,12 +203,30 @@ export async function loadScenario(
     signal,
     external: await externalTarget(options, signal),
     changes: { ...parseOverrides(options.set), ...requestChanges(options), ...changes },
+<<<<<<< HEAD
     replay: replayCommand(typeof from === 'string' ? from : from.source, options, changes),
+=======
+    given: { ...givenBy(options), ...proofWords(changes) },
+    replay: replayCommand(nameOrPath, options, changes),
+>>>>>>> 5ea4f29 (scenarios: a mistake in --set, --path or --header names the option, not the file)
     ...(environment === undefined ? {} : { environment }),
     asksModel: !dryRun,
   });
   if (loaded.models && !options.quiet) say(process.stderr, modelLine(loaded.models));
   return loaded;
+}
+
+/** The options that stand for changes, as the user wrote them; of a header only its name, since its value may be a key. */
+function givenBy({ path, header = [] }: RequestOptions): Record<string, string> {
+  const names = header.map(text => text.split(':', 1)[0]!.trim());
+  return {
+    ...(path === undefined ? {} : { 'load.path': `--path ${path}` }),
+    ...Object.fromEntries(names.map(name => [`load.headers.${name.toLowerCase()}`, `--header ${name}`])),
+  };
+}
+
+function proofWords(changes: Readonly<Record<string, unknown>>): Record<string, string> {
+  return Object.fromEntries(Object.keys(changes).map(path => [path, `\`set.${path}\` of the proof`]));
 }
 
 function modelLine([first, ...others]: readonly string[]): string {

@@ -4,6 +4,7 @@ import { interruptible } from '../harness/host/interrupts.ts';
 import { warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
 import { resolvedHeaders } from '../load/request/secrets.ts';
+import { blaming } from './blame.ts';
 import { type CompiledScenario, type CompileOptions, compileScenario } from './compile.ts';
 import { type FoundScenario, findScenario, unreadable } from './find.ts';
 import { requirePlain } from './input/plain.ts';
@@ -19,6 +20,8 @@ import { validateScenario } from './validate.ts';
 export interface LoadOptions extends Omit<CompileOptions, 'folder' | 'model'>, MetricsOptions {
   /** Overrides of values by path, such as those of `--set` or of a proof. @default none */
   readonly changes?: Readonly<Record<string, unknown>>;
+  /** What the user wrote for an override, by its path, such as `--path x`. @default `--set <path>` */
+  readonly given?: Readonly<Record<string, string>>;
   /** Start of the load phase. @default as soon as possible */
   readonly startAt?: Date | undefined;
   /** Ends the resolution of names, and questions to the target. */
@@ -42,20 +45,26 @@ export interface LoadedScenario {
  */
 export async function loadScenario(
   from: string | FoundScenario,
-  { changes = {}, startAt, metrics, metricsAuthorization, signal = NEVER, asksModel = false, ...options }: LoadOptions,
+  { changes = {}, given = {}, ...rest }: LoadOptions,
 ): Promise<LoadedScenario> {
+  const { startAt, metrics, metricsAuthorization, signal = NEVER, asksModel = false, ...options } = rest;
   const { raw, source, folder } = typeof from === 'string' ? await findScenario(from) : from;
   if (options.external) requireStackUntouched(Object.keys(changes));
   else if (options.segment)
     throw new SquallError('option', 'SEGMENT_WITHOUT_TARGET', 'Expected --target together with --segment, got none', {
       next: 'Give the URL of the server that all segments load; for a stack that Squall starts, use --workers.',
     });
-  const scenario = await interruptible(() => validateScenario(override(plain(raw, source), changes), source));
+  const original = plain(raw, source);
+  const checked = (overrides: typeof changes) => validateScenario(override(original, overrides), source);
+  const orBlame = blaming(original, changes, given, source, () =>
+    compileScenario(checked({}), { ...options, folder, external: undefined }),
+  );
+  const scenario = await interruptible(() => checked(changes)).catch(orBlame);
   const external = await withMetrics(options.external, scenario, { metrics, metricsAuthorization }, signal);
   const models = asksModel ? await modelsFor(scenario, external, signal) : undefined;
   const compiled = await interruptible(() =>
     compileScenario(scenario, { ...options, external, folder, model: models?.[0] }),
-  );
+  ).catch(orBlame);
   const warmUp = warmUpMs(compiled.plan);
   if (startAt && startAt.getTime() < Date.now() + warmUp)
     throw new SquallError(

@@ -26,6 +26,17 @@ export function override(raw: unknown, values: Readonly<Record<string, unknown>>
   return copy;
 }
 
+/** A path with the index of each list item, by which messages name it: `faults.kill.at` is `faults.0.at`. */
+export function resolvedPath(raw: unknown, path: string): string {
+  let parent: unknown = raw;
+  const keys = path.split('.').map(key => {
+    const own = typeof parent === 'object' && parent !== null ? keyIn(parent, key, path) : key;
+    parent = (parent as Record<string | number, unknown> | undefined)?.[own];
+    return own;
+  });
+  return keys.join('.');
+}
+
 /** Maximum number of overrides on a command line. */
 const MAX_OVERRIDES = 1000;
 

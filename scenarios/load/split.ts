@@ -20,7 +20,7 @@ export interface Split {
 export function requireSplittable({ maxInFlight, ...load }: LoadPlan, { workers = 1, segment }: Split): void {
   const parts = workers * (segment?.of ?? 1);
   if (maxInFlight < parts)
-    throw badScenario('load.maxInFlight', `at least ${parts}, one for each worker of each segment`, maxInFlight);
+    throw badScenario('load.maxInFlight', `at least ${parts}, one for each of --workers and of --segment`, maxInFlight);
   if (parts === 1) return;
   const unsplittable = (field: string, expected: string, found: unknown) =>
     badScenario(field, `${expected}, since --workers and --segment can split only a schedule`, found);
