@@ -203,12 +203,8 @@ export async function loadScenario(
     signal,
     external: await externalTarget(options, signal),
     changes: { ...parseOverrides(options.set), ...requestChanges(options), ...changes },
-<<<<<<< HEAD
-    replay: replayCommand(typeof from === 'string' ? from : from.source, options, changes),
-=======
     given: { ...givenBy(options), ...proofWords(changes) },
-    replay: replayCommand(nameOrPath, options, changes),
->>>>>>> 5ea4f29 (scenarios: a mistake in --set, --path or --header names the option, not the file)
+    replay: replayCommand(typeof from === 'string' ? from : from.source, options, changes),
     ...(environment === undefined ? {} : { environment }),
     asksModel: !dryRun,
   });
