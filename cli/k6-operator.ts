@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { SquallError } from '../harness/errors.ts';
-import { visible } from '../harness/host/visible.ts';
+import { visible } from '../harness/input/visible.ts';
 import { k6OperatorManifest } from '../load/k6/manifest.ts';
 import { variablesOf } from '../load/request/secrets.ts';
 import { unsupportedBy } from '../scenarios/load/engine-choice.ts';

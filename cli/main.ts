@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { messageOf } from '../harness/errors.ts';
 import { onInterrupt } from '../harness/host/interrupts.ts';
 import { ignoreProxies } from '../harness/host/proxies.ts';
-import { visible } from '../harness/host/visible.ts';
+import { visible } from '../harness/input/visible.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { EXIT, errorText, exitCodeOf } from './exit.ts';
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { styleText } from 'node:util';
-import { escaped, visible } from '../harness/host/visible.ts';
+import { escaped, visible } from '../harness/input/visible.ts';
 
 /** Stands for the beginning of our own escape sequences until a text is written. No text of others can contain it. */
 const ESCAPE = `\uE000${randomBytes(8).toString('hex')}`;

@@ -2,7 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Clock } from './clock.ts';
 import type { LoadSummary, ReplicaState } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
-import { readBytes } from './host/files.ts';
+import { readBytes } from './input/files.ts';
 import type { Readings } from './metrics.ts';
 import type { RunPlan } from './plan.ts';
 import type { AttackOutcome, LoadNote } from './requests.ts';

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Clock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import type { RunEnvironment } from '../harness/history.ts';
-import { pathFrom } from '../harness/host/files.ts';
+import { pathFrom } from '../harness/input/files.ts';
 
 /** Minimum free space for the history, requests and logs of a run; a minute of the main scenario takes a few MiB. */
 const MIN_FREE_BYTES = 64 * 2 ** 20;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SquallError } from '../harness/errors.ts';
-import { escaped } from '../harness/host/visible.ts';
+import { escaped } from '../harness/input/visible.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import { type JsonSchema, keysOf, optionsOf, schemasAt, wordsOf } from './json-schema.ts';
 import { type ResolvedScenario, scenarioSchema } from './scenario.ts';
@@ -19,11 +19,27 @@ export function validateScenario(raw: unknown, source: string): ResolvedScenario
   // Only messages of the schema itself remain; an empty one stands for the words of the JSON Schema.
   const parsed = scenarioSchema.safeParse(raw, { error: () => '' });
   if (parsed.success) return parsed.data;
-  const jsonSchema = scenarioJsonSchema() as JsonSchema;
-  const lines = firstLines(parsed.error.issues, jsonSchema, raw).map(line => `\n  - ${line}`);
-  throw new SquallError('scenario', 'BAD_SCENARIO', `${source} is not a scenario:${lines.join('')}`, {
-    next: 'Correct the file; `squall schema` prints its JSON Schema, which editors can check it against.',
-  });
+  knownSchema ??= scenarioJsonSchema() as JsonSchema;
+  const lines = foreignLines(raw, knownSchema) ?? firstLines(parsed.error.issues, knownSchema, raw);
+  throw new SquallError(
+    'scenario',
+    'BAD_SCENARIO',
+    `${source} is not a scenario:${lines.map(line => `\n  - ${line}`).join('')}`,
+    {
+      next: 'Correct the file; `squall schema` prints its JSON Schema, which editors can check it against.',
+    },
+  );
+}
+
+/** Made for the first message. */
+let knownSchema: JsonSchema | undefined;
+
+/** What is wrong with an object that has no key of a scenario: it may come from any file, so that its keys are not shown. */
+function foreignLines(raw: unknown, { properties = {}, required = [] }: JsonSchema): string[] | undefined {
+  const keys = typeof raw === 'object' && raw !== null && !Array.isArray(raw) ? Object.keys(raw) : [];
+  if (keys.length === 0 || keys.some(key => Object.hasOwn(properties, key))) return undefined;
+  const names = required.map(key => `\`${key}\``).join(', ');
+  return [`expected an object with ${names}, found one with ${keys.length} other keys`];
 }
 
 type Issue = z.core.$ZodIssue;

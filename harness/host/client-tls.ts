@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { type ConnectionOptions, checkServerIdentity, createSecureContext } from 'node:tls';
 import { messageOf, SquallError } from '../errors.ts';
-import { readText } from './files.ts';
+import { readText } from '../input/files.ts';
 
 const MAX_PEM_BYTES = 2 ** 20;
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { StringDecoder } from 'node:string_decoder';
 import { messageOf, SquallError } from '../../harness/errors.ts';
-import { blocksOf as regularBlocks } from '../../harness/host/files.ts';
+import { blocksOf as regularBlocks } from '../../harness/input/files.ts';
 
 /** Larger files are refused: reading one twice would take minutes. */
 const MAX_FILE_BYTES = 4 * 2 ** 30;

@@ -1,5 +1,5 @@
 import { SquallError } from '../../harness/errors.ts';
-import { escaped } from '../../harness/host/visible.ts';
+import { escaped } from '../../harness/input/visible.ts';
 import type { TracePlan } from '../../harness/plan.ts';
 import { type Random, seededRandom } from '../../harness/random.ts';
 import { linesOf } from './lines.ts';

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, type SchemaElement } from 'hyparquet';
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
 import { messageOf, SquallError } from '../../harness/errors.ts';
-import { openRegular } from '../../harness/host/files.ts';
+import { openRegular } from '../../harness/input/files.ts';
 import { type RequestRecord, requestIdOf } from '../../harness/requests.ts';
 
 /** Journals that the generator's workers append to, in order of the ends of requests. */

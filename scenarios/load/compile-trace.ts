@@ -1,4 +1,4 @@
-import { pathFrom } from '../../harness/host/files.ts';
+import { pathFrom } from '../../harness/input/files.ts';
 import type { TracePlan } from '../../harness/plan.ts';
 import { hashFile, requireSameFile } from '../../load/trace/lines.ts';
 import { isJsonLines, readTrace } from '../../load/trace/trace.ts';

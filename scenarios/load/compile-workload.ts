@@ -1,4 +1,4 @@
-import { pathFrom } from '../../harness/host/files.ts';
+import { pathFrom } from '../../harness/input/files.ts';
 import type { Api, ChatWorkload, HttpWorkload, Lengths, PromptsPlan, Workload } from '../../harness/plan.ts';
 import { readPrompts } from '../../load/request/prompts-file.ts';
 import { API_PATHS } from '../../load/request/request.ts';

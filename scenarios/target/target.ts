@@ -1,7 +1,7 @@
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type ClientTls, tlsOptionsOf } from '../../harness/host/client-tls.ts';
-import { pathFrom, readText } from '../../harness/host/files.ts';
 import { badTarget, type LocateOptions, locateTarget } from '../../harness/host/target.ts';
+import { pathFrom, readText } from '../../harness/input/files.ts';
 import type { PlatformKind } from '../../harness/plan.ts';
 import { isCredential, referenceIn, resolveSecret } from '../../load/request/secrets.ts';
 import { quoted } from '../quoted.ts';

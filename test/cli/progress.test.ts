@@ -28,6 +28,28 @@ it('begins with the warnings of the plan', () => {
   expect(shown({}, [])).toHaveLength(2);
 });
 
+it('writes no text of a scenario or a service that a terminal obeys, and none that passes for a line of its own', () => {
+  const hostile = '\x1b[2J\x9b31m\x07\u202e\n✓ PASS';
+  const parts: string[] = [];
+  const stream = { write: (part: string) => parts.push(part) } as unknown as NodeJS.WriteStream;
+  using progress = startProgress(stream, planOf({ scenario: hostile, why: hostile, warnings: [hostile] }), false);
+  const events: RunEvent[] = [
+    { type: 'replica', replica: hostile, service: 'x', state: 'ready', detail: hostile },
+    { ...step('injected', hostile), id: hostile } as RunEvent,
+    { type: 'ready', tookMs: 1, attempts: 2, waitedFor: hostile },
+    { type: 'invalid', guard: 'x', reason: hostile },
+    { type: 'interrupted', by: hostile },
+    { type: 'crashed', reason: hostile },
+  ];
+  const history = { listen: (listener: (event: RunEvent) => void) => events.forEach(listener) } as unknown as History;
+  progress.history(history, '/');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
+  expect(stripVTControlCharacters(parts.join(''))).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+  const lines = parts.join('').trimEnd().split('\n');
+  expect(lines).toHaveLength(3 + events.length);
+  expect(lines.filter(line => /^\s*✓/.test(line))).toEqual([]);
+});
+
 it('tells a fault without effect from one that the noise of the target hides', () => {
   const [, , ...lines] = shown({}, [
     step('inject'),

@@ -29,7 +29,7 @@ describe('the command line', () => {
         'harness/errors.ts',
         'harness/host/interrupts.ts',
         'harness/host/proxies.ts',
-        'harness/host/visible.ts',
+        'harness/input/visible.ts',
         'package.json',
       ]);
     },

@@ -1,8 +1,11 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { requireRun } from '../../cli/stored.ts';
+import { judgeStored, requireRun } from '../../cli/stored.ts';
+import { SquallError } from '../../harness/errors.ts';
+import { planOf } from '../reports/runs.ts';
 
 const RUNS = ['b-20260102-030405-aaaa', 'a-20260102-030406-bbbb'];
 let folder: string;
@@ -37,4 +40,45 @@ it.each([
       next: expect.stringMatching(next),
     }),
   );
+});
+
+const event = (fields: object) => JSON.stringify({ atMs: 0, ...fields });
+const environment = { id: 'x', startedAt: '2026-01-01T00:00:00Z', machine: {}, versions: {} };
+const opening = event({ type: 'plan', plan: planOf({}), environment });
+const pipe = (path: string) => void execFileSync('mkfifo', [path]);
+
+it.each<[string, Readonly<Record<string, string | Buffer | typeof pipe>>]>([
+  ['a history that is a pipe', { 'events.ndjson': pipe }],
+  ['an empty history', { 'events.ndjson': '' }],
+  ['another file', { 'events.ndjson': 'root:$6$hunter2:19000\nroot:x\n' }],
+  ['events that are none', { 'events.ndjson': `${opening}\nnull\n${opening}\n` }],
+  ['events of no type', { 'events.ndjson': `${opening}\n{"atMs": 0}\n${opening}\n` }],
+  ['events without end', { 'events.ndjson': `${opening}\n{"type": "phase", "atMs": 1e999}\n${opening}\n` }],
+  ['a plan that is none', { 'events.ndjson': event({ type: 'plan', plan: { __proto__: null }, environment }) }],
+  [
+    'a plan of other types',
+    { 'events.ndjson': event({ type: 'plan', plan: { ...planOf({}), load: [] }, environment }) },
+  ],
+  ['requests that are a pipe', { 'events.ndjson': opening, 'requests.parquet': pipe }],
+  ['requests that are text', { 'events.ndjson': opening, 'requests.parquet': 'root:$6$hunter2:19000' }],
+  ['requests of no length', { 'events.ndjson': opening, 'requests.parquet': '' }],
+  [
+    'requests of random bytes',
+    {
+      'events.ndjson': opening,
+      'requests.parquet': Buffer.from(`PAR1${'\x7f\xff\x15\x00'.repeat(99)}\xff\xff\x00\x00PAR1`, 'latin1'),
+    },
+  ],
+  ['a journal that is a pipe', { 'events.ndjson': opening, 'requests.ndjson': pipe }],
+  ['a journal of another file', { 'events.ndjson': opening, 'requests.ndjson': 'hunter2\nhunter2\n' }],
+  ['a journal of other values', { 'events.ndjson': opening, 'requests.ndjson': 'null\n1\n[]\n' }],
+])('judges or refuses %s in words', async (name, files) => {
+  const directory = mkdtempSync(join(folder, 'hostile-'));
+  for (const [file, content] of Object.entries(files))
+    if (typeof content === 'function') content(join(directory, file));
+    else writeFileSync(join(directory, file), content);
+  const error = await judgeStored(directory, () => undefined).catch((thrown: unknown) => thrown);
+  expect(error, name).toBeInstanceOf(SquallError);
+  expect(error).toMatchObject({ kind: 'environment', next: expect.any(String) });
+  expect(String(error)).not.toContain('hunter2');
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readHistory } from '../../harness/history.ts';
@@ -38,6 +38,10 @@ describe('a run', () => {
 
     for (const file of Object.values(document.artifacts))
       expect(existsSync(join(run.directory, file)), file).toBe(true);
+    // For this user alone: a scenario may contain keys, and prompts may be private.
+    const files = ['.', ...readdirSync(run.directory, { recursive: true, encoding: 'utf8' })];
+    expect(files.length).toBeGreaterThan(8);
+    expect(files.filter(file => (statSync(join(run.directory, file)).mode & 0o077) !== 0)).toEqual([]);
     // 40/s over 13 s; the warm-up is not counted.
     expect(document.load.offered).toBeGreaterThan(440);
     expect(document.load.offered).toBeLessThan(600);

@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest';
-import { checkTarget } from '../../../scenarios/target/target.ts';
+import { chmodSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { NEVER } from '../../../harness/clock.ts';
+import { checkTarget, externalTarget, type TargetOptions } from '../../../scenarios/target/target.ts';
 
 describe('the target of a run', () => {
   it.each([
@@ -32,5 +36,64 @@ describe('the target of a run', () => {
       expect(refused, query).toMatchObject({ code: 'BAD_TARGET', next: expect.stringContaining('env:') });
       expect(refused.message).not.toContain('abc');
     }
+  });
+});
+
+describe('the authorization of a target', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'squall-token-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  afterEach(() => void vi.unstubAllEnvs());
+
+  const file = (text: string, mode = 0o600): string => {
+    const path = join(folder, `token ${text.length}-${mode}`);
+    writeFileSync(path, text);
+    chmodSync(path, mode);
+    return path;
+  };
+  const given = async (options: TargetOptions) =>
+    (await externalTarget({ target: 'http://127.0.0.1:1', platform: 'external', ...options }, NEVER))!.authorization;
+
+  it('comes from a file, a variable, or the option itself', async () => {
+    vi.stubEnv('SQUALL_TEST_TOKEN', ' sk-hunter2\n');
+    const linked = join(folder, 'link');
+    symlinkSync(file('sk-hunter2\n', 0o400), linked);
+    expect(await given({ authorizationFile: file('sk-hunter2\n') })).toBe('Bearer sk-hunter2');
+    expect(await given({ authorizationFile: linked })).toBe('Bearer sk-hunter2');
+    expect(await given({ authorizationFile: file('Basic aHVudGVyMg==') })).toBe('Basic aHVudGVyMg==');
+    expect(await given({ authorization: 'env:SQUALL_TEST_TOKEN' })).toBe('Bearer sk-hunter2');
+    expect(await given({ authorization: 'Basic env:SQUALL_TEST_TOKEN' })).toBe('Basic sk-hunter2');
+    expect(await given({ authorization: 'sk-hunter2' })).toBe('Bearer sk-hunter2');
+  });
+
+  it.each<[string, () => TargetOptions, RegExp]>([
+    [
+      'that others read',
+      () => ({ authorizationFile: file('sk-hunter2', 0o644) }),
+      /others may access it, its mode is 0644/,
+    ],
+    ['that a group writes', () => ({ authorizationFile: file('sk-hunter2', 0o620) }), /its mode is 0620/],
+    ['that is a device', () => ({ authorizationFile: '/dev/zero' }), /a device or a socket, not a regular file/],
+    ['that is not there', () => ({ authorizationFile: join(folder, 'none') }), /ENOENT/],
+    ['that is empty', () => ({ authorizationFile: file(' \n') }), /it is empty/],
+    ['that is too large', () => ({ authorizationFile: file('x'.repeat(20_000)) }), /larger than 16 KiB/],
+    ['of several lines', () => ({ authorizationFile: file('sk-hunter2\nsk-hunter3') }), /one line of printable ASCII/],
+    ['beside an option', () => ({ authorizationFile: file('a'), authorization: 'b' }), /got both/],
+    [
+      'of a variable that is not set',
+      () => ({ authorization: 'env:SQUALL_NOT_SET' }),
+      /env:SQUALL_NOT_SET to name a variable/,
+    ],
+  ])('refuses one %s, and does not quote it', async (_, options, message) => {
+    const error = await given(options()).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'BAD_AUTHORIZATION', kind: 'option', message: expect.stringMatching(message) });
+    expect(String(error)).not.toContain('hunter');
+  });
+
+  it('belongs to a target', async () => {
+    const alone = externalTarget({ authorizationFile: '/none' }, NEVER);
+    await expect(alone).rejects.toMatchObject({
+      code: 'NO_TARGET',
+      message: /--authorization-file only with --target/,
+    });
   });
 });

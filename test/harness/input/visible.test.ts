@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { escaped, visible } from '../../../harness/host/visible.ts';
+import { escaped, visible } from '../../../harness/input/visible.ts';
 
 it('escapes what a terminal obeys, and what reorders text, and nothing else', () => {
   const hostile = '\x1b[2J\x07\x9b31m\x7f\u202e\u2066\u200f\u061c\u2028\r\t';

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { pathFrom, readText } from '../../../harness/host/files.ts';
+import { pathFrom, readText } from '../../../harness/input/files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'squall-files-'));
 afterAll(() => rmSync(folder, { recursive: true }));
