@@ -161,6 +161,10 @@ function statusServer(listen: string): string[] {
     'server {',
     `  listen ${listen};`,
     '  access_log off;',
+    // A page whose name resolves to this address (DNS rebinding) sends that name.
+    `  if ($host !~* "^(127(\\.[0-9]+){3}|\\[::1\\]|localhost|edge)$") {`,
+    '    return 403;',
+    '  }',
     '  location = /nginx_status {',
     '    stub_status;',
     '  }',

@@ -156,7 +156,8 @@ function start(
   if (result.kind === 'rejected') throw badRequest(result.reason, 'max_tokens');
   if (stream) {
     const headers = { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache' };
-    response.writeHead(200, headers).flushHeaders();
+    response.writeHead(200, headers);
+    sendHead(response);
   }
   return result.handle;
 }
@@ -187,6 +188,11 @@ function modelList({ model, maxModelLen }: InferenceConfig) {
   };
 }
 
+/** Sends the head alone. `flushHeaders` would encode its bytes beyond ASCII as UTF-8. */
+function sendHead(response: ServerResponse): void {
+  response.write(Buffer.alloc(0));
+}
+
 function sendError(response: ServerResponse, error: unknown): void {
   if (response.destroyed || response.writableEnded) return;
   if (response.headersSent) {
@@ -206,5 +212,6 @@ function sendJson(response: ServerResponse, status: number, json: string): void 
 function sendText(response: ServerResponse, status: number, text: string, contentType = 'text/plain'): void {
   if (response.destroyed) return;
   response.writeHead(status, { 'content-type': contentType, 'content-length': Buffer.byteLength(text) });
-  response.end(text);
+  // As bytes, since Node would encode the head like a text body, and with it the bytes of a client's request id.
+  response.end(Buffer.from(text));
 }

@@ -40,6 +40,8 @@ export function prometheusArguments(options: PrometheusOptions, { directory, lis
     `--storage.tsdb.path=${directory}/data`,
     `--storage.tsdb.retention.time=${options.retentionMs}ms`,
     `--web.listen-address=${listen}`,
+    // By default it lets pages of every site read its API.
+    '--web.cors.origin=^$',
     '--log.level=warn',
     '--log.format=json',
   ];

@@ -141,11 +141,11 @@ class Attempt implements UpstreamHandler, Watched {
     else this.#pass(chunk);
   }
 
-  onEnd(): void {
+  onEnd(trailers?: UpstreamHeaders): void {
     if (this.#phase === 'settled') return;
     const isExpected = this.#isCommitted || isClientError(this.#status);
     const verdict = this.#failure ?? this.#opening?.end() ?? (isExpected ? 'output' : 'empty');
-    if (verdict === 'output') this.#complete();
+    if (verdict === 'output') this.#complete(trailers);
     else this.#fail(verdict);
   }
 
@@ -220,10 +220,10 @@ class Attempt implements UpstreamHandler, Watched {
     this.#enter('streaming', this.#dueIn(this.#context.timeouts.idleMs));
   }
 
-  #complete(): void {
+  #complete(trailers: UpstreamHeaders | undefined): void {
     if (this.#opening) this.#showOutput();
     this.#commit();
-    this.#relay.end();
+    this.#relay.end(trailers);
     this.#settle({ kind: 'completed', status: this.#status });
   }
 

@@ -25,6 +25,9 @@ const NOT_RELAYED = new Set([
   'x-squall-attempts',
 ]);
 
+/** Fields that change how the message before them is read (RFC 9110, 6.5.1). */
+const NOT_IN_TRAILERS = /^(?:content-|host$|set-cookie$|authorization$|www-authenticate$|cache-control$)/;
+
 /** Relays an upstream's response to the client, chunk by chunk and byte for byte. */
 export class Relay {
   readonly #exchange: Exchange;
@@ -38,7 +41,13 @@ export class Relay {
   /** Writes status and headers, which are sent with the first chunk. */
   begin(status: number, headers: UpstreamHeaders): void {
     this.#exchange.eventStream = isEventStream(headers['content-type']);
-    this.#exchange.response.writeHead(status, relayedHeaders(this.#exchange, headers));
+    const { response, request } = this.#exchange;
+    const relayed = relayedHeaders(this.#exchange, headers);
+    // Only a chunked response has any.
+    const { trailer } = headers;
+    if (typeof trailer === 'string' && headers['content-length'] === undefined && request.httpVersion === '1.1')
+      relayed.push('trailer', trailer);
+    response.writeHead(status, relayed);
     this.#length = Number(headers['content-length'] ?? -1);
   }
 
@@ -52,8 +61,12 @@ export class Relay {
     return true;
   }
 
-  end(): void {
-    if (!this.#ended) this.#exchange.response.end();
+  end(trailers: UpstreamHeaders = {}): void {
+    if (this.#ended) return;
+    const { response } = this.#exchange;
+    for (const name in trailers)
+      if (!NOT_RELAYED.has(name) && !NOT_IN_TRAILERS.test(name)) response.addTrailers([[name, `${trailers[name]}`]]);
+    response.end();
   }
 }
 

@@ -17,7 +17,8 @@ export interface UpstreamHandler {
   onConnected(): void;
   onResponse(status: number, headers: UpstreamHeaders): void;
   onData(chunk: Buffer): void;
-  onEnd(): void;
+  /** @param trailers of a chunked response */
+  onEnd(trailers?: UpstreamHeaders): void;
   /** Also called after a cancel; may come before `onConnected`. */
   onError(error: Error): void;
 }

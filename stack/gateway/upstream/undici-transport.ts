@@ -1,5 +1,5 @@
 import { type Dispatcher, Pool } from 'undici';
-import type { Transport, UpstreamCall, UpstreamHandler } from './transport.ts';
+import type { Transport, UpstreamCall, UpstreamHandler, UpstreamHeaders } from './transport.ts';
 
 interface UndiciTransportOptions {
   /** Timeout for connecting a socket. */
@@ -70,8 +70,8 @@ class UndiciCall implements Dispatcher.DispatchHandler, UpstreamCall {
     this.#handler.onData(chunk);
   }
 
-  onResponseEnd(): void {
-    this.#handler.onEnd();
+  onResponseEnd(_controller: unknown, trailers?: UpstreamHeaders): void {
+    this.#handler.onEnd(trailers);
   }
 
   onResponseError(_controller: unknown, error: Error): void {

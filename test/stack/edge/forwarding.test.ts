@@ -54,6 +54,9 @@ describe.skipIf(noNginx)(`forwarding ${noNginx || ''}`, () => {
     expect(Number(/requests\s+\d+ \d+ (\d+)/.exec(body)![1])).toBeGreaterThanOrEqual(2);
     expect(Number(/Active connections: (\d+)/.exec(body)![1])).toBeGreaterThanOrEqual(1);
     // Clients cannot reach it: for them the path belongs to the upstream.
+    const named = (host: string) => send(`${edge.statusUrl}/nginx_status`, { headers: { host } });
+    const statuses = ['evil.example', '127.0.0.1.evil.example', 'localhost', 'edge:8001', '[::1]'].map(named);
+    expect((await Promise.all(statuses)).map(({ status }) => status)).toEqual([403, 403, 200, 200, 200]);
     expect((await send(`${edge.url}/nginx_status`)).body).toBe('{"ok":true}');
     expect((await send(edge.statusUrl)).status).toBe(404);
   });

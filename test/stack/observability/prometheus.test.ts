@@ -113,6 +113,11 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
     expect(await alerts()).toEqual([]);
   });
 
+  it('lets no page of another site read its API', async () => {
+    const { headers } = await fetch(`${prometheus.url}/api/v1/targets`, { headers: { origin: 'http://evil.example' } });
+    expect(headers.get('access-control-allow-origin')).toBeNull();
+  });
+
   // 15 clients and one slot: 14 wait, more than 10 and fewer than 500. The calm engine has no queue and no alert.
   it('an alert is pending, fires and resolves with its cause, only for the affected engine', async () => {
     const clients = Array.from({ length: 15 }, client);
