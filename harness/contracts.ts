@@ -1,9 +1,9 @@
 import type { Clock } from './clock.ts';
 import type { ClientTls } from './host/client-tls.ts';
-import type { EntryCertificate } from './host/entry-certificate.ts';
 import type { ShortRequest, ShortResponse } from './host/send.ts';
 import type { NameLookUp } from './host/target.ts';
 import type { Trace, TraceRequest } from './host/trace.ts';
+import type { EntryCertificate } from './http/entry-certificate.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 import type { AttackOutcome, ConnectionCounts, LoadNote, Refusals } from './requests.ts';
 import type { Partition } from './segment.ts';

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { Replica } from '../harness/contracts.ts';
-import type { EntryCertificate } from '../harness/host/entry-certificate.ts';
+import type { EntryCertificate } from '../harness/http/entry-certificate.ts';
 import { pemOf } from '../stack/edge/certificates.ts';
 import { tlsHandshake } from '../stack/edge/handshake.ts';
 import { ENTRY_CERTIFICATE, ENTRY_NAMES } from '../stack/edge/replica.ts';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { RunningStack } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
-import type { EntryCertificate } from '../../harness/host/entry-certificate.ts';
+import type { EntryCertificate } from '../../harness/http/entry-certificate.ts';
 
 const POLL_MS = 30;
 /** Old workers of nginx still accept for a moment; they have stopped once every handshake got the same certificate for this long. */

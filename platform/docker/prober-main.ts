@@ -14,11 +14,11 @@
  */
 import { createSocket } from 'node:dgram';
 import { createServer, type IncomingMessage } from 'node:http';
-import { foreignSite } from '../../harness/host/own-names.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { type ShortRequest, send } from '../../harness/host/send.ts';
 import type { TraceRequest } from '../../harness/host/trace.ts';
 import { trace } from '../../harness/host/trace.ts';
+import { foreignSite } from '../../harness/http/own-names.ts';
 import { TOKEN_VARIABLE, tokenCheck } from '../../stack/token.ts';
 
 const PORT = 8080;

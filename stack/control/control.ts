@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
-import { foreignSite } from '../../harness/host/own-names.ts';
-import { requestTarget } from '../../harness/host/request-target.ts';
+import { foreignSite } from '../../harness/http/own-names.ts';
+import { requestTarget } from '../../harness/http/request-target.ts';
 import type { Random } from '../../harness/random.ts';
 import { tokenCheck } from '../token.ts';
 import type { ControlConfig } from './config.ts';

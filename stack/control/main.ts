@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { collectDefaultMetrics } from 'prom-client';
 import { systemClock } from '../../harness/clock.ts';
-import { hostNames } from '../../harness/host/own-names.ts';
+import { hostNames } from '../../harness/http/own-names.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { drainServer, listen, parseListen, runProgram, stopSignal } from '../service-program.ts';
 import { requireToken, TOKEN_VARIABLE } from '../token.ts';

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
 import type { Clock } from '../../harness/clock.ts';
-import { requestTarget } from '../../harness/host/request-target.ts';
+import { requestTarget } from '../../harness/http/request-target.ts';
 import type { Random } from '../../harness/random.ts';
 import { RetryBudget } from '../../harness/retry/budget.ts';
 import type { ControlClient } from '../control/client.ts';

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { pino } from 'pino';
 import { systemClock } from '../../harness/clock.ts';
-import { hostNames } from '../../harness/host/own-names.ts';
+import { hostNames } from '../../harness/http/own-names.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, runProgram, stopSignal } from '../service-program.ts';

@@ -1,4 +1,4 @@
-import { foreignSite } from '../../../harness/host/own-names.ts';
+import { foreignSite } from '../../../harness/http/own-names.ts';
 import type { GatewayConfig } from '../config.ts';
 import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';

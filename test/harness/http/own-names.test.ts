@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { expect, test } from 'vitest';
-import { foreignSite, hostNames } from '../../../harness/host/own-names.ts';
-import { requestTarget } from '../../../harness/host/request-target.ts';
+import { foreignSite, hostNames } from '../../../harness/http/own-names.ts';
+import { requestTarget } from '../../../harness/http/request-target.ts';
 
 const request = (host: string | undefined, rest: { url?: string; method?: string; origin?: string } = {}) =>
   ({

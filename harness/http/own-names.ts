@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
+import { isLoopback } from '../host/target.ts';
 import { requestTarget } from './request-target.ts';
-import { isLoopback } from './target.ts';
 
 /**
  * Why a request may come from a page of another site in somebody's browser, which can reach any local address, and with a name of its own
