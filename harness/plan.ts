@@ -264,6 +264,8 @@ export interface RunPlan {
   readonly segment?: SegmentPlan;
   /** What is known beforehand to make a verdict impossible or a figure less certain, as sentences; absent if nothing. */
   readonly warnings?: readonly string[];
+  /** Text of the scenario as it is run, overrides included and secrets masked, for reports; absent in older histories. */
+  readonly source?: string;
   /** Command that repeats this run. */
   readonly replay: string;
 }

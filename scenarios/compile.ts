@@ -36,6 +36,8 @@ export interface CompileOptions extends Split {
   /** The server to test instead of a stack; only with platform `external`. */
   readonly external?: External | undefined;
   readonly replay: string;
+  /** Text of the scenario, for reports; see `load/source.ts`. @default none */
+  readonly source?: string;
   /** Base of the scenario's relative paths. @default the current folder */
   readonly folder?: string;
   /** Model that the target lists, for a scenario that names none. @default none */
@@ -57,7 +59,7 @@ export interface CompiledScenario {
  * @throws SquallError that names the field
  */
 export function compileScenario(scenario: ResolvedScenario, options: CompileOptions): CompiledScenario {
-  const { seed, platform, external, replay, folder = process.cwd(), environment = process.env } = options;
+  const { seed, platform, external, replay, source, folder = process.cwd(), environment = process.env } = options;
   const defaultModel = external ? (options.model ?? '') : scenario.stack.inference.profile;
   const { topology, timeScale, stack } = external ? targetOf(external) : stackOf(scenario, seed, platform);
   const metrics = external?.metrics?.map(({ url }) => url) ?? [];
@@ -100,6 +102,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     stack,
     ...scheduledIn(load, seed, options.segment),
     ...(warnings.length > 0 && { warnings }),
+    ...(source !== undefined && { source }),
     replay: withPins(replay, pinsOf(scenario, load, stack, options.model)),
   };
   const credentials = credentialsOf(load.headers ?? {}, environment ?? {});

@@ -9,6 +9,7 @@ import { type CompiledScenario, type CompileOptions, compileScenario } from './c
 import { type FoundScenario, findScenario, unreadable } from './find.ts';
 import { requirePlain } from './input/plain.ts';
 import { compileHeaders } from './load/compile-headers.ts';
+import { sourceOf } from './load/source.ts';
 import { override } from './override.ts';
 import type { ResolvedScenario } from './scenario.ts';
 import { type External, requireStackUntouched } from './target/external.ts';
@@ -17,7 +18,7 @@ import { targetModels } from './target/models.ts';
 import { validateScenario } from './validate.ts';
 
 /** Options of {@link loadScenario}. */
-export interface LoadOptions extends Omit<CompileOptions, 'folder' | 'model'>, MetricsOptions {
+export interface LoadOptions extends Omit<CompileOptions, 'folder' | 'model' | 'source'>, MetricsOptions {
   /** Overrides of values by path, such as those of `--set` or of a proof. @default none */
   readonly changes?: Readonly<Record<string, unknown>>;
   /** What the user wrote for an override, by its path, such as `--path x`. @default `--set <path>` */
@@ -63,7 +64,10 @@ export async function loadScenario(
   const external = await withMetrics(options.external, scenario, { metrics, metricsAuthorization }, signal);
   const models = asksModel ? await modelsFor(scenario, external, signal) : undefined;
   const compiled = await interruptible(() =>
-    compileScenario(scenario, { ...options, external, folder, model: models?.[0] }),
+    compileScenario(scenario, {
+      ...options,
+      ...{ external, folder, model: models?.[0], source: sourceOf(override(original, changes)) },
+    }),
   ).catch(orBlame);
   const warmUp = warmUpMs(compiled.plan);
   if (startAt && startAt.getTime() < Date.now() + warmUp)

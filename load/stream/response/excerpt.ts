@@ -26,8 +26,16 @@ export function excerptOf(text: string, secrets: readonly string[] = []): string
     .filter(({ length }) => length >= MIN_SECRET_CHARACTERS)
     .sort((a, b) => b.length - a.length)
     .reduce((rest, word) => rest.replaceAll(word, MASK), text.slice(0, MAX_CHARACTERS));
-  const safe = SECRETS.reduce((rest, pattern) => rest.replace(pattern, MASK), known);
-  return shortened(safe.trim().replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped));
+  return shortened(
+    withoutSecrets(known)
+      .trim()
+      .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escaped),
+  );
+}
+
+/** A text in which whatever looks like a secret is masked. */
+export function withoutSecrets(text: string): string {
+  return SECRETS.reduce((rest, pattern) => rest.replace(pattern, MASK), text);
 }
 
 /** First word of an `Authorization`, which is no secret. */
