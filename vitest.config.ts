@@ -41,7 +41,7 @@ const unit = [
   'test/reports/*.test.ts',
   'test/reports/{judge,store}/**/*.test.ts',
   'test/reports/render/renderers.test.ts',
-  'test/reports/render/html/render-html.test.ts',
+  'test/reports/render/html/{figures,render-html}.test.ts',
   'test/scenarios/**/*.test.ts',
   'test/faults/node/packages.test.ts',
   'test/faults/slow-http/{responses,scripts,target}.test.ts',

@@ -97,7 +97,10 @@ export function windowsOf(plan: RunPlan, events: readonly TimedEvent[]): Window[
 }
 
 /** Where requests may first have felt a fault: the start of its injection; without a record of that, its onset. */
-function beginOf({ injectedAtMs, effectiveAtMs }: FaultOutcome): number | null {
+export function beginOf({
+  injectedAtMs,
+  effectiveAtMs,
+}: Pick<FaultOutcome, 'injectedAtMs' | 'effectiveAtMs'>): number | null {
   return injectedAtMs ?? effectiveAtMs;
 }
 

@@ -4,7 +4,7 @@ import { requestsIn, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { RunDocument, WindowResult } from '../store/run-document.ts';
 import { deliveryOf } from './delivery.ts';
-import { quantilesOf, samplesOf, valueSamples } from './samples.ts';
+import { hasValue, quantilesOf, samplesOf, valueSamples } from './samples.ts';
 
 /**
  * Counts of the load, without the warm-up. `offered` includes dropped arrivals; interrupted requests count only in `sent`.
@@ -54,6 +54,10 @@ export function windowResult(window: Window, records: readonly RequestRecord[]):
     ttftMs: quantilesOf(samplesOf('ttft', requests)),
     itlMs: quantilesOf(samplesOf('itl', requests)),
     tpotMs: quantilesOf(samplesOf('tpot', requests)),
+    without: {
+      ttft: requests.filter(request => !hasValue('ttft', request)).length,
+      latency: requests.filter(request => !hasValue('latency', request)).length,
+    },
     ...(tokensPerRead !== null && { tokensPerRead: rounded(tokensPerRead) }),
   };
 }

@@ -1,21 +1,24 @@
 import { SquallError } from '../../harness/errors.ts';
-import type { TimedEvent } from '../../harness/history.ts';
+import { senderOf, type TimedEvent } from '../../harness/history.ts';
 import { SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import { loadEndMs, type RunPlan } from '../../harness/plan.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { pinOf, type Versions } from '../../harness/versions.ts';
+import { beginOf } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
 import { cacheUse } from './counters.ts';
 import { loadCounts, windowResult } from './counts.ts';
 import { eventRows } from './event-rows.ts';
+import { distributionsOf } from './figures/distributions.ts';
+import { notableRequests } from './figures/notable-requests.ts';
+import { timelineOf } from './figures/timeline.ts';
+import { upstreamsOf } from './figures/upstreams.ts';
 import { factsOf, faultResult } from './fold.ts';
 import { GATES } from './gates.ts';
 import { spreadMs } from './merge/merge.ts';
 import { judgeSlo } from './slo.ts';
-import { timelineOf } from './timeline.ts';
-import { upstreamsOf } from './upstreams.ts';
 import { warningsOf } from './warnings/found.ts';
 import { weakAttacks } from './weak-attacks.ts';
 
@@ -93,13 +96,22 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     warnings: warningsOf(run, load, prefixCache),
     ...notesOf(events),
     ...(prefixCache && { prefixCache }),
-    ...upstreamsOf(run.records),
+    ...upstreamsOf(run.records, endMs(run)),
     windows: run.windows.map(window => windowResult(window, run.records)),
     slos,
     faults: run.faults.map(faultResult),
     artifacts,
   };
-  return { document, plan, timeline: timelineOf(run.records, events, endMs(run)), events: eventRows(events) };
+  const injectionsMs = run.faults.map(beginOf).filter(ms => ms !== null);
+  return {
+    document,
+    plan,
+    timeline: timelineOf(run.records, events, endMs(run), undefined, injectionsMs),
+    distributions: distributionsOf(run.windows, run.records),
+    // Histories that do not have the text of their scenario are of versions whose requests had other ids.
+    notable: notableRequests(run.records, plan.source === undefined ? null : senderOf(events)),
+    events: eventRows(events),
+  };
 }
 
 function readyOf(events: readonly TimedEvent[]): Pick<RunDocument, 'ready'> {

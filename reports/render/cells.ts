@@ -54,6 +54,15 @@ export function formatOptionalCounts({ abandoned, attempts }: RunDocument['load'
   return given.join('');
 }
 
+/**
+ * Requests of the load that the window `whole` does not have, ` (1 after the end of whole)`: generators end their last arrivals, and
+ * users their turns, a little after it. Empty where both count the same, or there is no such window.
+ */
+export function formatLate({ load, windows }: RunDocument): string {
+  const late = load.offered - (windows.find(({ name }) => name === 'whole')?.requests ?? load.offered);
+  return late > 0 ? ` (${late} after the end of whole)` : '';
+}
+
 /** Symbol of each verdict, distinct without colour. */
 export const MARKS: Readonly<Record<Verdict, string>> = { pass: '✓', fail: '✗', inconclusive: '?', invalid: '!' };
 

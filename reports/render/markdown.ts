@@ -9,6 +9,7 @@ import {
   formatErrors,
   formatHeaders,
   formatInterval,
+  formatLate,
   formatMeasured,
   formatOptionalCounts,
   formatUpstreams,
@@ -41,7 +42,9 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
         'Dropped',
         `${first} P50`,
         `${first} P99`,
+        `Without ${first}`,
         'Latency P99',
+        'Not complete',
         'Errors',
       ],
       document.windows.map(windowRow),
@@ -51,7 +54,7 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Fault', 'Kind', 'Target', 'Injected', 'Took effect', 'Recovered', 'Evidence'],
       document.faults.map(faultRow),
     ),
-    `Load (${text(load.engine)}): ${load.offered} offered, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.${document.upstreams ? ` Served by ${text(formatUpstreams(document))}.` : ''}${document.prefixCache ? ` Prefix caches of the engines: ${formatCacheUse(document.prefixCache)}.` : ''}`,
+    `Load (${text(load.engine)}): ${load.offered} offered${formatLate(document)}, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.${document.upstreams ? ` Served by ${text(formatUpstreams(document))}.` : ''}${document.prefixCache ? ` Prefix caches of the engines: ${formatCacheUse(document.prefixCache)}.` : ''}`,
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;
@@ -87,7 +90,10 @@ function windowRow(window: WindowResult): string[] {
     time(window.fromMs),
     time(window.toMs),
     ...[window.requests, window.failed, window.dropped].map(String),
-    ...[window.ttftMs.p50, window.ttftMs.p99, window.latencyMs.p99].map(time),
+    ...[window.ttftMs.p50, window.ttftMs.p99].map(time),
+    String(window.without.ttft),
+    time(window.latencyMs.p99),
+    String(window.without.latency),
     formatErrors(window),
   ];
 }

@@ -7,6 +7,7 @@ import {
   firstUnit,
   formatErrors,
   formatInterval,
+  formatLate,
   formatMeasured,
   formatOptionalCounts,
   formatValue,
@@ -60,7 +61,7 @@ export function renderTerminal(
       return cut(`  fault ${fault.id} (${fault.kind} on ${fault.target}): ${course}`);
     }),
     cut(
-      `  load ${load.offered} offered, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}`,
+      `  load ${load.offered} offered${formatLate(document)}, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}`,
     ),
     '',
     ...noteLines(document, Math.max(20, columns), paint),
@@ -90,13 +91,19 @@ function sloLines(document: RunDocument, paint: Paint, cut: (text: string) => st
 
 function windowLines(windows: readonly WindowResult[], first: 'token' | 'byte'): string[] {
   const name = first === 'token' ? 'TTFT' : 'TTFB';
-  const head = ['window', 'requests', 'failed', `${name} P50`, `${name} P99`, 'latency P99', ''];
+  const lacks = windows.some(({ without }) => without.ttft > 0);
+  const head = [
+    ...['window', 'requests', 'failed', `${name} P50`, `${name} P99`],
+    ...(lacks ? [`without ${name}`] : []),
+    ...['latency P99', ''],
+  ];
   const rows = windows.map(window => [
     window.name,
     String(window.requests),
     String(window.failed),
     formatValue(window.ttftMs.p50, 'ms'),
     formatValue(window.ttftMs.p99, 'ms'),
+    ...(lacks ? [String(window.without.ttft)] : []),
     formatValue(window.latencyMs.p99, 'ms'),
     formatErrors(window),
   ]);

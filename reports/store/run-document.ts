@@ -28,6 +28,8 @@ export interface WindowResult {
   readonly ttftMs: Quantiles;
   readonly itlMs: Quantiles;
   readonly tpotMs: Quantiles;
+  /** Requests without a first token, and without a complete response: the quantiles are those of the others. */
+  readonly without: { readonly ttft: number; readonly latency: number };
   /** Tokens that arrived in one read, on average over the responses with at least two; absent where unknown. */
   readonly tokensPerRead?: number;
 }
@@ -69,6 +71,17 @@ export interface PromptTokens {
   readonly counted: number;
   /** Of the counted ones, those that came from the server's prefix cache; absent where it does not say. */
   readonly cached?: number;
+}
+
+/** Requests that one upstream served; quantiles of those that have the value. */
+export interface UpstreamResult {
+  readonly name: string;
+  readonly requests: number;
+  readonly failed: number;
+  readonly ttftMs: Quantiles;
+  readonly latencyMs: Quantiles;
+  /** Output tokens over the length of the load. */
+  readonly outputTokensPerSecond: number;
 }
 
 /** Course of a fault; times in ms from the start of the load phase, null for what did not happen. */
@@ -154,7 +167,7 @@ export interface RunDocument {
   /** Prompt tokens that engines looked up in their prefix caches during the load, and found there, by their counters; absent without. */
   readonly prefixCache?: { readonly queries: number; readonly hits: number };
   /** Requests of the load by the upstream that served them, most first, at most 20; absent where no response names one. */
-  readonly upstreams?: readonly { readonly name: string; readonly requests: number; readonly failed: number }[];
+  readonly upstreams?: readonly UpstreamResult[];
   readonly windows: readonly WindowResult[];
   readonly slos: readonly SloResult[];
   readonly faults: readonly FaultResult[];
@@ -163,12 +176,54 @@ export interface RunDocument {
   readonly artifacts: Readonly<Record<string, string>>;
 }
 
-/** Input of a renderer: the document, its plan, the time series, and the event log. */
+/** Input of a renderer: the document, its plan, and what is shown beside them. */
 export interface RenderInput {
   readonly document: RunDocument;
   readonly plan: RunPlan;
   readonly timeline: TimelineSeries;
+  readonly distributions: readonly DistributionCurve[];
+  readonly notable: NotableRequests;
   readonly events: readonly EventRow[];
+}
+
+/** Percentile curve of a latency over the requests of a window. */
+export interface DistributionCurve {
+  readonly metric: 'ttft' | 'latency';
+  readonly window: string;
+  /** Requests that have the value, and those that failed or were dropped without it, which are slower than every other. */
+  readonly having: number;
+  readonly without: number;
+  /** Ascending quantiles (0–1) of both together, each with its value in ms; empty if no request has one. */
+  readonly points: readonly (readonly [q: number, ms: number])[];
+}
+
+/** Requests that are listed one by one. */
+export interface NotableRequests {
+  /** The failures, or the first of each kind where there are many, in order of time. */
+  readonly failed: readonly NotableRequest[];
+  /** Number of all failures. */
+  readonly failures: number;
+  /** The slowest by time to first token, slowest first. */
+  readonly slowestFirst: readonly NotableRequest[];
+  /** The slowest of those that completed, slowest first. */
+  readonly slowest: readonly NotableRequest[];
+}
+
+/** Request as it is listed; see `RequestRecord`. */
+export interface NotableRequest {
+  readonly index: number;
+  /** Its `x-request-id`, by which the logs of servers know it; absent where it is not known. */
+  readonly id?: string;
+  readonly scheduledMs: number;
+  /** Kind of its failure, see `errorKind`; `ok` for one that completed. */
+  readonly kind: string;
+  readonly status: number;
+  readonly stage: string;
+  readonly upstream: string;
+  readonly attempts: number;
+  readonly ttftMs: number | null;
+  /** From the scheduled arrival to the outcome. */
+  readonly tookMs: number;
 }
 
 /** One line of the event log. */
@@ -179,22 +234,40 @@ export interface EventRow {
   readonly text: string;
 }
 
+/** Failed or dropped request. */
+export interface FailurePoint {
+  readonly atMs: number;
+  /** `errorKind` of its record; `dropped` for one that was never sent. */
+  readonly kind: string;
+}
+
 /**
- * Time series over slots of `slotMs`, all of one length, by scheduled arrival; slot i covers [i·slotMs, (i+1)·slotMs) from the start
- * of the load phase. Null where a slot has no sample.
+ * Time series over slots of `slotMs`, all of one length; slot i covers [i·slotMs, (i+1)·slotMs) from the start of the load phase.
+ * Null where a slot has no sample.
  */
 export interface TimelineSeries {
   readonly slotMs: number;
-  readonly ttftP50Ms: readonly (number | null)[];
-  readonly ttftP90Ms: readonly (number | null)[];
-  readonly ttftP99Ms: readonly (number | null)[];
-  readonly latencyP50Ms: readonly (number | null)[];
-  readonly latencyP99Ms: readonly (number | null)[];
-  /** Per second. */
+  /** Quantiles of the requests that were scheduled in the slot and have the value. */
+  readonly ttftP50Ms: Samples;
+  readonly ttftP90Ms: Samples;
+  readonly ttftP99Ms: Samples;
+  readonly latencyP50Ms: Samples;
+  readonly latencyP90Ms: Samples;
+  readonly latencyP99Ms: Samples;
+  readonly itlP50Ms: Samples;
+  readonly itlP99Ms: Samples;
+  /** Scheduled in the slot, per second. */
   readonly offered: readonly number[];
+  /** Sent in it, per second. */
+  readonly sent: readonly number[];
+  /** Completed in it, per second. */
   readonly completed: readonly number[];
-  readonly failed: readonly number[];
-  readonly dropped: readonly number[];
+  /** Output tokens per second, those of a response spread evenly from its first to its last. */
+  readonly tokens: readonly number[];
+  /** Largest number of requests in flight. */
+  readonly inFlight: readonly number[];
+  /** Failed and dropped requests, in order of time. */
+  readonly failures: readonly FailurePoint[];
   /** Attempts sent in the slot, per second; absent where clients do not retry. */
   readonly attempts?: readonly number[];
   /** Ready replicas at the end of the slot, by service. */

@@ -1,7 +1,6 @@
-import type { RequestRecord } from '../../../harness/requests.ts';
-import type { Window } from '../../../harness/windows.ts';
 import { batchOf, checkOf, type Evidence, type Finding, type Objective, rateFinding } from '../check.ts';
 import { BATCHES } from '../statistics.ts';
+import { tokensIn } from '../tokens.ts';
 
 interface ThroughputObjective extends Objective {
   /** What is counted. @default completed requests */
@@ -33,7 +32,7 @@ function judge({ of, ...objective }: ThroughputObjective, { window, run }: Evide
   const seconds = `${Number(((toMs - fromMs) / 1000).toPrecision(3))} s`;
   const completed = run.records.filter(({ outcome }) => outcome === 'ok');
   if (of) {
-    const counts = tokenCounts(window, completed);
+    const counts = tokensIn({ fromMs, partMs: (toMs - fromMs) / BATCHES, count: BATCHES }, completed);
     const total = Math.round(counts.reduce((sum, count) => sum + count, 0));
     const subject = `throughput (${total} output tokens in ${seconds})`;
     const samples = completed.filter(({ scheduledMs, endMs }) => endMs >= fromMs && scheduledMs < toMs).length;
@@ -44,22 +43,4 @@ function judge({ of, ...objective }: ThroughputObjective, { window, run }: Evide
   for (const { endMs } of ended) counts[batchOf(window, endMs)]! += 1;
   const subject = `throughput (${ended.length} completed in ${seconds})`;
   return { ...rateFinding(objective, window, counts, subject), samples: ended.length };
-}
-
-/** Output tokens in each of {@link BATCHES} equal parts of a window. */
-function tokenCounts({ fromMs, toMs }: Window, completed: readonly RequestRecord[]): number[] {
-  const batchMs = (toMs - fromMs) / BATCHES;
-  const counts = new Array<number>(BATCHES).fill(0);
-  for (const { firstTokenMs, lastTokenMs, endMs, outputTokens } of completed) {
-    if (firstTokenMs === null) continue;
-    // A single token, or all at once, is an instant.
-    const startMs = firstTokenMs;
-    const stopMs = Math.max(lastTokenMs ?? endMs, startMs + 1e-3);
-    const first = Math.max(0, Math.floor((startMs - fromMs) / batchMs));
-    for (let i = first; i < BATCHES && fromMs + i * batchMs < stopMs; i += 1) {
-      const overlapMs = Math.min(stopMs, fromMs + (i + 1) * batchMs) - Math.max(startMs, fromMs + i * batchMs);
-      if (overlapMs > 0) counts[i]! += (outputTokens * overlapMs) / (stopMs - startMs);
-    }
-  }
-  return counts;
 }

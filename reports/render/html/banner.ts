@@ -1,6 +1,6 @@
 import type { RunPlan } from '../../../harness/plan.ts';
 import type { RenderInput, RunDocument, WindowResult } from '../../store/run-document.ts';
-import { firstUnit, requirementOf } from '../cells.ts';
+import { firstUnit, formatLate, requirementOf } from '../cells.ts';
 import { percentage, quantity } from './format.ts';
 import { type Content, type Html, html, missing } from './html.ts';
 import { readObjective } from './read-objective.ts';
@@ -65,7 +65,7 @@ function keyFigures(document: RunDocument, first: string): Html {
     [
       'Requests',
       quantity(load.sent, ''),
-      `of ${quantity(load.offered, '')} offered, ${quantity(load.dropped, '')} dropped`,
+      `of ${quantity(load.offered, '')} offered${formatLate(document)}, ${quantity(load.dropped, '')} dropped`,
     ],
     [
       'Errors',

@@ -1,7 +1,8 @@
 import type { FaultResult } from '../../store/run-document.ts';
 import { attackCharts } from './charts/attack-charts.ts';
-import { instant, quantity } from './format.ts';
+import { instant } from './format.ts';
 import { type Content, type Html, html, missing } from './html.ts';
+import { parameters } from './plan/parameters.ts';
 import { cardTable, cell } from './table.ts';
 
 const HEADINGS = ['Fault', 'Target', 'Parameters', 'Injected', 'Took effect', 'Recovered', 'Evidence'];
@@ -23,7 +24,7 @@ function row(fault: FaultResult): Html {
   const { injectedAtMs, effectiveAtMs, healedAtMs, evidence } = fault;
   return html`<tr role="row"><th scope="row" role="rowheader"><span class="name">${fault.id}</span><code>${fault.kind}</code></th>${[
     cell('Target', html`<code>${fault.target}</code>`),
-    cell('Parameters', parameters(fault)),
+    cell('Parameters', parameters(fault.parameters)),
     cell('Injected', injectedAtMs === null ? missing('the run ended first') : instant(injectedAtMs), 'time'),
     cell('Took effect', effectiveAtMs === null ? noEffect(fault) : instant(effectiveAtMs), 'time'),
     cell('Recovered', recovered(healedAtMs, fault), 'time'),
@@ -42,16 +43,4 @@ function recovered(healedAtMs: number | null, fault: FaultResult): Content {
       : html`<span class="bad">not observed</span>`;
   }
   return [instant(healedAtMs), html`<small>${fault.healVerified ? 'verified' : 'not verified'}</small>`];
-}
-
-function parameters({ parameters }: FaultResult): Content {
-  const entries = Object.entries(parameters);
-  if (entries.length === 0) return missing('no parameters');
-  return html`<ul class="plain">${entries.map(([name, value]) => html`<li>${name} <b>${parameter(name, value)}</b></li>`)}</ul>`;
-}
-
-/** Formats a parameter: a duration, whose name ends in `Ms`, with its unit, anything else as it was given. */
-function parameter(name: string, value: unknown): string {
-  if (typeof value === 'number') return name.endsWith('Ms') ? quantity(value, 'ms') : quantity(value, '');
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '–');
 }

@@ -3,10 +3,14 @@ import { readFileSync } from 'node:fs';
 import type { RenderInput } from '../../store/run-document.ts';
 import { firstUnit } from '../cells.ts';
 import { banner } from './banner.ts';
+import { distributionSection } from './charts/percentile-chart.ts';
 import { timelineSection } from './charts/timeline-section.ts';
 import { eventLog } from './event-log.ts';
 import { faultsTable } from './faults-table.ts';
 import { type Content, type Html, html, trusted } from './html.ts';
+import { planSection } from './plan/plan-section.ts';
+import { requestsSection } from './requests/requests-table.ts';
+import { upstreamsTable } from './requests/upstreams-table.ts';
 import { responsesSection } from './responses.ts';
 import { runSection, validitySection } from './run-facts.ts';
 import { scalingTable } from './scaling-table.ts';
@@ -40,13 +44,21 @@ const POLICY = [
 export function renderHtml(input: RenderInput): string {
   const { document } = input;
   const responses = responsesSection(document);
+  const distribution = distributionSection(input);
+  const requests = requestsSection(input);
   const sections: (readonly [id: string, title: string, body: Html, nav?: string])[] = [
     ['slos', 'SLOs', sloTable(document.slos)],
     ...(responses ? [['responses', responses.title, responses.body, 'Responses'] as const] : []),
     ['timeline', 'Timeline', timelineSection(input)],
+    ...(distribution ? [['distribution', 'Distribution', distribution] as const] : []),
     ['windows', 'Windows', windowsTable(document.windows, firstUnit(input.plan))],
+    ...(document.upstreams
+      ? [['upstreams', 'Upstreams', upstreamsTable(document.upstreams, document.load, firstUnit(input.plan))] as const]
+      : []),
+    ...(requests ? [['requests', 'Requests', requests] as const] : []),
     ['faults', 'Faults', faultsTable(document.faults)],
     ...(document.scaling ? [['scaling', 'Scaling', scalingTable(document.scaling)] as const] : []),
+    ['plan', 'Plan', planSection(input.plan)],
     ['events', 'Events', eventLog(input.events)],
     ['validity', 'Are these figures valid?', validitySection(input), 'Validity'],
     ['run', 'Run', runSection(input)],

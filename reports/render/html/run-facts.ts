@@ -1,13 +1,9 @@
-import { processName } from '../../../harness/arrivals/arrivals.ts';
-import type { RunPlan } from '../../../harness/plan.ts';
 import type { ConnectionCounts } from '../../../harness/requests.ts';
 import type { RenderInput, RunDocument } from '../../store/run-document.ts';
-import { formatCacheUse, formatUpstreams } from '../cells.ts';
+import { formatCacheUse, formatLate, formatUpstreams } from '../cells.ts';
+import { facts } from './facts.ts';
 import { percentage, quantity, quantityOr } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
-
-/** Name, value and meaning; a falsy one is omitted. */
-type Fact = readonly [name: string, value: Content, meaning?: Content] | false | null | undefined;
 
 /** Validity of the figures: results of the guards, and figures of the load generator. */
 export function validitySection({ document, plan, events }: RenderInput): Html {
@@ -38,7 +34,7 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
     ],
     [
       'Offered, sent, completed, failed',
-      [load.offered, load.sent, load.completed, load.failed].map(count => quantity(count, '')).join(', '),
+      `${[load.offered, load.sent, load.completed, load.failed].map(count => quantity(count, '')).join(', ')}${formatLate(document)}`,
     ],
     promptTokens && [
       'Prompt tokens',
@@ -79,8 +75,7 @@ function connectionsText({ opened, addresses, maxRequests }: ConnectionCounts): 
 }
 
 /** Facts of the run: replay command, time scale, other files, environment. */
-export function runSection({ document, plan }: RenderInput): Html {
-  const { load } = plan;
+export function runSection({ document }: RenderInput): Html {
   const { segments, spreadMs } = document;
   return html`<h3 id="replay">Replay</h3>
 <div class="command"><code id="replay-command">${document.replay}</code><button type="button" class="scripted" id="copy" hidden>Copy</button></div>
@@ -106,10 +101,6 @@ ${artifacts(document)}
     ],
     ['Seed', String(document.seed)],
     ['Exit code', String(document.exitCode)],
-    ['Load', `${load.engine}, ${processName(load.arrivals)} arrivals, ${planned(plan)}`],
-    ['Workload', load.workload.model === '' ? load.workload.name : `${load.workload.name} on ${load.workload.model}`],
-    plan.arrivals && ['Arrivals, SHA-256', html`<code>${plan.arrivals.sha256}</code>`],
-    load.trace && ['Trace, SHA-256', html`<code>${load.trace.sha256}</code>`],
   ])}</div><div><h3>Machine</h3>${facts(Object.entries(document.machine).map(([name, value]) => [name, machineValue(name, value)]))}</div>
 <div><h3>Versions</h3>${facts(Object.entries(document.versions))}</div></div>`;
 }
@@ -117,10 +108,6 @@ ${artifacts(document)}
 function readyMeaning({ attempts, waitedFor }: NonNullable<RunDocument['ready']>): string {
   const before = waitedFor === '' ? '' : `; before it: ${waitedFor}`;
   return `until a first request of one token was complete, at attempt ${attempts}${before}`;
-}
-
-function planned({ arrivals }: RunPlan): string {
-  return arrivals ? `${quantity(arrivals.count, '')} planned` : 'number not known in advance';
 }
 
 function machineValue(name: string, value: string | number): string {
@@ -133,12 +120,6 @@ function timeScaleNote(timeScale: number): string {
   if (timeScale === 1) return 'Time is not scaled: all durations are in real time.';
   const realMs = 6000 * timeScale;
   return `Long durations of the stack, such as a model’s load time, are divided by ${quantity(timeScale, '')}: 6 s here stands for ${quantity(realMs, 'ms').replaceAll('\u00a0', ' ')} in production. The figures in this report are as measured.`;
-}
-
-function facts(all: readonly Fact[]): Html {
-  const entries = all.filter(fact => !!fact);
-  if (entries.length === 0) return html`<p class="empty">Not recorded.</p>`;
-  return html`<dl class="facts">${entries.map(([name, value, meaning]) => html`<div><dt>${name}</dt><dd>${value}${meaning && html` <small>${meaning}</small>`}</dd></div>`)}</dl>`;
 }
 
 function started(startedAt: string): string {

@@ -13,8 +13,12 @@ export interface TimelineColumn {
   readonly values: readonly (number | null)[];
 }
 
-/** Columns of the table after the time and before the faults. */
-export function columnsOf(timeline: TimelineSeries, first: 'token' | 'byte'): TimelineColumn[] {
+/** Columns of the table after the time and before the faults. @param failures per second, by kind */
+export function columnsOf(
+  timeline: TimelineSeries,
+  failures: readonly Pick<TimelineColumn, 'name' | 'values'>[],
+  first: 'token' | 'byte',
+): TimelineColumn[] {
   const { metrics, attempts } = timeline;
   return [
     ...group(`Time to first ${first}`, 'ms', {
@@ -22,13 +26,24 @@ export function columnsOf(timeline: TimelineSeries, first: 'token' | 'byte'): Ti
       P90: timeline.ttftP90Ms,
       P99: timeline.ttftP99Ms,
     }),
-    ...group('Latency', 'ms', { P50: timeline.latencyP50Ms, P99: timeline.latencyP99Ms }),
+    ...group('Latency', 'ms', {
+      P50: timeline.latencyP50Ms,
+      P90: timeline.latencyP90Ms,
+      P99: timeline.latencyP99Ms,
+    }),
     ...group('Requests per second', '/s', {
       offered: timeline.offered,
+      sent: timeline.sent,
       completed: timeline.completed,
-      failed: timeline.failed,
-      dropped: timeline.dropped,
     }),
+    ...failures.map(({ name, values }) => ({ group: 'Failed per second', name, unit: '/s', values })),
+    ...group('', '', { 'In flight': timeline.inFlight }),
+    ...(first === 'token'
+      ? [
+          ...group('Inter-token latency', 'ms', { P50: timeline.itlP50Ms, P99: timeline.itlP99Ms }),
+          ...group('', '/s', { 'Output tokens per second': timeline.tokens }),
+        ]
+      : []),
     ...group('Ready', '', timeline.ready),
     ...(metrics ? engineColumns(metrics) : []),
     ...(attempts ? group('', '/s', { Attempts: attempts }) : []),
@@ -63,8 +78,13 @@ function group(
 
 /** Values behind the charts, one row per slot: an alternative to the charts, and the source of the crosshair. */
 export function timelineTable(timeline: TimelineSeries, columns: readonly TimelineColumn[], axis: TimeAxis): Html {
-  const groups = Map.groupBy(columns, ({ group }) => group);
-  const head = html`<tr><th scope="col" rowspan="2">From</th>${[...groups].map(([name, { length }]) => (name === '' ? html`<th scope="col" rowspan="2">Attempts</th>` : html`<th scope="colgroup" colspan="${length}">${name}</th>`))}<th scope="col" rowspan="2">Faults</th></tr>
+  const groups: TimelineColumn[][] = [];
+  for (const column of columns) {
+    const last = groups.at(-1);
+    if (last && column.group !== '' && last[0]!.group === column.group) last.push(column);
+    else groups.push([column]);
+  }
+  const head = html`<tr><th scope="col" rowspan="2">From</th>${groups.map(({ 0: first, length }) => (first!.group === '' ? html`<th scope="col" rowspan="2">${first!.name}</th>` : html`<th scope="colgroup" colspan="${length}">${first!.group}</th>`))}<th scope="col" rowspan="2">Faults</th></tr>
 <tr>${columns.map(({ group, name }) => group !== '' && html`<th scope="col">${name}</th>`)}</tr>`;
   const rows = timeline.offered.map((_, index) => row(timeline.slotMs, columns, axis, index));
   const table = scrollTable({ id: 'figures', caption: 'Values behind the charts', head, rows });

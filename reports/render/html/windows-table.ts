@@ -23,7 +23,7 @@ export function windowsTable(windows: readonly WindowResult[], first: 'token' | 
     first === 'token' && '; gaps are between successive tokens, TPOT is the time per output token of a response';
   return scrollTable({
     id: 'windows-table',
-    caption: html`Latency and time to first ${first} count from the scheduled arrival${tokens}. Quantiles are those of the requests that have the value.`,
+    caption: html`Latency and time to first ${first} count from the scheduled arrival${tokens}. Quantiles are those of the requests that have the value; “none” counts the others.`,
     head: html`<tr>${columns.map(({ heading, parts }) => html`<th ${parts ? html`scope="colgroup" colspan="${parts.length}"` : html`scope="col" rowspan="2"`}>${heading}</th>`)}</tr>
 <tr>${columns.map(({ parts = [] }) => parts.map(name => html`<th scope="col">${name}</th>`))}</tr>`,
     rows: windows.map(
@@ -38,13 +38,16 @@ function columnsOf(windows: readonly WindowResult[], first: 'token' | 'byte'): C
     parts: readonly string[],
     of: (window: WindowResult) => Quantiles,
     why: string,
+    without?: (window: WindowResult) => number,
   ) => ({
     heading,
-    parts,
+    parts: without && windows.some(window => without(window) > 0) ? [...parts, 'none'] : parts,
     cells: (window: WindowResult) => {
       const { p50, p90, p99, max } = of(window);
       const values = parts.length === 2 ? [p50, p99] : [p50, p90, p99, max];
-      return values.map(value => html`<td>${quantityOr(value, 'ms', why)}</td>`);
+      const none =
+        without && windows.some(other => without(other) > 0) && html`<td>${quantity(without(window), '')}</td>`;
+      return [values.map(value => html`<td>${quantityOr(value, 'ms', why)}</td>`), none];
     },
   });
   const isDropping = windows.some(({ dropped }) => dropped > 0);
@@ -59,8 +62,20 @@ function columnsOf(windows: readonly WindowResult[], first: 'token' | 'byte'): C
     ...(isDropping
       ? [{ heading: 'Dropped', cells: ({ dropped }: WindowResult) => html`<td>${quantity(dropped, '')}</td>` }]
       : []),
-    quantiles(`Time to first ${first}`, QUANTILES, ({ ttftMs }) => ttftMs, `no first ${first} in this window`),
-    quantiles('Latency', QUANTILES, ({ latencyMs }) => latencyMs, 'no completed request in this window'),
+    quantiles(
+      `Time to first ${first}`,
+      QUANTILES,
+      ({ ttftMs }) => ttftMs,
+      `no first ${first} in this window`,
+      ({ without }) => without.ttft,
+    ),
+    quantiles(
+      'Latency',
+      QUANTILES,
+      ({ latencyMs }) => latencyMs,
+      'no completed request in this window',
+      ({ without }) => without.latency,
+    ),
     ...(first === 'token' ? [{ heading: 'Token gap', parts: ['P50', 'P99'], cells: gaps }] : []),
     ...(first === 'token'
       ? [quantiles('TPOT', ['P50', 'P99'], ({ tpotMs }) => tpotMs, 'no response with two tokens in this window')]

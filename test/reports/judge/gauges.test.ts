@@ -4,9 +4,9 @@ import type { Readings } from '../../../harness/metrics.ts';
 import { MIN_ROUNDS } from '../../../reports/judge/checks/gauge.ts';
 import { MIN_READINGS } from '../../../reports/judge/checks/growth.ts';
 import { eventRows } from '../../../reports/judge/event-rows.ts';
+import { timelineOf } from '../../../reports/judge/figures/timeline.ts';
 import { factsOf } from '../../../reports/judge/fold.ts';
 import { judgeSlo } from '../../../reports/judge/slo.ts';
-import { timelineOf } from '../../../reports/judge/timeline.ts';
 import type { SloResult } from '../../../reports/store/run-document.ts';
 import { historyOf, planOf, steadyLoad } from '../runs.ts';
 

@@ -205,9 +205,11 @@ test('requests are counted by the upstream that served them, as far as responses
     return judge({ events: historyOf(plan), records: named });
   };
   const input = served(index => ['a', 'b', '', 'b'][index % 4]!);
-  expect(input.document.upstreams).toEqual([
-    { name: 'b', requests: 300, failed: 150 },
-    { name: 'a', requests: 150, failed: 0 },
+  // Two tokens of each request that has them, over 60 s.
+  const [outputTokensPerSecond, latencyMs] = [expect.closeTo(5, 1), { p99: 500 }];
+  expect(input.document.upstreams).toMatchObject([
+    { name: 'b', requests: 300, failed: 150, ttftMs: { p50: 100 }, latencyMs, outputTokensPerSecond },
+    { name: 'a', requests: 150, failed: 0, outputTokensPerSecond },
   ]);
   for (const render of [renderMarkdown, renderHtml]) expect(render(input)).toContain('b 300 (150 failed), a 150');
   expect(served(() => '').document).not.toHaveProperty('upstreams');
@@ -256,8 +258,11 @@ test('the timeline holds one slot a second, by scheduled arrival', () => {
   const load = (ms: number): RequestChanges => (ms >= 2000 && ms < 3000 ? { outcome: 'reset' } : {});
   const { timeline } = judge({ events, records: steadyLoad(load) });
   expect(timeline.offered).toEqual(new Array(60).fill(10));
-  expect(timeline.completed.slice(0, 4)).toEqual([10, 10, 0, 10]);
-  expect(timeline.failed.slice(0, 4)).toEqual([0, 0, 10, 0]);
+  expect(timeline.sent).toEqual(new Array(60).fill(10));
+  // What completes does so half a second after its arrival.
+  expect(timeline.completed.slice(0, 5)).toEqual([10, 10, 5, 5, 10]);
+  expect(timeline.inFlight.slice(0, 3)).toEqual([5, 5, 5]);
+  expect(timeline.failures).toEqual(Array.from({ length: 10 }, (_, i) => ({ atMs: 2000 + 100 * i, kind: 'reset' })));
   expect(timeline.ttftP99Ms.slice(0, 4)).toEqual([100, 100, null, 100]);
   expect(timeline.ready.inference!.slice(0, 3)).toEqual([2, 1, 1]);
 });

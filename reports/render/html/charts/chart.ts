@@ -1,15 +1,27 @@
-import { quantity } from '../format.ts';
 import { type Content, type Html, html } from '../html.ts';
-import { timeTicks, type ValueScale } from './chart-scale.ts';
+import { linearScale, timeTicks, type ValueScale } from './chart-scale.ts';
 import { type FaultBand, joinedBands, placeLabels } from './fault-bands.ts';
+import { drawColumns, drawRows, type Frame, round, SIZES, type Size } from './frame.ts';
+import { drawLines, type Line } from './lines.ts';
 
-/** Line, step line or stacked bars; each has its own dash or pattern besides its colour, see `style/charts.css`. */
+/** Line, staircase or stacked bars over the slots; each has its own dash, marker or pattern besides its colour. */
 export interface ChartSeries {
   readonly name: string;
   readonly kind: 'line' | 'step' | 'bar';
-  /** Number of its style, 1…7. */
+  /** Number of its style, see `style/charts.css`. */
   readonly look: number;
+  /** Of bars those of whole slots, for the crosshair: `bars` of the chart are drawn. */
   readonly values: readonly (number | null)[];
+}
+
+/** Bar of a stack over a part of a slot, from `low` to `high`. */
+export interface Bar {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Number of its style. */
+  readonly look: number;
+  readonly low: number;
+  readonly high: number;
 }
 
 /** Limit of an SLO: a horizontal line over part of the time axis. */
@@ -28,6 +40,10 @@ export interface Chart {
   readonly label: string;
   readonly scale: ValueScale;
   readonly series: readonly ChartSeries[];
+  /** Stacked bars, which may be narrower than a slot. @default none */
+  readonly bars?: readonly Bar[];
+  /** Whether each series has a row of its own, from 0 to its maximum, so that equal ones do not hide each other. @default false */
+  readonly isRows?: boolean;
   readonly limits: readonly ChartLimit[];
   /** Limits that are far above its values, and only named in its legend. */
   readonly hiddenLimits: readonly ChartLimit[];
@@ -42,30 +58,20 @@ export interface TimeAxis {
   readonly bands: readonly FaultBand[];
 }
 
-/** Widths for which each chart is drawn, so that its text never shrinks; CSS selects one. */
-const WIDTHS = [
-  { name: 'narrow', width: 340, plotHeight: 150, left: 52, right: 12 },
-  { name: 'middle', width: 680, plotHeight: 160, left: 60, right: 14 },
-  { name: 'wide', width: 1120, plotHeight: 180, left: 64, right: 16 },
-] as const;
 const LANE_HEIGHT = 17;
+/** Room of the longest label of a time. */
+const TICK_WIDTH = 62;
 const BOTTOM = 24;
-
-interface Frame {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-  x(atMs: number): number;
-  y(value: number): number;
-}
+const ROW_HEIGHT = 34;
+/** Part of a row that its values take. */
+const ROW_FILL = 0.68;
 
 /** Draws a chart for every width. */
 export function drawChart(chart: Chart, axis: TimeAxis): Html {
-  return html`${WIDTHS.map(size => drawAt(chart, axis, size))}`;
+  return html`${SIZES.map(size => drawAt(chart, axis, size))}`;
 }
 
-function drawAt(chart: Chart, axis: TimeAxis, size: (typeof WIDTHS)[number]): Html {
+function drawAt(chart: Chart, axis: TimeAxis, size: Size): Html {
   const right = size.width - size.right;
   const x = (atMs: number) => size.left + (Math.min(Math.max(atMs, 0), axis.endMs) / axis.endMs) * (right - size.left);
   const labels = placeLabels(
@@ -75,11 +81,22 @@ function drawAt(chart: Chart, axis: TimeAxis, size: (typeof WIDTHS)[number]): Ht
   );
   const lanes = Math.max(0, ...labels.map(label => label.lane + 1));
   const top = 10 + lanes * LANE_HEIGHT;
-  const bottom = top + size.plotHeight;
-  const y = (value: number) => bottom - Math.min(1.02, Math.max(0, chart.scale.at(value))) * size.plotHeight;
-  const frame: Frame = { left: size.left, right, top, bottom, x, y };
+  const height = chart.isRows ? chart.series.length * ROW_HEIGHT : size.plotHeight;
+  const bottom = top + height;
+  const y = (value: number) => bottom - Math.min(1.02, Math.max(0, chart.scale.at(value))) * height;
+  const frame: Frame = { left: size.left, right, top, bottom, room: size.right, x, y };
+  const ticks = timeTicks(axis.endMs, (right - size.left) / TICK_WIDTH).map(({ atMs, label }) => ({ at: atMs, label }));
   return html`<svg class="${size.name}" viewBox="0 0 ${size.width} ${bottom + BOTTOM}" role="img" aria-label="${chart.label}" data-left="${size.left}" data-right="${right}" data-top="${top}" data-bottom="${bottom}">
-${drawBands(axis.bands, frame)}${drawGrid(chart, axis, frame, size.width)}${chart.limits.map(limit => drawLimit(limit, frame))}${drawSeries(chart, axis, frame)}
+${drawBands(axis.bands, frame)}${drawColumns(ticks, frame)}${
+  chart.isRows
+    ? drawSeriesRows(chart, axis, frame)
+    : [
+        drawRows(chart.scale, chart.unit, frame),
+        chart.limits.map(limit => drawLimit(limit, frame)),
+        (chart.bars ?? []).map(bar => drawBar(bar, frame)),
+        drawLines(linesOf(chart.series, axis, frame), frame),
+      ]
+}
 ${labels.map(label => html`<text class="band-label" x="${round(label.x)}" y="${label.lane * LANE_HEIGHT + 13}">${label.text}</text>`)}
 </svg>`;
 }
@@ -96,89 +113,40 @@ function drawBands(bands: readonly FaultBand[], frame: Frame): Content {
   return [areas, bands.map(band => [line('recovered', band.toMs), line('onset', band.onsetMs)])];
 }
 
-function drawGrid(chart: Chart, axis: TimeAxis, frame: Frame, width: number): Content {
-  const rows = chart.scale.ticks.map(
-    tick =>
-      html`<path class="${tick === chart.scale.ticks[0] ? 'base' : 'grid'}" d="M${frame.left} ${round(frame.y(tick))}H${frame.right}"/><text class="tick" text-anchor="end" x="${frame.left - 7}" y="${round(frame.y(tick) + 4)}">${tickLabel(tick, chart.unit)}</text>`,
-  );
-  const columns = timeTicks(axis.endMs, width / 80).map(({ atMs, label }) => {
-    const x = frame.x(atMs);
-    const anchor = x > frame.right - 22 ? 'end' : 'middle';
-    return html`<path class="notch" d="M${round(x)} ${frame.bottom}v4"/><text class="tick" text-anchor="${anchor}" x="${round(anchor === 'end' ? Math.max(x, frame.right) : x)}" y="${frame.bottom + 17}">${label}</text>`;
-  });
-  return [rows, columns];
-}
-
-/** A flood makes millions of requests; a narrow page has no room for all the digits. */
-function tickLabel(value: number, unit: string): string {
-  return unit === '' && value >= 1e6 ? quantity(value / 1e6, 'M') : quantity(value, unit);
-}
-
 function drawLimit(limit: ChartLimit, frame: Frame): Content {
   const y = round(frame.y(limit.value));
   return html`<path class="limit" d="M${round(frame.x(limit.fromMs))} ${y}H${round(frame.x(limit.toMs))}"/>`;
 }
 
-function drawSeries(chart: Chart, axis: TimeAxis, frame: Frame): Content {
-  const floor = new Map<number, number>();
-  return chart.series.map(series => {
-    if (series.kind === 'bar') return drawBars(series, axis, frame, floor);
-    const path = series.kind === 'step' ? stepPath(series, axis, frame) : linePath(series, axis, frame);
-    const dots = series.kind === 'step' ? [] : lonePoints(series, axis, frame);
-    return [
-      path && html`<path class="series look-${series.look}" d="${path}"/>`,
-      dots.map(([x, y]) => html`<circle class="dot look-${series.look}" cx="${round(x)}" cy="${round(y)}" r="2.4"/>`),
-    ];
+function linesOf(series: readonly ChartSeries[], { slotMs }: TimeAxis, frame: Frame): Line[] {
+  return series
+    .filter(({ kind }) => kind !== 'bar')
+    .map(({ name, look, kind, values }) => ({
+      ...{ name, look },
+      points: values.map((value, index) =>
+        value === null ? null : [frame.x((index + (kind === 'step' ? 0 : 0.5)) * slotMs), frame.y(value)],
+      ),
+      ...(kind === 'step' && { step: frame.x(slotMs) - frame.x(0) }),
+    }));
+}
+
+/** One row a series, one below the other, each from 0 to its own maximum. */
+function drawSeriesRows({ series, unit }: Chart, axis: TimeAxis, frame: Frame): Content {
+  return series.map((one, row) => {
+    const bottom = frame.top + (row + 1) * ROW_HEIGHT - 1;
+    const scale = linearScale(Math.max(1, ...one.values.map(value => value ?? 0)), true);
+    const max = scale.ticks.at(-1)!;
+    const y = (value: number) => bottom - scale.at(value) * ROW_HEIGHT * ROW_FILL;
+    const own: Frame = { ...frame, top: bottom - ROW_HEIGHT * ROW_FILL, bottom, y };
+    const base = html`<path class="base" d="M${frame.left} ${round(bottom)}H${frame.right}"/>`;
+    return [base, drawRows({ ...scale, ticks: [max] }, unit, own), drawLines(linesOf([one], axis, own), own)];
   });
 }
 
-/** Path that breaks at slots without a value. */
-function linePath(series: ChartSeries, axis: TimeAxis, frame: Frame): string {
-  let path = '';
-  for (const [index, value] of series.values.entries()) {
-    if (value === null) continue;
-    const joined = index > 0 && (series.values[index - 1] ?? null) !== null;
-    path += `${joined ? 'L' : 'M'}${round(frame.x((index + 0.5) * axis.slotMs))} ${round(frame.y(value))}`;
-  }
-  return path;
-}
-
-function stepPath(series: ChartSeries, axis: TimeAxis, frame: Frame): string {
-  let path = '';
-  let before: number | null = null;
-  for (const [index, value] of series.values.entries()) {
-    if (value !== null && value !== before) {
-      path += `${before === null ? 'M' : 'H'}${round(frame.x(index * axis.slotMs))}${before === null ? ' ' : 'V'}${round(frame.y(value))}`;
-    }
-    if (value === null && before !== null) path += `H${round(frame.x(index * axis.slotMs))}`;
-    before = value;
-  }
-  return before === null ? path : `${path}H${round(frame.x(series.values.length * axis.slotMs))}`;
-}
-
-/** Values between two gaps, which a line cannot show. */
-function lonePoints(series: ChartSeries, axis: TimeAxis, frame: Frame): [number, number][] {
-  const known = (index: number) => (series.values[index] ?? null) !== null;
-  return series.values.flatMap((value, index): [number, number][] =>
-    value === null || known(index - 1) || known(index + 1)
-      ? []
-      : [[frame.x((index + 0.5) * axis.slotMs), frame.y(value)]],
-  );
-}
-
-/** Bars stacked on those of the previous series; at least 2 px high, because one failure among thousands matters. */
-function drawBars(series: ChartSeries, axis: TimeAxis, frame: Frame, floor: Map<number, number>): Content {
-  return series.values.map((value, index) => {
-    if (!value) return null;
-    const from = frame.x(index * axis.slotMs);
-    const width = frame.x((index + 1) * axis.slotMs) - from;
-    const bottom = floor.get(index) ?? frame.bottom;
-    const top = bottom - Math.max(2, frame.bottom - frame.y(value));
-    floor.set(index, top);
-    return html`<rect class="bar look-${series.look}" x="${round(from + width * 0.12)}" y="${round(top)}" width="${round(Math.max(1, width * 0.76))}" height="${round(bottom - top)}"/>`;
-  });
-}
-
-function round(value: number): string {
-  return String(Number(value.toFixed(1)));
+/** A bar between the edges of its interval; at least 2 px high, because one failure among thousands matters. */
+function drawBar({ fromMs, toMs, look, low, high }: Bar, frame: Frame): Content {
+  const [from, to] = [frame.x(fromMs), frame.x(toMs)];
+  const gap = (to - from) * 0.1;
+  const [bottom, top] = [frame.y(low), Math.min(frame.y(high), frame.y(low) - 2)];
+  return html`<rect class="bar look-${look}" x="${round(from + gap)}" y="${round(top)}" width="${round(Math.max(0.5, to - from - 2 * gap))}" height="${round(bottom - top)}"/>`;
 }

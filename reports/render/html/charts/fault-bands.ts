@@ -12,7 +12,10 @@ export interface FaultBand {
 }
 
 /** Faults of a run as bands; one without observed recovery lasts to the end of the axis. */
-export function faultBands(faults: readonly FaultResult[], endMs: number): FaultBand[] {
+export function faultBands(
+  faults: readonly Pick<FaultResult, 'id' | 'injectedAtMs' | 'effectiveAtMs' | 'healedAtMs'>[],
+  endMs: number,
+): FaultBand[] {
   return faults.flatMap(({ id, injectedAtMs, effectiveAtMs: onsetMs, healedAtMs }) => {
     const fromMs = injectedAtMs ?? onsetMs;
     if (fromMs === null) return [];

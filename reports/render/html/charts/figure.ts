@@ -1,6 +1,23 @@
-import { type Html, html } from '../html.ts';
+import { type Html, html, trusted } from '../html.ts';
 import type { TimelineColumn } from '../timeline-table.ts';
 import { type Chart, type ChartSeries, drawChart, type TimeAxis } from './chart.ts';
+import { markersAt } from './lines.ts';
+
+/** Patterns of bars by the number of their style, once a page: kinds are told apart without their colours. */
+export const PATTERNS = trusted(
+  `<svg class="patterns" width="0" height="0" aria-hidden="true"><defs>${[
+    ['10', '<path d="M0 6L6 0M-1 1L1-1M5 7L7 5"/>'],
+    ['11', '<circle cx="2" cy="2" r="1.3"/>'],
+    ['12', '<path d="M0 0L6 6M-1 5L1 7M5-1L7 1"/>'],
+    ['13', '<path d="M0 3H6"/>'],
+    ['14', '<path d="M0 3H6M3 0V6"/>'],
+  ]
+    .map(
+      ([look, shape]) =>
+        `<pattern id="pattern-${look}" class="pattern-${look}" width="${look === '11' ? 4 : 6}" height="${look === '11' ? 4 : 6}" patternUnits="userSpaceOnUse">${shape}</pattern>`,
+    )
+    .join('')}</defs></svg>`,
+);
 
 /**
  * Chart with its title and legend.
@@ -18,11 +35,12 @@ export function figure(chart: Chart, axis: TimeAxis, columns?: readonly Timeline
 </figure>`;
 }
 
-function sample({ kind, look }: ChartSeries): Html {
+/** Sample of a style, for a legend. */
+export function sample({ kind, look }: Pick<ChartSeries, 'kind' | 'look'>): Html {
   return svg(
     kind === 'bar'
       ? html`<rect class="bar look-${look}" x="7" y="1" width="14" height="12"/>`
-      : html`<path class="series look-${look}" d="M0 7H28"/>`,
+      : html`<path class="series look-${look}" d="M0 7H28"/>${markersAt(look, [[14, 7]])}`,
   );
 }
 

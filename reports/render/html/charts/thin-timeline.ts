@@ -5,17 +5,19 @@ const MAX_SLOTS = 600;
 
 /**
  * Merges neighbouring slots until at most 600 remain, so that the report of a long run stays small. Problems are not averaged away: a
- * merged slot keeps the highest latency, the fewest ready replicas and the longest queue; rates are averaged.
+ * merged slot keeps the highest latency, the fewest ready replicas and the longest queue; rates are averaged. Failures remain as they are.
  */
 export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
   const factor = Math.ceil(timeline.offered.length / MAX_SLOTS);
   if (factor <= 1) return timeline;
-  const { slotMs, ready, metrics, ...series } = timeline;
+  const { slotMs, ready, metrics, failures, inFlight, ...series } = timeline;
   // The `…Ms` series are latencies, the others rates.
   const foldOf = (name: string) => (name.endsWith('Ms') ? maximum : mean);
   return {
     ...thinned(series, factor, foldOf),
     slotMs: slotMs * factor,
+    failures,
+    ...thinned({ inFlight }, factor, () => maximum),
     ready: thinned(ready, factor, () => minimum),
     ...(metrics && { metrics: thinned(metrics, factor, () => maximum) }),
   };

@@ -122,7 +122,7 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     for (let press = 0; press < 20; press += 1) await report.page.keyboard.press('ArrowLeft');
     expect(await tip.textContent()).toContain('in effect: kill');
     expect(await plot.getAttribute('aria-valuetext')).toMatch(/^24\.0\ss: P50 .*; in effect: kill$/);
-    expect(await report.page.locator('.crosshair:visible').count()).toBe(3);
+    expect(await report.page.locator('.crosshair:visible').count()).toBe(8);
     expect(await report.page.evaluate(overflow)).toBeLessThanOrEqual(0);
     await report.page.keyboard.press('Escape');
     expect(await tip.isVisible()).toBe(false);
@@ -138,7 +138,7 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     // At 27 s: 2 + (27·5 mod 7) requests wait on the fullest replica, 3 + (27·9 mod 12) on all.
     const words = await plot.getAttribute('aria-valuetext');
     expect(words).toMatch(/^27\.0\ss: running, all \d+, waiting, all 6, waiting, fullest replica 4; in effect: kill$/);
-    expect(await report.page.locator('.crosshair:visible').count()).toBe(5);
+    expect(await report.page.locator('.crosshair:visible').count()).toBe(10);
     const engines = report.page.locator('#chart-engines .plot');
     expect(await engines.getAttribute('aria-valuetext')).toMatch(
       /GPU utilisation [\d.]+%, KV cache [\d.]+%, GPU memory/,
@@ -153,14 +153,18 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
     await using report = await open('attacked', 1440);
     await report.page.locator('#chart-ttft .plot').hover({ position: { x: 700, y: 100 } });
     expect(await report.page.locator('#faults .plot > svg:visible').count()).toBe(4);
-    expect(await report.page.locator('.crosshair:visible').count()).toBe(3);
+    expect(await report.page.locator('.crosshair:visible').count()).toBe(8);
   });
 
   it('shows the values at a point in time under the pointer', async () => {
     await using report = await open('failing', 1440);
-    await report.page.locator('#chart-rate .plot').hover({ position: { x: 700, y: 100 } });
-    const tip = report.page.locator('#chart-rate .tip');
-    expect(await tip.textContent()).toMatch(/offered\d+\/sfailed1[456]\/sdropped/);
+    await report.page.locator('#chart-rate .plot').hover({ position: { x: 600, y: 100 } });
+    expect(await report.page.locator('#chart-rate .tip').textContent()).toMatch(
+      /offered\d+\/ssent\d+\/scompleted\d+\/s/,
+    );
+    await report.page.locator('#chart-errors .plot').hover({ position: { x: 600, y: 100 } });
+    const tip = report.page.locator('#chart-errors .tip');
+    expect(await tip.textContent()).toMatch(/^2\d\.0\ssreset(9|1[01])(\.\d+)?\/shttp-503[56](\.\d+)?\/sdropped\d/);
     await report.page.mouse.move(5, 5);
     expect(await tip.isVisible()).toBe(false);
   });
@@ -191,7 +195,7 @@ describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
 
   it('shows charts, tables and both themes without JavaScript', async () => {
     await using report = await open('passing', 1440, 'dark', false);
-    expect(await report.page.locator('.plot > svg:visible').count()).toBe(3);
+    expect(await report.page.locator('.plot > svg:visible').count()).toBe(11);
     expect(await report.page.locator('#copy').isVisible()).toBe(false);
     await report.page.locator('details.figures summary').first().click();
     expect(await report.page.locator('#figures tbody tr:visible').count()).toBe(45);

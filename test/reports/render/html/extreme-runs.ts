@@ -46,16 +46,13 @@ export function longRun(): RenderInput {
         text: `inference-${index % 7} ready → exited ${'.'.repeat(index % 500)}`,
       })),
       timeline: {
-        slotMs: 1000,
-        ttftP50Ms: repeat(timeline.ttftP50Ms),
-        ttftP90Ms: repeat(timeline.ttftP90Ms),
-        ttftP99Ms: repeat(timeline.ttftP99Ms),
-        latencyP50Ms: repeat(timeline.latencyP50Ms),
-        latencyP99Ms: repeat(timeline.latencyP99Ms),
-        offered: repeat(timeline.offered),
-        completed: repeat(timeline.completed),
-        failed: repeat(timeline.failed),
-        dropped: repeat(timeline.dropped),
+        ...(Object.fromEntries(
+          Object.entries(timeline).map(([name, values]) => [name, Array.isArray(values) ? repeat(values) : values]),
+        ) as typeof timeline),
+        failures: Array.from({ length: 50_000 }, (_, index) => ({
+          atMs: index * 700,
+          kind: `http-${500 + (index % 9)}`,
+        })),
         ready: { gateway: repeat(timeline.ready.gateway!), inference: repeat(timeline.ready.inference!) },
         metrics: {
           maxWaiting: repeat(timeline.metrics!.maxWaiting),

@@ -6,7 +6,7 @@ import type {
   RunDocument,
   SloResult,
 } from '../../../../reports/store/run-document.ts';
-import { simulate, timelineOf, windowOf } from './simulated-run.ts';
+import { curvesOf, notableOf, simulate, timelineOf, windowOf } from './simulated-run.ts';
 
 const FAULTS: readonly FaultPlan[] = [
   {
@@ -154,6 +154,8 @@ export function passingRun(): RenderInput {
   return {
     plan,
     timeline: timelineOf(samples, loadEndMs(plan)),
+    distributions: curvesOf(samples),
+    notable: notableOf(samples),
     events: EVENTS,
     document: {
       schema: 1,

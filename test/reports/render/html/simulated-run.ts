@@ -1,7 +1,16 @@
 import { arrivalTimes, type Ramp } from '../../../../harness/arrivals/arrivals.ts';
 import type { FaultPlan } from '../../../../harness/plan.ts';
 import { type Random, seededRandom } from '../../../../harness/random.ts';
-import type { Quantiles, TimelineSeries, WindowResult } from '../../../../reports/store/run-document.ts';
+import { distributionsOf } from '../../../../reports/judge/figures/distributions.ts';
+import { notableRequests } from '../../../../reports/judge/figures/notable-requests.ts';
+import type {
+  DistributionCurve,
+  NotableRequests,
+  Quantiles,
+  TimelineSeries,
+  WindowResult,
+} from '../../../../reports/store/run-document.ts';
+import { requestOf } from '../../runs.ts';
 
 /** Request of a simulated run, as far as a report shows it. */
 export interface Sample {
@@ -52,6 +61,10 @@ export function windowOf(name: string, fromMs: number, toMs: number, samples: re
     ttftMs: quantiles(inside.map(sample => sample.ttftMs)),
     itlMs: quantiles(gaps),
     tpotMs: quantiles(gaps.map(gap => gap / 1.1)),
+    without: {
+      ttft: inside.filter(({ ttftMs }) => ttftMs === null).length,
+      latency: inside.filter(({ latencyMs }) => latencyMs === null).length,
+    },
   };
 }
 
@@ -76,14 +89,45 @@ export function timelineOf(samples: readonly Sample[], endMs: number): TimelineS
     ttftP90Ms: ttft.map(({ p90 }) => p90),
     ttftP99Ms: ttft.map(({ p99 }) => p99),
     latencyP50Ms: latency.map(({ p50 }) => p50),
+    latencyP90Ms: latency.map(({ p90 }) => p90),
     latencyP99Ms: latency.map(({ p99 }) => p99),
+    itlP50Ms: latency.map(({ p50 }) => (p50 === null ? null : 7)),
+    itlP99Ms: latency.map(({ p50 }) => (p50 === null ? null : 14)),
     offered: count(() => true),
+    sent: count(() => true),
     completed: count(({ error }) => error === null),
-    failed: count(({ error }) => error !== null),
-    dropped: seconds.map(() => 0),
+    tokens: count(({ error }) => error === null).map(rate => rate * 60),
+    inFlight: count(() => true).map(rate => Math.round(rate / 2)),
+    failures: samples.flatMap(({ atMs, error }) => (error === null ? [] : [{ atMs, kind: error }])),
     ready: {
       gateway: seconds.map(() => 2),
       inference: seconds.map((_, second) => (second >= 24 && second < 31 ? 2 : 3)),
     },
   };
+}
+
+const recordsOf = (samples: readonly Sample[]) =>
+  samples.map(({ atMs, ttftMs, latencyMs, error }, index) =>
+    requestOf(index, atMs, {
+      outcome: error === null ? 'ok' : error === 'reset' ? 'reset' : 'http-status',
+      status: error === 'http-503' ? 503 : error === null ? 200 : 0,
+      ttftMs,
+      latencyMs: latencyMs ?? 30,
+      more: { upstream: `inference-${1 + (index % 3)}` },
+    }),
+  );
+
+/** Percentile curves of the samples: of what came before the faults, of the second fault, and of all. */
+export function curvesOf(samples: readonly Sample[]): DistributionCurve[] {
+  const windows = [
+    { name: 'baseline', fromMs: 0, toMs: 12_000 },
+    { name: 'fault:kill', fromMs: 24_000, toMs: 31_000 },
+    { name: 'whole', fromMs: 0, toMs: 45_000 },
+  ];
+  return distributionsOf(windows, recordsOf(samples));
+}
+
+/** Requests that are listed one by one. */
+export function notableOf(samples: readonly Sample[]): NotableRequests {
+  return notableRequests(recordsOf(samples), () => 'node-loss-20260504-102107-1f2e');
 }

@@ -1,35 +1,12 @@
-import type { RenderInput, TimelineSeries } from '../../../../reports/store/run-document.ts';
+import type { RenderInput } from '../../../../reports/store/run-document.ts';
+import { MANY_FAILURES, NO_LOAD, NO_QUANTILES, NO_SAMPLES, NOTHING } from './absent-parts.ts';
 import { attackedRun } from './attacked-run.ts';
 import { hostileRun, longRun } from './extreme-runs.ts';
 import { changed, passingRun } from './fixture.ts';
+import { JUDGED } from './judged-runs.ts';
 import { measuredRun } from './measured-run.ts';
 import { notedRun } from './noted-run.ts';
 import { retriedRun } from './retried-run.ts';
-
-const NO_SAMPLES: TimelineSeries = {
-  slotMs: 1000,
-  ttftP50Ms: [],
-  ttftP90Ms: [],
-  ttftP99Ms: [],
-  latencyP50Ms: [],
-  latencyP99Ms: [],
-  offered: [],
-  completed: [],
-  failed: [],
-  dropped: [],
-  ready: {},
-};
-const NO_QUANTILES = { p50: null, p90: null, p95: null, p99: null, p999: null, max: null };
-const NO_LOAD = {
-  engine: 'stream',
-  offered: 0,
-  sent: 0,
-  completed: 0,
-  failed: 0,
-  dropped: 0,
-  lateMsP99: null,
-  cpuCores: null,
-};
 
 /** Many drops and failures, SLOs missed and inconclusive, a latency peak, no finite upper bound. */
 export function failingRun(): RenderInput {
@@ -111,8 +88,7 @@ export function failingRun(): RenderInput {
         ttftP99Ms: at(run.timeline.ttftP99Ms, value => value * 9).map((value, second) =>
           second === 27 ? null : value,
         ),
-        failed: run.timeline.failed.map((value, second) => (second >= 24 && second < 31 ? 14 + (second % 3) : value)),
-        dropped: run.timeline.dropped.map((_, second) => (second >= 26 && second < 30 ? 13 : 0)),
+        failures: MANY_FAILURES,
         completed: run.timeline.completed.map((value, second) => (second >= 24 && second < 31 ? value - 24 : value)),
       },
     },
@@ -155,16 +131,13 @@ export function interruptedRun(): RenderInput {
     },
     {
       timeline: {
-        slotMs: 1000,
-        ttftP50Ms: timeline.ttftP50Ms.slice(0, 18),
-        ttftP90Ms: timeline.ttftP90Ms.slice(0, 18),
-        ttftP99Ms: timeline.ttftP99Ms.slice(0, 18),
-        latencyP50Ms: timeline.latencyP50Ms.slice(0, 18),
-        latencyP99Ms: timeline.latencyP99Ms.slice(0, 18),
-        offered: cut(timeline.offered),
-        completed: cut(timeline.completed),
-        failed: cut(timeline.failed),
-        dropped: cut(timeline.dropped),
+        ...(Object.fromEntries(
+          Object.entries(timeline).map(([name, values]) => [
+            name,
+            Array.isArray(values) ? values.slice(0, 18) : values,
+          ]),
+        ) as typeof timeline),
+        failures: [],
         ready: Object.fromEntries(Object.entries(timeline.ready).map(([service, counts]) => [service, cut(counts)])),
       },
     },
@@ -188,7 +161,7 @@ function abortedRun(): RenderInput {
       versions: {},
       artifacts: {},
     },
-    { timeline: NO_SAMPLES, events: [] },
+    { ...NOTHING, timeline: NO_SAMPLES, events: [] },
   );
 }
 
@@ -218,6 +191,7 @@ function emptyRun(): RenderInput {
           ttftMs: NO_QUANTILES,
           itlMs: NO_QUANTILES,
           tpotMs: NO_QUANTILES,
+          without: { ttft: 0, latency: 0 },
         },
       ],
       slos: run.document.slos.map(slo => ({
@@ -230,18 +204,22 @@ function emptyRun(): RenderInput {
       })),
     },
     {
+      ...NOTHING,
       timeline: {
-        slotMs: 1000,
+        ...NO_SAMPLES,
         ttftP50Ms: none,
         ttftP90Ms: none,
         ttftP99Ms: none,
         latencyP50Ms: none,
+        latencyP90Ms: none,
         latencyP99Ms: none,
+        itlP50Ms: none,
+        itlP99Ms: none,
         offered: zero,
+        sent: zero,
         completed: zero,
-        failed: zero,
-        dropped: zero,
-        ready: {},
+        tokens: zero,
+        inFlight: zero,
       },
     },
   );
@@ -293,4 +271,5 @@ export const VARIANTS: Readonly<Record<string, () => RenderInput>> = {
   invalid: invalidRun,
   hostile: hostileRun,
   long: longRun,
+  judged: JUDGED.fail!,
 };

@@ -1,49 +1,66 @@
-import type { TimedEvent } from '../../harness/history.ts';
-import type { Metric, Readings } from '../../harness/metrics.ts';
-import { isFailure, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../harness/requests.ts';
-import { rounded } from '../rounding.ts';
-import type { MetricSeries, TimelineSeries } from '../store/run-document.ts';
-import { increasesOf } from './counters.ts';
-import { GAUGES, type Gauge } from './gauges.ts';
-import { valueSamples } from './samples.ts';
+import type { TimedEvent } from '../../../harness/history.ts';
+import type { Metric, Readings } from '../../../harness/metrics.ts';
+import type { RequestRecord } from '../../../harness/requests.ts';
+import { rounded } from '../../rounding.ts';
+import type { MetricSeries, TimelineSeries } from '../../store/run-document.ts';
+import { increasesOf } from '../counters.ts';
+import { GAUGES, type Gauge } from '../gauges.ts';
+import { type LatencyMetric, samplesOf } from '../samples.ts';
+import { tokensIn } from '../tokens.ts';
+import { failuresOf, inFlightSeries } from './requests-over-time.ts';
 
 /** Length of a slot by default. */
 const TIMELINE_SLOT_MS = 1000;
 
 /**
- * Time series of a run over slots from 0 to `endMs`, a partial last slot included. Requests count in the slot in which they were
- * scheduled, so that a slowdown appears at its cause, not when its responses arrived.
+ * Time series of a run over slots from 0 to `endMs`, a partial last slot included. Latencies and arrivals count in the slot in which
+ * their requests were scheduled, so that a slowdown appears at its cause, not when its responses arrived; what was sent and completed
+ * counts when that happened; failures where {@link failuresOf} puts them.
  */
 export function timelineOf(
   records: readonly RequestRecord[],
   events: readonly TimedEvent[],
   endMs: number,
   slotMs = TIMELINE_SLOT_MS,
+  injectionsMs: readonly number[] = [],
 ): TimelineSeries {
   const count = Math.max(0, Math.ceil(endMs / slotMs));
   const slots = Array.from({ length: count }, (): RequestRecord[] => []);
   for (const record of records) slots[Math.floor(record.scheduledMs / slotMs)]?.push(record);
 
-  const quantiles = (measure: (record: RequestRecord) => number | null, q: readonly number[]) => {
-    const rows = slots.map(slot => valueSamples(slot.map(measure).filter(value => value !== null)));
+  const quantiles = (metric: LatencyMetric, q: readonly number[]) => {
+    const rows = slots.map(slot => samplesOf(metric, slot));
     return q.map(fraction => rows.map(row => rounded(row.at(fraction))));
   };
-  const perSecond = (counted: (record: RequestRecord) => boolean) =>
-    slots.map(slot => rounded((slot.filter(counted).length * 1000) / slotMs));
-  const [ttftP50Ms, ttftP90Ms, ttftP99Ms] = quantiles(timeToFirstTokenMs, [0.5, 0.9, 0.99]);
+  const perSecond = (atMs: (record: RequestRecord) => number | null) => {
+    const counts = new Array<number>(count).fill(0);
+    for (const record of records) {
+      const slot = Math.floor((atMs(record) ?? -1) / slotMs);
+      if (slot >= 0 && slot < count) counts[slot]! += 1;
+    }
+    return counts.map(number => rounded((number * 1000) / slotMs));
+  };
+  const [ttftP50Ms, ttftP90Ms, ttftP99Ms] = quantiles('ttft', [0.5, 0.9, 0.99]);
+  const [latencyP50Ms, latencyP90Ms, latencyP99Ms] = quantiles('latency', [0.5, 0.9, 0.99]);
+  const [itlP50Ms, itlP99Ms] = quantiles('itl', [0.5, 0.99]);
+  const tokens = tokensIn({ fromMs: 0, partMs: slotMs, count }, records);
   const metrics = metricSeries(events, count, slotMs);
-  const [latencyP50Ms, latencyP99Ms] = quantiles(latencyMs, [0.5, 0.99]);
   return {
     slotMs,
     ttftP50Ms: ttftP50Ms!,
     ttftP90Ms: ttftP90Ms!,
     ttftP99Ms: ttftP99Ms!,
     latencyP50Ms: latencyP50Ms!,
+    latencyP90Ms: latencyP90Ms!,
     latencyP99Ms: latencyP99Ms!,
-    offered: perSecond(() => true),
-    completed: perSecond(record => record.outcome === 'ok'),
-    failed: perSecond(isFailure),
-    dropped: perSecond(record => record.outcome === 'dropped'),
+    itlP50Ms: itlP50Ms!,
+    itlP99Ms: itlP99Ms!,
+    offered: perSecond(({ scheduledMs }) => scheduledMs),
+    sent: perSecond(({ sentMs }) => sentMs),
+    completed: perSecond(({ outcome, endMs }) => (outcome === 'ok' ? endMs : null)),
+    tokens: tokens.map(number => rounded((number * 1000) / slotMs)),
+    inFlight: inFlightSeries(records, count, slotMs),
+    failures: failuresOf(records, endMs, injectionsMs),
     ...(records.some(({ attempts }) => attempts !== undefined) && { attempts: attemptSeries(records, count, slotMs) }),
     ready: readyReplicas(events, count, slotMs),
     ...(metrics ? { metrics } : {}),
