@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { sourceOf } from '../../scenarios/load/source.ts';
-import { loadScenario } from '../../scenarios/load-scenario.ts';
+import { sourceOf } from '../../../scenarios/load/source.ts';
+import { loadScenario } from '../../../scenarios/load-scenario.ts';
 
 const OPTIONS = { seed: 1, platform: 'process', replay: 'npx squall run node-loss' } as const;
 
