@@ -1,5 +1,6 @@
 /**
- * Benchmarks, by hand: `npm run bench -- load [--rate 1000] [--seconds 20] [--streams 5000] [--stream-seconds 60] [--workers 1]`.
+ * Benchmarks, by hand: `npm run bench -- load [--rate 1000] [--seconds 20] [--streams 5000] [--stream-seconds 60] [--workers 1]`, and
+ * `npm run bench -- proxy [--rounds 5] [--round-ms 2000] [--held 2000]`: the embedded fault proxy against toxiproxy-server.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -20,11 +21,23 @@ const { positionals, values } = parseArgs({
     streams: { type: 'string', default: '5000' },
     'stream-seconds': { type: 'string', default: '60' },
     workers: { type: 'string', default: '1' },
+    rounds: { type: 'string', default: '5' },
+    'round-ms': { type: 'string', default: '2000' },
+    held: { type: 'string', default: '2000' },
   },
 });
+if (positionals[0] === 'proxy') {
+  const { proxyBench } = await import('./proxy.ts');
+  const before = loads();
+  console.table(
+    await proxyBench({ rounds: Number(values.rounds), forMs: Number(values['round-ms']), held: Number(values.held) }),
+  );
+  console.log(`${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
+  process.exit(0);
+}
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
+    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }

@@ -53,7 +53,7 @@ export async function* shortRequests(options: ShortRequests): AsyncGenerator<Row
 }
 
 function startServer({ medianMs, sigma }: ShortRequests): Promise<Fixture> {
-  return startFixture('../../../bench/fixtures/answers-after-delay.ts', String(medianMs), String(sigma));
+  return startFixture('../../bench/fixtures/answers-after-delay.ts', String(medianMs), String(sigma));
 }
 
 async function truthOf(server: Fixture): Promise<number[]> {

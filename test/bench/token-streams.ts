@@ -35,7 +35,7 @@ export interface StreamsResult {
  */
 export async function tokenStreams(concurrent: number, seconds: number, workers: number): Promise<StreamsResult> {
   const lastsMs = TOKENS * GAP_MS;
-  await using server = await startFixture('../../../bench/fixtures/streams-tokens.ts', String(TOKENS));
+  await using server = await startFixture('../../bench/fixtures/streams-tokens.ts', String(TOKENS));
   using prepared = rig({
     targets: [server.said],
     perSecond: concurrent / (lastsMs / 1000),

@@ -43,7 +43,7 @@ describe('findToxiproxy', () => {
   it('falls back on the embedded one', async () => {
     const { command, args, source } = await find({ PATH: '' });
     expect([command, source]).toEqual([process.execPath, 'embedded']);
-    expect(args.slice(1)).toEqual([...FLAGS, '-seed', '7']);
+    expect(args.slice(2)).toEqual([...FLAGS, '-seed', '7']);
   });
 
   it('obeys SQUALL_TOXIPROXY', async () => {
@@ -66,7 +66,7 @@ describe('the embedded program', () => {
       seed: 1,
       env: { SQUALL_TOXIPROXY: 'embedded' },
     });
-    return spawnSync(command, [args[0]!, ...flags], { encoding: 'utf8', timeout: 10_000 });
+    return spawnSync(command, [...args.slice(0, 2), ...flags], { encoding: 'utf8', timeout: 10_000 });
   };
 
   it('ends with 1 and one clear line when its port is taken', async () => {
