@@ -215,8 +215,10 @@ function readAttributes(
 ): Pick<StoredToxic, 'attributes' | 'exact'> {
   const given = asObject(body.attributes, 'attributes');
   const exact = kind.attributes.map(name => [name, readInteger(given, name, before[name] ?? 0n)] as const);
-  const attributes = exact.map(([name, value]) => [name, Number(value)] as const);
-  return { exact: Object.fromEntries(exact), attributes: Object.fromEntries(attributes) };
+  const attributes = Object.fromEntries(exact.map(([name, value]) => [name, Number(value)] as const));
+  const problem = kind.problem?.(attributes);
+  if (problem !== undefined) throw new ApiError(400, problem);
+  return { exact: Object.fromEntries(exact), attributes };
 }
 
 /** What Go says of an address that cannot be bound. */

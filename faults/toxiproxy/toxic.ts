@@ -18,7 +18,7 @@ interface ToxicBase {
  * A toxic to add to a proxy. All settings are integers ≥ 0. "Down" is not a toxic: disable the proxy.
  *
  * - `latency` delays each chunk by `latencyMs` ± `jitterMs` (0…`latencyMs`, default 0), uniformly, order kept;
- * - `bandwidth` lets `rateKBps` through (1 KB = 1,000 bytes); 0 stalls;
+ * - `bandwidth` lets `rateKBps` through, at least 1 (1 KB = 1,000 bytes); `timeout` 0 stalls;
  * - `timeout` drops everything and closes after `timeoutMs` without a chunk; 0 never closes. Removing it closes connections;
  * - `reset_peer` resets the connection (TCP RST) `timeoutMs` after its first chunk in this direction;
  * - `slow_close` passes the end on `delayMs` after it came;
@@ -76,8 +76,10 @@ export function toWire(toxic: Toxic): ToxicJson {
     if (!Number.isSafeInteger(value) || (value as number) < 0) throw badToxic(setting, 'a whole number ≥ 0', value);
     attributes[attribute] = value as number;
   }
-  const { latency, jitter = 0, average_size: size, size_variation: variation = 0 } = attributes;
+  const { latency, jitter = 0, rate, average_size: size, size_variation: variation = 0 } = attributes;
   if (latency !== undefined && jitter > latency) throw badToxic('jitterMs', `0…\`latencyMs\` (${latency})`, jitter);
+  // Toxiproxy 2.12 hangs with a rate of 0, and 2.13 refuses it.
+  if (rate === 0) throw badToxic('rateKBps', 'a whole number ≥ 1', rate);
   // Toxiproxy 2.12 crashes with a size of 0, and with a variation above the size.
   if (size === 0) throw badToxic('sizeBytes', 'a whole number ≥ 1', size);
   if (size !== undefined && variation >= size)

@@ -11,18 +11,18 @@ const BUFFER_MS = 10;
 
 /**
  * Lets `rate` KB/s through (1 KB = 1,000 bytes, so a rate is bytes per ms), each piece after the time that it takes on
- * the line. A rate of 0 or less holds everything until the toxic is removed.
+ * the line. A rate of 0 or less is refused: Toxiproxy 2.12 hangs with it.
  */
 export const bandwidth: ToxicKind = {
   type: 'bandwidth',
   attributes: ['rate'],
+  problem: ({ rate = 0 }) => (rate > 0 ? undefined : 'rate must be greater than 0'),
   start: (attributes, context) => {
-    const bytesPerMs = Math.max(0, attributes.rate ?? 0);
+    const bytesPerMs = attributes.rate ?? 1;
     const maxBytes = Math.min(MAX_BUFFER_BYTES, Math.max(MIN_BUFFER_BYTES, bytesPerMs * BUFFER_MS));
     const line = new DelayLine(context, { maxBytes, maxChunks: Number.POSITIVE_INFINITY });
     let freeMs = 0;
     const push = (chunk: Uint8Array) => {
-      if (bytesPerMs === 0) return line.add(chunk, Number.POSITIVE_INFINITY);
       const nowMs = context.clock.nowMs();
       if (freeMs < nowMs - LATENESS_MS) freeMs = nowMs;
       const pieceBytes = bytesPerMs * PIECE_MS;

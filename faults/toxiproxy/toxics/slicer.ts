@@ -8,11 +8,15 @@ const LIMITS = { maxBytes: 1, maxChunks: Number.POSITIVE_INFINITY };
 /**
  * Cuts each chunk into pieces of about `average_size` ± `size_variation` bytes, `delay` µs apart. Pieces that are due within one
  * millisecond, the resolution of a timer, are written one after another. Sizes that make Toxiproxy 2.12 crash (a mean of 0, a variation
- * above the mean) cut pieces of at least one byte.
+ * above the mean) are refused.
  */
 export const slicer: ToxicKind = {
   type: 'slicer',
   attributes: ['average_size', 'size_variation', 'delay'],
+  problem: ({ average_size: average = 0, size_variation: variation = 0 }) => {
+    if (average <= 0) return 'average_size must be greater than 0';
+    return variation < 0 || variation > average ? 'size_variation must be between 0 and average_size' : undefined;
+  },
   start: (attributes, context) => {
     const { average_size: averageBytes = 0, size_variation: variationBytes = 0, delay = 0 } = attributes;
     const line = new DelayLine(context, LIMITS);

@@ -58,6 +58,8 @@ export interface ToxicKind {
   readonly type: string;
   /** Names of the attributes in Toxiproxy's order; each is 0 by default. */
   readonly attributes: readonly string[];
+  /** Why these attributes are refused, as from Toxiproxy 2.13; undefined if they are not. @default none are */
+  problem?(attributes: ToxicAttributes): string | undefined;
   /** Starts a stage for one direction of one connection. */
   start(attributes: ToxicAttributes, context: ToxicContext): ToxicStage;
 }

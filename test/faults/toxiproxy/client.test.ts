@@ -36,7 +36,7 @@ describe.each(SERVERS)('client of the $title server', row => {
     await client.createProxy({ name: 'kinds', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
     const toxics: Toxic[] = [
       { kind: 'latency', latencyMs: 100 },
-      { kind: 'bandwidth', rateKBps: 0, toxicity: 0.1 },
+      { kind: 'bandwidth', rateKBps: 7, toxicity: 0.1 },
       { kind: 'timeout', timeoutMs: 7 },
       { kind: 'reset_peer', timeoutMs: 0, name: 'rst' },
       { kind: 'slow_close', delayMs: 9 },
@@ -47,7 +47,7 @@ describe.each(SERVERS)('client of the $title server', row => {
     const shared = { stream: 'downstream', toxicity: 1 };
     expect(await client.listToxics('kinds')).toMatchObject([
       { ...shared, kind: 'latency', name: 'latency_downstream', latencyMs: 100, jitterMs: 0 },
-      { ...shared, kind: 'bandwidth', name: 'bandwidth_downstream', rateKBps: 0, toxicity: 0.1 },
+      { ...shared, kind: 'bandwidth', name: 'bandwidth_downstream', rateKBps: 7, toxicity: 0.1 },
       { ...shared, kind: 'timeout', name: 'timeout_downstream', timeoutMs: 7 },
       { ...shared, kind: 'reset_peer', name: 'rst', timeoutMs: 0 },
       { ...shared, kind: 'slow_close', delayMs: 9 },
@@ -161,6 +161,7 @@ describe('client of a broken server', () => {
     [{ kind: 'latency', latencyMs: 1.5 }, 'latencyMs'],
     [{ kind: 'latency', latencyMs: -1 }, 'latencyMs'],
     [{ kind: 'bandwidth', rateKBps: -1 }, 'rateKBps'],
+    [{ kind: 'bandwidth', rateKBps: 0 }, 'rateKBps'],
     [{ kind: 'timeout', timeoutMs: Number.NaN }, 'timeoutMs'],
     [{ kind: 'timeout', timeoutMs: 1, toxicity: 1.1 }, 'toxicity'],
     [{ kind: 'timeout', timeoutMs: 1, stream: 'sideways' as 'upstream' }, 'stream'],

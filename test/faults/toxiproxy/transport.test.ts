@@ -101,7 +101,7 @@ describe.each(SERVERS)('transport through the $title server', row => {
       await using upstream = await startUpstream(socket => pump(socket, 200 * MEBIBYTE, bytes => (written += bytes)));
       const proxy = await openProxy(client, upstream.address);
       if (toxic === 'latency') await client.addToxic(proxy.name, { kind: 'latency', latencyMs: 30_000 });
-      if (toxic === 'bandwidth') await client.addToxic(proxy.name, { kind: 'bandwidth', rateKBps: 0 });
+      if (toxic === 'bandwidth') await client.addToxic(proxy.name, { kind: 'bandwidth', rateKBps: 1 });
       const socket = await dial(proxy.listen);
       socket.pause();
       await settled(() => written);

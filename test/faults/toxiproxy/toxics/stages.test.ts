@@ -190,7 +190,7 @@ describe('toxic stages under a fake clock', () => {
     ['slicer', { average_size: 2, size_variation: 0, delay: 5000 }, ['0 push 2', '0 push 1', '0 push 2', '0 end']],
     ['limit_data', { bytes: 6 }, ['0 push 5', '0 end']],
     ['latency', { latency: 100, jitter: 0 }, ['0 push 5', '0 end']],
-    ['bandwidth', { rate: 0 }, ['0 push 5', '0 end']],
+    ['bandwidth', { rate: 1 }, ['0 push 5', '0 end']],
     ['timeout', { timeout: 0 }, ['0 end', '0 close']],
     ['reset_peer', { timeout: 100 }, ['0 reset']],
   ])('%s: removed, it hands on what it may and leaves no timer', async (type, attributes, expected) => {
