@@ -7,14 +7,19 @@ import type { RunningStack } from '../harness/contracts.ts';
 import type { RunPlan } from '../harness/plan.ts';
 import { openRunDirectory } from '../scenarios/run-directory.ts';
 import { platformOf } from '../scenarios/session.ts';
-import { loadScenario, type RunOptions, SCENARIO, withRunOptions } from './options.ts';
+import { loadScenario, type RunOptions, SCENARIO, wholeNumber, withRunOptions } from './options.ts';
 import { paint, printJson, say } from './terminal.ts';
 
 /** Defines `squall up <scenario>`, which runs the stack alone until Ctrl-C. */
 export function defineUp(command: Command, signal: AbortSignal): void {
   withRunOptions(command)
     .argument('<scenario>', SCENARIO)
-    .action(async (name: string, options: RunOptions) => {
+    .option(
+      '--ports <base>',
+      'fixed ports from this one on, the same at each start, by the names of services and links, e.g. 21000 (default: any free ones)',
+      wholeNumber(1024, 65_535),
+    )
+    .action(async (name: string, options: RunOptions & { readonly ports?: number }) => {
       const { compiled } = await loadScenario(name, options, signal);
       const { plan, topology } = compiled;
       const stream = options.json || options.quiet ? process.stderr : process.stdout;
@@ -29,6 +34,7 @@ export function defineUp(command: Command, signal: AbortSignal): void {
         seed: plan.seed,
         directory,
         observer,
+        ...(options.ports !== undefined && { ports: options.ports }),
         signal,
         clock: systemClock,
       });

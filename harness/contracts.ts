@@ -176,6 +176,8 @@ export interface UpOptions {
   /** Run directory, absolute; each replica logs to `<replica>.log` in it. */
   readonly directory: string;
   readonly observer: StackObserver;
+  /** First of the ports of this machine, which are then the same for each stack. @default any free ones */
+  readonly ports?: number;
   readonly signal: AbortSignal;
   readonly clock: Clock;
 }

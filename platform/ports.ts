@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { SquallError } from '../harness/errors.ts';
 import type { LinkPlan } from '../stack/topology.ts';
+import { portOffset, requirePortsFit } from './port-plan.ts';
 
 /** Listen address of everything. */
 export const LOOPBACK = '127.0.0.1';
@@ -36,7 +37,7 @@ export async function reservePort(): Promise<ReservedPort> {
   });
 }
 
-async function reserveFixedPort(port: number, purpose: string): Promise<ReservedPort> {
+async function reserveFixedPort(port: number, purpose: string, next: string): Promise<ReservedPort> {
   try {
     return await listen(port);
   } catch (cause) {
@@ -46,7 +47,7 @@ async function reserveFixedPort(port: number, purpose: string): Promise<Reserved
       'environment',
       isTaken ? 'PORT_TAKEN' : 'PORT_FORBIDDEN',
       `Expected port ${port} of ${LOOPBACK} to be free for ${purpose}, but ${reason}`,
-      { cause, next: `Free port ${port}, choose another one, or choose 0 for any free port.` },
+      { cause, next: `Free port ${port}, ${next}` },
     );
   }
 }
@@ -65,24 +66,38 @@ export interface PortBook {
 /**
  * Reserves a port for each of `links`, fixed ones first, and for each of `names`. The fault proxy does not choose link ports, since a
  * link that is taken down and up again must find its port free.
- * @throws SquallError `PORT_TAKEN`, `PORT_FORBIDDEN`, `NO_FREE_PORT`; then nothing is reserved
+ * @param base of ports that are fixed by {@link portOffset}; a port that the scenario gives a link remains. @default any free ones
+ * @throws SquallError `PORT_TAKEN`, `PORT_FORBIDDEN`, `NO_FREE_PORT`, `BAD_PORTS`; then nothing is reserved
  */
-export async function reservePorts(links: readonly LinkPlan[], names: readonly string[]): Promise<PortBook> {
+export async function reservePorts(
+  links: readonly LinkPlan[],
+  names: readonly string[],
+  base?: number,
+): Promise<PortBook> {
   const ports = new Map<string, ReservedPort>();
   const free = async () => {
     await Promise.all([...ports.values()].map(reserved => reserved.free()));
   };
   try {
     for (const { name, port } of links.filter(link => link.port !== 0))
-      ports.set(name, await reserveFixedPort(port, `the link ${name}`));
+      ports.set(
+        name,
+        await reserveFixedPort(port, `the link ${name}`, 'choose another one, or choose 0 for any free port.'),
+      );
     const others = [...names, ...links.filter(link => link.port === 0).map(({ name }) => name)];
-    for (const name of others) ports.set(name, await reservePort());
+    if (base !== undefined) requirePortsFit(base, others, ephemeralFrom());
+    for (const name of others) ports.set(name, await (base === undefined ? reservePort() : reserveAt(base, name)));
   } catch (error) {
     await free();
     throw error;
   }
   const of = (name: string) => ports.get(name)!.port;
   return { of, address: name => `${LOOPBACK}:${of(name)}`, claim: name => ports.get(name)!.free(), free };
+}
+
+function reserveAt(base: number, name: string): Promise<ReservedPort> {
+  const purpose = name.includes('→') ? `the link ${name}` : name;
+  return reserveFixedPort(base + portOffset(name), purpose, 'or choose another base with --ports.');
 }
 
 async function listen(port: number): Promise<ReservedPort> {

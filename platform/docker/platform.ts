@@ -87,7 +87,7 @@ async function dockerDriver(
   const imageIds = await requireImages(engine, imagesOf(topology, images), 'Run `npm run images`.', signal);
   await configureTestcontainers(engine);
   const layout = layoutOf(topology);
-  const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER]);
+  const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER], options.ports);
   const prober = { url: `http://${ports.address(PROBER)}`, token };
   const probe: Driver['probe'] = async (url, abort) => {
     const sentMs = clock.nowMs();

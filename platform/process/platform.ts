@@ -49,7 +49,7 @@ export function processPlatform(
 export async function processDriver(proxy: FaultProxy, topology: Topology, options: DriverOptions): Promise<Driver> {
   const { runId, directory, clock, signal } = options;
   const tools = await toolVersions(topology, signal);
-  const ports = await reservePorts(topology.links, [PROXY, ...topology.replicas.flatMap(listenersOf)]);
+  const ports = await reservePorts(topology.links, [PROXY, ...topology.replicas.flatMap(listenersOf)], options.ports);
   const where: Directory = {
     replica: (name, listener) => ports.address(listenerName(name, listener)),
     link: name => ports.address(name),

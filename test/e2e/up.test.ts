@@ -7,7 +7,9 @@ import { answers, SMALL, start, temporaryFolder } from './squall.ts';
 describe('squall up', () => {
   it('keeps a stack that can be used by hand, and takes it down on Ctrl-C', async () => {
     using out = temporaryFolder();
-    const up = start(['up', SMALL, '--out', out.path, '--json']);
+    // Of its own, so that stacks of other tests, whose ports are drawn, are hardly there.
+    const base = 2000 + Math.floor(Math.random() * 6000);
+    const up = start(['up', SMALL, '--out', out.path, '--json', '--ports', String(base)]);
     await up.seen(/"logs":[\s\S]*\n}/);
     const json = up.output();
     const stack = JSON.parse(json.slice(json.indexOf('\n{') + 1, json.lastIndexOf('}') + 1));
@@ -16,6 +18,8 @@ describe('squall up', () => {
       'inference-1',
       'inference-2',
     ]);
+    const addresses = [stack.entries[0], stack.proxyApiUrl, `http://${stack.links[1].listen}`];
+    expect(addresses.map(url => Number(new URL(url).port) - base)).toEqual([0, 90, 101]);
     const body = JSON.stringify({
       model: 'qwen3-8b-fp8-h100',
       messages: [{ role: 'user', content: 'Hello' }],
