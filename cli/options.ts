@@ -192,6 +192,7 @@ export async function loadScenario(
   environment?: null,
 ): Promise<LoadedScenario> {
   const { seed, platform = 'process', workers, segment, startAt, metrics, metricsAuthorization, dryRun } = options;
+  const ofProof = Object.keys(changes).map(path => [path, `\`set.${path}\` of the proof`]);
   const loaded = await load(from, {
     seed,
     platform,
@@ -203,7 +204,7 @@ export async function loadScenario(
     signal,
     external: await externalTarget(options, signal),
     changes: { ...parseOverrides(options.set), ...requestChanges(options), ...changes },
-    given: { ...givenBy(options), ...proofWords(changes) },
+    given: { ...givenBy(options), ...Object.fromEntries(ofProof) },
     replay: replayCommand(typeof from === 'string' ? from : from.source, options, changes),
     ...(environment === undefined ? {} : { environment }),
     asksModel: !dryRun,
@@ -219,10 +220,6 @@ function givenBy({ path, header = [] }: RequestOptions): Record<string, string> 
     ...(path === undefined ? {} : { 'load.path': `--path ${path}` }),
     ...Object.fromEntries(names.map(name => [`load.headers.${name.toLowerCase()}`, `--header ${name}`])),
   };
-}
-
-function proofWords(changes: Readonly<Record<string, unknown>>): Record<string, string> {
-  return Object.fromEntries(Object.keys(changes).map(path => [path, `\`set.${path}\` of the proof`]));
 }
 
 function modelLine([first, ...others]: readonly string[]): string {

@@ -19,7 +19,7 @@ export interface Clock {
 }
 
 /** The longest that a timer of Node's can wait, in ms; a longer one would fire after 1 ms. */
-export const MAX_TIMER_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Clock of the machine. */
 export const systemClock: Clock = {
