@@ -47,7 +47,7 @@ const unit = [
   'test/faults/slow-http/{responses,scripts,target}.test.ts',
   'test/faults/toxiproxy/toxics/stages.test.ts',
   'test/load/{upstream,engines,journal,plan,request,trace,workload}.test.ts',
-  'test/load/k6/recorder.test.ts',
+  'test/load/k6/{control,recorder}.test.ts',
   'test/load/stream/{addresses,chunk,due-queue,failure,redirect,retry,stream-options,tally,users}.test.ts',
   'test/load/stream/response/*.test.ts',
   'test/platform/{port-plan,restart-policy,supervisor,topology}.test.ts',

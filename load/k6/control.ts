@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
@@ -18,12 +19,17 @@ export interface ControlHandlers {
   end(): void;
 }
 
-/** Starts the collector's HTTP server for its script, used before and after the load, on a free port of 127.0.0.1. */
+/**
+ * Starts the collector's HTTP server for its script, used before and after the load, on a free port of 127.0.0.1. Only the script, which gets
+ * the URL in its environment, knows the path: no other program or page can begin or end a run.
+ */
 export async function openControl(handlers: ControlHandlers): Promise<Disposable & { readonly url: string }> {
+  const base = `/${randomBytes(24).toString('base64url')}`;
   const respond = async (request: IncomingMessage): Promise<string> => {
-    if (request.url === '/clock') return String(systemClock.nowMs());
-    if (request.url === '/begin') return String(await handlers.begin((await json(request)) as ClockComparison));
-    if (request.url === '/end') handlers.end();
+    if (request.url === `${base}/clock`) return String(systemClock.nowMs());
+    if (request.url === `${base}/begin`) return String(await handlers.begin((await json(request)) as ClockComparison));
+    if (request.url !== `${base}/end`) throw new Error('not from the script');
+    handlers.end();
     return '';
   };
   const server = createServer((request, response) => {
@@ -36,7 +42,7 @@ export async function openControl(handlers: ControlHandlers): Promise<Disposable
   server.once('error', reject).listen(0, '127.0.0.1', resolve);
   await promise;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${base}`,
     [Symbol.dispose]: () => {
       server.close();
       server.closeAllConnections();

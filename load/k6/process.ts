@@ -25,6 +25,8 @@ const FLAGS = [
   '--quiet',
   '--no-color',
   '--no-usage-report',
+  // Its API would let any program or page stop the run.
+  '--address=',
   '--no-thresholds',
   // A summary keeps every sample in memory until the end.
   '--summary-mode=disabled',
