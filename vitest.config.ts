@@ -12,6 +12,7 @@ process.env.NODE_COMPILE_CACHE ??= userCache('compiled');
 // ratios that any neighbour would change: one by one.
 const careful = [
   'test/e2e/kill-windows.test.ts',
+  'test/e2e/toxics.test.ts',
   'test/load/dialects.test.ts',
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',

@@ -6,8 +6,8 @@ import { formatBytes, requestFor } from './traffic.ts';
 /** Time that the pieces of a probe take, at least. */
 const PROBE_MS = 60;
 const LIMIT_MS = 2000;
-/** Chunks of a probe that are cut by themselves, at most: the messages of a TLS handshake, and a response. */
-const CHUNKS = 5;
+/** Chunks of a TLS handshake, at most. The delay behind the last piece of each, and of each response, is not waited for. */
+const CHUNKS = 3;
 /** Time by which a piece is later than its delay, on a busy machine. */
 const PIECE_SLACK_MS = 2;
 
@@ -40,17 +40,18 @@ export const fault = toxicFault({
     const maxPiece = averageSizeBytes + sizeVariationBytes;
     const minPiece = Math.max(1, (averageSizeBytes - sizeVariationBytes) / 2);
     const minBytes = maxPiece * (CHUNKS + Math.ceil(PROBE_MS / delayMs));
-    const request = await requestFor({ stream, minBytes, maxCount: 1, limitMs: LIMIT_MS }, survey);
+    const traffic = { stream, minBytes, idleBytes: maxPiece, maxCount: 30, limitMs: LIMIT_MS };
+    const request = await requestFor(traffic, survey);
     if (typeof request === 'string') return request;
+    const { count = 1 } = request;
     const bytesOf = ({ bytes, answeredBytes }: Trace) => (stream === 'downstream' ? bytes : answeredBytes);
-    const leastMs = (trace: Trace) => (bytesOf(trace) / maxPiece - CHUNKS) * delayMs;
+    const leastMs = (trace: Trace) => (bytesOf(trace) / maxPiece - count - CHUNKS) * delayMs;
     return {
       request,
       addsMs: PROBE_MS,
       hasEffect(seen, before) {
         const pieces = bytesOf(seen) / minPiece;
         const mostMs = before.lastByteMs + pieces * (delayMs + PIECE_SLACK_MS) + SLACK_MS;
-        // Each of them is at most as late as the delay of the last piece, which is not waited for.
         const least = Math.max(leastMs(seen), before.lastByteMs + leastMs(seen) / 2, delayMs);
         return seen.bytes > 0 && seen.lastByteMs >= least && seen.lastByteMs <= mostMs;
       },

@@ -15,6 +15,8 @@ export interface Traffic {
   readonly stream: 'downstream' | 'upstream';
   /** On one connection, in that direction. */
   readonly minBytes: number;
+  /** Bytes of each request or response that do not count. @default 0 */
+  readonly idleBytes?: number;
   /** Maximum number of requests on it. */
   readonly maxCount: number;
   readonly limitMs: number;
@@ -26,16 +28,18 @@ export interface Traffic {
  * @returns the request, or why there is none, in words
  */
 export async function requestFor(traffic: Traffic, survey: Survey): Promise<TraceRequest | string> {
-  const { stream, minBytes, maxCount, limitMs } = traffic;
+  const { stream, minBytes, idleBytes = 0, maxCount, limitMs } = traffic;
+  const countOf = (bytes: number) =>
+    bytes > idleBytes ? Math.ceil(minBytes / (bytes - idleBytes)) : Number.POSITIVE_INFINITY;
   const { link } = survey;
   if (stream === 'upstream' || link.protocol === 'redis') {
-    const padBytes = Math.min(MAX_PAD_BYTES, Math.max(0, minBytes - BARE_BYTES));
-    const count = Math.ceil(minBytes / (padBytes + BARE_BYTES));
+    const padBytes = Math.min(MAX_PAD_BYTES, Math.max(0, minBytes + idleBytes - BARE_BYTES));
+    const count = countOf(padBytes + BARE_BYTES);
     if (count <= maxCount) return { path: PROBE_PATH, padBytes, count, limitMs };
     return tooLittle(link.name, minBytes, `${maxCount} requests have ${maxCount * (MAX_PAD_BYTES + BARE_BYTES)}`);
   }
   const lengths = await responseLengths(survey);
-  const ways = lengths.map(({ path, bytes }) => ({ path, bytes, count: Math.ceil(minBytes / bytes) }));
+  const ways = lengths.map(({ path, bytes }) => ({ path, bytes, count: countOf(bytes) }));
   const [shortest] = ways.sort((a, b) => a.count - b.count || a.bytes - b.bytes);
   if (!shortest) return `no probe across ${link.name} got a response before the fault`;
   if (shortest.count <= maxCount) return { path: shortest.path, count: shortest.count, limitMs };

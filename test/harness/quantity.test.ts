@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { formatMs, parseDurationMs, parseRatePerSecond } from '../../harness/quantity.ts';
+import {
+  dataRateKBps,
+  formatMs,
+  formatSize,
+  parseDurationMs,
+  parseRatePerSecond,
+  sizeBytes,
+} from '../../harness/quantity.ts';
 
 test.each([
   ['10s', 10_000],
@@ -84,4 +91,30 @@ test.each([
   [Number.POSITIVE_INFINITY, '∞'],
 ])('%f ms reads %s', (ms, text) => {
   expect(formatMs(ms)).toBe(text);
+});
+
+test.each([
+  ['100B', 100, '100B'],
+  ['16KB', 16_000, '16KB'],
+  ['1.1 KB', 1100, '1100B'],
+  ['1.5MB', 1_500_000, '1500KB'],
+  ['2KiB', 2048, '2048B'],
+  ['1MiB', 1_048_576, '1048576B'],
+])('%s is a size', (text, bytes, written) => {
+  expect([sizeBytes(text), formatSize(bytes), sizeBytes(written)]).toEqual([bytes, written, bytes]);
+});
+
+test.each(['', '16', 'KB', '-1KB', '1e3B', '16K', '16KB/s', '1KB 5B', '16 constructor'])('"%s" is no size', text => {
+  expect(sizeBytes(text)).toBeUndefined();
+});
+
+test.each([
+  ['50KB/s', 50],
+  ['1.5 MB / s', 1500],
+  ['500B/s', 0.5],
+  ['50KB', undefined],
+  ['50/s', undefined],
+  ['50KB/min', undefined],
+])('the data rate %s is %s KB/s', (text, rate) => {
+  expect(dataRateKBps(text)).toBe(rate);
 });

@@ -134,10 +134,31 @@ describe('what does not fit', () => {
   });
 
   it('lists only the parameters of the kind of fault, and no kind that is for tests alone', () => {
-    expect(refusal({ ...SCENARIO, faults: [{ ...LATENCY, bogus: 5 }] })).toMatch(/latency, jitter, stream$/);
+    expect(refusal({ ...SCENARIO, faults: [{ ...LATENCY, bogus: 5 }] })).toMatch(/latency, jitter, stream, toxicity$/);
     const kinds = refusal({ ...SCENARIO, faults: [{}] });
     expect(kinds).toMatch(/`faults\[0\]\.kind`: expected one of .*"kill".*, found nothing/);
     expect(kinds).not.toContain('noop');
+  });
+
+  it.each([
+    [{ kind: 'bandwidth', rate: '50' }, 'rate`: expected a data rate such as "50KB/s"'],
+    [{ kind: 'bandwidth', rate: '0.5KB/s' }, 'rate`: expected a data rate in whole KB/s from 1KB/s to 10MB/s'],
+    [{ kind: 'bandwidth', rate: '0KB/s' }, 'rate`: expected a data rate in whole KB/s from 1KB/s to 10MB/s'],
+    [{ kind: 'bandwidth', rateKBps: 5 }, 'unknown key `faults[0].rateKBps`'],
+    [{ kind: 'limit-data', limit: '16KX' }, 'limit`: expected a size such as "16KB"'],
+    [{ kind: 'limit-data', limit: '1.5B' }, 'limit`: expected a size in whole bytes from 1B to 10MB'],
+    [{ kind: 'slicer', averageSize: '0B' }, 'averageSize`: expected a size in whole bytes from 1B to 1MB'],
+    [
+      { kind: 'slicer', averageSize: '100B', sizeVariation: '100B' },
+      'sizeVariation`: expected less than `averageSize`, found "100B"',
+    ],
+    [{ kind: 'slow-close', delay: '1s', stream: 'upstream' }, 'unknown key `faults[0].stream`'],
+    [{ kind: 'timeout', toxicity: 0 }, 'toxicity`: expected a number from 0.1 to 1'],
+    [{ kind: 'down', toxicity: 0.5 }, 'unknown key `faults[0].toxicity`'],
+    [{ kind: 'slow_close', delay: '1s' }, 'did you mean "slow-close"?'],
+  ])('of a toxic, names the key and its unit: %j', (toxic, message) => {
+    const fault = { on: 'client->gateway-1', at: '1s', for: '1s', ...toxic };
+    expect(refusal({ ...SCENARIO, faults: [fault] })).toContain(message);
   });
 
   it.each([

@@ -84,3 +84,22 @@ test('without a single response there is no noise to speak of', async () => {
   await expect(effect(never)).rejects.toThrow();
   expect(found.noise?.()).toBeUndefined();
 });
+
+test.each([
+  ['half of the probes', (nth: number) => (nth % 2 === 0 ? 104 : 3), true],
+  ['all probes', () => 104, false],
+  ['none', () => 3, false],
+  ['half of the probes, by more than it adds', (nth: number) => (nth % 2 === 0 ? 900 : 3), false],
+])('of a toxicity of 0.5, slowing down %s: %s', async (_, tookMs, isEffect) => {
+  let count = 0;
+  // Three before the fault.
+  const probe = async () => ({ sentMs: 0, ttfbMs: ++count <= 3 ? 3 : tookMs(count) });
+  const stack = { proxyApiUrl: 'http://127.0.0.1:1', probe } as unknown as RunningStack;
+  const parameters = fault.parameters.parse({ latencyMs: 100, jitterMs: 10, toxicity: 0.5 });
+  const found = fault.create(parameters as never, LINK as never, { stack, clock: systemClock, forMs: 1000 });
+  await found.inject(AbortSignal.timeout(1000));
+  if (!isEffect) return expect(effect(found)).rejects.toThrow();
+  const { evidence } = await effect(found);
+  expect(evidence).toBe('10 of 20 probes across client→target took 90 ms or more, 3 ms before');
+  await expect(found.verifyHealed(AbortSignal.timeout(120))).rejects.toThrow();
+});
