@@ -16,7 +16,7 @@ import type { FoundScenario } from '../scenarios/find.ts';
 import { freshSalt, withSalt } from '../scenarios/salt.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { runSession } from '../scenarios/session.ts';
-import { DEFAULT_OUT, DEFAULT_SEED, loadScenario } from './options.ts';
+import { DEFAULT_OUT, loadScenario } from './options.ts';
 
 export type { ErrorKind } from '../harness/errors.ts';
 export type { FaultResult, SloResult, Verdict, WindowResult } from '../reports/store/run-document.ts';
@@ -53,6 +53,7 @@ export interface RunResult extends RunDocument {
   readonly directory: string;
 }
 
+const DEFAULT_SEED = 42;
 const OPTIONS: Readonly<Record<keyof RunScenarioOptions, true>> = {
   platform: true,
   target: true,

@@ -86,7 +86,7 @@ async function toxiproxy(): Promise<Finding> {
   const { source, version = '' } = await findToxiproxy({ host: '127.0.0.1', port: 0, seed: 0 });
   if (source !== 'embedded') return found('Toxiproxy', version, `Fault proxy of the links. From ${source}.`);
   const advice =
-    'Fault proxy of the links. To use the original, put toxiproxy-server on PATH or run `npm run tools` in the checkout.';
+    'Fault proxy of the links. To use the original, put toxiproxy-server on PATH or run `npm run tools` in a checkout.';
   return { part: 'Toxiproxy', state: 'embedded', version, advice };
 }
 
@@ -120,7 +120,10 @@ async function docker(): Promise<Finding> {
     const images = await Promise.all(names.map(name => findImage(engine, name)));
     const absent = names.filter((_, index) => images[index] === undefined);
     if (absent.length > 0)
-      return missing('Docker', `The engine does not have ${absent.join(' and ')}: run \`npm run images\`.`);
+      return missing(
+        'Docker',
+        `The engine does not have ${absent.join(' and ')}: run \`npm run images\` in a checkout.`,
+      );
     return found('Docker', engine.version, 'Runs the stack as containers with `--platform docker`.');
   } catch (error) {
     return missing('Docker', problemOf(error));

@@ -50,9 +50,6 @@ export const QUIET_FLAG = ['--quiet', 'print no progress'] as const;
 /** Where runs are stored by default: in the project that one stands in. */
 export const DEFAULT_OUT = join(projectFolder(), 'reports', 'runs');
 
-/** Default of `--seed`. */
-export const DEFAULT_SEED = 42;
-
 /** Adds `--out`: where new runs are stored, and where runs named by their id are looked up. */
 export function withOut(command: Command): Command {
   return command.addOption(new Option('--out <folder>', 'folder of run directories').default(DEFAULT_OUT, DEFAULT_OUT));
@@ -63,7 +60,7 @@ export function withScenarioOptions(command: Command): Command {
   const seed =
     'seed of arrivals, prompts and, with the embedded fault proxy, jitter (toxiproxy-server draws its own jitter)';
   return command
-    .option('--seed <n>', seed, wholeNumber(0, 0xffffffff), DEFAULT_SEED)
+    .option('--seed <n>', seed, wholeNumber(0, 0xffffffff), 42)
     .option(
       '--salt <text>',
       'beginning of the prompts, so that a prefix cache knows none of another run; none for prompts without (default: fresh for each run)',

