@@ -37,6 +37,6 @@ it('every toxic in front of a target takes effect, is told in the outcomes of re
   // Drawn for each connection, and those that are spared are used again.
   expect(ratio('resets', 'reset', 'truncated')).toBeGreaterThan(0.02);
   expect(ratio('resets', 'reset', 'truncated')).toBeLessThan(0.8);
-  expect(ratio('hole', 'reset', 'timeout', 'truncated')).toBeGreaterThan(0.6);
+  expect(ratio('hole', 'reset', 'first-token-timeout', 'truncated')).toBeGreaterThan(0.6);
   expect(ratio('gone', 'connection-refused')).toBeGreaterThan(0.6);
 });
