@@ -79,11 +79,13 @@ const faultsRecovered: Gate = ({ faults, events }) =>
     return [sentence(`Recovery from fault ${plan.id} was not observed${evidence}`)];
   });
 
+const TOO_BUSY = ' The load generator had too little CPU: end other programs, lower the rate, or use more --workers.';
+
 /** The generator kept its schedule over the run, and in each window that an SLO judges, of which a P99 over the run may show nothing. */
 const generatorOnSchedule: Gate = ({ plan, windows, records }, { lateMsP99 }) => {
   const limit = formatMs(MAX_LATE_P99_MS);
   if (lateMsP99 !== null && lateMsP99 > MAX_LATE_P99_MS)
-    return [`P99 send lateness ${formatMs(lateMsP99)} exceeds the limit of ${limit}.`];
+    return [`P99 send lateness ${formatMs(lateMsP99)} exceeds the limit of ${limit}.${TOO_BUSY}`];
   const judged = new Set(plan.slos.map(({ window }) => window));
   return windows.flatMap(window => {
     if (!judged.has(window.name)) return [];
@@ -91,7 +93,7 @@ const generatorOnSchedule: Gate = ({ plan, windows, records }, { lateMsP99 }) =>
     const late = sent.filter(({ sentMs, scheduledMs }) => sentMs! - scheduledMs > MAX_LATE_P99_MS).length;
     if (sent.length < MIN_STAGE_ARRIVALS || late <= MAX_LATE_RATIO * sent.length) return [];
     return [
-      `In window ${window.name}, ${late} of ${sent.length} requests (${formatPercent(late, sent.length)}) were sent more than ${limit} late; the limit is ${formatPercent(MAX_LATE_RATIO, 1)}.`,
+      `In window ${window.name}, ${late} of ${sent.length} requests (${formatPercent(late, sent.length)}) were sent more than ${limit} late; the limit is ${formatPercent(MAX_LATE_RATIO, 1)}.${TOO_BUSY}`,
     ];
   });
 };
