@@ -99,7 +99,8 @@ it(`survives ${CALLS} fuzzed calls`, async () => {
     for (let sent = 0; sent < RAW; sent += 1) await sendRaw(Number(port));
   };
   await Promise.all([...Array.from({ length: AT_ONCE }, caller), raw(), useProxies(server.apiUrl, () => left > 0)]);
-  const version = await fetch(`${server.apiUrl}/version`);
+  const version = await fetch(`${server.apiUrl}/version`).catch(error => error);
+  expect(version.status, `it has died: ${version} ${server.output().slice(-3000)}`).toBe(200);
   await settle(server.apiUrl);
   const grownMiB = memoryMiB(server.pid) - beforeMiB;
   const stopMs = performance.now();
@@ -111,7 +112,6 @@ it(`survives ${CALLS} fuzzed calls`, async () => {
   console.log(
     `${counts.join(', ')} in ${seconds} s, slowest ${worstMs.toFixed(0)} ms, ${grownMiB.toFixed(0)} MiB more`,
   );
-  expect(version.status).toBe(200);
   expect(server.output()).not.toMatch(/Warning|^ +at /m);
   expect(code).toBe(0);
   expect(stoppedMs).toBeLessThan(HANG_MS);
@@ -213,7 +213,10 @@ async function sendRaw(port: number): Promise<void> {
 /** Connections through whichever proxies are there, which say something and go. */
 async function useProxies(apiUrl: string, goesOn: () => boolean): Promise<void> {
   while (goesOn()) {
-    const text = await fetch(`${apiUrl}/proxies`).then(response => response.text());
+    const text = await fetch(`${apiUrl}/proxies`).then(
+      response => response.text(),
+      () => '',
+    );
     const ports = [...text.matchAll(/"listen":"127\.0\.0\.1:(\d+)"/g)].slice(-3);
     for (const [, port] of ports) {
       const socket = connect({ host: '127.0.0.1', port: Number(port), allowHalfOpen: true });
