@@ -35,9 +35,9 @@ type NewProxy = Pick<ProxyState, 'name' | 'listen' | 'upstream'>;
 export type ToxiproxyClient = ReturnType<typeof connectToxiproxy>;
 
 /**
- * A client of a Toxiproxy, embedded or real; nothing is sent before the first call. Plain HTTP, see {@link Operation}: toxiproxy-node-client
- * has no token and no timeout, cannot be aborted, so that a toxic could be added after its removal and stay, and drops the server's error
- * messages.
+ * A client of a Toxiproxy, embedded or real; nothing is sent before the first call. toxiproxy-node-client over the transport of an
+ * {@link Operation}, since its own has no token and no timeout, cannot be aborted, so that a toxic could be added after its removal and
+ * stay, and drops the server's error messages. What it cannot do, such as reading any name, is plain HTTP.
  *
  * Every operation has a timeout, reads back what it set, and rejects with a SquallError of kind `fault`: `BAD_TOXIC`, `BAD_PROXY` (nothing
  * was sent), `TOXIPROXY_TIMEOUT`, `TOXIPROXY_UNREACHABLE`, `TOXIPROXY_REJECTED` (with the server's message), `TOXIPROXY_RESPONSE` (not
@@ -48,11 +48,11 @@ export function connectToxiproxy({ apiUrl, token, timeoutMs = 2000 }: ToxiproxyO
   const begin = (what: string, signal?: AbortSignal) =>
     beginOperation({ apiUrl: root, token, timeoutMs }, what, signal);
 
-  const create = async ({ send, read, expect }: Operation, { name, listen, upstream }: NewProxy) => {
+  const create = async ({ library, read, expect }: Operation, { name, listen, upstream }: NewProxy) => {
     const path = pathOf(name);
     const port = portOf(name, listen);
     const proxy = { name, listen, upstream, enabled: true };
-    await send('POST', '/proxies', proxy);
+    await library.createProxy(proxy);
     const found = await read(stateShape, path);
     const actual = portOf(name, found.listen);
     const isPort = port === 0 ? actual > 0 : actual === port;
@@ -135,8 +135,8 @@ export function connectToxiproxy({ apiUrl, token, timeoutMs = 2000 }: ToxiproxyO
     },
     /** Enables every proxy and removes every toxic. */
     async reset(signal?: AbortSignal): Promise<void> {
-      const { send, read, expect } = begin('reset all proxies', signal);
-      await send('POST', '/reset');
+      const { library, read, expect } = begin('reset all proxies', signal);
+      await library.reset();
       const proxies = Object.values(await read(z.record(z.string(), proxyShape), '/proxies'));
       const wrong = proxies.filter(({ enabled, toxics }) => !enabled || toxics.length > 0);
       expect(wrong.length === 0, 'every proxy enabled and without toxics', wrong);

@@ -1,3 +1,4 @@
+import { Toxiproxy } from 'toxiproxy-node-client';
 import { z } from 'zod';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { bearer } from './token.ts';
@@ -50,6 +51,8 @@ export function beginOperation({ apiUrl, token, timeoutMs }: OperationOptions, w
   };
 
   return {
+    /** The official client, bounded and authorized as every request of this operation. */
+    library: Object.assign(new Toxiproxy(apiUrl), { api: transportOver(send, apiUrl) }),
     expect,
     send,
     /** Reads `path`. @throws SquallError `TOXIPROXY_RESPONSE` if its shape is unexpected */
@@ -89,4 +92,12 @@ function parseJson(text: string): unknown {
   } catch {
     return text;
   }
+}
+
+/** The part of the official client's transport that an operation uses. */
+function transportOver(send: (method: string, path: string, body?: object) => Promise<string>, apiUrl: string) {
+  const post = async (url: string, body?: object) => ({
+    data: parseJson(await send('POST', url.slice(apiUrl.length), body)),
+  });
+  return { post } as unknown as Toxiproxy['api'];
 }
