@@ -84,6 +84,13 @@ export class Connection {
     this.#parser[HTTPParser.kOnHeadersComplete] = info => this.#onHead(info);
     this.#parser[HTTPParser.kOnBody] = bytes => this.#exchange?.onData(bytes);
     this.#parser[HTTPParser.kOnMessageComplete] = () => this.#onEnd();
+    const parser = this.#parser as unknown as { BODY_CHUNK: () => void } & ParserState;
+    const readChunk = parser.BODY_CHUNK;
+    // The parser would go back by a negative length, and read the same bytes for ever.
+    parser.BODY_CHUNK = () => {
+      if ((parser.body_bytes ?? 0) < 0) throw new Error('A chunk of a negative length');
+      readChunk.call(parser);
+    };
   }
 
   /** Sends a request; the previous response must have ended. @param isHead whether the response has no body, whatever its head says */
