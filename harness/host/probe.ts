@@ -1,6 +1,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import type { Clock } from '../clock.ts';
@@ -62,6 +63,11 @@ function get(url: URL, { clock, signal, via, tls, body }: ProbeOptions): Promise
       const { statusCode = 0 } = response;
       resolve({ isReady: statusCode >= 200 && statusCode < 300, sentMs, ttfbMs: clock.nowMs() - sentMs });
     });
+    // Node gives up a connection that nobody takes over, without an error.
+    const upgraded = (_: unknown, socket: Duplex) => {
+      socket.destroy();
+      resolve({ isReady: false, sentMs, ttfbMs: clock.nowMs() - sentMs });
+    };
     const ended = (error: NodeJS.ErrnoException) => {
       // Bytes that are not HTTP/1.1 are an answer, too.
       if (error.code?.startsWith('HPE_')) resolve({ isReady: false, sentMs, ttfbMs: clock.nowMs() - sentMs });
@@ -70,6 +76,7 @@ function get(url: URL, { clock, signal, via, tls, body }: ProbeOptions): Promise
     request
       .end(body)
       .on('error', ended)
+      .once('upgrade', upgraded)
       .once('socket', socket =>
         socket.once('secureConnect', () => {
           sentMs = clock.nowMs();

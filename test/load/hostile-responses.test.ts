@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
+import { SquallError } from '../../harness/errors.ts';
 import { failureText } from '../../harness/failure-text.ts';
+import { listModels } from '../../harness/host/models.ts';
+import { probe } from '../../harness/host/probe.ts';
 import { failureOf, sendSingle, smallTask } from '../../load/inspect/single.ts';
 import { openTargets } from '../../load/stream/wire/targets.ts';
 import { hostileServer, RESPONSES } from './hostile-responses.ts';
@@ -69,4 +72,32 @@ it(`makes a record of each of ${RESPONSES.length} hostile responses, soon and in
   expect(named['early hints without end']).toBe('idle-timeout');
   expect(named['a bomb in gzip']).toMatch(/malformed|idle-timeout/);
   expect(new Set(outcomes).size).toBeGreaterThanOrEqual(6);
+});
+
+/** A promise that never settles is found, not waited for. */
+function within<Result>(promise: Promise<Result>): Promise<Result | 'never'> {
+  return Promise.race([promise, new Promise<'never'>(resolve => setTimeout(resolve, 8 * LIMIT_MS, 'never'))]);
+}
+
+it('asks for models, and probes, and gets an answer or an error in time', { timeout: 60_000 }, async () => {
+  const { port } = new URL(server.url);
+  const query = { url: server.url, address: '127.0.0.1', port: Number(port), tls: null, headers: {} };
+  const found: string[] = [];
+  await each(async index => {
+    const { name } = RESPONSES[index]!;
+    const sentMs = performance.now();
+    const models = await within(
+      listModels({ ...query, path: `/${index}/models` }, AbortSignal.timeout(LIMIT_MS)).catch(error => error),
+    );
+    const isTold = Array.isArray(models) || models instanceof SquallError || models?.name === 'TimeoutError';
+    if (!isTold) found.push(`${name}: ${models}`);
+    const probed = await within(
+      probe(`${server.url}/${index}/probe`, { clock: systemClock, signal: AbortSignal.timeout(LIMIT_MS) }).catch(
+        () => {},
+      ),
+    );
+    if (probed === 'never') found.push(`${name}: a probe without end`);
+    if (performance.now() - sentMs > 8 * LIMIT_MS) found.push(`${name}: ${Math.round(performance.now() - sentMs)} ms`);
+  });
+  expect(found).toEqual([]);
 });
