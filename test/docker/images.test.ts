@@ -52,6 +52,7 @@ const ROWS: readonly Row[] = [
   {
     title: 'control',
     image: IMAGE_NAMES.service,
+    flags: ['-e', 'STACK_TOKEN=a-token-for-tests-only'],
     command: ['node', '/app/stack/control/main.ts'],
     proof: [http(8080, '/healthz'), /200 OK/],
   },

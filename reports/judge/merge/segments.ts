@@ -27,10 +27,10 @@ export function wholePlan({ segment, load, arrivals, replay, ...plan }: RunPlan)
 
 /**
  * Part of the plan that all segments of one load must share: {@link wholePlan} without what depends on the machine, which is the
- * command, and the paths of trace and prompts, whose contents have their own hashes.
+ * command, the text of the scenario, and the paths of trace and prompts, whose contents have their own hashes.
  */
-function commonPlan(plan: RunPlan): Omit<RunPlan, 'replay'> {
-  const { replay: _replay, ...whole } = wholePlan(plan);
+function commonPlan(plan: RunPlan): Omit<RunPlan, 'replay' | 'source'> {
+  const { replay: _replay, source: _source, ...whole } = wholePlan(plan);
   const { trace, clients, workload } = whole.load;
   const load = {
     ...whole.load,

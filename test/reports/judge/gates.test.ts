@@ -98,7 +98,7 @@ test('the requests of a judged window must be sent on time, however short it is'
   const late = windowed('load:burst', 3);
   expect(late).toMatchObject({ verdict: 'invalid', load: { lateMsP99: 0 } });
   expect(late.reasons[0]).toBe(
-    'In window load:burst, 3 of 50 requests (6%) were sent more than 100 ms late; the limit is 5%.',
+    'In window load:burst, 3 of 50 requests (6%) were sent more than 100 ms late; the limit is 5%. The load generator had too little CPU: end other programs, lower the rate, or use more --workers.',
   );
   // Fifty requests are too few for a verdict.
   expect(windowed('load:burst', 2).verdict).toBe('inconclusive');
