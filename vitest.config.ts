@@ -51,7 +51,7 @@ const unit = [
   'test/load/k6/{control,recorder}.test.ts',
   'test/load/stream/{addresses,chunk,due-queue,failure,redirect,retry,stream-options,tally,users}.test.ts',
   'test/load/stream/response/*.test.ts',
-  'test/platform/{port-plan,restart-policy,supervisor,topology}.test.ts',
+  'test/platform/{addresses,port-plan,restart-policy,supervisor,topology}.test.ts',
   'test/platform/docker/{layout,images/*}.test.ts',
   'test/stack/service-program.test.ts',
   'test/stack/control/{parts,registry}.test.ts',

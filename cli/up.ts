@@ -4,6 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { systemClock } from '../harness/clock.ts';
 import type { RunningStack } from '../harness/contracts.ts';
+import type { Login } from '../harness/http/login.ts';
 import type { RunPlan } from '../harness/plan.ts';
 import { openRunDirectory } from '../scenarios/run-directory.ts';
 import { platformOf } from '../scenarios/session.ts';
@@ -39,7 +40,8 @@ export function defineUp(command: Command, signal: AbortSignal): void {
         clock: systemClock,
       });
       const authority = writeAuthority(stack, directory);
-      const tokenFile = writeToken(stack, directory);
+      const tokenFile = writeSecret(directory, 'token', stack.token);
+      const prometheus = prometheusAccess(stack, directory);
       if (options.json) {
         const { entries, authorization, proxyApiUrl, proxyToken, links } = stack;
         const replicas = stack.replicas.map(({ name, service, url, pid }) => ({ name, service, url, pid }));
@@ -48,13 +50,14 @@ export function defineUp(command: Command, signal: AbortSignal): void {
           authority,
           authorization,
           tokenFile,
+          prometheus,
           proxyApiUrl,
           proxyToken,
           links,
           replicas,
           logs: directory,
         });
-      } else say(stream, '', ...guide(stack, plan, { authority, tokenFile, directory }));
+      } else say(stream, '', ...guide(stack, plan, { authority, tokenFile, prometheus, directory }));
       // An interrupt is the normal end of this command.
       await untilAborted(signal);
       say(stream, 'stopping the stack');
@@ -69,21 +72,37 @@ function writeAuthority({ entryCertificate }: RunningStack, directory: string): 
   return path;
 }
 
-/** Writes the token with which the stack can be changed beside the logs, for this user only: output is logged. @returns its path */
-function writeToken({ token = '' }: RunningStack, directory: string): string {
-  const path = join(directory, 'token');
-  writeFileSync(path, `${token}\n`, { mode: 0o600, flag: 'wx' });
+/** Writes a secret of the stack beside the logs, for this user only: output is logged. @returns its path */
+function writeSecret(directory: string, name: string, secret = ''): string {
+  const path = join(directory, name);
+  writeFileSync(path, `${secret}\n`, { mode: 0o600, flag: 'wx' });
   return path;
+}
+
+/** How to read the stack's Prometheus. */
+interface PrometheusAccess extends Pick<Login, 'username'> {
+  readonly url: string;
+  readonly passwordFile: string;
+}
+
+/** Writes the password of the stack's Prometheus, if it has one, into a file. */
+function prometheusAccess({ links, prometheusLogin }: RunningStack, directory: string): PrometheusAccess | undefined {
+  const link = links.find(({ name }) => name === 'operator→prometheus');
+  if (!link || !prometheusLogin) return undefined;
+  const { username, password } = prometheusLogin;
+  const passwordFile = writeSecret(directory, 'prometheus-password', password);
+  return { url: `http://${link.listen}`, username, passwordFile };
 }
 
 /** Paths to print. */
 interface Files {
   readonly authority: string | undefined;
   readonly tokenFile: string;
+  readonly prometheus: PrometheusAccess | undefined;
   readonly directory: string;
 }
 
-function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, directory }: Files): string[] {
+function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, prometheus, directory }: Files): string[] {
   const entry = stack.entries[0] ?? '';
   const body = JSON.stringify({
     model: plan.load.workload.model,
@@ -113,6 +132,7 @@ function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, direc
     `  curl ${token} -X POST ${proxy} -d '${toxic}'`,
     `  curl ${token} -X DELETE ${proxy}/slow`,
     ...scaling(stack, tokenFile).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
+    ...metrics(prometheus).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     `${title('logs')}  ${directory}`,
     '',
     'Ctrl-C stops the stack.',
@@ -130,6 +150,19 @@ function scaling({ links, replicas }: RunningStack, tokenFile: string): string[]
   return [
     'more replicas',
     `${token} curl -H @- -X PATCH ${url} -H 'Content-Type: application/merge-patch+json' -d '${body}'`,
+  ];
+}
+
+/** How to query Prometheus, if the stack has one. */
+function metrics(prometheus: PrometheusAccess | undefined): string[] {
+  if (!prometheus) return [];
+  const { url, username, passwordFile } = prometheus;
+  // As above, no argument of a program: `printf` is built into shells.
+  const login = `printf 'user = "${username}:%s"' "$(cat ${passwordFile})" |`;
+  return [
+    'metrics',
+    `${url}  (user ${username}, password in ${passwordFile})`,
+    `${login} curl -K - '${url}/api/v1/query?query=up'`,
   ];
 }
 

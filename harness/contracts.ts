@@ -4,6 +4,7 @@ import type { ShortRequest, ShortResponse } from './host/send.ts';
 import type { NameLookUp } from './host/target.ts';
 import type { Trace, TraceRequest } from './host/trace.ts';
 import type { EntryCertificate } from './http/entry-certificate.ts';
+import type { Login } from './http/login.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 import type { AttackOutcome, ConnectionCounts, LoadNote, Refusals } from './requests.ts';
 import type { Partition } from './segment.ts';
@@ -127,6 +128,8 @@ export interface RunningStack extends AsyncDisposable {
   readonly authorization: string;
   /** Token with which the stack's services can be changed, see `stack/token.ts`; absent where Squall starts none. */
   readonly token?: string;
+  /** Login that the stack's Prometheus requires, also behind its link; absent where there is none. */
+  readonly prometheusLogin?: Login | undefined;
   /** Further headers of clients that hold credentials; an `authorization` among them replaces the other. @default none */
   readonly credentials?: Readonly<Record<string, string>>;
   /** Empty without a fault proxy: then {@link Link.listen} is the address of the service itself. */

@@ -29,8 +29,9 @@ export function addressesOf(
   };
 }
 
-/** URL of a replica's readiness probe, for `isReadyAt`. */
+/** URL of a replica's readiness probe, for `isReadyAt`, with the login that it requires. */
 export function readyUrlOf({ name, ready }: ReplicaPlan, where: Directory): string {
-  if (ready.kind === 'redis') return `redis://${ready.username}:${ready.password}@${where.replica(name)}`;
-  return `http://${where.replica(name, ready.listener)}${ready.path}`;
+  const login = ready.password === undefined ? '' : `${ready.username}:${ready.password}@`;
+  if (ready.kind === 'redis') return `redis://${login}${where.replica(name)}`;
+  return `http://${login}${where.replica(name, ready.listener)}${ready.path}`;
 }

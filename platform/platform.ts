@@ -108,6 +108,7 @@ class Stack {
       entryCertificate: certificate,
       authorization: this.#topology.authorization,
       token,
+      prometheusLogin: this.#topology.prometheusLogin,
       proxyApiUrl: proxy.apiUrl,
       proxyToken: proxy.token,
       links,

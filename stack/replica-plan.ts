@@ -1,4 +1,5 @@
 import type { Protocol } from '../harness/contracts.ts';
+import type { Login } from '../harness/http/login.ts';
 import type { RestartPolicy, SettledOptions } from './options.ts';
 import type { ToolName } from './tools.ts';
 
@@ -25,8 +26,8 @@ export type ReplicaExecutable =
 
 /** Readiness probe: 2xx at a path, of an additional listener if one is named, or `PONG` from Redis. */
 export type ReadyProbe =
-  | { readonly kind: 'http'; readonly path: string; readonly listener?: string }
-  | { readonly kind: 'redis'; readonly username: string; readonly password: string };
+  | ({ readonly kind: 'http'; readonly path: string; readonly listener?: string } & Partial<Login>)
+  | ({ readonly kind: 'redis' } & Login);
 
 /** Plan of one replica. */
 export interface ReplicaPlan {

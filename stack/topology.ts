@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { Login } from '../harness/http/login.ts';
 import { controlReplica } from './control/replica.ts';
 import { makeAuthority } from './edge/certificates.ts';
 import { type EntryAuthority, edgeReplica } from './edge/replica.ts';
@@ -47,6 +48,8 @@ export interface Topology {
   readonly authorization: string;
   /** Authority of the edge's certificate, if clients connect over TLS; created on first use. */
   readonly entryAuthority?: EntryAuthority;
+  /** Login of the stack's Prometheus, if it has one. */
+  readonly prometheusLogin?: Login;
 }
 
 /**
@@ -76,6 +79,7 @@ export function topologyOf(
   const { gateway, inference, edge, redis, prometheus, control } = options;
   const hasTls = edge !== 'off' && edge.tls !== 'off';
   const entryAuthority = hasTls ? lazily(() => makeAuthority(new Date())) : undefined;
+  const prometheusLogin = prometheus === 'off' ? undefined : { username: 'squall', password: newToken() };
   const scraped = [
     ...(control === 'off' ? [] : [controlReplica(parts)]),
     ...numbered('inference', inference.maxReplicas ?? inference.replicas).map(name => inferenceReplica(name, parts)),
@@ -85,7 +89,7 @@ export function topologyOf(
     ...(redis === 'off' ? [] : [redisReplica(redis, parts)]),
     ...scraped,
     ...(edge === 'off' ? [] : [edgeReplica(edge, parts, entryAuthority)]),
-    ...(prometheus === 'off' ? [] : [prometheusReplica(prometheus, parts, scraped)]),
+    ...(prometheus === 'off' ? [] : [prometheusReplica(prometheus, prometheusLogin!, parts, scraped)]),
   ];
   const replicas = planned.map(plan => ({ ...PLAN_DEFAULTS, ...plan }));
   return {
@@ -93,6 +97,7 @@ export function topologyOf(
     links: [...entryLinks(parts), ...serviceLinks(replicas), ...operatorLinks(replicas)],
     authorization: `Bearer ${apiKey}`,
     ...(entryAuthority ? { entryAuthority } : {}),
+    ...(prometheusLogin ? { prometheusLogin } : {}),
   };
 }
 

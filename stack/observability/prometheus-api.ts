@@ -1,7 +1,10 @@
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import { type Login, loginHeaders } from '../../harness/http/login.ts';
 import { readText } from './bounded-text.ts';
 
 interface CallOptions {
+  /** @default none */
+  readonly login?: Login | undefined;
   readonly signal: AbortSignal;
   /** Timeout of the complete response, in ms. */
   readonly timeoutMs: number;
@@ -17,12 +20,13 @@ interface CallOptions {
 export async function postForm<Data>(
   url: string,
   form: Readonly<Record<string, string>>,
-  { signal, timeoutMs, maxBytes = 64 * 2 ** 20 }: CallOptions,
+  { login, signal, timeoutMs, maxBytes = 64 * 2 ** 20 }: CallOptions,
 ): Promise<Data> {
   let text: string | null;
   try {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-    const response = await fetch(url, { method: 'POST', body: new URLSearchParams(form), signal: limit });
+    const body = new URLSearchParams(form);
+    const response = await fetch(url, { method: 'POST', headers: loginHeaders(login), body, signal: limit });
     text = await readText(response.body ?? [], maxBytes);
   } catch (cause) {
     signal.throwIfAborted();

@@ -37,6 +37,7 @@ type Location = Pick<Addresses, 'directory' | 'listen'>;
 export function prometheusArguments(options: PrometheusOptions, { directory, listen }: Location): string[] {
   return [
     `--config.file=${directory}/prometheus.yml`,
+    `--web.config.file=${directory}/web.yml`,
     `--storage.tsdb.path=${directory}/data`,
     `--storage.tsdb.retention.time=${options.retentionMs}ms`,
     `--web.listen-address=${listen}`,

@@ -1,4 +1,5 @@
 import type { TimedEvent } from '../../harness/history.ts';
+import type { Login } from '../../harness/http/login.ts';
 import { type Readings, SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import type { ExposedSample } from './exposition.ts';
 import { postForm } from './prometheus-api.ts';
@@ -10,6 +11,8 @@ type SampleEvent = Extract<TimedEvent, { readonly type: 'sample' }>;
 interface SampleQuery {
   /** Base URL of Prometheus. */
   readonly url: string;
+  /** @default none */
+  readonly login?: Login | undefined;
   /** Wall-clock time of the run's start, in ms since the epoch, as Prometheus uses wall-clock time. */
   readonly startEpochMs: number;
   /** First and last round, inclusive, in ms on the run's timeline. */
@@ -40,14 +43,14 @@ interface Series {
  * @throws SquallError `PROMETHEUS_UNREACHABLE`, `PROMETHEUS_ERROR` or `PROMETHEUS_RESPONSE`; the signal's reason on abort
  */
 export async function readSamples(query: SampleQuery): Promise<SampleEvent[]> {
-  const { url, startEpochMs, fromMs, toMs, stepMs = SAMPLE_INTERVAL_MS, signal, timeoutMs = 10_000 } = query;
+  const { url, login, startEpochMs, fromMs, toMs, stepMs = SAMPLE_INTERVAL_MS, signal, timeoutMs = 10_000 } = query;
   const events: SampleEvent[] = [];
   for (let startMs = fromMs; startMs <= toMs; startMs += MAX_POINTS * stepMs) {
     const endMs = Math.min(toMs, startMs + (MAX_POINTS - 1) * stepMs);
     const seconds = (ms: number) => String((startEpochMs + ms) / 1000);
     const form = { query: QUERY, start: seconds(startMs), end: seconds(endMs), step: String(stepMs / 1000) };
-    const limits = { signal, timeoutMs };
-    const { result } = await postForm<{ result: readonly Series[] }>(`${url}/api/v1/query_range`, form, limits);
+    const options = { login, signal, timeoutMs };
+    const { result } = await postForm<{ result: readonly Series[] }>(`${url}/api/v1/query_range`, form, options);
     events.push(...roundsOf(result, { startMs, endMs, stepMs, startEpochMs }));
   }
   return events;

@@ -1,14 +1,18 @@
+import type { Login } from '../../harness/http/login.ts';
 import { linkName, zoneOf } from '../naming.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import type { PrometheusOptions } from './options.ts';
 import { prometheusArguments, renderPrometheus } from './prometheus.ts';
+import { renderWebConfig } from './web-config.ts';
 
 /**
  * Plan of a stack's Prometheus. It scrapes over links of its own, so that monitoring can be broken like anything else.
+ * @param login required of whoever reads it, since it cannot check `Host`
  * @param scraped replicas with metrics
  */
 export function prometheusReplica(
   options: PrometheusOptions,
+  login: Login,
   { timeScale, zones }: TopologyParts,
   scraped: readonly ServicePlan[],
 ): ServicePlan {
@@ -25,8 +29,11 @@ export function prometheusReplica(
       args: ({ listen, directory }: Addresses) => prometheusArguments(options, { listen, directory }),
     },
     protocol: 'http',
-    ready: { kind: 'http', path: '/-/ready' },
+    ready: { kind: 'http', path: '/-/ready', ...login },
     uses: scraped.map(({ name }) => toReplica(name)),
-    files: async addresses => renderPrometheus(options, targets(addresses), timeScale),
+    files: async addresses => ({
+      ...renderPrometheus(options, targets(addresses), timeScale),
+      ...(await renderWebConfig(login)),
+    }),
   };
 }

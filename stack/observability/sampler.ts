@@ -29,6 +29,7 @@ export function sampleStack(): MetricsSource {
  */
 function readPrometheus(job: SamplingJob, url: string): AsyncDisposable {
   const { clock, startAtMs } = job;
+  const login = job.stack.prometheusLogin;
   const stopping = new AbortController();
   const startEpochMs = clock.date().getTime() - (clock.nowMs() - startAtMs);
   let fromMs = roundAfter(clock.nowMs() - startAtMs);
@@ -36,7 +37,8 @@ function readPrometheus(job: SamplingJob, url: string): AsyncDisposable {
     const toMs = roundAfter(clock.nowMs() - startAtMs - lagMs) - SAMPLE_INTERVAL_MS;
     if (toMs < fromMs) return;
     const signal = new AbortController().signal;
-    const rounds = await readSamples({ url, startEpochMs, fromMs, toMs, signal, timeoutMs: QUERY_TIMEOUT_MS });
+    const times = { startEpochMs, fromMs, toMs, timeoutMs: QUERY_TIMEOUT_MS };
+    const rounds = await readSamples({ url, login, ...times, signal });
     for (const { seenMs, readings } of rounds) job.record(startAtMs + seenMs, readings);
     fromMs = toMs + SAMPLE_INTERVAL_MS;
   };

@@ -1,4 +1,5 @@
-import { existsSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Redis } from 'ioredis';
@@ -6,6 +7,8 @@ import { Agent, request } from 'undici';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
 import type { Platform, Replica, RunningStack } from '../../harness/contracts.ts';
+import { loginHeaders } from '../../harness/http/login.ts';
+import { sampleStack } from '../../stack/observability/sampler.ts';
 import type { Topology } from '../../stack/topology.ts';
 import { topologyOf } from '../../stack/topology.ts';
 import { settled } from '../stack/settled.ts';
@@ -130,8 +133,9 @@ export function completeStack(title: string, platform: () => Promise<Platform<To
     });
 
     it('has Prometheus scrape every service of ours', async () => {
+      const headers = loginHeaders(stack.prometheusLogin);
       const up = async () => {
-        const answer = await fetch(`http://${operator('prometheus')}/api/v1/query?query=up`);
+        const answer = await fetch(`http://${operator('prometheus')}/api/v1/query?query=up`, { headers });
         const { data } = (await answer.json()) as {
           data: { result: { metric: { replica: string }; value: [number, string] }[] };
         };
@@ -142,6 +146,40 @@ export function completeStack(title: string, platform: () => Promise<Platform<To
       };
       const scraped = ['control', 'gateway-1', 'gateway-2', 'inference-1', 'inference-2', 'inference-3'];
       expect(await eventually(up, names => names.length === scraped.length, 20_000)).toEqual(scraped);
+    });
+
+    it('shows its metrics to no one without the password of the run, which stands in no file and no argument', async () => {
+      const { password } = stack.prometheusLogin!;
+      expect(password).toMatch(/^[\w-]{43}$/);
+      const { url } = replica('prometheus');
+      // A service in a container is reached across its link only.
+      const places = [`http://${operator('prometheus')}`, ...(url.startsWith('http://127.0.0.1') ? [url] : [])];
+      const statuses = (headers: Readonly<Record<string, string>>) =>
+        Promise.all(places.map(async place => (await fetch(`${place}/api/v1/query?query=up`, { headers })).status));
+      expect(new Set(await statuses({}))).toEqual(new Set([401]));
+      // As a page would whose domain now leads here, and a user who knows another secret of the run.
+      expect(new Set(await statuses({ authorization: `Bearer ${stack.token}` }))).toEqual(new Set([401]));
+      expect(new Set(await statuses(loginHeaders({ username: 'squall', password: stack.token! })))).toEqual(
+        new Set([401]),
+      );
+      expect(new Set(await statuses(loginHeaders(stack.prometheusLogin)))).toEqual(new Set([200]));
+      const written = readdirSync(folder.path, { recursive: true, withFileTypes: true })
+        .filter(entry => entry.isFile())
+        .map(entry => join(entry.parentPath, entry.name));
+      expect(written.filter(path => readFileSync(path).includes(password))).toEqual([]);
+      const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8', maxBuffer: 2 ** 26 });
+      expect(processes.includes(password)).toBe(false);
+    });
+
+    it('takes the samples of a run from Prometheus', async () => {
+      const seen: string[][] = [];
+      const record = (_atMs: number, readings: object) => void seen.push(Object.keys(readings));
+      const startAtMs = systemClock.nowMs();
+      const sampling = sampleStack().start({ stack, clock: systemClock, startAtMs, record });
+      const isWhole = (rounds: string[][]) => (rounds.at(-1)?.length ?? 0) >= 5;
+      const rounds = await eventually(async () => seen, isWhole, 10_000);
+      await sampling[Symbol.asyncDispose]();
+      expect(rounds.at(-1)).toEqual(expect.arrayContaining(['gateway-1', 'gateway-2', 'inference-1']));
     });
 
     it('answers every request while Redis is killed and comes back', async () => {

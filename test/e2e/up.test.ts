@@ -1,6 +1,8 @@
 import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { processesOfRun } from '../../harness/host/process-group.ts';
+import { findProgram } from '../../harness/host/programs.ts';
+import { loginHeaders } from '../../harness/http/login.ts';
 import { eventually } from '../until.ts';
 import { answers, SMALL, start, temporaryFolder } from './squall.ts';
 
@@ -9,7 +11,8 @@ describe('squall up', () => {
     using out = temporaryFolder();
     // Of its own, so that stacks of other tests, whose ports are drawn, are hardly there.
     const base = 2000 + Math.floor(Math.random() * 6000);
-    const up = start(['up', SMALL, '--out', out.path, '--json', '--ports', String(base)]);
+    const monitored = findProgram('prometheus') ? ['--set', 'stack.prometheus={}'] : [];
+    const up = start(['up', SMALL, '--out', out.path, '--json', '--ports', String(base), ...monitored]);
     await up.seen(/"logs":[\s\S]*\n}/);
     const json = up.output();
     const stack = JSON.parse(json.slice(json.indexOf('\n{') + 1, json.lastIndexOf('}') + 1));
@@ -17,7 +20,16 @@ describe('squall up', () => {
       'gateway-1',
       'inference-1',
       'inference-2',
+      ...monitored.slice(1).map(() => 'prometheus'),
     ]);
+    if (stack.prometheus) {
+      const { url, username, passwordFile } = stack.prometheus;
+      expect(statSync(passwordFile).mode & 0o777).toBe(0o600);
+      const password = readFileSync(passwordFile, 'utf8').trim();
+      expect(json, 'its path alone is printed').not.toContain(password);
+      const status = async (headers = {}) => (await fetch(`${url}/graph`, { headers })).status;
+      expect([await status(), await status(loginHeaders({ username, password }))]).toEqual([401, 200]);
+    }
     const addresses = [stack.entries[0], stack.proxyApiUrl, `http://${stack.links[1].listen}`];
     expect(addresses.map(url => Number(new URL(url).port) - base)).toEqual([0, 90, 101]);
     const body = JSON.stringify({

@@ -1,10 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
+import { loginHeaders } from '../../../harness/http/login.ts';
 import type { Readings } from '../../../harness/metrics.ts';
 import { prometheusOptionsSchema } from '../../../stack/observability/options.ts';
 import { renderPrometheus } from '../../../stack/observability/prometheus.ts';
 import { readSamples } from '../../../stack/observability/query-range.ts';
 import { scrapeReplicas } from '../../../stack/observability/scraper.ts';
+import { renderWebConfig } from '../../../stack/observability/web-config.ts';
+import { newToken } from '../../../stack/token.ts';
 import { until } from '../../until.ts';
 import { chat, type GatewayProcess, startGateway } from '../gateway/fixtures/gateway-process.ts';
 import { type Replica, startReplica } from '../inference/replica-process.ts';
@@ -15,6 +20,7 @@ const NEVER = new AbortController().signal;
 /** A minute is scaled to a second: an alert with a duration of a minute needs five evaluations of 200 ms. */
 const TIME_SCALE = 60;
 const options = prometheusOptionsSchema.parse({ scrapeEveryMs: 200 });
+const login = { username: 'squall', password: newToken() };
 const hostOf = ({ url }: { url: string }) => url.slice('http://'.length);
 
 describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''}`, () => {
@@ -40,8 +46,11 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       { name: 'inference-1', service: 'inference', address: hostOf(busy) },
       { name: 'inference-2', service: 'inference', address: hostOf(calm) },
     ];
-    writeAll(folder.path, { ...renderPrometheus(options, targets, TIME_SCALE) });
-    prometheus = await startPrometheus(options, folder.path);
+    writeAll(folder.path, {
+      ...renderPrometheus(options, targets, TIME_SCALE),
+      ...(await renderWebConfig(login)),
+    });
+    prometheus = await startPrometheus(options, folder.path, login);
   }, 60_000);
 
   afterAll(async () => {
@@ -54,8 +63,8 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
   });
 
   async function get<Data>(path: string): Promise<Data> {
-    const response = (await (await fetch(`${prometheus.url}/api/v1/${path}`)).json()) as { data: Data };
-    return response.data;
+    const response = await fetch(`${prometheus.url}/api/v1/${path}`, { headers: loginHeaders(login) });
+    return ((await response.json()) as { data: Data }).data;
   }
 
   /** Labels and values of an instant query. */
@@ -114,8 +123,28 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
   });
 
   it('lets no page of another site read its API', async () => {
-    const { headers } = await fetch(`${prometheus.url}/api/v1/targets`, { headers: { origin: 'http://evil.example' } });
+    const { headers } = await fetch(`${prometheus.url}/api/v1/targets`, {
+      headers: { ...loginHeaders(login), origin: 'http://evil.example' },
+    });
     expect(headers.get('access-control-allow-origin')).toBeNull();
+  });
+
+  // Whatever it serves: its API, pages, probes, debug information, and its own metrics.
+  it('serves nobody without the password, of which it has only a hash', async () => {
+    const web = readFileSync(join(folder.path, 'web.yml'), 'utf8');
+    expect(web).toMatch(/^basic_auth_users:\n {2}squall: \$2b\$04\$\S{53}\n$/);
+    const status = async (path: string, headers = {}) => (await fetch(prometheus.url + path, { headers })).status;
+    const others = [
+      {},
+      loginHeaders({ ...login, password: newToken() }),
+      loginHeaders({ ...login, username: 'admin' }),
+    ];
+    for (const path of ['/api/v1/query?query=up', '/graph', '/-/ready', '/metrics', '/federate', '/debug/pprof/']) {
+      for (const headers of others) expect([path, await status(path, headers)]).toEqual([path, 401]);
+      expect([path, await status(path, loginHeaders(login))]).toEqual([path, 200]);
+    }
+    const times = { startEpochMs: Date.now() - 2000, fromMs: 0, toMs: 1000, signal: NEVER };
+    await expect(readSamples({ url: prometheus.url, ...times })).rejects.toMatchObject({ code: 'PROMETHEUS_RESPONSE' });
   });
 
   // 15 clients and one slot: 14 wait, more than 10 and fewer than 500. The calm engine has no queue and no alert.
@@ -155,7 +184,7 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       await systemClock.sleep(1800);
     }
     const step = { startEpochMs, fromMs: 125, toMs: 1625, stepMs: 250, signal: NEVER };
-    const read = await readSamples({ url: prometheus.url, ...step });
+    const read = await readSamples({ url: prometheus.url, login, ...step });
     expect(read.map(({ seenMs }) => seenMs)).toEqual([125, 375, 625, 875, 1125, 1375, 1625]);
     const keys = (readings: Readonly<Record<string, Readings>>) =>
       Object.entries(readings).map(([name, values]) => [name, Object.keys(values).sort()]);
@@ -171,7 +200,7 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       expect(stored[name]!.memoryMiB! / last[name]!.memoryMiB!).toBeCloseTo(1, 0);
     }
     // During the load: the queue that fired the alert.
-    const before = await readSamples({ url: prometheus.url, ...step, fromMs: -15_000, toMs: 0 });
+    const before = await readSamples({ url: prometheus.url, login, ...step, fromMs: -15_000, toMs: 0 });
     expect(Math.max(...before.map(({ readings }) => readings['inference-1']?.queue ?? 0))).toBe(14);
     expect(Math.max(...before.map(({ readings }) => readings['inference-2']?.queue ?? 0))).toBe(0);
   });
@@ -184,7 +213,7 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
     expect(down.map(({ labels }) => labels.replica)).toEqual(['inference-2']);
     const nowMs = Date.now() - startEpochMs;
     const times = { startEpochMs, fromMs: nowMs - 500, toMs: nowMs, stepMs: 250, signal: NEVER };
-    const rounds = await readSamples({ url: prometheus.url, ...times });
+    const rounds = await readSamples({ url: prometheus.url, login, ...times });
     // Of those that respond, a round may miss one that a busy machine is too late for.
     const names = new Set(rounds.flatMap(({ readings }) => Object.keys(readings)));
     expect([...names].sort()).toEqual(['gateway-1', 'inference-1']);

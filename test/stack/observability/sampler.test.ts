@@ -14,6 +14,8 @@ const linkAt = (listen: string): Link => ({
   to: 'prometheus',
 });
 
+const prometheusLogin = { username: 'squall', password: 'secret' };
+
 /** Response to a range query with a queue of 3 at every step. */
 const queueOf = (form: URLSearchParams) => {
   const [start, end, step] = ['start', 'end', 'step'].map(key => Number(form.get(key))) as [number, number, number];
@@ -26,13 +28,14 @@ test.concurrent('reads every round from Prometheus once and in order, including 
   let calls = 0;
   await using server = await serve(async (request, response) => {
     calls += 1;
+    if (request.headers.authorization !== `Basic ${btoa('squall:secret')}`) return void response.writeHead(401).end();
     // The first two queries fail; the third returns their rounds as well.
     if (calls <= 2) return void response.writeHead(503).end();
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     response.end(queueOf(new URLSearchParams(Buffer.concat(chunks).toString())));
   });
-  const stack = { ...stackOf(), links: [linkAt(new URL(server.url).host)] };
+  const stack = { ...stackOf(), links: [linkAt(new URL(server.url).host)], prometheusLogin };
   const startAtMs = systemClock.nowMs();
   const rounds: { atMs: number; readings: object }[] = [];
   const sampling = sampleStack().start({

@@ -4,6 +4,7 @@ import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { type Login, loginHeaders } from '../../../harness/http/login.ts';
 import type { PrometheusOptions } from '../../../stack/observability/options.ts';
 import { prometheusArguments } from '../../../stack/observability/prometheus.ts';
 import { missing } from '../../require.ts';
@@ -52,8 +53,8 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts a real Prometheus with the files of a folder; resolves once it is ready. Disposing stops it. */
-export async function startPrometheus(options: PrometheusOptions, directory: string) {
+/** Starts a real Prometheus with the files of a folder; resolves once it is ready for `login`. Disposing stops it. */
+export async function startPrometheus(options: PrometheusOptions, directory: string, login: Login) {
   const listen = `127.0.0.1:${await freePort()}`;
   const url = `http://${listen}`;
   const child = spawn('prometheus', prometheusArguments(options, { directory, listen }), {
@@ -70,7 +71,7 @@ export async function startPrometheus(options: PrometheusOptions, directory: str
   };
   const endMs = performance.now() + 20_000;
   while (
-    !(await fetch(`${url}/-/ready`).then(
+    !(await fetch(`${url}/-/ready`, { headers: loginHeaders(login) }).then(
       response => response.ok,
       () => false,
     ))
