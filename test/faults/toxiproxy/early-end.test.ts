@@ -71,6 +71,8 @@ describe.each(SERVERS)('an early end through the $title server', row => {
     const before = descriptorsOf(server.pid);
     const asked = each(25, () => ask(proxy.listen));
     await each(25, () => leave(proxy.listen));
+    // The server may not have come to accept yet.
+    for (let tries = 0; tries < 100 && descriptorsOf(server.pid) <= before; tries += 1) await sleep(20);
     const during = descriptorsOf(server.pid);
     stopped.kill('SIGKILL');
     await asked;
