@@ -5,9 +5,10 @@ import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createApi } from '../faults/toxiproxy/api.ts';
 import { ProxyCollection } from '../faults/toxiproxy/proxy-collection.ts';
-import { NEVER, systemClock } from '../harness/clock.ts';
+import { NEVER } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import type { RunEvent } from '../harness/history.ts';
+import { thisMachine } from '../harness/host/network.ts';
 import { ignoreProxies } from '../harness/host/proxies.ts';
 import { seededRandom } from '../harness/random.ts';
 import { didYouMean } from '../reports/nearest.ts';
@@ -145,7 +146,7 @@ export interface StartedToxiproxy extends AsyncDisposable {
  */
 export async function startToxiproxy(options: ToxiproxyOptions = {}): Promise<StartedToxiproxy> {
   const { port = 0, host = '127.0.0.1', seed = DEFAULT_SEED } = options;
-  const proxies = new ProxyCollection({ clock: systemClock, random: seededRandom(seed) });
+  const proxies = new ProxyCollection({ machine: thisMachine, random: seededRandom(seed) });
   const api = createApi(proxies);
   try {
     api.listen(port, host);

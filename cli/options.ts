@@ -106,7 +106,7 @@ export function withRunOptions(command: Command): Command {
   return withScenarioOptions(withOut(command))
     .addOption(
       new Option('--platform <kind>', 'where the stack runs')
-        .choices(['process', 'docker', 'external'])
+        .choices(['process', 'docker', 'virtual', 'external'])
         .default('process'),
     )
     .option(...JSON_FLAG)

@@ -16,6 +16,10 @@ export interface Clock {
    * @throws the signal's reason, as soon as it aborts
    */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+  /** Calls `run` after `durationMs`. @returns a function that cancels it, and does nothing once it was called */
+  after(durationMs: number, run: () => void): () => void;
+  /** Signal that aborts after `durationMs` with a `TimeoutError`; it does not keep the process alive. */
+  timeout(durationMs: number): AbortSignal;
 }
 
 /** The longest that a timer of Node's can wait, in ms; a longer one would fire after 1 ms. */
@@ -37,6 +41,11 @@ export const systemClock: Clock = {
       throw error;
     }
   },
+  after: (durationMs, run) => {
+    const timer = setTimeout(run, Math.max(0, durationMs));
+    return () => clearTimeout(timer);
+  },
+  timeout: durationMs => AbortSignal.timeout(Math.ceil(Math.max(0, durationMs))),
 };
 
 /** Signal that never aborts. */
@@ -116,6 +125,20 @@ export class FakeClock implements Clock {
         reject(signal.reason);
       });
     });
+  }
+
+  after(durationMs: number, run: () => void): () => void {
+    const sleeper = { dueMs: this.#nowMs + Math.max(0, durationMs), wake: run };
+    this.#sleepers.push(sleeper);
+    return () => {
+      this.#sleepers = this.#sleepers.filter(other => other !== sleeper);
+    };
+  }
+
+  timeout(durationMs: number): AbortSignal {
+    const controller = new AbortController();
+    this.after(durationMs, () => controller.abort(new DOMException('The operation timed out', 'TimeoutError')));
+    return controller.signal;
   }
 
   /** Advances time by `durationMs`, waking each sleeper at its due time and letting it run before the next. */

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { ClientTls } from './host/client-tls.ts';
+import type { Network } from './host/network.ts';
 import type { ShortRequest, ShortResponse } from './host/send.ts';
 import type { NameLookUp } from './host/target.ts';
 import type { Trace, TraceRequest } from './host/trace.ts';
@@ -136,6 +137,8 @@ export interface RunningStack extends AsyncDisposable {
   readonly proxyApiUrl: string;
   /** Bearer token of that API, of this run only; it belongs in no file and no command line. @default none */
   readonly proxyToken?: string;
+  /** By which the harness reaches it. @default the machine's */
+  readonly network?: Network;
   readonly links: readonly Link[];
   readonly replicas: readonly Replica[];
   /** Versions of the third-party programs in use, by name. */
@@ -271,12 +274,10 @@ export interface LoadSummary {
   readonly lateness?: 'unknown';
 }
 
-/** Running load generator, in a process of its own. Disposing ends that process. */
+/** Running load generator, in processes of its own except in virtual time. Disposing ends it. */
 export interface RunningLoad extends AsyncDisposable {
-  /** Leader of the generator's own process group. */
-  readonly pid: number;
-  /** Leaders of further process groups, if it has several. */
-  readonly morePids?: readonly number[];
+  /** Leaders of its process groups; empty in virtual time. */
+  readonly pids: readonly number[];
   /** Instant of the start on the machine's monotonic clock ({@link Clock.nowMs}). */
   readonly startAtMs: number;
   progress(): LoadProgress;

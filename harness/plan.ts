@@ -3,7 +3,7 @@ import type { Distribution } from './distribution.ts';
 import type { ClientTls } from './host/client-tls.ts';
 
 /** Platform of a stack. */
-export type PlatformKind = 'process' | 'docker' | 'external';
+export type PlatformKind = 'process' | 'docker' | 'virtual' | 'external';
 
 /** Length of a prompt or an output in tokens: drawn, from the plan's {@link TracePlan}, or that of a prompt of {@link PromptsPlan}. */
 export type Lengths = Distribution | { readonly kind: 'trace' } | { readonly kind: 'prompts' };

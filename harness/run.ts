@@ -166,7 +166,7 @@ async function startLoad<Topology>(parts: RunParts<Topology>, stack: RunningStac
     // are closed while a toxic is being removed.
     NEVER,
   );
-  for (const pid of [load.pid, ...(load.morePids ?? [])]) stack.protect(pid);
+  for (const pid of load.pids) stack.protect(pid);
   onLoad?.(load);
   return load;
 }

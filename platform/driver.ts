@@ -1,4 +1,5 @@
 import type { UpOptions } from '../harness/contracts.ts';
+import type { Network } from '../harness/host/network.ts';
 import type { FirstByte } from '../harness/host/probe.ts';
 import type { ShortRequest, ShortResponse } from '../harness/host/send.ts';
 import type { Trace, TraceRequest } from '../harness/host/trace.ts';
@@ -42,6 +43,8 @@ export interface Opened {
 export interface Driver {
   /** Versions of the real tools in use, by name, without the fault proxy's. */
   readonly versions: Readonly<Record<string, string>>;
+  /** Reaches the stack from the harness. */
+  readonly network: Network;
   readonly where: Directory;
   /**
    * Time from SIGTERM to SIGKILL when a stack is taken down, in ms: for the last tier, which drains, for the other replicas, which

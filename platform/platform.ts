@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Link, Platform, RunningStack, StackObserver } from '../harness/contracts.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
@@ -13,7 +13,7 @@ import { refusalsIn } from './refusals.ts';
 import { followScale } from './scaling.ts';
 import { Supervisor } from './supervisor.ts';
 import { startTiers } from './tiers.ts';
-import { reportLoss, startWatchdog, type Watchdog } from './watchdog/watchdog.ts';
+import { reportLoss, startWatchdog, type Watchdog, type WatchdogOptions } from './watchdog/watchdog.ts';
 
 /** Parts of a platform. */
 export interface PlatformParts {
@@ -21,6 +21,8 @@ export interface PlatformParts {
   /** Max time for a service to become ready, in addition to its cold start, in ms. @default 60000 */
   readonly readyLimitMs?: number | undefined;
   readonly connect: FaultProxy['connect'];
+  /** Starts what cleans up after a killed harness. @default a process */
+  readonly watch?: (options: WatchdogOptions) => Promise<Watchdog>;
   /** Finds and reserves what the stack needs, without starting anything. Reserves nothing if it throws. */
   prepare(topology: Topology, options: DriverOptions): Promise<Driver>;
 }
@@ -39,7 +41,8 @@ export function platformOn(parts: PlatformParts): Platform<Topology> {
     async up(topology, options) {
       const tiers = startTiers(topology);
       options.signal.throwIfAborted();
-      await mkdir(options.directory, { recursive: true });
+      // Not asynchronously: virtual time does not wait for a disk.
+      mkdirSync(options.directory, { recursive: true });
       const driverOptions = { ...options, token: newToken() };
       return new Stack(topology, tiers, driverOptions, parts, await parts.prepare(topology, driverOptions)).up();
     },
@@ -88,7 +91,8 @@ class Stack {
 
   async #bringUp(): Promise<RunningStack> {
     const { runId, directory, signal, clock, observer, token } = this.#options;
-    const watchdog = await startWatchdog({ runId, directory, signal, onLost: reportLoss(observer) });
+    const { watch = startWatchdog } = this.#parts;
+    const watchdog = await watch({ runId, directory, signal, onLost: reportLoss(observer) });
     this.#watchdog = watchdog;
     const { helpers, proxy } = await this.#driver.open(watchdog, this.#signal);
     const api = this.#parts.connect(proxy);
@@ -102,7 +106,7 @@ class Stack {
       this.#topology.links[nth]!.usedBy === 'clients' ? [listen] : [],
     );
     const certificate = await entryCertificate(this.#topology, entries[0]!, replicas, this.#driver.edge);
-    this.#scaling = followScale(links, replicas, clock, token);
+    this.#scaling = followScale(links, replicas, { clock, network: this.#driver.network }, token);
     return {
       entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
       entryCertificate: certificate,
@@ -113,6 +117,7 @@ class Stack {
       proxyToken: proxy.token,
       links,
       replicas,
+      network: this.#driver.network,
       versions: { ...this.#driver.versions, toxiproxy: `${version} (${proxy.source})` },
       probe: (target, path, probeSignal) => {
         const base = 'listen' in target ? `${target.protocol}://${this.#driver.where.link(target.name)}` : target.url;
@@ -153,7 +158,7 @@ class Stack {
     const { where } = this.#driver;
     const url = `${protocol}://${where.replica(name)}`;
     const readyUrl = readyUrlOf(plan, where);
-    const isReady = (signal: AbortSignal) => isReadyAt(readyUrl, signal, this.#driver.probe);
+    const isReady = (signal: AbortSignal) => isReadyAt(readyUrl, signal, this.#driver.probe, this.#options.clock);
     const program = await this.#driver.programOf(plan, watchdog);
     const supervisor = new Supervisor(
       { ...program, name, service, zone, url, metricsPath, restart, isStandby, isReady },

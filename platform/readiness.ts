@@ -1,4 +1,4 @@
-import { systemClock } from '../harness/clock.ts';
+import { type Clock, systemClock } from '../harness/clock.ts';
 import { type FirstByte, probe } from '../harness/host/probe.ts';
 
 /** Timeout of a response, in ms. */
@@ -14,9 +14,10 @@ export async function isReadyAt(
   signal: AbortSignal,
   send: (url: string, signal: AbortSignal) => Promise<Pick<FirstByte, 'isReady'>> = (target, abort) =>
     probe(target, { clock: systemClock, signal: abort }),
+  clock: Clock = systemClock,
 ): Promise<boolean> {
   signal.throwIfAborted();
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(RESPONSE_LIMIT_MS)]);
+  const limited = AbortSignal.any([signal, clock.timeout(RESPONSE_LIMIT_MS)]);
   const isReady = await send(url, limited).then(
     response => response.isReady,
     () => false,

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import type { Clock } from '../harness/clock.ts';
 import type { Link, Replica } from '../harness/contracts.ts';
+import type { Machine } from '../harness/host/network.ts';
 import { tokenHeaders } from '../stack/token.ts';
 
 /** Deployment whose replicas can be scaled. */
@@ -30,7 +30,7 @@ interface Scale {
 export function followScale(
   links: readonly Link[],
   replicas: readonly Replica[],
-  clock: Clock,
+  { clock, network }: Machine,
   token: string,
 ): AsyncDisposable {
   const link = links.find(({ name }) => name === 'operator→control');
@@ -41,6 +41,7 @@ export function followScale(
     `http://${link.listen}${PATH}`,
     replicas.filter(({ service }) => service === DEPLOYMENT),
     tokenHeaders(token),
+    { clock, network },
   );
   const repeatedly = async (step: () => Promise<void>, pauseMs: number) => {
     while (!signal.aborted) {
@@ -64,11 +65,13 @@ class Scaler {
   readonly #url: string;
   readonly #replicas: readonly Replica[];
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #machine: Machine;
   #wanted: number;
   #uid: string | undefined;
   #reported = '';
 
-  constructor(url: string, replicas: readonly Replica[], headers: Readonly<Record<string, string>>) {
+  constructor(url: string, replicas: readonly Replica[], headers: Readonly<Record<string, string>>, machine: Machine) {
+    this.#machine = machine;
     this.#headers = headers;
     this.#url = url;
     this.#replicas = replicas;
@@ -77,7 +80,7 @@ class Scaler {
 
   /** Follows one watch to its end. @throws if it breaks */
   async watch(signal: AbortSignal): Promise<void> {
-    const response = await fetch(`${this.#url}/scale?watch=1`, { signal });
+    const response = await this.#machine.network.fetch(`${this.#url}/scale?watch=1`, { signal });
     if (!response.ok || !response.body) throw new Error(`the watch returned ${response.status}`);
     for await (const line of createInterface({ input: Readable.fromWeb(response.body as never) })) {
       await this.#onUpdate((JSON.parse(line) as { object: Scale }).object, signal);
@@ -112,11 +115,11 @@ class Scaler {
   }
 
   async #patch(path: string, body: string, signal: AbortSignal): Promise<void> {
-    const response = await fetch(this.#url + path, {
+    const response = await this.#machine.network.fetch(this.#url + path, {
       method: 'PATCH',
       headers: { ...this.#headers, 'content-type': 'application/merge-patch+json' },
       body,
-      signal: AbortSignal.any([signal, AbortSignal.timeout(RESPONSE_LIMIT_MS)]),
+      signal: AbortSignal.any([signal, this.#machine.clock.timeout(RESPONSE_LIMIT_MS)]),
     });
     await response.body?.cancel();
     if (!response.ok) throw new Error(`${path} returned ${response.status}`);

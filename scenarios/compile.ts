@@ -117,7 +117,9 @@ function stackOf(
   platform: PlatformKind,
 ): TestedSystem {
   // Container images contain every tool; processes use the tools of this machine.
-  const stack = settleOptions(written, tool => platform === 'docker' || findProgram(tool) !== undefined);
+  const stack = settleOptions(written, tool =>
+    platform === 'virtual' ? tool === 'redis-server' : platform === 'docker' || findProgram(tool) !== undefined,
+  );
   // The stack's gateways accept the key of every class of clients.
   const keys = (load.clients?.classes ?? []).flatMap(({ key }) =>
     key === undefined ? [] : [resolveSecret(key, process.env)],

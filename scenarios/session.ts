@@ -10,9 +10,12 @@ import type { Versions } from '../harness/versions.ts';
 import { type EngineName, engines } from '../load/engines.ts';
 import { awaitReady, NotReady } from '../load/inspect/ready.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
+import { inProcessStream } from '../load/virtual/stream.ts';
 import { withDockerPackages } from '../platform/docker/engine.ts';
 import { directPlatform, externalPlatform } from '../platform/external/platform.ts';
 import { processPlatform } from '../platform/process/platform.ts';
+import { virtualPlatform } from '../platform/virtual/platform.ts';
+import { newWorld } from '../platform/virtual/world.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { sealRequests } from '../reports/store/requests-file.ts';
 import type { RenderInput } from '../reports/store/run-document.ts';
@@ -23,6 +26,7 @@ import type { Topology } from '../stack/topology.ts';
 import type { CompiledScenario } from './compile.ts';
 import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
 import { needsFaultProxy } from './target/external.ts';
+import { inVirtualTime, virtualProxy } from './virtual.ts';
 
 /** Callbacks of a session. */
 export interface SessionObserver {
@@ -62,29 +66,31 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   const endpoints = await reachableEndpoints(compiled.external?.metrics ?? [], signal);
   const { environment, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
   const versions = { ...environment.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
+  const world = compiled.plan.platform === 'virtual' ? newWorld(compiled.plan.seed) : undefined;
+  const clock = world?.harness.clock ?? systemClock;
   const parts = {
     ...compiled,
     environment: { ...environment, versions },
-    platform: await platformOf(compiled),
-    engine: engines[compiled.plan.load.engine as EngineName],
+    platform: world ? virtualPlatform(virtualProxy, world) : await platformOf(compiled),
+    engine: world ? inProcessStream(world.clients) : engines[compiled.plan.load.engine as EngineName],
     ...(startAt ? { startAt } : {}),
     ...(requiredVersions ? { requiredVersions } : {}),
     createFault,
     ...metricsOf(compiled, endpoints),
     directory,
-    clock: systemClock,
+    clock,
     signal,
   };
   let crash: unknown;
   {
-    using history = openHistory(join(directory, ARTIFACTS.events), systemClock);
+    using history = openHistory(join(directory, ARTIFACTS.events), clock);
     observer.history?.(history, directory);
     const awaitReady = readinessOf(compiled, history);
-    await run({ ...parts, history, ...(awaitReady && { awaitReady }), onLoad: load => observer.load?.(load) }).catch(
-      error => {
-        crash = error;
-      },
-    );
+    const task = () =>
+      run({ ...parts, history, ...(awaitReady && { awaitReady }), onLoad: load => observer.load?.(load) });
+    await (world ? inVirtualTime(world, task) : task()).catch(error => {
+      crash = error;
+    });
   }
   try {
     await sealRequests(directory, () => environment.id);

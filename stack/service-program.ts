@@ -1,21 +1,54 @@
+import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
-import { type Clock, settlesWithin } from '../harness/clock.ts';
+import { pino } from 'pino';
+import { collectDefaultMetrics, type Registry } from 'prom-client';
+import { type Clock, settlesWithin, systemClock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
+import { type Endpoint, type Machine, thisMachine } from '../harness/host/network.ts';
+import { hostNames } from '../harness/http/own-names.ts';
+import { type Random, seededRandom } from '../harness/random.ts';
 
 /** Interval between sweeps of idle connections while draining. */
 const IDLE_CHECK_MS = 20;
 
-/** Listen address. With port 0 the system picks a free port, reported in the log line `listening`. */
-interface ListenAddress {
-  readonly host: string;
-  readonly port: number;
+/** What a service is given by where it runs, besides clock and network. It reads time, chance and sockets from nowhere else. */
+export interface ServiceContext extends Machine {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly random: Random;
+  /** A new unique id, a UUID. */
+  readonly newId: () => string;
+  /** Names by which its clients may know it, besides its addresses. */
+  readonly names: readonly string[];
+  /** Its log, as JSON lines with `base` in each. */
+  readonly logger: (base: Readonly<Record<string, string>>) => pino.Logger;
+  /** Adds the metrics of the process to a registry, where there is one. */
+  readonly measureProcess: (registry: Registry) => void;
+  /** Resolves when it is to stop, with the signal. */
+  readonly stopped: Promise<string>;
 }
 
-/** Runs the main function of a service. A startup error prints one line to stderr and exits with 1. */
-export async function runProgram(name: string, main: () => Promise<void>): Promise<void> {
+/** A service from its start until it has stopped. @throws SquallError if it cannot start */
+export type Serve = (context: ServiceContext) => Promise<void>;
+
+/**
+ * Runs a service as this process: a startup error prints one line to stderr and exits with 1; SIGTERM or SIGINT stops it, and it exits with 0.
+ * @param destination of its log
+ */
+export async function runProgram(name: string, serve: Serve, destination: pino.DestinationStream): Promise<never> {
   try {
-    await main();
+    await serve({
+      ...thisMachine,
+      environment: process.env,
+      random: seededRandom(randomInt(2 ** 32)),
+      newId: randomUUID,
+      names: hostNames(),
+      logger: base => pino({ base }, destination),
+      measureProcess: register => collectDefaultMetrics({ register }),
+      stopped: stopSignal(),
+    });
+    await flushed(destination);
+    process.exit(0);
   } catch (error) {
     const next = error instanceof SquallError && error.next ? ` ${error.next}` : '';
     process.stderr.write(`${name}: ${messageOf(error)}${next}\n`);
@@ -23,8 +56,26 @@ export async function runProgram(name: string, main: () => Promise<void>): Promi
   }
 }
 
+/** Log on stdout that is written at once, so that the lines before a crash are there. */
+export function logAtOnce(): pino.DestinationStream {
+  return pino.destination({ dest: 1, sync: true });
+}
+
+/** Log on stdout that never delays requests: lines are batched during a write, and dropped if their reader is stuck. */
+export function logInBatches(): pino.DestinationStream {
+  return pino.destination({ fd: 1, sync: false, maxLength: 16_777_216 });
+}
+
+/** Waits until the log is written, unless stdout is no longer read. */
+async function flushed(destination: pino.DestinationStream & Partial<{ end(): void }>): Promise<void> {
+  if (!('sync' in destination) || destination.sync) return;
+  const written = once(destination as never, 'close');
+  destination.end?.();
+  await settlesWithin(written, 1000, systemClock);
+}
+
 /** Resolves with the first SIGTERM or SIGINT. Must be called before the process announces itself. */
-export function stopSignal(): Promise<NodeJS.Signals> {
+function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise(resolve => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, resolve);
   });
@@ -34,7 +85,7 @@ export function stopSignal(): Promise<NodeJS.Signals> {
  * Parses `LISTEN`, such as `127.0.0.1:8080` or `[::1]:8080`.
  * @throws SquallError `BAD_LISTEN`
  */
-export function parseListen(text: string | undefined): ListenAddress {
+export function parseListen(text: string | undefined): Endpoint {
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text ?? '');
   const port = Number(match?.[3]);
   if (!match || port > 65_535) {
@@ -46,18 +97,23 @@ export function parseListen(text: string | undefined): ListenAddress {
 }
 
 /**
- * Starts listening; resolves once the server listens.
+ * Starts listening; resolves with the endpoint once the server listens.
  * @param backlog maximum number of connections waiting for `accept`. @default Node's 511
  * @throws SquallError `CANNOT_LISTEN`
  */
-export async function listen(server: Server, { host, port }: ListenAddress, backlog?: number): Promise<void> {
+export async function listen(
+  { network }: Pick<Machine, 'network'>,
+  server: Server,
+  endpoint: Endpoint,
+  backlog?: number,
+): Promise<Endpoint> {
   try {
-    server.listen({ host, port, backlog });
-    await once(server, 'listening');
+    return await network.listen(server, endpoint, backlog);
   } catch (cause) {
     const isInUse = (cause as NodeJS.ErrnoException).code === 'EADDRINUSE';
     const reason = isInUse ? 'the address is in use by another program' : messageOf(cause);
-    throw new SquallError('environment', 'CANNOT_LISTEN', `Cannot listen on ${host}:${port}: ${reason}.`, {
+    const where = `${endpoint.host}:${endpoint.port}`;
+    throw new SquallError('environment', 'CANNOT_LISTEN', `Cannot listen on ${where}: ${reason}.`, {
       next: 'Stop that program or choose another LISTEN.',
       cause,
     });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Observation, Probe } from '../../harness/contracts.ts';
 import { linkFault } from '../fault.ts';
 import { lookUntil, PROBE_PATH } from '../probe.ts';
-import { connectToxiproxy } from '../toxiproxy/client.ts';
+import { toxiproxyOf } from '../toxiproxy/client.ts';
 import { LOOKS_IN_NOISE, PROBES_OF_SOME, SLACK_MS, toxicKeys } from './toxic-fault.ts';
 import { isPlausible, probesToMiss } from './toxicity.ts';
 
@@ -47,7 +47,7 @@ export const fault = linkFault({
     }),
   selfHealing: false,
   create({ latencyMs, jitterMs, stream, toxicity }, link, { stack, clock }) {
-    const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken });
+    const toxiproxy = toxiproxyOf(stack, clock);
     const toxic = `latency-${stream}`;
     const leastMs = latencyMs - jitterMs;
     let before: Probes = { sentMs: 0, minMs: 0, medianMs: 0, maxMs: 0, words: '' };

@@ -3,7 +3,7 @@ import type { Fault, Link, Observation } from '../../harness/contracts.ts';
 import type { Trace, TraceRequest } from '../../harness/host/trace.ts';
 import { type FaultContext, linkFault } from '../fault.ts';
 import { lookUntil, PROBE_PATH } from '../probe.ts';
-import { connectToxiproxy, type ProxyState } from '../toxiproxy/client.ts';
+import { type ProxyState, toxiproxyOf } from '../toxiproxy/client.ts';
 import type { Toxic } from '../toxiproxy/toxic.ts';
 import { isPlausible, probesToMiss } from './toxicity.ts';
 
@@ -94,7 +94,7 @@ function bind<Parameters extends z.ZodObject>(
 ): Fault {
   const { stack, clock } = context;
   const { toxicity = 1, stream = 'downstream' } = parameters as { toxicity?: number; stream?: string };
-  const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken });
+  const toxiproxy = toxiproxyOf(stack, clock);
   const name = `${spec.kind}-${stream}`;
   let expected: Expectation | undefined;
   let hidden: string | undefined;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Link } from '../../harness/contracts.ts';
 import { boundaryFault } from '../fault.ts';
 import { lookUntil, type Reaction, reactionOf, secondsSince, silenceMs } from '../probe.ts';
-import { connectToxiproxy, type ProxyState } from '../toxiproxy/client.ts';
+import { type ProxyState, toxiproxyOf } from '../toxiproxy/client.ts';
 
 const DIRECTIONS = ['upstream', 'downstream'] as const;
 const TOXIC_OF = { drop: 'timeout', reset: 'reset_peer' } as const;
@@ -34,7 +34,7 @@ export const fault = boundaryFault({
   selfHealing: false,
   create({ mode }, { name, crossing, inside }, context) {
     const { stack, clock, forMs } = context;
-    const toxiproxy = connectToxiproxy({ apiUrl: stack.proxyApiUrl, token: stack.proxyToken });
+    const toxiproxy = toxiproxyOf(stack, clock);
     const toxics = DIRECTIONS.map(stream => ({ name: `partition ${name} ${stream}`, stream }));
     const react = (links: readonly Link[], signal: AbortSignal) =>
       Promise.all(links.map(link => reactionOf(link, silenceMs(forMs), context, signal)));

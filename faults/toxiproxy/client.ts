@@ -1,6 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import type { Clock } from '../../harness/clock.ts';
+import type { RunningStack } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
+import { type Machine, systemNetwork, thisMachine } from '../../harness/host/network.ts';
 import { parseAddress } from './address.ts';
 import { beginOperation, ignoreMissing, type Operation } from './operation.ts';
 import { type ActiveToxic, fromWire, isSameToxic, type Toxic, toWire } from './toxic.ts';
@@ -26,10 +29,18 @@ interface ToxiproxyOptions {
   readonly token?: string | undefined;
   /** Of one operation, including its read-back. @default 2000 */
   readonly timeoutMs?: number;
+  /** @default this machine */
+  readonly machine?: Machine;
 }
 
 /** A proxy to create: any name without a slash, such as `gateway→inference-1`, and two `host:port`; port 0 is any free port. */
 type NewProxy = Pick<ProxyState, 'name' | 'listen' | 'upstream'>;
+
+/** A client of a stack's fault proxy. */
+export function toxiproxyOf({ proxyApiUrl, proxyToken, network }: RunningStack, clock: Clock): ToxiproxyClient {
+  const machine = { clock, network: network ?? systemNetwork };
+  return connectToxiproxy({ apiUrl: proxyApiUrl, token: proxyToken, machine });
+}
 
 /** See {@link connectToxiproxy}. */
 export type ToxiproxyClient = ReturnType<typeof connectToxiproxy>;
@@ -43,10 +54,10 @@ export type ToxiproxyClient = ReturnType<typeof connectToxiproxy>;
  * was sent), `TOXIPROXY_TIMEOUT`, `TOXIPROXY_UNREACHABLE`, `TOXIPROXY_REJECTED` (with the server's message), `TOXIPROXY_RESPONSE` (not
  * Toxiproxy's JSON), `TOXIPROXY_MISMATCH` (success was reported, but the result differs). On abort they reject with the signal's reason.
  */
-export function connectToxiproxy({ apiUrl, token, timeoutMs = 2000 }: ToxiproxyOptions) {
+export function connectToxiproxy({ apiUrl, token, timeoutMs = 2000, machine = thisMachine }: ToxiproxyOptions) {
   const root = apiUrl.replace(/\/+$/, '');
   const begin = (what: string, signal?: AbortSignal) =>
-    beginOperation({ apiUrl: root, token, timeoutMs }, what, signal);
+    beginOperation({ apiUrl: root, token, timeoutMs, machine }, what, signal);
 
   const create = async ({ library, read, expect }: Operation, { name, listen, upstream }: NewProxy) => {
     const path = pathOf(name);

@@ -1,5 +1,6 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock } from '../../harness/clock.ts';
+import type { Machine, Network } from '../../harness/host/network.ts';
 import type { Random } from '../../harness/random.ts';
 import { parseAddress } from './address.ts';
 import { Pipe } from './pipe.ts';
@@ -11,7 +12,7 @@ const CONNECT_LIMIT_MS = 30_000;
 const CLOSE_LIMIT_MS = 5_000;
 
 interface ConnectionOptions {
-  readonly clock: Clock;
+  readonly machine: Machine;
   readonly random: Random;
   /** `host:port` to dial. */
   readonly upstream: string;
@@ -41,17 +42,20 @@ export class Connection {
   readonly #client: Socket;
   readonly #server: Socket;
   readonly #pipes: Readonly<Record<Direction, Pipe>>;
+  readonly #clock: Clock;
   #broken = false;
 
-  constructor(client: Socket, { clock, random, upstream, toxics, onRefused, onClosed }: ConnectionOptions) {
-    const server = dial(upstream);
+  constructor(client: Socket, { machine, random, upstream, toxics, onRefused, onClosed }: ConnectionOptions) {
+    const { clock, network } = machine;
+    const server = dial(upstream, network);
+    this.#clock = clock;
     this.#client = client;
     this.#server = server;
     const openPipe = (direction: Direction, source: Socket, destination: Socket) =>
       new Pipe(source, destination, selectDirection(toxics, direction), {
         clock,
         random: random.stream(direction),
-        finished: () => (this.#broken ? closeSoon(destination) : destination.end()),
+        finished: () => (this.#broken ? closeSoon(destination, clock) : destination.end()),
         close: () => this.#close(),
         reset: () => this.#reset(),
       });
@@ -110,8 +114,8 @@ export class Connection {
 
   #close(): void {
     this.#stopPipes();
-    closeSoon(this.#client);
-    closeSoon(this.#server);
+    closeSoon(this.#client, this.#clock);
+    closeSoon(this.#server, this.#clock);
   }
 
   #reset(): void {
@@ -128,7 +132,7 @@ export class Connection {
       socket === this.#client ? [upstream, downstream, this.#server] : [downstream, upstream, this.#client];
     to.stop();
     from.end();
-    if (from.isFinished) closeSoon(other);
+    if (from.isFinished) closeSoon(other, this.#clock);
   }
 
   #stopPipes(): void {
@@ -150,17 +154,19 @@ export function selectDirection<T extends ToxicJson>(toxics: readonly T[], direc
   return toxics.filter(toxic => directionOf(toxic.stream) === direction);
 }
 
-function dial(upstream: string): Socket {
+function dial(upstream: string, network: Network): Socket {
   const { host, port } = parseAddress(upstream);
-  const socket = connect({ host: host === '' ? '127.0.0.1' : host, port, allowHalfOpen: true });
+  const socket = network.connect({ host: host === '' ? '127.0.0.1' : host, port, allowHalfOpen: true });
   socket.setTimeout(CONNECT_LIMIT_MS, () => socket.destroy(new Error('connect timed out')));
   return socket;
 }
 
-function closeSoon(socket: Socket): void {
+function closeSoon(socket: Socket, clock: Clock): void {
   if (socket.destroyed) return;
   socket.destroySoon();
   if (socket.destroyed) return;
-  const limit = setTimeout(() => socket.destroy(), CLOSE_LIMIT_MS).unref();
-  socket.once('close', () => clearTimeout(limit));
+  socket.once(
+    'close',
+    clock.after(CLOSE_LIMIT_MS, () => socket.destroy()),
+  );
 }

@@ -1,6 +1,7 @@
 import { Toxiproxy } from 'toxiproxy-node-client';
 import { z } from 'zod';
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import { bearer } from './token.ts';
 
 /** One operation on a fault proxy's API, of one or more requests. */
@@ -10,12 +11,14 @@ interface OperationOptions {
   readonly apiUrl: string;
   readonly token: string | undefined;
   readonly timeoutMs: number;
+  readonly machine: Machine;
 }
 
 /** Begins an operation with one timeout for all of its requests. @param what description, for errors, such as `add toxic slow to gateway→edge` */
-export function beginOperation({ apiUrl, token, timeoutMs }: OperationOptions, what: string, caller?: AbortSignal) {
+export function beginOperation(options: OperationOptions, what: string, caller?: AbortSignal) {
+  const { apiUrl, token, timeoutMs, machine } = options;
   caller?.throwIfAborted();
-  const limit = AbortSignal.timeout(timeoutMs);
+  const limit = machine.clock.timeout(timeoutMs);
   const signal = caller ? AbortSignal.any([caller, limit]) : limit;
 
   const failure = (code: string, why: string, next: string, cause?: unknown) =>
@@ -35,7 +38,12 @@ export function beginOperation({ apiUrl, token, timeoutMs }: OperationOptions, w
       ...(authorization && { authorization }),
       ...(body && { 'content-type': 'application/json' }),
     };
-    const fetched = fetch(apiUrl + path, { method, signal, headers, body: body ? JSON.stringify(body) : null });
+    const fetched = machine.network.fetch(apiUrl + path, {
+      method,
+      signal,
+      headers,
+      body: body ? JSON.stringify(body) : null,
+    });
     const { status, text } = await fetched
       .then(async response => ({ status: response.status, text: (await response.text()).trim() }))
       .catch(error => Promise.reject(explain(path, error)));

@@ -1,4 +1,4 @@
-import type { Clock } from '../../harness/clock.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import type { Random } from '../../harness/random.ts';
 import { ApiError } from './api-error.ts';
 import { asList, asObject, type Body, parseBody, readField } from './body.ts';
@@ -11,7 +11,7 @@ interface Populated {
 }
 
 interface ProxyCollectionOptions {
-  readonly clock: Clock;
+  readonly machine: Machine;
   readonly random: Random;
   readonly log?: ProxyLog;
   readonly onTransferred?: OnTransferred;
@@ -22,8 +22,8 @@ export class ProxyCollection {
   readonly #proxies = new Map<string, FaultProxy>();
   readonly #options: Required<ProxyCollectionOptions>;
 
-  constructor({ clock, random, log = () => {}, onTransferred = () => {} }: ProxyCollectionOptions) {
-    this.#options = { clock, random, log, onTransferred };
+  constructor({ machine, random, log = () => {}, onTransferred = () => {} }: ProxyCollectionOptions) {
+    this.#options = { machine, random, log, onTransferred };
   }
 
   all(): FaultProxy[] {

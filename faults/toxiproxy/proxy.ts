@@ -1,5 +1,5 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import type { Clock } from '../../harness/clock.ts';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Machine, Network } from '../../harness/host/network.ts';
 import type { Random } from '../../harness/random.ts';
 import { formatAddress, resolveAddress } from './address.ts';
 import { ApiError } from './api-error.ts';
@@ -30,7 +30,7 @@ interface ProxyOptions {
   readonly name: string;
   readonly listen: string;
   readonly upstream: string;
-  readonly clock: Clock;
+  readonly machine: Machine;
   readonly random: Random;
   readonly log: ProxyLog;
   readonly onTransferred: OnTransferred;
@@ -45,7 +45,7 @@ export type ProxyLog = (line: Readonly<Record<string, string>>) => void;
 /** A listener, its connections, and the toxics that they share. Calls must not overlap. */
 export class FaultProxy {
   readonly name: string;
-  readonly #clock: Clock;
+  readonly #machine: Machine;
   readonly #random: Random;
   readonly #log: ProxyLog;
   readonly #onTransferred: OnTransferred;
@@ -56,11 +56,11 @@ export class FaultProxy {
   #toxics: readonly StoredToxic[] = [];
   #accepted = 0;
 
-  constructor({ name, listen, upstream, clock, random, log, onTransferred }: ProxyOptions) {
+  constructor({ name, listen, upstream, machine, random, log, onTransferred }: ProxyOptions) {
     this.name = name;
     this.#listen = listen;
     this.#upstream = upstream;
-    this.#clock = clock;
+    this.#machine = machine;
     this.#log = log;
     this.#onTransferred = onTransferred;
     this.#random = random.stream(name);
@@ -82,7 +82,7 @@ export class FaultProxy {
   async start(): Promise<void> {
     if (this.#server) return;
     const server = createServer({ allowHalfOpen: true }, client => this.#accept(client));
-    this.#listen = await listenOn(server, this.#listen);
+    this.#listen = await listenOn(server, this.#listen, this.#machine.network);
     server.on('error', () => {});
     this.#server = server;
   }
@@ -172,7 +172,7 @@ export class FaultProxy {
     const proxy = { name: this.name, listen: this.#listen, upstream: this.#upstream };
     try {
       const connection = new Connection(client, {
-        clock: this.#clock,
+        machine: this.#machine,
         random: this.#random.stream(String(this.#accepted)),
         upstream: this.#upstream,
         toxics: this.#toxics,
@@ -198,7 +198,7 @@ export class FaultProxy {
       upstream: this.#upstream,
       error: `dial tcp ${this.#upstream}: ${why}`,
       client: formatAddress({ host: client.remoteAddress ?? '', port: client.remotePort ?? 0 }),
-      time: this.#clock.date().toISOString(),
+      time: this.#machine.clock.date().toISOString(),
       message: 'Unable to open connection to upstream',
     });
   }
@@ -229,18 +229,14 @@ const BIND_ERRORS: Readonly<Record<string, string>> = {
 };
 
 /** Listens on `listen` and returns the address, with the kernel's choice for port 0. */
-async function listenOn(server: Server, listen: string): Promise<string> {
+async function listenOn(server: Server, listen: string, network: Network): Promise<string> {
   const address = await resolveAddress(listen).catch((error: Error) => {
     throw new Error(`listen tcp: ${error.message}`);
   });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const why = BIND_ERRORS[error.code ?? ''] ?? error.message;
-      reject(new Error(`listen tcp ${formatAddress(address)}: bind: ${why}`));
-    });
-    const host = address.host === '' ? {} : { host: address.host };
-    server.listen({ port: address.port, backlog: BACKLOG, ...host }, resolve);
-  });
-  const { address: host, port } = server.address() as AddressInfo;
-  return formatAddress({ host, port });
+  try {
+    return formatAddress(await network.listen(server, address, BACKLOG));
+  } catch (error) {
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new Error(`listen tcp ${formatAddress(address)}: bind: ${BIND_ERRORS[code] ?? message}`);
+  }
 }

@@ -7,6 +7,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Server } from 'node:http';
 import { systemClock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
+import { thisMachine } from '../../harness/host/network.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { createApi, EMBEDDED_VERSION } from './api.ts';
 import { type Flags, parseFlags, USAGE } from './flags.ts';
@@ -77,7 +78,7 @@ if (version) {
 const metrics =
   ofProxies || ofRuntime ? (await import('./metrics.ts')).proxyMetrics({ ofProxies, ofRuntime }) : undefined;
 const { onTransferred } = metrics ?? {};
-const parts = { clock: systemClock, random: seededRandom(seed), log };
+const parts = { machine: thisMachine, random: seededRandom(seed), log };
 const proxies = new ProxyCollection(onTransferred ? { ...parts, onTransferred } : parts);
 const api = createApi(proxies, { token: process.env.TOXIPROXY_AUTH_TOKEN, metrics });
 stopOnSignal(api, proxies);

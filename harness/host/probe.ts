@@ -1,12 +1,12 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { connect } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { addAbortSignal, type Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import type { Clock } from '../clock.ts';
 import type { Probe } from '../contracts.ts';
 import { tlsNameOf } from './client-tls.ts';
+import { connectorOn, type Network, systemNetwork } from './network.ts';
 
 /** The first byte of whatever came back. */
 export interface FirstByte extends Probe {
@@ -22,6 +22,8 @@ export interface ProbeOptions {
   readonly via?: string;
   /** JSON to send by `POST` instead of a `GET`. */
   readonly body?: string;
+  /** Of plain TCP. @default the system's */
+  readonly network?: Network;
   /** Of Node's, such as a client certificate. @default none */
   readonly tls?: ConnectionOptions;
 }
@@ -43,7 +45,7 @@ export async function probe(url: string, options: ProbeOptions): Promise<FirstBy
   }
 }
 
-function get(url: URL, { clock, signal, via, tls, body }: ProbeOptions): Promise<FirstByte> {
+function get(url: URL, { clock, signal, via, tls, body, network = systemNetwork }: ProbeOptions): Promise<FirstByte> {
   const isTls = url.protocol === 'https:';
   const { hostname, port } = urlToHttpOptions(via === undefined ? url : new URL(`http://${via}`));
   const post =
@@ -54,11 +56,11 @@ function get(url: URL, { clock, signal, via, tls, body }: ProbeOptions): Promise
     hostname,
     port,
     headers: { host: url.host, ...post },
-    ...(isTls ? { ...tlsNameOf(url.hostname), ...tls } : {}),
+    ...(isTls ? { agent: false, ...tlsNameOf(url.hostname), ...tls } : { createConnection: connectorOn(network) }),
   };
   let sentMs = clock.nowMs();
   return new Promise((resolve, reject) => {
-    const request = (isTls ? requestHttps : requestHttp)(url, { ...place, agent: false, signal }, response => {
+    const request = (isTls ? requestHttps : requestHttp)(url, { ...place, signal }, response => {
       response.on('error', () => {}).resume();
       const { statusCode = 0 } = response;
       resolve({ isReady: statusCode >= 200 && statusCode < 300, sentMs, ttfbMs: clock.nowMs() - sentMs });
@@ -86,13 +88,14 @@ function get(url: URL, { clock, signal, via, tls, body }: ProbeOptions): Promise
 }
 
 /** Both questions at once: Redis answers in order, one line each. While it loads its data, `PING` is answered with an error. */
-function ping(url: URL, { clock, signal }: ProbeOptions): Promise<FirstByte> {
+function ping(url: URL, { clock, signal, network = systemNetwork }: ProbeOptions): Promise<FirstByte> {
   const { hostname: host, port } = urlToHttpOptions(url);
   const login = url.password && `AUTH ${url.username} ${url.password}\r\n`;
   const wanted = `${login && '+OK\r\n'}+PONG\r\n`;
   const sentMs = clock.nowMs();
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: host!, port: Number(port), signal });
+    const socket = network.connect({ host: host!, port: Number(port) });
+    addAbortSignal(signal, socket);
     let said = '';
     let ttfbMs: number | undefined;
     socket.on('connect', () => socket.write(`${login}PING\r\n`));

@@ -1,4 +1,5 @@
 import { request as requestHttp } from 'node:http';
+import { connectorOn, type Network, systemNetwork } from './network.ts';
 
 /** A short request with a JSON body. */
 export interface ShortRequest {
@@ -26,18 +27,23 @@ export function send(
   origin: string,
   { method, path, headers: extra, body }: ShortRequest,
   signal: AbortSignal,
+  network: Network = systemNetwork,
 ): Promise<ShortResponse> {
   const json = body === undefined ? '' : JSON.stringify(body);
   const headers = { ...extra, 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) };
   return new Promise((resolve, reject) => {
-    const request = requestHttp(origin + path, { method, headers, agent: false, signal }, response => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (chunk: string) => {
-        if (text.length < MAX_CHARACTERS) text = (text + chunk).slice(0, MAX_CHARACTERS);
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
-      response.on('error', reject);
-    });
+    const request = requestHttp(
+      origin + path,
+      { method, headers, signal, createConnection: connectorOn(network) },
+      response => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          if (text.length < MAX_CHARACTERS) text = (text + chunk).slice(0, MAX_CHARACTERS);
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+        response.on('error', reject);
+      },
+    );
     request.on('error', reject).end(json);
   });
 }

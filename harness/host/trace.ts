@@ -1,10 +1,10 @@
 import { Agent, type ClientRequest, request as requestHttp } from 'node:http';
-import { connect as connectTcp } from 'node:net';
 import { Duplex } from 'node:stream';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import type { Clock } from '../clock.ts';
 import { tlsNameOf } from './client-tls.ts';
+import { type Machine, type Network, systemNetwork } from './network.ts';
 
 /** Requests to send in turn on one connection, see {@link trace}. */
 export interface TraceRequest {
@@ -40,7 +40,9 @@ export interface Trace {
 
 /** How to trace; `via` and `tls` as of {@link ProbeOptions}. */
 export interface TraceOptions {
-  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly clock: Clock;
+  /** @default the system's */
+  readonly network?: Network;
   readonly signal: AbortSignal;
   /** `host:port` to connect to. @default that of `url` */
   readonly via?: string;
@@ -58,13 +60,13 @@ export interface TraceOptions {
  * @throws the signal's reason on abort, and nothing else
  */
 export async function trace(url: string, request: TraceRequest, options: TraceOptions): Promise<Trace> {
-  const { signal, via } = options;
+  const { signal, via, clock, network = systemNetwork } = options;
   signal.throwIfAborted();
   const to = new URL(url);
   const { hostname, port } = urlToHttpOptions(via === undefined ? to : new URL(`http://${via}`));
   const defaultPort = to.protocol === 'https:' ? 443 : 80;
-  const wire = new Wire(hostname!, Number(port || defaultPort), options.clock);
-  const limit = setTimeout(() => wire.close(), request.limitMs);
+  const wire = new Wire(hostname!, Number(port || defaultPort), { clock, network });
+  const unlimit = clock.after(request.limitMs, () => wire.close());
   const onAbort = () => wire.close();
   signal.addEventListener('abort', onAbort, { once: true });
   try {
@@ -73,7 +75,7 @@ export async function trace(url: string, request: TraceRequest, options: TraceOp
     signal.throwIfAborted();
     return wire.trace();
   } finally {
-    clearTimeout(limit);
+    unlimit();
     signal.removeEventListener('abort', onAbort);
     wire.close();
   }
@@ -88,17 +90,17 @@ class Wire {
   /** Resolves once the wire has ended, or was closed here. */
   readonly ended: Promise<void>;
   responses = 0;
-  readonly #clock: Pick<Clock, 'nowMs'>;
+  readonly #clock: Clock;
   readonly #sentMs: number;
   #seen = { bytes: 0, sentBytes: 0, answeredBytes: 0, firstByteMs: 0, lastByteMs: 0, endMs: 0 };
   #end: Trace['end'] | undefined;
   #connected = false;
   #close!: () => void;
 
-  constructor(host: string, port: number, clock: Pick<Clock, 'nowMs'>) {
+  constructor(host: string, port: number, { clock, network }: Machine) {
     this.#clock = clock;
     this.#sentMs = clock.nowMs();
-    const socket = connectTcp({ host, port, noDelay: true, allowHalfOpen: true });
+    const socket = network.connect({ host, port, noDelay: true, allowHalfOpen: true });
     const seen = this.#seen;
     const stream = new Duplex({
       read() {},
@@ -116,10 +118,10 @@ class Wire {
         if (end === 'closed') stream.push(null);
         socket.destroy();
         // What has arrived is still on its way through TLS and HTTP.
-        setTimeout(() => {
+        clock.after(SETTLE_MS, () => {
           stream.destroy();
           resolve();
-        }, SETTLE_MS);
+        });
       };
       this.#close = () => finish('open');
       socket.on('connect', () => {

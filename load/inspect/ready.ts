@@ -2,6 +2,7 @@ import type { Clock } from '../../harness/clock.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { adviceOn, failureText } from '../../harness/failure-text.ts';
+import { systemNetwork } from '../../harness/host/network.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { LoadNote, RequestRecord } from '../../harness/requests.ts';
 import { ONLY_HTTP2 } from '../stream/wire/failure.ts';
@@ -51,7 +52,7 @@ export async function awaitReady(
   { withinMs, clock, signal }: { readonly withinMs: number; readonly clock: Clock; readonly signal: AbortSignal },
 ): Promise<Ready> {
   const url = (job.origin ?? new URL(job.targets[0]!).origin) + new URL(job.targets[0]!).pathname.replace(/\/$/, '');
-  const targets = openTargets(job, clock);
+  const targets = openTargets(job, { clock, network: systemNetwork });
   const startMs = clock.nowMs();
   const leftMs = () => startMs + withinMs - clock.nowMs();
   const inFlight = new Set<SingleRequest>();

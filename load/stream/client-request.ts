@@ -36,7 +36,7 @@ export class ClientRequest {
   #attempt: StreamRequest | undefined;
   #last: RequestRecord | undefined;
   #firstSentMs: number | null = null;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelTimeout: (() => void) | undefined;
   #isCut = false;
   #resent = false;
   #settled = false;
@@ -52,7 +52,7 @@ export class ClientRequest {
     retry?.began(context.clock.nowMs());
     if (clientTimeout) {
       const leftMs = this.#task.scheduledMs + clientTimeout.afterMs - this.#nowMs();
-      this.#timer = setTimeout(() => this.#giveUp(clientTimeout), leftMs);
+      this.#cancelTimeout = context.clock.after(leftMs, () => this.#giveUp(clientTimeout));
     }
     this.#sendAttempt();
   }
@@ -97,7 +97,7 @@ export class ClientRequest {
 
   #settle(ended: RequestRecord, cause: Error | undefined): void {
     this.#settled = true;
-    clearTimeout(this.#timer);
+    this.#cancelTimeout?.();
     const attempts = this.#outcomes.length;
     const record: RequestRecord = {
       ...ended,

@@ -1,5 +1,5 @@
-import type { Clock } from '../../harness/clock.ts';
 import type { LoadJob, LoadProgress } from '../../harness/contracts.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import { addConnections } from '../../harness/load-summary.ts';
 import { type ConnectionCounts, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { arrivalsOf, type Partition, partOf, WHOLE } from '../../harness/segment.ts';
@@ -20,7 +20,7 @@ import { openTargets } from './wire/targets.ts';
 
 /** Dependencies of a {@link LoadDriver}. */
 export interface LoadDriverOptions {
-  readonly clock: Clock;
+  readonly machine: Machine;
   readonly journal: Pick<Journal, 'append'>;
   /** Makes a pacer that calls `onDue` at the instants it is armed with. */
   readonly pacer: (onDue: () => void) => Promise<Pacer>;
@@ -75,7 +75,7 @@ export class LoadDriver {
     const { plan, seed } = job;
     this.#job = job;
     this.#options = options;
-    this.#targets = openTargets(job, options.clock);
+    this.#targets = openTargets(job, options.machine);
     this.#partition = job.partition ?? WHOLE;
     this.#maxInFlight = partOf(plan.maxInFlight, this.#partition);
     this.#schedule = arrivalsOf(scheduled(plan, seed), this.#partition);
@@ -112,7 +112,7 @@ export class LoadDriver {
   }
 
   progress(): LoadProgress {
-    const progress = this.#tally.progress(this.#options.clock.nowMs(), this.#active.size);
+    const progress = this.#tally.progress(this.#options.machine.clock.nowMs(), this.#active.size);
     return { ...progress, notes: this.#notes.list() };
   }
 
@@ -153,7 +153,7 @@ export class LoadDriver {
     const index = this.#partition.first + this.#partition.step * this.#requests++;
     const task = this.#turns.task(turn, index);
     if (this.#active.size >= this.#maxInFlight) return void this.#drop(task);
-    const { clock } = this.#options;
+    const { clock } = this.#options.machine;
     const { idleTimeoutMs, firstTokenTimeoutMs, upstreamHeader } = this.#job.plan;
     const firstToken = (latencyMs: number) => this.#tally.firstToken(latencyMs, clock.nowMs());
     const options: ClientRequestOptions = {
@@ -203,7 +203,7 @@ export class LoadDriver {
 
   #record(record: RequestRecord): void {
     this.#options.journal.append(record);
-    this.#tally.settled(record, this.#options.clock.nowMs());
+    this.#tally.settled(record, this.#options.machine.clock.nowMs());
   }
 
   #at(dueMs: number, action: () => void): void {
@@ -223,6 +223,6 @@ export class LoadDriver {
   }
 
   #nowMs(): number {
-    return this.#options.clock.nowMs() - this.#startAtMs;
+    return this.#options.machine.clock.nowMs() - this.#startAtMs;
   }
 }

@@ -1,4 +1,5 @@
 import { modulePath } from '../../harness/host/modules.ts';
+import type { LoadPlan } from '../../harness/plan.ts';
 import { promptsOf } from '../request/prompts-file.ts';
 import { requireSameFile } from '../trace/lines.ts';
 import { workerEngine } from '../worker/worker-engine.ts';
@@ -11,8 +12,13 @@ export const streamEngine = workerEngine({
   name: 'stream',
   path: modulePath('./main', import.meta.url),
   prepare: async ({ plan }) => {
-    if (plan.trace) requireSameFile(plan.trace, 'trace');
-    for (const prompts of promptsOf(plan)) requireSameFile(prompts, 'prompts');
+    requireInputs(plan);
     return {};
   },
 });
+
+/** Checks that the files a load is made from are those of its plan. @throws SquallError if one is missing or has changed */
+export function requireInputs(plan: LoadPlan): void {
+  if (plan.trace) requireSameFile(plan.trace, 'trace');
+  for (const prompts of promptsOf(plan)) requireSameFile(prompts, 'prompts');
+}

@@ -1,6 +1,6 @@
 /** The worker process of the `stream` engine. */
-import { systemClock } from '../../harness/clock.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
+import { thisMachine } from '../../harness/host/network.ts';
 import { type Journal, openJournal } from '../worker/journal.ts';
 import { loadProcess, type TimedJob } from '../worker/load-process.ts';
 import { measureLoad } from '../worker/usage.ts';
@@ -15,7 +15,7 @@ const worker = loadProcess({ prepare, job: drive, progress: () => running?.progr
 /** Reading a trace may take seconds and would delay every due request, so it is done before the start is chosen. */
 async function prepare(job: LoadJob): Promise<void> {
   const journal = openJournal(job.journalPath, worker.die);
-  prepared.resolve({ journal, load: new LoadDriver(job, { clock: systemClock, journal, pacer: startPacer, log }) });
+  prepared.resolve({ journal, load: new LoadDriver(job, { machine: thisMachine, journal, pacer: startPacer, log }) });
   worker.ready();
 }
 

@@ -67,7 +67,7 @@ export class StreamRequest implements Exchange {
   readonly #context: RequestContext;
   readonly #target: Target;
   #connection: Connection;
-  #timer: NodeJS.Timeout | undefined;
+  #cancelTimer: (() => void) | undefined;
   #phase: RequestPhase = 'connecting';
   #settled = false;
   #ended = false;
@@ -163,7 +163,7 @@ export class StreamRequest implements Exchange {
     this.#response?.end(() => {
       this.#settle('truncated');
       this.#notes.ended(this.#response);
-      clearTimeout(this.#timer);
+      this.#cancelTimer?.();
       this.#target.connections.giveBack(this.#connection, this.task.user);
     });
   }
@@ -191,7 +191,7 @@ export class StreamRequest implements Exchange {
     const isFirst = firstTokenTimeoutMs !== null && !this.hasBegun && this.task.expect === null;
     const limitMs = isFirst ? firstTokenTimeoutMs : idleTimeoutMs;
     const leftMs = this.#progressMs + limitMs - this.#now();
-    if (leftMs > 0) this.#timer = setTimeout(() => this.#awaitProgress(), leftMs);
+    if (leftMs > 0) this.#cancelTimer = this.#context.clock.after(leftMs, () => this.#awaitProgress());
     else this.cut(isFirst ? 'first-token-timeout' : 'idle-timeout', this.#waitedFor(isFirst, limitMs));
   }
 
@@ -207,7 +207,7 @@ export class StreamRequest implements Exchange {
     if (this.hasBegun) return;
     this.#onFirst(atMs);
     // From here the limit is another one, and may be shorter.
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
     this.#awaitProgress();
   }
 
@@ -244,7 +244,7 @@ export class StreamRequest implements Exchange {
     const { connections } = this.#target;
     this.#route.isChanging = false;
     this.#phase = 'connecting';
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
     if (isKept) connections.giveBack(this.#connection, this.task.user);
     else this.#close();
     this.#heardRead = -1;
@@ -256,8 +256,8 @@ export class StreamRequest implements Exchange {
   #settle(outcome: Outcome, cause?: Error, why?: string): void {
     if (this.#settled) return;
     this.#settled = true;
-    clearTimeout(this.#timer);
-    if (!this.#ended) this.#timer = setTimeout(() => this.#close(), TAIL_MS);
+    this.#cancelTimer?.();
+    if (!this.#ended) this.#cancelTimer = this.#context.clock.after(TAIL_MS, () => this.#close());
     const { index, scheduledMs, stage, promptTokens, labels } = this.task;
     const times = { scheduledMs, sentMs: this.#sentMs, firstTokenMs: this.#firstTokenMs, endMs: this.#now() };
     const facts = this.#response?.facts;
@@ -276,7 +276,7 @@ export class StreamRequest implements Exchange {
   }
 
   #close(): void {
-    clearTimeout(this.#timer);
+    this.#cancelTimer?.();
     this.#connection.destroy();
     this.#response?.destroy();
     this.#notes.ended(this.#response);

@@ -61,10 +61,8 @@ export function workerEngine({ name, path, prepare }: WorkerProgram): LoadEngine
         await Promise.all(workers.map(worker => worker.ready));
         const startAtMs = chooseStart();
         for (const [nth, worker] of workers.entries()) worker.order({ type: 'job', job: { ...jobs[nth]!, startAtMs } });
-        const [pid, ...morePids] = workers.map(worker => worker.pid);
         return {
-          pid: pid!,
-          morePids,
+          pids: workers.map(({ pid }) => pid),
           startAtMs,
           progress: () => sumProgress(workers.map(worker => worker.progress())),
           done,

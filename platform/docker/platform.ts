@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { settlesWithin } from '../../harness/clock.ts';
 import type { Platform } from '../../harness/contracts.ts';
+import { systemNetwork } from '../../harness/host/network.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { Driver, DriverOptions } from '../driver.ts';
 import type { EdgeAccess } from '../entry-certificate.ts';
@@ -109,6 +110,7 @@ async function dockerDriver(
   };
   return {
     versions: { docker: engine.version, ...imageIds },
+    network: systemNetwork,
     where: layout,
     graceMs: GRACE_MS,
     edge: edgeAccess(fullName(runId, EDGE)),

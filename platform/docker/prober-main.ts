@@ -12,8 +12,10 @@
  * internal network an old engine lets that time out after ten seconds, during which Toxiproxy, which dials in its accept loop, would
  * not serve the link of a killed replica. This name server returns NXDOMAIN at once.
  */
+
 import { createSocket } from 'node:dgram';
 import { createServer, type IncomingMessage } from 'node:http';
+import { systemClock } from '../../harness/clock.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { type ShortRequest, send } from '../../harness/host/send.ts';
 import type { TraceRequest } from '../../harness/host/trace.ts';
@@ -54,7 +56,7 @@ const server = createServer((request, response) => {
 });
 
 async function answer(request: IncomingMessage, url: string, signal: AbortSignal): Promise<object> {
-  const clock = { nowMs: () => performance.now() };
+  const clock = systemClock;
   const traced = request.headers['x-squall-trace'];
   if (typeof traced === 'string') return trace(url, JSON.parse(traced) as TraceRequest, { clock, signal });
   if (request.method === 'POST') return send(url, (await readJson(request)) as ShortRequest, signal);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Platform } from '../../harness/contracts.ts';
+import { systemNetwork } from '../../harness/host/network.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { signalProcess } from '../../harness/host/process-group.ts';
 import { send } from '../../harness/host/send.ts';
@@ -56,6 +57,7 @@ export async function processDriver(proxy: FaultProxy, topology: Topology, optio
   };
   return {
     versions: { node: process.version, ...tools },
+    network: systemNetwork,
     where,
     graceMs: { last: GRACE_MS, others: GRACE_MS, helpers: PROXY_GRACE_MS },
     edge: {

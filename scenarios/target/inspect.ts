@@ -7,6 +7,7 @@ import type { LoadJob } from '../../harness/contracts.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { failureText } from '../../harness/failure-text.ts';
 import { tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
+import { thisMachine } from '../../harness/host/network.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import { awaitReady } from '../../load/inspect/ready.ts';
 import { failureOf, type SingleResult, sendSingle, smallTask } from '../../load/inspect/single.ts';
@@ -169,7 +170,7 @@ async function jobFor(
 
 /** One stream, read like those of a load and kept as it came, and one request that must fail. */
 async function dialect(job: LoadJob): Promise<TargetCheck[]> {
-  const plain = openTargets(job, systemClock)[0]!;
+  const plain = openTargets(job, thisMachine)[0]!;
   const { target, seen } = tapped(plain);
   const streamOptions = new StreamOptions(true);
   const send = (own: LoadJob, name: string) => {

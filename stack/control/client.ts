@@ -1,3 +1,5 @@
+import type { Clock } from '../../harness/clock.ts';
+import { type Machine, thisMachine } from '../../harness/host/network.ts';
 import { tokenHeaders } from '../token.ts';
 import { formatGoDuration } from './consul/go-duration.ts';
 
@@ -53,13 +55,13 @@ const RESPONSE_TIMEOUT_MS = 2000;
  * Client of the agent at `url`, either this control service or a real Consul.
  * @param token needed to register, for heartbeats and to deregister; it is not sent with reads
  */
-export function connectControl(url: string, token?: string): ControlClient {
+export function connectControl(url: string, { clock, network }: Machine = thisMachine, token?: string): ControlClient {
   const base = url.replace(/\/+$/, '');
   const put = async (path: string, signal: AbortSignal, body?: unknown): Promise<Response> => {
-    const response = await fetch(base + path, {
+    const response = await network.fetch(base + path, {
       method: 'PUT',
       headers: tokenHeaders(token),
-      signal: withTimeout(signal, RESPONSE_TIMEOUT_MS),
+      signal: withTimeout(clock, signal, RESPONSE_TIMEOUT_MS),
       body: JSON.stringify(body) ?? null,
     });
     const text = await response.text();
@@ -71,8 +73,8 @@ export function connectControl(url: string, token?: string): ControlClient {
       const wait = formatGoDuration(Math.ceil(waitMs));
       const path = `/v1/health/service/${encodeURIComponent(service)}?passing&index=${index}&wait=${wait}`;
       // The agent adds jitter of up to a sixteenth of the wait.
-      const response = await fetch(base + path, {
-        signal: withTimeout(signal, waitMs * (17 / 16) + RESPONSE_TIMEOUT_MS),
+      const response = await network.fetch(base + path, {
+        signal: withTimeout(clock, signal, waitMs * (17 / 16) + RESPONSE_TIMEOUT_MS),
       });
       if (!response.ok) {
         await response.body?.cancel();
@@ -105,8 +107,8 @@ export function connectControl(url: string, token?: string): ControlClient {
   };
 }
 
-function withTimeout(signal: AbortSignal, timeoutMs: number): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(timeoutMs))]);
+function withTimeout(clock: Clock, signal: AbortSignal, timeoutMs: number): AbortSignal {
+  return AbortSignal.any([signal, clock.timeout(timeoutMs)]);
 }
 
 function readIndex(response: Response): number {

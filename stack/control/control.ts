@@ -72,7 +72,7 @@ export class Control implements Disposable {
     this.metrics = new ControlMetrics(registry, scales, watchers);
     this.#routes = [
       ...consulRoutes({ registry, watchers, node, clock, random: random.stream('wait'), config, onChange }),
-      ...scaleRoutes({ scales, watchers, onChange }),
+      ...scaleRoutes({ scales, watchers, clock, onChange }),
       ...this.#probes(),
     ];
   }

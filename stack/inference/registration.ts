@@ -44,5 +44,5 @@ export async function keepRegistered(context: RegistrationContext, signal: Abort
     await clock.sleep(registration.ttlMs / HEARTBEATS_PER_TTL, signal).catch(() => {});
   }
   // Even if no registration is confirmed: its response may have been lost.
-  await client.deregister(registration.id, AbortSignal.timeout(DEREGISTER_TIMEOUT_MS)).catch(() => {});
+  await client.deregister(registration.id, clock.timeout(DEREGISTER_TIMEOUT_MS)).catch(() => {});
 }

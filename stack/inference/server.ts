@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
@@ -31,6 +30,8 @@ export interface ServerOptions {
   readonly random: Random;
   /** Required to break the engine; without one nobody can. */
   readonly token: string | undefined;
+  /** A new id for a request that has none. */
+  readonly newId: () => string;
   /** Names of its own in the networks that it is in, besides its addresses. */
   readonly names: readonly string[];
   /** Logs one line per completion request. */
@@ -101,7 +102,7 @@ async function complete(
   response: ServerResponse,
 ): Promise<void> {
   const arrivedMs = options.clock.nowMs();
-  const requestId = request.headers['x-request-id']?.toString() ?? randomUUID();
+  const requestId = request.headers['x-request-id']?.toString() ?? options.newId();
   response.setHeader('x-request-id', requestId);
   let handle: RequestHandle | undefined;
   response.once('close', () => {

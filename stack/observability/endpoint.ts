@@ -1,6 +1,7 @@
 import type { Agent } from 'undici';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type ClientTls, tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
+import { type Machine, thisMachine } from '../../harness/host/network.ts';
 import type { Readings } from '../../harness/metrics.ts';
 import { readText } from './bounded-text.ts';
 import { parseExposition } from './exposition.ts';
@@ -26,12 +27,17 @@ export interface MetricsEndpoint {
 }
 
 /** HTTP client of one endpoint, over one connection that stays open. Loads undici, a hundred modules that most commands do without. */
-export async function endpointAgent({ url, tls }: MetricsEndpoint, keepAliveTimeout = 10_000): Promise<Agent> {
-  const { Agent } = await import('undici');
+export async function endpointAgent(
+  { url, tls }: MetricsEndpoint,
+  keepAliveTimeout = 10_000,
+  machine: Machine = thisMachine,
+): Promise<Agent> {
+  const [{ Agent }, { connectorOver }] = await Promise.all([import('undici'), import('../connector.ts')]);
   const { protocol, hostname } = new URL(url);
   return new Agent({
     ...{ connections: 1, pipelining: 1, keepAliveTimeout },
-    ...(protocol === 'https:' ? { connect: { ...tlsNameOf(hostname), ...tlsOptionsOf(tls) } } : {}),
+    connect:
+      protocol === 'https:' ? { ...tlsNameOf(hostname), ...tlsOptionsOf(tls) } : connectorOver(machine, FIRST_LIMIT_MS),
   });
 }
 

@@ -53,7 +53,7 @@ export async function tokenStreams(concurrent: number, seconds: number, workers:
   while (!(await Promise.race([ended, sleep(SAMPLE_MS, false)]))) {
     mostInFlight = Math.max(mostInFlight, load.progress().inFlight);
     const isFull = Date.now() - startedMs > lastsMs && Date.now() - startedMs < lastsMs + seconds * 1000;
-    const pids = [load.pid, ...(load.morePids ?? [])];
+    const { pids } = load;
     if (isFull && pids.every(pid => usageOf(pid))) memory.push(pids.reduce((sum, pid) => sum + residentMiB(pid), 0));
   }
   const summary = await load.done;

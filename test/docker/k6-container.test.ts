@@ -105,7 +105,7 @@ describe.skipIf(Boolean(noImage))(`k6 from an image ${noImage || ''}`, () => {
       await until(() => load.progress().sent > 10, 20_000);
       expect(containersOf(job.runId)).not.toBe('');
       // As a harness ends it, and as its watchdog does.
-      process.kill(signal === 'SIGKILL' ? -load.pid : load.pid, signal);
+      process.kill(signal === 'SIGKILL' ? -load.pids[0]! : load.pids[0]!, signal);
       await load.done.catch(() => {});
       await until(() => containersOf(job.runId) === '', 15_000);
     },

@@ -87,7 +87,7 @@ export function fakeLoad(
       const end = () => (dies ? reject(dies) : resolve(summary));
       void clock.sleep(startAtMs - clock.nowMs() + (dies ? 50 : endsMs)).then(end);
       return {
-        pid: 77,
+        pids: [77],
         startAtMs,
         done,
         progress: () => ({ ...NOTHING_YET, warmUp, notes }),

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
 import type { LoadProgress } from '../../harness/contracts.ts';
+import { thisMachine } from '../../harness/host/network.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { LoadDriver } from '../../load/stream/driver.ts';
 import type { Pacer } from '../../load/stream/pacer.ts';
@@ -56,7 +57,7 @@ async function see(dialect: Dialect, url: string): Promise<Seen> {
   });
   const records: RequestRecord[] = [];
   const journal = { append: (record: RequestRecord) => void records.push(record) };
-  const driver = new LoadDriver(prepared.job, { clock: systemClock, journal, pacer: timer, log: () => {} });
+  const driver = new LoadDriver(prepared.job, { machine: thisMachine, journal, pacer: timer, log: () => {} });
   // Where a limit does not end an answer, the test fails rather than hangs.
   const limit = setTimeout(() => driver.stop(), 30_000);
   await driver.run(systemClock.nowMs() + 20);

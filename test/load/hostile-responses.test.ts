@@ -3,6 +3,7 @@ import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { failureText } from '../../harness/failure-text.ts';
 import { listModels } from '../../harness/host/models.ts';
+import { thisMachine } from '../../harness/host/network.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { failureOf, sendSingle, smallTask } from '../../load/inspect/single.ts';
 import { openTargets } from '../../load/stream/wire/targets.ts';
@@ -40,7 +41,7 @@ it(`makes a record of each of ${RESPONSES.length} hostile responses, soon and in
 }, async () => {
   expect(RESPONSES.length).toBeGreaterThanOrEqual(200);
   using prepared = rig({ targets: [server.url] });
-  const target = openTargets(prepared.job, systemClock)[0]!;
+  const target = openTargets(prepared.job, thisMachine)[0]!;
   const task = smallTask(prepared.job, 2, 'hostile');
   const before = process.memoryUsage().rss;
   let largest = before;

@@ -32,7 +32,7 @@ describe('a running load', () => {
     const records = await prepared.records();
     expect(Object.keys(outcomesOf(records))).toEqual(['interrupted']);
     expect(load.progress()).toMatchObject({ sent: records.length, completed: 0, failed: 0, inFlight: 0 });
-    expect(isGroupAlive(load.pid)).toBe(false);
+    expect(isGroupAlive(load.pids[0]!)).toBe(false);
   });
 
   it('writes the journal as it goes', { timeout: 20_000 }, async () => {
@@ -48,7 +48,7 @@ describe('a running load', () => {
     using prepared = rig({ forMs: 60_000, targets: [`${server.said}/never-answers`] });
     const load = await startLoad(prepared.job);
     await load[Symbol.asyncDispose]();
-    expect(isGroupAlive(load.pid)).toBe(false);
+    expect(isGroupAlive(load.pids[0]!)).toBe(false);
     await load[Symbol.asyncDispose]();
   });
 
@@ -68,7 +68,7 @@ describe('a generator that dies', () => {
     await using server = await startFixture('answers-badly.ts');
     using prepared = rig({ forMs: 60_000, targets: [`${server.said}/healthy`] });
     await using load = await startLoad(prepared.job);
-    process.kill(load.pid, 'SIGKILL');
+    process.kill(load.pids[0]!, 'SIGKILL');
     await expect(load.done).rejects.toMatchObject({
       kind: 'stack',
       code: 'LOAD_ENGINE_DIED',

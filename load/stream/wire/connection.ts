@@ -1,6 +1,7 @@
-import { connect as connectTcp, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import { HTTPParser, type OnHeadersCompleteParser } from 'http-parser-js';
+import type { Machine } from '../../../harness/host/network.ts';
 import { dataOfWholeChunk } from './chunk.ts';
 import { CONNECT_TIMEOUT, CONNECTION_ENDED, isHttp2Frame, NOT_HTTP, ONLY_HTTP2 } from './failure.ts';
 
@@ -23,6 +24,8 @@ export interface Destination {
   readonly port: number;
   /** Null for plain TCP. */
   readonly tls: ConnectionOptions | null;
+  /** Its network is that of plain TCP; TLS always uses the system's. */
+  readonly machine: Machine;
   /** Limit of all attempts together; each gets an equal part of what is left. */
   readonly connectTimeoutMs: number;
   /** Called once a connection to an address is established, or could not be. */
@@ -123,7 +126,7 @@ export class Connection {
     leftMs = this.#destination.connectTimeoutMs,
     first?: NodeJS.ErrnoException,
   ): void {
-    const { addresses, port, tls, attempted } = this.#destination;
+    const { addresses, port, tls, attempted, machine } = this.#destination;
     const host = addresses[tried]!;
     const callback = (count: number, buffer: Uint8Array) => {
       this.reads += 1;
@@ -131,16 +134,16 @@ export class Connection {
     };
     const socket = tls
       ? connectTls({ host, port, ALPNProtocols: ['http/1.1'], ...tls })
-      : connectTcp({ host, port, noDelay: true, onread: { buffer: RECEIVED, callback } });
+      : machine.network.connect({ host, port, noDelay: true, onread: { buffer: RECEIVED, callback } });
     this.#socket = socket;
     const partMs = leftMs / (addresses.length - tried);
-    let timer: NodeJS.Timeout | undefined;
+    let unlimit = () => {};
     const limit = (ms: number) => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
+      unlimit();
+      unlimit = machine.clock.after(ms, () => {
         const error = new Error(`No connection to ${host} within ${Math.round(ms)} ms`);
         socket.destroy(Object.assign(error, { code: CONNECT_TIMEOUT }));
-      }, ms);
+      });
     };
     limit(partMs);
     let isReached = false;
@@ -150,7 +153,7 @@ export class Connection {
       limit(leftMs);
     });
     socket.once(tls ? 'secureConnect' : 'connect', () => {
-      clearTimeout(timer);
+      unlimit();
       this.address = host;
       attempted?.(host, true);
       this.#write(request);
@@ -162,7 +165,7 @@ export class Connection {
       });
     socket.once('end', () => this.#onClose());
     socket.once('error', (error: NodeJS.ErrnoException) => {
-      clearTimeout(timer);
+      unlimit();
       if (isReached) return this.#fail(error);
       attempted?.(host, false);
       const told = first && !LOCAL_ERRORS.has(first.code ?? '') ? first : error;
@@ -171,7 +174,7 @@ export class Connection {
       else this.#fail(told);
     });
     socket.once('close', () => {
-      clearTimeout(timer);
+      unlimit();
       if (socket === this.#socket) this.#onClose();
     });
   }

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'node:tls';
 import { tlsNameOf } from '../../../harness/host/client-tls.ts';
+import type { Machine } from '../../../harness/host/network.ts';
 import type { ConnectionUse } from '../../../harness/plan.ts';
 import type { ConnectionCounts } from '../../../harness/requests.ts';
 import { type AddressBook, addressBook } from './addresses.ts';
@@ -51,8 +52,7 @@ export interface ConnectionsOptions {
   readonly connectTimeoutMs: number;
   /** @default one pool for all, without a bound */
   readonly use?: ConnectionUse | undefined;
-  /** Monotonic, in ms. */
-  readonly nowMs: () => number;
+  readonly machine: Machine;
 }
 
 interface Idle {
@@ -74,14 +74,15 @@ interface Idle {
  * the server closes first and this machine's ports stay free.
  */
 export function openConnections(options: ConnectionsOptions): Connections {
-  const { nowMs, use = { kind: 'reuse', maxRequests: null }, origin, connectTimeoutMs } = options;
+  const { machine, use = { kind: 'reuse', maxRequests: null }, origin, connectTimeoutMs } = options;
+  const nowMs = () => machine.clock.nowMs();
   const { host, hostname, port, protocol } = new URL(origin);
   const addresses = options.addresses ?? addressBook({ addresses: [hostname.replace(/^\[|\]$/g, '')], nowMs });
   const counts = { opened: 0, maxRequests: 0, addresses: {} as Record<string, number> };
   const endpoint = {
     port: options.port ?? Number(port || (protocol === 'https:' ? 443 : 80)),
     tls: protocol === 'https:' ? { ...tlsNameOf(hostname), ...options.tls } : null,
-    connectTimeoutMs,
+    ...{ connectTimeoutMs, machine },
     attempted(address: string, isOpen: boolean) {
       if (!isOpen) return addresses.failed(address);
       counts.opened += 1;

@@ -1,7 +1,7 @@
 import { lookup } from 'node:dns/promises';
-import type { Clock } from '../../../harness/clock.ts';
 import type { LoadJob } from '../../../harness/contracts.ts';
 import { tlsOptionsOf } from '../../../harness/host/client-tls.ts';
+import type { Machine } from '../../../harness/host/network.ts';
 import { isLoopback } from '../../../harness/host/target.ts';
 import { DEFAULT_CONNECTIONS } from '../../../harness/plan.ts';
 import type { Target } from '../task.ts';
@@ -12,33 +12,32 @@ import { openConnections } from './connections.ts';
  * Opens the targets of a job. Where they are the addresses of one name, which `job.lookUp` says, they are one target that knows all
  * of them and looks the name up again; otherwise each is a target by itself.
  */
-export function openTargets(job: LoadJob, clock: Clock): Target[] {
+export function openTargets(job: LoadJob, machine: Machine): Target[] {
   const { targets, lookUp } = job;
-  if (!lookUp) return targets.map(url => openTarget(job, clock, url, [addressOf(url)]));
+  if (!lookUp) return targets.map(url => openTarget(job, machine, url, [addressOf(url)]));
   const renewed = async () => {
     const found = await lookup(lookUp.hostname, { all: true, order: 'ipv4first' });
     return found.map(({ address }) => address).filter(address => lookUp.iOwnThisTarget || isLoopback(address));
   };
-  return [openTarget(job, clock, targets[0]!, targets.map(addressOf), renewed)];
+  return [openTarget(job, machine, targets[0]!, targets.map(addressOf), renewed)];
 }
 
 function openTarget(
   { plan, origin, authority, tls }: LoadJob,
-  clock: Clock,
+  machine: Machine,
   url: string,
   addresses: readonly string[],
   lookUp?: () => Promise<readonly string[]>,
 ): Target {
   const { protocol, port, pathname, origin: own } = new URL(url);
-  const nowMs = () => clock.nowMs();
   const connections = openConnections({
     origin: origin ?? own,
-    addresses: addressBook({ addresses, lookUp, nowMs }),
+    addresses: addressBook({ addresses, lookUp, nowMs: () => machine.clock.nowMs() }),
     port: Number(port || (protocol === 'https:' ? 443 : 80)),
     tls: { ...tlsOptionsOf(tls), ...(authority === undefined ? {} : { ca: authority }) },
     connectTimeoutMs: plan.connectTimeoutMs,
     use: plan.clients?.connections ?? DEFAULT_CONNECTIONS,
-    nowMs,
+    machine,
   });
   return { prefix: pathname.replace(/\/$/, ''), connections };
 }

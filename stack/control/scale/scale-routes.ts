@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { Clock } from '../../../harness/clock.ts';
 import { route } from '../consul/consul-routes.ts';
 import { type Exchange, HttpError, type Route, readJson, sendJson } from '../exchange.ts';
 import type { Watchers } from '../watchers.ts';
@@ -7,6 +8,7 @@ import type { ScaleResult, ScaleState, Scales } from './scale.ts';
 
 interface ScaleContext {
   readonly scales: Scales;
+  readonly clock: Clock;
   readonly watchers: Watchers;
   /** Called after every change of a scale. */
   readonly onChange: () => void;
@@ -89,11 +91,11 @@ async function report(context: ScaleContext, exchange: Exchange, name: string, e
 }
 
 /** Streams a JSON line at once and one per change: `{"type":"ADDED"|"MODIFIED","object":Scale}`. */
-async function watch({ scales, watchers }: ScaleContext, exchange: Exchange, name: string): Promise<void> {
+async function watch({ scales, watchers, clock }: ScaleContext, exchange: Exchange, name: string): Promise<void> {
   const { response, query, signal } = exchange;
   const requestedS = Number(query.get('timeoutSeconds') ?? DEFAULT_WATCH_S);
   const limitS = Number.isFinite(requestedS) && requestedS > 0 ? Math.min(requestedS, MAX_WATCH_S) : DEFAULT_WATCH_S;
-  const ended = AbortSignal.any([signal, AbortSignal.timeout(limitS * 1000)]);
+  const ended = AbortSignal.any([signal, clock.timeout(limitS * 1000)]);
   const since = query.get('resourceVersion');
   let sent = since === null || since === '' || since === '0' ? undefined : Number(since);
   existing(scales, name);

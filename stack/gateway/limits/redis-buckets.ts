@@ -1,4 +1,5 @@
-import { Redis, type Result } from 'ioredis';
+import { AbstractConnector, Redis, type RedisOptions, type Result } from 'ioredis';
+import type { Network } from '../../../harness/host/network.ts';
 import type { SharedBuckets } from './bucket.ts';
 import type { LimitsConfig } from './config.ts';
 import { scriptArguments, takeScript } from './take-script.ts';
@@ -17,8 +18,9 @@ const RECONNECT_DELAY_MS = 100;
  * that arrive during a write are pipelined into the next one, which halves the CPU cost of Redis in this process at the price of up
  * to two round trips instead of one.
  */
-export function redisBuckets({ url, keyPrefix }: NonNullable<LimitsConfig['redis']>): SharedBuckets {
+export function redisBuckets({ url, keyPrefix }: NonNullable<LimitsConfig['redis']>, network: Network): SharedBuckets {
   const redis = new Redis(url, {
+    Connector: connectorOn(network),
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,
@@ -42,5 +44,26 @@ export function redisBuckets({ url, keyPrefix }: NonNullable<LimitsConfig['redis
     },
     reconnect: () => redis.disconnect(true),
     close: () => redis.disconnect(),
+  };
+}
+
+/** Makes ioredis connect over `network`. */
+function connectorOn(network: Network) {
+  return class extends AbstractConnector {
+    readonly #options: RedisOptions;
+
+    /** @param options RedisOptions, which ioredis' types do not say */
+    constructor(options: unknown) {
+      const given = options as RedisOptions;
+      super(given.disconnectTimeout ?? 0);
+      this.#options = given;
+    }
+
+    override async connect() {
+      const { host = '127.0.0.1', port = 6379 } = this.#options;
+      this.connecting = true;
+      this.stream = network.connect({ host, port });
+      return this.stream;
+    }
   };
 }

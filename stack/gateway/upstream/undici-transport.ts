@@ -1,4 +1,6 @@
 import { type Dispatcher, Pool } from 'undici';
+import type { Machine } from '../../../harness/host/network.ts';
+import { connectorOver } from '../../connector.ts';
 import type { Transport, UpstreamCall, UpstreamHandler, UpstreamHeaders } from './transport.ts';
 
 interface UndiciTransportOptions {
@@ -12,12 +14,12 @@ interface UndiciTransportOptions {
  * Transport over a pool of keep-alive HTTP/1.1 connections, one request at a time on each. Its only timeout is for connecting; the
  * gateway cancels requests at their deadlines.
  */
-export function undiciTransport(url: string, options: UndiciTransportOptions): Transport {
+export function undiciTransport(url: string, options: UndiciTransportOptions, machine: Machine): Transport {
   const { origin, pathname } = new URL(url);
   const prefix = pathname.replace(/\/+$/, '');
   const pool = new Pool(origin, {
     connections: options.maxConnections,
-    connect: { timeout: Math.ceil(options.connectMs) },
+    connect: connectorOver(machine, options.connectMs),
     headersTimeout: 0,
     bodyTimeout: 0,
     allowH2: false,

@@ -43,7 +43,14 @@ describe('against a simulator', () => {
     const [stop, signal] = [new AbortController(), AbortSignal.timeout(20_000)];
     const running = new Promise<void>(resolve => void service.run(stop.signal, resolve));
     const secret = 'a-token-for-tests-only';
-    const rest = { token: secret, names: [], log: () => {}, isShuttingDown: () => false, isDraining: () => false };
+    const rest = {
+      token: secret,
+      names: [],
+      newId: () => 'id',
+      log: () => {},
+      isShuttingDown: () => false,
+      isDraining: () => false,
+    };
     const server = inferenceServer({ config, service, clock: systemClock, random: seededRandom(1), ...rest });
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { thisMachine } from '../../../harness/host/network.ts';
 import { dataOfWholeChunk } from '../../../load/stream/wire/chunk.ts';
 import { Connection } from '../../../load/stream/wire/connection.ts';
 import { NOT_HTTP } from '../../../load/stream/wire/failure.ts';
@@ -50,7 +51,13 @@ async function bodyOf(pieces: readonly string[]): Promise<string> {
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  const connection = new Connection({ addresses: ['127.0.0.1'], port, tls: null, connectTimeoutMs: 1000 });
+  const connection = new Connection({
+    addresses: ['127.0.0.1'],
+    port,
+    tls: null,
+    connectTimeoutMs: 1000,
+    machine: thisMachine,
+  });
   let body = '';
   try {
     return await new Promise((resolve, reject) => {

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { systemClock } from '../../../harness/clock.ts';
+import { thisMachine } from '../../../harness/host/network.ts';
 import type { ConnectionUse } from '../../../harness/plan.ts';
 import { Connection } from '../../../load/stream/wire/connection.ts';
 import { type ConnectionUser, openConnections } from '../../../load/stream/wire/connections.ts';
@@ -55,7 +57,7 @@ function ask(connection: Connection, isHead = false): Promise<Answer> {
 }
 
 const connectTo = (port: number) =>
-  new Connection({ addresses: ['127.0.0.1'], port, tls: null, connectTimeoutMs: 1000 });
+  new Connection({ addresses: ['127.0.0.1'], port, tls: null, connectTimeoutMs: 1000, machine: thisMachine });
 
 interface Case {
   readonly bytes: string;
@@ -172,7 +174,11 @@ it('keeps a connection shorter than the server says that it does', async () => {
   );
   let nowMs = 0;
   const origin = `http://127.0.0.1:${server.port}`;
-  const connections = openConnections({ origin, connectTimeoutMs: 1000, nowMs: () => nowMs });
+  const connections = openConnections({
+    origin,
+    connectTimeoutMs: 1000,
+    machine: { ...thisMachine, clock: { ...systemClock, nowMs: () => nowMs } },
+  });
   const first = connections.take();
   await ask(first);
   connections.giveBack(first);
@@ -191,7 +197,12 @@ async function sequence(use: ConnectionUse, users: readonly (ConnectionUser | un
     async socket => void socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
   );
   const origin = `http://127.0.0.1:${server.port}`;
-  const connections = openConnections({ origin, connectTimeoutMs: 1000, nowMs: () => 0, use });
+  const connections = openConnections({
+    origin,
+    connectTimeoutMs: 1000,
+    machine: { ...thisMachine, clock: { ...systemClock, nowMs: () => 0 } },
+    use,
+  });
   const seen: Connection[] = [];
   const sent: string[] = [];
   for (const user of users) {
@@ -228,7 +239,14 @@ it('takes the next address where one cannot be connected to, and says which it r
   const attempts: string[] = [];
   const tell = (address: string, isOpen: boolean) => void attempts.push(`${address} ${isOpen}`);
   const to = (...addresses: string[]) =>
-    new Connection({ addresses, port: server.port, tls: null, connectTimeoutMs: 1000, attempted: tell });
+    new Connection({
+      addresses,
+      port: server.port,
+      tls: null,
+      connectTimeoutMs: 1000,
+      machine: thisMachine,
+      attempted: tell,
+    });
   // Nobody listens at the others; there may be no IPv6 at all.
   const connection = to('127.0.0.9', '::1', '127.0.0.1');
   expect(await ask(connection)).toMatchObject({ statuses: [200], error: undefined });

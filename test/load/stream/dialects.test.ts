@@ -11,6 +11,7 @@ import {
 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
+import { thisMachine } from '../../../harness/host/network.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { StreamRequest } from '../../../load/stream/request.ts';
 import { Notes } from '../../../load/stream/response/notes.ts';
@@ -126,7 +127,7 @@ const BODY = JSON.stringify({ model: 'm', stream: true, stream_options: { includ
 async function ask(path: string, count = 1, task: Partial<RequestTask> = {}) {
   const notes = new Notes();
   const streamOptions = new StreamOptions(true);
-  const connections = openConnections({ origin: server.url, connectTimeoutMs: 1000, nowMs: () => systemClock.nowMs() });
+  const connections = openConnections({ origin: server.url, connectTimeoutMs: 1000, machine: thisMachine });
   const records: RequestRecord[] = [];
   for (let index = 0; index < count; index += 1) {
     const { promise, resolve } = Promise.withResolvers<RequestRecord>();

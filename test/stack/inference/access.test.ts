@@ -16,7 +16,13 @@ beforeAll(async () => {
   const config = parseInferenceConfig('{"timeScale":1000000}');
   const service = new InferenceService(config, systemClock);
   await new Promise<void>(resolve => void service.run(stop.signal, resolve));
-  const rest = { names: ['inference-1'], log: () => {}, isShuttingDown: () => false, isDraining: () => false };
+  const rest = {
+    newId: () => 'id',
+    names: ['inference-1'],
+    log: () => {},
+    isShuttingDown: () => false,
+    isDraining: () => false,
+  };
   server = inferenceServer({ config, service, clock: systemClock, random: seededRandom(1), token: TOKEN, ...rest });
   await once(server.listen(0, '127.0.0.1'), 'listening');
 });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { thisMachine } from '../../../../harness/host/network.ts';
 import { connectControl } from '../../../../stack/control/client.ts';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { until } from '../../../until.ts';
@@ -15,7 +16,10 @@ beforeEach(async () => {
 afterEach(() => control.kill());
 
 const register = (id: string, { url }: ScriptedUpstream, ttlMs = 60_000) =>
-  connectControl(control.url, TOKEN).register({ id, service: 'inference', address: new URL(url).host, ttlMs }, never);
+  connectControl(control.url, thisMachine, TOKEN).register(
+    { id, service: 'inference', address: new URL(url).host, ttlMs },
+    never,
+  );
 const discovering = (discovery: object = {}): Promise<GatewayProcess> => {
   const config = { url: control.url, waitMs: 2000, minIntervalMs: 10, backoff: { baseDelayMs: 50 }, ...discovery };
   const healthChecks = { intervalMs: 50, unhealthyAfter: 2 };
@@ -62,7 +66,7 @@ test('a registered replica gets traffic; after it deregisters and shuts down it 
   expect(two.received).toHaveLength(0);
   const streamed = [await chat(gateway, { stream: true }), await chat(gateway, { stream: true })];
   expect(two.received, 'round robin: one of two').toHaveLength(1);
-  await connectControl(control.url, TOKEN).deregister('two', never);
+  await connectControl(control.url, thisMachine, TOKEN).deregister('two', never);
   two.ready = false;
   const isGone = async () =>
     !(await (await fetch(`${gateway.url}/metrics`)).text()).includes('upstream_state{upstream="two"');
@@ -117,7 +121,7 @@ test('a dead replica is removed by its health check, and no request fails meanwh
   const dying = await startUpstream(responds());
   await register('healthy', healthy);
   await register('dying', dying, 300);
-  const heart = setInterval(() => void connectControl(control.url, TOKEN).heartbeat('dying', never), 80);
+  const heart = setInterval(() => void connectControl(control.url, thisMachine, TOKEN).heartbeat('dying', never), 80);
   await using gateway = await discovering();
   expect(await usesAll(gateway, 'healthy', 'dying')).toBeLessThan(5000);
   const scenario = async () => {

@@ -1,0 +1,67 @@
+import type { ClientRequestArgs } from 'node:http';
+import { type AddressInfo, connect, type OnReadOpts, type Server, type Socket } from 'node:net';
+import { type Clock, systemClock } from '../clock.ts';
+
+/** Address of a TCP endpoint. `host` is an IP address; empty to listen on all. */
+export interface Endpoint {
+  readonly host: string;
+  /** 1–65,535; 0 to listen on any free one. */
+  readonly port: number;
+}
+
+/** What a connection is opened with. */
+export interface ConnectOptions extends Endpoint {
+  /** Whether the end of the peer leaves the own direction open. @default false */
+  readonly allowHalfOpen?: boolean;
+  /** Whether small writes are sent at once. @default false */
+  readonly noDelay?: boolean;
+  /** Buffer that every read is copied to, and who is told of it, in place of `data`. @default a buffer for each read, and `data` */
+  readonly onread?: OnReadOpts;
+}
+
+/**
+ * The only source of connections. Whoever opens a socket or listens is passed a network, so that the same code runs over the machine's
+ * TCP and, under virtual time, over sockets in memory.
+ */
+export interface Network {
+  /** Starts to connect; `connect`, `error` and `close` are told by the socket, as by `net.connect`. */
+  connect(options: ConnectOptions): Socket;
+  /**
+   * Lets `server` (of `node:net` or `node:http`) accept connections; its `close` ends that.
+   * @param backlog maximum number of connections that wait to be accepted. @default Node's 511
+   * @returns the endpoint, with its port
+   * @throws the system's error, such as `EADDRINUSE`
+   */
+  listen(server: Server, endpoint: Endpoint, backlog?: number): Promise<Endpoint>;
+  /** HTTP over {@link connect}, as the global `fetch`; connections are kept. */
+  readonly fetch: typeof fetch;
+}
+
+/** The machine's network. */
+export const systemNetwork: Network = {
+  connect: options => connect(options),
+  listen: (server, { host, port }, backlog) =>
+    new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port, backlog, ...(host !== '' && { host }) }, () => {
+        server.off('error', reject);
+        const { address, port } = server.address() as AddressInfo;
+        resolve({ host: address, port });
+      });
+    }),
+  fetch,
+};
+
+/** What a program needs of where it runs: the machine itself, or a host in virtual time. */
+export interface Machine {
+  readonly clock: Clock;
+  readonly network: Network;
+}
+
+/** This machine. */
+export const thisMachine: Machine = { clock: systemClock, network: systemNetwork };
+
+/** `createConnection` of `node:http` that connects over `network`. */
+export function connectorOn(network: Network): (options: ClientRequestArgs) => Socket {
+  return ({ host, port }) => network.connect({ host: host ?? '127.0.0.1', port: Number(port ?? 80) });
+}

@@ -1,0 +1,273 @@
+import { SquallError } from '../errors.ts';
+import { EventQueue, type TimedEvent } from './event-queue.ts';
+
+/** Whoever an event happens to. What is frozen gets its events when it is thawed, what is dead never. */
+export interface Owner {
+  readonly name: string;
+  readonly state: 'running' | 'frozen' | 'dead';
+  /** Instant, in µs, until which its only processor is busy; its events wait for that. */
+  readonly busyUntilUs: number;
+}
+
+interface VirtualEvent extends TimedEvent {
+  readonly owner: Owner | undefined;
+  readonly run: () => void;
+}
+
+/** Immediates posted at once: Node drains promises and ticks after each, and polls the machine's I/O only after all of them. */
+const BURST = 16;
+/** Events of one instant after which time is taken to stand still: a loop that waits for nothing. */
+const MAX_EVENTS_AT_AN_INSTANT = 200_000;
+/** Events between two looks for real handles. */
+const LOOK_EVERY = 4096;
+/** Real resources that wait for the world outside virtual time; timers of Node's own, such as its `Date` cache, do not matter. */
+const REAL = /^(?:TCP|TLS|UDP|DNS|GetAddrInfo|GetNameInfo|HTTPParser|ProcessWrap)/;
+
+/**
+ * Discrete-event time: it stands still while anything can run and then jumps to the next event, on a grid of 1 µs.
+ *
+ * ```
+ * event ─► callbacks, promises, ticks, immediates … all done ─► now = instant of the next event ─► event ─► …
+ * ```
+ *
+ * Node drains promises and ticks after every immediate, and events are run by an immediate, so that only other immediates can be left
+ * to run: they are counted exactly, and no event runs before the count is 0. Real I/O is invisible to it: wrap its promise in
+ * {@link hold}. One such time may run in a process (or worker) at once.
+ */
+export class VirtualTime {
+  readonly #queue = new EventQueue<VirtualEvent>();
+  readonly #frozen = new Map<Owner, VirtualEvent[]>();
+  readonly #immediates = countImmediates();
+  readonly #resources = realResources();
+  #nowUs = 0;
+  #sequence = 0;
+  #events = 0;
+  #eventsNow = 0;
+  #holds = 0;
+  #wake: (() => void) | undefined;
+
+  /** Virtual time since its start, in ms, a multiple of 0.001. */
+  nowMs(): number {
+    return this.#nowUs / 1000;
+  }
+
+  /** Virtual time since its start, in µs. */
+  nowUs(): number {
+    return this.#nowUs;
+  }
+
+  /** Number of events that have run. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /**
+   * Calls `run` after `ms`, rounded up to whole µs: every positive time moves the clock. Events of one instant run in the order in which
+   * they were scheduled. @returns a function that cancels it
+   */
+  after(ms: number, run: () => void, owner?: Owner): () => void {
+    const us = ms > 0 ? Math.max(1, Math.ceil(ms * 1000)) : 0;
+    this.#sequence += 1;
+    const event: VirtualEvent = { atUs: this.#nowUs + us, sequence: this.#sequence, place: -1, owner, run };
+    if (owner?.state === 'dead' || us === Number.POSITIVE_INFINITY) return () => {};
+    this.#queue.add(event);
+    return () => this.#cancel(event);
+  }
+
+  /** Lets real time pass until `promise`, of real I/O, has settled; virtual time stands still meanwhile. */
+  async hold<T>(promise: Promise<T>): Promise<T> {
+    this.#holds += 1;
+    try {
+      return await promise;
+    } finally {
+      this.#holds -= 1;
+      this.#wake?.();
+    }
+  }
+
+  /** Hands `owner` the events that waited for it, since it is no longer frozen. */
+  thaw(owner: Owner): void {
+    const events = this.#frozen.get(owner) ?? [];
+    this.#frozen.delete(owner);
+    for (const event of events) {
+      event.atUs = this.#nowUs;
+      this.#queue.add(event);
+    }
+  }
+
+  /** Discards every event of `owner`, which is dead. */
+  forget(owner: Owner): void {
+    this.#frozen.delete(owner);
+  }
+
+  /**
+   * Runs events until `task` has settled, and settles as it did.
+   * @param waiting describes what waits, for the error of a deadlock
+   * @throws SquallError `VIRTUAL_DEADLOCK` when nothing is left that could happen and the task has not settled; `VIRTUAL_TIME_STANDS_STILL`
+   * when {@link MAX_EVENTS_AT_AN_INSTANT} events did not move time; `VIRTUAL_TIME_IS_REAL` when something opened a real socket or process
+   */
+  async run<T>(task: Promise<T>, waiting: () => readonly string[] = () => []): Promise<T> {
+    let isSettled = false;
+    const settle = () => {
+      isSettled = true;
+      this.#wake?.();
+    };
+    task.then(settle, settle);
+    await this.#loop(() => isSettled, waiting);
+    return task;
+  }
+
+  #loop(isOver: () => boolean, waiting: () => readonly string[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let left = 0;
+      let isEnded = false;
+      const post = () => {
+        left = BURST;
+        for (let count = 0; count < BURST; count += 1) this.#immediates.post(turn);
+      };
+      const end = (settle: () => void) => {
+        isEnded = true;
+        this.#wake = undefined;
+        settle();
+      };
+      const turn = () => {
+        left -= 1;
+        if (isEnded) return;
+        try {
+          if (isOver()) return end(resolve);
+          const isIdle = this.#immediates.pending() === 0 && this.#holds === 0;
+          if (isIdle && !this.#step()) throw this.#deadlock(waiting());
+        } catch (error) {
+          return end(() => reject(error));
+        }
+        if (left > 0) return;
+        if (this.#holds > 0) this.#wake = wake;
+        else post();
+      };
+      const wake = () => {
+        this.#wake = undefined;
+        post();
+      };
+      post();
+    });
+  }
+
+  /** Runs the next event. @returns false if there is none */
+  #step(): boolean {
+    const event = this.#queue.first();
+    if (!event) return false;
+    this.#queue.remove(event);
+    this.#advanceTo(event.atUs);
+    const { owner } = event;
+    if (owner?.state === 'dead') return true;
+    if (owner?.state === 'frozen') {
+      const events = this.#frozen.get(owner) ?? [];
+      this.#frozen.set(owner, events);
+      events.push(event);
+      return true;
+    }
+    if (owner && owner.busyUntilUs > this.#nowUs) {
+      event.atUs = owner.busyUntilUs;
+      this.#queue.add(event);
+      return true;
+    }
+    event.run();
+    return true;
+  }
+
+  #advanceTo(atUs: number): void {
+    this.#events += 1;
+    if (atUs > this.#nowUs) {
+      this.#nowUs = atUs;
+      this.#eventsNow = 0;
+    }
+    this.#eventsNow += 1;
+    if (this.#eventsNow > MAX_EVENTS_AT_AN_INSTANT)
+      throw new SquallError(
+        'stack',
+        'VIRTUAL_TIME_STANDS_STILL',
+        `${MAX_EVENTS_AT_AN_INSTANT} events happened at ${this.nowMs()} ms of virtual time without moving it`,
+        { next: 'Something waits 0 ms again and again; let it wait for what it needs.' },
+      );
+    if (this.#events % LOOK_EVERY === 0) this.#resources.check();
+  }
+
+  #cancel(event: VirtualEvent): void {
+    if (event.place >= 0) {
+      this.#queue.remove(event);
+      return;
+    }
+    const frozen = event.owner && this.#frozen.get(event.owner);
+    const index = frozen?.indexOf(event) ?? -1;
+    if (index >= 0) frozen!.splice(index, 1);
+  }
+
+  #deadlock(waiting: readonly string[]): SquallError {
+    const frozen = [...this.#frozen.keys()].map(({ name }) => `${name} is frozen`);
+    const words = [...waiting, ...frozen].join('; ') || 'nothing that is known';
+    return new SquallError(
+      'stack',
+      'VIRTUAL_DEADLOCK',
+      `Nothing can happen any more at ${this.nowMs()} ms of virtual time, and the run has not ended. Still there: ${words}`,
+      { next: 'Something waits without a limit for what never comes, or for real I/O outside of `hold`.' },
+    );
+  }
+}
+
+interface Immediates {
+  /** Number of immediates of others that have not run yet. */
+  pending(): number;
+  /** Posts one that is not counted. */
+  post(run: () => void): void;
+}
+
+let counted: Immediates | undefined;
+
+/** Replaces the global immediates, once a process (or worker), by ones that are counted. */
+function countImmediates(): Immediates {
+  if (counted) return counted;
+  const { setImmediate, clearImmediate } = globalThis;
+  const pending = new Set<NodeJS.Immediate>();
+  const count = (run: (...args: unknown[]) => void, ...args: unknown[]): NodeJS.Immediate => {
+    const immediate: NodeJS.Immediate = setImmediate(() => {
+      pending.delete(immediate);
+      run(...args);
+    });
+    pending.add(immediate);
+    return immediate;
+  };
+  globalThis.setImmediate = Object.assign(count, { __promisify__: setImmediate.__promisify__ }) as typeof setImmediate;
+  globalThis.clearImmediate = immediate => {
+    if (typeof immediate === 'object') pending.delete(immediate);
+    clearImmediate(immediate);
+  };
+  counted = { pending: () => pending.size, post: run => void setImmediate(run) };
+  return counted;
+}
+
+/** Compares the process's real resources with those at the start. */
+function realResources(): { check(): void } {
+  const count = () => {
+    const counts = new Map<string, number>();
+    for (const name of process.getActiveResourcesInfo()) {
+      if (REAL.test(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
+    }
+    return counts;
+  };
+  const before = count();
+  return {
+    check: () => {
+      for (const [name, now] of count()) {
+        if (now <= (before.get(name) ?? 0)) continue;
+        throw new SquallError(
+          'stack',
+          'VIRTUAL_TIME_IS_REAL',
+          `A real ${name} was opened during a run in virtual time`,
+          {
+            next: 'Whoever opens sockets must be given the virtual network.',
+          },
+        );
+      }
+    },
+  };
+}

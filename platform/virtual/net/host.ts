@@ -1,0 +1,70 @@
+import type { Server } from 'node:net';
+import type { Owner, VirtualTime } from '../../../harness/virtual/virtual-time.ts';
+import type { VirtualSocket } from './socket.ts';
+
+/** A listening server of a host. */
+export interface Listener {
+  readonly server: Server;
+  readonly backlog: number;
+  /** Connections that are established and that the server, frozen, has not accepted. */
+  waiting: number;
+}
+
+const FIRST_EPHEMERAL_PORT = 32_768;
+
+/**
+ * A machine with one process on it: it owns timers, sockets and listeners, which vanish when it dies and wait when it is frozen. What
+ * starts again is a new host at the same address.
+ */
+export class VirtualHost implements Owner {
+  state: 'running' | 'frozen' | 'dead' = 'running';
+  busyUntilUs = 0;
+  readonly listeners = new Map<number, Listener>();
+  readonly sockets = new Set<VirtualSocket>();
+  readonly name: string;
+  /** IPv4 address. */
+  readonly address: string;
+  readonly #time: VirtualTime;
+  #port = FIRST_EPHEMERAL_PORT;
+
+  constructor(time: VirtualTime, name: string, address: string) {
+    this.#time = time;
+    this.name = name;
+    this.address = address;
+  }
+
+  /** A port that nothing uses, the next in order. */
+  freePort(): number {
+    do this.#port = this.#port === 65_535 ? FIRST_EPHEMERAL_PORT : this.#port + 1;
+    while (this.listeners.has(this.#port) || [...this.sockets].some(({ localPort }) => localPort === this.#port));
+    return this.#port;
+  }
+
+  /** Occupies its only processor for `ms`; what happens to it meanwhile waits. */
+  spend(ms: number): void {
+    const us = Math.round(ms * 1000);
+    this.busyUntilUs = Math.max(this.busyUntilUs, this.#time.nowUs()) + us;
+  }
+
+  /** Ends it at once, as SIGKILL does: its kernel closes what it had open. */
+  kill(): void {
+    if (this.state === 'dead') return;
+    this.state = 'dead';
+    this.listeners.clear();
+    for (const socket of this.sockets) socket.abandon();
+    this.sockets.clear();
+    this.#time.forget(this);
+  }
+
+  /** Freezes it, as SIGSTOP does: connections are still accepted by its kernel, and nothing is read. */
+  freeze(): void {
+    if (this.state === 'running') this.state = 'frozen';
+  }
+
+  /** Ends a freeze. */
+  thaw(): void {
+    if (this.state !== 'frozen') return;
+    this.state = 'running';
+    this.#time.thaw(this);
+  }
+}

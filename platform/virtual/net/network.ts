@@ -1,0 +1,241 @@
+import type { Server } from 'node:net';
+import { Agent, fetch as fetchBy } from 'undici';
+import type { ConnectOptions, Endpoint, Network } from '../../../harness/host/network.ts';
+import type { Random } from '../../../harness/random.ts';
+import { VirtualClock } from '../../../harness/virtual/virtual-clock.ts';
+import type { VirtualTime } from '../../../harness/virtual/virtual-time.ts';
+import { connectorOver } from '../../../stack/connector.ts';
+import { bindServer } from './bind-server.ts';
+import { type Listener, VirtualHost } from './host.ts';
+import { DEFAULT_PATH, Direction, type PathSettings } from './path.ts';
+import { asSocket, VirtualSocket } from './socket.ts';
+import { socketError, type Wire } from './wire.ts';
+
+/** Established connections that wait to be accepted, as Node asks of a kernel; a further one gets no response. */
+const DEFAULT_BACKLOG = 511;
+/** Wait before a kernel tries again to open a connection that a full backlog ignored, in ms. */
+const FULL_RETRY_MS = 1000;
+/** Time after which a kernel gives up to connect, in ms: six retransmissions. */
+const CONNECT_LIMIT_MS = 127_000;
+
+/** Costs of a host's only processor, in ms, which make an overloaded service queue in virtual time too. */
+export interface CpuCosts {
+  /** Of each read on a connection that it accepted: about one a request. @default 0 */
+  readonly requestMs: number;
+  /** Of each read on a connection that it opened: about one a token. @default 0 */
+  readonly tokenMs: number;
+}
+
+/** A connection being opened, and the two directions of it. */
+interface Opening {
+  readonly from: VirtualHost;
+  readonly client: VirtualSocket;
+  readonly local: Endpoint;
+  readonly peer: Endpoint;
+  readonly out: Direction;
+  readonly back: Direction;
+  readonly path: () => PathSettings;
+  /** CPU time of each read of the client, in ms. */
+  readonly readMs: number;
+  readonly giveUp: () => void;
+}
+
+/** Hosts by address, and the paths between them. */
+export class VirtualInternet {
+  readonly #time: VirtualTime;
+  readonly #random: Random;
+  readonly #defaults: PathSettings;
+  readonly #hosts = new Map<string, VirtualHost>();
+  readonly #costs = new Map<VirtualHost, CpuCosts>();
+  readonly #paths = new Map<string, PathSettings>();
+  readonly #directions = new Map<string, Set<Direction>>();
+  #connections = 0;
+
+  constructor(time: VirtualTime, random: Random, defaults: Partial<PathSettings> = {}) {
+    this.#time = time;
+    this.#random = random;
+    this.#defaults = { ...DEFAULT_PATH, ...defaults };
+  }
+
+  /** Adds a host; one that had its address before is dead. */
+  addHost(name: string, address: string, costs: Partial<CpuCosts> = {}): VirtualHost {
+    this.#hosts.get(address)?.kill();
+    const host = new VirtualHost(this.#time, name, address);
+    this.#hosts.set(address, host);
+    this.#costs.set(host, { requestMs: 0, tokenMs: 0, ...costs });
+    return host;
+  }
+
+  /** Changes the path between two addresses, both ways. What was lost is sent again some time after it is open. */
+  setPath(a: string, b: string, settings: Partial<PathSettings>): void {
+    const key = pathKey(a, b);
+    this.#paths.set(key, { ...this.#path(key), ...settings });
+    if (this.#path(key).mode !== 'drop') for (const direction of this.#directions.get(key) ?? []) direction.reopened();
+  }
+
+  /** Everything that is open, for the error of a deadlock. */
+  describe(): string[] {
+    return [...this.#hosts.values()].flatMap(({ name, state, listeners, sockets }) =>
+      state === 'dead'
+        ? []
+        : [`${name}: ${sockets.size} connections, listening on ${[...listeners.keys()].join(', ') || 'nothing'}`],
+    );
+  }
+
+  /** The network as a program on `host` sees it. */
+  networkOf(host: VirtualHost): Network {
+    const network: Network = {
+      connect: options => asSocket(this.#connect(host, options)),
+      listen: async (server, endpoint, backlog) => listenOn(host, server, endpoint, backlog),
+      fetch: ((input: string, init?: object) =>
+        fetchBy(input, { ...init, dispatcher: agent })) as unknown as typeof fetch,
+    };
+    const clock = new VirtualClock(this.#time, host);
+    const agent = new Agent({ connect: connectorOver({ clock, network }, CONNECT_LIMIT_MS) });
+    return network;
+  }
+
+  #path(key: string): PathSettings {
+    return this.#paths.get(key) ?? this.#defaults;
+  }
+
+  #connect(from: VirtualHost, options: ConnectOptions): VirtualSocket {
+    const time = this.#time;
+    const peer = { ...options, host: options.host.startsWith('127.') ? from.address : options.host };
+    const local = { host: from.address, port: from.freePort() };
+    const key = pathKey(from.address, peer.host);
+    const path = () => this.#path(key);
+    this.#connections += 1;
+    const random = this.#random.stream(`connection-${this.#connections}`);
+    const out = new Direction(time, random.stream('out'), path);
+    const back = new Direction(time, random.stream('back'), path);
+    const directions = this.#directions.get(key) ?? new Set();
+    this.#directions.set(key, directions.add(out).add(back));
+    const client: VirtualSocket = new VirtualSocket(time, from, local, peer, () => {
+      from.sockets.delete(client);
+      directions.delete(out);
+      directions.delete(back);
+    });
+    from.sockets.add(client);
+    const giveUp = time.after(CONNECT_LIMIT_MS, () => client.refused(socketError('ETIMEDOUT', 'connect', peer)), from);
+    const { tokenMs } = this.#costs.get(from)!;
+    const opening = { from, client, local, peer, out, back, path, readMs: tokenMs, giveUp };
+    out.send(0, () => this.#synArrived(opening), undefined, true);
+    return client;
+  }
+
+  #synArrived(opening: Opening): void {
+    const { from, client, peer, out, back, path, giveUp } = opening;
+    const to = this.#hosts.get(peer.host);
+    if (!to) return; // Nobody is there to respond.
+    const listener = to.listeners.get(peer.port);
+    if (!listener || path().mode === 'reset') {
+      const refuse = () => {
+        giveUp();
+        client.refused(socketError('ECONNREFUSED', 'connect', peer));
+      };
+      back.send(0, refuse, from);
+      return;
+    }
+    if (listener.waiting >= listener.backlog) {
+      this.#time.after(FULL_RETRY_MS, () => out.send(0, () => this.#synArrived(opening), undefined, true));
+      return;
+    }
+    listener.waiting += 1;
+    const server = this.#serverSocket(opening, to, listener);
+    const readMs = this.#costs.get(to)!.requestMs;
+    const clientWire = wireTo(server, to, out, path, client, readMs);
+    back.send(
+      0,
+      () => {
+        giveUp();
+        const forget = () => {
+          listener.waiting -= 1;
+          to.sockets.delete(server);
+        };
+        if (client.destroyed) {
+          out.send(0, forget);
+          return;
+        }
+        out.send(
+          0,
+          () => this.#accept(server, to, listener, wireTo(client, from, back, path, server, opening.readMs)),
+          to,
+        );
+        client.established(clientWire);
+      },
+      from,
+    );
+  }
+
+  #serverSocket({ local, peer }: Opening, to: VirtualHost, { server }: Listener): VirtualSocket {
+    const { allowHalfOpen } = server as Server & { allowHalfOpen: boolean };
+    const socket: VirtualSocket = new VirtualSocket(this.#time, to, peer, { ...local, allowHalfOpen }, () =>
+      to.sockets.delete(socket),
+    );
+    to.sockets.add(socket);
+    return socket;
+  }
+
+  #accept(socket: VirtualSocket, to: VirtualHost, listener: Listener, wire: Wire): void {
+    listener.waiting -= 1;
+    const { server } = listener;
+    // The port is closed, and with it what was not accepted.
+    if (to.listeners.get(socket.localPort) !== listener) {
+      wire.rst();
+      return;
+    }
+    socket.acceptedBy(server, wire);
+  }
+}
+
+/** What `from` hands to `to` when it arrives. */
+function wireTo(
+  to: VirtualSocket,
+  host: VirtualHost,
+  direction: Direction,
+  path: () => PathSettings,
+  from: VirtualSocket,
+  readMs: number,
+): Wire {
+  const send = (bytes: number, arrive: () => void) => {
+    if (path().mode !== 'reset') {
+      // A dead program's kernel still responds.
+      direction.send(bytes, arrive, host.state === 'dead' ? undefined : host);
+      return;
+    }
+    to.receivedRst();
+    from.receivedRst();
+  };
+  return {
+    data: chunk =>
+      send(chunk.byteLength, () => {
+        if (readMs > 0) host.spend(readMs);
+        to.received(chunk);
+      }),
+    fin: () => send(0, () => to.receivedFin()),
+    rst: () => send(0, () => to.receivedRst()),
+    read: bytes => send(0, () => to.peerRead(bytes)),
+  };
+}
+
+function pathKey(a: string, b: string): string {
+  return a < b ? `${a}|${b}` : `${b}|${a}`;
+}
+
+function listenOn(
+  host: VirtualHost,
+  server: Server,
+  { host: address, port: wanted }: Endpoint,
+  backlog = DEFAULT_BACKLOG,
+): Endpoint {
+  const port = wanted === 0 ? host.freePort() : wanted;
+  if (host.listeners.has(port)) {
+    const message = `listen EADDRINUSE: address already in use ${address}:${port}`;
+    throw Object.assign(new Error(message), { code: 'EADDRINUSE', errno: -98, syscall: 'listen', address, port });
+  }
+  host.listeners.set(port, { server, backlog, waiting: 0 });
+  const endpoint = { host: host.address, port };
+  bindServer(server, endpoint, () => host.listeners.delete(port));
+  return endpoint;
+}

@@ -1,0 +1,36 @@
+import type { OnReadOpts } from 'node:net';
+import type { Endpoint } from '../../../harness/host/network.ts';
+
+/** What the two ends of a connection tell each other; each call arrives later, in order. */
+export interface Wire {
+  data(chunk: Buffer): void;
+  fin(): void;
+  rst(): void;
+  /** `bytes` were read, so that as many may follow. */
+  read(bytes: number): void;
+}
+
+/** Numbers of the errors, as on Linux. */
+const ERRNO = { ECONNREFUSED: -111, ECONNRESET: -104, EPIPE: -32, ETIMEDOUT: -110, EHOSTUNREACH: -113 } as const;
+
+/** An error as `node:net` makes it. */
+export function socketError(
+  code: keyof typeof ERRNO,
+  syscall: 'connect' | 'read' | 'write',
+  peer?: Endpoint,
+): NodeJS.ErrnoException {
+  const at = peer ? ` ${peer.host}:${peer.port}` : '';
+  const details = peer ? { address: peer.host, port: peer.port } : {};
+  return Object.assign(new Error(`${syscall} ${code}${at}`), { errno: ERRNO[code], code, syscall, ...details });
+}
+
+/** Copies `chunk` to the buffer of its reader, piece by piece. */
+export function handOver(chunk: Buffer, { buffer, callback }: OnReadOpts): true {
+  const into = typeof buffer === 'function' ? buffer() : buffer;
+  for (let from = 0; from < chunk.byteLength; from += into.byteLength) {
+    const piece = chunk.subarray(from, from + into.byteLength);
+    into.set(piece);
+    callback(piece.byteLength, into);
+  }
+  return true;
+}

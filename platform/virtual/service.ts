@@ -1,0 +1,107 @@
+import { closeSync, writeSync } from 'node:fs';
+import { pino } from 'pino';
+import { messageOf } from '../../harness/errors.ts';
+import { seededRandom } from '../../harness/random.ts';
+import { VirtualClock } from '../../harness/virtual/virtual-clock.ts';
+import type { Serve, ServiceContext } from '../../stack/service-program.ts';
+import type { Ending, Instance, Program } from '../instance.ts';
+import { openLog } from '../log-file.ts';
+import type { CpuCosts } from './net/network.ts';
+import type { VirtualWorld } from './world.ts';
+
+/** A service of a stack, as a program in virtual time. */
+export interface VirtualServicePlan {
+  readonly name: string;
+  /** IPv4 address of its host. */
+  readonly address: string;
+  readonly serve: Serve;
+  readonly environment: Readonly<Record<string, string>>;
+  readonly logPath: string;
+  /** Addresses of links by which its clients know it. */
+  readonly names: readonly string[];
+  readonly costs: CpuCosts;
+}
+
+/** From the start of a Node program to its first line, in ms, as measured for the services of a stack on an idle machine. */
+const START_MS = 300;
+
+/**
+ * A service that runs in this process on a host of its own. Each start is another host at the same address, with its own clock, chance and
+ * connections; SIGKILL ends the host, SIGSTOP freezes it, and SIGTERM is handed to the service, which drains as in a process of its own.
+ */
+export function virtualService(plan: VirtualServicePlan, world: VirtualWorld): Program {
+  let starts = 0;
+  return {
+    logPath: plan.logPath,
+    start() {
+      starts += 1;
+      return startInstance(plan, starts, world);
+    },
+  };
+}
+
+function startInstance(plan: VirtualServicePlan, nth: number, { time, internet, seed }: VirtualWorld): Instance {
+  const { name, logPath } = plan;
+  const host = internet.addHost(name, plan.address, plan.costs);
+  const log = openVirtualLog(logPath);
+  const stopped = Promise.withResolvers<string>();
+  const gone = Promise.withResolvers<Ending>();
+  const end = (how: string) => {
+    if (host.state === 'dead') return;
+    host.kill();
+    log.close();
+    gone.resolve({ how, isOutOfMemory: false });
+  };
+  const clock = new VirtualClock(time, host);
+  const random = seededRandom(seed).stream(`${name} ${nth}`);
+  const context: ServiceContext = {
+    clock,
+    network: internet.networkOf(host),
+    environment: plan.environment,
+    random,
+    newId: uuids(random.stream('ids')),
+    names: plan.names,
+    logger: base => pino({ base, timestamp: () => `,"time":${clock.date().getTime()}` }, log),
+    measureProcess: () => {},
+    stopped: stopped.promise,
+  };
+  clock.after(START_MS, () => {
+    plan.serve(context).then(
+      () => end('exit code 0'),
+      error => {
+        log.write(`${name}: ${messageOf(error)}\n`);
+        end('exit code 1');
+      },
+    );
+  });
+  return {
+    pid: undefined,
+    label: `${name} #${nth}`,
+    logFromByte: log.fromByte,
+    gone: gone.promise,
+    signal(signal) {
+      if (host.state === 'dead') return;
+      if (signal === 'SIGKILL') end('SIGKILL');
+      // A frozen program gets it when it is thawed.
+      else clock.after(0, () => stopped.resolve(signal));
+    },
+    pause: async () => host.freeze(),
+    resume: async () => host.thaw(),
+  };
+}
+
+/** Log that is written at once: no wait for the disk may take virtual time. */
+function openVirtualLog(path: string) {
+  const { descriptor, fromByte } = openLog(path);
+  return {
+    fromByte,
+    write: (line: string) => void writeSync(descriptor, line),
+    close: () => closeSync(descriptor),
+  };
+}
+
+/** Random UUIDs (RFC 9562, version 4) from seeded chance. */
+function uuids(random: ServiceContext['random']): () => string {
+  const hex = (digits: number) => Array.from({ length: digits }, () => random.integer(0, 15).toString(16)).join('');
+  return () => `${hex(8)}-${hex(4)}-4${hex(3)}-${'89ab'[random.integer(0, 3)]}${hex(3)}-${hex(12)}`;
+}

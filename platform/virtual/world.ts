@@ -1,0 +1,30 @@
+import type { Machine } from '../../harness/host/network.ts';
+import { seededRandom } from '../../harness/random.ts';
+import { VirtualClock } from '../../harness/virtual/virtual-clock.ts';
+import { VirtualTime } from '../../harness/virtual/virtual-time.ts';
+import { VirtualInternet } from './net/network.ts';
+
+/** Everything that a run in virtual time happens in. */
+export interface VirtualWorld {
+  readonly time: VirtualTime;
+  readonly internet: VirtualInternet;
+  readonly seed: number;
+  /** Machine of the harness: its clock never stops. */
+  readonly harness: Machine;
+  /** Machine of the clients that generate the load. */
+  readonly clients: Machine;
+}
+
+const HARNESS = '10.0.0.1';
+const CLIENTS = '10.0.0.2';
+
+/** A new world at time 0, whose chance is decided by `seed`. */
+export function newWorld(seed: number): VirtualWorld {
+  const time = new VirtualTime();
+  const internet = new VirtualInternet(time, seededRandom(seed).stream('network'));
+  const machine = (name: string, address: string): Machine => {
+    const host = internet.addHost(name, address);
+    return { clock: new VirtualClock(time, host), network: internet.networkOf(host) };
+  };
+  return { time, internet, seed, harness: machine('harness', HARNESS), clients: machine('clients', CLIENTS) };
+}
