@@ -17,6 +17,7 @@ const careful = [
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
   'test/e2e/{requests,attack,attack-faults,engine-choice,prove,run,target}.test.ts',
+  'test/e2e/virtual.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/docker/run.test.ts',

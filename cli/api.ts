@@ -16,7 +16,7 @@ import type { RunDocument } from '../reports/store/run-document.ts';
 import type { FoundScenario } from '../scenarios/find.ts';
 import { freshSalt, withSalt } from '../scenarios/salt.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
-import { runSession } from '../scenarios/session.ts';
+import { runSession } from '../scenarios/session/session.ts';
 import { DEFAULT_OUT, loadScenario } from './options.ts';
 
 export type { ErrorKind } from '../harness/errors.ts';
@@ -27,7 +27,7 @@ export { type RunDocument, type RunEvent, type Scenario, SquallError };
 /** Options of {@link runScenario}; those of `squall run` by the same names. */
 export interface RunScenarioOptions {
   /** Where the stack runs. @default `process`; `external` with a target */
-  readonly platform?: 'process' | 'docker';
+  readonly platform?: 'process' | 'docker' | 'virtual';
   /** Base URL of an OpenAI-compatible server to test instead of a stack. */
   readonly target?: string;
   /** Bearer token for the target, or a complete `Authorization` header. @default `SQUALL_TARGET_AUTHORIZATION` of the environment */
@@ -78,7 +78,7 @@ const OPTIONS: Readonly<Record<keyof RunScenarioOptions, true>> = {
 export async function runScenario(scenario: Scenario | string, options: RunScenarioOptions = {}): Promise<RunResult> {
   requireKnown(options);
   const { target, platform, authorization, iOwnThisTarget, set = {}, signal = NEVER, onProgress } = options;
-  const { seed = DEFAULT_SEED, salt = freshSalt(seed) } = options;
+  const { seed = DEFAULT_SEED } = options;
   signal.throwIfAborted();
   ignoreProxies();
   const out = resolve(options.out ?? DEFAULT_OUT);
@@ -90,7 +90,11 @@ export async function runScenario(scenario: Scenario | string, options: RunScena
   const observer = onProgress && {
     history: (history: { listen(each: typeof onProgress): void }) => history.listen(onProgress),
   };
-  const { crash, result, directory } = await runSession(withSalt(compiled, salt), { out, signal, observer });
+  const { crash, result, directory } = await runSession(withSalt(compiled, options.salt ?? freshSalt(compiled.plan)), {
+    out,
+    signal,
+    observer,
+  });
   signal.throwIfAborted();
   if (crash) throw crash;
   return { ...result.document, directory };
@@ -121,7 +125,8 @@ function requireKnown(options: RunScenarioOptions): void {
   const { seed = 0, platform = 'process' } = options;
   if (!Number.isInteger(seed) || seed < 0 || seed > 0xffffffff)
     throw bad('seed', 'a whole number from 0 to 4294967295', seed);
-  if (platform !== 'process' && platform !== 'docker') throw bad('platform', 'process or docker', platform);
+  if (!['process', 'docker', 'virtual'].includes(platform))
+    throw bad('platform', 'process, docker or virtual', platform);
 }
 
 /** Options of {@link startToxiproxy}. */

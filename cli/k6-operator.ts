@@ -37,7 +37,7 @@ export function defineK6Operator(command: Command, signal: AbortSignal): void {
     )
     .action(async (name: string, options: OperatorOptions) => {
       const { compiled } = await loadScenario(name, options, signal, {}, null);
-      const { scenario, load, seed } = withSalt(compiled, options.salt ?? freshSalt(options.seed)).plan;
+      const { scenario, load, seed } = withSalt(compiled, options.salt ?? freshSalt(compiled.plan)).plan;
       const [unsupported] = unsupportedBy('k6', load, []);
       if (unsupported)
         throw new SquallError(

@@ -9,7 +9,7 @@ import { mergeRuns } from '../reports/judge/merge/merge.ts';
 import { type Part, requireComplete } from '../reports/judge/merge/segments.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
 import { readRequests, writeRequests } from '../reports/store/requests-file.ts';
-import { openRunDirectory } from '../scenarios/run-directory.ts';
+import { openRunDirectory } from '../scenarios/session/run-directory.ts';
 import { JSON_FLAG, withOut } from './options.ts';
 import { terminalSummary } from './run.ts';
 import { requireRun } from './stored.ts';

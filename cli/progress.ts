@@ -4,7 +4,7 @@ import type { History, RunEvent } from '../harness/history.ts';
 import { loadEndMs, type RunPlan, warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
 import { readyText, stepLabel } from '../reports/judge/event-rows.ts';
-import type { SessionObserver } from '../scenarios/session.ts';
+import type { SessionObserver } from '../scenarios/session/session.ts';
 import { profiles } from '../stack/inference/engine/profiles.ts';
 import type { StackOptions } from '../stack/options.ts';
 import { warningsOf } from './dry-run.ts';
@@ -25,6 +25,7 @@ export function startProgress(stream: NodeJS.WriteStream, plan: RunPlan, live: b
   const state: LiveState = {
     plan,
     phase: 'up',
+    nowMs: () => 0,
     startAt: undefined,
     load: undefined,
     replicas: new Map(),
@@ -39,6 +40,7 @@ export function startProgress(stream: NodeJS.WriteStream, plan: RunPlan, live: b
   );
   return {
     history(history: History) {
+      state.nowMs = () => history.nowMs();
       say(stream, `${paint('bold', plan.scenario)}  ${plan.why}`, paint('dim', planText(plan)), ...warningsOf(plan));
       history.listen(event => {
         remember(state, event);
@@ -73,7 +75,9 @@ function planText(plan: RunPlan): string {
 interface LiveState {
   readonly plan: RunPlan;
   phase: string;
-  /** Start of the load phase, in ms of `performance.now()`. */
+  /** Now, in ms on the history's scale. */
+  nowMs: () => number;
+  /** Start of the load phase, likewise. */
   startAt: number | undefined;
   load: RunningLoad | undefined;
   readonly replicas: Map<string, string>;
@@ -82,14 +86,14 @@ interface LiveState {
 
 function remember(state: LiveState, event: RunEvent): void {
   if (event.type === 'phase') state.phase = event.phase;
-  if (event.type === 'start') state.startAt = performance.now() + event.inMs;
+  if (event.type === 'start') state.startAt = state.nowMs() + event.inMs;
   if (event.type === 'replica') state.replicas.set(event.replica, event.state);
   if (event.type === 'fault' && event.step === 'injected') state.active.set(event.id, event.evidence);
   if (event.type === 'fault' && event.step === 'healed') state.active.delete(event.id);
 }
 
-function clock({ startAt }: LiveState): string {
-  const text = startAt === undefined ? '' : `${((performance.now() - startAt) / 1000).toFixed(1)}s`;
+function clock({ startAt, nowMs }: LiveState): string {
+  const text = startAt === undefined ? '' : `${((nowMs() - startAt) / 1000).toFixed(1)}s`;
   return text.padStart(7);
 }
 
@@ -148,7 +152,7 @@ function statusLine(state: LiveState): string {
 
 function liveLines(state: LiveState): string[] {
   const end = loadEndMs(state.plan);
-  const at = state.startAt === undefined ? 0 : Math.min(end, Math.max(0, performance.now() - state.startAt));
+  const at = state.startAt === undefined ? 0 : Math.min(end, Math.max(0, state.nowMs() - state.startAt));
   const filled = Math.round((at / end) * 30);
   const bar = `${'━'.repeat(filled)}${paint('dim', '─'.repeat(30 - filled))} ${Math.round(end / 1000)} s`;
   const faults = [...state.active].map(([id, what]) => paint('yellow', `  ● ${id}: ${what}`));

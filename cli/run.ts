@@ -3,7 +3,7 @@ import { renderTerminal } from '../reports/render/terminal.ts';
 import type { RenderInput, RunDocument } from '../reports/store/run-document.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
 import { freshSalt, withSalt } from '../scenarios/salt.ts';
-import { runSession, type Session } from '../scenarios/session.ts';
+import { runSession, type Session } from '../scenarios/session/session.ts';
 import { planLines } from './dry-run.ts';
 import { worstExit } from './exit.ts';
 import {
@@ -53,7 +53,7 @@ export function defineRun(command: Command, signal: AbortSignal): void {
  */
 export async function runWithProgress(
   compiled: CompiledScenario,
-  { out, json, quiet, startAt, versions, salt, seed }: RunOptions,
+  { out, json, quiet, startAt, versions, salt }: RunOptions,
   signal: AbortSignal,
 ): Promise<Session> {
   const stream = json ? process.stderr : process.stdout;
@@ -61,7 +61,7 @@ export async function runWithProgress(
   let session: Session;
   {
     using progress = quiet ? undefined : startProgress(stream, compiled.plan, live);
-    const salted = withSalt(compiled, salt ?? freshSalt(seed, startAt));
+    const salted = withSalt(compiled, salt ?? freshSalt(compiled.plan, startAt));
     session = await runSession(salted, { out, signal, startAt, requiredVersions: versions, observer: progress });
   }
   if (session.crash) {

@@ -6,8 +6,8 @@ import { systemClock } from '../harness/clock.ts';
 import type { RunningStack } from '../harness/contracts.ts';
 import type { Login } from '../harness/http/login.ts';
 import type { RunPlan } from '../harness/plan.ts';
-import { openRunDirectory } from '../scenarios/run-directory.ts';
-import { platformOf } from '../scenarios/session.ts';
+import { openRunDirectory } from '../scenarios/session/run-directory.ts';
+import { platformOf } from '../scenarios/session/session.ts';
 import { loadScenario, type RunOptions, SCENARIO, wholeNumber, withRunOptions } from './options.ts';
 import { paint, printJson, say } from './terminal.ts';
 

@@ -96,6 +96,8 @@ export interface History extends Disposable {
   listen(listener: (event: RunEvent) => void): void;
   /** An instant of its clock on the scale of the file: ms since the history was opened. */
   at(clockMs: number): number;
+  /** Now, on the same scale. */
+  nowMs(): number;
 }
 
 /**
@@ -115,6 +117,7 @@ export function openHistory(path: string, clock: Clock): History {
     },
     listen: listener => void listeners.push(listener),
     at,
+    nowMs: () => at(clock.nowMs()),
     [Symbol.dispose]: () => closeSync(file),
   };
 }

@@ -28,6 +28,7 @@ import { loadWarnings } from './load/warnings.ts';
 import { quoted } from './quoted.ts';
 import type { ResolvedScenario } from './scenario.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './target/external.ts';
+import { requireVirtual, VIRTUAL_TIME } from './virtual-limits.ts';
 
 /** What the command line adds to a scenario. */
 export interface CompileOptions extends Split {
@@ -69,6 +70,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     scenario.slos,
     options,
   );
+  if (platform === 'virtual') requireVirtual(scenario, load, options);
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
     compileFault(fault, index, topology, platform),
   );
@@ -85,7 +87,11 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     for (const name of breaks)
       requireKnown(name, sloNames, `proof[${index}].breaks`, 'the name of an SLO of this scenario');
   const slos = scenario.slos.map(({ objective, ...slo }) => ({ ...slo, objective: objective.text })) as RunPlan['slos'];
-  const warnings = [...loadWarnings(load), ...foresee({ load, faults, slos })];
+  const warnings = [
+    ...(platform === 'virtual' ? [VIRTUAL_TIME] : []),
+    ...loadWarnings(load),
+    ...foresee({ load, faults, slos }),
+  ];
   const plan: RunPlan = {
     scenario: scenario.name,
     why: scenario.why,
@@ -135,7 +141,8 @@ function targetOf({ authorization }: External): TestedSystem {
 function settleEngine(load: LoadPlan, slos: ResolvedScenario['slos'], options: CompileOptions): LoadPlan {
   const { workers = 1, segment, external } = options;
   const context = { hasWorkers: workers > 1, isSegment: segment !== undefined, target: external?.url };
-  const engine = load.engine === 'auto' ? chooseEngine(load, slos, context) : (load.engine as EngineName);
+  const chosen = options.platform === 'virtual' ? 'stream' : chooseEngine(load, slos, context);
+  const engine = load.engine === 'auto' ? chosen : (load.engine as EngineName);
   const [unsupported] = unsupportedBy(engine, load, slos, context);
   if (unsupported) throw badScenario(unsupported.field, unsupported.expected, unsupported.found);
   requireSplittable(load, options);

@@ -1,15 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { RunPlan } from '../harness/plan.ts';
 import type { CompiledScenario } from './compile.ts';
 
 const CHARACTERS = 10;
 
 /**
  * Salt of a run: another for each, but for runs that start together (`--start-at`), whose prompts are then those of one run.
+ * In virtual time it follows from the seed, as everything does.
  * @param startAt start of the load phase. @default as soon as possible
  */
-export function freshSalt(seed: number, startAt?: Date): string {
-  if (!startAt) return randomBytes(CHARACTERS / 2).toString('hex');
-  return createHash('sha256').update(`${seed} ${startAt.toISOString()}`).digest('hex').slice(0, CHARACTERS);
+export function freshSalt({ seed, platform }: Pick<RunPlan, 'seed' | 'platform'>, startAt?: Date): string {
+  if (platform !== 'virtual' && !startAt) return randomBytes(CHARACTERS / 2).toString('hex');
+  return createHash('sha256').update(`${seed} ${startAt?.toISOString()}`).digest('hex').slice(0, CHARACTERS);
 }
 
 /** A scenario whose prompts begin with marks of a salt, and whose replay command gives it. @param salt empty for none */

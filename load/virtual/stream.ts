@@ -27,7 +27,7 @@ export function inProcessStream(machine: Machine): LoadEngine {
         journal.flush();
         const { requests, connections } = load;
         const notes = load.progress().notes ?? [];
-        return { cpuMs: 0, wallMs: machine.clock.nowMs() - startAtMs, peakRssBytes: 0, requests, connections, notes };
+        return { cpuMs: 0, wallMs: 0, peakRssBytes: 0, requests, connections, notes };
       };
       const done = run();
       done.catch(() => {});

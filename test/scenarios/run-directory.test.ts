@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
-import { openRunDirectory } from '../../scenarios/run-directory.ts';
+import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'squall out ü '));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -46,6 +46,8 @@ export function attackFault(attack: Attack): FaultPackage {
     parameters,
     selfHealing: false,
     needsProxy: false,
+    // Its attacker is a process of its own.
+    platforms: ['process', 'docker', 'external'],
     create: (values, link, context) => attackOn(link, attack, values, context),
   });
 }

@@ -5,7 +5,7 @@ import { loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
 import type { WindowResult } from '../../../reports/store/run-document.ts';
 import { type AttackResult, attackScenario, resultOf } from '../../../scenarios/attack.ts';
 import { loadScenario } from '../../../scenarios/load-scenario.ts';
-import { runSession } from '../../../scenarios/session.ts';
+import { runSession } from '../../../scenarios/session/session.ts';
 import { checkTarget } from '../../../scenarios/target/target.ts';
 import { temporaryFolder } from '../../e2e/squall.ts';
 import { missing } from '../../require.ts';

@@ -267,11 +267,11 @@ describe('prompts of a file', () => {
 
 describe('a salt', () => {
   it('is another for each run, and one for runs that start together', () => {
-    expect(freshSalt(1)).toMatch(/^[0-9a-f]{10}$/);
-    expect(freshSalt(1)).not.toBe(freshSalt(1));
+    expect(freshSalt({ seed: 1, platform: 'process' })).toMatch(/^[0-9a-f]{10}$/);
+    expect(freshSalt({ seed: 1, platform: 'process' })).not.toBe(freshSalt({ seed: 1, platform: 'process' }));
     const at = new Date('2030-01-31T12:00:00Z');
-    expect(freshSalt(1, at)).toBe(freshSalt(1, at));
-    expect(freshSalt(1, at)).not.toBe(freshSalt(1, new Date('2030-01-31T12:00:01Z')));
+    expect(freshSalt({ seed: 1, platform: 'process' }, at)).toBe(freshSalt({ seed: 1, platform: 'process' }, at));
+    expect(freshSalt({ seed: 1, platform: 'process' }, at)).not.toBe(freshSalt({ seed: 1, platform: 'process' }, new Date('2030-01-31T12:00:01Z')));
   });
 
   it('is in plan and replay of a load with prompts', () => {

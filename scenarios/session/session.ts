@@ -1,32 +1,33 @@
 import { join } from 'node:path';
-import { createFault } from '../faults/catalog.ts';
-import { connectToxiproxy } from '../faults/toxiproxy/client.ts';
-import { findToxiproxy } from '../faults/toxiproxy/find.ts';
-import { systemClock } from '../harness/clock.ts';
-import type { Platform, RunningLoad } from '../harness/contracts.ts';
-import { type History, openHistory } from '../harness/history.ts';
-import { type RunParts, run } from '../harness/run.ts';
-import type { Versions } from '../harness/versions.ts';
-import { type EngineName, engines } from '../load/engines.ts';
-import { awaitReady, NotReady } from '../load/inspect/ready.ts';
-import { requireK6 } from '../load/k6/program/find.ts';
-import { inProcessStream } from '../load/virtual/stream.ts';
-import { withDockerPackages } from '../platform/docker/engine.ts';
-import { directPlatform, externalPlatform } from '../platform/external/platform.ts';
-import { processPlatform } from '../platform/process/platform.ts';
-import { virtualPlatform } from '../platform/virtual/platform.ts';
-import { newWorld } from '../platform/virtual/world.ts';
-import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
-import { sealRequests } from '../reports/store/requests-file.ts';
-import type { RenderInput } from '../reports/store/run-document.ts';
-import { type MetricsEndpoint, reachableEndpoints } from '../stack/observability/endpoint.ts';
-import { sampleStack } from '../stack/observability/sampler.ts';
-import { scrapeEndpoints } from '../stack/observability/scraper.ts';
-import type { Topology } from '../stack/topology.ts';
-import type { CompiledScenario } from './compile.ts';
+import { createFault } from '../../faults/catalog.ts';
+import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
+import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
+import { systemClock } from '../../harness/clock.ts';
+import type { Platform, RunningLoad } from '../../harness/contracts.ts';
+import { SquallError } from '../../harness/errors.ts';
+import { type History, openHistory } from '../../harness/history.ts';
+import { type RunParts, run } from '../../harness/run.ts';
+import type { Versions } from '../../harness/versions.ts';
+import { type EngineName, engines } from '../../load/engines.ts';
+import { awaitReady, NotReady } from '../../load/inspect/ready.ts';
+import { requireK6 } from '../../load/k6/program/find.ts';
+import { inProcessStream } from '../../load/virtual/stream.ts';
+import { withDockerPackages } from '../../platform/docker/engine.ts';
+import { directPlatform, externalPlatform } from '../../platform/external/platform.ts';
+import { processPlatform } from '../../platform/process/platform.ts';
+import { virtualPlatform } from '../../platform/virtual/platform.ts';
+import { newWorld } from '../../platform/virtual/world.ts';
+import { ARTIFACTS, judgeDirectory, publish } from '../../reports/publish.ts';
+import { sealRequests } from '../../reports/store/requests-file.ts';
+import type { RenderInput } from '../../reports/store/run-document.ts';
+import { type MetricsEndpoint, reachableEndpoints } from '../../stack/observability/endpoint.ts';
+import { sampleStack } from '../../stack/observability/sampler.ts';
+import { scrapeEndpoints } from '../../stack/observability/scraper.ts';
+import type { Topology } from '../../stack/topology.ts';
+import type { CompiledScenario } from '../compile.ts';
+import { needsFaultProxy } from '../target/external.ts';
 import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
-import { needsFaultProxy } from './target/external.ts';
-import { inVirtualTime, virtualProxy } from './virtual.ts';
+import { inVirtualTime, virtualIdentity, virtualProxy } from './virtual.ts';
 
 /** Callbacks of a session. */
 export interface SessionObserver {
@@ -65,12 +66,12 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   const k6 = compiled.plan.load.engine === 'k6' ? await requireK6({}, signal) : undefined;
   const endpoints = await reachableEndpoints(compiled.external?.metrics ?? [], signal);
   const { environment, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
-  const versions = { ...environment.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
   const world = compiled.plan.platform === 'virtual' ? newWorld(compiled.plan.seed) : undefined;
   const clock = world?.harness.clock ?? systemClock;
+  const versions = { ...environment.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
   const parts = {
     ...compiled,
-    environment: { ...environment, versions },
+    environment: { ...environment, versions, ...(world && virtualIdentity(compiled.plan, clock)) },
     platform: world ? virtualPlatform(virtualProxy, world) : await platformOf(compiled),
     engine: world ? inProcessStream(world.clients) : engines[compiled.plan.load.engine as EngineName],
     ...(startAt ? { startAt } : {}),
@@ -93,7 +94,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     });
   }
   try {
-    await sealRequests(directory, () => environment.id);
+    await sealRequests(directory, () => parts.environment.id);
     const result = await judgeDirectory(directory);
     publish(directory, result);
     return { directory, result, ...(crash ? { crash: isDiskFull(crash) ? diskFull(options.out, crash) : crash } : {}) };
@@ -129,11 +130,20 @@ function metricsOf(
   return { metrics: external ? scrapeEndpoints(endpoints) : sampleStack() };
 }
 
-/** The platform of a scenario. The docker platform is imported on demand, since testcontainers is slow to load. */
+/** The platform of a scenario in real time. @throws SquallError `NO_VIRTUAL_STACK`. The docker platform is imported on demand, since testcontainers is slow to load. */
 export async function platformOf({ plan, external }: CompiledScenario): Promise<Platform<Topology>> {
   const proxy = { find: findToxiproxy, connect: connectToxiproxy };
   if (external) return needsFaultProxy(plan.faults) ? externalPlatform(proxy, external) : directPlatform(external);
+  if (plan.platform === 'virtual')
+    throw new SquallError(
+      'option',
+      'NO_VIRTUAL_STACK',
+      'Expected a platform in real time, got `virtual`, which ends with its run',
+      {
+        next: 'Use `--platform process` or `docker`.',
+      },
+    );
   if (plan.platform === 'process') return processPlatform(proxy);
-  const { dockerPlatform } = await withDockerPackages(import('../platform/docker/platform.ts'));
+  const { dockerPlatform } = await withDockerPackages(import('../../platform/docker/platform.ts'));
   return dockerPlatform({ connect: connectToxiproxy });
 }

@@ -1,9 +1,13 @@
-import { createApi, EMBEDDED_VERSION } from '../faults/toxiproxy/api.ts';
-import { connectToxiproxy } from '../faults/toxiproxy/client.ts';
-import { ProxyCollection } from '../faults/toxiproxy/proxy-collection.ts';
-import { virtualiseGlobals } from '../harness/virtual/virtual-globals.ts';
-import type { VirtualFaultProxy } from '../platform/virtual/platform.ts';
-import type { VirtualWorld } from '../platform/virtual/world.ts';
+import { createHash } from 'node:crypto';
+import { createApi, EMBEDDED_VERSION } from '../../faults/toxiproxy/api.ts';
+import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
+import { ProxyCollection } from '../../faults/toxiproxy/proxy-collection.ts';
+import type { Clock } from '../../harness/clock.ts';
+import type { RunEnvironment } from '../../harness/history.ts';
+import type { RunPlan } from '../../harness/plan.ts';
+import { virtualiseGlobals } from '../../harness/virtual/virtual-globals.ts';
+import type { VirtualFaultProxy } from '../../platform/virtual/platform.ts';
+import type { VirtualWorld } from '../../platform/virtual/world.ts';
 
 /** The embedded fault proxy as a program in virtual time. */
 export const virtualProxy: VirtualFaultProxy = {
@@ -18,6 +22,15 @@ export const virtualProxy: VirtualFaultProxy = {
   },
   connect: machine => access => connectToxiproxy({ ...access, machine }),
 };
+
+/** Identity of a run in virtual time: it follows from what is run, so that the same plan records the same bytes. */
+export function virtualIdentity(
+  { replay: _, ...plan }: RunPlan,
+  clock: Clock,
+): Pick<RunEnvironment, 'id' | 'startedAt'> {
+  const hash = createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 8);
+  return { id: `${plan.scenario}-virtual-${hash}`, startedAt: clock.date().toISOString() };
+}
 
 /**
  * Lets `task` happen in the virtual time of `world`, with the global timers in it, too, until it has settled.

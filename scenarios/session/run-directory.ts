@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, statfsSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { Clock } from '../harness/clock.ts';
-import { messageOf, SquallError } from '../harness/errors.ts';
-import type { RunEnvironment } from '../harness/history.ts';
-import { pathFrom } from '../harness/input/files.ts';
+import type { Clock } from '../../harness/clock.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import type { RunEnvironment } from '../../harness/history.ts';
+import { pathFrom } from '../../harness/input/files.ts';
 
 /** Minimum free space for the history, requests and logs of a run; a minute of the main scenario takes a few MiB. */
 const MIN_FREE_BYTES = 64 * 2 ** 20;
@@ -58,7 +58,7 @@ function environmentOf(scenario: string, clock: Clock): RunEnvironment {
 }
 
 function squallVersion(): string {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
 /** Creates one folder at a time, since `mkdirSync` with `recursive` never returns below `/proc`. */

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunDocument } from '../../reports/store/run-document.ts';
+import { expectRefusal, SMALL, squall, temporaryFolder } from './squall.ts';
+
+/** Everything that a run records; what is judged and rendered of it names the folder and the wall clock. */
+const RECORDED = ['events.ndjson', 'gateway-1.log', 'inference-1.log', 'inference-2.log', 'toxiproxy.log'];
+
+interface Recorded {
+  readonly document: RunDocument;
+  readonly bytes: Readonly<Record<string, string>>;
+  readonly wallMs: number;
+}
+
+async function virtualRun(out: string, ...args: string[]): Promise<Recorded> {
+  const startedMs = performance.now();
+  const { code, stdout, stderr } = await squall([
+    'run',
+    SMALL,
+    '--platform',
+    'virtual',
+    '--out',
+    out,
+    '--json',
+    ...args,
+  ]);
+  expect(code, stderr).toBe(0);
+  const document = JSON.parse(stdout) as RunDocument;
+  const folder = join(/^report +(\S+)$/m.exec(stderr)![1]!, '..');
+  const files = [...RECORDED, 'requests.parquet'];
+  const bytes = Object.fromEntries(files.map(name => [name, readFileSync(join(folder, name)).toString('base64')]));
+  return { document, bytes, wallMs: performance.now() - startedMs };
+}
+
+describe('a run in virtual time', () => {
+  const out = temporaryFolder();
+  afterAll(() => out[Symbol.dispose]());
+  let first: Recorded;
+  let again: Recorded;
+  let other: Recorded;
+  beforeAll(async () => {
+    // In processes of their own, two beside each other, and one beside nothing: a loaded machine changes nothing.
+    [first, other] = await Promise.all([virtualRun(out.path), virtualRun(out.path, '--seed', '43')]);
+    again = await virtualRun(out.path);
+  }, 120_000);
+
+  it('passes with both faults in effect and healed, and says that it is virtual', () => {
+    const { verdict, faults, warnings, load } = first.document;
+    expect(verdict).toBe('pass');
+    expect(faults.map(({ effectiveAtMs, healVerified }) => [effectiveAtMs !== null, healVerified])).toEqual([
+      [true, true],
+      [true, true],
+    ]);
+    expect(warnings[0]).toMatch(/^Virtual time: .* compare its milliseconds with those of other virtual runs only\.$/);
+    // Nothing is ever late, and nothing measured the processor.
+    expect(load).toMatchObject({ lateMsP99: 0, cpuCores: null });
+  });
+
+  it('records the same bytes for the same seed, and others for another', () => {
+    for (const [name, bytes] of Object.entries(first.bytes)) expect(again.bytes[name], name).toBe(bytes);
+    expect(other.bytes['requests.parquet']).not.toBe(first.bytes['requests.parquet']);
+    expect(other.bytes['gateway-1.log']).not.toBe(first.bytes['gateway-1.log']);
+  });
+
+  it('takes less time than it simulates', () => {
+    // 12 s of load after a cold start, at three times the speed at least, on however busy a machine.
+    expect(again.wallMs).toBeLessThan(again.document.durationMs);
+  });
+});
+
+it.each([
+  ['nginx', ['--set', 'stack.edge={}'], [/stack\.edge/, /nginx/, /--platform process/]],
+  ['Prometheus', ['--set', 'stack.prometheus={}'], [/stack\.prometheus/]],
+  ['k6', ['--set', 'load.engine=k6'], [/load\.engine/, /stream/]],
+  ['several generators', ['--workers', '2'], [/--workers/]],
+  ['a segment', ['--segment', '1/2'], [/--segment/]],
+  ['the memory of processes', ['--set', 'slos.0.objective=growth(memory) <= 10%'], [/slos\[0\]\.objective/]],
+  [
+    'an attacker',
+    ['--set', 'faults.0={id: slow, kind: slow-headers, on: client->gateway-1, at: 5s, for: 4s}'],
+    [/slow-headers/],
+  ],
+] as const)('virtual time has no %s, which is said before anything starts', async (_, args, patterns) => {
+  await expectRefusal(['run', SMALL, '--platform', 'virtual', '--dry-run', ...args], 3, [...patterns]);
+});
+
+it('keeps no stack for manual use', async () => {
+  await expectRefusal(['up', SMALL, '--platform', 'virtual'], 3, [/virtual/, /process/]);
+});
