@@ -11,12 +11,9 @@ import type { Versions } from '../../harness/versions.ts';
 import { type EngineName, engines } from '../../load/engines.ts';
 import { awaitReady, NotReady } from '../../load/inspect/ready.ts';
 import { requireK6 } from '../../load/k6/program/find.ts';
-import { inProcessStream } from '../../load/virtual/stream.ts';
 import { withDockerPackages } from '../../platform/docker/engine.ts';
 import { directPlatform, externalPlatform } from '../../platform/external/platform.ts';
 import { processPlatform } from '../../platform/process/platform.ts';
-import { virtualPlatform } from '../../platform/virtual/platform.ts';
-import { newWorld } from '../../platform/virtual/world.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../../reports/publish.ts';
 import { sealRequests } from '../../reports/store/requests-file.ts';
 import type { RenderInput } from '../../reports/store/run-document.ts';
@@ -27,7 +24,6 @@ import type { Topology } from '../../stack/topology.ts';
 import type { CompiledScenario } from '../compile.ts';
 import { needsFaultProxy } from '../target/external.ts';
 import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
-import { inVirtualTime, virtualIdentity, virtualProxy } from './virtual.ts';
 
 /** Callbacks of a session. */
 export interface SessionObserver {
@@ -66,14 +62,16 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   const k6 = compiled.plan.load.engine === 'k6' ? await requireK6({}, signal) : undefined;
   const endpoints = await reachableEndpoints(compiled.external?.metrics ?? [], signal);
   const { environment, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
-  const world = compiled.plan.platform === 'virtual' ? newWorld(compiled.plan.seed) : undefined;
-  const clock = world?.harness.clock ?? systemClock;
+  // Imported on demand, as the docker platform is.
+  const virtual =
+    compiled.plan.platform === 'virtual' ? (await import('./virtual.ts')).virtualRun(compiled.plan) : undefined;
+  const clock = virtual?.clock ?? systemClock;
   const versions = { ...environment.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
   const parts = {
     ...compiled,
-    environment: { ...environment, versions, ...(world && virtualIdentity(compiled.plan, clock)) },
-    platform: world ? virtualPlatform(virtualProxy, world) : await platformOf(compiled),
-    engine: world ? inProcessStream(world.clients) : engines[compiled.plan.load.engine as EngineName],
+    environment: { ...environment, versions, ...virtual?.identity },
+    platform: virtual?.platform ?? (await platformOf(compiled)),
+    engine: virtual?.engine ?? engines[compiled.plan.load.engine as EngineName],
     ...(startAt ? { startAt } : {}),
     ...(requiredVersions ? { requiredVersions } : {}),
     createFault,
@@ -89,7 +87,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     const awaitReady = readinessOf(compiled, history);
     const task = () =>
       run({ ...parts, history, ...(awaitReady && { awaitReady }), onLoad: load => observer.load?.(load) });
-    await (world ? inVirtualTime(world, task) : task()).catch(error => {
+    await (virtual ? virtual.within(task) : task()).catch(error => {
       crash = error;
     });
   }
