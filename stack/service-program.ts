@@ -22,8 +22,8 @@ export interface ServiceContext extends Machine {
   readonly names: readonly string[];
   /** Its log, as JSON lines with `base` in each. */
   readonly logger: (base: Readonly<Record<string, string>>) => pino.Logger;
-  /** Adds the metrics of the process to a registry, where there is one. */
-  readonly measureProcess: (registry: Registry) => void;
+  /** Adds the metrics of the process to a registry; absent where a service has no process of its own. */
+  readonly measureProcess?: (registry: Registry) => void;
   /** Resolves when it is to stop, with the signal. */
   readonly stopped: Promise<string>;
 }

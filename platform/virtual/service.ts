@@ -62,7 +62,6 @@ function startInstance(plan: VirtualServicePlan, nth: number, { time, internet, 
     newId: uuids(random.stream('ids')),
     names: plan.names,
     logger: base => pino({ base, timestamp: () => `,"time":${clock.date().getTime()}` }, log),
-    measureProcess: () => {},
     stopped: stopped.promise,
   };
   clock.after(START_MS, () => {

@@ -30,7 +30,7 @@ export async function serveControl(context: ServiceContext): Promise<void> {
     address: endpoint.host,
     log: (line, message) => log.info(line, message),
   });
-  context.measureProcess(control.metrics.registry);
+  context.measureProcess?.(control.metrics.registry);
   const server = createServer(
     { headersTimeout: 10_000, requestTimeout: 60_000, connectionsCheckingInterval: 1000, keepAliveTimeout: 75_000 },
     (request, response) => void control.handle(request, response),

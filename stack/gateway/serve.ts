@@ -19,7 +19,7 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
     control: url => connectControl(url, context),
     sharedBuckets: redis => redisBuckets(redis, network),
   });
-  context.measureProcess(gateway.metrics.registry);
+  context.measureProcess?.(gateway.metrics.registry);
   const server = createGatewayServer(gateway);
   const { host: address, port } = await listen(context, server, endpoint);
   log.info({ address, port, upstreams: config.upstreams.map(upstream => upstream.name) }, 'listening');

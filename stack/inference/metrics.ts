@@ -37,6 +37,10 @@ export class Metrics {
     this.#engine.setDefaultLabels({ model_name: config.model, engine: '0' });
     this.#vllm = vllmMetrics(this.#engine, engine, config.maxModelLen);
     this.#gpu = gpuMetrics(sources);
+  }
+
+  /** Adds the memory of the process, where the engine has one of its own. */
+  measureMemory(): void {
     const help = 'Resident memory of the simulator process, not of the GPU';
     computedGauge(this.#process, 'process_resident_memory_bytes', help, () => process.memoryUsage.rss());
   }

@@ -30,6 +30,7 @@ export async function serveInference(context: ServiceContext): Promise<void> {
   // Before listening, since a signal may arrive as soon as "listening" is logged.
   void context.stopped.then(() => shutdown.abort());
   const service = new InferenceService(config, clock);
+  if (context.measureProcess) service.metrics.measureMemory();
   const server = inferenceServer({
     ...{ config, service, clock, names, newId },
     random: seededRandom(config.seed),

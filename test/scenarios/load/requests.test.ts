@@ -271,7 +271,9 @@ describe('a salt', () => {
     expect(freshSalt({ seed: 1, platform: 'process' })).not.toBe(freshSalt({ seed: 1, platform: 'process' }));
     const at = new Date('2030-01-31T12:00:00Z');
     expect(freshSalt({ seed: 1, platform: 'process' }, at)).toBe(freshSalt({ seed: 1, platform: 'process' }, at));
-    expect(freshSalt({ seed: 1, platform: 'process' }, at)).not.toBe(freshSalt({ seed: 1, platform: 'process' }, new Date('2030-01-31T12:00:01Z')));
+    expect(freshSalt({ seed: 1, platform: 'process' }, at)).not.toBe(
+      freshSalt({ seed: 1, platform: 'process' }, new Date('2030-01-31T12:00:01Z')),
+    );
   });
 
   it('is in plan and replay of a load with prompts', () => {
