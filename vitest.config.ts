@@ -17,12 +17,12 @@ const careful = [
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
   'test/e2e/{requests,attack,attack-faults,engine-choice,prove,run,target}.test.ts',
-  'test/e2e/virtual.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/docker/run.test.ts',
-  'test/faults/toxiproxy/fuzz.test.ts',
-  'test/faults/toxiproxy/conformance/*.test.ts',
+  'test/faults/toxiproxy/toxics.test.ts',
+  'test/faults/network/toxic-faults.test.ts',
+  'test/load/clients.test.ts',
 ];
 const alone = [
   'test/load/measurement.test.ts',
@@ -33,6 +33,8 @@ const alone = [
   'test/e2e/retry-storm.test.ts',
   'test/stack/gateway/limits/shared-limits.test.ts',
   'test/docker/k6-container.test.ts',
+  'test/faults/toxiproxy/fuzz.test.ts',
+  'test/faults/toxiproxy/conformance/*.test.ts',
 ];
 const unit = [
   'test/*.test.ts',
@@ -73,18 +75,11 @@ const unit = [
  * alternate with those that mostly wait.
  */
 const LONG = [
-  ...[
-    'e2e/package',
-    'stack/gateway/connections/slow-clients',
-    'load/plain-http',
-    'load/clients',
-    'e2e/bad-input',
-    'e2e/discovery',
-  ],
+  ...['e2e/package', 'stack/gateway/connections/slow-clients', 'load/plain-http', 'e2e/bad-input', 'e2e/discovery'],
   ...['stack/gateway/upstream/discovery-outage', 'e2e/without-redis', 'load/outcomes', 'load/autocannon'],
   ...['faults/network/zone-partition', 'e2e/full-disk', 'stack/gateway/connections/caps', 'load/own-name'],
-  ...['e2e/prove', 'e2e/target', 'faults/slow-http/attacker', 'e2e/run', 'e2e/segments', 'e2e/attack'],
-  ...['faults/slow-http/against-slowhttptest'],
+  ...['e2e/prove', 'load/clients', 'faults/slow-http/attacker', 'faults/slow-http/against-slowhttptest'],
+  ...['e2e/target', 'e2e/run', 'e2e/segments', 'e2e/attack'],
 ].map(name => `test/${name}.test.ts`);
 /** The rest in this order: what needs little of the machine, whole runs, containers. Within each as Vitest would. */
 const ORDER = [/^test\/(?!e2e|docker)/, /^test\/e2e\//, /^test\/docker\//];

@@ -4,7 +4,7 @@ import { systemClock } from '../../../harness/clock.ts';
 import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
 
 vi.mock('../../../faults/toxiproxy/client.ts', () => ({
-  connectToxiproxy: () => ({ addToxic: async () => {}, removeToxic: async () => {} }),
+  toxiproxyOf: () => ({ addToxic: async () => {}, removeToxic: async () => {} }),
 }));
 
 const LINK = { name: 'client→target' } as Link;

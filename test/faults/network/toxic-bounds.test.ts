@@ -6,7 +6,7 @@ import type { Fault, Link, RunningStack } from '../../../harness/contracts.ts';
 import type { Trace } from '../../../harness/host/trace.ts';
 
 vi.mock('../../../faults/toxiproxy/client.ts', () => ({
-  connectToxiproxy: () => ({
+  toxiproxyOf: () => ({
     getProxy: async () => ({}),
     addToxic: async () => {},
     removeToxic: async () => {},
