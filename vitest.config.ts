@@ -20,7 +20,7 @@ const careful = [
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/docker/run.test.ts',
-  'test/faults/toxiproxy/toxics.test.ts',
+  'test/faults/toxiproxy/{toxics,data-toxics}.test.ts',
   'test/faults/network/toxic-faults.test.ts',
   'test/load/clients.test.ts',
 ];

@@ -182,12 +182,12 @@ export const scripts: Record<string, (stage: Stage) => Promise<unknown>> = {
   },
   'a timeout is told, and again after activity': async stage => {
     const { client, server, told } = await open(stage);
-    client.setTimeout(60);
-    await stage.sleep(40);
+    client.setTimeout(300);
+    await stage.sleep(200);
     server.write('x');
-    await stage.sleep(40);
+    await stage.sleep(200);
     const before = told.client.filter(words => words === 'timeout').length;
-    await stage.sleep(60);
+    await stage.sleep(300);
     client.setTimeout(0);
     client.destroy();
     await stage.sleep(30);
