@@ -19,7 +19,7 @@ import { type FaultProxy, isApiReady, newAccess, PROXY } from '../fault-proxy.ts
 import type { Program } from '../instance.ts';
 import { platformOn } from '../platform.ts';
 import type { Watchdog } from '../watchdog/watchdog.ts';
-import type { CpuCosts } from './net/network.ts';
+import type { CpuCosts } from './net/host.ts';
 import { virtualService } from './service.ts';
 import type { VirtualWorld } from './world.ts';
 

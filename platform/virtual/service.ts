@@ -6,7 +6,7 @@ import { VirtualClock } from '../../harness/virtual/virtual-clock.ts';
 import type { Serve, ServiceContext } from '../../stack/service-program.ts';
 import type { Ending, Instance, Program } from '../instance.ts';
 import { openLog } from '../log-file.ts';
-import type { CpuCosts } from './net/network.ts';
+import type { CpuCosts } from './net/host.ts';
 import type { VirtualWorld } from './world.ts';
 
 /** A service of a stack, as a program in virtual time. */

@@ -2,6 +2,14 @@ import type { Server } from 'node:net';
 import type { Owner, VirtualTime } from '../../../harness/virtual/virtual-time.ts';
 import type { VirtualSocket } from './socket.ts';
 
+/** Costs of a host's only processor, in ms, which make an overloaded service queue in virtual time too. */
+export interface CpuCosts {
+  /** Of each read on a connection that it accepted: about one a request. @default 0 */
+  readonly requestMs: number;
+  /** Of each read on a connection that it opened: about one a token. @default 0 */
+  readonly tokenMs: number;
+}
+
 /** A listening server of a host. */
 export interface Listener {
   readonly server: Server;
@@ -24,13 +32,15 @@ export class VirtualHost implements Owner {
   readonly name: string;
   /** IPv4 address. */
   readonly address: string;
+  readonly costs: CpuCosts;
   readonly #time: VirtualTime;
   #port = FIRST_EPHEMERAL_PORT;
 
-  constructor(time: VirtualTime, name: string, address: string) {
+  constructor(time: VirtualTime, { name, address, costs }: Pick<VirtualHost, 'name' | 'address' | 'costs'>) {
     this.#time = time;
     this.name = name;
     this.address = address;
+    this.costs = costs;
   }
 
   /** A port that nothing uses, the next in order. */

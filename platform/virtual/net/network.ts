@@ -6,7 +6,7 @@ import { VirtualClock } from '../../../harness/virtual/virtual-clock.ts';
 import type { VirtualTime } from '../../../harness/virtual/virtual-time.ts';
 import { connectorOver } from '../../../stack/connector.ts';
 import { bindServer } from './bind-server.ts';
-import { type Listener, VirtualHost } from './host.ts';
+import { type CpuCosts, type Listener, VirtualHost } from './host.ts';
 import { DEFAULT_PATH, Direction, type PathSettings } from './path.ts';
 import { asSocket, VirtualSocket } from './socket.ts';
 import { socketError, type Wire } from './wire.ts';
@@ -17,14 +17,6 @@ const DEFAULT_BACKLOG = 511;
 const FULL_RETRY_MS = 1000;
 /** Time after which a kernel gives up to connect, in ms: six retransmissions. */
 const CONNECT_LIMIT_MS = 127_000;
-
-/** Costs of a host's only processor, in ms, which make an overloaded service queue in virtual time too. */
-export interface CpuCosts {
-  /** Of each read on a connection that it accepted: about one a request. @default 0 */
-  readonly requestMs: number;
-  /** Of each read on a connection that it opened: about one a token. @default 0 */
-  readonly tokenMs: number;
-}
 
 /** A connection being opened, and the two directions of it. */
 interface Opening {
@@ -46,7 +38,6 @@ export class VirtualInternet {
   readonly #random: Random;
   readonly #defaults: PathSettings;
   readonly #hosts = new Map<string, VirtualHost>();
-  readonly #costs = new Map<VirtualHost, CpuCosts>();
   readonly #paths = new Map<string, PathSettings>();
   readonly #directions = new Map<string, Set<Direction>>();
   #connections = 0;
@@ -60,9 +51,8 @@ export class VirtualInternet {
   /** Adds a host; one that had its address before is dead. */
   addHost(name: string, address: string, costs: Partial<CpuCosts> = {}): VirtualHost {
     this.#hosts.get(address)?.kill();
-    const host = new VirtualHost(this.#time, name, address);
+    const host = new VirtualHost(this.#time, { name, address, costs: { requestMs: 0, tokenMs: 0, ...costs } });
     this.#hosts.set(address, host);
-    this.#costs.set(host, { requestMs: 0, tokenMs: 0, ...costs });
     return host;
   }
 
@@ -118,8 +108,7 @@ export class VirtualInternet {
     });
     from.sockets.add(client);
     const giveUp = time.after(CONNECT_LIMIT_MS, () => client.refused(socketError('ETIMEDOUT', 'connect', peer)), from);
-    const { tokenMs } = this.#costs.get(from)!;
-    const opening = { from, client, local, peer, out, back, path, readMs: tokenMs, giveUp };
+    const opening = { from, client, local, peer, out, back, path, readMs: from.costs.tokenMs, giveUp };
     out.send(0, () => this.#synArrived(opening), undefined, true);
     return client;
   }
@@ -143,8 +132,7 @@ export class VirtualInternet {
     }
     listener.waiting += 1;
     const server = this.#serverSocket(opening, to, listener);
-    const readMs = this.#costs.get(to)!.requestMs;
-    const clientWire = wireTo(server, to, out, path, client, readMs);
+    const clientWire = wireTo(server, to, out, path, client, to.costs.requestMs);
     back.send(
       0,
       () => {
