@@ -82,7 +82,9 @@ describe('every way in which a request can end', () => {
     const { records, progress } = await runLoad({ ...few, idleTimeoutMs: 800, targets: [`${server.said}/healthy`] });
     expect(outcomesOf(records)).toEqual({ ok: 10 });
     expect(records[0]).toMatchObject({ status: 200, outputTokens: 2, stage: 'steady', upstream: 'fixture-1' });
-    expect(records[0]!.gaps).toHaveLength(2);
+    // On a busy machine both tokens of a response may arrive in one read, within which there is no gap.
+    for (const { gaps, reads } of records) expect(gaps).toHaveLength(reads === 2 ? 2 : 0);
+    expect(records.some(({ reads }) => reads === 2)).toBe(true);
     expect(progress).toMatchObject({ sent: 10, completed: 10, failed: 0, dropped: 0 });
   });
 
