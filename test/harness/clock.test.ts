@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { FakeClock, settlesWithin, systemClock } from '../../harness/clock.ts';
+import { settlesWithin, systemClock } from '../../harness/clock.ts';
+import { FakeClock } from '../fake-clock.ts';
 
 test('sleepers wake in order of their due times, each at its own instant', async () => {
   const clock = new FakeClock(1000);

@@ -2,8 +2,8 @@ import { appendFileSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { FakeClock } from '../../harness/clock.ts';
 import { openHistory, type RunEvent, readHistory, senderOf, type TimedEvent } from '../../harness/history.ts';
+import { FakeClock } from '../fake-clock.ts';
 
 let directory: string;
 let path: string;

@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { FakeClock } from '../../harness/clock.ts';
 import type { Fault } from '../../harness/contracts.ts';
 import { openHistory, readHistory, type TimedEvent } from '../../harness/history.ts';
 import type { FaultPlan } from '../../harness/plan.ts';
 import { type RunParts, run } from '../../harness/run.ts';
+import { FakeClock } from '../fake-clock.ts';
 import { DRIVE_MS, fakeFault, fakeLoad, fakeMetrics, fakePlatform, type Journal, planOf } from './fakes.ts';
 
 const FAULT: FaultPlan = { id: 'f', kind: 'fake', target: 't', atMs: 50, forMs: 150, parameters: {} };

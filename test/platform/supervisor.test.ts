@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { FakeClock } from '../../harness/clock.ts';
 import type { Ending, Instance } from '../../platform/instance.ts';
 import { type SupervisedPlan, Supervisor } from '../../platform/supervisor.ts';
+import { FakeClock } from '../fake-clock.ts';
 
 /** Instance that ends by a test or a signal. */
 class FakeInstance implements Instance {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createFault, faultPackages } from '../../../faults/catalog.ts';
-import { FakeClock, systemClock } from '../../../harness/clock.ts';
+import { systemClock } from '../../../harness/clock.ts';
 import type { RunningStack } from '../../../harness/contracts.ts';
 import { type ShortRequest, type ShortResponse, send } from '../../../harness/host/send.ts';
 import { seededRandom } from '../../../harness/random.ts';
@@ -11,6 +11,7 @@ import { parseInferenceConfig } from '../../../stack/inference/config.ts';
 import { inferenceServer } from '../../../stack/inference/server.ts';
 import { InferenceService } from '../../../stack/inference/service.ts';
 import { tokenHeaders } from '../../../stack/token.ts';
+import { FakeClock } from '../../fake-clock.ts';
 import { FakeReplica, fakeStack, outcomeOf } from '../fakes.ts';
 
 const EVIDENCE: Readonly<Record<(typeof failureKinds)[number], RegExp>> = {

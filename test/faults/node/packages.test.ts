@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createFault } from '../../../faults/catalog.ts';
-import { FakeClock } from '../../../harness/clock.ts';
 import type { Fault } from '../../../harness/contracts.ts';
+import { FakeClock } from '../../fake-clock.ts';
 import { FakeReplica, fakeStack, outcomeOf } from '../fakes.ts';
 
 /** Two replicas of zone-a, two of zone-b, and a fault of 10 s on one of them or on a zone. */

@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { FakeClock } from '../../../harness/clock.ts';
 import { parseControlConfig } from '../../../stack/control/config.ts';
 import { readServiceDefinition } from '../../../stack/control/consul/definition.ts';
 import { formatGoDuration, parseGoDurationMs } from '../../../stack/control/consul/go-duration.ts';
 import { jsonPatch, mergePatch } from '../../../stack/control/scale/patch.ts';
 import { Scales } from '../../../stack/control/scale/scale.ts';
 import { Watchers } from '../../../stack/control/watchers.ts';
+import { FakeClock } from '../../fake-clock.ts';
 
 test.each([
   ['10s', 10_000],

@@ -2,12 +2,12 @@ import { once } from 'node:events';
 import { duplexPair } from 'node:stream';
 import pino from 'pino';
 import { expect, test } from 'vitest';
-import { FakeClock } from '../../../harness/clock.ts';
 import { seededRandom } from '../../../harness/random.ts';
 import { type GatewayConfigInput, parseGatewayConfig } from '../../../stack/gateway/config.ts';
 import { Gateway } from '../../../stack/gateway/gateway.ts';
 import { createGatewayServer } from '../../../stack/gateway/http/server.ts';
 import type { TransportFactory, UpstreamHandler } from '../../../stack/gateway/upstream/transport.ts';
+import { FakeClock } from '../../fake-clock.ts';
 
 test('a hung upstream takes four attempts in virtual time, and every call is cancelled', async () => {
   // 4 × 60 s for an unstreamed response plus backoffs of 1, 2 and 4 s: 247 s of virtual time, each deadline at most 20 ms late.

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { FakeClock } from '../../../harness/clock.ts';
 import { seededRandom } from '../../../harness/random.ts';
 import { parseInferenceConfig } from '../../../stack/inference/config.ts';
 import type { Step } from '../../../stack/inference/engine/engine.ts';
@@ -8,6 +7,7 @@ import { profiles } from '../../../stack/inference/engine/profiles.ts';
 import { countTokens, outputWords } from '../../../stack/inference/engine/tokens.ts';
 import { MAX_UNREAD_BYTES, type ResponseTarget, streamedResponse } from '../../../stack/inference/responses.ts';
 import { InferenceService } from '../../../stack/inference/service.ts';
+import { FakeClock } from '../../fake-clock.ts';
 
 describe('configuration', () => {
   test('takes defaults from the profile', () => {

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { FakeClock } from '../../../harness/clock.ts';
 import { parseInferenceConfig } from '../../../stack/inference/config.ts';
 import { keepRegistered } from '../../../stack/inference/registration.ts';
+import { FakeClock } from '../../fake-clock.ts';
 import { until } from '../../until.ts';
 import { send, startControl } from '../control/fixtures/control-process.ts';
 import { startReplica } from './replica-process.ts';

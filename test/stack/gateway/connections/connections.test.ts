@@ -3,10 +3,10 @@ import { PassThrough } from 'node:stream';
 import pino from 'pino';
 import { Counter } from 'prom-client';
 import { expect, test } from 'vitest';
-import { FakeClock } from '../../../../harness/clock.ts';
 import { Connections } from '../../../../stack/gateway/connections/connections.ts';
 import { ForcedCloses } from '../../../../stack/gateway/connections/forced-closes.ts';
 import { checkIntervalMs, connectionLimitsSchema } from '../../../../stack/gateway/connections/limits.ts';
+import { FakeClock } from '../../../fake-clock.ts';
 
 const counter = () => new Counter({ name: 'closed', help: '-', labelNames: ['reason'], registers: [] });
 

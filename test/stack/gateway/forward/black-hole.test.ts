@@ -1,8 +1,8 @@
 import { Agent, request } from 'node:http';
 import type { Socket } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { FakeClock } from '../../../../harness/clock.ts';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
+import { FakeClock } from '../../../fake-clock.ts';
 import { eventually, until } from '../../../until.ts';
 import { startInside } from '../fixtures/gateway-inside.ts';
 import {

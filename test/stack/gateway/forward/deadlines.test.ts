@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { FakeClock } from '../../../../harness/clock.ts';
 import { DEADLINE_RESOLUTION_MS, Deadlines } from '../../../../stack/gateway/forward/deadlines.ts';
+import { FakeClock } from '../../../fake-clock.ts';
 
 test('expires each deadline once, at most one tick late', async () => {
   const clock = new FakeClock();

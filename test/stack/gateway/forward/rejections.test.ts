@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { FakeClock, systemClock } from '../../../../harness/clock.ts';
+import { systemClock } from '../../../../harness/clock.ts';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
+import { FakeClock } from '../../../fake-clock.ts';
 import { startInside } from '../fixtures/gateway-inside.ts';
 import { chat, metric } from '../fixtures/gateway-process.ts';
 import {

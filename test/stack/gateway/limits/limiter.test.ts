@@ -1,13 +1,13 @@
 import pino from 'pino';
 import { Registry } from 'prom-client';
 import { expect, test } from 'vitest';
-import { FakeClock } from '../../../../harness/clock.ts';
 import { Deadlines } from '../../../../stack/gateway/forward/deadlines.ts';
 import type { SharedBuckets, TakeResult } from '../../../../stack/gateway/limits/bucket.ts';
 import { type LimitsConfig, limitsSchema } from '../../../../stack/gateway/limits/config.ts';
 import { LimitMetrics } from '../../../../stack/gateway/limits/limit-metrics.ts';
 import { Limiter } from '../../../../stack/gateway/limits/limiter.ts';
 import { LocalBuckets } from '../../../../stack/gateway/limits/local-buckets.ts';
+import { FakeClock } from '../../../fake-clock.ts';
 
 /** Store in virtual time that allows everything and replies as `reply` says. */
 class ScriptedStore implements SharedBuckets {

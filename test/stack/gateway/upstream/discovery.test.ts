@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { FakeClock } from '../../../../harness/clock.ts';
 import { seededRandom } from '../../../../harness/random.ts';
 import type { Instances } from '../../../../stack/control/client.ts';
 import { gatewayConfigSchema } from '../../../../stack/gateway/config.ts';
 import { type DiscoveryOptions, followCatalog, nextIndex } from '../../../../stack/gateway/upstream/discovery.ts';
 import { diffUpstreams } from '../../../../stack/gateway/upstream/upstream-diff.ts';
+import { FakeClock } from '../../../fake-clock.ts';
 
 const at = (...entries: string[]) => entries.map(entry => ({ name: entry[0]!, url: `http://${entry}` }));
 const names = (list: readonly { name: string }[]) => list.map(({ name }) => name).join('');
