@@ -34,6 +34,8 @@ export class VirtualHost implements Owner {
   readonly address: string;
   readonly costs: CpuCosts;
   readonly #time: VirtualTime;
+  /** Taken ones. */
+  readonly #ports = new Set<number>();
   #port = FIRST_EPHEMERAL_PORT;
 
   constructor(time: VirtualTime, { name, address, costs }: Pick<VirtualHost, 'name' | 'address' | 'costs'>) {
@@ -43,11 +45,17 @@ export class VirtualHost implements Owner {
     this.costs = costs;
   }
 
-  /** A port that nothing uses, the next in order. */
-  freePort(): number {
+  /** Takes the next port in order that nothing uses, until it is released. */
+  takePort(): number {
     do this.#port = this.#port === 65_535 ? FIRST_EPHEMERAL_PORT : this.#port + 1;
-    while (this.listeners.has(this.#port) || [...this.sockets].some(({ localPort }) => localPort === this.#port));
+    while (this.#ports.has(this.#port) || this.listeners.has(this.#port));
+    this.#ports.add(this.#port);
     return this.#port;
+  }
+
+  /** Makes a port free again. */
+  releasePort(port: number): void {
+    this.#ports.delete(port);
   }
 
   /** Occupies its only processor for `ms`; what happens to it meanwhile waits. */

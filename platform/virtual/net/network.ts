@@ -92,7 +92,7 @@ export class VirtualInternet {
   #connect(from: VirtualHost, options: ConnectOptions): VirtualSocket {
     const time = this.#time;
     const peer = { ...options, host: options.host.startsWith('127.') ? from.address : options.host };
-    const local = { host: from.address, port: from.freePort() };
+    const local = { host: from.address, port: from.takePort() };
     const key = pathKey(from.address, peer.host);
     const path = () => this.#path(key);
     this.#connections += 1;
@@ -103,6 +103,7 @@ export class VirtualInternet {
     this.#directions.set(key, directions.add(out).add(back));
     const client: VirtualSocket = new VirtualSocket(time, from, local, peer, () => {
       from.sockets.delete(client);
+      from.releasePort(local.port);
       directions.delete(out);
       directions.delete(back);
     });
@@ -217,13 +218,16 @@ function listenOn(
   { host: address, port: wanted }: Endpoint,
   backlog = DEFAULT_BACKLOG,
 ): Endpoint {
-  const port = wanted === 0 ? host.freePort() : wanted;
+  const port = wanted === 0 ? host.takePort() : wanted;
   if (host.listeners.has(port)) {
     const message = `listen EADDRINUSE: address already in use ${address}:${port}`;
     throw Object.assign(new Error(message), { code: 'EADDRINUSE', errno: -98, syscall: 'listen', address, port });
   }
   host.listeners.set(port, { server, backlog, waiting: 0 });
   const endpoint = { host: host.address, port };
-  bindServer(server, endpoint, () => host.listeners.delete(port));
+  bindServer(server, endpoint, () => {
+    host.listeners.delete(port);
+    host.releasePort(port);
+  });
   return endpoint;
 }

@@ -143,6 +143,18 @@ describe('between virtual hosts', () => {
     expect(internet.describe()).toHaveLength(1);
   });
 
+  it('a port is used by one connection at a time, and again once it is free', async () => {
+    const { time, client: host, stage } = virtualStage();
+    const script = async () => {
+      const { client } = await open(stage);
+      const used = new Set([client.localPort, ...Array.from({ length: 32_767 }, () => host.takePort())]);
+      const { localPort } = client;
+      client.destroy();
+      return [used.size, host.takePort() === localPort];
+    };
+    expect(await time.run(script())).toEqual([32_768, true]);
+  });
+
   it('a busy processor makes requests wait for one another', async () => {
     const { time, internet, stage } = virtualStage();
     const slow = internet.addHost('slow', '10.0.0.3', { requestMs: 10 });
