@@ -2,38 +2,32 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { connectToxiproxy, type ToxiproxyClient } from '../../../faults/toxiproxy/client.ts';
 import type { Toxic } from '../../../faults/toxiproxy/toxic.ts';
-import { clientOf, dial, startUpstream, talk } from './peers.ts';
-import { freePort, type RunningServer, SERVERS, startServer } from './servers.ts';
+import { benchOf } from './bench.ts';
+import { dial, startUpstream, talk } from './peers.ts';
+import { freePort, SERVERS } from './servers.ts';
 
 describe.each(SERVERS)('client of the $title server', row => {
-  let server: RunningServer;
-  let client: ToxiproxyClient;
-  beforeAll(async () => {
-    if (row.isMissing) return;
-    server = await startServer(row);
-    client = clientOf(server.apiUrl);
-  }, 15_000);
-  afterAll(() => server?.stop());
+  const bench = benchOf(row);
   const it_ = it.skipIf(row.isMissing);
 
   it_('creates a proxy under a name that needs encoding and says where it listens', async () => {
     const name = 'gateway→inference 1?#%&';
-    const proxy = await client.createProxy({ name, listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
+    const proxy = await bench.client.createProxy({ name, listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
     expect(proxy).toMatchObject({ name, upstream: '127.0.0.1:1', enabled: true });
     expect(proxy.listen).toMatch(/^127\.0\.0\.1:[1-9]\d+$/);
-    await client.setEnabled(name, false);
-    expect((await client.getProxy(name)).enabled).toBe(false);
-    await client.addToxic(name, { kind: 'bandwidth', rateKBps: 5, name: 'slow→link #1' });
-    await client.removeToxic(name, 'slow→link #1');
-    await client.deleteProxy(name);
-    await expect(client.getProxy(name)).rejects.toMatchObject({ code: 'TOXIPROXY_REJECTED' });
+    await bench.client.setEnabled(name, false);
+    expect((await bench.client.getProxy(name)).enabled).toBe(false);
+    await bench.client.addToxic(name, { kind: 'bandwidth', rateKBps: 5, name: 'slow→link #1' });
+    await bench.client.removeToxic(name, 'slow→link #1');
+    await bench.client.deleteProxy(name);
+    await expect(bench.client.getProxy(name)).rejects.toMatchObject({ code: 'TOXIPROXY_REJECTED' });
   });
 
   it_('puts on every kind and reads it back with its defaults', async () => {
-    await client.createProxy({ name: 'kinds', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
+    await bench.client.createProxy({ name: 'kinds', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
     const toxics: Toxic[] = [
       { kind: 'latency', latencyMs: 100 },
       { kind: 'bandwidth', rateKBps: 7, toxicity: 0.1 },
@@ -43,9 +37,9 @@ describe.each(SERVERS)('client of the $title server', row => {
       { kind: 'slicer', sizeBytes: 64 },
       { kind: 'limit_data', bytes: 0 },
     ];
-    for (const toxic of toxics) await client.addToxic('kinds', toxic);
+    for (const toxic of toxics) await bench.client.addToxic('kinds', toxic);
     const shared = { stream: 'downstream', toxicity: 1 };
-    expect(await client.listToxics('kinds')).toMatchObject([
+    expect(await bench.client.listToxics('kinds')).toMatchObject([
       { ...shared, kind: 'latency', name: 'latency_downstream', latencyMs: 100, jitterMs: 0 },
       { ...shared, kind: 'bandwidth', name: 'bandwidth_downstream', rateKBps: 7, toxicity: 0.1 },
       { ...shared, kind: 'timeout', name: 'timeout_downstream', timeoutMs: 7 },
@@ -54,19 +48,19 @@ describe.each(SERVERS)('client of the $title server', row => {
       { ...shared, kind: 'slicer', sizeBytes: 64, variationBytes: 0, delayMicros: 0 },
       { ...shared, kind: 'limit_data', bytes: 0 },
     ]);
-    await client.reset();
-    expect(await client.listToxics('kinds')).toEqual([]);
+    await bench.client.reset();
+    expect(await bench.client.listToxics('kinds')).toEqual([]);
   });
 
   it_('heals what is already gone', async () => {
-    await client.removeToxic('never', 'was');
-    await client.deleteProxy('never');
+    await bench.client.removeToxic('never', 'was');
+    await bench.client.deleteProxy('never');
   });
 
   // Removing a toxic while the connections it acts on are being closed hangs the real server 2.12 for good, every time.
   it_('heals while connections are being closed, and keeps address and other toxics', async () => {
     await using talker = await startUpstream(talk);
-    const impatient = connectToxiproxy({ apiUrl: server.apiUrl, timeoutMs: 700 });
+    const impatient = connectToxiproxy({ apiUrl: bench.server.apiUrl, timeoutMs: 700 });
     const proxy = { name: 'closing', listen: '127.0.0.1:0', upstream: talker.address };
     const { listen } = await impatient.createProxy(proxy);
     const sockets = await Promise.all(Array.from({ length: 10 }, () => dial(listen)));
@@ -82,8 +76,8 @@ describe.each(SERVERS)('client of the $title server', row => {
   });
 
   it_("repeats the server's own words when it refuses", async () => {
-    await client.createProxy({ name: 'twice', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
-    const again = client.createProxy({ name: 'twice', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
+    await bench.client.createProxy({ name: 'twice', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
+    const again = bench.client.createProxy({ name: 'twice', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
     await expect(again).rejects.toMatchObject({
       code: 'TOXIPROXY_REJECTED',
       message: expect.stringContaining('{"error":"proxy already exists","status":409}'),

@@ -1,80 +1,46 @@
-import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ProxyState, ToxiproxyClient } from '../../../faults/toxiproxy/client.ts';
-import {
-  clientOf,
-  dial,
-  echo,
-  endingOf,
-  openProxy,
-  readBytes,
-  roundTripMs,
-  startUpstream,
-  type Upstream,
-} from './peers.ts';
-import { type RunningServer, SERVERS, startServer } from './servers.ts';
+import { describe, expect, it } from 'vitest';
+import { benchOf } from './bench.ts';
+import { endingOf, readBytes, roundTripMs } from './peers.ts';
+import { SERVERS } from './servers.ts';
 
 /** What a busy machine may add to anything; every upper bound has it on top. */
 const SLACK_MS = 400;
 
 describe.each(SERVERS)('toxics of data and ends of the $title server', row => {
-  let server: RunningServer;
-  let upstream: Upstream;
-  let client: ToxiproxyClient;
-  const sockets: Socket[] = [];
-  beforeAll(async () => {
-    if (row.isMissing) return;
-    server = await startServer(row);
-    upstream = await startUpstream(echo);
-    client = clientOf(server.apiUrl);
-  }, 15_000);
-  afterAll(async () => {
-    for (const socket of sockets) socket.destroy();
-    await server?.stop();
-    await upstream?.[Symbol.asyncDispose]();
-  });
-  const open = async (proxy: ProxyState) => {
-    const socket = await dial(proxy.listen);
-    sockets.push(socket);
-    return socket;
-  };
-  const patchToxic = (proxyName: string, toxicName: string, attributes: Readonly<Record<string, number>>) => {
-    const path = `/proxies/${encodeURIComponent(proxyName)}/toxics/${toxicName}`;
-    return fetch(server.apiUrl + path, { method: 'PATCH', body: JSON.stringify({ attributes }) });
-  };
+  const bench = benchOf(row);
   const it_ = row.isMissing ? it.skip : it.concurrent;
 
   it_('slow_close passes data at once and delays the end; removing it ends the wait', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    await client.addToxic(proxy.name, { kind: 'slow_close', delayMs: 300 });
-    const socket = await open(proxy);
+    const proxy = await bench.proxy();
+    await bench.client.addToxic(proxy.name, { kind: 'slow_close', delayMs: 300 });
+    const socket = await bench.open(proxy);
     expect(await roundTripMs(socket)).toBeLessThan(200);
     const startMs = performance.now();
     socket.end();
     expect(await endingOf(socket, 5000)).toBe('end');
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(299);
     expect(performance.now() - startMs).toBeLessThan(300 + SLACK_MS);
-    await patchToxic(proxy.name, 'slow_close_downstream', { delay: 60_000 });
-    const waiting = await open(proxy);
+    await bench.patch(proxy, 'slow_close_downstream', { delay: 60_000 });
+    const waiting = await bench.open(proxy);
     await roundTripMs(waiting);
     waiting.end();
     const ending = endingOf(waiting, 5000);
     await sleep(100);
-    await client.removeToxic(proxy.name, 'slow_close_downstream');
+    await bench.client.removeToxic(proxy.name, 'slow_close_downstream');
     expect(await ending).toBe('end');
   });
 
   it_('slow_close: a change starts the new delay', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    await client.addToxic(proxy.name, { kind: 'slow_close', delayMs: 60_000 });
-    const socket = await open(proxy);
+    const proxy = await bench.proxy();
+    await bench.client.addToxic(proxy.name, { kind: 'slow_close', delayMs: 60_000 });
+    const socket = await bench.open(proxy);
     await roundTripMs(socket);
     socket.end();
     const ending = endingOf(socket, 5000);
     await sleep(100);
     const startMs = performance.now();
-    await patchToxic(proxy.name, 'slow_close_downstream', { delay: 300 });
+    await bench.patch(proxy, 'slow_close_downstream', { delay: 300 });
     expect(await ending).toBe('end');
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(299);
     expect(performance.now() - startMs).toBeLessThan(300 + SLACK_MS);
@@ -83,9 +49,14 @@ describe.each(SERVERS)('toxics of data and ends of the $title server', row => {
   it_(
     'slicer cuts what comes into pieces, each after its delay, and removing it passes on the rest at once',
     async () => {
-      const proxy = await openProxy(client, upstream.address);
-      await client.addToxic(proxy.name, { kind: 'slicer', sizeBytes: 100, variationBytes: 50, delayMicros: 30_000 });
-      const socket = await open(proxy);
+      const proxy = await bench.proxy();
+      await bench.client.addToxic(proxy.name, {
+        kind: 'slicer',
+        sizeBytes: 100,
+        variationBytes: 50,
+        delayMicros: 30_000,
+      });
+      const socket = await bench.open(proxy);
       const pieces: number[] = [];
       socket.on('data', chunk => pieces.push(chunk.byteLength));
       // 1,600 bytes are 11 to 32 pieces of 50 to 150: the last leaves after at least 10 × 30 ms, at most 31 × 30 ms.
@@ -98,17 +69,17 @@ describe.each(SERVERS)('toxics of data and ends of the $title server', row => {
       const all = readBytes(socket, 100_000);
       socket.write(Buffer.alloc(100_000));
       await sleep(200);
-      await client.removeToxic(proxy.name, 'slicer_downstream');
+      await bench.client.removeToxic(proxy.name, 'slicer_downstream');
       await all;
       expect(performance.now() - startMs).toBeLessThan(5000);
     },
   );
 
   it_('limit_data lets exactly its bytes through on each connection, then closes it', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    await client.addToxic(proxy.name, { kind: 'limit_data', bytes: 1000 });
+    const proxy = await bench.proxy();
+    await bench.client.addToxic(proxy.name, { kind: 'limit_data', bytes: 1000 });
     for (const written of [1500, 900]) {
-      const socket = await open(proxy);
+      const socket = await bench.open(proxy);
       let bytes = 0;
       socket.on('data', chunk => {
         bytes += chunk.byteLength;
@@ -120,28 +91,28 @@ describe.each(SERVERS)('toxics of data and ends of the $title server', row => {
   });
 
   it_('limit_data counts what passed before a change; removed, everything passes', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    await client.addToxic(proxy.name, { kind: 'limit_data', bytes: 1000 });
-    const [socket, freed] = [await open(proxy), await open(proxy)];
+    const proxy = await bench.proxy();
+    await bench.client.addToxic(proxy.name, { kind: 'limit_data', bytes: 1000 });
+    const [socket, freed] = [await bench.open(proxy), await bench.open(proxy)];
     await roundTripMs(socket, 'x'.repeat(900));
     await roundTripMs(freed, 'x'.repeat(900));
-    await patchToxic(proxy.name, 'limit_data_downstream', { bytes: 1500 });
+    await bench.patch(proxy, 'limit_data_downstream', { bytes: 1500 });
     let bytes = 0;
     socket.on('data', chunk => {
       bytes += chunk.byteLength;
     });
     socket.write(Buffer.alloc(2000));
     expect([await endingOf(socket, 5000), bytes]).toEqual(['end', 600]);
-    await client.removeToxic(proxy.name, 'limit_data_downstream');
+    await bench.client.removeToxic(proxy.name, 'limit_data_downstream');
     expect(await roundTripMs(freed, 'x'.repeat(5000))).toBeLessThan(SLACK_MS);
   });
 
   it_('the close of limit_data leaves behind its data, through the toxics that come after it', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    await client.addToxic(proxy.name, { kind: 'limit_data', bytes: 1000 });
-    await client.addToxic(proxy.name, { kind: 'latency', latencyMs: 200 });
-    await client.addToxic(proxy.name, { kind: 'slow_close', delayMs: 200 });
-    const socket = await open(proxy);
+    const proxy = await bench.proxy();
+    await bench.client.addToxic(proxy.name, { kind: 'limit_data', bytes: 1000 });
+    await bench.client.addToxic(proxy.name, { kind: 'latency', latencyMs: 200 });
+    await bench.client.addToxic(proxy.name, { kind: 'slow_close', delayMs: 200 });
+    const socket = await bench.open(proxy);
     const startMs = performance.now();
     const data = readBytes(socket, 1000).then(() => performance.now() - startMs);
     socket.write(Buffer.alloc(1500));

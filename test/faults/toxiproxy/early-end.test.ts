@@ -4,10 +4,10 @@ import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ToxiproxyClient } from '../../../faults/toxiproxy/client.ts';
-import { clientOf, openProxy, startUpstream, type Upstream } from './peers.ts';
-import { type RunningServer, SERVERS, startServer } from './servers.ts';
+import { describe, expect, it } from 'vitest';
+import { benchOf } from './bench.ts';
+import { openProxy, startUpstream, type Upstream } from './peers.ts';
+import { SERVERS } from './servers.ts';
 
 // A client may end, close or reset before its upstream is connected. Whatever it does, both of its connections must go: each row leaves
 // 0 of 1,000 upstream connections (a proxy that loses the early end leaves hundreds) and answers every client that still listens.
@@ -16,14 +16,7 @@ const AT_ONCE = 100;
 const WAYS = { destroy: leave, 'half-close': ask } as const;
 
 describe.each(SERVERS)('an early end through the $title server', row => {
-  let server: RunningServer;
-  let client: ToxiproxyClient;
-  beforeAll(async () => {
-    if (row.isMissing) return;
-    server = await startServer(row);
-    client = clientOf(server.apiUrl);
-  }, 15_000);
-  afterAll(() => server?.stop());
+  const bench = benchOf(row);
   const it_ = it.skipIf(row.isMissing);
 
   it_.each([
@@ -33,9 +26,9 @@ describe.each(SERVERS)('an early end through the $title server', row => {
     ['half-close', 'latency'],
   ] as const)('connect and %s × 1,000 leaves nothing (%s)', async (way, toxic) => {
     await using upstream = await startUpstream(endsWithItsClient);
-    const proxy = await openProxy(client, upstream.address);
+    const proxy = await openProxy(bench.client, upstream.address);
     for (const stream of ['upstream', 'downstream'] as const) {
-      if (toxic === 'latency') await client.addToxic(proxy.name, { kind: 'latency', stream, latencyMs: 20 });
+      if (toxic === 'latency') await bench.client.addToxic(proxy.name, { kind: 'latency', stream, latencyMs: 20 });
     }
     await each(COUNT, () => WAYS[way](proxy.listen));
     await expectAllClosed(upstream);
@@ -44,7 +37,7 @@ describe.each(SERVERS)('an early end through the $title server', row => {
   // Toxiproxy 2.12 hangs when a toxic is removed while its connections close.
   it.skipIf(row.kind === 'real')('nothing is left while toxics come and go', async () => {
     await using upstream = await startUpstream(endsWithItsClient);
-    const proxy = await openProxy(client, upstream.address);
+    const proxy = await openProxy(bench.client, upstream.address);
     const done = Promise.all([each(COUNT / 2, () => leave(proxy.listen)), each(COUNT / 2, () => ask(proxy.listen))]);
     let isDone = false;
     done.finally(() => (isDone = true)).catch(() => {});
@@ -54,8 +47,8 @@ describe.each(SERVERS)('an early end through the $title server', row => {
         { kind: 'latency', latencyMs: 10 },
         { kind: 'bandwidth', rateKBps: 1000 },
       ] as const;
-      const { name } = await client.addToxic(proxy.name, { ...toxic[(turn >> 1) % 2]!, stream });
-      await client.removeToxic(proxy.name, name);
+      const { name } = await bench.client.addToxic(proxy.name, { ...toxic[(turn >> 1) % 2]!, stream });
+      await bench.client.removeToxic(proxy.name, name);
     }
     await done;
     await expectAllClosed(upstream);
@@ -66,19 +59,19 @@ describe.each(SERVERS)('an early end through the $title server', row => {
     const program = join(import.meta.dirname, 'fixtures/accepts-nothing.ts');
     const stopped = spawn(process.execPath, [program], { stdio: ['ignore', 'pipe', 'inherit'] });
     const [address] = await once(stopped.stdout.setEncoding('utf8'), 'data');
-    const proxy = await openProxy(client, address.trim());
+    const proxy = await openProxy(bench.client, address.trim());
     stopped.kill('SIGSTOP');
-    const before = descriptorsOf(server.pid);
+    const before = descriptorsOf(bench.server.pid);
     const asked = each(25, () => ask(proxy.listen));
     await each(25, () => leave(proxy.listen));
     // The server may not have come to accept yet.
-    for (let tries = 0; tries < 100 && descriptorsOf(server.pid) <= before; tries += 1) await sleep(20);
-    const during = descriptorsOf(server.pid);
+    for (let tries = 0; tries < 100 && descriptorsOf(bench.server.pid) <= before; tries += 1) await sleep(20);
+    const during = descriptorsOf(bench.server.pid);
     stopped.kill('SIGKILL');
     await asked;
-    for (let tries = 0; tries < 100 && descriptorsOf(server.pid) > before; tries += 1) await sleep(50);
+    for (let tries = 0; tries < 100 && descriptorsOf(bench.server.pid) > before; tries += 1) await sleep(50);
     expect(during).toBeGreaterThan(before);
-    expect(descriptorsOf(server.pid)).toBeLessThanOrEqual(before);
+    expect(descriptorsOf(bench.server.pid)).toBeLessThanOrEqual(before);
   });
 });
 

@@ -1,69 +1,39 @@
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ProxyState, ToxiproxyClient } from '../../../faults/toxiproxy/client.ts';
-import {
-  clientOf,
-  dial,
-  echo,
-  endingOf,
-  openProxy,
-  readBytes,
-  roundTripMs,
-  startUpstream,
-  type Upstream,
-} from './peers.ts';
-import { type RunningServer, SERVERS, startServer } from './servers.ts';
+import { describe, expect, it } from 'vitest';
+import { benchOf } from './bench.ts';
+import { clientOf, dial, echo, endingOf, readBytes, roundTripMs, startUpstream } from './peers.ts';
+import { SERVERS, startServer } from './servers.ts';
 
 /** What a busy machine may add to anything; every upper bound has it on top. */
 const SLACK_MS = 400;
 
 describe.each(SERVERS)('toxics of the $title server', row => {
-  let server: RunningServer;
-  let upstream: Upstream;
-  let client: ToxiproxyClient;
-  const sockets: Socket[] = [];
-  beforeAll(async () => {
-    if (row.isMissing) return;
-    server = await startServer(row);
-    upstream = await startUpstream(echo);
-    client = clientOf(server.apiUrl);
-  }, 15_000);
-  afterAll(async () => {
-    for (const socket of sockets) socket.destroy();
-    await server?.stop();
-    await upstream?.[Symbol.asyncDispose]();
-  });
-  const open = async (proxy: ProxyState) => {
-    const socket = await dial(proxy.listen);
-    sockets.push(socket);
-    return socket;
-  };
+  const bench = benchOf(row);
   const it_ = it.skipIf(row.isMissing);
 
   it_('latency delays each direction by its own amount, and heals on the same connection', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    const socket = await open(proxy);
+    const proxy = await bench.proxy();
+    const socket = await bench.open(proxy);
     expect(await roundTripMs(socket)).toBeLessThan(SLACK_MS);
     // The toxics come after the connection: 100 ms up + 150 ms down = 250 ms floor; the ceiling tells it from a stall.
-    await client.addToxic(proxy.name, { kind: 'latency', stream: 'upstream', latencyMs: 100 });
-    await client.addToxic(proxy.name, { kind: 'latency', stream: 'downstream', latencyMs: 150 });
+    await bench.client.addToxic(proxy.name, { kind: 'latency', stream: 'upstream', latencyMs: 100 });
+    await bench.client.addToxic(proxy.name, { kind: 'latency', stream: 'downstream', latencyMs: 150 });
     const slowMs = await roundTripMs(socket);
     expect(slowMs).toBeGreaterThanOrEqual(249);
     expect(slowMs).toBeLessThan(250 + SLACK_MS);
-    await client.removeToxic(proxy.name, 'latency_upstream');
-    await client.removeToxic(proxy.name, 'latency_downstream');
+    await bench.client.removeToxic(proxy.name, 'latency_upstream');
+    await bench.client.removeToxic(proxy.name, 'latency_downstream');
     expect(await roundTripMs(socket)).toBeLessThan(200);
   });
 
   it_('changed settings reach a connection that is already slow', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    const socket = await open(proxy);
-    const { name } = await client.addToxic(proxy.name, { kind: 'latency', latencyMs: 5000 });
+    const proxy = await bench.proxy();
+    const socket = await bench.open(proxy);
+    const { name } = await bench.client.addToxic(proxy.name, { kind: 'latency', latencyMs: 5000 });
     const back = roundTripMs(socket);
     await sleep(100);
-    const path = `/proxies/${encodeURIComponent(proxy.name)}/toxics/${name}`;
-    await fetch(server.apiUrl + path, { method: 'PATCH', body: '{"attributes":{"latency":150}}' });
+    await bench.patch(proxy, name, { latency: 150 });
     // What waited for 5 s leaves with the change; what comes after it takes the new 150 ms.
     expect(await back).toBeLessThan(2000);
     const slowMs = await roundTripMs(socket);
@@ -72,9 +42,9 @@ describe.each(SERVERS)('toxics of the $title server', row => {
   });
 
   it_('jitter spreads the delays between latency − jitter and latency + jitter', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    const socket = await open(proxy);
-    await client.addToxic(proxy.name, { kind: 'latency', latencyMs: 40, jitterMs: 40 });
+    const proxy = await bench.proxy();
+    const socket = await bench.open(proxy);
+    await bench.client.addToxic(proxy.name, { kind: 'latency', latencyMs: 40, jitterMs: 40 });
     const delays: number[] = [];
     for (let i = 0; i < 25; i += 1) delays.push(await roundTripMs(socket));
     // Uniform on 0…80 ms: 25 draws all within 20 ms of each other have a chance below 1e-12.
@@ -85,9 +55,9 @@ describe.each(SERVERS)('toxics of the $title server', row => {
   });
 
   it_('bandwidth holds its rate, and removing it hands on the rest at once', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    const socket = await open(proxy);
-    await client.addToxic(proxy.name, { kind: 'bandwidth', rateKBps: 100 });
+    const proxy = await bench.proxy();
+    const socket = await bench.open(proxy);
+    await bench.client.addToxic(proxy.name, { kind: 'bandwidth', rateKBps: 100 });
     // 50 KB at 100 KB/s are 500 ms.
     const passMs = await roundTripMs(socket, 'x'.repeat(50_000));
     expect(passMs).toBeGreaterThanOrEqual(450);
@@ -97,25 +67,25 @@ describe.each(SERVERS)('toxics of the $title server', row => {
     const all = readBytes(socket, 1_000_000);
     socket.write(Buffer.alloc(1_000_000));
     await sleep(300);
-    await client.removeToxic(proxy.name, 'bandwidth_downstream');
+    await bench.client.removeToxic(proxy.name, 'bandwidth_downstream');
     await all;
     expect(performance.now() - startMs).toBeLessThan(5000);
   });
 
   it_('timeout closes a silent connection after its time, not before', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    await client.addToxic(proxy.name, { kind: 'timeout', timeoutMs: 200 });
+    const proxy = await bench.proxy();
+    await bench.client.addToxic(proxy.name, { kind: 'timeout', timeoutMs: 200 });
     const startMs = performance.now();
-    expect(await endingOf(await open(proxy), 5000)).toBe('end');
+    expect(await endingOf(await bench.open(proxy), 5000)).toBe('end');
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(199);
     expect(performance.now() - startMs).toBeLessThan(200 + SLACK_MS);
   });
 
   it_('timeout 0 is a black hole, and removing it closes the connection', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    const socket = await open(proxy);
+    const proxy = await bench.proxy();
+    const socket = await bench.open(proxy);
     await roundTripMs(socket);
-    await client.addToxic(proxy.name, { kind: 'timeout', timeoutMs: 0 });
+    await bench.client.addToxic(proxy.name, { kind: 'timeout', timeoutMs: 0 });
     let bytes = 0;
     socket.on('data', chunk => {
       bytes += chunk.byteLength;
@@ -124,15 +94,15 @@ describe.each(SERVERS)('toxics of the $title server', row => {
     const ending = endingOf(socket, 5000);
     await sleep(250);
     expect([bytes, socket.destroyed, socket.readableEnded]).toEqual([0, false, false]);
-    await client.removeToxic(proxy.name, 'timeout_downstream');
+    await bench.client.removeToxic(proxy.name, 'timeout_downstream');
     expect(await ending).not.toBe('open');
-    expect(await roundTripMs(await open(proxy))).toBeLessThan(SLACK_MS);
+    expect(await roundTripMs(await bench.open(proxy))).toBeLessThan(SLACK_MS);
   });
 
   it_('reset_peer resets a fresh connection after its time', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    await client.addToxic(proxy.name, { kind: 'reset_peer', timeoutMs: 150 });
-    const socket = await open(proxy);
+    const proxy = await bench.proxy();
+    await bench.client.addToxic(proxy.name, { kind: 'reset_peer', timeoutMs: 150 });
+    const socket = await bench.open(proxy);
     const startMs = performance.now();
     socket.write('x');
     expect(await endingOf(socket, 5000)).toBe('reset');
@@ -141,18 +111,18 @@ describe.each(SERVERS)('toxics of the $title server', row => {
   });
 
   it_('reset_peer ends a connection that was there before it (the real one: with FIN)', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    const socket = await open(proxy);
+    const proxy = await bench.proxy();
+    const socket = await bench.open(proxy);
     await roundTripMs(socket);
-    await client.addToxic(proxy.name, { kind: 'reset_peer', timeoutMs: 0 });
+    await bench.client.addToxic(proxy.name, { kind: 'reset_peer', timeoutMs: 0 });
     socket.write('x');
     expect(await endingOf(socket, 5000)).toBe(row.kind === 'embedded' ? 'reset' : 'end');
   });
 
   it_('toxicity spares a share of the connections', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    await client.addToxic(proxy.name, { kind: 'latency', latencyMs: 300, toxicity: 0.5 });
-    const delays = await Promise.all(Array.from({ length: 40 }, async () => roundTripMs(await open(proxy))));
+    const proxy = await bench.proxy();
+    await bench.client.addToxic(proxy.name, { kind: 'latency', latencyMs: 300, toxicity: 0.5 });
+    const delays = await Promise.all(Array.from({ length: 40 }, async () => roundTripMs(await bench.open(proxy))));
     // Binomial(40, 0.5): outside 6…34 with a chance below 1e-5.
     const slow = delays.filter(delay => delay >= 299).length;
     expect(slow).toBeGreaterThanOrEqual(6);
@@ -160,23 +130,23 @@ describe.each(SERVERS)('toxics of the $title server', row => {
   });
 
   it_('disabled refuses and closes; enabled listens on the same port again', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    const socket = await open(proxy);
+    const proxy = await bench.proxy();
+    const socket = await bench.open(proxy);
     await roundTripMs(socket);
-    await client.setEnabled(proxy.name, false);
+    await bench.client.setEnabled(proxy.name, false);
     expect(await endingOf(socket, 2000)).not.toBe('open');
-    await expect(open(proxy)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
-    await client.setEnabled(proxy.name, true);
-    expect((await client.getProxy(proxy.name)).listen).toBe(proxy.listen);
-    expect(await roundTripMs(await open(proxy))).toBeLessThan(SLACK_MS);
+    await expect(bench.open(proxy)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await bench.client.setEnabled(proxy.name, true);
+    expect((await bench.client.getProxy(proxy.name)).listen).toBe(proxy.listen);
+    expect(await roundTripMs(await bench.open(proxy))).toBeLessThan(SLACK_MS);
   });
 
   it_('reset heals every fault at once', async () => {
-    const proxy = await openProxy(client, upstream.address);
-    await client.addToxic(proxy.name, { kind: 'latency', latencyMs: 2000 });
-    await client.setEnabled(proxy.name, false);
-    await client.reset();
-    expect(await roundTripMs(await open(proxy))).toBeLessThan(SLACK_MS);
+    const proxy = await bench.proxy();
+    await bench.client.addToxic(proxy.name, { kind: 'latency', latencyMs: 2000 });
+    await bench.client.setEnabled(proxy.name, false);
+    await bench.client.reset();
+    expect(await roundTripMs(await bench.open(proxy))).toBeLessThan(SLACK_MS);
   });
 });
 

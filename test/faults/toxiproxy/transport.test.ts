@@ -3,29 +3,22 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ToxiproxyClient } from '../../../faults/toxiproxy/client.ts';
+import { describe, expect, it } from 'vitest';
+import { benchOf } from './bench.ts';
 import { clientOf, dial, echo, endingOf, openProxy, roundTripMs, startUpstream } from './peers.ts';
-import { freePort, type RunningServer, SERVERS, type ServerRow, startServer } from './servers.ts';
+import { freePort, SERVERS, type ServerRow, startServer } from './servers.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
 describe.each(SERVERS)('transport through the $title server', row => {
-  let server: RunningServer;
-  let client: ToxiproxyClient;
-  beforeAll(async () => {
-    if (row.isMissing) return;
-    server = await startServer(row);
-    client = clientOf(server.apiUrl);
-  }, 15_000);
-  afterAll(() => server?.stop());
+  const bench = benchOf(row);
   const it_ = it.skipIf(row.isMissing);
 
   it_.each([0, 50])('carries 10 MB unharmed with %i ms of latency each way', async latencyMs => {
     await using upstream = await startUpstream(echo);
-    const proxy = await openProxy(client, upstream.address);
+    const proxy = await openProxy(bench.client, upstream.address);
     for (const stream of ['upstream', 'downstream'] as const) {
-      await client.addToxic(proxy.name, { kind: 'latency', stream, latencyMs, jitterMs: latencyMs / 2 });
+      await bench.client.addToxic(proxy.name, { kind: 'latency', stream, latencyMs, jitterMs: latencyMs / 2 });
     }
     const socket = await dial(proxy.listen);
     const sent = randomBytes(10_000_000);
@@ -43,13 +36,13 @@ describe.each(SERVERS)('transport through the $title server', row => {
   });
 
   it_('closes the client at once when the upstream refuses', async () => {
-    const proxy = await openProxy(client, `127.0.0.1:${await freePort()}`);
+    const proxy = await openProxy(bench.client, `127.0.0.1:${await freePort()}`);
     expect(await endingOf(await dial(proxy.listen), 3000)).not.toBe('open');
   });
 
   it_("lets an upstream's last bytes arrive before its end", async () => {
     await using upstream = await startUpstream(socket => socket.end('x'.repeat(300_000)));
-    const proxy = await openProxy(client, upstream.address);
+    const proxy = await openProxy(bench.client, upstream.address);
     const socket = await dial(proxy.listen);
     let bytes = 0;
     socket.on('data', chunk => {
@@ -66,7 +59,7 @@ describe.each(SERVERS)('transport through the $title server', row => {
       socket.resume();
       socket.once('end', () => setTimeout(() => socket.end('late answer'), 100));
     });
-    const proxy = await openProxy(client, upstream.address);
+    const proxy = await openProxy(bench.client, upstream.address);
     const socket = await dial(proxy.listen);
     let text = '';
     socket.on('data', chunk => {
@@ -84,7 +77,7 @@ describe.each(SERVERS)('transport through the $title server', row => {
       socket.resume();
       socket.once('end', gone.resolve).once('close', () => gone.resolve());
     });
-    const proxy = await openProxy(client, upstream.address);
+    const proxy = await openProxy(bench.client, upstream.address);
     const socket = await dial(proxy.listen);
     socket.write('x');
     await sleep(50);
@@ -99,16 +92,16 @@ describe.each(SERVERS)('transport through the $title server', row => {
       // (4 MB with latency; the real one up to 32 MB). Without a bound all 200 MB would go.
       let written = 0;
       await using upstream = await startUpstream(socket => pump(socket, 200 * MEBIBYTE, bytes => (written += bytes)));
-      const proxy = await openProxy(client, upstream.address);
-      if (toxic === 'latency') await client.addToxic(proxy.name, { kind: 'latency', latencyMs: 30_000 });
-      if (toxic === 'bandwidth') await client.addToxic(proxy.name, { kind: 'bandwidth', rateKBps: 1 });
+      const proxy = await openProxy(bench.client, upstream.address);
+      if (toxic === 'latency') await bench.client.addToxic(proxy.name, { kind: 'latency', latencyMs: 30_000 });
+      if (toxic === 'bandwidth') await bench.client.addToxic(proxy.name, { kind: 'bandwidth', rateKBps: 1 });
       const socket = await dial(proxy.listen);
       socket.pause();
       await settled(() => written);
       const stalledAt = written;
       socket.destroy();
       // Toxiproxy 2.12 hangs when a toxic is removed from a stream that stalls; deleting the proxy does not.
-      await client.deleteProxy(proxy.name);
+      await bench.client.deleteProxy(proxy.name);
       expect(stalledAt).toBeGreaterThan(0);
       expect(stalledAt).toBeLessThan((row.kind === 'embedded' ? 40 : 90) * MEBIBYTE);
     },
@@ -118,7 +111,7 @@ describe.each(SERVERS)('transport through the $title server', row => {
     'loses and reorders nothing while toxics come, change and go',
     async () => {
       await using upstream = await startUpstream(echo);
-      const proxy = await openProxy(client, upstream.address);
+      const proxy = await openProxy(bench.client, upstream.address);
       const socket = await dial(proxy.listen);
       const sent = randomBytes(4_000_000);
       const received: Buffer[] = [];
@@ -132,9 +125,9 @@ describe.each(SERVERS)('transport through the $title server', row => {
         socket.write(sent.subarray(from, from + 200_000));
         const toxic = toxics[turn % 2]!;
         const stream = turn % 4 < 2 ? 'upstream' : 'downstream';
-        await client.addToxic(proxy.name, { ...toxic, stream });
+        await bench.client.addToxic(proxy.name, { ...toxic, stream });
         await sleep(5);
-        await client.removeToxic(proxy.name, toxic.name);
+        await bench.client.removeToxic(proxy.name, toxic.name);
       }
       while (received.reduce((sum, chunk) => sum + chunk.byteLength, 0) < sent.byteLength) await sleep(10);
       socket.end();
@@ -148,7 +141,7 @@ describe.each(SERVERS)('transport through the $title server', row => {
     'serves 2,000 connections at once',
     async () => {
       await using upstream = await startUpstream(echo);
-      const proxy = await openProxy(client, upstream.address);
+      const proxy = await openProxy(bench.client, upstream.address);
       const sockets: Socket[] = [];
       for (let batch = 0; batch < 20; batch += 1) {
         sockets.push(...(await Promise.all(Array.from({ length: 100 }, () => dial(proxy.listen)))));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { findToxicKind } from '../../../../faults/toxiproxy/toxics/registry.ts';
 import type { ToxicAttributes } from '../../../../faults/toxiproxy/toxics/toxic.ts';
-import { FakeClock } from '../../../../harness/clock.ts';
 import { seededRandom } from '../../../../harness/random.ts';
+import { FakeClock } from '../../../fake-clock.ts';
 
 /** A stage under a clock that stands still, and a log of what came out of it, each with its instant. */
 function start(type: string, attributes: ToxicAttributes, seed = 1) {
