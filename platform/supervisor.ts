@@ -17,6 +17,8 @@ export interface SupervisedPlan extends Program {
   /** Path of its metrics; undefined without metrics. */
   readonly metricsPath?: string | undefined;
   readonly restart: RestartPolicy;
+  /** See {@link Replica.coldStartMs}. @default 0 */
+  readonly coldStartMs?: number | undefined;
   /** Whether it stays `stopped` until its first {@link Replica.release}, when scaling up. @default false */
   readonly isStandby?: boolean | undefined;
   /** Sends a readiness probe; bounded in time. @throws the signal's reason on abort */
@@ -53,6 +55,7 @@ export class Supervisor implements Replica {
   readonly url: string;
   readonly metricsPath: string | undefined;
   readonly container: ReplicaContainer | undefined;
+  readonly coldStartMs: number;
   state: ReplicaState = 'stopped';
   lastExit: ReplicaExit | undefined;
   readonly #plan: SupervisedPlan;
@@ -80,6 +83,7 @@ export class Supervisor implements Replica {
     this.url = plan.url;
     this.metricsPath = plan.metricsPath;
     this.container = plan.container;
+    this.coldStartMs = plan.coldStartMs ?? 0;
     this.#plan = plan;
     this.#observer = observer;
     this.#clock = clock;
