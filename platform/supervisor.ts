@@ -26,6 +26,8 @@ export interface SupervisedPlan extends Program {
 }
 
 const READY_POLL_MS = 60;
+/** Wait for the next readiness probe as a ratio of the time since the start: a long cold start is not probed thousands of times. */
+const READY_POLL_RATIO = 0.01;
 const STATE_POLL_MS = 20;
 const LOG_LINES = 15;
 /** From SIGTERM to SIGKILL for a replica that ends while the stack runs on; services drain for up to 2 s. */
@@ -210,7 +212,8 @@ export class Supervisor implements Replica {
   async #watchReadiness(signal: AbortSignal): Promise<void> {
     const startMs = this.#clock.nowMs();
     try {
-      while (!(await this.#plan.isReady(signal))) await this.#clock.sleep(READY_POLL_MS, signal);
+      while (!(await this.#plan.isReady(signal)))
+        await this.#clock.sleep(Math.max(READY_POLL_MS, READY_POLL_RATIO * (this.#clock.nowMs() - startMs)), signal);
     } catch {
       return;
     }
