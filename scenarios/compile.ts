@@ -28,7 +28,7 @@ import { loadWarnings } from './load/warnings.ts';
 import { quoted } from './quoted.ts';
 import type { ResolvedScenario } from './scenario.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './target/external.ts';
-import { requireVirtual, VIRTUAL_TIME } from './virtual-limits.ts';
+import { requireVirtual, virtualTime } from './virtual-limits.ts';
 
 /** What the command line adds to a scenario. */
 export interface CompileOptions extends Split {
@@ -88,7 +88,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
       requireKnown(name, sloNames, `proof[${index}].breaks`, 'the name of an SLO of this scenario');
   const slos = scenario.slos.map(({ objective, ...slo }) => ({ ...slo, objective: objective.text })) as RunPlan['slos'];
   const warnings = [
-    ...(platform === 'virtual' ? [VIRTUAL_TIME] : []),
+    ...(platform === 'virtual' ? [virtualTime(scenario.stack.virtual)] : []),
     ...loadWarnings(load),
     ...foresee({ load, faults, slos }),
   ];
@@ -118,7 +118,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
 type TestedSystem = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' | 'stack'>;
 
 function stackOf(
-  { load, stack: { timeScale, ...written } }: ResolvedScenario,
+  { load, stack: { timeScale, virtual, ...written } }: ResolvedScenario,
   seed: number,
   platform: PlatformKind,
 ): TestedSystem {
@@ -130,7 +130,8 @@ function stackOf(
   const keys = (load.clients?.classes ?? []).flatMap(({ key }) =>
     key === undefined ? [] : [resolveSecret(key, process.env)],
   );
-  return { topology: topologyOf(stack, timeScale, seed, undefined, keys), timeScale, stack };
+  const topology = topologyOf(stack, timeScale, seed, undefined, keys);
+  return { topology, timeScale, stack: platform === 'virtual' ? { ...stack, virtual } : stack };
 }
 
 function targetOf({ authorization }: External): TestedSystem {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { faultPackages } from '../faults/catalog.ts';
+import { virtualOptionsSchema } from '../platform/virtual/cpu-costs.ts';
 import { parseObjective } from '../reports/judge/objective.ts';
 import { BadObjective, OBJECTIVE_WORDS } from '../reports/judge/statement.ts';
 import { stackOptionsSchema } from '../stack/options.ts';
@@ -126,6 +127,7 @@ export const scenarioSchema = z.strictObject({
         .max(1000)
         .default(1)
         .describe('divisor of long durations, such as the load time of a model'),
+      virtual: virtualOptionsSchema.prefault({}).describe('options of `--platform virtual`; ignored by the others'),
     }),
   ).prefault({}),
   target: target.optional(),

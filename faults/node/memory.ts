@@ -25,7 +25,6 @@ export const fault = replicaFault({
     let limitedMs = 0;
     let restored: number | undefined;
     return {
-      healDelayMs: replica.coldStartMs,
       async inject() {
         before = replica.lastExit;
         limited = replica.instance;

@@ -23,7 +23,6 @@ export const fault = replicaFault({
     let stopped: string | undefined;
     let sigtermMs = 0;
     return {
-      healDelayMs: replica.coldStartMs,
       async inject() {
         stopped = replica.instance;
         sigtermMs = clock.nowMs();

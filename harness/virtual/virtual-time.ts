@@ -5,13 +5,20 @@ import { EventQueue, type TimedEvent } from './event-queue.ts';
 export interface Owner {
   readonly name: string;
   readonly state: 'running' | 'frozen' | 'dead';
-  /** Instant, in µs, until which its only processor is busy; its events wait for that. */
+  /** Instant, in µs, until which its only processor is busy; its events wait for that, in the order in which they are due. */
   readonly busyUntilUs: number;
 }
 
 interface VirtualEvent extends TimedEvent {
   readonly owner: Owner | undefined;
   readonly run: () => void;
+  isCancelled: boolean;
+}
+
+interface Backlog {
+  readonly events: VirtualEvent[];
+  /** Whether an event of time's own will serve the next of them. */
+  isServed: boolean;
 }
 
 /** Immediates posted at once: Node drains promises and ticks after each, and polls the machine's I/O only after all of them. */
@@ -36,7 +43,8 @@ const REAL = /^(?:TCP|TLS|UDP|DNS|GetAddrInfo|GetNameInfo|HTTPParser|ProcessWrap
  */
 export class VirtualTime {
   readonly #queue = new EventQueue<VirtualEvent>();
-  readonly #frozen = new Map<Owner, VirtualEvent[]>();
+  /** Events that are due, of owners that are busy or frozen. */
+  readonly #waiting = new Map<Owner, Backlog>();
   readonly #immediates = countImmediates();
   readonly #resources = realResources();
   #nowUs = 0;
@@ -68,10 +76,20 @@ export class VirtualTime {
   after(ms: number, run: () => void, owner?: Owner): () => void {
     const us = ms > 0 ? Math.max(1, Math.ceil(ms * 1000)) : 0;
     this.#sequence += 1;
-    const event: VirtualEvent = { atUs: this.#nowUs + us, sequence: this.#sequence, place: -1, owner, run };
+    const event = { atUs: this.#nowUs + us, sequence: this.#sequence, place: -1, owner, run, isCancelled: false };
     if (owner?.state === 'dead' || us === Number.POSITIVE_INFINITY) return () => {};
     this.#queue.add(event);
     return () => this.#cancel(event);
+  }
+
+  /** Whether an event of `owner` would run at once. */
+  isFree(owner: Owner): boolean {
+    return owner.state === 'running' && owner.busyUntilUs <= this.#nowUs && !this.#waiting.has(owner);
+  }
+
+  /** Calls `run` when `owner`, which is not free, has done all that waits for it now. */
+  afterOthers(owner: Owner, run: () => void): void {
+    this.#wait(owner, { atUs: this.#nowUs, sequence: 0, place: -1, owner, run, isCancelled: false });
   }
 
   /** Lets real time pass until `promise`, of real I/O, has settled; virtual time stands still meanwhile. */
@@ -85,19 +103,14 @@ export class VirtualTime {
     }
   }
 
-  /** Hands `owner` the events that waited for it, since it is no longer frozen. */
+  /** Hands `owner` the events that waited for it, one after the other, since it is no longer frozen. */
   thaw(owner: Owner): void {
-    const events = this.#frozen.get(owner) ?? [];
-    this.#frozen.delete(owner);
-    for (const event of events) {
-      event.atUs = this.#nowUs;
-      this.#queue.add(event);
-    }
+    this.#serveLater(owner);
   }
 
   /** Discards every event of `owner`, which is dead. */
   forget(owner: Owner): void {
-    this.#frozen.delete(owner);
+    this.#waiting.delete(owner);
   }
 
   /**
@@ -160,19 +173,34 @@ export class VirtualTime {
     this.#advanceTo(event.atUs);
     const { owner } = event;
     if (owner?.state === 'dead') return true;
-    if (owner?.state === 'frozen') {
-      const events = this.#frozen.get(owner) ?? [];
-      this.#frozen.set(owner, events);
-      events.push(event);
-      return true;
-    }
-    if (owner && owner.busyUntilUs > this.#nowUs) {
-      event.atUs = owner.busyUntilUs;
-      this.#queue.add(event);
-      return true;
-    }
-    event.run();
+    if (owner && !this.isFree(owner)) this.#wait(owner, event);
+    else event.run();
     return true;
+  }
+
+  #wait(owner: Owner, event: VirtualEvent): void {
+    const backlog = this.#waiting.get(owner) ?? { events: [], isServed: false };
+    this.#waiting.set(owner, backlog);
+    backlog.events.push(event);
+    this.#serveLater(owner);
+  }
+
+  /** Runs the first event that waits for `owner` as soon as that is free, then the next one. */
+  #serveLater(owner: Owner): void {
+    const backlog = this.#waiting.get(owner);
+    if (!backlog || backlog.isServed || owner.state === 'frozen') return;
+    backlog.isServed = true;
+    this.after((owner.busyUntilUs - this.#nowUs) / 1000, () => {
+      backlog.isServed = false;
+      if (owner.state !== 'running') return;
+      // What the event before had done after its call also took time.
+      if (owner.busyUntilUs <= this.#nowUs) {
+        const event = backlog.events.shift();
+        if (event && !event.isCancelled) event.run();
+        if (backlog.events.length === 0) this.#waiting.delete(owner);
+      }
+      this.#serveLater(owner);
+    });
   }
 
   #advanceTo(atUs: number): void {
@@ -193,17 +221,12 @@ export class VirtualTime {
   }
 
   #cancel(event: VirtualEvent): void {
-    if (event.place >= 0) {
-      this.#queue.remove(event);
-      return;
-    }
-    const frozen = event.owner && this.#frozen.get(event.owner);
-    const index = frozen?.indexOf(event) ?? -1;
-    if (index >= 0) frozen!.splice(index, 1);
+    event.isCancelled = true;
+    this.#queue.remove(event);
   }
 
   #deadlock(waiting: readonly string[]): SquallError {
-    const frozen = [...this.#frozen.keys()].map(({ name }) => `${name} is frozen`);
+    const frozen = [...this.#waiting.keys()].map(({ name }) => `${name} is frozen`);
     const words = [...waiting, ...frozen].join('; ') || 'nothing that is known';
     return new SquallError(
       'stack',

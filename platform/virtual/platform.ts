@@ -19,7 +19,8 @@ import { type FaultProxy, isApiReady, newAccess, PROXY } from '../fault-proxy.ts
 import type { Program } from '../instance.ts';
 import { platformOn } from '../platform.ts';
 import type { Watchdog } from '../watchdog/watchdog.ts';
-import type { CpuCosts } from './net/host.ts';
+import { cpuCostsOf, type VirtualOptions } from './cpu-costs.ts';
+import { NO_COSTS } from './net/host.ts';
 import { virtualService } from './service.ts';
 import type { VirtualWorld } from './world.ts';
 
@@ -35,7 +36,6 @@ export interface VirtualFaultProxy {
 const PORT = 8000;
 const PROXY_HOST = '10.0.0.3';
 const FIRST_LINK_PORT = 10_000;
-const NO_COSTS: CpuCosts = { requestMs: 0, tokenMs: 0 };
 
 /** Replaces the watchdog: what runs in this process ends with it. */
 const NO_WATCHDOG: Watchdog = { pid: process.pid, register: () => {}, forget: () => {}, disarm: async () => {} };
@@ -44,20 +44,26 @@ const NO_WATCHDOG: Watchdog = { pid: process.pid, register: () => {}, forget: ()
  * Runs a stack in this process in virtual time, see {@link platformOn}: each replica on a host of its own, with the services that the other
  * platforms run as programs, and the embedded fault proxy on every link. Redis is in memory.
  */
-export function virtualPlatform(proxy: VirtualFaultProxy, world: VirtualWorld): Platform<Topology> {
+export function virtualPlatform(
+  proxy: VirtualFaultProxy,
+  world: VirtualWorld,
+  virtual: VirtualOptions,
+): Platform<Topology> {
   return platformOn({
     kind: 'virtual',
     connect: proxy.connect(world.harness),
     watch: async () => NO_WATCHDOG,
-    prepare: async (topology, options) => virtualDriver(proxy, world, topology, options),
+    prepare: async (topology, options) => virtualDriver(proxy, world, topology, { ...options, virtual }),
   });
 }
+
+type VirtualDriverOptions = DriverOptions & { readonly virtual: VirtualOptions };
 
 function virtualDriver(
   proxy: VirtualFaultProxy,
   world: VirtualWorld,
   topology: Topology,
-  options: DriverOptions,
+  options: VirtualDriverOptions,
 ): Driver {
   const { clock, network } = world.harness;
   const where = directoryOf(topology);
@@ -103,8 +109,8 @@ function directoryOf({ replicas, links }: Topology): Directory {
   };
 }
 
-function programOf(plan: ReplicaPlan, where: Directory, world: VirtualWorld, options: DriverOptions): Program {
-  const { directory, token } = options;
+function programOf(plan: ReplicaPlan, where: Directory, world: VirtualWorld, options: VirtualDriverOptions): Program {
+  const { directory, token, virtual } = options;
   const context = { directory, token, isInImage: false };
   const addresses = addressesOf(plan, where, {
     ...context,
@@ -117,7 +123,7 @@ function programOf(plan: ReplicaPlan, where: Directory, world: VirtualWorld, opt
       serve: serviceOf(plan),
       environment: { LISTEN: addresses.listen, ...plan.environment(addresses) },
       logPath: join(directory, `${plan.name}.log`),
-      costs: NO_COSTS,
+      costs: cpuCostsOf(virtual, plan.service),
       names: [PROXY_HOST],
     },
     world,

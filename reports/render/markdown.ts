@@ -12,7 +12,6 @@ import {
   formatLate,
   formatMeasured,
   formatOptionalCounts,
-  formatRunDuration,
   formatUpstreams,
   MARKS,
   oneLine,
@@ -104,10 +103,9 @@ function faultRow(fault: FaultResult): string[] {
   return [fault.id, fault.kind, fault.target, ...times, fault.evidence];
 }
 
-function footer(document: RunDocument): string {
-  const { id, seed, platform, target, startedAt, replay } = document;
+function footer({ id, seed, platform, target, startedAt, durationMs, replay }: RunDocument): string {
   const fence = '`'.repeat(3);
-  const about = `Run ${text(id)} on ${platform}${target === undefined ? '' : ` (${text(target)})`}, seed ${seed}, started ${startedAt}, duration ${formatRunDuration(document)}. Replay with:`;
+  const about = `Run ${text(id)} on ${platform}${target === undefined ? '' : ` (${text(target)})`}, seed ${seed}, started ${startedAt}, duration ${formatMs(durationMs)}. Replay with:`;
   return `${about}\n\n${fence}sh\n${oneLine(replay)}\n${fence}`;
 }
 

@@ -9,6 +9,7 @@ import type { RunEnvironment } from '../../harness/history.ts';
 import type { RunPlan } from '../../harness/plan.ts';
 import { virtualiseGlobals } from '../../harness/virtual/virtual-globals.ts';
 import { inProcessStream } from '../../load/virtual/stream.ts';
+import type { VirtualOptions } from '../../platform/virtual/cpu-costs.ts';
 import { type VirtualFaultProxy, virtualPlatform } from '../../platform/virtual/platform.ts';
 import { newWorld } from '../../platform/virtual/world.ts';
 import type { Topology } from '../../stack/topology.ts';
@@ -55,7 +56,7 @@ export function virtualRun({ replay: _, ...plan }: RunPlan): VirtualRun {
   const hash = createHash('sha256').update(JSON.stringify(plan)).digest('hex').slice(0, 8);
   return {
     clock,
-    platform: virtualPlatform(virtualProxy, world),
+    platform: virtualPlatform(virtualProxy, world, plan.stack.virtual as VirtualOptions),
     engine: inProcessStream(world.clients),
     identity: { id: `${plan.scenario}-virtual-${hash}`, startedAt: clock.date().toISOString() },
     async within(task) {

@@ -1,6 +1,7 @@
 /**
  * Benchmarks, by hand: `npm run bench -- load [--rate 1000] [--seconds 20] [--streams 5000] [--stream-seconds 60] [--workers 1]`, and
- * `npm run bench -- proxy [--rounds 5] [--round-ms 2000] [--held 2000]`: the embedded fault proxy against toxiproxy-server.
+ * `npm run bench -- proxy [--rounds 5] [--round-ms 2000] [--held 2000]`: the embedded fault proxy against toxiproxy-server, and
+ * `npm run bench -- costs [--round-ms 4000]`: what requests, connections and tokens cost the processor of each service, for virtual time.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -35,9 +36,16 @@ if (positionals[0] === 'proxy') {
   console.log(`${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
   process.exit(0);
 }
+if (positionals[0] === 'costs') {
+  const { costBench } = await import('./costs.ts');
+  const before = loads();
+  console.table(await costBench({ forMs: Number(values['round-ms']) }));
+  console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
+  process.exit(0);
+}
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
+    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }

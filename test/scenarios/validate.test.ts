@@ -49,6 +49,21 @@ describe('what does not fit', () => {
       '`stack.timeScale`: expected a number from 1 to 1000 (divisor of long durations, such as the load time of a model), found 0 (number)',
     ],
     [
+      'stack.virtual',
+      { cpu: -1 },
+      '`stack.virtual.cpu`: expected a number from 0 to 1000 (CPU time that services take in virtual time: a multiple of what was measured, 0 for none; or by service), found -1 (number)',
+    ],
+    [
+      'stack.virtual',
+      { cpu: { gateway: { request: '2h' } } },
+      '`stack.virtual.cpu.gateway.request`: expected a duration from 0ms to 1m, found "2h" (string)',
+    ],
+    [
+      'stack.virtual',
+      { cpu: { gatway: {} } },
+      'unknown key `stack.virtual.cpu.gatway`; did you mean "gateway"? Known: gateway, inference, control',
+    ],
+    [
       'load.workload',
       { kind: 'htp' },
       '`load.workload.kind`: expected one of "chat", "http", found "htp" (string); did you mean "http"?',

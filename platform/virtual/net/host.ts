@@ -2,13 +2,18 @@ import type { Server } from 'node:net';
 import type { Owner, VirtualTime } from '../../../harness/virtual/virtual-time.ts';
 import type { VirtualSocket } from './socket.ts';
 
-/** Costs of a host's only processor, in ms, which make an overloaded service queue in virtual time too. */
+/** What a program costs the only processor of its host, in ms, so that an overloaded one queues. */
 export interface CpuCosts {
-  /** Of each read on a connection that it accepted: about one a request. @default 0 */
+  /** Of each read on a connection that it accepted: about one a request. */
   readonly requestMs: number;
-  /** Of each read on a connection that it opened: about one a token. @default 0 */
-  readonly tokenMs: number;
+  /** Of each connection, accepted or opened. */
+  readonly connectionMs: number;
+  /** Of each write on a connection that it accepted: one a token that is not held up, one for several that are. */
+  readonly chunkMs: number;
 }
+
+/** Of programs that take no time. */
+export const NO_COSTS: CpuCosts = { requestMs: 0, connectionMs: 0, chunkMs: 0 };
 
 /** A listening server of a host. */
 export interface Listener {
@@ -58,10 +63,16 @@ export class VirtualHost implements Owner {
     this.#ports.delete(port);
   }
 
-  /** Occupies its only processor for `ms`; what happens to it meanwhile waits. */
+  /** Occupies its only processor for `ms`; what happens to it meanwhile waits, and what it sends leaves afterwards. */
   spend(ms: number): void {
+    if (ms === 0) return;
     const us = Math.round(ms * 1000);
     this.busyUntilUs = Math.max(this.busyUntilUs, this.#time.nowUs()) + us;
+  }
+
+  /** When what it sends now leaves, in ms of virtual time: its kernel sends at once what it sends without its program. */
+  sendsAtMs(): number {
+    return Math.max(this.#time.nowUs(), this.state === 'running' ? this.busyUntilUs : 0) / 1000;
   }
 
   /** Ends it at once, as SIGKILL does: its kernel closes what it had open. */

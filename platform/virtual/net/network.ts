@@ -6,7 +6,7 @@ import { VirtualClock } from '../../../harness/virtual/virtual-clock.ts';
 import type { VirtualTime } from '../../../harness/virtual/virtual-time.ts';
 import { connectorOver } from '../../../stack/connector.ts';
 import { bindServer } from './bind-server.ts';
-import { type CpuCosts, type Listener, VirtualHost } from './host.ts';
+import { type CpuCosts, type Listener, NO_COSTS, VirtualHost } from './host.ts';
 import { DEFAULT_PATH, Direction, type PathSettings } from './path.ts';
 import { asSocket, VirtualSocket } from './socket.ts';
 import { socketError, type Wire } from './wire.ts';
@@ -27,9 +27,15 @@ interface Opening {
   readonly out: Direction;
   readonly back: Direction;
   readonly path: () => PathSettings;
-  /** CPU time of each read of the client, in ms. */
-  readonly readMs: number;
   readonly giveUp: () => void;
+}
+
+/** One end of a connection. */
+interface End {
+  readonly socket: VirtualSocket;
+  readonly host: VirtualHost;
+  /** Of what it reads and writes. */
+  readonly costs: CpuCosts;
 }
 
 /** Hosts by address, and the paths between them. */
@@ -49,9 +55,9 @@ export class VirtualInternet {
   }
 
   /** Adds a host; one that had its address before is dead. */
-  addHost(name: string, address: string, costs: Partial<CpuCosts> = {}): VirtualHost {
+  addHost(name: string, address: string, costs: CpuCosts = NO_COSTS): VirtualHost {
     this.#hosts.get(address)?.kill();
-    const host = new VirtualHost(this.#time, { name, address, costs: { requestMs: 0, tokenMs: 0, ...costs } });
+    const host = new VirtualHost(this.#time, { name, address, costs });
     this.#hosts.set(address, host);
     return host;
   }
@@ -109,8 +115,9 @@ export class VirtualInternet {
     });
     from.sockets.add(client);
     const giveUp = time.after(CONNECT_LIMIT_MS, () => client.refused(socketError('ETIMEDOUT', 'connect', peer)), from);
-    const opening = { from, client, local, peer, out, back, path, readMs: from.costs.tokenMs, giveUp };
-    out.send(0, () => this.#synArrived(opening), undefined, true);
+    const opening = { from, client, local, peer, out, back, path, giveUp };
+    from.spend(from.costs.connectionMs);
+    out.send(0, () => this.#synArrived(opening), undefined, true, from.sendsAtMs());
     return client;
   }
 
@@ -133,7 +140,10 @@ export class VirtualInternet {
     }
     listener.waiting += 1;
     const server = this.#serverSocket(opening, to, listener);
-    const clientWire = wireTo(server, to, out, path, client, to.costs.requestMs);
+    const [clientEnd, serverEnd]: [End, End] = [
+      { socket: client, host: from, costs: NO_COSTS },
+      { socket: server, host: to, costs: to.costs },
+    ];
     back.send(
       0,
       () => {
@@ -146,12 +156,8 @@ export class VirtualInternet {
           out.send(0, forget);
           return;
         }
-        out.send(
-          0,
-          () => this.#accept(server, to, listener, wireTo(client, from, back, path, server, opening.readMs)),
-          to,
-        );
-        client.established(clientWire);
+        out.send(0, () => this.#accept(server, to, listener, this.#wire(serverEnd, clientEnd, back, path)), to);
+        client.established(this.#wire(clientEnd, serverEnd, out, path));
       },
       from,
     );
@@ -168,6 +174,7 @@ export class VirtualInternet {
 
   #accept(socket: VirtualSocket, to: VirtualHost, listener: Listener, wire: Wire): void {
     listener.waiting -= 1;
+    to.spend(to.costs.connectionMs);
     const { server } = listener;
     // The port is closed, and with it what was not accepted.
     if (to.listeners.get(socket.localPort) !== listener) {
@@ -176,36 +183,42 @@ export class VirtualInternet {
     }
     socket.acceptedBy(server, wire);
   }
-}
 
-/** What `from` hands to `to` when it arrives. */
-function wireTo(
-  to: VirtualSocket,
-  host: VirtualHost,
-  direction: Direction,
-  path: () => PathSettings,
-  from: VirtualSocket,
-  readMs: number,
-): Wire {
-  const send = (bytes: number, arrive: () => void) => {
-    if (path().mode !== 'reset') {
-      // A dead program's kernel still responds.
-      direction.send(bytes, arrive, host.state === 'dead' ? undefined : host);
-      return;
-    }
-    to.receivedRst();
-    from.receivedRst();
-  };
-  return {
-    data: chunk =>
-      send(chunk.byteLength, () => {
-        if (readMs > 0) host.spend(readMs);
-        to.received(chunk);
-      }),
-    fin: () => send(0, () => to.receivedFin()),
-    rst: () => send(0, () => to.receivedRst()),
-    read: bytes => send(0, () => to.peerRead(bytes)),
-  };
+  /** What `from` hands to `to` when it arrives. */
+  #wire(from: End, to: End, direction: Direction, path: () => PathSettings): Wire {
+    const { host } = to;
+    let isReadDue = false;
+    const read = () => {
+      isReadDue = false;
+      host.spend(to.costs.requestMs);
+      to.socket.readArrived();
+    };
+    // A program that is busy or frozen later reads at once what its kernel has taken in. A dead program's kernel still responds.
+    const takeIn = (chunk: Buffer) => {
+      if (!to.socket.takesIn(chunk) || isReadDue) return;
+      if (this.#time.isFree(host)) return read();
+      isReadDue = true;
+      this.#time.afterOthers(host, read);
+    };
+    const send = (bytes: number, arrive: () => void, isOfKernel = false) => {
+      if (path().mode === 'reset') {
+        to.socket.receivedRst();
+        from.socket.receivedRst();
+      } else {
+        const owner = isOfKernel || host.state === 'dead' ? undefined : host;
+        direction.send(bytes, arrive, owner, false, from.host.sendsAtMs());
+      }
+    };
+    return {
+      data: chunk => {
+        from.host.spend(from.costs.chunkMs);
+        send(chunk.byteLength, () => takeIn(chunk), true);
+      },
+      fin: () => send(0, () => to.socket.receivedFin()),
+      rst: () => send(0, () => to.socket.receivedRst()),
+      read: bytes => send(0, () => to.socket.peerRead(bytes)),
+    };
+  }
 }
 
 function pathKey(a: string, b: string): string {

@@ -13,6 +13,8 @@ interface Counting extends Server {
 
 /** Bytes on their way or unread at the peer before a writer has to wait: the buffers of both kernels. */
 const WINDOW_BYTES = 256 * 1024;
+/** Size of the buffer into which Node.js reads. */
+const READ_BYTES = 64 * 1024;
 
 /**
  * One end of a connection in memory, which behaves to its user as a `net.Socket`: events and their order, half-close, back pressure,
@@ -122,13 +124,15 @@ export class VirtualSocket extends NamedSocket {
     this.destroy(error);
   }
 
-  /** A chunk has arrived. */
-  received(chunk: Buffer): void {
-    if (this.destroyed) {
-      this.#wire?.rst();
-      return;
-    }
-    this.#unread.push(chunk);
+  /** Its kernel takes in a chunk that has arrived. @returns whether it is still open; a closed one responds with a reset */
+  takesIn(chunk: Buffer): boolean {
+    if (this.destroyed) this.#wire?.rst();
+    else this.#unread.push(chunk);
+    return !this.destroyed;
+  }
+
+  /** Its program reads what has arrived. */
+  readArrived(): void {
     if (this.#wantsData) this.#deliver();
   }
 
@@ -239,9 +243,17 @@ export class VirtualSocket extends NamedSocket {
     this.#unacknowledged = 0;
   }
 
+  /** As much as one system call reads. */
+  #takeUnread(): Buffer {
+    if (this.#unread.length === 1) return this.#unread.pop()!;
+    let [count, bytes] = [0, 0];
+    while (count < this.#unread.length && bytes < READ_BYTES) bytes += this.#unread[count++]!.byteLength;
+    return Buffer.concat(this.#unread.splice(0, count));
+  }
+
   #deliver(): void {
     while (this.#wantsData && this.#unread.length > 0) {
-      const chunk = this.#unread.shift()!;
+      const chunk = this.#takeUnread();
       this.bytesRead += chunk.byteLength;
       this.#idle.touch();
       this.#acknowledge(chunk.byteLength);

@@ -134,6 +134,64 @@ describe('virtual time', () => {
     expect(seen).toEqual(['10 at 10', '20 at 50', '30 at 50']);
   });
 
+  it('makes the events of a busy owner wait, in the order in which they are due, for what each of them takes', async () => {
+    const time = new VirtualTime();
+    const owner = { name: 'a', state: 'running' as Owner['state'], busyUntilUs: 0 };
+    const seen: string[] = [];
+    const spend = (ms: number) => {
+      owner.busyUntilUs = Math.max(owner.busyUntilUs, time.nowUs()) + 1000 * ms;
+    };
+    const happens = (atMs: number, ms: number) =>
+      time.after(
+        atMs,
+        async () => {
+          seen.push(`${atMs} at ${time.nowMs()}`);
+          // What happens in its consequence takes time as well.
+          for (let turn = 0; turn < 10; turn += 1) await undefined;
+          spend(ms);
+        },
+        owner,
+      );
+    // Scheduled out of order: an early one that was scheduled late is served first.
+    happens(14, 10);
+    happens(13, 10);
+    happens(10, 10);
+    happens(11, 0);
+    happens(12, 10);
+    const cancel = happens(12.5, 10);
+    time.after(15, cancel);
+    // Freezing while others wait neither loses nor doubles anything.
+    time.after(22, () => {
+      owner.state = 'frozen';
+    });
+    time.after(23, () => {
+      owner.state = 'running';
+      time.thaw(owner);
+      time.thaw(owner);
+    });
+    await time.run(new VirtualClock(time).sleep(100));
+    expect(seen).toEqual(['10 at 10', '11 at 20', '12 at 20', '13 at 30', '14 at 40']);
+  });
+
+  it('serves thousands that wait for one owner without moving each of them again and again', async () => {
+    const time = new VirtualTime();
+    const owner = { name: 'a', state: 'running' as const, busyUntilUs: 0 };
+    let served = 0;
+    for (let nth = 0; nth < 20_000; nth += 1)
+      time.after(
+        1,
+        () => {
+          served += 1;
+          owner.busyUntilUs = time.nowUs() + 10;
+        },
+        owner,
+      );
+    const before = time.events;
+    await time.run(new VirtualClock(time).sleep(1000));
+    expect(served).toBe(20_000);
+    expect(time.events - before).toBeLessThan(50_000);
+  });
+
   it('wakes a sleeper that is aborted, and aborts by itself after a timeout', async () => {
     const time = new VirtualTime();
     const clock = new VirtualClock(time);

@@ -1,4 +1,3 @@
-import { createServer } from 'node:net';
 import { setTimeout as sleepReal } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { systemNetwork } from '../../../harness/host/network.ts';
@@ -153,22 +152,6 @@ describe('between virtual hosts', () => {
       return [used.size, host.takePort() === localPort];
     };
     expect(await time.run(script())).toEqual([32_768, true]);
-  });
-
-  it('a busy processor makes requests wait for one another', async () => {
-    const { time, internet, stage } = virtualStage();
-    const slow = internet.addHost('slow', '10.0.0.3', { requestMs: 10 });
-    const script = async () => {
-      const at: number[] = [];
-      const listening = createServer(socket => socket.on('data', () => at.push(time.nowMs())));
-      const endpoint = await internet.networkOf(slow).listen(listening, { host: '10.0.0.3', port: 80 });
-      const sockets = Array.from({ length: 5 }, () => stage.client.connect(endpoint));
-      await stage.sleep(10);
-      for (const socket of sockets) socket.write('x');
-      await stage.sleep(200);
-      return at.slice(1).map((ms, index) => ms - at[index]!);
-    };
-    for (const gapMs of await time.run(script())) expect(gapMs).toBeCloseTo(10, 2);
   });
 
   it('one seed gives the same bytes at the same instants, another seed others', async () => {
