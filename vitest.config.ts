@@ -7,8 +7,8 @@ import { userCache } from './harness/host/private-folder.ts';
 // Programs that tests start find their code compiled, and so do the workers of Vitest.
 process.env.NODE_COMPILE_CACHE ??= userCache('compiled');
 
-// Four kinds of tests, one after the other. `unit` computes: as many files at once as there are cores. `processes` starts programs and
-// mostly waits for them: twice as many. `careful` needs clients that are nearly on time: one file a core. `alone` asserts on times or
+// Five kinds of tests. `unit` and `virtual` compute, the latter whole runs in virtual time: as many files at once as there are cores. The
+// others come one kind after the other. `processes` starts programs and mostly waits for them: twice as many. `careful` needs clients that are nearly on time: one file a core. `alone` asserts on times or
 // ratios that any neighbour would change: one by one.
 const careful = [
   'test/e2e/kill-windows.test.ts',
@@ -16,7 +16,7 @@ const careful = [
   'test/load/dialects.test.ts',
   'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
-  'test/e2e/{requests,attack,attack-faults,engine-choice,prove,run,target}.test.ts',
+  'test/e2e/{requests,attack,attack-faults,engine-choice,run,target}.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/docker/run.test.ts',
@@ -29,8 +29,6 @@ const alone = [
   'test/load/k6/engine.test.ts',
   'test/load/stream/pacer.test.ts',
   'test/stack/observability/scraper.test.ts',
-  'test/e2e/prove-node-loss.test.ts',
-  'test/e2e/retry-storm.test.ts',
   'test/stack/gateway/limits/shared-limits.test.ts',
   'test/docker/k6-container.test.ts',
   'test/faults/toxiproxy/fuzz.test.ts',
@@ -71,15 +69,19 @@ const unit = [
   'test/stack/redis/render-redis-config.test.ts',
 ];
 
+/** Whole runs in virtual time. */
+const virtual = ['test/e2e/{proofs,prove,virtual}.test.ts'];
+
 /**
  * Started before all others, so that no long file is left to run alone at the end. Of whole runs, those that run three side by side
  * alternate with those that mostly wait.
  */
 const LONG = [
+  ...['e2e/proofs', 'e2e/prove'],
   ...['e2e/package', 'stack/gateway/connections/slow-clients', 'load/plain-http', 'e2e/bad-input', 'e2e/discovery'],
   ...['stack/gateway/upstream/discovery-outage', 'e2e/without-redis', 'load/outcomes', 'load/autocannon'],
   ...['faults/network/zone-partition', 'e2e/full-disk', 'stack/gateway/connections/caps', 'load/own-name'],
-  ...['e2e/prove', 'load/clients', 'faults/slow-http/attacker', 'faults/slow-http/against-slowhttptest'],
+  ...['load/clients', 'faults/slow-http/attacker', 'faults/slow-http/against-slowhttptest'],
   ...['e2e/target', 'e2e/run', 'e2e/segments', 'e2e/attack'],
 ].map(name => `test/${name}.test.ts`);
 /** The rest in this order: what needs little of the machine, whole runs, containers. Within each as Vitest would. */
@@ -115,10 +117,14 @@ export default defineConfig({
       },
       {
         extends: true,
+        test: { name: 'virtual', include: virtual, testTimeout: 120_000 },
+      },
+      {
+        extends: true,
         test: {
           name: 'processes',
           include: ['test/**/*.test.ts'],
-          exclude: [...unit, ...careful, ...alone, 'test/real/**'],
+          exclude: [...unit, ...virtual, ...careful, ...alone, 'test/real/**'],
           maxWorkers: 2 * availableParallelism(),
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
 import { SquallError } from '../harness/errors.ts';
+import type { CompiledScenario } from '../scenarios/compile.ts';
 import { judgeProof, type ProofResult } from '../scenarios/proof.ts';
+import type { ResolvedScenario } from '../scenarios/scenario.ts';
 import { EXIT, worstExit } from './exit.ts';
 import {
   loadScenario,
@@ -29,11 +31,13 @@ export function defineProve(command: Command, signal: AbortSignal): void {
       '\nExit codes: 0 in every proof exactly the named SLO fails · 1 a proof proves nothing or breaks more · 2 the baseline run does not pass, or a run cannot be judged',
     )
     .action(async (names: string[], options: RunOptions) => {
+      // All compile before the first run, so that a mistake in the last one does not surface after minutes.
+      const suspects = await Promise.all(names.map(name => load(name, options, signal)));
       const results: { scenario: string; proofs: ProofResult[] }[] = [];
       const codes: number[] = [];
-      for (const name of names) {
-        const proofs = await prove(name, options, signal);
-        results.push({ scenario: name, proofs: proofs.results });
+      for (const suspect of suspects) {
+        const proofs = await prove(suspect, options, signal);
+        results.push({ scenario: suspect.name, proofs: proofs.results });
         codes.push(proofs.exitCode);
       }
       if (options.json) printJson(results.length === 1 ? results[0] : results);
@@ -41,11 +45,18 @@ export function defineProve(command: Command, signal: AbortSignal): void {
     });
 }
 
-async function prove(
-  name: string,
-  options: RunOptions,
-  signal: AbortSignal,
-): Promise<{ results: ProofResult[]; exitCode: number }> {
+/** A scenario as it is, and without each of its safeguards. */
+interface Suspect {
+  readonly name: string;
+  readonly scenario: ResolvedScenario;
+  readonly compiled: CompiledScenario;
+  readonly variants: readonly {
+    readonly proof: ResolvedScenario['proof'][number];
+    readonly compiled: CompiledScenario;
+  }[];
+}
+
+async function load(name: string, options: RunOptions, signal: AbortSignal): Promise<Suspect> {
   const { scenario, compiled } = await loadScenario(name, options, signal);
   if (scenario.proof.length === 0)
     throw new SquallError(
@@ -54,10 +65,18 @@ async function prove(
       `Expected ${name} to have a \`proof\`, found none, so there is nothing to prove`,
       { next: 'Name under `proof` the safeguard that each SLO depends on; see CONTRIBUTING.md.' },
     );
-  // All variants compile before the first run, so that a mistake in the last one does not surface after minutes.
-  const variants = await Promise.all(
-    scenario.proof.map(async proof => ({ proof, variant: await loadScenario(name, options, signal, proof.set) })),
-  );
+  const variants = scenario.proof.map(async proof => {
+    const variant = await loadScenario(name, options, signal, proof.set);
+    return { proof, compiled: variant.compiled };
+  });
+  return { name, scenario, compiled, variants: await Promise.all(variants) };
+}
+
+async function prove(
+  { scenario, compiled, variants }: Suspect,
+  options: RunOptions,
+  signal: AbortSignal,
+): Promise<{ results: ProofResult[]; exitCode: number }> {
   const stream = options.json ? process.stderr : process.stdout;
   const { document } = (await runWithProgress(compiled, options, signal)).result;
   if (document.verdict !== 'pass') {
@@ -66,9 +85,9 @@ async function prove(
     return { results: [], exitCode: document.interrupted ? EXIT.interrupted : EXIT.inconclusive };
   }
   const results: ProofResult[] = [];
-  for (const { proof, variant } of variants) {
+  for (const { proof, compiled } of variants) {
     say(stream, '', paint('bold', `without ${proof.without}`));
-    const { result } = await runWithProgress(variant.compiled, options, signal);
+    const { result } = await runWithProgress(compiled, options, signal);
     if (result.document.interrupted) return { results, exitCode: EXIT.interrupted };
     results.push(judgeProof(proof, result.document));
   }

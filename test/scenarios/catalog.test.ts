@@ -12,6 +12,7 @@ import { requirements, withTexts } from '../../scenarios/requirements.ts';
 import type { ResolvedScenario } from '../../scenarios/scenario.ts';
 import { validateScenario } from '../../scenarios/validate.ts';
 import { plan as renderedPlan } from '../reports/render/html/fixture.ts';
+import { REFUSED } from './virtual-catalog.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -32,6 +33,15 @@ describe('the catalogue', () => {
       expect(compiled(raw, name, platform).plan).toMatchObject({ scenario: name });
     expect(compiled(raw, name).plan, 'every SLO has enough requests').not.toHaveProperty('warnings');
     expect(raw.proof, 'an SLO without a proof is decoration').not.toEqual([]);
+  });
+
+  it.each(CATALOG)('runs in virtual time with all its proofs, or is refused by name: $name', ({ name, raw }) => {
+    const variants = [raw, ...raw.proof.map(({ set }) => override(raw, set))];
+    for (const variant of variants) {
+      const compile = () => compiled(variant, name, 'virtual');
+      if (REFUSED[name]) expect(compile).toThrow(REFUSED[name]);
+      else expect(compile().plan).toMatchObject({ scenario: name, platform: 'virtual' });
+    }
   });
 
   // A path that leads nowhere is refused as an unknown key, and one that changes nothing takes no safeguard away.
@@ -122,12 +132,19 @@ describe('the requirements that a scenario covers', () => {
   });
 });
 
-it('the nightly workflow proves every scenario of the catalogue', () => {
-  const workflow = parse(read('.github/workflows/ci.yml'));
-  const steps: { run?: string }[] = workflow.jobs.nightly.steps;
+it.each(['process', 'docker'])('the nightly workflow proves every scenario of the catalogue on %s', platform => {
+  const { prove } = parse(read('.github/workflows/nightly.yml')).jobs;
+  const steps: { run?: string }[] = prove.steps;
   const proving = steps.filter(({ run = '' }) => run.includes('squall prove'));
+  expect(prove.strategy.matrix.platform).toContain(platform);
   expect(proving).toHaveLength(1);
-  const shell = `npx() { shift 2; printf '%s\\n' "$@"; }\n${proving[0]!.run}`;
+  const shell = `npx() { shift 2; printf '%s\\n' "$@"; }\n${proving[0]!.run}`.replace(
+    /\$\{\{ matrix\.platform \}\}/,
+    platform,
+  );
   const { stdout, status } = spawnSync('bash', ['-euc', shell], { cwd: ROOT, encoding: 'utf8' });
-  expect({ names: stdout.trim().split('\n').sort(), status }).toEqual({ names: catalogNames(), status: 0 });
+  expect({ words: stdout.trim().split('\n'), status }).toEqual({
+    words: ['--platform', platform, ...catalogNames()],
+    status: 0,
+  });
 });
