@@ -1,4 +1,5 @@
 import { createLogUpdate } from 'log-update';
+import { systemClock } from '../harness/clock.ts';
 import type { RunningLoad } from '../harness/contracts.ts';
 import type { History, RunEvent } from '../harness/history.ts';
 import { loadEndMs, type RunPlan, warmUpMs } from '../harness/plan.ts';
@@ -25,6 +26,7 @@ export function startProgress(stream: NodeJS.WriteStream, plan: RunPlan, live: b
   const state: LiveState = {
     plan,
     phase: 'up',
+    openedMs: systemClock.nowMs(),
     nowMs: () => 0,
     startAt: undefined,
     load: undefined,
@@ -46,8 +48,9 @@ export function startProgress(stream: NodeJS.WriteStream, plan: RunPlan, live: b
         remember(state, event);
         const line = eventLine(event, plan);
         if (!line) return;
+        const times = event.type === 'phase' ? bothTimes(state) : [];
         update?.clear();
-        say(stream, `${paint('dim', clock(state))} ${line}`);
+        say(stream, `${paint('dim', clock(state))} ${[line, ...times].join('  ')}`);
       });
     },
     load(load: RunningLoad) {
@@ -75,6 +78,8 @@ function planText(plan: RunPlan): string {
 interface LiveState {
   readonly plan: RunPlan;
   phase: string;
+  /** When the display began, on the machine's clock. */
+  readonly openedMs: number;
   /** Now, in ms on the history's scale. */
   nowMs: () => number;
   /** Start of the load phase, likewise. */
@@ -90,6 +95,14 @@ function remember(state: LiveState, event: RunEvent): void {
   if (event.type === 'replica') state.replicas.set(event.replica, event.state);
   if (event.type === 'fault' && event.step === 'injected') state.active.set(event.id, event.evidence);
   if (event.type === 'fault' && event.step === 'healed') state.active.delete(event.id);
+}
+
+/** In virtual time both times since the run began, such as `59 s of virtual time in 3.1 s (19×)`; otherwise nothing. */
+function bothTimes({ plan, openedMs, nowMs }: LiveState): string[] {
+  const [virtualMs, wallMs] = [nowMs(), systemClock.nowMs() - openedMs];
+  if (plan.platform !== 'virtual' || virtualMs === 0) return [];
+  const factor = Number((virtualMs / wallMs).toPrecision(2));
+  return [`${formatMs(virtualMs)} of virtual time in ${formatMs(wallMs)} (${factor}×)`];
 }
 
 function clock({ startAt, nowMs }: LiveState): string {
@@ -134,7 +147,7 @@ function loadingText({ stack, timeScale }: RunPlan): string {
 
 function statusLine(state: LiveState): string {
   const load = state.load?.progress();
-  if (!load) return `${clock(state)} ${state.phase}`;
+  if (!load) return [`${clock(state)} ${state.phase}`, ...bothTimes(state)].join(' · ');
   const percent = load.sent === 0 ? 0 : (100 * load.failed) / load.sent;
   const p99 = load.recentP99TtftMs === null ? '–' : formatMs(load.recentP99TtftMs);
   const ready = [...state.replicas.values()].filter(s => s === 'ready').length;
@@ -147,6 +160,7 @@ function statusLine(state: LiveState): string {
     ...(load.dropped > 0 ? [`${load.dropped} dropped`] : []),
     // Of a target only helpers of the run are known, such as the fault proxy.
     ...(state.plan.target === undefined && state.replicas.size > 0 ? [`replicas ${ready}/${state.replicas.size}`] : []),
+    ...bothTimes(state),
   ].join(' · ');
 }
 

@@ -69,17 +69,17 @@ export async function runWithProgress(
     throw session.crash;
   }
   if (!json) {
-    process.stdout.write(`\n${terminalSummary(session.result)}\n`);
+    process.stdout.write(`\n${terminalSummary(session.result, session.wallMs)}\n`);
     say(process.stdout, where(session));
   }
   return session;
 }
 
-/** The summary of a run, in the width and the colours of stdout. */
-export function terminalSummary(result: RenderInput): string {
+/** The summary of a run, in the width and the colours of stdout. @param wallMs time that it took on this machine. @default unknown */
+export function terminalSummary(result: RenderInput, wallMs?: number): string {
   const { isTTY, columns } = process.stdout;
   const colour = process.stdout.hasColors?.() ?? false;
-  return renderTerminal(result, { colour, ...(isTTY ? { columns } : {}) });
+  return renderTerminal(result, { colour, wallMs, ...(isTTY ? { columns } : {}) });
 }
 
 function where({ directory, result }: Session): string {

@@ -60,12 +60,11 @@ export interface Replica {
   readonly lastExit: ReplicaExit | undefined;
   /** Undefined if it is not a container. */
   readonly container?: ReplicaContainer | undefined;
+  /** Time that a start takes by itself, such as the load of a model, in ms; beyond it a start is late. */
+  readonly coldStartMs: number;
   /** Ends it immediately, like a crash (SIGKILL to its process group); resolves when it is gone. */
   kill(): Promise<void>;
-  /**
-   * Ends it gracefully (SIGTERM, after a grace period of 2.5 s SIGKILL); resolves when it is gone. If it is held, it remains
-   * `stopped` until {@link release}; otherwise its supervisor restarts it.
-   */
+  /** Ends it gracefully (SIGTERM, SIGKILL after 2.5 s); resolves when it is gone. Held, it then stays `stopped`; else it is restarted. */
   terminate(): Promise<void>;
   /** Freezes all its processes (SIGSTOP to its process group, or the container's freezer). Ending it thaws them. */
   pause(): Promise<void>;
@@ -82,7 +81,7 @@ export interface Replica {
    * it was never started.
    */
   release(holder?: string): Promise<void>;
-  /** Resolves when it is ready. @throws the signal's reason on abort */
+  /** @throws the signal's reason on abort */
   ready(signal: AbortSignal): Promise<void>;
 }
 
@@ -205,6 +204,8 @@ export interface Observation {
 export interface Fault {
   /** Time that looking at its effect takes by itself, in ms; it extends the limit for {@link verifyEffect}. @default 0 */
   readonly effectDelayMs?: number;
+  /** Time that recovery takes by itself, in ms; it extends the limit for {@link verifyHealed}. @default 0 */
+  readonly healDelayMs?: number;
   inject(signal: AbortSignal): Promise<void>;
   /** Resolves with the first observation of an effect. */
   verifyEffect(signal: AbortSignal): Promise<Observation>;

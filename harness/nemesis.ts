@@ -11,7 +11,7 @@ export interface NemesisLimits {
   readonly callMs: number;
   /** Of the check that the fault took effect, beside `Fault.effectDelayMs`; also bounded by the fault's duration. @default 5000 */
   readonly effectMs: number;
-  /** Of the check for recovery. @default 30000 */
+  /** Of the check for recovery, beside `Fault.healDelayMs`. @default 30000 */
   readonly healMs: number;
 }
 
@@ -78,7 +78,8 @@ export async function runFault(
   }
   if (injected && !healed) {
     // An interrupted run does not wait for a cold start of replicas that are about to be stopped.
-    const healMs = signal.aborted ? Math.min(limits.healMs, INTERRUPTED_HEAL_MS) : limits.healMs;
+    const fullMs = limits.healMs + (fault.healDelayMs ?? 0);
+    const healMs = signal.aborted ? Math.min(fullMs, INTERRUPTED_HEAL_MS) : fullMs;
     await healNow(plan, fault, { ...limits, healMs }, log, clock);
   }
 }

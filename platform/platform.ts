@@ -161,7 +161,7 @@ class Stack {
     const isReady = (signal: AbortSignal) => isReadyAt(readyUrl, signal, this.#driver.probe, this.#options.clock);
     const program = await this.#driver.programOf(plan, watchdog);
     const supervisor = new Supervisor(
-      { ...program, name, service, zone, url, metricsPath, restart, isStandby, isReady },
+      { ...program, name, service, zone, url, metricsPath, restart, isStandby, coldStartMs, isReady },
       this.#options,
     );
     this.#replicas.push(supervisor);

@@ -17,6 +17,8 @@ export interface SupervisedPlan extends Program {
   /** Path of its metrics; undefined without metrics. */
   readonly metricsPath?: string | undefined;
   readonly restart: RestartPolicy;
+  /** See {@link Replica.coldStartMs}. @default 0 */
+  readonly coldStartMs?: number | undefined;
   /** Whether it stays `stopped` until its first {@link Replica.release}, when scaling up. @default false */
   readonly isStandby?: boolean | undefined;
   /** Sends a readiness probe; bounded in time. @throws the signal's reason on abort */
@@ -24,6 +26,8 @@ export interface SupervisedPlan extends Program {
 }
 
 const READY_POLL_MS = 60;
+/** Wait for the next readiness probe as a ratio of the time since the start: a long cold start is not probed thousands of times. */
+const READY_POLL_RATIO = 0.01;
 const STATE_POLL_MS = 20;
 const LOG_LINES = 15;
 /** From SIGTERM to SIGKILL for a replica that ends while the stack runs on; services drain for up to 2 s. */
@@ -53,6 +57,7 @@ export class Supervisor implements Replica {
   readonly url: string;
   readonly metricsPath: string | undefined;
   readonly container: ReplicaContainer | undefined;
+  readonly coldStartMs: number;
   state: ReplicaState = 'stopped';
   lastExit: ReplicaExit | undefined;
   readonly #plan: SupervisedPlan;
@@ -80,6 +85,7 @@ export class Supervisor implements Replica {
     this.url = plan.url;
     this.metricsPath = plan.metricsPath;
     this.container = plan.container;
+    this.coldStartMs = plan.coldStartMs ?? 0;
     this.#plan = plan;
     this.#observer = observer;
     this.#clock = clock;
@@ -206,7 +212,8 @@ export class Supervisor implements Replica {
   async #watchReadiness(signal: AbortSignal): Promise<void> {
     const startMs = this.#clock.nowMs();
     try {
-      while (!(await this.#plan.isReady(signal))) await this.#clock.sleep(READY_POLL_MS, signal);
+      while (!(await this.#plan.isReady(signal)))
+        await this.#clock.sleep(Math.max(READY_POLL_MS, READY_POLL_RATIO * (this.#clock.nowMs() - startMs)), signal);
     } catch {
       return;
     }

@@ -22,6 +22,7 @@ export const fault = replicaFault({
     let killed: string | undefined;
     let killedMs = 0;
     return {
+      healDelayMs: replica.coldStartMs,
       async inject() {
         killed = replica.instance;
         if (forMs !== null) replica.hold(HOLDER);

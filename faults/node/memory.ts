@@ -25,6 +25,7 @@ export const fault = replicaFault({
     let limitedMs = 0;
     let restored: number | undefined;
     return {
+      healDelayMs: replica.coldStartMs,
       async inject() {
         before = replica.lastExit;
         limited = replica.instance;

@@ -23,6 +23,7 @@ export const fault = replicaFault({
     let stopped: string | undefined;
     let sigtermMs = 0;
     return {
+      healDelayMs: replica.coldStartMs,
       async inject() {
         stopped = replica.instance;
         sigtermMs = clock.nowMs();

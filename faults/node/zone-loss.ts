@@ -29,6 +29,7 @@ export const fault = zoneFault({
       return replicas.filter((_, index) => kinds[index] === 'responded');
     };
     return {
+      healDelayMs: Math.max(0, ...zone.replicas.map(({ coldStartMs }) => coldStartMs)),
       async inject() {
         // A replica that was stopped on purpose is not lost, and healing must not start it.
         lost = zone.replicas

@@ -54,6 +54,11 @@ export function formatOptionalCounts({ abandoned, attempts }: RunDocument['load'
   return given.join('');
 }
 
+/** From the start to the end of a run, such as `59 s` or `59 s of virtual time`. */
+export function formatRunDuration({ platform, durationMs }: RunDocument): string {
+  return `${formatMs(durationMs)}${platform === 'virtual' ? ' of virtual time' : ''}`;
+}
+
 /**
  * Requests of the load that the window `whole` does not have, ` (1 after the end of whole)`: generators end their last arrivals, and
  * users their turns, a little after it. Empty where both count the same, or there is no such window.

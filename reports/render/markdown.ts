@@ -12,6 +12,7 @@ import {
   formatLate,
   formatMeasured,
   formatOptionalCounts,
+  formatRunDuration,
   formatUpstreams,
   MARKS,
   oneLine,
@@ -103,9 +104,10 @@ function faultRow(fault: FaultResult): string[] {
   return [fault.id, fault.kind, fault.target, ...times, fault.evidence];
 }
 
-function footer({ id, seed, platform, target, startedAt, durationMs, replay }: RunDocument): string {
+function footer(document: RunDocument): string {
+  const { id, seed, platform, target, startedAt, replay } = document;
   const fence = '`'.repeat(3);
-  const about = `Run ${text(id)} on ${platform}${target === undefined ? '' : ` (${text(target)})`}, seed ${seed}, started ${startedAt}, duration ${formatMs(durationMs)}. Replay with:`;
+  const about = `Run ${text(id)} on ${platform}${target === undefined ? '' : ` (${text(target)})`}, seed ${seed}, started ${startedAt}, duration ${formatRunDuration(document)}. Replay with:`;
   return `${about}\n\n${fence}sh\n${oneLine(replay)}\n${fence}`;
 }
 

@@ -10,6 +10,7 @@ import {
   formatLate,
   formatMeasured,
   formatOptionalCounts,
+  formatRunDuration,
   formatValue,
   MARKS,
   oneLine,
@@ -22,6 +23,8 @@ export interface TerminalOptions {
   readonly colour?: boolean;
   /** Maximum length of a line in characters, at least 20: tables are truncated, sentences wrapped. @default unlimited */
   readonly columns?: number;
+  /** Time that a run in virtual time took on the machine's clock, in ms. @default unknown */
+  readonly wallMs?: number | undefined;
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -36,13 +39,14 @@ const STYLES: Readonly<Record<Verdict, Style>> = {
 /** Summary of a run for a terminal. No line except the replay command exceeds `columns`; no text of the run can move the cursor. */
 export function renderTerminal(
   { document, plan }: RenderInput,
-  { colour = false, columns = Number.POSITIVE_INFINITY }: TerminalOptions = {},
+  { colour = false, columns = Number.POSITIVE_INFINITY, wallMs }: TerminalOptions = {},
 ): string {
   const paint: Paint = (style, text) => (colour ? styleText(style, text, { validateStream: false }) : text);
   const cut = (text: string) => shorten(oneLine(text), Math.max(20, columns));
-  const { verdict, scenario, durationMs, load } = document;
+  const { verdict, scenario, load } = document;
+  const took = document.platform === 'virtual' && wallMs !== undefined ? ` in ${formatMs(wallMs)}` : '';
   const title = cut(
-    `${MARKS[verdict]} ${verdict.toUpperCase()}  ${scenario}  (${formatMs(durationMs)}, seed ${document.seed})`,
+    `${MARKS[verdict]} ${verdict.toUpperCase()}  ${scenario}  (${formatRunDuration(document)}${took}, seed ${document.seed})`,
   );
   const lines = [
     paint(['bold', STYLES[verdict]].flat() as Style, title),

@@ -48,6 +48,8 @@ export interface Session {
   /** The error of a run that crashed. */
   readonly crash?: unknown;
   readonly directory: string;
+  /** Time that the run took on this machine's clock, in ms, without its judgement; no file has it, so that virtual time repeats every byte. */
+  readonly wallMs: number;
   readonly result: RenderInput;
 }
 
@@ -80,6 +82,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     clock,
     signal,
   };
+  const beganMs = systemClock.nowMs();
   let crash: unknown;
   {
     using history = openHistory(join(directory, ARTIFACTS.events), clock);
@@ -91,11 +94,17 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
       crash = error;
     });
   }
+  const wallMs = systemClock.nowMs() - beganMs;
   try {
     await sealRequests(directory, () => parts.environment.id);
     const result = await judgeDirectory(directory);
     publish(directory, result);
-    return { directory, result, ...(crash ? { crash: isDiskFull(crash) ? diskFull(options.out, crash) : crash } : {}) };
+    return {
+      directory,
+      wallMs,
+      result,
+      ...(crash ? { crash: isDiskFull(crash) ? diskFull(options.out, crash) : crash } : {}),
+    };
   } catch (error) {
     throw isDiskFull(error) ? diskFull(options.out, error) : error;
   }

@@ -63,3 +63,19 @@ it('tells a fault without effect from one that the noise of the target hides', (
     "slow could not be told from the target's own noise  probes took 5 and 90 ms",
   ]);
 });
+
+it('tells virtual and wall time and the factor between them, where time is virtual', () => {
+  const lines = (platform: 'virtual' | 'process') => {
+    const parts: string[] = [];
+    const stream = { write: (part: string) => parts.push(part) } as unknown as NodeJS.WriteStream;
+    using progress = startProgress(stream, planOf({ platform }), false);
+    const events: RunEvent[] = [{ type: 'phase', phase: 'load' }];
+    const listen = (listener: (event: RunEvent) => void) => events.forEach(listener);
+    progress.history({ listen, nowMs: () => 3_600_000 } as unknown as History, '/');
+    return stripVTControlCharacters(parts.at(-1)!).trim();
+  };
+  expect(lines('process')).toBe('load');
+  const [, factor] = /^load {2}3600 s of virtual time in \d.* m?s \((\d+)×\)$/.exec(lines('virtual')) ?? [];
+  // The display is not a minute old.
+  expect(Number(factor)).toBeGreaterThan(60);
+});

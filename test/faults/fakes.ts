@@ -11,6 +11,7 @@ export class FakeReplica implements Replica {
   readonly zone: string;
   readonly url: string;
   readonly metricsPath = undefined;
+  readonly coldStartMs = 20_000;
   readonly container: ReplicaContainer;
   readonly holders = new Set<string>();
   mood: Mood = 'answers';

@@ -211,3 +211,22 @@ it('tells of the last exit whether it was for memory, also when the next instanc
   expect(parts.supervisor.state).toBe('ready');
   expect(parts.supervisor.lastExit).toMatchObject({ how: 'OOM', isOutOfMemory: true });
 });
+
+it('probes a long cold start a few hundred times, and knows its end to 1 %', async () => {
+  // 120 s: one probe every 60 ms would be 2,000.
+  let probes = 0;
+  const parts = supervise({
+    isReady: async () => {
+      probes += 1;
+      return parts.clock.nowMs() >= 120_000;
+    },
+  });
+  const start = parts.supervisor.start(130_000, new AbortController().signal);
+  await parts.clock.advance(119_900);
+  expect(parts.supervisor.state).toBe('starting');
+  expect(probes).toBeGreaterThan(100);
+  expect(probes).toBeLessThan(500);
+  await parts.clock.advance(1300);
+  expect(parts.supervisor.state).toBe('ready');
+  await start;
+});

@@ -74,7 +74,11 @@ function keyFigures(document: RunDocument, first: string): Html {
     ],
     ...latencyFigures(document.windows, first),
     recoveryFigure(document),
-    ['Duration', quantity(document.durationMs, 'ms'), 'startup to shutdown'],
+    [
+      'Duration',
+      quantity(document.durationMs, 'ms'),
+      `startup to shutdown${document.platform === 'virtual' ? ', in virtual time' : ''}`,
+    ],
   ];
   return html`<dl class="key-figures">${figures.map(([name, value, note]) => html`<div><dt>${name}</dt><dd><b>${value}</b> <small>${note}</small></dd></div>`)}</dl>`;
 }

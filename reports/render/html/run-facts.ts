@@ -83,7 +83,11 @@ export function runSection({ document }: RenderInput): Html {
 ${artifacts(document)}
 <div class="columns"><div><h3>Run</h3>${facts([
     ['ID', document.id],
-    ['Started', started(document.startedAt)],
+    [
+      'Started',
+      started(document.startedAt),
+      document.platform === 'virtual' ? 'in virtual time, which begins at the same moment in every run' : undefined,
+    ],
     ['Platform', document.platform],
     document.target !== undefined && ['Target', document.target],
     document.ready && ['Ready', quantity(document.ready.tookMs, 'ms'), readyMeaning(document.ready)],

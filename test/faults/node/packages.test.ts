@@ -63,6 +63,17 @@ describe.each(ALL)('$kind', ({ kind, ...options }) => {
   });
 });
 
+it.each([
+  ['kill', 20_000],
+  ['stop', 20_000],
+  ['zone-loss', 20_000],
+  // It is thawed, and starts nothing.
+  ['pause', undefined],
+] as const)('%s allows for the cold start of what it ended', (kind, delayMs) => {
+  const { fault } = broken(kind, kind === 'zone-loss' ? { target: 'zone-a' } : {});
+  expect(fault.healDelayMs).toBe(delayMs);
+});
+
 describe('pause', () => {
   it('has taken effect when a probe times out after a second, and heals to the same instance', async () => {
     const { replica, act, see } = broken('pause');

@@ -170,6 +170,17 @@ test('the terminal summary fits its width and is plain without colour', () => {
   expect(plain).toContain('  replay: npx squall run example --seed 1\n');
 });
 
+test('the duration of a run in virtual time is told as such, beside the time that it took', () => {
+  const run = inputOf();
+  const virtual = { ...run, document: { ...run.document, platform: 'virtual', durationMs: 59_000 } };
+  expect(renderTerminal(virtual, { wallMs: 3100 })).toContain('(59 s of virtual time in 3.1 s, seed 1)');
+  expect(renderTerminal(virtual)).toContain('(59 s of virtual time, seed 1)');
+  expect(renderMarkdown(virtual)).toContain('duration 59 s of virtual time. Replay');
+  expect(renderHtml(virtual)).toContain('startup to shutdown, in virtual time');
+  // A stored run does not have the wall time, in which real time passes as well.
+  expect(renderTerminal(run, { wallMs: 3100 })).toMatch(/\(\d+ s, seed 1\)/);
+});
+
 test('the terminal summary colours verdicts, and no text of the run moves the cursor', () => {
   const evil: TimedEvent = { atMs: 1, type: 'invalid', guard: 'guard', reason: 'clear\u001b[2J\nscreen' };
   expect(renderTerminal(inputOf(), { colour: true })).toContain('\u001b[31m');

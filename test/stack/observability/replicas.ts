@@ -23,6 +23,7 @@ export function replicaAt(name: string, url: string, state: ReplicaState = 'read
     name,
     service,
     zone: 'zone-a',
+    coldStartMs: 0,
     metricsPath: '/metrics',
     url,
     pid: undefined,
