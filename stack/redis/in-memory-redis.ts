@@ -20,7 +20,7 @@ const NOPERM = "-NOPERM User squall has no permissions to run the 'config' comma
 
 /**
  * Server that speaks as much of Redis' protocol as the stack's clients use, for virtual time, where no program can run: authentication,
- * `PING`, `INFO`, `CLIENT`, and scripts, which are functions here, not Lua. A table of tests holds it to the real one. Not implemented: every
+ * `PING`, `QUIT`, `INFO`, `CLIENT`, and scripts, which are functions here, not Lua. A table of tests holds it to the real one. Not implemented: every
  * other command, RESP3, persistence: a restart forgets everything, as a crash of the real one without an append-only file does.
  */
 export function inMemoryRedis(options: InMemoryRedisOptions): Server {
@@ -36,6 +36,7 @@ function serve(socket: Socket, options: InMemoryRedisOptions): void {
     let replies = '';
     for (const [name = '', ...values] of reader.read(bytes)) {
       const command = name.toUpperCase();
+      if (command === 'QUIT') return void socket.end(`${replies}+OK\r\n`);
       if (command === 'AUTH') {
         // A wrong one leaves the connection as it was.
         const isRight = values[0] === options.username && values[1] === options.password;
@@ -52,7 +53,8 @@ function serve(socket: Socket, options: InMemoryRedisOptions): void {
 function reply(name: string, values: readonly string[], { clock, scripts }: InMemoryRedisOptions): string {
   switch (name.toUpperCase()) {
     case 'PING':
-      return '+PONG\r\n';
+      if (values.length > 1) return "-ERR wrong number of arguments for 'ping' command\r\n";
+      return values[0] === undefined ? '+PONG\r\n' : bulk(values[0]);
     case 'CLIENT':
     case 'SELECT':
       return '+OK\r\n';

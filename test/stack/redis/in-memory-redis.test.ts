@@ -18,7 +18,7 @@ const sha = createHash('sha1').update(takeScript()).digest('hex');
 // 1 token in 1,000 s: nothing refills between two calls, on either clock.
 const bucket = (name: string, burst: string) => command('EVALSHA', sha, '1', name, '1', '1000000', burst);
 
-/** What is written, in pieces, and how many replies are awaited. Both servers must reply with the same bytes. */
+/** What is written, in pieces, and how many lines of reply are awaited, or the end. Both servers must reply with the same bytes. */
 const conversations: Record<string, { readonly writes: readonly string[]; readonly replies: number }> = {
   'a command before the password': { writes: [command('PING')], replies: 1 },
   'a wrong password': { writes: [command('AUTH', REDIS_USER, 'wrong')], replies: 1 },
@@ -35,6 +35,13 @@ const conversations: Record<string, { readonly writes: readonly string[]; readon
   'a script that is not loaded': { writes: [auth, command('EVALSHA', 'f'.repeat(40), '0')], replies: 2 },
   'tokens until there is none': { writes: [auth, bucket('a', '2'), bucket('a', '2'), bucket('a', '2')], replies: 4 },
   'buckets by name': { writes: [auth, bucket('b', '1'), bucket('c', '1'), bucket('b', '1')], replies: 4 },
+  'PING with a text': { writes: [auth, command('PING', 'a text')], replies: 3 },
+  'PING with two texts': { writes: [auth, command('PING', 'a', 'b')], replies: 2 },
+  'QUIT, after which the server ends': {
+    writes: [auth + command('PING') + command('QUIT') + command('PING')],
+    replies: Number.POSITIVE_INFINITY,
+  },
+  'QUIT before the password': { writes: [command('QUIT')], replies: Number.POSITIVE_INFINITY },
   'an unknown command': { writes: [auth, command('NONSENSE', 'x')], replies: 2 },
 };
 
@@ -45,6 +52,10 @@ async function converse(port: number, writes: readonly string[], replies: number
     socket.on('error', reject).on('data', bytes => {
       text += bytes.toString();
       if (countReplies(text) >= replies) resolve();
+    });
+    socket.on('end', () => {
+      text += 'end';
+      resolve();
     });
   });
   for (const piece of writes) socket.write(piece);
