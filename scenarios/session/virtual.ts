@@ -46,6 +46,8 @@ export interface VirtualRun {
    * @throws what it throws, and as `VirtualTime.run`
    */
   within<T>(task: () => Promise<T>): Promise<T>;
+  /** Connections of which one end only is still open, in words. */
+  halfOpen(): readonly string[];
 }
 
 /** A world of its own for a run of `plan`. */
@@ -59,6 +61,7 @@ export function virtualRun({ replay: _, ...plan }: RunPlan): VirtualRun {
     platform: virtualPlatform(virtualProxy, world, plan.stack.virtual as VirtualOptions),
     engine: inProcessStream(world.clients),
     identity: { id: `${plan.scenario}-virtual-${hash}`, startedAt: clock.date().toISOString() },
+    halfOpen: () => internet.halfOpen(),
     async within(task) {
       undiciTimers.reset();
       const restore = virtualiseGlobals(time);

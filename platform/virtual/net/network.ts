@@ -78,6 +78,17 @@ export class VirtualInternet {
     );
   }
 
+  /** Connections of which one end only is still open, as `host:port → host:port` with the name of the host that holds it. */
+  halfOpen(): string[] {
+    const ends = [...this.#hosts.values()].flatMap(host => [...host.sockets].map(socket => ({ host, socket })));
+    const nameOf = ({ socket }: (typeof ends)[number]) => `${socket.localAddress}:${socket.localPort}`;
+    const peerOf = ({ socket }: (typeof ends)[number]) => `${socket.remoteAddress}:${socket.remotePort}`;
+    const known = new Set(ends.map(end => `${nameOf(end)} ${peerOf(end)}`));
+    return ends
+      .filter(end => !end.socket.connecting && !known.has(`${peerOf(end)} ${nameOf(end)}`))
+      .map(end => `${end.host.name}: ${nameOf(end)} → ${peerOf(end)}`);
+  }
+
   /** The network as a program on `host` sees it. */
   networkOf(host: VirtualHost): Network {
     const network: Network = {
@@ -144,6 +155,7 @@ export class VirtualInternet {
       { socket: client, host: from, costs: NO_COSTS },
       { socket: server, host: to, costs: to.costs },
     ];
+    server.queued(this.#wire(serverEnd, clientEnd, back, path));
     back.send(
       0,
       () => {
@@ -156,7 +168,7 @@ export class VirtualInternet {
           out.send(0, forget);
           return;
         }
-        out.send(0, () => this.#accept(server, to, listener, this.#wire(serverEnd, clientEnd, back, path)), to);
+        out.send(0, () => this.#accept(server, to, listener), to);
         client.established(this.#wire(clientEnd, serverEnd, out, path));
       },
       from,
@@ -172,16 +184,13 @@ export class VirtualInternet {
     return socket;
   }
 
-  #accept(socket: VirtualSocket, to: VirtualHost, listener: Listener, wire: Wire): void {
+  #accept(socket: VirtualSocket, to: VirtualHost, listener: Listener): void {
     listener.waiting -= 1;
     to.spend(to.costs.connectionMs);
     const { server } = listener;
     // The port is closed, and with it what was not accepted.
-    if (to.listeners.get(socket.localPort) !== listener) {
-      wire.rst();
-      return;
-    }
-    socket.acceptedBy(server, wire);
+    if (to.listeners.get(socket.localPort) === listener) socket.acceptedBy(server);
+    else socket.abandon();
   }
 
   /** What `from` hands to `to` when it arrives. */

@@ -104,14 +104,14 @@ export class VirtualSocket extends NamedSocket {
     if (this.#wantsData) this.#deliver();
   }
 
-  /** `server` accepts the connection. */
-  acceptedBy(server: Server, wire: Wire): void {
-    this.connecting = false;
+  /** The connection is established, and waits for its program to accept it. */
+  queued(wire: Wire): void {
     this.#wire = wire;
-    if (this.destroyed) {
-      wire.rst();
-      return;
-    }
+  }
+
+  /** `server` accepts the connection. */
+  acceptedBy(server: Server): void {
+    this.connecting = false;
     this.server = server;
     (server as Counting)._connections += 1;
     server.emit('connection', this);
@@ -224,13 +224,13 @@ export class VirtualSocket extends NamedSocket {
     server._emitCloseIfDrained();
   }
 
-  /** What is unread when a socket is closed makes the kernel reset the connection. */
+  /** What is unread when a socket is closed, or was never accepted, makes the kernel reset the connection. */
   #closeWire(): void {
     const wire = this.#wire;
     this.#onClose();
     this.#onWritable = undefined;
     if (!wire) return;
-    if (this.#isReset || this.#unread.length > 0 || this.readableLength > 0) wire.rst();
+    if (this.#isReset || this.connecting || this.#unread.length > 0 || this.readableLength > 0) wire.rst();
     else if (!this.#sentFin) wire.fin();
     this.#sentFin = true;
   }

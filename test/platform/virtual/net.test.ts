@@ -142,6 +142,26 @@ describe('between virtual hosts', () => {
     expect(internet.describe()).toHaveLength(1);
   });
 
+  it.each([
+    ['frozen', true],
+    ['with one on its way', false],
+  ])('a program that dies %s resets the connections that it has not accepted', async (_, isFrozen) => {
+    const { time, internet, server: serverHost, stage } = virtualStage();
+    const script = async () => {
+      const { client, listening } = await open(stage);
+      listening.on('connection', () => {});
+      if (isFrozen) serverHost.freeze();
+      const waiting = stage.client.connect({ host: '10.0.0.2', port: client.remotePort! });
+      const told = transcript(waiting);
+      // One way is 0.4 to 0.5 ms: the program of the other end learns of it after three of them.
+      await stage.sleep(isFrozen ? 100 : 0.6);
+      serverHost.kill();
+      await stage.sleep(10);
+      return [told, internet.halfOpen()];
+    };
+    expect(await time.run(script())).toEqual([['connect', 'ready', 'error ECONNRESET read', 'close true'], []]);
+  });
+
   it('a port is used by one connection at a time, and again once it is free', async () => {
     const { time, client: host, stage } = virtualStage();
     const script = async () => {
