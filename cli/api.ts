@@ -10,7 +10,7 @@ import { messageOf, SquallError } from '../harness/errors.ts';
 import type { RunEvent } from '../harness/history.ts';
 import { thisMachine } from '../harness/host/network.ts';
 import { ignoreProxies } from '../harness/host/proxies.ts';
-import { seededRandom } from '../harness/random.ts';
+import { DEFAULT_SEED, seededRandom } from '../harness/random.ts';
 import { didYouMean } from '../reports/nearest.ts';
 import type { RunDocument } from '../reports/store/run-document.ts';
 import type { FoundScenario } from '../scenarios/find.ts';
@@ -54,7 +54,6 @@ export interface RunResult extends RunDocument {
   readonly directory: string;
 }
 
-const DEFAULT_SEED = 42;
 const OPTIONS: Readonly<Record<keyof RunScenarioOptions, true>> = {
   platform: true,
   target: true,

@@ -28,6 +28,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./prove.ts')).defineProve,
   },
   {
+    call: 'explore [options] <scenario>',
+    description: 'try random schedules of faults in virtual time, and shrink those that fail',
+    load: async () => (await import('./explore/command.ts')).defineExplore,
+  },
+  {
     call: 'list [options]',
     description: 'list the scenarios of the catalogue and the kinds of faults',
     load: async () => (await import('./list.ts')).defineList,

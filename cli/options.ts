@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { projectFolder } from '../harness/host/programs.ts';
 import type { PlatformKind } from '../harness/plan.ts';
 import { formatDuration, parseDurationMs } from '../harness/quantity.ts';
+import { DEFAULT_SEED } from '../harness/random.ts';
 import { parsePin, type Versions } from '../harness/versions.ts';
 import type { FoundScenario } from '../scenarios/find.ts';
 import { type LoadedScenario, loadScenario as load } from '../scenarios/load-scenario.ts';
@@ -59,18 +60,20 @@ export function withOut(command: Command): Command {
 export function withScenarioOptions(command: Command): Command {
   const seed =
     'seed of arrivals, prompts and, with the embedded fault proxy, jitter (toxiproxy-server draws its own jitter)';
-  return command
-    .option('--seed <n>', seed, wholeNumber(0, 0xffffffff), 42)
-    .option(
-      '--salt <text>',
-      'beginning of the prompts, so that a prefix cache knows none of another run; none for prompts without (default: fresh for each run)',
-      parseSalt,
-    )
-    .addOption(
-      new Option('--set <path=value>', 'override a value of the scenario, e.g. stack.inference.replicas=2 (repeatable)')
-        .argParser((value: string, before: string[]) => [...before, value])
-        .default([], 'none'),
-    );
+  return withSet(command.option('--seed <n>', seed, wholeNumber(0, 0xffffffff), DEFAULT_SEED)).option(
+    '--salt <text>',
+    'beginning of the prompts, so that a prefix cache knows none of another run; none for prompts without (default: fresh for each run)',
+    parseSalt,
+  );
+}
+
+/** Adds `--set`. */
+export function withSet(command: Command): Command {
+  return command.addOption(
+    new Option('--set <path=value>', 'override a value of the scenario, e.g. stack.inference.replicas=2 (repeatable)')
+      .argParser((value: string, before: string[]) => [...before, value])
+      .default([], 'none'),
+  );
 }
 
 /** Adds `--header`, for requests of the load. */

@@ -106,19 +106,37 @@ export interface History extends Disposable {
  */
 export function openHistory(path: string, clock: Clock): History {
   const file = openSync(path, 'wx', 0o600);
+  const write = (event: TimedEvent) => void writeSync(file, `${JSON.stringify(event)}\n`);
+  return historyOn(clock, write, () => closeSync(file));
+}
+
+/** A history in memory, and its events so far as {@link readHistory} would read them. */
+export function historyInMemory(clock: Clock): History & { events(): TimedEvent[] } {
+  const events: TimedEvent[] = [];
+  return {
+    ...historyOn(
+      clock,
+      event => void events.push(event),
+      () => {},
+    ),
+    events: () => onTimeline(events),
+  };
+}
+
+function historyOn(clock: Clock, write: (event: TimedEvent) => void, close: () => void): History {
   const openedMs = clock.nowMs();
   const at = (clockMs: number) => round(clockMs - openedMs);
   const listeners: ((event: RunEvent) => void)[] = [];
   return {
     append(event, clockMs = clock.nowMs()) {
       const noted = event.type === 'phase' ? { ...event, wallMs: clock.date().getTime() } : event;
-      writeSync(file, `${JSON.stringify({ atMs: at(clockMs), ...noted })}\n`);
+      write({ atMs: at(clockMs), ...noted });
       for (const listener of listeners) listener(event);
     },
     listen: listener => void listeners.push(listener),
     at,
     nowMs: () => at(clock.nowMs()),
-    [Symbol.dispose]: () => closeSync(file),
+    [Symbol.dispose]: close,
   };
 }
 
@@ -136,6 +154,11 @@ export function readHistory(path: string): TimedEvent[] {
     if (event) events.push(event);
     else if (index !== lines.length - 1) throw badHistory(path, `line ${index + 1} is no event`);
   }
+  return onTimeline(events);
+}
+
+/** Events with times from the start of the load phase instead of from the opening of the history. */
+function onTimeline(events: readonly TimedEvent[]): TimedEvent[] {
   const start = events.find(event => event.type === 'start');
   const originMs = start ? start.atMs + start.inMs : 0;
   return events.map(event => ({

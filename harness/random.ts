@@ -1,3 +1,6 @@
+/** Seed of a run for which none is given. */
+export const DEFAULT_SEED = 42;
+
 /**
  * Seeded random number generator with named substreams, so that an additional draw in one place does not shift those of another:
  * `random.stream('arrivals')` and `random.stream('prompts')` are independent, and each depends only on the seed and its name.

@@ -104,6 +104,7 @@ interface Definition {
   readonly shape: Readonly<Record<string, z.ZodType>>;
   readonly options: readonly z.ZodType[];
   readonly innerType: z.ZodType;
+  readonly element: z.ZodType;
   readonly defaultValue: unknown;
   readonly in: z.ZodType;
   readonly checks?: readonly z.core.$ZodCheck[];
@@ -116,7 +117,9 @@ function written(schema: z.ZodType, unit: Unit | undefined): z.ZodType {
     case 'number':
       return unit ? describedAs(schema, quantity(unit, schema)) : schema;
     case 'object':
-      return writtenObject(schema, definition);
+      return writtenObject(schema, definition, unit);
+    case 'array':
+      return unit ? copy(schema, { element: written(definition.element, unit) }) : schema;
     case 'union':
       return copy(schema, { options: definition.options.map(option => written(option, unit)) });
     case 'default': {
@@ -137,10 +140,11 @@ function written(schema: z.ZodType, unit: Unit | undefined): z.ZodType {
   }
 }
 
-function writtenObject(schema: z.ZodType, { shape, checks = [] }: Definition): z.ZodType {
+/** @param inherited unit of its keys without one of their own */
+function writtenObject(schema: z.ZodType, { shape, checks = [] }: Definition, inherited: Unit | undefined): z.ZodType {
   const parts = Object.entries(shape).map(([key, child]) => {
     const unit = unitOf(key, child);
-    return { key, name: unit ? key.slice(0, -unit.suffix.length) : key, child: written(child, unit) };
+    return { key, name: nameOf(key, unit), child: written(child, unit ?? inherited) };
   });
   const keys = new Map(parts.map(({ key, name }) => [name, key]));
   if (keys.size < parts.length)
@@ -151,6 +155,21 @@ function writtenObject(schema: z.ZodType, { shape, checks = [] }: Definition): z
   const inCode = (value: unknown) =>
     Object.fromEntries(Object.entries(value as object).map(([name, part]) => [keys.get(name) ?? name, part]));
   return object.transform(inCode).check(...(checks as z.core.$ZodCheck<unknown>[]));
+}
+
+function nameOf(key: string, unit: Unit | undefined): string {
+  return unit ? key.slice(0, -unit.suffix.length) : key;
+}
+
+/** Values in code, as {@link inUnits} reads them from a file: `{ latencyMs: 400 }` becomes `{ latency: '400ms' }`. */
+export function inFileUnits(schema: z.ZodObject, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(values).map(([key, value]) => {
+      const child = schema.shape[key] as z.ZodType | undefined;
+      const unit = child && unitOf(key, child);
+      return [nameOf(key, unit), unit && typeof value === 'number' ? unit.format(value) : value];
+    }),
+  );
 }
 
 function unitOf(key: string, schema: z.ZodType): Unit | undefined {

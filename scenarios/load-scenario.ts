@@ -6,12 +6,14 @@ import { formatMs } from '../harness/quantity.ts';
 import { resolvedHeaders } from '../load/request/secrets.ts';
 import { blaming } from './blame.ts';
 import { type CompiledScenario, type CompileOptions, compileScenario } from './compile.ts';
+import type { ChaosPlan } from './explore/chaos.ts';
+import { loadChaos } from './explore/load-chaos.ts';
 import { type FoundScenario, findScenario, unreadable } from './find.ts';
 import { requirePlain } from './input/plain.ts';
 import { compileHeaders } from './load/compile-headers.ts';
 import { sourceOf } from './load/source.ts';
 import { override } from './override.ts';
-import type { ResolvedScenario } from './scenario.ts';
+import type { ResolvedScenario, Scenario } from './scenario.ts';
 import { type External, requireStackUntouched } from './target/external.ts';
 import { type MetricsOptions, metricsEndpoints } from './target/metrics.ts';
 import { targetModels } from './target/models.ts';
@@ -35,6 +37,8 @@ export interface LoadOptions extends Omit<CompileOptions, 'folder' | 'model' | '
 export interface LoadedScenario {
   readonly scenario: ResolvedScenario;
   readonly compiled: CompiledScenario;
+  /** What its `chaos` section allows for, and the scenario as in its file; absent without one, and for a target. */
+  readonly chaos?: { readonly plan: ChaosPlan; readonly written: Scenario };
   /** The models that the target lists, where the scenario names none and the target was asked; the plan has the first. */
   readonly models?: readonly string[];
 }
@@ -63,10 +67,11 @@ export async function loadScenario(
   const scenario = await interruptible(() => checked(changes)).catch(orBlame);
   const external = await withMetrics(options.external, scenario, { metrics, metricsAuthorization }, signal);
   const models = asksModel ? await modelsFor(scenario, external, signal) : undefined;
+  const written = override(original, changes) as Scenario;
   const compiled = await interruptible(() =>
     compileScenario(scenario, {
       ...options,
-      ...{ external, folder, model: models?.[0], source: sourceOf(override(original, changes)) },
+      ...{ external, folder, model: models?.[0], source: sourceOf(written) },
     }),
   ).catch(orBlame);
   const warmUp = warmUpMs(compiled.plan);
@@ -77,7 +82,11 @@ export async function loadScenario(
       `Expected \`--start-at\` to be later than the end of the warm-up, ${formatMs(warmUp)} from now (${new Date().toISOString()}), got ${startAt.toISOString()}`,
       { next: 'Choose a later --start-at, which leaves time to start the processes and to warm up.' },
     );
-  return { scenario, compiled, ...(models && { models }) };
+  const check = (other: unknown) =>
+    void compileScenario(validateScenario(other, source), { ...options, platform: 'virtual', folder });
+  const bind = () => (external ? undefined : loadChaos(scenario, compiled, written, check));
+  const chaos = await interruptible(bind).catch(orBlame);
+  return { scenario, compiled, ...(chaos && { chaos: { plan: chaos, written } }), ...(models && { models }) };
 }
 
 /** @throws SquallError `UNREADABLE_SCENARIO` for more, or for anything else, than a scenario can be */

@@ -1,16 +1,14 @@
 import { z } from 'zod';
 import { faultPackages } from '../faults/catalog.ts';
 import { virtualOptionsSchema } from '../platform/virtual/cpu-costs.ts';
-import { parseObjective } from '../reports/judge/objective.ts';
-import { BadObjective, OBJECTIVE_WORDS } from '../reports/judge/statement.ts';
 import { stackOptionsSchema } from '../stack/options.ts';
 import { duration, inUnits } from './durations.ts';
+import { chaosSchema } from './explore/chaos-schema.ts';
 import { loadSchema } from './load/schema.ts';
+import { MAX_NAME, sloSchema } from './slo-schema.ts';
 
 /** Maximum number of faults, of SLOs, and of requirements. */
 const MAX_ITEMS = 1000;
-/** Maximum length of a name or an objective, in characters. */
-const MAX_NAME = 200;
 
 /** The keys of every fault; further keys come from the schema of the kind. */
 export interface FaultOf<Time> {
@@ -53,20 +51,6 @@ const anyFault = z.discriminatedUnion('kind', faults as unknown as [z.ZodObject]
   FaultOf<string>
 >;
 
-const objective = z
-  .string()
-  .max(MAX_NAME)
-  .meta({ title: OBJECTIVE_WORDS })
-  .transform((text, context) => {
-    try {
-      return parseObjective(text);
-    } catch (error) {
-      if (!(error instanceof BadObjective)) throw error;
-      context.addIssue({ code: 'custom', message: `expected ${OBJECTIVE_WORDS} (${error.detail})` });
-      return z.NEVER;
-    }
-  });
-
 const target = z
   .strictObject({
     metrics: z
@@ -80,17 +64,6 @@ const target = z
       .describe('Authorization header of these requests, as env:NAME; by default that of a target of the same origin'),
   })
   .describe('what to know of a server that --target names; ignored without it');
-
-const slo = z.strictObject({
-  name: z.string().min(1).max(MAX_NAME),
-  window: z
-    .string()
-    .max(MAX_NAME)
-    .default('whole')
-    .describe('baseline, whole, load:<stage>, fault:<id> or recovery:<id>'),
-  objective,
-  class: z.string().optional().describe('only requests of this class of load.clients.classes'),
-});
 
 const proof = z.strictObject({
   without: z.string().min(1).max(MAX_NAME).describe('the safeguard that is turned off, in words'),
@@ -133,8 +106,9 @@ export const scenarioSchema = z.strictObject({
   target: target.optional(),
   load: loadSchema,
   faults: z.array(anyFault).max(MAX_ITEMS).default([]),
-  slos: z.array(slo).min(1).max(MAX_ITEMS),
+  slos: z.array(sloSchema).min(1).max(MAX_ITEMS),
   proof: z.array(proof).max(100).default([]),
+  chaos: chaosSchema.optional(),
 });
 
 /** A scenario as written in a file. */

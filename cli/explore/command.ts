@@ -1,0 +1,156 @@
+import { writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import { systemClock } from '../../harness/clock.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import { pathFrom } from '../../harness/input/files.ts';
+import { loadEndMs, type PlatformKind } from '../../harness/plan.ts';
+import { DEFAULT_SEED } from '../../harness/random.ts';
+import { type Exploration, explore, type Finding } from '../../scenarios/explore/explore.ts';
+import { defaultFoundFolder, keepFound } from '../../scenarios/explore/found.ts';
+import { startPool } from '../../scenarios/explore/pool.ts';
+import { type FoundScenario, findScenario } from '../../scenarios/find.ts';
+import type { LoadedScenario } from '../../scenarios/load-scenario.ts';
+import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
+import { EXIT } from '../exit.ts';
+import { JSON_FLAG, loadScenario, QUIET_FLAG, SCENARIO, wholeNumber, withOut, withSet } from '../options.ts';
+import { runWithProgress } from '../run.ts';
+import { printJson, say } from '../terminal.ts';
+import { type Kept, type Replay, startExploreProgress, summaryLines } from './summary.ts';
+
+const MAX_JOBS = 64;
+/** Ratio of schedules that must have been judged for "nothing found" to mean anything. */
+const MIN_JUDGED_RATIO = 0.8;
+
+interface Options {
+  readonly runs: number;
+  readonly seed: number;
+  readonly from: number;
+  readonly minutes?: number;
+  readonly jobs: number;
+  readonly confirm?: PlatformKind;
+  readonly found: string;
+  readonly out: string;
+  readonly set: readonly string[];
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+/** Defines `squall explore <scenario>`, which looks for schedules of faults under which a scenario fails. */
+export function defineExplore(command: Command, signal: AbortSignal): void {
+  const jobs = Math.min(MAX_JOBS, availableParallelism());
+  withSet(withOut(command))
+    .argument('<scenario>', SCENARIO)
+    .option('--runs <n>', 'number of schedules', wholeNumber(1, 1_000_000), 200)
+    .option(
+      '--seed <n>',
+      'seed of the schedules; the runs all have that of `squall run`',
+      wholeNumber(0, 0xffffffff),
+      1,
+    )
+    .option('--from <index>', 'index of the first schedule, to go on where another one ended', wholeNumber(0, 1e9), 0)
+    .option('--minutes <n>', 'begin no schedule after this time', wholeNumber(1, 100_000))
+    .option('--jobs <n>', 'processes that run schedules side by side', wholeNumber(1, MAX_JOBS), jobs)
+    .addOption(
+      new Option('--confirm <platform>', 'run what was found in real time, too').choices(['process', 'docker']),
+    )
+    .option('--found <folder>', 'folder for the scenario files of what was found', defaultFoundFolder())
+    .option(...JSON_FLAG)
+    .option(...QUIET_FLAG)
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 nothing found · 1 a schedule fails · 2 the scenario does not pass without random faults, or too few schedules could be judged',
+    )
+    .action(async (name: string, options: Options) => {
+      process.exitCode = await exploreAndTell(name, options, signal);
+    });
+}
+
+/** Explores, keeps what is found, and prints it. @returns the exit code */
+async function exploreAndTell(name: string, options: Options, signal: AbortSignal): Promise<number> {
+  const { out, json } = options;
+  const stream = json ? process.stderr : process.stdout;
+  const found = await findScenario(name);
+  // Every run has the seed of `squall run`, so that a scenario file alone replays it.
+  const given = { seed: DEFAULT_SEED, set: options.set, platform: 'virtual', out, quiet: true } as const;
+  const loaded = await loadScenario(found, given, signal);
+  const { environment, directory } = openRunDirectory(`${loaded.scenario.name}-explore`, out, systemClock);
+  const startedMs = performance.now();
+  const exploration = await exploreLoaded(found, loaded, options, signal);
+  const wallMs = Math.round(performance.now() - startedMs);
+  const context = { source: name, exploration, versions: environment.versions };
+  const findings: Kept[] = [];
+  for (const finding of exploration.findings) {
+    const file = keepFound(pathFrom(options.found), finding, { scenario: loaded.chaos!.written, ...context });
+    findings.push({ ...finding, file, ...(await replays(file, finding, options, signal)) });
+  }
+  const document = { schema: 1, id: environment.id, scenario: loaded.scenario.name, ...exploration, wallMs, findings };
+  writeFileSync(join(directory, 'explore.json'), `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 });
+  if (json) printJson(document);
+  say(stream, ...summaryLines(exploration, findings, { wallMs, name, directory, ...options }));
+  return exitCodeOf(exploration, signal);
+}
+
+async function exploreLoaded(
+  { source, folder }: FoundScenario,
+  { chaos, compiled }: LoadedScenario,
+  options: Options,
+  signal: AbortSignal,
+): Promise<Exploration> {
+  if (!chaos)
+    throw new SquallError('scenario', 'NO_CHAOS', `Expected ${source} to have a \`chaos\` section, found none`, {
+      next: 'Write down under `chaos` what may happen to its stack; see docs/explore.md.',
+    });
+  const { seed, from, runs, minutes, jobs, quiet, json } = options;
+  const { plan, written: scenario } = chaos;
+  using progress = quiet ? undefined : startExploreProgress(json ? process.stderr : process.stdout, runs);
+  await using pool = startPool({ subject: { scenario, source, folder, seed: DEFAULT_SEED }, jobs, signal });
+  return await explore({
+    ...{ chaos: plan, scenario, loadEndMs: loadEndMs(compiled.plan), seed, from, runs, pool, jobs, signal },
+    ...(minutes !== undefined && { forMs: minutes * 60_000 }),
+    onProgress: (exploration, now) => progress?.show(exploration, now),
+  });
+}
+
+/** Runs the file of a finding as `squall run` does, in virtual time and where it is to be confirmed. */
+async function replays(
+  file: string,
+  finding: Finding,
+  { confirm, out }: Options,
+  signal: AbortSignal,
+): Promise<{ replay?: Replay; confirmed?: Replay }> {
+  if (signal.aborted) return {};
+  const replay = await replayOn('virtual', file, finding, out, signal);
+  if (confirm === undefined || signal.aborted) return { replay };
+  return { replay, confirmed: await replayOn(confirm, file, finding, out, signal) };
+}
+
+async function replayOn(
+  platform: PlatformKind,
+  file: string,
+  { failure }: Finding,
+  out: string,
+  signal: AbortSignal,
+): Promise<Replay> {
+  try {
+    const options = { seed: DEFAULT_SEED, set: [], platform, out, quiet: true, json: true };
+    const { compiled } = await loadScenario(file, options, signal);
+    const { directory, result } = await runWithProgress(compiled, options, signal);
+    const { verdict, slos, reasons } = result.document;
+    const isSame = ({ name, verdict }: (typeof slos)[number]) =>
+      verdict === 'fail' && (name === failure.name || name.startsWith(`${failure.name} of `));
+    const fails = failure.kind === 'slo' ? slos.some(isSame) : undefined;
+    return { platform, verdict, ...(fails !== undefined && { fails }), reason: reasons[0] ?? '', directory };
+  } catch (error) {
+    return { platform, verdict: 'crashed', fails: failure.kind === 'crash', reason: messageOf(error) };
+  }
+}
+
+function exitCodeOf({ findings, obstacle, unjudged, from, next }: Exploration, signal: AbortSignal): number {
+  if (signal.aborted) return EXIT.interrupted;
+  if (findings.length > 0) return EXIT.sloFailed;
+  const open = Object.values(unjudged).reduce((sum, count) => sum + count, 0);
+  const judgedRatio = 1 - open / Math.max(1, next - from);
+  return obstacle !== undefined || judgedRatio < MIN_JUDGED_RATIO ? EXIT.inconclusive : EXIT.pass;
+}
