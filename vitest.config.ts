@@ -8,8 +8,8 @@ import { userCache } from './harness/host/private-folder.ts';
 process.env.NODE_COMPILE_CACHE ??= userCache('compiled');
 
 // Five kinds of tests. `unit` and `virtual` compute, the latter whole runs in virtual time: as many files at once as there are cores. The
-// others come one kind after the other. `processes` starts programs and mostly waits for them: twice as many. `careful` needs clients that are nearly on time: one file a core. `alone` asserts on times or
-// ratios that any neighbour would change: one by one.
+// others come one kind after the other. `processes` starts programs and mostly waits for them: twice as many. `careful` needs clients that
+// are nearly on time: one file a core. `alone` asserts on times or ratios that any neighbour would change: one by one.
 const careful = [
   'test/e2e/kill-windows.test.ts',
   'test/e2e/toxics.test.ts',
@@ -23,6 +23,8 @@ const careful = [
   'test/faults/toxiproxy/{toxics,data-toxics}.test.ts',
   'test/faults/network/toxic-faults.test.ts',
   'test/load/clients.test.ts',
+  'test/load/k6/outcomes.test.ts',
+  'test/docker/k6-container.test.ts',
 ];
 const alone = [
   'test/load/measurement.test.ts',
@@ -30,7 +32,6 @@ const alone = [
   'test/load/stream/pacer.test.ts',
   'test/stack/observability/scraper.test.ts',
   'test/stack/gateway/limits/shared-limits.test.ts',
-  'test/docker/k6-container.test.ts',
   'test/faults/toxiproxy/fuzz.test.ts',
   'test/faults/toxiproxy/conformance/*.test.ts',
 ];
@@ -73,27 +74,28 @@ const unit = [
 const virtual = ['test/e2e/{proofs,prove,virtual}.test.ts'];
 
 /**
- * Started before all others, so that no long file is left to run alone at the end. Of whole runs, those that run three side by side
- * alternate with those that mostly wait.
+ * Started before all others, the longest first, so that no long file is left to run alone at the end. Those that wait for containers
+ * alternate with those that compute.
  */
 const LONG = [
-  ...['e2e/proofs', 'e2e/prove'],
-  ...['e2e/package', 'stack/gateway/connections/slow-clients', 'load/plain-http', 'e2e/bad-input', 'e2e/discovery'],
-  ...['stack/gateway/upstream/discovery-outage', 'e2e/without-redis', 'load/outcomes', 'load/autocannon'],
-  ...['faults/network/zone-partition', 'e2e/full-disk', 'stack/gateway/connections/caps', 'load/own-name'],
-  ...['load/clients', 'faults/slow-http/attacker', 'faults/slow-http/against-slowhttptest'],
-  ...['e2e/target', 'e2e/run', 'e2e/segments', 'e2e/attack'],
+  ...['e2e/proofs', 'e2e/virtual', 'e2e/prove'],
+  ...['docker/platform', 'reports/render/html/browser', 'docker/node-faults', 'stack/gateway/connections/slow-clients'],
+  ...['docker/faults', 'load/plain-http', 'docker/images', 'e2e/bad-input', 'e2e/package', 'load/outcomes'],
+  ...['docker/complete-stack', 'stack/observability/rules', 'faults/toxiproxy/transport', 'e2e/complete-stack'],
+  ...['e2e/without-redis', 'load/autocannon', 'e2e/doctor-target', 'faults/network/zone-partition', 'docker/cleanup'],
+  ...['stack/gateway/upstream/discovery-outage', 'platform/platform', 'platform/supervision', 'load/own-name'],
+  ...['faults/slow-http/against-slowhttptest', 'e2e/target', 'e2e/attack', 'faults/slow-http/attacker', 'e2e/segments'],
+  ...['e2e/run', 'docker/k6-container', 'docker/run', 'load/clients', 'e2e/k6-segments', 'e2e/requests', 'e2e/toxics'],
 ].map(name => `test/${name}.test.ts`);
-/** The rest in this order: what needs little of the machine, whole runs, containers. Within each as Vitest would. */
-const ORDER = [/^test\/(?!e2e|docker)/, /^test\/e2e\//, /^test\/docker\//];
 
 class LongFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
       const file = relative(import.meta.dirname, moduleId);
       const place = LONG.indexOf(file);
-      return place < 0 ? LONG.length + ORDER.findIndex(pattern => pattern.test(file)) : place;
+      return place < 0 ? LONG.length : place;
     };
+    // The rest as Vitest would.
     return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }

@@ -24,7 +24,7 @@ export const CLAIMS: readonly Claim[] = [
   ),
   claim(
     'A run whose fault had no observable effect is invalid',
-    'e2e/run.test.ts',
+    'e2e/virtual.test.ts',
     'is invalid with exit 2 when a fault has no observable effect',
   ),
   claim(
@@ -39,7 +39,7 @@ export const CLAIMS: readonly Claim[] = [
   ),
   claim('an empty window never passes', 'reports/judge/gauges.test.ts', 'without enough samples nothing passes'),
   // Commands and exit codes
-  claim('| 1 | an SLO failed', 'e2e/run.test.ts', 'fails with exit 1 when an SLO does not hold'),
+  claim('| 1 | an SLO failed', 'e2e/virtual.test.ts', 'fails with exit 1 when an SLO does not hold'),
   claim('| 4 | environment or harness failure', 'e2e/without-redis.test.ts', 'refused with exit 4'),
   claim(
     '| 130 | interrupted: healed, taken down, reported',

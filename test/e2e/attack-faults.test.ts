@@ -16,7 +16,7 @@ const BEHIND_TLS = [
 ];
 
 describe('an attack as a fault', () => {
-  it.for<[string, string, readonly string[], string | false]>([
+  it.concurrent.for<[string, string, readonly string[], string | false]>([
     ['a gateway', 'client→gateway-1', [], false],
     ['an edge that speaks TLS', 'client→edge', BEHIND_TLS, noNginx],
   ])(

@@ -48,7 +48,7 @@ const doctor = async (url: string, more: readonly string[] = [], env: Record<str
   return { code, stderr, checks, of: (name: string) => checks.find(({ check }) => check === name) };
 };
 
-it('tells what a server speaks, in a few requests', async () => {
+it.concurrent('tells what a server speaks, in a few requests', async () => {
   await using server = await serve((asked, response) => void good(asked, response));
   const { code, checks, of } = await doctor(server.url);
   expect(code).toBe(0);
@@ -61,7 +61,7 @@ it('tells what a server speaks, in a few requests', async () => {
   expect(server.asked.length).toBeLessThanOrEqual(8);
 });
 
-it('tells what is odd about one, and of proxies that are not used', async () => {
+it.concurrent('tells what is odd about one, and of proxies that are not used', async () => {
   await using server = await serve(odd);
   const { code, of } = await doctor(server.url, ['--model', 'mine'], { HTTP_PROXY: 'http://127.0.0.1:9' });
   expect(code).toBe(0);
@@ -71,7 +71,7 @@ it('tells what is odd about one, and of proxies that are not used', async () => 
   expect(of('oddity')!.found).toMatch(/redirected \(307\)/);
 });
 
-it('ends with 4 and the reason where no run could start', async () => {
+it.concurrent('ends with 4 and the reason where no run could start', async () => {
   expect(await doctor('http://127.0.0.1:9')).toMatchObject({
     code: 4,
     checks: [{ check: 'target-refused', state: 'bad' }],
@@ -82,7 +82,7 @@ it('ends with 4 and the reason where no run could start', async () => {
   expect(refused.of('target-rejects')!.found).toContain('401: no key');
 });
 
-it('tells of TLS, and names a server that speaks only HTTP/2', async () => {
+it.concurrent('tells of TLS, and names a server that speaks only HTTP/2', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'squall-doctor-'));
   const authority = await makeAuthority(new Date());
   const { certificate: cert, key } = await authority.issue({ names: ['localhost'] });
@@ -99,11 +99,16 @@ it('tells of TLS, and names a server that speaks only HTTP/2', async () => {
       return `https://localhost:${(server.address() as AddressInfo).port}`;
     }),
   );
-  const plain = await doctor(urls[0]!, [], { NODE_EXTRA_CA_CERTS: ca });
+  const [plain, untrusted, insecure, http2] = await Promise.all([
+    doctor(urls[0]!, [], { NODE_EXTRA_CA_CERTS: ca }),
+    doctor(urls[0]!),
+    doctor(urls[0]!, ['--insecure']),
+    doctor(urls[1]!, [], { NODE_EXTRA_CA_CERTS: ca }),
+  ]);
   expect(plain.of('tls')!.found).toMatch(/TLSv1\.3, certificate by .+ more days, prefers http\/1\.1/);
-  expect((await doctor(urls[0]!)).of('target-tls')).toMatchObject({ state: 'bad' });
-  expect((await doctor(urls[0]!, ['--insecure'])).of('tls')).toBeDefined();
-  expect((await doctor(urls[1]!, [], { NODE_EXTRA_CA_CERTS: ca })).of('target-http2')).toMatchObject({ state: 'bad' });
+  expect(untrusted.of('target-tls')).toMatchObject({ state: 'bad' });
+  expect(insecure.of('tls')).toBeDefined();
+  expect(http2.of('target-http2')).toMatchObject({ state: 'bad' });
   for (const server of [tls, h2]) server.close();
   rmSync(folder, { recursive: true });
 });

@@ -154,7 +154,7 @@ describe.skipIf(Boolean(noPrometheus))(`rules under the real promtool ${noPromet
     return await promtool('test', 'rules', `${folder.path}/test.yml`);
   }
 
-  it.each(Object.keys(CASES))('fire exactly when expected: %s', async name => {
+  it.concurrent.each(Object.keys(CASES))('fire exactly when expected: %s', async name => {
     const { code, output } = await tested(CASES[name]!);
     expect(code, output).toBe(0);
   });
