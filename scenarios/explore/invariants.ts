@@ -1,50 +1,44 @@
-import type { TimedEvent } from '../../harness/history.ts';
-import type { RunPlan } from '../../harness/plan.ts';
-import type { RequestRecord } from '../../harness/requests.ts';
-import type { Topology } from '../../stack/topology.ts';
-
-/** What is known of a run in virtual time that has ended, for {@link checkInvariants}. */
-export interface InvariantFacts {
-  readonly plan: RunPlan;
-  readonly topology: Topology;
-  /** The whole history, with times from the start of the load phase. */
-  readonly events: readonly TimedEvent[];
-  /** All request records, warm-up included, in scheduled order. */
-  readonly records: readonly RequestRecord[];
-  /** Log of each service, and of the fault proxy (`toxiproxy`), by name: lines of JSON. */
-  log(name: string): string;
-  /**
-   * Metrics of each replica in Prometheus' text format, by name, taken {@link SETTLE_MS} after the last request had ended and every
-   * fault was healed, right before the stack was taken down. A replica that did not respond is missing; all are if the run crashed.
-   */
-  readonly finalMetrics: Readonly<Record<string, string>>;
-  /** State of each replica at that time, as its supervisor saw it; empty if the run crashed. */
-  readonly finalStates: Readonly<Record<string, string>>;
-}
+import { budgetKept, limitsKept } from './invariants/budget.ts';
+import { deliveredWhole, handledOnce, nothingForNobody, nothingHangs } from './invariants/delivery.ts';
+import { requestsEnd } from './invariants/end.ts';
+import type { EndFacts, Invariant, InvariantFacts } from './invariants/facts.ts';
+import { deadStreamsEnd, drainsLoseNothing, noUpstreamHasACause, outagesAreNoticed } from './invariants/gateways.ts';
+import { everythingReleased, noHalfOpen } from './invariants/released.ts';
+import { backInRotation } from './invariants/rotation.ts';
 
 /** What was not as it must always be. */
 export interface Violation {
-  /** Stable name of the invariant in kebab case. */
+  /** Name of the invariant. */
   readonly invariant: string;
-  /** One sentence with figures. */
+  /** One sentence with figures: the first breach, and how many more there are. */
   readonly message: string;
 }
 
-/** Virtual time between the end of a run's load and the last look at its services, in ms. */
-export const SETTLE_MS = 20_000;
+/** Invariants of a stack that nobody uses any more. It takes a while until they hold. */
+const OF_THE_END: readonly Invariant<EndFacts>[] = [everythingReleased, noHalfOpen, backInRotation];
 
-/** Checks what holds in every run, whatever its faults and its SLOs. A pure function. @returns the violations, none if all hold */
-export function checkInvariants(facts: InvariantFacts): Violation[] {
-  return [...requestsEnd(facts)];
+const OF_THE_RUN: readonly Invariant[] = [
+  ...[requestsEnd, deliveredWhole, handledOnce, nothingForNobody, nothingHangs, budgetKept, limitsKept],
+  ...[noUpstreamHasACause, outagesAreNoticed, deadStreamsEnd, drainsLoseNothing],
+];
+
+/** Names of all invariants, in the order in which they are checked. */
+export function invariantNames(): string[] {
+  return [...OF_THE_RUN, ...OF_THE_END].map(({ name }) => name);
 }
 
-/** Every request that was started has a record. */
-function requestsEnd({ records, events }: InvariantFacts): Violation[] {
-  const summary = events.find(event => event.type === 'load')?.summary;
-  const sent = records.filter(({ sentMs }) => sentMs !== null).length;
-  const started = summary?.requests ?? sent;
-  const interrupted = records.filter(({ outcome }) => outcome === 'interrupted').length;
-  if (started === sent && interrupted === 0) return [];
-  const message = `${started} requests were started, ${sent} have a record, and ${interrupted} of them had not ended when the load was stopped.`;
-  return [{ invariant: 'every-request-ends', message }];
+/** Checks what holds in every run that comes to its end, whatever its faults and its SLOs. A pure function. @returns the violations, none if all hold */
+export function checkInvariants(facts: InvariantFacts): Violation[] {
+  return [...OF_THE_RUN.flatMap(invariant => violationOf(invariant, facts)), ...checkEnd(facts)];
+}
+
+/** Checks what holds once a stack has settled. A pure function. */
+export function checkEnd(facts: EndFacts): Violation[] {
+  return OF_THE_END.flatMap(invariant => violationOf(invariant, facts));
+}
+
+function violationOf<Facts>({ name, breaches }: Invariant<Facts>, facts: Facts): Violation[] {
+  const [first, ...more] = breaches(facts);
+  if (first === undefined) return [];
+  return [{ invariant: name, message: more.length > 0 ? `${first}, and ${more.length} more` : first }];
 }
