@@ -1,5 +1,6 @@
 import type { LoadPlan } from '../harness/plan.ts';
 import type { VirtualOptions } from '../platform/virtual/cpu-costs.ts';
+import { VIRTUAL_TIME } from '../reports/render/cells.ts';
 import type { StackOptions } from '../stack/options.ts';
 import { badScenario } from './bad-scenario.ts';
 import type { Split } from './load/split.ts';
@@ -40,9 +41,10 @@ export function requireVirtual(
 
 /** Said with every run in virtual time, on top: what is modelled, and what is not. */
 export function virtualTime({ cpu }: VirtualOptions): string {
-  const costs =
+  const costs = typeof cpu === 'number' ? `${cpu} × what was measured` : 'as `stack.virtual.cpu` says';
+  const [modelled, processors] =
     cpu === 0
-      ? 'No processor is modelled (`stack.virtual.cpu` is 0), so that nothing is ever overloaded but the engines;'
-      : `One processor of each gateway, inference replica and control service is modelled, by costs a request, connection and token (${typeof cpu === 'number' ? `${cpu} × as measured` : 'those of `stack.virtual.cpu`'}); those of clients, fault proxy and Redis,`;
-  return `Virtual time: services, network and clients ran in one process under a simulated clock. Delays of the network, timers, queues and the engines are modelled. ${costs} garbage collection, TLS, disks and memory are not, so compare its milliseconds with those of other virtual runs only.`;
+      ? ['', 'any processor (`stack.virtual.cpu` is 0)']
+      : [`, and a processor of each gateway, replica and control service (${costs})`, 'other processors'];
+  return `${VIRTUAL_TIME}services, network and clients ran in one process under a simulated clock. Modelled: delays of the network, timers, queues, the engines${modelled}. Not modelled: ${processors}, garbage collection, TLS, disks and memory; so compare its milliseconds with those of other virtual runs only.`;
 }

@@ -91,13 +91,25 @@ export function failureNotes({ notes = [] }: RunDocument): (LoadNote & { readonl
     .map(note => ({ ...note, text: oneLine(failureText(note)) }));
 }
 
-/** Warnings of a run, one line each: those of the document, then what clients read over, most frequent first. */
-export function warningLines({ warnings, notes = [] }: RunDocument): string[] {
+/** Beginning of the warning that says of a run in virtual time what was modelled. */
+export const VIRTUAL_TIME = 'Virtual time: ';
+
+/** On top of every report of a run in virtual time: what was modelled, and what was not; undefined in real time. */
+export function virtualNote({ platform, warnings }: RunDocument): string | undefined {
+  if (platform !== 'virtual') return undefined;
+  const note = warnings.find(warning => warning.startsWith(VIRTUAL_TIME));
+  return oneLine(note ?? `${VIRTUAL_TIME}compare its milliseconds with those of other virtual runs only.`);
+}
+
+/** Warnings of a run, one line each, but for {@link virtualNote}: those of the document, then what clients read over, most frequent first. */
+export function warningLines(document: RunDocument): string[] {
+  const { warnings, notes = [] } = document;
+  const note = virtualNote(document);
   const oddities = notes
     .filter(({ type }) => type === 'oddity')
     .sort((a, b) => b.count - a.count)
     .map(({ example, count }) => `${example}${count > 1 ? ` (${count} times)` : ''}`);
-  return [...warnings, ...oddities].map(oneLine);
+  return [...warnings, ...oddities].map(oneLine).filter(line => line !== note);
 }
 
 /** Upstreams of a run: `inference-1 410, inference-2 98 (12 failed)`; empty where none is known. */

@@ -1,5 +1,5 @@
 import type { RenderInput, RunDocument, SloResult } from '../store/run-document.ts';
-import { FAILURES_TITLE, failureNotes, formatHeaders, isBeyond, oneLine, warningLines } from './cells.ts';
+import { FAILURES_TITLE, failureNotes, formatHeaders, isBeyond, oneLine, virtualNote, warningLines } from './cells.ts';
 
 /**
  * JUnit XML for CI: one test case for the validity of the run, then one for each SLO.
@@ -10,7 +10,7 @@ import { FAILURES_TITLE, failureNotes, formatHeaders, isBeyond, oneLine, warning
  * | fail | `<failure>` |
  * | inconclusive, invalid | `<error>` |
  *
- * What the service said with failures, and warnings, are the output of the suite. An inconclusive SLO is an error and not `<skipped>`, because CI shows skipped cases as green although nothing was verified.
+ * That time was virtual is a property and the first line of the output of the suite, which has what the service said with failures, and warnings. An inconclusive SLO is an error and not `<skipped>`, because CI shows skipped cases as green although nothing was verified.
  */
 export function renderJunit({ document }: RenderInput): string {
   const cases = [validityCase(document), ...document.slos.map(slo => sloCase(document, slo))];
@@ -39,8 +39,10 @@ export function renderJunit({ document }: RenderInput): string {
   ].join('\n');
 }
 
-function properties({ id, seed, platform, verdict, replay }: RunDocument): string[] {
-  return Object.entries({ id, seed, platform, verdict, replay }).map(
+function properties(document: RunDocument): string[] {
+  const { id, seed, platform, verdict, replay } = document;
+  const note = virtualNote(document);
+  return Object.entries({ id, seed, platform, verdict, replay, ...(note && { time: note }) }).map(
     ([name, value]) => `      <property${attribute('name', name)}${attribute('value', value)}/>`,
   );
 }
@@ -73,7 +75,9 @@ function output(document: RunDocument): string[] {
     `${note.text} (×${note.count})`,
     ...[oneLine(note.example), formatHeaders(note)].filter(line => line !== '').map(line => `  ${line}`),
   ]);
+  const note = virtualNote(document);
   const lines = [
+    ...(note === undefined ? [] : [note]),
     ...(failures.length > 0 ? [`${FAILURES_TITLE}:`, ...failures] : []),
     ...warningLines(document).map(line => `Warning: ${line}`),
   ];

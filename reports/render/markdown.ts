@@ -17,6 +17,7 @@ import {
   MARKS,
   oneLine,
   requirementOf,
+  virtualNote,
   warningLines,
 } from './cells.ts';
 
@@ -24,8 +25,10 @@ import {
 export function renderMarkdown({ document, plan }: RenderInput): string {
   const { verdict, scenario, load } = document;
   const first = firstUnit(plan) === 'token' ? 'TTFT' : 'TTFB';
+  const note = virtualNote(document);
   const sections = [
     `# ${MARKS[verdict]} ${verdict.toUpperCase()}: ${text(scenario)}`,
+    note === undefined ? '' : `> ${text(note)}`,
     text(plan.why),
     document.reasons.map(reason => `- ${text(reason)}`).join('\n'),
     coverage(plan),

@@ -14,6 +14,7 @@ import {
   formatValue,
   MARKS,
   oneLine,
+  virtualNote,
   warningLines,
 } from './cells.ts';
 
@@ -48,8 +49,10 @@ export function renderTerminal(
   const title = cut(
     `${MARKS[verdict]} ${verdict.toUpperCase()}  ${scenario}  (${formatRunDuration(document)}${took}, seed ${document.seed})`,
   );
+  const note = virtualNote(document);
   const lines = [
     paint(['bold', STYLES[verdict]].flat() as Style, title),
+    ...(note === undefined ? [] : wrap(note, Math.max(20, columns), '  ').map(line => paint('yellow', line))),
     ...document.reasons.flatMap(reason => wrap(oneLine(reason), Math.max(20, columns), '  ')),
     '',
     ...sloLines(document, paint, cut),

@@ -1,6 +1,6 @@
 import type { RunPlan } from '../../../harness/plan.ts';
 import type { RenderInput, RunDocument, WindowResult } from '../../store/run-document.ts';
-import { firstUnit, formatLate, requirementOf } from '../cells.ts';
+import { firstUnit, formatLate, requirementOf, virtualNote } from '../cells.ts';
 import { percentage, quantity } from './format.ts';
 import { type Content, type Html, html, missing } from './html.ts';
 import { readObjective } from './read-objective.ts';
@@ -9,12 +9,14 @@ import { statusOf, verdictSign } from './verdict-sign.ts';
 /** Head of the report: verdict and reasons, purpose of the scenario, and key figures. */
 export function banner({ document, plan }: RenderInput): Html {
   const status = statusOf(document);
+  const note = virtualNote(document);
   return html`<header class="banner ${status}">
 <p class="verdict">${verdictSign(status)}</p>
 <h1>${document.scenario}</h1>
 <p class="summary">${summaryOf(document)}</p>
 ${status !== 'pass' && document.reasons.length > 0 && html`<ul class="reasons">${document.reasons.map(reason => html`<li>${reason}</li>`)}</ul>`}
 </header>
+${note !== undefined && html`<p class="virtual">${note}</p>`}
 ${plan.why !== '' && html`<p class="why">${plan.why}</p>`}
 ${coverage(plan)}
 ${keyFigures(document, firstUnit(plan))}`;

@@ -9,6 +9,8 @@ import { type Content, type Html, html } from './html.ts';
 export function validitySection({ document, plan, events }: RenderInput): Html {
   const { load } = document;
   const { attempts, abandoned, promptTokens } = load;
+  const isVirtual = document.platform === 'virtual';
+  const notReported = isVirtual ? 'not measured in virtual time' : 'the generator did not report it';
   const isAlone = !document.segments && (plan.load.workers ?? 1) === 1;
   const objections = events.filter(event => event.kind === 'invalid');
   return html`${
@@ -24,8 +26,10 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
     ],
     [
       'Generator CPU',
-      quantityOr(load.cpuCores, load.cpuCores === 1 ? 'core' : 'cores', 'the generator did not report it'),
-      `a value near ${isAlone ? 'one core' : 'one core per process'} means that the generator is the bottleneck`,
+      quantityOr(load.cpuCores, load.cpuCores === 1 ? 'core' : 'cores', notReported),
+      isVirtual
+        ? 'the generator takes no time there, and is never the bottleneck'
+        : `a value near ${isAlone ? 'one core' : 'one core per process'} means that the generator is the bottleneck`,
     ],
     [
       'Dropped arrivals',
@@ -79,7 +83,7 @@ export function runSection({ document }: RenderInput): Html {
   const { segments, spreadMs } = document;
   return html`<h3 id="replay">Replay</h3>
 <div class="command"><code id="replay-command">${document.replay}</code><button type="button" class="scripted" id="copy" hidden>Copy</button></div>
-<p class="hint">${timeScaleNote(document.timeScale)}</p>
+<p class="hint">${timeScaleNote(document)}</p>
 ${artifacts(document)}
 <div class="columns"><div><h3>Run</h3>${facts([
     ['ID', document.id],
@@ -120,8 +124,11 @@ function machineValue(name: string, value: string | number): string {
 }
 
 /** Explanation of the time scale, with an example. */
-function timeScaleNote(timeScale: number): string {
-  if (timeScale === 1) return 'Time is not scaled: all durations are in real time.';
+function timeScaleNote({ timeScale, platform }: RunDocument): string {
+  if (timeScale === 1)
+    return platform === 'virtual'
+      ? 'Time is virtual and not scaled: all durations are those of production.'
+      : 'Time is not scaled: all durations are in real time.';
   const realMs = 6000 * timeScale;
   return `Long durations of the stack, such as a model’s load time, are divided by ${quantity(timeScale, '')}: 6 s here stands for ${quantity(realMs, 'ms').replaceAll('\u00a0', ' ')} in production. The figures in this report are as measured.`;
 }

@@ -7,6 +7,7 @@ import { escapeXml, renderJunit } from '../../../reports/render/junit.ts';
 import { renderMarkdown } from '../../../reports/render/markdown.ts';
 import { renderTerminal } from '../../../reports/render/terminal.ts';
 import type { RenderInput } from '../../../reports/store/run-document.ts';
+import { virtualTime } from '../../../scenarios/virtual-limits.ts';
 import { historyOf, KILL, killed, planOf, steadyLoad } from '../runs.ts';
 import { NOTES } from './html/noted-run.ts';
 
@@ -179,6 +180,33 @@ test('the duration of a run in virtual time is told as such, beside the time tha
   expect(renderHtml(virtual)).toContain('startup to shutdown, in virtual time');
   // A stored run does not have the wall time, in which real time passes as well.
   expect(renderTerminal(run, { wallMs: 3100 })).toMatch(/\(\d+ s, seed 1\)/);
+});
+
+test('every report of a run in virtual time says so on top, with what is modelled, and no report of another run does', () => {
+  const run = inputOf();
+  const note = virtualTime({ cpu: 1 });
+  const load = { ...run.document.load, cpuCores: null };
+  const document = { ...run.document, platform: 'virtual', timeScale: 1, load, warnings: [note, 'mind the gap'] };
+  const virtual = { ...run, document };
+  expect(renderTerminal(virtual).split('\n')[1]).toBe(`  ${note}`);
+  expect(renderTerminal(virtual)).not.toContain(`warning: ${note}`);
+  expect(renderTerminal(virtual)).toContain('warning: mind the gap');
+  expect(renderMarkdown(virtual).split('\n\n')[1]).toBe(`> ${note.replaceAll('`', '\\`')}`);
+  const junit = renderJunit(virtual);
+  expect(junit).toContain(`<property name="time" value="${note}"/>`);
+  expect(junit).toContain(`<system-out>${note}\n`);
+  const page = renderHtml(virtual);
+  expect(page.indexOf(note)).toBeLessThan(page.indexOf('<section'));
+  expect(page.split(note)).toHaveLength(2);
+  expect(page).toContain('not measured in virtual time');
+  expect(page).not.toContain('in real time');
+  for (const words of ['processor of each gateway', 'Not modelled:', 'those of other virtual runs only'])
+    expect(note).toContain(words);
+  expect(virtualTime({ cpu: 0 })).not.toContain('processor of each gateway');
+  // One that does not have its note, since it was changed, says it all the same.
+  expect(renderTerminal({ ...run, document: { ...document, warnings: [] } })).toContain('Virtual time: compare its');
+  for (const render of [renderTerminal, renderMarkdown, renderJunit, renderHtml])
+    expect(render(run)).not.toContain('Virtual time');
 });
 
 test('the terminal summary colours verdicts, and no text of the run moves the cursor', () => {

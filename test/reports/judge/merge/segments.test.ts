@@ -25,6 +25,12 @@ const MISMATCHES: readonly [string, readonly Part[], string, RegExp][] = [
     /arrivals/,
   ],
   [
+    'another platform, such as virtual time',
+    [part(1, 2), part(2, 2, { plan: { platform: 'virtual' } })],
+    'DIFFERENT_PLANS',
+    /differ in .*platform/,
+  ],
+  [
     'another number of segments',
     [part(1, 3), part(2, 2)],
     'DIFFERENT_PLANS',
