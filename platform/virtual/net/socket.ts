@@ -29,7 +29,6 @@ const READ_BYTES = 64 * 1024;
  */
 export class VirtualSocket extends NamedSocket {
   bytesRead = 0;
-  bytesWritten = 0;
   timeout = 0;
   /** Server that accepted it; `node:http` looks at it. */
   server: Server | undefined;
@@ -40,6 +39,9 @@ export class VirtualSocket extends NamedSocket {
   #hasFin = false;
   #wantsData = false;
   #inFlight = 0;
+  /** Bytes handed to the wire, and those among them of a write that waits for the window. */
+  #sentBytes = 0;
+  #heldBytes = 0;
   #unacknowledged = 0;
   #onWritable: (() => void) | undefined;
   #onConnected: (() => void) | undefined;
@@ -57,6 +59,11 @@ export class VirtualSocket extends NamedSocket {
     this.#onClose = onClose;
     this.#onread = peer.onread;
     this.#idle = new IdleTimer(time, owner, () => this.emit('timeout'));
+  }
+
+  /** As `net.Socket#bytesWritten`: with what still waits to be sent. */
+  get bytesWritten(): number {
+    return this.#sentBytes - this.#heldBytes + this.writableLength;
   }
 
   /** As `net.Socket#setTimeout`: `timeout` is told after `ms` without a byte in either direction. */
@@ -190,11 +197,18 @@ export class VirtualSocket extends NamedSocket {
       callback(socketError('EPIPE', 'write'));
       return;
     }
-    this.bytesWritten += chunk.byteLength;
+    this.#sentBytes += chunk.byteLength;
     this.#inFlight += chunk.byteLength;
     this.#wire.data(chunk);
-    if (this.#inFlight < WINDOW_BYTES) callback();
-    else this.#onWritable = callback;
+    if (this.#inFlight < WINDOW_BYTES) {
+      callback();
+      return;
+    }
+    this.#heldBytes = chunk.byteLength;
+    this.#onWritable = () => {
+      this.#heldBytes = 0;
+      callback();
+    };
   }
 
   /** All that waits goes as one message, as one system call writes it. */

@@ -213,6 +213,6 @@ describe('a gateway in virtual time', () => {
   });
 
   it('says in its report what is modelled', () => {
-    expect(half.warnings[0]).toMatch(/^Virtual time: .*One processor of each gateway/);
+    expect(half.warnings[0]).toMatch(/^Virtual time: .* a processor of each gateway/);
   });
 });

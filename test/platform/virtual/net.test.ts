@@ -4,7 +4,8 @@ import { systemNetwork } from '../../../harness/host/network.ts';
 import { seededRandom } from '../../../harness/random.ts';
 import { VirtualTime } from '../../../harness/virtual/virtual-time.ts';
 import { VirtualInternet } from '../../../platform/virtual/net/network.ts';
-import { open, type Stage, scripts, transcript } from './socket-scripts.ts';
+import { scripts } from './socket-scripts.ts';
+import { open, type Stage, transcript } from './socket-stage.ts';
 
 async function overTcp(script: (stage: Stage) => Promise<unknown>): Promise<unknown> {
   return script({ client: systemNetwork, server: systemNetwork, host: '127.0.0.1', sleep: ms => sleepReal(ms) });
