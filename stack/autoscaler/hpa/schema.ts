@@ -10,7 +10,7 @@ const QUANTITY = 'must be a quantity, such as 500m, 10, 1.5 or 2Gi';
 const quantity = z.union([z.string(), z.number()], { error: QUANTITY }).transform((value, context) => {
   const parsed = parseQuantity(String(value));
   if (parsed) return parsed;
-  context.addIssue({ code: 'custom', message: `${QUANTITY}, got ${JSON.stringify(value).slice(0, 60)}` });
+  context.addIssue({ code: 'custom', message: QUANTITY });
   return z.NEVER;
 });
 const positive = quantity.refine(({ sign }) => sign > 0, 'must be greater than 0');
@@ -142,8 +142,7 @@ export const hpaSpecSchema = z
     behavior: behavior.optional(),
   })
   .superRefine(({ minReplicas, maxReplicas, metrics }, context) => {
-    if (maxReplicas < minReplicas)
-      issue(context, 'maxReplicas', `must be at least \`minReplicas\` (${minReplicas}), got ${maxReplicas}`);
+    if (maxReplicas < minReplicas) issue(context, 'maxReplicas', `must be at least \`minReplicas\` (${minReplicas})`);
     if (minReplicas === 0 && !metrics.some(isOfWhole))
       issue(context, 'metrics', 'must have one of type Object or External, for `minReplicas: 0`');
   });

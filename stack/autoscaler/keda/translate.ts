@@ -1,0 +1,89 @@
+import { badAutoscaler, problemsIn } from '../bad-autoscaler.ts';
+import { type HpaSpec, hpaSpecSchema } from '../hpa/schema.ts';
+import type { Rule } from '../measure/rule.ts';
+import { type ScaledObject, scaledObjectSchema } from './schema.ts';
+import { TRIGGER_TYPES, type Translated, translateTrigger } from './triggers.ts';
+
+/** A ScaledObject as the HPA that KEDA makes of it. */
+interface TranslatedObject {
+  readonly name: string;
+  readonly spec: HpaSpec;
+  readonly rules: Readonly<Record<string, Rule>>;
+  readonly notes: readonly string[];
+}
+
+/**
+ * Translates a ScaledObject into the HPA that KEDA itself would create, with a rule for each metric that can be measured here, and a note
+ * for everything that it says beyond that.
+ * @throws SquallError `BAD_AUTOSCALER` that names every wrong field
+ */
+export function translate(document: object): TranslatedObject {
+  const parsed = scaledObjectSchema.safeParse(document);
+  if (!parsed.success) throw badAutoscaler(problemsIn(parsed.error.issues, document));
+  const { spec, metadata } = parsed.data;
+  const translated = spec.triggers.map((trigger, index) => translateTrigger(trigger, index, `spec.triggers[${index}]`));
+  const problems = translated.filter(each => typeof each === 'string');
+  if (problems.length > 0) throw badAutoscaler(problems);
+  const known = translated.filter((each): each is Translated => typeof each === 'object');
+  const types = spec.triggers.map(({ type }) => type);
+  const unknown = types.flatMap((type, index) =>
+    translated[index] === undefined
+      ? [`\`spec.triggers[${index}].type\` "${type}" is not translated; translated are ${TRIGGER_TYPES.join(', ')}`]
+      : [],
+  );
+  if (known.length === 0) throw badAutoscaler(unknown);
+  const hpa = {
+    scaleTargetRef: {
+      apiVersion: spec.scaleTargetRef.apiVersion,
+      kind: spec.scaleTargetRef.kind,
+      name: spec.scaleTargetRef.name,
+    },
+    // KEDA itself switches between 0 and 1.
+    minReplicas: Math.max(1, spec.minReplicaCount),
+    maxReplicas: spec.maxReplicaCount,
+    metrics: known.map(({ metric }) => metric),
+    behavior: spec.advanced?.horizontalPodAutoscalerConfig?.behavior,
+  };
+  const checked = hpaSpecSchema.safeParse(hpa);
+  if (!checked.success) throw badAutoscaler(problemsIn(checked.error.issues, hpa).map(asWritten));
+  const rules = known.flatMap(({ metric, rule }) =>
+    metric.type === 'External' && rule ? [[metric.external.metric.name, rule] as const] : [],
+  );
+  return {
+    name: metadata.name,
+    spec: checked.data,
+    rules: Object.fromEntries(rules),
+    notes: [...unknown, ...known.flatMap(({ notes }) => notes), ...notesOn(spec)],
+  };
+}
+
+/** A problem of the HPA in terms of the ScaledObject. */
+function asWritten(problem: string): string {
+  return problem
+    .replace(/^`minReplicas`/, '`spec.minReplicaCount`')
+    .replace(/^`maxReplicas`/, '`spec.maxReplicaCount`')
+    .replace(/`minReplicas`/, '`spec.minReplicaCount`')
+    .replace(/^`metrics\[/, '`the metric of spec.triggers[')
+    .replace(/^`behavior/, '`spec.advanced.horizontalPodAutoscalerConfig.behavior');
+}
+
+function notesOn(spec: ScaledObject['spec']): string[] {
+  const { minReplicaCount, idleReplicaCount, fallback, advanced, pollingInterval } = spec;
+  const said = (isSaid: boolean, note: string) => (isSaid ? [note] : []);
+  return [
+    ...said(
+      minReplicaCount === 0,
+      '`spec.minReplicaCount` 0 is taken as 1: there is no scaling to 0 and back by triggers',
+    ),
+    ...said(idleReplicaCount !== undefined, '`spec.idleReplicaCount` is ignored: there is always at least 1 replica'),
+    ...said(fallback !== undefined, '`spec.fallback` is ignored: a metric that fails holds the replicas'),
+    ...said(
+      advanced?.scalingModifiers !== undefined,
+      '`spec.advanced.scalingModifiers` is ignored: each trigger is a metric of its own',
+    ),
+    ...said(
+      pollingInterval !== undefined,
+      '`spec.pollingInterval` matters to scaling from 0 only; metrics are read at each sync',
+    ),
+  ];
+}

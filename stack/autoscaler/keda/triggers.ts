@@ -1,0 +1,111 @@
+import type { z } from 'zod';
+import type { hpaSpecSchema } from '../hpa/schema.ts';
+import { ruleOfQuery } from '../measure/promql.ts';
+import { type Rule, ruleSchema } from '../measure/rule.ts';
+import type { Trigger } from './schema.ts';
+
+type Metric = NonNullable<z.input<typeof hpaSpecSchema>['metrics']>[number];
+
+/** What a trigger becomes. */
+export interface Translated {
+  readonly metric: Metric;
+  /** How it is measured, if the trigger says so in terms of series or times. */
+  readonly rule?: Rule;
+  readonly notes: readonly string[];
+}
+
+/** Triggers whose value is a length or a lag: the key of the threshold, its default, and the key of the name. */
+const LENGTHS: Readonly<Record<string, { key: string; default?: string; name?: string }>> = {
+  redis: { key: 'listLength', default: '5', name: 'listName' },
+  'redis-cluster': { key: 'listLength', default: '5', name: 'listName' },
+  'redis-sentinel': { key: 'listLength', default: '5', name: 'listName' },
+  'redis-streams': { key: 'pendingEntriesCount', default: '5', name: 'stream' },
+  kafka: { key: 'lagThreshold', default: '10', name: 'topic' },
+  rabbitmq: { key: 'value', default: '20', name: 'queueName' },
+  'aws-sqs-queue': { key: 'queueLength', default: '5' },
+  'azure-servicebus': { key: 'messageCount', default: '5', name: 'queueName' },
+  'gcp-pubsub': { key: 'value', default: '10', name: 'subscriptionName' },
+  'nats-jetstream': { key: 'lagThreshold', default: '10', name: 'stream' },
+  'metrics-api': { key: 'targetValue' },
+};
+
+/** Types of triggers that are translated. */
+export const TRIGGER_TYPES = ['cpu', 'memory', 'prometheus', 'cron', ...Object.keys(LENGTHS)];
+
+/**
+ * Translates a trigger as KEDA does.
+ * @param path of the trigger, such as `spec.triggers[0]`
+ * @returns undefined for a type that is not known, or what is wrong with it
+ */
+export function translateTrigger(trigger: Trigger, index: number, path: string): Translated | string | undefined {
+  const { type, metadata } = trigger;
+  const notes = Object.keys(metadata)
+    .filter(key => key.startsWith('activation'))
+    .map(key => `\`${path}.metadata.${key}\` decides between 0 and 1 replicas only; there is always at least 1`);
+  if (trigger.authenticationRef !== undefined)
+    notes.push(`\`${path}.authenticationRef\` is ignored: metrics come from the stack itself`);
+  if (type === 'cpu' || type === 'memory') return ofResource(trigger, type, path);
+  if (trigger.metricType === 'Utilization')
+    return `\`${path}.metricType\` must be AverageValue or Value for a trigger of type ${type}, got "Utilization"`;
+  if (type === 'prometheus') return ofQuery(trigger, index, path, notes);
+  if (type === 'cron') return ofSchedule(trigger, index, path);
+  const length = Object.hasOwn(LENGTHS, type) ? LENGTHS[type] : undefined;
+  if (!length) return undefined;
+  const threshold = metadata[length.key] ?? length.default;
+  if (threshold === undefined) return `\`${path}.metadata.${length.key}\` is required`;
+  const name = [`s${index}`, type, metadata[length.name ?? ''] ?? []]
+    .flat()
+    .join('-')
+    .replace(/[^\w.-]/g, '-');
+  return { metric: external(name, trigger, threshold), notes };
+}
+
+function ofResource({ metadata, metricType }: Trigger, name: string, path: string): Translated | string {
+  const { value, containerName, type = metricType ?? 'Utilization' } = metadata;
+  if (value === undefined) return `\`${path}.metadata.value\` is required`;
+  if (type !== 'Utilization' && type !== 'AverageValue')
+    return `\`${path}.metricType\` must be Utilization or AverageValue for a trigger of type ${name}, got "${type}"`;
+  const target =
+    type === 'Utilization'
+      ? { type: 'Utilization' as const, averageUtilization: Number(value) }
+      : { type: 'AverageValue' as const, averageValue: value };
+  return containerName === undefined
+    ? { metric: { type: 'Resource', resource: { name, target } }, notes: [] }
+    : {
+        metric: { type: 'ContainerResource', containerResource: { name, container: containerName, target } },
+        notes: [],
+      };
+}
+
+function ofQuery(trigger: Trigger, index: number, path: string, notes: readonly string[]): Translated | string {
+  const { query, threshold } = trigger.metadata;
+  if (!query) return `\`${path}.metadata.query\` is required`;
+  if (threshold === undefined) return `\`${path}.metadata.threshold\` is required`;
+  const rule = ruleOfQuery(query);
+  return { metric: external(`s${index}-prometheus`, trigger, threshold), ...(rule && { rule }), notes };
+}
+
+function ofSchedule({ metadata }: Trigger, index: number, path: string): Translated | string {
+  const { timezone, start, end, desiredReplicas = '' } = metadata;
+  const parsed = ruleSchema.safeParse({ timezone, start, end, desiredReplicas: Number(desiredReplicas || Number.NaN) });
+  if (!parsed.success) {
+    const fields = { timezone: false, start, end, desiredReplicas };
+    const missing = Object.entries(fields).find(([, value]) => value === undefined || value === '')?.[0];
+    if (missing) return `\`${path}.metadata.${missing}\` is required`;
+    return `\`${path}.metadata\` must have cron expressions of five fields as start and end, a time zone, and a whole number of desiredReplicas`;
+  }
+  const target = { type: 'AverageValue' as const, averageValue: '1' };
+  return {
+    metric: { type: 'External', external: { metric: { name: `s${index}-cron` }, target } },
+    rule: parsed.data,
+    notes: [],
+  };
+}
+
+function external(name: string, { metricType = 'AverageValue' }: Trigger, threshold: string): Metric {
+  const target =
+    metricType === 'Value'
+      ? { type: 'Value' as const, value: threshold }
+      : { type: 'AverageValue' as const, averageValue: threshold };
+  return { type: 'External', external: { metric: { name }, target } };
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { isCron } from '../keda/cron.ts';
+
+/** A value of exposed series, as adapters of Prometheus compute it. */
+const seriesRule = z.strictObject({
+  series: z
+    .string()
+    .regex(/^[A-Za-z_:][\w:]*$/, 'must be the name of a series')
+    .describe('name of the series; of a histogram without _bucket'),
+  as: z
+    .enum(['gauge', 'rate', 'quantile'])
+    .default('gauge')
+    .describe('the value as it is, its increase per second, or a quantile of a histogram'),
+  quantile: z.number().gt(0).lt(1).default(0.99),
+  windowMs: z.number().min(1).max(3_600_000).default(60_000).describe('over which rates and quantiles are taken'),
+  fold: z
+    .enum(['sum', 'avg', 'max', 'min'])
+    .default('sum')
+    .describe('how the series of one replica, or of all, become one value'),
+  labels: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('labels that the series must have; service and pod are those of the replica'),
+  factor: z.number().default(1).describe('multiplies the value'),
+});
+
+const cron = z.string().refine(isCron, 'must be a cron expression of five fields');
+/** A number of replicas for a time of day. */
+const scheduleRule = z.strictObject({
+  timezone: z.string().default('UTC').refine(isTimeZone, 'must be the name of a time zone, such as Europe/Berlin'),
+  start: cron,
+  end: cron,
+  desiredReplicas: z.int().min(0),
+});
+
+/** How a metric that a spec names is measured. */
+export const ruleSchema = z.union([seriesRule, scheduleRule]);
+
+/** A value of series. */
+export type SeriesRule = z.output<typeof seriesRule>;
+/** A number of replicas for a time of day. */
+export type ScheduleRule = z.output<typeof scheduleRule>;
+/** How a metric is measured. */
+export type Rule = SeriesRule | ScheduleRule;
+/** Rules by the name of the metric. */
+export type Rules = Readonly<Record<string, Rule>>;
+
+/** A rule with its defaults. */
+export function seriesRuleOf(rule: z.input<typeof seriesRule>): SeriesRule {
+  return seriesRule.parse(rule);
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
