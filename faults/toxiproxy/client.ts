@@ -8,6 +8,7 @@ import { parseAddress } from './address.ts';
 import { beginOperation, ignoreMissing, type Operation } from './operation.ts';
 import { type ActiveToxic, fromWire, isSameToxic, type Toxic, toWire } from './toxic.ts';
 import type { ToxicJson } from './toxics/toxic.ts';
+import { Turns } from './turns.ts';
 
 const toxicShape = z.object({
   name: z.string(),
@@ -31,16 +32,24 @@ interface ToxiproxyOptions {
   readonly timeoutMs?: number;
   /** @default this machine */
   readonly machine?: Machine;
+  /** Shared by all clients that change the same proxies at once. @default those of this client alone */
+  readonly turns?: Turns;
 }
 
 /** A proxy to create: any name without a slash, such as `gateway→inference-1`, and two `host:port`; port 0 is any free port. */
 type NewProxy = Pick<ProxyState, 'name' | 'listen' | 'upstream'>;
 
 /** A client of a stack's fault proxy. */
-export function toxiproxyOf({ proxyApiUrl, proxyToken, network }: RunningStack, clock: Clock): ToxiproxyClient {
+export function toxiproxyOf(stack: RunningStack, clock: Clock): ToxiproxyClient {
+  const { proxyApiUrl, proxyToken, network } = stack;
   const machine = { clock, network: network ?? systemNetwork };
-  return connectToxiproxy({ apiUrl: proxyApiUrl, token: proxyToken, machine });
+  const turns = TURNS.get(stack) ?? new Turns();
+  TURNS.set(stack, turns);
+  return connectToxiproxy({ apiUrl: proxyApiUrl, token: proxyToken, machine, turns });
 }
+
+/** Of the faults of each stack: those that end together would otherwise undo each other's healing. */
+const TURNS = new WeakMap<RunningStack, Turns>();
 
 /** See {@link connectToxiproxy}. */
 export type ToxiproxyClient = ReturnType<typeof connectToxiproxy>;
@@ -54,7 +63,8 @@ export type ToxiproxyClient = ReturnType<typeof connectToxiproxy>;
  * was sent), `TOXIPROXY_TIMEOUT`, `TOXIPROXY_UNREACHABLE`, `TOXIPROXY_REJECTED` (with the server's message), `TOXIPROXY_RESPONSE` (not
  * Toxiproxy's JSON), `TOXIPROXY_MISMATCH` (success was reported, but the result differs). On abort they reject with the signal's reason.
  */
-export function connectToxiproxy({ apiUrl, token, timeoutMs = 2000, machine = thisMachine }: ToxiproxyOptions) {
+export function connectToxiproxy(options: ToxiproxyOptions) {
+  const { apiUrl, token, timeoutMs = 2000, machine = thisMachine, turns = new Turns() } = options;
   const root = apiUrl.replace(/\/+$/, '');
   const begin = (what: string, signal?: AbortSignal) =>
     beginOperation({ apiUrl: root, token, timeoutMs, machine }, what, signal);
@@ -93,51 +103,56 @@ export function connectToxiproxy({ apiUrl, token, timeoutMs = 2000, machine = th
     /** The server's version, `git` for one built from its module, `…-embedded` for the embedded one. */
     version: async (signal?: AbortSignal): Promise<string> =>
       (await begin('read the version', signal).read(z.object({ version: z.string() }), '/version')).version,
-    createProxy: async (proxy: NewProxy, signal?: AbortSignal): Promise<ProxyState> =>
-      create(begin(`create proxy ${proxy.name}`, signal), proxy),
+    createProxy: (proxy: NewProxy, signal?: AbortSignal): Promise<ProxyState> =>
+      turns.take(proxy.name, async () => create(begin(`create proxy ${proxy.name}`, signal), proxy)),
     getProxy: async (name: string, signal?: AbortSignal): Promise<ProxyState> =>
       begin(`read proxy ${name}`, signal).read(stateShape, pathOf(name)),
     /** Succeeds if it does not exist. */
-    deleteProxy: async (name: string, signal?: AbortSignal): Promise<void> =>
-      begin(`delete proxy ${name}`, signal).remove(pathOf(name)),
+    deleteProxy: (name: string, signal?: AbortSignal): Promise<void> =>
+      turns.take(name, async () => begin(`delete proxy ${name}`, signal).remove(pathOf(name))),
     /** False closes the listener and every connection; true listens again on the same port. */
-    setEnabled: async (name: string, enabled: boolean, signal?: AbortSignal): Promise<void> =>
-      enable(begin(`${enabled ? 'enable' : 'disable'} proxy ${name}`, signal), name, enabled),
-    async addToxic(proxyName: string, toxic: Toxic, signal?: AbortSignal): Promise<ActiveToxic> {
-      const operation = begin(`add toxic ${toxic.name ?? toxic.kind} to ${proxyName}`, signal);
-      const sent = toWire(toxic);
-      const path = toxicPath(proxyName, sent.name);
-      await add(operation, proxyName, sent);
-      const found = await operation.read(toxicShape, path);
-      operation.expect(isSameToxic(sent, found), sent, found);
-      return fromWire(found)!;
-    },
+    setEnabled: (name: string, enabled: boolean, signal?: AbortSignal): Promise<void> =>
+      turns.take(name, async () => {
+        await enable(begin(`${enabled ? 'enable' : 'disable'} proxy ${name}`, signal), name, enabled);
+      }),
+    addToxic: (proxyName: string, toxic: Toxic, signal?: AbortSignal): Promise<ActiveToxic> =>
+      turns.take(proxyName, async () => {
+        const operation = begin(`add toxic ${toxic.name ?? toxic.kind} to ${proxyName}`, signal);
+        const sent = toWire(toxic);
+        const path = toxicPath(proxyName, sent.name);
+        await add(operation, proxyName, sent);
+        const found = await operation.read(toxicShape, path);
+        operation.expect(isSameToxic(sent, found), sent, found);
+        return fromWire(found)!;
+      }),
     /**
      * Removes a toxic if it exists. Toxiproxy 2.12 hangs for good when it removes a toxic whose connections are being closed, so that
      * a removal that times out is completed by recreating the proxy with its other toxics, which closes its connections.
      */
-    async removeToxic(proxyName: string, toxicName: string, signal?: AbortSignal): Promise<void> {
-      const path = toxicPath(proxyName, toxicName);
-      const before = await snapshot(proxyName, signal);
-      try {
-        await begin(`remove toxic ${toxicName} from ${proxyName}`, signal).remove(path);
-      } catch (error) {
-        ignoreHang(error);
-        if (!before) throw error;
-        const kept = before.toxics.filter(({ name }) => name !== toxicName);
-        await renew(before, kept, signal);
-      }
-    },
+    removeToxic: (proxyName: string, toxicName: string, signal?: AbortSignal): Promise<void> =>
+      turns.take(proxyName, async () => {
+        const path = toxicPath(proxyName, toxicName);
+        const before = await snapshot(proxyName, signal);
+        try {
+          await begin(`remove toxic ${toxicName} from ${proxyName}`, signal).remove(path);
+        } catch (error) {
+          ignoreHang(error);
+          if (!before) throw error;
+          const kept = before.toxics.filter(({ name }) => name !== toxicName);
+          await renew(before, kept, signal);
+        }
+      }),
     /**
      * Removes toxics whose removal closes connections anyway, such as `timeout` and `reset_peer`: recreates the proxy with its other
      * toxics, which cannot hang as {@link removeToxic} can. Does nothing if it has none of them. A proxy that is missing or cannot be read
      * is recreated from `proxy`.
      */
-    async removeByRenewal(proxy: ProxyState, toxicNames: readonly string[], signal?: AbortSignal): Promise<void> {
-      const found = await snapshot(proxy.name, signal).catch(ignoreHang);
-      const kept = found?.toxics.filter(({ name }) => !toxicNames.includes(name)) ?? [];
-      if (!found || kept.length < found.toxics.length) await renew(found ?? proxy, kept, signal);
-    },
+    removeByRenewal: (proxy: ProxyState, toxicNames: readonly string[], signal?: AbortSignal): Promise<void> =>
+      turns.take(proxy.name, async () => {
+        const found = await snapshot(proxy.name, signal).catch(ignoreHang);
+        const kept = found?.toxics.filter(({ name }) => !toxicNames.includes(name)) ?? [];
+        if (!found || kept.length < found.toxics.length) await renew(found ?? proxy, kept, signal);
+      }),
     /** Toxics of known kinds; others are omitted. */
     async listToxics(proxyName: string, signal?: AbortSignal): Promise<ActiveToxic[]> {
       const operation = begin(`list the toxics of ${proxyName}`, signal);

@@ -3,8 +3,10 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { connectToxiproxy, type ToxiproxyClient } from '../../../faults/toxiproxy/client.ts';
+import { connectToxiproxy, type ToxiproxyClient, toxiproxyOf } from '../../../faults/toxiproxy/client.ts';
 import type { Toxic } from '../../../faults/toxiproxy/toxic.ts';
+import { systemClock } from '../../../harness/clock.ts';
+import type { RunningStack } from '../../../harness/contracts.ts';
 import { benchOf } from './bench.ts';
 import { dial, startUpstream, talk } from './peers.ts';
 import { freePort, SERVERS } from './servers.ts';
@@ -50,6 +52,27 @@ describe.each(SERVERS)('client of the $title server', row => {
     ]);
     await bench.client.reset();
     expect(await bench.client.listToxics('kinds')).toEqual([]);
+  });
+
+  // Faults that end together, as all do whose end is that of the load, must not undo each other's healing.
+  it_('of a link heals faults that end at once', async () => {
+    const { apiUrl } = bench.client;
+    const stack = { proxyApiUrl: apiUrl } as RunningStack;
+    const [one, other] = [toxiproxyOf(stack, systemClock), toxiproxyOf(stack, systemClock)];
+    const proxy = await bench.client.createProxy({ name: 'shared', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
+    for (let round = 0; round < 20; round += 1) {
+      await one.addToxic('shared', { kind: 'reset_peer', timeoutMs: 0, name: 'reset' });
+      await one.addToxic('shared', { kind: 'latency', latencyMs: 5, name: 'slow' });
+      await other.setEnabled('shared', false);
+      await Promise.all([
+        one.removeByRenewal(proxy, ['reset']),
+        other.setEnabled('shared', true),
+        other.removeToxic('shared', 'slow'),
+      ]);
+      expect(await one.getProxy('shared')).toMatchObject({ enabled: true });
+      expect(await one.listToxics('shared')).toEqual([]);
+    }
+    await one.deleteProxy('shared');
   });
 
   it_('heals what is already gone', async () => {
