@@ -41,34 +41,40 @@ export class EventQueue<Event extends TimedEvent> {
     this.#sink(last);
   }
 
+  /** Moves parents down until `event` has its place. */
+  #rise(event: Event): void {
+    const events = this.#events;
+    let { place } = event;
+    while (place > 0) {
+      const parent = events[(place - 1) >> 1]!;
+      if (!isBefore(event, parent)) break;
+      const free = parent.place;
+      this.#put(parent, place);
+      place = free;
+    }
+    this.#put(event, place);
+  }
+
+  /** Moves children up until `event` has its place. */
+  #sink(event: Event): void {
+    const events = this.#events;
+    let { place } = event;
+    for (;;) {
+      const left = events[2 * place + 1];
+      if (!left) break;
+      const right = events[2 * place + 2];
+      const child = right && isBefore(right, left) ? right : left;
+      if (!isBefore(child, event)) break;
+      const free = child.place;
+      this.#put(child, place);
+      place = free;
+    }
+    this.#put(event, place);
+  }
+
   #put(event: Event, place: number): void {
     event.place = place;
     this.#events[place] = event;
-  }
-
-  #rise(event: Event): void {
-    while (event.place > 0) {
-      const parent = this.#events[(event.place - 1) >> 1]!;
-      if (!isBefore(event, parent)) return;
-      this.#swap(event, parent);
-    }
-  }
-
-  #sink(event: Event): void {
-    for (;;) {
-      const left = this.#events[2 * event.place + 1];
-      const right = this.#events[2 * event.place + 2];
-      if (!left) return;
-      const child = right && isBefore(right, left) ? right : left;
-      if (!isBefore(child, event)) return;
-      this.#swap(child, event);
-    }
-  }
-
-  #swap(a: Event, b: Event): void {
-    const { place } = a;
-    this.#put(a, b.place);
-    this.#put(b, place);
   }
 }
 

@@ -1,8 +1,8 @@
 import type { OnReadOpts, Server, Socket } from 'node:net';
 import type { ConnectOptions, Endpoint } from '../../../harness/host/network.ts';
 import type { Owner, VirtualTime } from '../../../harness/virtual/virtual-time.ts';
+import { DirectSocket } from './direct-socket.ts';
 import { IdleTimer } from './idle-timer.ts';
-import { NamedSocket } from './named-socket.ts';
 import { handOver, socketError, type Wire } from './wire.ts';
 
 /** A server counts its connections, to know when it has closed. */
@@ -27,7 +27,7 @@ const READ_BYTES = 64 * 1024;
  *             └──────────────── read(bytes) ◄────────────────┘
  * ```
  */
-export class VirtualSocket extends NamedSocket {
+export class VirtualSocket extends DirectSocket {
   bytesRead = 0;
   timeout = 0;
   /** Server that accepted it; `node:http` looks at it. */
@@ -63,7 +63,7 @@ export class VirtualSocket extends NamedSocket {
 
   /** As `net.Socket#bytesWritten`: with what still waits to be sent. */
   get bytesWritten(): number {
-    return this.#sentBytes - this.#heldBytes + this.writableLength;
+    return this.#sentBytes - this.#heldBytes + this.writableLength + this.corkedBytes;
   }
 
   /** As `net.Socket#setTimeout`: `timeout` is told after `ms` without a byte in either direction. */
@@ -178,6 +178,17 @@ export class VirtualSocket extends NamedSocket {
     super.destroy();
   }
 
+  protected override isFree(bytes: number): boolean {
+    return this.#wire !== undefined && this.#error === undefined && this.#inFlight + bytes < WINDOW_BYTES;
+  }
+
+  protected override send(message: Buffer): void {
+    this.#idle.touch();
+    this.#sentBytes += message.byteLength;
+    this.#inFlight += message.byteLength;
+    this.#wire!.data(message);
+  }
+
   override _read(): void {
     this.#wantsData = true;
     if (this.#wire) this.#deliver();
@@ -188,18 +199,12 @@ export class VirtualSocket extends NamedSocket {
       this.#onConnected = () => this._write(chunk, _encoding, callback);
       return;
     }
-    this.#idle.touch();
-    if (this.#error) {
-      callback(this.#error);
+    if (this.#error || !this.#wire) {
+      this.#idle.touch();
+      callback(this.#error ?? socketError('EPIPE', 'write'));
       return;
     }
-    if (!this.#wire) {
-      callback(socketError('EPIPE', 'write'));
-      return;
-    }
-    this.#sentBytes += chunk.byteLength;
-    this.#inFlight += chunk.byteLength;
-    this.#wire.data(chunk);
+    this.send(chunk);
     if (this.#inFlight < WINDOW_BYTES) {
       callback();
       return;
@@ -228,6 +233,7 @@ export class VirtualSocket extends NamedSocket {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.connecting = false;
+    this.forgetCorked();
     this.#idle.restart(0);
     this.#closeWire();
     callback(error);
