@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { messageOf } from '../../harness/errors.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { VirtualClock } from '../../harness/virtual/virtual-clock.ts';
+import type { VirtualTime } from '../../harness/virtual/virtual-time.ts';
 import type { Serve, ServiceContext } from '../../stack/service-program.ts';
 import type { Ending, Instance, Program } from '../instance.ts';
 import { openLog } from '../log-file.ts';
@@ -43,7 +44,7 @@ export function virtualService(plan: VirtualServicePlan, world: VirtualWorld): P
 function startInstance(plan: VirtualServicePlan, nth: number, { time, internet, seed }: VirtualWorld): Instance {
   const { name, logPath } = plan;
   const host = internet.addHost(name, plan.address, plan.costs);
-  const log = openVirtualLog(logPath);
+  const log = openVirtualLog(logPath, time);
   const stopped = Promise.withResolvers<string>();
   const gone = Promise.withResolvers<Ending>();
   const end = (how: string) => {
@@ -89,13 +90,29 @@ function startInstance(plan: VirtualServicePlan, nth: number, { time, internet, 
   };
 }
 
-/** Log that is written at once: no wait for the disk may take virtual time. */
-function openVirtualLog(path: string) {
+/** Time, in ms, that lines of a log wait for each other, since a call of the machine for each costs more than the line. */
+const LOG_WAIT_MS = 250;
+
+/** Log that is written in place: no wait for the disk may take virtual time. */
+function openVirtualLog(path: string, time: VirtualTime) {
   const { descriptor, fromByte } = openLog(path);
+  let lines: string[] = [];
+  const flush = () => {
+    if (lines.length > 0) writeSync(descriptor, lines.join(''));
+    lines = [];
+  };
+  let cancel: (() => void) | undefined;
   return {
     fromByte,
-    write: (line: string) => void writeSync(descriptor, line),
-    close: () => closeSync(descriptor),
+    write: (line: string) => {
+      if (lines.length === 0) cancel = time.after(LOG_WAIT_MS, flush);
+      lines.push(line);
+    },
+    close: () => {
+      cancel?.();
+      flush();
+      closeSync(descriptor);
+    },
   };
 }
 

@@ -1,9 +1,11 @@
 import { createServer as createHttpServer, Agent as HttpAgent, request } from 'node:http';
 import { createServer, type Socket } from 'node:net';
+import { corkScripts } from './cork-scripts.ts';
 import { open, type Stage, transcript } from './socket-stage.ts';
 
 /** What is done on the stage, and what it shows. */
 export const scripts: Record<string, (stage: Stage) => Promise<unknown>> = {
+  ...corkScripts,
   'what waits to be sent counts as written': async stage => {
     const { client, server } = await open(stage);
     server.pause();
@@ -13,58 +15,6 @@ export const scripts: Record<string, (stage: Stage) => Promise<unknown>> = {
     while (server.bytesRead < 24_000_000) await stage.sleep(20);
     return [...waiting, client.bytesWritten];
   },
-  'what is written under corks goes in order': async stage => {
-    const { client, server, told } = await open(stage);
-    const got: Buffer[] = [];
-    server.on('data', chunk => got.push(chunk));
-    client.cork();
-    client.write('a');
-    client.cork();
-    client.write(Buffer.from('b'));
-    client.write('0a', 'hex');
-    client.uncork();
-    await stage.sleep(30);
-    const early = got.length;
-    client.write('é', 'latin1');
-    let called = false;
-    client.write('c', () => {
-      called = true;
-    });
-    client.uncork();
-    await stage.sleep(30);
-    client.cork();
-    client.write('d');
-    client.end('e');
-    await stage.sleep(50);
-    return { told, early, called, got: Buffer.concat(got).toString('hex') };
-  },
-
-  'corks hold back more than a socket buffers, then a write waits for the reader': async stage => {
-    const { client, server, told } = await open(stage);
-    server.pause();
-    client.cork();
-    const returned = [client.write('x'), client.write(Buffer.alloc(client.writableHighWaterMark))];
-    client.uncork();
-    client.write(Buffer.alloc(20_000_000));
-    await stage.sleep(50);
-    const waits = client.writableNeedDrain;
-    server.resume();
-    await stage.sleep(500);
-    client.write('y');
-    await stage.sleep(50);
-    return { told, returned, waits, read: server.bytesRead };
-  },
-
-  'what is corked is lost when its socket is destroyed': async stage => {
-    const { client, server, told } = await open(stage);
-    client.cork();
-    client.write('lost');
-    client.destroy();
-    client.uncork();
-    await stage.sleep(50);
-    return { told, read: server.bytesRead, writes: client.bytesWritten };
-  },
-
   'bytes both ways, then an end from the client': async stage => {
     const { client, server, told } = await open(stage);
     client.write('hello');
