@@ -129,11 +129,12 @@ export const scripts: Record<string, (stage: Stage) => Promise<unknown>> = {
     await stage.sleep(300);
     const waited = client.writableNeedDrain && client.writableLength > 0;
     server.resume();
-    await stage.sleep(500);
+    await new Promise(resolve => client.once('drain', resolve));
     const drained = !client.writableNeedDrain && client.writableLength === 0;
+    while (server.bytesRead < client.bytesWritten) await stage.sleep(20);
     client.destroy();
     await stage.sleep(50);
-    return { waited, drained, client: told.client, complete: server.bytesRead === client.bytesWritten };
+    return { waited, drained, client: told.client };
   },
   'an end is told after the bytes before it, however late they are read': async stage => {
     const { client, server, told } = await open(stage);
