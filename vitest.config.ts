@@ -37,6 +37,7 @@ const alone = [
 ];
 const unit = [
   'test/*.test.ts',
+  'test/bench/platforms.test.ts',
   'test/cli/{dry-run,own-node,progress,stored,terminal}.test.ts',
   'test/harness/*.test.ts',
   'test/harness/{arrivals,http,input,retry}/*.test.ts',

@@ -2,6 +2,8 @@
  * Benchmarks, by hand: `npm run bench -- load [--rate 1000] [--seconds 20] [--streams 5000] [--stream-seconds 60] [--workers 1]`, and
  * `npm run bench -- proxy [--rounds 5] [--round-ms 2000] [--held 2000]`: the embedded fault proxy against toxiproxy-server, and
  * `npm run bench -- costs [--round-ms 4000]`: what requests, connections and tokens cost the processor of each service, for virtual time.
+ * `npm run bench -- platforms [--only node-loss,retry-storm]`: scenarios and their proofs in virtual time and on processes; exits with 1 when
+ * verdicts differ.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -25,6 +27,7 @@ const { positionals, values } = parseArgs({
     rounds: { type: 'string', default: '5' },
     'round-ms': { type: 'string', default: '2000' },
     held: { type: 'string', default: '2000' },
+    only: { type: 'string' },
   },
 });
 if (positionals[0] === 'proxy') {
@@ -43,9 +46,22 @@ if (positionals[0] === 'costs') {
   console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
   process.exit(0);
 }
+if (positionals[0] === 'platforms') {
+  const { COMPARED, comparePlatforms, disagrees, HEAD, rowOf } = await import('./platforms.ts');
+  const before = loads();
+  let disagreed = 0;
+  console.log(HEAD);
+  for await (const compared of comparePlatforms(values.only?.split(',') ?? COMPARED)) {
+    console.log(rowOf(compared));
+    if (disagrees(compared)) disagreed += 1;
+  }
+  const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, node ${process.versions.node}`;
+  console.log(`\n${new Date().toISOString()}, ${machine}, load average before ${before}, after ${loads()}`);
+  process.exit(disagreed > 0 ? 1 : 0);
+}
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
+    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | platforms [--only a,b] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }
