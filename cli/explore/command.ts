@@ -5,7 +5,7 @@ import { type Command, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { pathFrom } from '../../harness/input/files.ts';
-import { loadEndMs, type PlatformKind } from '../../harness/plan.ts';
+import { loadEndMs, type PlatformKind, type RunPlan } from '../../harness/plan.ts';
 import { DEFAULT_SEED } from '../../harness/random.ts';
 import { type Exploration, explore, type Finding } from '../../scenarios/explore/explore.ts';
 import { defaultFoundFolder, keepFound } from '../../scenarios/explore/found.ts';
@@ -20,6 +20,8 @@ import { printJson, say } from '../terminal.ts';
 import { type Kept, type Replay, startExploreProgress, summaryLines } from './summary.ts';
 
 const MAX_JOBS = 64;
+/** Real time for a run that takes seconds on an idle machine, in ms, beside twice its virtual time. */
+const MIN_LIMIT_MS = 120_000;
 /** Ratio of schedules that must have been judged for "nothing found" to mean anything. */
 const MIN_JUDGED_RATIO = 0.8;
 
@@ -70,46 +72,63 @@ export function defineExplore(command: Command, signal: AbortSignal): void {
 /** Explores, keeps what is found, and prints it. @returns the exit code */
 async function exploreAndTell(name: string, options: Options, signal: AbortSignal): Promise<number> {
   const { out, json } = options;
-  const stream = json ? process.stderr : process.stdout;
   const found = await findScenario(name);
   // Every run has the seed of `squall run`, so that a scenario file alone replays it.
   const given = { seed: DEFAULT_SEED, set: options.set, platform: 'virtual', out, quiet: true } as const;
-  const loaded = await loadScenario(found, given, signal);
-  const { environment, directory } = openRunDirectory(`${loaded.scenario.name}-explore`, out, systemClock);
+  const { chaos, compiled } = await loadScenario(found, given, signal);
+  if (!chaos)
+    throw new SquallError('scenario', 'NO_CHAOS', `Expected ${name} to have a \`chaos\` section, found none`, {
+      next: 'Write down under `chaos` what may happen to its stack; see docs/explore.md.',
+    });
+  const { environment, directory } = openRunDirectory(`${compiled.plan.scenario}-explore`, out, systemClock);
   const startedMs = performance.now();
-  const exploration = await exploreLoaded(found, loaded, options, signal);
+  const exploration = await exploreBound(found, chaos, compiled.plan, options, signal);
   const wallMs = Math.round(performance.now() - startedMs);
-  const context = { source: name, exploration, versions: environment.versions };
+  const context = {
+    scenario: chaos.written,
+    from: found.folder,
+    source: name,
+    set: options.set,
+    exploration,
+    environment,
+  };
   const findings: Kept[] = [];
   for (const finding of exploration.findings) {
-    const file = keepFound(pathFrom(options.found), finding, { scenario: loaded.chaos!.written, ...context });
+    const file = keepFound(pathFrom(options.found), finding, context);
     findings.push({ ...finding, file, ...(await replays(file, finding, options, signal)) });
   }
-  const document = { schema: 1, id: environment.id, scenario: loaded.scenario.name, ...exploration, wallMs, findings };
+  const document = {
+    schema: 1,
+    id: environment.id,
+    scenario: compiled.plan.scenario,
+    ...exploration,
+    wallMs,
+    findings,
+  };
   writeFileSync(join(directory, 'explore.json'), `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 });
   if (json) printJson(document);
-  say(stream, ...summaryLines(exploration, findings, { wallMs, name, directory, ...options }));
+  say(
+    json ? process.stderr : process.stdout,
+    ...summaryLines(exploration, findings, { ...options, wallMs, name, directory }),
+  );
   return exitCodeOf(exploration, signal);
 }
 
-async function exploreLoaded(
+async function exploreBound(
   { source, folder }: FoundScenario,
-  { chaos, compiled }: LoadedScenario,
-  options: Options,
+  { plan: chaos, written: scenario }: NonNullable<LoadedScenario['chaos']>,
+  plan: RunPlan,
+  { seed, from, runs, minutes, jobs, quiet, json }: Options,
   signal: AbortSignal,
 ): Promise<Exploration> {
-  if (!chaos)
-    throw new SquallError('scenario', 'NO_CHAOS', `Expected ${source} to have a \`chaos\` section, found none`, {
-      next: 'Write down under `chaos` what may happen to its stack; see docs/explore.md.',
-    });
-  const { seed, from, runs, minutes, jobs, quiet, json } = options;
-  const { plan, written: scenario } = chaos;
   using progress = quiet ? undefined : startExploreProgress(json ? process.stderr : process.stdout, runs);
-  await using pool = startPool({ subject: { scenario, source, folder, seed: DEFAULT_SEED }, jobs, signal });
+  const subject = { scenario, source, folder, seed: DEFAULT_SEED };
+  const loadMs = loadEndMs(plan);
+  await using pool = startPool({ subject, jobs, signal, limitMs: MIN_LIMIT_MS + 2 * loadMs });
   return await explore({
-    ...{ chaos: plan, scenario, loadEndMs: loadEndMs(compiled.plan), seed, from, runs, pool, jobs, signal },
+    ...{ chaos, scenario, loadEndMs: loadMs, seed, from, runs, pool, jobs, signal },
     ...(minutes !== undefined && { forMs: minutes * 60_000 }),
-    onProgress: (exploration, now) => progress?.show(exploration, now),
+    ...(progress && { onProgress: progress.show, onFinding: progress.found }),
   });
 }
 
@@ -150,7 +169,7 @@ async function replayOn(
 function exitCodeOf({ findings, obstacle, unjudged, from, next }: Exploration, signal: AbortSignal): number {
   if (signal.aborted) return EXIT.interrupted;
   if (findings.length > 0) return EXIT.sloFailed;
-  const open = Object.values(unjudged).reduce((sum, count) => sum + count, 0);
+  const open = unjudged.reduce((sum, { schedules }) => sum + schedules, 0);
   const judgedRatio = 1 - open / Math.max(1, next - from);
   return obstacle !== undefined || judgedRatio < MIN_JUDGED_RATIO ? EXIT.inconclusive : EXIT.pass;
 }

@@ -1,6 +1,12 @@
 import { createLogUpdate } from 'log-update';
 import { formatMs } from '../../harness/quantity.ts';
-import { describeSchedule, type Exploration, type Finding } from '../../scenarios/explore/explore.ts';
+import {
+  describeSchedule,
+  type Exploration,
+  type ExploreOptions,
+  type Finding,
+} from '../../scenarios/explore/explore.ts';
+import type { SloTally } from '../../scenarios/explore/tally.ts';
 import { quoted } from '../../scenarios/quoted.ts';
 import { paint, say, shown } from '../terminal.ts';
 
@@ -28,7 +34,8 @@ const LIVE_INTERVAL_MS = 250;
 
 /** A progress display; disposing clears the live part. */
 export interface ExploreProgress extends Disposable {
-  show(exploration: Exploration, now: string): void;
+  readonly show: NonNullable<ExploreOptions['onProgress']>;
+  readonly found: NonNullable<ExploreOptions['onFinding']>;
 }
 
 /** Shows how an exploration stands: in place on a terminal, otherwise one line every ten seconds; and each finding once. */
@@ -37,18 +44,16 @@ export function startExploreProgress(stream: NodeJS.WriteStream, runs: number): 
   const update = live ? createLogUpdate(stream) : undefined;
   const startedMs = performance.now();
   let shownMs = Number.NEGATIVE_INFINITY;
-  let found = 0;
   return {
+    found(finding) {
+      update?.clear();
+      say(stream, findingLine(finding));
+    },
     show(exploration, now) {
-      for (const finding of exploration.findings.slice(found)) {
-        update?.clear();
-        say(stream, findingLine(finding));
-      }
-      found = exploration.findings.length;
       const nowMs = performance.now();
       if (nowMs - shownMs < (live ? LIVE_INTERVAL_MS : LINE_INTERVAL_MS)) return;
       shownMs = nowMs;
-      const line = statusLine(exploration, runs, nowMs - startedMs) + (now && paint('dim', ` · ${now}`));
+      const line = statusLine(exploration(), runs, nowMs - startedMs) + (now && paint('dim', ` · ${now}`));
       if (update) update(shown(line));
       else say(stream, line);
     },
@@ -87,13 +92,12 @@ export interface SummaryContext {
 
 /** The summary of an exploration, for {@link say}. */
 export function summaryLines(exploration: Exploration, findings: readonly Kept[], context: SummaryContext): string[] {
-  const { from, next, obstacle, interrupted, coverage, unjudged, failed, requests, virtualMs, cpuMs, runs } =
+  const { from, next, obstacle, interrupted, coverage, slos, unjudged, failed, requests, virtualMs, cpuMs, runs } =
     exploration;
   const { wallMs, name, directory, seed } = context;
   if (obstacle !== undefined)
     return ['', `Nothing was explored, since ${name} does not pass without random faults: ${obstacle}`];
   const perMinute = Math.round((60_000 * runs) / Math.max(1, wallMs));
-  const open = Object.entries(unjudged);
   const { covered, possible, newInLastQuarter } = coverage;
   const goOn = `npx squall explore ${quoted(name)} --seed ${seed} --from ${next}`;
   return [
@@ -101,12 +105,31 @@ export function summaryLines(exploration: Exploration, findings: readonly Kept[]
     `${paint('bold', 'schedules')}  ${next - from} (index ${from} to ${next - 1} of seed ${seed}), ${failed} failed; ${requests} requests in ${formatMs(virtualMs)} of virtual time`,
     `${paint('bold', 'speed')}      ${runs} runs in ${formatMs(wallMs)}, ${perMinute} a minute; ${formatMs(cpuMs / Math.max(1, runs))} of processor time each`,
     `${paint('bold', 'coverage')}   ${covered} of ${possible} pairs of faults (${percent(covered, possible)}), ${newInLastQuarter} of them new in the last quarter`,
-    ...open.map(([reason, count]) => `${paint('yellow', 'not judged')} ${count}: ${reason}`),
+    ...slos.map(sloLine),
+    ...unjudged.map(
+      ({ schedules, index, example }) =>
+        `${paint('yellow', 'not judged')} ${counted(schedules, 'schedule')}, such as ${index}: ${example}`,
+    ),
     ...findings.flatMap(findingLines),
     ...(findings.length === 0 ? [paint('green', 'nothing found')] : []),
     `${paint('bold', 'result')}     ${directory}/explore.json`,
     `${interrupted ? 'interrupted; ' : ''}go on with: ${goOn}`,
   ];
+}
+
+function sloLine({ name, pass, fail, inconclusive, worst, unit, worstAt }: SloTally): string {
+  const sign = fail > 0 ? paint('red', '✗') : paint('green', '✓');
+  const counts = [
+    `${pass} pass`,
+    ...(fail > 0 ? [`${fail} fail`] : []),
+    ...(inconclusive > 0 ? [`${inconclusive} inconclusive`] : []),
+  ];
+  const measured = worst === null ? '' : `; worst ${formatMeasured(worst, unit)} in schedule ${worstAt}`;
+  return `${sign} ${name}: ${counts.join(', ')}${measured}`;
+}
+
+function formatMeasured(value: number, unit: string): string {
+  return unit === 'ms' ? formatMs(value) : `${Number(value.toPrecision(3))} ${unit}`;
 }
 
 function findingLines(finding: Kept): string[] {

@@ -7,11 +7,13 @@ export interface Coverage {
   readonly covered: number;
   /** All that the `chaos` section allows. */
   readonly possible: number;
-  /** Pairs covered after each schedule. */
-  readonly overTime: readonly number[];
+  /** Numbers of schedules, and of the pairs that they had covered: at most {@link MAX_POINTS} points, the last one of all. */
+  readonly overTime: readonly (readonly [schedules: number, pairs: number])[];
   /** Pairs that the last quarter of the schedules was the first to have. */
   readonly newInLastQuarter: number;
 }
+
+const MAX_POINTS = 100;
 
 interface Point {
   readonly name: string;
@@ -47,10 +49,15 @@ export class CoverageCount {
 
   /** The count so far. */
   result(): Coverage {
-    const overTime = [...this.#overTime];
+    const count = this.#overTime.length;
     const covered = this.#seen.size;
-    const before = overTime[Math.floor(0.75 * overTime.length) - 1] ?? 0;
-    return { covered, possible: this.#possible, overTime, newInLastQuarter: covered - before };
+    const before = this.#overTime[Math.floor(0.75 * count) - 1] ?? 0;
+    const points = Math.min(MAX_POINTS, count);
+    const after = Array.from({ length: points }, (_, nth) => Math.ceil(((nth + 1) * count) / points));
+    return {
+      ...{ covered, possible: this.#possible, newInLastQuarter: covered - before },
+      overTime: after.map(schedules => [schedules, this.#overTime[schedules - 1]!]),
+    };
   }
 }
 

@@ -1,3 +1,4 @@
+import { SquallError } from '../../harness/errors.ts';
 import { formatDuration } from '../../harness/quantity.ts';
 import type { Scenario } from '../scenario.ts';
 import type { ChaosPlan } from './chaos.ts';
@@ -7,6 +8,7 @@ import { canShrinkLoad } from './materialise.ts';
 import type { Pool } from './pool.ts';
 import { EMPTY, type Schedule } from './schedule.ts';
 import { shrink } from './shrink.ts';
+import { type SloTally, Tally, type Unjudged } from './tally.ts';
 import { type Failure, isSameFailure, type Trial } from './trial.ts';
 
 /** Options of {@link explore}. */
@@ -29,7 +31,9 @@ export interface ExploreOptions {
   readonly signal: AbortSignal;
   /** Most kinds of failures that are shrunk. @default 20 */
   readonly maxFindings?: number;
-  readonly onProgress?: (exploration: Exploration, now: string) => void;
+  /** Called after each run. @param now what is being done besides trying one schedule after the other; empty for nothing */
+  readonly onProgress?: (exploration: () => Exploration, now: string) => void;
+  readonly onFinding?: (finding: Finding) => void;
 }
 
 /** A failure, and the smallest schedule that was found to have it. */
@@ -55,8 +59,8 @@ export interface Exploration {
   readonly findings: readonly Finding[];
   /** Schedules that failed. */
   readonly failed: number;
-  /** Schedules whose SLOs could not be judged, by reason. */
-  readonly unjudged: Readonly<Record<string, number>>;
+  readonly unjudged: readonly Unjudged[];
+  readonly slos: readonly SloTally[];
   readonly coverage: Coverage;
   readonly requests: number;
   readonly virtualMs: number;
@@ -95,8 +99,8 @@ class Course {
   readonly #options: ExploreOptions;
   readonly #coverage: CoverageCount;
   readonly #findings: (Finding & { readonly seenAt: number[] })[] = [];
-  readonly #unjudged = new Map<string, number>();
-  readonly #sums = { requests: 0, virtualMs: 0, cpuMs: 0, runs: 0, failed: 0 };
+  readonly #tally = new Tally();
+  readonly #sums = { requests: 0, virtualMs: 0, cpuMs: 0, runs: 0 };
   #next: number;
   #obstacle: string | undefined;
 
@@ -140,7 +144,7 @@ class Course {
     const { seed, from, signal } = this.#options;
     return {
       ...{ seed, from, next: this.#next, findings: this.#findings, ...this.#sums },
-      unjudged: Object.fromEntries(this.#unjudged),
+      ...this.#tally.result(),
       coverage: this.#coverage.result(),
       ...(this.#obstacle !== undefined && { obstacle: this.#obstacle }),
       interrupted: signal.aborted,
@@ -156,13 +160,9 @@ class Course {
     return trial;
   }
 
-  async #judge(index: number, schedule: Schedule, { failures, unjudged }: Trial): Promise<void> {
-    if (failures.length > 0) this.#sums.failed += 1;
-    else if (unjudged !== undefined) {
-      const reason = withoutNumbers(unjudged);
-      this.#unjudged.set(reason, (this.#unjudged.get(reason) ?? 0) + 1);
-    }
-    for (const failure of failures) {
+  async #judge(index: number, schedule: Schedule, trial: Trial): Promise<void> {
+    this.#tally.add(index, trial);
+    for (const failure of trial.failures) {
       const known = this.#findings.filter(finding => explains(finding, failure, schedule));
       for (const finding of known) if (finding.seenAt.at(-1) !== index) finding.seenAt.push(index);
       const { maxFindings = 20 } = this.#options;
@@ -172,26 +172,46 @@ class Course {
 
   async #find(index: number, original: Schedule, failure: Failure): Promise<void> {
     const { chaos, scenario, loadEndMs } = this.#options;
+    let smallest = original;
     let { message } = failure;
     let tries = 0;
     const stillFails = async (schedule: Schedule) => {
       tries += 1;
       this.#tell(`shrinking schedule ${index}: ${failure.name}, try ${tries}`);
-      const { failures } = await this.#try(schedule, true);
+      const { failures } = await this.#try(schedule, true).catch(unlessUnfit);
       const same = failures.find(other => isSameFailure(other, failure));
-      if (same) message = same.message;
+      if (same) [smallest, message] = [schedule, same.message];
       return same !== undefined;
     };
     const options = { chaos, stillFails, loadEndMs: canShrinkLoad(scenario) ? loadEndMs : null };
-    const { schedule: smallest, ...shrunk } = await shrink(original, options);
-    const finding = { failure: { ...failure, message }, index, original, smallest, ...shrunk, seenAt: [index] };
-    this.#findings.push(finding);
-    this.#tell('');
+    let isMinimal = false;
+    try {
+      ({ isMinimal } = await shrink(original, options));
+    } finally {
+      // What was found is kept, also where shrinking it was interrupted.
+      const finding = {
+        failure: { ...failure, message },
+        index,
+        original,
+        smallest,
+        tries,
+        isMinimal,
+        seenAt: [index],
+      };
+      this.#findings.push(finding);
+      this.#options.onFinding?.(finding);
+    }
   }
 
   #tell(now: string): void {
-    this.#options.onProgress?.(this.result(), now);
+    this.#options.onProgress?.(() => this.result(), now);
   }
+}
+
+/** A simplification that is no scenario any more, such as one without the stage that an SLO judges, does not fail. */
+function unlessUnfit(error: unknown): Pick<Trial, 'failures'> {
+  if (error instanceof SquallError && error.kind === 'scenario') return { failures: [] };
+  throw error;
 }
 
 /** Whether a failure of a schedule is one that is known: the same SLO, invariant or crash, and with all the faults that it takes. */
@@ -211,11 +231,6 @@ function explains({ failure, smallest }: Finding, found: Failure, { faults, stac
 /** Kind of a fault and of its target: replicas of one service are alike. */
 function classOf({ kind, on }: Schedule['faults'][number]): string {
   return `${kind} ${on.replaceAll(/-\d+/g, '')}`;
-}
-
-/** A reason that others can share. */
-function withoutNumbers(reason: string): string {
-  return reason.replace(/:.*$/s, '').replaceAll(/\d+/g, 'n');
 }
 
 /** A schedule in a few words, such as `kill inference-2 at 8s; latency gateway→inference-1 at 10s for 2s`. */

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import type { RunEnvironment } from '../../harness/history.ts';
 import { EXTENSION } from '../../harness/host/modules.ts';
 import { projectFolder } from '../../harness/host/programs.ts';
 import { quoted } from '../quoted.ts';
@@ -22,24 +23,30 @@ export function defaultFoundFolder(): string {
 /** What the comment of a found scenario tells beside its finding. */
 export interface FoundContext {
   readonly scenario: Scenario;
-  /** Name or path of the explored scenario. */
+  /** Base of its relative paths. */
+  readonly from: string;
+  /** Name or path of the explored scenario, and its overrides. */
   readonly source: string;
+  readonly set: readonly string[];
   readonly exploration: Pick<Exploration, 'seed'>;
-  readonly versions: Readonly<Record<string, string>>;
+  readonly environment: Pick<RunEnvironment, 'versions'>;
 }
 
-/** Text of the scenario file that replays a finding, in YAML. The same finding gives the same text. */
-export function foundText({ failure, index, smallest }: Finding, context: FoundContext): string {
-  const { scenario, source, exploration, versions } = context;
-  const pinned = Object.entries(versions).map(([name, version]) => `${name} ${version}`);
+/** Text of the scenario file in `folder` that replays a finding, in YAML. The same finding gives the same text. */
+export function foundText(folder: string, { failure, index, smallest }: Finding, context: FoundContext): string {
+  const { scenario, from, source, set, exploration, environment } = context;
+  const sets = set.map(pair => ` --set ${quoted(pair)}`).join('');
+  const pinned = Object.entries(environment.versions).map(([name, version]) => `${name} ${version}`);
   const lines = [
-    `Found by: npx squall explore ${quoted(source)} --seed ${exploration.seed} --from ${index} --runs 1`,
+    `Found by: npx squall explore ${quoted(source)} --seed ${exploration.seed} --from ${index} --runs 1${sets}`,
     `with ${pinned.join(', ')}; replay it with: npx squall run <this file> --platform virtual`,
     `It failed by the ${failure.kind} "${failure.name}": ${failure.message}`,
     `Faults: ${describeSchedule(smallest)}`,
   ];
   const comment = lines.flatMap(wrapped).map(line => `# ${line}\n`);
-  return `${comment.join('')}${stringify(materialised(scenario, smallest), { lineWidth: 120, aliasDuplicateObjects: false })}`;
+  const raw = materialised(scenario, smallest);
+  const moved = { ...raw, load: withFiles(raw.load, file => relative(folder, resolve(from, file))) };
+  return `${comment.join('')}${stringify(moved, { lineWidth: 120, aliasDuplicateObjects: false })}`;
 }
 
 /**
@@ -48,7 +55,7 @@ export function foundText({ failure, index, smallest }: Finding, context: FoundC
  * @throws SquallError `OUTPUT_NOT_WRITABLE`
  */
 export function keepFound(folder: string, finding: Finding, context: FoundContext): string {
-  const text = foundText(finding, context);
+  const text = foundText(folder, finding, context);
   const { name } = context.scenario;
   const mark = createHash('sha256')
     .update(JSON.stringify([finding.failure.name, finding.smallest]))
@@ -66,6 +73,18 @@ export function keepFound(folder: string, finding: Finding, context: FoundContex
     );
   }
   return path;
+}
+
+/** A part of a scenario with other paths of the traces and prompts that it names. */
+function withFiles<Value>(value: Value, move: (file: string) => string, parent = ''): Value {
+  if (Array.isArray(value)) return value.map(item => withFiles(item, move)) as Value;
+  if (typeof value !== 'object' || value === null) return value;
+  const isFile = (key: string) => key === 'file' && (parent === 'trace' || parent === 'prompts');
+  const moved = Object.entries(value).map(([key, child]) => [
+    key,
+    isFile(key) && typeof child === 'string' ? move(child) : withFiles(child, move, key),
+  ]);
+  return Object.fromEntries(moved) as Value;
 }
 
 function wrapped(text: string): string[] {

@@ -13,8 +13,8 @@ export interface PoolOptions {
   readonly jobs: number;
   /** Ends everything. */
   readonly signal: AbortSignal;
-  /** Longest real time of one run, in ms. @default 120000 */
-  readonly limitMs?: number;
+  /** Longest real time of one run, in ms. */
+  readonly limitMs: number;
   /** Runs after which a process is replaced by a fresh one. @default 200 */
   readonly maxRuns?: number;
   /** Program of a worker, for tests. @default that of this room */
@@ -42,7 +42,7 @@ const LAST_BYTES = 4000;
 const GRACE_MS = 100;
 
 /** Starts no process yet: the first tries do. */
-export function startPool({ limitMs = 120_000, maxRuns = 200, program = PROGRAM, ...options }: PoolOptions): Pool {
+export function startPool({ limitMs, maxRuns = 200, program = PROGRAM, ...options }: PoolOptions): Pool {
   const { subject, jobs, signal } = options;
   const tasks: Task[] = [];
   const slots = Array.from({ length: jobs }, () => new Slot({ subject, limitMs, maxRuns, program }));
@@ -129,7 +129,7 @@ class Slot {
       };
       const lost = (kind: Failure['kind'], name: string, message: string) => {
         this.end();
-        settle({ trial: { failures: [{ kind, name, message }], requests: 0, virtualMs: 0, cpuMs: 0 } });
+        settle({ trial: { failures: [{ kind, name, message }], slos: [], requests: 0, virtualMs: 0, cpuMs: 0 } });
       };
       const timer = setTimeout(
         () => lost('hang', 'RUN_HANGS', `The run had not ended after ${limitMs / 1000} s of real time.`),

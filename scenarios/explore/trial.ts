@@ -1,3 +1,4 @@
+import type { SloResult } from '../../reports/store/run-document.ts';
 import { loadScenario } from '../load-scenario.ts';
 import { freshSalt, withSalt } from '../salt.ts';
 import type { Scenario } from '../scenario.ts';
@@ -25,12 +26,19 @@ export interface Failure {
   readonly message: string;
 }
 
+/** A judged SLO of a schedule; of those for each fault, one for each. */
+export interface TrialSlo extends Pick<SloResult, 'objective' | 'measured' | 'unit' | 'verdict'> {
+  /** As in the scenario. */
+  readonly name: string;
+}
+
 /** Result of one schedule. */
 export interface Trial {
   /** Empty if it passed, and if it could not be judged. */
   readonly failures: readonly Failure[];
   /** Why its SLOs could not be judged; absent if they were. */
   readonly unjudged?: string;
+  readonly slos: readonly TrialSlo[];
   readonly requests: number;
   readonly virtualMs: number;
   /** Processor time of the worker. */
@@ -53,11 +61,11 @@ export async function tryHere({ scenario, source, folder, seed }: TrialSubject, 
   const { compiled } = await loadScenario({ raw, source, folder }, { seed, platform: 'virtual', replay: '' });
   const run = await runInMemory(withSalt(compiled, freshSalt(compiled.plan)));
   const { user, system } = process.cpuUsage(before);
-  return { ...judged(run, schedule), ...figuresOf(run), cpuMs: Math.round((user + system) / 1000) };
-}
-
-function figuresOf({ requests, virtualMs }: MemoryRun): Pick<Trial, 'requests' | 'virtualMs'> {
-  return { requests, virtualMs };
+  const slos = run.slos.map(({ name, objective, measured, unit, verdict }) => {
+    return { name: sloOfExploration(name, schedule), objective, measured, unit, verdict };
+  });
+  const { requests, virtualMs } = run;
+  return { ...judged(run, schedule), slos, requests, virtualMs, cpuMs: Math.round((user + system) / 1000) };
 }
 
 function judged(run: MemoryRun, schedule: Schedule): Pick<Trial, 'failures' | 'unjudged'> {
