@@ -7,7 +7,9 @@ export const requestsEnd: Invariant = {
   breaches({ records, events, plan }) {
     const started = events.find(event => event.type === 'load')?.summary.requests ?? records.length;
     const missing = started - records.length;
-    const open = records.filter(({ outcome }) => outcome === 'interrupted');
+    // A load that was not steady is stopped at once.
+    const isStopped = events.some(({ type }) => type === 'invalid' || type === 'interrupted');
+    const open = isStopped ? [] : records.filter(({ outcome }) => outcome === 'interrupted');
     const [first] = open;
     return [
       ...(missing === 0 ? [] : [`${started} requests were started, and ${records.length} have a record`]),

@@ -1,7 +1,16 @@
 import { attemptsOf, requestIdOf } from '../../../harness/requests.ts';
 import { startOf } from './delivery.ts';
 import { disturbances, disturbing } from './disturbances.ts';
-import { byRequest, type Invariant, type InvariantFacts, type LogLine, linesOf, replicasOf, runOf } from './facts.ts';
+import {
+  byRequest,
+  type Invariant,
+  type InvariantFacts,
+  type LogLine,
+  linesOf,
+  replicasOf,
+  runOf,
+  stackOf,
+} from './facts.ts';
 import { checkMs, discoveryMs } from './promises.ts';
 
 /** Time in which a stream ends once the replica behind it is dead, or within which a drain has lost it, in ms. */
@@ -19,15 +28,16 @@ export const noUpstreamHasACause: Invariant = {
   breaches(facts) {
     const faults = disturbances(facts);
     const marginMs = checkMs(facts.plan) + discoveryMs(facts.plan);
-    const engines = replicasOf(facts, 'inference').filter(engine => isAlwaysUp(facts, engine));
+    const engines = replicasOf(facts, 'inference').filter(engine => wasReady(facts, engine));
     const turnedAway = linesOf(facts, 'gateway').filter(
       ({ msg, reason }) => msg === 'request' && reason === 'no-upstream',
     );
     const breaches = turnedAway.flatMap(line => {
       const { replica, atMs } = line;
-      if (disturbing(faults, facts, replica, atMs - marginMs, atMs).length > 0) return [];
-      const well = engines.find(engine => disturbing(faults, facts, engine, atMs - marginMs, atMs).length === 0);
-      return well === undefined ? [] : [{ replica, atMs, well }];
+      const isDisturbed = (one: string) => disturbing(faults, facts, one, atMs - marginMs, atMs).length > 0;
+      const well = engines.find(engine => !isDisturbed(engine));
+      const isExplained = isDisturbed(replica) || (trustsRegistry(facts) && isDisturbed('control'));
+      return well === undefined || isExplained ? [] : [{ replica, atMs, well }];
     });
     const [first] = breaches;
     if (!first) return [];
@@ -37,8 +47,13 @@ export const noUpstreamHasACause: Invariant = {
   },
 };
 
-/** Whether a replica never left `ready`, but for what a fault did to it. */
-function isAlwaysUp({ events }: InvariantFacts, engine: string): boolean {
+/** Whether gateways drop a replica that discovery does not list, however healthy it is. */
+function trustsRegistry({ plan }: InvariantFacts): boolean {
+  const { control, gateway } = stackOf(plan);
+  return control !== 'off' && (!control.keepLastGood || gateway.healthChecks === 'off');
+}
+
+function wasReady({ events }: InvariantFacts, engine: string): boolean {
   return events.some(event => event.type === 'replica' && event.replica === engine && event.state === 'ready');
 }
 

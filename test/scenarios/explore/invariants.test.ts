@@ -47,7 +47,10 @@ const TABLE: Readonly<
   >
 > = {
   'every-request-ends': {
-    holds: { 'a failure is an end, too': { records: [{ outcome: 'reset' }] } },
+    holds: {
+      'a failure is an end, too': { records: [{ outcome: 'reset' }] },
+      'the load was stopped at once': { records: [{ outcome: 'interrupted' }], isSteady: false },
+    },
     breaks: {
       'one was still open': { records: [{ outcome: 'interrupted' }] },
       'one has no record': { records: [{}], started: 2 },
@@ -166,6 +169,11 @@ const TABLE: Readonly<
       'no engine was well': {
         logs: { 'gateway-1': [{ of: 0, startMs: 0, atMs: 5000, reason: 'no-upstream' }] },
         faults: [KILLED, { ...KILLED, on: 'gateway→inference-2' }],
+      },
+      'the registry was ill, and gateways were told to trust it': {
+        logs: { 'gateway-1': [{ of: 0, startMs: 0, atMs: 5000, reason: 'no-upstream' }] },
+        faults: [{ ...KILLED, on: 'control' }],
+        stack: { control: { keepLastGood: false } },
       },
     },
     breaks: {

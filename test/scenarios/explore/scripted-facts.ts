@@ -38,6 +38,8 @@ export interface Script {
   /** Number of requests that the load reports. @default that of the records */
   readonly started?: number;
   readonly stack?: Readonly<Record<string, unknown>>;
+  /** @default true */
+  readonly isSteady?: boolean;
 }
 
 const SERVICES = ['control', 'redis', 'inference-1', 'inference-2', 'gateway-1', 'gateway-2'];
@@ -77,6 +79,7 @@ export function scripted(script: Script): InvariantFacts {
       });
       return [event('inject', fromMs), ...(toMs === undefined ? [] : [event('healed', toMs)])];
     }),
+    ...(script.isSteady === false ? [{ type: 'invalid', guard: 'steady-state', reason: '', atMs: 0 } as const] : []),
     { type: 'load', summary, atMs: 20_000 },
   ];
   const states = Object.fromEntries(SERVICES.map(name => [name, 'ready']));
