@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { LIMITS } from '../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../faults/slow-http/attacker/catalog.ts';
 import { SquallError } from '../harness/errors.ts';
+import { thisMachine } from '../harness/host/network.ts';
 import { badTarget } from '../harness/host/target.ts';
 import { parseDurationMs, parseRatePerSecond } from '../harness/quantity.ts';
 import { didYouMean } from '../reports/nearest.ts';
@@ -99,7 +100,7 @@ async function compileAttack(kind: string, options: AttackOptions, signal: Abort
   if (forMs < MIN_FOR_MS || forMs > LIMITS.forMs)
     throw new SquallError('option', 'BAD_OPTION', `Expected \`--for\` to be from 500ms to 1h, got "${options.for}"`);
   const platform = 'external';
-  const external = (await externalTarget({ ...options, platform }, signal))!;
+  const external = (await externalTarget({ ...options, platform }, thisMachine, signal))!;
   if (new URL(external.url).pathname !== '/' || external.base.query !== '')
     throw badTarget(`http(s)://HOST:PORT, got "${options.target}"`, 'Leave paths to --path and --control.');
   const changes = changesOf(options);

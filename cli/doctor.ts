@@ -3,8 +3,10 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { findToxiproxy } from '../faults/toxiproxy/find.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
+import { thisMachine } from '../harness/host/network.ts';
 import { findProgram } from '../harness/host/programs.ts';
 import { ignoredProxies } from '../harness/host/proxies.ts';
+import { systemSecrets } from '../harness/host/secrets.ts';
 import { requireK6 } from '../load/k6/program/find.ts';
 import { engineSocket, findEngine, findImage } from '../platform/docker/engine.ts';
 import { IMAGE_NAMES } from '../platform/docker/images/image-names.ts';
@@ -50,14 +52,21 @@ export function defineDoctor(command: Command, signal: AbortSignal): void {
 
 /** Prints how a target answers, before any load. */
 async function examine({ json, model, header, ...options }: DoctorOptions, signal: AbortSignal): Promise<void> {
-  const external = (await externalTarget({ ...options, platform: 'external' }, signal))!;
+  const external = (await externalTarget({ ...options, platform: 'external' }, thisMachine, signal))!;
   const headers = Object.fromEntries(
     Object.entries(requestChanges(header ? { header } : {})).map(([path, value]) => [
       path.slice('load.headers.'.length),
       String(value),
     ]),
   );
-  const checks = await inspectTarget(external, { model, headers, proxies: ignoredProxies, signal });
+  const checks = await inspectTarget(external, {
+    machine: thisMachine,
+    secret: systemSecrets,
+    model,
+    headers,
+    proxies: ignoredProxies,
+    signal,
+  });
   if (json) printJson({ target: external.url, checks });
   else say(process.stdout, ...checks.flatMap(checkLines));
   process.exitCode = checks.some(({ state }) => state === 'bad') ? EXIT.environment : EXIT.pass;

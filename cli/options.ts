@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { thisMachine } from '../harness/host/network.ts';
 import { projectFolder } from '../harness/host/programs.ts';
 import type { PlatformKind } from '../harness/plan.ts';
 import { formatDuration, parseDurationMs } from '../harness/quantity.ts';
@@ -202,7 +203,7 @@ export async function loadScenario(
     metrics,
     metricsAuthorization,
     signal,
-    external: await externalTarget(options, signal),
+    external: await externalTarget(options, thisMachine, signal),
     changes: { ...parseOverrides(options.set), ...requestChanges(options), ...changes },
     given: { ...givenBy(options), ...Object.fromEntries(ofProof) },
     replay: replayCommand(typeof from === 'string' ? from : from.source, options, changes),

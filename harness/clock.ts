@@ -16,7 +16,10 @@ export interface Clock {
    * @throws the signal's reason, as soon as it aborts
    */
   sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
-  /** Calls `run` after `durationMs`. @returns a function that cancels it, and does nothing once it was called */
+  /**
+   * Calls `run` after `durationMs` (≤ 0: in the next turn of the event loop).
+   * @returns a function that cancels it, and does nothing once it was called
+   */
   after(durationMs: number, run: () => void): () => void;
   /** Signal that aborts after `durationMs` with a `TimeoutError`; it does not keep the process alive. */
   timeout(durationMs: number): AbortSignal;
@@ -42,11 +45,28 @@ export const systemClock: Clock = {
     }
   },
   after: (durationMs, run) => {
-    const timer = setTimeout(run, Math.max(0, durationMs));
+    if (durationMs <= 0) {
+      const turn = setImmediate(run);
+      return () => clearImmediate(turn);
+    }
+    const timer = setTimeout(run, durationMs);
     return () => clearTimeout(timer);
   },
   timeout: durationMs => AbortSignal.timeout(Math.ceil(Math.max(0, durationMs))),
 };
+
+/** Calls `run` every `periodMs`, counted from call to call. @returns a function that ends that */
+export function every(clock: Pick<Clock, 'after'>, periodMs: number, run: () => void): () => void {
+  let cancel = () => {};
+  const wait = () => {
+    cancel = clock.after(periodMs, () => {
+      wait();
+      run();
+    });
+  };
+  wait();
+  return () => cancel();
+}
 
 /** Signal that never aborts. */
 export const NEVER: AbortSignal = new AbortController().signal;

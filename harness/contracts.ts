@@ -136,8 +136,8 @@ export interface RunningStack extends AsyncDisposable {
   readonly proxyApiUrl: string;
   /** Bearer token of that API, of this run only; it belongs in no file and no command line. @default none */
   readonly proxyToken?: string;
-  /** By which the harness reaches it. @default the machine's */
-  readonly network?: Network;
+  /** By which the harness reaches it. */
+  readonly network: Network;
   readonly links: readonly Link[];
   readonly replicas: readonly Replica[];
   /** Versions of the third-party programs in use, by name. */

@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import type { Replica } from '../harness/contracts.ts';
+import type { Machine } from '../harness/host/network.ts';
 import type { EntryCertificate } from '../harness/http/entry-certificate.ts';
 import { pemOf } from '../stack/edge/certificates.ts';
 import { tlsHandshake } from '../stack/edge/handshake.ts';
@@ -23,11 +24,12 @@ export async function entryCertificate(
   entry: string,
   replicas: readonly Replica[],
   access: EdgeAccess,
+  machine: Machine,
 ): Promise<EntryCertificate | undefined> {
   const authority = await entryAuthority?.();
   if (!authority) return undefined;
   const colon = entry.lastIndexOf(':');
-  const address = { host: entry.slice(0, colon), port: Number(entry.slice(colon + 1)) };
+  const address = { machine, host: entry.slice(0, colon), port: Number(entry.slice(colon + 1)) };
   return {
     authority: authority.certificate,
     async replace(validity) {

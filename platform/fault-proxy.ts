@@ -1,4 +1,5 @@
-import { randomBytes } from 'node:crypto';
+import type { Clock } from '../harness/clock.ts';
+import type { SecretBytes } from '../harness/host/secrets.ts';
 import { isReadyAt } from './readiness.ts';
 
 /** Name of the fault proxy's server, and its host name inside a stack. */
@@ -20,8 +21,8 @@ export interface ProxyAccess {
 }
 
 /** A fault proxy's API at `apiUrl`, with a token of this run only, so that no other user of this machine can change its faults. */
-export function newAccess(apiUrl: string): ProxyAccess {
-  return { apiUrl, token: randomBytes(24).toString('hex') };
+export function newAccess(apiUrl: string, secret: SecretBytes): ProxyAccess {
+  return { apiUrl, token: secret(24).toString('hex') };
 }
 
 /** Environment of a fault proxy: the token is nowhere else. By default Toxiproxy logs every connection. */
@@ -30,12 +31,17 @@ export function proxyEnvironment({ token }: ProxyAccess): Record<string, string>
 }
 
 /** Whether the API responds, as {@link isReadyAt}. */
-export function isApiReady(access: ProxyAccess, connect: FaultProxy['connect'], signal: AbortSignal): Promise<boolean> {
+export function isApiReady(
+  access: ProxyAccess,
+  connect: FaultProxy['connect'],
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<boolean> {
   const send = (_url: string, abort: AbortSignal) =>
     connect(access)
       .version(abort)
       .then(() => ({ isReady: true }));
-  return isReadyAt(access.apiUrl, signal, send);
+  return isReadyAt(access.apiUrl, signal, send, clock);
 }
 
 /** Source of the fault proxy. Passed in, since platforms do not know faults: `{ find: findToxiproxy, connect: connectToxiproxy }`. */

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Link, Platform, RunningStack, StackObserver } from '../harness/contracts.ts';
+import type { SecretBytes } from '../harness/host/secrets.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
 import { newToken, tokenHeaders } from '../stack/token.ts';
 import type { LinkPlan, Topology } from '../stack/topology.ts';
@@ -21,6 +22,8 @@ export interface PlatformParts {
   /** Max time for a service to become ready, in addition to its cold start, in ms. @default 60000 */
   readonly readyLimitMs?: number | undefined;
   readonly connect: FaultProxy['connect'];
+  /** Source of its tokens. */
+  readonly secret: SecretBytes;
   /** Starts what cleans up after a killed harness. @default a process */
   readonly watch?: (options: WatchdogOptions) => Promise<Watchdog>;
   /** Finds and reserves what the stack needs, without starting anything. Reserves nothing if it throws. */
@@ -43,7 +46,7 @@ export function platformOn(parts: PlatformParts): Platform<Topology> {
       options.signal.throwIfAborted();
       // Not asynchronously: virtual time does not wait for a disk.
       mkdirSync(options.directory, { recursive: true });
-      const driverOptions = { ...options, token: newToken() };
+      const driverOptions = { ...options, token: newToken(parts.secret) };
       return new Stack(topology, tiers, driverOptions, parts, await parts.prepare(topology, driverOptions)).up();
     },
   };
@@ -105,8 +108,9 @@ class Stack {
     const entries = links.flatMap(({ listen }, nth) =>
       this.#topology.links[nth]!.usedBy === 'clients' ? [listen] : [],
     );
-    const certificate = await entryCertificate(this.#topology, entries[0]!, replicas, this.#driver.edge);
-    this.#scaling = followScale(links, replicas, { clock, network: this.#driver.network }, token);
+    const machine = { clock, network: this.#driver.network };
+    const certificate = await entryCertificate(this.#topology, entries[0]!, replicas, this.#driver.edge, machine);
+    this.#scaling = followScale(links, replicas, machine, token);
     return {
       entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
       entryCertificate: certificate,

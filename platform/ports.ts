@@ -1,8 +1,8 @@
-import { randomInt } from 'node:crypto';
-import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { SquallError } from '../harness/errors.ts';
+import { systemNetwork } from '../harness/host/network.ts';
+import { systemSecrets } from '../harness/host/secrets.ts';
 import type { LinkPlan } from '../stack/topology.ts';
 import { portOffset, requirePortsFit } from './port-plan.ts';
 
@@ -29,7 +29,9 @@ interface ReservedPort {
 export async function reservePort(): Promise<ReservedPort> {
   const to = ephemeralFrom();
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const reserved = await listen(randomInt(FIRST_PORT, to)).catch(() => undefined);
+    const reserved = await listen(FIRST_PORT + (systemSecrets(4).readUInt32LE() % (to - FIRST_PORT))).catch(
+      () => undefined,
+    );
     if (reserved) return reserved;
   }
   throw new SquallError('environment', 'NO_FREE_PORT', `Found no free port below ${to} in ${ATTEMPTS} attempts`, {
@@ -103,8 +105,7 @@ function reserveAt(base: number, name: string): Promise<ReservedPort> {
 async function listen(port: number): Promise<ReservedPort> {
   const server = createServer(socket => socket.destroy());
   server.unref();
-  server.listen({ host: LOOPBACK, port, exclusive: true });
-  await once(server, 'listening');
+  await systemNetwork.listen(server, { host: LOOPBACK, port });
   return { port, free: () => new Promise(resolve => void server.close(() => resolve())) };
 }
 

@@ -2,6 +2,7 @@ import { parse } from 'yaml';
 import { faultPackages } from '../faults/catalog.ts';
 import type { FaultPackage } from '../faults/fault.ts';
 import { boundaryName, boundaryNames, zoneNames } from '../faults/zones.ts';
+import { systemClock } from '../harness/clock.ts';
 import { SquallError } from '../harness/errors.ts';
 import { findProgram } from '../harness/host/programs.ts';
 import {
@@ -27,6 +28,7 @@ import { requireSplittable, type Split, scheduledIn } from './load/split.ts';
 import { loadWarnings } from './load/warnings.ts';
 import { quoted } from './quoted.ts';
 import type { ResolvedScenario } from './scenario.ts';
+import { secretsOf } from './session/secrets.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './target/external.ts';
 import { requireVirtual, virtualTime } from './virtual-limits.ts';
 
@@ -130,7 +132,8 @@ function stackOf(
   const keys = (load.clients?.classes ?? []).flatMap(({ key }) =>
     key === undefined ? [] : [resolveSecret(key, process.env)],
   );
-  const topology = topologyOf(stack, timeScale, seed, undefined, keys);
+  const secret = secretsOf({ seed, platform }, 'stack');
+  const topology = topologyOf(stack, timeScale, seed, { secret, now: systemClock.date(), clientKeys: keys });
   return { topology, timeScale, stack: platform === 'virtual' ? { ...stack, virtual } : stack };
 }
 

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { systemClock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import { interruptible } from '../harness/host/interrupts.ts';
 import { EXTENSION, moduleNames } from '../harness/host/modules.ts';
@@ -85,15 +86,13 @@ function textOf(nameOrPath: string, path: string): string {
 /** The default export of a module. It may compute for as long as {@link MAX_IMPORT_MS}, and be interrupted even where it never waits. */
 async function importDefault(url: string, source: string): Promise<unknown> {
   const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(
-    () => limit.reject(new Error(`it does not end within ${MAX_IMPORT_MS / 1000} s`)),
-    MAX_IMPORT_MS,
-  );
+  const late = new Error(`it does not end within ${MAX_IMPORT_MS / 1000} s`);
+  const unlimit = systemClock.after(MAX_IMPORT_MS, () => limit.reject(late));
   const module: { default?: unknown } = await interruptible(() => Promise.race([import(url), limit.promise]))
     .catch(error => {
       throw unreadable(source, messageOf(error), error);
     })
-    .finally(() => clearTimeout(timer));
+    .finally(unlimit);
   if (module.default === undefined)
     throw unreadable(source, 'it has no default export; write `export default { name: …, why: …, load: …, slos: … }`');
   return module.default;

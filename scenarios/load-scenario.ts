@@ -1,6 +1,7 @@
 import { NEVER } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import { interruptible } from '../harness/host/interrupts.ts';
+import { thisMachine } from '../harness/host/network.ts';
 import { warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
 import { resolvedHeaders } from '../load/request/secrets.ts';
@@ -75,11 +76,12 @@ export async function loadScenario(
     }),
   ).catch(orBlame);
   const warmUp = warmUpMs(compiled.plan);
-  if (startAt && startAt.getTime() < Date.now() + warmUp)
+  const now = thisMachine.clock.date();
+  if (startAt && startAt.getTime() < now.getTime() + warmUp)
     throw new SquallError(
       'option',
       'START_TOO_EARLY',
-      `Expected \`--start-at\` to be later than the end of the warm-up, ${formatMs(warmUp)} from now (${new Date().toISOString()}), got ${startAt.toISOString()}`,
+      `Expected \`--start-at\` to be later than the end of the warm-up, ${formatMs(warmUp)} from now (${now.toISOString()}), got ${startAt.toISOString()}`,
       { next: 'Choose a later --start-at, which leaves time to start the processes and to warm up.' },
     );
   const check = (other: unknown) =>
@@ -108,7 +110,7 @@ async function modelsFor(
   const isPlain = typeof load.workload === 'object' && load.workload.kind === 'http';
   if (!external || load.model !== undefined || isPlain) return undefined;
   const headers = compileHeaders(load.headers ?? {}, 'load.headers', process.env);
-  return targetModels(external, resolvedHeaders(headers, process.env), signal);
+  return targetModels(external, resolvedHeaders(headers, process.env), thisMachine, signal);
 }
 
 /** A target with its metrics: those of the options, otherwise those of the scenario. */
@@ -132,5 +134,5 @@ async function withMetrics(
     metrics: options.metrics ?? target?.metrics,
     metricsAuthorization: options.metricsAuthorization ?? target?.metricsAuthorization,
   };
-  return { ...external, metrics: await metricsEndpoints(merged, external, written, signal) };
+  return { ...external, metrics: await metricsEndpoints(merged, external, written, thisMachine, signal) };
 }

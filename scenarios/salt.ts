@@ -1,6 +1,7 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { RunPlan } from '../harness/plan.ts';
 import type { CompiledScenario } from './compile.ts';
+import { secretsOf } from './session/secrets.ts';
 
 const CHARACTERS = 10;
 
@@ -10,8 +11,8 @@ const CHARACTERS = 10;
  * @param startAt start of the load phase. @default as soon as possible
  */
 export function freshSalt({ seed, platform }: Pick<RunPlan, 'seed' | 'platform'>, startAt?: Date): string {
-  if (platform !== 'virtual' && !startAt) return randomBytes(CHARACTERS / 2).toString('hex');
-  return createHash('sha256').update(`${seed} ${startAt?.toISOString()}`).digest('hex').slice(0, CHARACTERS);
+  if (!startAt) return secretsOf({ seed, platform }, 'salt')(CHARACTERS / 2).toString('hex');
+  return createHash('sha256').update(`${seed} ${startAt.toISOString()}`).digest('hex').slice(0, CHARACTERS);
 }
 
 /** A scenario whose prompts begin with marks of a salt, and whose replay command gives it. @param salt empty for none */

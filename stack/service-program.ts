@@ -1,4 +1,3 @@
-import { randomInt, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { pino } from 'pino';
@@ -6,6 +5,7 @@ import { collectDefaultMetrics, type Registry } from 'prom-client';
 import { type Clock, settlesWithin, systemClock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
 import { type Endpoint, type Machine, thisMachine } from '../harness/host/network.ts';
+import { newUuid, systemSecrets } from '../harness/host/secrets.ts';
 import { hostNames } from '../harness/http/own-names.ts';
 import { type Random, seededRandom } from '../harness/random.ts';
 
@@ -40,8 +40,8 @@ export async function runProgram(name: string, serve: Serve, destination: pino.D
     await serve({
       ...thisMachine,
       environment: process.env,
-      random: seededRandom(randomInt(2 ** 32)),
-      newId: randomUUID,
+      random: seededRandom(systemSecrets(4).readUInt32LE()),
+      newId: () => newUuid(systemSecrets),
       names: hostNames(),
       logger: base => pino({ base }, destination),
       measureProcess: register => collectDefaultMetrics({ register }),

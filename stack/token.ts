@@ -1,6 +1,7 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { SquallError } from '../harness/errors.ts';
+import type { SecretBytes } from '../harness/host/secrets.ts';
 
 /**
  * Environment variable with the token of a run. Services require it for whatever changes them, such as a registration or a number of
@@ -9,8 +10,8 @@ import { SquallError } from '../harness/errors.ts';
 export const TOKEN_VARIABLE = 'STACK_TOKEN';
 
 /** New random token: 43 characters that need no quoting anywhere. */
-export function newToken(): string {
-  return randomBytes(32).toString('base64url');
+export function newToken(secret: SecretBytes): string {
+  return secret(32).toString('base64url');
 }
 
 /**

@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
+import type { SecretBytes } from '../harness/host/secrets.ts';
 import type { Login } from '../harness/http/login.ts';
 import { controlReplica } from './control/replica.ts';
 import { makeAuthority } from './edge/certificates.ts';
@@ -52,34 +53,43 @@ export interface Topology {
   readonly prometheusLogin?: Login;
 }
 
+/** What no two stacks have in common. */
+export interface TopologySecrets {
+  /** Source of keys and passwords. */
+  readonly secret: SecretBytes;
+  /** Date around which certificates are valid. */
+  readonly now: Date;
+  /** API key of clients, of which the gateway receives only the SHA-256. @default a new one */
+  readonly apiKey?: string;
+  /** Additional accepted API keys, one per customer. @default none */
+  readonly clientKeys?: readonly string[];
+}
+
 /**
  * Builds the topology of the reference stack for `options`.
  *
  * @param timeScale divides the model's load time
  * @param seed determines the generated words
- * @param apiKey API key of clients, of which the gateway receives only the SHA-256. @default a new random key
- * @param clientKeys additional accepted API keys, one per customer
  * @throws SquallError `BAD_INFERENCE_CONFIG` when the options contradict each other
  */
 export function topologyOf(
   options: SettledOptions,
   timeScale: number,
   seed: number,
-  apiKey = `sk-${randomBytes(24).toString('hex')}`,
-  clientKeys: readonly string[] = [],
+  { secret, now, apiKey = `sk-${secret(24).toString('hex')}`, clientKeys = [] }: TopologySecrets,
 ): Topology {
   const parts: TopologyParts = {
     options,
     timeScale,
     seed,
     apiKeyHashes: [apiKey, ...clientKeys].map(key => createHash('sha256').update(key).digest('hex')),
-    redisPassword: newToken(),
+    redisPassword: newToken(secret),
     zones: zonesNamed(options.zones),
   };
   const { gateway, inference, edge, redis, prometheus, control } = options;
   const hasTls = edge !== 'off' && edge.tls !== 'off';
-  const entryAuthority = hasTls ? lazily(() => makeAuthority(new Date())) : undefined;
-  const prometheusLogin = prometheus === 'off' ? undefined : { username: 'squall', password: newToken() };
+  const entryAuthority = hasTls ? lazily(() => makeAuthority(now)) : undefined;
+  const prometheusLogin = prometheus === 'off' ? undefined : { username: 'squall', password: newToken(secret) };
   const scraped = [
     ...(control === 'off' ? [] : [controlReplica(parts)]),
     ...numbered('inference', inference.maxReplicas ?? inference.replicas).map(name => inferenceReplica(name, parts)),

@@ -1,5 +1,5 @@
-import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
+import type { Network } from '../../harness/host/network.ts';
 
 /** Host and port for `net`; an empty host means every interface. */
 interface Address {
@@ -29,9 +29,9 @@ export function formatAddress({ host, port }: Address): string {
  * The address with its host name resolved, IPv4 first.
  * @throws Error for an invalid address or an unknown name
  */
-export async function resolveAddress(text: string): Promise<Address> {
+export async function resolveAddress(text: string, network: Network): Promise<Address> {
   const { host, port } = parseAddress(text);
   if (host === '' || isIP(host)) return { host, port };
-  const { address } = await lookup(host, { order: 'ipv4first' });
-  return { host: address, port };
+  const [address] = await network.lookup(host);
+  return { host: address!, port };
 }

@@ -1,6 +1,6 @@
-import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { messageOf } from '../../harness/errors.ts';
+import type { Random } from '../../harness/random.ts';
 import { ApiError, statusOf } from './api-error.ts';
 import { asObject, type Body, parseBody, readField } from './body.ts';
 import type { ProxyCollection } from './proxy-collection.ts';
@@ -85,6 +85,7 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Handler>>>> = {
  */
 export function createApi(proxies: ProxyCollection, { token = '', metrics }: ApiOptions = {}): Server {
   let last: Promise<unknown> = Promise.resolve();
+  const random = proxies.random.stream('request ids');
   return createServer(TIMEOUTS, (request, response) => {
     if (!isAuthorized(request.headers.authorization, token)) {
       const headers = { 'content-type': 'application/json', 'www-authenticate': 'Bearer', connection: 'close' };
@@ -93,7 +94,9 @@ export function createApi(proxies: ProxyCollection, { token = '', metrics }: Api
     }
     void readText(request).then(
       text => {
-        last = last.then(() => reply(request, response, { text, proxies, metrics })).catch(() => response.destroy());
+        last = last
+          .then(() => reply(request, response, { text, proxies, metrics, random }))
+          .catch(() => response.destroy());
       },
       () => response.destroy(),
     );
@@ -107,7 +110,12 @@ async function reply(
     text,
     proxies,
     metrics,
-  }: Pick<Call, 'proxies'> & { readonly text: string | null; readonly metrics?: Metrics | undefined },
+    random,
+  }: Pick<Call, 'proxies'> & {
+    readonly text: string | null;
+    readonly metrics?: Metrics | undefined;
+    readonly random: Random;
+  },
 ): Promise<void> {
   const { method = 'GET', url = '/' } = request;
   if (url === '*') return send(response, method === 'OPTIONS' ? 200 : 404, {});
@@ -120,7 +128,7 @@ async function reply(
   if (!handlers && !isMetrics) return send(response, 404, PLAIN, '404 page not found\n');
   const handler = handlers?.[method];
   if (!handler && !isMetrics) return send(response, 405, {});
-  response.setHeader('x-toxiproxy-request-id', requestId());
+  response.setHeader('x-toxiproxy-request-id', requestId(random));
   if (request.headers['user-agent']?.startsWith('Mozilla/')) {
     return send(response, 403, PLAIN, 'User agent not allowed\n');
   }
@@ -173,8 +181,8 @@ function matchPath(path: string): { pattern: string; proxyName: string; toxicNam
 }
 
 /** 20 characters, unique, as of Toxiproxy's logger. */
-function requestId(): string {
-  return Array.from(randomBytes(20), byte => (byte % 32).toString(32)).join('');
+function requestId(random: Random): string {
+  return Array.from({ length: 20 }, () => random.integer(0, 31).toString(32)).join('');
 }
 
 /** The body; null for one that is too long, which is read to its end all the same so that the client sees the response. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Clock } from '../../harness/clock.ts';
 import type { RunningStack } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
-import { type Machine, systemNetwork, thisMachine } from '../../harness/host/network.ts';
+import { type Machine, thisMachine } from '../../harness/host/network.ts';
 import { parseAddress } from './address.ts';
 import { beginOperation, ignoreMissing, type Operation } from './operation.ts';
 import { type ActiveToxic, fromWire, isSameToxic, type Toxic, toWire } from './toxic.ts';
@@ -42,10 +42,9 @@ type NewProxy = Pick<ProxyState, 'name' | 'listen' | 'upstream'>;
 /** A client of a stack's fault proxy. */
 export function toxiproxyOf(stack: RunningStack, clock: Clock): ToxiproxyClient {
   const { proxyApiUrl, proxyToken, network } = stack;
-  const machine = { clock, network: network ?? systemNetwork };
   const turns = TURNS.get(stack) ?? new Turns();
   TURNS.set(stack, turns);
-  return connectToxiproxy({ apiUrl: proxyApiUrl, token: proxyToken, machine, turns });
+  return connectToxiproxy({ apiUrl: proxyApiUrl, token: proxyToken, machine: { clock, network }, turns });
 }
 
 /** Of the faults of each stack: those that end together would otherwise undo each other's healing. */

@@ -22,6 +22,11 @@ export class ProxyCollection {
   readonly #proxies = new Map<string, FaultProxy>();
   readonly #options: Required<ProxyCollectionOptions>;
 
+  /** Its chance, for what goes with it. */
+  get random(): Random {
+    return this.#options.random;
+  }
+
   constructor({ machine, random, log = () => {}, onTransferred = () => {} }: ProxyCollectionOptions) {
     this.#options = { machine, random, log, onTransferred };
   }

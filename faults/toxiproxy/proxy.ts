@@ -110,7 +110,9 @@ export class FaultProxy {
 
   /** Whether these addresses differ from the current ones. @throws Error if `listen` is invalid */
   async differs(listen: string, upstream: string): Promise<boolean> {
-    return formatAddress(await resolveAddress(listen)) !== this.#listen || upstream !== this.#upstream;
+    return (
+      formatAddress(await resolveAddress(listen, this.#machine.network)) !== this.#listen || upstream !== this.#upstream
+    );
   }
 
   listToxics(): ShownToxic[] {
@@ -230,7 +232,7 @@ const BIND_ERRORS: Readonly<Record<string, string>> = {
 
 /** Listens on `listen` and returns the address, with the kernel's choice for port 0. */
 async function listenOn(server: Server, listen: string, network: Network): Promise<string> {
-  const address = await resolveAddress(listen).catch((error: Error) => {
+  const address = await resolveAddress(listen, network).catch((error: Error) => {
     throw new Error(`listen tcp: ${error.message}`);
   });
   try {

@@ -5,7 +5,6 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import type { Server } from 'node:http';
-import { systemClock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
 import { thisMachine } from '../../harness/host/network.ts';
 import { seededRandom } from '../../harness/random.ts';
@@ -14,6 +13,7 @@ import { type Flags, parseFlags, USAGE } from './flags.ts';
 import type { ProxyLog } from './proxy.ts';
 import { ProxyCollection } from './proxy-collection.ts';
 
+const { clock, network } = thisMachine;
 const MAX_CONFIG_BYTES = 64 * 1024 * 1024;
 
 const log: ProxyLog = line => process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -24,7 +24,7 @@ function readFlags(args: readonly string[]): Flags {
     process.exit(0);
   }
   try {
-    return parseFlags(args, Date.now());
+    return parseFlags(args, clock.date().getTime());
   } catch (error) {
     return quit(2, messageOf(error));
   }
@@ -37,7 +37,7 @@ function quit(status: number, line: string): never {
 
 /** Creates the proxies of a file. As in Toxiproxy, a file that cannot be used is a line in the log. */
 async function populate(proxies: ProxyCollection, path: string): Promise<void> {
-  const time = () => systemClock.date().toISOString();
+  const time = () => clock.date().toISOString();
   const failed = (message: string, error: unknown) =>
     log({ level: 'error', config: path, error: messageOf(error), time: time(), message });
   try {
@@ -82,12 +82,8 @@ const parts = { machine: thisMachine, random: seededRandom(seed), log };
 const proxies = new ProxyCollection(onTransferred ? { ...parts, onTransferred } : parts);
 const api = createApi(proxies, { token: process.env.TOXIPROXY_AUTH_TOKEN, metrics });
 stopOnSignal(api, proxies);
-api.once('error', (error: NodeJS.ErrnoException) => {
-  quit(1, error.code === 'EADDRINUSE' ? `${host}:${port} is already in use` : error.message);
-});
 if (config !== '') await populate(proxies, config);
-api.listen(port, host, () => {
-  const address = api.address();
-  const actualPort = typeof address === 'object' && address ? address.port : port;
-  process.stdout.write(`toxiproxy-server (embedded) ${EMBEDDED_VERSION} listens on ${host}:${actualPort}\n`);
+const listening = await network.listen(api, { host, port }).catch((error: NodeJS.ErrnoException) => {
+  return quit(1, error.code === 'EADDRINUSE' ? `${host}:${port} is already in use` : error.message);
 });
+process.stdout.write(`toxiproxy-server (embedded) ${EMBEDDED_VERSION} listens on ${host}:${listening.port}\n`);

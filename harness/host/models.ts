@@ -1,8 +1,9 @@
 import { once } from 'node:events';
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import type { IncomingMessage } from 'node:http';
 import type { ConnectionOptions } from 'node:tls';
 import { messageOf, SquallError } from '../errors.ts';
+import { requestOver } from './http-client.ts';
+import type { Machine, Network } from './network.ts';
 
 /** Where and how to ask for a list of models. */
 export interface ModelQuery {
@@ -27,12 +28,16 @@ const NEXT = 'Name the model: `load.model` of the scenario, --set load.model=…
  * @throws SquallError `MODELS_UNAVAILABLE` where asking again may help, otherwise `NO_MODEL`, both with what the server answered; the
  * signal's reason on abort
  */
-export async function listModels(query: ModelQuery, signal: AbortSignal): Promise<readonly [string, ...string[]]> {
+export async function listModels(
+  query: ModelQuery,
+  { clock, network }: Machine,
+  signal: AbortSignal,
+): Promise<readonly [string, ...string[]]> {
   const { url, path } = query;
-  const limit = AbortSignal.timeout(TIMEOUT_MS);
+  const limit = clock.timeout(TIMEOUT_MS);
   const none = (found: string, next = NEXT, code = 'NO_MODEL') =>
     new SquallError('environment', code, `Expected ${url} to list a model at ${path}, but: ${found}`, { next });
-  const { status, text } = await get(query, AbortSignal.any([signal, limit])).catch(error => {
+  const { status, text } = await get(query, network, AbortSignal.any([signal, limit])).catch(error => {
     signal.throwIfAborted();
     const found = limit.aborted ? `no complete answer within ${TIMEOUT_MS / 1000} s` : messageOf(error);
     throw none(found, NEXT, 'MODELS_UNAVAILABLE');
@@ -65,11 +70,11 @@ export function modelsIn(text: string): string[] {
 }
 
 async function get(
-  { address, port, tls, path, headers }: ModelQuery,
+  { address, ...query }: ModelQuery,
+  network: Network,
   signal: AbortSignal,
 ): Promise<{ readonly status: number; readonly text: string }> {
-  const options = { host: address, port, path, headers, signal, agent: false } as const;
-  const request = tls ? httpsRequest({ ...options, ...tls }) : httpRequest(options);
+  const request = requestOver(network, { ...query, host: address, signal });
   const [response] = (await once(request.end(), 'response', { signal })) as [IncomingMessage];
   let text = '';
   for await (const chunk of response) {

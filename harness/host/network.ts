@@ -1,5 +1,7 @@
-import type { ClientRequestArgs } from 'node:http';
-import { type AddressInfo, connect, type OnReadOpts, type Server, type Socket } from 'node:net';
+import { lookup } from 'node:dns/promises';
+import { type AddressInfo, connect as connectTcp, type OnReadOpts, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { type Clock, systemClock } from '../clock.ts';
 
 /** Address of a TCP endpoint. `host` is an IP address; empty to listen on all. */
@@ -11,6 +13,8 @@ export interface Endpoint {
 
 /** What a connection is opened with. */
 export interface ConnectOptions extends Endpoint {
+  /** Address of this machine to connect from. @default any */
+  readonly localAddress?: string;
   /** Whether the end of the peer leaves the own direction open. @default false */
   readonly allowHalfOpen?: boolean;
   /** Whether small writes are sent at once. @default false */
@@ -27,6 +31,12 @@ export interface Network {
   /** Starts to connect; `connect`, `error` and `close` are told by the socket, as by `net.connect`. */
   connect(options: ConnectOptions): Socket;
   /**
+   * The same with TLS: `secureConnect` tells the end of the handshake, as by `tls.connect`.
+   * @param tls options of Node's, such as the server's name
+   * @throws Error in virtual time, which has no TLS: scenarios with it are refused before
+   */
+  connectTls(endpoint: ConnectOptions, tls: ConnectionOptions): TLSSocket;
+  /**
    * Lets `server` (of `node:net` or `node:http`) accept connections; its `close` ends that.
    * @param backlog maximum number of connections that wait to be accepted. @default Node's 511
    * @returns the endpoint, with its port
@@ -35,11 +45,14 @@ export interface Network {
   listen(server: Server, endpoint: Endpoint, backlog?: number): Promise<Endpoint>;
   /** HTTP over {@link connect}, as the global `fetch`; connections are kept. */
   readonly fetch: typeof fetch;
+  /** All addresses of a host name, IPv4 first, as the system resolves it. @throws the system's error, such as `ENOTFOUND` */
+  lookup(host: string): Promise<readonly string[]>;
 }
 
 /** The machine's network. */
 export const systemNetwork: Network = {
-  connect: options => connect(options),
+  connect: options => connectTcp(options),
+  connectTls: (endpoint, tls) => connect({ ...endpoint, ...tls }),
   listen: (server, { host, port }, backlog) =>
     new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -50,6 +63,7 @@ export const systemNetwork: Network = {
       });
     }),
   fetch,
+  lookup: async host => (await lookup(host, { all: true, order: 'ipv4first' })).map(({ address }) => address),
 };
 
 /** What a program needs of where it runs: the machine itself, or a host in virtual time. */
@@ -61,7 +75,7 @@ export interface Machine {
 /** This machine. */
 export const thisMachine: Machine = { clock: systemClock, network: systemNetwork };
 
-/** `createConnection` of `node:http` that connects over `network`. */
-export function connectorOn(network: Network): (options: ClientRequestArgs) => Socket {
-  return ({ host, port }) => network.connect({ host: host ?? '127.0.0.1', port: Number(port ?? 80) });
+/** Starts TLS over `stream`. */
+export function tlsOver(stream: Duplex, tls: ConnectionOptions): TLSSocket {
+  return connect({ ...tls, socket: stream });
 }

@@ -1,12 +1,11 @@
-import { request as requestHttp } from 'node:http';
-import { request as requestHttps } from 'node:https';
 import { addAbortSignal, type Duplex } from 'node:stream';
 import type { ConnectionOptions } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import type { Clock } from '../clock.ts';
 import type { Probe } from '../contracts.ts';
 import { tlsNameOf } from './client-tls.ts';
-import { connectorOn, type Network, systemNetwork } from './network.ts';
+import { requestOver } from './http-client.ts';
+import type { Network } from './network.ts';
 
 /** The first byte of whatever came back. */
 export interface FirstByte extends Probe {
@@ -17,13 +16,12 @@ export interface FirstByte extends Probe {
 /** How to send a probe. */
 export interface ProbeOptions {
   readonly clock: Pick<Clock, 'nowMs'>;
+  readonly network: Network;
   readonly signal: AbortSignal;
   /** `host:port` to connect to, as a client of `url` would: same `Host`, same TLS name. @default those of `url` */
   readonly via?: string;
   /** JSON to send by `POST` instead of a `GET`. */
   readonly body?: string;
-  /** Of plain TCP. @default the system's */
-  readonly network?: Network;
   /** Of Node's, such as a client certificate. @default none */
   readonly tls?: ConnectionOptions;
 }
@@ -45,22 +43,20 @@ export async function probe(url: string, options: ProbeOptions): Promise<FirstBy
   }
 }
 
-function get(url: URL, { clock, signal, via, tls, body, network = systemNetwork }: ProbeOptions): Promise<FirstByte> {
+function get(url: URL, { clock, signal, via, tls, body, network }: ProbeOptions): Promise<FirstByte> {
   const isTls = url.protocol === 'https:';
   const { hostname, port } = urlToHttpOptions(via === undefined ? url : new URL(`http://${via}`));
   const post =
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
   const method = body === undefined ? 'GET' : 'POST';
-  const place = {
-    method,
-    hostname,
-    port,
+  const request = {
+    ...{ host: hostname!, port: Number(port || (isTls ? 443 : 80)), path: url.pathname + url.search, method, signal },
     headers: { host: url.host, ...post },
-    ...(isTls ? { agent: false, ...tlsNameOf(url.hostname), ...tls } : { createConnection: connectorOn(network) }),
+    tls: isTls ? { ...tlsNameOf(url.hostname), ...tls } : null,
   };
   let sentMs = clock.nowMs();
   return new Promise((resolve, reject) => {
-    const request = (isTls ? requestHttps : requestHttp)(url, { ...place, signal }, response => {
+    const sent = requestOver(network, request, response => {
       response.on('error', () => {}).resume();
       const { statusCode = 0 } = response;
       resolve({ isReady: statusCode >= 200 && statusCode < 300, sentMs, ttfbMs: clock.nowMs() - sentMs });
@@ -75,7 +71,7 @@ function get(url: URL, { clock, signal, via, tls, body, network = systemNetwork 
       if (error.code?.startsWith('HPE_')) resolve({ isReady: false, sentMs, ttfbMs: clock.nowMs() - sentMs });
       else reject(error);
     };
-    request
+    sent
       .end(body)
       .on('error', ended)
       .once('upgrade', upgraded)
@@ -88,7 +84,7 @@ function get(url: URL, { clock, signal, via, tls, body, network = systemNetwork 
 }
 
 /** Both questions at once: Redis answers in order, one line each. While it loads its data, `PING` is answered with an error. */
-function ping(url: URL, { clock, signal, network = systemNetwork }: ProbeOptions): Promise<FirstByte> {
+function ping(url: URL, { clock, signal, network }: ProbeOptions): Promise<FirstByte> {
   const { hostname: host, port } = urlToHttpOptions(url);
   const login = url.password && `AUTH ${url.username} ${url.password}\r\n`;
   const wanted = `${login && '+OK\r\n'}+PONG\r\n`;

@@ -1,5 +1,6 @@
-import { request as requestHttp } from 'node:http';
-import { connectorOn, type Network, systemNetwork } from './network.ts';
+import { urlToHttpOptions } from 'node:url';
+import { requestOver } from './http-client.ts';
+import type { Network } from './network.ts';
 
 /** A short request with a JSON body. */
 export interface ShortRequest {
@@ -27,14 +28,15 @@ export function send(
   origin: string,
   { method, path, headers: extra, body }: ShortRequest,
   signal: AbortSignal,
-  network: Network = systemNetwork,
+  network: Network,
 ): Promise<ShortResponse> {
   const json = body === undefined ? '' : JSON.stringify(body);
+  const { hostname, port } = urlToHttpOptions(new URL(origin));
   const headers = { ...extra, 'content-type': 'application/json', 'content-length': Buffer.byteLength(json) };
   return new Promise((resolve, reject) => {
-    const request = requestHttp(
-      origin + path,
-      { method, headers, signal, createConnection: connectorOn(network) },
+    const request = requestOver(
+      network,
+      { host: hostname!, port: Number(port || 80), path, method, headers, signal },
       response => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => {

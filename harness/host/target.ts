@@ -1,7 +1,7 @@
-import { lookup } from 'node:dns/promises';
 import { BlockList, isIP } from 'node:net';
-import { NEVER, systemClock, withLimit } from '../clock.ts';
+import { NEVER, withLimit } from '../clock.ts';
 import { messageOf, SquallError } from '../errors.ts';
+import type { Machine } from './network.ts';
 
 /** Target and its addresses. Connect to an address, not to the name: only addresses were checked. */
 export interface LocatedTarget {
@@ -26,8 +26,8 @@ export interface LocateOptions {
   readonly allowsQuery?: boolean;
   /** Ends the name resolution, which is limited to 5 s in any case. */
   readonly signal?: AbortSignal;
-  /** Resolves a name to all its addresses. @default the system's resolver */
-  readonly resolve?: (host: string) => Promise<readonly string[]>;
+  /** Resolves names. */
+  readonly machine: Machine;
 }
 
 const RESOLVE_LIMIT_MS = 5000;
@@ -42,13 +42,13 @@ LOOPBACK.addAddress('::1', 'ipv6');
  * @throws SquallError `BAD_TARGET` for a text that is not an http or https URL or contains a password, a fragment, or a query where none is allowed,
  * `TARGET_UNRESOLVED` for a name without an address, `TARGET_NOT_LOCAL` for another machine; the signal's reason on abort
  */
-export async function locateTarget(text: string, options: LocateOptions = {}): Promise<LocatedTarget> {
-  const { iOwnThisTarget = false, allowsQuery = false, signal = NEVER, resolve = resolveHost } = options;
+export async function locateTarget(text: string, options: LocateOptions): Promise<LocatedTarget> {
+  const { iOwnThisTarget = false, allowsQuery = false, signal = NEVER, machine } = options;
   const url = parseTarget(text);
   if (url.hash !== '') throw badTarget('a URL without a fragment (#…)');
   if (url.search !== '' && !allowsQuery) throw badTarget(`a URL without a query, got "${text}"`);
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const addresses = isIP(host) ? [host] : await resolved(host, resolve, signal);
+  const addresses = isIP(host) ? [host] : await resolved(host, machine, signal);
   for (const address of addresses) requireLocal(address, { url: text, iOwnThisTarget });
   return { url, addresses, port: Number(url.port || (url.protocol === 'https:' ? 443 : 80)) };
 }
@@ -101,13 +101,9 @@ function parseTarget(text: string): URL {
   return url;
 }
 
-async function resolved(
-  host: string,
-  resolve: (host: string) => Promise<readonly string[]>,
-  signal: AbortSignal,
-): Promise<readonly string[]> {
+async function resolved(host: string, { clock, network }: Machine, signal: AbortSignal): Promise<readonly string[]> {
   try {
-    const addresses = await withLimit(RESOLVE_LIMIT_MS, signal, () => resolve(host), systemClock);
+    const addresses = await withLimit(RESOLVE_LIMIT_MS, signal, () => network.lookup(host), clock);
     if (addresses.length === 0) throw new Error('it has no address');
     return addresses;
   } catch (cause) {
@@ -119,9 +115,4 @@ async function resolved(
       { cause, next: 'Correct the name, or give the address itself.' },
     );
   }
-}
-
-async function resolveHost(host: string): Promise<readonly string[]> {
-  const found = await lookup(host, { all: true, order: 'ipv4first' });
-  return found.map(({ address }) => address);
 }

@@ -1,10 +1,11 @@
-import { Agent, type ClientRequest, request as requestHttp } from 'node:http';
+import type { ClientRequest } from 'node:http';
 import { Duplex } from 'node:stream';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { urlToHttpOptions } from 'node:url';
 import type { Clock } from '../clock.ts';
 import { tlsNameOf } from './client-tls.ts';
-import { type Machine, type Network, systemNetwork } from './network.ts';
+import { requesterOn } from './http-client.ts';
+import { type Machine, type Network, tlsOver } from './network.ts';
 
 /** Requests to send in turn on one connection, see {@link trace}. */
 export interface TraceRequest {
@@ -41,8 +42,7 @@ export interface Trace {
 /** How to trace; `via` and `tls` as of {@link ProbeOptions}. */
 export interface TraceOptions {
   readonly clock: Clock;
-  /** @default the system's */
-  readonly network?: Network;
+  readonly network: Network;
   readonly signal: AbortSignal;
   /** `host:port` to connect to. @default that of `url` */
   readonly via?: string;
@@ -60,7 +60,7 @@ export interface TraceOptions {
  * @throws the signal's reason on abort, and nothing else
  */
 export async function trace(url: string, request: TraceRequest, options: TraceOptions): Promise<Trace> {
-  const { signal, via, clock, network = systemNetwork } = options;
+  const { signal, via, clock, network } = options;
   signal.throwIfAborted();
   const to = new URL(url);
   const { hostname, port } = urlToHttpOptions(via === undefined ? to : new URL(`http://${via}`));
@@ -157,38 +157,19 @@ class Wire {
   }
 }
 
-/** Hands the one connection to every request in turn. */
-class OneConnection extends Agent {
-  readonly #stream: Duplex;
-
-  constructor(stream: Duplex) {
-    super({ keepAlive: true, maxSockets: 1 });
-    this.#stream = stream;
-  }
-
-  override createConnection(): Duplex {
-    return this.#stream;
-  }
-
-  // The default calls methods that only sockets have.
-  override keepSocketAlive(): boolean {
-    return true;
-  }
-}
-
 async function sendGets(wire: Wire, url: URL, request: TraceRequest, { tls }: TraceOptions): Promise<void> {
   const { count = 1, padBytes = 0 } = request;
   const isTls = url.protocol === 'https:';
   const stream = isTls
-    ? connectTls({ socket: wire.stream, ALPNProtocols: ['http/1.1'], ...tlsNameOf(url.hostname), ...tls })
+    ? tlsOver(wire.stream, { ALPNProtocols: ['http/1.1'], ...tlsNameOf(url.hostname), ...tls })
     : wire.stream;
   stream.on('error', () => {});
-  const agent = new OneConnection(stream);
+  const begin = requesterOn(stream);
   const pad = padBytes > 0 ? { 'x-padding': 'x'.repeat(padBytes) } : {};
   // All at once, so that the agent always has a next one: it closes an idle connection over which anything comes.
   const responses = Array.from({ length: count }, (_, index) => {
     const headers = { host: url.host, connection: index < count - 1 ? 'keep-alive' : 'close', ...pad };
-    return responseTo(requestHttp({ agent, path: url.pathname + url.search, headers }), wire);
+    return responseTo(begin({ path: url.pathname + url.search, headers }), wire);
   });
   for (const response of responses) if (!(await response)) return;
 }

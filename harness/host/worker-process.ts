@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { every, systemClock } from '../clock.ts';
 import type { FromWorker, ToWorker, WorkerFailure } from './worker.ts';
 
 /** What a worker does for the process that started it. */
@@ -36,12 +37,12 @@ export function workerProcess<Order, Progress, Result>(duties: WorkerDuties<Orde
   const send = (message: FromWorker<Progress, Result>) => {
     if (process.connected) process.send!(message, undefined, undefined, () => {});
   };
-  const timer = setInterval(() => {
+  const endProgress = every(systemClock, progressMs, () => {
     const known = progress();
     if (known !== undefined) send({ type: 'progress', progress: known });
-  }, progressMs).unref();
+  });
   const leave = async (last: FromWorker<Progress, Result>): Promise<never> => {
-    clearInterval(timer);
+    endProgress();
     send(last);
     if (process.connected) await once(process, 'disconnect');
     process.exit(0);
@@ -52,9 +53,12 @@ export function workerProcess<Order, Progress, Result>(duties: WorkerDuties<Orde
   };
   const retire = () => {
     stopped.abort();
-    setTimeout(() => process.exit(0), farewellMs).unref();
+    systemClock.timeout(farewellMs).addEventListener('abort', () => process.exit(0));
   };
-  process.on('disconnect', retire);
+  process.on('disconnect', () => {
+    endProgress();
+    retire();
+  });
   process.on('SIGTERM', retire);
   process.on('message', (message: ToWorker<Order>) => {
     if (message.type === 'stop') stopped.abort();

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { systemClock } from '../clock.ts';
 import { type ErrorKind, SquallError } from '../errors.ts';
 import { endGroup, signalGroup } from './process-group.ts';
 
@@ -117,10 +118,10 @@ function orEnd(
   end: () => Promise<void>,
 ): Promise<void> {
   const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(() => limit.reject(late()), readyLimitMs);
+  const unlimit = systemClock.after(readyLimitMs, () => limit.reject(late()));
   const settled = Promise.race([ready, done.then(() => {}), limit.promise])
     .catch(error => end().then(() => Promise.reject(error)))
-    .finally(() => clearTimeout(timer));
+    .finally(unlimit);
   settled.catch(() => {});
   return settled;
 }

@@ -117,8 +117,7 @@ export class Probe {
       setupClient: client => this.#attach(client),
     });
     instance.on('error', this.#done.reject);
-    const timer = setTimeout(() => this.#end(), startAtMs + endMs - this.#clock.nowMs());
-    await this.#done.promise.finally(() => clearTimeout(timer));
+    await this.#done.promise.finally(this.#clock.after(startAtMs + endMs - this.#clock.nowMs(), () => this.#end()));
   }
 
   /** Number of requests so far. */

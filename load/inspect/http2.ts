@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import type { Network } from '../../harness/host/network.ts';
 import { isHttp2Frame } from '../stream/wire/failure.ts';
 
 /** Connection preface of a client and its empty SETTINGS frame (RFC 9113, section 3.4). */
@@ -9,12 +9,12 @@ const PREFACE = Buffer.concat([
 const LIMIT_MS = 1000;
 
 /** Whether a server without TLS answers a client that begins with HTTP/2. Sends no request. @throws the signal's reason on abort */
-export async function welcomesHttp2(url: string, signal: AbortSignal): Promise<boolean> {
+export async function welcomesHttp2(url: string, network: Network, signal: AbortSignal): Promise<boolean> {
   const { protocol, hostname, port } = new URL(url);
   if (protocol !== 'http:') return false;
   signal.throwIfAborted();
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) });
+  const socket = network.connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) });
   const no = () => resolve(false);
   socket
     .setTimeout(LIMIT_MS, no)

@@ -2,7 +2,7 @@ import type { Clock } from '../../harness/clock.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { adviceOn, failureText } from '../../harness/failure-text.ts';
-import { systemNetwork } from '../../harness/host/network.ts';
+import type { Machine, Network } from '../../harness/host/network.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { LoadNote, RequestRecord } from '../../harness/requests.ts';
 import { ONLY_HTTP2 } from '../stream/wire/failure.ts';
@@ -49,10 +49,11 @@ export class NotReady extends SquallError {
  */
 export async function awaitReady(
   job: LoadJob,
-  { withinMs, clock, signal }: { readonly withinMs: number; readonly clock: Clock; readonly signal: AbortSignal },
+  { withinMs, machine, signal }: { readonly withinMs: number; readonly machine: Machine; readonly signal: AbortSignal },
 ): Promise<Ready> {
   const url = (job.origin ?? new URL(job.targets[0]!).origin) + new URL(job.targets[0]!).pathname.replace(/\/$/, '');
-  const targets = openTargets(job, { clock, network: systemNetwork });
+  const { clock, network } = machine;
+  const targets = openTargets(job, machine);
   const startMs = clock.nowMs();
   const leftMs = () => startMs + withinMs - clock.nowMs();
   const inFlight = new Set<SingleRequest>();
@@ -82,7 +83,7 @@ export async function awaitReady(
       if (!result) continue;
       if (isServed(result.record)) return { tookMs: clock.nowMs() - startMs, attempts, waitedFor: last ? words() : '' };
       last = result;
-      if (await isOnlyHttp2(result, job.targets[0]!, signal)) throw onlyHttp2(url, result);
+      if (await isOnlyHttp2(result, job.targets[0]!, network, signal)) throw onlyHttp2(url, result);
       if (!mayPass(result.record)) throw rejects(url, words(), result);
       await clock.sleep(Math.min(PAUSE_MS, Math.max(0, leftMs())), signal);
     }
@@ -115,9 +116,14 @@ async function firstOf<T>(
 }
 
 /** Whether the server speaks HTTP/2 alone: it says so by its bytes, by 505, or closes and welcomes a client that begins with HTTP/2. */
-async function isOnlyHttp2({ record, cause }: SingleResult, target: string, signal: AbortSignal): Promise<boolean> {
+async function isOnlyHttp2(
+  { record, cause }: SingleResult,
+  target: string,
+  network: Network,
+  signal: AbortSignal,
+): Promise<boolean> {
   if ((cause as NodeJS.ErrnoException | undefined)?.code === ONLY_HTTP2 || record.status === 505) return true;
-  return record.outcome === 'reset' && !record.resent && (await welcomesHttp2(target, signal));
+  return record.outcome === 'reset' && !record.resent && (await welcomesHttp2(target, network, signal));
 }
 
 /** Whether an engine works behind a response, whatever it thinks of one token. */

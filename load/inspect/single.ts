@@ -75,9 +75,8 @@ export function sendSingle(
     firstToken: () => {},
     // What explains a failure is noted once the rest of its body is in.
     settled: (_request, record, cause) =>
-      void setTimeout(
-        () => resolve({ record, cause, notes: notes.list() }),
-        record.outcome === 'ok' ? 0 : EXPLAINED_MS,
+      void clock.after(record.outcome === 'ok' ? 0 : EXPLAINED_MS, () =>
+        resolve({ record, cause, notes: notes.list() }),
       ),
   });
   request.send();

@@ -1,8 +1,7 @@
-import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
-import { systemClock } from '../../harness/clock.ts';
+import { thisMachine } from '../../harness/host/network.ts';
+import { systemSecrets } from '../../harness/host/secrets.ts';
 
 /** Offset of k6's clock, as measured by its script. */
 export interface ClockComparison {
@@ -24,9 +23,10 @@ export interface ControlHandlers {
  * the URL in its environment, knows the path: no other program or page can begin or end a run.
  */
 export async function openControl(handlers: ControlHandlers): Promise<Disposable & { readonly url: string }> {
-  const base = `/${randomBytes(24).toString('base64url')}`;
+  const { clock, network } = thisMachine;
+  const base = `/${systemSecrets(24).toString('base64url')}`;
   const respond = async (request: IncomingMessage): Promise<string> => {
-    if (request.url === `${base}/clock`) return String(systemClock.nowMs());
+    if (request.url === `${base}/clock`) return String(clock.nowMs());
     if (request.url === `${base}/begin`) return String(await handlers.begin((await json(request)) as ClockComparison));
     if (request.url !== `${base}/end`) throw new Error('not from the script');
     handlers.end();
@@ -38,11 +38,9 @@ export async function openControl(handlers: ControlHandlers): Promise<Disposable
       () => response.destroy(),
     );
   });
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject).listen(0, '127.0.0.1', resolve);
-  await promise;
+  const { port } = await network.listen(server, { host: '127.0.0.1', port: 0 });
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${base}`,
+    url: `http://127.0.0.1:${port}${base}`,
     [Symbol.dispose]: () => {
       server.close();
       server.closeAllConnections();

@@ -1,6 +1,6 @@
 /** Collector process of the `k6` engine: starts k6, compares clocks, starts the load and records each request. */
 import { availableParallelism } from 'node:os';
-import { systemClock } from '../../harness/clock.ts';
+import { every, systemClock } from '../../harness/clock.ts';
 import type { LoadJob, LoadProgress, LoadSummary } from '../../harness/contracts.ts';
 import { readAllPrompts } from '../request/prompts-file.ts';
 import { resolvedPlan } from '../request/secrets.ts';
@@ -96,7 +96,7 @@ async function collect(job: LoadJob, { program, script }: K6Settings): Promise<v
 
 /** Wall clock of this machine, and of k6, minus its monotonic clock. */
 function wallOffsetMs(): number {
-  return Date.now() - systemClock.nowMs();
+  return systemClock.date().getTime() - systemClock.nowMs();
 }
 
 /** Measures the resource usage of k6 and this collector together. */
@@ -107,7 +107,7 @@ function startMeter(pid: () => number) {
   const read = () => {
     k6 = usageOf(pid()) ?? k6;
   };
-  setInterval(read, METER_MS).unref();
+  every(systemClock, METER_MS, read);
   return {
     /** Reads the usage of k6 while it runs. */
     read,

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { getCACertificates } from 'node:tls';
+import { systemClock } from '../../harness/clock.ts';
 import { type ClientTls, tlsOptionsOf } from '../../harness/host/client-tls.ts';
 import type { PromptRow } from '../request/prompt.ts';
 import { variablesOf } from '../request/secrets.ts';
@@ -84,7 +85,7 @@ export async function startK6({ program, onLine, onDrop, ...options }: K6Options
     },
     stop: () => {
       child.kill('SIGINT');
-      setTimeout(() => launch.kill(child), GRACE_MS).unref();
+      systemClock.after(GRACE_MS, () => launch.kill(child));
     },
   };
 }

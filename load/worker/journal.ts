@@ -1,5 +1,6 @@
 import { createReadStream, createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { every, systemClock } from '../../harness/clock.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 
 const FLUSH_MS = 100;
@@ -26,14 +27,14 @@ export function openJournal(path: string, onError: (error: Error) => void): Jour
     file.write(buffer);
     buffer = '';
   };
-  const timer = setInterval(flush, FLUSH_MS);
+  const end = every(systemClock, FLUSH_MS, flush);
   return {
     append(record) {
       buffer += `${JSON.stringify(record)}\n`;
       if (buffer.length > FLUSH_CHARACTERS) flush();
     },
     close() {
-      clearInterval(timer);
+      end();
       flush();
       return new Promise(resolve => file.end(resolve));
     },

@@ -27,7 +27,7 @@ export function measureUsage(): () => Measurement {
 export function measureLoad({ plan: { ramps }, startAtMs }: TimedJob): () => Measurement {
   let read = measureUsage();
   const at = (runMs: number, action: () => void) =>
-    void setTimeout(action, Math.max(0, startAtMs + runMs - systemClock.nowMs())).unref();
+    systemClock.timeout(startAtMs + runMs - systemClock.nowMs()).addEventListener('abort', action);
   at(ramps[0]?.fromMs ?? 0, () => {
     read = measureUsage();
   });

@@ -3,6 +3,7 @@ import { getContainerRuntimeClient } from 'testcontainers';
 import { settlesWithin } from '../../harness/clock.ts';
 import type { Platform } from '../../harness/contracts.ts';
 import { systemNetwork } from '../../harness/host/network.ts';
+import { systemSecrets } from '../../harness/host/secrets.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { Driver, DriverOptions } from '../driver.ts';
 import type { EdgeAccess } from '../entry-certificate.ts';
@@ -65,6 +66,7 @@ export function dockerPlatform(
 ): Platform<Topology> {
   return platformOn({
     kind: 'docker',
+    secret: systemSecrets,
     readyLimitMs,
     connect,
     prepare: (topology, options) => dockerDriver(connect, topology, options, settings),
@@ -94,7 +96,7 @@ async function dockerDriver(
   await configureTestcontainers(engine);
   const layout = layoutOf(topology);
   const ports = await reservePorts(topology.links.filter(isPublished), [PROXY, PROBER], options.ports);
-  const prober = { url: `http://${ports.address(PROBER)}`, token };
+  const prober = { url: `http://${ports.address(PROBER)}`, token, network: systemNetwork };
   const probe: Driver['probe'] = async (url, abort) => {
     const sentMs = clock.nowMs();
     return { sentMs, ...(await probeInside(prober, url, abort)) };
@@ -118,20 +120,20 @@ async function dockerDriver(
       guard.register({ kind: 'docker-label', label: labelOf(runId), socketPath: engine.socketPath });
       await createNetworks(runId, layout.networks);
       await ports.free();
-      const access = newAccess(`http://${ports.address(PROXY)}`);
+      const access = newAccess(`http://${ports.address(PROXY)}`, systemSecrets);
       return {
         helpers: [
           {
             ...program(PROXY, proxyContainer(stack, topology, access)),
             name: PROXY,
             url: access.apiUrl,
-            isReady: abort => isApiReady(access, connect, abort),
+            isReady: abort => isApiReady(access, connect, clock, abort),
           },
           {
             ...program(PROBER, proberContainer(stack)),
             name: PROBER,
             url: prober.url,
-            isReady: abort => isReadyAt(PROBER_SELF, abort, probe),
+            isReady: abort => isReadyAt(PROBER_SELF, abort, probe, clock),
           },
         ],
         proxy: { ...access, source: 'container' },

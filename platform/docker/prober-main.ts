@@ -15,7 +15,7 @@
 
 import { createSocket } from 'node:dgram';
 import { createServer, type IncomingMessage } from 'node:http';
-import { systemClock } from '../../harness/clock.ts';
+import { thisMachine } from '../../harness/host/network.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { type ShortRequest, send } from '../../harness/host/send.ts';
 import type { TraceRequest } from '../../harness/host/trace.ts';
@@ -56,11 +56,11 @@ const server = createServer((request, response) => {
 });
 
 async function answer(request: IncomingMessage, url: string, signal: AbortSignal): Promise<object> {
-  const clock = systemClock;
+  const { clock, network } = thisMachine;
   const traced = request.headers['x-squall-trace'];
-  if (typeof traced === 'string') return trace(url, JSON.parse(traced) as TraceRequest, { clock, signal });
-  if (request.method === 'POST') return send(url, (await readJson(request)) as ShortRequest, signal);
-  const { isReady, ttfbMs } = await probe(url, { clock, signal });
+  if (typeof traced === 'string') return trace(url, JSON.parse(traced) as TraceRequest, { clock, network, signal });
+  if (request.method === 'POST') return send(url, (await readJson(request)) as ShortRequest, signal, network);
+  const { isReady, ttfbMs } = await probe(url, { clock, network, signal });
   return { isReady, ttfbMs };
 }
 
@@ -77,8 +77,9 @@ const names = createSocket('udp4').on('message', (query, from) => {
   response[3] = 0x83;
   names.send(response, from.port, from.address);
 });
-names.bind(DNS_PORT, '127.0.0.1', () => {
-  server.listen(PORT, '0.0.0.0', () => console.log(`listening on ${PORT}`));
+names.bind(DNS_PORT, '127.0.0.1', async () => {
+  await thisMachine.network.listen(server, { host: '0.0.0.0', port: PORT });
+  console.log(`listening on ${PORT}`);
 });
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => process.exit(0));

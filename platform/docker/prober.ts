@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
+import type { Network } from '../../harness/host/network.ts';
 import type { FirstByte } from '../../harness/host/probe.ts';
 import type { ShortRequest, ShortResponse } from '../../harness/host/send.ts';
 import type { Trace, TraceRequest } from '../../harness/host/trace.ts';
@@ -29,6 +30,7 @@ export function proberFiles(): Files {
 interface Prober {
   readonly url: string;
   readonly token: string;
+  readonly network: Network;
 }
 
 /**
@@ -41,7 +43,7 @@ export async function probeInside(
   signal: AbortSignal,
 ): Promise<Pick<FirstByte, 'isReady' | 'ttfbMs'>> {
   const headers = { ...tokenHeaders(prober.token), 'x-squall-probe': url };
-  const response = await fetch(prober.url, { signal, headers });
+  const response = await prober.network.fetch(prober.url, { signal, headers });
   if (!response.ok) throw new Error(`No response from ${url}: ${await response.text()}`);
   return (await response.json()) as Pick<FirstByte, 'isReady' | 'ttfbMs'>;
 }
@@ -54,7 +56,10 @@ export async function traceInside(
   signal: AbortSignal,
 ): Promise<Trace> {
   const traced = { 'x-squall-probe': url, 'x-squall-trace': JSON.stringify(request) };
-  const response = await fetch(prober.url, { signal, headers: { ...tokenHeaders(prober.token), ...traced } });
+  const response = await prober.network.fetch(prober.url, {
+    signal,
+    headers: { ...tokenHeaders(prober.token), ...traced },
+  });
   if (!response.ok) throw new Error(`No trace of ${url}: ${await response.text()}`);
   return (await response.json()) as Trace;
 }
@@ -68,7 +73,7 @@ export async function sendInside(
 ): Promise<ShortResponse> {
   const body = JSON.stringify(request);
   const headers = { ...tokenHeaders(prober.token), 'x-squall-probe': origin };
-  const response = await fetch(prober.url, { method: 'POST', signal, headers, body });
+  const response = await prober.network.fetch(prober.url, { method: 'POST', signal, headers, body });
   if (!response.ok) throw new Error(`No response from ${origin}: ${await response.text()}`);
   return (await response.json()) as ShortResponse;
 }

@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { text as consume } from 'node:stream/consumers';
+import { systemClock } from '../../harness/clock.ts';
 import { type SweepOptions, type Swept, sweep } from '../watchdog/sweep.ts';
 
 /** Timeout of a call to the engine, in ms. Removing a container takes about one second. */
@@ -59,7 +60,7 @@ async function remove(kind: Kind, id: string, socketPath: string): Promise<void>
 /** Sends one request to the engine, without a library: a watchdog starts with every run and hardly ever needs it. */
 function callEngine(socketPath: string, method: 'GET' | 'DELETE', path: string) {
   return new Promise<{ status: number; text: string }>((resolve, reject) => {
-    const signal = AbortSignal.timeout(CALL_LIMIT_MS);
+    const signal = systemClock.timeout(CALL_LIMIT_MS);
     request({ socketPath, path, method, agent: false, signal }, response => {
       consume(response).then(text => resolve({ status: response.statusCode ?? 0, text }), reject);
     })

@@ -2,6 +2,8 @@ import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../../harness/clock.ts';
 import type { Platform } from '../../harness/contracts.ts';
 import { tlsOptionsOf } from '../../harness/host/client-tls.ts';
+import { systemNetwork } from '../../harness/host/network.ts';
+import { systemSecrets } from '../../harness/host/secrets.ts';
 import type { TraceRequest } from '../../harness/host/trace.ts';
 import { trace } from '../../harness/host/trace.ts';
 import type { Topology } from '../../stack/topology.ts';
@@ -11,6 +13,8 @@ import { processDriver } from '../process/platform.ts';
 import { reportLoss, startWatchdog } from '../watchdog/watchdog.ts';
 import { type ExternalTarget, hostAndPort, reachableAddresses } from './reach.ts';
 import { probeTarget } from './target-probe.ts';
+
+const network = systemNetwork;
 
 /** Name of the only link: from Squall's clients to the target. */
 export const TARGET_LINK = 'client→target';
@@ -38,9 +42,10 @@ export function externalPlatform(proxy: FaultProxy, target: ExternalTarget): Pla
   const { origin, entryAt, probeVia, traceVia } = clientView(target);
   const platform = platformOn({
     kind: 'external',
+    secret: systemSecrets,
     connect: proxy.connect,
     async prepare(topology, options) {
-      const [address] = await reachableAddresses(target, options.signal);
+      const [address] = await reachableAddresses(target, { clock: options.clock, network }, options.signal);
       const upstream = hostAndPort(address, target.port);
       const driver = await processDriver(proxy, topology, options);
       return {
@@ -81,7 +86,7 @@ export function directPlatform(target: ExternalTarget): Platform<Topology> {
   return {
     kind: 'external',
     async up({ links, authorization }, { runId, directory, observer, signal, clock }) {
-      const addresses = await reachableAddresses(target, signal);
+      const addresses = await reachableAddresses(target, { clock, network }, signal);
       const listen = hostAndPort(addresses[0], target.port);
       await mkdir(directory, { recursive: true });
       const watchdog = await startWatchdog({ runId, directory, signal, onLost: reportLoss(observer) });
@@ -105,6 +110,7 @@ export function directPlatform(target: ExternalTarget): Platform<Topology> {
         })),
         replicas: [],
         versions: {},
+        network,
         probe: (_link, path, abort) => probeVia(listen, listen, path, clock, abort),
         trace: (_link, request, abort) => traceVia(listen, request, clock, abort),
         protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
@@ -123,8 +129,8 @@ function clientView({ url, tls }: ExternalTarget) {
     hostname: hostname.replace(/^\[|\]$/g, ''),
     entryAt: (address: string) => `${protocol}//${address}${prefix}`,
     probeVia: (via: string, direct: string, path: string, clock: Clock, signal: AbortSignal) =>
-      probeTarget(path, { base: origin + prefix, via, direct, clock, signal, tls: tlsOptionsOf(tls) }),
+      probeTarget(path, { base: origin + prefix, via, direct, clock, network, signal, tls: tlsOptionsOf(tls) }),
     traceVia: (via: string, request: TraceRequest, clock: Clock, signal: AbortSignal) =>
-      trace(origin + prefix + request.path, request, { via, clock, signal, tls: tlsOptionsOf(tls) }),
+      trace(origin + prefix + request.path, request, { via, clock, network, signal, tls: tlsOptionsOf(tls) }),
   };
 }

@@ -1,9 +1,8 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
-import { systemClock } from '../../harness/clock.ts';
+import type { Socket } from 'node:net';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type ClientTls, tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
+import type { Machine, Network } from '../../harness/host/network.ts';
 
 /** A running server that Squall did not start. */
 export interface ExternalTarget {
@@ -34,27 +33,35 @@ const RETRY_MS = 500;
  */
 export async function reachableAddresses(
   target: ExternalTarget,
+  machine: Machine,
   signal: AbortSignal,
 ): Promise<readonly [string, ...string[]]> {
-  const untilMs = systemClock.nowMs() + (target.readyWithinMs ?? 0);
+  const { clock } = machine;
+  const untilMs = clock.nowMs() + (target.readyWithinMs ?? 0);
   for (;;)
     try {
-      return await addressesNow(target, signal);
+      return await addressesNow(target, machine, signal);
     } catch (error) {
       const mayPass = error instanceof SquallError && /^TARGET_(REFUSED|UNREACHABLE)$/.test(error.code);
-      if (!mayPass || systemClock.nowMs() >= untilMs) throw error;
-      await systemClock.sleep(RETRY_MS, signal);
+      if (!mayPass || clock.nowMs() >= untilMs) throw error;
+      await clock.sleep(RETRY_MS, signal);
     }
 }
 
-async function addressesNow(target: ExternalTarget, signal: AbortSignal): Promise<readonly [string, ...string[]]> {
+async function addressesNow(
+  target: ExternalTarget,
+  machine: Machine,
+  signal: AbortSignal,
+): Promise<readonly [string, ...string[]]> {
   const { url, addresses, port } = target;
   const failures = await Promise.all(
-    addresses.map(address => failureOf(() => connect({ host: address, port }), 'connect', signal)),
+    addresses.map(address =>
+      failureOf(machine, network => network.connect({ host: address, port }), 'connect', signal),
+    ),
   );
   const [first, ...others] = addresses.filter((_, index) => failures[index] === undefined);
   if (first !== undefined) {
-    await requireTls(target, first, signal);
+    await requireTls(target, first, machine, signal);
     return [first, ...others];
   }
   const tried = addresses.map(address => `${address} port ${port}`).join(', ');
@@ -76,12 +83,17 @@ export function hostAndPort(address: string, port: number): string {
   return `${address.includes(':') ? `[${address}]` : address}:${port}`;
 }
 
-async function requireTls({ url, port, tls }: ExternalTarget, address: string, signal: AbortSignal): Promise<void> {
+async function requireTls(
+  { url, port, tls }: ExternalTarget,
+  address: string,
+  machine: Machine,
+  signal: AbortSignal,
+): Promise<void> {
   const { protocol, hostname } = new URL(url);
   if (protocol !== 'https:') return;
   const options = { ...tlsNameOf(hostname), ...tlsOptionsOf(tls), ALPNProtocols: ['http/1.1'] };
-  const handshake = () => connectTls({ host: address, port, ...options });
-  const cause = await failureOf(handshake, 'secureConnect', signal);
+  const handshake = (network: Network) => network.connectTls({ host: address, port }, options);
+  const cause = await failureOf(machine, handshake, 'secureConnect', signal);
   if (cause === undefined) return;
   if ((cause as NodeJS.ErrnoException).code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL')
     throw onlyHttp2(url, cause);
@@ -111,13 +123,14 @@ export function onlyHttp2(url: string, cause?: unknown): SquallError {
 
 /** Reason why no connection was established; undefined if one was. @throws the signal's reason on abort */
 async function failureOf(
-  open: () => Socket,
+  { clock, network }: Machine,
+  open: (network: Network) => Socket,
   established: 'connect' | 'secureConnect',
   signal: AbortSignal,
 ): Promise<unknown> {
   signal.throwIfAborted();
-  const limit = AbortSignal.timeout(CONNECT_LIMIT_MS);
-  const socket = open();
+  const limit = clock.timeout(CONNECT_LIMIT_MS);
+  const socket = open(network);
   try {
     await once(socket, established, { signal: AbortSignal.any([signal, limit]) });
     return undefined;

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { type FirstByte, type ProbeOptions, probe } from '../../harness/host/probe.ts';
 
 const CHAT_PATH = '/v1/chat/completions';
@@ -41,9 +40,9 @@ function isCut(error: unknown): boolean {
   return ['ECONNRESET', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '');
 }
 
-async function shakeHands({ direct, signal }: TargetProbeOptions): Promise<void> {
+async function shakeHands({ direct, network, signal }: TargetProbeOptions): Promise<void> {
   const { hostname, port } = new URL(`http://${direct}`);
-  const socket = connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) });
+  const socket = network.connect({ host: hostname.replace(/^\[|\]$/g, ''), port: Number(port || 80) });
   try {
     await once(socket, 'connect', { signal });
   } finally {

@@ -3,6 +3,7 @@ import type { Platform } from '../../harness/contracts.ts';
 import { systemNetwork } from '../../harness/host/network.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { signalProcess } from '../../harness/host/process-group.ts';
+import { systemSecrets } from '../../harness/host/secrets.ts';
 import { send } from '../../harness/host/send.ts';
 import { trace } from '../../harness/host/trace.ts';
 import type { ReplicaPlan } from '../../stack/replica-plan.ts';
@@ -37,6 +38,7 @@ export function processPlatform(
 ): Platform<Topology> {
   return platformOn({
     kind: 'process',
+    secret: systemSecrets,
     readyLimitMs,
     connect: proxy.connect,
     prepare: (topology, options) => processDriver(proxy, topology, options),
@@ -49,6 +51,7 @@ export function processPlatform(
  */
 export async function processDriver(proxy: FaultProxy, topology: Topology, options: DriverOptions): Promise<Driver> {
   const { runId, directory, clock, signal } = options;
+  const network = systemNetwork;
   const tools = await toolVersions(topology, signal);
   const ports = await reservePorts(topology.links, [PROXY, ...topology.replicas.flatMap(listenersOf)], options.ports);
   const where: Directory = {
@@ -57,7 +60,7 @@ export async function processDriver(proxy: FaultProxy, topology: Topology, optio
   };
   return {
     versions: { node: process.version, ...tools },
-    network: systemNetwork,
+    network,
     where,
     graceMs: { last: GRACE_MS, others: GRACE_MS, helpers: PROXY_GRACE_MS },
     edge: {
@@ -76,9 +79,9 @@ export async function processDriver(proxy: FaultProxy, topology: Topology, optio
       await ports.claim(name);
       return { requested: where.link(name), listen: where.link(name) };
     },
-    probe: (url, abort) => probe(url, { clock, signal: abort }),
-    trace: (url, request, abort) => trace(url, request, { clock, signal: abort }),
-    send,
+    probe: (url, abort) => probe(url, { clock, network, signal: abort }),
+    trace: (url, request, abort) => trace(url, request, { clock, network, signal: abort }),
+    send: (origin, request, abort) => send(origin, request, abort, network),
     async cleanup() {
       await ports.free();
       // Finds descendants that left their group by the run id in their environment.
@@ -96,7 +99,7 @@ async function openProxy(
   signal: AbortSignal,
 ): Promise<Opened> {
   await ports.claim(PROXY);
-  const access = newAccess(`http://${ports.address(PROXY)}`);
+  const access = newAccess(`http://${ports.address(PROXY)}`, systemSecrets);
   const { command, args, source, version } = await proxy.find({ host: LOOPBACK, port: ports.of(PROXY), seed }, signal);
   const environment = serviceEnvironment(runId, proxyEnvironment(access));
   const logPath = join(directory, `${PROXY}.log`);
@@ -105,7 +108,7 @@ async function openProxy(
     url: access.apiUrl,
     logPath,
     start: () => startProcess({ command, args, environment, directory, logPath }, guard, clock),
-    isReady: (abort: AbortSignal) => isApiReady(access, proxy.connect, abort),
+    isReady: (abort: AbortSignal) => isApiReady(access, proxy.connect, clock, abort),
   };
   return { helpers: [helper], proxy: { ...access, source, version } };
 }

@@ -51,6 +51,7 @@ export function virtualPlatform(
 ): Platform<Topology> {
   return platformOn({
     kind: 'virtual',
+    secret: world.secret,
     connect: proxy.connect(world.harness),
     watch: async () => NO_WATCHDOG,
     prepare: async (topology, options) => virtualDriver(proxy, world, topology, { ...options, virtual }),
@@ -75,7 +76,7 @@ function virtualDriver(
     edge: { write: async () => {}, reload: async () => {} },
     async open() {
       const endpoint = `${PROXY_HOST}:${PORT}`;
-      const access = newAccess(`http://${endpoint}`);
+      const access = newAccess(`http://${endpoint}`, world.secret);
       const program = virtualService(
         {
           ...{ name: PROXY, address: PROXY_HOST, serve: proxy.serve, costs: NO_COSTS, names: [] },
@@ -84,7 +85,7 @@ function virtualDriver(
         },
         world,
       );
-      const isReady = (signal: AbortSignal) => isApiReady(access, proxy.connect(world.harness), signal);
+      const isReady = (signal: AbortSignal) => isApiReady(access, proxy.connect(world.harness), clock, signal);
       const helper = { ...program, name: PROXY, url: access.apiUrl, isReady };
       return { helpers: [helper], proxy: { ...access, source: 'embedded', version: proxy.version } };
     },

@@ -1,6 +1,7 @@
 import { closeSync, writeSync } from 'node:fs';
 import { pino } from 'pino';
 import { messageOf } from '../../harness/errors.ts';
+import { newUuid, seededSecrets } from '../../harness/host/secrets.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { VirtualClock } from '../../harness/virtual/virtual-clock.ts';
 import type { VirtualTime } from '../../harness/virtual/virtual-time.ts';
@@ -55,12 +56,13 @@ function startInstance(plan: VirtualServicePlan, nth: number, { time, internet, 
   };
   const clock = new VirtualClock(time, host);
   const random = seededRandom(seed).stream(`${name} ${nth}`);
+  const ids = seededSecrets(random.stream('ids'));
   const context: ServiceContext = {
     clock,
     network: internet.networkOf(host),
     environment: plan.environment,
     random,
-    newId: uuids(random.stream('ids')),
+    newId: () => newUuid(ids),
     names: plan.names,
     logger: base => pino({ base, timestamp: () => `,"time":${clock.date().getTime()}` }, log),
     stopped: stopped.promise,
@@ -114,10 +116,4 @@ function openVirtualLog(path: string, time: VirtualTime) {
       closeSync(descriptor);
     },
   };
-}
-
-/** Random UUIDs (RFC 9562, version 4) from seeded chance. */
-function uuids(random: ServiceContext['random']): () => string {
-  const hex = (digits: number) => Array.from({ length: digits }, () => random.integer(0, 15).toString(16)).join('');
-  return () => `${hex(8)}-${hex(4)}-4${hex(3)}-${'89ab'[random.integer(0, 3)]}${hex(3)}-${hex(12)}`;
 }

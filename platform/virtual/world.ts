@@ -1,4 +1,5 @@
 import type { Machine } from '../../harness/host/network.ts';
+import { type SecretBytes, seededSecrets } from '../../harness/host/secrets.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { VirtualClock } from '../../harness/virtual/virtual-clock.ts';
 import { VirtualTime } from '../../harness/virtual/virtual-time.ts';
@@ -9,6 +10,7 @@ export interface VirtualWorld {
   readonly time: VirtualTime;
   readonly internet: VirtualInternet;
   readonly seed: number;
+  readonly secret: SecretBytes;
   /** Machine of the harness: its clock never stops. */
   readonly harness: Machine;
   /** Machine of the clients that generate the load. */
@@ -26,5 +28,6 @@ export function newWorld(seed: number): VirtualWorld {
     const host = internet.addHost(name, address);
     return { clock: new VirtualClock(time, host), network: internet.networkOf(host) };
   };
-  return { time, internet, seed, harness: machine('harness', HARNESS), clients: machine('clients', CLIENTS) };
+  const secret = seededSecrets(seededRandom(seed).stream('secrets'));
+  return { time, internet, seed, secret, harness: machine('harness', HARNESS), clients: machine('clients', CLIENTS) };
 }

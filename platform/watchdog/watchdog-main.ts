@@ -61,7 +61,7 @@ async function cleanUp(): Promise<void> {
     ...removed.map(removal),
   ].join('. ');
   const outcome = isClean ? 'all are gone' : 'SOME REMAIN';
-  const line = `${new Date().toISOString()} The harness ended without taking run ${runId} down. ${found}; ${outcome} after ${Math.round(tookMs)} ms.\n`;
+  const line = `${clock.date().toISOString()} The harness ended without taking run ${runId} down. ${found}; ${outcome} after ${Math.round(tookMs)} ms.\n`;
   try {
     appendFileSync(join(directory, 'watchdog.log'), line, { mode: 0o600 });
   } finally {

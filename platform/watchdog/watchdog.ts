@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { extname, join } from 'node:path';
+import { systemClock } from '../../harness/clock.ts';
 import type { StackObserver } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { endGroup } from '../../harness/host/process-group.ts';
@@ -93,7 +94,7 @@ export function reportLoss(observer: StackObserver): WatchdogOptions['onLost'] {
 
 async function untilWatching(child: ChildProcess, signal: AbortSignal): Promise<void> {
   child.stdin?.on('error', () => {});
-  const limited = AbortSignal.any([signal, AbortSignal.timeout(START_LIMIT_MS)]);
+  const limited = AbortSignal.any([signal, systemClock.timeout(START_LIMIT_MS)]);
   const failed = once(child, 'exit', { signal: limited }).then(([code, killedBy]) => {
     throw new Error(`it ended with ${killedBy ?? `exit code ${code}`}`);
   });

@@ -1,3 +1,4 @@
+import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { formatDuration } from '../../harness/quantity.ts';
 import type { Scenario } from '../scenario.ts';
@@ -112,7 +113,7 @@ class Course {
 
   async run(): Promise<void> {
     const { chaos, seed, from, runs, forMs = Number.POSITIVE_INFINITY, jobs } = this.#options;
-    const untilMs = performance.now() + forMs;
+    const untilMs = systemClock.nowMs() + forMs;
     this.#tell('without random faults');
     const { failures, unjudged } = await this.#try(EMPTY, true);
     const [failure] = failures;
@@ -121,7 +122,7 @@ class Course {
     const ahead = new Map<number, { readonly schedule: Schedule; readonly trial: Promise<Trial> }>();
     let begun = from;
     const begin = () => {
-      for (; begun < from + runs && ahead.size < jobs * AHEAD && performance.now() < untilMs; begun += 1) {
+      for (; begun < from + runs && ahead.size < jobs * AHEAD && systemClock.nowMs() < untilMs; begun += 1) {
         const schedule = scheduleAt(chaos, seed, begun);
         const trial = this.#try(schedule, false);
         // Awaited in its turn.

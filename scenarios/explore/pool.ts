@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { modulePath } from '../../harness/host/modules.ts';
 import { endGroup } from '../../harness/host/process-group.ts';
@@ -121,7 +122,7 @@ class Slot {
     return new Promise(resolve => {
       let said = '';
       const settle = (reply: Reply) => {
-        clearTimeout(timer);
+        unlimit();
         child.off('message', settle);
         child.off('close', onClose);
         child.stderr?.off('data', onData);
@@ -131,9 +132,8 @@ class Slot {
         this.end();
         settle({ trial: { failures: [{ kind, name, message }], slos: [], requests: 0, virtualMs: 0, cpuMs: 0 } });
       };
-      const timer = setTimeout(
-        () => lost('hang', 'RUN_HANGS', `The run had not ended after ${limitMs / 1000} s of real time.`),
-        limitMs,
+      const unlimit = systemClock.after(limitMs, () =>
+        lost('hang', 'RUN_HANGS', `The run had not ended after ${limitMs / 1000} s of real time.`),
       );
       const onClose = (code: number | null, signal: string | null) => {
         const how = signal ? `was killed by ${signal}` : `exited with code ${code}`;

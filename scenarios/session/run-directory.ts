@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, statfsSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import type { RunEnvironment } from '../../harness/history.ts';
+import { systemSecrets } from '../../harness/host/secrets.ts';
 import { pathFrom } from '../../harness/input/files.ts';
 
 /** Minimum free space for the history, requests and logs of a run; a minute of the main scenario takes a few MiB. */
@@ -44,7 +44,7 @@ function environmentOf(scenario: string, clock: Clock): RunEnvironment {
   const stamp = startedAt.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   const cores = cpus();
   return {
-    id: `${scenario}-${stamp}-${randomBytes(2).toString('hex')}`,
+    id: `${scenario}-${stamp}-${systemSecrets(2).toString('hex')}`,
     startedAt,
     machine: {
       platform: `${process.platform} ${process.arch}`,

@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import { createFault } from '../../faults/catalog.ts';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
-import { systemClock } from '../../harness/clock.ts';
 import type { Platform, RunningLoad } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { type History, openHistory } from '../../harness/history.ts';
+import { thisMachine } from '../../harness/host/network.ts';
 import { type RunParts, run } from '../../harness/run.ts';
 import type { Versions } from '../../harness/versions.ts';
 import { type EngineName, engines } from '../../load/engines.ts';
@@ -62,12 +62,12 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   const { signal, observer = {}, startAt, requiredVersions } = options;
   // A missing k6 surfaces before the stack starts.
   const k6 = compiled.plan.load.engine === 'k6' ? await requireK6({}, signal) : undefined;
-  const endpoints = await reachableEndpoints(compiled.external?.metrics ?? [], signal);
-  const { environment, directory } = openRunDirectory(compiled.plan.scenario, options.out, systemClock);
+  const endpoints = await reachableEndpoints(compiled.external?.metrics ?? [], thisMachine, signal);
+  const { environment, directory } = openRunDirectory(compiled.plan.scenario, options.out, thisMachine.clock);
   // Imported on demand, as the docker platform is.
   const virtual =
     compiled.plan.platform === 'virtual' ? (await import('./virtual.ts')).virtualRun(compiled.plan) : undefined;
-  const clock = virtual?.clock ?? systemClock;
+  const clock = virtual?.clock ?? thisMachine.clock;
   const versions = { ...environment.versions, ...(k6 ? { k6: `${k6.version} (${k6.source})` } : {}) };
   const parts = {
     ...compiled,
@@ -82,7 +82,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     clock,
     signal,
   };
-  const beganMs = systemClock.nowMs();
+  const beganMs = thisMachine.clock.nowMs();
   let crash: unknown;
   {
     using history = openHistory(join(directory, ARTIFACTS.events), clock);
@@ -94,7 +94,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
       crash = error;
     });
   }
-  const wallMs = systemClock.nowMs() - beganMs;
+  const wallMs = thisMachine.clock.nowMs() - beganMs;
   try {
     await sealRequests(directory, () => parts.environment.id);
     const result = await judgeDirectory(directory);
@@ -119,7 +119,7 @@ function readinessOf({ external, plan }: CompiledScenario, history: History): Ru
   if (!external || withinMs === 0) return undefined;
   return async (job, signal) => {
     try {
-      history.append({ type: 'ready', ...(await awaitReady(job, { withinMs, clock: systemClock, signal })) });
+      history.append({ type: 'ready', ...(await awaitReady(job, { withinMs, machine: thisMachine, signal })) });
     } catch (error) {
       if (error instanceof NotReady)
         history.append({ type: 'load', summary: { cpuMs: 0, wallMs: 0, peakRssBytes: 0, notes: error.notes } });

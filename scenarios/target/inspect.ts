@@ -1,13 +1,11 @@
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { connect } from 'node:net';
-import { connect as connectTls, type PeerCertificate, type TLSSocket } from 'node:tls';
-import { systemClock } from '../../harness/clock.ts';
+import type { PeerCertificate, TLSSocket } from 'node:tls';
 import type { LoadJob } from '../../harness/contracts.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { failureText } from '../../harness/failure-text.ts';
 import { tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
-import { thisMachine } from '../../harness/host/network.ts';
+import type { Machine } from '../../harness/host/network.ts';
+import type { SecretBytes } from '../../harness/host/secrets.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import { awaitReady } from '../../load/inspect/ready.ts';
 import { failureOf, type SingleResult, sendSingle, smallTask } from '../../load/inspect/single.ts';
@@ -34,6 +32,8 @@ export interface TargetCheck {
 
 /** Options of {@link inspectTarget}. */
 export interface InspectOptions {
+  readonly machine: Machine;
+  readonly secret: SecretBytes;
   /** @default the first that the server lists */
   readonly model?: string | undefined;
   /** Headers of the requests, as in `load.headers`. */
@@ -48,6 +48,8 @@ const LIMIT_MS = 10_000;
 const TOKENS = 32;
 const DAY_MS = 86_400_000;
 const FREE_MS = 300;
+const CONNECT_LIMIT_MS = 3000;
+const METRICS_LIMIT_MS = 5000;
 
 /**
  * Finds out how a server answers before any load, with at most eight requests, each limited to 10 s: reach, TLS, models, whether it
@@ -55,25 +57,25 @@ const FREE_MS = 300;
  * @throws the signal's reason on abort
  */
 export async function inspectTarget(external: External, options: InspectOptions): Promise<TargetCheck[]> {
-  const { signal, proxies = [] } = options;
+  const { machine, signal, proxies = [] } = options;
   const checks: TargetCheck[] = [];
   const add = (check: string, state: TargetCheck['state'], found: string, next = '') =>
     void checks.push({ check, state, found, next });
   if (proxies.length > 0) add('proxy', 'note', `${proxies.join(', ')} set, and not used: connections are direct`);
   try {
-    const addresses = await reachableAddresses({ ...external, readyWithinMs: undefined }, signal);
-    for (const address of external.addresses) checks.push(await reach(address, external, signal));
+    const addresses = await reachableAddresses({ ...external, readyWithinMs: undefined }, machine, signal);
+    for (const address of external.addresses) checks.push(await reach(address, external, machine, signal));
     const isTls = external.url.startsWith('https:');
-    if (isTls) checks.push(await handshake(addresses[0], external, signal));
+    if (isTls) checks.push(await handshake(addresses[0], external, machine, signal));
     const listed = await models(external, options);
     checks.push(listed.check);
     const model = options.model ?? listed.models[0] ?? 'default';
     const job = await jobFor(external, addresses, model, options);
     const withinMs = external.readyWithinMs || LIMIT_MS;
-    const ready = await awaitReady(job, { withinMs, clock: systemClock, signal });
+    const ready = await awaitReady(job, { withinMs, machine, signal });
     const waited = ready.waitedFor === '' ? '' : `, after ${ready.waitedFor}`;
     add('ready', 'ok', `${model} completed a request of one token in ${formatMs(ready.tookMs)}${waited}`);
-    checks.push(...(await dialect(job)), await metrics(external, signal));
+    checks.push(...(await dialect(job, machine)), await metrics(external, machine, signal));
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof SquallError)) throw error;
@@ -82,13 +84,18 @@ export async function inspectTarget(external: External, options: InspectOptions)
   return checks;
 }
 
-async function reach(address: string, { port }: External, signal: AbortSignal): Promise<TargetCheck> {
-  const startMs = systemClock.nowMs();
-  const socket = connect({ host: address, port });
+async function reach(
+  address: string,
+  { port }: External,
+  { clock, network }: Machine,
+  signal: AbortSignal,
+): Promise<TargetCheck> {
+  const startMs = clock.nowMs();
+  const socket = network.connect({ host: address, port });
   const place = hostAndPort(address, port);
   try {
-    await once(socket, 'connect', { signal: AbortSignal.any([signal, AbortSignal.timeout(3000)]) });
-    return { check: 'reach', state: 'ok', found: `${place} in ${formatMs(systemClock.nowMs() - startMs)}`, next: '' };
+    await once(socket, 'connect', { signal: AbortSignal.any([signal, clock.timeout(CONNECT_LIMIT_MS)]) });
+    return { check: 'reach', state: 'ok', found: `${place} in ${formatMs(clock.nowMs() - startMs)}`, next: '' };
   } catch (error) {
     signal.throwIfAborted();
     const next = 'Requests go to the other addresses; a server usually listens on all of a name.';
@@ -99,14 +106,19 @@ async function reach(address: string, { port }: External, signal: AbortSignal): 
 }
 
 /** Offers HTTP/2 as well, to learn what the server would choose. */
-async function handshake(address: string, { url, port, tls }: External, signal: AbortSignal): Promise<TargetCheck> {
+async function handshake(
+  address: string,
+  { url, port, tls }: External,
+  { clock, network }: Machine,
+  signal: AbortSignal,
+): Promise<TargetCheck> {
   const { hostname } = new URL(url);
   const options = { ...tlsNameOf(hostname), ...tlsOptionsOf(tls), ALPNProtocols: ['h2', 'http/1.1'] };
-  const socket: TLSSocket = connectTls({ host: address, port, ...options });
+  const socket: TLSSocket = network.connectTls({ host: address, port }, options);
   try {
-    await once(socket, 'secureConnect', { signal: AbortSignal.any([signal, AbortSignal.timeout(3000)]) });
+    await once(socket, 'secureConnect', { signal: AbortSignal.any([signal, clock.timeout(CONNECT_LIMIT_MS)]) });
     const { issuer, valid_to: until } = socket.getPeerCertificate() as Partial<PeerCertificate>;
-    const days = until === undefined ? Number.NaN : Math.floor((Date.parse(until) - Date.now()) / DAY_MS);
+    const days = until === undefined ? Number.NaN : Math.floor((Date.parse(until) - clock.date().getTime()) / DAY_MS);
     const issued = issuer?.O ?? issuer?.CN ?? 'nobody named';
     const offered = socket.alpnProtocol ? `prefers ${socket.alpnProtocol}` : 'names no protocol (ALPN)';
     const found = `${socket.getProtocol()}, certificate by ${issued} for ${days} more days, ${offered}; Squall speaks http/1.1`;
@@ -117,7 +129,7 @@ async function handshake(address: string, { url, port, tls }: External, signal: 
   }
 }
 
-async function models(external: External, { model, headers = {}, signal }: InspectOptions) {
+async function models(external: External, { model, headers = {}, machine, signal }: InspectOptions) {
   const check = (state: TargetCheck['state'], found: string, next = ''): TargetCheck => ({
     check: 'models',
     state,
@@ -125,7 +137,7 @@ async function models(external: External, { model, headers = {}, signal }: Inspe
     next,
   });
   try {
-    const listed = await targetModels(external, resolvedHeaders(headers, process.env), signal);
+    const listed = await targetModels(external, resolvedHeaders(headers, process.env), machine, signal);
     const isListed = model === undefined || listed.includes(model);
     const others = `${model} is not among them`;
     return {
@@ -146,7 +158,7 @@ async function jobFor(
   external: External,
   addresses: readonly string[],
   model: string,
-  { headers, signal }: InspectOptions,
+  { headers, secret, signal }: InspectOptions,
 ): Promise<LoadJob> {
   const load = { stages: [{ at: '1/s', for: '1s' }], model, ...(headers && { headers }) };
   const slos = [{ name: 'none', objective: 'errors <= 100%' }];
@@ -157,7 +169,7 @@ async function jobFor(
   const { iOwnThisTarget, port, authorization, tls } = external;
   return {
     ...{
-      runId: `doctor-${randomBytes(2).toString('hex')}`,
+      runId: `doctor-${secret(2).toString('hex')}`,
       seed: 1,
       plan: { ...compiled.plan.load, idleTimeoutMs: LIMIT_MS },
     },
@@ -169,18 +181,18 @@ async function jobFor(
 }
 
 /** One stream, read like those of a load and kept as it came, and one request that must fail. */
-async function dialect(job: LoadJob): Promise<TargetCheck[]> {
-  const plain = openTargets(job, thisMachine)[0]!;
+async function dialect(job: LoadJob, machine: Machine): Promise<TargetCheck[]> {
+  const plain = openTargets(job, machine)[0]!;
   const { target, seen } = tapped(plain);
   const streamOptions = new StreamOptions(true);
   const send = (own: LoadJob, name: string) => {
     const task = smallTask(own, TOKENS, name, streamOptions);
-    return sendSingle(task, target, { clock: systemClock, limitMs: LIMIT_MS, streamOptions }).done;
+    return sendSingle(task, target, { clock: machine.clock, limitMs: LIMIT_MS, streamOptions }).done;
   };
   const result = await send(job, 'stream');
   const checks = streamChecks(result, seen);
   // A stream is complete with its last frame; its connection is free with the end of the response.
-  await systemClock.sleep(FREE_MS);
+  await machine.clock.sleep(FREE_MS);
   const { workload } = job.plan;
   const wrong = { ...job, plan: { ...job.plan, workload: { ...workload, model: 'squall-no-such-model' } } };
   const failed = await send(wrong, 'unknown-model');
@@ -237,7 +249,7 @@ function streamChecks(result: SingleResult, seen: Tapped): TargetCheck[] {
   ];
 }
 
-async function metrics(external: External, signal: AbortSignal): Promise<TargetCheck> {
+async function metrics(external: External, machine: Machine, signal: AbortSignal): Promise<TargetCheck> {
   const url = `${new URL(external.url).origin}/metrics`;
   const { addresses, port, authorization, tls } = external;
   const endpoint = {
@@ -247,10 +259,14 @@ async function metrics(external: External, signal: AbortSignal): Promise<TargetC
     authorization,
     tls,
   };
-  const agent = await endpointAgent(endpoint);
+  const agent = await endpointAgent(endpoint, machine);
   const next = 'A run samples them with --metrics URL; docs/metrics.md lists the names that it knows.';
   try {
-    const readings = await readEndpoint(endpoint, agent, AbortSignal.any([signal, AbortSignal.timeout(5000)]));
+    const readings = await readEndpoint(
+      endpoint,
+      agent,
+      AbortSignal.any([signal, machine.clock.timeout(METRICS_LIMIT_MS)]),
+    );
     const names = Object.keys(readings).join(', ');
     if (names !== '')
       return { check: 'metrics', state: 'ok', found: `${url}: ${names}`, next: `Sample them: --metrics ${url}` };

@@ -1,4 +1,5 @@
 import { SquallError } from '../../harness/errors.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import { locateTarget } from '../../harness/host/target.ts';
 import { referenceIn, resolveSecret } from '../../load/request/secrets.ts';
 import { hostAndPort } from '../../platform/external/reach.ts';
@@ -23,6 +24,7 @@ export async function metricsEndpoints(
   { metrics = [], metricsAuthorization }: MetricsOptions,
   target: External,
   written: { readonly metrics: string; readonly authorization: string },
+  machine: Machine,
   signal?: AbortSignal,
 ): Promise<MetricsEndpoint[]> {
   const given = metricsAuthorization === undefined ? '' : secretOf(metricsAuthorization, written.authorization);
@@ -32,7 +34,11 @@ export async function metricsEndpoints(
     [...urls].map(async href => {
       const url = new URL(href);
       const { iOwnThisTarget } = target;
-      const { addresses, port } = await locateTarget(url.origin, { iOwnThisTarget, ...(signal && { signal }) });
+      const { addresses, port } = await locateTarget(url.origin, {
+        iOwnThisTarget,
+        machine,
+        ...(signal && { signal }),
+      });
       const authorization = given || (url.origin === own ? target.authorization : '');
       const path = url.pathname === '/metrics' ? '' : url.pathname;
       return {

@@ -1,7 +1,7 @@
-import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
 import { listModels } from '../../harness/host/models.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import { reachableAddresses } from '../../platform/external/reach.ts';
 import { modelsPath } from './base-url.ts';
 import type { External } from './external.ts';
@@ -17,12 +17,14 @@ const PAUSE_MS = 500;
 export async function targetModels(
   external: External,
   headers: Readonly<Record<string, string>>,
+  machine: Machine,
   signal: AbortSignal,
 ): Promise<readonly [string, ...string[]]> {
   const { base, port, authorization, readyWithinMs = 0 } = external;
-  const untilMs = systemClock.nowMs() + readyWithinMs;
+  const { clock } = machine;
+  const untilMs = clock.nowMs() + readyWithinMs;
   const url = new URL(base.url);
-  const [address] = await reachableAddresses(external, signal);
+  const [address] = await reachableAddresses(external, machine, signal);
   const tls = url.protocol === 'https:' ? { ...tlsNameOf(url.hostname), ...tlsOptionsOf(external.tls) } : null;
   const path = url.pathname.replace(/\/$/, '') + modelsPath(base);
   const own = { host: url.host, accept: 'application/json', 'user-agent': 'squall' };
@@ -30,11 +32,11 @@ export async function targetModels(
   const query = { url: url.origin, address, port, tls, path, headers: sent };
   for (;;) {
     try {
-      return await listModels(query, signal);
+      return await listModels(query, machine, signal);
     } catch (error) {
       const mayPass = error instanceof SquallError && error.code === 'MODELS_UNAVAILABLE';
-      if (!mayPass || systemClock.nowMs() >= untilMs) throw error;
-      await systemClock.sleep(PAUSE_MS, signal);
+      if (!mayPass || clock.nowMs() >= untilMs) throw error;
+      await clock.sleep(PAUSE_MS, signal);
     }
   }
 }

@@ -1,5 +1,6 @@
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type ClientTls, tlsOptionsOf } from '../../harness/host/client-tls.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import { badTarget, type LocateOptions, locateTarget } from '../../harness/host/target.ts';
 import { pathFrom, readText } from '../../harness/input/files.ts';
 import type { PlatformKind } from '../../harness/plan.ts';
@@ -28,6 +29,7 @@ export const AUTHORIZATION_VARIABLE = 'SQUALL_TARGET_AUTHORIZATION';
 /** The target that options name, checked; undefined for none. @throws SquallError of kind `option` or `environment` */
 export async function externalTarget(
   options: TargetOptions & { readonly platform?: PlatformKind },
+  machine: Machine,
   signal: AbortSignal,
 ): Promise<External | undefined> {
   const { target, platform = 'process', iOwnThisTarget = false, readyWithin } = options;
@@ -40,7 +42,7 @@ export async function externalTarget(
     );
   const tls = clientTls(options);
   if (target !== undefined) {
-    const checked = await checkTarget(target, { iOwnThisTarget, signal });
+    const checked = await checkTarget(target, { iOwnThisTarget, machine, signal });
     const ready = readyWithin === undefined ? {} : { readyWithinMs: readyWithin };
     return { ...checked, tls, ...ready, authorization: authorizationOf(options) };
   }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../harness/clock.ts';
-import { type Machine, thisMachine } from '../../harness/host/network.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import { tokenHeaders } from '../token.ts';
 import { formatGoDuration } from './consul/go-duration.ts';
 
@@ -55,7 +55,7 @@ const RESPONSE_TIMEOUT_MS = 2000;
  * Client of the agent at `url`, either this control service or a real Consul.
  * @param token needed to register, for heartbeats and to deregister; it is not sent with reads
  */
-export function connectControl(url: string, { clock, network }: Machine = thisMachine, token?: string): ControlClient {
+export function connectControl(url: string, { clock, network }: Machine, token?: string): ControlClient {
   const base = url.replace(/\/+$/, '');
   const put = async (path: string, signal: AbortSignal, body?: unknown): Promise<Response> => {
     const response = await network.fetch(base + path, {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { connect, type EphemeralKeyInfo } from 'node:tls';
+import type { EphemeralKeyInfo } from 'node:tls';
+import type { Machine } from '../../harness/host/network.ts';
 
 const TIMEOUT_MS = 2000;
 
@@ -16,6 +17,7 @@ interface Handshake {
 
 /** Server, trusted authority and offer of a handshake. */
 interface HandshakeOptions {
+  readonly machine: Machine;
   readonly host: string;
   readonly port: number;
   /** PEM of the trusted authority. */
@@ -31,18 +33,17 @@ interface HandshakeOptions {
  * @throws the connection's or certificate's error with its `code`, or the signal's reason
  */
 export async function tlsHandshake(options: HandshakeOptions, signal?: AbortSignal): Promise<Handshake> {
-  const { host, port, authority, maxVersion, groups } = options;
-  const limit = AbortSignal.any([AbortSignal.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])]);
+  const { host, port, authority, maxVersion, groups, machine } = options;
+  const limit = AbortSignal.any([machine.clock.timeout(TIMEOUT_MS), ...(signal ? [signal] : [])]);
   limit.throwIfAborted();
-  const socket = connect({
-    host,
-    port,
+  const tls = {
     ca: authority,
     // SNI does not allow IP addresses; they are checked against the certificate nevertheless.
     ...(/^[\d.:]+$/.test(host) ? {} : { servername: host }),
     ...(maxVersion && { maxVersion }),
     ...(groups && { ecdhCurve: groups }),
-  });
+  };
+  const socket = machine.network.connectTls({ host, port }, tls);
   socket.on('error', () => {});
   try {
     await once(socket, 'secureConnect', { signal: limit });

@@ -1,7 +1,7 @@
 import type { Agent } from 'undici';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type ClientTls, tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
-import { type Machine, thisMachine } from '../../harness/host/network.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import type { Readings } from '../../harness/metrics.ts';
 import { readText } from './bounded-text.ts';
 import { parseExposition } from './exposition.ts';
@@ -29,16 +29,12 @@ export interface MetricsEndpoint {
 /** HTTP client of one endpoint, over one connection that stays open. Loads undici, a hundred modules that most commands do without. */
 export async function endpointAgent(
   { url, tls }: MetricsEndpoint,
+  machine: Machine,
   keepAliveTimeout = 10_000,
-  machine: Machine = thisMachine,
 ): Promise<Agent> {
   const [{ Agent }, { connectorOver }] = await Promise.all([import('undici'), import('../connector.ts')]);
-  const { protocol, hostname } = new URL(url);
-  return new Agent({
-    ...{ connections: 1, pipelining: 1, keepAliveTimeout },
-    connect:
-      protocol === 'https:' ? { ...tlsNameOf(hostname), ...tlsOptionsOf(tls) } : connectorOver(machine, FIRST_LIMIT_MS),
-  });
+  const connect = connectorOver(machine, FIRST_LIMIT_MS, { ...tlsNameOf(new URL(url).hostname), ...tlsOptionsOf(tls) });
+  return new Agent({ connections: 1, pipelining: 1, keepAliveTimeout, connect });
 }
 
 /**
@@ -72,6 +68,7 @@ export async function readEndpoint(endpoint: MetricsEndpoint, agent: Agent, sign
  */
 export async function reachableEndpoints(
   endpoints: readonly MetricsEndpoint[],
+  machine: Machine,
   signal: AbortSignal,
 ): Promise<MetricsEndpoint[]> {
   return Promise.all(
@@ -79,7 +76,7 @@ export async function reachableEndpoints(
       const places = endpoint.via?.map(address => ({ ...endpoint, via: [address] })) ?? [endpoint];
       const failures: unknown[] = [];
       for (const place of places) {
-        const readings = await firstReadings(place, signal).catch(error => void failures.push(error));
+        const readings = await firstReadings(place, machine, signal).catch(error => void failures.push(error));
         signal.throwIfAborted();
         if (readings === undefined) continue;
         if (Object.keys(readings).length === 0) throw unknownMetrics(endpoint);
@@ -90,9 +87,9 @@ export async function reachableEndpoints(
   );
 }
 
-async function firstReadings(endpoint: MetricsEndpoint, signal: AbortSignal): Promise<Readings> {
-  const agent = await endpointAgent(endpoint);
-  const limit = AbortSignal.timeout(FIRST_LIMIT_MS);
+async function firstReadings(endpoint: MetricsEndpoint, machine: Machine, signal: AbortSignal): Promise<Readings> {
+  const agent = await endpointAgent(endpoint, machine);
+  const limit = machine.clock.timeout(FIRST_LIMIT_MS);
   try {
     return await readEndpoint(endpoint, agent, AbortSignal.any([signal, limit]));
   } catch (error) {

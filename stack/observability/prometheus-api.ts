@@ -1,8 +1,10 @@
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import { type Login, loginHeaders } from '../../harness/http/login.ts';
 import { readText } from './bounded-text.ts';
 
 interface CallOptions {
+  readonly machine: Machine;
   /** @default none */
   readonly login?: Login | undefined;
   readonly signal: AbortSignal;
@@ -20,13 +22,13 @@ interface CallOptions {
 export async function postForm<Data>(
   url: string,
   form: Readonly<Record<string, string>>,
-  { login, signal, timeoutMs, maxBytes = 64 * 2 ** 20 }: CallOptions,
+  { machine: { clock, network }, login, signal, timeoutMs, maxBytes = 64 * 2 ** 20 }: CallOptions,
 ): Promise<Data> {
   let text: string | null;
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+    const limit = AbortSignal.any([signal, clock.timeout(timeoutMs)]);
     const body = new URLSearchParams(form);
-    const response = await fetch(url, { method: 'POST', headers: loginHeaders(login), body, signal: limit });
+    const response = await network.fetch(url, { method: 'POST', headers: loginHeaders(login), body, signal: limit });
     text = await readText(response.body ?? [], maxBytes);
   } catch (cause) {
     signal.throwIfAborted();

@@ -1,4 +1,5 @@
 import type { TimedEvent } from '../../harness/history.ts';
+import type { Machine } from '../../harness/host/network.ts';
 import type { Login } from '../../harness/http/login.ts';
 import { type Readings, SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
 import type { ExposedSample } from './exposition.ts';
@@ -9,6 +10,7 @@ import { KEPT_SERIES, readingsOf } from './series.ts';
 type SampleEvent = Extract<TimedEvent, { readonly type: 'sample' }>;
 
 interface SampleQuery {
+  readonly machine: Machine;
   /** Base URL of Prometheus. */
   readonly url: string;
   /** @default none */
@@ -43,13 +45,23 @@ interface Series {
  * @throws SquallError `PROMETHEUS_UNREACHABLE`, `PROMETHEUS_ERROR` or `PROMETHEUS_RESPONSE`; the signal's reason on abort
  */
 export async function readSamples(query: SampleQuery): Promise<SampleEvent[]> {
-  const { url, login, startEpochMs, fromMs, toMs, stepMs = SAMPLE_INTERVAL_MS, signal, timeoutMs = 10_000 } = query;
+  const {
+    machine,
+    url,
+    login,
+    startEpochMs,
+    fromMs,
+    toMs,
+    stepMs = SAMPLE_INTERVAL_MS,
+    signal,
+    timeoutMs = 10_000,
+  } = query;
   const events: SampleEvent[] = [];
   for (let startMs = fromMs; startMs <= toMs; startMs += MAX_POINTS * stepMs) {
     const endMs = Math.min(toMs, startMs + (MAX_POINTS - 1) * stepMs);
     const seconds = (ms: number) => String((startEpochMs + ms) / 1000);
     const form = { query: QUERY, start: seconds(startMs), end: seconds(endMs), step: String(stepMs / 1000) };
-    const options = { login, signal, timeoutMs };
+    const options = { machine, login, signal, timeoutMs };
     const { result } = await postForm<{ result: readonly Series[] }>(`${url}/api/v1/query_range`, form, options);
     events.push(...roundsOf(result, { startMs, endMs, stepMs, startEpochMs }));
   }

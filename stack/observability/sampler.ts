@@ -29,6 +29,7 @@ export function sampleStack(): MetricsSource {
  */
 function readPrometheus(job: SamplingJob, url: string): AsyncDisposable {
   const { clock, startAtMs } = job;
+  const machine = { clock, network: job.stack.network };
   const login = job.stack.prometheusLogin;
   const stopping = new AbortController();
   const startEpochMs = clock.date().getTime() - (clock.nowMs() - startAtMs);
@@ -38,7 +39,7 @@ function readPrometheus(job: SamplingJob, url: string): AsyncDisposable {
     if (toMs < fromMs) return;
     const signal = new AbortController().signal;
     const times = { startEpochMs, fromMs, toMs, timeoutMs: QUERY_TIMEOUT_MS };
-    const rounds = await readSamples({ url, login, ...times, signal });
+    const rounds = await readSamples({ machine, url, login, ...times, signal });
     for (const { seenMs, readings } of rounds) job.record(startAtMs + seenMs, readings);
     fromMs = toMs + SAMPLE_INTERVAL_MS;
   };

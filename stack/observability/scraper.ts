@@ -1,6 +1,5 @@
 import type { Agent } from 'undici';
 import type { Replica, RunningStack } from '../../harness/contracts.ts';
-import { systemNetwork } from '../../harness/host/network.ts';
 import { type MetricsSource, type Readings, SAMPLE_INTERVAL_MS, type SamplingJob } from '../../harness/metrics.ts';
 import { endpointAgent, type MetricsEndpoint, readEndpoint } from './endpoint.ts';
 
@@ -46,11 +45,11 @@ function scraping(
   return {
     start(job) {
       const stopping = new AbortController();
-      const machine = { clock: job.clock, network: job.stack.network ?? systemNetwork };
+      const machine = { clock: job.clock, network: job.stack.network };
       const agents = new Map<string, Promise<Agent>>();
       const scrapeOne = async (endpoint: MetricsEndpoint): Promise<[string, Readings][]> => {
         const { name, url } = endpoint;
-        const agent = agents.get(url) ?? endpointAgent(endpoint, 10 * everyMs, machine);
+        const agent = agents.get(url) ?? endpointAgent(endpoint, machine, 10 * everyMs);
         agents.set(url, agent);
         const client = await agent;
         const signal = AbortSignal.any([stopping.signal, job.clock.timeout(timeoutMs)]);

@@ -2,10 +2,12 @@
  * How much memory an attacker needs to hold many connections: `node test/bench/held-connections.ts [connections] [seconds] [kinds] [--tls]`. The
  * server is a process of its own, for both ends of 10,000 connections are more descriptors than one process may have. Prints one table.
  */
+
 import { parseArgs } from 'node:util';
 import { startAttack } from '../../faults/slow-http/attacker/attacker.ts';
 import { loadAttack } from '../../faults/slow-http/attacker/catalog.ts';
 import { resolveTarget } from '../../faults/slow-http/attacker/target.ts';
+import { thisMachine } from '../../harness/host/network.ts';
 import { startBare, startBareTls } from '../faults/slow-http/targets.ts';
 
 const { positionals, values } = parseArgs({
@@ -20,7 +22,7 @@ const NO_LIMITS = { headersTimeout: 0, requestTimeout: 0 };
 console.log('kind          | asked | open  | at s | RSS MB | CPU s | exhausted');
 for (const kind of kinds.split(',')) {
   await using server = await (values.tls ? startBareTls : startBare)(NO_LIMITS);
-  const target = await resolveTarget(server.url);
+  const target = await resolveTarget(server.url, { machine: thisMachine });
   const { parameters } = await loadAttack(kind);
   const given = { connections, perSecond: 2000, path: '/', intervalMs: 5000 };
   await using attack = await startAttack(

@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
 import { dockerPlatform } from '../../platform/docker/platform.ts';
 import { topologyOf } from '../../stack/topology.ts';
+import { FRESH } from '../fresh.ts';
 import { fixtureTopology, openPorts, testRun } from '../platform/fixture-stack.ts';
 import { settled } from '../stack/settled.ts';
 import { eventually } from '../until.ts';
@@ -21,7 +22,10 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
     using run = testRun();
     const { runId, directory, clock } = run.options;
     const options = settled({ gateway: { replicas: 2 }, inference: { replicas: 1 } });
-    const stack = await dockerPlatform({ connect: connectToxiproxy }).up(topologyOf(options, 500, 1), run.options);
+    const stack = await dockerPlatform({ connect: connectToxiproxy }).up(
+      topologyOf(options, 500, 1, FRESH),
+      run.options,
+    );
     const ports = [...stack.entries, stack.proxyApiUrl].map(url => Number(new URL(url).port));
     try {
       for (const entry of stack.entries) {
@@ -62,7 +66,7 @@ describe.skipIf(Boolean(noDocker))(`a stack of containers ${noDocker || ''}`, ()
     using run = testRun();
     const { runId } = run.options;
     const options = settled({ inference: { replicas: 1 }, edge: {}, redis: {}, prometheus: {} });
-    const topology = topologyOf(options, 500, 1);
+    const topology = topologyOf(options, 500, 1, FRESH);
     await using _stack = await dockerPlatform({ connect: connectToxiproxy }).up(topology, run.options);
     const client = await getContainerRuntimeClient();
     for (const { name } of [...topology.replicas, { name: 'toxiproxy' }, { name: 'prober' }]) {

@@ -11,6 +11,7 @@ import { loginHeaders } from '../../harness/http/login.ts';
 import { sampleStack } from '../../stack/observability/sampler.ts';
 import type { Topology } from '../../stack/topology.ts';
 import { topologyOf } from '../../stack/topology.ts';
+import { FRESH } from '../fresh.ts';
 import { settled } from '../stack/settled.ts';
 import { temporaryFolder } from './squall.ts';
 
@@ -103,7 +104,7 @@ export function completeStack(title: string, platform: () => Promise<Platform<To
         redis: {},
         prometheus: {},
       });
-      stack = await (await platform()).up(topologyOf(options, 120, 1), {
+      stack = await (await platform()).up(topologyOf(options, 120, 1, FRESH), {
         runId,
         seed: 1,
         directory: folder.path,

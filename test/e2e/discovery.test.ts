@@ -7,6 +7,7 @@ import { systemClock } from '../../harness/clock.ts';
 import type { Replica, RunningStack } from '../../harness/contracts.ts';
 import { processPlatform } from '../../platform/process/platform.ts';
 import { topologyOf } from '../../stack/topology.ts';
+import { FRESH } from '../fresh.ts';
 import { settled } from '../stack/settled.ts';
 import { eventually } from '../until.ts';
 import { temporaryFolder } from './squall.ts';
@@ -52,14 +53,17 @@ describe('the whole stack with discovery', () => {
       control: { ttlMs: 1000, waitMs: 1000 },
       gateway: { healthChecks: { intervalMs: 100 } },
     });
-    stack = await processPlatform({ find: findToxiproxy, connect: connectToxiproxy }).up(topologyOf(options, 200, 1), {
-      runId: `discovery-test-${process.pid}`,
-      seed: 1,
-      directory: folder.path,
-      observer: { replica: ({ replica, state }) => observed.push(`${replica} ${state}`) },
-      signal: AbortSignal.timeout(30_000),
-      clock: systemClock,
-    });
+    stack = await processPlatform({ find: findToxiproxy, connect: connectToxiproxy }).up(
+      topologyOf(options, 200, 1, FRESH),
+      {
+        runId: `discovery-test-${process.pid}`,
+        seed: 1,
+        directory: folder.path,
+        observer: { replica: ({ replica, state }) => observed.push(`${replica} ${state}`) },
+        signal: AbortSignal.timeout(30_000),
+        clock: systemClock,
+      },
+    );
   });
   afterAll(async () => {
     await stack[Symbol.asyncDispose]();

@@ -6,6 +6,7 @@ import { systemClock } from '../../harness/clock.ts';
 import type { RunningStack } from '../../harness/contracts.ts';
 import { processPlatform } from '../../platform/process/platform.ts';
 import { topologyOf } from '../../stack/topology.ts';
+import { FRESH } from '../fresh.ts';
 import { settled } from '../stack/settled.ts';
 import { eventually } from '../until.ts';
 import { temporaryFolder } from './squall.ts';
@@ -20,14 +21,17 @@ describe('the whole stack: client → link → gateway → link → inference', 
 
   beforeAll(async () => {
     const options = settled({ inference: { replicas: 1 } });
-    stack = await processPlatform({ find: findToxiproxy, connect: connectToxiproxy }).up(topologyOf(options, 500, 1), {
-      runId: `stack-test-${process.pid}`,
-      seed: 1,
-      directory: folder.path,
-      observer: { replica: () => {} },
-      signal: AbortSignal.timeout(30_000),
-      clock: systemClock,
-    });
+    stack = await processPlatform({ find: findToxiproxy, connect: connectToxiproxy }).up(
+      topologyOf(options, 500, 1, FRESH),
+      {
+        runId: `stack-test-${process.pid}`,
+        seed: 1,
+        directory: folder.path,
+        observer: { replica: () => {} },
+        signal: AbortSignal.timeout(30_000),
+        clock: systemClock,
+      },
+    );
     client = new OpenAI({
       baseURL: `${stack.entries[0]}/v1`,
       apiKey: stack.authorization.replace('Bearer ', ''),

@@ -1,5 +1,6 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { Link, Probe, Replica, ReplicaContainer, ReplicaExit, RunningStack } from '../../harness/contracts.ts';
+import { systemNetwork } from '../../harness/host/network.ts';
 
 /** How a fake replica takes a probe. */
 export type Mood = 'answers' | 'refuses' | 'hangs';
@@ -94,6 +95,7 @@ export class FakeReplica implements Replica {
 /** A stack of fakes; a probe of a link goes to the replica behind it. */
 export function fakeStack(clock: Clock, replicas: readonly FakeReplica[], links: readonly Link[] = []): RunningStack {
   return {
+    network: systemNetwork,
     entries: [],
     entryCertificate: undefined,
     authorization: '',

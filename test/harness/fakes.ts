@@ -1,5 +1,6 @@
 import type { Clock } from '../../harness/clock.ts';
 import type { Fault, LoadEngine, LoadJob, LoadProgress, Platform, RunningStack } from '../../harness/contracts.ts';
+import { systemNetwork } from '../../harness/host/network.ts';
 import type { MetricsSource } from '../../harness/metrics.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import { NOTHING_YET } from '../../load/worker/sum.ts';
@@ -49,6 +50,7 @@ export function fakePlatform(journal: Journal, failure?: Error): Platform<null> 
       if (failure) throw failure;
       journal.push('up');
       return {
+        network: systemNetwork,
         entryCertificate: undefined,
         entries: ['http://127.0.0.1:1'],
         authorization: '',

@@ -88,14 +88,14 @@ it('asks for models, and probes, and gets an answer or an error in time', { time
     const { name } = RESPONSES[index]!;
     const sentMs = performance.now();
     const models = await within(
-      listModels({ ...query, path: `/${index}/models` }, AbortSignal.timeout(LIMIT_MS)).catch(error => error),
+      listModels({ ...query, path: `/${index}/models` }, thisMachine, AbortSignal.timeout(LIMIT_MS)).catch(
+        error => error,
+      ),
     );
     const isTold = Array.isArray(models) || models instanceof SquallError || models?.name === 'TimeoutError';
     if (!isTold) found.push(`${name}: ${models}`);
     const probed = await within(
-      probe(`${server.url}/${index}/probe`, { clock: systemClock, signal: AbortSignal.timeout(LIMIT_MS) }).catch(
-        () => {},
-      ),
+      probe(`${server.url}/${index}/probe`, { ...thisMachine, signal: AbortSignal.timeout(LIMIT_MS) }).catch(() => {}),
     );
     if (probed === 'never') found.push(`${name}: a probe without end`);
     if (performance.now() - sentMs > 8 * LIMIT_MS) found.push(`${name}: ${Math.round(performance.now() - sentMs)} ms`);

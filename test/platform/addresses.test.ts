@@ -2,10 +2,11 @@ import { compare } from 'bcryptjs';
 import { expect, it } from 'vitest';
 import { readyUrlOf } from '../../platform/addresses.ts';
 import { topologyOf } from '../../stack/topology.ts';
+import { FRESH } from '../fresh.ts';
 import { settled } from '../stack/settled.ts';
 
 it('has Prometheus require a password of the run, which its probe carries and its files only have as a hash', async () => {
-  const topologyFor = (options: object) => topologyOf(settled(options), 20, 7);
+  const topologyFor = (options: object) => topologyOf(settled(options), 20, 7, FRESH);
   const [one, other] = [topologyFor({ prometheus: {} }), topologyFor({ prometheus: {} })];
   const { username, password } = one.prometheusLogin!;
   expect(password).not.toBe(other.prometheusLogin!.password);

@@ -8,10 +8,11 @@ import { parseInferenceConfig } from '../../stack/inference/config.ts';
 import { settleOptions, stackOptionsSchema } from '../../stack/options.ts';
 import type { Addresses, ReplicaPlan } from '../../stack/replica-plan.ts';
 import { type LinkPlan, linkNames, replicaNames, topologyOf } from '../../stack/topology.ts';
+import { FRESH } from '../fresh.ts';
 import { settled } from '../stack/settled.ts';
 
 const topologyFor = (options: unknown, timeScale = 20, apiKey?: string) =>
-  topologyOf(settled(options), timeScale, 7, apiKey);
+  topologyOf(settled(options), timeScale, 7, { ...FRESH, ...(apiKey && { apiKey }) });
 const addresses: Addresses = {
   listen: '127.0.0.1:1000',
   listeners: {},
@@ -146,6 +147,7 @@ describe('topologyOf', () => {
       settleOptions(written, () => isThere),
       20,
       7,
+      FRESH,
     );
     const tools = topology.replicas.filter(({ run }) => run.kind === 'tool');
     expect(tools.map(({ name }) => name).sort()).toEqual(names);

@@ -65,13 +65,14 @@ function attackOn(
   return {
     async inject(signal) {
       const { authorization, credentials = {}, origin, entryCertificate, tls, iOwnThisTarget = false } = stack;
+      const machine = { clock, network: stack.network };
       const entry = new URL(entryOf(link, stack)).origin;
       const authority = entryCertificate?.authority;
-      const target = await resolveTarget(entry, { signal, origin, authority, tls, iOwnThisTarget });
+      const target = await resolveTarget(entry, { signal, origin, authority, tls, iOwnThisTarget, machine });
       const { model: named = '', request: what } = parameters as { model?: string; request?: string };
       const needsModel = attack.needsModel && what !== 'get' && named === '';
       const model = needsModel
-        ? await firstModel(target, { ...(authorization && { authorization }), ...credentials }, signal)
+        ? await firstModel(target, { ...(authorization && { authorization }), ...credentials }, machine, signal)
         : named;
       const request = { host: target.host, authorization, credentials, model };
       opening = attack.script(parameters, request).opening;

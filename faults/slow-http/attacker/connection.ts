@@ -1,11 +1,14 @@
-import { connect, type Socket } from 'node:net';
-import { connect as connectTls, createSecureContext, type SecureContext } from 'node:tls';
+import type { Socket } from 'node:net';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { tlsOptionsOf } from '../../../harness/host/client-tls.ts';
+import type { Network } from '../../../harness/host/network.ts';
 import { requireLocal } from '../../../harness/host/target.ts';
 import { ResponseReader } from './responses.ts';
 import type { AttackTarget } from './target.ts';
 
-interface ConnectionEvents {
+/** Where a connection is, and who is told of it. */
+interface ConnectionContext {
+  readonly network: Network;
   nowMs(): number;
   established(connection: Connection): void;
   /** It can be written to: once it is established, or its TLS handshake done. */
@@ -38,7 +41,7 @@ export class Connection {
   /** When its last expected response was complete. */
   servedMs: number | undefined;
   readonly #socket: Socket;
-  readonly #events: ConnectionEvents;
+  readonly #events: ConnectionContext;
   readonly #target: AttackTarget;
   readonly #readBytes: number | undefined;
   /** Bytes behind TLS that it may have read by now but has not. */
@@ -52,7 +55,7 @@ export class Connection {
     target: AttackTarget,
     source: string | undefined,
     readBytes: number | undefined,
-    events: ConnectionEvents,
+    events: ConnectionContext,
   ) {
     this.index = index;
     this.createdMs = events.nowMs();
@@ -61,21 +64,19 @@ export class Connection {
     this.#readBytes = readBytes;
     const { address, port, tls } = target;
     requireLocal(address, target);
-    const options = {
-      host: address,
-      port,
-      noDelay: true,
-      ...(source === undefined ? {} : { localAddress: source }),
-      allowHalfOpen: true,
-      onread: {
-        buffer: tls ? scratch : scratch.subarray(0, readBytes),
-        callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes),
-      },
+    const from = source === undefined ? {} : { localAddress: source };
+    const endpoint = { host: address, port, noDelay: true, ...from, allowHalfOpen: true };
+    const onread = {
+      buffer: tls ? scratch : scratch.subarray(0, readBytes),
+      callback: (count: number, bytes: Uint8Array) => this.#onRead(count, bytes),
     };
     context ??= tls ? createSecureContext(tlsOptionsOf(tls.client)) : undefined;
     this.#socket = tls
-      ? connectTls({ ...options, servername: tls.name, rejectUnauthorized: false, secureContext: context })
-      : connect(options);
+      ? events.network.connectTls(endpoint, {
+          ...{ servername: tls.name, rejectUnauthorized: false, onread },
+          ...(context && { secureContext: context }),
+        })
+      : events.network.connect({ ...endpoint, onread });
     if (readBytes !== undefined && !tls) this.#socket.pause();
     this.#socket.on('connect', () => {
       this.establishedMs = events.nowMs();

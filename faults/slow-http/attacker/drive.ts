@@ -1,4 +1,5 @@
-import type { Clock } from '../../../harness/clock.ts';
+import { every } from '../../../harness/clock.ts';
+import type { Machine } from '../../../harness/host/network.ts';
 import type { Script } from '../attack.ts';
 import { Connection, type HowEnded } from './connection.ts';
 import { readConnectionTable } from './connection-table.ts';
@@ -9,7 +10,7 @@ interface DriveOptions {
   readonly target: AttackTarget;
   /** Duration after which it ends by itself, in ms. */
   readonly forMs: number;
-  readonly clock: Clock;
+  readonly machine: Machine;
 }
 
 const TICK_MS = 10;
@@ -33,7 +34,9 @@ const CATCH_UP_MS = 1000;
 export class AttackDrive {
   readonly #script: Script;
   readonly #options: DriveOptions;
+  readonly #clock: Machine['clock'];
   readonly #tally: Tally;
+  readonly #context: ConstructorParameters<typeof Connection>[4];
   readonly #open = new Set<Connection>();
   readonly #turns = new Map<number, Connection[]>();
   readonly #done = Promise.withResolvers<void>();
@@ -50,7 +53,16 @@ export class AttackDrive {
     this.#script = script;
     this.#options = options;
     this.#tally = new Tally(script.readBytes === undefined ? 0 : KERNEL_MS);
-    this.#startMs = options.clock.nowMs();
+    this.#clock = options.machine.clock;
+    this.#context = {
+      network: options.machine.network,
+      nowMs: () => this.#clock.nowMs(),
+      established: () => this.#tally.established(),
+      ready: connection => this.#turn(connection),
+      received: connection => this.#received(connection),
+      ended: (connection, how) => this.#ended(connection, how),
+    };
+    this.#startMs = this.#clock.nowMs();
     this.#lastMs = this.#startMs;
     this.#lastTick = bucketOf(this.#startMs);
     this.#nextScanMs = this.#startMs + SCAN_MS;
@@ -59,10 +71,10 @@ export class AttackDrive {
 
   /** Resolves after its duration or {@link stop}, with every connection closed. */
   async run(): Promise<AttackReport> {
-    const timer = setInterval(() => this.#tick(), TICK_MS);
+    const end = every(this.#clock, TICK_MS, () => this.#tick());
     this.#tick();
     await this.#done.promise;
-    clearInterval(timer);
+    end();
     const atMs = this.#elapsedMs();
     if (this.#script.readBytes !== undefined) this.#checkKernel();
     this.#tally.record(atMs);
@@ -89,7 +101,7 @@ export class AttackDrive {
   }
 
   #tick(): void {
-    const nowMs = this.#options.clock.nowMs();
+    const nowMs = this.#clock.nowMs();
     if (this.#elapsedMs() >= this.#options.forMs) this.stop();
     if (this.#isStopped) return;
     this.#openDue(nowMs);
@@ -127,20 +139,12 @@ export class AttackDrive {
       const index = counts.opened;
       counts.opened += 1;
       counts.connecting += 1;
-      this.#open.add(new Connection(index, target, sourceOf(target, index % sources), readBytes, this.#events));
+      this.#open.add(new Connection(index, target, sourceOf(target, index % sources), readBytes, this.#context));
     }
     // Openings do not accumulate for a burst while all connections are open.
     const maxMs = this.#open.size < connections ? CATCH_UP_MS : TICK_MS;
     this.#allowance = Math.min(this.#allowance, Math.max(1, (perSecond * maxMs) / 1000));
   }
-
-  readonly #events = {
-    nowMs: () => this.#options.clock.nowMs(),
-    established: () => this.#tally.established(),
-    ready: (connection: Connection) => this.#turn(connection),
-    received: (connection: Connection) => this.#received(connection),
-    ended: (connection: Connection, how: HowEnded) => this.#ended(connection, how),
-  };
 
   #turn(connection: Connection): void {
     if (connection.isOver) return;
@@ -150,7 +154,7 @@ export class AttackDrive {
     if (write !== undefined) connection.write(write);
     if (end) connection.finishWriting();
     if (intervalMs === undefined) return;
-    const bucket = Math.max(this.#lastTick + 1, bucketOf(this.#options.clock.nowMs() + intervalMs));
+    const bucket = Math.max(this.#lastTick + 1, bucketOf(this.#clock.nowMs() + intervalMs));
     const due = this.#turns.get(bucket);
     if (due) due.push(connection);
     else this.#turns.set(bucket, [connection]);
@@ -161,7 +165,7 @@ export class AttackDrive {
       this.#count(connection.statuses[connection.counted]!);
     const { responses, lingerMs = 0 } = this.#script;
     if (responses === undefined || connection.completeResponses < responses) return;
-    connection.servedMs ??= this.#options.clock.nowMs();
+    connection.servedMs ??= this.#clock.nowMs();
     if (lingerMs === 0) connection.close();
   }
 
@@ -200,7 +204,7 @@ export class AttackDrive {
     // A body without a length is complete when its connection ends.
     const isServed = responses !== undefined && statuses.length >= responses;
     if (isServed && how === 'fin' && connection.counted < responses) this.#count(statuses[0]!);
-    const openMs = establishedMs === undefined ? 0 : this.#options.clock.nowMs() - establishedMs;
+    const openMs = establishedMs === undefined ? 0 : this.#clock.nowMs() - establishedMs;
     const violation = how === 'not-established' || how === 'exhausted' ? undefined : this.#judge(connection, how);
     this.#tally.ended({ how, openMs, statuses, isServed, violation });
   }
@@ -216,7 +220,7 @@ export class AttackDrive {
   }
 
   #elapsedMs(): number {
-    return this.#options.clock.nowMs() - this.#startMs;
+    return this.#clock.nowMs() - this.#startMs;
   }
 }
 

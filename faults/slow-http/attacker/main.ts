@@ -1,5 +1,5 @@
 /** The attacker's process: executes one attack and exits when it is over. */
-import { systemClock } from '../../../harness/clock.ts';
+import { thisMachine } from '../../../harness/host/network.ts';
 import { workerProcess } from '../../../harness/host/worker-process.ts';
 import { LIMITS } from '../attack.ts';
 import type { AttackJob } from './attacker.ts';
@@ -18,7 +18,7 @@ worker.ready();
 
 async function attack({ kind, parameters, request, target, forMs }: AttackJob): Promise<void> {
   const { parameters: schema, script } = await loadAttack(kind);
-  const options = { target, forMs: Math.min(forMs, LIMITS.forMs), clock: systemClock };
+  const options = { target, forMs: Math.min(forMs, LIMITS.forMs), machine: thisMachine };
   const running = new AttackDrive(script(schema.parse(parameters), request), options);
   drive = running;
   worker.stopped.addEventListener('abort', () => running.stop());

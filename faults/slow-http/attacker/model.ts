@@ -1,5 +1,6 @@
 import { tlsOptionsOf } from '../../../harness/host/client-tls.ts';
 import { listModels } from '../../../harness/host/models.ts';
+import type { Machine } from '../../../harness/host/network.ts';
 import { requireLocal } from '../../../harness/host/target.ts';
 import type { AttackTarget } from './target.ts';
 
@@ -10,6 +11,7 @@ import type { AttackTarget } from './target.ts';
 export async function firstModel(
   target: AttackTarget,
   credentials: Readonly<Record<string, string>>,
+  machine: Machine,
   signal: AbortSignal,
 ): Promise<string> {
   requireLocal(target.address, target);
@@ -17,5 +19,5 @@ export async function firstModel(
   const headers = { host, ...credentials };
   const ca = tls?.authority === undefined ? {} : { ca: tls.authority };
   const options = tls && { servername: tls.name, ...ca, ...tlsOptionsOf(tls.client) };
-  return (await listModels({ url, address, port, tls: options, path: '/v1/models', headers }, signal))[0];
+  return (await listModels({ url, address, port, tls: options, path: '/v1/models', headers }, machine, signal))[0];
 }

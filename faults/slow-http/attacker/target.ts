@@ -30,7 +30,7 @@ interface ResolveOptions extends LocateOptions {
  * Resolves a target, `http://host:port` or `https://host:port`, to its first address, where {@link locateTarget} allows it.
  * @throws SquallError `BAD_TARGET`, `TARGET_NOT_LOCAL`, `TARGET_UNRESOLVED`; the signal's reason on abort
  */
-export async function resolveTarget(text: string, options: ResolveOptions = {}): Promise<AttackTarget> {
+export async function resolveTarget(text: string, options: ResolveOptions): Promise<AttackTarget> {
   const { iOwnThisTarget = false, origin = text, authority, tls: client = {} } = options;
   const { url, addresses, port } = await locateTarget(text, options);
   const { host, hostname } = new URL(origin);

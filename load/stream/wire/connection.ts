@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import type { ConnectionOptions } from 'node:tls';
 import { HTTPParser, type OnHeadersCompleteParser } from 'http-parser-js';
 import type { Machine } from '../../../harness/host/network.ts';
 import { dataOfWholeChunk } from './chunk.ts';
@@ -24,7 +24,6 @@ export interface Destination {
   readonly port: number;
   /** Null for plain TCP. */
   readonly tls: ConnectionOptions | null;
-  /** Its network is that of plain TCP; TLS always uses the system's. */
   readonly machine: Machine;
   /** Limit of all attempts together; each gets an equal part of what is left. */
   readonly connectTimeoutMs: number;
@@ -132,9 +131,10 @@ export class Connection {
       this.reads += 1;
       return this.#onBytes(buffer as Buffer, count);
     };
+    const endpoint = { host, port, noDelay: true };
     const socket = tls
-      ? connectTls({ host, port, ALPNProtocols: ['http/1.1'], ...tls })
-      : machine.network.connect({ host, port, noDelay: true, onread: { buffer: RECEIVED, callback } });
+      ? machine.network.connectTls(endpoint, { ALPNProtocols: ['http/1.1'], ...tls })
+      : machine.network.connect({ ...endpoint, onread: { buffer: RECEIVED, callback } });
     this.#socket = socket;
     const partMs = leftMs / (addresses.length - tried);
     let unlimit = () => {};
@@ -159,7 +159,7 @@ export class Connection {
       this.#write(request);
     });
     if (tls)
-      socket.setNoDelay().on('data', (bytes: Buffer) => {
+      socket.on('data', (bytes: Buffer) => {
         this.#countTurn();
         this.#onBytes(bytes, bytes.length);
       });
@@ -183,7 +183,7 @@ export class Connection {
     if (this.#isInTurn) return;
     this.#isInTurn = true;
     this.reads += 1;
-    setImmediate(() => {
+    this.#destination.machine.clock.after(0, () => {
       this.#isInTurn = false;
     });
   }

@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import type { LoadJob } from '../../../harness/contracts.ts';
 import { tlsOptionsOf } from '../../../harness/host/client-tls.ts';
 import type { Machine } from '../../../harness/host/network.ts';
@@ -16,8 +15,8 @@ export function openTargets(job: LoadJob, machine: Machine): Target[] {
   const { targets, lookUp } = job;
   if (!lookUp) return targets.map(url => openTarget(job, machine, url, [addressOf(url)]));
   const renewed = async () => {
-    const found = await lookup(lookUp.hostname, { all: true, order: 'ipv4first' });
-    return found.map(({ address }) => address).filter(address => lookUp.iOwnThisTarget || isLoopback(address));
+    const found = await machine.network.lookup(lookUp.hostname);
+    return found.filter(address => lookUp.iOwnThisTarget || isLoopback(address));
   };
   return [openTarget(job, machine, targets[0]!, targets.map(addressOf), renewed)];
 }

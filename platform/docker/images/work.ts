@@ -1,4 +1,5 @@
 import type Dockerode from 'dockerode';
+import { systemClock } from '../../../harness/clock.ts';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
 import { type Engine, engineApi } from '../engine.ts';
 import { type ContextEntry, packContext } from './build-context.ts';
@@ -24,7 +25,7 @@ export async function work(
   begin: (api: Dockerode, abortSignal: AbortSignal) => Promise<NodeJS.ReadableStream>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const limit = AbortSignal.timeout(WORK_LIMIT_MS);
+  const limit = systemClock.timeout(WORK_LIMIT_MS);
   const lines: string[] = [];
   const take = ({ stream, status, error }: Progress) => void lines.push(stream ?? status ?? error ?? '');
   try {

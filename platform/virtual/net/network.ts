@@ -1,4 +1,4 @@
-import type { Server } from 'node:net';
+import { isIP, type Server } from 'node:net';
 import { Agent, fetch as fetchBy } from 'undici';
 import type { ConnectOptions, Endpoint, Network } from '../../../harness/host/network.ts';
 import type { Random } from '../../../harness/random.ts';
@@ -93,7 +93,15 @@ export class VirtualInternet {
   networkOf(host: VirtualHost): Network {
     const network: Network = {
       connect: options => asSocket(this.#connect(host, options)),
+      connectTls: () => {
+        throw new Error('There is no TLS in virtual time');
+      },
       listen: async (server, endpoint, backlog) => listenOn(host, server, endpoint, backlog),
+      lookup: async name => {
+        if (isIP(name)) return [name];
+        const details = { code: 'ENOTFOUND', errno: -3008, syscall: 'getaddrinfo', hostname: name };
+        throw Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), details);
+      },
       fetch: ((input: string, init?: object) =>
         fetchBy(input, { ...init, dispatcher: agent })) as unknown as typeof fetch,
     };

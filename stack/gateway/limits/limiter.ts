@@ -107,7 +107,7 @@ export class Limiter implements Disposable {
       const watched: Watched = {
         dueMs: sentMs + this.#timeoutMs,
         // After a pause of this process a reply may be waiting in the socket: let it be read first.
-        expire: () => setImmediate(() => fail('timeout')),
+        expire: () => void clock.after(0, () => fail('timeout')),
       };
       deadlines.add(watched);
       shared.take(names, this.rules).then(

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { createFault, faultPackages } from '../../../faults/catalog.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { RunningStack } from '../../../harness/contracts.ts';
+import { systemNetwork } from '../../../harness/host/network.ts';
 import { type ShortRequest, type ShortResponse, send } from '../../../harness/host/send.ts';
 import { seededRandom } from '../../../harness/random.ts';
 import { FAILURE_PATH, failureKinds } from '../../../stack/inference/broken-engine.ts';
@@ -58,7 +59,7 @@ describe('against a simulator', () => {
     try {
       await running;
       const { faultAs } = stackOf((_replica, request, abort) =>
-        send(origin, { ...request, headers: tokenHeaders(secret) }, abort),
+        send(origin, { ...request, headers: tokenHeaders(secret) }, abort, systemNetwork),
       );
       for (const as of failureKinds) {
         const fault = faultAs(as);
@@ -70,8 +71,8 @@ describe('against a simulator', () => {
         expect((await fault.verifyHealed(signal)).evidence).toMatch(/got its token, \d+\.\d s after the failure$/);
       }
       const tired = { method: 'PUT', path: FAILURE_PATH, body: { as: 'tired' } } as const;
-      expect(await send(origin, tired, signal), 'without the token').toMatchObject({ status: 403 });
-      const wrong = await send(origin, { ...tired, headers: tokenHeaders(secret) }, signal);
+      expect(await send(origin, tired, signal, systemNetwork), 'without the token').toMatchObject({ status: 403 });
+      const wrong = await send(origin, { ...tired, headers: tokenHeaders(secret) }, signal, systemNetwork);
       expect(wrong).toMatchObject({ status: 400, text: expect.stringContaining('not-found') });
     } finally {
       stop.abort();

@@ -9,6 +9,7 @@ import { connectToxiproxy } from '../../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../../faults/toxiproxy/find.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { Link, RunningStack } from '../../../harness/contracts.ts';
+import { systemNetwork as network } from '../../../harness/host/network.ts';
 import { trace } from '../../../harness/host/trace.ts';
 import { externalPlatform, externalTopology } from '../../../platform/external/platform.ts';
 import { processPlatform } from '../../../platform/process/platform.ts';
@@ -91,11 +92,16 @@ async function startRedis(row: ServerRow, undo: Undo): Promise<RunningStack> {
     to: 'redis',
   };
   return {
+    network,
     proxyApiUrl: server.apiUrl,
     links: [link],
     replicas: [],
     trace: (_link: Link, request: { behind?: boolean }, signal: AbortSignal) =>
-      trace(`redis://${request.behind ? redis.address : listen}`, request as never, { clock: systemClock, signal }),
+      trace(`redis://${request.behind ? redis.address : listen}`, request as never, {
+        clock: systemClock,
+        network,
+        signal,
+      }),
   } as unknown as RunningStack;
 }
 

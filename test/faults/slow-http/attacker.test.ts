@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { startAttack } from '../../../faults/slow-http/attacker/attacker.ts';
 import { loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
 import { resolveTarget } from '../../../faults/slow-http/attacker/target.ts';
+import { thisMachine } from '../../../harness/host/network.ts';
 import { startGateway } from '../../stack/gateway/fixtures/gateway-process.ts';
 import { answersWrongly } from './fixtures/answers-wrongly.ts';
 import { attackOn, startBare, startBareTls } from './targets.ts';
 
 async function attackFor(kind: string, url: string, forMs: number, parameters: Record<string, unknown> = {}) {
-  const target = await resolveTarget(url);
+  const target = await resolveTarget(url, { machine: thisMachine });
   const attack = await loadAttack(kind);
   return startAttack(
     {

@@ -2,6 +2,7 @@ import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { promisify } from 'node:util';
 import { loadAttack } from '../../../faults/slow-http/attacker/catalog.ts';
+import { thisMachine } from '../../../harness/host/network.ts';
 import type { WindowResult } from '../../../reports/store/run-document.ts';
 import { type AttackResult, attackScenario, resultOf } from '../../../scenarios/attack.ts';
 import { loadScenario } from '../../../scenarios/load-scenario.ts';
@@ -81,7 +82,7 @@ export async function attackOn(test: AttackTest): Promise<AttackFound> {
     'slos.control-slowdown.objective': 'slowdown(p90(latency), fault:attack) <= 3 or 1500 ms',
     ...Object.fromEntries(Object.entries(parameters).map(([key, value]) => [`faults.attack.${key}`, value])),
   };
-  const external = { ...(await checkTarget(url, {})), authorization: '' };
+  const external = { ...(await checkTarget(url, { machine: thisMachine })), authorization: '' };
   const from = { raw, source: kind, folder: '.' };
   const { compiled } = await loadScenario(from, { seed: 1, platform: 'external', external, changes, replay: '' });
   const { signal } = new AbortController();

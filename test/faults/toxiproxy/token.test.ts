@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { connectToxiproxy } from '../../../faults/toxiproxy/client.ts';
 import { isAuthorized } from '../../../faults/toxiproxy/token.ts';
 import { processesOfRun } from '../../../harness/host/process-group.ts';
+import { systemSecrets } from '../../../harness/host/secrets.ts';
 import { newAccess } from '../../../platform/fault-proxy.ts';
 import { fixtureTopology, platform, testRun } from '../../platform/fixture-stack.ts';
 import { dial } from './peers.ts';
@@ -100,6 +101,6 @@ describe('the fault proxy of a run', () => {
   });
 
   it('has a token of its own', () => {
-    expect(newAccess('http://a').token).not.toBe(newAccess('http://a').token);
+    expect(newAccess('http://a', systemSecrets).token).not.toBe(newAccess('http://a', systemSecrets).token);
   });
 });

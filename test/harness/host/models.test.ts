@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { listModels, modelsIn } from '../../../harness/host/models.ts';
+import { thisMachine } from '../../../harness/host/network.ts';
 import { serve } from '../../load/server.ts';
 
 it.each([
@@ -22,6 +23,6 @@ it.each([
 ])('tells what a server answered instead: %i %s', async (status, text, code, why) => {
   await using server = await serve((_, response) => void response.writeHead(status).end(text));
   const query = { url: server.url, address: '127.0.0.1', port: Number(new URL(server.url).port), tls: null };
-  const listed = listModels({ ...query, path: '/v1/models', headers: {} }, new AbortController().signal);
+  const listed = listModels({ ...query, path: '/v1/models', headers: {} }, thisMachine, new AbortController().signal);
   await expect(listed).rejects.toMatchObject({ code, message: expect.stringMatching(why), next: expect.any(String) });
 });

@@ -3,6 +3,7 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
+import { systemNetwork } from '../../../harness/host/network.ts';
 import { type ProbeOptions, probe } from '../../../harness/host/probe.ts';
 
 /** A server that does `answer` with each request, and keeps what it was asked. */
@@ -22,7 +23,7 @@ async function startServer(answer: (socket: Socket) => unknown) {
 }
 
 const send = (url: string, options: Partial<ProbeOptions> = {}) =>
-  probe(url, { clock: systemClock, signal: AbortSignal.timeout(3000), ...options });
+  probe(url, { clock: systemClock, network: systemNetwork, signal: AbortSignal.timeout(3000), ...options });
 
 describe('probe', () => {
   it.each([

@@ -1,11 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import { type Network, systemNetwork, thisMachine } from '../../../harness/host/network.ts';
 import { isLoopback, locateTarget, requireLocal } from '../../../harness/host/target.ts';
 
 // None of these tests connects anywhere: what is not this machine is refused before a socket exists.
-/** A resolver that knows one name, so that no test asks the network. */
-const names = (table: Readonly<Record<string, readonly string[]>>) => async (host: string) => table[host] ?? [];
+/** A machine whose resolver knows one name, so that no test asks the network. */
+const machineThatKnows = (lookup: Network['lookup']) => ({ ...thisMachine, network: { ...systemNetwork, lookup } });
 const locate = (url: string, addresses: readonly string[] = [], iOwnThisTarget = false) =>
-  locateTarget(url, { iOwnThisTarget, resolve: names({ 'llm.invalid': addresses }) });
+  locateTarget(url, {
+    iOwnThisTarget,
+    machine: machineThatKnows(async host => (host === 'llm.invalid' ? addresses : [])),
+  });
 
 describe('a target', () => {
   it.each([
@@ -65,12 +69,15 @@ describe('a target', () => {
   it('whose name leads nowhere says so', async () => {
     const error = { kind: 'environment', code: 'TARGET_UNRESOLVED', message: expect.stringContaining('llm.invalid') };
     await expect(locate('http://127.0.0.1.llm.invalid')).rejects.toMatchObject(error);
-    await expect(locateTarget('http://llm.invalid')).rejects.toMatchObject(error);
+    await expect(locateTarget('http://llm.invalid', { machine: thisMachine })).rejects.toMatchObject(error);
   });
 
   it('whose name is never resolved does not keep anybody who leaves', async () => {
     const leaving = new AbortController();
-    const stuck = locateTarget('http://llm.invalid', { signal: leaving.signal, resolve: () => new Promise(() => {}) });
+    const stuck = locateTarget('http://llm.invalid', {
+      signal: leaving.signal,
+      machine: machineThatKnows(() => new Promise(() => {})),
+    });
     leaving.abort(new Error('left'));
     await expect(stuck).rejects.toThrow('left');
   });

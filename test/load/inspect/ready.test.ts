@@ -1,7 +1,7 @@
 import { createServer as createHttp2, type Http2Server } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../../harness/clock.ts';
+import { thisMachine } from '../../../harness/host/network.ts';
 import { awaitReady } from '../../../load/inspect/ready.ts';
 import { rig } from '../rig.ts';
 import { type Asked, serve, stream } from '../server.ts';
@@ -9,7 +9,7 @@ import { type Asked, serve, stream } from '../server.ts';
 const never = new AbortController().signal;
 const until = (url: string, withinMs: number, signal = never) => {
   using prepared = rig({ targets: [url] });
-  return awaitReady(prepared.job, { withinMs, clock: systemClock, signal });
+  return awaitReady(prepared.job, { withinMs, machine: thisMachine, signal });
 };
 const says = (status: number, message: string) => (_: Asked, response: Parameters<typeof stream>[0]) =>
   void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error: { message } }));

@@ -5,9 +5,10 @@ import { IMAGE_NAMES } from '../../../platform/docker/images/image-names.ts';
 import { layoutOf, programInImage } from '../../../platform/docker/layout.ts';
 import { proberContainer, proxyContainer, replicaContainer } from '../../../platform/docker/plans.ts';
 import { topologyOf } from '../../../stack/topology.ts';
+import { FRESH } from '../../fresh.ts';
 import { settled } from '../../stack/settled.ts';
 
-const topology = topologyOf(settled({ zones: 2, gateway: { replicas: 2 } }), 20, 1);
+const topology = topologyOf(settled({ zones: 2, gateway: { replicas: 2 } }), 20, 1, FRESH);
 const layout = layoutOf(topology);
 const numbers = new Map(
   ['client→gateway-1', 'client→gateway-2', 'toxiproxy', 'prober'].map((name, i) => [name, 1000 + i]),

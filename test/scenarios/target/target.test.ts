@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
 import { NEVER } from '../../../harness/clock.ts';
+import { thisMachine as machine } from '../../../harness/host/network.ts';
 import { checkTarget, externalTarget, type TargetOptions } from '../../../scenarios/target/target.ts';
 
 describe('the target of a run', () => {
@@ -13,26 +14,27 @@ describe('the target of a run', () => {
     ['https://127.0.0.1', 'https://127.0.0.1', 443],
   ])('%s is the base URL that clients add /v1 to', async (text, url, port) => {
     const target = { url, addresses: ['127.0.0.1'], port, iOwnThisTarget: false };
-    expect(await checkTarget(text, {})).toMatchObject(target);
+    expect(await checkTarget(text, { machine })).toMatchObject(target);
   });
 
   it('keeps its name, beside the addresses that were checked', async () => {
-    const resolve = async () => ['192.0.2.1', '192.0.2.2'];
+    const lookup = async () => ['192.0.2.1', '192.0.2.2'];
+    const knowing = { machine: { ...machine, network: { ...machine.network, lookup } } };
     const target = {
       url: 'https://llm.invalid',
       addresses: ['192.0.2.1', '192.0.2.2'],
       port: 443,
       iOwnThisTarget: true,
     };
-    expect(await checkTarget('https://llm.invalid', { iOwnThisTarget: true, resolve })).toMatchObject(target);
-    await expect(checkTarget('https://llm.invalid', { resolve })).rejects.toMatchObject({ code: 'TARGET_NOT_LOCAL' });
+    expect(await checkTarget('https://llm.invalid', { iOwnThisTarget: true, ...knowing })).toMatchObject(target);
+    await expect(checkTarget('https://llm.invalid', knowing)).rejects.toMatchObject({ code: 'TARGET_NOT_LOCAL' });
   });
 
   it('may have a query, but no credential in it, which is not quoted', async () => {
-    const { base } = await checkTarget('http://127.0.0.1/openai/v1?api-version=2024-10-21', {});
+    const { base } = await checkTarget('http://127.0.0.1/openai/v1?api-version=2024-10-21', { machine });
     expect(base).toEqual({ url: 'http://127.0.0.1/openai', root: '/v1', query: '?api-version=2024-10-21' });
     for (const query of ['key=abc', 'api_key=abc', 'access_token=abc', 'sig=abc', 'x=sk-abcdefgh']) {
-      const refused = await checkTarget(`http://127.0.0.1/?v=1&${query}`, {}).catch(error => error);
+      const refused = await checkTarget(`http://127.0.0.1/?v=1&${query}`, { machine }).catch(error => error);
       expect(refused, query).toMatchObject({ code: 'BAD_TARGET', next: expect.stringContaining('env:') });
       expect(refused.message).not.toContain('abc');
     }
@@ -51,7 +53,8 @@ describe('the authorization of a target', () => {
     return path;
   };
   const given = async (options: TargetOptions) =>
-    (await externalTarget({ target: 'http://127.0.0.1:1', platform: 'external', ...options }, NEVER))!.authorization;
+    (await externalTarget({ target: 'http://127.0.0.1:1', platform: 'external', ...options }, machine, NEVER))!
+      .authorization;
 
   it('comes from a file, a variable, or the option itself', async () => {
     vi.stubEnv('SQUALL_TEST_TOKEN', ' sk-hunter2\n');
@@ -90,7 +93,7 @@ describe('the authorization of a target', () => {
   });
 
   it('belongs to a target', async () => {
-    const alone = externalTarget({ authorizationFile: '/none' }, NEVER);
+    const alone = externalTarget({ authorizationFile: '/none' }, machine, NEVER);
     await expect(alone).rejects.toMatchObject({
       code: 'NO_TARGET',
       message: /--authorization-file only with --target/,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { thisMachine as machine } from '../../../harness/host/network.ts';
 import { makeAuthority } from '../../../stack/edge/certificates.ts';
 import { tlsHandshake } from '../../../stack/edge/handshake.ts';
 import { until } from '../../until.ts';
@@ -17,7 +18,7 @@ describe.skipIf(noNginx)(`TLS ${noNginx || ''}`, () => {
     await using upstream = await startUpstream();
     await using edge = await startEdge({ tls: {} }, [upstream.address]);
     const hybrid = 'X25519MLKEM768:X25519';
-    const handshake = await tlsHandshake({ ...serverOf(edge), groups: hybrid });
+    const handshake = await tlsHandshake({ machine, ...serverOf(edge), groups: hybrid });
     expect(handshake.protocol).toBe('TLSv1.3');
     expect((await send(`https://127.0.0.1:${edge.httpsPort}/`)).status).toBe(200);
     const [line] = await edge.log(1);
@@ -33,7 +34,7 @@ describe.skipIf(noNginx)(`TLS ${noNginx || ''}`, () => {
     { minVersion: 'TLSv1.2', outcome: 'TLSv1.2' },
   ] as const)('with the minimum $minVersion, a TLS 1.2 client gets: $outcome', async ({ minVersion, outcome }) => {
     await using edge = await startEdge({ tls: { minVersion } }, ['127.0.0.1:9']);
-    const actual = await tlsHandshake({ ...serverOf(edge), maxVersion: 'TLSv1.2' }).then(
+    const actual = await tlsHandshake({ machine, ...serverOf(edge), maxVersion: 'TLSv1.2' }).then(
       handshake => handshake.protocol,
       error => (error.code === 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION' ? 'rejected' : error),
     );
@@ -66,7 +67,7 @@ describe.skipIf(noNginx)(`TLS ${noNginx || ''}`, () => {
       await placeCertificate(edge.prefix, pair);
       process.kill(edge.pid, 'SIGHUP');
       const actualCode = () =>
-        tlsHandshake(serverOf(edge)).then(
+        tlsHandshake({ machine, ...serverOf(edge) }).then(
           () => 'none',
           error => error.code,
         );
@@ -85,7 +86,7 @@ describe.skipIf(noNginx)(`certificate hot reload ${noNginx || ''}`, () => {
     });
     await using edge = await startEdge({ tls: {} }, [upstream.address]);
     const url = `https://127.0.0.1:${edge.httpsPort}`;
-    const before = await tlsHandshake(serverOf(edge));
+    const before = await tlsHandshake({ machine, ...serverOf(edge) });
     const long = send(`${url}/long`);
     await until(() => upstream.received.length === 1);
 
@@ -106,7 +107,7 @@ describe.skipIf(noNginx)(`certificate hot reload ${noNginx || ''}`, () => {
     await until(() => outcomes.ok > 10);
     await placeCertificate(edge.prefix, await authority.issue({ names: ['127.0.0.1'] }));
     process.kill(edge.pid, 'SIGHUP');
-    await until(async () => (await tlsHandshake(serverOf(edge))).fingerprint !== before.fingerprint);
+    await until(async () => (await tlsHandshake({ machine, ...serverOf(edge) })).fingerprint !== before.fingerprint);
     const okAtReload = outcomes.ok;
     await until(() => outcomes.ok > okAtReload + 10);
     isOver = true;

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
+import { thisMachine } from '../../../harness/host/network.ts';
 import type { Readings } from '../../../harness/metrics.ts';
 import { type MetricsEndpoint, reachableEndpoints } from '../../../stack/observability/endpoint.ts';
 import { scrapeEndpoints } from '../../../stack/observability/scraper.ts';
@@ -45,14 +46,14 @@ test('follows no redirect to another origin, which would get the key', async () 
   await using other = await serve((_, response) => void response.end(METRICS));
   await using server = await serve((_, response) => void response.writeHead(302, { location: other.url }).end());
   const endpoint = { name: 'a', url: `${server.url}/metrics`, authorization: 'Bearer sk-1' };
-  await expect(reachableEndpoints([endpoint], never)).rejects.toThrow(/status 302/);
+  await expect(reachableEndpoints([endpoint], thisMachine, never)).rejects.toThrow(/status 302/);
 });
 
 test('leaves the addresses that answer', async () => {
   await using server = await serve((_, response) => void response.end(METRICS));
   const { host } = new URL(server.url);
   const endpoint = { name: 'a', url: `${server.url}/metrics` };
-  const found = await reachableEndpoints([{ ...endpoint, via: ['127.0.0.1:9', host] }, endpoint], never);
+  const found = await reachableEndpoints([{ ...endpoint, via: ['127.0.0.1:9', host] }, endpoint], thisMachine, never);
   expect(found).toEqual([{ ...endpoint, via: [host] }, endpoint]);
 });
 
@@ -67,7 +68,7 @@ test.each([
     response.writeHead(status).end('http_requests_total 4\n');
   });
   const full = url.startsWith('/') ? server.url + url : url;
-  const refusal = reachableEndpoints([{ name: 'a', url: full }], never);
+  const refusal = reachableEndpoints([{ name: 'a', url: full }], thisMachine, never);
   await expect(refusal).rejects.toMatchObject({ code, message: expect.stringContaining(full) });
   await expect(refusal).rejects.toThrow(why);
 });

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
+import { thisMachine } from '../../../harness/host/network.ts';
+import { systemSecrets } from '../../../harness/host/secrets.ts';
 import { loginHeaders } from '../../../harness/http/login.ts';
 import type { Readings } from '../../../harness/metrics.ts';
 import { prometheusOptionsSchema } from '../../../stack/observability/options.ts';
@@ -20,7 +22,7 @@ const NEVER = new AbortController().signal;
 /** A minute is scaled to a second: an alert with a duration of a minute needs five evaluations of 200 ms. */
 const TIME_SCALE = 60;
 const options = prometheusOptionsSchema.parse({ scrapeEveryMs: 200 });
-const login = { username: 'squall', password: newToken() };
+const login = { username: 'squall', password: newToken(systemSecrets) };
 const hostOf = ({ url }: { url: string }) => url.slice('http://'.length);
 
 describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''}`, () => {
@@ -136,7 +138,7 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
     const status = async (path: string, headers = {}) => (await fetch(prometheus.url + path, { headers })).status;
     const others = [
       {},
-      loginHeaders({ ...login, password: newToken() }),
+      loginHeaders({ ...login, password: newToken(systemSecrets) }),
       loginHeaders({ ...login, username: 'admin' }),
     ];
     for (const path of ['/api/v1/query?query=up', '/graph', '/-/ready', '/metrics', '/federate', '/debug/pprof/']) {
@@ -144,7 +146,9 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       expect([path, await status(path, loginHeaders(login))]).toEqual([path, 200]);
     }
     const times = { startEpochMs: Date.now() - 2000, fromMs: 0, toMs: 1000, signal: NEVER };
-    await expect(readSamples({ url: prometheus.url, ...times })).rejects.toMatchObject({ code: 'PROMETHEUS_RESPONSE' });
+    await expect(readSamples({ machine: thisMachine, url: prometheus.url, ...times })).rejects.toMatchObject({
+      code: 'PROMETHEUS_RESPONSE',
+    });
   });
 
   // 15 clients and one slot: 14 wait, more than 10 and fewer than 500. The calm engine has no queue and no alert.
@@ -184,7 +188,7 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       await systemClock.sleep(1800);
     }
     const step = { startEpochMs, fromMs: 125, toMs: 1625, stepMs: 250, signal: NEVER };
-    const read = await readSamples({ url: prometheus.url, login, ...step });
+    const read = await readSamples({ machine: thisMachine, url: prometheus.url, login, ...step });
     expect(read.map(({ seenMs }) => seenMs)).toEqual([125, 375, 625, 875, 1125, 1375, 1625]);
     const keys = (readings: Readonly<Record<string, Readings>>) =>
       Object.entries(readings).map(([name, values]) => [name, Object.keys(values).sort()]);
@@ -200,7 +204,14 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       expect(stored[name]!.memoryMiB! / last[name]!.memoryMiB!).toBeCloseTo(1, 0);
     }
     // During the load: the queue that fired the alert.
-    const before = await readSamples({ url: prometheus.url, login, ...step, fromMs: -15_000, toMs: 0 });
+    const before = await readSamples({
+      machine: thisMachine,
+      url: prometheus.url,
+      login,
+      ...step,
+      fromMs: -15_000,
+      toMs: 0,
+    });
     expect(Math.max(...before.map(({ readings }) => readings['inference-1']?.queue ?? 0))).toBe(14);
     expect(Math.max(...before.map(({ readings }) => readings['inference-2']?.queue ?? 0))).toBe(0);
   });
@@ -213,7 +224,7 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
     expect(down.map(({ labels }) => labels.replica)).toEqual(['inference-2']);
     const nowMs = Date.now() - startEpochMs;
     const times = { startEpochMs, fromMs: nowMs - 500, toMs: nowMs, stepMs: 250, signal: NEVER };
-    const rounds = await readSamples({ url: prometheus.url, login, ...times });
+    const rounds = await readSamples({ machine: thisMachine, url: prometheus.url, login, ...times });
     // Of those that respond, a round may miss one that a busy machine is too late for.
     const names = new Set(rounds.flatMap(({ readings }) => Object.keys(readings)));
     expect([...names].sort()).toEqual(['gateway-1', 'inference-1']);

@@ -1,6 +1,7 @@
 import type { RequestListener } from 'node:http';
 import { expect, test } from 'vitest';
 import { SquallError } from '../../../harness/errors.ts';
+import { thisMachine as machine } from '../../../harness/host/network.ts';
 import { postForm } from '../../../stack/observability/prometheus-api.ts';
 import { readSamples } from '../../../stack/observability/query-range.ts';
 import { serve } from './replicas.ts';
@@ -46,7 +47,14 @@ test('aggregates the series of each replica at each step, and keeps steps withou
     queries.push(new URLSearchParams(Buffer.concat(chunks).toString()));
     response.end(matrix(result));
   });
-  const events = await readSamples({ url: server.url, startEpochMs: ZERO, fromMs: 0, toMs: 3000, signal: NEVER });
+  const events = await readSamples({
+    machine,
+    url: server.url,
+    startEpochMs: ZERO,
+    fromMs: 0,
+    toMs: 3000,
+    signal: NEVER,
+  });
   expect(events).toEqual([
     { atMs: 0, type: 'sample', seenMs: 0, readings: { 'gateway-1': { retries: 5 } } },
     { atMs: 1000, type: 'sample', seenMs: 1000, readings: {} },
@@ -67,7 +75,7 @@ test('splits a long run into queries within Prometheus’ limit', async () => {
     response.end(matrix([]));
   });
   const times = { startEpochMs: ZERO, fromMs: 0, toMs: 24_999_000, signal: NEVER };
-  const events = await readSamples({ url: server.url, ...times });
+  const events = await readSamples({ machine, url: server.url, ...times });
   expect(spans).toEqual([10_000, 10_000, 5000]);
   expect(events.map(({ atMs }) => atMs)).toEqual(Array.from({ length: 25_000 }, (_, i) => i * 1000));
 });
@@ -85,11 +93,11 @@ test.each<[string, string, RequestListener]>([
   ],
 ])('a server that %s is reported as %s', async (_, code, listener) => {
   await using server = await serve(listener);
-  expect(await codeOf(postForm(server.url, {}, { signal: NEVER, timeoutMs: 200, maxBytes: 1000 }))).toBe(code);
+  expect(await codeOf(postForm(server.url, {}, { machine, signal: NEVER, timeoutMs: 200, maxBytes: 1000 }))).toBe(code);
 });
 
 test('an unreachable server is reported, and an abort rejects with its reason', async () => {
-  const options = { signal: NEVER, timeoutMs: 1000 };
+  const options = { machine, signal: NEVER, timeoutMs: 1000 };
   expect(await codeOf(postForm('http://127.0.0.1:9', {}, options))).toBe('PROMETHEUS_UNREACHABLE');
   await using server = await serve(() => {});
   const stopped = new AbortController();

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Replica, ReplicaState, RunningStack } from '../../../harness/contracts.ts';
+import { systemNetwork } from '../../../harness/host/network.ts';
 
 /** Starts a web server on a free port. Disposing closes it with all its connections. */
 export async function serve(listener: RequestListener): Promise<AsyncDisposable & { readonly url: string }> {
@@ -43,6 +44,7 @@ export function replicaAt(name: string, url: string, state: ReplicaState = 'read
 /** Fake stack with only replicas. */
 export function stackOf(...replicas: Replica[]): RunningStack {
   return {
+    network: systemNetwork,
     entries: [],
     entryCertificate: undefined,
     authorization: '',

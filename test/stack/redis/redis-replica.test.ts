@@ -7,6 +7,7 @@ import { systemClock } from '../../../harness/clock.ts';
 import { findProgram } from '../../../harness/host/programs.ts';
 import type { FaultPlan } from '../../../harness/plan.ts';
 import { type Topology, topologyOf } from '../../../stack/topology.ts';
+import { FRESH } from '../../fresh.ts';
 import { aliveOf, platform, testRun } from '../../platform/fixture-stack.ts';
 import { missing } from '../../require.ts';
 import { settled } from '../settled.ts';
@@ -16,7 +17,7 @@ const LIMIT = 40_000;
 
 /** Topology of only Redis and its links. */
 function redisOnly(redis: object = {}): { topology: Topology; password: string } {
-  const whole = topologyOf(settled({ redis }), 500, 1, 'sk-test');
+  const whole = topologyOf(settled({ redis }), 500, 1, { ...FRESH, apiKey: 'sk-test' });
   const replicas = whole.replicas.filter(({ service }) => service === 'redis');
   const [{ ready }] = replicas as [(typeof replicas)[0]];
   if (ready.kind !== 'redis') throw new Error('expected a Redis probe');

@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { systemClock } from '../../../../harness/clock.ts';
+import { thisMachine } from '../../../../harness/host/network.ts';
+import { probe } from '../../../../harness/host/probe.ts';
 import { findProgram } from '../../../../harness/host/programs.ts';
 import { writePrivateFiles } from '../../../../platform/process/executable.ts';
 import { isReadyAt } from '../../../../platform/readiness.ts';
@@ -49,7 +52,8 @@ export async function startRedis(): Promise<RedisServer> {
     child = spawn(command, [join(directory, 'redis.conf')], { stdio: 'ignore' });
     const url = `redis://${REDIS_USER}:${PASSWORD}@${address}`;
     const limit = AbortSignal.timeout(10_000);
-    while (!(await isReadyAt(url, limit))) await new Promise(resolve => setTimeout(resolve, 20));
+    const send = (target: string, signal: AbortSignal) => probe(target, { ...thisMachine, signal });
+    while (!(await isReadyAt(url, limit, send, systemClock))) await new Promise(resolve => setTimeout(resolve, 20));
   };
   await restart();
   return {
