@@ -41,9 +41,11 @@ export const fault = replicaFault({
   }),
   selfHealing: false,
   create({ as }, replica, { clock, stack }) {
+    let broken: string | undefined;
     let brokenMs = 0;
     return {
       async inject(signal) {
+        broken = replica.instance;
         brokenMs = clock.nowMs();
         await control(stack, replica, { method: 'PUT', body: { as } }, signal);
       },
@@ -54,7 +56,14 @@ export const fault = replicaFault({
           if (!EFFECTS[as](response)) return undefined;
           return { atMs, evidence: `a completion of ${replica.name} got ${described(response)}` };
         }),
-      heal: signal => control(stack, replica, { method: 'DELETE' }, signal),
+      async heal(signal) {
+        try {
+          await control(stack, replica, { method: 'DELETE' }, signal);
+        } catch (error) {
+          // With an instance that has ended its failure has, too: the next one is whole.
+          if (replica.instance === broken) throw error;
+        }
+      },
       verifyHealed: signal =>
         lookUntil(clock, signal, async () => {
           const { status, text } = await completionOf(stack, replica, signal);

@@ -28,14 +28,15 @@ const EVIDENCE: Readonly<Record<(typeof failureKinds)[number], RegExp>> = {
 
 /** A stack of one replica, which takes requests as `reply` does. */
 function stackOf(reply: NonNullable<RunningStack['send']>, clock = new FakeClock(1000)) {
-  const stack = { ...fakeStack(clock, [new FakeReplica('inference-1', 'zone-a', clock)]), send: reply };
+  const replica = new FakeReplica('inference-1', 'zone-a', clock);
+  const stack = { ...fakeStack(clock, [replica]), send: reply };
   const faultAs = (as: string) =>
     createFault(
       { id: 'x', kind: 'engine-failure', target: 'inference-1', atMs: 0, forMs: 1000, parameters: { as } },
       stack,
       clock,
     );
-  return { clock, faultAs };
+  return { clock, faultAs, replica };
 }
 
 describe('against a simulator', () => {
@@ -105,6 +106,19 @@ it('has not recovered as long as completions fail', async () => {
   );
   const fault = faultAs('no-token');
   expect(await outcomeOf(clock, 1000, signal => fault.verifyHealed(signal))).toBe('never');
+});
+
+it('is over when its replica has died, and not when that only refuses to be healed', async () => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' });
+  const { clock, faultAs, replica } = stackOf(async (_replica, { method }) => {
+    if (method === 'DELETE') throw refused;
+    return accepted;
+  });
+  const fault = faultAs('reset');
+  await outcomeOf(clock, 1000, signal => fault.inject(signal));
+  await expect(outcomeOf(clock, 1000, signal => fault.heal(signal))).rejects.toThrow('ECONNREFUSED');
+  await replica.kill();
+  expect(await outcomeOf(clock, 1000, signal => fault.heal(signal))).toBeUndefined();
 });
 
 it('needs a simulator, and says so', async () => {
