@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
+import { until } from '../until.ts';
 import type { Outcome } from '../../harness/requests.ts';
 import { type Fixture, outcomesOf, type RigOptions, rig, runLoad, startFixture, startLoad } from './rig.ts';
 
@@ -176,9 +177,10 @@ describe('a keep-alive connection that the server closes', () => {
 
   it('hides no death: what a killed server had begun fails, once resent and refused', { timeout: 15_000 }, async () => {
     const server = await startFixture('answers-badly.ts');
-    using prepared = rig({ perSecond: 80, forMs: 1500, targets: [`${server.said}/answers-late`] });
+    using prepared = rig({ perSecond: 80, forMs: 2000, targets: [`${server.said}/answers-late`] });
     await using load = await startLoad(prepared.job);
-    await systemClock.sleep(load.startAtMs + 900 - systemClock.nowMs());
+    // Then there are connections that have been used, and requests on them that wait, however late the machine is.
+    await until(() => load.progress().completed >= 40);
     await server[Symbol.asyncDispose]();
     const deadMs = systemClock.nowMs() - load.startAtMs;
     await load.done;

@@ -61,7 +61,7 @@ describe.each(SERVERS)('an early end through the $title server', row => {
     const [address] = await once(stopped.stdout.setEncoding('utf8'), 'data');
     const proxy = await openProxy(bench.client, address.trim());
     stopped.kill('SIGSTOP');
-    const before = descriptorsOf(bench.server.pid);
+    const before = await settledDescriptors(bench.server.pid);
     const asked = each(25, () => ask(proxy.listen));
     await each(25, () => leave(proxy.listen));
     // The server may not have come to accept yet.
@@ -74,6 +74,18 @@ describe.each(SERVERS)('an early end through the $title server', row => {
     expect(descriptorsOf(bench.server.pid)).toBeLessThanOrEqual(before);
   });
 });
+
+/** Open descriptors of a process once it has closed what the tests before left: their number has not changed for 300 ms. */
+async function settledDescriptors(pid: number): Promise<number> {
+  let count = descriptorsOf(pid);
+  for (let same = 0; same < 6; ) {
+    await sleep(50);
+    const now = descriptorsOf(pid);
+    same = now === count ? same + 1 : 0;
+    count = now;
+  }
+  return count;
+}
 
 /** Answers the end of its client with its own. */
 function endsWithItsClient(socket: Socket): void {
