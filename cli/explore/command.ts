@@ -3,15 +3,20 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
-import { messageOf, SquallError } from '../../harness/errors.ts';
+import { messageOf } from '../../harness/errors.ts';
 import { pathFrom } from '../../harness/input/files.ts';
 import { loadEndMs, type PlatformKind, type RunPlan } from '../../harness/plan.ts';
 import { DEFAULT_SEED } from '../../harness/random.ts';
+import type { ChaosPlan } from '../../scenarios/explore/chaos.ts';
 import { type Exploration, explore, type Finding } from '../../scenarios/explore/explore.ts';
 import { defaultFoundFolder, keepFound } from '../../scenarios/explore/found.ts';
 import { startPool } from '../../scenarios/explore/pool.ts';
+import { EMPTY } from '../../scenarios/explore/schedule.ts';
+import { type Failure, isSameFailure, tryHere } from '../../scenarios/explore/trial.ts';
 import { type FoundScenario, findScenario } from '../../scenarios/find.ts';
 import type { LoadedScenario } from '../../scenarios/load-scenario.ts';
+import { override, parseOverrides } from '../../scenarios/override.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
 import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
 import { EXIT } from '../exit.ts';
 import { JSON_FLAG, loadScenario, QUIET_FLAG, SCENARIO, wholeNumber, withOut, withSet } from '../options.ts';
@@ -24,6 +29,9 @@ const MAX_JOBS = 64;
 const MIN_LIMIT_MS = 120_000;
 /** Ratio of schedules that must have been judged for "nothing found" to mean anything. */
 const MIN_JUDGED_RATIO = 0.8;
+
+/** Of a scenario without a `chaos` section. */
+const NOTHING: ChaosPlan = { kinds: [], budget: 0, atOnce: 1, fromMs: 0, untilMs: 0, stack: {} };
 
 interface Options {
   readonly runs: number;
@@ -76,16 +84,19 @@ async function exploreAndTell(name: string, options: Options, signal: AbortSigna
   // Every run has the seed of `squall run`, so that a scenario file alone replays it.
   const given = { seed: DEFAULT_SEED, set: options.set, platform: 'virtual', out, quiet: true } as const;
   const { chaos, compiled } = await loadScenario(found, given, signal);
-  if (!chaos)
-    throw new SquallError('scenario', 'NO_CHAOS', `Expected ${name} to have a \`chaos\` section, found none`, {
-      next: 'Write down under `chaos` what may happen to its stack; see docs/explore.md.',
-    });
+  const bound = chaos ?? { plan: NOTHING, written: override(found.raw, parseOverrides(options.set)) as Scenario };
   const { environment, directory } = openRunDirectory(`${compiled.plan.scenario}-explore`, out, systemClock);
   const startedMs = performance.now();
-  const exploration = await exploreBound(found, chaos, compiled.plan, options, signal);
+  const exploration = await exploreBound(
+    found,
+    bound,
+    compiled.plan,
+    chaos ? options : { ...options, runs: 0, quiet: true },
+    signal,
+  );
   const wallMs = Math.round(performance.now() - startedMs);
   const context = {
-    scenario: chaos.written,
+    scenario: bound.written,
     from: found.folder,
     source: name,
     set: options.set,
@@ -109,9 +120,9 @@ async function exploreAndTell(name: string, options: Options, signal: AbortSigna
   if (json) printJson(document);
   say(
     json ? process.stderr : process.stdout,
-    ...summaryLines(exploration, findings, { ...options, wallMs, name, directory }),
+    ...summaryLines(exploration, findings, { ...options, wallMs, name, directory, hasChaos: chaos !== undefined }),
   );
-  return exitCodeOf(exploration, signal);
+  return exitCodeOf(exploration, chaos ? EXIT.inconclusive : EXIT.sloFailed, signal);
 }
 
 async function exploreBound(
@@ -159,17 +170,31 @@ async function replayOn(
     const { verdict, slos, reasons } = result.document;
     const isSame = ({ name, verdict }: (typeof slos)[number]) =>
       verdict === 'fail' && (name === failure.name || name.startsWith(`${failure.name} of `));
-    const fails = failure.kind === 'slo' ? slos.some(isSame) : undefined;
+    const fails =
+      failure.kind === 'slo' ? slos.some(isSame) : platform === 'virtual' ? await violates(file, failure) : undefined;
     return { platform, verdict, ...(fails !== undefined && { fails }), reason: reasons[0] ?? '', directory };
   } catch (error) {
     return { platform, verdict: 'crashed', fails: failure.kind === 'crash', reason: messageOf(error) };
   }
 }
 
-function exitCodeOf({ findings, obstacle, unjudged, from, next }: Exploration, signal: AbortSignal): number {
+/** Whether the scenario of a file fails in the same way, by what a run is not judged by. */
+async function violates(file: string, failure: Failure): Promise<boolean> {
+  const { raw, source, folder } = await findScenario(file);
+  const subject = { scenario: raw as Scenario, source, folder, seed: DEFAULT_SEED };
+  return (await tryHere(subject, EMPTY)).failures.some(other => isSameFailure(other, failure));
+}
+
+/** @param obstacleCode where the scenario itself does not pass */
+function exitCodeOf(
+  { findings, obstacle, unjudged, from, next }: Exploration,
+  obstacleCode: number,
+  signal: AbortSignal,
+): number {
   if (signal.aborted) return EXIT.interrupted;
   if (findings.length > 0) return EXIT.sloFailed;
+  if (obstacle !== undefined) return obstacleCode;
   const open = unjudged.reduce((sum, { schedules }) => sum + schedules, 0);
   const judgedRatio = 1 - open / Math.max(1, next - from);
-  return obstacle !== undefined || judgedRatio < MIN_JUDGED_RATIO ? EXIT.inconclusive : EXIT.pass;
+  return judgedRatio < MIN_JUDGED_RATIO ? EXIT.inconclusive : EXIT.pass;
 }

@@ -88,13 +88,22 @@ export interface SummaryContext {
   readonly name: string;
   readonly directory: string;
   readonly seed: number;
+  /** Whether it has a `chaos` section; without one it was run once. */
+  readonly hasChaos: boolean;
 }
 
 /** The summary of an exploration, for {@link say}. */
 export function summaryLines(exploration: Exploration, findings: readonly Kept[], context: SummaryContext): string[] {
   const { from, next, obstacle, interrupted, coverage, slos, unjudged, failed, requests, virtualMs, cpuMs, runs } =
     exploration;
-  const { wallMs, name, directory, seed } = context;
+  const { wallMs, name, directory, seed, hasChaos } = context;
+  if (!hasChaos) {
+    const verdict = obstacle === undefined ? paint('green', 'passes') : `${paint('red', 'does not pass')}: ${obstacle}`;
+    return [
+      '',
+      `${name} has no \`chaos\` section to explore (docs/explore.md). As it is, by its SLOs and the invariants it ${verdict}`,
+    ];
+  }
   if (obstacle !== undefined)
     return ['', `Nothing was explored, since ${name} does not pass without random faults: ${obstacle}`];
   const perMinute = Math.round((60_000 * runs) / Math.max(1, wallMs));

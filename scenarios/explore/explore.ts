@@ -117,7 +117,7 @@ class Course {
     this.#tell('without random faults');
     const { failures, unjudged } = await this.#try(EMPTY, true);
     const [failure] = failures;
-    this.#obstacle = failure?.message ?? unjudged;
+    this.#obstacle = failure ? `${failure.kind} "${failure.name}": ${failure.message}` : unjudged;
     if (this.#obstacle !== undefined) return;
     const ahead = new Map<number, { readonly schedule: Schedule; readonly trial: Promise<Trial> }>();
     let begun = from;

@@ -14,6 +14,11 @@ import { materialised } from './materialise.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const MAX_LINE = 140;
 
+/** Commands that show a finding again; what a run is not judged by, `explore` checks. */
+const REPLAY: Partial<Record<Finding['failure']['kind'], string>> = {
+  slo: 'npx squall run <this file> --platform virtual',
+};
+
 /** Where found schedules are kept: in the checkout that one stands in as regressions, else in a folder of one's own. */
 export function defaultFoundFolder(): string {
   const isCheckout = EXTENSION === '.ts' && projectFolder() === ROOT;
@@ -39,7 +44,7 @@ export function foundText(folder: string, { failure, index, smallest }: Finding,
   const pinned = Object.entries(environment.versions).map(([name, version]) => `${name} ${version}`);
   const lines = [
     `Found by: npx squall explore ${quoted(source)} --seed ${exploration.seed} --from ${index} --runs 1${sets}`,
-    `with ${pinned.join(', ')}; replay it with: npx squall run <this file> --platform virtual`,
+    `with ${pinned.join(', ')}; replay it with: ${REPLAY[failure.kind] ?? 'npx squall explore <this file>'}`,
     `It failed by the ${failure.kind} "${failure.name}": ${failure.message}`,
     `Faults: ${describeSchedule(smallest)}`,
   ];

@@ -82,7 +82,7 @@ it('goes on where another one ended, with the same schedules', async () => {
 it('explores nothing where the scenario fails by itself', async () => {
   const pool = poolOf(() => ({ ...PASS, failures: [SLO] }));
   const { obstacle, findings, next } = await explored(2, { pool });
-  expect({ obstacle, findings, next }).toEqual({ obstacle: 'too many', findings: [], next: 0 });
+  expect({ obstacle, findings, next }).toEqual({ obstacle: 'slo "error rate": too many', findings: [], next: 0 });
   expect(pool.tried).toEqual([EMPTY]);
 });
 
