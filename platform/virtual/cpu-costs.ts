@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { type CpuCosts, NO_COSTS } from './net/host.ts';
 
 /**
- * What the event loops of the real services spend, in ms: fitted on 2026-11-29 by `npm run bench -- costs` (docs/virtual.md has the residuals)
- * on two shared cores of an Intel Xeon, Node.js 24. Other machines differ by a factor, which `stack.virtual.cpu` is.
+ * What the event loops of the real services spend when they are overloaded, in ms: fitted on 2026-11-29 by `npm run bench -- costs`
+ * (docs/virtual.md has the residuals) on two shared cores of an Intel Xeon, Node.js 24. Other machines differ by a factor, which
+ * `stack.virtual.cpu` is.
  */
 const MEASURED = {
-  gateway: { requestMs: 0.6, connectionMs: 0.12, chunkMs: 0.03 },
-  inference: { requestMs: 0.45, connectionMs: 0, chunkMs: 0.024 },
-  control: { requestMs: 0.29, connectionMs: 0.09, chunkMs: 0 },
+  gateway: { requestMs: 0.26, connectionMs: 0.3, chunkMs: 0.0065 },
+  inference: { requestMs: 0.11, connectionMs: 0.1, chunkMs: 0.015 },
+  control: { requestMs: 0.06, connectionMs: 0.08, chunkMs: 0 },
 } as const satisfies Readonly<Record<string, CpuCosts>>;
 
 /** Services that take time of the processor. */

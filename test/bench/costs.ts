@@ -14,81 +14,77 @@ export interface CostBench {
   readonly forMs: number;
 }
 
-/** Requests sent at a rate, evenly, and what a service spent on them. */
+/** What a service did under a load, and spent on it. */
 interface Measurement {
-  readonly perSecond: number;
   readonly requests: number;
   readonly connections: number;
-  readonly tokens: number;
-  readonly seconds: number;
-  readonly cpuMs: Readonly<Record<string, number>>;
+  readonly chunks: number;
+  readonly cpuMs: number;
+  /** Ratio of the time in which it ran or waited for a processor: near 1 where it was overloaded. */
+  readonly wanted: number;
 }
 
-/** What one service spends, in ms of the processor, and how far a measurement is from it at most, as a ratio. */
-type Fit = Readonly<Record<'requestMs' | 'connectionMs' | 'chunkMs' | 'idleMsPerSecond' | 'worst' | 'rms', number>>;
+/** What a service spends, in ms of the processor; how far a measurement is from that at most, and as RMS, as ratios; its lowest `wanted`. */
+type Fit = Readonly<Record<'requestMs' | 'connectionMs' | 'chunkMs' | 'worst' | 'rms' | 'wanted', number>>;
 
+/** As many clients as that, each of which sends its next request when it has the response to the one before. */
 interface Load {
-  readonly perSecond: number;
+  readonly clients: number;
   readonly maxTokens: number;
   readonly isKeptAlive: boolean;
 }
 
 const ROOT = join(import.meta.dirname, '../..');
-const WARM_UP_MS = 8000;
 const MODEL = 'qwen3-8b-fp8-h100';
-const load = (perSecond: number, maxTokens: number, isKeptAlive = true): Load => ({
-  perSecond,
-  maxTokens,
-  isKeptAlive,
-});
 /** Enough requests for V8 to have optimised what they run. */
-const WARM_UP = [load(150, 16), load(150, 4, false)];
-/** Below about 50 requests a second each costs up to twice as much, in cold caches; but then nothing queues. */
+const WARM_UP_REQUESTS = 5000;
+const load = (clients: number, maxTokens: number, isKeptAlive = true): Load => ({ clients, maxTokens, isKeptAlive });
 const COMPLETIONS = [
-  ...[load(0, 1), load(60, 1), load(120, 1), load(240, 1), load(60, 16), load(120, 16), load(60, 64), load(40, 128)],
-  ...[load(60, 1, false), load(120, 1, false), load(240, 1, false), load(60, 16, false)],
+  load(128, 1),
+  load(128, 4),
+  load(128, 16),
+  load(256, 64),
+  load(128, 1, false),
+  load(128, 16, false),
 ];
-const CONTROL = [
-  ...[load(0, 1), load(100, 1), load(200, 1), load(400, 1)],
-  ...[load(100, 1, false), load(200, 1, false), load(400, 1, false)],
-];
+const QUERIES = [load(64, 0), load(128, 0), load(64, 0, false), load(128, 0, false)];
 
 /**
- * CPU time of the main threads of a real gateway, a real inference simulator and a real control service under loads of different rates,
- * lengths and connections, and the costs that fit best: `cpu = idle × time + request × requests + connection × connections + chunk ×
- * tokens`, by least squares of relative residuals. The kernel counts this time, so that a busy machine makes it noisy, not long.
+ * CPU time of the main threads of a real gateway, a real inference simulator and a real control service, each under closed loops that
+ * overload it, and the costs that fit best: `cpu = request × requests + connection × connections + chunk × chunks`, by least squares of
+ * relative residuals. They are those of an overloaded service, where queues are decided: one that has time in between spends up to three
+ * times as much on a request, in cold caches and on turns of its event loop. The kernel counts this time, so that a busy machine makes
+ * it noisy, not long.
  */
 export async function costBench({ forMs }: CostBench): Promise<Record<string, Fit>> {
   await using stack = new AsyncDisposableStack();
   const token = randomBytes(32).toString('hex');
   const start = async (service: string, environment: Record<string, string>) =>
-    stack.use(await startService(service, environment));
-  const control = await start('control', { CONTROL_CONFIG: '{}', [TOKEN_VARIABLE]: token });
-  const inference = await start('inference', {
-    INFERENCE_CONFIG: JSON.stringify({ model: MODEL, timeScale: 1000 }),
-    [TOKEN_VARIABLE]: token,
-  });
-  const gateway = await start('gateway', {
-    GATEWAY_CONFIG: JSON.stringify({ upstreams: [{ name: 'inference-1', url: inference.url }], models: [MODEL] }),
-  });
+    stack.use(await startService(service, { ...environment, [TOKEN_VARIABLE]: token }));
+  const engine = { INFERENCE_CONFIG: JSON.stringify({ model: MODEL, timeScale: 1000 }) };
+  const control = await start('control', { CONTROL_CONFIG: '{}' });
+  const engines = [
+    await start('inference', engine),
+    await start('inference', engine),
+    await start('inference', engine),
+  ];
+  const upstreams = engines.map(({ url }, nth) => ({ name: `inference-${nth}`, url }));
+  // Overloaded, it finds itself unhealthy.
+  const config = { upstreams, models: [MODEL], healthChecks: 'off', ejection: 'off' };
+  const gateway = await start('gateway', { GATEWAY_CONFIG: JSON.stringify(config) });
   await sleep(2000);
-  const complete = (agent: Agent, maxTokens: number) => completion(gateway.url, agent, maxTokens);
-  const discover = (agent: Agent) => health(control.url, agent);
-  for (const each of WARM_UP) {
-    await send(each, complete, WARM_UP_MS);
-    await send(each, discover, WARM_UP_MS);
-  }
-  const completions: Measurement[] = [];
-  const queries: Measurement[] = [];
-  // There and back, so that whatever drifts meets all of them.
-  for (const each of [...COMPLETIONS, ...COMPLETIONS.toReversed()])
-    completions.push(await measured(each, complete, forMs, { gateway, inference }));
-  for (const each of [...CONTROL, ...CONTROL.toReversed()])
-    queries.push(await measured(each, discover, forMs, { control }));
+  const measure = async (service: Service, loads: readonly Load[], once: Send) => {
+    for (let warm = 0; warm < WARM_UP_REQUESTS; ) warm += (await run(loads[1]!, once, 1000)).requests;
+    const measurements: Measurement[] = [];
+    // There and back, so that whatever drifts meets all of them.
+    for (const each of [...loads, ...loads.toReversed()]) measurements.push(await measured(service, each, once, forMs));
+    return fitted(measurements);
+  };
+  const completions = (url: string) => (agent: Agent, maxTokens: number) => completion(url, agent, maxTokens);
   return {
-    gateway: fitted(completions, 'gateway'),
-    inference: fitted(completions, 'inference'),
-    control: fitted(queries, 'control'),
+    gateway: await measure(gateway, COMPLETIONS, completions(gateway.url)),
+    inference: await measure(engines[0]!, COMPLETIONS, completions(engines[0]!.url)),
+    control: await measure(control, QUERIES, agent => health(control.url, agent)),
   };
 }
 
@@ -116,50 +112,41 @@ async function startService(service: string, environment: Record<string, string>
   };
 }
 
+/** Sends a request; resolves with the number of pieces in which the body of its response was sent. */
 type Send = (agent: Agent, maxTokens: number) => Promise<number>;
 
-async function measured(
-  each: Load,
-  once: Send,
-  forMs: number,
-  services: Readonly<Record<string, Service>>,
-): Promise<Measurement> {
-  await send({ ...each, perSecond: Math.min(each.perSecond, 20) }, once, 500);
+async function measured({ child }: Service, each: Load, once: Send, forMs: number): Promise<Measurement> {
   const startMs = performance.now();
-  const spent = () =>
-    Object.fromEntries(Object.entries(services).map(([name, { child }]) => [name, cpuMsOf(child.pid!)]));
-  const before = spent();
-  const sent = await send(each, once, forMs);
-  const after = spent();
-  const seconds = (performance.now() - startMs) / 1000;
-  const cpuMs = Object.fromEntries(Object.keys(services).map(name => [name, after[name]! - before[name]!]));
-  const measurement = { perSecond: each.perSecond, ...sent, seconds, cpuMs };
-  console.error(JSON.stringify(measurement));
-  return measurement;
+  const before = cpuMsOf(child.pid!);
+  const done = await run(each, once, forMs);
+  const after = cpuMsOf(child.pid!);
+  const cpuMs = after.ranMs - before.ranMs;
+  const wanted = (cpuMs + after.waitedMs - before.waitedMs) / (performance.now() - startMs);
+  console.error(JSON.stringify({ ...each, ...done, cpuMs, wanted }));
+  return { ...done, cpuMs, wanted };
 }
 
-async function send({ perSecond, maxTokens, isKeptAlive }: Load, once: Send, forMs: number) {
+async function run({ clients, maxTokens, isKeptAlive }: Load, once: Send, forMs: number) {
   const agent = new Agent({ keepAlive: isKeptAlive });
-  let connections = 0;
+  let [requests, connections, chunks] = [0, 0, 0];
   const connect = agent.createConnection.bind(agent);
   agent.createConnection = ((...args: Parameters<typeof connect>) => {
     connections += 1;
     return connect(...args);
   }) as typeof agent.createConnection;
-  const startMs = performance.now();
-  const pending: Promise<number>[] = [];
-  for (let nth = 0; nth < (perSecond * forMs) / 1000; nth += 1) {
-    const waitMs = startMs + (nth * 1000) / perSecond - performance.now();
-    if (waitMs > 0) await sleep(waitMs);
-    pending.push(once(agent, maxTokens));
-  }
-  if (pending.length === 0) await sleep(forMs);
-  const tokens = (await Promise.all(pending)).reduce((sum, count) => sum + count, 0);
+  const untilMs = performance.now() + forMs;
+  const client = async () => {
+    while (performance.now() < untilMs) {
+      const sent = await once(agent, maxTokens);
+      chunks += sent;
+      requests += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, client));
   agent.destroy();
-  return { requests: pending.length, connections, tokens };
+  return { requests, connections, chunks };
 }
 
-/** Sends a streamed completion; resolves with the number of tokens. */
 function completion(url: string, agent: Agent, maxTokens: number): Promise<number> {
   const body = JSON.stringify({
     model: MODEL,
@@ -168,51 +155,59 @@ function completion(url: string, agent: Agent, maxTokens: number): Promise<numbe
     messages: [{ role: 'user', content: 'word '.repeat(40) }],
   });
   const headers = { 'content-type': 'application/json', 'content-length': body.length };
-  return exchange(new URL('/v1/chat/completions', url), { agent, method: 'POST', headers }, body, /"content":/g);
+  return exchange(new URL('/v1/chat/completions', url), { agent, method: 'POST', headers }, body);
 }
 
 /** Asks for the healthy replicas, as gateways do. */
 function health(url: string, agent: Agent): Promise<number> {
-  return exchange(new URL('/v1/health/service/inference?passing&index=0', url), { agent }, '', /^(?!)/g);
+  return exchange(new URL('/v1/health/service/inference?passing&index=0', url), { agent }, '');
 }
 
-function exchange(url: URL, options: object, body: string, counted: RegExp): Promise<number> {
+function exchange(url: URL, options: object, body: string): Promise<number> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(url, options, response => {
-      let text = '';
-      response.setEncoding('utf8').on('data', chunk => {
-        text += chunk;
+      let chunks = 0;
+      // Its parser hands over each chunk of a chunked body by itself.
+      response.on('data', () => {
+        chunks += 1;
       });
-      response.on('end', () => {
-        if (response.statusCode === 200) resolve(text.match(counted)?.length ?? 0);
-        else reject(new Error(`${url}: ${response.statusCode}: ${text.slice(0, 200)}`));
+      response.on('error', reject).on('end', () => {
+        // The last is sent with the one before.
+        if (response.statusCode === 200) resolve(chunks - 1);
+        else reject(new Error(`${url}: status ${response.statusCode}`));
       });
     });
     request.on('error', reject).end(body);
   });
 }
 
-/** CPU time of a process's main thread so far, on which its event loop runs, in ms. */
-function cpuMsOf(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+/** How long a process's main thread, on which its event loop runs, ran and waited for a processor so far. */
+function cpuMsOf(pid: number): { readonly ranMs: number; readonly waitedMs: number } {
+  const [ran, waited] = readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ').map(Number);
+  return { ranMs: ran! / 1e6, waitedMs: waited! / 1e6 };
 }
 
-function fitted(measurements: readonly Measurement[], service: string): Fit {
-  const hasTokens = measurements.some(({ tokens }) => tokens > 0);
-  const rows = measurements.map(({ seconds, requests, connections, tokens }) => [
-    ...[seconds, requests, connections],
-    ...(hasTokens ? [tokens] : []),
-  ]);
-  const spent = measurements.map(({ cpuMs }) => cpuMs[service]!);
-  const costs = leastSquares(
-    rows.map((row, nth) => row.map(value => value / spent[nth]!)),
-    spent.map(() => 1),
+function fitted(measurements: readonly Measurement[]): Fit {
+  const isStreamed = measurements.some(({ chunks }) => chunks > 0);
+  const rows = measurements.map(({ requests, connections, chunks, cpuMs }) =>
+    [requests, connections, ...(isStreamed ? [chunks] : [])].map(count => count / cpuMs),
   );
-  const residuals = rows.map((row, nth) => row.reduce((sum, x, index) => sum + x * costs[index]!, 0) / spent[nth]! - 1);
-  const [idleMsPerSecond = 0, requestMs = 0, connectionMs = 0, chunkMs = 0] = costs;
+  const costs = leastSquares(
+    rows,
+    rows.map(() => 1),
+  );
+  const residuals = rows.map(row => row.reduce((sum, x, index) => sum + x * costs[index]!, 0) - 1);
+  const [requestMs = 0, connectionMs = 0, chunkMs = 0] = costs;
   const worst = Math.max(...residuals.map(Math.abs));
   const rms = Math.sqrt(residuals.reduce((sum, residual) => sum + residual ** 2, 0) / residuals.length);
-  return { requestMs, connectionMs, chunkMs, idleMsPerSecond, worst, rms };
+  return {
+    requestMs,
+    connectionMs,
+    chunkMs,
+    worst,
+    rms,
+    wanted: Math.min(...measurements.map(({ wanted }) => wanted)),
+  };
 }
 
 /** Solves the normal equations of `rows · x ≈ values` by Gaussian elimination. */

@@ -3,7 +3,7 @@ import type { Owner, VirtualTime } from '../../../harness/virtual/virtual-time.t
 
 /** What lies between two hosts, both ways. */
 export interface PathSettings {
-  /** One-way delay in ms. @default 0.15 */
+  /** One-way delay in ms. @default 0.3 */
   readonly delayMs: number;
   /** Added to it, uniform in 0…`jitterMs`, drawn per message; order is kept. @default 0.1 */
   readonly jitterMs: number;
@@ -16,11 +16,11 @@ export interface PathSettings {
 }
 
 /**
- * A path as it is by default. With 0.15 ms a hop and the costs of `stack.virtual.cpu`, first tokens take as long as on loopback between
+ * A path as it is by default. With 0.3 ms a hop and the costs of `stack.virtual.cpu`, first tokens take as long as on loopback between
  * processes on an idle machine.
  */
 export const DEFAULT_PATH: PathSettings = {
-  delayMs: 0.15,
+  delayMs: 0.3,
   jitterMs: 0.1,
   bytesPerMs: Number.POSITIVE_INFINITY,
   lossRatio: 0,
