@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
-import { until } from '../until.ts';
 import type { Outcome } from '../../harness/requests.ts';
+import { until } from '../until.ts';
 import { type Fixture, outcomesOf, type RigOptions, rig, runLoad, startFixture, startLoad } from './rig.ts';
 
 // Each row causes one outcome in every request and no other, and the same load on a healthy path of the same server is all
