@@ -9,6 +9,8 @@ export interface Disturbance {
   /** From the beginning of the injection to the observed recovery, in ms; endless without one. */
   readonly fromMs: number;
   readonly toMs: number;
+  /** When healing began, which may precede the observed recovery by far; that for a fault that healed itself. */
+  readonly untilMs: number;
   /** Replicas that it touched themselves. */
   readonly replicas: ReadonlySet<string>;
   readonly links: ReadonlySet<string>;
@@ -29,7 +31,8 @@ export function disturbances({ plan, events, topology }: InvariantFacts): Distur
     const replicas = kind === 'zone-loss' ? inZones : [target];
     const links = kind === 'zone-partition' ? crossing(topology, zones) : [target];
     const toMs = stepOf(id, 'healed') ?? Number.POSITIVE_INFINITY;
-    return [{ id, kind, on: target, fromMs, toMs, replicas: new Set(replicas), links: new Set(links) }];
+    const untilMs = stepOf(id, 'heal') ?? toMs;
+    return [{ id, kind, on: target, fromMs, toMs, untilMs, replicas: new Set(replicas), links: new Set(links) }];
   });
 }
 

@@ -69,7 +69,7 @@ export const outagesAreNoticed: Invariant = {
     return replicasOf(facts, 'inference').flatMap(engine =>
       disturbing(faults, facts, engine, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY)
         .filter(({ kind, id }) => SILENCING.includes(kind) && isTotal(facts, id))
-        .filter(({ fromMs, toMs }) => toMs >= fromMs + boundMs && Number.isFinite(toMs))
+        .filter(({ fromMs, untilMs }) => untilMs >= fromMs + boundMs && Number.isFinite(untilMs))
         .flatMap(({ id, kind, fromMs }) =>
           replicasOf(facts, 'gateway')
             .filter(gateway => disturbing(faults, facts, gateway, fromMs - boundMs, fromMs + boundMs).length === 0)

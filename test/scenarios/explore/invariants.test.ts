@@ -199,6 +199,7 @@ const TABLE: Readonly<
         },
         faults: [KILLED],
       },
+      'its recovery was observed late': { logs: { 'gateway-1': [healthy] }, faults: [{ ...KILLED, healMs: 2000 }] },
       'it was too short': { logs: { 'gateway-1': [healthy] }, faults: [{ ...KILLED, toMs: 2000 }] },
     },
     breaks: { 'nobody saw it': { logs: { 'gateway-1': [healthy] }, faults: [KILLED] } },

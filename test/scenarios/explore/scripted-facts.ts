@@ -15,6 +15,8 @@ export interface ScriptedFault {
   readonly on: string;
   readonly fromMs: number;
   readonly toMs?: number;
+  /** When healing began. @default `toMs` */
+  readonly healMs?: number;
   readonly parameters?: FaultPlan['parameters'];
 }
 
@@ -73,11 +75,15 @@ export function scripted(script: Script): InvariantFacts {
     ...['inference-1', 'inference-2'].map(
       replica => ({ type: 'replica', replica, service: 'inference', state: 'ready', atMs: -500 }) as const,
     ),
-    ...faults.flatMap(({ fromMs, toMs }, nth): TimedEvent[] => {
-      const event = (step: 'inject' | 'healed', atMs: number): TimedEvent => ({
+    ...faults.flatMap(({ fromMs, toMs, healMs = toMs }, nth): TimedEvent[] => {
+      const event = (step: 'inject' | 'heal' | 'healed', atMs: number): TimedEvent => ({
         ...{ type: 'fault', id: `f${nth + 1}`, step, evidence: '', atMs },
       });
-      return [event('inject', fromMs), ...(toMs === undefined ? [] : [event('healed', toMs)])];
+      return [
+        event('inject', fromMs),
+        ...(healMs === undefined ? [] : [event('heal', healMs)]),
+        ...(toMs === undefined ? [] : [event('healed', toMs)]),
+      ];
     }),
     ...(script.isSteady === false ? [{ type: 'invalid', guard: 'steady-state', reason: '', atMs: 0 } as const] : []),
     { type: 'load', summary, atMs: 20_000 },
