@@ -276,6 +276,6 @@ export function loadEndMs(plan: Pick<RunPlan, 'load'>): number {
 }
 
 /** Duration of the warm-up before the load phase, in ms. */
-export function warmUpMs(plan: RunPlan): number {
+export function warmUpMs(plan: Pick<RunPlan, 'load'>): number {
   return Math.max(0, -(plan.load.ramps[0]?.fromMs ?? 0));
 }

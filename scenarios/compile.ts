@@ -24,16 +24,16 @@ import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/top
 import { badScenario } from './bad-scenario.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
-import { requireSplittable, type Split, scheduledIn } from './load/split.ts';
+import { requireSplittable, scheduledIn } from './load/split.ts';
 import { loadWarnings } from './load/warnings.ts';
 import { quoted } from './quoted.ts';
 import type { ResolvedScenario } from './scenario.ts';
 import { secretsOf } from './session/secrets.ts';
 import { type External, faultsOnTarget, requireOutsideObjectives } from './target/external.ts';
-import { requireVirtual, virtualTime } from './virtual-limits.ts';
+import { type RealOptions, requireVirtual, virtualTime } from './virtual-limits.ts';
 
 /** What the command line adds to a scenario. */
-export interface CompileOptions extends Split {
+export interface CompileOptions extends RealOptions {
   readonly seed: number;
   readonly platform: PlatformKind;
   /** The server to test instead of a stack; only with platform `external`. */
@@ -63,6 +63,7 @@ export interface CompiledScenario {
  */
 export function compileScenario(scenario: ResolvedScenario, options: CompileOptions): CompiledScenario {
   const { seed, platform, external, replay, source, folder = process.cwd(), environment = process.env } = options;
+  if (platform === 'virtual') requireVirtual(scenario, options);
   const defaultModel = external ? (options.model ?? '') : scenario.stack.inference.profile;
   const { topology, timeScale, stack } = external ? targetOf(external) : stackOf(scenario, seed, platform);
   const metrics = external?.metrics?.map(({ url }) => url) ?? [];
@@ -72,7 +73,6 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
     scenario.slos,
     options,
   );
-  if (platform === 'virtual') requireVirtual(scenario, load, options);
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
     compileFault(fault, index, topology, platform),
   );

@@ -26,8 +26,6 @@ export interface LoadOptions extends Omit<CompileOptions, 'folder' | 'model' | '
   readonly changes?: Readonly<Record<string, unknown>>;
   /** What the user wrote for an override, by its path, such as `--path x`. @default `--set <path>` */
   readonly given?: Readonly<Record<string, string>>;
-  /** Start of the load phase. @default as soon as possible */
-  readonly startAt?: Date | undefined;
   /** Ends the resolution of names, and questions to the target. */
   readonly signal?: AbortSignal;
   /** Whether a target is asked for its models, where the scenario names none. @default false */
@@ -53,10 +51,11 @@ export async function loadScenario(
   from: string | FoundScenario,
   { changes = {}, given = {}, ...rest }: LoadOptions,
 ): Promise<LoadedScenario> {
-  const { startAt, metrics, metricsAuthorization, signal = NEVER, asksModel = false, ...options } = rest;
+  const { metrics, metricsAuthorization, signal = NEVER, asksModel = false, ...options } = rest;
+  const { startAt } = options;
   const { raw, source, folder } = typeof from === 'string' ? await findScenario(from) : from;
   if (options.external) requireStackUntouched(Object.keys(changes));
-  else if (options.segment)
+  else if (options.segment && options.platform !== 'virtual')
     throw new SquallError('option', 'SEGMENT_WITHOUT_TARGET', 'Expected --target together with --segment, got none', {
       next: 'Give the URL of the server that all segments load; for a stack that Squall starts, use --workers.',
     });

@@ -32,7 +32,7 @@ const REACHING: Readonly<Record<string, string>> = {
   'harness/host/secrets.ts': 'is the unguessable chance of the machine',
   'harness/host/proxies.ts': 'undoes what Node set up at its start',
   'harness/virtual/virtual-globals.ts': 'replaces the timers of libraries',
-  'harness/virtual/virtual-time.ts': 'is the time that stands in for that of the machine',
+  'harness/virtual/immediates.ts': 'counts the immediates of the machine, by which virtual time goes on',
   'platform/virtual/net/network.ts': 'is the network that stands in for that of the machine',
   'platform/docker/engine.ts': 'speaks to the Docker engine',
   'platform/docker/remove-labelled.ts': 'speaks to the Docker engine',

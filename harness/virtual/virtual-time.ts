@@ -1,5 +1,7 @@
 import { SquallError } from '../errors.ts';
 import { EventQueue, type TimedEvent } from './event-queue.ts';
+import { countImmediates } from './immediates.ts';
+import { realResources } from './real-resources.ts';
 
 /** Whoever an event happens to. What is frozen gets its events when it is thawed, what is dead never. */
 export interface Owner {
@@ -25,10 +27,10 @@ interface Backlog {
 const BURST = 16;
 /** Events of one instant after which time is taken to stand still: a loop that waits for nothing. */
 const MAX_EVENTS_AT_AN_INSTANT = 200_000;
+/** Turns of the loop without an event after which immediates are taken to post each other for ever. */
+const MAX_TURNS_WITHOUT_EVENT = 1_000_000;
 /** Events between two looks for real handles. */
 const LOOK_EVERY = 4096;
-/** Real resources that wait for the world outside virtual time; timers of Node's own, such as its `Date` cache, do not matter. */
-const REAL = /^(?:TCP|TLS|UDP|DNS|GetAddrInfo|GetNameInfo|HTTPParser|ProcessWrap)/;
 
 /**
  * Discrete-event time: it stands still while anything can run and then jumps to the next event, on a grid of 1 µs.
@@ -48,6 +50,7 @@ export class VirtualTime {
   readonly #immediates = countImmediates();
   readonly #resources = realResources();
   #nowUs = 0;
+  #limitUs = Number.POSITIVE_INFINITY;
   #sequence = 0;
   #events = 0;
   #eventsNow = 0;
@@ -116,10 +119,17 @@ export class VirtualTime {
   /**
    * Runs events until `task` has settled, and settles as it did.
    * @param waiting describes what waits, for the error of a deadlock
-   * @throws SquallError `VIRTUAL_DEADLOCK` when nothing is left that could happen and the task has not settled; `VIRTUAL_TIME_STANDS_STILL`
-   * when {@link MAX_EVENTS_AT_AN_INSTANT} events did not move time; `VIRTUAL_TIME_IS_REAL` when something opened a real socket or process
+   * @param limitMs time from now on after which the task waits in vain, while something else goes on. @default unlimited
+   * @throws SquallError `VIRTUAL_DEADLOCK` when nothing is left that could happen and the task has not settled, or has not at the limit;
+   * `VIRTUAL_TIME_STANDS_STILL` when {@link MAX_EVENTS_AT_AN_INSTANT} events did not move time, or immediates never end;
+   * `VIRTUAL_TIME_IS_REAL` when something opened a real socket or process
    */
-  async run<T>(task: Promise<T>, waiting: () => readonly string[] = () => []): Promise<T> {
+  async run<T>(
+    task: Promise<T>,
+    waiting: () => readonly string[] = () => [],
+    limitMs = Number.POSITIVE_INFINITY,
+  ): Promise<T> {
+    this.#limitUs = this.#nowUs + limitMs * 1000;
     let isSettled = false;
     const settle = () => {
       isSettled = true;
@@ -127,12 +137,15 @@ export class VirtualTime {
     };
     task.then(settle, settle);
     await this.#loop(() => isSettled, waiting);
-    return task;
+    const result = await task;
+    this.#resources.check();
+    return result;
   }
 
   #loop(isOver: () => boolean, waiting: () => readonly string[]): Promise<void> {
     return new Promise((resolve, reject) => {
       let left = 0;
+      let turns = 0;
       let isEnded = false;
       const post = () => {
         left = BURST;
@@ -149,7 +162,10 @@ export class VirtualTime {
         try {
           if (isOver()) return end(resolve);
           const isIdle = this.#immediates.pending() === 0 && this.#holds === 0;
-          if (isIdle && !this.#step()) throw this.#deadlock(waiting());
+          turns = isIdle || this.#holds > 0 ? 0 : turns + 1;
+          if (turns > MAX_TURNS_WITHOUT_EVENT) throw this.#standsStill('Immediates post each other without an end');
+          if (isIdle && !this.#step()) throw this.#deadlock('Nothing can happen any more', waiting());
+          if (this.#nowUs > this.#limitUs) throw this.#deadlock('Services go on', waiting());
         } catch (error) {
           return end(() => reject(error));
         }
@@ -211,12 +227,7 @@ export class VirtualTime {
     }
     this.#eventsNow += 1;
     if (this.#eventsNow > MAX_EVENTS_AT_AN_INSTANT)
-      throw new SquallError(
-        'stack',
-        'VIRTUAL_TIME_STANDS_STILL',
-        `${MAX_EVENTS_AT_AN_INSTANT} events happened at ${this.nowMs()} ms of virtual time without moving it`,
-        { next: 'Something waits 0 ms again and again; let it wait for what it needs.' },
-      );
+      throw this.#standsStill(`${MAX_EVENTS_AT_AN_INSTANT} events happened`);
     if (this.#events % LOOK_EVERY === 0) this.#resources.check();
   }
 
@@ -225,72 +236,23 @@ export class VirtualTime {
     this.#queue.remove(event);
   }
 
-  #deadlock(waiting: readonly string[]): SquallError {
+  #standsStill(what: string): SquallError {
+    return new SquallError(
+      'stack',
+      'VIRTUAL_TIME_STANDS_STILL',
+      `${what} at ${this.nowMs()} ms of virtual time without moving it`,
+      { next: 'Something waits 0 ms again and again; let it wait for what it needs.' },
+    );
+  }
+
+  #deadlock(what: string, waiting: readonly string[]): SquallError {
     const frozen = [...this.#waiting.keys()].map(({ name }) => `${name} is frozen`);
     const words = [...waiting, ...frozen].join('; ') || 'nothing that is known';
     return new SquallError(
       'stack',
       'VIRTUAL_DEADLOCK',
-      `Nothing can happen any more at ${this.nowMs()} ms of virtual time, and the run has not ended. Still there: ${words}`,
+      `${what} at ${this.nowMs()} ms of virtual time, and the run has not ended. Still there: ${words}`,
       { next: 'Something waits without a limit for what never comes, or for real I/O outside of `hold`.' },
     );
   }
-}
-
-interface Immediates {
-  /** Number of immediates of others that have not run yet. */
-  pending(): number;
-  /** Posts one that is not counted. */
-  post(run: () => void): void;
-}
-
-let counted: Immediates | undefined;
-
-/** Replaces the global immediates, once a process (or worker), by ones that are counted. */
-function countImmediates(): Immediates {
-  if (counted) return counted;
-  const { setImmediate, clearImmediate } = globalThis;
-  const pending = new Set<NodeJS.Immediate>();
-  const count = (run: (...args: unknown[]) => void, ...args: unknown[]): NodeJS.Immediate => {
-    const immediate: NodeJS.Immediate = setImmediate(() => {
-      pending.delete(immediate);
-      run(...args);
-    });
-    pending.add(immediate);
-    return immediate;
-  };
-  globalThis.setImmediate = Object.assign(count, { __promisify__: setImmediate.__promisify__ }) as typeof setImmediate;
-  globalThis.clearImmediate = immediate => {
-    if (typeof immediate === 'object') pending.delete(immediate);
-    clearImmediate(immediate);
-  };
-  counted = { pending: () => pending.size, post: run => void setImmediate(run) };
-  return counted;
-}
-
-/** Compares the process's real resources with those at the start. */
-function realResources(): { check(): void } {
-  const count = () => {
-    const counts = new Map<string, number>();
-    for (const name of process.getActiveResourcesInfo()) {
-      if (REAL.test(name)) counts.set(name, (counts.get(name) ?? 0) + 1);
-    }
-    return counts;
-  };
-  const before = count();
-  return {
-    check: () => {
-      for (const [name, now] of count()) {
-        if (now <= (before.get(name) ?? 0)) continue;
-        throw new SquallError(
-          'stack',
-          'VIRTUAL_TIME_IS_REAL',
-          `A real ${name} was opened during a run in virtual time`,
-          {
-            next: 'Whoever opens sockets must be given the virtual network.',
-          },
-        );
-      }
-    },
-  };
 }

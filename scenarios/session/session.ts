@@ -3,7 +3,7 @@ import { createFault } from '../../faults/catalog.ts';
 import { connectToxiproxy } from '../../faults/toxiproxy/client.ts';
 import { findToxiproxy } from '../../faults/toxiproxy/find.ts';
 import type { Platform, RunningLoad } from '../../harness/contracts.ts';
-import { SquallError } from '../../harness/errors.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type History, openHistory } from '../../harness/history.ts';
 import { thisMachine } from '../../harness/host/network.ts';
 import { type RunParts, run } from '../../harness/run.ts';
@@ -88,10 +88,18 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     using history = openHistory(join(directory, ARTIFACTS.events), clock);
     observer.history?.(history, directory);
     const awaitReady = readinessOf(compiled, history);
+    let isNoted = false;
     const task = () =>
-      run({ ...parts, history, ...(awaitReady && { awaitReady }), onLoad: load => observer.load?.(load) });
+      run({ ...parts, history, ...(awaitReady && { awaitReady }), onLoad: load => observer.load?.(load) }).catch(
+        error => {
+          isNoted = true;
+          throw error;
+        },
+      );
     await (virtual ? virtual.within(task) : task()).catch(error => {
       crash = error;
+      // A run whose time has come to an end cannot record that itself, and on a full disk nobody can.
+      if (!isNoted && !isDiskFull(error)) history.append({ type: 'crashed', reason: messageOf(error) });
     });
   }
   const wallMs = thisMachine.clock.nowMs() - beganMs;

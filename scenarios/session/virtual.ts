@@ -6,7 +6,7 @@ import { ProxyCollection } from '../../faults/toxiproxy/proxy-collection.ts';
 import type { Clock } from '../../harness/clock.ts';
 import type { LoadEngine, Platform } from '../../harness/contracts.ts';
 import type { RunEnvironment } from '../../harness/history.ts';
-import type { RunPlan } from '../../harness/plan.ts';
+import { loadEndMs, type RunPlan, warmUpMs } from '../../harness/plan.ts';
 import { virtualiseGlobals } from '../../harness/virtual/virtual-globals.ts';
 import { inProcessStream } from '../../load/virtual/stream.ts';
 import type { VirtualOptions } from '../../platform/virtual/cpu-costs.ts';
@@ -33,6 +33,9 @@ const virtualProxy: VirtualFaultProxy = {
   },
   connect: machine => access => connectToxiproxy({ ...access, machine }),
 };
+
+/** Virtual time that a run may take beside its load, in ms: far more than a start, every recovery and the drain may take together. */
+const OVERTIME_MS = 3_600_000;
 
 /** What a run in virtual time has in place of the machine's. */
 export interface VirtualRun {
@@ -66,7 +69,8 @@ export function virtualRun({ replay: _, ...plan }: RunPlan): VirtualRun {
       undiciTimers.reset();
       const restore = virtualiseGlobals(time);
       try {
-        return await time.run(task(), () => internet.describe());
+        const limitMs = warmUpMs(plan) + loadEndMs(plan) + OVERTIME_MS;
+        return await time.run(task(), () => internet.describe(), limitMs);
       } finally {
         undiciTimers.reset();
         restore();

@@ -16,7 +16,7 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
   return html`${
     objections.length > 0
       ? html`<p>A validity check failed, so the figures of this run prove nothing:</p><ul class="bad">${objections.map(({ text }) => html`<li>${text}</li>`)}</ul>`
-      : html`<p>${document.verdict === 'invalid' ? 'The run is invalid for the reasons at the top of this report.' : 'No validity check failed.'}</p>`
+      : html`<p>${document.verdict === 'invalid' ? 'The run is invalid for the reasons at the top of this report.' : 'No validity check failed.'}${isVirtual && ' Those of processors are not measured in virtual time.'}</p>`
   }${facts([
     ['Load engine', load.engine],
     [

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
 import { tally } from '../../../load/stream/tally.ts';
@@ -33,4 +35,22 @@ it('looks back one second', () => {
   counts.settled(record('ok'), 1000);
   expect(counts.progress(1500, 0)).toMatchObject({ recentP99TtftMs: 99, recentPerSecond: 1 });
   expect(counts.progress(2001, 0)).toMatchObject({ recentP99TtftMs: null, recentPerSecond: 0 });
+});
+
+it('keeps a load of hours in constant memory, also when nobody looks at its progress', () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const heapMiB = () => {
+    collect();
+    return process.memoryUsage().heapUsed / 2 ** 20;
+  };
+  const counts = tally();
+  const before = heapMiB();
+  // Two days at 5/s. Each kept entry would take 32 bytes and more: 50 MiB.
+  for (let index = 0; index < 864_000; index += 1) {
+    counts.firstToken(index % 50, index * 200);
+    counts.settled(record('ok'), index * 200 + 100);
+  }
+  expect(heapMiB() - before).toBeLessThan(10);
+  expect(counts.progress(863_999 * 200 + 100, 0)).toMatchObject({ completed: 864_000, recentPerSecond: 5 });
 });

@@ -173,11 +173,15 @@ test('the terminal summary fits its width and is plain without colour', () => {
 
 test('the duration of a run in virtual time is told as such, beside the time that it took', () => {
   const run = inputOf();
-  const virtual = { ...run, document: { ...run.document, platform: 'virtual', durationMs: 59_000 } };
+  const load = { ...run.document.load, cpuCores: null };
+  const virtual = { ...run, document: { ...run.document, load, platform: 'virtual', durationMs: 59_000 } };
   expect(renderTerminal(virtual, { wallMs: 3100 })).toContain('(59 s of virtual time in 3.1 s, seed 1)');
   expect(renderTerminal(virtual)).toContain('(59 s of virtual time, seed 1)');
   expect(renderMarkdown(virtual)).toContain('duration 59 s of virtual time. Replay');
-  expect(renderHtml(virtual)).toContain('startup to shutdown, in virtual time');
+  const report = renderHtml(virtual);
+  expect(report).toContain('startup to shutdown, in virtual time');
+  expect(report).toMatch(/Generator CPU<.*?not measured in virtual time/s);
+  expect(report).toContain('Those of processors are not measured in virtual time.');
   // A stored run does not have the wall time, in which real time passes as well.
   expect(renderTerminal(run, { wallMs: 3100 })).toMatch(/\(\d+ s, seed 1\)/);
 });
