@@ -2,6 +2,13 @@ import { NamedSocket } from './named-socket.ts';
 
 /** What a socket sends. */
 type Chunk = string | Uint8Array;
+type Callback = ((error?: Error | null) => void) | null | undefined;
+
+interface Write {
+  readonly chunk: Chunk;
+  readonly encoding: BufferEncoding;
+  readonly callback: Callback;
+}
 
 /**
  * The writing half of a socket. What can leave at once goes past the queue of a stream, whose upkeep costs more than all else of a hop; the
@@ -17,14 +24,21 @@ export abstract class DirectSocket extends NamedSocket {
 
   /** As `net.Socket#write`. */
   override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
-    const isPlain = callback === undefined && typeof encoding !== 'function';
-    const bytes = isPlain ? sizeOf(chunk, encoding) : undefined;
+    const bytes = typeof encoding === 'function' ? undefined : sizeOf(chunk, encoding);
     if (bytes === undefined || !this.#isDirect(bytes)) {
       this.#giveToStream();
       return (super.write as (...args: unknown[]) => boolean).call(this, chunk, encoding, callback);
     }
-    if (this.#corked.depth > 0) this.#corked.add(chunk as Chunk, encoding as BufferEncoding, bytes);
-    else this.send(bufferOf(chunk as Chunk, encoding as BufferEncoding));
+    const write = {
+      chunk: chunk as Chunk,
+      encoding: (encoding ?? 'utf8') as BufferEncoding,
+      callback: callback as Callback,
+    };
+    if (this.#corked.depth > 0) this.#corked.add(write, bytes);
+    else {
+      this.send(bufferOf(write));
+      if (callback) process.nextTick(callback as () => void, null);
+    }
     return true;
   }
 
@@ -55,9 +69,10 @@ export abstract class DirectSocket extends NamedSocket {
     return this.#corked.bytes;
   }
 
-  /** Forgets what was written and has not left. */
-  protected forgetCorked(): void {
-    this.#corked.take();
+  /** As `net.Socket#destroy`. */
+  override destroy(error?: Error): this {
+    this.#giveToStream();
+    return super.destroy(error);
   }
 
   /** Whether nothing of this socket waits, so that `bytes` more need not wait either. */
@@ -75,7 +90,8 @@ export abstract class DirectSocket extends NamedSocket {
   /** From here on the stream keeps what has to wait. */
   #giveToStream(): void {
     for (; this.#corked.depth > 0; this.#corked.depth -= 1) super.cork();
-    for (const [chunk, encoding] of this.#corked.take()) super.write(chunk, encoding);
+    for (const { chunk, encoding, callback } of this.#corked.take())
+      super.write(chunk, encoding, callback ?? undefined);
   }
 }
 
@@ -85,55 +101,47 @@ class CorkedWrites {
   depth = 0;
   /** Size of all chunks. */
   bytes = 0;
-  #chunks: Chunk[] = [];
-  #encodings: (BufferEncoding | undefined)[] = [];
+  #writes: Write[] = [];
 
-  /** Adds a chunk of `bytes` bytes. */
-  add(chunk: Chunk, encoding: BufferEncoding | undefined, bytes: number): void {
-    this.#chunks.push(chunk);
-    this.#encodings.push(encoding);
+  /** Adds a write of `bytes` bytes. */
+  add(write: Write, bytes: number): void {
+    this.#writes.push(write);
     this.bytes += bytes;
   }
 
-  /** Takes out all chunks, in order. */
-  take(): [Chunk, BufferEncoding][] {
-    const taken = this.#chunks.map((chunk, nth): [Chunk, BufferEncoding] => [chunk, this.#encodings[nth] ?? 'utf8']);
-    this.#clear();
-    return taken;
+  /** Takes out all writes, in order. */
+  take(): Write[] {
+    const writes = this.#writes;
+    if (writes.length > 0) this.#writes = [];
+    this.bytes = 0;
+    return writes;
   }
 
-  /** Takes out all chunks as one message, as one system call writes them. */
+  /** Takes out all writes as one message, as one system call writes them. */
   takeAsOne(): Buffer {
     const message = Buffer.allocUnsafe(this.bytes);
     let at = 0;
-    for (let nth = 0; nth < this.#chunks.length; nth += 1) {
-      const chunk = this.#chunks[nth]!;
-      if (typeof chunk === 'string') at += message.write(chunk, at, this.#encodings[nth] ?? 'utf8');
+    for (const { chunk, encoding, callback } of this.take()) {
+      if (typeof chunk === 'string') at += message.write(chunk, at, encoding);
       else {
         message.set(chunk, at);
         at += chunk.byteLength;
       }
+      if (callback) process.nextTick(callback, null);
     }
-    this.#clear();
     return message;
-  }
-
-  #clear(): void {
-    this.#chunks = [];
-    this.#encodings = [];
-    this.bytes = 0;
   }
 }
 
 /** Bytes of `chunk`; undefined for what a socket does not take. */
 function sizeOf(chunk: unknown, encoding: unknown): number | undefined {
   if (typeof chunk === 'string')
-    return encoding === 'latin1' ? chunk.length : Buffer.byteLength(chunk, encoding as BufferEncoding);
+    return encoding === 'latin1' ? chunk.length : Buffer.byteLength(chunk, (encoding ?? 'utf8') as BufferEncoding);
   return chunk instanceof Uint8Array ? chunk.byteLength : undefined;
 }
 
-/** `chunk` as a buffer; bytes are not copied. */
-function bufferOf(chunk: Chunk, encoding?: BufferEncoding): Buffer {
+/** What is written as a buffer; bytes are not copied. */
+function bufferOf({ chunk, encoding }: Write): Buffer {
   if (typeof chunk === 'string') return Buffer.from(chunk, encoding);
   return Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
 }

@@ -233,7 +233,6 @@ export class VirtualSocket extends DirectSocket {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.connecting = false;
-    this.forgetCorked();
     this.#idle.restart(0);
     this.#closeWire();
     callback(error);
