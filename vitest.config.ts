@@ -73,14 +73,14 @@ const unit = [
 ];
 
 /** Whole runs in virtual time. */
-const virtual = ['test/e2e/{proofs,prove,virtual,virtual-alarms,virtual-faults}.test.ts'];
+const virtual = ['test/e2e/{explore,proofs,prove,virtual}*.test.ts'];
 
 /**
  * Started before all others, the longest first, so that no long file is left to run alone at the end. Those that wait for containers
  * alternate with those that compute.
  */
 const LONG = [
-  ...['e2e/proofs', 'e2e/virtual', 'e2e/virtual-faults', 'e2e/prove'],
+  ...['e2e/proofs', 'e2e/explore', 'e2e/virtual', 'e2e/virtual-faults', 'e2e/prove'],
   ...['docker/platform', 'reports/render/html/browser', 'docker/node-faults', 'stack/gateway/connections/slow-clients'],
   ...['docker/faults', 'load/plain-http', 'docker/images', 'e2e/bad-input', 'e2e/package', 'load/outcomes'],
   ...['docker/complete-stack', 'stack/observability/rules', 'faults/toxiproxy/transport', 'e2e/complete-stack'],
