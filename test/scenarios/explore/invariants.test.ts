@@ -2,22 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { checkInvariants, invariantNames } from '../../../scenarios/explore/invariants.ts';
 import { gatewayMetrics, type Script, scripted } from './scripted-facts.ts';
 
+const TIMES = { startMs: 1, atMs: 499, ttfbMs: 19 } as const;
 /** A request that a gateway relayed and an engine finished, and its client has. */
 const WELL = {
   records: [{ outcome: 'ok', upstream: 'inference-1', firstTokenMs: 20, endMs: 500 }],
   logs: {
-    'gateway-1': [
-      {
-        of: 0,
-        startMs: 1,
-        atMs: 499,
-        attempts: 1,
-        upstream: 'inference-1',
-        outcome: 'completed',
-        ttfbMs: 19,
-        stream: true,
-      },
-    ],
+    'gateway-1': [{ of: 0, ...TIMES, attempts: 1, upstream: 'inference-1', outcome: 'completed', stream: true }],
     'inference-1': [{ of: 0, startMs: 2, atMs: 498, finishReason: 'length' }],
   },
 } as const satisfies Script;
