@@ -9,6 +9,8 @@ export interface Owner {
   readonly state: 'running' | 'frozen' | 'dead';
   /** Instant, in µs, until which its only processor is busy; its events wait for that, in the order in which they are due. */
   readonly busyUntilUs: number;
+  /** Ends it, as an uncaught exception ends a process. Where it is missing, the exception ends the run. */
+  readonly crash?: ((error: unknown) => void) | undefined;
 }
 
 interface VirtualEvent extends TimedEvent {
@@ -56,6 +58,8 @@ export class VirtualTime {
   #eventsNow = 0;
   #holds = 0;
   #wake: (() => void) | undefined;
+  /** Owner of the latest event, in consequence of which everything happens until the next one. */
+  #current: Owner | undefined;
 
   /** Virtual time since its start, in ms, a multiple of 0.001. */
   nowMs(): number {
@@ -88,6 +92,17 @@ export class VirtualTime {
   /** Whether an event of `owner` would run at once. */
   isFree(owner: Owner): boolean {
     return owner.state === 'running' && owner.busyUntilUs <= this.#nowUs && !this.#waiting.has(owner);
+  }
+
+  /** Calls `run` as an event of `owner`, if any, whom it ends if it throws. */
+  happen(owner: Owner | undefined, run: () => void): void {
+    this.#current = owner;
+    try {
+      run();
+    } catch (error) {
+      if (!owner?.crash) throw error;
+      owner.crash(error);
+    }
   }
 
   /** Calls `run` when `owner`, which is not free, has done all that waits for it now. */
@@ -153,6 +168,7 @@ export class VirtualTime {
       };
       const end = (settle: () => void) => {
         isEnded = true;
+        process.setUncaughtExceptionCaptureCallback(null);
         this.#wake = undefined;
         settle();
       };
@@ -177,6 +193,10 @@ export class VirtualTime {
         this.#wake = undefined;
         post();
       };
+      process.setUncaughtExceptionCaptureCallback(error => {
+        if (this.#current?.crash) this.#current.crash(error);
+        else end(() => reject(error));
+      });
       post();
     });
   }
@@ -190,7 +210,7 @@ export class VirtualTime {
     const { owner } = event;
     if (owner?.state === 'dead') return true;
     if (owner && !this.isFree(owner)) this.#wait(owner, event);
-    else event.run();
+    else this.happen(owner, event.run);
     return true;
   }
 
@@ -212,7 +232,7 @@ export class VirtualTime {
       // What the event before had done after its call also took time.
       if (owner.busyUntilUs <= this.#nowUs) {
         const event = backlog.events.shift();
-        if (event && !event.isCancelled) event.run();
+        if (event && !event.isCancelled) this.happen(owner, event.run);
         if (backlog.events.length === 0) this.#waiting.delete(owner);
       }
       this.#serveLater(owner);

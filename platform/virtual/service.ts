@@ -29,7 +29,8 @@ const START_MS = 300;
 
 /**
  * A service that runs in this process on a host of its own. Each start is another host at the same address, with its own clock, chance and
- * connections; SIGKILL ends the host, SIGSTOP freezes it, and SIGTERM is handed to the service, which drains as in a process of its own.
+ * connections; SIGKILL ends the host, SIGSTOP freezes it, SIGTERM is handed to the service, which drains as in a process of its own, and an
+ * exception that it does not catch ends it with exit code 1.
  */
 export function virtualService(plan: VirtualServicePlan, world: VirtualWorld): Program {
   let starts = 0;
@@ -54,6 +55,11 @@ function startInstance(plan: VirtualServicePlan, nth: number, { time, internet, 
     log.close();
     gone.resolve({ how, isOutOfMemory: false });
   };
+  const fail = (error: unknown) => {
+    log.write(`${name}: ${messageOf(error)}\n`);
+    end('exit code 1');
+  };
+  host.crash = fail;
   const clock = new VirtualClock(time, host);
   const random = seededRandom(seed).stream(`${name} ${nth}`);
   const ids = seededSecrets(random.stream('ids'));
@@ -68,13 +74,7 @@ function startInstance(plan: VirtualServicePlan, nth: number, { time, internet, 
     stopped: stopped.promise,
   };
   clock.after(START_MS, () => {
-    plan.serve(context).then(
-      () => end('exit code 0'),
-      error => {
-        log.write(`${name}: ${messageOf(error)}\n`);
-        end('exit code 1');
-      },
-    );
+    plan.serve(context).then(() => end('exit code 0'), fail);
   });
   return {
     pid: undefined,
@@ -104,13 +104,16 @@ function openVirtualLog(path: string, time: VirtualTime) {
     lines = [];
   };
   let cancel: (() => void) | undefined;
+  let isClosed = false;
   return {
     fromByte,
     write: (line: string) => {
+      if (isClosed) return; // What a dead program had begun goes on until it waits for something.
       if (lines.length === 0) cancel = time.after(LOG_WAIT_MS, flush);
       lines.push(line);
     },
     close: () => {
+      isClosed = true;
       cancel?.();
       flush();
       closeSync(descriptor);

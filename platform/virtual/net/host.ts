@@ -38,6 +38,8 @@ export class VirtualHost implements Owner {
   /** IPv4 address. */
   readonly address: string;
   readonly costs: CpuCosts;
+  /** What an exception that its program does not catch does; absent where it ends the run. */
+  crash: ((error: unknown) => void) | undefined;
   readonly #time: VirtualTime;
   /** Taken ones. */
   readonly #ports = new Set<number>();

@@ -213,7 +213,7 @@ export class VirtualInternet {
     // A program that is busy or frozen later reads at once what its kernel has taken in. A dead program's kernel still responds.
     const takeIn = (chunk: Buffer) => {
       if (!to.socket.takesIn(chunk) || isReadDue) return;
-      if (this.#time.isFree(host)) return read();
+      if (this.#time.isFree(host)) return this.#time.happen(host, read);
       isReadDue = true;
       this.#time.afterOthers(host, read);
     };

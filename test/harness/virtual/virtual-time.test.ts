@@ -192,6 +192,32 @@ describe('virtual time', () => {
     expect(time.events - before).toBeLessThan(50_000);
   });
 
+  it('hands an exception that nothing catches to the owner of the event that led to it, or ends the run with it', async () => {
+    const time = new VirtualTime();
+    const crashes: string[] = [];
+    const crash = (error: unknown) => crashes.push(`${(error as Error).message} at ${time.nowMs()}`);
+    const owner = { name: 'a', state: 'running' as const, busyUntilUs: 0, crash };
+    const fail = (words: string) => {
+      throw new Error(words);
+    };
+    time.after(1, () => fail('in the event'), owner);
+    time.after(2, () => process.nextTick(() => fail('in a tick')), owner);
+    time.after(3, () => setImmediate(() => process.nextTick(() => fail('later'))), owner);
+    time.after(
+      4,
+      () => {
+        owner.busyUntilUs = 6000;
+      },
+      owner,
+    );
+    time.after(5, () => process.nextTick(() => fail('while others waited')), owner);
+    await time.run(new VirtualClock(time).sleep(10));
+    expect(crashes).toEqual(['in the event at 1', 'in a tick at 2', 'later at 3', 'while others waited at 6']);
+    time.after(1, () => process.nextTick(() => fail('of nobody')));
+    await expect(time.run(new VirtualClock(time).sleep(10))).rejects.toThrow('of nobody');
+    expect(process.hasUncaughtExceptionCaptureCallback()).toBe(false);
+  });
+
   it('wakes a sleeper that is aborted, and aborts by itself after a timeout', async () => {
     const time = new VirtualTime();
     const clock = new VirtualClock(time);
