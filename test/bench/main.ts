@@ -4,6 +4,8 @@
  * `npm run bench -- costs [--round-ms 4000]`: what requests, connections and tokens cost the processor of each service, for virtual time.
  * `npm run bench -- platforms [--only node-loss,retry-storm]`: scenarios and their proofs in virtual time and on processes; exits with 1 when
  * verdicts differ.
+ * `npm run bench -- identity [--repeats 20]`: every file of as many runs in virtual time, in one process and in fresh ones; exits with 1 when one
+ * differs.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -28,6 +30,7 @@ const { positionals, values } = parseArgs({
     'round-ms': { type: 'string', default: '2000' },
     held: { type: 'string', default: '2000' },
     only: { type: 'string' },
+    repeats: { type: 'string', default: '20' },
   },
 });
 if (positionals[0] === 'proxy') {
@@ -46,6 +49,14 @@ if (positionals[0] === 'costs') {
   console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
   process.exit(0);
 }
+if (positionals[0] === 'identity') {
+  const { identityBench } = await import('./identity.ts');
+  const before = loads();
+  const rows = await identityBench(Number(values.repeats));
+  console.table(rows);
+  console.log(`${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
+  process.exit(rows.every(row => row['in both'] === 1) ? 0 : 1);
+}
 if (positionals[0] === 'platforms') {
   const { COMPARED, comparePlatforms, disagrees, HEAD, rowOf } = await import('./platforms.ts');
   const before = loads();
@@ -61,7 +72,7 @@ if (positionals[0] === 'platforms') {
 }
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | platforms [--only a,b] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
+    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }
