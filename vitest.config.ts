@@ -57,7 +57,7 @@ const unit = [
   'test/platform/{addresses,port-plan,restart-policy,supervisor,topology}.test.ts',
   'test/platform/docker/{layout,images/*}.test.ts',
   'test/stack/service-program.test.ts',
-  'test/stack/autoscaler/{manifest,keda}.test.ts',
+  'test/stack/autoscaler/{manifest,keda,measure,decision-text}.test.ts',
   'test/stack/autoscaler/hpa/*.test.ts',
   'test/stack/control/{parts,registry}.test.ts',
   'test/stack/edge/certificates.test.ts',

@@ -158,9 +158,10 @@ export interface RunningStack extends AsyncDisposable {
   protect(pid: number): void;
 }
 
-/** Receiver of a platform's events, which become events of the history. */
+/** Receiver of a platform's events, which become events of the history: states of replicas, and desired numbers of them with the reason that their writer gave, if any. */
 export interface StackObserver {
   replica(change: { replica: string; service: string; state: ReplicaState; detail?: string }): void;
+  scale?(change: { deployment: string; from: number; to: number; reason: string }): void;
 }
 
 /** Starts stacks. `Topology` describes their services and links. */

@@ -63,6 +63,14 @@ export type RunEvent =
       readonly state: ReplicaState;
       readonly detail?: string;
     }
+  /** The desired number of replicas of a deployment changed; `reason` is that of whoever changed it, empty for none. */
+  | {
+      readonly type: 'scale';
+      readonly deployment: string;
+      readonly from: number;
+      readonly to: number;
+      readonly reason: string;
+    }
   | {
       readonly type: 'fault';
       readonly id: string;

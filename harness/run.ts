@@ -79,7 +79,10 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
   try {
     signal.throwIfAborted();
     history.append({ type: 'phase', phase: 'up' });
-    const observer: StackObserver = { replica: change => history.append({ type: 'replica', ...change }) };
+    const observer: StackObserver = {
+      replica: change => history.append({ type: 'replica', ...change }),
+      scale: change => history.append({ type: 'scale', ...change }),
+    };
     await using stack = await parts.platform.up(parts.topology, {
       runId: environment.id,
       seed: plan.seed,

@@ -110,7 +110,7 @@ class Stack {
     );
     const machine = { clock, network: this.#driver.network };
     const certificate = await entryCertificate(this.#topology, entries[0]!, replicas, this.#driver.edge, machine);
-    this.#scaling = followScale(links, replicas, machine, token);
+    this.#scaling = followScale(links, replicas, machine, { token, observer });
     return {
       entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
       entryCertificate: certificate,

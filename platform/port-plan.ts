@@ -9,6 +9,7 @@ const BLOCKS: Readonly<Record<string, number>> = {
   edge: 200,
   inference: 300,
   prometheus: 400,
+  autoscaler: 500,
 };
 const REPLICAS = 900;
 const HELPERS: Readonly<Record<string, number>> = { [PROXY]: 90, prober: 91 };
@@ -21,6 +22,7 @@ const PLACES: Readonly<Record<string, number>> = {
   prometheus: 92,
   edge: 93,
   'edge/status': 94,
+  autoscaler: 95,
 };
 /** The same for clients and operators, of whose links there are few. */
 const ENTRIES: Readonly<Record<string, number>> = { edge: 0, gateway: -1, control: 0, redis: 1, prometheus: 2 };
@@ -31,7 +33,7 @@ const PER_ZONE = 1000;
  *
  * ```
  * base + 0    client→edge, or client→gateway-1, client→gateway-2 …      + 100 + n   gateway→inference-n
- *      + 80   operator→control, …→redis, …→prometheus                   + 200 …     edge→, inference→, prometheus→
+ *      + 80   operator→control, …→redis, …→prometheus                   + 200 …     edge→, inference→, prometheus→, autoscaler→
  *      + 90   the fault proxy's API                                     + 900 + n   inference-n itself
  * ```
  * In further zones (`gateway@zone-b→…`) 1000 more each.

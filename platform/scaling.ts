@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import type { Link, Replica } from '../harness/contracts.ts';
+import type { Link, Replica, StackObserver } from '../harness/contracts.ts';
 import type { Machine } from '../harness/host/network.ts';
 import { tokenHeaders } from '../stack/token.ts';
 
@@ -12,13 +12,23 @@ const REPORT_EVERY_MS = 250;
 const RESPONSE_LIMIT_MS = 2000;
 
 interface Scale {
-  readonly metadata: { readonly uid: string };
+  readonly metadata: { readonly uid: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly spec: { readonly replicas: number };
 }
 
+/** A replica that says when its instance was started, and when it entered its state, on the clock of its platform. */
+type TimedReplica = Replica & { readonly startedAtMs?: number | undefined; readonly stateAtMs?: number | undefined };
+
+/** What {@link followScale} needs besides the stack. */
+export interface ScalingOptions {
+  readonly token: string;
+  /** Told of every change. */
+  readonly observer: StackObserver;
+}
+
 /**
- * Runs as many inference replicas as the Scale API of the stack's control service specifies, and reports how many exist and how many
- * are ready. No effect in a stack without control.
+ * Runs as many inference replicas as the Scale API of the stack's control service specifies, and reports how many exist, how many are
+ * ready, and each of them as a pod. No effect in a stack without control.
  *
  * ```
  * control ── watch: spec.replicas = 4 ──▶ release inference-4        hold and terminate inference-4 ◀── spec.replicas = 3
@@ -29,9 +39,9 @@ interface Scale {
  */
 export function followScale(
   links: readonly Link[],
-  replicas: readonly Replica[],
+  replicas: readonly TimedReplica[],
   { clock, network }: Machine,
-  token: string,
+  { token, observer }: ScalingOptions,
 ): AsyncDisposable {
   const link = links.find(({ name }) => name === 'operator→control');
   const stopping = new AbortController();
@@ -42,6 +52,7 @@ export function followScale(
     replicas.filter(({ service }) => service === DEPLOYMENT),
     tokenHeaders(token),
     { clock, network },
+    observer,
   );
   const repeatedly = async (step: () => Promise<void>, pauseMs: number) => {
     while (!signal.aborted) {
@@ -63,18 +74,31 @@ export function followScale(
 
 class Scaler {
   readonly #url: string;
-  readonly #replicas: readonly Replica[];
+  readonly #replicas: readonly TimedReplica[];
   readonly #headers: Readonly<Record<string, string>>;
   readonly #machine: Machine;
+  readonly #observer: StackObserver;
+  /** Wall-clock time of 0 on the machine's clock, so that one instant is always reported as the same time. */
+  readonly #originMs: number;
+  /** When replicas were told to end, on the machine's clock. */
+  readonly #endedAtMs = new Map<TimedReplica, number>();
   #wanted: number;
   #uid: string | undefined;
   #reported = '';
 
-  constructor(url: string, replicas: readonly Replica[], headers: Readonly<Record<string, string>>, machine: Machine) {
+  constructor(
+    url: string,
+    replicas: readonly TimedReplica[],
+    headers: Readonly<Record<string, string>>,
+    machine: Machine,
+    observer: StackObserver,
+  ) {
     this.#machine = machine;
+    this.#observer = observer;
     this.#headers = headers;
     this.#url = url;
     this.#replicas = replicas;
+    this.#originMs = machine.clock.date().getTime() - machine.clock.nowMs();
     this.#wanted = replicas.filter(({ state }) => state !== 'stopped').length;
   }
 
@@ -88,17 +112,49 @@ class Scaler {
     }
   }
 
-  /** Sends control the number of replicas if it has changed. @throws if that fails */
+  /** Sends control the replicas if they have changed. @throws if that fails */
   async report(signal: AbortSignal): Promise<void> {
-    const existing = this.#replicas.filter(({ state }) => state !== 'stopped');
-    const readyReplicas = existing.filter(({ state }) => state === 'ready').length;
-    const status = JSON.stringify({ status: { replicas: existing.length, readyReplicas } });
+    const pods = this.#pods();
+    const existing = pods.filter(({ phase, deletionTimestamp }) => phase === 'Running' && !deletionTimestamp);
+    const readyReplicas = existing.filter(({ ready }) => ready).length;
+    const status = JSON.stringify({ status: { replicas: existing.length, readyReplicas, pods } });
     if (`${this.#uid}${status}` === this.#reported) return;
     await this.#patch('/status', status, signal);
     this.#reported = `${this.#uid}${status}`;
   }
 
-  async #onUpdate({ metadata: { uid }, spec: { replicas } }: Scale, signal: AbortSignal): Promise<void> {
+  /**
+   * Replicas as pods: those that are wanted, of which some may not exist yet or never will, and those that are ending. One that has
+   * crashed is unready, and still the same pod.
+   */
+  #pods() {
+    const count = Math.max(this.#wanted, this.#replicas.length);
+    return Array.from({ length: count }, (_, index) => this.#replicas[index]).flatMap((replica, index) => {
+      const isWanted = index < this.#wanted;
+      if (!replica || replica.state === 'stopped')
+        return isWanted
+          ? [{ name: replica?.name ?? `${DEPLOYMENT}-${index + 1}`, phase: 'Pending', ready: false }]
+          : [];
+      const { name, state, startedAtMs, stateAtMs } = replica;
+      const endedAtMs = this.#endedAtMs.get(replica);
+      const readySinceMs = state === 'starting' ? startedAtMs : stateAtMs;
+      return [
+        {
+          ...{ name, phase: 'Running', ready: state === 'ready' },
+          ...(startedAtMs !== undefined && { startTime: this.#timeOf(startedAtMs) }),
+          ...(readySinceMs !== undefined && { readySince: this.#timeOf(readySinceMs) }),
+          ...(!isWanted && endedAtMs !== undefined && { deletionTimestamp: this.#timeOf(endedAtMs) }),
+        },
+      ];
+    });
+  }
+
+  #timeOf(clockMs: number): string {
+    return new Date(this.#originMs + clockMs).toISOString();
+  }
+
+  async #onUpdate({ metadata, spec: { replicas } }: Scale, signal: AbortSignal): Promise<void> {
+    const { uid, annotations } = metadata;
     const isAnother = this.#uid !== undefined && this.#uid !== uid;
     this.#uid = uid;
     if (isAnother && replicas !== this.#wanted) {
@@ -107,8 +163,12 @@ class Scaler {
     }
     const before = this.#wanted;
     this.#wanted = replicas;
+    if (before === replicas) return;
+    const reason = annotations?.['squall/reason'] ?? '';
+    this.#observer.scale?.({ deployment: DEPLOYMENT, from: before, to: replicas, reason });
     for (const replica of this.#replicas.slice(before, replicas)) void replica.release();
     for (const replica of this.#replicas.slice(replicas, before)) {
+      this.#endedAtMs.set(replica, this.#machine.clock.nowMs());
       replica.hold();
       void replica.terminate();
     }

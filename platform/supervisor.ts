@@ -59,6 +59,8 @@ export class Supervisor implements Replica {
   readonly container: ReplicaContainer | undefined;
   readonly coldStartMs: number;
   state: ReplicaState = 'stopped';
+  startedAtMs: number | undefined;
+  stateAtMs: number | undefined;
   lastExit: ReplicaExit | undefined;
   readonly #plan: SupervisedPlan;
   readonly #observer: StackObserver;
@@ -194,6 +196,7 @@ export class Supervisor implements Replica {
   #spawn(): void {
     this.#readyAtMs = undefined;
     this.#ending = undefined;
+    this.startedAtMs = this.#clock.nowMs();
     const instance = this.#plan.start();
     this.#instance = instance;
     this.#enter('starting', instance.label);
@@ -252,6 +255,7 @@ export class Supervisor implements Replica {
 
   #enter(state: ReplicaState, detail?: string): void {
     this.state = state;
+    this.stateAtMs = this.#clock.nowMs();
     const change = { replica: this.name, service: this.service, state };
     this.#observer.replica(detail ? { ...change, detail } : change);
   }

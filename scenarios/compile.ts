@@ -22,6 +22,7 @@ import { didYouMean } from '../reports/nearest.ts';
 import { settleOptions } from '../stack/options.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
 import { badScenario } from './bad-scenario.ts';
+import { withAutoscaler } from './input/autoscaler.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
 import { requireSplittable, scheduledIn } from './load/split.ts';
@@ -65,7 +66,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const { seed, platform, external, replay, source, folder = process.cwd(), environment = process.env } = options;
   if (platform === 'virtual') requireVirtual(scenario, options);
   const defaultModel = external ? (options.model ?? '') : scenario.stack.inference.profile;
-  const { topology, timeScale, stack } = external ? targetOf(external) : stackOf(scenario, seed, platform);
+  const { topology, timeScale, stack, notes } = external ? targetOf(external) : stackOf(scenario, options);
   const metrics = external?.metrics?.map(({ url }) => url) ?? [];
   if (external && metrics.length === 0) requireOutsideObjectives(scenario.slos);
   const load = settleEngine(
@@ -91,6 +92,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const slos = scenario.slos.map(({ objective, ...slo }) => ({ ...slo, objective: objective.text })) as RunPlan['slos'];
   const warnings = [
     ...(platform === 'virtual' ? [virtualTime(scenario.stack.virtual)] : []),
+    ...notes,
     ...loadWarnings(load),
     ...foresee({ load, faults, slos }),
   ];
@@ -117,15 +119,18 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   return { plan, topology, ...(external ? { external: { ...external, credentials } } : {}) };
 }
 
-type TestedSystem = { readonly topology: Topology } & Pick<RunPlan, 'timeScale' | 'stack'>;
+type TestedSystem = { readonly topology: Topology; readonly notes: readonly string[] } & Pick<
+  RunPlan,
+  'timeScale' | 'stack'
+>;
 
 function stackOf(
   { load, stack: { timeScale, virtual, ...written } }: ResolvedScenario,
-  seed: number,
-  platform: PlatformKind,
+  { seed, platform, folder = process.cwd() }: CompileOptions,
 ): TestedSystem {
+  const { stack: read, notes } = withAutoscaler(written, folder, platform);
   // Container images contain every tool; processes use the tools of this machine.
-  const stack = settleOptions(written, tool =>
+  const stack = settleOptions(read, tool =>
     platform === 'virtual' ? tool === 'redis-server' : platform === 'docker' || findProgram(tool) !== undefined,
   );
   // The stack's gateways accept the key of every class of clients.
@@ -134,11 +139,11 @@ function stackOf(
   );
   const secret = secretsOf({ seed, platform }, 'stack');
   const topology = topologyOf(stack, timeScale, seed, { secret, now: systemClock.date(), clientKeys: keys });
-  return { topology, timeScale, stack: platform === 'virtual' ? { ...stack, virtual } : stack };
+  return { topology, timeScale, notes, stack: platform === 'virtual' ? { ...stack, virtual } : stack };
 }
 
 function targetOf({ authorization }: External): TestedSystem {
-  return { topology: externalTopology(authorization), timeScale: 1, stack: {} };
+  return { topology: externalTopology(authorization), timeScale: 1, stack: {}, notes: [] };
 }
 
 /** Chooses the engine for `auto`, and checks that it supports the load and the SLOs. */

@@ -105,6 +105,7 @@ interface Definition {
   readonly options: readonly z.ZodType[];
   readonly innerType: z.ZodType;
   readonly element: z.ZodType;
+  readonly valueType: z.ZodType;
   readonly defaultValue: unknown;
   readonly in: z.ZodType;
   readonly checks?: readonly z.core.$ZodCheck[];
@@ -130,6 +131,8 @@ function written(schema: z.ZodType, unit: Unit | undefined): z.ZodType {
         return describedAs(schema, inner.prefault(unit.format(defaultValue)));
       return copy(schema, { innerType: inner });
     }
+    case 'record':
+      return copy(schema, { valueType: written(definition.valueType, undefined) });
     case 'prefault':
     case 'optional':
       return copy(schema, { innerType: written(definition.innerType, unit) });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { autoscalerOptionsSchema } from './autoscaler/options.ts';
 import { edgeOptionsSchema } from './edge/options.ts';
 import { gatewayConfigSchema } from './gateway/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
@@ -108,6 +109,10 @@ export const stackOptionsSchema = z.strictObject({
   gateway: gatewayOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
   control: z.union([z.literal('off'), controlOptions]).default('off'),
+  autoscaler: z
+    .union([z.literal('off'), autoscalerOptionsSchema])
+    .default('off')
+    .describe('the HorizontalPodAutoscaler of Kubernetes, which scales the inference replicas; needs `control`'),
   edge: tool(edgeOptions, 'nginx in front of the gateways'),
   redis: tool(redisOptions, 'Redis, where gateways share their rate limits'),
   prometheus: tool(prometheusOptionsSchema, 'Prometheus, which scrapes every service, with rules and alerts'),

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { SecretBytes } from '../harness/host/secrets.ts';
 import type { Login } from '../harness/http/login.ts';
+import { maxInference } from './autoscaler/bounds.ts';
+import { autoscalerReplica } from './autoscaler/replica.ts';
 import { controlReplica } from './control/replica.ts';
 import { makeAuthority } from './edge/certificates.ts';
 import { type EntryAuthority, edgeReplica } from './edge/replica.ts';
@@ -39,7 +41,7 @@ export interface LinkPlan {
  *                   redis  └──────── discovery ────────┘         prometheus ─▶ every service
  * ```
  *
- * Edge, Redis, Prometheus and control are optional. Without an edge each gateway has its own entry link. With control, replicas
+ * Edge, Redis, Prometheus, control and the autoscaler, which uses links to all that have metrics, are optional. Without an edge each gateway has its own entry link. With control, replicas
  * register the addresses of their links instead of their own.
  */
 export interface Topology {
@@ -86,15 +88,16 @@ export function topologyOf(
     redisPassword: newToken(secret),
     zones: zonesNamed(options.zones),
   };
-  const { gateway, inference, edge, redis, prometheus, control } = options;
+  const { gateway, edge, redis, prometheus, control, autoscaler } = options;
   const hasTls = edge !== 'off' && edge.tls !== 'off';
   const entryAuthority = hasTls ? lazily(() => makeAuthority(now)) : undefined;
   const prometheusLogin = prometheus === 'off' ? undefined : { username: 'squall', password: newToken(secret) };
-  const scraped = [
+  const measured = [
     ...(control === 'off' ? [] : [controlReplica(parts)]),
-    ...numbered('inference', inference.maxReplicas ?? inference.replicas).map(name => inferenceReplica(name, parts)),
+    ...numbered('inference', maxInference(options)).map(name => inferenceReplica(name, parts)),
     ...numbered('gateway', gateway.replicas).map(name => gatewayReplica(name, parts)),
   ];
+  const scraped = [...measured, ...(autoscaler === 'off' ? [] : [autoscalerReplica(autoscaler, parts, measured)])];
   const planned: ServicePlan[] = [
     ...(redis === 'off' ? [] : [redisReplica(redis, parts)]),
     ...scraped,

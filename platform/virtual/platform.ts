@@ -4,6 +4,7 @@ import type { Machine } from '../../harness/host/network.ts';
 import { probe } from '../../harness/host/probe.ts';
 import { send } from '../../harness/host/send.ts';
 import { trace } from '../../harness/host/trace.ts';
+import { serveAutoscaler } from '../../stack/autoscaler/serve.ts';
 import { serveControl } from '../../stack/control/serve.ts';
 import { takeFunctions } from '../../stack/gateway/limits/take-function.ts';
 import { serveGateway } from '../../stack/gateway/serve.ts';
@@ -133,7 +134,13 @@ function programOf(plan: ReplicaPlan, where: Directory, world: VirtualWorld, opt
 
 function serviceOf({ service, ready }: ReplicaPlan): Serve {
   if (ready.kind === 'redis') return context => serveRedis(context, ready.password);
-  return { gateway: serveGateway, inference: serveInference, control: serveControl }[service]!;
+  const services = {
+    gateway: serveGateway,
+    inference: serveInference,
+    control: serveControl,
+    autoscaler: serveAutoscaler,
+  };
+  return services[service as keyof typeof services];
 }
 
 const serveRedis = async (

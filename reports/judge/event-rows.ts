@@ -39,6 +39,11 @@ export function readyText({ tookMs, attempts, waitedFor }: Extract<RunEvent, { t
   return `the target completed its first request after ${formatMs(tookMs)}${again}`;
 }
 
+/** Such as `inference scaled from 3 to 6: 3 -> 6: queue 12.3 / 5`. */
+export function scaleText({ deployment, from, to, reason }: Extract<RunEvent, { type: 'scale' }>): string {
+  return `${deployment} scaled from ${from} to ${to}${reason ? `: ${reason}` : ''}`;
+}
+
 function textOf(event: LoggedEvent): string {
   switch (event.type) {
     case 'plan':
@@ -57,6 +62,8 @@ function textOf(event: LoggedEvent): string {
         .join(', ');
     case 'replica':
       return `${event.replica} ${event.state}${event.detail ? `: ${event.detail}` : ''}`;
+    case 'scale':
+      return scaleText(event);
     case 'fault':
       return `${event.id} ${stepLabel(event.step)}${event.evidence ? `: ${event.evidence}` : ''}`;
     case 'load':

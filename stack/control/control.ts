@@ -12,6 +12,7 @@ import { type Exchange, HttpError, type Route, sendJson, sendText } from './exch
 import { HttpChecker, type Probe } from './http-checker.ts';
 import { ControlMetrics } from './metrics.ts';
 import { Registry } from './registry.ts';
+import { Pods } from './scale/pods.ts';
 import { Scales } from './scale/scale.ts';
 import { StatusError, scaleRoutes } from './scale/scale-routes.ts';
 import { Watchers } from './watchers.ts';
@@ -59,6 +60,7 @@ export class Control implements Disposable {
     const first = clock.date().getTime();
     const registry = new Registry(Math.max(1, first));
     const scales = new Scales(config.deployments, clock.date(), newUid, Math.max(1, first));
+    const pods = new Pods();
     this.#registry = registry;
     const watchers = new Watchers(clock, config.maxWaiting);
     const { name, datacenter } = config;
@@ -72,7 +74,8 @@ export class Control implements Disposable {
     this.metrics = new ControlMetrics(registry, scales, watchers);
     this.#routes = [
       ...consulRoutes({ registry, watchers, node, clock, random: random.stream('wait'), config, onChange }),
-      ...scaleRoutes({ scales, watchers, clock, onChange }),
+      ...scaleRoutes({ scales, pods, watchers, clock, onChange }),
+      ...pods.routes(),
       ...this.#probes(),
     ];
   }

@@ -1,3 +1,4 @@
+import { maxInference, scaleBounds } from '../autoscaler/bounds.ts';
 import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import { TOKEN_VARIABLE } from '../token.ts';
@@ -11,11 +12,13 @@ export function controlLink(service: string, zone: string, { zones }: TopologyPa
 /** Plan of a stack's control service: service registry and desired number of replicas. */
 export function controlReplica(parts: TopologyParts): ServicePlan {
   const { options, zones } = parts;
-  const { replicas, maxReplicas = replicas } = options.inference;
+  const { replicas } = options.inference;
   // It hands out these addresses and accepts no others.
-  const advertises = numbered('inference', maxReplicas).flatMap(name => [...inboundLinks(name, parts).values()]);
+  const advertises = numbered('inference', maxInference(options)).flatMap(name => [
+    ...inboundLinks(name, parts).values(),
+  ]);
   const configOf = (links: Addresses['links']): ControlConfigInput => ({
-    deployments: [{ name: 'inference', replicas, min: 1, max: maxReplicas }],
+    deployments: [{ name: 'inference', replicas, ...scaleBounds(options) }],
     announced: advertises.map(name => links[name]!),
   });
   return {

@@ -9,10 +9,14 @@ export interface Proposal {
   readonly replicas?: number;
   /** Words for the metric that asks for most; empty with `failure`. */
   readonly metric: string;
+  /** Place of that metric in the spec. */
+  readonly index?: number;
   readonly statuses: readonly (MetricStatus | null)[];
   /** Why the first metric that failed did. */
   readonly failure?: { readonly reason: string; readonly message: string };
 }
+
+type Best = Required<Pick<Proposal, 'replicas' | 'metric' | 'index'>>;
 
 /**
  * The largest proposal of all metrics. One that failed might have asked for any number: without any proposal, or with one that is fewer
@@ -24,14 +28,14 @@ export function proposeForAll(
   measured: readonly Measured[],
   context: PodsContext & { readonly existing: number },
 ): Proposal {
-  let best: { replicas: number; metric: string } | undefined;
+  let best: Best | undefined;
   let failure: Proposal['failure'];
   const statuses = metrics.map((metric, index) => {
     try {
       const missing: Measured = { kind: 'failed', message: 'it was not measured' };
       const { replicas, metric: name, status } = proposeFor(metric, measured[index] ?? missing, context);
       // A proposal of 0 gives way to any later one, even to a negative one.
-      if (!best || best.replicas === 0 || replicas > best.replicas) best = { replicas, metric: name };
+      if (!best || best.replicas === 0 || replicas > best.replicas) best = { replicas, metric: name, index };
       return status;
     } catch (error) {
       if (!(error instanceof MetricFailure)) throw error;
@@ -39,7 +43,7 @@ export function proposeForAll(
       return null;
     }
   });
-  const chosen = best as { replicas: number; metric: string } | undefined;
+  const chosen = best as Best | undefined;
   if (!failure) return { ...chosen!, statuses };
   if (!chosen || chosen.replicas < context.current) return { metric: '', statuses, failure };
   return { ...chosen, statuses, failure };

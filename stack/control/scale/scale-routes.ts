@@ -4,10 +4,12 @@ import { route } from '../consul/consul-routes.ts';
 import { type Exchange, HttpError, type Route, readJson, sendJson } from '../exchange.ts';
 import type { Watchers } from '../watchers.ts';
 import { jsonPatch, mergePatch, PatchError } from './patch.ts';
+import type { Pods } from './pods.ts';
 import type { ScaleResult, ScaleState, Scales } from './scale.ts';
 
 interface ScaleContext {
   readonly scales: Scales;
+  readonly pods: Pods;
   readonly clock: Clock;
   readonly watchers: Watchers;
   /** Called after every change of a scale. */
@@ -15,6 +17,9 @@ interface ScaleContext {
 }
 
 const BASE = '/apis/apps/v1/namespaces/default/deployments/:name';
+/** Annotation of a Scale in which its writer says why, and its longest text. */
+const REASON = 'squall/reason';
+const MAX_REASON = 500;
 const DEFAULT_WATCH_S = 300;
 const MAX_WATCH_S = 3600;
 
@@ -26,7 +31,7 @@ const MAX_WATCH_S = 3600;
  * autoscaler ──PUT or PATCH …/scale──▶ spec.replicas ──GET …/scale?watch=1──▶ platform ──PATCH …/status──▶ status.replicas
  * ```
  *
- * `watch=1` on the subresource is an extension; Kubernetes watches the deployment instead. Deployments cannot be created or deleted.
+ * A writer may say why in the annotation `squall/reason`. `watch=1` on the subresource is an extension; Kubernetes watches the deployment instead. Deployments cannot be created or deleted.
  * Bounds on `spec.replicas`, which Kubernetes leaves to the autoscaler, are enforced with 422.
  */
 export function scaleRoutes(context: ScaleContext): Route[] {
@@ -48,10 +53,11 @@ export function scaleRoutes(context: ScaleContext): Route[] {
 
 /** JSON of a Scale. */
 function scaleJson(scale: ScaleState) {
+  const { reason } = scale;
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
-    metadata: metadata(scale),
+    metadata: { ...metadata(scale), ...(reason && { annotations: { [REASON]: reason } }) },
     spec: { replicas: scale.replicas },
     status: { replicas: scale.observedReplicas, selector: scale.selector },
   };
@@ -76,9 +82,12 @@ export class StatusError extends HttpError {
 type Edit = (before: unknown) => Promise<unknown>;
 
 async function change(context: ScaleContext, exchange: Exchange, name: string, edit: Edit): Promise<void> {
-  const after = await edit(scaleJson(existing(context.scales, name)));
+  // A patch says nothing of the reason of the last change.
+  const { reason: _last, ...before } = existing(context.scales, name);
+  const after = await edit(scaleJson(before));
   const { replicas, version } = readObject(after, name, 'Scale', ['spec', 'replicas']);
-  sendJson(exchange, 200, scaleJson(settle(context, name, context.scales.setReplicas(name, replicas, version))));
+  const result = context.scales.setReplicas(name, replicas, version, reasonIn(after));
+  sendJson(exchange, 200, scaleJson(settle(context, name, result)));
 }
 
 async function report(context: ScaleContext, exchange: Exchange, name: string, edit: Edit): Promise<void> {
@@ -87,7 +96,15 @@ async function report(context: ScaleContext, exchange: Exchange, name: string, e
   const ready = (after as { status: { readyReplicas?: unknown } }).status.readyReplicas ?? 0;
   const readyReplicas = nonNegativeInteger(ready, 'status.readyReplicas', name);
   const scale = settle(context, name, context.scales.report(name, { replicas, readyReplicas }, version));
+  const problem = context.pods.report(name, (after as { status: { pods?: unknown } }).status.pods);
+  if (problem !== undefined) throw invalid(name, problem);
   sendJson(exchange, 200, deploymentJson(scale));
+}
+
+function reasonIn(document: unknown): string {
+  const { metadata } = document as { metadata?: { annotations?: Readonly<Record<string, unknown>> } };
+  const reason = metadata?.annotations?.[REASON];
+  return typeof reason === 'string' ? reason.slice(0, MAX_REASON) : '';
 }
 
 /** Streams a JSON line at once and one per change: `{"type":"ADDED"|"MODIFIED","object":Scale}`. */

@@ -11,6 +11,8 @@ export interface ScaleState {
   readonly max: number;
   /** Desired number of replicas. */
   readonly replicas: number;
+  /** Why it was last set, as its writer says. */
+  readonly reason?: string;
   /** Number of replicas as last reported by the platform. */
   readonly observedReplicas: number;
   readonly readyReplicas: number;
@@ -53,12 +55,16 @@ export class Scales {
     return [...this.#scales.values()];
   }
 
-  /** Sets the desired number of replicas. @param ifVersion version that the writer has read; undefined: any */
-  setReplicas(name: string, replicas: number, ifVersion?: string): ScaleResult {
+  /**
+   * Sets the desired number of replicas.
+   * @param ifVersion version that the writer has read; undefined: any
+   * @param reason of the writer; a write that changes nothing leaves the last one
+   */
+  setReplicas(name: string, replicas: number, ifVersion?: string, reason = ''): ScaleResult {
     const scale = this.#scales.get(name);
     if (scale && (replicas < scale.min || replicas > scale.max))
       return { kind: 'out-of-bounds', min: scale.min, max: scale.max };
-    return this.#change(name, { replicas }, ifVersion);
+    return this.#change(name, scale?.replicas === replicas ? {} : { replicas, reason }, ifVersion);
   }
 
   /** Records the numbers observed by the platform. */

@@ -65,6 +65,56 @@ test('an unknown deployment is 404', async () => {
   expect([status, json.reason]).toEqual([404, 'NotFound']);
 });
 
+test('whoever scales may say why, which a later change does not repeat', async () => {
+  const reason = async () => (await call('GET')).json.metadata.annotations?.['squall/reason'];
+  const { json: read } = await call('GET');
+  const metadata = { ...read.metadata, annotations: { 'squall/reason': '8 -> 9: queue 12 / 5' } };
+  expect((await call('PUT', { ...read, metadata, spec: { replicas: 9 } })).status).toBe(200);
+  expect(await reason()).toBe('8 -> 9: queue 12 / 5');
+  await call('PATCH', { spec: { replicas: 9 } }, MERGE);
+  expect(await reason()).toBe('8 -> 9: queue 12 / 5');
+  await call('PATCH', { spec: { replicas: 7 } }, MERGE);
+  expect(await reason()).toBeUndefined();
+});
+
+test('pods are those that were last reported, with the times of their states', async () => {
+  const pods = '/api/v1/namespaces/default/pods';
+  const [started, ready] = ['2026-01-01T00:00:00.000Z', '2026-01-01T00:02:00.000Z'];
+  const reported = [
+    { name: 'inference-1', phase: 'Running', startTime: started, ready: true, readySince: ready },
+    {
+      name: 'inference-2',
+      phase: 'Running',
+      startTime: started,
+      ready: false,
+      readySince: started,
+      deletionTimestamp: ready,
+    },
+    { name: 'inference-3', phase: 'Pending' },
+  ];
+  const report = (list: unknown) => call('PATCH', { status: { replicas: 2, pods: list } }, MERGE, `${PATH}/status`);
+  expect((await report(reported)).status).toBe(200);
+  const { json } = await call('GET', undefined, undefined, `${pods}?labelSelector=app%3Dinference`);
+  expect(json).toMatchObject({ kind: 'PodList', apiVersion: 'v1' });
+  expect(
+    json.items.map(({ metadata, status }: { metadata: object; status: object }) => ({ ...metadata, ...status })),
+  ).toMatchObject([
+    {
+      name: 'inference-1',
+      phase: 'Running',
+      startTime: started,
+      conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: ready }],
+    },
+    { name: 'inference-2', deletionTimestamp: ready, conditions: [{ status: 'False', lastTransitionTime: started }] },
+    { name: 'inference-3', phase: 'Pending', conditions: [] },
+  ]);
+  // A report without pods leaves them.
+  await call('PATCH', { status: { replicas: 3 } }, MERGE, `${PATH}/status`);
+  expect((await call('GET', undefined, undefined, pods)).json.items).toHaveLength(3);
+  expect((await call('GET', undefined, undefined, `${pods}?labelSelector=app%3Dother`)).json.items).toEqual([]);
+  expect((await report([{ name: 'inference-1', phase: 'Odd' }])).status).toBe(422);
+});
+
 describe('the platform', () => {
   test('watches the desired replicas and reports the observed ones', async () => {
     const disconnect = new AbortController();

@@ -1,0 +1,24 @@
+import type { TopologyParts } from '../replica-plan.ts';
+import { readManifest } from './manifest.ts';
+
+/** Largest number of inference replicas that a stack has. */
+const MAX_REPLICAS = 64;
+
+/** How many inference replicas a stack may have at once: as many as its options say, otherwise as its autoscaler may ask for. */
+export function maxInference({ inference, autoscaler }: TopologyParts['options']): number {
+  const { replicas, maxReplicas } = inference;
+  if (maxReplicas !== undefined || autoscaler === 'off') return maxReplicas ?? replicas;
+  return Math.max(
+    replicas,
+    Math.min(MAX_REPLICAS, readManifest(autoscaler.hpa, autoscaler.scaleToZero).spec.maxReplicas),
+  );
+}
+
+/** Bounds of the Scale API: an autoscaler may ask for more replicas than there can be, which then stay pending. */
+export function scaleBounds(options: TopologyParts['options']): { readonly min: number; readonly max: number } {
+  const max = maxInference(options);
+  const { autoscaler } = options;
+  if (autoscaler === 'off') return { min: 1, max };
+  const { spec } = readManifest(autoscaler.hpa, autoscaler.scaleToZero);
+  return { min: Math.min(1, spec.minReplicas), max: Math.max(max, Math.min(10_000, spec.maxReplicas)) };
+}

@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { parseConfig } from '../service-config.ts';
+import { parseQuantity } from './hpa/quantity.ts';
+import type { HpaSettings } from './hpa/settings.ts';
+import { type Manifest, readManifest } from './manifest.ts';
+import type { Rules } from './measure/rule.ts';
+import { autoscalerOptionsSchema } from './options.ts';
+
+/** A replica with metrics. */
+const sourceSchema = z.strictObject({
+  name: z.string().min(1),
+  service: z.string().min(1),
+  /** URL of its metrics. */
+  url: z.url({ protocol: /^http$/ }),
+});
+
+/** Schema of the JSON in the environment variable `AUTOSCALER_CONFIG`. Unknown keys are errors. */
+const autoscalerConfigSchema = autoscalerOptionsSchema.extend({
+  /** Name in logs. */
+  name: z.string().min(1).default('autoscaler'),
+  hpa: z.record(z.string(), z.unknown()),
+  /** Deployment to scale, whatever the file calls it. */
+  deployment: z.string().min(1).default('inference'),
+  /** URL of the control service, which has its Scale and its pods. */
+  control: z.url({ protocol: /^http$/ }),
+  sources: z.array(sourceSchema).default([]),
+  /** Divides all durations. */
+  timeScale: z.number().positive().default(1),
+});
+
+/** A replica with metrics. */
+export type Source = z.output<typeof sourceSchema>;
+/** Configuration as written, before defaults. */
+export type AutoscalerConfigInput = z.input<typeof autoscalerConfigSchema>;
+
+/** Configuration with every default filled in, and its file read. */
+export interface AutoscalerConfig extends Omit<z.output<typeof autoscalerConfigSchema>, 'rules' | 'requests'> {
+  readonly manifest: Manifest;
+  readonly settings: HpaSettings;
+  /** Own rules, which replace those of the file. */
+  readonly rules: Rules;
+  /** Thousandths. */
+  readonly requests: Readonly<Record<string, bigint>>;
+}
+
+/**
+ * Parses `AUTOSCALER_CONFIG`, see {@link parseConfig}.
+ * @throws SquallError `BAD_AUTOSCALER_CONFIG`, `BAD_AUTOSCALER`
+ */
+export function parseAutoscalerConfig(text: string | undefined): AutoscalerConfig {
+  const config = parseConfig('AUTOSCALER_CONFIG', autoscalerConfigSchema, text);
+  const manifest = readManifest(config.hpa, config.scaleToZero);
+  const requests = Object.entries(config.requests).map(([name, amount]) => [name, parseQuantity(amount)!.milli]);
+  return {
+    ...config,
+    manifest,
+    settings: { ...config, configurableTolerance: true },
+    rules: { ...manifest.rules, ...config.rules },
+    requests: Object.fromEntries(requests),
+  };
+}

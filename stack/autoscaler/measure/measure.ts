@@ -1,0 +1,118 @@
+import type { Pod } from '../hpa/pods.ts';
+import type { Measured } from '../hpa/readings.ts';
+import type { HpaMetric, LabelSelector } from '../hpa/schema.ts';
+import { isBetween } from '../keda/cron.ts';
+import { rulesFor } from './resolve.ts';
+import type { Rule, Rules, SeriesRule } from './rule.ts';
+import { type Evaluated, evaluate, type ScrapedSource } from './samples.ts';
+
+/** Container of a pod where no metric names one. */
+const MAIN = 'main';
+
+/** What metrics are measured with. */
+export interface MeasureContext {
+  readonly rules: Rules;
+  readonly sources: readonly ScrapedSource[];
+  readonly pods: readonly Pod[];
+  /** Interval between scrapes: the window of a gauge, in ms. */
+  readonly scrapeMs: number;
+  /** Divides the windows of rules. */
+  readonly timeScale: number;
+  /** On the clock of the scrapes. */
+  readonly nowMs: number;
+  readonly date: Date;
+}
+
+/** Name of the metric of a spec. */
+export function nameOf(metric: HpaMetric): string {
+  switch (metric.type) {
+    case 'Resource':
+      return metric.resource.name;
+    case 'ContainerResource':
+      return metric.containerResource.name;
+    case 'Pods':
+      return metric.pods.metric.name;
+    case 'Object':
+      return metric.object.metric.name;
+    case 'External':
+      return metric.external.metric.name;
+  }
+}
+
+/** Name of the one container that a pod has, for the metrics of a spec: the one that they name. */
+export function containerOf(metrics: readonly HpaMetric[]): string {
+  return metrics.find(metric => metric.type === 'ContainerResource')?.containerResource.container ?? MAIN;
+}
+
+/** The candidates for the measurement of a metric. */
+export function candidates(metric: HpaMetric, rules: Rules): readonly Rule[] {
+  return rulesFor(nameOf(metric), rules, metric.type === 'Resource' || metric.type === 'ContainerResource');
+}
+
+/**
+ * Measures a metric: of each pod from its own series, of the whole from all series that have the labels of the selector.
+ * @param container of pods, see {@link containerOf}
+ */
+export function measure(metric: HpaMetric, container: string, context: MeasureContext): Measured {
+  const name = nameOf(metric);
+  const rules = candidates(metric, context.rules);
+  const failed: Measured = { kind: 'failed', message: `no series of ${name} was scraped` };
+  if (metric.type === 'Object' || metric.type === 'External') {
+    const { selector } = metric.type === 'Object' ? metric.object.metric : metric.external.metric;
+    const value = wholeOf(rules, selector, context);
+    if (value === undefined) return failed;
+    return metric.type === 'Object'
+      ? { kind: 'object', milli: milli(value) }
+      : { kind: 'external', milli: [milli(value)] };
+  }
+  const { selector } = metric.type === 'Pods' ? metric.pods.metric : { selector: undefined };
+  for (const rule of rules) {
+    if (!('series' in rule)) continue;
+    const readings = perPod(withLabels(rule, selector), context);
+    if (readings.length === 0) continue;
+    if (metric.type === 'Pods') return { kind: 'pods', pods: readings };
+    return {
+      kind: 'containers',
+      pods: readings.map(({ milli: used, ...rest }) => ({ ...rest, containers: { [container]: { [name]: used } } })),
+    };
+  }
+  return failed;
+}
+
+function perPod(rule: SeriesRule, context: MeasureContext) {
+  const { pods, sources, timeScale, scrapeMs } = context;
+  const byName = new Map(sources.map(source => [source.name, source]));
+  return pods.flatMap(({ name }) => {
+    const source = byName.get(name);
+    const found = source && valueBy(rule, [source], context);
+    if (!found) return [];
+    // In the time of the decision, as are the times of pods.
+    const windowMs = rule.as === 'gauge' ? scrapeMs : rule.windowMs;
+    return [{ pod: name, milli: milli(found.value), atMs: found.atMs * timeScale, windowMs }];
+  });
+}
+
+function wholeOf(rules: readonly Rule[], selector: LabelSelector | undefined, context: MeasureContext) {
+  for (const rule of rules) {
+    if (!('series' in rule)) {
+      const { start, end, timezone, desiredReplicas } = rule;
+      return isBetween(start, end, timezone, context.date) ? desiredReplicas : 1;
+    }
+    const found = valueBy(withLabels(rule, selector), context.sources, context);
+    if (found) return found.value;
+  }
+  return undefined;
+}
+
+function valueBy(rule: SeriesRule, sources: readonly ScrapedSource[], context: MeasureContext): Evaluated | undefined {
+  return evaluate(rule, sources, rule.windowMs / context.timeScale, context.nowMs);
+}
+
+function withLabels(rule: SeriesRule, selector: LabelSelector | undefined): SeriesRule {
+  return selector ? { ...rule, labels: { ...rule.labels, ...selector.matchLabels } } : rule;
+}
+
+/** Thousandths, cut off as adapters do. */
+function milli(value: number): bigint {
+  return BigInt(Math.trunc(value * 1000));
+}
