@@ -167,7 +167,7 @@ const targets = (kind: MetricKind) =>
   Array.from({ length: 100 }, (_, i) => hpaSpecSchema.parse({ maxReplicas: 100, metrics: [metricOf(kind, i + 1)] }));
 const TARGETS = { utilization: targets('utilization'), average: targets('average') };
 
-describe('the autoscaler, whatever it sees', () => {
+describe('the autoscaler, whatever it sees', { timeout: 120_000 }, () => {
   it('never leaves min and max, nor goes below what metrics asked for within the window of the way down', () => {
     let scaledDown = 0;
     forSeeds(random => {
