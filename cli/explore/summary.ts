@@ -107,13 +107,14 @@ export function summaryLines(exploration: Exploration, findings: readonly Kept[]
   if (obstacle !== undefined)
     return ['', `Nothing was explored, since ${name} does not pass without random faults: ${obstacle}`];
   const perMinute = Math.round((60_000 * runs) / Math.max(1, wallMs));
-  const { covered, possible, newInLastQuarter } = coverage;
+  const { covered, possible, newInLastQuarter, overTime } = coverage;
+  const quarters = [0.25, 0.5, 0.75, 1].map(part => overTime[Math.ceil(part * overTime.length) - 1]?.[1] ?? 0);
   const goOn = `npx squall explore ${quoted(name)} --seed ${seed} --from ${next}`;
   return [
     '',
     `${paint('bold', 'schedules')}  ${next - from} (index ${from} to ${next - 1} of seed ${seed}), ${failed} failed; ${requests} requests in ${formatMs(virtualMs)} of virtual time`,
     `${paint('bold', 'speed')}      ${runs} runs in ${formatMs(wallMs)}, ${perMinute} a minute; ${formatMs(cpuMs / Math.max(1, runs))} of processor time each`,
-    `${paint('bold', 'coverage')}   ${covered} of ${possible} pairs of faults (${percent(covered, possible)}), ${newInLastQuarter} of them new in the last quarter`,
+    `${paint('bold', 'coverage')}   ${covered} of ${possible} pairs of faults (${percent(covered, possible)}); ${quarters.join(', ')} after each quarter of the schedules, so ${newInLastQuarter} new in the last`,
     ...slos.map(sloLine),
     ...unjudged.map(
       ({ schedules, index, example }) =>

@@ -1,4 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { modulePath } from '../../harness/host/modules.ts';
@@ -46,7 +49,9 @@ const GRACE_MS = 100;
 export function startPool({ limitMs, maxRuns = 200, program = PROGRAM, ...options }: PoolOptions): Pool {
   const { subject, jobs, signal } = options;
   const tasks: Task[] = [];
-  const slots = Array.from({ length: jobs }, () => new Slot({ subject, limitMs, maxRuns, program }));
+  // Where runs write; a process that is killed leaves its part behind.
+  const scratch = mkdtempSync(join(tmpdir(), 'squall-explore-'));
+  const slots = Array.from({ length: jobs }, () => new Slot({ subject, limitMs, maxRuns, program, scratch }));
   const end = () => Promise.all(slots.map(slot => slot.end()));
   const next = () => {
     for (const slot of slots) {
@@ -75,18 +80,23 @@ export function startPool({ limitMs, maxRuns = 200, program = PROGRAM, ...option
     async [Symbol.asyncDispose]() {
       signal.removeEventListener('abort', interrupt);
       await end();
+      rmSync(scratch, { recursive: true, force: true });
     },
   };
 }
 
+interface SlotOptions extends Required<Omit<PoolOptions, 'jobs' | 'signal'>> {
+  readonly scratch: string;
+}
+
 /** One process at a time. */
 class Slot {
-  readonly #options: Required<Omit<PoolOptions, 'jobs' | 'signal'>>;
+  readonly #options: SlotOptions;
   #child: ChildProcess | undefined;
   #runs = 0;
   isBusy = false;
 
-  constructor(options: Required<Omit<PoolOptions, 'jobs' | 'signal'>>) {
+  constructor(options: SlotOptions) {
     this.#options = options;
   }
 
@@ -116,8 +126,8 @@ class Slot {
   }
 
   #order(order: Order): Promise<Reply> {
-    const { limitMs, program } = this.#options;
-    this.#child ??= started(program);
+    const { limitMs, program, scratch } = this.#options;
+    this.#child ??= started(program, scratch);
     const child = this.#child;
     return new Promise(resolve => {
       let said = '';
@@ -151,8 +161,9 @@ class Slot {
 }
 
 /** A process in a group of its own: an interruption from the terminal is not for it. */
-function started(program: string): ChildProcess {
-  const child = fork(program, { detached: true, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+function started(program: string, scratch: string): ChildProcess {
+  const env = { ...process.env, TMPDIR: scratch };
+  const child = fork(program, { detached: true, env, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
   // One that could not be started closes, too.
   child.on('error', () => {});
   return child;

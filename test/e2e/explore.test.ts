@@ -57,15 +57,16 @@ describe('squall explore', () => {
     expect(document.slos.map(({ name }) => name)).toEqual(['error rate', 'recovery']);
   });
 
-  it('ends soon on Ctrl-C, and says how to go on', { timeout: MINUTE_MS }, async () => {
-    const running = start(
-      args('--runs', '1000', '--jobs', '1').filter(word => word !== '--json' && word !== '--quiet'),
-    );
+  it('ends soon on Ctrl-C, says how to go on, and leaves nothing behind', { timeout: MINUTE_MS }, async () => {
+    using scratch = temporaryFolder();
+    const words = args('--runs', '1000', '--jobs', '1').filter(word => word !== '--json' && word !== '--quiet');
+    const running = start(words, { TMPDIR: scratch.path });
     await running.seen(/0 of 1000 schedules/);
     running.child.kill('SIGINT');
     const { code, stdout } = await running.finished;
     expect(code).toBe(130);
     expect(stdout).toMatch(/go on with: npx squall explore .*small-chaos\.yaml --seed 1 --from \d+/);
+    expect(readdirSync(scratch.path).filter(name => name.startsWith('squall-explore-'))).toEqual([]);
   });
 });
 
