@@ -1,8 +1,9 @@
-import type { OnReadOpts, Server, Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { ConnectOptions, Endpoint } from '../../../harness/host/network.ts';
 import type { Owner, VirtualTime } from '../../../harness/virtual/virtual-time.ts';
 import { DirectSocket } from './direct-socket.ts';
 import { IdleTimer } from './idle-timer.ts';
+import { SocketState } from './socket-state.ts';
 import { handOver, socketError, type Wire } from './wire.ts';
 
 /** A server counts its connections, to know when it has closed. */
@@ -10,11 +11,6 @@ interface Counting extends Server {
   _connections: number;
   _emitCloseIfDrained(): void;
 }
-
-/** Bytes on their way or unread at the peer before a writer has to wait: the buffers of both kernels. */
-const WINDOW_BYTES = 256 * 1024;
-/** Size of the buffer into which Node.js reads. */
-const READ_BYTES = 64 * 1024;
 
 /**
  * One end of a connection in memory, which behaves to its user as a `net.Socket`: events and their order, half-close, back pressure,
@@ -34,22 +30,7 @@ export class VirtualSocket extends DirectSocket {
   server: Server | undefined;
   readonly #time: VirtualTime;
   readonly #owner: Owner;
-  #wire: Wire | undefined;
-  #unread: Buffer[] = [];
-  #hasFin = false;
-  #wantsData = false;
-  #inFlight = 0;
-  /** Bytes handed to the wire, and those among them of a write that waits for the window. */
-  #sentBytes = 0;
-  #heldBytes = 0;
-  #unacknowledged = 0;
-  #onWritable: (() => void) | undefined;
-  #onConnected: (() => void) | undefined;
-  #isReset = false;
-  #sentFin = false;
-  #error: NodeJS.ErrnoException | undefined;
-  readonly #idle: IdleTimer;
-  readonly #onread: OnReadOpts | undefined;
+  readonly #state: SocketState;
   #onClose: () => void;
 
   constructor(time: VirtualTime, owner: Owner, local: Endpoint, peer: ConnectOptions, onClose: () => void) {
@@ -57,13 +38,12 @@ export class VirtualSocket extends DirectSocket {
     this.#time = time;
     this.#owner = owner;
     this.#onClose = onClose;
-    this.#onread = peer.onread;
-    this.#idle = new IdleTimer(time, owner, () => this.emit('timeout'));
+    this.#state = new SocketState(new IdleTimer(time, owner, () => this.emit('timeout')), peer.onread);
   }
 
   /** As `net.Socket#bytesWritten`: with what still waits to be sent. */
   get bytesWritten(): number {
-    return this.#sentBytes - this.#heldBytes + this.writableLength + this.corkedBytes;
+    return this.#state.sentBytes - this.#state.heldBytes + this.writableLength + this.corkedBytes;
   }
 
   /** As `net.Socket#setTimeout`: `timeout` is told after `ms` without a byte in either direction. */
@@ -73,7 +53,7 @@ export class VirtualSocket extends DirectSocket {
       this.removeListener('timeout', callback);
       if (ms > 0) this.once('timeout', callback);
     }
-    this.#idle.restart(ms);
+    this.#state.idle.restart(ms);
     return this;
   }
 
@@ -90,7 +70,7 @@ export class VirtualSocket extends DirectSocket {
       this.once('connect', () => this.resetAndDestroy());
       return this;
     }
-    this.#isReset = true;
+    this.#state.isReset = true;
     this.destroy();
     return this;
   }
@@ -101,19 +81,19 @@ export class VirtualSocket extends DirectSocket {
       wire.rst();
       return;
     }
-    this.#wire = wire;
+    this.#state.wire = wire;
     this.connecting = false;
-    this.#idle.touch();
+    this.#state.idle.touch();
     this.emit('connect');
     this.emit('ready');
-    this.#onConnected?.();
+    this.#state.onConnected?.();
     if (!this.isPaused()) this.read(0);
-    if (this.#wantsData) this.#deliver();
+    if (this.#state.wantsData) this.#deliver();
   }
 
   /** The connection is established, and waits for its program to accept it. */
   queued(wire: Wire): void {
-    this.#wire = wire;
+    this.#state.wire = wire;
   }
 
   /** `server` accepts the connection. */
@@ -133,45 +113,45 @@ export class VirtualSocket extends DirectSocket {
 
   /** Its kernel takes in a chunk that has arrived. @returns whether it is still open; a closed one responds with a reset */
   takesIn(chunk: Buffer): boolean {
-    if (this.destroyed) this.#wire?.rst();
-    else this.#unread.push(chunk);
+    if (this.destroyed) this.#state.wire?.rst();
+    else this.#state.unread.push(chunk);
     return !this.destroyed;
   }
 
   /** Its program reads what has arrived. */
   readArrived(): void {
-    if (this.#wantsData) this.#deliver();
+    if (this.#state.wantsData) this.#deliver();
   }
 
   /** The peer has ended its direction. */
   receivedFin(): void {
-    this.#hasFin = true;
-    if (this.#wantsData) this.#deliver();
+    this.#state.hasFin = true;
+    if (this.#state.wantsData) this.#deliver();
   }
 
   /** The peer has reset the connection. */
   receivedRst(): void {
-    this.#wire = undefined;
+    this.#state.wire = undefined;
     if (this.destroyed) return;
-    const isEnded = this.readableEnded || (this.#hasFin && this.#unread.length === 0); // Only a write notices.
-    this.#error = socketError(isEnded ? 'EPIPE' : 'ECONNRESET', isEnded ? 'write' : 'read');
-    if (isEnded && !this.#onWritable) return;
-    this.destroy(this.#error);
+    const isEnded = this.readableEnded || (this.#state.hasFin && this.#state.unread.length === 0); // Only a write notices.
+    this.#state.error = socketError(isEnded ? 'EPIPE' : 'ECONNRESET', isEnded ? 'write' : 'read');
+    if (isEnded && !this.#state.onWritable) return;
+    this.destroy(this.#state.error);
   }
 
   /** The peer has read bytes. */
   peerRead(bytes: number): void {
-    this.#inFlight -= bytes;
-    if (this.#inFlight >= WINDOW_BYTES) return;
-    this.#idle.touch();
-    const resume = this.#onWritable;
-    this.#onWritable = undefined;
+    this.#state.inFlight -= bytes;
+    if (!this.#state.isWindowOpen) return;
+    this.#state.idle.touch();
+    const resume = this.#state.onWritable;
+    this.#state.onWritable = undefined;
     resume?.();
   }
 
   /** Forgets its user, who is dead, and closes as the kernel does it. */
   abandon(): void {
-    this.#idle.restart(0);
+    this.#state.idle.restart(0);
     this.#closeWire();
     this.removeAllListeners();
     this.on('error', () => {});
@@ -179,39 +159,36 @@ export class VirtualSocket extends DirectSocket {
   }
 
   protected override isFree(bytes: number): boolean {
-    return this.#wire !== undefined && this.#error === undefined && this.#inFlight + bytes < WINDOW_BYTES;
+    return this.#state.isFree(bytes);
   }
 
   protected override send(message: Buffer): void {
-    this.#idle.touch();
-    this.#sentBytes += message.byteLength;
-    this.#inFlight += message.byteLength;
-    this.#wire!.data(message);
+    this.#state.send(message);
   }
 
   override _read(): void {
-    this.#wantsData = true;
-    if (this.#wire) this.#deliver();
+    this.#state.wantsData = true;
+    if (this.#state.wire) this.#deliver();
   }
 
   override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
     if (this.connecting) {
-      this.#onConnected = () => this._write(chunk, _encoding, callback);
+      this.#state.onConnected = () => this._write(chunk, _encoding, callback);
       return;
     }
-    if (this.#error || !this.#wire) {
-      this.#idle.touch();
-      callback(this.#error ?? socketError('EPIPE', 'write'));
+    if (this.#state.error || !this.#state.wire) {
+      this.#state.idle.touch();
+      callback(this.#state.error ?? socketError('EPIPE', 'write'));
       return;
     }
     this.send(chunk);
-    if (this.#inFlight < WINDOW_BYTES) {
+    if (this.#state.isWindowOpen) {
       callback();
       return;
     }
-    this.#heldBytes = chunk.byteLength;
-    this.#onWritable = () => {
-      this.#heldBytes = 0;
+    this.#state.heldBytes = chunk.byteLength;
+    this.#state.onWritable = () => {
+      this.#state.heldBytes = 0;
       callback();
     };
   }
@@ -223,17 +200,17 @@ export class VirtualSocket extends DirectSocket {
 
   override _final(callback: (error?: Error | null) => void): void {
     if (this.connecting) {
-      this.#onConnected = () => this._final(callback);
+      this.#state.onConnected = () => this._final(callback);
       return;
     }
-    this.#sentFin = true;
-    this.#wire?.fin();
+    this.#state.sentFin = true;
+    this.#state.wire?.fin();
     callback();
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     this.connecting = false;
-    this.#idle.restart(0);
+    this.#state.idle.restart(0);
     this.#closeWire();
     callback(error);
     this.#time.after(0, () => this.emit('close', error !== null), this.#owner);
@@ -245,41 +222,24 @@ export class VirtualSocket extends DirectSocket {
 
   /** What is unread when a socket is closed, or was never accepted, makes the kernel reset the connection. */
   #closeWire(): void {
-    const wire = this.#wire;
+    const wire = this.#state.wire;
     this.#onClose();
-    this.#onWritable = undefined;
+    this.#state.onWritable = undefined;
     if (!wire) return;
-    if (this.#isReset || this.connecting || this.#unread.length > 0 || this.readableLength > 0) wire.rst();
-    else if (!this.#sentFin) wire.fin();
-    this.#sentFin = true;
-  }
-
-  /** Tells the peer what was read, in large pieces, since it may send a window ahead. */
-  #acknowledge(bytes: number): void {
-    this.#unacknowledged += bytes;
-    if (this.#unacknowledged < WINDOW_BYTES / 4) return;
-    this.#wire?.read(this.#unacknowledged);
-    this.#unacknowledged = 0;
-  }
-
-  /** As much as one system call reads. */
-  #takeUnread(): Buffer {
-    if (this.#unread.length === 1) return this.#unread.pop()!;
-    let [count, bytes] = [0, 0];
-    while (count < this.#unread.length && bytes < READ_BYTES) bytes += this.#unread[count++]!.byteLength;
-    return Buffer.concat(this.#unread.splice(0, count));
+    if (this.#state.isReset || this.connecting || this.#state.unread.length > 0 || this.readableLength > 0) wire.rst();
+    else if (!this.#state.sentFin) wire.fin();
+    this.#state.sentFin = true;
   }
 
   #deliver(): void {
-    while (this.#wantsData && this.#unread.length > 0) {
-      const chunk = this.#takeUnread();
+    const state = this.#state;
+    while (state.wantsData && state.unread.length > 0) {
+      const chunk = state.takeUnread();
       this.bytesRead += chunk.byteLength;
-      this.#idle.touch();
-      this.#acknowledge(chunk.byteLength);
-      this.#wantsData = this.#onread ? handOver(chunk, this.#onread) : this.push(chunk);
+      state.wantsData = state.onread ? handOver(chunk, state.onread) : this.push(chunk);
     }
-    if (this.#unread.length > 0 || !this.#hasFin || this.readableEnded) return;
-    this.#wantsData = false;
+    if (state.unread.length > 0 || !state.hasFin || this.readableEnded) return;
+    state.wantsData = false;
     this.push(null);
     if (this.readableLength === 0) this.read(0);
   }
