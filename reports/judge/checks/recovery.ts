@@ -56,6 +56,8 @@ const MIN_HOLD_SLOTS = 3;
 const MIN_BASELINE = 20;
 /** Minimum requests of a second of the baseline to be an example of what is normal. */
 const MIN_EXAMPLE = 10;
+/** Requests sent longer before the next fault, in ms, are judged also where they are in flight: what they suffer from is older. */
+const MAX_EXPOSED_MS = 2000;
 
 /**
  * Time for which clients are affected by a fault, from its observed onset or, with `from heal`, its observed recovery. Slots of 1 s, by
@@ -72,8 +74,9 @@ const MIN_EXAMPLE = 10;
  * observation ends, with the load or where the next fault begins. A slot is good if the baseline would call it normal: at most one request
  * failed, or a ratio of at most 5 % or that of the worst second of the baseline; and the median latency, in which who failed is slowest,
  * is at most the 99th percentile of the baseline or the median of its slowest second. The latency is the time to first token, or the whole
- * one where no engine measured that. Slots without requests and a partial one at the end do not count. The bounds are the resolution:
- * measured − 1 s, measured.
+ * one where no engine measured that. The observation ends where the first request was sent that the next fault finds in
+ * flight, since that one may be why it fails. Slots without requests and a partial one at the end do not count. The bounds are the
+ * resolution: measured − 1 s, measured.
  */
 function judge(objective: RecoveryObjective, { run, fault }: Evidence): Finding {
   const onsetMs = fault!.effectiveAtMs!;
@@ -210,7 +213,14 @@ function normalOf(run: RunFacts): Normal | null {
   };
 }
 
-function observedToMs(run: RunFacts, id: string): number {
-  const window = run.windows.find(w => w.name === `recovery:${id}`) ?? run.windows.find(w => w.name === `fault:${id}`);
-  return window?.toMs ?? 0;
+function observedToMs({ windows, records }: RunFacts, id: string): number {
+  const window = windows.find(w => w.name === `recovery:${id}`) ?? windows.find(w => w.name === `fault:${id}`);
+  if (!window) return 0;
+  const { fromMs, toMs, nextFaultMs = Number.POSITIVE_INFINITY } = window;
+  // One that has hung since before the recovery is none of those that the next fault may have hit.
+  const exposed = records.filter(
+    ({ scheduledMs, endMs }) =>
+      scheduledMs >= Math.max(fromMs, toMs - MAX_EXPOSED_MS) && scheduledMs < toMs && endMs >= nextFaultMs,
+  );
+  return Math.min(toMs, ...exposed.map(({ scheduledMs }) => scheduledMs));
 }

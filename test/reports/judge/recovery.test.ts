@@ -171,3 +171,23 @@ test('a fault without effect, or one that is not in the plan, is invalid', () =>
   expect(recovery({ bit: null }).verdict).toBe('invalid');
   expect(recovery({ objective: 'recovery(other) <= 10 s' }).verdict).toBe('invalid');
 });
+
+test('what the next fault hits in flight is not held against the recovery from the one before', () => {
+  const NEXT = { ...KILL, id: 'next', atMs: 40_050 };
+  const plan = planOf({ faults: [KILL, NEXT] });
+  const next = (['inject', 'effective', 'healed'] as const).map((step, nth) => {
+    return { type: 'fault', id: 'next', step, evidence: '', atMs: 40_050 + 1000 * nth } as const;
+  });
+  const judged = (load: (ms: number) => RequestChanges) => {
+    const facts = factsOf(plan, [...historyOf(plan, ...killed(20_000, 24_500)), ...next], steadyLoad(load));
+    return judgeSlo({ name: 'back', window: 'whole', objective: 'recovery(kill) <= 12 s' }, facts);
+  };
+  // Bad until 31 s, so that fewer than ten seconds are left until the next fault. The requests of the last half second are in flight at 40,050 ms, and fail by the next fault.
+  const hit = (from: number) => (ms: number) =>
+    (ms >= 24_000 && ms < 31_000) || (ms >= from && ms < 40_050)
+      ? ({ outcome: 'reset', latencyMs: 3000 } as const)
+      : {};
+  expect(judged(hit(39_500))).toMatchObject({ verdict: 'pass', measured: 11_000 });
+  // Those that have hung for longer are the recovery's own.
+  expect(judged(hit(26_000))).toMatchObject({ verdict: 'fail' });
+});
