@@ -128,7 +128,7 @@ function stackOf(
   { load, stack: { timeScale, virtual, ...written } }: ResolvedScenario,
   { seed, platform, folder = process.cwd() }: CompileOptions,
 ): TestedSystem {
-  const { stack: read, notes } = withAutoscaler(written, folder, platform);
+  const { stack: read, notes } = withAutoscaler(written, folder);
   // Container images contain every tool; processes use the tools of this machine.
   const stack = settleOptions(read, tool =>
     platform === 'virtual' ? tool === 'redis-server' : platform === 'docker' || findProgram(tool) !== undefined,

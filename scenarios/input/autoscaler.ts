@@ -1,6 +1,5 @@
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { pathFrom, readText } from '../../harness/input/files.ts';
-import type { PlatformKind } from '../../harness/plan.ts';
 import { readManifest } from '../../stack/autoscaler/manifest.ts';
 import { candidates, nameOf } from '../../stack/autoscaler/measure/measure.ts';
 import type { AutoscalerOptions } from '../../stack/autoscaler/options.ts';
@@ -20,14 +19,13 @@ export interface WithAutoscaler<Options> {
 
 /**
  * Reads the file of a stack's autoscaler, and checks that it can run: that it is valid, that there is a Scale API, and that every metric
- * can be measured on the platform.
+ * can be measured.
  * @param folder base of a relative path
  * @throws SquallError `BAD_AUTOSCALER`, or `BAD_SCENARIO` that names the field
  */
 export function withAutoscaler<Options extends Pick<StackOptions, 'autoscaler' | 'control'>>(
   stack: Options,
   folder: string,
-  platform: PlatformKind,
 ): WithAutoscaler<Options> {
   const { autoscaler, control } = stack;
   if (autoscaler === 'off') return { stack, notes: [] };
@@ -40,17 +38,12 @@ export function withAutoscaler<Options extends Pick<StackOptions, 'autoscaler' |
   for (const metric of manifest.spec.metrics) {
     const name = nameOf(metric);
     const isResource = metric.type === 'Resource' || metric.type === 'ContainerResource';
-    const how = `as in \`${FIELD}.rules: { ${name}: { series: … } }\``;
+    const why = isResource ? 'which simulated replicas do not use' : 'which nothing says how to measure';
+    const example = isResource ? 'DCGM_FI_DEV_GPU_UTIL, factor: 0.01' : '…';
     if (candidates(metric, rules).length === 0)
       throw badScenario(
         `${FIELD}.rules`,
-        `a rule for the metric ${name}, which nothing says how to measure, ${how}`,
-        autoscaler.rules,
-      );
-    if (platform === 'virtual' && isResource && !Object.hasOwn(rules, name))
-      throw badScenario(
-        `${FIELD}.rules`,
-        `a rule for ${name} in virtual time, which has no processors, ${how}`,
+        `a rule for the metric ${name}, ${why}, as in \`${FIELD}.rules: { ${name}: { series: ${example} } }\``,
         autoscaler.rules,
       );
   }

@@ -1,17 +1,11 @@
-import { type Rule, type Rules, type SeriesRule, seriesRuleOf } from './rule.ts';
+import { type Rule, type Rules, seriesRuleOf } from './rule.ts';
 
 /** Window of rates and quantiles that no rule gives, in ms: that of the examples of the Prometheus adapter. */
 const WINDOW_MS = 120_000;
 
-/** How the usage of a resource is measured, where no rule says so. */
-const RESOURCES: Readonly<Record<string, SeriesRule>> = {
-  cpu: seriesRuleOf({ series: 'process_cpu_seconds_total', as: 'rate', windowMs: 30_000 }),
-  memory: seriesRuleOf({ series: 'process_resident_memory_bytes' }),
-};
-
 /**
  * How a metric may be measured, of which the first that finds any series counts: by its rule, or by its name, as adapters of Prometheus
- * name metrics:
+ * name metrics. A resource needs a rule, since replicas are simulated: what their processes use says nothing of the engine.
  *
  * | name                       | value                                             |
  * |----------------------------|---------------------------------------------------|
@@ -22,8 +16,7 @@ const RESOURCES: Readonly<Record<string, SeriesRule>> = {
 export function rulesFor(metric: string, rules: Rules, isResource = false): readonly Rule[] {
   const own = Object.hasOwn(rules, metric) ? rules[metric] : undefined;
   if (own) return [own];
-  if (isResource) return Object.hasOwn(RESOURCES, metric) ? [RESOURCES[metric]!] : [];
-  if (!/^[A-Za-z_:][\w:]*$/.test(metric)) return [];
+  if (isResource || !/^[A-Za-z_:][\w:]*$/.test(metric)) return [];
   const rate = (series: string) => seriesRuleOf({ series, as: 'rate', windowMs: WINDOW_MS });
   const perSecond = /^(.+)_per_second$/.exec(metric)?.[1];
   if (perSecond !== undefined) return [rate(`${perSecond}_total`), rate(perSecond), seriesRuleOf({ series: metric })];

@@ -88,8 +88,7 @@ describe('a metric without rule', () => {
   it('is replaced by its own rule', () => {
     const rules: Rules = { cpu: seriesRuleOf({ series: 'DCGM_FI_DEV_GPU_UTIL', factor: 0.01 }) };
     expect(rulesFor('cpu', rules, true)).toEqual([rules.cpu]);
-    expect(rulesFor('cpu', {}, true)).toMatchObject([{ series: 'process_cpu_seconds_total', as: 'rate' }]);
-    expect(rulesFor('gpu', {}, true)).toEqual([]);
+    expect(rulesFor('cpu', {}, true)).toEqual([]);
   });
 });
 
