@@ -24,6 +24,8 @@ export abstract class DirectSocket extends NamedSocket {
 
   /** As `net.Socket#write`. */
   override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
+    if (this.writableEnded && this.readableEnded && !this.allowHalfOpen)
+      return this.#refuse(typeof encoding === 'function' ? encoding : callback);
     const bytes = typeof encoding === 'function' ? undefined : sizeOf(chunk, encoding);
     if (bytes === undefined || !this.#isDirect(bytes)) {
       this.#giveToStream();
@@ -85,6 +87,14 @@ export abstract class DirectSocket extends NamedSocket {
       corkedBytes < this.writableHighWaterMark &&
       this.isFree(corkedBytes)
     );
+  }
+
+  /** Where the end of the peer was also its own, Node says so in other words. */
+  #refuse(callback: unknown): false {
+    const error = Object.assign(new Error('This socket has been ended by the other party'), { code: 'EPIPE' });
+    if (typeof callback === 'function') process.nextTick(callback, error);
+    this.destroy(error);
+    return false;
   }
 
   /** From here on the stream keeps what has to wait. */

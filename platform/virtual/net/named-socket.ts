@@ -15,14 +15,14 @@ export class NamedSocket extends Duplex {
     this.#peer = peer;
   }
 
-  get localAddress(): string {
-    return this.#local.host;
+  get localAddress(): string | undefined {
+    return this.destroyed ? undefined : this.#local.host;
   }
-  get localPort(): number {
-    return this.#local.port;
+  get localPort(): number | undefined {
+    return this.destroyed ? undefined : this.#local.port;
   }
-  get localFamily(): string {
-    return 'IPv4';
+  get localFamily(): string | undefined {
+    return this.destroyed ? undefined : 'IPv4';
   }
   get remoteAddress(): string | undefined {
     return this.#peerName()?.host;
@@ -43,8 +43,8 @@ export class NamedSocket extends Duplex {
     return this.writable ? 'writeOnly' : 'closed';
   }
 
-  address(): AddressInfo {
-    return { address: this.#local.host, family: 'IPv4', port: this.#local.port };
+  address(): AddressInfo | object {
+    return this.destroyed ? {} : { address: this.#local.host, family: 'IPv4', port: this.#local.port };
   }
   ref(): this {
     return this;

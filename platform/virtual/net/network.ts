@@ -153,7 +153,7 @@ export class VirtualInternet {
       back.send(0, refuse, from);
       return;
     }
-    if (listener.waiting >= listener.backlog) {
+    if (listener.waiting > listener.backlog) {
       this.#time.after(FULL_RETRY_MS, () => out.send(0, () => this.#synArrived(opening), undefined, true));
       return;
     }
@@ -197,7 +197,8 @@ export class VirtualInternet {
     to.spend(to.costs.connectionMs);
     const { server } = listener;
     // The port is closed, and with it what was not accepted.
-    if (to.listeners.get(socket.localPort) === listener) socket.acceptedBy(server);
+    if (to.listeners.get(socket.localPort!) === listener)
+      socket.acceptedBy(server as Parameters<VirtualSocket['acceptedBy']>[0]);
     else socket.abandon();
   }
 

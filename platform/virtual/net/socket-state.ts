@@ -29,6 +29,8 @@ export class SocketState {
   onWritable: (() => void) | undefined;
   /** Called when the connection is established. */
   onConnected: (() => void) | undefined;
+  /** Callback of a write that waits for the connection, or for its window. */
+  waiting: ((error?: Error) => void) | undefined;
   /** Whether its user resets the connection. */
   isReset = false;
   /** What every further write ends with. */
@@ -60,6 +62,14 @@ export class SocketState {
     this.wire!.data(message);
   }
 
+  /** Ends the write that waits. */
+  written(error?: Error): void {
+    const callback = this.waiting;
+    this.waiting = undefined;
+    this.heldBytes = 0;
+    callback?.(error);
+  }
+
   /** Takes out as much of what is unread as one system call reads. The peer is told in large pieces, since it may send a window ahead. */
   takeUnread(): Buffer {
     const chunk = this.#nextUnread();
@@ -73,9 +83,18 @@ export class SocketState {
   }
 
   #nextUnread(): Buffer {
+    const first = this.unread[0]!;
+    if (first.byteLength > READ_BYTES) {
+      this.unread[0] = first.subarray(READ_BYTES);
+      return first.subarray(0, READ_BYTES);
+    }
     if (this.unread.length === 1) return this.unread.pop()!;
     let [count, bytes] = [0, 0];
-    while (count < this.unread.length && bytes < READ_BYTES) bytes += this.unread[count++]!.byteLength;
+    for (const { byteLength } of this.unread) {
+      if (bytes + byteLength > READ_BYTES) break;
+      bytes += byteLength;
+      count += 1;
+    }
     return Buffer.concat(this.unread.splice(0, count));
   }
 }

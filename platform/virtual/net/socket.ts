@@ -4,18 +4,19 @@ import type { Owner, VirtualTime } from '../../../harness/virtual/virtual-time.t
 import { DirectSocket } from './direct-socket.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { SocketState } from './socket-state.ts';
-import { handOver, socketError, type Wire } from './wire.ts';
+import { closedBeforeConnection, handOver, socketError, type Wire } from './wire.ts';
 
 /** A server counts its connections, to know when it has closed. */
 interface Counting extends Server {
   _connections: number;
+  pauseOnConnect?: boolean;
   _emitCloseIfDrained(): void;
 }
 
 /**
  * One end of a connection in memory, which behaves to its user as a `net.Socket`: events and their order, half-close, back pressure,
  * reset, timeouts, addresses and errors. A contract test runs the same scripts over this and over TCP. Not implemented: `pipe` to a
- * file descriptor, `onread`, Unix sockets, the type of service.
+ * file descriptor, pausing by `onread`, Unix sockets, the type of service.
  *
  * ```
  *  write ─► window ─► Wire ═══ delay ═══► Wire ─► unread ─► push ─► 'data'
@@ -25,7 +26,7 @@ interface Counting extends Server {
  */
 export class VirtualSocket extends DirectSocket {
   bytesRead = 0;
-  timeout = 0;
+  timeout: number | undefined;
   /** Server that accepted it; `node:http` looks at it. */
   server: Server | undefined;
   readonly #time: VirtualTime;
@@ -48,6 +49,7 @@ export class VirtualSocket extends DirectSocket {
 
   /** As `net.Socket#setTimeout`: `timeout` is told after `ms` without a byte in either direction. */
   setTimeout(ms: number, callback?: () => void): this {
+    if (this.destroyed) return this;
     this.timeout = ms;
     if (callback) {
       this.removeListener('timeout', callback);
@@ -97,17 +99,22 @@ export class VirtualSocket extends DirectSocket {
   }
 
   /** `server` accepts the connection. */
-  acceptedBy(server: Server): void {
+  acceptedBy(server: Counting): void {
     this.connecting = false;
+    if (server._connections >= (server.maxConnections ?? Number.POSITIVE_INFINITY)) {
+      server.emit('drop', this.address());
+      this.abandon();
+      return;
+    }
     this.server = server;
-    (server as Counting)._connections += 1;
+    server._connections += 1;
+    if (server.pauseOnConnect) this.pause();
     server.emit('connection', this);
     if (!this.isPaused()) this.read(0);
   }
 
   /** The connection could not be established. */
   refused(error: NodeJS.ErrnoException): void {
-    this.connecting = false;
     this.destroy(error);
   }
 
@@ -172,25 +179,21 @@ export class VirtualSocket extends DirectSocket {
   }
 
   override _write(chunk: Buffer, _encoding: string, callback: (error?: Error | null) => void): void {
+    const state = this.#state;
+    state.waiting = callback;
     if (this.connecting) {
-      this.#state.onConnected = () => this._write(chunk, _encoding, callback);
+      state.onConnected = () => this._write(chunk, _encoding, callback);
       return;
     }
-    if (this.#state.error || !this.#state.wire) {
-      this.#state.idle.touch();
-      callback(this.#state.error ?? socketError('EPIPE', 'write'));
+    if (state.error || !state.wire) {
+      state.idle.touch();
+      state.written(state.error ?? socketError('EPIPE', 'write'));
       return;
     }
     this.send(chunk);
-    if (this.#state.isWindowOpen) {
-      callback();
-      return;
-    }
-    this.#state.heldBytes = chunk.byteLength;
-    this.#state.onWritable = () => {
-      this.#state.heldBytes = 0;
-      callback();
-    };
+    state.heldBytes = chunk.byteLength;
+    if (state.isWindowOpen) state.written();
+    else state.onWritable = () => state.written();
   }
 
   /** All that waits goes as one message, as one system call writes it. */
@@ -205,15 +208,24 @@ export class VirtualSocket extends DirectSocket {
     }
     this.#state.sentFin = true;
     this.#state.wire?.fin();
-    callback();
+    this.#time.after(0, callback, this.#owner);
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    const { waiting } = this.#state;
+    const wasConnecting = this.connecting;
+    this.#state.waiting = undefined;
     this.connecting = false;
     this.#state.idle.restart(0);
     this.#closeWire();
     callback(error);
-    this.#time.after(0, () => this.emit('close', error !== null), this.#owner);
+    const close = () => {
+      this.#state.heldBytes = 0;
+      if (!wasConnecting) waiting?.(socketError('ECANCELED', 'write'));
+      this.emit('close', error !== null);
+      if (wasConnecting) waiting?.(closedBeforeConnection());
+    };
+    this.#time.after(0, close, this.#owner);
     const server = this.server as Counting | undefined;
     if (!server) return;
     server._connections -= 1;
@@ -226,7 +238,7 @@ export class VirtualSocket extends DirectSocket {
     this.#onClose();
     this.#state.onWritable = undefined;
     if (!wire) return;
-    if (this.#state.isReset || this.connecting || this.#state.unread.length > 0 || this.readableLength > 0) wire.rst();
+    if (this.#state.isReset || this.connecting || this.#state.unread.length > 0) wire.rst();
     else if (!this.#state.sentFin) wire.fin();
     this.#state.sentFin = true;
   }

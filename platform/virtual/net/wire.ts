@@ -11,7 +11,7 @@ export interface Wire {
 }
 
 /** Numbers of the errors, as on Linux. */
-const ERRNO = { ECONNREFUSED: -111, ECONNRESET: -104, EPIPE: -32, ETIMEDOUT: -110, EHOSTUNREACH: -113 } as const;
+const ERRNO = { ECONNREFUSED: -111, ECONNRESET: -104, EPIPE: -32, ETIMEDOUT: -110, ECANCELED: -125 } as const;
 
 /** An error as `node:net` makes it. */
 export function socketError(
@@ -22,6 +22,12 @@ export function socketError(
   const at = peer ? ` ${peer.host}:${peer.port}` : '';
   const details = peer ? { address: peer.host, port: peer.port } : {};
   return Object.assign(new Error(`${syscall} ${code}${at}`), { errno: ERRNO[code], code, syscall, ...details });
+}
+
+/** Error of a write whose connection never came. */
+export function closedBeforeConnection(): NodeJS.ErrnoException {
+  const error = new Error('Socket closed before the connection was established');
+  return Object.assign(error, { code: 'ERR_SOCKET_CLOSED_BEFORE_CONNECTION' });
 }
 
 /** Copies `chunk` to the buffer of its reader, piece by piece. */

@@ -1,11 +1,15 @@
 import { createServer as createHttpServer, Agent as HttpAgent, request } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { corkScripts } from './cork-scripts.ts';
+import { endScripts } from './end-scripts.ts';
+import { serverScripts } from './server-scripts.ts';
 import { open, type Stage, transcript } from './socket-stage.ts';
 
 /** What is done on the stage, and what it shows. */
 export const scripts: Record<string, (stage: Stage) => Promise<unknown>> = {
   ...corkScripts,
+  ...endScripts,
+  ...serverScripts,
   'what waits to be sent counts as written': async stage => {
     const { client, server } = await open(stage);
     server.pause();
