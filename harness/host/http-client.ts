@@ -4,7 +4,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { Network } from './network.ts';
 
 /** A request on a connection of its own. */
-export interface RequestOver extends Pick<RequestOptions, 'method' | 'path' | 'headers' | 'signal'> {
+export interface RequestOver extends Pick<RequestOptions, 'auth' | 'method' | 'path' | 'headers' | 'signal'> {
   /** IP address to connect to; without `headers.host` also the name of the server. */
   readonly host: string;
   readonly port: number;

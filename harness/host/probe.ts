@@ -28,7 +28,7 @@ export interface ProbeOptions {
 
 /**
  * Asks `url` something harmless on a connection of its own, so that neither keep-alive nor another fault's old connection answers for
- * it: `GET`, or `PING` for `redis:`, after `AUTH` where the URL has a password. Any answer counts. Over TLS the time counts from the end
+ * it: `GET`, or `PING` for `redis:`; user and password of the URL go along. Any answer counts. Over TLS the time counts from the end
  * of the handshake, whose round trips would otherwise multiply what a link adds to one.
  * @throws when nothing answers: refused, reset, closed, or the signal's reason on abort
  */
@@ -49,8 +49,16 @@ function get(url: URL, { clock, signal, via, tls, body, network }: ProbeOptions)
   const post =
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
   const method = body === undefined ? 'GET' : 'POST';
+  const { auth } = urlToHttpOptions(url);
   const request = {
-    ...{ host: hostname!, port: Number(port || (isTls ? 443 : 80)), path: url.pathname + url.search, method, signal },
+    ...{
+      host: hostname!,
+      port: Number(port || (isTls ? 443 : 80)),
+      path: url.pathname + url.search,
+      method,
+      signal,
+      auth,
+    },
     headers: { host: url.host, ...post },
     tls: isTls ? { ...tlsNameOf(url.hostname), ...tls } : null,
   };

@@ -7,6 +7,7 @@ import { connectToxiproxy, type ToxiproxyClient, toxiproxyOf } from '../../../fa
 import type { Toxic } from '../../../faults/toxiproxy/toxic.ts';
 import { systemClock } from '../../../harness/clock.ts';
 import type { RunningStack } from '../../../harness/contracts.ts';
+import { systemNetwork } from '../../../harness/host/network.ts';
 import { benchOf } from './bench.ts';
 import { dial, startUpstream, talk } from './peers.ts';
 import { freePort, SERVERS } from './servers.ts';
@@ -57,7 +58,7 @@ describe.each(SERVERS)('client of the $title server', row => {
   // Faults that end together, as all do whose end is that of the load, must not undo each other's healing.
   it_('of a link heals faults that end at once', async () => {
     const { apiUrl } = bench.client;
-    const stack = { proxyApiUrl: apiUrl } as RunningStack;
+    const stack = { proxyApiUrl: apiUrl, network: systemNetwork } as RunningStack;
     const [one, other] = [toxiproxyOf(stack, systemClock), toxiproxyOf(stack, systemClock)];
     const proxy = await bench.client.createProxy({ name: 'shared', listen: '127.0.0.1:0', upstream: '127.0.0.1:1' });
     for (let round = 0; round < 20; round += 1) {

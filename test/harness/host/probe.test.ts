@@ -65,6 +65,14 @@ describe('probe', () => {
     expect(ttfbMs).toBeLessThan(255);
   });
 
+  it('takes along user and password of the URL', async () => {
+    using server = await startServer(socket => socket.end('HTTP/1.1 204 No Content\r\n\r\n'));
+    await send(`http://me:s%C3%A9cret@${server.address}/`);
+    expect(server.asked[0]).toContain(`Authorization: Basic ${Buffer.from('me:sécret').toString('base64')}\r\n`);
+    await send(`http://${server.address}/`);
+    expect(server.asked[1]).not.toMatch(/authorization/i);
+  });
+
   it("goes to another address with the URL's own Host", async () => {
     using server = await startServer(socket => socket.end('HTTP/1.1 200 OK\r\n\r\n'));
     await send('http://llm.test:81/v1/models', { via: server.address });
