@@ -14,9 +14,8 @@ const careful = [
   'test/e2e/kill-windows.test.ts',
   'test/e2e/toxics.test.ts',
   'test/load/dialects.test.ts',
-  'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/faults/slow-http/attacker.test.ts',
-  'test/e2e/{requests,attack,attack-faults,engine-choice,run,target}.test.ts',
+  'test/e2e/{requests,attack-faults,engine-choice}.test.ts',
   'test/e2e/segments.test.ts',
   'test/e2e/k6-segments.test.ts',
   'test/docker/run.test.ts',
@@ -27,6 +26,8 @@ const careful = [
   'test/docker/k6-container.test.ts',
 ];
 const alone = [
+  'test/e2e/{attack,run,target}.test.ts',
+  'test/faults/slow-http/against-slowhttptest.test.ts',
   'test/load/measurement.test.ts',
   'test/load/k6/engine.test.ts',
   'test/load/stream/pacer.test.ts',
