@@ -61,7 +61,7 @@ export abstract class DirectSocket extends NamedSocket {
       return;
     }
     this.#corked.depth -= 1;
-    if (this.#corked.depth > 0 || this.#corked.bytes === 0) return;
+    if (this.#corked.depth > 0 || this.#corked.isEmpty) return;
     if (this.#isDirect(0)) this.send(this.#corked.takeAsOne());
     else this.#giveToStream();
   }
@@ -112,6 +112,11 @@ class CorkedWrites {
   /** Size of all chunks. */
   bytes = 0;
   #writes: Write[] = [];
+
+  /** Whether there is no write, not even one of no bytes, which may have a callback. */
+  get isEmpty(): boolean {
+    return this.#writes.length === 0;
+  }
 
   /** Adds a write of `bytes` bytes. */
   add(write: Write, bytes: number): void {

@@ -46,6 +46,18 @@ export const corkScripts: Record<string, (stage: Stage) => Promise<unknown>> = {
     return { told: told.client, returned, waits, read: server.bytesRead };
   },
 
+  'a write of no bytes under a cork calls back, too': async stage => {
+    const { client, told } = await open(stage);
+    let called = 0;
+    client.cork();
+    client.write('', 'latin1', () => {
+      called += 1;
+    });
+    client.uncork();
+    await stage.sleep(50);
+    return { told, called };
+  },
+
   'what is corked is lost when its socket is destroyed': async stage => {
     const { client, server, told } = await open(stage);
     client.cork();
