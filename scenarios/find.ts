@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { systemClock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
@@ -27,9 +27,17 @@ export interface FoundScenario {
   readonly folder: string;
 }
 
-/** Names of the catalogue's scenarios: one for each file in `scenarios/catalog/`. */
+/** Files of the catalogue by the scenario's name: one for each in `scenarios/catalog/`, in whichever of its folders. */
+function catalogFiles(): ReadonlyMap<string, URL> {
+  const files = moduleNames(CATALOG, 'deep').map(
+    path => [basename(path), new URL(`${path}${EXTENSION}`, CATALOG)] as const,
+  );
+  return new Map(files.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Names of the catalogue's scenarios, sorted. */
 export function catalogNames(): string[] {
-  return moduleNames(CATALOG);
+  return [...catalogFiles().keys()];
 }
 
 /**
@@ -37,8 +45,9 @@ export function catalogNames(): string[] {
  * @throws SquallError `UNKNOWN_SCENARIO` with the nearest name, or `UNREADABLE_SCENARIO`, also for a file above 256 KiB
  */
 export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
-  if (catalogNames().includes(nameOrPath)) {
-    const raw = await importDefault(new URL(`${nameOrPath}${EXTENSION}`, CATALOG).href, nameOrPath);
+  const file = catalogFiles().get(nameOrPath);
+  if (file) {
+    const raw = await importDefault(file.href, nameOrPath);
     const { covers = [], ...rest } = raw as Scenario;
     return { source: nameOrPath, raw: { ...rest, covers: withTexts(covers) }, folder: projectFolder() };
   }

@@ -14,9 +14,12 @@ export function modulePath(name: string, base: string): string {
   return fileURLToPath(new URL(`${name}${EXTENSION}`, base));
 }
 
-/** Names of the modules in a folder, sorted, without extension. @param folder URL that ends in `/` */
-export function moduleNames(folder: URL): string[] {
-  return readdirSync(folder)
+/**
+ * Names of the modules in a folder, sorted, without extension.
+ * @param folder URL that ends in `/` @param deep whether those in its subfolders, such as `attacks/slow-body`, are also meant
+ */
+export function moduleNames(folder: URL, deep: 'deep' | 'flat' = 'flat'): string[] {
+  return readdirSync(folder, { recursive: deep === 'deep', encoding: 'utf8' })
     .filter(file => file.endsWith(EXTENSION))
     .map(file => file.slice(0, -EXTENSION.length))
     .sort();

@@ -45,8 +45,8 @@ it('a scenario, a fault and an objective are one new file each', () => {
   );
   add('faults/node/hiccup.ts', 'faults/noop.ts', [/'noop'/g, "'hiccup'"], [/'\.\/fault\.ts'/g, "'../fault.ts'"]);
   add(
-    'scenarios/catalog/breath.ts',
-    'scenarios/catalog/node-loss.ts',
+    'scenarios/catalog/failures/breath.ts',
+    'scenarios/catalog/failures/node-loss.ts',
     [/name: 'node-loss'/g, "name: 'breath'"],
     [/kind: 'kill'/g, "kind: 'hiccup'"],
     [/objective: 'errors <= [\d.]+%'/g, "objective: 'calm <= 1'"],

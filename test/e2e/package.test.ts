@@ -65,7 +65,7 @@ it('is small, and has compiled code, but neither sources nor tests nor stray fil
   expect(paths.filter(wrong)).toEqual([]);
   expect(paths.filter(path => /test|bench|\.tgz$|(?<!\.d)\.ts$|reports\/runs/.test(path))).toEqual([]);
   expect(paths).toEqual(
-    expect.arrayContaining(['cli/bin.js', 'dist/cli/api.d.ts', 'dist/scenarios/catalog/node-loss.js']),
+    expect.arrayContaining(['cli/bin.js', 'dist/cli/api.d.ts', 'dist/scenarios/catalog/failures/node-loss.js']),
   );
 });
 

@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** Requests with a User-Agent of 2,048 bytes, sent to the edge under load. Needs nginx. */
 export default scenario({

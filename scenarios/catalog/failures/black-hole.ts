@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** A replica that fails every request at once, and so never has anything in flight, twice and in two ways. */
 export default scenario({

@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** Two zones cannot reach each other for ten seconds, while clients reach both. */
 export default scenario({

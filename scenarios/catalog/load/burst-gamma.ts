@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** Arrivals in bursts: gaps from a gamma distribution with a coefficient of variation of 3. */
 export default scenario({

@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** Steady load on a small stack with discovery, for `squall explore`: by itself nothing fails. */
 export default scenario({

@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** The TLS certificate of the edge is replaced twice under load. Needs nginx. */
 export default scenario({

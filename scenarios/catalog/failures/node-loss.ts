@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** The main scenario: a slow link, then the loss of one of three inference nodes, under a ramp of streaming load. */
 export default scenario({

@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** An outage of three seconds with clients that retry: with a retry budget, overload does not outlast it. */
 export default scenario({

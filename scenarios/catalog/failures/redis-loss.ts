@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** The store of the shared rate limits becomes slow, later dies and restarts. Needs redis-server. */
 export default scenario({

@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** The service registry dies under load, stays down until every registration has expired, and restarts empty. */
 export default scenario({

@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** One API key sends ten times as many requests as all others. Scaled: 200 per second for 12 s; in production 10 clients × 3,000 in 5 s. */
 export default scenario({

@@ -1,4 +1,4 @@
-import { scenario } from '../scenario.ts';
+import { scenario } from '../../scenario.ts';
 
 /** A thousand users with think times, who arrive within 15 s. */
 export default scenario({
