@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
-import { defineConfig } from 'vitest/config';
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { userCache } from './harness/host/private-folder.ts';
 
@@ -9,33 +9,43 @@ process.env.NODE_COMPILE_CACHE ??= userCache('compiled');
 
 // Five kinds of tests. `unit` and `virtual` compute, the latter whole runs in virtual time: as many files at once as there are cores. The
 // others come one kind after the other. `processes` starts programs and mostly waits for them: twice as many. `careful` needs clients that
-// are nearly on time: one file a core. `alone` asserts on times or ratios that any neighbour would change: one by one.
+// are nearly on time: one file a core. `alone` asserts on times or ratios that any neighbour would change: one by one. What is `thorough` takes
+// too long for every change on a laptop, and is run before one lands (`npm run test:thorough`).
 const careful = [
-  'test/e2e/kill-windows.test.ts',
-  'test/e2e/toxics.test.ts',
-  'test/load/dialects.test.ts',
-  'test/faults/slow-http/attacker.test.ts',
-  'test/e2e/{requests,attack-faults,engine-choice}.test.ts',
-  'test/e2e/segments.test.ts',
-  'test/e2e/k6-segments.test.ts',
-  'test/docker/run.test.ts',
+  'test/load/{clients,dialects}.test.ts',
+  'test/load/k6/outcomes.test.ts',
+  'test/e2e/requests.test.ts',
   'test/faults/toxiproxy/{toxics,data-toxics}.test.ts',
   'test/faults/network/toxic-faults.test.ts',
-  'test/load/clients.test.ts',
-  'test/load/k6/outcomes.test.ts',
-  'test/docker/k6-container.test.ts',
 ];
 const alone = [
-  'test/e2e/{attack,run,target}.test.ts',
-  'test/faults/slow-http/against-slowhttptest.test.ts',
+  'test/e2e/run.test.ts',
   'test/load/measurement.test.ts',
-  'test/load/k6/engine.test.ts',
   'test/load/stream/pacer.test.ts',
   'test/stack/observability/scraper.test.ts',
   'test/stack/gateway/limits/shared-limits.test.ts',
   'test/faults/toxiproxy/fuzz.test.ts',
-  'test/faults/toxiproxy/conformance/*.test.ts',
 ];
+const thorough = {
+  processes: [
+    'test/docker/{cleanup,complete-stack,faults,images,node-faults,platform}.test.ts',
+    'test/e2e/{complete-stack,package,without-redis}.test.ts',
+    'test/load/{autocannon,own-name,plain-http}.test.ts',
+    'test/reports/render/html/browser.test.ts',
+    'test/stack/gateway/connections/slow-clients.test.ts',
+  ],
+  careful: [
+    'test/docker/{k6-container,run}.test.ts',
+    'test/e2e/{attack-faults,engine-choice,k6-segments,kill-windows,segments,toxics}.test.ts',
+    'test/faults/slow-http/attacker.test.ts',
+  ],
+  alone: [
+    'test/e2e/{attack,target}.test.ts',
+    'test/faults/slow-http/against-slowhttptest.test.ts',
+    'test/faults/toxiproxy/conformance/*.test.ts',
+    'test/load/k6/engine.test.ts',
+  ],
+};
 const unit = [
   'test/*.test.ts',
   'test/bench/platforms.test.ts',
@@ -103,6 +113,20 @@ class LongFirst extends BaseSequencer {
   }
 }
 
+function project(
+  name: string,
+  include: string[],
+  options: TestProjectInlineConfiguration['test'],
+  testTimeout = 30_000,
+) {
+  return { extends: true as const, test: { name, include, testTimeout, ...options } };
+}
+
+/** A project of tests that wait or measure, which runs once those before it are over. @param maxWorkers files at once */
+function timed(name: string, include: string[], maxWorkers: number, groupOrder: number, exclude: string[] = []) {
+  return project(name, include, { exclude, maxWorkers, sequence: { groupOrder } }, 120_000);
+}
+
 export default defineConfig({
   test: {
     testTimeout: 30_000,
@@ -112,49 +136,20 @@ export default defineConfig({
     // Of the tests of a file that say they may run side by side.
     maxConcurrency: 3,
     projects: [
-      {
-        extends: true,
-        test: {
-          name: 'unit',
-          include: unit,
-          isolate: false,
-        },
-      },
-      {
-        extends: true,
-        test: { name: 'virtual', include: virtual, testTimeout: 120_000 },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'processes',
-          include: ['test/**/*.test.ts'],
-          exclude: [...unit, ...virtual, ...careful, ...alone, 'test/real/**'],
-          maxWorkers: 2 * availableParallelism(),
-          sequence: { groupOrder: 1 },
-          testTimeout: 120_000,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'careful',
-          include: careful,
-          maxWorkers: availableParallelism(),
-          sequence: { groupOrder: 2 },
-          testTimeout: 120_000,
-        },
-      },
-      {
-        extends: true,
-        test: {
-          name: 'alone',
-          include: alone,
-          maxWorkers: 1,
-          sequence: { groupOrder: 3 },
-          testTimeout: 120_000,
-        },
-      },
+      project('unit', unit, { isolate: false }),
+      project('virtual', virtual, {}, 120_000),
+      ...['', 'thorough-'].flatMap((prefix, index) => {
+        const { processes, ...own } = prefix ? thorough : { processes: ['test/**/*.test.ts'], careful, alone };
+        const exclude = prefix
+          ? []
+          : [...unit, ...virtual, ...careful, ...alone, ...Object.values(thorough).flat(), 'test/real/**'];
+        const order = 1 + 3 * index;
+        return [
+          timed(`${prefix}processes`, processes, 2 * availableParallelism(), order, exclude),
+          timed(`${prefix}careful`, own.careful, availableParallelism(), order + 1),
+          timed(`${prefix}alone`, own.alone, 1, order + 2),
+        ];
+      }),
     ],
   },
 });
