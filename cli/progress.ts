@@ -4,7 +4,7 @@ import type { RunningLoad } from '../harness/contracts.ts';
 import type { History, RunEvent } from '../harness/history.ts';
 import { loadEndMs, type RunPlan, warmUpMs } from '../harness/plan.ts';
 import { formatMs } from '../harness/quantity.ts';
-import { readyText, scaleText, stepLabel } from '../reports/judge/event-rows.ts';
+import { nodeText, placementText, readyText, scaleText, stepLabel } from '../reports/judge/event-rows.ts';
 import type { SessionObserver } from '../scenarios/session/session.ts';
 import { profiles } from '../stack/inference/engine/profiles.ts';
 import type { StackOptions } from '../stack/options.ts';
@@ -124,6 +124,10 @@ function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
         : `${event.replica} ${event.state}${event.detail ? ` (${event.detail})` : ''}`;
     case 'scale':
       return scaleText(event);
+    case 'node':
+      return nodeText(event);
+    case 'placement':
+      return event.state === 'pending' || event.state === 'evicted' ? placementText(event) : undefined;
     case 'fault':
       // That it was injected follows at once.
       if (event.step === 'inject') return undefined;

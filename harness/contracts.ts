@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import type { ReplicaState, StackObserver } from './cluster/observer.ts';
 import type { ClientTls } from './host/client-tls.ts';
 import type { Network } from './host/network.ts';
 import type { ShortRequest, ShortResponse } from './host/send.ts';
@@ -9,12 +10,6 @@ import type { Login } from './http/login.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 import type { AttackOutcome, ConnectionCounts, LoadNote, Refusals } from './requests.ts';
 import type { Partition } from './segment.ts';
-
-/**
- * State of a replica, as its platform sees it. `starting` includes the cold start, `stopped` is intentional, `failed` is no longer
- * restarted. A paused or disconnected replica keeps its state: to detect that it does not respond is the gateway's task.
- */
-export type ReplicaState = 'starting' | 'ready' | 'exited' | 'stopped' | 'failed';
 
 /** End of an instance of a replica. */
 export interface ReplicaExit {
@@ -156,12 +151,6 @@ export interface RunningStack extends AsyncDisposable {
   refusals?(): readonly Refusals[];
   /** Also kills the process group of `pid` if the harness dies without stopping the stack. */
   protect(pid: number): void;
-}
-
-/** Receiver of a platform's events, which become events of the history: states of replicas, and desired numbers of them with the reason that their writer gave, if any. */
-export interface StackObserver {
-  replica(change: { replica: string; service: string; state: ReplicaState; detail?: string }): void;
-  scale?(change: { deployment: string; from: number; to: number; reason: string }): void;
 }
 
 /** Starts stacks. `Topology` describes their services and links. */

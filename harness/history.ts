@@ -1,6 +1,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Clock } from './clock.ts';
-import type { LoadSummary, ReplicaState } from './contracts.ts';
+import type { NodeChange, PlacementChange, ReplicaState } from './cluster/observer.ts';
+import type { LoadSummary } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import { readBytes } from './input/files.ts';
 import type { Readings } from './metrics.ts';
@@ -71,6 +72,10 @@ export type RunEvent =
       readonly to: number;
       readonly reason: string;
     }
+  /** A node of a pool changed its state; a stack without `stack.capacity` has none. */
+  | ({ readonly type: 'node' } & NodeChange)
+  /** A pod got a place on a node, lost it, or waits for one. */
+  | ({ readonly type: 'placement' } & PlacementChange)
   | {
       readonly type: 'fault';
       readonly id: string;

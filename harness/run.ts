@@ -1,4 +1,5 @@
 import { type Clock, NEVER, withLimit } from './clock.ts';
+import type { StackObserver } from './cluster/observer.ts';
 import type {
   Fault,
   FaultFactory,
@@ -8,7 +9,6 @@ import type {
   Platform,
   RunningLoad,
   RunningStack,
-  StackObserver,
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import { adviceOn, failureText } from './failure-text.ts';
@@ -82,6 +82,8 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
     const observer: StackObserver = {
       replica: change => history.append({ type: 'replica', ...change }),
       scale: change => history.append({ type: 'scale', ...change }),
+      node: change => history.append({ type: 'node', ...change }),
+      placement: change => history.append({ type: 'placement', ...change }),
     };
     await using stack = await parts.platform.up(parts.topology, {
       runId: environment.id,

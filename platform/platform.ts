@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Link, Platform, RunningStack, StackObserver } from '../harness/contracts.ts';
+import type { StackObserver } from '../harness/cluster/observer.ts';
+import type { Link, Platform, RunningStack } from '../harness/contracts.ts';
 import type { SecretBytes } from '../harness/host/secrets.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
 import { newToken, tokenHeaders } from '../stack/token.ts';

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
-import type { Link, Replica, StackObserver } from '../harness/contracts.ts';
+import type { StackObserver } from '../harness/cluster/observer.ts';
+import type { Link, Replica } from '../harness/contracts.ts';
 import type { Machine } from '../harness/host/network.ts';
 import { tokenHeaders } from '../stack/token.ts';
 

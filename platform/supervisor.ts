@@ -1,5 +1,6 @@
 import type { Clock } from '../harness/clock.ts';
-import type { Replica, ReplicaContainer, ReplicaExit, ReplicaState, StackObserver } from '../harness/contracts.ts';
+import type { ReplicaState, StackObserver } from '../harness/cluster/observer.ts';
+import type { Replica, ReplicaContainer, ReplicaExit } from '../harness/contracts.ts';
 import { SquallError } from '../harness/errors.ts';
 import { formatMs } from '../harness/quantity.ts';
 import type { RestartPolicy } from '../stack/options.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { extname, join } from 'node:path';
 import { systemClock } from '../../harness/clock.ts';
-import type { StackObserver } from '../../harness/contracts.ts';
+import type { StackObserver } from '../../harness/cluster/observer.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { endGroup } from '../../harness/host/process-group.ts';
 import { openLog } from '../log-file.ts';

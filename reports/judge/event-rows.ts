@@ -44,6 +44,34 @@ export function scaleText({ deployment, from, to, reason }: Extract<RunEvent, { 
   return `${deployment} scaled from ${from} to ${to}${reason ? `: ${reason}` : ''}`;
 }
 
+/** Such as `spot-2 has been given notice: it is taken in 30 s`. */
+export function nodeText({
+  node,
+  state,
+  gpus,
+  pricePerHour,
+  spot,
+  reason,
+}: Extract<RunEvent, { type: 'node' }>): string {
+  const what = `${gpus} GPU${gpus === 1 ? '' : 's'}${spot ? ', spot' : ''}, $${pricePerHour}/h`;
+  const text = {
+    booting: `${node} boots (${what})`,
+    ready: `${node} is ready (${what})`,
+    notice: `${node} has been given notice`,
+    taken: `${node} was taken`,
+    stopped: `${node} was stopped`,
+  }[state];
+  return `${text}${reason && `: ${reason}`}`;
+}
+
+/** Such as `inference-4 pending: no GPU node is free, gpu-3 boots in 90 s`. */
+export function placementText({ replica, state, node, reason }: Extract<RunEvent, { type: 'placement' }>): string {
+  const where = { pending: 'pending', placed: `placed on ${node}`, evicted: `evicted from ${node}`, ended: 'ended' }[
+    state
+  ];
+  return `${replica} ${where}${reason && `: ${reason}`}`;
+}
+
 function textOf(event: LoggedEvent): string {
   switch (event.type) {
     case 'plan':
@@ -64,6 +92,10 @@ function textOf(event: LoggedEvent): string {
       return `${event.replica} ${event.state}${event.detail ? `: ${event.detail}` : ''}`;
     case 'scale':
       return scaleText(event);
+    case 'node':
+      return nodeText(event);
+    case 'placement':
+      return placementText(event);
     case 'fault':
       return `${event.id} ${stepLabel(event.step)}${event.evidence ? `: ${event.evidence}` : ''}`;
     case 'load':

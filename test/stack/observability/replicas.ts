@@ -1,6 +1,7 @@
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Replica, ReplicaState, RunningStack } from '../../../harness/contracts.ts';
+import type { ReplicaState } from '../../../harness/cluster/observer.ts';
+import type { Replica, RunningStack } from '../../../harness/contracts.ts';
 import { systemNetwork } from '../../../harness/host/network.ts';
 
 /** Starts a web server on a free port. Disposing closes it with all its connections. */

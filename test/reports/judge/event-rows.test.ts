@@ -1,0 +1,26 @@
+import { expect, it } from 'vitest';
+import type { TimedEvent } from '../../../harness/history.ts';
+import { eventRows } from '../../../reports/judge/event-rows.ts';
+
+it('says in words what happened to nodes and to places on them', () => {
+  const node = { type: 'node', node: 'spot-2', pool: 'spot', zone: 'zone-a', pricePerHour: 1.5, gpus: 2 } as const;
+  const pod = { type: 'placement', replica: 'inference-4', service: 'inference', gpus: 1 } as const;
+  const events: TimedEvent[] = [
+    { ...pod, atMs: 0, state: 'pending', reason: 'no GPU node is free, spot-2 boots in 90 s' },
+    { ...node, atMs: 1, state: 'booting', spot: true, reason: '' },
+    { ...node, atMs: 2, state: 'ready', gpus: 1, reason: '' },
+    { ...pod, atMs: 3, state: 'placed', node: 'spot-2', reason: 'its image is pulled until 63 s' },
+    { ...node, atMs: 4, state: 'notice', reason: 'it will be taken in 30 s' },
+    { ...pod, atMs: 5, state: 'evicted', node: 'spot-2', reason: 'spot-2 is about to be taken' },
+    { ...node, atMs: 6, state: 'taken', reason: '' },
+  ];
+  expect(eventRows(events).map(({ text }) => text)).toEqual([
+    'inference-4 pending: no GPU node is free, spot-2 boots in 90 s',
+    'spot-2 boots (2 GPUs, spot, $1.5/h)',
+    'spot-2 is ready (1 GPU, $1.5/h)',
+    'inference-4 placed on spot-2: its image is pulled until 63 s',
+    'spot-2 has been given notice: it will be taken in 30 s',
+    'inference-4 evicted from spot-2: spot-2 is about to be taken',
+    'spot-2 was taken',
+  ]);
+});
