@@ -69,7 +69,7 @@ const unit = [
   'test/platform/docker/{layout,images/*}.test.ts',
   'test/stack/service-program.test.ts',
   'test/stack/autoscaler/{manifest,keda,measure,decision-text}.test.ts',
-  'test/stack/autoscaler/hpa/*.test.ts',
+  'test/stack/autoscaler/{hpa,policy}/*.test.ts',
   'test/stack/control/{parts,registry}.test.ts',
   'test/stack/edge/certificates.test.ts',
   'test/stack/gateway/{config,virtual-time}.test.ts',

@@ -22,6 +22,13 @@ import { DEFAULT_OUT, loadScenario } from './options.ts';
 export type { ErrorKind } from '../harness/errors.ts';
 export type { FaultResult, SloResult, Verdict, WindowResult } from '../reports/store/run-document.ts';
 export { scenario as defineScenario } from '../scenarios/scenario.ts';
+export type {
+  Policy,
+  PolicyDecision,
+  PolicyInput,
+  PolicyMetric,
+  PolicyPod,
+} from '../stack/autoscaler/policy/policy.ts';
 export { type RunDocument, type RunEvent, type Scenario, SquallError };
 
 /** Options of {@link runScenario}; those of `squall run` by the same names. */

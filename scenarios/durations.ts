@@ -77,8 +77,10 @@ function quantity({ noun, words, parse, format }: Unit, bounds: z.ZodType) {
 const TIMER_RANGE = ` of at most ${formatDuration(MAX_WAIT_MS)}, the limit of a timer`;
 
 /** A value as written in a file: durations without `Ms` in the key, see {@link inUnits}. */
-export type Written<Value> = Value extends readonly unknown[]
-  ? Value
+export type Written<Value> = Value extends readonly (infer Item)[]
+  ? number extends Value['length']
+    ? readonly Written<Item>[]
+    : Value
   : Value extends object
     ? {
         [Key in keyof Value as Key extends `${infer Name}Ms` ? Name : Key]: Key extends `${string}Ms`
@@ -120,7 +122,7 @@ function written(schema: z.ZodType, unit: Unit | undefined): z.ZodType {
     case 'object':
       return writtenObject(schema, definition, unit);
     case 'array':
-      return unit ? copy(schema, { element: written(definition.element, unit) }) : schema;
+      return copy(schema, { element: written(definition.element, unit) });
     case 'union':
       return copy(schema, { options: definition.options.map(option => written(option, unit)) });
     case 'default': {

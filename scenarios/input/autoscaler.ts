@@ -2,7 +2,11 @@ import { messageOf, SquallError } from '../../harness/errors.ts';
 import { pathFrom, readText } from '../../harness/input/files.ts';
 import { readManifest } from '../../stack/autoscaler/manifest.ts';
 import { candidates, nameOf } from '../../stack/autoscaler/measure/measure.ts';
+import { rulesOfMetric } from '../../stack/autoscaler/measure/whole.ts';
 import type { AutoscalerOptions } from '../../stack/autoscaler/options.ts';
+import { type PolicyOptions, policyKinds, policyOptionsSchema } from '../../stack/autoscaler/policy/catalog.ts';
+import { ownPolicyText, requireOwnPolicy } from '../../stack/autoscaler/policy/own.ts';
+import type { Policy } from '../../stack/autoscaler/policy/policy.ts';
 import type { StackOptions } from '../../stack/options.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { requirePlain } from './plain.ts';
@@ -10,6 +14,8 @@ import { parseYaml } from './yaml.ts';
 
 const FIELD = 'stack.autoscaler';
 const MAX_BYTES = 256 * 1024;
+/** Of a policy, which is handed on in an environment variable. */
+const MAX_POLICY_BYTES = 64 * 1024;
 
 /** Stack options whose autoscaler has the content of its file, and what that says in vain. */
 export interface WithAutoscaler<Options> {
@@ -31,28 +37,64 @@ export function withAutoscaler<Options extends Pick<StackOptions, 'autoscaler' |
   if (autoscaler === 'off') return { stack, notes: [] };
   if (control === 'off')
     throw badScenario('stack.control', 'on, since an autoscaler scales through it (`control: {}`)', control);
+  if (autoscaler.policy !== undefined) {
+    const policy = settledPolicy(autoscaler.policy, autoscaler, folder);
+    return { stack: { ...stack, autoscaler: { ...autoscaler, policy } }, notes: [] };
+  }
   const { hpa, scaleToZero } = autoscaler;
   const document = typeof hpa === 'string' ? documentIn(hpa, folder) : hpa;
-  const manifest = inFile(hpa, () => readManifest(document, scaleToZero));
+  const manifest = inFile(hpa, 'hpa', () => readManifest(document, scaleToZero));
   const rules = { ...manifest.rules, ...autoscaler.rules };
   for (const metric of manifest.spec.metrics) {
-    const name = nameOf(metric);
     const isResource = metric.type === 'Resource' || metric.type === 'ContainerResource';
-    const why = isResource ? 'which simulated replicas do not use' : 'which nothing says how to measure';
-    const example = isResource ? 'DCGM_FI_DEV_GPU_UTIL, factor: 0.01' : '…';
-    if (candidates(metric, rules).length === 0)
-      throw badScenario(
-        `${FIELD}.rules`,
-        `a rule for the metric ${name}, ${why}, as in \`${FIELD}.rules: { ${name}: { series: ${example} } }\``,
-        autoscaler.rules,
-      );
+    if (candidates(metric, rules).length === 0) throw unmeasured(nameOf(metric), isResource, autoscaler);
   }
   const options: AutoscalerOptions = { ...autoscaler, hpa: document as Record<string, unknown> };
   return { stack: { ...stack, autoscaler: options }, notes: manifest.notes.map(note => `Autoscaler: ${note}.`) };
 }
 
+/** Options of a policy, with the text of its file if it is the user's own, once each of its metrics can be measured. */
+function settledPolicy(
+  written: NonNullable<AutoscalerOptions['policy']>,
+  autoscaler: AutoscalerOptions,
+  folder: string,
+): PolicyOptions {
+  const options = (
+    typeof written === 'string' ? policyOptionsSchema.parse({ kind: 'own', file: written }) : written
+  ) as PolicyOptions;
+  const { kind, file } = options as PolicyOptions & { readonly file: string };
+  const found = policyKinds.find(candidate => candidate.kind === kind);
+  const own = found ? undefined : ownPolicy(options, folder);
+  const metrics = own?.policy.metrics ?? found!.metrics(options);
+  for (const [name, metric] of Object.entries(metrics))
+    if (rulesOfMetric(name, metric, autoscaler.rules).length === 0)
+      throw unmeasured(name, metric === 'cpu' || metric === 'memory', autoscaler);
+  return own ? { ...options, file, text: own.text } : options;
+}
+
+function ownPolicy(options: PolicyOptions, folder: string): { readonly policy: Policy; readonly text: string } {
+  const { file, text } = options as PolicyOptions & { readonly file: string; readonly text?: string };
+  if (text !== undefined)
+    throw badScenario(`${FIELD}.policy.text`, 'left out: the policy is read from its `file`', text.slice(0, 40));
+  const path = pathFrom(file, folder);
+  return inFile(file, 'policy', () => ({
+    text: ownPolicyText(path, readText(path, MAX_POLICY_BYTES)),
+    policy: requireOwnPolicy(path),
+  }));
+}
+
+function unmeasured(name: string, isResource: boolean, { rules }: AutoscalerOptions): SquallError {
+  const why = isResource ? 'which simulated replicas do not use' : 'which nothing says how to measure';
+  const example = isResource ? 'DCGM_FI_DEV_GPU_UTIL, factor: 0.01' : '…';
+  return badScenario(
+    `${FIELD}.rules`,
+    `a rule for the metric ${name}, ${why}, as in \`${FIELD}.rules: { ${name}: { series: ${example} } }\``,
+    rules,
+  );
+}
+
 function documentIn(written: string, folder: string): unknown {
-  return inFile(written, () => {
+  return inFile(written, 'hpa', () => {
     const document = parseYaml(readText(pathFrom(written, folder), MAX_BYTES));
     requirePlain(document);
     return document;
@@ -60,15 +102,20 @@ function documentIn(written: string, folder: string): unknown {
 }
 
 /** Names the file in what is wrong with it. */
-function inFile<T>(written: unknown, read: () => T): T {
+function inFile<T>(written: unknown, key: 'hpa' | 'policy', read: () => T): T {
   try {
     return read();
   } catch (error) {
     const found = messageOf(error).includes('multiple documents')
       ? 'it has several documents; keep only that of the HorizontalPodAutoscaler'
       : messageOf(error);
-    const name = typeof written === 'string' ? written : `\`${FIELD}.hpa\``;
-    const next = (error instanceof SquallError && error.next) || 'Give the path of a YAML or JSON file.';
+    const name = typeof written === 'string' ? written : `\`${FIELD}.${key}\``;
+    const next = (error instanceof SquallError && error.next) || NEXT[key];
     throw new SquallError('scenario', 'BAD_AUTOSCALER', `${name}: ${found}`, { next, cause: error });
   }
 }
+
+const NEXT = {
+  hpa: 'Give the path of a YAML or JSON file.',
+  policy: 'Give the path of a TypeScript or JavaScript file; docs/autoscaler.md has an example.',
+};

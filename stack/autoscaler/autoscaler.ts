@@ -2,11 +2,9 @@ import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
 import type { Machine } from '../../harness/host/network.ts';
 import type { AutoscalerConfig, Source } from './config.ts';
-import { decisionText, metricValues } from './decision-text.ts';
+import type { Decider, Outcome } from './decider.ts';
 import type { Pod } from './hpa/pods.ts';
-import { type HpaState, NEW_STATE } from './hpa/status.ts';
-import { type Decision, needsMetrics, rescaled, rescaleFailed, sync, unreadable } from './hpa/sync.ts';
-import { candidates, containerOf, measure } from './measure/measure.ts';
+import type { MeasureContext } from './measure/measure.ts';
 import { seriesOf } from './measure/resolve.ts';
 import { Scraper } from './measure/scraper.ts';
 import type { AutoscalerMetrics } from './metrics.ts';
@@ -14,6 +12,7 @@ import type { PodObject, ScaleClient, ScaleReading } from './scale-client.ts';
 
 interface AutoscalerParts {
   readonly config: AutoscalerConfig;
+  readonly decider: Decider<unknown>;
   readonly machine: Machine;
   readonly client: ScaleClient;
   readonly metrics: AutoscalerMetrics;
@@ -35,7 +34,9 @@ const MAX_ATTEMPTS = 5;
 export class Autoscaler {
   readonly #parts: AutoscalerParts;
   readonly #scraper: Scraper;
-  #state: HpaState = NEW_STATE;
+  /** Difference between dates and the time of decisions, in ms: dates, too, run `timeScale` times as fast from the start on. */
+  readonly #originMs: number;
+  #state: unknown;
   #pods: readonly Pod[] = [];
   /** Whether pods were ever read: before, any may exist. */
   #knowsPods = false;
@@ -43,11 +44,12 @@ export class Autoscaler {
 
   constructor(parts: AutoscalerParts) {
     this.#parts = parts;
-    const { config, machine, metrics } = parts;
-    const { manifest, rules, sources, scrapeMs, timeScale } = config;
-    const used = manifest.spec.metrics.flatMap(metric => candidates(metric, rules));
-    const series = new Set(used.flatMap(seriesOf));
-    const windows = used.map(rule => ('series' in rule ? rule.windowMs : 0));
+    const { config, decider, machine, metrics } = parts;
+    const { sources, scrapeMs, timeScale } = config;
+    this.#state = decider.start;
+    this.#originMs = (config.date ?? machine.clock.date()).getTime() - this.#nowMs();
+    const series = new Set(decider.rules.flatMap(seriesOf));
+    const windows = decider.rules.map(rule => ('series' in rule ? rule.windowMs : 0));
     this.#scraper = new Scraper({
       ...{ sources, machine },
       wanted: name => series.has(name),
@@ -83,7 +85,7 @@ export class Autoscaler {
       await this.#decide(scale, signal);
     } catch (error) {
       if (signal.aborted) return;
-      this.#state = unreadable(this.#state, messageOf(error));
+      this.#state = this.#parts.decider.unreadable(this.#state, messageOf(error));
       metrics.syncs.inc({ result: 'unreachable' });
       if (this.#problem !== messageOf(error)) log({ error: messageOf(error) }, 'the scale cannot be read');
       this.#problem = messageOf(error);
@@ -92,36 +94,25 @@ export class Autoscaler {
   }
 
   async #decide(scale: ScaleReading, signal: AbortSignal): Promise<void> {
-    const { config, metrics, log } = this.#parts;
-    const { manifest, settings } = config;
-    const { spec } = manifest;
+    const { decider, metrics, log } = this.#parts;
     const before = this.#state;
-    const isNeeded = needsMetrics(spec, settings, before, scale.replicas);
-    const decision = sync(spec, settings, before, {
-      ...{ current: scale.replicas, existing: scale.existing, pods: this.#pods, nowMs: this.#nowMs() },
-      measured: isNeeded ? this.#measure() : [],
-    });
-    this.#state = decision.state;
-    const text = decisionText(spec, decision);
-    const { current, desired, reason, proposal, limited } = decision;
-    const line = { current, desired, proposal: proposal?.replicas, reason, limited: limited?.reason };
+    const nowMs = this.#nowMs();
+    const date = new Date(this.#originMs + nowMs);
+    const pods = this.#pods;
+    const outcome = decider.decide(before, { scale, pods, nowMs, date, measured: () => this.#measured(date) });
+    this.#state = outcome.state;
+    const { current, desired, text, details } = outcome;
     metrics.replicas.set({ kind: 'current' }, current);
     metrics.replicas.set({ kind: 'existing' }, scale.existing);
     metrics.replicas.set({ kind: 'desired' }, desired);
-    if (decision.rescale) await this.#rescale(decision, scale, before, text, signal);
-    else metrics.syncs.inc({ result: proposal && proposal.replicas === undefined ? 'failed' : 'held' });
-    log({ ...line, metrics: metricValues(spec, proposal?.statuses ?? []) }, text);
+    if (outcome.rescale) await this.#rescale(outcome, scale, before, signal);
+    else metrics.syncs.inc({ result: outcome.isBlind ? 'failed' : 'held' });
+    log({ current, desired, ...details }, text);
   }
 
-  async #rescale(
-    decision: Decision,
-    scale: ScaleReading,
-    before: HpaState,
-    text: string,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { config, client, metrics, log } = this.#parts;
-    const { desired, current } = decision;
+  async #rescale(outcome: Outcome<unknown>, scale: ScaleReading, before: unknown, signal: AbortSignal): Promise<void> {
+    const { client, decider, metrics, log } = this.#parts;
+    const { desired, current, text } = outcome;
     let { version } = scale;
     for (let attempt = 1; ; attempt += 1) {
       try {
@@ -130,7 +121,7 @@ export class Autoscaler {
       } catch (error) {
         signal.throwIfAborted();
         if (attempt >= MAX_ATTEMPTS || !messageOf(error).includes('status 409')) {
-          this.#state = rescaleFailed(decision, before.desiredReplicas, messageOf(error));
+          this.#state = decider.failed(outcome, before, messageOf(error));
           metrics.syncs.inc({ result: 'unreachable' });
           log({ error: messageOf(error), desired }, 'the scale was not set');
           return;
@@ -138,19 +129,17 @@ export class Autoscaler {
         version = (await client.read(signal)).version;
       }
     }
-    this.#state = rescaled(config.manifest.spec, config.settings, decision, this.#nowMs());
+    this.#state = decider.scaled(outcome, this.#nowMs());
     metrics.syncs.inc({ result: 'scaled' });
     metrics.rescales.inc({ direction: desired > current ? 'up' : 'down' });
   }
 
-  #measure() {
+  #measured(date: Date): MeasureContext {
     const { config, machine } = this.#parts;
-    const { manifest, rules, scrapeMs, timeScale } = config;
-    const { metrics } = manifest.spec;
-    const container = containerOf(metrics);
-    const { clock } = machine;
-    const context = { rules, sources: this.#scraper.all(), pods: this.#pods, scrapeMs, timeScale };
-    return metrics.map(metric => measure(metric, container, { ...context, nowMs: clock.nowMs(), date: clock.date() }));
+    const { rules, deployment, scrapeMs, timeScale } = config;
+    const pods = this.#pods;
+    const sources = this.#scraper.all();
+    return { rules, deployment, scrapeMs, timeScale, pods, sources, nowMs: machine.clock.nowMs(), date };
   }
 
   /** In the time of decisions. */
@@ -159,14 +148,14 @@ export class Autoscaler {
   }
 
   #podOf({ metadata, status }: PodObject): Pod {
-    const { config, machine } = this.#parts;
+    const { config, decider, machine } = this.#parts;
     const { clock } = machine;
     const originMs = clock.date().getTime() - clock.nowMs();
     const timeOf = (iso: string) => (Date.parse(iso) - originMs) * config.timeScale;
     const ready = status.conditions?.find(({ type }) => type === 'Ready');
     return {
       ...{ name: metadata.name, phase: status.phase },
-      requests: { [containerOf(config.manifest.spec.metrics)]: config.requests },
+      requests: { [decider.container]: config.requests },
       ...(status.startTime === undefined ? {} : { startedAtMs: timeOf(status.startTime) }),
       ...(ready && { ready: { status: ready.status as 'True', sinceMs: timeOf(ready.lastTransitionTime) } }),
       ...(metadata.deletionTimestamp === undefined ? {} : { isDeleted: true }),
@@ -174,16 +163,17 @@ export class Autoscaler {
   }
 
   #show(): void {
-    const { config, metrics } = this.#parts;
-    const { conditions, currentMetrics } = this.#state;
+    const { decider, metrics } = this.#parts;
+    const shown = decider.show(this.#state);
     metrics.metricValues.reset();
-    for (const { name, value, target } of metricValues(config.manifest.spec, currentMetrics)) {
+    for (const { name, value, target } of shown.metrics) {
       if (value !== undefined) metrics.metricValues.set({ metric: name, kind: 'value' }, value);
-      metrics.metricValues.set({ metric: name, kind: 'target' }, target);
+      if (target !== undefined) metrics.metricValues.set({ metric: name, kind: 'target' }, target);
     }
     metrics.conditions.reset();
-    for (const [type, { status, reason }] of Object.entries(conditions))
+    for (const [type, { status, reason }] of Object.entries(shown.conditions))
       metrics.conditions.set({ type, status, reason }, 1);
+    for (const [name, value] of Object.entries(shown.values ?? {})) metrics.policyValues.set({ name }, value);
   }
 }
 

@@ -1,5 +1,7 @@
 import type { TopologyParts } from '../replica-plan.ts';
 import { readManifest } from './manifest.ts';
+import type { AutoscalerOptions } from './options.ts';
+import type { PolicyOptions } from './policy/catalog.ts';
 
 /** Largest number of inference replicas that a stack has. */
 const MAX_REPLICAS = 64;
@@ -8,10 +10,7 @@ const MAX_REPLICAS = 64;
 export function maxInference({ inference, autoscaler }: TopologyParts['options']): number {
   const { replicas, maxReplicas } = inference;
   if (maxReplicas !== undefined || autoscaler === 'off') return maxReplicas ?? replicas;
-  return Math.max(
-    replicas,
-    Math.min(MAX_REPLICAS, readManifest(autoscaler.hpa, autoscaler.scaleToZero).spec.maxReplicas),
-  );
+  return Math.max(replicas, Math.min(MAX_REPLICAS, boundsOf(autoscaler).maxReplicas));
 }
 
 /** Bounds of the Scale API: an autoscaler may ask for more replicas than there can be, which then stay pending. */
@@ -19,6 +18,10 @@ export function scaleBounds(options: TopologyParts['options']): { readonly min: 
   const max = maxInference(options);
   const { autoscaler } = options;
   if (autoscaler === 'off') return { min: 1, max };
-  const { spec } = readManifest(autoscaler.hpa, autoscaler.scaleToZero);
-  return { min: Math.min(1, spec.minReplicas), max: Math.max(max, Math.min(10_000, spec.maxReplicas)) };
+  const { minReplicas, maxReplicas } = boundsOf(autoscaler);
+  return { min: Math.min(1, minReplicas), max: Math.max(max, Math.min(10_000, maxReplicas)) };
+}
+
+function boundsOf({ hpa, policy, scaleToZero }: AutoscalerOptions): Pick<PolicyOptions, 'minReplicas' | 'maxReplicas'> {
+  return (policy as PolicyOptions | undefined) ?? readManifest(hpa, scaleToZero).spec;
 }

@@ -13,6 +13,8 @@ export class AutoscalerMetrics {
   readonly metricValues: Gauge<'metric' | 'kind'>;
   /** 1 for the reason of each condition. */
   readonly conditions: Gauge<'type' | 'status' | 'reason'>;
+  /** What a policy says of itself. */
+  readonly policyValues: Gauge<'name'>;
 
   constructor() {
     const registers = [this.registry];
@@ -26,5 +28,6 @@ export class AutoscalerMetrics {
     this.replicas = gauge('replicas', 'Replicas as of the last decision', 'kind');
     this.metricValues = gauge('metric', 'Values and targets of the metrics as of the last decision', 'metric', 'kind');
     this.conditions = gauge('condition', 'Conditions as of the last decision', 'type', 'status', 'reason');
+    this.policyValues = gauge('policy', 'What the policy says of itself, as of the last decision', 'name');
   }
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseQuantity } from './hpa/quantity.ts';
 import { DEFAULT_SETTINGS } from './hpa/settings.ts';
 import { ruleSchema } from './measure/rule.ts';
+import { policyOptionsSchema } from './policy/catalog.ts';
 
 const duration = (defaultMs: number) => z.number().min(0).max(86_400_000).default(defaultMs);
 const quantity = z
@@ -11,16 +12,15 @@ const quantity = z
 /** Requests of a replica, which a utilisation is a percentage of. */
 const requests = z.record(z.string().min(1), quantity).default({ cpu: '1', memory: '1Gi' });
 
-/**
- * The section `stack.autoscaler`. Durations are those of production, which `stack.timeScale` divides: those of the file, too, but not the
- * seconds of a rate.
- */
-export const autoscalerOptionsSchema = z.strictObject({
+/** Keys of {@link autoscalerOptionsSchema}. */
+export const autoscalerOptions = z.strictObject({
   hpa: z
     .union([z.string().min(1), z.record(z.string(), z.unknown())])
+    .optional()
     .describe(
       'a HorizontalPodAutoscaler (autoscaling/v2) or a ScaledObject of KEDA: the path of its file, or its content',
     ),
+  policy: policyOptionsSchema.optional().describe('another policy, instead of `hpa`'),
   rules: z
     .record(z.string().min(1), ruleSchema)
     .default({})
@@ -38,7 +38,20 @@ export const autoscalerOptionsSchema = z.strictObject({
   cpuInitializationPeriodMs: duration(DEFAULT_SETTINGS.cpuInitializationPeriodMs),
   downscaleStabilizationMs: duration(DEFAULT_SETTINGS.downscaleStabilizationMs),
   scaleToZero: z.boolean().default(false).describe('the feature gate HPAScaleToZero of Kubernetes'),
+  date: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe('date and time for schedules when the autoscaler starts; by default those of the machine'),
 });
+
+/**
+ * The section `stack.autoscaler`. Durations are those of production, which `stack.timeScale` divides: those of the file, too, but not the
+ * seconds of a rate.
+ */
+export const autoscalerOptionsSchema = autoscalerOptions.refine(
+  ({ hpa, policy }) => (hpa === undefined) !== (policy === undefined),
+  { message: 'exactly one of `hpa` and `policy`' },
+);
 
 /** Validated options; `hpa` is the content of the file once a scenario is compiled. */
 export type AutoscalerOptions = z.output<typeof autoscalerOptionsSchema>;

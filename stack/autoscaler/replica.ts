@@ -21,7 +21,7 @@ export function autoscalerReplica(
   const toReplica = (name: string) => linkName('autoscaler', zone, name, zones);
   const configOf = (links: Addresses['links']): AutoscalerConfigInput => ({
     ...options,
-    hpa: options.hpa as Record<string, unknown>,
+    hpa: options.hpa as Record<string, unknown> | undefined,
     timeScale,
     control: `http://${links[toControl]}`,
     sources: measured.map(({ name, service, metricsPath }) => ({

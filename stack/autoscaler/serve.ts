@@ -4,6 +4,7 @@ import { drainServer, listen, parseListen, type ServiceContext } from '../servic
 import { requireToken, TOKEN_VARIABLE } from '../token.ts';
 import { Autoscaler } from './autoscaler.ts';
 import { parseAutoscalerConfig } from './config.ts';
+import { deciderOf } from './decider-of.ts';
 import { AutoscalerMetrics } from './metrics.ts';
 import { connectScale } from './scale-client.ts';
 
@@ -23,8 +24,9 @@ export async function serveAutoscaler(context: ServiceContext): Promise<void> {
   const metrics = new AutoscalerMetrics();
   context.measureProcess?.(metrics.registry);
   const client = connectScale(config.control, config.deployment, token, context);
+  const decider = await deciderOf(config);
   const autoscaler = new Autoscaler({
-    ...{ config, client, metrics, machine: context },
+    ...{ config, decider, client, metrics, machine: context },
     log: (line, message) => log.info(line, message),
   });
   const server = createServer(
@@ -33,8 +35,11 @@ export async function serveAutoscaler(context: ServiceContext): Promise<void> {
   );
   const { host: address, port } = await listen(context, server, endpoint);
   log.info({ address, port }, 'listening');
-  const { name, spec, notes } = config.manifest;
-  log.info({ autoscaler: name, spec: { ...spec, metrics: spec.metrics.length }, notes }, 'autoscaler read');
+  const { policy, manifest } = config;
+  log.info(
+    { autoscaler: decider.name, ...(policy ? { policy } : { spec: manifest!.spec, notes: manifest!.notes }) },
+    'autoscaler read',
+  );
   const stop = new AbortController();
   const running = autoscaler.run(stop.signal);
   await Promise.race([context.stopped, running]);

@@ -14,6 +14,8 @@ export interface MeasureContext {
   readonly rules: Rules;
   readonly sources: readonly ScrapedSource[];
   readonly pods: readonly Pod[];
+  /** Service whose replicas are the pods. */
+  readonly deployment: string;
   /** Interval between scrapes: the window of a gauge, in ms. */
   readonly scrapeMs: number;
   /** Divides the windows of rules. */
@@ -94,14 +96,17 @@ function perPod(rule: SeriesRule, context: MeasureContext) {
 
 function wholeOf(rules: readonly Rule[], selector: LabelSelector | undefined, context: MeasureContext) {
   for (const rule of rules) {
-    if (!('series' in rule)) {
-      const { start, end, timezone, desiredReplicas } = rule;
-      return isBetween(start, end, timezone, context.date) ? desiredReplicas : 1;
-    }
-    const found = valueBy(withLabels(rule, selector), context.sources, context);
-    if (found) return found.value;
+    const found = valueOfRule('series' in rule ? withLabels(rule, selector) : rule, context);
+    if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** Value of a rule over all replicas and gateways; undefined if there is none. */
+export function valueOfRule(rule: Rule, context: MeasureContext): number | undefined {
+  if ('series' in rule) return valueBy(rule, context.sources, context)?.value;
+  const { start, end, timezone, desiredReplicas } = rule;
+  return isBetween(start, end, timezone, context.date) ? desiredReplicas : 1;
 }
 
 function valueBy(rule: SeriesRule, sources: readonly ScrapedSource[], context: MeasureContext): Evaluated | undefined {

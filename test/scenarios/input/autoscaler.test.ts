@@ -24,6 +24,9 @@ beforeAll(() => {
     'broken.yaml': 'a: [',
     'keys.yaml': `${HPA}kind: X\n`,
     'empty.yaml': '',
+    'mine.ts': "export default { metrics: { queue: 'q' }, decide: () => ({ replicas: 4, reason: 'x' }) };",
+    'imports.ts': "import { a } from './a.ts';\nexport default a;",
+    'no-policy.ts': 'export const a = 1;',
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
 });
@@ -74,7 +77,7 @@ describe('the autoscaler of a scenario', () => {
     expect(autoscaler.uses).toContain('autoscaler→gateway-1');
     const config = parseAutoscalerConfig(autoscaler.environment(addresses).AUTOSCALER_CONFIG);
     expect(config).toMatchObject({ syncPeriodMs: 30_000, timeScale: 20, deployment: 'inference' });
-    expect(config.manifest.spec).toMatchObject({ minReplicas: 3, maxReplicas: 8 });
+    expect(config.manifest!.spec).toMatchObject({ minReplicas: 3, maxReplicas: 8 });
     expect(config.sources).toHaveLength(9);
     // The record has the content, not only the path.
     expect(plan.stack).toMatchObject({ autoscaler: { hpa: parse(HPA) } });
@@ -107,7 +110,30 @@ describe('the autoscaler of a scenario', () => {
       '`stack.autoscaler.hpa`',
       '`apiVersion`',
     ],
-    ['no file', {}, 'BAD_SCENARIO', 'stack.autoscaler.hpa'],
+    ['neither', {}, 'BAD_SCENARIO', 'stack.autoscaler', 'exactly one of `hpa` and `policy`'],
+    ['both', { hpa: 'hpa.yaml', policy: { kind: 'noop' } }, 'BAD_SCENARIO', 'exactly one of `hpa` and `policy`'],
+    [
+      'an unknown policy',
+      { policy: { kind: 'treshold' } },
+      'BAD_SCENARIO',
+      'stack.autoscaler.policy.kind',
+      'threshold',
+    ],
+    ['a wrong option of a policy', { policy: { kind: 'threshold', cooldwn: '1s' } }, 'cooldown'],
+    [
+      'min above max',
+      { policy: { kind: 'threshold', minReplicas: 5, maxReplicas: 4 } },
+      'stack.autoscaler.policy.maxReplicas',
+    ],
+    [
+      'a metric that nothing measures',
+      { policy: { kind: 'threshold', steps: [{ metric: 'cpu', above: 85, add: 3 }] } },
+      ...['stack.autoscaler.rules', 'the metric cpu'],
+    ],
+    ['a missing policy', { policy: './none.ts' }, 'BAD_AUTOSCALER', './none.ts'],
+    ['a policy that imports', { policy: './imports.ts' }, 'BAD_AUTOSCALER', './imports.ts', 'it imports'],
+    ['a file without policy', { policy: './no-policy.ts' }, 'BAD_AUTOSCALER', './no-policy.ts', 'no default export'],
+    ['a text as policy', { policy: { kind: 'own', file: './mine.ts', text: 'x' } }, 'stack.autoscaler.policy.text'],
     ['an unknown option', { hpa: 'hpa.yaml', syncPeriods: '1s' }, 'BAD_SCENARIO', 'syncPeriod'],
     ['a wrong rule', { hpa: 'hpa.yaml', rules: { q: { series: 'a b' } } }, 'BAD_SCENARIO', 'stack.autoscaler.rules'],
     [
@@ -119,6 +145,27 @@ describe('the autoscaler of a scenario', () => {
   ])('with %s is refused', async (_, autoscaler, ...words) => {
     const message = await refusal(autoscaler);
     for (const word of words) expect(message).toContain(word);
+  });
+
+  it('is a policy, or one of your own, whose maximum is how many replicas there may be', async () => {
+    const configOf = async (policy: unknown) => {
+      const { topology, plan } = await loaded({ policy });
+      const links = Object.fromEntries(topology.links.map(({ name }) => [name, '127.0.0.1:2000']));
+      const planOf = (name: string) => topology.replicas.find(replica => replica.name === name)!;
+      const environment = planOf('autoscaler').environment({ links } as never);
+      const { deployments } = parseControlConfig(planOf('control').environment({ links } as never).CONTROL_CONFIG);
+      return { plan, deployments, ...parseAutoscalerConfig(environment.AUTOSCALER_CONFIG) };
+    };
+    const steps = [{ metric: 'load', above: 0.7, add: 2, for: '30s' }];
+    const known = await configOf({ kind: 'threshold', minReplicas: 2, maxReplicas: 6, cooldown: '2m', steps });
+    expect(known.policy).toMatchObject({ kind: 'threshold', cooldownMs: 120_000, steps: [{ forMs: 30_000 }] });
+    expect(known.deployments).toMatchObject([{ replicas: 3, min: 1, max: 6 }]);
+    for (const written of ['./mine.ts', { kind: 'own', file: './mine.ts', maxReplicas: 20, minReplicas: 3 }]) {
+      const own = await configOf(written);
+      expect(own.policy).toMatchObject({ kind: 'own', minReplicas: 3, maxReplicas: 20, options: {} });
+      // The record has the text, not only the path.
+      expect(own.plan.stack).toMatchObject({ autoscaler: { policy: { text: expect.stringContaining('decide') } } });
+    }
   });
 
   it('needs the Scale API of control', async () => {

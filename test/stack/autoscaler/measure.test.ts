@@ -110,7 +110,7 @@ describe('a metric of a spec', () => {
     const context = {
       rules,
       sources,
-      pods,
+      ...{ pods, deployment: 'inference' },
       scrapeMs: 10_000,
       timeScale: 20,
       nowMs: 10_000,
