@@ -28,8 +28,23 @@ export function isBetween(start: string, end: string, timezone: string, at: Date
   return next(end) < next(start);
 }
 
+/** The last times that were looked for: each holds until it has come. */
+const found = new Map<string, { readonly fromMs: number; readonly nextMs: number }>();
+const MAX_FOUND = 1000;
+
 /** The first minute after `at` that an expression allows, in ms since 1970; infinite if there is none within a year. */
 function nextTime(text: string, timezone: string, at: Date): number {
+  const key = `${timezone} ${text}`;
+  const known = found.get(key);
+  const atMs = at.getTime();
+  if (known && known.fromMs <= atMs && atMs < known.nextMs) return known.nextMs;
+  const nextMs = searchedTime(text, timezone, at);
+  if (found.size >= MAX_FOUND) found.clear();
+  found.set(key, { fromMs: atMs, nextMs });
+  return nextMs;
+}
+
+function searchedTime(text: string, timezone: string, at: Date): number {
   const fields = parseCron(text);
   if (!fields) throw new RangeError(`Expected a cron expression, got ${text}`);
   const [minutes, hours] = fields;

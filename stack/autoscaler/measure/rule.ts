@@ -24,12 +24,18 @@ const seriesRule = z.strictObject({
   factor: z.number().default(1).describe('multiplies the value'),
 });
 
-const cron = z.string().refine(isCron, 'must be a cron expression of five fields');
+/** A time of day, week or year. */
+export const cronSchema = z.string().refine(isCron, 'must be a cron expression of five fields');
+/** A time zone, by default UTC. */
+export const timeZoneSchema = z
+  .string()
+  .default('UTC')
+  .refine(isTimeZone, 'must be the name of a time zone, such as Europe/Berlin');
 /** A number of replicas for a time of day. */
 const scheduleRule = z.strictObject({
-  timezone: z.string().default('UTC').refine(isTimeZone, 'must be the name of a time zone, such as Europe/Berlin'),
-  start: cron,
-  end: cron,
+  timezone: timeZoneSchema,
+  start: cronSchema,
+  end: cronSchema,
   desiredReplicas: z.int().min(0),
 });
 

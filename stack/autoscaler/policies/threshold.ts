@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type PolicyInput, policyKind } from '../policy/policy.ts';
+import { bounded, short } from '../policy/window.ts';
 
 const count = z.int().min(1).max(10_000);
 const step = z
@@ -61,7 +62,7 @@ export const policy = policyKind<State>()({
   }),
   metrics: ({ steps }) => Object.fromEntries(steps.map(({ metric }) => [metric, metric === 'load' ? LOAD : metric])),
   decide(input, { steps, cooldownMs }) {
-    const { replicas, minReplicas, maxReplicas, metrics, nowMs, state } = input;
+    const { replicas, metrics, nowMs, state } = input;
     const sinceMs = steps.map((each, index) => (holds(each, input) ? (state?.sinceMs[index] ?? nowMs) : undefined));
     const firing = steps.filter((each, index) => nowMs - (sinceMs[index] ?? Infinity) >= each.forMs);
     const isCooling = nowMs - (state?.changedAtMs ?? -Infinity) < cooldownMs;
@@ -71,7 +72,7 @@ export const policy = policyKind<State>()({
       const { add, atLeast = 0, atMost = Infinity } = each;
       if (add !== undefined && isCooling) return [];
       const wanted = Math.max(atLeast, Math.min(atMost, replicas + (add ?? 0)));
-      const to = Math.max(minReplicas, Math.min(maxReplicas, wanted < replicas ? Math.max(wanted, floor) : wanted));
+      const to = bounded(wanted < replicas ? Math.max(wanted, floor) : wanted, input);
       return to === replicas ? [] : [{ to, reason: textOf(each, metrics[each.metric]!) }];
     });
     const up = wishes.filter(({ to }) => to > replicas);
@@ -101,8 +102,4 @@ function textOf({ metric, above, below, forMs, add, atLeast, atMost }: Step, val
         ? `at least ${atLeast}`
         : `at most ${atMost}`;
   return `${metric} ${short(value)} ${limit}${lasting}: ${change}`;
-}
-
-function short(value: number): number {
-  return Number(value.toPrecision(3));
 }
