@@ -66,7 +66,7 @@ describe('squall explore', () => {
     const { code, stdout } = await running.finished;
     expect(code).toBe(130);
     expect(stdout).toMatch(/go on with: npx squall explore .*small-chaos\.yaml --seed 1 --from \d+/);
-    expect(readdirSync(scratch.path).filter(name => name.startsWith('squall-explore-'))).toEqual([]);
+    expect(readdirSync(scratch.path).filter(name => name.startsWith('squall-workers-'))).toEqual([]);
   });
 });
 
@@ -85,7 +85,7 @@ it('names the schedule of which a process dies or does not end, and goes on with
     ...EMPTY,
     faults: [{ id: 'one', kind, on: 'inference-1', atMs: 1, forMs: 1, parameters: {} }],
   });
-  await using pool = startPool({ subject, jobs: 1, signal, limitMs: 3000, maxRuns: 2, program });
+  await using pool = startPool({ subject, jobs: 1, signal, limitMs: 3000, maxOrders: 2, program });
   const trials = await Promise.all(
     ['pass', 'dies', 'pass', 'pass', 'pass', 'hangs', 'pass'].map(kind => pool.try(of(kind))),
   );

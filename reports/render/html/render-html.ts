@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import type { RenderInput } from '../../store/run-document.ts';
 import { firstUnit } from '../cells.ts';
 import { banner } from './banner.ts';
@@ -7,7 +5,7 @@ import { distributionSection } from './charts/percentile-chart.ts';
 import { timelineSection } from './charts/timeline-section.ts';
 import { eventLog } from './event-log.ts';
 import { faultsTable } from './faults-table.ts';
-import { type Content, type Html, html, trusted } from './html.ts';
+import { renderPage, type Section } from './page.ts';
 import { planSection } from './plan/plan-section.ts';
 import { requestsSection } from './requests/requests-table.ts';
 import { upstreamsTable } from './requests/upstreams-table.ts';
@@ -17,22 +15,6 @@ import { scalingTable } from './scaling-table.ts';
 import { sloTable } from './slo-table.ts';
 import { STATUS_LABELS, statusOf } from './verdict-sign.ts';
 import { windowsTable } from './windows-table.ts';
-
-/** Style sheets; later ones override earlier ones. */
-const STYLE = ['theme', 'page', 'verdict', 'tables', 'charts', 'widths', 'print']
-  .map(part => readFileSync(new URL(`style/${part}.css`, import.meta.url), 'utf8'))
-  .join('\n');
-const SCRIPT = readFileSync(new URL('client.js', import.meta.url), 'utf8');
-
-/** Content security policy: nothing is loaded, and only the inlined style and script are allowed, by their hashes. */
-const POLICY = [
-  "default-src 'none'",
-  `style-src ${sourceHash(STYLE)}`,
-  `script-src ${sourceHash(SCRIPT)}`,
-  'img-src data:',
-  "base-uri 'none'",
-  "form-action 'none'",
-].join('; ');
 
 /**
  * Report of a run as one self-contained HTML file: no network, no server, and JavaScript only for the crosshair, the event filter
@@ -46,7 +28,7 @@ export function renderHtml(input: RenderInput): string {
   const responses = responsesSection(document);
   const distribution = distributionSection(input);
   const requests = requestsSection(input);
-  const sections: (readonly [id: string, title: string, body: Html, nav?: string])[] = [
+  const sections: Section[] = [
     ['slos', 'SLOs', sloTable(document.slos)],
     ...(responses ? [['responses', responses.title, responses.body, 'Responses'] as const] : []),
     ['timeline', 'Timeline', timelineSection(input)],
@@ -63,47 +45,6 @@ export function renderHtml(input: RenderInput): string {
     ['validity', 'Are these figures valid?', validitySection(input), 'Validity'],
     ['run', 'Run', runSection(input)],
   ];
-  const page = html`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="referrer" content="no-referrer">
-<title>${STATUS_LABELS[statusOf(document)]}: ${document.scenario} – Squall</title>
-<link rel="icon" href="data:,">
-<style>${trusted(STYLE)}</style>
-</head>
-<body>
-<div class="top"><span class="brand">Squall</span><nav aria-label="Sections">${sections.map(([id, title, , nav = title]) => html`<a href="#${id}">${nav}</a>`)}</nav>${themeChoice()}</div>
-<main>
-${banner(input)}
-${sections.map(([id, title, body]) => section(id, title, body))}
-</main>
-<script>${trusted(SCRIPT)}</script>
-</body>
-</html>
-`;
-  return page.markup;
-}
-
-function section(id: string, title: string, body: Content): Html {
-  return html`<section id="${id}" aria-labelledby="${id}-title"><h2 id="${id}-title">${title}</h2>
-${body}
-</section>`;
-}
-
-/** Theme selector, which works by CSS alone; the script only stores the choice. */
-function themeChoice(): Html {
-  const choices = [
-    ['auto', 'Auto'],
-    ['light', 'Light'],
-    ['dark', 'Dark'],
-  ];
-  return html`<fieldset class="theme"><legend>Theme</legend>${choices.map(([value, word]) => html`<label><input type="radio" name="theme" id="theme-${value}" value="${value}"${value === 'auto' && html` checked`}><span>${word}</span></label>`)}</fieldset>`;
-}
-
-function sourceHash(text: string): string {
-  return `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+  const title = `${STATUS_LABELS[statusOf(document)]}: ${document.scenario}`;
+  return renderPage({ title, banner: banner(input), sections });
 }
