@@ -126,7 +126,8 @@ function orEnd(
   return settled;
 }
 
-function errorOf({ kind, code, message, next }: WorkerFailure): SquallError {
+/** The error that a worker sent. */
+export function errorOf({ kind, code, message, next }: WorkerFailure): SquallError {
   return new SquallError(kind, code, message, { next });
 }
 

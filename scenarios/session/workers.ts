@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../harness/clock.ts';
-import { SquallError } from '../../harness/errors.ts';
 import { endGroup } from '../../harness/host/process-group.ts';
+import { errorOf } from '../../harness/host/worker.ts';
 import type { Reply } from './serve-orders.ts';
 
 /** Options of {@link startWorkers}. */
@@ -102,10 +102,7 @@ class Slot<Order, Result> {
     try {
       const reply = await this.#send(order);
       this.#orders += 1;
-      if ('failure' in reply) {
-        const { kind, code, message, next } = reply.failure;
-        throw new SquallError(kind, code, message, { next });
-      }
+      if ('failure' in reply) throw errorOf(reply.failure);
       const { result } = reply;
       const { maxOrders = 200, isSpent } = this.#options;
       if (this.#orders >= maxOrders || isSpent?.(result)) await this.end();

@@ -55,24 +55,37 @@ export function decisionText(
       : []),
     ...(limited && stabilized && limited.replicas !== stabilized.replicas ? [limitText(spec, limited)] : []),
   ];
-  return `${current}${desired === current ? '' : ` -> ${desired}`}: ${parts.join(', ')}`;
+  return changeText(current, desired, parts.join(', '));
+}
+
+/** `4 -> 7: queue 12.3 / 5`. */
+export function changeText(current: number, desired: number, why: string): string {
+  return `${current}${desired === current ? '' : ` -> ${desired}`}: ${why}`;
 }
 
 function valueText({ name, value, target, unit }: MetricValue): string {
   return `${name} ${value === undefined ? 'unknown' : Number(value.toPrecision(3))} / ${target}${unit}`;
 }
 
-function boundText({ minReplicas, maxReplicas }: HpaSpec, current: number): string {
+type Bounds = Pick<HpaSpec, 'minReplicas' | 'maxReplicas'>;
+
+/** Which bound a number of replicas is beyond. */
+export function boundText({ minReplicas, maxReplicas }: Bounds, current: number): string {
   return current > maxReplicas ? `above maxReplicas ${maxReplicas}` : `below minReplicas ${minReplicas}`;
 }
 
-function limitText(
-  { minReplicas, maxReplicas }: HpaSpec,
-  { reason, policy }: NonNullable<Decision['limited']>,
+/** Which bound limits a number of replicas. */
+export function boundLimitText(
+  { minReplicas, maxReplicas }: Bounds,
+  reason: 'TooManyReplicas' | 'TooFewReplicas',
 ): string {
-  if (reason === 'TooManyReplicas') return `limited by maxReplicas ${maxReplicas}`;
-  if (reason === 'TooFewReplicas') return `limited by minReplicas ${minReplicas}`;
-  return `limited by policy ${policy}`;
+  return `limited by ${reason === 'TooManyReplicas' ? `maxReplicas ${maxReplicas}` : `minReplicas ${minReplicas}`}`;
+}
+
+function limitText(spec: HpaSpec, { reason, policy }: NonNullable<Decision['limited']>): string {
+  return reason === 'TooManyReplicas' || reason === 'TooFewReplicas'
+    ? boundLimitText(spec, reason)
+    : `limited by policy ${policy}`;
 }
 
 function targetOf(metric: HpaMetric) {

@@ -1,8 +1,8 @@
 import type { Decider, Outcome } from './decider.ts';
 import { decisionText, metricValues } from './decision-text.ts';
 import type { HpaSettings } from './hpa/settings.ts';
-import { type HpaState, NEW_STATE } from './hpa/status.ts';
-import { type Decision, needsMetrics, rescaled, rescaleFailed, sync, unreadable } from './hpa/sync.ts';
+import { type HpaState, NEW_STATE, unreadable } from './hpa/status.ts';
+import { type Decision, needsMetrics, rescaled, rescaleFailed, sync } from './hpa/sync.ts';
 import type { Manifest } from './manifest.ts';
 import { candidates, containerOf, measure } from './measure/measure.ts';
 import type { Rules } from './measure/rule.ts';

@@ -3,7 +3,7 @@ import { foreignSite } from '../../harness/http/own-names.ts';
 import { drainServer, listen, parseListen, type ServiceContext } from '../service-program.ts';
 import { requireToken, TOKEN_VARIABLE } from '../token.ts';
 import { Autoscaler } from './autoscaler.ts';
-import { parseAutoscalerConfig } from './config.ts';
+import { type AutoscalerConfig, parseAutoscalerConfig } from './config.ts';
 import { deciderOf } from './decider-of.ts';
 import { AutoscalerMetrics } from './metrics.ts';
 import { connectScale } from './scale-client.ts';
@@ -35,11 +35,7 @@ export async function serveAutoscaler(context: ServiceContext): Promise<void> {
   );
   const { host: address, port } = await listen(context, server, endpoint);
   log.info({ address, port }, 'listening');
-  const { policy, manifest } = config;
-  log.info(
-    { autoscaler: decider.name, ...(policy ? { policy } : { spec: manifest!.spec, notes: manifest!.notes }) },
-    'autoscaler read',
-  );
+  log.info({ autoscaler: decider.name, ...summaryOf(config) }, 'autoscaler read');
   const stop = new AbortController();
   const running = autoscaler.run(stop.signal);
   await Promise.race([context.stopped, running]);
@@ -47,6 +43,13 @@ export async function serveAutoscaler(context: ServiceContext): Promise<void> {
   await running;
   await drainServer(server, DRAIN_MS, clock);
   log.info('stopped');
+}
+
+/** What was read, for the log: without the metrics of a file, and the text of a policy. */
+function summaryOf({ policy, manifest }: AutoscalerConfig): object {
+  if (manifest) return { spec: { ...manifest.spec, metrics: manifest.spec.metrics.length }, notes: manifest.notes };
+  const { text: _, ...options } = policy!;
+  return { policy: options };
 }
 
 async function respond(

@@ -26,15 +26,36 @@ export interface HpaState {
 /** An autoscaler before its first sync. */
 export const NEW_STATE: HpaState = { conditions: {}, currentReplicas: 0, desiredReplicas: 0, currentMetrics: [] };
 
+/** Whatever has conditions. */
+interface WithConditions {
+  readonly conditions: Readonly<Partial<Record<ConditionType, Condition>>>;
+}
+
 /** Sets a condition. */
-export function withCondition(
-  state: HpaState,
+export function withCondition<State extends WithConditions>(
+  state: State,
   type: ConditionType,
   status: Condition['status'],
   reason: string,
   message: string,
-): HpaState {
+): State {
   return { ...state, conditions: { ...state.conditions, [type]: { status, reason, message } } };
+}
+
+/** Sets the condition that the workload was scaled. */
+export function withRescale<State extends WithConditions>(state: State, desired: number): State {
+  return withCondition(state, 'AbleToScale', 'True', 'SucceededRescale', `the target was scaled to ${desired}`);
+}
+
+/** Sets the condition that the workload could not be scaled. */
+export function withoutRescale<State extends WithConditions>(state: State, message: string): State {
+  return withCondition(state, 'AbleToScale', 'False', 'FailedUpdateScale', `the target was not scaled: ${message}`);
+}
+
+/** Sets the condition that the scale of the workload could not be read. */
+export function unreadable<State extends WithConditions>(state: State, message: string): State {
+  const words = `the scale of the target was not read: ${message}`;
+  return withCondition(state, 'AbleToScale', 'False', 'FailedGetScale', words);
 }
 
 /** Removes a condition. */

@@ -5,7 +5,7 @@ import { type Proposal, proposeForAll } from './proposal.ts';
 import type { Measured } from './readings.ts';
 import { type HpaSpec, isOfWhole } from './schema.ts';
 import type { HpaSettings } from './settings.ts';
-import { type HpaState, historyOf, withCondition, withoutCondition } from './status.ts';
+import { type HpaState, historyOf, withCondition, withoutCondition, withoutRescale, withRescale } from './status.ts';
 import { tolerancesOf } from './tolerance.ts';
 
 /** What an autoscaler sees in one sync. */
@@ -70,11 +70,10 @@ export function sync(spec: HpaSpec, settings: HpaSettings, before: HpaState, see
 /** State after the workload was scaled as decided, at `nowMs`. */
 export function rescaled(spec: HpaSpec, settings: HpaSettings, decision: Decision, nowMs: number): HpaState {
   const { current, desired, state } = decision;
-  const able = withCondition(state, 'AbleToScale', 'True', 'SucceededRescale', `the target was scaled to ${desired}`);
   const rules = desired > current ? spec.behavior?.scaleUp : spec.behavior?.scaleDown;
   const history = historyOf(state);
   const next: HpaState = {
-    ...able,
+    ...withRescale(state, desired),
     lastScaleMs: nowMs,
     history: rules ? withEvent(history, desired - current, rules, nowMs) : history,
   };
@@ -86,25 +85,7 @@ export function rescaled(spec: HpaSpec, settings: HpaSettings, decision: Decisio
 
 /** State after the workload could not be scaled as decided. @param desiredBefore desired replicas of the state before the sync */
 export function rescaleFailed({ state }: Decision, desiredBefore: number, message: string): HpaState {
-  const failed = withCondition(
-    state,
-    'AbleToScale',
-    'False',
-    'FailedUpdateScale',
-    `the target was not scaled: ${message}`,
-  );
-  return { ...failed, desiredReplicas: desiredBefore };
-}
-
-/** State after the scale of the workload could not be read. */
-export function unreadable(state: HpaState, message: string): HpaState {
-  return withCondition(
-    state,
-    'AbleToScale',
-    'False',
-    'FailedGetScale',
-    `the scale of the target was not read: ${message}`,
-  );
+  return { ...withoutRescale(state, message), desiredReplicas: desiredBefore };
 }
 
 function planOf(spec: HpaSpec, { scaleToZero }: HpaSettings, { conditions }: HpaState, current: number): Plan {

@@ -3,10 +3,8 @@ import { hpaSpecSchema } from '../hpa/schema.ts';
 import { DEFAULT_SETTINGS } from '../hpa/settings.ts';
 import { type HpaState, NEW_STATE } from '../hpa/status.ts';
 import { sync } from '../hpa/sync.ts';
-import { policyKind } from '../policy/policy.ts';
+import { durationMs, policyKind } from '../policy/policy.ts';
 import { bounded, short } from '../policy/window.ts';
-
-const durationMs = z.number().min(0).max(86_400_000);
 
 interface State {
   readonly hpa: HpaState;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type PolicyInput, policyKind } from '../policy/policy.ts';
-import { bounded, meanSince, replicasFor, short, type Timed, withValue } from '../policy/window.ts';
+import { policyKind } from '../policy/policy.ts';
+import { bounded, highest, meanSince, replicasFor, short, type Timed, withValue } from '../policy/window.ts';
 
 const durationMs = z.number().min(0).max(3_600_000);
 
@@ -64,12 +64,12 @@ export const policy = policyKind<State>()({
       ? Math.max(state?.panicReplicas ?? 0, state?.panicMs === undefined ? replicas : 0, limited(forPanic), forStable)
       : 0;
     const wanted = withValue(state?.wanted, isPanicking ? panicReplicas : forStable, nowMs, options.scaleDownDelayMs);
-    const most = wanted.reduce((max, { value }) => Math.max(max, value), 0);
+    const most = highest(wanted);
     const idleSinceMs = most === 0 ? (state?.idleSinceMs ?? nowMs) : undefined;
     const isInGrace = idleSinceMs !== undefined && replicas > 0 && nowMs - idleSinceMs < options.scaleToZeroGraceMs;
     const reason = `concurrency ${short(isPanicking ? panic : stable)} / ${short(target)}${isPanicking ? ', panic' : ''}${isInGrace ? ', in grace' : ''}`;
     return {
-      replicas: bounded(isInGrace ? 1 : most, input satisfies PolicyInput<State>),
+      replicas: bounded(isInGrace ? 1 : most, input),
       reason,
       state: { samples, panicReplicas, wanted, panicMs: isPanicking ? panicMs : undefined, idleSinceMs },
       values: { stable, panic, panicking: isPanicking ? 1 : 0 },

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import { errorsOf, type Forecaster, forecastOf, observe, type Season } from '../policy/forecast.ts';
-import { policyKind } from '../policy/policy.ts';
+import { durationMs, policyKind } from '../policy/policy.ts';
 import { bounded, highest, replicasFor, short, type Timed, withValue } from '../policy/window.ts';
-
-const durationMs = z.number().min(0).max(86_400_000);
 
 interface State {
   readonly forecaster: Forecaster;

@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { isBetween } from '../keda/cron.ts';
 import { cronSchema, timeZoneSchema } from '../measure/rule.ts';
-import { policyKind } from '../policy/policy.ts';
+import { durationMs, policyKind } from '../policy/policy.ts';
 import { bounded, highest, replicasFor, short, type Timed, withValue } from '../policy/window.ts';
 
-const durationMs = z.number().min(0).max(86_400_000);
 const scheduled = z.strictObject({ start: cronSchema, end: cronSchema, replicas: z.int().min(0).max(10_000) });
 
 /** Replicas by the time of day, and as many as the load needs if that is more. */

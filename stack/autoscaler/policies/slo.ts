@@ -1,8 +1,6 @@
 import { z } from 'zod';
-import { policyKind } from '../policy/policy.ts';
+import { durationMs, policyKind } from '../policy/policy.ts';
 import { bounded } from '../policy/window.ts';
-
-const durationMs = z.number().min(0).max(86_400_000);
 
 interface State {
   readonly changedAtMs?: number | undefined;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type PolicyInput, policyKind } from '../policy/policy.ts';
+import { durationMs, type PolicyInput, policyKind } from '../policy/policy.ts';
 import { bounded, short } from '../policy/window.ts';
 
 const count = z.int().min(1).max(10_000);
@@ -8,7 +8,7 @@ const step = z
     metric: z.string().min(1).describe('`load`, or the name of a metric'),
     above: z.number().optional().describe('it fires while the metric is above it'),
     below: z.number().optional().describe('it fires while the metric is below it'),
-    forMs: z.number().min(0).max(86_400_000).default(0).describe('how long that must last before it fires'),
+    forMs: durationMs.default(0).describe('how long that must last before it fires'),
     add: z
       .int()
       .min(-10_000)
@@ -53,10 +53,7 @@ export const policy = policyKind<State>()({
         { metric: 'load', above: 0.8, forMs: 0, add: 5 },
         { metric: 'load', below: 0.3, forMs: 0, add: -1 },
       ]),
-    cooldownMs: z
-      .number()
-      .min(0)
-      .max(86_400_000)
+    cooldownMs: durationMs
       .default(60_000)
       .describe('how long nothing is added or taken away after a change, so that it can take effect'),
   }),

@@ -1,5 +1,7 @@
 import { messageOf } from '../../../harness/errors.ts';
+import { boundLimitText, boundText } from '../decision-text.ts';
 import type { Policy, PolicyDecision, PolicyInput } from './policy.ts';
+import { bounded } from './window.ts';
 
 /** What is left of a policy's decision when it may be carried out. */
 export interface Guarded {
@@ -25,9 +27,9 @@ export function guarded<Options>(
   input: PolicyInput,
   partial: readonly string[] = [],
 ): Guarded {
-  const { replicas: current, minReplicas, maxReplicas, metrics, state } = input;
-  if (current > maxReplicas) return { replicas: maxReplicas, reason: `above maxReplicas ${maxReplicas}`, state };
-  if (current < minReplicas) return { replicas: minReplicas, reason: `below minReplicas ${minReplicas}`, state };
+  const { replicas: current, metrics, state } = input;
+  const inBounds = bounded(current, input);
+  if (inBounds !== current) return { replicas: inBounds, reason: boundText(input, current), state };
   let decision: PolicyDecision;
   try {
     decision = checked(policy.decide(frozen(input), options));
@@ -47,21 +49,10 @@ export function guarded<Options>(
     if (missing !== undefined)
       return { ...rest, replicas: current, reason: `${kept.reason}, not down: ${missing}`, limit: 'MissingMetrics' };
   }
-  if (wanted > maxReplicas)
-    return {
-      ...rest,
-      replicas: maxReplicas,
-      reason: `${kept.reason}, limited by maxReplicas ${maxReplicas}`,
-      limit: 'TooManyReplicas',
-    };
-  if (wanted < minReplicas)
-    return {
-      ...rest,
-      replicas: minReplicas,
-      reason: `${kept.reason}, limited by minReplicas ${minReplicas}`,
-      limit: 'TooFewReplicas',
-    };
-  return { ...rest, replicas: wanted };
+  const replicas = bounded(wanted, input);
+  if (replicas === wanted) return { ...rest, replicas };
+  const limit = wanted > replicas ? 'TooManyReplicas' : 'TooFewReplicas';
+  return { ...rest, replicas, reason: `${kept.reason}, ${boundLimitText(input, limit)}`, limit };
 }
 
 /** Clause on the first metric that is needed and not known; undefined if all are. */

@@ -1,6 +1,7 @@
 import type { Decider, Outcome, Sight } from '../decider.ts';
+import { changeText } from '../decision-text.ts';
 import type { Pod } from '../hpa/pods.ts';
-import type { Condition } from '../hpa/status.ts';
+import { type Condition, type ConditionType, unreadable, withoutRescale, withRescale } from '../hpa/status.ts';
 import type { Rules } from '../measure/rule.ts';
 import { measureWhole, rulesOfMetric } from '../measure/whole.ts';
 import { type Guarded, guarded } from './guard.ts';
@@ -9,7 +10,7 @@ import type { Policy, PolicyPod } from './policy.ts';
 interface PolicyState {
   /** What the policy remembers. */
   readonly own: unknown;
-  readonly conditions: Readonly<Record<string, Condition>>;
+  readonly conditions: Readonly<Partial<Record<ConditionType, Condition>>>;
   readonly metrics: Readonly<Record<string, number | undefined>>;
   readonly values: Readonly<Record<string, number>>;
 }
@@ -51,7 +52,7 @@ export function policyDecider<Options>(
       return {
         state: { own: decision.state, conditions: conditionsOf(decision, unknown), metrics, values },
         ...{ current, desired, rescale: desired !== current },
-        text: `${current}${desired === current ? '' : ` -> ${desired}`}: ${reason}`,
+        text: changeText(current, desired, reason),
         isBlind: limit === 'PolicyFailed' || (unknown.length > 0 && unknown.length === found.length),
         details: {
           wanted,
@@ -62,11 +63,9 @@ export function policyDecider<Options>(
         },
       };
     },
-    scaled: ({ state, desired }) => withAble(state, 'True', 'SucceededRescale', `the target was scaled to ${desired}`),
-    failed: (_, before, message) =>
-      withAble(before, 'False', 'FailedUpdateScale', `the target was not scaled: ${message}`),
-    unreadable: (state, message) =>
-      withAble(state, 'False', 'FailedGetScale', `the scale of the target was not read: ${message}`),
+    scaled: ({ state, desired }) => withRescale(state, desired),
+    failed: (_, before, message) => withoutRescale(before, message),
+    unreadable,
     show: ({ conditions, metrics, values }) => ({ conditions, values, metrics: valuesOf(metrics) }),
   };
 }
@@ -96,9 +95,5 @@ function conditionsOf({ limit, reason, wanted, replicas }: Guarded, unknown: rea
       reason: isLimited ? limit : 'DesiredWithinRange',
       message: `${wanted ?? replicas} became ${replicas}`,
     },
-  } satisfies Record<string, Condition>;
-}
-
-function withAble(state: PolicyState, status: Condition['status'], reason: string, message: string): PolicyState {
-  return { ...state, conditions: { ...state.conditions, AbleToScale: { status, reason, message } } };
+  } satisfies PolicyState['conditions'];
 }

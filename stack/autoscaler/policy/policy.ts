@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { ruleSchema } from '../measure/rule.ts';
 
 /** A replica as a policy sees it. Times are in ms on the clock of `nowMs`. */
@@ -70,6 +70,9 @@ export interface PolicyKind<Options extends z.ZodObject = z.ZodObject, State = u
   mayBeMissing?(options: z.output<Options>): readonly string[];
   decide(input: PolicyInput<State>, options: z.output<Options>): PolicyDecision<State>;
 }
+
+/** A duration among the options of a policy: at most a day, in ms. */
+export const durationMs = z.number().min(0).max(86_400_000);
 
 /** Types a kind of policy from its options. */
 export function policyKind<State>() {

@@ -3,8 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { placed } from '../../../../stack/autoscaler/hpa/history.ts';
 import { hpaSpecSchema } from '../../../../stack/autoscaler/hpa/schema.ts';
 import type { HpaSettings } from '../../../../stack/autoscaler/hpa/settings.ts';
-import { type HpaState, historyOf, NEW_STATE } from '../../../../stack/autoscaler/hpa/status.ts';
-import { type Decision, rescaled, sync, unreadable } from '../../../../stack/autoscaler/hpa/sync.ts';
+import { type HpaState, historyOf, NEW_STATE, unreadable } from '../../../../stack/autoscaler/hpa/status.ts';
+import { type Decision, rescaled, sync } from '../../../../stack/autoscaler/hpa/sync.ts';
 import { measuredIn, podsOf, type RecordedCase, type RecordedSync, readCases } from './recorded.ts';
 
 // Syncs of kube-controller-manager v1.36.3. HPA_CASES=path: other recordings of the same format.
