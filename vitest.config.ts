@@ -84,7 +84,10 @@ const unit = [
 ];
 
 /** Whole runs in virtual time. */
-const virtual = ['test/e2e/{autoscaler,explore,proofs,prove,virtual}*.test.ts', 'test/explore/planted.test.ts'];
+const virtual = [
+  'test/e2e/{autoscaler,explore,proofs,prove,variants,virtual}*.test.ts',
+  'test/explore/planted.test.ts',
+];
 
 /**
  * Started before all others, the longest first, so that no long file is left to run alone at the end. Those that wait for containers

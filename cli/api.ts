@@ -17,7 +17,8 @@ import type { FoundScenario } from '../scenarios/find.ts';
 import { freshSalt, withSalt } from '../scenarios/salt.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { runSession } from '../scenarios/session/session.ts';
-import { DEFAULT_OUT, loadScenario } from './options.ts';
+import { loadScenario } from './load-scenario.ts';
+import { DEFAULT_OUT } from './options.ts';
 
 export type { ErrorKind } from '../harness/errors.ts';
 export type { FaultResult, SloResult, Verdict, WindowResult } from '../reports/store/run-document.ts';

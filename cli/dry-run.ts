@@ -7,9 +7,9 @@ import type { LoadedScenario } from '../scenarios/load-scenario.ts';
 import { paint } from './terminal.ts';
 
 /** The lines of `run --dry-run`: stages of the load, faults and SLOs of a scenario, in the order of the plan. */
-export function planLines({ scenario, compiled: { plan } }: LoadedScenario): string[] {
+export function planLines({ scenario, compiled: { plan }, variant }: LoadedScenario): string[] {
   return [
-    `${paint('bold', plan.scenario)}  seed ${plan.seed}, ${plan.platform}`,
+    `${paint('bold', plan.scenario)}  ${variant === undefined ? '' : `variant ${variant}, `}seed ${plan.seed}, ${plan.platform}`,
     `  ${arrivalsText(plan)}`,
     `  requests: ${requestsText(plan)}`,
     ...loadLines(scenario.load.stages ?? [], plan),

@@ -5,8 +5,8 @@ import { k6OperatorManifest } from '../load/k6/manifest.ts';
 import { variablesOf } from '../load/request/secrets.ts';
 import { unsupportedBy } from '../scenarios/load/engine-choice.ts';
 import { freshSalt, withSalt } from '../scenarios/salt.ts';
+import { loadScenario } from './load-scenario.ts';
 import {
-  loadScenario,
   type RequestOptions,
   SCENARIO,
   type ScenarioOptions,

@@ -1,18 +1,12 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { thisMachine } from '../harness/host/network.ts';
 import { projectFolder } from '../harness/host/programs.ts';
 import type { PlatformKind } from '../harness/plan.ts';
-import { formatDuration, parseDurationMs } from '../harness/quantity.ts';
+import { parseDurationMs } from '../harness/quantity.ts';
 import { DEFAULT_SEED } from '../harness/random.ts';
 import { parsePin, type Versions } from '../harness/versions.ts';
-import type { FoundScenario } from '../scenarios/find.ts';
-import { type LoadedScenario, loadScenario as load } from '../scenarios/load-scenario.ts';
-import { parseOverrides } from '../scenarios/override.ts';
-import { quoted } from '../scenarios/quoted.ts';
 import type { MetricsOptions } from '../scenarios/target/metrics.ts';
-import { AUTHORIZATION_VARIABLE, externalTarget, type TargetOptions } from '../scenarios/target/target.ts';
-import { say } from './terminal.ts';
+import { AUTHORIZATION_VARIABLE, type TargetOptions } from '../scenarios/target/target.ts';
 
 /** Options of every command that reads a scenario. */
 export interface ScenarioOptions {
@@ -40,6 +34,7 @@ export interface RunOptions extends ScenarioOptions, RequestOptions, TargetOptio
   readonly startAt?: Date;
   readonly versions?: Versions;
   readonly dryRun?: boolean;
+  readonly variant?: string;
 }
 
 /** The argument of commands that read one scenario. */
@@ -170,6 +165,14 @@ export function withSegment(command: Command): Command {
     );
 }
 
+/** Adds `--variant`. */
+export function withVariant(command: Command, otherwise: string): Command {
+  return command.option(
+    '--variant <name>',
+    `one of the variants of a scenario that has some (docs/scenarios.md; default: ${otherwise})`,
+  );
+}
+
 /** Adds `--versions`, which replay commands contain. */
 export function withVersions(command: Command): Command {
   return command.option(
@@ -177,81 +180,6 @@ export function withVersions(command: Command): Command {
     'run only with exactly these versions, as name=version,…; replay commands contain the list',
     parseVersions,
   );
-}
-
-/**
- * Loads a scenario as the options say, and checks the target if there is one.
- * @param from a name or a path, or a scenario that was found
- * @param changes further overrides, such as those of a proof
- * @param environment null if the load runs elsewhere, where its headers are read from another environment
- */
-export async function loadScenario(
-  from: string | FoundScenario,
-  options: ScenarioOptions & Partial<RunOptions>,
-  signal: AbortSignal,
-  changes: Readonly<Record<string, unknown>> = {},
-  environment?: null,
-): Promise<LoadedScenario> {
-  const { seed, platform = 'process', workers, segment, startAt, metrics, metricsAuthorization, dryRun } = options;
-  const ofProof = Object.keys(changes).map(path => [path, `\`set.${path}\` of the proof`]);
-  const loaded = await load(from, {
-    seed,
-    platform,
-    workers,
-    segment,
-    startAt,
-    metrics,
-    metricsAuthorization,
-    signal,
-    external: await externalTarget(options, thisMachine, signal),
-    changes: { ...parseOverrides(options.set), ...requestChanges(options), ...changes },
-    given: { ...givenBy(options), ...Object.fromEntries(ofProof) },
-    replay: replayCommand(typeof from === 'string' ? from : from.source, options, changes),
-    ...(environment === undefined ? {} : { environment }),
-    asksModel: !dryRun,
-  });
-  if (loaded.models && !options.quiet) say(process.stderr, modelLine(loaded.models));
-  return loaded;
-}
-
-/** The options that stand for changes, as the user wrote them; of a header only its name, since its value may be a key. */
-function givenBy({ path, header = [] }: RequestOptions): Record<string, string> {
-  const names = header.map(text => text.split(':', 1)[0]!.trim());
-  return {
-    ...(path === undefined ? {} : { 'load.path': `--path ${path}` }),
-    ...Object.fromEntries(names.map(name => [`load.headers.${name.toLowerCase()}`, `--header ${name}`])),
-  };
-}
-
-function modelLine([first, ...others]: readonly string[]): string {
-  return `model  ${first}, ${others.length === 0 ? 'which' : `the first of ${others.length + 1} that`} the target lists (load.model names another)`;
-}
-
-/** The command that repeats a run, without the authorization, since reports show the command. */
-function replayCommand(
-  nameOrPath: string,
-  options: Parameters<typeof loadScenario>[1],
-  changes: Readonly<Record<string, unknown>>,
-): string {
-  const sets = [...options.set, ...Object.entries(changes).map(([path, value]) => `${path}=${JSON.stringify(value)}`)];
-  const { platform = 'process', out = DEFAULT_OUT } = options;
-  const words = ['npx', 'squall', 'run', nameOrPath, '--seed', String(options.seed)];
-  if (options.target !== undefined) words.push('--target', options.target);
-  else if (platform !== 'process') words.push('--platform', platform);
-  for (const url of options.metrics ?? []) words.push('--metrics', url);
-  if (options.metricsAuthorization) words.push('--metrics-authorization', options.metricsAuthorization);
-  if (options.iOwnThisTarget) words.push('--i-own-this-target');
-  if (options.readyWithin !== undefined) words.push('--ready-within', formatDuration(options.readyWithin));
-  if (options.insecure) words.push('--insecure');
-  if (options.clientCert !== undefined) words.push('--client-cert', options.clientCert);
-  if (options.clientKey !== undefined) words.push('--client-key', options.clientKey);
-  if (options.path !== undefined) words.push('--path', options.path);
-  for (const header of options.header ?? []) words.push('--header', header);
-  if (options.workers !== undefined && options.workers > 1) words.push('--workers', String(options.workers));
-  if (options.segment) words.push('--segment', `${options.segment.index}/${options.segment.of}`);
-  if (out !== DEFAULT_OUT) words.push('--out', out);
-  for (const set of sets) words.push('--set', set);
-  return words.map(quoted).join(' ');
 }
 
 /** Parser of an option whose value is a whole number from `min` to `max`. */

@@ -4,13 +4,14 @@ import type { CompiledScenario } from '../scenarios/compile.ts';
 import { judgeProof, type ProofResult } from '../scenarios/proof.ts';
 import type { ResolvedScenario } from '../scenarios/scenario.ts';
 import { EXIT, worstExit } from './exit.ts';
+import { loadScenario } from './load-scenario.ts';
 import {
-  loadScenario,
   type RunOptions,
   SCENARIO,
   withRequestOptions,
   withRunOptions,
   withTargetOptions,
+  withVariant,
 } from './options.ts';
 import { runWithProgress } from './run.ts';
 import { paint, printJson, say } from './terminal.ts';
@@ -24,7 +25,7 @@ const EXIT_OF: Readonly<Record<ProofResult['outcome'], number>> = {
 
 /** Defines `squall prove <scenario…>`, which shows that each SLO with a proof fails without the safeguard it depends on. */
 export function defineProve(command: Command, signal: AbortSignal): void {
-  withTargetOptions(withRequestOptions(withRunOptions(command)))
+  withVariant(withTargetOptions(withRequestOptions(withRunOptions(command))), 'the first')
     .argument('<scenario...>', SCENARIO)
     .addHelpText(
       'after',

@@ -1,50 +1,87 @@
 import type { Command } from 'commander';
+import { SquallError } from '../harness/errors.ts';
 import { renderTerminal } from '../reports/render/terminal.ts';
 import type { RenderInput, RunDocument } from '../reports/store/run-document.ts';
+import type { VariantsDocument } from '../reports/store/variants-document.ts';
 import type { CompiledScenario } from '../scenarios/compile.ts';
+import { findScenario } from '../scenarios/find.ts';
+import type { LoadedScenario } from '../scenarios/load-scenario.ts';
 import { freshSalt, withSalt } from '../scenarios/salt.ts';
+import { MAX_SEEDS } from '../scenarios/scenario.ts';
 import { runSession, type Session } from '../scenarios/session/session.ts';
+import { variantsOf } from '../scenarios/variants/select.ts';
 import { planLines } from './dry-run.ts';
 import { worstExit } from './exit.ts';
+import { loadScenario } from './load-scenario.ts';
 import {
-  loadScenario,
   type RunOptions,
   SCENARIO,
+  wholeNumber,
   withRequestOptions,
   withRunOptions,
   withSegment,
   withTargetOptions,
+  withVariant,
   withVersions,
 } from './options.ts';
 import { startProgress } from './progress.ts';
 import { paint, printJson, say } from './terminal.ts';
+import { compareLoaded, type LoadedVariants, loadVariants, type VariantsOptions } from './variants/compare.ts';
 
 /** Defines `squall run <scenario…>`. */
 export function defineRun(command: Command, signal: AbortSignal): void {
-  withVersions(withSegment(withTargetOptions(withRequestOptions(withRunOptions(command)))))
+  withVariant(withVersions(withSegment(withTargetOptions(withRequestOptions(withRunOptions(command))))), 'all of them')
     .argument('<scenario...>', SCENARIO)
+    .option('--seeds <n>', 'seeds that each variant runs with, from --seed on', wholeNumber(1, MAX_SEEDS))
+    .option('--jobs <n>', 'variants that run side by side in virtual time', wholeNumber(1, 64))
     .option('--dry-run', 'print the plan, and start nothing')
-    .action(async (names: string[], options: RunOptions) => {
-      const scenarios = await Promise.all(names.map(name => loadScenario(name, options, signal)));
+    .action(async (names: string[], options: VariantsOptions) => {
+      const scenarios = await Promise.all(names.map(name => load(name, options, signal)));
       const printAll = (documents: readonly unknown[]) => printJson(documents.length === 1 ? documents[0] : documents);
       if (options.dryRun) {
         const { salt } = options;
-        const planned = scenarios.map(({ compiled, ...own }) => ({
-          ...own,
-          compiled: salt === undefined ? compiled : withSalt(compiled, salt),
-        }));
+        const planned = scenarios
+          .flatMap(found => ('variants' in found ? [...found.variants.values()] : [found]))
+          .map(({ compiled, ...own }) => ({
+            ...own,
+            compiled: salt === undefined ? compiled : withSalt(compiled, salt),
+          }));
         if (options.json) printAll(planned.map(({ compiled }) => compiled.plan));
         else say(process.stdout, ...planned.flatMap(planLines));
         return;
       }
-      const documents: RunDocument[] = [];
-      for (const { compiled } of scenarios) {
+      const documents: (RunDocument | VariantsDocument)[] = [];
+      for (const found of scenarios) {
         if (documents.length > 0) signal.throwIfAborted();
-        documents.push((await runWithProgress(compiled, options, signal)).result.document);
+        if ('variants' in found)
+          documents.push(
+            await compareLoaded(found, options, signal, ({ compiled }, own) => runWithProgress(compiled, own, signal)),
+          );
+        else documents.push((await runWithProgress(found.compiled, options, signal)).result.document);
       }
       if (options.json) printAll(documents);
       process.exitCode = worstExit(documents.map(document => document.exitCode));
     });
+}
+
+/** A scenario, or all its variants. */
+async function load(
+  name: string,
+  options: VariantsOptions,
+  signal: AbortSignal,
+): Promise<LoadedScenario | LoadedVariants> {
+  const found = await findScenario(name);
+  if (options.variant === undefined && variantsOf(found.raw).length > 0) return loadVariants(found, options, signal);
+  if (options.seeds !== undefined)
+    throw new SquallError(
+      'option',
+      'NO_VARIANTS',
+      `Expected --seeds with a scenario that has \`variants\`, got ${name}${options.variant === undefined ? ', which has none' : ' and --variant'}`,
+      {
+        next: 'Leave --seeds out, or give --seed.',
+      },
+    );
+  return loadScenario(found, options, signal);
 }
 
 /**

@@ -8,7 +8,8 @@ import type { Login } from '../harness/http/login.ts';
 import type { RunPlan } from '../harness/plan.ts';
 import { openRunDirectory } from '../scenarios/session/run-directory.ts';
 import { platformOf } from '../scenarios/session/session.ts';
-import { loadScenario, type RunOptions, SCENARIO, wholeNumber, withRunOptions } from './options.ts';
+import { loadScenario } from './load-scenario.ts';
+import { type RunOptions, SCENARIO, wholeNumber, withRunOptions } from './options.ts';
 import { paint, printJson, say } from './terminal.ts';
 
 /** Defines `squall up <scenario>`, which runs the stack alone until Ctrl-C. */

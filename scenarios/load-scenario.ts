@@ -19,6 +19,7 @@ import { type External, requireStackUntouched } from './target/external.ts';
 import { type MetricsOptions, metricsEndpoints } from './target/metrics.ts';
 import { targetModels } from './target/models.ts';
 import { validateScenario } from './validate.ts';
+import { selectVariant, withoutVariants } from './variants/select.ts';
 
 /** Options of {@link loadScenario}. */
 export interface LoadOptions extends Omit<CompileOptions, 'folder' | 'model' | 'source'>, MetricsOptions {
@@ -26,6 +27,8 @@ export interface LoadOptions extends Omit<CompileOptions, 'folder' | 'model' | '
   readonly changes?: Readonly<Record<string, unknown>>;
   /** What the user wrote for an override, by its path, such as `--path x`. @default `--set <path>` */
   readonly given?: Readonly<Record<string, string>>;
+  /** Variant of the scenario, whose overrides come before `changes`. @default the first, if it has any */
+  readonly variant?: string | undefined;
   /** Ends the resolution of names, and questions to the target. */
   readonly signal?: AbortSignal;
   /** Whether a target is asked for its models, where the scenario names none. @default false */
@@ -36,6 +39,8 @@ export interface LoadOptions extends Omit<CompileOptions, 'folder' | 'model' | '
 export interface LoadedScenario {
   readonly scenario: ResolvedScenario;
   readonly compiled: CompiledScenario;
+  /** Name of the variant, of a scenario that has some. */
+  readonly variant?: string;
   /** What its `chaos` section allows for, and the scenario as in its file; absent without one, and for a target. */
   readonly chaos?: { readonly plan: ChaosPlan; readonly written: Scenario };
   /** The models that the target lists, where the scenario names none and the target was asked; the plan has the first. */
@@ -49,17 +54,22 @@ export interface LoadedScenario {
  */
 export async function loadScenario(
   from: string | FoundScenario,
-  { changes = {}, given = {}, ...rest }: LoadOptions,
+  { changes: added = {}, given: addedGiven = {}, ...rest }: LoadOptions,
 ): Promise<LoadedScenario> {
-  const { metrics, metricsAuthorization, signal = NEVER, asksModel = false, ...options } = rest;
-  const { startAt } = options;
+  const { metrics, metricsAuthorization, signal = NEVER, asksModel = false, variant: chosen, ...other } = rest;
+  const { startAt } = other;
   const { raw, source, folder } = typeof from === 'string' ? await findScenario(from) : from;
+  const original = plain(raw, source);
+  const variant = selectVariant(original, source, chosen);
+  const changes = { ...variant?.set, ...added };
+  const given = { ...variant?.given, ...addedGiven };
+  const replay = variant && other.replay !== '' ? `${other.replay} --variant ${variant.name}` : other.replay;
+  const options = { ...other, replay };
   if (options.external) requireStackUntouched(Object.keys(changes));
   else if (options.segment && options.platform !== 'virtual')
     throw new SquallError('option', 'SEGMENT_WITHOUT_TARGET', 'Expected --target together with --segment, got none', {
       next: 'Give the URL of the server that all segments load; for a stack that Squall starts, use --workers.',
     });
-  const original = plain(raw, source);
   const checked = (overrides: typeof changes) => validateScenario(override(original, overrides), source);
   const orBlame = blaming(original, changes, given, source, () =>
     compileScenario(checked({}), { ...options, folder, external: undefined }),
@@ -67,7 +77,7 @@ export async function loadScenario(
   const scenario = await interruptible(() => checked(changes)).catch(orBlame);
   const external = await withMetrics(options.external, scenario, { metrics, metricsAuthorization }, signal);
   const models = asksModel ? await modelsFor(scenario, external, signal) : undefined;
-  const written = override(original, changes) as Scenario;
+  const written = withoutVariants(override(original, changes)) as Scenario;
   const compiled = await interruptible(() =>
     compileScenario(scenario, {
       ...options,
@@ -87,7 +97,13 @@ export async function loadScenario(
     void compileScenario(validateScenario(other, source), { ...options, platform: 'virtual', folder });
   const bind = () => (external ? undefined : loadChaos(scenario, compiled, written, check));
   const chaos = await interruptible(bind).catch(orBlame);
-  return { scenario, compiled, ...(chaos && { chaos: { plan: chaos, written } }), ...(models && { models }) };
+  return {
+    scenario,
+    compiled,
+    ...(variant && { variant: variant.name }),
+    ...(chaos && { chaos: { plan: chaos, written } }),
+    ...(models && { models }),
+  };
 }
 
 /** @throws SquallError `UNREADABLE_SCENARIO` for more, or for anything else, than a scenario can be */

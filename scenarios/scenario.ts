@@ -9,6 +9,10 @@ import { MAX_NAME, sloSchema } from './slo-schema.ts';
 
 /** Maximum number of faults, of SLOs, and of requirements. */
 const MAX_ITEMS = 1000;
+/** Of a table that a person reads. */
+const MAX_VARIANTS = 20;
+/** Maximum number of seeds of each variant. */
+export const MAX_SEEDS = 1000;
 
 /** The keys of every fault; further keys come from the schema of the kind. */
 export interface FaultOf<Time> {
@@ -76,6 +80,29 @@ const proof = z.strictObject({
     .describe('name of the SLO that must then fail, or names of several; no other may'),
 });
 
+const variant = z
+  .object({
+    expect: z
+      .enum(['pass', 'fail'])
+      .default('pass')
+      .describe('`fail`: one of its runs must miss an SLO, or `squall run` fails'),
+  })
+  .catchall(z.unknown())
+  .describe('overrides of values in this file by path, such as stack.autoscaler.hpa: ./other.yaml');
+
+const variants = z
+  .record(
+    z
+      .string()
+      .max(64, 'expected at most 64 characters')
+      .regex(/^[a-z0-9][a-z0-9-]*$/, 'expected lower-case letters, digits and dashes'),
+    variant,
+  )
+  .refine(named => Object.keys(named).length >= 1 && Object.keys(named).length <= MAX_VARIANTS, {
+    message: `expected 1 to ${MAX_VARIANTS} variants by name`,
+  })
+  .describe('sets of overrides that `squall run` runs under the same load, and compares');
+
 /**
  * The schema of a scenario, printed as JSON Schema by `squall schema`. Unknown keys are errors.
  */
@@ -109,6 +136,8 @@ export const scenarioSchema = z.strictObject({
   slos: z.array(sloSchema).min(1).max(MAX_ITEMS),
   proof: z.array(proof).max(100).default([]),
   chaos: chaosSchema.optional(),
+  variants: variants.optional(),
+  seeds: z.int().min(1).max(MAX_SEEDS).optional().describe('number of seeds that each variant runs with; by default 1'),
 });
 
 /** A scenario as written in a file. */

@@ -1,0 +1,113 @@
+import type { TimedEvent } from '../../../harness/history.ts';
+import type { RunPlan } from '../../../harness/plan.ts';
+import { isFailure, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
+import { requestsIn } from '../../../harness/windows.ts';
+import { rounded } from '../../rounding.ts';
+import type { FigureName } from '../../store/variants-document.ts';
+import { factsOf } from '../fold.ts';
+import { judgedSamples } from '../measure.ts';
+import { parseObjective } from '../objective.ts';
+
+/** Figures of one run by name; null for what it has none of, and for a P99 that is beyond every value. */
+export type RunFigures = Readonly<Record<FigureName, number | null>>;
+
+/** Longest time that a request may take and be within its SLO, in ms. */
+export interface Deadline {
+  readonly metric: 'ttft' | 'latency';
+  readonly limitMs: number;
+}
+
+/** The deployment that autoscalers scale. */
+const SCALED = 'inference';
+const HOUR_MS = 3_600_000;
+
+/**
+ * What variants are compared by, folded from one run; requests are those of the window `whole`.
+ *
+ * | figure | meaning |
+ * |---|---|
+ * | `withinSlo` | % of the requests that completed within all {@link deadlinesOf}; interrupted ones are left out |
+ * | `ttftP99`, `latencyP99` | ms; a request that failed or was dropped is slower than every other |
+ * | `errors` | % of the requests that failed or were dropped |
+ * | `replicaHours` | hours that inference replicas existed during the load, from their start to their end, cold starts included |
+ * | `oscillations` | how often the desired number of inference replicas changed its direction |
+ */
+export function figuresOf(plan: RunPlan, events: readonly TimedEvent[], records: readonly RequestRecord[]): RunFigures {
+  const run = factsOf(plan, events, records);
+  const whole = run.windows.find(({ name }) => name === 'whole');
+  const none = { withinSlo: null, ttftP99: null, latencyP99: null, errors: null };
+  if (!whole) return { ...none, replicaHours: null, oscillations: null };
+  const requests = requestsIn(whole, run.records);
+  const p99 = (metric: Deadline['metric']) => {
+    const ms = judgedSamples({ metric }, requests).at(0.99);
+    return ms === null || !Number.isFinite(ms) ? null : rounded(ms);
+  };
+  const ended = requests.filter(({ outcome }) => outcome !== 'interrupted');
+  const deadlines = deadlinesOf(plan);
+  const percent = (count: number) => (ended.length === 0 ? null : rounded((100 * count) / ended.length));
+  return {
+    withinSlo: percent(ended.filter(request => isWithin(deadlines, request)).length),
+    ttftP99: p99('ttft'),
+    latencyP99: p99('latency'),
+    errors: percent(ended.filter(request => isFailure(request) || request.outcome === 'dropped').length),
+    replicaHours: rounded(replicaHours(events, whole.toMs), 6),
+    oscillations: plan.target === undefined ? oscillations(events, whole.toMs) : null,
+  };
+}
+
+/**
+ * Deadlines of a request by the SLOs of a plan: those of a `goodput`, otherwise for TTFT and latency each the limit of the objective with
+ * the highest percentile, the strictest of several. None where no SLO has such a limit.
+ */
+export function deadlinesOf({ slos }: Pick<RunPlan, 'slos'>): Deadline[] {
+  const objectives = slos.map(({ objective }) => parseObjective(objective).objective);
+  const goodput = objectives.find(({ kind }) => kind === 'goodput') as { deadlines?: readonly Deadline[] } | undefined;
+  if (goodput?.deadlines) return [...goodput.deadlines];
+  return (['ttft', 'latency'] as const).flatMap(metric => {
+    const [strictest] = objectives
+      .filter(({ kind }) => kind === 'quantile')
+      .map(objective => objective as unknown as { metric: string; percentile: number; limit: number })
+      .filter(objective => objective.metric === metric)
+      .sort((a, b) => b.percentile - a.percentile || a.limit - b.limit);
+    return strictest ? [{ metric, limitMs: strictest.limit }] : [];
+  });
+}
+
+function isWithin(deadlines: readonly Deadline[], request: RequestRecord): boolean {
+  if (request.outcome !== 'ok') return false;
+  return deadlines.every(({ metric, limitMs }) => {
+    const tookMs = metric === 'ttft' ? timeToFirstTokenMs(request) : latencyMs(request);
+    return tookMs !== null && tookMs <= limitMs;
+  });
+}
+
+/** Hours of all replicas from their start, or 0, to their end, or `endMs`; null where the run has none. One that crashes keeps its place. */
+function replicaHours(events: readonly TimedEvent[], endMs: number): number | null {
+  const startedMs = new Map<string, number>();
+  let totalMs = 0;
+  let any = false;
+  for (const event of events) {
+    if (event.type !== 'replica' || event.service !== SCALED) continue;
+    any = true;
+    const fromMs = startedMs.get(event.replica);
+    if (event.state === 'stopped') {
+      startedMs.delete(event.replica);
+      if (fromMs !== undefined) totalMs += spanMs(fromMs, event.atMs, endMs);
+    } else if (fromMs === undefined) startedMs.set(event.replica, event.atMs);
+  }
+  for (const fromMs of startedMs.values()) totalMs += spanMs(fromMs, endMs, endMs);
+  return any ? totalMs / HOUR_MS : null;
+}
+
+/** Length of the part of an interval that is between 0 and `endMs`. */
+function spanMs(fromMs: number, toMs: number, endMs: number): number {
+  return Math.max(0, Math.min(toMs, endMs) - Math.max(0, fromMs));
+}
+
+function oscillations(events: readonly TimedEvent[], endMs: number): number {
+  const signs = events
+    .filter(event => event.type === 'scale' && event.deployment === SCALED && event.atMs >= 0 && event.atMs < endMs)
+    .map(event => (event.type === 'scale' ? Math.sign(event.to - event.from) : 0))
+    .filter(sign => sign !== 0);
+  return signs.filter((sign, index) => index > 0 && sign !== signs[index - 1]).length;
+}

@@ -1,0 +1,4 @@
+import { serveOrders } from '../session/serve-orders.ts';
+import { runVariant } from './variant-run.ts';
+
+serveOrders(runVariant);
