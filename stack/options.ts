@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { autoscalerOptionsSchema } from './autoscaler/options.ts';
 import { edgeOptionsSchema } from './edge/options.ts';
-import { gatewayConfigSchema } from './gateway/config.ts';
+import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
 import { inferenceConfigSchema } from './inference/config.ts';
 import { prometheusOptionsSchema } from './observability/options.ts';
@@ -51,6 +51,12 @@ const gatewayOptions = gatewayConfigSchema
       .default('off')
       .describe(
         'rate limits, shared through the Redis of the stack; without Redis each gateway enforces an equal part of them',
+      ),
+    queue: z
+      .union([z.literal('off'), queueSchema])
+      .optional()
+      .describe(
+        'where requests wait while no replica is healthy; by default off, and on if the autoscaler may scale to zero',
       ),
     replicas: z.int().min(1).max(16).default(1),
     port: clientPort.describe('client port of the first gateway, for a stack without an edge; 0 chooses a free port'),

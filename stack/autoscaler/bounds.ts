@@ -23,5 +23,7 @@ export function scaleBounds(options: TopologyParts['options']): { readonly min: 
 }
 
 function boundsOf({ hpa, policy, scaleToZero }: AutoscalerOptions): Pick<PolicyOptions, 'minReplicas' | 'maxReplicas'> {
-  return (policy as PolicyOptions | undefined) ?? readManifest(hpa, scaleToZero).spec;
+  if (policy) return policy as PolicyOptions;
+  const { spec, activation } = readManifest(hpa, scaleToZero);
+  return activation ? { ...spec, minReplicas: 0 } : spec;
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { badAutoscaler, problemsIn, withoutNulls } from './bad-autoscaler.ts';
 import { type HpaSpec, hpaSpecSchema } from './hpa/schema.ts';
+import type { Activation } from './keda/activation.ts';
 import { translate } from './keda/translate.ts';
 import type { Rules } from './measure/rule.ts';
 
@@ -11,6 +12,8 @@ export interface Manifest {
   readonly spec: HpaSpec;
   /** How the metrics that it names are measured, where the file says so. */
   readonly rules: Rules;
+  /** What switches it between no replicas and some, if anything does; `spec` is for the latter. */
+  readonly activation?: Activation;
   /** What the file says and this autoscaler does not do, a sentence each. */
   readonly notes: readonly string[];
 }

@@ -99,6 +99,16 @@ const discoverySchema = z.strictObject({
 
 const off = z.literal('off');
 
+/**
+ * Queue for requests while no upstream is healthy: at most `maxRequests` of them, each for at most `maxWaitMs`, which must cover a decision
+ * to scale and a cold start. Others get a 503 with a `Retry-After` of `retryAfterMs`. `off`: all of them, at once.
+ */
+export const queueSchema = z.strictObject({
+  maxRequests: z.int().min(1).max(1_000_000).default(1000),
+  maxWaitMs: positiveMs.default(240_000),
+  retryAfterMs: durationMs.default(10_000),
+});
+
 /** Schema of the gateway's configuration. Only `upstreams` is required; unknown keys are errors. */
 export const gatewayConfigSchema = z.strictObject({
   name: z.string().min(1).default('gateway'),
@@ -120,6 +130,7 @@ export const gatewayConfigSchema = z.strictObject({
   timeouts: timeoutsSchema.prefault({}),
   hold: z.union([off, holdSchema]).prefault({}),
   retryAfter: z.union([off, retryAfterSchema]).prefault({}),
+  queue: z.union([off, queueSchema]).default('off'),
   limits: z.union([off, limitsSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   /** Maximum time for requests in flight to finish after SIGTERM. */

@@ -10,6 +10,7 @@ import { Connections } from './connections/connections.ts';
 import { bound } from './connections/limits.ts';
 import { Deadlines } from './forward/deadlines.ts';
 import type { ForwardContext } from './forward/forward.ts';
+import { RequestQueue } from './forward/queue.ts';
 import { logRequest, statusOf } from './http/access-log.ts';
 import { ApiError, errorBody, sendJson } from './http/api-error.ts';
 import { Exchange, type Lifecycle } from './http/exchange.ts';
@@ -68,7 +69,14 @@ export class Gateway implements AsyncDisposable {
     this.connections = new Connections(config.connections, { clock, log, counter: this.metrics.forcedCloses });
     const { connections } = this;
     this.#bodyContext = { clock, deadlines: this.#deadlines, connections, maxBytes: bound(config.maxBodyBytes) };
-    this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines });
+    const queue =
+      config.queue === 'off'
+        ? undefined
+        : new RequestQueue({
+            ...{ options: config.queue, clock, deadlines: this.#deadlines, registry: this.metrics.registry },
+          });
+    const onHealthy = () => queue?.release();
+    this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines, onHealthy });
     this.upstreams = this.#fleet.upstreams;
     const budget = new RetryBudget(config.retries);
     this.metrics.observe({ upstreams: this.upstreams, connections, budget, clock });
@@ -78,6 +86,7 @@ export class Gateway implements AsyncDisposable {
       retries: config.retries,
       budget,
       upstreams: this.upstreams,
+      queue,
       metrics: this.metrics,
       deadlines: this.#deadlines,
       timeouts: config.timeouts,

@@ -1,3 +1,4 @@
+import { scaleBounds } from '../autoscaler/bounds.ts';
 import { controlLink } from '../control/replica.ts';
 import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
@@ -24,6 +25,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     ...behaviour,
     name,
     models: [inference.profile],
+    queue: behaviour.queue ?? (scaleBounds(options).min === 0 ? {} : 'off'),
     ...(control === 'off'
       ? { upstreams: hops.map(({ to, link }) => ({ name: to, url: `http://${links[link]}` })) }
       : {

@@ -1,6 +1,7 @@
 import { badAutoscaler, problemsIn } from '../bad-autoscaler.ts';
 import { type HpaSpec, hpaSpecSchema } from '../hpa/schema.ts';
 import type { Rule } from '../measure/rule.ts';
+import type { Activation } from './activation.ts';
 import { type ScaledObject, scaledObjectSchema } from './schema.ts';
 import { TRIGGER_TYPES, type Translated, translateTrigger } from './triggers.ts';
 
@@ -9,6 +10,7 @@ interface TranslatedObject {
   readonly name: string;
   readonly spec: HpaSpec;
   readonly rules: Readonly<Record<string, Rule>>;
+  readonly activation?: Activation;
   readonly notes: readonly string[];
 }
 
@@ -32,14 +34,19 @@ export function translate(document: object): TranslatedObject {
       : [],
   );
   if (known.length === 0) throw badAutoscaler(unknown);
+  const { minReplicaCount, idleReplicaCount, cooldownPeriod = 300, initialCooldownPeriod = 0 } = spec;
+  if (idleReplicaCount !== undefined && idleReplicaCount >= minReplicaCount)
+    throw badAutoscaler([
+      `\`spec.idleReplicaCount\` must be below \`spec.minReplicaCount\` ${minReplicaCount}, got ${idleReplicaCount}`,
+    ]);
   const hpa = {
     scaleTargetRef: {
       apiVersion: spec.scaleTargetRef.apiVersion,
       kind: spec.scaleTargetRef.kind,
       name: spec.scaleTargetRef.name,
     },
-    // KEDA itself switches between 0 and 1.
-    minReplicas: Math.max(1, spec.minReplicaCount),
+    // KEDA itself switches between none and these.
+    minReplicas: Math.max(1, minReplicaCount),
     maxReplicas: spec.maxReplicaCount,
     metrics: known.map(({ metric }) => metric),
     behavior: spec.advanced?.horizontalPodAutoscalerConfig?.behavior,
@@ -49,11 +56,18 @@ export function translate(document: object): TranslatedObject {
   const rules = known.flatMap(({ metric, rule }) =>
     metric.type === 'External' && rule ? [[metric.external.metric.name, rule] as const] : [],
   );
+  const triggers = known.flatMap(({ activation: above }, index) =>
+    above === undefined ? [] : [{ metric: checked.data.metrics[index]!, above }],
+  );
+  const isActivated = (minReplicaCount === 0 || idleReplicaCount === 0) && triggers.length > 0;
+  const activation: Activation = {
+    ...{ triggers, activeReplicas: checked.data.minReplicas },
+    ...{ cooldownMs: cooldownPeriod * 1000, initialCooldownMs: initialCooldownPeriod * 1000 },
+  };
   return {
-    name: metadata.name,
-    spec: checked.data,
+    ...{ name: metadata.name, spec: checked.data, ...(isActivated && { activation }) },
     rules: Object.fromEntries(rules),
-    notes: [...unknown, ...known.flatMap(({ notes }) => notes), ...notesOn(spec)],
+    notes: [...unknown, ...known.flatMap(({ notes }) => notes), ...notesOn(spec, isActivated)],
   };
 }
 
@@ -67,15 +81,15 @@ function asWritten(problem: string): string {
     .replace(/^`behavior/, '`spec.advanced.horizontalPodAutoscalerConfig.behavior');
 }
 
-function notesOn(spec: ScaledObject['spec']): string[] {
-  const { minReplicaCount, idleReplicaCount, fallback, advanced, pollingInterval } = spec;
+function notesOn(spec: ScaledObject['spec'], isActivated: boolean): string[] {
+  const { minReplicaCount, idleReplicaCount = 0, fallback, advanced, pollingInterval } = spec;
   const said = (isSaid: boolean, note: string) => (isSaid ? [note] : []);
   return [
     ...said(
-      minReplicaCount === 0,
-      '`spec.minReplicaCount` 0 is taken as 1: there is no scaling to 0 and back by triggers',
+      minReplicaCount === 0 && !isActivated,
+      '`spec.minReplicaCount` 0 is taken as 1: triggers of CPU and memory cannot scale from 0',
     ),
-    ...said(idleReplicaCount !== undefined, '`spec.idleReplicaCount` is ignored: there is always at least 1 replica'),
+    ...said(idleReplicaCount > 0, '`spec.idleReplicaCount` above 0 is ignored, as the HPA would not keep to it'),
     ...said(fallback !== undefined, '`spec.fallback` is ignored: a metric that fails holds the replicas'),
     ...said(
       advanced?.scalingModifiers !== undefined,
@@ -83,7 +97,7 @@ function notesOn(spec: ScaledObject['spec']): string[] {
     ),
     ...said(
       pollingInterval !== undefined,
-      '`spec.pollingInterval` matters to scaling from 0 only; metrics are read at each sync',
+      '`spec.pollingInterval` is ignored: triggers are read at each sync, from 0 replicas on, too',
     ),
   ];
 }

@@ -11,15 +11,20 @@ export interface Translated {
   readonly metric: Metric;
   /** How it is measured, if the trigger says so in terms of series or times. */
   readonly rule?: Rule;
+  /** Value above which it is active; undefined for a resource, which does not activate anything. */
+  readonly activation?: number;
   readonly notes: readonly string[];
 }
 
-/** Triggers whose value is a length or a lag: the key of the threshold, its default, and the key of the name. */
-const LENGTHS: Readonly<Record<string, { key: string; default?: string; name?: string }>> = {
+/**
+ * Triggers whose value is a length or a lag: the key of the threshold, its default, the key of the name, and that of the activation, by
+ * default `activationX` for a threshold `x`.
+ */
+const LENGTHS: Readonly<Record<string, { key: string; default?: string; name?: string; activation?: string }>> = {
   redis: { key: 'listLength', default: '5', name: 'listName' },
   'redis-cluster': { key: 'listLength', default: '5', name: 'listName' },
   'redis-sentinel': { key: 'listLength', default: '5', name: 'listName' },
-  'redis-streams': { key: 'pendingEntriesCount', default: '5', name: 'stream' },
+  'redis-streams': { key: 'pendingEntriesCount', default: '5', name: 'stream', activation: 'activationLagCount' },
   kafka: { key: 'lagThreshold', default: '10', name: 'topic' },
   rabbitmq: { key: 'value', default: '20', name: 'queueName' },
   'aws-sqs-queue': { key: 'queueLength', default: '5' },
@@ -38,10 +43,8 @@ export const TRIGGER_TYPES = ['cpu', 'memory', 'prometheus', 'cron', ...Object.k
  * @returns undefined for a type that is not known, or what is wrong with it
  */
 export function translateTrigger(trigger: Trigger, index: number, path: string): Translated | string | undefined {
-  const { type, metadata } = trigger;
-  const notes = Object.keys(metadata)
-    .filter(key => key.startsWith('activation'))
-    .map(key => `\`${path}.metadata.${key}\` decides between 0 and 1 replicas only; there is always at least 1`);
+  const { type } = trigger;
+  const notes: string[] = [];
   if (trigger.authenticationRef !== undefined)
     notes.push(`\`${path}.authenticationRef\` is ignored: metrics come from the stack itself`);
   if (type === 'cpu' || type === 'memory') return ofResource(trigger, type, path);
@@ -51,13 +54,38 @@ export function translateTrigger(trigger: Trigger, index: number, path: string):
   if (type === 'cron') return ofSchedule(trigger, index, path);
   const length = Object.hasOwn(LENGTHS, type) ? LENGTHS[type] : undefined;
   if (!length) return undefined;
+  return ofLength(trigger, length, index, path, notes);
+}
+
+function ofLength(
+  trigger: Trigger,
+  length: (typeof LENGTHS)[string],
+  index: number,
+  path: string,
+  notes: readonly string[],
+): Translated | string {
+  const { type, metadata } = trigger;
   const threshold = metadata[length.key] ?? length.default;
   if (threshold === undefined) return `\`${path}.metadata.${length.key}\` is required`;
+  const activation = activationIn(metadata, length.activation ?? activationKey(length.key), path);
+  if (typeof activation === 'string') return activation;
   const name = [`s${index}`, type, metadata[length.name ?? ''] ?? []]
     .flat()
     .join('-')
     .replace(/[^\w.-]/g, '-');
-  return { metric: external(name, trigger, threshold), notes };
+  return { metric: external(name, trigger, threshold), activation, notes };
+}
+
+/** `activationThreshold` for `threshold`. */
+function activationKey(key: string): string {
+  return `activation${key[0]!.toUpperCase()}${key.slice(1)}`;
+}
+
+/** Value above which a trigger is active, by default 0, or what is wrong with it. */
+function activationIn(metadata: Trigger['metadata'], key: string, path: string): number | string {
+  const text = metadata[key] ?? '0';
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  return Number.isFinite(value) ? value : `\`${path}.metadata.${key}\` must be a number, got ${JSON.stringify(text)}`;
 }
 
 function ofResource({ metadata, metricType }: Trigger, name: string, path: string): Translated | string {
@@ -81,8 +109,10 @@ function ofQuery(trigger: Trigger, index: number, path: string, notes: readonly 
   const { query, threshold } = trigger.metadata;
   if (!query) return `\`${path}.metadata.query\` is required`;
   if (threshold === undefined) return `\`${path}.metadata.threshold\` is required`;
+  const activation = activationIn(trigger.metadata, activationKey('threshold'), path);
+  if (typeof activation === 'string') return activation;
   const rule = ruleOfQuery(query);
-  return { metric: external(`s${index}-prometheus`, trigger, threshold), ...(rule && { rule }), notes };
+  return { metric: external(`s${index}-prometheus`, trigger, threshold), ...(rule && { rule }), activation, notes };
 }
 
 function ofSchedule({ metadata }: Trigger, index: number, path: string): Translated | string {
@@ -98,6 +128,7 @@ function ofSchedule({ metadata }: Trigger, index: number, path: string): Transla
   return {
     metric: { type: 'External', external: { metric: { name: `s${index}-cron` }, target } },
     rule: parsed.data,
+    activation: 0,
     notes: [],
   };
 }

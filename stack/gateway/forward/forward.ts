@@ -10,6 +10,7 @@ import { isEjected, readmit } from '../upstream/ejection.ts';
 import type { Upstream, UpstreamSet } from '../upstream/upstreams.ts';
 import { type AttemptContext, type AttemptResult, attempt } from './attempt.ts';
 import { FAILURES, type Failure, isClientError, isDisputed } from './failure.ts';
+import type { RequestQueue } from './queue.ts';
 import { abortResponse, relayWhole, type UpstreamResponse } from './relay.ts';
 
 /** Dependencies of {@link forward}. */
@@ -19,6 +20,8 @@ export interface ForwardContext extends AttemptContext {
   readonly retryAfter: GatewayConfig['retryAfter'];
   readonly budget: RetryBudget;
   readonly upstreams: UpstreamSet;
+  /** Where requests wait for an upstream; undefined when it is off. */
+  readonly queue: RequestQueue | undefined;
   readonly metrics: GatewayMetrics;
   readonly onEjected: (upstream: Upstream, reason: Failure) => void;
 }
@@ -43,10 +46,14 @@ export async function forward(exchange: Exchange, context: ForwardContext): Prom
 }
 
 async function attemptUntilDone(exchange: Exchange, context: ForwardContext, disputed: Disputed): Promise<void> {
-  const { clock, upstreams } = context;
+  const { clock, upstreams, queue } = context;
   const tried: Upstream[] = [];
   let upstream = upstreams.pick(clock.nowMs(), tried);
   for (;;) {
+    if (!upstream && queue) {
+      upstream = await queue.next(exchange, () => upstreams.pick(clock.nowMs(), tried));
+      if (!upstream) return markCancelled(exchange);
+    }
     if (!upstream) throw noUpstream(exchange);
     const { outlier } = upstream;
     const isProbe = isEjected(outlier, clock.nowMs());

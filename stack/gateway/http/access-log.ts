@@ -11,7 +11,8 @@ export function statusOf(exchange: Exchange): number {
 
 /** Writes the log line of a request. Durations are in milliseconds with one decimal; bodies and keys are never logged. */
 export function logRequest(log: Logger, exchange: Exchange, durationMs: number): void {
-  const { trace, requestId, request, route, streamed, attempts, upstream, firstByteMs, outcome, reason } = exchange;
+  const { trace, requestId, request, route, streamed, attempts, upstream, queuedMs, firstByteMs } = exchange;
+  const { outcome, reason } = exchange;
   const line = {
     traceId: trace.traceId,
     spanId: trace.spanId,
@@ -23,6 +24,7 @@ export function logRequest(log: Logger, exchange: Exchange, durationMs: number):
     stream: streamed,
     attempts,
     upstream: upstream || undefined,
+    queuedMs: queuedMs > 0 ? roundToTenth(queuedMs) : undefined,
     ttfbMs: firstByteMs === undefined ? undefined : roundToTenth(firstByteMs),
     durationMs: roundToTenth(durationMs),
     outcome,

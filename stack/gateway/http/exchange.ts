@@ -46,6 +46,8 @@ export class Exchange {
 
   /** Number of attempts started. */
   attempts = 0;
+  /** How long it waited in the queue, in ms. */
+  queuedMs = 0;
   /** Upstream of the latest attempt. */
   upstream = '';
   firstByteMs: number | undefined;

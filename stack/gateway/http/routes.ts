@@ -121,9 +121,9 @@ function validation({ models }: GatewayConfig, promptField: PromptField): Stage 
   };
 }
 
-/** Readiness: not draining, and at least one upstream is usable. */
-function sendReadiness(exchange: Exchange, { lifecycle, forwardContext: { upstreams } }: RouteContext): void {
-  const noUpstream = upstreams.hasUsable() ? undefined : 'no upstream is healthy';
+/** Readiness: not draining, and at least one upstream is usable, or requests can wait for one. */
+function sendReadiness(exchange: Exchange, { lifecycle, forwardContext: { upstreams, queue } }: RouteContext): void {
+  const noUpstream = upstreams.hasUsable() || queue ? undefined : 'no upstream is healthy';
   const reason = lifecycle.draining ? 'draining' : noUpstream;
   const body = JSON.stringify(reason ? { status: 'unready', reason } : { status: 'ready' });
   sendJson(exchange.response, reason ? 503 : 200, body, exchange.headers());

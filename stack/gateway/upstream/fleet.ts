@@ -22,6 +22,8 @@ interface FleetOptions {
   readonly deadlines: Deadlines;
   readonly metrics: GatewayMetrics;
   readonly log: Logger;
+  /** Called whenever an upstream has become healthy. */
+  readonly onHealthy?: () => void;
 }
 
 interface Member {
@@ -51,7 +53,7 @@ const IDLE_POLL_MS = 100;
  * replica that shuts down gets no more requests long before it closes its connections.
  *
  * A registry that lost its state, or that replicas cannot reach, therefore fails no request, and a flapping entry changes nothing.
- * An empty list is ignored. Without active checks, an upstream that is not listed is removed at once.
+ * An empty list is ignored, unless requests can wait for what comes after it: then it is a list like any other, as after a scale-down to zero. Without active checks, an upstream that is not listed is removed at once.
  */
 export class Fleet implements AsyncDisposable {
   readonly upstreams: UpstreamSet;
@@ -106,7 +108,7 @@ export class Fleet implements AsyncDisposable {
 
   #update(instances: readonly NamedUrl[]): void {
     const { metrics, log } = this.#options;
-    if (instances.length === 0) {
+    if (instances.length === 0 && !this.#mayBeEmpty) {
       metrics.discoveryQueries.inc({ result: 'empty' });
       this.#markStale('no instances listed');
       if (!this.#keepsLastGood) this.#apply([]);
@@ -134,6 +136,12 @@ export class Fleet implements AsyncDisposable {
   get #keepsLastGood(): boolean {
     const { discovery } = this.#options.config;
     return discovery === 'off' || discovery.keepLastGood;
+  }
+
+  /** Whether no upstream at all is a state like any other. Without checks nothing tells it from a registry that lost its entries. */
+  get #mayBeEmpty(): boolean {
+    const { queue, healthChecks } = this.#options.config;
+    return queue !== 'off' && healthChecks !== 'off';
   }
 
   /** Logs once that the list of upstreams is stale. */
@@ -169,6 +177,7 @@ export class Fleet implements AsyncDisposable {
     const member = { url, upstream, checks: new AbortController(), isListed: true };
     this.#members.set(name, member);
     if (this.#started) this.#check(member);
+    if (upstream.health.health === 'healthy') this.#options.onHealthy?.();
     return member;
   }
 
@@ -213,6 +222,7 @@ export class Fleet implements AsyncDisposable {
       metrics.healthChecks.labels(upstream.name, passed ? 'pass' : 'fail').inc();
       if (changed) log.info({ upstream: upstream.name, health: upstream.health.health }, 'upstream health changed');
       if (!member.isListed && !passed) this.#remove(member);
+      if (changed && passed) this.#options.onHealthy?.();
     };
     const ownRandom = random.stream(`health/${upstream.name}`);
     const context = { options: config.healthChecks, clock, random: ownRandom, deadlines, onResult };

@@ -179,10 +179,10 @@ describe('the autoscaler of a scenario', () => {
     const redis = { type: 'redis', metadata: { listName: 'jobs', listLength: '5' } };
     const keda = {
       ...{ apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', metadata: { name: 'a' } },
-      spec: { scaleTargetRef: { name: 'a' }, minReplicaCount: 0, maxReplicaCount: 5, triggers: [redis] },
+      spec: { scaleTargetRef: { name: 'a' }, maxReplicaCount: 5, triggers: [redis], fallback: {} },
     };
     expect(await refusal({ hpa: keda })).toContain('s0-redis-jobs');
     const { plan } = await loaded({ hpa: keda, rules: { 's0-redis-jobs': { series: 'jobs' } } });
-    expect(plan.warnings?.join('\n')).toContain('Autoscaler: `spec.minReplicaCount` 0 is taken as 1');
+    expect(plan.warnings?.join('\n')).toContain('Autoscaler: `spec.fallback` is ignored');
   });
 });

@@ -70,8 +70,8 @@ describe('a ScaledObject', () => {
     const { notes, spec } = readManifest(
       scaledObject([TRIGGERS.redis, { type: 'azure-blob', metadata: {} }], {
         ...{
-          minReplicaCount: 0,
-          idleReplicaCount: 0,
+          minReplicaCount: 2,
+          idleReplicaCount: 1,
           fallback: { failureThreshold: 3, replicas: 6 },
           pollingInterval: 5,
         },
@@ -79,17 +79,32 @@ describe('a ScaledObject', () => {
       }),
       false,
     );
-    expect(spec.minReplicas).toBe(1);
-    const named = [
-      'azure-blob',
-      'activationListLength',
-      'minReplicaCount',
-      'idleReplicaCount',
-      'fallback',
-      'scalingModifiers',
-      'pollingInterval',
-    ];
+    expect(spec.minReplicas).toBe(2);
+    const named = ['azure-blob', 'idleReplicaCount', 'fallback', 'scalingModifiers', 'pollingInterval'];
     for (const word of named) expect(notes.join('\n')).toContain(word);
+  });
+
+  it('is activated by its triggers, if it may have no replicas', () => {
+    const prometheus = {
+      ...TRIGGERS.prometheus,
+      metadata: { ...TRIGGERS.prometheus.metadata, activationThreshold: 3 },
+    };
+    const triggers = [TRIGGERS.cpu, prometheus, TRIGGERS.redis, TRIGGERS.cron];
+    const { activation, spec } = readManifest(
+      scaledObject(triggers, { minReplicaCount: 0, cooldownPeriod: 60 }),
+      false,
+    );
+    expect(spec.minReplicas).toBe(1);
+    expect(activation).toMatchObject({
+      ...{ activeReplicas: 1, cooldownMs: 60_000, initialCooldownMs: 0 },
+      triggers: [{ above: 3 }, { above: 1 }, { above: 0 }],
+    });
+    const idle = readManifest(scaledObject(triggers, { idleReplicaCount: 0, initialCooldownPeriod: 30 }), false);
+    expect(idle.activation).toMatchObject({ activeReplicas: 2, cooldownMs: 300_000, initialCooldownMs: 30_000 });
+    expect(readManifest(scaledObject(triggers), false).activation).toBeUndefined();
+    const byCpu = readManifest(scaledObject([TRIGGERS.cpu], { minReplicaCount: 0 }), false);
+    expect(byCpu.activation).toBeUndefined();
+    expect(byCpu.notes.join()).toContain('minReplicaCount');
   });
 
   it('hands on the behavior', () => {
@@ -142,6 +157,16 @@ describe('a ScaledObject', () => {
         advanced: { horizontalPodAutoscalerConfig: { behavior: { scaleUp: { selectPolicy: 'X' } } } },
       }),
       'behavior.scaleUp.selectPolicy',
+    ],
+    [
+      'more idle replicas than others',
+      scaledObject([TRIGGERS.redis], { idleReplicaCount: 2 }),
+      'spec.idleReplicaCount',
+    ],
+    [
+      'an activation that is no number',
+      scaledObject([{ ...TRIGGERS.redis, metadata: { activationListLength: 'few' } }]),
+      'spec.triggers[0].metadata.activationListLength',
     ],
     ['another version', { ...scaledObject([TRIGGERS.cpu]), apiVersion: 'keda.sh/v2' }, 'apiVersion'],
   ])('with %s is refused by the name of the field', (_, document, field) => {
