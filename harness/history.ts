@@ -63,6 +63,8 @@ export type RunEvent =
       readonly service: string;
       readonly state: ReplicaState;
       readonly detail?: string;
+      /** Time in ms since the last observation in which it was not in this state; absent where it entered it at `atMs`. */
+      readonly withinMs?: number;
     }
   /** The desired number of replicas of a deployment changed; `reason` is that of whoever changed it, empty for none. */
   | {
@@ -76,6 +78,20 @@ export type RunEvent =
   | ({ readonly type: 'node' } & NodeChange)
   /** A pod got a place on a node, lost it, or waits for one. */
   | ({ readonly type: 'placement' } & PlacementChange)
+  /**
+   * What an autoscaler decided at one of its syncs, whether or not that changed anything: `proposal` by the metrics alone, `desired`
+   * after windows and limits. Taken from its log when the stack is down. The scrape that it rests on is `sampleAgeMs` older, in ms of
+   * the run's own time; absent without one.
+   */
+  | {
+      readonly type: 'decision';
+      readonly deployment: string;
+      readonly current: number;
+      readonly proposal: number;
+      readonly desired: number;
+      readonly sampleAgeMs?: number;
+      readonly reason: string;
+    }
   | {
       readonly type: 'fault';
       readonly id: string;

@@ -12,7 +12,7 @@ import type {
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import { adviceOn, failureText } from './failure-text.ts';
-import type { History, RunEnvironment } from './history.ts';
+import type { History, RunEnvironment, RunEvent } from './history.ts';
 import type { MetricsSource, SamplingJob } from './metrics.ts';
 import { type NemesisLimits, runFault } from './nemesis.ts';
 import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
@@ -41,6 +41,8 @@ export interface RunParts<Topology> {
   /** Waits until the stack serves requests of this load, before the first of them. @default it does once it is up */
   readonly awaitReady?: (job: LoadJob, signal: AbortSignal) => Promise<void>;
   readonly onLoad?: (load: RunningLoad) => void;
+  /** What the services decided by their own logs, once they have stopped: events, each with its time by the wall clock, in ms. @default nothing */
+  readonly decisions?: () => readonly (RunEvent & { readonly wallMs: number })[];
   /** Start of the load phase by the wall clock, so that runs on several machines start together. @default as soon as possible */
   readonly startAt?: Date;
   /** Versions that the run requires; see {@link requireVersions}. @default any */
@@ -105,8 +107,15 @@ export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
     }
   } finally {
     finished.abort();
+    appendDecisions(parts);
     history.append({ type: 'phase', phase: 'done' });
   }
+}
+
+/** Appends what services decided, each at its own time. */
+function appendDecisions<Topology>({ decisions, history, clock }: RunParts<Topology>): void {
+  const originMs = clock.date().getTime() - clock.nowMs();
+  for (const { wallMs, ...event } of decisions?.() ?? []) history.append(event, wallMs - originMs);
 }
 
 async function runLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack): Promise<void> {

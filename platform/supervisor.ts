@@ -215,15 +215,20 @@ export class Supervisor implements Replica {
   /** From the start of an instance until it is ready or gone. */
   async #watchReadiness(signal: AbortSignal): Promise<void> {
     const startMs = this.#clock.nowMs();
+    let unreadyMs = startMs;
     try {
-      while (!(await this.#plan.isReady(signal)))
+      for (;;) {
+        const probedMs = this.#clock.nowMs();
+        if (await this.#plan.isReady(signal)) break;
+        unreadyMs = probedMs;
         await this.#clock.sleep(Math.max(READY_POLL_MS, READY_POLL_RATIO * (this.#clock.nowMs() - startMs)), signal);
+      }
     } catch {
       return;
     }
     this.#readyAtMs = this.#clock.nowMs();
     this.#isBroughtUp = false;
-    this.#enter('ready', `after ${formatMs(this.#readyAtMs - startMs)}`);
+    this.#enter('ready', `after ${formatMs(this.#readyAtMs - startMs)}`, this.#readyAtMs - unreadyMs);
   }
 
   #exited(how: string): void {
@@ -254,11 +259,11 @@ export class Supervisor implements Replica {
     );
   }
 
-  #enter(state: ReplicaState, detail?: string): void {
+  #enter(state: ReplicaState, detail?: string, withinMs?: number): void {
     this.state = state;
     this.stateAtMs = this.#clock.nowMs();
     const change = { replica: this.name, service: this.service, state };
-    this.#observer.replica(detail ? { ...change, detail } : change);
+    this.#observer.replica({ ...change, ...(detail && { detail }), ...(withinMs !== undefined && { withinMs }) });
   }
 
   #failure(code: string, what: string): SquallError {

@@ -63,7 +63,7 @@ export function intervalText({ lower, upper }: Pick<Figures, 'lower' | 'upper'>,
 /** A value with its unit, three significant digits; what failed before it had the value is beyond every other. */
 function valueText(value: number, unit: string): string {
   if (!Number.isFinite(value)) return 'beyond every value';
-  return unit === 'ms' ? formatMs(value) : `${Number(value.toPrecision(3))}${unit}`;
+  return unit === 'ms' ? formatMs(value) : `${Number(value.toPrecision(3))}${unit === '$' ? ' $' : unit}`;
 }
 
 /** To two significant digits. */

@@ -72,6 +72,12 @@ const inferenceOptions = inferenceConfigSchema
       .max(64)
       .optional()
       .describe('maximum of the Scale API, by default `replicas`; replicas beyond `replicas` are not started at first'),
+    pricePerHour: z
+      .number()
+      .min(0)
+      .max(100_000)
+      .optional()
+      .describe('what a replica costs, in dollars an hour; nodes of `capacity` have prices of their own'),
     restart: restartSchema.prefault({}).describe('when the supervisor restarts a replica that has exited'),
   })
   .refine(({ replicas, maxReplicas = replicas }) => maxReplicas >= replicas, {

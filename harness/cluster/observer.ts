@@ -41,7 +41,7 @@ export interface PlacementChange {
 
 /** Receiver of a platform's events, which become events of the history: states of replicas, desired numbers of them with the reason that their writer gave, if any, nodes and places on them. */
 export interface StackObserver {
-  replica(change: { replica: string; service: string; state: ReplicaState; detail?: string }): void;
+  replica(change: { replica: string; service: string; state: ReplicaState; detail?: string; withinMs?: number }): void;
   scale?(change: { deployment: string; from: number; to: number; reason: string }): void;
   node?(change: NodeChange): void;
   placement?(change: PlacementChange): void;

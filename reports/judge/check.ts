@@ -4,6 +4,8 @@ import type { Outcome, RequestRecord } from '../../harness/requests.ts';
 import type { FaultOutcome, Window } from '../../harness/windows.ts';
 import { explain } from '../explain.ts';
 import type { Survivors, Verdict } from '../store/run-document.ts';
+import type { Reaction } from './elasticity/reaction.ts';
+import type { Tally } from './elasticity/restored.ts';
 import type { LatencyMetric } from './samples.ts';
 import type { Comparison, Limit, Statement } from './statement.ts';
 import { BATCHES, batchMeanBounds, ratioBounds } from './statistics.ts';
@@ -28,6 +30,8 @@ export interface RunFacts {
   readonly windows: readonly Window[];
   /** In the plan's order. */
   readonly faults: readonly FaultOutcome[];
+  /** Reactions to the steps of load and capacity, folded at the first call. */
+  readonly reactions: () => readonly Reaction[];
 }
 
 /** Input of a check: a window that exists and has at least one request. */
@@ -76,7 +80,7 @@ export interface Check<O extends Objective = Objective> {
   /** Whether it needs gauges of the stack's replicas, which an external target has only with metrics. @default false */
   readonly needsGauges?: boolean;
   /** Id of the fault that it names; its check only runs if that fault took effect. @default none */
-  readonly fault?: (objective: O) => string;
+  readonly fault?: (objective: O) => string | undefined;
   /** Minimum requests of its window for a pass, whatever their values. @default unknown */
   readonly minRequests?: (objective: O) => number;
   /** Whether the baseline must hold as many. @default false */
@@ -87,6 +91,10 @@ export interface Check<O extends Objective = Objective> {
   readonly window?: (objective: O) => string;
   /** Outcomes that it excludes; with many of them in the window it cannot pass. @default dropped, abandoned, interrupted */
   readonly leavesOut?: (objective: O) => readonly Outcome[];
+  /** How single requests count, for an objective that at most a part of them may miss: it is then followed over time. @default it is not */
+  readonly tally?: (objective: O) => Tally | undefined;
+  /** Whether a path follows its argument, as in `scaling(step).ready`. @default false */
+  readonly hasPath?: boolean;
   /** Chart in which its limit is drawn, and the name of that line. @default none */
   readonly line?: (objective: O) => { readonly chart: ChartLine; readonly name: string } | undefined;
   /**

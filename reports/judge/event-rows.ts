@@ -3,12 +3,14 @@ import { formatMs } from '../../harness/quantity.ts';
 import { rounded } from '../rounding.ts';
 import type { EventRow } from '../store/run-document.ts';
 
-type LoggedEvent = Exclude<TimedEvent, { readonly type: 'sample' | 'notes' }>;
+type LoggedEvent = Exclude<TimedEvent, { readonly type: 'sample' | 'notes' | 'decision' }>;
 
-/** Event log for the report, ordered by time of observation. Metric samples are left to the charts, notes to a section of their own. */
+const ELSEWHERE: readonly TimedEvent['type'][] = ['sample', 'notes', 'decision'];
+
+/** Event log for the report, ordered by time of observation. Metric samples are left to the charts, notes and decisions to sections of their own. */
 export function eventRows(events: readonly TimedEvent[]): EventRow[] {
   return events
-    .filter((event): event is LoggedEvent => event.type !== 'sample' && event.type !== 'notes')
+    .filter((event): event is LoggedEvent => !ELSEWHERE.includes(event.type))
     .map(event => ({
       atMs: rounded(event.type === 'fault' ? (event.seenMs ?? event.atMs) : event.atMs),
       kind: event.type,

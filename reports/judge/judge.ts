@@ -10,6 +10,7 @@ import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-
 import type { RunFacts } from './check.ts';
 import { cacheUse } from './counters.ts';
 import { loadCounts, windowResult } from './counts.ts';
+import { costResult, decisionRows, replicaSeries, scalingOf } from './elasticity/summary.ts';
 import { eventRows } from './event-rows.ts';
 import { distributionsOf } from './figures/distributions.ts';
 import { notableRequests } from './figures/notable-requests.ts';
@@ -66,6 +67,8 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
   const verdict = weak.length > 0 ? 'inconclusive' : judged;
   const merged = events.find(event => event.type === 'merged');
   const versions = versionsOf(environment.versions, events);
+  const scaling = scalingOf(run);
+  const cost = costResult(run, endMs(run));
   const document: RunDocument = {
     schema: 1,
     id: environment.id,
@@ -100,16 +103,21 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     windows: run.windows.map(window => windowResult(window, run.records)),
     slos,
     faults: run.faults.map(faultResult),
+    ...(scaling && { scaling }),
+    ...(cost && { cost }),
     artifacts,
   };
   const injectionsMs = run.faults.map(beginOf).filter(ms => ms !== null);
+  const timeline = timelineOf(run.records, events, endMs(run), undefined, injectionsMs);
+  const replicas = replicaSeries(run, timeline.offered.length, timeline.slotMs);
   return {
     document,
     plan,
-    timeline: timelineOf(run.records, events, endMs(run), undefined, injectionsMs),
+    timeline: { ...timeline, ...(replicas && { replicas }) },
     distributions: distributionsOf(run.windows, run.records),
     // Histories that do not have the text of their scenario are of versions whose requests had other ids.
     notable: notableRequests(run.records, plan.source === undefined ? null : senderOf(events)),
+    decisions: decisionRows(run),
     events: eventRows(events),
   };
 }

@@ -2,7 +2,7 @@ import { formatMs } from '../../harness/quantity.ts';
 import { isFailure, type RequestRecord, TIMEOUT_FIELDS } from '../../harness/requests.ts';
 import { formatPercent, rounded } from '../rounding.ts';
 import type { Survivors } from '../store/run-document.ts';
-import { hasValue, LATENCIES, type LatencyMetric, type Samples, samplesOf, withInfinite } from './samples.ts';
+import { hasValue, LATENCIES, type LatencyMetric, type Samples, samplesOf, VALUES, withInfinite } from './samples.ts';
 import type { Statement } from './statement.ts';
 
 /** Latency in an objective: `ttft`, or `ttft | completed`. */
@@ -45,6 +45,21 @@ export function measureText({ metric, completed }: Measure): string {
 export function judgedSamples({ metric, completed }: Measure, requests: readonly RequestRecord[]): Samples {
   if (completed) return samplesOf(metric, requests.filter(isCompleted));
   return withInfinite(samplesOf(metric, requests), requests.filter(request => isWorst(metric, request)).length);
+}
+
+/**
+ * Whether a request misses a limit, as in {@link judgedSamples}: one without the value that counts as slower than every other does. Null
+ * for one that does not count, and for gaps between tokens, of which a request has many.
+ */
+export function missesIn(
+  { metric, completed }: Measure,
+  request: RequestRecord,
+  isTooMuch: (value: number) => boolean,
+): boolean | null {
+  if (metric === 'itl' || (completed && !isCompleted(request))) return null;
+  const value = VALUES[metric](request);
+  if (value !== null) return isTooMuch(value);
+  return isWorst(metric, request) ? true : null;
 }
 
 function isCompleted({ outcome }: RequestRecord): boolean {

@@ -27,7 +27,8 @@ export interface Samples {
   at(q: number): number | null;
 }
 
-const VALUES: Readonly<Record<Exclude<LatencyMetric, 'itl'>, (record: RequestRecord) => number | null>> = {
+/** Value of a request in ms, by metric; null where it has none. */
+export const VALUES: Readonly<Record<Exclude<LatencyMetric, 'itl'>, (record: RequestRecord) => number | null>> = {
   ttft: timeToFirstTokenMs,
   tpot: timePerOutputTokenMs,
   latency: latencyMs,

@@ -6,7 +6,7 @@ import { nearest } from '../nearest.ts';
 export type Comparison = '<=' | '<' | '>=' | '>';
 
 /** Unit of a limit; empty for a plain number. */
-export type Unit = 'ms' | '%' | '/s' | '';
+export type Unit = 'ms' | '%' | '/s' | '$' | '';
 
 /** Limit of an objective. */
 export interface Limit<U extends Unit = Unit> {
@@ -29,6 +29,7 @@ const QUANTITIES: Readonly<Record<Unit, readonly [expected: string, read: (text:
     'a percentage from 0% to 100%, such as "0.5%"',
     text => (text.endsWith('%') ? numberIn(text.slice(0, -1), 100) : undefined),
   ],
+  $: ['an amount such as "0.4 $"', text => numberIn(/^\$(.*)$|^(.*)\$$/su.exec(text)?.slice(1).join('') ?? '')],
   '': ['a count such as "10"', numberIn],
 };
 
@@ -57,6 +58,9 @@ export class Statement {
   /** Between the parentheses; null without them. */
   readonly argument: string | null;
   readonly #argumentAt: number;
+  /** After the parentheses, without its first dot; empty for none. */
+  readonly path: string;
+  readonly #pathAt: number;
   readonly #nameAt: number;
   readonly #comparison: Comparison;
   readonly #comparisonAt: number;
@@ -73,6 +77,14 @@ export class Statement {
           .trim()
       : null;
     this.#argumentAt = this.#lastAt;
+    // An arrow is no comparison.
+    this.path =
+      hasArgument && this.#peek('.')
+        ? this.#take(/(?:->|[^<>=])*/y, 'a path')
+            .slice(1)
+            .trim()
+        : '';
+    this.#pathAt = this.#lastAt;
     this.#comparison = this.#take(/<=|>=|<|>/y, 'one of <=, <, >= or >') as Comparison;
     this.#comparisonAt = this.#lastAt;
   }
@@ -92,6 +104,11 @@ export class Statement {
   /** Requires that there is no argument. */
   plain(): void {
     if (this.argument !== null) throw this.badArgument(`(${this.argument})`, `no argument after ${this.name}`);
+  }
+
+  /** Requires that there is no path. */
+  pathless(): void {
+    if (this.path !== '') throw this.badPath(`.${this.path}`, 'one of <=, <, >= or >');
   }
 
   /** The rest: an upper limit. */
@@ -136,6 +153,17 @@ export class Statement {
   /** Error about a part of the argument. */
   badArgument(found: string, expected: string): BadObjective {
     return this.#error(this.#argumentAt, found, expected);
+  }
+
+  /** Error about a part of the path, or about its absence. */
+  badPath(found: string, expected: string): BadObjective {
+    return this.#error(this.#pathAt, found, expected);
+  }
+
+  /** One of `known`, as a part of the path. @param what description of these, for the message */
+  pathPart<Known extends string>(found: string, known: readonly Known[], what: string): Known {
+    if (known.includes(found as Known)) return found as Known;
+    throw this.badPath(found, `${what}: ${listed(known, found)}`);
   }
 
   #bounding(side: '<' | '>'): Comparison {

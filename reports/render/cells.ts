@@ -3,13 +3,43 @@ import type { RunPlan } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import type { LoadNote } from '../../harness/requests.ts';
 import { formatPercent } from '../rounding.ts';
+import type { CostResult, ScalingResult } from '../store/elasticity-results.ts';
 import type { RunDocument, SloResult, Verdict, WindowResult } from '../store/run-document.ts';
+
+/** Stages of a scaling reaction, with their field in a document, in order. */
+export const SCALING_STAGES = [
+  ['signal', 'signalAtMs'],
+  ['decided', 'decidedAtMs'],
+  ['started', 'startedAtMs'],
+  ['ready', 'readyAtMs'],
+  ['served', 'firstServedAtMs'],
+  ['restored', 'restoredAtMs'],
+] as const;
+
+/** Course of a scaling reaction, as times since its step: `signal 3 s, decided 3 s, restored not observed`. */
+export function formatReaction(reaction: ScalingResult): string {
+  if (!reaction.isNeeded) return 'no other number of replicas was called for';
+  const stages = reaction.direction === 'up' ? SCALING_STAGES : SCALING_STAGES.slice(0, 2);
+  return stages
+    .map(([name, key]) => {
+      const atMs = reaction[key];
+      return `${name} ${atMs === null ? 'not observed' : formatMs(atMs - reaction.stepAtMs)}`;
+    })
+    .join(', ');
+}
+
+/** Cost of a run: `0.0909 $ (4.74 replicas at 3 $/h on average): 0.147 $ per 1,000 requests, 2.23 $ per million tokens`. */
+export function formatCost({ dollars, per1000Requests, perMillionTokens, instances, source }: CostResult): string {
+  const amount = (value: number) => `${Number(value.toPrecision(3))} $`;
+  const tokens = perMillionTokens === null ? '' : `, ${amount(perMillionTokens)} per million tokens`;
+  return `${amount(dollars)} for ${Number(instances.toPrecision(3))} ${source}: ${amount(per1000Requests)} per 1,000 requests${tokens}`;
+}
 
 /** Value with its unit, three significant digits: `412 ms`, `0.98%`, `19.8/s`; a dash for null. */
 export function formatValue(value: number | null, unit: string): string {
   if (value === null) return '–';
   if (unit === 'ms') return formatMs(value);
-  return `${Number(value.toPrecision(unit === '%' && value > 99 ? 5 : 3))}${unit}`;
+  return `${Number(value.toPrecision(unit === '%' && value > 99 ? 5 : 3))}${unit === '$' ? ' $' : unit}`;
 }
 
 /**

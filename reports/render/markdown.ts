@@ -1,11 +1,13 @@
 import type { RunPlan } from '../../harness/plan.ts';
 import { formatMs } from '../../harness/quantity.ts';
+import type { ScalingResult } from '../store/elasticity-results.ts';
 import type { FaultResult, RenderInput, RunDocument, SloResult, WindowResult } from '../store/run-document.ts';
 import {
   FAILURES_TITLE,
   failureNotes,
   firstUnit,
   formatCacheUse,
+  formatCost,
   formatErrors,
   formatHeaders,
   formatInterval,
@@ -17,6 +19,7 @@ import {
   MARKS,
   oneLine,
   requirementOf,
+  SCALING_STAGES,
   virtualNote,
   warningLines,
 } from './cells.ts';
@@ -58,6 +61,12 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Fault', 'Kind', 'Target', 'Injected', 'Took effect', 'Recovered', 'Evidence'],
       document.faults.map(faultRow),
     ),
+    section(
+      'Scaling',
+      ['Step', 'At', ...SCALING_STAGES.map(([name]) => name), 'Broke'],
+      (document.scaling ?? []).map(scalingRow),
+    ),
+    document.cost ? `Cost: ${text(formatCost(document.cost))}.` : '',
     `Load (${text(load.engine)}): ${load.offered} offered${formatLate(document)}, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.${document.upstreams ? ` Served by ${text(formatUpstreams(document))}.` : ''}${document.prefixCache ? ` Prefix caches of the engines: ${formatCacheUse(document.prefixCache)}.` : ''}`,
     footer(document),
   ];
@@ -105,6 +114,12 @@ function windowRow(window: WindowResult): string[] {
 function faultRow(fault: FaultResult): string[] {
   const times = [fault.injectedAtMs, fault.effectiveAtMs, fault.healedAtMs].map(time);
   return [fault.id, fault.kind, fault.target, ...times, fault.evidence];
+}
+
+/** Times since the step. */
+function scalingRow(reaction: ScalingResult): string[] {
+  const times = SCALING_STAGES.map(([, key]) => reaction[key]).map(ms => (ms === null ? null : ms - reaction.stepAtMs));
+  return [reaction.trigger, time(reaction.stepAtMs), ...times.map(time), reaction.broken.join(', ')];
 }
 
 function footer(document: RunDocument): string {

@@ -5,11 +5,13 @@ import {
   FAILURES_TITLE,
   failureNotes,
   firstUnit,
+  formatCost,
   formatErrors,
   formatInterval,
   formatLate,
   formatMeasured,
   formatOptionalCounts,
+  formatReaction,
   formatRunDuration,
   formatValue,
   MARKS,
@@ -67,6 +69,8 @@ export function renderTerminal(
       const course = fault.injectedAtMs === null ? 'not injected' : `${effect}, ${recovery}`;
       return cut(`  fault ${fault.id} (${fault.kind} on ${fault.target}): ${course}`);
     }),
+    ...(document.scaling ?? []).map(one => cut(`  scaling after ${one.trigger}: ${formatReaction(one)}`)),
+    ...(document.cost ? [cut(`  cost ${formatCost(document.cost)}`)] : []),
     cut(
       `  load ${load.offered} offered${formatLate(document)}, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}`,
     ),

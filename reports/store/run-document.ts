@@ -1,6 +1,7 @@
 import type { MergedSegment } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import type { AttackPoint, ConnectionCounts, LoadNote } from '../../harness/requests.ts';
+import type { CostResult, DecisionRow, ReplicaSeries, ScalingResult } from './elasticity-results.ts';
 
 /** Verdict of an SLO or of a run. */
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'invalid';
@@ -99,18 +100,6 @@ export interface FaultResult {
   readonly attack?: readonly AttackPoint[];
 }
 
-/** Course of a scaling reaction; times in ms from the start of the load phase, null for what did not happen. */
-export interface ScalingResult {
-  readonly trigger: string;
-  readonly stepAtMs: number;
-  readonly signalAtMs: number | null;
-  readonly decidedAtMs: number | null;
-  readonly startedAtMs: number | null;
-  readonly readyAtMs: number | null;
-  readonly firstServedAtMs: number | null;
-  readonly restoredAtMs: number | null;
-}
-
 /** `run.json`: the results of a run, all of them folds over its history and request records. */
 export interface RunDocument {
   readonly schema: 1;
@@ -173,6 +162,8 @@ export interface RunDocument {
   readonly faults: readonly FaultResult[];
   /** Absent if no autoscaler ran. */
   readonly scaling?: readonly ScalingResult[];
+  /** Absent where nothing has a price, or no request completed. */
+  readonly cost?: CostResult;
   readonly artifacts: Readonly<Record<string, string>>;
 }
 
@@ -183,6 +174,8 @@ export interface RenderInput {
   readonly timeline: TimelineSeries;
   readonly distributions: readonly DistributionCurve[];
   readonly notable: NotableRequests;
+  /** Empty without an autoscaler. */
+  readonly decisions: readonly DecisionRow[];
   readonly events: readonly EventRow[];
 }
 
@@ -272,6 +265,8 @@ export interface TimelineSeries {
   readonly attempts?: readonly number[];
   /** Ready replicas at the end of the slot, by service. */
   readonly ready: Readonly<Record<string, readonly number[]>>;
+  /** Replicas that are scaled; absent where nothing scales. */
+  readonly replicas?: ReplicaSeries;
   /** Sampled metrics of the replicas; absent without samples. */
   readonly metrics?: MetricSeries;
 }

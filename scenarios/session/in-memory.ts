@@ -9,6 +9,7 @@ import { historyInMemory, type TimedEvent } from '../../harness/history.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { run } from '../../harness/run.ts';
 import { readRequests } from '../../reports/store/requests-file.ts';
+import { readDecisions } from '../../stack/autoscaler/decision-log.ts';
 import { sampleStack } from '../../stack/observability/sampler.ts';
 import type { Topology } from '../../stack/topology.ts';
 import type { CompiledScenario } from '../compile.ts';
@@ -57,6 +58,7 @@ export async function recordInMemory<T>(
     await within(() =>
       run({
         ...parts,
+        decisions: () => readDecisions(directory),
         platform: platform(virtual.platform, virtual),
         metrics: sampleStack(),
         ...(onLoad && { onLoad: load => onLoad(load, clock) }),

@@ -17,6 +17,7 @@ import { processPlatform } from '../../platform/process/platform.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../../reports/publish.ts';
 import { sealRequests } from '../../reports/store/requests-file.ts';
 import type { RenderInput } from '../../reports/store/run-document.ts';
+import { readDecisions } from '../../stack/autoscaler/decision-log.ts';
 import { type MetricsEndpoint, reachableEndpoints } from '../../stack/observability/endpoint.ts';
 import { sampleStack } from '../../stack/observability/sampler.ts';
 import { scrapeEndpoints } from '../../stack/observability/scraper.ts';
@@ -77,6 +78,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     ...(startAt ? { startAt } : {}),
     ...(requiredVersions ? { requiredVersions } : {}),
     createFault,
+    decisions: () => readDecisions(directory),
     ...metricsOf(compiled, endpoints),
     directory,
     clock,

@@ -94,11 +94,12 @@ export class Autoscaler {
   }
 
   async #decide(scale: ScaleReading, signal: AbortSignal): Promise<void> {
-    const { decider, metrics, log } = this.#parts;
+    const { decider, metrics, machine, log } = this.#parts;
     const before = this.#state;
     const nowMs = this.#nowMs();
     const date = new Date(this.#originMs + nowMs);
     const pods = this.#pods;
+    const { lastMs } = this.#scraper;
     const outcome = decider.decide(before, { scale, pods, nowMs, date, measured: () => this.#measured(date) });
     this.#state = outcome.state;
     const { current, desired, text, details } = outcome;
@@ -107,7 +108,8 @@ export class Autoscaler {
     metrics.replicas.set({ kind: 'desired' }, desired);
     if (outcome.rescale) await this.#rescale(outcome, scale, before, signal);
     else metrics.syncs.inc({ result: outcome.isBlind ? 'failed' : 'held' });
-    log({ current, desired, ...details }, text);
+    const age = lastMs !== undefined && { sampleAgeMs: Math.round(machine.clock.nowMs() - lastMs) };
+    log({ current, desired, ...age, ...details }, text);
   }
 
   async #rescale(outcome: Outcome<unknown>, scale: ScaleReading, before: unknown, signal: AbortSignal): Promise<void> {

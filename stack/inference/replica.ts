@@ -12,7 +12,7 @@ import { profiles } from './engine/profiles.ts';
 export function inferenceReplica(name: string, parts: TopologyParts): ServicePlan {
   const { options, timeScale, seed, zones } = parts;
   const { control } = options;
-  const { replicas, maxReplicas: _maxReplicas, restart, ...engine } = options.inference;
+  const { replicas, maxReplicas: _maxReplicas, pricePerHour: _pricePerHour, restart, ...engine } = options.inference;
   const zone = zoneOf(name, zones);
   const inbound = inboundLinks(name, parts);
   const toControl = controlLink('inference', zone, parts);

@@ -83,6 +83,23 @@ describe('a stack with an autoscaler, in virtual time', () => {
     expect(messages).toContain('3: vllm:num_requests_waiting 0 / 5, limited by minReplicas 3');
   });
 
+  it('has the course of its reaction, each stage from its event, and every decision in its history', () => {
+    const [up, down] = document.scaling!;
+    expect(document.scaling).toHaveLength(2);
+    const times = [up!.stepAtMs, up!.signalAtMs, up!.decidedAtMs, up!.startedAtMs, up!.readyAtMs, up!.firstServedAtMs];
+    expect(times).toEqual(times.toSorted((a, b) => a! - b!));
+    expect(up!.stepAtMs).toBe(2000);
+    expect(up!.decidedAtMs).toBe(scalings()[0]!.atMs);
+    expect(up!.readyAtMs).toBe(replicaEvents('ready').find(({ atMs }) => atMs > 0)!.atMs);
+    // One sync and one scrape, and one probe.
+    const width = ([fromMs, toMs]: readonly [number, number]) => toMs - fromMs;
+    expect(width(up!.intervals.signal!)).toBeLessThanOrEqual(2 * SYNC_MS + 50);
+    expect(width(up!.intervals.ready!)).toBeLessThanOrEqual(100);
+    expect(down).toMatchObject({ direction: 'down', stepAtMs: 11_000, decidedAtMs: expect.any(Number) });
+    const decisions = events.filter(event => event.type === 'decision').map(({ reason }) => reason);
+    expect(decisions).toEqual(log.map(({ msg }) => msg).filter(msg => /^\d+(?: -> \d+)?: /.test(msg)));
+  });
+
   it('loses no request, and the queue of the step is gone before its end', () => {
     expect(document.load).toMatchObject({ failed: 0, dropped: 0 });
     expect(document.verdict).toBe('pass');

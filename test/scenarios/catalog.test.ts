@@ -84,7 +84,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   // What comes back has to load its model first.
   'A3.4': ({ plan, hasFault }) =>
     hasFault(/^kill$/, /^inference/) && plan.slos.some(slo => /^recovery\(/.test(slo.objective)),
-  'A4.1': ({ takesAway }) => takesAway(/^stack\.autoscaler\./),
+  'A4.1': ({ takesAway }) => takesAway(/^stack\.autoscaler(\.|$)/),
   'A6.1': ({ takesAway }) => takesAway(/^stack\.inference\.restart$/),
   B3: ({ plan }) => plan.load.arrivals !== 'poisson' || plan.load.clients?.retry != null,
   B4: ({ plan, hasFault }) => hasFault(/^(slow|low|long)-/, /^client→/) || (plan.load.clients?.classes.length ?? 0) > 1,
@@ -92,7 +92,9 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   B6: ({ hasFault }) => hasFault(/^(kill|pause)$/, /^inference/),
   B7: ({ hasFault }) => hasFault(/^engine-failure$/, /^inference/),
   B8: ({ hasFault }) => hasFault(/^kill$/, /^(redis|control)$/),
+  B9: ({ plan }) => plan.slos.some(slo => /^scaling\(/.test(slo.objective)),
   B13: ({ hasChaos }) => hasChaos,
+  C2: ({ plan }) => plan.slos.some(slo => /^scaling\(step\)\.restored <= 120 s$/.test(slo.objective)),
   C3: ({ plan }) => plan.slos.some(slo => slo.objective === 'p99(latency) <= 650 ms') && /Scaled 1\/20/.test(plan.why),
   C5: ({ takesAway }) => takesAway(/^stack\.gateway\.limits\.perKey$/),
   C6: ({ hasFault }) => hasFault(/^low-and-slow$/, /./),

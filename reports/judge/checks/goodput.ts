@@ -29,6 +29,13 @@ export const check = checkOf<GoodputObjective>({
   latencies: ({ deadlines }) => deadlines.map(({ metric }) => metric),
   minRequests: ({ unit, limit }) => (unit === '%' ? samplesForRatio((100 - limit) / 100) : 0),
   leavesOut: () => ['interrupted'],
+  tally: objective =>
+    objective.unit === '%'
+      ? {
+          allowedRatio: (100 - objective.limit) / 100,
+          isBad: request => (request.outcome === 'interrupted' ? null : !isGood(objective, request)),
+        }
+      : undefined,
   judge: (objective, evidence) =>
     objective.unit === '%' ? ratio(objective, evidence) : perSecond(objective, evidence),
 });

@@ -1,7 +1,7 @@
 import { explain } from '../../explain.ts';
-import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
+import { checkOf, type Evidence, type Finding, meets, type Objective, undecided, verdictOf } from '../check.ts';
 import { bundledRemark, undecidedBy } from '../delivery.ts';
-import { judgedSamples, type Measure, measureIn, measureText, remarks, survivorsOf } from '../measure.ts';
+import { judgedSamples, type Measure, measureIn, measureText, missesIn, remarks, survivorsOf } from '../measure.ts';
 import { percentileOf, quantileEstimate } from '../samples.ts';
 import { samplesForUpperBound } from '../statistics.ts';
 
@@ -25,6 +25,10 @@ export const check = checkOf<QuantileObjective>({
   minRequests: ({ percentile }) => samplesForUpperBound(percentile / 100),
   line: ({ percentile, metric }) =>
     metric === 'ttft' || metric === 'latency' ? { chart: metric, name: `P${percentile}` } : undefined,
+  tally: objective => ({
+    allowedRatio: 1 - objective.percentile / 100,
+    isBad: request => missesIn(objective, request, value => !meets(value, objective.comparison, objective.limit)),
+  }),
   judge,
 });
 

@@ -40,6 +40,13 @@ export const check = checkOf<RatioObjective>({
     if (measure === 'dropped') return [];
     return measure === 'abandoned' ? ['dropped', 'interrupted'] : ['dropped', 'abandoned', 'interrupted'];
   },
+  tally: objective => ({
+    allowedRatio: (objective.measure === 'availability' ? 100 - objective.limit : objective.limit) / 100,
+    isBad: request => {
+      if (objective.measure !== 'dropped' && !isEnded(objective, request)) return null;
+      return counts(objective, request) !== (objective.measure === 'availability');
+    },
+  }),
   judge,
 });
 

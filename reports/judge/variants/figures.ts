@@ -4,6 +4,9 @@ import { isFailure, latencyMs, type RequestRecord, timeToFirstTokenMs } from '..
 import { requestsIn } from '../../../harness/windows.ts';
 import { rounded } from '../../rounding.ts';
 import type { FigureName } from '../../store/variants-document.ts';
+import { turnsWithin } from '../elasticity/oscillations.ts';
+import { replicaMs } from '../elasticity/provision.ts';
+import { replicaEvents } from '../elasticity/replicas.ts';
 import { factsOf } from '../fold.ts';
 import { judgedSamples } from '../measure.ts';
 import { parseObjective } from '../objective.ts';
@@ -17,8 +20,6 @@ export interface Deadline {
   readonly limitMs: number;
 }
 
-/** The deployment that autoscalers scale. */
-const SCALED = 'inference';
 const HOUR_MS = 3_600_000;
 
 /**
@@ -51,7 +52,7 @@ export function figuresOf(plan: RunPlan, events: readonly TimedEvent[], records:
     latencyP99: p99('latency'),
     errors: percent(ended.filter(request => isFailure(request) || request.outcome === 'dropped').length),
     replicaHours: rounded(replicaHours(events, whole.toMs), 6),
-    oscillations: plan.target === undefined ? oscillations(events, whole.toMs) : null,
+    oscillations: plan.target === undefined ? turnsWithin(events, 0, whole.toMs).length : null,
   };
 }
 
@@ -81,33 +82,7 @@ function isWithin(deadlines: readonly Deadline[], request: RequestRecord): boole
   });
 }
 
-/** Hours of all replicas from their start, or 0, to their end, or `endMs`; null where the run has none. One that crashes keeps its place. */
+/** Hours that replicas existed between 0 and `endMs`; null where the run has none. */
 function replicaHours(events: readonly TimedEvent[], endMs: number): number | null {
-  const startedMs = new Map<string, number>();
-  let totalMs = 0;
-  let any = false;
-  for (const event of events) {
-    if (event.type !== 'replica' || event.service !== SCALED) continue;
-    any = true;
-    const fromMs = startedMs.get(event.replica);
-    if (event.state === 'stopped') {
-      startedMs.delete(event.replica);
-      if (fromMs !== undefined) totalMs += spanMs(fromMs, event.atMs, endMs);
-    } else if (fromMs === undefined) startedMs.set(event.replica, event.atMs);
-  }
-  for (const fromMs of startedMs.values()) totalMs += spanMs(fromMs, endMs, endMs);
-  return any ? totalMs / HOUR_MS : null;
-}
-
-/** Length of the part of an interval that is between 0 and `endMs`. */
-function spanMs(fromMs: number, toMs: number, endMs: number): number {
-  return Math.max(0, Math.min(toMs, endMs) - Math.max(0, fromMs));
-}
-
-function oscillations(events: readonly TimedEvent[], endMs: number): number {
-  const signs = events
-    .filter(event => event.type === 'scale' && event.deployment === SCALED && event.atMs >= 0 && event.atMs < endMs)
-    .map(event => (event.type === 'scale' ? Math.sign(event.to - event.from) : 0))
-    .filter(sign => sign !== 0);
-  return signs.filter((sign, index) => index > 0 && sign !== signs[index - 1]).length;
+  return replicaEvents(events).length === 0 ? null : replicaMs(events, 0, endMs) / HOUR_MS;
 }

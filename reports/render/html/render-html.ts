@@ -11,7 +11,7 @@ import { requestsSection } from './requests/requests-table.ts';
 import { upstreamsTable } from './requests/upstreams-table.ts';
 import { responsesSection } from './responses.ts';
 import { runSection, validitySection } from './run-facts.ts';
-import { scalingTable } from './scaling-table.ts';
+import { scalingSection } from './scaling-table.ts';
 import { sloTable } from './slo-table.ts';
 import { STATUS_LABELS, statusOf } from './verdict-sign.ts';
 import { windowsTable } from './windows-table.ts';
@@ -39,7 +39,15 @@ export function renderHtml(input: RenderInput): string {
       : []),
     ...(requests ? [['requests', 'Requests', requests] as const] : []),
     ['faults', 'Faults', faultsTable(document.faults)],
-    ...(document.scaling ? [['scaling', 'Scaling', scalingTable(document.scaling)] as const] : []),
+    ...(document.scaling
+      ? [
+          [
+            'scaling',
+            'Scaling',
+            scalingSection(document.scaling, input.decisions, document.cost, document.timeScale),
+          ] as const,
+        ]
+      : []),
     ['plan', 'Plan', planSection(input.plan)],
     ['events', 'Events', eventLog(input.events)],
     ['validity', 'Are these figures valid?', validitySection(input), 'Validity'],

@@ -1,6 +1,6 @@
 import type { ConnectionCounts } from '../../../harness/requests.ts';
 import type { RenderInput, RunDocument } from '../../store/run-document.ts';
-import { formatCacheUse, formatLate, formatUpstreams } from '../cells.ts';
+import { formatCacheUse, formatCost, formatLate, formatUpstreams } from '../cells.ts';
 import { facts } from './facts.ts';
 import { percentage, quantity, quantityOr } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
@@ -40,6 +40,7 @@ export function validitySection({ document, plan, events }: RenderInput): Html {
       'Offered, sent, completed, failed',
       `${[load.offered, load.sent, load.completed, load.failed].map(count => quantity(count, '')).join(', ')}${formatLate(document)}`,
     ],
+    document.cost && ['Cost', formatCost(document.cost), 'of the load, at prices of an hour of the run'],
     promptTokens && [
       'Prompt tokens',
       `${quantity(promptTokens.planned, '')} planned, ${quantity(promptTokens.counted, '')} counted`,

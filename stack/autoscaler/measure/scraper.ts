@@ -23,6 +23,7 @@ interface ScraperOptions {
 export class Scraper {
   readonly #options: ScraperOptions;
   readonly #scrapes: Map<string, Scrape[]>;
+  #lastMs: number | undefined;
 
   constructor(options: ScraperOptions) {
     this.#options = options;
@@ -40,10 +41,16 @@ export class Scraper {
         const samples = isThere ? await this.#scrape(source, signal).catch(() => undefined) : undefined;
         if (signal.aborted) return;
         if (isThere) onScrape(source.name, samples !== undefined);
+        if (samples) this.#lastMs = atMs;
         scrapes.push({ atMs, samples });
         while (scrapes[0]!.atMs < atMs - keepMs) scrapes.shift();
       }),
     );
+  }
+
+  /** When the last scrape with a response began, on the machine's clock; undefined without one. */
+  get lastMs(): number | undefined {
+    return this.#lastMs;
   }
 
   /** All sources with what was scraped of them. */

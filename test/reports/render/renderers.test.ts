@@ -8,6 +8,7 @@ import { renderMarkdown } from '../../../reports/render/markdown.ts';
 import { renderTerminal } from '../../../reports/render/terminal.ts';
 import type { RenderInput } from '../../../reports/store/run-document.ts';
 import { virtualTime } from '../../../scenarios/virtual-limits.ts';
+import { scriptedEvents, scriptedPlan, scriptedRecords } from '../judge/elasticity/scripted.ts';
 import { historyOf, KILL, killed, planOf, steadyLoad } from '../runs.ts';
 import { NOTES } from './html/noted-run.ts';
 
@@ -88,6 +89,21 @@ test('scaling is told of where something scaled, and is not there otherwise', ()
   const run = inputOf();
   expect(run.document).not.toHaveProperty('scaling');
   expect(renderHtml(run)).not.toContain('id="scaling"');
+  const plan = scriptedPlan();
+  const scaled = judge({ events: scriptedEvents(plan), records: scriptedRecords() });
+  expect(renderTerminal(scaled)).toContain(
+    '  scaling after load:peak, 10/s to 40/s: signal 11 s, decided 30 s, started 30 s, ready 60 s, served 61.3 s, restored 72.1 s\n',
+  );
+  expect(renderTerminal(scaled)).toContain('cost 1.07 $ for 3.55 replicas at 3.6 $/h: 0.355 $ per 1,000 requests');
+  expect(renderMarkdown(scaled)).toContain(
+    '| load:peak, 10/s to 40/s | 60 s | 11 s | 30 s | 30 s | 60 s | 61.3 s | 72.1 s | p99(ttft) <= 500 ms |'.replaceAll(
+      '<',
+      '\\<',
+    ),
+  );
+  const page = renderHtml(scaled);
+  for (const text of ['broke p99(ttft) &lt;= 500 ms', 'from 0\u00a0ms', '3 → 4', 'Scaled replicas'])
+    expect(page).toContain(text);
 });
 
 test('JUnit: one case per SLO and one for validity; a missed SLO is a failure, an inconclusive one an error', () => {

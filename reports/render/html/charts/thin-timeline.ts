@@ -10,7 +10,7 @@ const MAX_SLOTS = 600;
 export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
   const factor = Math.ceil(timeline.offered.length / MAX_SLOTS);
   if (factor <= 1) return timeline;
-  const { slotMs, ready, metrics, failures, inFlight, ...series } = timeline;
+  const { slotMs, ready, replicas, metrics, failures, inFlight, ...series } = timeline;
   // The `…Ms` series are latencies, the others rates.
   const foldOf = (name: string) => (name.endsWith('Ms') ? maximum : mean);
   return {
@@ -19,6 +19,7 @@ export function thinTimeline(timeline: TimelineSeries): TimelineSeries {
     failures,
     ...thinned({ inFlight }, factor, () => maximum),
     ready: thinned(ready, factor, () => minimum),
+    ...(replicas && { replicas: thinned(replicas, factor, name => (name === 'ready' ? minimum : maximum)) }),
     ...(metrics && { metrics: thinned(metrics, factor, () => maximum) }),
   };
 }

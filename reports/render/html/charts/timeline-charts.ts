@@ -1,3 +1,4 @@
+import type { ReplicaSeries } from '../../../store/elasticity-results.ts';
 import type { MetricSeries, TimelineSeries } from '../../../store/run-document.ts';
 import { quantity } from '../format.ts';
 import type { Bar, Chart, ChartLimit, ChartSeries } from './chart.ts';
@@ -34,6 +35,7 @@ export function timelineCharts(
       line('P99', 3, timeline.latencyP99Ms),
     ]),
     rateChart(timeline),
+    timeline.replicas !== undefined && scaledChart(timeline.replicas),
     failureChart(failures),
     chartOf({
       id: 'flight',
@@ -136,6 +138,22 @@ function engineCharts(metrics: MetricSeries, limits: ChartLimits): Chart[] {
       scale: () => linearScale(100),
     }),
   ];
+}
+
+function scaledChart({ desired, existing, ready }: ReplicaSeries): Chart {
+  return chartOf({
+    id: 'scaled',
+    title: 'Scaled replicas',
+    note: 'desired, existing (which includes those that start) and ready, at the end of each interval',
+    about: 'Desired, existing and ready replicas that are scaled',
+    unit: '',
+    series: [
+      { name: 'desired', kind: 'step', look: 4, values: desired },
+      { name: 'existing', kind: 'step', look: 2, values: existing },
+      { name: 'ready', kind: 'step', look: 1, values: ready },
+    ],
+    scale: values => linearScale(Math.max(1, ...values), true),
+  });
 }
 
 function replicaChart(ready: TimelineSeries['ready']): Chart {

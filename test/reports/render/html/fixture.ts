@@ -157,6 +157,7 @@ export function passingRun(): RenderInput {
     distributions: curvesOf(samples),
     notable: notableOf(samples),
     events: EVENTS,
+    decisions: [],
     document: {
       schema: 1,
       id: '20260504-102107-node-loss-42',

@@ -7,6 +7,7 @@ import { JUDGED } from './judged-runs.ts';
 import { measuredRun } from './measured-run.ts';
 import { notedRun } from './noted-run.ts';
 import { retriedRun } from './retried-run.ts';
+import { DECISIONS, SCALED } from './scaled-run.ts';
 
 /** Many drops and failures, SLOs missed and inconclusive, a latency peak, no finite upper bound. */
 export function failingRun(): RenderInput {
@@ -59,32 +60,17 @@ export function failingRun(): RenderInput {
       faults: run.document.faults.map(fault =>
         fault.id === 'kill' ? { ...fault, healedAtMs: null, healVerified: false } : fault,
       ),
-      scaling: [
-        {
-          trigger: 'load:hold',
-          stepAtMs: 20_000,
-          signalAtMs: 22_500,
-          decidedAtMs: 23_000,
-          startedAtMs: 23_400,
-          readyAtMs: 29_400,
-          firstServedAtMs: 29_900,
-          restoredAtMs: 33_000,
-        },
-        {
-          trigger: 'kill',
-          stepAtMs: 24_000,
-          signalAtMs: 26_000,
-          decidedAtMs: null,
-          startedAtMs: null,
-          readyAtMs: null,
-          firstServedAtMs: null,
-          restoredAtMs: null,
-        },
-      ],
+      ...SCALED,
     },
     {
+      decisions: DECISIONS,
       timeline: {
         ...run.timeline,
+        replicas: {
+          desired: run.timeline.offered.map((_, second) => (second < 23 ? 3 : 5)),
+          existing: run.timeline.offered.map((_, second) => (second < 23 ? 3 : 5)),
+          ready: run.timeline.offered.map((_, second) => (second < 29 ? 3 : 5)),
+        },
         ttftP99Ms: at(run.timeline.ttftP99Ms, value => value * 9).map((value, second) =>
           second === 27 ? null : value,
         ),

@@ -1,0 +1,80 @@
+import type { TimedEvent } from '../../../../harness/history.ts';
+import { isFailure, type RequestRecord } from '../../../../harness/requests.ts';
+import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../../check.ts';
+import { EXISTING } from '../../elasticity/provision.ts';
+import { replicaEvents, replicasBetween, scaleEvents } from '../../elasticity/replicas.ts';
+
+/** `lost(drain) <= 0`: requests that failed because scaling down ended their replica. */
+export const check = checkOf<Objective>({
+  kind: 'lost',
+  words: ['lost'],
+  parse(statement) {
+    statement.oneOf(['drain'], 'what requests are lost by');
+    return statement.atMost('');
+  },
+  // Those that are interrupted or abandoned while their replica ends may be lost, too, and count as such.
+  leavesOut: () => ['dropped'],
+  judge,
+});
+
+/** Time after the end of a replica in which its clients learn of it, in ms. */
+const NOTICE_MS = 1000;
+
+interface Drain {
+  readonly replica: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/**
+ * Requests that were in flight while a replica that was scaled down ended, and did not complete. Lost are those that name it as their
+ * upstream; those that name none, or were sent several times, may have been its requests: they count for the upper bound alone.
+ */
+function judge(objective: Objective, { requests, run, window }: Evidence): Finding {
+  const drains = drainsOf(run.events).filter(({ fromMs }) => fromMs >= window.fromMs && fromMs < window.toMs);
+  if (drains.length === 0) return undecided('inconclusive', 'No replica was scaled down in the window.');
+  const exposed = requests.filter(request => isFailure(request) || request.outcome === 'abandoned');
+  const isIn = ({ sentMs, endMs }: RequestRecord, { fromMs, toMs }: Drain) =>
+    sentMs !== null && sentMs <= toMs && endMs >= fromMs && endMs <= toMs + NOTICE_MS;
+  const lost = exposed.filter(request =>
+    drains.some(drain => drain.replica === request.upstream && isIn(request, drain)),
+  );
+  // Of several attempts only the last names its upstream.
+  const unclear = exposed.filter(
+    request =>
+      !lost.includes(request) &&
+      (request.upstream === '' || (request.attempts ?? 1) > 1) &&
+      drains.some(drain => isIn(request, drain)),
+  );
+  const found = {
+    measured: lost.length,
+    lower: lost.length,
+    upper: lost.length + unclear.length,
+    samples: drains.length,
+  };
+  const served = new Set(drains.map(({ replica }) => replica));
+  const known = run.records.some(({ upstream }) => served.has(upstream));
+  const verdict = verdictOf(objective, found);
+  const also = unclear.length > 0 ? `; ${unclear.length} more failed meanwhile without naming their replica` : '';
+  const reason = `${lost.length} requests were lost by ${drains.length} ${drains.length === 1 ? 'replica' : 'replicas'} that scaling down ended${also}`;
+  if (verdict === 'pass' && !known)
+    return { ...found, verdict: 'inconclusive', reason: `${reason}, but no response named one of these replicas.` };
+  return { ...found, verdict, reason: `${reason}.` };
+}
+
+/** Replicas that scaling down ended, which are the last ones, each from the change of the desired number until it had stopped. */
+function drainsOf(events: readonly TimedEvent[]): Drain[] {
+  const endMs =
+    events.find(event => event.type === 'phase' && event.phase === 'down')?.atMs ?? Number.POSITIVE_INFINITY;
+  const states = replicaEvents(events);
+  return scaleEvents(events)
+    .filter(({ atMs, from, to }) => atMs < endMs && to < from)
+    .flatMap(({ from, to, atMs: fromMs }) =>
+      replicasBetween(from, to).flatMap(replica => {
+        const own = states.filter(event => event.replica === replica);
+        const isThere = EXISTING.includes(own.findLast(({ atMs }) => atMs <= fromMs)?.state ?? '');
+        const stopped = own.find(({ state, atMs }) => state === 'stopped' && atMs >= fromMs);
+        return isThere ? [{ replica, fromMs, toMs: Math.min(endMs, stopped?.atMs ?? endMs) }] : [];
+      }),
+    );
+}

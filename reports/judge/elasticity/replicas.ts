@@ -1,0 +1,28 @@
+import type { TimedEvent } from '../../../harness/history.ts';
+
+/** Deployment that the Scale API of a stack scales, and the service of its replicas. */
+export const SCALED = 'inference';
+
+/** Events of the scaled replicas. */
+export function replicaEvents(events: readonly TimedEvent[]) {
+  return events.filter(event => event.type === 'replica').filter(({ service }) => service === SCALED);
+}
+
+/** Changes of the desired number of replicas. */
+export function scaleEvents(events: readonly TimedEvent[]) {
+  return events.filter(event => event.type === 'scale').filter(({ deployment }) => deployment === SCALED);
+}
+
+/** Decisions of the autoscaler, in order. */
+export function decisionEvents(events: readonly TimedEvent[]) {
+  return events
+    .filter(event => event.type === 'decision')
+    .filter(({ deployment }) => deployment === SCALED)
+    .sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Replicas that a change of their number adds or ends, which are the last ones. */
+export function replicasBetween(from: number, to: number): string[] {
+  const first = Math.min(from, to);
+  return Array.from({ length: Math.abs(to - from) }, (_, index) => `${SCALED}-${first + index + 1}`);
+}

@@ -1,0 +1,39 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { RunEvent } from '../../harness/history.ts';
+import { readBytes } from '../../harness/input/files.ts';
+
+const MAX_BYTES = 256 * 2 ** 20;
+
+/** A decision, with its time by the wall clock in ms since 1970. */
+export type LoggedDecision = Extract<RunEvent, { type: 'decision' }> & { readonly wallMs: number };
+
+/**
+ * Decisions in the log that an autoscaler left in the directory of a run; none without one. Other lines, and one that a kill cut off, are skipped.
+ * @throws Error for a log of more than 256 MiB
+ */
+export function readDecisions(directory: string, deployment = 'inference'): LoggedDecision[] {
+  const path = join(directory, 'autoscaler.log');
+  if (!existsSync(path)) return [];
+  return readBytes(path, MAX_BYTES)
+    .toString()
+    .split('\n')
+    .flatMap(line => decisionIn(line, deployment) ?? []);
+}
+
+function decisionIn(line: string, deployment: string): LoggedDecision | undefined {
+  if (!line.includes('"desired"')) return undefined;
+  try {
+    const { time, current, desired, sampleAgeMs, msg, ...details } = JSON.parse(line) as Readonly<
+      Record<string, unknown>
+    >;
+    // What the HPA proposes, what another policy wanted, or what it decided where it has no windows and limits.
+    const proposal = details.proposal ?? details.wanted ?? desired;
+    if (![time, current, desired, proposal].every(Number.isFinite) || typeof msg !== 'string') return undefined;
+    const counts = { current, proposal, desired } as Pick<LoggedDecision, 'current' | 'proposal' | 'desired'>;
+    const age = typeof sampleAgeMs === 'number' && { sampleAgeMs };
+    return { type: 'decision', deployment, ...counts, ...age, reason: msg, wallMs: time as number };
+  } catch {
+    return undefined;
+  }
+}
