@@ -79,7 +79,7 @@ const unit = [
   'test/stack/gateway/limits/limiter.test.ts',
   'test/stack/gateway/upstream/{balancer,discovery,ejection,health,upstreams}.test.ts',
   'test/stack/inference/{calibration,engine,parts}.test.ts',
-  'test/stack/observability/{exposition,products}.test.ts',
+  'test/stack/observability/{exposition,metrics-text,products}.test.ts',
   'test/stack/redis/render-redis-config.test.ts',
 ];
 

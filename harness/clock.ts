@@ -99,7 +99,8 @@ export async function withLimit<T>(
   try {
     return await Promise.race([task(either), aborted]);
   } finally {
-    finished.abort();
+    // With a reason, since each abort without one costs an exception with its stack.
+    finished.abort('finished');
   }
 }
 

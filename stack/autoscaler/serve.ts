@@ -1,5 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { foreignSite } from '../../harness/http/own-names.ts';
+import { requestTarget } from '../../harness/http/request-target.ts';
+import { metricsText } from '../observability/metrics-text.ts';
 import { drainServer, listen, parseListen, type ServiceContext } from '../service-program.ts';
 import { requireToken, TOKEN_VARIABLE } from '../token.ts';
 import { Autoscaler } from './autoscaler.ts';
@@ -60,10 +62,10 @@ async function respond(
 ): Promise<void> {
   const send = (status: number, text: string, type = 'text/plain; charset=utf-8') =>
     response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(text) }).end(text);
-  const path = request.url?.split('?', 1)[0];
+  const { path, query } = requestTarget(request) ?? {};
   if (foreignSite(request, names) !== undefined) send(403, 'forbidden\n');
   else if (request.method !== 'GET' && request.method !== 'HEAD') send(405, 'method not allowed\n');
   else if (path === '/healthz' || path === '/readyz') send(200, 'ok\n');
-  else if (path === '/metrics') send(200, await registry.metrics(), registry.contentType);
+  else if (path === '/metrics') send(200, await metricsText([registry], query), registry.contentType);
   else send(404, 'not found\n');
 }

@@ -4,6 +4,7 @@ import { messageOf } from '../../harness/errors.ts';
 import { foreignSite } from '../../harness/http/own-names.ts';
 import { requestTarget } from '../../harness/http/request-target.ts';
 import type { Random } from '../../harness/random.ts';
+import { metricsText } from '../observability/metrics-text.ts';
 import { tokenCheck } from '../token.ts';
 import type { ControlConfig } from './config.ts';
 import type { NodeInfo } from './consul/catalog-json.ts';
@@ -31,6 +32,9 @@ interface ControlOptions {
   readonly probe: Probe;
   readonly log: (line: Readonly<Record<string, unknown>>, message: string) => void;
 }
+
+// The reason of an abort that nobody reads; without one, each abort costs an exception with its stack.
+const DISCONNECTED = 'disconnected';
 
 /** Interval between ticks of the registry, the maximum delay until an expired TTL is detected. */
 const TICK_MS = 50;
@@ -110,7 +114,7 @@ export class Control implements Disposable {
   async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const receivedMs = this.#options.clock.nowMs();
     const disconnected = new AbortController();
-    response.once('close', () => disconnected.abort());
+    response.once('close', () => disconnected.abort(DISCONNECTED));
     const signal = AbortSignal.any([disconnected.signal, this.#stop.signal]);
     let name = 'other';
     try {
@@ -156,7 +160,10 @@ export class Control implements Disposable {
         GET: exchange => sendText(exchange, this.#draining ? 503 : 200, this.#draining ? 'draining\n' : 'ready\n'),
       }),
       route('/metrics', {
-        GET: async to => sendText(to, 200, await registry.metrics(), { 'content-type': registry.contentType }),
+        GET: async to =>
+          sendText(to, 200, await metricsText([registry], to.query.toString()), {
+            'content-type': registry.contentType,
+          }),
       }),
     ];
   }

@@ -1,5 +1,6 @@
 import { Counter, Histogram, Registry } from 'prom-client';
 import { computedGauge } from '../observability/computed-gauge.ts';
+import { metricsText } from '../observability/metrics-text.ts';
 import type { Engine, Step } from './engine/engine.ts';
 import { gpuMetrics, type MetricSources } from './gpu-metrics.ts';
 
@@ -47,10 +48,9 @@ export class Metrics {
 
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
 
-  /** All metrics in the Prometheus text format. */
-  async text(): Promise<string> {
-    const texts = await Promise.all([this.#engine, this.#gpu, this.#process].map(registry => registry.metrics()));
-    return texts.join('\n');
+  /** Metrics in Prometheus' text format, see {@link metricsText}. */
+  text(query?: string): Promise<string> {
+    return metricsText([this.#engine, this.#gpu, this.#process], query);
   }
 
   recordStep(step: Step): void {

@@ -62,7 +62,7 @@ async function route(
   response: ServerResponse,
 ): Promise<void> {
   const { service, config, names, isShuttingDown } = options;
-  const { path = '' } = requestTarget(request) ?? {};
+  const { path = '', query } = requestTarget(request) ?? {};
   if (path === '/v1/chat/completions' || path === '/v1/completions') {
     requireMethod('POST', request);
     if (broken.isBroken) return broken.respond(request, response);
@@ -80,7 +80,8 @@ async function route(
   if (path === '/health') return sendText(response, service.ready ? 200 : 503, '');
   if (path === '/readyz') return sendText(response, mayServe ? 200 : 503, mayServe ? 'ready\n' : 'not ready\n');
   if (path === '/metrics') refuse(foreignSite(request, names));
-  if (path === '/metrics') return sendText(response, 200, await service.metrics.text(), service.metrics.contentType);
+  if (path === '/metrics')
+    return sendText(response, 200, await service.metrics.text(query), service.metrics.contentType);
   if (path === '/v1/models') return sendJson(response, 200, JSON.stringify(modelList(config)));
   throw new ApiError(404, 'NotFoundError', `The path ${path} does not exist.`);
 }

@@ -2,6 +2,8 @@ import type { Agent } from 'undici';
 import type { Replica, RunningStack } from '../../harness/contracts.ts';
 import { type MetricsSource, type Readings, SAMPLE_INTERVAL_MS, type SamplingJob } from '../../harness/metrics.ts';
 import { endpointAgent, type MetricsEndpoint, readEndpoint } from './endpoint.ts';
+import { queryOf } from './metrics-text.ts';
+import { OWN_SERIES } from './series.ts';
 
 /** Settings of {@link scrapeReplicas} and {@link scrapeEndpoints}. */
 export interface ScraperOptions {
@@ -35,7 +37,7 @@ export function scrapeEndpoints(endpoints: readonly MetricsEndpoint[], options: 
 function endpointsOf({ name, url, state, metricsPath }: Replica): MetricsEndpoint[] {
   const runs = state === 'ready' || state === 'starting';
   if (metricsPath === undefined || !runs || !url.startsWith('http:')) return [];
-  return [{ name, url: url + metricsPath }];
+  return [{ name, url: url + metricsPath + queryOf(OWN_SERIES) }];
 }
 
 function scraping(

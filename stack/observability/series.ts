@@ -69,11 +69,16 @@ export const KEPT_SERIES: Readonly<Record<string, KeptSeries>> = {
   process_resident_memory_bytes: { metric: 'memoryMiB', fold: 'max', factor: 2 ** -20, decimals: 2 },
 };
 
+/** Names of {@link KEPT_SERIES} that services of a stack export. */
+export const OWN_SERIES = Object.keys(KEPT_SERIES).filter(name =>
+  /^(?:vllm:(?!gpu_)|DCGM_|gateway_|process_)/.test(name),
+);
+
 /** Engines whose names have a colon, which Ray and some collectors turn into an underscore; Ray also puts a prefix before it. */
 const RENAMED = /^(?:ray_)?(vllm|sglang|llamacpp)[_:]/;
 
 function originalName(name: string): string {
-  return name.replace(RENAMED, '$1:');
+  return Object.hasOwn(KEPT_SERIES, name) ? name : name.replace(RENAMED, '$1:');
 }
 
 /** Whether a series is kept. */

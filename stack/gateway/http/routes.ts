@@ -1,4 +1,6 @@
 import { foreignSite } from '../../../harness/http/own-names.ts';
+import { requestTarget } from '../../../harness/http/request-target.ts';
+import { metricsText } from '../../observability/metrics-text.ts';
 import type { GatewayConfig } from '../config.ts';
 import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
@@ -133,7 +135,7 @@ async function sendMetrics(exchange: Exchange, { names, forwardContext }: RouteC
   const foreign = foreignSite(exchange.request, names);
   if (foreign !== undefined) throw new ApiError(403, 'permission_denied', `Permission denied: ${foreign}.`);
   const { registry } = forwardContext.metrics;
-  const text = await registry.metrics();
+  const text = await metricsText([registry], requestTarget(exchange.request)?.query);
   exchange.response.writeHead(200, ['content-type', registry.contentType, ...exchange.headers()]);
   exchange.response.end(text);
 }
