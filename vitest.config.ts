@@ -70,6 +70,7 @@ const unit = [
   'test/stack/service-program.test.ts',
   'test/stack/autoscaler/{activation,manifest,keda,measure,decision-text}.test.ts',
   'test/stack/autoscaler/{hpa,policy}/*.test.ts',
+  'test/stack/capacity/*.test.ts',
   'test/stack/control/{parts,registry}.test.ts',
   'test/stack/edge/certificates.test.ts',
   'test/stack/gateway/{config,virtual-time}.test.ts',
