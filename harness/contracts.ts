@@ -151,6 +151,8 @@ export interface RunningStack extends AsyncDisposable {
   refusals?(): readonly Refusals[];
   /** Also kills the process group of `pid` if the harness dies without stopping the stack. */
   protect(pid: number): void;
+  /** Told when the load phase starts, on the clock of {@link UpOptions}; absent where nothing depends on that. */
+  loadStarts?(startAtMs: number): void;
 }
 
 /** Starts stacks. `Topology` describes their services and links. */

@@ -132,6 +132,7 @@ async function runLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack)
   const at = new Date(clock.date().getTime() + inMs).toISOString();
   // All times count from here, so that a delay between the two readings does not shift them.
   history.append({ type: 'start', inMs, at }, nowMs);
+  stack.loadStarts?.(startAtMs);
   const record: SamplingJob['record'] = (takenAtMs, readings) =>
     history.append({ type: 'sample', seenMs: history.at(takenAtMs), readings });
   await using _sampling = parts.metrics?.start({ stack, clock, startAtMs, record });

@@ -111,7 +111,9 @@ class Stack {
     );
     const machine = { clock, network: this.#driver.network };
     const certificate = await entryCertificate(this.#topology, entries[0]!, replicas, this.#driver.edge, machine);
-    this.#scaling = followScale(links, replicas, machine, { token, observer });
+    const { capacity } = this.#topology;
+    const scaling = followScale(links, replicas, machine, { token, observer, capacity });
+    this.#scaling = scaling;
     return {
       entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
       entryCertificate: certificate,
@@ -136,6 +138,7 @@ class Stack {
       send: ({ url }, request, sendSignal) =>
         this.#driver.send(url, { ...request, headers: tokenHeaders(token) }, sendSignal),
       refusals: () => refusalsIn(join(directory, `${PROXY}.log`)),
+      loadStarts: startAtMs => scaling.loadStarts(startAtMs),
       protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),
       [Symbol.asyncDispose]: () => this.#takeDown(),
     };

@@ -1,9 +1,13 @@
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import type { StackObserver } from '../harness/cluster/observer.ts';
-import type { Link, Replica } from '../harness/contracts.ts';
+import type { Link } from '../harness/contracts.ts';
 import type { Machine } from '../harness/host/network.ts';
+import type { CapacityPlan } from '../stack/capacity/spec.ts';
 import { tokenHeaders } from '../stack/token.ts';
+import { ClusterPlaces } from './places/cluster.ts';
+import type { Places, TimedReplica } from './places/places.ts';
+import { UnlimitedPlaces } from './places/unlimited.ts';
 
 /** Deployment whose replicas can be scaled. */
 const DEPLOYMENT = 'inference';
@@ -11,20 +15,40 @@ const PATH = `/apis/apps/v1/namespaces/default/deployments/${DEPLOYMENT}`;
 const RETRY_MS = 200;
 const REPORT_EVERY_MS = 250;
 const RESPONSE_LIMIT_MS = 2000;
+/** So many pods have a message, of so many characters: control reads 1 MiB, and there may be 10,000 pods. */
+const MAX_MESSAGES = 1000;
+const MAX_MESSAGE_LENGTH = 300;
+
+/** A pod as it is reported to control; times are ISO 8601. */
+interface ReportedPod {
+  readonly name: string;
+  readonly phase: 'Pending' | 'Running';
+  readonly ready: boolean;
+  readonly nodeName?: string;
+  readonly message?: string;
+  readonly startTime?: string;
+  readonly readySince?: string;
+  readonly deletionTimestamp?: string;
+}
 
 interface Scale {
   readonly metadata: { readonly uid: string; readonly annotations?: Readonly<Record<string, string>> };
   readonly spec: { readonly replicas: number };
 }
 
-/** A replica that says when its instance was started, and when it entered its state, on the clock of its platform. */
-type TimedReplica = Replica & { readonly startedAtMs?: number | undefined; readonly stateAtMs?: number | undefined };
-
 /** What {@link followScale} needs besides the stack. */
 export interface ScalingOptions {
   readonly token: string;
   /** Told of every change. */
   readonly observer: StackObserver;
+  /** Nodes on which replicas need a place. @default there is room for all */
+  readonly capacity?: CapacityPlan | undefined;
+}
+
+/** What follows the scale of a stack. */
+export interface Scaling extends AsyncDisposable {
+  /** See {@link RunningStack.loadStarts}. */
+  loadStarts(startAtMs: number): void;
 }
 
 /**
@@ -42,15 +66,20 @@ export function followScale(
   links: readonly Link[],
   replicas: readonly TimedReplica[],
   { clock, network }: Machine,
-  { token, observer }: ScalingOptions,
-): AsyncDisposable {
+  { token, observer, capacity }: ScalingOptions,
+): Scaling {
   const link = links.find(({ name }) => name === 'operator→control');
   const stopping = new AbortController();
   const { signal } = stopping;
-  if (!link) return { [Symbol.asyncDispose]: async () => {} };
+  if (!link) return { loadStarts: () => {}, [Symbol.asyncDispose]: async () => {} };
+  const own = replicas.filter(({ service }) => service === DEPLOYMENT);
+  const places = capacity
+    ? new ClusterPlaces(capacity, own, clock, observer)
+    : new UnlimitedPlaces(DEPLOYMENT, own, clock);
   const scaler = new Scaler(
     `http://${link.listen}${PATH}`,
-    replicas.filter(({ service }) => service === DEPLOYMENT),
+    own,
+    places,
     tokenHeaders(token),
     { clock, network },
     observer,
@@ -66,7 +95,9 @@ export function followScale(
     repeatedly(() => scaler.report(signal), REPORT_EVERY_MS),
   ]);
   return {
+    loadStarts: startAtMs => places.loadStarts(startAtMs),
     async [Symbol.asyncDispose]() {
+      places[Symbol.dispose]();
       stopping.abort();
       await over;
     },
@@ -76,20 +107,19 @@ export function followScale(
 class Scaler {
   readonly #url: string;
   readonly #replicas: readonly TimedReplica[];
+  readonly #places: Places;
   readonly #headers: Readonly<Record<string, string>>;
   readonly #machine: Machine;
   readonly #observer: StackObserver;
   /** Wall-clock time of 0 on the machine's clock, so that one instant is always reported as the same time. */
   readonly #originMs: number;
-  /** When replicas were told to end, on the machine's clock. */
-  readonly #endedAtMs = new Map<TimedReplica, number>();
-  #wanted: number;
   #uid: string | undefined;
   #reported = '';
 
   constructor(
     url: string,
     replicas: readonly TimedReplica[],
+    places: Places,
     headers: Readonly<Record<string, string>>,
     machine: Machine,
     observer: StackObserver,
@@ -99,8 +129,8 @@ class Scaler {
     this.#headers = headers;
     this.#url = url;
     this.#replicas = replicas;
+    this.#places = places;
     this.#originMs = machine.clock.date().getTime() - machine.clock.nowMs();
-    this.#wanted = replicas.filter(({ state }) => state !== 'stopped').length;
   }
 
   /** Follows one watch to its end. @throws if it breaks */
@@ -115,6 +145,7 @@ class Scaler {
 
   /** Sends control the replicas if they have changed. @throws if that fails */
   async report(signal: AbortSignal): Promise<void> {
+    this.#places.refresh();
     const pods = this.#pods();
     const existing = pods.filter(({ phase, deletionTimestamp }) => phase === 'Running' && !deletionTimestamp);
     const readyReplicas = existing.filter(({ ready }) => ready).length;
@@ -125,26 +156,31 @@ class Scaler {
   }
 
   /**
-   * Replicas as pods: those that are wanted, of which some may not exist yet or never will, and those that are ending. One that has
+   * Replicas as pods: those that are wanted, of which some have no place yet or never will, and those that are ending. One that has
    * crashed is unready, and still the same pod.
    */
-  #pods() {
-    const count = Math.max(this.#wanted, this.#replicas.length);
-    return Array.from({ length: count }, (_, index) => this.#replicas[index]).flatMap((replica, index) => {
-      const isWanted = index < this.#wanted;
+  #pods(): ReportedPod[] {
+    const wanted = new Set(this.#places.wanted);
+    const names = new Set([...this.#replicas.map(({ name }) => name), ...wanted]);
+    return [...names].flatMap((name, nth): ReportedPod[] => {
+      const replica = this.#replicas.find(each => each.name === name);
+      const { node: nodeName, message, isEnding = !wanted.has(name) } = this.#places.of(name);
+      const hasMessage = message !== undefined && nth < MAX_MESSAGES;
+      const place = {
+        ...(nodeName !== undefined && { nodeName }),
+        ...(hasMessage && { message: message.slice(0, MAX_MESSAGE_LENGTH) }),
+      };
       if (!replica || replica.state === 'stopped')
-        return isWanted
-          ? [{ name: replica?.name ?? `${DEPLOYMENT}-${index + 1}`, phase: 'Pending', ready: false }]
-          : [];
-      const { name, state, startedAtMs, stateAtMs } = replica;
-      const endedAtMs = this.#endedAtMs.get(replica);
+        return wanted.has(name) ? [{ name, phase: 'Pending', ready: false, ...place }] : [];
+      const { state, startedAtMs, stateAtMs } = replica;
+      const endedAtMs = this.#places.endedAtMs(name);
       const readySinceMs = state === 'starting' ? startedAtMs : stateAtMs;
       return [
         {
-          ...{ name, phase: 'Running', ready: state === 'ready' },
+          ...{ name, phase: 'Running', ready: state === 'ready', ...(nodeName !== undefined && { nodeName }) },
           ...(startedAtMs !== undefined && { startTime: this.#timeOf(startedAtMs) }),
           ...(readySinceMs !== undefined && { readySince: this.#timeOf(readySinceMs) }),
-          ...(!isWanted && endedAtMs !== undefined && { deletionTimestamp: this.#timeOf(endedAtMs) }),
+          ...(isEnding && endedAtMs !== undefined && { deletionTimestamp: this.#timeOf(endedAtMs) }),
         },
       ];
     });
@@ -158,21 +194,15 @@ class Scaler {
     const { uid, annotations } = metadata;
     const isAnother = this.#uid !== undefined && this.#uid !== uid;
     this.#uid = uid;
-    if (isAnother && replicas !== this.#wanted) {
-      await this.#patch('/scale', JSON.stringify({ spec: { replicas: this.#wanted } }), signal);
+    const before = this.#places.wanted.length;
+    if (isAnother && replicas !== before) {
+      await this.#patch('/scale', JSON.stringify({ spec: { replicas: before } }), signal);
       return;
     }
-    const before = this.#wanted;
-    this.#wanted = replicas;
     if (before === replicas) return;
     const reason = annotations?.['squall/reason'] ?? '';
     this.#observer.scale?.({ deployment: DEPLOYMENT, from: before, to: replicas, reason });
-    for (const replica of this.#replicas.slice(before, replicas)) void replica.release();
-    for (const replica of this.#replicas.slice(replicas, before)) {
-      this.#endedAtMs.set(replica, this.#machine.clock.nowMs());
-      replica.hold();
-      void replica.terminate();
-    }
+    this.#places.want(replicas);
   }
 
   async #patch(path: string, body: string, signal: AbortSignal): Promise<void> {

@@ -23,6 +23,7 @@ import { settleOptions } from '../stack/options.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
 import { badScenario } from './bad-scenario.ts';
 import { withAutoscaler } from './input/autoscaler.ts';
+import { checkCapacity } from './input/capacity.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
 import { requireSplittable, scheduledIn } from './load/split.ts';
@@ -80,6 +81,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   requireUnique(faults, 'faults', 'id');
   requireUnique(scenario.slos, 'slos', 'name');
   const endMs = loadEndMs({ load });
+  if (!external) checkCapacity(scenario.stack, endMs);
   for (const [index, { atMs }] of faults.entries())
     if (atMs >= endMs)
       throw badScenario(`faults[${index}].at`, `before the load ends at ${endMs / 1000}s`, `${atMs / 1000}s`);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { autoscalerOptionsSchema } from './autoscaler/options.ts';
+import { capacityOptionsSchema } from './capacity/options.ts';
 import { edgeOptionsSchema } from './edge/options.ts';
 import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
@@ -125,6 +126,10 @@ export const stackOptionsSchema = z.strictObject({
     .union([z.literal('off'), autoscalerOptionsSchema])
     .default('off')
     .describe('the HorizontalPodAutoscaler of Kubernetes, which scales the inference replicas; needs `control`'),
+  capacity: z
+    .union([z.literal('off'), capacityOptionsSchema])
+    .default('off')
+    .describe('nodes with GPUs on which replicas need a place; needs `control`. off: there is room for all'),
   edge: tool(edgeOptions, 'nginx in front of the gateways'),
   redis: tool(redisOptions, 'Redis, where gateways share their rate limits'),
   prometheus: tool(prometheusOptionsSchema, 'Prometheus, which scrapes every service, with rules and alerts'),

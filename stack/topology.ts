@@ -3,6 +3,7 @@ import type { SecretBytes } from '../harness/host/secrets.ts';
 import type { Login } from '../harness/http/login.ts';
 import { maxInference } from './autoscaler/bounds.ts';
 import { autoscalerReplica } from './autoscaler/replica.ts';
+import { type CapacityPlan, capacityPlan } from './capacity/spec.ts';
 import { controlReplica } from './control/replica.ts';
 import { makeAuthority } from './edge/certificates.ts';
 import { type EntryAuthority, edgeReplica } from './edge/replica.ts';
@@ -53,6 +54,8 @@ export interface Topology {
   readonly entryAuthority?: EntryAuthority;
   /** Login of the stack's Prometheus, if it has one. */
   readonly prometheusLogin?: Login;
+  /** Nodes for inference replicas; absent where there is room for all. */
+  readonly capacity?: CapacityPlan;
 }
 
 /** What no two stacks have in common. */
@@ -88,7 +91,7 @@ export function topologyOf(
     redisPassword: newToken(secret),
     zones: zonesNamed(options.zones),
   };
-  const { gateway, edge, redis, prometheus, control, autoscaler } = options;
+  const { gateway, edge, redis, prometheus, control, autoscaler, capacity } = options;
   const hasTls = edge !== 'off' && edge.tls !== 'off';
   const entryAuthority = hasTls ? lazily(() => makeAuthority(now)) : undefined;
   const prometheusLogin = prometheus === 'off' ? undefined : { username: 'squall', password: newToken(secret) };
@@ -111,6 +114,7 @@ export function topologyOf(
     authorization: `Bearer ${apiKey}`,
     ...(entryAuthority ? { entryAuthority } : {}),
     ...(prometheusLogin ? { prometheusLogin } : {}),
+    ...(capacity === 'off' ? {} : { capacity: capacityPlan(capacity, parts) }),
   };
 }
 

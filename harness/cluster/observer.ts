@@ -14,7 +14,7 @@ export interface NodeChange {
   readonly pool: string;
   readonly zone: string;
   readonly state: 'booting' | 'ready' | 'notice' | 'taken' | 'stopped';
-  /** In dollars, per hour of production: see `timeScale`. */
+  /** In dollars, per hour of the run: rates of requests are not scaled either. */
   readonly pricePerHour: number;
   readonly gpus: number;
   /** Whether its provider may take it. @default false */

@@ -10,6 +10,7 @@ import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-
 import type { RunFacts } from './check.ts';
 import { cacheUse } from './counters.ts';
 import { loadCounts, windowResult } from './counts.ts';
+import { capacityOf } from './elasticity/capacity.ts';
 import { costResult, decisionRows, replicaSeries, scalingOf } from './elasticity/summary.ts';
 import { eventRows } from './event-rows.ts';
 import { distributionsOf } from './figures/distributions.ts';
@@ -105,6 +106,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     faults: run.faults.map(faultResult),
     ...(scaling && { scaling }),
     ...(cost && { cost }),
+    ...capacityOf(events, endMs(run)),
     artifacts,
   };
   const injectionsMs = run.faults.map(beginOf).filter(ms => ms !== null);

@@ -154,6 +154,19 @@ export function formatCacheUse({ queries, hits }: RunDocument['prefixCache'] & {
   return `${hits} of ${queries} tokens (${formatPercent(hits, queries)})`;
 }
 
+/** Nodes and waiting pods on one line: `gpu 2 nodes, spot 3.4 nodes (2 booted, 1 taken); 1 pod waited or was evicted, inference-5 for 4 s: …`. */
+export function formatCapacity({ pools, waiting, waited }: RunDocument['capacity'] & {}): string {
+  const nodes = pools.map(({ pool, nodes, booted, taken }) => {
+    const changes = [...(booted > 0 ? [`${booted} booted`] : []), ...(taken > 0 ? [`${taken} taken`] : [])].join(', ');
+    return `${pool} ${nodes} node${nodes === 1 ? '' : 's'}${changes && ` (${changes})`}`;
+  });
+  const [first] = waiting;
+  const pods = first
+    ? `; ${waited} pod${waited === 1 ? '' : 's'} waited or lost their place, ${first.replica} for ${formatMs(first.waitedMs)}: ${first.reason}`
+    : '';
+  return oneLine(`${nodes.join(', ')}${pods}`);
+}
+
 /** Headers of a response on one line: `content-type: text/html, server: nginx`; empty for none. */
 export function formatHeaders({ headers = {} }: LoadNote): string {
   const pairs = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);

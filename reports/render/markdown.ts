@@ -7,6 +7,7 @@ import {
   failureNotes,
   firstUnit,
   formatCacheUse,
+  formatCapacity,
   formatCost,
   formatErrors,
   formatHeaders,
@@ -68,6 +69,7 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
     ),
     document.cost ? `Cost: ${text(formatCost(document.cost))}.` : '',
     `Load (${text(load.engine)}): ${load.offered} offered${formatLate(document)}, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.${document.upstreams ? ` Served by ${text(formatUpstreams(document))}.` : ''}${document.prefixCache ? ` Prefix caches of the engines: ${formatCacheUse(document.prefixCache)}.` : ''}`,
+    document.capacity ? `Capacity: ${text(formatCapacity(document.capacity))}.` : '',
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;

@@ -5,6 +5,7 @@ import {
   FAILURES_TITLE,
   failureNotes,
   firstUnit,
+  formatCapacity,
   formatCost,
   formatErrors,
   formatInterval,
@@ -74,6 +75,7 @@ export function renderTerminal(
     cut(
       `  load ${load.offered} offered${formatLate(document)}, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}`,
     ),
+    ...(document.capacity ? [cut(`  capacity ${formatCapacity(document.capacity)}`)] : []),
     '',
     ...noteLines(document, Math.max(20, columns), paint),
     '',

@@ -1,6 +1,7 @@
 import type { MergedSegment } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import type { AttackPoint, ConnectionCounts, LoadNote } from '../../harness/requests.ts';
+import type { CapacityResult } from './capacity-results.ts';
 import type { CostResult, DecisionRow, ReplicaSeries, ScalingResult } from './elasticity-results.ts';
 
 /** Verdict of an SLO or of a run. */
@@ -164,6 +165,8 @@ export interface RunDocument {
   readonly scaling?: readonly ScalingResult[];
   /** Absent where nothing has a price, or no request completed. */
   readonly cost?: CostResult;
+  /** Absent in a stack without nodes. */
+  readonly capacity?: CapacityResult;
   readonly artifacts: Readonly<Record<string, string>>;
 }
 

@@ -13,13 +13,16 @@ export function maxInference({ inference, autoscaler }: TopologyParts['options']
   return Math.max(replicas, Math.min(MAX_REPLICAS, boundsOf(autoscaler).maxReplicas));
 }
 
-/** Bounds of the Scale API: an autoscaler may ask for more replicas than there can be, which then stay pending. */
+/** Largest number of replicas that the Scale API lets be asked for. */
+const MAX_SCALE = 10_000;
+
+/** Bounds of the Scale API: an autoscaler, or anybody where nodes limit them, may ask for more replicas than there can be, which then stay pending. */
 export function scaleBounds(options: TopologyParts['options']): { readonly min: number; readonly max: number } {
   const max = maxInference(options);
-  const { autoscaler } = options;
-  if (autoscaler === 'off') return { min: 1, max };
+  const { autoscaler, capacity } = options;
+  if (autoscaler === 'off') return { min: 1, max: capacity === 'off' ? max : MAX_SCALE };
   const { minReplicas, maxReplicas } = boundsOf(autoscaler);
-  return { min: Math.min(1, minReplicas), max: Math.max(max, Math.min(10_000, maxReplicas)) };
+  return { min: Math.min(1, minReplicas), max: Math.max(max, Math.min(MAX_SCALE, maxReplicas)) };
 }
 
 function boundsOf({ hpa, policy, scaleToZero }: AutoscalerOptions): Pick<PolicyOptions, 'minReplicas' | 'maxReplicas'> {

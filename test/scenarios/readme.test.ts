@@ -20,7 +20,7 @@ const EXAMPLES = [...TEXT.matchAll(/```(?:yaml|ts)\n(?:#|\/\/) ([\w-]+\.(?:yaml|
 );
 
 it('finds all of them', () => {
-  const files = ['slow-link.yaml', 'busy-day.yaml', 'lost-node.yaml', 'staircase.ts'];
+  const files = ['slow-link.yaml', 'spot-fleet.yaml', 'busy-day.yaml', 'lost-node.yaml', 'staircase.ts'];
   expect(EXAMPLES.map(({ file }) => file)).toEqual(files);
 });
 

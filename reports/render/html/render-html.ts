@@ -3,6 +3,7 @@ import { firstUnit } from '../cells.ts';
 import { banner } from './banner.ts';
 import { distributionSection } from './charts/percentile-chart.ts';
 import { timelineSection } from './charts/timeline-section.ts';
+import { capacitySection } from './elasticity/capacity-section.ts';
 import { eventLog } from './event-log.ts';
 import { faultsTable } from './faults-table.ts';
 import { renderPage, type Section } from './page.ts';
@@ -48,6 +49,7 @@ export function renderHtml(input: RenderInput): string {
           ] as const,
         ]
       : []),
+    ...(document.capacity ? [['capacity', 'Capacity', capacitySection(document.capacity)] as const] : []),
     ['plan', 'Plan', planSection(input.plan)],
     ['events', 'Events', eventLog(input.events)],
     ['validity', 'Are these figures valid?', validitySection(input), 'Validity'],

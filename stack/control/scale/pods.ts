@@ -13,6 +13,10 @@ const podSchema = z.strictObject({
   /** When `ready` last changed; absent for a pod that was never started. */
   readySince: time.optional(),
   deletionTimestamp: time.optional(),
+  /** Node that it is on. */
+  nodeName: z.string().max(100).optional(),
+  /** Why it is pending. */
+  message: z.string().max(1000).optional(),
 });
 const podsSchema = z.array(podSchema).max(10_000);
 
@@ -50,10 +54,20 @@ export class Pods {
   }
 }
 
-function podJson({ name, phase, startTime, ready, readySince, deletionTimestamp }: ReportedPod, app: string) {
+function podJson(pod: ReportedPod, app: string) {
+  const { name, phase, startTime, ready, readySince, deletionTimestamp, nodeName, message } = pod;
   const condition = { type: 'Ready', status: ready ? 'True' : 'False', lastTransitionTime: readySince };
+  const scheduled = nodeName === undefined ? { status: 'False', reason: 'Unschedulable' } : { status: 'True' };
   return {
     metadata: { name, namespace: 'default', labels: { app }, ...(deletionTimestamp && { deletionTimestamp }) },
-    status: { phase, ...(startTime && { startTime }), conditions: readySince ? [condition] : [] },
+    ...(nodeName !== undefined && { spec: { nodeName } }),
+    status: {
+      phase,
+      ...(startTime && { startTime }),
+      conditions: [
+        ...(message === undefined ? [] : [{ type: 'PodScheduled', ...scheduled, message }]),
+        ...(readySince ? [condition] : []),
+      ],
+    },
   };
 }

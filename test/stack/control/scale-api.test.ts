@@ -90,7 +90,8 @@ test('pods are those that were last reported, with the times of their states', a
       readySince: started,
       deletionTimestamp: ready,
     },
-    { name: 'inference-3', phase: 'Pending' },
+    { name: 'inference-3', phase: 'Pending', message: 'gpu-3 boots in 90 s' },
+    { name: 'inference-4', phase: 'Pending', message: 'starts in 2 s', nodeName: 'gpu-2' },
   ];
   const report = (list: unknown) => call('PATCH', { status: { replicas: 2, pods: list } }, MERGE, `${PATH}/status`);
   expect((await report(reported)).status).toBe(200);
@@ -106,11 +107,15 @@ test('pods are those that were last reported, with the times of their states', a
       conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: ready }],
     },
     { name: 'inference-2', deletionTimestamp: ready, conditions: [{ status: 'False', lastTransitionTime: started }] },
-    { name: 'inference-3', phase: 'Pending', conditions: [] },
+    {
+      name: 'inference-3',
+      conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: 'gpu-3 boots in 90 s' }],
+    },
+    { name: 'inference-4', conditions: [{ type: 'PodScheduled', status: 'True', message: 'starts in 2 s' }] },
   ]);
   // A report without pods leaves them.
   await call('PATCH', { status: { replicas: 3 } }, MERGE, `${PATH}/status`);
-  expect((await call('GET', undefined, undefined, pods)).json.items).toHaveLength(3);
+  expect((await call('GET', undefined, undefined, pods)).json.items).toHaveLength(4);
   expect((await call('GET', undefined, undefined, `${pods}?labelSelector=app%3Dother`)).json.items).toEqual([]);
   expect((await report([{ name: 'inference-1', phase: 'Odd' }])).status).toBe(422);
 });
