@@ -49,7 +49,7 @@ export class Autoscaler {
     this.#state = decider.start;
     this.#originMs = (config.date ?? machine.clock.date()).getTime() - this.#nowMs();
     const series = new Set(decider.rules.flatMap(seriesOf));
-    const windows = decider.rules.map(rule => ('series' in rule ? rule.windowMs : 0));
+    const windows = decider.rules.map(rule => ('series' in rule ? Math.max(rule.windowMs, rule.lookbackMs) : 0));
     this.#scraper = new Scraper({
       ...{ sources, machine },
       wanted: name => series.has(name),

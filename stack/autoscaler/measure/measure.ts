@@ -104,13 +104,14 @@ function wholeOf(rules: readonly Rule[], selector: LabelSelector | undefined, co
 
 /** Value of a rule over all replicas and gateways; undefined if there is none. */
 export function valueOfRule(rule: Rule, context: MeasureContext): number | undefined {
-  if ('series' in rule) return valueBy(rule, context.sources, context)?.value;
+  if ('series' in rule) return valueBy(rule, context.sources, context)?.value ?? rule.absent;
   const { start, end, timezone, desiredReplicas } = rule;
   return isBetween(start, end, timezone, context.date) ? desiredReplicas : 1;
 }
 
 function valueBy(rule: SeriesRule, sources: readonly ScrapedSource[], context: MeasureContext): Evaluated | undefined {
-  return evaluate(rule, sources, rule.windowMs / context.timeScale, context.nowMs);
+  const { timeScale, nowMs } = context;
+  return evaluate(rule, sources, rule.windowMs / timeScale, nowMs, rule.lookbackMs / timeScale);
 }
 
 function withLabels(rule: SeriesRule, selector: LabelSelector | undefined): SeriesRule {

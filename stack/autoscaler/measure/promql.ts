@@ -10,14 +10,20 @@ const RATE = new RegExp(`^(?:(sum|avg|max|min)\\s*\\(\\s*)?i?rate\\s*\\(\\s*${VE
 const QUANTILE = new RegExp(
   `^histogram_quantile\\s*\\(\\s*(0?\\.\\d+)\\s*,\\s*sum${BY}\\s*\\(\\s*rate\\s*\\(\\s*${VECTOR}\\[(\\w+)\\]\\s*\\)\\s*\\)${BY}\\s*\\)$`,
 );
+const OR_VECTOR = /^(.*\S) or (?:on\s?\(\s?\) ?)?vector\s?\(\s?(\d+(?:\.\d+)?)\s?\)$/;
 const BARE = new RegExp(`^${VECTOR}$`);
 
 /**
  * The rule that a query of Prometheus stands for, if it has one of the usual forms: `fold(series{label="value"})`, `fold(rate(…[2m]))`,
- * `histogram_quantile(0.99, sum(rate(…_bucket[5m])) by (le))`. Anything else takes a Prometheus to evaluate.
+ * `histogram_quantile(0.99, sum(rate(…_bucket[5m])) by (le))`, and any of these `or vector(0)`. Anything else takes a Prometheus to evaluate.
  */
 export function ruleOfQuery(text: string): SeriesRule | undefined {
   const query = text.trim().replace(/\s+/g, ' ');
+  const [, alternative, absent] = OR_VECTOR.exec(query) ?? [];
+  if (alternative !== undefined) {
+    const rule = ruleOfQuery(/^\((.*)\)$/.exec(alternative)?.[1] ?? alternative);
+    return rule && rule.absent === undefined ? { ...rule, absent: Number(absent) } : undefined;
+  }
   const build = (series: string, labels: string | undefined, rest: Partial<SeriesRule>): SeriesRule | undefined => {
     const matchers = labelsOf(labels);
     return matchers && seriesRuleOf({ series, labels: matchers, ...rest });

@@ -21,6 +21,18 @@ const seriesRule = z.strictObject({
     .record(z.string(), z.string())
     .default({})
     .describe('labels that the series must have; service and pod are those of the replica'),
+  absent: z
+    .number()
+    .optional()
+    .describe('value of the whole where no series is found, as `or vector(0)` in a query; by default it is unknown'),
+  lookbackMs: z
+    .number()
+    .min(0)
+    .max(3_600_000)
+    .default(0)
+    .describe(
+      'how long the last value of a gauge counts that is not scraped any more, of a deleted replica too: 5m where series are pushed or federated, since nothing marks them as stale',
+    ),
   factor: z.number().default(1).describe('multiplies the value'),
 });
 

@@ -24,19 +24,22 @@ export interface Evaluated {
 
 /**
  * Value of a rule over all series of `sources`, or undefined without any: of a gauge as last scraped, so that it is unknown once a scrape
- * fails; of a rate and of the buckets of a histogram their increase over the window, as far as it was scraped, per second. A counter that
+ * fails, unless it has a lookback; of a rate and of the buckets of a histogram their increase over the window, as far as it was scraped, per second. A counter that
  * became smaller started again at 0. Windows are not extrapolated to their edges as Prometheus does.
  * @param windowMs of the rule, on the clock of the scraper
+ * @param lookbackMs of the rule, likewise
  */
 export function evaluate(
   rule: SeriesRule,
   sources: readonly ScrapedSource[],
   windowMs: number,
   nowMs: number,
+  lookbackMs = 0,
 ): Evaluated | undefined {
   const series = rule.as === 'quantile' ? `${rule.series}_bucket` : rule.series;
   const found = sources.flatMap(source => {
-    const value = rule.as === 'gauge' ? newest(source) : increases(source, series, nowMs - windowMs);
+    const value =
+      rule.as === 'gauge' ? newest(source, nowMs - lookbackMs) : increases(source, series, nowMs - windowMs);
     if (!value) return [];
     const matching = value.samples.filter(({ name, labels }) => name === series && isMatch(rule, source, labels));
     return matching.length === 0 ? [] : [{ atMs: value.atMs, samples: matching }];
@@ -54,9 +57,11 @@ export function evaluate(
   return Number.isFinite(value) ? { value: value * rule.factor, atMs } : undefined;
 }
 
-function newest({ scrapes }: ScrapedSource): { atMs: number; samples: readonly ExposedSample[] } | undefined {
+/** The last scrape, or the last one since `sinceMs` that had samples. */
+function newest({ scrapes }: ScrapedSource, sinceMs: number) {
   const last = scrapes.at(-1);
-  return last?.samples && { atMs: last.atMs, samples: last.samples };
+  const found = last?.samples ? last : scrapes.findLast(({ atMs, samples }) => atMs >= sinceMs && samples);
+  return found?.samples && { atMs: found.atMs, samples: found.samples };
 }
 
 /** Increase of each counter of a name since `sinceMs`, per second; undefined with fewer than two scrapes. */

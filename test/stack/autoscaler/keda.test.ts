@@ -227,6 +227,8 @@ describe('a query of a trigger', () => {
       { series: 'vllm:time_to_first_token_seconds', as: 'quantile', quantile: 0.95, windowMs: 120_000 },
     ],
     ['histogram_quantile(0.9, sum by (le) (rate(a_bucket[1m])))', { as: 'quantile', quantile: 0.9 }],
+    ['sum(a{b="c"}) or vector(0)', { fold: 'sum', labels: { b: 'c' }, absent: 0 }],
+    ['(sum(rate(a_total[2m]))) or on() vector( 1.5 )', { as: 'rate', windowMs: 120_000, absent: 1.5 }],
   ])('is understood: %s', (query, rule) => {
     expect(ruleOfQuery(query)).toMatchObject(rule);
   });
@@ -239,6 +241,9 @@ describe('a query of a trigger', () => {
     'rate(a[5m]))',
     'a{x=~"y"}',
     'topk(3, a)',
+    'a or b',
+    'a or vector(0) or vector(1)',
+    '(a) + (b) or vector(0)',
     'histogram_quantile(0.9, a)',
     '',
   ])('takes a Prometheus: %s', query => {

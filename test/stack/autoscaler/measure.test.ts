@@ -16,8 +16,11 @@ function source(name: string, ...texts: (string | null)[]): ScrapedSource {
   return { name, service: name.replace(/-\d+$/, ''), scrapes };
 }
 
-const value = (rule: Parameters<typeof seriesRuleOf>[0], sources: ScrapedSource[], windowMs = 60_000) =>
-  evaluate(seriesRuleOf(rule), sources, windowMs, 10_000 * (sources[0]!.scrapes.length - 1))?.value;
+const value = (rule: Parameters<typeof seriesRuleOf>[0], sources: ScrapedSource[], windowMs = 60_000) => {
+  const { lookbackMs, ...parsed } = seriesRuleOf(rule);
+  const nowMs = 10_000 * (sources[0]!.scrapes.length - 1);
+  return evaluate({ ...parsed, lookbackMs }, sources, windowMs, nowMs, lookbackMs)?.value;
+};
 
 describe('a value of scraped series', () => {
   it('is the last one of a gauge, folded over series and replicas', () => {
@@ -37,6 +40,12 @@ describe('a value of scraped series', () => {
     expect(value({ series: 'q' }, failing)).toBeUndefined();
     expect(value({ series: 'n_total', as: 'rate' }, failing)).toBe(10);
     expect(value({ series: 'n_total', as: 'rate' }, failing, 15_000)).toBeUndefined();
+  });
+
+  it('counts for as long as its lookback says once it is not scraped any more', () => {
+    const gone = [source('inference-1', 'q 1', 'q 4', null, null), source('inference-2', 'q 2', 'q 2', 'q 2', 'q 2')];
+    const sums = [0, 19_000, 20_000].map(lookbackMs => value({ series: 'q', lookbackMs }, gone));
+    expect(sums).toEqual([2, 2, 6]);
   });
 
   it('is the increase per second of a counter, which may start again at 0', () => {
@@ -161,6 +170,13 @@ describe('a metric of a spec', () => {
         { 's0-cron': schedule },
       ),
     ).toEqual({ kind: 'external', milli: [7000n] });
+  });
+
+  it('of the whole is what its rule says where there is no series, and that of pods is not', () => {
+    const rules = { idle: seriesRuleOf({ series: 'nothing', absent: 0 }) };
+    const metric = { metric: { name: 'idle' }, ...averageValue };
+    expect(measured({ type: 'External', external: metric }, rules)).toEqual({ kind: 'external', milli: [0n] });
+    expect(measured({ type: 'Pods', pods: metric }, rules)).toMatchObject({ kind: 'failed' });
   });
 
   it('fails by name without any series', () => {
