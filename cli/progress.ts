@@ -147,7 +147,8 @@ function eventLine(event: RunEvent, plan: RunPlan): string | undefined {
 function loadingText({ stack, timeScale }: RunPlan): string {
   const { inference } = stack as Partial<StackOptions>;
   if (!inference) return '';
-  const loadMs = profiles[inference.profile].modelLoadMs / timeScale;
+  const { profile, modelLoadMs = profiles[profile].modelLoadMs } = inference;
+  const loadMs = modelLoadMs / timeScale;
   return `  loading the model takes about ${formatMs(loadMs)} at stack.timeScale ${timeScale}`;
 }
 

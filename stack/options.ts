@@ -64,7 +64,7 @@ const gatewayOptions = gatewayConfigSchema
   });
 
 const inferenceOptions = inferenceConfigSchema
-  .pick({ profile: true, maxBatch: true, maxBatchedTokens: true, kvCapacityTokens: true })
+  .pick({ profile: true, modelLoadMs: true, maxBatch: true, maxBatchedTokens: true, kvCapacityTokens: true })
   .extend({
     replicas: z.int().min(1).max(64).default(3),
     maxReplicas: z

@@ -26,6 +26,8 @@ export const inferenceConfigSchema = z.strictObject({
   profile: z.enum(profileNames).default('qwen3-8b-fp8-h100'),
   /** Served model name. @default the profile's */
   model: z.string().min(1).optional(),
+  /** Time to load the model before `timeScale` divides it, in ms. @default the profile's */
+  modelLoadMs: z.number().min(0).max(86_400_000).optional(),
   /** Divides the time to load the model, but not the duration of steps. */
   timeScale: z.number().positive().default(1),
   /** Maximum sequences per step (`max_num_seqs`). */
@@ -75,5 +77,6 @@ export function parseInferenceConfig(text: string | undefined): InferenceConfig 
       `Expected \`kvCapacityTokens\` to hold one request of \`maxModelLen\` ${maxModelLen} tokens, got ${kvCapacityTokens} ` +
         `(${fullBlocksTokens} in full blocks of ${config.kvBlockTokens})`,
     );
-  return { ...config, model: config.model ?? profile.model, kvCapacityTokens, maxModelLen };
+  const { model = profile.model, modelLoadMs = profile.modelLoadMs } = config;
+  return { ...config, model, modelLoadMs, kvCapacityTokens, maxModelLen };
 }

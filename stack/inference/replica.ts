@@ -3,7 +3,6 @@ import { inboundLinks, numbered, programOf, zoneOf } from '../naming.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import { TOKEN_VARIABLE } from '../token.ts';
 import { type InferenceConfigInput, parseInferenceConfig } from './config.ts';
-import { profiles } from './engine/profiles.ts';
 
 /**
  * Plan of one inference replica.
@@ -18,7 +17,7 @@ export function inferenceReplica(name: string, parts: TopologyParts): ServicePla
   const toControl = controlLink('inference', zone, parts);
   // Served under the profile's name, so that requests use the same model name in every stack.
   const config: InferenceConfigInput = { ...engine, name, model: engine.profile, timeScale, seed };
-  parseInferenceConfig(JSON.stringify(config));
+  const { modelLoadMs } = parseInferenceConfig(JSON.stringify(config));
   const registration = (links: Addresses['links']): Pick<InferenceConfigInput, 'registration'> => {
     if (control === 'off') return {};
     const advertised = [...inbound].map(([from, link]) => [from, links[link]!] as const);
@@ -39,7 +38,7 @@ export function inferenceReplica(name: string, parts: TopologyParts): ServicePla
     protocol: 'http',
     ready: { kind: 'http', path: '/readyz' },
     metricsPath: '/metrics',
-    coldStartMs: profiles[engine.profile].modelLoadMs / timeScale,
+    coldStartMs: modelLoadMs / timeScale,
     uses: control === 'off' ? [] : [toControl],
     advertises: control === 'off' ? [] : [...inbound.values()],
     restart,

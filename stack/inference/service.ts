@@ -195,7 +195,7 @@ export class InferenceService {
   }
 
   #loadMs(): number {
-    return profiles[this.#config.profile].modelLoadMs / this.#config.timeScale;
+    return this.#config.modelLoadMs / this.#config.timeScale;
   }
 
   #loadedRatio(): number {

@@ -33,6 +33,9 @@ export function renderHtml(input: RenderInput): string {
     ['slos', 'SLOs', sloTable(document.slos)],
     ...(responses ? [['responses', responses.title, responses.body, 'Responses'] as const] : []),
     ['timeline', 'Timeline', timelineSection(input)],
+    ...(document.scaling
+      ? [['scaling', 'Scaling', scalingSection(document, document.scaling, input.decisions)] as const]
+      : []),
     ...(distribution ? [['distribution', 'Distribution', distribution] as const] : []),
     ['windows', 'Windows', windowsTable(document.windows, firstUnit(input.plan))],
     ...(document.upstreams
@@ -40,15 +43,6 @@ export function renderHtml(input: RenderInput): string {
       : []),
     ...(requests ? [['requests', 'Requests', requests] as const] : []),
     ['faults', 'Faults', faultsTable(document.faults)],
-    ...(document.scaling
-      ? [
-          [
-            'scaling',
-            'Scaling',
-            scalingSection(document.scaling, input.decisions, document.cost, document.timeScale),
-          ] as const,
-        ]
-      : []),
     ...(document.capacity ? [['capacity', 'Capacity', capacitySection(document.capacity)] as const] : []),
     ['plan', 'Plan', planSection(input.plan)],
     ['events', 'Events', eventLog(input.events)],

@@ -19,7 +19,7 @@ export function columnsOf(
   failures: readonly Pick<TimelineColumn, 'name' | 'values'>[],
   first: 'token' | 'byte',
 ): TimelineColumn[] {
-  const { metrics, attempts } = timeline;
+  const { metrics, attempts, replicas } = timeline;
   return [
     ...group(`Time to first ${first}`, 'ms', {
       P50: timeline.ttftP50Ms,
@@ -44,6 +44,7 @@ export function columnsOf(
           ...group('', '/s', { 'Output tokens per second': timeline.tokens }),
         ]
       : []),
+    ...(replicas ? group('Scaled replicas', '', { ...replicas }) : []),
     ...group('Ready', '', timeline.ready),
     ...(metrics ? engineColumns(metrics) : []),
     ...(attempts ? group('', '/s', { Attempts: attempts }) : []),

@@ -104,6 +104,7 @@ test('scaling is told of where something scaled, and is not there otherwise', ()
   const page = renderHtml(scaled);
   for (const text of ['broke p99(ttft) &lt;= 500 ms', 'from 0\u00a0ms', '3 → 4', 'Scaled replicas'])
     expect(page).toContain(text);
+  expect(page).toContain(`class="part-whole" x="0.0" y="35" width="240.0"`);
 });
 
 test('JUnit: one case per SLO and one for validity; a missed SLO is a failure, an inconclusive one an error', () => {

@@ -12,6 +12,8 @@ export interface ChartSeries {
   readonly look: number;
   /** Of bars those of whole slots, for the crosshair: `bars` of the chart are drawn. */
   readonly values: readonly (number | null)[];
+  /** Those of its column in the table. @default the same */
+  readonly column?: readonly (number | null)[];
 }
 
 /** Bar of a stack over a part of a slot, from `low` to `high`. */

@@ -25,12 +25,12 @@ export const PATTERNS = trusted(
  */
 export function figure(chart: Chart, axis: TimeAxis, columns?: readonly TimelineColumn[]): Html {
   const { id, title, note, series, limits, hiddenLimits } = chart;
-  const column = (values: ChartSeries['values']) =>
-    columns && html` data-column="${columns.findIndex(column => column.values === values) + 1}"`;
+  const columnOf = ({ values, column = values }: ChartSeries) =>
+    columns && html` data-column="${columns.findIndex(one => one.values === column) + 1}"`;
   const crosshair = columns && html` data-end="${axis.endMs}" data-slot="${axis.slotMs}" data-label="${title}"`;
   return html`<figure${columns && html` id="chart-${id}"`}>
 <figcaption><h3>${title} <small>${note}</small></h3>
-<ul class="legend">${series.map(one => html`<li${column(one.values)}>${sample(one)}<span>${one.name}</span></li>`)}${limits.map(({ label }) => html`<li>${svg(html`<path class="limit" d="M0 7H28"/>`)}<span>${label}</span></li>`)}${hiddenLimits.map(({ label }) => html`<li><span>${label} (above this chart)</span></li>`)}</ul></figcaption>
+<ul class="legend">${series.map(one => html`<li${columnOf(one)}>${sample(one)}<span>${one.name}</span></li>`)}${limits.map(({ label }) => html`<li>${svg(html`<path class="limit" d="M0 7H28"/>`)}<span>${label}</span></li>`)}${hiddenLimits.map(({ label }) => html`<li><span>${label} (above this chart)</span></li>`)}</ul></figcaption>
 <div class="plot"${crosshair}>${drawChart(chart, axis)}</div>
 </figure>`;
 }

@@ -35,7 +35,7 @@ export function timelineCharts(
       line('P99', 3, timeline.latencyP99Ms),
     ]),
     rateChart(timeline),
-    timeline.replicas !== undefined && scaledChart(timeline.replicas),
+    timeline.replicas !== undefined && scaledChart(timeline, timeline.replicas),
     failureChart(failures),
     chartOf({
       id: 'flight',
@@ -140,17 +140,32 @@ function engineCharts(metrics: MetricSeries, limits: ChartLimits): Chart[] {
   ];
 }
 
-function scaledChart({ desired, existing, ready }: ReplicaSeries): Chart {
+/** Replicas, and over them the course of load and P99, each relative to its maximum. */
+function scaledChart({ offered, latencyP99Ms }: TimelineSeries, { desired, existing, ready }: ReplicaSeries): Chart {
+  const most = Math.max(1, ...desired, ...existing, ...ready);
+  const course = (kind: 'line' | 'step', name: string, look: number, values: ChartSeries['values'], unit: string) => {
+    const max = Math.max(...values.map(value => value ?? 0));
+    const drawn = values.map(value => (value === null ? null : (value / max) * most));
+    return {
+      text: `${name} up to ${quantity(max, unit)}`,
+      series: { kind, name, look, values: drawn, column: values },
+      max,
+    };
+  };
+  const courses = [course('step', 'load', 8, offered, '/s'), course('line', 'P99', 3, latencyP99Ms, 'ms')].filter(
+    ({ max }) => max > 0,
+  );
   return chartOf({
     id: 'scaled',
     title: 'Scaled replicas',
-    note: 'desired, existing (which includes those that start) and ready, at the end of each interval',
-    about: 'Desired, existing and ready replicas that are scaled',
+    note: `desired, existing (with those that start) and ready; over them the course of ${courses.map(({ text }) => text).join(' and ')}`,
+    about: 'Desired, existing and ready replicas that are scaled, and the course of load and P99 latency',
     unit: '',
     series: [
       { name: 'desired', kind: 'step', look: 4, values: desired },
       { name: 'existing', kind: 'step', look: 2, values: existing },
       { name: 'ready', kind: 'step', look: 1, values: ready },
+      ...courses.map(({ series }) => series),
     ],
     scale: values => linearScale(Math.max(1, ...values), true),
   });

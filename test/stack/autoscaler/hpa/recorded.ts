@@ -20,7 +20,6 @@ interface Answer {
 /** A sync of the real controller. */
 export interface RecordedSync {
   readonly t: number;
-  readonly took: number;
   readonly spec: number;
   readonly cur: number | null;
   readonly status: number | null;
@@ -35,7 +34,6 @@ export interface RecordedSync {
   readonly extra?: {
     scaled?: boolean;
     te?: number;
-    read?: number;
     why?: string;
     failed?: boolean;
     otherHPA?: unknown;
