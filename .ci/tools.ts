@@ -1,6 +1,6 @@
 /**
- * Fills `.tools/bin` with the real tools that cannot be had as an npm package: Toxiproxy and k6, built from their Go modules.
- * Built once a version and machine, in the user's cache folder, and linked from there.
+ * Fills `.tools/bin` with the real tools that cannot be had as an npm package: Toxiproxy and k6, or with `kubernetes` the control plane of
+ * Kubernetes. Built once a version and machine from their Go modules, in the user's cache folder, and linked from there.
  */
 import { $, fs, path, which } from 'zx';
 import { userCache } from '../harness/host/private-folder.ts';
@@ -19,7 +19,20 @@ interface Tool {
 const TOXIPROXY = 'github.com/Shopify/toxiproxy/v2';
 const NEXT_TOXIPROXY = 'v2.13.0';
 
-const TOOLS: readonly Tool[] = [
+/** Version of the control plane that the autoscaler is compared with. */
+const KUBERNETES = 'v1.36.3';
+
+const CONTROL_PLANE: readonly Tool[] = [
+  pinned('etcd', 'etcd', 'go.etcd.io/etcd/server/v3', 'v3.6.5'),
+  ...['kube-apiserver', 'kube-controller-manager'].map(name =>
+    pinned(name, 'kubernetes', `k8s.io/kubernetes/cmd/${name}`, KUBERNETES, [
+      `-s -w -X k8s.io/component-base/version.gitVersion=${KUBERNETES}`,
+      '-X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36',
+    ]),
+  ),
+];
+
+const EVERYDAY: readonly Tool[] = [
   pinned('toxiproxy-server', 'toxiproxy', `${TOXIPROXY}/cmd/server`, 'v2.12.0'),
   pinned('toxiproxy-cli', 'toxiproxy', `${TOXIPROXY}/cmd/cli`, 'v2.12.0'),
   {
@@ -37,11 +50,14 @@ const TOOLS: readonly Tool[] = [
   pinned('k6', 'k6', 'go.k6.io/k6/v2', 'v2.2.0'),
 ];
 
+const TOOLS = process.argv[2] === 'kubernetes' ? CONTROL_PLANE : EVERYDAY;
+
 /**
  * A tool built from a module of our own, the folder `source` beside this file, whose go.sum pins every byte that is built. `go install
  * …@version` would also ask the module's own site for deprecation notes, and fails where only a module proxy is reachable.
+ * @param linked flags of the linker, such as the version that it cannot know
  */
-function pinned(name: string, source: string, module: string, version: string): Tool {
+function pinned(name: string, source: string, module: string, version: string, linked: readonly string[] = []): Tool {
   return {
     name,
     module,
@@ -51,7 +67,7 @@ function pinned(name: string, source: string, module: string, version: string): 
       await fs.copy(path.join(import.meta.dirname, source), copy);
       const env = { ...process.env, GOFLAGS: '-mod=mod -buildvcs=false' };
       const output = path.join(folder, name);
-      await $({ cwd: copy, env, quiet: true })`go build -trimpath -o ${output} ${module}`;
+      await $({ cwd: copy, env, quiet: true })`go build -trimpath -ldflags ${linked.join(' ')} -o ${output} ${module}`;
       return output;
     },
   };

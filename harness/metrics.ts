@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { RunningStack } from './contracts.ts';
+import { loadEndMs, type RunPlan } from './plan.ts';
 
 /**
  * Metrics of one replica in one round of samples: a small fixed set, so that a history stays small however much its services
@@ -39,15 +40,23 @@ export interface Readings {
 /** Name of a reading. */
 export type Metric = keyof Readings;
 
-/** Interval between rounds of samples, in ms. */
+/** Interval between rounds of samples of a load of up to an hour, in ms. */
 export const SAMPLE_INTERVAL_MS = 1000;
+const HOUR_MS = 3_600_000;
+
+/** Interval between rounds of samples, in ms: a second for each hour that the load takes, so that a day has not 24 times the samples of an hour. */
+export function sampleIntervalMs(plan: Pick<RunPlan, 'load'>): number {
+  return SAMPLE_INTERVAL_MS * Math.max(1, Math.ceil(loadEndMs(plan) / HOUR_MS));
+}
 
 /** Input of a {@link MetricsSource}. */
 export interface SamplingJob {
   readonly stack: RunningStack;
   readonly clock: Clock;
-  /** Start of the load phase on the clock; samples are taken half-way between whole seconds from it. */
+  /** Start of the load phase on the clock; samples are taken half-way between multiples of the interval from it. */
   readonly startAtMs: number;
+  /** Interval between rounds, in ms. */
+  readonly everyMs: number;
   /** Records a round: when it was requested, on the clock, and the readings by replica, without those that did not respond. */
   record(takenAtMs: number, readings: Readonly<Record<string, Readings>>): void;
 }

@@ -13,7 +13,7 @@ import type {
 import { messageOf, SquallError } from './errors.ts';
 import { adviceOn, failureText } from './failure-text.ts';
 import type { History, RunEnvironment, RunEvent } from './history.ts';
-import type { MetricsSource, SamplingJob } from './metrics.ts';
+import { type MetricsSource, type SamplingJob, sampleIntervalMs } from './metrics.ts';
 import { type NemesisLimits, runFault } from './nemesis.ts';
 import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
 import { formatMs } from './quantity.ts';
@@ -135,7 +135,7 @@ async function runLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack)
   stack.loadStarts?.(startAtMs);
   const record: SamplingJob['record'] = (takenAtMs, readings) =>
     history.append({ type: 'sample', seenMs: history.at(takenAtMs), readings });
-  await using _sampling = parts.metrics?.start({ stack, clock, startAtMs, record });
+  await using _sampling = parts.metrics?.start({ stack, clock, startAtMs, everyMs: sampleIntervalMs(plan), record });
   const died = new AbortController();
   load.done.catch(error => died.abort(error));
   const signal = AbortSignal.any([parts.signal, died.signal]);

@@ -1,6 +1,6 @@
 import { SquallError } from '../../harness/errors.ts';
 import { senderOf, type TimedEvent } from '../../harness/history.ts';
-import { SAMPLE_INTERVAL_MS } from '../../harness/metrics.ts';
+import { sampleIntervalMs } from '../../harness/metrics.ts';
 import { loadEndMs, type RunPlan } from '../../harness/plan.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { pinOf, type Versions } from '../../harness/versions.ts';
@@ -55,7 +55,7 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     });
   const { plan, environment } = opening;
   const run = factsOf(plan, events, records);
-  const prefixCache = cacheUse(events, 0, endMs(run) + SAMPLE_INTERVAL_MS);
+  const prefixCache = cacheUse(events, 0, endMs(run) + sampleIntervalMs(plan));
   const load = loadCounts(plan.load.engine, run.records, events);
   const invalidReasons = GATES.flatMap(gate => gate(run, load));
   const slos = plan.slos.map(slo => judgeSlo(slo, run));

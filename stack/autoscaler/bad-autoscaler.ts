@@ -17,10 +17,33 @@ export function problemsIn(issues: readonly z.core.$ZodIssue[], document: unknow
       return issue.keys.map(key => `\`${pathText([...issue.path, key])}\` is no field of \`${pathText(issue.path)}\``);
     const found = valueAt(document, issue.path);
     const what = found === undefined ? '' : `, got ${short(found)}`;
-    const isMissing = found === undefined && !issue.message.startsWith('is required');
-    return [`\`${pathText(issue.path)}\` ${isMissing ? `is required: ${issue.message}` : issue.message}${what}`];
+    const expected = expectedBy(issue);
+    const isMissing = found === undefined && !expected.startsWith('is required');
+    return [`\`${pathText(issue.path)}\` ${isMissing ? `is required: ${expected}` : expected}${what}`];
   });
 }
+
+/** What a field must be: the schema's own words, or those for a type or a bound. */
+function expectedBy(issue: z.core.$ZodIssue): string {
+  if (!/^(?:Invalid|Too)/.test(issue.message)) return issue.message;
+  switch (issue.code) {
+    case 'invalid_type':
+      return `must be ${TYPES[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return `must be one of ${issue.values.join(', ')}`;
+    case 'too_small':
+      return issue.origin === 'string' ? 'must not be empty' : `must be at least ${issue.minimum}`;
+    case 'too_big':
+      return `must be at most ${issue.maximum}`;
+    default:
+      return issue.message;
+  }
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  ...{ string: 'a text', number: 'a number', int: 'a whole number', boolean: 'true or false' },
+  ...{ array: 'a list', object: 'an object', record: 'an object' },
+};
 
 /** A value without its nulls, which mean "not given" in Kubernetes. */
 export function withoutNulls(value: unknown): unknown {

@@ -56,5 +56,20 @@ export function readManifest(document: unknown, scaleToZero: boolean): Manifest 
       ['`spec.minReplicas` must be at least 1, got 0'],
       'Set `stack.autoscaler.scaleToZero: true`, which is the feature gate HPAScaleToZero of Kubernetes.',
     );
-  return { name: own.name, spec, rules: {}, notes: [] };
+  return { name: own.name, spec, rules: {}, notes: repeatedMetrics((object as RawManifest).spec.metrics ?? []) };
+}
+
+interface RawManifest {
+  readonly spec: { readonly metrics?: readonly unknown[] };
+}
+
+/** Names metrics that are there twice, which the API accepts. */
+function repeatedMetrics(metrics: readonly unknown[]): string[] {
+  const texts = metrics.map(metric => JSON.stringify(metric));
+  return texts.flatMap((text, index) => {
+    const first = texts.indexOf(text);
+    return first < index
+      ? [`\`spec.metrics[${index}]\` is \`spec.metrics[${first}]\` again, which changes nothing`]
+      : [];
+  });
 }

@@ -1,20 +1,18 @@
 import type { Agent } from 'undici';
 import type { Replica, RunningStack } from '../../harness/contracts.ts';
-import { type MetricsSource, type Readings, SAMPLE_INTERVAL_MS, type SamplingJob } from '../../harness/metrics.ts';
+import type { MetricsSource, Readings, SamplingJob } from '../../harness/metrics.ts';
 import { endpointAgent, type MetricsEndpoint, readEndpoint } from './endpoint.ts';
 import { queryOf } from './metrics-text.ts';
 import { OWN_SERIES } from './series.ts';
 
 /** Settings of {@link scrapeReplicas} and {@link scrapeEndpoints}. */
 export interface ScraperOptions {
-  /** Interval between rounds, in ms. @default 1000 */
-  readonly everyMs?: number;
-  /** Timeout of a complete response, in ms; less than `everyMs`, so that rounds never overlap. @default 800 */
+  /** Timeout of a complete response, in ms; less than the interval, so that rounds never overlap. @default 80 % of it */
   readonly timeoutMs?: number;
 }
 
 /**
- * Metrics source that scrapes all replicas once a second, concurrently and directly instead of over links, so that a broken link
+ * Metrics source that scrapes all replicas once a second, or less often in a load of hours, concurrently and directly instead of over links, so that a broken link
  * does not hide the metrics of the service behind it.
  *
  * ```
@@ -42,10 +40,12 @@ function endpointsOf({ name, url, state, metricsPath }: Replica): MetricsEndpoin
 
 function scraping(
   endpointsOf: (stack: RunningStack) => readonly MetricsEndpoint[],
-  { everyMs = SAMPLE_INTERVAL_MS, timeoutMs = 0.8 * everyMs }: ScraperOptions,
+  options: ScraperOptions,
 ): MetricsSource {
   return {
     start(job) {
+      const { everyMs } = job;
+      const { timeoutMs = 0.8 * everyMs } = options;
       const stopping = new AbortController();
       const machine = { clock: job.clock, network: job.stack.network };
       const agents = new Map<string, Promise<Agent>>();

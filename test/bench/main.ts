@@ -6,6 +6,7 @@
  * verdicts differ.
  * `npm run bench -- identity [--repeats 20]`: every file of as many runs in virtual time, in one process and in fresh ones; exits with 1 when one
  * differs.
+ * `npm run bench -- policies [--only steps,spikes,day] [--seeds 10] [--jobs 2]`: scaling policies under three loads, in virtual time.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -31,6 +32,8 @@ const { positionals, values } = parseArgs({
     held: { type: 'string', default: '2000' },
     only: { type: 'string' },
     repeats: { type: 'string', default: '20' },
+    seeds: { type: 'string', default: '10' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
   },
 });
 if (positionals[0] === 'proxy') {
@@ -70,9 +73,18 @@ if (positionals[0] === 'platforms') {
   console.log(`\n${new Date().toISOString()}, ${machine}, load average before ${before}, after ${loads()}`);
   process.exit(disagreed > 0 ? 1 : 0);
 }
+if (positionals[0] === 'policies') {
+  const { LOADS, policyTable } = await import('./policies/table.ts');
+  const before = loads();
+  for (const load of values.only?.split(',') ?? LOADS)
+    console.log(`${await policyTable(load, Number(values.seeds), Number(values.jobs))}\n`);
+  const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, node ${process.versions.node}`;
+  console.log(`${new Date().toISOString()}, ${machine}, load average before ${before}, after ${loads()}`);
+  process.exit(0);
+}
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
+    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | policies [--only a,b] [--seeds n] [--jobs n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }

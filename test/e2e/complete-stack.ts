@@ -176,7 +176,7 @@ export function completeStack(title: string, platform: () => Promise<Platform<To
       const seen: string[][] = [];
       const record = (_atMs: number, readings: object) => void seen.push(Object.keys(readings));
       const startAtMs = systemClock.nowMs();
-      const sampling = sampleStack().start({ stack, clock: systemClock, startAtMs, record });
+      const sampling = sampleStack().start({ stack, clock: systemClock, startAtMs, everyMs: 1000, record });
       const isWhole = (rounds: string[][]) => (rounds.at(-1)?.length ?? 0) >= 5;
       const rounds = await eventually(async () => seen, isWhole, 10_000);
       await sampling[Symbol.asyncDispose]();

@@ -8,7 +8,7 @@ interface GaugeObjective extends Objective {
 }
 
 /** Gauges with a natural limit, which the memory of a process does not have; see `growth`. */
-const BOUNDED = (Object.keys(GAUGES) as Gauge[]).filter(gauge => gauge !== 'memory');
+export const BOUNDED = (Object.keys(GAUGES) as Gauge[]).filter(gauge => gauge !== 'memory');
 
 /** `max(queue) <= 10`, `max(gpu-memory) <= 90%`: the largest reading over all replicas. */
 export const check = checkOf<GaugeObjective>({
@@ -49,9 +49,14 @@ function judge(objective: GaugeObjective, { window, run }: Evidence): Finding {
   const verdict = verdictOf(objective, found);
   const result = `The largest of ${seen.length} readings of ${all.length} ${all.length === 1 ? 'replica' : 'replicas'} (${replica}) ${verdict === 'pass' ? 'meets' : 'misses'} the objective`;
   if (verdict !== 'pass') return { ...found, verdict, reason: `${result}.` };
-  const doubt = tooFew(seen) ?? missingReadings(all);
+  const doubt = doubtIn(all, seen);
   if (doubt) return { ...found, verdict: 'inconclusive', reason: `${result}, but ${doubt}.` };
   return { ...found, verdict, reason: `${result}; values between two readings are unknown.` };
+}
+
+/** Clause on why readings are too few, or too incomplete, for a pass; null if they are not. */
+export function doubtIn(all: readonly GaugeSeries[], seen: readonly { readonly atMs: number }[]): string | null {
+  return tooFew(seen) ?? missingReadings(all);
 }
 
 function tooFew(seen: readonly { readonly atMs: number }[]): string | null {

@@ -1,4 +1,4 @@
-import { SAMPLE_INTERVAL_MS } from '../../../harness/metrics.ts';
+import { sampleIntervalMs } from '../../../harness/metrics.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { cacheUse } from '../counters.ts';
 import { unreported } from '../gauges.ts';
@@ -20,7 +20,7 @@ export const check = checkOf({
  * round of samples after it.
  */
 function judge(objective: Objective, { window, run }: Evidence): Finding {
-  const use = cacheUse(run.events, window.fromMs, window.toMs + SAMPLE_INTERVAL_MS);
+  const use = cacheUse(run.events, window.fromMs, window.toMs + sampleIntervalMs(run.plan));
   if (!use) return undecided('inconclusive', unreported('prefix-cache hits', run.events));
   const percent = (100 * use.hits) / use.queries;
   const found = { measured: percent, lower: percent, upper: percent, samples: use.queries };

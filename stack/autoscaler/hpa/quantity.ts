@@ -15,18 +15,19 @@ const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 /** Digits that always fit into 64 bits. */
 const FAST_DIGITS = 18;
+/** Powers of ten by which the controller multiplies at once: what overflows then wraps around. By others it becomes 0. */
+const WRAPPING_SHIFTS = new Set([0, 1, 2, 3, 6, 9]);
 /** Exponents beyond it mean nothing that a cluster has, and cost memory. */
 const MAX_EXPONENT = 64;
 
 /**
- * Parses a quantity. Values beyond 64 bits of thousandths overflow as they do in the controller: they become 0 or wrap around.
+ * Parses a quantity; one without digits is 0, as in the API. Values beyond 64 bits of thousandths overflow as they do in the controller: they become 0 or wrap around.
  * @returns undefined unless the text is one
  */
 export function parseQuantity(text: string): Quantity | undefined {
   const match = PATTERN.exec(text);
-  if (!match) return undefined;
+  if (!match || text === '') return undefined;
   const [, minus, whole = '', fraction = '', suffix = '', exponent = ''] = match;
-  if (whole + fraction === '') return undefined;
   const negate = (value: bigint) => (minus === '-' ? -value : value);
   const digits = whole.replace(/^0+/, '') + fraction;
   const mantissa = BigInt(digits || 0);
@@ -44,7 +45,8 @@ export function parseQuantity(text: string): Quantity | undefined {
   const isHuge = binary > 0 && scaled(shifted, scale) > MAX_INT64;
   const unscaled = isHuge ? MAX_INT64 * 10n ** BigInt(fraction.length) : shifted;
   const exact = scaled(unscaled, scale + 3);
-  const milli = isFast ? (exact > MAX_INT64 ? 0n : exact) : wrapInt64(exact);
+  const isLost = isFast && exact > MAX_INT64 && !WRAPPING_SHIFTS.has(scale + 3);
+  const milli = isLost ? 0n : wrapInt64(exact);
   return {
     milli: negate(milli),
     sign: mantissa === 0n ? 0 : minus === '-' ? -1 : 1,

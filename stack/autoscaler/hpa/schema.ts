@@ -21,6 +21,19 @@ const name = z
   .min(1, 'must not be empty')
   .refine(text => text !== '.' && text !== '..' && !/[/%]/.test(text), 'must be usable in a path: no "/" and no "%"');
 
+const resourceName = z.string().min(1, 'must not be empty');
+/** What a container can request: what Kubernetes knows, and resources of others by a name with their domain. */
+const containerResourceName = z
+  .string()
+  .regex(
+    /^(?:cpu|memory|ephemeral-storage|hugepages-[\w.-]*\w|[a-z0-9.-]+\/\w(?:[\w.-]{0,61}\w)?)$/,
+    'must be cpu, memory, ephemeral-storage, hugepages-<size> or have a domain, such as nvidia.com/gpu',
+  );
+const containerName = z
+  .string()
+  .regex(/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/, 'must be the name of a container: a-z, 0-9 and "-"');
+const apiVersion = z.string().regex(/^[^/]*(?:\/[^/]*)?$/, 'must be VERSION or GROUP/VERSION');
+
 /** Set operators of label selectors, which need values, and the others, which must not have any. */
 const labelRequirement = z
   .strictObject({
@@ -40,7 +53,7 @@ export const selectorSchema = z.strictObject({
 });
 const identifier = z.strictObject({ name, selector: selectorSchema.optional() });
 
-const reference = z.strictObject({ kind: name, name, apiVersion: z.string().optional() });
+const reference = z.strictObject({ kind: name, name, apiVersion: apiVersion.optional() });
 const target = z.strictObject({
   type: z.enum(['Utilization', 'Value', 'AverageValue']),
   value: positive.optional(),
@@ -59,8 +72,12 @@ const valueTarget = target.superRefine(({ value, averageValue }, context) => {
 
 /** Sources of the types of metrics, by the key under which a metric has its source. */
 const SOURCES = {
-  resource: z.strictObject({ name, target: resourceTarget }),
-  containerResource: z.strictObject({ name, container: name, target: resourceTarget }),
+  resource: z.strictObject({ name: resourceName, target: resourceTarget }),
+  containerResource: z.strictObject({
+    name: containerResourceName,
+    container: containerName,
+    target: resourceTarget,
+  }),
   pods: z.strictObject({
     metric: identifier,
     target: target.refine(({ averageValue }) => averageValue, {

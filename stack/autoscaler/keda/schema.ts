@@ -21,31 +21,42 @@ export const scaledObjectSchema = z.strictObject({
   apiVersion: z.literal('keda.sh/v1alpha1'),
   kind: z.literal('ScaledObject'),
   metadata: z.looseObject({ name: z.string().min(1) }),
-  spec: z.strictObject({
-    scaleTargetRef: z.strictObject({
-      name: z.string().min(1),
-      kind: z.string().min(1).default('Deployment'),
-      apiVersion: z.string().default('apps/v1'),
-      envSourceContainerName: z.string().optional(),
+  spec: z
+    .strictObject({
+      scaleTargetRef: z.strictObject({
+        name: z.string().min(1),
+        kind: z.string().min(1).default('Deployment'),
+        apiVersion: z.string().default('apps/v1'),
+        envSourceContainerName: z.string().optional(),
+      }),
+      pollingInterval: count.optional(),
+      cooldownPeriod: count.optional(),
+      initialCooldownPeriod: count.optional(),
+      idleReplicaCount: count.optional(),
+      minReplicaCount: count.default(0),
+      maxReplicaCount: count.min(1).default(100),
+      fallback: z.unknown().optional(),
+      advanced: z
+        .strictObject({
+          restoreToOriginalReplicaCount: z.boolean().optional(),
+          horizontalPodAutoscalerConfig: z
+            .strictObject({ name: z.string().optional(), behavior: z.unknown().optional() })
+            .optional(),
+          scalingModifiers: z.unknown().optional(),
+        })
+        .optional(),
+      triggers: z.array(trigger).min(1, 'must have at least one trigger'),
+    })
+    .superRefine(({ triggers }, context) => {
+      const names = triggers.map(({ name }) => name);
+      for (const [index, name] of names.entries())
+        if (name !== undefined && names.indexOf(name) < index)
+          context.addIssue({
+            code: 'custom',
+            path: ['triggers', index, 'name'],
+            message: `must not be that of \`spec.triggers[${names.indexOf(name)}]\` too`,
+          });
     }),
-    pollingInterval: count.optional(),
-    cooldownPeriod: count.optional(),
-    initialCooldownPeriod: count.optional(),
-    idleReplicaCount: count.optional(),
-    minReplicaCount: count.default(0),
-    maxReplicaCount: count.min(1).default(100),
-    fallback: z.unknown().optional(),
-    advanced: z
-      .strictObject({
-        restoreToOriginalReplicaCount: z.boolean().optional(),
-        horizontalPodAutoscalerConfig: z
-          .strictObject({ name: z.string().optional(), behavior: z.unknown().optional() })
-          .optional(),
-        scalingModifiers: z.unknown().optional(),
-      })
-      .optional(),
-    triggers: z.array(trigger).min(1, 'must have at least one trigger'),
-  }),
   status: z.unknown().optional(),
 });
 

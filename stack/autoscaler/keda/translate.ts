@@ -52,7 +52,8 @@ export function translate(document: object): TranslatedObject {
     behavior: spec.advanced?.horizontalPodAutoscalerConfig?.behavior,
   };
   const checked = hpaSpecSchema.safeParse(hpa);
-  if (!checked.success) throw badAutoscaler(problemsIn(checked.error.issues, hpa).map(asWritten));
+  if (!checked.success)
+    throw badAutoscaler(problemsIn(checked.error.issues, hpa).map(problem => asWritten(problem, known)));
   const rules = known.flatMap(({ metric, rule }) =>
     metric.type === 'External' && rule ? [[metric.external.metric.name, rule] as const] : [],
   );
@@ -72,12 +73,16 @@ export function translate(document: object): TranslatedObject {
 }
 
 /** A problem of the HPA in terms of the ScaledObject. */
-function asWritten(problem: string): string {
+function asWritten(problem: string, triggers: readonly Translated[]): string {
   return problem
+    .replace(
+      /^`metrics\[(\d+)\]\.\w+\.(\w+)[^`]*/,
+      (_, index, part) =>
+        `\`${part === 'target' ? triggers[index]!.field : triggers[index]!.field.replace(/\w+$/, `${part}Name`)}`,
+    )
     .replace(/^`minReplicas`/, '`spec.minReplicaCount`')
     .replace(/^`maxReplicas`/, '`spec.maxReplicaCount`')
     .replace(/`minReplicas`/, '`spec.minReplicaCount`')
-    .replace(/^`metrics\[/, '`the metric of spec.triggers[')
     .replace(/^`behavior/, '`spec.advanced.horizontalPodAutoscalerConfig.behavior');
 }
 

@@ -9,6 +9,8 @@ type Metric = NonNullable<z.input<typeof hpaSpecSchema>['metrics']>[number];
 /** What a trigger becomes. */
 export interface Translated {
   readonly metric: Metric;
+  /** Field of the trigger that its target comes from, such as `spec.triggers[0].metadata.threshold`. */
+  readonly field: string;
   /** How it is measured, if the trigger says so in terms of series or times. */
   readonly rule?: Rule;
   /** Value above which it is active; undefined for a resource, which does not activate anything. */
@@ -73,7 +75,7 @@ function ofLength(
     .flat()
     .join('-')
     .replace(/[^\w.-]/g, '-');
-  return { metric: external(name, trigger, threshold), activation, notes };
+  return { metric: external(name, trigger, threshold), field: `${path}.metadata.${length.key}`, activation, notes };
 }
 
 /** `activationThreshold` for `threshold`. */
@@ -97,12 +99,11 @@ function ofResource({ metadata, metricType }: Trigger, name: string, path: strin
     type === 'Utilization'
       ? { type: 'Utilization' as const, averageUtilization: Number(value) }
       : { type: 'AverageValue' as const, averageValue: value };
-  return containerName === undefined
-    ? { metric: { type: 'Resource', resource: { name, target } }, notes: [] }
-    : {
-        metric: { type: 'ContainerResource', containerResource: { name, container: containerName, target } },
-        notes: [],
-      };
+  const metric: Metric =
+    containerName === undefined
+      ? { type: 'Resource', resource: { name, target } }
+      : { type: 'ContainerResource', containerResource: { name, container: containerName, target } };
+  return { metric, field: `${path}.metadata.value`, notes: [] };
 }
 
 function ofQuery(trigger: Trigger, index: number, path: string, notes: readonly string[]): Translated | string {
@@ -112,7 +113,8 @@ function ofQuery(trigger: Trigger, index: number, path: string, notes: readonly 
   const activation = activationIn(trigger.metadata, activationKey('threshold'), path);
   if (typeof activation === 'string') return activation;
   const rule = ruleOfQuery(query);
-  return { metric: external(`s${index}-prometheus`, trigger, threshold), ...(rule && { rule }), activation, notes };
+  const metric = external(`s${index}-prometheus`, trigger, threshold);
+  return { metric, field: `${path}.metadata.threshold`, ...(rule && { rule }), activation, notes };
 }
 
 function ofSchedule({ metadata }: Trigger, index: number, path: string): Translated | string {
@@ -124,9 +126,12 @@ function ofSchedule({ metadata }: Trigger, index: number, path: string): Transla
     if (missing) return `\`${path}.metadata.${missing}\` is required`;
     return `\`${path}.metadata\` must have cron expressions of five fields as start and end, a time zone, and a whole number of desiredReplicas`;
   }
+  if (start === end)
+    return `\`${path}.metadata.end\` must be another time than its \`start\`, got ${JSON.stringify(end)}`;
   const target = { type: 'AverageValue' as const, averageValue: '1' };
   return {
     metric: { type: 'External', external: { metric: { name: `s${index}-cron` }, target } },
+    field: `${path}.metadata.desiredReplicas`,
     rule: parsed.data,
     activation: 0,
     notes: [],

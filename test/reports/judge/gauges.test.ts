@@ -65,6 +65,22 @@ test.each<[string, Readings, number]>([
   expect(bad.reason).toContain('(inference-2) misses');
 });
 
+test('a mean is that of all readings, and is judged in both directions', () => {
+  // 80 % and 40 %, for 60 s each.
+  const idle: Source = second => ({ ...healthy(second), gpuPercent: 40 });
+  const two = rounds({ 'inference-1': healthy, 'inference-2': idle });
+  expect(judged('mean(gpu) <= 60%', two)).toMatchObject({ verdict: 'pass', measured: 60, samples: 120 });
+  expect(judged('mean(gpu) >= 60%', two).verdict).toBe('pass');
+  expect(judged('mean(gpu) <= 59.9%', two).verdict).toBe('fail');
+  expect(judged('mean(gpu) >= 60.1%', two).verdict).toBe('fail');
+  const late = [state('inference-2', 0, 'exited'), state('inference-2', 30_000, 'ready'), ...two];
+  // The second replica for the last half only: 60 × 80 % and 30 × 40 %, 66.7 %.
+  expect(judged('mean(gpu) >= 66%', late).verdict).toBe('pass');
+  expect(judged('mean(gpu) <= 67%', late).verdict).toBe('pass');
+  expect(judged('mean(queue) <= 5', []).verdict).toBe('inconclusive');
+  expect(judged('mean(gpu) <= 90%', rounds({ a: healthy }, MIN_ROUNDS - 1)).verdict).toBe('inconclusive');
+});
+
 test('a gauge is judged in its own window', () => {
   const plan = planOf();
   const early = { name: 'early', fromMs: 0, toMs: 20_000, fromPerSecond: 10, toPerSecond: 10 };

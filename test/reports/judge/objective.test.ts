@@ -226,6 +226,7 @@ test('every objective is parsed from its text', () => {
       ['throughput', { kind: 'throughput', ...up, unit: '/s' }],
       [`max(${gauge})`, { kind: 'gauge', gauge, ...down, unit: '' }],
       [`max(${fullness})`, { kind: 'gauge', gauge: fullness, ...down, unit: '%' }],
+      [`mean(${fullness})`, { kind: 'mean', gauge: fullness, ...random.pick([up, down]), unit: '%' }],
       ['growth(memory)', { kind: 'growth', gauge: 'memory', ...down, unit: '%' }],
       ['attempts', { kind: 'attempts', ...down, unit: '' }],
       [

@@ -168,6 +168,49 @@ describe('a ScaledObject', () => {
       scaledObject([{ ...TRIGGERS.redis, metadata: { activationListLength: 'few' } }]),
       'spec.triggers[0].metadata.activationListLength',
     ],
+    [
+      'a maximum of 0',
+      scaledObject([TRIGGERS.cpu], { maxReplicaCount: 0 }),
+      '`spec.maxReplicaCount` must be at least 1',
+    ],
+    ['a minimum that is a text', scaledObject([TRIGGERS.cpu], { minReplicaCount: 'two' }), '`spec.minReplicaCount`'],
+    ['an unknown field', scaledObject([TRIGGERS.cpu], { maxReplica: 5 }), '`spec.maxReplica` is no field'],
+    ['triggers as an object', scaledObject(TRIGGERS), '`spec.triggers` must be a list'],
+    ['a trigger as text', scaledObject(['cpu']), '`spec.triggers[0]` must be an object'],
+    ['a trigger without type', scaledObject([{ metadata: {} }]), '`spec.triggers[0].type` is required'],
+    ['a trigger without metadata', scaledObject([{ type: 'cpu' }]), '`spec.triggers[0].metadata` is required'],
+    [
+      'two triggers of one name',
+      scaledObject([
+        { ...TRIGGERS.cpu, name: 'a' },
+        { ...TRIGGERS.memory, name: 'a' },
+      ]),
+      '`spec.triggers[1].name`',
+    ],
+    ['a type of metric', scaledObject([{ ...TRIGGERS.cpu, metricType: 'Percent' }]), '`spec.triggers[0].metricType`'],
+    [
+      'a utilisation of 0',
+      scaledObject([{ type: 'cpu', metadata: { value: '0' } }]),
+      '`spec.triggers[0].metadata.value`',
+    ],
+    [
+      'a threshold that is none, after a trigger that is not known',
+      scaledObject([
+        { type: 'mystery', metadata: {} },
+        { type: 'prometheus', metadata: { query: 'x', threshold: 'many' } },
+      ]),
+      '`spec.triggers[1].metadata.threshold` must be a quantity',
+    ],
+    [
+      'a container that cannot be',
+      scaledObject([{ type: 'cpu', metadata: { value: '5', containerName: 'a/b' } }]),
+      '`spec.triggers[0].metadata.containerName`',
+    ],
+    [
+      'a schedule without length',
+      scaledObject([{ ...TRIGGERS.cron, metadata: { ...TRIGGERS.cron.metadata, end: '0 8 * * 1-5' } }]),
+      '`spec.triggers[0].metadata.end`',
+    ],
     ['another version', { ...scaledObject([TRIGGERS.cpu]), apiVersion: 'keda.sh/v2' }, 'apiVersion'],
   ])('with %s is refused by the name of the field', (_, document, field) => {
     expect(refusal(document)).toContain(field);

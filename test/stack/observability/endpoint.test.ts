@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
 import { thisMachine } from '../../../harness/host/network.ts';
@@ -10,14 +9,13 @@ import { serve, stackOf } from './replicas.ts';
 const METRICS = 'vllm:num_requests_waiting 3\n';
 const never = new AbortController().signal;
 
-async function sampled(endpoints: readonly MetricsEndpoint[]): Promise<readonly Record<string, Readings>[]> {
-  const rounds: Record<string, Readings>[] = [];
-  const startAtMs = systemClock.nowMs();
-  const record = (_: number, readings: Readonly<Record<string, Readings>>) => void rounds.push(readings);
-  const source = scrapeEndpoints(endpoints, { everyMs: 200 });
-  await using _sampling = source.start({ stack: stackOf(), clock: systemClock, startAtMs, record });
-  await sleep(700);
-  return rounds;
+/** The first round of samples, which has time to be late. */
+async function firstRound(endpoints: readonly MetricsEndpoint[]): Promise<Record<string, Readings>> {
+  const { promise, resolve } = Promise.withResolvers<Record<string, Readings>>();
+  const record = (_: number, readings: Readonly<Record<string, Readings>>) => resolve(readings);
+  const job = { stack: stackOf(), clock: systemClock, startAtMs: systemClock.nowMs() - 5500, everyMs: 12_000, record };
+  await using _sampling = scrapeEndpoints(endpoints).start(job);
+  return await promise;
 }
 
 test('scrapes every endpoint at its checked address, by its own name and with its own key, and follows one redirect', async () => {
@@ -34,7 +32,7 @@ test('scrapes every endpoint at its checked address, by its own name and with it
     { name: 'one', url: 'http://llm.invalid/metrics', via, authorization: 'Bearer sk-1' },
     { name: 'two', url: 'http://gpu.invalid:9400/custom?a=b', via },
   ];
-  expect((await sampled(endpoints))[0]).toEqual({ one: { queue: 3 }, two: { queue: 3 } });
+  expect(await firstRound(endpoints)).toEqual({ one: { queue: 3 }, two: { queue: 3 } });
   expect([...seen].sort()).toEqual([
     'gpu.invalid:9400 /custom?a=b -',
     'llm.invalid /metrics Bearer sk-1',

@@ -183,8 +183,14 @@ describe.skipIf(Boolean(noPrometheus))(`the real Prometheus ${noPrometheus || ''
       rounds.push({ atMs: atMs - startAtMs, readings });
     };
     {
-      const source = scrapeReplicas({ everyMs: 250 });
-      await using _sampling = source.start({ stack: stackOf(...replicas), clock: systemClock, startAtMs, record });
+      const source = scrapeReplicas();
+      await using _sampling = source.start({
+        stack: stackOf(...replicas),
+        clock: systemClock,
+        startAtMs,
+        everyMs: 250,
+        record,
+      });
       await systemClock.sleep(1800);
     }
     const step = { startEpochMs, fromMs: 125, toMs: 1625, stepMs: 250, signal: NEVER };

@@ -42,6 +42,7 @@ test.concurrent('reads every round from Prometheus once and in order, including 
     stack,
     clock: systemClock,
     startAtMs,
+    everyMs: 1000,
     record: (atMs, readings) => rounds.push({ atMs: Math.round(atMs - startAtMs), readings }),
   });
   await sleep(4800);
@@ -63,6 +64,7 @@ test.concurrent('an unresponsive Prometheus only loses its rounds', async () => 
     stack,
     clock: systemClock,
     startAtMs: startMs,
+    everyMs: 1000,
     record: atMs => void rounds.push(atMs),
   });
   await sleep(2600);

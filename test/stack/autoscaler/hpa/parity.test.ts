@@ -1,134 +1,25 @@
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { placed } from '../../../../stack/autoscaler/hpa/history.ts';
+import { withoutNulls } from '../../../../stack/autoscaler/bad-autoscaler.ts';
 import { hpaSpecSchema } from '../../../../stack/autoscaler/hpa/schema.ts';
-import type { HpaSettings } from '../../../../stack/autoscaler/hpa/settings.ts';
-import { type HpaState, historyOf, NEW_STATE, unreadable } from '../../../../stack/autoscaler/hpa/status.ts';
-import { type Decision, rescaled, sync } from '../../../../stack/autoscaler/hpa/sync.ts';
-import { measuredIn, podsOf, type RecordedCase, type RecordedSync, readCases } from './recorded.ts';
+import { historyOf } from '../../../../stack/autoscaler/hpa/status.ts';
+import { type RecordedCase, readCases } from './recorded.ts';
+import { differences, ours, type Step, specOf } from './replay.ts';
 
 // Syncs of kube-controller-manager v1.36.3. HPA_CASES=path: other recordings of the same format.
-const { cases, settings } = readCases(
-  process.env.HPA_CASES ?? join(import.meta.dirname, 'fixtures', 'kubernetes-1.36.json.gz'),
-);
-
-type Step = (before: HpaState, recorded: RecordedCase, row: RecordedSync, flags: HpaSettings) => Sync;
-interface Sync {
-  readonly state: HpaState;
-  readonly decision?: Decision;
-}
-
-/** One sync of ours with what the real controller saw. */
-const ours: Step = (before, recorded, row, flags) => {
-  if (row.cur === null) return { state: unreadable(before, 'not found') };
-  const spec = specOf(recorded, row.spec);
-  const decision = sync(spec, flags, before, {
-    ...{ current: row.cur, existing: row.status ?? 0, pods: podsOf(recorded, row.pods) },
-    ...{ measured: measuredIn(recorded, row), isAmbiguous: row.extra?.otherHPA !== undefined, nowMs: row.t },
-  });
-  const state = decision.rescale ? rescaled(spec, flags, decision, row.extra?.te ?? row.t) : decision.state;
-  return { state, decision };
-};
-
-const specs = new WeakMap<object, ReturnType<typeof hpaSpecSchema.parse>>();
-function specOf({ specs: all }: RecordedCase, index: number) {
-  const { spec } = all[index]!;
-  const parsed = specs.get(spec as object) ?? hpaSpecSchema.parse(spec);
-  specs.set(spec as object, parsed);
-  return parsed;
-}
-
-/** Every difference of a case between what a step does and what was recorded, as `case #sync field: ours, theirs`. */
-function differences(recorded: RecordedCase, step: Step): string[] {
-  const flags = settings[recorded.flags]!;
-  const found: string[] = [];
-  let state = NEW_STATE;
-  recorded.syncs.forEach((row, index) => {
-    const before = state;
-    const { state: after, decision } = step(before, recorded, row, flags);
-    state = after;
-    const { race, scaled = false, why } = row.extra ?? {};
-    if (race) {
-      state = asRecorded(before, after, recorded, row);
-      return;
-    }
-    const compare = (field: string, own: unknown, theirs: unknown) => {
-      const [a, b] = [JSON.stringify(own), JSON.stringify(theirs)];
-      if (a !== b) found.push(`${recorded.id} #${index} ${field}: ${a}, ${b}`);
-    };
-    const wanted = decision?.proposal?.replicas;
-    compare('proposal', wanted ?? null, row.prop);
-    if (row.norm !== null) compare('count', decision?.desired, row.norm);
-    compare('rescale', decision?.rescale ?? false, scaled);
-    if (why !== undefined) compare('reason', decision?.reason, why);
-    compare('desired', state.desiredReplicas, row.des);
-    // Set after the event that `te` tells, in whole seconds.
-    const lastMs = state.lastScaleMs;
-    if (lastMs === undefined || row.last === null) compare('last scale', lastMs ?? null, row.last);
-    else if (Math.abs(1000 * row.last + 500 - lastMs) > 1500) compare('last scale', lastMs, row.last);
-    compare('conditions', conditionsOf(state), conditionsIn(recorded, row));
-    compare('metrics', sorted(state.currentMetrics), sorted(recorded.metricStatus[row.metricStatus]!));
-  });
-  return found;
-}
-
-/** State after a sync whose input is not known for sure: what the real controller concluded is remembered. */
-function asRecorded(before: HpaState, after: HpaState, recorded: RecordedCase, row: RecordedSync): HpaState {
-  const conditions = Object.fromEntries(
-    Object.entries(recorded.conditions[row.cond]!).map(([type, [status, reason, message = '']]) => [
-      type,
-      { status, reason, message },
-    ]),
-  ) as HpaState['conditions'];
-  if (row.cur === null) return { ...after, conditions };
-  const spec = specOf(recorded, row.spec);
-  const base = before.history ?? { ...historyOf(before), recommendations: [{ replicas: row.cur, atMs: row.t }] };
-  const { recommendations: own } = historyOf(after);
-  const mended = { replicas: Math.max(row.prop ?? 0, 0), atMs: row.t };
-  const index = own.findIndex(({ atMs }, i) => atMs === row.t && own[i] !== base.recommendations[i]);
-  let recommendations = base.recommendations;
-  if (row.prop !== null)
-    recommendations = index < 0 ? placed(recommendations, mended, () => false) : own.with(index, mended);
-  const decided = { ...after, history: { ...base, recommendations } };
-  const desired = row.norm ?? row.des;
-  const state = row.extra?.scaled
-    ? rescaled(
-        spec,
-        settings[recorded.flags]!,
-        { state: decided, current: row.cur, desired, rescale: true, reason: '' },
-        row.extra.te ?? row.t,
-      )
-    : decided;
-  const { lastScaleMs: _, ...rest } = state;
-  const lastScaleMs = row.last === null ? {} : { lastScaleMs: 1000 * row.last };
-  return { ...rest, ...lastScaleMs, conditions, desiredReplicas: row.des };
-}
-
-/** Status and reason of each condition, and the metric of ScalingActive. */
-function conditionsOf({ conditions }: HpaState) {
-  return Object.entries(conditions)
-    .map(([type, { status, reason, message }]) =>
-      reason === 'ValidMetricFound' ? [type, status, reason, message] : [type, status, reason],
-    )
-    .sort();
-}
-
-function conditionsIn({ conditions }: RecordedCase, { cond }: RecordedSync) {
-  return Object.entries(conditions[cond]!)
-    .map(([type, [status, reason, message]]) =>
-      reason === 'ValidMetricFound' ? [type, status, reason, message] : [type, status, reason],
-    )
-    .sort();
-}
-
-function sorted(statuses: readonly (object | null)[]) {
-  return statuses.map(status => status && Object.fromEntries(Object.entries(status).sort()));
-}
+const fixture = (name: string) => join(import.meta.dirname, 'fixtures', name);
+const recordings = (
+  process.env.HPA_CASES?.split(',') ?? ['kubernetes-1.36.json.gz', 'random-1.36.json.gz'].map(fixture)
+).map(readCases);
+const cases = recordings.flatMap(recording => recording.cases);
+const settings = Object.assign({}, ...recordings.map(recording => recording.settings));
 
 describe('the decision of the autoscaler', () => {
   it('is that of kube-controller-manager in every recorded sync', () => {
-    expect(cases.flatMap(recorded => differences(recorded, ours))).toEqual([]);
-    expect(cases.reduce((sum, { syncs }) => sum + syncs.length, 0)).toBeGreaterThan(4000);
+    expect(cases.flatMap(recorded => differences(recorded, settings, ours))).toEqual([]);
+    const sure = cases.map(({ syncs }) => syncs.filter(({ extra }) => !extra?.race).length);
+    expect(sure.filter(count => count > 0).length).toBeGreaterThanOrEqual(300);
+    expect(sure.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(7500);
   });
 });
 
@@ -136,6 +27,16 @@ type PodState = RecordedCase['podStates'][number];
 function withStates(recorded: RecordedCase, change: (state: PodState) => PodState): RecordedCase {
   return { ...recorded, podStates: recorded.podStates.map(change) };
 }
+
+type Answer = RecordedCase['answers'][number];
+function withAnswers(recorded: RecordedCase, change: (answer: Answer) => Answer): RecordedCase {
+  return { ...recorded, answers: recorded.answers.map(change) };
+}
+
+function withSpecs(recorded: RecordedCase, change: (spec: Spec) => Spec): RecordedCase {
+  return { ...recorded, specs: recorded.specs.map(each => ({ ...each, spec: change(each.spec as Spec) })) };
+}
+type Spec = { readonly metrics: readonly unknown[]; readonly behavior?: object };
 
 /** What is easily got wrong: each as a change of what a sync sees, of the settings, or of what it remembers. */
 const MISTAKES: Record<string, Step> = {
@@ -179,6 +80,58 @@ const MISTAKES: Record<string, Step> = {
       row,
       flags,
     ),
+  'an unknown readiness is none': (before, recorded, row, flags) =>
+    ours(
+      before,
+      withStates(recorded, ([p, at, ready, ...rest]) => [p, at, ready === 'Unknown' ? 'False' : ready, ...rest]),
+      row,
+      flags,
+    ),
+  'pending pods are missing': (before, recorded, row, flags) =>
+    ours(
+      before,
+      withStates(recorded, ([p, ...rest]) => [p === 'Pending' ? 'Running' : p, ...rest]),
+      row,
+      flags,
+    ),
+  'metrics of pods that do not exist are left out': (before, recorded, row, flags) =>
+    ours(
+      before,
+      withAnswers(recorded, answer =>
+        answer.k === 'pods' && answer.err === undefined
+          ? { ...answer, v: (answer.v as unknown[][]).filter(([pod]) => typeof pod === 'number') }
+          : answer,
+      ),
+      row,
+      flags,
+    ),
+  'a container that is not listed makes its pod missing': (before, recorded, row, flags) =>
+    ours(
+      before,
+      withAnswers(recorded, answer =>
+        answer.k === 'resource' && answer.err === undefined
+          ? { ...answer, v: (answer.v as unknown[][]).map(cells => cells.map(cell => (cell === false ? null : cell))) }
+          : answer,
+      ),
+      row,
+      flags,
+    ),
+  'a metric that failed is left out': (before, recorded, row, flags) => {
+    const failed = row.metrics.map(entry => recorded.answers[[entry].flat()[0]!]!.err !== undefined);
+    if (!failed.includes(true) || !failed.includes(false)) return ours(before, recorded, row, flags);
+    const kept = <Each>(list: readonly Each[]) => list.filter((_, index) => !failed[index]);
+    const rest = withSpecs(recorded, spec => ({ ...spec, metrics: kept(spec.metrics) }));
+    return ours(before, rest, { ...row, metrics: kept(row.metrics) }, flags);
+  },
+  'without behavior its defaults hold': (before, recorded, row, flags) =>
+    ours(
+      before,
+      withSpecs(recorded, spec => ({ behavior: {}, ...spec })),
+      row,
+      flags,
+    ),
+  'the first sync remembers nothing': (before, recorded, row, flags) =>
+    ours({ ...before, history: historyOf(before) }, recorded, row, flags),
   'the tolerance is 11 %': (before, recorded, row, flags) => ours(before, recorded, row, { ...flags, tolerance: 0.11 }),
   'no tolerance of its own': (before, recorded, row, flags) =>
     ours(before, recorded, row, { ...flags, configurableTolerance: false }),
@@ -192,16 +145,30 @@ const MISTAKES: Record<string, Step> = {
 
 describe('the comparison with kube-controller-manager', () => {
   it.each(Object.entries(MISTAKES))('finds that %s', (_, step) => {
-    expect(cases.some(recorded => differences(recorded, step).length > 0)).toBe(true);
+    expect(cases.some(recorded => differences(recorded, settings, step).length > 0)).toBe(true);
   });
 });
 
+/** The API stores a selector unseen, and the controller then fails at each sync; here it is an error of the file. */
+const REJECTED_HERE = /^spec\/selector (?:In without|Exists with values|with an unknown|without key)/;
+/** The workload is always the same here, so that files from before v1.36 may leave that out. */
+const ACCEPTED_HERE = ['spec/reference without version'];
+
 describe('the API', () => {
   it('fills in the same defaults, and rejects the same specs', () => {
-    for (const { id, submitted, specs, rejected } of cases) {
-      const own = hpaSpecSchema.safeParse(submitted);
-      expect(own.success, id).toBe(!rejected);
-      if (!rejected) expect(own.data, id).toEqual(hpaSpecSchema.parse(specs[0]!.spec));
-    }
+    const verdicts = cases.map(({ id, submitted, specs, rejected }) => {
+      const own = hpaSpecSchema.safeParse(withoutNulls(submitted));
+      if (own.success && !rejected) {
+        const theirs = hpaSpecSchema.parse(specs[0]!.spec);
+        const scaleTargetRef = own.data.scaleTargetRef ?? theirs.scaleTargetRef;
+        expect({ ...own.data, scaleTargetRef }, id).toEqual({ scaleTargetRef, ...theirs });
+      }
+      return [id, own.success];
+    });
+    const theirs = cases.map(({ id, rejected }) => [
+      id,
+      ACCEPTED_HERE.includes(id) || (!rejected && !REJECTED_HERE.test(id)),
+    ]);
+    expect(verdicts).toEqual(theirs);
   });
 });

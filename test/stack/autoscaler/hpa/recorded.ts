@@ -20,6 +20,7 @@ interface Answer {
 /** A sync of the real controller. */
 export interface RecordedSync {
   readonly t: number;
+  readonly took: number;
   readonly spec: number;
   readonly cur: number | null;
   readonly status: number | null;
@@ -34,6 +35,7 @@ export interface RecordedSync {
   readonly extra?: {
     scaled?: boolean;
     te?: number;
+    read?: number;
     why?: string;
     failed?: boolean;
     otherHPA?: unknown;
