@@ -2,6 +2,7 @@ import { createServer as createHttpServer, Agent as HttpAgent, request } from 'n
 import { createServer, type Socket } from 'node:net';
 import { corkScripts } from './cork-scripts.ts';
 import { endScripts } from './end-scripts.ts';
+import { readScripts } from './read-scripts.ts';
 import { serverScripts } from './server-scripts.ts';
 import { open, type Stage, transcript } from './socket-stage.ts';
 
@@ -9,6 +10,7 @@ import { open, type Stage, transcript } from './socket-stage.ts';
 export const scripts: Record<string, (stage: Stage) => Promise<unknown>> = {
   ...corkScripts,
   ...endScripts,
+  ...readScripts,
   ...serverScripts,
   'what waits to be sent counts as written': async stage => {
     const { client, server } = await open(stage);
