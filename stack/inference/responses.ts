@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { writePiece } from '../chunked-body.ts';
 
 /** Maximum bytes buffered for a client that does not read. Beyond it, the request is cancelled. */
 export const MAX_UNREAD_BYTES = 1 << 20;
@@ -26,7 +27,10 @@ export interface ResponseWriter {
 }
 
 /** Members of a server response that writers use. */
-export type ResponseTarget = Pick<ServerResponse, 'write' | 'end' | 'destroy' | 'destroyed' | 'writableLength'>;
+export type ResponseTarget = Pick<
+  ServerResponse,
+  'write' | 'chunkedEncoding' | 'end' | 'destroy' | 'destroyed' | 'writableLength'
+>;
 
 /**
  * Writes a completion as server-sent events, one per token. The constant parts of events are serialized once. A client with more
@@ -46,7 +50,7 @@ export function streamedResponse(target: ResponseTarget, head: ResponseHead): Re
   return {
     word: (word, index) => {
       if (target.destroyed) return;
-      target.write((index === 0 ? first : next) + word + suffix);
+      writePiece(target, (index === 0 ? first : next) + word + suffix);
       if (target.writableLength > MAX_UNREAD_BYTES) target.destroy();
     },
     end: (reason, outputTokens) => {

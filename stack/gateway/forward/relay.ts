@@ -1,3 +1,4 @@
+import { writePiece } from '../../chunked-body.ts';
 import { errorBody } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { UpstreamHeaders } from '../upstream/transport.ts';
@@ -54,7 +55,7 @@ export class Relay {
   /** Writes a chunk; false when the caller must wait for `drain`. */
   write(chunk: Buffer): boolean {
     const { response } = this.#exchange;
-    if (chunk.length !== this.#length) return response.write(chunk);
+    if (chunk.length !== this.#length) return writePiece(response, chunk);
     // The whole response in one chunk: headers, body and end are sent in one system call.
     this.#ended = true;
     response.end(chunk);
