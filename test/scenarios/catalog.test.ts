@@ -96,7 +96,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   B9: ({ plan }) => plan.slos.some(slo => /^scaling\(/.test(slo.objective)),
   B13: ({ hasChaos }) => hasChaos,
   C2: ({ plan }) => plan.slos.some(slo => /^scaling\(step\)\.restored <= 120 s$/.test(slo.objective)),
-  C3: ({ plan }) => plan.slos.some(slo => slo.objective === 'p99(latency) <= 650 ms') && /Scaled 1\/20/.test(plan.why),
+  C3: ({ plan }) => plan.slos.some(slo => slo.objective === 'p99(latency) <= 650 ms') && /Scaled 1\/\d+/.test(plan.why),
   C5: ({ takesAway }) => takesAway(/^stack\.gateway\.limits\.perKey$/),
   C6: ({ hasFault }) => hasFault(/^low-and-slow$/, /./),
   C13: ({ plan }) => ['<= 80%', '>= 65%'].every(limit => plan.slos.some(slo => slo.objective === `mean(gpu) ${limit}`)),
