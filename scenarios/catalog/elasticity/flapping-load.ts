@@ -27,7 +27,7 @@ export default scenario({
               },
             },
           ],
-          behavior: { scaleDown: { stabilizationWindowSeconds: 300 } },
+          behavior: { scaleDown: { stabilizationWindowSeconds: 360 } },
         },
       },
     },
@@ -47,13 +47,14 @@ export default scenario({
   },
   slos: [
     { name: 'TTFT at the last peak', window: 'load:last-peak', objective: 'p75(ttft) <= 500 ms' },
+    { name: 'changes of direction', objective: 'oscillations(window 10m) <= 3' },
     { name: 'error rate', objective: 'errors <= 3%' },
   ],
   proof: [
     {
       without: 'the stabilisation window',
       set: { 'stack.autoscaler.hpa.spec.behavior.scaleDown.stabilizationWindowSeconds': 0 },
-      breaks: 'TTFT at the last peak',
+      breaks: ['TTFT at the last peak', 'changes of direction'],
     },
   ],
 });
