@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Clock } from './clock.ts';
-import type { NodeChange, PlacementChange, ReplicaState } from './cluster/observer.ts';
+import type { NodeChange, PlacementChange, ReplicaState, ScaleChange } from './cluster/observer.ts';
 import type { LoadSummary } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import { readBytes } from './input/files.ts';
@@ -66,14 +66,8 @@ export type RunEvent =
       /** Time in ms since the last observation in which it was not in this state; absent where it entered it at `atMs`. */
       readonly withinMs?: number;
     }
-  /** The desired number of replicas of a deployment changed; `reason` is that of whoever changed it, empty for none. */
-  | {
-      readonly type: 'scale';
-      readonly deployment: string;
-      readonly from: number;
-      readonly to: number;
-      readonly reason: string;
-    }
+  /** The desired number of replicas of a deployment changed. */
+  | ({ readonly type: 'scale' } & ScaleChange)
   /** A node of a pool changed its state; a stack without `stack.capacity` has none. */
   | ({ readonly type: 'node' } & NodeChange)
   /** A pod got a place on a node, lost it, or waits for one. */

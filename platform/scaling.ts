@@ -201,7 +201,8 @@ class Scaler {
     }
     if (before === replicas) return;
     const reason = annotations?.['squall/reason'] ?? '';
-    this.#observer.scale?.({ deployment: DEPLOYMENT, from: before, to: replicas, reason });
+    const affected = this.#places.affected(replicas).filter(name => this.#replicas.some(each => each.name === name));
+    this.#observer.scale?.({ deployment: DEPLOYMENT, from: before, to: replicas, reason, replicas: affected });
     this.#places.want(replicas);
   }
 

@@ -39,10 +39,21 @@ export interface PlacementChange {
   readonly reason: string;
 }
 
+/** Change of the desired number of replicas of a deployment. */
+export interface ScaleChange {
+  readonly deployment: string;
+  readonly from: number;
+  readonly to: number;
+  /** Of whoever changed it, empty for none. */
+  readonly reason: string;
+  /** Replicas that it adds or ends, of those that exist. @default the last ones */
+  readonly replicas?: readonly string[];
+}
+
 /** Receiver of a platform's events, which become events of the history: states of replicas, desired numbers of them with the reason that their writer gave, if any, nodes and places on them. */
 export interface StackObserver {
   replica(change: { replica: string; service: string; state: ReplicaState; detail?: string; withinMs?: number }): void;
-  scale?(change: { deployment: string; from: number; to: number; reason: string }): void;
+  scale?(change: ScaleChange): void;
   node?(change: NodeChange): void;
   placement?(change: PlacementChange): void;
 }

@@ -55,10 +55,19 @@ export class ClusterPlaces implements Places {
     for (const pod of placed) this.#tell(pod, 'placed', '');
   }
 
+  affected(count: number): readonly string[] {
+    const more = count - this.wanted.length;
+    if (more <= 0) return this.#leastUseful(-more);
+    const wanted = new Set(this.wanted);
+    return numbered(INFERENCE, count)
+      .filter(name => !wanted.has(name))
+      .slice(0, more);
+  }
+
   want(count: number): void {
-    const free = numbered(INFERENCE, Math.max(count, this.#replicas.size)).filter(name => !this.wanted.includes(name));
-    const added = free.slice(0, Math.max(0, count - this.wanted.length));
-    const removed = this.#leastUseful(this.wanted.length - count);
+    const affected = this.affected(count);
+    const added = count > this.wanted.length ? affected : [];
+    const removed = new Set(count < this.wanted.length ? affected : []);
     this.wanted = [...this.wanted.filter(name => !removed.has(name)), ...added];
     for (const name of added.filter(each => !this.#replicas.has(each)))
       this.#pending(newPod(name, INFERENCE), noReplicaLeft(this.#replicas.size));
@@ -117,14 +126,16 @@ export class ClusterPlaces implements Places {
   }
 
   /** As the controller of a Deployment chooses: pods without a place first, then those that are not ready, of each the last. */
-  #leastUseful(count: number): Set<string> {
+  #leastUseful(count: number): string[] {
     const rank = (name: string) => {
       const pod = this.#cluster.pods.find(each => each.name === name);
       if (pod?.status !== 'placed') return pod ? 1 : 0;
       return this.#replicas.get(name)?.state === 'ready' ? 3 : 2;
     };
-    const ordered = this.wanted.toReversed().sort((a, b) => rank(a) - rank(b));
-    return new Set(ordered.slice(0, Math.max(0, count)));
+    return this.wanted
+      .toReversed()
+      .sort((a, b) => rank(a) - rank(b))
+      .slice(0, count);
   }
 
   /** Ends pods that are not wanted any more. */

@@ -20,6 +20,8 @@ export interface Place {
 export interface Places extends Disposable {
   /** Names of the pods that are wanted, of which some may never have a replica. */
   readonly wanted: readonly string[];
+  /** Which ones wanting so many would add or end. */
+  affected(count: number): readonly string[];
   /** Wants so many. */
   want(count: number): void;
   of(name: string): Place;

@@ -17,6 +17,11 @@ export class UnlimitedPlaces implements Places {
     this.wanted = numbered(service, replicas.filter(({ state }) => state !== 'stopped').length);
   }
 
+  affected(count: number): readonly string[] {
+    const before = this.wanted.length;
+    return numbered(this.#service, Math.max(before, count)).slice(Math.min(before, count));
+  }
+
   want(count: number): void {
     const before = this.wanted.length;
     this.wanted = numbered(this.#service, count);

@@ -85,6 +85,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A3.4': ({ plan, hasFault }) =>
     hasFault(/^kill$/, /^inference/) && plan.slos.some(slo => /^recovery\(/.test(slo.objective)),
   'A4.1': ({ takesAway }) => takesAway(/^stack\.autoscaler(\.|$)/),
+  'A4.2': ({ takesAway }) => takesAway(/^stack\.capacity\./),
   'A4.3': ({ takesAway }) => takesAway(/^stack\.autoscaler\.policy\./),
   'A6.1': ({ takesAway }) => takesAway(/^stack\.inference\.restart$/),
   B3: ({ plan }) => plan.load.arrivals !== 'poisson' || plan.load.clients?.retry != null,

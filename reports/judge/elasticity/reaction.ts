@@ -3,7 +3,7 @@ import type { RunPlan } from '../../../harness/plan.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import type { FaultOutcome } from '../../../harness/windows.ts';
 import { isSeen, type Mark, notAfter, type Seen, seenAt } from './mark.ts';
-import { decisionEvents, replicaEvents, replicasBetween, scaleEvents } from './replicas.ts';
+import { decisionEvents, replicaEvents, replicasOf, scaleEvents } from './replicas.ts';
 import { type RestoredInput, restoredAfter } from './restored.ts';
 import { type Step, stepsOf } from './steps.ts';
 
@@ -120,7 +120,7 @@ function decidedAfter(
   const found = scaleEvents(events).find(
     ({ atMs, from, to }) => atMs >= fromMs && atMs < step.endMs && sign * (to - from) > 0,
   );
-  if (found) return { mark: seenAt(found.atMs), added: replicasBetween(found.from, found.to) };
+  if (found) return { mark: seenAt(found.atMs), added: replicasOf(found) };
   const why =
     isSeen(signal) || signal.why === NO_LOG
       ? `the number of replicas was not ${sign > 0 ? 'raised' : 'lowered'}`

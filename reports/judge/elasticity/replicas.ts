@@ -21,8 +21,9 @@ export function decisionEvents(events: readonly TimedEvent[]) {
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-/** Replicas that a change of their number adds or ends, which are the last ones. */
-export function replicasBetween(from: number, to: number): string[] {
+/** Replicas that a change of their number adds or ends. */
+export function replicasOf({ from, to, replicas }: ReturnType<typeof scaleEvents>[number]): readonly string[] {
+  if (replicas) return replicas;
   const first = Math.min(from, to);
   return Array.from({ length: Math.abs(to - from) }, (_, index) => `${SCALED}-${first + index + 1}`);
 }

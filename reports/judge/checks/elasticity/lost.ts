@@ -2,9 +2,9 @@ import type { TimedEvent } from '../../../../harness/history.ts';
 import { isFailure, type RequestRecord } from '../../../../harness/requests.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../../check.ts';
 import { EXISTING } from '../../elasticity/provision.ts';
-import { replicaEvents, replicasBetween, scaleEvents } from '../../elasticity/replicas.ts';
+import { replicaEvents, replicasOf, SCALED, scaleEvents } from '../../elasticity/replicas.ts';
 
-/** `lost(drain) <= 0`: requests that failed because scaling down ended their replica. */
+/** `lost(drain) <= 0`: requests that failed because scaling down ended their replica, or it lost its place on a node. */
 export const check = checkOf<Objective>({
   kind: 'lost',
   words: ['lost'],
@@ -32,7 +32,8 @@ interface Drain {
  */
 function judge(objective: Objective, { requests, run, window }: Evidence): Finding {
   const drains = drainsOf(run.events).filter(({ fromMs }) => fromMs >= window.fromMs && fromMs < window.toMs);
-  if (drains.length === 0) return undecided('inconclusive', 'No replica was scaled down in the window.');
+  if (drains.length === 0)
+    return undecided('inconclusive', 'No replica was scaled down, nor lost its place, in the window.');
   const exposed = requests.filter(request => isFailure(request) || request.outcome === 'abandoned');
   const isIn = ({ sentMs, endMs }: RequestRecord, { fromMs, toMs }: Drain) =>
     sentMs !== null && sentMs <= toMs && endMs >= fromMs && endMs <= toMs + NOTICE_MS;
@@ -56,25 +57,28 @@ function judge(objective: Objective, { requests, run, window }: Evidence): Findi
   const known = run.records.some(({ upstream }) => served.has(upstream));
   const verdict = verdictOf(objective, found);
   const also = unclear.length > 0 ? `; ${unclear.length} more failed meanwhile without naming their replica` : '';
-  const reason = `${lost.length} requests were lost by ${drains.length} ${drains.length === 1 ? 'replica' : 'replicas'} that scaling down ended${also}`;
+  const reason = `${lost.length} requests were lost by ${drains.length} ${drains.length === 1 ? 'replica' : 'replicas'} that had to end${also}`;
   if (verdict === 'pass' && !known)
     return { ...found, verdict: 'inconclusive', reason: `${reason}, but no response named one of these replicas.` };
   return { ...found, verdict, reason: `${reason}.` };
 }
 
-/** Replicas that scaling down ended, which are the last ones, each from the change of the desired number until it had stopped. */
+/** Replicas that scaling down ended or that lost their places, each from that moment until it had stopped. */
 function drainsOf(events: readonly TimedEvent[]): Drain[] {
   const endMs =
     events.find(event => event.type === 'phase' && event.phase === 'down')?.atMs ?? Number.POSITIVE_INFINITY;
   const states = replicaEvents(events);
-  return scaleEvents(events)
-    .filter(({ atMs, from, to }) => atMs < endMs && to < from)
-    .flatMap(({ from, to, atMs: fromMs }) =>
-      replicasBetween(from, to).flatMap(replica => {
-        const own = states.filter(event => event.replica === replica);
-        const isThere = EXISTING.includes(own.findLast(({ atMs }) => atMs <= fromMs)?.state ?? '');
-        const stopped = own.find(({ state, atMs }) => state === 'stopped' && atMs >= fromMs);
-        return isThere ? [{ replica, fromMs, toMs: Math.min(endMs, stopped?.atMs ?? endMs) }] : [];
-      }),
-    );
+  const scaledDown = scaleEvents(events)
+    .filter(({ from, to }) => to < from)
+    .flatMap(change => replicasOf(change).map(replica => ({ replica, fromMs: change.atMs })));
+  const evicted = events
+    .filter(event => event.type === 'placement')
+    .filter(({ service, state }) => service === SCALED && state === 'evicted')
+    .map(({ replica, atMs }) => ({ replica, fromMs: atMs }));
+  return [...scaledDown, ...evicted].flatMap(({ replica, fromMs }) => {
+    const own = states.filter(event => event.replica === replica);
+    const isThere = fromMs < endMs && EXISTING.includes(own.findLast(({ atMs }) => atMs < fromMs)?.state ?? '');
+    const stopped = own.find(({ state, atMs }) => state === 'stopped' && atMs >= fromMs);
+    return isThere ? [{ replica, fromMs, toMs: Math.min(endMs, stopped?.atMs ?? endMs) }] : [];
+  });
 }

@@ -33,6 +33,37 @@ test('a request that fails on a replica that is scaled down is lost; on another,
   expect(judged('lost(drain) <= 0', { records: earlier })).toMatchObject({ verdict: 'pass' });
 });
 
+test('replicas that end are those that the change names, and those that lose their place on a node', () => {
+  const isDown = (event: TimedEvent) => event.type === 'scale' && event.to < event.from;
+  const stopped: TimedEvent = {
+    ...{ type: 'replica', replica: 'inference-2', service: 'inference', state: 'stopped', atMs: DRAIN_MS + 500 },
+  };
+  const named: TimedEvent = {
+    ...{
+      type: 'scale',
+      deployment: 'inference',
+      from: 4,
+      to: 3,
+      reason: '',
+      replicas: ['inference-2'],
+      atMs: DRAIN_MS,
+    },
+  };
+  const evicted: TimedEvent = {
+    ...{ type: 'placement', replica: 'inference-2', service: 'inference', state: 'evicted', node: 'spot-1', gpus: 1 },
+    ...{ reason: 'its node was taken', atMs: DRAIN_MS },
+  };
+  for (const cause of [named, evicted]) {
+    const script = { without: isDown, extra: [cause, stopped] };
+    expect(judged('lost(drain) <= 0', { ...losing('inference-2'), ...script })).toMatchObject({
+      verdict: 'fail',
+      measured: 3,
+      samples: 1,
+    });
+    expect(judged('lost(drain) <= 0', { ...losing('inference-4'), ...script })).toMatchObject({ measured: 0 });
+  }
+});
+
 test('a failure during a drain that names no replica, or only that of its last attempt, leaves the objective undecided', () => {
   expect(judged('lost(drain) <= 0', losing(''))).toMatchObject({
     verdict: 'inconclusive',
