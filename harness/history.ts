@@ -86,6 +86,18 @@ export type RunEvent =
       readonly sampleAgeMs?: number;
       readonly reason: string;
     }
+  /**
+   * A condition of an autoscaler changed its status, named as those of a HorizontalPodAutoscaler: `ScalingActive`, `AbleToScale`,
+   * `ScalingLimited`, `ScaledToZero`. Taken from its log when the stack is down.
+   */
+  | {
+      readonly type: 'condition';
+      readonly deployment: string;
+      readonly condition: string;
+      readonly status: 'True' | 'False';
+      readonly reason: string;
+      readonly message: string;
+    }
   | {
       readonly type: 'fault';
       readonly id: string;

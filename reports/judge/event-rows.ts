@@ -94,6 +94,8 @@ function textOf(event: LoggedEvent): string {
       return `${event.replica} ${event.state}${event.detail ? `: ${event.detail}` : ''}`;
     case 'scale':
       return scaleText(event);
+    case 'condition':
+      return `autoscaler of ${event.deployment}: ${event.condition} is ${event.status}, ${event.reason}: ${event.message}`;
     case 'node':
       return nodeText(event);
     case 'placement':

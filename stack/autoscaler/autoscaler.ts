@@ -2,7 +2,7 @@ import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
 import type { Machine } from '../../harness/host/network.ts';
 import type { AutoscalerConfig, Source } from './config.ts';
-import type { Decider, Outcome } from './decider.ts';
+import type { Decider, Outcome, Shown } from './decider.ts';
 import type { Pod } from './hpa/pods.ts';
 import type { MeasureContext } from './measure/measure.ts';
 import { seriesOf } from './measure/resolve.ts';
@@ -19,6 +19,15 @@ interface AutoscalerParts {
   readonly log: (line: Readonly<Record<string, unknown>>, message: string) => void;
 }
 
+/** Status of each condition that is no news when it is first seen. */
+const HEALTHY: Shown['conditions'] = Object.fromEntries(
+  Object.entries({
+    AbleToScale: 'True',
+    ScalingActive: 'True',
+    ScalingLimited: 'False',
+    ScaledToZero: 'False',
+  } as const).map(([type, status]) => [type, { status, reason: '', message: '' }]),
+);
 /** Attempts to set a scale that somebody else keeps changing. */
 const MAX_ATTEMPTS = 5;
 
@@ -41,6 +50,8 @@ export class Autoscaler {
   /** Whether pods were ever read: before, any may exist. */
   #knowsPods = false;
   #problem = '';
+  /** Conditions as of the last sync. */
+  #conditions: Shown['conditions'] = HEALTHY;
 
   constructor(parts: AutoscalerParts) {
     this.#parts = parts;
@@ -165,8 +176,12 @@ export class Autoscaler {
   }
 
   #show(): void {
-    const { decider, metrics } = this.#parts;
+    const { decider, metrics, log } = this.#parts;
     const shown = decider.show(this.#state);
+    for (const [condition, { status, reason, message }] of Object.entries(shown.conditions))
+      if (this.#conditions[condition]?.status !== status)
+        log({ condition, status, reason, message }, `${condition} is ${status}: ${reason}`);
+    this.#conditions = { ...this.#conditions, ...shown.conditions };
     metrics.metricValues.reset();
     for (const { name, value, target } of shown.metrics) {
       if (value !== undefined) metrics.metricValues.set({ metric: name, kind: 'value' }, value);

@@ -5,11 +5,13 @@ import { readBytes } from '../../harness/input/files.ts';
 
 const MAX_BYTES = 256 * 2 ** 20;
 
-/** A decision, with its time by the wall clock in ms since 1970. */
-export type LoggedDecision = Extract<RunEvent, { type: 'decision' }> & { readonly wallMs: number };
+type Decision = Extract<RunEvent, { type: 'decision' }>;
+
+/** A decision, or a condition that changed, with its time by the wall clock in ms since 1970. */
+export type LoggedDecision = Extract<RunEvent, { type: 'decision' | 'condition' }> & { readonly wallMs: number };
 
 /**
- * Decisions in the log that an autoscaler left in the directory of a run; none without one. Other lines, and one that a kill cut off, are skipped.
+ * Decisions and changes of conditions in the log that an autoscaler left in the directory of a run; none without one. Other lines, and one that a kill cut off, are skipped.
  * @throws Error for a log of more than 256 MiB
  */
 export function readDecisions(directory: string, deployment = 'inference'): LoggedDecision[] {
@@ -22,15 +24,21 @@ export function readDecisions(directory: string, deployment = 'inference'): Logg
 }
 
 function decisionIn(line: string, deployment: string): LoggedDecision | undefined {
-  if (!line.includes('"desired"')) return undefined;
+  if (!line.includes('"desired"') && !line.includes('"condition"')) return undefined;
   try {
     const { time, current, desired, sampleAgeMs, msg, ...details } = JSON.parse(line) as Readonly<
       Record<string, unknown>
     >;
+    const { condition, status, reason, message } = details;
+    if (typeof condition === 'string' && Number.isFinite(time) && (status === 'True' || status === 'False'))
+      return {
+        ...{ type: 'condition' as const, deployment, condition, status },
+        ...{ reason: String(reason), message: String(message), wallMs: time as number },
+      };
     // What the HPA proposes, what another policy wanted, or what it decided where it has no windows and limits.
     const proposal = details.proposal ?? details.wanted ?? desired;
     if (![time, current, desired, proposal].every(Number.isFinite) || typeof msg !== 'string') return undefined;
-    const counts = { current, proposal, desired } as Pick<LoggedDecision, 'current' | 'proposal' | 'desired'>;
+    const counts = { current, proposal, desired } as Pick<Decision, 'current' | 'proposal' | 'desired'>;
     const age = typeof sampleAgeMs === 'number' && { sampleAgeMs };
     return { type: 'decision', deployment, ...counts, ...age, reason: msg, wallMs: time as number };
   } catch {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { readHistory } from '../../harness/history.ts';
 import { attemptsOf, type RequestRecord, timeToFirstTokenMs } from '../../harness/requests.ts';
 import { readRequests } from '../../reports/store/requests-file.ts';
 import type { ProofResult } from '../../scenarios/proof.ts';
@@ -39,6 +40,20 @@ describe('the catalogue in virtual time', () => {
 
 /** What else is known of the runs of a scenario. */
 const more: Record<string, (folder: string, proofs: readonly ProofResult[]) => Promise<void>> = {
+  /** What keeps the replicas is on the time line: the metrics are unknown while they cannot be scraped, from one window of a rate on. */
+  async 'stale-metrics'(folder, [without]) {
+    const runs = readdirSync(folder).map(id => join(folder, id));
+    const run = runs.find(path => JSON.parse(readFileSync(join(path, 'run.json'), 'utf8')).id !== without!.run)!;
+    const active = readHistory(join(run, 'events.ndjson')).filter(
+      event => event.type === 'condition' && event.condition === 'ScalingActive' && event.atMs > 0,
+    );
+    expect(active).toMatchObject([{ status: 'False', reason: 'FailedGetExternalMetric' }, { status: 'True' }]);
+    // The outage is from 5 to 13 s, the window 1 s, and scrapes and syncs are 250 ms apart.
+    expect(active[0]!.atMs).toBeGreaterThan(5000);
+    expect(active[0]!.atMs).toBeLessThan(6500);
+    expect(active[1]!.atMs).toBeGreaterThan(13_000);
+    expect(active[1]!.atMs).toBeLessThan(14_000);
+  },
   /** Naive retries keep a service down after an outage is over, a budget lets it recover. */
   async 'retry-storm'(folder, [without]) {
     const runs = readdirSync(folder).map(id => join(folder, id));
