@@ -36,7 +36,7 @@ const thorough = {
   ],
   careful: [
     'test/docker/{k6-container,run}.test.ts',
-    'test/e2e/{attack-faults,engine-choice,k6-segments,kill-windows,segments,toxics}.test.ts',
+    'test/e2e/{attack-faults,drains,engine-choice,k6-segments,kill-windows,segments,toxics}.test.ts',
     'test/faults/slow-http/attacker.test.ts',
   ],
   alone: [

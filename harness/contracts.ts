@@ -59,7 +59,7 @@ export interface Replica {
   readonly coldStartMs: number;
   /** Ends it immediately, like a crash (SIGKILL to its process group); resolves when it is gone. */
   kill(): Promise<void>;
-  /** Ends it gracefully (SIGTERM, SIGKILL after 2.5 s); resolves when it is gone. Held, it then stays `stopped`; else it is restarted. */
+  /** Ends it gracefully (SIGTERM, SIGKILL half a second after its time to drain); resolves when it is gone. Held, it then stays `stopped`; else it is restarted. */
   terminate(): Promise<void>;
   /** Freezes all its processes (SIGSTOP to its process group, or the container's freezer). Ending it thaws them. */
   pause(): Promise<void>;

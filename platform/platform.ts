@@ -162,14 +162,14 @@ class Stack {
   }
 
   async #startReplica(plan: ReplicaPlan, watchdog: Watchdog): Promise<void> {
-    const { name, service, zone, protocol, metricsPath, restart, isStandby, coldStartMs } = plan;
+    const { name, service, zone, protocol, metricsPath, restart, drainMs, isStandby, coldStartMs } = plan;
     const { where } = this.#driver;
     const url = `${protocol}://${where.replica(name)}`;
     const readyUrl = readyUrlOf(plan, where);
     const isReady = (signal: AbortSignal) => isReadyAt(readyUrl, signal, this.#driver.probe, this.#options.clock);
     const program = await this.#driver.programOf(plan, watchdog);
     const supervisor = new Supervisor(
-      { ...program, name, service, zone, url, metricsPath, restart, isStandby, coldStartMs, isReady },
+      { ...program, name, service, zone, url, metricsPath, restart, drainMs, isStandby, coldStartMs, isReady },
       this.#options,
     );
     this.#replicas.push(supervisor);

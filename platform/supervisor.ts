@@ -20,6 +20,8 @@ export interface SupervisedPlan extends Program {
   readonly restart: RestartPolicy;
   /** See {@link Replica.coldStartMs}. @default 0 */
   readonly coldStartMs?: number | undefined;
+  /** How long it finishes its work after SIGTERM, in ms. @default 2 s */
+  readonly drainMs?: number | undefined;
   /** Whether it stays `stopped` until its first {@link Replica.release}, when scaling up. @default false */
   readonly isStandby?: boolean | undefined;
   /** Sends a readiness probe; bounded in time. @throws the signal's reason on abort */
@@ -31,8 +33,10 @@ const READY_POLL_MS = 60;
 const READY_POLL_RATIO = 0.01;
 const STATE_POLL_MS = 20;
 const LOG_LINES = 15;
-/** From SIGTERM to SIGKILL for a replica that ends while the stack runs on; services drain for up to 2 s. */
-const TERMINATE_GRACE_MS = 2500;
+/** See {@link SupervisedPlan.drainMs}. */
+const DRAIN_MS = 2000;
+/** From the end of that to SIGKILL, for a replica that ends while the stack runs on. */
+const AFTER_DRAIN_MS = 500;
 /** Default holder. */
 const SCALER = 'scale';
 
@@ -131,7 +135,8 @@ export class Supervisor implements Replica {
   async terminate(): Promise<void> {
     this.#ending ??= 'terminate';
     const over = this.#over;
-    if (this.#instance) await endWithin(this.#instance, TERMINATE_GRACE_MS, this.#clock);
+    const graceMs = (this.#plan.drainMs ?? DRAIN_MS) + AFTER_DRAIN_MS;
+    if (this.#instance) await endWithin(this.#instance, graceMs, this.#clock);
     await over;
     // It was down already, waiting for its restart.
     if (this.#isHeld && this.state === 'exited') this.#enter('stopped', this.#how);

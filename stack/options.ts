@@ -64,7 +64,14 @@ const gatewayOptions = gatewayConfigSchema
   });
 
 const inferenceOptions = inferenceConfigSchema
-  .pick({ profile: true, modelLoadMs: true, maxBatch: true, maxBatchedTokens: true, kvCapacityTokens: true })
+  .pick({
+    profile: true,
+    modelLoadMs: true,
+    maxBatch: true,
+    maxBatchedTokens: true,
+    kvCapacityTokens: true,
+    drainMs: true,
+  })
   .extend({
     replicas: z.int().min(1).max(64).default(3),
     maxReplicas: z

@@ -52,6 +52,8 @@ export interface ReplicaPlan {
   /** Names of links whose addresses the replica advertises, its own inbound ones or those of others. */
   readonly advertises?: readonly string[];
   readonly restart: RestartPolicy;
+  /** How long the replica finishes its work after SIGTERM, in ms. @default 2 s */
+  readonly drainMs?: number;
   /** Whether the replica is only started when scaling up. @default false */
   readonly isStandby?: boolean;
   /** Configuration as environment variables, in addition to those of every process. */

@@ -42,6 +42,11 @@ export const inferenceConfigSchema = z.strictObject({
   kvCapacityTokens: count.optional(),
   /** Maximum length of prompt plus output. @default the profile's, or the capacity of the KV cache if less */
   maxModelLen: count.optional(),
+  /**
+   * How long a replica that is stopped may finish its requests (`terminationGracePeriodSeconds`, with its default), in ms; 0: they are
+   * cut off at once.
+   */
+  drainMs: z.number().min(0).max(3_600_000).default(30_000),
   /** Any integer; determines the generated words. */
   seed: z.number().int().default(1),
   registration: z.union([z.literal('off'), registrationSchema]).default('off'),

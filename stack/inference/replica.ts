@@ -42,6 +42,7 @@ export function inferenceReplica(name: string, parts: TopologyParts): ServicePla
     uses: control === 'off' ? [] : [toControl],
     advertises: control === 'off' ? [] : [...inbound.values()],
     restart,
+    drainMs: engine.drainMs,
     ...(numbered('inference', replicas).includes(name) ? {} : { isStandby: true }),
     environment: ({ listen, links, token }: Addresses) => ({
       LISTEN: listen,

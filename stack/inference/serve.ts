@@ -13,8 +13,6 @@ import { InferenceService } from './service.ts';
  * requests fail on closing connections.
  */
 const LAME_DUCK_MS = 300;
-/** Maximum time for requests in flight to finish after that. */
-const DRAIN_MS = 1700;
 /** Listen backlog; Node's default of 511 drops bursts of streams. */
 const BACKLOG = 4096;
 
@@ -50,10 +48,10 @@ export async function serveInference(context: ServiceContext): Promise<void> {
   log.info({ active: service.activeCount }, 'draining');
   if (registered) {
     await registered;
-    await clock.sleep(LAME_DUCK_MS);
+    await clock.sleep(Math.min(LAME_DUCK_MS, config.drainMs));
   }
   drain.abort();
-  await drainServer(server, DRAIN_MS, clock);
+  await drainServer(server, Math.max(0, config.drainMs - LAME_DUCK_MS), clock);
   stop.abort();
   await running;
   log.info('stopped');

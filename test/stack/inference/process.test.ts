@@ -52,7 +52,7 @@ test('SIGTERM lets a running request finish, then the process exits with 0', asy
 });
 
 test('SIGTERM cuts off requests beyond the grace period, and the process exits with 0', async () => {
-  await using replica = await startReplica({ timeScale: 1e6 });
+  await using replica = await startReplica({ timeScale: 1e6, drainMs: 2000 });
   const response = await replica.post('/v1/chat/completions', { messages, max_tokens: 20_000, stream: true });
   const exited = once(replica.child, 'exit');
   const startMs = performance.now();
