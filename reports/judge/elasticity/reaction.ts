@@ -63,7 +63,7 @@ function reactionTo(step: Step, untilMs: number, input: ReactionInput): Reaction
     return { step, marks, broken: [], isNeeded: isSeen(signal) || isSeen(decided) };
   }
   const startedMs = isSeen(decided) ? startsOf(added, events, decided.atMs, untilMs) : new Map<string, number>();
-  const unstarted = isSeen(decided) ? 'no replica was started' : decided.why;
+  const unstarted = isSeen(decided) ? `no replica was started${pendingText(added, events)}` : decided.why;
   const unseen = startedMs.size === 0 ? { why: unstarted, notBeforeMs: untilMs } : undefined;
   const served = unseen ?? servedBy(startedMs, records, untilMs);
   const ready = notAfter(unseen ?? readyOf(startedMs, events, untilMs), served);
@@ -134,6 +134,14 @@ function startsOf(added: readonly string[], events: readonly TimedEvent[], fromM
     ({ replica, state, atMs }) => state === 'starting' && atMs >= fromMs && atMs < untilMs && added.includes(replica),
   );
   return new Map(starts.reverse().map(({ replica, atMs }) => [replica, atMs]));
+}
+
+/** Why the first of some replicas that has no place on a node has none, in brackets; empty where all have one. */
+function pendingText(replicas: readonly string[], events: readonly TimedEvent[]): string {
+  const placements = events.filter(event => event.type === 'placement');
+  const last = replicas.map(replica => placements.findLast(event => event.replica === replica));
+  const pending = last.find(event => event?.state === 'pending');
+  return pending ? ` (${pending.replica} is pending: ${pending.reason})` : '';
 }
 
 /** When each of some replicas was started. */

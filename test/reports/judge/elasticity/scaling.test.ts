@@ -197,6 +197,18 @@ test('what rests on scrapes from before the step is no reaction to it', () => {
   });
 });
 
+test('a replica that was never started says what it waited for', () => {
+  const pending: TimedEvent = {
+    ...{ type: 'placement', replica: 'inference-4', service: 'inference', state: 'pending', gpus: 1 },
+    ...{ reason: 'no GPU node is free, gpu-3 boots in 90 s', atMs: 90_000 },
+  };
+  const without = (event: TimedEvent) => event.type === 'replica' && event.replica === 'inference-4';
+  expect(judged('scaling(step).started <= 60 s', { without, extra: [pending] })).toMatchObject({
+    verdict: 'fail',
+    reason: expect.stringContaining('(inference-4 is pending: no GPU node is free, gpu-3 boots in 90 s)'),
+  });
+});
+
 test('in a run that was interrupted no more than what it observed is held against it', () => {
   const extra: TimedEvent[] = [{ type: 'interrupted', by: 'SIGINT', atMs: STEP_MS + 10_000 }];
   const without = ({ atMs }: TimedEvent) => atMs > STEP_MS + 10_000;
