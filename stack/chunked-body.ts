@@ -1,9 +1,8 @@
 import type { ServerResponse } from 'node:http';
 
 /**
- * Writes a piece of a response's body, whose head was begun with `writeHead`, with its framing in one write where the body is chunked:
- * `node:http` makes four of it, which cost more than the rest of a token. Text is written as UTF-8, and only once the head has been sent,
- * which would be encoded likewise.
+ * Writes a piece of a response's body, whose head was begun with `writeHead`, and its framing, where the body is chunked, in one write:
+ * `node:http` makes four of it. Text is written as UTF-8, and only once the head has been sent, which would be encoded likewise.
  * @returns false when the caller must wait for `drain`
  */
 export function writePiece(
