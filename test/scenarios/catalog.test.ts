@@ -84,7 +84,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   // What comes back has to load its model first.
   'A3.4': ({ plan, hasFault }) =>
     hasFault(/^kill$/, /^inference/) && plan.slos.some(slo => /^recovery\(/.test(slo.objective)),
-  'A4.1': ({ takesAway }) => takesAway(/^stack\.autoscaler(\.|$)/),
+  'A4.1': ({ takesAway }) => takesAway(/^stack\.(autoscaler(\.|$)|inference\.drain$)/),
   'A4.2': ({ takesAway }) => takesAway(/^stack\.capacity\./),
   'A4.3': ({ takesAway }) => takesAway(/^stack\.autoscaler\.policy\./),
   'A6.1': ({ takesAway }) => takesAway(/^stack\.inference\.restart$/),
