@@ -7,6 +7,8 @@ import type { StackOptions } from '../../stack/options.ts';
 import { badScenario } from '../bad-scenario.ts';
 
 const FIELD = 'stack.capacity';
+/** Pods of workloads, all together: the time of a decision grows with the square of their number. */
+const MAX_PODS = 500;
 
 /**
  * Checks that a capacity model makes sense: that there is a Scale API, that names are known and differ, that each workload could have its
@@ -21,6 +23,8 @@ export function checkCapacity(
   if (capacity === 'off') return;
   if (control === 'off')
     throw badScenario('stack.control', '`control: {}`, since replicas are scaled through it', control);
+  const count = capacity.workloads.reduce((sum, { replicas }) => sum + replicas, 0);
+  if (count > MAX_PODS) throw badScenario(`${FIELD}.workloads`, `at most ${MAX_PODS} \`replicas\` in all`, count);
   checkNames(capacity);
   checkMoments(capacity, endMs);
   const plan = capacityPlan(capacity, { zones: zonesNamed(zones), timeScale: 1, seed: 1 });

@@ -131,7 +131,13 @@ function placeGroup(before: Board, { name, minAvailable }: GroupSpec): Board {
     if (board.active(name).length < minAvailable)
       return waiting(board, pending().slice(minAvailable), 'gang', 'the first of its gang have no places yet');
   }
-  for (const pod of pending()) board = place(board, [pod]);
+  // Pods of a group are alike: where one has no place, the next ones have none, until something changes.
+  const without = new Set<string | undefined>();
+  for (const pod of pending()) {
+    board = without.has(pod.zone) ? unplaced(board, [pod], '') : place(board, [pod]);
+    if (board.pods.get(pod.name)!.waitsFor === 'nothing') without.add(pod.zone);
+    else without.clear();
+  }
   if (minAvailable === 1) for (const pod of pods().filter(each => isLeavingSoon(board, each))) reserve(board, pod);
   return board;
 }
@@ -172,6 +178,10 @@ function place(board: Board, pods: readonly Pod[]): Board {
     for (const { pod, node } of seats) trial.pods.set(pod.name, { ...pod, nominated: node.name });
     return waiting(trial, pods, `${waitsFor} ${last.node.name}`, gang + last.reason);
   }
+  return unplaced(board, pods, gang);
+}
+
+function unplaced(board: Board, pods: readonly Pod[], gang: string): Board {
   for (const pod of pods) if (pod.nominated !== undefined) board.pods.set(pod.name, { ...pod, nominated: undefined });
   return waiting(board, pods, 'nothing', gang + unplaceable(board, pods[0]!));
 }

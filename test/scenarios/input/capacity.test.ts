@@ -66,6 +66,11 @@ describe('a capacity model', () => {
       '`stack.capacity.pools[1].spot.preemptions[0].at` to be before the load ends at 2s, got "2s"',
     ],
     [
+      'stack.capacity.workloads',
+      ['a', 'b', 'c'].map(name => ({ name, priority: 10, replicas: 200 })),
+      '`stack.capacity.workloads` to be at most 500 `replicas` in all, got 600',
+    ],
+    [
       'stack.capacity.workloads.batch.at',
       '3s',
       '`stack.capacity.workloads[0].at` to be before the load ends at 2s, got "3s"',
