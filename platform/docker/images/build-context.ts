@@ -43,7 +43,9 @@ export function packContext(entries: readonly ContextEntry[]): Readable {
 
 /** Files of the service image: the programs of services and the embedded fault proxy, with all that they import. */
 function serviceEntries(): ContextEntry[] {
-  const programs = [...globSync('stack/**/main.ts', { cwd: HOME }), 'faults/toxiproxy/server-main.ts'];
+  // Policies are found by being there, not imported by name.
+  const found = globSync(['stack/**/main.ts', 'stack/autoscaler/policies/*.ts'], { cwd: HOME });
+  const programs = [...found, 'faults/toxiproxy/server-main.ts'];
   const needs = needsOf(programs, path => `${read(path)}`);
   // Other files beside a module may be read by it: scripts for Redis, templates.
   const data = [...new Set(needs.modules.map(path => dirname(path)))].flatMap(folder =>

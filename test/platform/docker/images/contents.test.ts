@@ -64,6 +64,9 @@ describe('what services need', () => {
 
   it('is neither tests nor platforms nor tools for development', () => {
     const targets = contextOf('service').map(entry => entry.target);
+    // Policies, which are read from their folder, and what they import.
+    for (const file of ['policies/keda.ts', 'policies/predictive.ts', 'policy/forecast.ts'])
+      expect(targets).toContain(`app/stack/autoscaler/${file}`);
     expect(targets).toContain('app/stack/gateway/main.ts');
     expect(targets).toContain('app/stack/inference/main.ts');
     expect(targets).toContain('app/faults/toxiproxy/server-main.ts');
