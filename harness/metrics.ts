@@ -31,6 +31,8 @@ export interface Readings {
   readonly retries?: number;
   /** Counter: upstreams ejected as outliers. */
   readonly ejections?: number;
+  /** Circuit breakers of a gateway that are open. */
+  readonly openBreakers?: number;
   /** Counter: connections of clients that a gateway closed because they exceeded a limit or a deadline. */
   readonly forcedCloses?: number;
   /** Resident memory of the process. */

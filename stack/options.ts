@@ -35,6 +35,7 @@ const gatewayOptions = gatewayConfigSchema
     balancer: true,
     healthChecks: true,
     ejection: true,
+    breaker: true,
     retries: true,
     timeouts: true,
     hold: true,

@@ -7,16 +7,34 @@ type LoggedEvent = Exclude<TimedEvent, { readonly type: 'sample' | 'notes' | 'de
 
 const ELSEWHERE: readonly TimedEvent['type'][] = ['sample', 'notes', 'decision'];
 
-/** Event log for the report, ordered by time of observation. Metric samples are left to the charts, notes and decisions to sections of their own. */
+/**
+ * Event log for the report, ordered by time of observation. Metric samples are left to the charts, but for circuit breakers that open and
+ * close; notes and decisions are left to sections of their own.
+ */
 export function eventRows(events: readonly TimedEvent[]): EventRow[] {
   return events
     .filter((event): event is LoggedEvent => !ELSEWHERE.includes(event.type))
     .map(event => ({
       atMs: rounded(event.type === 'fault' ? (event.seenMs ?? event.atMs) : event.atMs),
-      kind: event.type,
+      kind: event.type as string,
       text: textOf(event),
     }))
+    .concat(breakerRows(events))
     .sort((a, b) => a.atMs - b.atMs);
+}
+
+/** Changes of the number of open circuit breakers of each gateway, as seen by the samples of its metrics. */
+function breakerRows(events: readonly TimedEvent[]): EventRow[] {
+  const open = new Map<string, number>();
+  return events.flatMap(event => {
+    if (event.type !== 'sample') return [];
+    return Object.entries(event.readings).flatMap(([gateway, { openBreakers }]) => {
+      if (openBreakers === undefined || openBreakers === (open.get(gateway) ?? 0)) return [];
+      open.set(gateway, openBreakers);
+      const text = `${gateway} has ${openBreakers || 'no'} open circuit breaker${openBreakers === 1 ? '' : 's'}`;
+      return [{ atMs: rounded(event.seenMs), kind: 'breaker', text }];
+    });
+  });
 }
 
 /** Steps of a fault whose names do not read well in a sentence. */

@@ -36,6 +36,19 @@ const ejectionSchema = z.strictObject({
 });
 
 /**
+ * Circuit breaker of each upstream, see `breaker.ts`: `consecutiveTimeouts`, or a ratio of failures of at least `errorRatio` among at least
+ * `minRequests` within `windowMs`, open it for `openMs`; then it lets `trialRequests` pass, which all have to succeed.
+ */
+const breakerSchema = z.strictObject({
+  consecutiveTimeouts: z.int().min(1).default(5),
+  errorRatio: ratio.positive().default(0.5),
+  minRequests: z.int().min(1).default(20),
+  windowMs: positiveMs.default(10_000),
+  openMs: positiveMs.default(30_000),
+  trialRequests: z.int().min(1).max(1000).default(3),
+});
+
+/**
  * Retries before anything is sent to the client. The defaults suit interactive use; a slower profile, three retries after 1, 2 and 4 s, is
  * `{ maxRetries: 3, baseDelayMs: 1000, maxDelayMs: 4000 }`.
  */
@@ -123,6 +136,7 @@ export const gatewayConfigSchema = z.strictObject({
   balancer: z.enum(['least-connections', 'round-robin']).default('least-connections'),
   healthChecks: z.union([off, healthChecksSchema]).prefault({}),
   ejection: z.union([off, ejectionSchema]).prefault({}),
+  breaker: z.union([off, breakerSchema]).default('off'),
   retries: z
     .union([off.transform(() => 0), z.int().min(0).max(10), retriesSchema])
     .prefault({})

@@ -97,6 +97,10 @@ export class Gateway implements AsyncDisposable {
         this.metrics.ejections.labels(upstream.name, reason).inc();
         log.warn({ upstream: upstream.name, reason, timesEjected: upstream.outlier.timesEjected }, 'upstream ejected');
       },
+      onBreakerChange: (upstream, { to, reason }) => {
+        this.metrics.breakerChanges.labels(upstream.name, to).inc();
+        log.warn({ upstream: upstream.name, breaker: to, reason }, 'circuit breaker changed');
+      },
     };
     this.#limiter = this.#createLimiter(options);
     this.#routes = createRoutes({

@@ -5,9 +5,11 @@ import { computedGauge } from '../observability/computed-gauge.ts';
 import type { Connections } from './connections/connections.ts';
 import type { AttemptResult } from './forward/attempt.ts';
 import type { Exchange } from './http/exchange.ts';
-import { stateOf, type UpstreamSet, type UpstreamState } from './upstream/upstreams.ts';
+import type { BreakerState } from './upstream/breaker.ts';
+import type { UpstreamSet, UpstreamState } from './upstream/upstreams.ts';
 
-const STATES: readonly UpstreamState[] = ['usable', 'ejected', 'rate-limited', 'unhealthy', 'unknown'];
+const STATES: readonly UpstreamState[] = ['usable', 'ejected', 'open', 'rate-limited', 'unhealthy', 'unknown'];
+const BREAKER_STATES: readonly BreakerState[] = ['closed', 'open', 'half-open'];
 const TIME_TO_FIRST_BYTE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const DURATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
@@ -29,6 +31,8 @@ export class GatewayMetrics {
   readonly retriesDenied: Counter;
   /** `reason`: the failure that completed the series. */
   readonly ejections: Counter<'upstream' | 'reason'>;
+  /** Changes of circuit breakers, by the state that they change to. */
+  readonly breakerChanges: Counter<'upstream' | 'to'>;
   /** Reads of upstreams without output that were held back, each usually one event. */
   readonly heldChunks: Counter;
   /** Responses that were relayed without output, by the limit that ended the hold: `bytes` · `time`. */
@@ -59,6 +63,12 @@ export class GatewayMetrics {
     this.retries = counter('retries_total', 'Retries by failure of the previous attempt', 'reason');
     this.retriesDenied = counter('retries_denied_total', 'Retries denied by the budget');
     this.ejections = counter('ejections_total', 'Passive outlier ejections by last failure', 'upstream', 'reason');
+    this.breakerChanges = counter(
+      'breaker_changes_total',
+      'Changes of circuit breakers by new state',
+      'upstream',
+      'to',
+    );
     this.heldChunks = counter('held_chunks_total', 'Chunks of responses held back until the first output');
     this.holdLimits = counter('hold_limits_total', 'Responses relayed before their first output, by limit', 'limit');
     this.truncated = counter('truncated_responses_total', 'Responses that broke off after their first byte', 'reason');
@@ -118,6 +128,26 @@ export class GatewayMetrics {
         for (const upstream of upstreams.all) this.set({ upstream: upstream.name }, upstream.inFlight);
       },
     });
+    computedGauge(
+      this.registry,
+      'gateway_breakers_open',
+      'Circuit breakers that are open',
+      () => upstreams.all.filter(upstream => upstreams.breakerOf(upstream, clock.nowMs()) === 'open').length,
+    );
+    new Gauge({
+      name: 'gateway_breaker_state',
+      help: '1 for the current state of the circuit breaker of each upstream; without breakers, nothing',
+      labelNames: ['upstream', 'state'],
+      registers,
+      collect() {
+        this.reset();
+        for (const upstream of upstreams.all) {
+          const current = upstreams.breakerOf(upstream, clock.nowMs());
+          for (const state of BREAKER_STATES)
+            if (current) this.set({ upstream: upstream.name, state }, state === current ? 1 : 0);
+        }
+      },
+    });
     new Gauge({
       name: 'gateway_upstream_state',
       help: '1 for the current state of each upstream',
@@ -126,7 +156,7 @@ export class GatewayMetrics {
       collect() {
         this.reset();
         for (const upstream of upstreams.all) {
-          const current = stateOf(upstream, clock.nowMs());
+          const current = upstreams.stateOf(upstream, clock.nowMs());
           for (const state of STATES) this.set({ upstream: upstream.name, state }, state === current ? 1 : 0);
         }
       },

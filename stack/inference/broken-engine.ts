@@ -11,6 +11,7 @@ export const failureKinds = [
   'no-token',
   'no-byte',
   'reset',
+  'hang',
 ] as const;
 type FailureKind = (typeof failureKinds)[number];
 
@@ -37,6 +38,8 @@ const EVENTS: Readonly<Partial<Record<FailureKind, readonly string[]>>> = {
 /** An engine that works until it is told otherwise, over {@link FAILURE_PATH}. */
 export class BrokenEngine {
   #as: FailureKind | undefined;
+  /** Responses of an engine that hangs. */
+  readonly #hanging = new Set<ServerResponse>();
 
   /** Whether completion requests are responded to by {@link respond}. */
   get isBroken(): boolean {
@@ -47,6 +50,8 @@ export class BrokenEngine {
   set(method: string | undefined, body: string): string | undefined {
     if (method === 'DELETE') {
       this.#as = undefined;
+      // What hung is lost with the engine.
+      for (const response of this.#hanging) response.destroy();
       return undefined;
     }
     const parsed = shape.safeParse(body);
@@ -55,7 +60,7 @@ export class BrokenEngine {
     return undefined;
   }
 
-  /** Responds at once, as a broken engine. */
+  /** Responds as a broken engine: at once, or, if it hangs, with no more than a head. */
   respond(request: IncomingMessage, response: ServerResponse): void {
     request.resume();
     const as = this.#as!;
@@ -66,6 +71,10 @@ export class BrokenEngine {
     } else if (events) {
       response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' });
       response.end(events.map(event => `data: ${event}\n\n`).join(''));
+    } else if (as === 'hang') {
+      response.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' }).flushHeaders();
+      this.#hanging.add(response);
+      response.once('close', () => this.#hanging.delete(response));
     } else request.socket.resetAndDestroy();
   }
 }

@@ -64,6 +64,7 @@ export const KEPT_SERIES: Readonly<Record<string, KeptSeries>> = {
   gateway_requests_in_flight: { metric: 'inFlight', fold: 'sum' },
   gateway_retries_total: { metric: 'retries', fold: 'sum' },
   gateway_ejections_total: { metric: 'ejections', fold: 'sum' },
+  gateway_breakers_open: { metric: 'openBreakers', fold: 'sum' },
   // Closing an idle connection defends nothing.
   gateway_connections_closed_total: { metric: 'forcedCloses', fold: 'sum', except: 'reason="idle"' },
   process_resident_memory_bytes: { metric: 'memoryMiB', fold: 'max', factor: 2 ** -20, decimals: 2 },

@@ -77,6 +77,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A1.1': ({ takesAway }) => takesAway(/^faults\.\w+\.kind$/),
   'A1.4': ({ takesAway }) => takesAway(/^stack\.edge\.maxUserAgentBytes$/),
   'A2.2': ({ takesAway }) => takesAway(/^stack\.gateway\.limits\./),
+  'A2.4': ({ takesAway }) => takesAway(/^stack\.gateway\.breaker$/),
   'A2.5': ({ takesAway }) => takesAway(/^stack\.gateway\.retries$/),
   'A2.9': ({ takesAway }) => takesAway(/^stack\.gateway\.ejection$/),
   'A2.10': ({ takesAway }) => takesAway(/^stack\.control\./),
@@ -100,6 +101,8 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   C3: ({ plan }) => plan.slos.some(slo => slo.objective === 'p99(latency) <= 650 ms') && /Scaled 1\/\d+/.test(plan.why),
   C5: ({ takesAway }) => takesAway(/^stack\.gateway\.limits\.perKey$/),
   C6: ({ hasFault }) => hasFault(/^low-and-slow$/, /./),
+  C10: ({ takesAway, hasFault }) =>
+    takesAway(/^stack\.gateway\.breaker$/) && hasFault(/^engine-failure$/, /^inference/),
   C13: ({ plan }) => ['<= 80%', '>= 65%'].every(limit => plan.slos.some(slo => slo.objective === `mean(gpu) ${limit}`)),
   C16: ({ takesAway }) => takesAway(/^load\.clients\.retry$/),
 };

@@ -63,6 +63,11 @@ export function isResponse(failure: Failure): boolean {
   return failure === 'status' || isDisputed(failure);
 }
 
+/** Whether the upstream took too long. */
+export function isTimeout(failure: Failure): boolean {
+  return failure === 'deadline' || failure.endsWith('-timeout');
+}
+
 const DISPUTED: ReadonlySet<Failure> = new Set(['rate-limited', 'rejected', 'error', 'empty', 'malformed']);
 
 /**

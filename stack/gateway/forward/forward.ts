@@ -6,10 +6,11 @@ import type { GatewayConfig } from '../config.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { BreakerChange } from '../upstream/breaker.ts';
 import { isEjected, readmit } from '../upstream/ejection.ts';
 import type { Upstream, UpstreamSet } from '../upstream/upstreams.ts';
 import { type AttemptContext, type AttemptResult, attempt } from './attempt.ts';
-import { FAILURES, type Failure, isClientError, isDisputed } from './failure.ts';
+import { FAILURES, type Failure, isClientError, isDisputed, isTimeout } from './failure.ts';
 import type { RequestQueue } from './queue.ts';
 import { abortResponse, relayWhole, type UpstreamResponse } from './relay.ts';
 
@@ -24,12 +25,19 @@ export interface ForwardContext extends AttemptContext {
   readonly queue: RequestQueue | undefined;
   readonly metrics: GatewayMetrics;
   readonly onEjected: (upstream: Upstream, reason: Failure) => void;
+  readonly onBreakerChange: (upstream: Upstream, change: BreakerChange) => void;
 }
 
 type FailedAttempt = Extract<AttemptResult, { kind: 'failed' }>;
 
-/** Upstreams that failed a request which may itself be to blame, and how. */
-type Disputed = Map<Upstream, Failure>;
+/** An attempt's upstream, and its ticket at the circuit breaker. */
+interface Visit {
+  readonly upstream: Upstream;
+  readonly ticket: number | undefined;
+}
+
+/** Attempts at upstreams that failed a request which may itself be to blame, and how. */
+type Disputed = Map<Upstream, { readonly failure: Failure; readonly visit: Visit }>;
 
 /**
  * Forwards the exchange to an upstream, retrying on others until output is sent.
@@ -64,8 +72,11 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     tried.push(upstream);
     exchange.attempts += 1;
     exchange.upstream = upstream.name;
+    const { ticket, change } = upstreams.enter(upstream, clock.nowMs());
+    if (change) context.onBreakerChange(upstream, change);
     const result = await attempt(exchange, upstream, context);
-    recordAttempt(upstream, exchange, result, disputed, context);
+    upstreams.leave(upstream, ticket);
+    recordAttempt({ upstream, ticket }, exchange, result, disputed, context);
     if (result.kind === 'completed') return;
     if (result.kind === 'cancelled') return markCancelled(exchange);
     exchange.reason = result.failure;
@@ -77,44 +88,52 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
   }
 }
 
-/** Records an attempt in the metrics and for outlier ejection. Failures caused by the client do not count against the upstream. */
+/**
+ * Records an attempt in the metrics, for outlier ejection and at the circuit breaker. Failures caused by the client do not count against
+ * the upstream.
+ */
 function recordAttempt(
-  upstream: Upstream,
+  visit: Visit,
   exchange: Exchange,
   result: AttemptResult,
   disputed: Disputed,
   context: ForwardContext,
 ): void {
+  const { upstream } = visit;
   context.metrics.recordAttempt(upstream.name, result);
   if (result.kind === 'cancelled') return;
   if (result.kind === 'completed') {
-    if (!isClientError(result.status)) recordOutcome(upstream, undefined, context);
+    if (!isClientError(result.status)) recordOutcome(visit, undefined, context);
     return;
   }
   const { failure, response } = result;
   if (failure === 'rate-limited') holdBack(upstream, response, context);
   // Not the upstream's fault: a deadline lowered by the client, or one that ends a healthy stream.
   if (failure === 'deadline' && (exchange.deadlineLowered || exchange.firstByteMs !== undefined)) return;
-  if (!isDisputed(failure)) recordOutcome(upstream, failure, context);
+  if (!isDisputed(failure)) recordOutcome(visit, failure, context);
   else if (!disputed.has(upstream)) {
-    disputed.set(upstream, failure);
+    disputed.set(upstream, { failure, visit });
     upstream.outlier.disputed += 1;
   }
 }
 
 /** Another upstream serves the request, so that those that failed it are to blame. */
 function settle(disputed: Disputed, context: ForwardContext): void {
-  for (const [upstream, failure] of disputed) {
-    upstream.outlier.disputed -= 1;
-    recordOutcome(upstream, failure, context);
+  for (const [{ outlier }, { failure, visit }] of disputed) {
+    outlier.disputed -= 1;
+    recordOutcome(visit, failure, context);
   }
   disputed.clear();
 }
 
-function recordOutcome(upstream: Upstream, failure: Failure | undefined, context: ForwardContext): void {
-  const { upstreams, clock, onEjected } = context;
-  const isEjecting = upstreams.record(upstream, failure === undefined, clock.nowMs());
+function recordOutcome({ upstream, ticket }: Visit, failure: Failure | undefined, context: ForwardContext): void {
+  const { upstreams, clock, onEjected, onBreakerChange } = context;
+  const nowMs = clock.nowMs();
+  const isEjecting = upstreams.record(upstream, failure === undefined, nowMs);
   if (isEjecting && failure !== undefined) onEjected(upstream, failure);
+  const outcome = failure === undefined ? 'success' : isTimeout(failure) ? 'timeout' : 'error';
+  const change = upstreams.recordAtBreaker(upstream, outcome, ticket, nowMs);
+  if (change) onBreakerChange(upstream, change);
 }
 
 function holdBack(upstream: Upstream, response: UpstreamResponse | undefined, context: ForwardContext): void {

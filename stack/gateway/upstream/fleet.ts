@@ -72,6 +72,7 @@ export class Fleet implements AsyncDisposable {
       upstreams: [],
       balancer: createBalancer(config.balancer, random.stream('balancer')),
       ejection: config.ejection,
+      breaker: config.breaker,
       activeChecks: config.healthChecks !== 'off',
       random: random.stream('ejection'),
     });

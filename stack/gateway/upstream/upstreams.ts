@@ -1,6 +1,20 @@
 import type { Random } from '../../../harness/random.ts';
 import type { Balancer } from './balancer.ts';
 import {
+  type Breaker,
+  type BreakerChange,
+  type BreakerOptions,
+  type BreakerOutcome,
+  type BreakerState,
+  breakerState,
+  enter,
+  failedRatio,
+  isPassable,
+  leave,
+  newBreaker,
+  recordAtBreaker,
+} from './breaker.ts';
+import {
   type EjectionOptions,
   isEjected,
   isSuspect,
@@ -18,6 +32,7 @@ export interface Upstream {
   readonly order: number;
   readonly transport: Transport;
   readonly outlier: OutlierRecord;
+  readonly breaker: Breaker;
   health: HealthRecord;
   /** Attempts in flight. */
   inFlight: number;
@@ -25,13 +40,14 @@ export interface Upstream {
   rateLimitedUntilMs: number;
 }
 
-/** State of an upstream; only a `usable` one gets traffic. */
-export type UpstreamState = 'usable' | 'ejected' | 'rate-limited' | 'unhealthy' | 'unknown';
+/** State of an upstream; only a `usable` one gets traffic. `open`: its circuit breaker is, or has no trial left. */
+export type UpstreamState = 'usable' | 'ejected' | 'open' | 'rate-limited' | 'unhealthy' | 'unknown';
 
 interface UpstreamSetOptions {
   readonly upstreams: readonly { readonly name: string; readonly transport: Transport }[];
   readonly balancer: Balancer;
   readonly ejection: 'off' | EjectionOptions;
+  readonly breaker: 'off' | BreakerOptions;
   /** Whether active checks decide on health; without them every upstream is healthy. */
   readonly activeChecks: boolean;
   readonly random: Random;
@@ -41,12 +57,12 @@ interface UpstreamSetOptions {
  * Set of upstreams and selection among them.
  *
  * ```
- *  all ──active checks──► healthy ──ejection, 429──► usable ──not tried, not suspect──► balancer ──► one
- *                            │ none: nothing, 503       │ none: all healthy (panic)   │ none: all usable
+ *  all ──active checks──► healthy ──ejection, breaker, 429──► usable ──not tried, not suspect──► balancer ──► one
+ *                            │ none: nothing, 503                │ none: the least bad (panic)  │ none: all usable
  * ```
  *
  * Ejection is overridden when it would leave no upstream, since passive detection can be wrong about all of them at once, and so is the
- * wait after a 429, since the limit may be that of one caller or model. Failed
+ * wait after a 429, since the limit may be that of one caller or model; an open breaker, too, of those with the fewest failures. Failed
  * active checks are not: a replica that reports unready would reject the work anyway, and a fast 503 is better than a slow one.
  */
 export class UpstreamSet {
@@ -68,7 +84,13 @@ export class UpstreamSet {
   /** Adds an upstream, which gets traffic once its first check passes. */
   add(name: string, transport: Transport): Upstream {
     const health: HealthRecord = this.#options.activeChecks ? unknownHealth : { health: 'healthy', contradictions: 0 };
-    const state = { outlier: newOutlierRecord(), health, inFlight: 0, rateLimitedUntilMs: Number.NEGATIVE_INFINITY };
+    const state = {
+      outlier: newOutlierRecord(),
+      breaker: newBreaker(),
+      health,
+      inFlight: 0,
+      rateLimitedUntilMs: Number.NEGATIVE_INFINITY,
+    };
     const upstream = { name, order: this.#added, transport, ...state };
     this.#added += 1;
     this.#set([...this.#all, upstream]);
@@ -82,13 +104,13 @@ export class UpstreamSet {
 
   /** Picks an upstream, preferably one not in `tried`; undefined when none is healthy. */
   pick(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
-    const usable = preferred(this.#healthy(), upstream => stateOf(upstream, nowMs) === 'usable');
+    const usable = this.#usable(this.#healthy(), nowMs);
     return this.#choose(tried.length > 0 ? preferred(usable, upstream => !tried.includes(upstream)) : usable);
   }
 
   /** Picks an upstream that is not in `tried`, an ejected one rather than none; undefined when there is none. */
   pickOther(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
-    return this.#choose(preferred(this.#others(nowMs, tried), upstream => stateOf(upstream, nowMs) === 'usable'));
+    return this.#choose(this.#usable(this.#others(nowMs, tried), nowMs));
   }
 
   /** Whether {@link pickOther} would return an upstream. */
@@ -103,6 +125,42 @@ export class UpstreamSet {
     return recordOutcome(ejection, upstream.outlier, this.#outliers, success, nowMs, random);
   }
 
+  /** State of an upstream at `nowMs`. */
+  stateOf(upstream: Upstream, nowMs: number): UpstreamState {
+    const { breaker } = this.#options;
+    if (upstream.health.health !== 'healthy') return upstream.health.health;
+    if (isEjected(upstream.outlier, nowMs)) return 'ejected';
+    if (breaker !== 'off' && !isPassable(breaker, upstream.breaker, nowMs)) return 'open';
+    return nowMs < upstream.rateLimitedUntilMs ? 'rate-limited' : 'usable';
+  }
+
+  /** State of an upstream's circuit breaker; undefined without breakers. */
+  breakerOf(upstream: Upstream, nowMs: number): BreakerState | undefined {
+    return this.#options.breaker === 'off' ? undefined : breakerState(upstream.breaker, nowMs);
+  }
+
+  /** Begins an attempt, see {@link enter}. */
+  enter(upstream: Upstream, nowMs: number): { readonly ticket: number | undefined; readonly change?: BreakerChange } {
+    const { breaker } = this.#options;
+    return breaker === 'off' ? { ticket: undefined } : enter(breaker, upstream.breaker, nowMs);
+  }
+
+  /** Ends an attempt, see {@link leave}. */
+  leave(upstream: Upstream, ticket: number | undefined): void {
+    leave(upstream.breaker, ticket);
+  }
+
+  /** Records the outcome of an attempt at the circuit breaker, see {@link recordAtBreaker}. */
+  recordAtBreaker(
+    upstream: Upstream,
+    outcome: BreakerOutcome,
+    ticket: number | undefined,
+    nowMs: number,
+  ): BreakerChange | undefined {
+    const { breaker } = this.#options;
+    return breaker === 'off' ? undefined : recordAtBreaker(breaker, upstream.breaker, outcome, ticket, nowMs);
+  }
+
   /** Whether {@link pick} would return an upstream. */
   hasUsable(): boolean {
     return this.all.some(upstream => upstream.health.health === 'healthy');
@@ -113,7 +171,19 @@ export class UpstreamSet {
   }
 
   #others(nowMs: number, tried: readonly Upstream[]): readonly Upstream[] {
-    return this.#healthy().filter(upstream => !tried.includes(upstream) && stateOf(upstream, nowMs) !== 'rate-limited');
+    return this.#healthy().filter(
+      upstream => !tried.includes(upstream) && this.stateOf(upstream, nowMs) !== 'rate-limited',
+    );
+  }
+
+  /** Those that are usable, or else those of them with the lowest ratio of failures. */
+  #usable(upstreams: readonly Upstream[], nowMs: number): readonly Upstream[] {
+    const { breaker } = this.#options;
+    const usable = upstreams.filter(upstream => this.stateOf(upstream, nowMs) === 'usable');
+    if (usable.length > 0 || breaker === 'off') return usable.length > 0 ? usable : upstreams;
+    const ratios = upstreams.map(upstream => failedRatio(breaker, upstream.breaker, nowMs));
+    const lowest = Math.min(...ratios);
+    return upstreams.filter((_, index) => ratios[index] === lowest);
   }
 
   #choose(upstreams: readonly Upstream[]): Upstream | undefined {
@@ -133,11 +203,4 @@ export class UpstreamSet {
 function preferred(upstreams: readonly Upstream[], test: (upstream: Upstream) => boolean): readonly Upstream[] {
   const passing = upstreams.filter(test);
   return passing.length > 0 ? passing : upstreams;
-}
-
-/** State of an upstream at `nowMs`. */
-export function stateOf(upstream: Upstream, nowMs: number): UpstreamState {
-  if (upstream.health.health !== 'healthy') return upstream.health.health;
-  if (isEjected(upstream.outlier, nowMs)) return 'ejected';
-  return nowMs < upstream.rateLimitedUntilMs ? 'rate-limited' : 'usable';
 }

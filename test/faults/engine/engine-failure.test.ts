@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { createFault, faultPackages } from '../../../faults/catalog.ts';
-import { systemClock } from '../../../harness/clock.ts';
+import { type Clock, systemClock } from '../../../harness/clock.ts';
 import type { RunningStack } from '../../../harness/contracts.ts';
 import { systemNetwork } from '../../../harness/host/network.ts';
 import { type ShortRequest, type ShortResponse, send } from '../../../harness/host/send.ts';
@@ -24,17 +24,19 @@ const EVIDENCE: Readonly<Record<(typeof failureKinds)[number], RegExp>> = {
   'no-token': /got 200: data: /,
   'no-byte': /got 200$/,
   reset: /got no response: /,
+  hang: /got no token for 1 s$/,
 };
 
 /** A stack of one replica, which takes requests as `reply` does. */
-function stackOf(reply: NonNullable<RunningStack['send']>, clock = new FakeClock(1000)) {
+function stackOf(reply: NonNullable<RunningStack['send']>, faultClock?: Clock) {
+  const clock = new FakeClock(1000);
   const replica = new FakeReplica('inference-1', 'zone-a', clock);
   const stack = { ...fakeStack(clock, [replica]), send: reply };
   const faultAs = (as: string) =>
     createFault(
       { id: 'x', kind: 'engine-failure', target: 'inference-1', atMs: 0, forMs: 1000, parameters: { as } },
       stack,
-      clock,
+      faultClock ?? clock,
     );
   return { clock, faultAs, replica };
 }
@@ -59,8 +61,9 @@ describe('against a simulator', () => {
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     try {
       await running;
-      const { faultAs } = stackOf((_replica, request, abort) =>
-        send(origin, { ...request, headers: tokenHeaders(secret) }, abort, systemNetwork),
+      const { faultAs } = stackOf(
+        (_replica, request, abort) => send(origin, { ...request, headers: tokenHeaders(secret) }, abort, systemNetwork),
+        systemClock,
       );
       for (const as of failureKinds) {
         const fault = faultAs(as);

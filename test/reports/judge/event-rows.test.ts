@@ -24,3 +24,23 @@ it('says in words what happened to nodes and to places on them', () => {
     'spot-2 was taken',
   ]);
 });
+
+it('says when circuit breakers were seen to open and close', () => {
+  const sample = (seenMs: number, readings: Record<string, number>): TimedEvent => ({
+    ...{ type: 'sample', atMs: seenMs + 20, seenMs },
+    readings: Object.fromEntries(Object.entries(readings).map(([name, openBreakers]) => [name, { openBreakers }])),
+  });
+  const events = [
+    sample(500, { 'gateway-1': 0, 'gateway-2': 0 }),
+    sample(1500, { 'gateway-1': 2, 'gateway-2': 0 }),
+    sample(2500, { 'gateway-1': 2 }),
+    sample(3500, { 'gateway-1': 1, 'gateway-2': 0 }),
+    sample(4500, { 'gateway-1': 0, 'gateway-2': 1 }),
+  ];
+  expect(eventRows(events)).toEqual([
+    { atMs: 1500, kind: 'breaker', text: 'gateway-1 has 2 open circuit breakers' },
+    { atMs: 3500, kind: 'breaker', text: 'gateway-1 has 1 open circuit breaker' },
+    { atMs: 4500, kind: 'breaker', text: 'gateway-1 has no open circuit breakers' },
+    { atMs: 4500, kind: 'breaker', text: 'gateway-2 has 1 open circuit breaker' },
+  ]);
+});

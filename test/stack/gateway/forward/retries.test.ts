@@ -14,7 +14,7 @@ import {
 
 const plain = { healthChecks: 'off', ejection: 'off', retryAfter: 'off', balancer: 'round-robin' } as const;
 const quick = { maxRetries: 3, baseDelayMs: 5, budgetMinPerSecond: 100 };
-const timeouts = { firstByteMs: 100, unstreamedFirstByteMs: 100 };
+const timeouts = { firstByteMs: 1000, unstreamedFirstByteMs: 1000 };
 
 let bad: ScriptedUpstream;
 let good: ScriptedUpstream;
