@@ -33,6 +33,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./explore/command.ts')).defineExplore,
   },
   {
+    call: 'capacity [options] <scenario>',
+    description: 'find the highest load at which all SLOs of a scenario hold, or the fewest replicas for a rate',
+    load: async () => (await import('./capacity/command.ts')).defineCapacity,
+  },
+  {
     call: 'list [options]',
     description: 'list the scenarios of the catalogue and the kinds of faults',
     load: async () => (await import('./list.ts')).defineList,

@@ -56,6 +56,7 @@ const ROOTS: Readonly<Record<string, string>> = {
   'load/worker/': 'runs in a process of its own',
   'load/stream/pacer': 'waits on a thread',
   'faults/toxiproxy/client.ts': 'by default is a client on this machine',
+  'scenarios/capacity/run-step.ts': 'runs steps in real time, too',
   'scenarios/compile.ts': 'dates certificates',
   'scenarios/explore/': 'watches over processes that run in virtual time',
   'scenarios/find.ts': 'loads the modules of users',

@@ -140,7 +140,7 @@ function betaFraction(x: number, a: number, b: number): number {
 }
 
 /** ln Γ(x) for x > 0 by Stirling's series (DLMF 5.11.1), shifted for small x. */
-function logGamma(x: number): number {
+export function logGamma(x: number): number {
   let shift = 0;
   let y = x;
   for (; y < 10; y += 1) shift += Math.log(y);

@@ -1,0 +1,129 @@
+import type { CapacityDocument, CapacityStep, DailyPlan, Find, Stop } from '../../reports/store/capacity-document.ts';
+import { measureOf } from './tally.ts';
+
+/** Volume that a plan is made for. */
+export interface Volume {
+  readonly callsPerDay: number;
+  /** Peak rate of the day over its mean. */
+  readonly peakFactor: number;
+}
+
+type Result = Omit<CapacityDocument, 'answer' | 'reasons' | 'daily'>;
+
+/** Why a search ended, where that leaves anything to do. */
+const STOPS: Readonly<Record<Stop, string>> = {
+  precise: '',
+  budget: 'The budget ended before the interval was as narrow as --precision. Give it more with --budget.',
+  steps:
+    'The interval is not as narrow as --precision after --max-steps. Allow more of them, or longer ones with --step.',
+  interrupted: 'The search was interrupted; steps that had not ended are missing.',
+  'lowest-fails': 'Even the lowest load that was tried misses an SLO. Check the SLOs with `squall run` at a low rate.',
+  'highest-passes': 'All SLOs are met at the highest load that was tried. Raise --max.',
+  'generator-limit':
+    'The load generator, not the service, was the limit. Use more --workers, or another machine for it.',
+  undecided: 'Steps remained without a result. Their reasons are in the table.',
+};
+
+/** The result as one sentence, such as `38/s, between 36/s and 41/s, limited by p99(ttft)`. */
+export function answerOf(
+  result: Pick<Result, 'find' | 'edge' | 'limitedBy' | 'bestMet' | 'bestMissed' | 'perSecond'>,
+): string {
+  const { find, edge, limitedBy, bestMet, bestMissed, perSecond } = result;
+  const text = (value: number) => amount(find, value);
+  const load = perSecond === null ? '' : ` for ${amount('rate', perSecond)}`;
+  if (edge) {
+    const range = edge.lower === edge.upper ? '' : `, between ${text(edge.lower)} and ${text(edge.upper)}`;
+    const limit = limitedBy === null ? '' : `, limited by ${measureOf(limitedBy)}`;
+    return `${text(edge.value)}${load}${range}${limit}`;
+  }
+  if (bestMet !== null) return find === 'replicas' ? `at most ${text(bestMet)}${load}` : `at least ${text(bestMet)}`;
+  if (bestMissed !== null)
+    return find === 'replicas' ? `more than ${text(bestMissed)}${load}` : `less than ${text(bestMissed)}`;
+  return 'unknown: no step was decided';
+}
+
+/** Where the result ends short of what was looked for, and what to change; empty where it does not. */
+export function reasonsOf({ stop, blind, steps, find }: Pick<Result, 'stop' | 'blind' | 'steps' | 'find'>): string[] {
+  const open = steps.filter(({ met }) => met === null);
+  return [
+    ...(STOPS[stop] === '' ? [] : [STOPS[stop]]),
+    ...(open.length > 0 ? [`${open.length} of ${steps.length} steps had no result: ${open[0]!.reason}`] : []),
+    ...(blind > 0 && find !== 'users'
+      ? [
+          `An overload of less than ${Math.round(100 * blind)} % may not show within a step. Make the steps longer with --step.`,
+        ]
+      : []),
+  ];
+}
+
+/** `38/s`, `120 users`, `3 replicas`. */
+export function amount(find: Find, value: number): string {
+  const number = Number(value.toPrecision(3));
+  if (find === 'rate') return `${number}/s`;
+  const noun = find === 'users' ? 'user' : 'replica';
+  return `${value} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+/** Distinct values that a knee needs. */
+const MIN_VALUES = 5;
+
+/**
+ * The load at which P99 of the time to first token (of the latency without streams) begins to bend upwards: the greatest distance below the
+ * line from the first to the last point, both axes scaled to 0…1 (Satopää et al., "Finding a Kneedle in a Haystack", ICDCSW 2011). Null
+ * for replicas, and with fewer than five loads.
+ */
+export function kneeOf(find: Find, steps: readonly CapacityStep[]): number | null {
+  if (find === 'replicas') return null;
+  const byValue = new Map<number, number[]>();
+  for (const { value, p99TtftMs, p99LatencyMs } of steps) {
+    const p99 = p99TtftMs ?? p99LatencyMs;
+    if (p99 !== null) byValue.set(value, [...(byValue.get(value) ?? []), p99]);
+  }
+  let highest = 0;
+  // Medians; more load never makes anything faster, but by chance.
+  const points = [...byValue]
+    .sort(([a], [b]) => a - b)
+    .map(([value, p99s]) => {
+      const median = p99s.sort((a, b) => a - b)[Math.floor(p99s.length / 2)]!;
+      highest = Math.max(highest, median);
+      return { value, p99: highest };
+    });
+  const [first, last] = [points[0], points.at(-1)];
+  if (!first || !last || points.length < MIN_VALUES || last.p99 <= first.p99) return null;
+  const distances = points.map(
+    ({ value, p99 }) => (value - first.value) / (last.value - first.value) - (p99 - first.p99) / (last.p99 - first.p99),
+  );
+  return points[distances.indexOf(Math.max(...distances))]!.value;
+}
+
+const DAY_SECONDS = 86_400;
+
+/**
+ * What a daily volume needs, in proportion to the lower end of the interval, so that it is not planned on a coin toss. Null without an
+ * edge. Every replica is paid all day, since the plan has no autoscaler.
+ */
+export function dailyPlanOf(result: Result, { callsPerDay, peakFactor }: Volume): DailyPlan | null {
+  const { find, edge, replicas, prices, perSecond, steps } = result;
+  if (!edge) return null;
+  const whole = find === 'rate' ? edge.lower : find === 'replicas' ? perSecond : rateOfUsers(steps, edge.lower);
+  const of = find === 'replicas' ? edge.upper : (replicas ?? 1);
+  if (whole === null || !(whole > 0)) return null;
+  const peakPerSecond = (callsPerDay / DAY_SECONDS) * peakFactor;
+  const perReplicaPerSecond = whole / of;
+  const count = Math.ceil(peakPerSecond / perReplicaPerSecond - 1e-9);
+  const gpus = prices.gpusPerReplica * count;
+  const dollarsPerDay = 24 * gpus * prices.dollarsPerGpuHour;
+  return {
+    ...{ callsPerDay, peakFactor, peakPerSecond, perReplicaPerSecond, replicas: count, gpus, dollarsPerDay },
+    dollarsPerMillionCalls: (1e6 * dollarsPerDay) / callsPerDay,
+  };
+}
+
+/** Completed requests per second of the users nearest below a number, in proportion; null without such a step. */
+function rateOfUsers(steps: readonly CapacityStep[], users: number): number | null {
+  const below = steps
+    .filter(step => step.value <= users && step.met !== null)
+    .sort((a, b) => a.value - b.value)
+    .at(-1);
+  return below ? (below.completedPerSecond * users) / below.value : null;
+}

@@ -1,0 +1,123 @@
+import { seededRandom } from '../../../harness/random.ts';
+import type { RequestRecord } from '../../../harness/requests.ts';
+import { factsOf } from '../../../reports/judge/fold.ts';
+import { judgeSlo } from '../../../reports/judge/slo.ts';
+import type { StepFigures } from '../../../reports/store/capacity-document.ts';
+import { figuresOf, type JudgedStep } from '../../../scenarios/capacity/step-figures.ts';
+
+/** A server of known capacity: it returns when each arrival gets its first token and its last, in ms. */
+export type Server = (arrivals: readonly number[]) => readonly { readonly firstMs: number; readonly endMs: number }[];
+
+/** A queue with `k` servers, each of which takes `serviceMs` for a request (M/D/k with Poisson arrivals): capacity k / service. */
+export function queueOf(k: number, serviceMs: number): Server {
+  return arrivals => {
+    const freeAt = new Float64Array(k).fill(Number.NEGATIVE_INFINITY);
+    return arrivals.map((atMs, index) => {
+      // All services take the same time, so that servers become free in turn.
+      const startMs = Math.max(atMs, freeAt[index % k]!);
+      freeAt[index % k] = startMs + serviceMs;
+      return { firstMs: startMs + serviceMs, endMs: startMs + serviceMs };
+    });
+  };
+}
+
+/**
+ * A server that works in steps of `stepMs`, each of which gives a token to at most `batch` requests; a request has `tokens` of them and
+ * stays in its batch until it has all: capacity batch / (tokens · step).
+ */
+export function batchOf(batch: number, stepMs: number, tokens: number): Server {
+  return arrivals => {
+    const freeAt = new Float64Array(batch).fill(Number.NEGATIVE_INFINITY);
+    return arrivals.map((atMs, index) => {
+      const freeMs = Math.max(atMs, freeAt[index % batch]!);
+      const startMs = Math.ceil(freeMs / stepMs) * stepMs;
+      freeAt[index % batch] = startMs + tokens * stepMs;
+      return { firstMs: startMs + stepMs, endMs: startMs + tokens * stepMs };
+    });
+  };
+}
+
+/** Poisson arrivals from `fromMs` to `toMs`. */
+export function arrivalsOf(perSecond: number, fromMs: number, toMs: number, seed: number): number[] {
+  const random = seededRandom(seed);
+  const times: number[] = [];
+  for (
+    let atMs = fromMs + random.exponential(1000 / perSecond);
+    atMs < toMs;
+    atMs += random.exponential(1000 / perSecond)
+  )
+    times.push(atMs);
+  return times;
+}
+
+/** A step against a server, judged as a run is by its SLO; `stepMs` and a fifth of it before, as warm-up. */
+export function stepOf(
+  server: Server,
+  perSecond: number,
+  stepMs: number,
+  objective: string,
+  seed: number,
+): StepFigures {
+  const arrivals = arrivalsOf(perSecond, -0.2 * stepMs, stepMs, seed);
+  const records = server(arrivals).map(({ firstMs, endMs }, index) =>
+    recordOf(index, arrivals[index]!, firstMs, endMs),
+  );
+  const ramps = [{ name: 'step', fromMs: 0, toMs: stepMs, fromPerSecond: perSecond, toPerSecond: perSecond }];
+  const slo = { name: 'slo', window: 'whole', objective };
+  const run = factsOf({ load: { ramps }, faults: [], slos: [slo] } as never, [], records);
+  const judged = judgeSlo(slo, run);
+  const measured = records.filter(({ scheduledMs }) => scheduledMs >= 0);
+  const slotMs = 1000;
+  const inFlight = new Array<number>(Math.ceil(stepMs / slotMs)).fill(0);
+  for (const { scheduledMs, endMs } of records) {
+    const last = Math.min(inFlight.length - 1, Math.ceil(endMs / slotMs - 0.5) - 1);
+    for (let slot = Math.max(0, Math.ceil(scheduledMs / slotMs - 0.5)); slot <= last; slot += 1) inFlight[slot]! += 1;
+  }
+  const document = { verdict: judged.verdict, reasons: [judged.reason], slos: [judged], windows: [] };
+  const load = {
+    offered: measured.length,
+    failed: 0,
+    completed: measured.length,
+    dropped: 0,
+    lateMsP99: 0,
+    cpuCores: 0,
+  };
+  return figuresOf(
+    {
+      document: { ...document, load },
+      facts: run,
+      timeline: { slotMs, inFlight, tokens: [] },
+    } as unknown as JudgedStep,
+    undefined,
+    true,
+  );
+}
+
+function recordOf(index: number, scheduledMs: number, firstTokenMs: number, endMs: number): RequestRecord {
+  return {
+    ...{ index, scheduledMs, sentMs: scheduledMs, firstTokenMs, endMs, outcome: 'ok', status: 200 },
+    ...{ promptTokens: 1, outputTokens: 1, stage: scheduledMs < 0 ? 'warm-up' : 'step', upstream: '', gaps: [] },
+  };
+}
+
+/** Rate at which the quantile of the time to first token is the limit in the long run, by simulating it at length. */
+export function trueEdge(
+  server: Server,
+  q: number,
+  limitMs: number,
+  low: number,
+  high: number,
+  lengthMs = 2e7,
+): number {
+  for (let step = 0; step < 12; step += 1) {
+    const rate = (low + high) / 2;
+    const arrivals = arrivalsOf(rate, 0, lengthMs, 77);
+    const values = Float64Array.from(
+      server(arrivals).slice(1000),
+      ({ firstMs }, index) => firstMs - arrivals[index + 1000]!,
+    ).sort();
+    if (values[Math.ceil(q * values.length) - 1]! <= limitMs) low = rate;
+    else high = rate;
+  }
+  return (low + high) / 2;
+}

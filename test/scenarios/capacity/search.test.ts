@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { type Found, type Outcome, type SearchOptions, search } from '../../../scenarios/capacity/search.ts';
+import { batchOf, queueOf, type Server, stepOf, trueEdge } from './queue.ts';
+
+const OPTIONS = {
+  ...{ start: 5, min: 0.01, max: 1e5, side: 'below', isWhole: false, precision: 0.2, maxSteps: 60, atOnce: 3 },
+  hasTime: () => true,
+} as const satisfies Partial<SearchOptions>;
+
+/** A step of a service that meets its SLO up to an edge, without noise. */
+function sharp(edge: number, side: 'below' | 'above' = 'below'): SearchOptions['step'] {
+  return async value => outcome((side === 'below') === value <= edge || value === edge);
+}
+
+function outcome(met: boolean | null, isGeneratorLimit = false): Outcome {
+  const tallies = met === null ? [] : [{ name: 'slo', violations: met ? 0 : 500, count: 1000, allowed: 0.01 }];
+  return { met, isGeneratorLimit, tallies };
+}
+
+describe('a search of a server of known capacity', () => {
+  /** Five requests a second each: few, so that a hundred searches take seconds. Steps of 30 s, as those of a run. */
+  const servers: readonly (readonly [string, Server, number, number])[] = [
+    ['a queue with 2 servers', queueOf(2, 400), 0.9, 1200],
+    ['a batch limit of 8', batchOf(8, 80, 20), 0.9, 1000],
+  ];
+  it.each(servers)(
+    '%s: the true edge is in at least 90 of 100 intervals',
+    { timeout: 120_000 },
+    async (_, server, q, limitMs) => {
+      const edge = trueEdge(server, q, limitMs, 2, 5);
+      const objective = `p${100 * q}(ttft) <= ${limitMs} ms`;
+      const founds: Found[] = [];
+      for (let nth = 0; nth < 100; nth += 1) {
+        const step = async (value: number, index: number) =>
+          stepOf(server, value, 30_000, objective, 1000 * nth + index);
+        // From a fifth of the edge to three times as much.
+        founds.push(await search({ ...OPTIONS, maxSteps: 40, start: edge * (0.2 + ((0.37 * nth) % 2.8)), step }));
+      }
+      const hits = founds.filter(({ edge: found }) => found !== null && found.lower <= edge && edge <= found.upper);
+      expect(hits.length).toBeGreaterThanOrEqual(90);
+      // An interval of everything would hold it, too.
+      const widths = founds.map(({ edge: found }) => found!.upper / found!.lower - 1).sort((a, b) => a - b);
+      expect(widths[50]).toBeLessThan(0.3);
+      expect(hits.every(({ edge: found }) => found!.limitedBy === objective)).toBe(true);
+    },
+  );
+});
+
+describe('a search', () => {
+  it.each([[0.3], [4.9], [77], [1234]])('finds a sharp edge at %d, from far away', async edge => {
+    const { edge: found, bestMet, bestMissed } = await search({ ...OPTIONS, step: sharp(edge) });
+    expect(found!.lower).toBeLessThanOrEqual(edge);
+    expect(found!.upper).toBeGreaterThanOrEqual(edge);
+    expect(bestMet).toBeLessThanOrEqual(edge);
+    expect(bestMissed).toBeGreaterThan(edge);
+    expect(found!.upper / found!.lower).toBeLessThan(1.7);
+  });
+
+  it('finds the fewest replicas, a whole number', async () => {
+    const options = { ...OPTIONS, start: 3, min: 1, max: 100, isWhole: true } as const;
+    const { edge, stop } = await search({ ...options, side: 'above', step: sharp(7, 'above') });
+    expect(stop).toBe('precise');
+    expect(edge).toMatchObject({ lower: 7, value: 7, upper: 7 });
+  });
+
+  it('says why there is no edge', async () => {
+    const stopOf = async (step: SearchOptions['step'], more: Partial<SearchOptions> = {}) =>
+      (await search({ ...OPTIONS, ...more, step })).stop;
+    expect(await stopOf(sharp(1e6), { max: 40 })).toBe('highest-passes');
+    expect(await stopOf(sharp(0.001), { min: 1 })).toBe('lowest-fails');
+    expect(await stopOf(async value => (value > 30 ? outcome(null, true) : outcome(true)))).toBe('generator-limit');
+    expect(await stopOf(async () => outcome(null))).toBe('undecided');
+    let steps = 0;
+    const hasTime = () => steps < 3;
+    const counted: SearchOptions['step'] = async () => {
+      steps += 1;
+      return outcome(true);
+    };
+    expect(await stopOf(counted, { hasTime })).toBe('budget');
+    expect(steps).toBe(3);
+    expect(await stopOf(sharp(50), { maxSteps: 6 })).toBe('steps');
+  });
+
+  it('tries the same values whatever time the steps take', async () => {
+    const valuesOf = async (order: (index: number) => number) => {
+      const values: number[] = [];
+      const step = async (value: number, index: number) => {
+        values[index] = value;
+        for (let turn = 0; turn < order(index); turn += 1) await Promise.resolve();
+        return stepOf(queueOf(2, 400), value, 30_000, 'p90(ttft) <= 1200 ms', index);
+      };
+      await search({ ...OPTIONS, step });
+      return values;
+    };
+    expect(await valuesOf(index => index % 7)).toEqual(await valuesOf(index => 7 - (index % 7)));
+  });
+});
