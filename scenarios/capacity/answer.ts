@@ -17,8 +17,9 @@ const STOPS: Readonly<Record<Stop, string>> = {
   steps:
     'The interval is not as narrow as --precision after --max-steps. Allow more of them, or longer ones with --step.',
   interrupted: 'The search was interrupted; steps that had not ended are missing.',
-  'lowest-fails': 'Even the lowest load that was tried misses an SLO. Check the SLOs with `squall run` at a low rate.',
-  'highest-passes': 'All SLOs are met at the highest load that was tried. Raise --max.',
+  'lowest-fails':
+    'Even the lowest load, or the most replicas, misses an SLO. Raise --max for replicas; else check the SLOs at a low rate.',
+  'highest-passes': 'All SLOs are met at the highest load, or with one replica. Raise --max, or --rate.',
   'generator-limit':
     'The load generator, not the service, was the limit. Use more --workers, or another machine for it.',
   undecided: 'Steps remained without a result. Their reasons are in the table.',

@@ -126,7 +126,7 @@ class Course {
       if (next === value) {
         // An extreme that decides the result is tried twice.
         if (this.#steps.filter(step => step.value === value && step.met === outcome).length < 2) continue;
-        return isUp ? 'highest-passes' : 'lowest-fails';
+        return outcome ? 'highest-passes' : 'lowest-fails';
       }
       value = next;
     }
