@@ -24,7 +24,7 @@ export const fault = toxicFault({
   async expect({ rateKBps, stream }, survey) {
     // 1 KB/s is 1 byte a ms.
     const minBytes = rateKBps * PROBE_MS;
-    const request = await requestFor({ stream, minBytes, maxCount: 100, limitMs: LIMIT_MS }, survey);
+    const request = await requestFor({ stream, minBytes, maxCount: 100, limitMs: LIMIT_MS, isSlow: true }, survey);
     if (typeof request === 'string') return request;
     const movedBytes = ({ bytes, answeredBytes }: Trace) => (stream === 'downstream' ? bytes : answeredBytes);
     const onLineMs = (trace: Trace) => movedBytes(trace) / rateKBps;

@@ -6,6 +6,8 @@ import type { Survey } from './toxic-fault.ts';
 const MAX_PAD_BYTES = 4000;
 /** Of a request without padding, about. */
 const BARE_BYTES = 70;
+/** Requests whose round trips take no time worth mentioning. */
+const FEW = 5;
 const SURVEY_LIMIT_MS = 1000;
 /** Where long responses are found: metrics, the description of an API, a page, a list of models. */
 const PATHS = [PROBE_PATH, '/metrics', '/v1/models', '/openapi.json', '/'];
@@ -20,6 +22,8 @@ export interface Traffic {
   /** Maximum number of requests on it. */
   readonly maxCount: number;
   readonly limitMs: number;
+  /** Whether each byte costs time, so that a few short responses are better than a long one. @default false */
+  readonly isSlow?: boolean;
 }
 
 /**
@@ -28,7 +32,7 @@ export interface Traffic {
  * @returns the request, or why there is none, in words
  */
 export async function requestFor(traffic: Traffic, survey: Survey): Promise<TraceRequest | string> {
-  const { stream, minBytes, idleBytes = 0, maxCount, limitMs } = traffic;
+  const { stream, minBytes, idleBytes = 0, maxCount, limitMs, isSlow = false } = traffic;
   const countOf = (bytes: number) =>
     bytes > idleBytes ? Math.ceil(minBytes / (bytes - idleBytes)) : Number.POSITIVE_INFINITY;
   const { link } = survey;
@@ -40,7 +44,10 @@ export async function requestFor(traffic: Traffic, survey: Survey): Promise<Trac
   }
   const lengths = await responseLengths(survey);
   const ways = lengths.map(({ path, bytes }) => ({ path, bytes, count: countOf(bytes) }));
-  const [shortest] = ways.sort((a, b) => a.count - b.count || a.bytes - b.bytes);
+  const cost = ({ bytes, count }: (typeof ways)[number]) => (isSlow && count <= FEW ? bytes * count : Infinity);
+  const [shortest] = ways.sort(
+    (a, b) => (cost(a) === cost(b) ? 0 : cost(a) - cost(b)) || a.count - b.count || a.bytes - b.bytes,
+  );
   if (!shortest) return `no probe across ${link.name} got a response before the fault`;
   if (shortest.count <= maxCount) return { path: shortest.path, count: shortest.count, limitMs };
   const found = `its longest response, to GET ${shortest.path}, has ${Math.max(...lengths.map(({ bytes }) => bytes))}`;
