@@ -19,7 +19,7 @@ export interface WorkersOptions<Result> {
   readonly limitMs: number;
   /** Orders after which a process is replaced by a fresh one. @default 200 */
   readonly maxOrders?: number;
-  /** Result of an order of which its process died, or that did not end in time. */
+  /** Result of an order of which its process died, or that did not end in time. @throws an error for the order instead */
   readonly lost: (kind: 'crash' | 'hang', name: string, message: string) => Result;
   /** Whether a process may have anything left behind by an order, and is replaced. @default never */
   readonly isSpent?: (result: Result) => boolean;
@@ -30,7 +30,7 @@ export interface Workers<Order, Result> extends AsyncDisposable {
   /**
    * Carries out an order as soon as a process is free. A process that dies of it, or does not end in time, gives the result `lost`.
    * @param first whether it goes before all that wait. @default false
-   * @throws SquallError that the worker threw; the signal's reason on abort
+   * @throws SquallError that the worker threw, or an error of `lost`; the signal's reason on abort
    */
   order(order: Order, first?: boolean): Promise<Result>;
 }
@@ -125,7 +125,7 @@ class Slot<Order, Result> {
     const child = this.#child;
     return new Promise(resolve => {
       let said = '';
-      const settle = (reply: Reply<Result>) => {
+      const settle = (reply: Reply<Result> | Promise<Reply<Result>>) => {
         unlimit();
         child.off('message', settle);
         child.off('close', onClose);
@@ -134,7 +134,7 @@ class Slot<Order, Result> {
       };
       const lost = (kind: 'crash' | 'hang', name: string, message: string) => {
         this.end();
-        settle({ result: this.#options.lost(kind, name, message) });
+        settle((async () => ({ result: this.#options.lost(kind, name, message) }))());
       };
       const unlimit = systemClock.after(limitMs, () =>
         lost('hang', 'RUN_HANGS', `The run had not ended after ${limitMs / 1000} s of real time.`),

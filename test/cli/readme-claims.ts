@@ -51,6 +51,8 @@ export const CLAIMS: readonly Claim[] = [
     'e2e/up.test.ts',
     'keeps a stack that can be used by hand, and takes it down on Ctrl-C',
   ),
+  claim('npx squall capacity burst-gamma', 'e2e/capacity-search.test.ts', 'finds the edge between rates that meet'),
+  claim('npx squall capacity ./mine.yaml --target', 'e2e/capacity-target.test.ts', 'finds the capacity of a server'),
   claim('npx squall k6-operator', 'load/k6/manifest.test.ts', 'prints a valid TestRun'),
   claim('npx squall doctor', 'e2e/without-redis.test.ts', 'doctor says what to do'),
   claim('npx squall doctor --target', 'e2e/doctor-target.test.ts', 'tells what a server speaks, in a few requests'),
