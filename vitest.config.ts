@@ -12,7 +12,7 @@ process.env.NODE_COMPILE_CACHE ??= userCache('compiled');
 // are nearly on time: one file a core. `alone` asserts on times or ratios that any neighbour would change: one by one. What is `thorough` takes
 // too long for every change on a laptop, and is run before one lands (`npm run test:thorough`).
 const careful = [
-  'test/load/{clients,dialects}.test.ts',
+  'test/load/{clients,dialects,outcomes}.test.ts',
   'test/load/k6/outcomes.test.ts',
   'test/e2e/requests.test.ts',
   'test/faults/toxiproxy/{toxics,data-toxics}.test.ts',
@@ -23,27 +23,28 @@ const alone = [
   'test/load/measurement.test.ts',
   'test/load/stream/pacer.test.ts',
   'test/stack/observability/scraper.test.ts',
-  'test/stack/gateway/limits/shared-limits.test.ts',
   'test/faults/toxiproxy/fuzz.test.ts',
 ];
 const thorough = {
   processes: [
     'test/docker/{cleanup,complete-stack,faults,images,node-faults,platform}.test.ts',
-    'test/e2e/{complete-stack,package,without-redis}.test.ts',
+    'test/e2e/{capacity,complete-stack,package,without-redis}.test.ts',
+    'test/explore/planted.test.ts',
     'test/load/{autocannon,own-name,plain-http}.test.ts',
     'test/reports/render/html/browser.test.ts',
     'test/stack/gateway/connections/slow-clients.test.ts',
   ],
   careful: [
     'test/docker/{k6-container,run}.test.ts',
-    'test/e2e/{attack-faults,drains,engine-choice,k6-segments,kill-windows,segments,toxics}.test.ts',
+    'test/e2e/{attack-faults,engine-choice,k6-segments,kill-windows,segments,toxics}.test.ts',
     'test/faults/slow-http/attacker.test.ts',
   ],
   alone: [
-    'test/e2e/{attack,target}.test.ts',
+    'test/e2e/{attack,capacity-target,drains,target}.test.ts',
     'test/faults/slow-http/against-slowhttptest.test.ts',
     'test/faults/toxiproxy/conformance/*.test.ts',
     'test/load/k6/engine.test.ts',
+    'test/stack/gateway/limits/shared-limits.test.ts',
   ],
 };
 const unit = [
@@ -85,10 +86,7 @@ const unit = [
 ];
 
 /** Whole runs in virtual time. */
-const virtual = [
-  'test/e2e/{autoscaler,explore,proofs,prove,variants,virtual}*.test.ts',
-  'test/explore/planted.test.ts',
-];
+const virtual = ['test/e2e/{autoscaler,capacity-search,explore,proofs,prove,variants,virtual}*.test.ts'];
 
 /**
  * Started before all others, the longest first, so that no long file is left to run alone at the end. Those that wait for containers
@@ -97,12 +95,21 @@ const virtual = [
 const LONG = [
   ...['e2e/proofs', 'e2e/explore', 'e2e/virtual', 'e2e/virtual-faults', 'e2e/prove'],
   ...['docker/platform', 'reports/render/html/browser', 'docker/node-faults', 'stack/gateway/connections/slow-clients'],
-  ...['docker/faults', 'load/plain-http', 'docker/images', 'e2e/bad-input', 'e2e/package', 'load/outcomes'],
+  ...['docker/faults', 'load/plain-http', 'docker/images', 'e2e/bad-input', 'e2e/package'],
   ...['docker/complete-stack', 'stack/observability/rules', 'faults/toxiproxy/transport', 'e2e/complete-stack'],
   ...['e2e/without-redis', 'load/autocannon', 'e2e/doctor-target', 'faults/network/zone-partition', 'docker/cleanup'],
   ...['stack/gateway/upstream/discovery-outage', 'platform/platform', 'platform/supervision', 'load/own-name'],
   ...['faults/slow-http/against-slowhttptest', 'e2e/target', 'e2e/attack', 'faults/slow-http/attacker', 'e2e/segments'],
-  ...['e2e/run', 'docker/k6-container', 'docker/run', 'load/clients', 'e2e/k6-segments', 'e2e/requests', 'e2e/toxics'],
+  ...[
+    'e2e/run',
+    'docker/k6-container',
+    'docker/run',
+    'load/outcomes',
+    'load/clients',
+    'e2e/k6-segments',
+    'e2e/requests',
+    'e2e/toxics',
+  ],
 ].map(name => `test/${name}.test.ts`);
 
 class LongFirst extends BaseSequencer {
