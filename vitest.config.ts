@@ -32,7 +32,7 @@ const thorough = {
     'test/explore/planted.test.ts',
     'test/load/{autocannon,own-name,plain-http}.test.ts',
     'test/reports/render/html/browser.test.ts',
-    'test/stack/gateway/connections/slow-clients.test.ts',
+    'test/stack/gateway/{clients/clients,connections/slow-clients}.test.ts',
   ],
   careful: [
     'test/docker/{k6-container,run}.test.ts',

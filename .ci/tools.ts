@@ -1,6 +1,7 @@
 /**
- * Fills `.tools/bin` with the real tools that cannot be had as an npm package: Toxiproxy and k6, or with `kubernetes` the control plane of
- * Kubernetes. Built once a version and machine from their Go modules, in the user's cache folder, and linked from there.
+ * Fills `.tools/bin` with the real tools that cannot be had as an npm package: Toxiproxy, k6 and a Python with OpenAI's client, or with
+ * `kubernetes` the control plane of Kubernetes. Made once a version and machine, from Go modules and Python packages, in the user's cache
+ * folder, and linked from there.
  */
 import { $, fs, path, which } from 'zx';
 import { userCache } from '../harness/host/private-folder.ts';
@@ -11,7 +12,7 @@ interface Tool {
   readonly version: string;
   /** Whether the rest may do without it: a registry that lacks its module is no failure. */
   readonly isOptional?: boolean;
-  /** Builds the binary into `folder` and returns its path. */
+  /** Makes the program in `folder`, as the only file there once all is done, and returns its path. */
   readonly build: (folder: string) => Promise<string>;
 }
 
@@ -48,6 +49,24 @@ const EVERYDAY: readonly Tool[] = [
     },
   },
   pinned('k6', 'k6', 'go.k6.io/k6/v2', 'v2.2.0'),
+  {
+    name: 'openai-python',
+    module: 'the package openai',
+    version: '3.57.0',
+    // Only tests of the gateway use it.
+    isOptional: true,
+    build: async folder => {
+      const environment = path.join(folder, 'environment');
+      const requirements = path.join(import.meta.dirname, 'openai-python', 'requirements.txt');
+      const quiet = $({ quiet: true });
+      await fs.emptyDir(environment);
+      await quiet`python3 -m venv ${environment}`;
+      await quiet`${environment}/bin/python -m pip install --disable-pip-version-check --requirement ${requirements}`;
+      const program = path.join(folder, 'openai-python');
+      await fs.writeFile(program, `#!/bin/sh\nexec '${environment}/bin/python' "$@"\n`, { mode: 0o755 });
+      return program;
+    },
+  },
 ];
 
 const TOOLS = process.argv[2] === 'kubernetes' ? CONTROL_PLANE : EVERYDAY;

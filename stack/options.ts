@@ -40,6 +40,7 @@ const gatewayOptions = gatewayConfigSchema
     timeouts: true,
     hold: true,
     retryAfter: true,
+    cors: true,
     connections: true,
     maxBodyBytes: true,
     maxJsonDepth: true,

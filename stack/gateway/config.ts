@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseConfig } from '../service-config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
+import { corsSchema } from './http/cors.ts';
 import { limitsSchema } from './limits/config.ts';
 
 const durationMs = z.number().min(0).max(86_400_000);
@@ -146,6 +147,7 @@ export const gatewayConfigSchema = z.strictObject({
   retryAfter: z.union([off, retryAfterSchema]).prefault({}),
   queue: z.union([off, queueSchema]).default('off'),
   limits: z.union([off, limitsSchema]).default('off'),
+  cors: z.union([off, corsSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   /** Maximum time for requests in flight to finish after SIGTERM. */
   drainMs: durationMs.default(5000),

@@ -13,6 +13,7 @@ import type { ForwardContext } from './forward/forward.ts';
 import { RequestQueue } from './forward/queue.ts';
 import { logRequest, statusOf } from './http/access-log.ts';
 import { ApiError, errorBody, sendJson } from './http/api-error.ts';
+import { Cors } from './http/cors.ts';
 import { Exchange, type Lifecycle } from './http/exchange.ts';
 import { type BodyContext, lingerForBody } from './http/request-body.ts';
 import { createRoutes, type Route, stagesFor } from './http/routes.ts';
@@ -60,11 +61,13 @@ export class Gateway implements AsyncDisposable {
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #ids: Random;
   readonly #limiter: Limiter | undefined;
+  readonly #cors: Cors | undefined;
 
   constructor(options: GatewayOptions) {
     const { config, clock, random, log, names = [] } = options;
     this.#options = options;
     this.#ids = random.stream('trace');
+    this.#cors = config.cors === 'off' ? undefined : new Cors(config.cors);
     this.#deadlines = new Deadlines(clock);
     this.connections = new Connections(config.connections, { clock, log, counter: this.metrics.forcedCloses });
     const { connections } = this;
@@ -139,11 +142,12 @@ export class Gateway implements AsyncDisposable {
     const exchange = new Exchange(request, response, route ? target.path : 'other', trace, receivedMs, this.#lifecycle);
     exchange.query = target?.query ?? '';
     const quiet = route?.quiet === true;
+    if (!quiet) exchange.corsHeaders = this.#cors?.headers(request);
     if (!quiet) this.metrics.inFlight.inc();
     try {
       if (rejection) throw rejection;
       if (!target) throw new ApiError(400, 'bad_request_target', 'The request target is no path and no http URL.');
-      for (const stage of stagesFor(route, request.method)) {
+      for (const stage of stagesFor(route, request, this.#cors)) {
         const pending = stage(exchange);
         if (pending) await pending;
       }

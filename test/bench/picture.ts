@@ -4,7 +4,7 @@
  */
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { chromium } from 'playwright-core';
+import { launchBrowser } from '../chromium.ts';
 
 const WIDTH = 1240;
 const MARGIN = 8;
@@ -12,7 +12,7 @@ const TO = join(import.meta.dirname, '../../reports/example.png');
 
 const [directory] = process.argv.slice(2);
 if (directory === undefined) throw new Error('Expected a run directory, such as reports/runs/node-loss-…');
-const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+const browser = await launchBrowser();
 try {
   const page = await browser.newPage({ viewport: { width: WIDTH, height: 900 }, colorScheme: 'light' });
   await page.goto(pathToFileURL(resolve(directory, 'report.html')).href);

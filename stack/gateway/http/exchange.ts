@@ -35,6 +35,8 @@ export class Exchange {
   caller = 'anonymous';
   /** Rate limit headers: alternating names and values. */
   rateLimitHeaders: readonly string[] = [];
+  /** What browsers are told about other sites' pages, in place of what the upstream tells them: alternating names and values. */
+  corsHeaders: readonly string[] | undefined;
   /** From the question mark on; empty without one. */
   query = '';
   body: Buffer = Buffer.alloc(0);
@@ -88,6 +90,7 @@ export class Exchange {
   headers(): string[] {
     const headers = ['x-request-id', this.requestId];
     if (this.#lifecycle.draining) headers.push('connection', 'close');
+    if (this.corsHeaders) headers.push(...this.corsHeaders);
     if (this.rateLimitHeaders.length > 0) headers.push(...this.rateLimitHeaders);
     if (this.attempts > 0) headers.push('x-squall-upstream', this.upstream, 'x-squall-attempts', `${this.attempts}`);
     return headers;

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { foreignSite } from '../../../harness/http/own-names.ts';
 import { requestTarget } from '../../../harness/http/request-target.ts';
 import { metricsText } from '../../observability/metrics-text.ts';
@@ -9,6 +10,7 @@ import type { Limiter } from '../limits/limiter.ts';
 import { ApiError, sendJson } from './api-error.ts';
 import { createAuthenticate } from './authentication.ts';
 import { type PromptField, parseCompletionRequest } from './completion-request.ts';
+import { type Cors, isPreflight } from './cors.ts';
 import { type Exchange, type Lifecycle, type Stage, TIMEOUT_HEADER } from './exchange.ts';
 import { isDeeperThan } from './json-depth.ts';
 import { type BodyContext, readBody } from './request-body.ts';
@@ -69,11 +71,14 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
 }
 
 /**
- * Stages of `route` for a request with `method`.
+ * Stages of `route` for `request`.
+ * @param cors undefined: pages of other sites may not use the API
  * @throws ApiError 404 without a route, 405 for a method that the route does not accept
  */
-export function stagesFor(route: Route | undefined, method: string | undefined): readonly Stage[] {
+export function stagesFor(route: Route | undefined, request: IncomingMessage, cors?: Cors): readonly Stage[] {
+  const { method } = request;
   if (!route) throw new ApiError(404, 'not_found', 'No such path.');
+  if (cors && !route.quiet && isPreflight(request)) return [exchange => cors.respondToPreflight(exchange)];
   if (method === route.method || (method === 'HEAD' && route.method === 'GET')) return route.stages;
   const message = `This path accepts only ${route.method}.`;
   throw new ApiError(405, 'method_not_allowed', message, null, ['allow', route.method]);

@@ -1,31 +1,25 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renderHtml } from '../../../../reports/render/html/render-html.ts';
-import { missing } from '../../../require.ts';
+import { launchBrowser, noBrowser } from '../../../chromium.ts';
 import { badLabels, badTables, breakPage, contrasts, focused, interactive, overflow } from './probes.js';
 import { VARIANTS } from './variants.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const ARGS =
-  '--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync';
 const NAMES = Object.keys(VARIANTS);
-const found = existsSync(CHROMIUM);
+const title = `the report in a browser${noBrowser ? ` (${noBrowser})` : ''}`;
 
-const reason = missing('chromium', found);
-const title = `the report in a browser${reason ? ` (${reason})` : ''}`;
-
-describe.skipIf(reason)(title, { timeout: 30_000 }, () => {
+describe.skipIf(noBrowser)(title, { timeout: 30_000 }, () => {
   let browser: Browser;
   let directory: string;
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'squall-report-'));
     for (const name of NAMES) writeFileSync(join(directory, `${name}.html`), renderHtml(VARIANTS[name]!()));
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGS.split(' ') });
+    browser = await launchBrowser();
   }, 60_000);
 
   afterAll(async () => {
