@@ -42,6 +42,7 @@ const gatewayOptions = gatewayConfigSchema
     retryAfter: true,
     cors: true,
     connections: true,
+    merge: true,
     maxBodyBytes: true,
     maxJsonDepth: true,
   })

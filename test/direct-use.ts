@@ -22,7 +22,7 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   https: [],
   net: ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'createServer'],
   tls: ['checkServerIdentity', 'createSecureContext', 'getCACertificates'],
-  http: ['createServer', 'validateHeaderValue'],
+  http: ['createServer', 'ServerResponse', 'validateHeaderValue'],
   crypto: ['createHash', 'hash', 'timingSafeEqual', 'X509Certificate'],
   undici: ['Agent', 'Pool'],
   ioredis: ['AbstractConnector', 'Redis'],

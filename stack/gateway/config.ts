@@ -3,6 +3,7 @@ import { parseConfig } from '../service-config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
 import { corsSchema } from './http/cors.ts';
 import { limitsSchema } from './limits/config.ts';
+import { mergeSchema } from './merge/config.ts';
 
 const durationMs = z.number().min(0).max(86_400_000);
 const positiveMs = z.number().positive().max(86_400_000);
@@ -148,6 +149,7 @@ export const gatewayConfigSchema = z.strictObject({
   queue: z.union([off, queueSchema]).default('off'),
   limits: z.union([off, limitsSchema]).default('off'),
   cors: z.union([off, corsSchema]).default('off'),
+  merge: z.union([off, mergeSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   /** Maximum time for requests in flight to finish after SIGTERM. */
   drainMs: durationMs.default(5000),

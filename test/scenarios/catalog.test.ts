@@ -79,6 +79,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A2.2': ({ takesAway }) => takesAway(/^stack\.gateway\.limits\./),
   'A2.4': ({ takesAway }) => takesAway(/^stack\.gateway\.breaker$/),
   'A2.5': ({ takesAway }) => takesAway(/^stack\.gateway\.retries$/),
+  'A2.8': ({ takesAway }) => takesAway(/^stack\.gateway\.merge$/),
   'A2.9': ({ takesAway }) => takesAway(/^stack\.gateway\.ejection$/),
   'A2.10': ({ takesAway }) => takesAway(/^stack\.control\./),
   'A2.16': ({ takesAway }) => takesAway(/^stack\.gateway\.connections\./),

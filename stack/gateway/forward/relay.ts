@@ -24,6 +24,7 @@ const NOT_RELAYED = new Set([
   'x-request-id',
   'x-squall-upstream',
   'x-squall-attempts',
+  'x-squall-merged',
 ]);
 
 /** Fields that change how the message before them is read (RFC 9110, 6.5.1). */
@@ -102,6 +103,7 @@ const ERROR_EVENT_TIMEOUT_MS = 1000;
  * event instead of `[DONE]`, then the connection is destroyed before the end of the body.
  *
  * The leading blank line terminates an event that was cut off.
+ * @param lingerMs how long a client that is behind may take to read up to the error event. @default none
  */
 export function abortResponse(
   exchange: Exchange,
@@ -109,13 +111,18 @@ export function abortResponse(
   message: string,
   deadlines: Deadlines,
   nowMs: number,
+  lingerMs?: number,
 ): void {
   const { response } = exchange;
-  if (!exchange.eventStream || response.writableNeedDrain) {
+  if (exchange.onTruncated) {
+    exchange.onTruncated(code, message);
+    return;
+  }
+  if (!exchange.eventStream || (response.writableNeedDrain && lingerMs === undefined)) {
     response.destroy();
     return;
   }
-  const watched = { dueMs: nowMs + ERROR_EVENT_TIMEOUT_MS, expire: () => void response.destroy() };
+  const watched = { dueMs: nowMs + (lingerMs ?? ERROR_EVENT_TIMEOUT_MS), expire: () => void response.destroy() };
   deadlines.add(watched);
   response.on('close', () => deadlines.remove(watched));
   const error = errorBody({ message, type: 'server_error', param: null, code });

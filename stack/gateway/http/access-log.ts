@@ -24,6 +24,7 @@ export function logRequest(log: Logger, exchange: Exchange, durationMs: number):
     stream: streamed,
     attempts,
     upstream: upstream || undefined,
+    merged: exchange.isMerged || undefined,
     queuedMs: queuedMs > 0 ? roundToTenth(queuedMs) : undefined,
     ttfbMs: firstByteMs === undefined ? undefined : roundToTenth(firstByteMs),
     durationMs: roundToTenth(durationMs),

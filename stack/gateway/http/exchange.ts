@@ -48,6 +48,8 @@ export class Exchange {
 
   /** Number of attempts started. */
   attempts = 0;
+  /** Whether it joined the upstream call of another request. */
+  isMerged = false;
   /** How long it waited in the queue, in ms. */
   queuedMs = 0;
   /** Upstream of the latest attempt. */
@@ -60,6 +62,8 @@ export class Exchange {
   clientDisconnected = false;
   /** Called when the client disconnects; set by the stage that must react. */
   onClientDisconnect: (() => void) | undefined;
+  /** Called instead of aborting the response after its first byte; set where it goes to several clients. */
+  onTruncated: ((code: string, message: string) => void) | undefined;
   /** Called when an upstream's response shows its first output; set by the stage that must react. */
   onOutput: (() => void) | undefined;
 
@@ -93,6 +97,7 @@ export class Exchange {
     if (this.corsHeaders) headers.push(...this.corsHeaders);
     if (this.rateLimitHeaders.length > 0) headers.push(...this.rateLimitHeaders);
     if (this.attempts > 0) headers.push('x-squall-upstream', this.upstream, 'x-squall-attempts', `${this.attempts}`);
+    if (this.isMerged) headers.push('x-squall-merged', 'true');
     return headers;
   }
 }

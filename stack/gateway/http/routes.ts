@@ -7,6 +7,7 @@ import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
 import { limitStage } from '../limits/limit-stage.ts';
 import type { Limiter } from '../limits/limiter.ts';
+import { Merger } from '../merge/merger.ts';
 import { ApiError, sendJson } from './api-error.ts';
 import { createAuthenticate } from './authentication.ts';
 import { type PromptField, parseCompletionRequest } from './completion-request.ts';
@@ -42,16 +43,12 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
   const { config, limiter } = context;
   const authenticate = authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
+  const { merge } = config;
+  const merger = merge === 'off' ? undefined : new Merger(merge, context.forwardContext);
+  const serve: Stage = exchange => (merger ? merger.serve(exchange) : forward(exchange, context.forwardContext));
   const completion = (promptField: PromptField): Route => ({
     method: 'POST',
-    stages: [
-      authenticate,
-      ...limited,
-      deadline(config),
-      body(context),
-      validation(config, promptField),
-      exchange => forward(exchange, context.forwardContext),
-    ],
+    stages: [authenticate, ...limited, deadline(config), body(context), validation(config, promptField), serve],
   });
   const models: Stage = exchange => sendJson(exchange.response, 200, modelList(config), exchange.headers());
   const live: Stage = exchange => sendJson(exchange.response, 200, '{"status":"live"}', exchange.headers());
