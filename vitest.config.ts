@@ -78,6 +78,7 @@ const unit = [
   'test/stack/gateway/connections/{addresses,connections}.test.ts',
   'test/stack/gateway/forward/{deadlines,output,queue}.test.ts',
   'test/stack/gateway/http/{authentication,json-depth,trace-context}.test.ts',
+  'test/stack/gateway/identity/{keys,requests,revocations,token-endpoint}.test.ts',
   'test/stack/gateway/limits/limiter.test.ts',
   'test/stack/gateway/merge/*.test.ts',
   'test/stack/gateway/upstream/{balancer,breaker,discovery,ejection,health,upstreams}.test.ts',

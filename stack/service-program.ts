@@ -18,6 +18,11 @@ export interface ServiceContext extends Machine {
   readonly random: Random;
   /** A new unique id, a UUID. */
   readonly newId: () => string;
+  /**
+   * Waits for work outside the event loop: files, and cryptography on other threads. It takes no virtual time, and there happens one at a
+   * time, in the order of the calls.
+   */
+  readonly settle: <T>(run: () => Promise<T>) => Promise<T>;
   /** Names by which its clients may know it, besides its addresses. */
   readonly names: readonly string[];
   /** Its log, as JSON lines with `base` in each. */
@@ -42,6 +47,7 @@ export async function runProgram(name: string, serve: Serve, destination: pino.D
       environment: process.env,
       random: seededRandom(systemSecrets(4).readUInt32LE()),
       newId: () => newUuid(systemSecrets),
+      settle: run => run(),
       names: hostNames(),
       logger: base => pino({ base }, destination),
       measureProcess: register => collectDefaultMetrics({ register }),

@@ -16,13 +16,14 @@ export function newToken(secret: SecretBytes): string {
 
 /**
  * Token of a service that does not run without one.
- * @throws SquallError `BAD_STACK_TOKEN` for fewer than 16 characters, which could be guessed, or any that a header cannot hold
+ * @param variable where it is from
+ * @throws SquallError `BAD_` + variable for fewer than 16 characters, which could be guessed, or any that a header cannot hold
  */
-export function requireToken(text: string | undefined): string {
+export function requireToken(text: string | undefined, variable = TOKEN_VARIABLE): string {
   if (/^[\x21-\x7e]{16,512}$/.test(text ?? '')) return text!;
   const found = text ? `one of ${text.length}` : 'none';
-  const message = `Expected \`${TOKEN_VARIABLE}\` to be 16 to 512 printable ASCII characters without spaces, got ${found}`;
-  throw new SquallError('option', `BAD_${TOKEN_VARIABLE}`, message, {
+  const message = `Expected \`${variable}\` to be 16 to 512 printable ASCII characters without spaces, got ${found}`;
+  throw new SquallError('option', `BAD_${variable}`, message, {
     next: 'Set it to a random text, such as that of `openssl rand -hex 32`.',
   });
 }

@@ -6,6 +6,7 @@ import { send } from '../../harness/host/send.ts';
 import { trace } from '../../harness/host/trace.ts';
 import { serveAutoscaler } from '../../stack/autoscaler/serve.ts';
 import { serveControl } from '../../stack/control/serve.ts';
+import { storeFunctions } from '../../stack/gateway/identity/store-scripts.ts';
 import { takeFunctions } from '../../stack/gateway/limits/take-function.ts';
 import { serveGateway } from '../../stack/gateway/serve.ts';
 import { serveInference } from '../../stack/inference/serve.ts';
@@ -147,7 +148,8 @@ const serveRedis = async (
   { clock, network, environment, stopped }: Parameters<Serve>[0],
   password: string,
 ): Promise<void> => {
-  const server = inMemoryRedis({ username: REDIS_USER, password, clock, scripts: takeFunctions() });
+  const scripts = new Map([...takeFunctions(), ...storeFunctions()]);
+  const server = inMemoryRedis({ username: REDIS_USER, password, clock, scripts });
   const [host = '', port] = environment.LISTEN!.split(':');
   await network.listen(server, { host, port: Number(port) });
   await stopped;

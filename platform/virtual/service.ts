@@ -43,7 +43,11 @@ export function virtualService(plan: VirtualServicePlan, world: VirtualWorld): P
   };
 }
 
-function startInstance(plan: VirtualServicePlan, nth: number, { time, internet, seed }: VirtualWorld): Instance {
+function startInstance(
+  plan: VirtualServicePlan,
+  nth: number,
+  { time, internet, seed, settle }: VirtualWorld,
+): Instance {
   const { name, logPath } = plan;
   const host = internet.addHost(name, plan.address, plan.costs);
   const log = openVirtualLog(logPath, time);
@@ -69,6 +73,7 @@ function startInstance(plan: VirtualServicePlan, nth: number, { time, internet, 
     environment: plan.environment,
     random,
     newId: () => newUuid(ids),
+    settle,
     names: plan.names,
     logger: base => pino({ base, timestamp: () => `,"time":${clock.date().getTime()}` }, log),
     stopped: stopped.promise,

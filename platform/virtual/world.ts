@@ -11,6 +11,8 @@ export interface VirtualWorld {
   readonly internet: VirtualInternet;
   readonly seed: number;
   readonly secret: SecretBytes;
+  /** See `ServiceContext`. */
+  readonly settle: <T>(run: () => Promise<T>) => Promise<T>;
   /** Machine of the harness: its clock never stops. */
   readonly harness: Machine;
   /** Machine of the clients that generate the load. */
@@ -29,5 +31,16 @@ export function newWorld(seed: number): VirtualWorld {
     return { clock: new VirtualClock(time, host), network: internet.networkOf(host) };
   };
   const secret = seededSecrets(seededRandom(seed).stream('secrets'));
-  return { time, internet, seed, secret, harness: machine('harness', HARNESS), clients: machine('clients', CLIENTS) };
+  const machines = { harness: machine('harness', HARNESS), clients: machine('clients', CLIENTS) };
+  return { time, internet, seed, secret, settle: settledInTurn(time), ...machines };
+}
+
+/** Real work holds time, and one waits for the other: which thread is faster decides nothing. */
+function settledInTurn(time: VirtualTime): VirtualWorld['settle'] {
+  let last: Promise<unknown> = Promise.resolve();
+  return run => {
+    const next = last.then(run);
+    last = next.catch(() => {});
+    return time.hold(next);
+  };
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { parseConfig } from '../service-config.ts';
+import { adminConfigSchema } from './admin/config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
 import { corsSchema } from './http/cors.ts';
+import { identityConfigSchema } from './identity/config.ts';
 import { limitsSchema } from './limits/config.ts';
 import { mergeSchema } from './merge/config.ts';
 
@@ -147,10 +149,12 @@ export const gatewayConfigSchema = z.strictObject({
   hold: z.union([off, holdSchema]).prefault({}),
   retryAfter: z.union([off, retryAfterSchema]).prefault({}),
   queue: z.union([off, queueSchema]).default('off'),
+  identity: identityConfigSchema,
   limits: z.union([off, limitsSchema]).default('off'),
   cors: z.union([off, corsSchema]).default('off'),
   merge: z.union([off, mergeSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
+  admin: adminConfigSchema,
   /** Maximum time for requests in flight to finish after SIGTERM. */
   drainMs: durationMs.default(5000),
   maxBodyBytes: z.union([off, z.int().min(1)]).default(1_048_576),

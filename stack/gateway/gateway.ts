@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import type { Clock } from '../../harness/clock.ts';
 import { requestTarget } from '../../harness/http/request-target.ts';
 import type { Random } from '../../harness/random.ts';
@@ -18,6 +19,7 @@ import { Exchange, type Lifecycle } from './http/exchange.ts';
 import { type BodyContext, lingerForBody } from './http/request-body.ts';
 import { createRoutes, type Route, stagesFor } from './http/routes.ts';
 import { joinTrace } from './http/trace-context.ts';
+import type { Identity } from './identity/identity.ts';
 import type { SharedBuckets } from './limits/bucket.ts';
 import type { LimitsConfig } from './limits/config.ts';
 import { LimitMetrics } from './limits/limit-metrics.ts';
@@ -37,6 +39,8 @@ interface GatewayOptions {
   readonly log: Logger;
   /** Names of its own in the networks that it is in, besides its addresses, for probes and metrics. @default none */
   readonly names?: readonly string[];
+  /** Makes the identity of callers, with metrics in a registry; undefined: API keys only. */
+  readonly identity?: ((registry: Registry) => Identity) | undefined;
   /** Opens the rate limit store that gateways share; used when `config.limits.redis` is set. */
   readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
 }
@@ -53,6 +57,8 @@ export class Gateway implements AsyncDisposable {
   readonly metrics = new GatewayMetrics();
   readonly upstreams: UpstreamSet;
   readonly connections: Connections;
+  /** Undefined where it is `off`. */
+  readonly identity: Identity | undefined;
   readonly #options: GatewayOptions;
   readonly #fleet: Fleet;
   readonly #lifecycle: Lifecycle = { draining: false };
@@ -106,11 +112,12 @@ export class Gateway implements AsyncDisposable {
       },
     };
     this.#limiter = this.#createLimiter(options);
+    this.identity = options.identity?.(this.metrics.registry);
     this.#routes = createRoutes({
       config,
       names,
       lifecycle: this.#lifecycle,
-      limiter: this.#limiter,
+      ...{ limiter: this.#limiter, identity: this.identity, log },
       forwardContext,
       bodyContext: this.#bodyContext,
     });
@@ -130,6 +137,7 @@ export class Gateway implements AsyncDisposable {
   /** Stops health checks and discovery and cancels requests in flight. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#limiter?.[Symbol.dispose]();
+    this.identity?.[Symbol.dispose]();
     await this.#fleet[Symbol.asyncDispose]();
   }
 

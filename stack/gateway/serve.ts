@@ -1,26 +1,35 @@
+import type { Server } from 'node:http';
+import type { Logger } from 'pino';
 import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, type ServiceContext } from '../service-program.ts';
-import { parseGatewayConfig } from './config.ts';
+import { createAdminServer } from './admin/admin-server.ts';
+import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
+import { type GatewayConfig, parseGatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { createGatewayServer } from './http/server.ts';
+import { revocationRoutes } from './identity/admin-routes.ts';
+import { prepareIdentity } from './identity/open-identity.ts';
 import { redisBuckets } from './limits/redis-buckets.ts';
 import { undiciTransport } from './upstream/undici-transport.ts';
 
-/** The gateway, from its start until it has drained. @throws SquallError `BAD_GATEWAY_CONFIG`, `BAD_LISTEN`, `CANNOT_LISTEN` */
+/** The gateway, from its start until it has drained. @throws SquallError `BAD_GATEWAY_CONFIG`, `BAD_SIGNING_KEYS`, `BAD_GATEWAY_ADMIN_TOKEN`, `BAD_LISTEN`, `CANNOT_LISTEN` */
 export async function serveGateway(context: ServiceContext): Promise<void> {
   const { environment, clock, network, random, names, stopped } = context;
   const config = parseGatewayConfig(environment.GATEWAY_CONFIG);
   const endpoint = parseListen(environment.LISTEN);
   const log = context.logger({ service: config.name });
   const limits = { connectMs: config.timeouts.connectMs, maxConnections: config.maxConnectionsPerUpstream };
+  const identity = await prepareIdentity(config, context, log);
   const gateway = new Gateway({
-    ...{ config, clock, random, names, log },
+    ...{ config, clock, random, names, log, identity },
     transport: url => undiciTransport(url, limits, context),
     control: url => connectControl(url, context),
     sharedBuckets: redis => redisBuckets(redis, network),
   });
   context.measureProcess?.(gateway.metrics.registry);
   const server = createGatewayServer(gateway);
+  await gateway.identity?.start();
+  const admin = await listenAdmin(gateway, config.admin, context, log);
   const { host: address, port } = await listen(context, server, endpoint);
   log.info({ address, port, upstreams: config.upstreams.map(upstream => upstream.name) }, 'listening');
   gateway.start();
@@ -29,6 +38,21 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
   log.info({ signal, drainMs: config.drainMs }, 'draining');
   gateway.drain();
   const clean = await drainServer(server, config.drainMs, clock);
+  admin?.closeAllConnections();
+  admin?.close();
   await gateway[Symbol.asyncDispose]();
   log.info({ clean }, 'stopped');
+}
+
+async function listenAdmin(
+  { identity }: Gateway,
+  admin: GatewayConfig['admin'],
+  context: ServiceContext,
+  log: Logger,
+): Promise<Server | undefined> {
+  if (admin === 'off') return undefined;
+  const routes = identity ? revocationRoutes(identity) : [];
+  const server = createAdminServer({ routes, token: context.environment[ADMIN_TOKEN_VARIABLE], log });
+  await listen(context, server, parseListen(admin.listen));
+  return server;
 }

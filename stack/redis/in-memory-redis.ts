@@ -1,9 +1,14 @@
+import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../harness/clock.ts';
 import { RespReader } from './resp-reader.ts';
 
 /** A command of a script or of a client; throws `RedisError` for an error reply. */
-export type ScriptFunction = (keys: readonly string[], values: readonly string[], nowMs: number) => readonly number[];
+export type ScriptFunction = (
+  keys: readonly string[],
+  values: readonly string[],
+  nowMs: number,
+) => readonly (number | string)[];
 
 /** Options of {@link inMemoryRedis}. */
 export interface InMemoryRedisOptions {
@@ -62,13 +67,15 @@ function reply(name: string, values: readonly string[], { clock, scripts }: InMe
       return bulk('# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n# Persistence\r\nloading:0\r\n');
     case 'CONFIG':
       return NOPERM;
+    case 'EVAL':
     case 'EVALSHA': {
-      const [sha = '', count = '0', ...rest] = values;
-      const script = scripts.get(sha.toLowerCase());
+      const [text = '', count = '0', ...rest] = values;
+      const isText = name.toUpperCase() === 'EVAL';
+      const script = scripts.get(isText ? createHash('sha1').update(text).digest('hex') : text.toLowerCase());
       if (!script) return '-NOSCRIPT No matching script. Please use EVAL.\r\n';
       const keys = Number(count);
       const results = script(rest.slice(0, keys), rest.slice(keys), clock.date().getTime());
-      return `*${results.length}\r\n${results.map(result => `:${result}\r\n`).join('')}`;
+      return `*${results.length}\r\n${results.map(result => (typeof result === 'number' ? `:${result}\r\n` : bulk(result))).join('')}`;
     }
     default: {
       const shown = values.map(value => `'${value}' `).join('');

@@ -125,6 +125,13 @@ export class Connections {
     return this.#forcedCloses.reasonOf(socket);
   }
 
+  /** Address of a request's client: of its connection, or as a trusted proxy reports it; undefined if that reports none. */
+  addressOf({ socket, headers }: IncomingMessage): string | undefined {
+    const address = normalizeAddress(socket.remoteAddress);
+    if (address === undefined || !this.#trusted.has(address)) return address;
+    return forwardedAddress(headers[this.limits.clientAddressHeader], this.#trusted);
+  }
+
   /** Number of connections by state. `new`: no request yet · `active`: a request is being read or processed · `idle`: between requests. */
   countByState(): Record<'new' | 'active' | 'idle', number> {
     const counts = { new: 0, active: 0, idle: 0 };
@@ -152,7 +159,7 @@ export class Connections {
   #admitForwarded(request: IncomingMessage, response: ServerResponse): ApiError | undefined {
     const proxy = normalizeAddress(request.socket.remoteAddress);
     if (proxy === undefined || !this.#trusted.has(proxy)) return undefined;
-    const address = forwardedAddress(request.headers[this.limits.clientAddressHeader], this.#trusted);
+    const address = this.addressOf(request);
     const key = address === undefined ? undefined : this.#keyOf(address);
     if (key === undefined) return undefined;
     if (this.#isFull(key)) {

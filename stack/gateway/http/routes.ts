@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http';
+import type { Logger } from 'pino';
 import { foreignSite } from '../../../harness/http/own-names.ts';
 import { requestTarget } from '../../../harness/http/request-target.ts';
 import { metricsText } from '../../observability/metrics-text.ts';
 import type { GatewayConfig } from '../config.ts';
 import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
+import type { Identity } from '../identity/identity.ts';
+import { identityRoutes } from '../identity/identity-routes.ts';
 import { limitStage } from '../limits/limit-stage.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import { Merger } from '../merge/merger.ts';
@@ -31,6 +34,9 @@ interface RouteContext {
   readonly lifecycle: Lifecycle;
   /** Undefined when rate limits are off. */
   readonly limiter: Limiter | undefined;
+  /** Undefined when it is off: then API keys identify callers. */
+  readonly identity: Identity | undefined;
+  readonly log: Logger;
   readonly forwardContext: ForwardContext;
   readonly bodyContext: BodyContext;
 }
@@ -40,8 +46,10 @@ interface RouteContext {
  * one word. Metrics need no key, and are refused to the pages of other sites, see {@link foreignSite}.
  */
 export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> {
-  const { config, limiter } = context;
-  const authenticate = authentication(config);
+  const { config, limiter, identity, bodyContext, log } = context;
+  const { connections } = bodyContext;
+  const addressOf = (request: IncomingMessage) => connections.addressOf(request);
+  const authenticate = identity?.authentication(addressOf) ?? authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
   const { merge } = config;
   const merger = merge === 'off' ? undefined : new Merger(merge, context.forwardContext);
@@ -60,6 +68,7 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
     ['/v1/completions', completion('prompt')],
     ['/v1/embeddings', completion('input')],
     ['/v1/models', { method: 'GET', stages: [authenticate, models] }],
+    ...(identity ? identityRoutes({ identity, bodyContext, addressOf, limits: limited, log }) : []),
     ['*', { method: 'OPTIONS', stages: [methods] }],
     ['/healthz', probe(live)],
     ['/readyz', probe(exchange => sendReadiness(exchange, context))],

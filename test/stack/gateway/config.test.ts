@@ -51,6 +51,33 @@ describe('an error names the setting', () => {
     [{ upstreams: [...upstreams, ...upstreams] }, 'unique names'],
     [{ upstreams, apiKeyHashes: ['secret'] }, 'SHA-256'],
     [{}, '`upstreams`'],
+    [
+      { upstreams, identity: { keys: { from: 'hsm' } } },
+      '`identity.keys.from`: expected one of environment, file, vault',
+    ],
+    [{ upstreams, identity: { keys: {} } }, '`identity.keys.from`: expected one of environment, file, vault'],
+    [{ upstreams, identity: { keys: { from: 'file' } } }, '`identity.keys.path`'],
+    [{ upstreams, identity: { keys: { from: 'vault', url: 'vault', key: 'k' } } }, '`identity.keys.url`'],
+    [{ upstreams, identity: { tokenLifeMs: 0 } }, '`identity.tokenLifeMs`: Too small: expected number to be >=1000'],
+    [{ upstreams, identity: { pollMs: 1000 } }, '`identity.pollMs`: Too big'],
+    [{ upstreams, identity: { networks: ['10.0.0.0/33'] } }, '`identity.networks.0`: must be an IP address'],
+    [{ upstreams, identity: { networks: ['fd00::/129'] } }, '`identity.networks.0`: must be an IP address'],
+    [
+      { upstreams, identity: { clients: { a: { sha256: 'a'.repeat(64), networks: ['x'] } } } },
+      '`identity.clients.a.networks.0`',
+    ],
+    [
+      { upstreams, identity: { clients: { a: { sha256: 'secret' } } } },
+      '`identity.clients.a.sha256`: must be a SHA-256',
+    ],
+    [
+      { upstreams, identity: { clients: { a: { sha256: 'a'.repeat(64) }, b: { sha256: 'A'.repeat(64) } } } },
+      '`identity.clients`',
+    ],
+    [{ upstreams, identity: { origins: ['https://llm.example/v1'] } }, '`identity.origins.0`: must be an origin'],
+    [{ upstreams, identity: { bearer: 'yes' } }, '`identity.bearer`'],
+    [{ upstreams, identity: { tokenLife: 1 } }, 'unknown key `identity.tokenLife`'],
+    [{ upstreams, admin: { listen: 'here' } }, '`admin.listen`: must be HOST:PORT'],
   ])('%j', (input, message) => {
     expect(() => parse(input)).toThrow(message);
   });

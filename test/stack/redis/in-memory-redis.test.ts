@@ -34,6 +34,7 @@ const conversations: Record<string, { readonly writes: readonly string[]; readon
   'SELECT and CLIENT': { writes: [auth, command('SELECT', '0'), command('CLIENT', 'SETNAME', 'a')], replies: 3 },
   'a script that is not loaded': { writes: [auth, command('EVALSHA', 'f'.repeat(40), '0')], replies: 2 },
   'tokens until there is none': { writes: [auth, bucket('a', '2'), bucket('a', '2'), bucket('a', '2')], replies: 4 },
+  'the text of a script': { writes: [auth, command('EVAL', takeScript(), '1', 'd', '1', '1000000', '1')], replies: 2 },
   'buckets by name': { writes: [auth, bucket('b', '1'), bucket('c', '1'), bucket('b', '1')], replies: 4 },
   'PING with a text': { writes: [auth, command('PING', 'a text')], replies: 3 },
   'PING with two texts': { writes: [auth, command('PING', 'a', 'b')], replies: 2 },
