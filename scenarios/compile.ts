@@ -140,7 +140,13 @@ function stackOf(
     key === undefined ? [] : [resolveSecret(key, process.env)],
   );
   const secret = secretsOf({ seed, platform }, 'stack');
-  const topology = topologyOf(stack, timeScale, seed, { secret, now: systemClock.date(), clientKeys: keys });
+  const { gateway } = stack;
+  const { admission } = gateway;
+  const entitled =
+    admission === 'off' ? [] : admission.keys.map(own => ({ ...own, key: resolveSecret(own.key, process.env) }));
+  const resolved: typeof stack =
+    admission === 'off' ? stack : { ...stack, gateway: { ...gateway, admission: { ...admission, keys: entitled } } };
+  const topology = topologyOf(resolved, timeScale, seed, { secret, now: systemClock.date(), clientKeys: keys });
   return { topology, timeScale, notes, stack: platform === 'virtual' ? { ...stack, virtual } : stack };
 }
 

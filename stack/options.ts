@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { autoscalerOptionsSchema } from './autoscaler/options.ts';
 import { capacityOptionsSchema } from './capacity/options.ts';
 import { edgeOptionsSchema } from './edge/options.ts';
+import { admissionSchema, entitlementSchema, keysSchema } from './gateway/admission/config.ts';
 import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
 import { inferenceConfigSchema } from './inference/config.ts';
@@ -55,6 +56,17 @@ const gatewayOptions = gatewayConfigSchema
       .default('off')
       .describe(
         'rate limits, shared through the Redis of the stack; without Redis each gateway enforces an equal part of them',
+      ),
+    admission: z
+      .union([
+        z.literal('off'),
+        admissionSchema
+          .omit({ replicas: true })
+          .extend({ keys: keysSchema('key', entitlementSchema.safeExtend({ key: z.string().min(1).max(4096) })) }),
+      ])
+      .default('off')
+      .describe(
+        'priority queue in front of the replicas; `keys` are those of classes of clients, written as there; each gateway has an equal part of a fixed capacity',
       ),
     queue: z
       .union([z.literal('off'), queueSchema])

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseConfig } from '../service-config.ts';
 import { adminConfigSchema } from './admin/config.ts';
+import { admissionSchema } from './admission/config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
 import { corsSchema } from './http/cors.ts';
 import { identityConfigSchema } from './identity/config.ts';
@@ -153,6 +154,7 @@ export const gatewayConfigSchema = z.strictObject({
   limits: z.union([off, limitsSchema]).default('off'),
   cors: z.union([off, corsSchema]).default('off'),
   merge: z.union([off, mergeSchema]).default('off'),
+  admission: z.union([off, admissionSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   admin: adminConfigSchema,
   /** Maximum time for requests in flight to finish after SIGTERM. */

@@ -6,6 +6,7 @@ import { requestTarget } from '../../harness/http/request-target.ts';
 import type { Random } from '../../harness/random.ts';
 import { RetryBudget } from '../../harness/retry/budget.ts';
 import type { ControlClient } from '../control/client.ts';
+import { Admission } from './admission/admission.ts';
 import type { GatewayConfig } from './config.ts';
 import { Connections } from './connections/connections.ts';
 import { bound } from './connections/limits.ts';
@@ -49,8 +50,8 @@ interface GatewayOptions {
  * Gateway without its listening socket. It opens no socket and reads no clock by itself.
  *
  * ```
- *  request ─► route ─► authenticate ─► limits ─► deadline ─► body ─► validate ─► forward ─► log, metrics
- *                └──────────────── an ApiError from any stage is the response ──────────────────┘
+ *  request ─► route ─► authenticate ─► limits ─► deadline ─► body ─► validate ─► admission ─► forward ─► log, metrics
+ *                └──────────────── an ApiError from any stage is the response ────────────────────────────────┘
  * ```
  */
 export class Gateway implements AsyncDisposable {
@@ -96,6 +97,7 @@ export class Gateway implements AsyncDisposable {
       budget,
       upstreams: this.upstreams,
       queue,
+      admission: this.#createAdmission(config.admission),
       metrics: this.metrics,
       deadlines: this.#deadlines,
       timeouts: config.timeouts,
@@ -172,6 +174,12 @@ export class Gateway implements AsyncDisposable {
     const shared = limits.redis && sharedBuckets?.(limits.redis);
     const metrics = new LimitMetrics(this.metrics.registry);
     return new Limiter({ config: limits, clock, deadlines: this.#deadlines, metrics, log, shared });
+  }
+
+  #createAdmission(config: GatewayConfig['admission']): Admission | undefined {
+    if (config === 'off') return undefined;
+    const { clock } = this.#options;
+    return new Admission({ config, clock, deadlines: this.#deadlines, registry: this.metrics.registry });
   }
 
   #finish(exchange: Exchange, quiet: boolean): void {

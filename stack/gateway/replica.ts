@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { scaleBounds } from '../autoscaler/bounds.ts';
 import { controlLink } from '../control/replica.ts';
 import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
@@ -12,7 +13,7 @@ const DRAIN_MS = 2000;
 export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan {
   const { options, apiKeyHashes, zones } = parts;
   const { control, inference } = options;
-  const { replicas: _replicas, port: _port, limits: _limits, ...behaviour } = options.gateway;
+  const { replicas: _replicas, port: _port, limits: _limits, admission: _admission, ...behaviour } = options.gateway;
   const zone = zoneOf(name, zones);
   // Replicas that are not started yet are found by discovery only.
   const hops = numbered('inference', inference.replicas).map(to => ({
@@ -40,6 +41,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     apiKeyHashes: [...apiKeyHashes],
     drainMs: DRAIN_MS,
     limits: limitsOf(parts, links[toRedis]),
+    admission: admissionOf(parts),
   });
   return {
     name,
@@ -72,4 +74,15 @@ function limitsOf({ options, redisPassword }: TopologyParts, redis: string | und
   const { redisTimeoutMs: timeoutMs, ...rest } = limits;
   if (redis === undefined) return { ...rest, replicas };
   return { ...rest, replicas, redis: { url: `redis://${REDIS_USER}:${redisPassword}@${redis}`, timeoutMs } };
+}
+
+/** Admission of one gateway, which knows keys by their SHA-256 only. */
+function admissionOf({ options }: TopologyParts): GatewayConfigInput['admission'] {
+  const { admission, replicas } = options.gateway;
+  if (admission === 'off') return 'off';
+  const keys = admission.keys.map(({ key, ...entitlement }) => ({
+    sha256: createHash('sha256').update(key).digest('hex'),
+    ...entitlement,
+  }));
+  return { ...admission, replicas, keys };
 }

@@ -77,6 +77,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A1.1': ({ takesAway }) => takesAway(/^faults\.\w+\.kind$/),
   'A1.4': ({ takesAway }) => takesAway(/^stack\.edge\.maxUserAgentBytes$/),
   'A2.2': ({ takesAway }) => takesAway(/^stack\.gateway\.limits\./),
+  'A2.3': ({ takesAway }) => takesAway(/^stack\.gateway\.admission(\.|$)/),
   'A2.4': ({ takesAway }) => takesAway(/^stack\.gateway\.breaker$/),
   'A2.5': ({ takesAway }) => takesAway(/^stack\.gateway\.retries$/),
   'A2.8': ({ takesAway }) => takesAway(/^stack\.gateway\.merge$/),
@@ -104,6 +105,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   C6: ({ hasFault }) => hasFault(/^low-and-slow$/, /./),
   C10: ({ takesAway, hasFault }) =>
     takesAway(/^stack\.gateway\.breaker$/) && hasFault(/^engine-failure$/, /^inference/),
+  C11: ({ takesAway }) => takesAway(/^stack\.gateway\.admission\.keys$/),
   C13: ({ plan }) => ['<= 80%', '>= 65%'].every(limit => plan.slos.some(slo => slo.objective === `mean(gpu) ${limit}`)),
   C16: ({ takesAway }) => takesAway(/^load\.clients\.retry$/),
 };

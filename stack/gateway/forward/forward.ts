@@ -2,6 +2,7 @@ import type { Random } from '../../../harness/random.ts';
 import { backoffMs } from '../../../harness/retry/backoff.ts';
 import type { RetryBudget } from '../../../harness/retry/budget.ts';
 import { retryAfterMs } from '../../../harness/retry/retry-after.ts';
+import type { Admission } from '../admission/admission.ts';
 import type { GatewayConfig } from '../config.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -23,6 +24,8 @@ export interface ForwardContext extends AttemptContext {
   readonly upstreams: UpstreamSet;
   /** Where requests wait for an upstream; undefined when it is off. */
   readonly queue: RequestQueue | undefined;
+  /** Decides when a request may be sent; undefined when it is off. */
+  readonly admission: Admission | undefined;
   readonly metrics: GatewayMetrics;
   readonly onEjected: (upstream: Upstream, reason: Failure) => void;
   readonly onBreakerChange: (upstream: Upstream, change: BreakerChange) => void;
@@ -40,10 +43,15 @@ interface Visit {
 type Disputed = Map<Upstream, { readonly failure: Failure; readonly visit: Visit }>;
 
 /**
- * Forwards the exchange to an upstream, retrying on others until output is sent.
- * @throws ApiError when no upstream delivered a response and nothing has been sent to the client
+ * Forwards the exchange to an upstream once it is admitted, retrying on others until output is sent.
+ * @throws ApiError when it was not admitted, or no upstream delivered a response and nothing has been sent to the client
  */
-export async function forward(exchange: Exchange, context: ForwardContext): Promise<void> {
+export function forward(exchange: Exchange, context: ForwardContext): Promise<void> {
+  const { admission } = context;
+  return admission ? admission.admit(exchange, () => send(exchange, context)) : send(exchange, context);
+}
+
+async function send(exchange: Exchange, context: ForwardContext): Promise<void> {
   context.budget.deposit(context.clock.nowMs());
   const disputed: Disputed = new Map();
   try {

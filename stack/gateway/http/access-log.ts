@@ -12,7 +12,7 @@ export function statusOf(exchange: Exchange): number {
 /** Writes the log line of a request. Durations are in milliseconds with one decimal; bodies and keys are never logged. */
 export function logRequest(log: Logger, exchange: Exchange, durationMs: number): void {
   const { trace, requestId, request, route, streamed, attempts, upstream, queuedMs, firstByteMs } = exchange;
-  const { outcome, reason } = exchange;
+  const { priority, outcome, reason } = exchange;
   const line = {
     traceId: trace.traceId,
     spanId: trace.spanId,
@@ -25,6 +25,7 @@ export function logRequest(log: Logger, exchange: Exchange, durationMs: number):
     attempts,
     upstream: upstream || undefined,
     merged: exchange.isMerged || undefined,
+    priority,
     queuedMs: queuedMs > 0 ? roundToTenth(queuedMs) : undefined,
     ttfbMs: firstByteMs === undefined ? undefined : roundToTenth(firstByteMs),
     durationMs: roundToTenth(durationMs),

@@ -37,6 +37,8 @@ export class Exchange {
   rateLimitHeaders: readonly string[] = [];
   /** What browsers are told about other sites' pages, in place of what the upstream tells them: alternating names and values. */
   corsHeaders: readonly string[] | undefined;
+  /** Level at which it was or is to be admitted, 0 to 3; undefined without admission by priority. */
+  priority: number | undefined;
   /** From the question mark on; empty without one. */
   query = '';
   body: Buffer = Buffer.alloc(0);
@@ -50,7 +52,7 @@ export class Exchange {
   attempts = 0;
   /** Whether it joined the upstream call of another request. */
   isMerged = false;
-  /** How long it waited in the queue, in ms. */
+  /** How long it waited for admission or for an upstream, in ms. */
   queuedMs = 0;
   /** Upstream of the latest attempt. */
   upstream = '';
@@ -96,6 +98,7 @@ export class Exchange {
     if (this.#lifecycle.draining) headers.push('connection', 'close');
     if (this.corsHeaders) headers.push(...this.corsHeaders);
     if (this.rateLimitHeaders.length > 0) headers.push(...this.rateLimitHeaders);
+    if (this.priority !== undefined) headers.push('x-priority', `${this.priority}`);
     if (this.attempts > 0) headers.push('x-squall-upstream', this.upstream, 'x-squall-attempts', `${this.attempts}`);
     if (this.isMerged) headers.push('x-squall-merged', 'true');
     return headers;

@@ -46,7 +46,9 @@ export class Merger {
       metrics.requests.alone.inc();
       return forward(exchange, this.#context);
     }
-    const key = this.#config.acrossKeys ? identity : `${exchange.caller} ${identity}`;
+    // Whoever joins waits with the call, so it must not be one of a lower level.
+    const level = this.#context.admission?.levelOf(exchange) ?? '';
+    const key = this.#config.acrossKeys ? `${level} ${identity}` : `${level} ${exchange.caller} ${identity}`;
     const running = this.#calls.get(key);
     const nowMs = this.#context.clock.nowMs();
     if (running?.isJoinable && nowMs - running.startMs <= this.#config.windowMs) {
