@@ -32,6 +32,7 @@ const thorough = {
     'test/explore/planted.test.ts',
     'test/load/{autocannon,own-name,plain-http}.test.ts',
     'test/reports/render/html/browser.test.ts',
+    'test/stack/autoscaler/prometheus/real.test.ts',
     'test/stack/gateway/{clients/clients,connections/slow-clients}.test.ts',
   ],
   careful: [
@@ -71,6 +72,7 @@ const unit = [
   'test/stack/service-program.test.ts',
   'test/stack/autoscaler/{activation,manifest,keda,measure,decision-text}.test.ts',
   'test/stack/autoscaler/{hpa,policy}/*.test.ts',
+  'test/stack/autoscaler/prometheus/values.test.ts',
   'test/stack/capacity/*.test.ts',
   'test/stack/control/{parts,registry}.test.ts',
   'test/stack/edge/certificates.test.ts',

@@ -22,7 +22,7 @@ import { didYouMean } from '../reports/nearest.ts';
 import { settleOptions } from '../stack/options.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
 import { badScenario } from './bad-scenario.ts';
-import { withAutoscaler } from './input/autoscaler.ts';
+import { requirePrometheus, withAutoscaler } from './input/autoscaler.ts';
 import { checkCapacity } from './input/capacity.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
@@ -135,6 +135,7 @@ function stackOf(
   const stack = settleOptions(read, tool =>
     platform === 'virtual' ? tool === 'redis-server' : platform === 'docker' || findProgram(tool) !== undefined,
   );
+  requirePrometheus(stack, written.prometheus);
   // The stack's gateways accept the key of every class of clients.
   const keys = (load.clients?.classes ?? []).flatMap(({ key }) =>
     key === undefined ? [] : [resolveSecret(key, process.env)],

@@ -46,12 +46,22 @@ function ofScenario({ stack, slos, load: { engine } }: ResolvedScenario): Obstac
   const growing = slos.flatMap(({ objective }, index) =>
     objective.check.kind === 'growth' ? [{ objective, index }] : [],
   );
+  const readsPrometheus = stack.autoscaler !== 'off' && stack.autoscaler.metricsFrom === 'prometheus';
   return [
     ...programs.map(([part, program]) => ({
       what: `\`stack.${part}\``,
       why: `it cannot run ${program}`,
       platforms: REAL_TIME,
     })),
+    ...(readsPrometheus
+      ? [
+          {
+            what: '`stack.autoscaler.metricsFrom` prometheus',
+            why: 'it cannot run Prometheus',
+            platforms: REAL_TIME,
+          },
+        ]
+      : []),
     ...(engine === 'auto' || engine === 'stream'
       ? []
       : [{ what: `\`load.engine\` ${engine}`, why: 'only `stream` runs in it', platforms: REAL_TIME }]),

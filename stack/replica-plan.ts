@@ -49,7 +49,7 @@ export interface ReplicaPlan {
   readonly coldStartMs: number;
   /** Names of the links that the replica uses. It starts after the replicas behind them. */
   readonly uses: readonly string[];
-  /** Names of links whose addresses the replica advertises, its own inbound ones or those of others. */
+  /** Names of links whose addresses the replica has without waiting for what is behind them: to advertise them, or since that waits for it. */
   readonly advertises?: readonly string[];
   readonly restart: RestartPolicy;
   /** How long the replica finishes its work after SIGTERM, in ms. @default 2 s */

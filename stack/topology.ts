@@ -100,7 +100,10 @@ export function topologyOf(
     ...numbered('inference', maxInference(options)).map(name => inferenceReplica(name, parts)),
     ...numbered('gateway', gateway.replicas).map(name => gatewayReplica(name, parts)),
   ];
-  const scraped = [...measured, ...(autoscaler === 'off' ? [] : [autoscalerReplica(autoscaler, parts, measured)])];
+  const scraped = [
+    ...measured,
+    ...(autoscaler === 'off' ? [] : [autoscalerReplica(autoscaler, parts, measured, prometheusLogin)]),
+  ];
   const planned: ServicePlan[] = [
     ...(redis === 'off' ? [] : [redisReplica(redis, parts)]),
     ...scraped,

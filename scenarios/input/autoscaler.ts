@@ -7,7 +7,7 @@ import type { AutoscalerOptions } from '../../stack/autoscaler/options.ts';
 import { type PolicyOptions, policyKinds, policyOptionsSchema } from '../../stack/autoscaler/policy/catalog.ts';
 import { ownPolicyText, requireOwnPolicy } from '../../stack/autoscaler/policy/own.ts';
 import type { Policy } from '../../stack/autoscaler/policy/policy.ts';
-import type { StackOptions } from '../../stack/options.ts';
+import type { SettledOptions, StackOptions } from '../../stack/options.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { requirePlain } from './plain.ts';
 import { parseYaml } from './yaml.ts';
@@ -51,6 +51,18 @@ export function withAutoscaler<Options extends Pick<StackOptions, 'autoscaler' |
   }
   const options: AutoscalerOptions = { ...autoscaler, hpa: document as Record<string, unknown> };
   return { stack: { ...stack, autoscaler: options }, notes: manifest.notes.map(note => `Autoscaler: ${note}.`) };
+}
+
+/**
+ * Checks that an autoscaler that reads Prometheus has one.
+ * @param written `stack.prometheus` before `auto` was settled
+ * @throws SquallError `BAD_SCENARIO` that names the field
+ */
+export function requirePrometheus({ autoscaler, prometheus }: SettledOptions, written: unknown): void {
+  if (autoscaler === 'off' || autoscaler.metricsFrom === 'scrape' || prometheus !== 'off') return;
+  const hint = written === 'auto' ? ', and no `prometheus` on this machine: install it, or use --platform docker' : '';
+  const expected = `on, since \`${FIELD}.metricsFrom\` is prometheus (\`prometheus: {}\`)`;
+  throw badScenario('stack.prometheus', expected, written, hint);
 }
 
 /** Options of a policy, with the text of its file if it is the user's own, once each of its metrics can be measured. */

@@ -1,12 +1,11 @@
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
 import type { Machine } from '../../harness/host/network.ts';
-import type { AutoscalerConfig, Source } from './config.ts';
+import type { AutoscalerConfig } from './config.ts';
 import type { Decider, Outcome, Shown } from './decider.ts';
 import type { Pod } from './hpa/pods.ts';
 import type { MeasureContext } from './measure/measure.ts';
-import { seriesOf } from './measure/resolve.ts';
-import { Scraper } from './measure/scraper.ts';
+import type { ValuesReader } from './measure/values.ts';
 import type { AutoscalerMetrics } from './metrics.ts';
 import type { PodObject, ScaleClient, ScaleReading } from './scale-client.ts';
 
@@ -15,6 +14,7 @@ interface AutoscalerParts {
   readonly decider: Decider<unknown>;
   readonly machine: Machine;
   readonly client: ScaleClient;
+  readonly reader: ValuesReader;
   readonly metrics: AutoscalerMetrics;
   readonly log: (line: Readonly<Record<string, unknown>>, message: string) => void;
 }
@@ -32,7 +32,7 @@ const HEALTHY: Shown['conditions'] = Object.fromEntries(
 const MAX_ATTEMPTS = 5;
 
 /**
- * The loop around the pure decision: it scrapes, and once a period it reads the scale and the pods, decides, and scales. Time in decisions
+ * The loop around the pure decision: it scrapes, or reads Prometheus before each decision, and once a period it reads the scale and the pods, decides, and scales. Time in decisions
  * runs `timeScale` times as fast as the clock, so that the seconds of a file are those of production.
  *
  * ```
@@ -42,7 +42,6 @@ const MAX_ATTEMPTS = 5;
  */
 export class Autoscaler {
   readonly #parts: AutoscalerParts;
-  readonly #scraper: Scraper;
   /** Difference between dates and the time of decisions, in ms: dates, too, run `timeScale` times as fast from the start on. */
   readonly #originMs: number;
   #state: unknown;
@@ -55,44 +54,39 @@ export class Autoscaler {
 
   constructor(parts: AutoscalerParts) {
     this.#parts = parts;
-    const { config, decider, machine, metrics } = parts;
-    const { sources, scrapeMs, timeScale } = config;
+    const { config, decider, machine } = parts;
     this.#state = decider.start;
     this.#originMs = (config.date ?? machine.clock.date()).getTime() - this.#nowMs();
-    const series = new Set(decider.rules.flatMap(seriesOf));
-    const windows = decider.rules.map(rule => ('series' in rule ? Math.max(rule.windowMs, rule.lookbackMs) : 0));
-    this.#scraper = new Scraper({
-      ...{ sources, machine },
-      wanted: name => series.has(name),
-      keepMs: (Math.max(scrapeMs, ...windows) + scrapeMs) / timeScale,
-      onScrape: (source, isOk) => metrics.scrapes.inc({ source, result: isOk ? 'ok' : 'failed' }),
-    });
   }
 
-  /** Scrapes and decides until the signal aborts. */
+  /** Reads metrics and decides until the signal aborts. */
   async run(signal: AbortSignal): Promise<void> {
     const { config, machine } = this.#parts;
-    const { scrapeMs, syncPeriodMs, timeScale } = config;
+    const { metricsFrom, scrapeMs, syncPeriodMs, timeScale } = config;
     await Promise.all([
-      every(scrapeMs / timeScale, machine.clock, signal, 'at-once', () => this.#scrape(signal)),
+      metricsFrom === 'scrape' &&
+        every(scrapeMs / timeScale, machine.clock, signal, 'at-once', () => this.#read(signal)),
       every(syncPeriodMs / timeScale, machine.clock, signal, 'later', () => this.#sync(signal)),
     ]);
   }
 
-  #scrape(signal: AbortSignal): Promise<void> {
-    const { deployment } = this.#parts.config;
+  #read(signal: AbortSignal): Promise<void> {
+    const { config, reader } = this.#parts;
     const running = new Set(this.#pods.filter(({ phase }) => phase === 'Running').map(({ name }) => name));
-    const exists = ({ name, service }: Source) => !this.#knowsPods || service !== deployment || running.has(name);
-    return this.#scraper.round(exists, signal);
+    return reader.round(
+      (name, service) => !this.#knowsPods || service !== config.deployment || running.has(name),
+      signal,
+    );
   }
 
   async #sync(signal: AbortSignal): Promise<void> {
-    const { client, metrics, log } = this.#parts;
+    const { config, client, metrics, log } = this.#parts;
     try {
       const [scale, pods] = await Promise.all([client.read(signal), client.pods(signal)]);
       this.#pods = pods.map(pod => this.#podOf(pod));
       this.#knowsPods = true;
       this.#problem = '';
+      if (config.metricsFrom === 'prometheus') await this.#read(signal);
       await this.#decide(scale, signal);
     } catch (error) {
       if (signal.aborted) return;
@@ -105,12 +99,12 @@ export class Autoscaler {
   }
 
   async #decide(scale: ScaleReading, signal: AbortSignal): Promise<void> {
-    const { decider, metrics, machine, log } = this.#parts;
+    const { decider, reader, metrics, machine, log } = this.#parts;
     const before = this.#state;
     const nowMs = this.#nowMs();
     const date = new Date(this.#originMs + nowMs);
     const pods = this.#pods;
-    const { lastMs } = this.#scraper;
+    const { lastMs } = reader;
     const outcome = decider.decide(before, { scale, pods, nowMs, date, measured: () => this.#measured(date) });
     this.#state = outcome.state;
     const { current, desired, text, details } = outcome;
@@ -148,11 +142,10 @@ export class Autoscaler {
   }
 
   #measured(date: Date): MeasureContext {
-    const { config, machine } = this.#parts;
-    const { rules, deployment, scrapeMs, timeScale } = config;
-    const pods = this.#pods;
-    const sources = this.#scraper.all();
-    return { rules, deployment, scrapeMs, timeScale, pods, sources, nowMs: machine.clock.nowMs(), date };
+    const { config, reader } = this.#parts;
+    const { rules, deployment, timeScale, prometheus } = config;
+    const scrapeMs = prometheus ? prometheus.scrapeEveryMs * timeScale : config.scrapeMs;
+    return { rules, deployment, scrapeMs, timeScale, pods: this.#pods, values: reader.values(), date };
   }
 
   /** In the time of decisions. */

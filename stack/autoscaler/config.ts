@@ -15,6 +15,14 @@ const sourceSchema = z.strictObject({
   url: z.url({ protocol: /^http$/ }),
 });
 
+/** The Prometheus that metrics are read from. */
+const prometheusSchema = z.strictObject({
+  url: z.url({ protocol: /^http$/ }),
+  login: z.strictObject({ username: z.string(), password: z.string() }).optional(),
+  /** Interval of its scrapes. */
+  scrapeEveryMs: z.number().positive(),
+});
+
 /** Schema of the JSON in the environment variable `AUTOSCALER_CONFIG`. Unknown keys are errors. */
 const autoscalerConfigSchema = autoscalerOptions.extend({
   /** Name in logs. */
@@ -24,7 +32,9 @@ const autoscalerConfigSchema = autoscalerOptions.extend({
   deployment: z.string().min(1).default('inference'),
   /** URL of the control service, which has its Scale and its pods. */
   control: z.url({ protocol: /^http$/ }),
+  /** Replicas to scrape, unless metrics come from Prometheus. */
   sources: z.array(sourceSchema).default([]),
+  prometheus: prometheusSchema.optional(),
   /** Divides all durations. */
   timeScale: z.number().positive().default(1),
 });
@@ -57,6 +67,8 @@ export function parseAutoscalerConfig(text: string | undefined): AutoscalerConfi
   const { hpa, policy, scaleToZero, date } = config;
   if ((hpa === undefined) === (typeof policy !== 'object'))
     throw badConfig('AUTOSCALER_CONFIG', 'Expected AUTOSCALER_CONFIG to have either `hpa` or `policy`, as an object');
+  if ((config.metricsFrom === 'prometheus') !== (config.prometheus !== undefined))
+    throw badConfig('AUTOSCALER_CONFIG', 'Expected `prometheus` if, and only if, `metricsFrom` is prometheus');
   const manifest = hpa && readManifest(hpa, scaleToZero);
   const requests = Object.entries(config.requests).map(([name, amount]) => [name, parseQuantity(amount)!.milli]);
   return {

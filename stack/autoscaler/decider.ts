@@ -1,7 +1,7 @@
 import type { Pod } from './hpa/pods.ts';
 import type { Condition } from './hpa/status.ts';
 import type { MeasureContext } from './measure/measure.ts';
-import type { Rule } from './measure/rule.ts';
+import type { Need } from './measure/values.ts';
 import type { ScaleReading } from './scale-client.ts';
 
 /** What an autoscaler sees in one sync. Times are those of production. */
@@ -52,8 +52,8 @@ export interface Decider<State> {
   /** For the log. */
   readonly name: string;
   readonly start: State;
-  /** How its metrics may be measured: the series that are scraped. */
-  readonly rules: readonly Rule[];
+  /** All that its metrics may be measured by. */
+  readonly needs: readonly Need[];
   /** Container that the requests of a pod belong to. */
   readonly container: string;
   decide(state: State, sight: Sight): Outcome<State>;

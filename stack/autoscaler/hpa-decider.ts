@@ -4,7 +4,7 @@ import type { HpaSettings } from './hpa/settings.ts';
 import { type HpaState, NEW_STATE, unreadable } from './hpa/status.ts';
 import { type Decision, needsMetrics, rescaled, rescaleFailed, sync } from './hpa/sync.ts';
 import type { Manifest } from './manifest.ts';
-import { candidates, containerOf, measure } from './measure/measure.ts';
+import { containerOf, measure, needsOf } from './measure/measure.ts';
 import type { Rules } from './measure/rule.ts';
 
 interface HpaOutcome extends Outcome<HpaState> {
@@ -17,7 +17,7 @@ export function hpaDecider({ name, spec }: Manifest, settings: HpaSettings, rule
   return {
     name,
     start: NEW_STATE,
-    rules: spec.metrics.flatMap(metric => candidates(metric, rules)),
+    needs: spec.metrics.flatMap(metric => needsOf(metric, rules)),
     container,
     decide(before, { scale, pods, measured, nowMs }): HpaOutcome {
       const isNeeded = needsMetrics(spec, settings, before, scale.replicas);

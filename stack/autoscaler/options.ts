@@ -25,6 +25,12 @@ export const autoscalerOptions = z.strictObject({
     .record(z.string().min(1), ruleSchema)
     .default({})
     .describe('how metrics are measured, by the name that the file has for them'),
+  metricsFrom: z
+    .enum(['scrape', 'prometheus'])
+    .default('scrape')
+    .describe(
+      'where metrics come from: scrapes of its own every `scrape`, or queries of `stack.prometheus` at each decision',
+    ),
   requests: requests.describe('what a replica requests of each resource'),
   syncPeriodMs: z
     .number()

@@ -8,6 +8,7 @@ import { Autoscaler } from './autoscaler.ts';
 import { type AutoscalerConfig, parseAutoscalerConfig } from './config.ts';
 import { deciderOf } from './decider-of.ts';
 import { AutoscalerMetrics } from './metrics.ts';
+import { readerOf } from './reader-of.ts';
 import { connectScale } from './scale-client.ts';
 
 /** Maximum time for requests in flight to finish after SIGTERM. */
@@ -27,10 +28,9 @@ export async function serveAutoscaler(context: ServiceContext): Promise<void> {
   context.measureProcess?.(metrics.registry);
   const client = connectScale(config.control, config.deployment, token, context);
   const decider = await deciderOf(config);
-  const autoscaler = new Autoscaler({
-    ...{ config, decider, client, metrics, machine: context },
-    log: (line, message) => log.info(line, message),
-  });
+  const say = (line: object, message: string) => log.info(line, message);
+  const reader = readerOf(config, decider, metrics, context, say);
+  const autoscaler = new Autoscaler({ config, decider, client, reader, metrics, machine: context, log: say });
   const server = createServer(
     { headersTimeout: 10_000, requestTimeout: 60_000 },
     (request, response) => void respond(request, response, names, metrics),

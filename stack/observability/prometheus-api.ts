@@ -12,6 +12,8 @@ interface CallOptions {
   readonly timeoutMs: number;
   /** Maximum size of the response. @default 64 MiB */
   readonly maxBytes?: number;
+  /** To which those of the response are added. @default they are ignored */
+  readonly warnings?: string[];
 }
 
 /**
@@ -22,7 +24,7 @@ interface CallOptions {
 export async function postForm<Data>(
   url: string,
   form: Readonly<Record<string, string>>,
-  { machine: { clock, network }, login, signal, timeoutMs, maxBytes = 64 * 2 ** 20 }: CallOptions,
+  { machine: { clock, network }, login, signal, timeoutMs, maxBytes = 64 * 2 ** 20, warnings }: CallOptions,
 ): Promise<Data> {
   let text: string | null;
   try {
@@ -37,6 +39,7 @@ export async function postForm<Data>(
   }
   if (text === null) throw problem('PROMETHEUS_RESPONSE', `Expected at most ${maxBytes} bytes from ${url}, got more`);
   const reply = parse(url, text);
+  warnings?.push(...(reply.warnings ?? []));
   if (reply.status === 'success' && reply.data !== undefined) return reply.data as Data;
   throw problem('PROMETHEUS_ERROR', `${url} returned an error: ${reply.error ?? text.slice(0, 200)}`);
 }
@@ -45,6 +48,7 @@ interface Reply {
   readonly status?: string;
   readonly error?: string;
   readonly data?: unknown;
+  readonly warnings?: readonly string[];
 }
 
 function parse(url: string, text: string): Reply {

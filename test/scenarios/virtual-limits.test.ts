@@ -16,6 +16,12 @@ it.each([
   ['nginx', { 'stack.edge': {} }, '`stack.edge` (it cannot run nginx)', /process` or .*docker/],
   ['Prometheus', { 'stack.prometheus': {} }, '`stack.prometheus` (it cannot run Prometheus)', /process` or .*docker/],
   [
+    'metrics from Prometheus',
+    { 'stack.control': {}, 'stack.autoscaler': { policy: { kind: 'noop' }, metricsFrom: 'prometheus' } },
+    '`stack.autoscaler.metricsFrom` prometheus (it cannot run Prometheus)',
+    /process` or .*docker/,
+  ],
+  [
     'k6',
     { 'load.engine': 'k6', 'load.arrivals': 'constant' },
     '`load.engine` k6 (only `stream`',

@@ -1,10 +1,10 @@
 import type { Pod } from '../hpa/pods.ts';
 import type { Measured } from '../hpa/readings.ts';
-import type { HpaMetric, LabelSelector } from '../hpa/schema.ts';
+import { type HpaMetric, isOfWhole, type LabelSelector } from '../hpa/schema.ts';
 import { isBetween } from '../keda/cron.ts';
 import { rulesFor } from './resolve.ts';
 import type { Rule, Rules, SeriesRule } from './rule.ts';
-import { type Evaluated, evaluate, type ScrapedSource } from './samples.ts';
+import type { Need, Values } from './values.ts';
 
 /** Container of a pod where no metric names one. */
 const MAIN = 'main';
@@ -12,16 +12,13 @@ const MAIN = 'main';
 /** What metrics are measured with. */
 export interface MeasureContext {
   readonly rules: Rules;
-  readonly sources: readonly ScrapedSource[];
+  readonly values: Values;
   readonly pods: readonly Pod[];
   /** Service whose replicas are the pods. */
   readonly deployment: string;
-  /** Interval between scrapes: the window of a gauge, in ms. */
+  /** Interval between scrapes: the window of a gauge, in ms, in the time of decisions. */
   readonly scrapeMs: number;
-  /** Divides the windows of rules. */
   readonly timeScale: number;
-  /** On the clock of the scrapes. */
-  readonly nowMs: number;
   readonly date: Date;
 }
 
@@ -51,6 +48,14 @@ export function candidates(metric: HpaMetric, rules: Rules): readonly Rule[] {
   return rulesFor(nameOf(metric), rules, metric.type === 'Resource' || metric.type === 'ContainerResource');
 }
 
+/** What is read to measure a metric: the series of its rules that have the labels of its selector. */
+export function needsOf(metric: HpaMetric, rules: Rules): Need[] {
+  const of = isOfWhole(metric) ? 'whole' : 'replicas';
+  return candidates(metric, rules).flatMap(rule =>
+    'series' in rule ? [{ of, rule: withLabels(rule, selectorOf(metric)) }] : [],
+  );
+}
+
 /**
  * Measures a metric: of each pod from its own series, of the whole from all series that have the labels of the selector.
  * @param container of pods, see {@link containerOf}
@@ -58,16 +63,15 @@ export function candidates(metric: HpaMetric, rules: Rules): readonly Rule[] {
 export function measure(metric: HpaMetric, container: string, context: MeasureContext): Measured {
   const name = nameOf(metric);
   const rules = candidates(metric, context.rules);
+  const selector = selectorOf(metric);
   const failed: Measured = { kind: 'failed', message: `no series of ${name} was scraped` };
   if (metric.type === 'Object' || metric.type === 'External') {
-    const { selector } = metric.type === 'Object' ? metric.object.metric : metric.external.metric;
     const value = wholeOf(rules, selector, context);
     if (value === undefined) return failed;
     return metric.type === 'Object'
       ? { kind: 'object', milli: milli(value) }
       : { kind: 'external', milli: [milli(value)] };
   }
-  const { selector } = metric.type === 'Pods' ? metric.pods.metric : { selector: undefined };
   for (const rule of rules) {
     if (!('series' in rule)) continue;
     const readings = perPod(withLabels(rule, selector), context);
@@ -81,12 +85,23 @@ export function measure(metric: HpaMetric, container: string, context: MeasureCo
   return failed;
 }
 
-function perPod(rule: SeriesRule, context: MeasureContext) {
-  const { pods, sources, timeScale, scrapeMs } = context;
-  const byName = new Map(sources.map(source => [source.name, source]));
+function selectorOf(metric: HpaMetric): LabelSelector | undefined {
+  switch (metric.type) {
+    case 'Pods':
+      return metric.pods.metric.selector;
+    case 'Object':
+      return metric.object.metric.selector;
+    case 'External':
+      return metric.external.metric.selector;
+    default:
+      return undefined;
+  }
+}
+
+function perPod(rule: SeriesRule, { pods, values, timeScale, scrapeMs }: MeasureContext) {
+  const byReplica = values.byReplica(rule);
   return pods.flatMap(({ name }) => {
-    const source = byName.get(name);
-    const found = source && valueBy(rule, [source], context);
+    const found = byReplica.get(name);
     if (!found) return [];
     // In the time of the decision, as are the times of pods.
     const windowMs = rule.as === 'gauge' ? scrapeMs : rule.windowMs;
@@ -104,14 +119,9 @@ function wholeOf(rules: readonly Rule[], selector: LabelSelector | undefined, co
 
 /** Value of a rule over all replicas and gateways; undefined if there is none. */
 export function valueOfRule(rule: Rule, context: MeasureContext): number | undefined {
-  if ('series' in rule) return valueBy(rule, context.sources, context)?.value ?? rule.absent;
+  if ('series' in rule) return context.values.whole(rule);
   const { start, end, timezone, desiredReplicas } = rule;
   return isBetween(start, end, timezone, context.date) ? desiredReplicas : 1;
-}
-
-function valueBy(rule: SeriesRule, sources: readonly ScrapedSource[], context: MeasureContext): Evaluated | undefined {
-  const { timeScale, nowMs } = context;
-  return evaluate(rule, sources, rule.windowMs / timeScale, nowMs, rule.lookbackMs / timeScale);
 }
 
 function withLabels(rule: SeriesRule, selector: LabelSelector | undefined): SeriesRule {

@@ -1,4 +1,4 @@
-import { type Rule, type Rules, seriesRuleOf } from './rule.ts';
+import { type Rule, type Rules, type SeriesRule, seriesRuleOf } from './rule.ts';
 
 /** Window of rates and quantiles that no rule gives, in ms: that of the examples of the Prometheus adapter. */
 const WINDOW_MS = 120_000;
@@ -30,8 +30,7 @@ export function rulesFor(metric: string, rules: Rules, isResource = false): read
   return [seriesRuleOf({ series: metric }), rate(`${metric}_total`), rate(`${metric}_seconds_total`)];
 }
 
-/** Names of the series that a rule reads. */
-export function seriesOf(rule: Rule): string[] {
-  if (!('series' in rule)) return [];
-  return [rule.as === 'quantile' ? `${rule.series}_bucket` : rule.series];
+/** Name of the series that a rule reads. */
+export function seriesOf({ as, series }: SeriesRule): string {
+  return as === 'quantile' ? `${series}_bucket` : series;
 }

@@ -1,5 +1,7 @@
 import type { ExposedSample } from '../../observability/exposition.ts';
+import { seriesOf } from './resolve.ts';
 import type { SeriesRule } from './rule.ts';
+import type { Evaluated } from './values.ts';
 
 /** One scrape of a replica. `samples` is undefined if it failed. */
 export interface Scrape {
@@ -13,13 +15,6 @@ export interface ScrapedSource {
   readonly name: string;
   readonly service: string;
   readonly scrapes: readonly Scrape[];
-}
-
-/** What a rule makes of the series of some replicas. */
-export interface Evaluated {
-  readonly value: number;
-  /** When the newest scrape that counts was taken. */
-  readonly atMs: number;
 }
 
 /**
@@ -36,7 +31,7 @@ export function evaluate(
   nowMs: number,
   lookbackMs = 0,
 ): Evaluated | undefined {
-  const series = rule.as === 'quantile' ? `${rule.series}_bucket` : rule.series;
+  const series = seriesOf(rule);
   const found = sources.flatMap(source => {
     const value =
       rule.as === 'gauge' ? newest(source, nowMs - lookbackMs) : increases(source, series, nowMs - windowMs);

@@ -1,7 +1,6 @@
 import { type MeasureContext, valueOfRule } from './measure.ts';
-import { rulesFor, seriesOf } from './resolve.ts';
+import { rulesFor } from './resolve.ts';
 import { type Rule, type Rules, ruleSchema } from './rule.ts';
-import type { ScrapedSource } from './samples.ts';
 
 /** Names of resources of a pod, which need a rule: replicas are simulated. */
 const RESOURCES = ['cpu', 'memory'];
@@ -19,7 +18,7 @@ export function rulesOfMetric(name: string, metric: string | object, rules: Rule
 /** A value over all replicas. */
 export interface Whole {
   readonly value: number | undefined;
-  /** Whether a replica that should have the series had none in its last scrape. */
+  /** Whether a replica that should have the series had none when they were last read. */
   readonly isPartial: boolean;
 }
 
@@ -32,13 +31,8 @@ export function measureWhole(rules: readonly Rule[], context: MeasureContext): W
   return { value: undefined, isPartial: false };
 }
 
-function isPartial(rule: Rule, { sources, pods, deployment }: MeasureContext): boolean {
-  const names = seriesOf(rule);
-  const has = ({ scrapes }: ScrapedSource) =>
-    scrapes.some(({ samples }) => samples?.some(({ name }) => names.includes(name)));
-  const services = new Set(sources.filter(has).map(({ service }) => service));
+function isPartial(rule: Rule, { values, pods, deployment }: MeasureContext): boolean {
+  if (!('series' in rule)) return false;
   const ready = new Set(pods.flatMap(pod => (pod.ready?.status === 'True' && !pod.isDeleted ? pod.name : [])));
-  const isExpected = ({ name, service }: ScrapedSource) =>
-    services.has(service) && (service !== deployment || ready.has(name));
-  return sources.some(source => isExpected(source) && source.scrapes.at(-1)?.samples === undefined);
+  return values.isPartial(rule, (replica, service) => service !== deployment || ready.has(replica));
 }

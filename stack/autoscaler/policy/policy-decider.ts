@@ -35,7 +35,9 @@ export function policyDecider<Options>(
   return {
     name,
     start: { own: undefined, conditions: {}, metrics: {}, values: {} },
-    rules: measured.flatMap(([, candidates]) => candidates),
+    needs: measured.flatMap(([, candidates]) =>
+      candidates.flatMap(rule => ('series' in rule ? [{ of: 'whole' as const, rule }] : [])),
+    ),
     container: CONTAINER,
     decide(
       before,

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import type { PlatformKind } from '../../../harness/plan.ts';
+import { startTiers } from '../../../platform/tiers.ts';
 import { loadScenario } from '../../../scenarios/load-scenario.ts';
 import { parseAutoscalerConfig } from '../../../stack/autoscaler/config.ts';
 import { parseControlConfig } from '../../../stack/control/config.ts';
@@ -170,6 +171,26 @@ describe('the autoscaler of a scenario', () => {
 
   it('needs the Scale API of control', async () => {
     expect(await refusal({ hpa: 'hpa.yaml' }, { control: 'off' })).toMatch(/BAD_SCENARIO .*`stack.control`/);
+  });
+
+  it('may take its metrics from the Prometheus of the stack, over a link of its own, and needs it then', async () => {
+    const read = { hpa: 'hpa.yaml', metricsFrom: 'prometheus' };
+    const { topology } = await loaded(read, { prometheus: { scrapeEvery: '2s' } });
+    const links = Object.fromEntries(topology.links.map(({ name }) => [name, '127.0.0.1:2000']));
+    const { uses, environment } = topology.replicas.find(({ name }) => name === 'autoscaler')!;
+    expect(uses).toEqual(['autoscaler→control', 'autoscaler→prometheus']);
+    const config = parseAutoscalerConfig(environment({ links } as never).AUTOSCALER_CONFIG);
+    const login = topology.prometheusLogin;
+    expect(config).toMatchObject({
+      ...{ sources: [], metricsFrom: 'prometheus' },
+      prometheus: { url: 'http://127.0.0.1:2000', login, scrapeEveryMs: 2000 },
+    });
+    // Each would wait for the other.
+    const [before, last] = startTiers(topology).slice(-2);
+    expect([before, last].map(tier => tier!.map(({ name }) => name))).toEqual([['prometheus'], ['autoscaler']]);
+    expect(topology.replicas.at(-1)!.advertises).toEqual(['prometheus→autoscaler']);
+    expect(await refusal(read)).toMatch(/BAD_SCENARIO .*`stack.prometheus` to be on, since .*metricsFrom.*got "off"/);
+    expect(await refusal(read, {}, 'virtual')).toMatch(/NOT_VIRTUAL .*metricsFrom.*platform process.*platform docker/);
   });
 
   it('needs metrics that can be measured', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Decider } from '../../../stack/autoscaler/decider.ts';
 import { type Activation, activated } from '../../../stack/autoscaler/keda/activation.ts';
 import { ruleOfQuery } from '../../../stack/autoscaler/measure/promql.ts';
+import { scrapedValues } from '../../../stack/autoscaler/measure/scraped-values.ts';
 
 describe('an activated autoscaler', () => {
   const metric = { type: 'External', external: { metric: { name: 'queue' }, target: { type: 'Value', value: null } } };
@@ -12,7 +13,7 @@ describe('an activated autoscaler', () => {
   const rules = { queue: ruleOfQuery('queue')! };
   /** Always wants 5 replicas, and counts how often it was asked. */
   const scaler = {
-    ...{ name: 'five', start: 0, rules: [], container: 'main' },
+    ...{ name: 'five', start: 0, needs: [], container: 'main' },
     decide: (asked: number, { scale: { replicas } }) => ({
       ...{ state: asked + 1, current: replicas, desired: 5, rescale: replicas !== 5, text: 'five' },
       ...{ isBlind: false, details: {} },
@@ -40,7 +41,8 @@ describe('an activated autoscaler', () => {
       }));
       const common = { nowMs: index * 15_000, date: new Date(0), pods: [] };
       const scale = { replicas, existing: replicas, version: '1' };
-      const context = { ...common, rules, sources, deployment: 'inference', scrapeMs: 15_000, timeScale: 1 };
+      const values = scrapedValues({ sources, timeScale: 1, nowMs: common.nowMs });
+      const context = { ...common, rules, values, deployment: 'inference', scrapeMs: 15_000, timeScale: 1 };
       const outcome = decider.decide(state, { ...common, scale, measured: () => context });
       state = outcome.rescale ? decider.scaled(outcome, common.nowMs) : outcome.state;
       replicas = outcome.desired;

@@ -5,6 +5,7 @@ import { measure } from '../../../stack/autoscaler/measure/measure.ts';
 import { rulesFor } from '../../../stack/autoscaler/measure/resolve.ts';
 import { type Rules, seriesRuleOf } from '../../../stack/autoscaler/measure/rule.ts';
 import { evaluate, type ScrapedSource } from '../../../stack/autoscaler/measure/samples.ts';
+import { scrapedValues } from '../../../stack/autoscaler/measure/scraped-values.ts';
 import { parseExposition } from '../../../stack/observability/exposition.ts';
 
 /** Scrapes 10 s apart, each as exposed; null failed. */
@@ -118,11 +119,10 @@ describe('a metric of a spec', () => {
     const [only] = hpaSpecSchema.parse({ maxReplicas: 2, metrics: [metric as never] }).metrics;
     const context = {
       rules,
-      sources,
+      values: scrapedValues({ sources, timeScale: 20, nowMs: 10_000 }),
       ...{ pods, deployment: 'inference' },
       scrapeMs: 10_000,
       timeScale: 20,
-      nowMs: 10_000,
       date: new Date('2026-07-01T09:00:00Z'),
     };
     return measure(only!, 'main', context);

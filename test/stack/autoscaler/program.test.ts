@@ -32,6 +32,7 @@ const hpa = {
 
 /** Replicas with a queue, of which the test decides. */
 let queue: number | 'out of order' = 5;
+const scraped = new Set<string>();
 let control: ControlProcess;
 let replica: Server;
 let program: ChildProcess;
@@ -46,9 +47,10 @@ const start = (config: object, env: NodeJS.ProcessEnv = {}) =>
 
 beforeAll(async () => {
   control = await startControl({ deployments: [{ name: 'inference', replicas: 3, min: 1, max: 10 }] });
-  replica = createServer((_, response) =>
-    response.writeHead(queue === 'out of order' ? 500 : 200).end(`queue ${queue}\n`),
-  );
+  replica = createServer(({ url: target }, response) => {
+    scraped.add(target!);
+    response.writeHead(queue === 'out of order' ? 500 : 200).end(`queue ${queue}\n`);
+  });
   replica.listen(0, '127.0.0.1');
   await once(replica, 'listening');
   const startTime = new Date(0).toISOString();
@@ -82,6 +84,8 @@ const metrics = async () => (await fetch(`${url}/metrics`)).text();
 test('on target nothing changes', async () => {
   await until(() => log.filter(({ msg }) => msg === '3: queue 5 / 5').length >= 3, LIMIT_MS);
   expect(await replicas()).toBe(3);
+  // It asks for what it needs, of targets that can tell series apart: the gauge, or else the rate of a counter.
+  expect([...scraped]).toEqual(['/metrics?name[]=queue&name[]=queue_seconds_total&name[]=queue_total']);
 });
 
 test('above target it scales as far as the policy lets it, and says why', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { scrapedValues } from '../../../../stack/autoscaler/measure/scraped-values.ts';
 import { guarded } from '../../../../stack/autoscaler/policy/guard.ts';
 import type { Policy } from '../../../../stack/autoscaler/policy/policy.ts';
 import { policyDecider } from '../../../../stack/autoscaler/policy/policy-decider.ts';
@@ -100,12 +101,11 @@ describe('a policy in the autoscaler', () => {
     const context = {
       ...{
         rules: {},
-        sources: [],
+        values: scrapedValues({ sources: [], timeScale: 1, nowMs: 0 }),
         pods: [],
         deployment: 'inference',
         scrapeMs: 1,
         timeScale: 1,
-        nowMs: 0,
         date: new Date(0),
       },
     };
