@@ -83,7 +83,7 @@ const unit = [
   'test/stack/gateway/http/{authentication,json-depth,trace-context}.test.ts',
   'test/stack/gateway/identity/{keys,requests,revocations,token-endpoint}.test.ts',
   'test/stack/gateway/limits/limiter.test.ts',
-  'test/stack/gateway/merge/*.test.ts',
+  'test/stack/gateway/{merge/*,cache/{response-cache,sealing,substitutes}}.test.ts',
   'test/stack/gateway/upstream/{balancer,breaker,discovery,ejection,health,upstreams}.test.ts',
   'test/stack/inference/{calibration,engine,parts}.test.ts',
   'test/stack/observability/{exposition,metrics-text,products}.test.ts',

@@ -25,6 +25,9 @@ export interface Readings {
   readonly cacheHits?: number;
   /** The same as a ratio, 0–1, over a time that the engine decides; from engines that count neither. */
   readonly cacheHitRatio?: number;
+  /** Counters: requests that a gateway may serve from its cache of responses, and those that it did. */
+  readonly responseQueries?: number;
+  readonly responseHits?: number;
   /** Requests in flight at a gateway. */
   readonly inFlight?: number;
   /** Counter: retries, which are attempts after the first. */

@@ -81,7 +81,16 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   requireUnique(faults, 'faults', 'id');
   requireUnique(scenario.slos, 'slos', 'name');
   const endMs = loadEndMs({ load });
-  if (!external) checkCapacity(scenario.stack, endMs);
+  if (!external) {
+    checkCapacity(scenario.stack, endMs);
+    const { gateway, redis } = scenario.stack;
+    if (gateway.cache !== 'off' && redis === 'off')
+      throw badScenario(
+        'stack.redis',
+        'on, since the cache of the gateways keeps its entries there (`redis: {}`)',
+        redis,
+      );
+  }
   for (const [index, { atMs }] of faults.entries())
     if (atMs >= endMs)
       throw badScenario(`faults[${index}].at`, `before the load ends at ${endMs / 1000}s`, `${atMs / 1000}s`);

@@ -3,6 +3,7 @@ import { autoscalerOptionsSchema } from './autoscaler/options.ts';
 import { capacityOptionsSchema } from './capacity/options.ts';
 import { edgeOptionsSchema } from './edge/options.ts';
 import { admissionSchema, entitlementSchema, keysSchema } from './gateway/admission/config.ts';
+import { cacheSchema } from './gateway/cache/config.ts';
 import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
 import { inferenceConfigSchema } from './inference/config.ts';
@@ -68,6 +69,13 @@ const gatewayOptions = gatewayConfigSchema
       .describe(
         'priority queue in front of the replicas; `keys` are those of classes of clients, written as there; each gateway has an equal part of a fixed capacity',
       ),
+    cache: z
+      .union([
+        z.literal('off'),
+        cacheSchema.omit({ redis: true, key: true }).extend({ redisTimeoutMs: redisTimeoutSchema }),
+      ])
+      .default('off')
+      .describe('cache of responses, in the Redis of the stack; needs `redis`'),
     queue: z
       .union([z.literal('off'), queueSchema])
       .optional()

@@ -76,5 +76,7 @@ export interface TopologyParts {
   readonly apiKeyHashes: readonly string[];
   /** Password of the services' Redis user. */
   readonly redisPassword: string;
+  /** Encrypts the entries of the gateways' cache: 64 hex digits; undefined where it is off. */
+  readonly cacheKey: string | undefined;
   readonly zones: readonly string[];
 }

@@ -89,6 +89,7 @@ export function topologyOf(
     seed,
     apiKeyHashes: [apiKey, ...clientKeys].map(key => createHash('sha256').update(key).digest('hex')),
     redisPassword: newToken(secret),
+    cacheKey: options.gateway.cache === 'off' ? undefined : secret(32).toString('hex'),
     zones: zonesNamed(options.zones),
   };
   const { gateway, edge, redis, prometheus, control, autoscaler, capacity } = options;

@@ -23,7 +23,10 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   net: ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'createServer'],
   tls: ['checkServerIdentity', 'createSecureContext', 'getCACertificates'],
   http: ['createServer', 'ServerResponse', 'validateHeaderValue'],
-  crypto: ['createHash', 'hash', 'timingSafeEqual', 'X509Certificate'],
+  crypto: [
+    ...['createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'hash', 'hkdfSync', 'timingSafeEqual'],
+    'X509Certificate',
+  ],
   undici: ['Agent', 'Pool'],
   ioredis: ['AbstractConnector', 'Redis'],
 };

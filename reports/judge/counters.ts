@@ -33,15 +33,29 @@ export function counterIncrease(
   return inside.length === 0 ? null : inside.reduce((sum, { by }) => sum + by, 0);
 }
 
-/** Tokens of prompts that engines looked up in their prefix caches over a time, and those of them that were found. */
+/** Caches whose hits are counted: the counters of what was looked up in them and of what was found, and what that was. */
+export const CACHES = {
+  'prefix-cache': { queries: 'cacheQueries', hits: 'cacheHits', what: 'prompt tokens came from prefix caches' },
+  'response-cache': { queries: 'responseQueries', hits: 'responseHits', what: 'requests were served from the cache' },
+} as const satisfies Record<string, { readonly queries: Metric; readonly hits: Metric; readonly what: string }>;
+
+/** A cache by its name in objectives. */
+export type Cache = keyof typeof CACHES;
+
+/** What was looked up in a cache over a time, such as tokens of prompts, and how much of it was found. */
 export interface CacheUse {
   readonly queries: number;
   readonly hits: number;
 }
 
-/** Use of the prefix caches over a time, by the engines' own counters; null where these are not exported, or did not move. */
-export function cacheUse(events: readonly TimedEvent[], fromMs: number, toMs: number): CacheUse | null {
-  const queries = counterIncrease('cacheQueries', events, fromMs, toMs);
-  const hits = counterIncrease('cacheHits', events, fromMs, toMs);
+/** Use of a cache over a time, by the counters of engines or gateways; null where these are not exported, or did not move. */
+export function cacheUse(
+  events: readonly TimedEvent[],
+  fromMs: number,
+  toMs: number,
+  cache: Cache = 'prefix-cache',
+): CacheUse | null {
+  const queries = counterIncrease(CACHES[cache].queries, events, fromMs, toMs);
+  const hits = counterIncrease(CACHES[cache].hits, events, fromMs, toMs);
   return queries === null || hits === null || queries === 0 ? null : { queries, hits };
 }

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseConfig } from '../service-config.ts';
 import { adminConfigSchema } from './admin/config.ts';
 import { admissionSchema } from './admission/config.ts';
+import { cacheSchema } from './cache/config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
 import { corsSchema } from './http/cors.ts';
 import { identityConfigSchema } from './identity/config.ts';
@@ -155,6 +156,7 @@ export const gatewayConfigSchema = z.strictObject({
   cors: z.union([off, corsSchema]).default('off'),
   merge: z.union([off, mergeSchema]).default('off'),
   admission: z.union([off, admissionSchema]).default('off'),
+  cache: z.union([off, cacheSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   admin: adminConfigSchema,
   /** Maximum time for requests in flight to finish after SIGTERM. */

@@ -7,6 +7,10 @@ import type { Random } from '../../harness/random.ts';
 import { RetryBudget } from '../../harness/retry/budget.ts';
 import type { ControlClient } from '../control/client.ts';
 import { Admission } from './admission/admission.ts';
+import { CacheMetrics } from './cache/cache-metrics.ts';
+import { ResponseCache } from './cache/response-cache.ts';
+import type { Sealing } from './cache/sealing.ts';
+import type { CacheStore } from './cache/store.ts';
 import type { GatewayConfig } from './config.ts';
 import { Connections } from './connections/connections.ts';
 import { bound } from './connections/limits.ts';
@@ -44,6 +48,8 @@ interface GatewayOptions {
   readonly identity?: ((registry: Registry) => Identity) | undefined;
   /** Opens the rate limit store that gateways share; used when `config.limits.redis` is set. */
   readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
+  /** Where the cache keeps its entries, and what encrypts them; required when `config.cache` is on. */
+  readonly cache?: { readonly store: CacheStore; readonly sealing: Sealing } | undefined;
 }
 
 /**
@@ -68,6 +74,7 @@ export class Gateway implements AsyncDisposable {
   readonly #routes: ReadonlyMap<string, Route>;
   readonly #ids: Random;
   readonly #limiter: Limiter | undefined;
+  readonly #cache: ResponseCache | undefined;
   readonly #cors: Cors | undefined;
 
   constructor(options: GatewayOptions) {
@@ -115,11 +122,12 @@ export class Gateway implements AsyncDisposable {
     };
     this.#limiter = this.#createLimiter(options);
     this.identity = options.identity?.(this.metrics.registry);
+    this.#cache = this.#createCache(options);
     this.#routes = createRoutes({
       config,
       names,
       lifecycle: this.#lifecycle,
-      ...{ limiter: this.#limiter, identity: this.identity, log },
+      ...{ limiter: this.#limiter, identity: this.identity, cache: this.#cache, log },
       forwardContext,
       bodyContext: this.#bodyContext,
     });
@@ -128,6 +136,7 @@ export class Gateway implements AsyncDisposable {
   /** Starts health checks, discovery and shared limits, which end when the gateway is disposed of. */
   start(): void {
     this.#limiter?.start();
+    this.#cache?.start();
     this.#fleet.start();
   }
 
@@ -140,6 +149,7 @@ export class Gateway implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#limiter?.[Symbol.dispose]();
     this.identity?.[Symbol.dispose]();
+    this.#cache?.[Symbol.dispose]();
     await this.#fleet[Symbol.asyncDispose]();
   }
 
@@ -180,6 +190,12 @@ export class Gateway implements AsyncDisposable {
     if (config === 'off') return undefined;
     const { clock } = this.#options;
     return new Admission({ config, clock, deadlines: this.#deadlines, registry: this.metrics.registry });
+  }
+
+  #createCache({ config, clock, log, cache }: GatewayOptions): ResponseCache | undefined {
+    if (config.cache === 'off' || !cache) return undefined;
+    const metrics = new CacheMetrics(this.metrics.registry);
+    return new ResponseCache({ config: config.cache, ...cache, clock, deadlines: this.#deadlines, metrics, log });
   }
 
   #finish(exchange: Exchange, quiet: boolean): void {

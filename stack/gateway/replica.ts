@@ -4,6 +4,7 @@ import { controlLink } from '../control/replica.ts';
 import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
+import { CACHE_KEY_VARIABLE } from './cache/config.ts';
 import type { GatewayConfigInput } from './config.ts';
 
 /** Drain time after SIGTERM, in ms; shorter than a platform's grace period before SIGKILL. */
@@ -13,7 +14,14 @@ const DRAIN_MS = 2000;
 export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan {
   const { options, apiKeyHashes, zones } = parts;
   const { control, inference } = options;
-  const { replicas: _replicas, port: _port, limits: _limits, admission: _admission, ...behaviour } = options.gateway;
+  const {
+    replicas: _replicas,
+    port: _port,
+    limits: _limits,
+    admission: _admission,
+    cache: _cache,
+    ...behaviour
+  } = options.gateway;
   const zone = zoneOf(name, zones);
   // Replicas that are not started yet are found by discovery only.
   const hops = numbered('inference', inference.replicas).map(to => ({
@@ -42,6 +50,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     drainMs: DRAIN_MS,
     limits: limitsOf(parts, links[toRedis]),
     admission: admissionOf(parts),
+    cache: cacheOf(parts, links[toRedis]),
   });
   return {
     name,
@@ -60,6 +69,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     environment: ({ listen, links }: Addresses) => ({
       LISTEN: listen,
       GATEWAY_CONFIG: JSON.stringify(configOf(links)),
+      ...(parts.cacheKey === undefined ? {} : { [CACHE_KEY_VARIABLE]: parts.cacheKey }),
     }),
   };
 }
@@ -73,7 +83,19 @@ function limitsOf({ options, redisPassword }: TopologyParts, redis: string | und
   if (limits === 'off') return 'off';
   const { redisTimeoutMs: timeoutMs, ...rest } = limits;
   if (redis === undefined) return { ...rest, replicas };
-  return { ...rest, replicas, redis: { url: `redis://${REDIS_USER}:${redisPassword}@${redis}`, timeoutMs } };
+  return { ...rest, replicas, redis: { url: redisUrl(redisPassword, redis), timeoutMs } };
+}
+
+/** Cache of one gateway. @param redis address of the link to Redis, without which there is none */
+function cacheOf({ options, redisPassword }: TopologyParts, redis: string | undefined): GatewayConfigInput['cache'] {
+  const { cache } = options.gateway;
+  if (cache === 'off' || redis === undefined) return 'off';
+  const { redisTimeoutMs: timeoutMs, ...rest } = cache;
+  return { ...rest, redis: { url: redisUrl(redisPassword, redis), timeoutMs } };
+}
+
+function redisUrl(password: string, address: string): string {
+  return `redis://${REDIS_USER}:${password}@${address}`;
 }
 
 /** Admission of one gateway, which knows keys by their SHA-256 only. */

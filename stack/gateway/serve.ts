@@ -4,6 +4,9 @@ import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, type ServiceContext } from '../service-program.ts';
 import { createAdminServer } from './admin/admin-server.ts';
 import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
+import { readCacheKey } from './cache/cache-key.ts';
+import { redisCacheStore } from './cache/redis-cache-store.ts';
+import { Sealing } from './cache/sealing.ts';
 import { type GatewayConfig, parseGatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { createGatewayServer } from './http/server.ts';
@@ -24,6 +27,7 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
     ...{ config, clock, random, names, log, identity },
     transport: url => undiciTransport(url, limits, context),
     control: url => connectControl(url, context),
+    cache: cacheOf(config, context),
     sharedBuckets: redis => redisBuckets(redis, network),
   });
   context.measureProcess?.(gateway.metrics.registry);
@@ -55,4 +59,10 @@ async function listenAdmin(
   const server = createAdminServer({ routes, token: context.environment[ADMIN_TOKEN_VARIABLE], log });
   await listen(context, server, parseListen(admin.listen));
   return server;
+}
+
+function cacheOf({ cache }: GatewayConfig, { environment, network, newId }: ServiceContext) {
+  if (cache === 'off') return undefined;
+  const sealing = new Sealing(readCacheKey(cache, environment), newId);
+  return { store: redisCacheStore(cache.redis, network), sealing };
 }

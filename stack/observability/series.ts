@@ -6,6 +6,8 @@ interface KeptSeries {
   readonly metric: Metric;
   /** A further metric to which its values count. */
   readonly also?: Metric;
+  /** Label of the series that count to that metric. @default all do */
+  readonly alsoOnly?: string;
   /** Name of the series that has the same values where a version exports both. */
   readonly supersededBy?: string;
   /** Aggregation over several series of one replica, such as engines, GPUs, upstreams or reasons. */
@@ -65,6 +67,10 @@ export const KEPT_SERIES: Readonly<Record<string, KeptSeries>> = {
   gateway_retries_total: { metric: 'retries', fold: 'sum' },
   gateway_ejections_total: { metric: 'ejections', fold: 'sum' },
   gateway_breakers_open: { metric: 'openBreakers', fold: 'sum' },
+  gateway_cache_requests_total: {
+    ...{ metric: 'responseQueries', fold: 'sum' },
+    ...{ also: 'responseHits', alsoOnly: 'result="hit"' },
+  },
   // Closing an idle connection defends nothing.
   gateway_connections_closed_total: { metric: 'forcedCloses', fold: 'sum', except: 'reason="idle"' },
   process_resident_memory_bytes: { metric: 'memoryMiB', fold: 'max', factor: 2 ** -20, decimals: 2 },
@@ -95,8 +101,8 @@ export function readingsOf(samples: Iterable<ExposedSample>): Readings {
   for (const { name, labels, value } of kept) {
     const series = Object.hasOwn(KEPT_SERIES, name) ? KEPT_SERIES[name] : undefined;
     if (!series || names.has(series.supersededBy ?? '') || (series.except && labels.includes(series.except))) continue;
-    const { metric, also, fold, factor = 1, decimals = 3 } = series;
-    for (const target of also ? [metric, also] : [metric]) {
+    const { metric, also, alsoOnly = '', fold, factor = 1, decimals = 3 } = series;
+    for (const target of also && labels.includes(alsoOnly) ? [metric, also] : [metric]) {
       const before = readings[target];
       const now = value * factor;
       const folded = before === undefined ? now : fold === 'sum' ? before + now : Math.max(before, now);

@@ -1,4 +1,4 @@
-/** Reads the requests of Redis' protocol: arrays of bulk strings, or lines of words, however they are split. */
+/** Reads the requests of Redis' protocol: arrays of bulk strings, or lines of words, however they are split. Texts hold a byte a character. */
 export class RespReader {
   #rest: Buffer = Buffer.alloc(0);
 
@@ -20,12 +20,12 @@ function commandAt(bytes: Buffer): { readonly parts: string[]; readonly end: num
   const parts: string[] = [];
   const head = numberAt(bytes, 0);
   if (!head) return undefined;
-  if (bytes[0] !== ARRAY) return { parts: bytes.toString('utf8', 0, head.end).trim().split(/ +/), end: head.end };
+  if (bytes[0] !== ARRAY) return { parts: bytes.toString('latin1', 0, head.end).trim().split(/ +/), end: head.end };
   let at = head.end;
   while (parts.length < head.value) {
     const length = numberAt(bytes, at);
     if (!length || bytes.length < length.end + length.value + 2) return undefined;
-    parts.push(bytes.toString('utf8', length.end, length.end + length.value));
+    parts.push(bytes.toString('latin1', length.end, length.end + length.value));
     at = length.end + length.value + 2;
   }
   return { parts, end: at };

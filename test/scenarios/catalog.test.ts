@@ -80,6 +80,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A2.3': ({ takesAway }) => takesAway(/^stack\.gateway\.admission(\.|$)/),
   'A2.4': ({ takesAway }) => takesAway(/^stack\.gateway\.breaker$/),
   'A2.5': ({ takesAway }) => takesAway(/^stack\.gateway\.retries$/),
+  'A2.7': ({ takesAway }) => takesAway(/^stack\.gateway\.(cache\.|merge$)/),
   'A2.8': ({ takesAway }) => takesAway(/^stack\.gateway\.merge$/),
   'A2.9': ({ takesAway }) => takesAway(/^stack\.gateway\.ejection$/),
   'A2.10': ({ takesAway }) => takesAway(/^stack\.control\./),
@@ -107,6 +108,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
     takesAway(/^stack\.gateway\.breaker$/) && hasFault(/^engine-failure$/, /^inference/),
   C11: ({ takesAway }) => takesAway(/^stack\.gateway\.admission\.keys$/),
   C13: ({ plan }) => ['<= 80%', '>= 65%'].every(limit => plan.slos.some(slo => slo.objective === `mean(gpu) ${limit}`)),
+  C14: ({ plan }) => plan.slos.some(slo => slo.objective === 'hits(response-cache) >= 95%'),
   C16: ({ takesAway }) => takesAway(/^load\.clients\.retry$/),
 };
 

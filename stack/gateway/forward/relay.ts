@@ -87,6 +87,8 @@ function relayedHeaders(exchange: Exchange, headers: UpstreamHeaders): string[] 
     if (value === undefined || NOT_RELAYED.has(name)) continue;
     // The gateway's own rate limits replace those of the upstream.
     if (exchange.rateLimitHeaders.length > 0 && name.startsWith('ratelimit-')) continue;
+    // So do those of its cache.
+    if (exchange.cacheHeaders.length > 0 && (name === 'x-cache' || name === 'age')) continue;
     if (exchange.corsHeaders && name.startsWith('access-control-')) continue;
     if (typeof value === 'string') relayed.push(name, value);
     else for (const one of value) relayed.push(name, one);

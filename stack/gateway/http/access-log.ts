@@ -24,6 +24,7 @@ export function logRequest(log: Logger, exchange: Exchange, durationMs: number):
     stream: streamed,
     attempts,
     upstream: upstream || undefined,
+    cache: exchange.cacheHeaders[1],
     merged: exchange.isMerged || undefined,
     priority,
     queuedMs: queuedMs > 0 ? roundToTenth(queuedMs) : undefined,

@@ -50,6 +50,8 @@ export class Exchange {
 
   /** Number of attempts started. */
   attempts = 0;
+  /** Headers of the cache, `x-cache` and its value first: alternating names and values. */
+  cacheHeaders: readonly string[] = [];
   /** Whether it joined the upstream call of another request. */
   isMerged = false;
   /** How long it waited for admission or for an upstream, in ms. */
@@ -100,6 +102,7 @@ export class Exchange {
     if (this.rateLimitHeaders.length > 0) headers.push(...this.rateLimitHeaders);
     if (this.priority !== undefined) headers.push('x-priority', `${this.priority}`);
     if (this.attempts > 0) headers.push('x-squall-upstream', this.upstream, 'x-squall-attempts', `${this.attempts}`);
+    if (this.cacheHeaders.length > 0) headers.push(...this.cacheHeaders);
     if (this.isMerged) headers.push('x-squall-merged', 'true');
     return headers;
   }

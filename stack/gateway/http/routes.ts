@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { foreignSite } from '../../../harness/http/own-names.ts';
 import { requestTarget } from '../../../harness/http/request-target.ts';
 import { metricsText } from '../../observability/metrics-text.ts';
+import type { ResponseCache } from '../cache/response-cache.ts';
 import type { GatewayConfig } from '../config.ts';
 import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
@@ -37,6 +38,8 @@ interface RouteContext {
   /** Undefined when it is off: then API keys identify callers. */
   readonly identity: Identity | undefined;
   readonly log: Logger;
+  /** Undefined when the cache is off. */
+  readonly cache: ResponseCache | undefined;
   readonly forwardContext: ForwardContext;
   readonly bodyContext: BodyContext;
 }
@@ -51,9 +54,7 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
   const addressOf = (request: IncomingMessage) => connections.addressOf(request);
   const authenticate = identity?.authentication(addressOf) ?? authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
-  const { merge } = config;
-  const merger = merge === 'off' ? undefined : new Merger(merge, context.forwardContext);
-  const serve: Stage = exchange => (merger ? merger.serve(exchange) : forward(exchange, context.forwardContext));
+  const serve = serving(context);
   const completion = (promptField: PromptField): Route => ({
     method: 'POST',
     stages: [authenticate, ...limited, deadline(config), body(context), validation(config, promptField), serve],
@@ -74,6 +75,13 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
     ['/readyz', probe(exchange => sendReadiness(exchange, context))],
     ['/metrics', probe(exchange => sendMetrics(exchange, context))],
   ]);
+}
+
+/** The last stage of a completion: sends it to an upstream, or reuses a response. */
+function serving({ config: { merge }, cache, forwardContext }: RouteContext): Stage {
+  if (merge === 'off' && !cache) return exchange => forward(exchange, forwardContext);
+  const merger = new Merger({ merge, cache, context: forwardContext });
+  return exchange => merger.serve(exchange);
 }
 
 /**

@@ -155,8 +155,8 @@ export class Member implements Follower, Watched {
 
   /** Takes over what is known of the call, for headers and the log. */
   #adopt(): void {
-    const { attempts, upstream, queuedMs, outcome, reason } = this.#call.exchange;
-    Object.assign(this.#exchange, { attempts, upstream, queuedMs, outcome, reason });
+    const { attempts, upstream, queuedMs, cacheHeaders, outcome, reason } = this.#call.exchange;
+    Object.assign(this.#exchange, { attempts, upstream, queuedMs, cacheHeaders, outcome, reason });
   }
 
   #over(error?: unknown): void {

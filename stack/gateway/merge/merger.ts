@@ -1,38 +1,53 @@
+import type { ResponseCache } from '../cache/response-cache.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { MergeConfig } from './config.ts';
 import { MergeMetrics } from './merge-metrics.ts';
 import { requestIdentity } from './request-identity.ts';
-import { type CallContext, SharedCall } from './shared-call.ts';
+import { type CallContext, type Serve, SharedCall } from './shared-call.ts';
+
+interface MergerParts {
+  readonly merge: MergeConfig | 'off';
+  /** Undefined where it is off. */
+  readonly cache: ResponseCache | undefined;
+  readonly context: ForwardContext;
+}
+
+/** Whether an earlier response would do for a request, and whether its own may be kept. */
+interface Permission {
+  readonly mayRead: boolean;
+  readonly mayKeep: boolean;
+}
 
 /**
- * Merges identical concurrent requests into one upstream call:
+ * Merges identical concurrent requests into one call, which looks into the cache, if there is one, and goes to an upstream:
  *
  * ```
  *  request ──┬─ not reusable ───────────────► forward
- *            ├─ none like it in progress ───► call ──► upstream
+ *            ├─ none like it in progress ───► call ──► cache ──► upstream
  *  request ──┴─ one in progress ────────────► joins it: what was sent so far, then what comes
  * ```
  *
  * One that leaves does not affect the others; when the last one has left, the upstream call is cancelled. What fails before the first byte is
- * retried once for all.
+ * retried once for all. A call with a complete response is joined until that is in the cache, so that an entry that expires causes one upstream call.
  */
 export class Merger {
-  readonly #config: MergeConfig;
-  readonly #context: ForwardContext;
+  readonly #parts: MergerParts;
   readonly #callContext: CallContext;
   readonly #calls = new Map<string, SharedCall>();
+  readonly #acrossKeys: boolean;
 
-  constructor(config: MergeConfig, context: ForwardContext) {
-    this.#config = config;
-    this.#context = context;
+  constructor(parts: MergerParts) {
+    const { merge, cache, context } = parts;
+    this.#parts = parts;
     const { clock, metrics, timeouts } = context;
     const onFirstByte = (exchange: Exchange) => {
       exchange.firstByteMs = clock.nowMs() - exchange.receivedMs;
     };
+    this.#acrossKeys = merge !== 'off' && merge.acrossKeys && (cache?.config.acrossKeys ?? true);
     this.#callContext = {
       forwardContext: { ...context, onFirstByte },
-      maxBytes: config.maxBytes,
+      maxBytes: Math.max(merge === 'off' ? 0 : merge.maxBytes, cache?.config.maxEntryBytes ?? 0),
       totalMs: timeouts.totalMs,
       metrics: new MergeMetrics(metrics.registry, () => [...this.#calls.values()].map(({ response }) => response)),
     };
@@ -40,38 +55,60 @@ export class Merger {
 
   /** Serves a request. @throws ApiError when nothing has been sent to the client */
   async serve(exchange: Exchange): Promise<void> {
-    const { metrics } = this.#callContext;
-    const identity = mayShare(exchange) ? requestIdentity(exchange) : undefined;
-    if (identity === undefined) {
-      metrics.requests.alone.inc();
-      return forward(exchange, this.#context);
+    const { cache } = this.#parts;
+    try {
+      await this.#serve(exchange);
+    } finally {
+      const result = exchange.cacheHeaders[1];
+      if (cache && result !== undefined) cache.metrics.requests[result as keyof typeof cache.metrics.requests].inc();
     }
-    // Whoever joins waits with the call, so it must not be one of a lower level.
-    const level = this.#context.admission?.levelOf(exchange) ?? '';
-    const key = this.#config.acrossKeys ? `${level} ${identity}` : `${level} ${exchange.caller} ${identity}`;
-    const running = this.#calls.get(key);
-    const nowMs = this.#context.clock.nowMs();
-    if (running?.isJoinable && nowMs - running.startMs <= this.#config.windowMs) {
-      metrics.requests.joined.inc();
-      exchange.isMerged = true;
-      return running.join(exchange, this.#context);
-    }
-    metrics.requests.started.inc();
-    return this.#start(key, exchange);
   }
 
-  #start(key: string, exchange: Exchange): Promise<void> {
+  async #serve(exchange: Exchange): Promise<void> {
+    const { merge, cache, context } = this.#parts;
+    const { metrics } = this.#callContext;
+    const { mayRead, mayKeep } = permissionOf(exchange);
+    const identity = mayKeep ? requestIdentity(exchange) : undefined;
+    const isShared = merge !== 'off' && mayRead && identity !== undefined;
+    if (!isShared) {
+      metrics.requests.alone.inc();
+      if (!cache) return forward(exchange, context);
+      if (!identity && cache.config.fallback === 'off') {
+        exchange.cacheHeaders = ['x-cache', 'bypass'];
+        return forward(exchange, context);
+      }
+    }
+    const serve: Serve | undefined =
+      cache && ((shared, response, next) => cache.serve(shared, response, { identity, mayRead }, next));
+    if (!isShared) return this.#start(exchange, serve);
+    // Whoever joins waits with the call, so it must not be one of a lower level.
+    const level = context.admission?.levelOf(exchange) ?? '';
+    const key = this.#acrossKeys ? `${level} ${identity}` : `${level} ${exchange.caller} ${identity}`;
+    const running = this.#calls.get(key);
+    const nowMs = context.clock.nowMs();
+    if (running?.isJoinable && nowMs - running.startMs <= merge.windowMs) {
+      metrics.requests.joined.inc();
+      exchange.isMerged = true;
+      return running.join(exchange, context);
+    }
+    metrics.requests.started.inc();
+    return this.#start(exchange, serve, key);
+  }
+
+  #start(exchange: Exchange, serve: Serve | undefined, key?: string): Promise<void> {
     const call = new SharedCall(exchange, this.#callContext);
-    this.#calls.set(key, call);
-    const served = call.join(exchange, this.#context);
-    void call.run().then(() => {
-      if (this.#calls.get(key) === call) this.#calls.delete(key);
+    if (key !== undefined) this.#calls.set(key, call);
+    const served = call.join(exchange, this.#parts.context);
+    void call.run(serve).then(() => {
+      if (key !== undefined && this.#calls.get(key) === call) this.#calls.delete(key);
     });
     return served;
   }
 }
 
-/** Whether the client accepts a response that was not made for it. */
-function mayShare({ request }: Exchange): boolean {
-  return !/\b(?:no-store|no-cache)\b/i.test(request.headers['cache-control'] ?? '');
+/** What the client allows by `cache-control` (RFC 9111, 5.2.1). */
+function permissionOf({ request }: Exchange): Permission {
+  const control = request.headers['cache-control'] ?? '';
+  const mayKeep = !/\bno-store\b/i.test(control);
+  return { mayKeep, mayRead: mayKeep && !/\b(?:no-cache|max-age=0)\b/i.test(control) };
 }

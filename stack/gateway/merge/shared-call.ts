@@ -13,6 +13,9 @@ export interface CallContext {
   readonly metrics: MergeMetrics;
 }
 
+/** Serves a call. */
+export type Serve = (exchange: Exchange, response: SharedResponse, next: () => Promise<void>) => Promise<void>;
+
 /** Stands for all members of a call: what is forwarded is the first one's request, with the gateway's own deadline. */
 class SharedExchange extends Exchange {
   constructor(first: Exchange, response: SharedResponse, nowMs: number, totalMs: number) {
@@ -73,11 +76,12 @@ export class SharedCall {
     }
   }
 
-  /** Runs the call to its end. Never rejects. */
-  async run(): Promise<void> {
+  /** Runs the call to its end. Never rejects. @param serve sends it to an upstream, by `next`, or finds a response elsewhere */
+  async run(serve: Serve = (_exchange, _response, next) => next()): Promise<void> {
     let failure: unknown;
+    const next = () => forward(this.#exchange, this.#context.forwardContext);
     try {
-      await forward(this.#exchange, this.#context.forwardContext);
+      await serve(this.#exchange, this.response, next);
     } catch (error) {
       failure = error;
     }
@@ -89,7 +93,7 @@ export class SharedCall {
 
   #left(member: Member): void {
     this.#members.delete(member);
-    if (this.#members.size > 0 || this.#isOver) return;
+    if (this.#members.size > 0 || this.#isOver || this.response.isComplete) return;
     this.#isOver = true;
     this.#context.metrics.cancelled.inc();
     this.#exchange.clientDisconnected = true;

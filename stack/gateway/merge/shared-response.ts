@@ -43,6 +43,9 @@ export class SharedResponse extends ServerResponse {
   trailers: readonly [string, string][] = [];
   abortion: Abortion | undefined;
   isComplete = false;
+  /** Which responses are not passed on, by status, so that another can follow. */
+  withhold: ((status: number) => boolean) | undefined;
+  isWithheld = false;
   readonly #followers = new Set<Follower>();
   readonly #maxBytes: number;
   #pieces: Buffer[] = [];
@@ -121,12 +124,15 @@ export class SharedResponse extends ServerResponse {
   }
 
   override writeHead(status: number, ...[headers]: unknown[]): this {
+    this.isWithheld = this.withhold?.(status) ?? false;
+    if (this.isWithheld) return this;
     this.headersSent = true;
     this.head = { status, headers: headers as readonly string[] };
     return this;
   }
 
   override write(piece: Buffer | string): boolean {
+    if (this.isWithheld) return true;
     const bytes = Buffer.from(piece);
     this.#pieces.push(bytes);
     this.#bytes += bytes.length;
@@ -142,6 +148,7 @@ export class SharedResponse extends ServerResponse {
   }
 
   override end(piece?: unknown): this {
+    if (this.isWithheld) return this;
     this.isComplete = true;
     if (piece === undefined) this.#announce();
     else this.write(piece as Buffer | string);

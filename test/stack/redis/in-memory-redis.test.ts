@@ -43,6 +43,22 @@ const conversations: Record<string, { readonly writes: readonly string[]; readon
     replies: Number.POSITIVE_INFINITY,
   },
   'QUIT before the password': { writes: [command('QUIT')], replies: Number.POSITIVE_INFINITY },
+  'a string, and none': {
+    writes: [auth, command('SET', 'key', 'value'), command('GET', 'key'), command('get', 'other')],
+    replies: 4,
+  },
+  'a string for a while': {
+    writes: [auth, command('SET', 'short', 'x', 'px', '60000'), command('GET', 'short')],
+    replies: 3,
+  },
+  'a time that is none': {
+    writes: [auth, ...['0', '-1', 'x', '1.5'].map(ttl => command('SET', 'key', 'value', 'PX', ttl))],
+    replies: 5,
+  },
+  'SET and GET with too few or too many words': {
+    writes: [auth, command('SET', 'key'), command('GET'), command('GET', 'a', 'b'), command('SET', 'a', 'b', 'PX')],
+    replies: 5,
+  },
   'an unknown command': { writes: [auth, command('NONSENSE', 'x')], replies: 2 },
 };
 

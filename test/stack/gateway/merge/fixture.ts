@@ -1,7 +1,10 @@
 import { type IncomingMessage, request } from 'node:http';
 import { type Duplex, duplexPair } from 'node:stream';
 import pino from 'pino';
+import { newUuid, systemSecrets } from '../../../../harness/host/secrets.ts';
 import { seededRandom } from '../../../../harness/random.ts';
+import { Sealing } from '../../../../stack/gateway/cache/sealing.ts';
+import type { CacheStore } from '../../../../stack/gateway/cache/store.ts';
 import { type GatewayConfigInput, parseGatewayConfig } from '../../../../stack/gateway/config.ts';
 import { Gateway } from '../../../../stack/gateway/gateway.ts';
 import { createGatewayServer } from '../../../../stack/gateway/http/server.ts';
@@ -36,11 +39,13 @@ export interface Sent {
   readonly isDeaf?: boolean;
 }
 
+const KEY = Buffer.alloc(32, 7);
+
 /** Deterministic chat request. */
 export const CHAT = { model: 'tiny', stream: true, temperature: 0, messages: [{ role: 'user', content: 'hi' }] };
 
 /** A gateway with one upstream, both in memory, under a clock that stands still. */
-export function startInMemory(config: Partial<GatewayConfigInput>) {
+export function startInMemory(config: Partial<GatewayConfigInput>, store?: CacheStore, key = KEY) {
   const clock = new FakeClock();
   const calls: Call[] = [];
   const gateway = new Gateway({
@@ -74,7 +79,9 @@ export function startInMemory(config: Partial<GatewayConfigInput>) {
       close: async () => {},
     }),
     log: pino({ enabled: false }),
+    cache: store && { store, sealing: new Sealing(key, () => newUuid(systemSecrets)) },
   });
+  gateway.start();
   const server = createGatewayServer(gateway);
   const connect = ({ body = CHAT, headers = {}, path = '/v1/chat/completions', isDeaf = false }: Sent = {}): Client => {
     const [socket, other] = duplexPair();
