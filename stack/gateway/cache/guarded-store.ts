@@ -4,7 +4,7 @@ import type { Deadlines, Watched } from '../forward/deadlines.ts';
 import type { CacheMetrics } from './cache-metrics.ts';
 import type { CacheStore } from './store.ts';
 
-/** Failures in a row after which the store is left alone, and for how long. */
+/** Failures in a row after which the store is left alone, and for how long. Those of calls at the same time are one. */
 const DOWN_AFTER_FAILURES = 3;
 const RETRY_MS = 1000;
 
@@ -31,6 +31,7 @@ interface GuardedParts {
 export class GuardedStore {
   readonly #parts: GuardedParts;
   #failures = 0;
+  #failedAtMs = Number.NEGATIVE_INFINITY;
   #retryAtMs = 0;
 
   constructor(parts: GuardedParts) {
@@ -77,7 +78,7 @@ export class GuardedStore {
       const fail = (reason: 'timeout' | 'error') => {
         if (!isPending) return;
         metrics.storeFailures[reason].inc();
-        this.#failed(reason);
+        this.#failed(reason, sentMs);
         settle(UNAVAILABLE);
       };
       const watched: Watched = {
@@ -97,8 +98,11 @@ export class GuardedStore {
     });
   }
 
-  #failed(reason: 'timeout' | 'error'): void {
+  #failed(reason: 'timeout' | 'error', sentMs: number): void {
     const { store, log, clock } = this.#parts;
+    // A pause of either process fails all calls that are under way.
+    if (sentMs < this.#failedAtMs) return;
+    this.#failedAtMs = clock.nowMs();
     this.#failures += 1;
     if (this.#failures < DOWN_AFTER_FAILURES) return;
     this.#retryAtMs = clock.nowMs() + RETRY_MS;

@@ -84,8 +84,12 @@ export class ResponseCache implements Disposable {
     try {
       await next();
     } catch (error) {
-      if (!substitute || !(error instanceof ApiError && isDown(error.status))) throw error;
-      return this.#substitute(exchange, response, substitute, entry);
+      if (!(error instanceof ApiError && isDown(error.status))) throw error;
+      // A store that was too slow gets a second chance, since the client would get an error.
+      const late = identity && mayRead && found === UNAVAILABLE ? await this.#look(exchange, identity) : undefined;
+      const last = late && late !== UNAVAILABLE ? late : entry;
+      if (!last && !substitute) throw error;
+      return this.#substitute(exchange, response, last ?? substitute!, last);
     }
     if (response.isWithheld) return this.#substitute(exchange, response, substitute!, entry);
     if (identity) await this.#keep(exchange, response, identity);

@@ -43,6 +43,26 @@ describe('while upstreams fail', () => {
     expect(client.text).not.toBe(WHOLE);
   });
 
+  test('a store that was too slow is asked once more', async () => {
+    const { calls, connect, clock, store } = start({ ttlMs: 1000, staleMs: 60_000 });
+    connect();
+    await settle();
+    finish(calls[0]!);
+    await settle();
+    await clock.advance(5000);
+    store.mode = 'hangs';
+    const clients = [connect(), connect(), connect(), connect()];
+    await settle();
+    await clock.advance(70);
+    store.mode = 'up';
+    await settle();
+    // All four timed out in one pause of the store, after which it is not left alone.
+    expect(calls).toHaveLength(5);
+    for (const call of calls.slice(1)) call.handler.onError(new Error('reset'));
+    await settle();
+    for (const client of clients) expect([client.text, cacheOf(client)]).toEqual([WHOLE, 'stale']);
+  });
+
   test('one that is too old is gone', async () => {
     const { calls, connect } = start();
     const client = connect();
