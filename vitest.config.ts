@@ -79,7 +79,7 @@ const unit = [
   'test/stack/gateway/{config,virtual-time}.test.ts',
   'test/stack/gateway/admission/*.test.ts',
   'test/stack/gateway/connections/{addresses,connections}.test.ts',
-  'test/stack/gateway/forward/{deadlines,output,queue}.test.ts',
+  'test/stack/gateway/forward/{deadlines,output,queue,queue-spread}.test.ts',
   'test/stack/gateway/http/{authentication,json-depth,trace-context}.test.ts',
   'test/stack/gateway/identity/{keys,requests,revocations,token-endpoint}.test.ts',
   'test/stack/gateway/limits/limiter.test.ts',

@@ -126,6 +126,8 @@ export const queueSchema = z.strictObject({
   maxRequests: z.int().min(1).max(1_000_000).default(1000),
   maxWaitMs: positiveMs.default(240_000),
   retryAfterMs: durationMs.default(10_000),
+  /** Requests that an upstream gets from the queue at a time: the next one follows once one of them has its first output, or has ended. */
+  perUpstream: z.int().min(1).max(10_000).default(8),
 });
 
 /** Schema of the gateway's configuration. Only `upstreams` is required; unknown keys are errors. */

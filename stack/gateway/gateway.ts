@@ -86,15 +86,15 @@ export class Gateway implements AsyncDisposable {
     this.connections = new Connections(config.connections, { clock, log, counter: this.metrics.forcedCloses });
     const { connections } = this;
     this.#bodyContext = { clock, deadlines: this.#deadlines, connections, maxBytes: bound(config.maxBodyBytes) };
-    const queue =
-      config.queue === 'off'
-        ? undefined
-        : new RequestQueue({
-            ...{ options: config.queue, clock, deadlines: this.#deadlines, registry: this.metrics.registry },
-          });
+    let queue: RequestQueue | undefined;
     const onHealthy = () => queue?.release();
     this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines, onHealthy });
     this.upstreams = this.#fleet.upstreams;
+    if (config.queue !== 'off')
+      queue = new RequestQueue({
+        ...{ options: config.queue, upstreams: this.upstreams, clock },
+        ...{ deadlines: this.#deadlines, registry: this.metrics.registry },
+      });
     const budget = new RetryBudget(config.retries);
     this.metrics.observe({ upstreams: this.upstreams, connections, budget, clock });
     const forwardContext: ForwardContext = {

@@ -64,16 +64,16 @@ async function send(exchange: Exchange, context: ForwardContext): Promise<void> 
 async function attemptUntilDone(exchange: Exchange, context: ForwardContext, disputed: Disputed): Promise<void> {
   const { clock, upstreams, queue } = context;
   const tried: Upstream[] = [];
-  let upstream = upstreams.pick(clock.nowMs(), tried);
+  let upstream = queue?.isBusy ? undefined : upstreams.pick(clock.nowMs(), tried);
   for (;;) {
-    if (!upstream && queue) {
-      upstream = await queue.next(exchange, () => upstreams.pick(clock.nowMs(), tried));
-      if (!upstream) return markCancelled(exchange);
-    }
+    const passage = upstream || !queue ? undefined : await queue.next(exchange, tried);
+    if (!upstream && queue && !passage) return markCancelled(exchange);
+    upstream ??= passage?.upstream;
     if (!upstream) throw noUpstream(exchange);
     const { outlier } = upstream;
     const isProbe = isEjected(outlier, clock.nowMs());
     exchange.onOutput = () => {
+      passage?.served();
       if (isProbe) readmit(outlier, clock.nowMs());
       settle(disputed, context);
     };
@@ -82,7 +82,10 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     exchange.upstream = upstream.name;
     const { ticket, change } = upstreams.enter(upstream, clock.nowMs());
     if (change) context.onBreakerChange(upstream, change);
-    const result = await attempt(exchange, upstream, context);
+    const attempting = attempt(exchange, upstream, context);
+    passage?.begun();
+    const result = await attempting;
+    passage?.served();
     upstreams.leave(upstream, ticket);
     recordAttempt({ upstream, ticket }, exchange, result, disputed, context);
     if (result.kind === 'completed') return;

@@ -104,8 +104,13 @@ export class UpstreamSet {
 
   /** Picks an upstream, preferably one not in `tried`; undefined when none is healthy. */
   pick(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
-    const usable = this.#usable(this.#healthy(), nowMs);
+    const usable = this.candidates(nowMs);
     return this.#choose(tried.length > 0 ? preferred(usable, upstream => !tried.includes(upstream)) : usable);
+  }
+
+  /** Those that {@link pick} chooses from: usable ones, or else the least bad; none without a healthy one. */
+  candidates(nowMs: number): readonly Upstream[] {
+    return this.#usable(this.#healthy(), nowMs);
   }
 
   /** Picks an upstream that is not in `tried`, an ejected one rather than none; undefined when there is none. */
