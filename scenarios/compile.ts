@@ -23,6 +23,7 @@ import { settleOptions } from '../stack/options.ts';
 import { linkNames, replicaNames, type Topology, topologyOf } from '../stack/topology.ts';
 import { badScenario } from './bad-scenario.ts';
 import { requirePrometheus, withAutoscaler } from './input/autoscaler.ts';
+import { type Intervals, intervalsOf, intervalWarnings } from './input/autoscaler-intervals.ts';
 import { checkCapacity } from './input/capacity.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
@@ -67,7 +68,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const { seed, platform, external, replay, source, folder = process.cwd(), environment = process.env } = options;
   if (platform === 'virtual') requireVirtual(scenario, options);
   const defaultModel = external ? (options.model ?? '') : scenario.stack.inference.profile;
-  const { topology, timeScale, stack, notes } = external ? targetOf(external) : stackOf(scenario, options);
+  const { topology, timeScale, stack, notes, intervals } = external ? targetOf(external) : stackOf(scenario, options);
   const metrics = external?.metrics?.map(({ url }) => url) ?? [];
   if (external && metrics.length === 0) requireOutsideObjectives(scenario.slos);
   const load = settleEngine(
@@ -104,6 +105,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const warnings = [
     ...(platform === 'virtual' ? [virtualTime(scenario.stack.virtual)] : []),
     ...notes,
+    ...(intervals ? intervalWarnings({ ...intervals, loadMs: endMs * timeScale }) : []),
     ...loadWarnings(load),
     ...foresee({ load, faults, slos }),
   ];
@@ -130,16 +132,18 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   return { plan, topology, ...(external ? { external: { ...external, credentials } } : {}) };
 }
 
-type TestedSystem = { readonly topology: Topology; readonly notes: readonly string[] } & Pick<
-  RunPlan,
-  'timeScale' | 'stack'
->;
+interface TestedSystem extends Pick<RunPlan, 'timeScale' | 'stack'> {
+  readonly topology: Topology;
+  readonly notes: readonly string[];
+  /** Of its autoscaler, if it has one. */
+  readonly intervals?: Omit<Intervals, 'loadMs'> | undefined;
+}
 
 function stackOf(
   { load, stack: { timeScale, virtual, ...written } }: ResolvedScenario,
   { seed, platform, folder = process.cwd() }: CompileOptions,
 ): TestedSystem {
-  const { stack: read, notes } = withAutoscaler(written, folder);
+  const { stack: read, notes, ...found } = withAutoscaler(written, folder);
   // Container images contain every tool; processes use the tools of this machine.
   const stack = settleOptions(read, tool =>
     platform === 'virtual' ? tool === 'redis-server' : platform === 'docker' || findProgram(tool) !== undefined,
@@ -157,7 +161,8 @@ function stackOf(
   const resolved: typeof stack =
     admission === 'off' ? stack : { ...stack, gateway: { ...gateway, admission: { ...admission, keys: entitled } } };
   const topology = topologyOf(resolved, timeScale, seed, { secret, now: systemClock.date(), clientKeys: keys });
-  return { topology, timeScale, notes, stack: platform === 'virtual' ? { ...stack, virtual } : stack };
+  const intervals = intervalsOf(stack, found, topology, timeScale);
+  return { topology, timeScale, notes, intervals, stack: platform === 'virtual' ? { ...stack, virtual } : stack };
 }
 
 function targetOf({ authorization }: External): TestedSystem {

@@ -1,7 +1,8 @@
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { pathFrom, readText } from '../../harness/input/files.ts';
-import { readManifest } from '../../stack/autoscaler/manifest.ts';
+import { type Manifest, readManifest } from '../../stack/autoscaler/manifest.ts';
 import { candidates, nameOf } from '../../stack/autoscaler/measure/measure.ts';
+import type { Rule } from '../../stack/autoscaler/measure/rule.ts';
 import { rulesOfMetric } from '../../stack/autoscaler/measure/whole.ts';
 import type { AutoscalerOptions } from '../../stack/autoscaler/options.ts';
 import { type PolicyOptions, policyKinds, policyOptionsSchema } from '../../stack/autoscaler/policy/catalog.ts';
@@ -21,6 +22,10 @@ const MAX_POLICY_BYTES = 64 * 1024;
 export interface WithAutoscaler<Options> {
   readonly stack: Options;
   readonly notes: readonly string[];
+  /** What its file says, unless it is a policy. */
+  readonly manifest?: Manifest;
+  /** How its metrics may be measured, by name. */
+  readonly metrics: ReadonlyMap<string, readonly Rule[]>;
 }
 
 /**
@@ -34,23 +39,25 @@ export function withAutoscaler<Options extends Pick<StackOptions, 'autoscaler' |
   folder: string,
 ): WithAutoscaler<Options> {
   const { autoscaler, control } = stack;
-  if (autoscaler === 'off') return { stack, notes: [] };
+  if (autoscaler === 'off') return { stack, notes: [], metrics: new Map() };
   if (control === 'off')
     throw badScenario('stack.control', 'on, since an autoscaler scales through it (`control: {}`)', control);
   if (autoscaler.policy !== undefined) {
-    const policy = settledPolicy(autoscaler.policy, autoscaler, folder);
-    return { stack: { ...stack, autoscaler: { ...autoscaler, policy } }, notes: [] };
+    const { policy, metrics } = settledPolicy(autoscaler.policy, autoscaler, folder);
+    return { stack: { ...stack, autoscaler: { ...autoscaler, policy } }, notes: [], metrics };
   }
   const { hpa, scaleToZero } = autoscaler;
   const document = typeof hpa === 'string' ? documentIn(hpa, folder) : hpa;
   const manifest = inFile(hpa, 'hpa', () => readManifest(document, scaleToZero));
   const rules = { ...manifest.rules, ...autoscaler.rules };
+  const metrics = new Map(manifest.spec.metrics.map(metric => [nameOf(metric), candidates(metric, rules)]));
   for (const metric of manifest.spec.metrics) {
     const isResource = metric.type === 'Resource' || metric.type === 'ContainerResource';
     if (candidates(metric, rules).length === 0) throw unmeasured(nameOf(metric), isResource, autoscaler);
   }
   const options: AutoscalerOptions = { ...autoscaler, hpa: document as Record<string, unknown> };
-  return { stack: { ...stack, autoscaler: options }, notes: manifest.notes.map(note => `Autoscaler: ${note}.`) };
+  const notes = manifest.notes.map(note => `Autoscaler: ${note}.`);
+  return { stack: { ...stack, autoscaler: options }, notes, manifest, metrics };
 }
 
 /**
@@ -65,23 +72,24 @@ export function requirePrometheus({ autoscaler, prometheus }: SettledOptions, wr
   throw badScenario('stack.prometheus', expected, written, hint);
 }
 
-/** Options of a policy, with the text of its file if it is the user's own, once each of its metrics can be measured. */
+/** Options of a policy, with the text of its file if it is the user's own, and how each of its metrics is measured, once all can be. */
 function settledPolicy(
   written: NonNullable<AutoscalerOptions['policy']>,
   autoscaler: AutoscalerOptions,
   folder: string,
-): PolicyOptions {
+): { readonly policy: PolicyOptions; readonly metrics: WithAutoscaler<never>['metrics'] } {
   const options = (
     typeof written === 'string' ? policyOptionsSchema.parse({ kind: 'own', file: written }) : written
   ) as PolicyOptions;
   const { kind, file } = options as PolicyOptions & { readonly file: string };
   const found = policyKinds.find(candidate => candidate.kind === kind);
   const own = found ? undefined : ownPolicy(options, folder);
-  const metrics = own?.policy.metrics ?? found!.metrics(options);
-  for (const [name, metric] of Object.entries(metrics))
-    if (rulesOfMetric(name, metric, autoscaler.rules).length === 0)
-      throw unmeasured(name, metric === 'cpu' || metric === 'memory', autoscaler);
-  return own ? { ...options, file, text: own.text } : options;
+  const metrics = new Map<string, readonly Rule[]>();
+  for (const [name, metric] of Object.entries(own?.policy.metrics ?? found!.metrics(options))) {
+    metrics.set(name, rulesOfMetric(name, metric, autoscaler.rules));
+    if (metrics.get(name)!.length === 0) throw unmeasured(name, metric === 'cpu' || metric === 'memory', autoscaler);
+  }
+  return { policy: own ? { ...options, file, text: own.text } : options, metrics };
 }
 
 function ownPolicy(options: PolicyOptions, folder: string): { readonly policy: Policy; readonly text: string } {
