@@ -10,6 +10,7 @@ export const REUSE_HEADER = 'x-squall-reuse';
 const SENDER_FIELDS = new Set(['user', 'metadata', 'safety_identifier', 'prompt_cache_key']);
 /** Numbers that a double may not hold exactly, or that are written in more than one way. */
 const INEXACT = /[\d.]{16}|\d[eE][-+\d]/;
+const STRINGS = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
 
 type Identified = Pick<Exchange, 'route' | 'query' | 'body'> & {
   readonly request: { readonly headers: Exchange['request']['headers'] };
@@ -41,8 +42,8 @@ function isDeterministic({ temperature, seed }: Record<string, unknown>): boolea
 
 /** Undefined if it is nested too deeply, which only happens without `maxJsonDepth`. */
 function normalised(text: string, fields: Record<string, unknown>): string | undefined {
-  if (INEXACT.test(text)) return text;
   try {
+    if (INEXACT.test(text) && INEXACT.test(text.replace(STRINGS, ''))) return text;
     return canonical(Object.fromEntries(Object.entries(fields).filter(([name]) => !SENDER_FIELDS.has(name))));
   } catch (error) {
     if (error instanceof RangeError) return undefined;
