@@ -86,7 +86,7 @@ const unit = [
   'test/stack/gateway/{merge/*,cache/{response-cache,sealing,substitutes}}.test.ts',
   'test/stack/gateway/upstream/{balancer,breaker,discovery,ejection,health,upstreams}.test.ts',
   'test/stack/inference/{calibration,engine,parts}.test.ts',
-  'test/stack/observability/{exposition,metrics-text,products}.test.ts',
+  'test/stack/observability/{exposition,metrics-text,products,response-cache}.test.ts',
   'test/stack/redis/render-redis-config.test.ts',
 ];
 

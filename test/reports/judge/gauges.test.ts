@@ -240,6 +240,21 @@ test('prefix cache hits that no engine counts decide nothing', () => {
   );
 });
 
+test('hits of response caches are counted over all gateways', () => {
+  const gateways = (hits: number) =>
+    rounds({
+      a: second => ({ responseQueries: 100 * second, responseHits: hits * second }),
+      b: second => ({ responseQueries: 100 * second, responseHits: 98 * second, cacheQueries: second, cacheHits: 0 }),
+    });
+  const found = judged('hits(response-cache) >= 95%', gateways(94));
+  expect(found).toMatchObject({ verdict: 'pass', unit: '%', reason: expect.stringMatching(/^\d+ of \d+ requests/) });
+  expect(found.measured).toBeCloseTo(96, 5);
+  expect(judged('hits(response-cache) >= 95%', gateways(90)).verdict).toBe('fail');
+  expect(judged('hits(response-cache) >= 95%', gateways(0)).measured).toBeCloseTo(49, 5);
+  expect(judged('hits(response-cache) >= 95%', caching()).verdict).toBe('inconclusive');
+  expect(judged('hits(responses) >= 95%', caching()).reason).toMatch(/response-cache/);
+});
+
 test('the timeline shows the share of cached prompt tokens of each slot', () => {
   const { metrics } = timelineOf([], caching(), 5000);
   expect(metrics?.cacheHitPercent).toEqual([null, 37.5, 37.5, 37.5, 37.5]);
