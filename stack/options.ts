@@ -47,6 +47,7 @@ const gatewayOptions = gatewayConfigSchema
     merge: true,
     maxBodyBytes: true,
     maxJsonDepth: true,
+    guard: true,
   })
   .extend({
     limits: z

@@ -4,6 +4,7 @@ import { adminConfigSchema } from './admin/config.ts';
 import { admissionSchema } from './admission/config.ts';
 import { cacheSchema } from './cache/config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
+import { guardSchema } from './guard/config.ts';
 import { corsSchema } from './http/cors.ts';
 import { identityConfigSchema } from './identity/config.ts';
 import { limitsSchema } from './limits/config.ts';
@@ -159,6 +160,7 @@ export const gatewayConfigSchema = z.strictObject({
   merge: z.union([off, mergeSchema]).default('off'),
   admission: z.union([off, admissionSchema]).default('off'),
   cache: z.union([off, cacheSchema]).default('off'),
+  guard: z.union([off, guardSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   admin: adminConfigSchema,
   /** Maximum time for requests in flight to finish after SIGTERM. */

@@ -17,6 +17,7 @@ import { bound } from './connections/limits.ts';
 import { Deadlines } from './forward/deadlines.ts';
 import type { ForwardContext } from './forward/forward.ts';
 import { RequestQueue } from './forward/queue.ts';
+import { Guard } from './guard/guard.ts';
 import { logRequest, statusOf } from './http/access-log.ts';
 import { ApiError, errorBody, sendJson } from './http/api-error.ts';
 import { Cors } from './http/cors.ts';
@@ -56,8 +57,8 @@ interface GatewayOptions {
  * Gateway without its listening socket. It opens no socket and reads no clock by itself.
  *
  * ```
- *  request ─► route ─► authenticate ─► limits ─► deadline ─► body ─► validate ─► admission ─► forward ─► log, metrics
- *                └──────────────── an ApiError from any stage is the response ────────────────────────────────┘
+ *  request ─► route ─► authenticate ─► limits ─► deadline ─► body ─► validate, guard ─► admission ─► forward ─► log, metrics
+ *                └──────────────── an ApiError from any stage is the response ──────────────────────────────┘
  * ```
  */
 export class Gateway implements AsyncDisposable {
@@ -110,6 +111,7 @@ export class Gateway implements AsyncDisposable {
       timeouts: config.timeouts,
       hold: config.hold,
       retryAfter: config.retryAfter,
+      guard: config.guard === 'off' ? undefined : new Guard(config.guard, this.metrics.registry),
       onFirstByte: exchange => this.#firstByte(exchange),
       onEjected: (upstream, reason) => {
         this.metrics.ejections.labels(upstream.name, reason).inc();

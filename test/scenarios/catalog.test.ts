@@ -84,6 +84,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A2.8': ({ takesAway }) => takesAway(/^stack\.gateway\.merge$/),
   'A2.9': ({ takesAway }) => takesAway(/^stack\.gateway\.ejection$/),
   'A2.10': ({ takesAway }) => takesAway(/^stack\.control\./),
+  'A2.11': ({ takesAway }) => takesAway(/^stack\.gateway\.guard\./),
   'A2.16': ({ takesAway }) => takesAway(/^stack\.gateway\.connections\./),
   // What comes back has to load its model first.
   'A3.4': ({ plan, hasFault }) =>
@@ -104,6 +105,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   C3: ({ plan }) => plan.slos.some(slo => slo.objective === 'p99(latency) <= 650 ms') && /Scaled 1\/\d+/.test(plan.why),
   C5: ({ takesAway }) => takesAway(/^stack\.gateway\.limits\.perKey$/),
   C6: ({ hasFault }) => hasFault(/^low-and-slow$/, /./),
+  C7: ({ takesAway }) => takesAway(/^stack\.gateway\.guard\.compute$/),
   C10: ({ takesAway, hasFault }) =>
     takesAway(/^stack\.gateway\.breaker$/) && hasFault(/^engine-failure$/, /^inference/),
   C11: ({ takesAway }) => takesAway(/^stack\.gateway\.admission\.keys$/),

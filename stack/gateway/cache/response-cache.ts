@@ -92,7 +92,8 @@ export class ResponseCache implements Disposable {
       return this.#substitute(exchange, response, last ?? substitute!, last);
     }
     if (response.isWithheld) return this.#substitute(exchange, response, substitute!, entry);
-    if (identity) await this.#keep(exchange, response, identity);
+    // One that the guard has ended early ends well, but is not what the upstream would have sent.
+    if (identity && exchange.outcome === 'completed') await this.#keep(exchange, response, identity);
   }
 
   async #look(exchange: Exchange, identity: string): Promise<Entry | undefined | typeof UNAVAILABLE> {

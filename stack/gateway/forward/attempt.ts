@@ -1,11 +1,13 @@
 import type { Counter } from 'prom-client';
 import type { Clock } from '../../../harness/clock.ts';
 import type { GatewayConfig } from '../config.ts';
+import type { Guard } from '../guard/guard.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream/transport.ts';
 import type { Upstream } from '../upstream/upstreams.ts';
 import type { Deadlines, Watched } from './deadlines.ts';
 import { type Failure, failureOfStatus, isClientError, isResponse } from './failure.ts';
+import { HeldBody } from './held-body.ts';
 import { mayCarryOutput, Opening } from './output.ts';
 import { Relay, type UpstreamResponse } from './relay.ts';
 import { requestHeaders } from './request-headers.ts';
@@ -21,6 +23,8 @@ export type AttemptResult =
       readonly kind: 'failed';
       readonly failure: Failure;
       readonly committed: boolean;
+      /** Whether the client got a proper end all the same. */
+      readonly isFinished: boolean;
       readonly response?: UpstreamResponse;
     };
 
@@ -30,6 +34,8 @@ export interface AttemptContext {
   readonly deadlines: Deadlines;
   readonly timeouts: GatewayConfig['timeouts'];
   readonly hold: GatewayConfig['hold'];
+  /** Undefined when it is off. */
+  readonly guard: Guard | undefined;
   readonly metrics: { readonly heldChunks: Counter; readonly holdLimits: Counter<'limit'> };
   /** Called when the first byte is sent to the client. */
   readonly onFirstByte: (exchange: Exchange) => void;
@@ -75,13 +81,13 @@ class Attempt implements UpstreamHandler, Watched {
   #failure: Failure | undefined;
   /** Reads the body until it shows output; undefined where it is not read. */
   #opening: Opening | undefined;
-  #held: Buffer[] = [];
-  #heldBytes = 0;
+  readonly #held = new HeldBody();
   #isCommitted = false;
   #isPaused = false;
   #phaseDueMs: number;
   #firstTokenDueMs = Number.POSITIVE_INFINITY;
   #holdDueMs = Number.POSITIVE_INFINITY;
+  #computeDueMs = Number.POSITIVE_INFINITY;
   /** When output was last seen; between two looks, see {@link UNREAD_RATIO}, there may have been more. */
   #outputMs = Number.NEGATIVE_INFINITY;
 
@@ -95,7 +101,7 @@ class Attempt implements UpstreamHandler, Watched {
     this.#upstream = upstream;
     this.#context = context;
     this.#resolve = resolve;
-    this.#relay = new Relay(exchange);
+    this.#relay = new Relay(exchange, context.guard, () => this.#fail('malformed'));
     this.#phaseDueMs = this.#dueIn(context.timeouts.connectMs);
     this.dueMs = this.#phaseDueMs;
   }
@@ -120,6 +126,8 @@ class Attempt implements UpstreamHandler, Watched {
     if (this.#phase !== 'connecting') return;
     const { firstByteMs, firstTokenMs, unstreamedFirstByteMs } = this.#context.timeouts;
     const { streamed } = this.#exchange;
+    // The work on a response that is not streamed cannot be seen before its end.
+    if (!streamed) this.#startComputing();
     this.#firstTokenDueMs = this.#dueIn(streamed ? firstTokenMs : unstreamedFirstByteMs);
     const firstByteDueMs = streamed ? this.#dueIn(firstByteMs) : this.#firstTokenDueMs;
     this.#enter('waiting', Math.min(firstByteDueMs, this.#firstTokenDueMs));
@@ -131,6 +139,7 @@ class Attempt implements UpstreamHandler, Watched {
     this.#failure = failureOfStatus(status);
     const isEncoded = !/^(?:identity)?$/i.test(String(headers['content-encoding'] ?? ''));
     if (this.#failure) this.dueMs = this.#dueIn(ERROR_BODY.maxMs);
+    else if (isEncoded && this.#relay.isFiltered) this.#fail('malformed');
     else if (!isClientError(status) && !isEncoded && this.#context.hold !== 'off') this.#opening = new Opening();
   }
 
@@ -157,6 +166,7 @@ class Attempt implements UpstreamHandler, Watched {
     const nowMs = this.#context.clock.nowMs();
     if (nowMs >= this.#exchange.deadlineMs) this.#fail('deadline');
     else if (this.#failure) this.#fail(this.#failure);
+    else if (nowMs >= this.#computeDueMs) this.#fail('compute-deadline');
     else if (nowMs >= this.#holdDueMs && nowMs < this.#phaseDueMs) this.#stopHolding('time');
     else if (this.#phase === 'connecting') this.#fail('connect-timeout');
     else if (this.#phase === 'waiting') this.#fail('first-byte-timeout');
@@ -165,14 +175,14 @@ class Attempt implements UpstreamHandler, Watched {
 
   /** Takes a chunk of an error response. */
   #buffer(failure: Failure, chunk: Buffer): void {
-    this.#hold(chunk);
-    if (this.#heldBytes > ERROR_BODY.maxBytes) this.#fail(failure);
+    this.#held.push(chunk);
+    if (this.#held.bytes > ERROR_BODY.maxBytes) this.#fail(failure);
   }
 
   /** Takes a chunk of the beginning: holds it back unless it completes the first output, or shows that there will be none. */
   #open(opening: Opening, chunk: Buffer): void {
     const verdict = opening.feed(chunk);
-    this.#hold(chunk);
+    this.#held.push(chunk);
     if (verdict === 'output') {
       this.#showOutput();
       this.#commit();
@@ -184,10 +194,10 @@ class Attempt implements UpstreamHandler, Watched {
     const { hold, timeouts, metrics } = this.#context;
     if (hold === 'off') return;
     metrics.heldChunks.inc();
-    if (this.#held.length === 1) this.#holdDueMs = this.#dueIn(hold.maxMs);
+    if (this.#held.chunks === 1) this.#holdDueMs = this.#dueIn(hold.maxMs);
     if (this.#exchange.streamed) this.#enter('opening', this.#firstTokenDueMs);
     else if (!isBlank) this.#enter('streaming', this.#dueIn(timeouts.idleMs));
-    if (this.#heldBytes > hold.maxBytes) this.#stopHolding('bytes');
+    if (this.#held.bytes > hold.maxBytes) this.#stopHolding('bytes');
   }
 
   /** Relays what was held back although it shows no output. */
@@ -214,6 +224,7 @@ class Attempt implements UpstreamHandler, Watched {
 
   #showOutput(): void {
     if (!isClientError(this.#status) && this.#outputMs < 0) this.#exchange.onOutput?.();
+    if (this.#outputMs < 0 && this.#exchange.streamed) this.#startComputing();
     this.#opening = undefined;
     this.#holdDueMs = Number.POSITIVE_INFINITY;
     this.#outputMs = this.#context.clock.nowMs();
@@ -227,9 +238,8 @@ class Attempt implements UpstreamHandler, Watched {
     this.#settle({ kind: 'completed', status: this.#status });
   }
 
-  #hold(chunk: Buffer): void {
-    this.#held.push(chunk);
-    this.#heldBytes += chunk.length;
+  #startComputing(): void {
+    this.#computeDueMs = this.#context.clock.nowMs() + (this.#context.guard?.computeMs ?? Number.POSITIVE_INFINITY);
   }
 
   /** Sends the head, and what was held back. */
@@ -238,12 +248,7 @@ class Attempt implements UpstreamHandler, Watched {
     this.#isCommitted = true;
     this.#relay.begin(this.#status, this.#headers);
     this.#context.onFirstByte(this.#exchange);
-    if (this.#heldBytes > 0) this.#write(this.#heldBody());
-    this.#held = [];
-  }
-
-  #heldBody(): Buffer {
-    return this.#held.length === 1 ? this.#held[0]! : Buffer.concat(this.#held);
+    if (this.#held.bytes > 0) this.#write(this.#held.take());
   }
 
   /**
@@ -252,7 +257,7 @@ class Attempt implements UpstreamHandler, Watched {
    */
   #write(chunk: Buffer): void {
     if (this.#relay.write(chunk)) return;
-    this.dueMs = this.#exchange.deadlineMs;
+    this.dueMs = Math.min(this.#exchange.deadlineMs, this.#computeDueMs);
     if (this.#isPaused) return;
     this.#isPaused = true;
     this.#call?.pause();
@@ -267,14 +272,15 @@ class Attempt implements UpstreamHandler, Watched {
   #enter(phase: Phase, dueMs: number): void {
     this.#phase = phase;
     this.#phaseDueMs = dueMs;
-    this.dueMs = Math.min(dueMs, this.#holdDueMs);
+    this.dueMs = Math.min(dueMs, this.#holdDueMs, this.#computeDueMs);
   }
 
   #fail(failure: Failure): void {
     const committed = this.#isCommitted;
-    const hasResponse = !committed && isResponse(failure) && this.#heldBytes <= ERROR_BODY.maxBytes;
-    const response = { status: this.#status, headers: this.#headers, body: this.#heldBody() };
-    this.#settle({ kind: 'failed', failure, committed, ...(hasResponse ? { response } : {}) });
+    const hasResponse = !committed && isResponse(failure) && this.#held.bytes <= ERROR_BODY.maxBytes;
+    const response = { status: this.#status, headers: this.#headers, body: this.#held.whole() };
+    const isFinished = committed && this.#relay.cut(failure === 'compute-deadline');
+    this.#settle({ kind: 'failed', failure, committed, isFinished, ...(hasResponse ? { response } : {}) });
   }
 
   #settle(result: AttemptResult): void {

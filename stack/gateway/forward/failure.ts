@@ -8,6 +8,7 @@ import type { Verdict } from './output.ts';
  * - `first-byte-timeout`, `first-token-timeout`: nothing at all, or no output, in time
  * - `idle-timeout`: no further output in time
  * - `deadline`: the deadline of the whole request passed
+ * - `compute-deadline`: the request has computed for longer than the guard allows
  * - `status`: a status of 500 or above
  * - `rate-limited`: 429
  * - `rejected`: any other status beside 2xx that is not put down to the request, see {@link isClientError}
@@ -21,6 +22,7 @@ export type Failure =
   | 'first-token-timeout'
   | 'idle-timeout'
   | 'deadline'
+  | 'compute-deadline'
   | 'status'
   | 'rate-limited'
   | 'rejected'
@@ -35,6 +37,7 @@ export const FAILURES: Readonly<Record<Failure, readonly [status: number, code: 
   'first-token-timeout': [504, 'upstream_first_token_timeout', 'The upstream did not send a first token in time.'],
   'idle-timeout': [504, 'upstream_idle_timeout', 'The upstream stalled in the middle of its response.'],
   deadline: [504, 'deadline_exceeded', 'The deadline of the request has passed.'],
+  'compute-deadline': [504, 'compute_deadline_exceeded', 'The request has computed for longer than the limit.'],
   status: [502, 'upstream_error', 'The upstream reported that it is unavailable.'],
   'rate-limited': [429, 'upstream_rate_limited', 'The upstream limits the rate of requests.'],
   rejected: [502, 'upstream_rejected', 'The upstream rejected the request.'],

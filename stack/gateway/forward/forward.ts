@@ -91,10 +91,12 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     if (result.kind === 'completed') return;
     if (result.kind === 'cancelled') return markCancelled(exchange);
     exchange.reason = result.failure;
+    if (result.failure === 'compute-deadline')
+      context.guard?.metrics.deadlines.labels(result.isFinished ? 'finish' : 'error').inc();
     if (result.committed) return truncate(exchange, result, context);
     const isElsewhere = isDisputed(result.failure);
-    if (isElsewhere && !upstreams.hasOther(clock.nowMs(), tried)) return giveUp(exchange, result);
-    if (!(await waitForRetry(exchange, result, context))) return giveUp(exchange, result);
+    if (isElsewhere && !upstreams.hasOther(clock.nowMs(), tried)) return giveUp(exchange, result, context);
+    if (!(await waitForRetry(exchange, result, context))) return giveUp(exchange, result, context);
     upstream = isElsewhere ? upstreams.pickOther(clock.nowMs(), tried) : upstreams.pick(clock.nowMs(), tried);
   }
 }
@@ -119,7 +121,8 @@ function recordAttempt(
   }
   const { failure, response } = result;
   if (failure === 'rate-limited') holdBack(upstream, response, context);
-  // Not the upstream's fault: a deadline lowered by the client, or one that ends a healthy stream.
+  // Not the upstream's fault: what the request makes it do, a deadline lowered by the client, or one that ends a healthy stream.
+  if (failure === 'compute-deadline') return;
   if (failure === 'deadline' && (exchange.deadlineLowered || exchange.firstByteMs !== undefined)) return;
   if (!isDisputed(failure)) recordOutcome(visit, failure, context);
   else if (!disputed.has(upstream)) {
@@ -158,7 +161,7 @@ function holdBack(upstream: Upstream, response: UpstreamResponse | undefined, co
 /** Waits for the backoff of the next attempt; false when no further attempt is allowed. */
 async function waitForRetry(exchange: Exchange, result: FailedAttempt, context: ForwardContext): Promise<boolean> {
   const { retries, budget, clock, random, metrics } = context;
-  if (result.failure === 'deadline' || exchange.attempts > retries.maxRetries) return false;
+  if (result.failure.endsWith('deadline') || exchange.attempts > retries.maxRetries) return false;
   const waitMs = backoffMs(retries, exchange.attempts, random);
   if (clock.nowMs() + waitMs >= exchange.deadlineMs) return false;
   if (!budget.withdraw(clock.nowMs())) {
@@ -174,7 +177,7 @@ async function waitForRetry(exchange: Exchange, result: FailedAttempt, context: 
 }
 
 /** The client gets the response of the last upstream, unless that is a success without anything in it. */
-function giveUp(exchange: Exchange, { failure, response }: FailedAttempt): void {
+function giveUp(exchange: Exchange, { failure, response }: FailedAttempt, { guard }: ForwardContext): void {
   if (exchange.clientDisconnected) {
     markCancelled(exchange);
     return;
@@ -182,14 +185,20 @@ function giveUp(exchange: Exchange, { failure, response }: FailedAttempt): void 
   exchange.outcome = 'failed';
   const [status, code, message] = FAILURES[failure];
   if (!response || (response.body.length === 0 && response.status < 300)) throw new ApiError(status, code, message);
-  relayWhole(exchange, response);
+  relayWhole(exchange, response, guard);
 }
 
-function truncate(exchange: Exchange, { failure }: FailedAttempt, { metrics, deadlines, clock }: ForwardContext): void {
-  const [, code, message] = FAILURES[failure];
+/** @throws ApiError if the guard has held back all of it */
+function truncate(exchange: Exchange, result: FailedAttempt, { metrics, deadlines, clock }: ForwardContext): void {
+  const { failure, isFinished } = result;
+  const [status, code, message] = FAILURES[failure];
+  if (!exchange.response.headersSent) {
+    exchange.outcome = 'failed';
+    throw new ApiError(status, code, message);
+  }
   exchange.outcome = 'truncated';
   metrics.truncated.labels(failure).inc();
-  abortResponse(exchange, code, message, deadlines, clock.nowMs());
+  if (!isFinished) abortResponse(exchange, code, message, deadlines, clock.nowMs());
 }
 
 function markCancelled(exchange: Exchange): void {

@@ -8,6 +8,8 @@ export interface CompletionRequest {
   readonly model: string;
   /** Whether the client requested server-sent events. */
   readonly stream: boolean;
+  /** All fields of the body. */
+  readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -22,7 +24,8 @@ export function parseCompletionRequest(
   promptField: PromptField,
   models: ReadonlySet<string>,
 ): CompletionRequest {
-  const { model, stream, [promptField]: prompt } = parseObject(body);
+  const fields = parseObject(body);
+  const { model, stream, [promptField]: prompt } = fields;
   if (typeof model !== 'string' || model === '') throw invalid('model', 'Expected `model` to be a model id.');
   if (stream !== undefined && stream !== null && typeof stream !== 'boolean') {
     throw invalid('stream', 'Expected `stream` to be true or false.');
@@ -34,7 +37,7 @@ export function parseCompletionRequest(
   if (models.size > 0 && !models.has(model)) {
     throw new ApiError(404, 'model_not_found', `The model ${JSON.stringify(model)} is not served here.`, 'model');
   }
-  return { model, stream: stream === true };
+  return { model, stream: stream === true, fields };
 }
 
 function parseObject(body: Buffer): Record<string, unknown> {

@@ -7,6 +7,7 @@ import type { ResponseCache } from '../cache/response-cache.ts';
 import type { GatewayConfig } from '../config.ts';
 import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
+import type { Guard } from '../guard/guard.ts';
 import type { Identity } from '../identity/identity.ts';
 import { identityRoutes } from '../identity/identity-routes.ts';
 import { limitStage } from '../limits/limit-stage.ts';
@@ -57,7 +58,14 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
   const serve = serving(context);
   const completion = (promptField: PromptField): Route => ({
     method: 'POST',
-    stages: [authenticate, ...limited, deadline(config), body(context), validation(config, promptField), serve],
+    stages: [
+      authenticate,
+      ...limited,
+      deadline(config),
+      body(context),
+      validation(config, promptField, context.forwardContext.guard),
+      serve,
+    ],
   });
   const models: Stage = exchange => sendJson(exchange.response, 200, modelList(config), exchange.headers());
   const live: Stage = exchange => sendJson(exchange.response, 200, '{"status":"live"}', exchange.headers());
@@ -135,10 +143,12 @@ function body({ config: { maxJsonDepth }, bodyContext }: RouteContext): Stage {
   };
 }
 
-function validation({ models }: GatewayConfig, promptField: PromptField): Stage {
+function validation({ models }: GatewayConfig, promptField: PromptField, guard: Guard | undefined): Stage {
   const served = new Set(models);
   return exchange => {
-    exchange.streamed = parseCompletionRequest(exchange.body, promptField, served).stream;
+    const request = parseCompletionRequest(exchange.body, promptField, served);
+    exchange.streamed = request.stream;
+    guard?.check(exchange, request, promptField);
   };
 }
 
