@@ -79,6 +79,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./attack.ts')).defineAttack,
   },
   {
+    call: 'audit [options] <action> <folder>',
+    description: "verify a gateway's audit log: name the first line that was changed, removed or added",
+    load: async () => (await import('./audit/command.ts')).defineAudit,
+  },
+  {
     call: 'doctor [options]',
     description: 'show which tools are installed on this machine, and how to install the missing ones',
     load: async () => (await import('./doctor.ts')).defineDoctor,

@@ -48,6 +48,7 @@ const gatewayOptions = gatewayConfigSchema
     maxBodyBytes: true,
     maxJsonDepth: true,
     guard: true,
+    audit: true,
   })
   .extend({
     limits: z

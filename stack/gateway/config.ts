@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { parseConfig } from '../service-config.ts';
 import { adminConfigSchema } from './admin/config.ts';
 import { admissionSchema } from './admission/config.ts';
+import { auditSchema } from './audit/config.ts';
 import { cacheSchema } from './cache/config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
 import { guardSchema } from './guard/config.ts';
@@ -161,6 +162,7 @@ export const gatewayConfigSchema = z.strictObject({
   admission: z.union([off, admissionSchema]).default('off'),
   cache: z.union([off, cacheSchema]).default('off'),
   guard: z.union([off, guardSchema]).default('off'),
+  audit: z.union([off, auditSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   admin: adminConfigSchema,
   /** Maximum time for requests in flight to finish after SIGTERM. */

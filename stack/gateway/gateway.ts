@@ -6,7 +6,9 @@ import { requestTarget } from '../../harness/http/request-target.ts';
 import type { Random } from '../../harness/random.ts';
 import { RetryBudget } from '../../harness/retry/budget.ts';
 import type { ControlClient } from '../control/client.ts';
+import type { ServiceContext } from '../service-program.ts';
 import { Admission } from './admission/admission.ts';
+import { AuditLog } from './audit/audit-log.ts';
 import { CacheMetrics } from './cache/cache-metrics.ts';
 import { ResponseCache } from './cache/response-cache.ts';
 import type { Sealing } from './cache/sealing.ts';
@@ -49,6 +51,8 @@ interface GatewayOptions {
   readonly identity?: ((registry: Registry) => Identity) | undefined;
   /** Opens the rate limit store that gateways share; used when `config.limits.redis` is set. */
   readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
+  /** Waits for files; required when `config.audit` is on. */
+  readonly settle?: ServiceContext['settle'];
   /** Where the cache keeps its entries, and what encrypts them; required when `config.cache` is on. */
   readonly cache?: { readonly store: CacheStore; readonly sealing: Sealing } | undefined;
 }
@@ -76,6 +80,8 @@ export class Gateway implements AsyncDisposable {
   readonly #ids: Random;
   readonly #limiter: Limiter | undefined;
   readonly #cache: ResponseCache | undefined;
+  /** Undefined when it is off. */
+  readonly audit: AuditLog | undefined;
   readonly #cors: Cors | undefined;
 
   constructor(options: GatewayOptions) {
@@ -125,6 +131,7 @@ export class Gateway implements AsyncDisposable {
     this.#limiter = this.#createLimiter(options);
     this.identity = options.identity?.(this.metrics.registry);
     this.#cache = this.#createCache(options);
+    this.audit = this.#createAudit(options);
     this.#routes = createRoutes({
       config,
       names,
@@ -153,6 +160,7 @@ export class Gateway implements AsyncDisposable {
     this.identity?.[Symbol.dispose]();
     this.#cache?.[Symbol.dispose]();
     await this.#fleet[Symbol.asyncDispose]();
+    await this.audit?.[Symbol.asyncDispose]();
   }
 
   /** Handles one HTTP request until it is finished. Responds with `rejection` if given. Never rejects. */
@@ -194,6 +202,12 @@ export class Gateway implements AsyncDisposable {
     return new Admission({ config, clock, deadlines: this.#deadlines, registry: this.metrics.registry });
   }
 
+  #createAudit({ config: { audit: config }, clock, log, settle }: GatewayOptions): AuditLog | undefined {
+    if (config === 'off' || !settle) return undefined;
+    const addressOf = ({ request }: Exchange) => this.connections.addressOf(request);
+    return new AuditLog({ config, clock, log, registry: this.metrics.registry, settle, addressOf });
+  }
+
   #createCache({ config, clock, log, cache }: GatewayOptions): ResponseCache | undefined {
     if (config.cache === 'off' || !cache) return undefined;
     const metrics = new CacheMetrics(this.metrics.registry);
@@ -209,6 +223,7 @@ export class Gateway implements AsyncDisposable {
     const durationMs = this.#options.clock.nowMs() - exchange.receivedMs;
     this.metrics.recordRequest(exchange.route, statusOf(exchange), durationMs);
     logRequest(this.#options.log, exchange, durationMs);
+    this.audit?.record(exchange, durationMs);
   }
 
   #firstByte(exchange: Exchange): void {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { join } from 'node:path';
 import { scaleBounds } from '../autoscaler/bounds.ts';
 import { controlLink } from '../control/replica.ts';
 import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
@@ -33,6 +34,8 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
   const configOf = (links: Addresses['links']): GatewayConfigInput => ({
     ...behaviour,
     name,
+    // A chain of its own.
+    audit: behaviour.audit === 'off' ? 'off' : { ...behaviour.audit, folder: join(behaviour.audit.folder, name) },
     models: [inference.profile],
     queue: behaviour.queue ?? (scaleBounds(options).min === 0 ? {} : 'off'),
     ...(control === 'off'

@@ -28,10 +28,12 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
     transport: url => undiciTransport(url, limits, context),
     control: url => connectControl(url, context),
     cache: cacheOf(config, context),
+    settle: context.settle,
     sharedBuckets: redis => redisBuckets(redis, network),
   });
   context.measureProcess?.(gateway.metrics.registry);
   const server = createGatewayServer(gateway);
+  await gateway.audit?.start();
   await gateway.identity?.start();
   const admin = await listenAdmin(gateway, config.admin, context, log);
   const { host: address, port } = await listen(context, server, endpoint);

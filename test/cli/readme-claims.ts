@@ -173,6 +173,8 @@ export const CLAIMS: readonly Claim[] = [
     'the client registers, passes, fails and deregisters',
   ),
   claim('an embedded proxy with the same API', 'faults/toxiproxy/api.test.ts', 'API of'),
+  // The reference stack
+  claim('npx squall audit verify', 'cli/audit.test.ts', 'names the first wrong line'),
   // Any dialect, any request
   claim(
     'is read over, and the first of each kind is a warning in the report',
