@@ -56,6 +56,7 @@ const unit = [
   'test/harness/{arrivals,http,input,retry}/*.test.ts',
   'test/harness/host/{client-tls,private-folder,proxies,target}.test.ts',
   'test/reports/*.test.ts',
+  'test/reports/compare/*.test.ts',
   'test/reports/{judge,store}/**/*.test.ts',
   'test/reports/render/renderers.test.ts',
   'test/reports/render/html/{figures,render-html}.test.ts',

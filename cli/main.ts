@@ -50,17 +50,22 @@ const ENTRIES: readonly Entry[] = [
   {
     call: 'report [options] <run>',
     description: 'render the reports of a stored run again',
-    load: async () => (await import('./stored.ts')).defineReport,
+    load: async () => (await import('./stored/report.ts')).defineReport,
   },
   {
     call: 'recheck [options] <run>',
     description: 'judge a stored run again; the exit code is that of the run',
-    load: async () => (await import('./stored.ts')).defineRecheck,
+    load: async () => (await import('./stored/report.ts')).defineRecheck,
+  },
+  {
+    call: 'compare [options] <base> <candidate>',
+    description: 'compare runs of one scenario: what got worse or better, with intervals',
+    load: async () => (await import('./stored/compare.ts')).defineCompare,
   },
   {
     call: 'merge [options] <run...>',
     description: 'merge the segments of a load (squall run --segment) into one run, judge it, write its report',
-    load: async () => (await import('./merge.ts')).defineMerge,
+    load: async () => (await import('./stored/merge.ts')).defineMerge,
   },
   {
     call: 'up [options] <scenario>',

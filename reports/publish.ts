@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readHistory } from '../harness/history.ts';
-import { judge } from './judge/judge.ts';
+import { type JudgeInput, judge } from './judge/judge.ts';
 import { renderHtml } from './render/html/render-html.ts';
 import { renderJunit } from './render/junit.ts';
 import { renderMarkdown } from './render/markdown.ts';
@@ -17,13 +17,18 @@ export const ARTIFACTS = {
   requests: REQUESTS_FILE,
 } as const;
 
+/** Reads history and requests of a stored run. @throws Error when the directory has no readable history */
+export async function readRun(directory: string): Promise<JudgeInput> {
+  const events = readHistory(join(directory, ARTIFACTS.events));
+  return { events, records: await readRequests(directory), artifacts: ARTIFACTS };
+}
+
 /**
  * Judges a stored run from its history alone. The same directory always gives the same result.
  * @throws Error when the directory has no readable history
  */
 export async function judgeDirectory(directory: string): Promise<RenderInput> {
-  const events = readHistory(join(directory, ARTIFACTS.events));
-  return judge({ events, records: await readRequests(directory), artifacts: ARTIFACTS });
+  return judge(await readRun(directory));
 }
 
 /** Writes `run.json`, `report.html`, `junit.xml` and `summary.md` into a run directory, for this user alone; the same input gives the same bytes. */

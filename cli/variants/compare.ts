@@ -5,7 +5,8 @@ import { messageOf, SquallError } from '../../harness/errors.ts';
 import { modulePath } from '../../harness/host/modules.ts';
 import { loadEndMs } from '../../harness/plan.ts';
 import { ARTIFACTS } from '../../reports/publish.ts';
-import { differenceRows, type Rows, variantRows } from '../../reports/render/variants/markdown.ts';
+import { type Rows, textLines } from '../../reports/render/rows.ts';
+import { differenceRows, variantRows } from '../../reports/render/variants/markdown.ts';
 import type { VariantRun, VariantsDocument } from '../../reports/store/variants-document.ts';
 import type { FoundScenario } from '../../scenarios/find.ts';
 import type { LoadedScenario } from '../../scenarios/load-scenario.ts';
@@ -138,14 +139,8 @@ function progressLine(
   return `${paint('dim', `${done} of ${all}, ${Math.round(tookMs / 1000)} s`)}  ${variant} seed ${seed}: ${paint(colour[verdict], verdict)}${why}`;
 }
 
-/** A table in columns of equal width. */
-function tableLines(rows: Rows): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map(row => row[column]!.length)));
-  return rows.map((row, index) => {
-    const line = row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd();
-    return index === 0 ? paint('bold', line) : line;
-  });
+/** A table for the terminal, its headings in bold. */
+export function tableLines(rows: Rows): string[] {
+  const [heads, ...lines] = textLines(rows);
+  return [paint('bold', heads!), ...lines];
 }

@@ -48,18 +48,22 @@ export function judgedSamples({ metric, completed }: Measure, requests: readonly
 }
 
 /**
- * Whether a request misses a limit, as in {@link judgedSamples}: one without the value that counts as slower than every other does. Null
- * for one that does not count, and for gaps between tokens, of which a request has many.
+ * Value of a request in ms, as in {@link judgedSamples}: infinite for one that counts as slower than every other. Null for one that does not
+ * count, and for gaps between tokens, of which a request has many.
  */
+export function judgedValue({ metric, completed }: Measure, request: RequestRecord): number | null {
+  if (metric === 'itl' || (completed && !isCompleted(request))) return null;
+  return VALUES[metric](request) ?? (isWorst(metric, request) ? Number.POSITIVE_INFINITY : null);
+}
+
+/** Whether a request misses a limit, by its {@link judgedValue}; null for one that does not count. */
 export function missesIn(
-  { metric, completed }: Measure,
+  measure: Measure,
   request: RequestRecord,
   isTooMuch: (value: number) => boolean,
 ): boolean | null {
-  if (metric === 'itl' || (completed && !isCompleted(request))) return null;
-  const value = VALUES[metric](request);
-  if (value !== null) return isTooMuch(value);
-  return isWorst(metric, request) ? true : null;
+  const value = judgedValue(measure, request);
+  return value === null ? null : value === Number.POSITIVE_INFINITY || isTooMuch(value);
 }
 
 function isCompleted({ outcome }: RequestRecord): boolean {

@@ -24,6 +24,7 @@ import {
   virtualNote,
   warningLines,
 } from './cells.ts';
+import { markdownTable, markdownText } from './rows.ts';
 
 /** `summary.md`: verdict and reasons, SLOs with their intervals, windows, faults, and the replay command. */
 export function renderMarkdown({ document, plan }: RenderInput): string {
@@ -31,13 +32,13 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
   const first = firstUnit(plan) === 'token' ? 'TTFT' : 'TTFB';
   const note = virtualNote(document);
   const sections = [
-    `# ${MARKS[verdict]} ${verdict.toUpperCase()}: ${text(scenario)}`,
-    note === undefined ? '' : `> ${text(note)}`,
-    text(plan.why),
-    document.reasons.map(reason => `- ${text(reason)}`).join('\n'),
+    `# ${MARKS[verdict]} ${verdict.toUpperCase()}: ${markdownText(scenario)}`,
+    note === undefined ? '' : `> ${markdownText(note)}`,
+    markdownText(plan.why),
+    document.reasons.map(reason => `- ${markdownText(reason)}`).join('\n'),
     coverage(plan),
     failures(document),
-    list('Warnings', warningLines(document).map(text)),
+    list('Warnings', warningLines(document).map(markdownText)),
     section('SLOs', ['', 'SLO', 'Window', 'Objective', 'Measured', '95% bounds', 'Samples'], document.slos.map(sloRow)),
     section(
       'Windows',
@@ -67,9 +68,9 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
       ['Step', 'At', ...SCALING_STAGES.map(([name]) => name), 'Broke'],
       (document.scaling ?? []).map(scalingRow),
     ),
-    document.cost ? `Cost: ${text(formatCost(document.cost))}.` : '',
-    `Load (${text(load.engine)}): ${load.offered} offered${formatLate(document)}, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.${document.upstreams ? ` Served by ${text(formatUpstreams(document))}.` : ''}${document.prefixCache ? ` Prefix caches of the engines: ${formatCacheUse(document.prefixCache)}.` : ''}`,
-    document.capacity ? `Capacity: ${text(formatCapacity(document.capacity))}.` : '',
+    document.cost ? `Cost: ${markdownText(formatCost(document.cost))}.` : '',
+    `Load (${markdownText(load.engine)}): ${load.offered} offered${formatLate(document)}, ${load.sent} sent, ${load.completed} completed, ${load.failed} failed, ${load.dropped} dropped${formatOptionalCounts(load)}; P99 send lateness ${load.lateMsP99 === null ? 'unknown' : time(load.lateMsP99)}.${document.upstreams ? ` Served by ${markdownText(formatUpstreams(document))}.` : ''}${document.prefixCache ? ` Prefix caches of the engines: ${formatCacheUse(document.prefixCache)}.` : ''}`,
+    document.capacity ? `Capacity: ${markdownText(formatCapacity(document.capacity))}.` : '',
     footer(document),
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;
@@ -77,15 +78,19 @@ export function renderMarkdown({ document, plan }: RenderInput): string {
 
 function coverage({ covers }: RunPlan): string {
   if (covers.length === 0) return '';
-  const rows = covers.map(requirementOf).map(({ id, text: words }) => `- **${text(id)}** ${text(words)}`.trimEnd());
+  const rows = covers
+    .map(requirementOf)
+    .map(({ id, text: words }) => `- **${markdownText(id)}** ${markdownText(words)}`.trimEnd());
   return `Covers, at least in part:\n\n${rows.join('\n')}`;
 }
 
 /** Each failure's message; then its body as it came, and who sent it. */
 function failures(document: RunDocument): string {
   const lines = failureNotes(document).map(note => {
-    const sent = [note.example === '' ? '' : code(note.example), text(formatHeaders(note))].filter(part => part !== '');
-    return `${text(note.text)} (×${note.count})${sent.map(part => `<br>${part}`).join('')}`;
+    const sent = [note.example === '' ? '' : code(note.example), markdownText(formatHeaders(note))].filter(
+      part => part !== '',
+    );
+    return `${markdownText(note.text)} (×${note.count})${sent.map(part => `<br>${part}`).join('')}`;
   });
   return list(FAILURES_TITLE, lines);
 }
@@ -127,14 +132,13 @@ function scalingRow(reaction: ScalingResult): string[] {
 function footer(document: RunDocument): string {
   const { id, seed, platform, target, startedAt, replay } = document;
   const fence = '`'.repeat(3);
-  const about = `Run ${text(id)} on ${platform}${target === undefined ? '' : ` (${text(target)})`}, seed ${seed}, started ${startedAt}, duration ${formatRunDuration(document)}. Replay with:`;
+  const about = `Run ${markdownText(id)} on ${platform}${target === undefined ? '' : ` (${markdownText(target)})`}, seed ${seed}, started ${startedAt}, duration ${formatRunDuration(document)}. Replay with:`;
   return `${about}\n\n${fence}sh\n${oneLine(replay)}\n${fence}`;
 }
 
 function section(title: string, heads: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return '';
-  const line = (cells: readonly string[]) => `| ${cells.map(text).join(' | ')} |`;
-  return [`## ${title}`, '', line(heads), `|${' --- |'.repeat(heads.length)}`, ...rows.map(line)].join('\n');
+  return `## ${title}\n\n${markdownTable([heads, ...rows])}`;
 }
 
 function time(ms: number | null): string {
@@ -146,9 +150,4 @@ function code(value: string): string {
   const longest = Math.max(0, ...(value.match(/`+/g) ?? []).map(run => run.length));
   const fence = '`'.repeat(longest + 1);
   return `${fence} ${oneLine(value)} ${fence}`;
-}
-
-/** Free text for Markdown: on one line, with the characters of tables, tags and emphasis escaped. */
-function text(value: string): string {
-  return oneLine(value).replaceAll(/[\\|<`*_~[\]]/g, '\\$&');
 }

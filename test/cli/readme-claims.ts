@@ -53,6 +53,8 @@ export const CLAIMS: readonly Claim[] = [
   ),
   claim('npx squall capacity burst-gamma', 'e2e/capacity-search.test.ts', 'finds the edge between rates that meet'),
   claim('npx squall capacity ./mine.yaml --target', 'e2e/capacity-target.test.ts', 'finds the capacity of a server'),
+  claim('npx squall compare <a> <b>', 'e2e/variants.test.ts', 'has runs that can be compared by themselves'),
+  claim('npx squall compare <base> <candidate>', 'e2e/variants.test.ts', 'has runs that can be compared by themselves'),
   claim('npx squall k6-operator', 'load/k6/manifest.test.ts', 'prints a valid TestRun'),
   claim('npx squall doctor', 'e2e/without-redis.test.ts', 'doctor says what to do'),
   claim('npx squall doctor --target', 'e2e/doctor-target.test.ts', 'tells what a server speaks, in a few requests'),

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { judgeStored, requireRun } from '../../cli/stored.ts';
+import { judgeStored, requireRun } from '../../cli/stored/report.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { planOf } from '../reports/runs.ts';
 

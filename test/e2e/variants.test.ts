@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CompareDocument } from '../../reports/store/compare-document.ts';
 import type { VariantsDocument } from '../../reports/store/variants-document.ts';
 import { expectRefusal, squall, start, temporaryFolder } from './squall.ts';
 
@@ -19,7 +20,7 @@ describe('a comparison of variants, in virtual time', () => {
     expect(stderr).toMatch(/6 of 6, \d+ s {2}\w+ seed 43: (pass|fail)/);
     document = JSON.parse(stdout) as VariantsDocument;
     folder = join(out.path, readdirSync(out.path)[0]!);
-  });
+  }, 120_000);
   const of = (name: string) => document.variants.find(variant => variant.name === name)!;
 
   it('runs each with each seed in a folder of its own, with a report of its own', () => {
@@ -53,6 +54,21 @@ describe('a comparison of variants, in virtual time', () => {
     expect([of('peak').onFrontier, of('hpa').onFrontier]).toEqual([true, true]);
     // Two seeds show nothing.
     expect(of('few').differences!.withinSlo).toMatchObject({ lower: null, upper: null, evidence: 'none' });
+  });
+
+  it('has runs that can be compared by themselves', async () => {
+    const sides = [join(folder, 'peak'), join(folder, 'few')];
+    const args = ['compare', ...sides, '--out', join(out.path, 'compared')];
+    const { code, stdout, stderr } = await squall([...args, '--fail-on-regression', '--json']);
+    expect(code, stderr).toBe(1);
+    const compared = JSON.parse(stdout) as CompareDocument;
+    expect(compared).toMatchObject({ verdict: 'regression', paired: true, unit: 'blocks', incomparable: [] });
+    expect(compared.changed.map(({ path }) => path)).toContain('stack.inference.replicas');
+    const words = await squall(args);
+    expect(words.code).toBe(0);
+    expect(words.stdout).toContain('✗ regression');
+    expect(existsSync(words.stdout.trim().split(/\s+/).at(-1)!)).toBe(true);
+    await expectRefusal(['compare', 'nowhere', ...args.slice(2)], 3, [/Expected a run directory/]);
   });
 
   it('leaves a page and a summary beside its document', () => {

@@ -1,11 +1,12 @@
 import type { VariantsDocument } from '../../store/variants-document.ts';
 import { type Content, type Html, html } from '../html/html.ts';
 import { renderPage, type Section } from '../html/page.ts';
-import { cardTable, cell, scrollTable } from '../html/table.ts';
+import { cardTable, cell } from '../html/table.ts';
 import { type Status, verdictSign } from '../html/verdict-sign.ts';
+import { htmlTable } from '../rows.ts';
 import { explanations, frontierText } from './cells.ts';
 import { frontierChart } from './chart.ts';
-import { differenceRows, type Rows, seedsText, sloRows, variantRows } from './markdown.ts';
+import { differenceRows, seedsText, sloRows, variantRows } from './markdown.ts';
 
 const STATUS: Readonly<Record<VariantsDocument['exitCode'], Status>> = {
   0: 'pass',
@@ -22,7 +23,7 @@ export function renderVariantsHtml(document: VariantsDocument): string {
     [
       'variants',
       'Variants',
-      [table('variants-table', 'Means over the seeds, with their intervals.', variantRows(document))],
+      [htmlTable('variants-table', 'Means over the seeds, with their intervals.', variantRows(document))],
     ],
     ...(chart ? [['frontier', 'Cost against P99', chart, 'Frontier'] as const] : []),
     ...(document.variants.length > 1
@@ -30,11 +31,11 @@ export function renderVariantsHtml(document: VariantsDocument): string {
           [
             'differences',
             'Differences',
-            table('differences-table', 'By seed, with their intervals.', differenceRows(document)),
+            htmlTable('differences-table', 'By seed, with their intervals.', differenceRows(document)),
           ] as const,
         ]
       : []),
-    ['slos', 'SLOs', table('slos-table', 'Seeds whose run met the SLO.', sloRows(document))],
+    ['slos', 'SLOs', htmlTable('slos-table', 'Seeds whose run met the SLO.', sloRows(document))],
     ['runs', 'Runs', runsTable(document)],
     ['overrides', 'Overrides', overrides(document)],
   ];
@@ -59,17 +60,6 @@ ${dominated.length > 0 && html`<ul class="reasons">${dominated.map(variant => ht
 <p class="why">${why}</p>
 ${explanations(document).map(sentence => html`<p class="hint">${sentence}</p>`)}
 <p class="hint">On ${platform}, seeds ${seedsText(seeds)}. Repeat with <code>${replay}</code></p>`;
-}
-
-function table(id: string, caption: string, [heads = [], ...rows]: Rows): Html {
-  return scrollTable({
-    id,
-    caption,
-    head: html`<tr>${heads.map(head => html`<th scope="col">${head}</th>`)}</tr>`,
-    rows: rows.map(
-      ([name, ...cells]) => html`<tr><th scope="row">${name}</th>${cells.map(cell => html`<td>${cell}</td>`)}</tr>`,
-    ),
-  });
 }
 
 function runsTable({ runs }: VariantsDocument): Html {

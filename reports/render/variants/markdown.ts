@@ -1,5 +1,6 @@
 import type { VariantsDocument } from '../../store/variants-document.ts';
 import { oneLine } from '../cells.ts';
+import { markdownTable, markdownText, type Rows } from '../rows.ts';
 import {
   columnsOf,
   differenceText,
@@ -10,9 +11,6 @@ import {
   slosOf,
   sloText,
 } from './cells.ts';
-
-/** Rows of cells, the first of them headings. */
-export type Rows = readonly (readonly string[])[];
 
 /** The table of a comparison: a row a variant. */
 export function variantRows(document: VariantsDocument): Rows {
@@ -59,12 +57,12 @@ export function renderVariantsMarkdown(document: VariantsDocument): string {
   const { scenario, why, platform, seeds, replay, interrupted } = document;
   const fence = '`'.repeat(3);
   const sections = [
-    `# Variants of ${text(scenario)}`,
-    text(why),
+    `# Variants of ${markdownText(scenario)}`,
+    markdownText(why),
     interrupted ? '**Interrupted:** runs that had not ended are missing.' : '',
-    table(variantRows(document)),
-    document.variants.length > 1 ? table(differenceRows(document)) : '',
-    table(sloRows(document)),
+    markdownTable(variantRows(document)),
+    document.variants.length > 1 ? markdownTable(differenceRows(document)) : '',
+    markdownTable(sloRows(document)),
     explanations(document).map(oneLine).join('\n\n'),
     `On ${platform}, seeds ${seedsText(seeds)}. Repeat with:\n\n${fence}sh\n${oneLine(replay)}\n${fence}`,
   ];
@@ -74,14 +72,4 @@ export function renderVariantsMarkdown(document: VariantsDocument): string {
 /** `42` or `42 to 51`. */
 export function seedsText(seeds: readonly number[]): string {
   return seeds.length === 1 ? String(seeds[0]) : `${seeds[0]} to ${seeds.at(-1)}`;
-}
-
-function table([heads = [], ...rows]: Rows): string {
-  const line = (cells: readonly string[]) => `| ${cells.map(text).join(' | ')} |`;
-  return [line(heads), `|${' --- |'.repeat(heads.length)}`, ...rows.map(line)].join('\n');
-}
-
-/** Free text for Markdown, as in the summary of a run. */
-function text(value: string): string {
-  return oneLine(value).replaceAll(/[\\|<`*_~[\]]/g, '\\$&');
 }

@@ -1,14 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { messageOf, SquallError } from '../harness/errors.ts';
-import { interruptible } from '../harness/host/interrupts.ts';
-import { pathFrom } from '../harness/input/files.ts';
-import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
-import type { RenderInput } from '../reports/store/run-document.ts';
-import { JSON_FLAG, withOut } from './options.ts';
-import { terminalSummary } from './run.ts';
-import { printJson, say } from './terminal.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import { interruptible } from '../../harness/host/interrupts.ts';
+import { pathFrom } from '../../harness/input/files.ts';
+import { type JudgeInput, judge } from '../../reports/judge/judge.ts';
+import { ARTIFACTS, publish, readRun } from '../../reports/publish.ts';
+import type { RenderInput } from '../../reports/store/run-document.ts';
+import { JSON_FLAG, withOut } from '../options.ts';
+import { terminalSummary } from '../run.ts';
+import { printJson, say } from '../terminal.ts';
 
 const RUN = 'path of a run directory, a run id, or "last"';
 
@@ -41,9 +42,15 @@ export function defineRecheck(command: Command): void {
  * @param use what becomes of the result
  * @throws SquallError `BAD_RUN` for records that cannot be those of a run
  */
-export async function judgeStored<Result>(directory: string, use: (result: RenderInput) => Result): Promise<Result> {
+export async function judgeStored<Result>(
+  directory: string,
+  use: (result: RenderInput, input: JudgeInput) => Result,
+): Promise<Result> {
   try {
-    return await interruptible(async () => use(await judgeDirectory(directory)));
+    return await interruptible(async () => {
+      const input = await readRun(directory);
+      return use(judge(input), input);
+    });
   } catch (error) {
     if (error instanceof SquallError) throw error;
     const message = `Expected ${directory} to contain the records of a run, but: ${messageOf(error)}`;
@@ -72,7 +79,8 @@ export function requireRun(run: string, out: string): string {
   });
 }
 
-function isRun(directory: string): boolean {
+/** Whether a folder is that of a run. */
+export function isRun(directory: string): boolean {
   return existsSync(join(directory, 'events.ndjson'));
 }
 

@@ -1,19 +1,19 @@
 import { writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Command } from 'commander';
-import { systemClock } from '../harness/clock.ts';
-import { SquallError } from '../harness/errors.ts';
-import { type RunEnvironment, readHistory, senderOf, type TimedEvent } from '../harness/history.ts';
-import { interruptible } from '../harness/host/interrupts.ts';
-import { mergeRuns } from '../reports/judge/merge/merge.ts';
-import { type Part, requireComplete } from '../reports/judge/merge/segments.ts';
-import { ARTIFACTS, judgeDirectory, publish } from '../reports/publish.ts';
-import { readRequests, writeRequests } from '../reports/store/requests-file.ts';
-import { openRunDirectory } from '../scenarios/session/run-directory.ts';
-import { JSON_FLAG, withOut } from './options.ts';
-import { terminalSummary } from './run.ts';
-import { requireRun } from './stored.ts';
-import { printJson, say } from './terminal.ts';
+import { systemClock } from '../../harness/clock.ts';
+import { SquallError } from '../../harness/errors.ts';
+import { type RunEnvironment, readHistory, senderOf, type TimedEvent } from '../../harness/history.ts';
+import { interruptible } from '../../harness/host/interrupts.ts';
+import { mergeRuns } from '../../reports/judge/merge/merge.ts';
+import { type Part, requireComplete } from '../../reports/judge/merge/segments.ts';
+import { ARTIFACTS, judgeDirectory, publish } from '../../reports/publish.ts';
+import { readRequests, writeRequests } from '../../reports/store/requests-file.ts';
+import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
+import { JSON_FLAG, withOut } from '../options.ts';
+import { terminalSummary } from '../run.ts';
+import { printJson, say } from '../terminal.ts';
+import { requireRun } from './report.ts';
 
 /** Defines `squall merge <run…>`, which combines the segments of one load into one run and judges it. */
 export function defineMerge(command: Command, signal: AbortSignal): void {

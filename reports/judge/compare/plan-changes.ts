@@ -1,0 +1,28 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { RunPlan } from '../../../harness/plan.ts';
+import type { ChangedSetting } from '../../store/compare-document.ts';
+
+/** Parts of a plan without which two runs do not measure the same. */
+const MEASUREMENT = ['scenario', 'platform', 'timeScale', 'load', 'faults', 'segment'] as const;
+/** Parts that describe what is measured. */
+const MEASURED = ['stack', 'target', 'tls'] as const;
+/** Paths that differ between equal loads. */
+const OF_ONE_RUN = new Set(['load.salt']);
+
+/** Settings in which plans differ: of the measurement, so that they cannot be compared, and of what is measured. */
+export function planChanges(base: RunPlan, candidate: RunPlan) {
+  const among = (parts: readonly (keyof RunPlan)[]) =>
+    parts.flatMap(part => [...changesIn(part, base[part] ?? null, candidate[part] ?? null)]);
+  return { measurement: among(MEASUREMENT), measured: among(MEASURED) };
+}
+
+function* changesIn(path: string, base: unknown, candidate: unknown): Generator<ChangedSetting> {
+  if (OF_ONE_RUN.has(path) || isDeepStrictEqual(base, candidate)) return;
+  if (!isRecord(base) || !isRecord(candidate)) return yield { path, base, candidate };
+  for (const key of new Set([...Object.keys(base), ...Object.keys(candidate)]))
+    yield* changesIn(`${path}.${key}`, base[key] ?? null, candidate[key] ?? null);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
