@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AutoscalerConfigInput } from '../../../stack/autoscaler/config.ts';
@@ -38,6 +39,19 @@ let replica: Server;
 let program: ChildProcess;
 let url: string;
 const log: { msg: string }[] = [];
+let config: AutoscalerConfigInput;
+
+const NAMES = ['inference-1', 'inference-2', 'inference-3'];
+async function reportPods(): Promise<void> {
+  const startTime = new Date(0).toISOString();
+  const pods = NAMES.map(name => ({ name, phase: 'Running', startTime, ready: true, readySince: startTime }));
+  const status = { status: { replicas: 3, readyReplicas: 3, pods } };
+  const sent = await send(`${control.url}${DEPLOYMENT}/status`, 'PATCH', status, 'application/merge-patch+json');
+  expect(sent.status).toBe(200);
+}
+
+const follow = ({ stdout }: ChildProcess) =>
+  createInterface(stdout!).on('line', line => log.push(JSON.parse(line) as { msg: string }));
 
 const start = (config: object, env: NodeJS.ProcessEnv = {}) =>
   spawn(process.execPath, [PROGRAM], {
@@ -53,21 +67,15 @@ beforeAll(async () => {
   });
   replica.listen(0, '127.0.0.1');
   await once(replica, 'listening');
-  const startTime = new Date(0).toISOString();
-  const names = ['inference-1', 'inference-2', 'inference-3'];
-  const pods = names.map(name => ({ name, phase: 'Running', startTime, ready: true, readySince: startTime }));
-  const status = { status: { replicas: 3, readyReplicas: 3, pods } };
-  expect(
-    (await send(`${control.url}${DEPLOYMENT}/status`, 'PATCH', status, 'application/merge-patch+json')).status,
-  ).toBe(200);
+  await reportPods();
   const { port } = replica.address() as AddressInfo;
   // A sync of 15 s is one of 150 ms.
-  const config: AutoscalerConfigInput = {
+  config = {
     ...{ hpa, timeScale: 100, control: control.url },
-    sources: names.map(name => ({ name, service: 'inference', url: `http://127.0.0.1:${port}/metrics` })),
+    sources: NAMES.map(name => ({ name, service: 'inference', url: `http://127.0.0.1:${port}/metrics` })),
   };
   program = start(config);
-  createInterface(program.stdout!).on('line', line => log.push(JSON.parse(line) as { msg: string }));
+  follow(program);
   await until(() => log.length > 0, LIMIT_MS);
   url = `http://127.0.0.1:${(log[0] as unknown as { port: number }).port}`;
 }, 120_000);
@@ -123,7 +131,32 @@ test('without control it waits, and goes on when that is back', async () => {
   expect((await scale()).metadata.annotations['squall/reason']).toBe('1 -> 2: below minReplicas 2');
 });
 
-test('killed, it leaves the replicas as they are; terminated, it ends with 0', async () => {
+test('killed, it leaves the replicas as they are, and back it takes none away for want of history', async () => {
+  await reportPods();
+  queue = 12.3;
+  await until(async () => (await replicas()) >= 4, LIMIT_MS);
+  const exited = once(program, 'exit');
+  program.kill('SIGKILL');
+  expect((await exited)[1]).toBe('SIGKILL');
+  const before = await replicas();
+  queue = 0;
+  // Eight of its periods.
+  await sleep(1200);
+  expect(await replicas()).toBe(before);
+  // A window of 300 s is one of 3 s. It knows nothing of what was wanted before it was killed, only how many replicas there are.
+  const { behavior: _, ...spec } = hpa.spec;
+  program = start({ ...config, hpa: { ...hpa, spec } });
+  const from = log.length;
+  follow(program);
+  await until(() => log.slice(from).some(({ msg }) => msg.includes('queue 0 / 5')), LIMIT_MS);
+  const heldMs = await until(async () => (await replicas()) < before, LIMIT_MS);
+  expect(heldMs).toBeGreaterThan(2500);
+  expect(heldMs).toBeLessThan(6000);
+});
+
+test('terminated, it leaves the replicas as they are, and ends with 0', async () => {
+  queue = 'out of order';
+  await until(() => log.at(-1)?.msg.endsWith('nothing follows from that') ?? false, LIMIT_MS);
   const before = await replicas();
   const exited = once(program, 'exit');
   program.kill('SIGTERM');
