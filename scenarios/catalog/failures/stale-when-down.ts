@@ -13,15 +13,15 @@ export default scenario({
   },
   load: {
     stages: [
-      { name: 'ramp', to: '40/s', for: '3s' },
-      { name: 'steady', at: '40/s', for: '27s' },
+      { name: 'ramp', to: '30/s', for: '2s' },
+      { name: 'steady', at: '30/s', for: '18s' },
     ],
     workload: { promptTokens: [32, 128], outputTokens: [8, 16], duplicates: { ratio: 1, distinct: 5 } },
     body: { temperature: 0 },
   },
-  faults: [{ id: 'outage', kind: 'kill', on: 'inference-1', at: '10s', for: '8s' }],
+  faults: [{ id: 'outage', kind: 'kill', on: 'inference-1', at: '7s', for: '6s' }],
   slos: [
-    { name: 'error rate in the outage', window: 'fault:outage', objective: 'errors <= 2%' },
+    { name: 'error rate in the outage', window: 'fault:outage', objective: 'errors <= 5%' },
     { name: 'TTFT in the outage', window: 'fault:outage', objective: 'p95(ttft | completed) <= 500 ms' },
     { name: 'TTFT before the outage', window: 'baseline', objective: 'p95(ttft) <= 250 ms' },
   ],

@@ -7,16 +7,16 @@ export default scenario({
   covers: ['A2.7', 'C14'],
   stack: {
     gateway: { replicas: 2, cache: { ttl: '10m' } },
-    inference: { replicas: 1, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },
+    inference: { replicas: 1, profile: 'qwen3-8b-fp8-h100', maxBatch: 9 },
     redis: {},
     timeScale: 60,
   },
   load: {
     stages: [
       { name: 'ramp', to: '70/s', for: '2s' },
-      { name: 'hot', at: '70/s', for: '8s' },
+      { name: 'hot', at: '70/s', for: '5s' },
     ],
-    workload: { preset: 'chat-short', duplicates: { ratio: 0.98, distinct: 10 } },
+    workload: { promptTokens: [32, 128], outputTokens: [16, 32], duplicates: { ratio: 0.98, distinct: 10 } },
     // Random responses are not kept, unless a request allows it.
     body: { temperature: 0 },
   },

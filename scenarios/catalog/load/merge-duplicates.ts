@@ -7,16 +7,16 @@ export default scenario({
   covers: ['A2.8', 'B3'],
   stack: {
     gateway: { merge: { window: '30s', acrossKeys: false } },
-    inference: { replicas: 1, profile: 'qwen3-8b-fp8-h100', maxBatch: 18 },
+    inference: { replicas: 1, profile: 'qwen3-8b-fp8-h100', maxBatch: 9 },
     timeScale: 60,
   },
   load: {
     arrivals: { kind: 'gamma', cv: 2 },
     stages: [
-      { name: 'ramp', to: '60/s', for: '3s' },
-      { name: 'steady', at: '60/s', for: '15s' },
+      { name: 'ramp', to: '60/s', for: '2s' },
+      { name: 'steady', at: '60/s', for: '6s' },
     ],
-    workload: { preset: 'chat-short', duplicates: { ratio: 0.9, distinct: 5 } },
+    workload: { promptTokens: [32, 128], outputTokens: [16, 32], duplicates: { ratio: 0.9, distinct: 5 } },
     // Random responses are not shared, unless a request allows it.
     body: { temperature: 0 },
   },
