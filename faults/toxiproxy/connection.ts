@@ -54,6 +54,7 @@ export class Connection {
     const openPipe = (direction: Direction, source: Socket, destination: Socket) =>
       new Pipe(source, destination, selectDirection(toxics, direction), {
         clock,
+        ...(network.splice && { splice: network.splice }),
         random: random.stream(direction),
         finished: () => (this.#broken ? closeSoon(destination, clock) : destination.end()),
         close: () => this.#close(),

@@ -1,11 +1,14 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../../harness/clock.ts';
+import type { Network } from '../../harness/host/network.ts';
 import type { Random } from '../../harness/random.ts';
 import { findToxicKind } from './toxics/registry.ts';
 import type { ToxicContext, ToxicJson, ToxicStage } from './toxics/toxic.ts';
 
 interface PipeOptions {
   readonly clock: Clock;
+  /** Of `Network`. */
+  readonly splice?: Network['splice'];
   /** Decides toxicity and jitter; of this pipe only. */
   readonly random: Random;
   /** Called when everything up to the source's end has been written to the destination. */
@@ -36,6 +39,7 @@ export class Pipe {
   readonly #options: PipeOptions;
   #entries: Entry[] = [];
   #finished = false;
+  #unsplice: (() => void) | undefined;
   /** Whether a stage has closed the connection; its close leaves behind the chunks before it. */
   #closing = false;
 
@@ -64,6 +68,7 @@ export class Pipe {
     });
     this.#source.on('end', () => this.end());
     this.#destination.on('drain', () => this.#settleFlow());
+    this.#settleSplice();
   }
 
   /** Ends the source: what the stages hold is still delivered, then `finished` is called. */
@@ -77,6 +82,7 @@ export class Pipe {
     const entry = { name: toxic.name, bytes: 0, end: 'before' } as Entry;
     entry.stage = this.#startStage(toxic, entry);
     this.#entries.push(entry);
+    this.#settleSplice();
   }
 
   /** Restarts a toxic with new settings and draws its toxicity again. */
@@ -92,6 +98,7 @@ export class Pipe {
     if (this.#isHit(toxic)) entry.stage = this.#startStage(toxic, entry);
     else this.#entries.splice(index, 1);
     if (entry.end === 'inside') this.#endAt(index);
+    this.#settleSplice();
     this.#settleFlow();
   }
 
@@ -101,6 +108,7 @@ export class Pipe {
     if (!entry) return;
     entry.stage.stop('removed');
     this.#entries = this.#entries.filter(other => other !== entry);
+    this.#settleSplice();
     this.#settleFlow();
   }
 
@@ -108,6 +116,17 @@ export class Pipe {
   stop(): void {
     this.#finished = true;
     for (const { stage } of this.#entries.splice(0)) stage.stop('closed');
+    this.#settleSplice();
+  }
+
+  /** Without a toxic, bytes go past this pipe where the network can do that. */
+  #settleSplice(): void {
+    if (this.#entries.length === 0 && !this.#finished)
+      this.#unsplice ??= this.#options.splice?.(this.#source, this.#destination);
+    else {
+      this.#unsplice?.();
+      this.#unsplice = undefined;
+    }
   }
 
   #isHit(toxic: ToxicJson): boolean {

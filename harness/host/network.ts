@@ -43,6 +43,11 @@ export interface Network {
    * @throws the system's error, such as `EADDRINUSE`
    */
   listen(server: Server, endpoint: Endpoint, backlog?: number): Promise<Endpoint>;
+  /**
+   * Lets bytes that `from` receives go to `to` past the program that holds both, as `splice` of Linux, as long as `to` takes them; others
+   * are told as `data`. Only where that is faster. @returns a function that ends it
+   */
+  readonly splice?: (from: Socket, to: Socket) => () => void;
   /** HTTP over {@link connect}, as the global `fetch`; connections are kept. */
   readonly fetch: typeof fetch;
   /** All addresses of a host name, IPv4 first, as the system resolves it. @throws the system's error, such as `ENOTFOUND` */

@@ -82,11 +82,13 @@ export class VirtualTime {
    */
   after(ms: number, run: () => void, owner?: Owner): () => void {
     const us = ms > 0 ? Math.max(1, Math.ceil(ms * 1000)) : 0;
-    this.#sequence += 1;
-    const event = { atUs: this.#nowUs + us, sequence: this.#sequence, place: -1, owner, run, isCancelled: false };
-    if (owner?.state === 'dead' || us === Number.POSITIVE_INFINITY) return () => {};
-    this.#queue.add(event);
+    const event = this.#schedule(this.#nowUs + us, run, owner);
     return () => this.#cancel(event);
+  }
+
+  /** Calls `run` at an instant in ms, not before now, rounded up to whole µs: what is due later never happens earlier. */
+  at(atMs: number, run: () => void, owner?: Owner): void {
+    this.#schedule(Math.max(this.#nowUs, Math.ceil(atMs * 1000)), run, owner);
   }
 
   /** Whether an event of `owner` would run at once. */
@@ -212,6 +214,13 @@ export class VirtualTime {
     if (owner && !this.isFree(owner)) this.#wait(owner, event);
     else this.happen(owner, event.run);
     return true;
+  }
+
+  #schedule(atUs: number, run: () => void, owner: Owner | undefined): VirtualEvent {
+    this.#sequence += 1;
+    const event = { atUs, sequence: this.#sequence, place: -1, owner, run, isCancelled: false };
+    if (owner?.state !== 'dead' && atUs !== Number.POSITIVE_INFINITY) this.#queue.add(event);
+    return event;
   }
 
   #wait(owner: Owner, event: VirtualEvent): void {

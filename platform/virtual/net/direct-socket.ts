@@ -19,15 +19,15 @@ export abstract class DirectSocket extends NamedSocket {
 
   /** Whether the connection can take `bytes` more at once. */
   protected abstract isFree(bytes: number): boolean;
-  /** Sends a message to the peer. */
-  protected abstract send(message: Buffer): void;
+  /** Sends a message to the peer. @param sentMs when it leaves, in ms of virtual time, if not now */
+  abstract send(message: Buffer, sentMs?: number): void;
 
   /** As `net.Socket#write`. */
   override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
     if (this.writableEnded && this.readableEnded && !this.allowHalfOpen)
       return this.#refuse(typeof encoding === 'function' ? encoding : callback);
     const bytes = typeof encoding === 'function' ? undefined : sizeOf(chunk, encoding);
-    if (bytes === undefined || !this.#isDirect(bytes)) {
+    if (bytes === undefined || !this.isDirect(bytes)) {
       this.#giveToStream();
       return (super.write as (...args: unknown[]) => boolean).call(this, chunk, encoding, callback);
     }
@@ -51,7 +51,7 @@ export abstract class DirectSocket extends NamedSocket {
   }
 
   override cork(): void {
-    if (this.#corked.depth > 0 || this.#isDirect(0)) this.#corked.depth += 1;
+    if (this.#corked.depth > 0 || this.isDirect(0)) this.#corked.depth += 1;
     else super.cork();
   }
 
@@ -62,7 +62,7 @@ export abstract class DirectSocket extends NamedSocket {
     }
     this.#corked.depth -= 1;
     if (this.#corked.depth > 0 || this.#corked.isEmpty) return;
-    if (this.#isDirect(0)) this.send(this.#corked.takeAsOne());
+    if (this.isDirect(0)) this.send(this.#corked.takeAsOne());
     else this.#giveToStream();
   }
 
@@ -78,7 +78,7 @@ export abstract class DirectSocket extends NamedSocket {
   }
 
   /** Whether nothing of this socket waits, so that `bytes` more need not wait either. */
-  #isDirect(bytes: number): boolean {
+  isDirect(bytes: number): boolean {
     const corkedBytes = this.#corked.bytes + bytes;
     return (
       this.writableLength === 0 &&

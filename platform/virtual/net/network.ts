@@ -96,6 +96,11 @@ export class VirtualInternet {
       connectTls: () => {
         throw new Error('There is no TLS in virtual time');
       },
+      splice: (source, to) => {
+        const from = source as unknown as VirtualSocket;
+        from.spliceTo(to as unknown as VirtualSocket);
+        return () => from.spliceTo(undefined);
+      },
       listen: async (server, endpoint, backlog) => listenOn(host, server, endpoint, backlog),
       lookup: async name => {
         if (isIP(name)) return [name];
@@ -206,6 +211,7 @@ export class VirtualInternet {
   #wire(from: End, to: End, direction: Direction, path: () => PathSettings): Wire {
     const { host } = to;
     let isReadDue = false;
+    let onTheirWay = 0;
     const read = () => {
       isReadDue = false;
       host.spend(to.costs.requestMs);
@@ -213,24 +219,33 @@ export class VirtualInternet {
     };
     // A program that is busy or frozen later reads at once what its kernel has taken in. A dead program's kernel still responds.
     const takeIn = (chunk: Buffer) => {
+      onTheirWay -= 1;
       if (!to.socket.takesIn(chunk) || isReadDue) return;
       if (this.#time.isFree(host)) return this.#time.happen(host, read);
       isReadDue = true;
       this.#time.afterOthers(host, read);
     };
-    const send = (bytes: number, arrive: () => void, isOfKernel = false) => {
+    const send = (bytes: number, arrive: () => void, isOfKernel = false, sentMs = from.host.sendsAtMs()) => {
       if (path().mode === 'reset') {
         to.socket.receivedRst();
         from.socket.receivedRst();
       } else {
         const owner = isOfKernel || host.state === 'dead' ? undefined : host;
-        direction.send(bytes, arrive, owner, false, from.host.sendsAtMs());
+        direction.send(bytes, arrive, owner, false, sentMs);
       }
     };
     return {
-      data: chunk => {
+      data: (chunk, sentMs) => {
         from.host.spend(from.costs.chunkMs);
-        send(chunk.byteLength, () => takeIn(chunk), true);
+        const { byteLength } = chunk;
+        const isOpen = onTheirWay === 0 && !direction.hasLost && path().mode === 'open';
+        const next = isOpen && host.state === 'running' ? to.socket.next(byteLength) : undefined;
+        if (next) {
+          next.send(chunk, direction.arrivalMs(byteLength, sentMs ?? from.host.sendsAtMs()));
+          return;
+        }
+        onTheirWay += 1;
+        send(byteLength, () => takeIn(chunk), true, sentMs);
       },
       fin: () => send(0, () => to.socket.receivedFin()),
       rst: () => send(0, () => to.socket.receivedRst()),

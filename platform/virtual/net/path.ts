@@ -66,9 +66,18 @@ export class Direction {
    * @param sentMs when it leaves, in ms of virtual time, not before now
    */
   send(bytes: number, arrive: () => void, owner?: Owner, isSyn = false, sentMs = this.#time.nowMs()): void {
-    const message = { bytes, sentMs, isSyn, owner, arrive };
-    if (this.hasLost || this.#path().mode === 'drop') this.#lost.push(message);
-    else this.#transmit(message);
+    if (this.hasLost || this.#path().mode === 'drop') this.#lost.push({ bytes, sentMs, isSyn, owner, arrive });
+    else this.#time.at(this.arrivalMs(bytes, sentMs, isSyn), arrive, owner);
+  }
+
+  /** Sends a message of `bytes` on an open path. @returns when it arrives, in ms of virtual time */
+  arrivalMs(bytes: number, sentMs: number, isSyn = false): number {
+    const { delayMs, jitterMs, bytesPerMs, lossRatio } = this.#path();
+    this.#freeMs = Math.max(this.#freeMs, this.#time.nowMs(), sentMs) + bytes / bytesPerMs;
+    const isLost = lossRatio > 0 && this.#random.next() < lossRatio;
+    const retransmitMs = isLost ? (isSyn ? RETRANSMIT_SYN_MS : RETRANSMIT_MS) : 0;
+    this.#lastMs = Math.max(this.#lastMs, this.#freeMs + delayMs + jitterMs * this.#random.next() + retransmitMs);
+    return this.#lastMs;
   }
 
   /** The path is open again: what was lost is sent when the oldest of it is due to be sent again. */
@@ -77,18 +86,9 @@ export class Direction {
     if (!oldest) return;
     this.#time.after(untilRetransmission(oldest, this.#time.nowMs()), () => {
       if (this.#path().mode === 'drop') return;
-      for (const message of this.#lost.splice(0)) this.#transmit(message);
+      for (const { bytes, sentMs, isSyn, owner, arrive } of this.#lost.splice(0))
+        this.#time.at(this.arrivalMs(bytes, sentMs, isSyn), arrive, owner);
     });
-  }
-
-  #transmit({ bytes, sentMs, isSyn, owner, arrive }: Message): void {
-    const { delayMs, jitterMs, bytesPerMs, lossRatio } = this.#path();
-    const nowMs = this.#time.nowMs();
-    this.#freeMs = Math.max(this.#freeMs, nowMs, sentMs) + bytes / bytesPerMs;
-    const isLost = lossRatio > 0 && this.#random.next() < lossRatio;
-    const retransmitMs = isLost ? (isSyn ? RETRANSMIT_SYN_MS : RETRANSMIT_MS) : 0;
-    this.#lastMs = Math.max(this.#lastMs, this.#freeMs + delayMs + jitterMs * this.#random.next() + retransmitMs);
-    this.#time.after(this.#lastMs - nowMs, arrive, owner);
   }
 }
 

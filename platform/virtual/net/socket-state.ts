@@ -1,6 +1,6 @@
 import type { OnReadOpts } from 'node:net';
 import type { IdleTimer } from './idle-timer.ts';
-import type { Wire } from './wire.ts';
+import type { Outlet, Wire } from './wire.ts';
 
 /** Bytes on their way or unread at the peer before a writer has to wait: the buffers of both kernels. */
 const WINDOW_BYTES = 256 * 1024;
@@ -33,6 +33,8 @@ export class SocketState {
   waiting: ((error?: Error) => void) | undefined;
   /** Whether its user resets the connection. */
   isReset = false;
+  /** Where bytes that arrive go at once. */
+  next: Outlet | undefined;
   /** What every further write ends with. */
   error: NodeJS.ErrnoException | undefined;
   readonly idle: IdleTimer;
@@ -55,11 +57,11 @@ export class SocketState {
   }
 
   /** Sends a message on the wire, which there must be. */
-  send(message: Buffer): void {
+  send(message: Buffer, sentMs?: number): void {
     this.idle.touch();
     this.sentBytes += message.byteLength;
     this.inFlight += message.byteLength;
-    this.wire!.data(message);
+    this.wire!.data(message, sentMs);
   }
 
   /** Ends the write that waits. */
@@ -73,13 +75,17 @@ export class SocketState {
   /** Takes out as much of what is unread as one system call reads. The peer is told in large pieces, since it may send a window ahead. */
   takeUnread(): Buffer {
     const chunk = this.#nextUnread();
-    this.idle.touch();
-    this.#unacknowledged += chunk.byteLength;
-    if (this.#unacknowledged >= WINDOW_BYTES / 4) {
-      this.wire?.read(this.#unacknowledged);
-      this.#unacknowledged = 0;
-    }
+    this.acknowledge(chunk.byteLength);
     return chunk;
+  }
+
+  /** Bytes of the peer were read. */
+  acknowledge(bytes: number): void {
+    this.idle.touch();
+    this.#unacknowledged += bytes;
+    if (this.#unacknowledged < WINDOW_BYTES / 4) return;
+    this.wire?.read(this.#unacknowledged);
+    this.#unacknowledged = 0;
   }
 
   #nextUnread(): Buffer {

@@ -4,7 +4,7 @@ import type { Owner, VirtualTime } from '../../../harness/virtual/virtual-time.t
 import { DirectSocket } from './direct-socket.ts';
 import { IdleTimer } from './idle-timer.ts';
 import { SocketState } from './socket-state.ts';
-import { closedBeforeConnection, handOver, socketError, type Wire } from './wire.ts';
+import { closedBeforeConnection, handOver, type Outlet, socketError, type Wire } from './wire.ts';
 
 /** A server counts its connections, to know when it has closed. */
 interface Counting extends Server {
@@ -144,6 +144,20 @@ export class VirtualSocket extends DirectSocket {
     if (state.wantsData) this.#deliver();
   }
 
+  /** Lets what it receives go to `next` past its program, see `Network.splice`. */
+  spliceTo(next: Outlet | undefined): void {
+    this.#state.next = next;
+  }
+
+  /** Where `bytes` of its peer go past its program, if they may: nothing waits here or there. They count as read. */
+  next(bytes: number): Outlet | undefined {
+    const { next, unread, wantsData } = this.#state;
+    if (!next?.isDirect(bytes) || !wantsData || unread.length > 0 || !this.#isFlowing()) return undefined;
+    this.bytesRead += bytes;
+    this.#state.acknowledge(bytes);
+    return next;
+  }
+
   /** The peer has ended its direction. */
   receivedFin(): void {
     this.#state.hasFin = true;
@@ -183,8 +197,8 @@ export class VirtualSocket extends DirectSocket {
     return this.#state.isFree(bytes);
   }
 
-  protected override send(message: Buffer): void {
-    this.#state.send(message);
+  override send(message: Buffer, sentMs?: number): void {
+    this.#state.send(message, sentMs);
   }
 
   override _read(): void {

@@ -3,11 +3,20 @@ import type { Endpoint } from '../../../harness/host/network.ts';
 
 /** What the two ends of a connection tell each other; each call arrives later, in order. */
 export interface Wire {
-  data(chunk: Buffer): void;
+  /** @param sentMs when it is sent, in ms of virtual time, if not now */
+  data(chunk: Buffer, sentMs?: number): void;
   fin(): void;
   rst(): void;
   /** `bytes` were read, so that as many may follow. */
   read(bytes: number): void;
+}
+
+/** A socket through which bytes leave that its program has not seen. */
+export interface Outlet {
+  /** Whether `bytes` need not wait. */
+  isDirect(bytes: number): boolean;
+  /** @param sentMs when they leave, in ms of virtual time, if not now */
+  send(message: Buffer, sentMs?: number): void;
 }
 
 /** Numbers of the errors, as on Linux. */
