@@ -19,8 +19,8 @@ export function nearest(found: string, known: readonly string[]): string | undef
   return first?.name;
 }
 
-/** {@link nearest} as the end of a message, `; did you mean "…"?`; empty if no name is near. */
+/** {@link nearest} as the end of a message, `; did you mean "…"?`; empty if no name is near, or it is that. */
 export function didYouMean(found: string, known: readonly string[]): string {
   const name = nearest(found, known);
-  return name === undefined ? '' : `; did you mean "${name}"?`;
+  return name === undefined || name === found ? '' : `; did you mean "${name}"?`;
 }

@@ -38,6 +38,7 @@ const gatewayOptions = gatewayConfigSchema
     healthChecks: true,
     ejection: true,
     breaker: true,
+    bulkhead: true,
     retries: true,
     timeouts: true,
     hold: true,

@@ -132,6 +132,17 @@ export const queueSchema = z.strictObject({
   perUpstream: z.int().min(1).max(10_000).default(8),
 });
 
+/**
+ * Bulkhead: at most `perUpstream` requests of this gateway are in progress at each upstream, so that one that is slow ties up no more than these.
+ * While all are full, at most `maxRequests` wait, each for at most `maxWaitMs`; others get a 503 with a `Retry-After` of `retryAfterMs`.
+ */
+const bulkheadSchema = queueSchema.extend({
+  perUpstream: z.int().min(1).max(100_000).default(64),
+  maxRequests: z.int().min(1).max(1_000_000).default(100),
+  maxWaitMs: positiveMs.default(1000),
+  retryAfterMs: durationMs.default(1000),
+});
+
 /** Schema of the gateway's configuration. Only `upstreams` is required; unknown keys are errors. */
 export const gatewayConfigSchema = z.strictObject({
   name: z.string().min(1).default('gateway'),
@@ -155,6 +166,7 @@ export const gatewayConfigSchema = z.strictObject({
   hold: z.union([off, holdSchema]).prefault({}),
   retryAfter: z.union([off, retryAfterSchema]).prefault({}),
   queue: z.union([off, queueSchema]).default('off'),
+  bulkhead: z.union([off, bulkheadSchema]).default('off'),
   identity: identityConfigSchema,
   limits: z.union([off, limitsSchema]).default('off'),
   cors: z.union([off, corsSchema]).default('off'),

@@ -18,7 +18,7 @@ import { Connections } from './connections/connections.ts';
 import { bound } from './connections/limits.ts';
 import { Deadlines } from './forward/deadlines.ts';
 import type { ForwardContext } from './forward/forward.ts';
-import { RequestQueue } from './forward/queue.ts';
+import { NO_ROOM, NO_UPSTREAM, type QueueKind, type QueueOptions, RequestQueue } from './forward/queue.ts';
 import { Guard } from './guard/guard.ts';
 import { logRequest, statusOf } from './http/access-log.ts';
 import { ApiError, errorBody, sendJson } from './http/api-error.ts';
@@ -93,15 +93,17 @@ export class Gateway implements AsyncDisposable {
     this.connections = new Connections(config.connections, { clock, log, counter: this.metrics.forcedCloses });
     const { connections } = this;
     this.#bodyContext = { clock, deadlines: this.#deadlines, connections, maxBytes: bound(config.maxBodyBytes) };
-    let queue: RequestQueue | undefined;
-    const onHealthy = () => queue?.release();
+    let [queue, bulkhead]: (RequestQueue | undefined)[] = [];
+    const onHealthy = () => {
+      queue?.release();
+      bulkhead?.release();
+    };
     this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines, onHealthy });
     this.upstreams = this.#fleet.upstreams;
-    if (config.queue !== 'off')
-      queue = new RequestQueue({
-        ...{ options: config.queue, upstreams: this.upstreams, clock },
-        ...{ deadlines: this.#deadlines, registry: this.metrics.registry },
-      });
+    if (config.queue !== 'off') queue = this.#createQueue(config.queue, NO_UPSTREAM);
+    // Its bound is that of all requests in progress, not of those without an output.
+    if (config.bulkhead !== 'off')
+      bulkhead = this.#createQueue({ ...config.bulkhead, perUpstream: Number.POSITIVE_INFINITY }, NO_ROOM);
     const budget = new RetryBudget(config.retries);
     this.metrics.observe({ upstreams: this.upstreams, connections, budget, clock });
     const forwardContext: ForwardContext = {
@@ -110,7 +112,7 @@ export class Gateway implements AsyncDisposable {
       retries: config.retries,
       budget,
       upstreams: this.upstreams,
-      queue,
+      ...{ queue, bulkhead },
       admission: this.#createAdmission(config.admission),
       metrics: this.metrics,
       deadlines: this.#deadlines,
@@ -196,10 +198,25 @@ export class Gateway implements AsyncDisposable {
     return new Limiter({ config: limits, clock, deadlines: this.#deadlines, metrics, log, shared });
   }
 
+  #createQueue(options: QueueOptions, kind: QueueKind): RequestQueue {
+    const { upstreams, metrics } = this;
+    const { clock } = this.#options;
+    return new RequestQueue({
+      options,
+      kind,
+      upstreams,
+      clock,
+      deadlines: this.#deadlines,
+      registry: metrics.registry,
+    });
+  }
+
   #createAdmission(config: GatewayConfig['admission']): Admission | undefined {
     if (config === 'off') return undefined;
     const { clock } = this.#options;
-    return new Admission({ config, clock, deadlines: this.#deadlines, registry: this.metrics.registry });
+    const { registry } = this.metrics;
+    const room = () => this.upstreams.room();
+    return new Admission({ config, clock, deadlines: this.#deadlines, registry, room });
   }
 
   #createAudit({ config: { audit: config }, clock, log, settle }: GatewayOptions): AuditLog | undefined {

@@ -20,4 +20,6 @@ test.each([
 test('a message suggests the nearest name, if there is one', () => {
   expect(didYouMean('htp', ['http'])).toBe('; did you mean "http"?');
   expect(didYouMean('bogus', ['stages'])).toBe('');
+  // Right by itself, and wrong here for another reason.
+  expect(didYouMean('http', ['http'])).toBe('');
 });

@@ -22,6 +22,8 @@ interface AdmissionParts {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly registry: Registry;
+  /** Requests that the upstreams take at once, infinite without such a limit: so the rest waits here, by its levels. */
+  readonly room: () => number;
 }
 
 /** One request, from when it waits until its slot is free. */
@@ -181,7 +183,7 @@ export class Admission {
   }
 
   #limit(): number {
-    return this.#adaptive?.limit ?? this.#fixed;
+    return Math.min(this.#adaptive?.limit ?? this.#fixed, this.#parts.room());
   }
 
   #downgraded(exchange: Exchange, { level, weight }: Claim, end: WaitEnd): Claim | undefined {

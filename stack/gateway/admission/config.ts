@@ -19,8 +19,8 @@ const adaptiveSchema = z
   })
   .superRefine(({ min, initial, max }, { addIssue }) => {
     const fail = (field: string, message: string) => addIssue({ code: 'custom', path: [field], message });
-    if (max < min) fail('max', `must be at least \`min\` ${min}, got ${max}`);
-    else if (initial < min || initial > max) fail('initial', `must be ${min} to ${max}, got ${initial}`);
+    if (max < min) fail('max', `must be at least \`min\` ${min}`);
+    else if (initial < min || initial > max) fail('initial', `must be ${min} to ${max}`);
   });
 
 /**

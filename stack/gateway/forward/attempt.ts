@@ -108,7 +108,6 @@ class Attempt implements UpstreamHandler, Watched {
 
   start(): void {
     const exchange = this.#exchange;
-    this.#upstream.inFlight += 1;
     if (exchange.clientDisconnected) {
       this.#settle({ kind: 'cancelled' });
       return;
@@ -286,7 +285,6 @@ class Attempt implements UpstreamHandler, Watched {
   #settle(result: AttemptResult): void {
     if (this.#phase === 'settled') return;
     this.#phase = 'settled';
-    this.#upstream.inFlight -= 1;
     this.#exchange.onClientDisconnect = undefined;
     this.#context.deadlines.remove(this);
     if (result.kind !== 'completed') this.#call?.cancel();

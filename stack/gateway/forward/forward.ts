@@ -24,6 +24,8 @@ export interface ForwardContext extends AttemptContext {
   readonly upstreams: UpstreamSet;
   /** Where requests wait for an upstream; undefined when it is off. */
   readonly queue: RequestQueue | undefined;
+  /** Where requests wait while every upstream has as many as it may have; undefined without such a limit. */
+  readonly bulkhead: RequestQueue | undefined;
   /** Decides when a request may be sent; undefined when it is off. */
   readonly admission: Admission | undefined;
   readonly metrics: GatewayMetrics;
@@ -62,12 +64,19 @@ async function send(exchange: Exchange, context: ForwardContext): Promise<void> 
 }
 
 async function attemptUntilDone(exchange: Exchange, context: ForwardContext, disputed: Disputed): Promise<void> {
-  const { clock, upstreams, queue } = context;
+  const { clock, upstreams, queue, bulkhead } = context;
   const tried: Upstream[] = [];
-  let upstream = queue?.isBusy ? undefined : upstreams.pick(clock.nowMs(), tried);
+  // Counted at once, so that no other request finds the same room.
+  const take = (found: Upstream | undefined) => {
+    if (found) found.inFlight += 1;
+    return found;
+  };
+  const pick = () => take(upstreams.pick(clock.nowMs(), tried));
+  let upstream = queue?.isBusy || bulkhead?.isBusy ? undefined : pick();
   for (;;) {
-    const passage = upstream || !queue ? undefined : await queue.next(exchange, tried);
-    if (!upstream && queue && !passage) return markCancelled(exchange);
+    const waitingRoom = bulkhead && upstreams.hasUsable() && !queue?.isBusy ? bulkhead : queue;
+    const passage = upstream || !waitingRoom ? undefined : await waitingRoom.next(exchange, tried);
+    if (!upstream && waitingRoom && !passage) return markCancelled(exchange);
     upstream ??= passage?.upstream;
     if (!upstream) throw noUpstream(exchange);
     const { outlier } = upstream;
@@ -86,7 +95,10 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     passage?.begun();
     const result = await attempting;
     passage?.served();
+    upstream.inFlight -= 1;
     upstreams.leave(upstream, ticket);
+    bulkhead?.release();
+    if (bulkhead) queue?.release();
     recordAttempt({ upstream, ticket }, exchange, result, disputed, context);
     if (result.kind === 'completed') return;
     if (result.kind === 'cancelled') return markCancelled(exchange);
@@ -97,7 +109,7 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     const isElsewhere = isDisputed(result.failure);
     if (isElsewhere && !upstreams.hasOther(clock.nowMs(), tried)) return giveUp(exchange, result, context);
     if (!(await waitForRetry(exchange, result, context))) return giveUp(exchange, result, context);
-    upstream = isElsewhere ? upstreams.pickOther(clock.nowMs(), tried) : upstreams.pick(clock.nowMs(), tried);
+    upstream = isElsewhere ? take(upstreams.pickOther(clock.nowMs(), tried)) : pick();
   }
 }
 

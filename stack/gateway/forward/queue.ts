@@ -15,21 +15,45 @@ interface QueueParts {
   readonly upstreams: Pick<UpstreamSet, 'candidates' | 'pick'>;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** Of the metrics `gateway_requests_queued` and `gateway_queue_rejections_total`. */
+  readonly kind: QueueKind;
   readonly registry: Registry;
 }
 
-/** A request on its way from the queue to an upstream. Its methods may be called more than once. */
+/** What a queue is called, and what its requests wait for. */
+export interface QueueKind {
+  /** Prefix of the codes of its errors. */
+  readonly code: string;
+  /** Names of its metrics. */
+  readonly metrics: { readonly waiting: string; readonly rejections: string };
+  /** Completes "while no upstream is …". */
+  readonly missing: string;
+}
+
+/** Requests that wait while no upstream is healthy. */
+export const NO_UPSTREAM: QueueKind = {
+  code: 'queue',
+  metrics: { waiting: 'gateway_requests_queued', rejections: 'gateway_queue_rejections_total' },
+  missing: 'available',
+};
+
+/** Requests that wait while every healthy upstream has as many as it may have. */
+export const NO_ROOM: QueueKind = {
+  code: 'bulkhead',
+  metrics: { waiting: 'gateway_bulkhead_waiting', rejections: 'gateway_bulkhead_rejections_total' },
+  missing: 'free',
+};
+
+/** A request on its way from the queue to an upstream, where it counts as in flight. Its methods may be called more than once. */
 export interface Passage {
   readonly upstream: Upstream;
-  /** Its attempt counts at the upstream now, so that the next pick knows of it. */
+  /** Its attempt has begun. */
   begun(): void;
   /** It has its first output, or its attempt has ended. */
   served(): void;
 }
 
 /**
- * Requests that wait in the gateway while no upstream is healthy, as after a scale-down to zero, oldest first. Nothing has been sent to
+ * Requests that wait in the gateway while no upstream is healthy, as after a scale-down to zero, or while none has room, oldest first. Nothing has been sent to
  * their clients yet, so that they wait as for a slow first token. The first upstream to become healthy does not get them all: each has
  * at most `perUpstream` of them that wait for their first output, so that the others wait here, where upstreams that come later can take
  * them. An upstream that serves at once so gets them as fast as it does, and one that is full gets no more. Requests that come meanwhile
@@ -57,16 +81,16 @@ export class RequestQueue {
     const registers = [parts.registry];
     const waiting = this.#waiting;
     new Gauge({
-      name: 'gateway_requests_queued',
-      help: 'Requests that wait for a healthy upstream',
+      name: parts.kind.metrics.waiting,
+      help: `Requests that wait while no upstream is ${parts.kind.missing}`,
       registers,
       collect() {
         this.set(waiting.size);
       },
     });
     this.#rejections = new Counter({
-      name: 'gateway_queue_rejections_total',
-      help: 'Requests rejected by the queue: it was full, or they waited for too long',
+      name: parts.kind.metrics.rejections,
+      help: `Requests rejected while no upstream was ${parts.kind.missing}: too many waited, or for too long`,
       labelNames: ['reason'],
       registers,
     });
@@ -133,6 +157,7 @@ export class RequestQueue {
     };
     let [isBegun, isServed] = [false, false];
     change(1);
+    upstream.inFlight += 1;
     return {
       upstream,
       begun: () => {
@@ -175,14 +200,15 @@ export class RequestQueue {
   #rejection(exchange: Exchange, reason: 'full' | 'timeout'): ApiError {
     this.#rejections.inc({ reason });
     exchange.outcome = 'failed';
-    exchange.reason = `queue-${reason}`;
+    const { kind } = this.#parts;
+    exchange.reason = `${kind.code}-${reason}`;
     const { maxRequests, maxWaitMs, retryAfterMs } = this.#parts.options;
     const message =
       reason === 'full'
         ? `${maxRequests} requests are waiting for an upstream already.`
-        : `No upstream became available within ${maxWaitMs / 1000} s.`;
+        : `No upstream became ${kind.missing} within ${maxWaitMs / 1000} s.`;
     const retryAfter = String(Math.ceil(retryAfterMs / 1000));
-    return new ApiError(503, `queue_${reason}`, message, null, ['retry-after', retryAfter]);
+    return new ApiError(503, `${kind.code}_${reason}`, message, null, ['retry-after', retryAfter]);
   }
 }
 

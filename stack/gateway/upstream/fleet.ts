@@ -73,6 +73,7 @@ export class Fleet implements AsyncDisposable {
       balancer: createBalancer(config.balancer, random.stream('balancer')),
       ejection: config.ejection,
       breaker: config.breaker,
+      ...(config.bulkhead !== 'off' && { maxInFlight: config.bulkhead.perUpstream }),
       activeChecks: config.healthChecks !== 'off',
       random: random.stream('ejection'),
     });

@@ -34,7 +34,7 @@ export interface Upstream {
   readonly outlier: OutlierRecord;
   readonly breaker: Breaker;
   health: HealthRecord;
-  /** Attempts in flight. */
+  /** Attempts in flight, counted from when the upstream is picked for them. */
   inFlight: number;
   /** When the wait ends that it asked for with a 429. */
   rateLimitedUntilMs: number;
@@ -48,6 +48,8 @@ interface UpstreamSetOptions {
   readonly balancer: Balancer;
   readonly ejection: 'off' | EjectionOptions;
   readonly breaker: 'off' | BreakerOptions;
+  /** Maximum attempts in flight at an upstream. @default no limit */
+  readonly maxInFlight?: number;
   /** Whether active checks decide on health; without them every upstream is healthy. */
   readonly activeChecks: boolean;
   readonly random: Random;
@@ -60,6 +62,8 @@ interface UpstreamSetOptions {
  *  all ──active checks──► healthy ──ejection, breaker, 429──► usable ──not tried, not suspect──► balancer ──► one
  *                            │ none: nothing, 503                │ none: the least bad (panic)  │ none: all usable
  * ```
+ *
+ * Of the healthy ones only those are looked at that have less than the maximum of attempts in flight, if there is one.
  *
  * Ejection is overridden when it would leave no upstream, since passive detection can be wrong about all of them at once, and so is the
  * wait after a 429, since the limit may be that of one caller or model; an open breaker, too, of those with the fewest failures. Failed
@@ -102,20 +106,26 @@ export class UpstreamSet {
     this.#set(this.#all.filter(other => other !== upstream));
   }
 
-  /** Picks an upstream, preferably one not in `tried`; undefined when none is healthy. */
+  /** Attempts that may be in flight at all healthy upstreams together; infinite without a limit. */
+  room(): number {
+    const { maxInFlight } = this.#options;
+    return (maxInFlight && this.#healthy().length * maxInFlight) || Number.POSITIVE_INFINITY;
+  }
+
+  /** Picks an upstream, preferably one not in `tried`; undefined when none is healthy and has room. */
   pick(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
     const usable = this.candidates(nowMs);
     return this.#choose(tried.length > 0 ? preferred(usable, upstream => !tried.includes(upstream)) : usable);
   }
 
-  /** Those that {@link pick} chooses from: usable ones, or else the least bad; none without a healthy one. */
+  /** Those that {@link pick} chooses from: usable ones with room, or else the least bad; none without a healthy one. */
   candidates(nowMs: number): readonly Upstream[] {
-    return this.#usable(this.#healthy(), nowMs);
+    return this.#usable(this.#withRoom(this.#healthy()), nowMs);
   }
 
   /** Picks an upstream that is not in `tried`, an ejected one rather than none; undefined when there is none. */
   pickOther(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
-    return this.#choose(this.#usable(this.#others(nowMs, tried), nowMs));
+    return this.#choose(this.#usable(this.#withRoom(this.#others(nowMs, tried)), nowMs));
   }
 
   /** Whether {@link pickOther} would return an upstream. */
@@ -166,9 +176,15 @@ export class UpstreamSet {
     return breaker === 'off' ? undefined : recordAtBreaker(breaker, upstream.breaker, outcome, ticket, nowMs);
   }
 
-  /** Whether {@link pick} would return an upstream. */
+  /** Whether an upstream is healthy, with or without room. */
   hasUsable(): boolean {
     return this.all.some(upstream => upstream.health.health === 'healthy');
+  }
+
+  /** Those that may have another attempt. */
+  #withRoom(upstreams: readonly Upstream[]): readonly Upstream[] {
+    const { maxInFlight } = this.#options;
+    return maxInFlight === undefined ? upstreams : upstreams.filter(({ inFlight }) => inFlight < maxInFlight);
   }
 
   #healthy(): readonly Upstream[] {
