@@ -60,12 +60,14 @@ export interface SearchOptions {
 
 /** Probability that the edge lies in its interval. */
 export const LEVEL = 0.9;
-/** Mass of the posterior between its bounds: more, since the model of a step is not quite true. */
-const MASS = 0.98;
+/** Mass of the posterior between its bounds: more, since the model of a step is not quite true, and a search ends where it happens to be narrow. */
+const MASS = 0.96;
 /** Distance in ln(value) that steps do not resolve, by which an interval is wider than the posterior says. */
-const RESOLUTION = 0.025;
-/** Steps near the edge before a search may end as precise: fewer say nothing about how noisy a step is. */
-const MIN_NEAR = 8;
+const RESOLUTION = 0.005;
+/** Steps near the edge before a search may end as precise: fewer without one of the rare bursts look precise, and are too high. */
+const MIN_NEAR = 14;
+/** By which factor the bracket must have grown for posteriors over more values: a step that set it was wrong. */
+const WIDER = 1.5;
 /** Tries of each of two neighbouring whole numbers, all of which must say the same, to settle which of them is the edge. */
 const MIN_TRIES = 3;
 /** Distance of whole numbers below which those between and at them are tried, instead of any by the posterior. */
@@ -75,7 +77,7 @@ const MAX_UNKNOWN = 2;
 /** Where steps are tried, in turn: around the median of the posterior, from the lower bound of the interval (−1) to the upper one (1). */
 const TURNS = [0, 1, -1, 0.5, -0.5];
 /** Least distance of such a bound from the median, in ln(value): without steps beside the edge nothing is known of the slope. */
-const MIN_REACH = 0.1;
+const MIN_REACH = 0.05;
 
 /**
  * Finds the value at which SLOs cease to be met.
@@ -106,6 +108,8 @@ class Course {
   /** By SLO, once there is a bracket; each has the first `#added` steps. */
   readonly #posteriors = new Map<string, EdgePosterior>();
   #added = 0;
+  /** Bracket that the posteriors were made for. */
+  #range = { low: Number.POSITIVE_INFINITY, high: 0 };
 
   constructor(options: SearchOptions) {
     this.#options = options;
@@ -235,12 +239,17 @@ class Course {
 
   #addSteps(): void {
     const { side } = this.#options;
-    const [met, missed] = [this.#best(true)!, this.#best(false)!];
+    // Results may contradict each other, so that the ends of the bracket may be in any order, and the edge beyond them.
+    const ends = [this.#best(true)!, this.#best(false)!];
+    const [low, high] = [Math.min(...ends), Math.max(...ends)];
+    if (low < this.#range.low / WIDER || high > this.#range.high * WIDER) {
+      this.#range = { low, high };
+      this.#posteriors.clear();
+      this.#added = 0;
+    }
     for (const { value, tallies } of this.#steps.slice(this.#added))
       for (const { name, ...tally } of tallies) {
-        // The bracket; results may contradict each other, so that its ends may be in any order.
-        const posterior =
-          this.#posteriors.get(name) ?? new EdgePosterior(Math.min(met, missed), Math.max(met, missed), side);
+        const posterior = this.#posteriors.get(name) ?? new EdgePosterior(this.#range.low, this.#range.high, side);
         this.#posteriors.set(name, posterior);
         posterior.add({ value, ...tally });
       }

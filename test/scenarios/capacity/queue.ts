@@ -5,8 +5,15 @@ import { judgeSlo } from '../../../reports/judge/slo.ts';
 import type { StepFigures } from '../../../reports/store/capacity-document.ts';
 import { figuresOf, type JudgedStep } from '../../../scenarios/capacity/step-figures.ts';
 
-/** A server of known capacity: it returns when each arrival gets its first token and its last, in ms. */
-export type Server = (arrivals: readonly number[]) => readonly { readonly firstMs: number; readonly endMs: number }[];
+/** When an arrival gets its first token and its last, in ms, or when it is rejected. */
+interface Served {
+  readonly firstMs: number;
+  readonly endMs: number;
+  readonly failed?: boolean;
+}
+
+/** A server of known capacity. */
+export type Server = (arrivals: readonly number[]) => readonly Served[];
 
 /** A queue with `k` servers, each of which takes `serviceMs` for a request (M/D/k with Poisson arrivals): capacity k / service. */
 export function queueOf(k: number, serviceMs: number): Server {
@@ -37,6 +44,22 @@ export function batchOf(batch: number, stepMs: number, tokens: number): Server {
   };
 }
 
+/** As {@link queueOf}, with room for `room` requests that wait: it rejects all others. */
+export function boundedQueueOf(k: number, serviceMs: number, room: number): Server {
+  return arrivals => {
+    // Ascending, since all services take the same time.
+    const ends: number[] = [];
+    let gone = 0;
+    return arrivals.map(atMs => {
+      while (gone < ends.length && ends[gone]! <= atMs) gone += 1;
+      if (ends.length - gone >= k + room) return { firstMs: atMs, endMs: atMs, failed: true };
+      const endMs = Math.max(atMs, ends[ends.length - k] ?? atMs) + serviceMs;
+      ends.push(endMs);
+      return { firstMs: endMs, endMs };
+    });
+  };
+}
+
 /** Poisson arrivals from `fromMs` to `toMs`. */
 export function arrivalsOf(perSecond: number, fromMs: number, toMs: number, seed: number): number[] {
   const random = seededRandom(seed);
@@ -59,9 +82,7 @@ export function stepOf(
   seed: number,
 ): StepFigures {
   const arrivals = arrivalsOf(perSecond, -0.2 * stepMs, stepMs, seed);
-  const records = server(arrivals).map(({ firstMs, endMs }, index) =>
-    recordOf(index, arrivals[index]!, firstMs, endMs),
-  );
+  const records = server(arrivals).map((served, index) => recordOf(index, arrivals[index]!, served));
   const ramps = [{ name: 'step', fromMs: 0, toMs: stepMs, fromPerSecond: perSecond, toPerSecond: perSecond }];
   const slo = { name: 'slo', window: 'whole', objective };
   const run = factsOf({ load: { ramps }, faults: [], slos: [slo] } as never, [], records);
@@ -93,30 +114,36 @@ export function stepOf(
   );
 }
 
-function recordOf(index: number, scheduledMs: number, firstTokenMs: number, endMs: number): RequestRecord {
+function recordOf(index: number, scheduledMs: number, { firstMs, endMs, failed = false }: Served): RequestRecord {
+  const outcome = failed ? ('http-status' as const) : ('ok' as const);
   return {
-    ...{ index, scheduledMs, sentMs: scheduledMs, firstTokenMs, endMs, outcome: 'ok', status: 200 },
+    ...{
+      index,
+      scheduledMs,
+      sentMs: scheduledMs,
+      firstTokenMs: failed ? null : firstMs,
+      endMs,
+      outcome,
+      status: failed ? 503 : 200,
+    },
     ...{ promptTokens: 1, outputTokens: 1, stage: scheduledMs < 0 ? 'warm-up' : 'step', upstream: '', gaps: [] },
   };
 }
 
-/** Rate at which the quantile of the time to first token is the limit in the long run, by simulating it at length. */
+/** Rate at which just the allowed ratio of requests is slower than `limitMs` or rejected in the long run, by simulating it at length. */
 export function trueEdge(
   server: Server,
-  q: number,
+  allowed: number,
   limitMs: number,
   low: number,
   high: number,
-  lengthMs = 2e7,
+  lengthMs: number,
 ): number {
   for (let step = 0; step < 12; step += 1) {
     const rate = (low + high) / 2;
     const arrivals = arrivalsOf(rate, 0, lengthMs, 77);
-    const values = Float64Array.from(
-      server(arrivals).slice(1000),
-      ({ firstMs }, index) => firstMs - arrivals[index + 1000]!,
-    ).sort();
-    if (values[Math.ceil(q * values.length) - 1]! <= limitMs) low = rate;
+    const isBad = ({ firstMs, failed }: Served, index: number) => failed || firstMs - arrivals[index]! > limitMs;
+    if (server(arrivals).filter(isBad).length <= allowed * arrivals.length) low = rate;
     else high = rate;
   }
   return (low + high) / 2;
