@@ -1,7 +1,16 @@
 import type { RunDocument, SloResult, Verdict } from './run-document.ts';
 
 /** Names of the figures that variants are compared by, in the order of tables. */
-export const FIGURES = ['withinSlo', 'ttftP99', 'latencyP99', 'errors', 'replicaHours', 'oscillations'] as const;
+export const FIGURES = [
+  'withinSlo',
+  'ttftP99',
+  'latencyP99',
+  'errors',
+  'replicaHours',
+  'per1000Requests',
+  'perMillionTokens',
+  'oscillations',
+] as const;
 /** One of {@link FIGURES}. */
 export type FigureName = (typeof FIGURES)[number];
 
@@ -14,7 +23,10 @@ export interface Estimate {
   readonly samples: number;
 }
 
-/** Mean of the differences by seed to the first variant, in the unit of the figure; that of `replicaHours` in percent of the first's. */
+/** Figures that are costs: replica-hours, and dollars where prices are known. */
+export const COSTS = ['replicaHours', 'per1000Requests', 'perMillionTokens'] as const satisfies readonly FigureName[];
+
+/** Mean of the differences by seed to the first variant, in the unit of the figure; those of {@link COSTS} in percent of the first's. */
 export interface Difference extends Estimate {
   /** `none` where the interval includes 0, or where there is none. */
   readonly evidence: 'higher' | 'lower' | 'none';
@@ -67,6 +79,8 @@ export interface VariantsDocument {
   readonly versions: RunDocument['versions'];
   /** Deadlines of a request within its SLO, in words. */
   readonly deadlines: string;
+  /** The cost of the frontier: dollars per 1,000 requests where every variant has them. */
+  readonly cost: 'replicaHours' | 'per1000Requests';
   /** The P99 of the frontier. */
   readonly latency: 'ttftP99' | 'latencyP99';
   /** In the order of the scenario. */

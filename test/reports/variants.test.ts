@@ -125,6 +125,15 @@ describe('the figures of a run', () => {
     expect(figuresOf(judged, [], []).replicaHours).toBeNull();
   });
 
+  it('counts dollars where replicas have a price', () => {
+    const priced = { ...judged, stack: { ...judged.stack, inference: { pricePerHour: 3 } } } as typeof judged;
+    const found = figuresOf(priced, events, [record(1, 10), record(2, 10)]);
+    // 24 s at 3 $/h are 2 cents, for two requests.
+    expect(found.per1000Requests).toBeCloseTo(10, 1);
+    expect(found.perMillionTokens).toBeGreaterThan(0);
+    expect(figuresOf(judged, events, [record(1, 10)]).per1000Requests).toBeNull();
+  });
+
   it('counts a request that failed as slower than every other, and as one outside its SLO', () => {
     const records = Array.from({ length: 100 }, (_, index) => record(index, index < 90 ? 50 : 200));
     expect(figuresOf(judged, events, records)).toMatchObject({ withinSlo: 90, ttftP99: 200, errors: 0 });
@@ -154,7 +163,17 @@ describe('a comparison', () => {
         unit: 'ms',
       },
     ],
-    figures: { withinSlo: 99, ttftP99: 100, latencyP99: 500, errors: 0, replicaHours: 10, oscillations: 0, ...figures },
+    figures: {
+      withinSlo: 99,
+      ttftP99: 100,
+      latencyP99: 500,
+      errors: 0,
+      replicaHours: 10,
+      per1000Requests: null,
+      perMillionTokens: null,
+      oscillations: 0,
+      ...figures,
+    },
   });
   const noise = [0, 3, -2, 5, -4, 1];
   const variants = ['static', 'hpa', 'bad', 'dead'].map(name => ({
@@ -199,6 +218,29 @@ describe('a comparison', () => {
     ]);
     expect(of('bad').dominatedBy).toEqual({ name: 'hpa', evidence: true });
     expect(of('dead').dominatedBy).toBeUndefined();
+  });
+
+  it('compares dollars where all variants have them, replica-hours where one has none', () => {
+    expect(document.cost).toBe('replicaHours');
+    // Per completed request, what costs less an hour may cost more.
+    const prices: Record<string, number> = { static: 1, hpa: 2, bad: 3, dead: 4 };
+    const priced = runs.map(one => ({
+      ...one,
+      figures: { ...one.figures, per1000Requests: prices[one.variant]!, perMillionTokens: 5 },
+    }));
+    const dollars = compareVariants({ ...context, runs: priced });
+    expect(dollars.cost).toBe('per1000Requests');
+    expect(dollars.variants[1]).toMatchObject({
+      onFrontier: false,
+      dominatedBy: { name: 'static', evidence: true },
+      differences: { per1000Requests: { mean: 100, evidence: 'higher' } },
+    });
+    const page = renderVariantsHtml(dollars);
+    expect(page).toContain('$ per 1,000 requests');
+    expect(page).toContain('2 $');
+    expect(renderVariantsHtml(document)).not.toContain('1,000 requests');
+    const mixed = priced.map(one => (one.variant === 'bad' ? runs.find(same => same.variant === 'bad')! : one));
+    expect(compareVariants({ ...context, runs: mixed }).cost).toBe('replicaHours');
   });
 
   it('takes the exit code of the worst variant, and a failure that is expected for none', () => {

@@ -4,6 +4,7 @@ import { type Random, seededRandom } from '../../../harness/random.ts';
 import { rounded } from '../../rounding.ts';
 import type { RunDocument } from '../../store/run-document.ts';
 import {
+  COSTS,
   type Difference,
   type Estimate,
   FIGURES,
@@ -39,7 +40,7 @@ const BY_SEVERITY: readonly RunDocument['exitCode'][] = [130, 4, 1, 2, 0];
 
 /**
  * Compares variants over their seeds: a pure function, so that the same runs give the same document. A variant is on the frontier if no other
- * both costs less (replica-hours) and is faster (P99), and if its P99 is finite; one with a run that is invalid, crashed or missing is not
+ * both costs less (dollars per 1,000 requests where every variant has prices, else replica-hours) and is faster (P99), and if its P99 is finite; one with a run that is invalid, crashed or missing is not
  * compared.
  */
 export function compareVariants({ plan, variants, runs, interrupted, ...context }: Comparison): VariantsDocument {
@@ -50,11 +51,14 @@ export function compareVariants({ plan, variants, runs, interrupted, ...context 
   );
   const runsOf = (name: string) => ordered.filter(({ variant }) => variant === name);
   const latency = plan.load.workload.kind === 'http' ? 'latencyP99' : 'ttftP99';
+  const begun = variants.map(({ name }) => runsOf(name)).filter(own => own.length > 0);
+  const hasPrices = begun.length > 0 && begun.every(own => own.some(({ figures }) => figures.per1000Requests !== null));
+  const cost = hasPrices ? 'per1000Requests' : 'replicaHours';
   const comparable = variants.filter(
     ({ name }) =>
       runsOf(name).length === seeds.length && runsOf(name).every(run => run.verdict !== 'invalid' && run.exitCode < 4),
   );
-  const points = comparable.flatMap(({ name }) => pointOf(name, runsOf(name), latency));
+  const points = comparable.flatMap(({ name }) => pointOf(name, runsOf(name), cost, latency));
   const isServing = (own: readonly VariantRun[]) => own.every(({ figures }) => figures[latency] !== null);
   const above = dominators(points);
   const first = variants[0]!.name;
@@ -62,7 +66,7 @@ export function compareVariants({ plan, variants, runs, interrupted, ...context 
     const own = runsOf(variant.name);
     const dominating = above.get(variant.name)?.map(name => ({
       name,
-      evidence: isBetter(runsOf(name), own, latency, random.stream(`${name} ${variant.name}`)),
+      evidence: isBetter(runsOf(name), own, [cost, latency], random.stream(`${name} ${variant.name}`)),
     }));
     const by = dominating?.find(({ evidence }) => evidence) ?? dominating?.[0];
     return {
@@ -87,6 +91,7 @@ export function compareVariants({ plan, variants, runs, interrupted, ...context 
     interrupted,
     exitCode: interrupted ? 130 : worst(results.map(({ exitCode }) => exitCode)),
     deadlines: deadlinesText(plan),
+    cost,
     latency,
     variants: results,
     runs: ordered,
@@ -116,9 +121,9 @@ function each<Value>(of: (figure: FigureName) => Value): Readonly<Record<FigureN
   return Object.fromEntries(FIGURES.map(figure => [figure, of(figure)])) as Record<FigureName, Value>;
 }
 
-/** Point of the frontier; none where a run has no replicas. A P99 beyond every value in one run is so on average. */
-function pointOf(name: string, runs: readonly VariantRun[], latency: 'ttftP99' | 'latencyP99'): Point[] {
-  const costs = runs.flatMap(({ figures }) => figures.replicaHours ?? []);
+/** Point of the frontier; none where a run has no cost. A P99 beyond every value in one run is so on average. */
+function pointOf(name: string, runs: readonly VariantRun[], cost: FigureName, latency: FigureName): Point[] {
+  const costs = runs.flatMap(({ figures }) => figures[cost] ?? []);
   if (costs.length < runs.length) return [];
   return [{ name, cost: mean(costs), latency: mean(runs.map(({ figures }) => figures[latency] ?? Infinity)) }];
 }
@@ -144,7 +149,7 @@ function estimate(runs: readonly VariantRun[], figure: FigureName, random: Rando
   });
 }
 
-/** Differences of the second to the first, by seed; those of the cost in percent of it. */
+/** Differences of the second to the first, by seed; those of a cost in percent of it. */
 function difference(
   base: readonly VariantRun[],
   runs: readonly VariantRun[],
@@ -156,7 +161,7 @@ function difference(
     return other ? [[other.figures[figure], run.figures[figure]] as const] : [];
   });
   if (pairs.length === 0 || pairs.some(pair => pair.includes(null))) return null;
-  const isCost = figure === 'replicaHours';
+  const isCost = (COSTS as readonly FigureName[]).includes(figure);
   if (isCost && pairs.some(([before]) => before === 0)) return null;
   const found = meanInterval(
     pairs.map(([before, after]) => (isCost ? 100 * (after! / before! - 1) : after! - before!)),
@@ -176,11 +181,9 @@ function short(estimate: Estimate): Estimate {
 function isBetter(
   better: readonly VariantRun[],
   worse: readonly VariantRun[],
-  latency: 'ttftP99' | 'latencyP99',
+  figures: readonly FigureName[],
   random: Random,
 ): boolean {
-  const found = (['replicaHours', latency] as const).map(
-    figure => difference(worse, better, figure, random.stream(figure))?.evidence,
-  );
+  const found = figures.map(figure => difference(worse, better, figure, random.stream(figure))?.evidence);
   return found.includes('lower') && !found.includes('higher');
 }

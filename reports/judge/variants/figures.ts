@@ -7,6 +7,7 @@ import type { FigureName } from '../../store/variants-document.ts';
 import { turnsWithin } from '../elasticity/oscillations.ts';
 import { replicaMs } from '../elasticity/provision.ts';
 import { replicaEvents } from '../elasticity/replicas.ts';
+import { costResult } from '../elasticity/summary.ts';
 import { factsOf } from '../fold.ts';
 import { judgedSamples } from '../measure.ts';
 import { parseObjective } from '../objective.ts';
@@ -31,13 +32,15 @@ const HOUR_MS = 3_600_000;
  * | `ttftP99`, `latencyP99` | ms; a request that failed or was dropped is slower than every other |
  * | `errors` | % of the requests that failed or were dropped |
  * | `replicaHours` | hours that inference replicas existed during the load, from their start to their end, cold starts included |
+ * | `per1000Requests`, `perMillionTokens` | dollars of that time, at the prices of nodes or of replicas, by completed requests and by their tokens, of prompts and outputs; null without prices |
  * | `oscillations` | how often the desired number of inference replicas changed its direction |
  */
 export function figuresOf(plan: RunPlan, events: readonly TimedEvent[], records: readonly RequestRecord[]): RunFigures {
   const run = factsOf(plan, events, records);
   const whole = run.windows.find(({ name }) => name === 'whole');
   const none = { withinSlo: null, ttftP99: null, latencyP99: null, errors: null };
-  if (!whole) return { ...none, replicaHours: null, oscillations: null };
+  if (!whole) return { ...none, replicaHours: null, per1000Requests: null, perMillionTokens: null, oscillations: null };
+  const cost = costResult(run, whole.toMs);
   const requests = requestsIn(whole, run.records);
   const p99 = (metric: Deadline['metric']) => {
     const ms = judgedSamples({ metric }, requests).at(0.99);
@@ -52,6 +55,8 @@ export function figuresOf(plan: RunPlan, events: readonly TimedEvent[], records:
     latencyP99: p99('latency'),
     errors: percent(ended.filter(request => isFailure(request) || request.outcome === 'dropped').length),
     replicaHours: rounded(replicaHours(events, whole.toMs), 6),
+    per1000Requests: cost?.per1000Requests ?? null,
+    perMillionTokens: cost?.perMillionTokens ?? null,
     oscillations: plan.target === undefined ? turnsWithin(events, 0, whole.toMs).length : null,
   };
 }

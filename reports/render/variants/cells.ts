@@ -1,10 +1,11 @@
 import { MIN_VALUES } from '../../judge/variants/mean-interval.ts';
-import type {
-  Difference,
-  Estimate,
-  FigureName,
-  VariantResult,
-  VariantsDocument,
+import {
+  COSTS,
+  type Difference,
+  type Estimate,
+  type FigureName,
+  type VariantResult,
+  type VariantsDocument,
 } from '../../store/variants-document.ts';
 import { formatValue } from '../cells.ts';
 
@@ -22,6 +23,8 @@ export const COLUMNS: readonly FigureColumn[] = [
   { name: 'latencyP99', heading: 'P99 latency', unit: 'ms' },
   { name: 'errors', heading: 'Errors', unit: '%' },
   { name: 'replicaHours', heading: 'Replica-hours', unit: '' },
+  { name: 'per1000Requests', heading: '1,000 requests', unit: '$' },
+  { name: 'perMillionTokens', heading: 'A million tokens', unit: '$' },
   { name: 'oscillations', heading: 'Oscillations', unit: '' },
 ];
 
@@ -48,7 +51,7 @@ export function estimateText(estimate: Estimate | null, { name, unit }: FigureCo
  */
 export function differenceText(difference: Difference | null, { name, unit: own }: FigureColumn): string {
   if (difference === null) return 'not comparable';
-  const unit = name === 'replicaHours' ? '%' : own === '%' ? ' points' : own;
+  const unit = (COSTS as readonly FigureName[]).includes(name) ? '%' : own === '%' ? ' points' : own;
   const { mean, lower, upper, evidence } = difference;
   const signed = (value: number) => `${value < 0 ? '−' : '+'}${formatValue(Math.abs(value), unit)}`;
   if (lower === mean && upper === mean) return mean === 0 ? 'the same' : signed(mean);
@@ -95,13 +98,13 @@ export function resultText({ exitCode, expect }: VariantResult): string {
 }
 
 /** What all figures of a comparison mean, as sentences. */
-export function explanations({ seeds, deadlines, latency }: VariantsDocument): string[] {
+export function explanations({ seeds, deadlines, latency, cost }: VariantsDocument): string[] {
   const [first] = COLUMNS.filter(({ name }) => name === latency);
   return [
-    `SLO kept: requests that ${deadlines}, of all. P99: a request that failed or was dropped is slower than every other. Replica-hours: time of all inference replicas, cold starts included, in hours of the run. Oscillations: changes of the direction in which the number of replicas goes.`,
+    `SLO kept: requests that ${deadlines}, of all. P99: a request that failed or was dropped is slower than every other. Replica-hours: time of all inference replicas, cold starts included, in hours of the run.${cost === 'per1000Requests' ? ' Dollars: of nodes or replicas at their prices, by completed requests, and by their tokens of prompts and outputs.' : ''} Oscillations: changes of the direction in which the number of replicas goes.`,
     seeds.length < MIN_VALUES
       ? `${seeds.length === 1 ? 'One seed' : `${seeds.length} seeds`}: too few for an interval, so that nothing is shown to differ; ten make a good start (\`--seeds 10\`).`
       : `Means over ${seeds.length} seeds with 95 % intervals (studentised bootstrap), differences by seed to the first variant. Each interval holds by itself: of twenty, one may be wrong.`,
-    `A variant is dominated where another one has both fewer replica-hours and a lower ${first!.heading}.`,
+    `A variant is dominated where another one has both ${cost === 'per1000Requests' ? 'a lower cost of 1,000 requests' : 'fewer replica-hours'} and a lower ${first!.heading}.`,
   ];
 }

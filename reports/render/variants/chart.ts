@@ -29,7 +29,7 @@ interface Place {
  */
 export function frontierChart(document: VariantsDocument): Html | null {
   const places = document.variants.flatMap((variant, index): Place[] => {
-    const { replicaHours: cost, [document.latency]: latency } = variant.figures;
+    const { [document.cost]: cost, [document.latency]: latency } = variant.figures;
     if (!cost || !latency || variant.onFrontier === null) return [];
     const look = LOOKS[index % LOOKS.length]!;
     return [{ name: variant.name, look, cost, latency, words: frontierText(variant), isOn: variant.onFrontier }];
@@ -37,15 +37,17 @@ export function frontierChart(document: VariantsDocument): Html | null {
   if (places.length < 2) return null;
   const absent = document.variants.filter(({ name }) => !places.some(place => place.name === name));
   const heading = COLUMNS.find(({ name }) => name === document.latency)!.heading;
-  const label = `Replica-hours against ${heading}: ${places.map(({ name, cost, latency, words }) => `${name} ${quantity(cost.mean, '')} h, ${quantity(latency.mean, 'ms')}, ${words}`).join('; ')}`;
+  const costName = document.cost === 'per1000Requests' ? '$ per 1,000 requests' : 'Replica-hours';
+  const costUnit = document.cost === 'per1000Requests' ? '$' : '\u00a0h';
+  const label = `${costName} against ${heading}: ${places.map(({ name, cost, latency, words }) => `${name} ${formatCost(cost.mean, costUnit)}, ${quantity(latency.mean, 'ms')}, ${words}`).join('; ')}`;
   return html`<figure class="distribution">
-<figcaption><h3>${heading} <small>over replica-hours; lower left is better, the stairs are the frontier${absent.length > 0 && `; not drawn: ${absent.map(variant => `${variant.name} (${frontierText(variant)})`).join(', ')}`}</small></h3>
+<figcaption><h3>${heading} <small>over ${costName}; lower left is better, the stairs are the frontier${absent.length > 0 && `; not drawn: ${absent.map(variant => `${variant.name} (${frontierText(variant)})`).join(', ')}`}</small></h3>
 <ul class="legend">${places.map(({ name, look, words }) => html`<li>${sample({ kind: 'line', look })}<span>${name}: ${words}</span></li>`)}</ul></figcaption>
-<div class="plot">${SIZES.map(size => drawAt(places, size, label))}</div>
+<div class="plot">${SIZES.map(size => drawAt(places, size, label, costUnit))}</div>
 </figure>`;
 }
 
-function drawAt(places: readonly Place[], size: Size, label: string): Html {
+function drawAt(places: readonly Place[], size: Size, label: string, costUnit: string): Html {
   const right = size.width - size.right;
   const bottom = TOP + size.plotHeight;
   const costs = linearScale(Math.max(...places.map(({ cost }) => cost.upper ?? cost.mean)));
@@ -56,10 +58,15 @@ function drawAt(places: readonly Place[], size: Size, label: string): Html {
     x: cost => size.left + clip(costs.at(cost)) * (right - size.left),
     y: ms => bottom - clip(latencies.at(ms)) * size.plotHeight,
   };
-  const ticks = costs.ticks.map(at => ({ at, label: `${quantity(at, '')}\u00a0h` }));
+  const ticks = costs.ticks.map(at => ({ at, label: formatCost(at, costUnit) }));
   return html`<svg class="${size.name}" viewBox="0 0 ${size.width} ${bottom + BOTTOM}" role="img" aria-label="${label}">
 ${drawRows(latencies, 'ms', frame)}${drawColumns(ticks, frame)}${stairs(places, frame)}${places.map(place => point(place, frame))}
 </svg>`;
+}
+
+/** `$0.42`, or `12 h`. */
+function formatCost(value: number, unit: string): string {
+  return unit === '$' ? `$${quantity(value, '')}` : `${quantity(value, '')}${unit}`;
 }
 
 /** The edge of what is possible: from the fastest to the cheapest. */
