@@ -38,6 +38,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./capacity/command.ts')).defineCapacity,
   },
   {
+    call: 'tune [options] <what> <file>',
+    description: "find a cheaper configuration of your HorizontalPodAutoscaler that meets a scenario's SLOs",
+    load: async () => (await import('./tune/command.ts')).defineTune,
+  },
+  {
     call: 'list [options]',
     description: 'list the scenarios of the catalogue and the kinds of faults',
     load: async () => (await import('./list.ts')).defineList,

@@ -14,7 +14,8 @@ import { requirePlain } from './plain.ts';
 import { parseYaml } from './yaml.ts';
 
 const FIELD = 'stack.autoscaler';
-const MAX_BYTES = 256 * 1024;
+/** Maximum size of the file of an HPA. */
+export const MAX_BYTES = 256 * 1024;
 /** Of a policy, which is handed on in an environment variable. */
 const MAX_POLICY_BYTES = 64 * 1024;
 
@@ -121,8 +122,8 @@ function documentIn(written: string, folder: string): unknown {
   });
 }
 
-/** Names the file in what is wrong with it. */
-function inFile<T>(written: unknown, key: 'hpa' | 'policy', read: () => T): T {
+/** Names the file in what is wrong with it. @throws SquallError `BAD_AUTOSCALER` for any error of `read` */
+export function inFile<T>(written: unknown, key: 'hpa' | 'policy', read: () => T): T {
   try {
     return read();
   } catch (error) {

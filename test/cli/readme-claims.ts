@@ -55,6 +55,22 @@ export const CLAIMS: readonly Claim[] = [
   claim('npx squall capacity ./mine.yaml --target', 'e2e/capacity-target.test.ts', 'finds the capacity of a server'),
   claim('npx squall compare <a> <b>', 'e2e/variants.test.ts', 'has runs that can be compared by themselves'),
   claim('npx squall compare <base> <candidate>', 'e2e/variants.test.ts', 'has runs that can be compared by themselves'),
+  claim('npx squall tune hpa ./inference-hpa.yaml', 'e2e/tune.test.ts', 'finds one that costs less and keeps the SLOs'),
+  claim(
+    'Ctrl-C keeps the best file so far, which says that it is not confirmed',
+    'e2e/tune.test.ts',
+    'keeps the best file so far when it is interrupted',
+  ),
+  claim(
+    'it is dropped, these seeds become training seeds',
+    'scenarios/tune/search.test.ts',
+    'reject a point that the training seeds flatter',
+  ),
+  claim(
+    'less time gives the beginning of the same search',
+    'scenarios/tune/search.test.ts',
+    'runs the same in the same order for the same seed, and less of it in less time',
+  ),
   claim('npx squall k6-operator', 'load/k6/manifest.test.ts', 'prints a valid TestRun'),
   claim('npx squall doctor', 'e2e/without-redis.test.ts', 'doctor says what to do'),
   claim('npx squall doctor --target', 'e2e/doctor-target.test.ts', 'tells what a server speaks, in a few requests'),

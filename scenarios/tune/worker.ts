@@ -1,0 +1,4 @@
+import { serveOrders } from '../session/serve-orders.ts';
+import { runOnce } from './run-once.ts';
+
+serveOrders(runOnce);
