@@ -4,6 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { readHistory } from '../../harness/history.ts';
 import { attemptsOf, type RequestRecord, timeToFirstTokenMs } from '../../harness/requests.ts';
 import { readRequests } from '../../reports/store/requests-file.ts';
+import type { RunDocument } from '../../reports/store/run-document.ts';
 import type { ProofResult } from '../../scenarios/proof.ts';
 import { PROVABLE } from '../scenarios/virtual-catalog.ts';
 import { squall, temporaryFolder } from './squall.ts';
@@ -19,31 +20,52 @@ describe('the catalogue in virtual time', () => {
       timeout: 600_000,
     },
     async name => {
-      const folder = join(out.path, name);
-      const { code, stdout, stderr } = await squall([
-        'prove',
-        name,
-        '--platform',
-        'virtual',
-        '--out',
-        folder,
-        '--json',
-      ]);
-      expect(code, stderr).toBe(0);
-      const { proofs } = JSON.parse(stdout) as { proofs: ProofResult[] };
-      expect(proofs.length).toBeGreaterThan(0);
+      const nth = PROVABLE.indexOf(name) % PROCESSES;
+      proved[nth] ??= proveAll(
+        PROVABLE.filter((_, index) => index % PROCESSES === nth),
+        join(out.path, `${nth}`),
+      );
+      const { code, scenarios, stderr } = await proved[nth];
+      const proofs = scenarios.find(({ scenario }) => scenario === name)?.proofs ?? [];
+      expect(proofs.length, stderr).toBeGreaterThan(0);
       for (const { outcome, sentence } of proofs) expect(outcome, sentence).toBe('holds');
-      await more[name]?.(folder, proofs);
+      expect(code, stderr).toBe(0);
+      const runs = readdirSync(join(out.path, `${nth}`)).map(id => join(out.path, `${nth}`, id));
+      await more[name]?.(
+        runs.filter(run => documentOf(run).scenario === name),
+        proofs,
+      );
     },
   );
 });
 
+/** Each proves several scenarios, since a start takes as long as a small proof, and they are enough to keep all cores busy to the end. */
+const PROCESSES = 8;
+const proved: ReturnType<typeof proveAll>[] = [];
+
+async function proveAll(names: readonly string[], folder: string) {
+  const { code, stdout, stderr } = await squall([
+    'prove',
+    ...names,
+    '--platform',
+    'virtual',
+    '--out',
+    folder,
+    '--json',
+  ]);
+  const scenarios: { scenario: string; proofs: readonly ProofResult[] }[] = stdout ? [JSON.parse(stdout)].flat() : [];
+  return { code, scenarios, stderr };
+}
+
+function documentOf(run: string): RunDocument {
+  return JSON.parse(readFileSync(join(run, 'run.json'), 'utf8'));
+}
+
 /** What else is known of the runs of a scenario. */
-const more: Record<string, (folder: string, proofs: readonly ProofResult[]) => Promise<void>> = {
+const more: Record<string, (runs: readonly string[], proofs: readonly ProofResult[]) => Promise<void>> = {
   /** What keeps the replicas is on the time line: the metrics are unknown while they cannot be scraped, from one window of a rate on. */
-  async 'stale-metrics'(folder, [without]) {
-    const runs = readdirSync(folder).map(id => join(folder, id));
-    const run = runs.find(path => JSON.parse(readFileSync(join(path, 'run.json'), 'utf8')).id !== without!.run)!;
+  async 'stale-metrics'(runs, [without]) {
+    const run = runs.find(path => documentOf(path).id !== without!.run)!;
     const active = readHistory(join(run, 'events.ndjson')).filter(
       event => event.type === 'condition' && event.condition === 'ScalingActive' && event.atMs > 0,
     );
@@ -55,11 +77,9 @@ const more: Record<string, (folder: string, proofs: readonly ProofResult[]) => P
     expect(active[1]!.atMs).toBeLessThan(14_000);
   },
   /** Naive retries keep a service down after an outage is over, a budget lets it recover. */
-  async 'retry-storm'(folder, [without]) {
-    const runs = readdirSync(folder).map(id => join(folder, id));
-    const idOf = (run: string) => JSON.parse(readFileSync(join(run, 'run.json'), 'utf8')).id;
-    const naive = await stormOf(runs.find(run => idOf(run) === without!.run)!);
-    const budgeted = await stormOf(runs.find(run => idOf(run) !== without!.run)!);
+  async 'retry-storm'(runs, [without]) {
+    const naive = await stormOf(runs.find(run => documentOf(run).id === without!.run)!);
+    const budgeted = await stormOf(runs.find(run => documentOf(run).id !== without!.run)!);
     expect(naive.attempts).toBeGreaterThanOrEqual(3);
     expect(naive.goodput).toBeLessThan(0.5);
     expect(budgeted.attempts).toBeLessThanOrEqual(1.5);
