@@ -4,11 +4,12 @@ import { outcomeOf, type TuneResult } from '../../../scenarios/tune/outcome.ts';
 import { Pace } from '../../../scenarios/tune/pace.ts';
 import { type TuneRun, trialOf } from '../../../scenarios/tune/run-once.ts';
 
+const NO_PRICES = { per1000Requests: null, perMillionTokens: null };
 const CHANGE = { field: 'spec.minReplicas', own: '3', tuned: '2' };
 
 const runOf = (seed: number, replicaHours: number | null, dollars: number | null = null): TuneRun => ({
   ...{ seed, verdict: 'pass', exitCode: 0, reasons: [], slos: [], dollars },
-  figures: { withinSlo: 100, ttftP99: 1, latencyP99: 1, errors: 0, replicaHours, oscillations: 0 },
+  figures: { withinSlo: 100, ttftP99: 1, latencyP99: 1, errors: 0, replicaHours, oscillations: 0, ...NO_PRICES },
 });
 
 /** Costs of the tuned file, where those of the user's own are 10. */
