@@ -82,7 +82,7 @@ const unit = [
   'test/stack/gateway/connections/{addresses,connections}.test.ts',
   'test/stack/gateway/forward/{deadlines,output,queue,queue-spread}.test.ts',
   'test/stack/gateway/http/{authentication,json-depth,trace-context}.test.ts',
-  'test/stack/gateway/identity/{keys,requests,revocations,token-endpoint}.test.ts',
+  'test/stack/gateway/identity/{fuzz,keys,requests,revocations,token-endpoint}.test.ts',
   'test/stack/gateway/audit/*.test.ts',
   'test/stack/gateway/guard/{secrets,response-filter}.test.ts',
   'test/stack/gateway/limits/limiter.test.ts',

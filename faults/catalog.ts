@@ -6,8 +6,8 @@ import type { Attack } from './slow-http/attack.ts';
 import { attackFault } from './slow-http/attacker/attack-fault.ts';
 import { boundaryOf, named, zoneOf } from './zones.ts';
 
-const ROOMS = ['.', 'dependency', 'engine', 'network', 'node', 'slow-http'];
-const NOT_PACKAGES = new Set(['catalog', 'fault', 'probe', 'zones']);
+const ROOMS = ['.', 'dependency', 'engine', 'identity', 'network', 'node', 'slow-http'];
+const NOT_PACKAGES = new Set(['catalog', 'fault', 'intruder', 'probe', 'zones']);
 
 /** All kinds of faults: one per file in the folders below `faults/` that exports a `fault` or an `attack`. */
 export const faultPackages: readonly FaultPackage[] = await loadPackages();

@@ -6,7 +6,7 @@ import type { ShortRequest, ShortResponse } from './host/send.ts';
 import type { NameLookUp } from './host/target.ts';
 import type { Trace, TraceRequest } from './host/trace.ts';
 import type { EntryCertificate } from './http/entry-certificate.ts';
-import type { Login } from './http/login.ts';
+import type { Login, TokenLogin } from './http/login.ts';
 import type { FaultPlan, LoadPlan } from './plan.ts';
 import type { AttackOutcome, ConnectionCounts, LoadNote, Refusals } from './requests.ts';
 import type { Partition } from './segment.ts';
@@ -121,6 +121,8 @@ export interface RunningStack extends AsyncDisposable {
   readonly iOwnThisTarget?: boolean;
   /** `Authorization` header of clients; empty for none. */
   readonly authorization: string;
+  /** How clients exchange the API key of {@link authorization} for tokens. @default they send it */
+  readonly login?: TokenLogin | undefined;
   /** Token with which the stack's services can be changed, see `stack/token.ts`; absent where Squall starts none. */
   readonly token?: string;
   /** Login that the stack's Prometheus requires, also behind its link; absent where there is none. */
@@ -145,8 +147,11 @@ export interface RunningStack extends AsyncDisposable {
   probe(target: Link | Replica, path: string, signal: AbortSignal): Promise<Probe>;
   /** Records a connection to a link from its beginning to its end, from the same network. @throws the signal's reason on abort */
   trace(link: Link, request: TraceRequest, signal: AbortSignal): Promise<Trace>;
-  /** Sends a request directly to a replica, from the same network. @throws as {@link probe}; absent where there are no replicas */
-  send?(replica: Replica, request: ShortRequest, signal: AbortSignal): Promise<ShortResponse>;
+  /**
+   * Sends a request directly to a replica, from the same network. @throws as {@link probe}; absent where there are no replicas
+   * @param listener one of its additional listeners. @default its own address
+   */
+  send?(replica: Replica, request: ShortRequest, signal: AbortSignal, listener?: string): Promise<ShortResponse>;
   /** Refusals so far, from the log of the fault proxy; absent without one. */
   refusals?(): readonly Refusals[];
   /** Also kills the process group of `pid` if the harness dies without stopping the stack. */
@@ -227,6 +232,8 @@ export interface LoadJob {
   readonly lookUp?: NameLookUp;
   readonly tls?: ClientTls;
   readonly authorization: string;
+  /** See {@link RunningStack.login}. */
+  readonly login?: TokenLogin;
   /** File to which to append request records, one JSON object per line: `requests.ndjson`; further workers use `requests.2.ndjson` … */
   readonly journalPath: string;
   readonly logPath: string;

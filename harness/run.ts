@@ -167,6 +167,7 @@ function jobOf<Topology>({ plan, environment, directory }: RunParts<Topology>, s
     ...(lookUp && { lookUp }),
     ...(tls && { tls }),
     authorization: stack.authorization,
+    ...(stack.login && { login: stack.login }),
     journalPath: `${directory}/requests.ndjson`,
     logPath: `${directory}/load.log`,
   };

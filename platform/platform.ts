@@ -118,6 +118,7 @@ class Stack {
       entries: entries.map(address => `http${certificate ? 's' : ''}://${address}`),
       entryCertificate: certificate,
       authorization: this.#topology.authorization,
+      login: this.#topology.login,
       token,
       prometheusLogin: this.#topology.prometheusLogin,
       proxyApiUrl: proxy.apiUrl,
@@ -135,8 +136,10 @@ class Stack {
         const place = request.behind ? where.replica(to) : where.link(name);
         return this.#driver.trace(`${protocol}://${place}${request.path}`, request, traceSignal);
       },
-      send: ({ url }, request, sendSignal) =>
-        this.#driver.send(url, { ...request, headers: tokenHeaders(token) }, sendSignal),
+      send: ({ name, url }, request, sendSignal, listener) => {
+        const origin = listener === undefined ? url : `http://${this.#driver.where.replica(name, listener)}`;
+        return this.#driver.send(origin, { ...request, headers: tokenHeaders(token) }, sendSignal);
+      },
       refusals: () => refusalsIn(join(directory, `${PROXY}.log`)),
       loadStarts: startAtMs => scaling.loadStarts(startAtMs),
       protect: pid => watchdog.register({ kind: 'process-group', pgid: pid }),

@@ -73,8 +73,9 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   if (external && metrics.length === 0) requireOutsideObjectives(scenario.slos);
   const load = settleEngine(
     compileLoad(scenario.load, { defaultModel, folder, base: external?.base, environment }),
-    scenario.slos,
+    scenario,
     options,
+    topology.login !== undefined,
   );
   const faults = (external ? faultsOnTarget(scenario.faults) : scenario.faults).map((fault, index) =>
     compileFault(fault, index, topology, platform),
@@ -170,9 +171,9 @@ function targetOf({ authorization }: External): TestedSystem {
 }
 
 /** Chooses the engine for `auto`, and checks that it supports the load and the SLOs. */
-function settleEngine(load: LoadPlan, slos: ResolvedScenario['slos'], options: CompileOptions): LoadPlan {
+function settleEngine(load: LoadPlan, { slos }: ResolvedScenario, options: CompileOptions, login: boolean): LoadPlan {
   const { workers = 1, segment, external } = options;
-  const context = { hasWorkers: workers > 1, isSegment: segment !== undefined, target: external?.url };
+  const context = { hasLogin: login, hasWorkers: workers > 1, isSegment: segment !== undefined, target: external?.url };
   const chosen = options.platform === 'virtual' ? 'stream' : chooseEngine(load, slos, context);
   const engine = load.engine === 'auto' ? chosen : (load.engine as EngineName);
   const [unsupported] = unsupportedBy(engine, load, slos, context);

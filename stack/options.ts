@@ -5,6 +5,7 @@ import { edgeOptionsSchema } from './edge/options.ts';
 import { admissionSchema, entitlementSchema, keysSchema } from './gateway/admission/config.ts';
 import { cacheSchema } from './gateway/cache/config.ts';
 import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
+import { identitySchema } from './gateway/identity/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
 import { inferenceConfigSchema } from './inference/config.ts';
 import { prometheusOptionsSchema } from './observability/options.ts';
@@ -79,6 +80,15 @@ const gatewayOptions = gatewayConfigSchema
       ])
       .default('off')
       .describe('cache of responses, in the Redis of the stack; needs `redis`'),
+    identity: z
+      .union([
+        z.literal('off'),
+        identitySchema.omit({ keys: true, clients: true, redis: true }).extend({ redisTimeoutMs: redisTimeoutSchema }),
+      ])
+      .default('off')
+      .describe(
+        'short-lived tokens instead of API keys, see docs/gateway-identity.md; revocations and used proofs are shared through the Redis of the stack',
+      ),
     queue: z
       .union([z.literal('off'), queueSchema])
       .optional()

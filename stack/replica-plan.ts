@@ -74,6 +74,8 @@ export interface TopologyParts {
   readonly seed: number;
   /** SHA-256 of each accepted API key, in hex. */
   readonly apiKeyHashes: readonly string[];
+  /** Private key with which gateways sign tokens, in PEM; absent where they accept API keys only. */
+  readonly signingKeys?: string;
   /** Password of the services' Redis user. */
   readonly redisPassword: string;
   /** Encrypts the entries of the gateways' cache: 64 hex digits; undefined where it is off. */

@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { SecretBytes } from '../harness/host/secrets.ts';
-import type { Login } from '../harness/http/login.ts';
+import type { Login, TokenLogin } from '../harness/http/login.ts';
+import { newProofKey } from '../harness/http/proof.ts';
 import { maxInference } from './autoscaler/bounds.ts';
 import { autoscalerReplica } from './autoscaler/replica.ts';
 import { type CapacityPlan, capacityPlan } from './capacity/spec.ts';
 import { controlReplica } from './control/replica.ts';
 import { makeAuthority } from './edge/certificates.ts';
 import { type EntryAuthority, edgeReplica } from './edge/replica.ts';
+import { TOKEN_PATH } from './gateway/identity/config.ts';
 import { gatewayReplica } from './gateway/replica.ts';
 import { inferenceReplica } from './inference/replica.ts';
 import { numbered, zonesNamed } from './naming.ts';
@@ -50,6 +52,8 @@ export interface Topology {
   readonly links: readonly LinkPlan[];
   /** Clients' `Authorization` header. */
   readonly authorization: string;
+  /** How clients exchange their API key for tokens; absent where they send it. */
+  readonly login?: TokenLogin;
   /** Authority of the edge's certificate, if clients connect over TLS; created on first use. */
   readonly entryAuthority?: EntryAuthority;
   /** Login of the stack's Prometheus, if it has one. */
@@ -83,13 +87,16 @@ export function topologyOf(
   seed: number,
   { secret, now, apiKey = `sk-${secret(24).toString('hex')}`, clientKeys = [] }: TopologySecrets,
 ): Topology {
+  const { identity } = options.gateway;
+  const redisPassword = newToken(secret);
   const parts: TopologyParts = {
     options,
     timeScale,
     seed,
     apiKeyHashes: [apiKey, ...clientKeys].map(key => createHash('sha256').update(key).digest('hex')),
-    redisPassword: newToken(secret),
+    redisPassword,
     cacheKey: options.gateway.cache === 'off' ? undefined : secret(32).toString('hex'),
+    ...(identity !== 'off' && { signingKeys: newProofKey(secret) }),
     zones: zonesNamed(options.zones),
   };
   const { gateway, edge, redis, prometheus, control, autoscaler, capacity } = options;
@@ -116,10 +123,16 @@ export function topologyOf(
     replicas,
     links: [...entryLinks(parts), ...serviceLinks(replicas), ...operatorLinks(replicas)],
     authorization: `Bearer ${apiKey}`,
+    ...(identity !== 'off' && identity.bearer !== 'keys' && { login: loginOf(identity.bearer, secret) }),
     ...(entryAuthority ? { entryAuthority } : {}),
     ...(prometheusLogin ? { prometheusLogin } : {}),
     ...(capacity === 'off' ? {} : { capacity: capacityPlan(capacity, parts) }),
   };
+}
+
+/** Clients bind their tokens to a key of their own, unless bearers are accepted. */
+function loginOf(bearer: 'off' | 'tokens', secret: SecretBytes): TokenLogin {
+  return { path: TOKEN_PATH, ...(bearer === 'off' && { proofKey: newProofKey(secret) }) };
 }
 
 /** Names of all links, as used in faults. */

@@ -25,7 +25,7 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   http: ['createServer', 'ServerResponse', 'validateHeaderValue'],
   crypto: [
     ...['createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'hash', 'hkdfSync', 'timingSafeEqual'],
-    'X509Certificate',
+    ...['X509Certificate', 'createPrivateKey', 'createPublicKey', 'sign'],
   ],
   undici: ['Agent', 'Pool'],
   ioredis: ['AbstractConnector', 'Redis'],

@@ -4,7 +4,7 @@ import type { Network } from './network.ts';
 
 /** A short request with a JSON body. */
 export interface ShortRequest {
-  readonly method: 'POST' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   /** In addition to those of the body. @default none */
   readonly headers?: Readonly<Record<string, string>>;

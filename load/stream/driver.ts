@@ -11,6 +11,7 @@ import { DueQueue } from './due-queue.ts';
 import type { Pacer } from './pacer.ts';
 import { Notes } from './response/notes.ts';
 import { RetryPolicy } from './retry.ts';
+import { SignIn } from './sign-in.ts';
 import { StreamOptions } from './stream-options.ts';
 import { tally } from './tally.ts';
 import type { RequestTask, Target } from './task.ts';
@@ -56,6 +57,7 @@ export class LoadDriver {
   readonly #users: Users | undefined;
   readonly #turns: TurnMaker;
   readonly #retry: RetryPolicy | null;
+  readonly #signIn: SignIn | undefined;
   readonly #endMs: number;
   readonly #later = new DueQueue<() => void>();
   readonly #active = new Set<ClientRequest>();
@@ -76,6 +78,7 @@ export class LoadDriver {
     this.#job = job;
     this.#options = options;
     this.#targets = openTargets(job, options.machine);
+    this.#signIn = SignIn.of(job, options.machine, options.log);
     this.#partition = job.partition ?? WHOLE;
     this.#maxInFlight = partOf(plan.maxInFlight, this.#partition);
     this.#schedule = arrivalsOf(scheduled(plan, seed), this.#partition);
@@ -99,6 +102,11 @@ export class LoadDriver {
     return addConnections(this.#targets.map(({ connections }) => connections.counts));
   }
 
+  /** Exchanges API keys for tokens, where the job says so; before the start is chosen. @throws SquallError `NO_TOKEN` */
+  async signIn(): Promise<void> {
+    await this.#signIn?.open();
+  }
+
   /**
    * Resolves when nothing more is due and every request has its outcome. Call it once.
    * @param startAtMs start of the run on the clock
@@ -109,6 +117,7 @@ export class LoadDriver {
     this.#pacer = pacer;
     this.#startDue();
     await this.#done.promise;
+    this.#signIn?.close();
   }
 
   progress(): LoadProgress {
@@ -119,6 +128,7 @@ export class LoadDriver {
   /** Stops sending and interrupts the requests in flight; {@link run} then resolves. */
   stop(): void {
     this.#stopped = true;
+    this.#signIn?.close();
     this.#next = { done: true, value: undefined };
     this.#later.clear();
     for (const request of [...this.#active]) request.cut('interrupted');
@@ -159,7 +169,7 @@ export class LoadDriver {
     const options: ClientRequestOptions = {
       context: {
         ...{ clock, startAtMs: this.#startAtMs, idleTimeoutMs, firstTokenTimeoutMs, firstToken },
-        ...{ notes: this.#notes, streamOptions: this.#streamOptions, upstreamHeader },
+        ...{ notes: this.#notes, streamOptions: this.#streamOptions, upstreamHeader, signIn: this.#signIn },
       },
       target: attempt => this.#targets[(index + attempt) % this.#targets.length]!,
       retry: this.#retry,

@@ -15,7 +15,9 @@ const worker = loadProcess({ prepare, job: drive, progress: () => running?.progr
 /** Reading a trace may take seconds and would delay every due request, so it is done before the start is chosen. */
 async function prepare(job: LoadJob): Promise<void> {
   const journal = openJournal(job.journalPath, worker.die);
-  prepared.resolve({ journal, load: new LoadDriver(job, { machine: thisMachine, journal, pacer: startPacer, log }) });
+  const load = new LoadDriver(job, { machine: thisMachine, journal, pacer: startPacer, log });
+  await load.signIn();
+  prepared.resolve({ journal, load });
   worker.ready();
 }
 

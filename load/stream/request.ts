@@ -8,6 +8,7 @@ import { sentenceOf } from './response/oddities.ts';
 import { isExpectedStatus } from './response/plain-reader.ts';
 import { RequestNotes } from './response/request-notes.ts';
 import { Response } from './response/response.ts';
+import type { SignIn } from './sign-in.ts';
 import type { StreamOptions } from './stream-options.ts';
 import type { RequestTask, Target } from './task.ts';
 import type { Connection, Exchange } from './wire/connection.ts';
@@ -37,6 +38,8 @@ export interface RequestContext {
   readonly firstTokenTimeoutMs?: number | undefined;
   readonly notes: Notes;
   readonly streamOptions: StreamOptions;
+  /** Where clients exchange their API keys for tokens. */
+  readonly signIn?: Pick<SignIn, 'headers'> | undefined;
   /** Called once, when the first token has arrived. */
   firstToken(latencyMs: number): void;
   /** Called once per attempt, with its record as if it were the only one. `cause` explains a transport failure. */
@@ -99,8 +102,10 @@ export class StreamRequest implements Exchange {
   }
 
   send(): void {
-    const request = { ...this.task, path: this.#route.path, body: this.#body };
-    const text = requestText(request, '', this.#target.connections.host, !this.#connection.isLast);
+    const { host, origin } = this.#target.connections;
+    const { path } = this.#route;
+    const headers = this.#context.signIn?.headers(this.task, origin + path) ?? this.task.headers;
+    const text = requestText({ ...this.task, path, headers, body: this.#body }, '', host, !this.#connection.isLast);
     this.#connection.send(text, this.task.method === 'HEAD', this);
   }
 

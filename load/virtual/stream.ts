@@ -21,6 +21,7 @@ export function inProcessStream(machine: Machine): LoadEngine {
       const journal = openJournal(job);
       const log = (line: string) => appendFileSync(job.logPath, `${line}\n`);
       const load = new LoadDriver(job, { machine, journal, pacer: async onDue => clockPacer(machine, onDue), log });
+      await load.signIn();
       const startAtMs = chooseStart();
       const run = async () => {
         await load.run(startAtMs);

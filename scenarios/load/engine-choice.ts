@@ -19,6 +19,8 @@ interface EngineContext {
   readonly hasWorkers: boolean;
   /** Whether the run generates one segment of the load. */
   readonly isSegment: boolean;
+  /** Whether clients exchange their API key for tokens. @default false */
+  readonly hasLogin?: boolean;
   /** URL of the target; undefined for a stack that Squall starts. */
   readonly target: string | undefined;
 }
@@ -40,7 +42,7 @@ export function unsupportedBy(
   engine: EngineName,
   load: LoadPlan,
   slos: Slos,
-  { hasWorkers, isSegment, target }: EngineContext = DEFAULT_CONTEXT,
+  { hasWorkers, isSegment, target, hasLogin = false }: EngineContext = DEFAULT_CONTEXT,
 ): Unsupported[] {
   const can = CAPABILITIES[engine];
   const unsupported: Unsupported[] = [];
@@ -61,6 +63,8 @@ export function unsupportedBy(
   require(can.workers || !hasWorkers, 'load.engine', forWorkers, engine);
   const forSegments = '`stream` or `k6` for --segment, which is not available';
   require(can.segments || !isSegment, 'load.engine', forSegments, engine);
+  const forLogin = '`stream`, which gets the tokens that `stack.gateway.identity` requires, not one';
+  require(engine === 'stream' || !hasLogin, 'load.engine', forLogin, engine);
   const isReachable = target === undefined || can.targets(new URL(target));
   require(isReachable, 'load.engine', '`stream` for an https --target of this kind', engine);
   for (const { field, expected, found } of can.unsupported(load)) require(false, field, expected, found);

@@ -5,6 +5,7 @@ import { controlLink } from '../control/replica.ts';
 import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
+import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
 import { CACHE_KEY_VARIABLE } from './cache/config.ts';
 import type { GatewayConfigInput } from './config.ts';
 
@@ -21,6 +22,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     limits: _limits,
     admission: _admission,
     cache: _cache,
+    identity: _identity,
     ...behaviour
   } = options.gateway;
   const zone = zoneOf(name, zones);
@@ -31,7 +33,8 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
   }));
   const toControl = controlLink('gateway', zone, parts);
   const toRedis = linkName('gateway', zone, 'redis', zones);
-  const configOf = (links: Addresses['links']): GatewayConfigInput => ({
+  const hasIdentity = options.gateway.identity !== 'off';
+  const configOf = ({ links, listeners }: Addresses): GatewayConfigInput => ({
     ...behaviour,
     name,
     // A chain of its own.
@@ -54,6 +57,8 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     limits: limitsOf(parts, links[toRedis]),
     admission: admissionOf(parts),
     cache: cacheOf(parts, links[toRedis]),
+    identity: identityOf(parts, links[toRedis]),
+    admin: hasIdentity ? { listen: listeners.admin! } : 'off',
   });
   return {
     name,
@@ -69,12 +74,29 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
       ...(control === 'off' ? [] : [toControl]),
       ...(options.redis === 'off' ? [] : [toRedis]),
     ],
-    environment: ({ listen, links }: Addresses) => ({
-      LISTEN: listen,
-      GATEWAY_CONFIG: JSON.stringify(configOf(links)),
+    ...(hasIdentity && { listeners: ['admin'] }),
+    environment: (addresses: Addresses) => ({
+      LISTEN: addresses.listen,
+      GATEWAY_CONFIG: JSON.stringify(configOf(addresses)),
+      ...(hasIdentity && { GATEWAY_SIGNING_KEYS: parts.signingKeys!, [ADMIN_TOKEN_VARIABLE]: addresses.token }),
       ...(parts.cacheKey === undefined ? {} : { [CACHE_KEY_VARIABLE]: parts.cacheKey }),
     }),
   };
+}
+
+/**
+ * Identity of one gateway. Its signing keys are in the environment, as all secrets are.
+ * @param redis address of the link to Redis; undefined without one
+ */
+function identityOf(
+  { options, redisPassword }: TopologyParts,
+  redis: string | undefined,
+): GatewayConfigInput['identity'] {
+  const { identity } = options.gateway;
+  if (identity === 'off') return 'off';
+  const { redisTimeoutMs: timeoutMs, ...rest } = identity;
+  if (redis === undefined) return rest;
+  return { ...rest, redis: { url: redisUrl(redisPassword, redis), timeoutMs } };
 }
 
 /**

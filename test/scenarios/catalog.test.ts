@@ -76,6 +76,8 @@ it.each(
 const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A1.1': ({ takesAway }) => takesAway(/^faults\.\w+\.kind$/),
   'A1.4': ({ takesAway }) => takesAway(/^stack\.edge\.maxUserAgentBytes$/),
+  'A2.1': ({ takesAway, hasFault }) =>
+    takesAway(/^stack\.gateway\.identity\./) || (takesAway(/^stack\.redis$/) && hasFault(/^key-revoked$/, /^gateway/)),
   'A2.2': ({ takesAway }) => takesAway(/^stack\.gateway\.limits\./),
   'A2.3': ({ takesAway }) => takesAway(/^stack\.gateway\.admission(\.|$)/),
   'A2.4': ({ takesAway }) => takesAway(/^stack\.gateway\.breaker$/),

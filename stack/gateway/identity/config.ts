@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { networkSchema } from '../../service-config.ts';
 
+/** Path of the token endpoint. */
+export const TOKEN_PATH = '/oauth/token';
+
 const off = z.literal('off');
 const positiveMs = z.number().positive().max(86_400_000);
 const sha256 = z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be a SHA-256 in hex');

@@ -1,5 +1,6 @@
 import { sendJson } from '../http/api-error.ts';
 import type { Stage } from '../http/exchange.ts';
+import { TOKEN_PATH } from './config.ts';
 import { type EndpointContext, revokeStage, tokenStage } from './token-endpoint.ts';
 
 /** How long others may keep the published keys, in s: shorter than anyone would wait to use a new one. */
@@ -15,7 +16,7 @@ export function identityRoutes(
     sendJson(exchange.response, 200, body, [...exchange.headers(), ...caching]);
   };
   return [
-    ['/oauth/token', { method: 'POST', stages: [tokenStage(context)] }],
+    [TOKEN_PATH, { method: 'POST', stages: [tokenStage(context)] }],
     ['/oauth/revoke', { method: 'POST', stages: [revokeStage(context)] }],
     ['/.well-known/jwks.json', { method: 'GET', stages: [keys] }],
   ];
