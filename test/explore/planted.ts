@@ -86,9 +86,9 @@ export const PLANTED: readonly PlantedBug[] = [
   },
   {
     name: 'a double release of what is in flight',
-    file: 'stack/gateway/forward/attempt.ts',
-    line: 'this.#upstream.inFlight -= 1;',
-    replacement: "this.#upstream.inFlight -= result.kind === 'failed' ? 2 : 1;",
+    file: 'stack/gateway/forward/forward.ts',
+    line: 'upstream.inFlight -= 1;',
+    replacement: "upstream.inFlight -= result.kind === 'failed' ? 2 : 1;",
     breaks: 'everything-is-released',
     shows: shown(
       [
@@ -167,7 +167,7 @@ export const PLANTED: readonly PlantedBug[] = [
   },
   {
     name: 'limits that give their store up',
-    file: 'stack/gateway/limits/redis-buckets.ts',
+    file: 'stack/redis/connector.ts',
     line: 'retryStrategy: () => RECONNECT_DELAY_MS,',
     replacement: 'retryStrategy: times => (times > 3 ? null : RECONNECT_DELAY_MS),',
     breaks: 'every-replica-is-back',

@@ -24,7 +24,7 @@ const LOGIN = { username: 'squall', password: 'a-password-for-tests-only' };
 const NAMES = ['inference-1', 'inference-2', 'gateway-1'];
 
 /** Load of the replicas, of which the test decides; `q`: length of the queue of each. */
-const load = { requestsPerSecond: 100, slowRatio: 0, q: 4, down: '' };
+const load = { requestsPerSecond: 105, slowRatio: 0, q: 4, down: '' };
 let [requests, slow, countedMs] = [0, 0, performance.now()];
 
 function change(to: Partial<typeof load>): void {
@@ -171,13 +171,13 @@ describe.skipIf(Boolean(noPrometheus))(`an autoscaler on a real Prometheus ${noP
 
   it('wants the same replicas as one that scrapes, at each level of the load, and on the way within a scrape interval', async () => {
     const sinceMs = performance.now();
-    // 300 requests a second of two replicas and a gateway / 37, and P90 0.09 / 0.07.
+    // 315 requests a second of two replicas and a gateway / 37 are 8.5, so that what a busy machine counts a little late is still 9; and P90 0.09 / 0.07.
     change({ q: 2 });
     await sleep(3500);
     expect(settled()).toMatchObject({ rate: [9, 9], quantile: [2, 2] });
-    change({ requestsPerSecond: 220, slowRatio: 0.2 });
+    change({ requestsPerSecond: 216, slowRatio: 0.2 });
     await settles({ rate: [18, 18], quantile: [8, 8] });
-    change({ requestsPerSecond: 30, slowRatio: 0 });
+    change({ requestsPerSecond: 31, slowRatio: 0 });
     await settles({ rate: [3, 3], quantile: [2, 2] });
     for (const name of ['rate', 'quantile']) {
       const [scraped, read] = SOURCES.map(source => decided.get(`${name} ${source}`)!);
@@ -203,7 +203,7 @@ describe.skipIf(Boolean(noPrometheus))(`an autoscaler on a real Prometheus ${noP
   }, 20_000);
 
   it('keeps the replicas while Prometheus is away, and says why', async () => {
-    change({ requestsPerSecond: 220, q: 2 });
+    change({ requestsPerSecond: 216, q: 2 });
     await settles({ rate: [18, 18] });
     const before = settled();
     await prometheus[Symbol.asyncDispose]();

@@ -124,8 +124,8 @@ async function inPage({ url, mode, key, model, messages }: Record<string, unknow
       }
     }
   } catch {
-    // Where it broke off, the last event says why.
+    // The last event says why, unless the end of the connection overtook it, as it may in a browser.
+    return tell({ code: /"code":"(\w+)"/.exec(body)?.[1] ?? 'upstream_reset' });
   }
-  const code = /"code":"(\w+)"/.exec(body)?.[1];
-  return tell(code === undefined ? {} : { code });
+  return tell({});
 }
