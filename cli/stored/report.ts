@@ -1,9 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { interruptible } from '../../harness/host/interrupts.ts';
 import { pathFrom } from '../../harness/input/files.ts';
+import { withSlos } from '../../reports/judge/asked.ts';
 import { type JudgeInput, judge } from '../../reports/judge/judge.ts';
 import { ARTIFACTS, publish, readRun } from '../../reports/publish.ts';
 import type { RenderInput } from '../../reports/store/run-document.ts';
@@ -28,9 +29,17 @@ export function defineReport(command: Command): void {
 export function defineRecheck(command: Command): void {
   withOut(command)
     .argument('<run>', RUN)
+    .addOption(
+      new Option(
+        '--slo <objective>',
+        'judge this instead of its own SLOs, e.g. "p99(ttft, class vip) <= 500 ms in fault:kill" (repeatable)',
+      )
+        .argParser((value: string, before: string[]) => [...before, value])
+        .default([], 'those of the run'),
+    )
     .option(...JSON_FLAG)
-    .action(async (run: string, { json, out }: { json?: boolean; out: string }) => {
-      const result = await judgeStored(requireRun(run, out), result => result);
+    .action(async (run: string, { json, out, slo }: { json?: boolean; out: string; slo: readonly string[] }) => {
+      const result = await judgeStored(requireRun(run, out), result => result, slo);
       if (json) printJson(result.document);
       else process.stdout.write(`${terminalSummary(result)}\n`);
       process.exitCode = result.document.exitCode;
@@ -40,15 +49,17 @@ export function defineRecheck(command: Command): void {
 /**
  * Judges a stored run, which somebody else may have made or changed.
  * @param use what becomes of the result
+ * @param slos to judge instead of its own, see `withSlos`
  * @throws SquallError `BAD_RUN` for records that cannot be those of a run
  */
 export async function judgeStored<Result>(
   directory: string,
   use: (result: RenderInput, input: JudgeInput) => Result,
+  slos: readonly string[] = [],
 ): Promise<Result> {
   try {
     return await interruptible(async () => {
-      const input = await readRun(directory);
+      const input = withSlos(await readRun(directory), slos);
       return use(judge(input), input);
     });
   } catch (error) {

@@ -68,6 +68,9 @@ describe('a comparison of variants, in virtual time', () => {
     expect(words.code).toBe(0);
     expect(words.stdout).toContain('✗ regression');
     expect(existsSync(words.stdout.trim().split(/\s+/).at(-1)!)).toBe(true);
+    const run = join(folder, document.runs[0]!.directory!);
+    expect((await squall(['recheck', run, '--slo', 'errors <= 1%', '--slo', 'p99(ttft) <= 10 s'])).code).toBe(0);
+    expect((await squall(['recheck', run, '--slo', 'p50(ttft) <= 1 ms'])).code).toBe(1);
     await expectRefusal(['compare', 'nowhere', ...args.slice(2)], 3, [/Expected a run directory/]);
   });
 
