@@ -1,5 +1,8 @@
 import { EdgePosterior, type Side, type Tally } from './edge-posterior.ts';
 
+/** Name of what limits a service whose lag grows, beside its SLOs. */
+export const LAG = 'growing lag';
+
 /** Tally of a step on the SLO with that measure. */
 export interface NamedTally extends Omit<Tally, 'value'> {
   readonly name: string;
@@ -200,7 +203,13 @@ class Course {
       const [lower, value, upper] = posterior.quantiles(quantiles) as [number, number, number];
       return { lower, value, upper, limitedBy };
     });
-    const first = edges.reduce((a, b) => ((side === 'below' ? b.value < a.value : b.value > a.value) ? b : a));
+    const earliest = (of: readonly Edge[]) =>
+      of.reduce((a, b) => ((side === 'below' ? b.value < a.value : b.value > a.value) ? b : a));
+    const found = earliest(edges);
+    // A lag says less than the SLO that it makes fail at about the same load.
+    const slos = edges.filter(edge => edge.limitedBy !== LAG && edge.lower <= found.upper && edge.upper >= found.lower);
+    const first =
+      found.limitedBy === LAG && slos.length > 0 ? { ...found, limitedBy: earliest(slos).limitedBy } : found;
     if (isWhole) {
       const settled = this.#settled();
       if (settled !== undefined) return { ...first, lower: settled, value: settled, upper: settled };

@@ -1,7 +1,7 @@
 import type { RunFacts } from '../../reports/judge/check.ts';
 import type { StepFigures } from '../../reports/store/capacity-document.ts';
 import type { RenderInput, TimelineSeries } from '../../reports/store/run-document.ts';
-import type { NamedTally } from './search.ts';
+import { LAG, type NamedTally } from './search.ts';
 import { isMet, tallyName, tallyOf } from './tally.ts';
 
 /** Limits of the gates on a generator: P99 of its lateness in ms, and cores in use, of each process. */
@@ -57,9 +57,6 @@ export function figuresOf(step: JudgedStep, overload: string | undefined, isOpen
     tokensPerSecond: tokens.reduce((sum, count) => sum + count, 0) / Math.max(1, tokens.length),
   };
 }
-
-/** Name of what limits a service whose lag grows, beside its SLOs. */
-export const LAG = 'growing lag';
 
 function overloadTally(hasLag: boolean): NamedTally {
   return { name: LAG, violations: hasLag ? 1 : 0, count: 1, allowed: 0.5 };

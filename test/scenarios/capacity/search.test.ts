@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Found, type Outcome, type SearchOptions, search } from '../../../scenarios/capacity/search.ts';
+import { type Found, LAG, type Outcome, type SearchOptions, search } from '../../../scenarios/capacity/search.ts';
 import { batchOf, boundedQueueOf, queueOf, type Server, stepOf, trueEdge } from './queue.ts';
 
 const OPTIONS = {
@@ -45,6 +45,29 @@ describe('a search of a server of known capacity', () => {
       expect(hits.every(({ edge: found }) => found!.limitedBy === objective)).toBe(true);
     },
   );
+});
+
+it.each([
+  ['the SLO that fails at about the same load', 101, 'slo'],
+  ['a lag that grows far below what the SLO allows', 400, LAG],
+])('is limited by %s', async (_, sloEdge, limitedBy) => {
+  const step: SearchOptions['step'] = async value => {
+    const lags = value > 100;
+    const tallies = [
+      {
+        name: 'slo',
+        violations: Math.round(1000 * Math.min(1, 0.01 * (value / sloEdge) ** 12)),
+        count: 1000,
+        allowed: 0.01,
+      },
+      { name: LAG, violations: Number(lags), count: 1, allowed: 0.5 },
+    ];
+    return { met: !lags && value <= sloEdge, isGeneratorLimit: false, tallies };
+  };
+  const { edge } = await search({ ...OPTIONS, step });
+  expect(edge!.limitedBy).toBe(limitedBy);
+  expect(edge!.lower).toBeLessThan(101);
+  expect(edge!.upper).toBeGreaterThan(95);
 });
 
 describe('a search with steps that are wrong', () => {
