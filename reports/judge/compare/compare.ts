@@ -20,7 +20,7 @@ import {
   type SimultaneousInterval,
   simultaneousIntervals,
 } from './bootstrap.ts';
-import { type Indicator, indicatorsOf } from './indicators.ts';
+import { type Indicator, indicatorsOf, keyOf } from './indicators.ts';
 import { planChanges } from './plan-changes.ts';
 import { figureOf, type Sampled, type Side, sideOf, supportOf } from './sampled.ts';
 
@@ -138,9 +138,8 @@ function unusable(runs: readonly ComparableRun[]): string[] {
 }
 
 function sharedIndicators(base: readonly ComparableRun[], candidate: readonly ComparableRun[]): Indicator[] {
-  const key = ({ name, window, class: of }: Indicator) => JSON.stringify([name, window, of]);
-  const theirs = new Set(indicatorsOf(candidate[0]!.facts.plan).map(key));
-  return indicatorsOf(base[0]!.facts.plan).filter(indicator => theirs.has(key(indicator)));
+  const theirs = new Set(indicatorsOf(candidate[0]!.facts.plan).map(keyOf));
+  return indicatorsOf(base[0]!.facts.plan).filter(indicator => theirs.has(keyOf(indicator)));
 }
 
 function hasSameSeeds(base: readonly ComparableRun[], candidate: readonly ComparableRun[]): boolean {

@@ -46,8 +46,12 @@ export function indicatorsOf({ slos, load }: Pick<RunPlan, 'slos' | 'load'>): In
     const name = /^(?:goodput|availability)/.test(statistic) ? `not ${statistic}` : statistic;
     return [{ name, window, class: slo.class, q: null, value }];
   });
-  const key = ({ name, window, class: of }: Indicator) => JSON.stringify([name, window, of]);
-  return [...new Map([...judged, ...usual].map(indicator => [key(indicator), indicator])).values()];
+  return [...new Map([...judged, ...usual].map(indicator => [keyOf(indicator), indicator])).values()];
+}
+
+/** What two indicators share that mean the same. */
+export function keyOf({ name, window, class: of }: Indicator): string {
+  return JSON.stringify([name, window, of]);
 }
 
 function quantile(measure: Measure, percentile: number, window: string): Indicator {
