@@ -25,6 +25,11 @@ export function parseObjective(text: string, checks: readonly Check[] = CHECKS):
   return { text, objective: { kind: check.kind, ...check.parse(statement) }, check };
 }
 
+/** `p99(ttft)` of `p99(ttft) <= 800 ms`; a text without a limit is its own. */
+export function statisticOf(objective: string): string {
+  return objective.split(/[<>]/, 1)[0]!.trim();
+}
+
 async function loadChecks(): Promise<Check[]> {
   const folder = new URL('./checks/', import.meta.url);
   const modules = await Promise.all(

@@ -1,5 +1,5 @@
+import { statisticOf } from '../../reports/judge/objective.ts';
 import type { CapacityDocument, CapacityStep, DailyPlan, Find, Stop } from '../../reports/store/capacity-document.ts';
-import { measureOf } from './tally.ts';
 
 /** Volume that a plan is made for. */
 export interface Volume {
@@ -34,7 +34,7 @@ export function answerOf(
   const load = perSecond === null ? '' : ` for ${amount('rate', perSecond)}`;
   if (edge) {
     const range = edge.lower === edge.upper ? '' : `, between ${text(edge.lower)} and ${text(edge.upper)}`;
-    const limit = limitedBy === null ? '' : `, limited by ${measureOf(limitedBy)}`;
+    const limit = limitedBy === null ? '' : `, limited by ${statisticOf(limitedBy)}`;
     return `${text(edge.value)}${load}${range}${limit}`;
   }
   if (bestMet !== null) return find === 'replicas' ? `at most ${text(bestMet)}${load}` : `at least ${text(bestMet)}`;

@@ -13,11 +13,6 @@ export function tallyName({ objective, window }: Pick<SloResult, 'objective' | '
   return ofClass === undefined ? objective : `${objective}, ${ofClass}`;
 }
 
-/** `p99(ttft)` of `p99(ttft) <= 800 ms`. */
-export function measureOf(objective: string): string {
-  return objective.split(/[<>]/, 1)[0]!.trim();
-}
-
 /**
  * How many requests of a step violate an SLO: of a quantile those above its limit, of a ratio in percent those that it counts; of any
  * other objective, whether it is met is one violation or none. Undefined without a measured value.

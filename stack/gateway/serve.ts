@@ -11,7 +11,6 @@ import { type GatewayConfig, parseGatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { createGatewayServer } from './http/server.ts';
 import { revocationRoutes } from './identity/admin-routes.ts';
-import { prepareIdentity } from './identity/open-identity.ts';
 import { redisBuckets } from './limits/redis-buckets.ts';
 import { undiciTransport } from './upstream/undici-transport.ts';
 
@@ -22,7 +21,7 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
   const endpoint = parseListen(environment.LISTEN);
   const log = context.logger({ service: config.name });
   const limits = { connectMs: config.timeouts.connectMs, maxConnections: config.maxConnectionsPerUpstream };
-  const identity = await prepareIdentity(config, context, log);
+  const identity = await identityOf(config, context, log);
   const gateway = new Gateway({
     ...{ config, clock, random, names, log, identity },
     transport: url => undiciTransport(url, limits, context),
@@ -61,6 +60,13 @@ async function listenAdmin(
   const server = createAdminServer({ routes, token: context.environment[ADMIN_TOKEN_VARIABLE], log });
   await listen(context, server, parseListen(admin.listen));
   return server;
+}
+
+/** Its cryptography is loaded only where it is used. */
+async function identityOf(config: GatewayConfig, context: ServiceContext, log: Logger) {
+  if (config.identity === 'off') return undefined;
+  const { prepareIdentity } = await context.settle(() => import('./identity/open-identity.ts'));
+  return prepareIdentity(config.identity, config.apiKeyHashes, context, log);
 }
 
 function cacheOf({ cache }: GatewayConfig, { environment, network, newId }: ServiceContext) {

@@ -97,7 +97,7 @@ function reply(
       const script = scripts.get(isText ? createHash('sha1').update(text).digest('hex') : text.toLowerCase());
       if (!script) return '-NOSCRIPT No matching script. Please use EVAL.\r\n';
       const keys = Number(count);
-      const results = script(rest.slice(0, keys), rest.slice(keys), clock.date().getTime());
+      const results = script(rest.slice(0, keys), rest.slice(keys), nowMs);
       return `*${results.length}\r\n${results.map(result => (typeof result === 'number' ? `:${result}\r\n` : bulk(result))).join('')}`;
     }
     default: {

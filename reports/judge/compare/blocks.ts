@@ -29,12 +29,12 @@ const MIN_PHASE_RATIO = 0.02;
 export function blocksOf(runs: readonly RunFacts[]): Blocks[] {
   // The same for all, so that runs of the same arrivals have the same blocks.
   const longestMs = Math.max(...runs.map(medianMs));
+  let cut: Blocks[] = [];
   for (const count of BLOCKS) {
-    const cut = runs.map(run => cutInto(run, count, longestMs));
-    if (count === BLOCKS.at(-1) || runs.every((run, index) => correlationOf(run, cut[index]!) <= MAX_CORRELATION))
-      return cut;
+    cut = runs.map(run => cutInto(run, count, longestMs));
+    if (runs.every((run, index) => correlationOf(run, cut[index]!) <= MAX_CORRELATION)) break;
   }
-  return [];
+  return cut;
 }
 
 /** Correlation of the mean latencies of neighbouring blocks of one phase, in logarithms and less the mean of the phase. */

@@ -1,5 +1,6 @@
 import type { Random } from '../../../harness/random.ts';
 import { LEVEL } from '../statistics.ts';
+import { MIN_ERROR_RATIO, momentsOf } from '../variants/mean-interval.ts';
 import { figureOf, type Side } from './sampled.ts';
 
 /** Difference of an indicator as it was measured and as it was drawn again. */
@@ -24,8 +25,6 @@ const DRAWS = 1000;
 const Z_80 = 0.842;
 /** Of a quantile that is infinite in more of the draws there is no interval. */
 const MAX_INFINITE_RATIO = 0.01;
-/** Of values most of which are equal, many draws have no spread: their error is at least this part of that of all. */
-const MIN_ERROR_RATIO = 0.25;
 
 /** Difference of an indicator: of a latency the logarithm of the ratio, of a share the difference; null where there is none. */
 export function differenceOf(base: number | null, candidate: number | null, q: number | null): number | null {
@@ -105,9 +104,9 @@ export function resampleRuns(
   return base.map((values, index) => {
     const others = candidate[index];
     if (!values || !others) return null;
-    const all = momentsOf(values, others, isPaired);
+    const all = differenceOfMeans(values, others, isPaired);
     const deviations = Float64Array.from(draws, ([ones, twos]) => {
-      const drawn = momentsOf(
+      const drawn = differenceOfMeans(
         ones.map(at => values[at]!),
         twos.map(at => others[at]!),
         isPaired,
@@ -120,15 +119,11 @@ export function resampleRuns(
 }
 
 /** Difference of the means and its standard error (Welch's, or that of the pairs). */
-function momentsOf(base: readonly number[], candidate: readonly number[], isPaired: boolean) {
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const square = (values: readonly number[]) => {
-    const middle = mean(values);
-    return values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1) / values.length;
-  };
-  const value = mean(candidate) - mean(base);
-  if (isPaired) return { value, error: Math.sqrt(square(candidate.map((one, index) => one - base[index]!))) };
-  return { value, error: Math.sqrt(square(base) + square(candidate)) };
+function differenceOfMeans(base: readonly number[], candidate: readonly number[], isPaired: boolean) {
+  const [one, other] = [momentsOf(base), momentsOf(candidate)];
+  const value = other.mean - one.mean;
+  if (isPaired) return { value, error: momentsOf(candidate.map((each, index) => each - base[index]!)).error };
+  return { value, error: Math.hypot(one.error, other.error) };
 }
 
 /**

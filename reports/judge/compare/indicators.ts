@@ -1,7 +1,7 @@
 import type { RunPlan } from '../../../harness/plan.ts';
 import { isFailure, type RequestRecord } from '../../../harness/requests.ts';
 import { judgedValue, type Measure, measureText } from '../measure.ts';
-import { parseObjective } from '../objective.ts';
+import { parseObjective, statisticOf } from '../objective.ts';
 import { percentileOf } from '../samples.ts';
 
 /** Figure of a run that is compared, from a value of each of its requests: a quantile, or with `q` null the share of ones among zeros. */
@@ -42,7 +42,7 @@ export function indicatorsOf({ slos, load }: Pick<RunPlan, 'slos' | 'load'>): In
       return isBad === null ? null : Number(isBad);
     };
     // `goodput(2 s) >= 95%` is compared as the share that misses it.
-    const statistic = slo.objective.replace(/\s*[<>]=?.*$/s, '');
+    const statistic = statisticOf(slo.objective);
     const name = /^(?:goodput|availability)/.test(statistic) ? `not ${statistic}` : statistic;
     return [{ name, window, class: slo.class, q: null, value }];
   });

@@ -4,7 +4,7 @@ import type { Estimate } from '../../store/variants-document.ts';
 const RESAMPLES = 2000;
 const LEVEL = 0.95;
 /** Of values most of which are equal, such as counts, many resamples have no spread: their error is at least this part of that of all. */
-const MIN_ERROR_RATIO = 0.25;
+export const MIN_ERROR_RATIO = 0.25;
 /** With fewer values too many resamples have no spread. */
 export const MIN_VALUES = 4;
 
@@ -27,8 +27,8 @@ export function meanInterval(values: readonly number[], random: Random): Estimat
   return { mean, lower: mean - highest * error, upper: mean - lowest * error, samples };
 }
 
-/** Mean and its standard error. */
-function momentsOf(values: readonly number[]): { readonly mean: number; readonly error: number } {
+/** Mean and its standard error; 0 for equal values. @param values at least two */
+export function momentsOf(values: readonly number[]): { readonly mean: number; readonly error: number } {
   const count = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / count;
   const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);

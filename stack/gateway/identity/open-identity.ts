@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { ServiceContext } from '../../service-program.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { SigningKeysConfig } from './config.ts';
+import type { IdentityConfig, SigningKeysConfig } from './config.ts';
 import { Identity } from './identity.ts';
 import { KeyRing } from './keys/key-ring.ts';
 import type { KeySource } from './keys/key-source.ts';
@@ -12,15 +12,15 @@ import { redisStore } from './redis-store.ts';
 
 /**
  * Loads the signing keys of a configuration.
- * @returns makes the gateway's identity, with its metrics in a registry; undefined where identity is `off`
+ * @returns makes the gateway's identity, with its metrics in a registry
  * @throws SquallError `BAD_SIGNING_KEYS`
  */
 export async function prepareIdentity(
-  { identity: config, apiKeyHashes }: Pick<GatewayConfig, 'identity' | 'apiKeyHashes'>,
+  config: IdentityConfig,
+  apiKeyHashes: GatewayConfig['apiKeyHashes'],
   context: Pick<ServiceContext, 'clock' | 'network' | 'environment' | 'newId' | 'settle'>,
   log: Logger,
-): Promise<((registry: Registry) => Identity) | undefined> {
-  if (config === 'off') return undefined;
+): Promise<(registry: Registry) => Identity> {
   const { clock, network, settle, newId } = context;
   const keepMs = config.tokenLifeMs + config.leewayMs;
   const ring = await KeyRing.open(sourceOf(config.keys, context), { clock, log, settle, keepMs });
