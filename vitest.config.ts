@@ -69,7 +69,7 @@ const unit = [
   'test/load/stream/{addresses,chunk,due-queue,failure,redirect,retry,stream-options,tally,users}.test.ts',
   'test/load/stream/response/*.test.ts',
   'test/platform/{addresses,port-plan,restart-policy,supervisor,topology}.test.ts',
-  'test/platform/docker/{layout,images/*}.test.ts',
+  'test/platform/docker/{freeze,layout,images/*}.test.ts',
   'test/stack/service-program.test.ts',
   'test/stack/autoscaler/{activation,manifest,keda,measure,decision-text}.test.ts',
   'test/stack/autoscaler/{hpa,policy}/*.test.ts',

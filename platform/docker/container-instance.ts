@@ -13,6 +13,12 @@ const SHORT_ID = 12;
 const LOG_LIMIT_MS = 1000;
 /** The exit code of a process killed by a signal is this + the number of the signal. */
 const SIGNALED = 128;
+/**
+ * How often and how long apart, in ms, a container is frozen until that succeeds. On cgroup v1 the kernel cannot freeze one whose
+ * processes are just in a call that must not be interrupted; runc then thaws it and leaves it to its caller to try again
+ * (https://github.com/opencontainers/runc/pull/4388).
+ */
+const FREEZE = { attempts: 20, betweenMs: 50 };
 
 interface StartedContainer {
   readonly container: EngineContainer;
@@ -81,8 +87,8 @@ export class RestartableContainer {
         // The engine rejects a signal to a container that has ended.
         if (!run.isGone) started.then(({ container }) => container.kill({ signal })).catch(() => {});
       },
-      pause: () => setPaused(run, true),
-      resume: () => setPaused(run, false),
+      pause: () => setPaused(run, true, this.#clock),
+      resume: () => setPaused(run, false, this.#clock),
     };
   }
 
@@ -129,18 +135,23 @@ export class RestartableContainer {
  * Freezes or thaws a container. The freezer stops all of its processes at once, whereas SIGSTOP through the engine reaches only the
  * first; and an engine that signals a frozen container thaws it, so that it can be stopped, killed and removed like any other.
  */
-async function setPaused(run: ContainerRun, isPaused: boolean): Promise<void> {
+export async function setPaused(run: ContainerRun, isPaused: boolean, clock: Clock): Promise<void> {
   const container = await run.started.then(
     started => started.container,
     () => undefined,
   );
   if (!container || run.isGone || (!isPaused && !run.isPaused)) return;
   run.isPaused = isPaused;
-  try {
-    await (isPaused ? container.pause() : container.unpause());
-  } catch (error) {
-    const { State } = await container.inspect();
-    if (State.Running && State.Paused !== isPaused) throw error;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await (isPaused ? container.pause() : container.unpause());
+      return;
+    } catch (error) {
+      const { State } = await container.inspect();
+      if (!State.Running || State.Paused === isPaused || run.isPaused !== isPaused) return;
+      if (attempt === FREEZE.attempts || !messageOf(error).includes('unable to freeze')) throw error;
+      await clock.sleep(FREEZE.betweenMs);
+    }
   }
 }
 

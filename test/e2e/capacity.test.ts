@@ -61,8 +61,8 @@ describe.each([
     within(states('inference-3', 'starting'), placed[0]!.atMs + 2000 / 40);
     const [ready] = states('inference-3', 'ready');
     expect(ready!.atMs - placed[0]!.atMs).toBeGreaterThan((2000 + 120_000) / 40);
-    // A program takes a few hundred ms to start.
-    expect(ready!.atMs - placed[0]!.atMs).toBeLessThan((2000 + 120_000) / 40 + 600 + lateMs);
+    // A program takes a few hundred ms to start, 2 s on a busy machine; a second cold start would take 3 s more.
+    expect(ready!.atMs - placed[0]!.atMs).toBeLessThan((2000 + 2 * 120_000) / 40);
   });
 
   it('drains the replica of a spot node between its notice and its end, and boots another node', () => {
