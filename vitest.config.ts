@@ -78,7 +78,7 @@ const unit = [
   'test/stack/control/{parts,registry}.test.ts',
   'test/stack/edge/certificates.test.ts',
   'test/stack/gateway/{config,virtual-time}.test.ts',
-  'test/stack/gateway/admission/*.test.ts',
+  'test/stack/gateway/{admin,admission}/*.test.ts',
   'test/stack/gateway/connections/{addresses,connections}.test.ts',
   'test/stack/gateway/forward/{deadlines,output,queue,queue-spread}.test.ts',
   'test/stack/gateway/http/{authentication,json-depth,trace-context}.test.ts',

@@ -45,7 +45,9 @@ export function defineUp(command: Command, signal: AbortSignal): void {
       const prometheus = prometheusAccess(stack, directory);
       if (options.json) {
         const { entries, authorization, proxyApiUrl, proxyToken, links } = stack;
-        const replicas = stack.replicas.map(({ name, service, url, pid }) => ({ name, service, url, pid }));
+        const replicas = stack.replicas.map(({ name, service, url, listeners, pid }) => ({
+          ...{ name, service, url, listeners, pid },
+        }));
         printJson({
           entries,
           authority,
@@ -132,12 +134,21 @@ function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, prome
     title(`add latency to ${link?.name}, and remove it`),
     `  curl ${token} -X POST ${proxy} -d '${toxic}'`,
     `  curl ${token} -X DELETE ${proxy}/slow`,
+    ...admin(stack, tokenFile).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     ...scaling(stack, tokenFile).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     ...metrics(prometheus).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     `${title('logs')}  ${directory}`,
     '',
     'Ctrl-C stops the stack.',
   ];
+}
+
+/** How to look into the first gateway, and to change it. */
+function admin({ replicas }: RunningStack, tokenFile: string): string[] {
+  const url = replicas.flatMap(({ listeners }) => listeners?.admin ?? [])[0];
+  if (url === undefined) return [];
+  const send = `(printf 'Authorization: Bearer '; cat ${tokenFile}) | curl -H @-`;
+  return ['what the gateway sees, and draining it', `${send} ${url}/upstreams`, `${send} -X PUT ${url}/drain`];
 }
 
 /** How to start more replicas, if the stack has a control service and replicas that are not started. */

@@ -44,6 +44,8 @@ export interface Replica {
   readonly zone: string;
   /** Its own address, not that of a link, as seen by the services; its {@link Protocol} is the scheme: `http://127.0.0.1:41234`. */
   readonly url: string;
+  /** URLs of its additional listeners, by name, as seen by the services. @default none */
+  readonly listeners?: Readonly<Record<string, string>> | undefined;
   /** Path of its metrics in Prometheus' format; undefined if it has none. */
   readonly metricsPath: string | undefined;
   /** Process id while it runs. */

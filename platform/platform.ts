@@ -168,11 +168,27 @@ class Stack {
     const { name, service, zone, protocol, metricsPath, restart, drainMs, isStandby, coldStartMs } = plan;
     const { where } = this.#driver;
     const url = `${protocol}://${where.replica(name)}`;
+    const listeners = Object.fromEntries(
+      (plan.listeners ?? []).map(listener => [listener, `${protocol}://${where.replica(name, listener)}`]),
+    );
     const readyUrl = readyUrlOf(plan, where);
     const isReady = (signal: AbortSignal) => isReadyAt(readyUrl, signal, this.#driver.probe, this.#options.clock);
     const program = await this.#driver.programOf(plan, watchdog);
     const supervisor = new Supervisor(
-      { ...program, name, service, zone, url, metricsPath, restart, drainMs, isStandby, coldStartMs, isReady },
+      {
+        ...program,
+        name,
+        service,
+        zone,
+        url,
+        listeners,
+        metricsPath,
+        restart,
+        drainMs,
+        isStandby,
+        coldStartMs,
+        isReady,
+      },
       this.#options,
     );
     this.#replicas.push(supervisor);

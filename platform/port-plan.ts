@@ -23,6 +23,7 @@ const PLACES: Readonly<Record<string, number>> = {
   edge: 93,
   'edge/status': 94,
   autoscaler: 95,
+  'gateway/admin': 96,
 };
 /** The same for clients and operators, of whose links there are few. */
 const ENTRIES: Readonly<Record<string, number>> = { edge: 0, gateway: -1, control: 0, redis: 1, prometheus: 2 };
@@ -49,8 +50,8 @@ export function portOffset(name: string): number {
 }
 
 function placeOf(replica: string, places: Readonly<Record<string, number>>): number {
-  const [, service = '', number = '0'] = /^(.*?)(?:-(\d+))?$/.exec(replica)!;
-  return places[service]! + Number(number);
+  const [, service = '', number = '0', listener = ''] = /^(.*?)(?:-(\d+))?(\/\w+)?$/.exec(replica)!;
+  return places[service + listener]! + Number(number);
 }
 
 /**

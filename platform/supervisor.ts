@@ -15,6 +15,8 @@ export interface SupervisedPlan extends Program {
   readonly zone: string;
   /** Base URL. */
   readonly url: string;
+  /** See {@link Replica.listeners}. */
+  readonly listeners?: Readonly<Record<string, string>> | undefined;
   /** Path of its metrics; undefined without metrics. */
   readonly metricsPath?: string | undefined;
   readonly restart: RestartPolicy;
@@ -60,6 +62,7 @@ export class Supervisor implements Replica {
   readonly service: string;
   readonly zone: string;
   readonly url: string;
+  readonly listeners: Readonly<Record<string, string>> | undefined;
   readonly metricsPath: string | undefined;
   readonly container: ReplicaContainer | undefined;
   readonly coldStartMs: number;
@@ -90,6 +93,7 @@ export class Supervisor implements Replica {
     this.service = plan.service;
     this.zone = plan.zone;
     this.url = plan.url;
+    this.listeners = plan.listeners;
     this.metricsPath = plan.metricsPath;
     this.container = plan.container;
     this.coldStartMs = plan.coldStartMs ?? 0;

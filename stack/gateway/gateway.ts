@@ -7,6 +7,8 @@ import type { Random } from '../../harness/random.ts';
 import { RetryBudget } from '../../harness/retry/budget.ts';
 import type { ControlClient } from '../control/client.ts';
 import type { ServiceContext } from '../service-program.ts';
+import { createAdminRoutes } from './admin/admin-routes.ts';
+import type { AdminRoute } from './admin/admin-server.ts';
 import { Admission } from './admission/admission.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { CacheMetrics } from './cache/cache-metrics.ts';
@@ -35,7 +37,7 @@ import { Limiter } from './limits/limiter.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { Fleet } from './upstream/fleet.ts';
 import type { TransportFactory } from './upstream/transport.ts';
-import type { UpstreamSet } from './upstream/upstreams.ts';
+import type { Upstream, UpstreamSet } from './upstream/upstreams.ts';
 
 interface GatewayOptions {
   readonly config: GatewayConfig;
@@ -83,6 +85,8 @@ export class Gateway implements AsyncDisposable {
   /** Undefined when it is off. */
   readonly audit: AuditLog | undefined;
   readonly #cors: Cors | undefined;
+  /** Of the admin API. */
+  readonly adminRoutes: readonly AdminRoute[];
 
   constructor(options: GatewayOptions) {
     const { config, clock, random, log, names = [] } = options;
@@ -106,6 +110,7 @@ export class Gateway implements AsyncDisposable {
       bulkhead = this.#createQueue({ ...config.bulkhead, perUpstream: Number.POSITIVE_INFINITY }, NO_ROOM);
     const budget = new RetryBudget(config.retries);
     this.metrics.observe({ upstreams: this.upstreams, connections, budget, clock });
+    const ejectedFor = new WeakMap<Upstream, string>();
     const forwardContext: ForwardContext = {
       clock,
       random: random.stream('backoff'),
@@ -123,6 +128,7 @@ export class Gateway implements AsyncDisposable {
       onFirstByte: exchange => this.#firstByte(exchange),
       onEjected: (upstream, reason) => {
         this.metrics.ejections.labels(upstream.name, reason).inc();
+        ejectedFor.set(upstream, reason);
         log.warn({ upstream: upstream.name, reason, timesEjected: upstream.outlier.timesEjected }, 'upstream ejected');
       },
       onBreakerChange: (upstream, { to, reason }) => {
@@ -142,6 +148,10 @@ export class Gateway implements AsyncDisposable {
       forwardContext,
       bodyContext: this.#bodyContext,
     });
+    this.adminRoutes = createAdminRoutes({
+      ...{ config, fleet: this.#fleet, forwardContext, lifecycle: this.#lifecycle, connections },
+      ...{ identity: this.identity, ejectedFor },
+    });
   }
 
   /** Starts health checks, discovery and shared limits, which end when the gateway is disposed of. */
@@ -151,9 +161,9 @@ export class Gateway implements AsyncDisposable {
     this.#fleet.start();
   }
 
-  /** Reports unready, and asks clients to close their connections with every further response. */
+  /** Reports unready for good, and asks clients to close their connections with every further response. */
   drain(): void {
-    this.#lifecycle.draining = true;
+    Object.assign(this.#lifecycle, { draining: true, stopping: true });
   }
 
   /** Stops health checks and discovery and cancels requests in flight. */

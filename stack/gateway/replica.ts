@@ -33,7 +33,6 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
   }));
   const toControl = controlLink('gateway', zone, parts);
   const toRedis = linkName('gateway', zone, 'redis', zones);
-  const hasIdentity = options.gateway.identity !== 'off';
   const configOf = ({ links, listeners }: Addresses): GatewayConfigInput => ({
     ...behaviour,
     name,
@@ -58,7 +57,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     admission: admissionOf(parts),
     cache: cacheOf(parts, links[toRedis]),
     identity: identityOf(parts, links[toRedis]),
-    admin: hasIdentity ? { listen: listeners.admin! } : 'off',
+    admin: { listen: listeners.admin! },
   });
   return {
     name,
@@ -74,11 +73,12 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
       ...(control === 'off' ? [] : [toControl]),
       ...(options.redis === 'off' ? [] : [toRedis]),
     ],
-    ...(hasIdentity && { listeners: ['admin'] }),
+    listeners: ['admin'],
     environment: (addresses: Addresses) => ({
       LISTEN: addresses.listen,
       GATEWAY_CONFIG: JSON.stringify(configOf(addresses)),
-      ...(hasIdentity && { GATEWAY_SIGNING_KEYS: parts.signingKeys!, [ADMIN_TOKEN_VARIABLE]: addresses.token }),
+      [ADMIN_TOKEN_VARIABLE]: addresses.token,
+      ...(parts.signingKeys === undefined ? {} : { GATEWAY_SIGNING_KEYS: parts.signingKeys }),
       ...(parts.cacheKey === undefined ? {} : { [CACHE_KEY_VARIABLE]: parts.cacheKey }),
     }),
   };

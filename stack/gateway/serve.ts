@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type { Logger } from 'pino';
 import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, type ServiceContext } from '../service-program.ts';
-import { createAdminServer } from './admin/admin-server.ts';
+import { type AdminChange, createAdminServer } from './admin/admin-server.ts';
 import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
 import { readCacheKey } from './cache/cache-key.ts';
 import { redisCacheStore } from './cache/redis-cache-store.ts';
@@ -10,7 +10,6 @@ import { Sealing } from './cache/sealing.ts';
 import { type GatewayConfig, parseGatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { createGatewayServer } from './http/server.ts';
-import { revocationRoutes } from './identity/admin-routes.ts';
 import { redisBuckets } from './limits/redis-buckets.ts';
 import { undiciTransport } from './upstream/undici-transport.ts';
 
@@ -50,14 +49,14 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
 }
 
 async function listenAdmin(
-  { identity }: Gateway,
+  { adminRoutes: routes, audit }: Gateway,
   admin: GatewayConfig['admin'],
   context: ServiceContext,
   log: Logger,
 ): Promise<Server | undefined> {
   if (admin === 'off') return undefined;
-  const routes = identity ? revocationRoutes(identity) : [];
-  const server = createAdminServer({ routes, token: context.environment[ADMIN_TOKEN_VARIABLE], log });
+  const onChange = audit && ((change: AdminChange) => audit.recordChange(change));
+  const server = createAdminServer({ routes, token: context.environment[ADMIN_TOKEN_VARIABLE], log, onChange });
   await listen(context, server, parseListen(admin.listen));
   return server;
 }

@@ -50,6 +50,15 @@ describe('squall up', () => {
         headers: { 'x-consul-token': secret },
       });
     expect([(await failure('')).status, (await failure(token)).status]).toEqual([403, 204]);
+    const { admin } = stack.replicas.find(({ name }: { name: string }) => name === 'gateway-1').listeners;
+    expect(Number(new URL(admin).port) - base).toBe(997);
+    const upstreams = (secret: string) =>
+      fetch(`${admin}/upstreams`, { headers: { authorization: `Bearer ${secret}` } });
+    expect((await upstreams('wrong')).status).toBe(401);
+    const { upstreams: seen } = (await (await upstreams(token)).json()) as {
+      upstreams: { readonly name: string; readonly state: string }[];
+    };
+    expect(seen.map(({ name, state }) => `${name} ${state}`)).toEqual(['inference-1 usable', 'inference-2 usable']);
     const port = Number(new URL(stack.entries[0]).port);
     const id = stack.logs.split('/').at(-1);
     expect(processesOfRun(id).length).toBeGreaterThanOrEqual(4);

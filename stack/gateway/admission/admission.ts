@@ -99,6 +99,20 @@ export class Admission {
     return this.#claimOf(caller, request.headers[PRIORITY_HEADER]).level;
   }
 
+  /** What is in use and what waits, by level, as the admin API shows it. */
+  summary() {
+    const { config, clock } = this.#parts;
+    const nowMs = clock.nowMs();
+    const limit = this.#limit();
+    const levels = LEVELS.map(level => {
+      const { maxWaiting, maxWaitMs, maxRatio } = config.levels[LEVEL_NAMES[level]!];
+      const [inUse, waiting] = [this.#queue.inUse(level), this.#queue.waiting(level)];
+      const oldestWaitMs = Math.round(nowMs - (this.#queue.oldestMs(level) ?? nowMs));
+      return { level, name: LEVEL_NAMES[level]!, inUse, waiting, oldestWaitMs, maxWaiting, maxWaitMs, maxRatio };
+    });
+    return { limit, reserved: this.#queue.reserved(limit, nowMs), levels };
+  }
+
   async #run(exchange: Exchange, entry: Entry, send: () => Promise<void>): Promise<void> {
     const { clock } = this.#parts;
     const admittedMs = entry.admittedMs!;
@@ -125,7 +139,7 @@ export class Admission {
     let resolve: ((end: WaitEnd) => void) | undefined;
     let ended: WaitEnd | undefined;
     const entry: Entry = {
-      ...{ level: claim.level, weight: isFair ? claim.weight : 1, key: isFair ? exchange.caller : '' },
+      ...{ level: claim.level, weight: isFair ? claim.weight : 1, key: isFair ? exchange.caller : '', sinceMs: nowMs },
       dueMs: Math.min(dueMs, exchange.deadlineMs),
       expire: () => this.#leave(entry, clock.nowMs() >= exchange.deadlineMs ? 'deadline' : 'timeout'),
       end: how => {

@@ -40,6 +40,11 @@ export class FairQueue<Item extends Queued> {
     return this.#size;
   }
 
+  /** Those that wait, by key. */
+  waiting(): Item[] {
+    return [...this.#flows.values()].flatMap(({ waiting }) => [...waiting]);
+  }
+
   /** Adds an item behind those of its key. */
   push(item: Item): void {
     const flow = this.#flowOf(item.key);

@@ -8,6 +8,8 @@ export interface Ticket {
   readonly key: string;
   /** Part of that capacity that is due to the caller, relative to others. */
   readonly weight: number;
+  /** When it began to wait. */
+  readonly sinceMs: number;
   /** When it was admitted; undefined while it waits. */
   admittedMs?: number;
 }
@@ -53,6 +55,14 @@ export class PriorityQueue<T extends Ticket> {
   /** Number of requests of a level that wait. */
   waiting(level: Level): number {
     return this.#queues[level]!.size;
+  }
+
+  /** When the one of a level that waits longest began to; undefined if none waits. */
+  oldestMs(level: Level): number | undefined {
+    const waiting = this.#queues[level]!.waiting();
+    return waiting.length === 0
+      ? undefined
+      : waiting.reduce((least, { sinceMs }) => Math.min(least, sinceMs), Infinity);
   }
 
   /** Number of slots in use, by a level or by all. */

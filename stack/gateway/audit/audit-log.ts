@@ -3,6 +3,7 @@ import { Counter, type Registry } from 'prom-client';
 import type { Clock } from '../../../harness/clock.ts';
 import { messageOf } from '../../../harness/errors.ts';
 import type { ServiceContext } from '../../service-program.ts';
+import type { AdminChange } from '../admin/admin-server.ts';
 import { statusOf } from '../http/access-log.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { AuditFile, type Entry } from './audit-file.ts';
@@ -58,17 +59,25 @@ export class AuditLog implements AsyncDisposable {
 
   /** Records a request that has ended. */
   record(exchange: Exchange, durationMs: number): void {
-    const { config, addressOf } = this.#options;
+    const { addressOf, config } = this.#options;
     const { trace, requestId, caller, request, route, streamed, attempts, upstream, outcome, reason } = exchange;
-    const content = {
-      type: 'request' as const,
+    this.#add({
+      type: 'request',
       ...{ requestId, traceId: trace.traceId, caller, address: addressOf(exchange), method: request.method, route },
       ...{ status: statusOf(exchange), stream: streamed, attempts, upstream: upstream || undefined },
       ...{ outcome, reason, durationMs: Math.round(durationMs), bodyBytes: exchange.body.length },
       ...(config.prompts && exchange.body.length > 0 ? { body: exchange.body.toString('utf8') } : {}),
-    };
+    });
+  }
+
+  /** Records a change through the admin API, or an attempt at one. */
+  recordChange(change: AdminChange): void {
+    this.#add({ type: 'admin', ...change });
+  }
+
+  #add(content: Entry['content']): void {
     const time = this.#time();
-    if (this.#buffer.length < config.maxBuffered) this.#buffer.push({ time, content });
+    if (this.#buffer.length < this.#options.config.maxBuffered) this.#buffer.push({ time, content });
     else this.#drop(1, time, 'full');
     this.#writing ??= this.#writeAll();
   }

@@ -24,6 +24,7 @@ export interface Torn {
  * - `file`: the first of each file, with its name
  * - `start`: the gateway began to write, after a line that is torn if it had died in the middle of one
  * - `request`: a request has ended
+ * - `admin`: a change through the admin API, or an attempt at one
  * - `dropped`: so many records were not written, since then
  * - `expired`: the last record of a file that is going to be deleted, since it is older than it has to be kept
  */
@@ -32,7 +33,7 @@ export type AuditContent =
   | { readonly type: 'start'; readonly torn?: Torn }
   | { readonly type: 'dropped'; readonly count: number; readonly since: string; readonly reason: 'full' | 'error' }
   | { readonly type: 'expired'; readonly file: string; readonly last: ChainHead }
-  | { readonly type: 'request'; readonly [field: string]: unknown };
+  | { readonly type: 'request' | 'admin'; readonly [field: string]: unknown };
 
 /** A record as it is read. */
 export interface AuditRecord extends ChainHead {

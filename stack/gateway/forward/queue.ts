@@ -68,8 +68,8 @@ export interface Passage {
  */
 export class RequestQueue {
   readonly #parts: QueueParts;
-  /** What lets each of them go, in the order of their arrival. */
-  readonly #waiting = new Set<(isReleased: boolean) => void>();
+  /** What lets each of them go, in the order of their arrival, and when each began to wait. */
+  readonly #waiting = new Map<(isReleased: boolean) => void, number>();
   /** Requests on their way without an output, by their upstream. */
   readonly #passing = new Map<Upstream, number>();
   /** Whether one has been let go whose attempt has not begun. */
@@ -101,12 +101,27 @@ export class RequestQueue {
     return this.#waiting.size > 0;
   }
 
+  /** How many wait, and for how long, as the admin API shows it. */
+  summary() {
+    const { options, clock } = this.#parts;
+    const { maxRequests: maxWaiting, maxWaitMs, perUpstream } = options;
+    const nowMs = clock.nowMs();
+    const [sinceMs = nowMs] = this.#waiting.values();
+    return {
+      waiting: this.#waiting.size,
+      oldestWaitMs: Math.round(nowMs - sinceMs),
+      maxWaiting,
+      maxWaitMs,
+      perUpstream,
+    };
+  }
+
   /** Lets the oldest go if an upstream may have it. Whoever changes that calls it: an upstream that has become healthy, and a {@link Passage}. */
   release(): void {
     if (this.#isEntering || this.#waiting.size === 0) return;
     if (this.#candidates().length === this.#full().length) return;
     this.#isEntering = true;
-    const [go] = this.#waiting;
+    const [go] = this.#waiting.keys();
     go!(true);
   }
 
@@ -123,7 +138,7 @@ export class RequestQueue {
     if (this.#waiting.size >= options.maxRequests) throw this.#rejection(exchange, 'full');
     try {
       while (!exchange.clientDisconnected) {
-        const isReleased = await this.#released(exchange, Math.min(dueMs, exchange.deadlineMs));
+        const isReleased = await this.#released(exchange, sinceMs, Math.min(dueMs, exchange.deadlineMs));
         const upstream =
           isReleased && !exchange.clientDisconnected
             ? upstreams.pick(clock.nowMs(), [...tried, ...this.#full()])
@@ -180,7 +195,7 @@ export class RequestQueue {
   }
 
   /** Resolves with true once it may go to an upstream, and with false when the client has disconnected, or at `dueMs`. */
-  #released(exchange: Exchange, dueMs: number): Promise<boolean> {
+  #released(exchange: Exchange, sinceMs: number, dueMs: number): Promise<boolean> {
     const { deadlines } = this.#parts;
     return new Promise(resolve => {
       const go = (isReleased: boolean) => {
@@ -190,7 +205,7 @@ export class RequestQueue {
         resolve(isReleased);
       };
       const watched: Watched = { dueMs, expire: () => go(false) };
-      this.#waiting.add(go);
+      this.#waiting.set(go, sinceMs);
       deadlines.add(watched);
       exchange.onClientDisconnect = () => go(false);
       this.release();

@@ -11,9 +11,10 @@ export const TIMEOUT_HEADER = 'x-request-timeout-ms';
  */
 export type Outcome = 'completed' | 'rejected' | 'failed' | 'truncated' | 'cancelled';
 
-/** Lifecycle of the program. While `draining`, every response asks the client to close its connection. */
+/** Lifecycle of the program. While `draining`, every response asks the client to close its connection; while `stopping`, that is final. */
 export interface Lifecycle {
   draining: boolean;
+  stopping?: boolean;
 }
 
 /** One request and its response on the way through the pipeline. Each stage fills in its part; `access-log.ts` reads them all. */

@@ -143,6 +143,14 @@ function begin(breaker: Breaker, state: BreakerState): void {
   breaker.trialsPassed = 0;
 }
 
+/** Closes a breaker by hand, and forgets its window. @returns the change; undefined if it was closed */
+export function resetBreaker(breaker: Breaker): BreakerChange | undefined {
+  const isClosed = breaker.state === 'closed';
+  breaker.buckets = [];
+  begin(breaker, 'closed');
+  return isClosed ? undefined : { to: 'closed', reason: 'reset by an operator' };
+}
+
 /** Ratio of failed attempts in the window, 0–1; 0 without any. Of several open upstreams, the least bad has the lowest. */
 export function failedRatio(options: BreakerOptions, breaker: Breaker, nowMs: number): number {
   const { total, failed } = inWindow(options, breaker, nowMs);

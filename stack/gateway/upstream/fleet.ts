@@ -80,6 +80,11 @@ export class Fleet implements AsyncDisposable {
     for (const upstream of config.upstreams) this.#add(upstream);
   }
 
+  /** URL of a current upstream. */
+  urlOf({ name }: Upstream): string {
+    return this.#members.get(name)!.url;
+  }
+
   /** Starts health checks and discovery, which end when the fleet is disposed of. */
   start(): void {
     this.#started = true;

@@ -77,7 +77,8 @@ function tenSlots() {
   const queue = new PriorityQueue<Ticket>(RULES);
   const running: Ticket[] = [];
   const push = (levels: string, nowMs = 0) => {
-    for (const level of levels) queue.push({ level: Number(level) as Ticket['level'], key: 'k', weight: 1 }, nowMs);
+    for (const level of levels)
+      queue.push({ level: Number(level) as Ticket['level'], key: 'k', weight: 1, sinceMs: nowMs }, nowMs);
   };
   const admit = (nowMs = 0, isOffPeak = false, limit = 10) => {
     let order = '';

@@ -54,7 +54,7 @@ class Model {
   }
 
   push(level: Level, key: string): void {
-    const ticket: Ticket = { level, key, weight: 1 };
+    const ticket: Ticket = { level, key, weight: 1, sinceMs: this.nowMs };
     this.#arrival = ticket;
     this.#waiting.add(ticket);
     if (level === 0) this.#urgentMs = this.nowMs;

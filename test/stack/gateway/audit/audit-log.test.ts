@@ -42,6 +42,7 @@ test.each([false, true])(
       ...{ registry, addressOf: () => '10.0.0.7', settle: run => disk.promise.then(run) },
     });
     log.record(exchange(0), 12.3);
+    log.recordChange({ method: 'PUT', path: '/drain', body: {}, status: 200, address: '127.0.0.1' });
     // The first batch waits for the disk; of the next ten, four fit the buffer.
     await new Promise(setImmediate);
     for (let n = 1; n <= 10; n += 1) log.record(exchange(n), 1);
@@ -52,9 +53,10 @@ test.each([false, true])(
       .split('\n')
       .map(line => JSON.parse(line));
     expect(records.map(({ type, requestId, count }) => requestId ?? count ?? type)).toEqual([
-      ...['file', 'start', 'r0', 'r1', 'r2', 'r3', 'r4', 6],
+      ...['file', 'start', 'r0', 'admin', 'r1', 'r2', 'r3', 'r4', 6],
     ]);
     expect(records[2]).toMatchObject({ address: '10.0.0.7', caller: 'c', status: 200, durationMs: 12, bodyBytes: 19 });
+    expect(records[3]).toMatchObject({ method: 'PUT', path: '/drain', status: 200, address: '127.0.0.1' });
     expect(JSON.stringify(records).includes('secret')).toBe(prompts);
     expect(await verifyChain(folder)).toMatchObject({ finding: undefined, dropped: 6 });
     expect(await registry.metrics()).toContain('gateway_audit_records_total{result="dropped"} 6');
