@@ -106,6 +106,7 @@ const inferenceOptions = inferenceConfigSchema
     maxBatch: true,
     maxBatchedTokens: true,
     kvCapacityTokens: true,
+    prefixCaching: true,
     drainMs: true,
   })
   .extend({

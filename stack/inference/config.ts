@@ -38,6 +38,8 @@ export const inferenceConfigSchema = z.strictObject({
    */
   maxBatchedTokens: count.default(8192),
   kvBlockTokens: count.default(16),
+  /** Whether prompts reuse the keys and values of what they begin with and another has computed (`enable_prefix_caching`). */
+  prefixCaching: z.boolean().default(false),
   /** @default the profile's */
   kvCapacityTokens: count.optional(),
   /** Maximum length of prompt plus output. @default the profile's, or the capacity of the KV cache if less */

@@ -54,7 +54,9 @@ export class Metrics {
   }
 
   recordStep(step: Step): void {
-    const { preemptions, iterationTokens } = this.#vllm;
+    const { preemptions, iterationTokens, cacheQueries, cacheHits } = this.#vllm;
+    cacheQueries.inc(step.cacheQueries);
+    cacheHits.inc(step.cacheHits);
     preemptions.inc(step.preempted.length);
     iterationTokens.observe(step.prefillTokens + step.decodeTokens);
   }
@@ -99,8 +101,6 @@ function vllmMetrics(registry: Registry, engine: Engine, maxModelLen: number) {
   gauge('num_requests_running', 'Requests in the batch', () => engine.running);
   gauge('num_requests_waiting', 'Requests waiting for a slot or for KV cache', () => engine.waiting);
   gauge('kv_cache_usage_perc', 'KV cache blocks in use, 0-1', () => engine.kv.usedRatio);
-  counter('prefix_cache_queries_total', 'Prompt tokens looked up in the prefix cache (not simulated: 0)');
-  counter('prefix_cache_hits_total', 'Prompt tokens found in the prefix cache (not simulated: 0)');
   const success = new Counter({
     name: 'vllm:request_success_total',
     help: 'Requests that ended, by reason',
@@ -110,6 +110,8 @@ function vllmMetrics(registry: Registry, engine: Engine, maxModelLen: number) {
   for (const finished_reason of ['stop', 'length', 'abort']) success.inc({ finished_reason }, 0);
   const seconds = (name: string, help: string) => histogram(`request_${name}_time_seconds`, help, REQUEST_SECONDS);
   return {
+    cacheQueries: counter('prefix_cache_queries_total', 'Prompt tokens looked up in the prefix cache'),
+    cacheHits: counter('prefix_cache_hits_total', 'Prompt tokens found in the prefix cache'),
     preemptions: counter('num_preemptions_total', 'Preemptions'),
     promptTokens: counter('prompt_tokens_total', 'Prompt tokens of requests with a first token'),
     generationTokens: counter('generation_tokens_total', 'Tokens generated'),

@@ -8,7 +8,7 @@ import { tokenCheck } from '../token.ts';
 import { BrokenEngine, FAILURE_PATH } from './broken-engine.ts';
 import { ApiError, badRequest, parseCompletion } from './completion-request.ts';
 import type { InferenceConfig } from './config.ts';
-import { countTokens, outputWords } from './engine/tokens.ts';
+import { countTokens, outputWords, prefixBlocks } from './engine/tokens.ts';
 import { type ResponseHead, type ResponseWriter, streamedResponse, unstreamedResponse } from './responses.ts';
 import type { InferenceService, RequestHandle } from './service.ts';
 
@@ -148,6 +148,7 @@ function start(
   const finishReason = maxTokens === undefined ? 'stop' : 'length';
   const result = service.submit({
     promptTokens,
+    ...(config.prefixCaching && { blocks: prefixBlocks(prompt, config.kvBlockTokens) }),
     maxTokens: maxTokens ?? DEFAULT_OUTPUT_TOKENS,
     finishReason,
     onToken: (index, last) => {

@@ -8,6 +8,8 @@ import { Metrics, type RequestTimes } from './metrics.ts';
 /** Request to the service. */
 interface InferenceRequest {
   readonly promptTokens: number;
+  /** Hashes of the full blocks of the prompt, for the prefix cache; absent without one. */
+  readonly blocks?: readonly number[];
   readonly maxTokens: number;
   /** How the output ends: at the requested length, or by itself. */
   readonly finishReason: 'stop' | 'length';
@@ -93,7 +95,8 @@ export class InferenceService {
   submit(request: InferenceRequest): SubmitResult {
     const id = String(this.#submitted);
     this.#submitted += 1;
-    const submission = this.#engine.submit({ id, promptTokens: request.promptTokens, maxTokens: request.maxTokens });
+    const { promptTokens, maxTokens, blocks } = request;
+    const submission = this.#engine.submit({ id, promptTokens, maxTokens, ...(blocks && { blocks }) });
     if (submission.kind === 'rejected') return submission;
     const active: Active = { request, arrivedMs: this.#clock.nowMs(), outputTokens: 0, done: false };
     this.#active.set(id, active);

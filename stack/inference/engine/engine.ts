@@ -6,6 +6,8 @@ interface EngineRequest {
   readonly id: string;
   /** Length of the prompt, ≥ 1. */
   readonly promptTokens: number;
+  /** Hashes of the full blocks of the prompt, see `tokens.ts`. @default none: it shares nothing */
+  readonly blocks?: readonly number[];
   /** Exact length of the output, ≥ 1. */
   readonly maxTokens: number;
 }
@@ -47,12 +49,17 @@ export interface Step {
   readonly decodeTokens: number;
   /** KV tokens read by the decoding sequences. */
   readonly kvTokens: number;
+  /** Prompt tokens of requests that were admitted for the first time, and those of them that were in the prefix cache. */
+  readonly cacheQueries: number;
+  readonly cacheHits: number;
 }
 
 interface Sequence extends EngineRequest {
   generated: number;
   /** Tokens whose keys and values are cached. */
   computed: number;
+  /** Whether it was looked up in the prefix cache before. */
+  isKnown: boolean;
 }
 
 interface Plan {
@@ -60,6 +67,8 @@ interface Plan {
   readonly admitted: string[];
   readonly preempted: string[];
   budget: number;
+  cacheQueries: number;
+  cacheHits: number;
 }
 
 /**
@@ -72,7 +81,8 @@ interface Plan {
  *             └──── head of the queue, KV freed ◄───────────┘ no block left: the latest arrival is preempted
  * ```
  *
- * The waiting queue is unbounded, as in vLLM; the gateway must limit load. Not simulated: prefix cache, priorities.
+ * The waiting queue is unbounded, as in vLLM; the gateway must limit load. Requests with `blocks` begin at the end of what the prefix cache has
+ * of their prompts, except that the last token of a prompt is always computed, and so the block with it. Not simulated: priorities.
  */
 export class Engine {
   readonly #options: EngineOptions;
@@ -106,7 +116,7 @@ export class Engine {
     const blocks = this.#kv.blocksFor(totalTokens);
     if (totalTokens > maxModelLen || blocks > this.#kv.totalBlocks)
       return { kind: 'rejected', reason: tooLong(maxModelLen, request) };
-    const sequence: Sequence = { ...request, generated: 0, computed: 0 };
+    const sequence: Sequence = { ...request, generated: 0, computed: 0, isKnown: false };
     this.#sequences.set(request.id, sequence);
     this.#waiting.push(sequence);
     return { kind: 'queued' };
@@ -129,7 +139,8 @@ export class Engine {
    */
   step(nowMs: number): Step | undefined {
     this.#retire();
-    const plan: Plan = { work: [], admitted: [], preempted: [], budget: this.#options.maxBatchedTokens };
+    const budget = this.#options.maxBatchedTokens;
+    const plan: Plan = { work: [], admitted: [], preempted: [], budget, cacheQueries: 0, cacheHits: 0 };
     this.#continueRunning(plan);
     if (plan.preempted.length === 0) this.#admitWaiting(plan);
     return plan.work.length === 0 ? undefined : this.#execute(plan, nowMs);
@@ -176,17 +187,33 @@ export class Engine {
   #admitWaiting(plan: Plan): void {
     while (plan.budget > 0 && this.#running.length < this.#options.maxBatch) {
       const sequence = this.#waiting[0];
-      if (!sequence || !this.#kv.reserve(sequence.id, contextOf(sequence))) return;
+      if (!sequence || !this.#allocate(sequence, plan)) return;
       this.#waiting.shift();
       this.#running.push(sequence);
       plan.admitted.push(sequence.id);
-      const tokens = Math.min(contextOf(sequence), plan.budget);
+      const tokens = Math.min(contextOf(sequence) - sequence.computed, plan.budget);
       plan.work.push({ sequence, tokens });
       plan.budget -= tokens;
     }
   }
 
-  #execute({ work, admitted, preempted }: Plan, startMs: number): Step {
+  /** Allocates the whole context, of which the beginning may be cached. False if there is no room. */
+  #allocate(sequence: Sequence, plan: Plan): boolean {
+    const { id, promptTokens, blocks } = sequence;
+    if (!blocks) return this.#kv.reserve(id, contextOf(sequence));
+    const shareable = Math.floor((promptTokens - 1) / this.#kv.blockTokens);
+    const cached = this.#kv.adopt(id, contextOf(sequence), blocks.slice(0, shareable));
+    if (cached === undefined) return false;
+    sequence.computed = cached;
+    if (!sequence.isKnown) {
+      plan.cacheQueries += promptTokens;
+      plan.cacheHits += cached;
+    }
+    sequence.isKnown = true;
+    return true;
+  }
+
+  #execute({ work, admitted, preempted, cacheQueries, cacheHits }: Plan, startMs: number): Step {
     const totals = { sequences: work.length, prefillTokens: 0, decodeTokens: 0, kvTokens: 0 };
     const tokens: TokenEvent[] = [];
     for (const { sequence, tokens: computed } of work) {
@@ -195,13 +222,19 @@ export class Engine {
       else totals.prefillTokens += computed;
       sequence.computed += computed;
       if (decodes) totals.kvTokens += sequence.computed;
+      else if (sequence.blocks) this.#publish(sequence);
       if (sequence.computed < contextOf(sequence)) continue;
       const last = sequence.generated + 1 === sequence.maxTokens;
       tokens.push({ id: sequence.id, index: sequence.generated, last });
       sequence.generated += 1;
       if (last) this.#finished.push(sequence);
     }
-    return { startMs, durationMs: stepMs(this.#options.cost, totals), tokens, admitted, preempted, ...totals };
+    const durationMs = stepMs(this.#options.cost, totals);
+    return { startMs, durationMs, tokens, admitted, preempted, cacheQueries, cacheHits, ...totals };
+  }
+
+  #publish({ id, blocks, computed }: Sequence): void {
+    this.#kv.publish(id, blocks!.slice(0, Math.floor(computed / this.#kv.blockTokens)));
   }
 }
 

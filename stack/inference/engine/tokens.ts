@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Random } from '../../../harness/random.ts';
+import { blockHashes } from '../../block-hash.ts';
 import type { ChatMessage } from '../completion-request.ts';
 
 /** Tokens of a chat template around one message (`<|im_start|>role\n … <|im_end|>\n`). */
 const TOKENS_PER_MESSAGE = 4;
+/** UTF-16 units of a token, as it is counted. */
+const CHARACTERS_PER_TOKEN = 4;
 /** Tokens that start the output (`<|im_start|>assistant\n`). */
 const TOKENS_OF_GENERATION_PROMPT = 3;
 
@@ -13,17 +16,40 @@ const TOKENS_OF_GENERATION_PROMPT = 3;
  * ids has its length.
  */
 export function countTokens(prompt: string | readonly number[] | readonly ChatMessage[]): number {
-  if (typeof prompt === 'string') return Math.max(1, Math.ceil(prompt.length / 4));
+  if (typeof prompt === 'string') return Math.max(1, Math.ceil(prompt.length / CHARACTERS_PER_TOKEN));
   let tokens = 0;
   let chat = false;
   for (const part of prompt) {
     if (typeof part === 'number') tokens += 1;
     else {
       chat = true;
-      tokens += Math.ceil(textOf(part).length / 4) + TOKENS_PER_MESSAGE;
+      tokens += Math.ceil(textOf(part).length / CHARACTERS_PER_TOKEN) + TOKENS_PER_MESSAGE;
     }
   }
   return chat ? tokens + TOKENS_OF_GENERATION_PROMPT : Math.max(1, tokens);
+}
+
+/**
+ * Hashes of the full blocks of a prompt, for the prefix cache: those of two prompts are the same as far as their tokens are, counted as in
+ * {@link countTokens}. A token is four UTF-16 units; those of the template around a message are its role.
+ * @param blockTokens tokens of a block
+ */
+export function prefixBlocks(
+  prompt: string | readonly number[] | readonly ChatMessage[],
+  blockTokens: number,
+): readonly number[] {
+  const text = typeof prompt === 'string' ? prompt : prompt.map(textOfPart).join('');
+  return blockHashes(Buffer.from(text, 'utf16le'), { blockBytes: blockTokens * CHARACTERS_PER_TOKEN * 2 });
+}
+
+function textOfPart(part: number | ChatMessage): string {
+  if (typeof part === 'number') return String.fromCharCode(part & 0xffff, part >>> 16, 0, 0);
+  const text = textOf(part);
+  const role = part.role.slice(0, TOKENS_PER_MESSAGE * CHARACTERS_PER_TOKEN);
+  const tokens = Math.ceil(text.length / CHARACTERS_PER_TOKEN);
+  return (
+    role.padEnd(TOKENS_PER_MESSAGE * CHARACTERS_PER_TOKEN, '\0') + text.padEnd(tokens * CHARACTERS_PER_TOKEN, '\0')
+  );
 }
 
 /** Text of a message; other parts (images) are ignored. */
