@@ -25,6 +25,7 @@ import { badScenario } from './bad-scenario.ts';
 import { requirePrometheus, withAutoscaler } from './input/autoscaler.ts';
 import { type Intervals, intervalsOf, intervalWarnings } from './input/autoscaler-intervals.ts';
 import { checkCapacity } from './input/capacity.ts';
+import { checkGateway } from './input/gateway.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
 import { requireSplittable, scheduledIn } from './load/split.ts';
@@ -85,13 +86,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const endMs = loadEndMs({ load });
   if (!external) {
     checkCapacity(scenario.stack, endMs);
-    const { gateway, redis } = scenario.stack;
-    if (gateway.cache !== 'off' && redis === 'off')
-      throw badScenario(
-        'stack.redis',
-        'on, since the cache of the gateways keeps its entries there (`redis: {}`)',
-        redis,
-      );
+    checkGateway(scenario.stack);
   }
   for (const [index, { atMs }] of faults.entries())
     if (atMs >= endMs)

@@ -7,7 +7,10 @@ import type { PolicyOptions } from './policy/catalog.ts';
 const MAX_REPLICAS = 64;
 
 /** How many inference replicas a stack may have at once: as many as its options say, otherwise as its autoscaler may ask for. */
-export function maxInference({ inference, autoscaler }: TopologyParts['options']): number {
+export function maxInference({
+  inference,
+  autoscaler,
+}: Pick<TopologyParts['options'], 'inference' | 'autoscaler'>): number {
   const { replicas, maxReplicas } = inference;
   if (maxReplicas !== undefined || autoscaler === 'off') return maxReplicas ?? replicas;
   return Math.max(replicas, Math.min(MAX_REPLICAS, boundsOf(autoscaler).maxReplicas));

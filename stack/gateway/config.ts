@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { parseConfig } from '../service-config.ts';
+import { badConfig, parseConfig } from '../service-config.ts';
 import { adminConfigSchema } from './admin/config.ts';
 import { admissionSchema } from './admission/config.ts';
 import { auditSchema } from './audit/config.ts';
+import { balancerSchema } from './balancing/config.ts';
 import { cacheSchema } from './cache/config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
 import { guardSchema } from './guard/config.ts';
@@ -154,7 +155,7 @@ export const gatewayConfigSchema = z.strictObject({
   discovery: z.union([off, discoverySchema]).default('off'),
   /** SHA-256 of each accepted API key, in hex. Empty: no authentication. */
   apiKeyHashes: z.array(z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be a SHA-256 in hex')).default([]),
-  balancer: z.enum(['least-connections', 'round-robin']).default('least-connections'),
+  balancer: balancerSchema.default('least-connections'),
   healthChecks: z.union([off, healthChecksSchema]).prefault({}),
   ejection: z.union([off, ejectionSchema]).prefault({}),
   breaker: z.union([off, breakerSchema]).default('off'),
@@ -196,5 +197,15 @@ export type GatewayConfigInput = z.input<typeof gatewayConfigSchema>;
  * @throws SquallError `BAD_GATEWAY_CONFIG`
  */
 export function parseGatewayConfig(text: string | undefined): GatewayConfig {
-  return parseConfig('GATEWAY_CONFIG', gatewayConfigSchema, text);
+  const config = parseConfig('GATEWAY_CONFIG', gatewayConfigSchema, text);
+  const stray = strayWeight(config);
+  if (stray === undefined) return config;
+  const names = config.upstreams.map(({ name }) => name).join(', ');
+  throw badConfig('GATEWAY_CONFIG', `GATEWAY_CONFIG: \`balancer.weights.${stray}\`: expected one of ${names}`);
+}
+
+/** An upstream that has a weight and does not exist; none can be known where discovery adds them. */
+function strayWeight({ balancer, discovery, upstreams }: GatewayConfig): string | undefined {
+  if (discovery !== 'off' || typeof balancer === 'string' || balancer.policy !== 'weighted') return undefined;
+  return Object.keys(balancer.weights).find(weighted => !upstreams.some(({ name }) => name === weighted));
 }

@@ -102,7 +102,8 @@ export class Gateway implements AsyncDisposable {
       queue?.release();
       bulkhead?.release();
     };
-    this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines, onHealthy });
+    const addressOf = (request: IncomingMessage) => connections.addressOf(request);
+    this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines, addressOf, onHealthy });
     this.upstreams = this.#fleet.upstreams;
     if (config.queue !== 'off') queue = this.#createQueue(config.queue, NO_UPSTREAM);
     // Its bound is that of all requests in progress, not of those without an output.

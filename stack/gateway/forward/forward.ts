@@ -71,7 +71,7 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     if (found) found.inFlight += 1;
     return found;
   };
-  const pick = () => take(upstreams.pick(clock.nowMs(), tried));
+  const pick = () => take(upstreams.pick(clock.nowMs(), tried, exchange));
   let upstream = queue?.isBusy || bulkhead?.isBusy ? undefined : pick();
   for (;;) {
     const waitingRoom = bulkhead && upstreams.hasUsable() && !queue?.isBusy ? bulkhead : queue;
@@ -109,7 +109,7 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     const isElsewhere = isDisputed(result.failure);
     if (isElsewhere && !upstreams.hasOther(clock.nowMs(), tried)) return giveUp(exchange, result, context);
     if (!(await waitForRetry(exchange, result, context))) return giveUp(exchange, result, context);
-    upstream = isElsewhere ? take(upstreams.pickOther(clock.nowMs(), tried)) : pick();
+    upstream = isElsewhere ? take(upstreams.pickOther(clock.nowMs(), tried, exchange)) : pick();
   }
 }
 

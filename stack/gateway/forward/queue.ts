@@ -141,7 +141,7 @@ export class RequestQueue {
         const isReleased = await this.#released(exchange, sinceMs, Math.min(dueMs, exchange.deadlineMs));
         const upstream =
           isReleased && !exchange.clientDisconnected
-            ? upstreams.pick(clock.nowMs(), [...tried, ...this.#full()])
+            ? upstreams.pick(clock.nowMs(), [...tried, ...this.#full()], exchange)
             : undefined;
         if (upstream) return this.#passageTo(upstream);
         if (isReleased) this.#entered();

@@ -1,12 +1,14 @@
+import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
 import type { Clock } from '../../../harness/clock.ts';
 import { messageOf } from '../../../harness/errors.ts';
 import type { Random } from '../../../harness/random.ts';
 import type { ControlClient } from '../../control/client.ts';
+import { createBalancer } from '../balancing/create-balancer.ts';
+import { observeReports, pollReports, reportOptions } from '../balancing/report-poller.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { Deadlines } from '../forward/deadlines.ts';
 import type { GatewayMetrics } from '../metrics.ts';
-import { createBalancer } from './balancer.ts';
 import { followCatalog } from './discovery.ts';
 import { checkForever, checkOnce } from './health-checker.ts';
 import type { TransportFactory } from './transport.ts';
@@ -22,6 +24,8 @@ interface FleetOptions {
   readonly deadlines: Deadlines;
   readonly metrics: GatewayMetrics;
   readonly log: Logger;
+  /** Address of a request's client, for balancing. */
+  readonly addressOf: (request: IncomingMessage) => string | undefined;
   /** Called whenever an upstream has become healthy. */
   readonly onHealthy?: () => void;
 }
@@ -70,7 +74,11 @@ export class Fleet implements AsyncDisposable {
     this.#options = options;
     this.upstreams = new UpstreamSet({
       upstreams: [],
-      balancer: createBalancer(config.balancer, random.stream('balancer')),
+      balancer: createBalancer(config.balancer, {
+        random: random.stream('balancer'),
+        registry: options.metrics.registry,
+        addressOf: options.addressOf,
+      }),
       ejection: config.ejection,
       breaker: config.breaker,
       ...(config.bulkhead !== 'off' && { maxInFlight: config.bulkhead.perUpstream }),
@@ -90,6 +98,7 @@ export class Fleet implements AsyncDisposable {
     this.#started = true;
     for (const member of this.#members.values()) this.#check(member);
     const { config, control, clock, random, metrics } = this.#options;
+    this.#pollReports();
     if (config.discovery === 'off') return;
     if (!control) throw new Error('discovery needs a control client');
     const context = {
@@ -217,6 +226,15 @@ export class Fleet implements AsyncDisposable {
       await this.#options.clock.sleep(IDLE_POLL_MS, signal).catch(() => {});
     this.#draining.delete(upstream);
     await upstream.transport.close();
+  }
+
+  #pollReports(): void {
+    const { config, clock, deadlines, random, metrics } = this.#options;
+    const options = reportOptions(config.balancer);
+    if (!options) return;
+    const upstreams = () => this.upstreams.all;
+    observeReports(metrics.registry, { upstreams, clock });
+    void pollReports({ options, upstreams, clock, deadlines, random: random.stream('reports') }, this.#stop.signal);
   }
 
   #check(member: Member): void {

@@ -1,16 +1,13 @@
-import type { Clock } from '../../../harness/clock.ts';
 import type { Random } from '../../../harness/random.ts';
 import type { GatewayConfig } from '../config.ts';
-import type { Deadlines, Watched } from '../forward/deadlines.ts';
 import { afterCheck } from './health.ts';
+import { type ShortGetContext, shortGet } from './short-get.ts';
 import type { Transport } from './transport.ts';
 import type { Upstream } from './upstreams.ts';
 
-interface HealthCheckerContext {
+interface HealthCheckerContext extends ShortGetContext {
   readonly options: Exclude<GatewayConfig['healthChecks'], 'off'>;
-  readonly clock: Clock;
   readonly random: Random;
-  readonly deadlines: Deadlines;
   /** Called with every result, after the upstream's record was updated. */
   readonly onResult: (passed: boolean, changed: boolean) => void;
 }
@@ -32,35 +29,10 @@ export async function checkForever(
 }
 
 /** Runs one check: true for a 2xx that is complete within the timeout. */
-export function checkOnce(
+export async function checkOnce(
   transport: Transport,
-  { options, clock, deadlines }: Pick<HealthCheckerContext, 'options' | 'clock' | 'deadlines'>,
+  { options, ...context }: Pick<HealthCheckerContext, 'options' | 'clock' | 'deadlines'>,
 ): Promise<boolean> {
-  return new Promise(resolve => {
-    let status = 0;
-    const finish = (passed: boolean) => {
-      deadlines.remove(watched);
-      resolve(passed);
-    };
-    const watched: Watched = {
-      dueMs: clock.nowMs() + options.timeoutMs,
-      expire: () => {
-        call.cancel();
-        finish(false);
-      },
-    };
-    deadlines.add(watched);
-    const call = transport.send(
-      { method: 'GET', path: options.path, headers: ['accept', '*/*'] },
-      {
-        onConnected: () => {},
-        onResponse: code => {
-          status = code;
-        },
-        onData: () => {},
-        onEnd: () => finish(status >= 200 && status < 300),
-        onError: () => finish(false),
-      },
-    );
-  });
+  const { status = 0 } = (await shortGet(transport, options, context)) ?? {};
+  return status >= 200 && status < 300;
 }

@@ -1,5 +1,7 @@
 import type { Random } from '../../../harness/random.ts';
-import type { Balancer } from './balancer.ts';
+import { hashText } from '../../block-hash.ts';
+import type { Balancer, Candidate } from '../balancing/balancer.ts';
+import type { Exchange } from '../http/exchange.ts';
 import {
   type Breaker,
   type BreakerChange,
@@ -26,10 +28,7 @@ import { type HealthRecord, unknownHealth } from './health.ts';
 import type { Transport } from './transport.ts';
 
 /** One replica as seen by this gateway. */
-export interface Upstream {
-  readonly name: string;
-  /** Order of addition, starting with the order in the configuration. */
-  readonly order: number;
+export interface Upstream extends Candidate {
   readonly transport: Transport;
   readonly outlier: OutlierRecord;
   readonly breaker: Breaker;
@@ -94,8 +93,10 @@ export class UpstreamSet {
       health,
       inFlight: 0,
       rateLimitedUntilMs: Number.NEGATIVE_INFINITY,
+      turn: undefined,
+      report: undefined,
     };
-    const upstream = { name, order: this.#added, transport, ...state };
+    const upstream = { name, order: this.#added, hash: hashText(name), transport, ...state };
     this.#added += 1;
     this.#set([...this.#all, upstream]);
     return upstream;
@@ -113,9 +114,10 @@ export class UpstreamSet {
   }
 
   /** Picks an upstream, preferably one not in `tried`; undefined when none is healthy and has room. */
-  pick(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
+  pick(nowMs: number, tried: readonly Upstream[], exchange: Exchange): Upstream | undefined {
     const usable = this.candidates(nowMs);
-    return this.#choose(tried.length > 0 ? preferred(usable, upstream => !tried.includes(upstream)) : usable);
+    const untried = tried.length > 0 ? preferred(usable, upstream => !tried.includes(upstream)) : usable;
+    return this.#choose(untried, exchange, nowMs);
   }
 
   /** Those that {@link pick} chooses from: usable ones with room, or else the least bad; none without a healthy one. */
@@ -124,8 +126,8 @@ export class UpstreamSet {
   }
 
   /** Picks an upstream that is not in `tried`, an ejected one rather than none; undefined when there is none. */
-  pickOther(nowMs: number, tried: readonly Upstream[]): Upstream | undefined {
-    return this.#choose(this.#usable(this.#withRoom(this.#others(nowMs, tried)), nowMs));
+  pickOther(nowMs: number, tried: readonly Upstream[], exchange: Exchange): Upstream | undefined {
+    return this.#choose(this.#usable(this.#withRoom(this.#others(nowMs, tried)), nowMs), exchange, nowMs);
   }
 
   /** Whether {@link pickOther} would return an upstream. */
@@ -207,11 +209,11 @@ export class UpstreamSet {
     return upstreams.filter((_, index) => ratios[index] === lowest);
   }
 
-  #choose(upstreams: readonly Upstream[]): Upstream | undefined {
+  #choose(upstreams: readonly Upstream[], exchange: Exchange, nowMs: number): Upstream | undefined {
     const { balancer, ejection } = this.#options;
     const candidates =
       ejection === 'off' ? upstreams : preferred(upstreams, ({ outlier }) => !isSuspect(ejection, outlier));
-    return candidates.length > 0 ? balancer(candidates) : undefined;
+    return candidates.length > 0 ? balancer(candidates, exchange, nowMs) : undefined;
   }
 
   #set(upstreams: readonly Upstream[]): void {

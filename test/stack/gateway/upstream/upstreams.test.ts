@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../../../harness/random.ts';
-import { roundRobin } from '../../../../stack/gateway/upstream/balancer.ts';
+import { roundRobin } from '../../../../stack/gateway/balancing/balancer.ts';
+import type { Exchange } from '../../../../stack/gateway/http/exchange.ts';
 import type { BreakerOptions } from '../../../../stack/gateway/upstream/breaker.ts';
 import type { Transport } from '../../../../stack/gateway/upstream/transport.ts';
 import { UpstreamSet } from '../../../../stack/gateway/upstream/upstreams.ts';
@@ -9,6 +10,8 @@ const transport: Transport = {
   send: () => ({ cancel: () => {}, pause: () => {}, resume: () => {} }),
   close: async () => {},
 };
+/** None of the policies here look at the request. */
+const exchange = {} as Exchange;
 const ejection = { consecutiveFailures: 1, baseMs: 1000, maxMs: 1000, maxEjectedRatio: 1, forgetMs: 1000 };
 
 /** One letter per upstream: (u)sable, (e)jected until at least 1000 ms, (f)ailing its health checks, (n)ever checked. */
@@ -39,7 +42,7 @@ test.each([
 ])('from %j with [%s] already tried it picks %s', (states, tried, expected) => {
   const set = build(states);
   const excluded = set.all.filter(upstream => tried.split(' ').includes(upstream.name));
-  const picks = [1, 2, 3].map(() => set.pick(500, excluded)?.name ?? 'none');
+  const picks = [1, 2, 3].map(() => set.pick(500, excluded, exchange)?.name ?? 'none');
   expect(picks.join(' ')).toBe(expected);
   expect(set.hasUsable()).toBe(expected !== 'none none none');
 });
@@ -60,14 +63,14 @@ test('picks no upstream whose breaker is open, but for trials', () => {
   const set = build('uuu', breaker);
   const [first] = set.all;
   expect(set.recordAtBreaker(first!, 'timeout', undefined, 0)?.to).toBe('open');
-  expect([1, 2, 3].map(() => set.pick(500, [])?.name)).not.toContain('u0');
+  expect([1, 2, 3].map(() => set.pick(500, [], exchange)?.name)).not.toContain('u0');
   expect(set.stateOf(first!, 500)).toBe('open');
-  expect([1, 2, 3].map(() => set.pick(1000, [])?.name)).toContain('u0');
+  expect([1, 2, 3].map(() => set.pick(1000, [], exchange)?.name)).toContain('u0');
   const { ticket } = set.enter(first!, 1000);
-  expect([1, 2, 3].map(() => set.pick(1000, [])?.name)).not.toContain('u0');
+  expect([1, 2, 3].map(() => set.pick(1000, [], exchange)?.name)).not.toContain('u0');
   set.leave(first!, ticket);
   expect(set.recordAtBreaker(first!, 'success', ticket, 1100)?.to).toBe('closed');
-  expect([1, 2, 3].map(() => set.pick(1200, [])?.name)).toContain('u0');
+  expect([1, 2, 3].map(() => set.pick(1200, [], exchange)?.name)).toContain('u0');
 });
 
 test('picks the least bad upstream when all breakers are open', () => {
@@ -76,6 +79,6 @@ test('picks the least bad upstream when all breakers are open', () => {
   for (const outcome of ['error', 'error', 'timeout'] as const) set.recordAtBreaker(bad!, outcome, undefined, 0);
   for (const outcome of ['success', 'success', 'timeout'] as const) set.recordAtBreaker(better!, outcome, undefined, 0);
   expect(set.all.map(upstream => set.stateOf(upstream, 100))).toEqual(['open', 'open']);
-  expect([1, 2, 3].map(() => set.pick(100, [])?.name)).toEqual(['u1', 'u1', 'u1']);
+  expect([1, 2, 3].map(() => set.pick(100, [], exchange)?.name)).toEqual(['u1', 'u1', 'u1']);
   expect(set.hasUsable()).toBe(true);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../../../harness/random.ts';
-import { createBalancer, leastConnections, roundRobin } from '../../../../stack/gateway/upstream/balancer.ts';
+import { leastConnections, roundRobin } from '../../../../stack/gateway/balancing/balancer.ts';
 
 const replicas = (...inFlight: number[]) => inFlight.map((running, order) => ({ order, inFlight: running }));
 
@@ -54,7 +54,7 @@ test('round robin distributes evenly, whatever is in flight', () => {
 
 test('round robin stays even when retries exclude the upstream that failed', () => {
   // The first upstream fails whenever it is picked, and the retry excludes it: the others serve in turn.
-  const pick = createBalancer('round-robin', seededRandom(1));
+  const pick = roundRobin();
   const candidates = replicas(0, 0, 0);
   const served = [0, 0, 0];
   for (let i = 0; i < 300; i += 1) {

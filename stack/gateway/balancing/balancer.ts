@@ -1,20 +1,30 @@
 import type { Random } from '../../../harness/random.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { LoadReport } from './load-report.ts';
 
 /** Upstream as seen by a balancer. */
-interface Candidate {
+export interface Candidate {
+  readonly name: string;
+  /** Position among all upstreams, of which no two ever have the same; candidates are sorted by it. */
+  readonly order: number;
+  /** Hash of the name, an unsigned 32-bit integer. */
+  readonly hash: number;
   /** Attempts in flight from this gateway. */
   readonly inFlight: number;
-  /** Position among all upstreams; candidates are sorted by it. */
-  readonly order: number;
+  /** What smooth weighted round robin knows of it; undefined at first. */
+  turn: { readonly weight: number; credit: number } | undefined;
+  /** What it has last said of itself; undefined where it is not read. */
+  report: LoadReport | undefined;
 }
 
-/** Chooses one of `candidates`, which is never empty, without keeping a reference to them. */
-export type Balancer = <T extends Candidate>(candidates: readonly T[]) => T;
+/**
+ * Chooses one of `candidates`, which is never empty, without keeping a reference to them.
+ * @param exchange the request to send
+ */
+export type Balancer = <T extends Candidate>(candidates: readonly T[], exchange: Exchange, nowMs: number) => T;
 
-/** Balancer of the configured kind. */
-export function createBalancer(kind: 'least-connections' | 'round-robin', random: Random): Balancer {
-  return kind === 'round-robin' ? roundRobin() : leastConnections(random);
-}
+/** Called with what decided each choice, one of a few words. */
+export type OnPick = (reason: string) => void;
 
 /**
  * Balancer that picks the candidate with the fewest attempts in flight, at random among ties, so that gateways do not synchronize.
@@ -22,7 +32,9 @@ export function createBalancer(kind: 'least-connections' | 'round-robin', random
  * An upstream that fails at once has nothing in flight and attracts all traffic (a black hole). `UpstreamSet` keeps such an upstream
  * from the candidates; until then, retries go elsewhere.
  */
-export function leastConnections(random: Random): Balancer {
+export function leastConnections(
+  random: Random,
+): <T extends Pick<Candidate, 'inFlight'>>(candidates: readonly T[]) => T {
   return candidates => {
     const count = candidates.length;
     const start = Math.floor(random.next() * count);
@@ -39,7 +51,7 @@ export function leastConnections(random: Random): Balancer {
  * Balancer that picks candidates in turn: the next one in `order` after the last pick, or the first. Order instead of a counter
  * keeps the distribution even while candidates come and go, such as when a retry excludes the one that just failed.
  */
-export function roundRobin(): Balancer {
+export function roundRobin(): <T extends Pick<Candidate, 'order'>>(candidates: readonly T[]) => T {
   let last = Number.NEGATIVE_INFINITY;
   return candidates => {
     const next = candidates.find(candidate => candidate.order > last) ?? candidates[0]!;
