@@ -7,6 +7,7 @@ import { cacheSchema } from './gateway/cache/config.ts';
 import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
 import { identitySchema } from './gateway/identity/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
+import { tracingSchema } from './gateway/tracing/config.ts';
 import { inferenceConfigSchema } from './inference/config.ts';
 import { prometheusOptionsSchema } from './observability/options.ts';
 import { redisOptionsSchema } from './redis/options.ts';
@@ -89,6 +90,13 @@ const gatewayOptions = gatewayConfigSchema
       .describe(
         'short-lived tokens instead of API keys, see docs/gateway-identity.md; revocations and used proofs are shared through the Redis of the stack',
       ),
+    tracing: z
+      .union([
+        z.literal('off'),
+        tracingSchema.omit({ endpoint: true }).extend({ ratio: z.number().min(0).max(1).default(1) }),
+      ])
+      .default('off')
+      .describe('spans of requests, sent to a collector of the stack, see docs/tracing.md'),
     queue: z
       .union([z.literal('off'), queueSchema])
       .optional()

@@ -5,6 +5,7 @@ import { newProofKey } from '../harness/http/proof.ts';
 import { maxInference } from './autoscaler/bounds.ts';
 import { autoscalerReplica } from './autoscaler/replica.ts';
 import { type CapacityPlan, capacityPlan } from './capacity/spec.ts';
+import { collectorReplica } from './collector/replica.ts';
 import { controlReplica } from './control/replica.ts';
 import { makeAuthority } from './edge/certificates.ts';
 import { type EntryAuthority, edgeReplica } from './edge/replica.ts';
@@ -44,7 +45,7 @@ export interface LinkPlan {
  *                   redis  └──────── discovery ────────┘         prometheus ─▶ every service
  * ```
  *
- * Edge, Redis, Prometheus, control and the autoscaler, which uses links to all that have metrics, are optional. Without an edge each gateway has its own entry link. With control, replicas
+ * Edge, Redis, Prometheus, control, the collector of spans and the autoscaler, which uses links to all that have metrics, are optional. Without an edge each gateway has its own entry link. With control, replicas
  * register the addresses of their links instead of their own.
  */
 export interface Topology {
@@ -114,6 +115,7 @@ export function topologyOf(
   ];
   const planned: ServicePlan[] = [
     ...(redis === 'off' ? [] : [redisReplica(redis, parts)]),
+    ...(gateway.tracing === 'off' ? [] : [collectorReplica(parts)]),
     ...scraped,
     ...(edge === 'off' ? [] : [edgeReplica(edge, parts, entryAuthority)]),
     ...(prometheus === 'off' ? [] : [prometheusReplica(prometheus, prometheusLogin!, parts, scraped)]),

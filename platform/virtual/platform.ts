@@ -5,6 +5,7 @@ import { probe } from '../../harness/host/probe.ts';
 import { send } from '../../harness/host/send.ts';
 import { trace } from '../../harness/host/trace.ts';
 import { serveAutoscaler } from '../../stack/autoscaler/serve.ts';
+import { serveCollector } from '../../stack/collector/serve.ts';
 import { serveControl } from '../../stack/control/serve.ts';
 import { storeFunctions } from '../../stack/gateway/identity/store-scripts.ts';
 import { takeFunctions } from '../../stack/gateway/limits/take-function.ts';
@@ -139,6 +140,7 @@ function serviceOf({ service, ready }: ReplicaPlan): Serve {
     gateway: serveGateway,
     inference: serveInference,
     control: serveControl,
+    collector: serveCollector,
     autoscaler: serveAutoscaler,
   };
   return services[service as keyof typeof services];

@@ -11,6 +11,7 @@ import { corsSchema } from './http/cors.ts';
 import { identityConfigSchema } from './identity/config.ts';
 import { limitsSchema } from './limits/config.ts';
 import { mergeSchema } from './merge/config.ts';
+import { tracingSchema } from './tracing/config.ts';
 
 const durationMs = z.number().min(0).max(86_400_000);
 const positiveMs = z.number().positive().max(86_400_000);
@@ -176,6 +177,7 @@ export const gatewayConfigSchema = z.strictObject({
   cache: z.union([off, cacheSchema]).default('off'),
   guard: z.union([off, guardSchema]).default('off'),
   audit: z.union([off, auditSchema]).default('off'),
+  tracing: z.union([off, tracingSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   admin: adminConfigSchema,
   /** Maximum time for requests in flight to finish after SIGTERM. */

@@ -35,6 +35,7 @@ import type { LimitsConfig } from './limits/config.ts';
 import { LimitMetrics } from './limits/limit-metrics.ts';
 import { Limiter } from './limits/limiter.ts';
 import { GatewayMetrics } from './metrics.ts';
+import type { OpenedTracing } from './tracing/open-tracing.ts';
 import { Fleet } from './upstream/fleet.ts';
 import type { TransportFactory } from './upstream/transport.ts';
 import type { Upstream, UpstreamSet } from './upstream/upstreams.ts';
@@ -51,6 +52,8 @@ interface GatewayOptions {
   readonly names?: readonly string[];
   /** Makes the identity of callers, with metrics in a registry; undefined: API keys only. */
   readonly identity?: ((registry: Registry) => Identity) | undefined;
+  /** Makes tracing, with metrics in a registry; undefined: off. */
+  readonly tracing?: ((registry: Registry) => OpenedTracing) | undefined;
   /** Opens the rate limit store that gateways share; used when `config.limits.redis` is set. */
   readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
   /** Waits for files; required when `config.audit` is on. */
@@ -87,6 +90,7 @@ export class Gateway implements AsyncDisposable {
   readonly #cors: Cors | undefined;
   /** Of the admin API. */
   readonly adminRoutes: readonly AdminRoute[];
+  readonly #traced: OpenedTracing | undefined;
 
   constructor(options: GatewayOptions) {
     const { config, clock, random, log, names = [] } = options;
@@ -139,6 +143,7 @@ export class Gateway implements AsyncDisposable {
     };
     this.#limiter = this.#createLimiter(options);
     this.identity = options.identity?.(this.metrics.registry);
+    this.#traced = options.tracing?.(this.metrics.registry);
     this.#cache = this.#createCache(options);
     this.audit = this.#createAudit(options);
     this.#routes = createRoutes({
@@ -174,6 +179,7 @@ export class Gateway implements AsyncDisposable {
     this.#cache?.[Symbol.dispose]();
     await this.#fleet[Symbol.asyncDispose]();
     await this.audit?.[Symbol.asyncDispose]();
+    await this.#traced?.queue[Symbol.asyncDispose]();
   }
 
   /** Handles one HTTP request until it is finished. Responds with `rejection` if given. Never rejects. */
@@ -185,6 +191,7 @@ export class Gateway implements AsyncDisposable {
     const exchange = new Exchange(request, response, route ? target.path : 'other', trace, receivedMs, this.#lifecycle);
     exchange.query = target?.query ?? '';
     const quiet = route?.quiet === true;
+    if (!quiet) exchange.span = this.#traced?.tracing.begin(exchange);
     if (!quiet) exchange.corsHeaders = this.#cors?.headers(request);
     if (!quiet) this.metrics.inFlight.inc();
     try {
@@ -252,6 +259,7 @@ export class Gateway implements AsyncDisposable {
     this.metrics.recordRequest(exchange.route, statusOf(exchange), durationMs);
     logRequest(this.#options.log, exchange, durationMs);
     this.audit?.record(exchange, durationMs);
+    this.#traced?.tracing.finish(exchange, durationMs);
   }
 
   #firstByte(exchange: Exchange): void {

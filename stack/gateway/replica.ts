@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { scaleBounds } from '../autoscaler/bounds.ts';
+import { TRACES_PATH } from '../collector/collector.ts';
+import { collectorLink } from '../collector/replica.ts';
 import { controlLink } from '../control/replica.ts';
 import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
@@ -32,12 +34,17 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     link: inboundLinks(to, parts).get(zone)!,
   }));
   const toControl = controlLink('gateway', zone, parts);
+  const toCollector = collectorLink(zone, parts);
   const toRedis = linkName('gateway', zone, 'redis', zones);
   const configOf = ({ links, listeners }: Addresses): GatewayConfigInput => ({
     ...behaviour,
     name,
     // A chain of its own.
     audit: behaviour.audit === 'off' ? 'off' : { ...behaviour.audit, folder: join(behaviour.audit.folder, name) },
+    tracing:
+      behaviour.tracing === 'off'
+        ? 'off'
+        : { ...behaviour.tracing, endpoint: `http://${links[toCollector]}${TRACES_PATH}` },
     models: [inference.profile],
     queue: behaviour.queue ?? (scaleBounds(options).min === 0 ? {} : 'off'),
     ...(control === 'off'
@@ -72,6 +79,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
       ...hops.map(({ link }) => link),
       ...(control === 'off' ? [] : [toControl]),
       ...(options.redis === 'off' ? [] : [toRedis]),
+      ...(behaviour.tracing === 'off' ? [] : [toCollector]),
     ],
     listeners: ['admin'],
     environment: (addresses: Addresses) => ({

@@ -25,6 +25,7 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
     ...{ config, clock, random, names, log, identity },
     transport: url => undiciTransport(url, limits, context),
     control: url => connectControl(url, context),
+    tracing: await tracingOf(config, context, log),
     cache: cacheOf(config, context),
     settle: context.settle,
     sharedBuckets: redis => redisBuckets(redis, network),
@@ -66,6 +67,13 @@ async function identityOf(config: GatewayConfig, context: ServiceContext, log: L
   if (config.identity === 'off') return undefined;
   const { prepareIdentity } = await context.settle(() => import('./identity/open-identity.ts'));
   return prepareIdentity(config.identity, config.apiKeyHashes, context, log);
+}
+
+/** The SDK is loaded only where it is used. */
+async function tracingOf({ tracing, name }: GatewayConfig, context: ServiceContext, log: Logger) {
+  if (tracing === 'off') return undefined;
+  const { prepareTracing } = await context.settle(() => import('./tracing/open-tracing.ts'));
+  return prepareTracing(tracing, name, context, log);
 }
 
 function cacheOf({ cache }: GatewayConfig, { environment, network, newId }: ServiceContext) {

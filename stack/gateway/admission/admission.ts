@@ -82,7 +82,9 @@ export class Admission {
       exchange.priority = claim.level;
       const sinceMs = clock.nowMs();
       const { entry, ended } = this.#wait(exchange, claim);
-      const end = typeof ended === 'string' ? ended : await ended;
+      const span = typeof ended === 'string' ? undefined : exchange.span?.start('admission');
+      const end = await ended;
+      span?.end({ 'squall.priority': claim.level }, end === 'admitted' ? undefined : end);
       const waitedMs = clock.nowMs() - sinceMs;
       exchange.queuedMs += waitedMs;
       this.#metrics.recordEnd(claim.level, end, waitedMs);

@@ -99,7 +99,9 @@ export class ResponseCache implements Disposable {
   async #look(exchange: Exchange, identity: string): Promise<Entry | undefined | typeof UNAVAILABLE> {
     const { sealing, metrics } = this.#parts;
     const tenant = this.#tenantOf(exchange);
+    const span = exchange.span?.start('cache');
     const sealed = await this.#store.get(sealing.nameOf(tenant, identity));
+    span?.end({}, sealed === UNAVAILABLE ? 'unavailable' : undefined);
     if (sealed === undefined || sealed === UNAVAILABLE) return sealed;
     const plain = sealing.open(sealed, tenant, identity);
     if (!plain) metrics.unreadable.inc();

@@ -7,6 +7,8 @@ import type { GatewayConfig } from '../config.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { OpenSpan } from '../tracing/open-span.ts';
+import { attemptAttributes, attemptName } from '../tracing/request-attributes.ts';
 import type { BreakerChange } from '../upstream/breaker.ts';
 import { isEjected, readmit } from '../upstream/ejection.ts';
 import type { Upstream, UpstreamSet } from '../upstream/upstreams.ts';
@@ -82,6 +84,7 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     const { outlier } = upstream;
     const isProbe = isEjected(outlier, clock.nowMs());
     exchange.onOutput = () => {
+      exchange.attemptSpan?.event('first output', 'gen_ai.response.time_to_first_chunk');
       passage?.served();
       if (isProbe) readmit(outlier, clock.nowMs());
       settle(disputed, context);
@@ -91,6 +94,7 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     exchange.upstream = upstream.name;
     const { ticket, change } = upstreams.enter(upstream, clock.nowMs());
     if (change) context.onBreakerChange(upstream, change);
+    const span = startSpan(exchange, upstream.name);
     const attempting = attempt(exchange, upstream, context);
     passage?.begun();
     const result = await attempting;
@@ -100,6 +104,7 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     bulkhead?.release();
     if (bulkhead) queue?.release();
     recordAttempt({ upstream, ticket }, exchange, result, disputed, context);
+    if (span) endSpan(span, result);
     if (result.kind === 'completed') return;
     if (result.kind === 'cancelled') return markCancelled(exchange);
     exchange.reason = result.failure;
@@ -111,6 +116,28 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     if (!(await waitForRetry(exchange, result, context))) return giveUp(exchange, result, context);
     upstream = isElsewhere ? take(upstreams.pickOther(clock.nowMs(), tried, exchange)) : pick();
   }
+}
+
+/** Starts the span of an attempt, which is the parent of what the upstream does. */
+function startSpan(exchange: Exchange, upstream: string): OpenSpan | undefined {
+  if (!exchange.span) return undefined;
+  const attributes = attemptAttributes(exchange, upstream);
+  exchange.attemptSpan = exchange.span.start(attemptName(exchange), attributes, { kind: 'client' });
+  return exchange.attemptSpan;
+}
+
+function endSpan(span: OpenSpan, result: AttemptResult): void {
+  const status = result.kind === 'completed' ? result.status : result.kind === 'failed' && result.response?.status;
+  const failure = result.kind === 'failed' ? result.failure : 'client-disconnected';
+  const isRefused = result.kind === 'completed' && isClientError(result.status);
+  const error = result.kind !== 'completed' ? failure : isRefused ? `${status}` : undefined;
+  span.end(
+    {
+      ...(status && { 'http.response.status_code': status }),
+      ...(error !== undefined && { 'error.type': error }),
+    },
+    error,
+  );
 }
 
 /**
@@ -183,7 +210,9 @@ async function waitForRetry(exchange: Exchange, result: FailedAttempt, context: 
   metrics.retries.labels(result.failure).inc();
   const disconnected = new AbortController();
   exchange.onClientDisconnect = () => disconnected.abort();
+  const span = exchange.span?.start('backoff');
   if (!exchange.clientDisconnected) await clock.sleep(waitMs, disconnected.signal).catch(() => {});
+  span?.end();
   exchange.onClientDisconnect = undefined;
   return !exchange.clientDisconnected;
 }

@@ -136,6 +136,7 @@ export class RequestQueue {
     const sinceMs = clock.nowMs();
     const dueMs = sinceMs + options.maxWaitMs;
     if (this.#waiting.size >= options.maxRequests) throw this.#rejection(exchange, 'full');
+    const span = exchange.span?.start(this.#parts.kind.code);
     try {
       while (!exchange.clientDisconnected) {
         const isReleased = await this.#released(exchange, sinceMs, Math.min(dueMs, exchange.deadlineMs));
@@ -152,6 +153,7 @@ export class RequestQueue {
       }
       return undefined;
     } finally {
+      span?.end();
       exchange.queuedMs += clock.nowMs() - sinceMs;
     }
   }

@@ -5,7 +5,12 @@ import { traceparentOf } from '../http/trace-context.ts';
 export function requestHeaders(exchange: Exchange, nowMs: number): string[] {
   const { accept, tracestate } = exchange.request.headers;
   const headers = ['content-type', 'application/json', 'accept', accept ?? '*/*'];
-  headers.push('traceparent', traceparentOf(exchange.trace), 'x-request-id', exchange.requestId);
+  headers.push(
+    'traceparent',
+    traceparentOf(exchange.trace, exchange.attemptSpan?.spanId),
+    'x-request-id',
+    exchange.requestId,
+  );
   headers.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(exchange.deadlineMs - nowMs))));
   if (typeof tracestate === 'string') headers.push('tracestate', tracestate);
   return headers;

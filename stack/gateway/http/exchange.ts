@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { OpenSpan } from '../tracing/open-span.ts';
 import type { TraceContext } from './trace-context.ts';
 
 /** Header with the remaining time that the caller is willing to wait, in ms; lowered at each hop. */
@@ -43,8 +44,14 @@ export class Exchange {
   /** From the question mark on; empty without one. */
   query = '';
   body: Buffer = Buffer.alloc(0);
+  /** Model that the client requested; empty before the body was read. */
+  model = '';
   /** Whether the client requested server-sent events. */
   streamed = false;
+  /** Span of this request; undefined where it is not traced. */
+  span: OpenSpan | undefined;
+  /** Span of the latest attempt. */
+  attemptSpan: OpenSpan | undefined;
 
   /** Whether the response being relayed is an event stream. */
   eventStream = false;

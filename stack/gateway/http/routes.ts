@@ -135,7 +135,13 @@ function requestTimeoutMs(header: string | string[] | undefined, totalMs: number
 function body({ config: { maxJsonDepth }, bodyContext }: RouteContext): Stage {
   const maxDepth = bound(maxJsonDepth);
   return async exchange => {
-    const json = await readBody(exchange.request, bodyContext);
+    const span = exchange.span?.start('body');
+    let json: Buffer;
+    try {
+      json = await readBody(exchange.request, bodyContext);
+    } finally {
+      span?.end();
+    }
     if (isDeeperThan(json, maxDepth)) {
       throw new ApiError(400, 'json_too_deep', `The request body exceeds the nesting limit of ${maxDepth}.`);
     }
@@ -147,6 +153,7 @@ function validation({ models }: GatewayConfig, promptField: PromptField, guard: 
   const served = new Set(models);
   return exchange => {
     const request = parseCompletionRequest(exchange.body, promptField, served);
+    exchange.model = request.model;
     exchange.streamed = request.stream;
     guard?.check(exchange, request, promptField);
   };

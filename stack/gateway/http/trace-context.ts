@@ -24,13 +24,13 @@ export function joinTrace(traceparent: string | undefined, random: Random): Trac
   return { traceId: match[1]!, spanId: hexDigits(random, 2), parentSpanId: match[2]!, flags: match[3]! };
 }
 
-/** Value of the `traceparent` header for the next service, whose parent is this gateway's span. */
-export function traceparentOf(trace: TraceContext): string {
-  return `00-${trace.traceId}-${trace.spanId}-${trace.flags}`;
+/** Value of the `traceparent` header for the next service. @param spanId its parent. @default this gateway's span */
+export function traceparentOf({ traceId, flags, ...own }: TraceContext, spanId = own.spanId): string {
+  return `00-${traceId}-${spanId}-${flags}`;
 }
 
 /** `words` × 8 hex digits, never all zero. */
-function hexDigits(random: Random, words: number): string {
+export function hexDigits(random: Random, words: number): string {
   let text = '';
   for (let i = 0; i < words; i += 1) {
     const word = Math.floor(random.next() * 0x1_0000_0000) || 1;

@@ -43,7 +43,11 @@ export function limitStage(limiter: Limiter): Stage {
   };
   return exchange => {
     const decision = limiter.take(exchange.caller);
-    if (decision instanceof Promise) return decision.then(made => apply(exchange, made));
-    apply(exchange, decision);
+    if (!(decision instanceof Promise)) return apply(exchange, decision);
+    const span = exchange.span?.start('limits');
+    return decision.then(made => {
+      span?.end();
+      apply(exchange, made);
+    });
   };
 }

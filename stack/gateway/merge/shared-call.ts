@@ -20,8 +20,10 @@ export type Serve = (exchange: Exchange, response: SharedResponse, next: () => P
 class SharedExchange extends Exchange {
   constructor(first: Exchange, response: SharedResponse, nowMs: number, totalMs: number) {
     super(first.request, response, first.route, first.trace, nowMs, { draining: false });
-    const { caller, corsHeaders, rateLimitHeaders, query, body, streamed } = first;
-    Object.assign(this, { caller, corsHeaders, rateLimitHeaders, query, body, streamed, deadlineMs: nowMs + totalMs });
+    const { caller, corsHeaders, rateLimitHeaders, query, body, model, streamed } = first;
+    const deadlineMs = nowMs + totalMs;
+    Object.assign(this, { caller, corsHeaders, rateLimitHeaders, query, body, model, streamed, deadlineMs });
+    this.span = first.span?.start('shared call');
     this.onTruncated = (code, message) => response.abort({ code, message });
   }
 
@@ -69,9 +71,12 @@ export class SharedCall {
       context,
     );
     this.#members.add(member);
+    const waitsFor = this.#exchange.span;
+    const span = exchange.isMerged ? exchange.span?.start('merged', {}, { waitsFor }) : undefined;
     try {
       await member.follow();
     } finally {
+      span?.end();
       this.#members.delete(member);
     }
   }
@@ -86,6 +91,8 @@ export class SharedCall {
       failure = error;
     }
     this.#isOver = true;
+    const { span, attempts, reason } = this.#exchange;
+    span?.end({ 'squall.attempts': attempts }, reason);
     const { isComplete, abortion } = this.response;
     if (!isComplete && !abortion) failure ??= new Error('The call has ended without a response.');
     if (failure) for (const member of this.#members) member.fail(failure);

@@ -16,6 +16,8 @@ export interface Call {
   readonly handler: UpstreamHandler;
   readonly path: string;
   readonly body: string;
+  /** Alternating names and values. */
+  readonly headers: readonly string[];
   isCancelled: boolean;
   isPaused: boolean;
 }
@@ -44,9 +46,14 @@ const KEY = Buffer.alloc(32, 7);
 /** Deterministic chat request. */
 export const CHAT = { model: 'tiny', stream: true, temperature: 0, messages: [{ role: 'user', content: 'hi' }] };
 
-/** A gateway with one upstream, both in memory, under a clock that stands still. */
-export function startInMemory(config: Partial<GatewayConfigInput>, store?: CacheStore, key = KEY) {
-  const clock = new FakeClock();
+/** A gateway with one upstream, both in memory, under a clock that stands still. @param parts more of the gateway */
+export function startInMemory(
+  config: Partial<GatewayConfigInput>,
+  store?: CacheStore,
+  key = KEY,
+  parts: Partial<ConstructorParameters<typeof Gateway>[0]> = {},
+) {
+  const clock = (parts.clock as FakeClock | undefined) ?? new FakeClock();
   const calls: Call[] = [];
   const gateway = new Gateway({
     config: parseGatewayConfig(
@@ -60,8 +67,8 @@ export function startInMemory(config: Partial<GatewayConfigInput>, store?: Cache
     clock,
     random: seededRandom(1),
     transport: () => ({
-      send: ({ path, body }, handler) => {
-        const call: Call = { handler, path, body: String(body), isCancelled: false, isPaused: false };
+      send: ({ path, body, headers }, handler) => {
+        const call: Call = { handler, path, headers, body: String(body), isCancelled: false, isPaused: false };
         calls.push(call);
         queueMicrotask(() => handler.onConnected());
         return {
@@ -80,6 +87,7 @@ export function startInMemory(config: Partial<GatewayConfigInput>, store?: Cache
     }),
     log: pino({ enabled: false }),
     cache: store && { store, sealing: new Sealing(key, () => newUuid(systemSecrets)) },
+    ...parts,
   });
   gateway.start();
   const server = createGatewayServer(gateway);
