@@ -1,6 +1,17 @@
 import type { Random } from '../../../harness/random.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { LoadReport } from './load-report.ts';
+
+/** What an upstream said of its load. */
+export interface LoadReport {
+  /** When it was requested, on the gateway's clock. */
+  readonly atMs: number;
+  /** Attempts of this gateway that were in flight then. */
+  readonly inFlight: number;
+  /** Requests that wait or run in its engines, from all gateways. */
+  readonly requests: number | undefined;
+  /** Ratio of its KV cache in use, 0–1. */
+  readonly kvRatio: number | undefined;
+}
 
 /** Upstream as seen by a balancer. */
 export interface Candidate {

@@ -1,17 +1,5 @@
 import type { Readings } from '../../../harness/metrics.ts';
-import type { Balancer, Candidate, OnPick } from './balancer.ts';
-
-/** What an upstream said of its load. */
-export interface LoadReport {
-  /** When it was requested, on the gateway's clock. */
-  readonly atMs: number;
-  /** Attempts of this gateway that were in flight then. */
-  readonly inFlight: number;
-  /** Requests that wait or run in its engines, from all gateways. */
-  readonly requests: number | undefined;
-  /** Ratio of its KV cache in use, 0–1. */
-  readonly kvRatio: number | undefined;
-}
+import type { Balancer, Candidate, LoadReport, OnPick } from './balancer.ts';
 
 /** Report from the metrics of an upstream; undefined if they say nothing of its load. */
 export function reportOf(
