@@ -3,6 +3,7 @@ import { autoscalerOptionsSchema } from './autoscaler/options.ts';
 import { capacityOptionsSchema } from './capacity/options.ts';
 import { edgeOptionsSchema } from './edge/options.ts';
 import { admissionSchema, entitlementSchema, keysSchema } from './gateway/admission/config.ts';
+import { batchSchema } from './gateway/batch/config.ts';
 import { cacheSchema } from './gateway/cache/config.ts';
 import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
 import { identitySchema } from './gateway/identity/config.ts';
@@ -81,6 +82,15 @@ const gatewayOptions = gatewayConfigSchema
       ])
       .default('off')
       .describe('cache of responses, in the Redis of the stack; needs `redis`'),
+    batch: z
+      .union([
+        z.literal('off'),
+        batchSchema.omit({ redis: true }).extend({ redisTimeoutMs: batchSchema.shape.redis.shape.timeoutMs }),
+      ])
+      .default('off')
+      .describe(
+        'OpenAI’s batch API, see docs/gateway-batch.md; needs `redis`, which then flushes every write to the disk',
+      ),
     identity: z
       .union([
         z.literal('off'),

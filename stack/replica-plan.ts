@@ -1,6 +1,7 @@
 import type { Protocol } from '../harness/contracts.ts';
 import type { Login } from '../harness/http/login.ts';
 import type { RestartPolicy, SettledOptions } from './options.ts';
+import type { RedisOptions } from './redis/options.ts';
 import type { ToolName } from './tools.ts';
 
 /** Addresses (`host:port`) and directory passed to a replica at its start. */
@@ -43,6 +44,8 @@ export interface ReplicaPlan {
   readonly ready: ReadyProbe;
   /** Names of additional listeners. @default none */
   readonly listeners?: readonly string[];
+  /** Settings of a Redis, for platforms without its program. */
+  readonly redis?: RedisOptions;
   /** Path of metrics in Prometheus' format; absent without metrics. */
   readonly metricsPath?: string;
   /** Expected time until ready, in ms, after scaling. */

@@ -22,7 +22,7 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   https: [],
   net: ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'createServer'],
   tls: ['checkServerIdentity', 'createSecureContext', 'getCACertificates'],
-  http: ['createServer', 'ServerResponse', 'validateHeaderValue'],
+  http: ['createServer', 'IncomingMessage', 'ServerResponse', 'validateHeaderValue'],
   crypto: [
     ...['createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'hash', 'hkdfSync', 'timingSafeEqual'],
     ...['X509Certificate', 'createPrivateKey', 'createPublicKey', 'sign'],

@@ -7,11 +7,14 @@ import { trace } from '../../harness/host/trace.ts';
 import { serveAutoscaler } from '../../stack/autoscaler/serve.ts';
 import { serveCollector } from '../../stack/collector/serve.ts';
 import { serveControl } from '../../stack/control/serve.ts';
+import { commitFunctions } from '../../stack/gateway/batch/ledger/commit-script.ts';
 import { storeFunctions } from '../../stack/gateway/identity/store-scripts.ts';
 import { takeFunctions } from '../../stack/gateway/limits/take-function.ts';
 import { serveGateway } from '../../stack/gateway/serve.ts';
 import { serveInference } from '../../stack/inference/serve.ts';
 import { inMemoryRedis } from '../../stack/redis/in-memory-redis.ts';
+import { Keyspace } from '../../stack/redis/keyspace.ts';
+import type { RedisOptions } from '../../stack/redis/options.ts';
 import { REDIS_USER } from '../../stack/redis/render-redis-config.ts';
 import type { ReplicaPlan } from '../../stack/replica-plan.ts';
 import type { Serve } from '../../stack/service-program.ts';
@@ -134,8 +137,8 @@ function programOf(plan: ReplicaPlan, where: Directory, world: VirtualWorld, opt
   );
 }
 
-function serviceOf({ service, ready }: ReplicaPlan): Serve {
-  if (ready.kind === 'redis') return context => serveRedis(context, ready.password);
+function serviceOf({ service, ready, redis }: ReplicaPlan): Serve {
+  if (ready.kind === 'redis') return redisService(ready.password, redis!);
   const services = {
     gateway: serveGateway,
     inference: serveInference,
@@ -146,13 +149,18 @@ function serviceOf({ service, ready }: ReplicaPlan): Serve {
   return services[service as keyof typeof services];
 }
 
-const serveRedis = async (
-  { clock, network, environment, stopped }: Parameters<Serve>[0],
-  password: string,
-): Promise<void> => {
-  const scripts = new Map([...takeFunctions(), ...storeFunctions()]);
-  const server = inMemoryRedis({ username: REDIS_USER, password, clock, scripts });
-  const [host = '', port] = environment.LISTEN!.split(':');
-  await network.listen(server, { host, port: Number(port) });
-  await stopped;
-};
+/** Redis in memory. What it holds survives a kill where it has an append-only file, as that of the program does. */
+function redisService(password: string, { maxMemoryMb, eviction, persistence }: RedisOptions): Serve {
+  const empty = () => ({
+    scripts: new Map([...takeFunctions(), ...storeFunctions(), ...commitFunctions()]),
+    keyspace: new Keyspace(maxMemoryMb, eviction),
+  });
+  const kept = empty();
+  return async ({ clock, network, environment, stopped }) => {
+    const held = persistence === 'off' ? empty() : kept;
+    const server = inMemoryRedis({ username: REDIS_USER, password, clock, ...held });
+    const [host = '', port] = environment.LISTEN!.split(':');
+    await network.listen(server, { host, port: Number(port) });
+    await stopped;
+  };
+}

@@ -4,6 +4,7 @@ import { adminConfigSchema } from './admin/config.ts';
 import { admissionSchema } from './admission/config.ts';
 import { auditSchema } from './audit/config.ts';
 import { balancerSchema } from './balancing/config.ts';
+import { batchSchema } from './batch/config.ts';
 import { cacheSchema } from './cache/config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
 import { guardSchema } from './guard/config.ts';
@@ -176,6 +177,7 @@ export const gatewayConfigSchema = z.strictObject({
   admission: z.union([off, admissionSchema]).default('off'),
   cache: z.union([off, cacheSchema]).default('off'),
   guard: z.union([off, guardSchema]).default('off'),
+  batch: z.union([off, batchSchema]).default('off'),
   audit: z.union([off, auditSchema]).default('off'),
   tracing: z.union([off, tracingSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),

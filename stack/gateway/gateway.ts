@@ -11,6 +11,7 @@ import { createAdminRoutes } from './admin/admin-routes.ts';
 import type { AdminRoute } from './admin/admin-server.ts';
 import { Admission } from './admission/admission.ts';
 import { AuditLog } from './audit/audit-log.ts';
+import { type BatchService, type BatchStore, openBatches } from './batch/batch-service.ts';
 import { CacheMetrics } from './cache/cache-metrics.ts';
 import { ResponseCache } from './cache/response-cache.ts';
 import type { Sealing } from './cache/sealing.ts';
@@ -27,7 +28,7 @@ import { ApiError, errorBody, sendJson } from './http/api-error.ts';
 import { Cors } from './http/cors.ts';
 import { Exchange, type Lifecycle } from './http/exchange.ts';
 import { type BodyContext, lingerForBody } from './http/request-body.ts';
-import { createRoutes, type Route, stagesFor } from './http/routes.ts';
+import { createRoutes, stagesFor } from './http/routes.ts';
 import { joinTrace } from './http/trace-context.ts';
 import type { Identity } from './identity/identity.ts';
 import type { SharedBuckets } from './limits/bucket.ts';
@@ -60,6 +61,8 @@ interface GatewayOptions {
   readonly settle?: ServiceContext['settle'];
   /** Where the cache keeps its entries, and what encrypts them; required when `config.cache` is on. */
   readonly cache?: { readonly store: CacheStore; readonly sealing: Sealing } | undefined;
+  /** Where batches are kept; required when `config.batch` is on. */
+  readonly batch?: BatchStore | undefined;
 }
 
 /**
@@ -81,10 +84,11 @@ export class Gateway implements AsyncDisposable {
   readonly #lifecycle: Lifecycle = { draining: false };
   readonly #deadlines: Deadlines;
   readonly #bodyContext: BodyContext;
-  readonly #routes: ReadonlyMap<string, Route>;
+  readonly #routes: ReturnType<typeof createRoutes>;
   readonly #ids: Random;
   readonly #limiter: Limiter | undefined;
   readonly #cache: ResponseCache | undefined;
+  readonly #batch: BatchService | undefined;
   /** Undefined when it is off. */
   readonly audit: AuditLog | undefined;
   readonly #cors: Cors | undefined;
@@ -146,11 +150,13 @@ export class Gateway implements AsyncDisposable {
     this.#traced = options.tracing?.(this.metrics.registry);
     this.#cache = this.#createCache(options);
     this.audit = this.#createAudit(options);
+    const onRun = (exchange: Exchange, durationMs: number) => this.#note(exchange, durationMs);
+    this.#batch = openBatches(config, options.batch, { ...options, registry: this.metrics.registry, onRun });
     this.#routes = createRoutes({
       config,
       names,
       lifecycle: this.#lifecycle,
-      ...{ limiter: this.#limiter, identity: this.identity, cache: this.#cache, log },
+      ...{ limiter: this.#limiter, identity: this.identity, cache: this.#cache, batch: this.#batch, log },
       forwardContext,
       bodyContext: this.#bodyContext,
     });
@@ -165,15 +171,18 @@ export class Gateway implements AsyncDisposable {
     this.#limiter?.start();
     this.#cache?.start();
     this.#fleet.start();
+    this.#routes.start();
   }
 
   /** Reports unready for good, and asks clients to close their connections with every further response. */
   drain(): void {
     Object.assign(this.#lifecycle, { draining: true, stopping: true });
+    this.#batch?.drain();
   }
 
   /** Stops health checks and discovery and cancels requests in flight. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#batch?.[Symbol.asyncDispose]();
     this.#limiter?.[Symbol.dispose]();
     this.identity?.[Symbol.dispose]();
     this.#cache?.[Symbol.dispose]();
@@ -185,10 +194,11 @@ export class Gateway implements AsyncDisposable {
   /** Handles one HTTP request until it is finished. Responds with `rejection` if given. Never rejects. */
   async handle(request: IncomingMessage, response: ServerResponse, rejection?: ApiError): Promise<void> {
     const target = requestTarget(request);
-    const route = target && this.#routes.get(target.path);
+    const route = target && this.#routes.find(target.path);
     const trace = joinTrace(request.headers.traceparent as string | undefined, this.#ids);
     const receivedMs = this.#options.clock.nowMs();
-    const exchange = new Exchange(request, response, route ? target.path : 'other', trace, receivedMs, this.#lifecycle);
+    const label = route ? (route.label ?? target.path) : 'other';
+    const exchange = new Exchange(request, response, label, trace, receivedMs, this.#lifecycle);
     exchange.query = target?.query ?? '';
     const quiet = route?.quiet === true;
     if (!quiet) exchange.span = this.#traced?.tracing.begin(exchange);
@@ -239,7 +249,8 @@ export class Gateway implements AsyncDisposable {
 
   #createAudit({ config: { audit: config }, clock, log, settle }: GatewayOptions): AuditLog | undefined {
     if (config === 'off' || !settle) return undefined;
-    const addressOf = ({ request }: Exchange) => this.connections.addressOf(request);
+    // A line of a batch has no connection.
+    const addressOf = ({ request }: Exchange) => request.socket && this.connections.addressOf(request);
     return new AuditLog({ config, clock, log, registry: this.metrics.registry, settle, addressOf });
   }
 
@@ -257,6 +268,10 @@ export class Gateway implements AsyncDisposable {
     }
     const durationMs = this.#options.clock.nowMs() - exchange.receivedMs;
     this.metrics.recordRequest(exchange.route, statusOf(exchange), durationMs);
+    this.#note(exchange, durationMs);
+  }
+
+  #note(exchange: Exchange, durationMs: number): void {
     logRequest(this.#options.log, exchange, durationMs);
     this.audit?.record(exchange, durationMs);
     this.#traced?.tracing.finish(exchange, durationMs);

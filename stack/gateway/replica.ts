@@ -24,6 +24,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     limits: _limits,
     admission: _admission,
     cache: _cache,
+    batch: _batch,
     identity: _identity,
     ...behaviour
   } = options.gateway;
@@ -63,6 +64,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     limits: limitsOf(parts, links[toRedis]),
     admission: admissionOf(parts),
     cache: cacheOf(parts, links[toRedis]),
+    batch: batchOf(parts, links[toRedis]),
     identity: identityOf(parts, links[toRedis]),
     admin: { listen: listeners.admin! },
   });
@@ -124,6 +126,14 @@ function cacheOf({ options, redisPassword }: TopologyParts, redis: string | unde
   const { cache } = options.gateway;
   if (cache === 'off' || redis === undefined) return 'off';
   const { redisTimeoutMs: timeoutMs, ...rest } = cache;
+  return { ...rest, redis: { url: redisUrl(redisPassword, redis), timeoutMs } };
+}
+
+/** Batches of one gateway. @param redis address of the link to Redis, without which there are none */
+function batchOf({ options, redisPassword }: TopologyParts, redis: string | undefined): GatewayConfigInput['batch'] {
+  const { batch } = options.gateway;
+  if (batch === 'off' || redis === undefined) return 'off';
+  const { redisTimeoutMs: timeoutMs, ...rest } = batch;
   return { ...rest, redis: { url: redisUrl(redisPassword, redis), timeoutMs } };
 }
 

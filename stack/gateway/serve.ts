@@ -4,6 +4,7 @@ import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, type ServiceContext } from '../service-program.ts';
 import { type AdminChange, createAdminServer } from './admin/admin-server.ts';
 import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
+import { redisLedger } from './batch/ledger/redis-ledger.ts';
 import { readCacheKey } from './cache/cache-key.ts';
 import { redisCacheStore } from './cache/redis-cache-store.ts';
 import { Sealing } from './cache/sealing.ts';
@@ -27,6 +28,8 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
     control: url => connectControl(url, context),
     tracing: await tracingOf(config, context, log),
     cache: cacheOf(config, context),
+    batch:
+      config.batch === 'off' ? undefined : { ledger: redisLedger(config.batch.redis, network), newId: context.newId },
     settle: context.settle,
     sharedBuckets: redis => redisBuckets(redis, network),
   });

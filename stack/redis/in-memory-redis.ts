@@ -1,13 +1,18 @@
 import { createHash } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../harness/clock.ts';
+import { Keyspace, RedisError, type Reply } from './keyspace.ts';
 import { RespReader } from './resp-reader.ts';
 
-/** A command of a script or of a client; throws `RedisError` for an error reply. */
+/** `redis.call` of a script. @param command in upper case @throws RedisError */
+export type RedisCall = (command: string, ...words: string[]) => Reply;
+
+/** A script as a function, which may throw `RedisError` for an error reply. */
 export type ScriptFunction = (
   keys: readonly string[],
   values: readonly string[],
   nowMs: number,
+  call: RedisCall,
 ) => readonly (number | string)[];
 
 /** Options of {@link inMemoryRedis}. */
@@ -15,10 +20,10 @@ export interface InMemoryRedisOptions {
   readonly username: string;
   readonly password: string;
   readonly clock: Clock;
-  /** What it runs for a Lua script, by the script's SHA-1 in lower case; each has its own state. */
+  /** What it runs for a Lua script, by the script's SHA-1 in lower case; some have a state of their own. */
   readonly scripts: ReadonlyMap<string, ScriptFunction>;
-  /** Bound of the strings, of which the least recently used ones go first. @default 256 */
-  readonly maxMemoryMb?: number;
+  /** What it holds. A server with an append-only file that is restarted gets that of the one before. @default an empty one of 256 MB */
+  readonly keyspace?: Keyspace;
 }
 
 const NOAUTH = '-NOAUTH Authentication required.\r\n';
@@ -27,15 +32,15 @@ const NOPERM = "-NOPERM User squall has no permissions to run the 'config' comma
 
 /**
  * Server that speaks as much of Redis' protocol as the stack's clients use, for virtual time, where no program can run: authentication,
- * `PING`, `QUIT`, `INFO`, `CLIENT`, `GET`, `SET` with `PX`, and scripts, which are functions here, not Lua. A table of tests holds it to the real one. Not implemented: every
- * other command, RESP3, persistence: a restart forgets everything, as a crash of the real one without an append-only file does.
+ * `PING`, `QUIT`, `INFO`, `CLIENT`, the commands of {@link Keyspace}, and scripts, which are functions here, not Lua. A table of tests holds it to the
+ * real one. Not implemented: every other command, RESP3.
  */
 export function inMemoryRedis(options: InMemoryRedisOptions): Server {
-  const strings = new Strings(options.maxMemoryMb ?? 256);
-  return createServer(socket => serve(socket, options, strings));
+  const { keyspace = new Keyspace() } = options;
+  return createServer(socket => serve(socket, options, keyspace));
 }
 
-function serve(socket: Socket, options: InMemoryRedisOptions, strings: Strings): void {
+function serve(socket: Socket, options: InMemoryRedisOptions, keyspace: Keyspace): void {
   const reader = new RespReader();
   let isAuthenticated = false;
   socket.setNoDelay(true);
@@ -51,7 +56,7 @@ function serve(socket: Socket, options: InMemoryRedisOptions, strings: Strings):
         isAuthenticated ||= isRight;
         replies += isRight ? '+OK\r\n' : WRONGPASS;
       } else {
-        replies += isAuthenticated || command === 'HELLO' ? reply(name, values, options, strings) : NOAUTH;
+        replies += isAuthenticated || command === 'HELLO' ? reply(name, values, options, keyspace) : NOAUTH;
       }
     }
     if (replies !== '') socket.write(replies, 'latin1');
@@ -62,10 +67,11 @@ function reply(
   name: string,
   values: readonly string[],
   { clock, scripts }: InMemoryRedisOptions,
-  strings: Strings,
+  keyspace: Keyspace,
 ): string {
   const nowMs = clock.date().getTime();
-  switch (name.toUpperCase()) {
+  const command = name.toUpperCase();
+  switch (command) {
     case 'PING':
       if (values.length > 1) return "-ERR wrong number of arguments for 'ping' command\r\n";
       return values[0] === undefined ? '+PONG\r\n' : bulk(values[0]);
@@ -74,85 +80,41 @@ function reply(
       return '+OK\r\n';
     case 'INFO':
       return bulk('# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n# Persistence\r\nloading:0\r\n');
-    case 'GET': {
-      if (values.length !== 1) return "-ERR wrong number of arguments for 'get' command\r\n";
-      const value = strings.get(values[0]!, nowMs);
-      return value === undefined ? '$-1\r\n' : bulk(value);
-    }
-    case 'SET': {
-      const [key = '', value = '', unit, ttl = ''] = values;
-      if (values.length < 2) return "-ERR wrong number of arguments for 'set' command\r\n";
-      if (unit !== undefined && (unit.toUpperCase() !== 'PX' || values.length !== 4)) return '-ERR syntax error\r\n';
-      if (unit !== undefined && !/^-?\d{1,15}$/.test(ttl)) return '-ERR value is not an integer or out of range\r\n';
-      if (unit !== undefined && Number(ttl) <= 0) return "-ERR invalid expire time in 'set' command\r\n";
-      strings.set(key, { value, untilMs: unit === undefined ? Number.POSITIVE_INFINITY : nowMs + Number(ttl) });
-      return '+OK\r\n';
-    }
     case 'CONFIG':
       return NOPERM;
     case 'EVAL':
     case 'EVALSHA': {
       const [text = '', count = '0', ...rest] = values;
-      const isText = name.toUpperCase() === 'EVAL';
+      const isText = command === 'EVAL';
       const script = scripts.get(isText ? createHash('sha1').update(text).digest('hex') : text.toLowerCase());
       if (!script) return '-NOSCRIPT No matching script. Please use EVAL.\r\n';
       const keys = Number(count);
-      const results = script(rest.slice(0, keys), rest.slice(keys), nowMs);
-      return `*${results.length}\r\n${results.map(result => (typeof result === 'number' ? `:${result}\r\n` : bulk(result))).join('')}`;
+      const call: RedisCall = (own, ...words) => keyspace.call(nowMs, own, words);
+      return replied(() => keyspace.atomically(() => script(rest.slice(0, keys), rest.slice(keys), nowMs, call)));
     }
     default: {
+      if (keyspace.has(command)) return replied(() => keyspace.call(nowMs, command, values));
       const shown = values.map(value => `'${value}' `).join('');
       return `-ERR unknown command '${name}', with args beginning with: ${shown}\r\n`;
     }
   }
 }
 
-/** What Redis adds to a key and its value, about. */
-const KEY_OVERHEAD_BYTES = 100;
-
-interface StringValue {
-  readonly value: string;
-  readonly untilMs: number;
-}
-
-/** Strings by key, in the order of their last use. */
-class Strings {
-  readonly #maxBytes: number;
-  readonly #values = new Map<string, StringValue>();
-  #bytes = 0;
-
-  constructor(maxMemoryMb: number) {
-    this.#maxBytes = maxMemoryMb * 1_048_576;
-  }
-
-  get(key: string, nowMs: number): string | undefined {
-    const found = this.#values.get(key);
-    if (!found) return undefined;
-    this.#delete(key, found);
-    if (found.untilMs <= nowMs) return undefined;
-    this.set(key, found);
-    return found.value;
-  }
-
-  set(key: string, value: StringValue): void {
-    const old = this.#values.get(key);
-    if (old) this.#delete(key, old);
-    this.#values.set(key, value);
-    this.#bytes += bytesOf(key, value);
-    for (const [oldest, its] of this.#values) {
-      if (this.#bytes <= this.#maxBytes) break;
-      this.#delete(oldest, its);
-    }
-  }
-
-  #delete(key: string, value: StringValue): void {
-    this.#values.delete(key);
-    this.#bytes -= bytesOf(key, value);
+function replied(run: () => Reply): string {
+  try {
+    return encoded(run());
+  } catch (error) {
+    if (!(error instanceof RedisError)) throw error;
+    return `-${error.message}\r\n`;
   }
 }
 
-function bytesOf(key: string, { value }: StringValue): number {
-  return key.length + value.length + KEY_OVERHEAD_BYTES;
+function encoded(reply: Reply): string {
+  if (reply === null) return '$-1\r\n';
+  if (typeof reply === 'number') return `:${reply}\r\n`;
+  if (typeof reply === 'string') return bulk(reply);
+  if ('status' in reply) return `+${reply.status}\r\n`;
+  return `*${reply.length}\r\n${reply.map(encoded).join('')}`;
 }
 
 function bulk(text: string): string {

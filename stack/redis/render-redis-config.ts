@@ -31,12 +31,13 @@ export function renderRedisConfig(options: RedisOptions, { listen, directory, pa
     'lazyfree-lazy-eviction yes',
     'save ""',
     `appendonly ${options.persistence === 'append-only' ? 'yes' : 'no'}`,
-    'appendfsync everysec',
-    'no-appendfsync-on-rewrite yes',
+    `appendfsync ${options.flush === 'always' ? 'always' : 'everysec'}`,
+    `no-appendfsync-on-rewrite ${options.flush === 'always' ? 'no' : 'yes'}`,
   ];
   const secret = createHash('sha256').update(password).digest('hex');
   const users = [
-    'user default reset off',
+    // Nobody can be it. When Redis 7.0 loads its append-only file, transactions and scripts with several writes run as this user, and are lost without it.
+    'user default reset off ~* +@write',
     `user ${REDIS_USER} reset on #${secret} ~* &* +@all -@admin -@dangerous +info`,
   ];
   return { 'redis.conf': `${lines.join('\n')}\n`, 'users.acl': `${users.join('\n')}\n` };

@@ -40,7 +40,8 @@ export function parseCompletionRequest(
   return { model, stream: stream === true, fields };
 }
 
-function parseObject(body: Buffer): Record<string, unknown> {
+/** A body that is a JSON object. @throws ApiError 400 */
+export function parseObject(body: Buffer): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(body.toString('utf8'));

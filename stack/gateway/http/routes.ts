@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { foreignSite } from '../../../harness/http/own-names.ts';
 import { requestTarget } from '../../../harness/http/request-target.ts';
 import { metricsText } from '../../observability/metrics-text.ts';
+import { batchRoutes } from '../batch/batch-routes.ts';
+import type { BatchService } from '../batch/batch-service.ts';
 import type { ResponseCache } from '../cache/response-cache.ts';
 import type { GatewayConfig } from '../config.ts';
 import { bound } from '../connections/limits.ts';
@@ -24,8 +26,12 @@ import { type BodyContext, readBody } from './request-body.ts';
 /** Method and pipeline of one path. */
 export interface Route {
   /** GET includes HEAD. */
-  readonly method: 'GET' | 'POST' | 'OPTIONS';
+  readonly method: 'GET' | 'POST' | 'DELETE' | 'OPTIONS';
   readonly stages: readonly Stage[];
+  /** Further methods of the path. */
+  readonly alternatives?: readonly Route[];
+  /** What the path is called in metrics and logs: one of a bounded set. @default the path */
+  readonly label?: string;
   /** Whether to leave requests out of the log and the request metrics, as for probes and scrapes. */
   readonly quiet?: boolean;
 }
@@ -41,38 +47,34 @@ interface RouteContext {
   readonly log: Logger;
   /** Undefined when the cache is off. */
   readonly cache: ResponseCache | undefined;
+  /** Undefined when batches are off. */
+  readonly batch: BatchService | undefined;
   readonly forwardContext: ForwardContext;
   readonly bodyContext: BodyContext;
 }
 
 /**
- * Routes of the gateway by path. Clients may know its API by any name, since each request needs a key, and balancers its probes, which show
+ * Routes of the gateway by path, and how batches begin to run. Clients may know its API by any name, since each request needs a key, and balancers its probes, which show
  * one word. Metrics need no key, and are refused to the pages of other sites, see {@link foreignSite}.
  */
-export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> {
-  const { config, limiter, identity, bodyContext, log } = context;
+export function createRoutes(context: RouteContext): { find(path: string): Route | undefined; start(): void } {
+  const { config, limiter, identity, bodyContext, log, batch } = context;
   const { connections } = bodyContext;
   const addressOf = (request: IncomingMessage) => connections.addressOf(request);
   const authenticate = identity?.authentication(addressOf) ?? authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
   const serve = serving(context);
+  const checked = (promptField: PromptField) => [validation(config, promptField, context.forwardContext.guard), serve];
   const completion = (promptField: PromptField): Route => ({
     method: 'POST',
-    stages: [
-      authenticate,
-      ...limited,
-      deadline(config),
-      body(context),
-      validation(config, promptField, context.forwardContext.guard),
-      serve,
-    ],
+    stages: [authenticate, ...limited, deadline(config), body(context), ...checked(promptField)],
   });
   const models: Stage = exchange => sendJson(exchange.response, 200, modelList(config), exchange.headers());
   const live: Stage = exchange => sendJson(exchange.response, 200, '{"status":"live"}', exchange.headers());
   const probe = (stage: Stage): Route => ({ method: 'GET', quiet: true, stages: [stage] });
   const methods: Stage = exchange =>
     void exchange.response.writeHead(204, ['allow', 'GET, HEAD, POST, OPTIONS', ...exchange.headers()]).end();
-  return new Map([
+  const routes = new Map<string, Route>([
     ['/v1/chat/completions', completion('messages')],
     ['/v1/completions', completion('prompt')],
     ['/v1/embeddings', completion('input')],
@@ -83,6 +85,16 @@ export function createRoutes(context: RouteContext): ReadonlyMap<string, Route> 
     ['/readyz', probe(exchange => sendReadiness(exchange, context))],
     ['/metrics', probe(exchange => sendMetrics(exchange, context))],
   ]);
+  const batches = batch && batchRoutes({ batch, bodyContext, before: [authenticate, ...limited] });
+  return {
+    find: path => routes.get(path) ?? batches?.(path),
+    start: () =>
+      batch?.start({
+        '/v1/chat/completions': checked('messages'),
+        '/v1/completions': checked('prompt'),
+        '/v1/embeddings': checked('input'),
+      }),
+  };
 }
 
 /** The last stage of a completion: sends it to an upstream, or reuses a response. */
@@ -101,9 +113,12 @@ export function stagesFor(route: Route | undefined, request: IncomingMessage, co
   const { method } = request;
   if (!route) throw new ApiError(404, 'not_found', 'No such path.');
   if (cors && !route.quiet && isPreflight(request)) return [exchange => cors.respondToPreflight(exchange)];
-  if (method === route.method || (method === 'HEAD' && route.method === 'GET')) return route.stages;
-  const message = `This path accepts only ${route.method}.`;
-  throw new ApiError(405, 'method_not_allowed', message, null, ['allow', route.method]);
+  const methods = [route, ...(route.alternatives ?? [])];
+  const found = methods.find(own => method === own.method || (method === 'HEAD' && own.method === 'GET'));
+  if (found) return found.stages;
+  const allowed = methods.map(own => own.method);
+  const message = `This path accepts only ${allowed.join(' and ')}.`;
+  throw new ApiError(405, 'method_not_allowed', message, null, ['allow', allowed.join(', ')]);
 }
 
 function authentication({ apiKeyHashes }: GatewayConfig): Stage {

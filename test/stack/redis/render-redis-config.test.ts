@@ -13,12 +13,18 @@ describe('the configuration of Redis', () => {
       'port 6380',
       'protected-mode yes',
       'maxmemory 256mb',
-      'maxmemory-policy allkeys-lru',
+      'maxmemory-policy volatile-lru',
+      'appendfsync everysec',
       'appendonly yes',
       'save ""',
       'dir "/runs/a \\"b\\"/redis-1"',
     ])
       expect(lines).toContain(line);
+  });
+
+  it('flushes each write before its reply, if it is to lose nothing', () => {
+    const lines = render({ flush: 'always' })['redis.conf'].split('\n');
+    expect(lines).toEqual(expect.arrayContaining(['appendfsync always', 'no-appendfsync-on-rewrite no']));
   });
 
   it('writes no data to disk with persistence off', () => {
@@ -27,7 +33,7 @@ describe('the configuration of Redis', () => {
 
   it('disables the default user and never contains the password', () => {
     const files = render();
-    expect(files['users.acl']).toMatch(/^user default reset off$/m);
+    expect(files['users.acl']).toMatch(/^user default reset off /m);
     expect(JSON.stringify(files)).not.toContain(place.password);
   });
 

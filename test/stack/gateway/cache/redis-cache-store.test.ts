@@ -5,6 +5,7 @@ import { systemSecrets } from '../../../../harness/host/secrets.ts';
 import { redisCacheStore } from '../../../../stack/gateway/cache/redis-cache-store.ts';
 import type { CacheStore } from '../../../../stack/gateway/cache/store.ts';
 import { inMemoryRedis } from '../../../../stack/redis/in-memory-redis.ts';
+import { Keyspace } from '../../../../stack/redis/keyspace.ts';
 import { REDIS_USER } from '../../../../stack/redis/render-redis-config.ts';
 import { noRedis, startRedis } from '../limits/redis-server.ts';
 
@@ -22,7 +23,8 @@ async function startReal() {
 }
 
 async function startInMemory(maxMemoryMb: number) {
-  const options = { username: REDIS_USER, password: PASSWORD, clock: systemClock, scripts: new Map(), maxMemoryMb };
+  const keyspace = new Keyspace(maxMemoryMb);
+  const options = { username: REDIS_USER, password: PASSWORD, clock: systemClock, scripts: new Map(), keyspace };
   const server = inMemoryRedis(options);
   const { port } = await systemNetwork.listen(server, { host: '127.0.0.1', port: 0 });
   return {

@@ -178,7 +178,7 @@ export function storeInside(clock: FakeClock, state = storeFunctions()) {
   const call = (script: string, keys: string[], values: (string | number)[]) => {
     if (store.isDown) throw new Error('down');
     const run = state.get(createHash('sha1').update(script).digest('hex'))!;
-    return run(keys, values.map(String), clock.nowMs());
+    return run(keys, values.map(String), clock.nowMs(), () => null);
   };
   const store: SharedStore & { isDown: boolean; isSilent: boolean } = {
     isDown: false,

@@ -9,7 +9,7 @@ import { probe } from '../../../../harness/host/probe.ts';
 import { findProgram } from '../../../../harness/host/programs.ts';
 import { writePrivateFiles } from '../../../../platform/process/executable.ts';
 import { isReadyAt } from '../../../../platform/readiness.ts';
-import { redisOptionsSchema } from '../../../../stack/redis/options.ts';
+import { type RedisSettings, redisOptionsSchema } from '../../../../stack/redis/options.ts';
 import { REDIS_USER, renderRedisConfig } from '../../../../stack/redis/render-redis-config.ts';
 import { requireTool } from '../../../../stack/tools.ts';
 import { freePort } from '../../../faults/toxiproxy/servers.ts';
@@ -34,12 +34,12 @@ export interface RedisServer extends AsyncDisposable {
   restart(): Promise<void>;
 }
 
-/** Starts a Redis for one test. */
-export async function startRedis(): Promise<RedisServer> {
+/** Starts a Redis for one test. @param settings persistence is off by default */
+export async function startRedis(settings: RedisSettings = { persistence: 'off' }): Promise<RedisServer> {
   const { command } = requireTool('redis-server');
   const directory = mkdtempSync(join(tmpdir(), 'squall-redis-'));
   const address = `127.0.0.1:${await freePort()}`;
-  const options = redisOptionsSchema.parse({ persistence: 'off' });
+  const options = redisOptionsSchema.parse(settings);
   await writePrivateFiles(directory, renderRedisConfig(options, { listen: address, directory, password: PASSWORD }));
   let child: ChildProcess | undefined;
   const kill = async () => {
