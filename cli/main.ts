@@ -28,6 +28,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./prove.ts')).defineProve,
   },
   {
+    call: 'suite [options] [suite]',
+    description: 'run many scenarios, on several platforms and with several seeds, and leave one page about them',
+    load: async () => (await import('./suite/command.ts')).defineSuite,
+  },
+  {
     call: 'explore [options] <scenario>',
     description: 'try random schedules of faults in virtual time, and shrink those that fail',
     load: async () => (await import('./explore/command.ts')).defineExplore,
@@ -44,12 +49,12 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     call: 'list [options]',
-    description: 'list the scenarios of the catalogue and the kinds of faults',
+    description: 'list the scenarios of the catalogue, the kinds of faults, and the suites',
     load: async () => (await import('./list.ts')).defineList,
   },
   {
     call: 'schema [options]',
-    description: 'print the JSON Schema of scenario files',
+    description: 'print the JSON Schema of scenario files, or of suites',
     load: async () => (await import('./list.ts')).defineSchema,
   },
   {

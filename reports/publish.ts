@@ -1,12 +1,16 @@
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readHistory } from '../harness/history.ts';
 import { type JudgeInput, judge } from './judge/judge.ts';
 import { renderHtml } from './render/html/render-html.ts';
 import { renderJunit } from './render/junit.ts';
 import { renderMarkdown } from './render/markdown.ts';
+import { renderSuiteHtml } from './render/suite/html.ts';
+import { renderSuiteJunit } from './render/suite/junit.ts';
+import { renderSuiteMarkdown } from './render/suite/rows.ts';
 import { REQUESTS_FILE, readRequests } from './store/requests-file.ts';
 import type { RenderInput } from './store/run-document.ts';
+import type { SuiteDocument } from './store/suite-document.ts';
 
 /** Files of a run directory, relative to it; `artifacts` in `run.json`. */
 export const ARTIFACTS = {
@@ -40,4 +44,27 @@ export function publish(directory: string, input: RenderInput): void {
     [ARTIFACTS.markdown]: renderMarkdown(input),
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 });
+}
+
+/** Files of a suite, relative to its folder. */
+export const SUITE_FILES = {
+  json: 'suite.json',
+  html: 'index.html',
+  junit: 'junit.xml',
+  markdown: 'summary.md',
+} as const;
+
+/** Writes the files of a suite into its folder, for this user alone. Each replaces the one before at once, so that none is ever half written. */
+export function publishSuite(folder: string, document: SuiteDocument): void {
+  const files = {
+    [SUITE_FILES.json]: `${JSON.stringify(document, null, 2)}\n`,
+    [SUITE_FILES.html]: renderSuiteHtml(document),
+    [SUITE_FILES.junit]: renderSuiteJunit(document),
+    [SUITE_FILES.markdown]: renderSuiteMarkdown(document),
+  };
+  for (const [name, text] of Object.entries(files)) {
+    const path = join(folder, name);
+    writeFileSync(`${path}.new`, text, { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+  }
 }

@@ -35,6 +35,12 @@ function catalogFiles(): ReadonlyMap<string, URL> {
   return new Map(files.sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Tags of the catalogue's scenarios by name, sorted by name: the folder of each, such as `attacks`. */
+export function catalogTags(): ReadonlyMap<string, string> {
+  const tags = moduleNames(CATALOG, 'deep').map(path => [basename(path), dirname(path)] as const);
+  return new Map(tags.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** Names of the catalogue's scenarios, sorted. */
 export function catalogNames(): string[] {
   return [...catalogFiles().keys()];
@@ -47,34 +53,55 @@ export function catalogNames(): string[] {
 export async function findScenario(nameOrPath: string): Promise<FoundScenario> {
   const file = catalogFiles().get(nameOrPath);
   if (file) {
-    const raw = await importDefault(file.href, nameOrPath);
+    const raw = await importDefault(file.href, nameOrPath, SCENARIO);
     const { covers = [], ...rest } = raw as Scenario;
     return { source: nameOrPath, raw: { ...rest, covers: withTexts(covers) }, folder: projectFolder() };
   }
-  const path = pathFrom(nameOrPath);
-  if (!existsSync(path) && !/[/\\]|\.(ya?ml|json|[mc]?[jt]s)$/.test(nameOrPath)) {
-    const known = catalogNames();
+  const known = catalogNames();
+  if (!isFile(nameOrPath))
     throw new SquallError(
       'scenario',
       'UNKNOWN_SCENARIO',
       `Expected a scenario of the catalogue (${known.join(', ')}) or a file, got "${nameOrPath}"${didYouMean(nameOrPath, known)}`,
       { next: 'Run `squall list` for the scenarios of the catalogue, or give the path of a .yaml, .json or .ts file.' },
     );
-  }
-  const folder = dirname(path);
-  const text = textOf(nameOrPath, path);
-  if (/\.[mc]?[jt]s$/.test(path))
-    return { source: nameOrPath, raw: await importDefault(pathToFileURL(path).href, nameOrPath), folder };
-  try {
-    const raw = await interruptible(() => parseYaml(text));
-    if (raw !== null) return { source: nameOrPath, raw, folder };
-  } catch (error) {
-    throw unreadable(nameOrPath, messageOf(error), error);
-  }
-  throw unreadable(nameOrPath, 'it is empty');
+  return readDefinition(nameOrPath, SCENARIO);
 }
 
-function textOf(nameOrPath: string, path: string): string {
+/** What a file defines, and how messages speak of it. */
+export interface Definition {
+  readonly noun: 'scenario' | 'suite';
+  /** An example, in TypeScript. */
+  readonly shape: string;
+}
+
+const SCENARIO: Definition = { noun: 'scenario', shape: '{ name: …, why: …, load: …, slos: … }' };
+
+/** Whether a word means a file rather than a name: there is one, or it looks like the path of one. */
+export function isFile(nameOrPath: string): boolean {
+  return /[/\\]|\.(ya?ml|json|[mc]?[jt]s)$/.test(nameOrPath) || existsSync(pathFrom(nameOrPath));
+}
+
+/**
+ * Reads a YAML, JSON or TypeScript file; what it holds is not validated.
+ * @throws SquallError `UNKNOWN_SCENARIO` (or `_SUITE`) for none, `UNREADABLE_SCENARIO` (or `_SUITE`), also for a file above 256 KiB
+ */
+export async function readDefinition(written: string, { noun, shape }: Definition): Promise<FoundScenario> {
+  const path = pathFrom(written);
+  const folder = dirname(path);
+  const text = textOf(written, path, noun);
+  if (/\.[mc]?[jt]s$/.test(path))
+    return { source: written, raw: await importDefault(pathToFileURL(path).href, written, { noun, shape }), folder };
+  try {
+    const raw = await interruptible(() => parseYaml(text));
+    if (raw !== null) return { source: written, raw, folder };
+  } catch (error) {
+    throw unreadable(written, messageOf(error), error, noun);
+  }
+  throw unreadable(written, 'it is empty', undefined, noun);
+}
+
+function textOf(nameOrPath: string, path: string, noun: Definition['noun']): string {
   try {
     return readText(path, MAX_BYTES);
   } catch (error) {
@@ -82,36 +109,42 @@ function textOf(nameOrPath: string, path: string): string {
     const found = isMissing ? 'found no such file' : `but: ${messageOf(error)}`;
     throw new SquallError(
       'scenario',
-      isMissing ? 'UNKNOWN_SCENARIO' : 'UNREADABLE_SCENARIO',
-      `Expected ${nameOrPath} to be a scenario file, ${found}`,
+      `${isMissing ? 'UNKNOWN' : 'UNREADABLE'}_${noun.toUpperCase()}`,
+      `Expected ${nameOrPath} to be a ${noun} file, ${found}`,
       {
         cause: error,
-        next: `Correct the path, which resolves to ${path}, or run \`squall list\` for the scenarios of the catalogue.`,
+        next: `Correct the path, which resolves to ${path}, or run \`squall list\` for those that Squall has.`,
       },
     );
   }
 }
 
 /** The default export of a module. It may compute for as long as {@link MAX_IMPORT_MS}, and be interrupted even where it never waits. */
-async function importDefault(url: string, source: string): Promise<unknown> {
+async function importDefault(url: string, source: string, { noun, shape }: Definition): Promise<unknown> {
   const limit = Promise.withResolvers<never>();
   const late = new Error(`it does not end within ${MAX_IMPORT_MS / 1000} s`);
   const unlimit = systemClock.after(MAX_IMPORT_MS, () => limit.reject(late));
   const module: { default?: unknown } = await interruptible(() => Promise.race([import(url), limit.promise]))
     .catch(error => {
-      throw unreadable(source, messageOf(error), error);
+      throw unreadable(source, messageOf(error), error, noun);
     })
     .finally(unlimit);
   if (module.default === undefined)
-    throw unreadable(source, 'it has no default export; write `export default { name: …, why: …, load: …, slos: … }`');
+    throw unreadable(source, `it has no default export; write \`export default ${shape}\``, undefined, noun);
   return module.default;
 }
 
-/** The error of a file, or of a program's export, that cannot be read as a scenario. */
-export function unreadable(source: string, why: string, cause?: unknown): SquallError {
+/** The error of a file, or of a program's export, that cannot be read as a scenario or as a suite. */
+export function unreadable(
+  source: string,
+  why: string,
+  cause?: unknown,
+  noun: Definition['noun'] = 'scenario',
+): SquallError {
   const words = why.slice(0, 1000);
-  return new SquallError('scenario', 'UNREADABLE_SCENARIO', `Expected ${source} to be a scenario file, but: ${words}`, {
+  const message = `Expected ${source} to be a ${noun} file, but: ${words}`;
+  return new SquallError('scenario', `UNREADABLE_${noun.toUpperCase()}`, message, {
     cause,
-    next: 'Correct the file; `squall schema` prints its JSON Schema, which editors can check it against.',
+    next: `Correct the file; \`squall schema${noun === 'suite' ? ' --suite' : ''}\` prints its JSON Schema, which editors can check it against.`,
   });
 }

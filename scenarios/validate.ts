@@ -7,8 +7,25 @@ import { type ResolvedScenario, scenarioSchema } from './scenario.ts';
 
 /** JSON Schema (draft 2020-12) of scenario files. */
 export function scenarioJsonSchema(): object {
-  return z.toJSONSchema(scenarioSchema, { io: 'input', unrepresentable: 'any' });
+  return jsonSchemaOf(scenarioSchema);
 }
+
+/** A kind of file that people write. */
+export interface FileKind<Value> {
+  readonly schema: z.ZodType<Value>;
+  /** What a valid one is, such as `a scenario`. */
+  readonly noun: string;
+  /** Of the error for any other. */
+  readonly code: string;
+  readonly next: string;
+}
+
+const SCENARIO: FileKind<ResolvedScenario> = {
+  schema: scenarioSchema,
+  noun: 'a scenario',
+  code: 'BAD_SCENARIO',
+  next: 'Correct the file; `squall schema` prints its JSON Schema, which editors can check it against.',
+};
 
 /**
  * Checks a scenario against its schema and fills in its defaults.
@@ -16,23 +33,32 @@ export function scenarioJsonSchema(): object {
  * @throws SquallError `BAD_SCENARIO`, whose message names every field with what was expected and what was found
  */
 export function validateScenario(raw: unknown, source: string): ResolvedScenario {
+  return validateFile(SCENARIO, raw, source);
+}
+
+/**
+ * Checks what a file holds against the schema of its kind and fills in its defaults.
+ * @param source name or path, for the message
+ * @throws SquallError with the kind's code, whose message names every field with what was expected and what was found
+ */
+export function validateFile<Value>(kind: FileKind<Value>, raw: unknown, source: string): Value {
   // Only messages of the schema itself remain; an empty one stands for the words of the JSON Schema.
-  const parsed = scenarioSchema.safeParse(raw, { error: () => '' });
+  const parsed = kind.schema.safeParse(raw, { error: () => '' });
   if (parsed.success) return parsed.data;
-  knownSchema ??= scenarioJsonSchema() as JsonSchema;
-  const lines = foreignLines(raw, knownSchema) ?? firstLines(parsed.error.issues, knownSchema, raw);
-  throw new SquallError(
-    'scenario',
-    'BAD_SCENARIO',
-    `${source} is not a scenario:${lines.map(line => `\n  - ${line}`).join('')}`,
-    {
-      next: 'Correct the file; `squall schema` prints its JSON Schema, which editors can check it against.',
-    },
-  );
+  const schema = knownSchemas.get(kind) ?? (jsonSchemaOf(kind.schema) as JsonSchema);
+  knownSchemas.set(kind, schema);
+  const lines = foreignLines(raw, schema) ?? firstLines(parsed.error.issues, schema, raw);
+  const list = lines.map(line => `\n  - ${line}`).join('');
+  throw new SquallError('scenario', kind.code, `${source} is not ${kind.noun}:${list}`, { next: kind.next });
 }
 
 /** Made for the first message. */
-let knownSchema: JsonSchema | undefined;
+const knownSchemas = new Map<FileKind<unknown>, JsonSchema>();
+
+/** JSON Schema (draft 2020-12) of what people write. */
+export function jsonSchemaOf(schema: z.ZodType): object {
+  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
+}
 
 /** What is wrong with an object that has no key of a scenario: it may come from any file, so that its keys are not shown. */
 function foreignLines(raw: unknown, { properties = {}, required = [] }: JsonSchema): string[] | undefined {

@@ -84,12 +84,14 @@ function output(document: RunDocument): string[] {
   return lines.length === 0 ? [] : [`    <system-out>${escapeXml(lines.join('\n'))}</system-out>`];
 }
 
-function outcome(element: 'failure' | 'error', type: string, text: string): string {
+/** Element of a test case that did not pass, with its text. */
+export function outcome(element: 'failure' | 'error' | 'skipped', type: string, text: string): string {
   const message = text.split('\n')[0] ?? '';
   return `      <${element}${attribute('type', type)}${attribute('message', message)}>${escapeXml(text)}</${element}>`;
 }
 
-function attribute(name: string, value: string | number): string {
+/** Attribute of an element, with a space before it. */
+export function attribute(name: string, value: string | number): string {
   return ` ${name}="${escapeXml(String(value)).replaceAll('\n', '&#10;')}"`;
 }
 

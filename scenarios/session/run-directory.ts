@@ -39,7 +39,8 @@ export function diskFull(where: string, cause: unknown): SquallError {
   });
 }
 
-function environmentOf(scenario: string, clock: Clock): RunEnvironment {
+/** Where and when a run of this process takes place, with a fresh id. */
+export function environmentOf(scenario: string, clock: Clock): RunEnvironment {
   const startedAt = clock.date().toISOString();
   const stamp = startedAt.slice(0, 19).replaceAll(/[-:]/g, '').replace('T', '-');
   const cores = cpus();

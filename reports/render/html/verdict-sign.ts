@@ -29,7 +29,7 @@ const SHAPES: Readonly<Record<Status, Html>> = {
   interrupted: trusted('<rect class="body" x="1" y="1" width="22" height="22" rx="3"/><path d="M9 7.5v9M15 7.5v9"/>'),
 };
 
-/** Sign and label of a status. */
-export function verdictSign(status: Status): Html {
-  return html`<span class="sign ${status}"><svg viewBox="0 0 24 24" aria-hidden="true">${SHAPES[status]}</svg>${STATUS_LABELS[status]}</span>`;
+/** Sign and label of a status. @param label @default that of {@link STATUS_LABELS} */
+export function verdictSign(status: Status, label = STATUS_LABELS[status]): Html {
+  return html`<span class="sign ${status}"><svg viewBox="0 0 24 24" aria-hidden="true">${SHAPES[status]}</svg>${label}</span>`;
 }

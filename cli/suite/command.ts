@@ -1,0 +1,176 @@
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../../harness/clock.ts';
+import { SquallError } from '../../harness/errors.ts';
+import { modulePath } from '../../harness/host/modules.ts';
+import { formatMs } from '../../harness/quantity.ts';
+import { combineSuite } from '../../reports/judge/suite/combine.ts';
+import { publishSuite, SUITE_FILES } from '../../reports/publish.ts';
+import { verdictRows } from '../../reports/render/suite/rows.ts';
+import { badProofsOf, conclusion, failuresOf, seedText } from '../../reports/render/suite/texts.ts';
+import type { SuiteDocument } from '../../reports/store/suite-document.ts';
+import { quoted } from '../../scenarios/quoted.ts';
+import { startWorkers } from '../../scenarios/session/workers.ts';
+import { runOne, type SuiteOrder, type SuiteResult } from '../../scenarios/suite/run-one.ts';
+import { runSuite, type SuiteProgress } from '../../scenarios/suite/run-suite.ts';
+import { SUITE_PLATFORMS, type SuitePlatform } from '../../scenarios/suite/suite.ts';
+import { EXIT } from '../exit.ts';
+import { JSON_FLAG, QUIET_FLAG, wholeNumber, withOut } from '../options.ts';
+import { paint, printJson, say } from '../terminal.ts';
+import { tableLines } from '../variants/compare.ts';
+import { loadOptions, type OpenSuite, openSuite, type PreparedSuite, prepareSuite, resumeSuite } from './open.ts';
+import { skippedLines, startSuiteProgress } from './progress.ts';
+
+/** Options of `squall suite`. */
+export interface SuiteOptions {
+  readonly out: string;
+  readonly platform?: readonly SuitePlatform[];
+  readonly jobs: number;
+  readonly resume?: string;
+  readonly failOnMissing?: boolean;
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+const PROGRAM = modulePath('../../scenarios/suite/worker', import.meta.url);
+const MAX_JOBS = 64;
+/** Real time for a run that takes seconds on an idle machine, in ms, beside twice its virtual time. */
+const MIN_LIMIT_MS = 120_000;
+
+/** Defines `squall suite <name | file>`, which runs many scenarios and leaves one page about them. */
+export function defineSuite(command: Command, signal: AbortSignal): void {
+  withOut(command)
+    .argument('[suite]', 'a name from `squall list`, or a .yaml, .json or .ts file')
+    .addOption(
+      new Option('--platform <kind>', 'only on this one of its platforms (repeatable)').argParser(parsePlatform),
+    )
+    .option(
+      '--jobs <n>',
+      'runs side by side in virtual time',
+      wholeNumber(1, MAX_JOBS),
+      Math.min(MAX_JOBS, availableParallelism()),
+    )
+    .option('--resume <folder>', 'go on with a suite that was interrupted: its folder, or its id in that of --out')
+    .option('--fail-on-missing', 'exit with 4 where this machine lacks what a scenario needs, such as nginx')
+    .option('--dry-run', 'print what would run, and what cannot, and start nothing')
+    .option(...JSON_FLAG)
+    .option(...QUIET_FLAG)
+    .addHelpText(
+      'after',
+      '\nExit codes: the most severe of 0 all pass · 1 an SLO failed, or a proof does not hold · 2 something is undecided, or did not run for lack of time · 3 a scenario is wrong · 4 a run could not be carried out, or its files were changed · 130 interrupted. What cannot run here is listed, and does not count.',
+    )
+    .action(async (name: string | undefined, options: SuiteOptions) => {
+      process.exitCode = await suiteOf(name, options, signal);
+    });
+}
+
+async function suiteOf(name: string | undefined, options: SuiteOptions, signal: AbortSignal): Promise<number> {
+  const { resume, dryRun, json } = options;
+  if ((name === undefined) === (resume === undefined))
+    throw new SquallError(
+      'option',
+      'NO_SUITE',
+      `Expected either a suite or --resume, got ${name === undefined ? 'neither' : 'both'}`,
+      { next: 'Name a suite, such as `squall suite smoke`, or the folder of one that was interrupted.' },
+    );
+  const prepared = name === undefined ? undefined : await prepareSuite(name, options, signal);
+  if (prepared && dryRun) {
+    if (json) printJson(prepared.plan.places.map(({ found: _, ...place }) => place));
+    else say(process.stdout, ...plannedLines(prepared));
+    return EXIT.pass;
+  }
+  using opened = prepared ? openSuite(prepared, options) : await resumeSuite(resume!, options, signal);
+  const document = await carryOut(opened, options, signal);
+  if (json) printJson(document);
+  else say(process.stdout, ...summaryLines(document, opened));
+  return document.exitCode;
+}
+
+/** Runs what is due, and writes the files of the suite after each run. */
+async function carryOut(opened: OpenSuite, options: SuiteOptions, signal: AbortSignal): Promise<SuiteDocument> {
+  const { folder, plan, suite, journal } = opened;
+  const { jobs, quiet, json } = options;
+  const { places } = plan;
+  using progress = quiet ? undefined : startSuiteProgress(json ? process.stderr : process.stdout, places, jobs);
+  const lengths = places.filter(({ platform }) => platform === 'virtual').map(({ lengthMs }) => lengthMs);
+  await using workers = startWorkers<SuiteOrder, SuiteResult>({
+    ...{ program: PROGRAM, jobs, signal },
+    limitMs: MIN_LIMIT_MS + 2 * Math.max(0, ...lengths),
+    lost: (_, code, message) => {
+      throw new SquallError('environment', code, message);
+    },
+    isSpent: ({ run }) => run.exitCode === EXIT.environment,
+  });
+  const last = await runSuite({
+    ...{ places, folder, journal, jobs, clock: systemClock, signal, budgetMs: suite.budget },
+    optionsOf: ({ found, platform, seed }, changes) => loadOptions(suite, found!.source, platform, seed, changes),
+    run: (order, { platform }) => (platform === 'virtual' ? workers.order(order) : runOne(order, signal)),
+    onChange(now, ended) {
+      progress?.show(now, ended);
+      if (ended) publishSuite(folder, documentOf(opened, now, options, false));
+    },
+  });
+  const document = documentOf(opened, last, options, signal.aborted);
+  publishSuite(folder, document);
+  return document;
+}
+
+function documentOf(
+  { header, plan, suite }: OpenSuite,
+  { cells, wallMs, budgetSpent }: SuiteProgress,
+  { failOnMissing = false }: SuiteOptions,
+  interrupted: boolean,
+): SuiteDocument {
+  const { id, startedAt, machine, versions, replay } = header;
+  const { name, why } = suite;
+  return combineSuite({
+    ...{ id, startedAt, machine, versions, replay, suite: name, why },
+    ...{ cells, wallMs, budgetSpent, interrupted, failOnMissing },
+    whys: new Map(plan.places.map(place => [place.scenario, place.why])),
+  });
+}
+
+function parsePlatform(kind: string, before: readonly SuitePlatform[] = []): SuitePlatform[] {
+  const found = SUITE_PLATFORMS.find(known => known === kind);
+  if (found === undefined) throw new InvalidArgumentError(`Expected one of ${SUITE_PLATFORMS.join(', ')}.`);
+  return [...before, found];
+}
+
+/** What a suite would run, and what it cannot. */
+function plannedLines({ suite, plan: { places } }: PreparedSuite): string[] {
+  const ready = places.filter(({ state }) => state === 'ready');
+  const proofs = ready.reduce((sum, place) => sum + place.proofs.length, 0);
+  const lines = ready.map(({ scenario, platform, seed, repeat, lengthMs, proofs }) => {
+    const proved = proofs.length > 0 ? `, and without ${proofs.map(({ without }) => without).join('; ')}` : '';
+    return `${scenario} on ${platform}, seed ${seedText({ seed, repeat })}: ${formatMs(lengthMs)}${proved}`;
+  });
+  const cannot = skippedLines(places);
+  return [
+    `${paint('bold', suite.name)}  ${suite.why}`,
+    '',
+    ...lines,
+    ...(cannot.length > 0 ? ['', paint('bold', 'Cannot run'), ...cannot] : []),
+    '',
+    `${ready.length} runs and ${proofs} proofs`,
+  ];
+}
+
+function summaryLines(document: SuiteDocument, { folder }: OpenSuite): string[] {
+  const goOn = document.interrupted || document.budgetSpent;
+  return [
+    '',
+    ...tableLines(verdictRows(document)),
+    '',
+    ...failuresOf(document).map(
+      cell => `${paint('red', '✗')} ${cell.scenario} on ${cell.platform}, seed ${seedText(cell)}: ${cell.sentence}`,
+    ),
+    ...badProofsOf(document).map(
+      ({ cell, proof }) => `${paint('red', '✗')} ${cell.scenario} on ${cell.platform}: ${proof.sentence}`,
+    ),
+    paint('bold', conclusion(document)),
+    ...(goOn ? [`${paint('bold', 'go on')}   npx squall suite --resume ${quoted(folder)}`] : []),
+    `${paint('bold', 'report')}  ${join(folder, SUITE_FILES.html)}`,
+  ];
+}

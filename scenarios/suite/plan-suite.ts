@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import { loadEndMs, warmUpMs } from '../../harness/plan.ts';
+import { requireK6 } from '../../load/k6/program/find.ts';
+import { engineSocket, findEngine, requireImages, withDockerPackages } from '../../platform/docker/engine.ts';
+import { IMAGE_NAMES } from '../../platform/docker/images/image-names.ts';
+import type { SuitePlace } from '../../reports/store/suite-document.ts';
+import { requireTool } from '../../stack/tools.ts';
+import type { CompiledScenario } from '../compile.ts';
+import { type FoundScenario, findScenario } from '../find.ts';
+import { type LoadOptions, loadScenario } from '../load-scenario.ts';
+import type { ResolvedScenario } from '../scenario.ts';
+import type { ResolvedSuite, SuitePlatform } from './suite.ts';
+
+/** A place of a suite, before anything ran. */
+export interface PlannedPlace extends SuitePlace {
+  readonly platform: SuitePlatform;
+  readonly why: string;
+  /** Absent for a scenario that could not be read. */
+  readonly found?: FoundScenario;
+  /** Whether it can run here, see `PlaceState`. */
+  readonly state: 'ready' | 'unsupported' | 'missing' | 'refused';
+  /** Why it cannot. */
+  readonly sentence: string;
+  /** Warm-up and load, in ms: how long it takes beside the others of its platform. */
+  readonly lengthMs: number;
+  /** Those that the suite asks for. */
+  readonly proofs: ResolvedScenario['proof'];
+}
+
+/** A planned suite. */
+export interface SuitePlan {
+  /** Seed by seed, so that whatever changes on the machine meanwhile meets all scenarios. */
+  readonly places: readonly PlannedPlace[];
+  /** SHA-256 of each scenario by name or path. */
+  readonly digests: Readonly<Record<string, string>>;
+}
+
+/** Options of {@link planSuite}. */
+export interface PlanSuiteOptions {
+  readonly suite: ResolvedSuite;
+  readonly scenarios: readonly string[];
+  readonly platforms: readonly SuitePlatform[];
+  /** How a scenario is loaded. */
+  readonly optionsOf: (source: string, platform: SuitePlatform, seed: number) => LoadOptions;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Looks at every scenario on every platform before anything starts. What cannot run stays a place, with its reason.
+ * @throws SquallError `BAD_SUITE` for two scenarios of one name
+ */
+export async function planSuite(options: PlanSuiteOptions): Promise<SuitePlan> {
+  const { suite, scenarios, platforms, signal } = options;
+  const checked: Checked[] = [];
+  for (const source of scenarios)
+    for (const platform of platforms) {
+      signal.throwIfAborted();
+      checked.push(await check(source, platform, options));
+    }
+  requireNames(checked);
+  const repeated = ({ platform }: Checked) => (platform === 'virtual' ? 1 : suite.repeats);
+  const places = suite.seeds.flatMap(seed =>
+    Array.from({ length: suite.repeats }, (_, index) => index + 1).flatMap(repeat =>
+      checked
+        .filter(place => repeat <= repeated(place))
+        .map(({ source: _, ...place }): PlannedPlace => ({ ...place, seed, repeat })),
+    ),
+  );
+  const digests = checked.map(({ source, found }) => [source, digestOf(found?.raw)]);
+  return { places, digests: Object.fromEntries(digests) };
+}
+
+interface Checked extends Omit<PlannedPlace, 'seed' | 'repeat'> {
+  readonly source: string;
+}
+
+async function check(source: string, platform: SuitePlatform, options: PlanSuiteOptions): Promise<Checked> {
+  const { suite, optionsOf, signal } = options;
+  const nothing = { source, scenario: source, platform, why: '', lengthMs: 0, proofs: [] };
+  let found: FoundScenario | undefined;
+  try {
+    found = await findScenario(source);
+    const { scenario, compiled } = await loadScenario(found, {
+      ...optionsOf(source, platform, suite.seeds[0]!),
+      signal,
+    });
+    const lack = await lackOf(compiled, signal);
+    return {
+      ...{ ...nothing, found, scenario: scenario.name, why: scenario.why },
+      ...(lack === undefined ? { state: 'ready', sentence: '' } : { state: 'missing', sentence: lack }),
+      lengthMs: warmUpMs(compiled.plan) + loadEndMs(compiled.plan),
+      proofs: suite.prove ? scenario.proof : [],
+    };
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof SquallError)) throw error;
+    const isUnsupported = error.code === 'NOT_VIRTUAL' || error.code === 'FAULT_NEEDS_PLATFORM';
+    return {
+      ...nothing,
+      ...(found && { found, ...namesOf(found.raw) }),
+      state: isUnsupported ? 'unsupported' : 'refused',
+      sentence: `${messageOf(error)}.`,
+    };
+  }
+}
+
+/** Name and reason of a scenario that did not compile, as far as it has some. */
+function namesOf(raw: unknown): { scenario?: string; why?: string } {
+  const { name, why } = (raw ?? {}) as Record<string, unknown>;
+  return {
+    ...(typeof name === 'string' && /^[a-z0-9][a-z0-9-]{0,63}$/.test(name) && { scenario: name }),
+    ...(typeof why === 'string' && { why }),
+  };
+}
+
+/** What this machine lacks for a scenario, and how to get it; undefined for nothing. */
+async function lackOf({ plan, topology }: CompiledScenario, signal: AbortSignal): Promise<string | undefined> {
+  try {
+    if (plan.load.engine === 'k6') await requireK6({}, signal);
+    if (plan.platform === 'process')
+      for (const { run } of topology.replicas) if (run.kind === 'tool') requireTool(run.tool);
+    if (plan.platform === 'docker') {
+      const { imagesOf } = await withDockerPackages(import('../../platform/docker/plans.ts'));
+      const engine = await findEngine(engineSocket(), signal);
+      await requireImages(engine, imagesOf(topology, IMAGE_NAMES), 'Run `npm run images` in a checkout.', signal);
+    }
+    return undefined;
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof SquallError)) throw error;
+    return `${error.message}. ${error.next ?? ''}`.trim();
+  }
+}
+
+/** Folders and tables name scenarios by their names alone. */
+function requireNames(checked: readonly Checked[]): void {
+  const sources = new Map<string, string>();
+  for (const { scenario, source } of checked) {
+    const other = sources.get(scenario) ?? source;
+    if (other !== source)
+      throw new SquallError(
+        'scenario',
+        'BAD_SUITE',
+        `Expected the scenarios of a suite to have names of their own, got "${scenario}" from ${other} and from ${source}`,
+        {
+          next: 'Rename one of them, or leave it out.',
+        },
+      );
+    sources.set(scenario, source);
+  }
+}
+
+function digestOf(raw: unknown): string {
+  return createHash('sha256')
+    .update(JSON.stringify(raw) ?? '')
+    .digest('hex');
+}
