@@ -96,7 +96,7 @@ const unit = [
 ];
 
 /** Whole runs in virtual time. */
-const virtual = ['test/e2e/{autoscaler,capacity-search,explore,proofs,prove,tune,variants,virtual}*.test.ts'];
+const virtual = ['test/e2e/{autoscaler,capacity-search,explore,proofs,prove,suite,tune,variants,virtual}*.test.ts'];
 
 /**
  * Started before all others, the longest first, so that no long file is left to run alone at the end. Those that wait for containers

@@ -1,7 +1,7 @@
 import { createLogUpdate } from 'log-update';
 import { MARKS } from '../../reports/render/cells.ts';
 import { textLines } from '../../reports/render/rows.ts';
-import { STATE_WORDS, seedText } from '../../reports/render/suite/texts.ts';
+import { STATE_WORDS, seedText, skippedOf } from '../../reports/render/suite/texts.ts';
 import type { SuiteCell } from '../../reports/store/suite-document.ts';
 import type { SuiteEntry } from '../../scenarios/suite/journal.ts';
 import type { PlannedPlace } from '../../scenarios/suite/plan-suite.ts';
@@ -55,12 +55,18 @@ export function startSuiteProgress(
   };
 }
 
-/** What cannot run, once for each scenario and platform. */
+/** What cannot run, and why: a line a platform and reason. */
 export function skippedLines(places: readonly PlannedPlace[]): string[] {
-  const lines = places.flatMap(({ scenario, platform, state, sentence }) =>
-    state === 'ready' ? [] : [`${scenario} on ${platform}: ${STATE_WORDS[state]}. ${sentence}`],
+  const refused = places.flatMap(({ scenario, platform, state, sentence }) =>
+    state === 'refused' ? [`${scenario} on ${platform}: refused. ${sentence}`] : [],
   );
-  return [...new Set(lines)];
+  return [
+    ...new Set(refused),
+    ...skippedOf(places).map(
+      ({ platform, state, sentence, scenarios }) =>
+        `${scenarios.join(', ')} on ${platform}: ${STATE_WORDS[state]}. ${sentence}`,
+    ),
+  ];
 }
 
 /** `12 of 80, 45 s, about 3 min left`. */

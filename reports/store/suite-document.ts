@@ -81,8 +81,11 @@ export interface SuiteGroup {
   readonly scenario: string;
   readonly why: string;
   readonly platform: string;
-  /** `flaky`: some of its runs pass and some fail; `skipped`: nothing ran, nor could; `not-run`: nothing ran, but could. */
-  readonly result: Verdict | 'flaky' | 'skipped' | 'not-run';
+  /**
+   * `flaky`: some of its runs pass and some fail; `refused`: the scenario is wrong; `skipped`: nothing ran, nor could; `not-run`: nothing
+   * ran, but could.
+   */
+  readonly result: Verdict | 'flaky' | 'refused' | 'skipped' | 'not-run';
   readonly flakiness: Flakiness | null;
   readonly slos: readonly GroupSlo[];
   readonly wallMs: number;

@@ -46,7 +46,10 @@ const entrySchema = z.object({
   /** Time that the suite had taken when the run ended, in ms, without pauses. */
   atMs: z.number(),
   run: z.object({
-    directory: z.string().optional(),
+    directory: z
+      .string()
+      .regex(/^[\w-]+(\/[\w-]+)*$/, 'expected a folder below that of the suite')
+      .optional(),
     verdict,
     exitCode: z.union([z.literal(0), z.literal(1), z.literal(2), z.literal(4), z.literal(130)]),
     reasons: z.array(z.string()),

@@ -100,7 +100,9 @@ async function check(source: string, platform: SuitePlatform, options: PlanSuite
       ...nothing,
       ...(found && { found, ...namesOf(found.raw) }),
       state: isUnsupported ? 'unsupported' : 'refused',
-      sentence: `${messageOf(error)}.`,
+      sentence: `${messageOf(error)
+        .replaceAll(/\s*\n\s*/g, ' ')
+        .replace(/\.$/, '')}.`,
     };
   }
 }

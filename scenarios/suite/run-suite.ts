@@ -1,6 +1,8 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
+import { ARTIFACTS } from '../../reports/publish.ts';
 import type { SuiteCell, SuitePlace, SuiteProof, SuiteRun } from '../../reports/store/suite-document.ts';
 import type { LoadOptions } from '../load-scenario.ts';
 import type { Journal, SuiteEntry } from './journal.ts';
@@ -57,6 +59,7 @@ export async function runSuite(options: RunSuiteOptions): Promise<SuiteProgress>
   const before = journal.entries.at(-1)?.atMs ?? 0;
   const entries = new Map(journal.entries.map(entry => [keyOf(entry, entry.without), entry]));
   const damages = damagesOf(options.folder, entries);
+  removeCutShort(options.folder, places, entries);
   const running = new Set<SuiteTask>();
   const ended: SuiteProgress['ended'][number][] = [];
   let budgetSpent = false;
@@ -143,6 +146,20 @@ async function resultOf(
 /** Folder of the runs of a place, relative to that of the suite: those of its proofs are not among the repeats of the scenario. */
 export function folderOf({ scenario, platform }: SuitePlace, isProof: boolean): string {
   return join(scenario, platform, ...(isProof ? ['proofs'] : []));
+}
+
+/** Removes the folders of runs that were killed or interrupted in the middle: they run again, and are no repeats of their scenario. */
+function removeCutShort(folder: string, places: readonly PlannedPlace[], entries: Entries): void {
+  const kept = new Set([...entries.values()].flatMap(({ run: { directory } }) => directory ?? []));
+  const parents = new Set(places.flatMap(place => [folderOf(place, false), folderOf(place, true)]));
+  for (const parent of parents) {
+    if (!existsSync(join(folder, parent))) continue;
+    for (const name of readdirSync(join(folder, parent))) {
+      const path = join(parent, name);
+      const isRun = existsSync(join(folder, path, ARTIFACTS.events));
+      if (isRun && !kept.has(path)) rmSync(join(folder, path), { recursive: true });
+    }
+  }
 }
 
 /** What tells the runs of a suite apart. */

@@ -80,7 +80,8 @@ function groupOf(cells: readonly SuiteCell[], whys: ReadonlyMap<string, string>)
 function resultOf(cells: readonly SuiteCell[], runs: readonly SuiteRun[]): SuiteGroup['result'] {
   const has = (verdict: Verdict) => runs.some(run => run.verdict === verdict);
   if (has('fail')) return has('pass') ? 'flaky' : 'fail';
-  if (has('invalid') || cells.some(({ state }) => state === 'damaged' || state === 'refused')) return 'invalid';
+  if (has('invalid') || cells.some(({ state }) => state === 'damaged')) return 'invalid';
+  if (cells.some(({ state }) => state === 'refused')) return 'refused';
   if (has('inconclusive')) return 'inconclusive';
   if (cells.some(({ state }) => state === 'not-run')) return runs.length > 0 ? 'inconclusive' : 'not-run';
   return runs.length > 0 ? 'pass' : 'skipped';

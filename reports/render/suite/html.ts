@@ -16,6 +16,7 @@ import {
   platformsOf,
   recordText,
   repeatedOf,
+  type Skipped,
   STATE_WORDS,
   scenariosOf,
   seedText,
@@ -23,7 +24,7 @@ import {
   statusOf,
 } from './texts.ts';
 
-const SIGNS: Readonly<Record<Exclude<SuiteGroup['result'], 'skipped' | 'not-run'>, Status>> = {
+const SIGNS: Readonly<Record<Exclude<SuiteGroup['result'], 'refused' | 'skipped' | 'not-run'>, Status>> = {
   pass: 'pass',
   fail: 'fail',
   flaky: 'fail',
@@ -36,7 +37,7 @@ export function renderSuiteHtml(document: SuiteDocument): string {
   const [failures, proofs, skipped, repeated] = [
     failuresOf(document),
     badProofsOf(document),
-    skippedOf(document),
+    skippedOf(document.cells),
     repeatedOf(document),
   ];
   const flaky = document.groups.filter(({ flakiness }) => flakiness !== null);
@@ -91,6 +92,7 @@ function matrix(document: SuiteDocument): Html {
 function groupCell(group: SuiteGroup, document: SuiteDocument): Content {
   const { scenario, platform, result } = group;
   const cells = document.cells.filter(found => found.scenario === scenario && found.platform === platform);
+  if (result === 'refused') return html`<a href="#failures">${STATE_WORDS.refused}</a>`;
   if (result === 'skipped' || result === 'not-run')
     return html`<a href="#skipped">${STATE_WORDS[cells[0]!.state as keyof typeof STATE_WORDS]}</a>`;
   const label = result === 'flaky' ? 'Flaky' : undefined;
@@ -156,14 +158,14 @@ function proofsTable(document: SuiteDocument): Html {
   });
 }
 
-function skippedTable(skipped: readonly SuiteCell[]): Html {
+function skippedTable(skipped: readonly Skipped[]): Html {
   return cardTable({
     id: 'skipped-table',
     caption: 'What did not run, and why.',
-    head: heads(['Scenario', 'Platform', 'Result', 'Why']),
+    head: heads(['Platform', 'Result', 'Why', 'Scenarios']),
     rows: skipped.map(
-      ({ scenario, platform, state, sentence }) =>
-        html`<tr role="row"><th scope="row" role="rowheader">${scenario}</th>${cell('Platform', platform)}${cell('Result', STATE_WORDS[state as keyof typeof STATE_WORDS])}${cell('Why', sentence)}</tr>`,
+      ({ scenarios, platform, state, sentence }) =>
+        html`<tr role="row"><th scope="row" role="rowheader">${platform}</th>${cell('Result', STATE_WORDS[state])}${cell('Why', sentence)}${cell('Scenarios', scenarios.join(', '))}</tr>`,
     ),
   });
 }

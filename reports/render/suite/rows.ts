@@ -36,14 +36,15 @@ function verdictText({ groups, cells }: SuiteDocument, scenario: string, platfor
   const group = groups.find(found => found.scenario === scenario && found.platform === platform);
   if (!group) return '';
   const own = cells.filter(found => found.scenario === scenario && found.platform === platform);
-  if (group.result === 'skipped') return STATE_WORDS[own[0]!.state as keyof typeof STATE_WORDS];
-  if (group.result === 'not-run') return RESULT_WORDS['not-run'];
-  const mark = group.result === 'flaky' ? MARKS.fail : MARKS[group.result];
+  const { result } = group;
+  if (result === 'skipped') return STATE_WORDS[own[0]!.state as keyof typeof STATE_WORDS];
+  if (result === 'refused' || result === 'not-run') return RESULT_WORDS[result];
+  const mark = result === 'flaky' ? MARKS.fail : MARKS[result];
   const passed = own.filter(({ state, run }) => state === 'ended' && run!.verdict === 'pass').length;
   const proofs = own.flatMap(({ proofs }) => proofs);
   const holding = proofs.filter(({ outcome }) => outcome === 'holds').length;
   return [
-    `${mark} ${RESULT_WORDS[group.result]}`,
+    `${mark} ${RESULT_WORDS[result]}`,
     ...(own.length > 1 ? [`${passed} of ${own.length} runs`] : []),
     ...(proofs.length > 0 ? [`${holding} of ${proofs.length} ${proofs.length === 1 ? 'proof' : 'proofs'}`] : []),
     formatMs(group.wallMs),
@@ -99,8 +100,13 @@ export function renderSuiteMarkdown(document: SuiteDocument): string {
     table('Verdicts', verdictRows(document)),
     table('SLOs over the runs', sloRows(document)),
     table('Skipped', [
-      ['Scenario', 'Platform', 'Result', 'Why'],
-      ...skippedOf(document).map(own => [own.scenario, own.platform, resultOf(own), own.sentence]),
+      ['Platform', 'Result', 'Why', 'Scenarios'],
+      ...skippedOf(document.cells).map(({ platform, state, sentence, scenarios }) => [
+        platform,
+        STATE_WORDS[state],
+        sentence,
+        scenarios.join(', '),
+      ]),
     ]),
     markdownText(`Took ${formatMs(wallMs)} on ${recordText(machine)}; ${recordText(versions)}.`),
     `Repeat with:\n\n${fence}sh\n${oneLine(replay)}\n${fence}`,

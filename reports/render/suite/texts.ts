@@ -18,6 +18,7 @@ export const RESULT_WORDS: Readonly<Record<SuiteGroup['result'], string>> = {
   flaky: 'flaky',
   inconclusive: 'inconclusive',
   invalid: 'invalid',
+  refused: 'refused',
   skipped: 'skipped',
   'not-run': 'not run',
 };
@@ -51,7 +52,7 @@ export function statusOf({ exitCode }: SuiteDocument): Status {
 export function conclusion({ groups, cells, budgetSpent, interrupted }: SuiteDocument): string {
   const count = (result: SuiteGroup['result']) => groups.filter(group => group.result === result).length;
   const ran = groups.length - count('skipped') - count('not-run');
-  const others = (['fail', 'flaky', 'invalid', 'inconclusive'] as const).flatMap(result =>
+  const others = (['fail', 'flaky', 'invalid', 'refused', 'inconclusive'] as const).flatMap(result =>
     count(result) > 0 ? [`${count(result)} ${RESULT_WORDS[result]}`] : [],
   );
   const bad = cells.flatMap(({ proofs }) => proofs).filter(({ outcome }) => isBad(outcome)).length;
@@ -107,11 +108,13 @@ export function recordText(values: Readonly<Record<string, string | number>>): s
     .join(', ');
 }
 
-/** Cells that did not pass, or did not run though they could: what a person reads first. */
+/** Cells that ran and did not pass, and scenarios that are wrong, each of these once on a platform: what a person reads first. */
 export function failuresOf({ cells }: SuiteDocument): SuiteCell[] {
-  return cells.filter(
-    ({ state, run }) => state === 'refused' || state === 'damaged' || (state === 'ended' && run!.verdict !== 'pass'),
-  );
+  return cells.filter(({ state, run, scenario, platform }, index) => {
+    if (state === 'refused')
+      return cells.findIndex(other => other.scenario === scenario && other.platform === platform) === index;
+    return state === 'damaged' || (state === 'ended' && run!.verdict !== 'pass');
+  });
 }
 
 /** Proofs that were tried and do not hold, with their cells. */
@@ -119,10 +122,29 @@ export function badProofsOf({ cells }: SuiteDocument): { readonly cell: SuiteCel
   return cells.flatMap(cell => cell.proofs.filter(({ outcome }) => isBad(outcome)).map(proof => ({ cell, proof })));
 }
 
-/** Places without a run, each scenario and platform once, with the reason. */
-export function skippedOf({ cells }: SuiteDocument): SuiteCell[] {
+/** Scenarios that did not run on a platform for the same reason. */
+export interface Skipped extends Pick<SuiteCell, 'platform' | 'sentence'> {
+  readonly state: Exclude<SuiteCell['state'], 'ended'>;
+  readonly scenarios: readonly string[];
+}
+
+/** Places without a run of their own fault, by platform and reason. */
+export function skippedOf(
+  cells: readonly (Pick<SuiteCell, 'scenario' | 'platform' | 'sentence'> & {
+    readonly state: SuiteCell['state'] | 'ready';
+  })[],
+): Skipped[] {
   const skipped = cells.filter(({ state }) => state === 'unsupported' || state === 'missing' || state === 'not-run');
-  return [...new Map(skipped.map(cell => [`${cell.scenario} ${cell.platform} ${cell.sentence}`, cell])).values()];
+  const groups = Map.groupBy(skipped, ({ platform, state, sentence }) => `${platform} ${state} ${sentence}`);
+  return [...groups.values()].map(group => {
+    const { platform, state, sentence } = group[0]!;
+    return {
+      platform,
+      state: state as Skipped['state'],
+      sentence,
+      scenarios: [...new Set(group.map(({ scenario }) => scenario))],
+    };
+  });
 }
 
 /** Groups with several runs. */

@@ -1,0 +1,153 @@
+import { describe, expect, it } from 'vitest';
+import { combineSuite, type SuiteInput } from '../../reports/judge/suite/combine.ts';
+import { renderSuiteHtml } from '../../reports/render/suite/html.ts';
+import { renderSuiteJunit } from '../../reports/render/suite/junit.ts';
+import { renderSuiteMarkdown } from '../../reports/render/suite/rows.ts';
+import { conclusion } from '../../reports/render/suite/texts.ts';
+import type { Verdict } from '../../reports/store/run-document.ts';
+import type { SuiteCell, SuiteRun } from '../../reports/store/suite-document.ts';
+
+const EXITS = { pass: 0, fail: 1, inconclusive: 2, invalid: 2 } as const;
+
+function run(verdict: Verdict, measured: number | null = 100): SuiteRun {
+  return {
+    ...{ directory: 'a/virtual/a-1', verdict, exitCode: EXITS[verdict], durationMs: 1, wallMs: 1, files: {} },
+    reasons: verdict === 'pass' ? [] : [`It is ${verdict}.`],
+    slos: [
+      { name: 'TTFT', window: 'whole', objective: 'p99(ttft) <= 1 s', verdict, measured, unit: 'ms', reason: 'So.' },
+    ],
+  };
+}
+
+function cell(seed: number, verdict: Verdict, own: Partial<SuiteCell> = {}): SuiteCell {
+  const sentence = verdict === 'pass' ? '' : `It is ${verdict}.`;
+  return {
+    ...{ scenario: 'a', platform: 'virtual', seed, repeat: 1, state: 'ended', sentence, run: run(verdict), proofs: [] },
+    ...own,
+  };
+}
+
+function combine(cells: readonly SuiteCell[], own: Partial<SuiteInput> = {}) {
+  return combineSuite({
+    ...{ id: 's', suite: 'mine', why: 'For a test.', startedAt: '2030-01-01T00:00:00.000Z', wallMs: 1000 },
+    ...{ machine: { cores: 2 }, versions: { node: '24' }, replay: 'npx squall suite mine', cells },
+    ...{ interrupted: false, budgetSpent: false, failOnMissing: false, whys: new Map([['a', 'Why.']]) },
+    ...own,
+  });
+}
+
+const without = (state: SuiteCell['state'], scenario = 'b'): SuiteCell => ({
+  ...{ scenario, platform: 'docker', seed: 42, repeat: 1, state, sentence: 'No engine.', proofs: [] },
+});
+
+describe('the runs of a scenario on a platform', () => {
+  it.each<[string, Verdict[], string, number]>([
+    ['all pass', ['pass', 'pass'], 'pass', 0],
+    ['all fail', ['fail', 'fail'], 'fail', 1],
+    ['one of ten fails', ['fail', ...Array<Verdict>(9).fill('pass')], 'flaky', 1],
+    ['one of ten passes', ['pass', ...Array<Verdict>(9).fill('fail')], 'flaky', 1],
+    ['one is inconclusive', ['pass', 'inconclusive'], 'inconclusive', 2],
+    ['one is invalid', ['pass', 'invalid', 'inconclusive'], 'invalid', 2],
+    ['one fails, the others are undecided', ['fail', 'inconclusive'], 'fail', 1],
+  ])('are never outvoted: %s', (_, verdicts, result, exitCode) => {
+    const document = combine(verdicts.map((verdict, seed) => cell(seed, verdict)));
+    expect(document.groups).toMatchObject([{ scenario: 'a', why: 'Why.', result }]);
+    expect(document.exitCode).toBe(exitCode);
+  });
+
+  it('are flaky at a rate with an interval, of those that pass or fail', () => {
+    const verdicts: Verdict[] = ['pass', 'fail', 'pass', 'pass', 'inconclusive', 'pass'];
+    const { flakiness, slos } = combine(verdicts.map((verdict, seed) => cell(seed, verdict))).groups[0]!;
+    expect(flakiness).toMatchObject({ failed: 1, decided: 5, ratio: 0.2 });
+    // Clopper–Pearson: P(B ≥ 1) = 5 % at p = 1 − 0.95^(1/5) = 1.02 %.
+    expect(flakiness!.lower).toBeCloseTo(1 - 0.95 ** (1 / 5), 6);
+    expect(flakiness!.upper).toBeGreaterThan(0.6);
+    expect(slos[0]).toMatchObject({ counts: { pass: 4, fail: 1, inconclusive: 1, invalid: 0 }, flakiness });
+    expect(combine([cell(1, 'fail'), cell(2, 'fail')]).groups[0]!.flakiness).toBeNull();
+  });
+
+  it('have the mean of what they measured, with an interval from four runs on', () => {
+    const of = (values: (number | null)[]) =>
+      combine(values.map((value, seed) => cell(seed, 'pass', { run: run('pass', value) }))).groups[0]!.slos[0]!
+        .estimate;
+    expect(of([100, 110, 120])).toEqual({ mean: 110, lower: null, upper: null, samples: 3 });
+    const { mean, lower, upper } = of([100, 104, 96, 101, 99, 100, 103, 97])!;
+    expect(mean).toBe(100);
+    expect(lower).toBeLessThan(100);
+    expect(lower).toBeGreaterThan(95);
+    expect(upper).toBeGreaterThan(100);
+    expect(upper).toBeLessThan(105);
+    // A mean over the runs that have a value would leave out those that are beyond every value.
+    expect(of([100, 110, null, 120])).toBeNull();
+  });
+});
+
+describe('the exit code of a suite', () => {
+  it.each<[string, SuiteCell[], Partial<SuiteInput>, number]>([
+    ['what a machine lacks does not count', [cell(1, 'pass'), without('missing')], {}, 0],
+    ['unless it is to', [cell(1, 'pass'), without('missing')], { failOnMissing: true }, 4],
+    ['what a platform cannot run never counts', [cell(1, 'pass'), without('unsupported')], { failOnMissing: true }, 0],
+    ['where nothing ran, nothing is shown', [without('missing'), without('unsupported')], {}, 2],
+    ['a wrong scenario', [cell(1, 'fail'), without('refused')], {}, 3],
+    ['a damaged run', [cell(1, 'pass'), without('damaged')], {}, 4],
+    ['no time', [cell(1, 'pass'), without('not-run')], { budgetSpent: true }, 2],
+    ['an interruption', [cell(1, 'fail')], { interrupted: true }, 130],
+    [
+      'a proof that proves nothing',
+      [cell(1, 'pass', { proofs: [{ without: 'x', outcome: 'proves-nothing', sentence: 'Nothing.' }] })],
+      {},
+      1,
+    ],
+    [
+      'a proof that was not tried',
+      [cell(1, 'pass', { proofs: [{ without: 'x', outcome: 'not-run', sentence: 'Not tried.' }] })],
+      {},
+      2,
+    ],
+  ])('%s', (_, cells, own, exitCode) => {
+    expect(combine(cells, own).exitCode).toBe(exitCode);
+  });
+});
+
+describe('the files of a suite', () => {
+  const hostile = '<script>alert(1)</script> | "x" & \u202e';
+  const document = combine(
+    [
+      cell(1, 'pass', { proofs: [{ without: hostile, outcome: 'proves-nothing', sentence: hostile }] }),
+      cell(2, 'fail', { sentence: hostile }),
+      without('missing'),
+      without('not-run', 'c'),
+      without('refused', 'd'),
+      without('damaged', 'e'),
+    ],
+    { why: hostile },
+  );
+
+  it('name every place, and whatever is wrong with it', () => {
+    expect(conclusion(document)).toBe(
+      '0 of 3 pass, 1 flaky, 1 invalid, 1 refused; 1 proof does not hold; 1 skipped; 1 not run.',
+    );
+    for (const text of [renderSuiteHtml(document), renderSuiteMarkdown(document), renderSuiteJunit(document)])
+      for (const scenario of ['a', 'b', 'c', 'd', 'e']) expect(text).toMatch(new RegExp(`\\b${scenario}\\b`));
+    const junit = renderSuiteJunit(document);
+    const count = (element: string) => junit.split(`<${element} `).length - 1;
+    // Two SLOs and a proof of `a`: one SLO and the proof fail. `c`, `d` and `e` are errors.
+    expect(['testsuite', 'failure', 'error', 'skipped'].map(count)).toEqual([6, 2, 3, 1]);
+    expect(renderSuiteMarkdown(document)).toContain('| a | virtual | fails in 1 of 2 runs: 50% (2.53% … 97.5%) |');
+  });
+
+  it('let no text become markup', () => {
+    const html = renderSuiteHtml(document);
+    expect(html).not.toContain('<script>alert');
+    expect(html).toContain('&lt;script&gt;alert(1)');
+    expect(html).not.toContain('\u202e');
+    expect(renderSuiteJunit(document)).not.toContain('<script>');
+    expect(renderSuiteMarkdown(document)).toContain('\\<script>alert(1)\\</script> \\|');
+  });
+
+  it('are the same for the same runs', () => {
+    const again = combine(document.cells, { why: hostile });
+    expect(again).toEqual(document);
+    expect(renderSuiteHtml(again)).toBe(renderSuiteHtml(document));
+  });
+});
