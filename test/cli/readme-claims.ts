@@ -71,6 +71,16 @@ export const CLAIMS: readonly Claim[] = [
     'scenarios/tune/search.test.ts',
     'runs the same in the same order for the same seed, and less of it in less time',
   ),
+  // Suites
+  claim('npx squall suite smoke', 'e2e/suite.test.ts', 'goes on after failures, and lists what cannot run'),
+  claim('npx squall suite nightly', 'e2e/suite.test.ts', 'shows what would run'),
+  claim(
+    'which gives what one uninterrupted suite would have given',
+    'e2e/suite.test.ts',
+    'ends the same when it was killed in the middle and resumed',
+  ),
+  claim('counts as damaged, never as passed', 'e2e/suite.test.ts', 'names a run whose files were changed'),
+  claim('Runs are never outvoted', 'reports/suite.test.ts', 'are never outvoted'),
   claim('npx squall k6-operator', 'load/k6/manifest.test.ts', 'prints a valid TestRun'),
   claim('npx squall doctor', 'e2e/without-redis.test.ts', 'doctor says what to do'),
   claim('npx squall doctor --target', 'e2e/doctor-target.test.ts', 'tells what a server speaks, in a few requests'),

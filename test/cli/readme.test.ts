@@ -48,7 +48,7 @@ afterAll(() => rmSync(FILES, { recursive: true }));
 describe('options in the documents', () => {
   it('are each one that some command has', { timeout: 120_000 }, async () => {
     // `tune hpa <file>` is two words.
-    const names = USAGE.map(args => /^[a-z\d-]+(?: [a-z]+)*(?= <)/.exec(args)?.[0] ?? args.split(' ')[0]!);
+    const names = COMMANDS.map(args => /^[a-z\d-]+(?: [a-z]+)*(?= <)/.exec(args)?.[0] ?? args.split(' ')[0]!);
     const helps = await Promise.all([...new Set(names)].map(name => squall([...name.split(' '), '--help'])));
     const known = new Set(
       helps
@@ -68,7 +68,7 @@ function planned(line: string): string[] | undefined {
   const soon = new Date(Date.now() + 3_600_000).toISOString();
   const words = wordsOf(line.replace(/--start-at \S+/, `--start-at ${soon}`).replace('llm.example', 'localhost'));
   if (words[0] === 'run') return [...words, '--dry-run'];
-  if (words.includes('--help') || ['list', 'schema'].includes(words[0]!)) return words;
+  if (words.includes('--help') || words.includes('--dry-run') || ['list', 'schema'].includes(words[0]!)) return words;
   return undefined;
 }
 

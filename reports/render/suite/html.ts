@@ -47,7 +47,7 @@ export function renderSuiteHtml(document: SuiteDocument): string {
     ...(proofs.length > 0 ? [['proofs', 'Proofs that do not hold', proofsTable(document), 'Proofs'] as const] : []),
     ['verdicts', 'Verdicts', matrix(document)],
     ...(repeated.length > 0
-      ? [['slos', 'SLOs over the runs', htmlTable('slos-table', SLOS_CAPTION, sloRows(document)), 'SLOs'] as const]
+      ? [['slos', 'SLOs over the runs', htmlTable('suite-slos', SLOS_CAPTION, sloRows(document)), 'SLOs'] as const]
       : []),
     ...(skipped.length > 0 ? [['skipped', 'Skipped', skippedTable(skipped)] as const] : []),
     ['machine', 'Machine', machine(document)],
@@ -75,7 +75,7 @@ function matrix(document: SuiteDocument): Html {
   const find = (scenario: string, platform: string) =>
     document.groups.find(group => group.scenario === scenario && group.platform === platform);
   return scrollTable({
-    id: 'verdicts-table',
+    id: 'suite-verdicts',
     caption:
       'Each run links to its report, by its seed. Time is that of this machine, for all runs of a place without proofs.',
     head: html`<tr><th scope="col">Scenario</th>${platforms.map(platform => html`<th scope="col" class="words">${platform}</th>`)}</tr>`,
@@ -96,7 +96,7 @@ function groupCell(group: SuiteGroup, document: SuiteDocument): Content {
   if (result === 'skipped' || result === 'not-run')
     return html`<a href="#skipped">${STATE_WORDS[cells[0]!.state as keyof typeof STATE_WORDS]}</a>`;
   const label = result === 'flaky' ? 'Flaky' : undefined;
-  return html`${verdictSign(SIGNS[result], label)} <small>${formatMs(group.wallMs)}</small><br><small>${cells.map((own, index) => html`${index > 0 && ' · '}${runLink(own)}`)}${proofsText(cells)}</small>`;
+  return html`${verdictSign(SIGNS[result], label)}<br><small>${cells.map(own => html`${runLink(own)} · `)}${formatMs(group.wallMs)}${proofsText(cells)}</small>`;
 }
 
 /** `✓ 42`, a link to the report where there is one. */
@@ -118,7 +118,7 @@ function proofsText(cells: readonly SuiteCell[]): Content {
 
 function failuresTable(failures: readonly SuiteCell[]): Html {
   return cardTable({
-    id: 'failures-table',
+    id: 'suite-failures',
     caption: 'Each link leads to the report of the run.',
     head: heads(['Scenario', 'Platform', 'Seed', 'Result', 'Why']),
     rows: failures.map(own => {
@@ -130,7 +130,7 @@ function failuresTable(failures: readonly SuiteCell[]): Html {
 
 function flakyTable(groups: readonly SuiteGroup[]): Html {
   return cardTable({
-    id: 'flaky-table',
+    id: 'suite-flaky',
     caption:
       'Some runs pass, some fail: that is no majority vote, but a rate of failure, whose bounds hold with 95 % each.',
     head: heads(['Scenario', 'Platform', 'Rate', 'By SLO']),
@@ -145,7 +145,7 @@ function flakyTable(groups: readonly SuiteGroup[]): Html {
 
 function proofsTable(document: SuiteDocument): Html {
   return cardTable({
-    id: 'proofs-table',
+    id: 'suite-proofs',
     caption: 'A proof takes one safeguard away; exactly the SLOs that rest on it must then fail.',
     head: heads(['Scenario', 'Platform', 'Seed', 'Without', 'Result', 'Why']),
     rows: badProofsOf(document).map(({ cell: own, proof }) =>
@@ -160,7 +160,7 @@ function proofsTable(document: SuiteDocument): Html {
 
 function skippedTable(skipped: readonly Skipped[]): Html {
   return cardTable({
-    id: 'skipped-table',
+    id: 'suite-skipped',
     caption: 'What did not run, and why.',
     head: heads(['Platform', 'Result', 'Why', 'Scenarios']),
     rows: skipped.map(
@@ -175,7 +175,7 @@ function machine({ id, machine, versions }: SuiteDocument): Html {
 }
 
 function heads(names: readonly string[]): Html {
-  return html`<tr role="row">${names.map(name => html`<th scope="col" role="columnheader">${name}</th>`)}</tr>`;
+  return html`<tr role="row">${names.map(name => html`<th scope="col" role="columnheader" class="${name === 'Why' ? 'why' : ''}">${name}</th>`)}</tr>`;
 }
 
 function row(own: SuiteCell, directory: string | undefined, cells: readonly Html[]): Html {

@@ -109,7 +109,8 @@ export function recordText(values: Readonly<Record<string, string | number>>): s
 }
 
 /** Cells that ran and did not pass, and scenarios that are wrong, each of these once on a platform: what a person reads first. */
-export function failuresOf({ cells }: SuiteDocument): SuiteCell[] {
+export function failuresOf(document: SuiteDocument): SuiteCell[] {
+  const cells = byScenario(document);
   return cells.filter(({ state, run, scenario, platform }, index) => {
     if (state === 'refused')
       return cells.findIndex(other => other.scenario === scenario && other.platform === platform) === index;
@@ -117,9 +118,18 @@ export function failuresOf({ cells }: SuiteDocument): SuiteCell[] {
   });
 }
 
+/** Cells in the order of the scenarios: a suite runs seed by seed. */
+function byScenario({ cells, groups }: SuiteDocument): SuiteCell[] {
+  return groups.flatMap(({ scenario, platform }) =>
+    cells.filter(cell => cell.scenario === scenario && cell.platform === platform),
+  );
+}
+
 /** Proofs that were tried and do not hold, with their cells. */
-export function badProofsOf({ cells }: SuiteDocument): { readonly cell: SuiteCell; readonly proof: SuiteProof }[] {
-  return cells.flatMap(cell => cell.proofs.filter(({ outcome }) => isBad(outcome)).map(proof => ({ cell, proof })));
+export function badProofsOf(document: SuiteDocument): { readonly cell: SuiteCell; readonly proof: SuiteProof }[] {
+  return byScenario(document).flatMap(cell =>
+    cell.proofs.filter(({ outcome }) => isBad(outcome)).map(proof => ({ cell, proof })),
+  );
 }
 
 /** Scenarios that did not run on a platform for the same reason. */
