@@ -48,7 +48,9 @@ afterAll(() => rmSync(FILES, { recursive: true }));
 describe('options in the documents', () => {
   it('are each one that some command has', { timeout: 120_000 }, async () => {
     // `tune hpa <file>` is two words.
-    const names = COMMANDS.map(args => /^[a-z\d-]+(?: [a-z]+)*(?= <)/.exec(args)?.[0] ?? args.split(' ')[0]!);
+    const names = [...USAGE, 'schema'].map(
+      args => /^[a-z\d-]+(?: [a-z]+)*(?= <)/.exec(args)?.[0] ?? args.split(' ')[0]!,
+    );
     const helps = await Promise.all([...new Set(names)].map(name => squall([...name.split(' '), '--help'])));
     const known = new Set(
       helps
