@@ -26,6 +26,7 @@ import { requirePrometheus, withAutoscaler } from './input/autoscaler.ts';
 import { type Intervals, intervalsOf, intervalWarnings } from './input/autoscaler-intervals.ts';
 import { checkCapacity } from './input/capacity.ts';
 import { checkGateway } from './input/gateway.ts';
+import { checkRelease } from './input/release.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
 import { requireSplittable, scheduledIn } from './load/split.ts';
@@ -87,6 +88,7 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   if (!external) {
     checkCapacity(scenario.stack, endMs);
     checkGateway(scenario.stack);
+    checkRelease(scenario.stack);
   }
   for (const [index, { atMs }] of faults.entries())
     if (atMs >= endMs)

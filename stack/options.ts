@@ -8,6 +8,7 @@ import { cacheSchema } from './gateway/cache/config.ts';
 import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
 import { identitySchema } from './gateway/identity/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
+import { stackReleaseSchema } from './gateway/release/config.ts';
 import { tracingSchema } from './gateway/tracing/config.ts';
 import { inferenceConfigSchema } from './inference/config.ts';
 import { prometheusOptionsSchema } from './observability/options.ts';
@@ -107,6 +108,12 @@ const gatewayOptions = gatewayConfigSchema
       ])
       .default('off')
       .describe('spans of requests, sent to a collector of the stack, see docs/tracing.md'),
+    release: z
+      .union([z.literal('off'), stackReleaseSchema])
+      .default('off')
+      .describe(
+        'versions of the model with weights, see docs/gateway-release.md; those of `inference.versions`, shared through the Redis of the stack',
+      ),
     queue: z
       .union([z.literal('off'), queueSchema])
       .optional()
@@ -142,6 +149,18 @@ const inferenceOptions = inferenceConfigSchema
       .optional()
       .describe('what a replica costs, in dollars an hour; nodes of `capacity` have prices of their own'),
     restart: restartSchema.prefault({}).describe('when the supervisor restarts a replica that has exited'),
+    versions: z
+      .array(
+        z.strictObject({
+          name: z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes and underscores'),
+          replicas: z.int().min(1).max(64),
+          slowdown: inferenceConfigSchema.shape.slowdown,
+          errorRatio: inferenceConfigSchema.shape.errorRatio,
+        }),
+      )
+      .max(16)
+      .default([])
+      .describe('versions of the model, for `gateway.release`: the first `replicas` have the first version, and so on'),
   })
   .refine(({ replicas, maxReplicas = replicas }) => maxReplicas >= replicas, {
     path: ['maxReplicas'],

@@ -10,6 +10,7 @@ import { serveControl } from '../../stack/control/serve.ts';
 import { commitFunctions } from '../../stack/gateway/batch/ledger/commit-script.ts';
 import { storeFunctions } from '../../stack/gateway/identity/store-scripts.ts';
 import { takeFunctions } from '../../stack/gateway/limits/take-function.ts';
+import { decisionFunctions } from '../../stack/gateway/release/store-scripts.ts';
 import { serveGateway } from '../../stack/gateway/serve.ts';
 import { serveInference } from '../../stack/inference/serve.ts';
 import { inMemoryRedis } from '../../stack/redis/in-memory-redis.ts';
@@ -152,7 +153,7 @@ function serviceOf({ service, ready, redis }: ReplicaPlan): Serve {
 /** Redis in memory. What it holds survives a kill where it has an append-only file, as that of the program does. */
 function redisService(password: string, { maxMemoryMb, eviction, persistence }: RedisOptions): Serve {
   const empty = () => ({
-    scripts: new Map([...takeFunctions(), ...storeFunctions(), ...commitFunctions()]),
+    scripts: new Map([...takeFunctions(), ...storeFunctions(), ...commitFunctions(), ...decisionFunctions()]),
     keyspace: new Keyspace(maxMemoryMb, eviction),
   });
   const kept = empty();

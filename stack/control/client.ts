@@ -8,6 +8,8 @@ export interface Instance {
   readonly id: string;
   /** `host:port` */
   readonly address: string;
+  /** Version of what it serves, from its `Meta`; undefined if it tells none. */
+  readonly version?: string | undefined;
 }
 
 /** Instances of a service whose checks all pass, as of an index. */
@@ -35,6 +37,8 @@ export interface Registration {
   readonly address: string;
   /** Addresses for clients in specific zones, by zone. */
   readonly addressByZone?: Readonly<Record<string, string>>;
+  /** Version of what it serves. @default none is told */
+  readonly version?: string | undefined;
   readonly ttlMs: number;
 }
 
@@ -82,11 +86,12 @@ export function connectControl(url: string, { clock, network }: Machine, token?:
       }
       return { index: readIndex(response), instances: readInstances(await response.json(), zone) };
     },
-    async register({ id, service, address, addressByZone = {}, ttlMs }, signal) {
+    async register({ id, service, address, addressByZone = {}, version, ttlMs }, signal) {
       await put('/v1/agent/service/register', signal, {
         ID: id,
         Name: service,
         ...hostAndPort(address),
+        ...(version !== undefined && { Meta: { version } }),
         TaggedAddresses: Object.fromEntries(
           Object.entries(addressByZone).map(([zone, tagged]) => [zone, hostAndPort(tagged)]),
         ),
@@ -123,6 +128,7 @@ interface HealthEntry {
     readonly ID?: unknown;
     readonly Address?: unknown;
     readonly Port?: unknown;
+    readonly Meta?: { readonly version?: unknown } | null;
     readonly TaggedAddresses?: Readonly<Record<string, { readonly Address?: unknown; readonly Port?: unknown }>>;
   };
 }
@@ -140,6 +146,7 @@ function readInstances(document: unknown, zone: string | undefined): Instance[] 
     const port = tagged?.Address ? tagged.Port : service?.Port;
     if (typeof service?.ID !== 'string' || typeof host !== 'string' || !Number.isInteger(port))
       throw new Error('The response has an instance without id, address or port');
-    return { id: service.ID, address: `${host}:${port}` };
+    const version = service.Meta?.version;
+    return { id: service.ID, address: `${host}:${port}`, ...(typeof version === 'string' && { version }) };
   });
 }

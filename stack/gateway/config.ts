@@ -12,6 +12,7 @@ import { corsSchema } from './http/cors.ts';
 import { identityConfigSchema } from './identity/config.ts';
 import { limitsSchema } from './limits/config.ts';
 import { mergeSchema } from './merge/config.ts';
+import { releaseSchema, versionLabel } from './release/config.ts';
 import { tracingSchema } from './tracing/config.ts';
 
 const durationMs = z.number().min(0).max(86_400_000);
@@ -22,6 +23,8 @@ const ratio = z.number().min(0).max(1);
 const upstreamSchema = z.strictObject({
   name: z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters'),
   url: z.url({ protocol: /^https?$/ }),
+  /** Label by which routes of `release` find it. */
+  version: versionLabel,
 });
 
 /** Active health checks: `GET path` every `intervalMs` ± 10 %; a 2xx within `timeoutMs` passes. */
@@ -178,6 +181,7 @@ export const gatewayConfigSchema = z.strictObject({
   cache: z.union([off, cacheSchema]).default('off'),
   guard: z.union([off, guardSchema]).default('off'),
   batch: z.union([off, batchSchema]).default('off'),
+  release: z.union([off, releaseSchema]).default('off'),
   audit: z.union([off, auditSchema]).default('off'),
   tracing: z.union([off, tracingSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
@@ -202,14 +206,28 @@ export type GatewayConfigInput = z.input<typeof gatewayConfigSchema>;
  */
 export function parseGatewayConfig(text: string | undefined): GatewayConfig {
   const config = parseConfig('GATEWAY_CONFIG', gatewayConfigSchema, text);
-  const stray = strayWeight(config);
-  if (stray === undefined) return config;
-  const names = config.upstreams.map(({ name }) => name).join(', ');
-  throw badConfig('GATEWAY_CONFIG', `GATEWAY_CONFIG: \`balancer.weights.${stray}\`: expected one of ${names}`);
+  const issue = strayWeight(config) ?? strayVersion(config);
+  if (issue !== undefined) throw badConfig('GATEWAY_CONFIG', `GATEWAY_CONFIG: ${issue}`);
+  return config;
 }
 
 /** An upstream that has a weight and does not exist; none can be known where discovery adds them. */
 function strayWeight({ balancer, discovery, upstreams }: GatewayConfig): string | undefined {
   if (discovery !== 'off' || typeof balancer === 'string' || balancer.policy !== 'weighted') return undefined;
-  return Object.keys(balancer.weights).find(weighted => !upstreams.some(({ name }) => name === weighted));
+  const names = upstreams.map(({ name }) => name);
+  const stray = Object.keys(balancer.weights).find(weighted => !names.includes(weighted));
+  return stray && `\`balancer.weights.${stray}\`: expected one of ${names.join(', ')}`;
+}
+
+/** A version of a route that no upstream has; none can be known where discovery adds them. */
+function strayVersion({ release, discovery, upstreams }: GatewayConfig): string | undefined {
+  if (release === 'off' || discovery !== 'off') return undefined;
+  const labels = [...new Set(upstreams.flatMap(({ version }) => version ?? []))];
+  for (const [route, { versions }] of release.routes.entries()) {
+    const stray = versions.findIndex(({ name }) => !labels.includes(name));
+    if (stray < 0) continue;
+    const known = labels.length === 0 ? 'none has one' : `these are ${labels.join(', ')}`;
+    return `\`release.routes.${route}.versions.${stray}.name\`: must be the version of an upstream, of which ${known}`;
+  }
+  return undefined;
 }

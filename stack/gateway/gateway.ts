@@ -36,6 +36,8 @@ import type { LimitsConfig } from './limits/config.ts';
 import { LimitMetrics } from './limits/limit-metrics.ts';
 import { Limiter } from './limits/limiter.ts';
 import { GatewayMetrics } from './metrics.ts';
+import type { DecisionStore } from './release/decision.ts';
+import { Release } from './release/release.ts';
 import type { OpenedTracing } from './tracing/open-tracing.ts';
 import { Fleet } from './upstream/fleet.ts';
 import type { TransportFactory } from './upstream/transport.ts';
@@ -57,6 +59,8 @@ interface GatewayOptions {
   readonly tracing?: ((registry: Registry) => OpenedTracing) | undefined;
   /** Opens the rate limit store that gateways share; used when `config.limits.redis` is set. */
   readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
+  /** Where releases are decided for all gateways; undefined: each decides for itself. */
+  readonly decisions?: DecisionStore | undefined;
   /** Waits for files; required when `config.audit` is on. */
   readonly settle?: ServiceContext['settle'];
   /** Where the cache keeps its entries, and what encrypts them; required when `config.cache` is on. */
@@ -90,6 +94,8 @@ export class Gateway implements AsyncDisposable {
   readonly #cache: ResponseCache | undefined;
   readonly #batch: BatchService | undefined;
   /** Undefined when it is off. */
+  readonly release: Release | undefined;
+  /** Undefined when it is off. */
   readonly audit: AuditLog | undefined;
   readonly #cors: Cors | undefined;
   /** Of the admin API. */
@@ -119,6 +125,7 @@ export class Gateway implements AsyncDisposable {
       bulkhead = this.#createQueue({ ...config.bulkhead, perUpstream: Number.POSITIVE_INFINITY }, NO_ROOM);
     const budget = new RetryBudget(config.retries);
     this.metrics.observe({ upstreams: this.upstreams, connections, budget, clock });
+    this.release = this.#createRelease(options);
     const ejectedFor = new WeakMap<Upstream, string>();
     const forwardContext: ForwardContext = {
       clock,
@@ -128,6 +135,7 @@ export class Gateway implements AsyncDisposable {
       upstreams: this.upstreams,
       ...{ queue, bulkhead },
       admission: this.#createAdmission(config.admission),
+      release: this.release,
       metrics: this.metrics,
       deadlines: this.#deadlines,
       timeouts: config.timeouts,
@@ -185,6 +193,7 @@ export class Gateway implements AsyncDisposable {
     await this.#batch?.[Symbol.asyncDispose]();
     this.#limiter?.[Symbol.dispose]();
     this.identity?.[Symbol.dispose]();
+    this.release?.[Symbol.dispose]();
     this.#cache?.[Symbol.dispose]();
     await this.#fleet[Symbol.asyncDispose]();
     await this.audit?.[Symbol.asyncDispose]();
@@ -252,6 +261,12 @@ export class Gateway implements AsyncDisposable {
     // A line of a batch has no connection.
     const addressOf = ({ request }: Exchange) => request.socket && this.connections.addressOf(request);
     return new AuditLog({ config, clock, log, registry: this.metrics.registry, settle, addressOf });
+  }
+
+  #createRelease({ config: { release: config }, clock, random, log, decisions: store }: GatewayOptions) {
+    if (config === 'off') return undefined;
+    const { registry } = this.metrics;
+    return new Release({ config, fleet: this.#fleet, clock, random: random.stream('release'), registry, log, store });
   }
 
   #createCache({ config, clock, log, cache }: GatewayOptions): ResponseCache | undefined {

@@ -4,6 +4,7 @@ import { scaleBounds } from '../autoscaler/bounds.ts';
 import { TRACES_PATH } from '../collector/collector.ts';
 import { collectorLink } from '../collector/replica.ts';
 import { controlLink } from '../control/replica.ts';
+import { versionOfReplica } from '../inference/replica.ts';
 import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
@@ -26,6 +27,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     cache: _cache,
     batch: _batch,
     identity: _identity,
+    release: _release,
     ...behaviour
   } = options.gateway;
   const zone = zoneOf(name, zones);
@@ -49,7 +51,12 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     models: [inference.profile],
     queue: behaviour.queue ?? (scaleBounds(options).min === 0 ? {} : 'off'),
     ...(control === 'off'
-      ? { upstreams: hops.map(({ to, link }) => ({ name: to, url: `http://${links[link]}` })) }
+      ? {
+          upstreams: hops.map(({ to, link }) => ({
+            ...{ name: to, url: `http://${links[link]}` },
+            version: versionOfReplica(to, inference.versions).version,
+          })),
+        }
       : {
           upstreams: [],
           discovery: {
@@ -66,6 +73,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     cache: cacheOf(parts, links[toRedis]),
     batch: batchOf(parts, links[toRedis]),
     identity: identityOf(parts, links[toRedis]),
+    release: releaseOf(parts, links[toRedis]),
     admin: { listen: listeners.admin! },
   });
   return {
@@ -107,6 +115,18 @@ function identityOf(
   const { redisTimeoutMs: timeoutMs, ...rest } = identity;
   if (redis === undefined) return rest;
   return { ...rest, redis: { url: redisUrl(redisPassword, redis), timeoutMs } };
+}
+
+/** Release of one gateway. @param redis address of the link to Redis; undefined without one */
+function releaseOf(
+  { options, redisPassword }: TopologyParts,
+  redis: string | undefined,
+): GatewayConfigInput['release'] {
+  const { release } = options.gateway;
+  if (release === 'off') return 'off';
+  const { versions, primary, ...rest } = release;
+  const routes = [{ model: options.inference.profile, versions, primary }];
+  return { ...rest, routes, ...(redis !== undefined && { redis: { url: redisUrl(redisPassword, redis) } }) };
 }
 
 /**

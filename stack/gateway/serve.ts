@@ -12,6 +12,7 @@ import { type GatewayConfig, parseGatewayConfig } from './config.ts';
 import { Gateway } from './gateway.ts';
 import { createGatewayServer } from './http/server.ts';
 import { redisBuckets } from './limits/redis-buckets.ts';
+import { redisDecisions } from './release/redis-store.ts';
 import { undiciTransport } from './upstream/undici-transport.ts';
 
 /** The gateway, from its start until it has drained. @throws SquallError `BAD_GATEWAY_CONFIG`, `BAD_SIGNING_KEYS`, `BAD_GATEWAY_ADMIN_TOKEN`, `BAD_LISTEN`, `CANNOT_LISTEN` */
@@ -31,12 +32,14 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
     batch:
       config.batch === 'off' ? undefined : { ledger: redisLedger(config.batch.redis, network), newId: context.newId },
     settle: context.settle,
+    decisions: decisionsOf(config, context),
     sharedBuckets: redis => redisBuckets(redis, network),
   });
   context.measureProcess?.(gateway.metrics.registry);
   const server = createGatewayServer(gateway);
   await gateway.audit?.start();
   await gateway.identity?.start();
+  await gateway.release?.start();
   const admin = await listenAdmin(gateway, config.admin, context, log);
   const { host: address, port } = await listen(context, server, endpoint);
   log.info({ address, port, upstreams: config.upstreams.map(upstream => upstream.name) }, 'listening');
@@ -77,6 +80,10 @@ async function tracingOf({ tracing, name }: GatewayConfig, context: ServiceConte
   if (tracing === 'off') return undefined;
   const { prepareTracing } = await context.settle(() => import('./tracing/open-tracing.ts'));
   return prepareTracing(tracing, name, context, log);
+}
+
+function decisionsOf({ release }: GatewayConfig, { network }: ServiceContext) {
+  return release === 'off' || !release.redis ? undefined : redisDecisions(release.redis, network);
 }
 
 function cacheOf({ cache }: GatewayConfig, { environment, network, newId }: ServiceContext) {

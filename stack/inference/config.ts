@@ -49,13 +49,22 @@ export const inferenceConfigSchema = z.strictObject({
    * cut off at once.
    */
   drainMs: z.number().min(0).max(3_600_000).default(30_000),
-  /** Any integer; determines the generated words. */
+  /** Version of the model that it serves, as it registers. */
+  version: z.string().min(1).max(64).optional(),
+  /** Multiplies the duration of steps, as of a version that is slower. */
+  slowdown: z.number().min(0.1).max(1000).default(1),
+  /** Ratio of requests that fail at once with a 500, as of a version with a bug. */
+  errorRatio: z.number().min(0).max(1).default(0),
+  /** Any integer; determines the generated words, and which requests fail. */
   seed: z.number().int().default(1),
   registration: z.union([z.literal('off'), registrationSchema]).default('off'),
 });
 
 /** Configuration with every default filled in. */
-export type InferenceConfig = { readonly [K in keyof Parsed]-?: NonNullable<Parsed[K]> };
+export type InferenceConfig = { readonly [K in Exclude<keyof Parsed, 'version'>]-?: NonNullable<Parsed[K]> } & Pick<
+  Parsed,
+  'version'
+>;
 
 /** Configuration as written, before defaults. */
 export type InferenceConfigInput = z.input<typeof inferenceConfigSchema>;

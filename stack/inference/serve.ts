@@ -58,7 +58,7 @@ export async function serveInference(context: ServiceContext): Promise<void> {
 }
 
 async function register(
-  { name, registration }: InferenceConfig,
+  { name, version, registration }: InferenceConfig,
   context: ServiceContext,
   log: RegistrationContext['log'],
   signal: AbortSignal,
@@ -66,6 +66,6 @@ async function register(
   if (registration === 'off') return;
   const { url, advertise: address, advertiseByZone: addressByZone, ttlMs, service } = registration;
   const client = connectControl(url, context, context.environment[TOKEN_VARIABLE]);
-  const parts = { registration: { id: name, service, address, addressByZone, ttlMs }, client };
+  const parts = { registration: { id: name, service, address, addressByZone, version, ttlMs }, client };
   await keepRegistered({ ...parts, clock: context.clock, log }, signal);
 }

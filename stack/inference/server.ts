@@ -42,6 +42,12 @@ export interface ServerOptions {
   readonly isDraining: () => boolean;
 }
 
+/** Of a server that runs. */
+interface ServerContext extends ServerOptions {
+  /** Decides which requests fail. */
+  readonly faults: Random;
+}
+
 /**
  * HTTP server of a replica: OpenAI's API, vLLM's `/health` and `/metrics`, Kubernetes' `/healthz` and `/readyz`, and {@link FAILURE_PATH}. It
  * has no API key, as engines have none behind a gateway. Metrics and failures are refused to the pages of other sites, see {@link foreignSite}.
@@ -49,14 +55,15 @@ export interface ServerOptions {
 export function inferenceServer(options: ServerOptions): Server {
   const broken = new BrokenEngine();
   const lacksToken = tokenCheck(options.token);
+  const context = { ...options, faults: options.random.stream(`faults of ${options.config.name}`) };
   return createServer((request, response) => {
     if (options.isShuttingDown()) response.setHeader('connection', 'close');
-    route(options, { broken, lacksToken }, request, response).catch(error => sendError(response, error));
+    route(context, { broken, lacksToken }, request, response).catch(error => sendError(response, error));
   });
 }
 
 async function route(
-  options: ServerOptions,
+  options: ServerContext,
   { broken, lacksToken }: { readonly broken: BrokenEngine; readonly lacksToken: ReturnType<typeof tokenCheck> },
   request: IncomingMessage,
   response: ServerResponse,
@@ -97,7 +104,7 @@ function requireMethod(method: string, request: IncomingMessage): void {
 
 /** Handles one completion request, up to its log line. */
 async function complete(
-  options: ServerOptions,
+  options: ServerContext,
   kind: 'chat' | 'text',
   request: IncomingMessage,
   response: ServerResponse,
@@ -118,6 +125,8 @@ async function complete(
     rejectUnlessServing(options);
     const body = await readBody(request);
     rejectUnlessServing(options);
+    if (options.config.errorRatio > 0 && options.faults.next() < options.config.errorRatio)
+      throw new ApiError(500, 'InternalServerError', 'EngineCore encountered an issue.');
     if (!response.destroyed) handle = start(options, kind, body, requestId, response);
   } catch (error) {
     sendError(response, error);

@@ -2,7 +2,7 @@ import type { Clock } from '../../harness/clock.ts';
 import type { InferenceConfig } from './config.ts';
 import { Engine, type Step } from './engine/engine.ts';
 import { Gpu } from './engine/gpu.ts';
-import { profiles } from './engine/profiles.ts';
+import { profiles, slowedDown } from './engine/profiles.ts';
 import { Metrics, type RequestTimes } from './metrics.ts';
 
 /** Request to the service. */
@@ -62,7 +62,7 @@ export class InferenceService {
     this.#config = config;
     this.#clock = clock;
     this.#startedMs = clock.nowMs();
-    this.#engine = new Engine({ ...config, cost: profiles[config.profile].step });
+    this.#engine = new Engine({ ...config, cost: slowedDown(profiles[config.profile].step, config.slowdown) });
     this.#gpu = new Gpu(profiles[config.profile], this.#startedMs);
     const loadedRatio = () => this.#loadedRatio();
     this.metrics = new Metrics({

@@ -1,5 +1,6 @@
 import { ApiError } from '../http/api-error.ts';
 import { revocationRoutes } from '../identity/admin-routes.ts';
+import { releaseRoutes } from '../release/admin-routes.ts';
 import type { AdminParts } from './admin-parts.ts';
 import type { AdminRoute } from './admin-server.ts';
 import { summaryOf } from './config-summary.ts';
@@ -20,6 +21,7 @@ export function createAdminRoutes(parts: AdminParts): readonly AdminRoute[] {
     { pattern: /^\/config$/, methods: { GET: () => summaryOf(config) as object } },
     drainRoute(parts),
     ...(identity ? revocationRoutes(identity) : []),
+    ...(forwardContext.release ? releaseRoutes(forwardContext.release) : []),
   ];
 }
 

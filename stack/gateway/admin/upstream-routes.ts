@@ -1,12 +1,17 @@
+import { z } from 'zod';
+import { balancerWeight } from '../balancing/config.ts';
+import { configuredWeight, setWeight } from '../balancing/weighted.ts';
 import { ApiError } from '../http/api-error.ts';
 import { resetBreaker } from '../upstream/breaker.ts';
 import { isEjected } from '../upstream/ejection.ts';
 import type { Upstream } from '../upstream/upstreams.ts';
 import type { AdminParts } from './admin-parts.ts';
-import type { AdminRoute } from './admin-server.ts';
+import { type AdminRoute, parseBody } from './admin-server.ts';
 import { withoutLogin } from './config-summary.ts';
 
-/** `GET /upstreams` with the state of each, `GET /breakers`, and `DELETE /breakers/NAME`, which closes one. */
+const weightSchema = z.strictObject({ weight: balancerWeight });
+
+/** `GET /upstreams` with the state of each, `PUT /upstreams/NAME` with its `weight` where the policy has weights, `GET /breakers`, and `DELETE /breakers/NAME`, which closes one. */
 export function upstreamRoutes({ config, fleet, forwardContext, ejectedFor }: AdminParts): readonly AdminRoute[] {
   const { upstreams, clock, onBreakerChange } = forwardContext;
   const named = (name: string | undefined): Upstream => {
@@ -20,6 +25,9 @@ export function upstreamRoutes({ config, fleet, forwardContext, ejectedFor }: Ad
     const forMs = Math.ceil(outlier.ejectedUntilMs - nowMs);
     return { reason: ejectedFor.get(upstream) ?? null, forMs, timesEjected: outlier.timesEjected };
   };
+  const { balancer } = config;
+  const weights = typeof balancer === 'object' && balancer.policy === 'weighted' ? balancer.weights : undefined;
+  const weightOf = (upstream: Upstream) => weights && (upstream.turn?.weight ?? configuredWeight(weights, upstream));
   const shown = (upstream: Upstream) => {
     const { name, inFlight, health, rateLimitedUntilMs } = upstream;
     const nowMs = clock.nowMs();
@@ -31,6 +39,8 @@ export function upstreamRoutes({ config, fleet, forwardContext, ejectedFor }: Ad
         health: health.health,
         inFlight,
       },
+      weight: weightOf(upstream),
+      version: fleet.versionOf(upstream) ?? null,
       breaker: upstreams.breakerOf(upstream, nowMs) ?? null,
       ejection: ejectionOf(upstream, nowMs),
       rateLimitedForMs: Math.max(0, Math.ceil(rateLimitedUntilMs - nowMs)),
@@ -60,7 +70,23 @@ export function upstreamRoutes({ config, fleet, forwardContext, ejectedFor }: Ad
   ];
   return [
     { pattern: /^\/upstreams$/, methods: { GET: () => ({ upstreams: upstreams.all.map(shown) }) } },
-    { pattern: /^\/upstreams\/([^/]+)$/, methods: { GET: ([name]) => shown(named(name)) } },
+    {
+      pattern: /^\/upstreams\/([^/]+)$/,
+      methods: {
+        GET: ([name]) => shown(named(name)),
+        PUT: ([name], body) => {
+          const upstream = named(name);
+          if (!weights)
+            throw new ApiError(
+              409,
+              'no_weights',
+              'Weights are of the policy `weighted` of `balancer`, which is another.',
+            );
+          setWeight(upstream, parseBody(weightSchema, body).weight);
+          return shown(upstream);
+        },
+      },
+    },
     ...(config.breaker === 'off' ? [] : breakers),
   ];
 }

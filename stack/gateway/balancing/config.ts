@@ -1,5 +1,8 @@
 import { z } from 'zod';
 
+/** Weight of an upstream relative to others. */
+export const balancerWeight = z.int().min(1).max(1000);
+
 const POLICIES = ['weighted', 'ip-hash', 'session-hash', 'least-queue', 'least-kv', 'prefix'] as const;
 
 /**
@@ -40,7 +43,7 @@ export const balancerSchema = z.union(
       [
         z.strictObject({
           policy: z.literal('weighted'),
-          weights: z.record(z.string(), z.int().min(1).max(1000)).default({}),
+          weights: z.record(z.string(), balancerWeight).default({}),
         }),
         z.strictObject({ policy: z.literal('ip-hash'), ...bound }),
         z.strictObject({

@@ -1,5 +1,15 @@
 import type { Candidate } from './balancer.ts';
 
+/** Weight of an upstream by a configuration. */
+export function configuredWeight(weights: Readonly<Record<string, number>>, { name }: Pick<Candidate, 'name'>): number {
+  return Object.hasOwn(weights, name) ? weights[name]! : 1;
+}
+
+/** Changes the weight of an upstream, until it is removed. Its credit stays, so that no other gains or owes anything. @param weight ≥ 1 */
+export function setWeight(candidate: Candidate, weight: number): void {
+  candidate.turn = { weight, credit: candidate.turn?.credit ?? 0 };
+}
+
 /**
  * Smooth weighted round robin, as nginx has it (`ngx_http_upstream_get_peer` in `ngx_http_upstream_round_robin.c`, since 1.3.1): at each
  * turn every candidate earns its weight, and the richest one serves and pays the sum of all weights. In W picks, W being that sum, each
@@ -20,7 +30,7 @@ export function weighted(
     let bestCredit = Number.NEGATIVE_INFINITY;
     let total = 0;
     for (const candidate of candidates) {
-      candidate.turn ??= { weight: Object.hasOwn(weights, candidate.name) ? weights[candidate.name]! : 1, credit: 0 };
+      candidate.turn ??= { weight: configuredWeight(weights, candidate), credit: 0 };
       const { turn } = candidate;
       turn.credit += turn.weight;
       total += turn.weight;

@@ -144,6 +144,7 @@ class Attempt implements UpstreamHandler, Watched {
 
   onData(chunk: Buffer): void {
     if (this.#phase === 'settled') return;
+    this.#exchange.tokens?.read(chunk);
     if (this.#failure) this.#buffer(this.#failure, chunk);
     else if (this.#opening) this.#open(this.#opening, chunk);
     else this.#pass(chunk);

@@ -7,6 +7,7 @@ import type { GatewayConfig } from '../config.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
+import type { Release } from '../release/release.ts';
 import type { OpenSpan } from '../tracing/open-span.ts';
 import { attemptAttributes, attemptName } from '../tracing/request-attributes.ts';
 import type { BreakerChange } from '../upstream/breaker.ts';
@@ -30,6 +31,8 @@ export interface ForwardContext extends AttemptContext {
   readonly bulkhead: RequestQueue | undefined;
   /** Decides when a request may be sent; undefined when it is off. */
   readonly admission: Admission | undefined;
+  /** Versions of models; undefined when it is off. */
+  readonly release: Release | undefined;
   readonly metrics: GatewayMetrics;
   readonly onEjected: (upstream: Upstream, reason: Failure) => void;
   readonly onBreakerChange: (upstream: Upstream, change: BreakerChange) => void;
@@ -62,22 +65,27 @@ async function send(exchange: Exchange, context: ForwardContext): Promise<void> 
     await attemptUntilDone(exchange, context, disputed);
   } finally {
     for (const { outlier } of disputed.keys()) outlier.disputed -= 1;
+    context.release?.ended(exchange);
   }
 }
 
 async function attemptUntilDone(exchange: Exchange, context: ForwardContext, disputed: Disputed): Promise<void> {
-  const { clock, upstreams, queue, bulkhead } = context;
+  const { clock, upstreams, queue, bulkhead, release } = context;
+  const choice = release?.choiceFor(exchange) ?? upstreams;
   const tried: Upstream[] = [];
   // Counted at once, so that no other request finds the same room.
   const take = (found: Upstream | undefined) => {
     if (found) found.inFlight += 1;
     return found;
   };
-  const pick = () => take(upstreams.pick(clock.nowMs(), tried, exchange));
+  const pick = () => take(choice.pick(clock.nowMs(), tried, exchange));
   let upstream = queue?.isBusy || bulkhead?.isBusy ? undefined : pick();
   for (;;) {
     const waitingRoom = bulkhead && upstreams.hasUsable() && !queue?.isBusy ? bulkhead : queue;
-    const passage = upstream || !waitingRoom ? undefined : await waitingRoom.next(exchange, tried);
+    const passage =
+      upstream || !waitingRoom
+        ? undefined
+        : await waitingRoom.next(exchange, release ? [...tried, ...release.avoided(exchange)] : tried);
     if (!upstream && waitingRoom && !passage) return markCancelled(exchange);
     upstream ??= passage?.upstream;
     if (!upstream) throw noUpstream(exchange);
@@ -88,10 +96,12 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
       passage?.served();
       if (isProbe) readmit(outlier, clock.nowMs());
       settle(disputed, context);
+      release?.output(exchange);
     };
     tried.push(upstream);
     exchange.attempts += 1;
     exchange.upstream = upstream.name;
+    release?.sent(exchange, upstream);
     const { ticket, change } = upstreams.enter(upstream, clock.nowMs());
     if (change) context.onBreakerChange(upstream, change);
     const span = startSpan(exchange, upstream.name);
@@ -112,9 +122,9 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
       context.guard?.metrics.deadlines.labels(result.isFinished ? 'finish' : 'error').inc();
     if (result.committed) return truncate(exchange, result, context);
     const isElsewhere = isDisputed(result.failure);
-    if (isElsewhere && !upstreams.hasOther(clock.nowMs(), tried)) return giveUp(exchange, result, context);
+    if (isElsewhere && !choice.hasOther(clock.nowMs(), tried)) return giveUp(exchange, result, context);
     if (!(await waitForRetry(exchange, result, context))) return giveUp(exchange, result, context);
-    upstream = isElsewhere ? take(upstreams.pickOther(clock.nowMs(), tried, exchange)) : pick();
+    upstream = isElsewhere ? take(choice.pickOther(clock.nowMs(), tried, exchange)) : pick();
   }
 }
 

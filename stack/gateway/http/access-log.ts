@@ -27,6 +27,7 @@ export function logRequest(log: Logger, exchange: Exchange, durationMs: number):
     cache: exchange.cacheHeaders[1],
     merged: exchange.isMerged || undefined,
     priority,
+    version: exchange.version,
     queuedMs: queuedMs > 0 ? roundToTenth(queuedMs) : undefined,
     ttfbMs: firstByteMs === undefined ? undefined : roundToTenth(firstByteMs),
     durationMs: roundToTenth(durationMs),

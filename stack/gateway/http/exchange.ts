@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TokenCount } from '../release/token-count.ts';
 import type { OpenSpan } from '../tracing/open-span.ts';
 import type { TraceContext } from './trace-context.ts';
 
@@ -46,6 +47,10 @@ export class Exchange {
   body: Buffer = Buffer.alloc(0);
   /** Model that the client requested; empty before the body was read. */
   model = '';
+  /** Version of the model that serves it, or is to; undefined without a route for the model. */
+  version: string | undefined;
+  /** Counts the tokens of the response; undefined where nobody wants to know. */
+  tokens: TokenCount | undefined;
   /** Whether the client requested server-sent events. */
   streamed = false;
   /** Span of this request; undefined where it is not traced. */
@@ -108,6 +113,7 @@ export class Exchange {
     if (this.#lifecycle.draining) headers.push('connection', 'close');
     if (this.corsHeaders) headers.push(...this.corsHeaders);
     if (this.rateLimitHeaders.length > 0) headers.push(...this.rateLimitHeaders);
+    if (this.version !== undefined) headers.push('x-squall-version', this.version);
     if (this.priority !== undefined) headers.push('x-priority', `${this.priority}`);
     if (this.attempts > 0) headers.push('x-squall-upstream', this.upstream, 'x-squall-attempts', `${this.attempts}`);
     if (this.cacheHeaders.length > 0) headers.push(...this.cacheHeaders);

@@ -9,7 +9,6 @@ import type { ResponseCache } from '../cache/response-cache.ts';
 import type { GatewayConfig } from '../config.ts';
 import { bound } from '../connections/limits.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
-import type { Guard } from '../guard/guard.ts';
 import type { Identity } from '../identity/identity.ts';
 import { identityRoutes } from '../identity/identity-routes.ts';
 import { limitStage } from '../limits/limit-stage.ts';
@@ -64,7 +63,7 @@ export function createRoutes(context: RouteContext): { find(path: string): Route
   const authenticate = identity?.authentication(addressOf) ?? authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
   const serve = serving(context);
-  const checked = (promptField: PromptField) => [validation(config, promptField, context.forwardContext.guard), serve];
+  const checked = (promptField: PromptField) => [validation(config, promptField, context.forwardContext), serve];
   const completion = (promptField: PromptField): Route => ({
     method: 'POST',
     stages: [authenticate, ...limited, deadline(config), body(context), ...checked(promptField)],
@@ -164,12 +163,13 @@ function body({ config: { maxJsonDepth }, bodyContext }: RouteContext): Stage {
   };
 }
 
-function validation({ models }: GatewayConfig, promptField: PromptField, guard: Guard | undefined): Stage {
+function validation({ models }: GatewayConfig, promptField: PromptField, { guard, release }: ForwardContext): Stage {
   const served = new Set(models);
   return exchange => {
     const request = parseCompletionRequest(exchange.body, promptField, served);
     exchange.model = request.model;
     exchange.streamed = request.stream;
+    release?.assign(exchange);
     guard?.check(exchange, request, promptField);
   };
 }

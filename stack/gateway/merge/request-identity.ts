@@ -13,6 +13,7 @@ const INEXACT = /[\d.]{16}|\d[eE][-+\d]/;
 const STRINGS = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
 
 type Identified = Pick<Exchange, 'route' | 'query' | 'body'> & {
+  readonly version?: Exchange['version'];
   readonly request: { readonly headers: Exchange['request']['headers'] };
 };
 
@@ -21,10 +22,10 @@ type Identified = Pick<Exchange, 'route' | 'query' | 'body'> & {
  * Undefined unless the request is deterministic (embeddings, a `temperature` of 0, or a `seed`) or its {@link REUSE_HEADER} allows it.
  *
  * Bodies are the same whatever the order of their keys, their white space and escapes, and who their {@link SENDER_FIELDS} name. One with
- * numbers that JavaScript might round is compared as it is written. Streamed and unstreamed requests differ.
+ * numbers that JavaScript might round is compared as it is written. Streamed and unstreamed requests differ, and those of versions of a model.
  * @throws ApiError 400 for another value of the header
  */
-export function requestIdentity({ request, route, query, body }: Identified): string | undefined {
+export function requestIdentity({ request, route, query, body, version }: Identified): string | undefined {
   const { accept = '*/*', [REUSE_HEADER]: reuse } = request.headers;
   if (reuse !== undefined && reuse !== 'allow')
     throw new ApiError(400, 'invalid_value', `Expected the header ${REUSE_HEADER} to be "allow".`);
@@ -33,7 +34,14 @@ export function requestIdentity({ request, route, query, body }: Identified): st
   const fields = JSON.parse(text) as Record<string, unknown>;
   const isReusable = reuse === 'allow' || route === '/v1/embeddings' || isDeterministic(fields);
   const normal = isReusable ? normalised(text, fields) : undefined;
-  return normal && hash('sha256', JSON.stringify([route, query, accept, normal]), 'base64url');
+  return (
+    normal &&
+    hash(
+      'sha256',
+      JSON.stringify([route, query, accept, normal, ...(version === undefined ? [] : [version])]),
+      'base64url',
+    )
+  );
 }
 
 function isDeterministic({ temperature, seed }: Record<string, unknown>): boolean {

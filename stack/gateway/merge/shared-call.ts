@@ -20,9 +20,9 @@ export type Serve = (exchange: Exchange, response: SharedResponse, next: () => P
 class SharedExchange extends Exchange {
   constructor(first: Exchange, response: SharedResponse, nowMs: number, totalMs: number) {
     super(first.request, response, first.route, first.trace, nowMs, { draining: false });
-    const { caller, corsHeaders, rateLimitHeaders, query, body, model, streamed } = first;
+    const { caller, corsHeaders, rateLimitHeaders, query, body, model, version, streamed } = first;
     const deadlineMs = nowMs + totalMs;
-    Object.assign(this, { caller, corsHeaders, rateLimitHeaders, query, body, model, streamed, deadlineMs });
+    Object.assign(this, { caller, corsHeaders, rateLimitHeaders, query, body, model, version, streamed, deadlineMs });
     this.span = first.span?.start('shared call');
     this.onTruncated = (code, message) => response.abort({ code, message });
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../../harness/clock.ts';
 import type { Random } from '../../../harness/random.ts';
 import { backoffMs } from '../../../harness/retry/backoff.ts';
-import type { ControlClient } from '../../control/client.ts';
+import type { ControlClient, Instance } from '../../control/client.ts';
 import type { GatewayConfig } from '../config.ts';
 import type { NamedUrl } from './upstream-diff.ts';
 
@@ -58,8 +58,8 @@ export function nextIndex(previous: number, received: number): number {
   return received < previous || received < 1 ? 0 : received;
 }
 
-function upstreamsOf(instances: readonly { readonly id: string; readonly address: string }[]): NamedUrl[] {
+function upstreamsOf(instances: readonly Instance[]): NamedUrl[] {
   return instances
-    .map(({ id, address }) => ({ name: id, url: `http://${address}` }))
+    .map(({ id, address, version }) => ({ name: id, url: `http://${address}`, version }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

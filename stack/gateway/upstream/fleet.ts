@@ -32,6 +32,7 @@ interface FleetOptions {
 
 interface Member {
   readonly url: string;
+  readonly version: string | undefined;
   readonly upstream: Upstream;
   readonly checks: AbortController;
   /** Whether the latest list from discovery contains it. */
@@ -93,6 +94,9 @@ export class Fleet implements AsyncDisposable {
     return this.#members.get(name)!.url;
   }
 
+  /** Label of a current upstream. */
+  readonly versionOf = ({ name }: Upstream): string | undefined => this.#members.get(name)?.version;
+
   /** Starts health checks and discovery, which end when the fleet is disposed of. */
   start(): void {
     this.#started = true;
@@ -138,7 +142,7 @@ export class Fleet implements AsyncDisposable {
   }
 
   #apply(instances: readonly NamedUrl[]): void {
-    const current = [...this.#members].map(([name, { url }]) => ({ name, url }));
+    const current = [...this.#members].map(([name, { url, version }]) => ({ name, url, version }));
     const { added, moved, unchanged, missing } = diffUpstreams(current, instances);
     for (const upstream of added) this.#recordChange('added', this.#add(upstream));
     for (const upstream of moved) {
@@ -188,9 +192,9 @@ export class Fleet implements AsyncDisposable {
     this.#options.log.info({ upstream: upstream.name, url, change }, 'upstream changed');
   }
 
-  #add({ name, url }: NamedUrl): Member {
+  #add({ name, url, version }: NamedUrl): Member {
     const upstream = this.upstreams.add(name, this.#options.transport(url));
-    const member = { url, upstream, checks: new AbortController(), isListed: true };
+    const member = { url, version, upstream, checks: new AbortController(), isListed: true };
     this.#members.set(name, member);
     if (this.#started) this.#check(member);
     if (upstream.health.health === 'healthy') this.#options.onHealthy?.();

@@ -116,6 +116,18 @@ export const profiles = {
 /** Key of {@link profiles}. */
 export type ProfileName = keyof typeof profiles;
 
+/** Cost of steps that take `factor` times as long. */
+export function slowedDown(cost: StepCost, factor: number): StepCost {
+  const { baseMs, perSequenceMs, perKvTokenMs, perPrefillTokenMs, prefillMs } = cost;
+  return {
+    baseMs: baseMs * factor,
+    perSequenceMs: perSequenceMs * factor,
+    perKvTokenMs: perKvTokenMs * factor,
+    perPrefillTokenMs: perPrefillTokenMs * factor,
+    prefillMs: prefillMs * factor,
+  };
+}
+
 /** Duration of a step in milliseconds; see {@link StepCost} for the formula. */
 export function stepMs(cost: StepCost, work: StepWork): number {
   const decodeMs = cost.baseMs + cost.perSequenceMs * work.sequences + cost.perKvTokenMs * work.kvTokens;

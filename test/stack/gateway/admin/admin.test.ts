@@ -73,6 +73,27 @@ test('shows how many requests wait at each level, and for how long', async () =>
   expect(brief(2)).toEqual({ name: 'normal', inUse: 0, waiting: 2, oldestWaitMs: 400 });
 });
 
+test('changes the weight of an upstream where the policy has weights', async () => {
+  const picked: string[] = [];
+  const config = { upstreams: ['a', 'b'].map(name => ({ name, url: `http://${name}` })), retries: 0 };
+  await using own = await gatewayWithAdmin({ ...config, balancer: { policy: 'weighted', weights: { a: 2 } } }, url => {
+    picked.push(url.slice(-1));
+    return 200;
+  });
+  const { upstreams } = (await own.admin('GET', '/upstreams')).json;
+  expect(upstreams.map(({ weight }: { weight: number }) => weight)).toEqual([2, 1]);
+  for (let nth = 0; nth < 6; nth += 1) await own.complete();
+  expect(picked.splice(0).filter(name => name === 'b')).toHaveLength(2);
+  expect((await own.admin('PUT', '/upstreams/b', { weight: 4 })).json.weight).toBe(4);
+  for (let nth = 0; nth < 6; nth += 1) await own.complete();
+  expect(picked.filter(name => name === 'b')).toHaveLength(4);
+  for (const weight of [0, -1, 1.5, 1001, '2', null])
+    expect((await own.admin('PUT', '/upstreams/b', { weight })).json.error).toMatchObject({ param: 'weight' });
+  expect((await own.admin('GET', '/upstreams/b')).json.weight).toBe(4);
+  await using other = await gatewayWithAdmin(config);
+  expect((await other.admin('PUT', '/upstreams/a', { weight: 2 })).json.error.code).toBe('no_weights');
+});
+
 test('drains a gateway, and takes that back', async () => {
   await using own = await gatewayWithAdmin({ upstreams: UPSTREAMS });
   expect((await own.admin('GET', '/drain')).json.draining).toBe(false);

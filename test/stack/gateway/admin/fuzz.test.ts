@@ -100,9 +100,17 @@ test(`${REQUESTS} hostile requests crash nothing, get no 500, and change and sho
   await using own = await gatewayWithAdmin({
     upstreams: [
       { name: 'a', url: `http://user:${SECRET}@a` },
-      { name: 'b', url: 'http://b' },
+      { name: 'b', url: 'http://b', version: 'v1' },
     ],
-    ...{ models: ['tiny'], breaker: {}, bulkhead: {}, queue: {}, admission: {} },
+    ...{
+      models: ['tiny'],
+      breaker: {},
+      bulkhead: {},
+      queue: {},
+      admission: {},
+      balancer: { policy: 'weighted' },
+      release: { routes: [{ model: 'tiny', versions: [{ name: 'v1', weight: 1 }] }] },
+    },
   });
   const statuses = new Map<number, number>();
   let [accepted, changed] = [0, 0];

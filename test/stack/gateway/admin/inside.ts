@@ -6,6 +6,7 @@ import { type AdminChange, createAdminServer } from '../../../../stack/gateway/a
 import { type GatewayConfigInput, parseGatewayConfig } from '../../../../stack/gateway/config.ts';
 import { Gateway } from '../../../../stack/gateway/gateway.ts';
 import { createGatewayServer } from '../../../../stack/gateway/http/server.ts';
+import type { DecisionStore } from '../../../../stack/gateway/release/decision.ts';
 import type { Transport } from '../../../../stack/gateway/upstream/transport.ts';
 import { FakeClock } from '../../../fake-clock.ts';
 
@@ -52,16 +53,20 @@ export function sendTo(
 export type Behaviour = (url: string) => number | 'hang';
 
 /** A gateway and its admin API in this process, without any socket. */
-export async function gatewayWithAdmin(config: GatewayConfigInput, behaviour: Behaviour = () => 200) {
-  const clock = new FakeClock(START_MS);
+export async function gatewayWithAdmin(
+  config: GatewayConfigInput,
+  behaviour: Behaviour = () => 200,
+  { clock = new FakeClock(START_MS), decisions }: { clock?: FakeClock; decisions?: DecisionStore } = {},
+) {
   const changes: AdminChange[] = [];
   const log = pino({ enabled: false });
   const gateway = new Gateway({
     config: parseGatewayConfig(JSON.stringify({ healthChecks: 'off', ...config })),
-    ...{ clock, random: seededRandom(1), log },
+    ...{ clock, random: seededRandom(1), log, decisions },
     transport: url => transportTo(() => behaviour(url)),
   });
   const server = createGatewayServer(gateway);
+  await gateway.release?.start();
   const onChange = (change: AdminChange) => void changes.push(change);
   const adminServer = createAdminServer({ routes: gateway.adminRoutes, token: TOKEN, log, onChange });
   return {
