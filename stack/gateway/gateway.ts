@@ -9,7 +9,6 @@ import type { ControlClient } from '../control/client.ts';
 import type { ServiceContext } from '../service-program.ts';
 import { createAdminRoutes } from './admin/admin-routes.ts';
 import type { AdminRoute } from './admin/admin-server.ts';
-import { Admission } from './admission/admission.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { type BatchService, type BatchStore, openBatches } from './batch/batch-service.ts';
 import { CacheMetrics } from './cache/cache-metrics.ts';
@@ -21,7 +20,7 @@ import { Connections } from './connections/connections.ts';
 import { bound } from './connections/limits.ts';
 import { Deadlines } from './forward/deadlines.ts';
 import type { ForwardContext } from './forward/forward.ts';
-import { NO_ROOM, NO_UPSTREAM, type QueueKind, type QueueOptions, RequestQueue } from './forward/queue.ts';
+import { openWaitingRooms, type WaitingRooms } from './forward/waiting-rooms.ts';
 import { Guard } from './guard/guard.ts';
 import { logRequest, statusOf } from './http/access-log.ts';
 import { ApiError, errorBody, sendJson } from './http/api-error.ts';
@@ -111,18 +110,16 @@ export class Gateway implements AsyncDisposable {
     this.connections = new Connections(config.connections, { clock, log, counter: this.metrics.forcedCloses });
     const { connections } = this;
     this.#bodyContext = { clock, deadlines: this.#deadlines, connections, maxBytes: bound(config.maxBodyBytes) };
-    let [queue, bulkhead]: (RequestQueue | undefined)[] = [];
+    let rooms: WaitingRooms | undefined;
     const onHealthy = () => {
-      queue?.release();
-      bulkhead?.release();
+      rooms?.queue?.release();
+      rooms?.bulkhead?.release();
     };
     const addressOf = (request: IncomingMessage) => connections.addressOf(request);
     this.#fleet = new Fleet({ ...options, metrics: this.metrics, deadlines: this.#deadlines, addressOf, onHealthy });
     this.upstreams = this.#fleet.upstreams;
-    if (config.queue !== 'off') queue = this.#createQueue(config.queue, NO_UPSTREAM);
-    // Its bound is that of all requests in progress, not of those without an output.
-    if (config.bulkhead !== 'off')
-      bulkhead = this.#createQueue({ ...config.bulkhead, perUpstream: Number.POSITIVE_INFINITY }, NO_ROOM);
+    const { registry } = this.metrics;
+    rooms = openWaitingRooms(config, { upstreams: this.upstreams, clock, deadlines: this.#deadlines, registry });
     const budget = new RetryBudget(config.retries);
     this.metrics.observe({ upstreams: this.upstreams, connections, budget, clock });
     this.release = this.#createRelease(options);
@@ -133,8 +130,7 @@ export class Gateway implements AsyncDisposable {
       retries: config.retries,
       budget,
       upstreams: this.upstreams,
-      ...{ queue, bulkhead },
-      admission: this.#createAdmission(config.admission),
+      ...rooms,
       release: this.release,
       metrics: this.metrics,
       deadlines: this.#deadlines,
@@ -233,27 +229,6 @@ export class Gateway implements AsyncDisposable {
     const shared = limits.redis && sharedBuckets?.(limits.redis);
     const metrics = new LimitMetrics(this.metrics.registry);
     return new Limiter({ config: limits, clock, deadlines: this.#deadlines, metrics, log, shared });
-  }
-
-  #createQueue(options: QueueOptions, kind: QueueKind): RequestQueue {
-    const { upstreams, metrics } = this;
-    const { clock } = this.#options;
-    return new RequestQueue({
-      options,
-      kind,
-      upstreams,
-      clock,
-      deadlines: this.#deadlines,
-      registry: metrics.registry,
-    });
-  }
-
-  #createAdmission(config: GatewayConfig['admission']): Admission | undefined {
-    if (config === 'off') return undefined;
-    const { clock } = this.#options;
-    const { registry } = this.metrics;
-    const room = () => this.upstreams.room();
-    return new Admission({ config, clock, deadlines: this.#deadlines, registry, room });
   }
 
   #createAudit({ config: { audit: config }, clock, log, settle }: GatewayOptions): AuditLog | undefined {

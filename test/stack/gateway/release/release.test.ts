@@ -253,7 +253,7 @@ function storeOf(
   const call = (lua: string, keys: string[], values: (string | number)[]) => {
     if (down.isDown) throw new Error('down');
     const run = state.functions.get(createHash('sha1').update(lua).digest('hex'))!;
-    return run(keys, values.map(String), clock.date().getTime())[0]!;
+    return run(keys, values.map(String), clock.date().getTime(), () => [])[0]!;
   };
   return {
     open: () => {},
