@@ -78,6 +78,7 @@ const unit = [
   'test/stack/control/{parts,registry}.test.ts',
   'test/stack/edge/certificates.test.ts',
   'test/stack/gateway/{config,virtual-time}.test.ts',
+  'test/stack/gateway/accounting/{accounting,interleavings,meter,quotas}.test.ts',
   'test/stack/gateway/{admin,admission,balancing}/*.test.ts',
   'test/stack/gateway/batch/{batch-service,kills,multipart}.test.ts',
   'test/stack/gateway/release/{burn,release,weighted-choice}.test.ts',

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { autoscalerOptionsSchema } from './autoscaler/options.ts';
 import { capacityOptionsSchema } from './capacity/options.ts';
 import { edgeOptionsSchema } from './edge/options.ts';
+import { accountingSchema, quotaSchema } from './gateway/accounting/config.ts';
 import { admissionSchema, entitlementSchema, keysSchema } from './gateway/admission/config.ts';
 import { batchSchema } from './gateway/batch/config.ts';
 import { cacheSchema } from './gateway/cache/config.ts';
@@ -91,6 +92,18 @@ const gatewayOptions = gatewayConfigSchema
       .default('off')
       .describe(
         'OpenAI’s batch API, see docs/gateway-batch.md; needs `redis`, which then flushes every write to the disk',
+      ),
+    accounting: z
+      .union([
+        z.literal('off'),
+        accountingSchema.omit({ redis: true, replicas: true }).extend({
+          redisTimeoutMs: redisTimeoutSchema,
+          keys: keysSchema('key', z.strictObject({ key: z.string().min(1).max(4096), quota: quotaSchema })),
+        }),
+      ])
+      .default('off')
+      .describe(
+        'usage, cost and quotas of keys, in the Redis of the stack; needs `redis`; `keys` are those of classes of clients, written as there',
       ),
     identity: z
       .union([

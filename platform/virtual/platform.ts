@@ -7,6 +7,7 @@ import { trace } from '../../harness/host/trace.ts';
 import { serveAutoscaler } from '../../stack/autoscaler/serve.ts';
 import { serveCollector } from '../../stack/collector/serve.ts';
 import { serveControl } from '../../stack/control/serve.ts';
+import { ledgerFunctions } from '../../stack/gateway/accounting/ledger-scripts.ts';
 import { commitFunctions } from '../../stack/gateway/batch/ledger/commit-script.ts';
 import { storeFunctions } from '../../stack/gateway/identity/store-scripts.ts';
 import { takeFunctions } from '../../stack/gateway/limits/take-function.ts';
@@ -153,7 +154,13 @@ function serviceOf({ service, ready, redis }: ReplicaPlan): Serve {
 /** Redis in memory. What it holds survives a kill where it has an append-only file, as that of the program does. */
 function redisService(password: string, { maxMemoryMb, eviction, persistence }: RedisOptions): Serve {
   const empty = () => ({
-    scripts: new Map([...takeFunctions(), ...storeFunctions(), ...commitFunctions(), ...decisionFunctions()]),
+    scripts: new Map([
+      ...takeFunctions(),
+      ...storeFunctions(),
+      ...commitFunctions(),
+      ...decisionFunctions(),
+      ...ledgerFunctions(),
+    ]),
     keyspace: new Keyspace(maxMemoryMb, eviction),
   });
   const kept = empty();

@@ -8,13 +8,10 @@ import { badScenario } from '../bad-scenario.ts';
  * @throws SquallError `BAD_SCENARIO` that names the field
  */
 export function checkGateway(stack: Pick<StackOptions, 'gateway' | 'redis' | 'inference' | 'autoscaler'>): void {
-  const { balancer, cache } = stack.gateway;
-  if (cache !== 'off' && stack.redis === 'off')
-    throw badScenario(
-      'stack.redis',
-      'on, since the cache of the gateways keeps its entries there (`redis: {}`)',
-      stack.redis,
-    );
+  const { balancer, cache, accounting } = stack.gateway;
+  const kept = cache !== 'off' ? 'the cache of the gateways' : accounting !== 'off' && 'accounting';
+  if (kept && stack.redis === 'off')
+    throw badScenario('stack.redis', `on, since ${kept} keeps its entries there (\`redis: {}\`)`, stack.redis);
   if (typeof balancer === 'string' || balancer.policy !== 'weighted') return;
   const names = numbered('inference', maxInference(stack));
   for (const name of Object.keys(balancer.weights))

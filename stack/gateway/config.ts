@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { badConfig, parseConfig } from '../service-config.ts';
+import { accountingSchema } from './accounting/config.ts';
 import { adminConfigSchema } from './admin/config.ts';
 import { admissionSchema } from './admission/config.ts';
 import { auditSchema } from './audit/config.ts';
@@ -179,6 +180,7 @@ export const gatewayConfigSchema = z.strictObject({
   merge: z.union([off, mergeSchema]).default('off'),
   admission: z.union([off, admissionSchema]).default('off'),
   cache: z.union([off, cacheSchema]).default('off'),
+  accounting: z.union([off, accountingSchema]).default('off'),
   guard: z.union([off, guardSchema]).default('off'),
   batch: z.union([off, batchSchema]).default('off'),
   release: z.union([off, releaseSchema]).default('off'),

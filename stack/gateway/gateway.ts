@@ -6,15 +6,12 @@ import { requestTarget } from '../../harness/http/request-target.ts';
 import type { Random } from '../../harness/random.ts';
 import { RetryBudget } from '../../harness/retry/budget.ts';
 import type { ControlClient } from '../control/client.ts';
-import type { ServiceContext } from '../service-program.ts';
+import type { Accounting } from './accounting/accounting.ts';
 import { createAdminRoutes } from './admin/admin-routes.ts';
 import type { AdminRoute } from './admin/admin-server.ts';
-import { AuditLog } from './audit/audit-log.ts';
+import type { AuditLog } from './audit/audit-log.ts';
 import { type BatchService, type BatchStore, openBatches } from './batch/batch-service.ts';
-import { CacheMetrics } from './cache/cache-metrics.ts';
-import { ResponseCache } from './cache/response-cache.ts';
-import type { Sealing } from './cache/sealing.ts';
-import type { CacheStore } from './cache/store.ts';
+import type { ResponseCache } from './cache/response-cache.ts';
 import type { GatewayConfig } from './config.ts';
 import { Connections } from './connections/connections.ts';
 import { bound } from './connections/limits.ts';
@@ -30,11 +27,9 @@ import { type BodyContext, lingerForBody } from './http/request-body.ts';
 import { createRoutes, stagesFor } from './http/routes.ts';
 import { joinTrace } from './http/trace-context.ts';
 import type { Identity } from './identity/identity.ts';
-import type { SharedBuckets } from './limits/bucket.ts';
-import type { LimitsConfig } from './limits/config.ts';
-import { LimitMetrics } from './limits/limit-metrics.ts';
-import { Limiter } from './limits/limiter.ts';
+import type { Limiter } from './limits/limiter.ts';
 import { GatewayMetrics } from './metrics.ts';
+import { createAccounting, createAudit, createCache, createLimiter, type PartStores } from './parts.ts';
 import type { DecisionStore } from './release/decision.ts';
 import { Release } from './release/release.ts';
 import type { OpenedTracing } from './tracing/open-tracing.ts';
@@ -42,7 +37,7 @@ import { Fleet } from './upstream/fleet.ts';
 import type { TransportFactory } from './upstream/transport.ts';
 import type { Upstream, UpstreamSet } from './upstream/upstreams.ts';
 
-interface GatewayOptions {
+interface GatewayOptions extends PartStores {
   readonly config: GatewayConfig;
   readonly clock: Clock;
   readonly random: Random;
@@ -56,14 +51,8 @@ interface GatewayOptions {
   readonly identity?: ((registry: Registry) => Identity) | undefined;
   /** Makes tracing, with metrics in a registry; undefined: off. */
   readonly tracing?: ((registry: Registry) => OpenedTracing) | undefined;
-  /** Opens the rate limit store that gateways share; used when `config.limits.redis` is set. */
-  readonly sharedBuckets?: (redis: NonNullable<LimitsConfig['redis']>) => SharedBuckets;
   /** Where releases are decided for all gateways; undefined: each decides for itself. */
   readonly decisions?: DecisionStore | undefined;
-  /** Waits for files; required when `config.audit` is on. */
-  readonly settle?: ServiceContext['settle'];
-  /** Where the cache keeps its entries, and what encrypts them; required when `config.cache` is on. */
-  readonly cache?: { readonly store: CacheStore; readonly sealing: Sealing } | undefined;
   /** Where batches are kept; required when `config.batch` is on. */
   readonly batch?: BatchStore | undefined;
 }
@@ -91,6 +80,7 @@ export class Gateway implements AsyncDisposable {
   readonly #ids: Random;
   readonly #limiter: Limiter | undefined;
   readonly #cache: ResponseCache | undefined;
+  readonly #accounting: Accounting | undefined;
   readonly #batch: BatchService | undefined;
   /** Undefined when it is off. */
   readonly release: Release | undefined;
@@ -149,18 +139,23 @@ export class Gateway implements AsyncDisposable {
         log.warn({ upstream: upstream.name, breaker: to, reason }, 'circuit breaker changed');
       },
     };
-    this.#limiter = this.#createLimiter(options);
+    const context = { config, clock, log, deadlines: this.#deadlines, registry: this.metrics.registry };
+    this.#limiter = createLimiter(context, options);
     this.identity = options.identity?.(this.metrics.registry);
     this.#traced = options.tracing?.(this.metrics.registry);
-    this.#cache = this.#createCache(options);
-    this.audit = this.#createAudit(options);
+    this.#cache = createCache(context, options);
+    this.#accounting = createAccounting(context, options);
+    // A line of a batch has no connection.
+    const clientOf = ({ request }: Exchange) => request.socket && addressOf(request);
+    this.audit = createAudit(context, options, clientOf);
     const onRun = (exchange: Exchange, durationMs: number) => this.#note(exchange, durationMs);
     this.#batch = openBatches(config, options.batch, { ...options, registry: this.metrics.registry, onRun });
     this.#routes = createRoutes({
       config,
       names,
       lifecycle: this.#lifecycle,
-      ...{ limiter: this.#limiter, identity: this.identity, cache: this.#cache, batch: this.#batch, log },
+      ...{ limiter: this.#limiter, identity: this.identity, cache: this.#cache, accounting: this.#accounting },
+      ...{ batch: this.#batch, log },
       forwardContext,
       bodyContext: this.#bodyContext,
     });
@@ -174,6 +169,7 @@ export class Gateway implements AsyncDisposable {
   start(): void {
     this.#limiter?.start();
     this.#cache?.start();
+    this.#accounting?.start();
     this.#fleet.start();
     this.#routes.start();
   }
@@ -192,6 +188,7 @@ export class Gateway implements AsyncDisposable {
     this.release?.[Symbol.dispose]();
     this.#cache?.[Symbol.dispose]();
     await this.#fleet[Symbol.asyncDispose]();
+    await this.#accounting?.[Symbol.asyncDispose]();
     await this.audit?.[Symbol.asyncDispose]();
     await this.#traced?.queue[Symbol.asyncDispose]();
   }
@@ -224,30 +221,10 @@ export class Gateway implements AsyncDisposable {
     this.#finish(exchange, quiet);
   }
 
-  #createLimiter({ config: { limits }, clock, log, sharedBuckets }: GatewayOptions): Limiter | undefined {
-    if (limits === 'off') return undefined;
-    const shared = limits.redis && sharedBuckets?.(limits.redis);
-    const metrics = new LimitMetrics(this.metrics.registry);
-    return new Limiter({ config: limits, clock, deadlines: this.#deadlines, metrics, log, shared });
-  }
-
-  #createAudit({ config: { audit: config }, clock, log, settle }: GatewayOptions): AuditLog | undefined {
-    if (config === 'off' || !settle) return undefined;
-    // A line of a batch has no connection.
-    const addressOf = ({ request }: Exchange) => request.socket && this.connections.addressOf(request);
-    return new AuditLog({ config, clock, log, registry: this.metrics.registry, settle, addressOf });
-  }
-
   #createRelease({ config: { release: config }, clock, random, log, decisions: store }: GatewayOptions) {
     if (config === 'off') return undefined;
     const { registry } = this.metrics;
     return new Release({ config, fleet: this.#fleet, clock, random: random.stream('release'), registry, log, store });
-  }
-
-  #createCache({ config, clock, log, cache }: GatewayOptions): ResponseCache | undefined {
-    if (config.cache === 'off' || !cache) return undefined;
-    const metrics = new CacheMetrics(this.metrics.registry);
-    return new ResponseCache({ config: config.cache, ...cache, clock, deadlines: this.#deadlines, metrics, log });
   }
 
   #finish(exchange: Exchange, quiet: boolean): void {
@@ -262,6 +239,7 @@ export class Gateway implements AsyncDisposable {
   }
 
   #note(exchange: Exchange, durationMs: number): void {
+    exchange.end();
     logRequest(this.#options.log, exchange, durationMs);
     this.audit?.record(exchange, durationMs);
     this.#traced?.tracing.finish(exchange, durationMs);

@@ -27,6 +27,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     cache: _cache,
     batch: _batch,
     identity: _identity,
+    accounting: _accounting,
     release: _release,
     ...behaviour
   } = options.gateway;
@@ -73,6 +74,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     cache: cacheOf(parts, links[toRedis]),
     batch: batchOf(parts, links[toRedis]),
     identity: identityOf(parts, links[toRedis]),
+    accounting: accountingOf(parts, links[toRedis]),
     release: releaseOf(parts, links[toRedis]),
     admin: { listen: listeners.admin! },
   });
@@ -157,6 +159,30 @@ function batchOf({ options, redisPassword }: TopologyParts, redis: string | unde
   return { ...rest, redis: { url: redisUrl(redisPassword, redis), timeoutMs } };
 }
 
+/**
+ * Accounting of one gateway, which knows keys by their SHA-256 only. An hour of a GPU has the price of a replica where it has none of its own.
+ * @param redis address of the link to Redis, without which there is none
+ */
+function accountingOf(
+  { options, redisPassword }: TopologyParts,
+  redis: string | undefined,
+): GatewayConfigInput['accounting'] {
+  const { accounting, replicas } = options.gateway;
+  if (accounting === 'off' || redis === undefined) return 'off';
+  const { redisTimeoutMs: timeoutMs, prices, keys, ...rest } = accounting;
+  const { pricePerHour } = options.inference;
+  return {
+    ...rest,
+    ...{ replicas, keys: keys.map(({ key, quota }) => ({ sha256: sha256Of(key), quota })) },
+    prices: { ...prices, ...(pricePerHour !== undefined && { gpuHour: prices.gpuHour ?? pricePerHour }) },
+    redis: { url: redisUrl(redisPassword, redis), timeoutMs },
+  };
+}
+
+function sha256Of(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
 function redisUrl(password: string, address: string): string {
   return `redis://${REDIS_USER}:${password}@${address}`;
 }
@@ -166,7 +192,7 @@ function admissionOf({ options }: TopologyParts): GatewayConfigInput['admission'
   const { admission, replicas } = options.gateway;
   if (admission === 'off') return 'off';
   const keys = admission.keys.map(({ key, ...entitlement }) => ({
-    sha256: createHash('sha256').update(key).digest('hex'),
+    sha256: sha256Of(key),
     ...entitlement,
   }));
   return { ...admission, replicas, keys };

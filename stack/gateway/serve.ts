@@ -2,6 +2,7 @@ import type { Server } from 'node:http';
 import type { Logger } from 'pino';
 import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, type ServiceContext } from '../service-program.ts';
+import { usageLedger } from './accounting/redis-ledger.ts';
 import { type AdminChange, createAdminServer } from './admin/admin-server.ts';
 import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
 import { redisLedger } from './batch/ledger/redis-ledger.ts';
@@ -31,6 +32,10 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
     cache: cacheOf(config, context),
     batch:
       config.batch === 'off' ? undefined : { ledger: redisLedger(config.batch.redis, network), newId: context.newId },
+    accounting:
+      config.accounting === 'off'
+        ? undefined
+        : { ledger: usageLedger(config.accounting.redis, network), newId: context.newId },
     settle: context.settle,
     decisions: decisionsOf(config, context),
     sharedBuckets: redis => redisBuckets(redis, network),

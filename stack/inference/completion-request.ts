@@ -35,7 +35,9 @@ const common = {
   max_tokens: tokenLimit,
   max_completion_tokens: tokenLimit,
   stream: z.boolean().nullish(),
-  stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+  stream_options: z
+    .looseObject({ include_usage: z.boolean().nullish(), continuous_usage_stats: z.boolean().nullish() })
+    .nullish(),
   n: z.literal(1, 'Only one choice per request is supported').nullish(),
   prompt_logprobs: z.number().int().min(0).max(20).nullish(),
 };
@@ -59,6 +61,8 @@ export interface CompletionRequest {
   readonly maxTokens: number | undefined;
   readonly stream: boolean;
   readonly includeUsage: boolean;
+  /** Whether every event has the usage so far, too (vLLM's `continuous_usage_stats`). */
+  readonly continuousUsage: boolean;
   /** Number of alternatives per prompt token (vLLM's `prompt_logprobs`); undefined for none. */
   readonly promptLogprobs: number | undefined;
 }
@@ -80,6 +84,7 @@ export function parseCompletion(kind: 'chat' | 'text', body: string, servedModel
     maxTokens: data.max_completion_tokens ?? data.max_tokens ?? undefined,
     stream: data.stream ?? false,
     includeUsage: data.stream_options?.include_usage ?? false,
+    continuousUsage: (data.stream_options?.include_usage && data.stream_options.continuous_usage_stats) ?? false,
     promptLogprobs: data.prompt_logprobs ?? undefined,
   };
 }

@@ -16,6 +16,8 @@ export interface ResponseHead {
   readonly created: number;
   readonly promptTokens: number;
   readonly includeUsage: boolean;
+  /** Whether every event has the usage so far, too. */
+  readonly continuousUsage: boolean;
   /** See `CompletionRequest`. Not available in streams. */
   readonly promptLogprobs: number | undefined;
 }
@@ -45,17 +47,20 @@ export function streamedResponse(target: ResponseTarget, head: ResponseHead): Re
     kind === 'chat'
       ? [`${open}"delta":{"role":"assistant","content":"`, `${open}"delta":{"content":"`, '"},']
       : [`${open}"text":"`, `${open}"text":"`, '",'];
-  const suffix = `${close}"logprobs":null,"finish_reason":null}]}\n\n`;
+  const suffix = `${close}"logprobs":null,"finish_reason":null}]`;
+  const plainEnd = '}\n\n';
+  const endOf = (outputTokens: number) =>
+    head.continuousUsage ? `,"usage":${JSON.stringify(usageOf(head, outputTokens))}${plainEnd}` : plainEnd;
   const empty = kind === 'chat' ? '"delta":{},' : '"text":"",';
   return {
     word: (word, index) => {
       if (target.destroyed) return;
-      writePiece(target, (index === 0 ? first : next) + word + suffix);
+      writePiece(target, (index === 0 ? first : next) + word + suffix + endOf(index + 1));
       if (target.writableLength > MAX_UNREAD_BYTES) target.destroy();
     },
     end: (reason, outputTokens) => {
       if (target.destroyed) return;
-      const final = `${open}${empty}"logprobs":null,"finish_reason":"${reason}"}]}\n\n`;
+      const final = `${open}${empty}"logprobs":null,"finish_reason":"${reason}"}]${endOf(outputTokens)}`;
       const usage = `data: ${label},"choices":[],"usage":${JSON.stringify(usageOf(head, outputTokens))}}\n\n`;
       target.end(`${final}${head.includeUsage ? usage : ''}data: [DONE]\n\n`);
     },

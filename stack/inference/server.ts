@@ -145,11 +145,11 @@ function start(
   requestId: string,
   response: ServerResponse,
 ): RequestHandle {
-  const { prompt, maxTokens, stream, includeUsage, promptLogprobs } = parseCompletion(kind, body, config.model);
+  const { prompt, maxTokens, stream, ...reported } = parseCompletion(kind, body, config.model);
   const promptTokens = countTokens(prompt);
   const id = `${kind === 'chat' ? 'chatcmpl' : 'cmpl'}-${requestId}`;
   const created = Math.floor(clock.date().getTime() / 1000);
-  const head: ResponseHead = { kind, id, model: config.model, created, promptTokens, includeUsage, promptLogprobs };
+  const head: ResponseHead = { ...reported, kind, id, model: config.model, created, promptTokens };
   const writer: ResponseWriter = stream
     ? streamedResponse(response, head)
     : unstreamedResponse(json => sendJson(response, 200, json), head);

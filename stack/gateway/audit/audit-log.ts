@@ -66,6 +66,7 @@ export class AuditLog implements AsyncDisposable {
       ...{ requestId, traceId: trace.traceId, caller, address: addressOf(exchange), method: request.method, route },
       ...{ status: statusOf(exchange), stream: streamed, attempts, upstream: upstream || undefined },
       ...{ outcome, reason, durationMs: Math.round(durationMs), bodyBytes: exchange.body.length },
+      ...exchange.charge?.fields,
       ...(config.prompts && exchange.body.length > 0 ? { body: exchange.body.toString('utf8') } : {}),
     });
   }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Clock } from '../../../harness/clock.ts';
 import type { Deadlines } from '../forward/deadlines.ts';
+import { UNAVAILABLE } from '../forward/guarded-calls.ts';
 import { ApiError } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { SharedResponse } from '../merge/shared-response.ts';
@@ -8,7 +9,7 @@ import type { CacheMetrics, CacheResult } from './cache-metrics.ts';
 import type { CacheConfig } from './config.ts';
 import { decode, type Entry, encode, keepable } from './entry.ts';
 import { fallbackFor } from './fallback.ts';
-import { GuardedStore, UNAVAILABLE } from './guarded-store.ts';
+import { GuardedStore } from './guarded-store.ts';
 import type { Sealing } from './sealing.ts';
 import type { CacheStore } from './store.ts';
 

@@ -116,7 +116,8 @@ class Attempt implements UpstreamHandler, Watched {
     exchange.onClientDisconnect = () => this.#settle({ kind: 'cancelled' });
     const headers = requestHeaders(exchange, this.#context.clock.nowMs());
     const path = exchange.route + exchange.query;
-    const call = this.#upstream.transport.send({ method: 'POST', path, headers, body: exchange.body }, this);
+    const transport = exchange.charge?.transportTo(this.#upstream) ?? this.#upstream.transport;
+    const call = transport.send({ method: 'POST', path, headers, body: exchange.body }, this);
     if (this.#phase === 'settled') call.cancel();
     else this.#call = call;
   }

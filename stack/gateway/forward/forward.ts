@@ -108,6 +108,7 @@ async function attemptUntilDone(exchange: Exchange, context: ForwardContext, dis
     const attempting = attempt(exchange, upstream, context);
     passage?.begun();
     const result = await attempting;
+    exchange.charge?.attempted(result.kind === 'failed' && !result.committed);
     passage?.served();
     upstream.inFlight -= 1;
     upstreams.leave(upstream, ticket);

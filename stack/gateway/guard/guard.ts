@@ -2,6 +2,7 @@ import type { Registry } from 'prom-client';
 import { ApiError } from '../http/api-error.ts';
 import type { CompletionRequest, PromptField } from '../http/completion-request.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { withField } from '../http/json-field.ts';
 import type { GuardConfig } from './config.ts';
 import { GuardMetrics, type RejectionReason } from './guard-metrics.ts';
 import { measurePrompt } from './prompt.ts';
@@ -85,15 +86,4 @@ export class Guard {
     this.metrics.rejections.labels(reason).inc();
     return new ApiError(400, code, message, param);
   }
-}
-
-/** A JSON object with one more field. The rest of its bytes are kept, unless the field is there as null. */
-function withField(json: Buffer, fields: Readonly<Record<string, unknown>>, field: string, value: number): Buffer {
-  if (field in fields) return Buffer.from(JSON.stringify({ ...fields, [field]: value }));
-  const open = json.indexOf('{') + 1;
-  return Buffer.concat([
-    json.subarray(0, open),
-    Buffer.from(`${JSON.stringify(field)}:${value},`),
-    json.subarray(open),
-  ]);
 }

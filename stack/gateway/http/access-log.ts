@@ -28,6 +28,7 @@ export function logRequest(log: Logger, exchange: Exchange, durationMs: number):
     merged: exchange.isMerged || undefined,
     priority,
     version: exchange.version,
+    ...exchange.charge?.fields,
     queuedMs: queuedMs > 0 ? roundToTenth(queuedMs) : undefined,
     ttfbMs: firstByteMs === undefined ? undefined : roundToTenth(firstByteMs),
     durationMs: roundToTenth(durationMs),

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 /** `type` of an OpenAI error object: the values that the gateway produces. */
-type ApiErrorType = 'invalid_request_error' | 'requests' | 'server_error';
+type ApiErrorType = 'invalid_request_error' | 'requests' | 'insufficient_quota' | 'server_error';
 
 /** Error response that ends a request early. `code` is stable; `param` names the offending field or is null. */
 export class ApiError extends Error {
@@ -16,11 +16,16 @@ export class ApiError extends Error {
   constructor(status: number, code: string, message: string, param: string | null = null, headers: string[] = []) {
     super(message);
     this.status = status;
-    this.type = status >= 500 ? 'server_error' : status === 429 ? 'requests' : 'invalid_request_error';
+    this.type = typeOf(status, code);
     this.code = code;
     this.param = param;
     this.headers = headers;
   }
+}
+
+function typeOf(status: number, code: string): ApiErrorType {
+  if (code === 'insufficient_quota') return code;
+  return status >= 500 ? 'server_error' : status === 429 ? 'requests' : 'invalid_request_error';
 }
 
 /** JSON text of an error in the format of OpenAI's API: `{"error":{message,type,param,code}}`. */

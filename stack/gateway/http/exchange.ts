@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Charge } from '../accounting/charge.ts';
 import type { TokenCount } from '../release/token-count.ts';
 import type { OpenSpan } from '../tracing/open-span.ts';
 import type { TraceContext } from './trace-context.ts';
@@ -67,6 +68,8 @@ export class Exchange {
   cacheHeaders: readonly string[] = [];
   /** Whether it joined the upstream call of another request. */
   isMerged = false;
+  /** What its caller is charged for; undefined without accounting. */
+  charge: Charge | undefined;
   /** How long it waited for admission or for an upstream, in ms. */
   queuedMs = 0;
   /** Upstream of the latest attempt. */
@@ -105,6 +108,13 @@ export class Exchange {
       this.clientDisconnected = true;
       this.onClientDisconnect?.();
     });
+  }
+
+  /** Called once, when its response has ended. */
+  end(): void {
+    if (!this.charge) return;
+    this.charge.isReused = this.isMerged || /^(?:hit|stale|fallback)$/.test(this.cacheHeaders[1] ?? '');
+    this.charge.release();
   }
 
   /** Headers of every response: alternating names and values. */

@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { foreignSite } from '../../../harness/http/own-names.ts';
 import { requestTarget } from '../../../harness/http/request-target.ts';
 import { metricsText } from '../../observability/metrics-text.ts';
+import type { Accounting } from '../accounting/accounting.ts';
+import { usageStage } from '../accounting/usage-route.ts';
 import { batchRoutes } from '../batch/batch-routes.ts';
 import type { BatchService } from '../batch/batch-service.ts';
 import type { ResponseCache } from '../cache/response-cache.ts';
@@ -44,6 +46,8 @@ interface RouteContext {
   /** Undefined when it is off: then API keys identify callers. */
   readonly identity: Identity | undefined;
   readonly log: Logger;
+  /** Undefined when it is off. */
+  readonly accounting: Accounting | undefined;
   /** Undefined when the cache is off. */
   readonly cache: ResponseCache | undefined;
   /** Undefined when batches are off. */
@@ -57,13 +61,13 @@ interface RouteContext {
  * one word. Metrics need no key, and are refused to the pages of other sites, see {@link foreignSite}.
  */
 export function createRoutes(context: RouteContext): { find(path: string): Route | undefined; start(): void } {
-  const { config, limiter, identity, bodyContext, log, batch } = context;
+  const { config, limiter, identity, bodyContext, log, batch, accounting } = context;
   const { connections } = bodyContext;
   const addressOf = (request: IncomingMessage) => connections.addressOf(request);
   const authenticate = identity?.authentication(addressOf) ?? authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
   const serve = serving(context);
-  const checked = (promptField: PromptField) => [validation(config, promptField, context.forwardContext), serve];
+  const checked = (promptField: PromptField) => [validation(context, promptField), serve];
   const completion = (promptField: PromptField): Route => ({
     method: 'POST',
     stages: [authenticate, ...limited, deadline(config), body(context), ...checked(promptField)],
@@ -78,6 +82,7 @@ export function createRoutes(context: RouteContext): { find(path: string): Route
     ['/v1/completions', completion('prompt')],
     ['/v1/embeddings', completion('input')],
     ['/v1/models', { method: 'GET', stages: [authenticate, models] }],
+    ...(accounting ? [usageRoute(accounting, [authenticate, ...limited], bodyContext)] : []),
     ...(identity ? identityRoutes({ identity, bodyContext, addressOf, limits: limited, log }) : []),
     ['*', { method: 'OPTIONS', stages: [methods] }],
     ['/healthz', probe(live)],
@@ -163,14 +168,22 @@ function body({ config: { maxJsonDepth }, bodyContext }: RouteContext): Stage {
   };
 }
 
-function validation({ models }: GatewayConfig, promptField: PromptField, { guard, release }: ForwardContext): Stage {
-  const served = new Set(models);
+function usageRoute(accounting: Accounting, before: readonly Stage[], { clock }: BodyContext): [string, Route] {
+  return ['/v1/usage', { method: 'GET', stages: [...before, usageStage(accounting, clock)] }];
+}
+
+function validation(
+  { config, accounting, forwardContext: { guard, release } }: RouteContext,
+  promptField: PromptField,
+): Stage {
+  const served = new Set(config.models);
   return exchange => {
     const request = parseCompletionRequest(exchange.body, promptField, served);
     exchange.model = request.model;
     exchange.streamed = request.stream;
     release?.assign(exchange);
     guard?.check(exchange, request, promptField);
+    return accounting?.open(exchange, request, promptField);
   };
 }
 

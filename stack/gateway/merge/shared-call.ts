@@ -24,6 +24,8 @@ class SharedExchange extends Exchange {
     const deadlineMs = nowMs + totalMs;
     Object.assign(this, { caller, corsHeaders, rateLimitHeaders, query, body, model, version, streamed, deadlineMs });
     this.span = first.span?.start('shared call');
+    // Until the call is over, which may be after its first member.
+    this.charge = first.charge?.hold();
     this.onTruncated = (code, message) => response.abort({ code, message });
   }
 
@@ -90,6 +92,7 @@ export class SharedCall {
     } catch (error) {
       failure = error;
     }
+    this.#exchange.charge?.release();
     this.#isOver = true;
     const { span, attempts, reason } = this.#exchange;
     span?.end({ 'squall.attempts': attempts }, reason);

@@ -64,6 +64,7 @@ test.each([
     created: 0,
     promptTokens: 1,
     includeUsage: false,
+    continuousUsage: false,
     promptLogprobs: undefined,
   } as const;
   streamedResponse(target as unknown as ResponseTarget, head).word('hi', 0);

@@ -34,6 +34,7 @@ export interface Client {
 
 /** What a client sends. */
 export interface Sent {
+  readonly method?: 'GET' | 'POST';
   readonly body?: object;
   readonly headers?: Record<string, string>;
   readonly path?: string;
@@ -91,10 +92,16 @@ export function startInMemory(
   });
   gateway.start();
   const server = createGatewayServer(gateway);
-  const connect = ({ body = CHAT, headers = {}, path = '/v1/chat/completions', isDeaf = false }: Sent = {}): Client => {
+  const connect = ({
+    method = 'POST',
+    body = CHAT,
+    headers = {},
+    path = '/v1/chat/completions',
+    isDeaf = false,
+  }: Sent = {}): Client => {
     const [socket, other] = duplexPair();
     server.emit('connection', other);
-    const call = request({ method: 'POST', path, headers, createConnection: () => socket as never });
+    const call = request({ method, path, headers, createConnection: () => socket as never });
     const client: Client = {
       ...{ socket, response: undefined, text: '', complete: undefined },
       leave: () => {
@@ -112,7 +119,7 @@ export function startInMemory(
       response.on('error', () => {}).on('close', over);
       if (!isDeaf) response.on('data', chunk => (client.text += String(chunk)));
     });
-    call.end(JSON.stringify(body));
+    call.end(method === 'POST' ? JSON.stringify(body) : undefined);
     return client;
   };
   const metric = async (name: string) => {
