@@ -10,6 +10,7 @@ import { renderSuiteJunit } from './render/suite/junit.ts';
 import { renderSuiteMarkdown } from './render/suite/rows.ts';
 import { REQUESTS_FILE, readRequests } from './store/requests-file.ts';
 import type { RenderInput } from './store/run-document.ts';
+import { readSpans } from './store/spans-file.ts';
 import type { SuiteDocument } from './store/suite-document.ts';
 
 /** Files of a run directory, relative to it; `artifacts` in `run.json`. */
@@ -24,7 +25,7 @@ export const ARTIFACTS = {
 /** Reads history and requests of a stored run. @throws Error when the directory has no readable history */
 export async function readRun(directory: string): Promise<JudgeInput> {
   const events = readHistory(join(directory, ARTIFACTS.events));
-  return { events, records: await readRequests(directory), artifacts: ARTIFACTS };
+  return { events, records: await readRequests(directory), spans: readSpans(directory), artifacts: ARTIFACTS };
 }
 
 /**

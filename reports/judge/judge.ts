@@ -3,6 +3,7 @@ import { senderOf, type TimedEvent } from '../../harness/history.ts';
 import { sampleIntervalMs } from '../../harness/metrics.ts';
 import { loadEndMs, type RunPlan } from '../../harness/plan.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
+import type { SpanRecord } from '../../harness/tracing/span.ts';
 import { pinOf, type Versions } from '../../harness/versions.ts';
 import { beginOf } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
@@ -16,6 +17,7 @@ import { eventRows } from './event-rows.ts';
 import { distributionsOf } from './figures/distributions.ts';
 import { notableRequests } from './figures/notable-requests.ts';
 import { timelineOf } from './figures/timeline.ts';
+import { traceFinder } from './figures/traces.ts';
 import { upstreamsOf } from './figures/upstreams.ts';
 import { factsOf, faultResult } from './fold.ts';
 import { GATES } from './gates.ts';
@@ -30,6 +32,8 @@ export interface JudgeInput {
   readonly events: readonly TimedEvent[];
   /** All request records, warm-up included, in any order. */
   readonly records: readonly RequestRecord[];
+  /** Spans of its requests. @default none */
+  readonly spans?: readonly SpanRecord[];
   /** File names for the document by role: `html`, `junit`, … */
   readonly artifacts?: Readonly<Record<string, string>>;
 }
@@ -47,7 +51,7 @@ export interface JudgeInput {
  *
  * @throws SquallError `NO_PLAN` when the history was truncated within its first event
  */
-export function judge({ events, records, artifacts = {} }: JudgeInput): RenderInput {
+export function judge({ events, records, spans = [], artifacts = {} }: JudgeInput): RenderInput {
   const opening = events.find(event => event.type === 'plan');
   if (!opening)
     throw new SquallError('environment', 'NO_PLAN', 'Expected the history to begin with a plan, found none', {
@@ -118,7 +122,11 @@ export function judge({ events, records, artifacts = {} }: JudgeInput): RenderIn
     timeline: { ...timeline, ...(replicas && { replicas }) },
     distributions: distributionsOf(run.windows, run.records),
     // Histories that do not have the text of their scenario are of versions whose requests had other ids.
-    notable: notableRequests(run.records, plan.source === undefined ? null : senderOf(events)),
+    notable: notableRequests(
+      run.records,
+      plan.source === undefined ? null : senderOf(events),
+      traceFinder(spans, events),
+    ),
     decisions: decisionRows(run),
     events: eventRows(events),
   };

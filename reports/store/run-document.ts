@@ -3,6 +3,7 @@ import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import type { AttackPoint, ConnectionCounts, LoadNote } from '../../harness/requests.ts';
 import type { CapacityResult } from './capacity-results.ts';
 import type { CostResult, DecisionRow, ReplicaSeries, ScalingResult } from './elasticity-results.ts';
+import type { RequestTrace } from './request-trace.ts';
 
 /** Verdict of an SLO or of a run. */
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'invalid';
@@ -220,6 +221,8 @@ export interface NotableRequest {
   readonly ttftMs: number | null;
   /** From the scheduled arrival to the outcome. */
   readonly tookMs: number;
+  /** Absent where it was not traced. */
+  readonly trace?: RequestTrace;
 }
 
 /** One line of the event log. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type RunResult, runScenario, type Scenario } from '../../cli/api.ts';
-import { latencyMs, type RequestRecord, requestIdOf } from '../../harness/requests.ts';
+import { isFailure, latencyMs, type RequestRecord, requestIdOf } from '../../harness/requests.ts';
 import { REQUEST_ID_ATTRIBUTE, type SpanRecord } from '../../harness/tracing/span.ts';
 import { readRequests } from '../../reports/store/requests-file.ts';
 import { readSpans, SPANS_FILE } from '../../reports/store/spans-file.ts';
@@ -90,6 +90,18 @@ describe('a run whose requests are traced', () => {
     const cut = records.filter(({ outcome }) => outcome === 'truncated');
     expect(cut.length).toBeGreaterThan(0);
     expect(spans.filter(({ attributes }) => attributes['squall.outcome'] === 'truncated')).toHaveLength(cut.length);
+  });
+
+  it('has a report whose failed and slowest requests open to their traces', () => {
+    const { run, records } = first;
+    const report = readFileSync(join(run.directory, 'report.html'), 'utf8');
+    const failed = records.filter(record => record.scheduledMs >= 0 && isFailure(record));
+    const linked = new Set([...report.matchAll(/<a href="#trace-(\d+)">/g)].map(match => Number(match[1])));
+    expect(failed.length).toBeGreaterThan(0);
+    expect(failed.filter(({ index }) => !linked.has(index))).toEqual([]);
+    for (const index of linked) expect(report).toContain(`<table id="trace-${index}"`);
+    // Ten slowest of either kind at least, of which some are the same.
+    expect(linked.size).toBeGreaterThanOrEqual(failed.length + 10);
   });
 
   it('leaves the same spans for the same seed', async () => {

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Content, type Html, html, trusted } from './html.ts';
 
 /** Style sheets; later ones override earlier ones. */
-const STYLE = ['theme', 'page', 'verdict', 'tables', 'charts', 'widths', 'print']
+const STYLE = ['theme', 'page', 'verdict', 'tables', 'traces', 'charts', 'widths', 'print']
   .map(part => readFileSync(new URL(`style/${part}.css`, import.meta.url), 'utf8'))
   .join('\n');
 const SCRIPT = readFileSync(new URL('client.js', import.meta.url), 'utf8');

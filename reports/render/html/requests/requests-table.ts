@@ -3,6 +3,7 @@ import { failureNotes, firstUnit } from '../../cells.ts';
 import { instant, quantity, quantityOr } from '../format.ts';
 import { type Content, type Html, html } from '../html.ts';
 import { scrollTable } from '../table.ts';
+import { traceLink, tracesOf } from './traces.ts';
 
 /** Requests one by one: the first failures of each kind with what the service said, and the slowest. Null if nothing was sent. */
 export function requestsSection({ document, notable, plan }: RenderInput): Html | null {
@@ -27,7 +28,8 @@ ${listed('failed-requests', `${part} words: the first response of that kind`, fa
   { name: 'Words', of: ({ kind }) => html`<span class="said">${words.get(kind) ?? '–'}</span>`, isText: true },
 ])}
 ${listed('slowest-first', `The ${slowestFirst.length} slowest to the first ${first}`, slowestFirst, [latency])}
-${listed('slowest-requests', `The ${slowest.length} slowest to complete`, slowest, [latency])}`;
+${listed('slowest-requests', `The ${slowest.length} slowest to complete`, slowest, [latency])}
+${tracesOf([...failed, ...slowestFirst, ...slowest])}`;
 }
 
 interface Column {
@@ -60,7 +62,7 @@ function table(id: string, caption: string, requests: readonly NotableRequest[],
     head: html`<tr><th scope="col">Request</th>${columns.map(({ name, isText }) => html`<th scope="col"${words(isText)}>${name}</th>`)}</tr>`,
     rows: requests.map(
       request =>
-        html`<tr><th scope="row">${request.index}</th>${columns.map(({ of, isText }) => html`<td${words(isText)}>${of(request)}</td>`)}</tr>`,
+        html`<tr><th scope="row">${traceLink(request)}</th>${columns.map(({ of, isText }) => html`<td${words(isText)}>${of(request)}</td>`)}</tr>`,
     ),
   });
 }
