@@ -1,5 +1,5 @@
 /**
- * Fills `.tools/bin` with the real tools that cannot be had as an npm package: Toxiproxy, k6 and a Python with OpenAI's client, or with
+ * Fills `.tools/bin` with the real tools that cannot be had as an npm package: Toxiproxy, k6 and Pythons with packages that tests use, or with
  * `kubernetes` the control plane of Kubernetes. Made once a version and machine, from Go modules and Python packages, in the user's cache
  * folder, and linked from there.
  */
@@ -49,24 +49,9 @@ const EVERYDAY: readonly Tool[] = [
     },
   },
   pinned('k6', 'k6', 'go.k6.io/k6/v2', 'v2.2.0'),
-  {
-    name: 'openai-python',
-    module: 'the package openai',
-    version: '3.57.0',
-    // Only tests of the gateway use it.
-    isOptional: true,
-    build: async folder => {
-      const environment = path.join(folder, 'environment');
-      const requirements = path.join(import.meta.dirname, 'openai-python', 'requirements.txt');
-      const quiet = $({ quiet: true });
-      await fs.emptyDir(environment);
-      await quiet`python3 -m venv ${environment}`;
-      await quiet`${environment}/bin/python -m pip install --disable-pip-version-check --requirement ${requirements}`;
-      const program = path.join(folder, 'openai-python');
-      await fs.writeFile(program, `#!/bin/sh\nexec '${environment}/bin/python' "$@"\n`, { mode: 0o755 });
-      return program;
-    },
-  },
+  // Only tests use them: a client of the gateway, and readers of the files of runs.
+  python('openai-python', 'the package openai', '3.57.0'),
+  python('analysis-python', 'the packages duckdb and pandas', '2.0.1'),
 ];
 
 const TOOLS = process.argv[2] === 'kubernetes' ? CONTROL_PLANE : EVERYDAY;
@@ -88,6 +73,27 @@ function pinned(name: string, source: string, module: string, version: string, l
       const output = path.join(folder, name);
       await $({ cwd: copy, env, quiet: true })`go build -trimpath -ldflags ${linked.join(' ')} -o ${output} ${module}`;
       return output;
+    },
+  };
+}
+
+/** A Python with packages, at the versions of the `requirements.txt` in the folder `name` beside this file. */
+function python(name: string, module: string, version: string): Tool {
+  return {
+    name,
+    module,
+    version,
+    isOptional: true,
+    build: async folder => {
+      const environment = path.join(folder, 'environment');
+      const requirements = path.join(import.meta.dirname, name, 'requirements.txt');
+      const quiet = $({ quiet: true });
+      await fs.emptyDir(environment);
+      await quiet`python3 -m venv ${environment}`;
+      await quiet`${environment}/bin/python -m pip install --disable-pip-version-check --requirement ${requirements}`;
+      const program = path.join(folder, name);
+      await fs.writeFile(program, `#!/bin/sh\nexec '${environment}/bin/python' "$@"\n`, { mode: 0o755 });
+      return program;
     },
   };
 }

@@ -7,6 +7,8 @@
  * `npm run bench -- identity [--repeats 20]`: every file of as many runs in virtual time, in one process and in fresh ones; exits with 1 when one
  * differs.
  * `npm run bench -- policies [--only steps,spikes,day] [--seeds 10] [--jobs 2]`: scaling policies under three loads, in virtual time.
+ * `npm run bench -- gateway [--only gateway,all] [--seconds 5] [--streams 500]`: the gateway with each of its parts, beside nginx, HAProxy, Portkey
+ * and LiteLLM where they are installed.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -22,9 +24,9 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     rate: { type: 'string', default: '1000' },
-    seconds: { type: 'string', default: '20' },
+    seconds: { type: 'string' },
     connections: { type: 'string', default: '64' },
-    streams: { type: 'string', default: '5000' },
+    streams: { type: 'string' },
     'stream-seconds': { type: 'string', default: '60' },
     workers: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '5' },
@@ -73,6 +75,16 @@ if (positionals[0] === 'platforms') {
   console.log(`\n${new Date().toISOString()}, ${machine}, load average before ${before}, after ${loads()}`);
   process.exit(disagreed > 0 ? 1 : 0);
 }
+if (positionals[0] === 'gateway') {
+  const { gatewayRows, HEAD } = await import('./gateway/table.ts');
+  const before = loads();
+  const [seconds, streams] = [Number(values.seconds ?? 5), Number(values.streams ?? 500)];
+  console.log(HEAD);
+  for await (const row of gatewayRows({ seconds, streams, only: values.only?.split(',') ?? [] })) console.log(row);
+  const machine = `${cpus()[0]?.model}, ${availableParallelism()} cores, node ${process.versions.node}`;
+  console.log(`\n${new Date().toISOString()}, ${machine}, load average before ${before}, after ${loads()}`);
+  process.exit(0);
+}
 if (positionals[0] === 'policies') {
   const { LOADS, policyTable } = await import('./policies/table.ts');
   const before = loads();
@@ -84,14 +96,14 @@ if (positionals[0] === 'policies') {
 }
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | policies [--only a,b] [--seeds n] [--jobs n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
+    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | gateway [--only a,b] [--seconds n] [--streams n] | policies [--only a,b] [--seeds n] [--jobs n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }
 
 const options: ShortRequests = {
   perSecond: Number(values.rate),
-  seconds: Number(values.seconds),
+  seconds: Number(values.seconds ?? 20),
   connections: Number(values.connections),
   medianMs: 20,
   sigma: 0.5,
@@ -114,7 +126,7 @@ if (options.seconds > 0) {
       `stream sends ${(bare.cpuMsPer1000 / stream.cpuMsPer1000).toFixed(2)} × the requests of k6 alone per CPU second`,
     );
 }
-const streams = Number(values.streams);
+const streams = Number(values.streams ?? 5000);
 if (streams > 0) {
   console.log(
     `\nToken streams: ${streams} at once, 20 tokens/s each, held for ${values['stream-seconds']} s, ${values.workers} process(es) of the client`,

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { freePort } from '../faults/toxiproxy/servers.ts';
 import { missing } from '../require.ts';
 import { eventually } from '../until.ts';
 
@@ -16,6 +16,7 @@ export const notInstalled = missing('real servers', existsSync(MODEL));
 /** A server of somebody else, until it is disposed. */
 export interface RealServer extends AsyncDisposable {
   readonly url: string;
+  readonly pid: number;
 }
 
 /** Starts llama.cpp's server with a random model of 9 million parameters. @param slots requests at a time; others wait for one */
@@ -28,7 +29,7 @@ export async function startLlamaServer(slots: number): Promise<RealServer> {
     once(createInterface(child.stdout!), 'line'),
     once(child, 'exit').then(([code]) => Promise.reject(new Error(`llama-server.py exited with ${code}`))),
   ]);
-  return { url: url as string, [Symbol.asyncDispose]: () => end(child) };
+  return { url: url as string, pid: child.pid!, [Symbol.asyncDispose]: () => end(child) };
 }
 
 /** What LiteLLM is told. */
@@ -43,11 +44,13 @@ export interface LiteLlmOptions {
   readonly key: string;
   readonly keyHeader: string;
   readonly basePath: string;
+  /** @default its metrics for Prometheus */
+  readonly callbacks?: readonly string[];
 }
 
 /** Starts LiteLLM's proxy, which deals requests out at random and tries none twice. */
 export async function startLiteLlm(options: LiteLlmOptions): Promise<RealServer> {
-  const { folder, model, upstreams, key, keyHeader, basePath } = options;
+  const { folder, model, upstreams, key, keyHeader, basePath, callbacks = ['prometheus'] } = options;
   const config = join(folder, 'litellm.json');
   const deployment = (url: string) => ({
     model_name: 'my-model',
@@ -55,12 +58,13 @@ export async function startLiteLlm(options: LiteLlmOptions): Promise<RealServer>
   });
   const settings = {
     model_list: upstreams.map(deployment),
-    litellm_settings: { callbacks: ['prometheus'] },
+    litellm_settings: { callbacks },
     router_settings: { routing_strategy: 'simple-shuffle', num_retries: 0, disable_cooldowns: true },
     general_settings: { master_key: key, litellm_key_header_name: keyHeader },
   };
   // JSON is YAML.
   writeFileSync(config, JSON.stringify(settings));
+  // It takes no port 0.
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const args = ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--telemetry', 'False'];
@@ -76,16 +80,7 @@ export async function startLiteLlm(options: LiteLlmOptions): Promise<RealServer>
       () => false,
     );
   if (!(await eventually(isUp, 90_000))) throw new Error('LiteLLM did not start');
-  return { url, [Symbol.asyncDispose]: () => end(child) };
-}
-
-/** LiteLLM takes no port 0. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
+  return { url, pid: child.pid!, [Symbol.asyncDispose]: () => end(child) };
 }
 
 async function end(child: ChildProcess): Promise<void> {
