@@ -84,6 +84,7 @@ export const haproxy: StartProxy = async upstream => {
   maxconn 8192
 defaults
   mode http
+  option http-no-delay
   timeout connect 1s
   timeout client 60s
   timeout server 60s
