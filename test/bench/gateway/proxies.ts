@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { availableParallelism, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findProgram } from '../../../harness/host/programs.ts';
 import { freePort } from '../../faults/toxiproxy/servers.ts';
@@ -146,7 +146,7 @@ interface Kept {
 }
 
 /** Waits until a program listens. @throws if it does not within 30 s */
-export async function running(name: string, port: number, child: ChildProcess, kept: Kept = {}): Promise<RunningProxy> {
+async function running(name: string, port: number, child: ChildProcess, kept: Kept = {}): Promise<RunningProxy> {
   const url = `http://127.0.0.1:${port}`;
   const exited = once(child, 'exit');
   const responds = () =>
@@ -169,6 +169,3 @@ export async function running(name: string, port: number, child: ChildProcess, k
     },
   };
 }
-
-/** The machine has to carry clients, proxy and upstream: with fewer than three cores they take from one another. */
-export const CORES = availableParallelism();

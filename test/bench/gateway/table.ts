@@ -1,9 +1,10 @@
 import { findProgram } from '../../../harness/host/programs.ts';
 import { startFixture } from '../../load/rig.ts';
+import { ALL_PARTS, type PARTS } from '../../stack/gateway/fixtures/all-parts.ts';
 import { startRedis } from '../../stack/gateway/limits/redis-server.ts';
 import { closedLoop, openLoop, streamLoop } from './measure.ts';
 import { haproxy, liteLlm, nginx, portkey, type RunningProxy, type StartProxy, startUpstream } from './proxies.ts';
-import { PARTS, startGateway } from './squall.ts';
+import { startGateway } from './squall.ts';
 
 /** What is measured, and for how long. */
 export interface GatewayBench {
@@ -43,21 +44,20 @@ export async function* gatewayRows({ seconds, streams, only }: GatewayBench): As
   await using redis = await startRedis();
   const redisUrl = redis.urlAt(redis.address);
   const squall =
-    (name: string, parts: readonly string[]): StartProxy =>
+    (name: string, parts: readonly (keyof typeof PARTS)[]): StartProxy =>
     url =>
       startGateway(name, url, parts, redisUrl);
   const direct: StartProxy = async url => ({
     ...{ name: 'none', url, pid: undefined, headers: {}, [Symbol.asyncDispose]: async () => {} },
   });
-  const all = Object.keys(PARTS);
   const rows: Readonly<Record<string, StartProxy>> = {
     none: direct,
     nginx,
     haproxy,
     gateway: squall('gateway, as it is by default', []),
-    ...Object.fromEntries(all.map(part => [part, squall(`gateway with ${part}`, [part])])),
+    ...Object.fromEntries(ALL_PARTS.map(part => [part, squall(`gateway with ${part}`, [part])])),
     hits: squall('gateway with cache, hits only', ['cache']),
-    all: squall('gateway with all of these', all),
+    all: squall('gateway with all of these', ALL_PARTS),
     portkey,
     litellm: liteLlm,
   };
