@@ -23,6 +23,8 @@ const below = (random: Random, limit: number) => Math.floor(random.next() * limi
 const mostly = <T>(random: Random, usual: T, odd: () => T): T => (below(random, 2) === 0 ? usual : odd());
 const oneOf = <T>(random: Random, values: readonly T[]): T => values[below(random, values.length)]!;
 
+const words = (text: string) => text.trim().split(/\s+/);
+
 const NASTY: readonly string[] = [
   ...[
     '',
@@ -69,121 +71,25 @@ const VALUES: readonly unknown[] = [
   ],
   ...[{ __proto__: 1 }, { toString: 1 }, ['x'], 'a'.repeat(5000), { role: 'user', content: 'x' }],
 ];
-const FIELDS = [
-  ...[
-    'model',
-    'messages',
-    'stream',
-    'max_tokens',
-    'max_completion_tokens',
-    'temperature',
-    'n',
-    'stop',
-    'tools',
-    'tool_choice',
-    'seed',
-  ],
-  ...[
-    'stream_options',
-    'response_format',
-    'user',
-    'logit_bias',
-    'prompt',
-    'input',
-    'metadata',
-    '__proto__',
-    'constructor',
-    'toString',
-  ],
-];
-const PATHS = [
-  ...[
-    '/v1/chat/completions',
-    '/v1/chat/completions',
-    '/v1/chat/completions',
-    '/v1/completions',
-    '/v1/embeddings',
-    '/v1/models',
-  ],
-  ...[
-    '/oauth/token',
-    '/oauth/revoke',
-    '/.well-known/jwks.json',
-    '/metrics',
-    '/readyz',
-    '/v1/batches',
-    '/v1/files',
-    '/v1/usage',
-  ],
-  ...[
-    '/v1/files/file-1/content',
-    '/v1/batches/batch_1/cancel',
-    '/',
-    '//',
-    '/v1',
-    '/v1/',
-    '/v1/chat/completions/../models',
-    '/%2e%2e/admin',
-  ],
-  ...[
-    '/upstreams',
-    '/revocations',
-    '/v1/chat/completions?x=%00',
-    'http://evil.example/v1/models',
-    '*',
-    '/v1/chat/completions#x',
-  ],
-];
-const METHODS = [
-  'POST',
-  'POST',
-  'POST',
-  'POST',
-  'GET',
-  'PUT',
-  'DELETE',
-  'OPTIONS',
-  'HEAD',
-  'PATCH',
-  'TRACE',
-  'CONNECT',
-  'FOO',
-  'post',
-];
-const HEADER_NAMES = [
-  ...[
-    'x-priority',
-    'x-request-timeout-ms',
-    'traceparent',
-    'tracestate',
-    'baggage',
-    'accept',
-    'accept-encoding',
-    'content-encoding',
-  ],
-  ...[
-    'origin',
-    'access-control-request-method',
-    'expect',
-    'upgrade',
-    'connection',
-    'te',
-    'x-forwarded-for',
-    'forwarded',
-    'range',
-    'cookie',
-  ],
-  ...[
-    'if-none-match',
-    'dpop',
-    'x-session-id',
-    'x-http-method-override',
-    'cache-control',
-    'host',
-    'content-type',
-    'transfer-encoding',
-  ],
-];
+const FIELDS = words(`
+  model messages stream max_tokens max_completion_tokens temperature n stop tools tool_choice seed
+  stream_options response_format user logit_bias prompt input metadata __proto__ constructor toString
+`);
+const PATHS = words(`
+  /v1/chat/completions /v1/chat/completions /v1/chat/completions /v1/completions /v1/embeddings /v1/models
+  /oauth/token /oauth/revoke /.well-known/jwks.json /metrics /readyz /v1/batches /v1/files /v1/usage
+  /v1/files/file-1/content /v1/batches/batch_1/cancel / // /v1 /v1/ /v1/chat/completions/../models
+  /%2e%2e/admin /upstreams /revocations /v1/chat/completions?x=%00 http://evil.example/v1/models *
+  /v1/chat/completions#x
+`);
+const METHODS = words(`
+  POST POST POST POST GET PUT DELETE OPTIONS HEAD PATCH TRACE CONNECT FOO post
+`);
+const HEADER_NAMES = words(`
+  x-priority x-request-timeout-ms traceparent tracestate baggage accept accept-encoding content-encoding
+  origin access-control-request-method expect upgrade connection te x-forwarded-for forwarded range cookie
+  if-none-match dpop x-session-id x-http-method-override cache-control host content-type transfer-encoding
+`);
 const HEADER_VALUES = [
   ...[
     'interactive',
