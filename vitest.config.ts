@@ -91,7 +91,7 @@ const unit = [
   'test/stack/gateway/limits/limiter.test.ts',
   'test/stack/gateway/{merge/*,cache/{response-cache,sealing,substitutes}}.test.ts',
   'test/stack/{collector,gateway/tracing}/*.test.ts',
-  'test/stack/gateway/upstream/{breaker,discovery,ejection,health,upstreams}.test.ts',
+  'test/stack/gateway/upstream/{breaker,discovery,ejection,health,upstreams,zombies}.test.ts',
   'test/stack/inference/{calibration,engine,parts,prefix-cache}.test.ts',
   'test/stack/observability/{exposition,metrics-text,products,response-cache}.test.ts',
   'test/stack/redis/render-redis-config.test.ts',

@@ -36,6 +36,8 @@ export interface Readings {
   readonly ejections?: number;
   /** Circuit breakers of a gateway that are open. */
   readonly openBreakers?: number;
+  /** Upstreams that a gateway has taken out since they showed no output. */
+  readonly zombies?: number;
   /** Counter: connections of clients that a gateway closed because they exceeded a limit or a deadline. */
   readonly forcedCloses?: number;
   /** Resident memory of the process. */

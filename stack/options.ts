@@ -43,6 +43,7 @@ const gatewayOptions = gatewayConfigSchema
     healthChecks: true,
     ejection: true,
     breaker: true,
+    zombies: true,
     bulkhead: true,
     retries: true,
     timeouts: true,

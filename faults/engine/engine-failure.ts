@@ -25,6 +25,7 @@ const EFFECTS = {
   'no-byte': ({ status, text }: ShortResponse) => status === 200 && text === '',
   reset: ({ status, silentMs }: Completion) => status === 0 && silentMs === undefined,
   hang: ({ silentMs = 0 }: Completion) => silentMs >= HANG_MS,
+  stall: ({ silentMs = 0 }: Completion) => silentMs >= HANG_MS,
 } as const;
 const KINDS = Object.keys(EFFECTS) as [keyof typeof EFFECTS, ...(keyof typeof EFFECTS)[]];
 
@@ -37,15 +38,15 @@ const COMPLETION = {
 } as const;
 
 /**
- * Breaks the engine of a replica in a way that health checks do not notice: each completion fails at once, or, with `hang`, never ends. With
- * least connections a replica that fails at once attracts all traffic, since it never has anything in flight.
+ * Breaks the engine of a replica in a way that health checks do not notice: each completion fails at once, or, with `hang`, never ends; with
+ * `stall` those that are running stop, too. With least connections a replica that fails at once attracts all traffic, since it never has anything in flight.
  *
  * It has taken effect when a real completion, sent directly to the replica, fails in that very way; it has recovered when one gets its
  * token.
  */
 export const fault = replicaFault({
   kind: 'engine-failure',
-  summary: 'Every completion of an inference replica fails at once, or hangs, while its health checks pass.',
+  summary: 'Every completion of an inference replica fails at once, hangs, or stalls, while its health checks pass.',
   parameters: z.object({
     as: z.enum(KINDS).describe('how it fails: a status, 200 with an error or nothing in the stream, or silence'),
   }),

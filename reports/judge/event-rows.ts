@@ -9,7 +9,7 @@ const ELSEWHERE: readonly TimedEvent['type'][] = ['sample', 'notes', 'decision']
 
 /**
  * Event log for the report, ordered by time of observation. Metric samples are left to the charts, but for circuit breakers that open and
- * close; notes and decisions are left to sections of their own.
+ * close, and upstreams that are taken out as zombies; notes and decisions are left to sections of their own.
  */
 export function eventRows(events: readonly TimedEvent[]): EventRow[] {
   return events
@@ -19,20 +19,26 @@ export function eventRows(events: readonly TimedEvent[]): EventRow[] {
       kind: event.type as string,
       text: textOf(event),
     }))
-    .concat(breakerRows(events))
+    .concat(countRows(events, 'openBreakers', 'breaker', 'open circuit breaker'))
+    .concat(countRows(events, 'zombies', 'zombie', 'ejected zombie'))
     .sort((a, b) => a.atMs - b.atMs);
 }
 
-/** Changes of the number of open circuit breakers of each gateway, as seen by the samples of its metrics. */
-function breakerRows(events: readonly TimedEvent[]): EventRow[] {
-  const open = new Map<string, number>();
+/** Changes of a number of each gateway, as seen by the samples of its metrics. @param what one of them is called */
+function countRows(
+  events: readonly TimedEvent[],
+  metric: 'openBreakers' | 'zombies',
+  kind: string,
+  what: string,
+): EventRow[] {
+  const known = new Map<string, number>();
   return events.flatMap(event => {
     if (event.type !== 'sample') return [];
-    return Object.entries(event.readings).flatMap(([gateway, { openBreakers }]) => {
-      if (openBreakers === undefined || openBreakers === (open.get(gateway) ?? 0)) return [];
-      open.set(gateway, openBreakers);
-      const text = `${gateway} has ${openBreakers || 'no'} open circuit breaker${openBreakers === 1 ? '' : 's'}`;
-      return [{ atMs: rounded(event.seenMs), kind: 'breaker', text }];
+    return Object.entries(event.readings).flatMap(([gateway, { [metric]: count }]) => {
+      if (count === undefined || count === (known.get(gateway) ?? 0)) return [];
+      known.set(gateway, count);
+      const text = `${gateway} has ${count || 'no'} ${what}${count === 1 ? '' : 's'}`;
+      return [{ atMs: rounded(event.seenMs), kind, text }];
     });
   });
 }

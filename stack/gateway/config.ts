@@ -64,6 +64,17 @@ const breakerSchema = z.strictObject({
 });
 
 /**
+ * Zombies, see `zombies.ts`: an upstream on which none of at least `minStreams` streams shows output for `silentMs` is taken out, at most
+ * `maxEjectedRatio` of all at once, and back once a completion that is tried every `trialMs` gets its token.
+ */
+const zombiesSchema = z.strictObject({
+  silentMs: positiveMs.min(100).default(3000),
+  minStreams: z.int().min(1).default(2),
+  trialMs: positiveMs.min(100).default(2000),
+  maxEjectedRatio: ratio.default(0.5),
+});
+
+/**
  * Retries before anything is sent to the client. The defaults suit interactive use; a slower profile, three retries after 1, 2 and 4 s, is
  * `{ maxRetries: 3, baseDelayMs: 1000, maxDelayMs: 4000 }`.
  */
@@ -165,6 +176,7 @@ export const gatewayConfigSchema = z.strictObject({
   healthChecks: z.union([off, healthChecksSchema]).prefault({}),
   ejection: z.union([off, ejectionSchema]).prefault({}),
   breaker: z.union([off, breakerSchema]).default('off'),
+  zombies: z.union([off, zombiesSchema]).default('off'),
   retries: z
     .union([off.transform(() => 0), z.int().min(0).max(10), retriesSchema])
     .prefault({})

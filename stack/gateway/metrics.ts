@@ -3,12 +3,20 @@ import type { Clock } from '../../harness/clock.ts';
 import type { RetryBudget } from '../../harness/retry/budget.ts';
 import { computedGauge } from '../observability/computed-gauge.ts';
 import type { Connections } from './connections/connections.ts';
-import type { AttemptResult } from './forward/attempt.ts';
+import type { AttemptResult } from './forward/attempt-result.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { BreakerState } from './upstream/breaker.ts';
 import type { UpstreamSet, UpstreamState } from './upstream/upstreams.ts';
 
-const STATES: readonly UpstreamState[] = ['usable', 'ejected', 'open', 'rate-limited', 'unhealthy', 'unknown'];
+const STATES: readonly UpstreamState[] = [
+  'usable',
+  'ejected',
+  'zombie',
+  'open',
+  'rate-limited',
+  'unhealthy',
+  'unknown',
+];
 const BREAKER_STATES: readonly BreakerState[] = ['closed', 'open', 'half-open'];
 const TIME_TO_FIRST_BYTE_SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 const DURATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
@@ -29,7 +37,7 @@ export class GatewayMetrics {
   readonly registry = new Registry();
   readonly retries: Counter<'reason'>;
   readonly retriesDenied: Counter;
-  /** `reason`: the failure that completed the series. */
+  /** `reason`: the failure that completed the series, or `zombie`. */
   readonly ejections: Counter<'upstream' | 'reason'>;
   /** Changes of circuit breakers, by the state that they change to. */
   readonly breakerChanges: Counter<'upstream' | 'to'>;

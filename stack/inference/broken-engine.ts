@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 
-/** How a broken engine responds to completion requests. Its health checks pass all the same. */
+/**
+ * How a broken engine responds to completion requests. Its health checks pass all the same. One that stalls takes them as ever, but computes
+ * nothing, nor for those that it had.
+ */
 export const failureKinds = [
   'not-found',
   'unauthorized',
@@ -12,6 +15,7 @@ export const failureKinds = [
   'no-byte',
   'reset',
   'hang',
+  'stall',
 ] as const;
 type FailureKind = (typeof failureKinds)[number];
 
@@ -43,7 +47,12 @@ export class BrokenEngine {
 
   /** Whether completion requests are responded to by {@link respond}. */
   get isBroken(): boolean {
-    return this.#as !== undefined;
+    return this.#as !== undefined && !this.isStalled;
+  }
+
+  /** Whether the engine computes nothing. */
+  get isStalled(): boolean {
+    return this.#as === 'stall';
   }
 
   /** Takes a new state. @returns a message for a body that is none; undefined once it is in effect */

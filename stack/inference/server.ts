@@ -79,6 +79,7 @@ async function route(
     refuse(foreignSite(request, names) ?? lacksToken(request));
     const issue = broken.set(request.method, await readBody(request));
     if (issue) throw badRequest(issue, 'as');
+    service.stall(broken.isStalled);
     return void response.writeHead(204).end();
   }
   requireMethod('GET', request);

@@ -54,6 +54,7 @@ export class InferenceService {
   readonly #active = new Map<string, Active>();
   readonly #startedMs: number;
   #submitted = 0;
+  #isStalled = false;
   #ready = false;
   /** Starts the next step of an idle engine. */
   #wake: () => void = () => {};
@@ -92,6 +93,12 @@ export class InferenceService {
     await this.#runEngine(signal);
   }
 
+  /** Stops the engine after the step that it computes, or lets it go on: requests are accepted all the same. */
+  stall(isStalled: boolean): void {
+    this.#isStalled = isStalled;
+    this.#wake();
+  }
+
   submit(request: InferenceRequest): SubmitResult {
     const id = String(this.#submitted);
     this.#submitted += 1;
@@ -123,7 +130,7 @@ export class InferenceService {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
     let dueMs = this.#clock.nowMs();
     while (!signal.aborted) {
-      const step = this.#engine.step(dueMs);
+      const step = this.#isStalled ? undefined : this.#engine.step(dueMs);
       if (!step) {
         await new Promise<void>(resolve => {
           this.#wake = resolve;

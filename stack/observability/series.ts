@@ -67,6 +67,7 @@ export const KEPT_SERIES: Readonly<Record<string, KeptSeries>> = {
   gateway_retries_total: { metric: 'retries', fold: 'sum' },
   gateway_ejections_total: { metric: 'ejections', fold: 'sum' },
   gateway_breakers_open: { metric: 'openBreakers', fold: 'sum' },
+  gateway_zombies: { metric: 'zombies', fold: 'sum' },
   gateway_cache_requests_total: {
     ...{ metric: 'responseQueries', fold: 'sum' },
     ...{ also: 'responseHits', alsoOnly: 'result="hit"' },

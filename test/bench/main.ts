@@ -9,6 +9,7 @@
  * `npm run bench -- policies [--only steps,spikes,day] [--seeds 10] [--jobs 2]`: scaling policies under three loads, in virtual time.
  * `npm run bench -- gateway [--only gateway,all] [--seconds 5] [--streams 500]`: the gateway with each of its parts, beside nginx, HAProxy, Portkey
  * and LiteLLM where they are installed.
+ * `npm run bench -- balancing`: what one pick costs with each policy of balancing, among 3, 20 and 200 upstreams.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -45,6 +46,13 @@ if (positionals[0] === 'proxy') {
     await proxyBench({ rounds: Number(values.rounds), forMs: Number(values['round-ms']), held: Number(values.held) }),
   );
   console.log(`${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
+  process.exit(0);
+}
+if (positionals[0] === 'balancing') {
+  const { balancingBench } = await import('./balancing.ts');
+  const before = loads();
+  console.table(balancingBench());
+  console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
   process.exit(0);
 }
 if (positionals[0] === 'costs') {

@@ -86,7 +86,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A2.7': ({ takesAway }) => takesAway(/^stack\.gateway\.(cache\.|merge$)/),
   'A2.8': ({ takesAway }) => takesAway(/^stack\.gateway\.merge$/),
   'A2.6': ({ takesAway }) => takesAway(/^stack\.gateway\.bulkhead$/),
-  'A2.9': ({ takesAway }) => takesAway(/^stack\.gateway\.ejection$/),
+  'A2.9': ({ takesAway }) => takesAway(/^stack\.gateway\.(?:ejection|balancer|zombies)$/),
   'A2.10': ({ takesAway }) => takesAway(/^stack\.control\./),
   'A2.11': ({ takesAway }) => takesAway(/^stack\.gateway\.guard\./),
   'A2.17': ({ takesAway }) => takesAway(/^stack\.gateway\.accounting\./),

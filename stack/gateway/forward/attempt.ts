@@ -1,45 +1,15 @@
-import type { Counter } from 'prom-client';
-import type { Clock } from '../../../harness/clock.ts';
-import type { GatewayConfig } from '../config.ts';
-import type { Guard } from '../guard/guard.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { UpstreamCall, UpstreamHandler, UpstreamHeaders } from '../upstream/transport.ts';
 import type { Upstream } from '../upstream/upstreams.ts';
-import type { Deadlines, Watched } from './deadlines.ts';
+import { beginStream, type Progress, type WatchedStream, wantsOutput } from '../upstream/zombies.ts';
+import type { AttemptContext } from './attempt-context.ts';
+import type { AttemptResult } from './attempt-result.ts';
+import type { Watched } from './deadlines.ts';
 import { type Failure, failureOfStatus, isClientError, isResponse } from './failure.ts';
 import { HeldBody } from './held-body.ts';
 import { mayCarryOutput, Opening } from './output.ts';
-import { Relay, type UpstreamResponse } from './relay.ts';
+import { Relay } from './relay.ts';
 import { requestHeaders } from './request-headers.ts';
-
-/**
- * How an attempt ended. `committed`: the client has received bytes of the response, so no further attempt is possible. `response`: what
- * the upstream sent, if the client may get it when no further attempt follows.
- */
-export type AttemptResult =
-  | { readonly kind: 'completed'; readonly status: number }
-  | { readonly kind: 'cancelled' }
-  | {
-      readonly kind: 'failed';
-      readonly failure: Failure;
-      readonly committed: boolean;
-      /** Whether the client got a proper end all the same. */
-      readonly isFinished: boolean;
-      readonly response?: UpstreamResponse;
-    };
-
-/** Dependencies of {@link attempt}. */
-export interface AttemptContext {
-  readonly clock: Clock;
-  readonly deadlines: Deadlines;
-  readonly timeouts: GatewayConfig['timeouts'];
-  readonly hold: GatewayConfig['hold'];
-  /** Undefined when it is off. */
-  readonly guard: Guard | undefined;
-  readonly metrics: { readonly heldChunks: Counter; readonly holdLimits: Counter<'limit'> };
-  /** Called when the first byte is sent to the client. */
-  readonly onFirstByte: (exchange: Exchange) => void;
-}
 
 /** Sends the exchange's request to `upstream` and relays the response as it arrives. Never rejects. */
 export function attempt(exchange: Exchange, upstream: Upstream, context: AttemptContext): Promise<AttemptResult> {
@@ -66,13 +36,15 @@ const UNREAD_RATIO = 0.25;
  * produced anything, and a request to an upstream that fails after them can still be retried. A document that is not streamed is held
  * back to its end. Bodies with a `content-encoding`, which is never asked for, are not read.
  */
-class Attempt implements UpstreamHandler, Watched {
+class Attempt implements UpstreamHandler, Watched, WatchedStream {
   dueMs: number;
   readonly #exchange: Exchange;
   readonly #upstream: Upstream;
   readonly #context: AttemptContext;
   readonly #resolve: (result: AttemptResult) => void;
   readonly #relay: Relay;
+  /** Undefined where zombies are not looked for, and for responses that are not streamed. */
+  readonly #progress: Progress | undefined;
   #call: UpstreamCall | undefined;
   #phase: Phase = 'connecting';
   #status = 0;
@@ -101,6 +73,7 @@ class Attempt implements UpstreamHandler, Watched {
     this.#upstream = upstream;
     this.#context = context;
     this.#resolve = resolve;
+    this.#progress = exchange.streamed ? upstream.progress : undefined;
     this.#relay = new Relay(exchange, context.guard, () => this.#fail('malformed'));
     this.#phaseDueMs = this.#dueIn(context.timeouts.connectMs);
     this.dueMs = this.#phaseDueMs;
@@ -113,6 +86,7 @@ class Attempt implements UpstreamHandler, Watched {
       return;
     }
     this.#context.deadlines.add(this);
+    if (this.#progress) beginStream(this.#progress, this, this.#context.clock.nowMs());
     exchange.onClientDisconnect = () => this.#settle({ kind: 'cancelled' });
     const headers = requestHeaders(exchange, this.#context.clock.nowMs());
     const path = exchange.route + exchange.query;
@@ -161,6 +135,15 @@ class Attempt implements UpstreamHandler, Watched {
 
   onError(_error: Error): void {
     this.#fail(this.#failure ?? (this.#phase === 'connecting' ? 'connect' : 'reset'));
+  }
+
+  /** The request that is attempted. */
+  get request(): WatchedStream['request'] {
+    return this.#exchange;
+  }
+
+  abandon(): void {
+    this.#fail('zombie');
   }
 
   expire(): void {
@@ -217,6 +200,7 @@ class Attempt implements UpstreamHandler, Watched {
     const nowMs = clock.nowMs();
     this.#commit();
     if (nowMs - this.#outputMs < timeouts.idleMs * UNREAD_RATIO) {
+      if (wantsOutput(this.#progress, nowMs) && mayCarryOutput(chunk)) this.#progress.outputMs = nowMs;
       this.#enter('streaming', Math.min(this.#exchange.deadlineMs, nowMs + timeouts.idleMs));
     } else if (mayCarryOutput(chunk)) this.#showOutput();
     else if (this.#phase === 'waiting') this.#enter('opening', this.#firstTokenDueMs);
@@ -229,6 +213,7 @@ class Attempt implements UpstreamHandler, Watched {
     this.#opening = undefined;
     this.#holdDueMs = Number.POSITIVE_INFINITY;
     this.#outputMs = this.#context.clock.nowMs();
+    if (this.#progress) this.#progress.outputMs = this.#outputMs;
     this.#enter('streaming', this.#dueIn(this.#context.timeouts.idleMs));
   }
 
@@ -289,6 +274,7 @@ class Attempt implements UpstreamHandler, Watched {
     this.#phase = 'settled';
     this.#exchange.onClientDisconnect = undefined;
     this.#context.deadlines.remove(this);
+    this.#progress?.streams.delete(this);
     if (result.kind !== 'completed') this.#call?.cancel();
     this.#resolve(result);
   }

@@ -7,6 +7,7 @@ import type { Verdict } from './output.ts';
  * - `reset`: the connection broke, or what came was not HTTP
  * - `first-byte-timeout`, `first-token-timeout`: nothing at all, or no output, in time
  * - `idle-timeout`: no further output in time
+ * - `zombie`: no output on any stream of the upstream in time, see `upstream/zombies.ts`
  * - `deadline`: the deadline of the whole request passed
  * - `compute-deadline`: the request has computed for longer than the guard allows
  * - `status`: a status of 500 or above
@@ -21,6 +22,7 @@ export type Failure =
   | 'first-byte-timeout'
   | 'first-token-timeout'
   | 'idle-timeout'
+  | 'zombie'
   | 'deadline'
   | 'compute-deadline'
   | 'status'
@@ -36,6 +38,7 @@ export const FAILURES: Readonly<Record<Failure, readonly [status: number, code: 
   'first-byte-timeout': [504, 'upstream_timeout', 'The upstream did not send a first byte in time.'],
   'first-token-timeout': [504, 'upstream_first_token_timeout', 'The upstream did not send a first token in time.'],
   'idle-timeout': [504, 'upstream_idle_timeout', 'The upstream stalled in the middle of its response.'],
+  zombie: [504, 'upstream_stalled', 'The upstream has stopped producing output.'],
   deadline: [504, 'deadline_exceeded', 'The deadline of the request has passed.'],
   'compute-deadline': [504, 'compute_deadline_exceeded', 'The request has computed for longer than the limit.'],
   status: [502, 'upstream_error', 'The upstream reported that it is unavailable.'],

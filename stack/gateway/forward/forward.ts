@@ -13,7 +13,9 @@ import { attemptAttributes, attemptName } from '../tracing/request-attributes.ts
 import type { BreakerChange } from '../upstream/breaker.ts';
 import { isEjected, readmit } from '../upstream/ejection.ts';
 import type { Upstream, UpstreamSet } from '../upstream/upstreams.ts';
-import { type AttemptContext, type AttemptResult, attempt } from './attempt.ts';
+import { attempt } from './attempt.ts';
+import type { AttemptContext } from './attempt-context.ts';
+import type { AttemptResult } from './attempt-result.ts';
 import { FAILURES, type Failure, isClientError, isDisputed, isTimeout } from './failure.ts';
 import type { RequestQueue } from './queue.ts';
 import { abortResponse, relayWhole, type UpstreamResponse } from './relay.ts';
@@ -170,6 +172,8 @@ function recordAttempt(
     return;
   }
   const { failure, response } = result;
+  // It is out already.
+  if (failure === 'zombie') return;
   if (failure === 'rate-limited') holdBack(upstream, response, context);
   // Not the upstream's fault: what the request makes it do, a deadline lowered by the client, or one that ends a healthy stream.
   if (failure === 'compute-deadline') return;

@@ -78,8 +78,13 @@ export function recordOutcome(
 }
 
 function mayEject(options: EjectionOptions, all: readonly OutlierRecord[], nowMs: number): boolean {
-  const limit = all.length > 1 ? Math.max(1, Math.floor(all.length * options.maxEjectedRatio)) : 0;
+  const limit = maxEjected(all.length, options.maxEjectedRatio);
   return all.filter(other => isEjected(other, nowMs)).length < limit;
+}
+
+/** How many of `count` upstreams may be out at once: `ratio` of them, rounded down, but at least one of several. */
+export function maxEjected(count: number, ratio: number): number {
+  return count > 1 ? Math.max(1, Math.floor(count * ratio)) : 0;
 }
 
 function forgetEarlierEjections(options: EjectionOptions, record: OutlierRecord, nowMs: number): void {

@@ -14,6 +14,7 @@ import { checkForever, checkOnce } from './health-checker.ts';
 import type { TransportFactory } from './transport.ts';
 import { diffUpstreams, type NamedUrl } from './upstream-diff.ts';
 import { type Upstream, UpstreamSet } from './upstreams.ts';
+import { ZombieWatch } from './zombie-watch.ts';
 
 interface FleetOptions {
   readonly config: GatewayConfig;
@@ -83,6 +84,7 @@ export class Fleet implements AsyncDisposable {
       ejection: config.ejection,
       breaker: config.breaker,
       ...(config.bulkhead !== 'off' && { maxInFlight: config.bulkhead.perUpstream }),
+      zombies: config.zombies !== 'off',
       activeChecks: config.healthChecks !== 'off',
       random: random.stream('ejection'),
     });
@@ -103,6 +105,7 @@ export class Fleet implements AsyncDisposable {
     for (const member of this.#members.values()) this.#check(member);
     const { config, control, clock, random, metrics } = this.#options;
     this.#pollReports();
+    this.#watchZombies();
     if (config.discovery === 'off') return;
     if (!control) throw new Error('discovery needs a control client');
     const context = {
@@ -239,6 +242,20 @@ export class Fleet implements AsyncDisposable {
     const upstreams = () => this.upstreams.all;
     observeReports(metrics.registry, { upstreams, clock });
     void pollReports({ options, upstreams, clock, deadlines, random: random.stream('reports') }, this.#stop.signal);
+  }
+
+  #watchZombies(): void {
+    const { config, metrics, onHealthy, ...context } = this.#options;
+    if (config.zombies === 'off') return;
+    const watch = new ZombieWatch({
+      ...context,
+      options: config.zombies,
+      upstreams: () => this.upstreams.all,
+      registry: metrics.registry,
+      onEjected: ({ name }) => metrics.ejections.labels(name, 'zombie').inc(),
+      onReadmitted: () => onHealthy?.(),
+    });
+    void watch.watch(this.#stop.signal);
   }
 
   #check(member: Member): void {

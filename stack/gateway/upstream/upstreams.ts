@@ -26,12 +26,15 @@ import {
 } from './ejection.ts';
 import { type HealthRecord, unknownHealth } from './health.ts';
 import type { Transport } from './transport.ts';
+import { newProgress, type Progress } from './zombies.ts';
 
 /** One replica as seen by this gateway. */
 export interface Upstream extends Candidate {
   readonly transport: Transport;
   readonly outlier: OutlierRecord;
   readonly breaker: Breaker;
+  /** Undefined where zombies are not looked for. */
+  readonly progress: Progress | undefined;
   health: HealthRecord;
   /** Attempts in flight, counted from when the upstream is picked for them. */
   inFlight: number;
@@ -39,8 +42,11 @@ export interface Upstream extends Candidate {
   rateLimitedUntilMs: number;
 }
 
-/** State of an upstream; only a `usable` one gets traffic. `open`: its circuit breaker is, or has no trial left. */
-export type UpstreamState = 'usable' | 'ejected' | 'open' | 'rate-limited' | 'unhealthy' | 'unknown';
+/**
+ * State of an upstream; only a `usable` one gets traffic. `open`: its circuit breaker is, or has no trial left · `zombie`: it is out since it
+ * showed no output.
+ */
+export type UpstreamState = 'usable' | 'ejected' | 'zombie' | 'open' | 'rate-limited' | 'unhealthy' | 'unknown';
 
 interface UpstreamSetOptions {
   readonly upstreams: readonly { readonly name: string; readonly transport: Transport }[];
@@ -49,6 +55,8 @@ interface UpstreamSetOptions {
   readonly breaker: 'off' | BreakerOptions;
   /** Maximum attempts in flight at an upstream. @default no limit */
   readonly maxInFlight?: number;
+  /** Whether zombies are looked for. @default false */
+  readonly zombies?: boolean;
   /** Whether active checks decide on health; without them every upstream is healthy. */
   readonly activeChecks: boolean;
   readonly random: Random;
@@ -90,6 +98,7 @@ export class UpstreamSet {
     const state = {
       outlier: newOutlierRecord(),
       breaker: newBreaker(),
+      progress: this.#options.zombies ? newProgress() : undefined,
       health,
       inFlight: 0,
       rateLimitedUntilMs: Number.NEGATIVE_INFINITY,
@@ -147,6 +156,7 @@ export class UpstreamSet {
     const { breaker } = this.#options;
     if (upstream.health.health !== 'healthy') return upstream.health.health;
     if (isEjected(upstream.outlier, nowMs)) return 'ejected';
+    if (upstream.progress?.zombieSinceMs !== undefined) return 'zombie';
     if (breaker !== 'off' && !isPassable(breaker, upstream.breaker, nowMs)) return 'open';
     return nowMs < upstream.rateLimitedUntilMs ? 'rate-limited' : 'usable';
   }

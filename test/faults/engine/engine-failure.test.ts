@@ -25,6 +25,7 @@ const EVIDENCE: Readonly<Record<(typeof failureKinds)[number], RegExp>> = {
   'no-byte': /got 200$/,
   reset: /got no response: /,
   hang: /got no token for 1 s$/,
+  stall: /got no token for 1 s$/,
 };
 
 /** A stack of one replica, which takes requests as `reply` does. */

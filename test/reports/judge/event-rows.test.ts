@@ -44,3 +44,14 @@ it('says when circuit breakers were seen to open and close', () => {
     { atMs: 4500, kind: 'breaker', text: 'gateway-2 has 1 open circuit breaker' },
   ]);
 });
+
+it('says when zombies were seen to be ejected and to be back', () => {
+  const sample = (seenMs: number, zombies: number): TimedEvent => ({
+    ...{ type: 'sample', atMs: seenMs + 20, seenMs },
+    readings: { 'gateway-1': { zombies, openBreakers: 0 } },
+  });
+  expect(eventRows([sample(500, 0), sample(1500, 1), sample(2500, 1), sample(3500, 0)])).toEqual([
+    { atMs: 1500, kind: 'zombie', text: 'gateway-1 has 1 ejected zombie' },
+    { atMs: 3500, kind: 'zombie', text: 'gateway-1 has no ejected zombies' },
+  ]);
+});
