@@ -54,8 +54,10 @@ interface Options extends RunOptions {
 const PROGRAM = modulePath('../../scenarios/capacity/worker', import.meta.url);
 /** Real time for a step in virtual time, in ms. */
 const STEP_LIMIT_MS = 600_000;
-/** Longest step, unless --step says otherwise, in ms. */
+/** Longest step, unless --step says otherwise, in ms, and in real time as a ratio of the budget, but for the shortest of these. */
 const MAX_STEP_MS = 180_000;
+const MAX_STEP_RATIO = 0.1;
+const MIN_STEP_MS = 5000;
 /** Steps side by side near the edge in virtual time, whatever the number of processors: the result does not depend on it. */
 const AT_ONCE = 3;
 /** First load of a scenario that has none of the kind that is looked for. */
@@ -82,7 +84,11 @@ export function defineCapacity(command: Command, signal: AbortSignal): void {
     .option('--rate <rate>', 'rate for --find replicas (default: the highest of the scenario)', rate)
     .option('--from <n>', 'load or number of replicas of the first step (default: that of the scenario)', positive)
     .option('--max <n>', 'highest load or number of replicas that is tried', positive)
-    .option('--step <duration>', 'length of each step (default: as its SLOs need, 30 s to 3 min)', duration)
+    .option(
+      '--step <duration>',
+      'length of each step (default: as its SLOs need, 30 s to 3 min, and at most a tenth of a budget of real time)',
+      duration,
+    )
     .option('--precision <percent>', 'width of the interval at which the search ends', percent, 0.15)
     .option('--max-steps <n>', 'maximum number of steps of the search', wholeNumber(2, 1000), 60)
     .option('--jobs <n>', 'steps that run side by side in virtual time', wholeNumber(1, 64), availableParallelism())
@@ -127,12 +133,13 @@ async function findAndTell(given: FoundScenario, options: Options, signal: Abort
       `none, and ${given.source} has no rate`,
       'Give it, such as --rate 60/s.',
     );
-  const base = { find, perSecond, stepMs: options.step, maxStepMs: MAX_STEP_MS, isTarget: target !== undefined };
+  const isVirtual = plan.platform === 'virtual';
+  const maxStepMs = isVirtual ? MAX_STEP_MS : Math.min(MAX_STEP_MS, Math.max(MIN_STEP_MS, MAX_STEP_RATIO * budgetMs));
+  const base = { find, perSecond, stepMs: options.step, maxStepMs, isTarget: target !== undefined };
   const recipe = recipeOf(written, scenario, base);
   const { environment, directory: folder } = openRunDirectory(`${plan.scenario}-capacity`, out, systemClock);
   const beganMs = systemClock.nowMs();
   const stream = json ? process.stderr : process.stdout;
-  const isVirtual = plan.platform === 'virtual';
   await using workers = startWorkers<StepOrder, StepFigures>({
     ...{ program: PROGRAM, jobs: Math.min(AT_ONCE, options.jobs), signal, limitMs: STEP_LIMIT_MS },
     lost: (_, code, message) => {

@@ -29,7 +29,19 @@ export interface StepFigures {
     readonly violations: number;
     readonly count: number;
     readonly allowed: number;
+    /** Wait at which a request violates it, and the time in which a queue could grow to it; absent where none shows. */
+    readonly queue?: { readonly slackMs: number; readonly fromMs: number; readonly toMs: number };
   }[];
+  /**
+   * Requests in flight at the end of its second half over those at its begin, its arrivals, and their rate over that of the step;
+   * `served` of them are in flight without a queue. Absent where they say nothing.
+   */
+  readonly growth?: {
+    readonly requests: number;
+    readonly arrivals: number;
+    readonly served: number;
+    readonly loadRatio: number;
+  };
   /** A sentence with figures. */
   readonly reason: string;
   /** Whether it was ended before its load was over, because the service was over-saturated. */

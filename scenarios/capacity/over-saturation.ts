@@ -9,8 +9,8 @@ export interface WatchLimits {
   readonly latencyMs: number | null;
   /** Arrivals of the whole step, warm-up included. */
   readonly arrivals: number;
-  /** Whether arrivals go on whatever the service does; a closed loop has no lag. */
-  readonly isOpen: boolean;
+  /** Rate of arrivals, which go on whatever the service does; null for a closed loop, which has no lag. */
+  readonly perSecond: number | null;
 }
 
 /** One look at a load. */
@@ -52,7 +52,7 @@ const MIN_LATE = 20;
  */
 export function overSaturation(samples: readonly LoadSample[], limits: WatchLimits): string | undefined {
   const now = samples.at(-1);
-  if (!limits.isOpen || !now || now.atMs < MIN_MS) return undefined;
+  if (limits.perSecond === null || !now || now.atMs < MIN_MS) return undefined;
   const half = samples.filter(({ atMs }) => atMs >= now.atMs / 2);
   const [first] = half;
   const arrived = now.arrived - first!.arrived;

@@ -35,7 +35,7 @@ export async function runStep({ found, options, watch }: StepOrder): Promise<Ste
     { onLoad: (load, clock) => end.watch(load, clock, watch), signal: end.signal },
     ({ events, records }) => {
       const facts = factsOf(salted.plan, events, records);
-      return figuresOf({ ...judge({ events, records }), facts }, end.why, watch.isOpen);
+      return figuresOf({ ...judge({ events, records }), facts }, end.why, watch.perSecond);
     },
   );
 }
@@ -62,7 +62,7 @@ export async function runRealStep(
   signal.throwIfAborted();
   if (crash) throw crash;
   const facts = factsOf(salted.plan, readHistory(join(directory, ARTIFACTS.events)), await readRequests(directory));
-  return { figures: figuresOf({ ...result, facts }, end.why, watch.isOpen), run: relative(out, directory) };
+  return { figures: figuresOf({ ...result, facts }, end.why, watch.perSecond), run: relative(out, directory) };
 }
 
 /** Ends a step that is over-saturated, as an interruption of its run. */

@@ -1,4 +1,6 @@
-import { EdgePosterior, type Side, type Tally } from './edge-posterior.ts';
+import { EdgePosterior, type Tally } from './edge-posterior.ts';
+import { type Growth, LagPosterior } from './lag-posterior.ts';
+import { PosteriorGrid, type Side } from './posterior-grid.ts';
 
 /** Name of what limits a service whose lag grows, beside its SLOs. */
 export const LAG = 'growing lag';
@@ -15,6 +17,8 @@ export interface Outcome {
   readonly tallies: readonly NamedTally[];
   /** Whether the generator, not the service, was the limit at this value. */
   readonly isGeneratorLimit: boolean;
+  /** Whether it kept up with its arrivals; absent where that is not known, and of a closed loop, which has no lag. */
+  readonly growth?: Growth;
 }
 
 /** Why a search ended. */
@@ -111,6 +115,8 @@ class Course {
   /** By SLO, once there is a bracket; each has the first `#added` steps. */
   readonly #posteriors = new Map<string, EdgePosterior>();
   #added = 0;
+  #grid!: PosteriorGrid;
+  #lag!: LagPosterior;
   /** Bracket that the posteriors were made for. */
   #range = { low: Number.POSITIVE_INFINITY, high: 0 };
 
@@ -193,23 +199,21 @@ class Course {
     return this.#steps.filter(({ value }) => value >= lower / width && value <= upper * width).length;
   }
 
-  /** The edge of the SLO that is missed first, that of which half of the mass is reached first. Of whole numbers, the last that meets it. */
+  /** The edge that comes first of those of the SLOs and of a lag. Of whole numbers, the last that meets it. */
   #edge(): Edge {
     const { isWhole, side } = this.#options;
     this.#addSteps();
-    const quantiles = [(1 - MASS) / 2, 0.5, (1 + MASS) / 2];
     const violated = [...this.#posteriors].filter(([, posterior]) => posterior.hasViolations);
-    const edges = violated.map(([limitedBy, posterior]) => {
-      const [lower, value, upper] = posterior.quantiles(quantiles) as [number, number, number];
-      return { lower, value, upper, limitedBy };
-    });
+    const all = violated.map(([name, posterior]) => [name, posterior.weights()] as const);
+    if (this.#lag.hasLag || all.length === 0) all.push([LAG, this.#lag.weights()]);
+    const edges = all.map(([limitedBy, weights]) => ({ ...this.#bounds(weights), limitedBy }));
     const earliest = (of: readonly Edge[]) =>
       of.reduce((a, b) => ((side === 'below' ? b.value < a.value : b.value > a.value) ? b : a));
     const found = earliest(edges);
     // A lag says less than the SLO that it makes fail at about the same load.
     const slos = edges.filter(edge => edge.limitedBy !== LAG && edge.lower <= found.upper && edge.upper >= found.lower);
-    const first =
-      found.limitedBy === LAG && slos.length > 0 ? { ...found, limitedBy: earliest(slos).limitedBy } : found;
+    const { limitedBy } = found.limitedBy === LAG && slos.length > 0 ? earliest(slos) : found;
+    const first = { ...this.#bounds(this.#grid.firstOf(all.map(([, weights]) => weights))), limitedBy };
     if (isWhole) {
       const settled = this.#settled();
       if (settled !== undefined) return { ...first, lower: settled, value: settled, upper: settled };
@@ -223,6 +227,11 @@ class Course {
     const isClear = met < missed === (side === 'below');
     const [lower, upper] = isClear ? [Math.min(below, met, missed), Math.max(above, met, missed)] : [below, above];
     return { ...first, lower, value: Math.min(upper, Math.max(lower, first.value)), upper };
+  }
+
+  #bounds(weights: Float64Array): Omit<Edge, 'limitedBy'> {
+    const [lower, value, upper] = this.#grid.quantiles(weights, [(1 - MASS) / 2, 0.5, (1 + MASS) / 2]);
+    return { lower: lower!, value: value!, upper: upper! };
   }
 
   /** The last whole number that meets the SLOs, where it and the next one have been tried often enough, with one result each. */
@@ -255,13 +264,19 @@ class Course {
       this.#range = { low, high };
       this.#posteriors.clear();
       this.#added = 0;
+      this.#grid = new PosteriorGrid(low, high, side);
+      this.#lag = new LagPosterior(this.#grid);
     }
-    for (const { value, tallies } of this.#steps.slice(this.#added))
+    for (const { value, tallies, growth } of this.#steps.slice(this.#added)) {
+      const lag = tallies.find(({ name }) => name === LAG);
+      if (growth || lag) this.#lag.add(value, growth, lag !== undefined && lag.violations > 0);
       for (const { name, ...tally } of tallies) {
-        const posterior = this.#posteriors.get(name) ?? new EdgePosterior(this.#range.low, this.#range.high, side);
+        if (name === LAG) continue;
+        const posterior = this.#posteriors.get(name) ?? new EdgePosterior(this.#grid);
         this.#posteriors.set(name, posterior);
         posterior.add({ value, ...tally });
       }
+    }
     this.#added = this.#steps.length;
   }
 

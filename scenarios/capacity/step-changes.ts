@@ -131,7 +131,7 @@ export function stepAt(recipe: StepRecipe, value: number, written: Scenario): St
       proof: [],
       slos,
     },
-    watch: { ...limits, arrivals: (rate * (stepMs + warmUpMs)) / 1000, isOpen: !isUsers },
+    watch: { ...limits, arrivals: (rate * (stepMs + warmUpMs)) / 1000, perSecond: isUsers ? null : rate },
     stepMs,
   };
 }

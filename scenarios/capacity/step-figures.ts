@@ -1,6 +1,8 @@
 import type { RunFacts } from '../../reports/judge/check.ts';
 import type { StepFigures } from '../../reports/store/capacity-document.ts';
 import type { RenderInput, TimelineSeries } from '../../reports/store/run-document.ts';
+import { type SecondHalf, secondHalfOf } from './growth.ts';
+import { type Growth, isPlain } from './lag-posterior.ts';
 import { LAG, type NamedTally } from './search.ts';
 import { isMet, tallyName, tallyOf } from './tally.ts';
 
@@ -9,6 +11,8 @@ const MAX_LATE_MS = 100;
 const MAX_CORES = 0.85;
 /** Ratio of arrivals that may be dropped. */
 const MAX_DROPPED_RATIO = 0.01;
+/** Ratio of its rate that ends in the second half of a step that passes. */
+const MIN_ENDED_RATIO = 0.9;
 /** Growth of the requests in flight over the second half of a step, in standard deviations of its arrivals, and as a ratio of them. */
 const MIN_SIGMAS = 4;
 const MIN_GROWTH_RATIO = 0.05;
@@ -28,29 +32,34 @@ export interface JudgedStep extends Pick<RenderInput, 'document' | 'timeline'> {
  * | any SLO missed by its measured value | false |
  * | an SLO without a measured value | unknown |
  *
- * An inconclusive step counts by the side of the objective on which its values are, and by how many of its requests.
+ * A step whose SLOs pass is inconclusive, too, if less than 90 % of its rate ended in its second half: it may hide an overload. An inconclusive step counts by the side of the objective on which its values are, and by how many of its requests.
  * @param overload why it was ended early; undefined if it was not
- * @param isOpen whether arrivals go on whatever the service does; a closed loop has no lag
+ * @param perSecond rate of the arrivals, which go on whatever the service does; null for a closed loop, which has no lag
  */
-export function figuresOf(step: JudgedStep, overload: string | undefined, isOpen: boolean): StepFigures {
+export function figuresOf(step: JudgedStep, overload: string | undefined, perSecond: number | null): StepFigures {
+  const isOpen = perSecond !== null;
   const { document, timeline, facts } = step;
+  const half = perSecond === null ? undefined : secondHalfOf(facts, perSecond);
   const { load, windows, slos } = document;
   const whole = windows.find(({ name }) => name === 'whole');
   const seconds = whole ? (whole.toMs - whole.fromMs) / 1000 : 0;
   const slots = Math.floor((seconds * 1000) / timeline.slotMs);
   const tokens = timeline.tokens.slice(0, slots);
-  const perSecond = (count: number) => (seconds > 0 ? count / seconds : 0);
-  const lag = overload ?? (isOpen ? lagOf(timeline, slots, load) : undefined);
-  const judgement = judgementOf(document, lag, overload !== undefined);
-  const tallies = new Map(slos.map(slo => [tallyName(slo), tallyOf(slo, facts)]));
+  const rateOf = (count: number) => (seconds > 0 ? count / seconds : 0);
+  const lag = overload ?? (isOpen ? (lagOf(timeline, slots, load) ?? growthLag(half?.growth)) : undefined);
+  const judged = judgementOf(document, lag, overload !== undefined);
+  const hidden = judged.verdict === 'pass' && half ? hiddenOverload(half) : undefined;
+  const judgement = hidden === undefined ? judged : { ...judged, verdict: 'inconclusive' as const, reason: hidden };
+  const tallies = new Map(slos.map(slo => [tallyName(slo), tallyOf(slo, facts, isOpen)]));
   const hasLag = judgement.met === false && (lag !== undefined || isUnsteady(document));
   return {
     ...judgement,
     tallies: [...[...tallies.values()].filter(tally => tally !== undefined), overloadTally(hasLag)],
+    ...(half?.growth && { growth: half.growth }),
     requests: load.offered,
     failed: load.failed,
-    arrivalsPerSecond: perSecond(load.offered),
-    completedPerSecond: perSecond(load.completed),
+    arrivalsPerSecond: rateOf(load.offered),
+    completedPerSecond: rateOf(load.completed),
     p50TtftMs: whole?.ttftMs.p50 ?? null,
     p99TtftMs: whole?.ttftMs.p99 ?? null,
     p99LatencyMs: whole?.latencyMs.p99 ?? null,
@@ -105,4 +114,17 @@ function lagOf(
   if (slots < 10 || grown < Math.max(MIN_SIGMAS * Math.sqrt(arrived), MIN_GROWTH_RATIO * arrived)) return undefined;
   const perSecond = (grown * 1000) / (0.45 * slots * slotMs);
   return `the lag grows by ${Number(perSecond.toPrecision(2))} requests a second`;
+}
+
+/** Why a step that meets its SLOs does not show that the service keeps up; undefined if it does. */
+function hiddenOverload({ endedRatio }: SecondHalf): string | undefined {
+  if (endedRatio >= MIN_ENDED_RATIO) return undefined;
+  return `all SLOs are met, but in its second half only ${Math.round(100 * endedRatio)} % of its rate ended: an overload may be hidden`;
+}
+
+/** Why requests in flight grew by more than chance; undefined if they did not. */
+function growthLag(growth: Growth | undefined): string | undefined {
+  if (!growth || !isPlain(growth)) return undefined;
+  const { requests, arrivals } = growth;
+  return `${requests} more requests were in flight at its end than in its middle, of ${arrivals} that arrived between`;
 }

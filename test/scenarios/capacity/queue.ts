@@ -110,7 +110,7 @@ export function stepOf(
       timeline: { slotMs, inFlight, tokens: [] },
     } as unknown as JudgedStep,
     undefined,
-    true,
+    perSecond,
   );
 }
 
