@@ -51,7 +51,7 @@ export function reasonsOf({ stop, blind, steps, find }: Pick<Result, 'stop' | 'b
     ...(open.length > 0 ? [`${open.length} of ${steps.length} steps had no result: ${open[0]!.reason}`] : []),
     ...(blind > 0 && find !== 'users'
       ? [
-          `An overload of less than ${Math.round(100 * blind)} % may not show within a step. Make the steps longer with --step.`,
+          `An overload of less than ${Math.round(100 * blind)} % may not show in the latencies of a step, for which the interval is wider. Make the steps longer with --step.`,
         ]
       : []),
   ];

@@ -3,6 +3,7 @@ import type { RequestRecord } from '../../../harness/requests.ts';
 import { factsOf } from '../../../reports/judge/fold.ts';
 import { judgeSlo } from '../../../reports/judge/slo.ts';
 import type { StepFigures } from '../../../reports/store/capacity-document.ts';
+import { type LoadSample, overSaturation, type WatchLimits } from '../../../scenarios/capacity/over-saturation.ts';
 import { figuresOf, type JudgedStep } from '../../../scenarios/capacity/step-figures.ts';
 
 /** When an arrival gets its first token and its last, in ms, or when it is rejected. */
@@ -73,16 +74,29 @@ export function arrivalsOf(perSecond: number, fromMs: number, toMs: number, seed
   return times;
 }
 
-/** A step against a server, judged as a run is by its SLO; `stepMs` and a fifth of it before, as warm-up. */
+/** A step, and how long it took with its warm-up, in ms. */
+export interface TimedStep {
+  readonly figures: StepFigures;
+  readonly tookMs: number;
+}
+
+/**
+ * A step against a server, judged as a run is by its SLO; `stepMs` and a fifth of it before, as warm-up.
+ * @param watch by which it ends early @default null: it does not
+ */
 export function stepOf(
   server: Server,
   perSecond: number,
   stepMs: number,
   objective: string,
   seed: number,
-): StepFigures {
-  const arrivals = arrivalsOf(perSecond, -0.2 * stepMs, stepMs, seed);
-  const records = server(arrivals).map((served, index) => recordOf(index, arrivals[index]!, served));
+  watch: WatchLimits | null = null,
+): TimedStep {
+  const fromMs = -Math.min(10_000, 0.2 * stepMs);
+  const arrivals = arrivalsOf(perSecond, fromMs, stepMs, seed);
+  const all = server(arrivals).map((served, index) => recordOf(index, arrivals[index]!, served));
+  const { overload, toMs } = watchOf(all, fromMs, stepMs, watch);
+  const records = overload === undefined ? all : all.flatMap(record => interruptedAt(record, toMs));
   const ramps = [{ name: 'step', fromMs: 0, toMs: stepMs, fromPerSecond: perSecond, toPerSecond: perSecond }];
   const slo = { name: 'slo', window: 'whole', objective };
   const run = factsOf({ load: { ramps }, faults: [], slos: [slo] } as never, [], records);
@@ -103,15 +117,33 @@ export function stepOf(
     lateMsP99: 0,
     cpuCores: 0,
   };
-  return figuresOf(
-    {
-      document: { ...document, load },
-      facts: run,
-      timeline: { slotMs, inFlight, tokens: [] },
-    } as unknown as JudgedStep,
-    undefined,
-    perSecond,
-  );
+  const step = { document: { ...document, load }, facts: run, timeline: { slotMs, inFlight, tokens: [] } };
+  const endMs = records.reduce((max, record) => Math.max(max, record.endMs), toMs);
+  return { figures: figuresOf(step as unknown as JudgedStep, overload, perSecond), tookMs: endMs - fromMs };
+}
+
+/** Looks at a step every second. */
+function watchOf(records: readonly RequestRecord[], fromMs: number, stepMs: number, watch: WatchLimits | null) {
+  const samples: LoadSample[] = [];
+  const ends = records.map(({ endMs }) => endMs).sort((a, b) => a - b);
+  let [arrived, ended] = [0, 0];
+  for (let atMs = fromMs; watch && atMs < stepMs; atMs += 1000) {
+    while (arrived < records.length && records[arrived]!.scheduledMs <= atMs) arrived += 1;
+    while (ended < ends.length && ends[ended]! <= atMs) ended += 1;
+    const counts = { arrived, ended, inFlight: arrived - ended, dropped: 0, recentP99TtftMs: null };
+    samples.push({ atMs: atMs - fromMs, ...counts });
+    const overload = overSaturation(samples, watch);
+    if (overload !== undefined) return { overload, toMs: atMs };
+  }
+  return { overload: undefined, toMs: stepMs };
+}
+
+function interruptedAt(record: RequestRecord, atMs: number): RequestRecord[] {
+  if (record.scheduledMs > atMs) return [];
+  if (record.endMs <= atMs) return [record];
+  const { firstTokenMs } = record;
+  const isServed = firstTokenMs !== null && firstTokenMs <= atMs;
+  return [{ ...record, endMs: atMs, firstTokenMs: isServed ? firstTokenMs : null, outcome: 'interrupted' }];
 }
 
 function recordOf(index: number, scheduledMs: number, { firstMs, endMs, failed = false }: Served): RequestRecord {

@@ -20,8 +20,8 @@ function outcome(met: boolean | null, isGeneratorLimit = false): Outcome {
 describe('a search of a server of known capacity', () => {
   /** Few requests a second, so that a hundred searches take seconds; steps as long as those of a run. */
   const servers: readonly (readonly [string, Server, string, number, number, number, number])[] = [
-    ['a queue with 2 servers', queueOf(2, 400), 'p90(ttft) <= 1200 ms', 0.1, 1200, 30_000, 100],
-    ['a batch limit of 8', batchOf(8, 80, 20), 'p99(ttft) <= 1000 ms', 0.01, 1000, 180_000, 100],
+    ['a queue with 2 servers', queueOf(2, 400), 'p90(ttft) <= 1200 ms', 0.1, 1200, 30_000, 50],
+    ['a batch limit of 8', batchOf(8, 80, 20), 'p99(ttft) <= 1000 ms', 0.01, 1000, 180_000, 50],
     ['a queue that rejects', boundedQueueOf(2, 400, 4), 'errors <= 2%', 0.02, Number.POSITIVE_INFINITY, 90_000, 30],
   ];
   it.each(servers)(
@@ -33,7 +33,7 @@ describe('a search of a server of known capacity', () => {
       for (let nth = 0; nth < searches; nth += 1) {
         // Seeds that the estimator was not tuned with.
         const step = async (value: number, index: number) =>
-          stepOf(server, value, stepMs, objective, 50_000_000 + 1000 * nth + index);
+          stepOf(server, value, stepMs, objective, 50_000_000 + 1000 * nth + index).figures;
         // From a fifth of the edge to three times as much.
         founds.push(await search({ ...OPTIONS, maxSteps: 40, start: edge * (0.2 + ((0.37 * nth) % 2.8)), step }));
       }
@@ -145,7 +145,7 @@ describe('a search', () => {
       const step = async (value: number, index: number) => {
         values[index] = value;
         for (let turn = 0; turn < order(index); turn += 1) await Promise.resolve();
-        return stepOf(queueOf(2, 400), value, 30_000, 'p90(ttft) <= 1200 ms', index);
+        return stepOf(queueOf(2, 400), value, 30_000, 'p90(ttft) <= 1200 ms', index).figures;
       };
       await search({ ...OPTIONS, step });
       return values;
