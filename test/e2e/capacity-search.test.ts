@@ -23,7 +23,7 @@ describe('a search for the highest rate, in virtual time', () => {
     document = JSON.parse(stdout) as CapacityDocument;
     folder = join(out.path, readdirSync(out.path)[0]!);
     progress = stderr;
-  });
+  }, 120_000);
 
   it('finds the edge between rates that meet the SLO and rates that miss it', () => {
     const { edge, bestMet, bestMissed, limitedBy, answer, steps } = document;
