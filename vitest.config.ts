@@ -33,7 +33,7 @@ const thorough = {
     'test/load/{autocannon,own-name,plain-http}.test.ts',
     'test/reports/render/html/browser.test.ts',
     'test/stack/autoscaler/prometheus/real.test.ts',
-    'test/stack/gateway/{clients/clients,connections/slow-clients,hostile/hostile}.test.ts',
+    'test/stack/gateway/{clients/clients,connections/slow-clients,hostile/{hostile,kills}}.test.ts',
   ],
   careful: [
     'test/docker/{k6-container,run}.test.ts',

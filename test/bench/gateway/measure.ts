@@ -29,8 +29,9 @@ export interface Closed {
 
 /** Times of requests at a rate, in ms. */
 export interface Open {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
+  /** Undefined if all failed. */
+  readonly p50Ms: number | undefined;
+  readonly p99Ms: number | undefined;
   readonly failed: number;
 }
 
@@ -94,15 +95,15 @@ export async function openLoop(proxy: RunningProxy, perSecond: number, seconds: 
   const measured = records.filter(({ scheduledMs }) => scheduledMs >= 0);
   const ok = measured.filter(({ outcome }) => outcome === 'ok');
   const spent = ok.map(({ sentMs, endMs }) => endMs - sentMs!);
-  return { p50Ms: quantile(spent, 0.5), p99Ms: quantile(spent, 0.99), failed: measured.length - ok.length };
+  return { p50Ms: quantileOf(spent, 0.5), p99Ms: quantileOf(spent, 0.99), failed: measured.length - ok.length };
 }
 
 /** How a proxy carried many streams of 20 tokens a second. */
 export interface Streams {
   readonly tokensPerSecond: number;
   readonly cpuMsPer1000Tokens: number;
-  readonly ttftP50Ms: number;
-  readonly ttftP99Ms: number;
+  readonly ttftP50Ms: number | undefined;
+  readonly ttftP99Ms: number | undefined;
   readonly peakMiB: number;
   readonly failed: number;
 }
@@ -141,12 +142,14 @@ export async function streamLoop(
   return {
     tokensPerSecond,
     cpuMsPer1000Tokens: (after.cpuMs - before.cpuMs) / ((tokensPerSecond * measuredS) / 1000),
-    ttftP50Ms: quantile(ttft, 0.5),
-    ttftP99Ms: quantile(ttft, 0.99),
+    ttftP50Ms: quantileOf(ttft, 0.5),
+    ttftP99Ms: quantileOf(ttft, 0.99),
     peakMiB: after.peakMiB,
     failed: records.length - ok.length,
   };
 }
+
+const quantileOf = (values: readonly number[], q: number) => (values.length > 0 ? quantile(values, q) : undefined);
 
 /** CPU time and memory of a process and of all that it has started; 0 without one. */
 function usageOfAll(pid: number | undefined): { cpuMs: number; peakMiB: number } {

@@ -75,8 +75,8 @@ export async function* gatewayRows({ seconds, streams, only }: GatewayBench): As
         `${proxy.name}${failed > 0 ? ` (${failed} failed)` : ''}`,
         closed.perSecond.toFixed(0),
         closed.cpuMsPerRequest.toFixed(3),
-        `${through.p50Ms.toFixed(2)} / ${through.p99Ms.toFixed(2)}`,
-        `${(through.p50Ms - without.p50Ms).toFixed(2)} / ${(through.p99Ms - without.p99Ms).toFixed(2)}`,
+        `${through.p50Ms?.toFixed(2) ?? '–'} / ${through.p99Ms?.toFixed(2) ?? '–'}`,
+        `${added(through.p50Ms, without.p50Ms)} / ${added(through.p99Ms, without.p99Ms)}`,
         closed.peakMiB.toFixed(0),
       ];
     });
@@ -85,6 +85,9 @@ export async function* gatewayRows({ seconds, streams, only }: GatewayBench): As
   }
 }
 
+const added = (withMs: number | undefined, withoutMs: number | undefined) =>
+  withMs === undefined || withoutMs === undefined ? '–' : (withMs - withoutMs).toFixed(2);
+
 async function streamedCells(start: StartProxy, concurrent: number, seconds: number): Promise<string[]> {
   await using server = await startFixture('../../bench/fixtures/streams-tokens.ts', String(STREAM_TOKENS));
   const cells = await withProxy(start, server.said, async proxy => {
@@ -92,7 +95,7 @@ async function streamedCells(start: StartProxy, concurrent: number, seconds: num
     return [
       `${through.tokensPerSecond.toFixed(0)}${through.failed > 0 ? ` (${through.failed} failed)` : ''}`,
       through.cpuMsPer1000Tokens.toFixed(1),
-      `${through.ttftP50Ms.toFixed(1)} / ${through.ttftP99Ms.toFixed(1)}`,
+      `${through.ttftP50Ms?.toFixed(1) ?? '–'} / ${through.ttftP99Ms?.toFixed(1) ?? '–'}`,
       through.peakMiB.toFixed(0),
     ];
   });
