@@ -94,6 +94,7 @@ const unit = [
   'test/stack/gateway/upstream/{breaker,discovery,ejection,health,upstreams,zombies}.test.ts',
   'test/stack/inference/{calibration,engine,parts,prefix-cache}.test.ts',
   'test/stack/observability/{exposition,metrics-text,products,response-cache}.test.ts',
+  'test/stack/preprocess/*.test.ts',
   'test/stack/redis/render-redis-config.test.ts',
 ];
 

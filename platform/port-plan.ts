@@ -16,6 +16,7 @@ const HELPERS: Readonly<Record<string, number>> = { [PROXY]: 90, prober: 91 };
 /** Place of a replica within the block of whoever uses it; numbered ones follow. */
 const PLACES: Readonly<Record<string, number>> = {
   inference: 0,
+  preprocess: 64,
   gateway: 70,
   control: 90,
   redis: 91,

@@ -9,10 +9,12 @@ import { cacheSchema } from './gateway/cache/config.ts';
 import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
 import { identitySchema } from './gateway/identity/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
+import { preprocessClientSchema } from './gateway/preprocess/config.ts';
 import { stackReleaseSchema } from './gateway/release/config.ts';
 import { tracingSchema } from './gateway/tracing/config.ts';
 import { inferenceConfigSchema } from './inference/config.ts';
 import { prometheusOptionsSchema } from './observability/options.ts';
+import { preprocessSchema } from './preprocess/config.ts';
 import { redisOptionsSchema } from './redis/options.ts';
 import type { ToolName } from './tools.ts';
 
@@ -225,6 +227,16 @@ export const stackOptionsSchema = z.strictObject({
     .union([z.literal('off'), capacityOptionsSchema])
     .default('off')
     .describe('nodes with GPUs on which replicas need a place; needs `control`. off: there is room for all'),
+  preprocess: z
+    .union([
+      z.literal('off'),
+      preprocessSchema.extend({
+        replicas: z.int().min(1).max(5).default(1),
+        gateway: preprocessClientSchema.prefault({}).describe('what gateways send there, and how long they wait'),
+      }),
+    ])
+    .default('off')
+    .describe('pools of workers that prepare requests before they are sent to replicas, see docs/preprocess.md'),
   edge: tool(edgeOptions, 'nginx in front of the gateways'),
   redis: tool(redisOptions, 'Redis, where gateways share their rate limits'),
   prometheus: tool(prometheusOptionsSchema, 'Prometheus, which scrapes every service, with rules and alerts'),

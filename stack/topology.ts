@@ -15,6 +15,7 @@ import { inferenceReplica } from './inference/replica.ts';
 import { numbered, zonesNamed } from './naming.ts';
 import { prometheusReplica } from './observability/replica.ts';
 import { DEFAULT_RESTART, type SettledOptions } from './options.ts';
+import { preprocessReplicas } from './preprocess/replica.ts';
 import { redisReplica } from './redis/replica.ts';
 import type { ReplicaPlan, ServicePlan, TopologyParts } from './replica-plan.ts';
 import { newToken } from './token.ts';
@@ -42,10 +43,10 @@ export interface LinkPlan {
  * client ─▶ edge ─┬▶ gateway-1 ─┬▶ inference-1 ─┐
  *                 └▶ gateway-2 ─┼▶ inference-2 ─┼─▶ control      each ─▶ is a link
  *                     │    │    └▶ …            │      ▲
- *                   redis  └──────── discovery ────────┘         prometheus ─▶ every service
+ *                   redis  └──────── discovery ────────┘         prometheus ─▶ every service      gateway ─▶ preprocess-n
  * ```
  *
- * Edge, Redis, Prometheus, control, the collector of spans and the autoscaler, which uses links to all that have metrics, are optional. Without an edge each gateway has its own entry link. With control, replicas
+ * Edge, Redis, Prometheus, control, the pools of preprocessing, the collector of spans and the autoscaler, which uses links to all that have metrics, are optional. Without an edge each gateway has its own entry link. With control, replicas
  * register the addresses of their links instead of their own.
  */
 export interface Topology {
@@ -111,6 +112,7 @@ export function topologyOf(
   ];
   const scraped = [
     ...measured,
+    ...preprocessReplicas(parts),
     ...(autoscaler === 'off' ? [] : [autoscalerReplica(autoscaler, parts, measured, prometheusLogin)]),
   ];
   const planned: ServicePlan[] = [

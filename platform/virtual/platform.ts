@@ -14,6 +14,7 @@ import { takeFunctions } from '../../stack/gateway/limits/take-function.ts';
 import { decisionFunctions } from '../../stack/gateway/release/store-scripts.ts';
 import { serveGateway } from '../../stack/gateway/serve.ts';
 import { serveInference } from '../../stack/inference/serve.ts';
+import { servePreprocess } from '../../stack/preprocess/serve.ts';
 import { inMemoryRedis } from '../../stack/redis/in-memory-redis.ts';
 import { Keyspace } from '../../stack/redis/keyspace.ts';
 import type { RedisOptions } from '../../stack/redis/options.ts';
@@ -146,6 +147,7 @@ function serviceOf({ service, ready, redis }: ReplicaPlan): Serve {
     inference: serveInference,
     control: serveControl,
     collector: serveCollector,
+    preprocess: servePreprocess,
     autoscaler: serveAutoscaler,
   };
   return services[service as keyof typeof services];

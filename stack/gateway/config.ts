@@ -13,6 +13,7 @@ import { corsSchema } from './http/cors.ts';
 import { identityConfigSchema } from './identity/config.ts';
 import { limitsSchema } from './limits/config.ts';
 import { mergeSchema } from './merge/config.ts';
+import { preprocessConfigSchema } from './preprocess/config.ts';
 import { releaseSchema, versionLabel } from './release/config.ts';
 import { tracingSchema } from './tracing/config.ts';
 
@@ -192,6 +193,7 @@ export const gatewayConfigSchema = z.strictObject({
   merge: z.union([off, mergeSchema]).default('off'),
   admission: z.union([off, admissionSchema]).default('off'),
   cache: z.union([off, cacheSchema]).default('off'),
+  preprocess: z.union([off, preprocessConfigSchema]).default('off'),
   accounting: z.union([off, accountingSchema]).default('off'),
   guard: z.union([off, guardSchema]).default('off'),
   batch: z.union([off, batchSchema]).default('off'),

@@ -29,7 +29,8 @@ import { joinTrace } from './http/trace-context.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Limiter } from './limits/limiter.ts';
 import { GatewayMetrics } from './metrics.ts';
-import { createAccounting, createAudit, createCache, createLimiter, type PartStores } from './parts.ts';
+import { createAccounting, createAudit, createCache, createLimiter, createPreparer, type PartStores } from './parts.ts';
+import type { Preparer } from './preprocess/preparer.ts';
 import type { DecisionStore } from './release/decision.ts';
 import { Release } from './release/release.ts';
 import type { OpenedTracing } from './tracing/open-tracing.ts';
@@ -82,6 +83,7 @@ export class Gateway implements AsyncDisposable {
   readonly #cache: ResponseCache | undefined;
   readonly #accounting: Accounting | undefined;
   readonly #batch: BatchService | undefined;
+  readonly #preparer: Preparer | undefined;
   /** Undefined when it is off. */
   readonly release: Release | undefined;
   /** Undefined when it is off. */
@@ -145,6 +147,7 @@ export class Gateway implements AsyncDisposable {
     this.#traced = options.tracing?.(this.metrics.registry);
     this.#cache = createCache(context, options);
     this.#accounting = createAccounting(context, options);
+    this.#preparer = createPreparer(context, options.transport);
     // A line of a batch has no connection.
     const clientOf = ({ request }: Exchange) => request.socket && addressOf(request);
     this.audit = createAudit(context, options, clientOf);
@@ -155,7 +158,7 @@ export class Gateway implements AsyncDisposable {
       names,
       lifecycle: this.#lifecycle,
       ...{ limiter: this.#limiter, identity: this.identity, cache: this.#cache, accounting: this.#accounting },
-      ...{ batch: this.#batch, log },
+      ...{ batch: this.#batch, preparer: this.#preparer, log },
       forwardContext,
       bodyContext: this.#bodyContext,
     });
@@ -188,6 +191,7 @@ export class Gateway implements AsyncDisposable {
     this.release?.[Symbol.dispose]();
     this.#cache?.[Symbol.dispose]();
     await this.#fleet[Symbol.asyncDispose]();
+    await this.#preparer?.[Symbol.asyncDispose]();
     await this.#accounting?.[Symbol.asyncDispose]();
     await this.audit?.[Symbol.asyncDispose]();
     await this.#traced?.queue[Symbol.asyncDispose]();

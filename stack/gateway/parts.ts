@@ -16,6 +16,8 @@ import type { SharedBuckets } from './limits/bucket.ts';
 import type { LimitsConfig } from './limits/config.ts';
 import { LimitMetrics } from './limits/limit-metrics.ts';
 import { Limiter } from './limits/limiter.ts';
+import { Preparer } from './preprocess/preparer.ts';
+import type { TransportFactory } from './upstream/transport.ts';
 
 /** Stores of the gateway's parts, each required when its part is on. */
 export interface PartStores {
@@ -56,6 +58,11 @@ export function createCache({ config, registry, ...context }: PartContext, { cac
 export function createAccounting({ config, ...context }: PartContext, { accounting }: PartStores) {
   if (config.accounting === 'off' || !accounting) return undefined;
   return new Accounting({ ...context, ...accounting, config: config.accounting, models: config.models });
+}
+
+/** Preprocessing; undefined where it is off. @param transport to the pools */
+export function createPreparer({ config, ...context }: PartContext, transport: TransportFactory): Preparer | undefined {
+  return config.preprocess === 'off' ? undefined : new Preparer({ ...context, config: config.preprocess, transport });
 }
 
 /** The audit log; undefined where it is off. @param addressOf address of the client of a request */

@@ -6,6 +6,7 @@ import { collectorLink } from '../collector/replica.ts';
 import { controlLink } from '../control/replica.ts';
 import { versionOfReplica } from '../inference/replica.ts';
 import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.ts';
+import { preprocessLinks } from '../preprocess/replica.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
@@ -39,6 +40,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
   }));
   const toControl = controlLink('gateway', zone, parts);
   const toCollector = collectorLink(zone, parts);
+  const toPools = preprocessLinks(zone, parts);
   const toRedis = linkName('gateway', zone, 'redis', zones);
   const configOf = ({ links, listeners }: Addresses): GatewayConfigInput => ({
     ...behaviour,
@@ -75,6 +77,10 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     batch: batchOf(parts, links[toRedis]),
     identity: identityOf(parts, links[toRedis]),
     accounting: accountingOf(parts, links[toRedis]),
+    preprocess:
+      options.preprocess === 'off'
+        ? 'off'
+        : { ...options.preprocess.gateway, urls: toPools.map(link => `http://${links[link]}`) },
     release: releaseOf(parts, links[toRedis]),
     admin: { listen: listeners.admin! },
   });
@@ -89,6 +95,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     // With discovery the hops are not in the configuration, but the gateway still starts after the replicas behind them.
     uses: [
       ...hops.map(({ link }) => link),
+      ...toPools,
       ...(control === 'off' ? [] : [toControl]),
       ...(options.redis === 'off' ? [] : [toRedis]),
       ...(behaviour.tracing === 'off' ? [] : [toCollector]),

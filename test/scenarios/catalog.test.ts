@@ -89,6 +89,8 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A2.9': ({ takesAway }) => takesAway(/^stack\.gateway\.(?:ejection|balancer|zombies)$/),
   'A2.10': ({ takesAway }) => takesAway(/^stack\.control\./),
   'A2.11': ({ takesAway }) => takesAway(/^stack\.gateway\.guard\./),
+  'A3.8': ({ takesAway }) => takesAway(/^stack\.preprocess\./),
+  C8: ({ takesAway }) => takesAway(/^stack\.preprocess\./),
   'A2.17': ({ takesAway }) => takesAway(/^stack\.gateway\.accounting\./),
   'A2.16': ({ takesAway }) => takesAway(/^stack\.gateway\.connections\./),
   // What comes back has to load its model first.

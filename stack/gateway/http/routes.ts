@@ -16,6 +16,7 @@ import { identityRoutes } from '../identity/identity-routes.ts';
 import { limitStage } from '../limits/limit-stage.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import { Merger } from '../merge/merger.ts';
+import type { Preparer } from '../preprocess/preparer.ts';
 import { ApiError, sendJson } from './api-error.ts';
 import { createAuthenticate } from './authentication.ts';
 import { type PromptField, parseCompletionRequest } from './completion-request.ts';
@@ -48,6 +49,8 @@ interface RouteContext {
   readonly log: Logger;
   /** Undefined when it is off. */
   readonly accounting: Accounting | undefined;
+  /** Undefined where requests are sent on as they are. */
+  readonly preparer: Preparer | undefined;
   /** Undefined when the cache is off. */
   readonly cache: ResponseCache | undefined;
   /** Undefined when batches are off. */
@@ -61,13 +64,14 @@ interface RouteContext {
  * one word. Metrics need no key, and are refused to the pages of other sites, see {@link foreignSite}.
  */
 export function createRoutes(context: RouteContext): { find(path: string): Route | undefined; start(): void } {
-  const { config, limiter, identity, bodyContext, log, batch, accounting } = context;
+  const { config, limiter, identity, bodyContext, log, batch, accounting, preparer } = context;
   const { connections } = bodyContext;
   const addressOf = (request: IncomingMessage) => connections.addressOf(request);
   const authenticate = identity?.authentication(addressOf) ?? authentication(config);
   const limited = limiter ? [limitStage(limiter)] : [];
   const serve = serving(context);
-  const checked = (promptField: PromptField) => [validation(context, promptField), serve];
+  const prepared = preparer ? [preparer.stage] : [];
+  const checked = (promptField: PromptField) => [validation(context, promptField), ...prepared, serve];
   const completion = (promptField: PromptField): Route => ({
     method: 'POST',
     stages: [authenticate, ...limited, deadline(config), body(context), ...checked(promptField)],
