@@ -6,7 +6,7 @@ import type { Attack } from './slow-http/attack.ts';
 import { attackFault } from './slow-http/attacker/attack-fault.ts';
 import { boundaryOf, named, zoneOf } from './zones.ts';
 
-const ROOMS = ['.', 'dependency', 'engine', 'identity', 'network', 'node', 'slow-http'];
+const ROOMS = ['.', 'dependency', 'engine', 'identity', 'network', 'node', 'release', 'slow-http'];
 const NOT_PACKAGES = new Set(['catalog', 'fault', 'intruder', 'probe', 'zones']);
 
 /** All kinds of faults: one per file in the folders below `faults/` that exports a `fault` or an `attack`. */

@@ -38,6 +38,9 @@ export interface Readings {
   readonly openBreakers?: number;
   /** Upstreams that a gateway has taken out since they showed no output. */
   readonly zombies?: number;
+  /** Counters: versions of models that a gateway rolled back by itself, and those of them whose first tokens were too slow. */
+  readonly rollbacks?: number;
+  readonly slowRollbacks?: number;
   /** Counter: connections of clients that a gateway closed because they exceeded a limit or a deadline. */
   readonly forcedCloses?: number;
   /** Resident memory of the process. */

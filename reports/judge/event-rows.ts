@@ -9,7 +9,8 @@ const ELSEWHERE: readonly TimedEvent['type'][] = ['sample', 'notes', 'decision']
 
 /**
  * Event log for the report, ordered by time of observation. Metric samples are left to the charts, but for circuit breakers that open and
- * close, and upstreams that are taken out as zombies; notes and decisions are left to sections of their own.
+ * close, upstreams that are taken out as zombies, and
+ * versions that are rolled back; notes and decisions are left to sections of their own.
  */
 export function eventRows(events: readonly TimedEvent[]): EventRow[] {
   return events
@@ -21,6 +22,7 @@ export function eventRows(events: readonly TimedEvent[]): EventRow[] {
     }))
     .concat(countRows(events, 'openBreakers', 'breaker', 'open circuit breaker'))
     .concat(countRows(events, 'zombies', 'zombie', 'ejected zombie'))
+    .concat(rollbackRows(events))
     .sort((a, b) => a.atMs - b.atMs);
 }
 
@@ -39,6 +41,28 @@ function countRows(
       known.set(gateway, count);
       const text = `${gateway} has ${count || 'no'} ${what}${count === 1 ? '' : 's'}`;
       return [{ atMs: rounded(event.seenMs), kind, text }];
+    });
+  });
+}
+
+/** Versions of models that gateways rolled back by themselves, as seen by the samples of their metrics. */
+function rollbackRows(events: readonly TimedEvent[]): EventRow[] {
+  const known = new Map<string, { readonly all: number; readonly slow: number }>();
+  return events.flatMap(event => {
+    if (event.type !== 'sample') return [];
+    return Object.entries(event.readings).flatMap(([gateway, { rollbacks: all, slowRollbacks: slow = 0 }]) => {
+      if (all === undefined) return [];
+      const before = known.get(gateway) ?? { all: 0, slow: 0 };
+      known.set(gateway, { all, slow });
+      if (all <= before.all) return [];
+      const why = slow > before.slow ? 'its first tokens were too late' : 'too many of its requests failed';
+      return [
+        {
+          atMs: rounded(event.seenMs),
+          kind: 'rollback',
+          text: `${gateway} rolled a version of the model back: ${why}`,
+        },
+      ];
     });
   });
 }

@@ -53,9 +53,9 @@ export const inferenceConfigSchema = z.strictObject({
   version: z.string().min(1).max(64).optional(),
   /** Multiplies the duration of steps, as of a version that is slower. */
   slowdown: z.number().min(0.1).max(1000).default(1),
-  /** Ratio of requests that fail at once with a 500, as of a version with a bug. */
+  /** Ratio of requests that fail at once with a 500, each time that they are tried, as of a version with a bug. */
   errorRatio: z.number().min(0).max(1).default(0),
-  /** Any integer; determines the generated words, and which requests fail. */
+  /** Any integer; determines the generated words. */
   seed: z.number().int().default(1),
   registration: z.union([z.literal('off'), registrationSchema]).default('off'),
 });

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Clock } from '../../harness/clock.ts';
 import { messageOf } from '../../harness/errors.ts';
@@ -42,12 +43,6 @@ export interface ServerOptions {
   readonly isDraining: () => boolean;
 }
 
-/** Of a server that runs. */
-interface ServerContext extends ServerOptions {
-  /** Decides which requests fail. */
-  readonly faults: Random;
-}
-
 /**
  * HTTP server of a replica: OpenAI's API, vLLM's `/health` and `/metrics`, Kubernetes' `/healthz` and `/readyz`, and {@link FAILURE_PATH}. It
  * has no API key, as engines have none behind a gateway. Metrics and failures are refused to the pages of other sites, see {@link foreignSite}.
@@ -55,15 +50,14 @@ interface ServerContext extends ServerOptions {
 export function inferenceServer(options: ServerOptions): Server {
   const broken = new BrokenEngine();
   const lacksToken = tokenCheck(options.token);
-  const context = { ...options, faults: options.random.stream(`faults of ${options.config.name}`) };
   return createServer((request, response) => {
     if (options.isShuttingDown()) response.setHeader('connection', 'close');
-    route(context, { broken, lacksToken }, request, response).catch(error => sendError(response, error));
+    route(options, { broken, lacksToken }, request, response).catch(error => sendError(response, error));
   });
 }
 
 async function route(
-  options: ServerContext,
+  options: ServerOptions,
   { broken, lacksToken }: { readonly broken: BrokenEngine; readonly lacksToken: ReturnType<typeof tokenCheck> },
   request: IncomingMessage,
   response: ServerResponse,
@@ -105,7 +99,7 @@ function requireMethod(method: string, request: IncomingMessage): void {
 
 /** Handles one completion request, up to its log line. */
 async function complete(
-  options: ServerContext,
+  options: ServerOptions,
   kind: 'chat' | 'text',
   request: IncomingMessage,
   response: ServerResponse,
@@ -126,12 +120,17 @@ async function complete(
     rejectUnlessServing(options);
     const body = await readBody(request);
     rejectUnlessServing(options);
-    if (options.config.errorRatio > 0 && options.faults.next() < options.config.errorRatio)
+    if (isFlawed(options.config, body))
       throw new ApiError(500, 'InternalServerError', 'EngineCore encountered an issue.');
     if (!response.destroyed) handle = start(options, kind, body, requestId, response);
   } catch (error) {
     sendError(response, error);
   }
+}
+
+/** Whether the version fails with this request, which it then does each time that it is tried. */
+function isFlawed({ errorRatio, version = '' }: InferenceConfig, body: string): boolean {
+  return errorRatio > 0 && hash('sha256', `${version}\n${body}`, 'buffer').readUInt32BE() / 2 ** 32 < errorRatio;
 }
 
 function rejectUnlessServing({ service, isDraining }: ServerOptions): void {

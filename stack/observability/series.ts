@@ -68,6 +68,10 @@ export const KEPT_SERIES: Readonly<Record<string, KeptSeries>> = {
   gateway_ejections_total: { metric: 'ejections', fold: 'sum' },
   gateway_breakers_open: { metric: 'openBreakers', fold: 'sum' },
   gateway_zombies: { metric: 'zombies', fold: 'sum' },
+  gateway_version_rollbacks_total: {
+    ...{ metric: 'rollbacks', fold: 'sum' },
+    ...{ also: 'slowRollbacks', alsoOnly: 'slo="ttft"' },
+  },
   gateway_cache_requests_total: {
     ...{ metric: 'responseQueries', fold: 'sum' },
     ...{ also: 'responseHits', alsoOnly: 'result="hit"' },

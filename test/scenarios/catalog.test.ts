@@ -92,6 +92,8 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A3.8': ({ takesAway }) => takesAway(/^stack\.preprocess\./),
   C8: ({ takesAway }) => takesAway(/^stack\.preprocess\./),
   'A2.17': ({ takesAway }) => takesAway(/^stack\.gateway\.accounting\./),
+  'A2.14': ({ takesAway, hasFault }) =>
+    takesAway(/^stack\.gateway\.release\.rollback$/) && hasFault(/^canary$/, /^gateway/),
   'A2.16': ({ takesAway }) => takesAway(/^stack\.gateway\.connections\./),
   // What comes back has to load its model first.
   'A3.4': ({ plan, hasFault }) =>

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { TimedEvent } from '../../../harness/history.ts';
+import type { Readings } from '../../../harness/metrics.ts';
 import { eventRows } from '../../../reports/judge/event-rows.ts';
 
 it('says in words what happened to nodes and to places on them', () => {
@@ -53,5 +54,24 @@ it('says when zombies were seen to be ejected and to be back', () => {
   expect(eventRows([sample(500, 0), sample(1500, 1), sample(2500, 1), sample(3500, 0)])).toEqual([
     { atMs: 1500, kind: 'zombie', text: 'gateway-1 has 1 ejected zombie' },
     { atMs: 3500, kind: 'zombie', text: 'gateway-1 has no ejected zombies' },
+  ]);
+});
+
+it('says when a version was seen to be rolled back, and why', () => {
+  const sample = (seenMs: number, readings: Readings): TimedEvent => ({
+    ...{ type: 'sample', atMs: seenMs + 20, seenMs },
+    readings: { 'gateway-1': readings, 'gateway-2': {} },
+  });
+  const events = [
+    sample(500, {}),
+    sample(1500, { rollbacks: 1 }),
+    sample(2500, { rollbacks: 1 }),
+    sample(3500, { rollbacks: 2, slowRollbacks: 1 }),
+    // The gateway was restarted.
+    sample(4500, { rollbacks: 1 }),
+  ];
+  expect(eventRows(events).map(({ atMs, text }) => `${atMs} ${text}`)).toEqual([
+    '1500 gateway-1 rolled a version of the model back: too many of its requests failed',
+    '3500 gateway-1 rolled a version of the model back: its first tokens were too late',
   ]);
 });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../../../harness/random.ts';
 import { drawVersion, versionFor } from '../../../../stack/gateway/release/weighted-choice.ts';
 
-const KEYS = Array.from({ length: 4000 }, (_, nth) => `key-${nth}`);
+const KEYS = Array.from({ length: 3000 }, (_, nth) => `key-${nth}`);
 
 const weightsOf = (weights: Readonly<Record<string, number>>) => new Map(Object.entries(weights));
 const assigned = (weights: Readonly<Record<string, number>>, salt = 'model') =>
@@ -15,7 +15,7 @@ const shareOf = (versions: Iterable<string>, version: string) => {
 const margin = (share: number) => 5 * Math.sqrt((share * (1 - share)) / KEYS.length);
 
 /** Random weights of up to five versions. */
-const cases = Array.from({ length: 20 }, (_, seed) => {
+const cases = Array.from({ length: 10 }, (_, seed) => {
   const random = seededRandom(seed);
   const names = ['v1', 'v2', 'v3', 'v4', 'v5'].slice(0, random.integer(2, 5));
   const weights = Object.fromEntries(names.map(name => [name, random.integer(0, 20)]));
