@@ -1,44 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { combineSuite, type SuiteInput } from '../../reports/judge/suite/combine.ts';
+import type { SuiteInput } from '../../reports/judge/suite/combine.ts';
 import { renderSuiteHtml } from '../../reports/render/suite/html.ts';
 import { renderSuiteJunit } from '../../reports/render/suite/junit.ts';
 import { renderSuiteMarkdown } from '../../reports/render/suite/rows.ts';
 import { conclusion } from '../../reports/render/suite/texts.ts';
 import type { Verdict } from '../../reports/store/run-document.ts';
-import type { SuiteCell, SuiteRun } from '../../reports/store/suite-document.ts';
-
-const EXITS = { pass: 0, fail: 1, inconclusive: 2, invalid: 2 } as const;
-
-function run(verdict: Verdict, measured: number | null = 100): SuiteRun {
-  return {
-    ...{ directory: 'a/virtual/a-1', verdict, exitCode: EXITS[verdict], durationMs: 1, wallMs: 1, files: {} },
-    reasons: verdict === 'pass' ? [] : [`It is ${verdict}.`],
-    slos: [
-      { name: 'TTFT', window: 'whole', objective: 'p99(ttft) <= 1 s', verdict, measured, unit: 'ms', reason: 'So.' },
-    ],
-  };
-}
-
-function cell(seed: number, verdict: Verdict, own: Partial<SuiteCell> = {}): SuiteCell {
-  const sentence = verdict === 'pass' ? '' : `It is ${verdict}.`;
-  return {
-    ...{ scenario: 'a', platform: 'virtual', seed, repeat: 1, state: 'ended', sentence, run: run(verdict), proofs: [] },
-    ...own,
-  };
-}
-
-function combine(cells: readonly SuiteCell[], own: Partial<SuiteInput> = {}) {
-  return combineSuite({
-    ...{ id: 's', suite: 'mine', why: 'For a test.', startedAt: '2030-01-01T00:00:00.000Z', wallMs: 1000 },
-    ...{ machine: { cores: 2 }, versions: { node: '24' }, replay: 'npx squall suite mine', cells },
-    ...{ interrupted: false, budgetSpent: false, failOnMissing: false, whys: new Map([['a', 'Why.']]) },
-    ...own,
-  });
-}
-
-const without = (state: SuiteCell['state'], scenario = 'b'): SuiteCell => ({
-  ...{ scenario, platform: 'docker', seed: 42, repeat: 1, state, sentence: 'No engine.', proofs: [] },
-});
+import type { SuiteCell } from '../../reports/store/suite-document.ts';
+import { cell, combine, everyKind, hostile, run, without } from './suites.ts';
 
 describe('the runs of a scenario on a platform', () => {
   it.each<[string, Verdict[], string, number]>([
@@ -110,18 +78,7 @@ describe('the exit code of a suite', () => {
 });
 
 describe('the files of a suite', () => {
-  const hostile = '<script>alert(1)</script> | "x" & \u202e';
-  const document = combine(
-    [
-      cell(1, 'pass', { proofs: [{ without: hostile, outcome: 'proves-nothing', sentence: hostile }] }),
-      cell(2, 'fail', { sentence: hostile }),
-      without('missing'),
-      without('not-run', 'c'),
-      without('refused', 'd'),
-      without('damaged', 'e'),
-    ],
-    { why: hostile },
-  );
+  const document = everyKind;
 
   it('name every place, and whatever is wrong with it', () => {
     expect(conclusion(document)).toBe(

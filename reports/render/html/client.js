@@ -28,6 +28,8 @@
   function copyButton() {
     const button = document.querySelector('#copy');
     const command = document.querySelector('#replay-command');
+    // Only the report of a run has one.
+    if (!button) return;
     button.addEventListener('click', async () => {
       try {
         await navigator.clipboard.writeText(command.textContent);

@@ -5,11 +5,18 @@ import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { renderHtml } from '../../../../reports/render/html/render-html.ts';
+import { renderSuiteHtml } from '../../../../reports/render/suite/html.ts';
 import { launchBrowser, noBrowser } from '../../../chromium.ts';
+import { everyKind } from '../../suites.ts';
 import { badLabels, badTables, breakPage, contrasts, focused, interactive, overflow } from './probes.js';
 import { VARIANTS } from './variants.ts';
 
-const NAMES = Object.keys(VARIANTS);
+/** Pages by name: reports of runs, and that of a suite. */
+const PAGES: Readonly<Record<string, () => string>> = {
+  ...Object.fromEntries(Object.entries(VARIANTS).map(([name, input]) => [name, () => renderHtml(input())])),
+  suite: () => renderSuiteHtml(everyKind),
+};
+const NAMES = Object.keys(PAGES);
 const title = `the report in a browser${noBrowser ? ` (${noBrowser})` : ''}`;
 
 describe.skipIf(noBrowser)(title, { timeout: 30_000 }, () => {
@@ -18,7 +25,7 @@ describe.skipIf(noBrowser)(title, { timeout: 30_000 }, () => {
 
   beforeAll(async () => {
     directory = mkdtempSync(join(tmpdir(), 'squall-report-'));
-    for (const name of NAMES) writeFileSync(join(directory, `${name}.html`), renderHtml(VARIANTS[name]!()));
+    for (const name of NAMES) writeFileSync(join(directory, `${name}.html`), PAGES[name]!());
     browser = await launchBrowser();
   }, 60_000);
 
