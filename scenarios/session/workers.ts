@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../harness/clock.ts';
 import { endGroup } from '../../harness/host/process-group.ts';
 import { errorOf } from '../../harness/host/worker.ts';
-import type { Reply } from './serve-orders.ts';
+import { type Reply, SCRATCH } from './serve-orders.ts';
 
 /** Options of {@link startWorkers}. */
 export interface WorkersOptions<Result> {
@@ -49,7 +49,7 @@ export function startWorkers<Order, Result>(options: WorkersOptions<Result>): Wo
   const { jobs, signal } = options;
   const tasks: Task<Order, Result>[] = [];
   // Where runs write; a process that is killed leaves its part behind.
-  const scratch = mkdtempSync(join(tmpdir(), 'squall-workers-'));
+  const scratch = mkdtempSync(join(tmpdir(), SCRATCH));
   const slots = Array.from({ length: jobs }, () => new Slot<Order, Result>(options, scratch));
   const end = () => Promise.all(slots.map(slot => slot.end()));
   const next = () => {

@@ -1,7 +1,17 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, SquallError } from '../../harness/errors.ts';
+import { startTimeOf } from '../../harness/host/process-group.ts';
 import { readBytes } from '../../harness/input/files.ts';
 import { SUITE_PLATFORMS, type SuitePlatform } from './suite.ts';
 
@@ -148,27 +158,29 @@ function opened(folder: string, header: SuiteHeader, entries: readonly SuiteEntr
 /** A folder belongs to one process at a time, also to one that was killed and left its lock. @returns what gives it back */
 function lock(folder: string): () => void {
   const path = join(folder, LOCK);
-  try {
-    const owner = Number(readFileSync(path, 'utf8'));
-    if (owner !== process.pid && isAlive(owner))
-      throw new SquallError(
-        'option',
-        'SUITE_RUNNING',
-        `Expected ${folder} not to be in use, but process ${owner} runs its suite`,
-        {
-          next: `Wait for it to end. If process ${owner} is not Squall, remove ${path}.`,
-        },
-      );
-  } catch (error) {
-    if (error instanceof SquallError) throw error;
-  }
-  writeFileSync(path, `${process.pid}`, { mode: 0o600 });
+  const owner = existsSync(path) ? readFileSync(path, 'utf8') : '';
+  const pid = Number.parseInt(owner, 10);
+  if (pid > 0 && pid !== process.pid && owner === nameOf(pid))
+    throw new SquallError(
+      'option',
+      'SUITE_RUNNING',
+      `Expected ${folder} not to be in use, but process ${pid} runs its suite`,
+      { next: `Wait for process ${pid} to end.` },
+    );
+  writeFileSync(path, nameOf(process.pid)!, { mode: 0o600 });
   return () => rmSync(path, { force: true });
+}
+
+/** Names a process for good, since ids are used again; undefined for none. */
+function nameOf(pid: number): string | undefined {
+  const startTime = startTimeOf(pid);
+  if (startTime !== undefined) return `${pid} ${startTime}`;
+  return isAlive(pid) ? `${pid}` : undefined;
 }
 
 function isAlive(pid: number): boolean {
   try {
-    return pid > 0 && process.kill(pid, 0);
+    return process.kill(pid, 0);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }

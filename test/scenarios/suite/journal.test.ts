@@ -1,7 +1,8 @@
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { startTimeOf } from '../../../harness/host/process-group.ts';
 import {
   createJournal,
   JOURNAL,
@@ -72,13 +73,16 @@ describe('the journal of a suite', () => {
   it('belongs to one process at a time, until that has ended', () => {
     const lock = join(folder, 'journal.lock');
     // The parent of this process runs.
-    writeFileSync(lock, String(process.ppid));
+    writeFileSync(lock, `${process.ppid} ${startTimeOf(process.ppid)}`);
     expect(() => resumeJournal(folder)).toThrow(expect.objectContaining({ code: 'SUITE_RUNNING' }));
-    // No process has this id: the largest is 2²².
-    writeFileSync(lock, '4194305');
-    using journal = resumeJournal(folder);
-    expect(readFileSync(lock, 'utf8')).toBe(String(process.pid));
-    expect(journal.entries).toHaveLength(2);
+    // Another process has its id now; and no process has this one: the largest is 2²².
+    for (const gone of [`${process.ppid} 1`, '4194305 1']) {
+      writeFileSync(lock, gone);
+      using journal = resumeJournal(folder);
+      expect(readFileSync(lock, 'utf8')).toBe(`${process.pid} ${startTimeOf(process.pid)}`);
+      expect(journal.entries).toHaveLength(2);
+    }
+    expect(existsSync(lock)).toBe(false);
   });
 
   it('is missed by name', () => {
