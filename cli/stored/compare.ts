@@ -52,15 +52,20 @@ async function compare(base: string, candidate: string, options: CompareOptions)
       : { latencyRatio: tolerance / 100, points: tolerance / 10 },
   );
   const { directory } = openRunDirectory(`${document.scenario}-compare`, options.out, systemClock);
+  writeComparison(directory, document);
+  if (options.json) printJson(document);
+  else say(process.stdout, ...linesOf(document), '', `${paint('bold', 'report')}  ${join(directory, 'compare.html')}`);
+  process.exitCode = exitCodeOf(document, options);
+}
+
+/** Writes `compare.json`, `compare.html` and `compare.md` into a folder, for this user alone. */
+export function writeComparison(directory: string, document: CompareDocument): void {
   const files = {
     'compare.json': `${JSON.stringify(document, null, 2)}\n`,
     'compare.html': renderCompareHtml(document),
     'compare.md': renderCompareMarkdown(document),
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 });
-  if (options.json) printJson(document);
-  else say(process.stdout, ...linesOf(document), '', `${paint('bold', 'report')}  ${join(directory, 'compare.html')}`);
-  process.exitCode = exitCodeOf(document, options);
 }
 
 function exitCodeOf({ verdict }: CompareDocument, { failOnRegression }: CompareOptions): number {
@@ -85,7 +90,11 @@ function linesOf(document: CompareDocument): string[] {
 async function sideOf(name: string, out: string): Promise<ComparableRun[]> {
   const folder = pathFrom(name);
   const inside = existsSync(folder) && !isRun(folder) ? runsBelow(folder) : [];
-  const directories = inside.length > 0 ? inside : [requireRun(name, out)];
+  return comparableRuns(inside.length > 0 ? inside : [requireRun(name, out)]);
+}
+
+/** Runs of these directories, by their seeds. @throws SquallError `BAD_RUN` */
+export async function comparableRuns(directories: readonly string[]): Promise<ComparableRun[]> {
   const runs: ComparableRun[] = [];
   for (const directory of directories)
     runs.push(

@@ -8,18 +8,27 @@ import { formatMs } from '../../harness/quantity.ts';
 import { combineSuite } from '../../reports/judge/suite/combine.ts';
 import { publishSuite, SUITE_FILES } from '../../reports/publish.ts';
 import { verdictRows } from '../../reports/render/suite/rows.ts';
-import { badProofsOf, conclusion, failuresOf, seedText } from '../../reports/render/suite/texts.ts';
+import { badProofsOf, changesOf, conclusion, failuresOf, seedText } from '../../reports/render/suite/texts.ts';
 import type { SuiteDocument } from '../../reports/store/suite-document.ts';
 import { quoted } from '../../scenarios/quoted.ts';
 import { startWorkers } from '../../scenarios/session/workers.ts';
 import { runOne, type SuiteOrder, type SuiteResult } from '../../scenarios/suite/run-one.ts';
-import { runSuite, type SuiteProgress } from '../../scenarios/suite/run-suite.ts';
+import { runSuite } from '../../scenarios/suite/run-suite.ts';
 import { SUITE_PLATFORMS, type SuitePlatform } from '../../scenarios/suite/suite.ts';
 import { EXIT } from '../exit.ts';
 import { JSON_FLAG, QUIET_FLAG, wholeNumber, withOut } from '../options.ts';
 import { paint, printJson, say } from '../terminal.ts';
 import { tableLines } from '../variants/compare.ts';
-import { loadOptions, type OpenSuite, openSuite, type PreparedSuite, prepareSuite, resumeSuite } from './open.ts';
+import { compareWith, readBaseline } from './baseline.ts';
+import {
+  loadOptions,
+  type OpenSuite,
+  openSuite,
+  type PreparedSuite,
+  prepareSuite,
+  resumeSuite,
+  suiteFolder,
+} from './open.ts';
 import { skippedLines, startSuiteProgress } from './progress.ts';
 
 /** Options of `squall suite`. */
@@ -29,6 +38,8 @@ export interface SuiteOptions {
   readonly jobs: number;
   readonly resume?: string;
   readonly failOnMissing?: boolean;
+  readonly baseline?: string;
+  readonly failOnRegression?: boolean;
   readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -54,6 +65,8 @@ export function defineSuite(command: Command, signal: AbortSignal): void {
     )
     .option('--resume <folder>', 'go on with a suite that was interrupted: its folder, or its id in that of --out')
     .option('--fail-on-missing', 'exit with 4 where this machine lacks what a scenario needs, such as nginx')
+    .option('--baseline <folder>', 'compare with an earlier suite: its folder, or its id in that of --out')
+    .option('--fail-on-regression', 'exit with 1 where something is worse than in the baseline')
     .option('--dry-run', 'print what would run, and what cannot, and start nothing')
     .option(...JSON_FLAG)
     .option(...QUIET_FLAG)
@@ -81,8 +94,16 @@ async function suiteOf(name: string | undefined, options: SuiteOptions, signal: 
     else say(process.stdout, ...plannedLines(prepared));
     return EXIT.pass;
   }
+  // Whatever is wrong with it is said before anything runs.
+  const baseline =
+    options.baseline === undefined ? undefined : readBaseline(suiteFolder(options.baseline, options.out));
   using opened = prepared ? openSuite(prepared, options) : await resumeSuite(resume!, options, signal);
-  const document = await carryOut(opened, options, signal);
+  let document = await carryOut(opened, options, signal);
+  if (baseline && !signal.aborted) {
+    const compared = await compareWith(baseline, document, opened.folder, signal);
+    document = documentOf(opened, document, options, false, compared);
+    publishSuite(opened.folder, document);
+  }
   if (json) printJson(document);
   else say(process.stdout, ...summaryLines(document, opened));
   return document.exitCode;
@@ -119,15 +140,17 @@ async function carryOut(opened: OpenSuite, options: SuiteOptions, signal: AbortS
 
 function documentOf(
   { header, plan, suite }: OpenSuite,
-  { cells, wallMs, budgetSpent }: SuiteProgress,
-  { failOnMissing = false }: SuiteOptions,
+  { cells, wallMs, budgetSpent }: Pick<SuiteDocument, 'cells' | 'wallMs' | 'budgetSpent'>,
+  { failOnMissing = false, failOnRegression = false }: SuiteOptions,
   interrupted: boolean,
+  baseline?: SuiteDocument['baseline'],
 ): SuiteDocument {
   const { id, startedAt, machine, versions, replay } = header;
   const { name, why } = suite;
   return combineSuite({
     ...{ id, startedAt, machine, versions, replay, suite: name, why },
-    ...{ cells, wallMs, budgetSpent, interrupted, failOnMissing },
+    ...{ cells, wallMs, budgetSpent, interrupted, failOnMissing, failOnRegression },
+    ...(baseline && { baseline }),
     whys: new Map(plan.places.map(place => [place.scenario, place.why])),
   });
 }
@@ -169,6 +192,9 @@ function summaryLines(document: SuiteDocument, { folder }: OpenSuite): string[] 
     ...badProofsOf(document).map(
       ({ cell, proof }) => `${paint('red', '✗')} ${cell.scenario} on ${cell.platform}: ${proof.sentence}`,
     ),
+    ...changesOf(document)
+      .filter(({ change }) => change === 'regression')
+      .map(({ scenario, platform, sentence }) => `${paint('red', '✗')} ${scenario} on ${platform}: ${sentence}`),
     paint('bold', conclusion(document)),
     ...(goOn ? [`${paint('bold', 'go on')}   npx squall suite --resume ${quoted(folder)}`] : []),
     `${paint('bold', 'report')}  ${join(folder, SUITE_FILES.html)}`,

@@ -71,7 +71,7 @@ export function openSuite(prepared: PreparedSuite, { out }: OpenOptions): OpenSu
  * @throws SquallError as `resumeJournal`, and `SUITE_CHANGED` where its scenarios, Squall or the machine are no longer the same
  */
 export async function resumeSuite(written: string, { out }: OpenOptions, signal: AbortSignal): Promise<OpenSuite> {
-  const folder = [pathFrom(written), join(pathFrom(out), written)].find(existsSync) ?? pathFrom(written);
+  const folder = suiteFolder(written, out);
   const journal = resumeJournal(folder);
   try {
     const { header } = journal;
@@ -97,6 +97,11 @@ export async function resumeSuite(written: string, { out }: OpenOptions, signal:
     journal[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Folder of a suite: a path, or an id in the folder of `--out`. */
+export function suiteFolder(written: string, out: string): string {
+  return [pathFrom(written), join(pathFrom(out), written)].find(existsSync) ?? pathFrom(written);
 }
 
 function opened(prepared: PreparedSuite, folder: string, journal: Journal): OpenSuite {

@@ -1,3 +1,4 @@
+import type { CompareDocument } from './compare-document.ts';
 import type { RunDocument, SloResult, Verdict } from './run-document.ts';
 import type { Estimate } from './variants-document.ts';
 
@@ -91,6 +92,17 @@ export interface SuiteGroup {
   readonly wallMs: number;
 }
 
+/** What the runs of a scenario on a platform show against those of an earlier suite. */
+export interface SuiteChange extends Pick<SuitePlace, 'scenario' | 'platform'> {
+  /** `new`: the earlier suite has no such runs; `unreadable`: runs of a side were changed or lost. */
+  readonly change: CompareDocument['verdict'] | 'new' | 'unreadable';
+  readonly sentence: string;
+  /** Runs that passed, of all, on both sides. */
+  readonly passed: { readonly base: string; readonly candidate: string };
+  /** Page of the comparison, relative to the folder of the suite; absent without one. */
+  readonly report?: string;
+}
+
 /** `suite.json`: the results of a suite. */
 export interface SuiteDocument {
   readonly schema: 1;
@@ -112,4 +124,6 @@ export interface SuiteDocument {
   readonly cells: readonly SuiteCell[];
   /** In the order of their first cell. */
   readonly groups: readonly SuiteGroup[];
+  /** The earlier suite that this one was compared with, by its id; absent without one. */
+  readonly baseline?: { readonly id: string; readonly changes: readonly SuiteChange[] };
 }

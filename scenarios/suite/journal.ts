@@ -107,9 +107,27 @@ export function createJournal(folder: string, header: SuiteHeader): Journal {
 
 /**
  * Goes on with a journal. A last line that its process was killed in the middle of is cut off.
- * @throws SquallError `UNKNOWN_SUITE_FOLDER`, `BAD_SUITE_FOLDER` with the line, `SUITE_RUNNING`
+ * @throws SquallError as {@link readJournal}, and `SUITE_RUNNING`
  */
 export function resumeJournal(folder: string): Journal {
+  const { header, entries, bytes, whole } = readJournal(folder);
+  const journal = opened(folder, header, entries);
+  if (whole < bytes) {
+    const file = openSync(join(folder, JOURNAL), 'r+');
+    ftruncateSync(file, whole);
+    closeSync(file);
+  }
+  return journal;
+}
+
+/**
+ * Reads a journal, which may still grow.
+ * @returns also its size, and that of its whole lines
+ * @throws SquallError `UNKNOWN_SUITE_FOLDER`, `BAD_SUITE_FOLDER` with the line
+ */
+export function readJournal(
+  folder: string,
+): Pick<Journal, 'header' | 'entries'> & { readonly bytes: number; readonly whole: number } {
   const path = join(folder, JOURNAL);
   let bytes: Buffer;
   try {
@@ -132,13 +150,7 @@ export function resumeJournal(folder: string): Journal {
   const [first = '', ...others] = whole.toString('utf8').split('\n').slice(0, -1);
   const header = lineOf(path, 1, first, headerSchema) as SuiteHeader;
   const entries = others.map((line, index) => lineOf(path, index + 2, line, entrySchema));
-  const journal = opened(folder, header, entries);
-  if (whole.length < bytes.length) {
-    const file = openSync(path, 'r+');
-    ftruncateSync(file, whole.length);
-    closeSync(file);
-  }
-  return journal;
+  return { header, entries, bytes: bytes.length, whole: whole.length };
 }
 
 function opened(folder: string, header: SuiteHeader, entries: readonly SuiteEntry[]): Journal {

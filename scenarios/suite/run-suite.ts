@@ -144,7 +144,7 @@ async function resultOf(
 }
 
 /** Folder of the runs of a place, relative to that of the suite: those of its proofs are not among the repeats of the scenario. */
-export function folderOf({ scenario, platform }: SuitePlace, isProof: boolean): string {
+export function folderOf({ scenario, platform }: Pick<SuitePlace, 'scenario' | 'platform'>, isProof: boolean): string {
   return join(scenario, platform, ...(isProof ? ['proofs'] : []));
 }
 

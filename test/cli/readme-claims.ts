@@ -80,6 +80,11 @@ export const CLAIMS: readonly Claim[] = [
     'ends the same when it was killed in the middle and resumed',
   ),
   claim('counts as damaged, never as passed', 'e2e/suite.test.ts', 'names a run whose files were changed'),
+  claim(
+    'npx squall suite <suite> --baseline',
+    'e2e/suite.test.ts',
+    'finds what is worse than an earlier suite by name',
+  ),
   claim('Runs are never outvoted', 'reports/suite.test.ts', 'are never outvoted'),
   claim('npx squall k6-operator', 'load/k6/manifest.test.ts', 'prints a valid TestRun'),
   claim('npx squall doctor', 'e2e/without-redis.test.ts', 'doctor says what to do'),

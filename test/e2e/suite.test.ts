@@ -163,3 +163,51 @@ it('shows what would run, and names the field of a suite that is wrong', async (
   await expectRefusal(['suite', 'smoke', '--platform', 'docker'], 3, [/one of the suite's \(virtual\), got docker/]);
   await expectRefusal(['suite'], 3, [/either a suite or --resume, got neither/]);
 });
+
+// Six times the processor time of every service keeps all SLOs: only a comparison shows it.
+it('finds what is worse than an earlier suite by name, and nothing where nothing is', {
+  timeout: 180_000,
+}, async () => {
+  using out = temporaryFolder();
+  const write = (name: string, more: string) => {
+    const scenarios = `[${join(import.meta.dirname, 'fixtures/suite/steady.yaml')}]`;
+    writeFileSync(join(out.path, name), `name: small\nwhy: For a baseline.\nscenarios: ${scenarios}\n${more}`);
+    return join(out.path, name);
+  };
+  const runs = (name: string) => ['--out', join(out.path, name), '--json'];
+  const first = await squall(['suite', write('base.yaml', ''), ...runs('base')]);
+  const { folder, document } = documentIn(join(out.path, 'base'));
+  expect(first.code, first.stderr).toBe(0);
+  const against = ['--baseline', folder, '--fail-on-regression'];
+
+  const same = await squall(['suite', join(out.path, 'base.yaml'), ...runs('same'), ...against]);
+  expect(same.code, same.stderr).toBe(0);
+  const passed = { base: '1 of 1', candidate: '1 of 1' };
+  expect(JSON.parse(same.stdout).baseline).toMatchObject({
+    id: document.id,
+    changes: [{ scenario: 'steady', platform: 'virtual', change: 'equal', passed }],
+  });
+
+  const slower = write('slower.yaml', 'set: { stack.virtual.cpu: 6 }');
+  const worse = await squall(['suite', slower, ...runs('worse'), ...against]);
+  expect(worse.code, worse.stderr).toBe(1);
+  const { baseline } = JSON.parse(worse.stdout) as SuiteDocument;
+  const [change] = baseline!.changes;
+  expect(change).toMatchObject({
+    change: 'regression',
+    passed,
+    sentence: expect.stringContaining('p50(ttft) in whole'),
+  });
+  const worseFolder = documentIn(join(out.path, 'worse')).folder;
+  expect(existsSync(join(worseFolder, change!.report!))).toBe(true);
+  expect(readFileSync(join(worseFolder, 'index.html'), 'utf8')).toContain(`href="${change!.report}"`);
+
+  // A run that was changed is compared with nothing.
+  writeFileSync(join(folder, document.cells[0]!.run!.directory!, 'events.ndjson'), '');
+  const changed = await squall(['suite', '--resume', worseFolder, '--out', out.path, '--json', ...against]);
+  expect(changed.code, changed.stderr).toBe(0);
+  expect(JSON.parse(changed.stdout).baseline.changes).toMatchObject([
+    { change: 'unreadable', sentence: expect.stringMatching(/events\.ndjson of .* was changed/) },
+  ]);
+  await expectRefusal(['suite', slower, '--baseline', 'nowhere'], 3, [/nowhere to be the folder of a suite/]);
+});

@@ -50,6 +50,17 @@ describe('the runs of a scenario on a platform', () => {
   });
 });
 
+/** Of a comparison with an earlier suite. */
+const worse: NonNullable<SuiteInput['baseline']> = {
+  id: 'main',
+  changes: [
+    ...(['equal', 'regression'] as const).map(change => ({
+      ...{ scenario: change, platform: 'virtual', change, sentence: hostile },
+      ...{ passed: { base: '1 of 1', candidate: '0 of 1' }, report: 'a/virtual/compare.html' },
+    })),
+  ],
+};
+
 describe('the exit code of a suite', () => {
   it.each<[string, SuiteCell[], Partial<SuiteInput>, number]>([
     ['what a machine lacks does not count', [cell(1, 'pass'), without('missing')], {}, 0],
@@ -58,6 +69,8 @@ describe('the exit code of a suite', () => {
     ['where nothing ran, nothing is shown', [without('missing'), without('unsupported')], {}, 2],
     ['a wrong scenario', [cell(1, 'fail'), without('refused')], {}, 3],
     ['a damaged run', [cell(1, 'pass'), without('damaged')], {}, 4],
+    ['a regression', [cell(1, 'pass')], { baseline: worse }, 0],
+    ['a regression that is to count', [cell(1, 'pass')], { baseline: worse, failOnRegression: true }, 1],
     ['no time', [cell(1, 'pass'), without('not-run')], { budgetSpent: true }, 2],
     ['an interruption', [cell(1, 'fail')], { interrupted: true }, 130],
     [
@@ -91,6 +104,18 @@ describe('the files of a suite', () => {
     // Two SLOs and a proof of `a`: one SLO and the proof fail. `c`, `d` and `e` are errors.
     expect(['testsuite', 'failure', 'error', 'skipped'].map(count)).toEqual([6, 2, 3, 1]);
     expect(renderSuiteMarkdown(document)).toContain('| a | virtual | fails in 1 of 2 runs: 50% (2.53% … 97.5%) |');
+  });
+
+  it('name what is worse than in the baseline first', () => {
+    const compared = combine([cell(1, 'pass')], { baseline: worse });
+    expect(conclusion(compared)).toBe('1 of 1 pass; 1 worse than main.');
+    const page = renderSuiteHtml(compared);
+    expect(page).toContain('Against main');
+    expect(page.indexOf('✗ regression')).toBeLessThan(page.indexOf('= equal'));
+    expect(page).not.toContain('<script>alert');
+    expect(renderSuiteMarkdown(compared)).toMatch(
+      /\| regression \| virtual \| ✗ regression \| was 1 of 1, is 0 of 1 \|/,
+    );
   });
 
   it('let no text become markup', () => {

@@ -29,7 +29,13 @@ export function combine(cells: readonly SuiteCell[], own: Partial<SuiteInput> = 
   return combineSuite({
     ...{ id: 's', suite: 'mine', why: 'For a test.', startedAt: '2030-01-01T00:00:00.000Z', wallMs: 1000 },
     ...{ machine: { cores: 2 }, versions: { node: '24' }, replay: 'npx squall suite mine', cells },
-    ...{ interrupted: false, budgetSpent: false, failOnMissing: false, whys: new Map([['a', 'Why.']]) },
+    ...{
+      interrupted: false,
+      budgetSpent: false,
+      failOnMissing: false,
+      failOnRegression: false,
+      whys: new Map([['a', 'Why.']]),
+    },
     ...own,
   });
 }

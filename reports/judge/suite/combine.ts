@@ -18,6 +18,8 @@ export interface SuiteInput extends Omit<SuiteDocument, 'schema' | 'exitCode' | 
   readonly whys: ReadonlyMap<string, string>;
   /** Whether what this machine lacks counts as a failure. */
   readonly failOnMissing: boolean;
+  /** Whether a regression against the baseline does. */
+  readonly failOnRegression: boolean;
 }
 
 type ExitCode = SuiteDocument['exitCode'];
@@ -36,17 +38,22 @@ const OF_PROOF: Readonly<Record<SuiteProof['outcome'], ExitCode>> = {
  * Combines the runs of a suite: a pure function, so that the same runs give the same document. Runs of one scenario on one platform are
  * never outvoted: where some pass and some fail it is flaky, and fails.
  */
-export function combineSuite({ whys, failOnMissing, ...input }: SuiteInput): SuiteDocument {
+export function combineSuite({ whys, failOnMissing, failOnRegression, ...input }: SuiteInput): SuiteDocument {
+  const hasRegression = input.baseline?.changes.some(({ change }) => change === 'regression') ?? false;
   const groups = Map.groupBy(input.cells, ({ scenario, platform }) => `${scenario} ${platform}`);
   return {
     schema: 1,
     ...input,
-    exitCode: exitCodeOf(input.cells, input.interrupted, failOnMissing),
+    exitCode: exitCodeOf(input, failOnMissing, failOnRegression && hasRegression),
     groups: [...groups.values()].map(cells => groupOf(cells, whys)),
   };
 }
 
-function exitCodeOf(cells: readonly SuiteCell[], interrupted: boolean, failOnMissing: boolean): ExitCode {
+function exitCodeOf(
+  { cells, interrupted }: Pick<SuiteDocument, 'cells' | 'interrupted'>,
+  failOnMissing: boolean,
+  isWorse: boolean,
+): ExitCode {
   const codes = cells.flatMap(({ state, run, proofs }): ExitCode[] => {
     if (state === 'ended') {
       // Proofs of a run that did not pass say nothing of their own.
@@ -58,6 +65,7 @@ function exitCodeOf(cells: readonly SuiteCell[], interrupted: boolean, failOnMis
     return [{ refused: 3, damaged: 4, 'not-run': 2 }[state] as ExitCode];
   });
   if (interrupted) codes.push(130);
+  if (isWorse) codes.push(1);
   // Where nothing could run, nothing is shown.
   return BY_SEVERITY.find(code => codes.includes(code)) ?? 2;
 }

@@ -9,6 +9,8 @@ import { htmlTable } from '../rows.ts';
 import { sloRows } from './rows.ts';
 import {
   badProofsOf,
+  CHANGE_WORDS,
+  changesOf,
   conclusion,
   failuresOf,
   flakinessText,
@@ -45,6 +47,9 @@ export function renderSuiteHtml(document: SuiteDocument): string {
     ...(failures.length > 0 ? [['failures', 'What did not pass', failuresTable(failures)] as const] : []),
     ...(flaky.length > 0 ? [['flaky', 'Flaky', flakyTable(flaky)] as const] : []),
     ...(proofs.length > 0 ? [['proofs', 'Proofs that do not hold', proofsTable(document), 'Proofs'] as const] : []),
+    ...(document.baseline
+      ? [['baseline', `Against ${document.baseline.id}`, changesTable(document), 'Baseline'] as const]
+      : []),
     ['verdicts', 'Verdicts', matrix(document)],
     ...(repeated.length > 0
       ? [['slos', 'SLOs over the runs', htmlTable('suite-slos', SLOS_CAPTION, sloRows(document)), 'SLOs'] as const]
@@ -155,6 +160,19 @@ function proofsTable(document: SuiteDocument): Html {
         cell('Why', proof.sentence),
       ]),
     ),
+  });
+}
+
+function changesTable(document: SuiteDocument): Html {
+  return cardTable({
+    id: 'suite-changes',
+    caption: 'Worse first. Each links to its comparison, with the interval of every difference.',
+    head: heads(['Scenario', 'Platform', 'Change', 'Passed', 'Why']),
+    rows: changesOf(document).map(({ scenario, platform, change, sentence, passed, report }) => {
+      const words = CHANGE_WORDS[change];
+      const link = report === undefined ? words : html`<a href="${encodeURI(report)}">${words}</a>`;
+      return html`<tr role="row"><th scope="row" role="rowheader">${scenario}</th>${cell('Platform', platform)}${cell('Change', link)}${cell('Passed', `was ${passed.base}, is ${passed.candidate}`)}${cell('Why', sentence)}</tr>`;
+    }),
   });
 }
 

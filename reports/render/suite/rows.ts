@@ -4,6 +4,8 @@ import { MARKS, oneLine } from '../cells.ts';
 import { markdownTable, markdownText, type Rows } from '../rows.ts';
 import {
   badProofsOf,
+  CHANGE_WORDS,
+  changesOf,
   conclusion,
   countsText,
   estimateText,
@@ -68,6 +70,20 @@ export function sloRows(document: SuiteDocument): Rows {
   ];
 }
 
+/** Changes against the baseline: a row each, worse first; the headings alone without one. */
+export function changeRows(document: SuiteDocument): Rows {
+  return [
+    ['Scenario', 'Platform', 'Change', 'Passed', 'Why'],
+    ...changesOf(document).map(({ scenario, platform, change, passed, sentence }) => [
+      scenario,
+      platform,
+      CHANGE_WORDS[change],
+      `was ${passed.base}, is ${passed.candidate}`,
+      sentence,
+    ]),
+  ];
+}
+
 /** `summary.md` of a suite. */
 export function renderSuiteMarkdown(document: SuiteDocument): string {
   const { suite, why, replay, machine, versions, wallMs, groups } = document;
@@ -97,6 +113,7 @@ export function renderSuiteMarkdown(document: SuiteDocument): string {
         proof.sentence,
       ]),
     ]),
+    table(`Against ${markdownText(document.baseline?.id ?? '')}`, changeRows(document)),
     table('Verdicts', verdictRows(document)),
     table('SLOs over the runs', sloRows(document)),
     table('Skipped', [

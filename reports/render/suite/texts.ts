@@ -4,6 +4,7 @@ import type {
   Flakiness,
   GroupSlo,
   SuiteCell,
+  SuiteChange,
   SuiteDocument,
   SuiteGroup,
   SuiteProof,
@@ -48,8 +49,27 @@ export function statusOf({ exitCode }: SuiteDocument): Status {
   ];
 }
 
+/** What a comparison with the baseline shows, in words; worse first. */
+export const CHANGE_WORDS: Readonly<Record<SuiteChange['change'], string>> = {
+  regression: '✗ regression',
+  improvement: '✓ improvement',
+  incomparable: '– not comparable',
+  invalid: '– not comparable',
+  unreadable: '– unreadable',
+  new: '+ new',
+  'no-evidence': '? no evidence',
+  equal: '= equal',
+};
+
+/** Changes against the baseline, worse first; empty without one. */
+export function changesOf({ baseline }: SuiteDocument): SuiteChange[] {
+  const order = Object.keys(CHANGE_WORDS);
+  return (baseline?.changes ?? []).toSorted((a, b) => order.indexOf(a.change) - order.indexOf(b.change));
+}
+
 /** What a suite found, in one sentence: `38 of 44 pass, 1 fails, 1 is flaky; 4 skipped.` */
-export function conclusion({ groups, cells, budgetSpent, interrupted }: SuiteDocument): string {
+export function conclusion({ groups, cells, budgetSpent, interrupted, baseline }: SuiteDocument): string {
+  const worse = baseline?.changes.filter(({ change }) => change === 'regression').length ?? 0;
   const count = (result: SuiteGroup['result']) => groups.filter(group => group.result === result).length;
   const ran = groups.length - count('skipped') - count('not-run');
   const others = (['fail', 'flaky', 'invalid', 'refused', 'inconclusive'] as const).flatMap(result =>
@@ -62,6 +82,7 @@ export function conclusion({ groups, cells, budgetSpent, interrupted }: SuiteDoc
   const ends = [interrupted ? 'it was interrupted' : '', budgetSpent ? 'its time budget was spent' : ''];
   return `${[
     [`${count('pass')} of ${ran} pass`, ...others].join(', '),
+    ...(worse > 0 ? [`${worse} worse than ${baseline!.id}`] : []),
     ...(bad > 0 ? [`${bad} ${bad === 1 ? 'proof does' : 'proofs do'} not hold`] : []),
     ...left,
     ...ends.filter(text => text !== ''),
