@@ -90,7 +90,7 @@ const unit = [
   'test/stack/gateway/guard/{secrets,response-filter}.test.ts',
   'test/stack/gateway/limits/limiter.test.ts',
   'test/stack/gateway/{merge/*,cache/{response-cache,sealing,substitutes}}.test.ts',
-  'test/stack/{collector,gateway/tracing}/*.test.ts',
+  'test/stack/{collector,gateway/tracing,gateway/encryption}/*.test.ts',
   'test/stack/gateway/upstream/{breaker,discovery,ejection,health,upstreams,zombies}.test.ts',
   'test/stack/inference/{calibration,engine,parts,prefix-cache}.test.ts',
   'test/stack/observability/{exposition,metrics-text,products,response-cache}.test.ts',

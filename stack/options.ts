@@ -7,6 +7,7 @@ import { admissionSchema, entitlementSchema, keysSchema } from './gateway/admiss
 import { batchSchema } from './gateway/batch/config.ts';
 import { cacheSchema } from './gateway/cache/config.ts';
 import { gatewayConfigSchema, queueSchema } from './gateway/config.ts';
+import { encryptionSchema } from './gateway/encryption/config.ts';
 import { identitySchema } from './gateway/identity/config.ts';
 import { limitsSchema, redisTimeoutSchema } from './gateway/limits/config.ts';
 import { preprocessClientSchema } from './gateway/preprocess/config.ts';
@@ -117,6 +118,10 @@ const gatewayOptions = gatewayConfigSchema
       .describe(
         'short-lived tokens instead of API keys, see docs/gateway-identity.md; revocations and used proofs are shared through the Redis of the stack',
       ),
+    encryption: z
+      .union([z.literal('off'), encryptionSchema.omit({ key: true })])
+      .default('off')
+      .describe('bodies encrypted by SM4 for clients that ask for it, see docs/gateway-encryption.md'),
     tracing: z
       .union([
         z.literal('off'),

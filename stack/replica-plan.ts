@@ -83,5 +83,7 @@ export interface TopologyParts {
   readonly redisPassword: string;
   /** Encrypts the entries of the gateways' cache: 64 hex digits; undefined where it is off. */
   readonly cacheKey: string | undefined;
+  /** Private key of SM2: 64 hex digits; absent where bodies are not encrypted. */
+  readonly encryptionKey?: string;
   readonly zones: readonly string[];
 }

@@ -99,6 +99,7 @@ export function topologyOf(
     redisPassword,
     cacheKey: options.gateway.cache === 'off' ? undefined : secret(32).toString('hex'),
     ...(identity !== 'off' && { signingKeys: newProofKey(secret) }),
+    ...(options.gateway.encryption !== 'off' && { encryptionKey: secret(32).toString('hex') }),
     zones: zonesNamed(options.zones),
   };
   const { gateway, edge, redis, prometheus, control, autoscaler, capacity } = options;

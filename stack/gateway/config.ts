@@ -8,6 +8,7 @@ import { balancerSchema } from './balancing/config.ts';
 import { batchSchema } from './batch/config.ts';
 import { cacheSchema } from './cache/config.ts';
 import { connectionLimitsSchema } from './connections/limits.ts';
+import { encryptionSchema } from './encryption/config.ts';
 import { guardSchema } from './guard/config.ts';
 import { corsSchema } from './http/cors.ts';
 import { identityConfigSchema } from './identity/config.ts';
@@ -200,6 +201,7 @@ export const gatewayConfigSchema = z.strictObject({
   release: z.union([off, releaseSchema]).default('off'),
   audit: z.union([off, auditSchema]).default('off'),
   tracing: z.union([off, tracingSchema]).default('off'),
+  encryption: z.union([off, encryptionSchema]).default('off'),
   connections: connectionLimitsSchema.prefault({}),
   admin: adminConfigSchema,
   /** Maximum time for requests in flight to finish after SIGTERM. */

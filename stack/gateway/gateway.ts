@@ -15,6 +15,7 @@ import type { ResponseCache } from './cache/response-cache.ts';
 import type { GatewayConfig } from './config.ts';
 import { Connections } from './connections/connections.ts';
 import { bound } from './connections/limits.ts';
+import type { Encryption } from './encryption/encryption.ts';
 import { Deadlines } from './forward/deadlines.ts';
 import type { ForwardContext } from './forward/forward.ts';
 import { openWaitingRooms, type WaitingRooms } from './forward/waiting-rooms.ts';
@@ -50,6 +51,8 @@ interface GatewayOptions extends PartStores {
   readonly names?: readonly string[];
   /** Makes the identity of callers, with metrics in a registry; undefined: API keys only. */
   readonly identity?: ((registry: Registry) => Identity) | undefined;
+  /** Makes the encryption of bodies, with metrics in a registry; undefined: off. */
+  readonly encryption?: ((registry: Registry) => Encryption) | undefined;
   /** Makes tracing, with metrics in a registry; undefined: off. */
   readonly tracing?: ((registry: Registry) => OpenedTracing) | undefined;
   /** Where releases are decided for all gateways; undefined: each decides for itself. */
@@ -159,6 +162,7 @@ export class Gateway implements AsyncDisposable {
       lifecycle: this.#lifecycle,
       ...{ limiter: this.#limiter, identity: this.identity, cache: this.#cache, accounting: this.#accounting },
       ...{ batch: this.#batch, preparer: this.#preparer, log },
+      encryption: options.encryption?.(this.metrics.registry),
       forwardContext,
       bodyContext: this.#bodyContext,
     });

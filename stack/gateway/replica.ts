@@ -12,6 +12,7 @@ import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
 import { CACHE_KEY_VARIABLE } from './cache/config.ts';
 import type { GatewayConfigInput } from './config.ts';
+import { ENCRYPTION_KEY_VARIABLE } from './encryption/config.ts';
 
 /** Drain time after SIGTERM, in ms; shorter than a platform's grace period before SIGKILL. */
 const DRAIN_MS = 2000;
@@ -107,6 +108,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
       [ADMIN_TOKEN_VARIABLE]: addresses.token,
       ...(parts.signingKeys === undefined ? {} : { GATEWAY_SIGNING_KEYS: parts.signingKeys }),
       ...(parts.cacheKey === undefined ? {} : { [CACHE_KEY_VARIABLE]: parts.cacheKey }),
+      ...(parts.encryptionKey === undefined ? {} : { [ENCRYPTION_KEY_VARIABLE]: parts.encryptionKey }),
     }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
 import { connectControl } from '../control/client.ts';
 import { drainServer, listen, parseListen, type ServiceContext } from '../service-program.ts';
 import { usageLedger } from './accounting/redis-ledger.ts';
@@ -29,6 +30,7 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
     transport: url => undiciTransport(url, limits, context),
     control: url => connectControl(url, context),
     tracing: await tracingOf(config, context, log),
+    encryption: await encryptionOf(config, context, log),
     cache: cacheOf(config, context),
     batch:
       config.batch === 'off' ? undefined : { ledger: redisLedger(config.batch.redis, network), newId: context.newId },
@@ -85,6 +87,19 @@ async function tracingOf({ tracing, name }: GatewayConfig, context: ServiceConte
   if (tracing === 'off') return undefined;
   const { prepareTracing } = await context.settle(() => import('./tracing/open-tracing.ts'));
   return prepareTracing(tracing, name, context, log);
+}
+
+/** So is its cryptography. */
+async function encryptionOf({ encryption: config }: GatewayConfig, context: ServiceContext, log: Logger) {
+  if (config === 'off') return undefined;
+  const { clock, newId, environment } = context;
+  const secret = readCacheKey(config, environment, 'encryption');
+  const { Encryption } = await context.settle(() => import('./encryption/encryption.ts'));
+  return (registry: Registry) => {
+    const encryption = new Encryption({ config, secret, clock, newId, registry });
+    log.info({ publicKey: encryption.publicKey }, 'encryption');
+    return encryption;
+  };
 }
 
 function decisionsOf({ release }: GatewayConfig, { network }: ServiceContext) {

@@ -6,15 +6,17 @@ import type { CacheConfig } from './config.ts';
 const KEY_BYTES = 32;
 
 /**
- * Reads the key of the cache's entries, of 32 bytes.
+ * Reads the key of the cache's entries, or another of 32 bytes.
+ * @param part of the configuration that it belongs to
  * @throws SquallError `BAD_GATEWAY_CONFIG` that names field and source, never what was found there
  */
 export function readCacheKey(
   { key }: Pick<CacheConfig, 'key'>,
   environment: Readonly<Record<string, string | undefined>>,
+  part = 'cache',
 ): Buffer {
   const isFile = 'file' in key;
-  const field = `\`cache.key.${isFile ? 'file' : 'environment'}\``;
+  const field = `\`${part}.key.${isFile ? 'file' : 'environment'}\``;
   const source = isFile ? `the file ${key.file}` : `the environment variable ${key.environment}`;
   const text = (isFile ? read(key.file, field) : environment[key.environment])?.trim();
   const bytes = Buffer.from(text ?? '', /^[0-9a-fA-F]{64}$/.test(text ?? '') ? 'hex' : 'base64');

@@ -10,6 +10,8 @@ import type { BatchService } from '../batch/batch-service.ts';
 import type { ResponseCache } from '../cache/response-cache.ts';
 import type { GatewayConfig } from '../config.ts';
 import { bound } from '../connections/limits.ts';
+import { AGREEMENT_PATH } from '../encryption/config.ts';
+import type { Encryption } from '../encryption/encryption.ts';
 import { type ForwardContext, forward } from '../forward/forward.ts';
 import type { Identity } from '../identity/identity.ts';
 import { identityRoutes } from '../identity/identity-routes.ts';
@@ -55,6 +57,8 @@ interface RouteContext {
   readonly cache: ResponseCache | undefined;
   /** Undefined when batches are off. */
   readonly batch: BatchService | undefined;
+  /** Undefined when it is off. */
+  readonly encryption: Encryption | undefined;
   readonly forwardContext: ForwardContext;
   readonly bodyContext: BodyContext;
 }
@@ -64,7 +68,7 @@ interface RouteContext {
  * one word. Metrics need no key, and are refused to the pages of other sites, see {@link foreignSite}.
  */
 export function createRoutes(context: RouteContext): { find(path: string): Route | undefined; start(): void } {
-  const { config, limiter, identity, bodyContext, log, batch, accounting, preparer } = context;
+  const { config, limiter, identity, bodyContext, log, batch, accounting, preparer, encryption } = context;
   const { connections } = bodyContext;
   const addressOf = (request: IncomingMessage) => connections.addressOf(request);
   const authenticate = identity?.authentication(addressOf) ?? authentication(config);
@@ -86,6 +90,7 @@ export function createRoutes(context: RouteContext): { find(path: string): Route
     ['/v1/completions', completion('prompt')],
     ['/v1/embeddings', completion('input')],
     ['/v1/models', { method: 'GET', stages: [authenticate, models] }],
+    ...(encryption ? [agreementRoute(encryption, [authenticate, ...limited], bodyContext)] : []),
     ...(accounting ? [usageRoute(accounting, [authenticate, ...limited], bodyContext)] : []),
     ...(identity ? identityRoutes({ identity, bodyContext, addressOf, limits: limited, log }) : []),
     ['*', { method: 'OPTIONS', stages: [methods] }],
@@ -103,6 +108,10 @@ export function createRoutes(context: RouteContext): { find(path: string): Route
         '/v1/embeddings': checked('input'),
       }),
   };
+}
+
+function agreementRoute(encryption: Encryption, before: readonly Stage[], read: BodyContext): [string, Route] {
+  return [AGREEMENT_PATH, { method: 'POST', stages: [...before, encryption.agreement(read)] }];
 }
 
 /** The last stage of a completion: sends it to an upstream, or reuses a response. */
@@ -155,13 +164,14 @@ function requestTimeoutMs(header: string | string[] | undefined, totalMs: number
   throw new ApiError(400, 'invalid_timeout', `Expected ${TIMEOUT_HEADER} to be an integer ≥ 1 (milliseconds).`);
 }
 
-function body({ config: { maxJsonDepth }, bodyContext }: RouteContext): Stage {
+function body({ config: { maxJsonDepth }, bodyContext, encryption }: RouteContext): Stage {
   const maxDepth = bound(maxJsonDepth);
   return async exchange => {
     const span = exchange.span?.start('body');
     let json: Buffer;
     try {
       json = await readBody(exchange.request, bodyContext);
+      if (encryption) json = encryption.open(exchange, json);
     } finally {
       span?.end();
     }
