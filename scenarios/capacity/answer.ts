@@ -76,9 +76,9 @@ const MIN_VALUES = 5;
 export function kneeOf(find: Find, steps: readonly CapacityStep[]): number | null {
   if (find === 'replicas') return null;
   const byValue = new Map<number, number[]>();
-  for (const { value, p99TtftMs, p99LatencyMs } of steps) {
+  for (const { value, met, p99TtftMs, p99LatencyMs } of steps) {
     const p99 = p99TtftMs ?? p99LatencyMs;
-    if (p99 !== null) byValue.set(value, [...(byValue.get(value) ?? []), p99]);
+    if (met !== null && p99 !== null) byValue.set(value, [...(byValue.get(value) ?? []), p99]);
   }
   let highest = 0;
   // Medians; more load never makes anything faster, but by chance.

@@ -17,6 +17,9 @@ const WARM_UP_RATIO = 0.2;
 const LIMITS_A_STEP = 20;
 /** Requests of a step, in those that its SLOs need for a pass: with just as many, few steps are decided. */
 const SAMPLES_FACTOR = 2.4;
+/** Requests that a run must measure, and how long a step with a length of its own is at most made for them. */
+const MIN_MEASURED = 30;
+const MAX_FEW_MS = 60_000;
 /** Requests in flight for which a generator has room, in those of a service that is just as slow as its SLOs allow. */
 const IN_FLIGHT_FACTOR = 4;
 const DEFAULT_IN_FLIGHT = 1000;
@@ -30,7 +33,7 @@ export interface StepRecipe {
   readonly find: Find;
   /** Rate of the load where replicas are looked for, per second; otherwise unused. */
   readonly perSecond: number;
-  /** Length of each step, in ms. @default as long as its SLOs need */
+  /** Length of each step, in ms, but for a rate at which it has too few requests for any result. @default as long as its SLOs need */
   readonly stepMs?: number | undefined;
   /** Longest step, in ms. */
   readonly maxStepMs: number;
@@ -138,7 +141,8 @@ export function stepAt(recipe: StepRecipe, value: number, written: Scenario): St
 
 /** Length of a step for its latencies and its samples, at most the longest. A user sends about a request a second. */
 function stepMsOf({ stepMs, maxStepMs, minRequests, limits }: StepRecipe, perSecond: number): number {
-  if (stepMs !== undefined) return stepMs;
+  const forAnyMs = 1000 * Math.ceil((SAMPLES_FACTOR * MIN_MEASURED) / perSecond);
+  if (stepMs !== undefined) return Math.max(stepMs, Math.min(MAX_FEW_MS, forAnyMs));
   const limitMs = Math.min(limits.ttftMs ?? Number.POSITIVE_INFINITY, limits.latencyMs ?? Number.POSITIVE_INFINITY);
   const forLimitMs = Number.isFinite(limitMs) ? LIMITS_A_STEP * limitMs : 0;
   const forSamplesMs = (1000 * SAMPLES_FACTOR * Math.max(minRequests, 40)) / perSecond;

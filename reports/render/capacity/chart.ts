@@ -1,9 +1,8 @@
 import { parseObjective } from '../../judge/objective.ts';
 import type { CapacityDocument, CapacityStep } from '../../store/capacity-document.ts';
 import { linearScale, scaleFor } from '../html/charts/chart-scale.ts';
-import { sample } from '../html/charts/figure.ts';
 import { drawColumns, drawRows, type Frame, round, SIZES, type Size } from '../html/charts/frame.ts';
-import { drawLines, markersAt } from '../html/charts/lines.ts';
+import { markersAt } from '../html/charts/lines.ts';
 import { quantity } from '../html/format.ts';
 import { type Content, type Html, html } from '../html/html.ts';
 import { costPerMillionTokens, loadText } from './cells.ts';
@@ -66,7 +65,7 @@ function figureOf(curve: Curve, points: readonly Point[], document: CapacityDocu
   const words = { met: 'SLOs met', missed: 'SLOs missed', unknown: 'no result' } as const;
   return html`<figure>
 <figcaption><h3>${curve.title} <small>${note}</small></h3>
-<ul class="legend">${used.map(kind => html`<li>${dot(LOOK[kind])}<span>${words[kind]}</span></li>`)}<li>${sample({ kind: 'line', look: LOOK.line })}<span>median</span></li>${limits.map(({ name, limit }) => html`<li><svg class="sample" viewBox="0 0 28 14" width="28" height="14" aria-hidden="true"><path class="limit" d="M0 7H28"/></svg><span>${name} limit ${quantity(limit, 'ms')}</span></li>`)}</ul></figcaption>
+<ul class="legend">${used.map(kind => html`<li>${dot(LOOK[kind])}<span>${words[kind]}</span></li>`)}<li><svg class="sample" viewBox="0 0 28 14" width="28" height="14" aria-hidden="true"><path class="series look-${LOOK.line}" d="M0 7H28"/></svg><span>median</span></li>${limits.map(({ name, limit }) => html`<li><svg class="sample" viewBox="0 0 28 14" width="28" height="14" aria-hidden="true"><path class="limit" d="M0 7H28"/></svg><span>${name} limit ${quantity(limit, 'ms')}</span></li>`)}</ul></figcaption>
 <div class="plot">${SIZES.map(size => drawAt(size, curve, points, limits, document))}</div>
 </figure>`;
 }
@@ -105,20 +104,18 @@ function drawAt(
   const label = `${curve.title} by ${find}: ${medians(points)
     .map(({ x, y }) => `${loadText(find, x)} ${text(y, curve.unit)}`)
     .join('; ')}`;
-  const line = {
-    name: curve.title,
-    look: LOOK.line,
-    points: medians(points).map(({ x, y }) => [frame.x(x), frame.y(y)] as const),
-  };
+  const path = medians(points)
+    .map(({ x, y }, index) => `${index > 0 ? 'L' : 'M'}${round(frame.x(x))} ${round(frame.y(y))}`)
+    .join('');
   return html`<svg class="${size.name}" viewBox="0 0 ${size.width} ${bottom + BOTTOM}" role="img" aria-label="${label}">
-${edge && band(edge, document, frame)}${drawRows(ys, curve.unit === '$' ? '$' : curve.unit, frame)}${drawColumns(ticks, frame)}${drawn.map(({ limit }) => html`<path class="limit" d="M${frame.left} ${round(frame.y(limit))}H${frame.right}"/>`)}${knee !== null && upright('recovered', knee, frame)}${drawLines([{ ...line, name: '' }], frame)}${(
+${edge && band(edge, document, frame)}${drawRows(ys, curve.unit === '$' ? '$' : curve.unit, frame)}${drawColumns(ticks, frame)}${drawn.map(({ limit }) => html`<path class="limit" d="M${frame.left} ${round(frame.y(limit))}H${frame.right}"/>`)}${knee !== null && upright('recovered', knee, frame)}${path !== '' && html`<path class="series look-${LOOK.line}" d="${path}"/>`}${(
   ['met', 'missed', 'unknown'] as const
 ).map(kind =>
   markersAt(
     LOOK[kind],
     points.filter(({ step }) => kindOf(step) === kind).map(({ x, y }) => [frame.x(x), frame.y(y)] as const),
   ),
-)}${knee !== null && html`<text class="tick" text-anchor="end" x="${round(frame.x(knee) - 4)}" y="${TOP - 8}">knee</text>`}
+)}${knee !== null && html`<text class="tick" text-anchor="${isKneeRight(edge, knee) ? 'start' : 'end'}" x="${round(frame.x(knee) + (isKneeRight(edge, knee) ? 4 : -4))}" y="${TOP - 8}">knee</text>`}
 </svg>`;
 }
 
@@ -126,20 +123,26 @@ function text(value: number, unit: string): string {
   return unit === '$' ? `$${quantity(value, '')}` : quantity(value, unit);
 }
 
-function band(edge: NonNullable<CapacityDocument['edge']>, { find }: CapacityDocument, frame: Frame): Content {
+function band(edge: NonNullable<CapacityDocument['edge']>, { find, knee }: CapacityDocument, frame: Frame): Content {
   const [left, right] = [frame.x(edge.lower), frame.x(edge.upper)];
-  const words = `${loadText(find, edge.value)}`;
-  return html`<rect class="band" x="${round(left)}" y="${frame.top}" width="${round(Math.max(2, right - left))}" height="${frame.bottom - frame.top}"/>${upright('onset', edge.value, frame)}<text class="band-label" x="${round(right + 4)}" y="${TOP - 8}">${words}</text>`;
+  const words = loadText(find, edge.value);
+  const isLeft = isKneeRight(edge, knee);
+  return html`<rect class="band" x="${round(left)}" y="${frame.top}" width="${round(Math.max(2, right - left))}" height="${frame.bottom - frame.top}"/>${upright('onset', edge.value, frame)}<text class="band-label" text-anchor="${isLeft ? 'end' : 'start'}" x="${round(frame.x(edge.value) + (isLeft ? -4 : 4))}" y="${TOP - 8}">${words}</text>`;
+}
+
+/** On which side of the edge the knee is: their labels are on the outer sides of both. */
+function isKneeRight(edge: CapacityDocument['edge'], knee: number | null): boolean {
+  return edge !== null && knee !== null && knee > edge.value;
 }
 
 function upright(style: string, value: number, { x, top, bottom }: Frame): Html {
   return html`<path class="${style}" d="M${round(x(value))} ${top - 6}V${bottom}"/>`;
 }
 
-/** Median by load, ascending. */
+/** Median by load of the steps with a result, ascending. */
 function medians(points: readonly Point[]): { x: number; y: number }[] {
   const byLoad = new Map<number, number[]>();
-  for (const { x, y } of points) byLoad.set(x, [...(byLoad.get(x) ?? []), y]);
+  for (const { x, y, step } of points) if (step.met !== null) byLoad.set(x, [...(byLoad.get(x) ?? []), y]);
   return [...byLoad]
     .sort(([a], [b]) => a - b)
     .map(([x, ys]) => ({ x, y: ys.sort((a, b) => a - b)[Math.floor(ys.length / 2)]! }));
