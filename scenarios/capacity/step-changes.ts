@@ -10,6 +10,8 @@ import type { WatchLimits } from './over-saturation.ts';
 const MIN_STEP_MS = 30_000;
 const WARM_UP_MS = 10_000;
 const WARM_UP_RATIO = 0.2;
+/** Requests of a warm-up, but for its longest, that tell whether the service responds at all. */
+const WARM_UP_REQUESTS = 10;
 /**
  * Length of a step in limits of the tightest latency: an overload of a twentieth builds up a wait of that limit within it, so that it
  * cannot hide.
@@ -112,11 +114,12 @@ export function recipeOf(
 export function stepAt(recipe: StepRecipe, value: number, written: Scenario): StepChanges {
   const { find, slos, limits, isTarget } = recipe;
   const rate = find === 'rate' ? value : recipe.perSecond;
+  const isUsers = find === 'users';
   const stepMs = stepMsOf(recipe, find === 'users' ? value : rate);
   const forMs = formatDuration(stepMs);
-  const warmUpMs = Math.round(Math.min(WARM_UP_MS, WARM_UP_RATIO * stepMs));
+  const ofRequestsMs = (1000 * WARM_UP_REQUESTS) / (isUsers ? value : rate);
+  const warmUpMs = Math.round(Math.min(WARM_UP_MS, Math.max(WARM_UP_RATIO * stepMs, ofRequestsMs)));
   const kind = kindOf(written.load.arrivals ?? 'poisson');
-  const isUsers = find === 'users';
   const open = kind === 'closed' || kind === 'trace' ? { 'load.arrivals': 'poisson' } : {};
   const inFlight = isUsers ? value : Math.ceil((IN_FLIGHT_FACTOR * rate * (limits.latencyMs ?? 0)) / 1000);
   const stage = isUsers ? { users: value } : { at: `${rate}/s` };

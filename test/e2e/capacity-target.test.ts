@@ -55,11 +55,11 @@ it('finds the capacity of a server that Squall did not start', { timeout: 300_00
   const { edge, platform, limitedBy, steps } = JSON.parse(stdout) as CapacityDocument;
   expect(platform).toBe('external');
   expect(limitedBy).toBe('p90(latency) <= 300 ms');
-  // P90 of a queue with two servers is 300 ms just below its 40/s; a timer that fires a millisecond late makes them 39/s.
-  expect(edge!.lower, stderr).toBeLessThan(40);
+  // P90 of a queue with two servers, which serve 40/s at most, is 300 ms at 36/s; timers that fire some milliseconds late make them 34/s.
+  expect(edge!.lower, stderr).toBeLessThan(36);
   expect(edge!.upper, stderr).toBeGreaterThan(34);
   // A minute is enough for seven steps: the bracket, which is found by doubling, and as much on either side as steps cannot tell apart.
-  expect(edge!.upper / edge!.lower).toBeLessThan(2.1);
+  expect(edge!.upper / edge!.lower).toBeLessThan(3);
   // Far above the edge a step ends early.
   expect(
     steps.some(({ value, endedEarly }) => value > 60 && endedEarly) || steps.every(({ value }) => value < 60),
