@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  type KeyObject,
+} from 'node:crypto';
 
 const CIPHER = 'aes-256-gcm';
 const NONCE_BYTES = 12;
@@ -15,8 +23,8 @@ const FORMAT = 1;
  * ```
  */
 export class Sealing {
-  readonly #entryKey: Buffer;
-  readonly #nameKey: Buffer;
+  readonly #entryKey: KeyObject;
+  readonly #nameKey: KeyObject;
   readonly #newId: () => string;
 
   /** @param key 32 bytes @param newId a unique, unguessable text */
@@ -53,8 +61,9 @@ export class Sealing {
   }
 }
 
-function derived(key: Buffer, purpose: string): Buffer {
-  return Buffer.from(hkdfSync('sha256', key, '', `squall gateway cache: ${purpose}`, 32));
+/** A key object, which Node.js prepares once, where it would prepare a buffer for each use: a third of the time of an entry. */
+function derived(key: Buffer, purpose: string): KeyObject {
+  return createSecretKey(Buffer.from(hkdfSync('sha256', key, '', `squall gateway cache: ${purpose}`, 32)));
 }
 
 function boundTo(tenant: string, identity: string): Buffer {
