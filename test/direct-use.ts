@@ -24,7 +24,16 @@ const HARMLESS: Readonly<Record<string, readonly string[]>> = {
   tls: ['checkServerIdentity', 'createSecureContext', 'getCACertificates'],
   http: ['createServer', 'IncomingMessage', 'ServerResponse', 'validateHeaderValue'],
   crypto: [
-    ...['createCipheriv', 'createDecipheriv', 'createHash', 'createHmac', 'hash', 'hkdfSync', 'timingSafeEqual'],
+    ...[
+      'createCipheriv',
+      'createDecipheriv',
+      'createHash',
+      'createHmac',
+      'createSecretKey',
+      'hash',
+      'hkdfSync',
+      'timingSafeEqual',
+    ],
     ...['X509Certificate', 'createPrivateKey', 'createPublicKey', 'sign'],
   ],
   undici: ['Agent', 'Pool'],
