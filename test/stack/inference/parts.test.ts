@@ -3,7 +3,7 @@ import { seededRandom } from '../../../harness/random.ts';
 import { parseInferenceConfig } from '../../../stack/inference/config.ts';
 import type { Step } from '../../../stack/inference/engine/engine.ts';
 import { Gpu } from '../../../stack/inference/engine/gpu.ts';
-import { profiles } from '../../../stack/inference/engine/profiles.ts';
+import { profiles, slowedDown, stepMs } from '../../../stack/inference/engine/profiles.ts';
 import { countTokens, outputWords } from '../../../stack/inference/engine/tokens.ts';
 import { MAX_UNREAD_BYTES, type ResponseTarget, streamedResponse } from '../../../stack/inference/responses.ts';
 import { InferenceService } from '../../../stack/inference/service.ts';
@@ -28,6 +28,15 @@ describe('configuration', () => {
   ])('rejects %s', (text, message) => {
     expect(() => parseInferenceConfig(text)).toThrow(message);
   });
+});
+
+test('a version that is slower has steps that take as many times as long', () => {
+  const { step } = profiles['qwen3-8b-fp8-h100'];
+  for (const work of [
+    { sequences: 1, kvTokens: 0, prefillTokens: 0 },
+    { sequences: 64, kvTokens: 30_000, prefillTokens: 512 },
+  ])
+    expect(stepMs(slowedDown(step, 3), work)).toBeCloseTo(3 * stepMs(step, work), 9);
 });
 
 describe('tokens', () => {
