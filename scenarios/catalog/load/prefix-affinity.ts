@@ -15,18 +15,18 @@ export default scenario({
   },
   load: {
     stages: [
-      { name: 'ramp', to: '4/s', for: '3s' },
-      { name: 'steady', at: '4/s', for: '17s' },
+      { name: 'ramp', to: '2.5/s', for: '3s' },
+      { name: 'steady', at: '2.5/s', for: '17s' },
     ],
     workload: {
-      promptTokens: [2000, 3000],
+      promptTokens: [1500, 2500],
       outputTokens: [20, 40],
-      sessions: { turns: [3, 6], thinkTime: ['0.5s', '1.5s'] },
+      sessions: { turns: [6, 9], thinkTime: ['0.5s', '1.5s'] },
     },
   },
   slos: [
-    { name: 'tokens from prefix caches', window: 'load:steady', objective: 'hits(prefix-cache) >= 50%' },
-    { name: 'TTFT', window: 'load:steady', objective: 'p95(ttft) <= 200 ms' },
+    { name: 'tokens from prefix caches', window: 'load:steady', objective: 'hits(prefix-cache) >= 60%' },
+    { name: 'TTFT', window: 'load:steady', objective: 'p95(ttft) <= 220 ms' },
     { name: 'errors', objective: 'errors <= 2%' },
   ],
   proof: [
