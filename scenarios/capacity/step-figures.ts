@@ -27,6 +27,7 @@ export interface JudgedStep extends Pick<RenderInput, 'document' | 'timeline'> {
  *
  * | the run | `met` |
  * |---|---|
+ * | a lag that grew, where the generator was late | unknown |
  * | ended early as over-saturated, no steady state, dropped arrivals, or a lag that grew | false |
  * | invalid for another reason, such as the generator's | unknown |
  * | any SLO missed by its measured value | false |
@@ -78,15 +79,19 @@ function judgementOf(document: RenderInput['document'], lag: string | undefined,
   const missed = slos.filter(slo => isMet(slo) === false).map(tallyName);
   const shared = { isGeneratorLimit: false, endedEarly };
   const reason = reasons[0] ?? '';
+  const isLate = (load.lateMsP99 ?? 0) > MAX_LATE_MS;
+  const isGeneratorLimit = isLate || (load.cpuCores ?? 0) > MAX_CORES;
+  // Requests that were sent late, and then all at once, are no overload of the service.
+  if (lag !== undefined && isLate) {
+    const text = `${lag}, but the load generator was late by ${Math.round(load.lateMsP99 ?? 0)} ms (P99)`;
+    return { ...shared, verdict: 'invalid', met: null, isGeneratorLimit, missed: [], reason: text };
+  }
   if (lag !== undefined) {
     const text = `${endedEarly ? 'ended early: ' : ''}${lag}`;
     return { ...shared, verdict: 'fail', met: false, missed: missed.length > 0 ? missed : [LAG], reason: text };
   }
   if (isUnsteady(document)) return { ...shared, verdict: 'fail', met: false, missed: [LAG], reason };
-  if (verdict === 'invalid') {
-    const isGeneratorLimit = (load.lateMsP99 ?? 0) > MAX_LATE_MS || (load.cpuCores ?? 0) > MAX_CORES;
-    return { ...shared, verdict, met: null, isGeneratorLimit, missed: [], reason };
-  }
+  if (verdict === 'invalid') return { ...shared, verdict, met: null, isGeneratorLimit, missed: [], reason };
   const met = missed.length > 0 ? false : slos.some(slo => isMet(slo) === null) ? null : true;
   return { ...shared, verdict, met, missed, reason };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Found, search } from '../../../scenarios/capacity/search.ts';
+import { figuresOf, type JudgedStep } from '../../../scenarios/capacity/step-figures.ts';
 import { batchOf, boundedQueueOf, queueOf, type Server, stepOf, trueEdge } from './queue.ts';
 
 /** What a step takes beside its load: programs that start, and requests that end. */
@@ -57,6 +58,31 @@ describe('a search with short steps, in which an overload does not miss an SLO y
       expect(widths[Math.floor(widths.length / 2)]).toBeLessThan(width);
     },
   );
+});
+
+describe('a step whose lag grows', () => {
+  const figuresOfLate = (lateMsP99: number) =>
+    figuresOf(
+      {
+        document: {
+          ...{ verdict: 'inconclusive', reasons: [], slos: [], windows: [] },
+          load: { offered: 100, failed: 0, completed: 10, dropped: 0, lateMsP99, cpuCores: 0.1 },
+        },
+        facts: { windows: [], records: [] },
+        timeline: { slotMs: 1000, inFlight: [], tokens: [] },
+      } as unknown as JudgedStep,
+      'the lag grows by 11 requests a second',
+      6,
+    );
+
+  it('fails if its requests were sent in time', () => {
+    expect(figuresOfLate(4)).toMatchObject({ verdict: 'fail', met: false, isGeneratorLimit: false });
+  });
+
+  it('has no result if the generator was late, so that it sent many at once', () => {
+    expect(figuresOfLate(1900)).toMatchObject({ verdict: 'invalid', met: null, isGeneratorLimit: true });
+    expect(figuresOfLate(1900).reason).toMatch(/was late by 1900 ms/);
+  });
 });
 
 describe('a step of 5 s', () => {
