@@ -121,6 +121,14 @@ export interface ClientTimeoutPlan {
   readonly countAs: 'abandoned' | 'failed';
 }
 
+/** Batches (OpenAI's batch API) that a class of users submits, one at each arrival. */
+export interface BatchJobsPlan {
+  /** Number of lines, each of them the same request. */
+  readonly lines: number;
+  /** Time from acceptance to the results after which the batch counts as lost. */
+  readonly withinMs: number;
+}
+
 /** Class of users. */
 export interface UserClass {
   readonly name: string;
@@ -132,6 +140,8 @@ export interface UserClass {
   readonly priority?: number;
   readonly workload: Workload;
   readonly clientTimeout?: ClientTimeoutPlan;
+  /** @default its requests are sent one by one */
+  readonly batch?: BatchJobsPlan;
 }
 
 /** How requests share connections; see `load/stream/wire/connections.ts`. */

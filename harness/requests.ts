@@ -13,6 +13,7 @@
  * - `malformed`: nothing in the response was as expected
  * - `client-timeout`: the client gave up waiting and disconnected, where the scenario counts that as a failure
  * - `abandoned`: the same, where the scenario does not; neither completed nor failed, since its outcome is unknown
+ * - `lost`: a batch that was accepted, without one result for each of its lines in time
  * - `interrupted`: in flight when the run was stopped; neither completed nor failed
  */
 export type Outcome =
@@ -30,6 +31,7 @@ export type Outcome =
   | 'malformed'
   | 'client-timeout'
   | 'abandoned'
+  | 'lost'
   | 'interrupted';
 
 /**

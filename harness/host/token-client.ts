@@ -104,14 +104,16 @@ export interface EntryRequest {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** Of the response, the first so many are read. @default 65,536 */
+  readonly maxCharacters?: number;
   readonly signal: AbortSignal;
 }
 
-/** Sends a request on a connection of its own, and reads the response, its first 64 Ki characters. @throws without a complete response */
+/** Sends a request on a connection of its own, and reads the response. @throws without a complete response */
 export function exchange(
   { network }: Pick<Machine, 'network'>,
   { url, origin, tls }: TokenEntry,
-  { body, ...request }: EntryRequest,
+  { body, maxCharacters = MAX_CHARACTERS, ...request }: EntryRequest,
 ): Promise<{ readonly status: number; readonly text: string }> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const port = Number(url.port || (tls ? 443 : 80));
@@ -120,7 +122,7 @@ export function exchange(
     const onResponse = (response: IncomingMessage) => {
       let text = '';
       response.setEncoding('utf8').on('data', (chunk: string) => {
-        if (text.length < MAX_CHARACTERS) text += chunk;
+        if (text.length < maxCharacters) text += chunk;
       });
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
       response.on('error', reject);

@@ -1,11 +1,14 @@
 import type { LoadJob, LoadProgress } from '../../harness/contracts.ts';
 import type { Machine } from '../../harness/host/network.ts';
+import { tokenEntries } from '../../harness/host/token-client.ts';
 import { addConnections } from '../../harness/load-summary.ts';
+import type { BatchJobsPlan } from '../../harness/plan.ts';
 import { type ConnectionCounts, type RequestRecord, requestRecord } from '../../harness/requests.ts';
 import { arrivalsOf, type Partition, partOf, WHOLE } from '../../harness/segment.ts';
 import { type Arrival, isClosed, scheduled } from '../schedule.ts';
 import { lengthsFor } from '../trace/lengths.ts';
 import type { Journal } from '../worker/journal.ts';
+import { BatchJob } from './batch/batch-job.ts';
 import { ClientRequest, type ClientRequestOptions } from './client-request.ts';
 import { DueQueue } from './due-queue.ts';
 import type { Pacer } from './pacer.ts';
@@ -60,7 +63,8 @@ export class LoadDriver {
   readonly #signIn: SignIn | undefined;
   readonly #endMs: number;
   readonly #later = new DueQueue<() => void>();
-  readonly #active = new Set<ClientRequest>();
+  readonly #active = new Set<Pick<ClientRequest, 'cut'>>();
+  readonly #entries: ReturnType<typeof tokenEntries>;
   readonly #tally = tally();
   readonly #notes = new Notes();
   readonly #streamOptions: StreamOptions;
@@ -78,6 +82,7 @@ export class LoadDriver {
     this.#job = job;
     this.#options = options;
     this.#targets = openTargets(job, options.machine);
+    this.#entries = tokenEntries(job.targets, job);
     this.#signIn = SignIn.of(job, options.machine, options.log);
     this.#partition = job.partition ?? WHOLE;
     this.#maxInFlight = partOf(plan.maxInFlight, this.#partition);
@@ -163,6 +168,21 @@ export class LoadDriver {
     const index = this.#partition.first + this.#partition.step * this.#requests++;
     const task = this.#turns.task(turn, index);
     if (this.#active.size >= this.#maxInFlight) return void this.#drop(task);
+    const jobs = this.#turns.batchOf(turn);
+    const sent = jobs ? this.#batchJob(task, turn, jobs) : this.#request(task, turn, index);
+    this.#active.add(sent);
+    sent.send();
+  }
+
+  #batchJob(task: RequestTask, turn: Turn, jobs: BatchJobsPlan): BatchJob {
+    return new BatchJob(task, {
+      ...{ machine: this.#options.machine, jobs, entries: this.#entries },
+      ...{ startAtMs: this.#startAtMs, signIn: this.#signIn },
+      settled: (...ended) => this.#onSettled(turn, ...ended),
+    });
+  }
+
+  #request(task: RequestTask, turn: Turn, index: number): ClientRequest {
     const { clock } = this.#options.machine;
     const { idleTimeoutMs, firstTokenTimeoutMs, upstreamHeader } = this.#job.plan;
     const firstToken = (latencyMs: number) => this.#tally.firstToken(latencyMs, clock.nowMs());
@@ -177,12 +197,10 @@ export class LoadDriver {
       at: (dueMs, action) => this.#at(dueMs, action),
       settled: (...ended) => this.#onSettled(turn, ...ended),
     };
-    const request = new ClientRequest(task, options);
-    this.#active.add(request);
-    request.send();
+    return new ClientRequest(task, options);
   }
 
-  #onSettled(turn: Turn, request: ClientRequest, record: RequestRecord, cause: Error | undefined): void {
+  #onSettled(turn: Turn, request: Pick<ClientRequest, 'cut'>, record: RequestRecord, cause: Error | undefined): void {
     this.#active.delete(request);
     this.#record(record);
     const failure = `${record.outcome}: ${cause?.message ?? `status ${record.status}`}`;

@@ -1,7 +1,7 @@
 import { rampAt } from '../../harness/arrivals/arrivals.ts';
 import type { LoadJob } from '../../harness/contracts.ts';
 import { draw } from '../../harness/distribution.ts';
-import { isStreamed, type UserClass } from '../../harness/plan.ts';
+import { type BatchJobsPlan, isStreamed, type UserClass } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
 import { turnsOf } from '../request/prompt.ts';
 import { readAllPrompts } from '../request/prompts-file.ts';
@@ -86,6 +86,11 @@ export class TurnMaker {
     if (this.#job.plan.clients?.connections.kind !== 'per-user') return undefined;
     if (turn.user !== null) return { key: `user ${turn.user}`, isLast: false };
     return { key: `session ${turn.session}`, isLast: !this.following(turn, 0) };
+  }
+
+  /** Batches that a turn's class submits, instead of single requests. */
+  batchOf(turn: Turn): BatchJobsPlan | undefined {
+    return this.#classOf(turn)?.batch;
   }
 
   /** A user of a closed loop keeps its class; in an open loop each session belongs to another user. */

@@ -77,6 +77,16 @@ const userClass = z.strictObject({
   priority: z.int().min(0).max(9).optional().describe('value of the x-priority header; 0 is the highest priority'),
   workload: z.strictObject(chatShape).optional().describe("changes to the load's workload"),
   clientTimeout: clientTimeout.optional(),
+  batch: z
+    .strictObject({
+      lines: z.int().min(1).max(100).default(10).describe('requests of a batch, all the same'),
+      within: duration().prefault('20s').describe('time from acceptance to the results after which it is lost'),
+    })
+    .transform(({ lines, within: withinMs }) => ({ lines, withinMs }))
+    .optional()
+    .describe(
+      'OpenAI’s batch API: each arrival submits a batch and fetches its results; its first token is the acceptance',
+    ),
 });
 
 /** The `clients` section of a load. */

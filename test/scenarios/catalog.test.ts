@@ -80,7 +80,7 @@ const EVIDENCE: Readonly<Record<string, (claim: Claim) => boolean>> = {
   'A2.1': ({ takesAway, hasFault }) =>
     takesAway(/^stack\.gateway\.identity\./) || (takesAway(/^stack\.redis$/) && hasFault(/^key-revoked$/, /^gateway/)),
   'A2.2': ({ takesAway }) => takesAway(/^stack\.gateway\.limits\./),
-  'A2.3': ({ takesAway }) => takesAway(/^stack\.gateway\.admission(\.|$)/),
+  'A2.3': ({ takesAway }) => takesAway(/^stack\.gateway\.(admission|batch)(\.|$)/),
   'A2.4': ({ takesAway }) => takesAway(/^stack\.gateway\.breaker$/),
   'A2.5': ({ takesAway }) => takesAway(/^stack\.gateway\.retries$/),
   'A2.7': ({ takesAway }) => takesAway(/^stack\.gateway\.(cache\.|merge$)/),

@@ -17,6 +17,7 @@ const FAILURES: readonly Outcome[] = [
   'truncated',
   'malformed',
   'client-timeout',
+  'lost',
 ];
 
 interface RatioObjective extends Objective {

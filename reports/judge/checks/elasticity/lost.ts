@@ -4,17 +4,25 @@ import { checkOf, type Evidence, type Finding, type Objective, undecided, verdic
 import { EXISTING } from '../../elasticity/provision.ts';
 import { replicaEvents, replicasOf, SCALED, scaleEvents } from '../../elasticity/replicas.ts';
 
-/** `lost(drain) <= 0`: requests that failed because scaling down ended their replica, or it lost its place on a node. */
-export const check = checkOf<Objective>({
+interface LostObjective extends Objective {
+  readonly by: 'drain' | 'batch';
+}
+
+/**
+ * `lost(drain) <= 0`: requests that failed because scaling down ended their replica, or it lost its place on a node. `lost(batch) <= 0`: batches that
+ * were accepted, and have not got all of their results.
+ */
+export const check = checkOf<LostObjective>({
   kind: 'lost',
   words: ['lost'],
   parse(statement) {
-    statement.oneOf(['drain'], 'what requests are lost by');
-    return statement.atMost('');
+    const by = statement.oneOf(['drain', 'batch'], 'drain, what requests are lost by, or batch');
+    return { by, ...statement.atMost('') };
   },
   // Those that are interrupted or abandoned while their replica ends may be lost, too, and count as such.
   leavesOut: () => ['dropped'],
-  judge,
+  judge: (objective, evidence) =>
+    objective.by === 'batch' ? judgeBatches(objective, evidence) : judge(objective, evidence),
 });
 
 /** Time after the end of a replica in which its clients learn of it, in ms. */
@@ -61,6 +69,24 @@ function judge(objective: Objective, { requests, run, window }: Evidence): Findi
   if (verdict === 'pass' && !known)
     return { ...found, verdict: 'inconclusive', reason: `${reason}, but no response named one of these replicas.` };
   return { ...found, verdict, reason: `${reason}.` };
+}
+
+/**
+ * Jobs of the window that the service had accepted, and without one result for each of their lines in time. Those of which nobody knows, since the run
+ * ended before, count for the upper bound alone. A statement about these jobs only: no sampling error.
+ */
+function judgeBatches(objective: Objective, { requests, run }: Evidence): Finding {
+  const classes = run.plan.load.clients?.classes ?? [];
+  const jobs = new Set(classes.flatMap(({ name, batch }) => (batch ? [name] : [])));
+  // What has no time of acceptance was not accepted.
+  const accepted = requests.filter(request => jobs.has(request.class ?? '') && request.firstTokenMs !== null);
+  if (accepted.length === 0) return undecided('inconclusive', 'No batch was accepted in the window.');
+  const count = (outcome: RequestRecord['outcome']) => accepted.filter(request => request.outcome === outcome).length;
+  const [lost, unclear] = [count('lost'), count('interrupted')];
+  const found = { measured: lost, lower: lost, upper: lost + unclear, samples: accepted.length };
+  const also = unclear > 0 ? `; of ${unclear} more nothing is known` : '';
+  const reason = `${lost} of ${accepted.length} accepted batches were lost${also}.`;
+  return { ...found, verdict: verdictOf(objective, found), reason };
 }
 
 /** Replicas that scaling down ended or that lost their places, each from that moment until it had stopped. */
