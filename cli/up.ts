@@ -8,6 +8,7 @@ import type { Login } from '../harness/http/login.ts';
 import type { RunPlan } from '../harness/plan.ts';
 import { openRunDirectory } from '../scenarios/session/run-directory.ts';
 import { platformOf } from '../scenarios/session/session.ts';
+import { listenerToken } from '../stack/token.ts';
 import { loadScenario } from './load-scenario.ts';
 import { type RunOptions, SCENARIO, wholeNumber, withRunOptions } from './options.ts';
 import { paint, printJson, say } from './terminal.ts';
@@ -42,6 +43,8 @@ export function defineUp(command: Command, signal: AbortSignal): void {
       });
       const authority = writeAuthority(stack, directory);
       const tokenFile = writeSecret(directory, 'token', stack.token);
+      const adminToken = stack.token && listenerToken(stack.token, 'admin');
+      const adminTokenFile = writeSecret(directory, 'admin-token', adminToken);
       const prometheus = prometheusAccess(stack, directory);
       if (options.json) {
         const { entries, authorization, proxyApiUrl, proxyToken, links } = stack;
@@ -53,6 +56,7 @@ export function defineUp(command: Command, signal: AbortSignal): void {
           authority,
           authorization,
           tokenFile,
+          adminTokenFile,
           prometheus,
           proxyApiUrl,
           proxyToken,
@@ -60,7 +64,7 @@ export function defineUp(command: Command, signal: AbortSignal): void {
           replicas,
           logs: directory,
         });
-      } else say(stream, '', ...guide(stack, plan, { authority, tokenFile, prometheus, directory }));
+      } else say(stream, '', ...guide(stack, plan, { authority, tokenFile, adminTokenFile, prometheus, directory }));
       // An interrupt is the normal end of this command.
       await untilAborted(signal);
       say(stream, 'stopping the stack');
@@ -101,11 +105,13 @@ function prometheusAccess({ links, prometheusLogin }: RunningStack, directory: s
 interface Files {
   readonly authority: string | undefined;
   readonly tokenFile: string;
+  readonly adminTokenFile: string;
   readonly prometheus: PrometheusAccess | undefined;
   readonly directory: string;
 }
 
-function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, prometheus, directory }: Files): string[] {
+function guide(stack: RunningStack, plan: RunPlan, files: Files): string[] {
+  const { authority, tokenFile, adminTokenFile, prometheus, directory } = files;
   const entry = stack.entries[0] ?? '';
   const body = JSON.stringify({
     model: plan.load.workload.model,
@@ -134,7 +140,7 @@ function guide(stack: RunningStack, plan: RunPlan, { authority, tokenFile, prome
     title(`add latency to ${link?.name}, and remove it`),
     `  curl ${token} -X POST ${proxy} -d '${toxic}'`,
     `  curl ${token} -X DELETE ${proxy}/slow`,
-    ...admin(stack, tokenFile).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
+    ...admin(stack, adminTokenFile).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     ...scaling(stack, tokenFile).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     ...metrics(prometheus).map((line, index) => (index === 0 ? title(line) : `  ${line}`)),
     `${title('logs')}  ${directory}`,

@@ -4,7 +4,7 @@ import type { StackObserver } from '../harness/cluster/observer.ts';
 import type { Link, Platform, RunningStack } from '../harness/contracts.ts';
 import type { SecretBytes } from '../harness/host/secrets.ts';
 import type { ReplicaPlan } from '../stack/replica-plan.ts';
-import { newToken, tokenHeaders } from '../stack/token.ts';
+import { listenerToken, newToken, tokenHeaders } from '../stack/token.ts';
 import type { LinkPlan, Topology } from '../stack/topology.ts';
 import { readyUrlOf } from './addresses.ts';
 import type { Driver, DriverOptions, Helper } from './driver.ts';
@@ -138,7 +138,8 @@ class Stack {
       },
       send: ({ name, url }, request, sendSignal, listener) => {
         const origin = listener === undefined ? url : `http://${this.#driver.where.replica(name, listener)}`;
-        return this.#driver.send(origin, { ...request, headers: tokenHeaders(token) }, sendSignal);
+        const headers = tokenHeaders(listener === undefined ? token : listenerToken(token, listener));
+        return this.#driver.send(origin, { ...request, headers }, sendSignal);
       },
       refusals: () => refusalsIn(join(directory, `${PROXY}.log`)),
       loadStarts: startAtMs => scaling.loadStarts(startAtMs),

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { SquallError } from '../harness/errors.ts';
 import type { SecretBytes } from '../harness/host/secrets.ts';
@@ -12,6 +12,14 @@ export const TOKEN_VARIABLE = 'STACK_TOKEN';
 /** New random token: 43 characters that need no quoting anywhere. */
 export function newToken(secret: SecretBytes): string {
   return secret(32).toString('base64url');
+}
+
+/**
+ * Token of another listener of a service, such as `admin`, derived from that of the run: a gateway knows it without knowing the token that changes
+ * all other services.
+ */
+export function listenerToken(token: string, listener: string): string {
+  return createHmac('sha256', token).update(listener).digest('base64url');
 }
 
 /**

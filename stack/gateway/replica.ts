@@ -9,6 +9,7 @@ import { inboundLinks, linkName, numbered, programOf, zoneOf } from '../naming.t
 import { preprocessLinks } from '../preprocess/replica.ts';
 import { REDIS_USER } from '../redis/render-redis-config.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
+import { listenerToken } from '../token.ts';
 import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
 import { CACHE_KEY_VARIABLE } from './cache/config.ts';
 import type { GatewayConfigInput } from './config.ts';
@@ -105,7 +106,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
     environment: (addresses: Addresses) => ({
       LISTEN: addresses.listen,
       GATEWAY_CONFIG: JSON.stringify(configOf(addresses)),
-      [ADMIN_TOKEN_VARIABLE]: addresses.token,
+      [ADMIN_TOKEN_VARIABLE]: listenerToken(addresses.token, 'admin'),
       ...(parts.signingKeys === undefined ? {} : { GATEWAY_SIGNING_KEYS: parts.signingKeys }),
       ...(parts.cacheKey === undefined ? {} : { [CACHE_KEY_VARIABLE]: parts.cacheKey }),
       ...(parts.encryptionKey === undefined ? {} : { [ENCRYPTION_KEY_VARIABLE]: parts.encryptionKey }),

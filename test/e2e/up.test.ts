@@ -55,7 +55,11 @@ describe('squall up', () => {
     const upstreams = (secret: string) =>
       fetch(`${admin}/upstreams`, { headers: { authorization: `Bearer ${secret}` } });
     expect((await upstreams('wrong')).status).toBe(401);
-    const { upstreams: seen } = (await (await upstreams(token)).json()) as {
+    // Neither token is worth anything elsewhere.
+    expect((await upstreams(token)).status).toBe(401);
+    const adminToken = readFileSync(stack.adminTokenFile, 'utf8').trim();
+    expect((await failure(adminToken)).status).toBe(403);
+    const { upstreams: seen } = (await (await upstreams(adminToken)).json()) as {
       upstreams: { readonly name: string; readonly state: string }[];
     };
     expect(seen.map(({ name, state }) => `${name} ${state}`)).toEqual(['inference-1 usable', 'inference-2 usable']);
