@@ -18,6 +18,7 @@ const PLACES: Readonly<Record<string, number>> = {
   inference: 0,
   preprocess: 64,
   gateway: 70,
+  collector: 89,
   control: 90,
   redis: 91,
   prometheus: 92,
@@ -47,12 +48,16 @@ export function portOffset(name: string): number {
   if (from === undefined) return REPLICAS + placeOf(to, PLACES);
   const [service = '', zone = 'zone-a'] = from.split('@');
   const places = service === 'client' || service === 'operator' ? ENTRIES : PLACES;
-  return BLOCKS[service]! + placeOf(to, places) + PER_ZONE * (zone.charCodeAt(zone.length - 1) - 'a'.charCodeAt(0));
+  const block = BLOCKS[service];
+  if (block === undefined) throw new Error(`${service} has no block in the plan of ports`);
+  return block + placeOf(to, places) + PER_ZONE * (zone.charCodeAt(zone.length - 1) - 'a'.charCodeAt(0));
 }
 
 function placeOf(replica: string, places: Readonly<Record<string, number>>): number {
   const [, service = '', number = '0', listener = ''] = /^(.*?)(?:-(\d+))?(\/\w+)?$/.exec(replica)!;
-  return places[service + listener]! + Number(number);
+  const place = places[service + listener];
+  if (place === undefined) throw new Error(`${replica} has no place in the plan of ports`);
+  return place + Number(number);
 }
 
 /**
