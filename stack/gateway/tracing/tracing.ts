@@ -1,4 +1,5 @@
 import {
+  type Attributes,
   type Context,
   createContextKey,
   ROOT_CONTEXT,
@@ -111,7 +112,7 @@ export class Tracing {
     const span = this.#start(route === 'other' ? request.method! : `${request.method} ${route}`, context, held, {
       kind: SpanKind.SERVER,
       startTime: this.#time(receivedMs),
-      attributes: requestAttributes(exchange),
+      attributes: { ...requestAttributes(exchange) } as Attributes,
     });
     this.#nextIds = undefined;
     const open = this.#openSpan(span, held);

@@ -286,8 +286,7 @@ describe.each(Object.entries(servers))('%s', (_name, start) => {
     const [{ service }] = gateways as [(typeof gateways)[0]];
     const found = async (id: string) => (await service.batches.find(id))!;
     for (const id of accepted) while (!hasEnded((await found(id)).status)) await systemClock.sleep(20);
-    // Those that a busy machine sends while the store restarts are refused.
-    expect(accepted.length).toBeGreaterThan(4);
+    expect(accepted.length).toBeGreaterThan(4); // others are refused while the store restarts
     for (const id of accepted) {
       const batch = await found(id);
       expect(batch).toMatchObject({ status: 'completed', completed: 10 });
