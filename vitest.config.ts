@@ -160,8 +160,9 @@ export default defineConfig({
     // Of the tests of a file that say they may run side by side.
     maxConcurrency: 3,
     projects: [
-      project('unit', unit, { isolate: false }),
-      project('virtual', virtual, {}, 120_000),
+      // By default Vitest leaves a core to itself, and runs what has a single worker after all others.
+      project('unit', unit, { isolate: false, maxWorkers: availableParallelism() }),
+      project('virtual', virtual, { maxWorkers: availableParallelism() }, 120_000),
       ...['', 'thorough-'].flatMap((prefix, index) => {
         const { processes, ...own } = prefix ? thorough : { processes: ['test/**/*.test.ts'], careful, alone };
         const exclude = prefix

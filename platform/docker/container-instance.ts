@@ -11,6 +11,8 @@ import { ContainerControl, type EngineContainer } from './container-control.ts';
 const SHORT_ID = 12;
 /** Max time for the rest of a log after its container has ended, in ms. */
 const LOG_LIMIT_MS = 1000;
+/** Within this time, in ms, the engine says that a container which nobody killed has run out of memory: it hears of both on two ways. */
+const OOM_REPORT_MS = 300;
 /** The exit code of a process killed by a signal is this + the number of the signal. */
 const SIGNALED = 128;
 /**
@@ -31,6 +33,8 @@ interface ContainerRun {
   pid: number | undefined;
   isPaused: boolean;
   isGone: boolean;
+  /** We have sent it SIGKILL. */
+  isKilled: boolean;
 }
 
 /**
@@ -57,7 +61,7 @@ export class RestartableContainer {
   start(): Instance {
     const logFromByte = statSync(this.#logPath, { throwIfNoEntry: false })?.size ?? 0;
     const started = this.#container ? this.#startAgain(this.#container) : this.#create();
-    const run: ContainerRun = { started, pid: undefined, isPaused: false, isGone: false };
+    const run: ContainerRun = { started, pid: undefined, isPaused: false, isGone: false, isKilled: false };
     const identified = started.then(async ({ container }) => {
       const { Pid, Running } = (await container.inspect()).State;
       if (Running && Pid > 0 && !run.isGone) run.pid = Pid;
@@ -65,7 +69,7 @@ export class RestartableContainer {
     this.starting = identified.catch(() => {});
     const gone = started
       .then(
-        container => this.#ended(container),
+        container => this.#ended(container, run),
         error => ({ how: messageOf(error), isOutOfMemory: false }),
       )
       .then(ending => {
@@ -84,6 +88,7 @@ export class RestartableContainer {
       logFromByte,
       gone,
       signal: signal => {
+        run.isKilled ||= signal === 'SIGKILL';
         // The engine rejects a signal to a container that has ended.
         if (!run.isGone) started.then(({ container }) => container.kill({ signal })).catch(() => {});
       },
@@ -118,11 +123,15 @@ export class RestartableContainer {
     return { container, logged };
   }
 
-  async #ended({ container, logged }: StartedContainer): Promise<Ending> {
+  async #ended({ container, logged }: StartedContainer, run: ContainerRun): Promise<Ending> {
     try {
       await container.wait();
-      const { State, HostConfig } = await container.inspect();
+      let { State, HostConfig } = await container.inspect();
       await settlesWithin(logged, LOG_LIMIT_MS, this.#clock);
+      if (State.ExitCode === SIGNALED + constants.signals.SIGKILL && !State.OOMKilled && !run.isKilled) {
+        await this.#clock.sleep(OOM_REPORT_MS);
+        ({ State, HostConfig } = await container.inspect());
+      }
       const how = howItEnded(State.ExitCode, State.OOMKilled, HostConfig.Memory ?? 0);
       return { how, isOutOfMemory: State.OOMKilled };
     } catch (error) {

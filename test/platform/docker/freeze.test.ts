@@ -20,7 +20,9 @@ function containerThatRefuses(messages: string[]) {
     inspect: async () => ({ State: { ...state } }),
   };
   const started = Promise.resolve({ container, logged: Promise.resolve() });
-  const run = { started, pid: 1, isPaused: false, isGone: false } as unknown as Parameters<typeof setPaused>[0];
+  const run = { started, pid: 1, isPaused: false, isGone: false, isKilled: false } as unknown as Parameters<
+    typeof setPaused
+  >[0];
   return { run, state, attempts: () => attempts };
 }
 
