@@ -12,39 +12,36 @@ process.env.NODE_COMPILE_CACHE ??= userCache('compiled');
 // are nearly on time: one file a core. `alone` asserts on times or ratios that any neighbour would change: one by one. What is `thorough` takes
 // too long for every change on a laptop, and is run before one lands (`npm run test:thorough`).
 const careful = [
-  'test/load/{clients,dialects,outcomes}.test.ts',
+  'test/load/{dialects,outcomes}.test.ts',
   'test/load/k6/outcomes.test.ts',
-  'test/e2e/requests.test.ts',
   'test/faults/toxiproxy/{toxics,data-toxics}.test.ts',
-  'test/faults/network/toxic-faults.test.ts',
 ];
-const alone = [
-  'test/e2e/run.test.ts',
-  'test/load/measurement.test.ts',
-  'test/load/stream/pacer.test.ts',
-  'test/stack/observability/scraper.test.ts',
-  'test/faults/toxiproxy/fuzz.test.ts',
-];
+const alone = ['test/e2e/run.test.ts', 'test/load/stream/pacer.test.ts', 'test/stack/observability/scraper.test.ts'];
 const thorough = {
   processes: [
     'test/docker/{cleanup,complete-stack,faults,images,node-faults,platform}.test.ts',
-    'test/e2e/{capacity,complete-stack,package,without-redis}.test.ts',
+    'test/e2e/{capacity,complete-stack,package,suite,without-redis}.test.ts',
     'test/explore/planted.test.ts',
     'test/load/{autocannon,own-name,plain-http}.test.ts',
+    'test/faults/toxiproxy/transport.test.ts',
+    'test/faults/network/zone-partition.test.ts',
     'test/reports/render/html/browser.test.ts',
     'test/stack/autoscaler/prometheus/real.test.ts',
-    'test/stack/gateway/{clients/clients,connections/slow-clients,hostile/{hostile,kills}}.test.ts',
+    'test/stack/gateway/{clients/clients,connections/{caps,slow-clients},hostile/{hostile,kills},upstream/discovery-outage}.test.ts',
+    'test/stack/observability/rules.test.ts',
   ],
   careful: [
     'test/docker/{k6-container,run}.test.ts',
-    'test/e2e/{attack-faults,engine-choice,k6-segments,kill-windows,segments,toxics}.test.ts',
+    'test/e2e/{attack-faults,engine-choice,k6-segments,kill-windows,requests,segments,toxics}.test.ts',
+    'test/load/clients.test.ts',
+    'test/faults/network/toxic-faults.test.ts',
     'test/faults/slow-http/attacker.test.ts',
   ],
   alone: [
     'test/e2e/{attack,capacity-target,drains,target}.test.ts',
     'test/faults/slow-http/against-slowhttptest.test.ts',
-    'test/faults/toxiproxy/conformance/*.test.ts',
-    'test/load/k6/engine.test.ts',
+    'test/faults/toxiproxy/{fuzz,conformance/*}.test.ts',
+    'test/load/{measurement,k6/engine}.test.ts',
     'test/stack/gateway/limits/shared-limits.test.ts',
   ],
 };
@@ -99,7 +96,7 @@ const unit = [
 ];
 
 /** Whole runs in virtual time. */
-const virtual = ['test/e2e/{autoscaler,capacity-search,explore,proofs,prove,suite,tune,variants,virtual}*.test.ts'];
+const virtual = ['test/e2e/{autoscaler,capacity-search,explore,proofs,prove,tune,variants,virtual}*.test.ts'];
 
 /**
  * Started before all others, the longest first, so that no long file is left to run alone at the end. Those that wait for containers
