@@ -1,11 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe } from 'vitest';
 import { systemClock } from '../../../../harness/clock.ts';
 import { systemNetwork } from '../../../../harness/host/network.ts';
 import type { Ledger, Settlement } from '../../../../stack/gateway/accounting/ledger.ts';
 import { ledgerFunctions } from '../../../../stack/gateway/accounting/ledger-scripts.ts';
 import { usageLedger } from '../../../../stack/gateway/accounting/redis-ledger.ts';
-import { inMemoryRedis } from '../../../../stack/redis/in-memory-redis.ts';
-import { noRedis, startRedis } from '../limits/redis-server.ts';
+import { testOnBoth } from '../fixtures/both-redis.ts';
 import { countsOf } from './memory-ledger.ts';
 
 const DAY = '2026-11-29';
@@ -110,16 +109,5 @@ async function tell(url: string): Promise<unknown[]> {
 }
 
 describe('the ledger of gateways', () => {
-  test('in memory', async () => {
-    const login = { username: 'squall', password: 'secret-of-a-test' };
-    const server = inMemoryRedis({ ...login, clock: systemClock, scripts: ledgerFunctions() });
-    const { port } = await systemNetwork.listen(server, { host: '127.0.0.1', port: 0 });
-    expect(await tell(`redis://squall:secret-of-a-test@127.0.0.1:${port}`)).toEqual(EXPECTED);
-    server.close();
-  });
-
-  test.skipIf(Boolean(noRedis))(`in Redis${noRedis ? ` (${noRedis})` : ''}`, async () => {
-    await using redis = await startRedis();
-    expect(await tell(redis.urlAt(redis.address))).toEqual(EXPECTED);
-  });
+  testOnBoth(ledgerFunctions(), tell, EXPECTED);
 });

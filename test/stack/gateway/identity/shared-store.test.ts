@@ -1,11 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe } from 'vitest';
 import { systemClock } from '../../../../harness/clock.ts';
 import { systemNetwork } from '../../../../harness/host/network.ts';
 import { redisStore } from '../../../../stack/gateway/identity/redis-store.ts';
 import type { SharedStore } from '../../../../stack/gateway/identity/shared-store.ts';
 import { storeFunctions } from '../../../../stack/gateway/identity/store-scripts.ts';
-import { inMemoryRedis } from '../../../../stack/redis/in-memory-redis.ts';
-import { noRedis, startRedis } from '../limits/redis-server.ts';
+import { testOnBoth } from '../fixtures/both-redis.ts';
 
 const FAR_MS = 8_000_000_000_000;
 
@@ -55,16 +54,5 @@ async function tell(url: string): Promise<unknown[]> {
 }
 
 describe('the store that gateways share', () => {
-  test('in memory', async () => {
-    const login = { username: 'squall', password: 'secret-of-a-test' };
-    const server = inMemoryRedis({ ...login, clock: systemClock, scripts: storeFunctions() });
-    const { port } = await systemNetwork.listen(server, { host: '127.0.0.1', port: 0 });
-    expect(await tell(`redis://squall:secret-of-a-test@127.0.0.1:${port}`)).toEqual(EXPECTED);
-    server.close();
-  });
-
-  test.skipIf(Boolean(noRedis))(`in Redis${noRedis ? ` (${noRedis})` : ''}`, async () => {
-    await using redis = await startRedis();
-    expect(await tell(redis.urlAt(redis.address))).toEqual(EXPECTED);
-  });
+  testOnBoth(storeFunctions(), tell, EXPECTED);
 });

@@ -1,11 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { describe } from 'vitest';
 import { systemClock } from '../../../../harness/clock.ts';
 import { systemNetwork } from '../../../../harness/host/network.ts';
 import type { DecisionStore } from '../../../../stack/gateway/release/decision.ts';
 import { redisDecisions } from '../../../../stack/gateway/release/redis-store.ts';
 import { decisionFunctions } from '../../../../stack/gateway/release/store-scripts.ts';
-import { inMemoryRedis } from '../../../../stack/redis/in-memory-redis.ts';
-import { noRedis, startRedis } from '../limits/redis-server.ts';
+import { testOnBoth } from '../fixtures/both-redis.ts';
 
 const MODEL = 'Qwen/Qwen3-8B “β” %s';
 const DECISION = { weights: { v1: 99.5, v2: 0.5 }, primary: 'v1', reason: 'v2 is slow: 50 % “late”\n%d' };
@@ -43,16 +42,5 @@ async function tell(url: string): Promise<unknown[]> {
 }
 
 describe('the store of decisions that gateways share', () => {
-  test('in memory', async () => {
-    const login = { username: 'squall', password: 'secret-of-a-test' };
-    const server = inMemoryRedis({ ...login, clock: systemClock, scripts: decisionFunctions() });
-    const { port } = await systemNetwork.listen(server, { host: '127.0.0.1', port: 0 });
-    expect(await tell(`redis://squall:secret-of-a-test@127.0.0.1:${port}`)).toEqual(EXPECTED);
-    server.close();
-  });
-
-  test.skipIf(Boolean(noRedis))(`in Redis${noRedis ? ` (${noRedis})` : ''}`, async () => {
-    await using redis = await startRedis();
-    expect(await tell(redis.urlAt(redis.address))).toEqual(EXPECTED);
-  });
+  testOnBoth(decisionFunctions(), tell, EXPECTED);
 });
