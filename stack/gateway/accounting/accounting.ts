@@ -4,7 +4,7 @@ import type { Clock } from '../../../harness/clock.ts';
 import type { Deadlines } from '../forward/deadlines.ts';
 import { GuardedCalls } from '../forward/guarded-calls.ts';
 import { measurePrompt } from '../guard/prompt.ts';
-import { ApiError } from '../http/api-error.ts';
+import { ApiError, unavailable } from '../http/api-error.ts';
 import type { CompletionRequest, PromptField } from '../http/completion-request.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { AccountingMetrics } from './accounting-metrics.ts';
@@ -114,7 +114,7 @@ export class Accounting implements AsyncDisposable {
       this.#metrics.reservations.labels(decision.result).inc();
       const { result } = decision;
       exchange.rateLimitHeaders = [...exchange.rateLimitHeaders, ...headersOf(decision)];
-      if (result === 'unavailable') throw unavailable();
+      if (result === 'unavailable') throw noLedger();
       if (result === 'exceeded') throw exceeded(decision, amount);
       exchange.charge = this.#charge({ ...base, reservation });
     });
@@ -129,7 +129,7 @@ export class Accounting implements AsyncDisposable {
     const quota = this.#quotas.of(caller);
     const standing = quota === undefined ? undefined : await this.#quotas.look(caller, quota);
     const rows = await ledger.usage(caller, days).catch(() => undefined);
-    if (!rows || (quota !== undefined && !standing)) throw unavailable();
+    if (!rows || (quota !== undefined && !standing)) throw noLedger();
     const data = rows.map(({ day, model, counts }) => ({
       ...{ date: day, model, requests: counts.requests, reused_requests: counts.reused },
       ...{ prompt_tokens: counts.prompt, cached_tokens: counts.cached, completion_tokens: counts.completion },
@@ -199,9 +199,9 @@ function exceeded({ quota, standing }: Decision, amount: number): ApiError {
   return new ApiError(429, 'insufficient_quota', message, null, ['retry-after', waitSeconds]);
 }
 
-function unavailable(): ApiError {
+function noLedger(): ApiError {
   const message = 'Usage cannot be checked at the moment.';
-  return new ApiError(503, 'accounting_unavailable', message, null, ['retry-after', '1']);
+  return unavailable('accounting_unavailable', message);
 }
 
 function secondsOf({ resetMs }: Standing): string {

@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { requestTarget } from '../../../harness/http/request-target.ts';
-import { ApiError, sendJson } from '../http/api-error.ts';
+import { ApiError, sendJson, unavailable } from '../http/api-error.ts';
 import type { Exchange, Stage } from '../http/exchange.ts';
 import { type BodyContext, readBody } from '../http/request-body.ts';
 import type { BatchService } from './batch-service.ts';
@@ -67,7 +67,7 @@ async function served(exchange: Exchange, context: RoutesContext, serve: Serve):
     if (error instanceof ApiError) throw error;
     exchange.reason = 'batch-store';
     const message = 'Files and batches are not available at the moment. Send the request again.';
-    throw new ApiError(503, 'batch_unavailable', message, null, ['retry-after', '1']);
+    throw unavailable('batch_unavailable', message);
   }
   if (!Buffer.isBuffer(found)) return sendJson(exchange.response, 200, JSON.stringify(found), exchange.headers());
   const headers = ['content-type', 'application/octet-stream', 'content-length', String(found.length)];

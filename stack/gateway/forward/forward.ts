@@ -4,7 +4,7 @@ import type { RetryBudget } from '../../../harness/retry/budget.ts';
 import { retryAfterMs } from '../../../harness/retry/retry-after.ts';
 import type { Admission } from '../admission/admission.ts';
 import type { GatewayConfig } from '../config.ts';
-import { ApiError } from '../http/api-error.ts';
+import { ApiError, unavailable } from '../http/api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Release } from '../release/release.ts';
@@ -265,5 +265,5 @@ function markCancelled(exchange: Exchange): void {
 function noUpstream(exchange: Exchange): ApiError {
   exchange.outcome = 'failed';
   exchange.reason = 'no-upstream';
-  return new ApiError(503, 'no_upstream', 'No healthy upstream is available.', null, ['retry-after', '1']);
+  return unavailable('no_upstream', 'No healthy upstream is available.');
 }

@@ -23,6 +23,11 @@ export class ApiError extends Error {
   }
 }
 
+/** Error of something that the gateway needs and that is down for the moment: a 503 that may be tried again in a second. */
+export function unavailable(code: string, message: string): ApiError {
+  return new ApiError(503, code, message, null, ['retry-after', '1']);
+}
+
 function typeOf(status: number, code: string): ApiErrorType {
   if (code === 'insufficient_quota') return code;
   return status >= 500 ? 'server_error' : status === 429 ? 'requests' : 'invalid_request_error';

@@ -1,5 +1,5 @@
 import type { AdminRoute } from '../admin/admin-server.ts';
-import { ApiError } from '../http/api-error.ts';
+import { ApiError, unavailable } from '../http/api-error.ts';
 import type { Identity } from './identity.ts';
 
 /**
@@ -14,7 +14,7 @@ export function revocationRoutes(identity: Identity): readonly AdminRoute[] {
         throw new ApiError(404, 'unknown_client', 'Expected the id of a client, got another.');
       if (await identity.revoke(kind, id, isRevoked)) return { revoked: isRevoked };
       const message = 'It is in effect here, and elsewhere as soon as the shared store is back.';
-      throw new ApiError(503, 'identity_unavailable', message, null, ['retry-after', '1']);
+      throw unavailable('identity_unavailable', message);
     };
   const methods = (kind: 'key' | 'token') => ({ PUT: set(kind, true), DELETE: set(kind, false) });
   return [

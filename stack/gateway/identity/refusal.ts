@@ -1,4 +1,4 @@
-import { ApiError } from '../http/api-error.ts';
+import { ApiError, unavailable } from '../http/api-error.ts';
 import { ASYMMETRIC } from './keys/key-source.ts';
 
 /** Why a request is refused: a bounded set, the `code` of the response and the label of a metric. */
@@ -25,7 +25,7 @@ const SCHEMES = `DPoP algs="${ASYMMETRIC.join(' ')}"`;
  * @param detail one sentence without anything of the credentials
  */
 export function refusal(reason: RefusalReason, detail: string): ApiError {
-  if (reason === 'identity_unavailable') return new ApiError(503, reason, detail, null, ['retry-after', '1']);
+  if (reason === 'identity_unavailable') return unavailable(reason, detail);
   const status = reason === 'address_not_allowed' ? 403 : 401;
   return new ApiError(status, reason, detail, null, challenges(reason, detail));
 }

@@ -1,4 +1,4 @@
-import { ApiError } from '../http/api-error.ts';
+import { ApiError, unavailable } from '../http/api-error.ts';
 import type { Exchange, Stage } from '../http/exchange.ts';
 import type { LimitDecision } from './decision.ts';
 import { type Limiter, UNAVAILABLE } from './limiter.ts';
@@ -23,7 +23,7 @@ export function limitStage(limiter: Limiter): Stage {
   const apply = (exchange: Exchange, decision: LimitDecision | typeof UNAVAILABLE) => {
     if (decision === UNAVAILABLE) {
       const message = 'Rate limits cannot be checked at the moment.';
-      throw new ApiError(503, 'limits_unavailable', message, null, ['retry-after', '1']);
+      throw unavailable('limits_unavailable', message);
     }
     const resetSeconds = `${Math.ceil(decision.resetMs / 1000)}`;
     exchange.rateLimitHeaders = [

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type AdminRoute, parseBody } from '../admin/admin-server.ts';
-import { ApiError } from '../http/api-error.ts';
+import { ApiError, unavailable } from '../http/api-error.ts';
 import type { Release } from './release.ts';
 
 const bodySchema = z.strictObject({
@@ -22,7 +22,7 @@ export function releaseRoutes(release: Release): readonly AdminRoute[] {
   const settled = async (model: string, isShared: Promise<boolean>) => {
     if (await isShared) return found(model);
     const message = 'It is in effect here, and elsewhere as soon as the shared store is back.';
-    throw new ApiError(503, 'release_unavailable', message, null, ['retry-after', '1']);
+    throw unavailable('release_unavailable', message);
   };
   const put = (name: string | undefined, body: unknown) => {
     const route = found(name);
