@@ -1,5 +1,6 @@
 import { createWriteStream, statSync } from 'node:fs';
 import { constants } from 'node:os';
+import { text } from 'node:stream/consumers';
 import { finished } from 'node:stream/promises';
 import { getContainerRuntimeClient } from 'testcontainers';
 import { type Clock, settlesWithin } from '../../harness/clock.ts';
@@ -11,7 +12,11 @@ import { ContainerControl, type EngineContainer } from './container-control.ts';
 const SHORT_ID = 12;
 /** Max time for the rest of a log after its container has ended, in ms. */
 const LOG_LIMIT_MS = 1000;
-/** Within this time, in ms, the engine says that a container which nobody killed has run out of memory: it hears of both on two ways. */
+/**
+ * Within this time, in ms, the engine says that a container has run out of memory. It hears of that and of the end in two ways, and on a
+ * busy machine never of the first: containerd on cgroup v1 drops it where the group has been removed before
+ * (https://github.com/containerd/containerd/blob/v1.6.20/pkg/oom/v1/v1.go).
+ */
 const OOM_REPORT_MS = 300;
 /** The exit code of a process killed by a signal is this + the number of the signal. */
 const SIGNALED = 128;
@@ -128,12 +133,16 @@ export class RestartableContainer {
       await container.wait();
       let { State, HostConfig } = await container.inspect();
       await settlesWithin(logged, LOG_LIMIT_MS, this.#clock);
+      let isUnexplained = false;
       if (State.ExitCode === SIGNALED + constants.signals.SIGKILL && !State.OOMKilled && !run.isKilled) {
         await this.#clock.sleep(OOM_REPORT_MS);
         ({ State, HostConfig } = await container.inspect());
+        isUnexplained =
+          Boolean(HostConfig.Memory) && !(await wasKilledThroughEngine(container, State.StartedAt, this.#clock.date()));
       }
-      const how = howItEnded(State.ExitCode, State.OOMKilled, HostConfig.Memory ?? 0);
-      return { how, isOutOfMemory: State.OOMKilled };
+      const outOfMemory = State.OOMKilled ? 'reported' : isUnexplained && 'inferred';
+      const how = howItEnded(State.ExitCode, outOfMemory, HostConfig.Memory ?? 0);
+      return { how, isOutOfMemory: outOfMemory !== false };
     } catch (error) {
       return { how: `connection to the engine lost: ${messageOf(error)}`, isOutOfMemory: false };
     }
@@ -164,13 +173,28 @@ export async function setPaused(run: ContainerRun, isPaused: boolean, clock: Clo
   }
 }
 
+/** Whether somebody has killed a container through the engine since a time (ISO 8601), by its log of the last 256 events. */
+async function wasKilledThroughEngine({ id }: EngineContainer, since: string, now: Date): Promise<boolean> {
+  const { dockerode } = (await getContainerRuntimeClient()).container;
+  const seconds = { since: Math.floor(Date.parse(since) / 1000), until: Math.ceil(now.getTime() / 1000) };
+  const events = await dockerode.getEvents({ ...seconds, filters: { container: [id], event: ['kill'] } });
+  return (await text(events)) !== '';
+}
+
 /**
  * Description of a container's end, such as `exit code 3` or `SIGKILL`.
+ * @param outOfMemory `reported` by the engine, or `inferred`: a container with a limit got SIGKILL, and nobody sent it through the
+ *   engine. From inside, the first process of a container cannot be killed.
  * @param memoryBytes its limit, 0 for none
  */
-export function howItEnded(exitCode: number, isOutOfMemory: boolean, memoryBytes: number): string {
+export function howItEnded(
+  exitCode: number,
+  outOfMemory: 'reported' | 'inferred' | false,
+  memoryBytes: number,
+): string {
   const signal = Object.entries(constants.signals).find(([, number]) => number === exitCode - SIGNALED)?.[0];
   const how = signal ?? `exit code ${exitCode}`;
-  if (!isOutOfMemory) return how;
-  return `OOM, killed at its limit of ${Math.round(memoryBytes / 2 ** 20)} MiB (${how})`;
+  if (!outOfMemory) return how;
+  const killed = `killed at its limit of ${Math.round(memoryBytes / 2 ** 20)} MiB (${how}`;
+  return outOfMemory === 'reported' ? `OOM, ${killed})` : `OOM, ${killed} by the kernel; the engine missed the reason)`;
 }

@@ -1,3 +1,4 @@
+import { getContainerRuntimeClient } from 'testcontainers';
 import { describe, expect, it } from 'vitest';
 import { createFault } from '../../faults/catalog.ts';
 import { systemClock } from '../../harness/clock.ts';
@@ -76,6 +77,25 @@ describe.skipIf(Boolean(noDocker))(`faults on containers ${noDocker || ''}`, () 
     await stack.probe(stack.replicas[0]!, '/eat', soon()).catch(() => {});
     const exited = () => run.seen.find(s => s.replica === 'a-1' && s.state === 'exited');
     expect(await eventually(() => exited() !== undefined)).toBe(true);
-    expect(exited()!.detail).toBe('OOM, killed at its limit of 128 MiB (SIGKILL); restarting is off');
+    const missed = ' by the kernel; the engine missed the reason';
+    const detail = exited()!.detail!.replace(missed, '');
+    expect(detail).toBe('OOM, killed at its limit of 128 MiB (SIGKILL); restarting is off');
+    expect(stack.replicas[0]!.lastExit!.isOutOfMemory).toBe(true);
+  });
+
+  it('does not take it for a lack of memory when somebody else kills a container', async () => {
+    using run = testRun();
+    const limits = { a: { cpus: 1, memoryMiB: 128 } };
+    await using stack = await fixturePlatform(limits).up(
+      fixtureTopology({ 'a-1': { fixture: 'ready-at-once' } }),
+      run.options,
+    );
+    const replica = stack.replicas[0]!;
+    const { dockerode } = (await getContainerRuntimeClient()).container;
+    await dockerode.getContainer(/container (\w+)/.exec(replica.instance!)![1]!).kill();
+    const exited = () => run.seen.find(s => s.replica === 'a-1' && s.state === 'exited');
+    expect(await eventually(() => exited() !== undefined)).toBe(true);
+    expect(exited()!.detail).toBe('SIGKILL; restarting is off');
+    expect(replica.lastExit!.isOutOfMemory).toBe(false);
   });
 });

@@ -68,8 +68,9 @@ describe('howItEnded', () => {
     [3, false, 'exit code 3'],
     [137, false, 'SIGKILL'],
     [143, false, 'SIGTERM'],
-    [137, true, 'OOM, killed at its limit of 64 MiB (SIGKILL)'],
-  ] as const)('exit code %i, out of memory %s: %s', (code, isOutOfMemory, words) => {
-    expect(howItEnded(code, isOutOfMemory, 64 * 2 ** 20)).toBe(words);
+    [137, 'reported', 'OOM, killed at its limit of 64 MiB (SIGKILL)'],
+    [137, 'inferred', 'OOM, killed at its limit of 64 MiB (SIGKILL by the kernel; the engine missed the reason)'],
+  ] as const)('exit code %i, out of memory %s: %s', (code, outOfMemory, words) => {
+    expect(howItEnded(code, outOfMemory, 64 * 2 ** 20)).toBe(words);
   });
 });
