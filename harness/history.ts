@@ -11,6 +11,13 @@ import type { AttackOutcome, LoadNote } from './requests.ts';
 /** Phase of a run, in order. */
 export type Phase = 'up' | 'warm-up' | 'load' | 'recover' | 'drain' | 'down' | 'done';
 
+/** What was checked out where a command was given. */
+export interface Revision {
+  readonly commit: string;
+  /** Absent where nothing tells. */
+  readonly branch?: string;
+}
+
 /** Environment in which a run took place. */
 export interface RunEnvironment {
   readonly id: string;
@@ -18,6 +25,8 @@ export interface RunEnvironment {
   readonly startedAt: string;
   readonly machine: Readonly<Record<string, string | number>>;
   readonly versions: Readonly<Record<string, string>>;
+  /** Absent outside of a repository, and in runs of earlier versions. */
+  readonly revision?: Revision | undefined;
 }
 
 /** Run of one segment, as part of a merged history. */

@@ -30,6 +30,7 @@ export function defineMerge(command: Command, signal: AbortSignal): void {
         startedAt: environments.map(({ startedAt }) => startedAt).sort()[0]!,
         machine: combined(environments.map(({ machine }) => machine)),
         versions: environments[0]!.versions,
+        revision: environments[0]!.revision,
       });
       writeFileSync(join(directory, ARTIFACTS.events), events.map(event => `${JSON.stringify(event)}\n`).join(''), {
         flag: 'wx',

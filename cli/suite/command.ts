@@ -145,10 +145,10 @@ function documentOf(
   interrupted: boolean,
   baseline?: SuiteDocument['baseline'],
 ): SuiteDocument {
-  const { id, startedAt, machine, versions, replay } = header;
+  const { id, startedAt, machine, versions, revision, replay } = header;
   const { name, why } = suite;
   return combineSuite({
-    ...{ id, startedAt, machine, versions, replay, suite: name, why },
+    ...{ id, startedAt, machine, versions, ...(revision && { revision }), replay, suite: name, why },
     ...{ cells, wallMs, budgetSpent, interrupted, failOnMissing, failOnRegression },
     ...(baseline && { baseline }),
     whys: new Map(plan.places.map(place => [place.scenario, place.why])),

@@ -89,6 +89,7 @@ export async function resumeSuite(written: string, { out }: OpenOptions, signal:
     };
     changed('the folder that relative paths start from', header.folder, process.cwd());
     changed('the versions', header.versions, now.versions);
+    if (header.revision) changed('what is checked out', header.revision, now.revision);
     changed('the machine', header.machine, now.machine);
     const plan = await planOf(source, suite, Object.keys(scenarios), platforms, signal);
     for (const [name, digest] of Object.entries(plan.digests)) changed(`the scenario ${name}`, scenarios[name], digest);

@@ -100,6 +100,7 @@ export function judge({ events, records, spans = [], artifacts = {} }: JudgeInpu
     durationMs: rounded((events.at(-1)?.atMs ?? 0) - (events[0]?.atMs ?? 0)),
     machine: environment.machine,
     versions,
+    ...(environment.revision && { revision: environment.revision }),
     load,
     warnings: warningsOf(run, load, prefixCache),
     ...notesOf(events),

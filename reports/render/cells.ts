@@ -183,3 +183,8 @@ export function requirementOf(entry: string): { readonly id: string; readonly te
   const [id = '', ...words] = entry.trim().split(/\s+/);
   return { id, text: words.join(' ') };
 }
+
+/** `commit 1a2b3c4d5e on main`. */
+export function revisionText({ commit, branch }: NonNullable<RunDocument['revision']>): string {
+  return `commit ${commit.slice(0, 10)}${branch === undefined ? '' : ` on ${branch}`}`;
+}

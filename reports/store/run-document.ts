@@ -1,4 +1,4 @@
-import type { MergedSegment } from '../../harness/history.ts';
+import type { MergedSegment, Revision } from '../../harness/history.ts';
 import type { FaultPlan, RunPlan } from '../../harness/plan.ts';
 import type { AttackPoint, ConnectionCounts, LoadNote } from '../../harness/requests.ts';
 import type { CapacityResult } from './capacity-results.ts';
@@ -129,6 +129,8 @@ export interface RunDocument {
   readonly durationMs: number;
   readonly machine: Readonly<Record<string, string | number>>;
   readonly versions: Readonly<Record<string, string>>;
+  /** What was checked out; absent where that is not known. */
+  readonly revision?: Revision;
   readonly load: {
     readonly engine: string;
     readonly offered: number;

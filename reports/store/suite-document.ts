@@ -118,6 +118,8 @@ export interface SuiteDocument {
   readonly wallMs: number;
   readonly machine: RunDocument['machine'];
   readonly versions: RunDocument['versions'];
+  /** What was checked out; absent where that is not known. */
+  readonly revision?: NonNullable<RunDocument['revision']>;
   /** The command that begins the same suite again. */
   readonly replay: string;
   /** The order of the suite, as its `scenarios`, `platforms` and seeds have it. */

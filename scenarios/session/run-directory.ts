@@ -6,6 +6,7 @@ import { messageOf, SquallError } from '../../harness/errors.ts';
 import type { RunEnvironment } from '../../harness/history.ts';
 import { systemSecrets } from '../../harness/host/secrets.ts';
 import { pathFrom } from '../../harness/input/files.ts';
+import { revisionOf } from './revision.ts';
 
 /** Minimum free space for the history, requests and logs of a run; a minute of the main scenario takes a few MiB. */
 const MIN_FREE_BYTES = 64 * 2 ** 20;
@@ -55,6 +56,7 @@ export function environmentOf(scenario: string, clock: Clock): RunEnvironment {
       memoryGiB: Number((totalmem() / 2 ** 30).toFixed(1)),
     },
     versions: { squall: squallVersion(), node: process.versions.node },
+    revision: revisionOf(process.cwd(), process.env),
   };
 }
 

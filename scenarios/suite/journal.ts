@@ -35,6 +35,7 @@ const headerSchema = z.object({
   startedAt: z.string(),
   machine: z.record(z.string(), z.union([z.string(), z.number()])),
   versions: texts,
+  revision: z.object({ commit: z.string(), branch: z.string().exactOptional() }).optional(),
   /** Folder that relative paths of scenarios start from. */
   folder: z.string(),
   platforms: z.array(z.enum(SUITE_PLATFORMS)).min(1),

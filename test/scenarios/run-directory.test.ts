@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
+import { revisionOf } from '../../scenarios/session/revision.ts';
 import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'squall out ü '));
@@ -19,4 +21,20 @@ it('has no path that ends a line of configuration', () => {
   expect(() => openRunDirectory('x', join(folder, 'a\nb'), systemClock)).toThrow(
     expect.objectContaining({ code: 'OUTPUT_NOT_WRITABLE', message: expect.stringContaining('control character') }),
   );
+});
+
+it('tells what is checked out, in CI on no branch too, where a pull request is no branch', () => {
+  const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' }).trim();
+  const ci = { GITHUB_SHA: 'f00', GITHUB_REF_NAME: '7/merge', GITHUB_HEAD_REF: 'main' };
+  expect(revisionOf(folder, {})).toBeUndefined();
+  expect(revisionOf(folder, ci)).toEqual({ commit: 'f00', branch: '7/merge' });
+  git('init', '--quiet', '--initial-branch=trunk');
+  expect(revisionOf(folder, {})).toBeUndefined();
+  const identity = ['-c', 'user.name=a', '-c', 'user.email=a@b'];
+  git(...identity, 'commit', '--quiet', '--allow-empty', '--message=first');
+  const commit = git('rev-parse', 'HEAD');
+  expect(revisionOf(folder, ci)).toEqual({ commit, branch: 'trunk' });
+  git('checkout', '--quiet', '--detach');
+  expect(revisionOf(folder, {})).toEqual({ commit });
+  expect(revisionOf(folder, { CI_COMMIT_BRANCH: 'trunk' })).toEqual({ commit, branch: 'trunk' });
 });

@@ -1,6 +1,6 @@
 import type { ConnectionCounts } from '../../../harness/requests.ts';
 import type { RenderInput, RunDocument } from '../../store/run-document.ts';
-import { formatCacheUse, formatCost, formatLate, formatUpstreams } from '../cells.ts';
+import { formatCacheUse, formatCost, formatLate, formatUpstreams, revisionText } from '../cells.ts';
 import { facts } from './facts.ts';
 import { percentage, quantity, quantityOr } from './format.ts';
 import { type Content, type Html, html } from './html.ts';
@@ -81,7 +81,7 @@ function connectionsText({ opened, addresses, maxRequests }: ConnectionCounts): 
 
 /** Facts of the run: replay command, time scale, other files, environment. */
 export function runSection({ document }: RenderInput): Html {
-  const { segments, spreadMs } = document;
+  const { segments, spreadMs, revision } = document;
   return html`<h3 id="replay">Replay</h3>
 <div class="command"><code id="replay-command">${document.replay}</code><button type="button" class="scripted" id="copy" hidden>Copy</button></div>
 <p class="hint">${timeScaleNote(document)}</p>
@@ -111,7 +111,7 @@ ${artifacts(document)}
     ['Seed', String(document.seed)],
     ['Exit code', String(document.exitCode)],
   ])}</div><div><h3>Machine</h3>${facts(Object.entries(document.machine).map(([name, value]) => [name, machineValue(name, value)]))}</div>
-<div><h3>Versions</h3>${facts(Object.entries(document.versions))}</div></div>`;
+<div><h3>Versions</h3>${facts([...Object.entries(document.versions), revision && ['checked out', revisionText(revision)]])}</div></div>`;
 }
 
 function readyMeaning({ attempts, waitedFor }: NonNullable<RunDocument['ready']>): string {

@@ -1,6 +1,6 @@
 import { formatMs } from '../../../harness/quantity.ts';
 import type { SuiteCell, SuiteDocument, SuiteGroup } from '../../store/suite-document.ts';
-import { MARKS } from '../cells.ts';
+import { MARKS, revisionText } from '../cells.ts';
 import { type Content, type Html, html } from '../html/html.ts';
 import { renderPage, type Section } from '../html/page.ts';
 import { cardTable, cell, scrollTable } from '../html/table.ts';
@@ -188,8 +188,8 @@ function skippedTable(skipped: readonly Skipped[]): Html {
   });
 }
 
-function machine({ id, machine, versions }: SuiteDocument): Html {
-  return html`<ul class="plain"><li>${recordText(machine)}</li><li>${recordText(versions)}</li><li>Id ${id}; the same is in <a href="suite.json">suite.json</a>, <a href="junit.xml">junit.xml</a> and <a href="summary.md">summary.md</a>.</li></ul>`;
+function machine({ id, machine, versions, revision }: SuiteDocument): Html {
+  return html`<ul class="plain"><li>${recordText(machine)}</li><li>${recordText(versions)}</li>${revision && html`<li>${revisionText(revision)}</li>`}<li>Id ${id}; the same is in <a href="suite.json">suite.json</a>, <a href="junit.xml">junit.xml</a> and <a href="summary.md">summary.md</a>.</li></ul>`;
 }
 
 function heads(names: readonly string[]): Html {

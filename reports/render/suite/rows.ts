@@ -1,6 +1,6 @@
 import { formatMs } from '../../../harness/quantity.ts';
 import type { SuiteCell, SuiteDocument } from '../../store/suite-document.ts';
-import { MARKS, oneLine } from '../cells.ts';
+import { MARKS, oneLine, revisionText } from '../cells.ts';
 import { markdownTable, markdownText, type Rows } from '../rows.ts';
 import {
   badProofsOf,
@@ -86,7 +86,7 @@ export function changeRows(document: SuiteDocument): Rows {
 
 /** `summary.md` of a suite. */
 export function renderSuiteMarkdown(document: SuiteDocument): string {
-  const { suite, why, replay, machine, versions, wallMs, groups } = document;
+  const { suite, why, replay, machine, versions, revision, wallMs, groups } = document;
   const fence = '`'.repeat(3);
   const resultOf = ({ state, run }: SuiteCell) => (state === 'ended' ? run!.verdict : STATE_WORDS[state]);
   const table = (title: string, rows: Rows) => (rows.length > 1 ? `## ${title}\n\n${markdownTable(rows)}` : '');
@@ -125,7 +125,9 @@ export function renderSuiteMarkdown(document: SuiteDocument): string {
         scenarios.join(', '),
       ]),
     ]),
-    markdownText(`Took ${formatMs(wallMs)} on ${recordText(machine)}; ${recordText(versions)}.`),
+    markdownText(
+      `Took ${formatMs(wallMs)} on ${recordText(machine)}; ${recordText(versions)}${revision ? `; ${revisionText(revision)}` : ''}.`,
+    ),
     `Repeat with:\n\n${fence}sh\n${oneLine(replay)}\n${fence}`,
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;
