@@ -25,7 +25,7 @@ const thorough = {
     'test/load/{autocannon,own-name,plain-http}.test.ts',
     'test/faults/toxiproxy/transport.test.ts',
     'test/faults/network/zone-partition.test.ts',
-    'test/reports/render/html/browser.test.ts',
+    'test/reports/render/html/{axe,browser}.test.ts',
     'test/stack/autoscaler/prometheus/real.test.ts',
     'test/stack/gateway/{clients/clients,connections/{caps,slow-clients},hostile/{hostile,kills},upstream/discovery-outage}.test.ts',
     'test/stack/observability/rules.test.ts',

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { TimedEvent } from '../../harness/history.ts';
-import type { RunPlan } from '../../harness/plan.ts';
 import { type Random, seededRandom } from '../../harness/random.ts';
 import { requestRecord } from '../../harness/requests.ts';
 import { compareVariants } from '../../reports/judge/variants/compare.ts';
@@ -9,8 +8,7 @@ import { dominators } from '../../reports/judge/variants/frontier.ts';
 import { MIN_VALUES, meanInterval } from '../../reports/judge/variants/mean-interval.ts';
 import { renderVariantsHtml } from '../../reports/render/variants/html.ts';
 import { renderVariantsMarkdown, variantRows } from '../../reports/render/variants/markdown.ts';
-import type { VariantRun } from '../../reports/store/variants-document.ts';
-import { planOf } from './runs.ts';
+import { context, plan, runs, variants } from './compared-variants.ts';
 
 describe('the interval of a mean', () => {
   // Of 400 intervals with 95 %, the number that hold is binomial with a stddev of 4.4: 93 % is below by more than two of them.
@@ -63,11 +61,6 @@ it('knows which choices another one dominates', () => {
     twin: [],
     dead: ['cheap', 'twin'],
   });
-});
-
-const plan = (objectives: readonly string[]): RunPlan => ({
-  ...planOf(),
-  slos: objectives.map((objective, index) => ({ name: `slo ${index}`, window: 'whole', objective })) as RunPlan['slos'],
 });
 
 it.each<[readonly string[], ReturnType<typeof deadlinesOf>]>([
@@ -143,52 +136,6 @@ describe('the figures of a run', () => {
 });
 
 describe('a comparison', () => {
-  const seeds = [1, 2, 3, 4, 5, 6];
-  const run = (variant: string, seed: number, figures: Partial<VariantRun['figures']>, fails = false): VariantRun => ({
-    ...{
-      variant,
-      seed,
-      directory: `${variant}/${seed}`,
-      reasons: [],
-      verdict: fails ? 'fail' : 'pass',
-      exitCode: fails ? 1 : 0,
-    },
-    slos: [
-      {
-        name: 'TTFT',
-        window: 'whole',
-        objective: 'p99(ttft) <= 1 s',
-        verdict: fails ? 'fail' : 'pass',
-        measured: 1,
-        unit: 'ms',
-      },
-    ],
-    figures: {
-      withinSlo: 99,
-      ttftP99: 100,
-      latencyP99: 500,
-      errors: 0,
-      replicaHours: 10,
-      per1000Requests: null,
-      perMillionTokens: null,
-      oscillations: 0,
-      ...figures,
-    },
-  });
-  const noise = [0, 3, -2, 5, -4, 1];
-  const variants = ['static', 'hpa', 'bad', 'dead'].map(name => ({
-    ...{ name, set: {}, expect: name === 'bad' ? ('fail' as const) : ('pass' as const) },
-  }));
-  const runs = seeds.flatMap((seed, index) => [
-    run('static', seed, { ttftP99: 100 + noise[index]!, replicaHours: 20 }),
-    run('hpa', seed, { ttftP99: 101 + noise[5 - index]!, replicaHours: 8 + 0.1 * noise[index]!, oscillations: 2 }),
-    run('bad', seed, { ttftP99: 300 + noise[index]!, replicaHours: 12, withinSlo: 60 + noise[index]! }, true),
-    run('dead', seed, { ttftP99: seed === 3 ? null : 100, replicaHours: 1 }),
-  ]);
-  const context = {
-    ...{ id: 'x', replay: 'npx squall run x', startedAt: '', machine: {}, versions: {} },
-    ...{ plan: plan(['p99(ttft) <= 1 s']), seeds, interrupted: false, variants },
-  };
   const document = compareVariants({ ...context, runs });
   const of = (name: string) => document.variants.find(variant => variant.name === name)!;
 

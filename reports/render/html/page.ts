@@ -43,7 +43,7 @@ export function renderPage({ title, banner, sections }: Page): string {
 <style>${trusted(STYLE)}</style>
 </head>
 <body>
-<div class="top"><span class="brand">Squall</span><nav aria-label="Sections">${sections.map(([id, title, , nav = title]) => html`<a href="#${id}">${nav}</a>`)}</nav>${themeChoice()}</div>
+<header class="top"><span class="brand">Squall</span><nav aria-label="Sections">${sections.map(([id, title, , nav = title]) => html`<a href="#${id}">${nav}</a>`)}</nav>${themeChoice()}</header>
 <main>
 ${banner}
 ${sections.map(([id, title, body]) => section(id, title, body))}

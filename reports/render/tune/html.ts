@@ -62,11 +62,12 @@ function figuresTitle({ scenario, phase, comparison }: TuneEvidence): string {
   return `${scenario}, ${phase} seeds ${comparison.seeds.join(' ')}`;
 }
 
-function figures({ comparison }: TuneEvidence, index: number): Html {
-  const differences = differenceRows(comparison);
-  return html`${htmlTable(`variants-${index}`, 'Means over the seeds, with their intervals.', variantRows(comparison))}
-${differences.length > 1 && htmlTable(`differences-${index}`, 'Differences by seed, with their intervals.', differences)}
-${htmlTable(`slos-${index}`, 'Seeds whose run met the SLO.', sloRows(comparison))}`;
+function figures(one: TuneEvidence, index: number): Html {
+  const differences = differenceRows(one.comparison);
+  const of = figuresTitle(one);
+  return html`${htmlTable(`variants-${index}`, `Means, with their intervals: ${of}.`, variantRows(one.comparison))}
+${differences.length > 1 && htmlTable(`differences-${index}`, `Differences by seed, with their intervals: ${of}.`, differences)}
+${htmlTable(`slos-${index}`, `Seeds whose run met the SLO: ${of}.`, sloRows(one.comparison))}`;
 }
 
 const OUTCOMES = { pass: 'pass', fail: 'fail', unfinished: 'inconclusive' } as const;
