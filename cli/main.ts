@@ -68,7 +68,7 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./stored/report.ts')).defineRecheck,
   },
   {
-    call: 'compare [options] <base> <candidate>',
+    call: 'compare [options] <base> [candidate]',
     description: 'compare runs of one scenario: what got worse or better, with intervals',
     load: async () => (await import('./stored/compare.ts')).defineCompare,
   },

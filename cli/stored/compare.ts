@@ -1,35 +1,45 @@
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
+import { SquallError } from '../../harness/errors.ts';
 import { pathFrom } from '../../harness/input/files.ts';
-import { type ComparableRun, compareRuns, defaultTolerance } from '../../reports/judge/compare/compare.ts';
-import { factsOf } from '../../reports/judge/fold.ts';
-import { renderCompareHtml } from '../../reports/render/compare/html.ts';
-import { renderCompareMarkdown } from '../../reports/render/compare/markdown.ts';
+import { compareRuns, defaultTolerance } from '../../reports/judge/compare/compare.ts';
 import { conclusion, explanations, indicatorRows, settingRows } from '../../reports/render/compare/rows.ts';
+import {
+  type ChangesDocument,
+  changesSentence,
+  changesStatus,
+  renderChangesHtml,
+} from '../../reports/render/suite/changes.ts';
+import { changeRows } from '../../reports/render/suite/rows.ts';
 import type { CompareDocument } from '../../reports/store/compare-document.ts';
 import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
 import { EXIT } from '../exit.ts';
 import { JSON_FLAG, withOut } from '../options.ts';
+import { compareWith, readSuite } from '../suite/baseline.ts';
 import { paint, printJson, say } from '../terminal.ts';
 import { tableLines } from '../variants/compare.ts';
-import { isRun, judgeStored, requireRun } from './report.ts';
+import { comparableRuns, writeComparison } from './comparison.ts';
+import { baselineRuns, baselineSuite, isSuite, runsBelow, suiteFolder } from './kept.ts';
+import { isRun, requireRun } from './report.ts';
 
 interface CompareOptions {
   readonly out: string;
+  readonly baseline?: string;
   readonly json?: boolean;
   readonly tolerance?: number;
   readonly failOnRegression?: boolean;
 }
 
-const SIDE = 'a run (its path, its id, or "last"), or a folder of runs that repeat it with other seeds';
+const SIDE = 'a run (its path, its id, or "last"), a folder of runs that repeat it with other seeds, or a suite';
 
 /** Defines `squall compare <base> <candidate>`. */
-export function defineCompare(command: Command): void {
+export function defineCompare(command: Command, signal: AbortSignal): void {
   withOut(command)
-    .argument('<base>', SIDE)
-    .argument('<candidate>', SIDE)
+    .argument('<base>', `${SIDE}; left out with --baseline`)
+    .argument('[candidate]', 'likewise')
+    .option('--baseline <branch>', 'base: the newest of the same in the folder of --out, of this branch or commit')
     .addOption(
       new Option(
         '--tolerance <percent>',
@@ -38,34 +48,83 @@ export function defineCompare(command: Command): void {
     )
     .option('--fail-on-regression', 'exit with 1 on a regression')
     .option(...JSON_FLAG)
-    .action(compare);
+    .action(async (one: string, other: string | undefined, options: CompareOptions) => {
+      const { baseline, out } = options;
+      if ((other === undefined) !== (baseline !== undefined))
+        throw new SquallError(
+          'option',
+          'NO_BASE',
+          `Expected a base and a candidate, or a candidate and --baseline, got ${other === undefined ? 'one of them' : 'both'}`,
+          { next: 'For example: squall compare <base> <candidate>, or squall compare --baseline main <candidate>.' },
+        );
+      const candidate = other ?? one;
+      const folder = suiteFolder(candidate, out);
+      process.exitCode = isSuite(folder)
+        ? await compareSuites(other === undefined ? undefined : one, folder, options, signal)
+        : await compareSides(other === undefined ? undefined : one, candidate, options);
+    });
 }
 
-async function compare(base: string, candidate: string, options: CompareOptions): Promise<void> {
-  const [one, other] = [await sideOf(base, options.out), await sideOf(candidate, options.out)];
-  const { tolerance } = options;
+/** @param base undefined for that of `--baseline` */
+async function compareSides(base: string | undefined, name: string, options: CompareOptions): Promise<number> {
+  const { out, tolerance, baseline } = options;
+  const own = runsOf(name, out);
+  const candidate = await comparableRuns(own);
+  const { scenario, platform } = candidate[0]!.document;
+  const one = await comparableRuns(
+    base === undefined ? baselineRuns(baseline!, out, { scenario, platform, own }) : runsOf(base, out),
+  );
   const document = compareRuns(
     one,
-    other,
+    candidate,
     tolerance === undefined
       ? defaultTolerance(one[0]!.facts.plan)
       : { latencyRatio: tolerance / 100, points: tolerance / 10 },
   );
-  const { directory } = openRunDirectory(`${document.scenario}-compare`, options.out, systemClock);
+  const { directory } = openRunDirectory(`${document.scenario}-compare`, out, systemClock);
   writeComparison(directory, document);
   if (options.json) printJson(document);
   else say(process.stdout, ...linesOf(document), '', `${paint('bold', 'report')}  ${join(directory, 'compare.html')}`);
-  process.exitCode = exitCodeOf(document, options);
+  return exitCodeOf(document, options);
 }
 
-/** Writes `compare.json`, `compare.html` and `compare.md` into a folder, for this user alone. */
-export function writeComparison(directory: string, document: CompareDocument): void {
-  const files = {
-    'compare.json': `${JSON.stringify(document, null, 2)}\n`,
-    'compare.html': renderCompareHtml(document),
-    'compare.md': renderCompareMarkdown(document),
-  };
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 });
+/** Scenario by scenario, whose pages are in folders of their own. @param base undefined for that of `--baseline` */
+async function compareSuites(
+  base: string | undefined,
+  folder: string,
+  options: CompareOptions,
+  signal: AbortSignal,
+): Promise<number> {
+  const { out, baseline, failOnRegression } = options;
+  if (options.tolerance !== undefined)
+    throw new SquallError('option', 'NO_TOLERANCE', 'Expected no --tolerance with suites, got one', {
+      next: 'Compare the folder of a scenario on a platform, <suite>/<scenario>/<platform>, on both sides.',
+    });
+  const candidate = readSuite(folder);
+  const { header } = candidate;
+  const { name } = header.suite as { readonly name: string };
+  const earlier =
+    base === undefined
+      ? baselineSuite(baseline!, out, { suite: name, platforms: header.platforms, own: folder })
+      : suiteFolder(base, out);
+  const one = readSuite(earlier);
+  const { directory } = openRunDirectory(`${name}-compare`, out, systemClock);
+  const changes = await compareWith(one, candidate, directory, signal);
+  const document: ChangesDocument = { schema: 1, candidate: header.id, ...changes };
+  writeFileSync(join(directory, 'compare.json'), `${JSON.stringify(document, null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(join(directory, 'compare.html'), renderChangesHtml(document), { mode: 0o600 });
+  if (options.json) printJson(document);
+  else
+    say(
+      process.stdout,
+      ...tableLines(changeRows({ baseline: changes })),
+      '',
+      changesSentence(changes),
+      `${paint('bold', 'report')}  ${join(directory, 'compare.html')}`,
+    );
+  const status = changesStatus(changes);
+  if (status === 'fail') return failOnRegression ? EXIT.sloFailed : EXIT.pass;
+  return status === 'invalid' ? EXIT.inconclusive : EXIT.pass;
 }
 
 function exitCodeOf({ verdict }: CompareDocument, { failOnRegression }: CompareOptions): number {
@@ -86,30 +145,11 @@ function linesOf(document: CompareDocument): string[] {
   ];
 }
 
-/** The runs of a side, by their seeds. @throws SquallError `UNKNOWN_RUN`, `BAD_RUN` */
-async function sideOf(name: string, out: string): Promise<ComparableRun[]> {
+/** Directories of the runs of a side. @throws SquallError `UNKNOWN_RUN` */
+function runsOf(name: string, out: string): readonly string[] {
   const folder = pathFrom(name);
-  const inside = existsSync(folder) && !isRun(folder) ? runsBelow(folder) : [];
-  return comparableRuns(inside.length > 0 ? inside : [requireRun(name, out)]);
-}
-
-/** Runs of these directories, by their seeds. @throws SquallError `BAD_RUN` */
-export async function comparableRuns(directories: readonly string[]): Promise<ComparableRun[]> {
-  const runs: ComparableRun[] = [];
-  for (const directory of directories)
-    runs.push(
-      await judgeStored(directory, ({ document, plan }, { events, records }) => ({
-        document,
-        facts: factsOf(plan, events, records),
-      })),
-    );
-  return runs.sort((a, b) => a.document.seed - b.document.seed);
-}
-
-/** Runs in a folder. */
-function runsBelow(folder: string): string[] {
-  const inside = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory());
-  return inside.map(({ name }) => join(folder, name)).filter(isRun);
+  const inside = isRun(folder) ? [] : runsBelow(folder);
+  return inside.length > 0 ? inside : [requireRun(name, out)];
 }
 
 function parsePercent(text: string): number {

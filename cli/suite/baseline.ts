@@ -1,13 +1,15 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../../harness/errors.ts';
 import { compareRuns } from '../../reports/judge/compare/compare.ts';
 import { conclusion } from '../../reports/render/compare/rows.ts';
+import { renderChangesMarkdown } from '../../reports/render/suite/changes.ts';
+import type { CompareDocument } from '../../reports/store/compare-document.ts';
 import type { SuiteChange, SuiteDocument } from '../../reports/store/suite-document.ts';
-import { readJournal } from '../../scenarios/suite/journal.ts';
+import { readJournal, type SuiteHeader } from '../../scenarios/suite/journal.ts';
 import { damageOf } from '../../scenarios/suite/run-one.ts';
 import { folderOf } from '../../scenarios/suite/run-suite.ts';
-import { comparableRuns, writeComparison } from '../stored/compare.ts';
+import { comparableRuns, writeComparison } from '../stored/comparison.ts';
 
 /** Runs of an earlier suite, or of the one that has just ended. */
 interface Side {
@@ -18,40 +20,53 @@ interface Side {
 
 type Run = Parameters<typeof damageOf>[1];
 
-/** An earlier suite to compare with. */
-export interface Baseline extends Side {
+/** A suite that is kept. */
+export interface KeptSuite extends Side {
   readonly id: string;
+  readonly header: SuiteHeader;
 }
 
 /** Reads an earlier suite, which need not have come to its end. @throws SquallError `UNKNOWN_SUITE_FOLDER`, `BAD_SUITE_FOLDER` */
-export function readBaseline(folder: string): Baseline {
+export function readSuite(folder: string): KeptSuite {
   const { header, entries } = readJournal(folder);
-  return { id: header.id, folder, runs: entries.filter(({ without }) => without === null) };
+  return { id: header.id, header, folder, runs: entries.filter(({ without }) => without === null) };
+}
+
+/** Runs of a suite that has just ended. @param folder of the suite */
+export function sideOf({ cells }: Pick<SuiteDocument, 'cells'>, folder: string): Side {
+  const runs = cells.flatMap(({ state, run, ...place }) => (state === 'ended' ? [{ ...place, run: run! }] : []));
+  return { folder, runs };
 }
 
 /**
- * Compares each scenario on each platform with the same of an earlier suite, and leaves a page about it beside its runs.
- * @param folder of the suite that has ended
+ * Compares each scenario on each platform with the same of an earlier suite, and leaves pages about it.
+ * @param out folder of `<scenario>/<platform>/compare.html`, and of `compare.md` about all of them
  */
 export async function compareWith(
-  base: Baseline,
-  document: SuiteDocument,
-  folder: string,
+  base: KeptSuite,
+  candidate: Side,
+  out: string,
   signal: AbortSignal,
 ): Promise<NonNullable<SuiteDocument['baseline']>> {
-  const ended = document.cells.flatMap(({ state, run, ...place }) =>
-    state === 'ended' ? [{ ...place, run: run! }] : [],
-  );
-  const groups = Map.groupBy(ended, ({ scenario, platform }) => folderOf({ scenario, platform }, false));
+  const groups = Map.groupBy(candidate.runs, ({ scenario, platform }) => folderOf({ scenario, platform }, false));
   const changes: SuiteChange[] = [];
+  const worse: CompareDocument[] = [];
   for (const runs of groups.values()) {
     signal.throwIfAborted();
-    changes.push(await changeOf(base, { folder, runs }));
+    const { compared, ...change } = await changeOf(base, { ...candidate, runs }, out);
+    changes.push(change);
+    if (compared?.verdict === 'regression') worse.push(compared);
   }
-  return { id: base.id, changes };
+  const baseline = { id: base.id, changes };
+  writeFileSync(join(out, 'compare.md'), renderChangesMarkdown(baseline, worse), { mode: 0o600 });
+  return baseline;
 }
 
-async function changeOf(base: Baseline, candidate: Side): Promise<SuiteChange> {
+async function changeOf(
+  base: KeptSuite,
+  candidate: Side,
+  out: string,
+): Promise<SuiteChange & { readonly compared?: CompareDocument }> {
   const { scenario, platform } = candidate.runs[0]!;
   const earlier: Side = {
     ...base,
@@ -63,9 +78,13 @@ async function changeOf(base: Baseline, candidate: Side): Promise<SuiteChange> {
     const [one, other] = [await runsOf(earlier), await runsOf(candidate)];
     const compared = compareRuns(one, other);
     const directory = folderOf({ scenario, platform }, false);
-    mkdirSync(join(candidate.folder, directory), { recursive: true });
-    writeComparison(join(candidate.folder, directory), compared);
-    return { ...common, change: compared.verdict, sentence: conclusion(compared), report: `${directory}/compare.html` };
+    mkdirSync(join(out, directory), { recursive: true });
+    writeComparison(join(out, directory), compared);
+    return {
+      ...common,
+      ...{ change: compared.verdict, sentence: conclusion(compared), report: `${directory}/compare.html` },
+      compared,
+    };
   } catch (error) {
     return { ...common, change: 'unreadable', sentence: messageOf(error) };
   }

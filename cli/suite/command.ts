@@ -12,23 +12,17 @@ import { badProofsOf, changesOf, conclusion, failuresOf, seedText } from '../../
 import type { SuiteDocument } from '../../reports/store/suite-document.ts';
 import { quoted } from '../../scenarios/quoted.ts';
 import { startWorkers } from '../../scenarios/session/workers.ts';
+import { readJournal } from '../../scenarios/suite/journal.ts';
 import { runOne, type SuiteOrder, type SuiteResult } from '../../scenarios/suite/run-one.ts';
 import { runSuite } from '../../scenarios/suite/run-suite.ts';
-import { SUITE_PLATFORMS, type SuitePlatform } from '../../scenarios/suite/suite.ts';
+import { type ResolvedSuite, SUITE_PLATFORMS, type SuitePlatform } from '../../scenarios/suite/suite.ts';
 import { EXIT } from '../exit.ts';
 import { JSON_FLAG, QUIET_FLAG, wholeNumber, withOut } from '../options.ts';
+import { baselineSuite, suiteFolder } from '../stored/kept.ts';
 import { paint, printJson, say } from '../terminal.ts';
 import { tableLines } from '../variants/compare.ts';
-import { compareWith, readBaseline } from './baseline.ts';
-import {
-  loadOptions,
-  type OpenSuite,
-  openSuite,
-  type PreparedSuite,
-  prepareSuite,
-  resumeSuite,
-  suiteFolder,
-} from './open.ts';
+import { compareWith, readSuite, sideOf } from './baseline.ts';
+import { loadOptions, type OpenSuite, openSuite, type PreparedSuite, prepareSuite, resumeSuite } from './open.ts';
 import { skippedLines, startSuiteProgress } from './progress.ts';
 
 /** Options of `squall suite`. */
@@ -65,7 +59,10 @@ export function defineSuite(command: Command, signal: AbortSignal): void {
     )
     .option('--resume <folder>', 'go on with a suite that was interrupted: its folder, or its id in that of --out')
     .option('--fail-on-missing', 'exit with 4 where this machine lacks what a scenario needs, such as nginx')
-    .option('--baseline <folder>', 'compare with an earlier suite: its folder, or its id in that of --out')
+    .option(
+      '--baseline <suite>',
+      'compare with an earlier suite: its folder, or in that of --out its id, or its branch or commit, of which the newest is taken',
+    )
     .option('--fail-on-regression', 'exit with 1 where something is worse than in the baseline')
     .option('--dry-run', 'print what would run, and what cannot, and start nothing')
     .option(...JSON_FLAG)
@@ -95,18 +92,27 @@ async function suiteOf(name: string | undefined, options: SuiteOptions, signal: 
     return EXIT.pass;
   }
   // Whatever is wrong with it is said before anything runs.
-  const baseline =
-    options.baseline === undefined ? undefined : readBaseline(suiteFolder(options.baseline, options.out));
+  const baseline = options.baseline === undefined ? undefined : readSuite(baselineOf(prepared, options));
   using opened = prepared ? openSuite(prepared, options) : await resumeSuite(resume!, options, signal);
   let document = await carryOut(opened, options, signal);
   if (baseline && !signal.aborted) {
-    const compared = await compareWith(baseline, document, opened.folder, signal);
+    const { folder } = opened;
+    const compared = await compareWith(baseline, sideOf(document, folder), folder, signal);
     document = documentOf(opened, document, options, false, compared);
-    publishSuite(opened.folder, document);
+    publishSuite(folder, document);
   }
   if (json) printJson(document);
   else say(process.stdout, ...summaryLines(document, opened));
   return document.exitCode;
+}
+
+/** Folder of the suite that this one is compared with. */
+function baselineOf(prepared: PreparedSuite | undefined, { baseline, out, resume }: SuiteOptions): string {
+  if (prepared) return baselineSuite(baseline!, out, { suite: prepared.suite.name, platforms: prepared.platforms });
+  const own = suiteFolder(resume!, out);
+  const { header } = readJournal(own);
+  const { name } = header.suite as ResolvedSuite;
+  return baselineSuite(baseline!, out, { suite: name, platforms: header.platforms, own });
 }
 
 /** Runs what is due, and writes the files of the suite after each run. */

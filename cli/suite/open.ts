@@ -1,8 +1,5 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { systemClock } from '../../harness/clock.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
-import { pathFrom } from '../../harness/input/files.ts';
 import type { LoadOptions } from '../../scenarios/load-scenario.ts';
 import { parseOverrides } from '../../scenarios/override.ts';
 import { quoted } from '../../scenarios/quoted.ts';
@@ -13,6 +10,7 @@ import { planSuite, type SuitePlan } from '../../scenarios/suite/plan-suite.ts';
 import type { ResolvedSuite, SuitePlatform } from '../../scenarios/suite/suite.ts';
 import { loadOptionsOf } from '../load-scenario.ts';
 import { DEFAULT_OUT } from '../options.ts';
+import { suiteFolder } from '../stored/kept.ts';
 
 /** What `squall suite` says about a suite beside its file. */
 export interface OpenOptions {
@@ -98,11 +96,6 @@ export async function resumeSuite(written: string, { out }: OpenOptions, signal:
     journal[Symbol.dispose]();
     throw error;
   }
-}
-
-/** Folder of a suite: a path, or an id in the folder of `--out`. */
-export function suiteFolder(written: string, out: string): string {
-  return [pathFrom(written), join(pathFrom(out), written)].find(existsSync) ?? pathFrom(written);
 }
 
 function opened(prepared: PreparedSuite, folder: string, journal: Journal): OpenSuite {

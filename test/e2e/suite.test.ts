@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -164,23 +165,41 @@ it('shows what would run, and names the field of a suite that is wrong', async (
   await expectRefusal(['suite'], 3, [/either a suite or --resume, got neither/]);
 });
 
-// Six times the processor time of every service keeps all SLOs: only a comparison shows it.
-it('finds what is worse than an earlier suite by name, and nothing where nothing is', {
+// A gateway that takes 5 ms more for a request keeps all SLOs: only a comparison shows it.
+it('finds what is worse than the last suite of a branch by name, and nothing where nothing is', {
   timeout: 180_000,
 }, async () => {
   using out = temporaryFolder();
-  const write = (name: string, more: string) => {
-    const scenarios = `[${join(import.meta.dirname, 'fixtures/suite/steady.yaml')}]`;
+  const repository = (branch: string) => {
+    const folder = join(out.path, branch);
+    mkdirSync(folder);
+    const git = (...args: string[]) => execFileSync('git', args, { cwd: folder, stdio: 'pipe' });
+    git('init', '--quiet', `--initial-branch=${branch}`);
+    git('-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '--quiet', '--allow-empty', '--message=it');
+    return join(folder, '.git');
+  };
+  const [main, change] = [repository('main'), repository('change')];
+  const scenarios = `[${join(import.meta.dirname, 'fixtures/suite/steady.yaml')}]`;
+  const write = (name: string, more = '') => {
     writeFileSync(join(out.path, name), `name: small\nwhy: For a baseline.\nscenarios: ${scenarios}\n${more}`);
     return join(out.path, name);
   };
-  const runs = (name: string) => ['--out', join(out.path, name), '--json'];
-  const first = await squall(['suite', write('base.yaml', ''), ...runs('base')]);
-  const { folder, document } = documentIn(join(out.path, 'base'));
-  expect(first.code, first.stderr).toBe(0);
-  const against = ['--baseline', folder, '--fail-on-regression'];
+  const on = (GIT_DIR: string, ...args: string[]) =>
+    squall([...args, '--out', join(out.path, 'runs'), '--json'], { GIT_DIR });
+  const base = write('base.yaml');
+  const slower = write('slower.yaml', 'set: { stack.virtual.cpu: { gateway: { request: 5ms } } }');
+  const against = ['--baseline', 'main', '--fail-on-regression'];
 
-  const same = await squall(['suite', join(out.path, 'base.yaml'), ...runs('same'), ...against]);
+  await expectRefusal(['suite', base, '--baseline', 'main', '--out', join(out.path, 'runs')], 3, [
+    /branch or commit of which .*runs has a suite small on virtual, got "main"/,
+    /none of it there at all/,
+  ]);
+  const first = await on(main, 'suite', base);
+  expect(first.code, first.stderr).toBe(0);
+  const document: SuiteDocument = JSON.parse(first.stdout);
+  expect(document.revision).toEqual({ commit: expect.stringMatching(/^[\da-f]{40}$/), branch: 'main' });
+
+  const same = await on(change, 'suite', base, ...against);
   expect(same.code, same.stderr).toBe(0);
   const passed = { base: '1 of 1', candidate: '1 of 1' };
   expect(JSON.parse(same.stdout).baseline).toMatchObject({
@@ -190,26 +209,40 @@ it('finds what is worse than an earlier suite by name, and nothing where nothing
     ],
   });
 
-  const slower = write('slower.yaml', 'set: { stack.virtual.cpu: 6 }');
-  const worse = await squall(['suite', slower, ...runs('worse'), ...against]);
+  const worse = await on(change, 'suite', slower, ...against);
   expect(worse.code, worse.stderr).toBe(1);
-  const { baseline } = JSON.parse(worse.stdout) as SuiteDocument;
-  const [change] = baseline!.changes;
-  expect(change).toMatchObject({
-    change: 'regression',
-    passed,
-    sentence: expect.stringContaining('p50(ttft) in whole'),
+  const { baseline, id } = JSON.parse(worse.stdout) as SuiteDocument;
+  const [found] = baseline!.changes;
+  const sentence = expect.stringContaining('p50(ttft) in whole');
+  expect(found).toMatchObject({ scenario: 'steady', change: 'regression', passed, sentence });
+  const folder = join(out.path, 'runs', id);
+  expect(existsSync(join(folder, found!.report!))).toBe(true);
+  expect(readFileSync(join(folder, 'index.html'), 'utf8')).toContain(`href="${found!.report}"`);
+  expect(readFileSync(join(folder, 'compare.md'), 'utf8')).toMatch(
+    /^# 1 of 1 is worse than small-suite-.*: steady on virtual\.\n.*<summary>steady on virtual<.*\| p50\(ttft\) \| whole \|[^\n]*✗ regression/s,
+  );
+
+  // The same afterwards, of suites and of the runs in them.
+  const suites = await on(change, 'compare', id, ...against);
+  expect(suites.code, suites.stderr).toBe(1);
+  expect(JSON.parse(suites.stdout)).toMatchObject({ id: document.id, candidate: id, changes: baseline!.changes });
+  const runs = await on(change, 'compare', join(folder, 'steady/virtual'), ...against);
+  expect(runs.code, runs.stderr).toBe(1);
+  expect(JSON.parse(runs.stdout)).toMatchObject({
+    verdict: 'regression',
+    changed: [{ path: 'stack.virtual.cpu', base: 1 }],
   });
-  const worseFolder = documentIn(join(out.path, 'worse')).folder;
-  expect(existsSync(join(worseFolder, change!.report!))).toBe(true);
-  expect(readFileSync(join(worseFolder, 'index.html'), 'utf8')).toContain(`href="${change!.report}"`);
+  await expectRefusal(
+    ['compare', join(folder, 'steady/virtual'), '--baseline', 'mian', '--out', join(out.path, 'runs')],
+    3,
+    [/has runs of steady on virtual, got "mian"/, /Those there are of: change, main\./],
+  );
 
   // A run that was changed is compared with nothing.
-  writeFileSync(join(folder, document.cells[0]!.run!.directory!, 'events.ndjson'), '');
-  const changed = await squall(['suite', '--resume', worseFolder, '--out', out.path, '--json', ...against]);
+  writeFileSync(join(out.path, 'runs', document.id, document.cells[0]!.run!.directory!, 'events.ndjson'), '');
+  const changed = await on(change, 'suite', '--resume', folder, ...against);
   expect(changed.code, changed.stderr).toBe(0);
   expect(JSON.parse(changed.stdout).baseline.changes).toMatchObject([
     { change: 'unreadable', sentence: expect.stringMatching(/events\.ndjson of .* was changed/) },
   ]);
-  await expectRefusal(['suite', slower, '--baseline', 'nowhere'], 3, [/nowhere to be the folder of a suite/]);
 });

@@ -163,7 +163,8 @@ function proofsTable(document: SuiteDocument): Html {
   });
 }
 
-function changesTable(document: SuiteDocument): Html {
+/** Changes against a baseline, worse first, with links to their comparisons. */
+export function changesTable(document: Pick<SuiteDocument, 'baseline'>): Html {
   return cardTable({
     id: 'suite-changes',
     caption: 'Worse first. Each links to its comparison, with the interval of every difference.',

@@ -71,7 +71,7 @@ export function sloRows(document: SuiteDocument): Rows {
 }
 
 /** Changes against the baseline: a row each, worse first; the headings alone without one. */
-export function changeRows(document: SuiteDocument): Rows {
+export function changeRows(document: Pick<SuiteDocument, 'baseline'>): Rows {
   return [
     ['Scenario', 'Platform', 'Change', 'Passed', 'Why'],
     ...changesOf(document).map(({ scenario, platform, change, passed, sentence }) => [

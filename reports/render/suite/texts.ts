@@ -62,7 +62,7 @@ export const CHANGE_WORDS: Readonly<Record<SuiteChange['change'], string>> = {
 };
 
 /** Changes against the baseline, worse first; empty without one. */
-export function changesOf({ baseline }: SuiteDocument): SuiteChange[] {
+export function changesOf({ baseline }: Pick<SuiteDocument, 'baseline'>): SuiteChange[] {
   const order = Object.keys(CHANGE_WORDS);
   return (baseline?.changes ?? []).toSorted((a, b) => order.indexOf(a.change) - order.indexOf(b.change));
 }
