@@ -74,7 +74,7 @@ const unit = [
   'test/stack/capacity/*.test.ts',
   'test/stack/control/{parts,registry}.test.ts',
   'test/stack/edge/certificates.test.ts',
-  'test/stack/gateway/{config,virtual-time}.test.ts',
+  'test/stack/gateway/{bad-parts,config,virtual-time}.test.ts',
   'test/stack/gateway/accounting/{accounting,interleavings,meter,quotas}.test.ts',
   'test/stack/gateway/{admin,admission,balancing}/*.test.ts',
   'test/stack/gateway/batch/{admission,batch-service,kills,multipart}.test.ts',

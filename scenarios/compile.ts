@@ -25,7 +25,7 @@ import { badScenario } from './bad-scenario.ts';
 import { requirePrometheus, withAutoscaler } from './input/autoscaler.ts';
 import { type Intervals, intervalsOf, intervalWarnings } from './input/autoscaler-intervals.ts';
 import { checkCapacity } from './input/capacity.ts';
-import { checkGateway } from './input/gateway.ts';
+import { checkGateway, withKeys } from './input/gateway.ts';
 import { checkRelease } from './input/release.ts';
 import { compileLoad } from './load/compile-load.ts';
 import { chooseEngine, unsupportedBy } from './load/engine-choice.ts';
@@ -87,7 +87,6 @@ export function compileScenario(scenario: ResolvedScenario, options: CompileOpti
   const endMs = loadEndMs({ load });
   if (!external) {
     checkCapacity(scenario.stack, endMs);
-    checkGateway(scenario.stack);
     checkRelease(scenario.stack);
   }
   for (const [index, { atMs }] of faults.entries())
@@ -147,20 +146,22 @@ function stackOf(
     platform === 'virtual' ? tool === 'redis-server' : platform === 'docker' || findProgram(tool) !== undefined,
   );
   requirePrometheus(stack, written.prometheus);
+  const limitations = checkGateway(stack, written.redis);
   // The stack's gateways accept the key of every class of clients.
   const keys = (load.clients?.classes ?? []).flatMap(({ key }) =>
     key === undefined ? [] : [resolveSecret(key, process.env)],
   );
   const secret = secretsOf({ seed, platform }, 'stack');
-  const { gateway } = stack;
-  const { admission } = gateway;
-  const entitled =
-    admission === 'off' ? [] : admission.keys.map(own => ({ ...own, key: resolveSecret(own.key, process.env) }));
-  const resolved: typeof stack =
-    admission === 'off' ? stack : { ...stack, gateway: { ...gateway, admission: { ...admission, keys: entitled } } };
+  const resolved = { ...stack, gateway: withKeys(stack.gateway, process.env) };
   const topology = topologyOf(resolved, timeScale, seed, { secret, now: systemClock.date(), clientKeys: keys });
   const intervals = intervalsOf(stack, found, topology, timeScale);
-  return { topology, timeScale, notes, intervals, stack: platform === 'virtual' ? { ...stack, virtual } : stack };
+  return {
+    topology,
+    timeScale,
+    notes: [...notes, ...limitations],
+    intervals,
+    stack: platform === 'virtual' ? { ...stack, virtual } : stack,
+  };
 }
 
 function targetOf({ authorization }: External): TestedSystem {

@@ -159,7 +159,29 @@ function writtenObject(schema: z.ZodType, { shape, checks = [] }: Definition, in
   const object = copy(schema, { shape: inner, checks: [] });
   const inCode = (value: unknown) =>
     Object.fromEntries(Object.entries(value as object).map(([name, part]) => [keys.get(name) ?? name, part]));
-  return object.transform(inCode).check(...(checks as z.core.$ZodCheck<unknown>[]));
+  const names = new Map(parts.map(({ key, name }) => [key, name]));
+  return object.transform(inCode).check(...(checks as z.core.$ZodCheck<unknown>[]).map(check => named(check, names)));
+}
+
+/** A check of values in code, whose issues name the keys of the file. */
+function named(check: z.core.$ZodCheck<unknown>, names: ReadonlyMap<PropertyKey, string>) {
+  return (payload: z.core.ParsePayload) => {
+    const before = payload.issues.length;
+    check._zod.check(payload);
+    payload.issues.push(...payload.issues.splice(before).map(issue => inFile(issue, names)));
+  };
+}
+
+function inFile(issue: z.core.$ZodRawIssue, names: ReadonlyMap<PropertyKey, string>): z.core.$ZodRawIssue {
+  const { path: [first, ...rest] = [], inst } = issue;
+  const text = issue.message ?? inst?._zod.def.error?.(issue as never);
+  return {
+    ...issue,
+    path: first === undefined ? [] : [names.get(first) ?? first, ...rest],
+    ...(typeof text === 'string' && {
+      message: text.replaceAll(/`(\w+)`/g, (quoted, key) => (names.has(key) ? `\`${names.get(key)}\`` : quoted)),
+    }),
+  };
 }
 
 function nameOf(key: string, unit: Unit | undefined): string {

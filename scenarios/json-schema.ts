@@ -11,6 +11,7 @@ export interface JsonSchema {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;
+  readonly multipleOf?: number;
   readonly minLength?: number;
   readonly minItems?: number;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
@@ -106,7 +107,7 @@ function typeWords(schema: JsonSchema): string {
 function bareWords(schema: JsonSchema): string {
   switch (schema.type) {
     case 'integer':
-      return `a whole number${rangeWords(schema)}`;
+      return `${schema.multipleOf ? `a multiple of ${schema.multipleOf}` : 'a whole number'}${rangeWords(schema)}`;
     case 'number':
       return `a number${rangeWords(schema)}`;
     case 'string':

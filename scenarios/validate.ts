@@ -80,7 +80,7 @@ function firstLines(issues: readonly Issue[], jsonSchema: JsonSchema, raw: unkno
   for (const issue of issues) {
     const own = lines.length < MAX_ISSUES ? issueLines(issue, jsonSchema, raw) : [];
     others += Math.max(0, countOf(issue) - own.length);
-    lines.push(...own);
+    lines.push(...new Set(own));
   }
   others += Math.max(0, lines.length - MAX_ISSUES);
   return others === 0 ? lines : [...lines.slice(0, MAX_ISSUES), `and ${others.toLocaleString('en')} more`];
@@ -114,14 +114,16 @@ function issueLines(issue: Issue, jsonSchema: JsonSchema, raw: unknown): string[
       issueLines({ ...inner, path: [...issue.path, ...inner.path] } as Issue, jsonSchema, raw),
     );
   const own = issue.code === 'invalid_key' ? issue.issues[0]?.message : issue.message || lengthWords(issue);
-  const found = valueAt(raw, issue.path);
+  const found = issue.code === 'invalid_key' ? issue.path.at(-1) : valueAt(raw, issue.path);
   const hint = typeof found === 'string' ? didYouMean(found, optionsOf(schemas)) : '';
-  const expected = own?.replace(/^(expected|must (be|have)) /, '') || wordsOf(schemas, found);
+  const expected =
+    own?.replace(/^(expected|must (be|have)) /, '').replace(/^must (not )?/, '$1to ') || wordsOf(schemas, found);
   const field = issue.path.length === 0 ? '' : `\`${pathText(issue.path)}\`: `;
-  // Values of headers may be keys.
-  const text = issue.path.includes('headers')
-    ? `a ${typeof found} that is not shown`
-    : shown(found, issue.path.length === 0);
+  // Values of headers may be keys, too.
+  const text =
+    found !== undefined && (issue.path.includes('headers') || issue.path.at(-1) === 'key')
+      ? `a ${typeof found} that is not shown`
+      : shown(found, issue.path.length === 0);
   return [`${field}expected ${expected}, found ${text}${hint}`];
 }
 
@@ -142,9 +144,13 @@ function shown(value: unknown, isWhole: boolean): string {
   if (value === undefined) return 'nothing';
   if (isWhole && typeof value !== 'object') return `a ${typeof value}`;
   if (value === null) return 'null';
-  const text = typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value) : String(value);
+  const text = typeof value === 'string' || typeof value === 'object' ? JSON.stringify(value, hidden) : String(value);
   const cut = text.length > 120 ? `${text.slice(0, 120)}…` : text;
   return `${cut} (${Array.isArray(value) ? 'list' : typeof value})`;
+}
+
+function hidden(key: string, value: unknown): unknown {
+  return key === 'key' || key === 'headers' ? '…' : value;
 }
 
 /** `load.stages[0].at`; long keys are truncated. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SquallError } from '../../harness/errors.ts';
-import { describeIssues, networkSchema, plainIpVersion } from '../service-config.ts';
+import { addressSchema, describeIssues, networkSchema } from '../service-config.ts';
 
 // Text in nginx's configuration is restricted to characters without a special meaning there, so that no option can end a directive,
 // open a block or reference a variable.
@@ -118,17 +118,15 @@ export type EdgeOptions = z.output<typeof edgeOptionsSchema>;
 /** Edge options as written, before defaults. */
 export type EdgeOptionsInput = z.input<typeof edgeOptionsSchema>;
 
-const address = z.string().refine(isAddress, 'must be HOST:PORT');
-
 /** Schema of the edge's listeners and upstreams, all `host:port`. */
 export const edgeAddressesSchema = z.strictObject({
   /** Plain HTTP. Optional with TLS, where it redirects. */
-  http: address.optional(),
+  http: addressSchema.optional(),
   /** Required with TLS. */
-  https: address.optional(),
+  https: addressSchema.optional(),
   /** Separate listener for `/nginx_status` and `/healthz`; should be on loopback. */
-  status: address,
-  upstreams: z.array(address).min(1).max(64),
+  status: addressSchema,
+  upstreams: z.array(addressSchema).min(1).max(64),
 });
 
 /** Listeners and upstreams of the edge. */
@@ -141,15 +139,10 @@ export type EdgeAddresses = z.output<typeof edgeAddressesSchema>;
 export function parseEdge<T>(schema: z.ZodType<T>, input: unknown): T {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
-  throw badEdge(describeIssues(parsed.error.issues));
+  throw badEdge(describeIssues(parsed.error.issues, input));
 }
 
 /** Error for options that contradict each other or cannot be rendered. */
 export function badEdge(message: string): SquallError {
   return new SquallError('option', 'BAD_EDGE_OPTIONS', message, { next: "Correct the edge's options." });
-}
-
-function isAddress(text: string): boolean {
-  const match = /^(?:\[([^\]]+)\]|([A-Za-z0-9.-]{1,253})):(\d{1,5})$/.exec(text);
-  return match !== null && Number(match[3]) <= 65_535 && (match[1] === undefined || plainIpVersion(match[1]) === 6);
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { badConfig, parseConfig } from '../service-config.ts';
+import { badConfig, httpUrlSchema, parseConfig } from '../service-config.ts';
 import { accountingSchema } from './accounting/config.ts';
 import { adminConfigSchema } from './admin/config.ts';
 import { admissionSchema } from './admission/config.ts';
@@ -25,7 +25,7 @@ const ratio = z.number().min(0).max(1);
 /** One inference replica. `name` appears in headers, metrics and logs; `url` may have a path prefix. */
 const upstreamSchema = z.strictObject({
   name: z.string().regex(/^[\x21-\x7e]{1,128}$/, 'must be 1 to 128 printable ASCII characters'),
-  url: z.url({ protocol: /^https?$/ }),
+  url: httpUrlSchema,
   /** Label by which routes of `release` find it. */
   version: versionLabel,
 });
@@ -128,7 +128,7 @@ const retryAfterSchema = z.strictObject({
  * `backoff` the delay after failures. Without `keepLastGood`, an empty list or a failed query removes every upstream.
  */
 const discoverySchema = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }),
+  url: httpUrlSchema,
   service: z.string().min(1).default('inference'),
   /** Zone of this gateway. Replicas with an address for that zone are reached at it. */
   zone: z.string().min(1).optional(),
@@ -234,7 +234,10 @@ function strayWeight({ balancer, discovery, upstreams }: GatewayConfig): string 
   if (discovery !== 'off' || typeof balancer === 'string' || balancer.policy !== 'weighted') return undefined;
   const names = upstreams.map(({ name }) => name);
   const stray = Object.keys(balancer.weights).find(weighted => !names.includes(weighted));
-  return stray && `\`balancer.weights.${stray}\`: expected one of ${names.join(', ')}`;
+  return (
+    stray &&
+    `\`balancer.weights.${stray}\`: expected the name of an upstream, one of ${names.join(', ')}, found ${JSON.stringify(stray)}`
+  );
 }
 
 /** A version of a route that no upstream has; none can be known where discovery adds them. */
@@ -245,7 +248,7 @@ function strayVersion({ release, discovery, upstreams }: GatewayConfig): string 
     const stray = versions.findIndex(({ name }) => !labels.includes(name));
     if (stray < 0) continue;
     const known = labels.length === 0 ? 'none has one' : `these are ${labels.join(', ')}`;
-    return `\`release.routes.${route}.versions.${stray}.name\`: must be the version of an upstream, of which ${known}`;
+    return `\`release.routes.${route}.versions.${stray}.name\`: must be the version of an upstream, of which ${known}, found "${versions[stray]!.name}"`;
   }
   return undefined;
 }

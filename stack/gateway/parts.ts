@@ -1,6 +1,8 @@
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { Clock } from '../../harness/clock.ts';
+import { messageOf } from '../../harness/errors.ts';
+import { badConfig } from '../service-config.ts';
 import type { ServiceContext } from '../service-program.ts';
 import { Accounting } from './accounting/accounting.ts';
 import type { Ledger } from './accounting/ledger.ts';
@@ -65,12 +67,16 @@ export function createPreparer({ config, ...context }: PartContext, transport: T
   return config.preprocess === 'off' ? undefined : new Preparer({ ...context, config: config.preprocess, transport });
 }
 
-/** The audit log; undefined where it is off. @param addressOf address of the client of a request */
+/** The audit log; undefined where it is off. @param addressOf address of the client of a request @throws SquallError `BAD_GATEWAY_CONFIG` */
 export function createAudit(
   { config, clock, log, registry }: PartContext,
   { settle }: PartStores,
   addressOf: (exchange: Exchange) => string | undefined,
 ): AuditLog | undefined {
   if (config.audit === 'off' || !settle) return undefined;
-  return new AuditLog({ config: config.audit, clock, log, registry, settle, addressOf });
+  try {
+    return new AuditLog({ config: config.audit, clock, log, registry, settle, addressOf });
+  } catch (cause) {
+    throw badConfig('GATEWAY_CONFIG', `GATEWAY_CONFIG: \`audit.folder\`: ${messageOf(cause)}`, cause);
+  }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { badConfig, parseConfig } from '../service-config.ts';
+import { badConfig, httpUrlSchema, parseConfig } from '../service-config.ts';
 import { type ProfileName, profiles } from './engine/profiles.ts';
 
 const VARIABLE = 'INFERENCE_CONFIG';
@@ -10,7 +10,7 @@ const hostAndPort = z.string().regex(/^.+:\d{1,5}$/, 'must be HOST:PORT');
 /** Registration with a Consul-compatible agent once the model is loaded, under the address at which clients reach this replica. */
 const registrationSchema = z.strictObject({
   /** URL of the agent. */
-  url: z.url({ protocol: /^https?$/ }),
+  url: httpUrlSchema,
   advertise: hostAndPort,
   /** Addresses for clients in specific zones, by zone. */
   advertiseByZone: z.record(z.string(), hostAndPort).default({}),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { redisUrlSchema } from '../../service-config.ts';
 import { keysSchema } from '../admission/config.ts';
 import { redisTimeoutSchema } from '../limits/config.ts';
 
@@ -38,12 +39,14 @@ export const quotaSchema = z.union([off, z.number().min(0).max(1_000_000_000)]);
  */
 export const accountingSchema = z.strictObject({
   redis: z.strictObject({
-    url: z.url({ protocol: /^rediss?$/ }),
+    url: redisUrlSchema,
     timeoutMs: redisTimeoutSchema,
     keyPrefix: z.string().max(64).default('squall:usage:'),
   }),
   prices: priceSchema.prefault({}),
-  models: z.record(z.string().min(1).max(256), priceSchema).default({}),
+  models: z
+    .record(z.string().regex(/^.{1,256}$/, 'must be the name of a model, of 1 to 256 characters'), priceSchema)
+    .default({}),
   quota: quotaSchema.default('off'),
   keys: keysSchema(
     'sha256',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { addressSchema } from '../../service-config.ts';
 
 /** Environment variable with the token of the admin API. */
 export const ADMIN_TOKEN_VARIABLE = 'GATEWAY_ADMIN_TOKEN';
@@ -11,10 +12,7 @@ export const adminConfigSchema = z
   .union([
     z.literal('off'),
     z.strictObject({
-      listen: z
-        .string()
-        .regex(/^(\[[^\]]+\]|[^:]+):\d{1,5}$/, 'must be HOST:PORT')
-        .default('127.0.0.1:8081'),
+      listen: addressSchema.default('127.0.0.1:8081'),
     }),
   ])
   .default('off');

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { redisUrlSchema } from '../../service-config.ts';
 
 const DAY_MS = 86_400_000;
 
@@ -17,7 +18,7 @@ const DAY_MS = 86_400_000;
  */
 export const batchSchema = z.strictObject({
   redis: z.strictObject({
-    url: z.url({ protocol: /^rediss?$/ }),
+    url: redisUrlSchema,
     timeoutMs: z.number().min(5).max(60_000).default(2000),
     keyPrefix: z.string().max(64).default('squall:batch:'),
   }),

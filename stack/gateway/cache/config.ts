@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { redisUrlSchema, secretSourceSchema } from '../../service-config.ts';
 import { redisTimeoutSchema } from '../limits/config.ts';
 
 /** Environment variable in which the stack hands the key of entries to its gateways. */
@@ -16,13 +17,11 @@ export const CACHE_KEY_VARIABLE = 'GATEWAY_CACHE_KEY';
  */
 export const cacheSchema = z.strictObject({
   redis: z.strictObject({
-    url: z.url({ protocol: /^rediss?$/ }),
+    url: redisUrlSchema,
     timeoutMs: redisTimeoutSchema,
     keyPrefix: z.string().max(64).default('squall:cache:'),
   }),
-  key: z
-    .union([z.strictObject({ environment: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })])
-    .default({ environment: CACHE_KEY_VARIABLE }),
+  key: secretSourceSchema(CACHE_KEY_VARIABLE),
   ttlMs: z.number().min(1).max(86_400_000).default(600_000),
   staleMs: z.number().min(0).max(604_800_000).default(0),
   maxEntryBytes: z.int().min(1).max(16_777_216).default(262_144),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { secretSourceSchema } from '../../service-config.ts';
 
 /** Environment variable in which the stack hands the private key to its gateways. */
 export const ENCRYPTION_KEY_VARIABLE = 'GATEWAY_SM2_KEY';
@@ -16,9 +17,7 @@ export const SESSION_HEADER = 'x-sm-session';
  * - `required`: completions whose request or response would be plain are refused.
  */
 export const encryptionSchema = z.strictObject({
-  key: z
-    .union([z.strictObject({ environment: z.string().min(1) }), z.strictObject({ file: z.string().min(1) })])
-    .default({ environment: ENCRYPTION_KEY_VARIABLE }),
+  key: secretSourceSchema(ENCRYPTION_KEY_VARIABLE),
   sessionMs: z.number().min(1000).max(86_400_000).default(600_000),
   required: z.boolean().default(false),
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { networkSchema } from '../../service-config.ts';
+import { httpUrlSchema, networkSchema, redisUrlSchema } from '../../service-config.ts';
 
 /** Path of the token endpoint. */
 export const TOKEN_PATH = '/oauth/token';
@@ -19,7 +19,7 @@ const signingKeysSchema = z.discriminatedUnion(
     z.strictObject({ from: z.literal('file'), path: z.string().min(1), refreshMs: positiveMs.default(1000) }),
     z.strictObject({
       from: z.literal('vault'),
-      url: z.url({ protocol: /^https?$/ }),
+      url: httpUrlSchema,
       mount: z.string().min(1).default('transit'),
       key: z.string().regex(/^[\w.-]+$/, 'must be letters, digits, dots, dashes and underscores'),
       /** Environment variable with Vault's token. */
@@ -70,9 +70,7 @@ export const identitySchema = z.strictObject({
   leewayMs: z.number().min(0).max(60_000).default(2000),
   bearer: bearerSchema.default('off'),
   networks,
-  origins: z
-    .array(z.url({ protocol: /^https?$/ }).refine(isOrigin, 'must be an origin without a path: https://llm.example'))
-    .default([]),
+  origins: z.array(httpUrlSchema.refine(isOrigin, 'must be an origin without a path: https://llm.example')).default([]),
   proofMaxAgeMs: z.number().min(1000).max(600_000).default(60_000),
   replays: z.enum(['refuse', 'accept']).default('refuse'),
   /** Longest credential that is looked at, in bytes: a token, a proof, a key. */
@@ -84,7 +82,7 @@ export const identitySchema = z.strictObject({
     .default({}),
   redis: z
     .strictObject({
-      url: z.url({ protocol: /^rediss?$/ }),
+      url: redisUrlSchema,
       timeoutMs: z.number().min(5).max(60_000).default(250),
       keyPrefix: z.string().max(64).default('squall:identity:'),
     })

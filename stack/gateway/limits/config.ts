@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { redisUrlSchema } from '../../service-config.ts';
 
 const off = z.literal('off');
 const burst = z.int().min(1).max(1_000_000).optional();
@@ -21,7 +22,7 @@ export const redisTimeoutSchema = z.number().min(5).max(60_000).default(50);
 export const limitsSchema = z.strictObject({
   redis: z
     .strictObject({
-      url: z.url({ protocol: /^rediss?$/ }),
+      url: redisUrlSchema,
       timeoutMs: redisTimeoutSchema,
       keyPrefix: z.string().max(64).default('squall:limits:'),
     })

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { httpUrlSchema } from '../../service-config.ts';
 
 /** What of preprocessing is not the addresses of its pools. */
 export const preprocessClientSchema = z.strictObject({
@@ -16,7 +17,7 @@ export const preprocessClientSchema = z.strictObject({
  * - `maxInFlight`: requests of this gateway that are prepared at the same time; further ones are turned away, so that a pool that hangs holds no more.
  */
 export const preprocessConfigSchema = preprocessClientSchema.extend({
-  urls: z.array(z.url({ protocol: /^https?$/ })).min(1),
+  urls: z.array(httpUrlSchema).min(1),
 });
 
 /** Preprocessing that is on. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { redisUrlSchema } from '../../service-config.ts';
 
 const windowMs = z.number().min(100).max(2_592_000_000);
 const versionName = z.string().regex(/^[\w.-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes and underscores');
@@ -46,7 +47,7 @@ const rollbackSchema = z
     // More than all requests cannot be bad.
     const least = Math.min(...burnRates.map(({ burnRate }) => burnRate));
     const check = (path: string[], budget: number) => {
-      const message = `must be at most ${1 / least}, or a burn rate of ${least} cannot occur`;
+      const message = `must be at most ${Math.floor(1e4 / least) / 1e4}, or a burn rate of ${least} cannot occur`;
       if (budget * least > 1) addIssue({ code: 'custom', path, message });
     };
     check(['maxErrorRatio'], maxErrorRatio);
@@ -101,7 +102,7 @@ export const releaseSchema = z.strictObject({
   ...common,
   redis: z
     .strictObject({
-      url: z.url({ protocol: /^rediss?$/ }),
+      url: redisUrlSchema,
       keyPrefix: z.string().max(64).default('squall:release:'),
     })
     .optional(),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { httpUrlSchema } from '../../service-config.ts';
 
 const positiveMs = z.number().positive().max(86_400_000);
 
@@ -7,9 +8,7 @@ const positiveMs = z.number().positive().max(86_400_000);
  * At most `maxOpenSpans` wait for that, and `maxQueuedSpans` for being sent, every `intervalMs`; others are dropped, and counted.
  */
 export const tracingSchema = z.strictObject({
-  endpoint: z
-    .url({ protocol: /^https?$/ })
-    .describe('where spans are sent, with its path, such as http://127.0.0.1:4318/v1/traces'),
+  endpoint: httpUrlSchema.describe('where spans are sent, with its path, such as http://127.0.0.1:4318/v1/traces'),
   ratio: z.number().min(0).max(1).default(0.1).describe('of requests that neither failed nor were slow'),
   slowMs: positiveMs.default(10_000).describe('a request that takes this long is always traced'),
   intervalMs: positiveMs.default(1000).describe('how long spans wait for others to be sent with'),

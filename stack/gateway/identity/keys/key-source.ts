@@ -33,7 +33,7 @@ export interface KeySource {
   load(): Promise<LoadedKeys>;
 }
 
-/** Error of keys that cannot be used. @param from such as `The file /run/keys.json` */
+/** Error of keys that cannot be used. @param from field of the configuration and source */
 export function badKeys(from: string, problem: string, cause?: unknown): SquallError {
   const next = 'Provide a private key for Ed25519, ECDSA or RSA, such as that of `openssl genpkey -algorithm ed25519`.';
   return new SquallError('environment', 'BAD_SIGNING_KEYS', `${from} ${problem}`, { next, cause });

@@ -8,7 +8,7 @@ const PRIVATE_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 
 /** Keys in a file, which is read again every `refreshMs`: replace it to rotate them. */
 export function fileKeys(path: string, refreshMs: number): KeySource {
-  const from = `The file ${path}`;
+  const from = `\`identity.keys.path\`: the file ${path}`;
   return {
     refreshMs,
     async load() {
@@ -22,7 +22,7 @@ export function fileKeys(path: string, refreshMs: number): KeySource {
 
 /** Keys in an environment variable. @param value of the variable */
 export function environmentKeys(variable: string, value: string | undefined): KeySource {
-  const from = `The environment variable ${variable}`;
+  const from = `\`identity.keys.variable\`: the environment variable ${variable}`;
   return {
     load: async () => {
       if (!value) throw badKeys(from, 'is expected to hold the signing keys, but is not set.');

@@ -22,7 +22,7 @@ interface TransitKey {
  */
 export function vaultKeys(config: VaultConfig, token: string | undefined, { clock, network }: Machine): KeySource {
   const { url, mount, key: name, refreshMs, timeoutMs, tokenVariable } = config;
-  const from = `Vault's key ${mount}/${name}`;
+  const from = `\`identity.keys\`: Vault's key ${mount}/${name}`;
   const call = async (path: string, body?: unknown): Promise<unknown> => {
     if (!token) throw badKeys(from, `needs a token in the environment variable ${tokenVariable}, which is not set.`);
     try {

@@ -83,9 +83,9 @@ describe('signing keys in a text', () => {
 
   test('a file that cannot be read and a variable that is not set are named', async () => {
     await expect(fileKeys('/no/such/file', 1000).load()).rejects.toThrow(
-      'The file /no/such/file with the signing keys cannot be read',
+      '`identity.keys.path`: the file /no/such/file with the signing keys cannot be read',
     );
-    await expect(environmentKeys('MY_KEYS', undefined).load()).rejects.toThrow('The environment variable MY_KEYS');
+    await expect(environmentKeys('MY_KEYS', undefined).load()).rejects.toThrow('the environment variable MY_KEYS');
     expect((await environmentKeys('MY_KEYS', await newKeys('ES256', 'a')).load()).kid).toBe('a');
   });
 });

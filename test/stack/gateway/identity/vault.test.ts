@@ -124,11 +124,11 @@ test.each([
     .load()
     .catch((thrown: Error) => thrown);
   expect(error).toMatchObject({ code: 'BAD_SIGNING_KEYS', message: expect.stringContaining(expected) });
-  expect((error as Error).message).toMatch(new RegExp(`^Vault's key transit/${key}`));
+  expect((error as Error).message).toMatch(new RegExp(`^\`identity.keys\`: Vault's key transit/${key}`));
   expect((error as Error).message).not.toContain('hvs.');
 });
 
 test('a Vault that is not there is an error with its reason', async () => {
   const keys = vaultKeys(configOf('http://127.0.0.1:1', 'k'), TOKEN, thisMachine);
-  await expect(keys.load()).rejects.toThrow(/^Vault's key transit\/k cannot be used: /);
+  await expect(keys.load()).rejects.toThrow(/^`identity\.keys`: Vault's key transit\/k cannot be used: /);
 });
