@@ -3,15 +3,16 @@ import { expect, test } from 'vitest';
 import { agreeOnKey, sm2Key, sm3 } from '../../../../stack/gateway/encryption/sm2.ts';
 import { openCcm, sealCcm } from '../../../../stack/gateway/encryption/sm4-ccm.ts';
 
+// Published again with the tests of others: of SM3 in OpenSSL, of SM4 in OpenSSL (evpciph_sm4.txt), of the key agreement in Tencent Kona.
 const hex = (text: string) => Buffer.from(text.replace(/\s/g, ''), 'hex');
 
-test('SM3 of the example of GB/T 32905, A.1', () => {
+test('SM3 of the example of GB/T 32905-2016, A.1', () => {
   expect(sm3(Buffer.from('a'), Buffer.from('bc')).toString('hex')).toBe(
     '66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0',
   );
 });
 
-test('SM4 of the example of GB/T 32907, A.1; and in ECB equal blocks stay equal, which is why it is not used', () => {
+test('SM4 of the example of GB/T 32907-2016, A.1; and in ECB equal blocks stay equal, which is why it is not used', () => {
   const block = hex('0123456789abcdeffedcba9876543210');
   const cipher = () => createCipheriv('sm4-ecb', block, null).setAutoPadding(false);
   expect(cipher().update(block).toString('hex')).toBe('681edf34d206965e86b3e94f536e4246');
@@ -21,7 +22,7 @@ test('SM4 of the example of GB/T 32907, A.1; and in ECB equal blocks stay equal,
   expect(sealed.subarray(0, 16)).not.toEqual(sealed.subarray(16, 32));
 });
 
-test('SM4-CCM of RFC 8998, A.2.2', () => {
+test('SM4-CCM of RFC 8998, A.2', () => {
   const key = hex('0123456789abcdeffedcba9876543210');
   const nonce = hex('00001234567800000000abcd');
   const associated = hex('feedfacedeadbeeffeedfacedeadbeefabaddad2');
@@ -41,7 +42,7 @@ test('SM4-CCM of RFC 8998, A.2.2', () => {
   expect(openCcm(key, nonce, sealed, associated.subarray(1))).toBeUndefined();
 });
 
-test('key agreement of GB/T 32918.5, C.3, on both sides', () => {
+test('key agreement of GB/T 32918.5-2017, appendix B, on both sides', () => {
   const a = sm2Key(hex('81eb26e9 41bb5af1 6df11649 5f906952 72ae2cd6 3d6c4ae1 678418be 48230029'));
   const b = sm2Key(hex('78512991 7d45a9ea 5437a593 56b82338 eaadda6c eb199088 f14ae10d efa229b5'));
   const onceA = sm2Key(hex('d4de1547 4db74d06 491c440d 305e0124 00990f3e 390c7e87 153c12db 2ea60bb3'));
