@@ -28,7 +28,7 @@ const thorough = {
     'test/reports/render/html/{axe,browser}.test.ts',
     'test/stack/autoscaler/prometheus/real.test.ts',
     'test/stack/gateway/{clients/clients,connections/{caps,slow-clients},hostile/{hostile,kills},upstream/discovery-outage}.test.ts',
-    'test/stack/observability/rules.test.ts',
+    'test/stack/observability/{rules,dashboards/evaluate}.test.ts',
   ],
   careful: [
     'test/docker/{k6-container,run}.test.ts',
@@ -90,7 +90,7 @@ const unit = [
   'test/stack/{collector,gateway/tracing,gateway/encryption}/*.test.ts',
   'test/stack/gateway/upstream/{breaker,discovery,ejection,health,upstreams,zombies}.test.ts',
   'test/stack/inference/{calibration,engine,parts,prefix-cache}.test.ts',
-  'test/stack/observability/{exposition,metrics-text,products,response-cache}.test.ts',
+  'test/stack/observability/{exposition,metrics-text,products,response-cache,dashboards/names}.test.ts',
   'test/stack/preprocess/*.test.ts',
   'test/stack/redis/render-redis-config.test.ts',
 ];

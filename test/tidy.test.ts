@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   reports: ['harness'],
   scenarios: ['load', 'platform', 'faults', 'reports', 'stack', 'harness'],
   cli: ['scenarios', 'load', 'platform', 'faults', 'reports', 'stack', 'harness', 'package.json'],
-  test: ['cli', 'scenarios', 'load', 'platform', 'faults', 'reports', 'stack', 'harness', 'package.json'],
+  test: ['cli', 'scenarios', 'load', 'platform', 'faults', 'reports', 'stack', 'harness', 'package.json', '.ci'],
 };
 
 /** Rooms whose files are handed clock, network and chance, so that they run in virtual time too. */

@@ -10,7 +10,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const README = read('README.md');
 /** README, and the pages it leads to, but the requirements, whose tests the catalogue names. */
-const PAGES = readdirSync(join(ROOT, 'docs')).filter(name => name !== 'requirements.md');
+const PAGES = readdirSync(join(ROOT, 'docs')).filter(name => name.endsWith('.md') && name !== 'requirements.md');
 const TEXT = [README, ...PAGES.map(name => read(`docs/${name}`))].join('\n');
 const COMMANDS = [...TEXT.matchAll(/^npx squall (.*?)(?: {2,}.*| +#.*)?$/gm)].map(([, args]) => args!);
 const USAGE = COMMANDS.filter(args => /[<…]/.test(args));

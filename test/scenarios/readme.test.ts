@@ -13,7 +13,12 @@ import { validateScenario } from '../../scenarios/validate.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const README = read('README.md');
-const TEXT = [README, ...readdirSync(join(ROOT, 'docs')).map(name => read(`docs/${name}`))].join('\n');
+const TEXT = [
+  README,
+  ...readdirSync(join(ROOT, 'docs'))
+    .filter(name => name.endsWith('.md'))
+    .map(name => read(`docs/${name}`)),
+].join('\n');
 /** The scenarios of README and docs, each a block that begins with the name of its file; suites are run by the tests of the command line. */
 const EXAMPLES = [...TEXT.matchAll(/```(?:yaml|ts)\n(?:#|\/\/) ([\w-]+\.(?:yaml|ts)).*?\n(.*?)```/gs)]
   .map(([, file, text]) => ({ file: file!, text: text! }))
