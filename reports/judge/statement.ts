@@ -38,9 +38,9 @@ export class BadObjective extends SquallError {
   /** Position, found text and expected text. */
   readonly detail: string;
 
-  constructor(text: string, detail: string) {
+  constructor(text: string, detail: string, next = 'Correct the objective in the scenario.') {
     const message = `Expected ${OBJECTIVE_WORDS}, got ${JSON.stringify(text)}: ${detail}`;
-    super('scenario', 'BAD_OBJECTIVE', message, { next: 'Correct the objective in the scenario.' });
+    super('scenario', 'BAD_OBJECTIVE', message, { next });
     this.detail = detail;
   }
 }

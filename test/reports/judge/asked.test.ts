@@ -41,7 +41,16 @@ describe('an SLO of one line', () => {
     ['p99(ttft) <= 500 ms in fault:kil', 'BAD_SLO', /window of this run, got "fault:kil"; did you mean "fault:kill"/],
     ['p99(ttft, class vp) <= 500 ms', 'BAD_SLO', /class of this run, got "vp"; did you mean "vip"/],
     ['p99(ttf) <= 500 ms', 'BAD_OBJECTIVE', /ttf/],
+    ['recovery(kil) <= 1 s', 'BAD_SLO', /fault of this run, got "kil"; did you mean "kill"/],
     ['', 'BAD_OBJECTIVE', /./],
+    // Where it is in what was written, whatever comes before it.
+    [
+      'p99(ttft, class vip) <= 500 parsecs',
+      'BAD_OBJECTIVE',
+      /vip\) <= 500 parsecs": found "500 parsecs" at character 25/,
+    ],
+    ['errors(class vip) <= 5 ms in baseline', 'BAD_OBJECTIVE', /found "5 ms" at character 22/],
+    ['recovery(kill) <= 1 s', 'BAD_SLO', /`--slo` to be recovery within more than 10 s/],
   ])('is refused: %s', (text, code, message) => {
     expect(() => askedSlo(text, plan)).toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(message) }),
