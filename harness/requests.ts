@@ -89,6 +89,29 @@ export interface RequestRecord {
 }
 
 /**
+ * Request records in scheduled order, or some of them, as folds go over them: an array, or a table of columns for as many as there is
+ * memory. A table hands the same object to each call, with the fields of the next record: keep what {@link Iterable} or `find` give, or a value.
+ */
+export interface Requests extends Iterable<RequestRecord> {
+  readonly length: number;
+  filter(test: (record: RequestRecord) => boolean): Requests;
+  some(test: (record: RequestRecord) => boolean): boolean;
+  find(test: (record: RequestRecord) => boolean): RequestRecord | undefined;
+  forEach(visit: (record: RequestRecord) => void): void;
+  reduce<Value>(fold: (value: Value, record: RequestRecord) => Value, initial: Value): Value;
+}
+
+/** The records in scheduled order, as a table has them; an array may be in any. */
+export function inOrder(requests: Requests): Requests {
+  return Array.isArray(requests) ? [...requests].sort((a, b) => a.index - b.index) : requests;
+}
+
+/** Number of records that pass a test. */
+export function countOf(requests: Requests, test: (record: RequestRecord) => boolean): number {
+  return requests.reduce((count, record) => (test(record) ? count + 1 : count), 0);
+}
+
+/**
  * Value of `x-request-id`, by which a line in a server's log and a record find each other: `squall-<run>-<number>`, and with
  * `.2`, `.3` … at its end for further attempts. What is not part of the load has a word before its number: `probe-3`,
  * `attack-<fault>-17`.

@@ -1,7 +1,7 @@
 import { stagesOf } from './arrivals/arrivals.ts';
 import type { TimedEvent } from './history.ts';
 import { type FaultPlan, loadEndMs, type RunPlan } from './plan.ts';
-import type { AttackOutcome, RequestRecord } from './requests.ts';
+import type { AttackOutcome, RequestRecord, Requests } from './requests.ts';
 
 /** Outcome of a planned fault; times in ms on the run's timeline, null for what did not happen. */
 export interface FaultOutcome {
@@ -105,14 +105,22 @@ export function beginOf({
 }
 
 /**
- * Requests of a window. A request belongs to the window of its scheduled arrival, with one exception: a request in flight when the
- * injection of a fault begins is exposed to that fault, so it belongs to `fault:<id>` and not to the `baseline`, `recovery` or `fault`
- * before it.
+ * Whether a request belongs to a window: to that of its scheduled arrival, with one exception: a request in flight when the injection of a
+ * fault begins is exposed to that fault, so it belongs to `fault:<id>` and not to the `baseline`, `recovery` or `fault` before it.
  */
-export function requestsIn(window: Window, records: readonly RequestRecord[]): RequestRecord[] {
-  const { fromMs, toMs, name, nextFaultMs = Number.POSITIVE_INFINITY } = window;
-  return records.filter(({ scheduledMs, endMs }) => {
-    if (scheduledMs >= toMs || endMs < fromMs || endMs >= nextFaultMs) return false;
-    return scheduledMs >= (name.startsWith('fault:') ? 0 : fromMs);
-  });
+export function membershipOf({ fromMs, toMs, name, nextFaultMs = Number.POSITIVE_INFINITY }: Window) {
+  const earliestMs = name.startsWith('fault:') ? 0 : fromMs;
+  return ({ scheduledMs, endMs }: Pick<RequestRecord, 'scheduledMs' | 'endMs'>): boolean =>
+    scheduledMs >= earliestMs && scheduledMs < toMs && endMs >= fromMs && endMs < nextFaultMs;
 }
+
+/** Requests of a window, see {@link membershipOf}; the same object for the same window of the same records. */
+export function requestsIn(window: Window, records: Requests): Requests {
+  const known = IN_WINDOWS.get(records) ?? new Map<string, Requests>();
+  const key = JSON.stringify([window.name, window.fromMs, window.toMs, window.nextFaultMs]);
+  const requests = known.get(key) ?? records.filter(membershipOf(window));
+  IN_WINDOWS.set(records, known.set(key, requests));
+  return requests;
+}
+
+const IN_WINDOWS = new WeakMap<Requests, Map<string, Requests>>();

@@ -1,6 +1,6 @@
 import type { TimedEvent } from '../../harness/history.ts';
 import type { RunPlan } from '../../harness/plan.ts';
-import type { Outcome, RequestRecord } from '../../harness/requests.ts';
+import type { Outcome, Requests } from '../../harness/requests.ts';
 import type { FaultOutcome, Window } from '../../harness/windows.ts';
 import { explain } from '../explain.ts';
 import type { Survivors, Verdict } from '../store/run-document.ts';
@@ -26,7 +26,7 @@ export interface RunFacts {
   readonly plan: RunPlan;
   readonly events: readonly TimedEvent[];
   /** All records in scheduled order, warm-up (negative `scheduledMs`) included. */
-  readonly records: readonly RequestRecord[];
+  readonly records: Requests;
   readonly windows: readonly Window[];
   /** In the plan's order. */
   readonly faults: readonly FaultOutcome[];
@@ -38,7 +38,7 @@ export interface RunFacts {
 export interface Evidence {
   readonly window: Window;
   /** The window's requests, as `harness/windows.ts` assigns them. */
-  readonly requests: readonly RequestRecord[];
+  readonly requests: Requests;
   readonly run: RunFacts;
   /** The fault of {@link Check.fault}, which took effect; undefined if the objective names none. */
   readonly fault?: FaultOutcome | undefined;

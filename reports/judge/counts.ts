@@ -1,95 +1,159 @@
 import type { TimedEvent } from '../../harness/history.ts';
-import { attemptsOf, errorKind, isFailure, type RequestRecord } from '../../harness/requests.ts';
-import { requestsIn, type Window } from '../../harness/windows.ts';
+import { attemptsOf, errorKind, isFailure, type RequestRecord, type Requests } from '../../harness/requests.ts';
+import { membershipOf, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { RunDocument, WindowResult } from '../store/run-document.ts';
-import { deliveryOf } from './delivery.ts';
-import { hasValue, quantilesOf, samplesOf, valueSamples } from './samples.ts';
+import { DeliveryCounter } from './delivery.ts';
+import { GapCollector, quantilesOf, VALUES, ValueCollector } from './samples.ts';
 
 /**
  * Counts of the load, without the warm-up. `offered` includes dropped arrivals; interrupted requests count only in `sent`.
  * `lateMsP99` is the delay between scheduled and actual sending, caused by the generator; null where that does not report when
  * requests were due.
  */
-export function loadCounts(
-  engine: string,
-  records: readonly RequestRecord[],
-  events: readonly TimedEvent[],
-): RunDocument['load'] {
-  const measured = records.filter(record => record.scheduledMs >= 0);
-  const late = measured.filter(record => record.sentMs !== null).map(record => record.sentMs! - record.scheduledMs);
+export function loadCounts(engine: string, records: Requests, events: readonly TimedEvent[]): RunDocument['load'] {
+  const [late, counts, prompts] = [new ValueCollector(), new Counts(), new PromptCounts()];
+  let sent = 0;
+  records.forEach(record => {
+    const { scheduledMs, sentMs } = record;
+    if (scheduledMs < 0) return;
+    counts.add(record);
+    prompts.add(record);
+    if (sentMs === null) return;
+    sent += 1;
+    late.add(sentMs - scheduledMs);
+  });
   const usage = events.find(event => event.type === 'load')?.summary;
   return {
     engine,
-    offered: measured.length,
-    sent: late.length,
-    completed: measured.filter(record => record.outcome === 'ok').length,
-    failed: measured.filter(isFailure).length,
-    dropped: measured.filter(record => record.outcome === 'dropped').length,
-    ...optionalCounts(measured),
-    ...promptTokens(measured),
-    lateMsP99: usage?.lateness === 'unknown' ? null : rounded(valueSamples(late).at(0.99)),
+    offered: counts.requests,
+    sent,
+    completed: counts.completed,
+    failed: counts.failed,
+    dropped: counts.dropped,
+    ...counts.optional(),
+    ...prompts.result(),
+    lateMsP99: usage?.lateness === 'unknown' ? null : rounded(late.samples().at(0.99)),
     ...(usage?.connections && { connections: usage.connections }),
     cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
   };
 }
 
-/** Result of a window: counts, errors by kind in alphabetical order, and quantiles. */
-export function windowResult(window: Window, records: readonly RequestRecord[]): WindowResult {
-  const requests = requestsIn(window, records);
-  const failures = requests.filter(isFailure);
-  const { tokensPerRead } = deliveryOf(requests);
-  const errors = new Map<string, number>();
-  for (const failure of failures) errors.set(errorKind(failure), (errors.get(errorKind(failure)) ?? 0) + 1);
-  return {
-    name: window.name,
-    fromMs: rounded(window.fromMs),
-    toMs: rounded(window.toMs),
-    requests: requests.length,
-    failed: failures.length,
-    dropped: requests.filter(request => request.outcome === 'dropped').length,
-    ...optionalCounts(requests),
-    errors: Object.fromEntries([...errors].sort(([a], [b]) => (a < b ? -1 : 1))),
-    latencyMs: quantilesOf(samplesOf('latency', requests)),
-    ttftMs: quantilesOf(samplesOf('ttft', requests)),
-    itlMs: quantilesOf(samplesOf('itl', requests)),
-    tpotMs: quantilesOf(samplesOf('tpot', requests)),
-    without: {
-      ttft: requests.filter(request => !hasValue('ttft', request)).length,
-      latency: requests.filter(request => !hasValue('latency', request)).length,
-    },
-    ...(tokensPerRead !== null && { tokensPerRead: rounded(tokensPerRead) }),
-  };
+/** Results of windows, from one look at each request: counts, errors by kind in alphabetical order, and quantiles. */
+export function windowResults(windows: readonly Window[], records: Requests): WindowResult[] {
+  const folds = windows.map(window => ({ isIn: membershipOf(window), fold: new WindowFold(window) }));
+  records.forEach(record => {
+    let gaps: readonly number[] | undefined;
+    for (const { isIn, fold } of folds) {
+      if (!isIn(record)) continue;
+      gaps ??= record.gaps;
+      fold.add(record, gaps);
+    }
+  });
+  return folds.map(({ fold }) => fold.result());
+}
+
+class WindowFold {
+  readonly #window: Window;
+  readonly #counts = new Counts();
+  readonly #errors = new Map<string, number>();
+  readonly #delivery = new DeliveryCounter();
+  readonly #values = { latency: new ValueCollector(), ttft: new ValueCollector(), tpot: new ValueCollector() };
+  readonly #gaps = new GapCollector();
+  readonly #without = { ttft: 0, latency: 0 };
+
+  constructor(window: Window) {
+    this.#window = window;
+  }
+
+  add(record: RequestRecord, gaps: readonly number[]): void {
+    this.#counts.add(record);
+    this.#delivery.add(record);
+    if (isFailure(record)) {
+      const kind = errorKind(record);
+      this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + 1);
+    }
+    const [ttft, latency, tpot] = [VALUES.ttft(record), VALUES.latency(record), VALUES.tpot(record)];
+    if (ttft === null) this.#without.ttft += 1;
+    else this.#values.ttft.add(ttft);
+    if (latency === null) this.#without.latency += 1;
+    else this.#values.latency.add(latency);
+    if (tpot !== null) this.#values.tpot.add(tpot);
+    this.#gaps.add(gaps);
+  }
+
+  result(): WindowResult {
+    const { name, fromMs, toMs } = this.#window;
+    const { requests, failed, dropped } = this.#counts;
+    const { tokensPerRead } = this.#delivery.delivery();
+    const quantiles = (metric: 'latency' | 'ttft' | 'tpot') => quantilesOf(this.#values[metric].samples());
+    return {
+      ...{ name, fromMs: rounded(fromMs), toMs: rounded(toMs), requests, failed, dropped },
+      ...this.#counts.optional(),
+      errors: Object.fromEntries([...this.#errors].sort(([a], [b]) => (a < b ? -1 : 1))),
+      latencyMs: quantiles('latency'),
+      ttftMs: quantiles('ttft'),
+      itlMs: quantilesOf(this.#gaps.samples()),
+      tpotMs: quantiles('tpot'),
+      without: { ...this.#without },
+      ...(tokensPerRead !== null && { tokensPerRead: rounded(tokensPerRead) }),
+    };
+  }
+}
+
+/** Counts of requests, some of which only some runs have. */
+class Counts {
+  requests = 0;
+  completed = 0;
+  failed = 0;
+  dropped = 0;
+  #abandoned = 0;
+  #resent = 0;
+  #attempts = 0;
+  #isRetried = false;
+
+  add(record: RequestRecord): void {
+    const { outcome } = record;
+    this.requests += 1;
+    if (outcome === 'ok') this.completed += 1;
+    else if (outcome === 'dropped') this.dropped += 1;
+    else if (outcome === 'abandoned') this.#abandoned += 1;
+    else if (isFailure(record)) this.failed += 1;
+    if (record.resent) this.#resent += 1;
+    this.#attempts += attemptsOf(record);
+    this.#isRetried ||= record.attempts !== undefined;
+  }
+
+  /** Abandoned and resent requests, and attempts where clients retry. */
+  optional(): Pick<WindowResult, 'abandoned' | 'resent' | 'attempts'> {
+    return {
+      ...(this.#abandoned > 0 && { abandoned: this.#abandoned }),
+      ...(this.#resent > 0 && { resent: this.#resent }),
+      ...(this.#isRetried && { attempts: this.#attempts }),
+    };
+  }
 }
 
 /** Tokens of the prompts of which the server told its own count. */
-function promptTokens(records: readonly RequestRecord[]): Pick<RunDocument['load'], 'promptTokens'> {
-  const told = records.filter(({ usedPromptTokens }) => usedPromptTokens !== undefined);
-  if (told.length === 0) return {};
-  const sum = (of: (record: RequestRecord) => number) => told.reduce((total, record) => total + of(record), 0);
-  const knowsCache = told.some(({ cachedPromptTokens }) => cachedPromptTokens !== undefined);
-  return {
-    promptTokens: {
-      requests: told.length,
-      planned: sum(record => record.promptTokens),
-      counted: sum(record => record.usedPromptTokens!),
-      ...(knowsCache && { cached: sum(record => record.cachedPromptTokens ?? 0) }),
-    },
-  };
-}
+class PromptCounts {
+  #requests = 0;
+  #planned = 0;
+  #counted = 0;
+  #cached = 0;
+  #knowsCache = false;
 
-/** Counts that only some runs have: abandoned and resent requests, and attempts where clients retry. */
-function optionalCounts(records: readonly RequestRecord[]): {
-  readonly abandoned?: number;
-  readonly resent?: number;
-  readonly attempts?: number;
-} {
-  const abandoned = records.filter(record => record.outcome === 'abandoned').length;
-  const resent = records.filter(record => record.resent).length;
-  const retried = records.some(record => record.attempts !== undefined);
-  return {
-    ...(abandoned > 0 && { abandoned }),
-    ...(resent > 0 && { resent }),
-    ...(retried && { attempts: records.reduce((sum, record) => sum + attemptsOf(record), 0) }),
-  };
+  add({ promptTokens, usedPromptTokens, cachedPromptTokens }: RequestRecord): void {
+    if (usedPromptTokens === undefined) return;
+    this.#requests += 1;
+    this.#planned += promptTokens;
+    this.#counted += usedPromptTokens;
+    this.#cached += cachedPromptTokens ?? 0;
+    this.#knowsCache ||= cachedPromptTokens !== undefined;
+  }
+
+  result(): Pick<RunDocument['load'], 'promptTokens'> {
+    if (this.#requests === 0) return {};
+    const counts = { requests: this.#requests, planned: this.#planned, counted: this.#counted };
+    return { promptTokens: { ...counts, ...(this.#knowsCache && { cached: this.#cached }) } };
+  }
 }

@@ -1,4 +1,4 @@
-import type { RequestRecord } from '../../harness/requests.ts';
+import type { RequestRecord, Requests } from '../../harness/requests.ts';
 import { formatPercent } from '../rounding.ts';
 import type { LatencyMetric } from './samples.ts';
 
@@ -19,19 +19,34 @@ export interface Delivery {
   readonly tokensPerRead: number | null;
 }
 
-/** Delivery of the responses to some requests. */
-export function deliveryOf(requests: readonly RequestRecord[]): Delivery {
-  let [responses, buffered, tokens, reads] = [0, 0, 0, 0];
-  for (const request of requests) {
-    const { frames = 0, outputTokens } = request;
-    if (!request.reads || Math.max(frames, outputTokens) < 2) continue;
-    responses += 1;
-    tokens += Math.max(frames, outputTokens);
-    reads += request.reads;
-    if (request.reads <= MAX_BUFFERED_READS && (frames > request.reads || outputTokens >= 2 * request.reads))
-      buffered += 1;
+/** Counts how responses arrived, one by one. */
+export class DeliveryCounter {
+  #responses = 0;
+  #buffered = 0;
+  #tokens = 0;
+  #reads = 0;
+
+  add({ frames = 0, reads, outputTokens }: RequestRecord): void {
+    if (!reads || Math.max(frames, outputTokens) < 2) return;
+    this.#responses += 1;
+    this.#tokens += Math.max(frames, outputTokens);
+    this.#reads += reads;
+    if (reads <= MAX_BUFFERED_READS && (frames > reads || outputTokens >= 2 * reads)) this.#buffered += 1;
   }
-  return { responses, buffered, tokensPerRead: reads === 0 ? null : tokens / reads };
+
+  delivery(): Delivery {
+    const [responses, buffered] = [this.#responses, this.#buffered];
+    return { responses, buffered, tokensPerRead: this.#reads === 0 ? null : this.#tokens / this.#reads };
+  }
+}
+
+/** Delivery of the responses to some requests. */
+export function deliveryOf(requests: Requests): Delivery {
+  const counter = new DeliveryCounter();
+  requests.forEach(request => {
+    counter.add(request);
+  });
+  return counter.delivery();
 }
 
 /** Sentence on responses most of which were buffered, so that the times between their tokens are not known; undefined for others. */
@@ -41,12 +56,12 @@ export function bufferedRemark({ responses, buffered }: Delivery): string | unde
 }
 
 /** Why a metric decides nothing over these requests; undefined if it may. */
-export function undecidedBy(metric: LatencyMetric, requests: readonly RequestRecord[]): string | undefined {
+export function undecidedBy(metric: LatencyMetric, requests: Requests): string | undefined {
   return metric === 'itl' || metric === 'tpot' ? bufferedRemark(deliveryOf(requests)) : undefined;
 }
 
 /** Sentence beside gaps between tokens that arrived several at a time; empty for others. */
-export function bundledRemark(metric: LatencyMetric, requests: readonly RequestRecord[]): string {
+export function bundledRemark(metric: LatencyMetric, requests: Requests): string {
   const { tokensPerRead } = deliveryOf(requests);
   if (metric !== 'itl' || tokensPerRead === null || tokensPerRead < BUNDLED_TOKENS) return '';
   return ` Tokens arrived in bundles, ${Number(tokensPerRead.toPrecision(2))} to a read on average, and gaps lie between reads only: judge the time per token with \`tpot\`.`;

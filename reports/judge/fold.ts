@@ -1,6 +1,6 @@
 import type { TimedEvent } from '../../harness/history.ts';
 import type { RunPlan } from '../../harness/plan.ts';
-import type { RequestRecord } from '../../harness/requests.ts';
+import { inOrder, type Requests } from '../../harness/requests.ts';
 import { type FaultOutcome, faultOutcomes, windowsOf } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { FaultResult } from '../store/run-document.ts';
@@ -10,11 +10,11 @@ import type { Followed } from './elasticity/restored.ts';
 import { type ParsedObjective, parseObjective } from './objective.ts';
 
 /** Facts of a run that every check starts from. Records may be in any order. */
-export function factsOf(plan: RunPlan, events: readonly TimedEvent[], records: readonly RequestRecord[]): RunFacts {
+export function factsOf(plan: RunPlan, events: readonly TimedEvent[], records: Requests): RunFacts {
   const facts = {
     plan,
     events,
-    records: [...records].sort((a, b) => a.index - b.index),
+    records: inOrder(records),
     windows: windowsOf(plan, events),
     faults: faultOutcomes(plan, events),
   };

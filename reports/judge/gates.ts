@@ -136,7 +136,7 @@ const generatorHasHeadroom: Gate = ({ events }) => {
 };
 
 /** Each stage had its planned rate: its arrivals were sent before it ended. */
-const stagesOnTime: Gate = run => stagesShort(run, (_stage, arrivals) => arrivals.length);
+const stagesOnTime: Gate = run => stagesShort(run, (_stage, arrivals) => arrivals);
 
 /**
  * Each stage of a generator that does not report when arrivals were due had at least as many as its rate asks for: that it falls behind
@@ -149,7 +149,7 @@ const ratesReached: Gate = run => {
   return stagesShort(run, (stage, arrivals) => {
     const rated = Math.floor(ratedArrivals(plan, stage));
     // Those that were recorded are the business of the gate above.
-    return rated > arrivals.length ? rated : 0;
+    return rated > arrivals ? rated : 0;
   });
 };
 
@@ -163,16 +163,19 @@ function ratedArrivals({ load, segment }: RunFacts['plan'], stage: string): numb
 }
 
 /** Sentences on the stages that sent too few of their due arrivals before they ended. */
-function stagesShort(
-  { plan, records }: RunFacts,
-  dueIn: (stage: string, arrivals: readonly RequestRecord[]) => number,
-): string[] {
+function stagesShort({ plan, records }: RunFacts, dueIn: (stage: string, arrivals: number) => number): string[] {
   const endsMs = new Map(plan.load.ramps.map(({ name, toMs }) => [name, toMs]));
   const inTime = ({ stage, sentMs }: RequestRecord) =>
     sentMs !== null && sentMs <= (endsMs.get(stage) ?? Number.POSITIVE_INFINITY) + MAX_LATE_P99_MS;
-  const measured = records.filter(record => record.scheduledMs >= 0);
-  return [...Map.groupBy(measured, record => record.stage)].flatMap(([stage, arrivals]) => {
-    const sent = arrivals.filter(inTime).length;
+  const stages = new Map<string, { arrivals: number; sent: number }>();
+  records.forEach(record => {
+    if (record.scheduledMs < 0) return;
+    const counts = stages.get(record.stage) ?? { arrivals: 0, sent: 0 };
+    if (counts.arrivals === 0) stages.set(record.stage, counts);
+    counts.arrivals += 1;
+    if (inTime(record)) counts.sent += 1;
+  });
+  return [...stages].flatMap(([stage, { arrivals, sent }]) => {
     const due = dueIn(stage, arrivals);
     if (due < MIN_STAGE_ARRIVALS || sent >= MIN_SENT_RATIO * due) return [];
     const ratio = formatPercent(sent, due);

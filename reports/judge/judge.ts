@@ -2,7 +2,7 @@ import { SquallError } from '../../harness/errors.ts';
 import { senderOf, type TimedEvent } from '../../harness/history.ts';
 import { sampleIntervalMs } from '../../harness/metrics.ts';
 import { loadEndMs, type RunPlan } from '../../harness/plan.ts';
-import type { RequestRecord } from '../../harness/requests.ts';
+import type { Requests } from '../../harness/requests.ts';
 import type { SpanRecord } from '../../harness/tracing/span.ts';
 import { pinOf, type Versions } from '../../harness/versions.ts';
 import { beginOf } from '../../harness/windows.ts';
@@ -10,7 +10,7 @@ import { rounded } from '../rounding.ts';
 import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
 import { cacheUse } from './counters.ts';
-import { loadCounts, windowResult } from './counts.ts';
+import { loadCounts, windowResults } from './counts.ts';
 import { capacityOf } from './elasticity/capacity.ts';
 import { costResult, decisionRows, replicaSeries, scalingOf } from './elasticity/summary.ts';
 import { eventRows } from './event-rows.ts';
@@ -31,7 +31,7 @@ export interface JudgeInput {
   /** Whole history, on the run's timeline; its `plan` event contains the SLOs. */
   readonly events: readonly TimedEvent[];
   /** All request records, warm-up included, in any order. */
-  readonly records: readonly RequestRecord[];
+  readonly records: Requests;
   /** Spans of its requests. @default none */
   readonly spans?: readonly SpanRecord[];
   /** File names for the document by role: `html`, `junit`, … */
@@ -106,7 +106,7 @@ export function judge({ events, records, spans = [], artifacts = {} }: JudgeInpu
     ...notesOf(events),
     ...(prefixCache && { prefixCache }),
     ...upstreamsOf(run.records, endMs(run)),
-    windows: run.windows.map(window => windowResult(window, run.records)),
+    windows: windowResults(run.windows, run.records),
     slos,
     faults: run.faults.map(faultResult),
     ...(scaling && { scaling }),

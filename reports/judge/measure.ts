@@ -1,5 +1,5 @@
 import { formatMs } from '../../harness/quantity.ts';
-import { isFailure, type RequestRecord, TIMEOUT_FIELDS } from '../../harness/requests.ts';
+import { isFailure, type RequestRecord, type Requests, TIMEOUT_FIELDS } from '../../harness/requests.ts';
 import { formatPercent, rounded } from '../rounding.ts';
 import type { Survivors } from '../store/run-document.ts';
 import { hasValue, LATENCIES, type LatencyMetric, type Samples, samplesOf, VALUES, withInfinite } from './samples.ts';
@@ -42,7 +42,7 @@ export function measureText({ metric, completed }: Measure): string {
  * are in no sample, since nobody knows what they would have had; nor are those that completed and have no such value, such as the time
  * per output token of a single token.
  */
-export function judgedSamples({ metric, completed }: Measure, requests: readonly RequestRecord[]): Samples {
+export function judgedSamples({ metric, completed }: Measure, requests: Requests): Samples {
   if (completed) return samplesOf(metric, requests.filter(isCompleted));
   return withInfinite(samplesOf(metric, requests), requests.filter(request => isWorst(metric, request)).length);
 }
@@ -89,7 +89,7 @@ const LACKING: Readonly<Record<LatencyMetric, string>> = {
  */
 export function survivorsOf(
   { metric, completed }: Measure,
-  requests: readonly RequestRecord[],
+  requests: Requests,
   statistic: (samples: Samples) => number | null,
 ): Survivors | undefined {
   const without = completed ? 0 : requests.filter(request => isWorst(metric, request)).length;
@@ -105,7 +105,7 @@ export function survivorsOf(
  */
 export function remarks(
   { metric, completed }: Measure,
-  requests: readonly RequestRecord[],
+  requests: Requests,
   name: string,
   survivors: Survivors | undefined,
 ): string {
@@ -129,7 +129,7 @@ function beside(name: string, { measured }: Survivors): string {
 }
 
 /** Sentence on the failures that a limit of the scenario ended, and the fields that move these limits; empty if there are none. */
-export function timeoutRemark(failures: readonly RequestRecord[]): string {
+export function timeoutRemark(failures: Requests): string {
   return Object.entries(TIMEOUT_FIELDS)
     .map(([outcome, field]) => ({ outcome, field, count: failures.filter(one => one.outcome === outcome).length }))
     .filter(({ count }) => count > 0)

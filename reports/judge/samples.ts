@@ -2,11 +2,13 @@ import {
   gapOfBucketMs,
   latencyMs,
   type RequestRecord,
+  type Requests,
   timePerOutputTokenMs,
   timeToFirstTokenMs,
 } from '../../harness/requests.ts';
 import { rounded } from '../rounding.ts';
 import type { Quantiles } from '../store/run-document.ts';
+import { Sketch } from './folds/sketch.ts';
 import { nearestRank, quantileRanks } from './statistics.ts';
 
 /** Latencies of a request: time to first token, gap between tokens, time per output token, and end-to-end latency. */
@@ -35,9 +37,31 @@ export const VALUES: Readonly<Record<Exclude<LatencyMetric, 'itl'>, (record: Req
 };
 
 /** Samples of a metric over the requests that have it, in ms. */
-export function samplesOf(metric: LatencyMetric, requests: readonly RequestRecord[]): Samples {
-  if (metric === 'itl') return gapSamples(requests);
-  return valueSamples(requests.map(VALUES[metric]).filter(value => value !== null));
+export function samplesOf(metric: LatencyMetric, requests: Requests): Samples {
+  const known = KNOWN.get(requests) ?? new Map<LatencyMetric, Samples>();
+  const samples = known.get(metric) ?? collected(metric, requests);
+  KNOWN.set(requests, known.set(metric, samples));
+  return samples;
+}
+
+/** Samples that have been collected, since windows, curves and several SLOs look at the same ones. */
+const KNOWN = new WeakMap<Requests, Map<LatencyMetric, Samples>>();
+
+function collected(metric: LatencyMetric, requests: Requests): Samples {
+  if (metric === 'itl') {
+    const gaps = new GapCollector();
+    requests.forEach(request => {
+      gaps.add(request.gaps);
+    });
+    return gaps.samples();
+  }
+  const values = new ValueCollector();
+  const measure = VALUES[metric];
+  requests.forEach(request => {
+    const value = measure(request);
+    if (value !== null) values.add(value);
+  });
+  return values.samples();
 }
 
 /** Whether a request has a value of a metric. */
@@ -72,14 +96,54 @@ export function quantileEstimate(samples: Samples, q: number, level?: number): Q
   return { measured: samples.at(q), lower: at(ranks.lower), upper: at(ranks.upper), samples: count };
 }
 
+/** Number of values up to which they are kept, and quantiles are exact; beyond it they are counted in a {@link Sketch}. */
+export const MAX_KEPT = 2 ** 18;
+
+/** Collects values one by one, in memory that does not grow with their number. */
+export class ValueCollector {
+  #values = new Float64Array(64);
+  #count = 0;
+  #sketch: Sketch | undefined;
+
+  add(value: number): void {
+    if (this.#sketch) {
+      this.#sketch.add(value);
+      return;
+    }
+    if (this.#count === this.#values.length) this.#grow();
+    this.#values[this.#count] = value;
+    this.#count += 1;
+    if (this.#count <= MAX_KEPT) return;
+    this.#sketch = new Sketch();
+    for (const kept of this.#values.subarray(0, this.#count)) this.#sketch.add(kept);
+    this.#values = new Float64Array();
+  }
+
+  samples(): Samples {
+    if (this.#sketch) {
+      const { total, at } = this.#sketch.ranked();
+      return { independent: total, total, at: q => at(nearestRank(total, q)) };
+    }
+    const sorted = this.#values.slice(0, this.#count).sort();
+    return {
+      independent: sorted.length,
+      total: sorted.length,
+      at: q => sorted[nearestRank(sorted.length, q) - 1] ?? null,
+    };
+  }
+
+  #grow(): void {
+    const grown = new Float64Array(2 * this.#values.length);
+    grown.set(this.#values);
+    this.#values = grown;
+  }
+}
+
 /** Samples of values, given in any order. */
-export function valueSamples(values: readonly number[]): Samples {
-  const sorted = Float64Array.from(values).sort();
-  return {
-    independent: sorted.length,
-    total: sorted.length,
-    at: q => sorted[nearestRank(sorted.length, q) - 1] ?? null,
-  };
+export function valueSamples(values: Iterable<number>): Samples {
+  const collector = new ValueCollector();
+  for (const value of values) collector.add(value);
+  return collector.samples();
 }
 
 /** Samples and a number of requests above all of them: each at infinity, with as many samples as the others have on average. */
@@ -103,29 +167,37 @@ export function quantilesOf(samples: Samples): Quantiles {
   return { p50: at(0.5), p90: at(0.9), p95: at(0.95), p99: at(0.99), p999: at(0.999), max: at(1) };
 }
 
-/** Samples of all gaps: merging the histograms is exact, within the ±1 % of a bucket. */
-function gapSamples(requests: readonly RequestRecord[]): Samples {
-  const counts = new Map<number, number>();
-  let independent = 0;
-  let total = 0;
-  for (const { gaps } of requests) {
-    if (gaps.length > 0) independent += 1;
+/** Collects the gaps of requests: merging their histograms is exact, within the ±1 % of a bucket. */
+export class GapCollector {
+  readonly #counts: number[] = [];
+  #independent = 0;
+  #total = 0;
+
+  /** Adds those of a request. */
+  add(gaps: readonly number[]): void {
+    if (gaps.length > 0) this.#independent += 1;
     for (let i = 0; i + 1 < gaps.length; i += 2) {
-      counts.set(gaps[i]!, (counts.get(gaps[i]!) ?? 0) + gaps[i + 1]!);
-      total += gaps[i + 1]!;
+      this.#counts[gaps[i]!] = (this.#counts[gaps[i]!] ?? 0) + gaps[i + 1]!;
+      this.#total += gaps[i + 1]!;
     }
   }
-  const buckets = [...counts].sort(([a], [b]) => a - b);
-  return {
-    independent,
-    total,
-    at: q => {
-      let left = nearestRank(total, q);
-      const bucket = buckets.find(([, count]) => {
-        left -= count;
-        return left <= 0;
-      });
-      return bucket ? gapOfBucketMs(bucket[0]) : null;
-    },
-  };
+
+  samples(): Samples {
+    const buckets = Object.entries(this.#counts)
+      .map(([bucket, count]) => [Number(bucket), count] as const)
+      .sort(([a], [b]) => a - b);
+    const total = this.#total;
+    return {
+      independent: this.#independent,
+      total,
+      at: q => {
+        let left = nearestRank(total, q);
+        const bucket = buckets.find(([, count]) => {
+          left -= count;
+          return left <= 0;
+        });
+        return bucket ? gapOfBucketMs(bucket[0]) : null;
+      },
+    };
+  }
 }

@@ -1,15 +1,13 @@
-import { chmodSync, createReadStream, existsSync, readdirSync } from 'node:fs';
+import { chmodSync, existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, type SchemaElement } from 'hyparquet';
+import type { SchemaElement } from 'hyparquet';
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
-import { messageOf, SquallError } from '../../harness/errors.ts';
-import { openRegular } from '../../harness/input/files.ts';
-import { type RequestRecord, requestIdOf } from '../../harness/requests.ts';
+import { type RequestRecord, type Requests, requestIdOf } from '../../harness/requests.ts';
+import { journalsOf, readJournals } from './requests/journals.ts';
+import { NAMES, type Name, ROWS } from './requests/row.ts';
+import { readSealed } from './requests/sealed.ts';
 
-/** Journals that the generator's workers append to, in order of the ends of requests. */
-const JOURNALS = /^requests(\.\d+)?\.ndjson$/;
 /** Name of the sealed file, whose records are in scheduled order. */
 export const REQUESTS_FILE = 'requests.parquet';
 
@@ -60,8 +58,6 @@ const ID_ELEMENT: SchemaElement = {
   repetition_type: 'REQUIRED',
 };
 
-type Name = keyof RequestRecord;
-const NAMES = Object.keys(COLUMNS) as Name[];
 const OPTIONAL_NAMES = NAMES.filter(name => COLUMNS[name].isOptional);
 
 function elementsOf(name: Name): SchemaElement[] {
@@ -83,8 +79,7 @@ const NOTES = [
 
 /**
  * Converts the journals of a run directory to the sealed columnar file and deletes them; does nothing without a journal. The file
- * gets its final name only when complete, so a kill loses nothing. All records are in memory once, for sorting; the file is
- * written one row group at a time.
+ * gets its final name only when complete, so a kill loses nothing. It is written one row group at a time.
  *
  * @param sender id of the run that sent the request at an index, see `senderOf`
  * @returns the number of records
@@ -106,17 +101,21 @@ export async function sealRequests(
 /** Writes the sealed file of a run directory. The records must be in scheduled order. @param sender as for {@link sealRequests} */
 export async function writeRequests(
   directory: string,
-  records: readonly RequestRecord[],
+  records: Pick<Requests, 'forEach' | typeof Symbol.iterator>,
   sender: (index: number) => string,
 ): Promise<void> {
   const target = join(directory, REQUESTS_FILE);
-  const names = NAMES.filter(name => !COLUMNS[name].isOptional || records.some(record => record[name] !== undefined));
+  const set = new Set<Name>();
+  records.forEach(record => {
+    for (const name of OPTIONAL_NAMES) if (record[name] !== undefined) set.add(name);
+  });
+  const names = NAMES.filter(name => !COLUMNS[name].isOptional || set.has(name));
   await parquetWriteRows({
     writer: fileWriter(`${target}.part`),
     rows: rowsOf(records, sender),
     columns: [ID_COLUMN, ...names].map(name => ({ name })),
     schema: [{ name: 'requests', num_children: 1 + names.length }, ID_ELEMENT, ...names.flatMap(elementsOf)],
-    rowGroupSize: 50_000,
+    rowGroupSize: 4 * ROWS,
     kvMetadata: NOTES,
     createdBy: 'squall',
   });
@@ -125,7 +124,7 @@ export async function writeRequests(
 }
 
 function* rowsOf(
-  records: readonly RequestRecord[],
+  records: Iterable<RequestRecord>,
   sender: (index: number) => string,
 ): Generator<Record<string, unknown>> {
   for (const record of records) yield { [ID_COLUMN]: requestIdOf(record, sender(record.index)), ...record };
@@ -134,77 +133,9 @@ function* rowsOf(
 /**
  * Request records of a run directory in scheduled order: from the sealed file, or from the journals of a run that was killed before
  * it could seal them; none if the run sent nothing.
- * @throws SquallError `BAD_JOURNAL`, `BAD_REQUESTS` for another file, or more than 20 million records
+ * @throws SquallError `BAD_JOURNAL`, `BAD_REQUESTS`
  */
-export async function readRequests(directory: string, signal?: AbortSignal): Promise<RequestRecord[]> {
+export async function readRequests(directory: string, signal?: AbortSignal): Promise<Requests> {
   const sealed = join(directory, REQUESTS_FILE);
-  if (existsSync(sealed)) {
-    const rows = await readSealed(sealed);
-    signal?.throwIfAborted();
-    for (const row of rows) {
-      delete row[ID_COLUMN];
-      for (const name of OPTIONAL_NAMES) if (row[name] === null || row[name] === undefined) delete row[name];
-    }
-    return rows as unknown as RequestRecord[];
-  }
-  return readJournals(journalsOf(directory), signal);
-}
-
-/** Maximum number of records; more would need more memory than Node has. */
-const MAX_RECORDS = 20_000_000;
-
-async function readSealed(path: string): Promise<Record<string, unknown>[]> {
-  try {
-    openRegular(path)[Symbol.dispose]();
-    const file = await asyncBufferFromFile(path);
-    const metadata = await parquetMetadataAsync(file);
-    const columns = new Set(metadata.schema.map(({ name }) => name));
-    const missing = NAMES.find(name => !COLUMNS[name].isOptional && !columns.has(name));
-    if (missing !== undefined) throw new Error(`it has no column ${missing}`);
-    if (metadata.num_rows > MAX_RECORDS) throw new Error(`it has more than ${MAX_RECORDS} records`);
-    return await parquetReadObjects({ file, metadata });
-  } catch (error) {
-    const message = `Expected ${path} to contain the requests of a run, but: ${messageOf(error)}`;
-    const next = 'Restore the file, or move it away to judge the run without it.';
-    throw new SquallError('environment', 'BAD_REQUESTS', message, { cause: error, next });
-  }
-}
-
-function journalsOf(directory: string): string[] {
-  const names = readdirSync(directory).filter(name => JOURNALS.test(name));
-  return names.sort().map(name => join(directory, name));
-}
-
-/** Records of all journals, in scheduled order. */
-async function readJournals(journals: readonly string[], signal?: AbortSignal): Promise<RequestRecord[]> {
-  const records: RequestRecord[] = [];
-  for (const journal of journals) await readJournal(journal, records, signal);
-  return records.sort((a, b) => a.index - b.index);
-}
-
-/** Appends the records of a journal, line by line; a last line truncated by a kill is ignored. */
-async function readJournal(path: string, records: RequestRecord[], signal?: AbortSignal): Promise<void> {
-  let bad: { readonly line: number; readonly cause: unknown } | undefined;
-  let line = 0;
-  try {
-    openRegular(path)[Symbol.dispose]();
-  } catch (cause) {
-    throw badJournal(`Expected ${path} to be a journal of requests, but: ${messageOf(cause)}`, cause);
-  }
-  for await (const text of createInterface({ input: createReadStream(path, signal ? { signal } : {}) })) {
-    line += 1;
-    if (text === '') continue;
-    if (bad) break;
-    try {
-      records.push(JSON.parse(text));
-    } catch (cause) {
-      bad = { line, cause };
-    }
-  }
-  if (bad && bad.line !== line) throw badJournal(`Line ${bad.line} of ${path} is not a request record`, bad.cause);
-}
-
-function badJournal(message: string, cause: unknown): SquallError {
-  const next = 'Restore the file, or move it away to judge the run without it.';
-  return new SquallError('environment', 'BAD_JOURNAL', message, { next, cause });
+  return existsSync(sealed) ? readSealed(sealed, signal) : readJournals(journalsOf(directory), signal);
 }

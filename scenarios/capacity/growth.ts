@@ -28,8 +28,7 @@ export function secondHalfOf({ records }: RunFacts, perSecond: number): SecondHa
   const requests = inFlight(toMs) - inFlight(midMs);
   const planned = (perSecond * (toMs - midMs)) / 1000;
   const endedRatio = (arrivals - requests) / planned;
-  const first = records
-    .filter(({ scheduledMs }) => scheduledMs <= fromMs + FIRST_RATIO * (toMs - fromMs))
+  const first = [...records.filter(({ scheduledMs }) => scheduledMs <= fromMs + FIRST_RATIO * (toMs - fromMs))]
     .map(({ scheduledMs, endMs }) => endMs - scheduledMs)
     .sort((a, b) => a - b);
   const latencyMs = first[Math.floor(first.length / 2)]!;
@@ -42,9 +41,9 @@ export function secondHalfOf({ records }: RunFacts, perSecond: number): SecondHa
 /** First and last arrival of a step, in ms; from infinity on without any. */
 export function arrivalTimes(records: RunFacts['records']): { readonly fromMs: number; readonly toMs: number } {
   let [fromMs, toMs] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const { scheduledMs } of records) {
+  records.forEach(({ scheduledMs }) => {
     fromMs = Math.min(fromMs, scheduledMs);
     toMs = Math.max(toMs, scheduledMs);
-  }
+  });
   return { fromMs, toMs };
 }

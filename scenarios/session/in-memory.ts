@@ -68,7 +68,7 @@ export async function recordInMemory<T>(
     });
     return await read({
       events: history.events(),
-      records: await readRequests(directory),
+      records: [...(await readRequests(directory))],
       log: name => logIn(directory, name),
       ...(crash && { crash }),
       virtualMs: clock.nowMs(),

@@ -32,7 +32,7 @@ export async function expectQuietDrains(platform: string): Promise<void> {
   const scalings = events.flatMap(event => (event.type === 'scale' ? [event] : []));
   expect(scalings.map(({ from, to }) => from - to)).toEqual(Array(10).fill(1));
   const stops = events.flatMap(event => (event.type === 'replica' && event.state === 'stopped' ? [event] : []));
-  const records = await readRequests(drained);
+  const records = [...(await readRequests(drained))];
   const spans = REMOVED.map((name, index) => {
     const { atMs: fromMs } = scalings[index]!;
     const { atMs: toMs, detail } = stops.find(({ replica }) => replica === name)!;

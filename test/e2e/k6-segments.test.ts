@@ -42,8 +42,8 @@ describe.skipIf(Boolean(noK6))(`a load of k6 that is shared ${noK6 || ''}`, () =
 
     const alone = await squall([...run, '--out', folder('alone')]);
     expect([0, 2], alone.stderr).toContain(alone.code);
-    const one = await readRequests(onlyRun(folder('alone')).directory);
-    const union = await readRequests(onlyRun(folder('merged')).directory);
+    const one = [...(await readRequests(onlyRun(folder('alone')).directory))];
+    const union = [...(await readRequests(onlyRun(folder('merged')).directory))];
     expect(union.map(({ index }) => index)).toEqual([...one.keys()]);
     // Nothing was dropped, so that what the two sent is numbered alike.
     expect(asked).toEqual([...one.keys()]);
@@ -51,7 +51,7 @@ describe.skipIf(Boolean(noK6))(`a load of k6 that is shared ${noK6 || ''}`, () =
     const apart = union.map(({ scheduledMs }, index) => Math.abs(scheduledMs - one[index]!.scheduledMs));
     expect(Math.max(...apart)).toBeLessThan(500);
     for (const [nth, directory] of directories.entries()) {
-      const own = (await readRequests(directory)).map(({ index }) => index);
+      const own = [...(await readRequests(directory))].map(({ index }) => index);
       expect(own).toEqual(union.map(({ index }) => index).filter(index => index % 2 === nth));
     }
   });

@@ -17,7 +17,7 @@ describe('streams that a kill cuts', () => {
     const { windows, faults } = document();
     // That the link was slow may be hidden by the noise of a busy machine; the kill counts.
     expect(faults.find(({ id }) => id === 'kill')!.effectiveAtMs, stdout + stderr).not.toBeNull();
-    const records = (await readRequests(directory)).filter(({ scheduledMs }) => scheduledMs >= 0);
+    const records = [...(await readRequests(directory))].filter(({ scheduledMs }) => scheduledMs >= 0);
     const failed = records.filter(isFailure);
     const cut = failed.filter(({ firstTokenMs }) => firstTokenMs !== null);
     expect(cut.length).toBeGreaterThan(5);

@@ -89,7 +89,7 @@ const more: Record<string, (runs: readonly string[], proofs: readonly ProofResul
 
 /** Attempts per request that came in the outage, and the ratio served in time ten seconds after it. */
 async function stormOf(directory: string): Promise<{ readonly attempts: number; readonly goodput: number }> {
-  const records = await readRequests(directory);
+  const records = [...(await readRequests(directory))];
   const of = (stage: string) => records.filter(record => record.stage === stage);
   const inTime = (record: RequestRecord) =>
     record.outcome === 'ok' && (timeToFirstTokenMs(record) ?? Number.POSITIVE_INFINITY) <= 500;

@@ -56,7 +56,7 @@ describe('a run', () => {
     // A record and a line in the log of a service find each other.
     const logged = readFileSync(join(run.directory, 'gateway-1.log'), 'utf8').matchAll(/"requestId":"(squall-[^"]+)"/g);
     const ids = new Set([...logged].map(([, id]) => id!));
-    const records = await readRequests(run.directory);
+    const records = [...(await readRequests(run.directory))];
     const served = records.filter(({ status }) => status === 200).map(record => requestIdOf(record, document.id));
     expect(served.length).toBeGreaterThan(440);
     expect(served.filter(id => !ids.has(id))).toEqual([]);

@@ -69,7 +69,7 @@ describe('a load that is shared', () => {
       expect(p50(document, name) / p50(one, name)).toBeLessThan(2);
     }
     const identities = async (directory: string) =>
-      (await readRequests(directory)).map(({ index, scheduledMs, promptTokens, stage }) => ({
+      [...(await readRequests(directory))].map(({ index, scheduledMs, promptTokens, stage }) => ({
         index,
         scheduledMs,
         promptTokens,
@@ -111,7 +111,7 @@ describe('a load that is shared', () => {
     expect(code).toBe(0);
     expect(document.load.completed).toBe(240);
     expect(document.replay).toContain('--workers 2');
-    const indexes = (await readRequests(onlyRun(out.path).directory)).map(({ index }) => index);
+    const indexes = [...(await readRequests(onlyRun(out.path).directory))].map(({ index }) => index);
     expect(indexes).toEqual([...Array(280).keys()]);
   });
 });

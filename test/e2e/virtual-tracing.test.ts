@@ -37,7 +37,7 @@ interface Traced {
 
 async function traced(scenario: Scenario): Promise<Traced> {
   const run = await runScenario(scenario, { platform: 'virtual', out: out.path });
-  return { run, records: await readRequests(run.directory), spans: readSpans(run.directory) };
+  return { run, records: [...(await readRequests(run.directory))], spans: readSpans(run.directory) };
 }
 
 describe('a run whose requests are traced', () => {

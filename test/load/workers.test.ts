@@ -24,7 +24,7 @@ describe('a load of several workers', () => {
     const summary = await load.done;
 
     const times = [...scheduleOf(job.plan, job.seed)];
-    const records = await readRequests(folderOf(job));
+    const records = [...(await readRequests(folderOf(job)))];
     expect(records.map(({ index }) => index)).toEqual(times.map((_, index) => index));
     expect(records.map(({ scheduledMs }) => scheduledMs)).toEqual(times.map(ms => Number(ms.toFixed(3))));
     expect(outcomesOf(records)).toEqual({ ok: times.length });
@@ -48,7 +48,7 @@ describe('a load of several workers', () => {
     using prepared = rig({ forMs: 1000, targets: [server.said] });
     await using load = await startLoad({ ...withWorkers(prepared.job, 2), partition: { first: 1, step: 3 } });
     await load.done;
-    const indexes = (await readRequests(folderOf(prepared.job))).map(({ index }) => index);
+    const indexes = [...(await readRequests(folderOf(prepared.job)))].map(({ index }) => index);
     expect(indexes).toEqual([...Array(100).keys()].filter(index => index % 3 === 1));
   });
 

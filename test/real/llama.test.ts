@@ -100,7 +100,7 @@ slos:
   const after = await counters(server);
   return {
     document: document(),
-    records: await readRequests(directory),
+    records: [...(await readRequests(directory))],
     client: JSON.parse(stdout),
     counted: {
       promptTokens: after.promptTokens - before.promptTokens,

@@ -81,7 +81,11 @@ export interface Changes {
 }
 
 /** Segment `index` of `of` of the whole run. */
-export function part(index: number, of: number, changes: Changes = {}): Part {
+export function part(
+  index: number,
+  of: number,
+  changes: Changes = {},
+): Part & { readonly records: readonly RequestRecord[] } {
   const segment = { index, of, whole: WHOLE_PLAN.arrivals! };
   const own = [
     ...arrivalsOf(

@@ -28,11 +28,13 @@ function judge(objective: Objective, { requests, window }: Evidence): Finding {
     return undecided('inconclusive', reason, sent.length);
   }
   const parts = Array.from({ length: BATCHES }, () => ({ sum: 0, count: 0 }));
-  for (const [index, request] of sent.entries()) {
+  let index = 0;
+  sent.forEach(request => {
     const part = parts[Math.floor((index * BATCHES) / sent.length)]!;
     part.sum += attemptsOf(request);
     part.count += 1;
-  }
+    index += 1;
+  });
   const { ratio, lower, upper } = ratioEstimate(parts);
   const bounds = { lower: Math.max(1, lower), upper };
   const verdict = verdictOf(objective, bounds);

@@ -78,7 +78,9 @@ function perSecond(objective: GoodputObjective, { window, run }: Evidence): Find
   const arrived = run.records.filter(({ scheduledMs }) => scheduledMs >= window.fromMs && scheduledMs < window.toMs);
   const good = arrived.filter(request => isGood(objective, request));
   const counts = new Array<number>(BATCHES).fill(0);
-  for (const { scheduledMs } of good) counts[batchOf(window, scheduledMs)]! += 1;
+  good.forEach(({ scheduledMs }) => {
+    counts[batchOf(window, scheduledMs)]! += 1;
+  });
   const subject = `goodput (${good.length} of ${arrived.length} requests in time)`;
   return { ...rateFinding(objective, window, counts, subject), samples: arrived.length };
 }

@@ -1,6 +1,6 @@
 import { loadEndMs } from '../../../harness/plan.ts';
 import { formatMs } from '../../../harness/quantity.ts';
-import { isFailure, type RequestRecord } from '../../../harness/requests.ts';
+import { isFailure, type Requests } from '../../../harness/requests.ts';
 import { requestsIn } from '../../../harness/windows.ts';
 import {
   checkOf,
@@ -11,8 +11,9 @@ import {
   undecided,
   verdictOf,
 } from '../check.ts';
-import { judgedSamples } from '../measure.ts';
-import { type LatencyMetric, samplesOf } from '../samples.ts';
+import { Slots } from '../folds/slots.ts';
+import { judgedValue } from '../measure.ts';
+import { samplesOf, valueSamples } from '../samples.ts';
 
 interface RecoveryObjective extends FaultObjective {
   /** Where the time begins. @default the observed onset of the fault */
@@ -158,42 +159,60 @@ interface Slot {
 
 /** What the baseline shows to be normal in a second. */
 interface Normal {
-  readonly metric: LatencyMetric;
+  readonly metric: 'ttft' | 'latency';
   readonly maxMedianMs: number;
   readonly maxFailedRatio: number;
 }
 
+/** Requests of a complete second of their scheduled arrival. */
+interface Second {
+  readonly requests: number;
+  readonly failed: number;
+  readonly completed: number;
+  /** Median, in which who failed is slowest; null without any. */
+  readonly medianMs: number | null;
+}
+
 /** Complete slots from `onsetMs` on. */
-function slotsFrom(onsetMs: number, endMs: number, records: readonly RequestRecord[], normal: Normal): Slot[] {
-  return secondsOf(records, onsetMs, endMs).map(requests => ({
-    requests: requests.length,
-    bad: isBad(requests, normal),
+function slotsFrom(onsetMs: number, endMs: number, records: Requests, normal: Normal): Slot[] {
+  return secondsOf(records, onsetMs, endMs, normal.metric).map(second => ({
+    requests: second.requests,
+    bad: isBad(second, normal),
   }));
 }
 
+const NO_REQUESTS: Second = { requests: 0, failed: 0, completed: 0, medianMs: null };
+
 /** Requests by complete second of their scheduled arrival. */
-function secondsOf(records: readonly RequestRecord[], fromMs: number, toMs: number): RequestRecord[][] {
+function secondsOf(records: Requests, fromMs: number, toMs: number, metric: 'ttft' | 'latency'): Second[] {
   const count = Math.max(0, Math.floor((toMs - fromMs) / SLOT_MS + 1e-9));
-  const seconds = Array.from({ length: count }, (): RequestRecord[] => []);
-  for (const record of records) seconds[Math.floor((record.scheduledMs - fromMs) / SLOT_MS)]?.push(record);
+  const seconds = new Array<Second>(count).fill(NO_REQUESTS);
+  const create = () => ({ requests: 0, failed: 0, completed: 0, values: [] as number[] });
+  const slots = new Slots(count, create, ({ values, ...counts }, slot) => {
+    seconds[slot] = { ...counts, medianMs: valueSamples(values).at(0.5) };
+  });
+  records.forEach(record => {
+    const slot = slots.at(Math.floor((record.scheduledMs - fromMs) / SLOT_MS));
+    if (!slot) return;
+    const value = judgedValue({ metric }, record);
+    slot.requests += 1;
+    if (value !== null) slot.values.push(value);
+    if (isFailure(record)) slot.failed += 1;
+    if (record.outcome === 'ok') slot.completed += 1;
+  });
+  slots.end();
   return seconds;
 }
 
-function isBad(requests: readonly RequestRecord[], { metric, maxMedianMs, maxFailedRatio }: Normal): boolean {
-  if (requests.length === 0) return false;
-  if (requests.filter(isFailure).length >= MIN_BAD_FAILED && failedRatio(requests) > maxFailedRatio) return true;
-  const medianMs = medianOf(requests, metric);
+function isBad(second: Second, { maxMedianMs, maxFailedRatio }: Normal): boolean {
+  const { requests, failed, medianMs } = second;
+  if (requests === 0) return false;
+  if (failed >= MIN_BAD_FAILED && failedRatio(second) > maxFailedRatio) return true;
   return medianMs === null || medianMs > maxMedianMs;
 }
 
-function failedRatio(requests: readonly RequestRecord[]): number {
-  const completed = requests.filter(request => request.outcome === 'ok').length;
-  const failed = requests.filter(isFailure).length;
+function failedRatio({ failed, completed }: Second): number {
   return failed === 0 ? 0 : failed / (failed + completed);
-}
-
-function medianOf(requests: readonly RequestRecord[], metric: LatencyMetric): number | null {
-  return judgedSamples({ metric }, requests).at(0.5);
 }
 
 /** Null for a baseline with too few samples. */
@@ -204,8 +223,9 @@ function normalOf(run: RunFacts): Normal | null {
   const metric = samplesOf('ttft', requests).total > 0 ? 'ttft' : 'latency';
   const samples = samplesOf(metric, requests);
   if (samples.total < MIN_BASELINE) return null;
-  const seconds = secondsOf(requests, baseline.fromMs, baseline.toMs).filter(second => second.length >= MIN_EXAMPLE);
-  const medians = seconds.map(second => medianOf(second, metric)).filter(ms => ms !== null && Number.isFinite(ms));
+  const all = secondsOf(requests, baseline.fromMs, baseline.toMs, metric);
+  const seconds = all.filter(second => second.requests >= MIN_EXAMPLE);
+  const medians = seconds.map(({ medianMs }) => medianMs).filter(ms => ms !== null && Number.isFinite(ms));
   return {
     metric,
     maxMedianMs: Math.max(samples.at(0.99)!, ...(medians as number[])),
@@ -222,5 +242,5 @@ function observedToMs({ windows, records }: RunFacts, id: string): number {
     ({ scheduledMs, endMs }) =>
       scheduledMs >= Math.max(fromMs, toMs - MAX_EXPOSED_MS) && scheduledMs < toMs && endMs >= nextFaultMs,
   );
-  return Math.min(toMs, ...exposed.map(({ scheduledMs }) => scheduledMs));
+  return exposed.reduce((firstMs, { scheduledMs }) => Math.min(firstMs, scheduledMs), toMs);
 }

@@ -40,7 +40,9 @@ function judge({ of, ...objective }: ThroughputObjective, { window, run }: Evide
   }
   const ended = completed.filter(({ endMs }) => endMs >= fromMs && endMs < toMs);
   const counts = new Array<number>(BATCHES).fill(0);
-  for (const { endMs } of ended) counts[batchOf(window, endMs)]! += 1;
+  ended.forEach(({ endMs }) => {
+    counts[batchOf(window, endMs)]! += 1;
+  });
   const subject = `throughput (${ended.length} completed in ${seconds})`;
   return { ...rateFinding(objective, window, counts, subject), samples: ended.length };
 }

@@ -3,7 +3,7 @@ import { explain } from '../../explain.ts';
 import { rounded } from '../../rounding.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { bufferedRemark, deliveryOf } from '../delivery.ts';
-import { percentileOf, quantileEstimate, valueSamples } from '../samples.ts';
+import { percentileOf, quantileEstimate, ValueCollector } from '../samples.ts';
 import { samplesForUpperBound } from '../statistics.ts';
 
 interface UserThroughputObjective extends Objective {
@@ -36,15 +36,22 @@ function judge(objective: UserThroughputObjective, { requests, window }: Evidenc
   if (buffered) return undecided('inconclusive', buffered, requests.length);
   const q = objective.percentile / 100;
   const name = `p${objective.percentile}(user-throughput)`;
-  const values = requests.map(tokensPerSecond).filter(value => value !== null);
-  const found = quantileEstimate(valueSamples(values), q);
+  const [all, others] = [new ValueCollector(), new ValueCollector()];
+  let stalled = 0;
+  requests.forEach(request => {
+    const value = tokensPerSecond(request);
+    if (value === null) return;
+    all.add(value);
+    if (value > 0) others.add(value);
+    else if (value === 0) stalled += 1;
+  });
+  const found = quantileEstimate(all.samples(), q);
   const verdict = verdictOf(objective, found);
   const few = verdict === 'inconclusive' && found.lower === null;
   const reason = few
     ? `Too few samples: p${objective.percentile} has no lower bound with fewer than ${samplesForUpperBound(1 - q)} requests; the window has ${found.samples}.`
     : explain(objective, { ...found, verdict }, name, window);
-  const stalled = values.filter(value => value === 0).length;
-  const served = valueSamples(values.filter(value => value > 0)).at(q);
+  const served = others.samples().at(q);
   const beside = served === null ? 'no other has one' : `${name} of the others is ${Number(served.toPrecision(3))}/s`;
   const rest =
     stalled === 0

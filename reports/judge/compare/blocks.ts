@@ -1,5 +1,5 @@
 import type { RunFacts } from '../check.ts';
-import { valueSamples } from '../samples.ts';
+import { ValueCollector } from '../samples.ts';
 
 /** Blocks of time of a run, contiguous; those of one phase are drawn for each other. */
 export interface Blocks {
@@ -41,12 +41,12 @@ export function blocksOf(runs: readonly RunFacts[]): Blocks[] {
 function correlationOf({ records }: RunFacts, blocks: Blocks): number {
   const sums = new Float64Array(blocks.phases.at(-1)!);
   const counts = new Float64Array(sums.length);
-  for (const { scheduledMs, endMs } of records) {
-    if (scheduledMs < 0 || endMs <= scheduledMs) continue;
+  records.forEach(({ scheduledMs, endMs }) => {
+    if (scheduledMs < 0 || endMs <= scheduledMs) return;
     const block = blockAt(blocks, scheduledMs);
     sums[block]! += Math.log(endMs - scheduledMs);
     counts[block]! += 1;
-  }
+  });
   let products = 0;
   let squares = 0;
   for (let phase = 0; phase + 1 < blocks.phases.length; phase += 1) {
@@ -64,8 +64,11 @@ function correlationOf({ records }: RunFacts, blocks: Blocks): number {
 }
 
 function medianMs({ records }: RunFacts): number {
-  const latencies = records.flatMap(({ scheduledMs, endMs }) => (scheduledMs < 0 ? [] : [endMs - scheduledMs]));
-  return valueSamples(latencies).at(0.5) ?? 0;
+  const latencies = new ValueCollector();
+  records.forEach(({ scheduledMs, endMs }) => {
+    if (scheduledMs >= 0) latencies.add(endMs - scheduledMs);
+  });
+  return latencies.samples().at(0.5) ?? 0;
 }
 
 function cutInto({ windows }: RunFacts, blockCount: number, latencyMs: number): Blocks {

@@ -34,20 +34,24 @@ export function sideOf(runs: readonly RunFacts[], cut: readonly Blocks[], indica
     first += blocks.phases.at(-1)!;
     return sampled;
   });
-  const arrivalsMs = Float64Array.from(
-    runs.flatMap(({ records }) => records.map(({ scheduledMs }) => scheduledMs).filter(ms => ms >= 0)),
-  );
+  const arrivals: number[] = [];
+  for (const { records } of runs)
+    records.forEach(({ scheduledMs }) => {
+      if (scheduledMs >= 0) arrivals.push(scheduledMs);
+    });
+  const arrivalsMs = Float64Array.from(arrivals);
   const pooled = indicators.map((_, index) => together(ofRuns.map(sampled => sampled[index]!)));
   return { phases: [...phases, first], arrivalsMs, ofRuns, pooled };
 }
 
 function sampledOf({ windows, records }: RunFacts, indicator: Indicator, blocks: Blocks, first: number): Sampled {
   const window = windows.find(({ name }) => name === indicator.window);
+  const found: { readonly value: number; readonly block: number }[] = [];
   const requests = window ? requestsIn(window, records) : [];
-  const found = requests.flatMap(request => {
-    if (indicator.class !== undefined && request.class !== indicator.class) return [];
+  requests.forEach(request => {
+    if (indicator.class !== undefined && request.class !== indicator.class) return;
     const value = indicator.value(request);
-    return value === null ? [] : [{ value, block: first + blockAt(blocks, request.scheduledMs) }];
+    if (value !== null) found.push({ value, block: first + blockAt(blocks, request.scheduledMs) });
   });
   return ordered(found);
 }

@@ -1,6 +1,6 @@
 import type { TimedEvent } from '../../../harness/history.ts';
 import type { RunPlan } from '../../../harness/plan.ts';
-import type { RequestRecord } from '../../../harness/requests.ts';
+import type { Requests } from '../../../harness/requests.ts';
 import type { FaultOutcome } from '../../../harness/windows.ts';
 import { isSeen, type Mark, notAfter, type Seen, seenAt } from './mark.ts';
 import { decisionEvents, replicaEvents, replicasOf, scaleEvents } from './replicas.ts';
@@ -159,13 +159,14 @@ function readyOf(startedMs: Starts, events: readonly TimedEvent[], untilMs: numb
   return seenAt(found.atMs, found.atMs - (found.withinMs ?? 0));
 }
 
-function servedBy(startedMs: Starts, records: readonly RequestRecord[], untilMs: number): Mark {
+function servedBy(startedMs: Starts, records: Requests, untilMs: number): Mark {
   if (!records.some(({ upstream }) => upstream !== ''))
     return { why: 'no response names its upstream', notBeforeMs: null };
   let firstMs = Number.POSITIVE_INFINITY;
-  for (const { upstream, firstTokenMs } of records)
+  records.forEach(({ upstream, firstTokenMs }) => {
     if (firstTokenMs !== null && isAfterStart(startedMs, upstream, firstTokenMs))
       firstMs = Math.min(firstMs, firstTokenMs);
+  });
   if (firstMs < untilMs) return seenAt(firstMs);
   return { why: 'no replica that was started served a request', notBeforeMs: untilMs };
 }

@@ -1,4 +1,4 @@
-import type { RequestRecord } from '../../../harness/requests.ts';
+import type { RequestRecord, Requests } from '../../../harness/requests.ts';
 import type { Window } from '../../../harness/windows.ts';
 import { isSeen, type Mark, type Seen, seenAt, type Unseen } from './mark.ts';
 import type { Step } from './steps.ts';
@@ -28,7 +28,7 @@ export interface Followed {
 
 /** What {@link restoredAfter} looks at. */
 export interface RestoredInput {
-  readonly records: readonly RequestRecord[];
+  readonly records: Requests;
   readonly windows: readonly Window[];
   readonly followed: readonly Followed[];
 }
@@ -96,15 +96,14 @@ interface Judged {
 function heldFrom(
   { text, tally, class: name }: Followed,
   step: Step,
-  records: readonly RequestRecord[],
+  records: Requests,
 ): { readonly mark: Mark; readonly isBroken: boolean } {
-  const judged = records
-    .filter(record => name === undefined || record.class === name)
-    .flatMap(record => {
-      const isBad = tally.isBad(record);
-      return isBad === null ? [] : [{ atMs: record.scheduledMs, isBad }];
-    })
-    .sort((a, b) => a.atMs - b.atMs);
+  const judged: Judged[] = [];
+  records.forEach(record => {
+    const isBad = name === undefined || record.class === name ? tally.isBad(record) : null;
+    if (isBad !== null) judged.push({ atMs: record.scheduledMs, isBad });
+  });
+  judged.sort((a, b) => a.atMs - b.atMs);
   const { allowedRatio } = tally;
   const one = allowedRatio > 0 ? Math.ceil(1 / allowedRatio - 1e-9) : MIN_REQUESTS;
   const least = Math.max(MIN_REQUESTS, Math.min(MAX_MIN_REQUESTS, one));

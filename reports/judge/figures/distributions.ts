@@ -1,4 +1,4 @@
-import type { RequestRecord } from '../../../harness/requests.ts';
+import type { Requests } from '../../../harness/requests.ts';
 import { requestsIn, type Window } from '../../../harness/windows.ts';
 import { rounded } from '../../rounding.ts';
 import type { DistributionCurve } from '../../store/run-document.ts';
@@ -14,7 +14,7 @@ const POINTS = 16;
  * Percentile curves of time to first token and latency: of the baseline, of each fault, and of the whole run. As in an SLO, a request
  * that failed or was dropped without the value is slower than every other, so that a curve ends at the ratio of those that have one.
  */
-export function distributionsOf(windows: readonly Window[], records: readonly RequestRecord[]): DistributionCurve[] {
+export function distributionsOf(windows: readonly Window[], records: Requests): DistributionCurve[] {
   const faults = windows.filter(({ name }) => name.startsWith('fault:')).slice(0, MAX_FAULTS);
   const baseline = windows.filter(({ name }) => name === 'baseline' && faults.length > 0);
   const shown = [...baseline, ...faults, ...windows.filter(({ name }) => name === 'whole')];

@@ -4,6 +4,7 @@ import {
   isFailure,
   latencyMs,
   type RequestRecord,
+  type Requests,
   requestIdOf,
   timeToFirstTokenMs,
 } from '../../../harness/requests.ts';
@@ -24,36 +25,72 @@ const MAX_SLOWEST = 10;
  * @param traceOf finds their traces. @default none has one
  */
 export function notableRequests(
-  records: readonly RequestRecord[],
+  records: Requests,
   sender: ((index: number) => string) | null,
   traceOf: TraceFinder = () => undefined,
 ): NotableRequests {
   const load = records.filter(({ scheduledMs }) => scheduledMs >= 0);
-  const failures = load.filter(isFailure);
-  const kinds = [...Map.groupBy(failures, errorKind).values()].sort((a, b) => b.length - a.length);
-  const perKind = failures.length > MAX_FAILED ? MAX_OF_A_KIND : MAX_FAILED;
-  const failed = kinds.flatMap(ofKind => ofKind.slice(0, perKind)).slice(0, MAX_FAILED);
-  const known = new Map<RequestRecord, NotableRequest>();
-  const listed = (record: RequestRecord) => {
-    const request = known.get(record) ?? notableOf(record, sender, traceOf);
-    known.set(record, request);
+  const kinds = new Map<string, { count: number; first: number[] }>();
+  const [slowestFirst, slowest] = [new Slowest(), new Slowest()];
+  let [position, failures] = [0, 0];
+  load.forEach(record => {
+    slowestFirst.add(position, timeToFirstTokenMs(record));
+    slowest.add(position, latencyMs(record));
+    if (isFailure(record)) {
+      failures += 1;
+      const kind = kinds.get(errorKind(record)) ?? { count: 0, first: [] };
+      kinds.set(errorKind(record), kind);
+      kind.count += 1;
+      if (kind.first.length < MAX_FAILED) kind.first.push(position);
+    }
+    position += 1;
+  });
+  const perKind = failures > MAX_FAILED ? MAX_OF_A_KIND : MAX_FAILED;
+  const failed = [...kinds.values()]
+    .sort((a, b) => b.count - a.count)
+    .flatMap(({ first }) => first.slice(0, perKind))
+    .slice(0, MAX_FAILED);
+  const shown = recordsAt(load, [...failed, ...slowestFirst.positions(), ...slowest.positions()]);
+  const known = new Map<number, NotableRequest>();
+  const listed = (at: number) => {
+    const request = known.get(at) ?? notableOf(shown.get(at)!, sender, traceOf);
+    known.set(at, request);
     return request;
   };
   return {
-    failed: failed.sort((a, b) => a.scheduledMs - b.scheduledMs).map(listed),
-    failures: failures.length,
-    slowestFirst: slowest(load, timeToFirstTokenMs).map(listed),
-    slowest: slowest(load, latencyMs).map(listed),
+    failed: failed.sort((a, b) => shown.get(a)!.scheduledMs - shown.get(b)!.scheduledMs).map(listed),
+    failures,
+    slowestFirst: slowestFirst.positions().map(listed),
+    slowest: slowest.positions().map(listed),
   };
 }
 
-function slowest(records: readonly RequestRecord[], measure: (record: RequestRecord) => number | null) {
-  return records
-    .map(record => ({ record, value: measure(record) }))
-    .filter(({ value }) => value !== null)
-    .sort((a, b) => b.value! - a.value!)
-    .slice(0, MAX_SLOWEST)
-    .map(({ record }) => record);
+/** Positions of the largest values, largest first; of equal ones, the first come first. */
+class Slowest {
+  readonly #kept: { readonly position: number; readonly value: number }[] = [];
+
+  add(position: number, value: number | null): void {
+    const last = this.#kept.at(-1);
+    if (value === null || (this.#kept.length === MAX_SLOWEST && value <= last!.value)) return;
+    const at = this.#kept.findIndex(one => one.value < value);
+    this.#kept.splice(at === -1 ? this.#kept.length : at, 0, { position, value });
+    if (this.#kept.length > MAX_SLOWEST) this.#kept.pop();
+  }
+
+  positions(): number[] {
+    return this.#kept.map(({ position }) => position);
+  }
+}
+
+function recordsAt(requests: Requests, positions: readonly number[]): Map<number, RequestRecord> {
+  const wanted = new Set(positions);
+  let position = -1;
+  const found = requests.filter(() => {
+    position += 1;
+    return wanted.has(position);
+  });
+  const ordered = [...wanted].sort((a, b) => a - b);
+  return new Map([...found].map((record, index) => [ordered[index]!, record]));
 }
 
 function notableOf(

@@ -1,12 +1,12 @@
 import type { TimedEvent } from '../../../harness/history.ts';
 import type { Metric, Readings } from '../../../harness/metrics.ts';
-import type { RequestRecord } from '../../../harness/requests.ts';
+import type { Requests } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
 import type { MetricSeries, TimelineSeries } from '../../store/run-document.ts';
 import { increasesOf } from '../counters.ts';
 import { GAUGES, type Gauge } from '../gauges.ts';
-import { type LatencyMetric, samplesOf } from '../samples.ts';
 import { tokensIn } from '../tokens.ts';
+import { LatencySeries } from './latency-series.ts';
 import { failuresOf, inFlightSeries } from './requests-over-time.ts';
 
 /** Length of a slot by default. */
@@ -18,46 +18,35 @@ const TIMELINE_SLOT_MS = 1000;
  * counts when that happened; failures where {@link failuresOf} puts them.
  */
 export function timelineOf(
-  records: readonly RequestRecord[],
+  records: Requests,
   events: readonly TimedEvent[],
   endMs: number,
   slotMs = TIMELINE_SLOT_MS,
   injectionsMs: readonly number[] = [],
 ): TimelineSeries {
   const count = Math.max(0, Math.ceil(endMs / slotMs));
-  const slots = Array.from({ length: count }, (): RequestRecord[] => []);
-  for (const record of records) slots[Math.floor(record.scheduledMs / slotMs)]?.push(record);
-
-  const quantiles = (metric: LatencyMetric, q: readonly number[]) => {
-    const rows = slots.map(slot => samplesOf(metric, slot));
-    return q.map(fraction => rows.map(row => rounded(row.at(fraction))));
+  const latencies = new LatencySeries(count, slotMs);
+  const [offered, sent, completed] = Array.from({ length: 3 }, () => new Array<number>(count).fill(0));
+  const countAt = (counts: number[], atMs: number) => {
+    const slot = Math.floor(atMs / slotMs);
+    if (slot >= 0 && slot < count) counts[slot]! += 1;
   };
-  const perSecond = (atMs: (record: RequestRecord) => number | null) => {
-    const counts = new Array<number>(count).fill(0);
-    for (const record of records) {
-      const slot = Math.floor((atMs(record) ?? -1) / slotMs);
-      if (slot >= 0 && slot < count) counts[slot]! += 1;
-    }
-    return counts.map(number => rounded((number * 1000) / slotMs));
-  };
-  const [ttftP50Ms, ttftP90Ms, ttftP99Ms] = quantiles('ttft', [0.5, 0.9, 0.99]);
-  const [latencyP50Ms, latencyP90Ms, latencyP99Ms] = quantiles('latency', [0.5, 0.9, 0.99]);
-  const [itlP50Ms, itlP99Ms] = quantiles('itl', [0.5, 0.99]);
+  records.forEach(record => {
+    const { scheduledMs, sentMs, endMs, outcome } = record;
+    latencies.add(record);
+    countAt(offered!, scheduledMs);
+    if (sentMs !== null) countAt(sent!, sentMs);
+    if (outcome === 'ok') countAt(completed!, endMs);
+  });
+  const perSecond = (counts: readonly number[]) => counts.map(number => rounded((number * 1000) / slotMs));
   const tokens = tokensIn({ fromMs: 0, partMs: slotMs, count }, records);
   const metrics = metricSeries(events, count, slotMs);
   return {
     slotMs,
-    ttftP50Ms: ttftP50Ms!,
-    ttftP90Ms: ttftP90Ms!,
-    ttftP99Ms: ttftP99Ms!,
-    latencyP50Ms: latencyP50Ms!,
-    latencyP90Ms: latencyP90Ms!,
-    latencyP99Ms: latencyP99Ms!,
-    itlP50Ms: itlP50Ms!,
-    itlP99Ms: itlP99Ms!,
-    offered: perSecond(({ scheduledMs }) => scheduledMs),
-    sent: perSecond(({ sentMs }) => sentMs),
-    completed: perSecond(({ outcome, endMs }) => (outcome === 'ok' ? endMs : null)),
+    ...latencies.result(),
+    offered: perSecond(offered!),
+    sent: perSecond(sent!),
+    completed: perSecond(completed!),
     tokens: tokens.map(number => rounded((number * 1000) / slotMs)),
     inFlight: inFlightSeries(records, count, slotMs),
     failures: failuresOf(records, endMs, injectionsMs),
@@ -68,15 +57,15 @@ export function timelineOf(
 }
 
 /** Attempts per second by time of sending, unlike requests, so that a retry storm appears when it happened. */
-function attemptSeries(records: readonly RequestRecord[], count: number, slotMs: number): number[] {
+function attemptSeries(records: Requests, count: number, slotMs: number): number[] {
   const slots = new Array<number>(count).fill(0);
-  for (const { attempts, attemptsMs, sentMs } of records) {
+  records.forEach(({ attempts, attemptsMs, sentMs }) => {
     const times = (attempts ?? 0) > 1 ? (attemptsMs ?? []).filter((_, i) => i % 2 === 0) : [sentMs];
     for (const time of times) {
       const slot = Math.floor((time ?? -1) / slotMs);
       if (slot >= 0 && slot < count) slots[slot]! += 1;
     }
-  }
+  });
   return slots.map(sent => rounded((sent * 1000) / slotMs));
 }
 

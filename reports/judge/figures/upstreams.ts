@@ -1,8 +1,8 @@
-import { isFailure, type RequestRecord } from '../../../harness/requests.ts';
+import { isFailure, type RequestRecord, type Requests } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
 import type { RunDocument, UpstreamResult } from '../../store/run-document.ts';
-import { quantilesOf, samplesOf } from '../samples.ts';
-import { tokensIn } from '../tokens.ts';
+import { quantilesOf, VALUES, ValueCollector } from '../samples.ts';
+import { TokenCounter } from '../tokens.ts';
 
 /** A header that names more is no name of an upstream, or the report no place for all of them. */
 const MAX_UPSTREAMS = 20;
@@ -11,23 +11,51 @@ const MAX_UPSTREAMS = 20;
  * Requests of the load, without the warm-up, by the upstream that their responses name; nothing if none does.
  * @param endMs end of the load, over which rates are averaged
  */
-export function upstreamsOf(records: readonly RequestRecord[], endMs: number): Pick<RunDocument, 'upstreams'> {
-  const named = records.filter(({ scheduledMs, upstream }) => scheduledMs >= 0 && upstream !== '');
-  const upstreams = [...Map.groupBy(named, ({ upstream }) => upstream)]
-    .sort(([a, left], [b, right]) => right.length - left.length || (a < b ? -1 : 1))
+export function upstreamsOf(records: Requests, endMs: number): Pick<RunDocument, 'upstreams'> {
+  const folds = new Map<string, UpstreamFold>();
+  records.forEach(record => {
+    const { scheduledMs, upstream } = record;
+    if (scheduledMs < 0 || upstream === '') return;
+    const fold = folds.get(upstream) ?? new UpstreamFold(endMs);
+    if (fold.requests === 0) folds.set(upstream, fold);
+    fold.add(record);
+  });
+  const upstreams = [...folds]
+    .sort(([a, left], [b, right]) => right.requests - left.requests || (a < b ? -1 : 1))
     .slice(0, MAX_UPSTREAMS)
-    .map(([name, requests]) => resultOf(name, requests, endMs));
+    .map(([name, fold]) => fold.result(name));
   return upstreams.length === 0 ? {} : { upstreams };
 }
 
-function resultOf(name: string, requests: readonly RequestRecord[], endMs: number): UpstreamResult {
-  const [tokens = 0] = endMs > 0 ? tokensIn({ fromMs: 0, partMs: endMs, count: 1 }, requests) : [];
-  return {
-    name,
-    requests: requests.length,
-    failed: requests.filter(isFailure).length,
-    ttftMs: quantilesOf(samplesOf('ttft', requests)),
-    latencyMs: quantilesOf(samplesOf('latency', requests)),
-    outputTokensPerSecond: endMs > 0 ? rounded((tokens * 1000) / endMs) : 0,
-  };
+class UpstreamFold {
+  requests = 0;
+  #failed = 0;
+  readonly #endMs: number;
+  readonly #ttft = new ValueCollector();
+  readonly #latency = new ValueCollector();
+  readonly #tokens: TokenCounter;
+
+  constructor(endMs: number) {
+    this.#endMs = endMs;
+    this.#tokens = new TokenCounter({ fromMs: 0, partMs: endMs, count: endMs > 0 ? 1 : 0 });
+  }
+
+  add(record: RequestRecord): void {
+    this.requests += 1;
+    if (isFailure(record)) this.#failed += 1;
+    const [ttft, latency] = [VALUES.ttft(record), VALUES.latency(record)];
+    if (ttft !== null) this.#ttft.add(ttft);
+    if (latency !== null) this.#latency.add(latency);
+    this.#tokens.add(record);
+  }
+
+  result(name: string): UpstreamResult {
+    const [tokens = 0] = this.#tokens.counts;
+    return {
+      ...{ name, requests: this.requests, failed: this.#failed },
+      ttftMs: quantilesOf(this.#ttft.samples()),
+      latencyMs: quantilesOf(this.#latency.samples()),
+      outputTokensPerSecond: this.#endMs > 0 ? rounded((tokens * 1000) / this.#endMs) : 0,
+    };
+  }
 }

@@ -60,7 +60,7 @@ export function mergeRuns(parts: readonly Part[], environment: RunEnvironment): 
       ...loadEvent(parts, endMs),
       ...(isDone ? [{ atMs: endMs, type: 'phase', phase: 'done' } as const] : []),
     ],
-    records: parts.flatMap(({ records }) => records).sort((a, b) => a.index - b.index),
+    records: parts.flatMap(({ records }) => [...records]).sort((a, b) => a.index - b.index),
   };
 }
 

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { SquallError } from '../../../harness/errors.ts';
 import type { TimedEvent } from '../../../harness/history.ts';
 import type { RunPlan, Workload } from '../../../harness/plan.ts';
-import type { RequestRecord } from '../../../harness/requests.ts';
+import type { Requests } from '../../../harness/requests.ts';
 
 /** Stored run of one segment. */
 export interface Part {
@@ -10,7 +10,7 @@ export interface Part {
   readonly run: string;
   readonly plan: RunPlan;
   readonly events: readonly TimedEvent[];
-  readonly records: readonly RequestRecord[];
+  readonly records: Requests;
 }
 
 /** Plan of the whole load, as a single run of it would have. */
@@ -99,7 +99,11 @@ function requireOwnRecords({ run, plan, records }: Part): void {
       'FOREIGN_RECORD',
       `${run} (segment ${index} of ${of}) has a record of arrival ${foreign.index} of another segment`,
     );
-  if (new Set(records.map(record => record.index)).size < records.length)
+  const indexes = new Set<number>();
+  records.forEach(record => {
+    indexes.add(record.index);
+  });
+  if (indexes.size < records.length)
     throw mismatch('FOREIGN_RECORD', `${run} (segment ${index} of ${of}) has two records of the same arrival`);
 }
 

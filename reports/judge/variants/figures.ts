@@ -1,6 +1,12 @@
 import type { TimedEvent } from '../../../harness/history.ts';
 import type { RunPlan } from '../../../harness/plan.ts';
-import { isFailure, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
+import {
+  isFailure,
+  latencyMs,
+  type RequestRecord,
+  type Requests,
+  timeToFirstTokenMs,
+} from '../../../harness/requests.ts';
 import { requestsIn } from '../../../harness/windows.ts';
 import { rounded } from '../../rounding.ts';
 import type { FigureName } from '../../store/variants-document.ts';
@@ -35,7 +41,7 @@ const HOUR_MS = 3_600_000;
  * | `per1000Requests`, `perMillionTokens` | dollars of that time, at the prices of nodes or of replicas, by completed requests and by their tokens, of prompts and outputs; null without prices |
  * | `oscillations` | how often the desired number of inference replicas changed its direction |
  */
-export function figuresOf(plan: RunPlan, events: readonly TimedEvent[], records: readonly RequestRecord[]): RunFigures {
+export function figuresOf(plan: RunPlan, events: readonly TimedEvent[], records: Requests): RunFigures {
   const run = factsOf(plan, events, records);
   const whole = run.windows.find(({ name }) => name === 'whole');
   const none = { withinSlo: null, ttftP99: null, latencyP99: null, errors: null };

@@ -71,7 +71,7 @@ describe('one run a side', () => {
     expect(errors.change).toBe('no-evidence');
     expect(errors.difference!.upper!).toBeGreaterThan(0.1);
     const { facts, document } = base;
-    const records = facts.records.map(record =>
+    const records = [...facts.records].map(record =>
       record.scheduledMs > 30_000 && record.scheduledMs < 30_300
         ? { ...record, outcome: 'http-status' as const, status: 503, firstTokenMs: null }
         : record,

@@ -44,10 +44,10 @@ function oddRecords(count: number): RequestRecord[] {
 test('records are read exactly as they were journalled, in scheduled order', async () => {
   const records = oddRecords(3000);
   journal(records.toSorted((a, b) => (a.endMs % 1) - (b.endMs % 1)));
-  expect(await readRequests(directory)).toEqual(records);
+  expect([...(await readRequests(directory))]).toEqual(records);
   expect(await sealRequests(directory, () => 'a-run')).toBe(3000);
   expect(existsSync(join(directory, 'requests.ndjson'))).toBe(false);
-  expect(await readRequests(directory)).toEqual(records);
+  expect([...(await readRequests(directory))]).toEqual(records);
 });
 
 test('the journals of several workers are sealed as one, without truncated lines', async () => {
@@ -58,10 +58,10 @@ test('the journals of several workers are sealed as one, without truncated lines
     const text = own(worker).map(record => `${JSON.stringify(record)}\n`);
     writeFileSync(join(directory, `requests.${worker + 1}.ndjson`), `${text.join('')}{"ind`);
   }
-  expect(await readRequests(directory)).toEqual(records);
+  expect([...(await readRequests(directory))]).toEqual(records);
   expect(await sealRequests(directory, () => 'a-run')).toBe(300);
   expect(readdirSync(directory)).toEqual([REQUESTS_FILE]);
-  expect(await readRequests(directory)).toEqual(records);
+  expect([...(await readRequests(directory))]).toEqual(records);
 });
 
 test('optional fields are read where they were set, and have no column where they were not', async () => {
@@ -79,18 +79,18 @@ test('optional fields are read where they were set, and have no column where the
     (await parquetMetadataAsync(await asyncBufferFromFile(join(directory, REQUESTS_FILE)))).schema.map(e => e.name);
   journal(records);
   await sealRequests(directory, () => 'a-run');
-  expect(await readRequests(directory)).toEqual(records);
+  expect([...(await readRequests(directory))]).toEqual(records);
   expect(await columns()).toEqual(expect.arrayContaining(['attempts', 'attemptsMs', 'class', 'session']));
   journal(plain);
   await sealRequests(directory, () => 'a-run');
-  expect(await readRequests(directory)).toEqual(plain);
+  expect([...(await readRequests(directory))]).toEqual(plain);
   expect(await columns()).not.toContain('attempts');
 });
 
 test('rows of several row groups are read in order', async () => {
   journal(Array.from({ length: 50_010 }, (_, i) => requestOf(i, i)));
   await sealRequests(directory, () => 'a-run');
-  const records = await readRequests(directory);
+  const records = [...(await readRequests(directory))];
   expect(records).toHaveLength(50_010);
   expect(records.at(-1)).toEqual(requestOf(50_009, 50_009));
 });
@@ -101,15 +101,15 @@ test('a column holds the id that each request was sent with, by the run that sen
   const rows = await parquetReadObjects({ file: await asyncBufferFromFile(join(directory, REQUESTS_FILE)) });
   const sent = rows.map(({ requestId }) => requestId);
   expect(sent).toEqual([...[0, 1, 2, 3].map(i => `squall-run-${(i % 2) + 1}-${i}`), 'squall-run-1-31']);
-  expect((await readRequests(directory)).slice(0, 4)).toEqual(records);
+  expect([...(await readRequests(directory))].slice(0, 4)).toEqual(records);
 });
 
 test('a last line truncated by a kill is ignored', async () => {
   const records = oddRecords(5);
   journal(records, '{"index":5,"schedul');
-  expect(await readRequests(directory)).toEqual(records);
+  expect([...(await readRequests(directory))]).toEqual(records);
   expect(await sealRequests(directory, () => 'a-run')).toBe(5);
-  expect(await readRequests(directory)).toEqual(records);
+  expect([...(await readRequests(directory))]).toEqual(records);
 });
 
 test('a bad line in the middle is an error that names the line, and nothing is lost', async () => {
@@ -124,16 +124,16 @@ test('a bad line in the middle is an error that names the line, and nothing is l
 
 test('a run that sent nothing has no requests', async () => {
   expect(await sealRequests(directory, () => 'a-run')).toBe(0);
-  expect(await readRequests(directory)).toEqual([]);
+  expect([...(await readRequests(directory))]).toEqual([]);
   journal([]);
   expect(await sealRequests(directory, () => 'a-run')).toBe(0);
   expect(existsSync(join(directory, REQUESTS_FILE))).toBe(true);
-  expect(await readRequests(directory)).toEqual([]);
+  expect([...(await readRequests(directory))]).toEqual([]);
 });
 
 test('sealing twice changes nothing', async () => {
   journal(oddRecords(10));
   await sealRequests(directory, () => 'a-run');
   await sealRequests(directory, () => 'a-run');
-  expect(await readRequests(directory)).toEqual(oddRecords(10));
+  expect([...(await readRequests(directory))]).toEqual(oddRecords(10));
 });

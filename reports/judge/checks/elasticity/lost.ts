@@ -45,13 +45,13 @@ function judge(objective: Objective, { requests, run, window }: Evidence): Findi
   const exposed = requests.filter(request => isFailure(request) || request.outcome === 'abandoned');
   const isIn = ({ sentMs, endMs }: RequestRecord, { fromMs, toMs }: Drain) =>
     sentMs !== null && sentMs <= toMs && endMs >= fromMs && endMs <= toMs + NOTICE_MS;
-  const lost = exposed.filter(request =>
-    drains.some(drain => drain.replica === request.upstream && isIn(request, drain)),
-  );
+  const isLost = (request: RequestRecord) =>
+    drains.some(drain => drain.replica === request.upstream && isIn(request, drain));
+  const lost = exposed.filter(isLost);
   // Of several attempts only the last names its upstream.
   const unclear = exposed.filter(
     request =>
-      !lost.includes(request) &&
+      !isLost(request) &&
       (request.upstream === '' || (request.attempts ?? 1) > 1) &&
       drains.some(drain => isIn(request, drain)),
   );

@@ -144,7 +144,8 @@ export interface Case {
 export function scriptedFacts({ delays = DELAYS, plan: changes, records, without, extra = [] }: Case = {}) {
   const plan = scriptedPlan(changes);
   const events = [...scriptedEvents(plan, delays).filter(event => !without?.(event)), ...extra];
-  return factsOf(plan, events, records ?? scriptedRecords(delays));
+  const facts = factsOf(plan, events, records ?? scriptedRecords(delays));
+  return { ...facts, records: [...facts.records] };
 }
 
 /** Result of an objective on a scripted run. */

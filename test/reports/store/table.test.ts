@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { seededRandom } from '../../../harness/random.ts';
+import type { RequestRecord } from '../../../harness/requests.ts';
+import { judge } from '../../../reports/judge/judge.ts';
+import { decode, encode } from '../../../reports/store/requests/encoding.ts';
+import { ROWS } from '../../../reports/store/requests/row.ts';
+import { TableBuilder } from '../../../reports/store/requests/table.ts';
+import { historyOf, KILL, killed, planOf, requestOf, steadyLoad } from '../runs.ts';
+
+/** A table of records. @param memory bytes that it may keep in memory; the rest goes to a file */
+function tableOf(records: readonly RequestRecord[], memory = 2 ** 20) {
+  const builder = new TableBuilder(memory);
+  const chunks = [];
+  for (let from = 0; from < records.length; from += ROWS) {
+    const part = records.slice(from, from + ROWS);
+    chunks.push(builder.chunk(part.length, name => part.map(record => record[name])));
+  }
+  return builder.table(chunks);
+}
+
+const RANDOM = seededRandom(5);
+/** Two chunks and a bit, with every field here and there. */
+const MANY = Array.from({ length: 2 * ROWS + 77 }, (_, index) =>
+  requestOf(index, index * 3.001 - 100, {
+    outcome: RANDOM.pick(['ok', 'ok', 'reset', 'dropped', 'http-status'] as const),
+    ...(index % 3 === 0 && { class: RANDOM.pick(['vip', 'ü']) }),
+    ...(index % 7 === 0 && { attempts: 2, attemptsMs: [index, index + 0.1, index + 0.2, index + 1 / 3] }),
+    more: { ...(index % 5 === 0 && { resent: true }), ...(index % 2 === 0 && { lastTokenMs: index / 7 }) },
+  }),
+);
+
+describe('a table of requests', () => {
+  // With no memory all columns come from the file.
+  it.each([0, 2 ** 30])('has the records that it was made of, with %i bytes of memory', memory => {
+    const table = tableOf(MANY, memory);
+    expect([...table]).toEqual(MANY);
+    const late = (record: RequestRecord) => record.scheduledMs > 40_000 && record.class === 'vip';
+    const found = MANY.filter(late);
+    expect(found.length).toBeGreaterThan(100);
+    const selected = table.filter(late);
+    expect([...selected]).toEqual(found);
+    expect(selected.length).toBe(found.length);
+    expect([...selected.filter(({ index }) => index % 2 === 0)]).toEqual(found.filter(({ index }) => index % 2 === 0));
+    expect(table.find(late)).toEqual(found[0]);
+    expect(selected.some(({ index }) => index === found[3]!.index)).toBe(true);
+    expect(selected.some(({ index }) => index === found[3]!.index + 1)).toBe(false);
+    expect(table.reduce((sum, { endMs }) => sum + endMs, 0)).toBe(MANY.reduce((sum, { endMs }) => sum + endMs, 0));
+  });
+
+  it('can be gone over while it is gone over', () => {
+    const table = tableOf(MANY.slice(0, 50));
+    let pairs = 0;
+    table.forEach(({ index }) => {
+      pairs += table.reduce((count, other) => (other.index < index ? count + 1 : count), 0);
+    });
+    expect(pairs).toBe((50 * 49) / 2);
+  });
+
+  it('is judged like the array', () => {
+    const records = steadyLoad((ms, index) => (ms > 20_000 && ms < 24_000 && index % 2 ? { outcome: 'reset' } : {}));
+    const slos = [
+      'p95(ttft) <= 1 s',
+      'recovery(kill) <= 20 s',
+      'throughput >= 5/s',
+      'p99(itl) <= 1 s',
+      'attempts <= 2',
+    ];
+    const plan = planOf({
+      faults: [KILL],
+      slos: slos.map(objective => ({ name: objective, window: 'whole', objective })),
+    });
+    const events = historyOf(plan, ...killed());
+    expect(judge({ events, records: tableOf(records, 0) })).toEqual(judge({ events, records }));
+  });
+
+  it.each([
+    ['a number for a text', { outcome: 3 }, 'Expected `outcome` to be a text, got 3'],
+    ['a text for a number', { endMs: 'soon' }, 'Expected `endMs` to be a number, got "soon"'],
+    ['no required value', { scheduledMs: undefined }, 'Expected `scheduledMs` to be a number, got nothing'],
+    ['a list of texts', { gaps: ['1'] }, 'Expected `gaps` to be a list of numbers, got "1"'],
+  ])('refuses %s', (_, change, message) => {
+    expect(() => tableOf([{ ...requestOf(0, 0), ...change } as unknown as RequestRecord])).toThrow(message);
+  });
+});
+
+describe('the encoding of columns', () => {
+  const none = Number.NaN;
+  it.each([
+    ['constant', [7, 7, 7]],
+    ['constant', [none, none]],
+    ['sequence', [5, 6, 7, 8]],
+    ['bytes-1', [1, none, 250]],
+    ['bytes-2', [-3, 40_000, none]],
+    ['bytes-4', [0.001, 86_400.123, none, 0.002].map(ms => ms)],
+    ['doubles', [1 / 3, 2, none]],
+    ['doubles', [1e300, -1e300, Number.POSITIVE_INFINITY]],
+  ] as const)('is %s for values that it holds', (kind, values) => {
+    const { values: encoded, bytes } = encode(Float64Array.from(values));
+    const decoded = new Float64Array(values.length);
+    decode(encoded, bytes, values.length, decoded);
+    expect([...decoded]).toEqual(values);
+    expect(encoded.kind).toBe(kind);
+  });
+});
