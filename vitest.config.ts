@@ -55,7 +55,7 @@ const unit = [
   'test/reports/*.test.ts',
   'test/reports/compare/*.test.ts',
   'test/reports/{judge,store}/**/*.test.ts',
-  'test/reports/render/renderers.test.ts',
+  'test/reports/render/{metrics,renderers}.test.ts',
   'test/reports/render/html/{figures,render-html}.test.ts',
   'test/scenarios/**/*.test.ts',
   'test/faults/node/packages.test.ts',

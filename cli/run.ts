@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { SquallError } from '../harness/errors.ts';
+import { runMessage, variantsMessage } from '../reports/render/message.ts';
+import { runMetrics, variantsMetrics } from '../reports/render/metrics/families.ts';
 import { renderTerminal } from '../reports/render/terminal.ts';
 import type { RenderInput, RunDocument } from '../reports/store/run-document.ts';
 import type { VariantsDocument } from '../reports/store/variants-document.ts';
@@ -13,6 +15,7 @@ import { variantsOf } from '../scenarios/variants/select.ts';
 import { planLines } from './dry-run.ts';
 import { worstExit } from './exit.ts';
 import { loadScenario } from './load-scenario.ts';
+import { linkOf, type Notify, type NotifyOptions, notifyOf, withNotify } from './notify.ts';
 import {
   type RunOptions,
   SCENARIO,
@@ -30,12 +33,18 @@ import { compareLoaded, type LoadedVariants, loadVariants, type VariantsOptions 
 
 /** Defines `squall run <scenario…>`. */
 export function defineRun(command: Command, signal: AbortSignal): void {
-  withVariant(withVersions(withSegment(withTargetOptions(withRequestOptions(withRunOptions(command))))), 'all of them')
+  withNotify(
+    withVariant(
+      withVersions(withSegment(withTargetOptions(withRequestOptions(withRunOptions(command))))),
+      'all of them',
+    ),
+  )
     .argument('<scenario...>', SCENARIO)
     .option('--seeds <n>', 'seeds that each variant runs with, from --seed on', wholeNumber(1, MAX_SEEDS))
     .option('--jobs <n>', 'variants that run side by side in virtual time', wholeNumber(1, 64))
     .option('--dry-run', 'print the plan, and start nothing')
-    .action(async (names: string[], options: VariantsOptions) => {
+    .action(async (names: string[], options: VariantsOptions & NotifyOptions) => {
+      const notify = notifyOf(options, process.env);
       const scenarios = await Promise.all(names.map(name => load(name, options, signal)));
       const printAll = (documents: readonly unknown[]) => printJson(documents.length === 1 ? documents[0] : documents);
       if (options.dryRun) {
@@ -53,15 +62,36 @@ export function defineRun(command: Command, signal: AbortSignal): void {
       const documents: (RunDocument | VariantsDocument)[] = [];
       for (const found of scenarios) {
         if (documents.length > 0) signal.throwIfAborted();
-        if ('variants' in found)
-          documents.push(
-            await compareLoaded(found, options, signal, ({ compiled }, own) => runWithProgress(compiled, own, signal)),
-          );
-        else documents.push((await runWithProgress(found.compiled, options, signal)).result.document);
+        documents.push(await runAndTell(found, options, notify, signal));
       }
       if (options.json) printAll(documents);
       process.exitCode = worstExit(documents.map(document => document.exitCode));
     });
+}
+
+/** Runs a scenario, or all its variants, and tells those who want to know, of a run that crashed too. */
+async function runAndTell(
+  found: LoadedScenario | LoadedVariants,
+  options: VariantsOptions,
+  notify: Notify,
+  signal: AbortSignal,
+): Promise<RunDocument | VariantsDocument> {
+  const where = linkOf(process.env);
+  try {
+    if ('variants' in found) {
+      const runOne = ({ compiled }: LoadedScenario, own: RunOptions) => runWithProgress(compiled, own, signal);
+      const document = await compareLoaded(found, options, signal, runOne);
+      await notify.send(variantsMessage(document, where), variantsMetrics(document));
+      return document;
+    }
+    const { document } = (await runWithProgress(found.compiled, options, signal)).result;
+    await notify.send(runMessage(document, where), runMetrics(document));
+    return document;
+  } catch (error) {
+    const name = 'variants' in found ? found.found.source : found.scenario.name;
+    await notify.failed(name, error, signal);
+    throw error;
+  }
 }
 
 /** A scenario, or all its variants. */

@@ -5,6 +5,8 @@ import { type JudgeInput, judge } from './judge/judge.ts';
 import { renderHtml } from './render/html/render-html.ts';
 import { renderJunit } from './render/junit.ts';
 import { renderMarkdown } from './render/markdown.ts';
+import { runMetrics, suiteMetrics } from './render/metrics/families.ts';
+import { renderOpenMetrics } from './render/metrics/open-metrics.ts';
 import { renderSuiteHtml } from './render/suite/html.ts';
 import { renderSuiteJunit } from './render/suite/junit.ts';
 import { renderSuiteMarkdown } from './render/suite/rows.ts';
@@ -20,6 +22,7 @@ export const ARTIFACTS = {
   markdown: 'summary.md',
   events: 'events.ndjson',
   requests: REQUESTS_FILE,
+  metrics: 'metrics.txt',
 } as const;
 
 /** Reads history and requests of a stored run. @throws Error when the directory has no readable history */
@@ -36,13 +39,14 @@ export async function judgeDirectory(directory: string): Promise<RenderInput> {
   return judge(await readRun(directory));
 }
 
-/** Writes `run.json`, `report.html`, `junit.xml` and `summary.md` into a run directory, for this user alone; the same input gives the same bytes. */
+/** Writes `run.json`, `report.html`, `junit.xml`, `summary.md` and `metrics.txt` into a run directory, for this user alone; the same input gives the same bytes. */
 export function publish(directory: string, input: RenderInput): void {
   const files = {
     'run.json': `${JSON.stringify(input.document, null, 2)}\n`,
     [ARTIFACTS.html]: renderHtml(input),
     [ARTIFACTS.junit]: renderJunit(input),
     [ARTIFACTS.markdown]: renderMarkdown(input),
+    [ARTIFACTS.metrics]: renderOpenMetrics(runMetrics(input.document)),
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 });
 }
@@ -53,6 +57,7 @@ export const SUITE_FILES = {
   html: 'index.html',
   junit: 'junit.xml',
   markdown: 'summary.md',
+  metrics: 'metrics.txt',
 } as const;
 
 /** Writes the files of a suite into its folder, for this user alone. Each replaces the one before at once, so that none is ever half written. */
@@ -62,6 +67,7 @@ export function publishSuite(folder: string, document: SuiteDocument): void {
     [SUITE_FILES.html]: renderSuiteHtml(document),
     [SUITE_FILES.junit]: renderSuiteJunit(document),
     [SUITE_FILES.markdown]: renderSuiteMarkdown(document),
+    [SUITE_FILES.metrics]: renderOpenMetrics(suiteMetrics(document)),
   };
   for (const [name, text] of Object.entries(files)) {
     const path = join(folder, name);

@@ -7,6 +7,8 @@ import { modulePath } from '../../harness/host/modules.ts';
 import { formatMs } from '../../harness/quantity.ts';
 import { combineSuite } from '../../reports/judge/suite/combine.ts';
 import { publishSuite, SUITE_FILES } from '../../reports/publish.ts';
+import { suiteMessage } from '../../reports/render/message.ts';
+import { suiteMetrics } from '../../reports/render/metrics/families.ts';
 import { verdictRows } from '../../reports/render/suite/rows.ts';
 import { badProofsOf, changesOf, conclusion, failuresOf, seedText } from '../../reports/render/suite/texts.ts';
 import type { SuiteDocument } from '../../reports/store/suite-document.ts';
@@ -17,16 +19,17 @@ import { runOne, type SuiteOrder, type SuiteResult } from '../../scenarios/suite
 import { runSuite } from '../../scenarios/suite/run-suite.ts';
 import { type ResolvedSuite, SUITE_PLATFORMS, type SuitePlatform } from '../../scenarios/suite/suite.ts';
 import { EXIT } from '../exit.ts';
+import { linkOf, type NotifyOptions, notifyOf, withNotify } from '../notify.ts';
 import { JSON_FLAG, QUIET_FLAG, wholeNumber, withOut } from '../options.ts';
 import { baselineSuite, suiteFolder } from '../stored/kept.ts';
 import { paint, printJson, say } from '../terminal.ts';
 import { tableLines } from '../variants/compare.ts';
-import { compareWith, readSuite, sideOf } from './baseline.ts';
+import { compareWith, type KeptSuite, readSuite, sideOf } from './baseline.ts';
 import { loadOptions, type OpenSuite, openSuite, type PreparedSuite, prepareSuite, resumeSuite } from './open.ts';
 import { skippedLines, startSuiteProgress } from './progress.ts';
 
 /** Options of `squall suite`. */
-export interface SuiteOptions {
+export interface SuiteOptions extends NotifyOptions {
   readonly out: string;
   readonly platform?: readonly SuitePlatform[];
   readonly jobs: number;
@@ -46,7 +49,7 @@ const MIN_LIMIT_MS = 120_000;
 
 /** Defines `squall suite <name | file>`, which runs many scenarios and leaves one page about them. */
 export function defineSuite(command: Command, signal: AbortSignal): void {
-  withOut(command)
+  withNotify(withOut(command))
     .argument('[suite]', 'a name from `squall list`, or a .yaml, .json or .ts file')
     .addOption(
       new Option('--platform <kind>', 'only on this one of its platforms (repeatable)').argParser(parsePlatform),
@@ -78,6 +81,7 @@ export function defineSuite(command: Command, signal: AbortSignal): void {
 
 async function suiteOf(name: string | undefined, options: SuiteOptions, signal: AbortSignal): Promise<number> {
   const { resume, dryRun, json } = options;
+  const notify = notifyOf(options, process.env);
   if ((name === undefined) === (resume === undefined))
     throw new SquallError(
       'option',
@@ -93,17 +97,33 @@ async function suiteOf(name: string | undefined, options: SuiteOptions, signal: 
   }
   // Whatever is wrong with it is said before anything runs.
   const baseline = options.baseline === undefined ? undefined : readSuite(baselineOf(prepared, options));
-  using opened = prepared ? openSuite(prepared, options) : await resumeSuite(resume!, options, signal);
-  let document = await carryOut(opened, options, signal);
-  if (baseline && !signal.aborted) {
-    const { folder } = opened;
-    const compared = await compareWith(baseline, sideOf(document, folder), folder, signal);
-    document = documentOf(opened, document, options, false, compared);
-    publishSuite(folder, document);
+  try {
+    using opened = prepared ? openSuite(prepared, options) : await resumeSuite(resume!, options, signal);
+    const document = await compared(await carryOut(opened, options, signal), baseline, opened, options, signal);
+    if (json) printJson(document);
+    else say(process.stdout, ...summaryLines(document, opened));
+    await notify.send(suiteMessage(document, linkOf(process.env)), suiteMetrics(document));
+    return document.exitCode;
+  } catch (error) {
+    await notify.failed(name ?? resume!, error, signal);
+    throw error;
   }
-  if (json) printJson(document);
-  else say(process.stdout, ...summaryLines(document, opened));
-  return document.exitCode;
+}
+
+/** What the suite found, with what changed since its baseline, if it has one. */
+async function compared(
+  document: SuiteDocument,
+  baseline: KeptSuite | undefined,
+  opened: OpenSuite,
+  options: SuiteOptions,
+  signal: AbortSignal,
+): Promise<SuiteDocument> {
+  if (!baseline || signal.aborted) return document;
+  const { folder } = opened;
+  const changes = await compareWith(baseline, sideOf(document, folder), folder, signal);
+  const whole = documentOf(opened, document, options, false, changes);
+  publishSuite(folder, whole);
+  return whole;
 }
 
 /** Folder of the suite that this one is compared with. */
