@@ -15,6 +15,9 @@ const AT_ONCE = 24;
 const BATCHES = 12;
 const LINES = 25;
 const SEED = 31;
+const REQUESTS_BETWEEN_KILLS = 90;
+/** Limit of each stage. */
+const PATIENCE_MS = 120_000;
 const PARTS = [
   ...(['limits', 'balancing', 'admission', 'bulkhead', 'breaker', 'merge', 'cache', 'guard', 'audit'] as const),
   ...(['accounting', 'batch'] as const),
@@ -58,13 +61,16 @@ const get = async (url: string, key: string) =>
   fetch(url, { headers: { authorization: `Bearer ${key}` }, signal: AbortSignal.timeout(20_000) });
 const asJson = { 'content-type': 'application/json' };
 
-/** Repeats what fails while something is dead, until it succeeds. */
-async function persistently<T>(attempt: () => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const result = await attempt().catch(() => undefined);
+/** Repeats what fails while something is dead, until it succeeds. @throws Error with the last failure after `PATIENCE_MS` */
+async function persistently<T>(what: string, attempt: () => Promise<T | undefined>): Promise<T> {
+  let last: unknown;
+  const untilMs = performance.now() + PATIENCE_MS;
+  while (performance.now() < untilMs) {
+    const result = await attempt().catch(error => void (last = error));
     if (result !== undefined) return result;
     await sleep(50);
   }
+  throw new Error(`${what} did not succeed within ${PATIENCE_MS / 1000} s`, { cause: last });
 }
 
 const ok = async <T>(response: Promise<Response>): Promise<T | undefined> => {
@@ -94,7 +100,8 @@ describe.skipIf(Boolean(noRedis))(`the gateway with its parts while everything d
     let [sent, attempts, whole, running, kills] = [0, 0, 0, true, 0];
     const killer = async () => {
       while (running) {
-        await sleep(150 + 300 * random.next());
+        const next = sent + REQUESTS_BETWEEN_KILLS * (0.5 + random.next());
+        while (running && sent < next) await sleep(20);
         const downMs = 50 + 250 * random.next();
         kills += 1;
         const victim = anyOf(['gateway', 'redis', 'replica'] as const);
@@ -118,7 +125,9 @@ describe.skipIf(Boolean(noRedis))(`the gateway with its parts while everything d
       }
     };
     const client = async () => {
+      const untilMs = performance.now() + 3 * PATIENCE_MS;
       while (sent < REQUESTS) {
+        if (performance.now() > untilMs) throw new Error(`overdue: ${JSON.stringify({ sent, kills, statuses })}`);
         sent += 1;
         const content = `request ${sent}`;
         const body = JSON.stringify({ model: MODEL, max_tokens: 4, messages: [{ role: 'user', content }] });
@@ -146,14 +155,14 @@ describe.skipIf(Boolean(noRedis))(`the gateway with its parts while everything d
           body: { model: MODEL, max_tokens: 4, messages: [{ role: 'user', content: `batch ${nth} line ${line}` }] },
         }),
       );
-      const file = await persistently(() => {
+      const file = await persistently('upload', () => {
         const form = new FormData();
         form.set('purpose', 'batch');
         form.set('file', new Blob([lines.join('\n')]), 'input.jsonl');
         return ok<{ id: string }>(post(`${anyOf(gateways).url}/v1/files`, BATCH_KEY, form));
       });
       const order = { input_file_id: file.id, endpoint: '/v1/chat/completions', completion_window: '24h' };
-      return persistently(() =>
+      return persistently('batch', () =>
         ok<{ id: string }>(post(`${anyOf(gateways).url}/v1/batches`, BATCH_KEY, JSON.stringify(order), asJson)),
       );
     };
@@ -168,11 +177,12 @@ describe.skipIf(Boolean(noRedis))(`the gateway with its parts while everything d
 
     const seen = new Map<string, number>();
     for (const id of accepted) {
-      const batch = await persistently(async () => {
+      const batch = await persistently(id, async () => {
         const found = await ok<{ status: string; output_file_id?: string; error_file_id?: string }>(
           get(`${gateways[0]!.url}/v1/batches/${id}`, BATCH_KEY),
         );
-        return found?.status === 'completed' ? found : undefined;
+        if (found && found.status !== 'completed') throw new Error(JSON.stringify(found));
+        return found;
       });
       for (const file of [batch.output_file_id, batch.error_file_id].filter(Boolean)) {
         const text = await (await get(`${gateways[0]!.url}/v1/files/${file}/content`, BATCH_KEY)).text();

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../../../harness/clock.ts';
@@ -19,6 +19,8 @@ import { missing } from '../../../require.ts';
 export const noRedis = missing('redis', findProgram('redis-server') !== undefined);
 
 const PASSWORD = 'secret-of-a-test';
+/** Of its files: memory where there is such a folder. They outlive the process as on a disk, and do not wait for other tests' writes. */
+const FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
 
 /** Real Redis, configured like the stack's. Disposing stops it and removes its files. */
 export interface RedisServer extends AsyncDisposable {
@@ -37,7 +39,7 @@ export interface RedisServer extends AsyncDisposable {
 /** Starts a Redis for one test. @param settings persistence is off by default */
 export async function startRedis(settings: RedisSettings = { persistence: 'off' }): Promise<RedisServer> {
   const { command } = requireTool('redis-server');
-  const directory = mkdtempSync(join(tmpdir(), 'squall-redis-'));
+  const directory = mkdtempSync(join(FOLDER, 'squall-redis-'));
   const address = `127.0.0.1:${await freePort()}`;
   const options = redisOptionsSchema.parse(settings);
   await writePrivateFiles(directory, renderRedisConfig(options, { listen: address, directory, password: PASSWORD }));
