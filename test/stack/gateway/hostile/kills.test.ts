@@ -39,6 +39,8 @@ async function restartable(): Promise<
   let child: ChildProcess;
   const restart = () => {
     child = spawnReplica(address, JSON.stringify({ timeScale: 1e6, model: MODEL, maxBatch: 8 }));
+    // It would stand still once nobody takes its log any more.
+    for (const output of [child.stdout!, child.stderr!]) output.resume();
   };
   const kill = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -66,7 +68,10 @@ async function persistently<T>(what: string, attempt: () => Promise<T | undefine
   let last: unknown;
   const untilMs = performance.now() + PATIENCE_MS;
   while (performance.now() < untilMs) {
-    const result = await attempt().catch(error => void (last = error));
+    const result = await attempt().catch(error => {
+      last = error;
+      return undefined;
+    });
     if (result !== undefined) return result;
     await sleep(50);
   }
@@ -197,10 +202,10 @@ describe.skipIf(Boolean(noRedis))(`the gateway with its parts while everything d
 
     // What clients got whole is counted, once, but for what died with a gateway. Requests that failed may have been counted.
     const settled = async () => {
-      const usage = (await (await get(`${gateways[1]!.url}/v1/usage`, CHAT_KEY)).json()) as {
-        data: readonly { requests: number }[];
-      };
-      return usage.data.reduce((sum, { requests }) => sum + requests, 0);
+      const { data } = await persistently('usage', () =>
+        ok<{ data: readonly { requests: number }[] }>(get(`${gateways[1]!.url}/v1/usage`, CHAT_KEY)),
+      );
+      return data.reduce((sum, { requests }) => sum + requests, 0);
     };
     let counted = await settled();
     await until(async () => {
