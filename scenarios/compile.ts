@@ -146,7 +146,7 @@ function stackOf(
     platform === 'virtual' ? tool === 'redis-server' : platform === 'docker' || findProgram(tool) !== undefined,
   );
   requirePrometheus(stack, written.prometheus);
-  const limitations = checkGateway(stack, written.redis);
+  const limitations = checkGateway(stack, written.redis, load.clients?.classes);
   // The stack's gateways accept the key of every class of clients.
   const keys = (load.clients?.classes ?? []).flatMap(({ key }) =>
     key === undefined ? [] : [resolveSecret(key, process.env)],

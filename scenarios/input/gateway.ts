@@ -7,6 +7,8 @@ import { badScenario } from '../bad-scenario.ts';
 type Gateway = StackOptions['gateway'];
 type Parts = Pick<SettledOptions, 'gateway' | 'redis' | 'inference' | 'autoscaler'>;
 
+type Classes = readonly { readonly batch?: unknown }[];
+
 /** Parts of the gateway that keep everything in Redis. */
 const KEPT_IN_REDIS = ['cache', 'batch', 'accounting'] as const;
 
@@ -14,11 +16,19 @@ const KEPT_IN_REDIS = ['cache', 'batch', 'accounting'] as const;
  * Checks that the gateways have what their parts need, and that those to which they give weights exist.
  * @param stack with `auto` replaced
  * @param written `redis` before that
+ * @param classes of clients
  * @returns what their parts cannot do in this stack, as sentences with what to change
  * @throws SquallError `BAD_SCENARIO` that names the field
  */
-export function checkGateway(stack: Parts, written: StackOptions['redis']): string[] {
+export function checkGateway(stack: Parts, written: StackOptions['redis'], classes: Classes = []): string[] {
   const { gateway, redis } = stack;
+  const submits = classes.findIndex(({ batch }) => batch);
+  if (submits >= 0 && gateway.batch === 'off')
+    throw badScenario(
+      'stack.gateway.batch',
+      `on, since \`load.clients.classes[${submits}].batch\` submits batches (\`batch: {}\`)`,
+      'off',
+    );
   const part = KEPT_IN_REDIS.find(name => gateway[name] !== 'off');
   if (part && redis === 'off')
     throw badScenario(
@@ -40,7 +50,7 @@ function checkWeights({ gateway: { balancer }, ...others }: Parts): void {
 }
 
 function limitations(
-  { identity, release, batch, accounting, cache, replicas }: Gateway,
+  { identity, release, batch, accounting, cache, encryption, replicas }: Gateway,
   redis: Parts['redis'],
 ): string[] {
   const { persistence, eviction } = redis === 'off' ? {} : redis;
@@ -56,6 +66,10 @@ function limitations(
     [
       redis === 'off' && release !== 'off' && replicas > 1,
       'Each gateway rolls a version back for itself: share decisions through a Redis, `stack.redis: {}`.',
+    ],
+    [
+      encryption !== 'off' && encryption.required,
+      'Every completion of the load is refused, as its clients do not encrypt: `stack.gateway.encryption.required: false`.',
     ],
     [
       isKept && persistence === 'off',

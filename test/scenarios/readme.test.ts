@@ -3,12 +3,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { faultPackages } from '../../faults/catalog.ts';
 import { ENGINE_NAMES } from '../../load/engines.ts';
 import { CHECKS } from '../../reports/judge/objective.ts';
 import { compileScenario } from '../../scenarios/compile.ts';
 import { findScenario } from '../../scenarios/find.ts';
 import { validateScenario } from '../../scenarios/validate.ts';
+import { parseGatewayConfig } from '../../stack/gateway/config.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
@@ -44,6 +46,30 @@ it.each(EXAMPLES)(
     expect(plan.timeScale).toBeGreaterThanOrEqual(30);
   },
 );
+
+/** Parts of scenarios, which begin with a section, by the pages that they are on. */
+const PARTS = readdirSync(join(ROOT, 'docs')).flatMap(page =>
+  [...read(`docs/${page}`).matchAll(/```yaml\n((?:stack|load|faults|slos|target):\n.*?)```/gs)].map(([, text]) => ({
+    page,
+    part: parse(text!) as Record<string, object>,
+  })),
+);
+
+it.each(PARTS)('takes a part of a scenario on $page', ({ page, part }) => {
+  const load = { stages: [{ at: '20/s', for: '10s' }], ...part.load };
+  const raw = { name: 'x', why: 'y', slos: [{ name: 's', objective: 'errors <= 1%' }], ...part, load };
+  const scenario = validateScenario(raw, page);
+  // Those of other pages need files, or a target.
+  if (/^(gateway|audit|preprocess|tracing)/.test(page))
+    expect(compileScenario(scenario, { seed: 1, platform: 'process', replay: '' }).plan.stack).toHaveProperty(
+      'gateway',
+    );
+});
+
+it('takes the configuration of a gateway on docs/gateway-release.md', () => {
+  const [, text] = /```json\n(.*?)```/s.exec(read('docs/gateway-release.md'))!;
+  expect(parseGatewayConfig(text).release).toHaveProperty('routes');
+});
 
 describe('what README lists', () => {
   /** The words in backticks of the first cells of a table. */

@@ -1,5 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { Clock } from '../../../harness/clock.ts';
+import { messageOf } from '../../../harness/errors.ts';
 import { PREPARE_PATH } from '../../preprocess/server.ts';
 import type { Deadlines, Watched } from '../forward/deadlines.ts';
 import { requestHeaders } from '../forward/request-headers.ts';
@@ -80,6 +81,7 @@ export class Preparer implements AsyncDisposable {
     const sentMs = clock.nowMs();
     const dueMs = Math.min(exchange.deadlineMs, sentMs + config.timeoutMs);
     this.#inFlight += 1;
+    const span = exchange.span?.start('preprocess');
     try {
       for (let attempt = 1; ; attempt += 1) {
         this.#turn = (this.#turn + 1) % this.#pools.length;
@@ -90,7 +92,11 @@ export class Preparer implements AsyncDisposable {
         this.#seconds.observe((clock.nowMs() - sentMs) / 1000);
         return;
       }
+    } catch (error) {
+      span?.end({}, error instanceof ApiError ? error.code : messageOf(error));
+      throw error;
     } finally {
+      span?.end();
       this.#inFlight -= 1;
     }
   }

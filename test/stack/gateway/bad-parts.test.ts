@@ -29,9 +29,9 @@ function thrownBy(run: () => unknown): { readonly code: string; readonly message
   throw new Error('it was accepted');
 }
 
-function compile(stack: object) {
+function compile(stack: object, clients: object = {}) {
   const scenario = {
-    ...{ name: 'x', why: 'y', load: { stages: [{ at: '20/s', for: '10s' }] } },
+    ...{ name: 'x', why: 'y', load: { stages: [{ at: '20/s', for: '10s' }], clients } },
     ...{ slos: [{ name: 's', objective: 'errors <= 1%' }], stack },
   };
   return compileScenario(validateScenario(scenario, 'x.yaml'), { seed: 1, platform: 'virtual', replay: '' });
@@ -81,6 +81,10 @@ describe('in a scenario', () => {
       /rolls a version back for itself.*`stack\.redis: \{\}`/,
     ],
     [
+      { gateway: { encryption: { required: true } } },
+      /clients do not encrypt.*`stack\.gateway\.encryption\.required: false`/,
+    ],
+    [
       { gateway: { batch: {} }, redis: { persistence: 'off' } },
       /loses batches.*`stack\.redis\.persistence: append-only`/,
     ],
@@ -91,6 +95,12 @@ describe('in a scenario', () => {
     [{ gateway: { accounting: {}, cache: {} }, redis: {} }, /evict .*usage.*`stack\.redis\.eviction: noeviction`/],
   ])('%j is a plan that says what it lacks', (stack, sentence) => {
     expect(compile(stack).plan.warnings).toContainEqual(expect.stringMatching(sentence));
+  });
+
+  test('clients that submit batches need a gateway that takes them', () => {
+    const clients = { classes: [{ name: 'users' }, { name: 'jobs', batch: { lines: 3 } }] };
+    expect(() => compile({}, clients)).toThrow('`stack.gateway.batch` to be on, since `load.clients.classes[1].batch`');
+    expect(() => compile({ gateway: { batch: {} }, redis: {} }, clients)).not.toThrow();
   });
 
   test.each([

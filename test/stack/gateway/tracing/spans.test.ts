@@ -94,6 +94,34 @@ describe('the spans of a request', () => {
     expect(log()[1]).toMatchObject({ queuedMs: 300, durationMs: 300 });
   });
 
+  test('that is prepared is the time of that, also of one that is turned away', async () => {
+    const { calls, connect, clock, spans } = startTraced({ preprocess: { urls: ['http://pool'] } });
+    connect();
+    await settle();
+    await clock.advance(80);
+    calls[0]!.handler.onResponse(200, {});
+    calls[0]!.handler.onData(Buffer.from(JSON.stringify(CHAT)));
+    calls[0]!.handler.onEnd();
+    await settle();
+    begin(calls[1]!, tokenOf('a'));
+    finish(calls[1]!);
+    await settle();
+    connect();
+    await settle();
+    calls[2]!.handler.onResponse(503, { 'retry-after': '1' });
+    calls[2]!.handler.onEnd();
+    await settle();
+    expect(outline(spans())).toEqual([
+      `${REQUEST} 1000+80`,
+      '  body 1000+0',
+      '  preprocess 1000+80',
+      '  chat tiny 1080+0',
+      `${REQUEST} 1080+0 preprocess_overloaded`,
+      '  body 1080+0',
+      '  preprocess 1080+0 preprocess_overloaded',
+    ]);
+  });
+
   test('that is rejected while it waits, that is cut, and that its client leaves say so', async () => {
     const { calls, connect, clock, spans } = startTraced({
       admission: { capacity: 1, levels: { normal: { maxWaitMs: 200 } } },
