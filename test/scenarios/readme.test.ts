@@ -15,12 +15,8 @@ import { parseGatewayConfig } from '../../stack/gateway/config.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const README = read('README.md');
-const TEXT = [
-  README,
-  ...readdirSync(join(ROOT, 'docs'))
-    .filter(name => name.endsWith('.md'))
-    .map(name => read(`docs/${name}`)),
-].join('\n');
+const PAGES = readdirSync(join(ROOT, 'docs')).filter(name => name.endsWith('.md'));
+const TEXT = [README, ...PAGES.map(name => read(`docs/${name}`))].join('\n');
 /** The scenarios of README and docs, each a block that begins with the name of its file; suites are run by the tests of the command line. */
 const EXAMPLES = [...TEXT.matchAll(/```(?:yaml|ts)\n(?:#|\/\/) ([\w-]+\.(?:yaml|ts)).*?\n(.*?)```/gs)]
   .map(([, file, text]) => ({ file: file!, text: text! }))
@@ -48,7 +44,7 @@ it.each(EXAMPLES)(
 );
 
 /** Parts of scenarios, which begin with a section, by the pages that they are on. */
-const PARTS = readdirSync(join(ROOT, 'docs')).flatMap(page =>
+const PARTS = PAGES.flatMap(page =>
   [...read(`docs/${page}`).matchAll(/```yaml\n((?:stack|load|faults|slos|target):\n.*?)```/gs)].map(([, text]) => ({
     page,
     part: parse(text!) as Record<string, object>,
