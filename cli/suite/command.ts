@@ -26,7 +26,7 @@ import { paint, printJson, say } from '../terminal.ts';
 import { tableLines } from '../variants/compare.ts';
 import { compareWith, type KeptSuite, readSuite, sideOf } from './baseline.ts';
 import { loadOptions, type OpenSuite, openSuite, type PreparedSuite, prepareSuite, resumeSuite } from './open.ts';
-import { skippedLines, startSuiteProgress } from './progress.ts';
+import { plannedTimes, skippedLines, startSuiteProgress } from './progress.ts';
 
 /** Options of `squall suite`. */
 export interface SuiteOptions extends NotifyOptions {
@@ -80,7 +80,7 @@ export function defineSuite(command: Command, signal: AbortSignal): void {
 }
 
 async function suiteOf(name: string | undefined, options: SuiteOptions, signal: AbortSignal): Promise<number> {
-  const { resume, dryRun, json } = options;
+  const { resume, dryRun, json, jobs } = options;
   const notify = notifyOf(options, process.env);
   if ((name === undefined) === (resume === undefined))
     throw new SquallError(
@@ -92,7 +92,7 @@ async function suiteOf(name: string | undefined, options: SuiteOptions, signal: 
   const prepared = name === undefined ? undefined : await prepareSuite(name, options, signal);
   if (prepared && dryRun) {
     if (json) printJson(prepared.plan.places.map(({ found: _, ...place }) => place));
-    else say(process.stdout, ...plannedLines(prepared));
+    else say(process.stdout, ...plannedLines(prepared, jobs));
     return EXIT.pass;
   }
   // Whatever is wrong with it is said before anything runs.
@@ -188,9 +188,8 @@ function parsePlatform(kind: string, before: readonly SuitePlatform[] = []): Sui
 }
 
 /** What a suite would run, and what it cannot. */
-function plannedLines({ suite, plan: { places } }: PreparedSuite): string[] {
+function plannedLines({ suite, plan: { places } }: PreparedSuite, jobs: number): string[] {
   const ready = places.filter(({ state }) => state === 'ready');
-  const proofs = ready.reduce((sum, place) => sum + place.proofs.length, 0);
   const lines = ready.map(({ scenario, platform, seed, repeat, lengthMs, proofs }) => {
     const proved = proofs.length > 0 ? `, and without ${proofs.map(({ without }) => without).join('; ')}` : '';
     return `${scenario} on ${platform}, seed ${seedText({ seed, repeat })}: ${formatMs(lengthMs)}${proved}`;
@@ -202,7 +201,7 @@ function plannedLines({ suite, plan: { places } }: PreparedSuite): string[] {
     ...lines,
     ...(cannot.length > 0 ? ['', paint('bold', 'Cannot run'), ...cannot] : []),
     '',
-    `${ready.length} runs and ${proofs} proofs`,
+    ...plannedTimes(ready, jobs),
   ];
 }
 

@@ -99,6 +99,24 @@ export function timeLeftMs({ due, ended }: Pick<SuiteProgress, 'due' | 'ended'>,
   }, 0);
 }
 
+/** How many runs and proofs there are in simulated time and in real time, and how long they take at about. */
+export function plannedTimes(ready: readonly PlannedPlace[], jobs: number): string[] {
+  const kinds = [
+    ['in simulated time', jobs === 1 ? 'one after the other' : `${jobs} side by side`, true],
+    ['in real time', 'one after the other', false],
+  ] as const;
+  return kinds.flatMap(([kind, how, isVirtual]) => {
+    const own = ready.filter(({ platform }) => (platform === 'virtual') === isVirtual);
+    if (own.length === 0) return [];
+    const due = own.flatMap(place => [
+      { place, without: null },
+      ...place.proofs.map((_, without) => ({ place, without })),
+    ]);
+    const time = spanText(timeLeftMs({ due, ended: [] }, jobs));
+    return [`${own.length} runs and ${due.length - own.length} proofs ${kind}, ${how}: about ${time}`];
+  });
+}
+
 /** `45 s`, `3 min`, `2 h 10 min`. */
 function spanText(ms: number): string {
   const seconds = Math.round(ms / 1000);

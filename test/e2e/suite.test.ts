@@ -154,6 +154,7 @@ it('shows what would run, and names the field of a suite that is wrong', async (
   expect(plan.code).toBe(0);
   expect(plan.stdout).toMatch(/node-loss on virtual, seed 42: 45 s, and without /);
   expect(plan.stdout).toMatch(/slow-read on virtual: not on this platform/);
+  expect(plan.stdout).toMatch(/\n\d+ runs and \d+ proofs in simulated time, .*: about \d+ min\n$/);
   using out = temporaryFolder();
   const file = join(out.path, 'bad.yaml');
   writeFileSync(

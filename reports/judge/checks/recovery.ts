@@ -109,7 +109,7 @@ function judge(objective: RecoveryObjective, { run, fault }: Evidence): Finding 
   const verdict = verdictOf(objective, result);
   const course = `${found.badBefore} bad ${found.badBefore === 1 ? 'second' : 'seconds'}, fault healed after ${formatMs(healMs)}`;
   if (verdict !== 'fail' && found.good < MIN_HOLD_SLOTS) {
-    const reason = `Only ${found.good} complete good seconds followed (${course}); the minimum is ${MIN_HOLD_SLOTS}.`;
+    const reason = `Only ${found.good} complete good second${found.good === 1 ? '' : 's'} followed (${course}); the minimum is ${MIN_HOLD_SLOTS}.`;
     return { ...result, verdict: 'inconclusive', reason };
   }
   return {
