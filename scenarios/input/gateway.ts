@@ -77,7 +77,7 @@ function limitations(
     ],
     [
       isKept && isEvicted,
-      'Redis may evict batches or usage when its memory is full: keep them with `stack.redis.eviction: noeviction`.',
+      `Redis may evict ${eviction === 'allkeys-lru' ? 'batches and usage' : 'usage'} when its memory is full: \`stack.redis.eviction: noeviction\` keeps it.`,
     ],
   ];
   return sentences.flatMap(([applies, sentence]) => (applies ? [sentence] : []));

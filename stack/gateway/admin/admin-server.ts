@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Logger } from 'pino';
 import type { z } from 'zod';
 import { requestTarget } from '../../../harness/http/request-target.ts';
+import { describeIssues } from '../../service-config.ts';
 import { requireToken, tokenCheck } from '../../token.ts';
 import { ApiError, errorBody, sendJson } from '../http/api-error.ts';
 import { ADMIN_TOKEN_VARIABLE } from './config.ts';
@@ -143,7 +144,7 @@ async function bodyOf(request: IncomingMessage): Promise<Readonly<Record<string,
 export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  const field = path.join('.') || 'the body';
-  throw new ApiError(400, 'invalid_value', `Expected another \`${field}\`: ${message}.`, path.join('.') || null);
+  const { issues } = parsed.error;
+  const message = describeIssues(issues.slice(0, 1), body);
+  throw new ApiError(400, 'invalid_value', `Bad request body: ${message}.`, issues[0]!.path.join('.') || null);
 }

@@ -266,7 +266,7 @@ function storeOf(
 }
 
 test.each([
-  [{ versions: [{ name: 'v1', weight: -1 }] }, '`release.routes.0.versions.0.weight`: Too small'],
+  [{ versions: [{ name: 'v1', weight: -1 }] }, '`release.routes.0.versions.0.weight`: expected a number >=0, found -1'],
   [
     {
       versions: [
