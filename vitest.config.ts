@@ -19,7 +19,7 @@ const careful = [
 const alone = ['test/e2e/run.test.ts', 'test/load/stream/pacer.test.ts', 'test/stack/observability/scraper.test.ts'];
 const thorough = {
   processes: [
-    'test/docker/{cleanup,complete-stack,faults,images,node-faults,platform}.test.ts',
+    'test/docker/{cleanup,complete-stack,faults,images,node-faults,parts,platform}.test.ts',
     'test/e2e/{capacity,complete-stack,package,suite,without-redis}.test.ts',
     'test/explore/planted.test.ts',
     'test/load/{autocannon,own-name,plain-http}.test.ts',
