@@ -20,7 +20,7 @@ const HITS = 'result=~"hit|stale"';
 export const gatewayParts: Dashboard = {
   name: 'gateway-parts',
   description: 'Parts of the gateways that are on by choice: limits, caches, cost, security, batches, releases.',
-  replicasOf: 'gateway_requests_in_flight',
+  choice: { label: 'replica', of: 'gateway_requests_in_flight' },
   rows: [
     [
       'Limits and admission',

@@ -4,7 +4,7 @@ import { chosen, type Dashboard, greatest, named, quantiles, rate, rateBy, sum, 
 export const gateway: Dashboard = {
   name: 'gateway',
   description: 'Requests at the gateways, their upstreams, and what keeps the failures of these from clients.',
-  replicasOf: 'gateway_requests_in_flight',
+  choice: { label: 'replica', of: 'gateway_requests_in_flight' },
   rows: [
     [
       'Requests',

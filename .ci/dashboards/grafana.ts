@@ -28,8 +28,10 @@ export interface Dashboard {
   /** End of its id and of its title. */
   readonly name: string;
   readonly description: string;
-  /** Metric by which its replicas are found, to choose some of them; absent where there are none to choose. */
-  readonly replicasOf?: string;
+  /** Label of a metric by whose values one can choose; absent where there is nothing to choose. */
+  readonly choice?: { readonly label: 'replica' | 'scenario'; readonly of: string };
+  /** Whether it shows a value a night, and no stream of them. @default false */
+  readonly isSparse?: boolean;
   readonly rows: readonly Row[];
 }
 
@@ -111,12 +113,12 @@ function legendOf(labels: readonly string[]): string {
 }
 
 /** A dashboard as Grafana imports it, one panel a line. */
-export function dashboardJson({ name, description, replicasOf, rows }: Dashboard): string {
+export function dashboardJson({ name, description, choice, isSparse = false, rows }: Dashboard): string {
   const panels = rows.reduce<{ y: number; found: object[] }>(
     ({ y, found }, [title, ...own]) => {
       const row = { type: 'row', title, collapsed: false, panels: [], gridPos: { x: 0, y, w: 3 * WIDTH, h: 1 } };
       const charts = own.map((panel, index) =>
-        chart(panel, (index % 3) * WIDTH, y + 1 + Math.floor(index / 3) * HEIGHT),
+        chart(panel, isSparse, (index % 3) * WIDTH, y + 1 + Math.floor(index / 3) * HEIGHT),
       );
       return { y: y + 1 + Math.ceil(own.length / 3) * HEIGHT, found: [...found, row, ...charts] };
     },
@@ -124,20 +126,25 @@ export function dashboardJson({ name, description, replicasOf, rows }: Dashboard
   ).found;
   const { panels: _, ...head } = {
     ...{ uid: `squall-${name}`, title: `Squall: ${name.replaceAll('-', ' ')}`, description, tags: ['squall'] },
-    ...{ schemaVersion: 39, editable: true, refresh: '10s', time: { from: 'now-15m', to: 'now' }, graphTooltip: 1 },
-    annotations: { list: [firing()] },
-    templating: { list: [dataSource(), ...(replicasOf === undefined ? [] : [replicas(replicasOf)])] },
+    ...{ schemaVersion: 39, editable: true, graphTooltip: 1 },
+    ...{ refresh: isSparse ? '' : '10s', time: { from: isSparse ? 'now-30d' : 'now-15m', to: 'now' } },
+    annotations: { list: isSparse ? [] : [firing()] },
+    templating: { list: [dataSource(), ...(choice ? [chooser(choice)] : [])] },
     panels,
   };
   const lines = panels.map((panel, index) => JSON.stringify({ id: index + 1, ...panel }));
   return `${JSON.stringify(head).slice(0, -1)},"panels":[\n${lines.join(',\n')}\n]}\n`;
 }
 
-function chart([title, unit, ...queries]: Panel, x: number, y: number) {
+function chart([title, unit, ...queries]: Panel, isSparse: boolean, x: number, y: number) {
   return {
     ...{ type: 'timeseries', title, datasource: SOURCE, gridPos: { x, y, w: WIDTH, h: HEIGHT } },
     fieldConfig: {
-      defaults: { unit, min: 0, custom: { fillOpacity: 10, showPoints: 'never', spanNulls: false } },
+      defaults: {
+        unit,
+        min: 0,
+        custom: isSparse ? { showPoints: 'always', spanNulls: true } : { fillOpacity: 10, showPoints: 'never' },
+      },
       overrides: [],
     },
     options: {
@@ -162,19 +169,11 @@ function dataSource() {
   return { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus', current: {}, hide: 0 };
 }
 
-function replicas(metric: string) {
-  const query = `label_values(${metric}, replica)`;
+function chooser({ label, of }: NonNullable<Dashboard['choice']>) {
+  const query = `label_values(${of}, ${label})`;
   return {
-    ...{
-      name: 'replica',
-      label: 'Replicas',
-      type: 'query',
-      datasource: SOURCE,
-      definition: query,
-      refresh: 2,
-      sort: 3,
-    },
-    ...{ query: { query, refId: 'replica' }, includeAll: true, allValue: '.*', multi: true, hide: 0 },
-    current: { text: ['All'], value: ['$__all'] },
+    ...{ name: label, label: `${label[0]!.toUpperCase()}${label.slice(1)}s`, type: 'query', datasource: SOURCE },
+    ...{ definition: query, query: { query, refId: label }, refresh: 2, sort: 3, hide: 0 },
+    ...{ includeAll: true, allValue: '.*', multi: true, current: { text: ['All'], value: ['$__all'] } },
   };
 }

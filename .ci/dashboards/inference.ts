@@ -8,7 +8,7 @@ const gpu = (metric: string, factor = '') =>
 export const inference: Dashboard = {
   name: 'inference',
   description: 'Latency, batch, cache and tokens of engines (metrics of vLLM), and their GPUs (metrics of DCGM).',
-  replicasOf: 'vllm:num_requests_running',
+  choice: { label: 'replica', of: 'vllm:num_requests_running' },
   rows: [
     [
       'Latency',

@@ -8,7 +8,7 @@ export const scaling: Dashboard = {
   name: 'scaling',
   description:
     'Replicas that are wanted and that are there, what the autoscaler decides by, and the pools that prepare requests.',
-  replicasOf: 'up',
+  choice: { label: 'replica', of: 'up' },
   rows: [
     [
       'Autoscaler',

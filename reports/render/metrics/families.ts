@@ -119,7 +119,11 @@ export function suiteMetrics(document: SuiteDocument): ResultMetrics {
         ended.flatMap(({ labels, proofs }) =>
           proofs
             .filter(({ outcome }) => outcome !== 'not-run')
-            .map(({ without, outcome }) => ({ labels: { ...labels, without }, value: outcome === 'holds' ? 1 : 0 })),
+            // PromQL has `without` as a word of its own.
+            .map(({ without: safeguard, outcome }) => ({
+              labels: { ...labels, safeguard },
+              value: outcome === 'holds' ? 1 : 0,
+            })),
         ),
       ),
     ]),

@@ -8,6 +8,7 @@ import { prometheusOptionsSchema } from '../../../../stack/observability/options
 import { alertRules, recordingRules, ruleTimes } from '../../../../stack/observability/rules.ts';
 import { type Exported, exportedMetrics } from './everything.ts';
 import { family, mistakes, used } from './promql.ts';
+import { resultsAt } from './results.ts';
 
 const ROOT = join(import.meta.dirname, '../../../..');
 const DOCS = readdirSync(join(ROOT, 'docs'))
@@ -29,9 +30,21 @@ const PANELS = DASHBOARDS.flatMap(({ name, rows }) =>
 const folder = mkdtempSync(join(tmpdir(), 'squall-dashboards-'));
 let exported: ReadonlyMap<string, Exported>;
 beforeAll(async () => {
-  exported = await exportedMetrics(folder);
+  exported = new Map([...(await exportedMetrics(folder)), ...resultMetrics()]);
 }, 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Those of results of runs and suites, with the labels that their points have. */
+function resultMetrics(): [string, Exported][] {
+  const families = Map.groupBy(
+    resultsAt('2030-01-01T00:00:00.000Z').flatMap(result => result.families),
+    ({ name }) => name,
+  );
+  return [...families].map(([name, parts]) => {
+    const labels = parts.flatMap(({ points }) => points.flatMap(point => Object.keys(point.labels)));
+    return [name, { kind: 'Gauge', labels: [...new Set(labels)] }];
+  });
+}
 
 const metricsOf = (exprs: readonly { readonly expr: string }[]) =>
   new Set(exprs.flatMap(({ expr }) => used(expr).metrics.map(name => family(name, exported))));
@@ -64,7 +77,7 @@ it('legends name labels that their query keeps', () => {
   expect(wrong).toEqual([]);
 });
 
-it('every metric of the stack is in the documents and in a dashboard, and every recorded series and alert', () => {
+it('every metric of the stack and of results is in the documents and in a dashboard, and every recorded series and alert', () => {
   const shown = metricsOf(PANELS);
   const names = [...exported.keys(), ...RECORDING.map(({ record }) => record)];
   expect(names.filter(name => !shown.has(name))).toEqual([]);

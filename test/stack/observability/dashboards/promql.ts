@@ -9,10 +9,10 @@ const SELECTOR = /([A-Za-z_][\w:]*)\s*\{([^}]*)\}/g;
 export function used(expr: string): { readonly metrics: readonly string[]; readonly labels: readonly string[] } {
   const selectors = [...expr.matchAll(SELECTOR)];
   const matched = selectors.flatMap(([, , inside]) => [...inside!.matchAll(/(\w+)\s*(?:=~|!~|!=|=)\s*"/g)]);
-  const groups = [...expr.matchAll(/\b(?:by|on|without)\s*\(([^)]*)\)/g)];
+  const groups = [...expr.matchAll(/\b(?:by|on|without|group_left)\s*\(([^)]*)\)/g)];
   const rest = expr
     .replace(SELECTOR, ' ')
-    .replaceAll(/\b(?:by|on|without)\s*\([^)]*\)|"[^"]*"|\[[^\]]*\]/g, ' ')
+    .replaceAll(/\b(?:by|on|without|group_left)\s*\([^)]*\)|"[^"]*"|\[[^\]]*\]/g, ' ')
     .replaceAll(/\b\d[\d.e]*\b/g, ' ');
   const bare = [...rest.matchAll(/[A-Za-z_][\w:]*(?!\w*\s*\()/g)]
     .map(([name]) => name)
