@@ -1,10 +1,10 @@
 import type { TimedEvent } from '../../harness/history.ts';
 import { attemptsOf, errorKind, isFailure, type RequestRecord, type Requests } from '../../harness/requests.ts';
-import { membershipOf, type Window } from '../../harness/windows.ts';
+import { membershipOf, requestsIn, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { RunDocument, WindowResult } from '../store/run-document.ts';
 import { DeliveryCounter } from './delivery.ts';
-import { GapCollector, quantilesOf, VALUES, ValueCollector } from './samples.ts';
+import { GapCollector, knowSamples, type LatencyMetric, quantilesOf, VALUES, ValueCollector } from './samples.ts';
 
 /**
  * Counts of the load, without the warm-up. `offered` includes dropped arrivals; interrupted requests count only in `sent`.
@@ -50,7 +50,7 @@ export function windowResults(windows: readonly Window[], records: Requests): Wi
       fold.add(record, gaps);
     }
   });
-  return folds.map(({ fold }) => fold.result());
+  return folds.map(({ fold }) => fold.result(records));
 }
 
 class WindowFold {
@@ -82,18 +82,24 @@ class WindowFold {
     this.#gaps.add(gaps);
   }
 
-  result(): WindowResult {
+  result(records: Requests): WindowResult {
     const { name, fromMs, toMs } = this.#window;
+    const requestsOfWindow = requestsIn(this.#window, records);
     const { requests, failed, dropped } = this.#counts;
     const { tokensPerRead } = this.#delivery.delivery();
-    const quantiles = (metric: 'latency' | 'ttft' | 'tpot') => quantilesOf(this.#values[metric].samples());
+    const quantiles = (metric: LatencyMetric) => {
+      const samples = metric === 'itl' ? this.#gaps.samples() : this.#values[metric].samples();
+      // SLOs and curves look at them again.
+      knowSamples(metric, requestsOfWindow, samples);
+      return quantilesOf(samples);
+    };
     return {
       ...{ name, fromMs: rounded(fromMs), toMs: rounded(toMs), requests, failed, dropped },
       ...this.#counts.optional(),
       errors: Object.fromEntries([...this.#errors].sort(([a], [b]) => (a < b ? -1 : 1))),
       latencyMs: quantiles('latency'),
       ttftMs: quantiles('ttft'),
-      itlMs: quantilesOf(this.#gaps.samples()),
+      itlMs: quantiles('itl'),
       tpotMs: quantiles('tpot'),
       without: { ...this.#without },
       ...(tokensPerRead !== null && { tokensPerRead: rounded(tokensPerRead) }),

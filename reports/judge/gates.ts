@@ -2,7 +2,7 @@ import { expectedArrivals } from '../../harness/arrivals/arrivals.ts';
 import type { TimedEvent } from '../../harness/history.ts';
 import { coreUtilisation } from '../../harness/load-summary.ts';
 import { formatMs } from '../../harness/quantity.ts';
-import type { RequestRecord } from '../../harness/requests.ts';
+import { countOf, type RequestRecord } from '../../harness/requests.ts';
 import { injects } from '../../harness/segment.ts';
 import { requestsIn } from '../../harness/windows.ts';
 import { formatPercent } from '../rounding.ts';
@@ -89,11 +89,15 @@ const generatorOnSchedule: Gate = ({ plan, windows, records }, { lateMsP99 }) =>
   const judged = new Set(plan.slos.map(({ window }) => window));
   return windows.flatMap(window => {
     if (!judged.has(window.name)) return [];
-    const sent = requestsIn(window, records).filter(({ sentMs }) => sentMs !== null);
-    const late = sent.filter(({ sentMs, scheduledMs }) => sentMs! - scheduledMs > MAX_LATE_P99_MS).length;
-    if (sent.length < MIN_STAGE_ARRIVALS || late <= MAX_LATE_RATIO * sent.length) return [];
+    let [sent, late] = [0, 0];
+    requestsIn(window, records).forEach(({ sentMs, scheduledMs }) => {
+      if (sentMs === null) return;
+      sent += 1;
+      if (sentMs - scheduledMs > MAX_LATE_P99_MS) late += 1;
+    });
+    if (sent < MIN_STAGE_ARRIVALS || late <= MAX_LATE_RATIO * sent) return [];
     return [
-      `In window ${window.name}, ${late} of ${sent.length} requests (${formatPercent(late, sent.length)}) were sent more than ${limit} late; the limit is ${formatPercent(MAX_LATE_RATIO, 1)}.${TOO_BUSY}`,
+      `In window ${window.name}, ${late} of ${sent} requests (${formatPercent(late, sent)}) were sent more than ${limit} late; the limit is ${formatPercent(MAX_LATE_RATIO, 1)}.${TOO_BUSY}`,
     ];
   });
 };
@@ -113,7 +117,7 @@ const fewDropped: Gate = (_run, { dropped, offered }) =>
 const recordsComplete: Gate = ({ plan, records, events }) => {
   if (stoppedEarly(events)) return [];
   const planned = plan.arrivals?.count ?? 0;
-  const arrived = records.filter(record => !record.turn).length;
+  const arrived = planned === 0 ? 0 : countOf(records, ({ turn }) => !turn);
   if (arrived < planned) return [`${planned - arrived} of ${planned} arrivals left no record.`];
   const started = events.find(event => event.type === 'load')?.summary.requests ?? 0;
   // A generator that reports no count still numbers its requests without gaps.

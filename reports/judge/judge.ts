@@ -59,6 +59,7 @@ export function judge({ events, records, spans = [], artifacts = {} }: JudgeInpu
     });
   const { plan, environment } = opening;
   const run = factsOf(plan, events, records);
+  const windows = windowResults(run.windows, run.records);
   const prefixCache = cacheUse(events, 0, endMs(run) + sampleIntervalMs(plan));
   const load = loadCounts(plan.load.engine, run.records, events);
   const invalidReasons = GATES.flatMap(gate => gate(run, load));
@@ -106,7 +107,7 @@ export function judge({ events, records, spans = [], artifacts = {} }: JudgeInpu
     ...notesOf(events),
     ...(prefixCache && { prefixCache }),
     ...upstreamsOf(run.records, endMs(run)),
-    windows: windowResults(run.windows, run.records),
+    windows,
     slos,
     faults: run.faults.map(faultResult),
     ...(scaling && { scaling }),

@@ -1,5 +1,5 @@
 import { formatMs } from '../../harness/quantity.ts';
-import { isFailure, type RequestRecord, type Requests, TIMEOUT_FIELDS } from '../../harness/requests.ts';
+import { countOf, isFailure, type RequestRecord, type Requests, TIMEOUT_FIELDS } from '../../harness/requests.ts';
 import { formatPercent, rounded } from '../rounding.ts';
 import type { Survivors } from '../store/run-document.ts';
 import { hasValue, LATENCIES, type LatencyMetric, type Samples, samplesOf, VALUES, withInfinite } from './samples.ts';
@@ -44,7 +44,7 @@ export function measureText({ metric, completed }: Measure): string {
  */
 export function judgedSamples({ metric, completed }: Measure, requests: Requests): Samples {
   if (completed) return samplesOf(metric, requests.filter(isCompleted));
-  return withInfinite(samplesOf(metric, requests), requests.filter(request => isWorst(metric, request)).length);
+  return withInfinite(samplesOf(metric, requests), worstIn(metric, requests).length);
 }
 
 /**
@@ -70,6 +70,16 @@ function isCompleted({ outcome }: RequestRecord): boolean {
   return outcome === 'ok';
 }
 
+/** Requests that are worse than every value of a metric; the same object for the same requests. */
+function worstIn(metric: LatencyMetric, requests: Requests): Requests {
+  const known = WORST.get(requests) ?? new Map<LatencyMetric, Requests>();
+  const worst = known.get(metric) ?? requests.filter(request => isWorst(metric, request));
+  WORST.set(requests, known.set(metric, worst));
+  return worst;
+}
+
+const WORST = new WeakMap<Requests, Map<LatencyMetric, Requests>>();
+
 function isWorst(metric: LatencyMetric, request: RequestRecord): boolean {
   if (hasValue(metric, request)) return false;
   const { outcome } = request;
@@ -92,7 +102,7 @@ export function survivorsOf(
   requests: Requests,
   statistic: (samples: Samples) => number | null,
 ): Survivors | undefined {
-  const without = completed ? 0 : requests.filter(request => isWorst(metric, request)).length;
+  const without = completed ? 0 : worstIn(metric, requests).length;
   if (without === 0) return undefined;
   const measured = rounded(statistic(samplesOf(metric, requests)));
   return { without, requests: requests.length, lacking: LACKING[metric], measured };
@@ -110,13 +120,15 @@ export function remarks(
   survivors: Survivors | undefined,
 ): string {
   const counted = survivors?.without ?? 0;
-  const having = requests.filter(r => hasValue(metric, r) && (!completed || isCompleted(r))).length;
+  const having = completed
+    ? countOf(requests, r => hasValue(metric, r) && isCompleted(r))
+    : samplesOf(metric, requests).independent;
   const excluded = requests.length - counted - having;
   const part = (count: number) => `${count} of ${requests.length} requests (${formatPercent(count, requests.length)})`;
   return [
     survivors &&
       ` ${part(counted)} failed or were dropped without a ${survivors.lacking}, so they count as slower than every other; ${beside(name, survivors)}`,
-    survivors && timeoutRemark(requests.filter(request => isWorst(metric, request))),
+    survivors && timeoutRemark(worstIn(metric, requests)),
     excluded > 0 &&
       ` ${part(excluded)} ${completed ? 'did not complete' : `ended without a ${LACKING[metric]}`} and are not included.`,
   ]
@@ -131,7 +143,7 @@ function beside(name: string, { measured }: Survivors): string {
 /** Sentence on the failures that a limit of the scenario ended, and the fields that move these limits; empty if there are none. */
 export function timeoutRemark(failures: Requests): string {
   return Object.entries(TIMEOUT_FIELDS)
-    .map(([outcome, field]) => ({ outcome, field, count: failures.filter(one => one.outcome === outcome).length }))
+    .map(([outcome, field]) => ({ outcome, field, count: countOf(failures, one => one.outcome === outcome) }))
     .filter(({ count }) => count > 0)
     .map(({ outcome, field, count }) => ` ${count} of them failed by ${outcome}, whose limit is \`${field}\`.`)
     .join('');

@@ -38,10 +38,15 @@ export const VALUES: Readonly<Record<Exclude<LatencyMetric, 'itl'>, (record: Req
 
 /** Samples of a metric over the requests that have it, in ms. */
 export function samplesOf(metric: LatencyMetric, requests: Requests): Samples {
-  const known = KNOWN.get(requests) ?? new Map<LatencyMetric, Samples>();
-  const samples = known.get(metric) ?? collected(metric, requests);
-  KNOWN.set(requests, known.set(metric, samples));
+  const samples = KNOWN.get(requests)?.get(metric) ?? collected(metric, requests);
+  knowSamples(metric, requests, samples);
   return samples;
+}
+
+/** Makes samples known that were collected elsewhere: those of a metric over the requests that have it. */
+export function knowSamples(metric: LatencyMetric, requests: Requests, samples: Samples): void {
+  const known = KNOWN.get(requests) ?? new Map<LatencyMetric, Samples>();
+  KNOWN.set(requests, known.set(metric, samples));
 }
 
 /** Samples that have been collected, since windows, curves and several SLOs look at the same ones. */

@@ -1,6 +1,6 @@
 import { messageOf } from '../../harness/errors.ts';
 import type { SloPlan } from '../../harness/plan.ts';
-import type { Outcome } from '../../harness/requests.ts';
+import { countOf, type Outcome } from '../../harness/requests.ts';
 import { requestsIn, type Window } from '../../harness/windows.ts';
 import { formatPercent, rounded } from '../rounding.ts';
 import type { SloResult } from '../store/run-document.ts';
@@ -70,8 +70,9 @@ const EXCLUDED: readonly Outcome[] = ['dropped', 'abandoned', 'interrupted'];
  * requests are in no quantile and no error ratio.
  */
 function unlessUnknown(finding: Finding, excluded: readonly Outcome[], requests: Evidence['requests']): Finding {
-  const unknown = requests.filter(({ outcome }) => excluded.includes(outcome)).length;
-  if (finding.verdict !== 'pass' || unknown <= MAX_DROPPED_RATIO * requests.length) return finding;
+  if (finding.verdict !== 'pass') return finding;
+  const unknown = countOf(requests, ({ outcome }) => excluded.includes(outcome));
+  if (unknown <= MAX_DROPPED_RATIO * requests.length) return finding;
   const part = `${unknown} of ${requests.length} requests (${formatPercent(unknown, requests.length)})`;
   const reason = `${finding.reason} But ${part} of the window were dropped, abandoned or interrupted, so the objective is undecided.`;
   return { ...finding, verdict: 'inconclusive', reason };

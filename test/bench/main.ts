@@ -10,6 +10,7 @@
  * `npm run bench -- gateway [--only gateway,all] [--seconds 5] [--streams 500]`: the gateway with each of its parts, beside nginx, HAProxy, Portkey
  * and LiteLLM where they are installed.
  * `npm run bench -- balancing`: what one pick costs with each policy of balancing, among 3, 20 and 200 upstreams.
+ * `npm run bench -- judge [--requests 1,5,18]`: time and memory of judging and rendering runs of as many million requests.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -34,6 +35,7 @@ const { positionals, values } = parseArgs({
     'round-ms': { type: 'string', default: '2000' },
     held: { type: 'string', default: '2000' },
     only: { type: 'string' },
+    requests: { type: 'string', default: '1,5,18' },
     repeats: { type: 'string', default: '20' },
     seeds: { type: 'string', default: '10' },
     jobs: { type: 'string', default: String(availableParallelism()) },
@@ -52,6 +54,18 @@ if (positionals[0] === 'balancing') {
   const { balancingBench } = await import('./balancing.ts');
   const before = loads();
   console.table(balancingBench());
+  console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
+  process.exit(0);
+}
+if (positionals[0] === 'judge') {
+  const { judgeBench } = await import('./judge.ts');
+  const before = loads();
+  const rows = [];
+  for await (const row of judgeBench(values.requests.split(',').map(millions => Number(millions) * 1e6))) {
+    console.error(JSON.stringify(row));
+    rows.push(row);
+  }
+  console.table(rows);
   console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
   process.exit(0);
 }
@@ -104,7 +118,7 @@ if (positionals[0] === 'policies') {
 }
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | gateway [--only a,b] [--seconds n] [--streams n] | policies [--only a,b] [--seeds n] [--jobs n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
+    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | judge [--requests a,b] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | gateway [--only a,b] [--seconds n] [--streams n] | policies [--only a,b] [--seeds n] [--jobs n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }

@@ -61,17 +61,15 @@ function deadlinesOf(statement: Statement): GoodputObjective['deadlines'] {
  * Only requests interrupted by the end of the run are excluded from the ratio, since they might have completed in time.
  */
 function ratio(objective: GoodputObjective, { requests, window }: Evidence): Finding {
-  const base = requests.filter(request => request.outcome !== 'interrupted');
-  const hits = base.filter(request => isGood(objective, request)).length;
-  if (base.length === 0) return undecided('inconclusive', 'No request of the window ended by itself.');
-  const found = ratioFinding(
-    objective,
-    hits,
-    base.length,
-    `goodput (${hits} of ${base.length} requests in time)`,
-    window,
-  );
-  return found.verdict === 'pass' ? found : { ...found, reason: `${found.reason}${timeoutRemark(base)}` };
+  let [base, hits] = [0, 0];
+  requests.forEach(request => {
+    if (request.outcome === 'interrupted') return;
+    base += 1;
+    if (isGood(objective, request)) hits += 1;
+  });
+  if (base === 0) return undecided('inconclusive', 'No request of the window ended by itself.');
+  const found = ratioFinding(objective, hits, base, `goodput (${hits} of ${base} requests in time)`, window);
+  return found.verdict === 'pass' ? found : { ...found, reason: `${found.reason}${timeoutRemark(requests)}` };
 }
 
 function perSecond(objective: GoodputObjective, { window, run }: Evidence): Finding {

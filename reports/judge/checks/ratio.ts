@@ -70,19 +70,17 @@ function kindOf(text: string, statement: Statement): string {
  * `dropped` judges it, and with many dropped arrivals the run is invalid (see `gates.ts`).
  */
 function judge(objective: RatioObjective, { requests, window }: Evidence): Finding {
-  const base = requests.filter(r => objective.measure === 'dropped' || isEnded(objective, r));
-  const hits = base.filter(request => counts(objective, request)).length;
-  if (base.length === 0) return undecided('inconclusive', 'No request of the window completed or failed.');
-  const found = ratioFinding(
-    objective,
-    hits,
-    base.length,
-    `${objective.measure} (${hits} of ${base.length} requests)`,
-    window,
-  );
+  let [base, hits] = [0, 0];
+  requests.forEach(request => {
+    if (objective.measure !== 'dropped' && !isEnded(objective, request)) return;
+    base += 1;
+    if (counts(objective, request)) hits += 1;
+  });
+  if (base === 0) return undecided('inconclusive', 'No request of the window completed or failed.');
+  const found = ratioFinding(objective, hits, base, `${objective.measure} (${hits} of ${base} requests)`, window);
   const isOnFailures = objective.measure === 'errors' || objective.measure === 'availability';
   if (found.verdict === 'pass' || !isOnFailures) return found;
-  const failures = base.filter(
+  const failures = requests.filter(
     request => isFailure(request) && (objective.kinds === null || counts(objective, request)),
   );
   return { ...found, reason: `${found.reason}${timeoutRemark(failures)}` };

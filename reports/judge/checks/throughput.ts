@@ -1,3 +1,4 @@
+import { countOf } from '../../../harness/requests.ts';
 import { batchOf, checkOf, type Evidence, type Finding, type Objective, rateFinding } from '../check.ts';
 import { BATCHES } from '../statistics.ts';
 import { tokensIn } from '../tokens.ts';
@@ -30,19 +31,21 @@ export const check = checkOf<ThroughputObjective>({
 function judge({ of, ...objective }: ThroughputObjective, { window, run }: Evidence): Finding {
   const { fromMs, toMs } = window;
   const seconds = `${Number(((toMs - fromMs) / 1000).toPrecision(3))} s`;
-  const completed = run.records.filter(({ outcome }) => outcome === 'ok');
   if (of) {
+    const completed = run.records.filter(({ outcome }) => outcome === 'ok');
     const counts = tokensIn({ fromMs, partMs: (toMs - fromMs) / BATCHES, count: BATCHES }, completed);
     const total = Math.round(counts.reduce((sum, count) => sum + count, 0));
     const subject = `throughput (${total} output tokens in ${seconds})`;
-    const samples = completed.filter(({ scheduledMs, endMs }) => endMs >= fromMs && scheduledMs < toMs).length;
+    const samples = countOf(completed, ({ scheduledMs, endMs }) => endMs >= fromMs && scheduledMs < toMs);
     return { ...rateFinding(objective, window, counts, subject), samples };
   }
-  const ended = completed.filter(({ endMs }) => endMs >= fromMs && endMs < toMs);
   const counts = new Array<number>(BATCHES).fill(0);
-  ended.forEach(({ endMs }) => {
+  let ended = 0;
+  run.records.forEach(({ outcome, endMs }) => {
+    if (outcome !== 'ok' || endMs < fromMs || endMs >= toMs) return;
+    ended += 1;
     counts[batchOf(window, endMs)]! += 1;
   });
-  const subject = `throughput (${ended.length} completed in ${seconds})`;
-  return { ...rateFinding(objective, window, counts, subject), samples: ended.length };
+  const subject = `throughput (${ended} completed in ${seconds})`;
+  return { ...rateFinding(objective, window, counts, subject), samples: ended };
 }

@@ -51,8 +51,9 @@ function scalingResult({ step, marks, broken, isNeeded }: Reaction): ScalingResu
 /** Cost of the load phase; undefined where nothing has a price, or nothing completed. */
 export function costResult(run: RunFacts, endMs: number): CostResult | undefined {
   const cost = costOf(run.plan, run.events, 0, endMs);
+  if (!cost) return undefined;
   const completed = run.records.filter(({ scheduledMs, outcome }) => scheduledMs >= 0 && outcome === 'ok');
-  if (!cost || completed.length === 0) return undefined;
+  if (completed.length === 0) return undefined;
   const tokens = completed.reduce(
     (sum, { promptTokens, usedPromptTokens = promptTokens, outputTokens }) => sum + usedPromptTokens + outputTokens,
     0,

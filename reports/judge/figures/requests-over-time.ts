@@ -18,9 +18,6 @@ export function failuresOf(records: Requests, endMs: number, injectionsMs: reado
   return failures.sort((a, b) => a.atMs - b.atMs);
 }
 
-/** Changes of the number in flight that are sorted at once: those of a longer run are counted as its arrivals pass by. */
-const MAX_CHANGES = 2 ** 20;
-
 /** Largest number of requests in flight in each slot: sent, and without an outcome. */
 export function inFlightSeries(records: Requests, count: number, slotMs: number): number[] {
   const changes = new InFlight(count, slotMs);
@@ -29,6 +26,9 @@ export function inFlightSeries(records: Requests, count: number, slotMs: number)
   });
   return changes.result();
 }
+
+/** Requests whose changes of the number in flight are sorted together. */
+const MAX_SORTED = 2 ** 17;
 
 /**
  * ```
@@ -41,8 +41,8 @@ class InFlight {
   readonly #most: number[];
   readonly #slotMs: number;
   /** Instants at which requests were sent, and ended, in no order. */
-  #sentMs: number[] = [];
-  #endMs: number[] = [];
+  readonly #sent = new Instants();
+  readonly #ended = new Instants();
   #now = 0;
   /** Slot up to which changes were counted; -1 before the load. */
   #slot = -1;
@@ -53,9 +53,9 @@ class InFlight {
   }
 
   add(scheduledMs: number, sentMs: number, endMs: number): void {
-    this.#sentMs.push(sentMs);
-    this.#endMs.push(endMs);
-    if (this.#sentMs.length + this.#endMs.length >= MAX_CHANGES) this.#countUntil(scheduledMs);
+    this.#sent.add(sentMs);
+    this.#ended.add(endMs);
+    if (this.#sent.isFull || this.#ended.isFull) this.#countUntil(scheduledMs);
   }
 
   result(): number[] {
@@ -65,17 +65,14 @@ class InFlight {
   }
 
   #countUntil(untilMs: number): void {
-    const isDue = (ms: number) => ms < untilMs;
-    const [sent, ended] = [this.#sentMs, this.#endMs].map(times => Float64Array.from(times.filter(isDue)).sort());
-    this.#sentMs = this.#sentMs.filter(ms => !isDue(ms));
-    this.#endMs = this.#endMs.filter(ms => !isDue(ms));
+    const [sent, ended] = [this.#sent.takeBefore(untilMs), this.#ended.takeBefore(untilMs)];
     let next = 0;
-    for (const ms of sent!) {
+    for (const ms of sent) {
       // What ends at an instant is gone before what is sent at it.
-      for (; next < ended!.length && ended![next]! <= ms; next += 1) this.#change(ended![next]!, -1);
+      for (; next < ended.length && ended[next]! <= ms; next += 1) this.#change(ended[next]!, -1);
       this.#change(ms, 1);
     }
-    for (; next < ended!.length; next += 1) this.#change(ended![next]!, -1);
+    for (; next < ended.length; next += 1) this.#change(ended[next]!, -1);
   }
 
   #change(atMs: number, by: number): void {
@@ -89,5 +86,38 @@ class InFlight {
   #enter(slot: number): void {
     for (; this.#slot < slot; this.#slot += 1)
       if (this.#slot + 1 < this.#most.length) this.#most[this.#slot + 1] = this.#now;
+  }
+}
+
+class Instants {
+  #values = new Float64Array(1024);
+  #count = 0;
+  /** Of them, as many as lasted when some were taken. */
+  #lasting = 0;
+
+  get isFull(): boolean {
+    return this.#count - this.#lasting >= MAX_SORTED;
+  }
+
+  add(ms: number): void {
+    if (this.#count === this.#values.length) {
+      const grown = new Float64Array(2 * this.#count);
+      grown.set(this.#values);
+      this.#values = grown;
+    }
+    this.#values[this.#count] = ms;
+    this.#count += 1;
+  }
+
+  /** Those before an instant, ascending; they are not here any more. */
+  takeBefore(untilMs: number): Float64Array {
+    const sorted = this.#values.subarray(0, this.#count).sort();
+    let taken = this.#count;
+    while (taken > 0 && sorted[taken - 1]! >= untilMs) taken -= 1;
+    const before = sorted.slice(0, taken);
+    this.#values.copyWithin(0, taken, this.#count);
+    this.#count -= taken;
+    this.#lasting = this.#count;
+    return before;
   }
 }

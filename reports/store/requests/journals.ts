@@ -89,7 +89,7 @@ async function* recordsOf(
   } catch (cause) {
     throw badJournal(`Expected ${path} to be a journal of requests, but: ${messageOf(cause)}`, cause);
   }
-  let bad: { readonly line: number; readonly cause: unknown } | undefined;
+  let bad: { readonly line: number; readonly why: string; readonly cause: unknown } | undefined;
   let line = 0;
   let batch: RequestRecord[] = [];
   for await (const text of createInterface({ input: createReadStream(path, signal ? { signal } : {}) })) {
@@ -101,7 +101,8 @@ async function* recordsOf(
       builder.check(record);
       batch.push(record);
     } catch (cause) {
-      bad = { line, cause };
+      // What the parser says quotes the line, which may be of any file.
+      bad = { line, cause, why: cause instanceof SyntaxError ? '' : `: ${messageOf(cause)}` };
     }
     if (batch.length === BATCH) {
       yield batch;
@@ -109,7 +110,7 @@ async function* recordsOf(
     }
   }
   if (bad && bad.line !== line)
-    throw badJournal(`Line ${bad.line} of ${path} is not a request record: ${messageOf(bad.cause)}`, bad.cause);
+    throw badJournal(`Line ${bad.line} of ${path} is not a request record${bad.why}`, bad.cause);
   yield batch;
   return;
 }

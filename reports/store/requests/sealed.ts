@@ -2,6 +2,7 @@ import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from 'hyparque
 import { messageOf, SquallError } from '../../../harness/errors.ts';
 import { openRegular } from '../../../harness/input/files.ts';
 import type { Requests } from '../../../harness/requests.ts';
+import { type Lists, readLists } from './lists.ts';
 import { type Chunk, FIELDS, NAMES, type Name, ROWS } from './row.ts';
 import { TableBuilder, type Values } from './table.ts';
 
@@ -23,7 +24,7 @@ export async function readSealed(path: string, signal?: AbortSignal): Promise<Re
     );
     if (missing !== undefined) throw new Error(`it has no column ${missing}`);
     if (metadata.num_rows > MAX_RECORDS) throw new Error(`it has more than ${MAX_RECORDS} records`);
-    const columns = NAMES.filter(name => found.has(name));
+    const columns = NAMES.filter(name => found.has(name) && FIELDS[name].kind !== 'list');
     const builder = new TableBuilder();
     const chunks: Chunk[] = [];
     let rowStart = 0;
@@ -38,9 +39,14 @@ export async function readSealed(path: string, signal?: AbortSignal): Promise<Re
       };
       await parquetRead({ file, metadata, columns, rowStart, rowEnd, onChunk });
       const values = new Map([...parts].map(([name, pages]) => [name, joined(pages)]));
+      const lists = new Map<Name, (rows: number) => Lists>();
+      for (const name of NAMES.filter(name => FIELDS[name].kind === 'list')) {
+        const column = await readLists(file, metadata, group, name);
+        if (column) lists.set(name, partsOf(column));
+      }
       for (let from = 0; from < rowEnd - rowStart; from += ROWS) {
         const rows = Math.min(ROWS, rowEnd - rowStart - from);
-        chunks.push(builder.chunk(rows, name => values.get(name)?.slice(from, from + rows)));
+        chunks.push(builder.chunk(rows, name => lists.get(name)?.(rows) ?? values.get(name)?.slice(from, from + rows)));
       }
       before = lastIndex(values.get('index') ?? [], before);
       rowStart = rowEnd;
@@ -59,6 +65,18 @@ type Sliceable = Values & { slice(from: number, to: number): Values };
 function joined(pages: readonly Values[]): Sliceable {
   if (pages.length === 1) return pages[0] as Sliceable;
   return pages.flatMap(page => Array.from(page));
+}
+
+/** The lists of a column as so many rows at a time. */
+function partsOf({ lengths, elements }: Lists): (rows: number) => Lists {
+  let [row, element] = [0, 0];
+  return rows => {
+    const own = lengths.slice(row, row + rows);
+    const count = own.reduce((sum, length) => sum + (length || 0), 0);
+    row += rows;
+    element += count;
+    return { lengths: own, elements: elements.slice(element - count, element) };
+  };
 }
 
 function lastIndex(indexes: Values, before: number): number {

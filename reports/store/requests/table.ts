@@ -1,12 +1,13 @@
 import type { RequestRecord, Requests } from '../../../harness/requests.ts';
 import { encode } from './encoding.ts';
+import type { Lists } from './lists.ts';
 import { type Chunk, FIELDS, NAMES, type Name, ROWS, Row, type Shared, type StoredColumn } from './row.ts';
 import { Space } from './space.ts';
 
 /** Bytes of columns that are kept in memory: those of a run of some 2 million requests. */
 const MAX_MEMORY_BYTES = 128 * 2 ** 20;
 
-/** Values of a field, one a row; a list of values for a list. */
+/** Values of a field, one a row; of a list a list of numbers, see also {@link Lists}. */
 export type Values = ArrayLike<unknown>;
 
 /** Puts records into columns, a chunk at a time, and makes a table of chunks. */
@@ -25,7 +26,7 @@ export class TableBuilder {
    * @param column values of a field; undefined where no record has it
    * @throws Error that names a field without a value, or with one of another type
    */
-  chunk(rows: number, column: (name: Name) => Values | undefined): Chunk {
+  chunk(rows: number, column: (name: Name) => Values | Lists | undefined): Chunk {
     return { rows, columns: NAMES.map(name => this.#column(name, column(name), rows)) };
   }
 
@@ -52,28 +53,22 @@ export class TableBuilder {
     return new Table({ ...this.#shared, chunks, idle: [] });
   }
 
-  #column(name: Name, given: Values | undefined, rows: number): StoredColumn {
-    const { kind } = FIELDS[name];
-    if (kind !== 'list') {
-      const values = new Float64Array(rows);
-      for (let row = 0; row < rows; row += 1) values[row] = this.#number(name, given?.[row]);
-      return this.#stored(values);
+  #column(name: Name, given: Values | Lists | undefined, rows: number): StoredColumn {
+    if (given === undefined && 'lacks' in FIELDS[name] && rows > 0) return LACKING;
+    if (FIELDS[name].kind === 'list') {
+      const { lengths, elements } = given && 'lengths' in given ? given : listsOf(name, given ?? [], rows);
+      return { ...this.#stored(lengths), elements: { ...this.#stored(elements), count: elements.length } };
     }
-    const lengths = new Float64Array(rows);
-    let count = 0;
+    const values = given as Values | undefined;
+    if (values instanceof Float64Array || values instanceof Int32Array) return this.#stored(finite(name, values));
+    const numbers = new Float64Array(rows);
+    const isNumber = FIELDS[name].kind === 'number';
     for (let row = 0; row < rows; row += 1) {
-      const list = listIn(name, given?.[row]);
-      lengths[row] = list?.length ?? Number.NaN;
-      count += list?.length ?? 0;
+      const value = values?.[row];
+      numbers[row] =
+        isNumber && typeof value === 'number' && Number.isFinite(value) ? value : this.#number(name, value);
     }
-    const elements = new Float64Array(count);
-    let next = 0;
-    for (let row = 0; row < rows; row += 1) {
-      const list = listIn(name, given?.[row]) ?? [];
-      elements.set(list, next);
-      next += list.length;
-    }
-    return { ...this.#stored(lengths), elements: { ...this.#stored(elements), count } };
+    return this.#stored(numbers);
   }
 
   #stored(values: Float64Array) {
@@ -103,6 +98,27 @@ export class TableBuilder {
   }
 }
 
+/** Column of a field that no record has. */
+const LACKING: StoredColumn = {
+  values: { kind: 'constant', base: Number.NaN, scale: 1 },
+  place: new Uint8Array(),
+  elements: { values: { kind: 'constant', base: 0, scale: 1 }, place: new Uint8Array(), count: 0 },
+};
+
+function finite(name: Name, values: Float64Array | Int32Array): Float64Array {
+  const numbers = new Float64Array(values);
+  for (const number of numbers) if (!Number.isFinite(number)) throw wrong(name, 'a number', `${number}`);
+  return numbers;
+}
+
+function listsOf(name: Name, given: Values, rows: number): Lists {
+  const lists = Array.from({ length: rows }, (_, row) => listIn(name, given[row]));
+  return {
+    lengths: Float64Array.from(lists, list => list?.length ?? Number.NaN),
+    elements: Float64Array.from(lists.flatMap(list => list ?? [])),
+  };
+}
+
 function listIn(name: Name, value: unknown): readonly number[] | undefined {
   if ((value === undefined || value === null) && 'lacks' in FIELDS[name]) return undefined;
   if (!Array.isArray(value)) throw wrong(name, 'a list of numbers', value);
@@ -111,7 +127,14 @@ function listIn(name: Name, value: unknown): readonly number[] | undefined {
 }
 
 function wrong(name: Name, expected: string, value: unknown): Error {
-  return new Error(`Expected \`${name}\` to be ${expected}, got ${JSON.stringify(value) ?? 'nothing'}`);
+  return new Error(`Expected \`${name}\` to be ${expected}, got ${foundText(value)}`);
+}
+
+/** What was found, without texts, since they may be of any file. */
+function foundText(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return 'a list';
+  return typeof value === 'string' ? 'a text' : typeof value === 'object' ? 'an object' : `${value}`;
 }
 
 interface Whole extends Shared {

@@ -75,9 +75,9 @@ describe('a table of requests', () => {
 
   it.each([
     ['a number for a text', { outcome: 3 }, 'Expected `outcome` to be a text, got 3'],
-    ['a text for a number', { endMs: 'soon' }, 'Expected `endMs` to be a number, got "soon"'],
+    ['a text for a number', { endMs: 'soon' }, 'Expected `endMs` to be a number, got a text'],
     ['no required value', { scheduledMs: undefined }, 'Expected `scheduledMs` to be a number, got nothing'],
-    ['a list of texts', { gaps: ['1'] }, 'Expected `gaps` to be a list of numbers, got "1"'],
+    ['a list of texts', { gaps: ['1'] }, 'Expected `gaps` to be a list of numbers, got a text'],
   ])('refuses %s', (_, change, message) => {
     expect(() => tableOf([{ ...requestOf(0, 0), ...change } as unknown as RequestRecord])).toThrow(message);
   });
