@@ -53,7 +53,7 @@ const unit = [
   'test/harness/{arrivals,http,input,retry}/*.test.ts',
   'test/harness/host/{client-tls,private-folder,proxies,target}.test.ts',
   'test/reports/*.test.ts',
-  'test/reports/compare/*.test.ts',
+  'test/reports/{compare,trend}/*.test.ts',
   'test/reports/{judge,store}/**/*.test.ts',
   'test/reports/render/{metrics,renderers}.test.ts',
   'test/reports/render/html/{figures,render-html}.test.ts',
@@ -96,7 +96,7 @@ const unit = [
 ];
 
 /** Whole runs in virtual time. */
-const virtual = ['test/e2e/{autoscaler,capacity-search,explore,proofs,prove,tune,variants,virtual}*.test.ts'];
+const virtual = ['test/e2e/{autoscaler,capacity-search,explore,proofs,prove,trend,tune,variants,virtual}*.test.ts'];
 
 /**
  * Started before all others, the longest first, so that no long file is left to run alone at the end. Those that wait for containers

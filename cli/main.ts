@@ -73,6 +73,11 @@ const ENTRIES: readonly Entry[] = [
     load: async () => (await import('./stored/compare.ts')).defineCompare,
   },
   {
+    call: 'trend [options] <history> [folder...]',
+    description: 'append suites to a history, and show what changed in it from night to night',
+    load: async () => (await import('./suite/trend.ts')).defineTrend,
+  },
+  {
     call: 'merge [options] <run...>',
     description: 'merge the segments of a load (squall run --segment) into one run, judge it, write its report',
     load: async () => (await import('./stored/merge.ts')).defineMerge,

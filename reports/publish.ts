@@ -1,5 +1,5 @@
-import { renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { readHistory } from '../harness/history.ts';
 import { type JudgeInput, judge } from './judge/judge.ts';
 import { renderHtml } from './render/html/render-html.ts';
@@ -60,7 +60,7 @@ export const SUITE_FILES = {
   metrics: 'metrics.txt',
 } as const;
 
-/** Writes the files of a suite into its folder, for this user alone. Each replaces the one before at once, so that none is ever half written. */
+/** Writes the files of a suite into its folder, none of them ever half written. */
 export function publishSuite(folder: string, document: SuiteDocument): void {
   const files = {
     [SUITE_FILES.json]: `${JSON.stringify(document, null, 2)}\n`,
@@ -69,8 +69,14 @@ export function publishSuite(folder: string, document: SuiteDocument): void {
     [SUITE_FILES.markdown]: renderSuiteMarkdown(document),
     [SUITE_FILES.metrics]: renderOpenMetrics(suiteMetrics(document)),
   };
-  for (const [name, text] of Object.entries(files)) {
+  replaceFiles(folder, Object.entries(files));
+}
+
+/** Writes files into a folder, for this user alone, and the folders that they are in. Each replaces the one before at once. @param files by their paths in it */
+export function replaceFiles(folder: string, files: Iterable<readonly [path: string, text: string]>): void {
+  for (const [name, text] of files) {
     const path = join(folder, name);
+    mkdirSync(dirname(path), { recursive: true });
     writeFileSync(`${path}.new`, text, { mode: 0o600 });
     renameSync(`${path}.new`, path);
   }

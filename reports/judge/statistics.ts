@@ -111,8 +111,17 @@ export function binomialCdf(k: number, n: number, p: number): number {
   if (k < 0) return 0;
   if (k >= n || p <= 0) return 1;
   if (p >= 1) return 0;
-  const a = n - k;
-  const b = k + 1;
+  return incompleteBeta(n - k, k + 1, p);
+}
+
+/** P(|T| ≥ t) for Student's t with `freedom` degrees of freedom, as I₁₋ₚ(ν/2, 1/2) for p = t²/(ν + t²) (DLMF 8.17.2, Abramowitz & Stegun 26.7.1). */
+export function studentTails(t: number, freedom: number): number {
+  if (t === 0) return 1;
+  return Number.isFinite(t) ? incompleteBeta(freedom / 2, 0.5, t ** 2 / (freedom + t ** 2)) : 0;
+}
+
+/** I₁₋ₚ(a, b), the regularized incomplete beta function. @param p between 0 and 1, both excluded */
+function incompleteBeta(a: number, b: number, p: number): number {
   const front = Math.exp(logGamma(a + b) - logGamma(a) - logGamma(b) + a * Math.log1p(-p) + b * Math.log(p));
   const x = 1 - p;
   return x < (a + 1) / (a + b + 2) ? (front * betaFraction(x, a, b)) / a : 1 - (front * betaFraction(p, b, a)) / b;

@@ -73,6 +73,17 @@ export const CLAIMS: readonly Claim[] = [
   ),
   // Suites
   claim('npx squall suite smoke', 'e2e/suite.test.ts', 'goes on after failures, and lists what cannot run'),
+  claim(
+    'npx squall trend reports/history --keep-days 365',
+    'e2e/trend.test.ts',
+    'goes on without a file that is damaged, says so, and keeps no more than it may',
+  ),
+  claim('becomes one Parquet file that is never written again', 'e2e/trend.test.ts', 'never writes a night again'),
+  claim(
+    'no more than one page in twenty shows any where nothing has changed',
+    'reports/trend/change-points.test.ts',
+    'shows one in no more than one of twenty cases',
+  ),
   claim('npx squall suite nightly', 'e2e/suite.test.ts', 'shows what would run'),
   claim(
     'which gives what one uninterrupted suite would have given',

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { RunPlan } from '../../../harness/plan.ts';
 import type { ChangedSetting } from '../../store/compare-document.ts';
@@ -14,6 +15,20 @@ export function planChanges(base: RunPlan, candidate: RunPlan) {
   const among = (parts: readonly (keyof RunPlan)[]) =>
     parts.flatMap(part => [...changesIn(part, base[part] ?? null, candidate[part] ?? null)]);
   return { measurement: among(MEASUREMENT), measured: among(MEASURED) };
+}
+
+/** SHA-256 of what runs must have in common to measure the same: equal for plans between which {@link planChanges} finds no change of the measurement. */
+export function definitionOf(plan: RunPlan): string {
+  const parts = MEASUREMENT.map(part => canonical(part, plan[part] ?? null));
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+/** A value without what is absent or of one run, its keys sorted. */
+function canonical(path: string, value: unknown): unknown {
+  if (OF_ONE_RUN.has(path)) return null;
+  if (!isRecord(value)) return value;
+  const entries = Object.entries(value).map(([key, own]) => [key, canonical(`${path}.${key}`, own ?? null)] as const);
+  return entries.filter(([, own]) => own !== null).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 function* changesIn(path: string, base: unknown, candidate: unknown): Generator<ChangedSetting> {

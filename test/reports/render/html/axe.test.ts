@@ -18,6 +18,7 @@ import { launchBrowser, noBrowser } from '../../../chromium.ts';
 import { simulated } from '../../compare/simulated.ts';
 import { context, runs } from '../../compared-variants.ts';
 import { everyKind } from '../../suites.ts';
+import { trendPages } from '../../trend/nights.ts';
 import { CAPACITY, TUNED } from './documents.ts';
 import { failingRun } from './variants.ts';
 
@@ -33,6 +34,8 @@ const PAGES: Readonly<Record<string, () => string>> = {
   variants: () => renderVariantsHtml(compareVariants({ ...context, runs })),
   capacity: () => renderCapacityHtml(CAPACITY),
   tune: () => renderTuneHtml(TUNED),
+  trend: () => trendPages.get('index.html')!,
+  indicators: () => trendPages.get('pages/mine/a.html')!,
 };
 
 /** What axe finds, a line each, with all that can be opened open. */

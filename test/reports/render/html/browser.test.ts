@@ -8,13 +8,16 @@ import { renderHtml } from '../../../../reports/render/html/render-html.ts';
 import { renderSuiteHtml } from '../../../../reports/render/suite/html.ts';
 import { launchBrowser, noBrowser } from '../../../chromium.ts';
 import { everyKind } from '../../suites.ts';
+import { trendPages } from '../../trend/nights.ts';
 import { badLabels, badTables, breakPage, contrasts, focused, interactive, overflow } from './probes.js';
 import { VARIANTS } from './variants.ts';
 
-/** Pages by name: reports of runs, and that of a suite. */
+/** Pages by name: reports of runs, that of a suite, and those of a history. */
 const PAGES: Readonly<Record<string, () => string>> = {
   ...Object.fromEntries(Object.entries(VARIANTS).map(([name, input]) => [name, () => renderHtml(input())])),
   suite: () => renderSuiteHtml(everyKind),
+  trend: () => trendPages.get('index.html')!,
+  'trend of a scenario': () => trendPages.get('pages/mine/a.html')!,
 };
 const NAMES = Object.keys(PAGES);
 const title = `the report in a browser${noBrowser ? ` (${noBrowser})` : ''}`;

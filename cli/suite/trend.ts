@@ -1,0 +1,145 @@
+import { existsSync, rmSync } from 'node:fs';
+import { basename, join, relative } from 'node:path';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { systemClock } from '../../harness/clock.ts';
+import { messageOf, SquallError } from '../../harness/errors.ts';
+import { pathFrom } from '../../harness/input/files.ts';
+import { formatSize, SIZE_WORDS, sizeBytes } from '../../harness/quantity.ts';
+import { trendOf } from '../../reports/judge/trend/trend.ts';
+import { ARTIFACTS, replaceFiles, SUITE_FILES } from '../../reports/publish.ts';
+import { renderTrendPages } from '../../reports/render/trend/html.ts';
+import {
+  changesOf,
+  commitsText,
+  conclusion,
+  dateText,
+  indicatorText,
+  stepText,
+} from '../../reports/render/trend/texts.ts';
+import { hasNight, readNights, type StoredNight, writeNight } from '../../reports/store/history-file.ts';
+import type { TrendDocument } from '../../reports/store/trend-document.ts';
+import { EXIT } from '../exit.ts';
+import { JSON_FLAG, wholeNumber, withOut } from '../options.ts';
+import { suiteFolder } from '../stored/kept.ts';
+import { paint, printJson, say } from '../terminal.ts';
+import { nightOf } from './night.ts';
+
+interface TrendOptions {
+  readonly out: string;
+  readonly commit?: string;
+  readonly keepDays?: number;
+  readonly keepSize?: number;
+  readonly json?: boolean;
+}
+
+/** Says what was done, or what is wrong. */
+type Tell = (line: string) => void;
+
+const DAY_MS = 86_400_000;
+const MAX_DAYS = 36_500;
+/** Changes that the terminal lists. */
+const MAX_TOLD = 20;
+
+/** Defines `squall trend <history> [folder…]`, which appends suites to a history and shows what changed in it from night to night. */
+export function defineTrend(command: Command): void {
+  withOut(command)
+    .argument('<history>', 'folder of the history; made if it does not exist')
+    .argument('[folder...]', 'suites or runs to append: a folder, or an id in that of --out')
+    .option('--commit <name>', 'commit of what is appended (default: what was checked out when it ran)')
+    .option('--keep-days <n>', 'remove nights that are older; the newest stays', wholeNumber(1, MAX_DAYS))
+    .addOption(
+      new Option('--keep-size <size>', 'remove the oldest nights beyond this size of all; the newest stays').argParser(
+        parseSize,
+      ),
+    )
+    .option(...JSON_FLAG)
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done · 3 there is nothing to append, or to show · 4 a night or a run cannot be read, and is left out',
+    )
+    .action(async (history: string, folders: string[], options: TrendOptions) => {
+      process.exitCode = await trend(pathFrom(history), folders, options);
+    });
+}
+
+async function trend(history: string, folders: readonly string[], options: TrendOptions): Promise<number> {
+  const { out, json } = options;
+  const problems: string[] = [];
+  const tell: Tell = line => say(json ? process.stderr : process.stdout, line);
+  for (const written of folders) problems.push(...(await append(history, suiteFolder(written, out), options, tell)));
+  const { nights, damaged } = await readNights(history);
+  problems.push(...damaged.map(({ path, reason }) => `${path} is left out: ${reason}`));
+  if (nights.length === 0 && problems.length === 0)
+    throw new SquallError('option', 'EMPTY_HISTORY', `Expected ${history} to be a history with nights, found none`, {
+      next: 'Append the folder of a suite: `squall trend <history> <folder>`.',
+    });
+  const document = trendOf({
+    nights: retained(nights, options, tell),
+    damaged: damaged.map(({ path, reason }) => ({ file: basename(path), reason })),
+    pageOf(night, isSuite) {
+      const page = join(pathFrom(out), night, isSuite ? SUITE_FILES.html : ARTIFACTS.html);
+      return existsSync(page) ? relative(history, page) : undefined;
+    },
+  });
+  replaceFiles(history, renderTrendPages(document));
+  replaceFiles(history, [['trend.json', `${JSON.stringify(document)}\n`]]);
+  for (const problem of problems) say(process.stderr, `${paint('red', '✗')} ${problem}`);
+  if (json) printJson(document);
+  else say(process.stdout, ...summaryLines(document), `${paint('bold', 'page')}  ${join(history, 'index.html')}`);
+  return problems.length > 0 ? EXIT.environment : EXIT.pass;
+}
+
+/** Appends the night of a folder, unless it is there. @returns what had to be left out */
+async function append(
+  history: string,
+  folder: string,
+  { commit }: TrendOptions,
+  tell: Tell,
+): Promise<readonly string[]> {
+  const { id, rows, left } = await nightOf(folder, commit);
+  if (hasNight(history, id)) {
+    tell(`${id} is there already, and stays as it is`);
+    return [];
+  }
+  if (rows.length === 0) return [...left, `No run of ${folder} can be appended.`];
+  try {
+    writeNight(history, rows);
+  } catch (error) {
+    return [...left, `${folder} cannot be appended: ${messageOf(error)}.`];
+  }
+  tell(`${id} appended, with ${rows.length} results`);
+  return left;
+}
+
+/** Removes the nights that are too old, or the oldest while all are too large, and says so. @returns the others */
+function retained(nights: readonly StoredNight[], options: TrendOptions, tell: Tell): StoredNight[] {
+  const { keepDays = MAX_DAYS, keepSize = Number.POSITIVE_INFINITY } = options;
+  const nowMs = systemClock.date().getTime();
+  let bytes = nights.reduce((sum, night) => sum + night.bytes, 0);
+  return nights.filter((night, index) => {
+    const isOld = nowMs - Date.parse(night.rows[0]!.startedAt) > keepDays * DAY_MS;
+    if (index === nights.length - 1 || !(isOld || bytes > keepSize)) return true;
+    bytes -= night.bytes;
+    rmSync(night.path);
+    const why = isOld ? `it is older than ${keepDays} days` : `all together are larger than ${formatSize(keepSize)}`;
+    tell(`${night.rows[0]!.night} removed: ${why}`);
+    return false;
+  });
+}
+
+function summaryLines(document: TrendDocument): string[] {
+  const told = changesOf(document);
+  const lines = told.slice(0, MAX_TOLD).map(({ series, change }) => {
+    const [colour, word] = change.kind === 'worse' ? (['red', '✗ worse'] as const) : (['green', '✓ better'] as const);
+    const since = `since ${dateText(document.nights[change.night]!, document.nights)}, commit ${commitsText(change, document.nights)}`;
+    return `${paint(colour, word)}  ${series.scenario} on ${series.platform}: ${indicatorText(series)}: ${stepText(change, series)} ${since}`;
+  });
+  const more = told.length - lines.length;
+  return [...lines, ...(more > 0 ? [`and ${more} more on the page`] : []), paint('bold', conclusion(document))];
+}
+
+function parseSize(text: string): number {
+  const bytes = sizeBytes(text);
+  if (bytes === undefined || bytes === 0) throw new InvalidArgumentError(`Expected ${SIZE_WORDS}, above 0.`);
+  return bytes;
+}

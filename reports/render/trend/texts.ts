@@ -1,0 +1,84 @@
+import type { Verdict } from '../../store/run-document.ts';
+import type { TrendChange, TrendDocument, TrendNight, TrendScenario, TrendSeries } from '../../store/trend-document.ts';
+import { MARKS } from '../cells.ts';
+import { quantity } from '../html/format.ts';
+
+/** A change, and the indicator in which it is. */
+export interface ToldChange {
+  readonly series: TrendSeries;
+  readonly change: TrendChange;
+}
+
+/** All changes, the newest first, those for the worse before others of the same night. */
+export function changesOf({ series }: TrendDocument): ToldChange[] {
+  const all = series.flatMap(series => series.changes.map(change => ({ series, change })));
+  const order = ({ change: { night, kind } }: ToldChange) => 2 * night + (kind === 'worse' ? 1 : 0);
+  return all.sort((a, b) => order(b) - order(a));
+}
+
+/** `12 nights. On the newest 2 indicators got worse, 1 better; 1 scenario is flaky.` */
+export function conclusion(document: TrendDocument): string {
+  const { nights, scenarios, damaged } = document;
+  const newest = newestOf(document);
+  const count = (kind: TrendChange['kind']) =>
+    changesOf(document).filter(({ series, change }) => change.kind === kind && newest.has(series.suite, change.night))
+      .length;
+  const flaky = scenarios.filter(({ isFlaky }) => isFlaky).length;
+  return [
+    `${nights.length} ${nights.length === 1 ? 'night' : 'nights'}.`,
+    `On the newest ${count('worse')} got worse, ${count('better')} better;`,
+    `${flaky} of ${scenarios.length} flaky.`,
+    ...(damaged.length > 0 ? [`${damaged.length} ${damaged.length === 1 ? 'file is' : 'files are'} unreadable.`] : []),
+  ].join(' ');
+}
+
+/** Newest night of each suite. */
+function newestOf({ nights }: TrendDocument) {
+  const newest = new Map(nights.map(({ suite }, index) => [suite, index]));
+  return { has: (suite: string, night: number) => newest.get(suite) === night };
+}
+
+/** `p99(ttft) <= 400 ms in fault:kill`. */
+export function indicatorText({ objective, window }: Pick<TrendSeries, 'objective' | 'window'>): string {
+  return `${objective} in ${window}`;
+}
+
+/** `34.6 ms → 45.2 ms (+31%)`. */
+export function stepText({ from, to }: TrendChange, { unit }: TrendSeries): string {
+  const ratio =
+    unit === '%' || from <= 0 ? '' : ` (${to >= from ? '+' : '−'}${quantity(Math.abs(to / from - 1), 'ratio')})`;
+  return `${quantity(from, unit)} → ${quantity(to, unit)}${ratio}`;
+}
+
+/** `1a2b3c4d5e after 5d6e7f8091`; one commit where nothing else was committed between, and a dash where none is known. */
+export function commitsText({ night, after }: TrendChange, nights: readonly TrendNight[]): string {
+  const [now, before] = [nights[night]!.commit, nights[after]!.commit];
+  if (now === null) return '–';
+  if (now === before) return `${commitText(now)}, as before`;
+  return before === null ? commitText(now) : `${commitText(now)} after ${commitText(before)}`;
+}
+
+/** A commit, ten digits of its name. */
+export function commitText(commit: string): string {
+  return commit.replace(/^([0-9a-f]{10})[0-9a-f]+/, '$1');
+}
+
+/** `2026-11-29`; with the time where another night of the same suite began on that day. */
+export function dateText(night: TrendNight, nights: readonly TrendNight[]): string {
+  const day = night.startedAt.slice(0, 10);
+  const isAlone = nights.every(
+    other => other === night || other.suite !== night.suite || !other.startedAt.startsWith(day),
+  );
+  return isAlone ? day : `${day} ${night.startedAt.slice(11, 16)}`;
+}
+
+/** Verdicts of the runs of a night: `✓`, or `✓✗` where they differ. */
+export function marksText(verdicts: readonly Verdict[]): string {
+  return [...new Set(verdicts)].map(verdict => MARKS[verdict]).join('');
+}
+
+/** `3 of 20 runs failed: 15% (5.1% … 31.4%)`. */
+export function failedText({ failed, decided, lower, upper }: TrendScenario): string {
+  const bounds = `${quantity(lower, 'ratio')} … ${quantity(upper, 'ratio')}`;
+  return `${failed} of ${decided} runs: ${quantity(failed / decided, 'ratio')} (${bounds})`;
+}

@@ -1,0 +1,103 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { RunDocument } from '../../reports/store/run-document.ts';
+import type { TrendDocument } from '../../reports/store/trend-document.ts';
+import { expectRefusal, squall, temporaryFolder } from './squall.ts';
+
+const STEADY = join(import.meta.dirname, 'fixtures/suite/steady.yaml');
+const COMMITS = ['a', 'b', 'c'].map(digit => digit.repeat(40));
+/** A gateway that takes 3 ms more for each request keeps every SLO, which are far above. */
+const SLOWER = 'set: { stack.virtual.cpu: { gateway: { request: 5ms } } }';
+
+const out = temporaryFolder();
+const history = join(out.path, 'history');
+const runs = join(out.path, 'runs');
+const trend = (...args: readonly string[]) => squall(['trend', history, ...args, '--out', runs]);
+let ids: string[];
+
+afterAll(() => out[Symbol.dispose]());
+beforeAll(async () => {
+  const file = join(out.path, 'small.yaml');
+  for (const more of ['', '', SLOWER]) {
+    writeFileSync(file, `name: small\nwhy: Three nights.\nscenarios: [${STEADY}]\n${more}\n`);
+    const { code, stderr } = await squall(['suite', file, '--out', runs, '--quiet']);
+    expect(code, stderr).toBe(0);
+  }
+  ids = readdirSync(runs).sort();
+}, 120_000);
+
+it('finds a slower gateway on the third of three nights, by its commit, and nothing on the first two', async () => {
+  await trend(ids[0]!, '--commit', COMMITS[0]!);
+  const two = await trend(ids[1]!, '--commit', COMMITS[1]!);
+  expect(two.code, two.stderr).toBe(0);
+  expect(two.stdout).toContain('2 nights. On the newest 0 got worse, 0 better; 0 of 1 flaky.');
+
+  const three = await trend(ids[2]!, '--commit', COMMITS[2]!);
+  expect(three.code, three.stderr).toBe(0);
+  expect(three.stdout).toMatch(
+    /✗ worse {2}steady on virtual: p50\(ttft\) <= 500 ms in whole: .* since .*, commit c{10} after b{10}\n/,
+  );
+  const document = JSON.parse(readFileSync(join(history, 'trend.json'), 'utf8')) as TrendDocument;
+  expect(document.nights.map(({ id, commit }) => [id, commit])).toEqual(ids.map((id, night) => [id, COMMITS[night]]));
+  const changes = document.series.flatMap(({ objective, changes }) => changes.map(change => ({ objective, change })));
+  expect(changes).toMatchObject([{ objective: 'p50(ttft) <= 500 ms', change: { night: 2, after: 1, kind: 'worse' } }]);
+
+  // Each page is where its links say.
+  const page = readFileSync(join(history, 'pages/small/steady.html'), 'utf8');
+  for (const id of ids) expect(page).toContain(`href="../../../runs/${id}/index.html"`);
+  expect(existsSync(join(history, 'pages/small/../../../runs', ids[0]!, 'index.html'))).toBe(true);
+});
+
+it('never writes a night again', async () => {
+  const file = join(history, `${ids[0]}.parquet`);
+  const before = readFileSync(file);
+  const { code, stdout } = await trend(ids[0]!, '--commit', 'f'.repeat(40));
+  expect(code).toBe(0);
+  expect(stdout).toContain(`${ids[0]} is there already, and stays as it is`);
+  expect(readFileSync(file)).toEqual(before);
+});
+
+it('takes a single run, and leaves out one that was changed since', async () => {
+  using other = temporaryFolder();
+  const directory = join(runs, ids[0]!, 'steady/virtual');
+  const run = join(directory, readdirSync(directory)[0]!);
+  const single = await squall(['trend', other.path, run, '--json']);
+  expect(single.code, single.stderr).toBe(0);
+  const text = readFileSync(join(run, 'run.json'), 'utf8');
+  expect(JSON.parse(single.stdout)).toMatchObject({
+    nights: [{ suite: 'runs', commit: (JSON.parse(text) as RunDocument).revision?.commit ?? null }],
+    series: [{ scenario: 'steady' }, { scenario: 'steady' }],
+  });
+  writeFileSync(join(run, 'run.json'), text.replace('"verdict": "pass"', '"verdict": "fail"'));
+  await expectRefusal(['trend', join(other.path, 'new'), join(runs, ids[0]!)], 4, [
+    /run\.json of .* was changed since the run ended/,
+    /No run of .* can be appended/,
+  ]);
+  writeFileSync(join(run, 'run.json'), text);
+});
+
+it('goes on without a file that is damaged, says so, and keeps no more than it may', async () => {
+  const cut = join(history, `${ids[1]}.parquet`);
+  const bytes = readFileSync(cut);
+  writeFileSync(cut, bytes.subarray(0, 1000));
+  const { stdout } = await expectRefusal(['trend', history, '--out', runs], 4, [/is left out: it .* was cut short\./]);
+  expect(stdout).toContain('2 nights.');
+  expect(stdout).toContain('1 file is unreadable.');
+  expect(readFileSync(join(history, 'index.html'), 'utf8')).toContain(`${ids[1]}.parquet`);
+  writeFileSync(cut, bytes);
+
+  const small = await trend('--keep-size', `${bytes.length + 100}B`);
+  expect(small.stdout).toMatch(new RegExp(`${ids[0]} removed: all together are larger.*\\n${ids[1]} removed`));
+  expect(readdirSync(history).filter(name => name.endsWith('.parquet'))).toEqual([`${ids[2]}.parquet`]);
+  // The newest stays, however old.
+  expect((await trend('--keep-days', '1')).stdout).toContain('1 night.');
+});
+
+it('says what is missing', async () => {
+  await Promise.all([
+    expectRefusal(['trend', join(out.path, 'none')], 3, [/to be a history with nights, found none/]),
+    expectRefusal(['trend', history, 'nowhere'], 3, [/nowhere to be the folder of a suite/]),
+    expectRefusal(['trend', history, '--keep-size', '5x'], 3, [/Expected a size such as/]),
+  ]);
+});
