@@ -1,5 +1,5 @@
 /**
- * Fills `.tools/bin` with the real tools that cannot be had as an npm package: Toxiproxy, k6 and Pythons with packages that tests use, or with
+ * Fills `.tools/bin` with the real tools that cannot be had as an npm package: Toxiproxy, k6, actionlint and Pythons with packages that tests use, or with
  * `kubernetes` the control plane of Kubernetes. Made once a version and machine, from Go modules and Python packages, in the user's cache
  * folder, and linked from there.
  */
@@ -49,7 +49,8 @@ const EVERYDAY: readonly Tool[] = [
     },
   },
   pinned('k6', 'k6', 'go.k6.io/k6/v2', 'v2.2.0'),
-  // Only tests use them: a client of the gateway, and readers of the files of runs.
+  // Only tests use the rest: a checker of workflows, a client of the gateway, and readers of the files of runs.
+  { ...pinned('actionlint', 'actionlint', 'github.com/rhysd/actionlint/cmd/actionlint', 'v1.7.12'), isOptional: true },
   python('openai-python', 'the package openai', '3.57.0'),
   python('analysis-python', 'the packages duckdb and pandas', '2.0.1'),
 ];

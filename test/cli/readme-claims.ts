@@ -94,8 +94,17 @@ export const CLAIMS: readonly Claim[] = [
   claim(
     'npx squall suite <suite> --baseline',
     'e2e/suite.test.ts',
-    'finds what is worse than an earlier suite by name',
+    'finds what is worse than the last suite of a branch by name, and nothing where nothing is',
   ),
+  claim('npx squall compare --baseline', 'e2e/suite.test.ts', 'finds what is worse than the last suite of a branch'),
+  claim('it is written to no file', 'cli/notify.test.ts', 'changes no verdict, and stays out of all files of a run'),
+  claim(
+    'never that of a fork',
+    'ci/action.test.ts',
+    'is compared with the last one of a branch, not with that of a fork',
+  ),
+  claim('which each push brings up to date', 'ci/action.test.ts', 'comments once with what changed'),
+  claim('promtool tsdb create-blocks-from', 'reports/render/metrics.test.ts', 'is stored by Prometheus as it is'),
   claim('Runs are never outvoted', 'reports/suite.test.ts', 'are never outvoted'),
   claim('npx squall k6-operator', 'load/k6/manifest.test.ts', 'prints a valid TestRun'),
   claim('npx squall doctor', 'e2e/without-redis.test.ts', 'doctor says what to do'),

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SuiteInput } from '../../reports/judge/suite/combine.ts';
 import { renderSuiteHtml } from '../../reports/render/suite/html.ts';
 import { renderSuiteJunit } from '../../reports/render/suite/junit.ts';
+import { renderNightsHtml } from '../../reports/render/suite/nights.ts';
 import { renderSuiteMarkdown } from '../../reports/render/suite/rows.ts';
 import { conclusion } from '../../reports/render/suite/texts.ts';
 import type { Verdict } from '../../reports/store/run-document.ts';
@@ -132,4 +133,19 @@ describe('the files of a suite', () => {
     expect(again).toEqual(document);
     expect(renderSuiteHtml(again)).toBe(renderSuiteHtml(document));
   });
+});
+
+it('hides no suite that failed behind another of the same night', () => {
+  const night = (platform: string, verdict: Verdict, startedAt: string) => ({
+    path: `${startedAt}/${platform}`,
+    document: { ...combine([cell(1, verdict, { platform })]), startedAt },
+  });
+  const page = renderNightsHtml([
+    night('virtual', 'fail', '2030-01-02T01:00:00Z'),
+    night('process', 'pass', '2030-01-02T02:00:00Z'),
+    night('virtual', 'pass', '2030-01-01T01:00:00Z'),
+  ]);
+  expect(page).toContain('class="banner fail"');
+  expect(page).toContain('2030-01-02, mine on virtual: 0 of 1 pass, 1 fail.');
+  expect(page.indexOf('2030-01-02T02:00:00Z/process')).toBeLessThan(page.indexOf('2030-01-01T01:00:00Z/virtual'));
 });
