@@ -56,7 +56,13 @@ export type FaultStep =
 
 /** Event of a run, without its time. */
 export type RunEvent =
-  | { readonly type: 'plan'; readonly plan: RunPlan; readonly environment: RunEnvironment }
+  | {
+      readonly type: 'plan';
+      readonly plan: RunPlan;
+      readonly environment: RunEnvironment;
+      /** Version of the files of the run; absent in those of {@link RUN_SCHEMA} 1 from before they told. */
+      readonly schema?: number;
+    }
   /** `wallMs`, added by the history, is the wall clock in ms since 1970. Where it diverges from `atMs`, the machine was suspended or its clock set. */
   | { readonly type: 'phase'; readonly phase: Phase; readonly wallMs?: number }
   /** The load phase starts `inMs` after this event; `at` is that instant by the wall clock, ISO 8601. */
@@ -126,6 +132,9 @@ export type RunEvent =
   | { readonly type: 'interrupted'; readonly by: string }
   | { readonly type: 'crashed'; readonly reason: string };
 
+/** Version of the files of a run that this version of Squall writes, and up to which it reads. */
+export const RUN_SCHEMA = 1;
+
 /** Event with its time in ms on the run's timeline: 0 is the start of the load phase, earlier times are negative. */
 export type TimedEvent = RunEvent & { readonly atMs: number };
 
@@ -187,7 +196,7 @@ function historyOn(clock: Clock, write: (event: TimedEvent) => void, close: () =
 /**
  * Reads a history, with times on the run's timeline. A last line truncated by a kill is ignored. For a run that did not reach its
  * load phase, 0 is the opening of the history.
- * @throws SquallError `BAD_HISTORY` for a file that is none, or larger than 256 MiB
+ * @throws SquallError `BAD_HISTORY` for a file that is none, or larger than 256 MiB; `NEWER_RUN`
  */
 export function readHistory(path: string): TimedEvent[] {
   const events: TimedEvent[] = [];
@@ -195,10 +204,19 @@ export function readHistory(path: string): TimedEvent[] {
   for (const [index, line] of lines.entries()) {
     if (line === '') continue;
     const event = eventIn(line);
+    if (event?.type === 'plan') requireKnownSchema(path, event.schema);
     if (event) events.push(event);
     else if (index !== lines.length - 1) throw badHistory(path, `line ${index + 1} is no event`);
   }
   return onTimeline(events);
+}
+
+function requireKnownSchema(path: string, schema: unknown = RUN_SCHEMA): void {
+  if (typeof schema === 'number' && schema <= RUN_SCHEMA) return;
+  const message = `Expected ${path} to be of a version that is known, got schema ${schema}; this version of Squall reads up to ${RUN_SCHEMA}`;
+  throw new SquallError('environment', 'NEWER_RUN', message, {
+    next: 'Read this run with the version that made it, or a later one.',
+  });
 }
 
 /** Events with times from the start of the load phase instead of from the opening of the history. */

@@ -12,7 +12,7 @@ import type {
 } from './contracts.ts';
 import { messageOf, SquallError } from './errors.ts';
 import { adviceOn, failureText } from './failure-text.ts';
-import type { History, RunEnvironment, RunEvent } from './history.ts';
+import { type History, RUN_SCHEMA, type RunEnvironment, type RunEvent } from './history.ts';
 import { type MetricsSource, type SamplingJob, sampleIntervalMs } from './metrics.ts';
 import { type NemesisLimits, runFault } from './nemesis.ts';
 import { type FaultPlan, loadEndMs, type RunPlan, warmUpMs } from './plan.ts';
@@ -73,7 +73,7 @@ const STEADY_FAILED_RATIO = 0.05;
  */
 export async function run<Topology>(parts: RunParts<Topology>): Promise<void> {
   const { history, signal, plan, environment, directory, clock } = parts;
-  history.append({ type: 'plan', plan, environment });
+  history.append({ type: 'plan', schema: RUN_SCHEMA, plan, environment });
   const finished = new AbortController();
   const noteInterruption = () => history.append({ type: 'interrupted', by: messageOf(signal.reason) });
   if (signal.aborted) noteInterruption();

@@ -1,4 +1,4 @@
-import type { MergedSegment, RunEnvironment, TimedEvent } from '../../../harness/history.ts';
+import { type MergedSegment, RUN_SCHEMA, type RunEnvironment, type TimedEvent } from '../../../harness/history.ts';
 import { sumSummaries } from '../../../harness/load-summary.ts';
 import { formatMs } from '../../../harness/quantity.ts';
 import type { AttackOutcome, RequestRecord } from '../../../harness/requests.ts';
@@ -53,7 +53,7 @@ export function mergeRuns(parts: readonly Part[], environment: RunEnvironment): 
   const endMs = Math.max(...parts.map(({ events }) => events.at(-1)!.atMs));
   return {
     events: [
-      { atMs: openedMs, type: 'plan', plan, environment },
+      { atMs: openedMs, type: 'plan', schema: RUN_SCHEMA, plan, environment },
       { atMs: openedMs, type: 'merged', segments },
       { atMs: openedMs, type: 'start', inMs: -openedMs },
       ...middle.sort((a, b) => a.atMs - b.atMs),
