@@ -148,7 +148,7 @@ function chart([title, unit, ...queries]: Panel, isSparse: boolean, x: number, y
       overrides: [],
     },
     options: {
-      legend: { displayMode: 'list', placement: 'bottom', showLegend: true },
+      legend: { displayMode: 'list', placement: 'bottom', showLegend: true, calcs: [] },
       tooltip: { mode: 'multi', sort: 'desc' },
     },
     targets: queries.map(([legendFormat, expr], index) => ({
@@ -166,7 +166,7 @@ function firing() {
 }
 
 function dataSource() {
-  return { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus', current: {}, hide: 0 };
+  return { name: 'datasource', label: 'Data source', type: 'datasource', query: 'prometheus', hide: 0 };
 }
 
 function chooser({ label, of }: NonNullable<Dashboard['choice']>) {
