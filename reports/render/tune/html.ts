@@ -38,7 +38,7 @@ function banner(
   return html`<header class="banner ${status}">
 <p class="verdict">${verdictSign(status)}</p>
 <h1>${title}</h1>
-<p class="summary">${answer}.</p>
+<p class="summary">${answer[0]!.toUpperCase()}${answer.slice(1)}.</p>
 ${reasons.length > 0 && html`<ul class="reasons">${reasons.map(reason => html`<li>${reason}</li>`)}</ul>`}
 </header>
 ${yaml !== undefined && html`<p class="why">The tuned file is <a href="${encodeURI(yaml)}"><code>${yaml}</code></a>, yours is <code>${file}</code>.</p>`}
