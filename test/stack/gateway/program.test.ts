@@ -1,8 +1,12 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { until } from '../../until.ts';
 import { chat, exitOf, startGateway } from './fixtures/gateway-process.ts';
 import { startUpstream, streams } from './fixtures/scripted-upstream.ts';
 
+/** Names its modules on stderr. */
+const LOADED = ['--import', join(import.meta.dirname, 'fixtures/prints-loaded.ts')];
 const upstreams = [{ name: 'one', url: 'http://127.0.0.1:1' }];
 
 test('a port in use prints one line and exits with 1', async () => {
@@ -41,4 +45,23 @@ test('a stream that exceeds the drain time is cut off, and its upstream request 
   expect(await gateway.exited).toBe(0);
   expect(gateway.log.at(-1)).toMatchObject({ msg: 'stopped', clean: false });
   expect(await until(() => upstream.openRequests() === 0)).toBeLessThan(1000);
+});
+
+// Each is in the packages of one part.
+test.each([
+  [{}, []],
+  [{ identity: {}, apiKeyHashes: ['a'.repeat(64)] }, ['jose']],
+  [{ encryption: {} }, ['@noble/curves']],
+  [{ tracing: { endpoint: 'http://127.0.0.1:1/v1/traces' } }, ['@opentelemetry/sdk-trace']],
+])('of the libraries of its parts, a gateway with %j loads %j', async (parts, expected) => {
+  const key = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const secrets = { GATEWAY_SIGNING_KEYS: String(key), GATEWAY_SM2_KEY: '1'.repeat(64) };
+  await using gateway = await startGateway({ upstreams, healthChecks: 'off', ...parts }, secrets, LOADED);
+  // What it has printed is all there once it has ended.
+  gateway.child.kill();
+  await gateway.exited;
+  const loaded = gateway.stderr();
+  expect(loaded).toContain('/stack/gateway/gateway.ts');
+  const libraries = ['jose', '@noble/curves', '@opentelemetry/sdk-trace'];
+  expect(libraries.filter(name => loaded.includes(`/node_modules/${name}/`))).toEqual(expected);
 });

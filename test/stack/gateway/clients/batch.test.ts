@@ -1,14 +1,11 @@
-import { execFile } from 'node:child_process';
 import { hash } from 'node:crypto';
-import { createReadStream, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import OpenAI, { NotFoundError, toFile } from 'openai';
+import OpenAI, { toFile } from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../../harness/clock.ts';
 import { systemNetwork } from '../../../../harness/host/network.ts';
-import { findProgram } from '../../../../harness/host/programs.ts';
 import { commitFunctions } from '../../../../stack/gateway/batch/ledger/commit-script.ts';
 import { inMemoryRedis } from '../../../../stack/redis/in-memory-redis.ts';
 import { REDIS_USER } from '../../../../stack/redis/render-redis-config.ts';
@@ -16,20 +13,9 @@ import { missing } from '../../../require.ts';
 import { inputOf, type Result } from '../batch/inside.ts';
 import { type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
 import { responds, type ScriptedUpstream, startUpstream } from '../fixtures/scripted-upstream.ts';
-
-/** What a client saw of its batch. */
-interface BatchSeen {
-  readonly status: string;
-  readonly counts: { readonly total: number; readonly completed: number; readonly failed: number };
-  readonly metadata: unknown;
-  readonly output: string;
-  readonly isListed: boolean;
-  readonly files: number;
-  readonly missing: number;
-}
+import { curl, curlBatch, ended, nodeBatch, python, pythonBatch } from './batch-clients.ts';
 
 const PASSWORD = 'secret-of-a-test';
-const python = findProgram('openai-python');
 const folder = mkdtempSync(join(tmpdir(), 'squall-batch-'));
 const input = join(folder, 'in.jsonl');
 const redis = inMemoryRedis({
@@ -70,57 +56,14 @@ afterAll(async () => {
 const openai = (nth: number, apiKey = 'good') =>
   new OpenAI({ baseURL: `${gateways[nth]!.url}/v1`, maxRetries: 0, apiKey });
 
-async function ended(client: OpenAI, id: string): Promise<OpenAI.Batch> {
-  for (;;) {
-    const batch = await client.batches.retrieve(id);
-    if (['completed', 'failed', 'expired', 'cancelled'].includes(batch.status)) return batch;
-    await systemClock.sleep(30);
-  }
-}
-
-/** OpenAI's client for Node.js, which asks the other gateway for the results. */
-async function withNode(): Promise<BatchSeen> {
-  const [first, second] = [openai(0), openai(1)];
-  const file = await first.files.create({ file: createReadStream(input), purpose: 'batch' });
-  const created = await first.batches.create({
-    input_file_id: file.id,
-    endpoint: '/v1/chat/completions',
-    completion_window: '24h',
-    metadata: { name: 'test' },
-  });
-  const batch = await ended(second, created.id);
-  const output = batch.output_file_id ? await (await second.files.content(batch.output_file_id)).text() : '';
-  const listed: string[] = [];
-  for await (const own of second.batches.list({ limit: 1 })) listed.push(own.id);
-  expect(await second.files.delete(file.id)).toMatchObject({ deleted: true });
-  const files: string[] = [];
-  for await (const own of second.files.list()) files.push(own.id);
-  const error = await first.files.retrieve(file.id).catch(thrown => thrown as NotFoundError);
-  return {
-    ...{ status: batch.status, counts: batch.request_counts!, metadata: batch.metadata, output },
-    ...{ isListed: listed.includes(batch.id), files: files.length, missing: error instanceof NotFoundError ? 404 : 0 },
-  };
-}
-
-async function withPython(): Promise<BatchSeen> {
-  const script = join(import.meta.dirname, 'batch-client.py');
-  const { stdout } = await promisify(execFile)(python!.command, [
-    script,
-    `${gateways[0]!.url}/v1`,
-    'good',
-    input,
-    'tiny',
-  ]);
-  return JSON.parse(stdout) as BatchSeen;
-}
-
 describe.each([
-  ["OpenAI's client for Node.js", false, withNode],
-  ["OpenAI's client for Python", missing('openai-python', python !== undefined), withPython],
+  ["OpenAI's client for Node.js", false, nodeBatch],
+  ["OpenAI's client for Python", missing('openai-python', python !== undefined), pythonBatch],
+  ['curl', missing('curl', curl !== undefined), curlBatch],
 ] as const)('%s', (_, isMissing, run) => {
   it.skipIf(isMissing)('uploads a file, runs a batch, and gets its results', async () => {
     const received = upstream.received.length;
-    const seen = await run();
+    const seen = await run([`${gateways[0]!.url}/v1`, `${gateways[1]!.url}/v1`], input);
     expect(seen).toMatchObject({
       ...{ status: 'completed', counts: { total: 3, completed: 3, failed: 0 }, metadata: { name: 'test' } },
       ...{ isListed: true, missing: 404 },
