@@ -1,10 +1,10 @@
-import { asyncBufferFromFile, parquetMetadataAsync, parquetRead } from 'hyparquet';
+import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
 import { openRegular } from '../../../harness/input/files.ts';
 import type { Requests } from '../../../harness/requests.ts';
-import { type Lists, readLists } from './lists.ts';
+import { type ColumnValues, readColumn } from './pages.ts';
 import { type Chunk, FIELDS, NAMES, type Name, ROWS } from './row.ts';
-import { TableBuilder, type Values } from './table.ts';
+import { TableBuilder } from './table.ts';
 
 /** Maximum number of records, against files that only claim to have them. */
 const MAX_RECORDS = 100_000_000;
@@ -24,32 +24,23 @@ export async function readSealed(path: string, signal?: AbortSignal): Promise<Re
     );
     if (missing !== undefined) throw new Error(`it has no column ${missing}`);
     if (metadata.num_rows > MAX_RECORDS) throw new Error(`it has more than ${MAX_RECORDS} records`);
-    const columns = NAMES.filter(name => found.has(name) && FIELDS[name].kind !== 'list');
     const builder = new TableBuilder();
     const chunks: Chunk[] = [];
-    let rowStart = 0;
     let before = Number.NEGATIVE_INFINITY;
     for (const group of metadata.row_groups) {
       signal?.throwIfAborted();
-      const rowEnd = rowStart + Number(group.num_rows);
-      const parts = new Map<Name, Values[]>();
-      const onChunk = ({ columnName, columnData }: { columnName: string; columnData: Values }) => {
-        const name = columnName as Name;
-        parts.set(name, [...(parts.get(name) ?? []), columnData]);
-      };
-      await parquetRead({ file, metadata, columns, rowStart, rowEnd, onChunk });
-      const values = new Map([...parts].map(([name, pages]) => [name, joined(pages)]));
-      const lists = new Map<Name, (rows: number) => Lists>();
-      for (const name of NAMES.filter(name => FIELDS[name].kind === 'list')) {
-        const column = await readLists(file, metadata, group, name);
-        if (column) lists.set(name, partsOf(column));
+      const columns = new Map<Name, ColumnValues>();
+      for (const name of NAMES) {
+        const column = await readColumn(file, metadata, group, name, builder.numberOf(name));
+        if (column) columns.set(name, column);
       }
-      for (let from = 0; from < rowEnd - rowStart; from += ROWS) {
-        const rows = Math.min(ROWS, rowEnd - rowStart - from);
-        chunks.push(builder.chunk(rows, name => lists.get(name)?.(rows) ?? values.get(name)?.slice(from, from + rows)));
+      const parts = new Map([...columns].map(([name, column]) => [name, partsOf(column)]));
+      const count = Number(group.num_rows);
+      for (let from = 0; from < count; from += ROWS) {
+        const rows = Math.min(ROWS, count - from);
+        chunks.push(builder.chunk(rows, name => parts.get(name)?.(rows)));
       }
-      before = lastIndex(values.get('index') ?? [], before);
-      rowStart = rowEnd;
+      before = lastIndex(columns.get('index')!.values, before);
     }
     return builder.table(chunks);
   } catch (error) {
@@ -60,29 +51,21 @@ export async function readSealed(path: string, signal?: AbortSignal): Promise<Re
   }
 }
 
-type Sliceable = Values & { slice(from: number, to: number): Values };
-
-function joined(pages: readonly Values[]): Sliceable {
-  if (pages.length === 1) return pages[0] as Sliceable;
-  return pages.flatMap(page => Array.from(page));
-}
-
-/** The lists of a column as so many rows at a time. */
-function partsOf({ lengths, elements }: Lists): (rows: number) => Lists {
-  let [row, element] = [0, 0];
+/** A column as so many rows at a time. */
+function partsOf({ lengths, values }: ColumnValues): (rows: number) => ColumnValues {
+  let [row, next] = [0, 0];
   return rows => {
-    const own = lengths.slice(row, row + rows);
-    const count = own.reduce((sum, length) => sum + (length || 0), 0);
+    const own = lengths?.slice(row, row + rows);
+    const count = own ? own.reduce((sum, length) => sum + (length || 0), 0) : rows;
     row += rows;
-    element += count;
-    return { lengths: own, elements: elements.slice(element - count, element) };
+    next += count;
+    return { values: values.slice(next - count, next), ...(own && { lengths: own }) };
   };
 }
 
-function lastIndex(indexes: Values, before: number): number {
+function lastIndex(indexes: Float64Array, before: number): number {
   let last = before;
-  for (let row = 0; row < indexes.length; row += 1) {
-    const index = Number(indexes[row]);
+  for (const index of indexes) {
     if (index < last) throw new Error('its records are not in the order of `index`');
     last = index;
   }

@@ -1,13 +1,13 @@
 import type { RequestRecord, Requests } from '../../../harness/requests.ts';
 import { encode } from './encoding.ts';
-import type { Lists } from './lists.ts';
+import type { ColumnValues } from './pages.ts';
 import { type Chunk, FIELDS, NAMES, type Name, ROWS, Row, type Shared, type StoredColumn } from './row.ts';
 import { Space } from './space.ts';
 
-/** Bytes of columns that are kept in memory: those of a run of some 2 million requests. */
-const MAX_MEMORY_BYTES = 128 * 2 ** 20;
+/** Bytes of columns that are kept in memory: those of a run of some million requests. */
+const MAX_MEMORY_BYTES = 64 * 2 ** 20;
 
-/** Values of a field, one a row; of a list a list of numbers, see also {@link Lists}. */
+/** Values of a field, one a row; of a list a list of numbers. */
 export type Values = ArrayLike<unknown>;
 
 /** Puts records into columns, a chunk at a time, and makes a table of chunks. */
@@ -26,7 +26,7 @@ export class TableBuilder {
    * @param column values of a field; undefined where no record has it
    * @throws Error that names a field without a value, or with one of another type
    */
-  chunk(rows: number, column: (name: Name) => Values | Lists | undefined): Chunk {
+  chunk(rows: number, column: (name: Name) => Values | ColumnValues | undefined): Chunk {
     return { rows, columns: NAMES.map(name => this.#column(name, column(name), rows)) };
   }
 
@@ -53,22 +53,31 @@ export class TableBuilder {
     return new Table({ ...this.#shared, chunks, idle: [] });
   }
 
-  #column(name: Name, given: Values | Lists | undefined, rows: number): StoredColumn {
-    if (given === undefined && 'lacks' in FIELDS[name] && rows > 0) return LACKING;
-    if (FIELDS[name].kind === 'list') {
-      const { lengths, elements } = given && 'lengths' in given ? given : listsOf(name, given ?? [], rows);
-      return { ...this.#stored(lengths), elements: { ...this.#stored(elements), count: elements.length } };
-    }
-    const values = given as Values | undefined;
-    if (values instanceof Float64Array || values instanceof Int32Array) return this.#stored(finite(name, values));
-    const numbers = new Float64Array(rows);
-    const isNumber = FIELDS[name].kind === 'number';
-    for (let row = 0; row < rows; row += 1) {
-      const value = values?.[row];
-      numbers[row] =
-        isNumber && typeof value === 'number' && Number.isFinite(value) ? value : this.#number(name, value);
-    }
-    return this.#stored(numbers);
+  /** The number that a value of a field, or an element of a list, has in columns. @throws Error as of {@link chunk} */
+  numberOf(name: Name): (value: unknown) => number {
+    if (FIELDS[name].kind === 'number')
+      return value => (typeof value === 'number' && Number.isFinite(value) ? value : this.#number(name, value));
+    return value => this.#number(name, value);
+  }
+
+  #column(name: Name, given: Values | ColumnValues | undefined, rows: number): StoredColumn {
+    if (given === undefined && 'lacks' in FIELDS[name]) return LACKING;
+    const { values, lengths } = given && !('length' in given) ? given : this.#columnOf(name, given ?? [], rows);
+    const lacking = 'lacks' in FIELDS[name] ? undefined : (lengths ?? values).find(value => Number.isNaN(value));
+    if (lacking !== undefined) throw wrong(name, expectedOf(name), undefined);
+    if (lengths) return { ...this.#stored(lengths), elements: { ...this.#stored(values), count: values.length } };
+    return this.#stored(values);
+  }
+
+  #columnOf(name: Name, given: Values, rows: number): ColumnValues {
+    const numberOf = this.numberOf(name);
+    if (FIELDS[name].kind !== 'list')
+      return { values: Float64Array.from({ length: rows }, (_, row) => numberOf(given[row])) };
+    const lists = Array.from({ length: rows }, (_, row) => listIn(name, given[row]));
+    return {
+      lengths: Float64Array.from(lists, list => list?.length ?? Number.NaN),
+      values: Float64Array.from(lists.flatMap(list => list ?? [])),
+    };
   }
 
   #stored(values: Float64Array) {
@@ -80,7 +89,7 @@ export class TableBuilder {
     const field = FIELDS[name];
     if (value === null || value === undefined) {
       if ('lacks' in field) return Number.NaN;
-      throw wrong(name, field.kind === 'text' ? 'a text' : 'a number', value);
+      throw wrong(name, expectedOf(name), value);
     }
     if (field.kind === 'text') return this.#code(name, value);
     if (field.kind === 'flag' && typeof value === 'boolean') return Number(value);
@@ -105,25 +114,16 @@ const LACKING: StoredColumn = {
   elements: { values: { kind: 'constant', base: 0, scale: 1 }, place: new Uint8Array(), count: 0 },
 };
 
-function finite(name: Name, values: Float64Array | Int32Array): Float64Array {
-  const numbers = new Float64Array(values);
-  for (const number of numbers) if (!Number.isFinite(number)) throw wrong(name, 'a number', `${number}`);
-  return numbers;
-}
-
-function listsOf(name: Name, given: Values, rows: number): Lists {
-  const lists = Array.from({ length: rows }, (_, row) => listIn(name, given[row]));
-  return {
-    lengths: Float64Array.from(lists, list => list?.length ?? Number.NaN),
-    elements: Float64Array.from(lists.flatMap(list => list ?? [])),
-  };
-}
-
 function listIn(name: Name, value: unknown): readonly number[] | undefined {
   if ((value === undefined || value === null) && 'lacks' in FIELDS[name]) return undefined;
   if (!Array.isArray(value)) throw wrong(name, 'a list of numbers', value);
   for (const element of value) if (typeof element !== 'number') throw wrong(name, 'a list of numbers', element);
   return value;
+}
+
+function expectedOf(name: Name): string {
+  const { kind } = FIELDS[name];
+  return kind === 'text' ? 'a text' : kind === 'list' ? 'a list of numbers' : 'a number';
 }
 
 function wrong(name: Name, expected: string, value: unknown): Error {
