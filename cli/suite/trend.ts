@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
@@ -37,6 +37,8 @@ type Tell = (line: string) => void;
 
 const DAY_MS = 86_400_000;
 const MAX_DAYS = 36_500;
+/** Levels below the folder of `--out` in which the folder of a night is looked for. */
+const LEVELS = 2;
 /** Changes that the terminal lists. */
 const MAX_TOLD = 20;
 
@@ -73,12 +75,14 @@ async function trend(history: string, folders: readonly string[], options: Trend
     throw new SquallError('option', 'EMPTY_HISTORY', `Expected ${history} to be a history with nights, found none`, {
       next: 'Append the folder of a suite: `squall trend <history> <folder>`.',
     });
+  const kept = foldersBelow(pathFrom(out), new Set(nights.map(({ rows }) => rows[0]!.night)));
   const document = trendOf({
     nights: retained(nights, options, tell),
     damaged: damaged.map(({ path, reason }) => ({ file: basename(path), reason })),
-    pageOf(night, isSuite) {
-      const page = join(pathFrom(out), night, isSuite ? SUITE_FILES.html : ARTIFACTS.html);
-      return existsSync(page) ? relative(history, page) : undefined;
+    pageOf: (night, isSuite) => {
+      const folder = kept.get(night);
+      const page = folder && join(folder, isSuite ? SUITE_FILES.html : ARTIFACTS.html);
+      return page !== undefined && existsSync(page) ? relative(history, page) : undefined;
     },
   });
   replaceFiles(history, renderTrendPages(document));
@@ -109,6 +113,19 @@ async function append(
   }
   tell(`${id} appended, with ${rows.length} results`);
   return left;
+}
+
+/** Folders of nights by their ids, in a folder or some levels below: a site has one a night and a platform. */
+function foldersBelow(folder: string, ids: ReadonlySet<string>, levels = LEVELS): Map<string, string> {
+  const found = new Map<string, string>();
+  if (!existsSync(folder)) return found;
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (!entry.isDirectory()) continue;
+    if (ids.has(entry.name)) found.set(entry.name, path);
+    else if (levels > 0) for (const [id, below] of foldersBelow(path, ids, levels - 1)) found.set(id, below);
+  }
+  return found;
 }
 
 /** Removes the nights that are too old, or the oldest while all are too large, and says so. @returns the others */

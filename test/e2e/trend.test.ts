@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunDocument } from '../../reports/store/run-document.ts';
@@ -43,10 +43,17 @@ it('finds a slower gateway on the third of three nights, by its commit, and noth
   const changes = document.series.flatMap(({ objective, changes }) => changes.map(change => ({ objective, change })));
   expect(changes).toMatchObject([{ objective: 'p50(ttft) <= 500 ms', change: { night: 2, after: 1, kind: 'worse' } }]);
 
-  // Each page is where its links say.
+  // Each page is where its links say, also where the folders of a site are moved below others.
   const page = readFileSync(join(history, 'pages/small/steady.html'), 'utf8');
   for (const id of ids) expect(page).toContain(`href="../../../runs/${id}/index.html"`);
   expect(existsSync(join(history, 'pages/small/../../../runs', ids[0]!, 'index.html'))).toBe(true);
+  const night = join(runs, '2030-01-01/virtual');
+  mkdirSync(night, { recursive: true });
+  renameSync(join(runs, ids[0]!), join(night, ids[0]!));
+  await trend();
+  renameSync(join(night, ids[0]!), join(runs, ids[0]!));
+  const index = readFileSync(join(history, 'index.html'), 'utf8');
+  expect(index).toContain(`href="../runs/2030-01-01/virtual/${ids[0]}/index.html"`);
 });
 
 it('never writes a night again', async () => {
