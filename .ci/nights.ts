@@ -15,5 +15,9 @@ const nights = found.flatMap((file): Night[] => {
     return [];
   }
 });
-fs.writeFileSync(path.join(site, 'index.html'), renderNightsHtml(nights));
+const history = 'history/index.html';
+fs.writeFileSync(
+  path.join(site, 'index.html'),
+  renderNightsHtml(nights, fs.existsSync(path.join(site, history)) ? history : undefined),
+);
 console.log(`${nights.length} suites in ${path.join(site, 'index.html')}`);

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { pathFrom } from '../../harness/input/files.ts';
-import { formatSize, SIZE_WORDS, sizeBytes } from '../../harness/quantity.ts';
+import { SIZE_WORDS, sizeBytes } from '../../harness/quantity.ts';
 import { trendOf } from '../../reports/judge/trend/trend.ts';
 import { ARTIFACTS, replaceFiles, SUITE_FILES } from '../../reports/publish.ts';
 import { renderTrendPages } from '../../reports/render/trend/html.ts';
@@ -16,13 +16,13 @@ import {
   indicatorText,
   stepText,
 } from '../../reports/render/trend/texts.ts';
-import { hasNight, readNights, type StoredNight, writeNight } from '../../reports/store/history-file.ts';
+import { hasNight, readNights, type StoredNight, surplusNights, writeNight } from '../../reports/store/history-file.ts';
 import type { TrendDocument } from '../../reports/store/trend-document.ts';
 import { EXIT } from '../exit.ts';
 import { JSON_FLAG, wholeNumber, withOut } from '../options.ts';
 import { suiteFolder } from '../stored/kept.ts';
 import { paint, printJson, say } from '../terminal.ts';
-import { nightOf } from './night.ts';
+import { type Night, nightOf } from './night.ts';
 
 interface TrendOptions {
   readonly out: string;
@@ -35,7 +35,6 @@ interface TrendOptions {
 /** Says what was done, or what is wrong. */
 type Tell = (line: string) => void;
 
-const DAY_MS = 86_400_000;
 const MAX_DAYS = 36_500;
 /** Levels below the folder of `--out` in which the folder of a night is looked for. */
 const LEVELS = 2;
@@ -100,7 +99,14 @@ async function append(
   { commit }: TrendOptions,
   tell: Tell,
 ): Promise<readonly string[]> {
-  const { id, rows, left } = await nightOf(folder, commit);
+  let night: Night;
+  try {
+    night = await nightOf(folder, commit);
+  } catch (error) {
+    if (!(error instanceof SquallError) || error.kind === 'option') throw error;
+    return [error.message];
+  }
+  const { id, rows, left } = night;
   if (hasNight(history, id)) {
     tell(`${id} is there already, and stays as it is`);
     return [];
@@ -128,20 +134,14 @@ function foldersBelow(folder: string, ids: ReadonlySet<string>, levels = LEVELS)
   return found;
 }
 
-/** Removes the nights that are too old, or the oldest while all are too large, and says so. @returns the others */
-function retained(nights: readonly StoredNight[], options: TrendOptions, tell: Tell): StoredNight[] {
-  const { keepDays = MAX_DAYS, keepSize = Number.POSITIVE_INFINITY } = options;
-  const nowMs = systemClock.date().getTime();
-  let bytes = nights.reduce((sum, night) => sum + night.bytes, 0);
-  return nights.filter((night, index) => {
-    const isOld = nowMs - Date.parse(night.rows[0]!.startedAt) > keepDays * DAY_MS;
-    if (index === nights.length - 1 || !(isOld || bytes > keepSize)) return true;
-    bytes -= night.bytes;
+/** Removes the nights that are too old or too many, and says so. @returns the others */
+function retained(nights: readonly StoredNight[], { keepDays, keepSize }: TrendOptions, tell: Tell): StoredNight[] {
+  const surplus = surplusNights(nights, { nowMs: systemClock.date().getTime(), keepDays, keepBytes: keepSize });
+  for (const [night, why] of surplus) {
     rmSync(night.path);
-    const why = isOld ? `it is older than ${keepDays} days` : `all together are larger than ${formatSize(keepSize)}`;
     tell(`${night.rows[0]!.night} removed: ${why}`);
-    return false;
-  });
+  }
+  return nights.filter(night => !surplus.has(night));
 }
 
 function summaryLines(document: TrendDocument): string[] {

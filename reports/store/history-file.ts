@@ -6,8 +6,10 @@ import { parquetWriteBuffer } from 'hyparquet-writer';
 import { z } from 'zod';
 import { messageOf } from '../../harness/errors.ts';
 import { readBytes } from '../../harness/input/files.ts';
+import { formatSize } from '../../harness/quantity.ts';
 
 const SCHEMA = 1;
+const DAY_MS = 86_400_000;
 /** Keys of what the footer says: the schema, and a SHA-256 of the file as it is with {@link NO_DIGEST}. */
 const KEYS = { schema: 'squall.history', digest: 'squall.digest' } as const;
 const NO_DIGEST = '0'.repeat(64);
@@ -141,6 +143,33 @@ export async function readNights(
   }
   const startOf = ({ rows }: StoredNight) => Date.parse(rows[0]!.startedAt);
   return { nights: nights.sort((a, b) => startOf(a) - startOf(b)), damaged };
+}
+
+/** What a history may hold; undefined for any. */
+export interface Retention {
+  /** Wall clock, in ms since 1970. */
+  readonly nowMs: number;
+  readonly keepDays?: number | undefined;
+  readonly keepBytes?: number | undefined;
+}
+
+/**
+ * Nights that are too old, and the oldest while all together are too large, each with the reason. The newest is never among them.
+ * @param nights from the oldest to the newest
+ */
+export function surplusNights(
+  nights: readonly StoredNight[],
+  { nowMs, keepDays = Number.POSITIVE_INFINITY, keepBytes = Number.POSITIVE_INFINITY }: Retention,
+): Map<StoredNight, string> {
+  const surplus = new Map<StoredNight, string>();
+  let bytes = nights.reduce((sum, night) => sum + night.bytes, 0);
+  for (const night of nights.slice(0, -1)) {
+    const isOld = nowMs - Date.parse(night.rows[0]!.startedAt) > keepDays * DAY_MS;
+    if (!isOld && bytes <= keepBytes) continue;
+    bytes -= night.bytes;
+    surplus.set(night, isOld ? `it is older than ${keepDays} days` : `all are larger than ${formatSize(keepBytes)}`);
+  }
+  return surplus;
 }
 
 async function readNight(path: string): Promise<HistoryRow[]> {

@@ -81,10 +81,13 @@ it('make a site of the last nights, whose page leads to each', async () => {
   const place = placeIn(folder.path, {
     gh: `
 case "$*" in
+  *name=history*) echo "6 2030-01-06"; echo "5 2030-01-05" ;;
   *actions/artifacts*) case "$*" in *name=nightly-docker*) ;; *) for run in 9 8 7; do echo "$run 2030-01-0$run"; done ;; esac ;;
   "run download 8"*) exit 1 ;;
+  "run download 6"*) mkdir -p site/history; touch site/history/nightly-suite-0.parquet ;;
   *) out="\${@: -1}/nightly-suite-1"; mkdir -p "$out"; touch "$out/index.html" "$out/requests.parquet"; printf '%s' '${suite.replaceAll("'", "'\\''")}' > "$out/suite.json" ;;
 esac`,
+    npx: 'touch site/history/index.html; exit 4',
   });
   symlinkSync(join(ROOT, '.ci'), join(folder.path, '.ci'));
   const steps: Step[] = read('.github/workflows/nightly.yml').jobs.pages.steps;
@@ -102,6 +105,11 @@ esac`,
     expect(existsSync(join(site, path, 'index.html'))).toBe(true);
     expect(existsSync(join(site, path, 'requests.parquet'))).toBe(false);
   }
+  const suites = ['process', 'virtual'].map(platform => `site/2030-01-09-9/${platform}/nightly-suite-1`);
+  expect(place.calls()).toContain(`npx squall trend site/history ${suites.join(' ')} --out site --keep-days 365`);
+  expect(text).toContain('::warning::Some of the history could not be read');
+  expect(page).toContain('href="history/index.html"');
+  expect(existsSync(join(site, 'history/nightly-suite-0.parquet'))).toBe(true);
   expect(page).not.toContain('2030-01-07');
   expect(page).not.toContain('<script>alert');
 });

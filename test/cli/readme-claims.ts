@@ -78,7 +78,7 @@ export const CLAIMS: readonly Claim[] = [
     'e2e/trend.test.ts',
     'goes on without a file that is damaged, says so, and keeps no more than it may',
   ),
-  claim('becomes one Parquet file that is never written again', 'e2e/trend.test.ts', 'never writes a night again'),
+  claim('becomes one Parquet file that is never written again', 'e2e/trend.test.ts', 'and never writes a night again'),
   claim(
     'no more than one page in twenty shows any where nothing has changed',
     'reports/trend/change-points.test.ts',

@@ -14,8 +14,11 @@ export interface Night {
   readonly document: SuiteDocument;
 }
 
-/** Index of the nights of suites, newest first: what each found, what got worse since the one before, with links to their pages. */
-export function renderNightsHtml(nights: readonly Night[]): string {
+/**
+ * Index of the nights of suites, newest first: what each found, what got worse since the one before, with links to their pages.
+ * @param history page of their history, see `renderTrendPages`. @default none
+ */
+export function renderNightsHtml(nights: readonly Night[], history?: string): string {
   const sorted = nights.toSorted((a, b) => (a.document.startedAt < b.document.startedAt ? 1 : -1));
   // The newest of each: platforms have suites of their own, and one that passes hides none that does not.
   const last = [...Map.groupBy(sorted, ({ document }) => nameOf(document)).values()].map(
@@ -28,7 +31,11 @@ export function renderNightsHtml(nights: readonly Night[]): string {
 <p class="verdict">${verdictSign(status)}</p>
 <h1>Nights</h1>
 ${last.length === 0 ? html`<p class="summary">There are none yet.</p>` : last.map(document => html`<p class="summary">${document.startedAt.slice(0, 10)}, ${nameOf(document)}: ${conclusion(document)}</p>`)}
-</header>`,
+</header>${
+      history !== undefined &&
+      html`
+<p class="hint"><a href="${history}">What changed from night to night</a></p>`
+    }`,
     sections: [['nights', 'Nights', nightsTable(sorted)]],
   });
 }

@@ -19,7 +19,7 @@ const LOOKS = { pass: 1, undecided: 7, fail: 9 } as const;
 const WORDS = { pass: 'SLO met', undecided: 'undecided', fail: 'SLO missed' } as const;
 type Kind = keyof typeof LOOKS;
 
-/** An indicator over the nights of its suite, with intervals, limit and changes. @param own indices of these nights, ascending */
+/** An indicator over the nights of its scenario, with intervals, limit and changes. @param own indices of these nights, ascending */
 export function trendChart(series: TrendSeries, nights: readonly TrendNight[], own: readonly number[]): Html {
   const { slo, unit, limit, points, changes, untested, isCurrent } = series;
   const notes = [

@@ -137,21 +137,26 @@ function damagedTable({ damaged }: TrendDocument): Html {
 function scenarioPage(document: TrendDocument, places: readonly TrendScenario[]): string {
   const { nights, series } = document;
   const { suite, scenario } = places[0]!;
-  const own = nights.flatMap((night, index) => (night.suite === suite ? [index] : []));
   const sections = places.map((place): Section => {
     const all = series.filter(one => pageOf(one) === pageOf(place) && one.platform === place.platform);
     // What is measured no longer comes last.
     const sorted = [...all.filter(({ isCurrent }) => isCurrent), ...all.filter(({ isCurrent }) => !isCurrent)];
     const rate = place.decided > 0 ? `Failed in ${failedText(place)}.` : 'No run passed or failed.';
     const body = html`<p>${rate}${place.isFlaky && ' It is flaky.'}</p>
-${sorted.map(one => trendChart(one, nights, own))}
+${sorted.map(one =>
+  trendChart(
+    one,
+    nights,
+    place.nights.map(({ night }) => night),
+  ),
+)}
 <details class="figures"><summary>Values by night</summary>${valuesTable(place, sorted, nights)}</details>`;
     return [place.platform, `On ${place.platform}`, body];
   });
   const title = `${scenario} in ${suite}`;
   return renderPage({
     title: `Trend of ${title}`,
-    banner: html`${banner(title, `${own.length} nights, each with its interval of 95 % a side.`)}
+    banner: html`${banner(title, 'What its SLOs measured, each night with its interval of 95 % a side.')}
 <p class="hint"><a href="${UP}index.html">All scenarios</a></p>`,
     sections,
   });

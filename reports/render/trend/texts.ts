@@ -19,10 +19,16 @@ export function changesOf({ series }: TrendDocument): ToldChange[] {
 /** `12 nights. On the newest 2 indicators got worse, 1 better; 1 scenario is flaky.` */
 export function conclusion(document: TrendDocument): string {
   const { nights, scenarios, damaged } = document;
-  const newest = newestOf(document);
-  const count = (kind: TrendChange['kind']) =>
-    changesOf(document).filter(({ series, change }) => change.kind === kind && newest.has(series.suite, change.night))
-      .length;
+  const isNewest = ({ series: { suite, scenario, platform }, change }: ToldChange) =>
+    scenarios.some(
+      one =>
+        one.suite === suite &&
+        one.scenario === scenario &&
+        one.platform === platform &&
+        one.nights.at(-1)!.night === change.night,
+    );
+  const newest = changesOf(document).filter(isNewest);
+  const count = (kind: TrendChange['kind']) => newest.filter(({ change }) => change.kind === kind).length;
   const flaky = scenarios.filter(({ isFlaky }) => isFlaky).length;
   return [
     `${nights.length} ${nights.length === 1 ? 'night' : 'nights'}.`,
@@ -30,12 +36,6 @@ export function conclusion(document: TrendDocument): string {
     `${flaky} of ${scenarios.length} flaky.`,
     ...(damaged.length > 0 ? [`${damaged.length} ${damaged.length === 1 ? 'file is' : 'files are'} unreadable.`] : []),
   ].join(' ');
-}
-
-/** Newest night of each suite. */
-function newestOf({ nights }: TrendDocument) {
-  const newest = new Map(nights.map(({ suite }, index) => [suite, index]));
-  return { has: (suite: string, night: number) => newest.get(suite) === night };
 }
 
 /** `p99(ttft) <= 400 ms in fault:kill`. */

@@ -4,8 +4,15 @@ import { join } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type HistoryRow, hasNight, readNights, writeNight } from '../../../reports/store/history-file.ts';
-import { row } from '../trend/nights.ts';
+import {
+  type HistoryRow,
+  hasNight,
+  type Retention,
+  readNights,
+  surplusNights,
+  writeNight,
+} from '../../../reports/store/history-file.ts';
+import { nights, row } from '../trend/nights.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -49,6 +56,24 @@ describe('a night of a history', () => {
   it('is not written where it could not be read again', async () => {
     expect(() => writeNight(folder, [row({ scenario: '../x' })])).toThrow(/`scenario` of row 1 is wrong/);
     expect(hasNight(folder, 'mine-1')).toBe(false);
+  });
+});
+
+describe('the nights that a history may not keep', () => {
+  // Five nights of 100 bytes, from the first to the fifth of January.
+  const five = nights(Array.from({ length: 5 }, () => [{}])).map(night => ({ ...night, bytes: 100 }));
+  const nowMs = Date.UTC(2030, 0, 6);
+
+  it.each<[string, Omit<Retention, 'nowMs'>, number[], RegExp]>([
+    ['none without limits', {}, [], /./],
+    ['those that are too old', { keepDays: 3 }, [0, 1], /^it is older than 3 days$/],
+    ['the oldest while all are too large', { keepBytes: 250 }, [0, 1, 2], /^all are larger than 250B$/],
+    ['both', { keepDays: 4, keepBytes: 300 }, [0, 1], /older|larger/],
+    ['never the newest', { keepDays: 0, keepBytes: 1 }, [0, 1, 2, 3], /older/],
+  ])('are %s', (_, limits, expected, reason) => {
+    const surplus = surplusNights(five, { nowMs, ...limits });
+    expect([...surplus.keys()]).toEqual(expected.map(index => five[index]));
+    for (const why of surplus.values()) expect(why).toMatch(reason);
   });
 });
 
