@@ -7,7 +7,7 @@ import { badScenario } from '../bad-scenario.ts';
 type Gateway = StackOptions['gateway'];
 type Parts = Pick<SettledOptions, 'gateway' | 'redis' | 'inference' | 'autoscaler'>;
 
-type Classes = readonly { readonly batch?: unknown }[];
+type Classes = readonly { readonly key?: string | undefined; readonly batch?: unknown }[];
 
 /** Parts of the gateway that keep everything in Redis. */
 const KEPT_IN_REDIS = ['cache', 'batch', 'accounting'] as const;
@@ -38,7 +38,7 @@ export function checkGateway(stack: Parts, written: StackOptions['redis'], class
       written === 'auto' ? ', and redis-server is not installed' : '',
     );
   checkWeights(stack);
-  return limitations(gateway, redis);
+  return [...limitations(gateway, redis), ...strayKeys(gateway, classes)];
 }
 
 function checkWeights({ gateway: { balancer }, ...others }: Parts): void {
@@ -81,6 +81,22 @@ function limitations(
     ],
   ];
   return sentences.flatMap(([applies, sentence]) => (applies ? [sentence] : []));
+}
+
+/** Keys that no class of clients sends, by their fields. */
+function strayKeys({ admission, accounting }: Gateway, classes: Classes): string[] {
+  const strays = (part: string, keys: readonly { readonly key: string }[]) =>
+    keys.flatMap(({ key }, index) =>
+      classes.some(own => own.key === key)
+        ? []
+        : [
+            `No class of \`load.clients\` has the key of \`stack.gateway.${part}.keys[${index}]\`, which is without effect.`,
+          ],
+    );
+  return [
+    ...(admission === 'off' ? [] : strays('admission', admission.keys)),
+    ...(accounting === 'off' ? [] : strays('accounting', accounting.keys)),
+  ];
 }
 
 /**

@@ -110,6 +110,14 @@ describe('in a scenario', () => {
     expect(compile(stack).plan.warnings?.join()).not.toMatch(/Redis|Each gateway/);
   });
 
+  test('keys of parts that no class of clients has are told', () => {
+    const keys = [{ key: 'sk-users' }, { key: 'sk-usrs' }];
+    const clients = { classes: [{ name: 'users', key: 'sk-users' }] };
+    const warnings = compile({ gateway: { admission: { keys } } }, clients).plan.warnings!.join();
+    expect(warnings).toMatch(/No class .* `stack\.gateway\.admission\.keys\[1\]`/);
+    expect(warnings).not.toMatch(/keys\[0\]|sk-/);
+  });
+
   test('keys from the environment reach accounting, as they do admission', () => {
     const keys = [{ key: 'env:TEAM_KEY', quota: 5 }];
     const { gateway } = stackOptionsSchema.parse({
