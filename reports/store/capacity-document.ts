@@ -109,6 +109,8 @@ export interface CapacityDocument {
   /** Nearest values at which all SLOs were met, and not. */
   readonly bestMet: number | null;
   readonly bestMissed: number | null;
+  /** Without an edge: the value that it is surely beyond, on the side of what was tried; null with one, and where nothing was decided. */
+  readonly bound: number | null;
   /** Objective that is missed first above the edge; null without one. */
   readonly limitedBy: string | null;
   /** Rate at which P99 begins to bend upwards; null where too few rates were tried. */

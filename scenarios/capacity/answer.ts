@@ -11,11 +11,8 @@ export interface Volume {
 type Result = Omit<CapacityDocument, 'answer' | 'reasons' | 'daily'>;
 
 /** Why a search ended, where that leaves anything to do. */
-const STOPS: Readonly<Record<Stop, string>> = {
+const STOPS: Readonly<Record<Exclude<Stop, 'budget' | 'steps'>, string>> = {
   precise: '',
-  budget: 'The budget ended before the interval was as narrow as --precision. Give it more with --budget.',
-  steps:
-    'The interval is not as narrow as --precision after --max-steps. Allow more of them, or longer ones with --step.',
   interrupted: 'The search was interrupted; steps that had not ended are missing.',
   'lowest-fails':
     'Even the lowest load, or the most replicas, misses an SLO. Raise --max for replicas; else check the SLOs at a low rate.',
@@ -27,9 +24,9 @@ const STOPS: Readonly<Record<Stop, string>> = {
 
 /** The result as one sentence, such as `38/s, between 36/s and 41/s, limited by p99(ttft)`. */
 export function answerOf(
-  result: Pick<Result, 'find' | 'edge' | 'limitedBy' | 'bestMet' | 'bestMissed' | 'perSecond'>,
+  result: Pick<Result, 'find' | 'edge' | 'limitedBy' | 'bestMet' | 'bound' | 'perSecond'>,
 ): string {
-  const { find, edge, limitedBy, bestMet, bestMissed, perSecond } = result;
+  const { find, edge, limitedBy, bestMet, bound, perSecond } = result;
   const text = (value: number) => amount(find, value);
   const load = perSecond === null ? '' : ` for ${amount('rate', perSecond)}`;
   if (edge) {
@@ -37,17 +34,19 @@ export function answerOf(
     const limit = limitedBy === null ? '' : `, limited by ${statisticOf(limitedBy)}`;
     return `${text(edge.value)}${load}${range}${limit}`;
   }
-  if (bestMet !== null) return find === 'replicas' ? `at most ${text(bestMet)}${load}` : `at least ${text(bestMet)}`;
-  if (bestMissed !== null)
-    return find === 'replicas' ? `more than ${text(bestMissed)}${load}` : `less than ${text(bestMissed)}`;
-  return 'unknown: no step was decided';
+  if (bound === null) return 'unknown: no step was decided';
+  const isAbove = (bestMet !== null) === (find !== 'replicas');
+  const words = find === 'replicas' ? (['more than', 'at most'] as const) : (['at least', 'less than'] as const);
+  return `${words[isAbove ? 0 : 1]} ${text(bound)}${load}`;
 }
 
 /** Where the result ends short of what was looked for, and what to change; empty where it does not. */
-export function reasonsOf({ stop, blind, steps, find }: Pick<Result, 'stop' | 'blind' | 'steps' | 'find'>): string[] {
+export function reasonsOf(result: Result, precision: number): string[] {
+  const { stop, blind, steps, find } = result;
   const open = steps.filter(({ met }) => met === null);
+  const ended = stop === 'budget' || stop === 'steps' ? tooShort(result, precision) : STOPS[stop];
   return [
-    ...(STOPS[stop] === '' ? [] : [STOPS[stop]]),
+    ...(ended === '' ? [] : [ended]),
     ...(open.length > 0 ? [`${open.length} of ${steps.length} steps had no result: ${open[0]!.reason}`] : []),
     ...(blind > 0 && find !== 'users'
       ? [
@@ -55,6 +54,22 @@ export function reasonsOf({ stop, blind, steps, find }: Pick<Result, 'stop' | 'b
         ]
       : []),
   ];
+}
+
+/** How much longer a search is proposed to be at least, and at most. */
+const MIN_FACTOR = 2;
+const MAX_FACTOR = 10;
+
+/** What a search that ended too early needs: intervals shrink with the square root of the number of steps. */
+function tooShort({ stop, edge, wallMs, steps }: Result, precision: number): string {
+  const width = edge ? Math.log(edge.upper / edge.lower) / Math.log(1 + precision) : MIN_FACTOR;
+  const factor = Math.min(MAX_FACTOR, Math.max(MIN_FACTOR, width ** 2));
+  const found = edge ? 'The interval is not as narrow as --precision' : 'All steps had the same result';
+  const minutes = Math.ceil((factor * wallMs) / 60_000);
+  const count = Math.ceil(factor * steps.length);
+  return stop === 'budget'
+    ? `${found}: the budget ended after ${steps.length} steps. Use --budget ${minutes}m.`
+    : `${found} after --max-steps. Use --max-steps ${count}, or longer steps with --step.`;
 }
 
 /** `38/s`, `120 users`, `3 replicas`. */

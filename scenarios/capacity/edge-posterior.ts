@@ -1,6 +1,6 @@
 import { logGamma } from '../../reports/judge/statistics.ts';
 import type { PosteriorGrid } from './posterior-grid.ts';
-import { type QueuedStep, shownOdds } from './queue-model.ts';
+import { type QueuedStep, reserveOf, shownOdds } from './queue-model.ts';
 
 /** What a step says about one SLO: how many of its requests violated it, and the ratio of them that it allows. */
 export interface Tally {
@@ -23,7 +23,9 @@ const DISPERSIONS = [1.5, 3, 6, 12, 25, 50, 100, 200, 400, 1000];
 /** Power of the ratio of violations with which that grows: the closer to saturation, the longer a queue that violates an SLO lasts. */
 const DISPERSION_POWER = 0.5;
 /** Greatest of them, as a ratio of the requests of a step: it holds five queues that violate an SLO, or two, or is in one all the time. */
-const MAX_DISPERSION_RATIOS = [0.2, 0.45, 0.9];
+const MAX_DISPERSION_RATIOS = [0.2, 0.45, 0.9] as const;
+/** Ratio of a step up to which its queues are short, so that it holds many. */
+const SHORT_RATIO = 0.1;
 /** What is less counts as independent. */
 const MIN_DISPERSION = 1.01;
 /** Ratio of steps that may have any result, such as for what else the machine did. */
@@ -68,11 +70,14 @@ export class EdgePosterior {
     const isLeast = all > most * count;
     const counted = { value, violations: isLeast ? most * count : all, count, allowed };
     const made = new Map<number, readonly Float64Array[]>();
-    for (const [index, slope] of SLOPES.entries()) {
-      const rows = this.#logs.slice(index * DISPERSIONS.length, (index + 1) * DISPERSIONS.length);
-      const ratio = dispersionRatio(slope, allowed, queue);
+    const tablesOf = (ratio: number) => {
       const tables = made.get(ratio) ?? DISPERSIONS.map(one => likelihoods(counted, isLeast, one, ratio * count));
       made.set(ratio, tables);
+      return tables;
+    };
+    for (const [index, slope] of SLOPES.entries()) {
+      const rows = this.#logs.slice(index * DISPERSIONS.length, (index + 1) * DISPERSIONS.length);
+      const ratioAt = dispersionRatio(slope, allowed, queue);
       const shown = queue && shownOdds(slope, allowed, queue);
       for (let point = 0; point < this.#grid.points; point += 1) {
         const load = this.#grid.loadAt(value, point);
@@ -80,6 +85,7 @@ export class EdgePosterior {
         const place = (Math.min(MAX_ODDS, Math.max(MIN_ODDS, odds)) - MIN_ODDS) / ODDS_STEP;
         const whole = Math.floor(place);
         const part = place - whole;
+        const tables = tablesOf(ratioAt(load));
         for (let nth = 0; nth < tables.length; nth += 1) {
           const table = tables[nth]!;
           rows[nth]![point]! += table[whole]! * (1 - part) + table[whole + 1]! * part;
@@ -145,13 +151,17 @@ function betaBinomial(violations: number, others: number, p: number, q: number, 
 }
 
 /**
- * Greatest dispersion for a step, by how long its queue stays above what an SLO allows: on average slack · slope / (ln allowed)² of a
- * Brownian motion whose odds have that slope.
+ * Greatest dispersion for a step by ln(load / edge), from how long its queue stays above what an SLO allows: on average
+ * slack · slope / (ln allowed)² at the edge, of a Brownian motion whose odds have that slope, and the longer the less capacity is left
+ * above the load, by its square. So a step above the edge may well be without any violation, or full of them.
  */
-function dispersionRatio(slope: number, allowed: number, queue: QueuedStep | undefined): number {
-  const [first] = MAX_DISPERSION_RATIOS;
-  if (!queue) return first!;
+function dispersionRatio(slope: number, allowed: number, queue: QueuedStep | undefined): (load: number) => number {
+  const [few, two, one] = MAX_DISPERSION_RATIOS;
+  if (!queue) return () => few;
   const lastsMs = (queue.slackMs * slope) / Math.log(allowed) ** 2;
   const ratio = (2 * lastsMs) / (queue.toMs - queue.fromMs);
-  return MAX_DISPERSION_RATIOS.find(one => ratio <= one) ?? MAX_DISPERSION_RATIOS.at(-1)!;
+  if (ratio > SHORT_RATIO) return () => (ratio <= two ? two : one);
+  const reserve = reserveOf(slope, allowed);
+  const from = Math.log((1 + reserve) / (1 + reserve * Math.sqrt(ratio / SHORT_RATIO)));
+  return load => (load > from ? two : few);
 }

@@ -70,7 +70,7 @@ export async function findCapacity(options: CapacityOptions): Promise<CapacityDo
   const side = find === 'replicas' ? ('above' as const) : ('below' as const);
   const limits = { start: options.start, min: isWhole ? 1 : 0.01, max: options.max, side, isWhole };
   const { precision, maxSteps, atOnce } = options;
-  const none: Found = { edge: null, stop: 'budget', bestMet: null, bestMissed: null };
+  const none: Found = { edge: null, stop: 'budget', bestMet: null, bestMissed: null, bound: null };
   const found = await search({ ...limits, precision, maxSteps, atOnce, hasTime, step }).catch(unless(none));
   if (found.edge && find !== 'replicas') {
     const { edge } = found;
@@ -91,7 +91,7 @@ export async function findCapacity(options: CapacityOptions): Promise<CapacityDo
     stop,
     edge: edge && { value: edge.value, lower: edge.lower, upper: edge.upper },
     level: LEVEL,
-    ...{ bestMet: found.bestMet, bestMissed: found.bestMissed },
+    ...{ bestMet: found.bestMet, bestMissed: found.bestMissed, bound: found.bound },
     limitedBy: edge?.limitedBy ?? null,
     knee: kneeOf(find, sorted),
     perSecond: find === 'replicas' ? recipe.perSecond : null,
@@ -102,7 +102,7 @@ export async function findCapacity(options: CapacityOptions): Promise<CapacityDo
   return {
     ...result,
     answer: answerOf(result),
-    reasons: reasonsOf(result),
+    reasons: reasonsOf(result, precision),
     daily: dailyPlanOf(result, volume),
   };
 }

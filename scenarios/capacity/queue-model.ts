@@ -56,8 +56,7 @@ export function shownOdds(
  */
 export function shownRatio(log: number, slope: number, allowed: number, from: number, to: number): number {
   const exponent = Math.log(1 / allowed);
-  // By how much the capacity exceeds the edge.
-  const reserve = Math.min(MAX_RESERVE, slope > exponent ? exponent / (slope - exponent) : MAX_RESERVE);
+  const reserve = reserveOf(slope, allowed);
   const load = Math.exp(log) / (1 + reserve);
   const drift = load - 1;
   const variance = (2 * reserve * load) / exponent;
@@ -74,6 +73,13 @@ export function shownRatio(log: number, slope: number, allowed: number, from: nu
 
 /** Greatest capacity over the edge, minus 1. */
 const MAX_RESERVE = 3;
+
+/** Ratio by which the capacity exceeds the edge, of a queue whose log odds of a request that is too slow have a slope there. */
+export function reserveOf(slope: number, allowed: number): number {
+  const exponent = Math.log(1 / allowed);
+  return Math.min(MAX_RESERVE, slope > exponent ? exponent / (slope - exponent) : MAX_RESERVE);
+}
+
 /** Points of a step at which the backlog is taken. */
 const PARTS = 8;
 const MAX_POWER = 600;

@@ -1,39 +1,8 @@
-import { EdgePosterior, type Tally } from './edge-posterior.ts';
-import { type Growth, LagPosterior } from './lag-posterior.ts';
-import { PosteriorGrid, type Side } from './posterior-grid.ts';
-
-/** Name of what limits a service whose lag grows, beside its SLOs. */
-export const LAG = 'growing lag';
-
-/** Tally of a step on the SLO with that measure. */
-export interface NamedTally extends Omit<Tally, 'value'> {
-  readonly name: string;
-}
-
-/** What a step of a search found out. */
-export interface Outcome {
-  /** Whether all SLOs were met; null where that is not known, such as of an invalid run. */
-  readonly met: boolean | null;
-  readonly tallies: readonly NamedTally[];
-  /** Whether the generator, not the service, was the limit at this value. */
-  readonly isGeneratorLimit: boolean;
-  /** Whether it kept up with its arrivals; absent where that is not known, and of a closed loop, which has no lag. */
-  readonly growth?: Growth;
-}
+import type { Side } from './posterior-grid.ts';
+import { type DecidedStep, type Edge, type Outcome, Posteriors } from './posteriors.ts';
 
 /** Why a search ended. */
 export type Stop = 'precise' | 'budget' | 'steps' | 'lowest-fails' | 'highest-passes' | 'generator-limit' | 'undecided';
-
-/** Where an edge is. */
-export interface Edge {
-  /** Median of the posterior. */
-  readonly value: number;
-  /** Interval that holds the edge with {@link LEVEL}. */
-  readonly lower: number;
-  readonly upper: number;
-  /** The SLO whose edge comes first. */
-  readonly limitedBy: string;
-}
 
 /** Result of a search: `edge` is null where it has no bracket, and `stop` says why. */
 export interface Found {
@@ -42,6 +11,8 @@ export interface Found {
   /** Highest rate at which all SLOs were met, and lowest at which not (of replicas the other way round); null without one. */
   readonly bestMet: number | null;
   readonly bestMissed: number | null;
+  /** Without an edge: the value that it is surely beyond, on the side of what was tried; null with one, and where nothing was decided. */
+  readonly bound: number | null;
 }
 
 /** Options of {@link search}. */
@@ -67,14 +38,10 @@ export interface SearchOptions {
 
 /** Probability that the edge lies in its interval. */
 export const LEVEL = 0.9;
-/** Mass of the posterior between its bounds: more, since the model of a step is not quite true, and a search ends where it happens to be narrow. */
-const MASS = 0.96;
 /** Distance in ln(value) that steps do not resolve, by which an interval is wider than the posterior says. */
-const RESOLUTION = 0.005;
+const RESOLUTION = 0.01;
 /** Steps near the edge before a search may end as precise: fewer without one of the rare bursts look precise, and are too high. */
 const MIN_NEAR = 14;
-/** By which factor the bracket must have grown for posteriors over more values: a step that set it was wrong. */
-const WIDER = 1.5;
 /** Tries of each of two neighbouring whole numbers, all of which must say the same, to settle which of them is the edge. */
 const MIN_TRIES = 3;
 /** Distance of whole numbers below which those between and at them are tried, instead of any by the posterior. */
@@ -103,25 +70,16 @@ export async function search(options: SearchOptions): Promise<Found> {
   return course.found(stop);
 }
 
-interface Step extends Outcome {
-  readonly value: number;
-}
-
 class Course {
   readonly #options: SearchOptions;
   /** Those whose result is known. */
-  readonly #steps: Step[] = [];
+  readonly #steps: DecidedStep[] = [];
   #begun = 0;
-  /** By SLO, once there is a bracket; each has the first `#added` steps. */
-  readonly #posteriors = new Map<string, EdgePosterior>();
-  #added = 0;
-  #grid!: PosteriorGrid;
-  #lag!: LagPosterior;
-  /** Bracket that the posteriors were made for. */
-  #range = { low: Number.POSITIVE_INFINITY, high: 0 };
+  readonly #posteriors: Posteriors;
 
   constructor(options: SearchOptions) {
     this.#options = options;
+    this.#posteriors = new Posteriors(options.side);
   }
 
   /** Doubles away from what is met, halves towards it. @returns why there is no bracket; undefined if there is */
@@ -164,7 +122,21 @@ class Course {
 
   found(stop: Stop): Found {
     const edge = this.#isBracketed() ? this.#edge() : null;
-    return { edge, stop, bestMet: this.#best(true), bestMissed: this.#best(false) };
+    const bound = edge ? null : this.#bound();
+    return { edge, stop, bestMet: this.#best(true), bestMissed: this.#best(false), bound };
+  }
+
+  /** Where all steps had the same result: the last value that the posterior excludes, and at most the nearest that was tried. */
+  #bound(): number | null {
+    const met = this.#best(true);
+    const value = met ?? this.#best(false);
+    if (value === null) return null;
+    const { side, isWhole } = this.#options;
+    this.#posteriors.add(this.#steps, [value]);
+    const { lower, upper } = met === null ? this.#posteriors.first() : this.#posteriors.unviolated();
+    const isLower = (met !== null) === (side === 'below');
+    const bound = isLower ? Math.min(value, lower) : Math.max(value, upper);
+    return isWhole ? (isLower ? Math.floor(bound) : Math.ceil(bound)) : bound;
   }
 
   /** @returns whether the value meets the SLOs; undefined where that stays unknown, or there is no time for another try */
@@ -202,18 +174,8 @@ class Course {
   /** The edge that comes first of those of the SLOs and of a lag. Of whole numbers, the last that meets it. */
   #edge(): Edge {
     const { isWhole, side } = this.#options;
-    this.#addSteps();
-    const violated = [...this.#posteriors].filter(([, posterior]) => posterior.hasViolations);
-    const all = violated.map(([name, posterior]) => [name, posterior.weights()] as const);
-    if (this.#lag.hasLag || all.length === 0) all.push([LAG, this.#lag.weights()]);
-    const edges = all.map(([limitedBy, weights]) => ({ ...this.#bounds(weights), limitedBy }));
-    const earliest = (of: readonly Edge[]) =>
-      of.reduce((a, b) => ((side === 'below' ? b.value < a.value : b.value > a.value) ? b : a));
-    const found = earliest(edges);
-    // A lag says less than the SLO that it makes fail at about the same load.
-    const slos = edges.filter(edge => edge.limitedBy !== LAG && edge.lower <= found.upper && edge.upper >= found.lower);
-    const { limitedBy } = found.limitedBy === LAG && slos.length > 0 ? earliest(slos) : found;
-    const first = { ...this.#bounds(this.#grid.firstOf(all.map(([, weights]) => weights))), limitedBy };
+    this.#posteriors.add(this.#steps, [this.#best(true)!, this.#best(false)!]);
+    const first = this.#posteriors.first();
     if (isWhole) {
       const settled = this.#settled();
       if (settled !== undefined) return { ...first, lower: settled, value: settled, upper: settled };
@@ -227,11 +189,6 @@ class Course {
     const isClear = met < missed === (side === 'below');
     const [lower, upper] = isClear ? [Math.min(below, met, missed), Math.max(above, met, missed)] : [below, above];
     return { ...first, lower, value: Math.min(upper, Math.max(lower, first.value)), upper };
-  }
-
-  #bounds(weights: Float64Array): Omit<Edge, 'limitedBy'> {
-    const [lower, value, upper] = this.#grid.quantiles(weights, [(1 - MASS) / 2, 0.5, (1 + MASS) / 2]);
-    return { lower: lower!, value: value!, upper: upper! };
   }
 
   /** The last whole number that meets the SLOs, where it and the next one have been tried often enough, with one result each. */
@@ -253,31 +210,6 @@ class Course {
       const reach = Math.max(MIN_REACH, Math.log(turn < 0 ? value / lower : upper / value));
       return value * Math.exp(turn * reach);
     });
-  }
-
-  #addSteps(): void {
-    const { side } = this.#options;
-    // Results may contradict each other, so that the ends of the bracket may be in any order, and the edge beyond them.
-    const ends = [this.#best(true)!, this.#best(false)!];
-    const [low, high] = [Math.min(...ends), Math.max(...ends)];
-    if (low < this.#range.low / WIDER || high > this.#range.high * WIDER) {
-      this.#range = { low, high };
-      this.#posteriors.clear();
-      this.#added = 0;
-      this.#grid = new PosteriorGrid(low, high, side);
-      this.#lag = new LagPosterior(this.#grid);
-    }
-    for (const { value, tallies, growth } of this.#steps.slice(this.#added)) {
-      const lag = tallies.find(({ name }) => name === LAG);
-      if (growth || lag) this.#lag.add(value, growth, lag !== undefined && lag.violations > 0);
-      for (const { name, ...tally } of tallies) {
-        if (name === LAG) continue;
-        const posterior = this.#posteriors.get(name) ?? new EdgePosterior(this.#grid);
-        this.#posteriors.set(name, posterior);
-        posterior.add({ value, ...tally });
-      }
-    }
-    this.#added = this.#steps.length;
   }
 
   /** Value nearest to the other result at which SLOs were met, or not. */

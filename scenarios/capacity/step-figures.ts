@@ -3,7 +3,7 @@ import type { StepFigures } from '../../reports/store/capacity-document.ts';
 import type { RenderInput, TimelineSeries } from '../../reports/store/run-document.ts';
 import { type SecondHalf, secondHalfOf } from './growth.ts';
 import { type Growth, isPlain } from './lag-posterior.ts';
-import { LAG, type NamedTally } from './search.ts';
+import { LAG, type NamedTally } from './posteriors.ts';
 import { isMet, tallyName, tallyOf } from './tally.ts';
 
 /** Limits of the gates on a generator: P99 of its lateness in ms, and cores in use, of each process. */

@@ -6,7 +6,7 @@ import { parseObjective } from '../../reports/judge/objective.ts';
 import { hasValue, type Samples } from '../../reports/judge/samples.ts';
 import type { SloResult } from '../../reports/store/run-document.ts';
 import { arrivalTimes } from './growth.ts';
-import type { NamedTally } from './search.ts';
+import type { NamedTally } from './posteriors.ts';
 
 /** Quantile of the latencies of a service without a queue, and least slack of a limit. */
 const LEAST = 0.001;
@@ -96,8 +96,8 @@ function queueOf(objective: Objective, { windows, records }: RunFacts): Pick<Nam
       ? Math.max(MIN_SLACK_RATIO * objective.limit, objective.limit - fastestMs)
       : Math.max(1, slowestMs - fastestMs);
   const times = arrivalTimes(records);
-  // A queue grows once all servers are busy.
-  const beganMs = times.fromMs + serviceMs;
+  // While servers become busy, in at most that time, half of them are idle on average: a queue is as late as that.
+  const beganMs = times.fromMs + serviceMs / 2;
   const toMs = Math.min(whole.toMs, times.toMs) - beganMs;
   return { queue: { slackMs, fromMs: Math.max(0, whole.fromMs - beganMs), toMs: Math.max(1, toMs) } };
 }

@@ -11,6 +11,8 @@
  * and LiteLLM where they are installed.
  * `npm run bench -- balancing`: what one pick costs with each policy of balancing, among 3, 20 and 200 upstreams.
  * `npm run bench -- judge [--requests 1,5,18]`: time and memory of judging and rendering runs of as many million requests.
+ * `npm run bench -- capacity [--only batch,P99] [--searches 100]`: how many intervals of `squall capacity` hold the edge of simulated servers;
+ * exits with 1 when fewer than 90 % of those of one setting do.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
  * the figures of a busy machine are worth what they say.
  */
@@ -38,6 +40,7 @@ const { positionals, values } = parseArgs({
     requests: { type: 'string', default: '1,5,18' },
     repeats: { type: 'string', default: '20' },
     seeds: { type: 'string', default: '10' },
+    searches: { type: 'string', default: '100' },
     jobs: { type: 'string', default: String(availableParallelism()) },
   },
 });
@@ -68,6 +71,12 @@ if (positionals[0] === 'judge') {
   console.table(rows);
   console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
   process.exit(0);
+}
+if (positionals[0] === 'capacity') {
+  const { capacityBench } = await import('./capacity.ts');
+  const rows = await capacityBench(values.only, Number(values.searches));
+  console.table(rows.map(({ isEnough: _, ...row }) => row));
+  process.exit(rows.every(({ isEnough }) => isEnough) ? 0 : 1);
 }
 if (positionals[0] === 'costs') {
   const { costBench } = await import('./costs.ts');

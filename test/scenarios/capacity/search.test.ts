@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Found, LAG, type Outcome, type SearchOptions, search } from '../../../scenarios/capacity/search.ts';
+import { LAG, type Outcome } from '../../../scenarios/capacity/posteriors.ts';
+import { type Found, type SearchOptions, search } from '../../../scenarios/capacity/search.ts';
 import { batchOf, boundedQueueOf, queueOf, type Server, stepOf, trueEdge } from './queue.ts';
 
 const OPTIONS = {
@@ -20,9 +21,9 @@ function outcome(met: boolean | null, isGeneratorLimit = false): Outcome {
 describe('a search of a server of known capacity', () => {
   /** Few requests a second, so that a hundred searches take seconds; steps as long as those of a run. */
   const servers: readonly (readonly [string, Server, string, number, number, number, number])[] = [
-    ['a queue with 2 servers', queueOf(2, 400), 'p90(ttft) <= 1200 ms', 0.1, 1200, 30_000, 50],
-    ['a batch limit of 8', batchOf(8, 80, 20), 'p99(ttft) <= 1000 ms', 0.01, 1000, 180_000, 50],
-    ['a queue that rejects', boundedQueueOf(2, 400, 4), 'errors <= 2%', 0.02, Number.POSITIVE_INFINITY, 90_000, 30],
+    ['a queue with 2 servers', queueOf(2, 400), 'p90(ttft) <= 1200 ms', 0.1, 1200, 30_000, 30],
+    ['a batch limit of 8', batchOf(8, 80, 20), 'p99(ttft) <= 1000 ms', 0.01, 1000, 180_000, 30],
+    ['a queue that rejects', boundedQueueOf(2, 400, 4), 'errors <= 2%', 0.02, Number.POSITIVE_INFINITY, 90_000, 20],
   ];
   it.each(servers)(
     '%s: the true edge is in at least 9 of 10 intervals',
