@@ -59,3 +59,18 @@ export const everyKind = combine(
   ],
   { why: hostile },
 );
+
+/** What such a suite shows against an earlier one. */
+export const CHANGES = {
+  id: 'before',
+  changes: (['regression', 'equal', 'unreadable'] as const).map((change, index) => ({
+    ...{
+      scenario: `a${index}`,
+      platform: 'virtual',
+      change,
+      sentence: hostile,
+      report: `a${index}/virtual/compare.html`,
+    },
+    passed: { base: '1 of 1', candidate: '1 of 1' },
+  })),
+};

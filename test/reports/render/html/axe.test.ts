@@ -11,13 +11,15 @@ import { compareVariants } from '../../../../reports/judge/variants/compare.ts';
 import { renderCapacityHtml } from '../../../../reports/render/capacity/html.ts';
 import { renderCompareHtml } from '../../../../reports/render/compare/html.ts';
 import { renderHtml } from '../../../../reports/render/html/render-html.ts';
+import { renderChangesHtml } from '../../../../reports/render/suite/changes.ts';
 import { renderSuiteHtml } from '../../../../reports/render/suite/html.ts';
+import { renderNightsHtml } from '../../../../reports/render/suite/nights.ts';
 import { renderTuneHtml } from '../../../../reports/render/tune/html.ts';
 import { renderVariantsHtml } from '../../../../reports/render/variants/html.ts';
 import { launchBrowser, noBrowser } from '../../../chromium.ts';
 import { simulated } from '../../compare/simulated.ts';
 import { context, runs } from '../../compared-variants.ts';
-import { everyKind } from '../../suites.ts';
+import { CHANGES, everyKind } from '../../suites.ts';
 import { trendPages } from '../../trend/nights.ts';
 import { CAPACITY, TUNED } from './documents.ts';
 import { failingRun } from './variants.ts';
@@ -31,6 +33,8 @@ const PAGES: Readonly<Record<string, () => string>> = {
   run: () => renderHtml(failingRun()),
   suite: () => renderSuiteHtml(everyKind),
   compare: () => renderCompareHtml(slower()),
+  changes: () => renderChangesHtml({ schema: 1, candidate: 'after', ...CHANGES }),
+  nights: () => renderNightsHtml([{ path: 'a', document: { ...everyKind, baseline: CHANGES } }]),
   variants: () => renderVariantsHtml(compareVariants({ ...context, runs })),
   capacity: () => renderCapacityHtml(CAPACITY),
   tune: () => renderTuneHtml(TUNED),
