@@ -4,10 +4,13 @@ import { type Command, Option } from 'commander';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { interruptible } from '../../harness/host/interrupts.ts';
 import { pathFrom } from '../../harness/input/files.ts';
+import type { EngineName } from '../../load/engines.ts';
 import { withSlos } from '../../reports/judge/asked.ts';
 import { type JudgeInput, judge } from '../../reports/judge/judge.ts';
+import { parseObjective } from '../../reports/judge/objective.ts';
 import { ARTIFACTS, publish, readRun } from '../../reports/publish.ts';
 import type { RenderInput } from '../../reports/store/run-document.ts';
+import { unmeasuredBy } from '../../scenarios/load/engine-choice.ts';
 import { JSON_FLAG, withOut } from '../options.ts';
 import { terminalSummary } from '../run.ts';
 import { printJson, say } from '../terminal.ts';
@@ -50,7 +53,7 @@ export function defineRecheck(command: Command): void {
  * Judges a stored run, which somebody else may have made or changed.
  * @param use what becomes of the result
  * @param slos to judge instead of its own, see `withSlos`
- * @throws SquallError `BAD_RUN` for records that cannot be those of a run
+ * @throws SquallError `BAD_RUN` for records that cannot be those of a run, `BAD_SLO` for one that says nothing about them
  */
 export async function judgeStored<Result>(
   directory: string,
@@ -60,6 +63,7 @@ export async function judgeStored<Result>(
   try {
     return await interruptible(async () => {
       const input = withSlos(await readRun(directory), slos);
+      if (slos.length > 0) requireMeasured(input);
       return use(judge(input), input);
     });
   } catch (error) {
@@ -67,6 +71,19 @@ export async function judgeStored<Result>(
     const message = `Expected ${directory} to contain the records of a run, but: ${messageOf(error)}`;
     const next = 'Check that this is the directory of a run of this version, and that its files are unchanged.';
     throw new SquallError('environment', 'BAD_RUN', message, { cause: error, next });
+  }
+}
+
+/** @throws SquallError `BAD_SLO` for one on a latency that the engine of the run did not measure, which would look like failures */
+export function requireMeasured({ events }: Pick<JudgeInput, 'events'>): void {
+  for (const event of events) {
+    if (event.type !== 'plan') continue;
+    const { load, slos } = event.plan;
+    const parsed = slos.map(slo => ({ ...slo, objective: parseObjective(slo.objective) }));
+    const [wrong] = unmeasuredBy(load.engine as EngineName, load, parsed);
+    if (!wrong) continue;
+    const message = `Expected \`--slo\` to be ${wrong.expected}, got "${wrong.found}"`;
+    throw new SquallError('option', 'BAD_SLO', message, { next: 'Ask for what the engine of this run has measured.' });
   }
 }
 

@@ -71,12 +71,18 @@ export function unsupportedBy(
   if (can.loop === 'connections')
     require(connections !== undefined, 'load.connections', 'a number of connections', connections);
   else require(connections === undefined, 'load.connections', 'left out', connections);
-  for (const [index, { objective, class: name }] of slos.entries()) {
-    const { latencies, of } = measurable(load, name, can.latencies);
-    const known = (objective.check.latencies?.(objective.objective) ?? []).every(metric => latencies.includes(metric));
-    require(known, `slos[${index}].objective`, `on ${latencies.join(', ')}${of}`, objective.text);
-  }
-  return unsupported;
+  return [...unsupported, ...unmeasuredBy(engine, load, slos)];
+}
+
+/** SLOs on latencies that an engine does not measure of the requests that they cover. */
+export function unmeasuredBy(engine: EngineName, load: LoadPlan, slos: Slos): Unsupported[] {
+  return slos.flatMap(({ objective, class: name }, index) => {
+    const { latencies, of } = measurable(load, name, CAPABILITIES[engine].latencies);
+    const wanted = objective.check.latencies?.(objective.objective) ?? [];
+    if (wanted.every(metric => latencies.includes(metric))) return [];
+    const expected = `on ${latencies.join(', ')}${of} with the engine ${engine}`;
+    return [{ field: `slos[${index}].objective`, expected, found: objective.text }];
+  });
 }
 
 /** Latencies of the requests that an SLO covers. @param name of their class; undefined for all @param all those of a token stream */

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { judgeStored, requireRun } from '../../cli/stored/report.ts';
+import { judgeStored, requireMeasured, requireRun } from '../../cli/stored/report.ts';
 import { SquallError } from '../../harness/errors.ts';
-import { planOf } from '../reports/runs.ts';
+import { historyOf, planOf } from '../reports/runs.ts';
 
 const RUNS = ['b-20260102-030405-aaaa', 'a-20260102-030406-bbbb'];
 let folder: string;
@@ -81,4 +81,15 @@ it.each<[string, Readonly<Record<string, string | Buffer | typeof pipe>>]>([
   expect(error, name).toBeInstanceOf(SquallError);
   expect(error).toMatchObject({ kind: 'environment', next: expect.any(String) });
   expect(String(error)).not.toContain('hunter2');
+});
+
+it.each([
+  ['k6', 'p50(ttft) <= 1 s', /be on latency with the engine k6, got "p50\(ttft\) <= 1 s"/],
+  ['k6', 'p50(latency) <= 1 s', undefined],
+  ['stream', 'p50(ttft) <= 1 s', undefined],
+])('asks a run by the engine %s for %s only where it was measured', (engine, objective, refused) => {
+  const plan = planOf({ slos: [{ name: objective, window: 'whole', objective }] });
+  const events = historyOf({ ...plan, load: { ...plan.load, engine } });
+  if (refused) expect(() => requireMeasured({ events })).toThrow(refused);
+  else requireMeasured({ events });
 });
