@@ -30,13 +30,18 @@ export function trendChart(series: TrendSeries, nights: readonly TrendNight[], o
   const kinds = (['pass', 'undecided', 'fail'] as const).filter(kind => points.some(point => kindOf(point) === kind));
   return html`<figure>
 <figcaption><h3>${slo} <small>${notes.join('; ')}</small></h3>
-<ul class="legend">${kinds.map(kind => html`<li>${sampleOf(markersAt(LOOKS[kind], [[14, 7]]))}<span>${WORDS[kind]}</span></li>`)}${limit !== null && html`<li>${sampleOf(html`<path class="limit" d="M0 7H28"/>`)}<span>limit ${quantity(limit, unit)}</span></li>`}${changes.length > 0 && html`<li>${sampleOf(html`<path class="series look-1" d="M0 7H28"/>`)}<span>mean between changes</span></li>`}</ul></figcaption>
+<ul class="legend">${kinds.map(kind => html`<li>${sampleOf(markersAt(LOOKS[kind], [[14, 7]]))}<span>${WORDS[kind]}</span></li>`)}${limit !== null && html`<li>${sampleOf(html`<path class="limit" d="M0 7H28"/>`)}<span>limit ${quantity(limit, unit)}${limit > mostOf(series) && ' (above this chart)'}</span></li>`}${changes.length > 0 && html`<li>${sampleOf(html`<path class="series look-1" d="M0 7H28"/>`)}<span>mean between changes</span></li>`}</ul></figcaption>
 <div class="plot">${SIZES.map(size => drawAt(size, series, nights, own))}</div>
 ${changes.map(change => html`<p class="hint">${change.kind === 'worse' ? 'Worse' : 'Better'} from ${dateText(nights[change.night]!, nights)}${nights[change.night]!.commit !== null && ` (${commitText(nights[change.night]!.commit!)})`}: ${stepText(change, series)}.${change.alsoChanged.length > 0 && ` Also changed that night: ${change.alsoChanged.join(', ')}.`}</p>`)}</figure>`;
 }
 
 function sampleOf(shape: Content): Html {
   return html`<svg class="sample" viewBox="0 0 28 14" width="28" height="14" aria-hidden="true">${shape}</svg>`;
+}
+
+/** Limits and bounds above this are not drawn. */
+function mostOf({ points }: TrendSeries): number {
+  return Math.max(0, ...points.map(({ value }) => value ?? 0)) * MAX_FACTOR || 1;
 }
 
 function kindOf({ verdicts }: TrendPoint): Kind {
@@ -48,7 +53,7 @@ function drawAt(size: Size, series: TrendSeries, nights: readonly TrendNight[], 
   const { points, unit, limit, changes, slo } = series;
   const [right, bottom] = [size.width - 24, TOP + size.plotHeight];
   const values = points.flatMap(({ value }) => value ?? []);
-  const most = Math.max(0, ...values) * MAX_FACTOR || 1;
+  const most = mostOf(series);
   const bounds = points.flatMap(({ upper, lower }) => [upper, lower]).filter(bound => bound !== null && bound <= most);
   const isDrawn = limit !== null && limit <= most;
   const drawn = [...values, ...(bounds as number[]), ...(isDrawn ? [limit] : [])];
@@ -91,18 +96,20 @@ function levels({ points, changes }: TrendSeries, own: readonly number[], frame:
   );
 }
 
-/** Where changes are, with their commits as far as these have room, from the newest on. */
+/** Where changes are, with their commits as far as these have room on one of their sides, from the newest on. */
 function onsets(changes: readonly TrendChange[], nights: readonly TrendNight[], frame: Frame, step: number): Content {
   const { x, top, bottom, left, right } = frame;
-  const taken: (readonly [number, number])[] = [];
+  const lines = changes.map(({ night }) => x(night) - step / 2);
+  const taken: (readonly [from: number, to: number])[] = lines.map(at => [at, at]);
+  const isFree = (from: number, to: number) =>
+    from >= left && to <= right && taken.every(([start, end]) => to <= start || from >= end);
   return changes.toReversed().map(({ night }) => {
     const at = x(night) - step / 2;
     const { commit, startedAt } = nights[night]!;
-    const isRight = at < (left + right) / 2;
-    const [from, to] = isRight ? [at, at + COMMIT_WIDTH] : [at - COMMIT_WIDTH, at];
-    const isFree = taken.every(([start, end]) => to < start || from > end);
-    if (isFree) taken.push([from, to]);
-    return html`<path class="onset" d="M${round(at)} ${top - 16}V${bottom}"/>${isFree && html`<text class="band-label" text-anchor="${isRight ? 'start' : 'end'}" x="${round(at + (isRight ? 4 : -4))}" y="${top - 8}">${commit === null ? startedAt.slice(0, 10) : commitText(commit)}</text>`}`;
+    const isRight = isFree(at, at + COMMIT_WIDTH);
+    const hasRoom = isRight || isFree(at - COMMIT_WIDTH, at);
+    if (hasRoom) taken.push(isRight ? [at, at + COMMIT_WIDTH] : [at - COMMIT_WIDTH, at]);
+    return html`<path class="onset" d="M${round(at)} ${top - 16}V${bottom}"/>${hasRoom && html`<text class="band-label" text-anchor="${isRight ? 'start' : 'end'}" x="${round(at + (isRight ? 4 : -4))}" y="${top - 8}">${commit === null ? startedAt.slice(0, 10) : commitText(commit)}</text>`}`;
   });
 }
 
