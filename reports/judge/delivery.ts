@@ -62,7 +62,8 @@ export function undecidedBy(metric: LatencyMetric, requests: Requests): string |
 
 /** Sentence beside gaps between tokens that arrived several at a time; empty for others. */
 export function bundledRemark(metric: LatencyMetric, requests: Requests): string {
+  if (metric !== 'itl') return '';
   const { tokensPerRead } = deliveryOf(requests);
-  if (metric !== 'itl' || tokensPerRead === null || tokensPerRead < BUNDLED_TOKENS) return '';
+  if (tokensPerRead === null || tokensPerRead < BUNDLED_TOKENS) return '';
   return ` Tokens arrived in bundles, ${Number(tokensPerRead.toPrecision(2))} to a read on average, and gaps lie between reads only: judge the time per token with \`tpot\`.`;
 }

@@ -120,6 +120,9 @@ describe('a run', () => {
     expect(await eventually(silent, 5000), `still open: ${ports}`).toBe(true);
     const recheck = await squall(['recheck', directory]);
     expect(recheck.code, 'what was seen until then can still be read').toBe(2);
+    expect(recheck.stdout).toMatch(/the harness was killed during the run/);
+    expect((await squall(['report', directory])).code).toBe(0);
+    expect(readFileSync(join(directory, 'report.html'), 'utf8')).toMatch(/the harness was killed during the run/);
   });
 
   it('plans the same for the same seed, byte for byte, and something else for another', async () => {
