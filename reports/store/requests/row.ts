@@ -70,6 +70,12 @@ export interface Shared {
   readonly texts: string[];
 }
 
+/** Where the list of each row begins among the elements of a chunk. */
+interface ListBuffers {
+  readonly starts: Float64Array;
+  readonly elements: Float64Array;
+}
+
 /**
  * A record of a table, read from its columns: the one at `row` of the chunk that was opened last. Whoever visits rows sees the same object
  * each time and must not keep it; {@link Row.copy} can be kept. A column is decoded when it is first read in a chunk.
@@ -80,7 +86,8 @@ export class Row implements RequestRecord {
   #chunk: Chunk | undefined;
   readonly #buffers: (Float64Array | undefined)[] = NAMES.map(() => undefined);
   readonly #decoded: (Float64Array | undefined)[] = NAMES.map(() => undefined);
-  readonly #lists: ({ starts: Float64Array; elements: Float64Array } | undefined)[] = NAMES.map(() => undefined);
+  readonly #lists: (ListBuffers | undefined)[] = NAMES.map(() => undefined);
+  readonly #listBuffers: (ListBuffers | undefined)[] = NAMES.map(() => undefined);
 
   constructor(shared: Shared) {
     this.#shared = shared;
@@ -212,16 +219,19 @@ export class Row implements RequestRecord {
 
   #elements(column: number) {
     const { values, place, count } = this.#chunk!.columns[column]!.elements!;
-    const elements = new Float64Array(count);
+    const buffers = this.#listBuffers[column];
+    const elements =
+      buffers && buffers.elements.length >= count ? buffers.elements : new Float64Array(Math.ceil(1.25 * count));
+    const starts = buffers?.starts ?? new Float64Array(ROWS);
     decode(values, this.#shared.space.get(place), count, elements);
     const lengths = this.#decoded[column] ?? this.#decode(column);
-    const starts = new Float64Array(this.#chunk!.rows);
     let next = 0;
-    for (let row = 0; row < starts.length; row += 1) {
+    for (let row = 0; row < this.#chunk!.rows; row += 1) {
       starts[row] = next;
       next += lengths[row]! || 0;
     }
     const list = { starts, elements };
+    this.#listBuffers[column] = list;
     this.#lists[column] = list;
     return list;
   }
