@@ -49,6 +49,17 @@ export interface TuneCandidate {
   readonly reason: string;
 }
 
+/** A configuration over all runs that it and the user's own had in common. */
+export interface TunePoint {
+  readonly file: 'own' | 'tuned' | 'other';
+  /** Whether every SLO passed in all of them. */
+  readonly met: boolean;
+  /** Mean cost in proportion to that of the user's own; null without one. */
+  readonly costRatio: number | null;
+  /** Mean of their P99; null where one of them has none, or one beyond every value. */
+  readonly ttftP99Ms: number | null;
+}
+
 /** A configuration on seeds that the search had not seen. */
 export interface TuneConfirmation {
   readonly changes: readonly TuneChange[];
@@ -84,6 +95,8 @@ export interface TuneDocument {
   readonly rounds: number;
   readonly runs: number;
   readonly tried: readonly TuneCandidate[];
+  /** All that ran, the user's own first. */
+  readonly points: readonly TunePoint[];
   /** Fields that were varied, with the number of values of each. */
   readonly fields: readonly { readonly field: string; readonly values: number }[];
   /** The tuned file, relative to this one; absent where nothing better was found. */

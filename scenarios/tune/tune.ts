@@ -1,7 +1,7 @@
 import type { RunEnvironment } from '../../harness/history.ts';
 import type { RunPlan } from '../../harness/plan.ts';
 import { seededRandom } from '../../harness/random.ts';
-import type { TuneCandidate, TuneChange, TuneDocument } from '../../reports/store/tune-document.ts';
+import type { TuneCandidate, TuneChange, TuneDocument, TunePoint } from '../../reports/store/tune-document.ts';
 import { readManifest } from '../../stack/autoscaler/manifest.ts';
 import { type EvidenceContext, evidenceOf, type Pairs, savingOf } from './evidence.ts';
 import { editedText, type HpaFile } from './hpa-file.ts';
@@ -127,6 +127,7 @@ function documentOf(options: TuneOptions, found: Found, runs: ReadonlyMap<string
     ...{ startedAt: environment.startedAt, wallMs: Math.round(options.nowMs()) },
     ...{ ...result, ...outcomeOf({ ...result, perRunMs, neededRuns }), runs: runs.size },
     tried: tried.map(one => candidateOf(dimensions, one)),
+    points: pointsOf(ownPoint, best, runs),
     fields: dimensions.map(({ name, choices }) => ({ field: name, values: choices.length })),
     ...{ replay, runOwn: runWith(file.source) },
     ...(isFound && { yaml, runTuned: runWith(yaml) }),
@@ -135,6 +136,27 @@ function documentOf(options: TuneOptions, found: Found, runs: ReadonlyMap<string
     document,
     ...(isFound && { yaml: editedText(file, editsOf(dimensions, best), commentOf(document, environment)) }),
   };
+}
+
+/** All points that ran, by the runs that they and the user's own have in common. @param runs by key: that of the point, scenario and seed */
+function pointsOf(own: Point, best: Point, runs: ReadonlyMap<string, TuneRun>): TunePoint[] {
+  const byPoint = new Map<string, [TuneRun, TuneRun][]>();
+  for (const [key, run] of runs) {
+    const words = key.split(' ');
+    const point = words.slice(0, -2).join(' ');
+    const ofOwn = runs.get([keyOf(own), ...words.slice(-2)].join(' '));
+    if (ofOwn) byPoint.set(point, [...(byPoint.get(point) ?? []), [run, ofOwn]]);
+  }
+  const mean = (values: readonly (number | null)[]) =>
+    values.some(value => value === null || !Number.isFinite(value))
+      ? null
+      : values.reduce<number>((sum, value) => sum + value!, 0) / values.length;
+  return [...byPoint].map(([point, pairs]) => ({
+    file: point === keyOf(own) ? 'own' : point === keyOf(best) ? 'tuned' : 'other',
+    met: pairs.every(([{ verdict }]) => verdict === 'pass'),
+    costRatio: mean(pairs.map(([run, ofOwn]) => (trialOf(run).cost ?? Number.NaN) / (trialOf(ofOwn).cost || 1))),
+    ttftP99Ms: mean(pairs.map(([{ figures }]) => figures.ttftP99)),
+  }));
 }
 
 /** What stands in front of the tuned file. */

@@ -39,6 +39,10 @@ describe('tuning an HPA that wastes replicas, in virtual time', () => {
     expect(changes.length).toBeGreaterThan(0);
     expect(confirmations).toMatchObject([{ outcome: 'pass', changes }]);
     expect(progress.match(/round \d/g)).toHaveLength(tried.length);
+    const [own, ...others] = document.points;
+    expect(own).toMatchObject({ file: 'own', met: true, costRatio: 1 });
+    expect(others.filter(({ file }) => file === 'tuned')).toMatchObject([{ met: true }]);
+    expect(others.find(({ file }) => file === 'tuned')!.costRatio!).toBeLessThan(0.85);
   });
 
   it('leaves a file that has its changes and all comments of the user, beside a page', () => {

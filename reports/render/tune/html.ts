@@ -7,16 +7,19 @@ import { type Status, verdictSign } from '../html/verdict-sign.ts';
 import { htmlTable } from '../rows.ts';
 import { differenceRows, sloRows, variantRows } from '../variants/markdown.ts';
 import { changesText, evidenceRows, shortField } from './cells.ts';
+import { tuneChart } from './chart.ts';
 
 /** A search for a better HPA as one self-contained HTML file. */
 export function renderTuneHtml(document: TuneDocument): string {
   const title = `HPA tuned under ${document.scenarios.join(', ')}`;
   const { changes, evidence, confirmations, tried } = document;
+  const chart = tuneChart(document);
   const sections: Section[] = [
     ...(changes.length > 0 ? [['changes', 'Changes', changesTable(document)] as const] : []),
     ...(evidence.length > 0
       ? [['evidence', 'Evidence', htmlTable('evidence-table', EVIDENCE_CAPTION, evidenceRows(document))] as const]
       : []),
+    ...(chart ? [['frontier', 'Cost against P99 TTFT', chart, 'Frontier'] as const] : []),
     ...evidence.map(
       (one, index) => [`figures-${index}`, figuresTitle(one), figures(one, index), `Figures ${index + 1}`] as const,
     ),

@@ -88,6 +88,13 @@ export const TUNED: TuneDocument = {
     { changes: [CHANGE], seeds: [45, 46], outcome: 'pass', reason: '' },
   ],
   tried: [candidate(1, 'worse', 'costs no less'), candidate(2, 'best')],
+  points: [
+    { file: 'own', met: true, costRatio: 1, ttftP99Ms: 90 },
+    { file: 'other', met: false, costRatio: 0.4, ttftP99Ms: 900 },
+    { file: 'other', met: true, costRatio: 0.9, ttftP99Ms: 240 },
+    { file: 'other', met: true, costRatio: 0.8, ttftP99Ms: null },
+    { file: 'tuned', met: true, costRatio: 0.69, ttftP99Ms: 190 },
+  ],
   fields: [{ field: 'spec.minReplicas', values: 9 }],
   ...{
     replay: 'npx squall tune hpa hpa.yaml',
