@@ -1,5 +1,6 @@
 import { statisticOf } from '../../reports/judge/objective.ts';
 import type { CapacityDocument, CapacityStep, DailyPlan, Find, Stop } from '../../reports/store/capacity-document.ts';
+import { LAG } from './posteriors.ts';
 
 /** Volume that a plan is made for. */
 export interface Volume {
@@ -31,7 +32,8 @@ export function answerOf(
   const load = perSecond === null ? '' : ` for ${amount('rate', perSecond)}`;
   if (edge) {
     const range = edge.lower === edge.upper ? '' : `, between ${text(edge.lower)} and ${text(edge.upper)}`;
-    const limit = limitedBy === null ? '' : `, limited by ${statisticOf(limitedBy)}`;
+    const isMissed = find === 'replicas' && limitedBy !== LAG;
+    const limit = limitedBy === null ? '' : `, ${isMissed ? 'fewer miss' : 'limited by'} ${statisticOf(limitedBy)}`;
     return `${text(edge.value)}${load}${range}${limit}`;
   }
   if (bound === null) return 'unknown: no step was decided';

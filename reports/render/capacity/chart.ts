@@ -58,7 +58,7 @@ function figureOf(curve: Curve, points: readonly Point[], document: CapacityDocu
   const limits = limitsOf(curve, document);
   const note = [
     `over the ${find}`,
-    ...(edge ? [`the shaded interval holds the edge`] : []),
+    ...(edge && edge.lower < edge.upper ? ['the shaded interval holds the edge'] : []),
     ...(knee === null ? [] : [`knee at ${loadText(find, knee)}`]),
   ].join('; ');
   const used = (['met', 'missed', 'unknown'] as const).filter(kind => points.some(({ step }) => kindOf(step) === kind));

@@ -18,7 +18,11 @@ describe('the answer of a search', () => {
     [{ find: 'replicas', perSecond: 60, bestMet: 4, bound: 5 }, 'at most 5 replicas for 60/s'],
     [{ find: 'replicas', perSecond: 60, bestMissed: 4, bound: 3 }, 'more than 3 replicas for 60/s'],
     [{}, 'unknown: no step was decided'],
-  ] as const)('with results on one side only, %j, is %s', (changes, answer) => {
+    [
+      { find: 'replicas', perSecond: 24, edge: { value: 3, lower: 3, upper: 3 }, limitedBy: 'p90(latency) <= 1 s' },
+      '3 replicas for 24/s, fewer miss p90(latency)',
+    ],
+  ] as const)('of %j is %s', (changes, answer) => {
     expect(answerOf(resultOf(changes))).toBe(answer);
   });
 });
