@@ -3,7 +3,7 @@ import { attemptsOf, errorKind, isFailure, type RequestRecord, type Requests } f
 import { membershipOf, requestsIn, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { RunDocument, WindowResult } from '../store/run-document.ts';
-import { DeliveryCounter } from './delivery.ts';
+import { DeliveryCounter, knowDelivery } from './delivery.ts';
 import { GapCollector, knowSamples, type LatencyMetric, quantilesOf, VALUES, ValueCollector } from './samples.ts';
 
 /**
@@ -39,22 +39,38 @@ export function loadCounts(engine: string, records: Requests, events: readonly T
   };
 }
 
-/** Results of windows, from one look at each request: counts, errors by kind in alphabetical order, and quantiles. */
+/**
+ * Results of windows, from one look at each request: counts, errors by kind in alphabetical order, and quantiles. Requests that are in the
+ * same windows are counted once, together.
+ *
+ * ```
+ *            ├─baseline─┼─fault:kill─┼─recovery:kill─┤
+ *            ├─────────────────whole─────────────────┤
+ * parts           1           2              3
+ * ```
+ */
 export function windowResults(windows: readonly Window[], records: Requests): WindowResult[] {
-  const folds = windows.map(window => ({ isIn: membershipOf(window), fold: new WindowFold(window) }));
+  const tests = windows.map(membershipOf);
+  const parts = new Map<string, { readonly isIn: readonly boolean[]; readonly fold: WindowFold }>();
+  let current: { readonly isIn: readonly boolean[]; readonly fold: WindowFold } | undefined;
   records.forEach(record => {
-    let gaps: readonly number[] | undefined;
-    for (const { isIn, fold } of folds) {
-      if (!isIn(record)) continue;
-      gaps ??= record.gaps;
-      fold.add(record, gaps);
+    const { isIn } = current ?? {};
+    if (!isIn || !tests.every((test, index) => test(record) === isIn[index])) {
+      const found = tests.map(test => test(record));
+      const key = found.join();
+      current = parts.get(key) ?? { isIn: found, fold: new WindowFold() };
+      parts.set(key, current);
     }
+    current!.fold.add(record);
   });
-  return folds.map(({ fold }) => fold.result(records));
+  return windows.map((window, index) => {
+    const fold = new WindowFold();
+    for (const part of parts.values()) if (part.isIn[index]) fold.merge(part.fold);
+    return fold.result(window, records);
+  });
 }
 
 class WindowFold {
-  readonly #window: Window;
   readonly #counts = new Counts();
   readonly #errors = new Map<string, number>();
   readonly #delivery = new DeliveryCounter();
@@ -62,11 +78,7 @@ class WindowFold {
   readonly #gaps = new GapCollector();
   readonly #without = { ttft: 0, latency: 0 };
 
-  constructor(window: Window) {
-    this.#window = window;
-  }
-
-  add(record: RequestRecord, gaps: readonly number[]): void {
+  add(record: RequestRecord): void {
     this.#counts.add(record);
     this.#delivery.add(record);
     if (isFailure(record)) {
@@ -79,14 +91,26 @@ class WindowFold {
     if (latency === null) this.#without.latency += 1;
     else this.#values.latency.add(latency);
     if (tpot !== null) this.#values.tpot.add(tpot);
-    this.#gaps.add(gaps);
+    this.#gaps.add(record.gaps);
   }
 
-  result(records: Requests): WindowResult {
-    const { name, fromMs, toMs } = this.#window;
-    const requestsOfWindow = requestsIn(this.#window, records);
+  merge(other: WindowFold): void {
+    this.#counts.merge(other.#counts);
+    this.#delivery.merge(other.#delivery);
+    for (const [kind, count] of other.#errors) this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + count);
+    for (const metric of ['latency', 'ttft', 'tpot'] as const) this.#values[metric].merge(other.#values[metric]);
+    this.#gaps.merge(other.#gaps);
+    this.#without.ttft += other.#without.ttft;
+    this.#without.latency += other.#without.latency;
+  }
+
+  result(window: Window, records: Requests): WindowResult {
+    const { name, fromMs, toMs } = window;
+    const requestsOfWindow = requestsIn(window, records);
     const { requests, failed, dropped } = this.#counts;
-    const { tokensPerRead } = this.#delivery.delivery();
+    const delivery = this.#delivery.delivery();
+    const { tokensPerRead } = delivery;
+    knowDelivery(requestsOfWindow, delivery);
     const quantiles = (metric: LatencyMetric) => {
       const samples = metric === 'itl' ? this.#gaps.samples() : this.#values[metric].samples();
       // SLOs and curves look at them again.
@@ -128,6 +152,17 @@ class Counts {
     if (record.resent) this.#resent += 1;
     this.#attempts += attemptsOf(record);
     this.#isRetried ||= record.attempts !== undefined;
+  }
+
+  merge(other: Counts): void {
+    this.requests += other.requests;
+    this.completed += other.completed;
+    this.failed += other.failed;
+    this.dropped += other.dropped;
+    this.#abandoned += other.#abandoned;
+    this.#resent += other.#resent;
+    this.#attempts += other.#attempts;
+    this.#isRetried ||= other.#isRetried;
   }
 
   /** Abandoned and resent requests, and attempts where clients retry. */

@@ -34,6 +34,13 @@ export class DeliveryCounter {
     if (reads <= MAX_BUFFERED_READS && (frames > reads || outputTokens >= 2 * reads)) this.#buffered += 1;
   }
 
+  merge(other: DeliveryCounter): void {
+    this.#responses += other.#responses;
+    this.#buffered += other.#buffered;
+    this.#tokens += other.#tokens;
+    this.#reads += other.#reads;
+  }
+
   delivery(): Delivery {
     const [responses, buffered] = [this.#responses, this.#buffered];
     return { responses, buffered, tokensPerRead: this.#reads === 0 ? null : this.#tokens / this.#reads };
@@ -42,12 +49,22 @@ export class DeliveryCounter {
 
 /** Delivery of the responses to some requests. */
 export function deliveryOf(requests: Requests): Delivery {
+  const known = KNOWN.get(requests);
+  if (known) return known;
   const counter = new DeliveryCounter();
   requests.forEach(request => {
     counter.add(request);
   });
+  knowDelivery(requests, counter.delivery());
   return counter.delivery();
 }
+
+/** Makes a delivery known that was counted elsewhere. */
+export function knowDelivery(requests: Requests, delivery: Delivery): void {
+  KNOWN.set(requests, delivery);
+}
+
+const KNOWN = new WeakMap<Requests, Delivery>();
 
 /** Sentence on responses most of which were buffered, so that the times between their tokens are not known; undefined for others. */
 export function bufferedRemark({ responses, buffered }: Delivery): string | undefined {

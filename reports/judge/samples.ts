@@ -118,10 +118,20 @@ export class ValueCollector {
     if (this.#count === this.#values.length) this.#grow();
     this.#values[this.#count] = value;
     this.#count += 1;
-    if (this.#count <= MAX_KEPT) return;
+    if (this.#count > MAX_KEPT) this.#counted();
+  }
+
+  /** Adds the values of another one. */
+  merge(other: ValueCollector): void {
+    if (other.#sketch) (this.#sketch ?? this.#counted()).merge(other.#sketch);
+    else for (const value of other.#values.subarray(0, other.#count)) this.add(value);
+  }
+
+  #counted(): Sketch {
     this.#sketch = new Sketch();
     for (const kept of this.#values.subarray(0, this.#count)) this.#sketch.add(kept);
-    this.#values = new Float64Array();
+    [this.#values, this.#count] = [new Float64Array(), 0];
+    return this.#sketch;
   }
 
   samples(): Samples {
@@ -185,6 +195,14 @@ export class GapCollector {
       this.#counts[gaps[i]!] = (this.#counts[gaps[i]!] ?? 0) + gaps[i + 1]!;
       this.#total += gaps[i + 1]!;
     }
+  }
+
+  /** Adds those of the requests of another one. */
+  merge(other: GapCollector): void {
+    this.#independent += other.#independent;
+    this.#total += other.#total;
+    for (const [bucket, count] of Object.entries(other.#counts))
+      this.#counts[Number(bucket)] = (this.#counts[Number(bucket)] ?? 0) + count;
   }
 
   samples(): Samples {

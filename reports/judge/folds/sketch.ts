@@ -32,6 +32,14 @@ export class Sketch {
     if (value > this.#largest) this.#largest = value;
   }
 
+  /** Counts the values of another sketch. */
+  merge(other: Sketch): void {
+    for (let key = 0; key <= COUNT; key += 1) this.#counts[key]! += other.#counts[key]!;
+    this.#total += other.#total;
+    this.#least = Math.min(this.#least, other.#least);
+    this.#largest = Math.max(this.#largest, other.#largest);
+  }
+
   /** Values by rank (1…total), ascending. */
   ranked(): { readonly total: number; at(rank: number): number } {
     const upTo = this.#counts.slice();

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { seededRandom } from '../../../harness/random.ts';
 import { Slots } from '../../../reports/judge/folds/slots.ts';
-import { MAX_KEPT, quantileEstimate, valueSamples } from '../../../reports/judge/samples.ts';
+import { MAX_KEPT, quantileEstimate, ValueCollector, valueSamples } from '../../../reports/judge/samples.ts';
 import { nearestRank } from '../../../reports/judge/statistics.ts';
 
 const RANDOM = seededRandom(9);
@@ -35,6 +35,27 @@ it('values that are zero or less, or do not end, are where they belong', () => {
   expect(samples.at(1)).toBe(Number.POSITIVE_INFINITY);
   expect(samples.at(1e-9)).toBe(-1);
   expect(samples.at(0.5)).toBeCloseTo(3, 3);
+});
+
+it('values of several collectors have the quantiles of all of them, kept or counted', () => {
+  const collected = (values: Float64Array) => {
+    const collector = new ValueCollector();
+    for (const value of values) collector.add(value);
+    return collector;
+  };
+  const bounds = [0, 10, MAX_KEPT - 5, MAX_KEPT + 20, VALUES.length];
+  for (const [from, first, second] of [
+    bounds.slice(0, 3),
+    bounds.slice(1, 4),
+    [0, MAX_KEPT + 1, VALUES.length],
+    [0, 10, VALUES.length],
+  ]) {
+    const merged = collected(VALUES.subarray(from, first));
+    merged.merge(collected(VALUES.subarray(first, second)));
+    const [found, whole] = [merged.samples(), valueSamples(VALUES.subarray(from, second))];
+    expect(found.total).toBe(whole.total);
+    for (const q of [1e-9, ...QUANTILES, 1]) expect(found.at(q)).toBe(whole.at(q));
+  }
 });
 
 it('slots of a long load are closed once each, with all of their requests', () => {
