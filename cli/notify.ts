@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { systemClock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
+import { formatMs } from '../harness/quantity.ts';
 import { errorMessage, type Message, slackMessage } from '../reports/render/message.ts';
 import type { ResultMetrics } from '../reports/render/metrics/families.ts';
 import { otlpMetrics } from '../reports/render/metrics/otlp.ts';
@@ -124,8 +125,13 @@ async function attempt(
     const { ok, status } = response;
     const text = await response.text();
     if (ok) return { reason: rejectedBy(text), mayHelp: false };
-    return { reason: `HTTP ${status}`, mayHelp: status === 408 || status === 429 || status >= 500 };
+    return {
+      reason: `HTTP ${status}${status >= 300 && status < 400 ? ', and redirections are not followed' : ''}`,
+      mayHelp: status === 408 || status === 429 || status >= 500,
+    };
   } catch (error) {
+    if (error instanceof Error && error.name === 'TimeoutError')
+      return { reason: `no response within ${formatMs(timeoutMs)}`, mayHelp: true };
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     return { reason: messageOf(cause), mayHelp: true };
   }

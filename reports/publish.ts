@@ -77,7 +77,9 @@ export function replaceFiles(folder: string, files: Iterable<readonly [path: str
   for (const [name, text] of files) {
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(`${path}.new`, text, { mode: 0o600 });
-    renameSync(`${path}.new`, path);
+    // Another process may write the same file at this moment.
+    const fresh = `${path}.${process.pid}.new`;
+    writeFileSync(fresh, text, { mode: 0o600 });
+    renameSync(fresh, path);
   }
 }

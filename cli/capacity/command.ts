@@ -75,7 +75,11 @@ export function defineCapacity(command: Command, signal: AbortSignal): void {
         .choices(['rate', 'users', 'replicas'])
         .default('rate'),
     )
-    .option('--budget <duration>', 'time of this machine for all steps', duration, 20 * 60_000)
+    .addOption(
+      new Option('--budget <duration>', 'time of this machine for all steps')
+        .argParser(duration)
+        .default(20 * 60_000, '20m'),
+    )
     .addOption(
       new Option('--platform <kind>', 'where the stack runs')
         .choices(['virtual', 'process', 'docker'])
@@ -89,7 +93,11 @@ export function defineCapacity(command: Command, signal: AbortSignal): void {
       'length of each step (default: as its SLOs need, 30 s to 3 min, and at most a tenth of a budget of real time)',
       duration,
     )
-    .option('--precision <percent>', 'width of the interval at which the search ends', percent, 0.15)
+    .addOption(
+      new Option('--precision <percent>', 'width of the interval at which the search ends')
+        .argParser(percent)
+        .default(0.15, '15%'),
+    )
     .option('--max-steps <n>', 'maximum number of steps of the search', wholeNumber(2, 1000), 60)
     .option('--jobs <n>', 'steps that run side by side in virtual time', wholeNumber(1, 64), availableParallelism())
     .option('--daily <calls>', 'daily volume of the plan', positive, 1e9)

@@ -6,6 +6,7 @@ import { SquallError } from '../../harness/errors.ts';
 import { pathFrom } from '../../harness/input/files.ts';
 import { compareRuns, defaultTolerance } from '../../reports/judge/compare/compare.ts';
 import { conclusion, explanations, indicatorRows, settingRows } from '../../reports/render/compare/rows.ts';
+import type { Rows } from '../../reports/render/rows.ts';
 import {
   type ChangesDocument,
   changesSentence,
@@ -13,7 +14,8 @@ import {
   renderChangesHtml,
 } from '../../reports/render/suite/changes.ts';
 import { changeRows } from '../../reports/render/suite/rows.ts';
-import type { CompareDocument } from '../../reports/store/compare-document.ts';
+import { shorten } from '../../reports/render/terminal.ts';
+import type { ChangedSetting, CompareDocument } from '../../reports/store/compare-document.ts';
 import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
 import { EXIT } from '../exit.ts';
 import { JSON_FLAG, withOut } from '../options.ts';
@@ -32,6 +34,8 @@ interface CompareOptions {
   readonly failOnRegression?: boolean;
 }
 
+/** Characters of a setting in the terminal. */
+const MAX_CELL = 60;
 const SIDE = 'a run (its path, its id, or "last"), a folder of runs that repeat it with other seeds, or a suite';
 
 /** Defines `squall compare <base> <candidate>`. */
@@ -48,6 +52,10 @@ export function defineCompare(command: Command, signal: AbortSignal): void {
     )
     .option('--fail-on-regression', 'exit with 1 on a regression')
     .option(...JSON_FLAG)
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 compared, whatever the difference · 1 a regression, with --fail-on-regression · 2 not comparable, and why',
+    )
     .action(async (one: string, other: string | undefined, options: CompareOptions) => {
       const { baseline, out } = options;
       if ((other === undefined) !== (baseline !== undefined))
@@ -134,13 +142,16 @@ function exitCodeOf({ verdict }: CompareDocument, { failOnRegression }: CompareO
 
 function linesOf(document: CompareDocument): string[] {
   const { changed, incomparable, indicators } = document;
-  const table = (rows: Parameters<typeof tableLines>[0]) => (rows.length > 1 ? [...tableLines(rows), ''] : []);
+  const table = (rows: Rows) => (rows.length > 1 ? [...tableLines(rows), ''] : []);
+  // Lists are whole in the files.
+  const settings = (changes: readonly ChangedSetting[]) =>
+    table(settingRows(changes).map(([path, ...values]) => [path!, ...values.map(text => shorten(text, MAX_CELL))]));
   return [
     conclusion(document),
     '',
     ...(indicators.length > 0 ? table(indicatorRows(document)) : []),
-    ...table(settingRows(incomparable)),
-    ...table(settingRows(changed)),
+    ...settings(incomparable),
+    ...settings(changed),
     ...explanations(document),
   ];
 }

@@ -1,10 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SquallError } from '../../harness/errors.ts';
 import type { Revision } from '../../harness/history.ts';
 import { pathFrom } from '../../harness/input/files.ts';
 import { JOURNAL, readJournal, type SuiteHeader } from '../../scenarios/suite/journal.ts';
-import { isRun } from './report.ts';
+import { foldersIn, isRun } from './report.ts';
 
 /** A suite that is kept, of which some runs ended. */
 interface KeptSuite {
@@ -87,7 +87,7 @@ export function baselineRuns(
 
 /** Directories of the runs in a folder. */
 export function runsBelow(folder: string): string[] {
-  return existsSync(folder) ? foldersIn(folder).filter(isRun) : [];
+  return foldersIn(folder).filter(isRun);
 }
 
 /** Those with a run that ended, newest first. What cannot be read is none. */
@@ -128,12 +128,6 @@ function documentOf(
   } catch {
     return undefined;
   }
-}
-
-function foldersIn(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  const inside = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory());
-  return inside.map(({ name }) => join(folder, name));
 }
 
 const stampOf = (id: string) => id.slice(-20);

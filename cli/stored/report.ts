@@ -1,5 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { interruptible } from '../../harness/host/interrupts.ts';
@@ -112,10 +112,17 @@ export function isRun(directory: string): boolean {
   return existsSync(join(directory, 'events.ndjson'));
 }
 
+/** Paths of the folders in a folder; none where it is no folder. */
+export function foldersIn(folder: string): string[] {
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return [];
+  const inside = readdirSync(folder, { withFileTypes: true }).filter(entry => entry.isDirectory());
+  return inside.map(({ name }) => join(folder, name));
+}
+
 /** Ids of stored runs, oldest first: an id ends with its start and a random tail. */
 function storedRuns(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter(name => isRun(join(folder, name)))
+  return foldersIn(folder)
+    .filter(isRun)
+    .map(path => basename(path))
     .sort((a, b) => (a.slice(-20) < b.slice(-20) ? -1 : 1));
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
@@ -18,9 +18,11 @@ import {
 } from '../../reports/render/trend/texts.ts';
 import { hasNight, readNights, type StoredNight, surplusNights, writeNight } from '../../reports/store/history-file.ts';
 import type { TrendDocument } from '../../reports/store/trend-document.ts';
+import { diskFull, isDiskFull } from '../../scenarios/session/run-directory.ts';
 import { EXIT } from '../exit.ts';
 import { JSON_FLAG, wholeNumber, withOut } from '../options.ts';
 import { suiteFolder } from '../stored/kept.ts';
+import { foldersIn } from '../stored/report.ts';
 import { paint, printJson, say } from '../terminal.ts';
 import { type Night, nightOf } from './night.ts';
 
@@ -65,6 +67,10 @@ export function defineTrend(command: Command): void {
 
 async function trend(history: string, folders: readonly string[], options: TrendOptions): Promise<number> {
   const { out, json } = options;
+  if (statSync(history, { throwIfNoEntry: false })?.isDirectory() === false)
+    throw new SquallError('option', 'NO_FOLDER', `Expected <history> to be a folder, got the file ${history}`, {
+      next: 'Name the folder that holds the nights, or a new one.',
+    });
   const problems: string[] = [];
   const tell: Tell = line => say(json ? process.stderr : process.stdout, line);
   for (const written of folders) problems.push(...(await append(history, suiteFolder(written, out), options, tell)));
@@ -84,12 +90,23 @@ async function trend(history: string, folders: readonly string[], options: Trend
       return page !== undefined && existsSync(page) ? relative(history, page) : undefined;
     },
   });
-  replaceFiles(history, renderTrendPages(document));
-  replaceFiles(history, [['trend.json', `${JSON.stringify(document)}\n`]]);
+  write(history, [...renderTrendPages(document), ['trend.json', `${JSON.stringify(document)}\n`]]);
   for (const problem of problems) say(process.stderr, `${paint('red', '✗')} ${problem}`);
   if (json) printJson(document);
   else say(process.stdout, ...summaryLines(document), `${paint('bold', 'page')}  ${join(history, 'index.html')}`);
   return problems.length > 0 ? EXIT.environment : EXIT.pass;
+}
+
+/** @throws SquallError `OUTPUT_NOT_WRITABLE`, `DISK_FULL` */
+function write(history: string, files: Iterable<readonly [path: string, text: string]>): void {
+  try {
+    replaceFiles(history, files);
+  } catch (cause) {
+    if (isDiskFull(cause)) throw diskFull(history, cause);
+    const message = `Expected <history> to be a writable folder, got ${history}: ${messageOf(cause)}`;
+    const next = `Make ${history} writable for this user, or work on a copy of it.`;
+    throw new SquallError('environment', 'OUTPUT_NOT_WRITABLE', message, { cause, next });
+  }
 }
 
 /** Appends the night of a folder, unless it is there. @returns what had to be left out */
@@ -124,11 +141,9 @@ async function append(
 /** Folders of nights by their ids, in a folder or some levels below: a site has one a night and a platform. */
 function foldersBelow(folder: string, ids: ReadonlySet<string>, levels = LEVELS): Map<string, string> {
   const found = new Map<string, string>();
-  if (!existsSync(folder)) return found;
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (!entry.isDirectory()) continue;
-    if (ids.has(entry.name)) found.set(entry.name, path);
+  for (const path of foldersIn(folder)) {
+    const id = basename(path);
+    if (ids.has(id)) found.set(id, path);
     else if (levels > 0) for (const [id, below] of foldersBelow(path, ids, levels - 1)) found.set(id, below);
   }
   return found;

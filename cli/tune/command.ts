@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { Argument, type Command, InvalidArgumentError } from 'commander';
+import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { modulePath } from '../../harness/host/modules.ts';
@@ -72,11 +72,10 @@ export function defineTune(command: Command, signal: AbortSignal): void {
       (value: string, before: readonly string[] = []) => [...before, value],
     )
     .option('--minutes <n>', 'time of this machine for all runs', wholeNumber(1, 10_000), 5)
-    .option(
-      '--rounds <n>',
-      'maximum number of rounds of the search, of four configurations each',
-      wholeNumber(1, NO_LIMIT),
-      NO_LIMIT,
+    .addOption(
+      new Option('--rounds <n>', 'maximum number of rounds of the search, of four configurations each')
+        .argParser(wholeNumber(1, NO_LIMIT))
+        .default(NO_LIMIT, 'as many as there is time for'),
     )
     .option('--seed <n>', 'first seed of the runs, and seed of the search', wholeNumber(0, 0xffffffff), DEFAULT_SEED)
     .option('--seeds <n>', 'training seeds of each scenario', wholeNumber(1, 100), 4)

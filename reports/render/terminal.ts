@@ -144,7 +144,7 @@ function wrap(text: string, columns: number, indent: string): string[] {
 }
 
 /** Truncates text to `length` characters, with an ellipsis. */
-function shorten(text: string, length: number): string {
+export function shorten(text: string, length: number): string {
   const characters = [...text];
   return characters.length <= length ? text : `${characters.slice(0, length - 1).join('')}…`;
 }

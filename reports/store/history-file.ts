@@ -108,8 +108,9 @@ export function writeNight(folder: string, rows: readonly HistoryRow[]): void {
   bytes.write(digestOf(bytes), bytes.lastIndexOf(NO_DIGEST));
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${rows[0]!.night}${SUFFIX}`);
-  writeFileSync(`${path}.part`, bytes, { mode: 0o600 });
-  renameSync(`${path}.part`, path);
+  const part = `${path}.${process.pid}.part`;
+  writeFileSync(part, bytes, { mode: 0o600 });
+  renameSync(part, path);
 }
 
 function storedValue(row: HistoryRow, column: keyof HistoryRow): unknown {

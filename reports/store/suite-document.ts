@@ -83,10 +83,10 @@ export interface SuiteGroup {
   readonly why: string;
   readonly platform: string;
   /**
-   * `flaky`: some of its runs pass and some fail; `refused`: the scenario is wrong; `skipped`: nothing ran, nor could; `not-run`: nothing
-   * ran, but could.
+   * `flaky`: some of its runs pass and some fail; `refused`: the scenario is wrong; `unfinished`: all that ran passed, but the
+   * suite ended before the others; `skipped`: nothing ran, nor could; `not-run`: nothing ran, but could.
    */
-  readonly result: Verdict | 'flaky' | 'refused' | 'skipped' | 'not-run';
+  readonly result: Verdict | 'flaky' | 'refused' | 'unfinished' | 'skipped' | 'not-run';
   readonly flakiness: Flakiness | null;
   readonly slos: readonly GroupSlo[];
   readonly wallMs: number;

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { runsBelow } from '../../cli/stored/kept.ts';
 import { judgeStored, requireMeasured, requireRun } from '../../cli/stored/report.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { historyOf, planOf } from '../reports/runs.ts';
@@ -40,6 +41,13 @@ it.each([
       next: expect.stringMatching(next),
     }),
   );
+});
+
+it.each(['b', 'last'])('finds none in a file, of which "%s" is no run', run => {
+  const file = join(folder, 'a-file');
+  writeFileSync(file, '');
+  expect(() => requireRun(run, file)).toThrow(expect.objectContaining({ code: 'UNKNOWN_RUN' }));
+  expect(runsBelow(file)).toEqual([]);
 });
 
 const event = (fields: object) => JSON.stringify({ atMs: 0, ...fields });

@@ -100,8 +100,13 @@ it('goes on without a file that is damaged, says so, and keeps no more than it m
   expect(readdirSync(history).filter(name => name.endsWith('.parquet'))).toEqual([`${ids[2]}.parquet`]);
 });
 
-it('says what is missing', async () => {
+it('says what is missing, or in the way', async () => {
+  const [file, taken] = [join(out.path, 'a-file'), join(out.path, 'taken')];
+  writeFileSync(file, '');
+  mkdirSync(join(taken, 'index.html'), { recursive: true });
   await Promise.all([
+    expectRefusal(['trend', file, ids[2]!, '--out', runs], 3, [/<history> to be a folder, got the file .*a-file/]),
+    expectRefusal(['trend', taken, ids[2]!, '--out', runs], 4, [/<history> to be a writable folder, got .*taken: E/]),
     expectRefusal(['trend', join(out.path, 'none')], 3, [/to be a history with nights, found none/]),
     expectRefusal(['trend', history, 'nowhere'], 3, [/nowhere to be the folder of a suite/]),
     expectRefusal(['trend', history, '--keep-size', '5x'], 3, [/Expected a size such as/]),

@@ -24,6 +24,18 @@ describe('the runs of a scenario on a platform', () => {
     expect(document.exitCode).toBe(exitCode);
   });
 
+  it('have not finished where the suite ended before the last of them', () => {
+    const open = { ...without('not-run', 'a'), platform: 'virtual' };
+    const document = combine([cell(1, 'pass'), open], { interrupted: true });
+    expect(document).toMatchObject({ groups: [{ result: 'unfinished' }], exitCode: 130 });
+    expect(conclusion(document)).toBe('0 of 1 pass, 1 not finished; it was interrupted.');
+    expect(renderSuiteMarkdown(document)).toContain('– not finished, 1 of 2 runs');
+    expect(renderSuiteHtml(document)).toMatch(/class="sign interrupted">.*Not finished/);
+    // What is known to be worse is what counts.
+    for (const verdict of ['fail', 'inconclusive', 'invalid'] as const)
+      expect(combine([cell(1, verdict), open]).groups).toMatchObject([{ result: verdict }]);
+  });
+
   it('are flaky at a rate with an interval, of those that pass or fail', () => {
     const verdicts: Verdict[] = ['pass', 'fail', 'pass', 'pass', 'inconclusive', 'pass'];
     const { flakiness, slos } = combine(verdicts.map((verdict, seed) => cell(seed, verdict))).groups[0]!;

@@ -13,7 +13,7 @@ const OF_ONE_RUN = new Set(['load.salt']);
 /** Settings in which plans differ: of the measurement, so that they cannot be compared, and of what is measured. */
 export function planChanges(base: RunPlan, candidate: RunPlan) {
   const among = (parts: readonly (keyof RunPlan)[]) =>
-    parts.flatMap(part => [...changesIn(part, base[part] ?? null, candidate[part] ?? null)]);
+    parts.flatMap(part => changesIn(part, base[part] ?? null, candidate[part] ?? null));
   return { measurement: among(MEASUREMENT), measured: among(MEASURED) };
 }
 
@@ -31,11 +31,16 @@ function canonical(path: string, value: unknown): unknown {
   return entries.filter(([, own]) => own !== null).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function* changesIn(path: string, base: unknown, candidate: unknown): Generator<ChangedSetting> {
-  if (OF_ONE_RUN.has(path) || isDeepStrictEqual(base, candidate)) return;
-  if (!isRecord(base) || !isRecord(candidate)) return yield { path, base, candidate };
-  for (const key of new Set([...Object.keys(base), ...Object.keys(candidate)]))
-    yield* changesIn(`${path}.${key}`, base[key] ?? null, candidate[key] ?? null);
+/** By field, also of an object that only one side has. */
+function changesIn(path: string, base: unknown, candidate: unknown): ChangedSetting[] {
+  if (OF_ONE_RUN.has(path) || isDeepStrictEqual(base, candidate)) return [];
+  const [one, other] = [base ?? {}, candidate ?? {}];
+  if (!isRecord(one) || !isRecord(other)) return [{ path, base, candidate }];
+  const inside = [...new Set([...Object.keys(one), ...Object.keys(other)])].flatMap(key =>
+    changesIn(`${path}.${key}`, one[key] ?? null, other[key] ?? null),
+  );
+  // An object without fields is something else than none.
+  return inside.length > 0 || (base !== null && candidate !== null) ? inside : [{ path, base, candidate }];
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

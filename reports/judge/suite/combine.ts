@@ -91,7 +91,7 @@ function resultOf(cells: readonly SuiteCell[], runs: readonly SuiteRun[]): Suite
   if (has('invalid') || cells.some(({ state }) => state === 'damaged')) return 'invalid';
   if (cells.some(({ state }) => state === 'refused')) return 'refused';
   if (has('inconclusive')) return 'inconclusive';
-  if (cells.some(({ state }) => state === 'not-run')) return runs.length > 0 ? 'inconclusive' : 'not-run';
+  if (cells.some(({ state }) => state === 'not-run')) return runs.length > 0 ? 'unfinished' : 'not-run';
   return runs.length > 0 ? 'pass' : 'skipped';
 }
 

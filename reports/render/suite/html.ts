@@ -31,6 +31,7 @@ const SIGNS: Readonly<Record<Exclude<SuiteGroup['result'], 'refused' | 'skipped'
   fail: 'fail',
   flaky: 'fail',
   inconclusive: 'inconclusive',
+  unfinished: 'interrupted',
   invalid: 'invalid',
 };
 
@@ -100,7 +101,7 @@ function groupCell(group: SuiteGroup, document: SuiteDocument): Content {
   if (result === 'refused') return html`<a href="#failures">${STATE_WORDS.refused}</a>`;
   if (result === 'skipped' || result === 'not-run')
     return html`<a href="#skipped">${STATE_WORDS[cells[0]!.state as keyof typeof STATE_WORDS]}</a>`;
-  const label = result === 'flaky' ? 'Flaky' : undefined;
+  const label = { flaky: 'Flaky', unfinished: 'Not finished' }[result as string];
   return html`${verdictSign(SIGNS[result], label)}<br><small>${cells.map(own => html`${runLink(own)} · `)}${formatMs(group.wallMs)}${proofsText(cells)}</small>`;
 }
 

@@ -41,7 +41,7 @@ function verdictText({ groups, cells }: SuiteDocument, scenario: string, platfor
   const { result } = group;
   if (result === 'skipped') return STATE_WORDS[own[0]!.state as keyof typeof STATE_WORDS];
   if (result === 'refused' || result === 'not-run') return RESULT_WORDS[result];
-  const mark = result === 'flaky' ? MARKS.fail : MARKS[result];
+  const mark = result === 'flaky' ? MARKS.fail : result === 'unfinished' ? '–' : MARKS[result];
   const passed = own.filter(({ state, run }) => state === 'ended' && run!.verdict === 'pass').length;
   const proofs = own.flatMap(({ proofs }) => proofs);
   const holding = proofs.filter(({ outcome }) => outcome === 'holds').length;

@@ -20,6 +20,7 @@ export const RESULT_WORDS: Readonly<Record<SuiteGroup['result'], string>> = {
   inconclusive: 'inconclusive',
   invalid: 'invalid',
   refused: 'refused',
+  unfinished: 'not finished',
   skipped: 'skipped',
   'not-run': 'not run',
 };
@@ -72,7 +73,7 @@ export function conclusion({ groups, cells, budgetSpent, interrupted, baseline }
   const worse = baseline?.changes.filter(({ change }) => change === 'regression').length ?? 0;
   const count = (result: SuiteGroup['result']) => groups.filter(group => group.result === result).length;
   const ran = groups.length - count('skipped') - count('not-run');
-  const others = (['fail', 'flaky', 'invalid', 'refused', 'inconclusive'] as const).flatMap(result =>
+  const others = (['fail', 'flaky', 'invalid', 'refused', 'inconclusive', 'unfinished'] as const).flatMap(result =>
     count(result) > 0 ? [`${count(result)} ${RESULT_WORDS[result]}`] : [],
   );
   const bad = cells.flatMap(({ proofs }) => proofs).filter(({ outcome }) => isBad(outcome)).length;

@@ -32,7 +32,9 @@ export function conclusion(document: TrendDocument): string {
   const flaky = scenarios.filter(({ isFlaky }) => isFlaky).length;
   return [
     `${nights.length} ${nights.length === 1 ? 'night' : 'nights'}.`,
-    `On the newest ${count('worse')} got worse, ${count('better')} better;`,
+    nights.length < 2
+      ? 'Nothing is before it to compare it with;'
+      : `On the newest ${count('worse')} got worse, ${count('better')} better;`,
     `${flaky} of ${scenarios.length} flaky.`,
     ...(damaged.length > 0 ? [`${damaged.length} ${damaged.length === 1 ? 'file is' : 'files are'} unreadable.`] : []),
   ].join(' ');

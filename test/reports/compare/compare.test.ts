@@ -137,6 +137,18 @@ describe('what cannot be compared', () => {
     expect(mixed.incomparable).toEqual([{ path: 'stack.a', base: null, candidate: 1 }]);
   });
 
+  it('names the fields of an object that only one side has', () => {
+    const hpa = { spec: { maxReplicas: 8, metrics: [{ type: 'Pods' }] }, rules: {} };
+    expect(compareRuns([run({})], [run({ stack: { hpa } }, 2)]).changed).toEqual([
+      { path: 'stack.hpa.spec.maxReplicas', base: null, candidate: 8 },
+      { path: 'stack.hpa.spec.metrics', base: null, candidate: [{ type: 'Pods' }] },
+      { path: 'stack.hpa.rules', base: null, candidate: {} },
+    ]);
+    // What is there without a field that counts differs from what is not there.
+    const changed = [{ path: 'stack.redis', base: { password: null }, candidate: null }];
+    expect(compareRuns([run({ stack: { redis: { password: null } } })], [run({})]).changed).toEqual(changed);
+  });
+
   it('does not use runs that are invalid or were interrupted', () => {
     const fine = run({});
     const broken = {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
@@ -43,6 +43,8 @@ async function edited(own: Partial<Record<keyof HistoryRow, unknown>>, keepsNote
 
 describe('a night of a history', () => {
   it('is read as it was written, the oldest first', async () => {
+    // Another process is about to write the same night.
+    mkdirSync(`${path()}.part`);
     writeNight(folder, ROWS);
     writeNight(folder, [row({ night: 'mine-0', startedAt: '2029-12-31T23:00:00.000Z' })]);
     expect(hasNight(folder, 'mine-1')).toBe(true);
