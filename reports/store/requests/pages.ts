@@ -1,9 +1,17 @@
-import { type AsyncBuffer, type FileMetaData, parquetSchema, type RowGroup } from 'hyparquet';
+import {
+  type AsyncBuffer,
+  type DecodedArray,
+  type FileMetaData,
+  type PageHeader,
+  parquetSchema,
+  type RowGroup,
+} from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';
 import { convert, DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import { decompressPage, readDataPage, readDataPageV2 } from 'hyparquet/src/datapage.js';
 import { readPlain } from 'hyparquet/src/plain.js';
-import { getMaxDefinitionLevel, getTreePath } from 'hyparquet/src/schema.js';
+import { getMaxDefinitionLevel, getMaxRepetitionLevel, getTreePath } from 'hyparquet/src/schema.js';
+import { readHybrid } from './levels.ts';
 
 /** Values of a column: one a row, NaN for none; of lists the elements of all rows behind one another, and the length of each. */
 export interface ColumnValues {
@@ -11,8 +19,15 @@ export interface ColumnValues {
   readonly lengths?: Float64Array;
 }
 
+/** Room for the values of a column, used again for each row group, since what is allocated for each is freed too late. */
+export class Room {
+  values = new Float64Array(1024);
+  lengths = new Float64Array();
+}
+
 /**
  * A column of a row group as numbers, without an object for each row.
+ * @param room where they are, until the next column is read into it
  * @param numberOf number of a value, or of an element of a list; called once for each of a dictionary
  * @returns undefined where the row group has no such column
  */
@@ -22,6 +37,7 @@ export async function readColumn(
   { columns, num_rows }: RowGroup,
   name: string,
   numberOf: (value: unknown) => number,
+  room: Room,
 ): Promise<ColumnValues | undefined> {
   const found = columns.find(({ meta_data }) => meta_data?.path_in_schema[0] === name)?.meta_data;
   if (!found) return undefined;
@@ -33,7 +49,7 @@ export async function readColumn(
     ...{ element: schemaPath.at(-1)!.element, type: found.type, codec: found.codec },
   };
   const reader = { view: new DataView(bytes), offset: 0 };
-  const rows = new Rows(Number(num_rows), getMaxDefinitionLevel(schemaPath), found.path_in_schema.length > 1);
+  const rows = new Rows(Number(num_rows), getMaxDefinitionLevel(schemaPath), found.path_in_schema.length > 1, room);
   let dictionary: Float64Array = new Float64Array();
   while (reader.offset < bytes.byteLength) {
     const header = parquetHeader(reader);
@@ -44,50 +60,114 @@ export async function readColumn(
       const { buffer, byteOffset, byteLength } = plain();
       const view = new DataView(buffer, byteOffset, byteLength);
       const entries = readPlain({ view, offset: 0 }, found.type, header.dictionary_page_header.num_values, undefined);
-      dictionary = numbersOf(convert(entries, decoder), numberOf);
+      dictionary = new Float64Array(entries.length);
+      putNumbers(convert(entries, decoder), numberOf, dictionary);
       continue;
     }
-    const head = header.data_page_header_v2 ?? header.data_page_header!;
-    const { definitionLevels, repetitionLevels, dataPage } = header.data_page_header_v2
-      ? readDataPageV2(page, header, decoder)
-      : readDataPage(plain(), header.data_page_header!, decoder);
-    const isIndexed = head.encoding.endsWith('_DICTIONARY');
-    const values = isIndexed ? looked(dataPage, dictionary) : numbersOf(convert(dataPage, decoder), numberOf);
-    rows.add(head.num_values, values, definitionLevels, repetitionLevels);
+    const { values, ...levels } = dataPage(page, header, decoder, plain);
+    if (values instanceof Uint32Array) rows.add(levels, values.length, into => look(values, dictionary, into));
+    else rows.add(levels, values.length, into => putNumbers(convert(values, decoder), numberOf, into));
   }
   return rows.result(name);
+}
+
+type ColumnDecoder = Parameters<typeof readDataPageV2>[2];
+
+/** Levels of a page: none where all values are there; valid until the next page. */
+interface Levels {
+  readonly count: number;
+  readonly definitions: ArrayLike<number>;
+  readonly repetitions: ArrayLike<number>;
+}
+
+/** Levels and values of a page; as `Uint32Array` they are indexes of the dictionary. */
+function dataPage(
+  page: Uint8Array,
+  header: PageHeader,
+  decoder: ColumnDecoder,
+  plain: () => Uint8Array,
+): Levels & { readonly values: DecodedArray } {
+  const head = header.data_page_header_v2;
+  const { encoding, num_values: count } = head ?? header.data_page_header!;
+  const isIndexed = encoding.endsWith('_DICTIONARY');
+  if (!head || !(isIndexed || encoding === 'PLAIN')) {
+    const read = head
+      ? readDataPageV2(page, header, decoder)
+      : readDataPage(plain(), header.data_page_header!, decoder);
+    const values = isIndexed ? Uint32Array.from(read.dataPage as ArrayLike<number>) : read.dataPage;
+    return { count, definitions: read.definitionLevels ?? [], repetitions: read.repetitionLevels, values };
+  }
+  const [repeated, defined] = [head.repetition_levels_byte_length, head.definition_levels_byte_length];
+  const [first, second] = [page.subarray(0, repeated), page.subarray(repeated, repeated + defined)];
+  const repetitions = levelsIn(first, getMaxRepetitionLevel(decoder.schemaPath), count, 0);
+  const definitions = levelsIn(second, getMaxDefinitionLevel(decoder.schemaPath), count, 1);
+  const rest = page.subarray(repeated + defined);
+  const size = header.uncompressed_page_size - repeated - defined;
+  const body = head.is_compressed === false ? rest : decompressPage(rest, size, decoder.codec, undefined);
+  const present = count - head.num_nulls;
+  if (isIndexed) {
+    if (SCRATCH.indexes.length < present) SCRATCH.indexes = new Uint32Array(present);
+    readHybrid(body.subarray(1), body[0] ?? 0, present, SCRATCH.indexes);
+    return { count, definitions, repetitions, values: SCRATCH.indexes.subarray(0, present) };
+  }
+  const view = new DataView(body.buffer, body.byteOffset, body.byteLength);
+  const { type, element } = decoder;
+  return {
+    count,
+    definitions,
+    repetitions,
+    values: readPlain({ view, offset: 0 }, type, present, element.type_length),
+  };
+}
+
+/** Used again for each page; a page is read without a pause. */
+const SCRATCH = { levels: [new Uint8Array(), new Uint8Array()], indexes: new Uint32Array() };
+
+function levelsIn(bytes: Uint8Array, highest: number, count: number, nth: 0 | 1): Uint8Array {
+  if (highest === 0) return new Uint8Array();
+  if (SCRATCH.levels[nth]!.length < count) SCRATCH.levels[nth] = new Uint8Array(count);
+  const levels = SCRATCH.levels[nth]!.subarray(0, count);
+  readHybrid(bytes, 32 - Math.clz32(highest), count, levels);
+  return levels;
 }
 
 /** Rows of a column, from the levels of its values (Dremel encoding): of lists, the first value of a row has the repetition level 0. */
 class Rows {
   readonly #full: number;
-  readonly #lengths: Float64Array | undefined;
-  readonly #pages: Float64Array[] = [];
+  readonly #isList: boolean;
+  readonly #room: Room;
   readonly #count: number;
   #row = 0;
+  #next = 0;
 
-  constructor(count: number, full: number, isList: boolean) {
+  constructor(count: number, full: number, isList: boolean, room: Room) {
     this.#count = count;
     this.#full = full;
-    this.#lengths = isList ? new Float64Array(count) : undefined;
+    this.#isList = isList;
+    this.#room = room;
+    if (!isList) return;
+    if (room.lengths.length < count) room.lengths = new Float64Array(count);
+    room.lengths.fill(0, 0, count);
   }
 
-  add(
-    count: number,
-    values: Float64Array,
-    levels: ArrayLike<number> | undefined,
-    repetitions: ArrayLike<number>,
-  ): void {
+  /** Adds a page. @param put writes its values, as many as there are */
+  add({ count, definitions, repetitions }: Levels, values: number, put: (into: Float64Array) => void): void {
     const full = this.#full;
-    const lengths = this.#lengths;
-    if (!lengths) {
+    if (!this.#isList) {
       this.#row += count;
-      this.#pages.push(levels?.length ? spread(values, levels, full) : values);
+      const rows = this.#take(definitions.length > 0 ? count : values);
+      if (definitions.length === 0) put(rows);
+      else {
+        const present = new Float64Array(values);
+        put(present);
+        spread(present, definitions, full, rows);
+      }
       return;
     }
-    this.#pages.push(values);
+    put(this.#take(values));
+    const { lengths } = this.#room;
     for (let at = 0; at < count; at += 1) {
-      const level = levels?.length ? levels[at]! : full;
+      const level = definitions.length > 0 ? definitions[at]! : full;
       if (repetitions[at] === 0) this.#row += 1;
       if (level === full) lengths[this.#row - 1]! += 1;
       // An optional list has one level more.
@@ -97,40 +177,44 @@ class Rows {
 
   result(name: string): ColumnValues {
     if (this.#row !== this.#count) throw new Error(`column ${name} has ${this.#row} of ${this.#count} rows`);
-    const values = new Float64Array(this.#pages.reduce((sum, { length }) => sum + length, 0));
-    let next = 0;
-    for (const page of this.#pages) {
-      values.set(page, next);
-      next += page.length;
+    const { values, lengths } = this.#room;
+    return {
+      values: values.subarray(0, this.#next),
+      ...(this.#isList && { lengths: lengths.subarray(0, this.#count) }),
+    };
+  }
+
+  #take(count: number): Float64Array {
+    const end = this.#next + count;
+    if (end > this.#room.values.length) {
+      const grown = new Float64Array(Math.ceil(1.25 * end));
+      grown.set(this.#room.values.subarray(0, this.#next));
+      this.#room.values = grown;
     }
-    return { values, ...(this.#lengths && { lengths: this.#lengths }) };
+    const taken = this.#room.values.subarray(this.#next, end);
+    this.#next = end;
+    return taken;
   }
 }
 
-/** Values in the rows that have one, by their levels; NaN in the others. */
-function spread(values: Float64Array, levels: ArrayLike<number>, full: number): Float64Array {
-  const rows = new Float64Array(levels.length).fill(Number.NaN);
+/** Puts values into the rows that have one, by their levels; NaN into the others. */
+function spread(values: Float64Array, levels: ArrayLike<number>, full: number, rows: Float64Array): void {
   let next = 0;
   for (let at = 0; at < rows.length; at += 1) {
-    if (levels[at] !== full) continue;
-    rows[at] = values[next]!;
-    next += 1;
+    const isPresent = levels[at] === full;
+    rows[at] = isPresent ? values[next]! : Number.NaN;
+    if (isPresent) next += 1;
   }
-  return rows;
 }
 
-function looked(indexes: ArrayLike<unknown>, dictionary: Float64Array): Float64Array {
-  const numbers = new Float64Array(indexes.length);
-  for (let at = 0; at < numbers.length; at += 1) {
-    const number = dictionary[indexes[at] as number];
+function look(indexes: Uint32Array, dictionary: Float64Array, into: Float64Array): void {
+  for (let at = 0; at < indexes.length; at += 1) {
+    const number = dictionary[indexes[at]!];
     if (number === undefined) throw new Error('a value is not in its dictionary');
-    numbers[at] = number;
+    into[at] = number;
   }
-  return numbers;
 }
 
-function numbersOf(values: ArrayLike<unknown>, numberOf: (value: unknown) => number): Float64Array {
-  const numbers = new Float64Array(values.length);
-  for (let at = 0; at < numbers.length; at += 1) numbers[at] = numberOf(values[at]);
-  return numbers;
+function putNumbers(values: ArrayLike<unknown>, numberOf: (value: unknown) => number, into: Float64Array): void {
+  for (let at = 0; at < into.length; at += 1) into[at] = numberOf(values[at]);
 }

@@ -2,7 +2,7 @@ import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
 import { openRegular } from '../../../harness/input/files.ts';
 import type { Requests } from '../../../harness/requests.ts';
-import { type ColumnValues, readColumn } from './pages.ts';
+import { type ColumnValues, Room, readColumn } from './pages.ts';
 import { type Chunk, FIELDS, NAMES, type Name, ROWS } from './row.ts';
 import { TableBuilder } from './table.ts';
 
@@ -26,12 +26,13 @@ export async function readSealed(path: string, signal?: AbortSignal): Promise<Re
     if (metadata.num_rows > MAX_RECORDS) throw new Error(`it has more than ${MAX_RECORDS} records`);
     const builder = new TableBuilder();
     const chunks: Chunk[] = [];
+    const rooms = new Map(NAMES.map(name => [name, new Room()]));
     let before = Number.NEGATIVE_INFINITY;
     for (const group of metadata.row_groups) {
       signal?.throwIfAborted();
       const columns = new Map<Name, ColumnValues>();
       for (const name of NAMES) {
-        const column = await readColumn(file, metadata, group, name, builder.numberOf(name));
+        const column = await readColumn(file, metadata, group, name, builder.numberOf(name), rooms.get(name)!);
         if (column) columns.set(name, column);
       }
       const parts = new Map([...columns].map(([name, column]) => [name, partsOf(column)]));
@@ -55,11 +56,11 @@ export async function readSealed(path: string, signal?: AbortSignal): Promise<Re
 function partsOf({ lengths, values }: ColumnValues): (rows: number) => ColumnValues {
   let [row, next] = [0, 0];
   return rows => {
-    const own = lengths?.slice(row, row + rows);
+    const own = lengths?.subarray(row, row + rows);
     const count = own ? own.reduce((sum, length) => sum + (length || 0), 0) : rows;
     row += rows;
     next += count;
-    return { values: values.slice(next - count, next), ...(own && { lengths: own }) };
+    return { values: values.subarray(next - count, next), ...(own && { lengths: own }) };
   };
 }
 

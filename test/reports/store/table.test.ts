@@ -3,6 +3,7 @@ import { seededRandom } from '../../../harness/random.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { judge } from '../../../reports/judge/judge.ts';
 import { decode, encode } from '../../../reports/store/requests/encoding.ts';
+import { readHybrid } from '../../../reports/store/requests/levels.ts';
 import { ROWS } from '../../../reports/store/requests/row.ts';
 import { TableBuilder } from '../../../reports/store/requests/table.ts';
 import { historyOf, KILL, killed, planOf, requestOf, steadyLoad } from '../runs.ts';
@@ -100,5 +101,35 @@ describe('the encoding of columns', () => {
     decode(encoded, bytes, values.length, decoded);
     expect([...decoded]).toEqual(values);
     expect(encoded.kind).toBe(kind);
+  });
+});
+
+describe('levels and indexes', () => {
+  // 3 times 5 as a run, then 0…7 packed into three bytes, the example of the Parquet specification, of which six are there.
+  const BYTES = Uint8Array.of(0x06, 5, 0x03, 0b1000_1000, 0b1100_0110, 0b1111_1010);
+
+  it('are read from runs and from packed bits', () => {
+    const into = new Uint8Array(9).fill(99);
+    readHybrid(BYTES, 3, 9, into);
+    expect([...into]).toEqual([5, 5, 5, 0, 1, 2, 3, 4, 5]);
+    readHybrid(new Uint8Array(), 0, 4, into);
+    expect([...into.subarray(0, 5)]).toEqual([0, 0, 0, 0, 1]);
+  });
+
+  it.each([1, 5, 9, 17, 24])('of %i bits are read across bytes', width => {
+    const numbers = Array.from({ length: 64 }, () => RANDOM.integer(0, 2 ** width - 1));
+    const bits = numbers.flatMap(number => Array.from({ length: width }, (_, bit) => (number >>> bit) & 1));
+    const packed = Array.from({ length: 8 * width }, (_, at) =>
+      bits.slice(8 * at, 8 * at + 8).reduce((byte, bit, nth) => byte | (bit << nth), 0),
+    );
+    const into = new Uint32Array(64);
+    readHybrid(Uint8Array.of((8 << 1) | 1, ...packed), width, 64, into);
+    expect([...into]).toEqual(numbers);
+  });
+
+  it('are an error where they are cut, wherever that is', () => {
+    for (let length = 0; length < BYTES.length; length += 1)
+      expect(() => readHybrid(BYTES.subarray(0, length), 3, 11, new Uint8Array(11))).toThrow('a page is cut');
+    expect(() => readHybrid(BYTES, 3, 12, new Uint8Array(12))).toThrow('a page is cut');
   });
 });
