@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { messageOf } from '../../harness/errors.ts';
+import { basename, join } from 'node:path';
+import { messageOf, SquallError } from '../../harness/errors.ts';
 import { readHistory } from '../../harness/history.ts';
 import { rowsOfRun } from '../../reports/judge/trend/night-rows.ts';
 import { RUNS } from '../../reports/judge/trend/trend.ts';
@@ -22,7 +22,7 @@ export interface Night {
 /**
  * The night of a suite, as far as its runs have ended and are as they were, or of a single run.
  * @param commit instead of the one that was recorded
- * @throws SquallError as `readJournal`, or as `judgeStored`
+ * @throws SquallError as `readJournal`, or as `judgeStored`; `RENAMED_RUN`
  */
 export async function nightOf(folder: string, commit?: string): Promise<Night> {
   return isRun(folder) ? nightOfRun(folder, commit) : nightOfSuite(folder, commit);
@@ -30,10 +30,22 @@ export async function nightOf(folder: string, commit?: string): Promise<Night> {
 
 async function nightOfRun(folder: string, commit: string | undefined): Promise<Night> {
   return judgeStored(folder, ({ document, plan }) => {
-    const { id, startedAt, revision } = document;
+    const { revision } = document;
+    const { id, startedAt } = document.platform === 'virtual' ? namedBy(folder) : document;
     const night = { night: id, suite: RUNS, startedAt, commit: commit ?? revision?.commit ?? null };
     return { id, rows: rowsOfRun(night, { document, plan, repeat: 1 }), left: [] };
   });
+}
+
+/** Id and start of a run in virtual time by its folder: in its files both are the same whenever it runs. @throws SquallError `RENAMED_RUN` */
+function namedBy(folder: string): Pick<RunDocument, 'id' | 'startedAt'> {
+  const id = basename(folder);
+  const [, ...parts] = /^[\w-]+-(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)-[\da-f]{4}$/.exec(id) ?? [];
+  const [year, month, day, hour, minute, second] = parts;
+  const startedAt = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`;
+  if (parts.length > 0 && !Number.isNaN(Date.parse(startedAt))) return { id, startedAt };
+  const message = `Expected the folder of a run in virtual time to be named by when it ran, such as steady-20300101-021700-1a2b, got ${id}`;
+  throw new SquallError('environment', 'RENAMED_RUN', message, { next: 'Give the folder the name that it had.' });
 }
 
 function nightOfSuite(folder: string, commit: string | undefined): Night {

@@ -121,7 +121,7 @@ async function append(
     night = await nightOf(folder, commit);
   } catch (error) {
     if (!(error instanceof SquallError) || error.kind === 'option') throw error;
-    return [error.message];
+    return [`${folder} is left out: ${error.message}.`];
   }
   const { id, rows, left } = night;
   if (hasNight(history, id)) {
@@ -134,7 +134,7 @@ async function append(
   } catch (error) {
     return [...left, `${folder} cannot be appended: ${messageOf(error)}.`];
   }
-  tell(`${id} appended, with ${rows.length} results`);
+  tell(`${id} appended, with ${rows.length} ${rows.length === 1 ? 'result' : 'results'}`);
   return left;
 }
 

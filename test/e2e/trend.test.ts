@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunDocument } from '../../reports/store/run-document.ts';
 import type { TrendDocument } from '../../reports/store/trend-document.ts';
@@ -72,6 +72,16 @@ it('takes a single run, and leaves out one that was changed since', async () => 
     nights: [{ suite: 'runs', commit: (JSON.parse(text) as RunDocument).revision?.commit ?? null }],
     series: [{ scenario: 'steady' }, { scenario: 'steady' }],
   });
+  // In virtual time files of the same run are the same on every night.
+  const [later, renamed] = ['steady-20300102-030405-abcd', 'renamed'].map(name => join(other.path, name));
+  for (const copy of [later!, renamed!]) cpSync(run, copy, { recursive: true });
+  const next = await squall(['trend', other.path, later!, '--json']);
+  expect(JSON.parse(next.stdout)).toMatchObject({
+    nights: [{ id: basename(run) }, { id: basename(later!), startedAt: '2030-01-02T03:04:05.000Z' }],
+  });
+  await expectRefusal(['trend', other.path, renamed!], 4, [
+    /renamed is left out: .* named by when it ran.* got renamed/,
+  ]);
   writeFileSync(join(run, 'run.json'), text.replace('"verdict": "pass"', '"verdict": "fail"'));
   const journal = join(runs, ids[1]!, 'journal.ndjson');
   const lines = readFileSync(journal, 'utf8');
