@@ -5,7 +5,14 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { modulePath } from '../../harness/host/modules.ts';
-import { formatDuration, parseDurationMs, RATE_WORDS, ratePerSecond } from '../../harness/quantity.ts';
+import {
+  DURATION_WORDS,
+  durationMs,
+  formatDuration,
+  MAX_WAIT_MS,
+  RATE_WORDS,
+  ratePerSecond,
+} from '../../harness/quantity.ts';
 import { ARTIFACTS } from '../../reports/publish.ts';
 import { renderCapacityHtml } from '../../reports/render/capacity/html.ts';
 import type { CapacityDocument, Find, StepFigures } from '../../reports/store/capacity-document.ts';
@@ -257,9 +264,9 @@ function replayOf(source: string, options: Options): string {
 }
 
 function duration(text: string): number {
-  const ms = parseDurationMs(text, 'the option');
-  if (ms >= 1000) return ms;
-  throw new InvalidArgumentError('Expected at least 1s.');
+  const ms = durationMs(text);
+  if (ms !== undefined && ms >= 1000 && ms <= MAX_WAIT_MS) return ms;
+  throw new InvalidArgumentError(`Expected ${DURATION_WORDS}, from 1s to ${MAX_WAIT_MS / 3_600_000}h.`);
 }
 
 function rate(text: string): number {

@@ -41,10 +41,12 @@ export function readManifest(document: unknown, scaleToZero: boolean): Manifest 
   const { apiVersion, kind } = object as Record<string, unknown>;
   if (kind === 'ScaledObject') return translate(object);
   if (kind !== 'HorizontalPodAutoscaler')
-    throw badAutoscaler([`\`kind\` must be HorizontalPodAutoscaler or ScaledObject, got ${JSON.stringify(kind)}`]);
+    throw badAutoscaler([
+      `\`kind\` must be HorizontalPodAutoscaler or ScaledObject, got ${JSON.stringify(kind) ?? 'nothing'}`,
+    ]);
   if (apiVersion !== 'autoscaling/v2')
     throw badAutoscaler(
-      [`\`apiVersion\` must be autoscaling/v2, got ${JSON.stringify(apiVersion)}`],
+      [`\`apiVersion\` must be autoscaling/v2, got ${JSON.stringify(apiVersion) ?? 'nothing'}`],
       'Print the object in that version: kubectl get hpa.v2.autoscaling <name> -o yaml.',
     );
   const parsed = hpaManifest.safeParse(object);

@@ -25,6 +25,12 @@ const TABLE: readonly [string, string[], number, RegExp[]][] = [
     3,
     [/latencyMs/, /did you mean "latency"/],
   ],
+  [
+    'duration of an option',
+    ['capacity', SMALL, '--budget', '5x'],
+    3,
+    [/'--budget <duration>'/, /'5x'.*a duration such as/],
+  ],
   ['unknown kind of fault', ['run', SMALL, '--set', 'faults.slow.kind=latencey'], 3, [/latencey/, /latency/]],
   [
     'objective that does not parse',
