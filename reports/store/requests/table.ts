@@ -4,8 +4,8 @@ import type { ColumnValues } from './pages.ts';
 import { type Chunk, FIELDS, NAMES, type Name, ROWS, Row, type Shared, type StoredColumn } from './row.ts';
 import { Space } from './space.ts';
 
-/** Bytes of columns that are kept in memory: those of a run of some million requests. */
-const MAX_MEMORY_BYTES = 64 * 2 ** 20;
+/** Bytes of columns that are kept in memory: those of a run of some hundred thousand requests. */
+const MAX_MEMORY_BYTES = 16 * 2 ** 20;
 
 /** Values of a field, one a row; of a list a list of numbers. */
 export type Values = ArrayLike<unknown>;
