@@ -13,9 +13,8 @@ const PARTS: Scenario = {
   why: 'To see every request prepared and traced.',
   stack: {
     gateway: { replicas: 2, tracing: {} },
-    inference: { replicas: 1 },
+    inference: { replicas: 1, modelLoad: '1s' },
     preprocess: { workers: 8 },
-    timeScale: 120,
   },
   load: {
     warmUp: '1s',
