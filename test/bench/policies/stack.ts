@@ -34,19 +34,10 @@ export const SLOS = [
 /** Requests in flight per replica that policies aim at. */
 const LOAD_PER_REPLICA = { metric: 'gateway_requests_in_flight', target: 0.6 };
 
-/**
- * Every policy beside static provisioning for the peak.
- * @param peak replicas for the peak
- * @param period after which the load repeats
- * @param windows of the policy `schedule`: when it expects more load, and how many replicas that needs
- */
-export function policies(
-  peak: number,
-  period: string,
-  windows: readonly { readonly start: string; readonly end: string; readonly replicas: number }[],
-): Scenario['variants'] {
+/** A HorizontalPodAutoscaler on {@link LOAD_PER_REPLICA}. @param behavior @default that of Kubernetes */
+export function hpa(behavior?: object) {
   const averageValue = `${LOAD_PER_REPLICA.target * 1000}m`;
-  const hpa = {
+  return {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
     metadata: { name: 'inference' },
@@ -59,13 +50,27 @@ export function policies(
           external: { metric: { name: LOAD_PER_REPLICA.metric }, target: { type: 'AverageValue', averageValue } },
         },
       ],
+      ...(behavior && { behavior }),
     },
   };
+}
+
+/**
+ * Every policy beside static provisioning for the peak.
+ * @param peak replicas for the peak
+ * @param period after which the load repeats
+ * @param windows of the policy `schedule`: when it expects more load, and how many replicas that needs
+ */
+export function policies(
+  peak: number,
+  period: string,
+  windows: readonly { readonly start: string; readonly end: string; readonly replicas: number }[],
+): Scenario['variants'] {
   const policy = (kind: string, settings: object = {}) => ({ policy: { kind, ...BOUNDS, ...settings } });
   const knative = policy('knative', { target: LOAD_PER_REPLICA.target, targetUtilization: 1 });
   return {
     peak: { 'stack.inference.replicas': peak },
-    hpa: { 'stack.autoscaler': { hpa } },
+    hpa: { 'stack.autoscaler': { hpa: hpa() } },
     threshold: { 'stack.autoscaler': policy('threshold') },
     knative: { 'stack.autoscaler': { ...knative, syncPeriod: '2s', scrape: '2s' } },
     slo: { 'stack.autoscaler': policy('slo', { budget: '3s' }) },

@@ -1,5 +1,5 @@
 import { scenario } from '../../../scenarios/scenario.ts';
-import { LOAD, SLOS, STACK } from './stack.ts';
+import { hpa, LOAD, policies, SLOS, STACK } from './stack.ts';
 
 /** Six hours of a day at their own length, the last minutes of which are a burst. */
 const quarter = (mean: string, amplitude: string) => [
@@ -14,7 +14,6 @@ export default scenario({
     ...STACK,
     gateway: { replicas: 1, healthChecks: { interval: '10s' } },
     control: { ttl: '30s' },
-    autoscaler: { policy: { kind: 'slo', budget: '3s', minReplicas: 3, maxReplicas: 20 } },
   },
   load: {
     stages: [
@@ -26,4 +25,8 @@ export default scenario({
     ...LOAD,
   },
   slos: SLOS,
+  variants: {
+    ...policies(9, '6h', [{ start: '45 2,8,14,20 * * *', end: '0 3,9,15,21 * * *', replicas: 12 }]),
+    'hpa-down-after-2m': { 'stack.autoscaler': { hpa: hpa({ scaleDown: { stabilizationWindowSeconds: 120 } }) } },
+  },
 });
