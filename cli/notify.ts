@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Command, Option } from 'commander';
 import { systemClock } from '../harness/clock.ts';
 import { messageOf, SquallError } from '../harness/errors.ts';
@@ -103,7 +102,7 @@ async function post(to: Destination, body: object, limits: Limits): Promise<void
     if (reason === undefined) return;
     if (isLast || !mayHelp)
       return say(process.stderr, `squall: the ${to.what} at ${to.url.host} did not take the result: ${reason}`);
-    await sleep(limits.retryAfterMs);
+    await systemClock.sleep(limits.retryAfterMs);
   }
 }
 

@@ -138,7 +138,9 @@ export class RestartableContainer {
         await this.#clock.sleep(OOM_REPORT_MS);
         ({ State, HostConfig } = await container.inspect());
         isUnexplained =
-          Boolean(HostConfig.Memory) && !(await wasKilledThroughEngine(container, State.StartedAt, this.#clock.date()));
+          !State.OOMKilled &&
+          Boolean(HostConfig.Memory) &&
+          !(await wasKilledThroughEngine(container, State.StartedAt, this.#clock.date()));
       }
       const outOfMemory = State.OOMKilled ? 'reported' : isUnexplained && 'inferred';
       const how = howItEnded(State.ExitCode, outOfMemory, HostConfig.Memory ?? 0);
