@@ -60,15 +60,26 @@ export async function planSuite(options: PlanSuiteOptions): Promise<SuitePlan> {
     }
   requireNames(checked);
   const repeated = ({ platform }: Checked) => (platform === 'virtual' ? 1 : suite.repeats);
-  const places = suite.seeds.flatMap(seed =>
+  const all = suite.seeds.flatMap(seed =>
     Array.from({ length: suite.repeats }, (_, index) => index + 1).flatMap(repeat =>
       checked
         .filter(place => repeat <= repeated(place))
         .map(({ source: _, ...place }): PlannedPlace => ({ ...place, seed, repeat })),
     ),
   );
+  const places = suite.prove === 'once' ? provedOnce(all) : all;
   const digests = checked.map(({ source, found }) => [source, digestOf(found?.raw)]);
   return { places, digests: Object.fromEntries(digests) };
+}
+
+/** Leaves proofs to the first place of each scenario that can run: places come in the order of the suite's seeds and platforms. */
+function provedOnce(places: readonly PlannedPlace[]): PlannedPlace[] {
+  const proved = new Set<string>();
+  return places.map(place => {
+    if (proved.has(place.scenario)) return { ...place, proofs: [] };
+    if (place.state === 'ready') proved.add(place.scenario);
+    return place;
+  });
 }
 
 interface Checked extends Omit<PlannedPlace, 'seed' | 'repeat'> {

@@ -56,9 +56,11 @@ export const suiteSchema = z.strictObject({
     .default({})
     .describe('overrides of values in every scenario by path, such as stack.gateway.retries: 0'),
   prove: z
-    .boolean()
+    .union([z.boolean(), z.literal('once')])
     .default(false)
-    .describe('after a run that passes, run each proof of the scenario, as `squall prove` does'),
+    .describe(
+      'after a run that passes, run each proof of the scenario, as `squall prove` does; "once": on the first of the platforms where the scenario can run, and with one seed',
+    ),
   budget: duration().optional().describe('begin no run after this time'),
 });
 
