@@ -6,7 +6,7 @@ import { findSuite, suiteNames } from '../scenarios/suite/find-suite.ts';
 import { suiteSchema } from '../scenarios/suite/suite.ts';
 import { jsonSchemaOf, scenarioJsonSchema, validateScenario } from '../scenarios/validate.ts';
 import { JSON_FLAG } from './options.ts';
-import { paint, printJson, say } from './terminal.ts';
+import { counted, paint, printJson, say } from './terminal.ts';
 
 /** Defines `squall list`: scenarios of the catalogue, kinds of faults, and suites. */
 export function defineList(command: Command): void {
@@ -56,8 +56,4 @@ export function defineSchema(command: Command): void {
 function titleOf(entry: string): string {
   const { id, text } = requirementOf(entry);
   return `${id} (${text.split(/[:;.](?: |$)| \(/, 1)[0]})`;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }

@@ -10,6 +10,8 @@ import { findScenario } from '../scenarios/find.ts';
 import type { LoadedScenario } from '../scenarios/load-scenario.ts';
 import { freshSalt, withSalt } from '../scenarios/salt.ts';
 import { MAX_SEEDS } from '../scenarios/scenario.ts';
+import { requireInstalled } from '../scenarios/session/installed.ts';
+import { requireWritable } from '../scenarios/session/run-directory.ts';
 import { runSession, type Session } from '../scenarios/session/session.ts';
 import { variantsOf } from '../scenarios/variants/select.ts';
 import { planLines } from './dry-run.ts';
@@ -42,7 +44,7 @@ export function defineRun(command: Command, signal: AbortSignal): void {
     .argument('<scenario...>', SCENARIO)
     .option('--seeds <n>', 'seeds that each variant runs with, from --seed on', wholeNumber(1, MAX_SEEDS))
     .option('--jobs <n>', 'variants that run side by side in virtual time', wholeNumber(1, 64))
-    .option('--dry-run', 'print the plan, and start nothing')
+    .option('--dry-run', 'print the plan, check whether it can run here, and start nothing')
     .action(async (names: string[], options: VariantsOptions & NotifyOptions) => {
       const notify = notifyOf(options, process.env);
       const scenarios = await Promise.all(names.map(name => load(name, options, signal)));
@@ -57,6 +59,8 @@ export function defineRun(command: Command, signal: AbortSignal): void {
           }));
         if (options.json) printAll(planned.map(({ compiled }) => compiled.plan));
         else say(process.stdout, ...planned.flatMap(planLines));
+        requireWritable('--out', options.out);
+        for (const { compiled } of planned) await requireInstalled(compiled, signal);
         return;
       }
       const documents: (RunDocument | VariantsDocument)[] = [];

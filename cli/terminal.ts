@@ -29,3 +29,8 @@ export function printJson(document: unknown): void {
   const json = JSON.stringify(document, null, 2);
   process.stdout.write(`${visible(json)}\n`);
 }
+
+/** `1 run`, `2 runs`. @param what in the singular, of which the plural has an s */
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}

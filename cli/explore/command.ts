@@ -17,7 +17,7 @@ import { type FoundScenario, findScenario } from '../../scenarios/find.ts';
 import type { LoadedScenario } from '../../scenarios/load-scenario.ts';
 import { override, parseOverrides } from '../../scenarios/override.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
-import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
+import { openRunDirectory, requireWritable } from '../../scenarios/session/run-directory.ts';
 import { EXIT } from '../exit.ts';
 import { loadScenario } from '../load-scenario.ts';
 import { JSON_FLAG, QUIET_FLAG, SCENARIO, wholeNumber, withOut, withSet } from '../options.ts';
@@ -81,6 +81,8 @@ export function defineExplore(command: Command, signal: AbortSignal): void {
 /** Explores, keeps what is found, and prints it. @returns the exit code */
 async function exploreAndTell(name: string, options: Options, signal: AbortSignal): Promise<number> {
   const { out, json } = options;
+  // Not after hours, when there is something to write.
+  requireWritable('--found', options.found);
   const found = await findScenario(name);
   // Every run has the seed of `squall run`, so that a scenario file alone replays it.
   const given = { seed: DEFAULT_SEED, set: options.set, platform: 'virtual', out, quiet: true } as const;

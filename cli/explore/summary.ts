@@ -8,7 +8,7 @@ import {
 } from '../../scenarios/explore/explore.ts';
 import type { SloTally } from '../../scenarios/explore/tally.ts';
 import { quoted } from '../../scenarios/quoted.ts';
-import { paint, say, shown } from '../terminal.ts';
+import { counted, paint, say, shown } from '../terminal.ts';
 
 /** How a found scenario ran again. */
 export interface Replay {
@@ -159,10 +159,6 @@ function replayText({ platform, verdict, fails, reason, directory }: Replay): st
   const same =
     fails === undefined ? 'which SLOs do not show' : fails ? 'it fails there, too' : 'it does not fail so there';
   return `${how}: ${verdict}, ${same}${fails ? '' : `: ${reason}`}${directory === undefined ? '' : `  ${directory}`}`;
-}
-
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function percent(part: number, whole: number): string {

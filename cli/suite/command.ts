@@ -4,7 +4,6 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { modulePath } from '../../harness/host/modules.ts';
-import { formatMs } from '../../harness/quantity.ts';
 import { combineSuite } from '../../reports/judge/suite/combine.ts';
 import { publishSuite, SUITE_FILES } from '../../reports/publish.ts';
 import { suiteMessage } from '../../reports/render/message.ts';
@@ -13,6 +12,7 @@ import { verdictRows } from '../../reports/render/suite/rows.ts';
 import { badProofsOf, changesOf, conclusion, failuresOf, seedText } from '../../reports/render/suite/texts.ts';
 import type { SuiteDocument } from '../../reports/store/suite-document.ts';
 import { quoted } from '../../scenarios/quoted.ts';
+import { requireWritable } from '../../scenarios/session/run-directory.ts';
 import { startWorkers } from '../../scenarios/session/workers.ts';
 import { readJournal } from '../../scenarios/suite/journal.ts';
 import { runOne, type SuiteOrder, type SuiteResult } from '../../scenarios/suite/run-one.ts';
@@ -26,7 +26,8 @@ import { paint, printJson, say } from '../terminal.ts';
 import { tableLines } from '../variants/compare.ts';
 import { compareWith, type KeptSuite, readSuite, sideOf } from './baseline.ts';
 import { loadOptions, type OpenSuite, openSuite, type PreparedSuite, prepareSuite, resumeSuite } from './open.ts';
-import { plannedTimes, skippedLines, startSuiteProgress } from './progress.ts';
+import { planSaid } from './planned.ts';
+import { startSuiteProgress } from './progress.ts';
 
 /** Options of `squall suite`. */
 export interface SuiteOptions extends NotifyOptions {
@@ -67,7 +68,7 @@ export function defineSuite(command: Command, signal: AbortSignal): void {
       'compare with an earlier suite: its folder, or in that of --out its id, or its branch or commit, of which the newest is taken',
     )
     .option('--fail-on-regression', 'exit with 1 where something is worse than in the baseline')
-    .option('--dry-run', 'print what would run, and what cannot, and start nothing')
+    .option('--dry-run', 'print what would run, and what cannot, check all options, and start nothing')
     .option(...JSON_FLAG)
     .option(...QUIET_FLAG)
     .addHelpText(
@@ -80,7 +81,7 @@ export function defineSuite(command: Command, signal: AbortSignal): void {
 }
 
 async function suiteOf(name: string | undefined, options: SuiteOptions, signal: AbortSignal): Promise<number> {
-  const { resume, dryRun, json, jobs } = options;
+  const { resume, dryRun, json } = options;
   const notify = notifyOf(options, process.env);
   if ((name === undefined) === (resume === undefined))
     throw new SquallError(
@@ -89,14 +90,22 @@ async function suiteOf(name: string | undefined, options: SuiteOptions, signal: 
       `Expected either a suite or --resume, got ${name === undefined ? 'neither' : 'both'}`,
       { next: 'Name a suite, such as `squall suite smoke`, or the folder of one that was interrupted.' },
     );
+  if (resume !== undefined && options.platform !== undefined)
+    throw new SquallError('option', 'NO_SUITE', 'Expected --platform with a suite, got it with --resume', {
+      next: 'Leave it out: what is resumed runs on the platforms that it began on.',
+    });
+  if (options.failOnRegression && options.baseline === undefined)
+    throw new SquallError('option', 'NO_BASELINE', 'Expected --fail-on-regression with --baseline, got it alone', {
+      next: 'Name what the suite is compared with, such as --baseline main.',
+    });
   const prepared = name === undefined ? undefined : await prepareSuite(name, options, signal);
-  if (prepared && dryRun) {
-    if (json) printJson(prepared.plan.places.map(({ found: _, ...place }) => place));
-    else say(process.stdout, ...plannedLines(prepared, jobs));
-    return EXIT.pass;
-  }
   // Whatever is wrong with it is said before anything runs.
   const baseline = options.baseline === undefined ? undefined : readSuite(baselineOf(prepared, options));
+  if (dryRun) {
+    if (prepared) requireWritable('--out', options.out);
+    using resumed = prepared ? undefined : await resumeSuite(resume!, options, signal);
+    return planSaid(resumed ?? prepared!, options);
+  }
   try {
     using opened = prepared ? openSuite(prepared, options) : await resumeSuite(resume!, options, signal);
     const document = await compared(await carryOut(opened, options, signal), baseline, opened, options, signal);
@@ -185,24 +194,6 @@ function parsePlatform(kind: string, before: readonly SuitePlatform[] = []): Sui
   const found = SUITE_PLATFORMS.find(known => known === kind);
   if (found === undefined) throw new InvalidArgumentError(`Expected one of ${SUITE_PLATFORMS.join(', ')}.`);
   return [...before, found];
-}
-
-/** What a suite would run, and what it cannot. */
-function plannedLines({ suite, plan: { places } }: PreparedSuite, jobs: number): string[] {
-  const ready = places.filter(({ state }) => state === 'ready');
-  const lines = ready.map(({ scenario, platform, seed, repeat, lengthMs, proofs }) => {
-    const proved = proofs.length > 0 ? `, and without ${proofs.map(({ without }) => without).join('; ')}` : '';
-    return `${scenario} on ${platform}, seed ${seedText({ seed, repeat })}: ${formatMs(lengthMs)}${proved}`;
-  });
-  const cannot = skippedLines(places);
-  return [
-    `${paint('bold', suite.name)}  ${suite.why}`,
-    '',
-    ...lines,
-    ...(cannot.length > 0 ? ['', paint('bold', 'Cannot run'), ...cannot] : []),
-    '',
-    ...plannedTimes(ready, jobs),
-  ];
 }
 
 function summaryLines(document: SuiteDocument, { folder }: OpenSuite): string[] {

@@ -6,7 +6,7 @@ import type { SuiteCell } from '../../reports/store/suite-document.ts';
 import type { SuiteEntry } from '../../scenarios/suite/journal.ts';
 import type { PlannedPlace } from '../../scenarios/suite/plan-suite.ts';
 import type { SuiteProgress, SuiteTask } from '../../scenarios/suite/run-suite.ts';
-import { paint, say, shown } from '../terminal.ts';
+import { counted, paint, say, shown } from '../terminal.ts';
 
 /** A progress display; disposing clears the live part. */
 export interface SuiteDisplay extends Disposable {
@@ -99,21 +99,18 @@ export function timeLeftMs({ due, ended }: Pick<SuiteProgress, 'due' | 'ended'>,
   }, 0);
 }
 
-/** How many runs and proofs there are in simulated time and in real time, and how long they take at about. */
-export function plannedTimes(ready: readonly PlannedPlace[], jobs: number): string[] {
+/** How many runs and proofs are due in simulated time and in real time, and how long they take at about. */
+export function plannedTimes(due: readonly SuiteTask[], jobs: number): string[] {
   const kinds = [
     ['in simulated time', jobs === 1 ? 'one after the other' : `${jobs} side by side`, true],
     ['in real time', 'one after the other', false],
   ] as const;
   return kinds.flatMap(([kind, how, isVirtual]) => {
-    const own = ready.filter(({ platform }) => (platform === 'virtual') === isVirtual);
+    const own = due.filter(({ place }) => (place.platform === 'virtual') === isVirtual);
     if (own.length === 0) return [];
-    const due = own.flatMap(place => [
-      { place, without: null },
-      ...place.proofs.map((_, without) => ({ place, without })),
-    ]);
-    const time = spanText(timeLeftMs({ due, ended: [] }, jobs));
-    return [`${own.length} runs and ${due.length - own.length} proofs ${kind}, ${how}: about ${time}`];
+    const runs = own.filter(({ without }) => without === null).length;
+    const time = spanText(timeLeftMs({ due: own, ended: [] }, jobs));
+    return [`${counted(runs, 'run')} and ${counted(own.length - runs, 'proof')} ${kind}, ${how}: about ${time}`];
   });
 }
 

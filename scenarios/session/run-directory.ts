@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, statfsSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmdirSync, statfsSync, statSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../harness/clock.ts';
@@ -22,7 +22,24 @@ export function openRunDirectory(
   clock: Clock,
 ): { readonly environment: RunEnvironment; readonly directory: string } {
   const environment = environmentOf(scenario, clock);
-  return { environment, directory: makeDirectory(pathFrom(out), environment.id) };
+  return { environment, directory: makeDirectory('--out', pathFrom(out), environment.id) };
+}
+
+/**
+ * Checks that a folder can be written to, as {@link openRunDirectory} does, and leaves nothing there: folders that it has to make are removed.
+ * @param name of the option or argument that names it, such as `--out`
+ * @throws SquallError `OUTPUT_NOT_WRITABLE`, `DISK_FULL`
+ */
+export function requireWritable(name: string, folder: string): void {
+  const path = pathFrom(folder);
+  let existing = path;
+  while (!existsSync(existing)) existing = dirname(existing);
+  const trial = `squall-${process.pid}-${systemSecrets(4).toString('hex')}`;
+  try {
+    makeDirectory(name, path, trial);
+  } finally {
+    for (let made = join(path, trial); made !== existing; made = dirname(made)) removeEmpty(made);
+  }
 }
 
 /** Whether an error was caused by a full disk. */
@@ -76,11 +93,19 @@ function makeFolders(path: string): void {
   }
 }
 
-function makeDirectory(out: string, id: string): string {
+/** Leaves a folder that is not there, or that somebody else uses by now. */
+function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {}
+}
+
+function makeDirectory(name: string, out: string, id: string): string {
   const directory = join(out, id);
   try {
     // A line of a service's configuration would end there.
     if (/\p{Cc}/u.test(directory)) throw new Error('its path has a control character');
+    if (statSync(out, { throwIfNoEntry: false })?.isDirectory() === false) throw new Error('it is no folder');
     makeFolders(dirname(directory));
     mkdirSync(directory, { mode: 0o700 });
     accessSync(directory, constants.W_OK);
@@ -89,8 +114,8 @@ function makeDirectory(out: string, id: string): string {
     throw new SquallError(
       'environment',
       'OUTPUT_NOT_WRITABLE',
-      `Expected --out to be a writable folder, got ${out}: ${messageOf(error)}`,
-      { cause: error, next: `Make ${dirname(directory)} writable, or choose another folder with --out.` },
+      `Expected ${name} to be a writable folder, got ${out}: ${messageOf(error)}`,
+      { cause: error, next: `Make ${out} writable, or choose another folder.` },
     );
   }
   const { bavail, bsize } = statfsSync(directory);

@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { loadEndMs, warmUpMs } from '../../harness/plan.ts';
-import { requireK6 } from '../../load/k6/program/find.ts';
-import { engineSocket, findEngine, requireImages, withDockerPackages } from '../../platform/docker/engine.ts';
-import { IMAGE_NAMES } from '../../platform/docker/images/image-names.ts';
 import type { SuitePlace } from '../../reports/store/suite-document.ts';
-import { requireTool } from '../../stack/tools.ts';
 import type { CompiledScenario } from '../compile.ts';
 import { type FoundScenario, findScenario } from '../find.ts';
 import { type LoadOptions, loadScenario } from '../load-scenario.ts';
 import type { ResolvedScenario } from '../scenario.ts';
+import { requireInstalled } from '../session/installed.ts';
 import type { ResolvedSuite, SuitePlatform } from './suite.ts';
 
 /** A place of a suite, before anything ran. */
@@ -128,16 +125,9 @@ function namesOf(raw: unknown): { scenario?: string; why?: string } {
 }
 
 /** What this machine lacks for a scenario, and how to get it; undefined for nothing. */
-async function lackOf({ plan, topology }: CompiledScenario, signal: AbortSignal): Promise<string | undefined> {
+async function lackOf(compiled: CompiledScenario, signal: AbortSignal): Promise<string | undefined> {
   try {
-    if (plan.load.engine === 'k6') await requireK6({}, signal);
-    if (plan.platform === 'process')
-      for (const { run } of topology.replicas) if (run.kind === 'tool') requireTool(run.tool);
-    if (plan.platform === 'docker') {
-      const { imagesOf } = await withDockerPackages(import('../../platform/docker/plans.ts'));
-      const engine = await findEngine(engineSocket(), signal);
-      await requireImages(engine, imagesOf(topology, IMAGE_NAMES), 'Run `npm run images` in a checkout.', signal);
-    }
+    await requireInstalled(compiled, signal);
     return undefined;
   } catch (error) {
     signal.throwIfAborted();

@@ -57,7 +57,7 @@ export async function runSuite(options: RunSuiteOptions): Promise<SuiteProgress>
   const { places, journal, jobs, clock, signal, onChange, budgetMs = Number.POSITIVE_INFINITY } = options;
   const startedMs = clock.nowMs();
   const before = journal.entries.at(-1)?.atMs ?? 0;
-  const entries = new Map(journal.entries.map(entry => [keyOf(entry, entry.without), entry]));
+  const entries = byTask(journal.entries);
   const damages = damagesOf(options.folder, entries);
   removeCutShort(options.folder, places, entries);
   const running = new Set<SuiteTask>();
@@ -65,7 +65,7 @@ export async function runSuite(options: RunSuiteOptions): Promise<SuiteProgress>
   let budgetSpent = false;
   const progress = (): SuiteProgress => ({
     ...{ running: [...running], ended: [...ended], budgetSpent },
-    due: places.flatMap(place => dueOf(place, entries)),
+    due: dueIn(places, entries),
     cells: places.map(place => cellOf(place, entries, damages, budgetSpent)),
     wallMs: before + clock.nowMs() - startedMs,
   });
@@ -176,7 +176,19 @@ function dueNow(place: PlannedPlace, entries: Entries): SuiteTask[] {
   return base.run.verdict === 'pass' ? proofsDue(place, entries) : [];
 }
 
-/** Runs that may still come, if all is well. */
+/** Runs of a suite that may still come, if all is well. @param before those that ended. @default none */
+export function dueTasks(places: readonly PlannedPlace[], before: readonly SuiteEntry[] = []): SuiteTask[] {
+  return dueIn(places, byTask(before));
+}
+
+function byTask(entries: readonly SuiteEntry[]): Map<string, SuiteEntry> {
+  return new Map(entries.map(entry => [keyOf(entry, entry.without), entry]));
+}
+
+function dueIn(places: readonly PlannedPlace[], entries: Entries): SuiteTask[] {
+  return places.flatMap(place => dueOf(place, entries));
+}
+
 function dueOf(place: PlannedPlace, entries: Entries): SuiteTask[] {
   if (place.state !== 'ready') return [];
   const now = dueNow(place, entries);
