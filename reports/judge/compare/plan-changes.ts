@@ -9,6 +9,8 @@ const MEASUREMENT = ['scenario', 'platform', 'timeScale', 'load', 'faults', 'seg
 const MEASURED = ['stack', 'target', 'tls'] as const;
 /** Paths that differ between equal loads. */
 const OF_ONE_RUN = new Set(['load.salt']);
+/** Stands in a plan for a part that is switched off. */
+const OFF = 'off';
 
 /** Settings in which plans differ: of the measurement, so that they cannot be compared, and of what is measured. */
 export function planChanges(base: RunPlan, candidate: RunPlan) {
@@ -31,16 +33,18 @@ function canonical(path: string, value: unknown): unknown {
   return entries.filter(([, own]) => own !== null).sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-/** By field, also of an object that only one side has. */
+/** By field, also of an object that only one side has, or that is `off` on the other: so is each of its fields there. */
 function changesIn(path: string, base: unknown, candidate: unknown): ChangedSetting[] {
   if (OF_ONE_RUN.has(path) || isDeepStrictEqual(base, candidate)) return [];
   const [one, other] = [base ?? {}, candidate ?? {}];
-  if (!isRecord(one) || !isRecord(other)) return [{ path, base, candidate }];
-  const inside = [...new Set([...Object.keys(one), ...Object.keys(other)])].flatMap(key =>
-    changesIn(`${path}.${key}`, one[key] ?? null, other[key] ?? null),
-  );
+  const records = [one, other].filter(isRecord);
+  const isAlone = records.length < 2 && one !== OFF && other !== OFF;
+  if (records.length === 0 || isAlone) return [{ path, base, candidate }];
+  const keys = new Set(records.flatMap(record => Object.keys(record).filter(key => (record[key] ?? null) !== null)));
+  const fieldOf = (side: unknown, key: string) => (isRecord(side) ? (side[key] ?? null) : side);
+  const inside = [...keys].flatMap(key => changesIn(`${path}.${key}`, fieldOf(one, key), fieldOf(other, key)));
   // An object without fields is something else than none.
-  return inside.length > 0 || (base !== null && candidate !== null) ? inside : [{ path, base, candidate }];
+  return inside.length > 0 || (isRecord(base) && isRecord(candidate)) ? inside : [{ path, base, candidate }];
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

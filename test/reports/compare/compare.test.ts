@@ -149,6 +149,25 @@ describe('what cannot be compared', () => {
     expect(compareRuns([run({ stack: { redis: { password: null } } })], [run({})]).changed).toEqual(changed);
   });
 
+  it('names the fields of an object that is off on the other side, each in a row of its own', () => {
+    const on = { attempts: 3, window: { for: '10s', minimum: null }, per: ['a'], inner: 'off' };
+    const [base, candidate] = [
+      run({ stack: { ejection: on, cache: 'off' } }),
+      run({ stack: { ejection: 'off', cache: {} } }, 2),
+    ];
+    const document = compareRuns([base], [candidate]);
+    expect(document.changed).toEqual([
+      { path: 'stack.ejection.attempts', base: 3, candidate: 'off' },
+      { path: 'stack.ejection.window.for', base: '10s', candidate: 'off' },
+      { path: 'stack.ejection.per', base: ['a'], candidate: 'off' },
+      { path: 'stack.cache', base: 'off', candidate: {} },
+    ]);
+    expect(compareRuns([candidate], [base]).changed[0]).toEqual({
+      ...{ path: 'stack.ejection.attempts', base: 'off', candidate: 3 },
+    });
+    expect(renderCompareMarkdown(document)).toContain('| stack.ejection.window.for | 10s | off |');
+  });
+
   it('does not use runs that are invalid or were interrupted', () => {
     const fine = run({});
     const broken = {
