@@ -48,7 +48,7 @@ const thorough = {
 const unit = [
   'test/*.test.ts',
   'test/bench/platforms.test.ts',
-  'test/cli/{broken-runs,dry-run,own-node,progress,stored,terminal}.test.ts',
+  'test/cli/{broken-runs,dry-run,options,own-node,progress,stored,terminal}.test.ts',
   'test/harness/*.test.ts',
   'test/harness/{arrivals,http,input,retry}/*.test.ts',
   'test/harness/host/{client-tls,private-folder,proxies,target}.test.ts',

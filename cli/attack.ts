@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { LIMITS } from '../faults/slow-http/attack.ts';
 import { attackKinds, loadAttack } from '../faults/slow-http/attacker/catalog.ts';
 import { SquallError } from '../harness/errors.ts';
@@ -16,6 +16,7 @@ import { EXIT } from './exit.ts';
 import {
   type RunOptions,
   requestChanges,
+  wholeNumber,
   withHeader,
   withOut,
   withReadyWithin,
@@ -28,7 +29,7 @@ import { paint, printJson, say } from './terminal.ts';
 
 interface AttackOptions extends Omit<RunOptions, 'platform'> {
   readonly target: string;
-  readonly connections?: string;
+  readonly connections?: number;
   readonly rate?: string;
   readonly path?: string;
   readonly for?: string;
@@ -51,11 +52,20 @@ export async function defineAttack(command: Command, signal: AbortSignal): Promi
     .argument('<kind>', 'one of the kinds below')
     .requiredOption('--target <url>', 'http(s)://HOST:PORT on this machine, unless:')
     .option('--i-own-this-target', 'allows a target on another machine')
-    .option('--connections <n>', `maximum of open connections (at most ${LIMITS.connections})`)
+    .option(
+      '--connections <n>',
+      `maximum of open connections (at most ${LIMITS.connections})`,
+      wholeNumber(1, LIMITS.connections),
+    )
     .option('--rate <n/s>', `connections opened per second (at most ${LIMITS.perSecond}/s)`)
-    .option('--path <path>', 'path of the attack requests')
+    .option('--path <path>', 'path of the attack requests', text => parsePath(text))
     .option('--for <duration>', 'duration of the attack, e.g. 30s (at most 1h)')
-    .option('--control <what>', 'request of the control client: a path to GET, or chat', '/')
+    .option(
+      '--control <what>',
+      'request of the control client: a path to GET, or chat',
+      text => (text === 'chat' ? text : parsePath(text, 'chat, or ')),
+      '/',
+    )
     .option('--control-rate <n/s>', 'rate of control requests, each on a new connection', '100/s')
     .option('--json', 'print one JSON document on stdout, and nothing else there', false)
     .option('--quiet', 'no progress', false)
@@ -119,6 +129,12 @@ async function compileAttack(kind: string, options: AttackOptions, signal: Abort
     asksModel: true,
   });
   return loaded.compiled;
+}
+
+/** @param otherwise what it may be instead, in words */
+function parsePath(text: string, otherwise = ''): string {
+  if (/^\/\S*$/.test(text)) return text;
+  throw new InvalidArgumentError(`Expected ${otherwise}a path that begins with a slash and holds no spaces.`);
 }
 
 /** The command as it was given, without versions and salt, which the run adds. */

@@ -41,7 +41,13 @@ export function defineDoctor(command: Command, signal: AbortSignal): void {
   given.addHelpText('after', '\nExit codes: 0 · with --target 4 if no run can be started, 3 usage, 130 interrupted');
   given.action(async (options: DoctorOptions) => {
     if (options.target !== undefined) return examine(options, signal);
-    const { json } = options;
+    const { json, model, header } = options;
+    const other = model === undefined ? header && '--header' : '--model';
+    if (other !== undefined)
+      throw new SquallError('option', 'NO_TARGET', `Expected ${other} only with --target`, {
+        next: 'Add --target URL.',
+      });
+    await externalTarget({ ...options, platform: 'process' }, thisMachine, signal);
     // `cli/bin.js` starts nothing on a Node.js that is too old.
     const node = found('Node.js', process.versions.node, 'Runs Squall and its services.');
     const findings = await Promise.all([node, toxiproxy(), ...TOOLS.map(tool), k6(), docker(), chromium()]);

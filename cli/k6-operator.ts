@@ -30,10 +30,11 @@ export function defineK6Operator(command: Command, signal: AbortSignal): void {
     .requiredOption('--url <url>', 'base URL of the service, as pods reach it (repeatable)', collect)
     .option('--parallelism <n>', 'number of pods that the load is split over', wholeNumber(1, 9999), 1)
     .option('--separate', 'schedule each pod on a different node', false)
-    .option('--image <image>', 'k6 image of the pods', 'grafana/k6:2.2.0')
+    .option('--image <image>', 'k6 image of the pods', parseImage, 'grafana/k6:2.2.0')
     .option(
       '--secret <name>',
       'Secret whose key `authorization` contains the Authorization header, and whose other keys are the variables of headers',
+      parseSecret,
     )
     .action(async (name: string, options: OperatorOptions) => {
       const { compiled } = await loadScenario(name, options, signal, {}, null);
@@ -65,4 +66,15 @@ export function defineK6Operator(command: Command, signal: AbortSignal): void {
 function collect(value: string, before: string[] = []): string[] {
   if (!URL.canParse(value)) throw new InvalidArgumentError('Expected a URL such as http://gateway.default.svc:8000.');
   return [...before, value];
+}
+
+function parseImage(text: string): string {
+  if (/^[\w./:@-]+$/.test(text)) return text;
+  throw new InvalidArgumentError('Expected the name of an image, such as grafana/k6:2.2.0.');
+}
+
+/** A name as Kubernetes takes it: a DNS subdomain (RFC 1123). */
+function parseSecret(text: string): string {
+  if (/^[a-z\d](?:[a-z\d.-]{0,251}[a-z\d])?$/.test(text)) return text;
+  throw new InvalidArgumentError('Expected the name of a Secret: lower-case letters, digits, dashes and dots.');
 }

@@ -137,6 +137,7 @@ const program = new Command('squall')
   .hook('preSubcommand', async (_, command) => {
     const define = await ENTRIES.find(({ call }) => call.startsWith(`${command.name()} `))?.load();
     await define?.(command, interrupt.signal);
+    (await import('./options.ts')).requireValues(command);
   })
   .addHelpText(
     'after',

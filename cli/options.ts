@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { SquallError } from '../harness/errors.ts';
 import { projectFolder } from '../harness/host/programs.ts';
 import type { PlatformKind } from '../harness/plan.ts';
 import { parseDurationMs } from '../harness/quantity.ts';
@@ -46,6 +47,33 @@ export const QUIET_FLAG = ['--quiet', 'print no progress'] as const;
 
 /** Where runs are stored by default: in the project that one stands in. */
 export const DEFAULT_OUT = join(projectFolder(), 'reports', 'runs');
+
+/**
+ * Makes a command refuse options and arguments without text, as `--commit "$NOTHING"` has, and options whose value is the next option, which
+ * is how a forgotten one reads.
+ */
+export function requireValues(command: Command): void {
+  const flags = new Set(command.options.flatMap(({ short, long }) => [short, long]));
+  const requireText = (text: string) => {
+    if (text.trim() === '') throw new InvalidArgumentError('Expected a value, got none.');
+  };
+  for (const option of command.options.filter(({ required, optional }) => required || optional)) {
+    const { parseArg = text => text } = option;
+    option.argParser((text: string, before: unknown) => {
+      requireText(text);
+      if (flags.has(text) || text.startsWith('--')) throw new InvalidArgumentError('Expected a value, got an option.');
+      return parseArg(text, before);
+    });
+  }
+  for (const argument of command.registeredArguments) {
+    const { parseArg } = argument;
+    argument.argParser((text: string, before: unknown): unknown => {
+      requireText(text);
+      if (parseArg) return parseArg(text, before);
+      return argument.variadic ? [...((before as readonly string[] | undefined) ?? []), text] : text;
+    });
+  }
+}
 
 /** Adds `--out`: where new runs are stored, and where runs named by their id are looked up. */
 export function withOut(command: Command): Command {
@@ -196,10 +224,12 @@ function parseSalt(text: string): string {
   return text === 'none' ? '' : text;
 }
 
-/** The value is not quoted, since it may be a key. */
+/** What was found is not quoted, since it may be a key. @throws SquallError `BAD_HEADER` */
 function requireHeader(text: string): string {
   if (/^[^\s:]+:\s*\S/.test(text)) return text;
-  throw new InvalidArgumentError('Expected a name and a value, such as "api-key: env:API_KEY".');
+  throw new SquallError('option', 'BAD_HEADER', 'Expected --header to be a name and a value, got something else', {
+    next: 'Give both, such as --header "api-key: env:API_KEY".',
+  });
 }
 
 const MAX_SEGMENTS = 1000;

@@ -107,7 +107,7 @@ export function formatSize(bytes: number): string {
 
 function badQuantity(code: string, field: string, expected: string, found: string): SquallError {
   return new SquallError('scenario', code, `Expected \`${field}\` to be ${expected}, got ${JSON.stringify(found)}`, {
-    next: `Fix \`${field}\` in the scenario.`,
+    next: `Correct \`${field}\`${field.startsWith('--') ? '' : ' in the scenario'}.`,
   });
 }
 

@@ -48,7 +48,7 @@ export function defineTrend(command: Command): void {
   withOut(command)
     .argument('<history>', 'folder of the history; made if it does not exist')
     .argument('[folder...]', 'suites or runs to append: a folder, or an id in that of --out')
-    .option('--commit <name>', 'commit of what is appended (default: what was checked out when it ran)')
+    .option('--commit <name>', 'commit of what is appended (default: what was checked out when it ran)', parseCommit)
     .option('--keep-days <n>', 'remove nights that are older; the newest stays', wholeNumber(1, MAX_DAYS))
     .addOption(
       new Option('--keep-size <size>', 'remove the oldest nights beyond this size of all; the newest stays').argParser(
@@ -174,4 +174,9 @@ function parseSize(text: string): number {
   const bytes = sizeBytes(text);
   if (bytes === undefined || bytes === 0) throw new InvalidArgumentError(`Expected ${SIZE_WORDS}, above 0.`);
   return bytes;
+}
+
+function parseCommit(text: string): string {
+  if (/^\w[\w./+-]{0,99}$/.test(text)) return text;
+  throw new InvalidArgumentError('Expected a commit, or another name of letters, digits and ./+-_ without blanks.');
 }

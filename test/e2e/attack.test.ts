@@ -132,7 +132,7 @@ describe('squall attack', () => {
       'too many connections',
       ['slow-body', '--target', 'http://127.0.0.1:1', '--connections', '15001'],
       3,
-      /`faults\[0\]\.connections`: expected a whole number from 1 to 15000.*, found 15001/,
+      /'--connections <n>' argument '15001' is invalid. Expected a whole number from 1 to 15000/,
     ],
     ['too long', ['slow-body', '--target', 'http://127.0.0.1:1', '--for', '2h'], 3, /--for.*1h/],
     [
