@@ -94,11 +94,20 @@ export interface RequestRecord {
  */
 export interface Requests extends Iterable<RequestRecord> {
   readonly length: number;
-  filter(test: (record: RequestRecord) => boolean): Requests;
+  /** @param within interval [fromMs, toMs) in which all are scheduled that pass, so that a table need not look at the others */
+  filter(
+    test: (record: RequestRecord) => boolean,
+    within?: { readonly fromMs: number; readonly toMs: number },
+  ): Requests;
   some(test: (record: RequestRecord) => boolean): boolean;
   find(test: (record: RequestRecord) => boolean): RequestRecord | undefined;
   forEach(visit: (record: RequestRecord) => void): void;
   reduce<Value>(fold: (value: Value, record: RequestRecord) => Value, initial: Value): Value;
+  /** Calls several functions with each record, and filters by several tests, in one go; an array does not. */
+  together?(
+    visits: readonly ((record: RequestRecord) => void)[],
+    tests: readonly ((record: RequestRecord) => boolean)[],
+  ): Requests[];
 }
 
 /** The records in scheduled order, as a table has them; an array may be in any. */

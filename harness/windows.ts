@@ -108,19 +108,73 @@ export function beginOf({
  * Whether a request belongs to a window: to that of its scheduled arrival, with one exception: a request in flight when the injection of a
  * fault begins is exposed to that fault, so it belongs to `fault:<id>` and not to the `baseline`, `recovery` or `fault` before it.
  */
-export function membershipOf({ fromMs, toMs, name, nextFaultMs = Number.POSITIVE_INFINITY }: Window) {
-  const earliestMs = name.startsWith('fault:') ? 0 : fromMs;
+export function membershipOf(window: Window) {
+  const { fromMs, toMs, nextFaultMs = Number.POSITIVE_INFINITY } = window;
+  const earliestMs = earliestOf(window);
   return ({ scheduledMs, endMs }: Pick<RequestRecord, 'scheduledMs' | 'endMs'>): boolean =>
     scheduledMs >= earliestMs && scheduledMs < toMs && endMs >= fromMs && endMs < nextFaultMs;
 }
 
+/** Where the first request of a window may be scheduled. */
+function earliestOf({ name, fromMs }: Window): number {
+  return name.startsWith('fault:') ? 0 : fromMs;
+}
+
+/**
+ * Tells which windows requests belong to, without testing each for each: those of the request before are those of all requests that are
+ * scheduled, and end, between the same bounds of windows.
+ */
+export class Cells {
+  readonly #tests;
+  readonly #scheduledMs: readonly number[];
+  readonly #endMs: readonly number[];
+  #cell = { fromMs: 0, toMs: 0, endFromMs: 0, endToMs: 0 };
+
+  constructor(windows: readonly Window[]) {
+    this.#tests = windows.map(membershipOf);
+    this.#scheduledMs = windows.flatMap(window => [earliestOf(window), window.toMs]);
+    this.#endMs = windows.flatMap(({ fromMs, nextFaultMs = Number.POSITIVE_INFINITY }) => [fromMs, nextFaultMs]);
+  }
+
+  /** Whether a request is in the same windows as the one that was entered last. */
+  has({ scheduledMs, endMs }: Pick<RequestRecord, 'scheduledMs' | 'endMs'>): boolean {
+    const { fromMs, toMs, endFromMs, endToMs } = this.#cell;
+    return scheduledMs >= fromMs && scheduledMs < toMs && endMs >= endFromMs && endMs < endToMs;
+  }
+
+  /** Whether a request belongs to each of the windows. */
+  enter(request: Pick<RequestRecord, 'scheduledMs' | 'endMs'>): boolean[] {
+    const [fromMs, toMs] = between(this.#scheduledMs, request.scheduledMs);
+    const [endFromMs, endToMs] = between(this.#endMs, request.endMs);
+    this.#cell = { fromMs, toMs, endFromMs, endToMs };
+    return this.#tests.map(test => test(request));
+  }
+}
+
+/** The bounds around a value: the last that is not above it, and the first that is. */
+function between(bounds: readonly number[], value: number): [from: number, to: number] {
+  const above = bounds.filter(bound => bound > value);
+  const others = bounds.filter(bound => bound <= value);
+  return [Math.max(...others), Math.min(...above)];
+}
+
 /** Requests of a window, see {@link membershipOf}; the same object for the same window of the same records. */
 export function requestsIn(window: Window, records: Requests): Requests {
-  const known = IN_WINDOWS.get(records) ?? new Map<string, Requests>();
-  const key = JSON.stringify([window.name, window.fromMs, window.toMs, window.nextFaultMs]);
-  const requests = known.get(key) ?? records.filter(membershipOf(window));
-  IN_WINDOWS.set(records, known.set(key, requests));
+  const requests =
+    IN_WINDOWS.get(records)?.get(keyOf(window)) ??
+    records.filter(membershipOf(window), { ...window, fromMs: earliestOf(window) });
+  knowRequestsIn(window, records, requests);
   return requests;
+}
+
+/** Makes the requests of a window known that were found elsewhere. */
+export function knowRequestsIn(window: Window, records: Requests, requests: Requests): void {
+  const known = IN_WINDOWS.get(records) ?? new Map<string, Requests>();
+  IN_WINDOWS.set(records, known.set(keyOf(window), requests));
+}
+
+function keyOf({ name, fromMs, toMs, nextFaultMs }: Window): string {
+  return JSON.stringify([name, fromMs, toMs, nextFaultMs]);
 }
 
 const IN_WINDOWS = new WeakMap<Requests, Map<string, Requests>>();

@@ -1,10 +1,22 @@
 import type { TimedEvent } from '../../harness/history.ts';
 import { attemptsOf, errorKind, isFailure, type RequestRecord, type Requests } from '../../harness/requests.ts';
-import { membershipOf, requestsIn, type Window } from '../../harness/windows.ts';
+import { Cells, requestsIn, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { RunDocument, WindowResult } from '../store/run-document.ts';
-import { DeliveryCounter, knowDelivery } from './delivery.ts';
-import { GapCollector, knowSamples, type LatencyMetric, quantilesOf, VALUES, ValueCollector } from './samples.ts';
+import { DELIVERY, DeliveryCounter } from './delivery.ts';
+import { type Folding, folded } from './folds/folding.ts';
+import { LATENESS, LateCounter } from './folds/lateness.ts';
+import { OUTCOMES, type OutcomeCount, OutcomeCounter, totalOf } from './folds/outcomes.ts';
+import { isWorst, knowWorst } from './measure.ts';
+import {
+  GapCollector,
+  knowSamples,
+  LATENCIES,
+  type LatencyMetric,
+  quantilesOf,
+  VALUES,
+  ValueCollector,
+} from './samples.ts';
 
 /**
  * Counts of the load, without the warm-up. `offered` includes dropped arrivals; interrupted requests count only in `sent`.
@@ -12,31 +24,49 @@ import { GapCollector, knowSamples, type LatencyMetric, quantilesOf, VALUES, Val
  * requests were due.
  */
 export function loadCounts(engine: string, records: Requests, events: readonly TimedEvent[]): RunDocument['load'] {
-  const [late, counts, prompts] = [new ValueCollector(), new Counts(), new PromptCounts()];
+  return folded(loadFold(engine, events), records);
+}
+
+/** Fold of {@link loadCounts}. */
+export function loadFold(engine: string, events: readonly TimedEvent[]): Folding<RunDocument['load']> {
+  const [late, outcomes, extras, prompts] = [
+    new ValueCollector(),
+    new OutcomeCounter(),
+    new Extras(),
+    new PromptCounts(),
+  ];
   let sent = 0;
-  records.forEach(record => {
-    const { scheduledMs, sentMs } = record;
-    if (scheduledMs < 0) return;
-    counts.add(record);
-    prompts.add(record);
+  const inLoad = (visit: (record: RequestRecord) => void) => (record: RequestRecord) => {
+    if (record.scheduledMs >= 0) visit(record);
+  };
+  const send = ({ scheduledMs, sentMs }: RequestRecord) => {
     if (sentMs === null) return;
     sent += 1;
     late.add(sentMs - scheduledMs);
-  });
-  const usage = events.find(event => event.type === 'load')?.summary;
-  return {
-    engine,
-    offered: counts.requests,
-    sent,
-    completed: counts.completed,
-    failed: counts.failed,
-    dropped: counts.dropped,
-    ...counts.optional(),
-    ...prompts.result(),
-    lateMsP99: usage?.lateness === 'unknown' ? null : rounded(late.samples().at(0.99)),
-    ...(usage?.connections && { connections: usage.connections }),
-    cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
   };
+  const count = (record: RequestRecord) => {
+    outcomes.add(record);
+    extras.add(record);
+    prompts.add(record);
+  };
+  const result = () => {
+    const usage = events.find(event => event.type === 'load')?.summary;
+    const counts = outcomes.counts();
+    return {
+      engine,
+      offered: totalOf(counts),
+      sent,
+      completed: totalOf(counts, ({ outcome }) => outcome === 'ok'),
+      failed: totalOf(counts, isFailure),
+      dropped: totalOf(counts, isDropped),
+      ...extras.optional(counts),
+      ...prompts.result(),
+      lateMsP99: usage?.lateness === 'unknown' ? null : rounded(late.samples().at(0.99)),
+      ...(usage?.connections && { connections: usage.connections }),
+      cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
+    };
+  };
+  return { visits: [count, send].map(inLoad), result };
 }
 
 /**
@@ -50,41 +80,48 @@ export function loadCounts(engine: string, records: Requests, events: readonly T
  * ```
  */
 export function windowResults(windows: readonly Window[], records: Requests): WindowResult[] {
-  const tests = windows.map(membershipOf);
+  return folded(windowFold(windows, records), records);
+}
+
+/** Fold of {@link windowResults}, after which also what SLOs ask of the windows is known. */
+export function windowFold(windows: readonly Window[], records: Requests): Folding<WindowResult[]> {
+  const cells = new Cells(windows);
   const parts = new Map<string, { readonly isIn: readonly boolean[]; readonly fold: WindowFold }>();
-  let current: { readonly isIn: readonly boolean[]; readonly fold: WindowFold } | undefined;
-  records.forEach(record => {
-    const { isIn } = current ?? {};
-    if (!isIn || !tests.every((test, index) => test(record) === isIn[index])) {
-      const found = tests.map(test => test(record));
-      const key = found.join();
-      current = parts.get(key) ?? { isIn: found, fold: new WindowFold() };
-      parts.set(key, current);
-    }
+  const partOf = (isIn: readonly boolean[]) => {
+    const key = isIn.join();
+    const part = parts.get(key) ?? { isIn, fold: new WindowFold() };
+    parts.set(key, part);
+    return part;
+  };
+  let current: ReturnType<typeof partOf> | undefined;
+  const visit = (record: RequestRecord) => {
+    if (!cells.has(record)) current = partOf(cells.enter(record));
     current!.fold.add(record);
-  });
-  return windows.map((window, index) => {
-    const fold = new WindowFold();
-    for (const part of parts.values()) if (part.isIn[index]) fold.merge(part.fold);
-    return fold.result(window, records);
-  });
+  };
+  const result = () =>
+    windows.map((window, index) => {
+      const fold = new WindowFold();
+      for (const part of parts.values()) if (part.isIn[index]) fold.merge(part.fold);
+      return fold.result(window, records);
+    });
+  return { visits: [visit], result };
 }
 
 class WindowFold {
-  readonly #counts = new Counts();
-  readonly #errors = new Map<string, number>();
+  readonly #outcomes = new OutcomeCounter();
+  readonly #extras = new Extras();
+  readonly #late = new LateCounter();
   readonly #delivery = new DeliveryCounter();
   readonly #values = { latency: new ValueCollector(), ttft: new ValueCollector(), tpot: new ValueCollector() };
   readonly #gaps = new GapCollector();
   readonly #without = { ttft: 0, latency: 0 };
+  readonly #worst = new Map(LATENCIES.map(metric => [metric, new OutcomeCounter()]));
 
   add(record: RequestRecord): void {
-    this.#counts.add(record);
+    this.#outcomes.add(record);
+    this.#extras.add(record);
+    this.#late.add(record);
     this.#delivery.add(record);
-    if (isFailure(record)) {
-      const kind = errorKind(record);
-      this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + 1);
-    }
     const [ttft, latency, tpot] = [VALUES.ttft(record), VALUES.latency(record), VALUES.tpot(record)];
     if (ttft === null) this.#without.ttft += 1;
     else this.#values.ttft.add(ttft);
@@ -92,35 +129,43 @@ class WindowFold {
     else this.#values.latency.add(latency);
     if (tpot !== null) this.#values.tpot.add(tpot);
     this.#gaps.add(record.gaps);
+    if (ttft === null || latency === null)
+      for (const [metric, worst] of this.#worst) if (isWorst(metric, record)) worst.add(record);
   }
 
   merge(other: WindowFold): void {
-    this.#counts.merge(other.#counts);
+    this.#outcomes.merge(other.#outcomes);
+    this.#extras.merge(other.#extras);
+    this.#late.merge(other.#late);
     this.#delivery.merge(other.#delivery);
-    for (const [kind, count] of other.#errors) this.#errors.set(kind, (this.#errors.get(kind) ?? 0) + count);
     for (const metric of ['latency', 'ttft', 'tpot'] as const) this.#values[metric].merge(other.#values[metric]);
     this.#gaps.merge(other.#gaps);
     this.#without.ttft += other.#without.ttft;
     this.#without.latency += other.#without.latency;
+    for (const [metric, worst] of this.#worst) worst.merge(other.#worst.get(metric)!);
   }
 
   result(window: Window, records: Requests): WindowResult {
     const { name, fromMs, toMs } = window;
     const requestsOfWindow = requestsIn(window, records);
-    const { requests, failed, dropped } = this.#counts;
+    const outcomes = this.#outcomes.counts();
     const delivery = this.#delivery.delivery();
     const { tokensPerRead } = delivery;
-    knowDelivery(requestsOfWindow, delivery);
+    // SLOs, gates and curves look at them again.
+    DELIVERY.set(requestsOfWindow, delivery);
+    OUTCOMES.set(requestsOfWindow, outcomes);
+    LATENESS.set(requestsOfWindow, this.#late);
+    for (const [metric, worst] of this.#worst) knowWorst(metric, requestsOfWindow, worst.counts());
     const quantiles = (metric: LatencyMetric) => {
       const samples = metric === 'itl' ? this.#gaps.samples() : this.#values[metric].samples();
-      // SLOs and curves look at them again.
       knowSamples(metric, requestsOfWindow, samples);
       return quantilesOf(samples);
     };
     return {
-      ...{ name, fromMs: rounded(fromMs), toMs: rounded(toMs), requests, failed, dropped },
-      ...this.#counts.optional(),
-      errors: Object.fromEntries([...this.#errors].sort(([a], [b]) => (a < b ? -1 : 1))),
+      ...{ name, fromMs: rounded(fromMs), toMs: rounded(toMs), requests: totalOf(outcomes) },
+      ...{ failed: totalOf(outcomes, isFailure), dropped: totalOf(outcomes, isDropped) },
+      ...this.#extras.optional(outcomes),
+      errors: errorsIn(outcomes),
       latencyMs: quantiles('latency'),
       ttftMs: quantiles('ttft'),
       itlMs: quantiles('itl'),
@@ -131,44 +176,40 @@ class WindowFold {
   }
 }
 
-/** Counts of requests, some of which only some runs have. */
-class Counts {
-  requests = 0;
-  completed = 0;
-  failed = 0;
-  dropped = 0;
-  #abandoned = 0;
+function isDropped({ outcome }: OutcomeCount): boolean {
+  return outcome === 'dropped';
+}
+
+/** Failures by kind, in alphabetical order. */
+function errorsIn(outcomes: readonly OutcomeCount[]): Record<string, number> {
+  const kinds = Map.groupBy(outcomes.filter(isFailure), errorKind);
+  return Object.fromEntries([...kinds].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, of]) => [kind, totalOf(of)]));
+}
+
+/** What only some runs have: requests that were sent again, and attempts of clients that retry. */
+class Extras {
   #resent = 0;
   #attempts = 0;
   #isRetried = false;
 
   add(record: RequestRecord): void {
-    const { outcome } = record;
-    this.requests += 1;
-    if (outcome === 'ok') this.completed += 1;
-    else if (outcome === 'dropped') this.dropped += 1;
-    else if (outcome === 'abandoned') this.#abandoned += 1;
-    else if (isFailure(record)) this.failed += 1;
+    const { attempts } = record;
     if (record.resent) this.#resent += 1;
-    this.#attempts += attemptsOf(record);
-    this.#isRetried ||= record.attempts !== undefined;
+    this.#attempts += attempts ?? attemptsOf(record);
+    this.#isRetried ||= attempts !== undefined;
   }
 
-  merge(other: Counts): void {
-    this.requests += other.requests;
-    this.completed += other.completed;
-    this.failed += other.failed;
-    this.dropped += other.dropped;
-    this.#abandoned += other.#abandoned;
+  merge(other: Extras): void {
     this.#resent += other.#resent;
     this.#attempts += other.#attempts;
     this.#isRetried ||= other.#isRetried;
   }
 
   /** Abandoned and resent requests, and attempts where clients retry. */
-  optional(): Pick<WindowResult, 'abandoned' | 'resent' | 'attempts'> {
+  optional(outcomes: readonly OutcomeCount[]): Pick<WindowResult, 'abandoned' | 'resent' | 'attempts'> {
+    const abandoned = totalOf(outcomes, ({ outcome }) => outcome === 'abandoned');
     return {
-      ...(this.#abandoned > 0 && { abandoned: this.#abandoned }),
+      ...(abandoned > 0 && { abandoned }),
       ...(this.#resent > 0 && { resent: this.#resent }),
       ...(this.#isRetried && { attempts: this.#attempts }),
     };

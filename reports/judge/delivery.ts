@@ -1,5 +1,6 @@
 import type { RequestRecord, Requests } from '../../harness/requests.ts';
 import { formatPercent } from '../rounding.ts';
+import { Known } from './folds/known.ts';
 import type { LatencyMetric } from './samples.ts';
 
 /** Most responses: above this ratio. */
@@ -48,23 +49,13 @@ export class DeliveryCounter {
 }
 
 /** Delivery of the responses to some requests. */
-export function deliveryOf(requests: Requests): Delivery {
-  const known = KNOWN.get(requests);
-  if (known) return known;
+export const DELIVERY = new Known<Delivery>(requests => {
   const counter = new DeliveryCounter();
   requests.forEach(request => {
     counter.add(request);
   });
-  knowDelivery(requests, counter.delivery());
   return counter.delivery();
-}
-
-/** Makes a delivery known that was counted elsewhere. */
-export function knowDelivery(requests: Requests, delivery: Delivery): void {
-  KNOWN.set(requests, delivery);
-}
-
-const KNOWN = new WeakMap<Requests, Delivery>();
+});
 
 /** Sentence on responses most of which were buffered, so that the times between their tokens are not known; undefined for others. */
 export function bufferedRemark({ responses, buffered }: Delivery): string | undefined {
@@ -74,13 +65,13 @@ export function bufferedRemark({ responses, buffered }: Delivery): string | unde
 
 /** Why a metric decides nothing over these requests; undefined if it may. */
 export function undecidedBy(metric: LatencyMetric, requests: Requests): string | undefined {
-  return metric === 'itl' || metric === 'tpot' ? bufferedRemark(deliveryOf(requests)) : undefined;
+  return metric === 'itl' || metric === 'tpot' ? bufferedRemark(DELIVERY.of(requests)) : undefined;
 }
 
 /** Sentence beside gaps between tokens that arrived several at a time; empty for others. */
 export function bundledRemark(metric: LatencyMetric, requests: Requests): string {
   if (metric !== 'itl') return '';
-  const { tokensPerRead } = deliveryOf(requests);
+  const { tokensPerRead } = DELIVERY.of(requests);
   if (tokensPerRead === null || tokensPerRead < BUNDLED_TOKENS) return '';
   return ` Tokens arrived in bundles, ${Number(tokensPerRead.toPrecision(2))} to a read on average, and gaps lie between reads only: judge the time per token with \`tpot\`.`;
 }

@@ -2,13 +2,14 @@ import { expectedArrivals } from '../../harness/arrivals/arrivals.ts';
 import type { TimedEvent } from '../../harness/history.ts';
 import { coreUtilisation } from '../../harness/load-summary.ts';
 import { formatMs } from '../../harness/quantity.ts';
-import { countOf, type RequestRecord } from '../../harness/requests.ts';
 import { injects } from '../../harness/segment.ts';
 import { requestsIn } from '../../harness/windows.ts';
 import { formatPercent } from '../rounding.ts';
 import type { RunDocument } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
 import { stepLabel } from './event-rows.ts';
+import { arrivalsOf } from './folds/arrivals.ts';
+import { LATENESS, MAX_LATE_P99_MS } from './folds/lateness.ts';
 
 /**
  * Gate that decides whether a run's figures mean anything. A pure function that returns the reasons why they do not, one sentence
@@ -16,8 +17,6 @@ import { stepLabel } from './event-rows.ts';
  */
 export type Gate = (run: RunFacts, load: RunDocument['load']) => readonly string[];
 
-/** Limit of the P99 send lateness; beyond it the generator was the bottleneck. */
-const MAX_LATE_P99_MS = 100;
 /** Limit of the ratio of dropped arrivals; beyond it too much is missing for a P99 to mean anything. */
 export const MAX_DROPPED_RATIO = 0.01;
 
@@ -89,12 +88,7 @@ const generatorOnSchedule: Gate = ({ plan, windows, records }, { lateMsP99 }) =>
   const judged = new Set(plan.slos.map(({ window }) => window));
   return windows.flatMap(window => {
     if (!judged.has(window.name)) return [];
-    let [sent, late] = [0, 0];
-    requestsIn(window, records).forEach(({ sentMs, scheduledMs }) => {
-      if (sentMs === null) return;
-      sent += 1;
-      if (sentMs - scheduledMs > MAX_LATE_P99_MS) late += 1;
-    });
+    const { sent, late } = LATENESS.of(requestsIn(window, records));
     if (sent < MIN_STAGE_ARRIVALS || late <= MAX_LATE_RATIO * sent) return [];
     return [
       `In window ${window.name}, ${late} of ${sent} requests (${formatPercent(late, sent)}) were sent more than ${limit} late; the limit is ${formatPercent(MAX_LATE_RATIO, 1)}.${TOO_BUSY}`,
@@ -117,11 +111,11 @@ const fewDropped: Gate = (_run, { dropped, offered }) =>
 const recordsComplete: Gate = ({ plan, records, events }) => {
   if (stoppedEarly(events)) return [];
   const planned = plan.arrivals?.count ?? 0;
-  const arrived = planned === 0 ? 0 : countOf(records, ({ turn }) => !turn);
+  const { first: arrived, numbered: indexed } = arrivalsOf(plan.load.ramps, records);
   if (arrived < planned) return [`${planned - arrived} of ${planned} arrivals left no record.`];
   const started = events.find(event => event.type === 'load')?.summary.requests ?? 0;
   // A generator that reports no count still numbers its requests without gaps.
-  const numbered = plan.arrivals ? 0 : records.reduce((max, { index }) => Math.max(max, index + 1), 0);
+  const numbered = plan.arrivals ? 0 : indexed;
   const counted = Math.max(started, numbered);
   return records.length < counted ? [`${counted - records.length} of ${counted} requests left no record.`] : [];
 };
@@ -168,17 +162,7 @@ function ratedArrivals({ load, segment }: RunFacts['plan'], stage: string): numb
 
 /** Sentences on the stages that sent too few of their due arrivals before they ended. */
 function stagesShort({ plan, records }: RunFacts, dueIn: (stage: string, arrivals: number) => number): string[] {
-  const endsMs = new Map(plan.load.ramps.map(({ name, toMs }) => [name, toMs]));
-  const inTime = ({ stage, sentMs }: RequestRecord) =>
-    sentMs !== null && sentMs <= (endsMs.get(stage) ?? Number.POSITIVE_INFINITY) + MAX_LATE_P99_MS;
-  const stages = new Map<string, { arrivals: number; sent: number }>();
-  records.forEach(record => {
-    if (record.scheduledMs < 0) return;
-    const counts = stages.get(record.stage) ?? { arrivals: 0, sent: 0 };
-    if (counts.arrivals === 0) stages.set(record.stage, counts);
-    counts.arrivals += 1;
-    if (inTime(record)) counts.sent += 1;
-  });
+  const { stages } = arrivalsOf(plan.load.ramps, records);
   return [...stages].flatMap(([stage, { arrivals, sent }]) => {
     const due = dueIn(stage, arrivals);
     if (due < MIN_STAGE_ARRIVALS || sent >= MIN_SENT_RATIO * due) return [];

@@ -5,21 +5,23 @@ import { loadEndMs, type RunPlan } from '../../harness/plan.ts';
 import type { Requests } from '../../harness/requests.ts';
 import type { SpanRecord } from '../../harness/tracing/span.ts';
 import { pinOf, type Versions } from '../../harness/versions.ts';
-import { beginOf } from '../../harness/windows.ts';
+import { beginOf, knowRequestsIn, membershipOf } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
 import { cacheUse } from './counters.ts';
-import { loadCounts, windowResults } from './counts.ts';
+import { loadFold, windowFold } from './counts.ts';
 import { capacityOf } from './elasticity/capacity.ts';
 import { costResult, decisionRows, replicaSeries, scalingOf } from './elasticity/summary.ts';
 import { eventRows } from './event-rows.ts';
 import { distributionsOf } from './figures/distributions.ts';
-import { notableRequests } from './figures/notable-requests.ts';
-import { timelineOf } from './figures/timeline.ts';
+import { notableFold } from './figures/notable-requests.ts';
+import { timelineFold } from './figures/timeline.ts';
 import { traceFinder } from './figures/traces.ts';
-import { upstreamsOf } from './figures/upstreams.ts';
+import { upstreamsFold } from './figures/upstreams.ts';
 import { factsOf, faultResult } from './fold.ts';
+import { arrivalsFold, knowArrivals } from './folds/arrivals.ts';
+import { foldTogether } from './folds/folding.ts';
 import { GATES } from './gates.ts';
 import { spreadMs } from './merge/merge.ts';
 import { judgeSlo } from './slo.ts';
@@ -59,9 +61,10 @@ export function judge({ events, records, spans = [], artifacts = {} }: JudgeInpu
     });
   const { plan, environment } = opening;
   const run = factsOf(plan, events, records);
-  const windows = windowResults(run.windows, run.records);
+  const folds = foldsOf(run, spans);
+  const windows = folds.windows.result();
   const prefixCache = cacheUse(events, 0, endMs(run) + sampleIntervalMs(plan));
-  const load = loadCounts(plan.load.engine, run.records, events);
+  const load = folds.load.result();
   const invalidReasons = GATES.flatMap(gate => gate(run, load));
   const slos = plan.slos.map(slo => judgeSlo(slo, run));
   const interruption = events.find(event => event.type === 'interrupted');
@@ -106,7 +109,7 @@ export function judge({ events, records, spans = [], artifacts = {} }: JudgeInpu
     warnings: warningsOf(run, load, prefixCache),
     ...notesOf(events),
     ...(prefixCache && { prefixCache }),
-    ...upstreamsOf(run.records, endMs(run)),
+    ...folds.upstreams.result(),
     windows,
     slos,
     faults: run.faults.map(faultResult),
@@ -115,23 +118,38 @@ export function judge({ events, records, spans = [], artifacts = {} }: JudgeInpu
     ...capacityOf(events, endMs(run)),
     artifacts,
   };
-  const injectionsMs = run.faults.map(beginOf).filter(ms => ms !== null);
-  const timeline = timelineOf(run.records, events, endMs(run), undefined, injectionsMs);
+  const timeline = folds.timeline.result();
   const replicas = replicaSeries(run, timeline.offered.length, timeline.slotMs);
   return {
     document,
     plan,
     timeline: { ...timeline, ...(replicas && { replicas }) },
     distributions: distributionsOf(run.windows, run.records),
-    // Histories that do not have the text of their scenario are of versions whose requests had other ids.
-    notable: notableRequests(
-      run.records,
-      plan.source === undefined ? null : senderOf(events),
-      traceFinder(spans, events),
-    ),
+    notable: folds.notable.result(),
     decisions: decisionRows(run),
     events: eventRows(events),
   };
+}
+
+/** Folds over all requests of a run, in one go. Afterwards is known what SLOs and gates ask of each window, too. */
+function foldsOf(run: RunFacts, spans: readonly SpanRecord[]) {
+  const { plan, events, records } = run;
+  const injectionsMs = run.faults.map(beginOf).filter(ms => ms !== null);
+  // Histories that do not have the text of their scenario are of versions whose requests had other ids.
+  const sender = plan.source === undefined ? null : senderOf(events);
+  const folds = {
+    windows: windowFold(run.windows, records),
+    load: loadFold(plan.load.engine, events),
+    arrivals: arrivalsFold(plan.load.ramps),
+    upstreams: upstreamsFold(endMs(run)),
+    timeline: timelineFold(events, endMs(run), undefined, injectionsMs),
+    notable: notableFold(records, sender, traceFinder(spans, events)),
+  };
+  const visits = Object.values(folds).flatMap(fold => fold.visits);
+  const found = foldTogether(records, visits, run.windows.map(membershipOf));
+  for (const [index, window] of run.windows.entries()) knowRequestsIn(window, records, found[index]!);
+  knowArrivals(plan.load.ramps, records, folds.arrivals.result());
+  return folds;
 }
 
 function readyOf(events: readonly TimedEvent[]): Pick<RunDocument, 'ready'> {

@@ -2,6 +2,7 @@ import { formatMs } from '../../harness/quantity.ts';
 import { countOf, isFailure, type RequestRecord, type Requests, TIMEOUT_FIELDS } from '../../harness/requests.ts';
 import { formatPercent, rounded } from '../rounding.ts';
 import type { Survivors } from '../store/run-document.ts';
+import { type OutcomeCount, OutcomeCounter, totalOf } from './folds/outcomes.ts';
 import { hasValue, LATENCIES, type LatencyMetric, type Samples, samplesOf, VALUES, withInfinite } from './samples.ts';
 import type { Statement } from './statement.ts';
 
@@ -44,7 +45,7 @@ export function measureText({ metric, completed }: Measure): string {
  */
 export function judgedSamples({ metric, completed }: Measure, requests: Requests): Samples {
   if (completed) return samplesOf(metric, requests.filter(isCompleted));
-  return withInfinite(samplesOf(metric, requests), worstIn(metric, requests).length);
+  return withInfinite(samplesOf(metric, requests), totalOf(worstIn(metric, requests)));
 }
 
 /**
@@ -70,20 +71,31 @@ function isCompleted({ outcome }: RequestRecord): boolean {
   return outcome === 'ok';
 }
 
-/** Requests that are worse than every value of a metric; the same object for the same requests. */
-function worstIn(metric: LatencyMetric, requests: Requests): Requests {
-  const known = WORST.get(requests) ?? new Map<LatencyMetric, Requests>();
-  const worst = known.get(metric) ?? requests.filter(request => isWorst(metric, request));
-  WORST.set(requests, known.set(metric, worst));
-  return worst;
+/** Requests that are worse than every value of a metric, counted once for all that look at the same ones. */
+function worstIn(metric: LatencyMetric, requests: Requests): readonly OutcomeCount[] {
+  const known = WORST.get(requests)?.get(metric);
+  if (known) return known;
+  const counter = new OutcomeCounter();
+  requests.forEach(request => {
+    if (isWorst(metric, request)) counter.add(request);
+  });
+  knowWorst(metric, requests, counter.counts());
+  return counter.counts();
 }
 
-const WORST = new WeakMap<Requests, Map<LatencyMetric, Requests>>();
+/** Makes requests known that are worse than every value of a metric, and were counted elsewhere. */
+export function knowWorst(metric: LatencyMetric, requests: Requests, counts: readonly OutcomeCount[]): void {
+  const known = WORST.get(requests) ?? new Map<LatencyMetric, readonly OutcomeCount[]>();
+  WORST.set(requests, known.set(metric, counts));
+}
 
-function isWorst(metric: LatencyMetric, request: RequestRecord): boolean {
-  if (hasValue(metric, request)) return false;
+const WORST = new WeakMap<Requests, Map<LatencyMetric, readonly OutcomeCount[]>>();
+
+/** Whether a request is worse than every value of a metric, of which it has none. */
+export function isWorst(metric: LatencyMetric, request: RequestRecord): boolean {
   const { outcome } = request;
-  return isFailure(request) || outcome === 'dropped' || (outcome === 'ok' && metric === 'ttft');
+  const counts = isFailure(request) || outcome === 'dropped' || (outcome === 'ok' && metric === 'ttft');
+  return counts && !hasValue(metric, request);
 }
 
 const LACKING: Readonly<Record<LatencyMetric, string>> = {
@@ -102,7 +114,7 @@ export function survivorsOf(
   requests: Requests,
   statistic: (samples: Samples) => number | null,
 ): Survivors | undefined {
-  const without = completed ? 0 : worstIn(metric, requests).length;
+  const without = completed ? 0 : totalOf(worstIn(metric, requests));
   if (without === 0) return undefined;
   const measured = rounded(statistic(samplesOf(metric, requests)));
   return { without, requests: requests.length, lacking: LACKING[metric], measured };
@@ -141,9 +153,9 @@ function beside(name: string, { measured }: Survivors): string {
 }
 
 /** Sentence on the failures that a limit of the scenario ended, and the fields that move these limits; empty if there are none. */
-export function timeoutRemark(failures: Requests): string {
+export function timeoutRemark(failures: readonly OutcomeCount[]): string {
   return Object.entries(TIMEOUT_FIELDS)
-    .map(([outcome, field]) => ({ outcome, field, count: countOf(failures, one => one.outcome === outcome) }))
+    .map(([outcome, field]) => ({ outcome, field, count: totalOf(failures, one => one.outcome === outcome) }))
     .filter(({ count }) => count > 0)
     .map(({ outcome, field, count }) => ` ${count} of them failed by ${outcome}, whose limit is \`${field}\`.`)
     .join('');

@@ -1,10 +1,11 @@
 import { messageOf } from '../../harness/errors.ts';
 import type { SloPlan } from '../../harness/plan.ts';
-import type { Outcome, Requests } from '../../harness/requests.ts';
+import type { Outcome } from '../../harness/requests.ts';
 import { requestsIn, type Window } from '../../harness/windows.ts';
 import { formatPercent, rounded } from '../rounding.ts';
 import type { SloResult } from '../store/run-document.ts';
 import { type Check, type Evidence, type Finding, type RunFacts, undecided } from './check.ts';
+import { OUTCOMES, totalOf } from './folds/outcomes.ts';
 import { MAX_DROPPED_RATIO } from './gates.ts';
 import { CHECKS, type ParsedObjective, parseObjective } from './objective.ts';
 import { LEVEL } from './statistics.ts';
@@ -71,27 +72,12 @@ const EXCLUDED: readonly Outcome[] = ['dropped', 'abandoned', 'interrupted'];
  */
 function unlessUnknown(finding: Finding, excluded: readonly Outcome[], requests: Evidence['requests']): Finding {
   if (finding.verdict !== 'pass') return finding;
-  const outcomes = outcomesOf(requests);
-  const unknown = excluded.reduce((sum, outcome) => sum + (outcomes.get(outcome) ?? 0), 0);
+  const unknown = totalOf(OUTCOMES.of(requests), ({ outcome }) => excluded.includes(outcome));
   if (unknown <= MAX_DROPPED_RATIO * requests.length) return finding;
   const part = `${unknown} of ${requests.length} requests (${formatPercent(unknown, requests.length)})`;
   const reason = `${finding.reason} But ${part} of the window were dropped, abandoned or interrupted, so the objective is undecided.`;
   return { ...finding, verdict: 'inconclusive', reason };
 }
-
-/** Number of requests by outcome, counted once for all SLOs on them. */
-function outcomesOf(requests: Requests): ReadonlyMap<Outcome, number> {
-  const known = OUTCOMES.get(requests);
-  if (known) return known;
-  const counts = new Map<Outcome, number>();
-  requests.forEach(({ outcome }) => {
-    counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  });
-  OUTCOMES.set(requests, counts);
-  return counts;
-}
-
-const OUTCOMES = new WeakMap<Requests, ReadonlyMap<Outcome, number>>();
 
 function missingWindow(name: Window['name'], run: RunFacts): Finding {
   const [kind, id] = name.split(/:(.*)/s);

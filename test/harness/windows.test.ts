@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { FaultStep, TimedEvent } from '../../harness/history.ts';
-import { faultOutcomes, requestsIn, windowNames, windowsOf } from '../../harness/windows.ts';
+import { Cells, faultOutcomes, membershipOf, requestsIn, windowNames, windowsOf } from '../../harness/windows.ts';
 import { historyOf, KILL, killed, planOf, requestOf } from '../reports/runs.ts';
 
 const plan = planOf({ faults: [KILL] });
@@ -174,4 +174,26 @@ test('without a fault the baseline includes requests in flight at the end of the
   const [baseline] = windowsOf(calm, historyOf(calm));
   expect(baseline).toMatchObject({ name: 'baseline', toMs: 60_000 });
   expect(requestsIn(baseline!, [requestOf(0, 59_900, { latencyMs: 500 })])).toHaveLength(1);
+});
+
+test('cells tell the windows of requests as the tests of each window do, at their bounds, too', () => {
+  const two = planOf({ faults: [KILL, { ...KILL, id: 'again', atMs: 40_000 }] });
+  const begun = killed().map(event => ({ ...event, atMs: event.atMs + 20_000, id: 'again' }) as TimedEvent);
+  const windows = windowsOf(two, historyOf(two, ...killed(), ...begun));
+  const bounds = [...new Set(windows.flatMap(({ fromMs, toMs }) => [fromMs, toMs]))];
+  const atMs = [-5000, ...bounds.flatMap(ms => [ms - 1, ms, ms + 1, ms + 4000])];
+  const requests = atMs.flatMap(scheduledMs => atMs.map(endMs => ({ scheduledMs, endMs })));
+  const cells = new Cells(windows);
+  let current: readonly boolean[] | undefined;
+  let entered = 0;
+  for (const request of [...requests, ...requests.toReversed()]) {
+    if (!current || !cells.has(request)) {
+      current = cells.enter(request);
+      entered += 1;
+    }
+    expect(current, `${request.scheduledMs} to ${request.endMs}`).toEqual(
+      windows.map(window => membershipOf(window)(request)),
+    );
+  }
+  expect(entered).toBeLessThan(requests.length);
 });

@@ -10,6 +10,7 @@ import {
   ratioFinding,
   undecided,
 } from '../check.ts';
+import { OUTCOMES } from '../folds/outcomes.ts';
 import { timeoutRemark } from '../measure.ts';
 import type { Statement } from '../statement.ts';
 import { BATCHES, samplesForRatio } from '../statistics.ts';
@@ -69,7 +70,9 @@ function ratio(objective: GoodputObjective, { requests, window }: Evidence): Fin
   });
   if (base === 0) return undecided('inconclusive', 'No request of the window ended by itself.');
   const found = ratioFinding(objective, hits, base, `goodput (${hits} of ${base} requests in time)`, window);
-  return found.verdict === 'pass' ? found : { ...found, reason: `${found.reason}${timeoutRemark(requests)}` };
+  return found.verdict === 'pass'
+    ? found
+    : { ...found, reason: `${found.reason}${timeoutRemark(OUTCOMES.of(requests))}` };
 }
 
 function perSecond(objective: GoodputObjective, { window, run }: Evidence): Finding {

@@ -1,5 +1,6 @@
 import { errorKind, isFailure, type Outcome, type RequestRecord } from '../../../harness/requests.ts';
 import { checkOf, type Evidence, type Finding, type Objective, ratioFinding, undecided } from '../check.ts';
+import { OUTCOMES, totalOf } from '../folds/outcomes.ts';
 import { timeoutRemark } from '../measure.ts';
 import type { Statement } from '../statement.ts';
 import { samplesForRatio } from '../statistics.ts';
@@ -70,27 +71,24 @@ function kindOf(text: string, statement: Statement): string {
  * `dropped` judges it, and with many dropped arrivals the run is invalid (see `gates.ts`).
  */
 function judge(objective: RatioObjective, { requests, window }: Evidence): Finding {
-  let [base, hits] = [0, 0];
-  requests.forEach(request => {
-    if (objective.measure !== 'dropped' && !isEnded(objective, request)) return;
-    base += 1;
-    if (counts(objective, request)) hits += 1;
-  });
+  const outcomes = OUTCOMES.of(requests);
+  const counted = outcomes.filter(one => objective.measure === 'dropped' || isEnded(objective, one));
+  const [base, hits] = [totalOf(counted), totalOf(counted, one => counts(objective, one))];
   if (base === 0) return undecided('inconclusive', 'No request of the window completed or failed.');
   const found = ratioFinding(objective, hits, base, `${objective.measure} (${hits} of ${base} requests)`, window);
   const isOnFailures = objective.measure === 'errors' || objective.measure === 'availability';
   if (found.verdict === 'pass' || !isOnFailures) return found;
-  const failures = requests.filter(
-    request => isFailure(request) && (objective.kinds === null || counts(objective, request)),
-  );
+  const failures = outcomes.filter(one => isFailure(one) && (objective.kinds === null || counts(objective, one)));
   return { ...found, reason: `${found.reason}${timeoutRemark(failures)}` };
 }
 
-function isEnded({ measure }: RatioObjective, request: RequestRecord): boolean {
+type Ended = Pick<RequestRecord, 'outcome' | 'status'>;
+
+function isEnded({ measure }: RatioObjective, request: Ended): boolean {
   return request.outcome === 'ok' || isFailure(request) || (measure === 'abandoned' && request.outcome === 'abandoned');
 }
 
-function counts({ measure, kinds }: RatioObjective, request: RequestRecord): boolean {
+function counts({ measure, kinds }: RatioObjective, request: Ended): boolean {
   if (measure === 'dropped' || measure === 'abandoned') return request.outcome === measure;
   if (measure === 'availability') return request.outcome === 'ok';
   return isFailure(request) && (!kinds || kinds.includes(request.outcome) || kinds.includes(errorKind(request)));

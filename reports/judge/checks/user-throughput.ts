@@ -2,7 +2,7 @@ import { isFailure, type RequestRecord, timePerOutputTokenMs } from '../../../ha
 import { explain } from '../../explain.ts';
 import { rounded } from '../../rounding.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
-import { bufferedRemark, deliveryOf } from '../delivery.ts';
+import { bufferedRemark, DELIVERY } from '../delivery.ts';
 import { percentileOf, quantileEstimate, ValueCollector } from '../samples.ts';
 import { samplesForUpperBound } from '../statistics.ts';
 
@@ -32,7 +32,7 @@ export const check = checkOf<UserThroughputObjective>({
  * a throughput of 0. A response of one token has none, and does not count.
  */
 function judge(objective: UserThroughputObjective, { requests, window }: Evidence): Finding {
-  const buffered = bufferedRemark(deliveryOf(requests));
+  const buffered = bufferedRemark(DELIVERY.of(requests));
   if (buffered) return undecided('inconclusive', buffered, requests.length);
   const q = objective.percentile / 100;
   const name = `p${objective.percentile}(user-throughput)`;

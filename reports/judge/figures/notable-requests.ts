@@ -10,6 +10,7 @@ import {
 } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
 import type { NotableRequest, NotableRequests } from '../../store/run-document.ts';
+import { type Folding, folded } from '../folds/folding.ts';
 import type { TraceFinder } from './traces.ts';
 
 /** Failed requests that are listed, and of each kind where there are more. */
@@ -29,11 +30,21 @@ export function notableRequests(
   sender: ((index: number) => string) | null,
   traceOf: TraceFinder = () => undefined,
 ): NotableRequests {
-  const load = records.filter(({ scheduledMs }) => scheduledMs >= 0);
+  return folded(notableFold(records, sender, traceOf), records);
+}
+
+/** Fold of {@link notableRequests}. */
+export function notableFold(
+  records: Requests,
+  sender: ((index: number) => string) | null,
+  traceOf: TraceFinder,
+): Folding<NotableRequests> {
   const kinds = new Map<string, { count: number; first: number[] }>();
   const [slowestFirst, slowest] = [new Slowest(), new Slowest()];
-  let [position, failures] = [0, 0];
-  load.forEach(record => {
+  let [position, failures] = [-1, 0];
+  const visit = (record: RequestRecord) => {
+    position += 1;
+    if (record.scheduledMs < 0) return;
     slowestFirst.add(position, timeToFirstTokenMs(record));
     slowest.add(position, latencyMs(record));
     if (isFailure(record)) {
@@ -43,26 +54,28 @@ export function notableRequests(
       kind.count += 1;
       if (kind.first.length < MAX_FAILED) kind.first.push(position);
     }
-    position += 1;
-  });
-  const perKind = failures > MAX_FAILED ? MAX_OF_A_KIND : MAX_FAILED;
-  const failed = [...kinds.values()]
-    .sort((a, b) => b.count - a.count)
-    .flatMap(({ first }) => first.slice(0, perKind))
-    .slice(0, MAX_FAILED);
-  const shown = recordsAt(load, [...failed, ...slowestFirst.positions(), ...slowest.positions()]);
-  const known = new Map<number, NotableRequest>();
-  const listed = (at: number) => {
-    const request = known.get(at) ?? notableOf(shown.get(at)!, sender, traceOf);
-    known.set(at, request);
-    return request;
   };
-  return {
-    failed: failed.sort((a, b) => shown.get(a)!.scheduledMs - shown.get(b)!.scheduledMs).map(listed),
-    failures,
-    slowestFirst: slowestFirst.positions().map(listed),
-    slowest: slowest.positions().map(listed),
+  const result = () => {
+    const perKind = failures > MAX_FAILED ? MAX_OF_A_KIND : MAX_FAILED;
+    const failed = [...kinds.values()]
+      .sort((a, b) => b.count - a.count)
+      .flatMap(({ first }) => first.slice(0, perKind))
+      .slice(0, MAX_FAILED);
+    const shown = recordsAt(records, [...failed, ...slowestFirst.positions(), ...slowest.positions()]);
+    const known = new Map<number, NotableRequest>();
+    const listed = (at: number) => {
+      const request = known.get(at) ?? notableOf(shown.get(at)!, sender, traceOf);
+      known.set(at, request);
+      return request;
+    };
+    return {
+      failed: failed.sort((a, b) => shown.get(a)!.scheduledMs - shown.get(b)!.scheduledMs).map(listed),
+      failures,
+      slowestFirst: slowestFirst.positions().map(listed),
+      slowest: slowest.positions().map(listed),
+    };
   };
+  return { visits: [visit], result };
 }
 
 /** Positions of the largest values, largest first; of equal ones, the first come first. */

@@ -1,5 +1,6 @@
-import { errorKind, isFailure, type Requests } from '../../../harness/requests.ts';
+import { errorKind, isFailure, type RequestRecord } from '../../../harness/requests.ts';
 import type { FailurePoint } from '../../store/run-document.ts';
+import type { Folding } from '../folds/folding.ts';
 
 /**
  * Failed and dropped requests of the load, in order of time. A request counts at its scheduled arrival, like the latencies of the
@@ -7,24 +8,24 @@ import type { FailurePoint } from '../../store/run-document.ts';
  * belongs to that fault. So the failures between a fault's injection and its recovery are those of its window.
  * @param injectionsMs instants at which the injection of a fault began
  */
-export function failuresOf(records: Requests, endMs: number, injectionsMs: readonly number[]): FailurePoint[] {
+export function failuresFold(endMs: number, injectionsMs: readonly number[]): Folding<FailurePoint[]> {
   const failures: FailurePoint[] = [];
-  records.forEach(record => {
+  const visit = (record: RequestRecord) => {
     const { scheduledMs, outcome } = record;
     if (scheduledMs < 0 || scheduledMs >= endMs || !(isFailure(record) || outcome === 'dropped')) return;
     const during = injectionsMs.filter(ms => ms > scheduledMs && ms <= record.endMs && ms < endMs);
     failures.push({ atMs: Math.max(scheduledMs, ...during), kind: errorKind(record) });
-  });
-  return failures.sort((a, b) => a.atMs - b.atMs);
+  };
+  return { visits: [visit], result: () => failures.sort((a, b) => a.atMs - b.atMs) };
 }
 
 /** Largest number of requests in flight in each slot: sent, and without an outcome. */
-export function inFlightSeries(records: Requests, count: number, slotMs: number): number[] {
+export function inFlightFold(count: number, slotMs: number): Folding<number[]> {
   const changes = new InFlight(count, slotMs);
-  records.forEach(({ scheduledMs, sentMs, endMs }) => {
+  const visit = ({ scheduledMs, sentMs, endMs }: RequestRecord) => {
     if (sentMs !== null) changes.add(scheduledMs, sentMs, endMs);
-  });
-  return changes.result();
+  };
+  return { visits: [visit], result: () => changes.result() };
 }
 
 /** Requests whose changes of the number in flight are sorted together. */

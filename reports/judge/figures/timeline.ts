@@ -1,13 +1,14 @@
 import type { TimedEvent } from '../../../harness/history.ts';
 import type { Metric, Readings } from '../../../harness/metrics.ts';
-import type { Requests } from '../../../harness/requests.ts';
+import type { RequestRecord, Requests } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
 import type { MetricSeries, TimelineSeries } from '../../store/run-document.ts';
 import { increasesOf } from '../counters.ts';
+import { type Folding, folded } from '../folds/folding.ts';
 import { GAUGES, type Gauge } from '../gauges.ts';
-import { tokensIn } from '../tokens.ts';
+import { TokenCounter } from '../tokens.ts';
 import { LatencySeries } from './latency-series.ts';
-import { failuresOf, inFlightSeries } from './requests-over-time.ts';
+import { failuresFold, inFlightFold } from './requests-over-time.ts';
 
 /** Length of a slot by default. */
 const TIMELINE_SLOT_MS = 1000;
@@ -15,7 +16,7 @@ const TIMELINE_SLOT_MS = 1000;
 /**
  * Time series of a run over slots from 0 to `endMs`, a partial last slot included. Latencies and arrivals count in the slot in which
  * their requests were scheduled, so that a slowdown appears at its cause, not when its responses arrived; what was sent and completed
- * counts when that happened; failures where {@link failuresOf} puts them.
+ * counts when that happened; failures where {@link failuresFold} puts them.
  */
 export function timelineOf(
   records: Requests,
@@ -24,6 +25,16 @@ export function timelineOf(
   slotMs = TIMELINE_SLOT_MS,
   injectionsMs: readonly number[] = [],
 ): TimelineSeries {
+  return folded(timelineFold(events, endMs, slotMs, injectionsMs), records);
+}
+
+/** Fold of {@link timelineOf}. */
+export function timelineFold(
+  events: readonly TimedEvent[],
+  endMs: number,
+  slotMs = TIMELINE_SLOT_MS,
+  injectionsMs: readonly number[] = [],
+): Folding<TimelineSeries> {
   const count = Math.max(0, Math.ceil(endMs / slotMs));
   const latencies = new LatencySeries(count, slotMs);
   const [offered, sent, completed] = Array.from({ length: 3 }, () => new Array<number>(count).fill(0));
@@ -31,42 +42,50 @@ export function timelineOf(
     const slot = Math.floor(atMs / slotMs);
     if (slot >= 0 && slot < count) counts[slot]! += 1;
   };
-  records.forEach(record => {
-    const { scheduledMs, sentMs, endMs, outcome } = record;
-    latencies.add(record);
+  const visit = ({ scheduledMs, sentMs, endMs, outcome }: RequestRecord) => {
     countAt(offered!, scheduledMs);
     if (sentMs !== null) countAt(sent!, sentMs);
     if (outcome === 'ok') countAt(completed!, endMs);
-  });
+  };
+  const tokens = new TokenCounter({ fromMs: 0, partMs: slotMs, count });
+  const [inFlight, failures] = [inFlightFold(count, slotMs), failuresFold(endMs, injectionsMs)];
+  const attempts = attemptsFold(count, slotMs);
   const perSecond = (counts: readonly number[]) => counts.map(number => rounded((number * 1000) / slotMs));
-  const tokens = tokensIn({ fromMs: 0, partMs: slotMs, count }, records);
-  const metrics = metricSeries(events, count, slotMs);
-  return {
+  const result = () => ({
     slotMs,
     ...latencies.result(),
     offered: perSecond(offered!),
     sent: perSecond(sent!),
     completed: perSecond(completed!),
-    tokens: tokens.map(number => rounded((number * 1000) / slotMs)),
-    inFlight: inFlightSeries(records, count, slotMs),
-    failures: failuresOf(records, endMs, injectionsMs),
-    ...(records.some(({ attempts }) => attempts !== undefined) && { attempts: attemptSeries(records, count, slotMs) }),
+    tokens: perSecond(tokens.counts),
+    inFlight: inFlight.result(),
+    failures: failures.result(),
+    ...attempts.result(),
     ready: readyReplicas(events, count, slotMs),
-    ...(metrics ? { metrics } : {}),
-  };
+    ...metricSeries(events, count, slotMs),
+  });
+  const own = [visit, (record: RequestRecord) => latencies.add(record), (record: RequestRecord) => tokens.add(record)];
+  return { visits: [...own, ...inFlight.visits, ...failures.visits, ...attempts.visits], result };
 }
 
-/** Attempts per second by time of sending, unlike requests, so that a retry storm appears when it happened. */
-function attemptSeries(records: Requests, count: number, slotMs: number): number[] {
+/**
+ * Attempts per second by time of sending, unlike requests, so that a retry storm appears when it happened; nothing where clients do not
+ * retry.
+ */
+function attemptsFold(count: number, slotMs: number): Folding<Pick<TimelineSeries, 'attempts'>> {
   const slots = new Array<number>(count).fill(0);
-  records.forEach(({ attempts, attemptsMs, sentMs }) => {
-    const times = (attempts ?? 0) > 1 ? (attemptsMs ?? []).filter((_, i) => i % 2 === 0) : [sentMs];
-    for (const time of times) {
-      const slot = Math.floor((time ?? -1) / slotMs);
-      if (slot >= 0 && slot < count) slots[slot]! += 1;
-    }
-  });
-  return slots.map(sent => rounded((sent * 1000) / slotMs));
+  let isRetried = false;
+  const visit = ({ attempts, attemptsMs, sentMs }: RequestRecord) => {
+    isRetried ||= attempts !== undefined;
+    if ((attempts ?? 0) > 1) for (let at = 0; at < (attemptsMs ?? []).length; at += 2) countAt(attemptsMs![at]!);
+    else countAt(sentMs);
+  };
+  const countAt = (ms: number | null) => {
+    const slot = Math.floor((ms ?? -1) / slotMs);
+    if (slot >= 0 && slot < count) slots[slot]! += 1;
+  };
+  const result = () => (isRetried ? { attempts: slots.map(sent => rounded((sent * 1000) / slotMs)) } : {});
+  return { visits: [visit], result };
 }
 
 /** Ready replicas at the end of each slot, by service, in alphabetical order. */
@@ -87,10 +106,10 @@ function readyReplicas(events: readonly TimedEvent[], count: number, slotMs: num
 }
 
 /**
- * Time series of the sampled gauges: sum or maximum over the replicas of a round, then maximum over the rounds of a slot. Undefined
+ * Time series of the sampled gauges: sum or maximum over the replicas of a round, then maximum over the rounds of a slot. Nothing
  * for a run without samples of an inference engine or a gateway.
  */
-function metricSeries(events: readonly TimedEvent[], count: number, slotMs: number): MetricSeries | undefined {
+function metricSeries(events: readonly TimedEvent[], count: number, slotMs: number): Pick<TimelineSeries, 'metrics'> {
   const slots = Array.from({ length: count }, (): Readings[][] => []);
   for (const event of events)
     if (event.type === 'sample') slots[Math.floor(event.seenMs / slotMs)]?.push(Object.values(event.readings));
@@ -115,7 +134,7 @@ function metricSeries(events: readonly TimedEvent[], count: number, slotMs: numb
   };
   const sampled = Object.entries(optional).filter(([, values]) => !values.every(isMissing));
   const all: MetricSeries = { ...metrics, ...Object.fromEntries(sampled) };
-  return Object.values(all).every(values => values.every(isMissing)) ? undefined : all;
+  return Object.values(all).every(values => values.every(isMissing)) ? {} : { metrics: all };
 }
 
 /** Percentage of the prompt tokens of each slot that came from prefix caches, by counters, or else as the engines compute it. */

@@ -1,6 +1,7 @@
-import { isFailure, type RequestRecord, type Requests } from '../../../harness/requests.ts';
+import { isFailure, type RequestRecord } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
 import type { RunDocument, UpstreamResult } from '../../store/run-document.ts';
+import type { Folding } from '../folds/folding.ts';
 import { quantilesOf, VALUES, ValueCollector } from '../samples.ts';
 import { TokenCounter } from '../tokens.ts';
 
@@ -11,20 +12,23 @@ const MAX_UPSTREAMS = 20;
  * Requests of the load, without the warm-up, by the upstream that their responses name; nothing if none does.
  * @param endMs end of the load, over which rates are averaged
  */
-export function upstreamsOf(records: Requests, endMs: number): Pick<RunDocument, 'upstreams'> {
+export function upstreamsFold(endMs: number): Folding<Pick<RunDocument, 'upstreams'>> {
   const folds = new Map<string, UpstreamFold>();
-  records.forEach(record => {
+  const visit = (record: RequestRecord) => {
     const { scheduledMs, upstream } = record;
     if (scheduledMs < 0 || upstream === '') return;
     const fold = folds.get(upstream) ?? new UpstreamFold(endMs);
     if (fold.requests === 0) folds.set(upstream, fold);
     fold.add(record);
-  });
-  const upstreams = [...folds]
-    .sort(([a, left], [b, right]) => right.requests - left.requests || (a < b ? -1 : 1))
-    .slice(0, MAX_UPSTREAMS)
-    .map(([name, fold]) => fold.result(name));
-  return upstreams.length === 0 ? {} : { upstreams };
+  };
+  const result = () => {
+    const upstreams = [...folds]
+      .sort(([a, left], [b, right]) => right.requests - left.requests || (a < b ? -1 : 1))
+      .slice(0, MAX_UPSTREAMS)
+      .map(([name, fold]) => fold.result(name));
+    return upstreams.length === 0 ? {} : { upstreams };
+  };
+  return { visits: [visit], result };
 }
 
 class UpstreamFold {

@@ -4,7 +4,7 @@ import { formatPercent } from '../../rounding.ts';
 import type { RunDocument } from '../../store/run-document.ts';
 import type { RunFacts } from '../check.ts';
 import type { CacheUse } from '../counters.ts';
-import { bufferedRemark, deliveryOf } from '../delivery.ts';
+import { bufferedRemark, DELIVERY } from '../delivery.ts';
 
 /** Limit of the difference between planned and counted prompt tokens; beyond it the load was another than planned. */
 const MAX_PROMPT_DIFFERENCE = 0.1;
@@ -22,7 +22,7 @@ export function warningsOf(run: RunFacts, load: RunDocument['load'], use: CacheU
   const found = [
     promptDifference(run.plan, load),
     cacheHits(run.plan, load, use),
-    whole && isStreamed(run.plan.load.workload) && bufferedRemark(deliveryOf(requestsIn(whole, run.records))),
+    whole && isStreamed(run.plan.load.workload) && bufferedRemark(DELIVERY.of(requestsIn(whole, run.records))),
   ];
   return [...(run.plan.warnings ?? []), ...found.filter(warning => typeof warning === 'string')];
 }

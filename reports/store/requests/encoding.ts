@@ -1,3 +1,5 @@
+import type { Numbers } from './pages.ts';
+
 /**
  * Values of a column chunk in as few bytes as hold them exactly: one value, a sequence, integers of 1, 2 or 4 bytes above the smallest
  * (of microseconds where values are whole microseconds in ms), or doubles. NaN stands for none.
@@ -22,35 +24,57 @@ const WIDTHS = [
 ] as const;
 const NOTHING = new Uint8Array();
 
+/** Whole numbers of the values that are being encoded; used again for each column. */
+let wholes = new Float64Array();
+
 /** Encodes values so that {@link decode} gives the same ones, bit by bit but for NaN and the sign of zero. */
-export function encode(values: Float64Array): EncodedBytes {
+export function encode(values: Numbers): EncodedBytes {
   const first = values[0] ?? Number.NaN;
-  if (values.every(value => Object.is(value, first)))
-    return { values: { kind: 'constant', base: first, scale: 1 }, bytes: NOTHING };
-  if (Number.isSafeInteger(first) && values.every((value, row) => value === first + row))
-    return { values: { kind: 'sequence', base: first, scale: 1 }, bytes: NOTHING };
+  if (isConstant(values, first)) return { values: { kind: 'constant', base: first, scale: 1 }, bytes: NOTHING };
+  if (isSequence(values, first)) return { values: { kind: 'sequence', base: first, scale: 1 }, bytes: NOTHING };
   return integersOf(values, 1) ?? integersOf(values, 1000) ?? doublesOf(values);
 }
 
-function integersOf(values: Float64Array, scale: number): EncodedBytes | undefined {
+function isConstant(values: Numbers, first: number): boolean {
+  const isNone = Number.isNaN(first);
+  for (const value of values) if (value !== first && !(isNone && Number.isNaN(value))) return false;
+  return true;
+}
+
+function isSequence(values: Numbers, first: number): boolean {
+  if (!Number.isSafeInteger(first)) return false;
+  for (let row = 0; row < values.length; row += 1) if (values[row] !== first + row) return false;
+  return true;
+}
+
+function integersOf(values: Numbers, scale: number): EncodedBytes | undefined {
+  if (wholes.length < values.length) wholes = new Float64Array(values.length);
   let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of values) {
-    if (Number.isNaN(value)) continue;
+  for (let row = 0; row < values.length; row += 1) {
+    const value = values[row]!;
     const whole = Math.round(value * scale);
-    if (whole / scale !== value || !Number.isSafeInteger(whole)) return undefined;
-    if (whole < low) low = whole;
-    if (whole > high) high = whole;
+    wholes[row] = whole;
+    if (whole / scale === value) {
+      if (whole < low) low = whole;
+      if (whole > high) high = whole;
+    } else if (!Number.isNaN(value)) return undefined;
   }
   const width = WIDTHS.find(({ none }) => high - low < none);
-  if (!width) return undefined;
+  if (!width || !Number.isSafeInteger(low) || !Number.isSafeInteger(high)) return undefined;
   const packed = new width.Packed(values.length);
-  for (let row = 0; row < values.length; row += 1)
-    packed[row] = Number.isNaN(values[row]!) ? width.none : Math.round(values[row]! * scale) - low;
+  pack(packed, low, width.none);
   return { values: { kind: width.kind, base: low, scale }, bytes: new Uint8Array(packed.buffer) };
 }
 
-function doublesOf(values: Float64Array): EncodedBytes {
-  return { values: { kind: 'doubles', base: 0, scale: 1 }, bytes: new Uint8Array(values.slice().buffer) };
+function pack(packed: Uint8Array | Uint16Array | Uint32Array, low: number, none: number): void {
+  for (let row = 0; row < packed.length; row += 1) {
+    const above = wholes[row]! - low;
+    packed[row] = Number.isNaN(above) ? none : above;
+  }
+}
+
+function doublesOf(values: Numbers): EncodedBytes {
+  return { values: { kind: 'doubles', base: 0, scale: 1 }, bytes: new Uint8Array(Float64Array.from(values).buffer) };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
 import { decode, type Encoded } from './encoding.ts';
+import { type ColumnValues, type Numbers, Room } from './pages.ts';
 import type { Place, Space } from './space.ts';
 
 /** How a field of a record is kept in its column. */
@@ -56,11 +57,27 @@ export interface StoredColumn {
   readonly elements?: { readonly values: Encoded; readonly place: Place; readonly count: number };
 }
 
+/** Column of lists that remain in their file until they are wanted. */
+export interface LaterColumn {
+  readonly later: LaterLists;
+  /** Its first row among those that are read together. */
+  readonly first: number;
+}
+
+/** Lists of successive rows of a file. */
+export interface LaterLists {
+  /** Reads them into a room, until something else is read into it. */
+  load(room: Room): ColumnValues;
+}
+
 /** Up to {@link ROWS} successive records. */
 export interface Chunk {
   readonly rows: number;
+  /** The first and the last of their scheduled arrivals. */
+  readonly firstMs: number;
+  readonly lastMs: number;
   /** By number of the column. */
-  readonly columns: readonly StoredColumn[];
+  readonly columns: readonly (StoredColumn | LaterColumn)[];
 }
 
 /** What the chunks of a table share. */
@@ -70,10 +87,11 @@ export interface Shared {
   readonly texts: string[];
 }
 
-/** Where the list of each row begins among the elements of a chunk. */
-interface ListBuffers {
+/** Lists of successive rows, and where that of each begins among their elements. */
+interface Lists {
   readonly starts: Float64Array;
-  readonly elements: Float64Array;
+  readonly elements: Numbers;
+  readonly lengths: Float64Array;
 }
 
 /**
@@ -86,8 +104,12 @@ export class Row implements RequestRecord {
   #chunk: Chunk | undefined;
   readonly #buffers: (Float64Array | undefined)[] = NAMES.map(() => undefined);
   readonly #decoded: (Float64Array | undefined)[] = NAMES.map(() => undefined);
-  readonly #lists: (ListBuffers | undefined)[] = NAMES.map(() => undefined);
-  readonly #listBuffers: (ListBuffers | undefined)[] = NAMES.map(() => undefined);
+  readonly #lists: (Lists | undefined)[] = NAMES.map(() => undefined);
+  readonly #listBuffers: (Pick<Lists, 'starts' | 'elements'> | undefined)[] = NAMES.map(() => undefined);
+  readonly #loaded: ({ readonly later: LaterLists; readonly room: Room; readonly lists: Lists } | undefined)[] =
+    NAMES.map(() => undefined);
+  /** List that was handed out last, of each column; used again for the next row. */
+  readonly #given: { row: number; readonly list: number[] }[] = NAMES.map(() => ({ row: -1, list: [] }));
 
   constructor(shared: Shared) {
     this.#shared = shared;
@@ -99,11 +121,12 @@ export class Row implements RequestRecord {
     this.#chunk = chunk;
     this.#decoded.fill(undefined);
     this.#lists.fill(undefined);
+    for (const given of this.#given) given.row = -1;
   }
 
   /** The record, to be kept. */
   copy(): RequestRecord {
-    const fields = NAMES.map(name => [name, this[name]] as const).filter(([, value]) => value !== undefined);
+    const fields = NAMES.map(name => [name, kept(this[name])] as const).filter(([, value]) => value !== undefined);
     return Object.fromEntries(fields) as unknown as RequestRecord;
   }
 
@@ -201,38 +224,74 @@ export class Row implements RequestRecord {
   #list(column: number): readonly number[] | undefined {
     const count = this.#numberOr(column, undefined);
     if (count === undefined) return undefined;
+    const given = this.#given[column]!;
+    const { list } = given;
+    if (given.row === this.row) return list;
     const { starts, elements } = this.#lists[column] ?? this.#elements(column);
     const from = starts[this.row]!;
-    const list = new Array<number>(count);
+    if (list.length > count) list.length = count;
     for (let at = 0; at < count; at += 1) list[at] = elements[from + at]!;
+    given.row = this.row;
     return list;
   }
 
   #decode(column: number): Float64Array {
-    const { values, place } = this.#chunk!.columns[column]!;
+    const stored = this.#chunk!.columns[column]!;
+    if ('later' in stored) {
+      const { lengths } = this.#elements(column);
+      this.#decoded[column] = lengths;
+      return lengths;
+    }
     this.#buffers[column] ??= new Float64Array(ROWS);
     const decoded = this.#buffers[column];
-    decode(values, this.#shared.space.get(place), this.#chunk!.rows, decoded);
+    decode(stored.values, this.#shared.space.get(stored.place), this.#chunk!.rows, decoded);
     this.#decoded[column] = decoded;
     return decoded;
   }
 
-  #elements(column: number) {
-    const { values, place, count } = this.#chunk!.columns[column]!.elements!;
+  #elements(column: number): Lists {
+    const stored = this.#chunk!.columns[column]!;
+    const lists = 'later' in stored ? this.#later(column, stored) : this.#stored(column, stored.elements!);
+    this.#lists[column] = lists;
+    return lists;
+  }
+
+  #stored(column: number, { values, place, count }: NonNullable<StoredColumn['elements']>): Lists {
     const buffers = this.#listBuffers[column];
     const elements =
       buffers && buffers.elements.length >= count ? buffers.elements : new Float64Array(Math.ceil(1.25 * count));
     const starts = buffers?.starts ?? new Float64Array(ROWS);
-    decode(values, this.#shared.space.get(place), count, elements);
+    decode(values, this.#shared.space.get(place), count, elements as Float64Array);
     const lengths = this.#decoded[column] ?? this.#decode(column);
-    let next = 0;
-    for (let row = 0; row < this.#chunk!.rows; row += 1) {
-      starts[row] = next;
-      next += lengths[row]! || 0;
-    }
-    const list = { starts, elements };
-    this.#listBuffers[column] = list;
-    this.#lists[column] = list;
-    return list;
+    putStarts(lengths, this.#chunk!.rows, starts);
+    this.#listBuffers[column] = { starts, elements };
+    return { starts, elements, lengths };
   }
+
+  #later(column: number, { later, first }: LaterColumn): Lists {
+    let loaded = this.#loaded[column];
+    if (loaded?.later !== later) {
+      const room = loaded?.room ?? new Room();
+      const { values, lengths } = later.load(room);
+      const starts = new Float64Array(lengths!.length);
+      putStarts(lengths!, starts.length, starts);
+      loaded = { later, room, lists: { starts, elements: values, lengths: lengths! } };
+      this.#loaded[column] = loaded;
+    }
+    const { starts, elements, lengths } = loaded.lists;
+    const end = first + this.#chunk!.rows;
+    return { starts: starts.subarray(first, end), elements, lengths: lengths.subarray(first, end) };
+  }
+}
+
+function putStarts(lengths: Float64Array, rows: number, starts: Float64Array): void {
+  let next = 0;
+  for (let row = 0; row < rows; row += 1) {
+    starts[row] = next;
+    next += lengths[row]! || 0;
+  }
+}
+
+function kept<Value>(value: Value): Value {
+  return Array.isArray(value) ? ([...value] as Value) : value;
 }

@@ -1,55 +1,113 @@
-import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
-import { openRegular } from '../../../harness/input/files.ts';
 import type { Requests } from '../../../harness/requests.ts';
-import { type ColumnValues, Room, readColumn } from './pages.ts';
-import { type Chunk, FIELDS, NAMES, type Name, ROWS } from './row.ts';
+import { requireAll } from './expected.ts';
+import { type ColumnValues, type Numbers, Room } from './pages.ts';
+import { ParquetFile } from './parquet-file.ts';
+import { type Chunk, FIELDS, type LaterColumn, NAMES, type Name, ROWS } from './row.ts';
 import { TableBuilder } from './table.ts';
 
 /** Maximum number of records, against files that only claim to have them. */
 const MAX_RECORDS = 100_000_000;
+/** Bytes of a file's lists up to which they are read with the other columns. */
+const MAX_LIST_BYTES = 4 * 2 ** 20;
 
 /**
- * Records of a sealed file, read one row group at a time.
+ * Records of a sealed file, read one row group at a time. In a long run the gaps between tokens are most of it, and few folds want them: they
+ * are read from the file by each that does, which therefore stays open.
+ * @param maxListBytes bytes of lists above which a run is a long one
  * @throws SquallError `BAD_REQUESTS` for another file, for one that is cut, and for one whose records are not in scheduled order
  */
-export async function readSealed(path: string, signal?: AbortSignal): Promise<Requests> {
+export async function readSealed(
+  path: string,
+  signal?: AbortSignal,
+  maxListBytes: number = MAX_LIST_BYTES,
+): Promise<Requests> {
+  let file: ParquetFile | undefined;
   try {
-    openRegular(path)[Symbol.dispose]();
-    const file = await asyncBufferFromFile(path);
-    const metadata = await parquetMetadataAsync(file);
-    const found = new Set(metadata.schema.map(({ name }) => name));
-    const missing = NAMES.find(
-      name => !('lacks' in FIELDS[name] && FIELDS[name].lacks === 'undefined') && !found.has(name),
-    );
-    if (missing !== undefined) throw new Error(`it has no column ${missing}`);
-    if (metadata.num_rows > MAX_RECORDS) throw new Error(`it has more than ${MAX_RECORDS} records`);
-    const builder = new TableBuilder();
-    const chunks: Chunk[] = [];
-    const rooms = new Map(NAMES.map(name => [name, new Room()]));
-    let before = Number.NEGATIVE_INFINITY;
-    for (const group of metadata.row_groups) {
-      signal?.throwIfAborted();
-      const columns = new Map<Name, ColumnValues>();
-      for (const name of NAMES) {
-        const column = await readColumn(file, metadata, group, name, builder.numberOf(name), rooms.get(name)!);
-        if (column) columns.set(name, column);
-      }
-      const parts = new Map([...columns].map(([name, column]) => [name, partsOf(column)]));
-      const count = Number(group.num_rows);
-      for (let from = 0; from < count; from += ROWS) {
-        const rows = Math.min(ROWS, count - from);
-        chunks.push(builder.chunk(rows, name => parts.get(name)?.(rows)));
-      }
-      before = lastIndex(columns.get('index')!.values, before);
-    }
-    return builder.table(chunks);
+    file = await ParquetFile.open(path);
+    requireRecords(file);
+    const isLong = LISTS.reduce((sum, name) => sum + file!.bytesOf(name), 0) > maxListBytes;
+    const table = tableOf(file, isLong ? LISTS : [], error => badRequests(path, error), signal);
+    if (!isLong) file[Symbol.dispose]();
+    return table;
   } catch (error) {
+    file?.[Symbol.dispose]();
     signal?.throwIfAborted();
-    const message = `Expected ${path} to contain the requests of a run, but: ${messageOf(error)}`;
-    const next = 'Restore the file, or move it away to judge the run without it.';
-    throw new SquallError('environment', 'BAD_REQUESTS', message, { cause: error, next });
+    throw badRequests(path, error);
   }
+}
+
+const LISTS = NAMES.filter(name => FIELDS[name].kind === 'list');
+
+function badRequests(path: string, cause: unknown): SquallError {
+  const message = `Expected ${path} to contain the requests of a run, but: ${messageOf(cause)}`;
+  const next = 'Restore the file, or move it away to judge the run without it.';
+  return new SquallError('environment', 'BAD_REQUESTS', message, { cause, next });
+}
+
+function requireRecords({ metadata }: ParquetFile): void {
+  const found = new Set(metadata.schema.map(({ name }) => name));
+  const missing = NAMES.find(
+    name => !('lacks' in FIELDS[name] && FIELDS[name].lacks === 'undefined') && !found.has(name),
+  );
+  if (missing !== undefined) throw new Error(`it has no column ${missing}`);
+  if (metadata.num_rows > MAX_RECORDS) throw new Error(`it has more than ${MAX_RECORDS} records`);
+}
+
+/** @param later lists that are read when somebody wants them @param badLists what is thrown when that fails */
+function tableOf(
+  file: ParquetFile,
+  later: readonly Name[],
+  badLists: (error: unknown) => Error,
+  signal: AbortSignal | undefined,
+): Requests {
+  const builder = new TableBuilder();
+  const fields = NAMES.map(name => ({ name, put: builder.putNumbers(name), room: new Room() }));
+  const chunks: Chunk[] = [];
+  let before = Number.NEGATIVE_INFINITY;
+  for (const group of file.metadata.row_groups) {
+    signal?.throwIfAborted();
+    const parts = new Map<Name, (rows: number) => ColumnValues | LaterColumn>();
+    for (const { name, put, room } of fields) {
+      if (later.includes(name) && file.bytesOf(name) > 0) {
+        parts.set(
+          name,
+          laterParts(own => loaded(name, () => file.column(group, name, put, own), badLists)),
+        );
+        continue;
+      }
+      const column = file.column(group, name, put, room);
+      if (column) parts.set(name, partsOf(column));
+      if (column && name === 'index') before = lastIndex(column.values, before);
+    }
+    const count = Number(group.num_rows);
+    for (let from = 0; from < count; from += ROWS) {
+      const rows = Math.min(ROWS, count - from);
+      chunks.push(builder.chunk(rows, name => parts.get(name)?.(rows)));
+    }
+  }
+  return builder.table(chunks);
+}
+
+function loaded(name: Name, load: () => ColumnValues | undefined, bad: (error: unknown) => Error): ColumnValues {
+  try {
+    const lists = load();
+    if (!lists?.lengths) throw new Error(`column ${name} has no lists`);
+    requireAll(name, lists.lengths);
+    return lists;
+  } catch (error) {
+    throw bad(error);
+  }
+}
+
+/** A column of lists that are read later, as so many rows at a time. */
+function laterParts(load: (room: Room) => ColumnValues): (rows: number) => LaterColumn {
+  const later = { load };
+  let next = 0;
+  return rows => {
+    next += rows;
+    return { later, first: next - rows };
+  };
 }
 
 /** A column as so many rows at a time. */
@@ -64,7 +122,7 @@ function partsOf({ lengths, values }: ColumnValues): (rows: number) => ColumnVal
   };
 }
 
-function lastIndex(indexes: Float64Array, before: number): number {
+function lastIndex(indexes: Numbers, before: number): number {
   let last = before;
   for (const index of indexes) {
     if (index < last) throw new Error('its records are not in the order of `index`');

@@ -1,10 +1,11 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { seededRandom } from '../../../harness/random.ts';
 import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
+import { readSealed } from '../../../reports/store/requests/sealed.ts';
 import { REQUESTS_FILE, readRequests, sealRequests, writeRequests } from '../../../reports/store/requests-file.ts';
 import { requestOf } from '../runs.ts';
 
@@ -93,6 +94,44 @@ test('rows of several row groups are read in order', async () => {
   const records = [...(await readRequests(directory))];
   expect(records).toHaveLength(50_010);
   expect(records.at(-1)).toEqual(requestOf(50_009, 50_009));
+});
+
+test('lists of a long run are read from the file when they are wanted, whatever was read before', async () => {
+  const records = oddRecords(40_000).map(
+    (record, i): RequestRecord => ({
+      ...record,
+      ...(i % 3 === 0 && { attemptsMs: [i + 0.25, i + 1 / 3] }),
+    }),
+  );
+  await writeRequests(directory, records, () => 'a-run');
+  const path = join(directory, REQUESTS_FILE);
+  const table = await readSealed(path, undefined, 0);
+  rmSync(path);
+  expect([...table]).toEqual(records);
+  const late = table.filter(({ scheduledMs, gaps }) => scheduledMs > 200_000 && gaps.length > 4);
+  expect([...late]).toEqual(records.filter(({ scheduledMs, gaps }) => scheduledMs > 200_000 && gaps.length > 4));
+  // A row that two folds look at in turn.
+  let pairs = 0;
+  late.forEach(({ gaps }) => {
+    const first = late.find(() => true)!;
+    pairs += first.gaps.length * gaps.length;
+  });
+  const lengths = [...late].map(({ gaps }) => gaps.length);
+  expect(pairs).toBe(lengths[0]! * lengths.reduce((sum, length) => sum + length, 0));
+});
+
+test('lists that are damaged are an error with the path when they are wanted', async () => {
+  await writeRequests(directory, oddRecords(3000), () => 'a-run');
+  const path = join(directory, REQUESTS_FILE);
+  const { row_groups } = await parquetMetadataAsync(await asyncBufferFromFile(path));
+  const gaps = row_groups[0]!.columns.find(({ meta_data }) => meta_data!.path_in_schema[0] === 'gaps')!.meta_data!;
+  const bytes = readFileSync(path);
+  bytes.fill(0xff, Number(gaps.data_page_offset), Number(gaps.data_page_offset) + 400);
+  writeFileSync(path, bytes);
+  const table = await readSealed(path, undefined, 0);
+  expect(table.length).toBe(3000);
+  expect(() => [...table]).toThrow(`Expected ${path} to contain the requests of a run, but: `);
+  await expect(readSealed(path)).rejects.toMatchObject({ code: 'BAD_REQUESTS' });
 });
 
 test('a column holds the id that each request was sent with, by the run that sent it', async () => {

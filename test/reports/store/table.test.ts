@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../harness/random.ts';
-import type { RequestRecord } from '../../../harness/requests.ts';
+import type { RequestRecord, Requests } from '../../../harness/requests.ts';
+import { foldTogether } from '../../../reports/judge/folds/folding.ts';
 import { judge } from '../../../reports/judge/judge.ts';
 import { decode, encode } from '../../../reports/store/requests/encoding.ts';
 import { readHybrid } from '../../../reports/store/requests/levels.ts';
@@ -46,6 +47,40 @@ describe('a table of requests', () => {
     expect(selected.some(({ index }) => index === found[3]!.index)).toBe(true);
     expect(selected.some(({ index }) => index === found[3]!.index + 1)).toBe(false);
     expect(table.reduce((sum, { endMs }) => sum + endMs, 0)).toBe(MANY.reduce((sum, { endMs }) => sum + endMs, 0));
+  });
+
+  it('is folded and filtered in one go like an array', () => {
+    const fold = (requests: Requests) => {
+      let [sum, resent] = [0, 0];
+      const visits = [
+        ({ endMs }: RequestRecord) => {
+          sum += endMs;
+        },
+        ({ resent: again }: RequestRecord) => {
+          if (again) resent += 1;
+        },
+      ];
+      const tests = [({ class: name }: RequestRecord) => name === 'vip', ({ index }: RequestRecord) => index % 9 === 0];
+      const found = foldTogether(requests, visits, tests);
+      return { sum, resent, found: found.map(requests => [...requests]) };
+    };
+    const all = fold(MANY);
+    expect(all.found[0]!.length).toBeGreaterThan(1000);
+    expect(fold(tableOf(MANY, 0))).toEqual(all);
+    expect(fold(tableOf(MANY, 0).filter(({ index }) => index > 20_000))).toEqual(
+      fold(MANY.filter(({ index }) => index > 20_000)),
+    );
+  });
+
+  it('need not look at chunks outside of an interval', () => {
+    const seen: number[] = [];
+    const test = ({ scheduledMs }: RequestRecord) => {
+      seen.push(scheduledMs);
+      return scheduledMs >= 50_000 && scheduledMs < 60_000;
+    };
+    const found = tableOf(MANY).filter(test, { fromMs: 50_000, toMs: 60_000 });
+    expect([...found]).toEqual(MANY.filter(({ scheduledMs }) => scheduledMs >= 50_000 && scheduledMs < 60_000));
+    expect(seen).toHaveLength(ROWS);
   });
 
   it('can be gone over while it is gone over', () => {
