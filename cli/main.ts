@@ -74,7 +74,7 @@ const ENTRIES: readonly Entry[] = [
   },
   {
     call: 'trend [options] <history> [folder...]',
-    description: 'append suites to a history, and show what changed in it from night to night',
+    description: 'show what changed from night to night in the history that suites keep, or append one that has ended',
     load: async () => (await import('./suite/trend.ts')).defineTrend,
   },
   {

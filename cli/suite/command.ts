@@ -4,6 +4,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { modulePath } from '../../harness/host/modules.ts';
+import { pathFrom } from '../../harness/input/files.ts';
 import { combineSuite } from '../../reports/judge/suite/combine.ts';
 import { publishSuite, SUITE_FILES } from '../../reports/publish.ts';
 import { suiteMessage } from '../../reports/render/message.ts';
@@ -18,19 +19,20 @@ import { readJournal } from '../../scenarios/suite/journal.ts';
 import { runOne, type SuiteOrder, type SuiteResult } from '../../scenarios/suite/run-one.ts';
 import { runSuite } from '../../scenarios/suite/run-suite.ts';
 import { type ResolvedSuite, SUITE_PLATFORMS, type SuitePlatform } from '../../scenarios/suite/suite.ts';
-import { EXIT } from '../exit.ts';
+import { EXIT, worstExit } from '../exit.ts';
 import { linkOf, type NotifyOptions, notifyOf, withNotify } from '../notify.ts';
 import { JSON_FLAG, QUIET_FLAG, wholeNumber, withOut } from '../options.ts';
 import { baselineSuite, suiteFolder } from '../stored/kept.ts';
 import { paint, printJson, say } from '../terminal.ts';
 import { tableLines } from '../variants/compare.ts';
 import { compareWith, type KeptSuite, readSuite, sideOf } from './baseline.ts';
+import { type RetentionOptions, updateHistory, withRetention } from './history.ts';
 import { loadOptions, type OpenSuite, openSuite, type PreparedSuite, prepareSuite, resumeSuite } from './open.ts';
 import { planSaid } from './planned.ts';
 import { startSuiteProgress } from './progress.ts';
 
 /** Options of `squall suite`. */
-export interface SuiteOptions extends NotifyOptions {
+export interface SuiteOptions extends NotifyOptions, RetentionOptions {
   readonly out: string;
   readonly platform?: readonly SuitePlatform[];
   readonly jobs: number;
@@ -38,6 +40,7 @@ export interface SuiteOptions extends NotifyOptions {
   readonly failOnMissing?: boolean;
   readonly baseline?: string;
   readonly failOnRegression?: boolean;
+  readonly history?: string;
   readonly dryRun?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
@@ -50,7 +53,12 @@ const MIN_LIMIT_MS = 120_000;
 
 /** Defines `squall suite <name | file>`, which runs many scenarios and leaves one page about them. */
 export function defineSuite(command: Command, signal: AbortSignal): void {
-  withNotify(withOut(command))
+  withRetention(
+    withNotify(withOut(command)).option(
+      '--history <folder>',
+      'append the suite to this history at its end, and show what changed since earlier nights: docs/history.md',
+    ),
+  )
     .argument('[suite]', 'a name from `squall list`, or a .yaml, .json or .ts file')
     .addOption(
       new Option('--platform <kind>', 'only on this one of its platforms (repeatable)').argParser(parsePlatform),
@@ -83,24 +91,11 @@ export function defineSuite(command: Command, signal: AbortSignal): void {
 async function suiteOf(name: string | undefined, options: SuiteOptions, signal: AbortSignal): Promise<number> {
   const { resume, dryRun, json } = options;
   const notify = notifyOf(options, process.env);
-  if ((name === undefined) === (resume === undefined))
-    throw new SquallError(
-      'option',
-      'NO_SUITE',
-      `Expected either a suite or --resume, got ${name === undefined ? 'neither' : 'both'}`,
-      { next: 'Name a suite, such as `squall suite smoke`, or the folder of one that was interrupted.' },
-    );
-  if (resume !== undefined && options.platform !== undefined)
-    throw new SquallError('option', 'NO_SUITE', 'Expected --platform with a suite, got it with --resume', {
-      next: 'Leave it out: what is resumed runs on the platforms that it began on.',
-    });
-  if (options.failOnRegression && options.baseline === undefined)
-    throw new SquallError('option', 'NO_BASELINE', 'Expected --fail-on-regression with --baseline, got it alone', {
-      next: 'Name what the suite is compared with, such as --baseline main.',
-    });
+  requireUsable(name, options);
   const prepared = name === undefined ? undefined : await prepareSuite(name, options, signal);
   // Whatever is wrong with it is said before anything runs.
   const baseline = options.baseline === undefined ? undefined : readSuite(baselineOf(prepared, options));
+  if (options.history !== undefined) requireWritable('--history', options.history);
   if (dryRun) {
     if (prepared) requireWritable('--out', options.out);
     using resumed = prepared ? undefined : await resumeSuite(resume!, options, signal);
@@ -110,13 +105,49 @@ async function suiteOf(name: string | undefined, options: SuiteOptions, signal: 
     using opened = prepared ? openSuite(prepared, options) : await resumeSuite(resume!, options, signal);
     const document = await compared(await carryOut(opened, options, signal), baseline, opened, options, signal);
     if (json) printJson(document);
-    else say(process.stdout, ...summaryLines(document, opened));
+    else say(process.stdout, ...summaryLines(document, opened, options));
     await notify.send(suiteMessage(document, linkOf(process.env)), suiteMetrics(document));
-    return document.exitCode;
+    return worstExit([document.exitCode, await appended(document, opened, options)]);
   } catch (error) {
     await notify.failed(name ?? resume!, error, signal);
     throw error;
   }
+}
+
+/** @throws SquallError of kind `option` for options that do nothing together */
+function requireUsable(name: string | undefined, options: SuiteOptions): void {
+  const { resume, platform, failOnRegression, baseline, history, keepDays, keepSize } = options;
+  if ((name === undefined) === (resume === undefined))
+    throw new SquallError(
+      'option',
+      'NO_SUITE',
+      `Expected either a suite or --resume, got ${name === undefined ? 'neither' : 'both'}`,
+      { next: 'Name a suite, such as `squall suite smoke`, or the folder of one that was interrupted.' },
+    );
+  if (resume !== undefined && platform !== undefined)
+    throw new SquallError('option', 'NO_SUITE', 'Expected --platform with a suite, got it with --resume', {
+      next: 'Leave it out: what is resumed runs on the platforms that it began on.',
+    });
+  if (failOnRegression && baseline === undefined)
+    throw new SquallError('option', 'NO_BASELINE', 'Expected --fail-on-regression with --baseline, got it alone', {
+      next: 'Name what the suite is compared with, such as --baseline main.',
+    });
+  if (history === undefined && (keepDays ?? keepSize) !== undefined)
+    throw new SquallError('option', 'NO_HISTORY', 'Expected --keep-days and --keep-size with --history, got none', {
+      next: 'Name the folder of the history.',
+    });
+}
+
+/** Appends a suite to its history, unless it was interrupted: a night is never written again. @returns the exit code of that alone */
+async function appended(document: SuiteDocument, { folder }: OpenSuite, options: SuiteOptions): Promise<number> {
+  if (options.history === undefined) return EXIT.pass;
+  const stream = options.json ? process.stderr : process.stdout;
+  if (document.interrupted) {
+    say(stream, 'Interrupted, and therefore not appended to the history.');
+    return EXIT.pass;
+  }
+  const { problems } = await updateHistory(pathFrom(options.history), [folder], options, stream);
+  return problems.length > 0 ? EXIT.environment : EXIT.pass;
 }
 
 /** What the suite found, with what changed since its baseline, if it has one. */
@@ -196,8 +227,13 @@ function parsePlatform(kind: string, before: readonly SuitePlatform[] = []): Sui
   return [...before, found];
 }
 
-function summaryLines(document: SuiteDocument, { folder }: OpenSuite): string[] {
+function summaryLines(document: SuiteDocument, { folder }: OpenSuite, { history }: SuiteOptions): string[] {
   const goOn = document.interrupted || document.budgetSpent;
+  const resumed = [
+    '--resume',
+    folder,
+    ...(document.interrupted && history !== undefined ? ['--history', history] : []),
+  ];
   return [
     '',
     ...tableLines(verdictRows(document)),
@@ -212,7 +248,7 @@ function summaryLines(document: SuiteDocument, { folder }: OpenSuite): string[] 
       .filter(({ change }) => change === 'regression')
       .map(({ scenario, platform, sentence }) => `${paint('red', '✗')} ${scenario} on ${platform}: ${sentence}`),
     paint('bold', conclusion(document)),
-    ...(goOn ? [`${paint('bold', 'go on')}   npx squall suite --resume ${quoted(folder)}`] : []),
+    ...(goOn ? [`${paint('bold', 'go on')}   npx squall suite ${resumed.map(quoted).join(' ')}`] : []),
     `${paint('bold', 'report')}  ${join(folder, SUITE_FILES.html)}`,
   ];
 }

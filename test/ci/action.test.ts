@@ -145,12 +145,13 @@ describe.skipIf(noJq)(`a suite ${noJq || ''}`, () => {
       platform: 'docker',
       'fail-on-missing': 'true',
       arguments: '--jobs 2',
+      history: 'my history',
     };
     const { squall, outputs, calls } = await act(asked);
     const folder = 'reports/runs/squall-night-docker';
     expect(outputs.folder).toBe(folder);
     expect(squall).toEqual([
-      `squall suite my suites/night.yaml --fail-on-missing --platform docker --out ${folder} --jobs 2`,
+      `squall suite my suites/night.yaml --history my history --fail-on-missing --platform docker --out ${folder} --jobs 2`,
     ]);
     expect(calls.filter(call => call.startsWith('npm'))).toEqual(['npm ci --no-audit --no-fund', 'npm run images']);
   });
@@ -180,6 +181,7 @@ it.each<[Values, string]>([
   [{ suite: 'smoke', scenarios: 'node-loss' }, 'Expected suite or scenarios, got both'],
   [{ target: 'http://127.0.0.1:8000' }, 'Expected scenarios with a target, got a suite'],
   [{ scenarios: 'node-loss', 'compare-with': 'main' }, 'Expected compare-with with a suite, got scenarios'],
+  [{ scenarios: 'node-loss', history: 'h' }, 'Expected history with a suite, got scenarios'],
 ])('refuses %j', async (inputs, message) => {
   const { code, text, squall, outputs } = await act(inputs);
   expect(code).toBe(3);

@@ -154,6 +154,16 @@ describe('the component of GitLab', () => {
     );
   });
 
+  it('appends the suite of the default branch to a history, which is kept after failures too', async () => {
+    const { rules, cache, artifacts } = jobs.squall;
+    const own = rules.find((rule: { if: string }) => rule.if.includes('$CI_COMMIT_BRANCH')).variables;
+    const { calls } = await job('exit 22', own);
+    expect(calls.at(-1)).toBe('npx squall suite smoke --out reports/runs --history squall-history');
+    expect(cache).toMatchObject({ paths: ['squall-history'], policy: '$SQUALL_CACHE', when: 'always' });
+    expect([variables.SQUALL_CACHE, own.SQUALL_CACHE]).toEqual(['pull', 'pull-push']);
+    expect(artifacts.paths).toContain('squall-history');
+  });
+
   it('runs without one the first time', async () => {
     const { code, calls } = await job('exit 22', {});
     expect(code).toBe(0);

@@ -74,9 +74,14 @@ export const CLAIMS: readonly Claim[] = [
   // Suites
   claim('npx squall suite smoke', 'e2e/suite.test.ts', 'goes on after failures, and lists what cannot run'),
   claim(
-    'npx squall trend reports/history --keep-days 365',
+    'npx squall suite nightly --history reports/history --keep-days 365',
     'e2e/trend.test.ts',
-    'goes on without a file that is damaged, says so, and keeps no more than it may',
+    'is kept by the suites themselves',
+  ),
+  claim(
+    'so a suite that was interrupted is not appended: resume it with `--history`',
+    'e2e/trend.test.ts',
+    'does not get a suite that was interrupted before it was resumed',
   ),
   claim('becomes one Parquet file that is never written again', 'e2e/trend.test.ts', 'and never writes a night again'),
   claim(

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunDocument } from '../../reports/store/run-document.ts';
 import type { TrendDocument } from '../../reports/store/trend-document.ts';
-import { expectRefusal, squall, temporaryFolder } from './squall.ts';
+import { expectRefusal, squall, start, temporaryFolder } from './squall.ts';
 
 const STEADY = join(import.meta.dirname, 'fixtures/suite/steady.yaml');
 const COMMITS = ['a', 'b', 'c'].map(digit => digit.repeat(40));
@@ -14,15 +14,20 @@ const out = temporaryFolder();
 const history = join(out.path, 'history');
 const runs = join(out.path, 'runs');
 const trend = (...args: readonly string[]) => squall(['trend', history, ...args, '--out', runs]);
+/** One that the suites append themselves to. */
+const own = join(out.path, 'own');
 let ids: string[];
+let told: string[];
 
 afterAll(() => out[Symbol.dispose]());
 beforeAll(async () => {
   const file = join(out.path, 'small.yaml');
+  told = [];
   for (const more of ['', '', SLOWER]) {
     writeFileSync(file, `name: small\nwhy: Three nights.\nscenarios: [${STEADY}]\n${more}\n`);
-    const { code, stderr } = await squall(['suite', file, '--out', runs, '--quiet']);
+    const { code, stdout, stderr } = await squall(['suite', file, '--out', runs, '--quiet', '--history', own]);
     expect(code, stderr).toBe(0);
+    told.push(stdout);
   }
   ids = readdirSync(runs).sort();
 }, 120_000);
@@ -59,6 +64,31 @@ it('finds a slower gateway on the third of three nights, by its commit, and neve
   expect(readFileSync(file)).toEqual(before);
   const index = readFileSync(join(history, 'index.html'), 'utf8');
   expect(index).toContain(`href="../runs/2030-01-01/virtual/${ids[0]}/index.html"`);
+});
+
+it('is kept by the suites themselves', () => {
+  expect(told[0]).toMatch(new RegExp(`^${ids[0]} appended, with \\d+ results$`, 'm'));
+  expect(told[2]).toMatch(/✗ worse {2}steady on virtual: p50\(ttft\)/);
+  expect(told[2]).toContain(`history  ${join(own, 'index.html')}`);
+  const document = JSON.parse(readFileSync(join(own, 'trend.json'), 'utf8')) as TrendDocument;
+  expect(document.nights.map(({ id, page }) => [id, page])).toEqual(ids.map(id => [id, `../runs/${id}/index.html`]));
+});
+
+it('does not get a suite that was interrupted before it was resumed', async () => {
+  using other = temporaryFolder();
+  const [file, where] = [join(other.path, 'small.yaml'), join(other.path, 'history')];
+  writeFileSync(file, `name: small\nwhy: To be interrupted.\nscenarios: [${STEADY}]\nseeds: 3\n`);
+  const running = start(['suite', file, '--out', join(other.path, 'runs'), '--jobs', '1', '--history', where]);
+  await running.seen(/1 of 3/);
+  running.child.kill('SIGINT');
+  const { code, stdout } = await running.finished;
+  expect(code).toBe(130);
+  expect(stdout).toContain('Interrupted, and therefore not appended to the history.');
+  expect(existsSync(where)).toBe(false);
+  const [, words] = /npx squall (suite --resume .*)/.exec(stdout)!;
+  const resumed = await squall(words!.split(' '));
+  expect(resumed.code, resumed.stderr).toBe(0);
+  expect(resumed.stdout).toContain('1 night.');
 });
 
 it('takes a single run, and leaves out one that was changed since', async () => {
@@ -115,7 +145,13 @@ it('says what is missing, or in the way', async () => {
   writeFileSync(file, '');
   mkdirSync(join(taken, 'index.html'), { recursive: true });
   await Promise.all([
-    expectRefusal(['trend', file, ids[2]!, '--out', runs], 3, [/<history> to be a folder, got the file .*a-file/]),
+    expectRefusal(['trend', file, ids[2]!, '--out', runs], 4, [
+      /<history> to be a writable folder, got .*: it is no folder/,
+    ]),
+    expectRefusal(['suite', 'smoke', '--history', file], 4, [
+      /--history to be a writable folder, got .*: it is no folder/,
+    ]),
+    expectRefusal(['suite', 'smoke', '--keep-days', '3'], 3, [/--keep-days and --keep-size with --history, got none/]),
     expectRefusal(['trend', taken, ids[2]!, '--out', runs], 4, [/<history> to be a writable folder, got .*taken: E/]),
     expectRefusal(['trend', join(out.path, 'none')], 3, [/to be a history with nights, found none/]),
     expectRefusal(['trend', history, 'nowhere'], 3, [/nowhere to be the folder of a suite/]),
