@@ -228,16 +228,16 @@ export interface LoadJob {
   readonly targets: readonly string[];
   /** PEM of the CA of `https` targets; undefined for publicly trusted ones. */
   readonly authority: string | undefined;
-  /** See {@link RunningStack.origin}. */
+  /** These as of {@link RunningStack}. */
   readonly origin?: string;
-  /** See {@link RunningStack.lookUp} and {@link RunningStack.tls}. */
   readonly lookUp?: NameLookUp;
   readonly tls?: ClientTls;
-  readonly authorization: string;
-  /** See {@link RunningStack.login}. */
   readonly login?: TokenLogin;
+  readonly authorization: string;
   /** File to which to append request records, one JSON object per line: `requests.ndjson`; further workers use `requests.2.ndjson` … */
   readonly journalPath: string;
+  /** After so many, divided by the workers, it goes on in `requests-1.ndjson` … @default 8 MiB */
+  readonly journalBytes?: number;
   readonly logPath: string;
 }
 

@@ -35,6 +35,8 @@ export interface RunParts<Topology> {
   readonly history: History;
   /** Run directory, absolute. */
   readonly directory: string;
+  /** See {@link LoadJob}. */
+  readonly journalBytes?: number | undefined;
   readonly clock: Clock;
   /** Interrupts the run: heal, stop, tear down, in that order. The message of its reason names the cause. */
   readonly signal: AbortSignal;
@@ -154,7 +156,10 @@ async function runLoad<Topology>(parts: RunParts<Topology>, stack: RunningStack)
   }
 }
 
-function jobOf<Topology>({ plan, environment, directory }: RunParts<Topology>, stack: RunningStack): LoadJob {
+function jobOf<Topology>(
+  { plan, environment, directory, journalBytes }: RunParts<Topology>,
+  stack: RunningStack,
+): LoadJob {
   const { origin, lookUp, tls } = stack;
   return {
     runId: environment.id,
@@ -169,6 +174,7 @@ function jobOf<Topology>({ plan, environment, directory }: RunParts<Topology>, s
     authorization: stack.authorization,
     ...(stack.login && { login: stack.login }),
     journalPath: `${directory}/requests.ndjson`,
+    ...(journalBytes !== undefined && { journalBytes }),
     logPath: `${directory}/load.log`,
   };
 }

@@ -15,7 +15,7 @@ const worker = loadProcess({
 });
 
 async function drive(job: TimedJob): Promise<void> {
-  const journal = openJournal(job.journalPath, worker.die);
+  const journal = openJournal(job.journalPath, worker.die, job.journalBytes);
   const running = new Probe(job, systemClock, journal);
   const measured = measureLoad(job);
   probe = running;

@@ -39,7 +39,7 @@ interface K6Settings {
 }
 
 async function collect(job: LoadJob, { program, script }: K6Settings): Promise<void> {
-  const journal = openJournal(job.journalPath, worker.die);
+  const journal = openJournal(job.journalPath, worker.die, job.journalBytes);
   let recorder: Recorder | undefined;
   let startAtMs = 0;
   let pid = 0;

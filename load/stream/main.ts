@@ -14,7 +14,7 @@ const worker = loadProcess({ prepare, job: drive, progress: () => running?.progr
 
 /** Reading a trace may take seconds and would delay every due request, so it is done before the start is chosen. */
 async function prepare(job: LoadJob): Promise<void> {
-  const journal = openJournal(job.journalPath, worker.die);
+  const journal = openJournal(job.journalPath, worker.die, job.journalBytes);
   const load = new LoadDriver(job, { machine: thisMachine, journal, pacer: startPacer, log });
   await load.signIn();
   prepared.resolve({ journal, load });

@@ -5,6 +5,7 @@ import type { RequestRecord } from '../../harness/requests.ts';
 import { LoadDriver } from '../stream/driver.ts';
 import { requireInputs } from '../stream/engine.ts';
 import type { Pacer } from '../stream/pacer.ts';
+import { JOURNAL_BYTES, journalPart } from '../worker/journal.ts';
 
 const FLUSH_CHARACTERS = 256 * 1024;
 
@@ -51,10 +52,16 @@ export function inProcessStream(machine: Machine): LoadEngine {
 }
 
 /** Journal that is written at once when its buffer is full: no wait for the disk may take virtual time. */
-function openJournal({ journalPath }: LoadJob) {
+function openJournal({ journalPath, journalBytes = JOURNAL_BYTES }: LoadJob) {
   let buffer = '';
+  let [part, bytes] = [0, 0];
   const flush = () => {
-    appendFileSync(journalPath, buffer);
+    if (bytes >= journalBytes) {
+      part += 1;
+      bytes = 0;
+    }
+    appendFileSync(journalPart(journalPath, part), buffer, { mode: 0o600 });
+    bytes += Buffer.byteLength(buffer);
     buffer = '';
   };
   return {

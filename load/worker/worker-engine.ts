@@ -1,9 +1,11 @@
+import { dirname } from 'node:path';
 import type { LoadEngine, LoadJob, LoadProgress, RunningLoad } from '../../harness/contracts.ts';
 import { SquallError } from '../../harness/errors.ts';
 import { RUN_VARIABLE } from '../../harness/host/process-group.ts';
 import { startWorker, type Worker } from '../../harness/host/worker.ts';
 import { sumSummaries } from '../../harness/load-summary.ts';
 import { subdivide, WHOLE } from '../../harness/segment.ts';
+import { JOURNAL_BYTES } from './journal.ts';
 import type { LoadOrder, LoadResult, Settings } from './load-process.ts';
 import { NOTHING_YET, sumProgress } from './sum.ts';
 
@@ -102,7 +104,7 @@ function startLoadWorker(name: string, path: string, { runId, logPath, journalPa
       ),
     died: (how, output) =>
       new SquallError('stack', 'LOAD_ENGINE_DIED', `The load generator died (${how}). Its last log lines:\n${output}`, {
-        next: `Read ${logPath}; the requests up to then are in ${journalPath}.`,
+        next: `Read ${logPath}; the requests up to then are in the run directory, ${dirname(journalPath)}.`,
       }),
   });
   const done = worker.done.then(result => {
@@ -116,8 +118,10 @@ function startLoadWorker(name: string, path: string, { runId, logPath, journalPa
 /** Jobs of the workers: each with its partition of the arrivals and its journal. */
 function partitioned(job: LoadJob): LoadJob[] {
   const { workers = 1 } = job.plan;
+  const journalBytes = (job.journalBytes ?? JOURNAL_BYTES) / workers;
   return Array.from({ length: workers }, (_, nth) => ({
     ...job,
+    journalBytes,
     partition: subdivide(job.partition ?? WHOLE, nth, workers),
     journalPath: nth === 0 ? job.journalPath : job.journalPath.replace(/(\.\w+)$/, `.${nth + 1}$1`),
   }));

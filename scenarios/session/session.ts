@@ -6,7 +6,9 @@ import type { Platform, RunningLoad } from '../../harness/contracts.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type History, openHistory } from '../../harness/history.ts';
 import { thisMachine } from '../../harness/host/network.ts';
+import { loadEndMs, type RunPlan } from '../../harness/plan.ts';
 import { type RunParts, run } from '../../harness/run.ts';
+import { partitionOfSegment, WHOLE } from '../../harness/segment.ts';
 import type { Versions } from '../../harness/versions.ts';
 import { type EngineName, engines } from '../../load/engines.ts';
 import { awaitReady, NotReady } from '../../load/inspect/ready.ts';
@@ -15,6 +17,7 @@ import { withDockerPackages } from '../../platform/docker/engine.ts';
 import { directPlatform, externalPlatform } from '../../platform/external/platform.ts';
 import { processPlatform } from '../../platform/process/platform.ts';
 import { ARTIFACTS, judgeDirectory, publish } from '../../reports/publish.ts';
+import { sealAsItGrows } from '../../reports/store/requests/sealing.ts';
 import { sealRequests } from '../../reports/store/requests-file.ts';
 import type { RenderInput } from '../../reports/store/run-document.ts';
 import { readDecisions } from '../../stack/autoscaler/decision-log.ts';
@@ -42,7 +45,14 @@ export interface SessionOptions {
   /** The only versions to run with. @default any */
   readonly requiredVersions?: Versions | undefined;
   readonly observer?: Partial<SessionObserver> | undefined;
+  /** How much of its requests a run writes before it seals them. @default 8 MiB a journal, 32,768 a row group */
+  readonly sealing?: { readonly journalBytes: number; readonly groupRows: number };
 }
+
+/** Arrivals from which on a run seals its requests while it goes on. */
+const LONG_ARRIVALS = 50_000;
+/** The same for loads whose arrivals nobody knows. */
+const LONG_MS = 600_000;
 
 /** A run that has been judged and published. */
 export interface Session {
@@ -60,7 +70,7 @@ export interface Session {
  * @throws SquallError if there is nothing to judge, or the reports cannot be written
  */
 export async function runSession(compiled: CompiledScenario, options: SessionOptions): Promise<Session> {
-  const { signal, observer = {}, startAt, requiredVersions } = options;
+  const { signal, observer = {}, startAt, requiredVersions, sealing } = options;
   // A missing k6 surfaces before the stack starts.
   const k6 = compiled.plan.load.engine === 'k6' ? await requireK6({}, signal) : undefined;
   const endpoints = await reachableEndpoints(compiled.external?.metrics ?? [], thisMachine, signal);
@@ -81,12 +91,14 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
     decisions: () => readDecisions(directory),
     ...metricsOf(compiled, endpoints),
     directory,
+    journalBytes: sealing?.journalBytes,
     clock,
     signal,
   };
   const beganMs = thisMachine.clock.nowMs();
   let crash: unknown;
   {
+    await using _ = sealer(compiled.plan, directory, parts.environment.id, sealing);
     using history = openHistory(join(directory, ARTIFACTS.events), clock);
     observer.history?.(history, directory);
     const awaitReady = readinessOf(compiled, history);
@@ -106,7 +118,7 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   }
   const wallMs = thisMachine.clock.nowMs() - beganMs;
   try {
-    await sealRequests(directory, () => parts.environment.id);
+    await sealRequests(directory, () => parts.environment.id, undefined, sealing?.groupRows);
     const result = await judgeDirectory(directory);
     publish(directory, result);
     return {
@@ -118,6 +130,19 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   } catch (error) {
     throw isDiskFull(error) ? diskFull(options.out, error) : error;
   }
+}
+
+/** What seals the requests of a run that may be long; undefined for a short one, whose journal never ends. */
+function sealer(
+  plan: RunPlan,
+  directory: string,
+  runId: string,
+  sealing: SessionOptions['sealing'],
+): AsyncDisposable | undefined {
+  const isLong = plan.arrivals ? plan.arrivals.count >= LONG_ARRIVALS : loadEndMs(plan) >= LONG_MS;
+  if (!isLong && !sealing) return undefined;
+  const partition = plan.segment ? partitionOfSegment(plan.segment) : WHOLE;
+  return sealAsItGrows({ directory, runId, partition, groupRows: sealing?.groupRows });
 }
 
 /** Time for a target to complete a request of one token where the user gives it none, in ms: enough for a model that is loaded. */

@@ -7,32 +7,55 @@ import type { RequestRecord, Requests } from '../../../harness/requests.ts';
 import { type Chunk, ROWS } from './row.ts';
 import { TableBuilder } from './table.ts';
 
-/** Journals that the generator's workers append to, in order of the ends of requests. */
-const JOURNALS = /^requests(\.\d+)?\.ndjson$/;
+/** Journals that the generator's workers append to, in order of the ends of requests: a worker after each so many bytes to the next. */
+const JOURNALS = /^requests(?:\.(\d+))?(?:-(\d+))?\.ndjson$/;
 /** Records that are sorted in memory: those that ended while these were in flight have to be among them, or a chunk is sorted again. */
 const MAX_UNSORTED = 8 * ROWS;
 
-/** Paths of the journals of a run directory. */
-export function journalsOf(directory: string): string[] {
-  const names = readdirSync(directory).filter(name => JOURNALS.test(name));
-  return names.sort().map(name => join(directory, name));
+/** Paths of the journals of a run directory, by worker; each worker appends only to its last. */
+export function journalsOf(directory: string): string[][] {
+  const found = readdirSync(directory).flatMap(name => {
+    const [, worker = '1', part = '0'] = JOURNALS.exec(name) ?? [''];
+    return JOURNALS.test(name) ? [{ path: join(directory, name), worker: Number(worker), part: Number(part) }] : [];
+  });
+  const workers = Map.groupBy(
+    found.sort((a, b) => a.worker - b.worker || a.part - b.part),
+    ({ worker }) => worker,
+  );
+  return [...workers.values()].map(journals => journals.map(({ path }) => path));
 }
+
+/** Records that are sealed already. */
+export interface SealedBefore {
+  readonly builder: TableBuilder;
+  readonly chunks: readonly Chunk[];
+  /** Index of the last, up to which there are all; -1 without one. */
+  readonly lastIndex: number;
+}
+
+const NONE_BEFORE: Omit<SealedBefore, 'builder'> = { chunks: [], lastIndex: -1 };
 
 /**
  * Records of all journals, in scheduled order, of which only those in memory that are being sorted. A last line truncated by a kill is ignored.
+ * @param journals as {@link journalsOf} returns them
+ * @param before whose records come first; journals may still have them. @default none
  * @throws SquallError `BAD_JOURNAL`
  */
-export async function readJournals(journals: readonly string[], signal?: AbortSignal): Promise<Requests> {
-  const builder = new TableBuilder();
+export async function readJournals(
+  journals: readonly (readonly string[])[],
+  signal?: AbortSignal,
+  { builder, chunks, lastIndex }: SealedBefore = { ...NONE_BEFORE, builder: new TableBuilder() },
+): Promise<Requests> {
   const sorted = new Sorted(builder);
-  let open = journals.map(path => recordsOf(path, builder, signal));
+  let open = journals.map(paths => recordsOf(paths, builder, signal));
   // In turn, since they were written side by side.
   while (open.length > 0) {
     const taken = await Promise.all(open.map(async lines => ({ lines, batch: await lines.next() })));
-    for (const { batch } of taken) if (!batch.done) for (const record of batch.value) sorted.add(record);
+    for (const { batch } of taken)
+      if (!batch.done) for (const record of batch.value) if (record.index > lastIndex) sorted.add(record);
     open = taken.filter(({ batch }) => !batch.done).map(({ lines }) => lines);
   }
-  return builder.table(sorted.chunks());
+  return builder.table([...chunks, ...sorted.chunks()]);
 }
 
 /** Sorts records that come nearly in order: by chunks of their index, of which the last few are open. */
@@ -78,8 +101,17 @@ class Sorted {
 /** Lines of a journal that are handed on together. */
 const BATCH = 1000;
 
-/** Records of a journal, some at a time. */
+/** Records of the journals of a worker, some at a time. */
 async function* recordsOf(
+  paths: readonly string[],
+  builder: TableBuilder,
+  signal?: AbortSignal,
+): AsyncGenerator<RequestRecord[], undefined> {
+  for (const path of paths) yield* recordsIn(path, builder, signal);
+  return;
+}
+
+async function* recordsIn(
   path: string,
   builder: TableBuilder,
   signal?: AbortSignal,

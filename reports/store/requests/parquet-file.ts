@@ -23,6 +23,11 @@ export class ParquetFile implements Disposable {
     }
   }
 
+  /** A file whose footer is elsewhere. @throws Error as {@link openRegular} */
+  static of(path: string, metadata: FileMetaData): ParquetFile {
+    return new ParquetFile(openRegular(path), metadata);
+  }
+
   private constructor(file: OpenFile, metadata: FileMetaData) {
     this.#file = file;
     this.metadata = metadata;

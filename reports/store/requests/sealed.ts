@@ -1,6 +1,6 @@
-import { messageOf, SquallError } from '../../../harness/errors.ts';
 import type { Requests } from '../../../harness/requests.ts';
 import { requireAll } from './expected.ts';
+import { badRequests, type GrownPart } from './growing.ts';
 import { type ColumnValues, type Numbers, Room } from './pages.ts';
 import { ParquetFile } from './parquet-file.ts';
 import { type Chunk, FIELDS, type LaterColumn, NAMES, type Name, ROWS } from './row.ts';
@@ -22,14 +22,34 @@ export async function readSealed(
   signal?: AbortSignal,
   maxListBytes: number = MAX_LIST_BYTES,
 ): Promise<Requests> {
+  const builder = new TableBuilder();
+  return builder.table(await chunksOf(path, () => ParquetFile.open(path), builder, maxListBytes, signal));
+}
+
+/** Records of the row groups of a growing file. @throws SquallError `BAD_REQUESTS` as {@link readSealed} */
+export function readGrown(
+  { path, metadata }: GrownPart,
+  builder: TableBuilder,
+  signal?: AbortSignal,
+): Promise<readonly Chunk[]> {
+  return chunksOf(path, async () => ParquetFile.of(path, metadata), builder, MAX_LIST_BYTES, signal);
+}
+
+async function chunksOf(
+  path: string,
+  open: () => Promise<ParquetFile>,
+  builder: TableBuilder,
+  maxListBytes: number,
+  signal: AbortSignal | undefined,
+): Promise<readonly Chunk[]> {
   let file: ParquetFile | undefined;
   try {
-    file = await ParquetFile.open(path);
+    file = await open();
     requireRecords(file);
     const isLong = LISTS.reduce((sum, name) => sum + file!.bytesOf(name), 0) > maxListBytes;
-    const table = tableOf(file, isLong ? LISTS : [], error => badRequests(path, error), signal);
+    const chunks = chunksIn(file, builder, isLong ? LISTS : [], error => badRequests(path, error), signal);
     if (!isLong) file[Symbol.dispose]();
-    return table;
+    return chunks;
   } catch (error) {
     file?.[Symbol.dispose]();
     signal?.throwIfAborted();
@@ -38,12 +58,6 @@ export async function readSealed(
 }
 
 const LISTS = NAMES.filter(name => FIELDS[name].kind === 'list');
-
-function badRequests(path: string, cause: unknown): SquallError {
-  const message = `Expected ${path} to contain the requests of a run, but: ${messageOf(cause)}`;
-  const next = 'Restore the file, or move it away to judge the run without it.';
-  return new SquallError('environment', 'BAD_REQUESTS', message, { cause, next });
-}
 
 function requireRecords({ metadata }: ParquetFile): void {
   const found = new Set(metadata.schema.map(({ name }) => name));
@@ -55,13 +69,13 @@ function requireRecords({ metadata }: ParquetFile): void {
 }
 
 /** @param later lists that are read when somebody wants them @param badLists what is thrown when that fails */
-function tableOf(
+function chunksIn(
   file: ParquetFile,
+  builder: TableBuilder,
   later: readonly Name[],
   badLists: (error: unknown) => Error,
   signal: AbortSignal | undefined,
-): Requests {
-  const builder = new TableBuilder();
+): Chunk[] {
   const fields = NAMES.map(name => ({ name, put: builder.putNumbers(name), room: new Room() }));
   const chunks: Chunk[] = [];
   let before = Number.NEGATIVE_INFINITY;
@@ -86,7 +100,7 @@ function tableOf(
       chunks.push(builder.chunk(rows, name => parts.get(name)?.(rows)));
     }
   }
-  return builder.table(chunks);
+  return chunks;
 }
 
 function loaded(name: Name, load: () => ColumnValues | undefined, bad: (error: unknown) => Error): ColumnValues {
