@@ -1,4 +1,4 @@
-import { slowClients } from '../../slow-clients.ts';
+import { slowClients } from '../../presets/slow-clients.ts';
 
 /** A few slow connections per second for a long time. Scaled: ten times the rate for a tenth of the time, and a smaller pool. */
 export default slowClients({

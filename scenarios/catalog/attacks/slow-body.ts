@@ -1,4 +1,4 @@
-import { slowClients } from '../../slow-clients.ts';
+import { slowClients } from '../../presets/slow-clients.ts';
 
 /** Request bodies sent byte by byte to a gateway that allows few connections, under load. */
 export default slowClients({

@@ -1,4 +1,4 @@
-import { slowClients } from '../../slow-clients.ts';
+import { slowClients } from '../../presets/slow-clients.ts';
 
 /** Large responses that clients do not read, from a gateway that allows few connections, under load. */
 export default slowClients({

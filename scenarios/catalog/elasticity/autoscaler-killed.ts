@@ -1,3 +1,4 @@
+import { hpa, perReplica } from '../../presets/hpa.ts';
 import { scenario } from '../../scenario.ts';
 
 /** The autoscaler dies after it has scaled up, and comes back just when the load rises again. */
@@ -10,22 +11,11 @@ export default scenario({
     // One request at a time: a replica serves two in a second.
     inference: { replicas: 3, maxReplicas: 14, profile: 'qwen3-8b-fp8-h100', maxBatch: 1 },
     autoscaler: {
-      hpa: {
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'inference' },
-        spec: {
-          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'inference' },
-          minReplicas: 3,
-          maxReplicas: 14,
-          metrics: [
-            {
-              type: 'External',
-              external: { metric: { name: 'load' }, target: { type: 'AverageValue', averageValue: '1500m' } },
-            },
-          ],
-        },
-      },
+      hpa: hpa({
+        minReplicas: 3,
+        maxReplicas: 14,
+        metrics: [perReplica('load', '1500m')],
+      }),
       rules: { load: { series: 'gateway_requests_total', as: 'rate', window: '3m' } },
     },
     timeScale: 60,

@@ -1,3 +1,4 @@
+import { hpa, perReplica } from '../../presets/hpa.ts';
 import { scenario } from '../../scenario.ts';
 
 /** Requests queue while replicas start, and ask for more and more of them. */
@@ -10,26 +11,12 @@ export default scenario({
     // One request at a time: a replica serves two in a second.
     inference: { replicas: 2, profile: 'qwen3-8b-fp8-h100', maxBatch: 1 },
     autoscaler: {
-      hpa: {
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'inference' },
-        spec: {
-          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'inference' },
-          minReplicas: 2,
-          maxReplicas: 16,
-          metrics: [
-            {
-              type: 'External',
-              external: {
-                metric: { name: 'gateway_requests_in_flight' },
-                target: { type: 'AverageValue', averageValue: '1' },
-              },
-            },
-          ],
-          behavior: { scaleUp: { policies: [{ type: 'Pods', value: 6, periodSeconds: 480 }] } },
-        },
-      },
+      hpa: hpa({
+        minReplicas: 2,
+        maxReplicas: 16,
+        metrics: [perReplica('gateway_requests_in_flight', '1')],
+        behavior: { scaleUp: { policies: [{ type: 'Pods', value: 6, periodSeconds: 480 }] } },
+      }),
     },
     timeScale: 60,
   },

@@ -1,3 +1,4 @@
+import { hpa, perReplica } from '../../presets/hpa.ts';
 import { scenario } from '../../scenario.ts';
 
 /** More load than GPUs, and no more GPUs to be had. */
@@ -11,25 +12,11 @@ export default scenario({
     // Two requests at a time: a replica serves 16 in a second.
     inference: { replicas: 3, profile: 'qwen3-8b-fp8-h100', maxBatch: 2 },
     autoscaler: {
-      hpa: {
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'inference' },
-        spec: {
-          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'inference' },
-          minReplicas: 3,
-          maxReplicas: 12,
-          metrics: [
-            {
-              type: 'External',
-              external: {
-                metric: { name: 'gateway_requests_in_flight' },
-                target: { type: 'AverageValue', averageValue: '1' },
-              },
-            },
-          ],
-        },
-      },
+      hpa: hpa({
+        minReplicas: 3,
+        maxReplicas: 12,
+        metrics: [perReplica('gateway_requests_in_flight', '1')],
+      }),
     },
     capacity: {
       pools: [

@@ -1,3 +1,4 @@
+import { hpa, perReplica } from '../../presets/hpa.ts';
 import { scenario } from '../../scenario.ts';
 
 /** Replicas are taken away one after the other while long streams run on them. */
@@ -9,28 +10,14 @@ export default scenario({
     control: {},
     inference: { replicas: 6, profile: 'qwen3-8b-fp8-h100', drain: '10s' },
     autoscaler: {
-      hpa: {
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'inference' },
-        spec: {
-          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'inference' },
-          minReplicas: 2,
-          maxReplicas: 6,
-          metrics: [
-            {
-              type: 'External',
-              external: {
-                metric: { name: 'gateway_requests_in_flight' },
-                target: { type: 'AverageValue', averageValue: '4' },
-              },
-            },
-          ],
-          behavior: {
-            scaleDown: { stabilizationWindowSeconds: 180, policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }] },
-          },
+      hpa: hpa({
+        minReplicas: 2,
+        maxReplicas: 6,
+        metrics: [perReplica('gateway_requests_in_flight', '4')],
+        behavior: {
+          scaleDown: { stabilizationWindowSeconds: 180, policies: [{ type: 'Pods', value: 1, periodSeconds: 60 }] },
         },
-      },
+      }),
     },
     timeScale: 60,
   },

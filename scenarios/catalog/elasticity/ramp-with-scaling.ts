@@ -1,3 +1,4 @@
+import { hpa, perReplica } from '../../presets/hpa.ts';
 import { scenario } from '../../scenario.ts';
 
 /** A slow ramp up to 50 requests per second: 1/100 of 5,000, so that two cores run it all, and its proof, in seconds. */
@@ -10,25 +11,11 @@ export default scenario({
     // One request at a time: a replica serves nine in a second.
     inference: { replicas: 3, profile: 'qwen3-8b-fp8-h100', maxBatch: 1 },
     autoscaler: {
-      hpa: {
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'inference' },
-        spec: {
-          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'inference' },
-          minReplicas: 3,
-          maxReplicas: 12,
-          metrics: [
-            {
-              type: 'External',
-              external: {
-                metric: { name: 'gateway_requests_per_second' },
-                target: { type: 'AverageValue', averageValue: '5' },
-              },
-            },
-          ],
-        },
-      },
+      hpa: hpa({
+        minReplicas: 3,
+        maxReplicas: 12,
+        metrics: [perReplica('gateway_requests_per_second', '5')],
+      }),
       rules: { gateway_requests_per_second: { series: 'gateway_requests_total', as: 'rate', window: '1m' } },
     },
     timeScale: 60,

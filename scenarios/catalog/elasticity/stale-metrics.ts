@@ -1,3 +1,4 @@
+import { hpa, perReplica } from '../../presets/hpa.ts';
 import { scenario } from '../../scenario.ts';
 
 /** The autoscaler cannot read the metrics that it scales on, while the load stays as it is. */
@@ -10,23 +11,12 @@ export default scenario({
     // One request at a time: a replica serves two in a second.
     inference: { replicas: 6, profile: 'qwen3-8b-fp8-h100', maxBatch: 1 },
     autoscaler: {
-      hpa: {
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'inference' },
-        spec: {
-          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'inference' },
-          minReplicas: 3,
-          maxReplicas: 8,
-          metrics: [
-            {
-              type: 'External',
-              external: { metric: { name: 'load' }, target: { type: 'AverageValue', averageValue: '1300m' } },
-            },
-          ],
-          behavior: { scaleDown: { stabilizationWindowSeconds: 60 } },
-        },
-      },
+      hpa: hpa({
+        minReplicas: 3,
+        maxReplicas: 8,
+        metrics: [perReplica('load', '1300m')],
+        behavior: { scaleDown: { stabilizationWindowSeconds: 60 } },
+      }),
       rules: { load: { series: 'gateway_requests_total', as: 'rate', window: '1m' } },
     },
     timeScale: 60,

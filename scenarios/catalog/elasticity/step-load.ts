@@ -1,3 +1,4 @@
+import { hpa, perReplica } from '../../presets/hpa.ts';
 import { scenario } from '../../scenario.ts';
 
 /** A load that doubles at each step, up to 250 requests per second: 1/20 of 5,000, since two cores run the stack, the load and the judge. */
@@ -11,25 +12,11 @@ export default scenario({
     // One request at a time: a replica serves 60 in a second. Its weights are in the page cache.
     inference: { replicas: 3, profile: 'qwen3-8b-fp8-h100', maxBatch: 1, modelLoad: '20s', pricePerHour: 3 },
     autoscaler: {
-      hpa: {
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'inference' },
-        spec: {
-          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'inference' },
-          minReplicas: 3,
-          maxReplicas: 8,
-          metrics: [
-            {
-              type: 'External',
-              external: {
-                metric: { name: 'gateway_requests_per_second' },
-                target: { type: 'AverageValue', averageValue: '45' },
-              },
-            },
-          ],
-        },
-      },
+      hpa: hpa({
+        minReplicas: 3,
+        maxReplicas: 8,
+        metrics: [perReplica('gateway_requests_per_second', '45')],
+      }),
       rules: { gateway_requests_per_second: { series: 'gateway_requests_total', as: 'rate', window: '15s' } },
       scrape: '5s',
     },

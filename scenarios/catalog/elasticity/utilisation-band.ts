@@ -1,3 +1,4 @@
+import { hpa } from '../../presets/hpa.ts';
 import { scenario } from '../../scenario.ts';
 
 /** The band of the documents: GPUs that are neither idle nor overloaded. */
@@ -11,20 +12,14 @@ export default scenario({
     inference: { replicas: 4, profile: 'qwen3-8b-fp8-h100', maxBatch: 1 },
     autoscaler: {
       // 72 % and the tolerance of a tenth: 65 to 79 %.
-      hpa: {
-        apiVersion: 'autoscaling/v2',
-        kind: 'HorizontalPodAutoscaler',
-        metadata: { name: 'inference' },
-        spec: {
-          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'inference' },
-          minReplicas: 3,
-          maxReplicas: 12,
-          metrics: [
-            { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 72 } } },
-          ],
-          behavior: { scaleDown: { stabilizationWindowSeconds: 60 } },
-        },
-      },
+      hpa: hpa({
+        minReplicas: 3,
+        maxReplicas: 12,
+        metrics: [
+          { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 72 } } },
+        ],
+        behavior: { scaleDown: { stabilizationWindowSeconds: 60 } },
+      }),
       rules: { cpu: { series: 'DCGM_FI_DEV_GPU_UTIL', factor: 0.01 } },
     },
     timeScale: 60,
