@@ -111,9 +111,7 @@ export interface RunningStack extends AsyncDisposable {
   readonly entries: readonly string[];
   /** Certificate of the entries; undefined for plain HTTP. */
   readonly entryCertificate: EntryCertificate | undefined;
-  /**
-   * Origin for the `Host` header and the TLS name, such as `https://llm.test`, while connections go to the entry. @default the entry
-   */
+  /** Origin for the `Host` header and the TLS name, such as `https://llm.test`, while connections go to the entry. @default the entry */
   readonly origin?: string;
   /** Name whose addresses the entries are, all of one server, for clients that look it up again. @default none */
   readonly lookUp?: NameLookUp;
@@ -135,8 +133,9 @@ export interface RunningStack extends AsyncDisposable {
   readonly proxyApiUrl: string;
   /** Bearer token of that API, of this run only; it belongs in no file and no command line. @default none */
   readonly proxyToken?: string;
-  /** By which the harness reaches it. */
+  /** By which the harness reaches it, and unless {@link reachesReplicas} is false its replicas, which {@link send} always reaches. */
   readonly network: Network;
+  readonly reachesReplicas?: boolean;
   readonly links: readonly Link[];
   readonly replicas: readonly Replica[];
   /** Versions of the third-party programs in use, by name. */

@@ -45,6 +45,8 @@ export interface Driver {
   readonly versions: Readonly<Record<string, string>>;
   /** Reaches the stack from the harness. */
   readonly network: Network;
+  /** Whether that reaches replicas too. @default true */
+  readonly reachesReplicas?: boolean;
   readonly where: Directory;
   /**
    * Time from SIGTERM to SIGKILL when a stack is taken down, in ms: for the last tier, which drains, for the other replicas, which

@@ -126,6 +126,7 @@ class Stack {
       links,
       replicas,
       network: this.#driver.network,
+      reachesReplicas: this.#driver.reachesReplicas ?? true,
       versions: { ...this.#driver.versions, toxiproxy: `${version} (${proxy.source})` },
       probe: (target, path, probeSignal) => {
         const base = 'listen' in target ? `${target.protocol}://${this.#driver.where.link(target.name)}` : target.url;

@@ -10,15 +10,15 @@ export interface ShortRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** Any JSON value. @default none */
   readonly body?: unknown;
+  /** Characters of the response to keep. @default 4096 */
+  readonly maxCharacters?: number;
 }
 
-/** Its response. `text`: the first 4096 characters of the body. */
+/** Its response. `text`: the first characters of the body, up to {@link ShortRequest.maxCharacters}. */
 export interface ShortResponse {
   readonly status: number;
   readonly text: string;
 }
-
-const MAX_CHARACTERS = 4096;
 
 /**
  * Sends a request to a service at `origin` (`http://host:port`), on a connection of its own, and reads the response to its end.
@@ -26,7 +26,7 @@ const MAX_CHARACTERS = 4096;
  */
 export function send(
   origin: string,
-  { method, path, headers: extra, body }: ShortRequest,
+  { method, path, headers: extra, body, maxCharacters = 4096 }: ShortRequest,
   signal: AbortSignal,
   network: Network,
 ): Promise<ShortResponse> {
@@ -40,7 +40,7 @@ export function send(
       response => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => {
-          if (text.length < MAX_CHARACTERS) text = (text + chunk).slice(0, MAX_CHARACTERS);
+          if (text.length < maxCharacters) text = (text + chunk).slice(0, maxCharacters);
         });
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
         response.on('error', reject);

@@ -113,6 +113,7 @@ async function dockerDriver(
   return {
     versions: { docker: engine.version, ...imageIds },
     network: systemNetwork,
+    reachesReplicas: false,
     where: layout,
     graceMs: GRACE_MS,
     edge: edgeAccess(fullName(runId, EDGE)),

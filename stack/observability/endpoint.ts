@@ -1,4 +1,5 @@
 import type { Agent } from 'undici';
+import type { Replica, RunningStack } from '../../harness/contracts.ts';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { type ClientTls, tlsNameOf, tlsOptionsOf } from '../../harness/host/client-tls.ts';
 import type { Machine } from '../../harness/host/network.ts';
@@ -57,7 +58,23 @@ export async function readEndpoint(endpoint: MetricsEndpoint, agent: Agent, sign
   }
   const isOk = response.statusCode === 200;
   const text = await readText(response.body, isOk ? MAX_BYTES : 0);
-  if (!isOk) throw new Error(`it answered with status ${response.statusCode}`);
+  return readingsIn(response.statusCode, text);
+}
+
+/** Readings of a replica that only its stack reaches, as {@link readEndpoint}. @param path with query */
+export async function readInside(
+  { send }: RunningStack,
+  replica: Replica,
+  path: string,
+  signal: AbortSignal,
+): Promise<Readings> {
+  const { status, text } = await send!(replica, { method: 'GET', path, maxCharacters: MAX_BYTES }, signal);
+  return readingsIn(status, text.length < MAX_BYTES ? text : null);
+}
+
+/** @param text null for more than {@link MAX_BYTES} */
+function readingsIn(status: number, text: string | null): Readings {
+  if (status !== 200) throw new Error(`it answered with status ${status}`);
   if (text === null) throw new Error(`its response is larger than ${MAX_BYTES / 2 ** 20} MiB`);
   return readingsOf(parseExposition(text, isKept));
 }

@@ -1,7 +1,7 @@
 import type { Agent } from 'undici';
 import type { Replica, RunningStack } from '../../harness/contracts.ts';
 import type { MetricsSource, Readings, SamplingJob } from '../../harness/metrics.ts';
-import { endpointAgent, type MetricsEndpoint, readEndpoint } from './endpoint.ts';
+import { endpointAgent, type MetricsEndpoint, readEndpoint, readInside } from './endpoint.ts';
 import { queryOf } from './metrics-text.ts';
 import { OWN_SERIES } from './series.ts';
 
@@ -13,7 +13,7 @@ export interface ScraperOptions {
 
 /**
  * Metrics source that scrapes all replicas once a second, or less often in a load of hours, concurrently and directly instead of over links, so that a broken link
- * does not hide the metrics of the service behind it.
+ * does not hide the metrics of the service behind it; from inside of the stack's networks where the harness does not reach replicas.
  *
  * ```
  * start    0.5 s            1.5 s            2.5 s
@@ -32,16 +32,18 @@ export function scrapeEndpoints(endpoints: readonly MetricsEndpoint[], options: 
   return scraping(() => endpoints, options);
 }
 
-function endpointsOf({ name, url, state, metricsPath }: Replica): MetricsEndpoint[] {
-  const runs = state === 'ready' || state === 'starting';
-  if (metricsPath === undefined || !runs || !url.startsWith('http:')) return [];
-  return [{ name, url: url + metricsPath + queryOf(OWN_SERIES) }];
+interface Scraped extends MetricsEndpoint {
+  readonly replica?: Replica;
 }
 
-function scraping(
-  endpointsOf: (stack: RunningStack) => readonly MetricsEndpoint[],
-  options: ScraperOptions,
-): MetricsSource {
+function endpointsOf(replica: Replica): Scraped[] {
+  const { name, url, state, metricsPath } = replica;
+  const runs = state === 'ready' || state === 'starting';
+  if (metricsPath === undefined || !runs || !url.startsWith('http:')) return [];
+  return [{ name, url: url + metricsPath + queryOf(OWN_SERIES), replica }];
+}
+
+function scraping(endpointsOf: (stack: RunningStack) => readonly Scraped[], options: ScraperOptions): MetricsSource {
   return {
     start(job) {
       const { everyMs } = job;
@@ -49,13 +51,22 @@ function scraping(
       const stopping = new AbortController();
       const machine = { clock: job.clock, network: job.stack.network };
       const agents = new Map<string, Promise<Agent>>();
-      const scrapeOne = async (endpoint: MetricsEndpoint): Promise<[string, Readings][]> => {
-        const { name, url } = endpoint;
-        const agent = agents.get(url) ?? endpointAgent(endpoint, machine, 10 * everyMs);
-        agents.set(url, agent);
-        const client = await agent;
+      const { reachesReplicas = true } = job.stack;
+      const agentOf = (endpoint: MetricsEndpoint) => {
+        const agent = agents.get(endpoint.url) ?? endpointAgent(endpoint, machine, 10 * everyMs);
+        agents.set(endpoint.url, agent);
+        return agent;
+      };
+      const read = async (endpoint: Scraped) => {
+        const { url, replica } = endpoint;
+        const client = replica && !reachesReplicas ? undefined : await agentOf(endpoint);
         const signal = AbortSignal.any([stopping.signal, job.clock.timeout(timeoutMs)]);
-        const readings = await readEndpoint(endpoint, client, signal).catch(() => ({}));
+        if (client) return readEndpoint(endpoint, client, signal);
+        return readInside(job.stack, replica!, url.slice(replica!.url.length), signal);
+      };
+      const scrapeOne = async (endpoint: Scraped): Promise<[string, Readings][]> => {
+        const { name } = endpoint;
+        const readings = await read(endpoint).catch(() => ({}));
         return Object.keys(readings).length === 0 ? [] : [[name, readings]];
       };
       const scrapeAll = async () =>

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readHistory } from '../../harness/history.ts';
 import type { RunDocument } from '../../reports/store/run-document.ts';
 import { onlyRun, SMALL, squall, temporaryFolder } from '../e2e/squall.ts';
 import { leftOf, noDocker } from './docker-stack.ts';
@@ -19,6 +20,9 @@ describe.skipIf(Boolean(noDocker))(`a scenario on containers ${noDocker || ''}`,
     expect(document.replay).toContain('--platform docker');
     expect(document.versions).toMatchObject({ docker: expect.any(String), 'squall/service': expect.any(String) });
     const { directory } = onlyRun(out.path);
+    const samples = readHistory(join(directory, 'events.ndjson')).filter(event => event.type === 'sample');
+    const sampled = new Set(samples.flatMap(({ readings }) => Object.keys(readings)));
+    expect([...sampled]).toEqual(expect.arrayContaining(['gateway-1', 'inference-1', 'inference-2']));
     expect(readFileSync(join(directory, 'report.html'), 'utf8')).toContain('docker');
     expect(await leftOf(document.id)).toEqual([]);
   });

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../harness/clock.ts';
-import type { Replica } from '../../../harness/contracts.ts';
+import type { Replica, RunningStack } from '../../../harness/contracts.ts';
 import type { Readings } from '../../../harness/metrics.ts';
 import { type ScraperOptions, scrapeReplicas } from '../../../stack/observability/scraper.ts';
 import { replicaAt, serve, stackOf } from './replicas.ts';
@@ -102,4 +102,24 @@ test('a failure to record ends the sampling but not the run', async () => {
   await using _sampling = scrapeReplicas().start(job);
   await sleep(250);
   expect(calls).toBe(1);
+});
+
+test('replicas that only their stack reaches are read through it, up to the same size', async () => {
+  const asked: unknown[] = [];
+  const send: RunningStack['send'] = async ({ name }, request) => {
+    asked.push(request);
+    return name === 'floods'
+      ? { status: 200, text: `${queue(1)}${'#'.repeat(8 << 20)}` }
+      : { status: 200, text: queue(3) };
+  };
+  const replicas = ['good', 'floods'].map(name => replicaAt(name, 'http://inside:8000'));
+  const rounds: Readings[] = [];
+  const record = (_: number, readings: Readings) => void rounds.push(readings);
+  const stack = { ...stackOf(...replicas), reachesReplicas: false, send };
+  const job = { stack, clock: systemClock, startAtMs: systemClock.nowMs(), everyMs: 100, record };
+  const sampling = scrapeReplicas().start(job);
+  await sleep(300);
+  await sampling[Symbol.asyncDispose]();
+  expect(rounds[0]).toEqual({ good: { queue: 3 } });
+  expect(asked[0]).toMatchObject({ method: 'GET', path: expect.stringMatching(/^\/metrics\?name/) });
 });
