@@ -200,11 +200,9 @@ function rounded(ms: number): number {
   return Math.round(ms * 1000) / 1000;
 }
 
-const NO_FAILURES: readonly Outcome[] = ['ok', 'dropped', 'abandoned', 'interrupted'];
-
 /** Whether the request was sent and failed. Dropped, abandoned and interrupted requests are counted separately. */
 export function isFailure({ outcome }: Pick<RequestRecord, 'outcome'>): boolean {
-  return !NO_FAILURES.includes(outcome);
+  return outcome !== 'ok' && outcome !== 'dropped' && outcome !== 'abandoned' && outcome !== 'interrupted';
 }
 
 /** Field of a scenario that sets the limit by which a request failed, by outcome. */

@@ -167,6 +167,11 @@ export function requestsIn(window: Window, records: Requests): Requests {
   return requests;
 }
 
+/** Requests that are scheduled in an interval [fromMs, toMs). */
+export function scheduledIn(within: Pick<Window, 'fromMs' | 'toMs'>, records: Requests): Requests {
+  return records.filter(({ scheduledMs }) => scheduledMs >= within.fromMs && scheduledMs < within.toMs, within);
+}
+
 /** Makes the requests of a window known that were found elsewhere. */
 export function knowRequestsIn(window: Window, records: Requests, requests: Requests): void {
   const known = IN_WINDOWS.get(records) ?? new Map<string, Requests>();

@@ -1,5 +1,14 @@
 import type { TimedEvent } from '../../harness/history.ts';
-import { attemptsOf, errorKind, isFailure, type RequestRecord, type Requests } from '../../harness/requests.ts';
+import {
+  attemptsOf,
+  errorKind,
+  isFailure,
+  latencyMs,
+  type RequestRecord,
+  type Requests,
+  timePerOutputTokenMs,
+  timeToFirstTokenMs,
+} from '../../harness/requests.ts';
 import { Cells, requestsIn, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
 import type { RunDocument, WindowResult } from '../store/run-document.ts';
@@ -8,15 +17,7 @@ import { type Folding, folded } from './folds/folding.ts';
 import { LATENESS, LateCounter } from './folds/lateness.ts';
 import { OUTCOMES, type OutcomeCount, OutcomeCounter, totalOf } from './folds/outcomes.ts';
 import { isWorst, knowWorst } from './measure.ts';
-import {
-  GapCollector,
-  knowSamples,
-  LATENCIES,
-  type LatencyMetric,
-  quantilesOf,
-  VALUES,
-  ValueCollector,
-} from './samples.ts';
+import { GapCollector, knowSamples, LATENCIES, type LatencyMetric, quantilesOf, ValueCollector } from './samples.ts';
 
 /**
  * Counts of the load, without the warm-up. `offered` includes dropped arrivals; interrupted requests count only in `sent`.
@@ -85,7 +86,6 @@ export function windowResults(windows: readonly Window[], records: Requests): Wi
 
 /** Fold of {@link windowResults}, after which also what SLOs ask of the windows is known. */
 export function windowFold(windows: readonly Window[], records: Requests): Folding<WindowResult[]> {
-  const cells = new Cells(windows);
   const parts = new Map<string, { readonly isIn: readonly boolean[]; readonly fold: WindowFold }>();
   const partOf = (isIn: readonly boolean[]) => {
     const key = isIn.join();
@@ -93,18 +93,27 @@ export function windowFold(windows: readonly Window[], records: Requests): Foldi
     parts.set(key, part);
     return part;
   };
-  let current: ReturnType<typeof partOf> | undefined;
-  const visit = (record: RequestRecord) => {
-    if (!cells.has(record)) current = partOf(cells.enter(record));
-    current!.fold.add(record);
+  // Each small enough that an engine compiles it as a whole.
+  const visiting = (visit: (fold: WindowFold, record: RequestRecord) => void) => {
+    const cells = new Cells(windows);
+    let fold = new WindowFold();
+    return (record: RequestRecord) => {
+      if (!cells.has(record)) ({ fold } = partOf(cells.enter(record)));
+      visit(fold, record);
+    };
   };
+  const visits = [
+    visiting((fold, record) => fold.count(record)),
+    visiting((fold, record) => fold.addValues(record)),
+    visiting((fold, record) => fold.addGaps(record)),
+  ];
   const result = () =>
     windows.map((window, index) => {
       const fold = new WindowFold();
       for (const part of parts.values()) if (part.isIn[index]) fold.merge(part.fold);
       return fold.result(window, records);
     });
-  return { visits: [visit], result };
+  return { visits, result };
 }
 
 class WindowFold {
@@ -117,18 +126,26 @@ class WindowFold {
   readonly #without = { ttft: 0, latency: 0 };
   readonly #worst = new Map(LATENCIES.map(metric => [metric, new OutcomeCounter()]));
 
-  add(record: RequestRecord): void {
+  count(record: RequestRecord): void {
     this.#outcomes.add(record);
     this.#extras.add(record);
     this.#late.add(record);
     this.#delivery.add(record);
-    const [ttft, latency, tpot] = [VALUES.ttft(record), VALUES.latency(record), VALUES.tpot(record)];
+  }
+
+  addGaps({ gaps }: RequestRecord): void {
+    this.#gaps.add(gaps);
+  }
+
+  addValues(record: RequestRecord): void {
+    const ttft = timeToFirstTokenMs(record);
+    const latency = latencyMs(record);
+    const tpot = timePerOutputTokenMs(record);
     if (ttft === null) this.#without.ttft += 1;
     else this.#values.ttft.add(ttft);
     if (latency === null) this.#without.latency += 1;
     else this.#values.latency.add(latency);
     if (tpot !== null) this.#values.tpot.add(tpot);
-    this.#gaps.add(record.gaps);
     if (ttft === null || latency === null)
       for (const [metric, worst] of this.#worst) if (isWorst(metric, record)) worst.add(record);
   }

@@ -1,7 +1,7 @@
 import { loadEndMs } from '../../../harness/plan.ts';
 import { formatMs } from '../../../harness/quantity.ts';
 import { isFailure, type Requests } from '../../../harness/requests.ts';
-import { requestsIn } from '../../../harness/windows.ts';
+import { requestsIn, scheduledIn } from '../../../harness/windows.ts';
 import {
   checkOf,
   type Evidence,
@@ -13,7 +13,7 @@ import {
 } from '../check.ts';
 import { Slots } from '../folds/slots.ts';
 import { judgedValue } from '../measure.ts';
-import { samplesOf, valueSamples } from '../samples.ts';
+import { samplesOf, ValueCollector } from '../samples.ts';
 
 interface RecoveryObjective extends FaultObjective {
   /** Where the time begins. @default the observed onset of the fault */
@@ -187,16 +187,18 @@ const NO_REQUESTS: Second = { requests: 0, failed: 0, completed: 0, medianMs: nu
 function secondsOf(records: Requests, fromMs: number, toMs: number, metric: 'ttft' | 'latency'): Second[] {
   const count = Math.max(0, Math.floor((toMs - fromMs) / SLOT_MS + 1e-9));
   const seconds = new Array<Second>(count).fill(NO_REQUESTS);
-  const create = () => ({ requests: 0, failed: 0, completed: 0, values: [] as number[] });
+  const create = () => ({ requests: 0, failed: 0, completed: 0, values: new ValueCollector() });
   const slots = new Slots(count, create, ({ values, ...counts }, slot) => {
-    seconds[slot] = { ...counts, medianMs: valueSamples(values).at(0.5) };
+    seconds[slot] = { ...counts, medianMs: values.quantiles([0.5])[0]! };
   });
-  records.forEach(record => {
+  // A slot more on each side, since these decide themselves, as they round.
+  const within = { fromMs: fromMs - SLOT_MS, toMs: fromMs + (count + 1) * SLOT_MS };
+  scheduledIn(within, records).forEach(record => {
     const slot = slots.at(Math.floor((record.scheduledMs - fromMs) / SLOT_MS));
     if (!slot) return;
     const value = judgedValue({ metric }, record);
     slot.requests += 1;
-    if (value !== null) slot.values.push(value);
+    if (value !== null) slot.values.add(value);
     if (isFailure(record)) slot.failed += 1;
     if (record.outcome === 'ok') slot.completed += 1;
   });
@@ -238,9 +240,7 @@ function observedToMs({ windows, records }: RunFacts, id: string): number {
   if (!window) return 0;
   const { fromMs, toMs, nextFaultMs = Number.POSITIVE_INFINITY } = window;
   // One that has hung since before the recovery is none of those that the next fault may have hit.
-  const exposed = records.filter(
-    ({ scheduledMs, endMs }) =>
-      scheduledMs >= Math.max(fromMs, toMs - MAX_EXPOSED_MS) && scheduledMs < toMs && endMs >= nextFaultMs,
-  );
+  const within = { fromMs: Math.max(fromMs, toMs - MAX_EXPOSED_MS), toMs };
+  const exposed = scheduledIn(within, records).filter(({ endMs }) => endMs >= nextFaultMs);
   return exposed.reduce((firstMs, { scheduledMs }) => Math.min(firstMs, scheduledMs), toMs);
 }

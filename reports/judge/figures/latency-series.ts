@@ -1,8 +1,8 @@
-import type { RequestRecord } from '../../../harness/requests.ts';
+import { latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
 import type { TimelineSeries } from '../../store/run-document.ts';
 import { Slots } from '../folds/slots.ts';
-import { GapCollector, VALUES, valueSamples } from '../samples.ts';
+import { GapCollector, ValueCollector } from '../samples.ts';
 
 const NAMES = [
   ...['ttftP50Ms', 'ttftP90Ms', 'ttftP99Ms'],
@@ -24,24 +24,25 @@ export class LatencySeries {
     this.#slotMs = slotMs;
     const series = Object.fromEntries(NAMES.map(name => [name, new Array<number | null>(count).fill(null)]));
     this.#series = series as Record<keyof Series, (number | null)[]>;
-    const create = () => ({ ttft: [] as number[], latency: [] as number[], gaps: new GapCollector() });
+    const create = () => ({ ttft: new ValueCollector(), latency: new ValueCollector(), gaps: new GapCollector() });
     this.#slots = new Slots(count, create, ({ ttft, latency, gaps }, slot) => {
-      const [first, whole, between] = [valueSamples(ttft), valueSamples(latency), gaps.samples()];
-      const row = {
-        ...{ ttftP50Ms: first.at(0.5), ttftP90Ms: first.at(0.9), ttftP99Ms: first.at(0.99) },
-        ...{ latencyP50Ms: whole.at(0.5), latencyP90Ms: whole.at(0.9), latencyP99Ms: whole.at(0.99) },
-        ...{ itlP50Ms: between.at(0.5), itlP99Ms: between.at(0.99) },
-      };
-      for (const [name, value] of Object.entries(row)) this.#series[name as keyof Series][slot] = rounded(value);
+      const between = gaps.samples();
+      const values = [
+        ...ttft.quantiles([0.5, 0.9, 0.99]),
+        ...latency.quantiles([0.5, 0.9, 0.99]),
+        ...[between.at(0.5), between.at(0.99)],
+      ];
+      for (const [index, name] of NAMES.entries()) this.#series[name][slot] = rounded(values[index]!);
     });
   }
 
   add(record: RequestRecord): void {
     const slot = this.#slots.at(Math.floor(record.scheduledMs / this.#slotMs));
     if (!slot) return;
-    const [ttft, latency] = [VALUES.ttft(record), VALUES.latency(record)];
-    if (ttft !== null) slot.ttft.push(ttft);
-    if (latency !== null) slot.latency.push(latency);
+    const ttft = timeToFirstTokenMs(record);
+    const latency = latencyMs(record);
+    if (ttft !== null) slot.ttft.add(ttft);
+    if (latency !== null) slot.latency.add(latency);
     slot.gaps.add(record.gaps);
   }
 

@@ -45,8 +45,10 @@ export function notableFold(
   const visit = (record: RequestRecord) => {
     position += 1;
     if (record.scheduledMs < 0) return;
-    slowestFirst.add(position, timeToFirstTokenMs(record));
-    slowest.add(position, latencyMs(record));
+    const ttftMs = timeToFirstTokenMs(record);
+    const tookMs = latencyMs(record);
+    if (ttftMs !== null && ttftMs > slowestFirst.aboveMs) slowestFirst.add(position, ttftMs);
+    if (tookMs !== null && tookMs > slowest.aboveMs) slowest.add(position, tookMs);
     if (isFailure(record)) {
       failures += 1;
       const kind = kinds.get(errorKind(record)) ?? { count: 0, first: [] };
@@ -80,14 +82,15 @@ export function notableFold(
 
 /** Positions of the largest values, largest first; of equal ones, the first come first. */
 class Slowest {
+  /** Only larger values are kept. */
+  aboveMs = Number.NEGATIVE_INFINITY;
   readonly #kept: { readonly position: number; readonly value: number }[] = [];
 
-  add(position: number, value: number | null): void {
-    const last = this.#kept.at(-1);
-    if (value === null || (this.#kept.length === MAX_SLOWEST && value <= last!.value)) return;
+  add(position: number, value: number): void {
     const at = this.#kept.findIndex(one => one.value < value);
     this.#kept.splice(at === -1 ? this.#kept.length : at, 0, { position, value });
     if (this.#kept.length > MAX_SLOWEST) this.#kept.pop();
+    if (this.#kept.length === MAX_SLOWEST) this.aboveMs = this.#kept.at(-1)!.value;
   }
 
   positions(): number[] {

@@ -7,8 +7,9 @@ import { increasesOf } from '../counters.ts';
 import { type Folding, folded } from '../folds/folding.ts';
 import { GAUGES, type Gauge } from '../gauges.ts';
 import { TokenCounter } from '../tokens.ts';
+import { failuresFold } from './failures.ts';
+import { inFlightFold } from './in-flight.ts';
 import { LatencySeries } from './latency-series.ts';
-import { failuresFold, inFlightFold } from './requests-over-time.ts';
 
 /** Length of a slot by default. */
 const TIMELINE_SLOT_MS = 1000;

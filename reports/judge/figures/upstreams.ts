@@ -1,8 +1,8 @@
-import { isFailure, type RequestRecord } from '../../../harness/requests.ts';
+import { isFailure, latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
 import type { RunDocument, UpstreamResult } from '../../store/run-document.ts';
 import type { Folding } from '../folds/folding.ts';
-import { quantilesOf, VALUES, ValueCollector } from '../samples.ts';
+import { quantilesOf, ValueCollector } from '../samples.ts';
 import { TokenCounter } from '../tokens.ts';
 
 /** A header that names more is no name of an upstream, or the report no place for all of them. */
@@ -47,7 +47,8 @@ class UpstreamFold {
   add(record: RequestRecord): void {
     this.requests += 1;
     if (isFailure(record)) this.#failed += 1;
-    const [ttft, latency] = [VALUES.ttft(record), VALUES.latency(record)];
+    const ttft = timeToFirstTokenMs(record);
+    const latency = latencyMs(record);
     if (ttft !== null) this.#ttft.add(ttft);
     if (latency !== null) this.#latency.add(latency);
     this.#tokens.add(record);

@@ -37,7 +37,8 @@ export function encode(values: Numbers): EncodedBytes {
 
 function isConstant(values: Numbers, first: number): boolean {
   const isNone = Number.isNaN(first);
-  for (const value of values) if (value !== first && !(isNone && Number.isNaN(value))) return false;
+  for (let row = 0; row < values.length; row += 1)
+    if (values[row] !== first && !(isNone && Number.isNaN(values[row]))) return false;
   return true;
 }
 

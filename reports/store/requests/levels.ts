@@ -33,11 +33,17 @@ export function readHybrid(bytes: Uint8Array, width: number, count: number, into
     } else {
       let value = 0;
       for (let byte = 0; byte < needed; byte += 1) value |= bytes[at + byte]! << (8 * byte);
-      into.fill(value & mask, next, end);
+      fill(into, value & mask, next, end);
       at += needed;
     }
     next = end;
   }
+}
+
+/** Most runs are short, as the levels of lists are. */
+function fill(into: Uint8Array | Uint32Array, value: number, from: number, to: number): void {
+  if (to - from > 64) into.fill(value, from, to);
+  else for (let index = from; index < to; index += 1) into[index] = value;
 }
 
 /** Numbers `next` to `end` from bits that begin at a byte, the least significant first. */

@@ -138,7 +138,8 @@ function partsOf({ lengths, values }: ColumnValues): (rows: number) => ColumnVal
 
 function lastIndex(indexes: Numbers, before: number): number {
   let last = before;
-  for (const index of indexes) {
+  for (let row = 0; row < indexes.length; row += 1) {
+    const index = indexes[row]!;
     if (index < last) throw new Error('its records are not in the order of `index`');
     last = index;
   }

@@ -127,8 +127,13 @@ export class TableBuilder {
     const known = this.#codes.get(value);
     if (known !== undefined) return known;
     this.#codes.set(value, this.#shared.texts.length);
-    return this.#shared.texts.push(value) - 1;
+    return this.#shared.texts.push(asName(value)) - 1;
   }
+}
+
+/** The same text, as the engine keeps names: comparisons with constants then only compare addresses. */
+function asName(text: string): string {
+  return Object.keys({ [text]: 0 })[0]!;
 }
 
 function spanOf(scheduledMs: ArrayLike<unknown>): Pick<Chunk, 'firstMs' | 'lastMs'> {

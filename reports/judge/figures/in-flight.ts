@@ -1,23 +1,5 @@
-import { errorKind, isFailure, type RequestRecord } from '../../../harness/requests.ts';
-import type { FailurePoint } from '../../store/run-document.ts';
+import type { RequestRecord } from '../../../harness/requests.ts';
 import type { Folding } from '../folds/folding.ts';
-
-/**
- * Failed and dropped requests of the load, in order of time. A request counts at its scheduled arrival, like the latencies of the
- * others, with the exception that windows make: one in flight when the injection of a fault began counts at that injection, since it
- * belongs to that fault. So the failures between a fault's injection and its recovery are those of its window.
- * @param injectionsMs instants at which the injection of a fault began
- */
-export function failuresFold(endMs: number, injectionsMs: readonly number[]): Folding<FailurePoint[]> {
-  const failures: FailurePoint[] = [];
-  const visit = (record: RequestRecord) => {
-    const { scheduledMs, outcome } = record;
-    if (scheduledMs < 0 || scheduledMs >= endMs || !(isFailure(record) || outcome === 'dropped')) return;
-    const during = injectionsMs.filter(ms => ms > scheduledMs && ms <= record.endMs && ms < endMs);
-    failures.push({ atMs: Math.max(scheduledMs, ...during), kind: errorKind(record) });
-  };
-  return { visits: [visit], result: () => failures.sort((a, b) => a.atMs - b.atMs) };
-}
 
 /** Largest number of requests in flight in each slot: sent, and without an outcome. */
 export function inFlightFold(count: number, slotMs: number): Folding<number[]> {
@@ -112,7 +94,8 @@ class Instants {
 
   /** Those before an instant, ascending; they are not here any more. */
   takeBefore(untilMs: number): Float64Array {
-    const sorted = this.#values.subarray(0, this.#count).sort();
+    const sorted = this.#values.subarray(0, this.#count);
+    sortEven(sorted);
     let taken = this.#count;
     while (taken > 0 && sorted[taken - 1]! >= untilMs) taken -= 1;
     const before = sorted.slice(0, taken);
@@ -121,4 +104,45 @@ class Instants {
     this.#lasting = this.#count;
     return before;
   }
+}
+
+/** Requests to a bucket, on average; a bucket with many more is sorted otherwise. */
+const EVEN = 8;
+
+/** Sorts instants that are spread evenly, more or less: into buckets of equal length, and within each. */
+function sortEven(values: Float64Array): void {
+  const count = Math.floor(values.length / EVEN);
+  let [least, largest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let at = 0; at < values.length; at += 1) {
+    if (values[at]! < least) least = values[at]!;
+    if (values[at]! > largest) largest = values[at]!;
+  }
+  const perMs = (count - 1) / (largest - least);
+  if (!(count > 1 && Number.isFinite(perMs))) {
+    values.sort();
+    return;
+  }
+  const ends = new Uint32Array(count);
+  for (let at = 0; at < values.length; at += 1) ends[Math.floor((values[at]! - least) * perMs)]! += 1;
+  for (let bucket = 1; bucket < count; bucket += 1) ends[bucket]! += ends[bucket - 1]!;
+  const starts = ends.slice();
+  const unsorted = values.slice();
+  for (let at = 0; at < unsorted.length; at += 1) {
+    const bucket = Math.floor((unsorted[at]! - least) * perMs);
+    starts[bucket]! -= 1;
+    values[starts[bucket]!] = unsorted[at]!;
+  }
+  for (let bucket = 0; bucket < count; bucket += 1) sortFew(values, starts[bucket]!, ends[bucket]!);
+}
+
+/** Sorts the values between two positions: by insertion where they are few. */
+function sortFew(values: Float64Array, from: number, to: number): void {
+  if (to - from > 4 * EVEN) values.subarray(from, to).sort();
+  else
+    for (let at = from + 1; at < to; at += 1) {
+      const value = values[at]!;
+      let before = at - 1;
+      for (; before >= from && values[before]! > value; before -= 1) values[before + 1] = values[before]!;
+      values[before + 1] = value;
+    }
 }
