@@ -103,11 +103,6 @@ export interface Requests extends Iterable<RequestRecord> {
   find(test: (record: RequestRecord) => boolean): RequestRecord | undefined;
   forEach(visit: (record: RequestRecord) => void): void;
   reduce<Value>(fold: (value: Value, record: RequestRecord) => Value, initial: Value): Value;
-  /** Calls several functions with each record, and filters by several tests, in one go; an array does not. */
-  together?(
-    visits: readonly ((record: RequestRecord) => void)[],
-    tests: readonly ((record: RequestRecord) => boolean)[],
-  ): Requests[];
 }
 
 /** The records in scheduled order, as a table has them; an array may be in any. */

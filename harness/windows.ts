@@ -137,7 +137,7 @@ export class Cells {
   }
 
   /** Whether a request is in the same windows as the one that was entered last. */
-  has({ scheduledMs, endMs }: Pick<RequestRecord, 'scheduledMs' | 'endMs'>): boolean {
+  has(scheduledMs: number, endMs: number): boolean {
     const { fromMs, toMs, endFromMs, endToMs } = this.#cell;
     return scheduledMs >= fromMs && scheduledMs < toMs && endMs >= endFromMs && endMs < endToMs;
   }

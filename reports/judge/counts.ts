@@ -1,19 +1,13 @@
 import type { TimedEvent } from '../../harness/history.ts';
-import {
-  attemptsOf,
-  errorKind,
-  isFailure,
-  latencyMs,
-  type RequestRecord,
-  type Requests,
-  timePerOutputTokenMs,
-  timeToFirstTokenMs,
-} from '../../harness/requests.ts';
-import { Cells, requestsIn, type Window } from '../../harness/windows.ts';
+import { errorKind, isFailure, type Requests } from '../../harness/requests.ts';
+import { Cells, knowRequestsIn, requestsIn, type Window } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
+import type { Columns } from '../store/requests/chunk-columns.ts';
+import { StoredRequests } from '../store/requests/stored-requests.ts';
 import type { RunDocument, WindowResult } from '../store/run-document.ts';
 import { DELIVERY, DeliveryCounter } from './delivery.ts';
 import { type Folding, folded } from './folds/folding.ts';
+import { latenciesIn } from './folds/latencies.ts';
 import { LATENESS, LateCounter } from './folds/lateness.ts';
 import { OUTCOMES, type OutcomeCount, OutcomeCounter, totalOf } from './folds/outcomes.ts';
 import { isWorst, knowWorst } from './measure.ts';
@@ -37,18 +31,21 @@ export function loadFold(engine: string, events: readonly TimedEvent[]): Folding
     new PromptCounts(),
   ];
   let sent = 0;
-  const inLoad = (visit: (record: RequestRecord) => void) => (record: RequestRecord) => {
-    if (record.scheduledMs >= 0) visit(record);
-  };
-  const send = ({ scheduledMs, sentMs }: RequestRecord) => {
-    if (sentMs === null) return;
-    sent += 1;
-    late.add(sentMs - scheduledMs);
-  };
-  const count = (record: RequestRecord) => {
-    outcomes.add(record);
-    extras.add(record);
-    prompts.add(record);
+  const visit = (columns: Columns) => {
+    const [scheduledMs, sentMs] = [columns.values('scheduledMs'), columns.values('sentMs')];
+    for (let row = 0; row < columns.rows; row += 1) {
+      // Of one that was never sent it is NaN.
+      const lateMs = sentMs[row]! - scheduledMs[row]!;
+      if (!(scheduledMs[row]! >= 0) || Number.isNaN(lateMs)) continue;
+      sent += 1;
+      late.add(lateMs);
+    }
+    const isLoad = (row: number) => scheduledMs[row]! >= 0;
+    for (const [from, to] of stretches(columns.rows, isLoad)) {
+      outcomes.addRows(columns, from, to);
+      extras.addRows(columns, from, to);
+      prompts.addRows(columns, from, to);
+    }
   };
   const result = () => {
     const usage = events.find(event => event.type === 'load')?.summary;
@@ -67,7 +64,16 @@ export function loadFold(engine: string, events: readonly TimedEvent[]): Folding
       cpuCores: usage && usage.wallMs > 0 ? rounded(usage.cpuMs / usage.wallMs) : null,
     };
   };
-  return { visits: [count, send].map(inLoad), result };
+  return { visit, result };
+}
+
+/** Stretches of rows that pass a test. */
+function* stretches(rows: number, test: (row: number) => boolean): Generator<[from: number, to: number]> {
+  for (let row = 0; row < rows; row += 1) {
+    const from = row;
+    while (row < rows && test(row)) row += 1;
+    if (row > from) yield [from, row];
+  }
 }
 
 /**
@@ -86,34 +92,49 @@ export function windowResults(windows: readonly Window[], records: Requests): Wi
 
 /** Fold of {@link windowResults}, after which also what SLOs ask of the windows is known. */
 export function windowFold(windows: readonly Window[], records: Requests): Folding<WindowResult[]> {
-  const parts = new Map<string, { readonly isIn: readonly boolean[]; readonly fold: WindowFold }>();
+  const cells = new Cells(windows);
+  const parts = new Map<string, Part>();
+  const selections = records instanceof StoredRequests ? windows.map(() => records.selection()) : [];
+  let current: Part | undefined;
   const partOf = (isIn: readonly boolean[]) => {
     const key = isIn.join();
     const part = parts.get(key) ?? { isIn, fold: new WindowFold() };
     parts.set(key, part);
     return part;
   };
-  // Each small enough that an engine compiles it as a whole.
-  const visiting = (visit: (fold: WindowFold, record: RequestRecord) => void) => {
-    const cells = new Cells(windows);
-    let fold = new WindowFold();
-    return (record: RequestRecord) => {
-      if (!cells.has(record)) ({ fold } = partOf(cells.enter(record)));
-      visit(fold, record);
-    };
+  const add = (columns: Columns, from: number, to: number) => {
+    if (to === from) return;
+    current!.fold.addRows(columns, from, to);
+    const { at } = columns;
+    if (at === undefined) selections.length = 0;
+    else for (const [index, one] of selections.entries()) if (current!.isIn[index]) one.add(at + from, at + to);
   };
-  const visits = [
-    visiting((fold, record) => fold.count(record)),
-    visiting((fold, record) => fold.addValues(record)),
-    visiting((fold, record) => fold.addGaps(record)),
-  ];
+  const visit = (columns: Columns) => {
+    const [scheduledMs, endMs] = [columns.values('scheduledMs'), columns.values('endMs')];
+    let from = 0;
+    for (let row = 0; row < columns.rows; row += 1) {
+      if (cells.has(scheduledMs[row]!, endMs[row]!)) continue;
+      add(columns, from, row);
+      from = row;
+      current = partOf(cells.enter({ scheduledMs: scheduledMs[row]!, endMs: endMs[row]! }));
+    }
+    add(columns, from, columns.rows);
+  };
   const result = () =>
     windows.map((window, index) => {
       const fold = new WindowFold();
       for (const part of parts.values()) if (part.isIn[index]) fold.merge(part.fold);
+      const selection = selections[index];
+      if (selection) knowRequestsIn(window, records, (records as StoredRequests).only(selection));
       return fold.result(window, records);
     });
-  return { visits, result };
+  return { visit, result };
+}
+
+/** Requests that are in the same windows. */
+interface Part {
+  readonly isIn: readonly boolean[];
+  readonly fold: WindowFold;
 }
 
 class WindowFold {
@@ -126,28 +147,23 @@ class WindowFold {
   readonly #without = { ttft: 0, latency: 0 };
   readonly #worst = new Map(LATENCIES.map(metric => [metric, new OutcomeCounter()]));
 
-  count(record: RequestRecord): void {
-    this.#outcomes.add(record);
-    this.#extras.add(record);
-    this.#late.add(record);
-    this.#delivery.add(record);
-  }
-
-  addGaps({ gaps }: RequestRecord): void {
-    this.#gaps.add(gaps);
-  }
-
-  addValues(record: RequestRecord): void {
-    const ttft = timeToFirstTokenMs(record);
-    const latency = latencyMs(record);
-    const tpot = timePerOutputTokenMs(record);
-    if (ttft === null) this.#without.ttft += 1;
-    else this.#values.ttft.add(ttft);
-    if (latency === null) this.#without.latency += 1;
-    else this.#values.latency.add(latency);
-    if (tpot !== null) this.#values.tpot.add(tpot);
-    if (ttft === null || latency === null)
+  addRows(columns: Columns, from: number, to: number): void {
+    this.#outcomes.addRows(columns, from, to);
+    this.#extras.addRows(columns, from, to);
+    this.#late.addRows(columns, from, to);
+    this.#delivery.addRows(columns, from, to);
+    this.#gaps.addRows(columns, from, to);
+    const values = latenciesIn(columns);
+    for (const metric of ['ttft', 'latency', 'tpot'] as const) this.#values[metric].addRows(values[metric], from, to);
+    const { ttft, latency } = values;
+    for (let row = from; row < to; row += 1) {
+      const [hasFirst, hasEnd] = [!Number.isNaN(ttft[row]), !Number.isNaN(latency[row])];
+      if (hasFirst && hasEnd) continue;
+      if (!hasFirst) this.#without.ttft += 1;
+      if (!hasEnd) this.#without.latency += 1;
+      const record = columns.record(row);
       for (const [metric, worst] of this.#worst) if (isWorst(metric, record)) worst.add(record);
+    }
   }
 
   merge(other: WindowFold): void {
@@ -209,11 +225,15 @@ class Extras {
   #attempts = 0;
   #isRetried = false;
 
-  add(record: RequestRecord): void {
-    const { attempts } = record;
-    if (record.resent) this.#resent += 1;
-    this.#attempts += attempts ?? attemptsOf(record);
-    this.#isRetried ||= attempts !== undefined;
+  addRows(columns: Columns, from: number, to: number): void {
+    const [resent, attempts, sentMs] = [columns.values('resent'), columns.values('attempts'), columns.values('sentMs')];
+    for (let row = from; row < to; row += 1) {
+      if (resent[row] === 1) this.#resent += 1;
+      if (!Number.isNaN(attempts[row])) {
+        this.#attempts += attempts[row]!;
+        this.#isRetried = true;
+      } else if (!Number.isNaN(sentMs[row])) this.#attempts += 1;
+    }
   }
 
   merge(other: Extras): void {
@@ -241,13 +261,17 @@ class PromptCounts {
   #cached = 0;
   #knowsCache = false;
 
-  add({ promptTokens, usedPromptTokens, cachedPromptTokens }: RequestRecord): void {
-    if (usedPromptTokens === undefined) return;
-    this.#requests += 1;
-    this.#planned += promptTokens;
-    this.#counted += usedPromptTokens;
-    this.#cached += cachedPromptTokens ?? 0;
-    this.#knowsCache ||= cachedPromptTokens !== undefined;
+  addRows(columns: Columns, from: number, to: number): void {
+    const [planned, used] = [columns.values('promptTokens'), columns.values('usedPromptTokens')];
+    const cached = columns.values('cachedPromptTokens');
+    for (let row = from; row < to; row += 1) {
+      if (Number.isNaN(used[row])) continue;
+      this.#requests += 1;
+      this.#planned += planned[row]!;
+      this.#counted += used[row]!;
+      this.#cached += cached[row]! || 0;
+      this.#knowsCache ||= !Number.isNaN(cached[row]);
+    }
   }
 
   result(): Pick<RunDocument['load'], 'promptTokens'> {

@@ -1,5 +1,7 @@
-import type { RequestRecord, Requests } from '../../harness/requests.ts';
+import type { Requests } from '../../harness/requests.ts';
 import { formatPercent } from '../rounding.ts';
+import type { Columns } from '../store/requests/chunk-columns.ts';
+import { folded } from './folds/folding.ts';
 import { Known } from './folds/known.ts';
 import type { LatencyMetric } from './samples.ts';
 
@@ -27,12 +29,22 @@ export class DeliveryCounter {
   #tokens = 0;
   #reads = 0;
 
-  add({ frames = 0, reads, outputTokens }: RequestRecord): void {
-    if (!reads || Math.max(frames, outputTokens) < 2) return;
-    this.#responses += 1;
-    this.#tokens += Math.max(frames, outputTokens);
-    this.#reads += reads;
-    if (reads <= MAX_BUFFERED_READS && (frames > reads || outputTokens >= 2 * reads)) this.#buffered += 1;
+  addRows(columns: Columns, from: number, to: number): void {
+    const [allFrames, allReads, tokens] = [
+      columns.values('frames'),
+      columns.values('reads'),
+      columns.values('outputTokens'),
+    ];
+    for (let row = from; row < to; row += 1) {
+      const reads = allReads[row]!;
+      const frames = allFrames[row]! || 0;
+      const units = Math.max(frames, tokens[row]!);
+      if (!(reads > 0 || reads < 0) || units < 2) continue;
+      this.#responses += 1;
+      this.#tokens += units;
+      this.#reads += reads;
+      if (reads <= MAX_BUFFERED_READS && (frames > reads || tokens[row]! >= 2 * reads)) this.#buffered += 1;
+    }
   }
 
   merge(other: DeliveryCounter): void {
@@ -51,10 +63,8 @@ export class DeliveryCounter {
 /** Delivery of the responses to some requests. */
 export const DELIVERY = new Known<Delivery>(requests => {
   const counter = new DeliveryCounter();
-  requests.forEach(request => {
-    counter.add(request);
-  });
-  return counter.delivery();
+  const visit = (columns: Columns) => counter.addRows(columns, 0, columns.rows);
+  return folded({ visit, result: () => counter.delivery() }, requests);
 });
 
 /** Sentence on responses most of which were buffered, so that the times between their tokens are not known; undefined for others. */

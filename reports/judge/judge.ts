@@ -5,8 +5,9 @@ import { loadEndMs, type RunPlan } from '../../harness/plan.ts';
 import type { Requests } from '../../harness/requests.ts';
 import type { SpanRecord } from '../../harness/tracing/span.ts';
 import { pinOf, type Versions } from '../../harness/versions.ts';
-import { beginOf, knowRequestsIn, membershipOf } from '../../harness/windows.ts';
+import { beginOf } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
+import { tableOf } from '../store/requests/table.ts';
 import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
 import { cacheUse } from './counters.ts';
@@ -21,7 +22,6 @@ import { traceFinder } from './figures/traces.ts';
 import { upstreamsFold } from './figures/upstreams.ts';
 import { factsOf, faultResult } from './fold.ts';
 import { arrivalsFold, knowArrivals } from './folds/arrivals.ts';
-import { foldTogether } from './folds/folding.ts';
 import { GATES } from './gates.ts';
 import { spreadMs } from './merge/merge.ts';
 import { judgeSlo } from './slo.ts';
@@ -145,9 +145,9 @@ function foldsOf(run: RunFacts, spans: readonly SpanRecord[]) {
     timeline: timelineFold(events, endMs(run), undefined, injectionsMs),
     notable: notableFold(records, sender, traceFinder(spans, events)),
   };
-  const visits = Object.values(folds).flatMap(fold => fold.visits);
-  const found = foldTogether(records, visits, run.windows.map(membershipOf));
-  for (const [index, window] of run.windows.entries()) knowRequestsIn(window, records, found[index]!);
+  tableOf(records).eachColumns(columns => {
+    for (const { visit } of Object.values(folds)) visit(columns);
+  });
   knowArrivals(plan.load.ramps, records, folds.arrivals.result());
   return folds;
 }

@@ -7,6 +7,7 @@ import {
   timeToFirstTokenMs,
 } from '../../harness/requests.ts';
 import { rounded } from '../rounding.ts';
+import type { Columns } from '../store/requests/chunk-columns.ts';
 import type { Quantiles } from '../store/run-document.ts';
 import { Sketch } from './folds/sketch.ts';
 import { nearestRank, quantileRanks } from './statistics.ts';
@@ -119,6 +120,11 @@ export class ValueCollector {
     this.#values[this.#count] = value;
     this.#count += 1;
     if (this.#count > MAX_KEPT) this.#counted();
+  }
+
+  /** Adds some of the values, but not those that are NaN. */
+  addRows(values: Float64Array, from: number, to: number): void {
+    for (let row = from; row < to; row += 1) if (!Number.isNaN(values[row])) this.add(values[row]!);
   }
 
   /** Adds the values of another one. */
@@ -236,12 +242,24 @@ export class GapCollector {
   /** Adds those of a request. */
   add(gaps: readonly number[]): void {
     if (gaps.length > 0) this.#independent += 1;
-    for (let i = 0; i + 1 < gaps.length; i += 2) {
-      const bucket = gaps[i]!;
-      if (bucket >= this.#counts.length) this.#grow(bucket);
-      this.#counts[Math.min(bucket, MAX_BUCKET)]! += gaps[i + 1]!;
-      this.#total += gaps[i + 1]!;
+    for (let i = 0; i + 1 < gaps.length; i += 2) this.#count(gaps[i]!, gaps[i + 1]!);
+  }
+
+  /** Adds those of the requests of some rows. */
+  addRows(columns: Columns, from: number, to: number): void {
+    const { starts, lengths, elements } = columns.lists('gaps');
+    for (let row = from; row < to; row += 1) {
+      const length = lengths[row]!;
+      if (length > 0) this.#independent += 1;
+      const end = starts[row]! + length - 1;
+      for (let at = starts[row]!; at < end; at += 2) this.#count(elements[at]!, elements[at + 1]!);
     }
+  }
+
+  #count(bucket: number, count: number): void {
+    if (bucket >= this.#counts.length) this.#grow(bucket);
+    this.#counts[Math.min(bucket, MAX_BUCKET)]! += count;
+    this.#total += count;
   }
 
   /** Adds those of the requests of another one. */

@@ -187,7 +187,7 @@ test('cells tell the windows of requests as the tests of each window do, at thei
   let current: readonly boolean[] | undefined;
   let entered = 0;
   for (const request of [...requests, ...requests.toReversed()]) {
-    if (!current || !cells.has(request)) {
+    if (!current || !cells.has(request.scheduledMs, request.endMs)) {
       current = cells.enter(request);
       entered += 1;
     }

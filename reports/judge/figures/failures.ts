@@ -1,6 +1,8 @@
-import { errorKind, isFailure, type RequestRecord } from '../../../harness/requests.ts';
+import { errorKind, type RequestRecord } from '../../../harness/requests.ts';
+import type { Columns } from '../../store/requests/chunk-columns.ts';
 import type { FailurePoint } from '../../store/run-document.ts';
 import type { Folding } from '../folds/folding.ts';
+import { isFailureText } from '../folds/latencies.ts';
 
 /**
  * Failed and dropped requests of the load, in order of time. A request counts at its scheduled arrival, like the latencies of the
@@ -10,11 +12,21 @@ import type { Folding } from '../folds/folding.ts';
  */
 export function failuresFold(endMs: number, injectionsMs: readonly number[]): Folding<FailurePoint[]> {
   const failures: FailurePoint[] = [];
-  const visit = (record: RequestRecord) => {
-    const { scheduledMs, outcome } = record;
-    if (scheduledMs < 0 || scheduledMs >= endMs || !(isFailure(record) || outcome === 'dropped')) return;
+  const visit = (columns: Columns) => {
+    const [outcomes, isFailed] = [columns.values('outcome'), columns.textsThat(isFailureText)];
+    const isDropped = columns.textsThat(isDroppedText);
+    for (let row = 0; row < columns.rows; row += 1)
+      if (isFailed[outcomes[row]!] === 1 || isDropped[outcomes[row]!] === 1) add(columns.record(row));
+  };
+  const add = (record: RequestRecord) => {
+    const { scheduledMs } = record;
+    if (scheduledMs < 0 || scheduledMs >= endMs) return;
     const during = injectionsMs.filter(ms => ms > scheduledMs && ms <= record.endMs && ms < endMs);
     failures.push({ atMs: Math.max(scheduledMs, ...during), kind: errorKind(record) });
   };
-  return { visits: [visit], result: () => failures.sort((a, b) => a.atMs - b.atMs) };
+  return { visit, result: () => failures.sort((a, b) => a.atMs - b.atMs) };
+}
+
+function isDroppedText(outcome: string): boolean {
+  return outcome === 'dropped';
 }

@@ -1,13 +1,16 @@
-import type { RequestRecord } from '../../../harness/requests.ts';
+import type { Columns } from '../../store/requests/chunk-columns.ts';
 import type { Folding } from '../folds/folding.ts';
 
 /** Largest number of requests in flight in each slot: sent, and without an outcome. */
 export function inFlightFold(count: number, slotMs: number): Folding<number[]> {
   const changes = new InFlight(count, slotMs);
-  const visit = ({ scheduledMs, sentMs, endMs }: RequestRecord) => {
-    if (sentMs !== null) changes.add(scheduledMs, sentMs, endMs);
+  const visit = (columns: Columns) => {
+    const [scheduledMs, sentMs] = [columns.values('scheduledMs'), columns.values('sentMs')];
+    const endMs = columns.values('endMs');
+    for (let row = 0; row < columns.rows; row += 1)
+      if (!Number.isNaN(sentMs[row])) changes.add(scheduledMs[row]!, sentMs[row]!, endMs[row]!);
   };
-  return { visits: [visit], result: () => changes.result() };
+  return { visit, result: () => changes.result() };
 }
 
 /** Requests whose changes of the number in flight are sorted together. */

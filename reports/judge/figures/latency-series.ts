@@ -1,6 +1,7 @@
-import { latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
+import type { Columns } from '../../store/requests/chunk-columns.ts';
 import type { TimelineSeries } from '../../store/run-document.ts';
+import { latenciesIn } from '../folds/latencies.ts';
 import { Slots } from '../folds/slots.ts';
 import { GapCollector, ValueCollector } from '../samples.ts';
 
@@ -36,14 +37,19 @@ export class LatencySeries {
     });
   }
 
-  add(record: RequestRecord): void {
-    const slot = this.#slots.at(Math.floor(record.scheduledMs / this.#slotMs));
-    if (!slot) return;
-    const ttft = timeToFirstTokenMs(record);
-    const latency = latencyMs(record);
-    if (ttft !== null) slot.ttft.add(ttft);
-    if (latency !== null) slot.latency.add(latency);
-    slot.gaps.add(record.gaps);
+  addRows(columns: Columns): void {
+    const scheduledMs = columns.values('scheduledMs');
+    const { ttft, latency } = latenciesIn(columns);
+    for (let row = 0; row < columns.rows; ) {
+      const number = Math.floor(scheduledMs[row]! / this.#slotMs);
+      const from = row;
+      while (row < columns.rows && Math.floor(scheduledMs[row]! / this.#slotMs) === number) row += 1;
+      const slot = this.#slots.at(number, row - from);
+      if (!slot) continue;
+      slot.ttft.addRows(ttft, from, row);
+      slot.latency.addRows(latency, from, row);
+      slot.gaps.addRows(columns, from, row);
+    }
   }
 
   result(): Series {

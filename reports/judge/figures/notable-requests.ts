@@ -1,16 +1,16 @@
 import {
   attemptsOf,
   errorKind,
-  isFailure,
-  latencyMs,
   type RequestRecord,
   type Requests,
   requestIdOf,
   timeToFirstTokenMs,
 } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
+import type { Columns } from '../../store/requests/chunk-columns.ts';
 import type { NotableRequest, NotableRequests } from '../../store/run-document.ts';
 import { type Folding, folded } from '../folds/folding.ts';
+import { isFailureText, latenciesIn } from '../folds/latencies.ts';
 import type { TraceFinder } from './traces.ts';
 
 /** Failed requests that are listed, and of each kind where there are more. */
@@ -41,21 +41,24 @@ export function notableFold(
 ): Folding<NotableRequests> {
   const kinds = new Map<string, { count: number; first: number[] }>();
   const [slowestFirst, slowest] = [new Slowest(), new Slowest()];
-  let [position, failures] = [-1, 0];
-  const visit = (record: RequestRecord) => {
-    position += 1;
-    if (record.scheduledMs < 0) return;
-    const ttftMs = timeToFirstTokenMs(record);
-    const tookMs = latencyMs(record);
-    if (ttftMs !== null && ttftMs > slowestFirst.aboveMs) slowestFirst.add(position, ttftMs);
-    if (tookMs !== null && tookMs > slowest.aboveMs) slowest.add(position, tookMs);
-    if (isFailure(record)) {
-      failures += 1;
-      const kind = kinds.get(errorKind(record)) ?? { count: 0, first: [] };
-      kinds.set(errorKind(record), kind);
-      kind.count += 1;
-      if (kind.first.length < MAX_FAILED) kind.first.push(position);
+  let failures = 0;
+  const visit = (columns: Columns) => {
+    const { ttft, latency } = latenciesIn(columns);
+    const [scheduledMs, outcomes] = [columns.values('scheduledMs'), columns.values('outcome')];
+    const isFailed = columns.textsThat(isFailureText);
+    for (let row = 0; row < columns.rows; row += 1) {
+      if (!(scheduledMs[row]! >= 0)) continue;
+      if (ttft[row]! > slowestFirst.aboveMs) slowestFirst.add(columns.first + row, ttft[row]!);
+      if (latency[row]! > slowest.aboveMs) slowest.add(columns.first + row, latency[row]!);
+      if (isFailed[outcomes[row]!] === 1) addFailure(columns.first + row, errorKind(columns.record(row)));
     }
+  };
+  const addFailure = (position: number, name: string) => {
+    failures += 1;
+    const kind = kinds.get(name) ?? { count: 0, first: [] };
+    kinds.set(name, kind);
+    kind.count += 1;
+    if (kind.first.length < MAX_FAILED) kind.first.push(position);
   };
   const result = () => {
     const perKind = failures > MAX_FAILED ? MAX_OF_A_KIND : MAX_FAILED;
@@ -77,7 +80,7 @@ export function notableFold(
       slowest: slowest.positions().map(listed),
     };
   };
-  return { visits: [visit], result };
+  return { visit, result };
 }
 
 /** Positions of the largest values, largest first; of equal ones, the first come first. */

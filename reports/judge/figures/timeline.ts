@@ -1,10 +1,12 @@
 import type { TimedEvent } from '../../../harness/history.ts';
 import type { Metric, Readings } from '../../../harness/metrics.ts';
-import type { RequestRecord, Requests } from '../../../harness/requests.ts';
+import type { Requests } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
+import type { Columns } from '../../store/requests/chunk-columns.ts';
 import type { MetricSeries, TimelineSeries } from '../../store/run-document.ts';
 import { increasesOf } from '../counters.ts';
 import { type Folding, folded } from '../folds/folding.ts';
+import { isOkText } from '../folds/latencies.ts';
 import { GAUGES, type Gauge } from '../gauges.ts';
 import { TokenCounter } from '../tokens.ts';
 import { failuresFold } from './failures.ts';
@@ -43,10 +45,14 @@ export function timelineFold(
     const slot = Math.floor(atMs / slotMs);
     if (slot >= 0 && slot < count) counts[slot]! += 1;
   };
-  const visit = ({ scheduledMs, sentMs, endMs, outcome }: RequestRecord) => {
-    countAt(offered!, scheduledMs);
-    if (sentMs !== null) countAt(sent!, sentMs);
-    if (outcome === 'ok') countAt(completed!, endMs);
+  const countRows = (columns: Columns) => {
+    const [scheduledMs, sentMs] = [columns.values('scheduledMs'), columns.values('sentMs')];
+    const [endMs, outcomes, isOk] = [columns.values('endMs'), columns.values('outcome'), columns.textsThat(isOkText)];
+    for (let row = 0; row < columns.rows; row += 1) {
+      countAt(offered!, scheduledMs[row]!);
+      countAt(sent!, sentMs[row]!);
+      if (isOk[outcomes[row]!] === 1) countAt(completed!, endMs[row]!);
+    }
   };
   const tokens = new TokenCounter({ fromMs: 0, partMs: slotMs, count });
   const [inFlight, failures] = [inFlightFold(count, slotMs), failuresFold(endMs, injectionsMs)];
@@ -65,8 +71,13 @@ export function timelineFold(
     ready: readyReplicas(events, count, slotMs),
     ...metricSeries(events, count, slotMs),
   });
-  const own = [visit, (record: RequestRecord) => latencies.add(record), (record: RequestRecord) => tokens.add(record)];
-  return { visits: [...own, ...inFlight.visits, ...failures.visits, ...attempts.visits], result };
+  const visit = (columns: Columns) => {
+    latencies.addRows(columns);
+    countRows(columns);
+    tokens.addRows(columns);
+    for (const fold of [inFlight, failures, attempts]) fold.visit(columns);
+  };
+  return { visit, result };
 }
 
 /**
@@ -76,17 +87,20 @@ export function timelineFold(
 function attemptsFold(count: number, slotMs: number): Folding<Pick<TimelineSeries, 'attempts'>> {
   const slots = new Array<number>(count).fill(0);
   let isRetried = false;
-  const visit = ({ attempts, attemptsMs, sentMs }: RequestRecord) => {
-    isRetried ||= attempts !== undefined;
-    if ((attempts ?? 0) > 1) for (let at = 0; at < (attemptsMs ?? []).length; at += 2) countAt(attemptsMs![at]!);
-    else countAt(sentMs);
+  const visit = (columns: Columns) => {
+    const [attempts, sentMs] = [columns.values('attempts'), columns.values('sentMs')];
+    for (let row = 0; row < columns.rows; row += 1) {
+      isRetried ||= !Number.isNaN(attempts[row]);
+      if (!(attempts[row]! > 1)) countAt(sentMs[row]!);
+      else for (const [nth, ms] of (columns.record(row).attemptsMs ?? []).entries()) if (nth % 2 === 0) countAt(ms);
+    }
   };
-  const countAt = (ms: number | null) => {
-    const slot = Math.floor((ms ?? -1) / slotMs);
+  const countAt = (ms: number) => {
+    const slot = Math.floor(ms / slotMs);
     if (slot >= 0 && slot < count) slots[slot]! += 1;
   };
   const result = () => (isRetried ? { attempts: slots.map(sent => rounded((sent * 1000) / slotMs)) } : {});
-  return { visits: [visit], result };
+  return { visit, result };
 }
 
 /** Ready replicas at the end of each slot, by service, in alphabetical order. */

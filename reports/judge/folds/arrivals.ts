@@ -1,5 +1,6 @@
 import type { Ramp } from '../../../harness/arrivals/arrivals.ts';
-import type { RequestRecord, Requests } from '../../../harness/requests.ts';
+import type { Requests } from '../../../harness/requests.ts';
+import type { Columns } from '../../store/requests/chunk-columns.ts';
 import { type Folding, folded } from './folding.ts';
 import { MAX_LATE_P99_MS } from './lateness.ts';
 
@@ -23,17 +24,24 @@ export function arrivalsFold(ramps: readonly Ramp[]): Folding<Arrivals> {
     return stage;
   };
   let [first, numbered] = [0, 0];
-  let last: { readonly name: string; readonly stage: ReturnType<typeof stageOf> } | undefined;
-  const visit = ({ index, turn, scheduledMs, sentMs, stage: name }: RequestRecord) => {
-    if (!turn) first += 1;
-    if (index >= numbered) numbered = index + 1;
-    if (scheduledMs < 0) return;
-    if (last?.name !== name) last = { name, stage: stageOf(name) };
-    const { stage } = last;
-    stage.arrivals += 1;
-    if (sentMs !== null && sentMs <= stage.endMs + MAX_LATE_P99_MS) stage.sent += 1;
+  const visit = (columns: Columns) => {
+    const [index, turn, names] = [columns.values('index'), columns.values('turn'), columns.values('stage')];
+    const [scheduledMs, sentMs] = [columns.values('scheduledMs'), columns.values('sentMs')];
+    let name = Number.NaN;
+    let stage = { arrivals: 0, sent: 0, endMs: 0 };
+    for (let row = 0; row < columns.rows; row += 1) {
+      if (!(turn[row]! > 0)) first += 1;
+      if (index[row]! >= numbered) numbered = index[row]! + 1;
+      if (scheduledMs[row]! < 0) continue;
+      if (names[row] !== name) {
+        name = names[row]!;
+        stage = stageOf(columns.texts[name]!);
+      }
+      stage.arrivals += 1;
+      if (sentMs[row]! <= stage.endMs + MAX_LATE_P99_MS) stage.sent += 1;
+    }
   };
-  return { visits: [visit], result: () => ({ first, numbered, stages }) };
+  return { visit, result: () => ({ first, numbered, stages }) };
 }
 
 /** Arrivals of a load, counted once. @param ramps of its plan */

@@ -1,4 +1,5 @@
-import type { RequestRecord } from '../../../harness/requests.ts';
+import type { Columns } from '../../store/requests/chunk-columns.ts';
+import { folded } from './folding.ts';
 import { Known } from './known.ts';
 
 /** Limit of the P99 send lateness in ms; beyond it the generator was the bottleneck. */
@@ -9,10 +10,14 @@ export class LateCounter {
   sent = 0;
   late = 0;
 
-  add({ sentMs, scheduledMs }: RequestRecord): void {
-    if (sentMs === null) return;
-    this.sent += 1;
-    if (sentMs - scheduledMs > MAX_LATE_P99_MS) this.late += 1;
+  addRows(columns: Columns, from: number, to: number): void {
+    const [scheduledMs, sentMs] = [columns.values('scheduledMs'), columns.values('sentMs')];
+    for (let row = from; row < to; row += 1) {
+      const lateMs = sentMs[row]! - scheduledMs[row]!;
+      // Of one that was never sent it is NaN.
+      if (lateMs > MAX_LATE_P99_MS) this.late += 1;
+      if (!Number.isNaN(lateMs)) this.sent += 1;
+    }
   }
 
   merge(other: LateCounter): void {
@@ -24,8 +29,5 @@ export class LateCounter {
 /** Lateness of requests. */
 export const LATENESS = new Known<LateCounter>(requests => {
   const counter = new LateCounter();
-  requests.forEach(request => {
-    counter.add(request);
-  });
-  return counter;
+  return folded({ visit: columns => counter.addRows(columns, 0, columns.rows), result: () => counter }, requests);
 });

@@ -1,4 +1,6 @@
 import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
+import type { Columns } from '../../store/requests/chunk-columns.ts';
+import { folded } from './folding.ts';
 import { Known } from './known.ts';
 
 /** Number of requests that ended alike. */
@@ -14,6 +16,19 @@ export class OutcomeCounter {
   add({ outcome, status }: Pick<RequestRecord, 'outcome' | 'status'>, count = 1): void {
     if (outcome !== this.#last.outcome || status !== this.#last.status) this.#last = this.#countOf(outcome, status);
     this.#last.count += count;
+  }
+
+  /** Counts the requests of some rows. */
+  addRows(columns: Columns, from: number, to: number): void {
+    const { texts } = columns;
+    const [outcomes, statuses] = [columns.values('outcome'), columns.values('status')];
+    for (let row = from; row < to; ) {
+      const outcome = outcomes[row]!;
+      const status = statuses[row]!;
+      const first = row;
+      while (row < to && outcomes[row] === outcome && statuses[row] === status) row += 1;
+      this.add({ outcome: texts[outcome] as Outcome, status }, row - first);
+    }
   }
 
   merge(other: OutcomeCounter): void {
@@ -40,8 +55,8 @@ export function totalOf(counts: readonly OutcomeCount[], test: (one: OutcomeCoun
 /** How requests ended. */
 export const OUTCOMES = new Known<readonly OutcomeCount[]>(requests => {
   const counter = new OutcomeCounter();
-  requests.forEach(request => {
-    counter.add(request);
-  });
-  return counter.counts();
+  return folded(
+    { visit: columns => counter.addRows(columns, 0, columns.rows), result: () => counter.counts() },
+    requests,
+  );
 });

@@ -26,8 +26,8 @@ export class Slots<Fold> {
     this.#close = close;
   }
 
-  /** Fold of the slot of one more request; undefined if it is outside, or closed. */
-  at(slot: number): Fold | undefined {
+  /** Fold of the slot of one more request, or of so many; undefined if it is outside, or closed. */
+  at(slot: number, requests = 1): Fold | undefined {
     if (!(slot >= this.#closedBefore && slot < this.#count)) return undefined;
     let found = this.#open.get(slot);
     if (!found) {
@@ -35,8 +35,8 @@ export class Slots<Fold> {
       found = { fold: this.#create(), requests: 0 };
       this.#open.set(slot, found);
     }
-    found.requests += 1;
-    this.#requests += 1;
+    found.requests += requests;
+    this.#requests += requests;
     return found.fold;
   }
 

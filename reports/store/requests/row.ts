@@ -1,6 +1,7 @@
 import type { Outcome, RequestRecord } from '../../../harness/requests.ts';
 import { decode, type Encoded } from './encoding.ts';
-import { type ColumnValues, type Numbers, Room } from './pages.ts';
+import { type LaterColumn, type LaterLists, type Lists, putStarts } from './lists.ts';
+import { Room } from './pages.ts';
 import type { Place, Space } from './space.ts';
 
 /** How a field of a record is kept in its column. */
@@ -57,19 +58,6 @@ export interface StoredColumn {
   readonly elements?: { readonly values: Encoded; readonly place: Place; readonly count: number };
 }
 
-/** Column of lists that remain in their file until they are wanted. */
-export interface LaterColumn {
-  readonly later: LaterLists;
-  /** Its first row among those that are read together. */
-  readonly first: number;
-}
-
-/** Lists of successive rows of a file. */
-export interface LaterLists {
-  /** Reads them into a room, until something else is read into it. */
-  load(room: Room): ColumnValues;
-}
-
 /** Up to {@link ROWS} successive records. */
 export interface Chunk {
   readonly rows: number;
@@ -85,13 +73,6 @@ export interface Shared {
   readonly space: Space;
   /** Texts by their number in columns. */
   readonly texts: string[];
-}
-
-/** Lists of successive rows, and where that of each begins among their elements. */
-interface Lists {
-  readonly starts: Float64Array;
-  readonly elements: Numbers;
-  readonly lengths: Float64Array;
 }
 
 /**
@@ -122,6 +103,16 @@ export class Row implements RequestRecord {
     this.#decoded.fill(undefined);
     this.#lists.fill(undefined);
     for (const given of this.#given) given.row = -1;
+  }
+
+  /** Numbers of a field in the rows of the chunk, NaN for none; valid until another is opened. */
+  values(name: Name): Float64Array {
+    return this.#decoded[AT[name]] ?? this.#decode(AT[name]);
+  }
+
+  /** Lists of a field in the rows of the chunk; valid until another is opened. */
+  lists(name: Name): Lists {
+    return this.#lists[AT[name]] ?? this.#elements(AT[name]);
   }
 
   /** The record, to be kept. */
@@ -281,14 +272,6 @@ export class Row implements RequestRecord {
     const { starts, elements, lengths } = loaded.lists;
     const end = first + this.#chunk!.rows;
     return { starts: starts.subarray(first, end), elements, lengths: lengths.subarray(first, end) };
-  }
-}
-
-function putStarts(lengths: Float64Array, rows: number, starts: Float64Array): void {
-  let next = 0;
-  for (let row = 0; row < rows; row += 1) {
-    starts[row] = next;
-    next += lengths[row]! || 0;
   }
 }
 

@@ -1,9 +1,10 @@
 import type { Requests } from '../../../harness/requests.ts';
 import { requireAll } from './expected.ts';
 import { badRequests, type GrownPart } from './growing.ts';
+import type { LaterColumn } from './lists.ts';
 import { type ColumnValues, type Numbers, Room } from './pages.ts';
 import { ParquetFile } from './parquet-file.ts';
-import { type Chunk, FIELDS, type LaterColumn, NAMES, type Name, ROWS } from './row.ts';
+import { type Chunk, FIELDS, NAMES, type Name, ROWS } from './row.ts';
 import { TableBuilder } from './table.ts';
 
 /** Maximum number of records, against files that only claim to have them. */

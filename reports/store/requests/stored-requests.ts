@@ -1,4 +1,5 @@
 import type { RequestRecord, Requests } from '../../../harness/requests.ts';
+import { Columns } from './chunk-columns.ts';
 import { type Chunk, ROWS, Row, type Shared } from './row.ts';
 
 /** Chunks of records, in their order. */
@@ -30,16 +31,31 @@ export class StoredRequests implements Requests {
     return new StoredRequests(this.#whole, found);
   }
 
-  together(
-    visits: readonly ((record: RequestRecord) => void)[],
-    tests: readonly ((record: RequestRecord) => boolean)[],
-  ): Requests[] {
-    const found = tests.map(test => ({ test, selection: new Selection(this.#whole.chunks.length) }));
-    const all = [...visits, ...found.map(({ test, selection }) => selection.of(test))];
+  /** Visits all records, some thousand at a time. */
+  eachColumns(visit: (columns: Columns) => void): void {
+    let before = 0;
     this.#visitChunks((row, chunk, first) => {
-      for (const visit of all) this.#visitRows(row, chunk, first, visit);
+      const rows = this.#selected && this.#rowsIn(row, chunk, first);
+      const count = rows?.length ?? chunk.rows;
+      if (count > 0) visit(new Columns(row, this.#whole.texts, { first: before, count, rows, at: first }));
+      before += count;
     });
-    return found.map(({ selection }) => new StoredRequests(this.#whole, selection));
+  }
+
+  /** Makes room for a selection of these records. */
+  selection(): Selection {
+    return new Selection(this.#whole.chunks.length);
+  }
+
+  /** The records of a selection. */
+  only(selection: Selection): StoredRequests {
+    return new StoredRequests(this.#whole, selection);
+  }
+
+  #rowsIn(row: Row, chunk: Chunk, first: number): Uint16Array {
+    const rows: number[] = [];
+    this.#visitRows(row, chunk, first, (_, at) => rows.push(at - first));
+    return Uint16Array.from(rows);
   }
 
   some(test: (record: RequestRecord) => boolean): boolean {
@@ -156,13 +172,19 @@ export class StoredRequests implements Requests {
   }
 }
 
-/** Rows that pass a test: a bit for each. */
-class Selection {
+/** Records that are selected, as a bit for each row of each chunk. */
+export class Selection {
   readonly bits: Uint32Array;
   count = 0;
 
   constructor(chunks: number) {
     this.bits = new Uint32Array((chunks * ROWS) / 32);
+  }
+
+  /** Selects some successive records of a chunk, which are not selected yet. @param from positions of their bits */
+  add(from: number, to: number): void {
+    for (let at = from; at < to; at += 1) this.bits[at >>> 5]! |= 1 << (at & 31);
+    this.count += to - from;
   }
 
   of(test: (record: RequestRecord) => boolean): (row: Row, at: number) => void {

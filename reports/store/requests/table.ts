@@ -1,18 +1,9 @@
 import type { RequestRecord, Requests } from '../../../harness/requests.ts';
 import { encode } from './encoding.ts';
 import { expectedOf, listIn, putFinite, requireAll, wrong } from './expected.ts';
+import type { LaterColumn } from './lists.ts';
 import type { ColumnValues, Numbers, PutNumbers } from './pages.ts';
-import {
-  type Chunk,
-  FIELDS,
-  type LaterColumn,
-  NAMES,
-  type Name,
-  ROWS,
-  Row,
-  type Shared,
-  type StoredColumn,
-} from './row.ts';
+import { type Chunk, FIELDS, NAMES, type Name, ROWS, Row, type Shared, type StoredColumn } from './row.ts';
 import { Space } from './space.ts';
 import { StoredRequests } from './stored-requests.ts';
 
@@ -68,7 +59,7 @@ export class TableBuilder {
   }
 
   /** The table of some of its chunks, in this order. */
-  table(chunks: readonly Chunk[]): Requests {
+  table(chunks: readonly Chunk[]): StoredRequests {
     return new StoredRequests({ ...this.#shared, chunks, idle: [] });
   }
 
@@ -144,6 +135,18 @@ function spanOf(scheduledMs: ArrayLike<unknown>): Pick<Chunk, 'firstMs' | 'lastM
     if (ms > lastMs) lastMs = ms;
   }
   return { firstMs, lastMs };
+}
+
+/** Records as a table; one that they are already is left as it is. */
+export function tableOf(records: Requests): StoredRequests {
+  if (records instanceof StoredRequests) return records;
+  const builder = new TableBuilder();
+  const all = [...records];
+  const chunks = Array.from({ length: Math.ceil(all.length / ROWS) }, (_, number) => {
+    const part = all.slice(number * ROWS, (number + 1) * ROWS);
+    return builder.chunk(part.length, name => part.map(record => record[name]));
+  });
+  return builder.table(chunks);
 }
 
 /** Column of a field that no record has. */

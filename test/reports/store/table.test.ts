@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../harness/random.ts';
-import type { RequestRecord, Requests } from '../../../harness/requests.ts';
-import { foldTogether } from '../../../reports/judge/folds/folding.ts';
+import type { RequestRecord } from '../../../harness/requests.ts';
 import { judge } from '../../../reports/judge/judge.ts';
 import { decode, encode } from '../../../reports/store/requests/encoding.ts';
 import { readHybrid } from '../../../reports/store/requests/levels.ts';
 import { ROWS } from '../../../reports/store/requests/row.ts';
+import type { StoredRequests } from '../../../reports/store/requests/stored-requests.ts';
 import { TableBuilder } from '../../../reports/store/requests/table.ts';
 import { historyOf, KILL, killed, planOf, requestOf, steadyLoad } from '../runs.ts';
 
@@ -20,6 +20,7 @@ function tableOf(records: readonly RequestRecord[], memory = 2 ** 20) {
   return builder.table(chunks);
 }
 
+const isResetText = (text: string) => text === 'reset';
 const RANDOM = seededRandom(5);
 /** Two chunks and a bit, with every field here and there. */
 const MANY = Array.from({ length: 2 * ROWS + 77 }, (_, index) =>
@@ -49,27 +50,41 @@ describe('a table of requests', () => {
     expect(table.reduce((sum, { endMs }) => sum + endMs, 0)).toBe(MANY.reduce((sum, { endMs }) => sum + endMs, 0));
   });
 
-  it('is folded and filtered in one go like an array', () => {
-    const fold = (requests: Requests) => {
-      let [sum, resent] = [0, 0];
-      const visits = [
-        ({ endMs }: RequestRecord) => {
-          sum += endMs;
-        },
-        ({ resent: again }: RequestRecord) => {
-          if (again) resent += 1;
-        },
-      ];
-      const tests = [({ class: name }: RequestRecord) => name === 'vip', ({ index }: RequestRecord) => index % 9 === 0];
-      const found = foldTogether(requests, visits, tests);
-      return { sum, resent, found: found.map(requests => [...requests]) };
-    };
-    const all = fold(MANY);
-    expect(all.found[0]!.length).toBeGreaterThan(1000);
-    expect(fold(tableOf(MANY, 0))).toEqual(all);
-    expect(fold(tableOf(MANY, 0).filter(({ index }) => index > 20_000))).toEqual(
-      fold(MANY.filter(({ index }) => index > 20_000)),
-    );
+  it('is folded as columns of numbers, also in part', () => {
+    const table = tableOf(MANY, 0);
+    for (const [part, records] of [
+      [table, MANY],
+      [table.filter(({ index }) => index % 3 === 1), MANY.filter(({ index }) => index % 3 === 1)],
+    ] as const) {
+      const seen: unknown[] = [];
+      let rows = 0;
+      (part as StoredRequests).eachColumns(columns => {
+        expect(columns.first).toBe(rows);
+        rows += columns.rows;
+        const [scheduledMs, sentMs, outcomes] = (['scheduledMs', 'sentMs', 'outcome'] as const).map(name =>
+          columns.values(name),
+        );
+        const { starts, lengths, elements } = columns.lists('gaps');
+        const isReset = columns.textsThat(isResetText);
+        for (let row = 0; row < columns.rows; row += 1) {
+          const gaps = [...elements.subarray(starts[row], starts[row]! + lengths[row]!)];
+          const outcome = columns.texts[outcomes![row]!];
+          seen.push([scheduledMs![row], sentMs![row], outcome, isReset[outcomes![row]!] === 1, gaps]);
+          expect(columns.record(row).index).toBe(records[seen.length - 1]!.index);
+        }
+      });
+      const expected = records.map(({ scheduledMs, sentMs, outcome, gaps }) => [
+        ...[scheduledMs, sentMs ?? Number.NaN, outcome, outcome === 'reset', gaps],
+      ]);
+      expect(seen).toEqual(expected);
+    }
+  });
+
+  it('has selections of its records', () => {
+    const table = tableOf(MANY);
+    const selection = table.selection();
+    table.eachColumns(({ at, rows }) => selection.add(at! + 10, at! + Math.min(rows, 50)));
+    expect([...table.only(selection)]).toEqual(MANY.filter((_, at) => at % ROWS >= 10 && at % ROWS < 50));
   });
 
   it('need not look at chunks outside of an interval', () => {
