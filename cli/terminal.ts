@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { styleText } from 'node:util';
 import { escaped, visible } from '../harness/input/visible.ts';
+import { type Rows, textLines } from '../reports/render/rows.ts';
 
 /** Stands for the beginning of our own escape sequences until a text is written. No text of others can contain it. */
 const ESCAPE = `\uE000${randomBytes(8).toString('hex')}`;
@@ -33,4 +34,22 @@ export function printJson(document: unknown): void {
 /** `1 run`, `2 runs`. @param what in the singular, of which the plural has an s */
 export function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
+
+/**
+ * A table, its headings in bold; where that is wider than the terminal, a block of lines for each row.
+ * @param columns of the terminal. @default that of stdout, unlimited where it is none
+ */
+export function tableLines(
+  rows: Rows,
+  columns = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY,
+): string[] {
+  const [heads = '', ...lines] = textLines(rows);
+  if ([heads, ...lines].every(({ length }) => length <= columns)) return [paint('bold', heads), ...lines];
+  const [names = [], ...records] = rows;
+  const width = Math.max(0, ...names.slice(1).map(({ length }) => length));
+  return records.flatMap(([name = '', ...cells]) => [
+    paint('bold', name),
+    ...cells.map((cell, index) => `  ${names[index + 1]!.padEnd(width)}  ${cell}`),
+  ]);
 }

@@ -272,7 +272,7 @@ function duration(text: string): number {
 function rate(text: string): number {
   const perSecond = ratePerSecond(text);
   if (perSecond !== undefined && perSecond > 0) return perSecond;
-  throw new InvalidArgumentError(`Expected ${RATE_WORDS}, above 0.`);
+  throw new InvalidArgumentError(`Expected ${RATE_WORDS.replace('of 0 or more', 'above 0')}.`);
 }
 
 function positive(text: string): number {

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
@@ -20,8 +20,7 @@ import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
 import { EXIT } from '../exit.ts';
 import { JSON_FLAG, withOut } from '../options.ts';
 import { compareWith, readSuite } from '../suite/baseline.ts';
-import { paint, printJson, say } from '../terminal.ts';
-import { tableLines } from '../variants/compare.ts';
+import { paint, printJson, say, tableLines } from '../terminal.ts';
 import { comparableRuns, writeComparison } from './comparison.ts';
 import { baselineRuns, baselineSuite, isSuite, runsBelow, suiteFolder } from './kept.ts';
 import { isRun, requireRun } from './report.ts';
@@ -79,9 +78,9 @@ async function compareSides(base: string | undefined, name: string, options: Com
   const own = runsOf(name, out);
   const candidate = await comparableRuns(own);
   const { scenario, platform } = candidate[0]!.document;
-  const one = await comparableRuns(
-    base === undefined ? baselineRuns(baseline!, out, { scenario, platform, own }) : runsOf(base, out),
-  );
+  const earlier = base === undefined ? baselineRuns(baseline!, out, { scenario, platform, own }) : runsOf(base, out);
+  requireOthers(earlier, own);
+  const one = await comparableRuns(earlier);
   const document = compareRuns(
     one,
     candidate,
@@ -115,6 +114,7 @@ async function compareSuites(
     base === undefined
       ? baselineSuite(baseline!, out, { suite: name, platforms: header.platforms, own: folder })
       : suiteFolder(base, out);
+  requireOthers([earlier], [folder]);
   const one = readSuite(earlier);
   const { directory } = openRunDirectory(`${name}-compare`, out, systemClock);
   const changes = await compareWith(one, candidate, directory, signal);
@@ -133,6 +133,16 @@ async function compareSuites(
   const status = changesStatus(changes);
   if (status === 'fail') return failOnRegression ? EXIT.sloFailed : EXIT.pass;
   return status === 'invalid' ? EXIT.inconclusive : EXIT.pass;
+}
+
+/** @throws SquallError `SAME_SIDES`: nothing differs from itself, which would pass for a result */
+function requireOthers(base: readonly string[], candidate: readonly string[]): void {
+  const paths = new Set(base.map(path => realpathSync(path)));
+  const both = candidate.find(path => paths.has(realpathSync(path)));
+  if (both !== undefined)
+    throw new SquallError('option', 'SAME_SIDES', `Expected other runs on each side, got ${both} on both`, {
+      next: 'Name what it is to be compared with, or take the newest of a branch with --baseline.',
+    });
 }
 
 function exitCodeOf({ verdict }: CompareDocument, { failOnRegression }: CompareOptions): number {

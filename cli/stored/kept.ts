@@ -42,7 +42,7 @@ export function baselineSuite(
   { suite, platforms, own }: { readonly suite: string; readonly platforms: readonly string[]; readonly own?: string },
 ): string {
   const given = suiteFolder(written, out);
-  if (isSuite(given)) return given;
+  if (isSuite(given) && given !== own) return given;
   const kept = suitesIn(out).filter(
     ({ folder, header }) =>
       folder !== own && nameOf(header) === suite && header.platforms.some(kind => platforms.includes(kind)),

@@ -100,11 +100,25 @@ export function requireRun(run: string, out: string): string {
   const directory = candidates.find(isRun);
   if (directory) return directory;
   const message = `Expected a run directory, the id of a run in ${folder} or "last", got "${run}"`;
+  const inside = [pathFrom(run), join(folder, run)].flatMap(path => firstRunIn(path) ?? [])[0];
+  if (inside !== undefined)
+    throw new SquallError('option', 'UNKNOWN_RUN', `Expected one run, got "${run}", a folder with several`, {
+      next: `Name one of them, such as ${inside}`,
+    });
   const next =
     stored.length > 0 ? `The newest runs there are ${stored.slice(-3).join(', ')}.` : 'There are no runs there.';
   throw new SquallError('option', 'UNKNOWN_RUN', message, {
     next: `${next} Name another folder of runs with \`--out\`.`,
   });
+}
+
+/** The first run in a folder, such as that of a suite. @param levels below it in which it is looked for */
+function firstRunIn(folder: string, levels = 2): string | undefined {
+  for (const inside of foldersIn(folder)) {
+    const found = isRun(inside) ? inside : levels > 0 ? firstRunIn(inside, levels - 1) : undefined;
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Whether a folder is that of a run. */

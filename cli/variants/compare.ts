@@ -5,7 +5,6 @@ import { messageOf, SquallError } from '../../harness/errors.ts';
 import { modulePath } from '../../harness/host/modules.ts';
 import { loadEndMs } from '../../harness/plan.ts';
 import { ARTIFACTS } from '../../reports/publish.ts';
-import { type Rows, textLines } from '../../reports/render/rows.ts';
 import { differenceRows, variantRows } from '../../reports/render/variants/markdown.ts';
 import type { VariantRun, VariantsDocument } from '../../reports/store/variants-document.ts';
 import type { FoundScenario } from '../../scenarios/find.ts';
@@ -24,7 +23,7 @@ import {
 } from '../../scenarios/variants/variant-run.ts';
 import { loadOptionsOf, loadScenario } from '../load-scenario.ts';
 import type { RunOptions } from '../options.ts';
-import { paint, say } from '../terminal.ts';
+import { paint, say, tableLines } from '../terminal.ts';
 
 /** A scenario with all its variants loaded, the first seed of each. */
 export interface LoadedVariants {
@@ -137,10 +136,4 @@ function progressLine(
   const colour = { pass: 'green', fail: 'red', inconclusive: 'yellow', invalid: 'red' } as const;
   const why = verdict === 'pass' ? '' : `  ${reasons[0] ?? ''}`;
   return `${paint('dim', `${done} of ${all}, ${Math.round(tookMs / 1000)} s`)}  ${variant} seed ${seed}: ${paint(colour[verdict], verdict)}${why}`;
-}
-
-/** A table for the terminal, its headings in bold. */
-export function tableLines(rows: Rows): string[] {
-  const [heads, ...lines] = textLines(rows);
-  return [paint('bold', heads!), ...lines];
 }

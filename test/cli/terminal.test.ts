@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream';
 import { afterEach, expect, it, vi } from 'vitest';
-import { paint, printJson, say } from '../../cli/terminal.ts';
+import { paint, printJson, say, tableLines } from '../../cli/terminal.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -42,4 +42,18 @@ it('escapes in JSON what JSON itself leaves alone, and means the same', () => {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for
   expect(text).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
   expect(JSON.parse(text)).toEqual({ why: HOSTILE });
+});
+
+it('shows a table that is wider than the terminal as blocks of lines', () => {
+  const rows = [
+    ['Scenario', 'Base', 'Change'],
+    ['a', '26.1 ms', 'none'],
+    ['long', '–', 'worse'],
+  ];
+  expect(said(...tableLines(rows, 25))).toBe(
+    'Scenario  Base     Change\na         26.1 ms  none\nlong      –        worse\n',
+  );
+  expect(said(...tableLines(rows, 24))).toBe(
+    'a\n  Base    26.1 ms\n  Change  none\nlong\n  Base    –\n  Change  worse\n',
+  );
 });

@@ -233,6 +233,9 @@ it('finds what is worse than the last suite of a branch by name, and nothing whe
     verdict: 'regression',
     changed: [{ path: 'stack.virtual.cpu', base: 1 }],
   });
+  for (const same of [folder, join(folder, 'steady/virtual')])
+    await expectRefusal(['compare', same, same], 3, [/Expected other runs on each side, got .* on both/]);
+  await expectRefusal(['recheck', folder], 3, [/Expected one run, .* several\s+→ Name one of them, such as .*steady-/]);
   await expectRefusal(
     ['compare', join(folder, 'steady/virtual'), '--baseline', 'mian', '--out', join(out.path, 'runs')],
     3,

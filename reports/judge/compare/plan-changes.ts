@@ -36,6 +36,9 @@ function canonical(path: string, value: unknown): unknown {
 /** By field, also of an object that only one side has, or that is `off` on the other: so is each of its fields there. */
 function changesIn(path: string, base: unknown, candidate: unknown): ChangedSetting[] {
   if (OF_ONE_RUN.has(path) || isDeepStrictEqual(base, candidate)) return [];
+  // Such as stages: what differs in one of them is told alone.
+  if (areRecords(base) && areRecords(candidate) && base.length === candidate.length)
+    return base.flatMap((item, index) => changesIn(`${path}[${index}]`, item, candidate[index]));
   const [one, other] = [base ?? {}, candidate ?? {}];
   const records = [one, other].filter(isRecord);
   const isAlone = records.length < 2 && one !== OFF && other !== OFF;
@@ -45,6 +48,10 @@ function changesIn(path: string, base: unknown, candidate: unknown): ChangedSett
   const inside = [...keys].flatMap(key => changesIn(`${path}.${key}`, fieldOf(one, key), fieldOf(other, key)));
   // An object without fields is something else than none.
   return inside.length > 0 || (isRecord(base) && isRecord(candidate)) ? inside : [{ path, base, candidate }];
+}
+
+function areRecords(value: unknown): value is Record<string, unknown>[] {
+  return Array.isArray(value) && value.every(isRecord);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -2,6 +2,9 @@ import type { ChangedSetting, CompareDocument, ComparedIndicator } from '../../s
 import { formatValue } from '../cells.ts';
 import type { Rows } from '../rows.ts';
 
+/** Settings that a sentence names. */
+const MAX_PATHS = 5;
+
 const CHANGES: Readonly<Record<ComparedIndicator['change'], string>> = {
   regression: '✗ regression',
   improvement: '✓ improvement',
@@ -41,9 +44,10 @@ export function settingRows(settings: readonly ChangedSetting[]): Rows {
 export function conclusion({ verdict, indicators, incomparable, notes }: CompareDocument): string {
   const names = (change: ComparedIndicator['change']) =>
     indicators.filter(one => one.change === change).map(({ name, window }) => `${name} in ${window}`);
+  const among = comparedText(indicators);
   switch (verdict) {
     case 'incomparable':
-      return `Not compared: the runs do not measure the same, since they differ in ${incomparable.map(({ path }) => path).join(', ')}.`;
+      return `Not compared: the runs do not measure the same, since they differ in ${pathsText(incomparable)}.`;
     case 'invalid':
       return `Not compared: ${notes.join(' ')}`;
     case 'regression': {
@@ -51,12 +55,27 @@ export function conclusion({ verdict, indicators, incomparable, notes }: Compare
       return `Worse: ${names('regression').join(', ')}.${better.length > 0 ? ` Better: ${better.join(', ')}.` : ''}`;
     }
     case 'improvement':
-      return `Better: ${names('improvement').join(', ')}. Nothing is shown to be worse.`;
+      return `Better: ${names('improvement').join(', ')}. Nothing is shown to be worse${among}.`;
     case 'equal':
       return 'Equal within the tolerance.';
     case 'no-evidence':
-      return 'No evidence of a difference; one below what is detectable would not be seen.';
+      if (indicators.every(({ change }) => change === 'not-compared')) return 'None of the indicators can be compared.';
+      return `No evidence of a difference${among}; one below what is detectable would not be seen.`;
   }
+}
+
+function pathsText(settings: readonly ChangedSetting[]): string {
+  const more = settings.length - MAX_PATHS;
+  const paths = settings.slice(0, MAX_PATHS).map(({ path }) => path);
+  return `${paths.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}
+
+/** How many indicators a conclusion is about, if not all. */
+function comparedText(indicators: readonly ComparedIndicator[]): string {
+  const compared = indicators.filter(({ change }) => change !== 'not-compared').length;
+  return compared === indicators.length
+    ? ''
+    : ` in the ${compared} of ${indicators.length} indicators that can be compared`;
 }
 
 /** How the figures of a comparison came about, as sentences. */

@@ -149,6 +149,32 @@ describe('what cannot be compared', () => {
     expect(compareRuns([run({ stack: { redis: { password: null } } })], [run({})]).changed).toEqual(changed);
   });
 
+  it('names what differs in one of several records, and lists of other lengths whole', () => {
+    const stages = (rate: number) => ({
+      stages: [{ at: 1 }, { at: rate }],
+      pools: Array.from({ length: rate }, () => ({})),
+    });
+    expect(compareRuns([run({ stack: stages(2) })], [run({ stack: stages(3) }, 2)]).changed).toEqual([
+      { path: 'stack.stages[1].at', base: 2, candidate: 3 },
+      { path: 'stack.pools', base: [{}, {}], candidate: [{}, {}, {}] },
+    ]);
+  });
+
+  it('says how many indicators a conclusion is about', () => {
+    const document = compareRuns([run({})], [run({}, 2)]);
+    const count = document.indicators.length;
+    const saidOf = (uncompared: number) => {
+      const changes = (index: number) => (index < uncompared ? 'not-compared' : 'equal');
+      const indicators = document.indicators.map((one, index) => ({ ...one, change: changes(index) }) as const);
+      return renderCompareMarkdown({ ...document, verdict: 'no-evidence', indicators });
+    };
+    expect(saidOf(0)).toContain('No evidence of a difference; one below');
+    expect(saidOf(1)).toContain(
+      `difference in the ${count - 1} of ${count} indicators that can be compared; one below`,
+    );
+    expect(saidOf(count)).toContain('None of the indicators can be compared.');
+  });
+
   it('names the fields of an object that is off on the other side, each in a row of its own', () => {
     const on = { attempts: 3, window: { for: '10s', minimum: null }, per: ['a'], inner: 'off' };
     const [base, candidate] = [
