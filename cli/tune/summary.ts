@@ -6,7 +6,7 @@ import { changesText, evidenceRows } from '../../reports/render/tune/cells.ts';
 import type { TuneCandidate, TuneChange, TuneDocument } from '../../reports/store/tune-document.ts';
 import type { Confirmation } from '../../scenarios/tune/search.ts';
 import type { Dimension } from '../../scenarios/tune/space.ts';
-import { paint } from '../terminal.ts';
+import { paint, tableLines } from '../terminal.ts';
 
 /** First line of a search. */
 export function headline(
@@ -49,9 +49,7 @@ export function summaryLines(document: TuneDocument, folder: string): string[] {
     `${paint(outcome === 'better' ? 'green' : 'yellow', 'tune')}    ${paint('bold', answer)}`,
     ...reasons.map(reason => `        ${reason}`),
     ...changes.map(({ field, own, tuned }) => `        ${field}: ${own} -> ${tuned}`),
-    ...evidenceRows({ evidence })
-      .slice(1)
-      .map(cells => `        ${cells.join('  ')}`),
+    ...(evidence.length > 0 ? tableLines(evidenceRows({ evidence })) : []).map(line => `        ${line}`),
     ...(yaml === undefined ? [] : [`${paint('bold', 'file')}    ${join(folder, yaml)}`]),
     `${paint('bold', 'report')}  ${join(folder, ARTIFACTS.html)}`,
   ];

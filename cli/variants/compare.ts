@@ -116,7 +116,11 @@ export async function compareLoaded(
       if (!options.quiet) say(stream, progressLine(run, done, all, systemClock.nowMs() - startedMs));
     },
   });
-  const lines = [...tableLines(variantRows(document)), '', ...tableLines(differenceRows(document))];
+  const differences = differenceRows(document);
+  const lines = [
+    ...tableLines(variantRows(document)),
+    ...(differences[0]!.length > 1 ? ['', ...tableLines(differences)] : []),
+  ];
   if (!options.json) say(stream, '', ...lines, '', `${paint('bold', 'report')}  ${join(folder, ARTIFACTS.html)}`);
   return document;
 }

@@ -23,7 +23,7 @@ const ENDS: Readonly<Record<Exclude<TuneDocument['end'], 'converged'>, string>> 
  * seeds show that the tuned file costs less.
  */
 export function outcomeOf(result: TuneResult): Pick<TuneDocument, 'outcome' | 'answer' | 'reasons'> {
-  const { file, evidence, saving, confirmations, changes } = result;
+  const { file, evidence, saving, confirmations, changes, rounds } = result;
   const training = totals(evidence, 'training');
   const heldOut = totals(evidence, 'held-out');
   const last = confirmations.at(-1);
@@ -39,9 +39,11 @@ export function outcomeOf(result: TuneResult): Pick<TuneDocument, 'outcome' | 'a
     const answer =
       training.own.runs === 0
         ? `nothing is known: no run of ${file} ended in time`
-        : training.own.met === training.own.runs
-          ? `nothing cheaper than ${file} was found that meets the SLOs`
-          : `nothing was found that meets the SLOs, which ${file} misses in ${ofRuns(training.own)}`;
+        : rounds === 0
+          ? `nothing else was tried than ${file}, which meets the SLOs in ${training.own.met} of ${training.own.runs} runs`
+          : training.own.met === training.own.runs
+            ? `nothing cheaper than ${file} was found that meets the SLOs`
+            : `nothing was found that meets the SLOs, which ${file} misses in ${ofRuns(training.own)}`;
     return { outcome: 'nothing-better', answer, reasons: ended };
   }
   if (last?.outcome !== 'pass') {
