@@ -9,6 +9,7 @@ import {
 import { rounded } from '../rounding.ts';
 import type { Columns } from '../store/requests/chunk-columns.ts';
 import type { Quantiles } from '../store/run-document.ts';
+import { selected } from './folds/selected.ts';
 import { Sketch } from './folds/sketch.ts';
 import { nearestRank, quantileRanks } from './statistics.ts';
 
@@ -133,6 +134,13 @@ export class ValueCollector {
     else for (const value of other.#values.subarray(0, other.#count)) this.add(value);
   }
 
+  /** Forgets all values. */
+  clear(): void {
+    this.#count = 0;
+    this.#sketch = undefined;
+    if (this.#values.length === 0) this.#values = new Float64Array(64);
+  }
+
   #counted(): Sketch {
     this.#sketch = new Sketch();
     for (const kept of this.#values.subarray(0, this.#count)) this.#sketch.add(kept);
@@ -171,34 +179,6 @@ export class ValueCollector {
     grown.set(this.#values);
     this.#values = grown;
   }
-}
-
-/**
- * The value at a position of the sorted values, by Hoare's selection, which leaves those before it smaller and those after it larger.
- * @param from up to the position before it, values are in their places already
- */
-function selected(values: Float64Array, from: number, at: number): number {
-  let low = from;
-  let high = values.length - 1;
-  while (low < high) {
-    const pivot = values[(low + high) >>> 1]!;
-    let left = low;
-    let right = high;
-    while (left <= right) {
-      while (values[left]! < pivot) left += 1;
-      while (values[right]! > pivot) right -= 1;
-      if (left > right) break;
-      const swapped = values[left]!;
-      values[left] = values[right]!;
-      values[right] = swapped;
-      left += 1;
-      right -= 1;
-    }
-    if (at <= right) high = right;
-    else if (at >= left) low = left;
-    else break;
-  }
-  return values[at]!;
 }
 
 /** Samples of values, given in any order. */
@@ -268,6 +248,12 @@ export class GapCollector {
     this.#total += other.#total;
     if (other.#counts.length > this.#counts.length) this.#grow(other.#counts.length - 1);
     for (let bucket = 0; bucket < other.#counts.length; bucket += 1) this.#counts[bucket]! += other.#counts[bucket]!;
+  }
+
+  /** Forgets all gaps. */
+  clear(): void {
+    this.#counts.fill(0);
+    [this.#independent, this.#total] = [0, 0];
   }
 
   samples(): Samples {

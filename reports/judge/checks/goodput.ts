@@ -1,5 +1,6 @@
 import { durationMs } from '../../../harness/quantity.ts';
 import { latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
+import type { Columns } from '../../store/requests/chunk-columns.ts';
 import {
   batchOf,
   checkOf,
@@ -10,6 +11,8 @@ import {
   ratioFinding,
   undecided,
 } from '../check.ts';
+import { type Folding, folded } from '../folds/folding.ts';
+import { isOkText, latenciesIn } from '../folds/latencies.ts';
 import { OUTCOMES } from '../folds/outcomes.ts';
 import { timeoutRemark } from '../measure.ts';
 import type { Statement } from '../statement.ts';
@@ -62,17 +65,35 @@ function deadlinesOf(statement: Statement): GoodputObjective['deadlines'] {
  * Only requests interrupted by the end of the run are excluded from the ratio, since they might have completed in time.
  */
 function ratio(objective: GoodputObjective, { requests, window }: Evidence): Finding {
-  let [base, hits] = [0, 0];
-  requests.forEach(request => {
-    if (request.outcome === 'interrupted') return;
-    base += 1;
-    if (isGood(objective, request)) hits += 1;
-  });
+  const { base, hits } = folded(goodFold(objective), requests);
   if (base === 0) return undecided('inconclusive', 'No request of the window ended by itself.');
   const found = ratioFinding(objective, hits, base, `goodput (${hits} of ${base} requests in time)`, window);
   return found.verdict === 'pass'
     ? found
     : { ...found, reason: `${found.reason}${timeoutRemark(OUTCOMES.of(requests))}` };
+}
+
+function goodFold({ deadlines }: GoodputObjective): Folding<{ readonly base: number; readonly hits: number }> {
+  let [base, hits] = [0, 0];
+  const visit = (columns: Columns) => {
+    const latencies = latenciesIn(columns);
+    const [outcomes, isOk] = [columns.values('outcome'), columns.textsThat(isOkText)];
+    const isInterrupted = columns.textsThat(isInterruptedText);
+    const limits = deadlines.map(({ metric, limitMs }) => ({ values: latencies[metric], limitMs }));
+    for (let row = 0; row < columns.rows; row += 1) {
+      const outcome = outcomes[row]!;
+      if (isInterrupted[outcome] === 1) continue;
+      base += 1;
+      let isInTime = isOk[outcome] === 1;
+      for (const { values, limitMs } of limits) isInTime &&= values[row]! <= limitMs;
+      if (isInTime) hits += 1;
+    }
+  };
+  return { visit, result: () => ({ base, hits }) };
+}
+
+function isInterruptedText(outcome: string): boolean {
+  return outcome === 'interrupted';
 }
 
 function perSecond(objective: GoodputObjective, { window, run }: Evidence): Finding {

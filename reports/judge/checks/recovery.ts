@@ -1,7 +1,8 @@
 import { loadEndMs } from '../../../harness/plan.ts';
 import { formatMs } from '../../../harness/quantity.ts';
-import { isFailure, type Requests } from '../../../harness/requests.ts';
+import type { Requests } from '../../../harness/requests.ts';
 import { requestsIn, scheduledIn } from '../../../harness/windows.ts';
+import { tableOf } from '../../store/requests/table.ts';
 import {
   checkOf,
   type Evidence,
@@ -11,8 +12,9 @@ import {
   undecided,
   verdictOf,
 } from '../check.ts';
+import { isFailureText, isOkText, latenciesIn } from '../folds/latencies.ts';
 import { Slots } from '../folds/slots.ts';
-import { judgedValue } from '../measure.ts';
+import { isWorst } from '../measure.ts';
 import { samplesOf, ValueCollector } from '../samples.ts';
 
 interface RecoveryObjective extends FaultObjective {
@@ -175,7 +177,9 @@ interface Second {
 
 /** Complete slots from `onsetMs` on. */
 function slotsFrom(onsetMs: number, endMs: number, records: Requests, normal: Normal): Slot[] {
-  return secondsOf(records, onsetMs, endMs, normal.metric).map(second => ({
+  // A slot more on each side, since these decide themselves, as they round.
+  const near = scheduledIn({ fromMs: onsetMs - SLOT_MS, toMs: endMs + SLOT_MS }, records);
+  return secondsOf(near, onsetMs, endMs, normal.metric).map(second => ({
     requests: second.requests,
     bad: isBad(second, normal),
   }));
@@ -191,16 +195,19 @@ function secondsOf(records: Requests, fromMs: number, toMs: number, metric: 'ttf
   const slots = new Slots(count, create, ({ values, ...counts }, slot) => {
     seconds[slot] = { ...counts, medianMs: values.quantiles([0.5])[0]! };
   });
-  // A slot more on each side, since these decide themselves, as they round.
-  const within = { fromMs: fromMs - SLOT_MS, toMs: fromMs + (count + 1) * SLOT_MS };
-  scheduledIn(within, records).forEach(record => {
-    const slot = slots.at(Math.floor((record.scheduledMs - fromMs) / SLOT_MS));
-    if (!slot) return;
-    const value = judgedValue({ metric }, record);
-    slot.requests += 1;
-    if (value !== null) slot.values.add(value);
-    if (isFailure(record)) slot.failed += 1;
-    if (record.outcome === 'ok') slot.completed += 1;
+  tableOf(records).eachColumns(columns => {
+    const [scheduledMs, outcomes] = [columns.values('scheduledMs'), columns.values('outcome')];
+    const [isOk, isFailed] = [columns.textsThat(isOkText), columns.textsThat(isFailureText)];
+    const values = latenciesIn(columns)[metric];
+    for (let row = 0; row < columns.rows; row += 1) {
+      const slot = slots.at(Math.floor((scheduledMs[row]! - fromMs) / SLOT_MS));
+      if (!slot) continue;
+      slot.requests += 1;
+      if (!Number.isNaN(values[row])) slot.values.add(values[row]!);
+      else if (isWorst(metric, columns.record(row))) slot.values.add(Number.POSITIVE_INFINITY);
+      if (isFailed[outcomes[row]!] === 1) slot.failed += 1;
+      if (isOk[outcomes[row]!] === 1) slot.completed += 1;
+    }
   });
   slots.end();
   return seconds;

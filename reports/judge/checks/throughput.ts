@@ -1,5 +1,7 @@
 import { countOf } from '../../../harness/requests.ts';
+import { tableOf } from '../../store/requests/table.ts';
 import { batchOf, checkOf, type Evidence, type Finding, type Objective, rateFinding } from '../check.ts';
+import { isOkText } from '../folds/latencies.ts';
 import { BATCHES } from '../statistics.ts';
 import { tokensIn } from '../tokens.ts';
 
@@ -41,10 +43,13 @@ function judge({ of, ...objective }: ThroughputObjective, { window, run }: Evide
   }
   const counts = new Array<number>(BATCHES).fill(0);
   let ended = 0;
-  run.records.forEach(({ outcome, endMs }) => {
-    if (outcome !== 'ok' || endMs < fromMs || endMs >= toMs) return;
-    ended += 1;
-    counts[batchOf(window, endMs)]! += 1;
+  tableOf(run.records).eachColumns(columns => {
+    const [endMs, outcomes, isOk] = [columns.values('endMs'), columns.values('outcome'), columns.textsThat(isOkText)];
+    for (let row = 0; row < columns.rows; row += 1) {
+      if (isOk[outcomes[row]!] !== 1 || endMs[row]! < fromMs || endMs[row]! >= toMs) continue;
+      ended += 1;
+      counts[batchOf(window, endMs[row]!)]! += 1;
+    }
   });
   const subject = `throughput (${ended} completed in ${seconds})`;
   return { ...rateFinding(objective, window, counts, subject), samples: ended };

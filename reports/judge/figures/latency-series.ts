@@ -25,8 +25,12 @@ export class LatencySeries {
     this.#slotMs = slotMs;
     const series = Object.fromEntries(NAMES.map(name => [name, new Array<number | null>(count).fill(null)]));
     this.#series = series as Record<keyof Series, (number | null)[]>;
-    const create = () => ({ ttft: new ValueCollector(), latency: new ValueCollector(), gaps: new GapCollector() });
-    this.#slots = new Slots(count, create, ({ ttft, latency, gaps }, slot) => {
+    // Used again, since there are many.
+    const idle: { ttft: ValueCollector; latency: ValueCollector; gaps: GapCollector }[] = [];
+    const create = () =>
+      idle.pop() ?? { ttft: new ValueCollector(), latency: new ValueCollector(), gaps: new GapCollector() };
+    this.#slots = new Slots(count, create, (fold, slot) => {
+      const { ttft, latency, gaps } = fold;
       const between = gaps.samples();
       const values = [
         ...ttft.quantiles([0.5, 0.9, 0.99]),
@@ -34,6 +38,8 @@ export class LatencySeries {
         ...[between.at(0.5), between.at(0.99)],
       ];
       for (const [index, name] of NAMES.entries()) this.#series[name][slot] = rounded(values[index]!);
+      for (const collector of [ttft, latency, gaps]) collector.clear();
+      idle.push(fold);
     });
   }
 

@@ -8,6 +8,7 @@ import {
 } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
 import type { Columns } from '../../store/requests/chunk-columns.ts';
+import { tableOf } from '../../store/requests/table.ts';
 import type { NotableRequest, NotableRequests } from '../../store/run-document.ts';
 import { type Folding, folded } from '../folds/folding.ts';
 import { isFailureText, latenciesIn } from '../folds/latencies.ts';
@@ -102,14 +103,13 @@ class Slowest {
 }
 
 function recordsAt(requests: Requests, positions: readonly number[]): Map<number, RequestRecord> {
-  const wanted = new Set(positions);
-  let position = -1;
-  const found = requests.filter(() => {
-    position += 1;
-    return wanted.has(position);
+  const wanted = [...new Set(positions)];
+  const found = new Map<number, RequestRecord>();
+  tableOf(requests).eachColumns(columns => {
+    const own = wanted.filter(position => position >= columns.first && position < columns.first + columns.rows);
+    for (const position of own) found.set(position, columns.copy(position - columns.first));
   });
-  const ordered = [...wanted].sort((a, b) => a - b);
-  return new Map([...found].map((record, index) => [ordered[index]!, record]));
+  return found;
 }
 
 function notableOf(

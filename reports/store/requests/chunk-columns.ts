@@ -45,6 +45,15 @@ export class Columns {
 
   /** Record of a row; valid until the next one is asked for. */
   record(row: number): RequestRecord {
+    return this.#at(row);
+  }
+
+  /** Record of a row, to be kept. */
+  copy(row: number): RequestRecord {
+    return this.#at(row).copy();
+  }
+
+  #at(row: number): Row {
     this.#row.row = this.#selected?.[row] ?? row;
     return this.#row;
   }

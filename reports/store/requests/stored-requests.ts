@@ -35,7 +35,7 @@ export class StoredRequests implements Requests {
   eachColumns(visit: (columns: Columns) => void): void {
     let before = 0;
     this.#visitChunks((row, chunk, first) => {
-      const rows = this.#selected && this.#rowsIn(row, chunk, first);
+      const rows = this.#hasAll(chunk, first) ? undefined : this.#rowsIn(row, chunk, first);
       const count = rows?.length ?? chunk.rows;
       if (count > 0) visit(new Columns(row, this.#whole.texts, { first: before, count, rows, at: first }));
       before += count;
@@ -50,6 +50,14 @@ export class StoredRequests implements Requests {
   /** The records of a selection. */
   only(selection: Selection): StoredRequests {
     return new StoredRequests(this.#whole, selection);
+  }
+
+  #hasAll({ rows }: Chunk, first: number): boolean {
+    const selected = this.#selected;
+    if (!selected) return true;
+    let at = 0;
+    for (; at + 32 <= rows; at += 32) if (selected[(first + at) >>> 5] !== 0xffff_ffff) return false;
+    return at === rows || selected[(first + at) >>> 5] === 2 ** (rows - at) - 1;
   }
 
   #rowsIn(row: Row, chunk: Chunk, first: number): Uint16Array {
