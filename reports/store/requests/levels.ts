@@ -56,7 +56,11 @@ function unpackBits(
   end: number,
 ): void {
   const mask = 2 ** width - 1;
-  if (width <= 8) {
+  if (width === 8) {
+    for (let index = next; index < end; index += 1) into[index] = bytes[at + index - next]!;
+    return;
+  }
+  if (width <= 9) {
     // In two bytes, wherever it begins.
     for (let [index, bit] = [next, 8 * at]; index < end; index += 1, bit += width)
       into[index] = ((bytes[bit >>> 3]! | (bytes[(bit >>> 3) + 1]! << 8)) >>> (bit & 7)) & mask;

@@ -166,7 +166,7 @@ describe('levels and indexes', () => {
     expect([...into.subarray(0, 5)]).toEqual([0, 0, 0, 0, 1]);
   });
 
-  it.each([1, 5, 9, 17, 24])('of %i bits are read across bytes', width => {
+  it.each([1, 5, 8, 9, 10, 17, 24])('of %i bits are read across bytes', width => {
     const numbers = Array.from({ length: 64 }, () => RANDOM.integer(0, 2 ** width - 1));
     const bits = numbers.flatMap(number => Array.from({ length: width }, (_, bit) => (number >>> bit) & 1));
     const packed = Array.from({ length: 8 * width }, (_, at) =>
