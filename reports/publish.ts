@@ -1,6 +1,7 @@
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { readHistory } from '../harness/history.ts';
+import { removeUnfinished, replaceFile } from '../harness/input/fresh-file.ts';
 import { type JudgeInput, judge } from './judge/judge.ts';
 import { renderHtml } from './render/html/render-html.ts';
 import { renderJunit } from './render/junit.ts';
@@ -49,6 +50,7 @@ export function publish(directory: string, input: RenderInput): void {
     [ARTIFACTS.metrics]: renderOpenMetrics(runMetrics(input.document)),
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 });
+  removeUnfinished(directory);
 }
 
 /** Files of a suite, relative to its folder. */
@@ -74,12 +76,12 @@ export function publishSuite(folder: string, document: SuiteDocument): void {
 
 /** Writes files into a folder, for this user alone, and the folders that they are in. Each replaces the one before at once. @param files by their paths in it */
 export function replaceFiles(folder: string, files: Iterable<readonly [path: string, text: string]>): void {
+  const folders = new Set([folder]);
   for (const [name, text] of files) {
     const path = join(folder, name);
     mkdirSync(dirname(path), { recursive: true });
-    // Another process may write the same file at this moment.
-    const fresh = `${path}.${process.pid}.new`;
-    writeFileSync(fresh, text, { mode: 0o600 });
-    renameSync(fresh, path);
+    replaceFile(path, text);
+    folders.add(dirname(path));
   }
+  for (const each of folders) removeUnfinished(each);
 }

@@ -44,6 +44,15 @@ export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   return send(pid, signal);
 }
 
+/** Whether a process exists, of whatever user. */
+export function isProcessAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 /**
  * Whether a group still has a process that runs. Zombies do not count: where nobody reaps orphans, as in many containers,
  * they stay for ever and hold nothing.

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parquetReadObjects, type SchemaElement } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { z } from 'zod';
 import { messageOf } from '../../harness/errors.ts';
 import { readBytes } from '../../harness/input/files.ts';
+import { removeUnfinished, replaceFile } from '../../harness/input/fresh-file.ts';
 import { formatSize } from '../../harness/quantity.ts';
 
 const SCHEMA = 1;
@@ -108,9 +109,8 @@ export function writeNight(folder: string, rows: readonly HistoryRow[]): void {
   bytes.write(digestOf(bytes), bytes.lastIndexOf(NO_DIGEST));
   mkdirSync(folder, { recursive: true });
   const path = join(folder, `${rows[0]!.night}${SUFFIX}`);
-  const part = `${path}.${process.pid}.part`;
-  writeFileSync(part, bytes, { mode: 0o600 });
-  renameSync(part, path);
+  replaceFile(path, bytes);
+  removeUnfinished(folder);
 }
 
 function storedValue(row: HistoryRow, column: keyof HistoryRow): unknown {

@@ -2,6 +2,7 @@ import { chmodSync, existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileWriter, parquetWriteRows } from 'hyparquet-writer';
+import { freshPath } from '../../harness/input/fresh-file.ts';
 import { type RequestRecord, type Requests, requestIdOf } from '../../harness/requests.ts';
 import { GROWING_ROWS, ID_COLUMN, NOTES, OPTIONAL_NAMES, requiredOr, schemaOf } from './requests/columns.ts';
 import { GrowingFile, grownPart, isGrowing } from './requests/growing.ts';
@@ -73,13 +74,14 @@ export async function writeRequests(
   sender: (index: number) => string,
 ): Promise<void> {
   const target = join(directory, REQUESTS_FILE);
+  const fresh = freshPath(target);
   const set = new Set<Name>();
   records.forEach(record => {
     for (const name of OPTIONAL_NAMES) if (record[name] !== undefined) set.add(name);
   });
   const names = requiredOr(set);
   await parquetWriteRows({
-    writer: fileWriter(`${target}.part`),
+    writer: fileWriter(fresh),
     rows: rowsOf(records, sender),
     columns: [ID_COLUMN, ...names].map(name => ({ name })),
     schema: schemaOf(names),
@@ -87,8 +89,8 @@ export async function writeRequests(
     kvMetadata: NOTES,
     createdBy: 'squall',
   });
-  chmodSync(`${target}.part`, 0o600);
-  await rename(`${target}.part`, target);
+  chmodSync(fresh, 0o600);
+  await rename(fresh, target);
 }
 
 function* rowsOf(

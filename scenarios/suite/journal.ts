@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { z } from 'zod';
 import { messageOf, SquallError } from '../../harness/errors.ts';
-import { startTimeOf } from '../../harness/host/process-group.ts';
+import { isProcessAlive, startTimeOf } from '../../harness/host/process-group.ts';
 import { readBytes } from '../../harness/input/files.ts';
 import { SUITE_PLATFORMS, type SuitePlatform } from './suite.ts';
 
@@ -188,15 +188,7 @@ function lock(folder: string): () => void {
 function nameOf(pid: number): string | undefined {
   const startTime = startTimeOf(pid);
   if (startTime !== undefined) return `${pid} ${startTime}`;
-  return isAlive(pid) ? `${pid}` : undefined;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  return isProcessAlive(pid) ? `${pid}` : undefined;
 }
 
 function lineOf<Value>(path: string, number: number, line: string, schema: z.ZodType<Value>): Value {

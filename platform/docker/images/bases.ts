@@ -3,6 +3,7 @@ import { readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type Dockerode from 'dockerode';
+import { freshPath, removeUnfinished } from '../../../harness/input/fresh-file.ts';
 import { type Engine, engineApi } from '../engine.ts';
 import { contentHash, contextOf } from './build-context.ts';
 import { debianRoot, imageCache } from './debian-root.ts';
@@ -68,7 +69,7 @@ type DockerodeWithSave = Dockerode & { getImages(options: { names: string[] }): 
 
 /** Saves all bases to one file, where they share Debian, and deletes files of earlier bases. */
 async function saveBases(source: ImageSource, { socketPath }: Engine, signal: AbortSignal | undefined): Promise<void> {
-  const part = `${cacheFile(source)}.${process.pid}`;
+  const part = freshPath(cacheFile(source));
   try {
     const api = (await engineApi(socketPath, 0)) as DockerodeWithSave;
     const saved = await api.getImages({ names: [...new Set(NAMES.map(name => baseTag(name, source)))] });
@@ -76,6 +77,7 @@ async function saveBases(source: ImageSource, { socketPath }: Engine, signal: Ab
     await rename(part, cacheFile(source));
   } finally {
     await rm(part, { force: true });
+    removeUnfinished(imageCache());
   }
   const cache = imageCache();
   for (const file of await readdir(cache))

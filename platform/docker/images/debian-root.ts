@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { $, which } from 'zx';
 import { userCache } from '../../../harness/host/private-folder.ts';
+import { freshPath, removeUnfinished } from '../../../harness/input/fresh-file.ts';
 import { type Engine, findImage } from '../engine.ts';
 import { SUITE } from './definitions.ts';
 import { buildFailure, work } from './work.ts';
@@ -54,7 +55,7 @@ async function bootstrap(progress: (line: string) => void, signal: AbortSignal |
   const temporary = await mkdtemp(join(tmpdir(), 'squall-debian-'));
   // Image root: unlike the temporary folder around it, readable by every user.
   const folder = join(temporary, 'root');
-  const part = `${rootFile()}.${process.pid}`;
+  const part = freshPath(rootFile());
   const $$ = $({ quiet: true, nothrow: true, timeout: LIMIT_MS, ...(signal ? { signal } : {}) });
   const excluded = [
     './var/cache/apt/*',
@@ -72,6 +73,7 @@ async function bootstrap(progress: (line: string) => void, signal: AbortSignal |
     progress(`debian: ${Math.round((await stat(rootFile())).size / 1e6)} MB, cached in ${imageCache()}`);
   } finally {
     await rm(part, { force: true });
+    removeUnfinished(imageCache());
     // An interrupted debootstrap may leave these mounted.
     await $({ quiet: true, nothrow: true })`umount -q ${folder}/proc ${folder}/sys`;
     await rm(temporary, { recursive: true, force: true });

@@ -14,6 +14,7 @@ import { type FileMetaData, parquetMetadata, type RowGroup } from 'hyparquet';
 import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { messageOf, SquallError } from '../../../harness/errors.ts';
 import { readBytes } from '../../../harness/input/files.ts';
+import { freshPath } from '../../../harness/input/fresh-file.ts';
 import { type RequestRecord, requestIdOf } from '../../../harness/requests.ts';
 import { ID_COLUMN, NOTES, schemaOf } from './columns.ts';
 import { NAMES, type Name } from './row.ts';
@@ -80,11 +81,11 @@ export class GrowingFile {
     fdatasyncSync(this.#file);
     this.#endByte = bytes.offset;
     const path = join(this.#directory, FOOTER);
-    const footer = openSync(`${path}.new`, 'w', 0o600);
+    const footer = openSync(freshPath(path), 'w', 0o600);
     writeAll(footer, footerBytes([...this.#groups, ...writer.row_groups]), 0);
     fdatasyncSync(footer);
     closeSync(footer);
-    renameSync(`${path}.new`, path);
+    renameSync(freshPath(path), path);
     // As a process that goes on with the file would read them, so that its bytes do not depend on how many did.
     this.#groups = footerOf(this.#directory)!.row_groups;
   }
