@@ -11,6 +11,7 @@ export function planLines({ scenario, compiled: { plan }, variant }: LoadedScena
   return [
     `${paint('bold', plan.scenario)}  ${variant === undefined ? '' : `variant ${variant}, `}seed ${plan.seed}, ${plan.platform}`,
     `  ${arrivalsText(plan)}`,
+    ...sizeLines(plan),
     `  requests: ${requestsText(plan)}`,
     ...loadLines(scenario.load.stages ?? [], plan),
     ...plan.faults.map(
@@ -42,6 +43,29 @@ function arrivalsText({ arrivals, load, segment }: RunPlan): string {
   if (!arrivals) return 'closed loop: each arrival depends on the responses before it';
   const part = segment ? `, segment ${segment.index} of ${segment.of}` : '';
   return `${arrivals.count} arrivals including the warm-up (${processName(load.arrivals)}${part}), sha256 ${arrivals.sha256.slice(0, 16)}…`;
+}
+
+/** Arrivals from which on the size of a run is worth a line. */
+const LONG_ARRIVALS = 250_000;
+/** Bytes of a request, as measured: in `requests.parquet`, and in the logs of Squall's own gateway and replicas. */
+const REQUEST_BYTES = 55;
+const LOG_BYTES = 800;
+/** Memory (MB) that judging takes, without requests and for a million of them; see docs/reports.md. */
+const JUDGE_MB = { base: 310, perMillion: 15 };
+
+/** What a long run takes on disk, and its judgement in memory. */
+function sizeLines({ arrivals, target }: RunPlan): string[] {
+  if (!arrivals || arrivals.count < LONG_ARRIVALS) return [];
+  const { count } = arrivals;
+  const logs = target === undefined ? `, ${gigabytes(count * LOG_BYTES)} of logs` : '';
+  const memoryBytes = (JUDGE_MB.base + (count / 1e6) * JUDGE_MB.perMillion) * 1e6;
+  return [
+    `  about ${gigabytes(count * REQUEST_BYTES)} of requests${logs} on disk; judging takes ${gigabytes(memoryBytes)} of memory`,
+  ];
+}
+
+function gigabytes(bytes: number): string {
+  return bytes < 1e9 ? `${Number((bytes / 1e6).toPrecision(2))} MB` : `${Number((bytes / 1e9).toPrecision(2))} GB`;
 }
 
 /** What is sent; headers as in the plan, with references to the environment instead of keys. */

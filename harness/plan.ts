@@ -2,6 +2,9 @@ import type { ArrivalProcess, Ramp } from './arrivals/arrivals.ts';
 import type { Distribution } from './distribution.ts';
 import type { ClientTls } from './host/client-tls.ts';
 
+/** Maximum number of requests of a run: their arrivals are planned one by one, and their records read again by position. */
+export const MAX_REQUESTS = 100_000_000;
+
 /** Platform of a stack. */
 export type PlatformKind = 'process' | 'docker' | 'virtual' | 'external';
 

@@ -1,5 +1,5 @@
 import { expectedArrivals } from '../../harness/arrivals/arrivals.ts';
-import type { ChatWorkload, LoadPlan, RunPlan, Workload } from '../../harness/plan.ts';
+import { type ChatWorkload, type LoadPlan, MAX_REQUESTS, type RunPlan, type Workload } from '../../harness/plan.ts';
 import { partitionOfSegment } from '../../harness/segment.ts';
 import { announced, isClosed } from '../../load/schedule.ts';
 import { badScenario } from '../bad-scenario.ts';
@@ -37,12 +37,9 @@ function hasSessions(workload: Workload): workload is ChatWorkload {
   return workload.kind !== 'http' && workload.sessions !== undefined;
 }
 
-/** A thousand arrivals per second for almost three hours. More would take long to enumerate, and their records more memory than Node has. */
-const MAX_ARRIVALS = 1e7;
-
 /**
  * The arrivals of a run as its plan announces them; for a segment also those of the whole load.
- * @throws SquallError that names the field, for more arrivals than can be enumerated
+ * @throws SquallError that names the field, for more arrivals than records of them could be read again
  */
 export function scheduledIn(
   load: LoadPlan,
@@ -50,7 +47,12 @@ export function scheduledIn(
   segment: Split['segment'],
 ): Pick<RunPlan, 'arrivals' | 'segment'> {
   const count = load.ramps.reduce((sum, stage) => sum + expectedArrivals(stage), 0);
-  if (count > MAX_ARRIVALS) throw badScenario('load.stages', `at most ${MAX_ARRIVALS} arrivals in all`, count);
+  if (count > MAX_REQUESTS)
+    throw badScenario(
+      'load.stages',
+      `at most ${MAX_REQUESTS} arrivals in all, as many records as can be read again: lower a rate or shorten a stage`,
+      Math.round(count),
+    );
   const whole = announced(load, seed);
   if (!segment || !whole) return { arrivals: whole };
   return { arrivals: announced(load, seed, partitionOfSegment(segment)), segment: { ...segment, whole } };

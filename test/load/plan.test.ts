@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { digestArrivals } from '../../harness/arrivals/arrivals.ts';
+import { sinusoidRamps } from '../../harness/arrivals/sinusoid.ts';
+import { WHOLE } from '../../harness/segment.ts';
 import { promptOf } from '../../load/request/prompt.ts';
 import { scheduleOf } from '../../load/schedule.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
 
+const THIRD = { first: 1, step: 3 };
 const ramps = [
   { name: 'warm-up', fromMs: -1000, toMs: 0, fromPerSecond: 20, toPerSecond: 20 },
   { name: 'ramp', fromMs: 0, toMs: 4000, fromPerSecond: 20, toPerSecond: 60 },
@@ -14,6 +18,23 @@ describe('the schedule', () => {
     const plan = { ramps, arrivals: 'poisson' } as const;
     expect([...scheduleOf(plan, 42)]).toEqual([...scheduleOf(plan, 42)]);
     expect([...scheduleOf(plan, 42)]).not.toEqual([...scheduleOf(plan, 43)]);
+  });
+
+  it.each([
+    ['constant', WHOLE, 24_030, 'b35b02f859e89a107ef82fe9e8116255a1cf94fadbe2ec35c5de57ab2339a37b'],
+    ['constant', THIRD, 8010, '93f7a454d5679aa59630ac9c71e5eb25c3dee7862e87d2993416fc2ffe16ee31'],
+    ['poisson', WHOLE, 24_045, '4837072fc0c726b8bc12583b85851f88cd30b6dc2f77f82e0a2b69aa439f1a71'],
+    ['poisson', THIRD, 8015, 'ee55ac5314aaf07b074711a41a4632302b78bf231e2d7da89eca3a33d693ea65'],
+    [{ kind: 'gamma', cv: 2 }, WHOLE, 23_575, 'd1e7bb0c050e4f3f5e6a53555beb12bf6a84795c0654ca5efb7878c329fa9a36'],
+    [{ kind: 'gamma', cv: 2 }, THIRD, 7858, 'b47e4b6103c9ee3ccd756045dc75676a9ac31ba7091524ef1c52fc8fa57c6247'],
+  ] as const)('is what it always was, bit by bit: %j, partition %j', (arrivals, partition, count, sha256) => {
+    const day = { meanPerSecond: 150, amplitudePerSecond: 100, periodMs: 60_000, phase: 0 };
+    const ramps = [
+      { name: 'warm-up', fromMs: -3000, toMs: 0, fromPerSecond: 10, toPerSecond: 10 },
+      { name: '1', fromMs: 0, toMs: 60_000, fromPerSecond: 0, toPerSecond: 200 },
+      ...sinusoidRamps('day', 60_000, 120_000, day),
+    ];
+    expect(digestArrivals(scheduleOf({ ramps, arrivals }, 42, partition))).toEqual({ count, sha256 });
   });
 
   it('warms up evenly, however bursty the load is: every warm-up has requests', () => {

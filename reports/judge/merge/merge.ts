@@ -1,7 +1,7 @@
 import { type MergedSegment, RUN_SCHEMA, type RunEnvironment, type TimedEvent } from '../../../harness/history.ts';
 import { sumSummaries } from '../../../harness/load-summary.ts';
 import { formatMs } from '../../../harness/quantity.ts';
-import type { AttackOutcome, RequestRecord } from '../../../harness/requests.ts';
+import { type AttackOutcome, inOrder, type RequestRecord, type Requests } from '../../../harness/requests.ts';
 import { injects } from '../../../harness/segment.ts';
 import { faultOutcomes } from '../../../harness/windows.ts';
 import { loadCounts } from '../counts.ts';
@@ -13,8 +13,8 @@ import { type Part, wholePlan } from './segments.ts';
 export interface MergedRun {
   /** On one timeline, in order. */
   readonly events: TimedEvent[];
-  /** In scheduled order. */
-  readonly records: RequestRecord[];
+  /** In scheduled order, read from the parts whenever somebody reads them. */
+  readonly records: MergedRecords;
 }
 
 /**
@@ -60,8 +60,37 @@ export function mergeRuns(parts: readonly Part[], environment: RunEnvironment): 
       ...loadEvent(parts, endMs),
       ...(isDone ? [{ atMs: endMs, type: 'phase', phase: 'done' } as const] : []),
     ],
-    records: parts.flatMap(({ records }) => [...records]).sort((a, b) => a.index - b.index),
+    records: new MergedRecords(parts.map(({ records }) => records)),
   };
+}
+
+/** Records of several runs in one order, of which one of each is in memory. */
+export class MergedRecords implements Iterable<RequestRecord> {
+  readonly #parts: readonly Requests[];
+
+  constructor(parts: readonly Requests[]) {
+    this.#parts = parts;
+  }
+
+  *[Symbol.iterator](): Generator<RequestRecord, undefined> {
+    const heads = this.#parts.flatMap(records => {
+      const rest = inOrder(records)[Symbol.iterator]();
+      const { done, value } = rest.next();
+      return done ? [] : [{ rest, record: value }];
+    });
+    while (heads.length > 0) {
+      const first = heads.reduce((least, head) => (head.record.index < least.record.index ? head : least));
+      yield first.record;
+      const { done, value } = first.rest.next();
+      if (done) heads.splice(heads.indexOf(first), 1);
+      else first.record = value;
+    }
+    return;
+  }
+
+  forEach(visit: (record: RequestRecord) => void): void {
+    for (const record of this) visit(record);
+  }
 }
 
 function segmentOf({ plan, run, events, records }: Part): MergedSegment {

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { SquallError } from '../../../harness/errors.ts';
 import type { TimedEvent } from '../../../harness/history.ts';
 import type { RunPlan, Workload } from '../../../harness/plan.ts';
-import type { Requests } from '../../../harness/requests.ts';
+import { inOrder, type Requests } from '../../../harness/requests.ts';
 
 /** Stored run of one segment. */
 export interface Part {
@@ -99,11 +99,13 @@ function requireOwnRecords({ run, plan, records }: Part): void {
       'FOREIGN_RECORD',
       `${run} (segment ${index} of ${of}) has a record of arrival ${foreign.index} of another segment`,
     );
-  const indexes = new Set<number>();
-  records.forEach(record => {
-    indexes.add(record.index);
+  let before = -1;
+  let isTwice = false;
+  inOrder(records).forEach(({ index }) => {
+    isTwice ||= index === before;
+    before = index;
   });
-  if (indexes.size < records.length)
+  if (isTwice)
     throw mismatch('FOREIGN_RECORD', `${run} (segment ${index} of ${of}) has two records of the same arrival`);
 }
 

@@ -7,7 +7,10 @@ import { all, type Changes, clock, faultEvents, part, RECORDS, summary, WHOLE_PL
 import { historyOf } from '../../runs.ts';
 
 const environment = { id: 'merged', startedAt: '2026-01-02T03:04:05.678Z', machine: {}, versions: {} };
-const judged = (parts: readonly Part[]) => judge(mergeRuns(requireComplete(parts), environment));
+const judged = (parts: readonly Part[]) => {
+  const { events, records } = mergeRuns(requireComplete(parts), environment);
+  return judge({ events, records: [...records] });
+};
 
 const alone = judge({
   events: historyOf(
