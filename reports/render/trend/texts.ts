@@ -16,7 +16,10 @@ export function changesOf({ series }: TrendDocument): ToldChange[] {
   return all.sort((a, b) => order(b) - order(a));
 }
 
-/** `12 nights. On the newest 2 indicators got worse, 1 better; 1 scenario is flaky.` */
+/** Scenarios that a sentence names. */
+const MAX_NAMED = 5;
+
+/** `12 nights. 2 of 9 do not pass. New since the night before: a on virtual. On the newest 2 got worse, 1 better; 1 of 9 flaky.` */
 export function conclusion(document: TrendDocument): string {
   const { nights, scenarios, damaged } = document;
   const isNewest = ({ series: { suite, scenario, platform }, change }: ToldChange) =>
@@ -32,12 +35,33 @@ export function conclusion(document: TrendDocument): string {
   const flaky = scenarios.filter(({ isFlaky }) => isFlaky).length;
   return [
     `${nights.length} ${nights.length === 1 ? 'night' : 'nights'}.`,
+    ...failingTexts(scenarios),
     nights.length < 2
       ? 'Nothing is before it to compare it with;'
       : `On the newest ${count('worse')} got worse, ${count('better')} better;`,
     `${flaky} of ${scenarios.length} flaky.`,
     ...(damaged.length > 0 ? [`${damaged.length} ${damaged.length === 1 ? 'file is' : 'files are'} unreadable.`] : []),
   ].join(' ');
+}
+
+/** Which scenarios do not pass on the newest night of their suite and platform; nothing where all do. */
+function failingTexts(scenarios: readonly TrendScenario[]): string[] {
+  const lastOf = ({ nights }: TrendScenario) => nights.at(-1)!.night;
+  const current = scenarios.filter(one =>
+    scenarios.every(
+      other => other.suite !== one.suite || other.platform !== one.platform || lastOf(other) <= lastOf(one),
+    ),
+  );
+  const passes = (one: TrendScenario, back: number) => one.nights.at(-back)?.verdicts.every(own => own === 'pass');
+  const failing = current.filter(one => !passes(one, 1));
+  if (failing.length === 0) return [];
+  const names = failing.filter(one => passes(one, 2)).map(({ scenario, platform }) => `${scenario} on ${platform}`);
+  const more = names.length - MAX_NAMED;
+  const named = `${names.slice(0, MAX_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  return [
+    `${failing.length} of ${current.length} ${failing.length === 1 ? 'does' : 'do'} not pass.`,
+    ...(names.length > 0 ? [`New since the night before: ${named}.`] : []),
+  ];
 }
 
 /** `p99(ttft) <= 400 ms in fault:kill`. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { trendOf } from '../../../reports/judge/trend/trend.ts';
 import { renderTrendPages } from '../../../reports/render/trend/html.ts';
+import { conclusion } from '../../../reports/render/trend/texts.ts';
 import type { HistoryRow } from '../../../reports/store/history-file.ts';
 import { hostile } from '../suites.ts';
 import { about, nights } from './nights.ts';
@@ -105,6 +106,29 @@ describe('a scenario over nights', () => {
     expect(document.scenarios[0]!.nights[1]).toEqual({ night: 1, verdicts: ['invalid'] });
     expect(document.series).toMatchObject([{ isCurrent: true, points: [{ night: 0 }] }]);
   });
+});
+
+it('says which scenarios no longer pass, also where no indicator can tell', () => {
+  const saidOf = (...all: Parameters<typeof nights>[0]) =>
+    conclusion(trendOf({ nights: nights(all), damaged: [], pageOf: () => undefined }));
+  const broken = {
+    value: null,
+    lower: null,
+    upper: null,
+    infinite: 'measured',
+    runVerdict: 'fail',
+    verdict: 'fail',
+  } as const;
+  const nothing = 'On the newest 0 got worse, 0 better; 0 of 2 flaky.';
+  const other = { ...about(7), scenario: 'b' };
+  expect(saidOf([about(100), other], [about(100), other])).toBe(`2 nights. ${nothing}`);
+  expect(saidOf([about(100), other], [broken, other])).toBe(
+    `2 nights. 1 of 2 does not pass. New since the night before: a on virtual. ${nothing}`,
+  );
+  expect(saidOf([broken, other], [broken, other])).toBe(`2 nights. 1 of 2 does not pass. ${nothing}`);
+  // One that is no longer in the suite says nothing about its newest night.
+  expect(saidOf([broken, other], [other])).toBe(`2 nights. ${nothing}`);
+  expect(saidOf([broken])).toContain('1 night. 1 of 1 does not pass. Nothing is before it');
 });
 
 describe('the pages of a history', () => {
