@@ -1,6 +1,7 @@
-import type { CompareDocument, ComparedSide } from '../../store/compare-document.ts';
+import type { ChangedSetting, CompareDocument, ComparedSide } from '../../store/compare-document.ts';
 import { type Html, html } from '../html/html.ts';
 import { renderPage, type Section } from '../html/page.ts';
+import { cardTable, cell } from '../html/table.ts';
 import { type Status, verdictSign } from '../html/verdict-sign.ts';
 import { htmlTable } from '../rows.ts';
 import { conclusion, explanations, indicatorRows, settingRows } from './rows.ts';
@@ -32,26 +33,29 @@ export function renderCompareHtml(document: CompareDocument): string {
           [
             'incomparable',
             'What forbids it',
-            htmlTable(
-              'incomparable-table',
-              'Load, faults and platform have to be the same.',
-              settingRows(incomparable),
-            ),
+            settingsTable('incomparable-table', 'Load, faults and platform have to be the same.', incomparable),
           ] as const,
         ]
       : []),
     ...(changed.length > 0
-      ? [
-          [
-            'changed',
-            'What differs',
-            htmlTable('changed-table', 'Settings of the stack.', settingRows(changed)),
-          ] as const,
-        ]
+      ? [['changed', 'What differs', settingsTable('changed-table', 'Settings of the stack.', changed)] as const]
       : []),
     ['runs', 'Runs', htmlTable('runs-table', 'What was compared.', runRows(document))],
   ];
   return renderPage({ title: `Comparison of ${scenario}`, banner: banner(document), sections });
+}
+
+function settingsTable(id: string, caption: string, settings: readonly ChangedSetting[]): Html {
+  const [heads = [], ...rows] = settingRows(settings);
+  return cardTable({
+    id,
+    caption,
+    head: html`<tr role="row">${heads.map(head => html`<th scope="col" role="columnheader">${head}</th>`)}</tr>`,
+    rows: rows.map(
+      ([path, base, candidate]) =>
+        html`<tr role="row"><th scope="row" role="rowheader">${path}</th>${cell('Base', base)}${cell('Candidate', candidate)}</tr>`,
+    ),
+  });
 }
 
 function banner(document: CompareDocument): Html {

@@ -45,7 +45,7 @@ function indexPage(document: TrendDocument): string {
     [
       'changes',
       'What changed',
-      changes.length > 0 ? changesTable(document, changes) : html`<p>Nothing is shown to have changed.</p>`,
+      changes.length > 0 ? changesTable(document, changes) : html`<p>No indicator is shown to have changed.</p>`,
       'Changes',
     ],
     ...(flaky.length > 0 ? [['flaky', 'Flaky', flakyTable(flaky)] as const] : []),
