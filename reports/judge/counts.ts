@@ -157,10 +157,10 @@ class WindowFold {
     for (const metric of ['ttft', 'latency', 'tpot'] as const) this.#values[metric].addRows(values[metric], from, to);
     const { ttft, latency } = values;
     for (let row = from; row < to; row += 1) {
-      const [hasFirst, hasEnd] = [!Number.isNaN(ttft[row]), !Number.isNaN(latency[row])];
-      if (hasFirst && hasEnd) continue;
-      if (!hasFirst) this.#without.ttft += 1;
-      if (!hasEnd) this.#without.latency += 1;
+      // NaN where one of them is.
+      if (!Number.isNaN(ttft[row]! + latency[row]!)) continue;
+      if (Number.isNaN(ttft[row])) this.#without.ttft += 1;
+      if (Number.isNaN(latency[row])) this.#without.latency += 1;
       const record = columns.record(row);
       for (const [metric, worst] of this.#worst) if (isWorst(metric, record)) worst.add(record);
     }

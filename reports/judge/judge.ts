@@ -7,7 +7,6 @@ import type { SpanRecord } from '../../harness/tracing/span.ts';
 import { pinOf, type Versions } from '../../harness/versions.ts';
 import { beginOf } from '../../harness/windows.ts';
 import { rounded } from '../rounding.ts';
-import { tableOf } from '../store/requests/table.ts';
 import type { RenderInput, RunDocument, SloResult, Verdict } from '../store/run-document.ts';
 import type { RunFacts } from './check.ts';
 import { cacheUse } from './counters.ts';
@@ -22,6 +21,7 @@ import { traceFinder } from './figures/traces.ts';
 import { upstreamsFold } from './figures/upstreams.ts';
 import { factsOf, faultResult } from './fold.ts';
 import { arrivalsFold, knowArrivals } from './folds/arrivals.ts';
+import { eachColumns } from './folds/folding.ts';
 import { GATES } from './gates.ts';
 import { spreadMs } from './merge/merge.ts';
 import { judgeSlo } from './slo.ts';
@@ -145,7 +145,7 @@ function foldsOf(run: RunFacts, spans: readonly SpanRecord[]) {
     timeline: timelineFold(events, endMs(run), undefined, injectionsMs),
     notable: notableFold(records, sender, traceFinder(spans, events)),
   };
-  tableOf(records).eachColumns(columns => {
+  eachColumns(records, columns => {
     for (const { visit } of Object.values(folds)) visit(columns);
   });
   knowArrivals(plan.load.ramps, records, folds.arrivals.result());

@@ -131,7 +131,7 @@ export class ValueCollector {
   /** Adds the values of another one. */
   merge(other: ValueCollector): void {
     if (other.#sketch) (this.#sketch ?? this.#counted()).merge(other.#sketch);
-    else for (const value of other.#values.subarray(0, other.#count)) this.add(value);
+    else this.addRows(other.#values, 0, other.#count);
   }
 
   /** Forgets all values. */
@@ -143,7 +143,7 @@ export class ValueCollector {
 
   #counted(): Sketch {
     this.#sketch = new Sketch();
-    for (const kept of this.#values.subarray(0, this.#count)) this.#sketch.add(kept);
+    this.addRows(this.#values, 0, this.#count);
     [this.#values, this.#count] = [new Float64Array(), 0];
     return this.#sketch;
   }

@@ -1,6 +1,6 @@
 import { durationMs } from '../../../harness/quantity.ts';
 import { latencyMs, type RequestRecord, timeToFirstTokenMs } from '../../../harness/requests.ts';
-import type { Columns } from '../../store/requests/chunk-columns.ts';
+import { type Columns, textsThat } from '../../store/requests/chunk-columns.ts';
 import {
   batchOf,
   checkOf,
@@ -77,8 +77,8 @@ function goodFold({ deadlines }: GoodputObjective): Folding<{ readonly base: num
   let [base, hits] = [0, 0];
   const visit = (columns: Columns) => {
     const latencies = latenciesIn(columns);
-    const [outcomes, isOk] = [columns.values('outcome'), columns.textsThat(isOkText)];
-    const isInterrupted = columns.textsThat(isInterruptedText);
+    const [outcomes, isOk] = [columns.values('outcome'), textsThat(columns, isOkText)];
+    const isInterrupted = textsThat(columns, isInterruptedText);
     const limits = deadlines.map(({ metric, limitMs }) => ({ values: latencies[metric], limitMs }));
     for (let row = 0; row < columns.rows; row += 1) {
       const outcome = outcomes[row]!;

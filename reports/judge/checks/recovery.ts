@@ -2,7 +2,7 @@ import { loadEndMs } from '../../../harness/plan.ts';
 import { formatMs } from '../../../harness/quantity.ts';
 import type { Requests } from '../../../harness/requests.ts';
 import { requestsIn, scheduledIn } from '../../../harness/windows.ts';
-import { tableOf } from '../../store/requests/table.ts';
+import { textsThat } from '../../store/requests/chunk-columns.ts';
 import {
   checkOf,
   type Evidence,
@@ -12,6 +12,7 @@ import {
   undecided,
   verdictOf,
 } from '../check.ts';
+import { eachColumns } from '../folds/folding.ts';
 import { isFailureText, isOkText, latenciesIn } from '../folds/latencies.ts';
 import { Slots } from '../folds/slots.ts';
 import { isWorst } from '../measure.ts';
@@ -195,9 +196,9 @@ function secondsOf(records: Requests, fromMs: number, toMs: number, metric: 'ttf
   const slots = new Slots(count, create, ({ values, ...counts }, slot) => {
     seconds[slot] = { ...counts, medianMs: values.quantiles([0.5])[0]! };
   });
-  tableOf(records).eachColumns(columns => {
+  eachColumns(records, columns => {
     const [scheduledMs, outcomes] = [columns.values('scheduledMs'), columns.values('outcome')];
-    const [isOk, isFailed] = [columns.textsThat(isOkText), columns.textsThat(isFailureText)];
+    const [isOk, isFailed] = [textsThat(columns, isOkText), textsThat(columns, isFailureText)];
     const values = latenciesIn(columns)[metric];
     for (let row = 0; row < columns.rows; row += 1) {
       const slot = slots.at(Math.floor((scheduledMs[row]! - fromMs) / SLOT_MS));

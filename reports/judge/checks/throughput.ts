@@ -1,6 +1,7 @@
 import { countOf } from '../../../harness/requests.ts';
-import { tableOf } from '../../store/requests/table.ts';
+import { textsThat } from '../../store/requests/chunk-columns.ts';
 import { batchOf, checkOf, type Evidence, type Finding, type Objective, rateFinding } from '../check.ts';
+import { eachColumns } from '../folds/folding.ts';
 import { isOkText } from '../folds/latencies.ts';
 import { BATCHES } from '../statistics.ts';
 import { tokensIn } from '../tokens.ts';
@@ -43,8 +44,8 @@ function judge({ of, ...objective }: ThroughputObjective, { window, run }: Evide
   }
   const counts = new Array<number>(BATCHES).fill(0);
   let ended = 0;
-  tableOf(run.records).eachColumns(columns => {
-    const [endMs, outcomes, isOk] = [columns.values('endMs'), columns.values('outcome'), columns.textsThat(isOkText)];
+  eachColumns(run.records, columns => {
+    const [endMs, outcomes, isOk] = [columns.values('endMs'), columns.values('outcome'), textsThat(columns, isOkText)];
     for (let row = 0; row < columns.rows; row += 1) {
       if (isOk[outcomes[row]!] !== 1 || endMs[row]! < fromMs || endMs[row]! >= toMs) continue;
       ended += 1;

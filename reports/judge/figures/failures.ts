@@ -1,5 +1,5 @@
 import { errorKind, type RequestRecord } from '../../../harness/requests.ts';
-import type { Columns } from '../../store/requests/chunk-columns.ts';
+import { type Columns, textsThat } from '../../store/requests/chunk-columns.ts';
 import type { FailurePoint } from '../../store/run-document.ts';
 import type { Folding } from '../folds/folding.ts';
 import { isFailureText } from '../folds/latencies.ts';
@@ -13,8 +13,8 @@ import { isFailureText } from '../folds/latencies.ts';
 export function failuresFold(endMs: number, injectionsMs: readonly number[]): Folding<FailurePoint[]> {
   const failures: FailurePoint[] = [];
   const visit = (columns: Columns) => {
-    const [outcomes, isFailed] = [columns.values('outcome'), columns.textsThat(isFailureText)];
-    const isDropped = columns.textsThat(isDroppedText);
+    const [outcomes, isFailed] = [columns.values('outcome'), textsThat(columns, isFailureText)];
+    const isDropped = textsThat(columns, isDroppedText);
     for (let row = 0; row < columns.rows; row += 1)
       if (isFailed[outcomes[row]!] === 1 || isDropped[outcomes[row]!] === 1) add(columns.record(row));
   };

@@ -53,7 +53,8 @@ class InFlight {
   #countUntil(untilMs: number): void {
     const [sent, ended] = [this.#sent.takeBefore(untilMs), this.#ended.takeBefore(untilMs)];
     let next = 0;
-    for (const ms of sent) {
+    for (let at = 0; at < sent.length; at += 1) {
+      const ms = sent[at]!;
       // What ends at an instant is gone before what is sent at it.
       for (; next < ended.length && ended[next]! <= ms; next += 1) this.#change(ended[next]!, -1);
       this.#change(ms, 1);

@@ -7,10 +7,9 @@ import {
   timeToFirstTokenMs,
 } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
-import type { Columns } from '../../store/requests/chunk-columns.ts';
-import { tableOf } from '../../store/requests/table.ts';
+import { type Columns, textsThat } from '../../store/requests/chunk-columns.ts';
 import type { NotableRequest, NotableRequests } from '../../store/run-document.ts';
-import { type Folding, folded } from '../folds/folding.ts';
+import { eachColumns, type Folding, folded } from '../folds/folding.ts';
 import { isFailureText, latenciesIn } from '../folds/latencies.ts';
 import type { TraceFinder } from './traces.ts';
 
@@ -46,7 +45,7 @@ export function notableFold(
   const visit = (columns: Columns) => {
     const { ttft, latency } = latenciesIn(columns);
     const [scheduledMs, outcomes] = [columns.values('scheduledMs'), columns.values('outcome')];
-    const isFailed = columns.textsThat(isFailureText);
+    const isFailed = textsThat(columns, isFailureText);
     for (let row = 0; row < columns.rows; row += 1) {
       if (!(scheduledMs[row]! >= 0)) continue;
       if (ttft[row]! > slowestFirst.aboveMs) slowestFirst.add(columns.first + row, ttft[row]!);
@@ -105,7 +104,7 @@ class Slowest {
 function recordsAt(requests: Requests, positions: readonly number[]): Map<number, RequestRecord> {
   const wanted = [...new Set(positions)];
   const found = new Map<number, RequestRecord>();
-  tableOf(requests).eachColumns(columns => {
+  eachColumns(requests, columns => {
     const own = wanted.filter(position => position >= columns.first && position < columns.first + columns.rows);
     for (const position of own) found.set(position, columns.copy(position - columns.first));
   });

@@ -2,7 +2,7 @@ import type { TimedEvent } from '../../../harness/history.ts';
 import type { Metric, Readings } from '../../../harness/metrics.ts';
 import type { Requests } from '../../../harness/requests.ts';
 import { rounded } from '../../rounding.ts';
-import type { Columns } from '../../store/requests/chunk-columns.ts';
+import { type Columns, textsThat } from '../../store/requests/chunk-columns.ts';
 import type { MetricSeries, TimelineSeries } from '../../store/run-document.ts';
 import { increasesOf } from '../counters.ts';
 import { type Folding, folded } from '../folds/folding.ts';
@@ -47,7 +47,7 @@ export function timelineFold(
   };
   const countRows = (columns: Columns) => {
     const [scheduledMs, sentMs] = [columns.values('scheduledMs'), columns.values('sentMs')];
-    const [endMs, outcomes, isOk] = [columns.values('endMs'), columns.values('outcome'), columns.textsThat(isOkText)];
+    const [endMs, outcomes, isOk] = [columns.values('endMs'), columns.values('outcome'), textsThat(columns, isOkText)];
     for (let row = 0; row < columns.rows; row += 1) {
       countAt(offered!, scheduledMs[row]!);
       countAt(sent!, sentMs[row]!);

@@ -1,5 +1,5 @@
 import { rounded } from '../../rounding.ts';
-import type { Columns } from '../../store/requests/chunk-columns.ts';
+import { type Columns, textsThat } from '../../store/requests/chunk-columns.ts';
 import type { RunDocument, UpstreamResult } from '../../store/run-document.ts';
 import type { Folding } from '../folds/folding.ts';
 import { isFailureText, latenciesIn } from '../folds/latencies.ts';
@@ -64,7 +64,7 @@ class UpstreamFold {
 
   addRows(columns: Columns, rows: readonly number[]): void {
     const { ttft, latency } = latenciesIn(columns);
-    const [outcomes, isFailed] = [columns.values('outcome'), columns.textsThat(isFailureText)];
+    const [outcomes, isFailed] = [columns.values('outcome'), textsThat(columns, isFailureText)];
     this.requests += rows.length;
     for (const row of rows) {
       if (isFailed[outcomes[row]!] === 1) this.#failed += 1;

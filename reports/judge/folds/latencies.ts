@@ -1,5 +1,5 @@
 import { isFailure, type Outcome } from '../../../harness/requests.ts';
-import type { Columns } from '../../store/requests/chunk-columns.ts';
+import { type Columns, textsThat } from '../../store/requests/chunk-columns.ts';
 
 /** Latencies of some rows in ms, NaN for none: as `timeToFirstTokenMs`, `latencyMs` and `timePerOutputTokenMs` of a request. */
 export interface Latencies {
@@ -16,7 +16,7 @@ export function latenciesIn(columns: Columns): Latencies {
   const [scheduledMs, endMs] = [columns.values('scheduledMs'), columns.values('endMs')];
   const [firstMs, lastMs] = [columns.values('firstTokenMs'), columns.values('lastTokenMs')];
   const [outcomes, tokens] = [columns.values('outcome'), columns.values('outputTokens')];
-  const isOk = columns.textsThat(isOkText);
+  const isOk = textsThat(columns, isOkText);
   const [ttft, latency, tpot] = [new Float64Array(rows), new Float64Array(rows), new Float64Array(rows)];
   for (let row = 0; row < rows; row += 1) {
     const first = firstMs[row]!;

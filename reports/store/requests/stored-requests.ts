@@ -1,5 +1,5 @@
 import type { RequestRecord, Requests } from '../../../harness/requests.ts';
-import { Columns } from './chunk-columns.ts';
+import { ChunkColumns, type Columns } from './chunk-columns.ts';
 import { type Chunk, ROWS, Row, type Shared } from './row.ts';
 
 /** Chunks of records, in their order. */
@@ -37,7 +37,7 @@ export class StoredRequests implements Requests {
     this.#visitChunks((row, chunk, first) => {
       const rows = this.#hasAll(chunk, first) ? undefined : this.#rowsIn(row, chunk, first);
       const count = rows?.length ?? chunk.rows;
-      if (count > 0) visit(new Columns(row, this.#whole.texts, { first: before, count, rows, at: first }));
+      if (count > 0) visit(new ChunkColumns(row, this.#whole.texts, { first: before, count, rows, at: first }));
       before += count;
     });
   }

@@ -1,4 +1,4 @@
-import type { RequestRecord, Requests } from '../../../harness/requests.ts';
+import type { RequestRecord } from '../../../harness/requests.ts';
 import { encode } from './encoding.ts';
 import { expectedOf, listIn, putFinite, requireAll, wrong } from './expected.ts';
 import type { LaterColumn } from './lists.ts';
@@ -135,18 +135,6 @@ function spanOf(scheduledMs: ArrayLike<unknown>): Pick<Chunk, 'firstMs' | 'lastM
     if (ms > lastMs) lastMs = ms;
   }
   return { firstMs, lastMs };
-}
-
-/** Records as a table; one that they are already is left as it is. */
-export function tableOf(records: Requests): StoredRequests {
-  if (records instanceof StoredRequests) return records;
-  const builder = new TableBuilder();
-  const all = [...records];
-  const chunks = Array.from({ length: Math.ceil(all.length / ROWS) }, (_, number) => {
-    const part = all.slice(number * ROWS, (number + 1) * ROWS);
-    return builder.chunk(part.length, name => part.map(record => record[name]));
-  });
-  return builder.table(chunks);
 }
 
 /** Column of a field that no record has. */

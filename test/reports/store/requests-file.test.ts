@@ -97,7 +97,7 @@ test('rows of several row groups are read in order', async () => {
 });
 
 test('lists of a long run are read from the file when they are wanted, whatever was read before', async () => {
-  const records = oddRecords(40_000).map(
+  const records = oddRecords(17_000).map(
     (record, i): RequestRecord => ({
       ...record,
       ...(i % 3 === 0 && { attemptsMs: [i + 0.25, i + 1 / 3] }),
@@ -107,9 +107,12 @@ test('lists of a long run are read from the file when they are wanted, whatever 
   const path = join(directory, REQUESTS_FILE);
   const table = await readSealed(path, undefined, 0);
   rmSync(path);
-  expect([...table]).toEqual(records);
-  const late = table.filter(({ scheduledMs, gaps }) => scheduledMs > 200_000 && gaps.length > 4);
-  expect([...late]).toEqual(records.filter(({ scheduledMs, gaps }) => scheduledMs > 200_000 && gaps.length > 4));
+  const isLate = ({ scheduledMs, gaps }: RequestRecord) => scheduledMs > 100_000 && gaps.length > 40;
+  const late = table.filter(isLate);
+  // As texts, which are compared faster.
+  const [all, found] = [records, records.filter(isLate)].map(some => JSON.stringify(some));
+  expect(JSON.stringify([...table]) === all).toBe(true);
+  expect(JSON.stringify([...late]) === found).toBe(true);
   // A row that two folds look at in turn.
   let pairs = 0;
   late.forEach(({ gaps }) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../harness/random.ts';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import { judge } from '../../../reports/judge/judge.ts';
+import { textsThat } from '../../../reports/store/requests/chunk-columns.ts';
 import { decode, encode } from '../../../reports/store/requests/encoding.ts';
 import { readHybrid } from '../../../reports/store/requests/levels.ts';
 import { ROWS } from '../../../reports/store/requests/row.ts';
@@ -65,7 +66,7 @@ describe('a table of requests', () => {
           columns.values(name),
         );
         const { starts, lengths, elements } = columns.lists('gaps');
-        const isReset = columns.textsThat(isResetText);
+        const isReset = textsThat(columns, isResetText);
         for (let row = 0; row < columns.rows; row += 1) {
           const gaps = [...elements.subarray(starts[row], starts[row]! + lengths[row]!)];
           const outcome = columns.texts[outcomes![row]!];
