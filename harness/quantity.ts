@@ -129,3 +129,11 @@ export function formatMs(durationMs: number): string {
   const [value, unit] = Math.abs(durationMs) >= 1000 ? [durationMs / 1000, 's'] : [durationMs, 'ms'];
   return `${Number(value.toPrecision(3))} ${unit}`;
 }
+
+/** Formats a duration as people tell it: `45 s`, `3 min`, `2 h 10 min`. */
+export function formatSpan(durationMs: number): string {
+  const seconds = Math.round(durationMs / 1000);
+  if (seconds < 90) return `${seconds} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}

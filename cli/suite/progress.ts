@@ -1,4 +1,5 @@
 import { createLogUpdate } from 'log-update';
+import { formatSpan } from '../../harness/quantity.ts';
 import { MARKS } from '../../reports/render/cells.ts';
 import { textLines } from '../../reports/render/rows.ts';
 import { STATE_WORDS, seedText, skippedOf } from '../../reports/render/suite/texts.ts';
@@ -79,8 +80,8 @@ export function statusLine(progress: SuiteProgress, jobs: number): string {
       proofs.filter(({ outcome }) => outcome !== 'not-run').length,
     0,
   );
-  const left = due.length === 0 ? [] : [`about ${spanText(timeLeftMs(progress, jobs))} left`];
-  return [`${done} of ${done + due.length}`, spanText(wallMs), ...left].join(', ');
+  const left = due.length === 0 ? [] : [`about ${formatSpan(timeLeftMs(progress, jobs))} left`];
+  return [`${done} of ${done + due.length}`, formatSpan(wallMs), ...left].join(', ');
 }
 
 /** Time until all that may still come has ended, in ms, as far as those that ended tell how long such runs take. */
@@ -109,17 +110,9 @@ export function plannedTimes(due: readonly SuiteTask[], jobs: number): string[] 
     const own = due.filter(({ place }) => (place.platform === 'virtual') === isVirtual);
     if (own.length === 0) return [];
     const runs = own.filter(({ without }) => without === null).length;
-    const time = spanText(timeLeftMs({ due: own, ended: [] }, jobs));
+    const time = formatSpan(timeLeftMs({ due: own, ended: [] }, jobs));
     return [`${counted(runs, 'run')} and ${counted(own.length - runs, 'proof')} ${kind}, ${how}: about ${time}`];
   });
-}
-
-/** `45 s`, `3 min`, `2 h 10 min`. */
-function spanText(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 90) return `${seconds} s`;
-  const minutes = Math.round(seconds / 60);
-  return minutes < 120 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
 const COLOURS = { pass: 'green', fail: 'red', inconclusive: 'yellow', invalid: 'red' } as const;

@@ -3,6 +3,7 @@ import {
   dataRateKBps,
   formatMs,
   formatSize,
+  formatSpan,
   parseDurationMs,
   parseRatePerSecond,
   sizeBytes,
@@ -117,4 +118,13 @@ test.each([
   ['50KB/min', undefined],
 ])('the data rate %s is %s KB/s', (text, rate) => {
   expect(dataRateKBps(text)).toBe(rate);
+});
+
+test.each([
+  [89_400, '89 s'],
+  [90_000, '2 min'],
+  [3_790_000, '63 min'],
+  [7_800_000, '2 h 10 min'],
+])('%s ms are told as %s', (ms, text) => {
+  expect(formatSpan(ms)).toBe(text);
 });

@@ -1,4 +1,4 @@
-import { formatMs } from '../../../harness/quantity.ts';
+import { formatMs, formatSpan } from '../../../harness/quantity.ts';
 import type { SuiteCell, SuiteDocument, SuiteGroup } from '../../store/suite-document.ts';
 import { MARKS, revisionText } from '../cells.ts';
 import { type Content, type Html, html } from '../html/html.ts';
@@ -73,7 +73,7 @@ function banner(document: SuiteDocument): Html {
 <p class="summary">${conclusion(document)}</p>
 </header>
 <p class="why">${why}</p>
-<p class="hint">Started ${startedAt}, took ${formatMs(wallMs)} on this machine. Repeat with <code>${replay}</code></p>`;
+<p class="hint">Started ${startedAt}, took ${formatSpan(wallMs)} on this machine. Repeat with <code>${replay}</code></p>`;
 }
 
 function matrix(document: SuiteDocument): Html {

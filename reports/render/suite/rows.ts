@@ -1,4 +1,4 @@
-import { formatMs } from '../../../harness/quantity.ts';
+import { formatMs, formatSpan } from '../../../harness/quantity.ts';
 import type { SuiteCell, SuiteDocument } from '../../store/suite-document.ts';
 import { MARKS, oneLine, revisionText } from '../cells.ts';
 import { markdownTable, markdownText, type Rows } from '../rows.ts';
@@ -126,7 +126,7 @@ export function renderSuiteMarkdown(document: SuiteDocument): string {
       ]),
     ]),
     markdownText(
-      `Took ${formatMs(wallMs)} on ${recordText(machine)}; ${recordText(versions)}${revision ? `; ${revisionText(revision)}` : ''}.`,
+      `Took ${formatSpan(wallMs)} on ${recordText(machine)}; ${recordText(versions)}${revision ? `; ${revisionText(revision)}` : ''}.`,
     ),
     `Repeat with:\n\n${fence}sh\n${oneLine(replay)}\n${fence}`,
   ];

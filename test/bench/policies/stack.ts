@@ -31,23 +31,25 @@ export const SLOS = [
   { name: 'error rate', objective: 'errors <= 1%' },
 ];
 
-/** Requests in flight per replica that policies aim at. */
-const LOAD_PER_REPLICA = { metric: 'gateway_requests_in_flight', target: 0.6 };
+const METRIC = 'gateway_requests_in_flight';
 
-/** A HorizontalPodAutoscaler on {@link LOAD_PER_REPLICA}. @param behavior @default that of Kubernetes */
-export function hpa(behavior?: object) {
-  const averageValue = `${LOAD_PER_REPLICA.target * 1000}m`;
+/** What policies aim at, in requests in flight per replica, and within which bounds. */
+export const SIZING = { ...BOUNDS, target: 0.6 };
+
+/** A HorizontalPodAutoscaler. @param behavior @default that of Kubernetes */
+export function hpa(behavior?: object, { target, ...bounds } = SIZING) {
+  const averageValue = `${target * 1000}m`;
   return {
     apiVersion: 'autoscaling/v2',
     kind: 'HorizontalPodAutoscaler',
     metadata: { name: 'inference' },
     spec: {
       scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'inference' },
-      ...BOUNDS,
+      ...bounds,
       metrics: [
         {
           type: 'External',
-          external: { metric: { name: LOAD_PER_REPLICA.metric }, target: { type: 'AverageValue', averageValue } },
+          external: { metric: { name: METRIC }, target: { type: 'AverageValue', averageValue } },
         },
       ],
       ...(behavior && { behavior }),
@@ -65,21 +67,24 @@ export function policies(
   peak: number,
   period: string,
   windows: readonly { readonly start: string; readonly end: string; readonly replicas: number }[],
+  sizing = SIZING,
 ): Scenario['variants'] {
-  const policy = (kind: string, settings: object = {}) => ({ policy: { kind, ...BOUNDS, ...settings } });
-  const knative = policy('knative', { target: LOAD_PER_REPLICA.target, targetUtilization: 1 });
+  const { target, ...bounds } = sizing;
+  const load = { metric: METRIC, target };
+  const policy = (kind: string, settings: object = {}) => ({ policy: { kind, ...bounds, ...settings } });
+  const knative = policy('knative', { target, targetUtilization: 1 });
   return {
     peak: { 'stack.inference.replicas': peak },
-    hpa: { 'stack.autoscaler': { hpa: hpa() } },
+    hpa: { 'stack.autoscaler': { hpa: hpa(undefined, sizing) } },
     threshold: { 'stack.autoscaler': policy('threshold') },
     knative: { 'stack.autoscaler': { ...knative, syncPeriod: '2s', scrape: '2s' } },
     slo: { 'stack.autoscaler': policy('slo', { budget: '3s' }) },
     schedule: {
       'stack.autoscaler': {
-        ...policy('schedule', { ...LOAD_PER_REPLICA, lead: '3m', windows }),
+        ...policy('schedule', { ...load, lead: '3m', windows }),
         date: '2026-03-02T09:00:00Z',
       },
     },
-    predictive: { 'stack.autoscaler': policy('predictive', { ...LOAD_PER_REPLICA, period }) },
+    predictive: { 'stack.autoscaler': policy('predictive', { ...load, period }) },
   };
 }
