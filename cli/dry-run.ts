@@ -51,7 +51,7 @@ const LONG_ARRIVALS = 250_000;
 const REQUEST_BYTES = 55;
 const LOG_BYTES = 800;
 /** Memory (MB) that judging takes, without requests and for a million of them; see docs/reports.md. */
-const JUDGE_MB = { base: 310, perMillion: 15 };
+const JUDGE_MB = { base: 250, perMillion: 13 };
 
 /** What a long run takes on disk, and its judgement in memory. */
 function sizeLines({ arrivals, target }: RunPlan): string[] {

@@ -47,7 +47,9 @@ const LIMIT_MS = 10_000;
 /** Tokens of the answer by which the dialect is told. */
 const TOKENS = 32;
 const DAY_MS = 86_400_000;
-const FREE_MS = 300;
+/** Limit of the end of a response after its last frame, and interval at which it is looked for. */
+const FREE_LIMIT_MS = 2000;
+const FREE_MS = 20;
 const CONNECT_LIMIT_MS = 3000;
 const METRICS_LIMIT_MS = 5000;
 
@@ -191,15 +193,17 @@ async function dialect(job: LoadJob, machine: Machine): Promise<TargetCheck[]> {
   };
   const result = await send(job, 'stream');
   const checks = streamChecks(result, seen);
-  // A stream is complete with its last frame; its connection is free with the end of the response.
-  await machine.clock.sleep(FREE_MS);
+  // A stream is complete with its last frame; its connection is free, and counted, with the end of the response.
+  const { counts } = plain.connections;
+  for (let waitedMs = 0; waitedMs < FREE_LIMIT_MS && counts.maxRequests === 0; waitedMs += FREE_MS)
+    await machine.clock.sleep(FREE_MS);
   const { workload } = job.plan;
   const wrong = { ...job, plan: { ...job.plan, workload: { ...workload, model: 'squall-no-such-model' } } };
   const failed = await send(wrong, 'unknown-model');
   const isRefused = failed.record.outcome !== 'ok';
   const words = isRefused ? failureOf(failed, failureText) : 'a model that it cannot have is answered all the same';
   checks.push({ check: 'errors', state: isRefused ? 'ok' : 'note', found: words, next: '' });
-  const isKept = plain.connections.counts.opened === 1;
+  const isKept = counts.opened === 1;
   const kept = isKept ? 'one connection carried both requests' : 'each request took a connection of its own';
   checks.push({ check: 'keep-alive', state: isKept ? 'ok' : 'note', found: kept, next: '' });
   return checks;

@@ -40,7 +40,7 @@ it('says how large a long run becomes', () => {
   const day = (perSecond: number) => linesOf({ arrivals: 'constant', stages: [{ at: `${perSecond}/s`, for: '24h' }] });
   // 17,280 arrivals are no long run; 2,592,000 take 55 bytes each, and 800 of the logs of gateway and replica.
   expect(day(0.2).filter(line => line.includes('on disk'))).toEqual([]);
-  expect(day(30)[2]).toBe('  about 140 MB of requests, 2.1 GB of logs on disk; judging takes 350 MB of memory');
+  expect(day(30)[2]).toBe('  about 140 MB of requests, 2.1 GB of logs on disk; judging takes 280 MB of memory');
 });
 
 it('warns of what can never pass', () => {

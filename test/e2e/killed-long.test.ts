@@ -24,7 +24,7 @@ it('leaves each of its requests readable once, up to its last second, when it is
   const child = spawn(process.execPath, [program, SMALL, out.path], { stdio: ['ignore', 'inherit', 'inherit'] });
   const ended = once(child, 'exit');
   const directory = () => join(out.path, readdirSync(out.path)[0]!);
-  // 150 requests take 3 s; what is sealed has no journal any more, but for the one that is appended to and those that wait for its group.
+  // 150 requests, those of the warm-up among them, take 3 s; what is sealed has no journal any more, but for the one that is appended to and those that wait for its group.
   expect(await eventually(() => readdirSync(out.path).length > 0 && sealedIn(directory()) >= 150, 60_000)).toBe(true);
   await sleep(500);
   const before = journalled(directory());
@@ -48,5 +48,5 @@ it('leaves each of its requests readable once, up to its last second, when it is
   expect((await squall(['report', directory()])).code).toBe(0);
   const document = JSON.parse(readFileSync(join(directory(), 'run.json'), 'utf8'));
   expect(document).toMatchObject({ verdict: 'invalid', exitCode: 2 });
-  expect(document.windows.find(({ name }: { name: string }) => name === 'whole').requests).toBeGreaterThan(100);
+  expect(document.windows.find(({ name }: { name: string }) => name === 'whole').requests).toBeGreaterThan(50);
 });
