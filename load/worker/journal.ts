@@ -1,6 +1,4 @@
-import { createReadStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { every, systemClock } from '../../harness/clock.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 
@@ -100,24 +98,5 @@ class JournalFiles {
   async #sync(): Promise<void> {
     await this.#file!.datasync();
     this.#syncedMs = systemClock.nowMs();
-  }
-}
-
-/** Records of a journal, in file order. An incomplete last line, as after a kill, is ignored. */
-export async function* readJournal(path: string): AsyncGenerator<RequestRecord> {
-  let previous: string | undefined;
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-    if (previous !== undefined) yield JSON.parse(previous);
-    previous = line;
-  }
-  const last = parseOrUndefined(previous ?? '');
-  if (last) yield last;
-}
-
-function parseOrUndefined(line: string): RequestRecord | undefined {
-  try {
-    return JSON.parse(line);
-  } catch {
-    return undefined;
   }
 }

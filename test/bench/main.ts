@@ -19,6 +19,7 @@
 import { availableParallelism, cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { findProgram } from '../../harness/host/programs.ts';
+import { MAX_REQUESTS } from '../../harness/plan.ts';
 import { findK6 } from '../../load/k6/program/find.ts';
 import { type ShortRequests, shortRequests } from './short-requests.ts';
 import { tokenStreams } from './token-streams.ts';
@@ -64,7 +65,12 @@ if (positionals[0] === 'judge') {
   const { judgeBench } = await import('./judge.ts');
   const before = loads();
   const rows = [];
-  for await (const row of judgeBench(values.requests.split(',').map(millions => Number(millions) * 1e6))) {
+  const counts = values.requests.split(',').map(millions => Math.round(Number(millions) * 1e6));
+  if (!counts.every(count => count >= 1 && count <= MAX_REQUESTS)) {
+    console.error(`Expected --requests as millions, up to ${MAX_REQUESTS / 1e6}, got ${values.requests}`);
+    process.exit(3);
+  }
+  for await (const row of judgeBench(counts)) {
     console.error(JSON.stringify(row));
     rows.push(row);
   }
@@ -127,7 +133,7 @@ if (positionals[0] === 'policies') {
 }
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | judge [--requests a,b] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | gateway [--only a,b] [--seconds n] [--streams n] | policies [--only a,b] [--seeds n] [--jobs n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
+    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | judge [--requests millions,…] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | gateway [--only a,b] [--seconds n] [--streams n] | policies [--only a,b] [--seeds n] [--jobs n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }

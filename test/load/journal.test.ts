@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { RequestRecord } from '../../harness/requests.ts';
-import { journalPart, openJournal, readJournal } from '../../load/worker/journal.ts';
+import { journalPart, openJournal } from '../../load/worker/journal.ts';
+import { recordsIn } from '../../reports/store/requests/journals.ts';
+import { requestOf } from '../reports/runs.ts';
 
 let folder: string;
 let path: string;
@@ -14,11 +16,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-const record = (index: number) => ({ index, outcome: 'ok', gaps: [3, 1] }) as unknown as RequestRecord;
+const record = (index: number) => requestOf(index, 0);
 
 async function read(from = path): Promise<RequestRecord[]> {
   const records: RequestRecord[] = [];
-  for await (const entry of readJournal(from)) records.push(entry);
+  for await (const batch of recordsIn(from)) records.push(...batch);
   return records;
 }
 

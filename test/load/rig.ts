@@ -10,7 +10,7 @@ import type { LoadEngine, LoadJob, LoadProgress, LoadSummary, RunningLoad } from
 import type { LoadPlan } from '../../harness/plan.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { streamEngine } from '../../load/stream/engine.ts';
-import { readJournal } from '../../load/worker/journal.ts';
+import { recordsIn } from '../../reports/store/requests/journals.ts';
 import { workloads } from '../../scenarios/load/workloads.ts';
 
 /** A fixture program that runs until it is disposed. */
@@ -89,7 +89,7 @@ export function rig(options: RigOptions): Rig {
       const records: RequestRecord[] = [];
       // Each worker keeps a journal of its own.
       for (const name of readdirSync(folder).filter(name => name.endsWith('.ndjson')))
-        for await (const record of readJournal(join(folder, name))) records.push(record);
+        for await (const batch of recordsIn(join(folder, name))) records.push(...batch);
       return records;
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true }),

@@ -111,9 +111,14 @@ async function* recordsOf(
   return;
 }
 
-async function* recordsIn(
+/**
+ * Records of a journal, some at a time, in the order in which the requests ended. A last line that a kill cut off is ignored.
+ * @param builder which checks them
+ * @throws SquallError `BAD_JOURNAL`
+ */
+export async function* recordsIn(
   path: string,
-  builder: TableBuilder,
+  builder: TableBuilder = new TableBuilder(),
   signal?: AbortSignal,
 ): AsyncGenerator<RequestRecord[], undefined> {
   try {

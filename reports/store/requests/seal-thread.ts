@@ -7,5 +7,5 @@ const ending = new Int32Array(shared);
 const EVERY_MS = 1000;
 
 using sealer = new Sealer(options);
-do sealer.seal();
+do await sealer.seal();
 while (Atomics.wait(ending, 0, 0, EVERY_MS) === 'timed-out');

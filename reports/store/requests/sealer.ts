@@ -1,9 +1,9 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { RequestRecord } from '../../../harness/requests.ts';
 import type { Partition } from '../../../harness/segment.ts';
 import { GROWING_ROWS } from './columns.ts';
 import { GrowingFile } from './growing.ts';
-import { journalsOf } from './journals.ts';
+import { journalsOf, recordsIn } from './journals.ts';
 
 /** What a {@link Sealer} seals. */
 export interface SealerOptions {
@@ -51,12 +51,12 @@ export class Sealer implements Disposable {
     this.#missing = this.#next;
   }
 
-  /** Seals what can be sealed by now. @throws Error for a full disk, or a journal that was changed; all is left as it was */
-  seal(): void {
+  /** Seals what can be sealed by now. @throws Error for a full disk, SquallError `BAD_JOURNAL` for a journal that was changed; all is left as it was */
+  async seal(): Promise<void> {
     for (const journals of journalsOf(this.#options.directory))
       for (const path of journals.slice(0, -1)) {
         if (this.#hasGivenUp) return;
-        if (!this.#read.has(path)) this.#take(path);
+        if (!this.#read.has(path)) await this.#take(path);
       }
   }
 
@@ -64,14 +64,13 @@ export class Sealer implements Disposable {
     this.#file?.[Symbol.dispose]();
   }
 
-  #take(path: string): void {
+  async #take(path: string): Promise<void> {
     let last = -1;
-    for (const line of readFileSync(path, 'utf8').split('\n')) {
-      if (line === '') continue;
-      const record: RequestRecord = JSON.parse(line);
-      last = Math.max(last, record.index);
-      if (record.index >= this.#next) this.#waiting.set(record.index, record);
-    }
+    for await (const batch of recordsIn(path))
+      for (const record of batch) {
+        last = Math.max(last, record.index);
+        if (record.index >= this.#next) this.#waiting.set(record.index, record);
+      }
     this.#read.set(path, last);
     const { step } = this.#options.partition;
     while (this.#waiting.has(this.#missing)) this.#missing += step;

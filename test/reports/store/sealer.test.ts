@@ -48,9 +48,11 @@ function write(records: readonly RequestRecord[], worker = 1, folder = directory
   }
 }
 
-function seal(options: { readonly partition?: { readonly first: number; readonly step: number } } = {}): void {
+async function seal(
+  options: { readonly partition?: { readonly first: number; readonly step: number } } = {},
+): Promise<void> {
   using sealer = new Sealer({ directory, runId: 'a-run', partition: WHOLE, groupRows: GROUP, ...options });
-  sealer.seal();
+  await sealer.seal();
 }
 
 const journals = () => readdirSync(directory).filter(name => name.endsWith('.ndjson'));
@@ -66,7 +68,7 @@ describe('a run that goes on', () => {
       // What was sealed is not written again: those journals are gone.
       write(ended.slice(0, count));
       const gone = new Set(journals());
-      sealer.seal();
+      await sealer.seal();
       for (const name of journals()) gone.delete(name);
       const expected = ended.slice(0, count).toSorted((a, b) => a.index - b.index);
       expect(await read()).toEqual(expected);
@@ -80,7 +82,7 @@ describe('a run that goes on', () => {
     const sealedAtEnd = mkdtempSync(join(directory, 'end-'));
     write(shuffled(records));
     write(shuffled(records), 1, sealedAtEnd);
-    seal();
+    await seal();
     expect(journals().length).toBeLessThan(5);
     expect(await sealRequests(directory, () => 'a-run', undefined, GROUP)).toBe(330);
     expect(await sealRequests(sealedAtEnd, () => 'a-run', undefined, GROUP)).toBe(330);
@@ -110,7 +112,7 @@ describe('a run that goes on', () => {
     const partition = { first: 1, step: 3 };
     const records = recordsOf(400, 3, 1);
     for (const worker of [1, 2]) write(shuffled(records.filter((_, nth) => nth % 2 === worker - 1)), worker);
-    seal({ partition });
+    await seal({ partition });
     expect(readdirSync(directory)).toContain(FOOTER);
     expect(await read()).toEqual(records);
     expect(await sealRequests(directory, () => 'a-run')).toBe(400);
@@ -120,7 +122,7 @@ describe('a run that goes on', () => {
   it('gives up where a request never ends, and sorts the rest at the end', async () => {
     const records = recordsOf(1200);
     write(shuffled(records).filter(({ index }) => index !== 120));
-    seal();
+    await seal();
     const kept = journals().length;
     // Two groups: those up to 99. All from 100 on wait for 120.
     expect(kept).toBeGreaterThanOrEqual(Math.floor((1200 - 2 * GROUP) / JOURNAL));
@@ -138,7 +140,7 @@ describe('a run that was killed', () => {
     write(shuffled(records));
     const before = mkdtempSync(join(directory, 'before-'));
     for (const name of journals()) copyFileSync(join(directory, name), join(before, name));
-    seal();
+    await seal();
     cpSync(before, directory, { recursive: true });
     expect(await read()).toEqual(records);
     expect(await sealRequests(directory, () => 'a-run')).toBe(300);
@@ -153,7 +155,7 @@ describe('a run that was killed', () => {
     write(shuffled(records));
     const copy = mkdtempSync(join(directory, 'copy-'));
     for (const name of journals()) copyFileSync(join(directory, name), join(copy, name));
-    seal();
+    await seal();
     if (sealedRows === 0) cpSync(copy, directory, { recursive: true });
     breaks(directory);
     expect(await read()).toEqual(records);
@@ -165,7 +167,7 @@ describe('a run that was killed', () => {
   it('is read as far as whole row groups go, wherever the growing file was cut', async () => {
     const records = recordsOf(500);
     write(shuffled(records));
-    seal();
+    await seal();
     const sealed = readFileSync(join(directory, PART));
     const left = (await read()).length;
     expect(left).toBe(500);
@@ -205,7 +207,7 @@ describe('a run that was killed', () => {
     const records = recordsOf(450);
     const ended = shuffled(records);
     write(ended);
-    seal();
+    await seal();
     const last = `requests-${Math.floor(449 / JOURNAL)}.ndjson`;
     breaks(directory, last);
     const lost = new Set(ended.slice(Math.floor(449 / JOURNAL) * JOURNAL).map(({ index }) => index));
@@ -218,7 +220,7 @@ describe('a run that was killed', () => {
 
   it('with a footer that was changed is refused', async () => {
     write(shuffled(recordsOf(300)));
-    seal();
+    await seal();
     writeFileSync(join(directory, FOOTER), 'PAR1 nonsense');
     await expect(readRequests(directory)).rejects.toMatchObject({ code: 'BAD_REQUESTS' });
   });
