@@ -4,6 +4,7 @@ import { formatDuration } from '../harness/quantity.ts';
 import { API_PATHS } from '../load/request/request.ts';
 import type { ResolvedStage } from '../scenarios/load/schema.ts';
 import type { LoadedScenario } from '../scenarios/load-scenario.ts';
+import { formatBytes, sizeOf } from '../scenarios/session/run-size.ts';
 import { paint } from './terminal.ts';
 
 /** The lines of `run --dry-run`: stages of the load, faults and SLOs of a scenario, in the order of the plan. */
@@ -45,27 +46,14 @@ function arrivalsText({ arrivals, load, segment }: RunPlan): string {
   return `${arrivals.count} arrivals including the warm-up (${processName(load.arrivals)}${part}), sha256 ${arrivals.sha256.slice(0, 16)}…`;
 }
 
-/** Arrivals from which on the size of a run is worth a line. */
-const LONG_ARRIVALS = 250_000;
-/** Bytes of a request, as measured: in `requests.parquet`, and in the logs of Squall's own gateway and replicas. */
-const REQUEST_BYTES = 55;
-const LOG_BYTES = 800;
-/** Memory (MB) that judging takes, without requests and for a million of them; see docs/reports.md. */
-const JUDGE_MB = { base: 250, perMillion: 13 };
-
 /** What a long run takes on disk, and its judgement in memory. */
-function sizeLines({ arrivals, target }: RunPlan): string[] {
-  if (!arrivals || arrivals.count < LONG_ARRIVALS) return [];
-  const { count } = arrivals;
-  const logs = target === undefined ? `, ${gigabytes(count * LOG_BYTES)} of logs` : '';
-  const memoryBytes = (JUDGE_MB.base + (count / 1e6) * JUDGE_MB.perMillion) * 1e6;
+function sizeLines(plan: RunPlan): string[] {
+  const size = sizeOf(plan);
+  if (!size) return [];
+  const logs = size.logs > 0 ? `, ${formatBytes(size.logs)} of logs` : '';
   return [
-    `  about ${gigabytes(count * REQUEST_BYTES)} of requests${logs} on disk; judging takes ${gigabytes(memoryBytes)} of memory`,
+    `  about ${formatBytes(size.requests)} of requests${logs} on disk; judging takes ${formatBytes(size.memory)} of memory`,
   ];
-}
-
-function gigabytes(bytes: number): string {
-  return bytes < 1e9 ? `${Number((bytes / 1e6).toPrecision(2))} MB` : `${Number((bytes / 1e9).toPrecision(2))} GB`;
 }
 
 /** What is sent; headers as in the plan, with references to the environment instead of keys. */

@@ -12,6 +12,7 @@ import { freshSalt, withSalt } from '../scenarios/salt.ts';
 import { MAX_SEEDS } from '../scenarios/scenario.ts';
 import { requireInstalled } from '../scenarios/session/installed.ts';
 import { requireWritable } from '../scenarios/session/run-directory.ts';
+import { diskBytesOf } from '../scenarios/session/run-size.ts';
 import { runSession, type Session } from '../scenarios/session/session.ts';
 import { variantsOf } from '../scenarios/variants/select.ts';
 import { planLines } from './dry-run.ts';
@@ -59,7 +60,8 @@ export function defineRun(command: Command, signal: AbortSignal): void {
           }));
         if (options.json) printAll(planned.map(({ compiled }) => compiled.plan));
         else say(process.stdout, ...planned.flatMap(planLines));
-        requireWritable('--out', options.out);
+        const bytes = planned.reduce((sum, { compiled }) => sum + diskBytesOf(compiled.plan), 0);
+        requireWritable('--out', options.out, bytes);
         for (const { compiled } of planned) await requireInstalled(compiled, signal);
         return;
       }

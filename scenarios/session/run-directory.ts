@@ -7,12 +7,14 @@ import type { RunEnvironment } from '../../harness/history.ts';
 import { systemSecrets } from '../../harness/host/secrets.ts';
 import { pathFrom } from '../../harness/input/files.ts';
 import { revisionOf } from './revision.ts';
+import { formatBytes } from './run-size.ts';
 
 /** Minimum free space for the history, requests and logs of a run; a minute of the main scenario takes a few MiB. */
 const MIN_FREE_BYTES = 64 * 2 ** 20;
 
 /**
  * Creates a run directory below `out`, for this user alone: what a run records may contain keys.
+ * @param bytes that the run is known to take, see {@link diskBytesOf}
  * @returns its absolute path, since services run in folders of their own
  * @throws SquallError `OUTPUT_NOT_WRITABLE`, `DISK_FULL`
  */
@@ -20,23 +22,25 @@ export function openRunDirectory(
   scenario: string,
   out: string,
   clock: Clock,
+  bytes = 0,
 ): { readonly environment: RunEnvironment; readonly directory: string } {
   const environment = environmentOf(scenario, clock);
-  return { environment, directory: makeDirectory('--out', pathFrom(out), environment.id) };
+  return { environment, directory: makeDirectory('--out', pathFrom(out), environment.id, bytes) };
 }
 
 /**
  * Checks that a folder can be written to, as {@link openRunDirectory} does, and leaves nothing there: folders that it has to make are removed.
  * @param name of the option or argument that names it, such as `--out`
+ * @param bytes that must be free there
  * @throws SquallError `OUTPUT_NOT_WRITABLE`, `DISK_FULL`
  */
-export function requireWritable(name: string, folder: string): void {
+export function requireWritable(name: string, folder: string, bytes = 0): void {
   const path = pathFrom(folder);
   let existing = path;
   while (!existsSync(existing)) existing = dirname(existing);
   const trial = `squall-${process.pid}-${systemSecrets(4).toString('hex')}`;
   try {
-    makeDirectory(name, path, trial);
+    makeDirectory(name, path, trial, bytes);
   } finally {
     for (let made = join(path, trial); made !== existing; made = dirname(made)) removeEmpty(made);
   }
@@ -49,9 +53,9 @@ export function isDiskFull(error: unknown): boolean {
   return /ENOSPC|no space left on device/i.test(messageOf(error));
 }
 
-/** The error for a full disk. */
-export function diskFull(where: string, cause: unknown): SquallError {
-  return new SquallError('environment', 'DISK_FULL', `There is not enough disk space below ${where}`, {
+/** The error for a full disk. @param details such as `: it takes 3 GB`. @default none */
+export function diskFull(where: string, cause: unknown, details = ''): SquallError {
+  return new SquallError('environment', 'DISK_FULL', `There is not enough disk space below ${where}${details}`, {
     cause,
     next: `Free some space, for example by deleting old runs in ${where}, or choose another disk with --out.`,
   });
@@ -100,7 +104,7 @@ function removeEmpty(folder: string): void {
   } catch {}
 }
 
-function makeDirectory(name: string, out: string, id: string): string {
+function makeDirectory(name: string, out: string, id: string, bytes: number): string {
   const directory = join(out, id);
   try {
     // A line of a service's configuration would end there.
@@ -119,9 +123,14 @@ function makeDirectory(name: string, out: string, id: string): string {
     );
   }
   const { bavail, bsize } = statfsSync(directory);
-  if (bavail * bsize < MIN_FREE_BYTES) {
+  const free = bavail * bsize;
+  if (free < MIN_FREE_BYTES + bytes) {
     rmdirSync(directory);
-    throw diskFull(out, undefined);
+    throw diskFull(
+      out,
+      undefined,
+      bytes > 0 ? `: this run takes some ${formatBytes(bytes)}, and ${formatBytes(free)} are free` : '',
+    );
   }
   return directory;
 }

@@ -28,6 +28,7 @@ import type { Topology } from '../../stack/topology.ts';
 import type { CompiledScenario } from '../compile.ts';
 import { needsFaultProxy } from '../target/external.ts';
 import { diskFull, isDiskFull, openRunDirectory } from './run-directory.ts';
+import { diskBytesOf, LONG_ARRIVALS } from './run-size.ts';
 
 /** Callbacks of a session. */
 export interface SessionObserver {
@@ -49,9 +50,7 @@ export interface SessionOptions {
   readonly sealing?: { readonly journalBytes: number; readonly groupRows: number };
 }
 
-/** Arrivals from which on a run seals its requests while it goes on. */
-const LONG_ARRIVALS = 50_000;
-/** The same for loads whose arrivals nobody knows. */
+/** Duration from which on a load whose arrivals nobody knows is a long one, in ms. */
 const LONG_MS = 600_000;
 
 /** A run that has been judged and published. */
@@ -74,7 +73,12 @@ export async function runSession(compiled: CompiledScenario, options: SessionOpt
   // A missing k6 surfaces before the stack starts.
   const k6 = compiled.plan.load.engine === 'k6' ? await requireK6({}, signal) : undefined;
   const endpoints = await reachableEndpoints(compiled.external?.metrics ?? [], thisMachine, signal);
-  const { environment, directory } = openRunDirectory(compiled.plan.scenario, options.out, thisMachine.clock);
+  const { environment, directory } = openRunDirectory(
+    compiled.plan.scenario,
+    options.out,
+    thisMachine.clock,
+    diskBytesOf(compiled.plan),
+  );
   // Imported on demand, as the docker platform is.
   const virtual =
     compiled.plan.platform === 'virtual' ? (await import('./virtual.ts')).virtualRun(compiled.plan) : undefined;

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
 import { revisionOf } from '../../scenarios/session/revision.ts';
-import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
+import { openRunDirectory, requireWritable } from '../../scenarios/session/run-directory.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'squall out ü '));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -21,6 +21,20 @@ it('has no path that ends a line of configuration', () => {
   expect(() => openRunDirectory('x', join(folder, 'a\nb'), systemClock)).toThrow(
     expect.objectContaining({ code: 'OUTPUT_NOT_WRITABLE', message: expect.stringContaining('control character') }),
   );
+});
+
+it('is not there for a run that is known to be larger than its disk', () => {
+  const out = join(folder, 'full');
+  const refused = expect.objectContaining({
+    code: 'DISK_FULL',
+    message: expect.stringMatching(/below .*full: this run takes some 2000000 GB, and [\d.]+ [MG]B are free$/),
+  });
+  expect(() => openRunDirectory('x', out, systemClock, 2e15)).toThrow(refused);
+  expect(readdirSync(out)).toEqual([]);
+  expect(() => requireWritable('--out', join(folder, 'none'), 2e15)).toThrow(
+    expect.objectContaining({ code: 'DISK_FULL' }),
+  );
+  expect(existsSync(join(folder, 'none'))).toBe(false);
 });
 
 it('tells what is checked out, in CI on no branch too, where a pull request is no branch', () => {
