@@ -53,7 +53,8 @@ export async function* judgeBench(counts: readonly number[]): AsyncGenerator<Rec
   }
 }
 
-function megabytes(bytes: number): number {
+/** Whole MB of some bytes. */
+export function megabytes(bytes: number): number {
   return Math.round(bytes / 1e6);
 }
 
@@ -85,7 +86,8 @@ async function writeRun(directory: string, count: number): Promise<void> {
   await writeRequests(directory, { ...records(count), forEach }, () => 'run-1');
 }
 
-function* recordsOf(count: number): Generator<RequestRecord, undefined> {
+/** Records of so many requests at a steady rate, in scheduled order: token streams of which four in a thousand failed. */
+export function* recordsOf(count: number): Generator<RequestRecord, undefined> {
   const random = seededRandom(3);
   for (let index = 0; index < count; index += 1) {
     const scheduledMs = ((index + random.next()) * 1000) / PER_SECOND;

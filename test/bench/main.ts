@@ -11,6 +11,7 @@
  * and LiteLLM where they are installed.
  * `npm run bench -- balancing`: what one pick costs with each policy of balancing, among 3, 20 and 200 upstreams.
  * `npm run bench -- judge [--requests 1,5,18]`: time and memory of judging and rendering runs of as many million requests.
+ * `npm run bench -- seal [--requests 1,5,18]`: time and memory of sealing their requests while they go on.
  * `npm run bench -- capacity [--only batch,P99] [--searches 100]`: how many intervals of `squall capacity` hold the edge of simulated servers;
  * exits with 1 when fewer than 90 % of those of one setting do.
  * Everything runs one after the other on this machine, servers included; the load average before and after is printed, because
@@ -61,8 +62,9 @@ if (positionals[0] === 'balancing') {
   console.log(`${cpus()[0]?.model}, ${availableParallelism()} cores, load average before ${before}, after ${loads()}`);
   process.exit(0);
 }
-if (positionals[0] === 'judge') {
-  const { judgeBench } = await import('./judge.ts');
+if (positionals[0] === 'judge' || positionals[0] === 'seal') {
+  const bench =
+    positionals[0] === 'judge' ? (await import('./judge.ts')).judgeBench : (await import('./seal.ts')).sealBench;
   const before = loads();
   const rows = [];
   const counts = values.requests.split(',').map(millions => Math.round(Number(millions) * 1e6));
@@ -70,7 +72,7 @@ if (positionals[0] === 'judge') {
     console.error(`Expected --requests as millions, up to ${MAX_REQUESTS / 1e6}, got ${values.requests}`);
     process.exit(3);
   }
-  for await (const row of judgeBench(counts)) {
+  for await (const row of bench(counts)) {
     console.error(JSON.stringify(row));
     rows.push(row);
   }
@@ -133,7 +135,7 @@ if (positionals[0] === 'policies') {
 }
 if (positionals[0] !== 'load') {
   console.error(
-    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | judge [--requests millions,…] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | gateway [--only a,b] [--seconds n] [--streams n] | policies [--only a,b] [--seeds n] [--jobs n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
+    'Usage: npm run bench -- proxy [--rounds n] [--round-ms n] [--held n] | judge [--requests millions,…] | seal [--requests millions,…] | costs [--round-ms n] | platforms [--only a,b] | identity [--repeats n] | gateway [--only a,b] [--seconds n] [--streams n] | policies [--only a,b] [--seeds n] [--jobs n] | load [--rate n] [--seconds n] [--connections n] [--streams n] [--stream-seconds n] [--workers n]',
   );
   process.exit(3);
 }
