@@ -1,5 +1,5 @@
 import { stagesOf } from '../../../harness/arrivals/arrivals.ts';
-import { loadEndMs, type RunPlan } from '../../../harness/plan.ts';
+import { DEFAULT_CONNECTIONS, loadEndMs, type RunPlan } from '../../../harness/plan.ts';
 import { formatMs } from '../../../harness/quantity.ts';
 import type { Objective } from '../check.ts';
 import { MIN_REQUESTS } from '../gates.ts';
@@ -17,7 +17,7 @@ interface Span {
 
 /**
  * Warnings of a plan, as sentences with the numbers to change: SLOs that cannot pass because their windows will hold too few requests, and
- * fewer requests than make a run valid. Says nothing of windows whose requests depend on the responses, as in a closed loop.
+ * fewer requests than make a run valid; and faults of some connections that may affect none. Says nothing of windows whose requests depend on the responses, as in a closed loop.
  */
 export function foresee(plan: Planned): string[] {
   const whole = { fromMs: 0, toMs: loadEndMs(plan), isOpen: false };
@@ -28,7 +28,29 @@ export function foresee(plan: Planned): string[] {
           `The plan sends about ${count(all)} requests, and a run with fewer than ${MIN_REQUESTS} is invalid: ${changes(whole, all, MIN_REQUESTS)}.`,
         ]
       : [];
-  return [...few, ...plan.slos.flatMap(slo => foreseeSlo(plan, slo))];
+  return [
+    ...few,
+    ...plan.faults.flatMap(fault => foreseeDraws(plan, fault)),
+    ...plan.slos.flatMap(slo => foreseeSlo(plan, slo)),
+  ];
+}
+
+/** Chance of affecting nobody from which on a fault is warned of. */
+const MAX_MISS = 0.01;
+
+/** A fault of some connections that by chance affects none of the few that the load opens meanwhile. */
+function foreseeDraws(plan: Planned, fault: RunPlan['faults'][number]): string[] {
+  const { toxicity = 1 } = fault.parameters as { readonly toxicity?: number };
+  const { kind, maxRequests } = plan.load.clients?.connections ?? DEFAULT_CONNECTIONS;
+  if (toxicity === 1 || !fault.target.startsWith('client->') || kind !== 'reuse') return [];
+  const requests = expectedRequests(plan, spanOf(plan, `fault:${fault.id}`)!);
+  if (requests === undefined) return [];
+  const connections = Math.max(1, Math.round(requests / (maxRequests ?? Number.POSITIVE_INFINITY)));
+  const miss = (1 - toxicity) ** connections;
+  if (miss < MAX_MISS) return [];
+  return [
+    `Fault ${fault.id} draws its toxicity of ${toxicity} for each connection, and the load opens about ${connections} while it is active, so that with a chance of ${Math.round(miss * 100)} % no request is affected: set \`load.clients.connections: fresh\`, or make the fault longer.`,
+  ];
 }
 
 function foreseeSlo(plan: Planned, slo: RunPlan['slos'][number]): string[] {

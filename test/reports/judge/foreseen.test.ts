@@ -57,6 +57,25 @@ test('a comparison needs both windows', () => {
   expect(warned('slowdown(p90(latency), load:steady) <= 3')).toEqual([]);
 });
 
+test('a toxicity that is drawn for few connections may affect none', () => {
+  const cut = { ...KILL, id: 'cut', kind: 'limit-data', target: 'client->target', forMs: 4000 };
+  const warnings = (toxicity: number, load: Partial<LoadPlan> = {}, target = cut.target) =>
+    warned('max(ttft) <= 1 s', 'whole', { faults: [{ ...cut, target, parameters: { toxicity } }] }, load);
+  // 40 requests meanwhile, ten on each connection.
+  expect(warnings(0.5)).toEqual([
+    'Fault cut draws its toxicity of 0.5 for each connection, and the load opens about 4 while it is active, so that with a chance of 6 % no request is affected: set `load.clients.connections: fresh`, or make the fault longer.',
+  ]);
+  expect(warnings(0.9)).toEqual([]);
+  expect(warnings(1)).toEqual([]);
+  const clients = { retry: null, clientTimeout: null, classes: [] };
+  expect(warnings(0.1, { clients: { ...clients, connections: { kind: 'fresh', maxRequests: null } } })).toEqual([]);
+  expect(warnings(0.9, { clients: { ...clients, connections: { kind: 'reuse', maxRequests: null } } })).toEqual([
+    expect.stringContaining('opens about 1 while'),
+  ]);
+  // A gateway's connections are its own.
+  expect(warnings(0.5, {}, 'gateway->inference-1')).toEqual([]);
+});
+
 test('no number of requests shows a ratio of 0', () => {
   expect(warned('errors <= 0%')).toEqual([expect.stringContaining('can never pass')]);
   expect(warned('availability >= 100%')).toEqual([expect.stringContaining('can never pass')]);
