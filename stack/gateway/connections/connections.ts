@@ -51,6 +51,8 @@ export class Connections {
 
   /** Registers a new connection, or rejects it when a limit is reached. */
   accept(socket: Duplex): void {
+    // Node's own listener is gone once a `CONNECT` has come.
+    socket.on('error', () => {});
     const address = normalizeAddress((socket as Socket).remoteAddress);
     const key = address === undefined || this.#trusted.has(address) ? undefined : this.#keyOf(address);
     const exceeded = this.#exceededLimit(key);
@@ -143,7 +145,6 @@ export class Connections {
 
   #reject(socket: Duplex, exceeded: 'full' | 'address'): void {
     const { whenFull, retryAfterSeconds } = this.limits;
-    socket.on('error', () => {});
     if (whenFull === 'close') {
       socket.destroy();
       return;
