@@ -93,7 +93,7 @@ const unit = [
   'test/stack/inference/{calibration,engine,parts,prefix-cache}.test.ts',
   'test/stack/observability/{exposition,metrics-text,products,response-cache,dashboards/names}.test.ts',
   'test/stack/preprocess/*.test.ts',
-  'test/stack/redis/render-redis-config.test.ts',
+  'test/stack/redis/{connector,render-redis-config}.test.ts',
 ];
 
 /** Whole runs in virtual time. */

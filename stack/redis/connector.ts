@@ -48,6 +48,10 @@ function connectorOn(network: Network) {
       const { host = '127.0.0.1', port = 6379 } = this.#options;
       this.connecting = true;
       this.stream = network.connect({ host, port });
+      // A connection that fails at once, as without a route, does so before ioredis listens.
+      this.stream.once('error', (error: Error) => {
+        this.firstError = error;
+      });
       return this.stream;
     }
   };
