@@ -8,6 +8,7 @@ import { messageOf } from '../../harness/errors.ts';
 import type { Ending, Instance } from '../instance.ts';
 import { type ContainerPlan, StackContainer } from './container.ts';
 import { ContainerControl, type EngineContainer } from './container-control.ts';
+import type { Turns } from './turns.ts';
 
 const SHORT_ID = 12;
 /** Max time for the rest of a log after its container has ended, in ms. */
@@ -50,13 +51,16 @@ export class RestartableContainer {
   readonly #plan: ContainerPlan;
   readonly #logPath: string;
   readonly #clock: Clock;
+  readonly #turns: Turns;
   #container: EngineContainer | undefined;
   readonly control: ContainerControl;
   /** Settles when no start is in progress. */
   starting: Promise<void> = Promise.resolve();
 
-  constructor(plan: ContainerPlan, logPath: string, clock: Clock) {
+  /** @param turns of the starts of all containers */
+  constructor(plan: ContainerPlan, logPath: string, clock: Clock, turns: Turns) {
     this.#plan = plan;
+    this.#turns = turns;
     this.#logPath = logPath;
     this.#clock = clock;
     this.control = new ContainerControl(plan, () => this.#container);
@@ -65,7 +69,11 @@ export class RestartableContainer {
   /** Starts it. Never throws: a failed start is an instance that ends with the reason. */
   start(): Instance {
     const logFromByte = statSync(this.#logPath, { throwIfNoEntry: false })?.size ?? 0;
-    const started = this.#container ? this.#startAgain(this.#container) : this.#create();
+    const unstarted = new AbortController();
+    const started = this.#turns.run(
+      () => (this.#container ? this.#startAgain(this.#container) : this.#create()),
+      unstarted.signal,
+    );
     const run: ContainerRun = { started, pid: undefined, isPaused: false, isGone: false, isKilled: false };
     const identified = started.then(async ({ container }) => {
       const { Pid, Running } = (await container.inspect()).State;
@@ -94,6 +102,7 @@ export class RestartableContainer {
       gone,
       signal: signal => {
         run.isKilled ||= signal === 'SIGKILL';
+        unstarted.abort(new Error('ended before its start'));
         // The engine rejects a signal to a container that has ended.
         if (!run.isGone) started.then(({ container }) => container.kill({ signal })).catch(() => {});
       },

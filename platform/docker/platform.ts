@@ -33,6 +33,7 @@ import {
 } from './plans.ts';
 import { PROBER, PROBER_SELF, probeInside, sendInside, traceInside } from './prober.ts';
 import { removeLabelled } from './remove-labelled.ts';
+import { Turns } from './turns.ts';
 
 /** Services that use others drain; the rest have nothing to finish. */
 const GRACE_MS = { last: 2250, others: 1000, helpers: 0 };
@@ -104,9 +105,11 @@ async function dockerDriver(
   const volumes = Object.fromEntries(Object.entries(folders).map(([target, source]) => [target, filesBelow(source)]));
   const stack: StackPlan = { runId, token, layout, images, ports, limits, cpus: engine.cpus, volumes };
   const containers: RestartableContainer[] = [];
+  // A start takes a processor for a moment: one is left for the load and the stack, which is not to wait for its own replicas.
+  const turns = new Turns(Math.max(1, engine.cpus - 1));
   const program = (name: string, plan: ContainerPlan): Program => {
     const logPath = join(options.directory, `${name}.log`);
-    const container = new RestartableContainer(plan, logPath, clock);
+    const container = new RestartableContainer(plan, logPath, clock, turns);
     containers.push(container);
     return { logPath, container: container.control, start: () => container.start() };
   };
