@@ -213,7 +213,7 @@ export function readHistory(path: string): TimedEvent[] {
 
 function requireKnownSchema(path: string, schema: unknown = RUN_SCHEMA): void {
   if (typeof schema === 'number' && schema <= RUN_SCHEMA) return;
-  const message = `Expected ${path} to be of a version that is known, got schema ${schema}; this version of Squall reads up to ${RUN_SCHEMA}`;
+  const message = `Expected ${path} to be of a version that is known, got schema ${JSON.stringify(schema)}; this version of Squall reads up to ${RUN_SCHEMA}`;
   throw new SquallError('environment', 'NEWER_RUN', message, {
     next: 'Read this run with the version that made it, or a later one.',
   });

@@ -11,6 +11,7 @@ import { renderOpenMetrics } from './render/metrics/open-metrics.ts';
 import { renderSuiteHtml } from './render/suite/html.ts';
 import { renderSuiteJunit } from './render/suite/junit.ts';
 import { renderSuiteMarkdown } from './render/suite/rows.ts';
+import { requireUnchanged, writeChecksums } from './store/checksums.ts';
 import { REQUESTS_FILE, readRequests } from './store/requests-file.ts';
 import type { RenderInput } from './store/run-document.ts';
 import { readSpans } from './store/spans-file.ts';
@@ -26,10 +27,14 @@ export const ARTIFACTS = {
   metrics: 'metrics.txt',
 } as const;
 
-/** Reads history and requests of a stored run. @throws Error when the directory has no readable history */
-export async function readRun(directory: string): Promise<JudgeInput> {
+/** What a run is judged by. */
+const RECORDS = [ARTIFACTS.events, ARTIFACTS.requests];
+
+/** Reads history and requests of a stored run. @throws Error when the directory has no readable history; SquallError `CHANGED_RUN` when it is not as it was published */
+export async function readRun(directory: string, signal?: AbortSignal): Promise<JudgeInput> {
+  requireUnchanged(directory, RECORDS);
   const events = readHistory(join(directory, ARTIFACTS.events));
-  return { events, records: await readRequests(directory), spans: readSpans(directory), artifacts: ARTIFACTS };
+  return { events, records: await readRequests(directory, signal), spans: readSpans(directory), artifacts: ARTIFACTS };
 }
 
 /**
@@ -40,7 +45,7 @@ export async function judgeDirectory(directory: string): Promise<RenderInput> {
   return judge(await readRun(directory));
 }
 
-/** Writes `run.json`, `report.html`, `junit.xml`, `summary.md` and `metrics.txt` into a run directory, for this user alone; the same input gives the same bytes. */
+/** Writes `run.json`, `report.html`, `junit.xml`, `summary.md`, `metrics.txt` and `SHA256SUMS` into a run directory, for this user alone; the same input gives the same bytes. */
 export function publish(directory: string, input: RenderInput): void {
   const files = {
     'run.json': `${JSON.stringify(input.document, null, 2)}\n`,
@@ -50,6 +55,7 @@ export function publish(directory: string, input: RenderInput): void {
     [ARTIFACTS.metrics]: renderOpenMetrics(runMetrics(input.document)),
   };
   for (const [name, text] of Object.entries(files)) writeFileSync(join(directory, name), text, { mode: 0o600 });
+  writeChecksums(directory, RECORDS);
   removeUnfinished(directory);
 }
 

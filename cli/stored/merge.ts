@@ -3,12 +3,12 @@ import { basename, join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../../harness/clock.ts';
 import { SquallError } from '../../harness/errors.ts';
-import { type RunEnvironment, readHistory, senderOf, type TimedEvent } from '../../harness/history.ts';
+import { type RunEnvironment, senderOf, type TimedEvent } from '../../harness/history.ts';
 import { interruptible } from '../../harness/host/interrupts.ts';
 import { mergeRuns } from '../../reports/judge/merge/merge.ts';
 import { type Part, requireComplete } from '../../reports/judge/merge/segments.ts';
-import { ARTIFACTS, judgeDirectory, publish } from '../../reports/publish.ts';
-import { readRequests, writeRequests } from '../../reports/store/requests-file.ts';
+import { ARTIFACTS, judgeDirectory, publish, readRun } from '../../reports/publish.ts';
+import { writeRequests } from '../../reports/store/requests-file.ts';
 import { openRunDirectory } from '../../scenarios/session/run-directory.ts';
 import { JSON_FLAG, withOut } from '../options.ts';
 import { terminalSummary } from '../run.ts';
@@ -49,13 +49,12 @@ export function defineMerge(command: Command, signal: AbortSignal): void {
 }
 
 async function readPart(directory: string, signal: AbortSignal): Promise<Part> {
-  const events = readHistory(join(directory, ARTIFACTS.events));
+  const { events, records } = await readRun(directory, signal);
   const opening = events.find(event => event.type === 'plan');
   if (!opening)
     throw new SquallError('environment', 'NO_PLAN', `Expected the history of ${directory} to begin with its plan`, {
       next: 'Check that this is the directory of a run that was started.',
     });
-  const records = await readRequests(directory, signal);
   return { run: basename(directory), plan: opening.plan, events, records };
 }
 

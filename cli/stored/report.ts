@@ -53,7 +53,7 @@ export function defineRecheck(command: Command): void {
  * Judges a stored run, which somebody else may have made or changed.
  * @param use what becomes of the result
  * @param slos to judge instead of its own, see `withSlos`
- * @throws SquallError `BAD_RUN` for records that cannot be those of a run, `BAD_SLO` for one that says nothing about them
+ * @throws SquallError `CHANGED_RUN` and `BAD_RUN` for records that cannot be those of the run, `OUTPUT_NOT_WRITABLE`, `BAD_SLO` for one that says nothing about them
  */
 export async function judgeStored<Result>(
   directory: string,
@@ -68,7 +68,15 @@ export async function judgeStored<Result>(
     });
   } catch (error) {
     if (error instanceof SquallError) throw error;
-    const message = `Expected ${directory} to contain the records of a run, but: ${messageOf(error)}`;
+    // A system error is one of writing: what cannot be read has been refused.
+    if (error instanceof Error && 'syscall' in error)
+      throw new SquallError('environment', 'OUTPUT_NOT_WRITABLE', `The reports cannot be written: ${error.message}`, {
+        cause: error,
+        next: 'Move away what is in the way, or make the folder writable.',
+      });
+    const isField = error instanceof TypeError || error instanceof RangeError;
+    const why = isField ? `a value in ${ARTIFACTS.events} is missing or another than expected` : messageOf(error);
+    const message = `Expected ${directory} to contain the records of a run, but: ${why}`;
     const next = 'Check that this is the directory of a run of this version, and that its files are unchanged.';
     throw new SquallError('environment', 'BAD_RUN', message, { cause: error, next });
   }

@@ -106,13 +106,16 @@ const fewDropped: Gate = (_run, { dropped, offered }) =>
 
 /**
  * Every request has a record, unless the run was stopped early: every planned arrival, where there is a schedule, and every request
- * that the generator reports to have started, the only reference for a closed loop and for later turns of a session.
+ * that the generator reports to have started, the only reference for a closed loop and for later turns of a session. None is of another run.
  */
 const recordsComplete: Gate = ({ plan, records, events }) => {
   if (stoppedEarly(events)) return [];
   const planned = plan.arrivals?.count ?? 0;
   const { first: arrived, numbered: indexed } = arrivalsOf(plan.load.ramps, records);
   if (arrived < planned) return [`${planned - arrived} of ${planned} arrivals left no record.`];
+  // A generator with a clock of its own may send one more or less than planned.
+  if (planned > 0 && arrived > planned && !isUntimed(events))
+    return [`${arrived - planned} of ${arrived} requests are not of this plan: they are those of another run.`];
   const started = events.find(event => event.type === 'load')?.summary.requests ?? 0;
   // A generator that reports no count still numbers its requests without gaps.
   const numbered = plan.arrivals ? 0 : indexed;
@@ -142,8 +145,7 @@ const stagesOnTime: Gate = run => stagesShort(run, (_stage, arrivals) => arrival
  */
 const ratesReached: Gate = run => {
   const { plan, events } = run;
-  const isUntimed = events.some(event => event.type === 'load' && event.summary.lateness === 'unknown');
-  if (!isUntimed || !plan.arrivals) return [];
+  if (!isUntimed(events) || !plan.arrivals) return [];
   return stagesShort(run, (stage, arrivals) => {
     const rated = Math.floor(ratedArrivals(plan, stage));
     // Those that were recorded are the business of the gate above.
@@ -214,6 +216,11 @@ export const GATES: readonly Gate[] = [
 
 /** Gates that each generator of a shared load must pass on its own, since the union would hide a failure. */
 export const GENERATOR_GATES: readonly Gate[] = [generatorOnSchedule, clockSteady];
+
+/** Whether the generator does not report when arrivals were due. */
+function isUntimed(events: readonly TimedEvent[]): boolean {
+  return events.some(event => event.type === 'load' && event.summary.lateness === 'unknown');
+}
 
 /** Whether the run wrote its last phase, which every run does unless it is killed, even if it crashes. */
 function isDone(events: readonly TimedEvent[]): boolean {

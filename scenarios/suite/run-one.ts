@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { ARTIFACTS } from '../../reports/publish.ts';
+import { fileDigest } from '../../reports/store/checksums.ts';
 import type { SuiteProof, SuiteRun } from '../../reports/store/suite-document.ts';
 import type { FoundScenario } from '../find.ts';
 import { type LoadOptions, loadScenario } from '../load-scenario.ts';
@@ -75,10 +75,6 @@ export function damageOf(folder: string, { directory, files }: SuiteRun): string
 }
 
 function digestsOf(directory: string): Record<string, string> {
-  const found = FILES.filter(name => existsSync(join(directory, name)));
-  const digest = (name: string) =>
-    createHash('sha256')
-      .update(readFileSync(join(directory, name)))
-      .digest('hex');
-  return Object.fromEntries(found.map(name => [name, digest(name)]));
+  const found = FILES.filter(name => statSync(join(directory, name), { throwIfNoEntry: false })?.isFile());
+  return Object.fromEntries(found.map(name => [name, fileDigest(join(directory, name))]));
 }

@@ -7,6 +7,7 @@ import { SquallError } from '../../harness/errors.ts';
 import type { TimedEvent } from '../../harness/history.ts';
 import type { RequestRecord } from '../../harness/requests.ts';
 import { ARTIFACTS, publish } from '../../reports/publish.ts';
+import { CHECKSUMS_FILE } from '../../reports/store/checksums.ts';
 import { REQUESTS_FILE, writeRequests } from '../../reports/store/requests-file.ts';
 import { historyOf, KILL, killed, planOf, steadyLoad } from '../reports/runs.ts';
 
@@ -97,6 +98,11 @@ describe('a broken run that is read as far as it goes is invalid, and says what 
       },
       /3\d\d of 620 arrivals left no record/,
     ],
+    [
+      'with the requests of a longer run',
+      d => writeEvents(d, inPlan({ arrivals: { count: 600, sha256: '' } })),
+      /20 of 620 requests are not of this plan: they are those of another run/,
+    ],
     ['without its requests', d => rmSync(join(d, REQUESTS_FILE)), /620 of 620 arrivals left no record/],
     [
       'with some records removed',
@@ -186,7 +192,13 @@ describe('a broken run that cannot be read is refused with the reason', () => {
       /line 4 is no event/,
     ],
     ['a history without its plan', d => writeEvents(d, EVENTS.slice(1)), 'NO_PLAN', /begin with a plan/],
-    ['a plan without its load', d => writeEvents(d, inPlan({ load: undefined })), 'BAD_RUN', /records of a run/],
+    [
+      'a plan without its load',
+      d => writeEvents(d, inPlan({ load: undefined })),
+      'BAD_RUN',
+      /records of a run, but: a value in events\.ndjson is missing/,
+    ],
+    ['empty Parquet', d => cutBytes(d, REQUESTS_FILE, 0), 'BAD_REQUESTS', /requests\.parquet .*but: it was cut/],
     [
       'a plan whose SLOs are a text',
       d => writeEvents(d, inPlan({ slos: 'errors <= 1%' })),
@@ -198,6 +210,64 @@ describe('a broken run that cannot be read is refused with the reason', () => {
     expect(error).toBeInstanceOf(SquallError);
     expect(error).toMatchObject({ code, message: expect.stringMatching(message), next: expect.any(String) });
   });
+});
+
+describe('a run that was published is refused once it is another', () => {
+  const onLine = (directory: string, from: RegExp, to: string) => {
+    const path = join(directory, ARTIFACTS.events);
+    writeFileSync(path, readFileSync(path, 'utf8').replace(from, to));
+  };
+  it.each<[string, Break, RegExp]>([
+    ['an SLO that was loosened by hand', d => onLine(d, /<= \d+/, '<= 9999'), /events\.ndjson to be as it was/],
+    [
+      'a single bit of its requests',
+      d =>
+        editBytes(d, REQUESTS_FILE, bytes => {
+          bytes[5000]! ^= 1;
+        }),
+      /requests\.parquet to be as it was/,
+    ],
+    [
+      'as many requests of another run',
+      d =>
+        writeRequests(
+          d,
+          RECORDS.map(record => ({ ...record, endMs: record.endMs + 1 })),
+          () => 'run-2',
+        ),
+      /requests\.parquet .* or is that of another run/,
+    ],
+    [
+      'digests without a file',
+      d => writeFileSync(join(d, CHECKSUMS_FILE), ''),
+      /SHA-256 of events\.ndjson, found none/,
+    ],
+    ['digests that are none', d => cutBytes(d, CHECKSUMS_FILE, 0.2), /line 1 is no SHA-256 and a name/],
+  ])('%s', async (_, breaks, message) => {
+    const error = await judged(async d => {
+      await judgeStored(d, result => publish(d, result));
+      await judgeStored(d, () => {}); // as it was
+      await breaks(d);
+    }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ kind: 'environment', code: 'CHANGED_RUN', next: expect.stringMatching(/Restore/) });
+    expect((error as Error).message).toMatch(message);
+  });
+
+  it('unless its digests are removed', async () => {
+    const { document } = await judged(async d => {
+      await judgeStored(d, result => publish(d, result));
+      onLine(d, /<= \d+/, '<= 9999');
+      rmSync(join(d, CHECKSUMS_FILE));
+    });
+    expect(document.slos[0]!.objective).toContain('9999');
+  });
+});
+
+it('says that the reports cannot be written, not that the run is broken', async () => {
+  const error = await judged(d => {
+    mkdirSync(join(d, ARTIFACTS.html));
+  }).catch((thrown: unknown) => thrown);
+  expect(error).toMatchObject({ code: 'OUTPUT_NOT_WRITABLE', message: expect.stringMatching(/EISDIR.*report\.html/) });
 });
 
 it('a text that was edited into an objective or a fault is no pass either', async () => {

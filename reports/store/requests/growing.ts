@@ -167,7 +167,10 @@ function writeAll(file: number, bytes: Uint8Array, position: number): void {
 
 /** Error of a file that has no requests, or no longer. */
 export function badRequests(path: string, cause: unknown): SquallError {
-  const message = `Expected ${path} to contain the requests of a run, but: ${messageOf(cause)}`;
+  // What a reader of bytes throws at others than it expects says nothing of the file.
+  const isBytes = cause instanceof RangeError || cause instanceof TypeError;
+  const why = isBytes ? 'it was cut, or its bytes were changed' : messageOf(cause);
+  const message = `Expected ${path} to contain the requests of a run, but: ${why}`;
   const next = 'Restore the file, or move it away to judge the run without it.';
   return new SquallError('environment', 'BAD_REQUESTS', message, { cause, next });
 }
