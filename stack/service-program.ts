@@ -64,12 +64,30 @@ export async function runProgram(name: string, serve: Serve, destination: pino.D
 
 /** Log on stdout that is written at once, so that the lines before a crash are there. */
 export function logAtOnce(): pino.DestinationStream {
-  return pino.destination({ dest: 1, sync: true });
+  return onStdout({ sync: true });
 }
 
-/** Log on stdout that never delays requests: lines are batched during a write, and dropped if their reader is stuck. */
+/** Log on stdout that never delays requests: lines are batched during a write. */
 export function logInBatches(): pino.DestinationStream {
-  return pino.destination({ fd: 1, sync: false, maxLength: 16_777_216 });
+  return onStdout({ sync: false });
+}
+
+/** Log on stdout. Lines wait while they cannot be written, as on a full disk or with a reader that is stuck, and are dropped beyond 16 MiB. */
+function onStdout(options: { readonly sync: boolean }): pino.DestinationStream {
+  const destination = pino.destination({ dest: 1, maxLength: 16_777_216, ...options });
+  let isFailing = false;
+  destination.on('error', () => {
+    isFailing = true;
+  });
+  destination.on('drain', () => {
+    isFailing = false;
+  });
+  const flushSync = destination.flushSync.bind(destination);
+  // As the process exits, it would be tried for ever.
+  destination.flushSync = () => {
+    if (!isFailing) flushSync();
+  };
+  return destination;
 }
 
 /** Waits until the log is written, unless stdout is no longer read. */

@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parseListen } from '../../stack/service-program.ts';
 
@@ -12,3 +16,25 @@ test.each([
 test.each([undefined, '', '8080', 'host:', 'host:99999', '::1:80'])('LISTEN %j is rejected', text => {
   expect(() => parseListen(text)).toThrow('HOST:PORT');
 });
+
+// Every write to this device fails with ENOSPC.
+test.skipIf(!existsSync('/dev/full')).concurrent.each(['at-once', 'in-batches'])(
+  'a service whose log (%s) is on a full disk goes on, and stops when it is told to',
+  async how => {
+    const program = join(import.meta.dirname, 'fixtures/logs-on.ts');
+    const stdio = ['ignore', openSync('/dev/full', 'w'), 'pipe'] as const;
+    const child = spawn(process.execPath, [program, how], {
+      stdio: [...stdio],
+      timeout: 10_000,
+      killSignal: 'SIGKILL',
+    });
+    const ended = once(child, 'close');
+    let stderr = '';
+    for await (const chunk of child.stderr! as AsyncIterable<Buffer>) {
+      stderr += chunk;
+      if (stderr.includes('\n20\n')) child.kill('SIGTERM');
+    }
+    expect(await ended).toEqual([0, null]);
+    expect(stderr).toMatch(/^1\n2\n(?:\d+\n)+$/);
+  },
+);
