@@ -34,6 +34,18 @@ export function explain(
   return `${interval} includes ${of}: undecided.${remedy(limit, found, window)}`;
 }
 
+/**
+ * Clause that explains a verdict by a value without an interval: `the largest of 257 values, 34.2 ms, misses the limit of 32.5 ms`.
+ * @param subject what the value is
+ */
+export function observed(
+  { limit, unit }: Limit,
+  { measured, verdict }: { readonly measured: number; readonly verdict: Verdict },
+  subject: string,
+): string {
+  return `${subject}, ${valueText(measured, unit)}, ${verdict === 'pass' ? 'meets' : 'misses'} the limit of ${valueText(limit, unit)}`;
+}
+
 /** What would decide: a longer window, or another limit where the value is too close to this one; empty where neither is known. */
 function remedy(
   limit: number,

@@ -35,8 +35,8 @@ export function counterIncrease(
 
 /** Caches whose hits are counted: the counters of what was looked up in them and of what was found, and what that was. */
 export const CACHES = {
-  'prefix-cache': { queries: 'cacheQueries', hits: 'cacheHits', what: 'prompt tokens came from prefix caches' },
-  'response-cache': { queries: 'responseQueries', hits: 'responseHits', what: 'requests were served from the cache' },
+  'prefix-cache': { queries: 'cacheQueries', hits: 'cacheHits', what: 'prompt tokens from prefix caches' },
+  'response-cache': { queries: 'responseQueries', hits: 'responseHits', what: 'requests served from the cache' },
 } as const satisfies Record<string, { readonly queries: Metric; readonly hits: Metric; readonly what: string }>;
 
 /** A cache by its name in objectives. */

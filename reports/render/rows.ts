@@ -1,6 +1,6 @@
 import { oneLine } from './cells.ts';
 import { type Html, html } from './html/html.ts';
-import { scrollTable } from './html/table.ts';
+import { cardTable, cell, scrollTable } from './html/table.ts';
 
 /** Rows of cells, the first of them headings. */
 export type Rows = readonly (readonly string[])[];
@@ -24,6 +24,28 @@ export function htmlTable(id: string, caption: string, [heads = [], ...rows]: Ro
     head: html`<tr>${heads.map(head => html`<th scope="col">${head}</th>`)}</tr>`,
     rows: rows.map(
       ([name, ...cells]) => html`<tr><th scope="row">${name}</th>${cells.map(cell => html`<td>${cell}</td>`)}</tr>`,
+    ),
+  });
+}
+
+/**
+ * Rows as a table of the report whose rows become cards on a narrow page, see {@link cardTable}.
+ * @param numbers headings of the columns with numbers
+ */
+export function htmlCards(
+  id: string,
+  caption: string,
+  [heads = [], ...rows]: Rows,
+  numbers: readonly string[] = [],
+): Html {
+  const classOf = (head: string) => (numbers.includes(head) ? 'number' : '');
+  return cardTable({
+    id,
+    caption,
+    head: html`<tr role="row">${heads.map(head => html`<th scope="col" role="columnheader" class="${classOf(head)}">${head}</th>`)}</tr>`,
+    rows: rows.map(
+      ([name, ...cells]) =>
+        html`<tr role="row"><th scope="row" role="rowheader">${name}</th>${cells.map((text, at) => cell(heads[at + 1]!, text, classOf(heads[at + 1]!)))}</tr>`,
     ),
   });
 }

@@ -1,3 +1,4 @@
+import type { Revision } from '../../harness/history.ts';
 import type { Verdict } from './run-document.ts';
 
 /**
@@ -13,6 +14,8 @@ export interface ComparedSide {
   readonly startedAt: string;
   readonly versions: Readonly<Record<string, string>>;
   readonly machine: Readonly<Record<string, string | number>>;
+  /** What was checked out for the first of them; absent where that is not known. */
+  readonly revision?: Revision;
 }
 
 /** One indicator on both sides. Differences are those of the candidate to the base. */

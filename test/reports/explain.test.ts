@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { explain } from '../../reports/explain.ts';
+import { explain, observed } from '../../reports/explain.ts';
 import { quantileRanks } from '../../reports/judge/statistics.ts';
 
 const MS = { comparison: '<=', limit: 400, unit: 'ms' } as const;
@@ -15,6 +15,16 @@ describe('the sentence on a verdict', () => {
   ] as const)('says of a %s how interval and limit lie: %j', (verdict, bounds, text) => {
     const said = explain(MS, { ...figures, ...bounds, verdict }, 'p90(ttft)', window);
     expect(said).toContain(`The confidence interval of ${text}`);
+  });
+
+  it('gives a value without an interval, beside the limit', () => {
+    const subject = 'The largest of 257 values';
+    expect(observed(MS, { measured: 412, verdict: 'fail' }, subject)).toBe(
+      'The largest of 257 values, 412 ms, misses the limit of 400 ms',
+    );
+    expect(observed(MS, { measured: Number.POSITIVE_INFINITY, verdict: 'fail' }, subject)).toContain(
+      ', beyond every value, misses',
+    );
   });
 
   it('says what would decide: the samples and the window, in proportion', () => {

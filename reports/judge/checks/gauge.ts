@@ -1,3 +1,4 @@
+import { observed } from '../../explain.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { GAUGES, type Gauge, type GaugeSeries, gaugeSeries, unreported } from '../gauges.ts';
 import { measureOf } from '../measure.ts';
@@ -47,7 +48,8 @@ function judge(objective: GaugeObjective, { window, run }: Evidence): Finding {
   const { value, replica } = seen.reduce((a, b) => (b.value > a.value ? b : a));
   const found = { measured: value, lower: value, upper: value, samples: seen.length };
   const verdict = verdictOf(objective, found);
-  const result = `The largest of ${seen.length} readings of ${all.length} ${all.length === 1 ? 'replica' : 'replicas'} (${replica}) ${verdict === 'pass' ? 'meets' : 'misses'} the objective`;
+  const readings = `The largest of ${seen.length} readings of ${all.length} ${all.length === 1 ? 'replica' : 'replicas'}`;
+  const result = observed(objective, { measured: value, verdict }, `${readings} (${replica})`);
   if (verdict !== 'pass') return { ...found, verdict, reason: `${result}.` };
   const doubt = doubtIn(all, seen);
   if (doubt) return { ...found, verdict: 'inconclusive', reason: `${result}, but ${doubt}.` };

@@ -1,4 +1,5 @@
 import { sampleIntervalMs } from '../../../harness/metrics.ts';
+import { observed } from '../../explain.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { CACHES, type Cache, cacheUse } from '../counters.ts';
 import { unreported } from '../gauges.ts';
@@ -33,7 +34,6 @@ function judge(objective: HitsObjective, { window, run }: Evidence): Finding {
   const percent = (100 * use.hits) / use.queries;
   const found = { measured: percent, lower: percent, upper: percent, samples: use.queries };
   const verdict = verdictOf(objective, found);
-  const result = verdict === 'pass' ? 'meets' : 'misses';
-  const reason = `${use.hits} of ${use.queries} ${CACHES[cache].what}, which ${result} the objective.`;
+  const reason = `${observed(objective, { measured: percent, verdict }, `The share of ${CACHES[cache].what} (${use.hits} of ${use.queries})`)}.`;
   return { ...found, verdict, reason };
 }

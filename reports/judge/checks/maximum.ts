@@ -1,3 +1,4 @@
+import { observed } from '../../explain.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { bundledRemark, undecidedBy } from '../delivery.ts';
 import { judgedSamples, type Measure, measureIn, measureOf, measureText, remarks, survivorsOf } from '../measure.ts';
@@ -31,7 +32,7 @@ function judge(objective: MaximumObjective, { requests }: Evidence): Finding {
   const reason =
     measured === null
       ? 'No request of the window yielded a value.'
-      : `The largest of ${samples.total} values ${verdict === 'pass' ? 'meets' : 'misses'} the objective.`;
+      : `${observed(objective, { measured, verdict }, `The largest of ${samples.total} values`)}.`;
   const name = `max(${measureText(objective)})`;
   const rest = remarks(objective, requests, name, survivors) + bundledRemark(objective.metric, requests);
   return { measured, ...bounds, samples: samples.independent, verdict, survivors, reason: reason + rest };

@@ -1,3 +1,4 @@
+import { observed } from '../../explain.ts';
 import { checkOf, type Evidence, type Finding, type Objective, undecided, verdictOf } from '../check.ts';
 import { GAUGES, type Gauge, gaugeSeries, unreported } from '../gauges.ts';
 import { BOUNDED, doubtIn } from './gauge.ts';
@@ -31,7 +32,8 @@ function judge(objective: MeanObjective, { window, run }: Evidence): Finding {
   const mean = seen.reduce((sum, { value }) => sum + value, 0) / seen.length;
   const found = { measured: mean, lower: mean, upper: mean, samples: seen.length };
   const verdict = verdictOf(objective, found);
-  const result = `The mean of ${seen.length} readings of ${all.length} ${all.length === 1 ? 'replica' : 'replicas'} ${verdict === 'pass' ? 'meets' : 'misses'} the objective`;
+  const readings = `The mean of ${seen.length} readings of ${all.length} ${all.length === 1 ? 'replica' : 'replicas'}`;
+  const result = observed(objective, { measured: mean, verdict }, readings);
   const doubt = doubtIn(all, seen);
   if (doubt) return { ...found, verdict: 'inconclusive', reason: `${result}, but ${doubt}.` };
   return { ...found, verdict, reason: `${result}.` };

@@ -126,6 +126,7 @@ function described(runs: readonly ComparableRun[]): ComparedSide {
     startedAt: first.startedAt,
     versions: first.versions,
     machine: first.machine,
+    ...(first.revision && { revision: first.revision }),
   };
 }
 

@@ -1,9 +1,10 @@
-import type { ChangedSetting, CompareDocument, ComparedSide } from '../../store/compare-document.ts';
+import type { CompareDocument, ComparedSide } from '../../store/compare-document.ts';
+import { revisionText } from '../cells.ts';
 import { type Html, html } from '../html/html.ts';
 import { renderPage, type Section } from '../html/page.ts';
-import { cardTable, cell } from '../html/table.ts';
 import { type Status, verdictSign } from '../html/verdict-sign.ts';
-import { htmlTable } from '../rows.ts';
+import { htmlCards, type Rows } from '../rows.ts';
+import { recordText } from '../suite/texts.ts';
 import { conclusion, explanations, indicatorRows, settingRows } from './rows.ts';
 
 const STATUS: Readonly<Record<CompareDocument['verdict'], Status>> = {
@@ -15,6 +16,8 @@ const STATUS: Readonly<Record<CompareDocument['verdict'], Status>> = {
   invalid: 'invalid',
 };
 
+const NUMBERS = ['Base', 'Candidate', 'Difference', 'Detectable'];
+
 /** `compare.html`: a comparison as one self-contained file. */
 export function renderCompareHtml(document: CompareDocument): string {
   const { scenario, changed, incomparable, indicators } = document;
@@ -24,7 +27,7 @@ export function renderCompareHtml(document: CompareDocument): string {
           [
             'indicators',
             'Indicators',
-            htmlTable('indicators-table', 'Regressions first.', indicatorRows(document)),
+            htmlCards('indicators-table', 'Regressions first.', indicatorRows(document), NUMBERS),
           ] as const,
         ]
       : []),
@@ -33,29 +36,26 @@ export function renderCompareHtml(document: CompareDocument): string {
           [
             'incomparable',
             'What forbids it',
-            settingsTable('incomparable-table', 'Load, faults and platform have to be the same.', incomparable),
+            htmlCards(
+              'incomparable-table',
+              'Load, faults and platform have to be the same.',
+              settingRows(incomparable),
+            ),
           ] as const,
         ]
       : []),
     ...(changed.length > 0
-      ? [['changed', 'What differs', settingsTable('changed-table', 'Settings of the stack.', changed)] as const]
+      ? [
+          [
+            'changed',
+            'What differs',
+            htmlCards('changed-table', 'Settings of the stack.', settingRows(changed)),
+          ] as const,
+        ]
       : []),
-    ['runs', 'Runs', htmlTable('runs-table', 'What was compared.', runRows(document))],
+    ['runs', 'Runs', htmlCards('runs-table', 'What was compared.', sideRows(document))],
   ];
   return renderPage({ title: `Comparison of ${scenario}`, banner: banner(document), sections });
-}
-
-function settingsTable(id: string, caption: string, settings: readonly ChangedSetting[]): Html {
-  const [heads = [], ...rows] = settingRows(settings);
-  return cardTable({
-    id,
-    caption,
-    head: html`<tr role="row">${heads.map(head => html`<th scope="col" role="columnheader">${head}</th>`)}</tr>`,
-    rows: rows.map(
-      ([path, base, candidate]) =>
-        html`<tr role="row"><th scope="row" role="rowheader">${path}</th>${cell('Base', base)}${cell('Candidate', candidate)}</tr>`,
-    ),
-  });
 }
 
 function banner(document: CompareDocument): Html {
@@ -69,26 +69,20 @@ ${explanations(document).map(sentence => html`<p class="hint">${sentence}</p>`)}
 <p class="hint">Platform: ${document.platform}.</p>`;
 }
 
-function runRows({ base, candidate }: CompareDocument) {
-  const rowsOf = (side: string, { runs, startedAt, versions, machine }: ComparedSide) =>
-    runs.map(({ id, seed, verdict }) => [
-      id,
-      side,
-      String(seed),
-      verdict,
-      startedAt,
-      record(versions),
-      record(machine),
-    ]);
-  return [
-    ['Run', 'Side', 'Seed', 'Verdict', 'Started', 'Versions', 'Machine'],
-    ...rowsOf('base', base),
-    ...rowsOf('candidate', candidate),
+/** Sides: a row each. In virtual time every run starts at the same moment of a clock of its own, which says nothing. */
+function sideRows({ base, candidate, platform }: CompareDocument): Rows {
+  const isVirtual = platform === 'virtual';
+  const rowOf = (side: string, { runs, startedAt, versions, machine, revision }: ComparedSide) => [
+    side,
+    runs.map(({ id, seed, verdict }) => `${id}, seed ${seed}: ${verdict}`).join('; '),
+    ...(isVirtual ? [] : [startedAt]),
+    revision ? revisionText(revision) : '–',
+    recordText(versions),
+    recordText(machine),
   ];
-}
-
-function record(values: Readonly<Record<string, string | number>>): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name} ${value}`)
-    .join(', ');
+  return [
+    ['Side', 'Runs', ...(isVirtual ? [] : ['Started']), 'Commit', 'Versions', 'Machine'],
+    rowOf('base', base),
+    rowOf('candidate', candidate),
+  ];
 }

@@ -5,7 +5,7 @@ import { type Content, type Html, html } from '../html/html.ts';
 import { renderPage, type Section } from '../html/page.ts';
 import { cardTable, cell, scrollTable } from '../html/table.ts';
 import { type Status, verdictSign } from '../html/verdict-sign.ts';
-import { htmlTable } from '../rows.ts';
+import { htmlCards } from '../rows.ts';
 import { sloRows } from './rows.ts';
 import {
   badProofsOf,
@@ -53,7 +53,7 @@ export function renderSuiteHtml(document: SuiteDocument): string {
       : []),
     ['verdicts', 'Verdicts', matrix(document)],
     ...(repeated.length > 0
-      ? [['slos', 'SLOs over the runs', htmlTable('suite-slos', SLOS_CAPTION, sloRows(document)), 'SLOs'] as const]
+      ? [['slos', 'SLOs over the runs', htmlCards('suite-slos', SLOS_CAPTION, sloRows(document)), 'SLOs'] as const]
       : []),
     ...(skipped.length > 0 ? [['skipped', 'Skipped', skippedTable(skipped)] as const] : []),
     ['machine', 'Machine', machine(document)],
@@ -83,7 +83,7 @@ function matrix(document: SuiteDocument): Html {
   return scrollTable({
     id: 'suite-verdicts',
     caption:
-      'Each run links to its report, by its seed. Time is that of this machine, for all runs of a place without proofs.',
+      'Each run links to its report, by its seed. The time is what all runs of a scenario on a platform took, without their proofs.',
     head: html`<tr><th scope="col">Scenario</th>${platforms.map(platform => html`<th scope="col" class="words">${platform}</th>`)}</tr>`,
     rows: scenariosOf(document).map(
       scenario =>

@@ -123,10 +123,10 @@ export function estimateText({ estimate, unit }: GroupSlo): string {
   return `${formatValue(mean, unit)} (${formatValue(lower, unit)} … ${formatValue(upper, unit)})`;
 }
 
-/** Names and values in one line: `node v24.21.0, squall 0.1.0`. */
+/** Names and values in one line: `cores 2, memory 23.5 GiB`. */
 export function recordText(values: Readonly<Record<string, string | number>>): string {
   return Object.entries(values)
-    .map(([name, value]) => `${name} ${value}`)
+    .map(([name, value]) => (name.endsWith('GiB') ? `${name.slice(0, -3)} ${value} GiB` : `${name} ${value}`))
     .join(', ');
 }
 

@@ -91,32 +91,30 @@ function flakyTable(flaky: readonly TrendScenario[]): Html {
 }
 
 function scenariosTable({ scenarios, nights }: TrendDocument): Html {
-  return scrollTable({
+  return cardTable({
     id: 'trend-scenarios',
     caption: `The last ${RECENT} nights of each, the newest last: ✓ pass, ✗ fail, ? inconclusive, ! invalid. Each links to the page of its night where that is kept.`,
-    head: html`<tr><th scope="col">Scenario</th><th scope="col" class="words">Suite</th><th scope="col" class="words">Platform</th><th scope="col" class="words">Nights</th><th scope="col">Failed</th></tr>`,
-    rows: scenarios.map(
-      one =>
-        html`<tr><th scope="row"><a href="${pageOf(one)}#${one.platform}">${one.scenario}</a></th><td class="words">${one.suite}</td><td class="words">${one.platform}</td><td class="words">${one.nights
-          .slice(-RECENT)
-          .map(({ night, verdicts }) => {
-            const marks = marksText(verdicts);
-            return html`${linked(nights[night]!, marks, '', `${dateText(nights[night]!, nights)}: ${verdicts.join(', ')}`)} `;
-          })}</td><td>${`${one.failed} of ${one.decided}`}</td></tr>`,
-    ),
+    head: heads(['Scenario', 'Suite', 'Platform', 'Nights', 'Failed']),
+    rows: scenarios.map(one => {
+      const recent = one.nights.slice(-RECENT).map(({ night, verdicts }) => {
+        const label = `${dateText(nights[night]!, nights)}: ${verdicts.join(', ')}`;
+        return html`${linked(nights[night]!, marksText(verdicts), '', label)} `;
+      });
+      return html`<tr role="row"><th scope="row" role="rowheader"><a href="${pageOf(one)}#${one.platform}">${one.scenario}</a></th>${cell('Suite', one.suite)}${cell('Platform', one.platform)}${cell('Nights', recent)}${cell('Failed', `${one.failed} of ${one.decided}`)}</tr>`;
+    }),
   });
 }
 
 function nightsTable({ nights, scenarios }: TrendDocument): Html {
-  return scrollTable({
+  return cardTable({
     id: 'trend-nights',
     caption: 'The newest first. A night links to its page where its folder is kept.',
-    head: html`<tr><th scope="col">Night</th><th scope="col" class="words">Suite</th><th scope="col" class="words">Commit</th><th scope="col">Passed</th><th scope="col" class="words">Versions</th><th scope="col" class="words">Machine</th></tr>`,
+    head: heads(['Night', 'Suite', 'Commit', 'Passed', 'Versions', 'Machine']),
     rows: nights
       .map((night, index) => {
         const verdicts = scenarios.flatMap(one => one.nights.flatMap(own => (own.night === index ? own.verdicts : [])));
         const passed = `${verdicts.filter(verdict => verdict === 'pass').length} of ${verdicts.length}`;
-        return html`<tr><th scope="row">${linked(night, dateText(night, nights), '')}</th><td class="words">${night.suite}</td><td class="words">${night.commit === null ? '–' : commitText(night.commit)}</td><td>${passed}</td><td class="words">${recordText(night.versions)}</td><td class="words">${recordText(night.machine)}</td></tr>`;
+        return html`<tr role="row"><th scope="row" role="rowheader">${linked(night, dateText(night, nights), '')}</th>${cell('Suite', night.suite)}${cell('Commit', night.commit === null ? '–' : commitText(night.commit))}${cell('Passed', passed)}${cell('Versions', recordText(night.versions))}${cell('Machine', recordText(night.machine))}</tr>`;
       })
       .toReversed(),
   });

@@ -234,3 +234,16 @@ it('renders regressions first, and escapes what others wrote', () => {
   expect(markdown).toContain('\\<b>\\|evil');
   expect(markdown.split('\n')[0]).toMatch(/^# example on process: Worse: p95\(ttft\) in whole, p50\(/);
 });
+
+it('names what was checked out on each side, and no start by the clock of virtual time', () => {
+  const run = simulated({ model: 'independent', seed: 1 });
+  const of = (commit: string) => ({
+    ...run,
+    document: { ...run.document, startedAt: '2030-01-01T00:00:00Z', revision: { commit, branch: 'main' } },
+  });
+  const document = compareRuns([of('a'.repeat(40))], [of('b'.repeat(40))]);
+  const html = renderCompareHtml(document);
+  for (const letter of 'ab') expect(html).toContain(`commit ${letter.repeat(10)} on main`);
+  expect(html).toContain('2030-01-01');
+  expect(renderCompareHtml({ ...document, platform: 'virtual' })).not.toContain('2030-01-01');
+});

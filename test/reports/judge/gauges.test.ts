@@ -62,7 +62,7 @@ test.each<[string, Readings, number]>([
   expect(good.reason).toContain('values between two readings are unknown');
   const bad = judged(objective, rounds({ 'inference-1': healthy, 'inference-2': breaks(broken) }));
   expect(bad).toMatchObject({ verdict: 'fail', measured });
-  expect(bad.reason).toContain('(inference-2) misses');
+  expect(bad.reason).toMatch(/\(inference-2\), [\d.]+%?, misses the limit of [\d.]+%?\.$/);
 });
 
 test('a mean is that of all readings, and is judged in both directions', () => {
@@ -221,7 +221,9 @@ test('prefix cache hits are counted over a window, over all engines and their re
   expect(found).toMatchObject({
     verdict: 'pass',
     unit: '%',
-    reason: expect.stringMatching(/^\d+ of \d+ prompt tokens/),
+    reason: expect.stringMatching(
+      /^The share of prompt tokens from prefix caches \(\d+ of \d+\), [\d.]+%, meets the limit/,
+    ),
   });
   expect(found.measured).toBeCloseTo(37.5, 0);
   expect(judged('hits(prefix-cache) <= 30%', caching()).verdict).toBe('fail');
@@ -247,7 +249,11 @@ test('hits of response caches are counted over all gateways', () => {
       b: second => ({ responseQueries: 100 * second, responseHits: 98 * second, cacheQueries: second, cacheHits: 0 }),
     });
   const found = judged('hits(response-cache) >= 95%', gateways(94));
-  expect(found).toMatchObject({ verdict: 'pass', unit: '%', reason: expect.stringMatching(/^\d+ of \d+ requests/) });
+  expect(found).toMatchObject({
+    verdict: 'pass',
+    unit: '%',
+    reason: expect.stringMatching(/^The share of requests served from the cache \(\d+ of \d+\), [\d.]+%, meets/),
+  });
   expect(found.measured).toBeCloseTo(96, 5);
   expect(judged('hits(response-cache) >= 95%', gateways(90)).verdict).toBe('fail');
   expect(judged('hits(response-cache) >= 95%', gateways(0)).measured).toBeCloseTo(49, 5);
