@@ -58,8 +58,10 @@ export function nextIndex(previous: number, received: number): number {
   return received < previous || received < 1 ? 0 : received;
 }
 
+/** Their names go into headers: what these cannot carry is percent-encoded. */
 function upstreamsOf(instances: readonly Instance[]): NamedUrl[] {
+  const nameOf = (id: string) => id.toWellFormed().replace(/[^\x21-\x7e]/gu, char => encodeURIComponent(char));
   return instances
-    .map(({ id, address, version }) => ({ name: id, url: `http://${address}`, version }))
+    .map(({ id, address, version }) => ({ name: nameOf(id), url: `http://${address}`, version }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

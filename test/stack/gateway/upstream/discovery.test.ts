@@ -1,3 +1,4 @@
+import { validateHeaderValue } from 'node:http';
 import { expect, test } from 'vitest';
 import { seededRandom } from '../../../../harness/random.ts';
 import type { Instances } from '../../../../stack/control/client.ts';
@@ -71,6 +72,16 @@ async function follow(forMs: number, respond: (call: number) => Instances | Erro
   await ended;
   return { queries, updates, failures };
 }
+
+test.each([
+  ['web-1', 'web-1'],
+  ['é 名\n', '%C3%A9%20%E5%90%8D%0A'],
+  ['\u{1f999}\ud800', '%F0%9F%A6%99%EF%BF%BD'],
+])('an instance with the id %j is an upstream with a name for headers', async (id, name) => {
+  const { updates, failures } = await follow(1, () => ({ index: 0, instances: [{ id, address: '127.0.0.1:1' }] }));
+  expect([updates[0], failures]).toEqual([name, []]);
+  expect(() => validateHeaderValue('x-squall-upstream', updates[0]!)).not.toThrow();
+});
 
 test('an agent that never blocks is queried ten times a second instead of in a tight loop', async () => {
   const { queries } = await follow(10_000, () => ({ index: 0, instances: [] }));
