@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   closeSync,
   existsSync,
@@ -40,7 +41,7 @@ const headerSchema = z.object({
   folder: z.string(),
   platforms: z.array(z.enum(SUITE_PLATFORMS)).min(1),
   /** The suite as it was, with every default filled in. */
-  suite: z.unknown(),
+  suite: z.looseObject({ name: z.string() }),
   /** What each scenario was, as a SHA-256, by name or path. */
   scenarios: texts,
   replay: z.string(),
@@ -102,8 +103,19 @@ export interface Journal extends Disposable {
 
 /** Begins a journal in the folder of a suite. */
 export function createJournal(folder: string, header: SuiteHeader): Journal {
-  writeFileSync(join(folder, JOURNAL), `${JSON.stringify(header)}\n`, { mode: 0o600, flag: 'wx' });
-  return opened(folder, header, []);
+  const { line, seal } = sealed(header, '');
+  writeFileSync(join(folder, JOURNAL), line, { mode: 0o600, flag: 'wx' });
+  return opened(folder, { header, entries: [], seal });
+}
+
+/** A line with its seal: a SHA-256 of it and of the seal before, so that a line that was changed, removed or put elsewhere is found. */
+function sealed(value: object, before: string): { readonly line: string; readonly seal: string } {
+  const seal = sealOf(JSON.stringify(value), before);
+  return { line: `${JSON.stringify({ ...value, seal })}\n`, seal };
+}
+
+function sealOf(text: string, before: string): string {
+  return createHash('sha256').update(before).update(text).digest('hex');
 }
 
 /**
@@ -111,8 +123,8 @@ export function createJournal(folder: string, header: SuiteHeader): Journal {
  * @throws SquallError as {@link readJournal}, and `SUITE_RUNNING`
  */
 export function resumeJournal(folder: string): Journal {
-  const { header, entries, bytes, whole } = readJournal(folder);
-  const journal = opened(folder, header, entries);
+  const { header, entries, seal, bytes, whole } = readJournal(folder);
+  const journal = opened(folder, { header, entries, seal });
   if (whole < bytes) {
     const file = openSync(join(folder, JOURNAL), 'r+');
     ftruncateSync(file, whole);
@@ -122,13 +134,11 @@ export function resumeJournal(folder: string): Journal {
 }
 
 /**
- * Reads a journal, which may still grow.
- * @returns also its size, and that of its whole lines
+ * Reads a journal, which may still grow. One of an earlier version has no seals.
+ * @returns also its size, that of its whole lines, and the seal of the last
  * @throws SquallError `UNKNOWN_SUITE_FOLDER`, `BAD_SUITE_FOLDER` with the line
  */
-export function readJournal(
-  folder: string,
-): Pick<Journal, 'header' | 'entries'> & { readonly bytes: number; readonly whole: number } {
+export function readJournal(folder: string): Written & { readonly bytes: number; readonly whole: number } {
   const path = join(folder, JOURNAL);
   let bytes: Buffer;
   try {
@@ -149,18 +159,31 @@ export function readJournal(
   }
   const whole = bytes.subarray(0, bytes.lastIndexOf('\n') + 1);
   const [first = '', ...others] = whole.toString('utf8').split('\n').slice(0, -1);
-  const header = lineOf(path, 1, first, headerSchema) as SuiteHeader;
-  const entries = others.map((line, index) => lineOf(path, index + 2, line, entrySchema));
-  return { header, entries, bytes: bytes.length, whole: whole.length };
+  const { value, seal: begun } = lineOf(path, 1, first, headerSchema, '');
+  let seal = begun;
+  const entries = others.map((line, index) => {
+    const read = lineOf(path, index + 2, line, entrySchema, seal);
+    seal = read.seal;
+    return read.value;
+  });
+  return { header: value as SuiteHeader, entries, seal, bytes: bytes.length, whole: whole.length };
 }
 
-function opened(folder: string, header: SuiteHeader, entries: readonly SuiteEntry[]): Journal {
+/** What a journal has; `seal` is undefined for one without. */
+type Written = Pick<Journal, 'header' | 'entries'> & { readonly seal: string | undefined };
+
+function opened(folder: string, { header, entries, seal }: Written): Journal {
   const release = lock(folder);
   const file = openSync(join(folder, JOURNAL), 'a', 0o600);
+  let before = seal;
   return {
     header,
     entries,
-    append: entry => void writeSync(file, `${JSON.stringify(entry)}\n`),
+    append(entry) {
+      const next = before === undefined ? { line: `${JSON.stringify(entry)}\n`, seal: before } : sealed(entry, before);
+      writeSync(file, next.line);
+      before = next.seal;
+    },
     [Symbol.dispose]() {
       closeSync(file);
       release();
@@ -191,7 +214,14 @@ function nameOf(pid: number): string | undefined {
   return isProcessAlive(pid) ? `${pid}` : undefined;
 }
 
-function lineOf<Value>(path: string, number: number, line: string, schema: z.ZodType<Value>): Value {
+/** A line, and its seal. @param before the seal of the line before, empty for the first; undefined where it has none */
+function lineOf<Value>(
+  path: string,
+  number: number,
+  line: string,
+  schema: z.ZodType<Value>,
+  before: string | undefined,
+): { readonly value: Value; readonly seal: string | undefined } {
   const bad = (why: string) =>
     new SquallError(
       'environment',
@@ -208,10 +238,18 @@ function lineOf<Value>(path: string, number: number, line: string, schema: z.Zod
     throw bad('it is no JSON');
   }
   const parsed = schema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  const found = (value as { schema?: unknown } | null)?.schema;
-  if (number === 1 && typeof found === 'number' && found !== SCHEMA)
-    throw bad(`its \`schema\` is ${found}, and this version of Squall reads ${SCHEMA}`);
+  const found = value as { readonly schema?: unknown; readonly seal?: string } | null;
+  if (parsed.success) {
+    const { seal, ...own } = found!;
+    const isFirstWithout = number === 1 && seal === undefined;
+    if (before === undefined || isFirstWithout) return { value: parsed.data, seal: undefined };
+    if (seal !== sealOf(JSON.stringify(own), before)) throw bad('it, or one before it, was changed or removed since');
+    return { value: parsed.data, seal };
+  }
+  const version = found?.schema;
+  if (number === 1 && typeof version === 'number' && version !== SCHEMA)
+    throw bad(`its \`schema\` is ${version}, and this version of Squall reads ${SCHEMA}`);
   const [issue] = parsed.error.issues;
-  throw bad(`\`${issue!.path.join('.') || 'it'}\` is wrong: ${issue!.message}`);
+  const why = issue!.message.replace(/^Invalid input: /, '').replace('received undefined', 'found nothing');
+  throw bad(`\`${issue!.path.join('.') || 'it'}\` is wrong: ${why.replace('received', 'found')}`);
 }

@@ -68,9 +68,11 @@ export function damageOf(folder: string, { directory, files }: SuiteRun): string
   const now = digestsOf(path);
   const names = Object.keys(files);
   const lost = names.filter(name => now[name] === undefined);
-  if (lost.length > 0) return `${lost.join(' and ')} of ${path} is gone since the run ended.`;
+  if (lost.length > 0)
+    return `${lost.join(', ')} of ${path} ${lost.length > 1 ? 'are' : 'is'} gone since the run ended.`;
   const changed = names.filter(name => now[name] !== files[name]);
-  if (changed.length > 0) return `${changed.join(' and ')} of ${path} was changed since the run ended.`;
+  if (changed.length > 0)
+    return `${changed.join(', ')} of ${path} ${changed.length > 1 ? 'were' : 'was'} changed since the run ended.`;
   return undefined;
 }
 

@@ -53,7 +53,10 @@ it('shows what is left of a suite that is resumed, and starts nothing', async ()
   // As if the first seed had run.
   const run = { verdict: 'pass', exitCode: 0, reasons: [], durationMs: 1, wallMs: 1, slos: [], files: {} };
   const place = { type: 'run', scenario: 'steady', platform: 'virtual', seed: 42, repeat: 1, without: null };
-  writeFileSync(journal, `${readFileSync(journal, 'utf8')}${JSON.stringify({ ...place, atMs: 1, run })}\n`);
+  writeFileSync(
+    journal,
+    `${readFileSync(journal, 'utf8').replaceAll(/,"seal":"[^"]*"/g, '')}${JSON.stringify({ ...place, atMs: 1, run })}\n`,
+  );
   const before = readFileSync(journal);
   const { code, stdout, stderr } = await squall(['suite', '--resume', folder, '--dry-run']);
   expect(code, stderr).toBe(0);

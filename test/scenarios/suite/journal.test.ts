@@ -13,7 +13,7 @@ import {
 
 const HEADER: SuiteHeader = {
   ...{ type: 'suite', schema: 1, source: 'smoke', id: 'smoke-suite-1', startedAt: '2030-01-01T00:00:00Z' },
-  ...{ machine: { cores: 2 }, versions: { node: '24' }, folder: '/', platforms: ['virtual'], suite: {} },
+  ...{ machine: { cores: 2 }, versions: { node: '24' }, folder: '/', platforms: ['virtual'], suite: { name: 'smoke' } },
   ...{ scenarios: {}, replay: 'npx squall suite smoke' },
 };
 
@@ -45,6 +45,16 @@ describe('the journal of a suite', () => {
     expect(again.entries.map(({ seed }) => seed)).toEqual([42, 43, 44]);
   });
 
+  it('is read as it is where an earlier version wrote it, which had no seals', () => {
+    writeFileSync(path, readFileSync(path, 'utf8').replaceAll(/,"seal":"[^"]*"/g, ''));
+    {
+      using journal = resumeJournal(folder);
+      journal.append(entry(44));
+    }
+    using again = resumeJournal(folder);
+    expect(again.entries).toEqual([entry(42), entry(43), entry(44)]);
+  });
+
   it('loses a last line that was cut short, and nothing else', () => {
     appendFileSync(path, JSON.stringify(entry(44)).slice(0, -3));
     {
@@ -63,6 +73,15 @@ describe('the journal of a suite', () => {
     ['with a verdict that is none', text => text.replace('"pass"', '"fine"'), /line 2 .*`run\.verdict` is wrong/],
     ['without a first line', text => text.split('\n').slice(1).join('\n'), /line 1 .*`type` is wrong/],
     ['that is empty', () => '', /line 1 .*no JSON/],
+    [
+      'of no suite',
+      text => text.replace('{"name":"smoke"}', 'null'),
+      /line 1 .*`suite` is wrong: expected object, found null/,
+    ],
+    ['with a verdict of its own', text => text.replace('"pass"', '"fail"'), /line 2 .*was changed or removed since/],
+    ['with a run twice', text => `${text}${text.split('\n')[1]}\n`, /line 4 .*was changed or removed since/],
+    ['without a run', text => text.replace(/\n.*\n/, '\n'), /line 2 .*was changed or removed since/],
+    ['without a seal', text => text.replace(/(run.*),"seal":"[^"]*"/, '$1'), /line 2 .*was changed or removed since/],
   ])('is refused, with the line: one %s', (_, broken, message) => {
     writeFileSync(path, broken(readFileSync(path, 'utf8')));
     expect(() => resumeJournal(folder)).toThrow(
