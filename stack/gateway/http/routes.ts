@@ -72,6 +72,7 @@ export function createRoutes(context: RouteContext): { find(path: string): Route
   const { connections } = bodyContext;
   const addressOf = (request: IncomingMessage) => connections.addressOf(request);
   const authenticate = identity?.authentication(addressOf) ?? authentication(config);
+  const authorized = identity ? [identity.authorization] : [];
   const limited = limiter ? [limitStage(limiter)] : [];
   const serve = serving(context);
   const prepared = preparer ? [preparer.stage] : [];
@@ -103,9 +104,9 @@ export function createRoutes(context: RouteContext): { find(path: string): Route
     find: path => routes.get(path) ?? batches?.(path),
     start: () =>
       batch?.start({
-        '/v1/chat/completions': checked('messages'),
-        '/v1/completions': checked('prompt'),
-        '/v1/embeddings': checked('input'),
+        '/v1/chat/completions': [...authorized, ...checked('messages')],
+        '/v1/completions': [...authorized, ...checked('prompt')],
+        '/v1/embeddings': [...authorized, ...checked('input')],
       }),
   };
 }

@@ -43,6 +43,11 @@ export class Clients {
     return this.#byId.get(id);
   }
 
+  /** Client whose key has this hash, in hex. */
+  withHash(keyHash: string): Client | undefined {
+    return this.#all.find(([, client]) => client.keyHash === keyHash)?.[1];
+  }
+
   /** Client with this key. Every hash is compared, each in constant time, so that the time tells nothing. */
   withKey(key: string): Client | undefined {
     const digest = hash('sha256', key, 'buffer');

@@ -104,6 +104,16 @@ export class Identity implements Disposable {
       );
   }
 
+  /**
+   * Stage of what a caller left to be done later, such as a line of a batch.
+   * @throws ApiError 401 if the key of the exchange's caller has been revoked since then, or is no longer known; 503 as {@link requireKept}; from the stage
+   */
+  readonly authorization: Stage = ({ caller }) => {
+    const client = this.clients.withHash(caller);
+    if (!client) throw refusal('key_revoked', 'The API key is no longer accepted.');
+    this.requireKept(client);
+  };
+
   async #clientOf({ request }: Exchange, address: string | undefined): Promise<Client> {
     const [, named = '', text = ''] = /^(Bearer|DPoP) +(\S+)$/i.exec(request.headers.authorization ?? '') ?? [];
     if (text === '') throw refusal('missing_credentials', 'Expected an access token: Authorization: DPoP or Bearer.');

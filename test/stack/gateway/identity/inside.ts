@@ -4,6 +4,7 @@ import { duplexPair } from 'node:stream';
 import { calculateJwkThumbprint, exportJWK, generateKeyPair, type JWTPayload, SignJWT } from 'jose';
 import pino from 'pino';
 import { seededRandom } from '../../../../harness/random.ts';
+import type { BatchStore } from '../../../../stack/gateway/batch/batch-service.ts';
 import { type GatewayConfigInput, parseGatewayConfig } from '../../../../stack/gateway/config.ts';
 import { Gateway } from '../../../../stack/gateway/gateway.ts';
 import { createGatewayServer } from '../../../../stack/gateway/http/server.ts';
@@ -71,11 +72,13 @@ interface InsideOptions {
   readonly store?: SharedStore;
   readonly clock?: FakeClock;
   readonly rest?: Partial<GatewayConfigInput>;
+  /** Where batches are kept, if they are on. */
+  readonly batch?: BatchStore;
 }
 
 /** A gateway in this process, without any socket: each request is a connection over a pair of streams. */
 export async function gatewayInside(identity: IdentityInput, options: InsideOptions = {}) {
-  const { keys = sourceOf(await newKeys()), store, clock = new FakeClock(START_MS), rest } = options;
+  const { keys = sourceOf(await newKeys()), store, clock = new FakeClock(START_MS), rest, batch } = options;
   const clients = Object.fromEntries(Object.entries(KEYS).map(([id, key]) => [id, { sha256: hash('sha256', key) }]));
   const text = JSON.stringify({
     ...{ healthChecks: 'off', upstreams: [{ name: 'one', url: 'http://one' }], models: ['tiny'], ...rest },
@@ -87,7 +90,7 @@ export async function gatewayInside(identity: IdentityInput, options: InsideOpti
   const own = config.identity as Exclude<typeof config.identity, 'off'>;
   const ring = await KeyRing.open(keys, { clock, log, settle, keepMs: own.tokenLifeMs + own.leewayMs });
   const gateway = new Gateway({
-    ...{ config, clock, random: seededRandom(1), transport, log },
+    ...{ config, clock, random: seededRandom(1), transport, log, batch },
     identity: registry =>
       new Identity({
         ...{ config: own, apiKeyHashes: config.apiKeyHashes, ring, store, registry, clock, log, settle },

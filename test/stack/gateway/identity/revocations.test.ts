@@ -1,6 +1,13 @@
+import { hash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../../../harness/random.ts';
+import { Batches } from '../../../../stack/gateway/batch/batches.ts';
+import { batchSchema } from '../../../../stack/gateway/batch/config.ts';
+import { Files } from '../../../../stack/gateway/batch/files.ts';
 import { storeFunctions } from '../../../../stack/gateway/identity/store-scripts.ts';
+import { Keyspace } from '../../../../stack/redis/keyspace.ts';
 import { FakeClock } from '../../../fake-clock.ts';
+import { idsOf, inputOf, memoryLedger } from '../batch/inside.ts';
 import { gatewayInside, type InsideGateway, KEYS, newKeys, START_MS, sourceOf, storeInside } from './inside.ts';
 
 /** Short, since each second of time that is advanced costs. */
@@ -53,6 +60,31 @@ describe('a revocation', () => {
     await two.gateways[1].identity.revoke('key', 'alice', false);
     await two.clock.advance(250);
     expect((await two.gateways[0].token({ client_secret: KEYS.alice })).status).toBe(200);
+  });
+
+  test('of a key ends its batches: lines that have not run get a 401, those of others go on', async () => {
+    const clock = new FakeClock(START_MS);
+    const ledger = memoryLedger(new Keyspace(), clock);
+    const batch = { ledger, newId: idsOf(seededRandom(5)) };
+    const rest = { batch: { redis: { url: 'redis://127.0.0.1' }, pollMs: 50 } };
+    await using inside = await gatewayInside({}, { clock, batch, rest });
+    const config = batchSchema.parse(rest.batch);
+    const files = new Files(ledger, config);
+    const batches = new Batches(ledger, config, files);
+    for (const [name, key] of Object.entries(KEYS)) {
+      const tenant = hash('sha256', key);
+      const own = { tenant, createdMs: START_MS };
+      await files.create({ ...own, id: `file-${name}`, name, purpose: 'batch', content: inputOf(['a']) });
+      const input = { input: `file-${name}`, endpoint: '/v1/chat/completions', metadata: null } as const;
+      await batches.create({ ...own, ...input, id: name });
+    }
+    await inside.identity.revoke('key', 'alice');
+    inside.gateway.start();
+    await clock.advance(1000);
+    expect(await batches.find('bob')).toMatchObject({ status: 'completed', completed: 1 });
+    const ended = (await batches.find('alice'))!;
+    expect(ended).toMatchObject({ status: 'completed', completed: 0, failed: 1 });
+    expect(String(await files.content(ended.errorFile!))).toContain('"status_code":401');
   });
 
   test('without a store stays with the gateway that was told', async () => {
