@@ -151,9 +151,7 @@ export class Gateway implements AsyncDisposable {
     this.#cache = createCache(context, options);
     this.#accounting = createAccounting(context, options);
     this.#preparer = createPreparer(context, options.transport);
-    // A line of a batch has no connection.
-    const clientOf = ({ request }: Exchange) => request.socket && addressOf(request);
-    this.audit = createAudit(context, options, clientOf);
+    this.audit = createAudit(context, options, ({ request }) => addressOf(request));
     const onRun = (exchange: Exchange, durationMs: number) => this.#note(exchange, durationMs);
     this.#batch = openBatches(config, options.batch, { ...options, registry: this.metrics.registry, onRun });
     this.#routes = createRoutes({

@@ -3,6 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../../../harness/clock.ts';
 import type { Random } from '../../../harness/random.ts';
 import type { GatewayConfig } from '../config.ts';
+import { bound } from '../connections/limits.ts';
 import type { Exchange, Stage } from '../http/exchange.ts';
 import { BatchMetrics } from './batch-metrics.ts';
 import { Batches } from './batches.ts';
@@ -22,7 +23,7 @@ export interface BatchStore {
   readonly newId: () => string;
 }
 
-interface BatchParts extends BatchStore {
+interface BatchParts extends BatchStore, Pick<GatewayConfig, 'maxBodyBytes' | 'maxJsonDepth'> {
   readonly config: BatchConfig;
   /** Of the gateway. */
   readonly name: string;
@@ -50,7 +51,8 @@ export class BatchService implements AsyncDisposable {
   #stages: Readonly<Record<BatchEndpoint, readonly Stage[]>> | undefined;
 
   constructor(parts: BatchParts) {
-    const { config, name, newId, clock, random, timeoutMs, registry, onRun, log } = parts;
+    const { config, name, newId, clock, random, timeoutMs, registry, onRun, log, models } = parts;
+    const [maxBodyBytes, maxDepth] = [bound(parts.maxBodyBytes), bound(parts.maxJsonDepth)];
     this.config = config;
     this.newId = newId;
     this.ledger = limitedLedger(parts.ledger, config.redis.timeoutMs, clock);
@@ -60,7 +62,7 @@ export class BatchService implements AsyncDisposable {
       ...{ config, clock, log, ledger: this.ledger, files: this.files, batches: this.batches },
       lines: new Lines(this.ledger, config),
       metrics: new BatchMetrics(registry, () => this.#worker.running),
-      models: new Set(parts.models),
+      limits: { models: new Set(models), maxBodyBytes, maxDepth },
       newOwner: () => `${name}/${newId()}`,
       run: ({ endpoint, tenant }, body) =>
         runLine({ endpoint, body, tenant, timeoutMs }, this.#stages![endpoint], random, clock.nowMs()),
@@ -94,14 +96,14 @@ export class BatchService implements AsyncDisposable {
 
 /** Batches of a gateway; undefined where they are off. */
 export function openBatches(
-  { batch: config, admission, name, models, timeouts }: GatewayConfig,
+  { batch: config, admission, name, models, timeouts, maxBodyBytes, maxJsonDepth }: GatewayConfig,
   store: BatchStore | undefined,
   { clock, random, log, registry, onRun }: Pick<BatchParts, 'clock' | 'random' | 'log' | 'registry' | 'onRun'>,
 ): BatchService | undefined {
   if (config === 'off' || !store) return undefined;
   const timeoutMs = timeouts.totalMs + (admission === 'off' ? 0 : admission.levels.batch.maxWaitMs);
   return new BatchService({
-    ...{ ...store, config, name, models, timeoutMs, clock, log, registry, onRun },
+    ...{ ...store, config, name, models, maxBodyBytes, maxJsonDepth, timeoutMs, clock, log, registry, onRun },
     random: random.stream('batch'),
   });
 }

@@ -1,3 +1,4 @@
+import { isDeeperThan } from '../http/json-depth.ts';
 import type { BatchEndpoint, LineError } from './records.ts';
 
 /** One request of a batch. */
@@ -10,6 +11,8 @@ export interface InputLine {
 /** Errors that are told of a file, at most. */
 const MAX_ERRORS = 100;
 const NEWLINE = 10;
+/** Space, tab and carriage return. */
+const BLANKS: ReadonlySet<number | undefined> = new Set([32, 9, 13]);
 const MAX_ID_LENGTH = 512;
 
 /** Limits of {@link checkInput}. */
@@ -18,7 +21,13 @@ export interface InputLimits {
   readonly endpoint: BatchEndpoint;
   /** Models that are served; empty: any. */
   readonly models: ReadonlySet<string>;
+  /** Longest body of a request, in bytes, and its deepest nesting. */
+  readonly maxBodyBytes: number;
+  readonly maxDepth: number;
 }
+
+/** Nesting that is refused where `maxDepth` allows more: `JSON.stringify`, unlike `JSON.parse`, ends with an error some thousand levels deep. */
+const SAFE_DEPTH = 512;
 
 /** Where the lines of a file begin and end, without those that are blank. */
 export function lineBounds(content: Buffer): (readonly [from: number, to: number])[] {
@@ -26,7 +35,9 @@ export function lineBounds(content: Buffer): (readonly [from: number, to: number
   for (let from = 0; from < content.length; ) {
     const end = content.indexOf(NEWLINE, from);
     const to = end < 0 ? content.length : end;
-    if (content.toString('latin1', from, Math.min(to, from + 64)).trim() !== '') bounds.push([from, to]);
+    let first = from;
+    while (first < to && BLANKS.has(content[first])) first += 1;
+    if (first < to) bounds.push([from, to]);
     from = to + 1;
   }
   return bounds;
@@ -46,10 +57,11 @@ export function inputLine(content: Buffer, [from, to]: readonly [number, number]
 export function* checkInput(
   content: Buffer,
   bounds: readonly (readonly [number, number])[],
-  { maxLines, endpoint, models }: InputLimits,
+  limits: InputLimits,
   perSlice: number,
 ): Generator<void, readonly LineError[]> {
   if (bounds.length === 0) return [fileError('empty_file', 'The input file has no lines.')];
+  const { maxLines } = limits;
   if (bounds.length > maxLines)
     return [fileError('too_many_lines', `The input file has ${bounds.length} lines; the limit is ${maxLines}.`)];
   const errors: LineError[] = [];
@@ -59,7 +71,7 @@ export function* checkInput(
   for (const [nth, [from, to]] of bounds.entries()) {
     // Blank lines count, as in an editor.
     for (; counted < from; counted += 1) if (content[counted] === NEWLINE) line += 1;
-    const found = errorOf(content.toString('utf8', from, to), endpoint, models, seen);
+    const found = errorOf(content.subarray(from, to), limits, seen);
     if (found) errors.push({ ...found, line });
     if (errors.length === MAX_ERRORS) return errors;
     if ((nth + 1) % perSlice === 0) yield;
@@ -69,8 +81,13 @@ export function* checkInput(
 
 type Found = Omit<LineError, 'line'>;
 
-function errorOf(text: string, endpoint: string, models: ReadonlySet<string>, seen: Set<string>): Found | undefined {
-  const fields = parsed(text);
+function errorOf(line: Buffer, limits: InputLimits, seen: Set<string>): Found | undefined {
+  const { endpoint, models, maxBodyBytes } = limits;
+  const maxDepth = Math.min(limits.maxDepth, SAFE_DEPTH);
+  // The line is an object around the body.
+  if (isDeeperThan(line, maxDepth + 1))
+    return { ...invalid('body', `This line exceeds the nesting limit of ${maxDepth}.`), code: 'json_too_deep' };
+  const fields = parsed(line.toString('utf8'));
   if (!fields) return { code: 'invalid_json_line', message: 'This line is not a JSON object.', param: null };
   const { custom_id: id, method, url, body } = fields;
   if (typeof id !== 'string' || id === '' || id.length > MAX_ID_LENGTH)
@@ -81,6 +98,8 @@ function errorOf(text: string, endpoint: string, models: ReadonlySet<string>, se
   if (url !== endpoint)
     return { ...invalid('url', `Expected \`url\` to be ${endpoint}, that of the batch.`), code: 'invalid_url' };
   if (!isObject(body)) return invalid('body', 'Expected `body` to be an object.');
+  if (line.length > maxBodyBytes && Buffer.byteLength(JSON.stringify(body)) > maxBodyBytes)
+    return { ...invalid('body', `The body exceeds the limit of ${maxBodyBytes} bytes.`), code: 'body_too_large' };
   const { model, stream } = body;
   if (typeof model !== 'string' || model === '') return invalid('body.model', 'Expected `model` to be a model id.');
   if (models.size > 0 && !models.has(model))

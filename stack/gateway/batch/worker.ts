@@ -5,7 +5,7 @@ import type { BatchMetrics } from './batch-metrics.ts';
 import type { Batches } from './batches.ts';
 import type { BatchConfig } from './config.ts';
 import type { Files } from './files.ts';
-import { checkInput, inputLine, lineBounds } from './input-lines.ts';
+import { checkInput, type InputLimits, inputLine, lineBounds } from './input-lines.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import type { LineOutcome, RunningLine } from './line-run.ts';
 import type { Claim, Lines } from './lines.ts';
@@ -39,7 +39,8 @@ export interface WorkerParts {
   readonly batches: Batches;
   readonly lines: Lines;
   readonly metrics: BatchMetrics;
-  readonly models: ReadonlySet<string>;
+  /** Of each line. */
+  readonly limits: Pick<InputLimits, 'models' | 'maxBodyBytes' | 'maxDepth'>;
   readonly newOwner: () => string;
   /** Sends a line of a batch to an upstream. */
   readonly run: (batch: BatchRecord, body: Buffer) => RunningLine;
@@ -231,8 +232,8 @@ export class BatchWorker {
   }
 
   async #check({ endpoint }: BatchRecord, { content, bounds }: Input) {
-    const { config, models, clock } = this.#parts;
-    const check = checkInput(content, bounds, { maxLines: config.maxLines, endpoint, models }, LINES_PER_SLICE);
+    const { config, limits, clock } = this.#parts;
+    const check = checkInput(content, bounds, { ...limits, maxLines: config.maxLines, endpoint }, LINES_PER_SLICE);
     for (;;) {
       const { done, value } = check.next();
       if (done) return value;

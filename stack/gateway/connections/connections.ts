@@ -127,9 +127,9 @@ export class Connections {
     return this.#forcedCloses.reasonOf(socket);
   }
 
-  /** Address of a request's client: of its connection, or as a trusted proxy reports it; undefined if that reports none. */
+  /** Address of a request's client: of its connection, or as a trusted proxy reports it; undefined if that reports none, and for a line of a batch. */
   addressOf({ socket, headers }: IncomingMessage): string | undefined {
-    const address = normalizeAddress(socket.remoteAddress);
+    const address = normalizeAddress((socket as Socket | undefined)?.remoteAddress);
     if (address === undefined || !this.#trusted.has(address)) return address;
     return forwardedAddress(headers[this.limits.clientAddressHeader], this.#trusted);
   }

@@ -3,6 +3,7 @@ import { seededRandom } from '../../../../harness/random.ts';
 import { Batches } from '../../../../stack/gateway/batch/batches.ts';
 import { batchSchema } from '../../../../stack/gateway/batch/config.ts';
 import { Files } from '../../../../stack/gateway/batch/files.ts';
+import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { Keyspace } from '../../../../stack/redis/keyspace.ts';
 import { HeldUpstreams } from '../fixtures/held-upstreams.ts';
 import { idsOf, inputOf, memoryLedger } from './inside.ts';
@@ -11,10 +12,10 @@ const LINES = 4;
 const config = { batch: { redis: { url: 'redis://unused' }, concurrency: LINES, pollMs: 50 } };
 
 /** A gateway with a batch of four lines, whose upstream holds each request. */
-async function withBatch(admission: object | 'off') {
+async function withBatch(admission: object | 'off', more: Partial<GatewayConfigInput> = {}) {
   const keyspace = new Keyspace();
   const newId = idsOf(seededRandom(3));
-  const upstreams: HeldUpstreams = new HeldUpstreams({ ...config, admission }, clock => ({
+  const upstreams: HeldUpstreams = new HeldUpstreams({ ...config, admission, ...more }, clock => ({
     ledger: memoryLedger(keyspace, clock),
     newId,
   }));
@@ -82,4 +83,15 @@ test('without admission they run at once, beside everything else', async () => {
   expect(at(upstreams)).toHaveLength(1 + LINES);
   for (const id of at(upstreams)) await upstreams.complete(id);
   await upstreams.advance(100);
+});
+
+// A line has no connection, hence neither an address nor a session.
+test.each(['ip-hash', 'session-hash', 'prefix'] as const)('they run with the balancer %s', async policy => {
+  const { upstreams, completed } = await withBatch('off', { balancer: { policy } });
+  await using _ = upstreams;
+  await upstreams.advance(1000);
+  expect(at(upstreams)).toHaveLength(LINES);
+  for (const id of at(upstreams)) await upstreams.complete(id);
+  await upstreams.advance(100);
+  expect(await completed()).toBe(LINES);
 });

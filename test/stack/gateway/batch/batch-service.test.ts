@@ -117,6 +117,34 @@ test('an input with errors fails the batch, and each error has its line', async 
   ]);
 });
 
+test('a line that is nested too deeply or too long is an error of its batch, and does not keep those of others from running', async () => {
+  const { clock, service, find } = begin(undefined, { maxFileBytes: 1_000_000 });
+  const [line = '', next = ''] = String(inputOf(['deep', 'long'])).split('\n');
+  // `JSON.parse` reads it, and `JSON.stringify` cannot write it.
+  const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
+  const lines = [
+    line.replace('"model"', `"x":${deep},"model"`),
+    next.replace('"model"', `"x":"${'y'.repeat(70_000)}","model"`),
+  ];
+  const id = await submit(service, Buffer.from(lines.join('\n')));
+  const other = await submit(service, inputOf(['fine']), 'b');
+  await clock.advance(2000);
+  expect((await find(other)).status).toBe('completed');
+  const { status, errors } = await find(id);
+  expect(status).toBe('failed');
+  expect(errors.map(error => [error.line, error.code])).toEqual([
+    [1, 'json_too_deep'],
+    [2, 'body_too_large'],
+  ]);
+});
+
+test('a line counts however much blank space is before it', async () => {
+  const { clock, service, find } = begin();
+  const id = await submit(service, Buffer.from(`${' '.repeat(100)}${inputOf(['a'])}${' '.repeat(100)}\n`));
+  await clock.advance(1000);
+  expect(await find(id)).toMatchObject({ status: 'completed', total: 1, completed: 1 });
+});
+
 test.each([
   ['no lines', Buffer.from('\n \n'), 'empty_file'],
   ['too many lines', inputOf(['a', 'b', 'c', 'd']), 'too_many_lines'],

@@ -86,6 +86,7 @@ export function startService(
   const random = seededRandom(seed);
   const service = new BatchService({
     ...{ ledger, clock, random, timeoutMs, registry, models: [], name: `gateway-${seed}` },
+    ...{ maxBodyBytes: 65_536, maxJsonDepth: 'off' },
     config: batchSchema.parse({ redis: { url: 'redis://unused' }, leaseMs: 1000, pollMs: 50, ...config }),
     newId: idsOf(random.stream('ids')),
     log: pino({ enabled: false }),
