@@ -47,7 +47,7 @@ const folder = args[args.indexOf('--out') + 1] + '/smoke-suite-2';
 mkdirSync(folder, { recursive: true });
 writeFileSync(folder + '/index.html', '');
 writeFileSync(folder + '/summary.md', '# Suite smoke\\n');
-if (args.includes('--baseline')) writeFileSync(folder + '/compare.md', '# 1 of 7 is worse\\n');
+if (args.includes('--baseline')) writeFileSync(folder + '/compare.md', '# 1 of 7 is worse\\n' + 'é'.repeat(Number(process.env.LENGTH ?? 0)));
 process.exitCode = Number(process.env.EXIT ?? 0);
 `;
 
@@ -171,7 +171,7 @@ describe.skipIf(noJq)(`a suite ${noJq || ''}`, () => {
 });
 
 it('tests a server of one’s own with scenarios', async () => {
-  const { squall } = await act({ scenarios: './a.yaml ./b.yaml', target: 'http://127.0.0.1:8000' });
+  const { squall } = await act({ scenarios: './a.yaml\n./b.yaml\n', target: 'http://127.0.0.1:8000' });
   expect(squall).toEqual([
     'squall run ./a.yaml ./b.yaml --target http://127.0.0.1:8000 --out reports/runs/squall-scenarios',
   ]);
@@ -204,10 +204,17 @@ describe.skipIf(noJq)(`on a pull request ${noJq || ''}`, () => {
     const first = await act(inputs, { COMMENTS: JSON.stringify(others) }, 'pull_request');
     expect(written(first.calls)).toEqual(['gh api --method POST repos/us/squall/issues/12/comments']);
     expect(readFileSync(join(place.folder, 'sent.md'), 'utf8')).toBe(
-      '<!-- squall squall-smoke -->\n# 1 of 7 is worse\n# Suite smoke\n\n\n0123456789: [all reports](https://github.example/artifact).\n',
+      '<!-- squall squall-smoke -->\n**pass** at 0123456789: [all reports](https://github.example/artifact).\n\n# 1 of 7 is worse\n# Suite smoke\n',
     );
     const next = await act(inputs, { COMMENTS: JSON.stringify([...others, own]) }, 'pull_request');
     expect(written(next.calls).at(-1)).toBe('gh api --method PATCH repos/us/squall/issues/comments/5');
+  });
+
+  it('cuts what is longer than a comment may be, and says so before it', async () => {
+    await act(inputs, { COMMENTS: '[]', LENGTH: '80000' }, 'pull_request');
+    const sent = readFileSync(join(place.folder, 'sent.md'), 'utf8');
+    expect(sent.split('\n')[1]).toMatch(/^\*\*pass\*\* at .*\[all reports\]\(.*\)\. What follows is cut/);
+    expect(sent.length).toBeLessThan(65_536);
   });
 
   it('of a fork leaves the verdict alone, and says where the results are', async () => {

@@ -85,7 +85,7 @@ case "$*" in
   *actions/artifacts*) case "$*" in *name=nightly-docker*) ;; *) for run in 9 8 7; do echo "$run 2030-01-0$run"; done ;; esac ;;
   "run download 8"*) exit 1 ;;
   "run download 6"*) mkdir -p site/history; touch site/history/nightly-suite-0.parquet ;;
-  *) out="\${@: -1}/nightly-suite-1"; mkdir -p "$out"; touch "$out/index.html" "$out/requests.parquet"; printf '%s' '${suite.replaceAll("'", "'\\''")}' > "$out/suite.json" ;;
+  *) out="\${@: -1}/nightly-suite-1"; mkdir -p "$out"; touch "$out/index.html" "$out/summary.md" "$out/requests.parquet"; printf '%s' '${suite.replaceAll("'", "'\\''")}' > "$out/suite.json" ;;
 esac`,
     npx: 'touch site/history/index.html; exit 4',
   });
@@ -104,6 +104,8 @@ esac`,
     expect(page).toContain(`href="${path}/index.html"`);
     expect(existsSync(join(site, path, 'index.html'))).toBe(true);
     expect(existsSync(join(site, path, 'requests.parquet'))).toBe(false);
+    // The page of the suite leads to it.
+    expect(existsSync(join(site, path, 'summary.md'))).toBe(true);
   }
   const suites = ['process', 'virtual'].map(platform => `site/2030-01-09-9/${platform}/nightly-suite-1`);
   expect(place.calls()).toContain(`npx squall trend site/history ${suites.join(' ')} --out site --keep-days 365`);
@@ -162,6 +164,15 @@ describe('the component of GitLab', () => {
     expect(cache).toMatchObject({ paths: ['squall-history'], policy: '$SQUALL_CACHE', when: 'always' });
     expect([variables.SQUALL_CACHE, own.SQUALL_CACHE]).toEqual(['pull', 'pull-push']);
     expect(artifacts.paths).toContain('squall-history');
+  });
+
+  it('runs without one where the default branch kept no suite', async () => {
+    const { code, calls } = await job(
+      'rm -rf .bin/unzip; printf "#!/bin/sh\\nmkdir -p baseline" > .bin/unzip; chmod +x .bin/unzip',
+      {},
+    );
+    expect(code).toBe(0);
+    expect(calls.at(-1)).toBe('npx squall suite smoke --out reports/runs');
   });
 
   it('runs without one the first time', async () => {
