@@ -32,6 +32,7 @@ async function nightOfRun(folder: string, commit: string | undefined): Promise<N
   return judgeStored(folder, ({ document, plan }) => {
     const { revision } = document;
     const { id, startedAt } = document.platform === 'virtual' ? namedBy(folder) : document;
+    if (document.interrupted) return { id, rows: [], left: [`${folder} was interrupted.`] };
     const night = { night: id, suite: RUNS, startedAt, commit: commit ?? revision?.commit ?? null };
     return { id, rows: rowsOfRun(night, { document, plan, repeat: 1 }), left: [] };
   });

@@ -47,6 +47,15 @@ describe('the runs of a scenario on a platform', () => {
     expect(combine([cell(1, 'fail'), cell(2, 'fail')]).groups[0]!.flakiness).toBeNull();
   });
 
+  it('do not count what an invalid one measured, nor its SLOs as met', () => {
+    const valid = [100, 104, 96, 101].map((value, seed) => cell(seed, 'pass', { run: run('pass', value) }));
+    const broken = { ...run('pass', 5000), verdict: 'invalid' as const, exitCode: 2 as const };
+    const [slo] = combine([...valid, cell(9, 'invalid', { run: broken })]).groups[0]!.slos;
+    expect(slo).toMatchObject({ counts: { pass: 4, fail: 0, inconclusive: 0, invalid: 1 }, estimate: { samples: 4 } });
+    expect(slo!.estimate!.mean).toBeCloseTo(100.25);
+    expect(combine([cell(9, 'invalid', { run: broken })]).groups[0]!.slos[0]!.estimate).toBeNull();
+  });
+
   it('have the mean of what they measured, with an interval from four runs on', () => {
     const of = (values: (number | null)[]) =>
       combine(values.map((value, seed) => cell(seed, 'pass', { run: run('pass', value) }))).groups[0]!.slos[0]!

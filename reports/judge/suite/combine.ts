@@ -103,19 +103,21 @@ function flakinessOf(verdicts: readonly Verdict[]): Flakiness | null {
   return { failed, decided, ratio: failed / decided, ...ratioBounds(failed, decided) };
 }
 
+/** SLOs over the runs. Those of an invalid run are neither met nor missed, and what it measured is not that of the system. */
 function slosOf(runs: readonly SuiteRun[], seed: string): GroupSlo[] {
   const random = seededRandom(0).stream(seed);
-  const byName = Map.groupBy(
-    runs.flatMap(({ slos }) => slos),
-    ({ name }) => name,
+  const judged = runs.flatMap(({ verdict, slos }) =>
+    verdict === 'invalid' ? slos.map(slo => ({ ...slo, verdict })) : slos,
   );
+  const byName = Map.groupBy(judged, ({ name }) => name);
   return [...byName].map(([name, slos]) => {
     const { window, objective, unit } = slos[0]!;
-    const values = slos.flatMap(({ measured }) => (measured === null ? [] : [measured]));
+    const valid = slos.filter(({ verdict }) => verdict !== 'invalid');
+    const values = valid.flatMap(({ measured }) => (measured === null ? [] : [measured]));
     return {
       ...{ name, window, objective, unit },
       counts: countsOf(slos),
-      estimate: values.length === slos.length ? meanInterval(values, random.stream(name)) : null,
+      estimate: values.length > 0 && values.length === valid.length ? meanInterval(values, random.stream(name)) : null,
       flakiness: flakinessOf(slos.map(({ verdict }) => verdict)),
     };
   });

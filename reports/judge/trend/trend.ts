@@ -71,9 +71,17 @@ function turnsOf(nights: readonly (readonly Verdict[])[]): number {
   return fails.filter((fail, index) => index > 0 && fail !== fails[index - 1]).length;
 }
 
+/** What an invalid run measured is not that of the system, so that no change may rest on it. */
+function unmeasured(row: HistoryRow): HistoryRow {
+  return { ...row, value: null, lower: null, upper: null, infinite: null, verdict: 'invalid' };
+}
+
 function seriesOf(places: readonly (readonly NightRows[])[], nights: readonly TrendNight[]): TrendSeries[] {
   const found = places.flatMap(place => {
-    const judged = place.map(({ night, rows }) => ({ night, rows: rows.filter(({ slo }) => slo !== null) }));
+    const judged = place.map(({ night, rows }) => ({
+      night,
+      rows: rows.filter(({ slo }) => slo !== null).map(row => (row.runVerdict === 'invalid' ? unmeasured(row) : row)),
+    }));
     const newest = Math.max(...judged.filter(({ rows }) => rows.length > 0).map(({ night }) => night));
     return grouped(
       judged.map(({ rows }) => ({ rows, path: '', bytes: 0 })),

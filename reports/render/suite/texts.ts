@@ -117,7 +117,7 @@ export function countsText({ counts }: GroupSlo): string {
 
 /** `412 ms (380 ms … 455 ms)`; the mean alone where the runs are too few for an interval. */
 export function estimateText({ estimate, unit }: GroupSlo): string {
-  if (estimate === null) return 'not in every run';
+  if (estimate === null) return 'not in every valid run';
   const { mean, lower, upper } = estimate;
   if (lower === null || upper === null || lower === upper) return formatValue(mean, unit);
   return `${formatValue(mean, unit)} (${formatValue(lower, unit)} … ${formatValue(upper, unit)})`;

@@ -77,6 +77,15 @@ describe('an indicator over nights', () => {
     expect(one!.changes).toEqual([]);
   });
 
+  it('rests on no night whose run is invalid, which has no value', () => {
+    const invalid = { ...about(300), runVerdict: 'invalid' } as const;
+    const [one] = trend([[about(100)], [about(100)], [invalid]]).series;
+    expect(one!.points[2]).toMatchObject({ value: null, isInfinite: false, verdicts: ['invalid'] });
+    expect(one!.changes).toEqual([]);
+    // The same night of a valid run is a change, or this would show nothing.
+    expect(trend([[about(100)], [about(100)], [about(300)]]).series[0]!.changes).toHaveLength(1);
+  });
+
   it('needs more than three nights in real time, where machines differ', () => {
     const process = { platform: 'process' } as const;
     const of = (value: number) => [{ ...about(value), ...process }];
