@@ -5,7 +5,7 @@ import type { Deadlines } from '../forward/deadlines.ts';
 import { GuardedCalls } from '../forward/guarded-calls.ts';
 import { measurePrompt } from '../guard/prompt.ts';
 import { ApiError, unavailable } from '../http/api-error.ts';
-import type { CompletionRequest, PromptField } from '../http/completion-request.ts';
+import { type CompletionRequest, completionCount, type PromptField } from '../http/completion-request.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { AccountingMetrics } from './accounting-metrics.ts';
 import { Charge } from './charge.ts';
@@ -23,7 +23,7 @@ export interface AccountingParts {
   readonly ledger: Ledger;
   /** A new unique id. */
   readonly newId: () => string;
-  /** Ids of models that are served; those of others count as `other`. Empty: all that have prices. */
+  /** Ids of models that are served; those of others count as `other`. Empty, and none has a price of its own: the first hundred of a key. */
   readonly models: readonly string[];
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -35,8 +35,11 @@ const MS_PER_DAY = 86_400_000;
 const MICRO = 1_000_000;
 /** Characters of a prompt that are taken for a token where nothing better is known. */
 const CHARACTERS_PER_TOKEN = 4;
-/** Fields of the maximum number of tokens, the first of which counts. */
-const TOKEN_FIELDS = ['max_completion_tokens', 'max_tokens'];
+/** Fields of the maximum number of tokens, the greatest of which counts: which one does for the engine depends on the path, and on the engine. */
+const TOKEN_FIELDS = ['max_completion_tokens', 'max_tokens', 'n_predict'];
+/** Names of models of a key that are told apart where none are configured, so that it can choose any: as many as this, and so long at most. */
+const MAX_MODELS = 100;
+const MAX_NAME = 256;
 
 /**
  * Accounting of a gateway: who used how many tokens and how much of a GPU, and what that costs.
@@ -55,6 +58,8 @@ export class Accounting implements AsyncDisposable {
   readonly #quotas: Quotas;
   readonly #gpus = new GpuShares();
   readonly #models: ReadonlySet<string>;
+  /** Names that a key has used, where no models are configured. */
+  readonly #used = new Map<string, Set<string>>();
 
   constructor(parts: AccountingParts) {
     const { config, ledger, newId, models, clock, deadlines, registry, log } = parts;
@@ -100,14 +105,14 @@ export class Accounting implements AsyncDisposable {
     const { model, fields } = request;
     const promptTokens = Math.ceil(measurePrompt(fields, promptField).characters / CHARACTERS_PER_TOKEN);
     const requested = requestedUsage(fields, exchange.streamed && promptField !== 'input');
-    const counted = this.#models.size === 0 || this.#models.has(model) ? model : 'other';
+    const counted = this.#isTold(caller, model) ? model : 'other';
     const base = { caller, model: counted, promptTokens, requested };
     const quota = this.#quotas.of(caller);
     if (quota === undefined) {
       exchange.charge = this.#charge({ ...base, reservation: undefined });
       return;
     }
-    const completion = promptField === 'input' ? 0 : this.#maxTokens(fields);
+    const completion = promptField === 'input' ? 0 : this.#maxTokens(fields) * completionCount(fields, promptField);
     const amount = costOf(priceOf(this.#parts.config, counted), { prompt: promptTokens, cached: 0, completion }, 0);
     const reservation = { id: this.#parts.newId(), amount };
     return this.#quotas.reserve(caller, quota, reservation).then(decision => {
@@ -173,11 +178,18 @@ export class Accounting implements AsyncDisposable {
     this.#settlements.add({ caller, day, model, counts, reservation, periodMs: reservation ? config.periodMs : 0 });
   }
 
+  /** Whether usage of a model is counted by its name. */
+  #isTold(caller: string, model: string): boolean {
+    if (this.#models.size > 0) return this.#models.has(model);
+    const used = this.#used.get(caller) ?? new Set();
+    this.#used.set(caller, used);
+    if (used.size < MAX_MODELS && model.length <= MAX_NAME) used.add(model);
+    return used.has(model);
+  }
+
   #maxTokens(fields: Readonly<Record<string, unknown>>): number {
-    const count = (field: string) =>
-      Number.isSafeInteger(fields[field]) ? Math.max(0, fields[field] as number) : undefined;
-    const limit = TOKEN_FIELDS.map(count).find(tokens => tokens !== undefined) ?? this.#parts.config.reserveTokens;
-    return limit * Math.max(1, count('n') ?? 1);
+    const given = TOKEN_FIELDS.map(field => fields[field]).filter(tokens => Number.isSafeInteger(tokens)) as number[];
+    return given.length === 0 ? this.#parts.config.reserveTokens : Math.max(0, ...given);
   }
 }
 

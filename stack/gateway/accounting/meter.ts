@@ -3,6 +3,8 @@ import { EventSplitter } from '../guard/event-splitter.ts';
 import type { UpstreamHeaders } from '../upstream/transport.ts';
 import { NO_TOKENS, type Tokens } from './prices.ts';
 
+/** Most tokens of a response that are believed, far above any; the cost of more could be beyond the integers of Redis, which then adds none of a batch. */
+const MAX_TOKENS = 1_000_000_000;
 /** Longest document that is read. */
 const MAX_DOCUMENT_BYTES = 16_777_216;
 /**
@@ -78,13 +80,12 @@ export class Meter {
     // One character a byte, so that places are the same.
     const text = event.toString('latin1');
     const match = USAGE.exec(text);
-    if (!match) {
-      if (!this.#isOfSteps && mayCarryOutput(event)) this.#outputEvents += 1;
-      return event;
-    }
+    const reported = match && tokensOf(match[2]!);
+    if (!reported && !this.#isOfSteps && mayCarryOutput(event)) this.#outputEvents += 1;
+    if (!match) return event;
     const isLast = NO_CHOICES.test(text);
-    if (!isLast) this.#isOfSteps = true;
-    this.#reported = tokensOf(match[2]!) ?? this.#reported;
+    this.#isOfSteps ||= reported !== undefined && !isLast;
+    this.#reported = reported ?? this.#reported;
     if (this.#stripped === 'nothing' || (this.#stripped === 'steps' && isLast)) return event;
     if (isLast) return EMPTY;
     const [whole, before, , after = ''] = match;
@@ -119,8 +120,9 @@ function tokensIn(usage: unknown): Tokens | undefined {
   if (typeof usage !== 'object' || usage === null) return undefined;
   const { prompt_tokens, completion_tokens = 0, prompt_tokens_details: details } = usage as Record<string, unknown>;
   const cached = (details as { cached_tokens?: unknown } | null | undefined)?.cached_tokens ?? 0;
-  if (![prompt_tokens, completion_tokens, cached].every(count => Number.isSafeInteger(count) && (count as number) >= 0))
-    return undefined;
+  const isCount = (count: unknown) =>
+    Number.isSafeInteger(count) && (count as number) >= 0 && (count as number) <= MAX_TOKENS;
+  if (![prompt_tokens, completion_tokens, cached].every(isCount)) return undefined;
   const prompt = prompt_tokens as number;
   return { prompt, cached: Math.min(prompt, cached as number), completion: completion_tokens as number };
 }

@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 import { ApiError } from '../http/api-error.ts';
-import type { CompletionRequest, PromptField } from '../http/completion-request.ts';
+import { type CompletionRequest, completionCount, type PromptField } from '../http/completion-request.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { withField } from '../http/json-field.ts';
 import type { GuardConfig } from './config.ts';
@@ -12,6 +12,8 @@ import { ResponseFilter } from './response-filter.ts';
 const TOKEN_FIELDS = ['max_tokens', 'max_completion_tokens', 'n_predict'];
 /** Fields of the number of choices that are computed. */
 const CHOICE_FIELDS = ['n', 'best_of'];
+/** Tokens of a text completion without a maximum, by OpenAI's API. */
+const DEFAULT_TOKENS = 16;
 
 /** Guard of the gateway: checks requests, and filters responses. See `config.ts`. */
 export class Guard {
@@ -60,16 +62,18 @@ export class Guard {
   #boundTokens(exchange: Exchange, fields: Readonly<Record<string, unknown>>, promptField: PromptField): void {
     const { maxTokens } = this.#config;
     if (maxTokens === 'off') return;
-    const choices = Math.max(1, ...CHOICE_FIELDS.map(field => this.#count(fields, field) ?? 1));
+    for (const field of CHOICE_FIELDS) this.#count(fields, field);
+    const choices = completionCount(fields, promptField);
     const limits = TOKEN_FIELDS.map(field => [field, this.#count(fields, field)] as const);
-    for (const [field, tokens] of [['n', 1] as const, ...limits]) {
+    const isBounded = limits.some(([, tokens]) => tokens !== undefined);
+    const least = isBounded || promptField === 'messages' ? 1 : DEFAULT_TOKENS;
+    for (const [field, tokens] of [...limits, [Array.isArray(fields.prompt) ? 'prompt' : 'n', least] as const]) {
       if (tokens === undefined || tokens * choices <= maxTokens) continue;
       const times = choices > 1 ? ` for each of ${choices} choices` : '';
-      const message = `\`${field}\` is ${field === 'n' ? choices : `${tokens}${times}`}; the limit is ${maxTokens} tokens a request.`;
+      const found = TOKEN_FIELDS.includes(field) ? `is ${tokens}${times}` : `makes ${choices} choices`;
+      const message = `\`${field}\` ${found}; the limit is ${maxTokens} tokens a request.`;
       throw this.#rejection('max-tokens', 'too_many_tokens', message, field);
     }
-    const isBounded = limits.some(([, tokens]) => tokens !== undefined);
-    // Text completions have a default of 16.
     if (isBounded || promptField !== 'messages') return;
     exchange.body = withField(exchange.body, fields, TOKEN_FIELDS[0]!, Math.floor(maxTokens / choices));
   }

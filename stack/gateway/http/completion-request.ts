@@ -40,6 +40,15 @@ export function parseCompletionRequest(
   return { model, stream: stream === true, fields };
 }
 
+/** Number of completions of a request, each of which may have the maximum of tokens: of every prompt of a list, `n` or `best_of`. */
+export function completionCount(fields: Readonly<Record<string, unknown>>, promptField: PromptField): number {
+  const prompt = promptField === 'prompt' ? fields.prompt : undefined;
+  // A list of numbers is one prompt.
+  const prompts = Array.isArray(prompt) ? prompt.filter(one => typeof one !== 'number').length : 1;
+  const counts = [fields.n, fields.best_of].filter(count => Number.isSafeInteger(count)) as number[];
+  return Math.max(1, prompts) * Math.max(1, ...counts);
+}
+
 /** A body that is a JSON object. @throws ApiError 400 */
 export function parseObject(body: Buffer): Record<string, unknown> {
   let value: unknown;

@@ -115,6 +115,22 @@ describe('usage', () => {
     expect(await metric('gateway_accounting_estimated_total')).toBe(1);
   });
 
+  test('of models that no configuration names is told apart by a hundred names of a key, which must be short', async () => {
+    const { send, calls, counts } = start({}, { models: [] });
+    const use = async (key: string, model: string) => {
+      await send(key, { body: { ...DOCUMENT, model } });
+      respond(calls.at(-1)!);
+      await settle();
+    };
+    await use('sk-one', 'x'.repeat(257));
+    for (let nth = 0; nth < 102; nth += 1) await use('sk-one', `model-${nth}`);
+    await use('sk-two', 'another');
+    const rows = await counts(ONE);
+    expect(rows).toHaveLength(101);
+    expect(rows).toContainEqual(['other', 3, 0, 12, 6]);
+    expect(await counts(TWO)).toEqual([['another', 1, 0, 4, 2]]);
+  });
+
   test('reaches the ledger once it is back, and once only', async () => {
     const { send, calls, counts, link, clock, metric } = start();
     link.state = 'mute';

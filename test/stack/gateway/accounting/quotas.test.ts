@@ -58,6 +58,18 @@ describe('a quota', () => {
     expect(calls.length).toBe(3);
   });
 
+  test.each([
+    ['three prompts', { prompt: ['a', 'b', 'c'] }],
+    ['three choices', { prompt: 'a', n: 3 }],
+    ['the best of three', { prompt: 'a', best_of: 3 }],
+    ['the greater one of two maxima', { prompt: 'a', max_tokens: 6, max_completion_tokens: 1 }],
+  ])('has room for all tokens of %s, or refuses them', async (_, more) => {
+    const { send, calls } = start(quota);
+    const sent = { model: 'tiny', max_tokens: 2, ...more };
+    const refused = await send('sk-one', { path: '/v1/completions', body: sent });
+    expect([refused.response!.statusCode, calls.length]).toEqual([429, 0]);
+  });
+
   test('may be that of every key', async () => {
     const { send } = start({ quota: 0, keys: [{ sha256: TWO, quota: 'off' }] });
     expect((await send('sk-one', { body })).response!.statusCode).toBe(429);

@@ -38,6 +38,15 @@ test.each<[string, object, string?]>([
   ['tabs and line ends', user('a\tb\r\nc')],
   ['pictures, which are no text', user([{ type: 'image_url', image_url: { url: `data:${'a'.repeat(50)}` } }])],
   ['as many tokens as the limit', { ...user('hi'), max_tokens: 50, n: 2 }],
+  [
+    'a tool without text of its own',
+    {
+      ...user('a'),
+      tools: [{ type: 'function', function: { name: 'f', parameters: { type: 'object', required: [] } } }],
+    },
+  ],
+  ['tokens of several prompts', { prompt: ['a', 'b'], max_tokens: 50 }, '/v1/completions'],
+  ['one prompt of token ids', { prompt: [7, 8, 9], max_tokens: 100 }, '/v1/completions'],
   ['a text completion', { prompt: 'a'.repeat(20) }, '/v1/completions'],
   ['embeddings', { input: ['a'.repeat(10), 'b'.repeat(10)] }, '/v1/embeddings'],
 ])('lets pass: %s', async (_, body, path) => {
@@ -55,6 +64,22 @@ test.each<[string, object, string, string, string?]>([
     'prompt_too_long',
     'messages',
   ],
+  ...[
+    ['the name of a parameter', { parameters: { properties: { ['a'.repeat(20)]: {} } } }],
+    ['a parameter that is called file', { parameters: { properties: { file: { description: 'a'.repeat(20) } } } }],
+    ['a type that is none', { parameters: { type: 'a'.repeat(20) } }],
+  ].map(
+    ([where, own]) =>
+      [`one in ${where}`, { ...user('a'), tools: [{ function: own }] }, 'prompt_too_long', 'messages'] as [
+        string,
+        object,
+        string,
+        string,
+      ],
+  ),
+  ['one in a role', { messages: [{ role: 'a'.repeat(21), content: '' }] }, 'prompt_too_long', 'messages'],
+  ['one in documents', { ...user('a'), documents: [{ text: 'a'.repeat(20) }] }, 'prompt_too_long', 'messages'],
+  ['one in a template', { ...user('a'), chat_template: 'a'.repeat(20) }, 'prompt_too_long', 'messages'],
   ['one of token ids', { prompt: Array(21).fill(7) }, 'prompt_too_long', 'prompt', '/v1/completions'],
   ['long embeddings', { input: Array(3).fill('a'.repeat(7)) }, 'prompt_too_long', 'input', '/v1/embeddings'],
   ...['\u0000', '\u001b[2J', '\u007f', '\u0085', '\ud800'].map(
@@ -75,6 +100,15 @@ test.each<[string, object, string, string, string?]>([
   ],
   ['too many in all choices', { ...user('a'), max_tokens: 51, n: 2 }, 'too_many_tokens', 'max_tokens'],
   ['too many choices', { ...user('a'), n: 101 }, 'too_many_tokens', 'n'],
+  [
+    'too many for several prompts',
+    { prompt: ['a', 'b', 'c'], max_tokens: 34 },
+    'too_many_tokens',
+    'max_tokens',
+    '/v1/completions',
+  ],
+  // 16 each.
+  ['too many prompts', { prompt: Array(7).fill('a') }, 'too_many_tokens', 'prompt', '/v1/completions'],
   ['an endless number', { ...user('a'), max_tokens: -1 }, 'invalid_value', 'max_tokens'],
   ['a number as text', { ...user('a'), max_tokens: '100000' }, 'invalid_value', 'max_tokens'],
 ])('rejects %s', async (_, body, code, param, path) => {
