@@ -49,7 +49,14 @@ export const systemClock: Clock = {
       const turn = setImmediate(run);
       return () => clearImmediate(turn);
     }
-    const timer = setTimeout(run, durationMs);
+    let timer: NodeJS.Timeout;
+    const wait = (leftMs: number) => {
+      timer = setTimeout(
+        () => (leftMs > MAX_TIMER_MS ? wait(leftMs - MAX_TIMER_MS) : run()),
+        Math.min(leftMs, MAX_TIMER_MS),
+      );
+    };
+    wait(durationMs);
     return () => clearTimeout(timer);
   },
   timeout: durationMs => AbortSignal.timeout(Math.ceil(Math.max(0, durationMs))),

@@ -54,6 +54,16 @@ test('the system clock sleeps at least as long as requested', async () => {
   expect(systemClock.nowMs() - start).toBeGreaterThanOrEqual(19);
 });
 
+test.each([2 ** 31, Number.POSITIVE_INFINITY])('the system clock calls after %d ms, not at once', async durationMs => {
+  let calls = 0;
+  const cancel = systemClock.after(durationMs, () => {
+    calls += 1;
+  });
+  await systemClock.sleep(30);
+  cancel();
+  expect(calls).toBe(0);
+});
+
 test('the system clock sleeps longer than a timer can', async () => {
   // A timer of 2³¹ ms fires after 1 ms.
   const abort = new AbortController();
