@@ -47,7 +47,12 @@ export class Cors {
     if (names !== undefined && !FIELD_NAMES.test(names)) {
       throw new ApiError(400, 'bad_preflight', 'Expected access-control-request-headers to be names of header fields.');
     }
-    const allowed = ['access-control-allow-methods', 'GET, HEAD, POST', 'access-control-max-age', this.#maxAgeS];
+    const allowed = [
+      'access-control-allow-methods',
+      'GET, HEAD, POST, DELETE',
+      'access-control-max-age',
+      this.#maxAgeS,
+    ];
     if (names !== undefined) allowed.push('access-control-allow-headers', names);
     exchange.response.writeHead(204, [...allowed, ...exchange.headers()]).end();
   }

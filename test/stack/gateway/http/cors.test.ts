@@ -47,7 +47,7 @@ it('responds to preflights without a key, and for the same time as configured', 
   expect(corsOf(response)).toEqual({
     'access-control-allow-origin': HERE,
     'access-control-expose-headers': '*',
-    'access-control-allow-methods': 'GET, HEAD, POST',
+    'access-control-allow-methods': 'GET, HEAD, POST, DELETE',
     'access-control-allow-headers': 'authorization,content-type',
     'access-control-max-age': '60',
     vary: 'Origin',
