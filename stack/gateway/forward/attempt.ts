@@ -246,10 +246,13 @@ class Attempt implements UpstreamHandler, Watched, WatchedStream {
     this.dueMs = Math.min(this.#exchange.deadlineMs, this.#computeDueMs);
     if (this.#isPaused) return;
     this.#isPaused = true;
+    // It shows nothing because the client does not read.
+    this.#progress?.streams.delete(this);
     this.#call?.pause();
     this.#exchange.response.once('drain', () => {
       if (this.#phase === 'settled') return;
       this.#isPaused = false;
+      if (this.#progress) beginStream(this.#progress, this, this.#context.clock.nowMs());
       this.#enter(this.#phase, this.#dueIn(this.#context.timeouts.idleMs));
       this.#call?.resume();
     });

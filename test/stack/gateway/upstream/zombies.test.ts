@@ -2,6 +2,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { GatewayConfigInput } from '../../../../stack/gateway/config.ts';
 import { beginStream, isZombie, newProgress, silentMs } from '../../../../stack/gateway/upstream/zombies.ts';
 import { HeldUpstreams } from '../fixtures/held-upstreams.ts';
+import { begin, settle, startInMemory } from '../merge/fixture.ts';
 
 const options = { silentMs: 1000, minStreams: 2, trialMs: 500, maxEjectedRatio: 0.5 };
 const stream = () => ({ request: { route: '/v1/completions', body: Buffer.from('{}') }, abandon: () => {} });
@@ -121,6 +122,25 @@ test('a stream that had begun ends with an error instead of waiting for its time
   output('b');
   await pass(1200, 'b');
   expect(client.text).toMatch(/"content":"hi".*upstream_stalled/s);
+});
+
+test('a client that does not read is none of the upstream', async () => {
+  const zombies = { silentMs: 1000, minStreams: 2 };
+  const { calls, connect, clock, metric } = startInMemory({ zombies, upstreams: named('one', 'two') });
+  for (let nth = 0; nth < 4; nth += 1) connect({ isDeaf: true, headers: { 'x-request-id': `${nth}` } });
+  await settle();
+  const much = `data: {"choices":[{"delta":{"content":"${'x'.repeat(200_000)}"}}]}\n\n`;
+  for (const call of calls) begin(call, much);
+  // What a client does not take fills buffers first.
+  for (let nth = 0; nth < 3; nth += 1) {
+    await settle();
+    for (const call of calls) call.handler.onData(Buffer.from(much));
+  }
+  await settle();
+  expect(calls.map(({ isPaused }) => isPaused)).toEqual([true, true, true, true]);
+  await clock.advance(1500);
+  expect(await metric('gateway_zombies')).toBe(0);
+  expect(calls.some(({ isCancelled }) => isCancelled)).toBe(false);
 });
 
 test('comments are no progress', async () => {
