@@ -79,6 +79,7 @@ export class ResponseCache implements Disposable {
     const found = identity && mayRead ? await this.#look(exchange, identity) : UNAVAILABLE;
     const entry = found === UNAVAILABLE ? undefined : found;
     if (entry && this.#ageMs(entry) < this.config.ttlMs) return this.#replay(exchange, response, entry, 'hit');
+    const { version } = exchange;
     this.#mark(exchange, found === UNAVAILABLE ? 'bypass' : 'miss');
     const substitute = entry ?? fallbackFor(exchange, this.config.fallback, this.#nowMs());
     if (substitute) response.withhold = isDown;
@@ -93,8 +94,9 @@ export class ResponseCache implements Disposable {
       return this.#substitute(exchange, response, last ?? substitute!, last);
     }
     if (response.isWithheld) return this.#substitute(exchange, response, substitute!, entry);
-    // One that the guard has ended early ends well, but is not what the upstream would have sent.
-    if (identity && exchange.outcome === 'completed') await this.#keep(exchange, response, identity);
+    // One that the guard has ended early ends well, but is not what the upstream would have sent; that of another version belongs to another identity.
+    if (identity && exchange.outcome === 'completed' && exchange.version === version)
+      await this.#keep(exchange, response, identity);
   }
 
   async #look(exchange: Exchange, identity: string): Promise<Entry | undefined | typeof UNAVAILABLE> {

@@ -158,9 +158,10 @@ export function relayWhole(
 /** The upstream's end-to-end headers and the gateway's own: alternating names and values. */
 function relayedHeaders(exchange: Exchange, headers: UpstreamHeaders, watermark: readonly string[]): string[] {
   const relayed = [...exchange.headers(), ...watermark];
+  const ofConnection = connectionOptions(headers.connection);
   for (const name in headers) {
     const value = headers[name];
-    if (value === undefined || NOT_RELAYED.has(name) || name === watermark[0]) continue;
+    if (value === undefined || NOT_RELAYED.has(name) || ofConnection?.has(name) || name === watermark[0]) continue;
     // The gateway's own rate limits replace those of the upstream.
     if (exchange.rateLimitHeaders.length > 0 && name.startsWith('ratelimit-')) continue;
     // So do those of its cache.
@@ -172,6 +173,16 @@ function relayedHeaders(exchange: Exchange, headers: UpstreamHeaders, watermark:
   // nginx buffers proxied responses by default.
   if (isEventStream(headers['content-type'])) relayed.push('x-accel-buffering', 'no');
   return relayed;
+}
+
+/** Names of the headers that are for the gateway only, by the upstream's `connection`; undefined for the usual ones. */
+function connectionOptions(connection: UpstreamHeaders[string]): ReadonlySet<string> | undefined {
+  if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;
+  return new Set(
+    String(connection)
+      .toLowerCase()
+      .split(/\s*,\s*/),
+  );
 }
 
 const ERROR_EVENT_TIMEOUT_MS = 1000;

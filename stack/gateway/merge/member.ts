@@ -155,8 +155,9 @@ export class Member implements Follower, Watched {
 
   /** Takes over what is known of the call, for headers and the log. */
   #adopt(): void {
-    const { attempts, upstream, queuedMs, cacheHeaders, outcome, reason } = this.#call.exchange;
-    Object.assign(this.#exchange, { attempts, upstream, queuedMs, cacheHeaders, outcome, reason });
+    const { attempts, upstream, queuedMs, cacheHeaders, outcome, reason, priority, version } = this.#call.exchange;
+    const adopted = { attempts, upstream, queuedMs, cacheHeaders, outcome, reason, priority, version };
+    Object.assign(this.#exchange, adopted);
   }
 
   #over(error?: unknown): void {

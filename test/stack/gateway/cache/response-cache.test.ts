@@ -27,6 +27,38 @@ describe('a response that is kept', () => {
     expect(calls).toHaveLength(2);
   });
 
+  test('is that of the version that it is kept for, not of one that stood in for it', async () => {
+    const { calls, connect } = start(
+      {},
+      {
+        upstreams: [
+          { name: 'one', url: 'http://one', version: 'v1' },
+          { name: 'two', url: 'http://two', version: 'v2' },
+        ],
+        bulkhead: { perUpstream: 1 },
+        release: { routes: [{ model: 'tiny', versions: [{ name: 'v1', weight: 1 }, { name: 'v2' }] }] },
+      },
+    );
+    connect({ body: { ...CHAT, seed: 1 } });
+    await settle();
+    // There is no room at the first version.
+    const first = connect();
+    await settle();
+    finish(calls[1]!);
+    await settle();
+    expect(first.response!.headers['x-squall-version']).toBe('v2');
+    finish(calls[0]!);
+    await settle();
+    const second = connect();
+    await settle();
+    finish(calls[2]!);
+    await settle();
+    expect([cacheOf(second), second.response!.headers['x-squall-version']]).toEqual(['miss', 'v1']);
+    const third = connect();
+    await settle();
+    expect([cacheOf(third), third.response!.headers['x-squall-version']]).toEqual(['hit', 'v1']);
+  });
+
   test('cannot be read in the store', async () => {
     const { calls, connect, store } = start();
     connect();

@@ -47,6 +47,27 @@ describe('identical concurrent requests', () => {
     for (const { text, response } of clients) expect([text, response!.trailers]).toEqual([body, { 'x-sum': '7' }]);
   });
 
+  test('have the level at which the call was admitted', async () => {
+    const { calls, connect } = startInMemory({ merge: {}, admission: {} });
+    const clients = [connect(), connect()];
+    await settle();
+    begin(calls[0]!, A);
+    await settle();
+    expect(clients.map(({ response }) => response!.headers['x-priority'])).toEqual(['2', '2']);
+  });
+
+  test.each([{}, { merge: {} }])('do not get what an upstream says to its gateway only (%j)', async config => {
+    const { calls, connect } = startInMemory(config);
+    const client = connect();
+    await settle();
+    const own = { connection: 'Keep-Alive, X-Internal', 'x-internal': 'secret', 'x-other': 'open' };
+    calls[0]!.handler.onResponse(200, { 'content-type': 'text/event-stream', ...own });
+    calls[0]!.handler.onData(Buffer.from(A));
+    await settle();
+    expect(client.response!.headers['x-other']).toBe('open');
+    expect(client.response!.headers).not.toHaveProperty('x-internal');
+  });
+
   test('one who leaves does not end it for the others, the last one does', async () => {
     const { calls, connect, metric } = startInMemory({ merge: {} });
     const [first, second] = [connect(), connect()];
