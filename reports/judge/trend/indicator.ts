@@ -61,7 +61,8 @@ export function indicatorOf(nights: readonly NightRows[]): Indicator {
     values.push({ value: overall + offset / measured.length, error: Math.hypot(error, spread) });
   }
   const freedom = rows[0]!.platform === 'virtual' ? VIRTUAL_FREEDOM : REAL_FREEDOM;
-  const untested = untestedBecause(widest, values.length);
+  const hasValue = points.some(({ value, isInfinite }) => value !== null || isInfinite);
+  const untested = hasValue ? untestedBecause(widest, values.length) : 'No valid run has measured it.';
   return { points, tested, series: { nights: values, freedom }, scale, ...(untested !== undefined && { untested }) };
 }
 

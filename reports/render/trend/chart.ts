@@ -27,7 +27,9 @@ export function trendChart(series: TrendSeries, nights: readonly TrendNight[], o
     ...(untested === undefined ? [] : [`not searched for changes: ${untested.replace(/\.$/, '').toLowerCase()}`]),
     ...(isCurrent ? [] : ['load, faults or SLO are others since']),
   ];
-  const kinds = (['pass', 'undecided', 'fail'] as const).filter(kind => points.some(point => kindOf(point) === kind));
+  const kinds = (['pass', 'undecided', 'fail'] as const).filter(kind =>
+    points.some(point => isDrawn(point) && kindOf(point) === kind),
+  );
   return html`<figure>
 <figcaption><h3>${slo} <small>${notes.join('; ')}</small></h3>
 <ul class="legend">${kinds.map(kind => html`<li>${sampleOf(markersAt(LOOKS[kind], [[14, 7]]))}<span>${WORDS[kind]}</span></li>`)}${limit !== null && html`<li>${sampleOf(html`<path class="limit" d="M0 7H28"/>`)}<span>limit ${quantity(limit, unit)}${limit > mostOf(series) && ' (above this chart)'}</span></li>`}${changes.length > 0 && html`<li>${sampleOf(html`<path class="series look-1" d="M0 7H28"/>`)}<span>mean between changes</span></li>`}</ul></figcaption>
@@ -49,16 +51,20 @@ function kindOf({ verdicts }: TrendPoint): Kind {
   return verdicts.length > 0 && verdicts.every(verdict => verdict === 'pass') ? 'pass' : 'undecided';
 }
 
+function isDrawn({ value, isInfinite }: TrendPoint): boolean {
+  return value !== null || isInfinite;
+}
+
 function drawAt(size: Size, series: TrendSeries, nights: readonly TrendNight[], own: readonly number[]): Html {
   const { points, unit, limit, changes, slo } = series;
   const [right, bottom] = [size.width - 24, TOP + size.plotHeight];
   const values = points.flatMap(({ value }) => value ?? []);
   const most = mostOf(series);
   const bounds = points.flatMap(({ upper, lower }) => [upper, lower]).filter(bound => bound !== null && bound <= most);
-  const isDrawn = limit !== null && limit <= most;
-  const drawn = [...values, ...(bounds as number[]), ...(isDrawn ? [limit] : [])];
+  const hasLimit = limit !== null && limit <= most;
+  const drawn = [...values, ...(bounds as number[]), ...(hasLimit ? [limit] : [])];
   // Shares are often 0, which has no logarithm.
-  const ys = unit === '%' ? linearScale(Math.max(...drawn)) : scaleFor(drawn);
+  const ys = unit === '%' ? linearScale(Math.max(0, ...drawn)) : scaleFor(drawn);
   const step = (right - size.left) / own.length;
   const frame: Frame = {
     ...{ left: size.left, right, top: TOP, bottom, room: 0 },
@@ -71,13 +77,13 @@ function drawAt(size: Size, series: TrendSeries, nights: readonly TrendNight[], 
     .map(night => ({ at: night, label: nights[night]!.startedAt.slice(5, 10) }));
   const label = `${slo} over ${points.length} nights${changes.length === 0 ? ', no change' : ''}: ${changes.map(change => `${change.kind} from ${dateText(nights[change.night]!, nights)}, ${stepText(change, series)}`).join('; ')}`;
   return html`<svg class="${size.name}" viewBox="0 0 ${size.width} ${bottom + BOTTOM}" role="img" aria-label="${label}">
-${drawRows(ys, unit, frame)}${drawColumns(ticks, frame)}${isDrawn && html`<path class="limit" d="M${size.left} ${round(frame.y(limit))}H${right}"/>`}${levels(series, own, frame, step)}${onsets(changes, nights, frame, step)}${points.map(point => whisker(point, frame))}${(
+${drawRows(ys, unit, frame)}${drawColumns(ticks, frame)}${hasLimit && html`<path class="limit" d="M${size.left} ${round(frame.y(limit))}H${right}"/>`}${levels(series, own, frame, step)}${onsets(changes, nights, frame, step)}${points.map(point => whisker(point, frame))}${(
   ['pass', 'undecided', 'fail'] as const
 ).map(kind =>
   markersAt(
     LOOKS[kind],
     points
-      .filter(point => kindOf(point) === kind && (point.value !== null || point.isInfinite))
+      .filter(point => kindOf(point) === kind && isDrawn(point))
       .map(({ night, value }) => [frame.x(night), value === null ? TOP - 8 : frame.y(value)] as const),
   ),
 )}

@@ -82,6 +82,9 @@ describe('an indicator over nights', () => {
     const [one] = trend([[about(100)], [about(100)], [invalid]]).series;
     expect(one!.points[2]).toMatchObject({ value: null, isInfinite: false, verdicts: ['invalid'] });
     expect(one!.changes).toEqual([]);
+    const [none] = trend([[invalid]]).series;
+    expect(none!.untested).toBe('No valid run has measured it.');
+    expect(renderTrendPages(trend([[{ ...invalid, unit: '%' }]])).get('pages/mine/a.html')).not.toMatch(/NaN|Infinity/);
     // The same night of a valid run is a change, or this would show nothing.
     expect(trend([[about(100)], [about(100)], [about(300)]]).series[0]!.changes).toHaveLength(1);
   });
