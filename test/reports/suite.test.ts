@@ -9,6 +9,20 @@ import type { Verdict } from '../../reports/store/run-document.ts';
 import type { SuiteCell } from '../../reports/store/suite-document.ts';
 import { cell, combine, everyKind, hostile, run, without } from './suites.ts';
 
+it.each([
+  ['proves-nothing', 'fail', '✗'],
+  ['breaks-more', 'fail', '✗'],
+  ['unusable', 'inconclusive', '?'],
+  ['holds', 'pass', '✓'],
+  ['not-run', 'pass', '✓'],
+] as const)('a pass whose proof is %s looks like %s', (outcome, sign, mark) => {
+  const document = combine([cell(1, 'pass', { proofs: [{ without: 'x', outcome, sentence: 'Why.' }] })]);
+  const word = sign === 'pass' ? 'pass' : 'pass, unproven';
+  expect(renderSuiteMarkdown(document)).toContain(`| a | ${mark} ${word}, `);
+  const [, matrix] = renderSuiteHtml(document).split('id="suite-verdicts"');
+  expect(matrix).toMatch(new RegExp(`class="sign ${sign}">.*${sign === 'pass' ? 'Pass' : 'Pass, unproven'}`));
+});
+
 describe('the runs of a scenario on a platform', () => {
   it.each<[string, Verdict[], string, number]>([
     ['all pass', ['pass', 'pass'], 'pass', 0],

@@ -24,6 +24,7 @@ import {
   seedText,
   skippedOf,
   statusOf,
+  unprovenOf,
 } from './texts.ts';
 
 const SIGNS: Readonly<Record<Exclude<SuiteGroup['result'], 'refused' | 'skipped' | 'not-run'>, Status>> = {
@@ -101,8 +102,9 @@ function groupCell(group: SuiteGroup, document: SuiteDocument): Content {
   if (result === 'refused') return html`<a href="#failures">${STATE_WORDS.refused}</a>`;
   if (result === 'skipped' || result === 'not-run')
     return html`<a href="#skipped">${STATE_WORDS[cells[0]!.state as keyof typeof STATE_WORDS]}</a>`;
-  const label = { flaky: 'Flaky', unfinished: 'Not finished' }[result as string];
-  return html`${verdictSign(SIGNS[result], label)}<br><small>${cells.map(own => html`${runLink(own)} · `)}${formatMs(group.wallMs)}${proofsText(cells)}</small>`;
+  const unproven = result === 'pass' ? unprovenOf(cells) : undefined;
+  const label = unproven ? 'Pass, unproven' : { flaky: 'Flaky', unfinished: 'Not finished' }[result as string];
+  return html`${verdictSign(unproven ?? SIGNS[result], label)}<br><small>${cells.map(own => html`${runLink(own)} · `)}${formatMs(group.wallMs)}${proofsText(cells)}</small>`;
 }
 
 /** `✓ 42`, a link to the report where there is one. */

@@ -20,6 +20,7 @@ import {
   scenariosOf,
   seedText,
   skippedOf,
+  unprovenOf,
 } from './texts.ts';
 
 /** The verdict matrix: a row a scenario, a column a platform. */
@@ -41,12 +42,13 @@ function verdictText({ groups, cells }: SuiteDocument, scenario: string, platfor
   const { result } = group;
   if (result === 'skipped') return STATE_WORDS[own[0]!.state as keyof typeof STATE_WORDS];
   if (result === 'refused' || result === 'not-run') return RESULT_WORDS[result];
-  const mark = result === 'flaky' ? MARKS.fail : result === 'unfinished' ? '–' : MARKS[result];
+  const unproven = result === 'pass' ? unprovenOf(own) : undefined;
+  const mark = result === 'flaky' ? MARKS.fail : result === 'unfinished' ? '–' : MARKS[unproven ?? result];
   const passed = own.filter(({ state, run }) => state === 'ended' && run!.verdict === 'pass').length;
   const proofs = own.flatMap(({ proofs }) => proofs);
   const holding = proofs.filter(({ outcome }) => outcome === 'holds').length;
   return [
-    `${mark} ${RESULT_WORDS[result]}`,
+    `${mark} ${RESULT_WORDS[result]}${unproven ? ', unproven' : ''}`,
     ...(own.length > 1 ? [`${passed} of ${own.length} runs`] : []),
     ...(proofs.length > 0 ? [`${holding} of ${proofs.length} ${proofs.length === 1 ? 'proof' : 'proofs'}`] : []),
     formatMs(group.wallMs),

@@ -95,6 +95,13 @@ export function isBad(outcome: SuiteProof['outcome']): boolean {
   return outcome !== 'holds' && outcome !== 'not-run';
 }
 
+/** How a group that passed fares by its proofs: a pass that rests on none of its safeguards is worth nothing. Undefined where none was tried in vain. */
+export function unprovenOf(cells: readonly SuiteCell[]): 'fail' | 'inconclusive' | undefined {
+  const bad = cells.flatMap(({ proofs }) => proofs).filter(({ outcome }) => isBad(outcome));
+  if (bad.length === 0) return undefined;
+  return bad.some(({ outcome }) => outcome !== 'unusable') ? 'fail' : 'inconclusive';
+}
+
 /** `42`, or `42, repeat 2`. */
 export function seedText({ seed, repeat }: Pick<SuiteCell, 'seed' | 'repeat'>): string {
   return repeat === 1 ? String(seed) : `${seed}, repeat ${repeat}`;
