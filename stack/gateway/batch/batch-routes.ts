@@ -96,7 +96,7 @@ async function upload({ request, caller }: Exchange, { batch, bodyContext }: Rou
   const createdMs = await batch.ledger.nowMs();
   const created = { id: newName('file-', batch), tenant: caller, name: name.slice(0, 255), purpose, createdMs };
   await twice(() => batch.files.create({ ...created, content }));
-  return fileJson({ ...created, bytes: content.length, uses: 0 }, keepMs);
+  return fileJson({ ...created, bytes: content.length }, keepMs);
 }
 
 async function create({ request, caller }: Exchange, { batch, bodyContext }: RoutesContext): Promise<object> {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { ApiError } from '../http/api-error.ts';
 import type { BatchConfig } from './config.ts';
-import { type Files, KEYS, type NewFile } from './files.ts';
+import { type Files, KEYS, type NewFile, RECORD_BYTES, sizeOf } from './files.ts';
 import type { Check, Command, Ledger, Scored } from './ledger/ledger.ts';
 import { type BatchRecord, type BatchStatus, batchOf, type Ending, type LineError } from './records.ts';
 
@@ -31,7 +31,7 @@ export class Batches {
     this.#files = files;
   }
 
-  /** Accepts a batch, once, however often it is called. @throws ApiError 400 without its input file, 429 above `maxOpenPerKey` */
+  /** Accepts a batch, once, however often it is called. @throws ApiError 400 without its input file, 429 above `maxOpenPerKey`, 413 without room */
   async create({ id, tenant, input, endpoint, metadata, createdMs }: NewBatch): Promise<void> {
     const { windowMs, maxOpenPerKey } = this.#config;
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {
@@ -51,16 +51,21 @@ export class Batches {
           'too_many_batches',
           `${open} of your batches have not ended; the limit is ${maxOpenPerKey}.`,
         );
+      const text = metadata ? JSON.stringify(metadata) : '';
+      const size = RECORD_BYTES + Buffer.byteLength(text);
+      const room = await this.#files.room(tenant, size, 'metadata');
       const checks: Check[] = [
+        ...room.checks,
         ['', 'HGET', KEYS.batch(id), 'status'],
         [tenant, 'HGET', KEYS.file(input), 'tenant'],
         [open, 'HGET', KEYS.usage, `open:${tenant}`],
       ];
       const fields = {
         ...{ tenant, input, endpoint, status: 'validating', createdMs, expiresMs: createdMs + windowMs },
-        ...{ next: 0, completed: 0, failed: 0, ...(metadata && { metadata: JSON.stringify(metadata) }) },
+        ...{ next: 0, completed: 0, failed: 0, size, ...(metadata && { metadata: text }) },
       };
       const commands: Command[] = [
+        ...room.commands,
         ['HSET', KEYS.batch(id), ...Object.entries(fields).flat()],
         ['ZADD', KEYS.batches(tenant), createdMs, id],
         ['ZADD', KEYS.open, 0, id],
@@ -107,8 +112,11 @@ export class Batches {
 
   /** Ends a batch whose input cannot be used. */
   fail(batch: BatchRecord, errors: readonly LineError[], nowMs: number): Promise<boolean> {
-    const fields = ['status', 'failed', 'at:failed', nowMs, 'errors', JSON.stringify(errors)];
-    const commands: Command[] = [['HSET', KEYS.batch(batch.id), ...fields], ...this.#ended(batch, nowMs)];
+    const text = JSON.stringify(errors);
+    const size = batch.size + Buffer.byteLength(text);
+    const fields = ['status', 'failed', 'at:failed', nowMs, 'errors', text, 'size', size];
+    const counted = this.#files.counted(batch.tenant, size - batch.size);
+    const commands: Command[] = [['HSET', KEYS.batch(batch.id), ...fields], ...counted, ...this.#ended(batch, nowMs)];
     return this.#ledger.commit([is('validating', batch.id)], commands);
   }
 
@@ -142,15 +150,14 @@ export class Batches {
       return content ? [{ ...own, tenant, purpose: 'batch_output', createdMs: nowMs, content }] : [];
     });
     const fields = made.flatMap(({ id: file, name }) => [name.endsWith('_output.jsonl') ? 'output' : 'error', file]);
-    const bytes = made.reduce((sum, { content }) => sum + content.length, 0);
+    const bytes = made.reduce((sum, { content }) => sum + sizeOf(content), 0);
     return this.#ledger.commit(
       [is('finalizing', id)],
       [
         ['DEL', KEYS.results(id)],
         ['DEL', KEYS.attempts(id)],
         ...made.flatMap(file => this.#files.creation(file)),
-        ['HINCRBY', KEYS.usage, `bytes:${tenant}`, bytes],
-        ['HINCRBY', KEYS.usage, 'bytes', bytes],
+        ...this.#files.counted(tenant, bytes),
         ['HSET', KEYS.batch(id), 'status', ending, `at:${ending}`, nowMs, ...fields],
         ...this.#ended(batch, nowMs),
       ],
@@ -158,10 +165,11 @@ export class Batches {
   }
 
   /** Forgets a batch that has ended long ago. */
-  async remove({ id, tenant }: BatchRecord): Promise<void> {
+  async remove({ id, tenant, size }: BatchRecord): Promise<void> {
     await this.#ledger.commit(
-      [],
+      [[tenant, 'HGET', KEYS.batch(id), 'tenant']],
       [
+        ...this.#files.counted(tenant, -size),
         ['DEL', KEYS.batch(id)],
         ['ZREM', KEYS.batches(tenant), id],
         ['ZREM', KEYS.expiry, `batch ${id}`],

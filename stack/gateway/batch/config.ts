@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
  * - `maxAttempts`: a line is given up after so many attempts; `retryMs`: wait before its second attempt, doubled for each further one up to a minute.
  * - `windowMs`: time after which the rest of a batch expires, `24h` for clients.
  * - `keepMs`: how long files, and batches that have ended, are kept.
- * - `maxBytesPerKey`, `maxBytes`: limits of all files of a key and of all keys, above which uploads are refused.
+ * - `maxBytesPerKey`, `maxBytes`: limits of all files and batches of a key and of all keys, above which further ones are refused.
  * - `maxOpenPerKey`: batches of a key that have not ended.
  */
 export const batchSchema = z.strictObject({

@@ -5,6 +5,8 @@ import { type FileRecord, fileOf } from './records.ts';
 
 /** Attempts of a commit that others may get in the way of. */
 const MAX_CONFLICTS = 50;
+/** What a file or a batch counts for beside its contents: about what its records take in the store, however short it is. */
+export const RECORD_BYTES = 1024;
 
 /** Keys of the ledger. */
 export const KEYS = {
@@ -24,7 +26,7 @@ export const KEYS = {
   open: 'open',
   /** What is going to be deleted, by when: `file ID` or `batch ID`. */
   expiry: 'expiry',
-  /** Bytes of files (`bytes:TENANT`, `bytes`) and batches that have not ended (`open:TENANT`). */
+  /** Bytes of files and batches (`bytes:TENANT`, `bytes`) and batches that have not ended (`open:TENANT`). */
   usage: 'usage',
 } as const;
 
@@ -46,26 +48,34 @@ export class Files {
   /** Stores a file, once, however often it is called. @throws ApiError 413 above a limit of `maxBytesPerKey` or `maxBytes` */
   async create(file: NewFile): Promise<void> {
     const { id, tenant, content } = file;
-    const { maxBytesPerKey, maxBytes } = this.#config;
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {
       if (await this.get(tenant, id)) return;
-      const usage = await this.usage(tenant);
-      if (usage.own + content.length > maxBytesPerKey || usage.all + content.length > maxBytes) {
-        const limit =
-          usage.own + content.length > maxBytesPerKey
-            ? `${maxBytesPerKey} bytes for your`
-            : `${maxBytes} bytes for all`;
-        throw new ApiError(413, 'storage_full', `The limit is ${limit} files. Delete some first.`, 'file');
-      }
-      const checks: Check[] = [['', 'HGET', KEYS.file(id), 'tenant'], ...usage.checks];
-      if (await this.#ledger.commit(checks, [...this.creation(file), ...usage.add(content.length)])) return;
+      const room = await this.room(tenant, sizeOf(content), 'file');
+      const checks: Check[] = [['', 'HGET', KEYS.file(id), 'tenant'], ...room.checks];
+      if (await this.#ledger.commit(checks, [...this.creation(file), ...room.commands])) return;
     }
     throw new Error('Other uploads came first each time.');
   }
 
+  /** What takes so many bytes, if there is room for them: `checks` hold until that changes. @param param of the error @throws ApiError 413 */
+  async room(tenant: string, bytes: number, param: string) {
+    const { maxBytesPerKey, maxBytes } = this.#config;
+    const { own, all, checks } = await this.usage(tenant);
+    if (own + bytes > maxBytesPerKey || all + bytes > maxBytes) {
+      const limit = own + bytes > maxBytesPerKey ? `${maxBytesPerKey} bytes for your` : `${maxBytes} bytes for all`;
+      throw new ApiError(413, 'storage_full', `The limit is ${limit} files. Delete some first.`, param);
+    }
+    return { checks, commands: this.counted(tenant, bytes) };
+  }
+
+  /** Commands that count bytes of files or batches; negative, they no longer do. */
+  counted(tenant: string, bytes: number): Command[] {
+    return [`bytes:${tenant}`, 'bytes'].map(name => ['HINCRBY', KEYS.usage, name, bytes]);
+  }
+
   /** Commands that store a file, but for its bytes in the usage. */
   creation({ id, tenant, name, purpose, createdMs, content }: NewFile): Command[] {
-    const fields = { tenant, name, purpose, bytes: content.length, createdMs };
+    const fields = { tenant, name, purpose, bytes: content.length, size: sizeOf(content), createdMs };
     return [
       ['SET', KEYS.content(id), content.toString('utf8')],
       ['HSET', KEYS.file(id), ...Object.entries(fields).flat()],
@@ -74,13 +84,12 @@ export class Files {
     ];
   }
 
-  /** Bytes in use; `checks` hold until they change, `add` are the commands that change them. */
+  /** Bytes in use; `checks` hold until they change. */
   async usage(tenant: string) {
     const names = [`bytes:${tenant}`, 'bytes'];
     const [own = '', all = ''] = await this.#ledger.values(KEYS.usage, names);
     const checks: Check[] = [own, all].map((value, nth) => [value, 'HGET', KEYS.usage, names[nth]!]);
-    const add = (bytes: number): Command[] => names.map(name => ['HINCRBY', KEYS.usage, name, bytes]);
-    return { own: Number(own), all: Number(all), checks, add };
+    return { own: Number(own), all: Number(all), checks };
   }
 
   async get(tenant: string, id: string): Promise<FileRecord | undefined> {
@@ -100,7 +109,7 @@ export class Files {
   }
 
   /** Deletes a file that no batch needs. @returns whether it did, or it was gone already */
-  async remove({ id, tenant, bytes }: FileRecord): Promise<boolean> {
+  async remove({ id, tenant, size }: FileRecord): Promise<boolean> {
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {
       const file = await this.get(tenant, id);
       if (!file) return true;
@@ -113,11 +122,15 @@ export class Files {
         ['DEL', KEYS.file(id)],
         ['ZREM', KEYS.files(tenant), id],
         ['ZREM', KEYS.expiry, `file ${id}`],
-        ['HINCRBY', KEYS.usage, `bytes:${tenant}`, -bytes],
-        ['HINCRBY', KEYS.usage, 'bytes', -bytes],
+        ...this.counted(tenant, -size),
       ];
       if (await this.#ledger.commit(checks, commands)) return true;
     }
     return false;
   }
+}
+
+/** What a file counts for. */
+export function sizeOf(content: Buffer): number {
+  return content.length + RECORD_BYTES;
 }

@@ -23,6 +23,8 @@ export interface FileRecord {
   readonly name: string;
   readonly purpose: string;
   readonly bytes: number;
+  /** What it counts for, with its record. */
+  readonly size: number;
   readonly createdMs: number;
   /** Number of batches that still need it. */
   readonly uses: number;
@@ -54,6 +56,8 @@ export interface BatchRecord {
   readonly completed: number;
   readonly failed: number;
   readonly errors: readonly LineError[];
+  /** Bytes that its record counts for. */
+  readonly size: number;
   /** How it is going to end, while it is `finalizing`. */
   readonly ending: Ending;
   readonly outputFile: string | undefined;
@@ -68,7 +72,9 @@ type Fields = Readonly<Record<string, string>>;
 export function fileOf(id: string, { tenant, name = '', purpose = '', ...numbers }: Fields): FileRecord | undefined {
   if (tenant === undefined) return undefined;
   const number = (field: string) => Number(numbers[field] ?? 0);
-  return { id, tenant, name, purpose, bytes: number('bytes'), createdMs: number('createdMs'), uses: number('uses') };
+  const bytes = number('bytes');
+  const size = number('size') || bytes;
+  return { id, tenant, name, purpose, bytes, size, createdMs: number('createdMs'), uses: number('uses') };
 }
 
 /** Reads the hash of a batch; undefined if there is none. */
@@ -83,7 +89,7 @@ export function batchOf(id: string, fields: Fields): BatchRecord | undefined {
     ...{ id, tenant, input, endpoint: endpoint as BatchEndpoint, status: status as BatchStatus },
     metadata: metadata === undefined ? null : (JSON.parse(metadata) as Record<string, string>),
     ...{ createdMs: number('createdMs'), expiresMs: number('expiresMs'), total: number('total') },
-    ...{ next: number('next'), completed: number('completed'), failed: number('failed') },
+    ...{ next: number('next'), completed: number('completed'), failed: number('failed'), size: number('size') },
     errors: errors === undefined ? [] : (JSON.parse(errors) as LineError[]),
     ending: (ending ?? 'completed') as Ending,
     ...{ outputFile: output, errorFile: error },
@@ -94,7 +100,8 @@ export function batchOf(id: string, fields: Fields): BatchRecord | undefined {
 const seconds = (ms: number) => Math.floor(ms / 1000);
 
 /** A file in the form of OpenAI's API. @param keepMs how long it is kept */
-export function fileJson({ id, name, purpose, bytes, createdMs }: FileRecord, keepMs: number): object {
+export function fileJson(file: Omit<FileRecord, 'size' | 'uses'>, keepMs: number): object {
+  const { id, name, purpose, bytes, createdMs } = file;
   return {
     ...{ id, object: 'file', bytes, created_at: seconds(createdMs), expires_at: seconds(createdMs + keepMs) },
     ...{ filename: name, purpose, status: 'processed', status_details: null },

@@ -211,13 +211,30 @@ test('files and batches are deleted once they were kept for long enough, and the
 });
 
 test('a store that is full refuses files with a clear error, and a file that a batch needs is not deleted', async () => {
-  const { service } = begin(undefined, { maxBytesPerKey: 500, maxBytes: 850 });
+  const { service } = begin(undefined, { maxBytesPerKey: 4000, maxBytes: 6500 });
   await submit(service, inputOf(['a', 'b']));
-  await expect(submit(service, inputOf(['a', 'b']))).rejects.toThrow(/limit is 500 bytes for your files/);
+  await expect(submit(service, inputOf(['a', 'b']))).rejects.toThrow(/limit is 4000 bytes for your files/);
   await submit(service, inputOf(['a', 'b', 'c']), 'other');
-  await expect(submit(service, inputOf(['a', 'b']), 'third')).rejects.toThrow(/limit is 850 bytes for all files/);
+  await expect(submit(service, inputOf(['a', 'b']), 'third')).rejects.toThrow(/limit is 6500 bytes for all files/);
   const [id] = await service.files.ids('a');
   expect(await service.files.remove((await service.files.get('a', id!))!)).toBe(false);
+});
+
+test('files and batches without content, or that fail at once, have no endless room either', async () => {
+  const { service, clock, keyspace } = begin(undefined, { maxBytesPerKey: 5000, keepMs: 10_000 });
+  const empty = Buffer.alloc(0);
+  for (let nth = 0; nth < 2; nth += 1) {
+    await submit(service, empty);
+    await clock.advance(500);
+  }
+  await expect(submit(service, empty)).rejects.toThrow('The limit is 5000 bytes for your files.');
+  await submit(service, empty, 'other');
+  await clock.advance(20_000);
+  await submit(service, empty);
+  await clock.advance(20_000);
+  // What is gone counts no longer.
+  const counts = (keyspace.call(clock.nowMs(), 'HGETALL', ['usage']) as string[]).filter((_, nth) => nth % 2 === 1);
+  expect(counts).toEqual(counts.map(() => '0'));
 });
 
 test('a gateway that stops gives its lines back at once', async () => {
