@@ -90,7 +90,7 @@ export type RunEvent =
   /**
    * What an autoscaler decided at one of its syncs, whether or not that changed anything: `proposal` by the metrics alone, `desired`
    * after windows and limits. Taken from its log when the stack is down. The scrape that it rests on is `sampleAgeMs` older, in ms of
-   * the run's own time; absent without one.
+   * the run's own time; absent without one. `unknown`: names of metrics without a value; absent if all had one.
    */
   | {
       readonly type: 'decision';
@@ -100,6 +100,7 @@ export type RunEvent =
       readonly desired: number;
       readonly sampleAgeMs?: number;
       readonly reason: string;
+      readonly unknown?: readonly string[];
     }
   /**
    * A condition of an autoscaler changed its status, named as those of a HorizontalPodAutoscaler: `ScalingActive`, `AbleToScale`,

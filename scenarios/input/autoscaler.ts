@@ -116,9 +116,29 @@ function unmeasured(name: string, isResource: boolean, { rules }: AutoscalerOpti
 
 function documentIn(written: string, folder: string): unknown {
   return inFile(written, 'hpa', () => {
-    const document = parseYaml(readText(pathFrom(written, folder), MAX_BYTES));
-    requirePlain(document);
-    return document;
+    const objects = objectsIn(readText(pathFrom(written, folder), MAX_BYTES));
+    const autoscalers = objects.filter(object => KINDS.includes(String(object?.kind)));
+    if (objects.length < 2 || autoscalers.length === 1) return autoscalers[0] ?? objects[0];
+    const what = autoscalers.length === 0 ? 'no' : 'more than one';
+    throw new Error(`it has several objects, and ${what} HorizontalPodAutoscaler or ScaledObject; keep only that one`);
+  });
+}
+
+const KINDS = ['HorizontalPodAutoscaler', 'ScaledObject'];
+const MAX_DOCUMENTS = 200;
+
+/** Objects of all documents of a file, as `kubectl get -o yaml`, `helm template` and `kustomize build` print them: also those of lists. */
+function objectsIn(text: string): (Record<string, unknown> | null)[] {
+  const parts = text.split(/^---(?=\s|$)/m);
+  if (parts.length > MAX_DOCUMENTS) throw new Error(`it has more than ${MAX_DOCUMENTS} documents`);
+  return parts.flatMap((part, index) => {
+    // Lines that stand for those before it, so that problems have the right number.
+    const before = '\n'.repeat(parts.slice(0, index).join('').split('\n').length - 1);
+    const value = parseYaml(`${before}${part}`);
+    requirePlain(value);
+    if (value === null || typeof value !== 'object') return value === null ? [] : [value as never];
+    const { kind, items } = value as Record<string, unknown>;
+    return String(kind).endsWith('List') && Array.isArray(items) ? items : [value];
   });
 }
 

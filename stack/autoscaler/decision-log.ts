@@ -40,8 +40,16 @@ function decisionIn(line: string, deployment: string): LoggedDecision | undefine
     if (![time, current, desired, proposal].every(Number.isFinite) || typeof msg !== 'string') return undefined;
     const counts = { current, proposal, desired } as Pick<Decision, 'current' | 'proposal' | 'desired'>;
     const age = typeof sampleAgeMs === 'number' && { sampleAgeMs };
-    return { type: 'decision', deployment, ...counts, ...age, reason: msg, wallMs: time as number };
+    const unknown = unknownIn(details.metrics);
+    return { type: 'decision', deployment, ...counts, ...age, reason: msg, ...unknown, wallMs: time as number };
   } catch {
     return undefined;
   }
+}
+
+/** Names of metrics that are logged without a value. */
+function unknownIn(metrics: unknown): false | { readonly unknown: readonly string[] } {
+  const all = Array.isArray(metrics) ? (metrics as { readonly name: string; readonly value?: unknown }[]) : [];
+  const unknown = all.flatMap(({ name, value }) => (value === undefined ? name : []));
+  return unknown.length > 0 && { unknown };
 }

@@ -54,7 +54,7 @@ const pool = z
 
 /** What pods of every kind say. Priorities are those of real time, batch and test. */
 const group = {
-  priority: z.union([z.literal(90), z.literal(50), z.literal(10)]),
+  priority: z.literal([90, 50, 10]),
   cpus: z.number().min(0).max(1024).default(0).describe('CPUs that each requests'),
   pools: z.array(name).min(1).max(50).optional().describe('pools whose nodes may run it, by default all'),
   antiAffinity: z

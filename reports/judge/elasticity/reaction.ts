@@ -3,7 +3,7 @@ import type { RunPlan } from '../../../harness/plan.ts';
 import type { Requests } from '../../../harness/requests.ts';
 import type { FaultOutcome } from '../../../harness/windows.ts';
 import { isSeen, type Mark, notAfter, type Seen, seenAt } from './mark.ts';
-import { decisionEvents, replicaEvents, replicasOf, scaleEvents } from './replicas.ts';
+import { activity, decisionEvents, replicaEvents, replicasOf, scaleEvents } from './replicas.ts';
 import { type RestoredInput, restoredAfter } from './restored.ts';
 import { type Step, stepsOf } from './steps.ts';
 
@@ -94,11 +94,19 @@ function signalAfter(step: Step, events: readonly TimedEvent[]): Mark {
   if (!last) return { why: 'the autoscaler made no decision in that time', notBeforeMs: null };
   if (!found)
     return {
-      why: `its metrics never called for ${sign > 0 ? 'more' : 'fewer'} replicas`,
+      why: inactivity(events, within) ?? `its metrics never called for ${sign > 0 ? 'more' : 'fewer'} replicas`,
       notBeforeMs: scrapedMs(last),
     };
   const before = all[all.indexOf(found) - 1];
   return seenAt(scrapedMs(found), Math.max(step.atMs, before ? scrapedMs(before) : step.atMs));
+}
+
+/** Why none of some decisions could follow from metrics; undefined if one did. */
+function inactivity(events: readonly TimedEvent[], within: readonly DecisionEvent[]): string | undefined {
+  const during = activity(events).filter(({ decision }) => within.includes(decision));
+  const { inactive } = during.at(-1) ?? {};
+  if (!inactive || !during.every(one => one.inactive)) return undefined;
+  return `ScalingActive was False, ${inactive.reason}: ${inactive.message}`;
 }
 
 const NO_LOG = 'no autoscaler left a log of its decisions';

@@ -21,6 +21,22 @@ export function decisionEvents(events: readonly TimedEvent[]) {
     .sort((a, b) => a.atMs - b.atMs);
 }
 
+/**
+ * Each decision with the condition ScalingActive as of it, where that was false: then nothing followed from its metrics, or its policy
+ * failed. A change of the condition is logged after its decision.
+ */
+export function activity(events: readonly TimedEvent[]) {
+  const changes = events
+    .filter(event => event.type === 'condition')
+    .filter(({ deployment, condition }) => deployment === SCALED && condition === 'ScalingActive');
+  const decisions = decisionEvents(events);
+  return decisions.map((decision, index) => {
+    const untilMs = decisions[index + 1]?.atMs ?? Number.POSITIVE_INFINITY;
+    const last = changes.findLast(({ atMs }) => atMs < untilMs);
+    return { decision, inactive: last?.status === 'False' ? last : undefined };
+  });
+}
+
 /** Replicas that a change of their number adds or ends. */
 export function replicasOf({ from, to, replicas }: ReturnType<typeof scaleEvents>[number]): readonly string[] {
   if (replicas) return replicas;

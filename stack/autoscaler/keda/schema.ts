@@ -20,7 +20,7 @@ const trigger = z.strictObject({
 export const scaledObjectSchema = z.strictObject({
   apiVersion: z.literal('keda.sh/v1alpha1'),
   kind: z.literal('ScaledObject'),
-  metadata: z.looseObject({ name: z.string().min(1) }),
+  metadata: z.looseObject({ name: z.string().min(1), annotations: z.record(z.string(), text).optional() }),
   spec: z
     .strictObject({
       scaleTargetRef: z.strictObject({

@@ -68,7 +68,12 @@ export function translate(document: object): TranslatedObject {
   return {
     ...{ name: metadata.name, spec: checked.data, ...(isActivated && { activation }) },
     rules: Object.fromEntries(rules),
-    notes: [...unknown, ...known.flatMap(({ notes }) => notes), ...notesOn(spec, isActivated)],
+    notes: [
+      ...unknown,
+      ...known.flatMap(({ notes }) => notes),
+      ...notesOn(spec, isActivated),
+      ...annotationNotes(metadata.annotations),
+    ],
   };
 }
 
@@ -105,4 +110,11 @@ function notesOn(spec: ScaledObject['spec'], isActivated: boolean): string[] {
       '`spec.pollingInterval` is ignored: triggers are read at each sync, from 0 replicas on, too',
     ),
   ];
+}
+
+/** Annotations by which KEDA pauses, or takes over an HPA that exists. */
+function annotationNotes(annotations: ScaledObject['metadata']['annotations'] = {}): string[] {
+  return Object.keys(annotations)
+    .filter(key => /^(?:autoscaling|scaledobject)\.keda\.sh\//.test(key))
+    .map(key => `the annotation \`${key}\` is ignored`);
 }

@@ -112,9 +112,17 @@ function ofQuery(trigger: Trigger, index: number, path: string, notes: readonly 
   if (threshold === undefined) return `\`${path}.metadata.threshold\` is required`;
   const activation = activationIn(trigger.metadata, activationKey('threshold'), path);
   if (typeof activation === 'string') return activation;
+  const { ignoreNullValues = 'true' } = trigger.metadata;
+  if (!['true', 'false'].includes(ignoreNullValues))
+    return `\`${path}.metadata.ignoreNullValues\` must be true or false, got ${JSON.stringify(ignoreNullValues)}`;
+  // To KEDA no series are 0, unless told otherwise.
   const rule = ruleOfQuery(query);
+  const measured = rule && { rule: ignoreNullValues === 'true' ? { absent: 0, ...rule } : rule };
+  const isBare = !/^\s*(?:sum|avg|max|min|count|histogram_quantile|scalar|vector|absent|topk|quantile)\b/.test(query);
+  const several = `\`${path}.metadata.query\` has no aggregation: KEDA fails where it finds several series, which are added up here`;
   const metric = external(`s${index}-prometheus`, trigger, threshold);
-  return { metric, field: `${path}.metadata.threshold`, ...(rule && { rule }), activation, notes };
+  const said = rule && isBare ? [...notes, several] : notes;
+  return { metric, field: `${path}.metadata.threshold`, ...measured, activation, notes: said };
 }
 
 function ofSchedule({ metadata }: Trigger, index: number, path: string): Translated | string {

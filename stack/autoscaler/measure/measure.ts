@@ -125,7 +125,9 @@ export function valueOfRule(rule: Rule, context: MeasureContext): number | undef
 }
 
 function withLabels(rule: SeriesRule, selector: LabelSelector | undefined): SeriesRule {
-  return selector ? { ...rule, labels: { ...rule.labels, ...selector.matchLabels } } : rule;
+  if (!selector) return rule;
+  const { matchLabels, matchExpressions: expressions } = selector;
+  return { ...rule, labels: { ...rule.labels, ...matchLabels }, ...(expressions && { expressions }) };
 }
 
 /** Thousandths, cut off as adapters do. */

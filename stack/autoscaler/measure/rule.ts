@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { LabelSelector } from '../hpa/schema.ts';
 import { isCron } from '../keda/cron.ts';
 
 /** A value of exposed series, as adapters of Prometheus compute it. */
@@ -54,8 +55,8 @@ const scheduleRule = z.strictObject({
 /** How a metric that a spec names is measured. */
 export const ruleSchema = z.union([seriesRule, scheduleRule]);
 
-/** A value of series. */
-export type SeriesRule = z.output<typeof seriesRule>;
+/** A value of series. `expressions`: what the selector of a metric demands of their labels beyond equality. */
+export type SeriesRule = z.output<typeof seriesRule> & Readonly<{ expressions?: LabelSelector['matchExpressions'] }>;
 /** A number of replicas for a time of day. */
 export type ScheduleRule = z.output<typeof scheduleRule>;
 /** How a metric is measured. */

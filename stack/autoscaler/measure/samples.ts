@@ -77,11 +77,20 @@ function increases({ scrapes }: ScrapedSource, name: string, sinceMs: number): R
   return { atMs: last.atMs, samples };
 }
 
-function isMatch({ labels: wanted }: SeriesRule, { name, service }: ScrapedSource, labels: string): boolean {
-  return Object.entries(wanted).every(([key, value]) => {
-    const own = { pod: name, instance: name, service, job: service }[key];
-    return own === value || labelIn(labels, key) === value;
-  });
+function isMatch({ labels: wanted, expressions = [] }: SeriesRule, source: ScrapedSource, labels: string): boolean {
+  const { name, service } = source;
+  const valuesOf = (key: string) => {
+    const own: Record<string, string> = { pod: name, instance: name, service, job: service };
+    return [own[key], labelIn(labels, key)].filter(value => value !== undefined);
+  };
+  return (
+    Object.entries(wanted).every(([key, value]) => valuesOf(key).includes(value)) &&
+    expressions.every(({ key, operator, values = [] }) => {
+      const found = valuesOf(key);
+      if (operator === 'Exists' || operator === 'DoesNotExist') return found.length > 0 === (operator === 'Exists');
+      return found.some(value => values.includes(value)) === (operator === 'In');
+    })
+  );
 }
 
 function labelIn(labels: string, key: string): string | undefined {

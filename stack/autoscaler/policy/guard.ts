@@ -75,11 +75,16 @@ function checked(decision: unknown): PolicyDecision {
   if (typeof decision !== 'object' || decision === null) throw found(`${String(decision).slice(0, 40)}`);
   const { replicas, reason, values } = decision as Partial<PolicyDecision>;
   if (!Number.isSafeInteger(replicas) || replicas! < 0)
-    throw found(`${String(replicas).slice(0, 40)} replicas, which is no whole number from 0`);
+    throw found(`${inWords(replicas)} replicas, which is no whole number from 0`);
   if (typeof reason !== 'string') throw found('no reason');
   const isRecord = typeof values === 'object' && values !== null && Object.values(values).every(Number.isFinite);
   if (values !== undefined && !isRecord) throw found('values that are no finite numbers');
   return decision as PolicyDecision;
+}
+
+/** With quotes around a text, which else looks like the number. */
+function inWords(value: unknown): string {
+  return (typeof value === 'string' ? JSON.stringify(value) : String(value)).slice(0, 40);
 }
 
 /** A policy cannot change what others see. */

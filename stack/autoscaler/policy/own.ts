@@ -1,4 +1,5 @@
 import { createRequire, stripTypeScriptTypes } from 'node:module';
+import { createContext, Script } from 'node:vm';
 import { z } from 'zod';
 import { ruleSchema } from '../measure/rule.ts';
 import type { Policy } from './policy.ts';
@@ -41,10 +42,39 @@ export function requireOwnPolicy(path: string): Policy {
   return policyIn(createRequire(import.meta.url)(path) as { default?: unknown });
 }
 
-/** The policy of {@link ownPolicyText}. Each call runs the text anew, so that nothing is left of an earlier one. */
-export async function importOwnPolicy(text: string): Promise<Policy> {
+/**
+ * The policy of {@link ownPolicyText}. Each call runs the text anew, so that nothing is left of an earlier one.
+ * @param maxMs in real time: a decision that takes longer is ended with an error, and none is asked for after it
+ */
+export async function importOwnPolicy(text: string, maxMs = MAX_DECISION_MS): Promise<Policy> {
   imports += 1;
-  return policyIn(await import(`data:text/javascript;base64,${Buffer.from(text).toString('base64')}#${imports}`));
+  const policy = policyIn(
+    await import(`data:text/javascript;base64,${Buffer.from(text).toString('base64')}#${imports}`),
+  );
+  return { ...policy, decide: limited(policy.decide, maxMs) };
+}
+
+/** One that never returns would keep a run in virtual time, whose services share a thread, from its end, and from Ctrl-C. */
+const MAX_DECISION_MS = 5000;
+
+function limited(decide: Policy['decide'], maxMs: number): Policy['decide'] {
+  const script = new Script('call()');
+  const context = createContext({});
+  let isEndless = false;
+  return (...args) => {
+    let decision: ReturnType<Policy['decide']>;
+    context.call = () => {
+      decision = decide(...args);
+    };
+    try {
+      if (!isEndless) script.runInContext(context, { timeout: maxMs });
+    } catch (error) {
+      isEndless = (error as NodeJS.ErrnoException).code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
+      if (!isEndless) throw error;
+    }
+    if (isEndless) throw new Error(`it did not return within ${maxMs / 1000} s, and is not called again`);
+    return decision!;
+  };
 }
 
 let imports = 0;

@@ -61,6 +61,18 @@ function rangeOf(ms: number): string {
 }
 
 function selectorOf(rule: SeriesRule): string {
-  const matchers = Object.entries(rule.labels).map(([key, value]) => `${LABELS[key] ?? key}=${JSON.stringify(value)}`);
+  const equal = Object.entries(rule.labels).map(([key, value]) => `${LABELS[key] ?? key}=${JSON.stringify(value)}`);
+  const matchers = [...equal, ...(rule.expressions ?? []).map(matcherOf)];
   return `${seriesOf(rule)}${matchers.length > 0 ? `{${matchers.join(',')}}` : ''}`;
 }
+
+/** As prometheus-adapter writes it: a label that is not there is an empty one. */
+function matcherOf({ key, operator, values = [] }: Expression): string {
+  const label = LABELS[key] ?? key;
+  if (operator === 'Exists') return `${label}!=""`;
+  if (operator === 'DoesNotExist') return `${label}=""`;
+  const pattern = values.map(value => value.replace(/[\\^$.|?*+()[\]{}]/g, '\\$&')).join('|');
+  return `${label}${operator === 'In' ? '=~' : '!~'}${JSON.stringify(pattern)}`;
+}
+
+type Expression = NonNullable<SeriesRule['expressions']>[number];

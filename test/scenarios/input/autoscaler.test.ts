@@ -22,6 +22,11 @@ beforeAll(() => {
     'hpa.yaml': HPA,
     'cpu.yaml': CPU,
     'two.yaml': `${HPA}---\n${HPA}`,
+    'none-of-two.yaml': 'kind: Service\n---\nkind: Secret\n',
+    'second.yaml': 'kind: Service\n---\na: 1\na: 2\n',
+    'marked.yaml': `---\n# one\n${HPA}---\n`,
+    'release.yaml': `kind: Service\n---\n${HPA}---\nkind: Secret\n`,
+    'list.yaml': JSON.stringify({ kind: 'List', items: [null, parse(HPA)] }),
     'broken.yaml': 'a: [',
     'keys.yaml': `${HPA}kind: X\n`,
     'empty.yaml': '',
@@ -93,6 +98,10 @@ describe('the autoscaler of a scenario', () => {
     expect(parseControlConfig(environment.CONTROL_CONFIG).deployments[0]).toMatchObject({ max: 8 });
   });
 
+  it.each(['marked.yaml', 'release.yaml', 'list.yaml'])('is the only one among the objects of %s', async hpa => {
+    expect((await loaded({ hpa })).plan.stack).toMatchObject({ autoscaler: { hpa: parse(HPA) } });
+  });
+
   it('may stand in the scenario itself, with rules for its metrics', async () => {
     const cpu = { series: 'DCGM_FI_DEV_GPU_UTIL', factor: 0.01, window: '30s' };
     const { plan } = await loaded({ hpa: parse(CPU), rules: { cpu } }, {}, 'virtual');
@@ -101,7 +110,9 @@ describe('the autoscaler of a scenario', () => {
 
   it.each([
     ['a missing file', { hpa: 'none.yaml' }, 'BAD_AUTOSCALER', 'none.yaml'],
-    ['several documents', { hpa: 'two.yaml' }, 'BAD_AUTOSCALER', 'two.yaml', 'several documents'],
+    ['several documents', { hpa: 'two.yaml' }, 'BAD_AUTOSCALER', 'two.yaml', 'more than one HorizontalPodAutoscaler'],
+    ['several objects, none of which scales', { hpa: 'none-of-two.yaml' }, 'none-of-two.yaml', 'and no HorizontalPod'],
+    ['a mistake in its second document', { hpa: 'second.yaml' }, 'second.yaml', 'twice at line 4'],
     ['no YAML', { hpa: 'broken.yaml' }, 'BAD_AUTOSCALER', 'broken.yaml', 'line 1'],
     ['a key twice', { hpa: 'keys.yaml' }, 'BAD_AUTOSCALER', '"kind" twice'],
     ['an empty file', { hpa: 'empty.yaml' }, 'BAD_AUTOSCALER', 'empty.yaml', 'HorizontalPodAutoscaler'],

@@ -36,6 +36,39 @@ describe('a value of scraped series', () => {
     expect(value({ series: 'q', factor: 0.01 }, two)).toBeCloseTo(0.12);
   });
 
+  it.each([
+    [{ key: 'a', operator: 'In', values: ['x', 'z'] }, 10],
+    [{ key: 'a', operator: 'NotIn', values: ['x'] }, 5],
+    [{ key: 'pod', operator: 'NotIn', values: ['inference-2'] }, 7],
+    [{ key: 'a', operator: 'Exists' }, 11],
+    [{ key: 'a', operator: 'DoesNotExist' }, 4],
+  ] as const)('is of the series that the expressions of a selector match: %j', (expression, expected) => {
+    const two = [source('inference-1', 'q{a="x"} 2\nq{a="y"} 1\nq 4'), source('inference-2', 'q{a="x"} 8')];
+    const { metrics } = hpaSpecSchema.parse({
+      maxReplicas: 4,
+      metrics: [
+        {
+          type: 'External',
+          external: {
+            metric: { name: 'q', selector: { matchExpressions: [expression] } },
+            target: { type: 'Value', value: 1 },
+          },
+        },
+      ],
+    });
+    const values = scrapedValues({ sources: two, timeScale: 1, nowMs: 0 });
+    const context = {
+      rules: {},
+      values,
+      pods: [],
+      deployment: 'inference',
+      scrapeMs: 1,
+      timeScale: 1,
+      date: new Date(0),
+    };
+    expect(measure(metrics[0]!, 'main', context)).toEqual({ kind: 'external', milli: [BigInt(expected * 1000)] });
+  });
+
   it('is unknown once a scrape fails, but a rate is not while two scrapes lie in its window', () => {
     const failing = [source('inference-1', 'q 1\nn_total 0', 'q 1\nn_total 100', null)];
     expect(value({ series: 'q' }, failing)).toBeUndefined();

@@ -34,7 +34,7 @@ describe('a policy in the autoscaler', () => {
     ['returns a part of a replica', () => ({ replicas: 2.5, reason: '' }), '2.5 replicas'],
     ['returns fewer than none', () => ({ replicas: -1, reason: '' }), '-1 replicas'],
     ['returns infinitely many', () => ({ replicas: Infinity, reason: '' }), 'Infinity replicas'],
-    ['returns a text', () => ({ replicas: '2', reason: '' }), '2 replicas'],
+    ['returns a text', () => ({ replicas: '2', reason: '' }), 'returned "2" replicas'],
     ['gives no reason', () => ({ replicas: 2 }), 'no reason'],
     ['shows nonsense', () => ({ replicas: 2, reason: '', values: { x: 'y' } }), 'values'],
     [

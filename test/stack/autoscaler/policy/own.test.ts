@@ -37,6 +37,19 @@ describe('a policy of the user’s own', () => {
     }
   });
 
+  it('is ended where it never returns, and not called again', async () => {
+    const text =
+      'let calls = 0; export default { metrics: {}, decide({ replicas }) { calls += 1; if (calls > 1) for (;;); return { replicas, reason: String(calls) }; } };';
+    const { decide } = await importOwnPolicy(text, 50);
+    expect(decide(inputOf({ replicas: 3 }), {})).toEqual({ replicas: 3, reason: '1' });
+    for (let time = 0; time < 2; time += 1)
+      expect(() => decide(inputOf(), {})).toThrow('it did not return within 0.05 s, and is not called again');
+    const { decide: throwing } = await importOwnPolicy(
+      "export default { metrics: {}, decide() { throw new Error('boom'); } };",
+    );
+    for (let time = 0; time < 2; time += 1) expect(() => throwing(inputOf(), {})).toThrow('boom');
+  });
+
   it('may look as in the documents', () => {
     const text = readFileSync(join(import.meta.dirname, '../../../../docs/autoscaler.md'), 'utf8');
     const example = /```ts\n(import type \{ Policy \}[\s\S]+?)```/.exec(text)![1]!;

@@ -25,6 +25,21 @@ describe('a query', () => {
     [need('replicas', quantile), 'histogram_quantile(0.95, sum by (replica, le) (rate(t_seconds_bucket[1500ms])))'],
     [need('whole', quantile), 'histogram_quantile(0.95, sum by (le) (rate(t_seconds_bucket[1500ms])))'],
     [need('whole', { series: 'q', labels }), 'sum(q{replica="inference-1",job="inference",route="a \\"b\\"\\\\\\n"})'],
+    [
+      {
+        of: 'whole',
+        rule: {
+          ...seriesRuleOf({ series: 'q' }),
+          expressions: [
+            { key: 'service', operator: 'In', values: ['a.b', 'c'] },
+            { key: 'x', operator: 'NotIn', values: ['y'] },
+            { key: 'pod', operator: 'Exists' },
+            { key: 'z', operator: 'DoesNotExist' },
+          ],
+        },
+      } satisfies Need,
+      'sum(q{job=~"a\\\\.b|c",x!~"y",replica!="",z=""})',
+    ],
   ])('of %j has the usual form', (asked, query) => expect(queryFor(asked, TIMES)).toBe(query));
 
   it('for those that should have series looks back as far as the value does, and at least two scrapes', () => {
