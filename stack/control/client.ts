@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { Clock } from '../../harness/clock.ts';
 import type { Machine } from '../../harness/host/network.ts';
 import { tokenHeaders } from '../token.ts';
@@ -146,7 +147,10 @@ function readInstances(document: unknown, zone: string | undefined): Instance[] 
     const port = tagged?.Address ? tagged.Port : service?.Port;
     if (typeof service?.ID !== 'string' || typeof host !== 'string' || !Number.isInteger(port))
       throw new Error('The response has an instance without id, address or port');
+    const address = `${isIPv6(host) ? `[${host}]` : host}:${port}`;
+    if (!URL.canParse(`http://${address}`))
+      throw new Error(`The response has an instance with the address ${JSON.stringify(address)}`);
     const version = service.Meta?.version;
-    return { id: service.ID, address: `${host}:${port}`, ...(typeof version === 'string' && { version }) };
+    return { id: service.ID, address, ...(typeof version === 'string' && { version }) };
   });
 }

@@ -1,4 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { NEVER } from '../../../harness/clock.ts';
+import { systemNetwork } from '../../../harness/host/network.ts';
+import { connectControl } from '../../../stack/control/client.ts';
 import { parseControlConfig } from '../../../stack/control/config.ts';
 import { readServiceDefinition } from '../../../stack/control/consul/definition.ts';
 import { formatGoDuration, parseGoDurationMs } from '../../../stack/control/consul/go-duration.ts';
@@ -141,4 +144,29 @@ test.each([
   ['{"deployments":[{"name":"A b","replicas":5}]}', 'DNS label'],
 ])('the configuration %s is rejected', (text, message) => {
   expect(() => parseControlConfig(text)).toThrow(message);
+});
+
+describe('an instance that an agent lists', () => {
+  const instances = (Address: string, Port: number) => {
+    const body = [{ Node: {}, Service: { ID: 'a', Address, Port } }];
+    const fetch = async () => Response.json(body, { headers: { 'x-consul-index': '1' } });
+    const client = connectControl('http://agent', { clock: new FakeClock(), network: { ...systemNetwork, fetch } });
+    return client.instances({ service: 's', index: 0, waitMs: 1000 }, NEVER);
+  };
+
+  test.each([
+    ['10.0.0.1', '10.0.0.1:80'],
+    ['fd00::1', '[fd00::1]:80'],
+    ['[fd00::1]', '[fd00::1]:80'],
+    ['web-1.local', 'web-1.local:80'],
+  ])('at %s is reached at %s', async (address, expected) => {
+    expect((await instances(address, 80)).instances).toEqual([{ id: 'a', address: expected }]);
+  });
+
+  test.each([
+    ['a b', 80],
+    ['10.0.0.1', 99_999],
+  ])('at %s:%d has no address', async (address, port) => {
+    await expect(instances(address, port)).rejects.toThrow(`an instance with the address "${address}:${port}"`);
+  });
 });
