@@ -57,9 +57,27 @@ export async function compareWith(
     changes.push(change);
     if (compared?.verdict === 'regression') worse.push(compared);
   }
-  const baseline = { id: base.id, changes };
+  changes.push(...goneFrom(base, candidate));
+  const { revision } = base.header;
+  const baseline = { id: base.id, ...(revision && { revision }), changes };
   writeFileSync(join(out, 'compare.md'), renderChangesMarkdown(baseline, worse), { mode: 0o600 });
   return baseline;
+}
+
+/** Scenarios that the earlier suite ran on a platform of this one, of which this one has no run: nothing is left out silently. */
+function goneFrom(base: Side, candidate: Side): SuiteChange[] {
+  const keyOf = (own: Pick<SuiteChange, 'scenario' | 'platform'>) => folderOf(own, false);
+  const kept = new Set(candidate.runs.map(keyOf));
+  const platforms = new Set(candidate.runs.map(({ platform }) => platform));
+  const gone = Map.groupBy(
+    base.runs.filter(own => platforms.has(own.platform) && !kept.has(keyOf(own))),
+    keyOf,
+  );
+  return [...gone.values()].map(runs => ({
+    ...{ scenario: runs[0]!.scenario, platform: runs[0]!.platform, change: 'gone' },
+    sentence: 'No such run ended in this suite.',
+    passed: { base: passedOf({ ...base, runs }), candidate: '0 of 0' },
+  }));
 }
 
 async function changeOf(

@@ -94,8 +94,8 @@ export interface SuiteGroup {
 
 /** What the runs of a scenario on a platform show against those of an earlier suite. */
 export interface SuiteChange extends Pick<SuitePlace, 'scenario' | 'platform'> {
-  /** `new`: the earlier suite has no such runs; `unreadable`: runs of a side were changed or lost. */
-  readonly change: CompareDocument['verdict'] | 'new' | 'unreadable';
+  /** `new`: the earlier suite has no such runs; `gone`: this one has none that ended; `unreadable`: runs of a side were changed or lost. */
+  readonly change: CompareDocument['verdict'] | 'new' | 'gone' | 'unreadable';
   readonly sentence: string;
   /** Runs that passed, of all, on both sides. */
   readonly passed: { readonly base: string; readonly candidate: string };
@@ -127,5 +127,10 @@ export interface SuiteDocument {
   /** In the order of their first cell. */
   readonly groups: readonly SuiteGroup[];
   /** The earlier suite that this one was compared with, by its id; absent without one. */
-  readonly baseline?: { readonly id: string; readonly changes: readonly SuiteChange[] };
+  readonly baseline?: {
+    readonly id: string;
+    /** What was checked out then; absent where that is not known. */
+    readonly revision?: NonNullable<RunDocument['revision']>;
+    readonly changes: readonly SuiteChange[];
+  };
 }

@@ -183,9 +183,10 @@ it('finds what is worse than the last suite of a branch by name, and nothing whe
     return join(folder, '.git');
   };
   const [main, change] = [repository('main'), repository('change')];
-  const scenarios = `[${join(import.meta.dirname, 'fixtures/suite/steady.yaml')}]`;
-  const write = (name: string, more = '') => {
-    writeFileSync(join(out.path, name), `name: small\nwhy: For a baseline.\nscenarios: ${scenarios}\n${more}`);
+  const write = (name: string, more = '', scenarios = ['steady']) => {
+    const paths = scenarios.map(one => join(import.meta.dirname, `fixtures/suite/${one}.yaml`));
+    const text = `name: small\nwhy: For a baseline.\nscenarios: ${JSON.stringify(paths)}\n${more}`;
+    writeFileSync(join(out.path, name), text);
     return join(out.path, name);
   };
   const on = (GIT_DIR: string, ...args: string[]) =>
@@ -223,7 +224,7 @@ it('finds what is worse than the last suite of a branch by name, and nothing whe
   expect(existsSync(join(folder, found!.report!))).toBe(true);
   expect(readFileSync(join(folder, 'index.html'), 'utf8')).toContain(`href="${found!.report}"`);
   expect(readFileSync(join(folder, 'compare.md'), 'utf8')).toMatch(
-    /^# 1 of 1 is worse than small-suite-.*: steady on virtual\.\n.*<summary>steady on virtual<.*\| p50\(ttft\) \| whole \|[^\n]*✗ regression/s,
+    /^# 1 of 1 is worse than small-suite-\S* \(commit [\da-f]{10} on main\): steady on virtual\.\n.*<summary>steady on virtual<.*\| p50\(ttft\) \| whole \|[^\n]*✗ regression/s,
   );
 
   // The same afterwards, of suites and of the runs in them.
@@ -245,10 +246,20 @@ it('finds what is worse than the last suite of a branch by name, and nothing whe
     [/has runs of steady on virtual, got "mian"/, /Those there are of: change, main\./],
   );
 
+  // What the earlier suite ran, and this one does not, is named.
+  const wider = write('wider.yaml', '', ['steady', 'impossible']);
+  const { id: before } = JSON.parse((await on(change, 'suite', wider)).stdout) as SuiteDocument;
+  const narrower = await on(change, 'compare', before, id);
+  expect(narrower.code, narrower.stderr).toBe(0);
+  expect(JSON.parse(narrower.stdout).changes).toMatchObject([
+    { scenario: 'steady', change: 'regression' },
+    { scenario: 'impossible', change: 'gone', passed: { base: '0 of 1', candidate: '0 of 0' } },
+  ]);
+
   // A run that was changed is compared with nothing.
   writeFileSync(join(out.path, 'runs', document.id, document.cells[0]!.run!.directory!, 'events.ndjson'), '');
   const changed = await on(change, 'suite', '--resume', folder, ...against);
-  expect(changed.code, changed.stderr).toBe(0);
+  expect(changed.code, changed.stderr).toBe(2);
   expect(JSON.parse(changed.stdout).baseline.changes).toMatchObject([
     { change: 'unreadable', sentence: expect.stringMatching(/events\.ndjson of .* was changed/) },
   ]);

@@ -9,6 +9,27 @@ import type { Verdict } from '../../reports/store/run-document.ts';
 import type { SuiteCell } from '../../reports/store/suite-document.ts';
 import { cell, combine, everyKind, hostile, run, without } from './suites.ts';
 
+it('is no pass where it was to fail on a regression, and the runs before cannot be read', () => {
+  const changes = (['unreadable', 'gone'] as const).map(change => ({
+    ...{
+      scenario: 'a',
+      platform: 'virtual',
+      change,
+      sentence: 'Why.',
+      passed: { base: '1 of 1', candidate: '0 of 0' },
+    },
+  }));
+  const of = (kind: string, failOnRegression: boolean) =>
+    combine([cell(1, 'pass')], {
+      failOnRegression,
+      baseline: { id: 'before', changes: changes.filter(({ change }) => change === kind) },
+    });
+  expect(of('unreadable', true).exitCode).toBe(2);
+  expect(of('unreadable', false).exitCode).toBe(0);
+  expect(of('gone', true).exitCode).toBe(0);
+  expect(renderSuiteMarkdown(of('gone', true))).toContain('| a | virtual | – gone | was 1 of 1, is 0 of 0 | Why. |');
+});
+
 it.each([
   ['proves-nothing', 'fail', '✗'],
   ['breaks-more', 'fail', '✗'],

@@ -4,6 +4,7 @@ import type {
   Flakiness,
   GroupSlo,
   SuiteCell,
+  SuiteChange,
   SuiteDocument,
   SuiteGroup,
   SuiteProof,
@@ -39,12 +40,12 @@ const OF_PROOF: Readonly<Record<SuiteProof['outcome'], ExitCode>> = {
  * never outvoted: where some pass and some fail it is flaky, and fails.
  */
 export function combineSuite({ whys, failOnMissing, failOnRegression, ...input }: SuiteInput): SuiteDocument {
-  const hasRegression = input.baseline?.changes.some(({ change }) => change === 'regression') ?? false;
+  const has = (kind: SuiteChange['change']) => input.baseline?.changes.some(({ change }) => change === kind) ?? false;
   const groups = Map.groupBy(input.cells, ({ scenario, platform }) => `${scenario} ${platform}`);
   return {
     schema: 1,
     ...input,
-    exitCode: exitCodeOf(input, failOnMissing, failOnRegression && hasRegression),
+    exitCode: exitCodeOf(input, failOnMissing, failOnRegression ? has : () => false),
     groups: [...groups.values()].map(cells => groupOf(cells, whys)),
   };
 }
@@ -52,7 +53,7 @@ export function combineSuite({ whys, failOnMissing, failOnRegression, ...input }
 function exitCodeOf(
   { cells, interrupted }: Pick<SuiteDocument, 'cells' | 'interrupted'>,
   failOnMissing: boolean,
-  isWorse: boolean,
+  hasChange: (kind: SuiteChange['change']) => boolean,
 ): ExitCode {
   const codes = cells.flatMap(({ state, run, proofs }): ExitCode[] => {
     if (state === 'ended') {
@@ -65,7 +66,9 @@ function exitCodeOf(
     return [{ refused: 3, damaged: 4, 'not-run': 2 }[state] as ExitCode];
   });
   if (interrupted) codes.push(130);
-  if (isWorse) codes.push(1);
+  if (hasChange('regression')) codes.push(1);
+  // Whether it is worse is not known.
+  if (hasChange('unreadable')) codes.push(2);
   // Where nothing could run, nothing is shown.
   return BY_SEVERITY.find(code => codes.includes(code)) ?? 2;
 }

@@ -1,5 +1,6 @@
 import type { CompareDocument } from '../../store/compare-document.ts';
 import type { SuiteChange, SuiteDocument } from '../../store/suite-document.ts';
+import { revisionText } from '../cells.ts';
 import { renderCompareMarkdown } from '../compare/markdown.ts';
 import { html } from '../html/html.ts';
 import { renderPage } from '../html/page.ts';
@@ -22,16 +23,17 @@ export interface ChangesDocument extends Changes {
 const MAX_SHOWN = 10;
 
 /** What changed, in one sentence: `2 of 9 are worse than nightly-suite-…: a on virtual, b on docker.` */
-export function changesSentence({ id, changes }: Changes): string {
+export function changesSentence({ id, revision, changes }: Changes): string {
+  const base = revision ? `${id} (${revisionText(revision)})` : id;
   const worse = changes.filter(({ change }) => change === 'regression');
   const names = worse.map(({ scenario, platform }) => `${scenario} on ${platform}`).join(', ');
   if (worse.length > 0)
-    return `${worse.length} of ${changes.length} ${worse.length === 1 ? 'is' : 'are'} worse than ${id}: ${names}.`;
+    return `${worse.length} of ${changes.length} ${worse.length === 1 ? 'is' : 'are'} worse than ${base}: ${names}.`;
   const counts = Object.entries(CHANGE_WORDS).flatMap(([change, words]) => {
     const count = changes.filter(own => own.change === change).length;
     return count > 0 ? [`${count} ${words.slice(2)}`] : [];
   });
-  return `Against ${id}: ${counts.join(', ') || 'nothing to compare'}.`;
+  return `Against ${base}: ${counts.join(', ') || 'nothing to compare'}.`;
 }
 
 /** All of them together: nothing is fine that was not compared, or shows nothing. */
@@ -39,7 +41,7 @@ export function changesStatus({ changes }: Changes): 'pass' | 'fail' | 'inconclu
   const has = (...kinds: readonly SuiteChange['change'][]) => changes.some(({ change }) => kinds.includes(change));
   if (has('regression')) return 'fail';
   if (has('incomparable', 'invalid', 'unreadable')) return 'invalid';
-  return has('no-evidence', 'new') || changes.length === 0 ? 'inconclusive' : 'pass';
+  return has('no-evidence', 'new', 'gone') || changes.length === 0 ? 'inconclusive' : 'pass';
 }
 
 /**

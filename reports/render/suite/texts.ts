@@ -57,6 +57,7 @@ export const CHANGE_WORDS: Readonly<Record<SuiteChange['change'], string>> = {
   incomparable: '– not comparable',
   invalid: '– not comparable',
   unreadable: '– unreadable',
+  gone: '– gone',
   new: '+ new',
   'no-evidence': '? no evidence',
   equal: '= equal',
