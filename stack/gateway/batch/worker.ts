@@ -6,7 +6,7 @@ import type { Batches } from './batches.ts';
 import type { BatchConfig } from './config.ts';
 import type { Files } from './files.ts';
 import { checkInput, type InputLimits, inputLine, lineBounds } from './input-lines.ts';
-import type { Ledger } from './ledger/ledger.ts';
+import type { Ledger, Scored } from './ledger/ledger.ts';
 import type { LineOutcome, RunningLine } from './line-run.ts';
 import type { Claim, Lines } from './lines.ts';
 import type { BatchRecord } from './records.ts';
@@ -27,6 +27,12 @@ const INPUT_LOST = { code: 'input_file_lost', message: 'The input file is gone.'
 interface Input {
   readonly content: Buffer;
   readonly bounds: ReturnType<typeof lineBounds>;
+}
+
+/** A batch that has not ended. */
+interface Open {
+  readonly scored: Scored;
+  readonly batch: BatchRecord;
 }
 
 /** Dependencies of a {@link BatchWorker}. */
@@ -121,15 +127,16 @@ export class BatchWorker {
 
   async #pass(): Promise<void> {
     const { batches, ledger } = this.#parts;
-    const open = await batches.open();
+    const open: Open[] = [];
+    for (const scored of await batches.open()) {
+      const batch = await batches.find(scored.member);
+      if (batch) open.push({ scored, batch });
+    }
     await sweep(this.#parts, await ledger.nowMs());
     this.#turn += 1;
-    for (let nth = 0; nth < open.length && !this.#stop.signal.aborted; nth += 1) {
-      // Each batch is the first one at times, so that a long one does not keep the others waiting.
-      const scored = open[(nth + this.#turn) % open.length]!;
-      const batch = await batches.find(scored.member);
+    for (const { scored, batch } of inTurn(open, this.#turn)) {
+      if (this.#stop.signal.aborted) break;
       const nowMs = await ledger.nowMs();
-      if (!batch) continue;
       if (batch.status === 'in_progress') await this.#progress(batch, nowMs);
       else if (batch.status === 'cancelling') await this.#endCancelled(batch, nowMs);
       else if (scored.score <= nowMs && (await batches.takeStep(scored, nowMs))) await this.#step(batch, nowMs);
@@ -259,4 +266,11 @@ export class BatchWorker {
     this.#parts.metrics.recordStatus(status);
     this.wake();
   }
+}
+
+/** Batches tenant by tenant: each tenant, and of it each batch, is the first one at times, so that neither many batches nor a long one keep others waiting. */
+function inTurn(open: readonly Open[], turn: number): Open[] {
+  const tenants = [...Map.groupBy(open, ({ batch }) => batch.tenant).values()];
+  const rotated = <T>(all: readonly T[], by: number) => all.map((_, nth) => all[(nth + by) % all.length]!);
+  return rotated(tenants, turn).flatMap(own => rotated(own, Math.floor(turn / tenants.length)));
 }

@@ -194,6 +194,16 @@ test('batches share the capacity, so that a short one does not wait for a long o
   expect((await find(long)).completed).toBeLessThan(100);
 });
 
+test('keys share the capacity, however many batches one of them has', async () => {
+  const { clock, service, find } = begin(undefined, { concurrency: 2 });
+  const lines = Array.from({ length: 20 }, (_, nth) => `${nth}`);
+  for (let nth = 0; nth < 20; nth += 1) await submit(service, inputOf(lines), 'many');
+  const id = await submit(service, inputOf(lines), 'one');
+  // A half of the capacity is 10 lines a second: 2 s, where a part of 21 would take 21 s.
+  await clock.advance(4000);
+  expect((await find(id)).status).toBe('completed');
+});
+
 test('files and batches are deleted once they were kept for long enough, and the bytes are free again', async () => {
   const { clock, service, find, keyspace } = begin(undefined, {
     keepMs: 10_000,
