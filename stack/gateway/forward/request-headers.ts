@@ -12,6 +12,8 @@ export function requestHeaders(exchange: Exchange, nowMs: number): string[] {
     exchange.requestId,
   );
   headers.push(TIMEOUT_HEADER, String(Math.max(1, Math.floor(exchange.deadlineMs - nowMs))));
-  if (typeof tracestate === 'string') headers.push('tracestate', tracestate);
+  // It belongs to a trace that was continued (W3C Trace Context, 3.3).
+  if (typeof tracestate === 'string' && exchange.trace.parentSpanId !== undefined)
+    headers.push('tracestate', tracestate);
   return headers;
 }

@@ -124,6 +124,13 @@ test('the body is forwarded unchanged, the key is withheld, and the trace contin
   expect(received.headers).toMatchObject({ 'x-request-id': 'mine', tracestate: 'a=b' });
   expect(received.headers.authorization).toBeUndefined();
   expect(received.headers.traceparent).toMatch(new RegExp(`^00-${TRACE}-(?!00f067aa0ba902b7)[0-9a-f]{16}-01$`));
+  // A state without its trace belongs to none.
+  await fetch(`${gateway.url}/v1/chat/completions`, {
+    method: 'POST',
+    body,
+    headers: { ...headers, traceparent: '00-0' },
+  });
+  expect(upstream.received.at(-1)!.headers.tracestate).toBeUndefined();
   const line = () => gateway.log.find(candidate => candidate.requestId === 'mine');
   expect(await until(() => line() !== undefined)).toBeLessThan(3000);
   expect(line()).toMatchObject({ traceId: TRACE, status: 200, attempts: 1, upstream: 'one', outcome: 'completed' });
