@@ -96,9 +96,10 @@ export class Admission {
     }
   }
 
-  /** Level at which a request is to be admitted. @throws ApiError 400 for a malformed `x-priority` */
-  levelOf({ caller, request }: Exchange): Level {
-    return this.#claimOf(caller, request.headers[PRIORITY_HEADER]).level;
+  /** How a request is to be admitted: its level, and whether it may go on at a lower one. @throws ApiError 400 for a malformed `x-priority` */
+  termsOf({ caller, request }: Exchange): string {
+    const { level } = this.#claimOf(caller, request.headers[PRIORITY_HEADER]);
+    return mayDowngrade(request) ? `${level} and below` : `${level}`;
   }
 
   /** What is in use and what waits, by level, as the admin API shows it. */
@@ -203,8 +204,7 @@ export class Admission {
   }
 
   #downgraded(exchange: Exchange, { level, weight }: Claim, end: WaitEnd): Claim | undefined {
-    const isAllowed = exchange.request.headers[DOWNGRADE_HEADER] === 'allow';
-    if (!isAllowed || level === 3 || (end !== 'full' && end !== 'timeout')) return undefined;
+    if (!mayDowngrade(exchange.request) || level === 3 || (end !== 'full' && end !== 'timeout')) return undefined;
     this.#metrics.recordDowngrade(level);
     return { level: (level + 1) as Level, weight };
   }
@@ -225,6 +225,10 @@ export class Admission {
     const retryAfter = String(Math.ceil(config.retryAfterMs / 1000));
     return new ApiError(end === 'full' ? 429 : 503, `admission_${end}`, message, null, ['retry-after', retryAfter]);
   }
+}
+
+function mayDowngrade({ headers }: Exchange['request']): boolean {
+  return headers[DOWNGRADE_HEADER] === 'allow';
 }
 
 /** What the limit learns from a request that has ended. */

@@ -81,9 +81,9 @@ export class Merger {
     const serve: Serve | undefined =
       cache && ((shared, response, next) => cache.serve(shared, response, { identity, mayRead }, next));
     if (!isShared) return this.#start(exchange, serve);
-    // Whoever joins waits with the call, so it must not be one of a lower level.
-    const level = context.admission?.levelOf(exchange) ?? '';
-    const key = this.#acrossKeys ? `${level} ${identity}` : `${level} ${exchange.caller} ${identity}`;
+    // Whoever joins waits with the call, so it must not be one of a lower level, nor one that may become that.
+    const terms = context.admission?.termsOf(exchange) ?? '';
+    const key = this.#acrossKeys ? `${terms} ${identity}` : `${terms} ${exchange.caller} ${identity}`;
     const running = this.#calls.get(key);
     const nowMs = context.clock.nowMs();
     if (running?.isJoinable && nowMs - running.startMs <= merge.windowMs) {

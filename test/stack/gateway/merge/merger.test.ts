@@ -233,6 +233,20 @@ describe('what is not merged', () => {
     expect(calls).toHaveLength(expected);
   });
 
+  test('those that may go on at a lower level, with those that may not', async () => {
+    const { calls, connect, clock } = startInMemory({ merge: {}, admission: { capacity: 1, reservedRatio: 0 } });
+    connect(other({ seed: 1 }));
+    await settle();
+    const headers = { 'x-priority': '1' };
+    const patient = connect({ headers: { ...headers, 'x-priority-downgrade': 'allow' } });
+    const urgent = connect({ headers });
+    await settle();
+    await clock.advance(600);
+    await settle();
+    expect([urgent.response?.statusCode, patient.response]).toEqual([503, undefined]);
+    expect(calls).toHaveLength(1);
+  });
+
   test('requests with different API keys, unless configured', async () => {
     const { createHash } = await import('node:crypto');
     const apiKeyHashes = ['a', 'b'].map(key => createHash('sha256').update(key).digest('hex'));
