@@ -36,6 +36,7 @@ export function conclusion(document: TrendDocument): string {
   return [
     `${nights.length} ${nights.length === 1 ? 'night' : 'nights'}.`,
     ...failingTexts(scenarios),
+    ...absentTexts(scenarios),
     nights.length < 2
       ? 'Nothing is before it to compare it with;'
       : `On the newest ${count('worse')} got worse, ${count('better')} better;`,
@@ -46,22 +47,34 @@ export function conclusion(document: TrendDocument): string {
 
 /** Which scenarios do not pass on the newest night of their suite and platform; nothing where all do. */
 function failingTexts(scenarios: readonly TrendScenario[]): string[] {
-  const lastOf = ({ nights }: TrendScenario) => nights.at(-1)!.night;
-  const current = scenarios.filter(one =>
-    scenarios.every(
-      other => other.suite !== one.suite || other.platform !== one.platform || lastOf(other) <= lastOf(one),
-    ),
-  );
+  const current = scenarios.filter(one => missedOf(one, scenarios) === 0);
   const passes = (one: TrendScenario, back: number) => one.nights.at(-back)?.verdicts.every(own => own === 'pass');
   const failing = current.filter(one => !passes(one, 1));
   if (failing.length === 0) return [];
-  const names = failing.filter(one => passes(one, 2)).map(({ scenario, platform }) => `${scenario} on ${platform}`);
-  const more = names.length - MAX_NAMED;
-  const named = `${names.slice(0, MAX_NAMED).join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+  const fresh = failing.filter(one => passes(one, 2));
   return [
     `${failing.length} of ${current.length} ${failing.length === 1 ? 'does' : 'do'} not pass.`,
-    ...(names.length > 0 ? [`New since the night before: ${named}.`] : []),
+    ...(fresh.length > 0 ? [`New since the night before: ${namesText(fresh)}.`] : []),
   ];
+}
+
+/** Which scenarios ran on the night before the newest of their suite and platform, and not on that. */
+function absentTexts(scenarios: readonly TrendScenario[]): string[] {
+  const absent = scenarios.filter(one => missedOf(one, scenarios) === 1);
+  return absent.length > 0 ? [`Did not run on the newest: ${namesText(absent)}.`] : [];
+}
+
+/** Nights of the suite on the platform of a scenario since its last. */
+function missedOf({ suite, platform, nights }: TrendScenario, scenarios: readonly TrendScenario[]): number {
+  const last = nights.at(-1)!.night;
+  const beside = scenarios.filter(other => other.suite === suite && other.platform === platform);
+  return new Set(beside.flatMap(other => other.nights.flatMap(({ night }) => (night > last ? [night] : [])))).size;
+}
+
+function namesText(scenarios: readonly TrendScenario[]): string {
+  const names = scenarios.slice(0, MAX_NAMED).map(({ scenario, platform }) => `${scenario} on ${platform}`);
+  const more = scenarios.length - names.length;
+  return `${names.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** `p99(ttft) <= 400 ms in fault:kill`. */

@@ -138,8 +138,9 @@ it('says which scenarios no longer pass, also where no indicator can tell', () =
     `2 nights. 1 of 2 does not pass. New since the night before: a on virtual. ${nothing}`,
   );
   expect(saidOf([broken, other], [broken, other])).toBe(`2 nights. 1 of 2 does not pass. ${nothing}`);
-  // One that is no longer in the suite says nothing about its newest night.
-  expect(saidOf([broken, other], [other])).toBe(`2 nights. ${nothing}`);
+  // One that did not run says nothing about the newest night, but is missed on the first without it.
+  expect(saidOf([broken, other], [other])).toBe(`2 nights. Did not run on the newest: a on virtual. ${nothing}`);
+  expect(saidOf([broken, other], [other], [other])).toBe(`3 nights. ${nothing}`);
   expect(saidOf([broken])).toContain('1 night. 1 of 1 does not pass. Nothing is before it');
 });
 
