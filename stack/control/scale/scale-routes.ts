@@ -93,10 +93,10 @@ async function change(context: ScaleContext, exchange: Exchange, name: string, e
 async function report(context: ScaleContext, exchange: Exchange, name: string, edit: Edit): Promise<void> {
   const after = await edit(deploymentJson(existing(context.scales, name)));
   const { replicas, version } = readObject(after, name, 'Deployment', ['status', 'replicas']);
-  const ready = (after as { status: { readyReplicas?: unknown } }).status.readyReplicas ?? 0;
-  const readyReplicas = nonNegativeInteger(ready, 'status.readyReplicas', name);
+  const { status } = after as { status?: { readyReplicas?: unknown; pods?: unknown } };
+  const readyReplicas = nonNegativeInteger(status?.readyReplicas ?? 0, 'status.readyReplicas', name);
   const scale = settle(context, name, context.scales.report(name, { replicas, readyReplicas }, version));
-  const problem = context.pods.report(name, (after as { status: { pods?: unknown } }).status.pods);
+  const problem = context.pods.report(name, status?.pods);
   if (problem !== undefined) throw invalid(name, problem);
   sendJson(exchange, 200, deploymentJson(scale));
 }
@@ -162,7 +162,9 @@ function withoutVersion(document: unknown, unless?: unknown): unknown {
 }
 
 function readObject(document: unknown, name: string, kind: string, [part, field]: readonly [string, string]) {
-  const object = (document ?? {}) as Record<string, Record<string, unknown> | undefined>;
+  const found = Array.isArray(document) ? 'a list' : document === null ? 'null' : typeof document;
+  if (found !== 'object') throw badRequest(`expected a ${kind} as a JSON object, got ${found}`);
+  const object = document as Record<string, Record<string, unknown> | undefined>;
   if (object.kind !== undefined && (object.kind as unknown) !== kind)
     throw badRequest(`expected a ${kind}, got ${JSON.stringify(object.kind)}`);
   const named = object.metadata?.name;

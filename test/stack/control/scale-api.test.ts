@@ -54,10 +54,17 @@ test.each([
   ['PUT', { spec: { replicas: 0 } }, undefined, 422, 'must be 1 to 20'],
   ['PUT', { spec: { replicas: 1.5 } }, undefined, 422, 'integer'],
   ['PUT', { metadata: { name: 'other' }, spec: { replicas: 3 } }, undefined, 400, 'does not match'],
+  ['PUT', null, undefined, 400, 'expected a Scale as a JSON object, got null'],
+  ['PUT', [], undefined, 400, 'expected a Scale as a JSON object, got a list'],
   ['PATCH', { spec: { replicas: 3 } }, 'application/json', 415, 'unknown format'],
 ])('%s %j as %s is rejected', async (method, body, type, status, message) => {
   const response = await call(method, body, type);
   expect([response.status, response.json.message]).toEqual([status, expect.stringContaining(message)]);
+});
+
+test('a status that says nothing is one without replicas', async () => {
+  const { status, json } = await call('PUT', {}, undefined, `${PATH}/status`);
+  expect([status, json.status]).toEqual([200, { replicas: 0, readyReplicas: 0 }]);
 });
 
 test('an unknown deployment is 404', async () => {
