@@ -69,7 +69,7 @@ const unit = [
   'test/platform/{addresses,port-plan,restart-policy,supervisor,topology}.test.ts',
   'test/platform/docker/{freeze,layout,images/*}.test.ts',
   'test/stack/service-program.test.ts',
-  'test/stack/autoscaler/{activation,manifest,keda,measure,decision-text}.test.ts',
+  'test/stack/autoscaler/{activation,manifest,keda,keda-queries,measure,decision-text}.test.ts',
   'test/stack/autoscaler/{hpa,policy}/*.test.ts',
   'test/stack/autoscaler/prometheus/values.test.ts',
   'test/stack/capacity/*.test.ts',

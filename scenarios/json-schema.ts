@@ -42,8 +42,11 @@ export function keysOf(schemas: readonly JsonSchema[]): string[] {
 
 /** The texts of the enumerations among schemas. */
 export function optionsOf(schemas: readonly JsonSchema[]): string[] {
-  const options = schemas.flatMap(schema => (schema.deprecated ? [] : (schema.enum ?? schema.const ?? [])));
-  return [...new Set(options.filter(option => typeof option === 'string'))];
+  return [...new Set(listed(schemas).filter(option => typeof option === 'string'))];
+}
+
+function listed(schemas: readonly JsonSchema[]) {
+  return schemas.flatMap(schema => (schema.deprecated ? [] : (schema.enum ?? schema.const ?? [])));
 }
 
 /** What schemas expect, such as `a whole number from 1 to 64`; only those of the type of `found`, if there are any. */
@@ -52,10 +55,12 @@ export function wordsOf(schemas: readonly JsonSchema[], found: unknown): string 
   // A word that is not listed may also be meant for a branch of another type.
   const chosen = fitting.every(isListed) ? schemas : fitting;
   const options = optionsOf(chosen);
+  const numbers = listed(chosen).filter(option => typeof option === 'number');
   const kinds = optionsOf(chosen.flatMap(schema => schema.properties?.kind ?? []));
   const others = chosen.filter(schema => !isListed(schema) && !(kinds.length > 0 && schema.type === 'object'));
   return [
     ...(options.length > 0 ? [quoted(options)] : []),
+    ...(numbers.length > 0 ? [`one of ${numbers.join(', ')}`] : []),
     ...new Set(others.map(typeWords)),
     ...(kinds.length > 0 ? [`an object whose \`kind\` is ${quoted(kinds)}`] : []),
   ].join(' or ');

@@ -5,6 +5,7 @@ import { messageOf, SquallError } from '../../harness/errors.ts';
 import { modulePath } from '../../harness/host/modules.ts';
 import { loadEndMs } from '../../harness/plan.ts';
 import { ARTIFACTS } from '../../reports/publish.ts';
+import { blindTexts } from '../../reports/render/variants/cells.ts';
 import { differenceRows, variantRows } from '../../reports/render/variants/markdown.ts';
 import type { VariantRun, VariantsDocument } from '../../reports/store/variants-document.ts';
 import type { FoundScenario } from '../../scenarios/find.ts';
@@ -120,6 +121,7 @@ export async function compareLoaded(
   const lines = [
     ...tableLines(variantRows(document)),
     ...(differences[0]!.length > 1 ? ['', ...tableLines(differences)] : []),
+    ...blindTexts(document).flatMap(text => ['', text]),
   ];
   if (!options.json) say(stream, '', ...lines, '', `${paint('bold', 'report')}  ${join(folder, ARTIFACTS.html)}`);
   return document;

@@ -41,6 +41,8 @@ export interface VariantRun {
   readonly verdict: Verdict;
   readonly exitCode: RunDocument['exitCode'];
   readonly reasons: readonly string[];
+  /** What kept its autoscaler from decisions; absent if nothing did. */
+  readonly warnings?: readonly string[];
   readonly slos: readonly Pick<SloResult, 'name' | 'window' | 'objective' | 'verdict' | 'measured' | 'unit'>[];
   readonly figures: Readonly<Record<FigureName, number | null>>;
 }

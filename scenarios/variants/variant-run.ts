@@ -2,6 +2,7 @@ import { join, relative } from 'node:path';
 import { NEVER } from '../../harness/clock.ts';
 import { readHistory } from '../../harness/history.ts';
 import { figuresOf } from '../../reports/judge/variants/figures.ts';
+import { blindness } from '../../reports/judge/warnings/blind.ts';
 import { ARTIFACTS } from '../../reports/publish.ts';
 import { readRequests } from '../../reports/store/requests-file.ts';
 import { FIGURES, type VariantRun } from '../../reports/store/variants-document.ts';
@@ -47,10 +48,12 @@ export async function variantRun(
 ): Promise<VariantRun> {
   const { verdict, exitCode, reasons, slos } = result.document;
   const events = readHistory(join(directory, ARTIFACTS.events));
+  const warnings = blindness(events);
   return {
     ...task,
     directory: relative(folder, directory),
     ...{ verdict, exitCode, reasons },
+    ...(warnings.length > 0 && { warnings }),
     slos: slos.map(({ name, window, objective, verdict, measured, unit }) => {
       return { name, window, objective, verdict, measured, unit };
     }),

@@ -207,6 +207,17 @@ describe('a comparison', () => {
     expect(first!.differences!.replicaHours).toMatchObject({ lower: null, upper: null, evidence: 'none' });
   });
 
+  it('says of which variants the autoscaler could decide nothing', () => {
+    const warnings = ['Nothing followed from 2 of 2 decisions of the autoscaler: boom.'];
+    const blind = compareVariants({
+      ...context,
+      runs: runs.map(one => (one.variant === 'hpa' ? { ...one, warnings } : one)),
+    });
+    for (const text of [renderVariantsHtml(blind), renderVariantsMarkdown(blind)])
+      expect(text.split('hpa: Nothing followed from 2 of 2 decisions')).toHaveLength(2);
+    expect(renderVariantsHtml(document)).not.toContain('Nothing followed');
+  });
+
   it('is rendered with every name, the frontier and the reports of its runs', () => {
     const page = renderVariantsHtml(document);
     expect(page).toContain('<a href="hpa/3/report.html">3</a>');

@@ -93,6 +93,11 @@ describe('what does not fit', () => {
       { kind: 'closed', thinkTime: 5 },
       `\`load.arrivals.thinkTime\`: ${DURATION} or a list of 2 (a duration, or [min, max] for a uniform distribution), found 5 (number)`,
     ],
+    [
+      'stack.capacity',
+      { pools: [{ name: 'a', max: 1, pricePerHour: 1 }], workloads: [{ name: 'b', priority: 75 }] },
+      '`stack.capacity.workloads[0].priority`: expected one of 90, 50, 10, found 75 (number)',
+    ],
     ['load.stages', [5], '`load.stages[0]`: expected an object with `for`, found 5 (number)'],
     ['load.bogus', 1, 'unknown key `load.bogus`. Known: engine, arrivals, warmUp'],
     ['faults', [{ ...LATENCY, latency: 5 }], `\`faults[0].latency\`: ${DURATION} from 1ms to 1m, found 5 (number)`],

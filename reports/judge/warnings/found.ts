@@ -5,7 +5,7 @@ import type { RunDocument } from '../../store/run-document.ts';
 import type { RunFacts } from '../check.ts';
 import type { CacheUse } from '../counters.ts';
 import { bufferedRemark, DELIVERY } from '../delivery.ts';
-import { activity } from '../elasticity/replicas.ts';
+import { blindness } from './blind.ts';
 
 /** Limit of the difference between planned and counted prompt tokens; beyond it the load was another than planned. */
 const MAX_PROMPT_DIFFERENCE = 0.1;
@@ -23,30 +23,10 @@ export function warningsOf(run: RunFacts, load: RunDocument['load'], use: CacheU
   const found = [
     promptDifference(run.plan, load),
     cacheHits(run.plan, load, use),
-    ...blindness(run),
+    ...blindness(run.events),
     whole && isStreamed(run.plan.load.workload) && bufferedRemark(DELIVERY.of(requestsIn(whole, run.records))),
   ];
   return [...(run.plan.warnings ?? []), ...found.filter(warning => typeof warning === 'string')];
-}
-
-/** Metrics that an autoscaler never saw, and why it could not decide: without them the run looks like one in which nothing was to be done. */
-function blindness({ events }: RunFacts): string[] {
-  const all = activity(events);
-  const never = (all[0]?.decision.unknown ?? []).filter(name =>
-    all.every(({ decision }) => decision.unknown?.includes(name)),
-  );
-  const inactive = all.flatMap(one => one.inactive ?? []);
-  const last = inactive.findLast(({ reason }) => reason === 'PolicyFailed') ?? inactive.at(-1);
-  const isWorthIt = never.length === 0 && (last?.reason === 'PolicyFailed' || 2 * inactive.length > all.length);
-  return [
-    ...never.map(
-      name =>
-        `The autoscaler's metric ${name} had no value in any of ${all.length} decisions: no replica or gateway reports it by that name and with those labels, or it is a rate or a quantile of nothing. Correct its name, or write a rule for it in \`stack.autoscaler.rules\`.`,
-    ),
-    ...(last && isWorthIt
-      ? [`Nothing followed from ${inactive.length} of ${all.length} decisions of the autoscaler: ${last.message}.`]
-      : []),
-  ];
 }
 
 function promptDifference({ load }: RunPlan, { promptTokens }: RunDocument['load']): string | undefined {

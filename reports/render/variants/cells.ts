@@ -97,6 +97,15 @@ export function resultText({ exitCode, expect }: VariantResult): string {
   return exitCode === 0 ? 'fails, as expected' : 'passes, against what is expected';
 }
 
+/** What kept the autoscaler of a variant from decisions, by its first run that says so: its figures are those of replicas that nothing scaled. */
+export function blindTexts({ variants, runs }: VariantsDocument): string[] {
+  return variants.flatMap(({ name }) =>
+    (runs.find(({ variant, warnings }) => variant === name && warnings)?.warnings ?? []).map(
+      text => `${name}: ${text}`,
+    ),
+  );
+}
+
 /** What all figures of a comparison mean, as sentences. */
 export function explanations({ seeds, deadlines, latency, cost }: VariantsDocument): string[] {
   const [first] = COLUMNS.filter(({ name }) => name === latency);

@@ -4,7 +4,7 @@ import { renderPage, type Section } from '../html/page.ts';
 import { cardTable, cell } from '../html/table.ts';
 import { type Status, verdictSign } from '../html/verdict-sign.ts';
 import { htmlTable } from '../rows.ts';
-import { explanations, frontierText } from './cells.ts';
+import { blindTexts, explanations, frontierText } from './cells.ts';
 import { frontierChart } from './chart.ts';
 import { differenceRows, seedsText, sloRows, variantRows } from './markdown.ts';
 
@@ -47,6 +47,7 @@ function banner(document: VariantsDocument): Html {
   const status = STATUS[document.exitCode];
   const on = variants.filter(({ onFrontier }) => onFrontier).map(({ name }) => name);
   const dominated = variants.filter(({ dominatedBy }) => dominatedBy);
+  const reasons = [...blindTexts(document), ...dominated.map(variant => `${variant.name}: ${frontierText(variant)}`)];
   const frontier =
     on.length === 0
       ? 'No frontier: no variant has both a cost and a P99.'
@@ -55,7 +56,7 @@ function banner(document: VariantsDocument): Html {
 <p class="verdict">${verdictSign(status)}</p>
 <h1>Variants of ${scenario}</h1>
 <p class="summary">${frontier}</p>
-${dominated.length > 0 && html`<ul class="reasons">${dominated.map(variant => html`<li>${variant.name}: ${frontierText(variant)}</li>`)}</ul>`}
+${reasons.length > 0 && html`<ul class="reasons">${reasons.map(reason => html`<li>${reason}</li>`)}</ul>`}
 </header>
 <p class="why">${why}</p>
 ${explanations(document).map(sentence => html`<p class="hint">${sentence}</p>`)}

@@ -2,6 +2,7 @@ import type { VariantsDocument } from '../../store/variants-document.ts';
 import { oneLine } from '../cells.ts';
 import { markdownTable, markdownText, type Rows } from '../rows.ts';
 import {
+  blindTexts,
   columnsOf,
   differenceText,
   estimateText,
@@ -63,7 +64,7 @@ export function renderVariantsMarkdown(document: VariantsDocument): string {
     markdownTable(variantRows(document)),
     document.variants.length > 1 ? markdownTable(differenceRows(document)) : '',
     markdownTable(sloRows(document)),
-    explanations(document).map(oneLine).join('\n\n'),
+    [...blindTexts(document), ...explanations(document)].map(oneLine).join('\n\n'),
     `On ${platform}, seeds ${seedsText(seeds)}. Repeat with:\n\n${fence}sh\n${oneLine(replay)}\n${fence}`,
   ];
   return `${sections.filter(part => part !== '').join('\n\n')}\n`;
