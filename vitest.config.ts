@@ -78,7 +78,7 @@ const unit = [
   'test/stack/gateway/{bad-parts,config,virtual-time}.test.ts',
   'test/stack/gateway/accounting/{accounting,interleavings,meter,quotas}.test.ts',
   'test/stack/gateway/{admin,admission,balancing}/*.test.ts',
-  'test/stack/gateway/batch/{admission,batch-service,kills,multipart}.test.ts',
+  'test/stack/gateway/batch/{admission,batch-service,contents,kills,multipart}.test.ts',
   'test/stack/gateway/release/{burn,release,weighted-choice}.test.ts',
   'test/stack/gateway/connections/{addresses,connections}.test.ts',
   'test/stack/gateway/forward/{deadlines,output,queue,queue-spread}.test.ts',

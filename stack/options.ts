@@ -91,7 +91,9 @@ const gatewayOptions = gatewayConfigSchema
     batch: z
       .union([
         z.literal('off'),
-        batchSchema.omit({ redis: true }).extend({ redisTimeoutMs: batchSchema.shape.redis.shape.timeoutMs }),
+        batchSchema
+          .omit({ redis: true, key: true })
+          .extend({ redisTimeoutMs: batchSchema.shape.redis.shape.timeoutMs }),
       ])
       .default('off')
       .describe(

@@ -83,6 +83,8 @@ export interface TopologyParts {
   readonly redisPassword: string;
   /** Encrypts the entries of the gateways' cache: 64 hex digits; undefined where it is off. */
   readonly cacheKey: string | undefined;
+  /** Encrypts the contents of batches: 64 hex digits; absent where they are off. */
+  readonly batchKey?: string;
   /** Private key of SM2: 64 hex digits; absent where bodies are not encrypted. */
   readonly encryptionKey?: string;
   readonly zones: readonly string[];

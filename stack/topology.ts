@@ -99,6 +99,7 @@ export function topologyOf(
     redisPassword,
     cacheKey: options.gateway.cache === 'off' ? undefined : secret(32).toString('hex'),
     ...(identity !== 'off' && { signingKeys: newProofKey(secret) }),
+    ...(options.gateway.batch !== 'off' && { batchKey: secret(32).toString('hex') }),
     ...(options.gateway.encryption !== 'off' && { encryptionKey: secret(32).toString('hex') }),
     zones: zonesNamed(options.zones),
   };

@@ -11,6 +11,7 @@ import { REDIS_USER } from '../redis/render-redis-config.ts';
 import type { Addresses, ServicePlan, TopologyParts } from '../replica-plan.ts';
 import { listenerToken } from '../token.ts';
 import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
+import { BATCH_KEY_VARIABLE } from './batch/config.ts';
 import { CACHE_KEY_VARIABLE } from './cache/config.ts';
 import type { GatewayConfigInput } from './config.ts';
 import { ENCRYPTION_KEY_VARIABLE } from './encryption/config.ts';
@@ -109,6 +110,7 @@ export function gatewayReplica(name: string, parts: TopologyParts): ServicePlan 
       [ADMIN_TOKEN_VARIABLE]: listenerToken(addresses.token, 'admin'),
       ...(parts.signingKeys === undefined ? {} : { GATEWAY_SIGNING_KEYS: parts.signingKeys }),
       ...(parts.cacheKey === undefined ? {} : { [CACHE_KEY_VARIABLE]: parts.cacheKey }),
+      ...(parts.batchKey === undefined ? {} : { [BATCH_KEY_VARIABLE]: parts.batchKey }),
       ...(parts.encryptionKey === undefined ? {} : { [ENCRYPTION_KEY_VARIABLE]: parts.encryptionKey }),
     }),
   };
@@ -166,7 +168,11 @@ function batchOf({ options, redisPassword }: TopologyParts, redis: string | unde
   const { batch } = options.gateway;
   if (batch === 'off' || redis === undefined) return 'off';
   const { redisTimeoutMs: timeoutMs, ...rest } = batch;
-  return { ...rest, redis: { url: redisUrl(redisPassword, redis), timeoutMs } };
+  return {
+    ...rest,
+    key: { environment: BATCH_KEY_VARIABLE },
+    redis: { url: redisUrl(redisPassword, redis), timeoutMs },
+  };
 }
 
 /**

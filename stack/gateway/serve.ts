@@ -6,6 +6,8 @@ import { drainServer, listen, parseListen, type ServiceContext } from '../servic
 import { usageLedger } from './accounting/redis-ledger.ts';
 import { type AdminChange, createAdminServer } from './admin/admin-server.ts';
 import { ADMIN_TOKEN_VARIABLE } from './admin/config.ts';
+import type { BatchStore } from './batch/batch-service.ts';
+import { sealedContents } from './batch/contents.ts';
 import { redisLedger } from './batch/ledger/redis-ledger.ts';
 import { readCacheKey } from './cache/cache-key.ts';
 import { redisCacheStore } from './cache/redis-cache-store.ts';
@@ -32,8 +34,7 @@ export async function serveGateway(context: ServiceContext): Promise<void> {
     tracing: await tracingOf(config, context, log),
     encryption: await encryptionOf(config, context, log),
     cache: cacheOf(config, context),
-    batch:
-      config.batch === 'off' ? undefined : { ledger: redisLedger(config.batch.redis, network), newId: context.newId },
+    batch: batchOf(config, context),
     accounting:
       config.accounting === 'off'
         ? undefined
@@ -104,6 +105,14 @@ async function encryptionOf({ encryption: config }: GatewayConfig, context: Serv
 
 function decisionsOf({ release }: GatewayConfig, { network }: ServiceContext) {
   return release === 'off' || !release.redis ? undefined : redisDecisions(release.redis, network);
+}
+
+function batchOf({ batch }: GatewayConfig, { environment, network, newId }: ServiceContext): BatchStore | undefined {
+  if (batch === 'off') return undefined;
+  const { key, redis } = batch;
+  const contents =
+    key === 'off' ? undefined : sealedContents(new Sealing(readCacheKey({ key }, environment, 'batch'), newId));
+  return { ledger: redisLedger(redis, network), newId, contents };
 }
 
 function cacheOf({ cache }: GatewayConfig, { environment, network, newId }: ServiceContext) {

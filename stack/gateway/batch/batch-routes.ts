@@ -113,7 +113,9 @@ async function getFile(exchange: Exchange, { batch }: RoutesContext): Promise<ob
 
 async function getContent(exchange: Exchange, { batch }: RoutesContext): Promise<Buffer> {
   const { id } = await fileIn(exchange, batch);
-  return (await batch.files.content(id)) ?? Buffer.alloc(0);
+  const content = await batch.files.content(id);
+  if (!content) throw new ApiError(404, 'file_not_found', 'The content of this file cannot be read.', 'id');
+  return content;
 }
 
 async function removeFile(exchange: Exchange, { batch }: RoutesContext): Promise<object> {

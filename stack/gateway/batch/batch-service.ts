@@ -8,6 +8,7 @@ import type { Exchange, Stage } from '../http/exchange.ts';
 import { BatchMetrics } from './batch-metrics.ts';
 import { Batches } from './batches.ts';
 import type { BatchConfig } from './config.ts';
+import type { Contents } from './contents.ts';
 import { Files } from './files.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { limitedLedger } from './ledger/limited-ledger.ts';
@@ -19,6 +20,8 @@ import { BatchWorker } from './worker.ts';
 /** What a gateway's batches need beside their configuration. */
 export interface BatchStore {
   readonly ledger: Ledger;
+  /** How contents are written in it. @default as they are */
+  readonly contents?: Contents | undefined;
   /** A new unique and unguessable id. */
   readonly newId: () => string;
 }
@@ -56,11 +59,11 @@ export class BatchService implements AsyncDisposable {
     this.config = config;
     this.newId = newId;
     this.ledger = limitedLedger(parts.ledger, config.redis.timeoutMs, clock);
-    this.files = new Files(this.ledger, config);
+    this.files = new Files(this.ledger, config, parts.contents);
     this.batches = new Batches(this.ledger, config, this.files);
     this.#worker = new BatchWorker({
       ...{ config, clock, log, ledger: this.ledger, files: this.files, batches: this.batches },
-      lines: new Lines(this.ledger, config),
+      lines: new Lines(this.ledger, config, parts.contents),
       metrics: new BatchMetrics(registry, () => this.#worker.running),
       limits: { models: new Set(models), maxBodyBytes, maxDepth },
       newOwner: () => `${name}/${newId()}`,

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { ApiError } from '../http/api-error.ts';
 import type { BatchConfig } from './config.ts';
-import { type Files, KEYS, type NewFile, RECORD_BYTES, sizeOf } from './files.ts';
+import { type Files, KEYS, type NewFile, RECORD_BYTES } from './files.ts';
 import type { Check, Command, Ledger, Scored } from './ledger/ledger.ts';
 import { type BatchRecord, type BatchStatus, batchOf, type Ending, type LineError } from './records.ts';
 
@@ -150,7 +150,7 @@ export class Batches {
       return content ? [{ ...own, tenant, purpose: 'batch_output', createdMs: nowMs, content }] : [];
     });
     const fields = made.flatMap(({ id: file, name }) => [name.endsWith('_output.jsonl') ? 'output' : 'error', file]);
-    const bytes = made.reduce((sum, { content }) => sum + sizeOf(content), 0);
+    const bytes = made.reduce((sum, { content }) => sum + this.#files.sizeOf(content), 0);
     return this.#ledger.commit(
       [is('finalizing', id)],
       [

@@ -1,12 +1,16 @@
 import { z } from 'zod';
-import { redisUrlSchema } from '../../service-config.ts';
+import { redisUrlSchema, secretSourceSchema } from '../../service-config.ts';
 
 const DAY_MS = 86_400_000;
+
+/** Environment variable in which the stack hands the key of contents to its gateways. */
+export const BATCH_KEY_VARIABLE = 'GATEWAY_BATCH_KEY';
 
 /**
  * Batches of requests, see docs/gateway-batch.md.
  *
  * - `redis`: where files and batches are kept. It must not evict keys without a time to live, and needs an append-only file to survive its own end.
+ * - `key`: 32 bytes that contents of files and results are encrypted with there, the same for all gateways, as 64 hex digits or in base64: the name of an environment variable, or a file. `off`: they are kept as they are.
  * - `concurrency`: lines that a gateway runs at once, at most; admission decides which of them may go on.
  * - `leaseMs`: a line is run again by another gateway once the one that ran it has not renewed its lease for this long.
  * - `pollMs`: interval at which a gateway looks for lines to run.
@@ -22,6 +26,7 @@ export const batchSchema = z.strictObject({
     timeoutMs: z.number().min(5).max(60_000).default(2000),
     keyPrefix: z.string().max(64).default('squall:batch:'),
   }),
+  key: z.union([z.literal('off'), secretSourceSchema(BATCH_KEY_VARIABLE).unwrap()]).default('off'),
   concurrency: z.int().min(1).max(10_000).default(8),
   leaseMs: z.number().min(100).max(3_600_000).default(30_000),
   pollMs: z.number().min(10).max(60_000).default(500),

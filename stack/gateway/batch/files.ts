@@ -1,5 +1,6 @@
 import { ApiError } from '../http/api-error.ts';
 import type { BatchConfig } from './config.ts';
+import { type Contents, PLAIN } from './contents.ts';
 import type { Check, Command, Ledger } from './ledger/ledger.ts';
 import { type FileRecord, fileOf } from './records.ts';
 
@@ -39,10 +40,12 @@ export type NewFile = Pick<FileRecord, 'id' | 'tenant' | 'name' | 'purpose' | 'c
 export class Files {
   readonly #ledger: Ledger;
   readonly #config: BatchConfig;
+  readonly #contents: Contents;
 
-  constructor(ledger: Ledger, config: BatchConfig) {
+  constructor(ledger: Ledger, config: BatchConfig, contents = PLAIN) {
     this.#ledger = ledger;
     this.#config = config;
+    this.#contents = contents;
   }
 
   /** Stores a file, once, however often it is called. @throws ApiError 413 above a limit of `maxBytesPerKey` or `maxBytes` */
@@ -50,7 +53,7 @@ export class Files {
     const { id, tenant, content } = file;
     for (let attempt = 0; attempt < MAX_CONFLICTS; attempt += 1) {
       if (await this.get(tenant, id)) return;
-      const room = await this.room(tenant, sizeOf(content), 'file');
+      const room = await this.room(tenant, this.sizeOf(content), 'file');
       const checks: Check[] = [['', 'HGET', KEYS.file(id), 'tenant'], ...room.checks];
       if (await this.#ledger.commit(checks, [...this.creation(file), ...room.commands])) return;
     }
@@ -75,9 +78,9 @@ export class Files {
 
   /** Commands that store a file, but for its bytes in the usage. */
   creation({ id, tenant, name, purpose, createdMs, content }: NewFile): Command[] {
-    const fields = { tenant, name, purpose, bytes: content.length, size: sizeOf(content), createdMs };
+    const fields = { tenant, name, purpose, bytes: content.length, size: this.sizeOf(content), createdMs };
     return [
-      ['SET', KEYS.content(id), content.toString('utf8')],
+      ['SET', KEYS.content(id), this.#contents.write(content, KEYS.content(id))],
       ['HSET', KEYS.file(id), ...Object.entries(fields).flat()],
       ['ZADD', KEYS.files(tenant), createdMs, id],
       ['ZADD', KEYS.expiry, createdMs + this.#config.keepMs, `file ${id}`],
@@ -97,9 +100,15 @@ export class Files {
     return file?.tenant === tenant ? file : undefined;
   }
 
-  /** Content of a file, whoever asks. */
+  /** Content of a file, whoever asks; undefined if there is none, or it is none of ours. */
   async content(id: string): Promise<Buffer | undefined> {
-    return this.#ledger.bytes(KEYS.content(id));
+    const stored = await this.#ledger.bytes(KEYS.content(id));
+    return stored && this.#contents.read(stored, KEYS.content(id));
+  }
+
+  /** What a file counts for. */
+  sizeOf(content: Buffer): number {
+    return this.#contents.sizeOf(content.length) + RECORD_BYTES;
   }
 
   /** Ids of a tenant's files, the newest first. */
@@ -128,9 +137,4 @@ export class Files {
     }
     return false;
   }
-}
-
-/** What a file counts for. */
-export function sizeOf(content: Buffer): number {
-  return content.length + RECORD_BYTES;
 }

@@ -1,4 +1,5 @@
 import type { BatchConfig } from './config.ts';
+import { type Contents, PLAIN } from './contents.ts';
 import { KEYS } from './files.ts';
 import type { Check, Command, Ledger } from './ledger/ledger.ts';
 import type { BatchRecord } from './records.ts';
@@ -34,10 +35,12 @@ const KIND = { output: 'o', error: 'e' } as const;
 export class Lines {
   readonly #ledger: Ledger;
   readonly #config: BatchConfig;
+  readonly #contents: Contents;
 
-  constructor(ledger: Ledger, config: BatchConfig) {
+  constructor(ledger: Ledger, config: BatchConfig, contents = PLAIN) {
     this.#ledger = ledger;
     this.#config = config;
+    this.#contents = contents;
   }
 
   /**
@@ -92,12 +95,13 @@ export class Lines {
   /** Writes the result of a line. @returns false where the line is no longer this gateway's, and has or gets another */
   complete(claim: Claim, kind: 'output' | 'error', result: string): Promise<boolean> {
     const { batch, line } = claim;
+    const text = KIND[kind] + this.#contents.write(Buffer.from(result), nameOf(batch.id, line));
     return this.#ledger.commit(
       [owned(claim)],
       [
         ['ZREM', KEYS.leases(batch.id), line],
         ['HDEL', KEYS.owners(batch.id), line],
-        ['HSET', KEYS.results(batch.id), line, KIND[kind] + result],
+        ['HSET', KEYS.results(batch.id), line, text],
         ['HINCRBY', KEYS.batch(batch.id), kind === 'output' ? 'completed' : 'failed', 1],
       ],
     );
@@ -115,13 +119,19 @@ export class Lines {
   async *results({ id, total }: BatchRecord): AsyncGenerator<{ kind: 'output' | 'error'; text: string } | undefined> {
     for (let from = 0; from < total; from += READ_AT_ONCE) {
       const lines = Array.from({ length: Math.min(READ_AT_ONCE, total - from) }, (_, nth) => from + nth);
-      for (const found of await this.#ledger.values(KEYS.results(id), lines)) {
-        yield found === undefined
-          ? undefined
-          : { kind: found[0] === KIND.output ? 'output' : 'error', text: found.slice(1) };
+      const stored = await this.#ledger.values(KEYS.results(id), lines);
+      for (const [nth, line] of lines.entries()) {
+        const found = stored[nth] ?? '';
+        const text = found === '' ? undefined : this.#contents.read(Buffer.from(found.slice(1)), nameOf(id, line));
+        yield text && { kind: found[0] === KIND.output ? 'output' : 'error', text: text.toString('utf8') };
       }
     }
   }
+}
+
+/** Name of a line's result. */
+function nameOf(id: string, line: number): string {
+  return `${KEYS.results(id)} ${line}`;
 }
 
 function owned({ batch, line, owner }: Claim): Check {

@@ -139,6 +139,11 @@ describe('that only the start can find', () => {
     [{ identity: { keys: { from: 'vault', url: 'http://127.0.0.1:9', key: 'k' } } }, {}, '`identity.keys`'],
     [{ cache: { redis: { url: 'redis://127.0.0.1:1' }, key: { file: '/no/such/key' } } }, {}, '`cache.key.file`'],
     [{ cache: { redis: { url: 'redis://127.0.0.1:1' } } }, { GATEWAY_CACHE_KEY: 'short' }, '`cache.key.environment`'],
+    [
+      { batch: { redis: { url: 'redis://127.0.0.1:1' }, key: { environment: 'NO_KEY' } } },
+      {},
+      '`batch.key.environment`',
+    ],
     [{ encryption: {} }, {}, '`encryption.key.environment`'],
     [{ encryption: { key: { file: '/dev/null' } } }, {}, '`encryption.key.file`'],
     [{ audit: { folder: '/dev/null/audit' } }, {}, '`audit.folder`'],

@@ -4,6 +4,7 @@ import type { Clock } from '../../../../harness/clock.ts';
 import { type Random, seededRandom } from '../../../../harness/random.ts';
 import { BatchService } from '../../../../stack/gateway/batch/batch-service.ts';
 import { batchSchema } from '../../../../stack/gateway/batch/config.ts';
+import type { Contents } from '../../../../stack/gateway/batch/contents.ts';
 import { commitFunctions, commitWords } from '../../../../stack/gateway/batch/ledger/commit-script.ts';
 import type { Ledger } from '../../../../stack/gateway/batch/ledger/ledger.ts';
 import type { BatchRecord } from '../../../../stack/gateway/batch/records.ts';
@@ -75,18 +76,25 @@ export function ledgerWith(ledger: Ledger, around: Around): Ledger {
   };
 }
 
+interface ServiceOptions {
+  readonly seed?: number;
+  readonly config?: object;
+  readonly timeoutMs?: number;
+  readonly contents?: Contents;
+}
+
 /** Batches of one gateway in this process, whose lines are served by `serve`. */
 export function startService(
   ledger: Ledger,
   clock: Clock,
   serve: Stage,
-  { seed = 1, config = {}, timeoutMs = 60_000 }: { seed?: number; config?: object; timeoutMs?: number } = {},
+  { seed = 1, config = {}, timeoutMs = 60_000, contents }: ServiceOptions = {},
 ): { readonly service: BatchService; readonly registry: Registry } {
   const registry = new Registry();
   const random = seededRandom(seed);
   const service = new BatchService({
     ...{ ledger, clock, random, timeoutMs, registry, models: [], name: `gateway-${seed}` },
-    ...{ maxBodyBytes: 65_536, maxJsonDepth: 'off' },
+    ...{ maxBodyBytes: 65_536, maxJsonDepth: 'off', contents },
     config: batchSchema.parse({ redis: { url: 'redis://unused' }, leaseMs: 1000, pollMs: 50, ...config }),
     newId: idsOf(random.stream('ids')),
     log: pino({ enabled: false }),

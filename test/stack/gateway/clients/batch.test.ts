@@ -34,14 +34,21 @@ beforeAll(async () => {
   upstream = await startUpstream(responds('hello'));
   for (const name of ['gateway-1', 'gateway-2']) {
     gateways.push(
-      await startGateway({
-        name,
-        models: ['tiny'],
-        upstreams: [{ name: 'one', url: upstream.url }],
-        apiKeyHashes: [hash('sha256', 'good'), hash('sha256', 'other')],
-        healthChecks: 'off',
-        batch: { redis: { url: `redis://${REDIS_USER}:${PASSWORD}@127.0.0.1:${port}` }, pollMs: 50 },
-      }),
+      await startGateway(
+        {
+          name,
+          models: ['tiny'],
+          upstreams: [{ name: 'one', url: upstream.url }],
+          apiKeyHashes: [hash('sha256', 'good'), hash('sha256', 'other')],
+          healthChecks: 'off',
+          batch: {
+            redis: { url: `redis://${REDIS_USER}:${PASSWORD}@127.0.0.1:${port}` },
+            key: { environment: 'BATCH_KEY' },
+            pollMs: 50,
+          },
+        },
+        { BATCH_KEY: 'ab'.repeat(32) },
+      ),
     );
   }
 }, 60_000);
