@@ -166,8 +166,18 @@ function linesOf(document: CompareDocument): string[] {
   ];
 }
 
-/** Directories of the runs of a side. @throws SquallError `UNKNOWN_RUN` */
+/** Directories of the runs of a side. @throws SquallError `UNKNOWN_RUN`, `ONE_SUITE` */
 function runsOf(name: string, out: string): readonly string[] {
+  const suite = suiteFolder(name, out);
+  if (isSuite(suite))
+    throw new SquallError(
+      'option',
+      'ONE_SUITE',
+      `Expected a suite on both sides or on none, got ${suite} as the base`,
+      {
+        next: `Compare with the runs of the same scenario in it: ${join(suite, '<scenario>/<platform>')}.`,
+      },
+    );
   const folder = pathFrom(name);
   const inside = isRun(folder) ? [] : runsBelow(folder);
   return inside.length > 0 ? inside : [requireRun(name, out)];

@@ -239,6 +239,9 @@ it('finds what is worse than the last suite of a branch by name, and nothing whe
   });
   for (const same of [folder, join(folder, 'steady/virtual')])
     await expectRefusal(['compare', same, same], 3, [/Expected other runs on each side, got .* on both/]);
+  await expectRefusal(['compare', folder, join(folder, 'steady/virtual')], 3, [
+    /a suite on both sides or on none, got .* as the base\s+→ .*<scenario>\/<platform>/,
+  ]);
   await expectRefusal(['recheck', folder], 3, [/Expected one run, .* several\s+→ Name one of them, such as .*steady-/]);
   await expectRefusal(
     ['compare', join(folder, 'steady/virtual'), '--baseline', 'mian', '--out', join(out.path, 'runs')],
