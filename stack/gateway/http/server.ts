@@ -23,7 +23,7 @@ const ALLOW = 'allow: GET, HEAD, POST, OPTIONS\r\n';
 export function createGatewayServer(gateway: Gateway): Server {
   const { connections } = gateway;
   const handle = (request: IncomingMessage, response: ServerResponse, error?: ApiError) => {
-    const rejection = connections.admit(request, response) ?? error;
+    const rejection = connections.admit(request, response) ?? error ?? repeatedHeader(request);
     if (rejection !== 'ignored') void gateway.handle(request, response, rejection);
   };
   const server = createServer(serverOptions(connections.limits), (request, response) => handle(request, response));
@@ -42,6 +42,22 @@ export function createGatewayServer(gateway: Gateway): Server {
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => respondBadRequest(error, socket, connections));
   return server;
+}
+
+/**
+ * Error for a request that names its host or its credentials twice: Node.js takes the first, and whoever is in front of the gateway may have looked at the other
+ * (RFC 9112, 3.2; RFC 9110, 5.3).
+ */
+function repeatedHeader({ rawHeaders }: IncomingMessage): ApiError | undefined {
+  let [hosts, credentials] = [0, 0];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+    else if (name.length === 13 && name.toLowerCase() === 'authorization') credentials += 1;
+  }
+  if (hosts < 2 && credentials < 2) return undefined;
+  const name = hosts > 1 ? 'host' : 'authorization';
+  return new ApiError(400, 'repeated_header', `Expected one header ${name}, got several.`);
 }
 
 function unmetExpectation(): ApiError {

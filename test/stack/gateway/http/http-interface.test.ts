@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../../../until.ts';
 import { chat, type GatewayProcess, metric, startGateway } from '../fixtures/gateway-process.ts';
+import { rawClient } from '../fixtures/raw-client.ts';
 import { responds, type ScriptedUpstream, startUpstream } from '../fixtures/scripted-upstream.ts';
 
 const KEY = 'sk-test';
@@ -144,4 +145,16 @@ test('requests and attempts are counted', async () => {
   expect(await metric(gateway, 'gateway_requests_total', labels)).toBe(before + 1);
   expect(await metric(gateway, 'gateway_upstream_requests_total', 'upstream="one",outcome="2xx"')).toBe(before + 1);
   expect(await metric(gateway, 'gateway_requests_in_flight')).toBe(0);
+});
+
+test.each([
+  ['host', 'host: other'],
+  ['authorization', 'Authorization: Bearer other'],
+])('a request with two headers %s is refused, whichever is meant', async (name, line) => {
+  const head = `GET /v1/models HTTP/1.1\r\nhost: one\r\nauthorization: ${authorization}\r\nconnection: close\r\n`;
+  using plain = rawClient(gateway, `${head}\r\n`);
+  using twice = rawClient(gateway, `${head}${line}\r\n\r\n`);
+  await Promise.all([plain.closed(3000), twice.closed(3000)]);
+  expect(plain.received()).toMatch(/^HTTP\/1\.1 200 /);
+  expect(twice.received()).toMatch(new RegExp(`^HTTP/1\\.1 400 .*Expected one header ${name}`, 's'));
 });
