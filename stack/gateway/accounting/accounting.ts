@@ -12,6 +12,7 @@ import { Charge } from './charge.ts';
 import type { AccountingConfig } from './config.ts';
 import { GpuShares } from './gpu-shares.ts';
 import type { Ledger, Standing } from './ledger.ts';
+import { CHARACTERS_PER_TOKEN } from './meter.ts';
 import { meteredTransport, requestedUsage } from './metered-transport.ts';
 import { costOf, priceOf } from './prices.ts';
 import { type Decision, Quotas } from './quotas.ts';
@@ -33,8 +34,6 @@ export interface AccountingParts {
 
 const MS_PER_DAY = 86_400_000;
 const MICRO = 1_000_000;
-/** Characters of a prompt that are taken for a token where nothing better is known. */
-const CHARACTERS_PER_TOKEN = 4;
 /** Fields of the maximum number of tokens, the greatest of which counts: which one does for the engine depends on the path, and on the engine. */
 const TOKEN_FIELDS = ['max_completion_tokens', 'max_tokens', 'n_predict'];
 /** Names of models of a key that are told apart where none are configured, so that it can choose any: as many as this, and so long at most. */

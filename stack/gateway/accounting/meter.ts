@@ -1,10 +1,13 @@
 import { mayCarryOutput } from '../forward/output.ts';
+import { completionTexts, isObject } from '../guard/completion-texts.ts';
 import { EventSplitter } from '../guard/event-splitter.ts';
 import type { UpstreamHeaders } from '../upstream/transport.ts';
 import { NO_TOKENS, type Tokens } from './prices.ts';
 
 /** Most tokens of a response that are believed, far above any; the cost of more could be beyond the integers of Redis, which then adds none of a batch. */
 const MAX_TOKENS = 1_000_000_000;
+/** Characters of a text that are taken for a token where nothing better is known. */
+export const CHARACTERS_PER_TOKEN = 4;
 /** Longest document that is read. */
 const MAX_DOCUMENT_BYTES = 16_777_216;
 /**
@@ -19,7 +22,7 @@ export type Stripped = 'nothing' | 'steps' | 'all';
 
 /**
  * Reads the tokens of one response as it passes: from `usage` in a document, or in the events of a stream, the last of which counts. Where a stream has
- * none, events with output count as tokens. What the client did not request is taken out, whole events of usage too; no other byte is changed.
+ * none, events with output count as tokens, and four characters of a document's texts as one. What the client did not request is taken out, whole events of usage too; no other byte is changed.
  */
 export class Meter {
   readonly #stripped: Stripped;
@@ -65,7 +68,7 @@ export class Meter {
   /** Takes the end. @returns what is left for the client */
   end(): Buffer {
     const rest = this.#splitter?.end() ?? EMPTY;
-    if (this.#document) this.#reported = ofDocument(Buffer.concat(this.#document));
+    if (this.#document) this.#readDocument(Buffer.concat(this.#document));
     this.#document = undefined;
     return rest.length === 0 ? rest : this.#read(rest);
   }
@@ -74,6 +77,18 @@ export class Meter {
   get tokens(): Tokens & { readonly isReported: boolean } {
     if (this.#reported) return { ...this.#reported, isReported: true };
     return { ...NO_TOKENS, completion: this.#outputEvents, isReported: this.#outputEvents === 0 };
+  }
+
+  #readDocument(bytes: Buffer): void {
+    let value: unknown;
+    try {
+      value = JSON.parse(bytes.toString('utf8'));
+    } catch {}
+    if (!isObject(value)) return;
+    this.#reported = tokensIn(value.usage);
+    if (this.#reported) return;
+    const texts = completionTexts(value).streamed.map(({ holder, key }) => String(holder[key]).length);
+    this.#outputEvents = Math.ceil(texts.reduce((sum, length) => sum + length, 0) / CHARACTERS_PER_TOKEN);
   }
 
   #read(event: Buffer): Buffer {
@@ -96,15 +111,6 @@ export class Meter {
 
 function joined(pieces: readonly Buffer[]): Buffer {
   return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-}
-
-function ofDocument(bytes: Buffer): Tokens | undefined {
-  try {
-    const { usage } = JSON.parse(bytes.toString('utf8')) as { usage?: unknown };
-    return usage === undefined ? undefined : tokensIn(usage);
-  } catch {
-    return undefined;
-  }
 }
 
 function tokensOf(json: string): Tokens | undefined {

@@ -113,6 +113,11 @@ describe('usage', () => {
     calls[0]!.handler.onEnd();
     expect(await counts(ONE)).toEqual([['tiny', 1, 0, 11, 2]]);
     expect(await metric('gateway_accounting_estimated_total')).toBe(1);
+    // A document of 9 characters, to a prompt of 2.
+    await send('sk-two', { body: DOCUMENT });
+    respond(calls[1]!, { choices: [{ index: 0, message: { content: 'x'.repeat(9) }, finish_reason: 'stop' }] });
+    await settle();
+    expect(await counts(TWO)).toEqual([['tiny', 1, 0, 1, 3]]);
   });
 
   test('of models that no configuration names is told apart by a hundred names of a key, which must be short', async () => {
