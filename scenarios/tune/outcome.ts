@@ -1,5 +1,6 @@
 import { formatMs } from '../../harness/quantity.ts';
 import { ratioBounds } from '../../reports/judge/statistics.ts';
+import { blindTexts } from '../../reports/render/variants/cells.ts';
 import type { TuneDocument, TuneEvidence } from '../../reports/store/tune-document.ts';
 import type { Difference } from '../../reports/store/variants-document.ts';
 
@@ -34,7 +35,11 @@ export function outcomeOf(result: TuneResult): Pick<TuneDocument, 'outcome' | 'a
       : [
           `${failures === 1 ? 'One configuration' : `${failures} configurations`} that met the SLOs on the training seeds failed on held-out ones, and ${failures === 1 ? 'was' : 'were'} dropped: ${confirmations.find(({ outcome }) => outcome === 'fail')!.reason}.`,
         ];
-  const ended = [...dropped, ...endOf(result)];
+  const ended = [
+    ...new Set(evidence.flatMap(({ comparison }) => blindTexts(comparison))),
+    ...dropped,
+    ...endOf(result),
+  ];
   if (changes.length === 0) {
     const answer =
       training.own.runs === 0

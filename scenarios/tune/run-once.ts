@@ -2,6 +2,7 @@ import { costOf } from '../../reports/judge/elasticity/cost.ts';
 import { judge } from '../../reports/judge/judge.ts';
 import { parseObjective } from '../../reports/judge/objective.ts';
 import { figuresOf } from '../../reports/judge/variants/figures.ts';
+import { blindness } from '../../reports/judge/warnings/blind.ts';
 import { formatValue } from '../../reports/render/cells.ts';
 import type { VariantRun } from '../../reports/store/variants-document.ts';
 import type { FoundScenario } from '../find.ts';
@@ -29,10 +30,12 @@ export async function runOnce({ found, options }: TuneOrder): Promise<TuneRun> {
   const salted = withSalt(compiled, freshSalt(compiled.plan));
   return await recordInMemory(salted, {}, ({ events, records }) => {
     const { verdict, exitCode, reasons, slos, windows } = judge({ events, records }).document;
+    const warnings = blindness(events);
     const endMs = windows.find(({ name }) => name === 'whole')?.toMs ?? 0;
     return {
       seed: options.seed,
       ...{ verdict, exitCode, reasons },
+      ...(warnings.length > 0 && { warnings }),
       slos: slos.map(({ name, window, objective, verdict, measured, unit }) => {
         return { name, window, objective, verdict, measured, unit };
       }),

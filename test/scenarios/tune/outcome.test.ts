@@ -28,6 +28,7 @@ function resultOf(options: {
   readonly confirmation?: 'pass' | 'fail' | 'unfinished' | 'none';
   readonly changed?: boolean;
   readonly end?: TuneResult['end'];
+  readonly warnings?: readonly string[];
 }): TuneResult {
   const {
     own = 6,
@@ -35,12 +36,14 @@ function resultOf(options: {
     confirmation = 'pass',
     changed = true,
     end = 'converged',
+    warnings,
   } = options;
   const evidence = (['training', 'held-out'] as const).map(phase => {
     const runs = 6;
     const difference = savingOf([pairsOf(costs, phase)]);
     const tuned = changed ? side(runs, runs) : null;
-    return { scenario: 's', phase, costUnit: '$', own: side(own, runs), tuned, difference, comparison: {} } as never;
+    const comparison = { variants: [{ name: 'own' }], runs: [{ variant: 'own', warnings }] };
+    return { scenario: 's', phase, costUnit: '$', own: side(own, runs), tuned, difference, comparison } as never;
   });
   const saving = savingOf([pairsOf(costs, 'held-out')]);
   const changes = changed ? [CHANGE] : [];
@@ -52,6 +55,12 @@ function resultOf(options: {
 }
 
 describe('a result', () => {
+  it('says first, and once, that the autoscaler of a file could decide nothing', () => {
+    const { reasons } = outcomeOf(resultOf({ changed: false, warnings: ['queue had no value'] }));
+    expect(reasons.filter(reason => reason === 'own: queue had no value')).toHaveLength(1);
+    expect(reasons[0]).toContain('own: ');
+  });
+
   it('is better where the held-out seeds show that it costs less', () => {
     const { outcome, answer, reasons } = outcomeOf(resultOf({}));
     expect(outcome).toBe('better');
