@@ -64,4 +64,13 @@ it('shows what is left of a suite that is resumed, and starts nothing', async ()
   expect(stdout).not.toContain('seed 42');
   expect(stdout).toMatch(/\n1 run and 0 proofs in simulated time/);
   expect(readFileSync(journal)).toEqual(before);
+
+  // As if its folder were gone, and as if it had failed.
+  const lost = JSON.stringify({ ...run, directory: 'steady/virtual/lost', files: { 'run.json': 'x' } });
+  writeFileSync(journal, before.toString().replace(JSON.stringify(run), lost));
+  const damaged = await squall(['suite', '--resume', folder, '--dry-run']);
+  expect(damaged.code, damaged.stderr).toBe(4);
+  expect(damaged.stdout).toMatch(/Damaged since\nrun\.json of .*lost is gone since the run ended/);
+  writeFileSync(journal, before.toString().replace('"exitCode":0', '"exitCode":1'));
+  expect((await squall(['suite', '--resume', folder, '--dry-run'])).code).toBe(1);
 });
