@@ -38,7 +38,7 @@ export function planSaid(opened: PreparedSuite | OpenSuite, { json, jobs, failOn
       ...(due.length > 0 ? plannedTimes(due, jobs) : ['nothing to run']),
     );
   }
-  const codes: Parameters<typeof worstExit>[0][number][] = plan.places.flatMap(({ state }) => {
+  const codes: number[] = plan.places.flatMap(({ state }) => {
     if (state === 'missing') return failOnMissing ? [EXIT.environment] : [];
     return state === 'unsupported' ? [] : [state === 'refused' ? EXIT.usage : EXIT.pass];
   });
