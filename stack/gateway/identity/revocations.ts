@@ -70,6 +70,13 @@ export class Revocations implements Disposable {
     return this.#entries.size;
   }
 
+  /** Number of entries of tokens of a client. */
+  countOf(client: string): number {
+    let count = 0;
+    for (const id of this.#entries.keys()) if (id.slice(id.indexOf('.') + 1) === client) count += 1;
+    return count;
+  }
+
   /** Those that are revoked. */
   ids(): string[] {
     return [...this.#entries.keys()].filter(id => this.has(id)).sort();

@@ -9,8 +9,9 @@ import type { Identity } from './identity.ts';
 
 /** Longest body of a request for a token, in bytes. */
 const MAX_BODY_BYTES = 8192;
-/** Revocations from which on clients can add no further ones. Operators can. */
+/** Revocations from which on clients can add no further ones, and of its own each client, so that none takes that away from the others. Operators can. */
 const MAX_REVOKED = 10_000;
+const MAX_OF_CLIENT = 1000;
 
 const NOT_STORED = ['cache-control', 'no-store', 'pragma', 'no-cache'];
 
@@ -88,7 +89,8 @@ export function revokeStage(context: EndpointContext): Stage {
     if (token?.client !== client.id) return undefined;
     const { revocations } = identity;
     // Every gateway keeps all of them in memory, and a client can get as many tokens as it likes.
-    if (revocations.size >= MAX_REVOKED && !revocations.has(`token:${token.id}`))
+    const isFull = revocations.size >= MAX_REVOKED || revocations.countOf(client.id) >= MAX_OF_CLIENT;
+    if (isFull && !revocations.has(`token:${token.id}`))
       throw unavailable('Too many tokens are revoked: let them expire, or have the key revoked.');
     if (!(await identity.revoke('token', token.id)))
       throw unavailable('The token is revoked here, and elsewhere as soon as the shared store is back.');

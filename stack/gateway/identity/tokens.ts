@@ -56,7 +56,8 @@ export class Tokens {
       iat: nowSeconds,
       nbf: nowSeconds,
       exp: nowSeconds + Math.ceil(config.tokenLifeMs / 1000),
-      jti: newId(),
+      // By which the revocations of a client can be counted.
+      jti: `${newId()}.${client}`,
       ...(thumbprint !== undefined && { cnf: { jkt: thumbprint } }),
     };
     return ring.sign(JSON.stringify(payload), TYPE);

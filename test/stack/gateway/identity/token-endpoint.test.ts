@@ -108,6 +108,19 @@ describe('POST /oauth/revoke', () => {
     expect(await status(second)).toBe(200);
   });
 
+  test('has room for a thousand tokens of a client, which are none of the others', async () => {
+    await using gateway = await gatewayInside({ bearer: 'tokens' });
+    const statusOf = async (secret: string) => {
+      const reply = await gateway.token({ client_secret: secret });
+      const { access_token: token } = JSON.parse(reply.text) as { access_token: string };
+      const form = new URLSearchParams({ client_secret: secret, token }).toString();
+      const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+      return (await gateway.send('/oauth/revoke', { method: 'POST', headers, body: form })).status;
+    };
+    for (let nth = 0; nth < 999; nth += 1) await gateway.identity.revoke('token', `${nth}.alice`);
+    expect([await statusOf(KEYS.alice), await statusOf(KEYS.alice), await statusOf(KEYS.bob)]).toEqual([200, 503, 200]);
+  });
+
   test('a bound token is revoked without its proof, which protects its use', async () => {
     const clock = new FakeClock(START_MS);
     await using gateway = await gatewayInside({}, { clock });
