@@ -27,6 +27,8 @@ const NOT_RELAYED = new Set([
   'x-squall-upstream',
   'x-squall-attempts',
   'x-squall-merged',
+  'x-squall-version',
+  'x-priority',
 ]);
 
 /** Fields that change how the message before them is read (RFC 9110, 6.5.1). */

@@ -60,12 +60,19 @@ describe('identical concurrent requests', () => {
     const { calls, connect } = startInMemory(config);
     const client = connect();
     await settle();
-    const own = { connection: 'Keep-Alive, X-Internal', 'x-internal': 'secret', 'x-other': 'open' };
+    const own = {
+      connection: 'Keep-Alive, X-Internal',
+      'x-internal': 'secret',
+      'x-squall-version': 'v9',
+      'x-priority': '0',
+      'x-other': 'open',
+    };
     calls[0]!.handler.onResponse(200, { 'content-type': 'text/event-stream', ...own });
     calls[0]!.handler.onData(Buffer.from(A));
     await settle();
     expect(client.response!.headers['x-other']).toBe('open');
-    expect(client.response!.headers).not.toHaveProperty('x-internal');
+    for (const name of ['x-internal', 'x-squall-version', 'x-priority'])
+      expect(client.response!.headers).not.toHaveProperty(name);
   });
 
   test('one who leaves does not end it for the others, the last one does', async () => {
