@@ -15,6 +15,7 @@ import type { ResponseCache } from './cache/response-cache.ts';
 import type { GatewayConfig } from './config.ts';
 import { Connections } from './connections/connections.ts';
 import { bound } from './connections/limits.ts';
+import { resetConnection } from './connections/reset.ts';
 import type { Encryption } from './encryption/encryption.ts';
 import { Deadlines } from './forward/deadlines.ts';
 import type { ForwardContext } from './forward/forward.ts';
@@ -199,8 +200,17 @@ export class Gateway implements AsyncDisposable {
     await this.#traced?.queue[Symbol.asyncDispose]();
   }
 
-  /** Handles one HTTP request until it is finished. Responds with `rejection` if given. Never rejects. */
+  /** Handles one HTTP request until it is finished. Responds with `rejection` if given. Never rejects: an error of its own ends this request alone. */
   async handle(request: IncomingMessage, response: ServerResponse, rejection?: ApiError): Promise<void> {
+    try {
+      await this.#handle(request, response, rejection);
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'unexpected error');
+      resetConnection(request.socket);
+    }
+  }
+
+  async #handle(request: IncomingMessage, response: ServerResponse, rejection: ApiError | undefined): Promise<void> {
     const target = requestTarget(request);
     const route = target && this.#routes.find(target.path);
     const trace = joinTrace(request.headers.traceparent as string | undefined, this.#ids);
@@ -221,8 +231,9 @@ export class Gateway implements AsyncDisposable {
       }
     } catch (thrown) {
       this.#respondError(exchange, thrown);
+    } finally {
+      if (!quiet) this.metrics.inFlight.dec();
     }
-    if (!quiet) this.metrics.inFlight.dec();
     if (!request.complete) lingerForBody(request, this.#bodyContext);
     this.#finish(exchange, quiet);
   }
