@@ -4,6 +4,7 @@ import { formatMs } from '../../../harness/quantity.ts';
 import type { Objective } from '../check.ts';
 import { MIN_REQUESTS } from '../gates.ts';
 import { type ParsedObjective, parseObjective } from '../objective.ts';
+import { foreseeScaling } from './foreseen-scaling.ts';
 
 type Planned = Pick<RunPlan, 'load' | 'faults' | 'slos'>;
 
@@ -32,6 +33,7 @@ export function foresee(plan: Planned): string[] {
     ...few,
     ...plan.faults.flatMap(fault => foreseeDraws(plan, fault)),
     ...plan.slos.flatMap(slo => foreseeSlo(plan, slo)),
+    ...foreseeScaling(plan, name => spanOf(plan, name)),
   ];
 }
 

@@ -155,3 +155,21 @@ test('warnings of a plan stand in its run', () => {
   const plan = planOf({ warnings: ['SLO "s": too few.'] });
   expect(judge({ events: historyOf(plan), records: steadyLoad() }).document.warnings).toEqual(['SLO "s": too few.']);
 });
+
+test('an SLO on scaling that no run can decide is named', () => {
+  const ramp = (name: string, fromMs: number, rate: number) => ({
+    ...{ name, fromMs, toMs: fromMs + 60_000, fromPerSecond: rate, toPerSecond: rate },
+  });
+  const load = { ramps: [ramp('low', 0, 100), ramp('high', 60_000, 200)] };
+  const noFaults = { faults: [] };
+  expect(warned('scaling(step).restored <= 1 m', 'whole', noFaults, load)).toEqual([
+    expect.stringContaining('can never be decided, since no SLO on a latency, errors or goodput says what is restored'),
+  ]);
+  expect(warned('scaling(step).decided <= 1 m', 'load:low', noFaults, load)).toEqual([
+    expect.stringContaining('since no such step begins in load:low, but at load:high.'),
+  ]);
+  for (const window of ['whole', 'load:high'])
+    expect(warned('scaling(step).decided <= 1 m', window, noFaults, load)).toEqual([]);
+  // A fault may take a replica, which is a step, too.
+  expect(warned('scaling(step).decided <= 1 m', 'load:low', {}, load)).toEqual([]);
+});
