@@ -3,6 +3,7 @@ import { badAutoscaler, problemsIn, withoutNulls } from './bad-autoscaler.ts';
 import { type HpaSpec, hpaSpecSchema } from './hpa/schema.ts';
 import type { Activation } from './keda/activation.ts';
 import { translate } from './keda/translate.ts';
+import { containerOf } from './measure/measure.ts';
 import type { Rules } from './measure/rule.ts';
 
 /** An autoscaler from a user's file. */
@@ -58,7 +59,22 @@ export function readManifest(document: unknown, scaleToZero: boolean): Manifest 
       ['`spec.minReplicas` must be at least 1, got 0'],
       'Set `stack.autoscaler.scaleToZero: true`, which is the feature gate HPAScaleToZero of Kubernetes.',
     );
-  return { name: own.name, spec, rules: {}, notes: repeatedMetrics((object as RawManifest).spec.metrics ?? []) };
+  const notes = repeatedMetrics((object as RawManifest).spec.metrics ?? []);
+  return { ...inOneContainer(spec, notes), name: own.name, rules: {} };
+}
+
+/** The spec for pods with one container, and a note on each metric of another one: nothing would report it. */
+function inOneContainer(spec: HpaSpec, notes: readonly string[]): Pick<Manifest, 'spec' | 'notes'> {
+  const container = containerOf(spec.metrics);
+  const others: string[] = [];
+  const metrics = spec.metrics.map((metric, index) => {
+    if (metric.type !== 'ContainerResource' || metric.containerResource.container === container) return metric;
+    others.push(
+      `\`spec.metrics[${index}].containerResource.container\` ${metric.containerResource.container} is taken for ${container}: replicas have one container`,
+    );
+    return { ...metric, containerResource: { ...metric.containerResource, container } };
+  });
+  return { spec: { ...spec, metrics }, notes: [...notes, ...others] };
 }
 
 interface RawManifest {

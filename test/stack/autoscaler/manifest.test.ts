@@ -71,6 +71,26 @@ describe('an autoscaler file', () => {
     expect(notes).toEqual([expect.stringContaining('`spec.metrics[5]` is `spec.metrics[2]` again')]);
   });
 
+  it('may name several containers, which are the one that replicas have, as a note says', () => {
+    const ofContainer = (container: string) => ({
+      type: 'ContainerResource',
+      containerResource: { name: 'cpu', container, target: { type: 'Utilization', averageUtilization: 70 } },
+    });
+    const { notes, spec } = readManifest(
+      edited(each => {
+        each.spec.metrics = [ofContainer('vllm'), ofContainer('sidecar')];
+      }),
+      false,
+    );
+    expect(spec.metrics).toMatchObject([
+      { containerResource: { container: 'vllm' } },
+      { containerResource: { container: 'vllm' } },
+    ]);
+    expect(notes).toEqual([
+      '`spec.metrics[1].containerResource.container` sidecar is taken for vllm: replicas have one container',
+    ]);
+  });
+
   it('may scale to 0 with the gate and a metric of the whole, and not without', () => {
     const zero = edited(({ spec }) => (spec.minReplicas = 0));
     expect(readManifest(zero, true).spec.minReplicas).toBe(0);
