@@ -83,8 +83,7 @@ export class Encryption {
   open(exchange: Exchange, body: Buffer): Buffer {
     const { request, response, route, caller } = exchange;
     const isSealed = request.headers['content-encoding']?.toLowerCase() === CODING;
-    const accepted = `${request.headers['accept-encoding'] ?? ''}`.toLowerCase().split(/\s*[,;]\s*/);
-    const isAccepted = accepted.includes(CODING);
+    const isAccepted = accepts(request.headers['accept-encoding']);
     const { config, clock } = this.#parts;
     if (config.required && !(isSealed && isAccepted)) {
       this.#bodies.labels('plain').inc();
@@ -134,6 +133,14 @@ export class Encryption {
     const { newId } = this.#parts;
     return sm3(...[newId(), newId(), newId()].map(id => Buffer.from(id)));
   }
+}
+
+/** Whether an `accept-encoding` names the coding, and not with a weight of 0. */
+function accepts(header: string | string[] | undefined): boolean {
+  return `${header ?? ''}`.split(',').some(entry => {
+    const [coding = '', weight = ''] = entry.toLowerCase().split(';');
+    return coding.trim() === CODING && !/^q=0(?:\.0*)?$/.test(weight.trim());
+  });
 }
 
 function requestOf(body: Buffer): z.output<typeof agreementSchema> {

@@ -180,11 +180,8 @@ function relayedHeaders(exchange: Exchange, headers: UpstreamHeaders, watermark:
 /** Names of the headers that are for the gateway only, by the upstream's `connection`; undefined for the usual ones. */
 function connectionOptions(connection: UpstreamHeaders[string]): ReadonlySet<string> | undefined {
   if (connection === undefined || connection === 'keep-alive' || connection === 'close') return undefined;
-  return new Set(
-    String(connection)
-      .toLowerCase()
-      .split(/\s*,\s*/),
-  );
+  const names = String(connection).toLowerCase().split(',');
+  return new Set(names.map(name => name.trim()));
 }
 
 const ERROR_EVENT_TIMEOUT_MS = 1000;
