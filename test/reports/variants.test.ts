@@ -218,6 +218,25 @@ describe('a comparison', () => {
     expect(renderVariantsHtml(document)).not.toContain('Nothing followed');
   });
 
+  it('writes no name over another one, however near their points are', () => {
+    const near = ['one', 'two', 'three'].flatMap((variant, index) =>
+      runs
+        .filter(one => one.variant === 'hpa')
+        .map(one => ({
+          ...one,
+          variant,
+          figures: { ...one.figures, ttftP99: one.figures.ttftP99! * (1 + index / 1000) },
+        })),
+    );
+    const variants = ['one', 'two', 'three'].map(name => ({ name, set: {}, expect: 'pass' as const }));
+    const page = renderVariantsHtml(compareVariants({ ...context, variants, runs: near }));
+    const wide = /<svg class="wide"[\s\S]*?<\/svg>/.exec(page)![0];
+    const heights = [...wide.matchAll(/class="end-label[^"]*" x="[\d.]+" y="([\d.]+)"/g)].map(([, y]) => Number(y));
+    expect(heights).toHaveLength(3);
+    for (const [index, y] of heights.entries())
+      for (const other of heights.slice(index + 1)) expect(Math.abs(y - other)).toBeGreaterThanOrEqual(13);
+  });
+
   it('is rendered with every name, the frontier and the reports of its runs', () => {
     const page = renderVariantsHtml(document);
     expect(page).toContain('<a href="hpa/3/report.html">3</a>');

@@ -112,7 +112,7 @@ export function explanations({ seeds, deadlines, latency, cost }: VariantsDocume
   return [
     `SLO kept: requests that ${deadlines}, of all. P99: a request that failed or was dropped is slower than every other. Replica-hours: time of all inference replicas, cold starts included, in hours of the run.${cost === 'per1000Requests' ? ' Dollars: of nodes or replicas at their prices, by completed requests, and by their tokens of prompts and outputs.' : ''} Oscillations: changes of the direction in which the number of replicas goes.`,
     seeds.length < MIN_VALUES
-      ? `${seeds.length === 1 ? 'One seed' : `${seeds.length} seeds`}: too few for an interval, so that nothing is shown to differ; ten make a good start (\`--seeds 10\`).`
+      ? `${seeds.length === 1 ? 'One seed' : `${seeds.length} seeds`}: too few for an interval, so that nothing is shown to differ; ten make a good start (--seeds 10).`
       : `Means over ${seeds.length} seeds with 95 % intervals (studentised bootstrap), differences by seed to the first variant. Each interval holds by itself: of twenty, one may be wrong.`,
     `A variant is dominated where another one has both ${cost === 'per1000Requests' ? 'a lower cost of 1,000 requests' : 'fewer replica-hours'} and a lower ${first!.heading}.`,
   ];

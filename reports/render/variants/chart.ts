@@ -60,7 +60,7 @@ function drawAt(places: readonly Place[], size: Size, label: string, costUnit: s
   };
   const ticks = costs.ticks.map(at => ({ at, label: formatCost(at, costUnit) }));
   return html`<svg class="${size.name}" viewBox="0 0 ${size.width} ${bottom + BOTTOM}" role="img" aria-label="${label}">
-${drawRows(latencies, 'ms', frame)}${drawColumns(ticks, frame)}${stairs(places, frame)}${places.map(place => point(place, frame))}
+${drawRows(latencies, 'ms', frame)}${drawColumns(ticks, frame)}${stairs(places, frame)}${places.map(place => point(place, frame))}${names(places, frame)}
 </svg>`;
 }
 
@@ -78,9 +78,33 @@ function stairs(places: readonly Place[], frame: Frame): Content {
   return html`<path class="series look-4" d="M${round(frame.x(first.cost.mean))} ${round(frame.y(first.latency.mean))}${steps.join('')}"/>`;
 }
 
-function point({ name, look, cost, latency }: Place, frame: Frame): Content {
+function point({ look, cost, latency }: Place, frame: Frame): Content {
   const [x, y] = [frame.x(cost.mean), frame.y(latency.mean)];
   const across = `M${round(frame.x(cost.lower ?? cost.mean))} ${round(y)}H${round(frame.x(cost.upper ?? cost.mean))}`;
   const along = `M${round(x)} ${round(frame.y(latency.lower ?? latency.mean))}V${round(frame.y(latency.upper ?? latency.mean))}`;
-  return html`<path class="leader look-${look}" d="${across}${along}"/>${markersAt(look, [[x, y]])}<text class="end-label look-${look}" x="${round(x + LABEL_GAP)}" y="${round(y - 4)}">${name}</text>`;
+  return html`<path class="leader look-${look}" d="${across}${along}"/>${markersAt(look, [[x, y]])}`;
 }
+
+/** Names beside the points, moved down where they would lie on each other. */
+function names(places: readonly Place[], frame: Frame): Content {
+  const labels: { readonly place: Place; readonly x: number; readonly y: number }[] = [];
+  const widthOf = ({ name }: Place) => CHARACTER * name.length;
+  for (const place of [...places].sort((a, b) => b.latency.mean - a.latency.mean)) {
+    const x = frame.x(place.cost.mean) + LABEL_GAP;
+    let y = frame.y(place.latency.mean) - 4;
+    const isTaken = () =>
+      labels.some(
+        other => Math.abs(other.y - y) < LINE && x < other.x + widthOf(other.place) && other.x < x + widthOf(place),
+      );
+    while (isTaken()) y += 1;
+    labels.push({ place, x, y });
+  }
+  return labels.map(
+    ({ place: { name, look }, x, y }) =>
+      html`<text class="end-label look-${look}" x="${round(x)}" y="${round(y)}">${name}</text>`,
+  );
+}
+
+/** Height of a line, and width of a character, of a name. */
+const LINE = 13;
+const CHARACTER = 8;
