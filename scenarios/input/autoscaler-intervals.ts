@@ -166,7 +166,7 @@ function shortCooldown(field: string, cooldownMs: number, { syncPeriodMs }: Auto
 function unseen(measured: readonly (readonly Rule[])[], what: string): string[] {
   const isOfReplicas = (rules: readonly Rule[]) =>
     rules.length > 0 &&
-    rules.every(rule => 'series' in rule && OF_REPLICAS.test(rule.series) && rule.absent === undefined);
+    rules.every(rule => 'series' in rule && OF_REPLICAS.test(rule.series) && (rule.absent ?? 0) <= 0);
   return when(
     measured.length > 0 && measured.every(isOfReplicas),
     `it scales to zero, and then nothing brings a replica back, since only replicas report ${measured.map(([rule]) => (rule && 'series' in rule ? rule.series : '')).join(', ')}: add ${what} on gateway_requests_in_flight, or keep one replica`,
