@@ -186,12 +186,16 @@ function ofPolicy(options: PolicyOptions, intervals: Intervals): string[] {
   const zero = isToZero ? unseen([...metrics.values()], 'a metric') : [];
   switch (options.kind) {
     case 'threshold':
-      return (options.steps as readonly { readonly forMs: number }[]).flatMap(({ forMs }, index) =>
-        when(
+      return (options.steps as readonly ThresholdStep[]).flatMap(({ metric, above = 0, forMs }, index) => [
+        ...when(
+          metric === 'load' && autoscaler.rules.load === undefined && above >= 1,
+          `\`${field}.steps[${index}].above\` ${above} is never reached, since \`load\` is the utilisation of the GPUs from 0 to 1: set it to less, such as 0.8`,
+        ),
+        ...when(
           forMs >= loadMs,
           `\`${field}.steps[${index}].for\` ${formatMs(forMs)} never passes within the load of ${formatMs(loadMs)}: set it to less, lengthen the load, or raise \`timeScale\``,
         ),
-      );
+      ]);
     case 'knative': {
       const panicMs = (ms('stableWindowMs') * Number(options.panicWindowPercentage)) / 100;
       const valueMs = Math.max(syncPeriodMs, scrapeMsOf(intervals));
@@ -219,10 +223,24 @@ function ofPolicy(options: PolicyOptions, intervals: Intervals): string[] {
         ),
       ];
     case 'schedule':
-      return late;
+      return [
+        ...late,
+        ...(options.windows as readonly { readonly replicas: number }[]).flatMap(({ replicas }, index) =>
+          when(
+            replicas > options.maxReplicas,
+            `\`${field}.windows[${index}].replicas\` ${replicas} is more than its \`maxReplicas\` ${options.maxReplicas}, which limits it: set that to ${replicas} or more`,
+          ),
+        ),
+      ];
     default:
       return zero;
   }
+}
+
+interface ThresholdStep {
+  readonly metric: string;
+  readonly above?: number;
+  readonly forMs: number;
 }
 
 function when(holds: boolean, sentence: string): string[] {

@@ -129,6 +129,18 @@ describe('intervals of an autoscaler that cannot work together are warned of, wi
       {},
       /steps\[0\]\.for` 600 s never passes/,
     ],
+    [
+      'a load in percent',
+      policy('threshold', { steps: [{ metric: 'load', above: 80, add: 1 }] }),
+      {},
+      /steps\[0\]\.above` 80 is never reached/,
+    ],
+    [
+      'a schedule beyond its maximum',
+      policy('schedule', { windows: [{ start: '0 8 * * *', end: '0 9 * * *', replicas: 50 }] }),
+      {},
+      /windows\[0\]\.replicas` 50 is more than its `maxReplicas` 20/,
+    ],
     ['a panic of one value', policy('knative'), {}, /panic window of 6 s holds one value at most/],
     ['a period that is not over', policy('predictive', { target: 1 }), {}, /never uses its forecast/],
     [
