@@ -103,7 +103,12 @@ function issueLines(issue: Issue, jsonSchema: JsonSchema, raw: unknown): string[
   const schemas = schemasAt(jsonSchema, issue.path, raw);
   if (issue.code === 'unrecognized_keys') {
     const known = keysOf(schemas);
+    const given = Object.keys((valueAt(raw, issue.path) as object | undefined) ?? {});
     return issue.keys.slice(0, MAX_ISSUES).map(key => {
+      // A key of another branch of a union.
+      const others = given.filter(each => each !== key && known.includes(each)).map(each => `\`${each}\``);
+      if (known.includes(key) && others.length > 0)
+        return `\`${pathText([...issue.path, key])}\`: expected nothing beside ${others.join(', ')}`;
       const hint = didYouMean(key, known) || '.';
       return `unknown key \`${pathText([...issue.path, key])}\`${hint} Known: ${known.join(', ')}`;
     });

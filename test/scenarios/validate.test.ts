@@ -98,6 +98,14 @@ describe('what does not fit', () => {
       { pools: [{ name: 'a', max: 1, pricePerHour: 1 }], workloads: [{ name: 'b', priority: 75 }] },
       '`stack.capacity.workloads[0].priority`: expected one of 90, 50, 10, found 75 (number)',
     ],
+    [
+      'stack.capacity',
+      {
+        pools: [{ name: 'a', max: 1, pricePerHour: 1 }],
+        workloads: [{ name: 'b', priority: 10, disruptionBudget: { minAvailable: 1, maxUnavailable: 1 } }],
+      },
+      '`stack.capacity.workloads[0].disruptionBudget.maxUnavailable`: expected nothing beside `minAvailable`',
+    ],
     ['load.stages', [5], '`load.stages[0]`: expected an object with `for`, found 5 (number)'],
     ['load.bogus', 1, 'unknown key `load.bogus`. Known: engine, arrivals, warmUp'],
     ['faults', [{ ...LATENCY, latency: 5 }], `\`faults[0].latency\`: ${DURATION} from 1ms to 1m, found 5 (number)`],
