@@ -20,7 +20,7 @@ const alone = ['test/e2e/run.test.ts', 'test/load/stream/pacer.test.ts', 'test/s
 const thorough = {
   processes: [
     'test/docker/{cleanup,complete-stack,faults,images,node-faults,parts,platform}.test.ts',
-    'test/e2e/{compare-rates,complete-stack,killed-long,dry-run,package,suite,without-redis}.test.ts',
+    'test/e2e/{compare-rates,complete-stack,killed-long,dry-run,package,suite,suite-target,without-redis}.test.ts',
     'test/explore/planted.test.ts',
     'test/load/{autocannon,own-name,plain-http}.test.ts',
     'test/faults/toxiproxy/transport.test.ts',

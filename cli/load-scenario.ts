@@ -4,7 +4,7 @@ import type { FoundScenario } from '../scenarios/find.ts';
 import { type LoadedScenario, type LoadOptions, loadScenario as load } from '../scenarios/load-scenario.ts';
 import { parseOverrides } from '../scenarios/override.ts';
 import { quoted } from '../scenarios/quoted.ts';
-import { externalTarget } from '../scenarios/target/target.ts';
+import { externalTarget, type TargetOptions } from '../scenarios/target/target.ts';
 import { DEFAULT_OUT, type RequestOptions, type RunOptions, requestChanges, type ScenarioOptions } from './options.ts';
 import { say } from './terminal.ts';
 
@@ -77,11 +77,7 @@ function replayCommand(
   else if (platform !== 'process') words.push('--platform', platform);
   for (const url of options.metrics ?? []) words.push('--metrics', url);
   if (options.metricsAuthorization) words.push('--metrics-authorization', options.metricsAuthorization);
-  if (options.iOwnThisTarget) words.push('--i-own-this-target');
-  if (options.readyWithin !== undefined) words.push('--ready-within', formatDuration(options.readyWithin));
-  if (options.insecure) words.push('--insecure');
-  if (options.clientCert !== undefined) words.push('--client-cert', options.clientCert);
-  if (options.clientKey !== undefined) words.push('--client-key', options.clientKey);
+  words.push(...targetWords(options));
   if (options.path !== undefined) words.push('--path', options.path);
   for (const header of options.header ?? []) words.push('--header', header);
   if (options.workers !== undefined && options.workers > 1) words.push('--workers', String(options.workers));
@@ -89,4 +85,15 @@ function replayCommand(
   if (out !== DEFAULT_OUT) words.push('--out', out);
   for (const set of sets) words.push('--set', set);
   return words.map(quoted).join(' ');
+}
+
+/** How a target is reached, as words of a command; without the authorization. */
+export function targetWords({ iOwnThisTarget, readyWithin, insecure, clientCert, clientKey }: TargetOptions): string[] {
+  return [
+    ...(iOwnThisTarget ? ['--i-own-this-target'] : []),
+    ...(readyWithin === undefined ? [] : ['--ready-within', formatDuration(readyWithin)]),
+    ...(insecure ? ['--insecure'] : []),
+    ...(clientCert === undefined ? [] : ['--client-cert', clientCert]),
+    ...(clientKey === undefined ? [] : ['--client-key', clientKey]),
+  ];
 }

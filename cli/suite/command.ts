@@ -21,19 +21,25 @@ import { runSuite } from '../../scenarios/suite/run-suite.ts';
 import { type ResolvedSuite, SUITE_PLATFORMS, type SuitePlatform } from '../../scenarios/suite/suite.ts';
 import { EXIT, worstExit } from '../exit.ts';
 import { linkOf, type NotifyOptions, notifyOf, withNotify } from '../notify.ts';
-import { JSON_FLAG, QUIET_FLAG, wholeNumber, withOut } from '../options.ts';
+import { JSON_FLAG, QUIET_FLAG, wholeNumber, withOnlyTarget, withOut } from '../options.ts';
 import { baselineSuite, suiteFolder } from '../stored/kept.ts';
 import { paint, printJson, say, tableLines } from '../terminal.ts';
 import { compareWith, type KeptSuite, readSuite, sideOf } from './baseline.ts';
 import { type RetentionOptions, updateHistory, withRetention } from './history.ts';
-import { loadOptions, type OpenSuite, openSuite, type PreparedSuite, prepareSuite, resumeSuite } from './open.ts';
+import {
+  loadOptions,
+  type OpenOptions,
+  type OpenSuite,
+  openSuite,
+  type PreparedSuite,
+  prepareSuite,
+  resumeSuite,
+} from './open.ts';
 import { planSaid } from './planned.ts';
 import { startSuiteProgress } from './progress.ts';
 
 /** Options of `squall suite`. */
-export interface SuiteOptions extends NotifyOptions, RetentionOptions {
-  readonly out: string;
-  readonly platform?: readonly SuitePlatform[];
+export interface SuiteOptions extends NotifyOptions, RetentionOptions, OpenOptions {
   readonly jobs: number;
   readonly resume?: string;
   readonly failOnMissing?: boolean;
@@ -53,7 +59,7 @@ const MIN_LIMIT_MS = 120_000;
 /** Defines `squall suite <name | file>`, which runs many scenarios and leaves one page about them. */
 export function defineSuite(command: Command, signal: AbortSignal): void {
   withRetention(
-    withNotify(withOut(command)).option(
+    withNotify(withOnlyTarget(withOut(command))).option(
       '--history <folder>',
       'append the suite to this history at its end, and show what changed since earlier nights: docs/history.md',
     ),
@@ -123,7 +129,7 @@ function requireUsable(name: string | undefined, options: SuiteOptions): void {
       `Expected either a suite or --resume, got ${name === undefined ? 'neither' : 'both'}`,
       { next: 'Name a suite, such as `squall suite smoke`, or the folder of one that was interrupted.' },
     );
-  if (resume !== undefined && platform !== undefined)
+  if (resume !== undefined && platform !== undefined && platform !== 'external')
     throw new SquallError('option', 'NO_SUITE', 'Expected --platform with a suite, got it with --resume', {
       next: 'Leave it out: what is resumed runs on the platforms that it began on.',
     });
@@ -191,7 +197,7 @@ async function carryOut(opened: OpenSuite, options: SuiteOptions, signal: AbortS
   });
   const last = await runSuite({
     ...{ places, folder, journal, jobs, clock: systemClock, signal, budgetMs: suite.budget },
-    optionsOf: ({ found, platform, seed }, changes) => loadOptions(suite, found!.source, platform, seed, changes),
+    optionsOf: ({ found, platform, seed }, changes) => loadOptions(opened, found!.source, platform, seed, changes),
     run: (order, { platform }) => (platform === 'virtual' ? workers.order(order) : runOne(order, signal)),
     onChange(now, ended) {
       progress?.show(now, ended);

@@ -61,8 +61,14 @@ export function skippedLines(places: readonly PlannedPlace[]): string[] {
   const refused = places.flatMap(({ scenario, platform, state, sentence }) =>
     state === 'refused' ? [`${scenario} on ${platform}: refused. ${sentence}`] : [],
   );
+  const untried = places.flatMap(({ scenario, platform, untried }) =>
+    untried.map(
+      without => `${scenario} on ${platform} without ${without}: not tried, since it is a part of Squall's own stack.`,
+    ),
+  );
   return [
     ...new Set(refused),
+    ...new Set(untried),
     ...skippedOf(places).map(
       ({ platform, state, sentence, scenarios }) =>
         `${scenarios.join(', ')} on ${platform}: ${STATE_WORDS[state]}. ${sentence}`,

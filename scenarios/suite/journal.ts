@@ -14,7 +14,7 @@ import { z } from 'zod';
 import { messageOf, SquallError } from '../../harness/errors.ts';
 import { isProcessAlive, startTimeOf } from '../../harness/host/process-group.ts';
 import { readBytes } from '../../harness/input/files.ts';
-import { SUITE_PLATFORMS, type SuitePlatform } from './suite.ts';
+import { SUITE_PLACES } from './suite.ts';
 
 /** Name of the journal in the folder of a suite. */
 export const JOURNAL = 'journal.ndjson';
@@ -39,7 +39,9 @@ const headerSchema = z.object({
   revision: z.object({ commit: z.string(), branch: z.string().exactOptional() }).optional(),
   /** Folder that relative paths of scenarios start from. */
   folder: z.string(),
-  platforms: z.array(z.enum(SUITE_PLATFORMS)).min(1),
+  platforms: z.array(z.enum(SUITE_PLACES)).min(1),
+  /** The server that it tests, where that is `external`. */
+  target: z.string().optional(),
   /** The suite as it was, with every default filled in. */
   suite: z.looseObject({ name: z.string() }),
   /** What each scenario was, as a SHA-256, by name or path. */
@@ -50,7 +52,7 @@ const headerSchema = z.object({
 const entrySchema = z.object({
   type: z.literal('run'),
   scenario: z.string(),
-  platform: z.enum(SUITE_PLATFORMS),
+  platform: z.enum(SUITE_PLACES),
   seed: count,
   repeat: count.min(1),
   /** Index of the proof; null for the scenario as it is. */
@@ -87,9 +89,7 @@ const entrySchema = z.object({
 });
 
 /** First line of a journal: the suite, and where it runs. */
-export interface SuiteHeader extends z.output<typeof headerSchema> {
-  readonly platforms: SuitePlatform[];
-}
+export type SuiteHeader = z.output<typeof headerSchema>;
 /** A further line: one run that ended. */
 export type SuiteEntry = z.output<typeof entrySchema>;
 

@@ -1,17 +1,18 @@
 import { createHash } from 'node:crypto';
 import { messageOf, SquallError } from '../../harness/errors.ts';
-import { loadEndMs, warmUpMs } from '../../harness/plan.ts';
+import { loadEndMs, type PlatformKind, warmUpMs } from '../../harness/plan.ts';
 import type { SuitePlace } from '../../reports/store/suite-document.ts';
 import type { CompiledScenario } from '../compile.ts';
 import { type FoundScenario, findScenario } from '../find.ts';
 import { type LoadOptions, loadScenario } from '../load-scenario.ts';
 import type { ResolvedScenario } from '../scenario.ts';
 import { requireInstalled } from '../session/installed.ts';
-import type { ResolvedSuite, SuitePlatform } from './suite.ts';
+import { isOfStack } from '../target/external.ts';
+import type { ResolvedSuite } from './suite.ts';
 
 /** A place of a suite, before anything ran. */
 export interface PlannedPlace extends SuitePlace {
-  readonly platform: SuitePlatform;
+  readonly platform: PlatformKind;
   readonly why: string;
   /** Absent for a scenario that could not be read. */
   readonly found?: FoundScenario;
@@ -23,6 +24,8 @@ export interface PlannedPlace extends SuitePlace {
   readonly lengthMs: number;
   /** Those that the suite asks for. */
   readonly proofs: ResolvedScenario['proof'];
+  /** What others would leave out, which a target has no part of. */
+  readonly untried: readonly string[];
 }
 
 /** A planned suite. */
@@ -37,9 +40,9 @@ export interface SuitePlan {
 export interface PlanSuiteOptions {
   readonly suite: ResolvedSuite;
   readonly scenarios: readonly string[];
-  readonly platforms: readonly SuitePlatform[];
+  readonly platforms: readonly PlatformKind[];
   /** How a scenario is loaded. */
-  readonly optionsOf: (source: string, platform: SuitePlatform, seed: number) => LoadOptions;
+  readonly optionsOf: (source: string, platform: PlatformKind, seed: number) => LoadOptions;
   readonly signal: AbortSignal;
 }
 
@@ -79,13 +82,23 @@ function provedOnce(places: readonly PlannedPlace[]): PlannedPlace[] {
   });
 }
 
+/** The proofs of a scenario that can be tried on a platform, and what the others leave out. */
+function proofsOn(platform: PlatformKind, all: ResolvedScenario['proof']): Pick<PlannedPlace, 'proofs' | 'untried'> {
+  const isOfTarget = ({ set }: (typeof all)[number]) => !Object.keys(set).some(isOfStack);
+  const proofs = platform === 'external' ? all.filter(isOfTarget) : all;
+  return { proofs, untried: all.filter(proof => !proofs.includes(proof)).map(({ without }) => without) };
+}
+
+/** Codes of what a platform can never run. */
+const UNSUPPORTED = new Set(['NOT_VIRTUAL', 'FAULT_NEEDS_PLATFORM', 'NOT_EXTERNAL']);
+
 interface Checked extends Omit<PlannedPlace, 'seed' | 'repeat'> {
   readonly source: string;
 }
 
-async function check(source: string, platform: SuitePlatform, options: PlanSuiteOptions): Promise<Checked> {
+async function check(source: string, platform: PlatformKind, options: PlanSuiteOptions): Promise<Checked> {
   const { suite, optionsOf, signal } = options;
-  const nothing = { source, scenario: source, platform, why: '', lengthMs: 0, proofs: [] };
+  const nothing = { source, scenario: source, platform, why: '', lengthMs: 0, proofs: [], untried: [] };
   let found: FoundScenario | undefined;
   try {
     found = await findScenario(source);
@@ -98,12 +111,12 @@ async function check(source: string, platform: SuitePlatform, options: PlanSuite
       ...{ ...nothing, found, scenario: scenario.name, why: scenario.why },
       ...(lack === undefined ? { state: 'ready', sentence: '' } : { state: 'missing', sentence: lack }),
       lengthMs: warmUpMs(compiled.plan) + loadEndMs(compiled.plan),
-      proofs: suite.prove ? scenario.proof : [],
+      ...proofsOn(platform, suite.prove ? scenario.proof : []),
     };
   } catch (error) {
     signal.throwIfAborted();
     if (!(error instanceof SquallError)) throw error;
-    const isUnsupported = error.code === 'NOT_VIRTUAL' || error.code === 'FAULT_NEEDS_PLATFORM';
+    const isUnsupported = UNSUPPORTED.has(error.code);
     return {
       ...nothing,
       ...(found && { found, ...namesOf(found.raw) }),

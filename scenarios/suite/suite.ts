@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { PlatformKind } from '../../harness/plan.ts';
 import { DEFAULT_SEED } from '../../harness/random.ts';
 import { duration } from '../durations.ts';
 import { MAX_SEEDS } from '../scenario.ts';
@@ -8,6 +9,8 @@ import { type FileKind, validateFile } from '../validate.ts';
 export const SUITE_PLATFORMS = ['virtual', 'process', 'docker'] as const;
 /** One of {@link SUITE_PLATFORMS}. */
 export type SuitePlatform = (typeof SUITE_PLATFORMS)[number];
+/** Where a suite can run: on its platforms, or against a target that Squall did not start. */
+export const SUITE_PLACES = [...SUITE_PLATFORMS, 'external'] as const satisfies readonly PlatformKind[];
 
 const MAX_SCENARIOS = 1000;
 const MAX_REPEATS = 100;

@@ -64,7 +64,7 @@ export function requireOutsideObjectives(slos: ResolvedScenario['slos']): void {
  * @throws SquallError `NOT_EXTERNAL`
  */
 export function requireStackUntouched(paths: readonly string[]): void {
-  const path = paths.find(candidate => /^stack(\.|$)/.test(candidate));
+  const path = paths.find(isOfStack);
   if (path === undefined) return;
   throw new SquallError(
     'option',
@@ -74,6 +74,11 @@ export function requireStackUntouched(paths: readonly string[]): void {
       next: 'Configure your server itself (load.model names the model of the requests), or leave --target out, also for a proof that changes the stack.',
     },
   );
+}
+
+/** Whether a path of a scenario is of the stack, which a target has none of. */
+export function isOfStack(path: string): boolean {
+  return /^stack(\.|$)/.test(path);
 }
 
 function notExternal(field: string, why: string): SquallError {

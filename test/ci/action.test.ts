@@ -170,16 +170,19 @@ describe.skipIf(noJq)(`a suite ${noJq || ''}`, () => {
   });
 });
 
-it('tests a server of one’s own with scenarios', async () => {
+it('tests a server of one’s own with scenarios, or a suite', async () => {
   const { squall } = await act({ scenarios: './a.yaml\n./b.yaml\n', target: 'http://127.0.0.1:8000' });
   expect(squall).toEqual([
     'squall run ./a.yaml ./b.yaml --target http://127.0.0.1:8000 --out reports/runs/squall-scenarios',
   ]);
+  const suite = await act({ suite: './mine.yaml', target: 'http://127.0.0.1:8000' });
+  expect(suite.squall.at(-1)).toBe(
+    'squall suite ./mine.yaml --target http://127.0.0.1:8000 --out reports/runs/squall-mine',
+  );
 });
 
 it.each<[Values, string]>([
   [{ suite: 'smoke', scenarios: 'node-loss' }, 'Expected suite or scenarios, got both'],
-  [{ target: 'http://127.0.0.1:8000' }, 'Expected scenarios with a target, got a suite'],
   [{ scenarios: 'node-loss', 'compare-with': 'main' }, 'Expected compare-with with a suite, got scenarios'],
   [{ scenarios: 'node-loss', history: 'h' }, 'Expected history with a suite, got scenarios'],
 ])('refuses %j', async (inputs, message) => {

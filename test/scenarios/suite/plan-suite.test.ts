@@ -9,7 +9,7 @@ async function proofsOf(prove: unknown): Promise<string[]> {
   const suite = validateSuite({ name: 'mine', why: 'For a test.', scenarios, platforms, prove, seeds: 2 }, 'a test');
   const { places } = await planSuite({
     ...{ suite, scenarios, platforms, signal: new AbortController().signal },
-    optionsOf: (...place) => loadOptions(suite, ...place),
+    optionsOf: (...place) => loadOptions({ suite, external: undefined }, ...place),
   });
   return places
     .filter(({ proofs }) => proofs.length > 0)
