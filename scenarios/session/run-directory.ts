@@ -85,6 +85,20 @@ function squallVersion(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version;
 }
 
+/** Attempts to make a folder whose parents others remove meanwhile, as {@link requireWritable} of a concurrent command does. */
+const MAX_ATTEMPTS = 20;
+
+function makeBelow(directory: string): void {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      makeFolders(dirname(directory));
+      mkdirSync(directory, { mode: 0o700 });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === MAX_ATTEMPTS) throw error;
+    }
+}
+
 /** Creates one folder at a time, since `mkdirSync` with `recursive` never returns below `/proc`. */
 function makeFolders(path: string): void {
   if (existsSync(path)) return;
@@ -110,8 +124,7 @@ function makeDirectory(name: string, out: string, id: string, bytes: number): st
     // A line of a service's configuration would end there.
     if (/\p{Cc}/u.test(directory)) throw new Error('its path has a control character');
     if (statSync(out, { throwIfNoEntry: false })?.isDirectory() === false) throw new Error('it is no folder');
-    makeFolders(dirname(directory));
-    mkdirSync(directory, { mode: 0o700 });
+    makeBelow(directory);
     accessSync(directory, constants.W_OK);
   } catch (error) {
     if (isDiskFull(error)) throw diskFull(out, error);

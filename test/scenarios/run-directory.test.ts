@@ -1,7 +1,8 @@
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, expect, it } from 'vitest';
 import { systemClock } from '../../harness/clock.ts';
 import { revisionOf } from '../../scenarios/session/revision.ts';
@@ -35,6 +36,17 @@ it('is not there for a run that is known to be larger than its disk', () => {
     expect.objectContaining({ code: 'DISK_FULL' }),
   );
   expect(existsSync(join(folder, 'none'))).toBe(false);
+});
+
+it('is tried by several commands at once, which remove what others are about to use', async () => {
+  const module = join(import.meta.dirname, '../../scenarios/session/run-directory.ts');
+  const program = `import { requireWritable } from ${JSON.stringify(module)};
+    for (let i = 0; i < 1500; i += 1) requireWritable('--out', ${JSON.stringify(folder)} + '/tried/' + i);`;
+  const all = Array.from({ length: 3 }, () =>
+    promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program]),
+  );
+  // None fails.
+  expect(await Promise.all(all)).toHaveLength(3);
 });
 
 it('tells what is checked out, in CI on no branch too, where a pull request is no branch', () => {
