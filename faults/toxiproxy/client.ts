@@ -59,7 +59,7 @@ export type ToxiproxyClient = ReturnType<typeof connectToxiproxy>;
  * stay, and drops the server's error messages. What it cannot do, such as reading any name, is plain HTTP.
  *
  * Every operation has a timeout, reads back what it set, and rejects with a SquallError of kind `fault`: `BAD_TOXIC`, `BAD_PROXY` (nothing
- * was sent), `TOXIPROXY_TIMEOUT`, `TOXIPROXY_UNREACHABLE`, `TOXIPROXY_REJECTED` (with the server's message), `TOXIPROXY_RESPONSE` (not
+ * was sent), `TOXIPROXY_TIMEOUT`, `TOXIPROXY_HANGS`, `TOXIPROXY_UNREACHABLE`, `TOXIPROXY_REJECTED` (with the server's message), `TOXIPROXY_RESPONSE` (not
  * Toxiproxy's JSON), `TOXIPROXY_MISMATCH` (success was reported, but the result differs). On abort they reject with the signal's reason.
  */
 export function connectToxiproxy(options: ToxiproxyOptions) {
@@ -126,7 +126,8 @@ export function connectToxiproxy(options: ToxiproxyOptions) {
       }),
     /**
      * Removes a toxic if it exists. Toxiproxy 2.12 hangs for good when it removes a toxic whose connections are being closed, so that
-     * a removal that times out is completed by recreating the proxy with its other toxics, which closes its connections.
+     * a removal that times out is completed by recreating the proxy with its other toxics, which closes its connections. Not even that
+     * succeeds where another connection has come meanwhile.
      */
     removeToxic: (proxyName: string, toxicName: string, signal?: AbortSignal): Promise<void> =>
       turns.take(proxyName, async () => {
@@ -138,7 +139,10 @@ export function connectToxiproxy(options: ToxiproxyOptions) {
           ignoreHang(error);
           if (!before) throw error;
           const kept = before.toxics.filter(({ name }) => name !== toxicName);
-          await renew(before, kept, signal);
+          await renew(before, kept, signal).catch(again => {
+            ignoreHang(again);
+            throw hangs(toxicName, proxyName, again);
+          });
         }
       }),
     /**
@@ -171,6 +175,13 @@ export function connectToxiproxy(options: ToxiproxyOptions) {
 
 const pathOf = (name: string) => `/proxies/${encode(name, 'PROXY')}`;
 const toxicPath = (proxy: string, name: string) => `${pathOf(proxy)}/toxics/${encode(name, 'TOXIC')}`;
+
+/** The error of a server that is beyond help. */
+function hangs(toxic: string, proxy: string, cause: unknown): SquallError {
+  const why = `Toxiproxy has hung since ${toxic} was removed from ${proxy} while clients gave up, as versions before 2.13 do`;
+  const next = 'Set SQUALL_TOXIPROXY to `embedded`, or to the path of a newer server';
+  return new SquallError('fault', 'TOXIPROXY_HANGS', `${why}: ${next}`, { cause, next: `${next}.` });
+}
 
 /** @throws the error, unless it is a timeout */
 function ignoreHang(error: unknown): undefined {

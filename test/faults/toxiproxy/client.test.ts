@@ -127,6 +127,17 @@ describe('client of a broken server', () => {
     expect(performance.now() - startMs).toBeLessThan(1500);
   });
 
+  it('says of one that hangs for good what to use instead', async () => {
+    const toxics = [{ ...ofToxic, attributes: { latency: 100, jitter: 10 } }];
+    await using broken = await startBroken(({ method }) => (method === 'DELETE' ? undefined : { ...ofProxy, toxics }));
+    const client = connectToxiproxy({ apiUrl: broken.apiUrl, timeoutMs: 150 });
+    await expect(client.removeToxic('p', 'latency_downstream')).rejects.toMatchObject({
+      kind: 'fault',
+      code: 'TOXIPROXY_HANGS',
+      message: expect.stringMatching(/latency_downstream was removed from p .* before 2\.13 do: Set SQUALL_TOXIPROXY/),
+    });
+  });
+
   it("stops when its caller aborts, with the caller's reason", async () => {
     await using broken = await startBroken(() => undefined);
     const controller = new AbortController();
