@@ -11,7 +11,7 @@ import type { Policy } from '../../stack/autoscaler/policy/policy.ts';
 import type { SettledOptions, StackOptions } from '../../stack/options.ts';
 import { badScenario } from '../bad-scenario.ts';
 import { requirePlain } from './plain.ts';
-import { parseYaml } from './yaml.ts';
+import { parseYamlDocuments } from './yaml.ts';
 
 const FIELD = 'stack.autoscaler';
 /** Maximum size of the file of an HPA. */
@@ -129,12 +129,9 @@ const MAX_DOCUMENTS = 200;
 
 /** Objects of all documents of a file, as `kubectl get -o yaml`, `helm template` and `kustomize build` print them: also those of lists. */
 function objectsIn(text: string): (Record<string, unknown> | null)[] {
-  const parts = text.split(/^---(?=\s|$)/m);
-  if (parts.length > MAX_DOCUMENTS) throw new Error(`it has more than ${MAX_DOCUMENTS} documents`);
-  return parts.flatMap((part, index) => {
-    // Lines that stand for those before it, so that problems have the right number.
-    const before = '\n'.repeat(parts.slice(0, index).join('').split('\n').length - 1);
-    const value = parseYaml(`${before}${part}`);
+  if ((text.match(/^---/gm)?.length ?? 0) > MAX_DOCUMENTS)
+    throw new Error(`it has more than ${MAX_DOCUMENTS} documents`);
+  return parseYamlDocuments(text).flatMap(value => {
     requirePlain(value);
     if (value === null || typeof value !== 'object') return value === null ? [] : [value as never];
     const { kind, items } = value as Record<string, unknown>;

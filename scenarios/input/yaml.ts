@@ -1,4 +1,4 @@
-import { isScalar, Lexer, LineCounter, parseDocument, visit } from 'yaml';
+import { type Document, isScalar, Lexer, LineCounter, parseAllDocuments, parseDocument, visit } from 'yaml';
 import { messageOf } from '../../harness/errors.ts';
 import { MAX_DEPTH } from './plain.ts';
 
@@ -12,9 +12,21 @@ const MAX_ALIASES = 100;
 export function parseYaml(text: string): unknown {
   requireShallow(text);
   const lineCounter = new LineCounter();
+  return plainValue(parseDocument(text, { ...OPTIONS, lineCounter }), lineCounter);
+}
+
+/** Values of the documents of a text, each as that of {@link parseYaml}. */
+export function parseYamlDocuments(text: string): unknown[] {
+  requireShallow(text);
+  const lineCounter = new LineCounter();
+  return parseAllDocuments(text, { ...OPTIONS, lineCounter }).map(document => plainValue(document, lineCounter));
+}
+
+/** That keys are unique is checked by {@link plainValue}: the parser compares each key with each. */
+const OPTIONS = { uniqueKeys: false, logLevel: 'error' } as const;
+
+function plainValue(document: Document, lineCounter: LineCounter): unknown {
   const lineOf = (offset = 0) => `at line ${lineCounter.linePos(offset).line}`;
-  // Their uniqueness is checked below: the parser compares each key with each.
-  const document = parseDocument(text, { lineCounter, uniqueKeys: false, logLevel: 'error' });
   const [problem] = document.errors;
   // What follows the first line is an excerpt.
   if (problem) throw new Error(problem.message.split('\n', 1)[0]!.replace(/:$/, '').slice(0, 200));

@@ -24,6 +24,7 @@ beforeAll(() => {
     'two.yaml': `${HPA}---\n${HPA}`,
     'none-of-two.yaml': 'kind: Service\n---\nkind: Secret\n',
     'second.yaml': 'kind: Service\n---\na: 1\na: 2\n',
+    'directive.yaml': `%YAML 1.2\n---\n${HPA}`,
     'marked.yaml': `---\n# one\n${HPA}---\n`,
     'release.yaml': `kind: Service\n---\n${HPA}---\nkind: Secret\n`,
     'list.yaml': JSON.stringify({ kind: 'List', items: [null, parse(HPA)] }),
@@ -98,9 +99,12 @@ describe('the autoscaler of a scenario', () => {
     expect(parseControlConfig(environment.CONTROL_CONFIG).deployments[0]).toMatchObject({ max: 8 });
   });
 
-  it.each(['marked.yaml', 'release.yaml', 'list.yaml'])('is the only one among the objects of %s', async hpa => {
-    expect((await loaded({ hpa })).plan.stack).toMatchObject({ autoscaler: { hpa: parse(HPA) } });
-  });
+  it.each(['directive.yaml', 'marked.yaml', 'release.yaml', 'list.yaml'])(
+    'is the only one among the objects of %s',
+    async hpa => {
+      expect((await loaded({ hpa })).plan.stack).toMatchObject({ autoscaler: { hpa: parse(HPA) } });
+    },
+  );
 
   it('may stand in the scenario itself, with rules for its metrics', async () => {
     const cpu = { series: 'DCGM_FI_DEV_GPU_UTIL', factor: 0.01, window: '30s' };
